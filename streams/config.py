@@ -1,0 +1,332 @@
+"""Every setting, with its unit (in the name), default and reason.
+
+One TOML file, then the environment over it: `OTPGUARD_<SECTION>_<NAME>`, such as
+`OTPGUARD_KAFKA_BOOTSTRAP`. A secret is named by a file (`password_file`), so that it shows in no
+process list; a wrong or unknown name is refused, so that a typing error cannot pass for a default.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal, Self
+
+import phonenumbers
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from streams.errors import ConfigError
+from streams.wire import Intake, Numbers
+
+ENVIRONMENT_PREFIX: Final = "OTPGUARD_"
+PATH_VARIABLE: Final = "OTPGUARD_CONFIG"
+
+Seconds = Annotated[float, Field(gt=0)]
+
+
+class Section(BaseModel):
+    """A table of the TOML file: frozen, and closed to names it does not know."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+
+class Kafka(Section):
+    """The cluster, how to reach it, and how much to take from it at once."""
+
+    bootstrap: str = Field(
+        "127.0.0.1:9092",
+        pattern=r"^[^,\s:]+:\d+(,[^,\s:]+:\d+)*$",
+        description="host:port of one or more brokers, separated by commas; "
+        "loopback, so that an unconfigured worker harms nobody",
+    )
+    security: Literal["plaintext", "ssl", "sasl_plaintext", "sasl_ssl"] = Field(
+        "plaintext", description="protocol of the listener; sasl_ssl anywhere but on one machine"
+    )
+    mechanism: Literal["SCRAM-SHA-512", "SCRAM-SHA-256", "PLAIN"] = Field(
+        "SCRAM-SHA-512", description="SASL mechanism; the strongest that every broker version has"
+    )
+    username: str = Field("", description="SASL user; empty without SASL")
+    password: SecretStr = Field(
+        SecretStr(""), description="SASL password; better given as password_file"
+    )
+    password_file: Path | None = Field(
+        None, description="file that holds the password, such as a mounted secret; read at start"
+    )
+    ca_file: Path | None = Field(
+        None, description="PEM of the authority of the brokers' certificates; none: the system's"
+    )
+    cert_file: Path | None = Field(None, description="PEM of the client's certificate, for mTLS")
+    key_file: Path | None = Field(None, description="PEM of the client's key, for mTLS")
+    session_timeout_s: Seconds = Field(
+        6, description="a silent worker is replaced after this; 6 is the least brokers accept"
+    )
+    heartbeat_s: Seconds = Field(1, description="six in a session: one late beat changes nothing")
+    poll_records_max: int = Field(
+        20_000, ge=1, le=200_000, description="records a poll; past 20,000 nothing gets faster"
+    )
+    fetch_bytes_max: int = Field(
+        4_194_304, ge=65_536, description="bytes a partition and fetch: about 12,000 events"
+    )
+    buffer_envelopes: int = Field(
+        4, ge=1, le=64, description="polls waiting in memory; each is latency (up to 200 ms)"
+    )
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        if self.password_file is not None:
+            if self.password.get_secret_value():
+                raise ValueError("password and password_file exclude each other")
+            secret = SecretStr(_first_line(self.password_file))
+            object.__setattr__(self, "password", secret)
+        if self.security.startswith("sasl") and not (
+            self.username and self.password.get_secret_value()
+        ):
+            raise ValueError(f"security {self.security} needs username and password_file")
+        if (self.cert_file is None) != (self.key_file is None):
+            raise ValueError("cert_file and key_file belong together")
+        for path in (self.ca_file, self.cert_file, self.key_file):
+            if path is not None and not path.is_file():
+                raise ValueError(f"no such file: {path}")
+        if self.heartbeat_s * 3 > self.session_timeout_s:
+            raise ValueError("heartbeat_s must be at most a third of session_timeout_s")
+        return self
+
+
+class Topics(Section):
+    """Names, and the shape that `topics create` gives them."""
+
+    input: str = Field("sms.delivery.v1", description="events of the gateways")
+    throttle: str = Field("otpguard.throttle.v1", description="leases that gateways obey")
+    episode: str = Field("otpguard.episode.v1", description="explanations, for people and cases")
+    acks: str = Field("otpguard.throttle.acks.v1", description="what adapters did with leases")
+    override: str = Field("otpguard.override.v1", description="the operator's word")
+    dead_letters: str = Field("sms.delivery.v1.dlq", description="refused events, original bytes")
+    partitions: int = Field(
+        32,
+        ge=1,
+        le=1024,
+        description="of the input and of the changelog; a multiple of the workers, never expanded "
+        "in flight, so it is chosen for the largest number of workers ever wanted",
+    )
+    replication: int = Field(
+        3, ge=1, le=9, description="copies; 3 outlive a broker's loss during another's upgrade"
+    )
+
+
+class Input(Section):
+    """How records are taken in."""
+
+    country: str = Field(
+        "CN", pattern="^[A-Z]{2}$", description="ISO 3166 code; reads numbers in national form"
+    )
+    counted_type: Literal["submit", "deliver", "receipt"] = Field(
+        "submit", description="the event type that is counted: offered traffic shows a flood first"
+    )
+    value_bytes_max: int = Field(
+        65_536, ge=1024, description="larger values are refused; a text of 255 parts is 51 kB"
+    )
+    ahead_max_s: Seconds = Field(
+        300, description="an event this far ahead of its record is refused; forgives bad clocks"
+    )
+
+    @model_validator(mode="after")
+    def _known(self) -> Self:
+        if self.country not in phonenumbers.SUPPORTED_REGIONS:
+            raise ValueError(f"country {self.country} has no numbering plan")
+        return self
+
+
+class Recognise(Section):
+    """What counts as a verification code."""
+
+    confidence_min: float = Field(
+        0.5, gt=0, le=1, description="a text under this is no code; .5 balances both errors"
+    )
+    registry_file: Path | None = Field(
+        None, description="operator's platforms, ports and trust classes, over the shipped ones"
+    )
+    templates_max: int = Field(
+        65_536, ge=16, description="verdicts remembered by template; a carrier's day has fewer"
+    )
+
+
+class Worker(Section):
+    """One process, its state and when it gives up."""
+
+    instance: str = Field(
+        "",
+        pattern=r"^[A-Za-z0-9._-]{0,100}$",
+        description="stable name of this worker's slot (static membership): a restart then moves "
+        "no partition; empty: a dynamic member",
+    )
+    data_dir: Path = Field(
+        Path("/tmp/otpguard"),  # noqa: S108 - holds no state; Faust wants a folder
+        description="scratch of the stream engine; holds no state",
+    )
+    checkpoint_cycle_s: Seconds = Field(
+        60, description="between checkpoints; what a crash makes a successor read again"
+    )
+    checkpoint_bytes_per_s: int = Field(
+        20_000_000,
+        ge=100_000,
+        description="bandwidth of checkpoints; a cycle grows where state needs longer",
+    )
+    revoke_deadline_s: Seconds = Field(
+        5, description="for the last checkpoint when partitions leave; under the session timeout"
+    )
+    stall_s: float = Field(
+        60, ge=10, description="without progress for so long the worker exits 75; over any pause"
+    )
+    stop_s: Seconds = Field(20, description="a stop that takes longer is cut short with exit 75")
+
+
+class Http(Section):
+    """Metrics and health."""
+
+    host: str = Field("127.0.0.1", description="loopback unless an operator says otherwise")
+    port: int = Field(9464, ge=0, le=65_535, description="the usual port of exporters; 0: any free")
+
+
+class Settings(BaseSettings):
+    """All settings of one process."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=ENVIRONMENT_PREFIX,
+        env_nested_delimiter="_",
+        env_nested_max_split=1,
+        extra="forbid",
+        frozen=True,
+        hide_input_in_errors=True,
+        validate_default=True,
+    )
+
+    app_id: str = Field(
+        "otpguard",
+        pattern=r"^[a-z0-9][a-z0-9._-]*$",
+        description="consumer group and name of the changelog: a new one starts from nothing",
+    )
+    mode: Literal["shadow", "enforce"] = Field(
+        "shadow", description="shadow: leases are published and say that nobody obeys them"
+    )
+    epoch: int = Field(
+        0, ge=0, description="raised by one when the input topic is created anew: offsets restart"
+    )
+    kafka: Kafka = Kafka()
+    topics: Topics = Topics()
+    input: Input = Input()
+    recognise: Recognise = Recognise()
+    worker: Worker = Worker()
+    http: Http = Http()
+
+    @property
+    def changelog(self) -> str:
+        """Topic of the checkpoints, by Faust's rule for a table named "recipients"."""
+        return f"{self.app_id}-recipients-changelog"
+
+    def intake(self) -> Intake:
+        """The rules by which records are taken in."""
+        return Intake(
+            numbers=Numbers(self.input.country),
+            counted_type=self.input.counted_type,
+            value_bytes_max=self.input.value_bytes_max,
+            ahead_max_ms=round(self.input.ahead_max_s * 1000),
+        )
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - pydantic's signature
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - as above
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Arguments (tests), then the environment, then the file."""
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
+
+
+def load(path: Path | None = None) -> Settings:
+    """Return the settings of `path`, else of the file that OTPGUARD_CONFIG names, else defaults;
+    the environment goes over any of them. Raise ConfigError with a line for each thing wrong."""
+    path = chosen_path(path)
+    if path is not None:
+        _table(path)
+
+    class Configured(Settings):
+        model_config = SettingsConfigDict(toml_file=path)
+
+    try:
+        return Configured()
+    except ValidationError as error:
+        raise ConfigError("\n".join(_sentences(error))) from None
+
+
+def chosen_path(path: Path | None) -> Path | None:
+    """The settings file that counts: the one asked for, or the one of OTPGUARD_CONFIG."""
+    named = os.environ.get(PATH_VARIABLE, "")
+    return path or (Path(named) if named else None)
+
+
+def effective(settings: Settings, path: Path | None = None) -> Iterator[dict[str, Any]]:
+    """Yield each setting as {name, value, source, reason}, secrets masked, in order of the file."""
+    path = chosen_path(path)
+    table = _table(path) if path is not None else {}
+    for name, value, reason in _leaves(settings):
+        variable = ENVIRONMENT_PREFIX + name.replace(".", "_").upper()
+        if variable in {key.upper() for key in os.environ}:
+            source = variable
+        elif _holds(table, name):
+            source = str(path)
+        else:
+            source = "default"
+        yield {"name": name, "value": value, "source": source, "reason": reason}
+
+
+def _leaves(section: BaseModel, prefix: str = "") -> Iterator[tuple[str, Any, str]]:
+    for name, field in type(section).model_fields.items():
+        value = getattr(section, name)
+        if isinstance(value, BaseModel):
+            yield from _leaves(value, f"{prefix}{name}.")
+        elif isinstance(value, SecretStr):
+            yield prefix + name, "*****" if value.get_secret_value() else "", field.description or ""
+        else:
+            yield prefix + name, value, field.description or ""
+
+
+def _holds(table: Mapping[str, Any], name: str) -> bool:
+    section, _, rest = name.partition(".")
+    if not rest:
+        return section in table
+    return _holds(table.get(section, {}), rest)
+
+
+def _table(path: Path) -> dict[str, Any]:
+    try:
+        with path.open("rb") as file:
+            return tomllib.load(file)
+    except OSError as error:
+        raise ConfigError(f"{path}: {error.strerror}") from None
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{path}: {error}") from None
+
+
+def _first_line(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8").split("\n", 1)[0].rstrip("\r")
+    except OSError as error:
+        raise ValueError(f"password_file {path}: {error.strerror}") from None
+
+
+def _sentences(error: ValidationError) -> Iterator[str]:
+    """One line for each thing wrong: the setting and what is expected, never the value."""
+    for item in error.errors(include_url=False, include_input=False, include_context=False):
+        name = ".".join(str(part) for part in item["loc"]) or "settings"
+        said = item["msg"].removeprefix("Value error, ")
+        yield f"{name}: {'unknown setting' if item['type'] == 'extra_forbidden' else said}"

@@ -1,0 +1,42 @@
+"""What can go wrong outside the log's data, and the exit code that tells a supervisor what to do.
+
+Bad input is data (a dead letter), never one of these.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+
+class Exit(IntEnum):
+    """Exit codes of every command; 70, 75 and 78 are those of sysexits.h."""
+
+    DONE = 0
+    USAGE = 2  # wrong arguments
+    INVARIANT = 70  # state cannot be trusted; the process dies, its state is rebuilt from the log
+    TRY_AGAIN = 75  # something outside is away: a supervisor restarts
+    CONFIG = 78  # a restart cannot help: settings, topics, rights
+
+
+class OtpguardError(Exception):
+    """Said to the user in one line, without a traceback."""
+
+    exit_code: Exit = Exit.INVARIANT
+
+
+class ConfigError(OtpguardError):
+    """Settings, topics or rights are wrong."""
+
+    exit_code = Exit.CONFIG
+
+
+class UnavailableError(OtpguardError):
+    """A broker or another service does not answer."""
+
+    exit_code = Exit.TRY_AGAIN
+
+
+class UsageError(OtpguardError):
+    """An argument or a file named by one is wrong."""
+
+    exit_code = Exit.USAGE
