@@ -1,0 +1,61 @@
+# Every target makes its own virtual environment. Needed: Python 3.11 or newer, make, git;
+# for `test` and `bench` also Java 17 and Maven (the broker is Apache Kafka there).
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+VENV := .venv
+BIN := $(VENV)/bin
+LOCKS := deploy/locks
+EXTRAS := runtime demo test bench
+
+# The first interpreter that is new enough and can make a virtual environment with pip in it.
+PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
+	"$$p" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$p" && break; done)
+
+ARGS ?=
+
+.PHONY: help demo test lint bench soak evaluate lock clean
+
+help: ## this list
+	@echo "make TARGET [ARGS='…']  (ARGS go to the command that the target runs)"
+	@sed -nE 's/^([a-z]+):[^#]*## (.*)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
+
+demo: $(VENV)/.demo ## the incident of Dalian, noticed and throttled: embedded broker, worker, traffic, gateway, report
+	@$(BIN)/otpguard demo $(ARGS)
+
+test: $(VENV)/.test lint ## ruff, mypy and all tests, on Apache Kafka where Java 17 and Maven are
+	@$(BIN)/python -m pytest $(ARGS)
+
+lint: $(VENV)/.test ## ruff and mypy
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+
+bench: $(VENV)/.bench ## throughput, latency and state beside the peers; ARGS='--full' for the long form
+	@$(BIN)/python -m tests.bench $(ARGS)
+
+soak: $(VENV)/.test ## hours of traffic and faults, recounted; OTPGUARD_SOAK_S sets the seconds
+	@$(BIN)/python -m pytest -m soak --timeout=0 $(ARGS)
+
+evaluate: $(VENV)/.test ## quality of detection on the seeded scenarios
+	@$(BIN)/python -m tests.scenarios $(ARGS)
+
+lock: ## compile deploy/locks/*.txt anew from pyproject.toml
+	@PYTHON='$(PYTHON)' $(LOCKS)/compile $(EXTRAS)
+
+clean: ## remove everything that these targets made
+	rm -rf $(VENV) .cache build dist bench-results *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .benchmarks report.html
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# A stamp for each lock file: it is installed again when the lock or the package's metadata changed.
+$(VENV)/.%: $(LOCKS)/%.txt pyproject.toml
+	@if [ -z "$(PYTHON)" ]; then \
+		echo "otpguard needs Python 3.11 or newer with its venv module (Debian: apt install python3-venv)," >&2; \
+		echo "found: $$(python3 -V 2>&1 || true). Another one: make PYTHON=/path/to/python3" >&2; exit 1; fi
+	@[ -x $(BIN)/python ] || { echo "making $(VENV) with $$($(PYTHON) -V)"; $(PYTHON) -m venv $(VENV); }
+	@echo "installing $<"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
