@@ -1,0 +1,114 @@
+"""The two small topics around the leases: the operator's word, and what adapters did.
+
+Unknown fields are skipped; a schema version above ours is an error that names it.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Final, Literal
+
+import msgspec
+from msgspec import Meta
+
+SCHEMA_VERSION: Final = 1
+EVERYONE: Final = "*"
+
+OverrideVerb = Literal["release", "allow", "exempt", "mode"]
+AckState = Literal["applied", "ignored", "failed", "expired"]
+Switch = Literal["shadow", "enforce", "off"]
+
+_Word = Annotated[str, Meta(max_length=256)]
+
+
+class VersionError(ValueError):
+    """A record of a major version that is not known here: a newer program has to read it."""
+
+
+class Override(msgspec.Struct, frozen=True, kw_only=True):
+    """`otpguard.override.v1`: one word of an operator, until it ends or is said anew.
+
+    Of equal `override_key` the last on the log counts. `release`: no lease is enforced that was
+    issued before this, nor any until it ends. `exempt`: none until it ends. `allow`: one more
+    platform passes. `mode`: the switch of everything.
+    """
+
+    recipient: _Word  # canonical, or EVERYONE for `mode` and `allow`
+    verb: OverrideVerb
+    actor: _Word
+    reason: _Word
+    issued_at_ms: int
+    expires_at_ms: int | None = None  # None: until said otherwise
+    platform: _Word = ""  # key of the platform, for `allow`
+    mode: Switch = "enforce"  # for `mode`
+    schema_version: int = SCHEMA_VERSION
+
+    def __post_init__(self) -> None:
+        if self.verb == "release" and self.expires_at_ms is None:
+            raise ValueError("a release ends")
+        if (self.verb == "allow") != bool(self.platform):
+            raise ValueError("a platform belongs to `allow`")
+        if (self.verb == "mode") > (self.recipient == EVERYONE):
+            raise ValueError("`mode` is about everyone")
+        if self.recipient == EVERYONE and self.verb in ("release", "exempt"):
+            raise ValueError("to hold everything back, use `mode`")
+
+
+class Ack(msgspec.Struct, frozen=True, kw_only=True):
+    """`otpguard.throttle.acks.v1`: what one adapter did with one action."""
+
+    action_id: str
+    gateway_id: str
+    state: AckState
+    why: str
+    at_ms: int
+    refused_count: int = 0  # messages refused under the action; with `expired` only
+    schema_version: int = SCHEMA_VERSION
+
+
+class _Versioned(msgspec.Struct):
+    schema_version: int
+
+
+_encode: Final = msgspec.json.Encoder().encode
+_version: Final = msgspec.json.Decoder(_Versioned).decode
+_override: Final = msgspec.json.Decoder(Override).decode
+_ack: Final = msgspec.json.Decoder(Ack).decode
+
+
+def override_key(override: Override) -> bytes:
+    """The record's key: the topic is compacted to the last word about each."""
+    return f"{override.recipient}|{override.verb}|{override.platform}".encode()
+
+
+def encode_override(override: Override) -> bytes:
+    """The record's value.
+
+    >>> word = Override(recipient="8613900000001", verb="release", actor="noc", reason="ticket 7",
+    ...                 issued_at_ms=0, expires_at_ms=3_600_000)
+    >>> override_key(word), decode_override(encode_override(word)) == word
+    (b'8613900000001|release|', True)
+    """
+    return _encode(override)
+
+
+def decode_override(value: bytes) -> Override:
+    """Raise VersionError, or msgspec.DecodeError if it is no override at all."""
+    _check(value)
+    return _override(value)
+
+
+def encode_ack(ack: Ack) -> bytes:
+    """The record's value; its key is the action's id."""
+    return _encode(ack)
+
+
+def decode_ack(value: bytes) -> Ack:
+    """Raise VersionError, or msgspec.DecodeError if it is no acknowledgement."""
+    _check(value)
+    return _ack(value)
+
+
+def _check(value: bytes) -> None:
+    version = _version(value).schema_version
+    if version > SCHEMA_VERSION:
+        raise VersionError(f"schema version {version}; this program knows {SCHEMA_VERSION}")
