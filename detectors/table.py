@@ -1,0 +1,161 @@
+"""Recipient -> packed row: open addressing over one matrix, every operation over arrays.
+
+The index is a vector of u32 cells, `tag << 24 | row + 1`; probing is linear. A row is 14 words of
+64 bits, the first of them the recipient; what the others mean is told by `detectors.memory`.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+WORDS: Final = 14
+"""Words of a row: 112 bytes. With the index at a load of .33-.75 a recipient takes 117-125."""
+
+ROWS_LIMIT: Final = (1 << 24) - 2
+"""A cell has 24 bits for `row + 1`, and the highest value is the tombstone."""
+
+_GOLDEN: Final = np.uint64(0x9E37_79B9_7F4A_7C15)  # 2**64 / golden ratio: Knuth, TAOCP 6.4
+_ROW: Final = np.uint32(0x00FF_FFFF)
+_TOMB: Final = np.uint32(0x00FF_FFFF)  # tag 0, a row that cannot be: probing goes on past it
+_LOAD_MOST, _LOAD_REBUILT = 0.75, 0.65  # the gap is room for tombstones, so that rebuilds are rare
+_PROBES: Final = np.arange(8, dtype=np.int64)  # after the first miss a cache line's half at once
+
+
+class Table:
+    """Rows of one partition. `words[row]` is a row; a row whose first word is 0 is free."""
+
+    __slots__ = ("_cells", "_free", "_shift", "_tombs", "count", "rows_max", "used", "words")
+
+    def __init__(self, rows_max: int, rows_start: int = 4096) -> None:
+        self.rows_max = rows_max
+        self.words: NDArray[np.uint64] = np.zeros((min(rows_start, rows_max), WORDS), np.uint64)
+        self.used = 0  # rows[used:] were never touched
+        self.count = 0
+        self._free: list[int] = []  # rows below `used` that were given back
+        self._index(64)
+
+    @classmethod
+    def over(cls, words: NDArray[np.uint64], rows_max: int) -> Table:
+        """A table whose touched rows are `words` (rows, 14), which it takes over."""
+        table = cls(max(rows_max, len(words)), rows_start=1)
+        table.rows_max = rows_max
+        table.words = words if len(words) else table.words
+        table.used = len(words)
+        live = words[:, 0] != 0
+        table.count = int(live.sum())
+        table._free = np.flatnonzero(~live)[::-1].tolist()
+        table._index(table.count)
+        return table
+
+    @property
+    def room(self) -> int:
+        """How many more recipients fit."""
+        return self.rows_max - self.count
+
+    def find(self, keys: NDArray[np.uint64]) -> NDArray[np.int64]:
+        """The row of each key, or -1."""
+        return self._probe(keys)[0]
+
+    def find_or_add(self, keys: NDArray[np.uint64]) -> NDArray[np.int64]:
+        """The row of each key, a fresh zeroed one for those that had none. There must be room."""
+        rows = self.find(keys)
+        missing = np.flatnonzero(rows < 0)
+        if len(missing):
+            fresh, which = np.unique(keys[missing], return_inverse=True)
+            rows[missing] = self._add(fresh)[which]
+        return rows
+
+    def drop(self, keys: NDArray[np.uint64]) -> int:
+        """Forget these keys (distinct); returns how many were there."""
+        rows, cells = self._probe(keys)
+        held = rows >= 0
+        rows, cells = rows[held], cells[held]
+        self._cells[cells] = _TOMB
+        self.words[rows] = 0
+        self._free.extend(rows[::-1].tolist())
+        self.count -= len(rows)
+        self._tombs += len(rows)
+        return len(rows)
+
+    def _probe(self, keys: NDArray[np.uint64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Row and cell of each key; row -1 where the key is absent."""
+        rows = np.full(len(keys), -1, np.int64)
+        cells = np.zeros(len(keys), np.int64)
+        mask = len(self._cells) - 1
+        hashed = keys * _GOLDEN
+        cell = (hashed >> self._shift).astype(np.int64)
+        tag = (hashed >> np.uint64(8)).astype(np.uint32) & ~_ROW  # bits 32-39, under the cell's
+        todo = np.arange(len(keys))
+        # One probe settles most keys; those left look at eight cells at a time.
+        width = _PROBES[:1]
+        while len(todo):
+            near = (cell[:, None] + width) & mask
+            held = self._cells[near]
+            row = (held & _ROW).astype(np.int64) - 1
+            maybe = ((held & ~_ROW) == tag[:, None]) & (held != 0) & (held != _TOMB)
+            at, lane = np.nonzero(maybe)
+            true = self.words[row[at, lane], 0] == keys[todo[at]]
+            at, lane = at[true], lane[true]
+            rows[todo[at]] = row[at, lane]
+            cells[todo[at]] = near[at, lane]
+            open_ = ~(held == 0).any(axis=1)
+            open_[at] = False
+            todo, tag = todo[open_], tag[open_]
+            cell = cell[open_] + len(width)
+            width = _PROBES
+        return rows, cells
+
+    def _add(self, keys: NDArray[np.uint64]) -> NDArray[np.int64]:
+        """Rows for keys that are distinct and absent."""
+        n = len(keys)
+        assert n <= self.room, "a table must be given room before it is asked for rows"
+        again = [self._free.pop() for _ in range(min(n, len(self._free)))]
+        rows = np.concatenate(
+            [np.array(again, np.int64), np.arange(self.used, self.used + n - len(again))]
+        )
+        self.used += n - len(again)
+        if self.used > len(self.words):
+            self._grow()
+        self.words[rows, 0] = keys
+        self.count += n
+        if self.count + self._tombs > _LOAD_MOST * len(self._cells):
+            self._index(self.count)
+        else:
+            self._place(keys, rows)
+        return rows
+
+    def _grow(self) -> None:
+        """Doubles the matrix, up to `rows_max`; pages not yet touched cost no memory."""
+        size = min(max(2 * len(self.words), self.used), self.rows_max)
+        words = np.zeros((size, WORDS), np.uint64)
+        words[: len(self.words)] = self.words
+        self.words = words
+
+    def _index(self, count: int) -> None:
+        """Builds the index anew, for `count` rows."""
+        bits = max(6, int(np.ceil(np.log2(max(1, count) / _LOAD_REBUILT))))
+        self._cells: NDArray[np.uint32] = np.zeros(1 << bits, np.uint32)
+        self._shift = np.uint64(64 - bits)
+        self._tombs = 0
+        rows = np.flatnonzero(self.words[: self.used, 0])
+        self._place(self.words[rows, 0], rows)
+
+    def _place(self, keys: NDArray[np.uint64], rows: NDArray[np.int64]) -> None:
+        """Writes cells. Of keys that meet at one free cell the last writer has it; others go on."""
+        mask = len(self._cells) - 1
+        hashed = keys * _GOLDEN
+        cell = (hashed >> self._shift).astype(np.int64)
+        tag = (hashed >> np.uint64(8)).astype(np.uint32) & ~_ROW
+        value = tag | (rows + 1).astype(np.uint32)
+        while len(cell):
+            held = self._cells[cell]
+            tomb = held == _TOMB
+            free = tomb | (held == 0)
+            self._cells[cell[free]] = value[free]
+            placed = free & (self._cells[cell] == value)
+            self._tombs -= int((placed & tomb).sum())
+            left = ~placed
+            cell, value = (cell[left] + 1) & mask, value[left]
