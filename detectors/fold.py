@@ -1,0 +1,171 @@
+"""One spelling for every way of writing a text: the fold, the digit mask, and platform names.
+
+What a person reads alike is made alike before any rule looks at it: width, case, accents, native
+digits, invisible characters, letters of one script inside words of another. A fold maps a
+character to one character or to none, so a place in a folded text can be traced back.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from typing import Final
+
+NAME_VERSION: Final = 1
+"""Version of `name_key`. Platform ids are kept in checkpoints and computed by gateways: whatever
+changes the result for any name must raise this."""
+
+MASK: Final = bytes.maketrans(b"123456789", b"000000000")
+"""Masks ASCII digits in UTF-8: `text.encode().translate(MASK)`, ten times as fast as on a str."""
+
+_RANGES: Final = (
+    (0x00A0, 0x02AF),  # Latin with accents
+    (0x0300, 0x036F),  # combining marks
+    (0x0591, 0x05C7),  # Hebrew points
+    (0x0600, 0x06FF),  # Arabic: vowel signs, digits, forms of alef, yeh and kaf
+    (0x07C0, 0x07C9),
+    (0x0966, 0x0DEF),  # Indic digits
+    (0x0E50, 0x0E59),  # Thai digits
+    (0x0ED0, 0x0ED9),
+    (0x1040, 0x1049),
+    (0x17E0, 0x17E9),
+    (0x115F, 0x1160),  # Hangul fillers
+    (0x180B, 0x180E),
+    (0x1E00, 0x1EFF),  # Latin with accents: Vietnamese
+    (0x2000, 0x206F),  # spaces, invisible characters, direction marks
+    (0x2070, 0x209C),  # superscripts
+    (0x20D0, 0x20FF),
+    (0x2100, 0x214F),  # letter-like symbols
+    (0x2460, 0x24FF),  # circled digits and letters
+    (0x2776, 0x2793),
+    (0x3000, 0x3000),
+    (0x3164, 0x3164),
+    (0xFE00, 0xFE0F),
+    (0xFEFF, 0xFEFF),
+    (0xFF10, 0xFFA0),  # full width, half-width katakana
+    (0x1D400, 0x1D7FF),  # mathematical letters and digits
+    (0x1F100, 0x1F189),
+    (0xE0000, 0xE007F),  # tags
+)
+
+_SINGLE: Final = {
+    **dict.fromkeys("\u115f\u1160\u3164\uffa0\u034f\u0640\u180b\u180c\u180d", ""),
+    **{"đ": "d", "Đ": "d", "ı": "i", "İ": "i", "ø": "o", "Ø": "o", "ł": "l", "Ł": "l"},
+    **{"ى": "ي", "ی": "ي", "ک": "ك", "أ": "ا", "إ": "ا", "آ": "ا", "ة": "ه", "ۀ": "ه"},
+}
+
+
+def _folded(character: str) -> str:
+    """What one character becomes: one character, or none."""
+    if character in _SINGLE:
+        return _SINGLE[character]
+    category = unicodedata.category(character)
+    if category == "Nd":
+        return str(unicodedata.digit(character))
+    if category in ("Cf", "Mn", "Me") or 0xFE00 <= ord(character) <= 0xFE0F:
+        # Vowel signs of Indic scripts are letters to a reader; all others can be left out.
+        return character if 0x0900 <= ord(character) <= 0x0DFF else ""
+    if category == "Zs":
+        return " "
+    plain = "".join(
+        part for part in unicodedata.normalize("NFKD", character) if not unicodedata.combining(part)
+    )
+    return plain if len(plain) == 1 and plain.isalnum() else character
+
+
+def _table() -> dict[int, str]:
+    points = (point for first, last in _RANGES for point in range(first, last + 1))
+    pairs = ((point, _folded(chr(point))) for point in points)
+    return {point: folded for point, folded in pairs if folded != chr(point)}
+
+
+_FOLD: Final = _table()
+_ODD: Final = re.compile("[" + "".join(re.escape(chr(point)) for point in _FOLD) + "]")
+
+# Letters that look alike in Latin, Cyrillic and Greek. A word that mixes scripts is read in the
+# script of most of its letters.
+_LATIN: Final = "aaeeooppccyxiijskhbmtvnu" + "w" + "d" + "g" + "q"
+_OTHER: Final = "аαеεоοрρсϲуχіιјѕкһвмтνпυ" + "ш" + "ԁ" + "ɡ" + "ԛ"
+_TO_LATIN: Final = str.maketrans(_OTHER, _LATIN)
+_TO_CYRILLIC: Final = str.maketrans("aeopcyxkmtbh", "аеорсухкмтвн")
+_MIXED: Final = re.compile("[a-z][\u0370-\u052f]|[\u0370-\u052f][a-z]")
+_WORD: Final = re.compile("[a-z\u0370-\u052f]+")
+
+
+def _one_script(word: re.Match[str]) -> str:
+    letters = word[0]
+    if not _MIXED.search(letters):
+        return letters
+    latin = sum(letter <= "z" for letter in letters)
+    return letters.translate(_TO_LATIN if 2 * latin >= len(letters) else _TO_CYRILLIC)
+
+
+def fold(text: str) -> str:
+    """The text in one spelling; never longer, and unchanged but for case if it holds nothing odd.
+
+    >>> fold("ＯＴＰ １２３４: Vé\\u200brif")
+    'otp 1234: verif'
+    """
+    if is_odd(text):
+        text = text.translate(_FOLD)
+    text = text.lower()
+    if not text.isascii() and _MIXED.search(text):
+        text = _WORD.sub(_one_script, text)
+    return text
+
+
+def is_odd(text: str) -> bool:
+    """Whether any character of the text changes under the fold, case apart."""
+    return not text.isascii() and _ODD.search(text) is not None
+
+
+def kept(text: str) -> list[int]:
+    """For each character of `fold(text)` its place in `text`.
+
+    >>> kept("1\\u200b2")
+    [0, 2]
+    """
+    return [place for place, letter in enumerate(text) if _FOLD.get(ord(letter), letter)]
+
+
+def mask(text: str) -> str:
+    """The text with every ASCII digit as 0.
+
+    >>> mask("Code 4071")
+    'Code 0000'
+    """
+    return text.encode("utf-8", "surrogatepass").translate(MASK).decode("utf-8", "surrogatepass")
+
+
+# Traditional letters in names of platforms, as far as the shipped registry and the larger brands
+# of Taiwan and Hong Kong need them; an operator's aliases cover the rest.
+_SIMPLIFIED: Final = str.maketrans(
+    "銀國門電訊聯動寶東點評滴騰訊網絡雲賬號號證驗業務農設發華爾圖書買賣車運馬當勞麥鐵貓蝦團飛豬餓"
+    "攜順豐鄉陽圓鵝遊戲愛樂視頻簡閱讀學習財產險壽義烏臺灣龍廣東蘇寧達創維際際時報風雷劍獵豹貸寬帶"
+    "鏈幣場開戶應極優選衛醫療藥價購線興業範紅數據錢訂語樓見覺錄長問單萬億實員會議個麗萊綠",
+    "银国门电讯联动宝东点评滴腾讯网络云账号号证验业务农设发华尔图书买卖车运马当劳麦铁猫虾团飞猪饿"
+    "携顺丰乡阳圆鹅游戏爱乐视频简阅读学习财产险寿义乌台湾龙广东苏宁达创维际际时报风雷剑猎豹贷宽带"
+    "链币场开户应极优选卫医疗药价购线兴业范红数据钱订语楼见觉录长问单万亿实员会议个丽莱绿",
+)
+_SUFFIX: Final = re.compile(
+    "(?<=[\u4e00-\u9fff]{2})"
+    "(?:股份有限公司|有限责任公司|有限公司|公司|集团|网络科技|信息科技|科技|官方|客户端|平台| ?app)+$"
+    "|(?<=\\w\\w)[ ,.]+(?:inc|ltd|llc|corp|gmbh)[.]?$"
+)
+_NOT_NAME: Final = frozenset("PZSC")  # punctuation, spaces, symbols, controls: general categories
+
+
+def name_key(name: str) -> str:
+    """The key of a platform's name: one spelling for all its variants; a persisted format.
+
+    Fold, then traditional to simplified, suffixes such as 科技 or APP off, then whatever is
+    neither letter nor digit out. Empty if nothing is left.
+
+    >>> name_key("【淘寶　ＡＰＰ】"), name_key("Crédit-Agricole")
+    ('淘宝', 'creditagricole')
+    """
+    name = fold(name).strip(" \t\r\n[]【】［］〔〕「」『』<>《》()（）").translate(_SIMPLIFIED)
+    name = _SUFFIX.sub("", name)
+    if not name.isalnum():
+        name = "".join(c for c in name if unicodedata.category(c)[0] not in _NOT_NAME)
+    return name

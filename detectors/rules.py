@@ -1,0 +1,145 @@
+"""The rules by which a message is or is not a verification code, as a table.
+
+Each has one example that it decides and one message that it must not decide; a test reads both.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One way to an answer: how sure it is (0..1), a message that it decides, one it must not.
+
+    A message is (text, sender, category).
+    """
+
+    name: str
+    confidence: float
+    says: str
+    example: tuple[str, str, str]
+    counter: tuple[str, str, str]
+
+
+RULES: Final = {
+    rule.name: rule
+    for rule in (
+        Rule(
+            "category-otp",
+            1.0,
+            "the gateway says that it is a code: that beats the text",
+            ("Hello", "10690001", "otp"),
+            ("Hello", "10690001", "unknown"),
+        ),
+        Rule(
+            "category-other",
+            0.0,
+            "the gateway says that it is something else: that beats the text",
+            ("【淘宝】验证码482913", "10690001", "marketing"),
+            ("【淘宝】验证码482913", "10690001", ""),
+        ),
+        Rule(
+            "host-line",
+            0.99,
+            "the last line is `@host #code`, which browsers read",
+            ("118204\n@shop.example.tw #118204", "", ""),
+            ("write to me@shop.example.tw #118204", "", ""),
+        ),
+        Rule(
+            "app-hash",
+            0.98,
+            "begins with `<#>` and ends with the 11-character hash of an Android app",
+            ("<#> ExampleApp: 123456\nFA+9qCX9VSu", "", ""),
+            ("<#> ExampleApp: see you soon", "", ""),
+        ),
+        Rule(
+            "letter-code",
+            0.97,
+            "`G-123456`: a letter or three, a dash and 5-8 digits, beside a name for codes",
+            ("G-771804 is your Google verification code.", "", ""),
+            ("Form G-771804 is on the page", "", ""),
+        ),
+        Rule(
+            "named",
+            0.97,
+            "the number nearest to a name that only codes have",
+            ("您的验证码是：629014，请勿泄露", "", ""),
+            ("您的取件码是：629014，请勿泄露", "", ""),
+        ),
+        Rule(
+            "weak-login",
+            0.9,
+            "the number hangs on a weak name (code, PIN) in a text about logging in or not sharing",
+            ("Your Uber code is 7710. Never share it.", "Uber", ""),
+            ("Your locker code is 7710. Never share it.", "Uber", ""),
+        ),
+        Rule(
+            "weak",
+            0.7,
+            "the number hangs on a weak name and nothing says that it is a parcel, shop or gate",
+            ("Example: your code is 4471", "Example", ""),
+            ("Example: your code is 4471 for 20% off", "Example", ""),
+        ),
+        Rule(
+            "weak-person",
+            0.3,
+            "the same from a subscriber's number, with nothing about logging in: people share PINs",
+            ("the code is 4471", "+447700900102", ""),
+            ("the code is 4471", "Example", ""),
+        ),
+        Rule(
+            "spam",
+            0.1,
+            "a named number in a casino or prize text, or with both a link and a way to unsubscribe",
+            ("注册即送彩金，输入验证码8888，网址 xpj.cc", "", ""),
+            ("注册，输入验证码8888", "", ""),
+        ),
+        Rule(
+            "cut-off",
+            0.7,
+            "a prefix that breaks off inside or right after a name for codes",
+            ("【招商银行】您正在登录招商银行App，验", "", ""),
+            ("【招商银行】您正在登录招商银行App，请知悉。", "", ""),
+        ),
+        Rule(
+            "cut-off-login",
+            0.5,
+            "a prefix with a signature that breaks off while it tells of a log-in or registration",
+            ("【淘宝】您正在新设备上登录淘", "", ""),
+            ("【唯品会】大牌狂欢低至1折，今晚8点准", "", ""),
+        ),
+        Rule(
+            "sender-codes",
+            0.6,
+            "no text, and the sender's own name is that of a code service",
+            ("", "AUTHMSG", ""),
+            ("", "NEWSMSG", ""),
+        ),
+        Rule(
+            "sender-service",
+            0.4,
+            "no text, from a service number or an alphanumeric sender",
+            ("", "10690440021", ""),
+            ("", "+447700900106", ""),
+        ),
+        Rule(
+            "sender-person",
+            0.05,
+            "no text, from a subscriber's number or from nobody",
+            ("", "+447700900106", ""),
+            ("", "10690440021", ""),
+        ),
+        Rule(
+            "nothing",
+            0.02,
+            "a text in which no number is a code",
+            ("did you get the verification code?", "+12025550109", ""),
+            ("您的验证码是：629014", "", ""),
+        ),
+    )
+}
+"""Every rule that can decide, by name; the first that applies does. Confidences are shares of codes
+among the training texts that a rule decides, rounded down; those of cut-off texts and of senders
+without text rest on judgement, and a feed that has nothing else should set `confidence_min`."""
