@@ -135,6 +135,13 @@ class Input(Section):
     ahead_max_s: Seconds = Field(
         300, description="an event this far ahead of its record is refused; forgives bad clocks"
     )
+    refused_share_max: float = Field(
+        0.5,
+        gt=0,
+        le=1,
+        description="of the last 10,000 records: more refused than this, and the worker stops (78) "
+        "instead of dead-lettering everything after a bad deploy upstream",
+    )
 
     @model_validator(mode="after")
     def _known(self) -> Self:
