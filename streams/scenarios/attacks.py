@@ -1,0 +1,244 @@
+"""The shapes of attack that are known: A1 to A12.
+
+Every function writes one run: events of one or more recipients in order of event time. The numbers,
+the parameters' defaults, are those observed or published for tools with 20 to 1,000 endpoints.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from random import Random
+from typing import Any, Final
+
+from streams.scenarios.events import Labelled
+from streams.scenarios.mix import merged
+from streams.scenarios.numbering import port
+from streams.scenarios.pen import DAY_MS, HOUR_MS, MINUTE_MS, Pen, in_order, scattered
+from streams.scenarios.platforms import PLATFORMS, Platform
+from streams.scenarios.wording import COURIER, MARKETING
+
+REPEATS_MAX: Final = 2
+"""How often a platform repeats itself in the incident that this project started from."""
+
+
+def hits(rng: Random, count: int, platforms: Sequence[Platform]) -> list[Platform]:
+    """Who sends each of `count` messages: every platform once, some up to twice more, shuffled.
+
+    Where the count is too small for all platforms, some never send; where it is too large for
+    REPEATS_MAX repeats each, they go round again.
+    """
+    pool = list(platforms)
+    extra = pool * REPEATS_MAX
+    rng.shuffle(pool)
+    rng.shuffle(extra)
+    chosen = (pool + extra * -(-count // len(extra)))[:count]
+    rng.shuffle(chosen)
+    return chosen
+
+
+def own_life(
+    pen: Pen, start_ms: int, span_ms: int, used: Sequence[Platform], *, known: int, new: int
+) -> list[Labelled]:
+    """What the victim itself asks for meanwhile: a bank code, sent again once, and a few others."""
+    rng = pen.rng
+    at_ms = start_ms + int(rng.random() * span_ms)
+    events = [pen.own(at_ms, pen.person.bank), pen.own(at_ms + 65_000, pen.person.bank)]
+    platforms = rng.sample(pen.person.known, min(known, len(pen.person.known)))
+    platforms += pen.strangers(new, but=used)
+    times = scattered(rng, len(platforms), start_ms, span_ms)
+    return events + [pen.own(at, who) for at, who in zip(times, platforms, strict=True)]
+
+
+def a1(
+    pen: Pen,
+    start_ms: int,
+    *,
+    platforms: int = 60,
+    messages: int = 68,
+    minutes: float = 35,
+    known_codes: int = 2,
+    new_codes: int = 1,
+) -> Iterator[Labelled]:
+    """The incident: 68 codes of 40 to 60 platforms in 35 minutes, the bank's among them."""
+    used = pen.rng.sample(PLATFORMS, platforms)
+    span_ms = int(minutes * MINUTE_MS)
+    times = scattered(pen.rng, messages, start_ms, span_ms)
+    flood = [
+        pen.code(at, who) for at, who in zip(times, hits(pen.rng, messages, used), strict=True)
+    ]
+    yield from in_order(
+        flood + own_life(pen, start_ms, span_ms, used, known=known_codes, new=new_codes)
+    )
+
+
+def a2(pen: Pen, start_ms: int, *, platforms: int | None = None) -> Iterator[Labelled]:
+    """A burst: 200 codes of 120 to 200 platforms in 5 minutes."""
+    platforms = platforms or pen.rng.randint(120, 200)
+    yield from a1(pen, start_ms, platforms=platforms, messages=200, minutes=5)
+
+
+def a3(
+    pen: Pen,
+    start_ms: int,
+    *,
+    waves: int | None = None,
+    platforms: int | None = None,
+    period_s: int | None = None,
+) -> Iterator[Labelled]:
+    """A wave tool: 5 to 60 waves, 30 or 60 s apart, each hitting 30 to 300 platforms once.
+
+    All of the first wave's hits succeed; later platforms refuse repeats, 20 % succeed.
+    """
+    rng = pen.rng
+    waves = waves or rng.randint(5, 60)
+    used = rng.sample(PLATFORMS, platforms or rng.randint(30, 300))
+    period_ms = 1000 * (period_s or rng.choice((30, 60)))
+    events: list[Labelled] = []
+    for wave in range(waves):
+        order = rng.sample(used, len(used))
+        times = scattered(rng, len(used), start_ms + wave * period_ms, period_ms)
+        success = 1.0 if wave == 0 else 0.2
+        for at, who in zip(times, order, strict=True):
+            if rng.random() < success:
+                events.append(pen.code(at, who))
+    yield from in_order(events + own_life(pen, start_ms, waves * period_ms, used, known=2, new=1))
+
+
+def a4(
+    pen: Pen, start_ms: int, *, hours: float = 3, messages: int = 60, platforms: int = 60
+) -> Iterator[Labelled]:
+    """Low and slow: 60 codes in 3 hours (with hours=24, messages=96: 4 an hour for a day)."""
+    yield from a1(
+        pen, start_ms, platforms=platforms, messages=messages, minutes=60 * hours, new_codes=0
+    )
+
+
+def a4_day(pen: Pen, start_ms: int) -> Iterator[Labelled]:
+    """Low and slow over a day: 96 codes of 60 platforms in 24 hours."""
+    yield from a4(pen, start_ms, hours=24, messages=96)
+
+
+def a5(
+    pen: Pen,
+    start_ms: int,
+    *,
+    days: int = 7,
+    slots: int = 2,
+    rate_min: float = 4.5,
+    platforms: int = 300,
+) -> Iterator[Labelled]:
+    """Days: 4 to 5 codes a minute in slots of 2 hours, for a week."""
+    used = pen.rng.sample(PLATFORMS, platforms)
+    messages = round(rate_min * 120)
+    for day in range(days):
+        hours = sorted(pen.rng.sample(range(8, 22, 2), slots))
+        for hour in hours:
+            slot_ms = start_ms + day * DAY_MS + (hour - 8) * HOUR_MS
+            times = scattered(pen.rng, messages, slot_ms, 2 * HOUR_MS)
+            order = hits(pen.rng, messages, used)
+            flood = [pen.code(at, who) for at, who in zip(times, order, strict=True)]
+            yield from in_order(flood + own_life(pen, slot_ms, 2 * HOUR_MS, used, known=1, new=0))
+
+
+def a6(
+    pen: Pen, start_ms: int, *, recipients: int = 500, platforms: int = 60
+) -> Iterator[Labelled]:
+    """A campaign: 500 to 5,000 recipients, 20 to 70 codes each in 30 minutes, same platforms."""
+    used = pen.rng.sample(PLATFORMS, platforms)
+
+    def victim(offset: int) -> Iterator[Labelled]:
+        other = Pen("A6", pen.seed, pen.index + offset)
+        count = other.rng.randint(20, 70)
+        first_ms = start_ms + int(other.rng.random() * 10 * MINUTE_MS)
+        times = scattered(other.rng, count, first_ms, 30 * MINUTE_MS)
+        flood = zip(times, hits(other.rng, count, used), strict=True)
+        codes = [other.code(at, who) for at, who in flood]
+        return iter(
+            in_order(codes + own_life(other, first_ms, 30 * MINUTE_MS, used, known=1, new=0))
+        )
+
+    yield from merged(*map(victim, range(recipients)))
+
+
+def a7(pen: Pen, start_ms: int, *, platforms: int = 1, minutes: int = 60) -> Iterator[Labelled]:
+    """One platform, or two, sending again every minute for an hour."""
+    used = pen.strangers(platforms)
+    times = scattered(pen.rng, minutes, start_ms, minutes * MINUTE_MS)
+    flood = [pen.code(at, used[n % platforms]) for n, at in enumerate(times)]
+    yield from in_order(flood + own_life(pen, start_ms, minutes * MINUTE_MS, used, known=2, new=0))
+
+
+def a8(
+    pen: Pen, start_ms: int, *, minutes: float = 35, pool: int = 500, rate_min: float = 2
+) -> Iterator[Labelled]:
+    """Rotation: 2 a minute from a pool of 500, none twice in 24 h, each from a new port."""
+    messages, span_ms = round(minutes * rate_min), int(minutes * MINUTE_MS)
+    used = pen.rng.sample(PLATFORMS, pool)
+    times = scattered(pen.rng, messages, start_ms, span_ms)
+    flood = [
+        pen.code(at, who, sender=port(who.name, pen.rng.randrange(1, 10_000)))
+        for at, who in zip(times, islice(used, messages), strict=True)
+    ]
+    yield from in_order(flood + own_life(pen, start_ms, span_ms, used, known=2, new=1))
+
+
+def a9(pen: Pen, start_ms: int, *, without_text: float = 0.25) -> Iterator[Labelled]:
+    """Mixed: the incident by ports, names and short codes, in many languages, a share without text.
+
+    Half of the platforms are foreign ones; a third of those with a port use a short code.
+    """
+    named = [p for p in PLATFORMS if not p.sender.isdigit()]
+    ported = [p for p in PLATFORMS if p.sender.isdigit()]
+    used = pen.rng.sample(named, 30) + pen.rng.sample(ported, 30)
+    short = {who.name: str(pen.rng.randrange(20_000, 99_999)) for who in used[30:40]}
+    span_ms = 35 * MINUTE_MS
+    flood = []
+    for at, who in zip(
+        scattered(pen.rng, 68, start_ms, span_ms), hits(pen.rng, 68, used), strict=True
+    ):
+        fields: dict[str, Any] = {"sender": short.get(who.name, who.sender)}
+        if pen.rng.random() < without_text:
+            fields["text"] = ""
+        flood.append(pen.code(at, who, **fields))
+    yield from in_order(flood + own_life(pen, start_ms, span_ms, used, known=2, new=1))
+
+
+def a9_sender(pen: Pen, start_ms: int) -> Iterator[Labelled]:
+    """The mixed incident in a feed without any text: only senders tell."""
+    yield from a9(pen, start_ms, without_text=1.0)
+
+
+def a10(
+    pen: Pen,
+    start_ms: int,
+    *,
+    recipients: int = 2000,
+    rate_min: float | None = None,
+) -> Iterator[Labelled]:
+    """A sweep: one platform reaches 2,000 consecutive numbers once or twice, 50 to 500 a minute."""
+    platform = pen.rng.choice(PLATFORMS)
+    gap_ms = MINUTE_MS / (rate_min or pen.rng.uniform(50, 500))
+    at = float(start_ms)
+    for offset in range(recipients):
+        other = Pen("A10", pen.seed, pen.index + offset, memory=0)
+        for _ in range(pen.rng.randint(1, 2)):
+            yield other.code(int(at), platform)
+            at += pen.rng.expovariate(1 / gap_ms)
+
+
+def a11(pen: Pen, start_ms: int, *, platforms: int = 10) -> Iterator[Labelled]:
+    """The throttle as a weapon: 10 platforms at once, then nothing, so that the bank is cut off."""
+    used = pen.strangers(platforms)
+    times = scattered(pen.rng, platforms, start_ms, 2 * MINUTE_MS)
+    flood = [pen.code(at, who) for at, who in zip(times, used, strict=True)]
+    after_ms = start_ms + 2 * MINUTE_MS
+    yield from in_order(flood + own_life(pen, after_ms, 10 * MINUTE_MS, used, known=14, new=0))
+
+
+def a12(pen: Pen, start_ms: int) -> Iterator[Labelled]:
+    """A smoke screen: 30 marketing or courier texts an hour around the incident."""
+    flood = list(a1(pen, start_ms))
+    times = scattered(pen.rng, 78, start_ms - HOUR_MS, 156 * MINUTE_MS)
+    smoke = [pen.notice(at, pen.rng.choice((MARKETING, COURIER))) for at in times]
+    yield from in_order(flood + smoke)

@@ -1,0 +1,175 @@
+"""What looks like an attack and is none: B1 to B12. None of it may be throttled."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from streams.scenarios.events import Labelled
+from streams.scenarios.mix import merged
+from streams.scenarios.pen import DAY_MS, HOUR_MS, MINUTE_MS, Pen, in_order, paced, scattered
+from streams.scenarios.platforms import PLATFORMS, Platform
+from streams.scenarios.wording import COURIER, MARKETING
+
+NOVEL: Final = 0.96
+"""Share of a person's log-ins whose platform the carrier has not seen at this recipient, after a
+week of memory: the worst case. After half a year it is about 0.5."""
+
+RESENT: Final = 0.2
+"""Share of requests that ask the previous platform again."""
+
+
+def log_ins(
+    pen: Pen, start_ms: int, count: int, *, gap_s: float, novel: float, resent: float
+) -> list[Labelled]:
+    """A person logs in to so many platforms, one by one, at this mean gap between requests."""
+    fresh = pen.strangers(count)
+    known = pen.rng.sample(pen.person.known, len(pen.person.known))
+    requests: list[Platform] = []
+    for _ in range(count):
+        use_known = known and pen.rng.random() >= novel
+        requests.append(known.pop() if use_known else fresh.pop())
+        while pen.rng.random() < resent:
+            requests.append(requests[-1])
+    times = paced(pen.rng, len(requests), start_ms, 1000 * gap_s)
+    return [pen.own(at, platform) for at, platform in zip(times, requests, strict=True)]
+
+
+def b1(
+    pen: Pen, start_ms: int, *, gap_s: float = 90, novel: float = NOVEL, resent: float = RESENT
+) -> Iterator[Labelled]:
+    """A new phone: 10 to 30 log-ins, 90 s apart on average, a fifth of the requests re-sends."""
+    yield from log_ins(
+        pen, start_ms, pen.rng.randint(10, 30), gap_s=gap_s, novel=novel, resent=resent
+    )
+
+
+def b2(
+    pen: Pen, start_ms: int, *, gap_s: float = 54, novel: float = NOVEL, resent: float = RESENT
+) -> Iterator[Labelled]:
+    """A power user sets up: 30 to 60 log-ins, 54 s apart on average."""
+    yield from log_ins(
+        pen, start_ms, pen.rng.randint(30, 60), gap_s=gap_s, novel=novel, resent=resent
+    )
+
+
+def b3(pen: Pen, start_ms: int, *, novel: float = NOVEL) -> Iterator[Labelled]:
+    """A shopping festival evening of 4 hours: 4 to 10 log-ins, 10 pay codes, 30 marketing texts."""
+    rng, span_ms = pen.rng, 4 * HOUR_MS
+    first_ms = start_ms + int(rng.random() * HOUR_MS)
+    logins = log_ins(pen, first_ms, rng.randint(4, 10), gap_s=90, novel=novel, resent=RESENT)
+    pay = [pen.own(at, pen.person.bank) for at in scattered(rng, 10, start_ms, span_ms)]
+    ads = [pen.notice(at, MARKETING) for at in scattered(rng, 30, start_ms, span_ms)]
+    yield from in_order(logins + pay + ads)
+
+
+def b4(pen: Pen, start_ms: int) -> Iterator[Labelled]:
+    """A bank's page fails: 4 to 10 codes of one bank in 10 minutes."""
+    for at in scattered(pen.rng, pen.rng.randint(4, 10), start_ms, 10 * MINUTE_MS):
+        yield pen.own(at, pen.person.bank)
+
+
+def b5(
+    pen: Pen,
+    start_ms: int,
+    *,
+    days: int = 7,
+    platforms: int | None = None,
+    a_day: int | None = None,
+) -> Iterator[Labelled]:
+    """A shared number of an enterprise: 50 to 300 codes a day of 5 to 40 platforms, every day."""
+    rng = pen.rng
+    used = pen.strangers(platforms or rng.randint(5, 40))
+    count = a_day or rng.randint(50, 300)
+    for day in range(days):
+        for at in scattered(rng, count, start_ms + day * DAY_MS, 10 * HOUR_MS):
+            yield pen.own(at, rng.choice(used))
+
+
+def b6(pen: Pen, start_ms: int, *, days: int = 1) -> Iterator[Labelled]:
+    """A test number: 20 runs a day, each 30 codes of one to three platforms in 5 minutes."""
+    rng = pen.rng
+    used = pen.strangers(rng.randint(1, 3))
+    for day in range(days):
+        runs = scattered(rng, 20, start_ms + day * DAY_MS, 10 * HOUR_MS)
+        times = sorted(at for run in runs for at in scattered(rng, 30, run, 5 * MINUTE_MS))
+        for at in times:
+            yield pen.own(at, rng.choice(used))
+
+
+def b7(pen: Pen, start_ms: int) -> Iterator[Labelled]:
+    """Ten courier messages a day, most with a pick-up code, which is no verification code."""
+    for at in scattered(pen.rng, 10, start_ms, 12 * HOUR_MS):
+        yield pen.notice(at, COURIER)
+
+
+def b8(pen: Pen, start_ms: int, *, hours: int = 6) -> Iterator[Labelled]:
+    """Marketing, 20 an hour, each of another sender."""
+    for at in scattered(pen.rng, 20 * hours, start_ms, hours * HOUR_MS):
+        yield pen.notice(at, MARKETING)
+
+
+def b9(pen: Pen, start_ms: int) -> Iterator[Labelled]:
+    """Eight own codes in 20 minutes in 2 to 4 segments each, every segment's receipt twice."""
+    rng = pen.rng
+    events: list[Labelled] = []
+    for number, at in enumerate(scattered(rng, 8, start_ms, 20 * MINUTE_MS)):
+        platform = rng.choice(pen.person.known)
+        segments, message_id = rng.randint(2, 4), f"B9-{pen.seed}-{pen.index}-long-{number}"
+        for segment in range(1, segments + 1):
+            part = {"segment": segment, "segments": segments, "message_id": message_id}
+            events.append(pen.own(at, platform, **part))
+            for delay_ms in (4_000, 9_000):
+                receipt = {**part, "text": "", "event_type": "receipt", "status": "delivered"}
+                events.append(pen.own(at + delay_ms, platform, **receipt))
+    yield from in_order(events)
+
+
+def b10(pen: Pen, start_ms: int) -> Iterator[Labelled]:
+    """Six own codes in 20 minutes, each tried 2 to 5 times, 15 s apart, because it was refused."""
+    rng = pen.rng
+    events: list[Labelled] = []
+    for number, at in enumerate(scattered(rng, 6, start_ms, 20 * MINUTE_MS)):
+        platform, message_id = rng.choice(pen.person.known), f"B10-{pen.seed}-{pen.index}-{number}"
+        for attempt in range(1, rng.randint(2, 5) + 1):
+            late_ms = (attempt - 1) * 15_000
+            events.append(pen.own(at + late_ms, platform, attempt=attempt, message_id=message_id))
+    yield from in_order(events)
+
+
+def b11(pen: Pen, start_ms: int, *, days: int = 3, rate_min: float = 1) -> Iterator[Labelled]:
+    """A public disposable number: a message a minute all day, 77 % codes, of any platform."""
+    rng = pen.rng
+    for day in range(days):
+        for at in scattered(rng, round(rate_min * 1440), start_ms + day * DAY_MS, DAY_MS):
+            if rng.random() < 0.77:
+                yield pen.own(at, rng.choice(PLATFORMS))
+            else:
+                yield pen.notice(at, MARKETING)
+
+
+def b12(
+    pen: Pen, start_ms: int, *, recipients: int = 500, minutes: float = 40
+) -> Iterator[Labelled]:
+    """A gateway flushes its backlog: 40 minutes of codes, all handed on within 10 seconds.
+
+    In the order of arrival, which is not that of event time; `ingest_time_ms` is the arrival. Every
+    recipient has 6 to 12 log-ins at a new phone's pace, so that by arrival each would be a flood.
+    """
+    backlog: list[Labelled] = []
+    span_ms = int(minutes * MINUTE_MS)
+    for offset in range(recipients):
+        other = Pen("B12", pen.seed, pen.index + offset)
+        count = other.rng.randint(6, 12)
+        logins = log_ins(other, start_ms, count, gap_s=150, novel=NOVEL, resent=RESENT)
+        backlog += [e for e in logins if e.value["event_time_ms"] < start_ms + span_ms]
+    pen.rng.shuffle(backlog)
+    for number, event in enumerate(backlog):
+        arrival_ms = start_ms + span_ms + number * 10_000 // len(backlog)
+        yield Labelled({**event.value, "ingest_time_ms": arrival_ms}, event.truth)
+
+
+def b12_history(pen: Pen, start_ms: int, *, recipients: int = 500) -> Iterator[Labelled]:
+    """What the carrier has seen of the backlog's recipients before."""
+    pens = (Pen("B12", pen.seed, pen.index + offset) for offset in range(recipients))
+    yield from merged(*(other.history(start_ms) for other in pens))

@@ -1,0 +1,95 @@
+"""All scenarios by name, and the one function that runs one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+from streams.scenarios import attacks, benign
+from streams.scenarios.events import Labelled
+from streams.scenarios.pen import Pen
+from streams.scenarios.people import HABITS
+
+DEFAULT_START_MS: Final = 1_772_422_380_000
+"""2026-03-02 11:33 in Dalian (UTC+8): the minute at which the incident began."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """A generator, what it stands for and how often it happens."""
+
+    name: str
+    write: Callable[..., Iterator[Labelled]]  # (pen, start_ms, **parameters)
+    per_subscriber_day: float | None = None  # of look-alikes; None where no rate is known
+    history: Callable[..., Iterator[Labelled]] | None = None  # other than the first recipient's
+
+    @property
+    def attack(self) -> bool:
+        """Whether it should be stopped."""
+        return self.name.startswith("A")
+
+    @property
+    def summary(self) -> str:
+        """One line: what happens."""
+        return (self.write.__doc__ or "").strip().splitlines()[0]
+
+
+SCENARIOS: Final[dict[str, Scenario]] = {
+    scenario.name: scenario
+    for scenario in (
+        Scenario("A1", attacks.a1),
+        Scenario("A2", attacks.a2),
+        Scenario("A3", attacks.a3),
+        Scenario("A4", attacks.a4),
+        Scenario("A4-day", attacks.a4_day),
+        Scenario("A5", attacks.a5),
+        Scenario("A6", attacks.a6),
+        Scenario("A7", attacks.a7),
+        Scenario("A8", attacks.a8),
+        Scenario("A9", attacks.a9),
+        Scenario("A9-sender", attacks.a9_sender),
+        Scenario("A10", attacks.a10),
+        Scenario("A11", attacks.a11),
+        Scenario("A12", attacks.a12),
+        Scenario("B1", benign.b1, 1 / 730),
+        Scenario("B2", benign.b2, 1 / 20_000),
+        Scenario("B3", benign.b3, 1 / 50),
+        Scenario("B4", benign.b4, 1 / 200),
+        Scenario("B5", benign.b5),
+        Scenario("B6", benign.b6),
+        Scenario("B7", benign.b7),
+        Scenario("B8", benign.b8),
+        Scenario("B9", benign.b9),
+        Scenario("B10", benign.b10),
+        Scenario("B11", benign.b11),
+        Scenario("B12", benign.b12, history=benign.b12_history),
+    )
+}
+
+
+def generate(
+    name: str,
+    seed: int,
+    *,
+    recipient: int = 0,
+    start_ms: int = DEFAULT_START_MS,
+    memory: int = HABITS,
+    history: bool = True,
+    **parameters: Any,
+) -> Iterator[Labelled]:
+    """One run of a scenario: first what the carrier has seen of the recipient, then what happens.
+
+    `recipient` is the index of the (first) subscriber; `memory` how many platforms it knows, each
+    seen once, 2 to 60 days before `start_ms`; with `history=False` that part is left out. The same
+    arguments give the same events. `parameters` are the scenario's own. Raises KeyError for an
+    unknown name and TypeError for an unknown parameter.
+    """
+    scenario = SCENARIOS[name]
+    pen = Pen(name, seed, recipient, memory)
+    if history:
+        if scenario.history:
+            yield from scenario.history(pen, start_ms)
+        else:
+            yield from pen.history(start_ms)
+    yield from scenario.write(pen, start_ms, **parameters)

@@ -1,0 +1,54 @@
+"""One labelled event: a value of `sms.delivery.v1` and, apart from it, what is true of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+
+class Role(StrEnum):
+    """Why a message was sent."""
+
+    ATTACK = "attack"
+    BANK = "bank"  # the recipient's own code, of a trusted platform
+    KNOWN = "known"  # the recipient's own code, of a platform that reached it over 24 h ago
+    NEW = "new"  # the recipient's own code, of any other platform
+    OTHER = "other"  # no verification code
+
+
+@dataclass(frozen=True, slots=True)
+class Truth:
+    """What the writer of the event knows and the detector must find out."""
+
+    role: Role
+    scenario: str  # "A1", "B2", "ordinary", "history"
+    platform: str  # its name; empty where a person wrote
+
+
+@dataclass(frozen=True, slots=True)
+class Labelled:
+    """An event's value, ready to be JSON, and its truth."""
+
+    value: dict[str, Any]
+    truth: Truth
+
+
+def message(
+    recipient: str, sender: str, text: str, time_ms: int, message_id: str, **fields: Any
+) -> dict[str, Any]:
+    """A value of `sms.delivery.v1`; `fields` are optional ones of the contract.
+
+    An empty text is left out, as in a feed that has none.
+    """
+    value: dict[str, Any] = {
+        "schema_version": 1,
+        "recipient": recipient,
+        "sender": sender,
+        "event_time_ms": time_ms,
+        "message_id": message_id,
+    }
+    if text:
+        value["text"] = text
+    value.update(fields)
+    return value

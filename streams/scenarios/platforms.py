@@ -1,0 +1,58 @@
+"""Who sends: platforms with their names, senders and wording, and the banks.
+
+The names, in `data/platforms.toml`, are of public platforms, and of 320 invented ones so that an
+attack tool's pool of 500 can be drawn. A platform keeps its sender, language and wording, as real
+ones do: that is what makes its messages a template.
+"""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass
+from typing import Final
+
+from streams.scenarios.numbering import port
+from streams.scenarios.wording import CODES, shipped
+
+
+@dataclass(frozen=True, slots=True)
+class Platform:
+    """A sender of codes."""
+
+    name: str
+    sender: str
+    wording: str  # format of its codes, with fields `name` and `code`
+    digits: int  # of a code
+    trusted: bool = False
+
+
+def _platform(name: str, sender: str, lang: str, *, trusted: bool = False) -> Platform:
+    """A platform whose wording and code length (6 for two thirds, else 4) follow from its name."""
+    choice, formats = zlib.crc32(name.encode()), CODES[lang]
+    return Platform(
+        name, sender, formats[choice // 7 % len(formats)], 6 if choice % 3 else 4, trusted
+    )
+
+
+_NAMES: Final = shipped("platforms.toml")
+
+
+def _platforms() -> tuple[Platform, ...]:
+    invented = [a + b for b in _NAMES["second_halves"] for a in _NAMES["first_halves"]]
+    chinese = [_platform(name, port(name), "zh") for name in _NAMES["chinese"]]
+    foreign = [_platform(n, n, lang) for lang, names in _NAMES["foreign"].items() for n in names]
+    # Popular ones first, as PLATFORMS says: the known names of both kinds take turns 3 to 1.
+    mixed: list[Platform] = []
+    while chinese or foreign:
+        mixed += chinese[:3] + foreign[:1]
+        del chinese[:3], foreign[:1]
+    return (*mixed, *(_platform(name, port(name), "zh") for name in invented))
+
+
+PLATFORMS: Final = _platforms()
+"""Untrusted platforms, roughly by how many people use them."""
+
+BANKS: Final = tuple(
+    _platform(name, sender, "bank", trusted=True) for name, sender in _NAMES["banks"].items()
+)
+"""Banks, by the numbers that they send from."""

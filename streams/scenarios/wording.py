@@ -1,0 +1,26 @@
+"""What messages say; the texts themselves are in `data/wording.toml`."""
+
+from __future__ import annotations
+
+import tomllib
+from importlib.resources import files
+from typing import Any, Final
+
+
+def shipped(name: str) -> dict[str, Any]:
+    """A data file of this package, read."""
+    return tomllib.loads((files(__package__) / "data" / name).read_text(encoding="utf-8"))
+
+
+_TEXTS: Final = shipped("wording.toml")
+
+CODES: Final[dict[str, tuple[str, ...]]] = {
+    lang: tuple(formats) for lang, formats in _TEXTS["codes"].items()
+}
+"""Formats of verification codes by language, `bank` for Chinese banks; fields `name` and `code`."""
+
+MARKETING: Final[tuple[str, ...]] = tuple(_TEXTS["marketing"])
+COURIER: Final[tuple[str, ...]] = tuple(_TEXTS["courier"])
+NOTICES: Final[tuple[str, ...]] = tuple(_TEXTS["notices"])
+"""What banks send that is no code."""
+PERSONAL: Final[tuple[str, ...]] = tuple(_TEXTS["personal"])
