@@ -1,0 +1,64 @@
+"""Brokers for tests: started once a session and shared, or one's own to break.
+
+Shared ones are reused by every test, so topics and groups get names of their own (`unique`).
+In CI (`CI=true`) anything but Apache Kafka fails the run: what is promised is promised for that.
+"""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+
+import pytest
+
+from streams.demo import brokers
+from streams.demo.brokers import Broker
+
+IN_CI = os.environ.get("CI", "").lower() in {"1", "true"}
+
+started: list[str] = []
+"""What ran in this session, for the closing summary."""
+
+
+@pytest.fixture(scope="session")
+def broker() -> Iterator[Broker]:
+    """The shared broker, of the best kind that this machine can run. Never stop it."""
+    kind = brokers.choose()
+    if IN_CI and kind != "kafka":
+        pytest.fail(f"CI must test on Apache Kafka: {brokers.why_no_kafka() or kind}")
+    with brokers.broker(kind) as running:
+        started.append(str(running))
+        yield running
+
+
+@pytest.fixture
+def kafka(request: pytest.FixtureRequest) -> Broker:
+    """The shared broker, where it is Apache Kafka; elsewhere the test is skipped and says why."""
+    running: Broker = request.getfixturevalue("broker")
+    if running.kind == "tansu":
+        pytest.skip(brokers.why_no_kafka())
+    return running
+
+
+@pytest.fixture
+def own_kafka() -> Iterator[Callable[..., Broker]]:
+    """Starts Apache Kafka for this test alone: `own_kafka(nodes=3)`, to be killed at will."""
+    if (why := brokers.why_no_kafka()) and not IN_CI:
+        pytest.skip(why)
+    with ExitStack() as stack:
+
+        def start(nodes: int = 1, **options: object) -> Broker:
+            running = stack.enter_context(brokers.broker("kafka", nodes, **options))  # type: ignore[arg-type]
+            started.append(str(running))
+            return running
+
+        yield start
+
+
+@pytest.fixture
+def unique(request: pytest.FixtureRequest) -> str:
+    """A name that no other test has: for topics, groups and applications on a shared broker."""
+    words = "".join(c if c.isascii() and c.isalnum() else "-" for c in request.node.name)
+    return f"{words[:60].strip('-').lower()}-{uuid.uuid4().hex[:8]}"

@@ -1,0 +1,30 @@
+"""What every test may use, and what the run says about itself."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+from hypothesis import settings
+
+from streams.demo import brokers
+from tests.brokers import broker, kafka, own_kafka, started, unique
+
+__all__ = ["broker", "kafka", "own_kafka", "unique"]
+
+# A property that fails prints the blob that repeats it; on a busy machine time is no evidence.
+settings.register_profile("default", deadline=None, print_blob=True)
+settings.register_profile("ci", parent=settings.get_profile("default"), derandomize=True)
+settings.load_profile("ci" if os.environ.get("CI") else "default")
+
+
+def pytest_report_header() -> str:
+    """Which broker the tests will get, and why it is not Apache Kafka if it is not."""
+    missing = brokers.why_no_kafka()
+    return f"broker: {brokers.choose()}" + (f" ({missing})" if missing else "")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Which brokers ran."""
+    for line in dict.fromkeys(started):
+        terminalreporter.write_line(f"broker tests ran on {line}")

@@ -1,0 +1,157 @@
+"""Brokers start, answer, survive what the fault tests do to them, and leave nothing behind."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from kafka.admin import KafkaAdminClient, NewTopic
+
+from streams.demo import brokers
+from streams.demo.brokers import Broker, BrokerError, answers
+
+
+def _host_port(broker: Broker) -> tuple[str, int]:
+    host, _, port = broker.bootstrap.partition(",")[0].rpartition(":")
+    return host, int(port)
+
+
+def _create(broker: Broker, topic: str, replicas: int = 1) -> None:
+    admin = KafkaAdminClient(bootstrap_servers=broker.bootstrap)
+    admin.create_topics([NewTopic(topic, num_partitions=1, replication_factor=replicas)])
+    admin.close()
+
+
+def _send(broker: Broker, topic: str, values: list[bytes]) -> None:
+    async def send() -> None:
+        async with AIOKafkaProducer(bootstrap_servers=broker.bootstrap, acks="all") as producer:
+            for value in values:
+                await producer.send_and_wait(topic, value)
+
+    asyncio.run(send())
+
+
+def _read(broker: Broker, topic: str, count: int) -> list[bytes]:
+    async def read() -> list[bytes]:
+        async with AIOKafkaConsumer(
+            topic, bootstrap_servers=broker.bootstrap, auto_offset_reset="earliest"
+        ) as consumer:
+            return [(await anext(consumer)).value for _ in range(count)]
+
+    return asyncio.run(read())
+
+
+@pytest.mark.broker
+def test_the_shared_broker_keeps_what_is_sent(broker: Broker, unique: str) -> None:
+    _create(broker, unique)
+    _send(broker, unique, [b"one", b"two"])
+    assert _read(broker, unique, 2) == [b"one", b"two"]
+
+
+@pytest.mark.kafka
+def test_a_killed_kafka_comes_back_on_its_address_with_its_data(
+    own_kafka: Callable[..., Broker], unique: str
+) -> None:
+    kafka = own_kafka()
+    _create(kafka, unique)
+    _send(kafka, unique, [b"before"])
+    kafka.kill()
+    assert not answers(*_host_port(kafka))
+    kafka.restart()
+    _send(kafka, unique, [b"after"])
+    assert _read(kafka, unique, 2) == [b"before", b"after"]
+
+
+@pytest.mark.kafka
+def test_a_paused_kafka_is_silent_and_goes_on_when_resumed(
+    own_kafka: Callable[..., Broker],
+) -> None:
+    kafka = own_kafka()
+    kafka.pause()
+    assert not answers(*_host_port(kafka), timeout_s=0.3)
+    kafka.resume()
+    assert answers(*_host_port(kafka), timeout_s=10)
+
+
+@pytest.mark.kafka
+def test_a_cluster_survives_the_loss_of_one_node(
+    own_kafka: Callable[..., Broker], unique: str
+) -> None:
+    kafka = own_kafka(nodes=3)
+    _create(kafka, unique, replicas=3)
+    _send(kafka, unique, [b"three"])
+    kafka.nodes[1].kill()
+    _send(kafka, unique, [b"two"])
+    assert _read(kafka, unique, 2) == [b"three", b"two"]
+    kafka.start()
+    assert len(kafka.pids) == 3
+
+
+def test_a_stopped_broker_leaves_no_process_and_no_folder() -> None:
+    with brokers.broker("tansu") as tansu:
+        node, port = tansu.nodes[0], tansu.nodes[0].port
+        folder = node.log.parent
+        pid = tansu.pids[0]
+        assert answers("127.0.0.1", port)
+    assert not Path("/proc", str(pid)).exists()
+    assert not folder.exists()
+    assert not answers("127.0.0.1", port)
+
+
+def test_a_port_in_use_is_named() -> None:
+    with brokers.broker("tansu") as tansu, socket.socket() as other:
+        tansu.stop()
+        other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        other.bind(("127.0.0.1", tansu.nodes[0].port))
+        other.listen()
+        with pytest.raises(BrokerError, match=f"port {tansu.nodes[0].port} is in use"):
+            tansu.start()
+
+
+def test_a_broker_that_ends_at_once_shows_its_log(tmp_path: Path) -> None:
+    command = ["sh", "-c", "echo the disk is full; exit 1"]
+    node = brokers.Node(command, port=20_001, log=tmp_path / "log")
+    broken = Broker("kafka", "broken", "127.0.0.1:20001", [node])
+    with pytest.raises(BrokerError, match=r"ended at once(?s:.*)the disk is full"):
+        broken.start()
+
+
+@pytest.mark.parametrize("address", ["localhost", "localhost:", ":9092", "kafka:port"])
+def test_an_address_that_is_none_is_refused(monkeypatch: pytest.MonkeyPatch, address: str) -> None:
+    monkeypatch.setenv(brokers.ADDRESS_VARIABLE, address)
+    with (
+        pytest.raises(BrokerError, match="must be host:port"),
+        brokers.broker() as never,
+    ):
+        raise AssertionError(never)
+
+
+def test_a_given_broker_is_used_and_not_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
+    with brokers.broker("tansu") as tansu:
+        monkeypatch.setenv(brokers.ADDRESS_VARIABLE, tansu.bootstrap)
+        with brokers.broker() as given:
+            assert (given.kind, given.bootstrap) == ("given", tansu.bootstrap)
+            with pytest.raises(BrokerError, match="not ours"):
+                given.stop()
+        assert answers(*_host_port(tansu))
+
+
+def test_without_java_the_reason_is_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.delenv(brokers.ADDRESS_VARIABLE, raising=False)
+    assert "no `java`" in brokers.why_no_kafka()
+    assert brokers.choose() == "tansu"
+    with pytest.raises(BrokerError, match="Java 17"), brokers.broker("kafka"):
+        pass
+
+
+def test_an_old_java_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    java = tmp_path / "java"
+    java.write_text("#!/bin/sh\necho 'openjdk version \"1.8.0_392\"' >&2\n")
+    java.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert "`java` is 8" in brokers.why_no_kafka()
