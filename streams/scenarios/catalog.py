@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from inspect import Parameter, signature
 from typing import Any, Final
 
 from streams.scenarios import attacks, benign
 from streams.scenarios.events import Labelled
-from streams.scenarios.pen import Pen
+from streams.scenarios.ordinary import ordinary
+from streams.scenarios.pen import HOUR_MS, Pen
 from streams.scenarios.people import HABITS
 
 DEFAULT_START_MS: Final = 1_772_422_380_000
@@ -30,9 +32,31 @@ class Scenario:
         return self.name.startswith("A")
 
     @property
+    def parameters(self) -> dict[str, Any]:
+        """Its own parameters and their defaults; None: drawn from the scenario's range."""
+        return {
+            name: parameter.default
+            for name, parameter in signature(self.write).parameters.items()
+            if parameter.kind is Parameter.KEYWORD_ONLY
+        }
+
+    @property
     def summary(self) -> str:
         """One line: what happens."""
         return (self.write.__doc__ or "").strip().splitlines()[0]
+
+
+def everyday(
+    pen: Pen, start_ms: int, *, subscribers: int = 20_000, hours: float = 1
+) -> Iterator[Labelled]:
+    """Ordinary traffic: codes, marketing, courier, bank and personal messages of 20,000 people."""
+    duration_ms = round(hours * HOUR_MS)
+    yield from ordinary(subscribers, start_ms, pen.seed, duration_ms=duration_ms, first=pen.index)
+
+
+def nothing_before(_pen: Pen, _start_ms: int) -> Iterator[Labelled]:
+    """No history: ordinary people's habits show in their traffic."""
+    yield from ()
 
 
 SCENARIOS: Final[dict[str, Scenario]] = {
@@ -64,6 +88,7 @@ SCENARIOS: Final[dict[str, Scenario]] = {
         Scenario("B10", benign.b10),
         Scenario("B11", benign.b11),
         Scenario("B12", benign.b12, history=benign.b12_history),
+        Scenario("ordinary", everyday, history=nothing_before),
     )
 }
 

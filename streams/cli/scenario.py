@@ -1,0 +1,150 @@
+"""`otpguard scenario`: rehearse an attack, or what looks like one, as a stream of events."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import ExitStack
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+import typer
+
+from streams.scenarios import DEFAULT_START_MS, SCENARIOS, Labelled, Scenario, generate, merged
+
+START_FORMATS = ["%Y-%m-%dT%H:%M:%S%z", "%Y-%m-%dT%H:%M%z"]
+
+
+def scenario(
+    name: Annotated[
+        str | None, typer.Argument(help="Which scenario; --list shows them.", show_default=False)
+    ] = None,
+    *,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same events.")] = 0,
+    recipients: Annotated[
+        int,
+        typer.Option(
+            min=1, help="How many recipients go through it at once, each by its own seed."
+        ),
+    ] = 1,
+    first: Annotated[
+        int, typer.Option(min=0, help="Index of the first recipient: 0 is +86 170 0000 0000.")
+    ] = 0,
+    start: Annotated[
+        datetime | None,
+        typer.Option(
+            formats=START_FORMATS,
+            help="When it begins, with offset. Default: 2026-03-02T11:33+0800.",
+            show_default=False,
+        ),
+    ] = None,
+    memory: Annotated[
+        int, typer.Option(min=0, max=200, help="Platforms that the carrier knows of a recipient.")
+    ] = 14,
+    history: Annotated[
+        bool, typer.Option(help="Begin with the messages that made those platforms known.")
+    ] = True,
+    options: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set", metavar="KEY=VALUE", help="A parameter of the scenario.", show_default=False
+        ),
+    ] = None,
+    truth: Annotated[
+        Path | None,
+        typer.Option(
+            help="Write what is true of each event here, as JSON lines.", show_default=False
+        ),
+    ] = None,
+    list_: Annotated[bool, typer.Option("--list", help="Show all scenarios and stop.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="The list as JSON.")] = False,
+) -> None:
+    r"""Write a rehearsal to standard output: JSON lines of sms.delivery.v1 values, in order.
+
+    Everything is synthetic: numbers, codes, texts. The same arguments give the same bytes.
+
+    \b
+    Examples:
+      otpguard scenario --list
+      otpguard scenario A1 --seed 3 | otpguard replay -
+      otpguard scenario A4 --set hours=24 --set messages=96 --truth truth.jsonl > events.jsonl
+      otpguard scenario B1 --recipients 1000 --start 2026-03-02T11:33+0800 > new-phones.jsonl
+    """
+    if list_:
+        _show_list(as_json=as_json)
+        return
+    if name is None:
+        raise typer.BadParameter("name a scenario, or ask for --list")
+    chosen = SCENARIOS.get(name)
+    if chosen is None:
+        raise typer.BadParameter(f"there is no scenario {name!r}; --list shows them")
+    start_ms = DEFAULT_START_MS if start is None else round(start.timestamp() * 1000)
+    parameters = _parameters(chosen, options or [])
+    runs = (
+        generate(
+            name,
+            seed + n,
+            recipient=first + n,
+            start_ms=start_ms,
+            memory=memory,
+            history=history,
+            **parameters,
+        )
+        for n in range(recipients)
+    )
+    events = next(runs) if recipients == 1 else merged(*runs)
+    encode = msgspec.json.encode
+    with ExitStack() as stack:
+        out = sys.stdout.buffer
+        truths = stack.enter_context(truth.open("wb")) if truth else None
+        try:
+            for event in events:
+                out.write(encode(event.value) + b"\n")
+                if truths:
+                    truths.write(encode(_truth(event)) + b"\n")
+        except ValueError as error:  # a parameter beyond what the scenario can do
+            raise typer.BadParameter(str(error)) from error
+        out.flush()
+
+
+def _truth(event: Labelled) -> dict[str, Any]:
+    return {
+        "message_id": event.value["message_id"],
+        "role": event.truth.role,
+        "scenario": event.truth.scenario,
+        "platform": event.truth.platform,
+    }
+
+
+def _parameters(chosen: Scenario, options: list[str]) -> dict[str, Any]:
+    """The values of `--set`, as numbers, checked against what the scenario takes."""
+    parameters: dict[str, Any] = {}
+    for option in options:
+        key, _, value = option.partition("=")
+        if key not in chosen.parameters:
+            known = ", ".join(chosen.parameters) or "none"
+            raise typer.BadParameter(f"{chosen.name} has no parameter {key!r}; it has: {known}")
+        try:
+            parameters[key] = float(value) if "." in value else int(value)
+        except ValueError:
+            raise typer.BadParameter(f"{key} must be a number, not {value!r}") from None
+    return parameters
+
+
+def _show_list(*, as_json: bool) -> None:
+    if as_json:
+        entries = [
+            {
+                "name": entry.name,
+                "attack": entry.attack,
+                "summary": entry.summary,
+                "per_subscriber_day": entry.per_subscriber_day,
+                "parameters": entry.parameters,
+            }
+            for entry in SCENARIOS.values()
+        ]
+        typer.echo(msgspec.json.format(msgspec.json.encode(entries)))
+        return
+    for entry in SCENARIOS.values():
+        typer.echo(f"{entry.name:10} {entry.summary}")
