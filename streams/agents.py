@@ -1,0 +1,167 @@
+"""The one agent: an envelope of records in, what the chain decided out.
+
+Decode, call, publish. A state changes with no await in between, so a checkpoint always sees it at
+one offset, with everything its events made already in the outbox.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from detectors import chain
+from streams import wire
+from streams.errors import ConfigError
+from streams.keeper import Admission, Keeper, Part
+from streams.outbox import Output
+
+if TYPE_CHECKING:
+    from detectors.recognise import Recogniser
+    from streams.config import Topics
+    from streams.metrics import Metrics
+    from streams.transport import Consumer, Envelope
+
+log = logging.getLogger(__name__)
+
+OUTBOX_MAX: Final = 10_000
+"""Outputs of a partition that may wait for the broker before its events wait too."""
+
+
+@dataclass(slots=True)
+class Refusals:
+    """Share of refused records among the last ones.
+
+    A window of n records in two halves: when the newer half is full it becomes the older one.
+    """
+
+    share_max: float
+    records: int = 10_000  # chosen: .2 s at full speed, a minute at a trickle
+    _older: tuple[int, int] = (0, 0)
+    _newer: tuple[int, int] = (0, 0)
+
+    def excessive(self, seen: int, refused: int) -> bool:
+        """Count them; whether the share is over the limit. Never before the window is full once."""
+        self._newer = (self._newer[0] + seen, self._newer[1] + refused)
+        total = self._older[0] + self._newer[0]
+        over = self._older[1] + self._newer[1] > self.share_max * total
+        if self._newer[0] * 2 >= self.records:
+            self._older, self._newer = self._newer, (0, 0)
+        return over and total >= self.records
+
+
+@dataclass(slots=True)
+class Detector:
+    """What the agent needs to turn records into decisions."""
+
+    params: chain.Params
+    recogniser: Recogniser
+    intake: wire.Intake
+    topics: Topics
+    keeper: Keeper
+    metrics: Metrics
+    refusals: Refusals
+    applied_ms: dict[int, int] = field(default_factory=dict)  # partition -> newest event time
+
+    async def handle(self, envelope: Envelope, consumer: Consumer) -> None:
+        """Apply an envelope to its partition's state, or have its records read again."""
+        part = self.keeper.parts.get(envelope.partition)
+        if not self.keeper.placed or part is None or part.next is None:
+            return  # from before a rebalance
+        match part.admit(envelope):
+            case Admission.SEEN:
+                return
+            case Admission.SEEK:
+                log.info(
+                    "partition %d: expected %d, got %d; reading again",
+                    part.partition,
+                    part.next,
+                    envelope.start,
+                )
+                await consumer.seek_to({part.partition: part.next})
+                return
+            case Admission.AHEAD:
+                raise ConfigError(
+                    f"partition {part.partition}: the state ends at offset {part.next}, the log at "
+                    f"{envelope.highwater}: the input was cut or created anew; raise `epoch`"
+                )
+            case Admission.LOST:
+                self.metrics.add("offset_gaps_total")
+                log.error(
+                    "partition %d: offsets %d to %d are gone from the log; going on without them",
+                    part.partition,
+                    part.next,
+                    envelope.start,
+                )
+            case Admission.APPLY:
+                pass
+        self._apply(part, envelope.since(part.next))
+        with self._timed("publish"):
+            await part.outbox.push()
+        if len(part.outbox) > OUTBOX_MAX:
+            await part.outbox.settle(part.outbox.mark)
+
+    def _apply(self, part: Part, envelope: Envelope) -> None:
+        with self._timed("decode"):
+            decoded = wire.decode(
+                self.intake,
+                self.keeper.topic,
+                envelope.partition,
+                envelope.values,
+                envelope.keys,
+                envelope.offsets,
+                envelope.timestamps_ms,
+                envelope.next_offset,
+            )
+        if self.refusals.excessive(len(envelope.values), len(decoded.rejects)):
+            raise ConfigError(
+                f"over {self.refusals.share_max:.0%} of the last records were refused: the worker "
+                "stops instead of dead-lettering the whole input"
+            )
+        with self._timed("detect"):
+            decisions = chain.process(self.params, self.recogniser, part.state, decoded.batch)
+        part.outbox.add(self._outputs(envelope.partition, decoded, decisions))
+        part.next = envelope.next_offset
+        self.keeper.progress += 1
+        self._count(decoded, decisions)
+
+    def _outputs(
+        self, partition: int, decoded: wire.Decoded, decisions: chain.Decisions
+    ) -> Iterator[Output]:
+        for action in decisions.actions:
+            yield Output(
+                self.topics.throttle,
+                action.recipient.encode(),
+                wire.encode_action(action),
+                wire.action_headers(action),
+            )
+        for record in decisions.episodes:
+            yield Output(
+                self.topics.episode,
+                record.recipient.encode(),
+                wire.encode_episode(record),
+                wire.episode_headers(record),
+            )
+        for reject in decoded.rejects:
+            yield Output(
+                self.topics.dead_letters, *wire.dead_letter(reject, self.keeper.topic, partition)
+            )
+
+    def _count(self, decoded: wire.Decoded, decisions: chain.Decisions) -> None:
+        add = self.metrics.add
+        for outcome, n in decoded.outcomes.items():
+            add("events_total", n, outcome=outcome)
+        for reject in decoded.rejects:
+            add("dead_letters_total", reason=reject.reason)
+        for action in decisions.actions:
+            add("actions_total", verb=action.verb, mode=action.mode)
+        add("noncanonical_keys_total", decoded.noncanonical_keys)
+
+    @contextmanager
+    def _timed(self, stage: str) -> Iterator[None]:
+        began = time.perf_counter()
+        yield
+        self.metrics.observe("stage_seconds", time.perf_counter() - began, stage=stage)
