@@ -3,6 +3,7 @@
 from streams.wire.control import (
     EVERYONE,
     Ack,
+    AckState,
     Override,
     VersionError,
     decode_ack,
@@ -17,6 +18,7 @@ from streams.wire.recipients import Numbers
 __all__ = [
     "EVERYONE",
     "Ack",
+    "AckState",
     "Decoded",
     "Event",
     "Intake",

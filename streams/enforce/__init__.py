@@ -1,0 +1,1 @@
+"""Adapters: they make gateways hold what the detector asks for and the operator allows."""

@@ -1,0 +1,65 @@
+"""What a gateway is to the adapter: something that can be told to hold leases.
+
+Calls come from worker threads, one at a time for each recipient. Telling a gateway twice what it
+knows already changes nothing, so the adapter repeats itself whenever it is in doubt.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from detectors.gate import Lease
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """A lease for one recipient, to be applied or ended."""
+
+    recipient: str
+    lease: Lease
+
+
+class GatewayAwayError(Exception):
+    """Nothing can be said to the gateway now; later it may work. The message names nobody."""
+
+
+Refusals = Mapping[str, str]
+"""Recipients whose orders the gateway will never carry out, and why; usually empty."""
+
+
+class Gateway(Protocol):
+    """One way to reach gateways. Every method but `close` may raise `GatewayAwayError`."""
+
+    batch_max: int  # orders that one call takes
+    parallel_max: int  # calls at a time
+    tries_max: int | None  # calls for one order before it is given up; None: for ever
+
+    def held(self) -> Iterable[str]:
+        """Recipients under lease at the gateway, from before, as far as it can tell."""
+        ...
+
+    def apply(self, orders: Sequence[Order]) -> Refusals:
+        """Hold these leases, each in place of any other of its recipient."""
+        ...
+
+    def release(self, recipients: Sequence[str]) -> Refusals:
+        """Hold no lease for these recipients, now."""
+        ...
+
+    def expire(self, recipients: Sequence[str]) -> Refusals:
+        """The leases of these recipients are over: end them where they don't end by themselves."""
+        ...
+
+    def refused(self, action_ids: Sequence[str]) -> Sequence[int]:
+        """How many messages were refused under each of these actions; 0 where it can't tell."""
+        ...
+
+    def health(self) -> str:
+        """Which incarnation of the gateway's memory answers. Another one knows nothing."""
+        ...
+
+    def close(self) -> None:
+        """Let go of connections and threads."""
+        ...
