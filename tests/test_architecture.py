@@ -1,0 +1,241 @@
+"""What may import what, and what the top of the tree may hold.
+
+Data flows one way, so imports do too: `streams` imports `detectors`, never back, and nothing that
+is installed imports tests. Each rule is a function over source text, and is shown a text that
+breaks it: a check that has never been seen to fail is no check.
+"""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+
+import pytest
+
+from streams import metrics
+
+ROOT = Path(__file__).parents[1]
+
+TOP_LEVEL = {
+    "CHANGELOG.md", "LICENSE", "Makefile", "README.md", "deploy", "detectors", "pyproject.toml",
+    "streams", "tests",
+}  # fmt: skip
+
+WORLD = {
+    "asyncio", "concurrent", "ctypes", "datetime", "fcntl", "getpass", "glob", "http", "io",
+    "locale", "logging", "mmap", "multiprocessing", "os", "pathlib", "platform", "queue", "random",
+    "sched", "secrets", "select", "selectors", "shutil", "signal", "socket", "socketserver",
+    "sqlite3", "ssl", "subprocess", "sys", "syslog", "tempfile", "threading", "time", "urllib",
+    "uuid", "warnings",
+}  # fmt: skip
+"""Of the standard library, what has a clock, a file, a socket, a thread, chance, or settings."""
+
+WORLDLY_CALLS = {"open", "print", "input", "breakpoint", "exec", "eval", "__import__"}
+
+SHIPPED_DATA = {"detectors.registry": {"importlib"}}
+"""The registry reads the data files of its own package, which are as constant as code."""
+
+PRIVATE_HOME = {"streams.transport"}
+"""The one module that may use what Faust and aiokafka do not promise."""
+
+PUBLIC_PARTS = {
+    "aiokafka.abc", "aiokafka.admin", "aiokafka.conn", "aiokafka.errors", "aiokafka.helpers",
+    "aiokafka.partitioner", "aiokafka.structs",
+}  # fmt: skip
+"""Submodules of aiokafka that its documentation names."""
+
+LABELS_NEVER = {
+    "code", "key", "message_id", "msisdn", "number", "phone", "platform", "recipient", "sender",
+    "signature", "text", "token",
+}  # fmt: skip
+"""Metric labels that would name a person or grow without a bound."""
+
+
+def module_name(path: Path) -> str:
+    """The dotted name of a source file: detectors/sieve.py is detectors.sieve."""
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def sources(package: str) -> Iterator[tuple[str, str]]:
+    """The (dotted name, text) of every module of a package."""
+    for path in sorted((ROOT / package).rglob("*.py")):
+        yield module_name(path), path.read_text()
+
+
+def is_module(name: str) -> bool:
+    path = ROOT.joinpath(*name.split("."))
+    return path.with_suffix(".py").is_file() or (path / "__init__.py").is_file()
+
+
+def imports(text: str) -> set[str]:
+    """Every dotted name that a module imports, anywhere in it.
+
+    `from a.b import c` gives a.b.c where that is a module of this tree, else a.b.
+    """
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.module, "imports are absolute"
+            inner = {f"{node.module}.{alias.name}" for alias in node.names}
+            found |= {name if is_module(name) else node.module for name in inner}
+    return found
+
+
+def loaded(text: str) -> set[str]:
+    """The imports that run: those for the type checker alone make no module wait for another."""
+    tree = ast.parse(text)
+    tree.body = [
+        node
+        for node in tree.body
+        if not (isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING")
+    ]
+    return imports(ast.unparse(tree))
+
+
+def top(name: str) -> str:
+    return name.partition(".")[0]
+
+
+# --- the rules: each gives what is wrong with one module, in words -----------------------------
+
+
+def impurities(module: str, text: str) -> list[str]:
+    """How a module of the core reaches into the world."""
+    allowed = (sys.stdlib_module_names - WORLD - {"importlib"}) | {"detectors", "numpy"}
+    allowed |= SHIPPED_DATA.get(module, set())
+    wrong = [f"imports {name}" for name in sorted(imports(text)) if top(name) not in allowed]
+    for node in ast.walk(ast.parse(text)):
+        match node:
+            case ast.Call(func=ast.Name(id=name)) if name in WORLDLY_CALLS:
+                wrong.append(f"line {node.lineno} calls {name}()")
+            case ast.Attribute(value=ast.Name(id="np" | "numpy"), attr="random"):
+                wrong.append(f"line {node.lineno} draws numbers by chance")
+    return wrong
+
+
+def wrong_ways(module: str, text: str) -> list[str]:
+    """Imports against the stream."""
+    names = sorted(imports(text))
+    wrong = [f"imports {name}" for name in names if top(name) == "tests"]
+    if module.startswith("streams.enforce"):
+        # release and kill switch must work where no worker, and none of its engine, is alive
+        wrong += [f"imports {name}" for name in names if top(name) in {"faust", "mode"}]
+    if module.split(".")[1:2] not in (["cli"], ["demo"], ["scenarios"], ["__main__"]):
+        plays = ("streams.demo", "streams.scenarios", "streams.cli")
+        wrong += [f"imports {name}" for name in names if name.startswith(plays)]
+    return wrong
+
+
+def unpromised(module: str, text: str) -> list[str]:
+    """Use of Faust's and aiokafka's insides where it does not belong."""
+    if module in PRIVATE_HOME:
+        return []
+    wrong = []
+    for node in ast.walk(ast.parse(text)):
+        names: list[str] = []
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names = [node.module]
+            if top(node.module) in {"aiokafka", "faust", "mode"}:
+                private = [alias.name for alias in node.names if alias.name.startswith("_")]
+                wrong += [f"imports {node.module}.{name}" for name in private]
+        inner = {"aiokafka", "faust"}
+        wrong += [
+            f"imports {name}"
+            for name in names
+            if top(name) in inner and "." in name and name not in PUBLIC_PARTS
+        ]
+    return wrong
+
+
+# --- the tree keeps them -----------------------------------------------------------------------
+
+
+def complaints(rule: object, package: str) -> list[str]:
+    assert callable(rule)
+    return [f"{name}: {wrong}" for name, text in sources(package) for wrong in rule(name, text)]
+
+
+def test_the_core_knows_only_the_standard_library_and_numpy() -> None:
+    assert complaints(impurities, "detectors") == []
+
+
+def test_imports_go_one_way() -> None:
+    assert complaints(wrong_ways, "detectors") + complaints(wrong_ways, "streams") == []
+
+
+def test_only_the_transport_uses_what_faust_and_aiokafka_do_not_promise() -> None:
+    assert complaints(unpromised, "streams") == []
+
+
+@pytest.mark.parametrize("package", ["detectors", "streams"])
+def test_no_module_imports_itself_by_a_detour(package: str) -> None:
+    modules = dict(sources(package))
+    graph = {name: loaded(text) & (modules.keys() - {name}) for name, text in modules.items()}
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        pytest.fail(" -> ".join(error.args[1]))
+
+
+def test_the_top_of_the_tree_holds_what_it_should() -> None:
+    listed = subprocess.run(
+        ["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    names = {name.partition("/")[0] for name in listed.stdout.split("\0") if name}
+    assert {name for name in names if not name.startswith(".")} - TOP_LEVEL == set()
+
+
+def test_no_metric_label_names_a_person() -> None:
+    labels = {(metric.name, label) for metric in metrics.TABLE for label in metric.labels}
+    assert labels, "the table of metrics has moved"
+    assert {pair for pair in labels if pair[1] in LABELS_NEVER} == set()
+
+
+# --- and each rule can fail ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "import time", "from time import monotonic", "import os.path", "import logging",
+        "def f():\n    import socket", "from streams.wire import decode", "import faust",
+        "import importlib.resources", "import numpy as np\nnp.random.default_rng()",
+        "open('registry.csv')", "print(1)",
+    ],
+)  # fmt: skip
+def test_an_impure_core_is_noticed(text: str) -> None:
+    assert impurities("detectors.sieve", text)
+
+
+@pytest.mark.parametrize(
+    ("module", "text"),
+    [
+        ("streams.app", "from tests.brokers import broker"),
+        ("streams.app", "from streams.demo.play import play"),
+        ("streams.wire.events", "import streams.cli"),
+        ("streams.enforce.redis", "import faust"),
+    ],
+)
+def test_an_import_against_the_stream_is_noticed(module: str, text: str) -> None:
+    assert wrong_ways(module, text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "from faust.transport.drivers import TRANSPORTS", "import aiokafka.consumer.fetcher",
+        "from aiokafka import _private", "from faust.types import TP",
+    ],
+)  # fmt: skip
+def test_inner_parts_of_faust_are_noticed(text: str) -> None:
+    assert unpromised("streams.agents", text)
+    assert not unpromised("streams.transport", text)
