@@ -260,8 +260,10 @@ class Settings(BaseSettings):
 
 
 def load(path: Path | None = None) -> Settings:
-    """Return the settings of `path`, else of the file that OTPGUARD_CONFIG names, else defaults;
-    the environment goes over any of them. Raise ConfigError with a line for each thing wrong."""
+    """Return the settings of `path`, else of the file that OTPGUARD_CONFIG names, else defaults.
+
+    The environment goes over any of them. Raise ConfigError with a line for each thing wrong.
+    """
     path = chosen_path(path)
     if path is not None:
         _table(path)
@@ -302,7 +304,8 @@ def _leaves(section: BaseModel, prefix: str = "") -> Iterator[tuple[str, Any, st
         if isinstance(value, BaseModel):
             yield from _leaves(value, f"{prefix}{name}.")
         elif isinstance(value, SecretStr):
-            yield prefix + name, "*****" if value.get_secret_value() else "", field.description or ""
+            masked = "*****" if value.get_secret_value() else ""
+            yield prefix + name, masked, field.description or ""
         else:
             yield prefix + name, value, field.description or ""
 

@@ -160,8 +160,10 @@ class Metrics:
         self._gauges[name, *labels.values()].set(value)
 
     def follow(self, name: str, value: Callable[[], float], **labels: str) -> None:
-        """Let a gauge ask `value` at each scrape, in the scraper's thread: an age grows even while
-        the event loop hangs."""
+        """Let a gauge ask `value` at each scrape, in the scraper's thread.
+
+        So an age grows even while the event loop hangs.
+        """
         self._gauges[name, *labels.values()].set_function(value)
 
     def observe(self, name: str, value: float, **labels: str) -> None:
@@ -175,7 +177,6 @@ class Metrics:
 
     def count_gateways(self, gateways: Iterable[str]) -> None:
         """Count events by gateway, given the column of a batch; empty names are left out."""
-        family = self._families["gateway_events_total"]
         for gateway, n in Tally(gateways).items():
             if gateway:
                 self._gateway(gateway).inc(n)

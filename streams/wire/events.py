@@ -95,12 +95,10 @@ class Event(msgspec.Struct, gc=False):
 
 
 _decode_event: Final = msgspec.json.Decoder(Event).decode
-_REQUIRED: Final = frozenset(
-    f.name for f in msgspec.structs.fields(Event) if f.required
-)
+_REQUIRED: Final = frozenset(f.name for f in msgspec.structs.fields(Event) if f.required)
 _A_LIMIT: Final = re.compile("[<>]=|out of range")  # in msgspec's words about a Meta that failed
 _FIRST: Final = (None, 1)
-_SHAPE: Final = attrgetter("direction", "event_type", "segment", "attempt")  # what decides an `_outcome`
+_SHAPE: Final = attrgetter("direction", "event_type", "segment", "attempt")  # see `_outcome`
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,21 +147,26 @@ def decode(
     partition: int,
     values: Sequence[bytes | None],
     keys: Sequence[bytes | None],
-    offsets: NDArray[np.int64],
-    timestamps_ms: NDArray[np.int64] | None,
+    offsets: Sequence[int] | NDArray[np.int64],
+    timestamps_ms: Sequence[int] | NDArray[np.int64] | None,
+    next_offset: int,
 ) -> Decoded:
-    """Decode n > 0 consecutive records of one partition; all sequences have length n.
+    """Decode n >= 0 records of one partition, in the order of its log, up to `next_offset`.
 
-    `timestamps_ms` are the records' own times, against which event times are judged; below 0 means
+    All sequences have length n. `timestamps_ms` are the records' own times, against which event times are judged; below 0 means
     unknown, and None that the values' `ingest_time_ms` stand for them (files have no record times).
     """
+    offset = np.asarray(offsets, np.int64)
+    stamp = None if timestamps_ms is None else np.asarray(timestamps_ms, np.int64)
     blocks = []
-    for start in range(0, len(values), BLOCK):
+    for start in range(0, max(len(values), 1), BLOCK):
         part = slice(start, start + BLOCK)
-        stamps = None if timestamps_ms is None else timestamps_ms[part]
         blocks.append(
-            _block(intake, topic, partition, values[part], keys[part], offsets[part], stamps)
-        )
+            _block(
+                intake, topic, partition, values[part], keys[part],
+                offset[part], None if stamp is None else stamp[part], next_offset,
+            )
+        )  # fmt: skip
     return blocks[0] if len(blocks) == 1 else _joined(blocks)
 
 
@@ -175,7 +178,9 @@ def _block(
     keys: Sequence[bytes | None],
     offsets: NDArray[np.int64],
     timestamps_ms: NDArray[np.int64] | None,
+    next_offset: int,
 ) -> Decoded:
+    """Decode as `decode` does, at most `BLOCK` records."""
     events, reasons = _parse(values, intake.value_bytes_max)
     kinds = intake.kinds
     kinds = intake.kinds
@@ -216,7 +221,7 @@ def _block(
         batch=Batch(
             topic=topic,
             partition=partition,
-            next_offset=int(offsets[-1]) + 1,
+            next_offset=next_offset,
             offset=offsets[kept],
             event_time_ms=time,
             recipient=recipient,
@@ -253,10 +258,13 @@ def _at(items: Sequence[Any], kept: list[int]) -> Sequence[Any]:
 def _parse(
     values: Sequence[bytes | None], bytes_max: int
 ) -> tuple[list[Event | None], dict[int, Reason]]:
-    """Return an event for each value, or None and a reason. An exception of the decoder leaves what
-    it has done in the list, and the iterator behind the value it failed at."""
+    """Return an event for each value, or None and a reason.
+
+    An exception of the decoder leaves what it has done in the list, and the iterator behind the
+    value that it failed at.
+    """
     try:
-        tame = max(map(len, values)) <= bytes_max  # type: ignore[arg-type]
+        tame = max(map(len, values), default=0) <= bytes_max  # type: ignore[arg-type]
     except TypeError:  # a null value
         tame = False
     todo = values if tame else [v if v and len(v) <= bytes_max else b"" for v in values]
@@ -328,7 +336,7 @@ def _joined(blocks: Sequence[Decoded]) -> Decoded:
         batch=Batch(
             topic=batches[0].topic,
             partition=batches[0].partition,
-            next_offset=batches[-1].next_offset,
+            next_offset=batches[0].next_offset,
             tokens=dict(ChainMap(*(dict(batch.tokens) for batch in batches))),
             **columns,
         ),

@@ -60,8 +60,10 @@ class Numbers:
     def column(
         self, recipients: Sequence[str]
     ) -> tuple[NDArray[np.uint64], dict[int, str], list[int]]:
-        """Return the integers of n recipients (uint64; 0 where there is none), the canonical
-        tokens among them, and the indices of those that are neither number nor token."""
+        """Return the integers of n recipients (uint64), canonical tokens, and indices of bad ones.
+
+        A bad one is neither number nor token; its integer is 0.
+        """
         joined = ("\n".join(recipients) + "\n").encode("utf-8", "surrogatepass")
         bulk = self._home_column(joined, len(recipients))
         if bulk is not None:
@@ -86,8 +88,10 @@ class Numbers:
         recipients: NDArray[np.uint64],
         tokens: Mapping[int, str],
     ) -> int:
-        """Return how many of n record keys are not the canonical form of their recipient: such
-        records may lie in another partition than the rest of their recipient's."""
+        """Return how many of n record keys are not the canonical form of their recipient.
+
+        Such records may lie in another partition than the rest of their recipient's.
+        """
         try:
             joined = b"\n".join(keys) + b"\n"  # type: ignore[arg-type]
         except TypeError:  # a record without a key
@@ -169,7 +173,7 @@ def canonical_token(written: str) -> str:
 
 
 def _parsed(written: str, country: str | None, *, strict: bool) -> int | None:
-    """E.164 digits as an integer; `strict` asks for a number in a known range, not just a length."""
+    """E.164 digits as an integer; `strict` asks for a known range, not just a possible length."""
     try:
         number = phonenumbers.parse(written, country)
     except phonenumbers.NumberParseException:

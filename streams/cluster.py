@@ -1,0 +1,179 @@
+"""Administration of a Kafka cluster, and what settings mean as a client's arguments.
+
+Every failure becomes one sentence with the exit code that fits it.
+"""
+
+from __future__ import annotations
+
+import socket
+import ssl
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Final, Self
+
+from kafka import errors
+from kafka.admin import ConfigResource, KafkaAdminClient
+
+from streams.config import Kafka
+from streams.errors import ConfigError, UnavailableError
+
+TIMEOUT_S: Final = 10  # for one question; a healthy broker answers in milliseconds
+PROBE_S: Final = 5.0  # for a connection and a handshake
+
+_DENIED: Final = (
+    errors.AuthorizationError,
+    errors.SaslAuthenticationFailedError,
+    errors.UnsupportedSaslMechanismError,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What a cluster says of a topic. Configs are those that the broker reports."""
+
+    partitions: int
+    replication: int
+    configs: Mapping[str, str]
+
+
+def client_arguments(kafka: Kafka) -> dict[str, Any]:
+    """Return the arguments by which kafka-python and aiokafka reach the cluster alike."""
+    arguments: dict[str, Any] = {
+        "bootstrap_servers": kafka.bootstrap.split(","),
+        "security_protocol": kafka.security.upper(),
+    }
+    if kafka.security.endswith("ssl"):
+        arguments["ssl_context"] = tls(kafka)
+    if kafka.security.startswith("sasl"):
+        arguments |= {
+            "sasl_mechanism": kafka.mechanism,
+            "sasl_plain_username": kafka.username,
+            "sasl_plain_password": kafka.password.get_secret_value(),
+        }
+    return arguments
+
+
+def tls(kafka: Kafka) -> ssl.SSLContext:
+    """Return a context that verifies the brokers' certificates and names."""
+    try:
+        context = ssl.create_default_context(cafile=kafka.ca_file)
+        if kafka.cert_file is not None:
+            context.load_cert_chain(kafka.cert_file, kafka.key_file)
+    except (OSError, ssl.SSLError) as error:
+        raise ConfigError(f"kafka TLS files: {error}") from None
+    return context
+
+
+class Cluster:
+    """A connection for questions and administration; use it in a `with` block."""
+
+    def __init__(self, kafka: Kafka, timeout_s: float = TIMEOUT_S) -> None:
+        self._where = kafka.bootstrap
+        arguments = client_arguments(kafka)
+        _probe(kafka, arguments.get("ssl_context"))
+        with self._in_a_sentence("connect"):
+            self._admin = KafkaAdminClient(
+                **arguments,
+                client_id="otpguard-admin",
+                request_timeout_ms=int(timeout_s * 1000),
+                bootstrap_timeout_ms=int(timeout_s * 1000),
+            )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._admin.close()
+
+    def shapes(self, names: Iterable[str]) -> dict[str, Shape]:
+        """Return the shapes of those topics that exist.
+
+        Only names that the cluster lists are described, since describing may create a topic.
+        """
+        with self._in_a_sentence("describe topics"):
+            present = sorted(set(names) & set(self._admin.list_topics()))
+            if not present:
+                return {}
+            described = self._admin.describe_topics(present)
+            resources = [ConfigResource("TOPIC", name) for name in present]
+            configs = self._admin.describe_configs(resources, config_filter="all")["topic"]
+        return {
+            topic["name"]: Shape(
+                partitions=len(topic["partitions"]),
+                replication=min(len(each["replica_nodes"]) for each in topic["partitions"]),
+                configs={key: entry["value"] for key, entry in configs[topic["name"]].items()},
+            )
+            for topic in described
+        }
+
+    def create(
+        self, name: str, partitions: int, replication: int, configs: Mapping[str, str]
+    ) -> None:
+        """Make one topic; it is no error if somebody else just did."""
+        options = {
+            "num_partitions": partitions,
+            "replication_factor": replication,
+            "configs": dict(configs),
+        }
+        with self._in_a_sentence(f"create topic {name}"):
+            try:
+                self._admin.create_topics({name: options}, wait_for_metadata=True)
+            except errors.TopicAlreadyExistsError:
+                return
+
+    @contextmanager
+    def _in_a_sentence(self, verb: str) -> Iterator[None]:
+        try:
+            yield
+        except _DENIED as error:
+            raise ConfigError(f"cannot {verb} at {self._where}: {_name(error)}") from None
+        except (errors.KafkaTimeoutError, errors.KafkaConnectionError) as error:
+            raise UnavailableError(
+                f"no broker answers at {self._where} ({_name(error)}): "
+                "is it up, and is this the right address and listener protocol?"
+            ) from None
+        except (errors.KafkaError, OSError, ValueError) as error:
+            raise ConfigError(f"cannot {verb} at {self._where}: {_name(error)}") from None
+
+
+def _probe(kafka: Kafka, context: ssl.SSLContext | None) -> None:
+    """Return once any broker accepts a connection, and shakes hands if it is to speak TLS.
+
+    kafka-python waits for ever on a listener that never answers a handshake, and calls an untrusted
+    certificate a timeout. Raise UnavailableError or ConfigError with the last broker's reason.
+    """
+    problem: Exception | None = None
+    for address in kafka.bootstrap.split(","):
+        host, _, port = address.rpartition(":")
+        try:
+            with socket.create_connection((host, int(port)), timeout=PROBE_S) as connection:
+                if context is not None:
+                    context.wrap_socket(connection, server_hostname=host).close()
+                return
+        except ssl.SSLCertVerificationError as error:
+            raise ConfigError(
+                f"the certificate of {address} is not trusted: {error.verify_message}"
+            ) from None
+        except OSError as error:  # of which TimeoutError and SSLError are kinds
+            problem = error
+    if isinstance(problem, ssl.SSLError):
+        raise ConfigError(f"{kafka.bootstrap} does not speak TLS as expected: {problem.reason}")
+    reason = "no answer" if isinstance(problem, TimeoutError) else getattr(problem, "strerror", "")
+    raise UnavailableError(
+        f"no broker answers at {kafka.bootstrap} ({reason or problem}): "
+        "is it up, and is this the right address and listener protocol?"
+    )
+
+
+def _name(error: Exception) -> str:
+    """The kind of an error in words, with the broker's own message if it sent one."""
+    kind = type(error).__name__.removesuffix("Error")
+    message = getattr(error, "description", None) or getattr(error, "message", "")
+    return f"{kind}: {message}" if message else kind
