@@ -80,7 +80,18 @@ def _table() -> dict[int, str]:
 
 
 _FOLD: Final = _table()
-_ODD: Final = re.compile("[" + "".join(re.escape(chr(point)) for point in _FOLD) + "]")
+_ASTRAL: Final = "".join(
+    f"{chr(first)}-{chr(last)}" for first, last in _RANGES if first > 0xFFFF
+)  # as ranges: a class with single characters beyond 16 bits is searched a hundred times as slowly
+_ODD: Final = re.compile(
+    "[" + "".join(re.escape(chr(point)) for point in _FOLD if point <= 0xFFFF) + _ASTRAL + "]"
+)
+_NATIVE_DIGIT: Final = re.compile(
+    "["
+    + "".join(chr(point) for point, folded in _FOLD.items() if point <= 0xFFFF and folded.isdigit())
+    + _ASTRAL
+    + "]"
+)
 
 # Letters that look alike in Latin, Cyrillic and Greek. A word that mixes scripts is read in the
 # script of most of its letters.
@@ -106,7 +117,7 @@ def fold(text: str) -> str:
     >>> fold("ＯＴＰ １２３４: Vé\\u200brif")
     'otp 1234: verif'
     """
-    if is_odd(text):
+    if not text.isascii() and _ODD.search(text):
         text = text.translate(_FOLD)
     text = text.lower()
     if not text.isascii() and _MIXED.search(text):
@@ -114,9 +125,13 @@ def fold(text: str) -> str:
     return text
 
 
-def is_odd(text: str) -> bool:
-    """Whether any character of the text changes under the fold, case apart."""
-    return not text.isascii() and _ODD.search(text) is not None
+def has_native_digits(text: str) -> bool:
+    """Whether the text holds digits that `MASK` does not mask: full width, Arabic, circled ...
+
+    >>> has_native_digits("१२"), has_native_digits("é12")
+    (True, False)
+    """
+    return not text.isascii() and _NATIVE_DIGIT.search(text) is not None
 
 
 def kept(text: str) -> list[int]:

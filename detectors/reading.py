@@ -11,13 +11,14 @@ A text is read with its digits masked, so that all messages of one template are 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import Enum
 from typing import Final
 
 from detectors.fold import fold, kept, mask
+from detectors.lexicon import any_of, branches
 from detectors.rules import RULES
-from detectors.words import LANGUAGES, Language
+from detectors.words import LANGUAGES
 
 HEAD_CHARS: Final = 480
 TAIL_CHARS: Final = 160
@@ -26,49 +27,70 @@ first seven segments of 70, a host line or a signature at the end; whatever is s
 more than 640 characters do."""
 READ_CHARS: Final = HEAD_CHARS + 1 + TAIL_CHARS  # with the line break that joins them
 
-_DENIED, _NAMES, _OTHERS, _WEAK = range(4)
+class _Kind(Enum):
+    """What a word says about the number that it names; see `words`."""
+
+    DENIED = "denied"
+    NAMES = "names"
+    OTHERS = "others"
+    WEAK = "weak"
 
 
-def _words(languages: Sequence[Language]) -> re.Pattern[str]:
-    """One pattern over all words of some languages; the group that matched tells the kind."""
-    kinds: list[list[str]] = [[], [], [], []]
-    for row in languages:
-        edge = "(?<![^\\W\\d_])", "(?![^\\W\\d_])"
-        before, after = edge if row.words_apart else ("", "")
-        for kind, fragments in zip(
-            kinds, (row.denied, row.names, row.others, row.weak), strict=True
-        ):
-            spaced = (fragment.replace(" ", "\\s*") for fragment in fragments)
-            kind.append(f"{before}(?:{'|'.join(spaced)}){after}")
-    denied, names, others, weak = ("|".join(kind) for kind in kinds)
-    return re.compile(f"((?:{denied})(?!\\W{{0,3}}0))|({names})|({others})|({weak})")
+_Word = tuple[int, int, _Kind]  # start, end, kind
+
+_LETTER_BEFORE: Final = "(?<![^\\W\\d_])"
+_LETTER_AFTER: Final = "(?![^\\W\\d_])"
 
 
-def _scene(languages: Sequence[Language]) -> re.Pattern[str]:
-    parts = []
-    for row in languages:
-        words = "|".join(fragment.replace(" ", "\\s*") for fragment in row.scene)
-        edged = f"(?<![^\\W\\d_])(?:{words})(?![^\\W\\d_])"
-        parts.append(edged if row.words_apart else words)
-    return re.compile("|".join(parts))
+class _Script:
+    """The languages of one script: finds their words, and whether a text is of another scene."""
+
+    def __init__(self, letters: str, *langs: str) -> None:
+        rows = [row for row in LANGUAGES if row.lang in langs]
+        apart = all(row.words_apart for row in rows)
+        edges = (_LETTER_BEFORE, _LETTER_AFTER) if apart else ("", "")
+        by_kind = {kind: [word for row in rows for word in getattr(row, kind.value)] for kind in _Kind}
+        self._letters = re.compile(letters)
+        self._find = any_of([word for words in by_kind.values() for word in words], *edges)
+        self._kinds = [(kind, any_of(words, *edges)) for kind, words in by_kind.items()]
+        self._scene = any_of([word for row in rows for word in row.scene], *edges)
+
+    def present(self, text: str) -> bool:
+        return self._letters.search(text) is not None
+
+    def words(self, text: str) -> list[_Word]:
+        return [
+            (start, end, self._kind(text, start, end))
+            for start, end in (found.span() for found in self._find.finditer(text))
+        ]
+
+    def other_scene(self, text: str) -> bool:
+        return self._scene.search(text) is not None
+
+    def _kind(self, text: str, start: int, end: int) -> _Kind:
+        """The first kind that has the word. "Never share your code 482913" does name a code."""
+        for kind, words in self._kinds:
+            found = words.match(text, start)
+            if found and found.end() == end:
+                denied = kind is _Kind.DENIED and not _NUMBER_NEXT.match(text, end)
+                return _Kind.NAMES if kind is _Kind.DENIED and not denied else kind
+        return _Kind.OTHERS
 
 
+_NUMBER_NEXT: Final = re.compile("\\W{0,3}0{4}")
 _SCRIPTS: Final = (
-    (re.compile("[\u3040-\u30ff\u4e00-\u9fff]"), ("zh", "ja")),
-    (re.compile("[\uac00-\ud7af]"), ("ko",)),
-    (re.compile("[\u0400-\u04ff]"), ("ru",)),
-    (re.compile("[\u0600-\u06ff]"), ("ar", "fa")),
-    (re.compile("[\u0590-\u05ff]"), ("he",)),
-    (re.compile("[\u0e00-\u0e7f]"), ("th",)),
-    (re.compile("[\u0900-\u097f]"), ("hi",)),
-    (re.compile("[a-z]{2}"), ("en", "es", "pt", "fr", "de", "it", "vi", "id", "tr")),
-)
-_BY_CODE: Final = {row.lang: row for row in LANGUAGES}
-_READERS: Final = tuple(
-    (script, _words([_BY_CODE[lang] for lang in langs]), _scene([_BY_CODE[lang] for lang in langs]))
-    for script, langs in _SCRIPTS
+    _Script("[\u3040-\u30ff\u4e00-\u9fff]", "zh", "ja"),
+    _Script("[\uac00-\ud7af]", "ko"),
+    _Script("[\u0400-\u04ff]", "ru"),
+    _Script("[\u0600-\u06ff]", "ar", "fa"),
+    _Script("[\u0590-\u05ff]", "he"),
+    _Script("[\u0e00-\u0e7f]", "th"),
+    _Script("[\u0900-\u097f]", "hi"),
+    _Script("[a-z]{2}", "en", "es", "pt", "fr", "de", "it", "vi", "id", "tr"),
 )
 
+_CODE: Final = {row.lang: row for row in LANGUAGES}
+_CODE: Final = {row.lang: row for row in LANGUAGES}
 _CODE: Final = re.compile(
     # not inside a word, number, amount, time or address; not a card's `*0000`
     "(?<![0-9a-z_@*+$€£¥₩₹₽฿₫%/&=.])(?<!0[:,.\u2010-\u2015-])(?<!0 )"
@@ -90,7 +112,7 @@ _UNIT: Final = re.compile(
 _MONEY: Final = re.compile("(?:[$€£¥₩₹₽฿₫]|rs[.]?|inr|nt|usd|eur|rp|rm|no[.]?|nr[.]?|№|n°|#)\\s?$")
 _MONTH: Final = re.compile("0{1,2}(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec|ago|aout|okt)0*")
 _URL: Final = re.compile(
-    "https?://\\S+|(?<![@\\w])[a-z0-9][a-z0-9.-]*[.](?:com|cn|net|org|io|cc|co|me|ru|br|de|fr|it|in|id|tr|vn|th|il|ir|ae|uk|us"
+    "https?://\\S+|(?<![@\\w.-])(?:[a-z0-9-]{1,40}+[.]){1,4}(?:com|cn|net|org|io|cc|co|me|ru|br|de|fr|it|in|id|tr|vn|th|il|ir|ae|uk|us"
     "|info|top|xyz|vip|example|app|ly|gl|tv|shop|site|club|link|gov|tw|hk|jp|kr)(?:[./]\\S*)?(?![\\w])"
 )
 _STOP: Final = re.compile("[。！？!?\n]|[.](?=\\s|$)")
@@ -104,18 +126,24 @@ _LOOSE_LINK: Final = re.compile("[^.!?。！？\n;；0]{0,32}?(?:[:：=]|\\s(?:i
 _IS_YOUR: Final = re.compile(
     "[\\s'\"”」』\\])>»*]*(?:is|are|es|e|est|ist|la|adalah|als|como|as|是|为|為|은|는|이|は|your|你的|您的|आपका|to|로|это|هو|-|\u2014|,|，|हा)"
 )
-_LOGIN: Final = re.compile(
-    "verif|confirm|log[ -]?in|log[ -]?on|sign(?:ing)?[ -]?(?:in|on|up)|account|password|share|disclose|expire|valid|authoris|authoriz|minutes|never"
-    "|entrar|acceder|ingres|acess|cuenta|conta|compart|connex|valider|compte|partage|communiqu|expir|anmeld|konto|teile|weiter|gultig|acced|condivid|comunic|scad"
-    "|xac|chia se|dang nhap|masuk|bagikan|berikan|akun|berlaku|giris|hesab|paylas|gecerli|onay"
-    "|登录|登錄|登入|注册|註冊|绑定|綁定|验证|驗證|泄露|洩露|告知|告诉|告訴|有效|本人|提供|分享|ログイン|教え|共有|有効|入力|本人|로그인|공유|알려|입력|유효|타인"
-    "|вход|войти|сообщ|никому|действ|подтвер|подписа|регистр|تسجيل|دخول|تشارك|صالح|ورود|ندهيد|معتبر|حساب|כניסה|לשתף|תקף|להתחבר|אימות|เข้าสู่|ยืนยัน|บอก|หมดอายุ|ใช้ได้|लॉगिन|साझा|शेयर|बताएं|मान्य"
+_LOGIN: Final = any_of(
+    branches(
+        "verif|confirm|log[ -]?in|log[ -]?on|sign(?:ing)?[ -]?(?:in|on|up)|account|password|share|disclose|expire|valid|authoris|authoriz|minutes|never"
+        "|entrar|acceder|ingres|acess|cuenta|conta|compart|connex|valider|compte|partage|communiqu|expir|anmeld|konto|teile|weiter|gultig|acced|condivid|comunic|scad"
+        "|xac|chia se|dang nhap|masuk|bagikan|berikan|akun|berlaku|giris|hesab|paylas|gecerli|onay"
+        "|登录|登錄|登入|注册|註冊|绑定|綁定|验证|驗證|泄露|洩露|告知|告诉|告訴|有效|本人|提供|分享|ログイン|教え|共有|有効|入力|本人|로그인|공유|알려|입력|유효|타인"
+        "|вход|войти|сообщ|никому|действ|подтвер|подписа|регистр|تسجيل|دخول|تشارك|صالح|ورود|ندهيد|معتبر|حساب|כניסה|לשתף|תקף|להתחבר|אימות|เข้าสู่|ยืนยัน|บอก|หมดอายุ|ใช้ได้|लॉगिन|साझा|शेयर|बताएं|मान्य"
+    )
 )
-_CASINO: Final = re.compile(
-    "彩金|棋牌|博彩|下注|娱乐城|娛樂城|上下分|首充|百家乐|体育投注|中奖|casino|jackpot|free spins|slot|gacor|바카라|카지노|토토|カジノ|казино|фриспин|nha cai|บาคาร่า|สล็อต|bahis|كازينو|كاзино|קזינו|कैसीनो|كازينو"
+_CASINO: Final = any_of(
+    branches(
+        "彩金|棋牌|博彩|下注|娱乐城|娛樂城|上下分|首充|百家乐|体育投注|中奖|casino|jackpot|free spins|slot|gacor|바카라|카지노|토토|カジノ|казино|фриспин|nha cai|บาคาร่า|สล็อต|bahis|كازينو|كاзино|קזינו|कैसीनो|كازينو"
+    )
 )
-_UNSUBSCRIBE: Final = re.compile(
-    "退订|退訂|拒收|回t|回n|stop to|reply stop|txt stop|text stop|opt[ -]?out|unsubscribe|수신거부|配信停止|отпис|iptal|لغو|stop au"
+_UNSUBSCRIBE: Final = any_of(
+    branches(
+        "退订|退訂|拒收|回t|回n|stop to|reply stop|txt stop|text stop|opt[ -]?out|unsubscribe|수신거부|配信停止|отпис|iptal|لغو|stop au"
+    )
 )
 _SIGNATURE_HEAD: Final = re.compile(
     "\\s*(?:<#>\\s*)?(?:【([^【】\n]{1,40})】|[\\[［]([^\\[\\]［］\n]{1,40})[\\]］]|〔([^〔〕\n]{1,40})〕|〖([^〖〗\n]{1,40})〗)"
@@ -212,28 +240,22 @@ def _decide(
         if not _UNIT.match(body, found.end())
         and not _MONEY.search(body, max(0, found.start() - 5), found.start())
     ] if "0" in body or _SPELLED.search(body) else []
-    words = []
-    scenes = []
-    for script, reader, scene in _READERS:
-        if script.search(body):
-            words += [(found.start(), found.end(), found.lastindex) for found in reader.finditer(body)]
-            scenes.append(scene)
-    words.sort()
-    if any(kind != _OTHERS + 1 for _, _, kind in words):
-        best: tuple[str, tuple[int, int]] | None = None
-        for number in numbers:
-            rule = _owner(body, number, words)
-            if rule and (best is None or RULES[rule].confidence > RULES[best[0]].confidence):
-                best = rule, _code_span(number)
-        if best and best[0] == "weak":
-            if any(scene.search(body) for scene in scenes):
-                best = None
-            elif _LOGIN.search(body):
-                best = "weak-login", best[1]
-        if best:
-            if _CASINO.search(body) or (_UNSUBSCRIBE.search(body) and _URL.search(folded)):
-                return "spam", None
-            return best
+    scripts = [script for script in _SCRIPTS if script.present(body)]
+    words = sorted(word for script in scripts for word in script.words(body))
+    best: tuple[str, tuple[int, int]] | None = None
+    for number in numbers:
+        rule = _owner(body, number, words)
+        if rule and (best is None or RULES[rule].confidence > RULES[best[0]].confidence):
+            best = rule, _code_span(number)
+    if best and best[0] == "weak":
+        if any(script.other_scene(body) for script in scripts):
+            best = None
+        elif _LOGIN.search(body):
+            best = "weak-login", best[1]
+    if best:
+        if _CASINO.search(body) or (_UNSUBSCRIBE.search(body) and _URL.search(folded)):
+            return "spam", None
+        return best
     if _APP_HASH.match(folded) and numbers:
         return "app-hash", _code_span(numbers[0])
     if len(folded) <= _PREFIX_CHARS and not _END.search(folded):
@@ -246,7 +268,7 @@ _SPELLED: Final = re.compile("[零〇一二三四五六七八九]{4}")
 
 def _blanked(text: str, spans: list[tuple[int, int]]) -> str:
     for start, end in spans:
-        text = text[:start] + "_" * (end - start) + text[end:]
+        text = text[:start] + " " * (end - start) + text[end:]
     return text
 
 
@@ -257,54 +279,55 @@ def _code_span(number: re.Match[str]) -> tuple[int, int]:
     return start, end
 
 
-def _owner(
-    body: str, number: re.Match[str], words: list[tuple[int, int, int | None]]
-) -> str | None:
+def _owner(body: str, number: re.Match[str], words: list[_Word]) -> str | None:
     """The rule by which the word that owns a number makes it a code, or None."""
-    left = right = None
-    for word in words:
-        if word[1] <= number.start():
-            left = word
-        elif word[0] >= number.end():
-            right = word
-            break
-    mixed = number["mixed"] is not None or number["spelled"] is not None or bool(number["cut"])
-    if mixed and number["mixed"] and _MONTH.fullmatch(number[0]):
+    start, end = number.span()
+    if number["mixed"] and _MONTH.fullmatch(number[0]):
         return None
+    doubtful = not number["digits"] and not number["letter"]  # needs a link to its name
+    left = [word for word in words if word[1] <= start]
+    right = [word for word in words if word[0] >= end]
     if left:
-        between = body[left[1] : number.start()]
-        if len(between) <= _NEAR and (_LINK.fullmatch(between)):
-            return _named(left[2], number)
-    if right:
-        between = body[number.end() : right[0]]
-        if len(between) <= 60 and not _STOP.search(between):
-            if right[2] == _NAMES + 1 and not mixed and (
-                left is None or left[2] != _OTHERS + 1 or _STOP.search(body, left[1], number.start()) or _IS_YOUR.match(between)
-            ):
-                if not (left and left[2] == _NAMES + 1 and number.start() - left[1] < len(between)):
-                    return _named(right[2], number)
-            if right[2] in (_NAMES + 1, _WEAK + 1) and _IS_YOUR.match(between):
-                return _named(right[2], number)
-    if left and not number["cut"]:
-        between = body[left[1] : number.start()]
-        if len(between) <= _FAR:
-            if left[2] == _WEAK + 1 and _LOOSE_LINK.fullmatch(between):
-                return "weak"
-            if left[2] == _NAMES + 1 and (not mixed or _LOOSE_LINK.fullmatch(between)):
-                return "named"
+        _, place, kind = left[-1]
+        if start - place <= _NEAR and _LINK.fullmatch(body, place, start):
+            return _named(kind, number)
+    if right and not number["cut"]:
+        first = not _LETTER.search(body, 0, start)  # the text begins with the number
+        if first:
+            right = [word for word in right if word[2] in (_Kind.NAMES, _Kind.WEAK)] or right
+        place, _, kind = right[0]
+        if place - end <= _AFTER and not _STOP.search(body, end, place):
+            said = _IS_YOUR.match(body, end, place) is not None
+            free = first or not left or _STOP.search(body, left[-1][1], start) is not None
+            if said or (kind is _Kind.NAMES and free and not doubtful):
+                if rule := _named(kind, number):
+                    return rule
+    for at, (_, place, kind) in enumerate(reversed(left)):
+        if start - place > _FAR or _STOP.search(body, place, start) or number["cut"]:
+            break
+        linked = _LOOSE_LINK.fullmatch(body, place, start) is not None
+        if kind is _Kind.NAMES and (linked or not doubtful):
+            if at == 0 or _LINKED.search(body, place, start):
+                return _named(kind, number)
+        if kind is _Kind.WEAK and linked:
+            return _named(kind, number)
+        if kind is _Kind.DENIED or start - place <= _HOLDS:
+            break
     return None
 
 
-_NEAR: Final = 30
-_FAR: Final = 100
+_NEAR: Final = 30  # characters between a name and the number that hangs on it
+_AFTER: Final = 60  # ... and the name that follows it
+_FAR: Final = 100  # ... within the same sentence
+_HOLDS: Final = 4  # a name of something else so near has the number for sure
+_LETTER: Final = re.compile("[^\\W\\d_]")
+_LINKED: Final = re.compile("(?:[:：=]|\\s(?:is|es|e'?|est|ist|lautet|la|adalah|هو|est)|คือ|は|는|은|为|是)\\s*$")
 
 
-def _named(kind: int | None, number: re.Match[str]) -> str | None:
-    if kind == _NAMES + 1:
-        return "letter-code" if number["letter"] else "named"
-    if kind == _WEAK + 1:
-        return "letter-code" if number["letter"] else "weak"
-    return None
+def _named(kind: _Kind, number: re.Match[str]) -> str | None:
+    if kind in (_Kind.NAMES, _Kind.WEAK) and number["letter"]:
+        return "letter-code"
+    return {_Kind.NAMES: "named", _Kind.WEAK: "weak"}.get(kind)
 
 
 _CUT_NAMES: Final = tuple(
@@ -314,26 +337,25 @@ _CUT_NAMES: Final = tuple(
      "sicherheitscode", "bestatigungscode", "ma xac nhan", "ma xac thuc", "รหัสยืนยัน", "kode verifikasi", "kode otp", "dogrulama kodu",
      "رمز التحقق", "كد تاييد", "קוד אימות", "код подтверждения", "ओटीपी", "सत्यापन कोड"})
 )
-_CUT: Final = re.compile(
-    "(?:" + "|".join(
-        "|".join(re.escape(name[:end]) for end in range(len(name), (0 if name > "\u3000" else min(6, len(name) - 1)), -1))
-        for name in _CUT_NAMES
-    ) + ")$"
+_CUT: Final = tuple(
+    name[:end]
+    for name in _CUT_NAMES
+    for end in range(1 if name > "\u3000" else min(6, len(name) - 1), len(name))
 )
 _LOGGING_IN: Final = re.compile("正在|登录|登錄|登入|注册|註冊|绑定|綁定|验证|驗證|校验|ログイン|로그인|log[ -]?in|sign[ -]?in|вход|입력")
 
 
 def _cut_off(
     body: str,
-    words: list[tuple[int, int, int | None]],
+    words: list[_Word],
     signature: tuple[int, int] | None,
     numbers: bool,
 ) -> str:
     """The rule for a short text that breaks off without an end."""
-    named = [word for word in words if word[2] == _NAMES + 1]
+    named = [word for word in words if word[2] is _Kind.NAMES]
     if named and not numbers and len(body) - named[-1][1] <= 12:
         return "cut-off"
-    if _CUT.search(body) and not numbers:
+    if body.endswith(_CUT) and not numbers:
         return "cut-off"
     if numbers and _FIRST_CUT.search(body):
         return "cut-off"

@@ -7,6 +7,7 @@ the sender's name, and the other fields of the event, so templates are read once
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import repeat
@@ -16,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.event import Batch, Trust, platform_id
-from detectors.fold import MASK, fold, is_odd, mask, name_key
+from detectors.fold import MASK, fold, has_native_digits, mask, name_key
 from detectors.reading import HEAD_CHARS, READ_CHARS, Reading, excerpt, names_codes, read
 from detectors.registry import Line, Registry, Sender
 from detectors.rules import RULES
@@ -146,6 +147,7 @@ _FROM_SENDER: Final = 2
 _MISS: Final = -1
 _NAME: Final = -2  # and below: -2 - (start << 16 | end), the bytes of a name that holds digits
 
+_DIGIT: Final = re.compile("[0-9]")
 _SENDERS_MAX: Final = 65_536  # chosen: more service numbers than a partition sees in a minute
 
 _Key = tuple[object, ...]
@@ -257,22 +259,23 @@ class Recogniser:
         if known != _MISS:
             return known
         masked = mask(seen)
-        odd = is_odd(masked)
-        if odd:  # all ways of writing one text share an answer
-            key = (mask(fold(masked)), *key[1:])
+        native = has_native_digits(masked)
+        if native:  # other messages of the template differ in digits that are not masked
+            masked = mask(fold(masked))
+            key = (masked, *key[1:])
             if (known := self._remembered(key)) != _MISS:
                 return known
         reading, answer = self._read(key, seen)
         name = reading.signature or reading.host
-        if name is None or "0" not in mask(fold(masked[slice(*name)])):
+        if name is None or not _DIGIT.search(fold(seen[slice(*name)])):
             return self._remember(key, *answer)
-        if not odd:
-            start, end = (len(masked[:at].encode("utf-8", "surrogatepass")) for at in name)
-            self._young[key] = _NAME - (start << 16 | end)
-            literal = seen.encode("utf-8", "surrogatepass")[start:end]
-            return self._remember((*key, literal), *answer)
-        self._young_names[answer[0] >> 16] = answer[1]
-        return answer[0]
+        if native:  # the name's digits are not where the folded text has them: read it every time
+            self._young_names[answer[0] >> 16] = answer[1]
+            return answer[0]
+        start, end = (len(masked[:at].encode("utf-8", "surrogatepass")) for at in name)
+        self._young[key] = _NAME - (start << 16 | end)
+        literal = seen.encode("utf-8", "surrogatepass")[start:end]
+        return self._remember((*key, literal), *answer)
 
     def _answer_named(self, key: _Key, seen: str, literal: bytes) -> int:
         """The answer for a template whose name holds digits: they belong to the key."""

@@ -19,6 +19,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from detectors.lexicon import branches
+
 
 @dataclass(frozen=True, slots=True)
 class Language:
@@ -36,7 +38,7 @@ class Language:
 
 
 def _split(words: str) -> tuple[str, ...]:
-    return tuple(word.strip() for word in words.split("|") if word.strip())
+    return tuple(branches(words))
 
 
 LANGUAGES: Final = (
@@ -65,7 +67,7 @@ LANGUAGES: Final = (
         denied=_split(
             "(?:无需|無需|免|不用|不需|不需要|无须|免除|没有)(?:手机|手機|短信|簡訊|输入|輸入|填|任何)*(?:验证码|驗證碼|密码|密碼|校验码)"
             "|(?:索取|骗取|騙取|索要|获取|獲取|透露|泄露|提供|告知|告诉|收到|接收|使用|填写)(?:您?的?|任何|他人)?(?:短信|手机|簡訊)?(?:验证码|驗證碼|校验码|动态码|动态密码|一次性密碼|一次性密码)(?:、|等|以?及|和|或|，|。|；|、切勿|$)"
-            "|验证码登录(?=全新|升级|功能)|验证码(?:登录|方式)(?=.{0,6}(?:升级|重置|上线))"
+            "|验证码登录(?=全新|升级|功能|方式)|验证码方式"
         ),
         example="【淘宝】验证码为482913，您正在登录，5分钟内有效。",
         counter="【菜鸟驿站】请凭取件码3-2-8041取件，无需验证码。",
@@ -111,9 +113,9 @@ LANGUAGES: Final = (
         "en",
         names=_split(
             "(?:verification|verify|security|confirmation|authentication|authorization|authorisation|auth|log[- ]?in|sign[- ]?(?:in|on|up)|registration|activation|access|one[- ]?time|single[- ]use|temporary|recovery|(?:password )?reset|0fa|0-step|two[- ]step|two[- ]factor|0 step|0-factor|mfa|validation|unlock|device|payment|transaction|withdrawal)"
-            "(?: (?:verification|security|confirmation|authentication|authorization|access|log ?in|app))*[ -]?(?:pass ?code|code|pin|password|token|pwd)s?|(?:verification|authentication|security|one[- ]time) (?:number|no[.]?|key)|otp|otps|otac|one[- ]?time pass|passcode|pass code|verification is|authenticator code|(?:key|account|email|order) confirmation(?= is)|totp|mpin code|(?:i-?)?safe ?key|magic code|2fa|mtan"
+            "(?: (?:verification|security|confirmation|authentication|authorization|access|log ?in|app))*[ -]?(?:pass ?code|code|pin|password|token|pwd)s?|(?:verification|authentication|security|one[- ]time) (?:number|no[.]?|key)|otp|otps|otac|one[- ]?time pass|passcode|pass code|verification is|authenticator code|(?:key|account|email|order) confirmation(?=\\sis)|totp|mpin code|(?:i-?)?safe ?key|magic code|2fa|mtan"
         ),
-        weak=_split("code|codes|password|pin|token|secret|(?:enter|use|type|input|submit|reply with)(?= (?:the )?(?:number |code )?[0])"),
+        weak=_split("code|codes|password|pin|token|secret|(?:enter|use|type|input|submit) (?:the )?(?:number |code |pin )?(?=0)"),
         others=_split(
             "(?:promo|promotional|promotion|coupon|discount|voucher|gift|gift card|referral|refer|invite|invitation|pick-?up|pick up|collection|locker|tracking|booking|reservation|confirmation booking|zip|postal|post|area|country|sort|swift|bank|ifsc|product|item|qr|bar|dress|error"
             "|status|source|offer|reward|bonus|claim|gate|door|entry|building|garage|redemption|redeem|checkout|shipping|order|wifi|wi-fi|delivery|parcel|tax|branch|store|dial|dialing|dialling|room|agent|case|ticket|reference|ref|access gate|event|meeting|zoom) ?-?(?:code|codes|pin|number|no[.]?|num|id|password|confirmation)"
@@ -124,7 +126,7 @@ LANGUAGES: Final = (
             "courier|parcel|package|delivery|deliver|locker|pick ?up|collect|collection|% off|off|promo|discount|coupon|checkout|in-store|store|sale|free spins|bonus|casino|bet|slots|jackpot|win|prize|gift card|reward|stop to|txt stop|text stop|reply stop|opt out|unsubscribe|wifi|wi-fi|gate|door|garage|entry|lockbox|alarm|referral|shop now|buy|deals?|order|ticket|flight|checked? in|airbnb host|deposit"
         ),
         denied=_split(
-            "(?:no|without|not?|never|skip the|did you get the|get the|got the|ask for (?:your|this|the|an?)|asks? for (?:your|this|the|an?)|share (?:your|this|the|an?)|shar(?:e|ing) (?:your|this|the|an?|any)|disclose (?:your|this|the|an?)|give (?:out )?(?:your|this)|reveal (?:your|this)|forward (?:your|this)|tell (?:anyone )?(?:your|this)|requests? for (?:your|an?)) ?"
+            "(?:no|without|not?|never|skip the|did you get the|get the|got the|ask for (?:your|this|the|an?)|asks? for (?:your|this|the|an?)|share (?:your|this|the|an?)|shar(?:e|ing) (?:your|this|the|an?|any)|disclose (?:your|this|the|an?)|give out (?:your|this)|reveal (?:your|this)|forward (?:your|this)|tell (?:anyone )?(?:your|this)|requests? for (?:your|an?)) ?"
             "(?:sms |login |bank |m)?(?:otp|otps|verification codes?|security codes?|code|codes|passcode|password|one[- ]time (?:code|password|passcode|pin)s?|pin|login code|verification)"
             "|login code not required|otp,? (?:pin|cvv|password)|(?:pin|cvv|mpin|password),? (?:or )?otp|0fa key|pin-free|two-step verification"
         ),
@@ -150,7 +152,7 @@ LANGUAGES: Final = (
         names=_split(
             "codigo (?:de |del |para |unico |sms )?(?:verificacion|seguridad|acceso|confirmacion|validacion|activacion|autenticacion|autorizacion|identificacion|registro|inicio|ingreso|ingresar|iniciar|acceder|firma|un solo uso|uso unico|temporal|verificar|confirmar|recuperacion|doble factor|operacion|sesion|otp|whatsapp|sms|cuenta)|codigo unico|codigo temporal|codigo sms|clave (?:de )?(?:un solo uso|acceso|sms|dinamica|temporal|unica|seguridad|operaciones|firma|confirmacion|verificacion|otp)|contrasena (?:de )?(?:un solo uso|temporal|unica|un uso)|coordenada sms|token de seguridad|pin de (?:verificacion|seguridad|acceso|confirmacion)"
         ),
-        weak=_split("codigo|cod[.]|clave|pin|token|contrasena|(?:ingresa|ingrese|introduce|introduzca|usa|utiliza|digita|digite|escribe)(?= 0)"),
+        weak=_split("codigo|cod[.]|clave|pin|token|contrasena|(?:ingresa|ingrese|introduce|introduzca|usa|utiliza|digita|digite|escribe) (?=0)"),
         others=_split(
             "codigo (?:de )?(?:descuento|promocional|promocion|postal|barras|recogida|retiro|apertura|reserva|seguimiento|pedido|area|pais|cupon|invitacion|amigo|entrega|producto|cliente|envio|referido|rastreo|localizador)|clave (?:del )?wifi|pedido|envio|localizador|tarjeta|terminad[ao] en|cuenta|referencia|ref[.]|factura|llama|llame|llamar|telefono|tel[.]?|saldo|importe|vuelo|reserva|cupon|numero|guia|cita|puerta"
         ),
@@ -164,7 +166,7 @@ LANGUAGES: Final = (
         names=_split(
             "codigo (?:de |do |para |unico |sms )?(?:verificacao|seguranca|acesso|confirmacao|validacao|ativacao|autenticacao|autorizacao|identificacao|cadastro|login|entrar|acessar|redefinir|uso unico|utilizacao unica|temporario|verificar|confirmar|recuperacao|registo|token|sms|ingresso)|codigo temporario|senha (?:temporaria|de acesso|de uso unico|descartavel|provisoria|sms|unica)|palavra-passe (?:temporaria|unica)|chave de seguranca|token de (?:acesso|seguranca)|pin de (?:verificacao|acesso|confirmacao)"
         ),
-        weak=_split("codigo|senha|chave|(?:use|informe|digite|insira|utilize)(?= (?:o codigo )?0)"),
+        weak=_split("codigo|senha|chave|(?:use|informe|digite|insira|utilize) (?:o codigo )?(?=0)"),
         others=_split(
             "codigo (?:de )?(?:desconto|promocional|postal|barras|recolha|retirada|rastreio|rastreamento|coleta|entrega|convite|reserva|indicacao|cliente|produto|cupom|area)|cod[.] barras|cupom|pedido|encomenda|fatura|cartao|final|conta|referencia|ligue|telefone|tel[.]?|saldo|valor|voo|protocolo|objeto|senha de atendimento|r\\$|cep|zap|whatsapp 0|chame"
         ),
@@ -178,7 +180,7 @@ LANGUAGES: Final = (
         names=_split(
             "code (?:de |d'|d’|a |pour |sms |secret |unique )?(?:verification|securite|acces|confirmation|validation|activation|authentification|autorisation|identification|connexion|usage unique|temporaire|valider|confirmer|inscription|reinitialisation|verifier|vous connecter|unique|otp|sms)|code temporaire|code unique|code sms|mot de passe (?:a usage unique|temporaire|unique|provisoire)|cle de securite|code personnel"
         ),
-        weak=_split("code|mot de passe|(?:saisissez|entrez|utilisez|tapez|composez|saisir)(?= (?:le )?(?:code )?0)"),
+        weak=_split("code|mot de passe|(?:saisissez|entrez|utilisez|tapez|composez|saisir) (?:le )?(?:code )?(?=0)"),
         others=_split(
             "code (?:de )?(?:promo|promotionnel|reduction|retrait|postal|parrainage|colis|cadeau|avantage|porte|suivi|barres|immeuble|reservation|client|wifi|produit|remise|livraison|d'ouverture)|code-barres|digicode|commande|colis|carte|finissant par|compte|ref|reference|ref dossier|facture|appelez|tel[.]?|telephone|solde|montant|vol|porte|dossier|numero|n°|livraison"
         ),
@@ -192,7 +194,7 @@ LANGUAGES: Final = (
         names=_split(
             "(?:bestatigungs|sicherheits|verifizierungs|verifikations|zugangs|freischalt|aktivierungs|anmelde|login|authentifizierungs|einmal|kontosicherheits|registrierungs|pruf|zugriffs|legitimations|freigabe|kontobestatigungs|google-bestatigungs)[-]?(?:code|codes|kennwort|passwort|pin|schlussel|zahl|nummer)|(?:[a-z]+-)?(?:sicherheitscode|kontosicherheitscode|einmalkennwort|einmalpasswort|bestatigungscode|verifizierungscode)|(?:mobile|sms|m|push)-?tan|tan|code zur (?:bestatigung|anmeldung|verifizierung|freigabe)|code fur (?:die|deine|ihre) (?:anmeldung|registrierung|bestatigung)|transaktionsnummer|einmaliger code|einmaliges passwort"
         ),
-        weak=_split("code|[a-z]+-code|kennwort|passwort|pin|(?:gib|geben sie)(?= 0)"),
+        weak=_split("code|[a-z]+-code|kennwort|passwort|pin|(?:gib|geben sie) (?=0)"),
         others=_split(
             "(?:gutschein|rabatt|aktions|abhol|buchungs|promo|vorteils|einladungs|tracking|qr-|strich|produkt|tur|pack|empfehlungs)-?(?:code|pin|nummer)|postleitzahl|plz|buchungskonto|bestellung|bestellnummer|sendung|sendungsnummer|karte|endziffern|konto|rechnung|rechnungsnummer|kundennummer|kundennr[.]?|tel[.]?|telefon|rufen|anrufen|saldo|betrag|uhr|flug|gate|termin|tor|paket|nummer|nr[.]?|referenz|ref[.]?|neuer stand"
         ),
@@ -206,7 +208,7 @@ LANGUAGES: Final = (
         names=_split(
             "codice (?:di |d'|per |sms |segreto |unico )?(?:verifica|sicurezza|accesso|conferma|convalida|attivazione|autenticazione|autorizzazione|identificazione|registrazione|login|accedere|temporaneo|monouso|otp|o-key|recupero|confermare|validazione|usa e getta)(?: sms)?|codice o-key sms|codice temporaneo|codice monouso|codice otp|password (?:monouso|temporanea|usa e getta)|pin (?:temporaneo|di accesso|di verifica|dispositivo)"
         ),
-        weak=_split("codice|password|(?:inserisci|usa|digita|utilizza)(?= (?:il codice )?0)"),
+        weak=_split("codice|password|(?:inserisci|usa|digita|utilizza) (?:il codice )?(?=0)"),
         others=_split(
             "codice (?:di |del |a |de )?(?:ritiro|sconto|promozionale|promo|postale|avviamento|fiscale|barre|prenotazione|invito|cliente|ordine|spedizione|tracking|amico|prodotto|sblocco locker|iban|wifi)|coupon|ordine|spedizione|pacco|carta|conto|riferimento|rif[.]?|fattura|bolletta|chiama|chiamare|tel[.]?|telefono|saldo|importo|volo|numero|numero cliente|pnr|uscita|amb[.]"
         ),
@@ -220,9 +222,9 @@ LANGUAGES: Final = (
         names=_split(
             "ma (?:xac (?:nhan|thuc|minh)|otp|kich hoat|bao mat|dang nhap|an toan|kiem tra|xac|so bi mat|mot lan|dung mot lan|bi mat)(?: (?:otp|tai khoan))?|mat khau (?:mot lan|dung mot lan|tam thoi|otp|su dung mot lan|1 lan|0 lan)|mat ma (?:giao dich|otp|xac thuc)"
         ),
-        weak=_split("ma (?:la|cua ban|cua quy khach|so|whatsapp|google|facebook|zalo|telegram|momo|grab|shopee)|mat khau|mat ma|(?:nhap|dung)(?= (?:ma )?0)|ma(?= 0)|ma(?= ?[:=])"),
+        weak=_split("ma (?:la|cua ban|cua quy khach|so|whatsapp|google|facebook|zalo|telegram|momo|grab|shopee)|mat khau|mat ma|(?:nhap|dung) (?:ma )?(?=0)|ma (?=0)|ma (?=[:=])"),
         others=_split(
-            "ma (?:giam gia|khuyen mai|van don|don hang|dat cho|dat ve|gioi thieu|uu dai|buu chinh|so thue|vung|khach hang|tra cuu|san pham|voucher|qr|nhan hang|lay hang|don|dinh danh|the|hoa don)|don hang|van don|so the|the|tk|tai khoan(?= 0)|so du|so tien|lien he|goi|hotline|chuyen bay|phong|so thu tu|thu ho|tong dai|sdt|so dien thoai|bien so|hoa don"
+            "ma (?:giam gia|khuyen mai|van don|don hang|dat cho|dat ve|gioi thieu|uu dai|buu chinh|so thue|vung|khach hang|tra cuu|san pham|voucher|qr|nhan hang|lay hang|don|dinh danh|the|hoa don)|don hang|van don|so the|the|tk|tai khoan (?=0)|so du|so tien|lien he|goi|hotline|chuyen bay|phong|so thu tu|thu ho|tong dai|sdt|so dien thoai|bien so|hoa don"
         ),
         scene=_split("shipper|buu kien|giao hang|tu do|locker|giam gia|khuyen mai|uu dai|nha cai|ca cuoc|casino|link|trung thuong|vay|wifi|voucher|nhan hang|cua"),
         denied=_split("khong (?:can|cung cap|chia se|tiet lo|gui|dua|yeu cau)(?: quy khach)?(?: cung cap)? (?:ma|mat khau)(?: (?:otp|xac (?:minh|nhan|thuc)))?|khong can xac minh"),
@@ -249,7 +251,7 @@ LANGUAGES: Final = (
         names=_split(
             "kode (?:verifikasi|otp|konfirmasi|keamanan|akses|aktivasi|rahasia|login|masuk|autentikasi|otentikasi|sekali pakai|registrasi|pendaftaran|validasi|unik|pengesahan|sms)|kata sandi (?:sekali pakai|sementara)|sandi sekali pakai|(?:[a-z]+ )?code anda|kode pin|kode pengaman|pin (?:verifikasi|sementara)|nomor verifikasi|kod (?:pengesahan|keselamatan|tac)|tac"
         ),
-        weak=_split("kode|kata sandi|sandi|password|(?:masukkan|gunakan)(?= (?:kode )?0)"),
+        weak=_split("kode|kata sandi|sandi|password|(?:masukkan|gunakan) (?:kode )?(?=0)"),
         others=_split(
             "kode (?:promo|voucher|diskon|ambil|booking|pos|referral|undangan|resi|pesanan|pengambilan|kupon|bank|area|negara|produk|loker|barang|tiket|bayar|pembayaran)|resi|pesanan|kartu|rekening|no[.]? ?rek|saldo|hub|hubungi|telp|token listrik|no antrian|nomor|penerbangan|tagihan|nominal|kurir|wa"
         ),
@@ -305,7 +307,7 @@ LANGUAGES: Final = (
         names=_split(
             "(?:ה)?קוד (?:ה)?(?:אימות|אבטחה|כניסה|זיהוי|אישור|הפעלה|גישה|חד[- ]?פעמי|התחברות|הזדהות|זמני|סודי|חד פעמי|וידוא|לאימות|לכניסה|הרשמה)|סיסמ[הת]א? (?:חד[- ]?פעמית|זמנית)|קודך|סיסמה חד"
         ),
-        weak=_split("קוד|הקוד|סיסמה|הסיסמה|סיסמא|(?:הזן|הזינו|הקש)(?= 0)"),
+        weak=_split("קוד|הקוד|סיסמה|הסיסמה|סיסמא|(?:הזן|הזינו|הקש) (?=0)"),
         others=_split(
             "קוד (?:ה)?(?:קופון|הנחה|ההנחה|איסוף|משלוח|הזמנה|ההזמנה|מבצע|שובר|מיקוד|מעקב|מוצר|לדלת|כניסה לבניין|בניין|לשער|לוקר|לתא|חבר|איזור|אזור|מדינה)|קופון|הזמנה|משלוח|חבילה|כרטיס|חשבון|יתרה|סכום|טלפון|טל|חייגו|טיסה|מיקוד|מספר|מס|אסמכתא|תור|ש\"ח"
         ),
