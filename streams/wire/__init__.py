@@ -5,7 +5,6 @@ from streams.wire.control import (
     Ack,
     AckState,
     Override,
-    VersionError,
     decode_ack,
     decode_override,
     encode_ack,
@@ -13,7 +12,18 @@ from streams.wire.control import (
     override_key,
 )
 from streams.wire.events import Decoded, Event, Intake, Outcome, Reason, Reject, decode
+from streams.wire.outputs import (
+    Headers,
+    action_headers,
+    dead_letter,
+    decode_action,
+    decode_episode,
+    encode_action,
+    encode_episode,
+    episode_headers,
+)
 from streams.wire.recipients import Numbers
+from streams.wire.version import VersionError
 
 __all__ = [
     "EVERYONE",
@@ -21,6 +31,7 @@ __all__ = [
     "AckState",
     "Decoded",
     "Event",
+    "Headers",
     "Intake",
     "Numbers",
     "Outcome",
@@ -28,10 +39,17 @@ __all__ = [
     "Reason",
     "Reject",
     "VersionError",
+    "action_headers",
+    "dead_letter",
     "decode",
     "decode_ack",
+    "decode_action",
+    "decode_episode",
     "decode_override",
     "encode_ack",
+    "encode_action",
+    "encode_episode",
     "encode_override",
+    "episode_headers",
     "override_key",
 ]

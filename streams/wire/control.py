@@ -10,7 +10,8 @@ from typing import Annotated, Final, Literal
 import msgspec
 from msgspec import Meta
 
-SCHEMA_VERSION: Final = 1
+from streams.wire.version import SCHEMA_VERSION, check_version
+
 EVERYONE: Final = "*"
 
 OverrideVerb = Literal["release", "allow", "exempt", "mode"]
@@ -18,10 +19,6 @@ AckState = Literal["applied", "ignored", "failed", "expired"]
 Switch = Literal["shadow", "enforce", "off"]
 
 _Word = Annotated[str, Meta(max_length=256)]
-
-
-class VersionError(ValueError):
-    """A record of a major version that is not known here: a newer program has to read it."""
 
 
 class Override(msgspec.Struct, frozen=True, kw_only=True):
@@ -65,12 +62,7 @@ class Ack(msgspec.Struct, frozen=True, kw_only=True):
     schema_version: int = SCHEMA_VERSION
 
 
-class _Versioned(msgspec.Struct):
-    schema_version: int
-
-
 _encode: Final = msgspec.json.Encoder().encode
-_version: Final = msgspec.json.Decoder(_Versioned).decode
 _override: Final = msgspec.json.Decoder(Override).decode
 _ack: Final = msgspec.json.Decoder(Ack).decode
 
@@ -93,7 +85,7 @@ def encode_override(override: Override) -> bytes:
 
 def decode_override(value: bytes) -> Override:
     """Raise VersionError, or msgspec.DecodeError if it is no override at all."""
-    _check(value)
+    check_version(value)
     return _override(value)
 
 
@@ -104,11 +96,5 @@ def encode_ack(ack: Ack) -> bytes:
 
 def decode_ack(value: bytes) -> Ack:
     """Raise VersionError, or msgspec.DecodeError if it is no acknowledgement."""
-    _check(value)
+    check_version(value)
     return _ack(value)
-
-
-def _check(value: bytes) -> None:
-    version = _version(value).schema_version
-    if version > SCHEMA_VERSION:
-        raise VersionError(f"schema version {version}; this program knows {SCHEMA_VERSION}")

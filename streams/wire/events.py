@@ -22,8 +22,7 @@ from numpy.typing import NDArray
 
 from detectors.event import Batch, Kind
 from streams.wire.recipients import Numbers
-
-SCHEMA_VERSION: Final = 1
+from streams.wire.version import SCHEMA_VERSION
 
 VALUE_BYTES_MAX: Final = 65_536
 """A text of 255 parts, the most a concatenated SMS can have, is 51 kB of Chinese in UTF-8."""
@@ -153,8 +152,9 @@ def decode(
 ) -> Decoded:
     """Decode n >= 0 records of one partition, in the order of its log, up to `next_offset`.
 
-    All sequences have length n. `timestamps_ms` are the records' own times, against which event times are judged; below 0 means
-    unknown, and None that the values' `ingest_time_ms` stand for them (files have no record times).
+    All sequences have length n. `timestamps_ms` are the records' own times, against which event
+    times are judged; below 0 means unknown, and None that the values' `ingest_time_ms` stand for
+    them (files have no record times).
     """
     offset = np.asarray(offsets, np.int64)
     stamp = None if timestamps_ms is None else np.asarray(timestamps_ms, np.int64)

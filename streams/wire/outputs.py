@@ -1,0 +1,330 @@
+"""What a worker publishes: leases, explanations, dead letters.
+
+A record's bytes are a function of what it says: fields in the order written here, numbers in their
+shortest form. So a replay repeats a record byte for byte.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Final, Literal
+
+import msgspec
+
+from detectors.episode import (
+    Action,
+    Cause,
+    Change,
+    EpisodeRecord,
+    Evidence,
+    Kind,
+    Level,
+    Mode,
+    Reason,
+    Rung,
+    Scope,
+    Sighting,
+    Step,
+    Verb,
+)
+from detectors.event import Trust
+from streams.wire.events import Reject
+from streams.wire.version import SCHEMA_VERSION, check_version
+
+DEAD_LETTER_BYTES_MAX: Final = 100_000
+"""Of a refused value, so much is kept: enough to see what it is, and under every broker's limit."""
+
+Headers = tuple[tuple[str, bytes], ...]
+TrustName = Literal["none", "bank", "government", "carrier", "emergency"]
+LevelName = Literal["clear", "watch", "throttle"]
+
+_TRUST_NAMES: Final[dict[Trust, TrustName]] = {
+    Trust.NONE: "none",
+    Trust.BANK: "bank",
+    Trust.GOVERNMENT: "government",
+    Trust.CARRIER: "carrier",
+    Trust.EMERGENCY: "emergency",
+}
+_TRUSTS: Final = {name: trust for trust, name in _TRUST_NAMES.items()}
+_LEVEL_NAMES: Final[dict[Level, LevelName]] = {
+    Level.CLEAR: "clear",
+    Level.WATCH: "watch",
+    Level.THROTTLE: "throttle",
+}
+_LEVELS: Final = {name: level for level, name in _LEVEL_NAMES.items()}
+
+
+class _Scope(msgspec.Struct):
+    category: str
+    trust: tuple[TrustName, ...]
+    pass_ids: tuple[int, ...]
+    pass_prints: tuple[int, ...]
+
+
+class _Cause(msgspec.Struct):
+    topic: str
+    partition: int
+    offset: int
+
+
+class _Detector(msgspec.Struct):
+    version: str
+    config: str
+
+
+class _Throttle(msgspec.Struct, kw_only=True):
+    """`otpguard.throttle.v1`."""
+
+    schema_version: int = SCHEMA_VERSION
+    action_id: str
+    episode_id: str
+    epoch: int
+    revision: int
+    recipient: str
+    verb: Verb
+    mode: Mode
+    scope: _Scope
+    issued_at_ms: int
+    expires_at_ms: int
+    level: LevelName
+    reason: Reason
+    evidence: Evidence
+    cause: _Cause
+    detector: _Detector
+
+
+class _Step(msgspec.Struct):
+    level: LevelName
+    at_ms: int
+    offset: int
+    rule: str
+    score: float
+    threshold: float
+
+
+class _Sighting(msgspec.Struct):
+    platform: str
+    platform_id: int
+    at_ms: int
+    novel: bool
+    trust: TrustName
+
+
+class _Episode(msgspec.Struct, kw_only=True):
+    """`otpguard.episode.v1`."""
+
+    schema_version: int = SCHEMA_VERSION
+    episode_id: str
+    kind: Kind
+    change: Change
+    epoch: int
+    revision: int
+    recipient: str
+    level: LevelName
+    mode: Mode
+    at_ms: int
+    reason: Reason
+    evidence: Evidence
+    path: tuple[_Step, ...]
+    sightings: tuple[_Sighting, ...]
+    rungs: tuple[Rung, ...]
+    scope: _Scope
+    known: int
+    memory_days: int
+    chronic: bool
+    cause: _Cause
+    detector: _Detector
+
+
+_encode: Final = msgspec.json.Encoder().encode
+_throttle: Final = msgspec.json.Decoder(_Throttle).decode
+_episode: Final = msgspec.json.Decoder(_Episode).decode
+
+
+def encode_action(action: Action) -> bytes:
+    """The value of a record on the throttle topic; its key is the recipient."""
+    return _encode(
+        _Throttle(
+            action_id=action.action_id,
+            episode_id=action.episode_id,
+            epoch=action.epoch,
+            revision=action.revision,
+            recipient=action.recipient,
+            verb=action.verb,
+            mode=action.mode,
+            scope=_scope(action.scope),
+            issued_at_ms=action.issued_at_ms,
+            expires_at_ms=action.expires_at_ms,
+            level=_LEVEL_NAMES[action.level],
+            reason=_reason(action.reason),
+            evidence=action.evidence,
+            cause=_Cause(*action.cause[:3]),
+            detector=_Detector(action.version, action.config),
+        )
+    )
+
+
+def decode_action(value: bytes) -> Action:
+    """Raise VersionError, or msgspec.DecodeError if it is no action at all."""
+    check_version(value)
+    read = _throttle(value)
+    return Action(
+        action_id=read.action_id,
+        episode_id=read.episode_id,
+        epoch=read.epoch,
+        revision=read.revision,
+        recipient=read.recipient,
+        verb=read.verb,
+        mode=read.mode,
+        scope=_scope_of(read.scope),
+        issued_at_ms=read.issued_at_ms,
+        expires_at_ms=read.expires_at_ms,
+        level=_LEVELS[read.level],
+        reason=read.reason,
+        evidence=read.evidence,
+        cause=_cause_of(read.cause, read.issued_at_ms),
+        version=read.detector.version,
+        config=read.detector.config,
+    )
+
+
+def encode_episode(record: EpisodeRecord) -> bytes:
+    """The value of a record on the episode topic; its key is the recipient."""
+    return _encode(
+        _Episode(
+            episode_id=record.episode_id,
+            kind=record.kind,
+            change=record.change,
+            epoch=record.epoch,
+            revision=record.revision,
+            recipient=record.recipient,
+            level=_LEVEL_NAMES[record.level],
+            mode=record.mode,
+            at_ms=record.at_ms,
+            reason=_reason(record.reason),
+            evidence=record.evidence,
+            path=tuple(
+                _Step(
+                    _LEVEL_NAMES[step.level],
+                    step.at_ms,
+                    step.offset,
+                    step.rule,
+                    float(step.score),
+                    float(step.threshold),
+                )
+                for step in record.path
+            ),
+            sightings=tuple(
+                _Sighting(s.platform, s.platform_id, s.at_ms, s.novel, _TRUST_NAMES[s.trust])
+                for s in record.sightings
+            ),
+            rungs=tuple(
+                Rung(rung.rule, float(rung.score), float(rung.watch), float(rung.throttle))
+                for rung in record.rungs
+            ),
+            scope=_scope(record.scope),
+            known=record.known,
+            memory_days=record.memory_days,
+            chronic=record.chronic,
+            cause=_Cause(*record.cause[:3]),
+            detector=_Detector(record.version, record.config),
+        )
+    )
+
+
+def decode_episode(value: bytes) -> EpisodeRecord:
+    """Raise VersionError, or msgspec.DecodeError if it is no episode at all."""
+    check_version(value)
+    read = _episode(value)
+    return EpisodeRecord(
+        episode_id=read.episode_id,
+        kind=read.kind,
+        change=read.change,
+        epoch=read.epoch,
+        revision=read.revision,
+        recipient=read.recipient,
+        level=_LEVELS[read.level],
+        mode=read.mode,
+        at_ms=read.at_ms,
+        reason=read.reason,
+        evidence=read.evidence,
+        path=tuple(
+            Step(_LEVELS[s.level], s.at_ms, s.offset, s.rule, s.score, s.threshold)
+            for s in read.path
+        ),
+        sightings=tuple(
+            Sighting(s.platform, s.platform_id, s.at_ms, s.novel, _TRUSTS[s.trust])
+            for s in read.sightings
+        ),
+        rungs=read.rungs,
+        scope=_scope_of(read.scope),
+        known=read.known,
+        memory_days=read.memory_days,
+        chronic=read.chronic,
+        cause=_cause_of(read.cause, read.at_ms),
+        version=read.detector.version,
+        config=read.detector.config,
+    )
+
+
+def action_headers(action: Action) -> Headers:
+    """CloudEvents 1.0 in Kafka's binary mode."""
+    return _cloud_event("otpguard.throttle.v1", action.action_id, action.cause, action.issued_at_ms)
+
+
+def episode_headers(record: EpisodeRecord) -> Headers:
+    """As `action_headers`; an episode has a record for each change of it."""
+    identity = f"{record.episode_id}/{record.revision}"
+    return _cloud_event("otpguard.episode.v1", identity, record.cause, record.at_ms)
+
+
+def dead_letter(reject: Reject, topic: str, partition: int) -> tuple[bytes, bytes, Headers]:
+    """Key, value and headers of a refused record.
+
+    The value is the record's own, cut. Its own key is a header, for whoever replays it: this topic
+    is the one place that may hold a recipient or a text. A null value becomes an empty one, since
+    null would be a tombstone.
+    """
+    headers = [
+        ("reason", reject.reason.encode()),
+        ("topic", topic.encode()),
+        ("partition", str(partition).encode()),
+        ("offset", str(reject.offset).encode()),
+        ("time", str(reject.timestamp_ms).encode()),
+    ]
+    if reject.key is not None:
+        headers.append(("key", reject.key[:DEAD_LETTER_BYTES_MAX]))
+    value = (reject.value or b"")[:DEAD_LETTER_BYTES_MAX]
+    return f"{partition}-{reject.offset}".encode(), value, tuple(headers)
+
+
+def _cloud_event(kind: str, identity: str, cause: Cause, at_ms: int) -> Headers:
+    time = datetime.fromtimestamp(at_ms / 1000, UTC).isoformat(timespec="milliseconds")
+    return (
+        ("ce_specversion", b"1.0"),
+        ("ce_id", identity.encode()),
+        ("ce_source", f"/otpguard/{cause.topic}/{cause.partition}".encode()),
+        ("ce_type", kind.encode()),
+        ("ce_time", time.replace("+00:00", "Z").encode()),
+        ("content-type", b"application/json"),
+    )
+
+
+def _scope(scope: Scope) -> _Scope:
+    trust = tuple(_TRUST_NAMES[each] for each in scope.trust)
+    return _Scope(scope.category, trust, scope.pass_ids, scope.pass_prints)
+
+
+def _scope_of(scope: _Scope) -> Scope:
+    trust = tuple(_TRUSTS[each] for each in scope.trust)
+    return Scope(scope.category, trust, scope.pass_ids, scope.pass_prints)
+
+
+def _cause_of(cause: _Cause, at_ms: int) -> Cause:
+    return Cause(cause.topic, cause.partition, cause.offset, at_ms)
+
+
+def _reason(reason: Reason) -> Reason:
+    """With floats where a rule counts in integers: 5 and 5.0 are different bytes."""
+    return replace(reason, score=float(reason.score), threshold=float(reason.threshold))
