@@ -35,7 +35,7 @@ from detectors.episode import (
 from detectors.event import TICK_OFFSETS, TOKEN_BIT, Batch, Kind, Trust
 from detectors.judge import JudgeParams, Seen, Suspect, judge, see
 from detectors.memory import DAY_S, EPOCH_S, HABITS, MEMORY_WORDS, SUSPECT, Memory, load, store
-from detectors.sieve import SieveParams, Sifted, sift
+from detectors.sieve import SieveParams, sift
 from detectors.stamps import SAMPLE_OFFSETS, Gateway, StampParams, Stamps, observe, stamps_of
 from detectors.table import WORDS, Table
 from detectors.windows import Tally, Window, Windows, close, tally
@@ -127,8 +127,10 @@ class Partition:
 
     @property
     def watermark_ms(self) -> int:
-        """Milliseconds UTC; 0 before the first tick. The median of a tick's event times: a bad
-        clock cannot drag it."""
+        """Milliseconds UTC; 0 before the first tick.
+
+        The highest median of any tick's event times: one bad clock cannot drag it.
+        """
         return (self.watermark_s + EPOCH_S) * 1000 if self.watermark_s else 0
 
     @property
@@ -154,7 +156,7 @@ def process(
     book = partition.book
     codes = recogniser.columns(batch)
     for start, stop, next_offset in _passes(batch, partition.next_offset):
-        _pass(params, partition, batch, codes, start, stop, decisions)
+        _pass(params, partition, batch, codes, slice(start, stop), into=decisions)
         if start < stop and batch.kind[stop - 1] == Kind.RECYCLED:
             _recycle(params, partition, batch, stop - 1, decisions)
         partition.next_offset = next_offset
@@ -167,8 +169,11 @@ def process(
 
 
 def _passes(batch: Batch, offset: int) -> Iterator[tuple[int, int, int]]:
-    """Pieces of a batch: positions from, to, and the offset behind it. Each ends at a tick, after
-    an event that recycles a number, or with the batch. A tick belongs to the piece before it."""
+    """Pieces of a batch: positions from, to, and the offset behind it.
+
+    Each ends at a tick, after an event that recycles a number, or with the batch. A tick belongs
+    to the piece before it.
+    """
     # The first tick behind each offset, where the log passes it before the next event. Later ones
     # before that event would find nothing left to do.
     behind = np.concatenate(([offset], batch.offset))
@@ -193,16 +198,17 @@ def _pass(
     partition: Partition,
     batch: Batch,
     codes: Codes,
-    start: int,
-    stop: int,
-    decisions: Decisions,
+    here: slice,
+    *,
+    into: Decisions,
 ) -> None:
     """One piece with no maintenance inside."""
-    here = slice(start, stop)
     for i in np.flatnonzero(batch.offset[here] % SAMPLE_OFFSETS == 0).tolist():
-        partition.samples.append((int(batch.event_time_ms[start + i]), batch.gateway[start + i]))
+        partition.samples.append(
+            (int(batch.event_time_ms[here.start + i]), batch.gateway[here.start + i])
+        )
     message = codes.otp[here] & (batch.kind[here] == Kind.MESSAGE)
-    at = np.flatnonzero(message) + start
+    at = np.flatnonzero(message) + here.start
     if not len(at):
         return
     recipient, platform, trust = batch.recipient[at], codes.platform[at], codes.trust[at]
@@ -214,13 +220,14 @@ def _pass(
         at_s // params.sieve.window_s,
         platform,
         sifted.window,
-        sifted.before,
-        sifted.after,
+        before=sifted.before,
+        after=sifted.after,
     )
-    decisions.codes += len(at)
-    decisions.judged += len(sifted.judged)
-    decisions.promoted += sifted.promoted
-    _judge(params, partition, batch, at, platform, trust, sifted)
+    into.codes += len(at)
+    into.judged += len(sifted.judged)
+    into.promoted += sifted.promoted
+    judged = sifted.judged
+    _judge(params, partition, batch, at[judged], platform[judged], trust=trust[judged])
 
 
 def _name(
@@ -229,37 +236,35 @@ def _name(
     platform: NDArray[np.uint32],
     trust: NDArray[np.uint8],
 ) -> None:
-    """Remembers the names of these platforms, with the highest trust each has come with."""
+    """Remembers the names of these platforms, and the trust that each first came with."""
     names = partition.book.names
     tick = partition.next_offset // TICK_OFFSETS
-    packed = np.unique(platform.astype(np.uint64) << np.uint64(8) | trust)
-    for both in packed.tolist():
-        key, level = both >> 8, both & 0xFF
+    for key in np.unique(platform).tolist():
         held = names.get(key)
-        if held is None or held.tick != tick or held.trust < level:
-            highest = Trust(max(level, held.trust if held else 0))
-            names[key] = Name(codes.names.get(key, f"#{key}"), highest, tick)
+        if held is None:
+            first = Trust(trust[np.flatnonzero(platform == key)[0]])
+            names[key] = Name(codes.names.get(key, f"#{key}"), first, tick)
+        elif held.tick != tick:
+            names[key] = held._replace(tick=tick)
 
 
 def _judge(
     params: Params,
     partition: Partition,
     batch: Batch,
-    at: NDArray[np.int64],
+    where: NDArray[np.int64],
     platform: NDArray[np.uint32],
+    *,
     trust: NDArray[np.uint8],
-    sifted: Sifted,
 ) -> None:
-    """The events of suspects, one by one in the order of the log."""
-    judged = sifted.judged
-    where = at[judged]
+    """The events of suspects, at these positions of the batch, in the order of the log."""
     for i, recipient, offset, at_ms, key, level in zip(
         where.tolist(),
         batch.recipient[where].tolist(),
         batch.offset[where].tolist(),
         batch.event_time_ms[where].tolist(),
-        platform[judged].tolist(),
-        trust[judged].tolist(),
+        platform.tolist(),
+        trust.tolist(),
         strict=True,
     ):
         suspect = partition.suspects.get(recipient)
@@ -277,7 +282,15 @@ def _judge(
         finding = judge(params.judge, suspect, at_s) if seen is Seen.SIGHTING else None
         flood = not known and level == Trust.NONE
         episode = suspect.episode
-        advance(params.episode, params.judge, partition.book, suspect, cause, finding, flood=flood)
+        advance(
+            params.episode,
+            params.judge,
+            partition.book,
+            suspect,
+            cause,
+            finding=finding,
+            flood=flood,
+        )
         if episode is None and suspect.episode is not None:
             suspect.due_s = ends_s(params.episode, suspect.episode)
             heappush(partition.due, (suspect.due_s, recipient))
@@ -341,8 +354,10 @@ def _let_go(params: Params, partition: Partition, batch: Batch) -> int:
 
 
 def _due(params: Params, suspect: Suspect) -> int:
-    """When a suspect may be let go, if it hears nothing more: its last day must fit a ring with a
-    place to spare, or the sieve would promote it again at once."""
+    """When a suspect may be let go, if it hears nothing more.
+
+    Its last day must fit a ring with a place to spare, or the sieve would promote it at once.
+    """
     if suspect.episode is not None:
         return ends_s(params.episode, suspect.episode)
     held = suspect.sightings
@@ -373,8 +388,10 @@ def _recycle(
 
 
 def _evict(params: Params, partition: Partition) -> int:
-    """Keeps room for a tick's worth of new recipients: forgets the longest idle, by their newest
-    window and then by key; never a suspect."""
+    """Keeps room for a tick's worth of new recipients; never forgets a suspect.
+
+    The longest idle go, by their newest window and then by key.
+    """
     table = partition.table
     if table.room >= TICK_OFFSETS:
         return 0

@@ -298,8 +298,8 @@ def advance(
     book: Book,
     suspect: Suspect,
     cause: Cause,
-    finding: Finding | None,
     *,
+    finding: Finding | None,
     flood: bool,
 ) -> None:
     """Moves one suspect on by one message.
@@ -320,7 +320,7 @@ def advance(
             novel = sum(w >> 32 & 1 for w in suspect.sightings if w >> 33 >= since_s)
             episode.messages = novel - flood  # this one is counted below
         episode.since_s = min(episode.since_s, since_s)
-        _raise(params, book, suspect, episode, target, cause, finding)
+        _raise(params, book, suspect, cause, finding, level=target)
     if episode is None:
         return
     if flood:
@@ -335,12 +335,15 @@ def advance(
         episode.expires_ms = cause.at_ms + params.lease_ms
         book.actions.append(_action(params, suspect, episode, cause, "throttle"))
     if change is not None:
-        book.records.append(_record(params, rules, book, suspect, episode, cause, change))
+        book.records.append(_record(params, rules, book, suspect, cause, change=change))
 
 
 def _began(params: EpisodeParams, suspect: Suspect, since_s: int) -> int:
-    """Where the flood began whose evidence begins at `since_s`: back over novel sightings, as long
-    as no gap would have ended it. The first of a flood come before the bucket tells them apart."""
+    """Where the flood began whose evidence begins at `since_s`.
+
+    Back over novel sightings, as long as no gap would have ended it: the first of a flood come
+    before the bucket tells them apart.
+    """
     for sighting in reversed(suspect.sightings):
         if sighting >> 32 & 1 and sighting >> 33 < since_s:
             if since_s - (sighting >> 33) >= params.quiet_s:
@@ -370,7 +373,7 @@ def end(
     episode.path.append(
         Step(episode.level, cause.at_ms, cause.offset, "quiet", last.score, last.threshold)
     )
-    book.records.append(_record(params, rules, book, suspect, episode, cause, "ended"))
+    book.records.append(_record(params, rules, book, suspect, cause, change="ended"))
     forget_since(suspect, episode.since_s)
     suspect.episode = None
 
@@ -385,7 +388,7 @@ def recycle(
     if episode.expires_ms > cause.at_ms:
         book.actions.append(_action(params, suspect, episode, cause, "release"))
     episode.level = Level.CLEAR
-    book.records.append(_record(params, rules, book, suspect, episode, cause, "recycled"))
+    book.records.append(_record(params, rules, book, suspect, cause, change="recycled"))
     suspect.episode = None
 
 
@@ -398,11 +401,13 @@ def _raise(
     params: EpisodeParams,
     book: Book,
     suspect: Suspect,
-    episode: Episode,
-    level: Level,
     cause: Cause,
     finding: Finding,
+    *,
+    level: Level,
 ) -> None:
+    episode = suspect.episode
+    assert episode is not None
     episode.level = level
     episode.path.append(
         Step(level, cause.at_ms, cause.offset, finding.rule, finding.score, finding.threshold)
@@ -493,10 +498,12 @@ def _record(
     rules: JudgeParams,
     book: Book,
     suspect: Suspect,
-    episode: Episode,
     cause: Cause,
+    *,
     change: Change,
 ) -> EpisodeRecord:
+    episode = suspect.episode
+    assert episode is not None
     evidence = _evidence(suspect, episode)
     found, bars = scores(suspect), bars_of(rules, suspect, cause.at_s)
     return EpisodeRecord(

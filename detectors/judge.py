@@ -177,6 +177,10 @@ class Suspect:
         self.due_s = 0  # when to ask whether it may be let go
         self.stamps = Stamps.EXACT  # the coarsest of any gateway since it is a suspect
         self.episode: Episode | None = None
+        self.bucket_level_milli = 0
+        self.bucket_novel = 0  # since it was last empty,
+        self.bucket_since_s = 0  # which was then
+        self.bucket_s = 0  # of the last sighting
         _refill(self)
 
     def knows(self, platform: int, at_s: int) -> bool:

@@ -2,8 +2,8 @@
 
     word 0       the recipient
     word 1       window number u32 | messages in it u16 | messages in the one before u16
-    words 2-9    ring: the newest eight sightings, in no order; a word is
-                 `seconds << 33 | novel << 32 | platform`, so that the smallest is the oldest
+    words 2-9    ring: the newest eight sightings, oldest first and free places (0) before them;
+                 a word is `seconds << 33 | novel << 32 | platform`
     words 10-13  sixteen u16: day born, flags, and the prints of 14 platforms, latest first
 
 A platform leaves the ring for the prints when a newer one takes its place. Seconds and days count
@@ -42,8 +42,10 @@ remembered, and a flood too slow to be noticed cannot wash out the eight habitua
 
 
 def _victims() -> NDArray[np.int64]:
-    """For each pattern of habits, which print goes: the last seen once among the protected places,
-    else the last."""
+    """For each pattern of habits, which print goes.
+
+    The last seen once among the protected places, else the last.
+    """
     pattern = np.arange(1 << PRINTS)
     victim = np.full(len(pattern), PRINTS - 1)
     for place in range(PRINTS - PROTECTED, PRINTS):
@@ -55,10 +57,10 @@ _VICTIM: Final = _victims()
 _PLACES: Final = np.arange(PRINTS, dtype=np.int64)[:, None]
 
 
-def word(at_s: int, novel: bool, platform: int) -> int:
+def word(at_s: int, novel: int, platform: int) -> int:
     """A sighting, packed.
 
-    >>> hex(word(1, True, 7))
+    >>> hex(word(1, 1, 7))
     '0x300000007'
     """
     return at_s << 33 | novel << 32 | platform
@@ -90,16 +92,19 @@ def remember(
     """Puts the platform of each `outgoing` ring word before the prints of its row, in place.
 
     `memory` is (16, m). `place` (m,) is where the platform stood that comes back from the prints
-    into the ring, and leaves room there; -1 where none does, and the victim leaves.
+    into the ring, and leaves room there; -1 where none does: a free place is used up, or the
+    victim leaves.
     """
     flags = memory[1].astype(np.int64)
     habits = flags & HABITS
-    place = np.where(place < 0, _VICTIM[habits], place)
     prints = memory[2:]
+    free = prints == 0
+    spare = np.where(free.any(axis=0), free.argmax(axis=0), _VICTIM[habits])
+    place = np.where(place < 0, spare, place)
     moved = np.empty_like(prints)
     moved[1:] = prints[:-1]
     moved[0] = np.where(outgoing == 0, 0, prints_of(outgoing.astype(np.uint32)))
-    memory[2:] = np.where(_PLACES <= place, moved, prints)
+    memory[2:] = np.where(place >= _PLACES, moved, prints)
     again = ((outgoing != 0) & (outgoing >> np.uint64(32) & np.uint64(1) == 0)).astype(np.int64)
     below = (1 << place) - 1
     kept = habits & ~(below << 1 | 1)
@@ -124,7 +129,7 @@ class Memory:
 
 def load(row: NDArray[np.uint64]) -> tuple[list[int], Memory]:
     """The sightings in a row's ring, oldest first, and its memory."""
-    ring = sorted(w for w in row[RING_WORDS].tolist() if w)
+    ring = [w for w in row[RING_WORDS].tolist() if w]
     born, flags, *prints = row[MEMORY_WORDS].copy().view(np.uint16).tolist()
     return ring, Memory(born, flags & HABITS, prints)
 
@@ -156,6 +161,5 @@ def store(row: NDArray[np.uint64], sightings: list[int], memory: Memory, recent_
     halves_[0] = memory.born_day
     halves_[1] = sum(habit << i for i, (_, habit) in enumerate(line))
     halves_[2 : 2 + len(line)] = [p for p, _ in line]
-    row[RING_WORDS] = 0
-    row[2 : 2 + len(ring)] = ring
+    row[RING_WORDS] = [0] * (RING - len(ring)) + sorted(ring)
     row[MEMORY_WORDS] = halves_.view(np.uint64)

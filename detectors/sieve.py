@@ -9,7 +9,7 @@ fewer than eight sightings in a day can only reach WATCH by its bucket, which is
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,6 +32,7 @@ _SECONDS: Final = np.uint64(33)
 _NOVEL: Final = np.uint64(32)
 _FLAGGED: Final = np.uint64(SUSPECT << 16)  # the flags are the second u16 of word 10
 _COUNT_MOST: Final = 0xFFFF
+_LANES: Final = np.arange(RING)[:, None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,8 +103,10 @@ def _count(
     group: NDArray[np.int64],
     at_s: NDArray[np.int64],
 ) -> tuple[NDArray[np.bool_], NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-    """Adds every message to its recipient's two newest windows; a message of an older one is late
-    and not counted. Runs of messages in one window are added at once."""
+    """Adds every message to its recipient's two newest windows.
+
+    A message of an older one is late and not counted. Runs in one window are added at once.
+    """
     n = len(group)
     number = at_s // params.window_s
     start = np.flatnonzero((np.diff(group, prepend=-1) != 0) | (np.diff(number, prepend=-1) != 0))
@@ -127,9 +130,9 @@ def _count(
         taken[g, 1] = (np.maximum(w, held) << 32 | now << 16 | last).astype(np.uint64)
     # A message is loud if with it, in the order of the log, the two windows reach the bar.
     loud = np.zeros(n, np.bool_)
-    for run in np.flatnonzero(total >= params.loud_messages).tolist():
-        quiet = params.loud_messages - 1 - (int(total[run]) - int(size[run]))
-        loud[start[run] + max(0, quiet) : start[run] + size[run]] = True
+    for i in np.flatnonzero(total >= params.loud_messages).tolist():
+        quiet = params.loud_messages - 1 - (int(total[i]) - int(size[i]))
+        loud[start[i] + max(0, quiet) : start[i] + size[i]] = True
     return loud, window, before, after
 
 
@@ -141,110 +144,131 @@ def _sight(
     at_s: NDArray[np.int64],
 ) -> tuple[NDArray[np.bool_], int]:
     """Applies sightings, one to each recipient and round; returns the events of suspects."""
-    ring = np.ascontiguousarray(taken[:, RING_WORDS].T)  # (8, rows): a reduction is eight passes
-    day = (at_s // DAY_S).astype(np.uint64)
     born = np.flatnonzero(taken[:, 10] & np.uint64(0xFFFF) == 0)
     if len(born):
-        taken[born, 10] |= day[np.searchsorted(group, born)]
+        taken[born, 10] |= (at_s[np.searchsorted(group, born)] // DAY_S).astype(np.uint64)
+    ring = np.ascontiguousarray(taken[:, RING_WORDS].T)  # (8, rows): a test of all is eight passes
     suspect = taken[:, 10] & _FLAGGED != 0
     judged = suspect[group]
     todo = np.flatnonzero(~judged)
     promoted = 0
     while len(todo):
-        g = group[todo]
-        p = platform[todo].astype(np.uint64)
-        t = at_s[todo]
-        held = ring[:, g]
-        seconds = (held >> _SECONDS).astype(np.int64)
-        newest = seconds.max(axis=0)
-        same = held & _LOW == p
-        seen = np.where(same, seconds, -DAY_S).max(axis=0)
-        sighting = (np.abs(t - seen) >= DAY_S) & (t > newest - DAY_S)
+        g, p, t = group[todo], platform[todo], at_s[todo]
+        held = ring.take(g, axis=1)
+        same = held.view(np.uint32)[:, ::2] == p  # the low halves of little-endian words
+        sighting = t > (held[-1] >> _SECONDS).astype(np.int64) - DAY_S
+        again = np.flatnonzero(same.any(axis=0))
+        if len(again):
+            seen = held[same[:, again].argmax(axis=0), again] >> _SECONDS
+            sighting[again] &= np.abs(t[again] - seen.astype(np.int64)) >= DAY_S
         # Of each recipient: the messages before its first sighting are settled, and that sighting
         # is applied; what comes after sees the row as that leaves it, in the next round.
         first, later = _first_of_each(g, sighting)
-        todo_next = todo[later]
-        if len(first):
-            gone = _apply(
-                params, taken, ring, g[first], p[first], t[first], held[:, first], same[:, first]
-            )
+        one = slice(None) if len(first) == len(todo) else first
+        new = _New(g[one], p[one], t[one], held[:, one], same[:, one])
+        gone = _apply(params, taken, ring, new)
+        if len(gone):
             promoted += len(gone)
-            if len(gone):
-                suspect[gone] = True
-                judged[todo[first]] |= suspect[g[first]]
-                judged[todo_next] |= suspect[group[todo_next]]
-                todo_next = todo_next[~judged[todo_next]]
-        todo = todo_next
+            suspect[g[first[gone]]] = True
+            judged[todo[first[gone]]] = True
+            judged[todo[later]] = suspect[g[later]]
+        todo = todo[later]
+        todo = todo[~judged[todo]]
     taken[:, RING_WORDS] = ring.T
     taken[suspect, 10] |= _FLAGGED
     return judged, promoted
 
 
+class _New(NamedTuple):
+    """Sightings of m distinct recipients."""
+
+    group: NDArray[np.int64]
+    platform: NDArray[np.uint32]
+    at_s: NDArray[np.int64]
+    held: NDArray[np.uint64]  # (8, m): their rings before
+    same: NDArray[np.bool_]  # (8, m): where the ring has this platform already, over a day ago
+
+
 def _first_of_each(
     group: NDArray[np.int64], sighting: NDArray[np.bool_]
-) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-    """Positions of each group's first sighting, and which events come after it."""
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Positions of each group's first sighting, and of the events that come after it."""
     at = np.flatnonzero(sighting)
-    first = at[np.flatnonzero(np.diff(group[at], prepend=-1))]
-    if len(group) == 0 or (len(at) == len(group) == len(first)):
-        return first, np.zeros(len(group), np.bool_)
+    same = group[1:] == group[:-1]
+    if not same.any():
+        return at, at[:0]
+    first = at[np.diff(group[at], prepend=-1) != 0]
     seen = np.cumsum(sighting)
-    start = np.searchsorted(group, group)  # of each event's group
-    base = seen[start] - sighting[start]
-    return first, (seen - base > 1) | ((seen - base == 1) & ~sighting)
+    start = np.maximum.accumulate(np.where(np.append(False, same), 0, np.arange(len(group))))
+    earlier: NDArray[np.int64] = seen - sighting
+    return first, np.flatnonzero(earlier > earlier[start])  # its group had a sighting before it
 
 
 def _apply(
     params: SieveParams,
     taken: NDArray[np.uint64],
     ring: NDArray[np.uint64],
-    g: NDArray[np.int64],
-    p: NDArray[np.uint64],
-    t: NDArray[np.int64],
-    held: NDArray[np.uint64],
-    same: NDArray[np.bool_],
+    new: _New,
 ) -> NDArray[np.int64]:
-    """Applies one sighting to each of these distinct rows; returns the rows that it promotes,
-    whose ring it leaves as it was (the judge will see the sighting itself)."""
-    lane = np.arange(len(g))
-    aged = same.any(axis=0)
-    slot = np.where(aged, same.argmax(axis=0), held.argmin(axis=0))
-    outgoing = np.where(aged, 0, held[slot, lane]).astype(np.uint64)
+    """Applies one sighting to each of these distinct rows; returns which of them it promotes.
+
+    A promoted one's ring stays as it was: the judge will see the sighting itself.
+    """
+    g, p, t, held, same = new
+    again = same.any(axis=0)
     memory = halves(taken.take(g, axis=0))
-    match = memory[2:] == prints_of(p.astype(np.uint32))
-    printed = match.any(axis=0) & ~aged
-    novel = ~(aged | printed)
-    held[slot, lane] = t.astype(np.uint64) << _SECONDS | novel.astype(np.uint64) << _NOVEL | p
-    promoted = _promotes(params, held, t)
-    kept = np.flatnonzero(~promoted)
-    ring[slot[kept], g[kept]] = held[slot[kept], kept]
+    match = memory[2:] == prints_of(p)
+    printed = match.any(axis=0) & ~again
+    novel = (~(again | printed)).astype(np.uint64)
+    outgoing = np.where(again, 0, held[0])
+    moved = np.empty_like(held)
+    moved[:-1] = held[1:]
+    moved[-1] = t.astype(np.uint64) << _SECONDS | novel << _NOVEL | p
+    back = np.flatnonzero(again)
+    if len(back):  # what leaves is the platform's older sighting, not the oldest of all
+        slot = same[:, back].argmax(axis=0)
+        moved[:, back] = np.where(slot > _LANES, held[:, back], moved[:, back])
+    late = np.flatnonzero(moved[-1] < moved[-2])
+    if len(late):
+        moved[:, late] = np.sort(moved[:, late], axis=0)
+    promoted = _promotes(params, moved, late)
+    kept = slice(None) if not promoted.any() else np.flatnonzero(~promoted)
+    ring[:, g[kept]] = moved[:, kept]
     push = np.flatnonzero(~promoted & ((outgoing != 0) | printed))
     if len(push):
-        place = np.where(printed[push], match[:, push].argmax(axis=0), -1)
-        pushed = np.ascontiguousarray(memory[:, push])
+        place = np.full(len(push), -1)
+        known = np.flatnonzero(printed[push])
+        place[known] = match[:, push[known]].argmax(axis=0)
+        pushed = memory if len(push) == len(g) else memory.take(push, axis=1)
         remember(pushed, outgoing[push], place)
         taken[g[push], MEMORY_WORDS] = words_of(pushed)
-    return g[promoted]
+    return np.flatnonzero(promoted)
 
 
 def _promotes(
-    params: SieveParams, ring: NDArray[np.uint64], t: NDArray[np.int64]
+    params: SieveParams, ring: NDArray[np.uint64], late: NDArray[np.int64]
 ) -> NDArray[np.bool_]:
-    """Which of these rings (8, m), with their new sighting at `t`, belong to a suspect."""
-    seconds = (ring >> _SECONDS).astype(np.int64)
-    recent = seconds > seconds.max(axis=0) - DAY_S
-    promoted: NDArray[np.bool_] = recent.sum(axis=0) >= params.promote_distinct
-    # Under eight sightings, the bucket runs dry within the time that six take to leak out.
+    """Which of these rings (8, m), each with its new sighting, belong to a suspect.
+
+    `late` are those whose new sighting is not their newest.
+    """
+    seconds = (ring[-1] >> _SECONDS).astype(np.int64)
+    oldest = (ring[RING - params.promote_distinct] >> _SECONDS).astype(np.int64)
+    promoted: NDArray[np.bool_] = oldest > seconds - DAY_S
+    # Under eight sightings, a bucket runs dry within the time that six take to leak out: so long
+    # ago at most was the sighting that may be the first of as many novel ones as WATCH asks for.
     reach_s = -(-(RING - 2) * 1000 // params.leak_milli_s)
-    near = (np.abs(seconds - t) <= reach_s) & (ring >> _NOVEL & np.uint64(1) != 0)
-    close = np.flatnonzero((near.sum(axis=0) >= params.promote_novel) & ~promoted)
-    if len(close):
-        promoted[close] = _bucket(params, np.sort(ring[:, close], axis=0))
+    third = (ring[RING - params.promote_novel] >> _SECONDS).astype(np.int64)
+    close = third >= seconds - reach_s
+    close[late] = True
+    candidate = np.flatnonzero(close & ~promoted)
+    if len(candidate):
+        promoted[candidate] = _bucket(params, ring.take(candidate, axis=1))
     return promoted
 
 
 def _bucket(params: SieveParams, ring: NDArray[np.uint64]) -> NDArray[np.bool_]:
-    """Whether the bucket of these sorted rings (8, m) reaches WATCH at any sighting."""
+    """Whether the bucket of these rings (8, m) reaches WATCH at any sighting."""
     level, novel = np.zeros(ring.shape[1], np.int64), np.zeros(ring.shape[1], np.int64)
     last = np.zeros(ring.shape[1], np.int64)
     reached = np.zeros(ring.shape[1], np.bool_)

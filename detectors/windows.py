@@ -53,10 +53,11 @@ def tally(
     number: NDArray[np.int64],
     platform: NDArray[np.uint32],
     run: NDArray[np.int64],
+    *,
     before: NDArray[np.int64],
     after: NDArray[np.int64],
 ) -> None:
-    """Adds codes: (n,) their window and platform; (r,) runs, as `detectors.sieve.Sifted` has them."""
+    """Adds codes (n,) by their window and platform, and runs (r,) as `detectors.sieve` has them."""
     low, high = int(number.min()), int(number.max())
     windows.next = windows.next or max(1, int(number[0]) - 1)
     for window in np.unique(number).tolist() if low != high else [low]:

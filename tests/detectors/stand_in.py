@@ -1,16 +1,16 @@
-"""A recogniser for tests of what comes after it: the text is `<platform key>|<trust>`, "" no code."""
+"""A recogniser for tests of what comes after it: an event says its platform and trust itself."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from detectors.chain import Decisions, Params, Partition, process
-from detectors.event import Batch, Kind, platform_id
+from detectors.event import TOKEN_BIT, Batch, Kind, platform_id
 
 START_MS = 1_790_000_000_000  # 2026-09-21
 MINUTE_MS = 60_000
@@ -49,25 +49,26 @@ class StandIn:
         )
 
 
-def batch_of(events: Sequence[Event], offset: int, next_offset: int | None = None) -> Batch:
-    n = len(events)
-    empty = [""] * n
+def batch_of(
+    events: Sequence[Event], offsets: Sequence[int], next_offset: int | None = None
+) -> Batch:
+    empty = [""] * len(events)
     return Batch(
-        "sms.delivery.v1",
-        3,
-        offset + n if next_offset is None else next_offset,
-        np.arange(offset, offset + n, dtype=np.int64),
-        np.array([e.at_ms for e in events], np.int64),
-        np.array([e.recipient for e in events], np.uint64),
-        np.array([e.kind for e in events], np.uint8),
-        empty,
-        empty,
-        empty,
-        [str(int(e.trust)) for e in events],
-        [e.platform for e in events],
-        empty,
-        [e.gateway for e in events],
-        {},
+        topic="sms.delivery.v1",
+        partition=3,
+        next_offset=offsets[-1] + 1 if next_offset is None else next_offset,
+        offset=np.array(offsets, np.int64),
+        event_time_ms=np.array([e.at_ms for e in events], np.int64),
+        recipient=np.array([e.recipient for e in events], np.uint64),
+        kind=np.array([e.kind for e in events], np.uint8),
+        sender=empty,
+        text=empty,
+        signature=empty,
+        category=[str(int(e.trust)) for e in events],
+        platform=[e.platform for e in events],
+        template=empty,
+        gateway=[e.gateway for e in events],
+        tokens={e.recipient: f"h1:{e.recipient:x}" for e in events if e.recipient & TOKEN_BIT},
     )
 
 
@@ -76,11 +77,20 @@ def run(
     events: Sequence[Event],
     partition: Partition | None = None,
     size: int = 20_000,
-) -> list[Decisions]:
-    """Every batch's decisions; the partition goes on from where it is."""
+    offsets: Sequence[int] | None = None,
+) -> Decisions:
+    """All decisions; the partition goes on from where it is."""
     partition = Partition(params) if partition is None else partition
-    out = []
+    if offsets is None:
+        offsets = range(partition.next_offset, partition.next_offset + len(events))
+    total = Decisions()
     for i in range(0, len(events), size):
-        piece = events[i : i + size]
-        out.append(process(params, StandIn(), partition, batch_of(piece, partition.next_offset)))
-    return out
+        batch = batch_of(events[i : i + size], offsets[i : i + size])
+        add(total, process(params, StandIn(), partition, batch))
+    return total
+
+
+def add(total: Decisions, more: Decisions) -> None:
+    """Adds the decisions of a later batch."""
+    for field in fields(Decisions):
+        setattr(total, field.name, getattr(total, field.name) + getattr(more, field.name))

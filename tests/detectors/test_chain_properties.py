@@ -1,0 +1,66 @@
+"""What must hold of the chain for every stream: it loses no alarm, and no edge changes it."""
+
+from __future__ import annotations
+
+import os
+import random
+
+import pytest
+
+from detectors.chain import Decisions, Params, Partition, process, restore, snapshot
+from detectors.judge import JudgeParams
+from tests.detectors.naive import Alarm, Naive
+from tests.detectors.stand_in import StandIn, add, batch_of, run
+from tests.detectors.streams import random_stream
+
+STREAMS = int(os.environ.get("OTPGUARD_TEST_STREAMS", "1000"))
+PARTS = 20
+
+
+def params_of(seed: int) -> Params:
+    return Params(judge=JudgeParams(p_novel=[None, 0.5, 0.3][seed % 3]))
+
+
+def alarms(decisions: Decisions) -> list[Alarm]:
+    return [
+        Alarm(e.revision, number(e.recipient), e.change, e.level)
+        for e in decisions.episodes
+        if e.change != "renewed"
+    ]
+
+
+def number(recipient: str) -> int:
+    return int(recipient[3:], 16) if recipient.startswith("h1:") else int(recipient)
+
+
+def cut_and_restored(params: Params, seed: int) -> Decisions:
+    """The stream in random batches, the partition snapshot and restored between some of them."""
+    rng = random.Random(-seed)
+    events, offsets = random_stream(seed)
+    partition = Partition(params)
+    total = Decisions()
+    at = 0
+    while at < len(events):
+        size = rng.choice([1, 7, rng.randint(1, 50), 1000, 20_000])
+        batch = batch_of(events[at : at + size], offsets[at : at + size])
+        at += size
+        add(total, process(params, StandIn(), partition, batch))
+        if rng.random() < 0.3:
+            partition = restore(params, snapshot(partition))
+    return total
+
+
+@pytest.mark.parametrize("part", range(PARTS))
+def test_sieve_and_judge_equal_a_judge_that_sees_everything(part: int) -> None:
+    raised = 0
+    for seed in range(part, STREAMS, PARTS):
+        params = params_of(seed)
+        events, offsets = random_stream(seed)
+        expected = Naive(params).run(events, offsets)
+        decisions = cut_and_restored(params, seed)
+        assert alarms(decisions) == expected, f"seed {seed}"
+        whole = run(params, events, offsets=offsets)
+        assert whole.actions == decisions.actions, f"seed {seed}"
+        assert whole.episodes == decisions.episodes, f"seed {seed}"
+        raised += len(expected)
+    assert raised, "streams without alarms prove nothing"
