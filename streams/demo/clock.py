@@ -1,0 +1,25 @@
+"""Event time that runs faster than the real one."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import dataclass, field
+
+
+@dataclass(slots=True)
+class EventClock:
+    """Starts at an event time now, and runs `speed` times as fast as the real clock."""
+
+    start_ms: int
+    speed: float
+    began: float = field(default_factory=time.monotonic)
+
+    def now_ms(self) -> float:
+        """What the clock shows, in ms UTC."""
+        return self.start_ms + (time.monotonic() - self.began) * 1000 * self.speed
+
+    async def reach(self, event_time_ms: float) -> None:
+        """Wait until the clock shows this time, and yield once even if it has passed."""
+        wait_s = (event_time_ms - self.now_ms()) / 1000 / self.speed
+        await asyncio.sleep(max(wait_s, 0))

@@ -1,0 +1,74 @@
+"""A stand-in for an SMS gateway: it obeys the leases that it reads, by the rule of every gateway.
+
+It knows nothing of the scenario and nothing of the detector but the throttle topic. Its clock is
+the time of the message it is asked about, since the demo's hour passes within a minute.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from detectors.episode import Action
+from detectors.gate import Lease, Ruling, rule
+from detectors.guard import GuardParams
+from detectors.recognise import Verdict, recognise
+from detectors.registry import Registry
+from streams.enforce.book import Book, standing, take_action
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the gateway did with one message."""
+
+    ruling: Ruling
+    action_id: str = ""  # of the lease that it refused by
+
+    @property
+    def refused(self) -> bool:
+        """Whether the message was held back."""
+        return self.ruling is Ruling.REFUSE
+
+
+DELIVERED = Answer(Ruling.NO_LEASE)
+
+
+class Gateway:
+    """Knows what to recognise and the book of leases that every adapter keeps."""
+
+    def __init__(self, registry: Registry, subscribers: int) -> None:
+        self.registry = registry
+        self.book = Book(GuardParams.sized(subscribers))
+
+    def learn(self, action: Action) -> None:
+        """Take in an action read from the throttle topic."""
+        take_action(self.book, action)
+
+    def ask(self, recipient: str, value: Mapping[str, Any]) -> Answer:
+        """Whether a message, a value of `sms.delivery.v1`, may pass."""
+        now_ms = value["event_time_ms"]
+        lease = standing(self.book, recipient, now_ms)
+        if not isinstance(lease, Lease):  # nearly always: a text is looked at only under a lease
+            return DELIVERED
+        verdict = self.recognise(value)
+        ruling = rule(
+            lease,
+            otp=verdict.otp,
+            platform=verdict.platform,
+            trust=verdict.trust,
+            now_ms=now_ms,
+        )
+        return Answer(ruling, lease.action_id if ruling is Ruling.REFUSE else "")
+
+    def recognise(self, value: Mapping[str, Any]) -> Verdict:
+        """What the message is: the same question that the worker asks."""
+        return recognise(
+            self.registry,
+            value.get("text") or value.get("text_prefix") or "",
+            sender=value["sender"],
+            signature=value.get("signature") or "",
+            category=value.get("category") or "",
+            platform=value.get("platform_id") or "",
+            template=value.get("template_id") or "",
+        )

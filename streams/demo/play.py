@@ -1,0 +1,253 @@
+"""Plays a script against a real worker: offers the messages, and does what the gateway says.
+
+The loop is closed through Kafka alone. Every message is offered to the topic when the event clock
+reaches it, whether the gateway delivers it or not; what the worker publishes is read by a consumer
+and taught to the gateway as it arrives. The clock does not wait for the worker, so a decision that
+comes late comes late for the messages in between, as it would at a carrier.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka.partitioner import DefaultPartitioner
+
+from detectors.episode import Action
+from streams.demo.audience import Audience
+from streams.demo.clock import EventClock
+from streams.demo.gateway import Answer, Gateway
+from streams.demo.stage import Worker
+from streams.errors import OtpguardError
+from streams.wire import decode_action
+
+BATCH_BYTES = 256 * 1024
+QUIET_S = 1.0
+"""Without a new record for so long the output topics are taken as read to the end."""
+
+COUNT_S = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Wires:
+    """Where a run reads and writes."""
+
+    bootstrap: str
+    delivery: str  # topics
+    throttle: str
+    episode: str
+    partitions: int
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """One message on its way to the topic, encoded ahead of time."""
+
+    recipient: str  # canonical: also the key
+    event_time_ms: int
+    value: Mapping[str, Any]
+    body: bytes
+    partition: int
+
+
+@dataclass(slots=True)
+class Record:
+    """What was seen during the run."""
+
+    answers: list[Answer] = field(default_factory=list)  # one for each message to the victim
+    actions: list[Action] = field(default_factory=list)  # about the victim
+    episodes: list[dict[str, Any]] = field(default_factory=list)  # about the victim
+    strangers: int = 0  # actions about anybody else
+    refused: int = 0  # messages to anybody else that were refused
+    # (partition, offset) of a message to the victim -> real time, in seconds, when it was sent and
+    # when the action that it caused was read
+    sent: dict[tuple[int, int], float] = field(default_factory=dict)
+    heard: dict[tuple[int, int], float] = field(default_factory=dict)
+    offered: int = 0
+
+    def reaction_ms(self, partition: int, offset: int) -> float | None:
+        """Real time from sending the victim's message to reading the action that it caused."""
+        at = partition, offset
+        if at not in self.sent or at not in self.heard:
+            return None
+        return (self.heard[at] - self.sent[at]) * 1000
+
+
+class Packer:
+    """Encodes values and finds their partitions, as any producer with the default partitioner."""
+
+    def __init__(self, partitions: int) -> None:
+        self.partitions = list(range(partitions))
+        self.choose = DefaultPartitioner()
+        self.chosen: dict[str, int] = {}  # by recipient: the partitioner is slow Python
+        self.encode = msgspec.json.Encoder().encode
+
+    def pack(self, value: Mapping[str, Any]) -> Offer:
+        """One message, ready to be sent."""
+        recipient = value["recipient"]
+        partition = self.chosen.get(recipient)
+        if partition is None:
+            partition = self.choose(recipient.encode(), self.partitions, self.partitions)
+            self.chosen[recipient] = partition
+        return Offer(recipient, value["event_time_ms"], value, self.encode(value), partition)
+
+
+class Player:
+    """One run against one broker and one worker."""
+
+    def __init__(
+        self, wires: Wires, worker: Worker, gateway: Gateway, victim: str, audience: Audience
+    ) -> None:
+        self.wires, self.worker, self.gateway = wires, worker, gateway
+        self.victim, self.audience = victim, audience
+        self.record = Record()
+        self.history = 0
+        self.live_s = 0.0
+        self.heard = asyncio.Event()  # set by every record of the worker
+
+    async def perform(
+        self, history: Iterable[Mapping[str, Any]], live: Iterable[Mapping[str, Any]], speed: float
+    ) -> None:
+        """Write the history while the worker starts, then play the live part.
+
+        `speed` seconds of the event clock pass in a real one.
+        """
+        wires, audience = self.wires, self.audience
+        pack = Packer(wires.partitions).pack
+        async with (
+            AIOKafkaProducer(
+                bootstrap_servers=wires.bootstrap,
+                max_batch_size=BATCH_BYTES,
+                linger_ms=2,
+            ) as producer,
+            AIOKafkaConsumer(
+                wires.throttle,
+                wires.episode,
+                bootstrap_servers=wires.bootstrap,
+                auto_offset_reset="earliest",
+            ) as consumer,
+        ):
+            listening = asyncio.create_task(self._listen(consumer))
+            try:
+                await self._pour(producer, map(pack, history))
+                self.history = self.record.offered
+                offers = list(map(pack, live))
+                audience.step("Starting the worker")
+                await asyncio.to_thread(self.worker.wait_ready)
+                audience.line(f"Metrics while it runs: {self.worker.address}/metrics")
+                audience.step("Counting the days before")
+                await self._counted()
+                began = time.monotonic()
+                audience.step(f"The incident, {speed:g} times as fast as it was")
+                await self._live(producer, offers, speed)
+                self.live_s = time.monotonic() - began
+                await self._counted()
+                await self._silence()
+                if listening.done():
+                    listening.result()
+            finally:
+                listening.cancel()
+                with suppress(asyncio.CancelledError):
+                    await listening
+
+    async def _pour(self, producer: AIOKafkaProducer, offers: Iterable[Offer]) -> None:
+        """Send everything, in order within each partition, in batches filled by hand."""
+        topic, stamp = self.wires.delivery, int(time.time() * 1000)
+        self.audience.step("Writing the days before")
+        builders = {p: producer.create_batch() for p in range(self.wires.partitions)}
+        waiting = []
+        for offer in offers:
+            key, partition = offer.recipient.encode(), offer.partition
+            if builders[partition].append(key=key, value=offer.body, timestamp=stamp) is None:
+                batch, builders[partition] = builders[partition], producer.create_batch()
+                waiting.append(await producer.send_batch(batch, topic, partition=partition))
+                builders[partition].append(key=key, value=offer.body, timestamp=stamp)
+            self.record.offered += 1
+        for partition, batch in builders.items():
+            if batch.record_count():
+                waiting.append(await producer.send_batch(batch, topic, partition=partition))
+        await asyncio.gather(*waiting)
+
+    async def _counted(self) -> None:
+        """Wait until the worker has taken in all that was offered."""
+        deadline = time.monotonic() + COUNT_S
+        while True:
+            taken = await asyncio.to_thread(self.worker.metric, "otpguard_events_total")
+            self.audience.at(taken, self.record.offered, f"{taken:,.0f} messages counted")
+            if taken >= self.record.offered:
+                return
+            self.worker.check()
+            if time.monotonic() > deadline:
+                raise OtpguardError(
+                    f"the worker took in {taken:,.0f} of {self.record.offered:,} messages within "
+                    f"{COUNT_S:.0f} s:\n{self.worker.tail()}"
+                )
+            await asyncio.sleep(0.1)
+
+    async def _live(
+        self,
+        producer: AIOKafkaProducer,
+        offers: Sequence[Offer],
+        speed: float,
+    ) -> None:
+        first_ms, last_ms = offers[0].event_time_ms, offers[-1].event_time_ms
+        clock, record = EventClock(first_ms, speed), self.record
+        for offer in offers:
+            if offer.event_time_ms > clock.now_ms():
+                refused = sum(answer.refused for answer in record.answers)
+                note = f"{len(record.answers)} messages to the victim, {refused} refused"
+                self.audience.at(offer.event_time_ms - first_ms, last_ms - first_ms, note)
+                await clock.reach(offer.event_time_ms)
+            answer = self.gateway.ask(offer.recipient, offer.value)
+            sending = await producer.send(
+                self.wires.delivery,
+                key=offer.recipient.encode(),
+                value=offer.body,
+                partition=offer.partition,
+            )
+            if offer.recipient == self.victim:
+                self.record.answers.append(answer)
+                began = time.monotonic()
+                written = await sending  # its offset tells which message an action answers
+                self.record.sent[written.partition, written.offset] = began
+            elif answer.refused:
+                self.record.refused += 1
+        await producer.flush()
+        self.record.offered += len(offers)
+        self.worker.check()
+
+    async def _silence(self) -> None:
+        """Return when nothing of the worker has been read for QUIET_S."""
+        with suppress(TimeoutError):
+            while True:
+                self.heard.clear()
+                async with asyncio.timeout(QUIET_S):
+                    await self.heard.wait()
+
+    async def _listen(self, consumer: AIOKafkaConsumer) -> None:
+        """Teach the gateway every action as it arrives; keep what is about the victim."""
+        async for message in consumer:
+            self.heard.set()
+            if message.value is None:  # a tombstone
+                continue
+            if message.topic == self.wires.throttle:
+                self._hear(decode_action(message.value))
+            elif message.key == self.victim.encode():
+                self.record.episodes.append(msgspec.json.decode(message.value))
+
+    def _hear(self, action: Action) -> None:
+        self.gateway.learn(action)
+        if action.recipient == self.victim:
+            if not self.record.actions:
+                self.audience.moment(action.issued_at_ms, "THROTTLE: the gateway has its lease")
+            self.record.actions.append(action)
+            cause = action.cause
+            self.record.heard.setdefault((cause.partition, cause.offset), time.monotonic())
+        else:
+            self.record.strangers += 1

@@ -1,0 +1,259 @@
+"""The report of a run: some sentences for a terminal, and one self-contained page."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any
+
+import jinja2
+from markupsafe import Markup
+from rich.console import Console
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from detectors.event import platform_print
+from streams.demo.picture import draw
+from streams.demo.story import Claim, Message, Story, claims
+from streams.scenarios.events import Role
+
+SIGHTINGS_MAX = 12
+"""Rows of the explanation's table: the ones up to the throttle, and a few."""
+
+TONES = {
+    Role.ATTACK: "flood",
+    Role.BANK: "bank",
+    Role.KNOWN: "known",
+    Role.NEW: "new",
+    Role.OTHER: "other",
+}
+
+LOOK_ALIKES = {
+    "B1": "a new phone (10 to 30 log-ins)",
+    "B2": "a power user's set-up (30 to 60 log-ins)",
+    "B4": "a bank's failing page (4 to 10 codes of one bank)",
+}
+
+KINDS = {"sig": "", "from": "sender ", "port": "port ", "host": "", "id": "platform "}
+"""How a platform key's prefix reads in a sentence."""
+
+
+def write_page(story: Story, path: Path, command: str) -> None:
+    """Write the page. `command` is the command line that repeats the run."""
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("streams.demo", "."),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=False,
+    )
+    page = environment.get_template("report.html.j2").render(
+        headline=headline(story),
+        lead=lead(story),
+        tiles=list(_tiles(story)),
+        picture=Markup(draw(story)),  # noqa: S704 - made of outlines and numbers by us
+        timeline=[
+            {"time": clock(story.utc_offset_min, at), "text": text}
+            for at, text in sorted(_timeline(story))
+        ],
+        claims=list(claims(story)),
+        explanation=_explanation(story),
+        rows=[_row(story, message) for message in story.messages],
+        story=story,
+        look_alikes=[
+            f"{count(n, 'subscriber')} with {LOOK_ALIKES[name]}"
+            for name, n in story.background.look_alikes.items()
+        ],
+        episode=json.dumps(story.episode, ensure_ascii=False, indent=2) if story.episode else "",
+        command=command,
+        version=story.machinery.version,
+    )
+    path.write_text(page, encoding="utf-8")
+
+
+def print_report(story: Story, page: Path, console: Console) -> None:
+    """The run in a screenful that anybody can read."""
+    console.print()
+    console.print(Text(headline(story), style="bold"))
+    console.print(lead(story), style="dim")
+    lines = Table.grid(padding=(0, 2))
+    for at, text in sorted(_timeline(story)):
+        lines.add_row(Text(clock(story.utc_offset_min, at), style="cyan"), text)
+    console.print(Padding(lines, (1, 0, 1, 2)))
+    for claim in claims(story):
+        console.print(_verdict(claim))
+    console.print(f"\nWith a picture: {page.resolve()}", soft_wrap=True)
+
+
+def _verdict(claim: Claim) -> Text:
+    if claim.true:
+        return Text.assemble(("  ✓ ", "bold green"), claim.text)
+    return Text.assemble(("  ✗ ", "bold red"), (f"{claim.text}: not so in this run", "red"))
+
+
+def clock(utc_offset_min: int, event_time_ms: float) -> str:
+    """The time of day where the story plays.
+
+    >>> clock(8 * 60, 0)
+    '08:00:00'
+    """
+    zone = timezone(timedelta(minutes=utc_offset_min))
+    return f"{datetime.fromtimestamp(event_time_ms / 1000, UTC).astimezone(zone):%H:%M:%S}"
+
+
+def platform_name(key: str) -> str:
+    """A platform key as a reader would say it.
+
+    >>> platform_name("sig:淘宝"), platform_name("from:106550200001")
+    ('淘宝', 'sender 106550200001')
+    """
+    kind, _, name = key.partition(":")
+    return KINDS.get(kind, f"{kind} ") + name
+
+
+def count(n: int, one: str, many: str = "") -> str:
+    """A number with its noun.
+
+    >>> count(1, "message"), count(20_000, "message")
+    ('1 message', '20,000 messages')
+    """
+    return f"{n:,} {one if n == 1 else many or one + 's'}"
+
+
+def headline(story: Story) -> str:
+    """The run in one line."""
+    codes, watch, throttle = len(story.of(Role.ATTACK)), story.change("WATCH"), _throttle(story)
+    if throttle is None:
+        return f"A flood of {codes} verification codes that was not throttled in this run"
+    noticed = story.flood_until(watch.event_time_ms) if watch else throttle
+    return (
+        f"A flood of {codes} verification codes, "
+        f"noticed after {noticed} and throttled after {throttle}"
+    )
+
+
+def _throttle(story: Story) -> int | None:
+    """Messages of the flood up to the one that brought the throttle."""
+    change = story.change("THROTTLE")
+    return story.flood_until(change.event_time_ms) if change else None
+
+
+def lead(story: Story) -> str:
+    """The run in a few lines."""
+    flood, bank, known = story.of(Role.ATTACK), story.of(Role.BANK), story.of(Role.KNOWN)
+    platforms = len({message.platform for message in flood})
+    first, last = (clock(story.utc_offset_min, flood[at].event_time_ms) for at in (0, -1))
+    text = (
+        f"From {first[:5]} to {last[:5]} one subscriber was sent {len(flood)} codes that nobody "
+        f"had asked for, by {platforms} platforms. The gateway refused "
+        f"{len(story.refused(Role.ATTACK))} of them."
+    )
+    if bank:
+        arrived = len(bank) - len(story.refused(Role.BANK))
+        text += f" {arrived} of the {count(len(bank), 'code')} from the subscriber's bank arrived"
+        if known:
+            text += f", {len(known) - len(story.refused(Role.KNOWN))} of "
+            text += f"{len(known)} from platforms in use"
+        text += "."
+    return text
+
+
+def _tiles(story: Story) -> Iterator[dict[str, str]]:
+    flood, bank = story.of(Role.ATTACK), story.of(Role.BANK)
+    refused, throttle = story.refused(Role.ATTACK), story.change("THROTTLE")
+    if throttle:
+        minutes = (throttle.event_time_ms - story.started_ms) / 60_000
+        yield {
+            "tone": "refused",
+            "figure": f"{minutes:.1f} min",
+            "text": f"from the first code to the throttle, "
+            f"after {count(story.flood_until(throttle.event_time_ms), 'message')}",
+        }
+    yield {
+        "tone": "refused",
+        "figure": f"{len(refused)} of {len(flood)}",
+        "text": "codes of the flood never reached the phone",
+    }
+    yield {
+        "tone": "bank",
+        "figure": f"{len(bank) - len(story.refused(Role.BANK))} of {len(bank)}",
+        "text": "codes of the bank arrived in the middle of it",
+    }
+    touched = story.background.actions
+    yield {
+        "tone": "known",
+        "figure": f"{touched} of {story.background.subscribers:,}",
+        "text": f"others touched, at {story.background.per_minute:,.0f} messages a minute",
+    }
+
+
+def _timeline(story: Story) -> Iterator[tuple[int, str]]:
+    """The run's few moments that matter, in no order."""
+    flood = story.of(Role.ATTACK)
+    yield flood[0].event_time_ms, f"the first code: {platform_name(flood[0].platform)}"
+    for name, text in (("WATCH", "noticed"), ("THROTTLE", "throttled")):
+        if change := story.change(name):
+            seen = count(story.flood_until(change.event_time_ms), "message")
+            minutes = (change.event_time_ms - story.started_ms) / 60_000
+            yield change.event_time_ms, f"{text} after {seen}, {minutes:.1f} minutes in"
+    refused = story.refused(Role.ATTACK)
+    if refused:
+        yield refused[0].event_time_ms, "the first code refused"
+    for i, message in enumerate(story.of(Role.BANK)):
+        fate = "was refused" if message.refused else "arrived"
+        what = "the bank's code" if i == 0 else "the bank's code, sent again,"
+        yield message.event_time_ms, f"{what} {fate}"
+    after = len(flood) - (_throttle(story) or len(flood))
+    yield (
+        flood[-1].event_time_ms,
+        f"the last of {len(flood)} codes; {len(refused)} of the {after} after the throttle refused",
+    )
+    if story.lease_end_ms:
+        yield story.lease_end_ms, "the last lease ends by itself: everything passes again"
+
+
+def _explanation(story: Story) -> dict[str, Any] | None:
+    """What the episode record says about the throttle: its sightings up to then, and the scope."""
+    record, throttle = story.episode, story.change("THROTTLE")
+    if not record or throttle is None:
+        return None
+    before = [s for s in record["sightings"] if s["at_ms"] <= throttle.event_time_ms]
+    scope = record["scope"]
+    return {
+        "throttle": throttle,
+        "sightings": [
+            {
+                "time": clock(story.utc_offset_min, sighting["at_ms"]),
+                "platform": platform_name(sighting["platform"]),
+                "novelty": "new" if sighting["novel"] else "known",
+            }
+            for sighting in before[-SIGHTINGS_MAX:]
+        ],
+        "more": len(record["sightings"]) - len(before),
+        "evidence": record["evidence"],
+        "trusted": ", ".join(scope["trust"]),
+        "passing": len({*scope["pass_prints"], *map(platform_print, scope["pass_ids"])}),
+        "episode_id": record["episode_id"],
+        "cause": record["cause"],
+    }
+
+
+def _row(story: Story, message: Message) -> dict[str, str]:
+    fate = "refused" if message.refused else "delivered"
+    label = {
+        Role.ATTACK: fate,
+        Role.BANK: f"bank, {fate}",
+        Role.KNOWN: f"known, {fate}",
+        Role.NEW: f"own, new platform, {fate}",
+        Role.OTHER: f"not a code, {fate}",
+    }[message.role]
+    return {
+        "tone": "refused" if message.refused else TONES[message.role],
+        "time": clock(story.utc_offset_min, message.event_time_ms),
+        "platform": platform_name(message.platform),
+        "text": message.text,
+        "score": f"{message.level:.1f}" if message.code else "",
+        "fate": label,
+    }

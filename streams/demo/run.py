@@ -1,0 +1,248 @@
+"""One run of the demo, from an empty machine to the story that it leaves."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import time
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Final
+
+from detectors.event import platform_id
+from detectors.judge import BURST, BURST_NOVEL, LEAK_MILLI_S
+from detectors.registry import Registry
+from detectors.stamps import Stamps
+from streams import topics
+from streams.config import load
+from streams.demo import stage
+from streams.demo.audience import Audience
+from streams.demo.brokers import Broker, BrokerError, broker
+from streams.demo.gateway import Gateway
+from streams.demo.play import Player, Record, Wires
+from streams.demo.score import follow
+from streams.demo.script import END_MS, LIVE_MS, UTC_OFFSET_MIN, Script, script
+from streams.demo.story import Background, Bars, Change, Machinery, Message, Minute, Story
+from streams.errors import UnavailableError
+from streams.scenarios.events import Labelled, Role
+from streams.scenarios.pen import MINUTE_MS
+
+PARTITIONS: Final = 8
+"""Enough to see that the work is shared out; a topic of a carrier has 32."""
+
+SETTINGS: Final = """\
+# The settings of the demo's worker; the others have their defaults.
+app_id = "otpguard-demo"
+mode = "enforce"
+
+[kafka]
+bootstrap = "{bootstrap}"
+
+[topics]
+partitions = {partitions}
+replication = 1
+
+[http]
+port = {port}
+
+[worker]
+data_dir = "{folder}"
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What a user may choose."""
+
+    seed: int
+    subscribers: int
+    speed: float  # seconds of the event clock in a real second
+    metrics_port: int
+    keep: bool
+
+
+def run(options: Options, audience: Audience) -> Story:
+    """Play everything and return the story. Raises OtpguardError if it can't be played."""
+    stage.check_memory()
+    port = stage.free_port(options.metrics_port, "--metrics-port")
+    with stage.interruptible(), stage.folder(keep=options.keep) as folder:
+        if options.keep:
+            audience.line(f"Logs and settings stay in {folder}")
+        audience.step("Starting the broker")
+        try:
+            with broker("tansu") as kafka:
+                return _on(kafka, folder, port, options, audience)
+        except BrokerError as error:
+            raise UnavailableError(str(error)) from error
+
+
+def _on(kafka: Broker, folder: Path, port: int, options: Options, audience: Audience) -> Story:
+    """Play on a broker that runs."""
+    began = time.monotonic()
+    config = folder / "otpguard.toml"
+    config.write_text(
+        SETTINGS.format(bootstrap=kafka.bootstrap, partitions=PARTITIONS, port=port, folder=folder)
+    )
+    with stage.own_settings():
+        settings = load(config)
+    topics.create(settings)
+    names = settings.topics
+    wires = Wires(kafka.bootstrap, names.input, names.throttle, names.episode, PARTITIONS)
+    gateway = Gateway(Registry.shipped(), options.subscribers)
+    play = script(options.seed, options.subscribers)
+    with stage.worker(config, folder / "worker.log", port) as worker:
+        audience.line(f"{kafka}; worker with process id {worker.process.pid}")
+        player = Player(wires, worker, gateway, play.victim, audience)
+        past = Past(play.history, play.victim)
+        asyncio.run(player.perform(past, (event.value for event in play.live), options.speed))
+        machinery = Machinery(
+            version=version("otpguard"),
+            broker=kafka.version,
+            partitions=PARTITIONS,
+            seed=options.seed,
+            speed=options.speed,
+            history=player.history,
+            offered=player.record.offered,
+            counted=int(worker.metric("otpguard_events_total", outcome="counted")),
+            dead_letters=int(worker.metric("otpguard_dead_letters_total")),
+            took_s=time.monotonic() - began,
+        )
+        audience.step("Stopping the worker")
+    return compose(play, past.victims, gateway, player.record, machinery)
+
+
+class Past:
+    """The values of the history, read once; keeps the victim's."""
+
+    def __init__(self, events: Iterator[Labelled], victim: str) -> None:
+        self.events, self.victim = events, victim
+        self.victims: list[dict[str, Any]] = []
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        for event in self.events:
+            if event.value["recipient"] == self.victim:
+                self.victims.append(event.value)
+            yield event.value
+
+
+def compose(
+    play: Script,
+    past: list[dict[str, Any]],
+    gateway: Gateway,
+    record: Record,
+    machinery: Machinery,
+) -> Story:
+    """Put together what was sent, what the gateway did, and what the worker published."""
+    newest = max(record.episodes, key=lambda episode: episode["revision"], default={})
+    last = max(record.actions, key=lambda action: action.expires_at_ms, default=None)
+    return Story(
+        victim=masked_number(play.victim),
+        utc_offset_min=UTC_OFFSET_MIN,
+        known_platforms=play.known_platforms,
+        bars=bars(),
+        messages=list(_messages(play, past, gateway, record)),
+        changes=list(_changes(record)),
+        lease_end_ms=last.expires_at_ms if last else None,
+        leases=len(record.actions),
+        episode=newest and {**newest, "recipient": masked_number(play.victim)},
+        background=Background(
+            subscribers=play.subscribers,
+            look_alikes=play.look_alikes,
+            minutes=_minutes(play),
+            actions=record.strangers,
+            refused=record.refused,
+        ),
+        machinery=machinery,
+    )
+
+
+def bars() -> Bars:
+    """The burst's bars, as every worker has them for gateways whose time stamps are exact."""
+    level = BURST[Stamps.EXACT]
+    return Bars(
+        leak_per_min=LEAK_MILLI_S * 60 / 1000,
+        watch_level=level.watch,
+        watch_novel=int(BURST_NOVEL.watch),
+        throttle_level=level.throttle,
+        throttle_novel=int(BURST_NOVEL.throttle),
+    )
+
+
+def _messages(
+    play: Script, past: list[dict[str, Any]], gateway: Gateway, record: Record
+) -> Iterator[Message]:
+    """The victim's messages with their fates, and the score after each."""
+    live = [event for event in play.live if event.value["recipient"] == play.victim]
+    values = past + [event.value for event in live]
+    verdicts = [gateway.recognise(value) for value in values]
+    score = follow(
+        (value["event_time_ms"], platform_id(verdict.platform))
+        for value, verdict in zip(values, verdicts, strict=True)
+        if verdict.otp
+    )
+    scores = [next(score) if verdict.otp else (0.0, 0) for verdict in verdicts]
+    for event, answer, verdict, (level, novel) in zip(
+        live, record.answers, verdicts[len(past) :], scores[len(past) :], strict=True
+    ):
+        yield Message(
+            event_time_ms=event.value["event_time_ms"],
+            platform=verdict.platform,
+            role=event.truth.role,
+            code=verdict.otp,
+            text=masked_digits(event.value.get("text", "")),
+            refused_by=answer.action_id,
+            level=level,
+            novel=novel,
+        )
+
+
+def _changes(record: Record) -> Iterator[Change]:
+    """The levels of the victim's episode, from the records that announced them."""
+    for episode in sorted(record.episodes, key=lambda episode: int(episode["revision"])):
+        if episode["change"] == "renewed":
+            continue
+        cause, reason = episode["cause"], episode["reason"]
+        yield Change(
+            level=episode["level"].upper(),
+            event_time_ms=episode["at_ms"],
+            rule=reason["rule"],
+            score=reason["score"],
+            threshold=reason["threshold"],
+            text=reason["text"],
+            reaction_ms=record.reaction_ms(cause["partition"], cause["offset"]),
+        )
+
+
+def _minutes(play: Script) -> list[Minute]:
+    """The others' traffic in each minute of the live part."""
+    messages, codes = Counter[int](), Counter[int]()
+    for event in play.live:
+        if event.value["recipient"] != play.victim:
+            minute = event.value["event_time_ms"] // MINUTE_MS
+            messages[minute] += 1
+            codes[minute] += event.truth.role is not Role.OTHER
+    return [
+        Minute(minute * MINUTE_MS, messages[minute], codes[minute])
+        for minute in range(LIVE_MS // MINUTE_MS, -(-END_MS // MINUTE_MS))
+    ]
+
+
+def masked_digits(text: str) -> str:
+    """The text without its codes.
+
+    >>> masked_digits("验证码 482913")
+    '验证码 ••••••'
+    """
+    return re.sub(r"\d", "•", text)
+
+
+def masked_number(recipient: str) -> str:
+    """E.164 digits with the middle hidden.
+
+    >>> masked_number("8617009999999")
+    '+86 170 •••• 9999'
+    """
+    return f"+{recipient[:2]} {recipient[2:5]} •••• {recipient[-4:]}"

@@ -1,0 +1,186 @@
+"""The processes of a run and the place they work in; whatever happens, nothing of them stays."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from types import FrameType
+
+from prometheus_client.parser import text_string_to_metric_families
+
+from streams.config import ENVIRONMENT_PREFIX
+from streams.errors import ConfigError, OtpguardError, UnavailableError
+
+MEMORY_MIN_BYTES = 1 << 30
+"""Measured: broker, worker and generator together hold under 700 MB with 20,000 subscribers."""
+
+START_S = 60.0
+STOP_S = 15.0
+
+
+def check_memory() -> None:
+    """Raise UnavailableError if too little memory is free."""
+    available = _memory_available()
+    if available is not None and available < MEMORY_MIN_BYTES:
+        raise UnavailableError(
+            f"the demo needs {MEMORY_MIN_BYTES >> 20} MB of free memory, and {available >> 20} MB "
+            "are free; close something, or try fewer with --subscribers 2000"
+        )
+
+
+def _memory_available() -> int | None:
+    """Bytes that can be had without swapping; None where the system does not say."""
+    with suppress(OSError, ValueError):
+        for line in Path("/proc/meminfo").read_text().splitlines():
+            if line.startswith("MemAvailable:"):
+                return int(line.split()[1]) * 1024
+    return None
+
+
+def free_port(wanted: int, option: str) -> int:
+    """Return `wanted`, or any free port for 0. Raises ConfigError if it is in use."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", wanted))
+        except OSError as error:
+            raise ConfigError(
+                f"port {wanted} on 127.0.0.1 can't be used ({error.strerror}); "
+                f"choose another with {option} PORT, or any free one with {option} 0"
+            ) from error
+        return int(probe.getsockname()[1])
+
+
+@contextmanager
+def folder(*, keep: bool) -> Iterator[Path]:
+    """Give a folder for logs and data that goes with the run, unless it is to be kept."""
+    path = Path(tempfile.mkdtemp(prefix="otpguard-demo-"))
+    try:
+        yield path
+    finally:
+        if not keep:
+            shutil.rmtree(path, ignore_errors=True)
+
+
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """Let SIGTERM and SIGHUP unwind like Ctrl-C, so that they clean up as well."""
+
+    def interrupt(_signum: int, _frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    before = {s: signal.signal(s, interrupt) for s in (signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+class Worker:
+    """An `otpguard worker` in a process of its own, as an operator runs it."""
+
+    def __init__(self, config: Path, log: Path, metrics_port: int) -> None:
+        self.log = log
+        self.address = f"http://127.0.0.1:{metrics_port}"
+        with log.open("wb") as sink:
+            # A session of its own: Ctrl-C in the terminal reaches the demo alone, which then stops
+            # the worker before the broker that it needs.
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "streams", "worker", "--config", str(config)],
+                stdin=subprocess.DEVNULL,
+                stdout=sink,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+                env=_environment(),
+            )
+
+    def check(self) -> None:
+        """Raise OtpguardError if it has ended."""
+        code = self.process.poll()
+        if code is not None:
+            raise OtpguardError(f"the worker ended with exit code {code}:\n{self.tail()}")
+
+    def wait_ready(self) -> None:
+        """Wait until it has its partitions and their state; raise OtpguardError if it never has."""
+        deadline = time.monotonic() + START_S
+        while self._get("/health/ready") is None:
+            self.check()
+            if time.monotonic() > deadline:
+                raise UnavailableError(
+                    f"the worker was not ready within {START_S:.0f} s:\n{self.tail()}"
+                )
+            time.sleep(0.1)
+
+    def metric(self, name: str, **labels: str) -> float:
+        """The sum of a metric's samples that have these labels; 0 if it has none."""
+        total = 0.0
+        for family in text_string_to_metric_families(self._get("/metrics") or ""):
+            for sample in family.samples:
+                if sample.name == name and labels.items() <= sample.labels.items():
+                    total += sample.value
+        return total
+
+    def tail(self, lines: int = 12) -> str:
+        """Return the end of its log."""
+        return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
+
+    def stop(self) -> None:
+        """Ask it to end, as a supervisor would, and make it end if it won't."""
+        if self.process.poll() is None:
+            self.process.terminate()
+            try:
+                self.process.wait(STOP_S)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+
+    def _get(self, path: str) -> str | None:
+        try:
+            with urllib.request.urlopen(self.address + path, timeout=5) as answer:  # noqa: S310 (loopback, own process)
+                return str(answer.read().decode())
+        except (urllib.error.URLError, OSError):
+            return None
+
+
+def _environment() -> dict[str, str]:
+    """Return the environment without settings meant for a real worker."""
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if not name.upper().startswith(ENVIRONMENT_PREFIX)
+    }
+
+
+@contextmanager
+def own_settings() -> Iterator[None]:
+    """Keep settings meant for a real worker away, as from the demo's worker."""
+    before = dict(os.environ)
+    kept = _environment()
+    try:
+        for name in before.keys() - kept.keys():
+            del os.environ[name]
+        yield
+    finally:
+        os.environ.update(before)
+
+
+@contextmanager
+def worker(config: Path, log: Path, metrics_port: int) -> Iterator[Worker]:
+    """Start a worker; whatever happens then, it ends with the block."""
+    started = Worker(config, log, metrics_port)
+    try:
+        yield started
+    finally:
+        started.stop()
