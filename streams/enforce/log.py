@@ -14,7 +14,7 @@ class LogGateway:
 
     batch_max = 1_000
     parallel_max = 1
-    tries_max = None
+    tries_max: int | None = None
 
     def __init__(self, stream: TextIO, *, numbers: bool = False) -> None:
         self._stream = stream

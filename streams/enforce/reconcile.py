@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import heapq
 import random
+from collections import OrderedDict
 from collections.abc import Hashable, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
@@ -98,7 +99,7 @@ class Reconciler:
         self.up = False
         self._jitter = random.Random(seed)  # noqa: S311 - spreads load, guards nothing
         self._pool = ThreadPoolExecutor(gateway.parallel_max + 1, thread_name_prefix="gateway")
-        self._ready: dict[str, None] = {}  # in order of arrival
+        self._ready: OrderedDict[str, None] = OrderedDict()  # in order of arrival
         self._later: list[tuple[int, str]] = []  # heap: when to try again after a failure
         self._deferred: dict[str, None] = {}  # until the gateway is back
         self._flights: dict[Future[tuple[Refusals, Sequence[int]]], Flight] = {}
@@ -206,8 +207,7 @@ class Reconciler:
         """Fill a flight with what differs; what does not is settled on the way."""
         flight = Flight()
         while self._ready and len(flight) < self.gateway.batch_max:
-            recipient = next(iter(self._ready))
-            del self._ready[recipient]
+            recipient, _ = self._ready.popitem(last=False)
             want = standing(self.book, recipient, now_ms)
             holds = self._holds.get(recipient)
             if isinstance(want, Lease):
