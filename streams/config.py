@@ -7,9 +7,11 @@ process list; a wrong or unknown name is refused, so that a typing error cannot 
 
 from __future__ import annotations
 
+import hashlib
 import os
 import tomllib
 from collections.abc import Iterator, Mapping
+from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
 
@@ -22,11 +24,22 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from detectors import chain
+from detectors.episode import EpisodeParams
+from detectors.judge import JudgeParams
+from detectors.recognise import Recogniser, RecogniseParams
+from detectors.registry import Registry, RegistryError
+from detectors.sieve import SieveParams
+from detectors.stamps import StampParams, Stamps
 from streams.errors import ConfigError
 from streams.wire import Intake, Numbers
 
 ENVIRONMENT_PREFIX: Final = "OTPGUARD_"
 PATH_VARIABLE: Final = "OTPGUARD_CONFIG"
+
+_PARAMS: Final = chain.Params()
+_SIEVE: Final = _PARAMS.sieve
+_EPISODE: Final = _PARAMS.episode
 
 Seconds = Annotated[float, Field(gt=0)]
 
@@ -160,7 +173,63 @@ class Recognise(Section):
         None, description="operator's platforms, ports and trust classes, over the shipped ones"
     )
     templates_max: int = Field(
-        65_536, ge=16, description="verdicts remembered by template; a carrier's day has fewer"
+        RecogniseParams().cache_templates,
+        ge=16,
+        description="verdicts remembered by template, twice; a carrier's hour has fewer",
+    )
+
+
+class Detect(Section):
+    """What the detector holds to; sizes are for each partition."""
+
+    recipients_max: int = Field(
+        _SIEVE.rows_max,
+        ge=16_384,
+        description="rows of a partition: 128 bytes each when used; the longest idle go first",
+    )
+    window_s: int = Field(
+        _SIEVE.window_s, ge=1, description="tumbling window of the counts; 5 min show a flood whole"
+    )
+    suspects_max: int = Field(
+        _PARAMS.suspects_max, ge=1, description="recipients followed one by one; 2 kB each"
+    )
+    names_max: int = Field(
+        _PARAMS.names_max, ge=1, description="platform names kept for explanations, by last use"
+    )
+    p_novel: float | None = Field(
+        None,
+        ge=0,
+        le=1,
+        description="share of benign sightings that are novel, as `calibrate` measured it: lower "
+        "shares lower the bars for slow floods; none: not measured",
+    )
+    lease_s: int = Field(
+        _EPISODE.lease_ms // 1000, ge=10, description="a lease; 10 min are the life of most codes"
+    )
+    quiet_s: int = Field(
+        _EPISODE.quiet_s, ge=60, description="without the flood for so long, an episode is over"
+    )
+    episode_max_s: int = Field(
+        _EPISODE.episode_most_s, ge=60, description="an episode's longest; then it is found anew"
+    )
+    cold_known: int = Field(
+        _EPISODE.cold_known,
+        ge=0,
+        description="recipients that know fewer platforms are throttled in shadow only: their "
+        "habitual codes cannot be told from the flood",
+    )
+    enforce_cold: bool = Field(
+        _EPISODE.enforce_cold, description="accept that, and enforce for them too"
+    )
+    chronic_days: int = Field(
+        _EPISODE.chronic_days,
+        ge=1,
+        le=14,
+        description="with so many of 14 days under throttle a number is reported as chronic",
+    )
+    stamps: dict[str, Literal["exact", "minute", "jitter_30s", "jitter_120s"]] = Field(
+        default_factory=dict,
+        description="gateway -> how exact its event times are; beats what is measured",
     )
 
 
@@ -223,12 +292,15 @@ class Settings(BaseSettings):
         "shadow", description="shadow: leases are published and say that nobody obeys them"
     )
     epoch: int = Field(
-        0, ge=0, description="raised by one when the input topic is created anew: offsets restart"
+        _EPISODE.epoch,
+        ge=0,
+        description="raised by one when the input topic is created anew: offsets restart",
     )
     kafka: Kafka = Kafka()
     topics: Topics = Topics()
     input: Input = Input()
     recognise: Recognise = Recognise()
+    detect: Detect = Detect()
     worker: Worker = Worker()
     http: Http = Http()
 
@@ -245,6 +317,67 @@ class Settings(BaseSettings):
             value_bytes_max=self.input.value_bytes_max,
             ahead_max_ms=round(self.input.ahead_max_s * 1000),
         )
+
+    def registry(self) -> tuple[Registry, list[str]]:
+        """The platforms, and a sentence for each where the operator's file changes a shipped one.
+
+        Raise ConfigError if the file cannot be used.
+        """
+        path = self.recognise.registry_file
+        shipped = Registry.shipped()
+        if path is None:
+            return shipped, []
+        try:
+            return shipped.merged(Registry.load(path.read_text("utf-8")))
+        except (OSError, UnicodeDecodeError, RegistryError) as error:
+            raise ConfigError(f"recognise.registry_file {path}: {error}") from None
+
+    def recogniser(self) -> Recogniser:
+        """A recogniser with an empty cache. Raise ConfigError as `registry` does."""
+        settings = self.recognise
+        return Recogniser(
+            self.registry()[0], RecogniseParams(settings.confidence_min, settings.templates_max)
+        )
+
+    def params(self) -> chain.Params:
+        """What decisions depend on besides the log. Raise ConfigError if it contradicts itself."""
+        detect = self.detect
+        try:
+            return chain.Params(
+                sieve=SieveParams(rows_max=detect.recipients_max, window_s=detect.window_s),
+                judge=JudgeParams(p_novel=detect.p_novel),
+                episode=EpisodeParams(
+                    mode=self.mode,
+                    epoch=self.epoch,
+                    version=version("otpguard"),
+                    config=self.fingerprint(),
+                    lease_ms=detect.lease_s * 1000,
+                    episode_most_s=detect.episode_max_s,
+                    quiet_s=detect.quiet_s,
+                    cold_known=detect.cold_known,
+                    enforce_cold=detect.enforce_cold,
+                    chronic_days=detect.chronic_days,
+                ),
+                stamps=StampParams(
+                    gateways={name: Stamps[each.upper()] for name, each in detect.stamps.items()}
+                ),
+                suspects_max=detect.suspects_max,
+                names_max=detect.names_max,
+            )
+        except ValueError as error:
+            raise ConfigError(f"detect: {error}") from None
+
+    def fingerprint(self) -> str:
+        """Twelve hex digits that change with every setting and file that decisions depend on."""
+        digest = hashlib.sha256()
+        for section in (self.input, self.recognise, self.detect):
+            digest.update(
+                section.model_dump_json(exclude={"registry_file", "refused_share_max"}).encode()
+            )
+        digest.update(f"{self.mode} {self.epoch}".encode())
+        if self.recognise.registry_file is not None:
+            digest.update(self.recognise.registry_file.read_bytes())
+        return digest.hexdigest()[:12]
 
     @classmethod
     def settings_customise_sources(
