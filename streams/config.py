@@ -27,7 +27,7 @@ from pydantic_settings import (
 from detectors import chain
 from detectors.episode import EpisodeParams
 from detectors.judge import JudgeParams
-from detectors.recognise import Recogniser, RecogniseParams
+from detectors.recognise import RecogniseParams, Recogniser
 from detectors.registry import Registry, RegistryError
 from detectors.sieve import SieveParams
 from detectors.stamps import StampParams, Stamps

@@ -139,7 +139,7 @@ class Metrics:
     """
 
     def __init__(self, role: Role = "worker") -> None:
-        disable_created_metrics()  # a timestamp beside every counter doubles the series
+        disable_created_metrics()  # type: ignore[no-untyped-call]  # a timestamp beside every counter doubles the series
         self.registry = CollectorRegistry(auto_describe=False)
         self._counters: dict[tuple[str, ...], Counter] = {}
         self._gauges: dict[tuple[str, ...], Gauge] = {}

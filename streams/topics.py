@@ -33,7 +33,7 @@ class Topic:
     @property
     def configs(self) -> dict[str, str]:
         """The topic-level settings of Kafka."""
-        configs = {"cleanup.policy": self.cleanup}
+        configs: dict[str, str] = {"cleanup.policy": self.cleanup}
         if self.retention_ms is not None:
             configs["retention.ms"] = str(self.retention_ms)
         if self.replication >= 3:

@@ -54,7 +54,7 @@ class Numbers:
             (int(calling) * 10**length, (int(calling) + 1) * 10**length) for length in lengths
         )
         self._widths = frozenset(len(calling) + length for length in lengths)
-        self._national = re.compile(metadata.mobile.national_number_pattern)
+        self._national = re.compile(metadata.mobile.national_number_pattern or "")
         self._hard = lru_cache(maxsize=CACHE_ENTRIES)(self._look_up)
 
     def column(
