@@ -41,20 +41,22 @@ again. Six remain for the latest of any kind: with the ring, the 14 platforms us
 remembered, and a flood too slow to be noticed cannot wash out the eight habitual ones."""
 
 
-def _victims() -> NDArray[np.int64]:
+def _victims() -> NDArray[np.int8]:
     """For each pattern of habits, which print goes.
 
     The last seen once among the protected places, else the last.
     """
     pattern = np.arange(1 << PRINTS)
-    victim = np.full(len(pattern), PRINTS - 1)
+    victim = np.full(len(pattern), PRINTS - 1, np.int8)
     for place in range(PRINTS - PROTECTED, PRINTS):
         victim[pattern >> place & 1 == 0] = place
     return victim
 
 
 _VICTIM: Final = _victims()
-_PLACES: Final = np.arange(PRINTS, dtype=np.int64)[:, None]
+_PLACES: Final = np.arange(PRINTS, dtype=np.int8)[:, None]
+_NOVEL: Final = np.uint64(32)
+_SHIFTS: Final = np.arange(0, 64, 16, dtype=np.uint64)[:, None]
 
 
 def word(at_s: int, novel: int, platform: int) -> int:
@@ -75,40 +77,52 @@ def prints_of(platforms: NDArray[np.uint32]) -> NDArray[np.uint16]:
 
 def halves(taken: NDArray[np.uint64]) -> NDArray[np.uint16]:
     """The sixteen u16 of each of m rows (m, 14), as a copy (16, m)."""
-    assert np.little_endian
-    return np.ascontiguousarray(taken[:, MEMORY_WORDS]).view(np.uint16).T.copy()
+    assert np.little_endian, "a row's halves are read in place"
+    first = 4 * MEMORY_WORDS.start
+    return np.ascontiguousarray(taken.view(np.uint16)[:, first:].T)
 
 
 def words_of(memory: NDArray[np.uint16]) -> NDArray[np.uint64]:
     """The inverse of `halves`: (16, m) -> (m, 4)."""
-    return np.ascontiguousarray(memory.T).view(np.uint64)
+    four = memory.reshape(4, 4, -1).astype(np.uint64) << _SHIFTS
+    words: NDArray[np.uint64] = np.bitwise_or.reduce(four, axis=1).T
+    return words
 
 
 def remember(
     memory: NDArray[np.uint16],
     outgoing: NDArray[np.uint64],
-    place: NDArray[np.int64],
+    place: NDArray[np.int8],
 ) -> None:
     """Puts the platform of each `outgoing` ring word before the prints of its row, in place.
 
     `memory` is (16, m). `place` (m,) is where the platform stood that comes back from the prints
-    into the ring, and leaves room there; -1 where none does: a free place is used up, or the
-    victim leaves.
+    into the ring, and leaves room there; -1 where none does, and the victim leaves.
     """
     flags = memory[1].astype(np.int64)
     habits = flags & HABITS
+    place = np.where(place < 0, _VICTIM[habits], place)
     prints = memory[2:]
-    free = prints == 0
-    spare = np.where(free.any(axis=0), free.argmax(axis=0), _VICTIM[habits])
-    place = np.where(place < 0, spare, place)
     moved = np.empty_like(prints)
     moved[1:] = prints[:-1]
-    moved[0] = np.where(outgoing == 0, 0, prints_of(outgoing.astype(np.uint32)))
+    moved[0] = prints_of(outgoing.astype(np.uint32))
     memory[2:] = np.where(place >= _PLACES, moved, prints)
-    again = ((outgoing != 0) & (outgoing >> np.uint64(32) & np.uint64(1) == 0)).astype(np.int64)
-    below = (1 << place) - 1
+    again = (~outgoing >> _NOVEL & np.uint64(1)).astype(np.int64)
+    below = (1 << place.astype(np.int64)) - 1
     kept = habits & ~(below << 1 | 1)
-    memory[1] = (flags & ~HABITS | kept | (habits & below) << 1 | again).astype(np.uint16)
+    memory[1] = flags & ~HABITS | kept | (habits & below) << 1 | again
+
+
+def forget(memory: NDArray[np.uint16], place: NDArray[np.int8]) -> None:
+    """Takes the print at `place` (m,) out of each row's memory (16, m), in place."""
+    flags = memory[1].astype(np.int64)
+    habits = flags & HABITS
+    prints = memory[2:]
+    moved = np.zeros_like(prints)
+    moved[:-1] = prints[1:]
+    memory[2:] = np.where(place <= _PLACES, moved, prints)
+    below = (1 << place.astype(np.int64)) - 1
+    memory[1] = flags & ~HABITS | habits & below | habits >> 1 & ~below
 
 
 class Memory:

