@@ -120,6 +120,9 @@ class Topics(Section):
     episode: str = Field("otpguard.episode.v1", description="explanations, for people and cases")
     acks: str = Field("otpguard.throttle.acks.v1", description="what adapters did with leases")
     override: str = Field("otpguard.override.v1", description="the operator's word")
+    undeliverable: str = Field(
+        "otpguard.throttle.v1.dlq", description="leases that a gateway would not take"
+    )
     dead_letters: str = Field("sms.delivery.v1.dlq", description="refused events, original bytes")
     partitions: int = Field(
         32,

@@ -39,6 +39,7 @@ LEASE_MODES: Final = ("shadow", "enforce")
 VERBS: Final = ("throttle", "release")
 STAGES: Final = ("decode", "detect", "publish", "checkpoint")
 FALSE_ALARMS: Final = ("operator_release", "later_use")
+REFUSED_KINDS: Final = ("newer", "bad")
 ACK_STATES: Final = ("applied", "ignored", "failed", "expired")
 
 _FAST_S: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
@@ -125,6 +126,14 @@ TABLE: Final = (
            "Signs that a throttle was wrong: released by hand, or a refused platform used later.",
            {"kind": FALSE_ALARMS}, roles=_ADAPTER),
     Metric("rails_open", "gauge", "bool", "1 while rails hold back new leases.", roles=_ADAPTER),
+    Metric("rails_load_ratio", "gauge", "ratio",
+           "How near the nearer rail is; at 1 it holds back new leases.", roles=_ADAPTER),
+    Metric("gateway_up", "gauge", "bool", "1 while the gateway takes orders.", roles=_ADAPTER),
+    Metric("leases_held", "gauge", "recipients", "Leases in force at the gateway.",
+           roles=_ADAPTER),
+    Metric("records_refused_total", "counter", "records",
+           "Leases and overrides that the adapter could not read: newer than it, or bad.",
+           {"kind": REFUSED_KINDS}, roles=_ADAPTER),
 )  # fmt: skip
 
 
