@@ -148,7 +148,7 @@ def a6(
     used = pen.rng.sample(PLATFORMS, platforms)
 
     def victim(offset: int) -> Iterator[Labelled]:
-        other = Pen("A6", pen.seed, pen.index + offset)
+        other = Pen("A6", pen.seed, pen.index + offset, pen.memory)
         count = other.rng.randint(20, 70)
         first_ms = start_ms + int(other.rng.random() * 10 * MINUTE_MS)
         times = scattered(other.rng, count, first_ms, 30 * MINUTE_MS)
@@ -183,10 +183,11 @@ def a8(
     yield from in_order(flood + own_life(pen, start_ms, span_ms, used, known=2, new=1))
 
 
-def a9(pen: Pen, start_ms: int, *, without_text: float = 0.25) -> Iterator[Labelled]:
-    """Mixed: the incident by ports, names and short codes, in many languages, a share without text.
+def a9(pen: Pen, start_ms: int, *, without_text: float = 0) -> Iterator[Labelled]:
+    """Mixed: the incident by ports, names and short codes, in many languages.
 
-    Half of the platforms are foreign ones; a third of those with a port use a short code.
+    Half of the platforms are foreign ones; a third of those with a port use a short code. A share
+    of the messages may come without text, as some feeds have them.
     """
     named = [p for p in PLATFORMS if not p.sender.isdigit()]
     ported = [p for p in PLATFORMS if p.sender.isdigit()]

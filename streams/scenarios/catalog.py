@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from streams.scenarios import attacks, benign
 from streams.scenarios.events import Labelled
+from streams.scenarios.mix import merged
 from streams.scenarios.ordinary import ordinary
 from streams.scenarios.pen import HOUR_MS, Pen
 from streams.scenarios.people import HABITS
@@ -24,7 +25,7 @@ class Scenario:
     name: str
     write: Callable[..., Iterator[Labelled]]  # (pen, start_ms, **parameters)
     per_subscriber_day: float | None = None  # of look-alikes; None where no rate is known
-    history: Callable[..., Iterator[Labelled]] | None = None  # other than the first recipient's
+    history: Callable[..., Iterator[Labelled]] | None = None  # None: the first recipient's
 
     @property
     def attack(self) -> bool:
@@ -54,9 +55,19 @@ def everyday(
     yield from ordinary(subscribers, start_ms, pen.seed, duration_ms=duration_ms, first=pen.index)
 
 
-def nothing_before(_pen: Pen, _start_ms: int) -> Iterator[Labelled]:
-    """No history: ordinary people's habits show in their traffic."""
+def nothing_before(_pen: Pen, _start_ms: int, **_: Any) -> Iterator[Labelled]:
+    """No history: of a sweep nobody is known; ordinary people's habits show in their traffic."""
     yield from ()
+
+
+def history_of_all(
+    pen: Pen, start_ms: int, *, recipients: int = 500, **_: Any
+) -> Iterator[Labelled]:
+    """The history of as many recipients as a scenario has."""
+    others = (
+        Pen(pen.scenario, pen.seed, pen.index + offset, pen.memory) for offset in range(recipients)
+    )
+    yield from merged(*(other.history(start_ms) for other in others))
 
 
 SCENARIOS: Final[dict[str, Scenario]] = {
@@ -68,12 +79,12 @@ SCENARIOS: Final[dict[str, Scenario]] = {
         Scenario("A4", attacks.a4),
         Scenario("A4-day", attacks.a4_day),
         Scenario("A5", attacks.a5),
-        Scenario("A6", attacks.a6),
+        Scenario("A6", attacks.a6, history=history_of_all),
         Scenario("A7", attacks.a7),
         Scenario("A8", attacks.a8),
         Scenario("A9", attacks.a9),
         Scenario("A9-sender", attacks.a9_sender),
-        Scenario("A10", attacks.a10),
+        Scenario("A10", attacks.a10, history=nothing_before),
         Scenario("A11", attacks.a11),
         Scenario("A12", attacks.a12),
         Scenario("B1", benign.b1, 1 / 730),
@@ -87,7 +98,7 @@ SCENARIOS: Final[dict[str, Scenario]] = {
         Scenario("B9", benign.b9),
         Scenario("B10", benign.b10),
         Scenario("B11", benign.b11),
-        Scenario("B12", benign.b12, history=benign.b12_history),
+        Scenario("B12", benign.b12, history=history_of_all),
         Scenario("ordinary", everyday, history=nothing_before),
     )
 }
@@ -113,8 +124,6 @@ def generate(
     scenario = SCENARIOS[name]
     pen = Pen(name, seed, recipient, memory)
     if history:
-        if scenario.history:
-            yield from scenario.history(pen, start_ms)
-        else:
-            yield from pen.history(start_ms)
+        before = scenario.history(pen, start_ms, **parameters) if scenario.history else None
+        yield from before or pen.history(start_ms)
     yield from scenario.write(pen, start_ms, **parameters)

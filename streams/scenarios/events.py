@@ -12,7 +12,7 @@ class Role(StrEnum):
 
     ATTACK = "attack"
     BANK = "bank"  # the recipient's own code, of a trusted platform
-    KNOWN = "known"  # the recipient's own code, of a platform that reached it over 24 h ago
+    KNOWN = "known"  # the recipient's own code, of a platform that it knew before
     NEW = "new"  # the recipient's own code, of any other platform
     OTHER = "other"  # no verification code
 

@@ -27,11 +27,11 @@ class Pen:
         self.scenario = scenario
         self.seed = seed
         self.index = index
+        self.memory = memory
         self.person = person(index, memory)
         self.rng = Random(f"{scenario}/{seed}/{index}")
         self._ids = f"{scenario}-{seed}-{index}"
         self._written = 0
-        self._own: dict[str, int] = {}  # platform -> when it first sent an own code
 
     def code(
         self, at_ms: int, platform: Platform, role: Role = Role.ATTACK, **fields: Any
@@ -44,13 +44,10 @@ class Pen:
 
     def own(self, at_ms: int, platform: Platform, **fields: Any) -> Labelled:
         """A code that the recipient asked for, labelled by what the carrier can know of it."""
-        first_ms = self._own.setdefault(platform.name, at_ms)
         if platform.trusted:
             role = Role.BANK
-        elif platform in self.person.known or at_ms - first_ms > DAY_MS:
-            role = Role.KNOWN
         else:
-            role = Role.NEW
+            role = Role.KNOWN if platform in self.person.known else Role.NEW
         return self.code(at_ms, platform, role, **fields)
 
     def notice(
@@ -70,7 +67,8 @@ class Pen:
             (self.rng.uniform(2 * DAY_MS, 60 * DAY_MS) for _ in self.person.known), reverse=True
         )
         for age, platform in zip(ages, self.person.known, strict=True):
-            yield self.code(before_ms - int(age), platform, Role.KNOWN)
+            code = self.code(before_ms - int(age), platform)
+            yield Labelled(code.value, Truth(Role.KNOWN, "history", platform.name))
 
     def strangers(self, count: int, but: Sequence[Platform] = ()) -> list[Platform]:
         """So many distinct platforms that the recipient does not know, none of `but`."""
@@ -91,13 +89,10 @@ def scattered(rng: Random, count: int, start_ms: int, span_ms: int) -> list[int]
     return sorted(start_ms + int(rng.random() * span_ms) for _ in range(count))
 
 
-def paced(
-    rng: Random, count: int, start_ms: int, gap_ms: float, variation: float = 0.6
-) -> list[int]:
+def paced(rng: Random, count: int, start_ms: int, *, gap_ms: float, variation: float) -> list[int]:
     """So many times at a person's pace: log-normal gaps of this mean and coefficient of variation.
 
-    Log-normal because times of human tasks are; 0.6 chosen: nobody does a log-in, which needs an
-    app opened, a number typed and a code awaited, in a third of the mean time or less very often.
+    Log-normal because times of human tasks are.
     """
     sigma = math.sqrt(math.log1p(variation**2))
     mu = math.log(gap_ms) - sigma**2 / 2

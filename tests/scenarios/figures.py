@@ -1,0 +1,97 @@
+"""What a set of runs adds up to."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from streams.scenarios import Role
+from tests.scenarios.play import Found, Outcome
+
+
+class Interval(NamedTuple):
+    """An estimate with its 95 % interval."""
+
+    estimate: float
+    low: float
+    high: float
+
+
+def wilson(hits: int, of: int) -> Interval:
+    """The share of `hits` in `of` trials, with Wilson's interval (1927), which holds for none too.
+
+    >>> wilson(0, 1000)
+    Interval(estimate=0.0, low=0.0, high=0.0038266...)
+    """
+    z = 1.959964
+    share, scale = hits / of, 1 + z * z / of
+    centre = (share + z * z / (2 * of)) / scale
+    half = z / scale * math.sqrt(share * (1 - share) / of + z * z / (4 * of * of))
+    return Interval(share, max(0.0, centre - half) if hits else 0.0, centre + half)
+
+
+def quantile(values: list[float], of: int, q: float) -> float:
+    """The q-quantile of `of` values of which those not in the list are infinite."""
+    at = max(0, math.ceil(q * of) - 1)
+    return sorted(values)[at] if at < len(values) else math.inf
+
+
+@dataclass(slots=True)
+class Figures:
+    """Sums over recipients. Two add up."""
+
+    recipients: int = 0
+    watch: list[Found] = field(default_factory=list)
+    throttle: list[Found] = field(default_factory=list)
+    shadow: int = 0
+    flood: int = 0
+    after: int = 0
+    sent: Counter[Role] = field(default_factory=Counter)
+    recognised: Counter[Role] = field(default_factory=Counter)
+    refused: Counter[Role] = field(default_factory=Counter)
+    flood_by_day: Counter[int] = field(default_factory=Counter)
+    refused_by_day: Counter[int] = field(default_factory=Counter)
+    throttled_by_day: Counter[int] = field(default_factory=Counter)  # recipients
+
+    def take(self, outcome: Outcome) -> None:
+        """Adds one recipient."""
+        self.recipients += 1
+        self.watch += [outcome.watch] if outcome.watch else []
+        self.throttle += [outcome.throttle] if outcome.throttle else []
+        self.shadow += outcome.shadow
+        self.flood += outcome.flood
+        self.after += outcome.after
+        self.sent.update(outcome.sent)
+        self.recognised.update(outcome.recognised)
+        self.refused.update(outcome.refused)
+        self.flood_by_day.update(outcome.flood_by_day)
+        self.refused_by_day.update(outcome.refused_by_day)
+        self.throttled_by_day.update(outcome.throttled_by_day.keys())
+
+    def add(self, other: Figures) -> None:
+        """Adds what another part of the runs came to."""
+        for name in self.__slots__:
+            held, more = getattr(self, name), getattr(other, name)
+            if isinstance(held, Counter):
+                held.update(more)
+            else:
+                setattr(self, name, held + more)
+
+    def minutes(self, found: list[Found], q: float) -> float:
+        """A quantile over all recipients of minutes to a level; infinite where it never came."""
+        return quantile([f.delay_ms / 60_000 for f in found], self.recipients, q)
+
+    def messages(self, found: list[Found], q: float) -> float:
+        """The same of the messages of the flood up to the one that raised the level."""
+        return quantile([float(f.messages) for f in found], self.recipients, q)
+
+    @property
+    def missed(self) -> float:
+        """Share of recipients that were never throttled."""
+        return 1 - len(self.throttle) / self.recipients
+
+    def share_refused(self, role: Role) -> float:
+        """Share of the messages of a role that were refused; nan if there were none."""
+        return self.refused[role] / self.sent[role] if self.sent[role] else math.nan

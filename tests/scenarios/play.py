@@ -1,0 +1,163 @@
+"""Plays labelled events through wire and chain, with a gateway behind that obeys the leases.
+
+What comes out is what became of each recipient: when it was noticed, and what was refused to it.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Final, NamedTuple
+
+import msgspec
+import numpy as np
+
+from detectors.chain import Params, Partition, process
+from detectors.episode import Action, EpisodeParams, Level, refuses
+from detectors.event import Batch, Trust
+from detectors.recognise import Codes, RecogniseParams, Recogniser
+from detectors.registry import Registry
+from streams.scenarios import Labelled, Role
+from streams.wire.events import Intake, decode
+from streams.wire.recipients import Numbers
+
+BATCH: Final = 4096
+DAY_MS: Final = 86_400_000
+
+APPLY_MS: Final = 500
+"""From a message to the lease that it causes being obeyed: the budget of p99."""
+
+REGISTRY: Final = Registry.shipped()
+INTAKE: Final = Intake(Numbers("CN"))
+PARAMS: Final = Params(episode=EpisodeParams(mode="enforce"))
+
+
+class Found(NamedTuple):
+    """When a level was reached, counted from the first message of the flood."""
+
+    delay_ms: int
+    messages: int  # of the flood, the one that caused it among them
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What became of one recipient. Its flood is what an attacker sent, else its own codes."""
+
+    first_ms: int = 0
+    flood: int = 0  # messages of it
+    watch: Found | None = None
+    throttle: Found | None = None
+    shadow: bool = False  # the THROTTLE was in shadow
+    after: int = 0  # messages of the flood after the one that caused THROTTLE
+    sent: Counter[Role] = field(default_factory=Counter)
+    recognised: Counter[Role] = field(default_factory=Counter)  # as codes
+    refused: Counter[Role] = field(default_factory=Counter)
+    flood_by_day: Counter[int] = field(default_factory=Counter)
+    refused_by_day: Counter[int] = field(default_factory=Counter)  # of the flood
+    throttled_by_day: Counter[int] = field(default_factory=Counter)  # times
+
+
+class _Listening:
+    """A recogniser that keeps its last answer, for the gateway."""
+
+    def __init__(self, recogniser: Recogniser) -> None:
+        self.recogniser = recogniser
+        self.last: Codes | None = None
+
+    def columns(self, batch: Batch) -> Codes:
+        self.last = self.recogniser.columns(batch)
+        return self.last
+
+
+def play(
+    events: Iterable[Labelled], *, params: Params = PARAMS, confidence_min: float = 0.5
+) -> dict[str, Outcome]:
+    """What became of each recipient of these events, which are a partition's log in its order."""
+    recogniser = _Listening(Recogniser(REGISTRY, RecogniseParams(confidence_min=confidence_min)))
+    partition = Partition(params)
+    outcomes: dict[str, Outcome] = defaultdict(Outcome)
+    leases: dict[str, list[Action]] = defaultdict(list)  # of a recipient, oldest first
+    attacked = set[str]()
+    offset = 0
+    events = iter(events)
+    while chunk := list(islice(events, BATCH)):
+        values: list[bytes | None] = [msgspec.json.encode(event.value) for event in chunk]
+        keys: list[bytes | None] = [str(event.value["recipient"]).encode() for event in chunk]
+        offsets = np.arange(offset, offset + len(chunk))
+        decoded = decode(INTAKE, "rehearsal", 0, values, keys, offsets, None, offset + len(chunk))
+        assert not decoded.rejects, decoded.rejects[:3]
+        batch = decoded.batch
+        decisions = process(params, recogniser, partition, batch)
+        codes = recogniser.last
+        assert codes is not None
+        for action in decisions.actions:
+            leases[action.recipient].append(action)
+        raised: dict[int, Level] = {
+            record.cause.offset: record.level
+            for record in decisions.episodes
+            if record.kind == "flood" and record.change in ("opened", "raised")
+        }
+        for row, at in enumerate((batch.offset - offset).tolist()):
+            event = chunk[at]
+            if event.truth.scenario == "history":
+                continue
+            recipient, role = event.value["recipient"], event.truth.role
+            if role is Role.ATTACK:
+                attacked.add(recipient)
+            refused = (
+                recipient in leases
+                and bool(codes.otp[row])
+                and _refused(
+                    leases[recipient],
+                    event.value["event_time_ms"],
+                    int(codes.platform[row]),
+                    Trust(int(codes.trust[row])),
+                )
+            )
+            in_flood = role is Role.ATTACK if recipient in attacked else role is not Role.OTHER
+            _note(outcomes[recipient], event, refused=refused, in_flood=in_flood)
+            if codes.otp[row]:
+                outcomes[recipient].recognised[role] += 1
+            if offset + at in raised:
+                _raise(outcomes[recipient], event, raised[offset + at], leases.get(recipient, []))
+        offset += len(chunk)
+    return dict(outcomes)
+
+
+def _note(outcome: Outcome, event: Labelled, *, refused: bool, in_flood: bool) -> None:
+    outcome.sent[event.truth.role] += 1
+    outcome.refused[event.truth.role] += refused
+    if not in_flood:
+        return
+    at_ms = event.value["event_time_ms"]
+    outcome.flood += 1
+    outcome.first_ms = outcome.first_ms or at_ms
+    outcome.after += outcome.throttle is not None
+    day = (at_ms - outcome.first_ms) // DAY_MS
+    outcome.flood_by_day[day] += 1
+    outcome.refused_by_day[day] += refused
+
+
+def _raise(outcome: Outcome, event: Labelled, level: Level, leases: list[Action]) -> None:
+    found = Found(event.value["event_time_ms"] - outcome.first_ms, outcome.flood)
+    outcome.watch = outcome.watch or found
+    if level is Level.THROTTLE:
+        outcome.throttled_by_day[found.delay_ms // DAY_MS] += 1
+        if outcome.throttle is None:
+            outcome.throttle = found
+            outcome.shadow = leases[0].mode == "shadow"
+
+
+def _refused(leases: list[Action], at_ms: int, platform: int, trust: Trust) -> bool:
+    """Whether a gateway holds this code back: the newest lease that has reached it decides."""
+    for lease in reversed(leases):
+        if lease.issued_at_ms + APPLY_MS <= at_ms:
+            return (
+                lease.verb == "throttle"
+                and lease.mode == "enforce"
+                and at_ms < lease.expires_at_ms
+                and refuses(lease.scope, platform, trust)
+            )
+    return False
