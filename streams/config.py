@@ -13,7 +13,7 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, Self
 
 import phonenumbers
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
@@ -33,6 +33,9 @@ from detectors.sieve import SieveParams
 from detectors.stamps import StampParams, Stamps
 from streams.errors import ConfigError
 from streams.wire import Intake, Numbers
+
+if TYPE_CHECKING:
+    from detectors.recognise import Recogniser
 
 ENVIRONMENT_PREFIX: Final = "OTPGUARD_"
 PATH_VARIABLE: Final = "OTPGUARD_CONFIG"
@@ -176,7 +179,7 @@ class Recognise(Section):
         None, description="operator's platforms, ports and trust classes, over the shipped ones"
     )
     templates_max: int = Field(
-        RecogniseParams().cache_templates,
+        32_768,
         ge=16,
         description="verdicts remembered by template, twice; a carrier's hour has fewer",
     )
@@ -337,6 +340,9 @@ class Settings(BaseSettings):
 
     def recogniser(self) -> Recogniser:
         """A recogniser with an empty cache. Raise ConfigError as `registry` does."""
+        # Here, because its patterns take long to compile and few commands need them.
+        from detectors.recognise import Recogniser, RecogniseParams  # noqa: PLC0415
+
         settings = self.recognise
         return Recogniser(
             self.registry()[0], RecogniseParams(settings.confidence_min, settings.templates_max)

@@ -1,0 +1,62 @@
+"""`otpguard config`: what the settings are, where each comes from, and whether they are right."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from streams.cli.shared import (
+    ConfigOption,
+    JsonOption,
+    group,
+    settings_of,
+    write_json,
+    write_table,
+)
+
+app = group("Check and show the settings.")
+
+
+@app.command()
+def show(
+    config: ConfigOption = None,
+    *,
+    reasons: Annotated[bool, typer.Option("--reasons", help="Say what each is for.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    r"""Show every setting, its value and where it comes from; secrets are masked.
+
+    \b
+    Examples:
+      otpguard config show --reasons
+      OTPGUARD_KAFKA_BOOTSTRAP=k1:9092 otpguard config show --json
+    """
+    from streams.config import effective  # noqa: PLC0415 - start-up time
+
+    settings = list(effective(settings_of(config), config))
+    if as_json:
+        write_json(settings)
+        return
+    fields = ["name", "value", "source"] + ["reason"] * reasons
+    write_table(fields, [[setting[field] for field in fields] for setting in settings])
+
+
+@app.command()
+def check(config: ConfigOption = None, *, as_json: JsonOption = False) -> None:
+    r"""Read the settings and every file they name; exit 78 with a line for each thing wrong.
+
+    \b
+    Examples:
+      otpguard config check --config /etc/otpguard/otpguard.toml
+      otpguard config check --json
+    """
+    settings = settings_of(config)
+    settings.params()
+    _, overridden = settings.registry()
+    if as_json:
+        write_json({"fingerprint": settings.fingerprint(), "registry_overrides": overridden})
+        return
+    for sentence in overridden:
+        typer.echo(f"note: {sentence}")
+    typer.echo(f"settings are right (fingerprint {settings.fingerprint()})")

@@ -1,0 +1,54 @@
+"""`otpguard metrics`: every metric, without asking a worker."""
+
+from __future__ import annotations
+
+from streams.cli.shared import JsonOption, group, write_json, write_table
+
+app = group("List the metrics.")
+
+
+@app.callback()
+def _group() -> None:
+    """Metrics of worker and adapters."""
+
+
+@app.command("list")
+def list_(*, as_json: JsonOption = False) -> None:
+    r"""List name, type, unit, labels with their closed sets, and meaning.
+
+    \b
+    Examples:
+      otpguard metrics list
+      otpguard metrics list --json | jq -r '.[].name'
+    """
+    from streams.metrics import PREFIX, TABLE  # noqa: PLC0415 - start-up time
+
+    if as_json:
+        write_json(
+            [
+                {
+                    "name": PREFIX + metric.name,
+                    "type": metric.kind,
+                    "unit": metric.unit,
+                    "labels": metric.labels,
+                    "buckets": metric.buckets,
+                    "roles": metric.roles,
+                    "meaning": metric.meaning,
+                }
+                for metric in TABLE
+            ]
+        )
+        return
+    write_table(
+        ("name", "type", "unit", "labels", "meaning"),
+        [
+            (
+                PREFIX + metric.name,
+                metric.kind,
+                metric.unit,
+                "; ".join(f"{label}: {', '.join(each)}" for label, each in metric.labels.items()),
+                metric.meaning,
+            )
+            for metric in TABLE
+        ],
+    )

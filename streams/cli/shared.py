@@ -1,0 +1,87 @@
+"""What the commands share: settings from options, JSON or a table on standard output."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from streams.errors import UsageError
+
+if TYPE_CHECKING:
+    from streams.config import Settings
+
+ConfigOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--config", "-c", envvar="OTPGUARD_CONFIG", help="Settings file (TOML).", show_default=False
+    ),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="JSON on standard output.")]
+
+
+def group(help_: str) -> typer.Typer:
+    """Return a group of commands, to be mounted by `streams.cli`."""
+    return typer.Typer(
+        help=help_, no_args_is_help=True, add_completion=False, rich_markup_mode=None
+    )
+
+
+def settings_of(config: Path | None) -> Settings:
+    """Load the settings; pydantic is imported only by commands that need it."""
+    from streams.config import load  # noqa: PLC0415 - see above
+
+    return load(config)
+
+
+def write_json(value: Any) -> None:
+    """One JSON document on standard output, indented for people."""
+    import msgspec  # noqa: PLC0415 - start-up time
+
+    sys.stdout.write(msgspec.json.format(msgspec.json.encode(value, enc_hook=str)).decode() + "\n")
+
+
+def write_table(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Columns for people; a pipe gets them without frames or colours."""
+    from rich.console import Console  # noqa: PLC0415 - start-up time
+    from rich.table import Table  # noqa: PLC0415 - start-up time
+
+    table = Table(*headings, box=None, pad_edge=False, header_style="bold")
+    for row in rows:
+        table.add_row(*(str(cell) for cell in row))
+    console = Console(soft_wrap=not sys.stdout.isatty(), highlight=False, markup=False)
+    if not sys.stdout.isatty():
+        console.width = 10_000
+    console.print(table)
+
+
+@contextmanager
+def opened(path: str) -> Iterator[IO[bytes]]:
+    """A file of JSON lines, `-` for standard input; a name that ends in .gz is unpacked.
+
+    Raise UsageError if it cannot be read.
+    """
+    if path == "-":
+        yield sys.stdin.buffer
+        return
+    import gzip  # noqa: PLC0415 - start-up time
+
+    try:
+        file = gzip.open(path, "rb") if path.endswith(".gz") else Path(path).open("rb")
+    except OSError as error:
+        raise UsageError(f"{path}: {error.strerror}") from None
+    with file:
+        yield file
+
+
+def said(counts: Mapping[str, int]) -> str:
+    """Counts in one line, zeros left out.
+
+    >>> said({"counted": 3, "rejected": 0, "other_type": 1})
+    'counted 3, other_type 1'
+    """
+    return ", ".join(f"{name} {n}" for name, n in counts.items() if n)

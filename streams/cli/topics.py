@@ -1,0 +1,125 @@
+"""`otpguard topics`: the shapes of the topics, made and checked."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from streams.cli.shared import (
+    ConfigOption,
+    JsonOption,
+    group,
+    settings_of,
+    write_json,
+    write_table,
+)
+from streams.errors import ConfigError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from streams.config import Settings
+
+app = group("Create and check the topics.")
+
+PartitionsOption = Annotated[
+    int | None,
+    typer.Option(
+        min=1, max=1024, help="Of input and changelog; default: topics.partitions.",
+        show_default=False,
+    ),
+]  # fmt: skip
+ReplicationOption = Annotated[
+    int | None,
+    typer.Option(min=1, max=9, help="Default: topics.replication.", show_default=False),
+]
+
+
+@app.command()
+def create(
+    config: ConfigOption = None,
+    *,
+    partitions: PartitionsOption = None,
+    replication: ReplicationOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    r"""Create the topics that are missing; leave the others as they are.
+
+    \b
+    Examples:
+      otpguard topics create --config /etc/otpguard/otpguard.toml
+      otpguard topics create --partitions 4 --replication 1     (one broker, to try it out)
+    """
+    from streams.topics import create as create_topics  # noqa: PLC0415 - start-up time
+
+    made = create_topics(_shaped(config, partitions, replication))
+    if as_json:
+        write_json({"created": made})
+    else:
+        typer.echo("\n".join(f"created {name}" for name in made) or "nothing to create")
+
+
+@app.command()
+def check(config: ConfigOption = None, *, as_json: JsonOption = False) -> None:
+    r"""Say what is wrong with the topics; exit 78 if a worker may not start.
+
+    \b
+    Examples:
+      otpguard topics check
+      otpguard topics check --json | jq .problems
+    """
+    from streams.topics import check as check_topics  # noqa: PLC0415 - start-up time
+
+    problems = check_topics(settings_of(config))
+    if as_json:
+        write_json({"problems": problems})
+    elif not problems:
+        typer.echo("topics are as they should be")
+    if problems:
+        raise ConfigError("\n".join(problems))
+
+
+@app.command("list")
+def list_(
+    config: ConfigOption = None,
+    *,
+    partitions: PartitionsOption = None,
+    replication: ReplicationOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    r"""Show the topics as they should be, with reasons; asks no broker.
+
+    \b
+    Example:
+      otpguard topics list --json > topics.json
+    """
+    from streams.topics import topics  # noqa: PLC0415 - start-up time
+
+    wanted = topics(_shaped(config, partitions, replication))
+    if as_json:
+        write_json(
+            [
+                {
+                    "role": topic.role,
+                    "name": topic.name,
+                    "partitions": topic.partitions,
+                    "replication": topic.replication,
+                    "configs": topic.configs,
+                    "why": topic.why,
+                }
+                for topic in wanted
+            ]
+        )
+        return
+    write_table(
+        ("topic", "partitions", "copies", "cleanup", "why"),
+        [(t.name, t.partitions, t.replication, t.cleanup, t.why) for t in wanted],
+    )
+
+
+def _shaped(config: Path | None, partitions: int | None, replication: int | None) -> Settings:
+    settings = settings_of(config)
+    asked = {"partitions": partitions, "replication": replication}
+    given = {name: value for name, value in asked.items() if value is not None}
+    return settings.model_copy(update={"topics": settings.topics.model_copy(update=given)})

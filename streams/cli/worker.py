@@ -1,0 +1,40 @@
+"""`otpguard worker`: the detector itself."""
+
+from __future__ import annotations
+
+import logging
+from typing import Annotated
+
+import typer
+
+from streams.cli.shared import ConfigOption, settings_of
+
+
+def worker(
+    config: ConfigOption = None,
+    *,
+    wait: Annotated[
+        bool, typer.Option("--wait", help="Wait for brokers and topics instead of giving up.")
+    ] = False,
+    rebuild: Annotated[
+        bool,
+        typer.Option("--rebuild", help="Throw checkpoints away; make state anew from the input."),
+    ] = False,
+) -> None:
+    r"""Detect floods in a Kafka topic and publish leases, until SIGTERM or Ctrl-C.
+
+    Shadow is the default: leases are published and say that nobody is to obey them.
+
+    \b
+    Examples:
+      otpguard worker
+      otpguard worker --wait --config /etc/otpguard/otpguard.toml
+      OTPGUARD_WORKER_INSTANCE=slot-1 otpguard worker     (restarts move no partition)
+    """
+    settings = settings_of(config)
+    from streams.app import run_worker  # noqa: PLC0415 - start-up time
+
+    logging.basicConfig(
+        format="%(asctime)s %(levelname)s %(name)s: %(message)s", level=logging.INFO
+    )
+    raise typer.Exit(run_worker(settings, wait=wait, rebuild=rebuild))
