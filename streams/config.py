@@ -341,7 +341,7 @@ class Settings(BaseSettings):
     def recogniser(self) -> Recogniser:
         """A recogniser with an empty cache. Raise ConfigError as `registry` does."""
         # Here, because its patterns take long to compile and few commands need them.
-        from detectors.recognise import Recogniser, RecogniseParams  # noqa: PLC0415
+        from detectors.recognise import Recogniser  # noqa: PLC0415
 
         settings = self.recognise
         return Recogniser(

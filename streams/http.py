@@ -72,7 +72,7 @@ class _Handler(BaseHTTPRequestHandler):
         """Status, content type and body."""
         raise NotImplementedError
 
-    def do_GET(self) -> None:  # noqa: N802 - the name the base class looks for
+    def do_GET(self) -> None:
         """Answer one request."""
         status, kind, body = self.answer(urlsplit(self.path).path)
         self.send_response(status)

@@ -42,12 +42,23 @@ class Commands(TyperGroup):
         found = getattr(import_module(module), name)
         if isinstance(found, typer.Typer):
             found.info.epilog = EPILOG
-            return get_command(found)
+            return _unfolded(get_command(found))
         alone = typer.Typer(add_completion=False, rich_markup_mode=None)
         alone.command(cmd_name, epilog=EPILOG)(found)
-        return get_command(alone)
+        return _unfolded(get_command(alone))
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002 - as above
         """Write the list from the table."""
         with formatter.section("Commands"):
             formatter.write_dl([(name, says) for name, (_, says) in COMMANDS.items()])
+
+
+def _unfolded(command: Any) -> Any:
+    """Return the command with the marks before its examples as click wants them, not as written.
+
+    A docstring in source holds a backslash and a b; click looks for the character.
+    """
+    command.help = (command.help or "").replace("\\b\n", "\b\n")
+    for each in getattr(command, "commands", {}).values():
+        _unfolded(each)
+    return command

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Annotated, Any
@@ -70,8 +70,9 @@ def opened(path: str) -> Iterator[IO[bytes]]:
         return
     import gzip  # noqa: PLC0415 - start-up time
 
+    opener: Callable[[str, str], Any] = gzip.open if path.endswith(".gz") else open
     try:
-        file = gzip.open(path, "rb") if path.endswith(".gz") else Path(path).open("rb")
+        file = opener(path, "rb")
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror}") from None
     with file:
