@@ -18,7 +18,7 @@ from typing import Final
 
 from detectors.episode import Action
 from detectors.gate import Lease
-from streams.enforce.book import Book, Why, due, standing, take_action, take_override
+from streams.enforce.book import REMEMBER_MS, Book, Why, due, standing, take_action, take_override
 from streams.enforce.gateway import Gateway, GatewayAwayError, Order, Refusals
 from streams.wire import Ack, AckState, Override
 
@@ -87,6 +87,7 @@ class Report:
 
     acks: list[Ack] = field(default_factory=list)
     dead: list[Action] = field(default_factory=list)  # given up: the gateway will not take them
+    delays_ms: list[int] = field(default_factory=list)  # from issue to being in force
 
 
 class Reconciler:
@@ -120,6 +121,11 @@ class Reconciler:
         self, action: Action, position: Position, now_ms: int, *, told: bool = False
     ) -> None:
         """Take an action of the throttle topic. `told`: its fate was acknowledged before."""
+        if action.expires_at_ms + REMEMBER_MS <= now_ms:
+            # Two days of them are on the topic; the book holds the last hour.
+            if not told:
+                self._ack(action.action_id, "expired", Why.OVER, now_ms)
+            return
         if take_action(self.book, action) is Why.STALE:
             if not told:
                 self._ack(action.action_id, "ignored", Why.STALE, now_ms)
@@ -168,6 +174,10 @@ class Reconciler:
         for pending in self._pending.values():
             yield from (each.position for each in pending)
         yield from (word.position for word in self._words)
+
+    def pending(self) -> int:
+        """Actions that nobody has been told about yet."""
+        return sum(map(len, self._pending.values()))
 
     def idle(self) -> bool:
         """Whether the gateway holds what it should."""
@@ -248,12 +258,14 @@ class Reconciler:
                 self.up, self._probe_at_ms = False, now_ms
                 self._failed(flight, str(error), now_ms)
                 continue
-            for order in flight.applies:
-                self._holds[order.recipient] = order.lease
-            for recipient in (*flight.releases, *flight.expires):
-                self._holds.pop(recipient, None)
             for (action_id, why), count in zip(flight.ended, counts, strict=True):
                 self._ack(action_id, "expired", why, now_ms, count)
+            for order in flight.applies:
+                if order.recipient not in refusals:
+                    self._holds[order.recipient] = order.lease
+                    self._applied(order, now_ms)
+            for recipient in (*flight.releases, *flight.expires):
+                self._holds.pop(recipient, None)
             for recipient in flight.recipients():
                 changed = self._flying.pop(recipient)
                 self._unsure.discard(recipient)
@@ -294,6 +306,18 @@ class Reconciler:
             self._ack(pending.action.action_id, "failed", why, now_ms)
         self._spoken(recipient)
 
+    def _applied(self, order: Order, now_ms: int) -> None:
+        """Tell it now: the next look at the book may find a newer action."""
+        pending = self._pending.get(order.recipient, [])
+        for each in pending:
+            if each.action.action_id == order.lease.action_id:
+                self._ack(order.lease.action_id, "applied", "", now_ms)
+                self._report.delays_ms.append(now_ms - each.action.issued_at_ms)
+                pending.remove(each)
+                break
+        if not pending:
+            self._pending.pop(order.recipient, None)
+
     def _settle(self, recipient: str, want: Lease | Why, now_ms: int) -> None:
         """The gateway is as it should be: tell what became of the actions about this recipient."""
         entry = self.book.entries.get(recipient)
@@ -305,7 +329,7 @@ class Reconciler:
             if action.action_id != newest:
                 state, why = "ignored", str(Why.STALE)
             elif isinstance(want, Lease):
-                state, why = "applied", ""
+                state, why = "applied", ""  # the gateway held it before we were told
             elif want is Why.RELEASE:
                 state, why = "applied", str(want)
             elif want is Why.OVER:

@@ -191,7 +191,9 @@ def test_the_adapter_needs_no_more_rights_than_the_guide_gives_it(
 
 
 def test_a_wrong_password_is_for_a_person_to_mend(server: Server, look: redis.Redis) -> None:
-    look.acl_setuser("adapter", enabled=True, passwords="+right", keys="*", categories="+@all")
+    look.acl_setuser(
+        "adapter", enabled=True, passwords=["+right"], keys=["*"], categories=["+@all"]
+    )
     with (
         closing(
             RedisGateway(connect(f"redis://adapter:wrong@127.0.0.1:{server.port}"), REGISTRY)

@@ -1,0 +1,243 @@
+"""The Kafka side of an adapter.
+
+Reads the operator's word whole, then the leases whole, then follows both; tells what became of each
+action; commits what a restart need not tell again.
+
+One process for one gateway reads all partitions, in a consumer group of its own that serves only to
+remember offsets. Nothing here blocks for long: while the broker is away, leases still end.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Final
+
+import msgspec
+from kafka import KafkaConsumer, KafkaProducer, TopicPartition
+from kafka.errors import KafkaError
+from kafka.structs import OffsetAndMetadata
+
+from detectors.guard import load
+from streams.config import Topics
+from streams.enforce.book import mode
+from streams.enforce.reconcile import Reconciler, Report
+from streams.errors import UnavailableError
+from streams.metrics import Metrics
+from streams.wire import (
+    VersionError,
+    action_headers,
+    decode_action,
+    decode_override,
+    encode_ack,
+    encode_action,
+)
+
+log = logging.getLogger(__name__)
+
+POLL_MS: Final = 50  # an order that came back waits no longer than this to be acknowledged
+POLL_RECORDS: Final = 2_000
+COMMIT_MS: Final = 1_000
+REBUILD_S: Final = 120.0
+"""Two days of leases are read within seconds; a broker that takes longer is not well."""
+
+
+class Adapter:
+    """Runs until told to stop. `ready` is set once the book is whole and the gateway answers."""
+
+    def __init__(
+        self,
+        reconciler: Reconciler,
+        clients: Mapping[str, Any],
+        topics: Topics,
+        group: str,
+        metrics: Metrics,
+        clock_ms: Callable[[], int],
+    ) -> None:
+        """`clients` are the arguments by which Kafka clients reach the cluster."""
+        self._reconciler = reconciler
+        self._topics = topics
+        self._metrics = metrics
+        self._clock_ms = clock_ms
+        self._consumer = KafkaConsumer(
+            **clients,
+            client_id=group,
+            group_id=group,
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+            max_poll_records=POLL_RECORDS,
+            allow_auto_create_topics=False,
+        )
+        self._producer = KafkaProducer(**clients, client_id=group, acks="all", linger_ms=5)
+        self._told: dict[TopicPartition, int] = {}
+        self._sent: list[Any] = []
+        self._commit_at_ms = 0
+        self._committed: dict[TopicPartition, int] = {}
+        self._rails_open = False
+        self._rails_near = False
+        self._up = False
+        self.ready = threading.Event()
+
+    def run(self, stop: threading.Event) -> None:
+        """Raises UnavailableError where only a restart helps."""
+        try:
+            self._rebuild(stop)
+            while not stop.is_set():
+                self._take(POLL_MS)
+                self._turn()
+            self._finish()
+        finally:
+            self._reconciler.close()
+            self._producer.close(timeout=5)
+            self._consumer.close()
+
+    def _rebuild(self, stop: threading.Event) -> None:
+        """Read the operator's word to its end, then the leases, before the first order."""
+        overrides = self._partitions(self._topics.override)
+        leases = self._partitions(self._topics.throttle)
+        for partition in (*overrides, *leases):
+            self._told[partition] = self._consumer.committed(partition) or 0
+        self._read_whole(overrides, overrides, stop)
+        self._read_whole(leases, [*overrides, *leases], stop)
+        log.info("rebuilt: %d recipients", len(self._reconciler.book.entries))
+
+    def _read_whole(
+        self, new: list[TopicPartition], all_: list[TopicPartition], stop: threading.Event
+    ) -> None:
+        resume = {each: self._consumer.position(each) for each in all_ if each not in new}
+        self._consumer.assign(all_)
+        self._consumer.seek_to_beginning(*new)
+        for partition, offset in resume.items():
+            self._consumer.seek(partition, offset)
+        ends = self._consumer.end_offsets(new)
+        deadline_ms = self._clock_ms() + round(REBUILD_S * 1000)
+        while any(self._consumer.position(each) < end for each, end in ends.items()):
+            self._take(POLL_MS)
+            if stop.is_set():
+                return
+            if self._clock_ms() > deadline_ms:
+                raise UnavailableError("the topics of leases could not be read to their ends")
+
+    def _partitions(self, topic: str) -> list[TopicPartition]:
+        numbers = self._consumer.partitions_for_topic(topic)
+        if not numbers:
+            raise UnavailableError(f"no topic {topic}; `otpguard topics create` makes it")
+        return [TopicPartition(topic, number) for number in sorted(numbers)]
+
+    def _take(self, timeout_ms: int) -> None:
+        """Enter what the log says; a record that says nothing costs its own line in our log."""
+        polled = self._consumer.poll(timeout_ms=timeout_ms, max_records=POLL_RECORDS)
+        now_ms = self._clock_ms()
+        # The operator first: a release and the lease it is about may come in one poll.
+        for partition in sorted(polled, key=lambda each: each.topic != self._topics.override):
+            for record in polled[partition]:
+                if record.value is None:
+                    continue
+                told = record.offset < self._told[partition]
+                position = (partition, record.offset)
+                try:
+                    if partition.topic == self._topics.override:
+                        override = decode_override(record.value)
+                        self._reconciler.override(override, position, told=told)
+                        if override.verb == "release" and not told:
+                            self._metrics.add("false_alarm_signals_total", kind="operator_release")
+                    else:
+                        action = decode_action(record.value)
+                        self._reconciler.action(action, position, now_ms, told=told)
+                except (VersionError, msgspec.DecodeError) as error:
+                    kind = "newer" if isinstance(error, VersionError) else "bad"
+                    log.error(  # noqa: TRY400 - the trace would hold the record
+                        "refused a %s record at %s[%d]@%d",
+                        kind,
+                        partition.topic,
+                        partition.partition,
+                        record.offset,
+                    )
+                    self._metrics.add("records_refused_total", kind=kind)
+
+    def _turn(self) -> None:
+        now_ms = self._clock_ms()
+        self._publish(self._reconciler.step(now_ms))
+        if now_ms >= self._commit_at_ms:
+            self._commit_at_ms = now_ms + COMMIT_MS
+            self._commit()
+        self._watch(now_ms)
+
+    def _publish(self, report: Report) -> None:
+        for ack in report.acks:
+            self._send(self._topics.acks, ack.action_id.encode(), encode_ack(ack))
+            self._metrics.add("acks_total", state=ack.state)
+            self._metrics.add("refused_total", ack.refused_count)
+        for delay_ms in report.delays_ms:
+            self._metrics.observe("action_apply_seconds", delay_ms / 1000)
+        for action in report.dead:
+            headers = [*action_headers(action), ("gateway", self._reconciler.gateway_id.encode())]
+            self._send(
+                self._topics.undeliverable,
+                action.recipient.encode(),
+                encode_action(action),
+                headers,
+            )
+
+    def _send(
+        self, topic: str, key: bytes, value: bytes, headers: Iterable[tuple[str, bytes]] = ()
+    ) -> None:
+        try:
+            self._sent.append(self._producer.send(topic, value, key=key, headers=list(headers)))
+        except KafkaError as error:
+            raise UnavailableError(f"cannot publish to {topic}: {type(error).__name__}") from error
+
+    def _commit(self) -> None:
+        """Remember what is told and on the log; a crash in between tells it once more."""
+        if any(future.failed() for future in self._sent if future.is_done):
+            raise UnavailableError("the broker did not take an acknowledgement")
+        self._sent = [future for future in self._sent if not future.is_done]
+        if not self._sent:
+            safe = self._safe()
+            if safe != self._committed:
+                self._consumer.commit_async(_metadata(safe))
+                self._committed = safe
+
+    def _safe(self) -> dict[TopicPartition, int]:
+        """Offsets before which everything is told."""
+        safe = {each: self._consumer.position(each) for each in self._consumer.assignment()}
+        for partition, offset in self._reconciler.unsettled():
+            safe[partition] = min(safe[partition], offset)
+        return safe
+
+    def _watch(self, now_ms: int) -> None:
+        """Gauges, and a line in the log for each turn of events."""
+        reconciler = self._reconciler
+        guard, params = reconciler.book.guard, reconciler.book.params
+        share = load(params, guard)
+        if guard.open != self._rails_open:
+            self._rails_open = guard.open
+            log.warning("rails %s", "hold back new leases" if guard.open else "let leases in again")
+        if (share >= params.alarm_ratio) != self._rails_near:
+            self._rails_near = not self._rails_near
+            log.warning("leases are at %.0f %% of what the rails let in", share * 100)
+        if reconciler.up != self._up:
+            self._up = reconciler.up
+            log.warning("the gateway %s", "answers" if reconciler.up else "is away: messages pass")
+        if reconciler.up:
+            self.ready.set()
+        self._metrics.put("rails_open", guard.open)
+        self._metrics.put("rails_load_ratio", share)
+        self._metrics.put("gateway_up", reconciler.up)
+        self._metrics.put("leases_held", len(reconciler.holds()))
+        self._metrics.put("actions_unacknowledged", reconciler.pending())
+        self._metrics.set_mode(mode(reconciler.book, now_ms))
+
+    def _finish(self) -> None:
+        """Tell and remember what can be in a moment; a successor tells the rest."""
+        self._publish(self._reconciler.step(self._clock_ms()))
+        try:
+            self._producer.flush(timeout=5)
+            self._consumer.commit(_metadata(self._safe()), timeout_ms=5_000)
+        except KafkaError:
+            log.warning("the broker is away; a successor will acknowledge again")
+
+
+def _metadata(offsets: Mapping[TopicPartition, int]) -> dict[TopicPartition, OffsetAndMetadata]:
+    return {each: OffsetAndMetadata(offset, "", -1) for each, offset in offsets.items()}
