@@ -48,11 +48,9 @@ _RANGES: Final = (
     (0xE0000, 0xE007F),  # tags
 )
 
-_SINGLE: Final = {
-    **dict.fromkeys("\u115f\u1160\u3164\uffa0\u034f\u0640\u180b\u180c\u180d", ""),
-    **{"đ": "d", "Đ": "d", "ı": "i", "İ": "i", "ø": "o", "Ø": "o", "ł": "l", "Ł": "l"},
-    **{"ى": "ي", "ی": "ي", "ک": "ك", "أ": "ا", "إ": "ا", "آ": "ا", "ة": "ه", "ۀ": "ه"},
-}
+_SINGLE: Final = dict.fromkeys("\u115f\u1160\u3164\uffa0\u034f\u0640\u180b\u180c\u180d", "") | dict(
+    zip("đĐıİøØłŁىیکأإآةۀ", "ddiioollييكاااهه", strict=True)
+)
 
 
 def _folded(character: str) -> str:
@@ -112,9 +110,9 @@ def _one_script(word: re.Match[str]) -> str:
 
 
 def fold(text: str) -> str:
-    """The text in one spelling; never longer, and unchanged but for case if it holds nothing odd.
+    r"""The text in one spelling; never longer, and unchanged but for case if it holds nothing odd.
 
-    >>> fold("ＯＴＰ １２３４: Vé\\u200brif")
+    >>> fold("ＯＴＰ １２３４: Vé\u200brif")
     'otp 1234: verif'
     """
     if not text.isascii() and _ODD.search(text):
@@ -135,9 +133,9 @@ def has_native_digits(text: str) -> bool:
 
 
 def kept(text: str) -> list[int]:
-    """For each character of `fold(text)` its place in `text`.
+    r"""For each character of `fold(text)` its place in `text`.
 
-    >>> kept("1\\u200b2")
+    >>> kept("1\u200b2")
     [0, 2]
     """
     return [place for place, letter in enumerate(text) if _FOLD.get(ord(letter), letter)]
@@ -162,25 +160,27 @@ _SIMPLIFIED: Final = str.maketrans(
     "携顺丰乡阳圆鹅游戏爱乐视频简阅读学习财产险寿义乌台湾龙广东苏宁达创维际际时报风雷剑猎豹贷宽带"
     "链币场开户应极优选卫医疗药价购线兴业范红数据钱订语楼见觉录长问单万亿实员会议个丽莱绿",
 )
-_SUFFIX: Final = re.compile(
-    "(?<=[\u4e00-\u9fff]{2})"
-    "(?:股份有限公司|有限责任公司|有限公司|公司|集团|网络科技|信息科技|科技|官方|客户端|平台| ?app)+$"
-    "|(?<=\\w\\w)[ ,.]+(?:inc|ltd|llc|corp|gmbh)[.]?$"
+_CHINESE_SUFFIX: Final = re.compile(
+    "(?<=[\u4e00-\u9fff]{2})(?:股份有限公司|有限责任公司|有限公司|公司|集团|网络科技|信息科技|科技"
+    "|官方|客户端|平台|app)+$"
 )
+_LATIN_SUFFIX: Final = re.compile(r"(?<=\w\w)[ ,.]{1,3}(?:inc|ltd|llc|corp|gmbh)[.]?$")
+_BRACKETS: Final = " \t\r\n[]【】［］〔〕〖〗「」『』<>《》()（）"
+_NAME_CHARS: Final = 64
 _NOT_NAME: Final = frozenset("PZSC")  # punctuation, spaces, symbols, controls: general categories
 
 
 def name_key(name: str) -> str:
     """The key of a platform's name: one spelling for all its variants; a persisted format.
 
-    Fold, then traditional to simplified, suffixes such as 科技 or APP off, then whatever is
-    neither letter nor digit out. Empty if nothing is left.
+    Of the first 64 characters: fold, then traditional to simplified, what is neither letter nor
+    digit out, suffixes such as 科技, APP or Ltd off. Empty if nothing is left.
 
-    >>> name_key("【淘寶　ＡＰＰ】"), name_key("Crédit-Agricole")
-    ('淘宝', 'creditagricole')
+    >>> name_key("【淘寶　ＡＰＰ】"), name_key("Crédit-Agricole"), name_key("Acme, Inc.")
+    ('淘宝', 'creditagricole', 'acme')
     """
-    name = fold(name).strip(" \t\r\n[]【】［］〔〕「」『』<>《》()（）").translate(_SIMPLIFIED)
-    name = _SUFFIX.sub("", name)
+    name = fold(name[:_NAME_CHARS]).strip(_BRACKETS).translate(_SIMPLIFIED)
+    name = _LATIN_SUFFIX.sub("", name)
     if not name.isalnum():
         name = "".join(c for c in name if unicodedata.category(c)[0] not in _NOT_NAME)
-    return name
+    return _CHINESE_SUFFIX.sub("", name)

@@ -18,13 +18,13 @@ _Tree = dict[str, "_Tree"]
 
 
 def any_of(words: Iterable[str], before: str = "", after: str = "") -> re.Pattern[str]:
-    """A pattern that finds any of the words, the longest at each place; no groups.
+    r"""A pattern that finds any of the words, the longest at each place; no groups.
 
     A word is a regular expression of characters, classes, look-arounds and `(?:a|b)` groups; a
     space stands for any run of white space, or none. `before` and `after` stand around each.
 
-    >>> any_of(["log in", "log(?:on|in) code"])
-    re.compile('log(?:(?:in\\\\s*code|on\\\\s*code)|\\\\s*in)')
+    >>> any_of(["login", "log(?:on|in) code"]).pattern
+    '(?:log(?:in(?:\\s*code|)|on\\s*code))'
     """
     tree: _Tree = {}
     for word in words:

@@ -14,11 +14,11 @@ import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
-from importlib import resources
 from typing import Any, Final, Self, TypeVar
 
 from detectors.event import Trust
 from detectors.fold import fold, name_key
+from detectors.shipped import shipped
 
 SHIPPED: Final = ("china", "world")
 """The files of `data/` that make `Registry.shipped()`."""
@@ -71,7 +71,9 @@ class Registry:
     """Platforms and the names, numbers, hosts and ids that lead to them. Never changed once made.
 
     Lookups take time independent of the registry's size. An entry's key is normalised
-    (`name_key`, `sender_key`); a port that ends in `*` stands for itself with any extension.
+    (`name_key`, `sender_key`). A port that ends in `*` stands for itself with any extension; one
+    that begins with `-` for an Indian header in its frame (`-HDFCBK` for VM-HDFCBK-S), which only
+    an Indian carrier puts there: without the frame anybody can write the same letters.
     """
 
     signatures: Mapping[str, Platform] = field(default_factory=dict)
@@ -83,24 +85,23 @@ class Registry:
 
     @classmethod
     def shipped(cls) -> Self:
-        """The registry made of the files in `data/`: the one read of this package."""
+        """The registry made of the files in `data/` named in SHIPPED."""
         registry = cls()
         for name in SHIPPED:
-            text = resources.files("detectors").joinpath(f"data/{name}.toml").read_text("utf-8")
-            registry, conflicts = registry.merged(cls.load(text))
+            registry, conflicts = registry.merged(cls.load(shipped(name)))
             assert not conflicts, conflicts
         return registry
 
     @classmethod
     def load(cls, text: str) -> Self:
-        """The registry that a TOML text describes.
+        r"""The registry that a TOML text describes.
 
         Sections are trust classes (`bank`, `government`, `carrier`, `emergency`, `none`); an entry
         is `name = {aka = [...], ports = [...], hosts = [...], ids = [...]}`, all optional.
         `[templates]` gives categories to template ids, `[lines]` kinds to number prefixes.
         Raises RegistryError if the text is not of that form or contradicts itself.
 
-        >>> registry = Registry.load('[bank]\\n"工商银行" = {aka = ["ICBC"], ports = ["95588"]}')
+        >>> registry = Registry.load('[bank]\n"工商银行" = {aka = ["ICBC"], ports = ["95588"]}')
         >>> registry.signature("【icbc】")
         Platform(name='工商银行', key='工商银行', trust=<Trust.BANK: 1>)
         >>> [owner.name for owner in registry.sender("95588").owners]
@@ -127,7 +128,9 @@ class Registry:
                     ports[port] = (*ports.get(port, ()), platform)
                 _file(hosts, platform, given["hosts"], str.lower)
                 _file(ids, platform, given["ids"], str)
-        templates = {str(id_): str(category) for id_, category in tables.get("templates", {}).items()}
+        templates = {
+            str(id_): str(category) for id_, category in tables.get("templates", {}).items()
+        }
         try:
             lines = {str(prefix): Line(kind) for prefix, kind in tables.get("lines", {}).items()}
         except ValueError as error:
@@ -135,7 +138,7 @@ class Registry:
         return cls(signatures, ports, hosts, ids, templates, lines)
 
     def merged(self, other: Registry) -> tuple[Self, list[str]]:
-        """This registry with `other` laid over it, and what the two say differently.
+        """A registry with `other` laid over this one, and what the two say differently.
 
         `other` wins; each conflict is one sentence for a person.
         """
@@ -182,6 +185,8 @@ class Registry:
             return Sender(Line.ABSENT, (), "")
         prefixes = [key[:end] for end in range(len(key), 0, -1)]
         keys = (key, *(f"{prefix}*" for prefix in prefixes))
+        if _INDIAN_HEADER.fullmatch(fold(sender).strip()):
+            keys = (f"-{key}", *keys)
         owners = next((self.ports[known] for known in keys if known in self.ports), ())
         if not key.isdigit():
             return Sender(Line.NAMED, owners, key)
@@ -210,6 +215,7 @@ class Registry:
 
 _SHORT_DIGITS: Final = 8  # no subscriber number of E.164 is this short; short codes have 3-8
 
+_SENDER_CHARS: Final = 32
 _INDIAN_HEADER: Final = re.compile(r"[a-z]{2}-([a-z0-9]{3,9})(?:-[ptsg])?")
 _CHINESE_PREFIX: Final = re.compile("(?:00)?86(?=1[0-9]{2}|9[56])")
 
@@ -217,10 +223,12 @@ _CHINESE_PREFIX: Final = re.compile("(?:00)?86(?=1[0-9]{2}|9[56])")
 def sender_key(sender: str) -> str:
     """A sender in one spelling: folded, without spaces, plus, 00 or the frame of Indian headers.
 
+    Of the first 32 characters; real senders have up to 21 digits or 11 letters.
+
     >>> sender_key("+86 1069 0095588"), sender_key("VM-HDFCBK-S"), sender_key("WhatsApp")
     ('10690095588', 'hdfcbk', 'whatsapp')
     """
-    key = "".join(fold(sender).split())
+    key = "".join(fold(sender[:_SENDER_CHARS]).split())
     digits = key.lstrip("+").replace("-", "")
     if digits.isascii() and digits.isdigit():
         digits = _CHINESE_PREFIX.sub("", digits, count=1)
@@ -230,7 +238,10 @@ def sender_key(sender: str) -> str:
 
 
 def _port_key(port: str) -> str:
-    return sender_key(port[:-1]) + "*" if port.endswith("*") else sender_key(port)
+    """The key of a port in a registry file, with its mark."""
+    if port.startswith("-"):
+        return f"-{sender_key(port[1:])}"
+    return f"{sender_key(port[:-1])}*" if port.endswith("*") else sender_key(port)
 
 
 def _entry(name: str, entry: Any) -> dict[str, list[str]]:

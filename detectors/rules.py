@@ -92,7 +92,7 @@ RULES: Final = {
         Rule(
             "spam",
             0.1,
-            "a named number in a casino or prize text, or with both a link and a way to unsubscribe",
+            "a named number in a casino text, or with both a link and a way to unsubscribe",
             ("注册即送彩金，输入验证码8888，网址 xpj.cc", "", ""),
             ("注册，输入验证码8888", "", ""),
         ),

@@ -1,0 +1,155 @@
+"""What things in a text look like, in every language: numbers that may be codes, links, signatures.
+
+All patterns work on folded text with masked digits (`fold`), and none can take more than linear
+time: no repetition inside a repetition without a bound.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import Enum
+from itertools import islice
+from typing import Final
+
+from detectors.lexicon import any_of, branches
+
+NUMBERS_MAX: Final = 12  # chosen: no code comes after a dozen other numbers of its shape
+
+_DASH: Final = "\u2010-\u2015-"
+_NUMBER: Final = re.compile(
+    # not inside a word, a longer number, an amount, a time, an address, a card's `*0000`
+    f"(?<![0-9a-z_@*+$€£¥₩₹₽฿₫%/&=.])(?<!0[:,.{_DASH}])(?<!0 )"
+    "(?:"
+    "(?P<letter>[a-z]{1,3}-0{5,8})"
+    f"|(?P<plain>0{{3}}[ {_DASH}]0{{3}}|0{{4}}[ {_DASH}]0{{4}}|0(?:[ -]0){{3,7}}|0{{4,8}})"
+    "|(?P<mixed>(?=[a-z]{0,8}0)(?=0{0,8}[a-z])[0-9a-z]{4,9})"
+    "|(?P<spelled>[零〇一二三四五六七八九]{4,8})"
+    "|(?P<cut>0{1,3}(?=$))"
+    ")"
+    f"(?![0-9a-z_%*@])(?![:,./{_DASH}][0-9a-z]|[ ]0{{3,}}|[ ]?/[ ]?0)"
+)
+_SIGNS: Final = any_of(
+    branches(
+        "元|円|원|圆|折|年|月|日|号|號|点|點|分|小时|小時|天|人|件|个|個|名|万|萬|亿|秒|岁|楼|室|层|积分|積分"
+        "|時|회|명|개|일|월|년|시|₽|₫|₪|₹|€|[$]|£|đ|%|#|บาท|บ[.]|ريال|تومان|درهم|रुपये"
+    )
+)
+_UNITS: Final = any_of(
+    branches(
+        "gb|mb|kb|km|kwh|kg|lakh|eur|euros?|usd|inr|tl|rp|vnd|руб|р[.]|dinar|days?|hours?|hrs?"
+        "|minutes?|mins?|am|pm|uhr|customers?|points?|pts|people"
+    ),
+    after="(?![a-z])",
+)
+_UNIT_AFTER: Final = re.compile(f"\\s?(?:{_SIGNS.pattern}|{_UNITS.pattern})")
+_MONEY_BEFORE: Final = re.compile(
+    "(?:[$€£¥₩₽₹฿₫#№]|(?<![a-z])(?:rs[.]?|inr|nt|usd|eur|rp|rm|no[.]?|nr[.]?|n°))\\s?$"
+)
+_MONTH: Final = re.compile(
+    "0{1,2}(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec|ago|out|okt)0*"
+)
+
+_LINK: Final = re.compile(
+    "https?://\\S+"
+    "|(?<![@\\w.-])(?:[a-z0-9-]{1,40}+[.]){1,4}"
+    "(?:com|cn|net|org|io|cc|co|me|ru|br|de|fr|it|in|id|tr|vn|th|il|ir|ae|uk|us|info|top|xyz|vip"
+    "|example|app|ly|gl|tv|shop|site|club|link|gov|tw|hk|jp|kr)(?:[./]\\S*)?(?!\\w)"
+)
+
+_BRACKETED: Final = (
+    "(?:【([^【】\n]{1,40})】|[\\[［]([^\\[\\]［］\n]{1,40})[\\]］]"
+    "|〔([^〔〕\n]{1,40})〕|〖([^〖〗\n]{1,40})〗)"
+)
+_HEAD: Final = re.compile(f"\\s{{0,8}}(?:<#>\\s?)?{_BRACKETED}")
+_TAIL: Final = re.compile(f"{_BRACKETED}\\s{{0,8}}$")
+_CARRIER_TAGS: Final = frozenset(
+    {"web발신", "국제발신", "국외발신", "광고"}
+)  # put in by Korean carriers
+
+HOST_LINE: Final = re.compile(
+    "(?:^|\n)@((?:[a-z0-9-]{1,63}[.]){1,8}[a-z0-9-]{1,63}) ?#([0-9a-z]{4,10})(?: @\\S+)?\\s{0,8}$"
+)
+"""WICG origin-bound one-time codes: the host and the code, on the last line."""
+
+_APP_HASH: Final = re.compile("\\s([0-9a-z+/]{11})\\s{0,8}$")
+
+
+class Form(Enum):
+    """How a number is written."""
+
+    PLAIN = "plain"  # 4-8 digits, 3+3, 4+4, or spaced one by one
+    LETTER = "letter"  # G-123456
+    MIXED = "mixed"  # 4-9 letters and digits: a code only if a name says so
+    SPELLED = "spelled"  # 一二三四
+    CUT = "cut"  # fewer digits at the very end: the text may have been cut there
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """A number that may be a code, and its place; without the letter and dash in front."""
+
+    start: int
+    end: int
+    form: Form
+
+    @property
+    def sure(self) -> bool:
+        """Whether it looks like a code by itself; the other forms need a link to their name."""
+        return self.form in (Form.PLAIN, Form.LETTER)
+
+
+def numbers(body: str) -> list[Number]:
+    """The numbers of a text that have the shape of a code; dates, amounts, phones have not."""
+    return [
+        Number(
+            found.start() + (found[0].index("-") + 1 if found["letter"] else 0),
+            found.end(),
+            Form(found.lastgroup),
+        )
+        for found in islice(_NUMBER.finditer(body), NUMBERS_MAX)
+        if not _UNIT_AFTER.match(body, found.end())
+        and not _MONEY_BEFORE.search(body, max(0, found.start() - 5), found.start())
+        and not (found["mixed"] and _MONTH.fullmatch(found[0]))
+    ]
+
+
+def has_link(folded: str) -> bool:
+    """Whether the text holds a web address."""
+    return "." in folded and _LINK.search(folded) is not None
+
+
+def without_links(folded: str) -> str:
+    """The text with web addresses blanked, places kept."""
+    if "." not in folded:
+        return folded
+    return _LINK.sub(lambda found: " " * len(found[0]), folded)
+
+
+def has_app_hash(folded: str) -> bool:
+    """Whether the text has the form that an Android app may read: `<#>` ... 11-character hash."""
+    return folded.lstrip().startswith("<#>") and _APP_HASH.search(folded) is not None
+
+
+def signature_span(folded: str) -> tuple[int, int] | None:
+    """The place of the name in brackets at the head, else at the end; None if there is none.
+
+    >>> signature_span("[web발신] [kb국민은행] 인증번호 000000"), signature_span("코드 [000000]")
+    ((9, 15), None)
+    """
+    start = 0
+    while found := _HEAD.match(folded, start):
+        if _is_name(found):
+            return found.span(found.lastindex or 0)
+        start = found.end()
+    found = _TAIL.search(folded, max(0, len(folded) - 50))
+    return found.span(found.lastindex or 0) if found and _is_name(found) else None
+
+
+def _is_name(found: re.Match[str]) -> bool:
+    """Whether brackets hold a name: letters, or as in 【12306】; not [482913]."""
+    name = found[found.lastindex or 0].strip()
+    if name.isdigit():
+        return len(name) <= 5 and found[1] is not None
+    words = any(letter.isalpha() for letter in name) and "%" not in name  # 【最大50%OFF】
+    return words and name not in _CARRIER_TAGS
