@@ -36,8 +36,8 @@ WORLD = {
 
 WORLDLY_CALLS = {"open", "print", "input", "breakpoint", "exec", "eval", "__import__"}
 
-SHIPPED_DATA = {"detectors.registry": {"importlib"}}
-"""The registry reads the data files of its own package, which are as constant as code."""
+SHIPPED_DATA = {"detectors.shipped": {"importlib"}}
+"""This module reads the data files of its own package, which are as constant as code."""
 
 PRIVATE_HOME = {"streams.transport"}
 """The one module that may use what Faust and aiokafka do not promise."""
