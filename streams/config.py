@@ -27,7 +27,6 @@ from pydantic_settings import (
 from detectors import chain
 from detectors.episode import EpisodeParams
 from detectors.judge import JudgeParams
-from detectors.recognise import RecogniseParams, Recogniser
 from detectors.registry import Registry, RegistryError
 from detectors.sieve import SieveParams
 from detectors.stamps import StampParams, Stamps
@@ -96,11 +95,7 @@ class Kafka(Section):
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
-        if self.password_file is not None:
-            if self.password.get_secret_value():
-                raise ValueError("password and password_file exclude each other")
-            secret = SecretStr(_first_line(self.password_file))
-            object.__setattr__(self, "password", secret)
+        _read_secret(self, "password")
         if self.security.startswith("sasl") and not (
             self.username and self.password.get_secret_value()
         ):
@@ -269,6 +264,99 @@ class Worker(Section):
     stop_s: Seconds = Field(20, description="a stop that takes longer is cut short with exit 75")
 
 
+class Enforce(Section):
+    """What every adapter has, whatever gateway it is for."""
+
+    gateway_id: str = Field(
+        "gateway",
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$",
+        description="names the gateway in acknowledgements, and this adapter's consumer group",
+    )
+    subscribers: int = Field(
+        10_000_000,
+        ge=1,
+        description="active subscribers; the rails are sized from it: new leases a minute "
+        "1/10,000 of it (600 at least), recipients under lease 1/500 (6,000 at least)",
+    )
+    new_leases_per_minute: int | None = Field(
+        None, ge=1, description="past it new leases are ignored; none: sized from subscribers"
+    )
+    recipients_max: int | None = Field(
+        None, ge=1, description="under lease at a time; none: sized from subscribers"
+    )
+
+    def guard(self) -> GuardParams:
+        """The rails."""
+        sized = GuardParams.sized(self.subscribers)
+        return replace(
+            sized,
+            new_per_minute=self.new_leases_per_minute or sized.new_per_minute,
+            recipients_max=self.recipients_max or sized.recipients_max,
+        )
+
+
+class Redis(Section):
+    """The Redis that gateways look leases up in, and report submissions to."""
+
+    url: str = Field(
+        "redis://127.0.0.1:6379/0",
+        pattern="^(rediss?|unix)://",
+        description="rediss:// is TLS; credentials belong in username and password_file",
+    )
+    username: str = Field("", description="ACL user; empty: the default user")
+    password: SecretStr = Field(SecretStr(""), description="better given as password_file")
+    password_file: Path | None = Field(None, description="file that holds the password")
+    ca_file: Path | None = Field(
+        None, description="PEM of the authority of the server's certificate; none: the system's"
+    )
+    cert_file: Path | None = Field(None, description="PEM of the client's certificate, for mTLS")
+    key_file: Path | None = Field(None, description="PEM of the client's key, for mTLS")
+    prefix: str = Field("otpguard:", description="of all keys, so that others may share the server")
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        _read_secret(self, "password")
+        return self
+
+
+class Kannel(Section):
+    """Kannel's bearerbox, which fetches its black list from the adapter."""
+
+    list_file: Path = Field(
+        Path("/var/lib/otpguard/kannel.list"), description="the list; outlives the adapter"
+    )
+    list_port: int = Field(
+        13_080, ge=0, le=65_535, description="where the list is served on loopback; 0: any free"
+    )
+    admin_url: str = Field(
+        "http://127.0.0.1:13000", pattern="^https?://", description="bearerbox' admin port"
+    )
+    password: SecretStr = Field(SecretStr(""), description="better given as password_file")
+    password_file: Path | None = Field(None, description="file that holds the admin password")
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        _read_secret(self, "password")
+        return self
+
+
+class Webhook(Section):
+    """A gateway's own API."""
+
+    url: str = Field("", description="where orders are posted; https, or http to this machine")
+    secret: SecretStr = Field(SecretStr(""), description="better given as secret_file")
+    secret_file: Path | None = Field(None, description="file that holds the key of the signatures")
+    ca_file: Path | None = Field(
+        None, description="PEM of the authority of the server's certificate; none: the system's"
+    )
+    parallel: int = Field(16, ge=1, le=256, description="requests at a time")
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        _read_secret(self, "secret")
+        return self
+
+
 class Http(Section):
     """Metrics and health."""
 
@@ -309,6 +397,10 @@ class Settings(BaseSettings):
     detect: Detect = Detect()
     worker: Worker = Worker()
     http: Http = Http()
+    enforce: Enforce = Enforce()
+    redis: Redis = Redis()
+    kannel: Kannel = Kannel()
+    webhook: Webhook = Webhook()
 
     @property
     def changelog(self) -> str:
@@ -341,7 +433,7 @@ class Settings(BaseSettings):
     def recogniser(self) -> Recogniser:
         """A recogniser with an empty cache. Raise ConfigError as `registry` does."""
         # Here, because its patterns take long to compile and few commands need them.
-        from detectors.recognise import Recogniser  # noqa: PLC0415
+        from detectors.recognise import RecogniseParams, Recogniser  # noqa: PLC0415
 
         settings = self.recognise
         return Recogniser(
@@ -469,11 +561,18 @@ def _table(path: Path) -> dict[str, Any]:
         raise ConfigError(f"{path}: {error}") from None
 
 
-def _first_line(path: Path) -> str:
+def _read_secret(section: Section, name: str) -> None:
+    """Let the secret `name` be the first line of the file that `<name>_file` names, if any."""
+    path: Path | None = getattr(section, f"{name}_file")
+    if path is None:
+        return
+    if getattr(section, name).get_secret_value():
+        raise ValueError(f"{name} and {name}_file exclude each other")
     try:
-        return path.read_text(encoding="utf-8").split("\n", 1)[0].rstrip("\r")
+        line = path.read_text(encoding="utf-8").split("\n", 1)[0].rstrip("\r")
     except OSError as error:
-        raise ValueError(f"password_file {path}: {error.strerror}") from None
+        raise ValueError(f"{name}_file {path}: {error.strerror}") from None
+    object.__setattr__(section, name, SecretStr(line))
 
 
 def _sentences(error: ValidationError) -> Iterator[str]:
