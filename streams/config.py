@@ -11,6 +11,7 @@ import hashlib
 import os
 import tomllib
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, Self
@@ -26,6 +27,7 @@ from pydantic_settings import (
 
 from detectors import chain
 from detectors.episode import EpisodeParams
+from detectors.guard import GuardParams
 from detectors.judge import JudgeParams
 from detectors.registry import Registry, RegistryError
 from detectors.sieve import SieveParams
@@ -50,6 +52,20 @@ class Section(BaseModel):
     """A table of the TOML file: frozen, and closed to names it does not know."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+
+def _read_secret(section: Section, name: str) -> None:
+    """Let the secret `name` be the first line of the file that `<name>_file` names, if any."""
+    path: Path | None = getattr(section, f"{name}_file")
+    if path is None:
+        return
+    if getattr(section, name).get_secret_value():
+        raise ValueError(f"{name} and {name}_file exclude each other")
+    try:
+        line = path.read_text(encoding="utf-8").split("\n", 1)[0].rstrip("\r")
+    except OSError as error:
+        raise ValueError(f"{name}_file {path}: {error.strerror}") from None
+    object.__setattr__(section, name, SecretStr(line))
 
 
 class Kafka(Section):
@@ -559,20 +575,6 @@ def _table(path: Path) -> dict[str, Any]:
         raise ConfigError(f"{path}: {error.strerror}") from None
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{path}: {error}") from None
-
-
-def _read_secret(section: Section, name: str) -> None:
-    """Let the secret `name` be the first line of the file that `<name>_file` names, if any."""
-    path: Path | None = getattr(section, f"{name}_file")
-    if path is None:
-        return
-    if getattr(section, name).get_secret_value():
-        raise ValueError(f"{name} and {name}_file exclude each other")
-    try:
-        line = path.read_text(encoding="utf-8").split("\n", 1)[0].rstrip("\r")
-    except OSError as error:
-        raise ValueError(f"{name}_file {path}: {error.strerror}") from None
-    object.__setattr__(section, name, SecretStr(line))
 
 
 def _sentences(error: ValidationError) -> Iterator[str]:
