@@ -328,7 +328,7 @@ def _kafka(folder: Path, size: int, properties: Mapping[str, str], heap: str) ->
             **properties,
         }
         config.write_text("".join(f"{key}={value}\n" for key, value in settings.items()))
-        _run([*java, "kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(config)])
+        run_tool([*java, "kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(config)])
         nodes.append(Node([*java, "kafka.Kafka", str(config)], listeners[i], home / "server.log"))
     bootstrap = ",".join(f"127.0.0.1:{port}" for port in listeners)
     return Broker("kafka", f"Apache Kafka {KAFKA_VERSION}", bootstrap, nodes)
@@ -346,7 +346,7 @@ def fetch_kafka() -> Path:
             shutil.copyfile(shipped, pom)
         new = Path(scratch, "jars")
         settings = [f"-DoutputDirectory={new}", f"-Dkafka.version={KAFKA_VERSION}"]
-        _run(["mvn", "-q", "-B", "-f", str(pom), "dependency:copy-dependencies", *settings])
+        run_tool(["mvn", "-q", "-B", "-f", str(pom), "dependency:copy-dependencies", *settings])
         try:
             new.rename(jars)
         except OSError:  # another process was faster; its jars are the same
@@ -391,7 +391,7 @@ def _tansu(folder: Path, size: int) -> Broker:
 # --- small things -------------------------------------------------------------------------------
 
 
-def _run(command: Sequence[str]) -> None:
+def run_tool(command: Sequence[str]) -> None:
     """Run a tool to its end; its output is shown only if it fails."""
     done = subprocess.run(
         command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False

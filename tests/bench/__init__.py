@@ -1,0 +1,1 @@
+"""`make bench`: otpguard measured beside its peers, on Apache Kafka."""

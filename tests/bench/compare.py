@@ -1,0 +1,276 @@
+"""otpguard beside its peers, on one broker, interleaved: CPU per event, and whether results agree.
+
+Two jobs. *Bare*: codes per recipient in 60 s tumbling windows of event time, durable, at least
+once; the events say themselves whether they are codes. *Whole*: otpguard's chain on events that do
+not: recognition, platforms, memory, judge, episodes, leases, checkpoints. The *ceiling* only reads.
+"""
+
+from __future__ import annotations
+
+import statistics
+import sys
+import time
+import uuid
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Final, Literal
+
+from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka.admin import AdminClient, NewTopic
+
+from streams.demo import brokers
+from streams.demo.brokers import Broker, run_tool
+from tests.bench import worker
+from tests.bench.harness import Cost, PeerError, run
+from tests.bench.traffic import Traffic, fill
+
+HERE: Final = Path(__file__).parent
+BUILT: Final = Path(".cache/bench")
+
+CYCLE_S: Final = 10
+"""Between checkpoints or commits, for every peer alike: several of them in each run."""
+
+Job = Literal["ceiling", "bare", "whole"]
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """What one run of a peer needs to know."""
+
+    broker: Broker
+    traffic: Traffic
+    events: int  # how many of the topic's events to read
+    group: str  # a name that no other run has
+    log: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What one run of a peer gave. Raises nothing: a wrong sum is caught before."""
+
+    cost: Cost
+    seen: int
+    codes: int
+    counted: int  # sum of the peer's durable state, or of its windows
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """A program to measure."""
+
+    name: str
+    job: Job
+    version: str
+    settings: str  # what was set, and why if it is not what its documentation recommends
+    run: Callable[[Round], Result]
+    share: float = 1.0  # of the events; slow peers read fewer
+    needs: Callable[[], str] = field(default=lambda: "")  # why it cannot run here
+
+
+def programs(command: Sequence[str], turn: Round, *more: str) -> Result:
+    """A peer that is a program with the protocol of `harness`."""
+    arguments = [turn.broker.bootstrap, turn.traffic.topic, turn.group, str(turn.events), *more]
+    finished = run([*command, *arguments], turn.broker, warm=turn.events // 3, log=turn.log)
+    said = finished.said
+    held = said["sum"] if "sum" in said else newest_sum(turn.broker, said["changelog"])
+    return Result(finished.cost, said["events"], said["codes"], held)
+
+
+def python(name: str) -> list[str]:
+    return [sys.executable, str(HERE / "peers" / name)]
+
+
+def java(name: str) -> list[str]:
+    """The command of a Java peer; built once."""
+    target = (BUILT / name).resolve()
+    if not (target / "libs").is_dir():
+        pom = str(HERE / "peers" / name / "pom.xml")
+        goals = ["package", "dependency:copy-dependencies"]
+        folders = [f"-Dbench.target={target}", f"-DoutputDirectory={target}/libs"]
+        run_tool(["mvn", "-q", "-B", "-f", pom, *goals, *folders])
+    opens = [f"--add-opens=java.base/java.{one}=ALL-UNNAMED" for one in ("lang", "util", "time")]
+    path = f"{target}/{name}-1.jar:{target}/libs/*"
+    # on one core the JVM would choose the serial collector
+    return ["java", "-Xmx3g", "-XX:+UseG1GC", *opens, "-cp", path, "CountCodes"]
+
+
+def newest_sum(broker: Broker, topic: str) -> int:
+    """The sum over all keys of the newest 8-byte number of each: what a changelog table holds."""
+    consumer = Consumer({"bootstrap.servers": broker.bootstrap, "group.id": uuid.uuid4().hex})
+    found = consumer.list_topics(topic, timeout=10).topics[topic].partitions
+    ends = {p: consumer.get_watermark_offsets(TopicPartition(topic, p))[1] for p in found}
+    consumer.assign([TopicPartition(topic, p, 0) for p, end in ends.items() if end])
+    newest: dict[bytes, bytes | None] = {}
+    left = {p for p, end in ends.items() if end}
+    quiet_s = time.monotonic()
+    while left:
+        for message in consumer.consume(50_000, 0.5):
+            quiet_s = time.monotonic()
+            newest[message.key()] = message.value()
+            if message.offset() + 1 >= ends[message.partition()]:
+                left.discard(message.partition())
+        if time.monotonic() - quiet_s > 10:
+            break  # the last offsets hold a transaction's marker, which no consumer is given
+    consumer.close()
+    return sum(int.from_bytes(number, "big") for number in newest.values() if number)
+
+
+def otpguard(cycle_s: int, turn: Round) -> Result:
+    """The worker itself, as an operator starts it."""
+    with worker.configured(
+        turn.broker, turn.traffic, turn.group, checkpoint_cycle_s=cycle_s
+    ) as one:
+        finished = run(
+            one.command, turn.broker, warm=turn.events // 3, log=turn.log,
+            progress=one.progress, total=turn.events, env=one.env,
+        )  # fmt: skip
+        series = one.series
+    outcomes = {k: v for k, v in series.items() if k.startswith("otpguard_events_total")}
+    codes = int(series["otpguard_codes_total"])
+    return Result(finished.cost, int(sum(outcomes.values())), codes, codes)
+
+
+def peers(jobs: Iterable[str]) -> list[Peer]:
+    """All peers of these jobs."""
+    no_java = brokers.why_no_kafka
+    every_s = f"every {CYCLE_S} s"
+    checkpoints = f"checkpoints {every_s}"
+    ours = version("otpguard")
+    everyone = [
+        Peer("librdkafka + msgspec", "ceiling", version("confluent-kafka"),
+             "fetch.queue.backoff.ms 10, queued.min.messages 1,000,000; three fields decoded",
+             partial(programs, python("ceiling.py"))),
+        Peer("otpguard", "bare", ours, f"{checkpoints}; the worker as it is: it also keeps "
+             "memories and judges", partial(otpguard, CYCLE_S)),
+        Peer("otpguard", "whole", ours, f"{checkpoints}; otherwise as shipped",
+             partial(otpguard, CYCLE_S)),
+        Peer("Flink, heap state", "bare", "2.2.1", f"{checkpoints} to a folder, object reuse, "
+             "parallelism 1, G1, 3 GB; recipients as integers",
+             lambda turn: programs(java("flink"), turn), needs=no_java),
+        Peer("Kafka Streams, in memory", "bare", "4.3.1", f"commits {every_s}, 256 MB of cache, "
+             "1 thread, G1, 3 GB", lambda turn: programs(java("kafka-streams"), turn, "memory"),
+             needs=no_java),
+        Peer("Kafka Streams, RocksDB", "bare", "4.3.1", f"commits {every_s}, 256 MB of cache, "
+             "1 thread, G1, 3 GB", lambda turn: programs(java("kafka-streams"), turn, "rocksdb"),
+             needs=no_java),
+        Peer("Quix Streams", "bare", version("quixstreams"), f"commits {every_s}, changelog on",
+             partial(programs, python("quix.py")), share=0.1),
+        Peer("stock Faust", "bare", version("faust-streaming"), "in-memory tumbling table with "
+             "changelog, raw codec, polls of 5,000",
+             lambda turn: programs(
+                 python("faust_table.py"), turn, str(turn.traffic.partitions)), share=0.05),
+    ]  # fmt: skip
+    return [peer for peer in everyone if peer.job in jobs]
+
+
+def check(peer: Peer, turn: Round, result: Result) -> None:
+    """Hold a result against what was sent. A peer that read the whole topic must have all of it."""
+    if result.seen < turn.events:
+        raise PeerError(f"{peer.name} read {result.seen} of {turn.events} events")
+    if peer.job == "whole":  # recognised, so nearly all; recognition has tests of its own
+        if abs(result.codes / turn.traffic.codes - 1) > 0.02:
+            raise PeerError(f"{peer.name}: {result.codes} codes, sent {turn.traffic.codes}")
+        return
+    if result.counted != result.codes:
+        raise PeerError(f"{peer.name}: windows hold {result.counted} of {result.codes} codes")
+    if result.seen == turn.traffic.events and result.codes != turn.traffic.codes:
+        raise PeerError(f"{peer.name}: {result.codes} codes, sent {turn.traffic.codes}")
+
+
+def make_topics(broker: Broker, partitions: int, *names: str) -> None:
+    admin = AdminClient({"bootstrap.servers": broker.bootstrap})
+    keep = {"retention.ms": "-1"}  # the events' times are a day old
+    new = [NewTopic(name, partitions, 1, config=keep) for name in names]
+    for made in admin.create_topics(new).values():
+        made.result(30)
+
+
+def drop_topics(broker: Broker, prefix: str) -> None:
+    """Delete every topic whose name begins so: what a run leaves is not the next one's burden."""
+    admin = AdminClient({"bootstrap.servers": broker.bootstrap})
+    names = [name for name in admin.list_topics(timeout=10).topics if name.startswith(prefix)]
+    if names:
+        for gone in admin.delete_topics(names).values():
+            gone.result(30)
+
+
+def compare(
+    broker: Broker, *, events: int, runs: int, partitions: int, jobs: Sequence[str], folder: Path
+) -> dict[str, Any]:
+    """Measure all peers `runs` times in turn; return their costs, or why they could not run."""
+    chosen = peers(jobs)
+    make_topics(broker, partitions, "bench.bare", "bench.whole")
+    traffic: dict[str, Traffic] = {}
+    for job in {"whole" if peer.job == "whole" else "bare" for peer in chosen}:
+        say(f"sending {events:,} events for the {job} job")
+        traffic[job] = fill(
+            broker.bootstrap, f"bench.{job}", partitions, events, category=job == "bare"
+        )
+    costs: dict[int, list[Cost]] = {i: [] for i in range(len(chosen))}
+    failed: dict[int, str] = {}
+    for lap in range(runs):
+        for i, peer in enumerate(chosen):
+            if i in failed:
+                continue
+            source = traffic["whole" if peer.job == "whole" else "bare"]
+            group = f"bench-{lap}-{i}-{uuid.uuid4().hex[:6]}"
+            log = folder / f"{group}.log"
+            turn = Round(broker, source, round(events * peer.share), group, log)
+            if why := peer.needs():
+                failed[i] = why
+                continue
+            try:
+                result = peer.run(turn)
+                check(peer, turn, result)
+            except PeerError as error:
+                failed[i] = str(error)
+                say(f"{peer.name}, {peer.job}: {error}")
+                continue
+            finally:
+                drop_topics(broker, group)
+            costs[i].append(result.cost)
+            say(
+                f"{peer.name}, {peer.job}: {result.cost.client_us:.2f} us CPU per event, "
+                f"{result.cost.events_per_s:,.0f} events/s"
+            )
+    size = next(iter(traffic.values()))
+    return {
+        "events": events,
+        "bytes_per_event": round(size.bytes / size.events),
+        "partitions": partitions,
+        "peers": [
+            {
+                "name": peer.name,
+                "job": peer.job,
+                "version": peer.version,
+                "settings": peer.settings,
+                "events_read": round(events * peer.share),
+                "failed": failed.get(i, ""),
+                **summary(costs[i]),
+            }
+            for i, peer in enumerate(chosen)
+        ],
+    }
+
+
+def summary(costs: Sequence[Cost]) -> Mapping[str, Any]:
+    """Medians with ranges."""
+    if not costs:
+        return {}
+
+    def spread(numbers: Sequence[float]) -> dict[str, float]:
+        return {"median": statistics.median(numbers), "min": min(numbers), "max": max(numbers)}
+
+    return {
+        "client_us": spread([cost.client_us for cost in costs]),
+        "broker_us": spread([cost.broker_us for cost in costs]),
+        "events_per_s": spread([cost.events_per_s for cost in costs]),
+        "rss_mb": spread([cost.rss / 1e6 for cost in costs]),
+    }
+
+
+def say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)

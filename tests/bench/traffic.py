@@ -1,0 +1,116 @@
+"""The events of a benchmark: a worker's share of a nation's traffic, made anew for each run.
+
+One million subscribers, seven messages of ten with a code, platforms by popularity, and among them
+what looks like an attack and what is one. Times end now. They are spread as a day's traffic is, so
+that windows, memories and bursts are as full as in life: it is the reading that is fast.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import count, islice
+from typing import Any, Final
+
+import msgspec
+from confluent_kafka import Producer
+
+from streams.scenarios import Labelled, Rates, Role, generate, merged, ordinary
+
+SUBSCRIBERS: Final = 1_000_000
+SEED: Final = 20_260_302
+
+RATES: Final = Rates(
+    codes=2.0, bank_codes=0.1, marketing=0.3, courier=0.2, notices=0.2, personal=0.2
+)
+"""Messages per subscriber-day: 70 % codes. Several times the published .16 codes a day, so that
+more recipients come near a bar than in life."""
+
+LOOKALIKES: Final = {"B1": 1 / 730, "B3": 1 / 50, "B4": 1 / 200}
+"""Per subscriber-day: someone moving house, shopping day, travelling."""
+
+FLOODS_PER_DAY: Final = 60
+"""Incidents like that of Dalian, in a day of a million subscribers. Chosen: enough to be seen."""
+
+DAY_MS: Final = 86_400_000
+
+GATEWAYS: Final = ("smsgw-a1", "smsgw-a2", "smsgw-b1", "smsgw-b2")
+
+
+@dataclass(frozen=True, slots=True)
+class Traffic:
+    """What was sent to the topic: the truth that every peer's result is held against."""
+
+    topic: str
+    partitions: int
+    events: int
+    codes: int
+    bytes: int
+    newest_ms: int
+
+
+def events(number: int, end_ms: int, *, subscribers: int = SUBSCRIBERS) -> Iterator[Labelled]:
+    """`number` events in order of time, ending at about `end_ms`."""
+    span_ms = round(number / (RATES.total * subscribers) * DAY_MS)
+    start_ms = end_ms - span_ms
+    days = span_ms / DAY_MS
+    streams: list[Iterator[Labelled]] = [
+        ordinary(subscribers, start_ms, SEED, duration_ms=2 * span_ms, rates=RATES)
+    ]
+    index = count(subscribers)  # those in episodes are others, with traffic of their own
+    rates = {name: rate * subscribers for name, rate in LOOKALIKES.items()} | {"A1": FLOODS_PER_DAY}
+    for name, per_day in rates.items():
+        runs = max(1, round(per_day * days))
+        for run in range(runs):
+            at_ms = start_ms + span_ms * run // runs
+            streams.append(
+                generate(name, SEED, recipient=next(index), start_ms=at_ms, history=False)
+            )
+    return islice(merged(*streams), number)
+
+
+def value(event: Labelled, number: int, *, category: bool = False) -> bytes:
+    """The event as a gateway would send it; with `category` it says itself whether it is a code."""
+    gateway = GATEWAYS[number % len(GATEWAYS)]
+    fields: dict[str, Any] = event.value | {
+        "gateway_id": gateway,
+        "account_id": f"ac{number % 5000:06d}",
+        "route_id": f"rt-{number % 40:02d}",
+        "mcc_mnc": "46000",
+    }
+    if category:
+        fields["category"] = "notice" if event.truth.role is Role.OTHER else "otp"
+    return msgspec.json.encode(fields)
+
+
+def fill(bootstrap: str, topic: str, partitions: int, number: int, *, category: bool) -> Traffic:
+    """Send `number` events to an empty topic, keyed by recipient as Java's clients would."""
+    producer = Producer(
+        {
+            "bootstrap.servers": bootstrap,
+            "partitioner": "murmur2_random",
+            "linger.ms": 50,
+            "batch.size": 1 << 20,
+            "queue.buffering.max.messages": 500_000,
+            "compression.type": "none",  # every peer then reads the same bytes at the same cost
+        }
+    )
+    sent = codes = size = newest_ms = 0
+    for event in events(number, time.time_ns() // 1_000_000):
+        record = value(event, sent, category=category)
+        newest_ms = event.value["event_time_ms"]
+        while True:
+            try:
+                producer.produce(
+                    topic, record, event.value["recipient"].encode(), timestamp=newest_ms
+                )
+                break
+            except BufferError:
+                producer.poll(0.1)
+        sent += 1
+        size += len(record)
+        codes += event.truth.role is not Role.OTHER
+    if producer.flush(60):
+        raise RuntimeError(f"{topic}: the broker did not take every event")
+    return Traffic(topic, partitions, sent, codes, size, newest_ms)
