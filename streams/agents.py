@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 from detectors import chain
 from streams import wire
-from streams.errors import ConfigError
+from streams.errors import ConfigError, UnavailableError
 from streams.keeper import Admission, Keeper, Part
 from streams.outbox import Output
 
@@ -89,6 +89,10 @@ class Detector:
                     f"{envelope.highwater}: the input was cut or created anew; raise `epoch`"
                 )
             case Admission.LOST:
+                if part.overtaken(await consumer.newest_commit(part.partition)):
+                    raise UnavailableError(
+                        f"partition {part.partition}: another worker is past offset {part.next}"
+                    )
                 self.metrics.add("offset_gaps_total")
                 log.error(
                     "partition %d: offsets %d to %d are gone from the log; going on without them",

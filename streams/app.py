@@ -41,9 +41,8 @@ def run_worker(settings: Settings, *, wait: bool = False, rebuild: bool = False)
     `wait` waits for brokers and topics instead of giving up; `rebuild` throws the checkpoints of
     the assigned partitions away and makes their states anew from the source.
     """
-    logging.getLogger("faust").setLevel(logging.ERROR)
-    logging.getLogger("aiokafka").setLevel(logging.ERROR)
-    logging.getLogger("mode").setLevel(logging.ERROR)
+    for library in ("aiokafka", "faust", "kafka", "mode"):
+        logging.getLogger(library).setLevel(logging.ERROR)
     try:
         check_before_start(settings, wait=wait)
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:

@@ -54,7 +54,7 @@ class Admission(Enum):
     APPLY = "apply"
     SEEN = "seen"  # wholly applied before
     SEEK = "seek"  # records are missing before it: go back
-    LOST = "lost"  # they are still missing after GAP_TRIES: apply, and say so
+    LOST = "lost"  # still missing after GAP_TRIES: apply and say so, unless `overtaken`
     AHEAD = "ahead"  # the state is ahead of the log
 
 
@@ -79,7 +79,6 @@ class Part:
     next: int | None  # the first offset that is not applied; None until the log's start is known
     hole: tuple[int, int] | None = None
     hole_seen: int = 0
-    lost_records: int = 0
     covered_at: float = 0.0  # monotonic seconds; of the last checkpoint, or of the load
     changelog_offset: int = -1
     writing: asyncio.Lock = field(default_factory=asyncio.Lock)  # one checkpoint at a time
@@ -103,8 +102,15 @@ class Part:
         self.hole = hole
         if self.hole_seen <= GAP_TRIES:
             return Admission.SEEK
-        self.lost_records += envelope.start - self.next
         return Admission.LOST
+
+    def overtaken(self, committed: int | None) -> bool:
+        """Whether the group has committed more than this state holds: somebody has a newer one.
+
+        Then records may be gone because they are no longer needed, and only this state needs them.
+        """
+        assert self.next is not None
+        return committed is not None and committed > self.next
 
 
 @dataclass(slots=True)
@@ -281,9 +287,10 @@ class Keeper:
             due = [p for p in self.parts.values() if p.dirty and now - p.covered_at >= self.cycle_s]
             if due:
                 part = min(due, key=lambda part: part.covered_at)
-                self._current = asyncio.create_task(self._checkpoint(part, self.bytes_per_s))
-                await asyncio.wait({self._current})
-                self._report(self._current)
+                task = asyncio.create_task(self._checkpoint(part, self.bytes_per_s))
+                self._current = task
+                await asyncio.wait({task})
+                self._report(task)
 
     async def flush(self, *, fenced: bool) -> None:
         """The last checkpoints before partitions may leave, of the parts that fit the deadline."""

@@ -209,6 +209,14 @@ class Consumer(driver.Consumer):
         """The group's committed offset when positions were last taken; None if there is none."""
         return self._committed_offset.get(TP(self.app.keeper.topic, partition)) or None
 
+    async def newest_commit(self, partition: int) -> int | None:
+        """The offset that the group has committed by now, whoever did; None if there is none."""
+        committed = self._thread._ensure_consumer().committed
+        offset: int | None = await self._thread.call_thread(
+            committed, TP(self.app.keeper.topic, partition)
+        )
+        return offset
+
     async def seek_to(self, positions: Mapping[int, int]) -> None:
         """Stand at these offsets of the source. Returns when the consumer does."""
         source = self.app.keeper.topic

@@ -1,0 +1,471 @@
+"""The checkpoint protocol in a world of lists, ruled by one seed.
+
+A source log, a changelog, a topic of actions, a group, and processes that die, freeze and wake up.
+
+What runs is the worker's own code: `Ledger` asks for the steps of a checkpoint, `Shelf` restores,
+`Part` admits envelopes, `Keeper` decides what is kept over a rebalance. Only Kafka is a list here.
+"""
+
+from __future__ import annotations
+
+import random
+from collections import Counter, deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from types import SimpleNamespace
+from typing import Any
+from unittest.mock import patch
+
+from streams import checkpoint, keeper
+from streams.checkpoint import Cover, Ledger, Settle, Step, Write
+from streams.keeper import Admission, Keeper, Part
+from streams.transport import Envelope
+from tests.faults import toy
+
+OFFSETS = 120
+RECIPIENTS = 30
+BATCH_MAX = 25
+STEPS = 170
+CHUNK_BYTES = 48  # two rows of the toy, so that a state has several chunks
+
+
+class DifferenceError(AssertionError):
+    """The simulation found a difference. Says which."""
+
+
+@dataclass(frozen=True)
+class Safeguards:
+    """Each can be taken away, to see that the simulation notices."""
+
+    commit_only_covered: bool = True
+    manifest_after_chunks: bool = True
+    settle_first: bool = True
+    maintenance_at_ticks: bool = True
+    versions_take_turns: bool = True
+    keys_of_ones_own: bool = True
+    gaps_sought_back: bool = True
+    unsure_is_reloaded: bool = True
+
+
+class Outbox:
+    """`streams.outbox.Outbox` without waiting: acknowledgements arrive when the world lets them."""
+
+    def __init__(self, _send: object) -> None:
+        self.added = self.settled = 0
+
+    def __len__(self) -> int:
+        return self.added - self.settled
+
+    @property
+    def mark(self) -> int:
+        return self.added
+
+    def acknowledge(self) -> None:
+        self.settled += 1
+
+
+@dataclass
+class Log:
+    """A changelog: records by offset, some of them compacted away."""
+
+    records: dict[int, tuple[bytes, bytes | None]] = field(default_factory=dict)
+    end: int = 0
+
+    def append(self, key: bytes, value: bytes | None) -> int:
+        self.records[self.end] = key, value
+        self.end += 1
+        return self.end - 1
+
+    def compact(self) -> None:
+        """Keep the newest record of each key; the log's last stays, as in an active segment."""
+        newest = {key: offset for offset, (key, _) in self.records.items()}
+        self.records = {
+            offset: (key, value)
+            for offset, (key, value) in self.records.items()
+            if newest[key] == offset and (value is not None or offset > self.end - 10)
+        }
+
+
+@dataclass
+class InFlight:
+    """A record that was handed to a producer."""
+
+    land: Callable[[], object]  # the broker appends it; returns what the acknowledgement says
+    acknowledged: Callable[[Any], None]
+    failed: Callable[[], None]
+
+
+@dataclass
+class Process:
+    """A worker. Its memory dies with it; what it has sent may still arrive."""
+
+    keeper: Keeper
+    changelog: deque[InFlight] = field(default_factory=deque)  # in flight, in order
+    actions: deque[InFlight] = field(default_factory=deque)  # they go to another broker
+    steps: Iterator[Step] | None = None
+    waits: Write | Settle | None = None
+    position: int = 0  # where its consumer stands
+    generation: int = -1
+
+    @property
+    def part(self) -> Part | None:
+        return self.keeper.parts.get(0)
+
+    @property
+    def in_flight(self) -> list[deque[InFlight]]:
+        return [queue for queue in (self.changelog, self.actions) if queue]
+
+    def abandon(self) -> None:
+        self.steps = self.waits = None
+
+
+class World:
+    """One schedule."""
+
+    def __init__(self, seed: int, safeguards: Safeguards = Safeguards()) -> None:
+        self.random = random.Random(seed)
+        self.safe = safeguards
+        self.params = toy.Params(safeguards.maintenance_at_ticks)
+        self.log = [
+            (offset, self.random.randrange(RECIPIENTS))
+            for offset in range(OFFSETS)
+            if self.random.random() < 0.9  # the rest are offsets without a record
+        ]
+        self.changelog_lead = self.random.choice((0.5, 0.8, 0.97))  # brokers differ in speed
+        self.truncated = 0  # retention has removed what is below
+        self.changelog = Log()
+        self.actions: list[toy.Output] = []
+        self.committed: int | None = None
+        self.generation = 0
+        self.seen: Counter[str] = Counter()  # what this schedule went through
+        self.owner = self.born()
+        self.asleep: list[Process] = []  # frozen, and replaced
+        self.rebalance(self.owner)
+
+    # -- the rules of the world -------------------------------------------------------------------
+
+    def born(self) -> Process:
+        def fatal(error: BaseException) -> None:
+            raise DifferenceError(str(error)) from error
+
+        async def never(*_: object) -> Any:
+            raise NotImplementedError
+
+        return Process(
+            Keeper("in", self.params, 0, 1, 1, 1, send=never, append=never, fatal=fatal)  # type: ignore[arg-type]
+        )
+
+    def rebalance(self, process: Process, generations: int = 1) -> None:
+        """The group gives the partition to a process, which reads the changelog and its place."""
+        self.seen["checkpoints interrupted"] += self.owner.steps is not None
+        process.abandon()
+        process.keeper.revoked()
+        self.generation += generations
+        if not self.safe.unsure_is_reloaded and process.part is not None:
+            process.part.ledger.unsure = False
+        process.keeper.assigned(frozenset({0}), self.generation)
+        process.generation = self.generation
+        known = process.keeper.changelog_offset(0)
+        for offset, (key, value) in sorted(self.changelog.records.items()):
+            if offset > known:
+                process.keeper.take(0, key, value, offset)
+        for partition, shelf in process.keeper._shelves.items():
+            part = process.keeper.parts[partition] = process.keeper._part(partition, shelf)
+            self.seen["states restored"] += part.next is not None
+        self.seen["states kept"] += not process.keeper._shelves
+        process.keeper._shelves = {}
+        part = process.keeper.parts[0]
+        if part.next is None:
+            if self.committed is not None:
+                raise DifferenceError("a committed offset without a checkpoint")
+            part.next = self.truncated
+        process.position = part.next
+        self.owner = process
+
+    def apply(self, process: Process) -> None:
+        """The next envelope; now and then from a wrong position, as transports do."""
+        part = process.part
+        assert part is not None
+        assert part.next is not None
+        start = max(process.position, self.truncated)
+        if (fault := self.random.random()) < 0.06:
+            start = min(OFFSETS, start + self.random.randrange(1, 10))  # records went missing
+        elif fault < 0.12:
+            start = max(self.truncated, start - self.random.randrange(1, 10))  # they come twice
+        end = min(OFFSETS, start + self.random.randrange(1, BATCH_MAX))
+        if end <= start:
+            return
+        process.position = end
+        recipients = dict(self.log)
+        offsets = [o for o in range(start, end) if o in recipients]
+        envelope = Envelope(
+            0, start, end, OFFSETS, [b""] * len(offsets), [None] * len(offsets), offsets, offsets
+        )
+        admission = part.admit(envelope)
+        if admission is Admission.SEEK and self.safe.gaps_sought_back:
+            process.position = part.next
+        elif admission is not Admission.SEEN:
+            if admission is Admission.LOST:
+                if part.overtaken(self.committed) and process is not self.owner:
+                    self.asleep.remove(process)  # it exits
+                    return
+                raise DifferenceError(
+                    f"records before {start} are gone, the state ends at {part.next}"
+                )
+            rest = envelope.since(part.next)
+            events = [(o, recipients[o]) for o in rest.offsets]
+            for output in toy.process(part.state, events, rest.next_offset):  # type: ignore[arg-type]
+                self.publish(process, part, output)
+            part.next = rest.next_offset
+
+    def publish(self, process: Process, part: Part, output: toy.Output) -> None:
+        """Hand an action to the producer; a failed one is handed over again."""
+        outbox = part.outbox
+        assert isinstance(outbox, Outbox)
+        outbox.added += 1
+        record = InFlight(
+            lambda: self.actions.append(output),
+            lambda _: outbox.acknowledge(),
+            lambda: process.actions.append(record),
+        )
+        process.actions.append(record)
+
+    def checkpoint(self, process: Process) -> None:
+        """One move of the checkpoint: begin it, or take the step that can be taken."""
+        part = process.part
+        assert part is not None
+        if process.steps is None:
+            if part.dirty:
+                assert part.next is not None
+                snapshot = toy.snapshot(part.state)  # type: ignore[arg-type]
+                process.steps = self.tampered(
+                    part.ledger,
+                    part.ledger.checkpoint(snapshot, part.next, part.outbox.mark),  # type: ignore[arg-type]
+                )
+                self.advance(process)
+        elif isinstance(process.waits, Settle):
+            assert isinstance(part.outbox, Outbox)
+            if part.outbox.settled >= process.waits.mark or not self.safe.settle_first:
+                self.advance(process)
+
+    def advance(self, process: Process) -> None:
+        assert process.steps is not None
+        process.waits = None
+        match next(process.steps, None):
+            case None:
+                process.steps = None
+            case Settle() as settle:
+                process.waits = settle
+            case Write() as write:
+                process.waits = write
+                self.send(process, write)
+            case Cover():
+                self.advance(process)
+
+    def send(self, process: Process, write: Write) -> None:
+        def acknowledged(offset: int) -> None:
+            if process.part is not None:
+                process.part.changelog_offset = max(process.part.changelog_offset, offset)
+            if process.waits is write:
+                self.advance(process)
+
+        def failed() -> None:
+            if process.waits is write:
+                self.send(process, write)
+
+        process.changelog.append(
+            InFlight(lambda: self.changelog.append(*write), acknowledged, failed)
+        )
+
+    def tampered(self, ledger: Ledger, steps: Iterator[Step]) -> Iterator[Step]:
+        """The steps of a checkpoint, without the safeguards that this world lacks."""
+        if not self.safe.versions_take_turns:
+            ledger._held = {name: _always_the_same(held) for name, held in ledger._held.items()}
+        if self.safe.manifest_after_chunks:
+            yield from steps
+            return
+        held_back: list[Step] = []
+        for step in steps:
+            if isinstance(step, Write) and b"manifest" not in step.key and step.value is not None:
+                held_back.append(step)
+            elif isinstance(step, Cover):
+                yield from held_back
+                yield step
+            else:
+                yield step
+
+    def land(self, process: Process, fate: str = "acknowledged") -> None:
+        """The oldest record on a way arrives; or fails; or arrives with its receipt lost."""
+        if queues := process.in_flight:  # the changelog's first
+            record = queues[0 if self.random.random() < self.changelog_lead else -1].popleft()
+            if fate == "failed":
+                record.failed()
+                return
+            said = record.land()
+            if fate == "acknowledged":
+                record.acknowledged(said)
+            else:
+                record.failed()
+
+    def commit(self, process: Process) -> None:
+        if process.generation != self.generation:
+            return  # the group fences it
+        covered = (
+            process.keeper.covered()
+            if self.safe.commit_only_covered
+            else process.keeper.positions()
+        )
+        if 0 in covered:
+            self.committed = max(self.committed or 0, covered[0])
+
+    def retain(self) -> None:
+        """The oldest records go: never those that the group has not committed."""
+        self.truncated = max(self.truncated, self.committed or 0)
+
+    def crash(self, process: Process) -> None:
+        """What it had sent arrives up to some point."""
+        for queue in process.in_flight:
+            for _ in range(self.random.randrange(len(queue) + 1)):
+                queue.popleft().land()
+
+    # -- the schedule -----------------------------------------------------------------------------
+
+    def run(self) -> None:
+        """Everything happens in an order that the seed decides; then the rest of the log is read."""
+        for _ in range(STEPS):
+            self.step()
+        self.finish()
+
+    def step(self) -> None:
+        process = self.owner
+        if self.asleep and self.random.random() < 0.3:
+            process = self.random.choice(self.asleep)  # a frozen one woke up: it knows of nothing
+        dice = self.random.random()
+        if dice < 0.22:
+            self.apply(process)
+        elif dice < 0.44:
+            self.checkpoint(process)
+        elif dice < 0.86:
+            lucky = self.random.random()
+            fate = "acknowledged" if lucky < 0.9 else "failed" if lucky < 0.95 else "receipt lost"
+            self.land(process, fate)
+        elif dice < 0.90:
+            self.commit(process)
+        elif dice < 0.92:
+            self.changelog.compact()
+        elif dice < 0.94:
+            self.retain()
+        else:
+            self.disturb()
+
+    def disturb(self) -> None:
+        """A fault of the owner, or a rebalance."""
+        match self.random.randrange(5):
+            case 0:  # kill -9
+                self.crash(self.owner)
+                self.rebalance(self.born())
+            case 1:  # SIGSTOP for longer than the session: another takes over
+                self.asleep = [*self.asleep, self.owner][-2:]
+                self.rebalance(self.born())
+            case 2:  # a member came or left, the partition stays
+                self.rebalance(self.owner)
+            case 3:  # the frozen one finds out, and gets the partition back
+                if self.asleep:
+                    leaving, self.owner = self.owner, self.asleep.pop()
+                    leaving.keeper.revoked()
+                    self.crash(leaving)
+                    self.rebalance(self.owner)
+            case 4:  # it was away for a few generations
+                self.rebalance(self.owner, self.random.choice((2, 3)))
+
+    def finish(self) -> None:
+        process = self.owner
+        for sleeper in self.asleep:
+            self.crash(sleeper)
+        for _ in range(10_000):
+            part = process.part
+            assert part is not None
+            if part.next == OFFSETS and not process.in_flight and not part.dirty:
+                break
+            self.apply(process)
+            self.checkpoint(process)
+            while process.in_flight:
+                self.land(process)
+        self.compare()
+        self.rebalance(self.born())  # and what it left restores to the same
+        self.compare()
+
+    def compare(self) -> None:
+        """The state and the actions are those of one process that nothing ever happened to."""
+        part = self.owner.part
+        assert part is not None
+        oracle = toy.Partition(toy.Params())
+        expected = dict(toy.process(oracle, self.log, OFFSETS))
+        ours, theirs = toy.snapshot(part.state), toy.snapshot(oracle)  # type: ignore[arg-type]
+        self.seen["rows evicted"] += len(oracle.evicted)
+        if part.next != OFFSETS or not (
+            ours.rows.shape == theirs.rows.shape
+            and (ours.rows == theirs.rows).all()
+            and ours.rest == theirs.rest
+        ):
+            raise DifferenceError(f"the state at {part.next} differs")
+        published: dict[str, bytes] = {}
+        for action_id, body in self.actions:
+            if published.setdefault(action_id, body) != body:
+                raise DifferenceError(f"action {action_id} was repeated with other bytes")
+        if published != expected:
+            missing, invented = (
+                expected.keys() - published.keys(),
+                published.keys() - expected.keys(),
+            )
+            raise DifferenceError(f"actions missing {sorted(missing)}, invented {sorted(invented)}")
+
+
+def _always_the_same(held: checkpoint.Held) -> checkpoint.Held:
+    """A ledger that always writes the same version of a chunk."""
+    return held._replace(version=1)
+
+
+@contextmanager
+def simulated(safeguards: Safeguards) -> Iterator[None]:
+    """The worker's modules with the toy for a chain, small chunks, and writers named in order."""
+    names = iter(range(1 << 60))
+    one = not safeguards.keys_of_ones_own
+    with (
+        patch.object(keeper, "chain", toy),
+        patch.object(keeper, "Outbox", Outbox),
+        patch.object(keeper, "log", SimpleNamespace(info=lambda *_: None)),
+        patch("secrets.token_hex", lambda _: "w" if one else f"w{next(names)}"),
+        patch.object(checkpoint, "CHUNK_BYTES_MAX", CHUNK_BYTES),
+    ):
+        yield
+
+
+@dataclass
+class Explored:
+    """What many schedules went through, and what went wrong, by seed."""
+
+    seen: Counter[str] = field(default_factory=Counter)
+    wrong: dict[int, str] = field(default_factory=dict)
+
+
+def explore(seeds: range, safeguards: Safeguards = Safeguards(), *, wrong_max: int = 5) -> Explored:
+    """Run a schedule for each seed, until `wrong_max` of them went wrong."""
+    explored = Explored()
+    with simulated(safeguards):
+        for seed in seeds:
+            world = World(seed, safeguards)
+            try:
+                world.run()
+            except (DifferenceError, checkpoint.CheckpointError) as error:
+                explored.wrong[seed] = str(error)
+                if len(explored.wrong) == wrong_max:
+                    break
+            explored.seen += world.seen
+    return explored
+
+
+def without(name: str) -> Safeguards:
+    """All safeguards but one."""
+    return replace(Safeguards(), **{name: False})

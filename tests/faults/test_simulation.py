@@ -1,0 +1,24 @@
+"""Crashes at every step of a checkpoint, in thousands of schedules; `simulation.py` says how."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+
+import pytest
+
+from tests.faults.simulation import Safeguards, explore, without
+
+SCHEDULES = 10_000
+
+
+def test_no_schedule_loses_or_invents_anything() -> None:
+    explored = explore(range(SCHEDULES))
+    assert not explored.wrong, f"by seed: {explored.wrong}"
+    for what in ("checkpoints interrupted", "states restored", "states kept", "rows evicted"):
+        assert explored.seen[what] > SCHEDULES, (what, explored.seen)
+
+
+@pytest.mark.parametrize("safeguard", [field.name for field in fields(Safeguards)])
+def test_without_any_one_safeguard_the_simulation_fails(safeguard: str) -> None:
+    explored = explore(range(SCHEDULES), without(safeguard), wrong_max=1)
+    assert explored.wrong, f"nobody noticed that {safeguard} is gone"

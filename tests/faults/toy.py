@@ -1,0 +1,99 @@
+"""A chain in miniature, with the interface of `detectors.chain` and what makes one hard to restore.
+
+A bounded table that evicts at ticks, slots that are used again, actions that tell what was evicted.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+TICK = 16
+ROWS_MAX = 24
+ROWS_KEPT = 8
+EVERY = 3  # counts that lead to an action
+
+Output = tuple[str, bytes]  # its id, and its bytes
+Event = tuple[int, int]  # offset, recipient
+
+
+@dataclass(frozen=True)
+class Params:
+    maintenance_at_ticks: bool = True
+
+
+@dataclass
+class Snapshot:
+    header: dict[str, int]
+    rows: NDArray[np.uint64]
+    rest: Any
+
+
+@dataclass
+class Partition:
+    params: Params
+    next_offset: int = 0
+    rows: list[list[int]] = field(default_factory=lambda: [[0, 0, 0] for _ in range(ROWS_MAX)])
+    slot_of: dict[int, int] = field(default_factory=dict)
+    evicted: list[int] = field(default_factory=list)
+
+    @property
+    def recipients(self) -> int:
+        return len(self.slot_of)
+
+
+def process(partition: Partition, events: Sequence[Event], next_offset: int) -> list[Output]:
+    """Takes the log in up to `next_offset`; whatever the batches, the same comes out."""
+    outputs = []
+    todo = list(events)
+    ticks = (
+        range(-(-(partition.next_offset + 1) // TICK) * TICK, next_offset + 1, TICK)
+        if partition.params.maintenance_at_ticks
+        else [next_offset]  # the safeguard taken away: maintenance at the batch's edge
+    )
+    for tick in ticks:
+        while todo and todo[0][0] < tick:
+            outputs += _event(partition, *todo.pop(0))
+        _evict(partition)
+    for event in todo:
+        outputs += _event(partition, *event)
+    partition.next_offset = next_offset
+    return outputs
+
+
+def _event(partition: Partition, offset: int, recipient: int) -> list[Output]:
+    slot = partition.slot_of.get(recipient)
+    if slot is None:
+        slot = next(slot for slot, row in enumerate(partition.rows) if not row[1])
+        partition.slot_of[recipient] = slot
+    count = partition.rows[slot][1] + 1
+    partition.rows[slot] = [recipient, count, offset]
+    if count % EVERY:
+        return []
+    body = {"offset": offset, "count": count, "evicted": partition.evicted[-3:]}
+    return [(f"0-{offset}", json.dumps(body).encode())]
+
+
+def _evict(partition: Partition) -> None:
+    longest_idle = sorted(partition.slot_of, key=lambda r: partition.rows[partition.slot_of[r]][2])
+    for recipient in longest_idle[: max(0, len(longest_idle) - ROWS_KEPT)]:
+        partition.rows[partition.slot_of.pop(recipient)] = [0, 0, 0]
+        partition.evicted = [*partition.evicted, recipient][-5:]
+
+
+def snapshot(partition: Partition) -> Snapshot:
+    used = max(partition.slot_of.values(), default=-1) + 1
+    rows = np.array(partition.rows[:used], np.uint64).reshape(used, 3)
+    return Snapshot({"next_offset": partition.next_offset}, rows, partition.evicted[:])
+
+
+def restore(params: Params, held: Snapshot) -> Partition:
+    partition = Partition(params, held.header["next_offset"], evicted=list(held.rest))
+    partition.rows[: len(held.rows)] = held.rows.tolist()
+    partition.slot_of = {row[0]: slot for slot, row in enumerate(partition.rows) if row[1]}
+    return partition
