@@ -20,6 +20,7 @@ from redis.retry import Retry
 
 from detectors.gate import Lease
 from detectors.registry import Registry
+from streams.config import Redis
 from streams.enforce.gateway import GatewayAwayError, Order, Refusals
 from streams.errors import ConfigError
 
@@ -79,17 +80,21 @@ def trusted(registry: Registry) -> dict[str, str]:
     }
 
 
-def connect(url: str, **options: object) -> redis.Redis:
-    """A client that says at once when Redis is away: waiting and asking again is the adapter's.
-
-    `rediss://` means TLS; options are those of `redis.Redis`.
-    """
+def connect(settings: Redis) -> redis.Redis:
+    """A client that says at once when Redis is away: waiting and asking again is the adapter's."""
+    secure = {
+        "ssl_ca_certs": settings.ca_file,
+        "ssl_certfile": settings.cert_file,
+        "ssl_keyfile": settings.key_file,
+    }
     return redis.Redis.from_url(
-        url,
+        settings.url,
+        username=settings.username or None,
+        password=settings.password.get_secret_value() or None,
         socket_timeout=TIMEOUT_S,
         socket_connect_timeout=TIMEOUT_S,
         retry=Retry(NoBackoff(), 0),
-        **options,
+        **{name: str(path) for name, path in secure.items() if path is not None},
     )
 
 

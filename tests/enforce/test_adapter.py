@@ -15,7 +15,7 @@ from kafka import KafkaConsumer, KafkaProducer
 from detectors.guard import GuardParams
 from detectors.registry import Registry
 from streams.cluster import Cluster, client_arguments
-from streams.config import Kafka, Topics
+from streams.config import Kafka, Redis, Topics
 from streams.demo.brokers import Broker
 from streams.enforce.adapter import Adapter
 from streams.enforce.book import Book
@@ -79,7 +79,9 @@ class World:
         self, group: str = "redis-1", params: GuardParams | None = None
     ) -> Iterator[Metrics]:
         metrics = Metrics("adapter")
-        gateway = RedisGateway(connect(f"redis://127.0.0.1:{self.server.port}"), Registry())
+        gateway = RedisGateway(
+            connect(Redis(url=f"redis://127.0.0.1:{self.server.port}")), Registry()
+        )
         adapter = Adapter(
             Reconciler(gateway, Book(params or GuardParams()), group),
             self.clients,
@@ -93,7 +95,7 @@ class World:
         def run() -> None:
             try:
                 adapter.run(stop)
-            except BaseException as error:  # shown by the test that waits
+            except BaseException as error:  # noqa: BLE001 - shown by the test that waits
                 failed.append(error)
 
         thread = threading.Thread(target=run)

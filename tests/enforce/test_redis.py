@@ -10,11 +10,13 @@ from pathlib import Path
 
 import pytest
 import redis
+from pydantic import SecretStr
 
 from detectors.event import platform_id
 from detectors.gate import Lease
 from detectors.guard import GuardParams
 from detectors.registry import Registry
+from streams.config import Redis
 from streams.enforce.book import Book
 from streams.enforce.gateway import GatewayAwayError, Order
 from streams.enforce.reconcile import Reconciler, Report
@@ -34,7 +36,9 @@ def server(tmp_path: Path) -> Iterator[Server]:
 
 @pytest.fixture
 def gateway(server: Server) -> Iterator[RedisGateway]:
-    with closing(RedisGateway(connect(f"redis://127.0.0.1:{server.port}"), REGISTRY)) as made:
+    with closing(
+        RedisGateway(connect(Redis(url=f"redis://127.0.0.1:{server.port}")), REGISTRY)
+    ) as made:
         yield made
 
 
@@ -178,14 +182,18 @@ def test_the_adapter_needs_no_more_rights_than_the_guide_gives_it(
         if line.startswith("user "):
             _, name, *rules = line.replace("<password>", "secret").split()
             look.execute_command("ACL", "SETUSER", name, *rules)  # type: ignore[no-untyped-call]
-    url = f"redis://otpguard-adapter:secret@127.0.0.1:{server.port}"
-    with closing(RedisGateway(connect(url), REGISTRY)) as gateway:
+    mine = Redis(
+        url=f"redis://127.0.0.1:{server.port}",
+        username="otpguard-adapter",
+        password=SecretStr("secret"),
+    )
+    with closing(RedisGateway(connect(mine), REGISTRY)) as gateway:
         gateway.health()
         gateway.apply([order("8613900000001")])
         assert list(gateway.held()) == ["8613900000001"]
         gateway.release(["8613900000001"])
         assert gateway.refused(["a"]) == [0]
-    client = connect(url)
+    client = connect(mine)
     with closing(client), pytest.raises(redis.exceptions.NoPermissionError):
         client.get("somebody:else")
 
@@ -194,10 +202,11 @@ def test_a_wrong_password_is_for_a_person_to_mend(server: Server, look: redis.Re
     look.acl_setuser(
         "adapter", enabled=True, passwords=["+right"], keys=["*"], categories=["+@all"]
     )
+    wrong = Redis(
+        url=f"redis://127.0.0.1:{server.port}", username="adapter", password=SecretStr("wrong")
+    )
     with (
-        closing(
-            RedisGateway(connect(f"redis://adapter:wrong@127.0.0.1:{server.port}"), REGISTRY)
-        ) as gateway,
+        closing(RedisGateway(connect(wrong), REGISTRY)) as gateway,
         pytest.raises(ConfigError),
     ):
         gateway.health()

@@ -1,0 +1,124 @@
+"""Leases as signed HTTPS requests, for gateways that have an API of their own.
+
+A POST for each order: `{"schema_version", "verb": throttle | release | expire, "recipient"}` and
+for a throttle the lease. `Otpguard-Signature: t=<ms>,v1=<hex>` is the HMAC-SHA256 of `<ms>.<body>`
+under the shared secret; a receiver refuses what is older than a few minutes, and may see an order
+more than once. Answers: 2xx done; 408, 425, 429 and 5xx are tried again; anything else is final.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import time
+from collections.abc import Iterable, Sequence
+from http import HTTPStatus
+from typing import Final
+from urllib.parse import urlsplit
+
+import msgspec
+import urllib3
+
+from streams.enforce.gateway import GatewayAwayError, Order, Refusals
+from streams.enforce.redis import lease_value
+from streams.errors import ConfigError
+
+SCHEMA_VERSION: Final = 1
+TIMEOUT_S: Final = 3.0
+_PASSING: Final = {
+    HTTPStatus.REQUEST_TIMEOUT,
+    HTTPStatus.TOO_EARLY,
+    HTTPStatus.TOO_MANY_REQUESTS,
+}
+_LOOPBACK: Final = {"127.0.0.1", "::1", "localhost"}
+_encode: Final = msgspec.json.Encoder().encode
+
+
+def sign(secret: bytes, at_ms: int, body: bytes) -> str:
+    """The signature header of a body sent at `at_ms`.
+
+    >>> sign(b"secret", 1_760_000_000_000, b"{}")[:24]
+    't=1760000000000,v1=90eaf'
+    """
+    digest = hmac.new(secret, b"%d." % at_ms + body, hashlib.sha256).hexdigest()
+    return f"t={at_ms},v1={digest}"
+
+
+class WebhookGateway:
+    """Posts to one URL, a bounded number at a time. Safe for use by several threads."""
+
+    batch_max = 1
+    tries_max: int | None = 8  # chosen: half a minute, with the adapter's back-off
+
+    def __init__(
+        self, url: str, secret: bytes, *, parallel: int = 16, ca_file: str | None = None
+    ) -> None:
+        parts = urlsplit(url)
+        if parts.scheme != "https" and parts.hostname not in _LOOPBACK:
+            raise ConfigError("webhook: only https, or http to this machine")
+        if not secret:
+            raise ConfigError("webhook: without a secret anybody could throttle anybody")
+        self.parallel_max = parallel
+        self._url = url
+        self._secret = secret
+        self._http = urllib3.PoolManager(
+            maxsize=parallel,
+            block=True,
+            retries=False,
+            timeout=urllib3.Timeout(TIMEOUT_S),
+            ca_certs=ca_file,
+        )
+
+    def held(self) -> Iterable[str]:
+        """Unknown: the receiver keeps leases by their end, and is told again of those in force."""
+        return ()
+
+    def apply(self, orders: Sequence[Order]) -> Refusals:
+        """Post leases."""
+        return self._post_all(
+            (order.recipient, "throttle", {"lease": msgspec.Raw(lease_value(order.lease))})
+            for order in orders
+        )
+
+    def release(self, recipients: Sequence[str]) -> Refusals:
+        """Post releases."""
+        return self._post_all((recipient, "release", {}) for recipient in recipients)
+
+    def expire(self, recipients: Sequence[str]) -> Refusals:
+        """Post ends, for receivers that keep no time."""
+        return self._post_all((recipient, "expire", {}) for recipient in recipients)
+
+    def refused(self, action_ids: Sequence[str]) -> Sequence[int]:
+        """Zeros: the receiver does not tell."""
+        return [0] * len(action_ids)
+
+    def health(self) -> str:
+        """Always the same one: only an order shows whether the receiver is there."""
+        return "webhook"
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.clear()
+
+    def _post_all(self, orders: Iterable[tuple[str, str, dict[str, object]]]) -> Refusals:
+        refusals = {}
+        for recipient, verb, more in orders:
+            body = {"schema_version": SCHEMA_VERSION, "verb": verb, "recipient": recipient, **more}
+            status = self._post(_encode(body))
+            if status in _PASSING or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+                raise GatewayAwayError(f"http_{status}")
+            if not HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
+                refusals[recipient] = f"http_{status}"
+        return refusals
+
+    def _post(self, body: bytes) -> int:
+        headers = {
+            "Content-Type": "application/json",
+            "Otpguard-Signature": sign(self._secret, time.time_ns() // 1_000_000, body),
+        }
+        try:
+            return self._http.request(
+                "POST", self._url, body=body, headers=headers, redirect=False
+            ).status
+        except urllib3.exceptions.HTTPError as error:
+            raise GatewayAwayError(type(error).__name__) from error
