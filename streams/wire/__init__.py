@@ -13,6 +13,7 @@ from streams.wire.control import (
 )
 from streams.wire.events import Decoded, Event, Intake, Outcome, Reason, Reject, decode
 from streams.wire.outputs import (
+    DEAD_LETTER_BYTES_MAX,
     Headers,
     action_headers,
     dead_letter,
@@ -26,6 +27,7 @@ from streams.wire.recipients import Numbers
 from streams.wire.version import VersionError
 
 __all__ = [
+    "DEAD_LETTER_BYTES_MAX",
     "EVERYONE",
     "Ack",
     "AckState",

@@ -183,7 +183,6 @@ def _block(
     """Decode as `decode` does, at most `BLOCK` records."""
     events, reasons = _parse(values, intake.value_bytes_max)
     kinds = intake.kinds
-    kinds = intake.kinds
     kept = [
         at
         for at, event in enumerate(events)

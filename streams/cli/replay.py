@@ -1,0 +1,124 @@
+"""`otpguard replay`: the detector over files."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import IO, Annotated
+
+import typer
+
+from streams.cli.shared import ConfigOption, opened, said, settings_of
+from streams.errors import UsageError
+
+
+def replay(
+    files: Annotated[
+        list[str], typer.Argument(metavar="FILE…|-", help="JSON lines (.gz too), or - for stdin.")
+    ],
+    config: ConfigOption = None,
+    *,
+    episodes: Annotated[
+        bool, typer.Option("--episodes", help='Episode records too, marked by "topic".')
+    ] = False,
+    dlq: Annotated[
+        Path | None,
+        typer.Option(
+            "--dlq", metavar="FILE", help="Write refused records here.", show_default=False
+        ),
+    ] = None,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", "-q", help="No progress and no summary on stderr.")
+    ] = False,
+) -> None:
+    r"""Run the detector over sms.delivery.v1 values, with no broker.
+
+    Reads JSON lines, writes a JSON line for each throttle action to standard output, and a summary
+    to standard error. Several files are one log, in the order given.
+
+    \b
+    Examples:
+      otpguard scenario A1 --seed 3 | otpguard replay -
+      otpguard replay monday.jsonl.gz tuesday.jsonl.gz --episodes > decisions.jsonl
+      otpguard replay day.jsonl --dlq refused.jsonl | jq -r .recipient | sort | uniq -c
+    """
+    settings = settings_of(config)
+    import msgspec  # noqa: PLC0415 - start-up time
+
+    from streams.replay import chunks_of, outputs, refused  # noqa: PLC0415 - start-up time
+    from streams.replay import replay as run  # noqa: PLC0415 - start-up time
+
+    topic = settings.topics.episode if episodes else None
+    counts: Counter[str] = Counter()
+    reasons: Counter[str] = Counter()
+    began = time.perf_counter()
+    with ExitStack() as stack:
+        letters = stack.enter_context(_created(dlq)) if dlq else None
+        show = stack.enter_context(_progress(files)) if not quiet and sys.stderr.isatty() else None
+
+        def chunks() -> Iterator[list[bytes]]:
+            for path in files:
+                with opened(path) as file:
+                    for lines in chunks_of(file, settings.input.value_bytes_max):
+                        yield lines
+                        if show is not None:
+                            show(sum(map(len, lines)) + len(lines))
+
+        for step in run(settings, chunks()):
+            sys.stdout.buffer.writelines(outputs(step, topic))
+            sys.stdout.buffer.flush()
+            counts["lines"] += step.lines
+            counts["codes"] += step.decisions.codes
+            counts["actions"] += len(step.decisions.actions)
+            counts.update({str(outcome): n for outcome, n in step.decoded.outcomes.items()})
+            reasons.update(str(reject.reason) for reject in step.decoded.rejects)
+            if letters is not None:
+                letters.writelines(
+                    msgspec.json.encode(refused(reject)) + b"\n" for reject in step.decoded.rejects
+                )
+    if not quiet:
+        took_s = time.perf_counter() - began
+        print(
+            f"{said(counts)}{f' ({said(reasons)})' if reasons else ''}; "
+            f"{took_s:.1f} s, {counts['lines'] / took_s:,.0f} lines/s",
+            file=sys.stderr,
+        )
+
+
+@contextmanager
+def _progress(files: list[str]) -> Iterator[Callable[[int], None]]:
+    """A bar on standard error; its length is known if all files are plain ones."""
+    from rich.console import Console  # noqa: PLC0415 - start-up time
+    from rich.progress import (  # noqa: PLC0415 - start-up time
+        BarColumn,
+        DownloadColumn,
+        Progress,
+        TimeRemainingColumn,
+        TransferSpeedColumn,
+    )
+
+    plain = [Path(file) for file in files if file != "-" and not file.endswith(".gz")]
+    whole = len(plain) == len(files) and all(path.is_file() for path in plain)
+    total = sum(path.stat().st_size for path in plain) if whole else None
+    bar = Progress(
+        BarColumn(),
+        DownloadColumn(),
+        TransferSpeedColumn(),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+        transient=True,
+    )
+    with bar:
+        task = bar.add_task("", total=total)
+        yield lambda n: bar.advance(task, n)
+
+
+def _created(path: Path) -> IO[bytes]:
+    try:
+        return path.open("wb")
+    except OSError as error:
+        raise UsageError(f"{path}: {error.strerror}") from None
