@@ -1,4 +1,4 @@
-"""The webhook on a real HTTPS server: signatures, retries, what is final, and what is never sent."""
+"""The webhook on a real HTTPS server: signatures, retries, what is final, what is never sent."""
 
 from __future__ import annotations
 
