@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import sys
-from contextlib import ExitStack
 from datetime import datetime
-from pathlib import Path
 from typing import Annotated, Any
 
 import msgspec
@@ -52,9 +50,11 @@ def scenario(
         ),
     ] = None,
     truth: Annotated[
-        Path | None,
+        typer.FileBinaryWrite | None,
         typer.Option(
-            help="Write what is true of each event here, as JSON lines.", show_default=False
+            lazy=False,
+            help="Write what is true of each event here, as JSON lines.",
+            show_default=False,
         ),
     ] = None,
     list_: Annotated[bool, typer.Option("--list", help="Show all scenarios and stop.")] = False,
@@ -94,18 +94,15 @@ def scenario(
         for n in range(recipients)
     )
     events = next(runs) if recipients == 1 else merged(*runs)
-    encode = msgspec.json.encode
-    with ExitStack() as stack:
-        out = sys.stdout.buffer
-        truths = stack.enter_context(truth.open("wb")) if truth else None
-        try:
-            for event in events:
-                out.write(encode(event.value) + b"\n")
-                if truths:
-                    truths.write(encode(_truth(event)) + b"\n")
-        except ValueError as error:  # a parameter beyond what the scenario can do
-            raise typer.BadParameter(str(error)) from error
-        out.flush()
+    encode, out = msgspec.json.encode, sys.stdout.buffer
+    try:
+        for event in events:
+            out.write(encode(event.value) + b"\n")
+            if truth:
+                truth.write(encode(_truth(event)) + b"\n")
+    except ValueError as error:  # a parameter beyond what the scenario can do
+        raise typer.BadParameter(str(error)) from error
+    out.flush()
 
 
 def _truth(event: Labelled) -> dict[str, Any]:

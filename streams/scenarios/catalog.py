@@ -65,7 +65,8 @@ def history_of_all(
 ) -> Iterator[Labelled]:
     """The history of as many recipients as a scenario has."""
     others = (
-        Pen(pen.scenario, pen.seed, pen.index + offset, pen.memory) for offset in range(recipients)
+        Pen(f"{pen.scenario}-before", pen.seed, pen.index + offset, pen.memory)
+        for offset in range(recipients)
     )
     yield from merged(*(other.history(start_ms) for other in others))
 

@@ -22,8 +22,8 @@ class Interval(NamedTuple):
 def wilson(hits: int, of: int) -> Interval:
     """The share of `hits` in `of` trials, with Wilson's interval (1927), which holds for none too.
 
-    >>> wilson(0, 1000)
-    Interval(estimate=0.0, low=0.0, high=0.0038266...)
+    >>> [round(bound, 4) for bound in wilson(0, 1000)], [round(b, 2) for b in wilson(5, 10)]
+    ([0.0, 0.0, 0.0038], [0.5, 0.24, 0.76])
     """
     z = 1.959964
     share, scale = hits / of, 1 + z * z / of

@@ -1,0 +1,80 @@
+"""`otpguard scenario`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from streams.__main__ import app
+from streams.scenarios import SCENARIOS, generate
+
+
+def run(*arguments: str) -> Result:
+    return CliRunner().invoke(app, ["scenario", *arguments])
+
+
+def lines(result: Result) -> list[dict[str, object]]:
+    assert result.exit_code == 0, result.output
+    return [json.loads(line) for line in result.stdout.splitlines()]
+
+
+def test_it_writes_the_values_that_the_generator_gives() -> None:
+    assert lines(run("A1", "--seed", "3")) == [event.value for event in generate("A1", 3)]
+
+
+def test_the_truth_goes_to_its_own_file_line_by_line(tmp_path: Path) -> None:
+    truth = tmp_path / "truth.jsonl"
+    values = lines(run("A1", "--recipients", "2", "--truth", str(truth)))
+    truths = [json.loads(line) for line in truth.read_text(encoding="utf-8").splitlines()]
+    assert [t["message_id"] for t in truths] == [v["message_id"] for v in values]
+    assert {t["role"] for t in truths} == {"attack", "bank", "known", "new"}
+    assert not {"role", "platform", "truth"} & set().union(*values)
+
+
+def test_several_recipients_go_through_it_at_once() -> None:
+    values = lines(run("A2", "--recipients", "3", "--first", "40", "--no-history"))
+    assert {v["recipient"] for v in values} == {f"86170000000{n}" for n in (40, 41, 42)}
+    times = [v["event_time_ms"] for v in values]
+    assert times == sorted(times)  # type: ignore[type-var]
+
+
+def test_it_begins_when_told() -> None:
+    values = lines(run("B4", "--start", "2026-05-01T08:00+0800", "--no-history"))
+    begin = 1_777_593_600_000
+    assert all(begin <= int(str(v["event_time_ms"])) < begin + 600_000 for v in values)
+
+
+def test_parameters_of_the_scenario_can_be_set() -> None:
+    values = lines(run("A4", "--set", "hours=24", "--set", "messages=96", "--no-history"))
+    assert len(values) == 96 + 2 + 2  # the bank's code and its re-send, two of known platforms
+
+
+def test_the_list_names_every_scenario_for_people_and_for_machines() -> None:
+    text = run("--list")
+    assert text.exit_code == 0
+    assert [line.split()[0] for line in text.stdout.splitlines()] == list(SCENARIOS)
+    entries = json.loads(run("--list", "--json").stdout)
+    assert [entry["name"] for entry in entries] == list(SCENARIOS)
+    assert entries[0]["parameters"]["platforms"] == 60
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ((), "--list"),
+        (("A99",), "no scenario 'A99'"),
+        (("A1", "--set", "speed=3"), "it has: platforms"),
+        (("A1", "--set", "platforms=many"), "must be a number"),
+        (("A1", "--set", "platforms=10000"), "larger than population"),
+        (("A1", "--start", "tomorrow"), "--start"),
+        (("A1", "--truth", "/nowhere/truth.jsonl"), "/nowhere"),
+    ],
+)
+def test_wrong_usage_is_one_clear_message(arguments: tuple[str, ...], says: str) -> None:
+    result = run(*arguments)
+    assert result.exit_code == 2
+    assert says in " ".join(result.output.replace("\n", " ").split())
+    assert "Traceback" not in result.output
