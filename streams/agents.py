@@ -7,22 +7,20 @@ one offset, with everything its events made already in the outbox.
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from detectors import chain
 from streams import wire
 from streams.errors import ConfigError, UnavailableError
 from streams.keeper import Admission, Keeper, Part
+from streams.observe import Observer, timed
 from streams.outbox import Output
 
 if TYPE_CHECKING:
     from detectors.recognise import Recogniser
     from streams.config import Topics
-    from streams.metrics import Metrics
     from streams.transport import Consumer, Envelope
 
 log = logging.getLogger(__name__)
@@ -62,9 +60,8 @@ class Detector:
     intake: wire.Intake
     topics: Topics
     keeper: Keeper
-    metrics: Metrics
+    observer: Observer
     refusals: Refusals
-    applied_ms: dict[int, int] = field(default_factory=dict)  # partition -> newest event time
 
     async def handle(self, envelope: Envelope, consumer: Consumer) -> None:
         """Apply an envelope to its partition's state, or have its records read again."""
@@ -93,7 +90,7 @@ class Detector:
                     raise UnavailableError(
                         f"partition {part.partition}: another worker is past offset {part.next}"
                     )
-                self.metrics.add("offset_gaps_total")
+                self.observer.metrics.add("offset_gaps_total")
                 log.error(
                     "partition %d: offsets %d to %d are gone from the log; going on without them",
                     part.partition,
@@ -103,13 +100,13 @@ class Detector:
             case Admission.APPLY:
                 pass
         self._apply(part, envelope.since(part.next))
-        with self._timed("publish"):
+        with timed(self.observer.metrics, "publish"):
             await part.outbox.push()
         if len(part.outbox) > OUTBOX_MAX:
             await part.outbox.settle(part.outbox.mark)
 
     def _apply(self, part: Part, envelope: Envelope) -> None:
-        with self._timed("decode"):
+        with timed(self.observer.metrics, "decode"):
             decoded = wire.decode(
                 self.intake,
                 self.keeper.topic,
@@ -125,12 +122,12 @@ class Detector:
                 f"over {self.refusals.share_max:.0%} of the last records were refused: the worker "
                 "stops instead of dead-lettering the whole input"
             )
-        with self._timed("detect"):
+        with timed(self.observer.metrics, "detect"):
             decisions = chain.process(self.params, self.recogniser, part.state, decoded.batch)
         part.outbox.add(self._outputs(envelope.partition, decoded, decisions))
         part.next = envelope.next_offset
         self.keeper.progress += 1
-        self._count(decoded, decisions)
+        self.observer.applied(part.partition, decoded, decisions)
 
     def _outputs(
         self, partition: int, decoded: wire.Decoded, decisions: chain.Decisions
@@ -141,6 +138,7 @@ class Detector:
                 action.recipient.encode(),
                 wire.encode_action(action),
                 wire.action_headers(action),
+                action.issued_at_ms,
             )
         for record in decisions.episodes:
             yield Output(
@@ -153,19 +151,3 @@ class Detector:
             yield Output(
                 self.topics.dead_letters, *wire.dead_letter(reject, self.keeper.topic, partition)
             )
-
-    def _count(self, decoded: wire.Decoded, decisions: chain.Decisions) -> None:
-        add = self.metrics.add
-        for outcome, n in decoded.outcomes.items():
-            add("events_total", n, outcome=outcome)
-        for reject in decoded.rejects:
-            add("dead_letters_total", reason=reject.reason)
-        for action in decisions.actions:
-            add("actions_total", verb=action.verb, mode=action.mode)
-        add("noncanonical_keys_total", decoded.noncanonical_keys)
-
-    @contextmanager
-    def _timed(self, stage: str) -> Iterator[None]:
-        began = time.perf_counter()
-        yield
-        self.metrics.observe("stage_seconds", time.perf_counter() - began, stage=stage)

@@ -13,7 +13,7 @@ import faust
 import uvloop
 from aiokafka.errors import KafkaError
 
-from streams import topics
+from streams import http, topics
 from streams.agents import Detector, Refusals
 from streams.checkpoint import Write
 from streams.cluster import tls
@@ -21,6 +21,7 @@ from streams.config import Kafka, Settings
 from streams.errors import ConfigError, Exit, OtpguardError, UnavailableError
 from streams.keeper import Appended, Keeper
 from streams.metrics import Metrics
+from streams.observe import Observer
 from streams.outbox import Output
 from streams.transport import SCHEME, STORE_URL, App, Consumer, Envelope, Producer, crash_of
 from streams.watchdog import Signs, Watchdog, end
@@ -30,6 +31,7 @@ log = logging.getLogger(__name__)
 TABLE: Final = "recipients"
 WAIT_S: Final = 2.0
 BEAT_S: Final = 0.25
+SHOW_S: Final = 2.0  # gauges; a scraper comes every 15 s or so
 PROBE_S: Final = 5.0
 LIVE_S: Final = 15.0
 """A loop that has not beaten for so long is not alive: loading and copying block it under 1 s."""
@@ -41,12 +43,21 @@ def run_worker(settings: Settings, *, wait: bool = False, rebuild: bool = False)
     `wait` waits for brokers and topics instead of giving up; `rebuild` throws the checkpoints of
     the assigned partitions away and makes their states anew from the source.
     """
-    for library in ("aiokafka", "faust", "kafka", "mode"):
+    for library in ("aiokafka", "faust", "kafka", "mode", "streams.transport"):
         logging.getLogger(library).setLevel(logging.ERROR)
     try:
         check_before_start(settings, wait=wait)
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            return runner.run(_Worker(settings, rebuild=rebuild).run())
+            worker = _Worker(settings, rebuild=rebuild)
+            with http.serve(
+                settings.http.host,
+                settings.http.port,
+                worker.metrics.registry,
+                live=worker.live,
+                ready=worker.ready,
+            ) as address:
+                log.info("metrics and health at http://%s", address)
+                return runner.run(worker.run())
     except OtpguardError as error:
         log.critical("%s", error)
         return error.exit_code
@@ -93,13 +104,16 @@ class _Worker:
             fatal=fatal,
             rebuild=rebuild,
         )
+        recogniser = settings.recogniser()
+        self.observer = Observer(self.metrics, recogniser)
+        self.metrics.set_mode(settings.mode)
         self.detector = Detector(
             params=self.keeper.params,
-            recogniser=settings.recogniser(),
+            recogniser=recogniser,
             intake=settings.intake(),
             topics=settings.topics,
             keeper=self.keeper,
-            metrics=self.metrics,
+            observer=self.observer,
             refusals=Refusals(settings.input.refused_share_max),
         )
         self.app.Table(
@@ -171,11 +185,19 @@ class _Worker:
         return consumer
 
     async def _send(self, output: Output) -> Awaitable[object]:
-        topic, key, value, headers = output
-        sent: Awaitable[object] = await self.app.producer.send(
+        topic, key, value, headers, caused_ms = output
+        sent: asyncio.Future[object] = await self.app.producer.send(
             topic, key, value, None, None, list(headers)
         )
+        if caused_ms is not None:
+            sent.add_done_callback(
+                lambda done: done.exception() or self.observer.published(caused_ms)
+            )
         return sent
+
+    def _sent(self, caused_ms: int, sent: asyncio.Future[object]) -> None:
+        if not sent.cancelled() and sent.exception() is None:
+            self.observer.published(caused_ms)
 
     async def _append(self, partition: int, write: Write) -> Appended:
         sent = await self.app.producer.send(
@@ -183,22 +205,38 @@ class _Worker:
         )
         return Appended((await sent).offset)
 
+    def live(self) -> str:
+        """What is wrong with the process, for a probe: a loop that does not beat."""
+        silent_s = time.monotonic() - self.signs.loop_at
+        return f"the event loop is silent for {silent_s:.0f} s" if silent_s > LIVE_S else ""
+
+    def ready(self) -> str:
+        """Why this worker is not at work."""
+        if not self.keeper.owned:
+            return "no partitions assigned"
+        return "" if self.keeper.placed else "state is being loaded"
+
     async def _beat(self) -> None:
         """Show the watchdog that the loop runs, and whether there is something to do."""
         keeper, signs = self.keeper, self.signs
         late_s = keeper.cycle_s + self.settings.worker.stall_s / 2
+        shown_at = 0.0
         while True:
             now = signs.loop_at = time.monotonic()
             signs.progress = keeper.progress
             signs.checkpoint_steps = keeper.checkpoint_steps
-            signs.working = not keeper.placed or self._behind()
+            behind = self._behind()
+            signs.working = not keeper.placed or any(behind.values())
             signs.overdue = any(
                 p.dirty and now - p.covered_at > late_s for p in keeper.parts.values()
             )
+            if now - shown_at > SHOW_S:
+                self.observer.beat(keeper, behind)
+                shown_at = now
             await asyncio.sleep(BEAT_S)
 
-    def _behind(self) -> bool:
-        return any(self._consumer.lags(self.keeper.positions()).values())
+    def _behind(self) -> dict[int, int]:
+        return self._consumer.lags(self.keeper.positions())
 
     async def _probe(self) -> None:
         """Ask a broker for a sign of life."""

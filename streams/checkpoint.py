@@ -199,6 +199,11 @@ class Ledger:
             yield Write(key, None)
             self.leftovers.discard(key)
 
+    @property
+    def size(self) -> int:
+        """Bytes of the chunks that the last manifest names."""
+        return sum(held.size for held in self._held.values())
+
     def _key(self, name: str, version: int = 0) -> bytes:
         return Key(self.partition, self.writer, name, version).encode()
 

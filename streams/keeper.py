@@ -132,10 +132,12 @@ class Keeper:
     fatal: Callable[[BaseException], None]  # ends the process
     rebuild: bool = False
     parts: dict[int, Part] = field(default_factory=dict)
+    owned: frozenset[int] = frozenset()
     placed: bool = False
     loaded: bool = False
     progress: int = 0  # grows with whatever gets done; a watchdog looks at it
     checkpoint_steps: int = 0  # the same for checkpoints alone
+    checkpoints: int = 0  # that were completed
     _shelves: dict[int, Shelf] = field(default_factory=dict)
     _generation: int = -1
     _round: int = 0
@@ -161,7 +163,7 @@ class Keeper:
         self.placed = self.loaded = False
         self._stop_writing()
         consecutive = generation == self._generation + 1
-        self._generation = generation
+        self._generation, self.owned = generation, partitions
         self.parts = {
             p: part
             for p, part in self.parts.items()
@@ -338,6 +340,7 @@ class Keeper:
                 ahead_s = written / bytes_per_s - (time.monotonic() - began)
                 await asyncio.sleep(max(0.0, ahead_s))
             part.covered_at = began
+            self.checkpoints += 1
             took = time.monotonic() - began
             if bytes_per_s == float("inf") and written > RATE_BYTES_PER_S / 10:
                 self._rate = written / took

@@ -26,6 +26,7 @@ class Output(NamedTuple):
     key: bytes
     value: bytes
     headers: tuple[tuple[str, bytes], ...] = ()
+    caused_ms: int | None = None  # event time of what caused it, for those that are urgent
 
 
 Send = Callable[[Output], Awaitable[Awaitable[object]]]

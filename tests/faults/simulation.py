@@ -332,7 +332,7 @@ class World:
     # -- the schedule -----------------------------------------------------------------------------
 
     def run(self) -> None:
-        """Everything happens in an order that the seed decides; then the rest of the log is read."""
+        """All happens in an order that the seed decides; then the rest of the log is read."""
         for _ in range(STEPS):
             self.step()
         self.finish()
