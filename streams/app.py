@@ -190,9 +190,7 @@ class _Worker:
             topic, key, value, None, None, list(headers)
         )
         if caused_ms is not None:
-            sent.add_done_callback(
-                lambda done: done.exception() or self.observer.published(caused_ms)
-            )
+            sent.add_done_callback(partial(self._sent, caused_ms))
         return sent
 
     def _sent(self, caused_ms: int, sent: asyncio.Future[object]) -> None:
