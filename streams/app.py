@@ -7,6 +7,7 @@ import logging
 import signal
 import time
 from collections.abc import Awaitable
+from functools import partial
 from typing import Any, Final
 
 import faust
