@@ -7,7 +7,6 @@ the time of the message it is asked about, since the demo's hour passes within a
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from detectors.episode import Action
@@ -16,22 +15,6 @@ from detectors.guard import GuardParams
 from detectors.recognise import Verdict, recognise
 from detectors.registry import Registry
 from streams.enforce.book import Book, standing, take_action
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What the gateway did with one message."""
-
-    ruling: Ruling
-    action_id: str = ""  # of the lease that it refused by
-
-    @property
-    def refused(self) -> bool:
-        """Whether the message was held back."""
-        return self.ruling is Ruling.REFUSE
-
-
-DELIVERED = Answer(Ruling.NO_LEASE)
 
 
 class Gateway:
@@ -45,21 +28,20 @@ class Gateway:
         """Take in an action read from the throttle topic."""
         take_action(self.book, action)
 
-    def ask(self, recipient: str, value: Mapping[str, Any]) -> Answer:
+    def ask(self, recipient: str, value: Mapping[str, Any]) -> Ruling:
         """Whether a message, a value of `sms.delivery.v1`, may pass."""
         now_ms = value["event_time_ms"]
         lease = standing(self.book, recipient, now_ms)
         if not isinstance(lease, Lease):  # nearly always: a text is looked at only under a lease
-            return DELIVERED
+            return Ruling.NO_LEASE
         verdict = self.recognise(value)
-        ruling = rule(
+        return rule(
             lease,
             otp=verdict.otp,
             platform=verdict.platform,
             trust=verdict.trust,
             now_ms=now_ms,
         )
-        return Answer(ruling, lease.action_id if ruling is Ruling.REFUSE else "")
 
     def recognise(self, value: Mapping[str, Any]) -> Verdict:
         """What the message is: the same question that the worker asks."""

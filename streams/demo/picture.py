@@ -18,7 +18,8 @@ from streams.demo.story import Message, Story
 from streams.scenarios.events import Role
 
 INK, MUTED, GRID, PAPER = "#1b2733", "#66737f", "#e7ebef", "#ffffff"
-FLOOD, REFUSED, BANK, KNOWN, CODES = "#e08e0b", "#c8323f", "#12805c", "#2b6cb0", "#8aa4bf"
+FLOOD, REFUSED, BANK, KNOWN = "#e08e0b", "#c8323f", "#12805c", "#2b6cb0"
+NEW, CODES, OTHERS = "#7d5ba6", "#8aa4bf", "#d5dde5"
 LEVEL_TINTS = {"CLEAR": PAPER, "WATCH": "#fff6e0", "THROTTLE": "#fdeaec"}
 
 STYLE: Final[dict[Any, Any]] = {
@@ -33,12 +34,13 @@ STYLE: Final[dict[Any, Any]] = {
     "ytick.color": MUTED,
 }
 
-LANES = {"bank": 3, "known": 2, "delivered": 1, "refused": 0}
+LANES = {"bank": 4, "known": 3, "new": 2, "delivered": 1, "refused": 0}
 LANE_NAMES = {
-    "bank": "the bank's code",
-    "known": "known platforms",
-    "delivered": "flood, delivered",
-    "refused": "flood, refused",
+    "bank": "own: the bank",
+    "known": "own: known platforms",
+    "new": "own: new platforms",
+    "delivered": "flood: delivered",
+    "refused": "flood: refused",
 }
 
 
@@ -47,7 +49,7 @@ def draw(story: Story) -> str:
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(11.4, 7.2), layout="constrained")
         figure.get_layout_engine().set(h_pad=0.1, hspace=0.06)  # type: ignore[union-attr, call-arg]
-        lanes, score, traffic = figure.subplots(3, 1, sharex=True, height_ratios=[2.3, 2.5, 1.2])
+        lanes, score, traffic = figure.subplots(3, 1, sharex=True, height_ratios=[2.5, 2.4, 1.1])
         for axes in (lanes, score, traffic):
             _frame(axes)
         for axes in (lanes, score):
@@ -135,7 +137,7 @@ def _level_ink(level: str) -> str:
 
 
 def _lane(message: Message) -> str:
-    if message.role in (Role.BANK, Role.KNOWN):
+    if message.role in (Role.BANK, Role.KNOWN, Role.NEW):
         return message.role.value
     return "refused" if message.refused else "delivered"
 
@@ -146,25 +148,28 @@ def _draw_lanes(axes: Axes, story: Story) -> None:
         "refused": {"marker": "x", "color": REFUSED, "s": 34, "linewidths": 1.7},
         "delivered": {"marker": "o", "color": FLOOD, "s": 36, "linewidths": 0},
         "known": {"marker": "D", "color": KNOWN, "s": 40, "linewidths": 0},
+        "new": {"marker": "v", "color": NEW, "s": 44, "linewidths": 0},
         "bank": {"marker": "*", "color": BANK, "s": 190, "linewidths": 0},
     }
     for lane, y in LANES.items():
-        shown = [m for m in story.of(Role.ATTACK, Role.BANK, Role.KNOWN) if _lane(m) == lane]
+        shown = [m for m in story.codes if _lane(m) == lane]
         counted[lane] = len(shown)
         xs = [_x(story, m.event_time_ms) for m in shown]
         axes.axhline(y, color=GRID, linewidth=0.8, zorder=0.5)
         axes.scatter(xs, [y] * len(xs), zorder=3, **marks[lane])
         for x, message in zip(xs, shown, strict=True):
-            if lane in ("bank", "known") and message.refused:  # must not be: show it if it is
-                axes.scatter([x], [y], marker="x", color=REFUSED, s=120, linewidths=2.2, zorder=4)
+            if lane in ("bank", "known", "new") and message.refused:
+                axes.scatter([x], [y], marker="x", color=REFUSED, s=110, linewidths=2, zorder=4)
     axes.set_yticks(
         list(LANES.values()), [f"{LANE_NAMES[lane]}  {counted[lane]:>2}" for lane in LANES]
     )
-    axes.set_ylim(-0.6, 3.6)
+    axes.set_ylim(-0.6, 4.6)
     for label, lane in zip(axes.get_yticklabels(), LANES, strict=True):
         label.set_color(str(marks[lane]["color"]))
         label.set_fontsize(10)
-    _title(axes, "Every code sent to this number", "one mark for each message")
+    _title(
+        axes, "Every code sent to this number", "one mark for each message; a red cross: refused"
+    )
 
 
 def _draw_score(axes: Axes, story: Story) -> None:
@@ -193,9 +198,9 @@ def _draw_score(axes: Axes, story: Story) -> None:
     for name, bar in (("WATCH", bars.watch_level), ("THROTTLE", bars.throttle_level)):
         axes.axhline(bar, color=_level_ink(name), linewidth=1, linestyle=(0, (4, 3)), zorder=2)
         axes.annotate(
-            f"{name} bar {bar:g}",
-            (0, bar),
-            (4, 2 if name == "THROTTLE" else -3),
+            f"{name} {bar:g}",
+            (1, bar),
+            (5, 2 if name == "THROTTLE" else -3),
             xycoords=("axes fraction", "data"),
             textcoords="offset points",
             va="bottom" if name == "THROTTLE" else "top",
@@ -230,7 +235,7 @@ def _draw_score(axes: Axes, story: Story) -> None:
 def _draw_traffic(axes: Axes, story: Story) -> None:
     minutes = story.background.minutes
     xs = [_x(story, minute.start_ms + 30_000) for minute in minutes]
-    axes.bar(xs, [m.messages for m in minutes], 0.8, color="#d5dde5", zorder=2)
+    axes.bar(xs, [m.messages for m in minutes], 0.8, color=OTHERS, zorder=2)
     axes.bar(xs, [m.codes for m in minutes], 0.8, color=CODES, zorder=3)
     axes.yaxis.set_major_locator(MaxNLocator(3, integer=True))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))

@@ -20,9 +20,10 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.partitioner import DefaultPartitioner
 
 from detectors.episode import Action
+from detectors.gate import Ruling
 from streams.demo.audience import Audience
 from streams.demo.clock import EventClock
-from streams.demo.gateway import Answer, Gateway
+from streams.demo.gateway import Gateway
 from streams.demo.stage import Worker
 from streams.errors import OtpguardError
 from streams.wire import decode_action
@@ -60,7 +61,7 @@ class Offer:
 class Record:
     """What was seen during the run."""
 
-    answers: list[Answer] = field(default_factory=list)  # one for each message to the victim
+    answers: list[Ruling] = field(default_factory=list)  # one for each message to the victim
     actions: list[Action] = field(default_factory=list)  # about the victim
     episodes: list[dict[str, Any]] = field(default_factory=list)  # about the victim
     strangers: int = 0  # actions about anybody else
@@ -200,7 +201,7 @@ class Player:
         clock, record = EventClock(first_ms, speed), self.record
         for offer in offers:
             if offer.event_time_ms > clock.now_ms():
-                refused = sum(answer.refused for answer in record.answers)
+                refused = record.answers.count(Ruling.REFUSE)
                 note = f"{len(record.answers)} messages to the victim, {refused} refused"
                 self.audience.at(offer.event_time_ms - first_ms, last_ms - first_ms, note)
                 await clock.reach(offer.event_time_ms)
@@ -216,7 +217,7 @@ class Player:
                 began = time.monotonic()
                 written = await sending  # its offset tells which message an action answers
                 self.record.sent[written.partition, written.offset] = began
-            elif answer.refused:
+            elif answer is Ruling.REFUSE:
                 self.record.refused += 1
         await producer.flush()
         self.record.offered += len(offers)

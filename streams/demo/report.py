@@ -16,6 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from detectors.event import platform_print
+from detectors.gate import Ruling
 from streams.demo.picture import draw
 from streams.demo.story import Claim, Message, Story, claims
 from streams.scenarios.events import Role
@@ -37,7 +38,7 @@ LOOK_ALIKES = {
     "B4": "a bank's failing page (4 to 10 codes of one bank)",
 }
 
-KINDS = {"sig": "", "from": "sender ", "port": "port ", "host": "", "id": "platform "}
+KINDS = {"sig": "", "from": "sender ", "port": "", "host": "", "id": "platform "}
 """How a platform key's prefix reads in a sentence."""
 
 
@@ -145,19 +146,21 @@ def lead(story: Story) -> str:
     flood, bank, known = story.of(Role.ATTACK), story.of(Role.BANK), story.of(Role.KNOWN)
     platforms = len({message.platform for message in flood})
     first, last = (clock(story.utc_offset_min, flood[at].event_time_ms) for at in (0, -1))
-    text = (
+    return (
         f"From {first[:5]} to {last[:5]} one subscriber was sent {len(flood)} codes that nobody "
-        f"had asked for, by {platforms} platforms. The gateway refused "
-        f"{len(story.refused(Role.ATTACK))} of them."
+        f"had asked for, by {platforms} platforms, and {len(bank)} of its own bank among them. "
+        f"The gateway refused {len(story.refused(Role.ATTACK))} of the flood. "
+        f"{_share(bank).capitalize()} of the bank's codes arrived, and {_share(known)} that the "
+        "subscriber had asked of platforms in use."
     )
-    if bank:
-        arrived = len(bank) - len(story.refused(Role.BANK))
-        text += f" {arrived} of the {count(len(bank), 'code')} from the subscriber's bank arrived"
-        if known:
-            text += f", {len(known) - len(story.refused(Role.KNOWN))} of "
-            text += f"{len(known)} from platforms in use"
-        text += "."
-    return text
+
+
+def _share(messages: list[Message]) -> str:
+    """How many of these were delivered."""
+    arrived = sum(not message.refused for message in messages)
+    if arrived == len(messages):
+        return "both" if arrived == 2 else f"all {arrived}"
+    return f"{arrived} of {len(messages)}"
 
 
 def _tiles(story: Story) -> Iterator[dict[str, str]]:
@@ -179,7 +182,7 @@ def _tiles(story: Story) -> Iterator[dict[str, str]]:
     yield {
         "tone": "bank",
         "figure": f"{len(bank) - len(story.refused(Role.BANK))} of {len(bank)}",
-        "text": "codes of the bank arrived in the middle of it",
+        "text": "codes of the bank arrived meanwhile",
     }
     touched = story.background.actions
     yield {
@@ -205,11 +208,12 @@ def _timeline(story: Story) -> Iterator[tuple[int, str]]:
         fate = "was refused" if message.refused else "arrived"
         what = "the bank's code" if i == 0 else "the bank's code, sent again,"
         yield message.event_time_ms, f"{what} {fate}"
-    after = len(flood) - (_throttle(story) or len(flood))
-    yield (
-        flood[-1].event_time_ms,
-        f"the last of {len(flood)} codes; {len(refused)} of the {after} after the throttle refused",
-    )
+    for message in story.refused(Role.NEW):
+        name = platform_name(message.platform)
+        yield message.event_time_ms, f"its own code of {name}, new to it, was refused: the price"
+    if used := [message for message in flood if message.ruling is Ruling.KNOWN]:
+        yield used[0].event_time_ms, "one of the flood passes: its platform is in use here"
+    yield flood[-1].event_time_ms, f"the last of {len(flood)} codes; {len(refused)} were refused"
     if story.lease_end_ms:
         yield story.lease_end_ms, "the last lease ends by itself: everything passes again"
 
@@ -243,7 +247,7 @@ def _explanation(story: Story) -> dict[str, Any] | None:
 def _row(story: Story, message: Message) -> dict[str, str]:
     fate = "refused" if message.refused else "delivered"
     label = {
-        Role.ATTACK: fate,
+        Role.ATTACK: "passed, platform in use" if message.ruling is Ruling.KNOWN else fate,
         Role.BANK: f"bank, {fate}",
         Role.KNOWN: f"known, {fate}",
         Role.NEW: f"own, new platform, {fate}",

@@ -193,7 +193,7 @@ def _messages(
             role=event.truth.role,
             code=verdict.otp,
             text=masked_digits(event.value.get("text", "")),
-            refused_by=answer.action_id,
+            ruling=answer,
             level=level,
             novel=novel,
         )

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from detectors.gate import Ruling
 from streams.scenarios.events import Role
 
 
@@ -18,14 +19,14 @@ class Message:
     role: Role  # what it really is; the detector is never told
     code: bool  # whether it was recognised as a verification code
     text: str  # with every digit masked
-    refused_by: str = ""  # the action whose lease refused it; empty: delivered
+    ruling: Ruling = Ruling.NO_LEASE  # the gateway's
     level: float = 0.0  # of the bucket, right after this message
     novel: int = 0  # novel platforms since the bucket was last empty, this one included
 
     @property
     def refused(self) -> bool:
         """Whether the gateway held it back."""
-        return bool(self.refused_by)
+        return self.ruling is Ruling.REFUSE
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +124,11 @@ class Story:
     def started_ms(self) -> int:
         """When the first message of the flood was sent."""
         return self.of(Role.ATTACK)[0].event_time_ms
+
+    @property
+    def codes(self) -> list[Message]:
+        """The victim's messages that are codes, asked for or not."""
+        return self.of(Role.ATTACK, Role.BANK, Role.KNOWN, Role.NEW)
 
     def of(self, *roles: Role) -> list[Message]:
         """The victim's messages of these roles."""
