@@ -33,7 +33,7 @@ from detectors.episode import (
     seconds,
 )
 from detectors.event import TICK_OFFSETS, TOKEN_BIT, Batch, Kind, Trust
-from detectors.judge import JudgeParams, Seen, Suspect, judge, see
+from detectors.judge import JudgeParams, Seen, Suspect, forget_tainted, judge, see
 from detectors.memory import DAY_S, EPOCH_S, HABITS, MEMORY_WORDS, SUSPECT, Memory, load, store
 from detectors.sieve import SieveParams, sift
 from detectors.stamps import SAMPLE_OFFSETS, Gateway, StampParams, Stamps, observe, stamps_of
@@ -357,18 +357,22 @@ def _let_go(params: Params, partition: Partition, batch: Batch) -> int:
 def _due(params: Params, suspect: Suspect) -> int:
     """When a suspect may be let go, if it hears nothing more.
 
-    Its last day must fit a ring with a place to spare, or the sieve would promote it at once.
+    Its last day must fit a ring with a place to spare, or the sieve would promote it at once, and
+    what is tainted must be over a day old.
     """
     if suspect.episode is not None:
         return ends_s(params.episode, suspect.episode)
     held = suspect.sightings
     fits = params.sieve.promote_distinct - 1
-    full = (held[-1 - fits] >> 33) + DAY_S + LATE_S if len(held) > fits else 0
-    return max(full, suspect.last_s + params.idle_s)
+    day_s = DAY_S + LATE_S
+    full = (held[-1 - fits] >> 33) + day_s if len(held) > fits else 0
+    taint = max((suspect.seen[p] >> 33 for p in suspect.tainted), default=-day_s) + day_s
+    return max(full, taint, suspect.last_s + params.idle_s)
 
 
 def _release(partition: Partition, suspect: Suspect, now_s: int) -> None:
-    """Writes a suspect back to its row."""
+    """Writes a suspect back to its row, without what is tainted."""
+    forget_tainted(suspect)
     row = int(partition.table.find(np.array([suspect.recipient], np.uint64))[0])
     recent_s = now_s - DAY_S - LATE_S
     store(partition.table.words[row], suspect.sightings, suspect.memory, recent_s)
@@ -486,6 +490,7 @@ def _suspect_state(suspect: Suspect) -> list[Any]:
         suspect.last_s,
         suspect.due_s,
         int(suspect.stamps),
+        sorted(suspect.tainted),
         [
             suspect.bucket_level_milli,
             suspect.bucket_novel,
@@ -511,11 +516,12 @@ def _suspect_state(suspect: Suspect) -> list[Any]:
 
 
 def _suspect_of(state: list[Any]) -> Suspect:
-    recipient, name, sightings, memory, last_s, due_s, stamps, bucket, held = state
+    recipient, name, sightings, memory, last_s, due_s, stamps, tainted, bucket, held = state
     born_day, habits, prints = memory
     suspect = Suspect(recipient, name, list(sightings), Memory(born_day, habits, prints), last_s)
     suspect.due_s = due_s
     suspect.stamps = Stamps(stamps)
+    suspect.tainted = set(tainted)
     (
         suspect.bucket_level_milli,
         suspect.bucket_novel,

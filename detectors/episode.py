@@ -21,8 +21,9 @@ from detectors.judge import (
     JudgeParams,
     Suspect,
     bars_of,
-    forget_since,
+    forget_tainted,
     scores,
+    taint_since,
 )
 from detectors.memory import DAY_S, EPOCH_S
 
@@ -365,7 +366,11 @@ def ends_s(params: EpisodeParams, episode: Episode) -> int:
 def end(
     params: EpisodeParams, rules: JudgeParams, book: Book, suspect: Suspect, cause: Cause
 ) -> None:
-    """Ends the suspect's episode: what it tainted is forgotten. Its lease is over by itself."""
+    """Ends the suspect's episode; its lease is over by itself.
+
+    What was first seen in it is tainted. After a THROTTLE it counts afresh, so that tomorrow's
+    flood is found as fast as today's; after a WATCH it goes on being evidence of a slower one.
+    """
     episode = suspect.episode
     assert episode is not None, "only an open episode ends"
     episode.level = NEXT[episode.level, Band.QUIET]
@@ -374,7 +379,9 @@ def end(
         Step(episode.level, cause.at_ms, cause.offset, "quiet", last.score, last.threshold)
     )
     book.records.append(_record(params, rules, book, suspect, cause, change="ended"))
-    forget_since(suspect, episode.since_s)
+    taint_since(suspect, episode.since_s)
+    if any(step.level is Level.THROTTLE for step in episode.path):
+        forget_tainted(suspect)
     suspect.episode = None
 
 

@@ -162,6 +162,7 @@ class Suspect:
         "seen",
         "sightings",
         "stamps",
+        "tainted",
     )
 
     def __init__(
@@ -172,6 +173,7 @@ class Suspect:
         self.sightings = sightings  # ascending
         self.seen = {w & 0xFFFF_FFFF: w for w in sightings}
         self.novels = sum(w >> 32 & 1 for w in sightings)
+        self.tainted: set[int] = set()  # platforms whose sighting never makes them known
         self.memory = memory
         self.last_s = last_s  # the newest message
         self.due_s = 0  # when to ask whether it may be let go
@@ -186,7 +188,7 @@ class Suspect:
     def knows(self, platform: int, at_s: int) -> bool:
         """Whether this recipient knew the platform before the day that ends at `at_s`.
 
-        What was first seen in an open episode is tainted: it never becomes known by it.
+        What was first seen in an episode is tainted: it never becomes known by it.
         """
         held = self.seen.get(platform)
         if held is None:
@@ -194,8 +196,9 @@ class Suspect:
         if not held >> 32 & 1:
             return True
         since_s = held >> 33
-        tainted = self.episode is not None and since_s >= self.episode.since_s
-        return at_s - since_s >= DAY_S and not tainted
+        if at_s - since_s < DAY_S or platform in self.tainted:
+            return False
+        return self.episode is None or since_s < self.episode.since_s
 
     def known(self, at_s: int) -> list[int]:
         """The platform ids that it knows, ascending; the prints in its memory come on top."""
@@ -239,13 +242,22 @@ def see(suspect: Suspect, platform: int, at_s: int) -> tuple[Seen, bool]:
 def _forget(suspect: Suspect, sighting: int) -> None:
     suspect.sightings.remove(sighting)
     suspect.novels -= sighting >> 32 & 1
-    del suspect.seen[sighting & 0xFFFF_FFFF]
+    platform = sighting & 0xFFFF_FFFF
+    del suspect.seen[platform]
+    suspect.tainted.discard(platform)
 
 
-def forget_since(suspect: Suspect, since_s: int) -> None:
-    """Drops the novel sightings from `since_s` on: they count afresh, and are not known."""
-    for sighting in [w for w in suspect.sightings if w >> 32 & 1 and w >> 33 >= since_s]:
-        _forget(suspect, sighting)
+def taint_since(suspect: Suspect, since_s: int) -> None:
+    """Marks the novel sightings from `since_s` on: they count for their day, then are forgotten."""
+    suspect.tainted.update(
+        w & 0xFFFF_FFFF for w in suspect.sightings if w >> 32 & 1 and w >> 33 >= since_s
+    )
+
+
+def forget_tainted(suspect: Suspect) -> None:
+    """Drops what is marked: it counts afresh, and is not known."""
+    for platform in sorted(suspect.tainted):
+        _forget(suspect, suspect.seen[platform])
     _refill(suspect)
 
 

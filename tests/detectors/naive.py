@@ -44,6 +44,7 @@ class Alarm(NamedTuple):
 class Seen(NamedTuple):
     at: int
     novel: bool
+    tainted: bool = False
 
 
 @dataclass
@@ -105,9 +106,11 @@ class Naive:
     def end(self, offset: int, recipient: int) -> None:
         person = self.people[recipient]
         assert person.flood is not None
-        person.seen = {
-            p: s for p, s in person.seen.items() if not (s.novel and s.at >= person.flood.since)
-        }
+        for p, s in person.seen.items():
+            if s.novel and s.at >= person.flood.since:
+                person.seen[p] = s._replace(tainted=True)
+        if person.flood.level is Level.THROTTLE:
+            person.seen = {p: s for p, s in person.seen.items() if not s.tainted}
         person.flood = None
         self.alarms.append(Alarm(offset, recipient, "ended", Level.CLEAR))
 
@@ -124,9 +127,7 @@ class Naive:
         if person.seen and at <= max(s.at for s in person.seen.values()) - DAY:
             return
         held = person.seen.get(event.platform)
-        known = held is not None and (not held.novel or at - held.at >= DAY)
-        if held and held.novel and person.flood and held.at >= person.flood.since:
-            known = False
+        known = held is not None and self.knows(person, held, at)
         if held is None or abs(at - held.at) >= DAY:
             person.seen[event.platform] = Seen(at, not known)
             level, since = self.level(person, at)
@@ -192,13 +193,14 @@ class Naive:
         p_novel = self.params.judge.p_novel
         if p_novel is not None and p_novel <= 0.5:
             return "third" if p_novel <= 0.3 else "half"
-        tainted_from = person.flood.since if person.flood else at + DAY
-        known = [
-            p
-            for p, s in person.seen.items()
-            if not s.novel or (at - s.at >= DAY and s.at < tainted_from)
-        ]
-        return "large" if len(known) >= 14 else "small"
+        known = sum(self.knows(person, s, at) for s in person.seen.values())
+        return "large" if known >= 14 else "small"
+
+    def knows(self, person: Person, seen: Seen, at: int) -> bool:
+        if not seen.novel:
+            return True
+        tainted = seen.tainted or (person.flood is not None and seen.at >= person.flood.since)
+        return at - seen.at >= DAY and not tainted
 
 
 def apart(times: list[int], gap: int) -> int:
