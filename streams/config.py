@@ -34,6 +34,7 @@ from detectors.sieve import SieveParams
 from detectors.stamps import StampParams, Stamps
 from streams.errors import ConfigError
 from streams.wire import Intake, Numbers
+from streams.wire.events import AHEAD_MAX_MS, VALUE_BYTES_MAX
 
 if TYPE_CHECKING:
     from detectors.recognise import Recogniser
@@ -160,10 +161,13 @@ class Input(Section):
         "submit", description="the event type that is counted: offered traffic shows a flood first"
     )
     value_bytes_max: int = Field(
-        65_536, ge=1024, description="larger values are refused; a text of 255 parts is 51 kB"
+        VALUE_BYTES_MAX,
+        ge=1024,
+        description="larger values are refused; a text of 255 parts is 51 kB, escaped 103",
     )
     ahead_max_s: Seconds = Field(
-        300, description="an event this far ahead of its record is refused; forgives bad clocks"
+        AHEAD_MAX_MS / 1000,
+        description="an event this far ahead of its record is refused; forgives bad clocks",
     )
     refused_share_max: float = Field(
         0.5,
