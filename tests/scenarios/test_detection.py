@@ -1,0 +1,180 @@
+"""What the detector is for, on fixed seeds: the small form of `make evaluate`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cache
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from streams.scenarios import (
+    DEFAULT_START_MS,
+    Labelled,
+    Role,
+    generate,
+    merged,
+    ordinary,
+    person_to_person,
+)
+from tests.scenarios.evaluate import Row, play_part
+from tests.scenarios.figures import Figures
+from tests.scenarios.play import play
+
+TRACE = Path(__file__).parents[3] / "shared" / "data" / "copenhagen-sms.csv"
+HOUR_MS = 3_600_000
+
+
+@cache
+def figures(name: str, runs: int, *, confidence_min: float = 0.5, **parameters: Any) -> Figures:
+    """The first runs of a scenario, seeds 0 to `runs` - 1."""
+    part = 1 if runs == 1 else runs
+    row = Row(name, name, runs, part, parameters, confidence_min)
+    return play_part(row, 0, runs)
+
+
+@pytest.mark.parametrize(
+    ("platforms", "missed_max"), [(60, 0.03), (40, 0.08)], ids=["60-platforms", "40-platforms"]
+)
+def test_the_incident_is_noticed_and_stopped_in_time(platforms: int, missed_max: float) -> None:
+    found = figures("A1", 200, platforms=platforms)
+    assert found.missed <= missed_max
+    assert found.minutes(found.throttle, 0.5) <= 3.2
+    assert found.messages(found.throttle, 0.5) <= 8
+    if platforms == 60:
+        assert found.minutes(found.watch, 0.5) <= 1.5
+        assert found.minutes(found.throttle, 0.95) <= 14
+        assert found.after / found.flood >= 0.8
+
+
+@pytest.mark.parametrize(("name", "runs"), [("A2", 20), ("A3", 8)])
+def test_a_burst_is_stopped_within_seconds(name: str, runs: int) -> None:
+    found = figures(name, runs)
+    assert found.missed == 0
+    assert found.minutes(found.throttle, 0.5) <= 0.25
+    assert found.messages(found.throttle, 0.5) <= 8
+
+
+def test_a_slow_flood_is_at_least_watched() -> None:
+    found = figures("A4", 60)
+    assert len(found.watch) >= 0.7 * found.recipients
+
+
+def test_a_day_long_flood_is_stopped() -> None:
+    found = figures("A4-day", 60)
+    assert found.missed <= 0.05
+
+
+def test_a_week_long_flood_is_held_back_every_day() -> None:
+    found = figures("A5", 2)
+    held = {day: found.refused_by_day[day] / sent for day, sent in found.flood_by_day.items()}
+    assert len(held) == 7
+    # The messages that it takes to find each of a day's floods again are not held back.
+    assert min(held.values()) >= 0.96
+    assert found.after / found.flood >= 0.98
+
+
+@pytest.mark.parametrize("name", ["A8", "A9", "A12"])
+def test_disguises_delay_it_little(name: str) -> None:
+    plain, found = figures("A1", 200), figures(name, 200)
+    assert found.missed <= 0.03
+    assert found.minutes(found.throttle, 0.5) <= 1.25 * plain.minutes(plain.throttle, 0.5)
+
+
+def test_a_feed_without_texts_is_defended_too() -> None:
+    plain, found = figures("A1", 200), figures("A9-sender", 200, confidence_min=0.4)
+    assert found.missed <= 0.03
+    assert found.minutes(found.throttle, 0.5) <= 1.25 * plain.minutes(plain.throttle, 0.5)
+
+
+def test_a_campaign_is_a_flood_at_each_of_its_recipients() -> None:
+    found = figures("A6", 1)
+    assert found.recipients == 500
+    assert found.missed <= 0.15  # 20 codes in 30 minutes are as slow as a person
+
+
+@pytest.mark.parametrize("name", ["A7", "A10"])
+def test_one_platform_alone_is_no_flood(name: str) -> None:
+    found = figures(name, 10 if name == "A7" else 1)
+    assert (found.watch, found.throttle) == ([], [])
+
+
+@pytest.mark.parametrize(
+    ("name", "runs"),
+    [
+        ("A1", 200), ("A2", 20), ("A3", 20), ("A4", 60), ("A4-day", 60), ("A5", 2), ("A6", 1),
+        ("A7", 10), ("A8", 200), ("A9", 200), ("A11", 200), ("A12", 200),
+    ],
+)  # fmt: skip
+def test_trusted_and_known_platforms_always_get_through(name: str, runs: int) -> None:
+    found = figures(name, runs)
+    assert found.sent[Role.BANK] >= 2 * runs
+    assert found.refused[Role.BANK] == 0
+    assert found.sent[Role.KNOWN] >= runs
+    assert found.refused[Role.KNOWN] == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "runs"),
+    [
+        ("B1", 200), ("B3", 200), ("B4", 200), ("B7", 50), ("B8", 50), ("B9", 50), ("B10", 50),
+        ("B12", 1),
+    ],
+)  # fmt: skip
+def test_nothing_that_only_looks_like_an_attack_is_throttled(name: str, runs: int) -> None:
+    found = figures(name, runs)
+    assert found.recipients >= runs
+    assert found.throttle == []
+    assert sum(found.refused.values()) == 0
+
+
+def test_a_power_user_is_throttled_in_a_few_cases_of_a_hundred_at_most() -> None:
+    found = figures("B2", 200)
+    assert len(found.throttle) <= 0.02 * found.recipients  # 1e-6 of all days, as 1 in 20,000 is one
+
+
+def test_a_shared_number_is_left_alone_from_the_fifth_day_on() -> None:
+    found = figures("B5", 20)
+    assert found.throttled_by_day[0] <= 0.02 * found.recipients
+    assert not any(found.throttled_by_day[day] for day in range(4, 7))
+
+
+@pytest.mark.parametrize("name", ["A1", "A8", "A12", "B1", "B3", "B7", "B8"])
+def test_codes_are_told_from_what_is_none(name: str) -> None:
+    found = figures(name, 50)
+    codes = [role for role in Role if role is not Role.OTHER]
+    assert sum(found.recognised[r] for r in codes) >= 0.99 * sum(found.sent[r] for r in codes)
+    assert found.recognised[Role.OTHER] == 0
+
+
+@pytest.mark.parametrize("seed", [3, 20])
+def test_in_the_traffic_of_twenty_thousand_only_the_victim_is_throttled(seed: int) -> None:
+    victim = 1_000_000
+
+    def traffic() -> Iterator[Labelled]:
+        look_alikes = (
+            generate(name, seed, recipient=2_000_000 + n, start_ms=DEFAULT_START_MS + n * 300_000)
+            for n, name in enumerate(("B1", "B2", "B4"))
+        )
+        incident = generate("A1", seed, recipient=victim)
+        everyday = ordinary(20_000, DEFAULT_START_MS, seed, duration_ms=HOUR_MS)
+        return merged(*look_alikes, incident, everyday)
+
+    outcomes = play(traffic())
+    throttled = [recipient for recipient, outcome in outcomes.items() if outcome.throttle]
+    assert throttled == ["8617001000000"]
+
+
+@pytest.mark.parametrize("as_codes", [False, True], ids=["as-they-were", "as-if-codes"])
+def test_real_conversations_raise_no_alarm(*, as_codes: bool) -> None:
+    if not TRACE.exists():
+        pytest.skip(f"needs the Copenhagen trace at {TRACE}")
+    with TRACE.open(encoding="utf-8") as lines:
+        events = person_to_person(lines, DEFAULT_START_MS, as_codes=as_codes)
+        first = next(events)
+        outcomes = play(chain([first], events))
+    assert len(outcomes) > 500
+    assert sum(sum(o.recognised.values()) for o in outcomes.values()) == (24_333 if as_codes else 0)
+    assert not any(outcome.watch or outcome.throttle for outcome in outcomes.values())
