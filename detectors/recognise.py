@@ -110,18 +110,22 @@ def _rule(
 def _platform(
     registry: Registry, reading: Reading, seen: str, origin: Sender, signature: str, platform: str
 ) -> tuple[str, Trust]:
-    """The platform's key and trust: signature, else registered port, else id, host, sender."""
+    """The platform's key and trust: signature, else registered id or port, else id, host, sender.
+
+    An id that the registry knows is the gateway's word and stands above what a number says.
+    """
     claim = name_key(signature)
     if not claim and reading.signature:
         claim = name_key(seen[slice(*reading.signature)])
-    claimed = registry.signatures.get(claim) if claim else registry.ids.get(platform)
-    trust = registry.trust(claimed, origin)
-    if claim:
+    told = registry.ids.get(platform)
+    claimed = registry.signatures.get(claim) if claim else told
+    trust = told.trust if told and told == claimed else registry.trust(claimed, origin)
+    if claimed or claim:
         return f"sig:{claimed.key if claimed else claim}", trust
     if origin.owners:
         return f"port:{origin.owners[0].name}", trust
     if platform:
-        return (f"sig:{claimed.key}" if claimed else f"id:{platform}"), trust
+        return f"id:{platform}", trust
     if reading.host:
         host = fold(seen[slice(*reading.host)])
         owner = registry.host(host)

@@ -185,7 +185,7 @@ class Registry:
             return Sender(Line.ABSENT, (), "")
         prefixes = [key[:end] for end in range(len(key), 0, -1)]
         keys = (key, *(f"{prefix}*" for prefix in prefixes))
-        if _INDIAN_HEADER.fullmatch(fold(sender).strip()):
+        if _INDIAN_HEADER.fullmatch(fold(sender[:_SENDER_CHARS]).strip()):
             keys = (f"-{key}", *keys)
         owners = next((self.ports[known] for known in keys if known in self.ports), ())
         if not key.isdigit():
