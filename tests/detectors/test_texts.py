@@ -1,0 +1,68 @@
+"""The labelled texts themselves: complete, consistent, and split by the rule of their README."""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+TEXTS = Path(__file__).parent / "texts"
+SETS = sorted(path.name.removesuffix(".train.jsonl") for path in TEXTS.glob("*.train.jsonl"))
+FIELDS = {
+    "text", "sender", "signature", "category", "otp", "code", "platform", "trust", "lang", "class",
+}  # fmt: skip
+LANGUAGES = set(
+    "zh-Hans zh-Hant en ja ko ru es pt fr de it vi th id tr ar fa he hi".split()  # noqa: SIM905
+)
+
+
+def read(name: str, part: str) -> list[dict[str, Any]]:
+    lines = (TEXTS / f"{name}.{part}.jsonl").read_text(encoding="utf-8").splitlines()
+    return [json.loads(line) for line in lines]
+
+
+def everything() -> list[dict[str, Any]]:
+    return [row for name in SETS for part in ("train", "heldout") for row in read(name, part)]
+
+
+def test_there_are_enough_of_every_language_and_half_are_no_codes() -> None:
+    rows = everything()
+    assert len(rows) >= 660
+    assert 0.45 < sum(row["otp"] for row in rows) / len(rows) < 0.55
+    assert {row["lang"] for row in rows} == LANGUAGES
+    for language in LANGUAGES:
+        labels = Counter(row["otp"] for row in rows if row["lang"] == language)
+        assert min(labels[True], labels[False]) >= 9, language
+
+
+def test_no_text_stands_twice() -> None:
+    keys = Counter((row["text"], row["sender"], row["category"]) for row in everything())
+    assert keys.most_common(1)[0][1] == 1
+
+
+@pytest.mark.parametrize("name", SETS)
+def test_labels_are_consistent(name: str) -> None:
+    for part in ("train", "heldout"):
+        for row in read(name, part):
+            assert set(row) == FIELDS
+            assert row["code"] is None or (row["otp"] and row["code"] in row["text"])
+            assert row["code"] or not row["otp"] or row["class"] in ("prefix", "sender")
+            scheme = (row["platform"] or "sig:").split(":", 1)[0]
+            assert scheme in ("sig", "host", "from")
+            trusts = (None, "bank", "government", "carrier", "emergency", "none")
+            assert row["trust"] in trusts
+
+
+@pytest.mark.parametrize("name", SETS)
+def test_every_third_is_held_out(name: str) -> None:
+    def place(row: dict[str, Any]) -> tuple[str, str, int]:
+        return row["lang"], row["class"], zlib.crc32(f"{row['text']}\0{row['sender']}".encode())
+
+    train, held = read(name, "train"), read(name, "heldout")
+    whole = sorted([*train, *held], key=place)
+    assert [row for at, row in enumerate(whole) if at % 3 == 2] == held
+    assert [row for at, row in enumerate(whole) if at % 3 != 2] == train
