@@ -65,63 +65,63 @@ def check_reason(bad: bytes | None, expected: str) -> None:
     assert len(decoded.batch.text) == len(decoded.batch.recipient) == 2
 
 
-@pytest.mark.parametrize(
-    ("bad", "expected"),
-    [
-        (None, "null_value"),
-        (b"x" * 900_000, "too_large"),
-        (b'{"schema_version":1,' + b" " * VALUE_BYTES_MAX, "too_large"),
-        (b"", "invalid_json"),
-        (b"{", "invalid_json"),
-        (b"not json", "invalid_json"),
-        (b"\xff\xfe", "invalid_json"),
-        (b"\xef\xbb\xbf" + value(), "invalid_json"),
-        (value() + b"x", "invalid_json"),
-        (value() + value(), "invalid_json"),
-        (value(text="QQ").replace(b"QQ", b"\xff\xfe"), "invalid_json"),
-        (value(text="QQ").replace(b"QQ", rb"\ud800"), "invalid_json"),
-        (value(x="QQ").replace(b'"QQ"', b"[" * 60_000), "invalid_json"),
-        (value(x="QQ").replace(b'"QQ"', b"NaN"), "invalid_json"),
-        (b"null", "wrong_type"),
-        (b"[]", "wrong_type"),
-        (b"7", "wrong_type"),
-        (b'"text"', "wrong_type"),
-        (value(recipient=8617000000001), "wrong_type"),
-        (value(event_time_ms="soon"), "wrong_type"),
-        (value(event_time_ms=float(NOW_MS)), "wrong_type"),
-        (value(event_time_ms=None), "wrong_type"),
-        (value(text={}), "wrong_type"),
-        (value(segment="1"), "wrong_type"),
-        (value(segment=True), "wrong_type"),
-        (value(schema_version="1"), "wrong_type"),
-        (value(schema_version=2), "unknown_schema_version"),
-        (value(schema_version=0), "unknown_schema_version"),
-        (b'{"schema_version":2}', "unknown_schema_version"),
-        (value(schema_version=...), "missing_field"),
-        (value(recipient=...), "missing_field"),
-        (value(sender=...), "missing_field"),
-        (value(event_time_ms=...), "missing_field"),
-        (value(message_id=...), "missing_field"),
-        (b"{}", "missing_field"),
-        (value(event_time_ms=NOW_MS // 1000), "out_of_range"),  # seconds
-        (value(event_time_ms=NOW_MS * 1000), "out_of_range"),  # microseconds
-        (value(event_time_ms=10**400), "out_of_range"),
-        (value(event_time_ms=-1), "out_of_range"),
-        (value(segment=0), "out_of_range"),
-        (value(attempt=256), "out_of_range"),
-        (value(sender="x" * 65), "out_of_range"),
-        (value(signature="名" * 65), "out_of_range"),
-        (value(recipient="1" * 129), "out_of_range"),
-        (value(recipient=""), "bad_recipient"),
-        (value(recipient="123"), "bad_recipient"),
-        (value(recipient="nobody"), "bad_recipient"),
-        (value(recipient="86-ACME-FLOWERS"), "bad_recipient"),
-        (value(recipient="hk1:short"), "bad_recipient"),
-        (value(recipient="+8617000000001\n8617000000002"), "bad_recipient"),
-        (value(event_time_ms=NOW_MS + 2 * 86_400_000), "event_time_ahead"),
-        (value(event_time_ms=NOW_MS + 300_001), "event_time_ahead"),
-    ],
-)
+REFUSED: list[tuple[bytes | None, str]] = [
+    (None, "null_value"),
+    (b"x" * 900_000, "too_large"),
+    (b'{"schema_version":1,' + b" " * VALUE_BYTES_MAX, "too_large"),
+    (b"", "invalid_json"),
+    (b"{", "invalid_json"),
+    (b"not json", "invalid_json"),
+    (b"\xff\xfe", "invalid_json"),
+    (b"\xef\xbb\xbf" + value(), "invalid_json"),
+    (value() + b"x", "invalid_json"),
+    (value() + value(), "invalid_json"),
+    (value(text="QQ").replace(b"QQ", b"\xff\xfe"), "invalid_json"),
+    (value(text="QQ").replace(b"QQ", rb"\ud800"), "invalid_json"),
+    (value(x="QQ").replace(b'"QQ"', b"[" * 60_000), "invalid_json"),
+    (value(x="QQ").replace(b'"QQ"', b"NaN"), "invalid_json"),
+    (b"null", "wrong_type"),
+    (b"[]", "wrong_type"),
+    (b"7", "wrong_type"),
+    (b'"text"', "wrong_type"),
+    (value(recipient=8617000000001), "wrong_type"),
+    (value(event_time_ms="soon"), "wrong_type"),
+    (value(event_time_ms=float(NOW_MS)), "wrong_type"),
+    (value(event_time_ms=None), "wrong_type"),
+    (value(text={}), "wrong_type"),
+    (value(segment="1"), "wrong_type"),
+    (value(segment=True), "wrong_type"),
+    (value(schema_version="1"), "wrong_type"),
+    (value(schema_version=2), "unknown_schema_version"),
+    (value(schema_version=0), "unknown_schema_version"),
+    (b'{"schema_version":2}', "unknown_schema_version"),
+    (value(schema_version=...), "missing_field"),
+    (value(recipient=...), "missing_field"),
+    (value(sender=...), "missing_field"),
+    (value(event_time_ms=...), "missing_field"),
+    (value(message_id=...), "missing_field"),
+    (b"{}", "missing_field"),
+    (value(event_time_ms=NOW_MS // 1000), "out_of_range"),  # seconds
+    (value(event_time_ms=NOW_MS * 1000), "out_of_range"),  # microseconds
+    (value(event_time_ms=10**400), "out_of_range"),
+    (value(event_time_ms=-1), "out_of_range"),
+    (value(segment=0), "out_of_range"),
+    (value(attempt=256), "out_of_range"),
+    (value(sender="x" * 65), "out_of_range"),
+    (value(signature="名" * 65), "out_of_range"),
+    (value(recipient="1" * 129), "out_of_range"),
+    (value(recipient=""), "bad_recipient"),
+    (value(recipient="123"), "bad_recipient"),
+    (value(recipient="nobody"), "bad_recipient"),
+    (value(recipient="86-ACME-FLOWERS"), "bad_recipient"),
+    (value(recipient="hk1:short"), "bad_recipient"),
+    (value(recipient="+8617000000001\n8617000000002"), "bad_recipient"),
+    (value(event_time_ms=NOW_MS + 2 * 86_400_000), "event_time_ahead"),
+    (value(event_time_ms=NOW_MS + 300_001), "event_time_ahead"),
+]
+
+
+@pytest.mark.parametrize(("bad", "expected"), REFUSED)
 def test_a_bad_record_has_its_reason_and_its_neighbours_are_counted(
     bad: bytes | None, expected: str
 ) -> None:
@@ -129,8 +129,7 @@ def test_a_bad_record_has_its_reason_and_its_neighbours_are_counted(
 
 
 def test_every_reason_is_covered_by_a_boundary_above() -> None:
-    table = test_a_bad_record_has_its_reason_and_its_neighbours_are_counted.pytestmark[0].args[1]
-    assert {expected for _, expected in table} == {str(reason) for reason in Reason}
+    assert {expected for _, expected in REFUSED} == {str(reason) for reason in Reason}
 
 
 @pytest.mark.parametrize(
@@ -197,8 +196,8 @@ def test_columns_hold_what_the_value_says() -> None:
     assert batch.text == ["T", "only the head"]
     columns = (batch.signature, batch.category, batch.platform, batch.template, batch.gateway)
     assert columns == (["S", ""], ["otp", ""], ["P", ""], ["I", ""], ["G", ""])
-    dtypes = (batch.offset.dtype, batch.recipient.dtype, batch.kind.dtype)
-    assert dtypes == (np.int64, np.uint64, np.uint8)
+    dtypes = [str(column.dtype) for column in (batch.offset, batch.recipient, batch.kind)]
+    assert dtypes == ["int64", "uint64", "uint8"]
 
 
 @pytest.mark.parametrize(
@@ -210,7 +209,7 @@ def test_columns_hold_what_the_value_says() -> None:
         ("CN", "17000000001", "8617000000001"),
         ("CN", "017000000001", "8617000000001"),  # with the trunk prefix, as from another city
         ("CN", "+86 170-0000-0001", "8617000000001"),
-        ("CN", "8617000000001", "8617000000001"),
+        ("CN", "８６１７" + "０" * 8 + "１", "8617000000001"),
         ("CN", "+442071838750", "442071838750"),
         ("CN", "00442071838750", "442071838750"),
         ("CN", "01088888888", "861088888888"),  # a fixed line in Beijing
