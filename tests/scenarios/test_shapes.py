@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import tracemalloc
 from collections import Counter
 from collections.abc import Callable
 from itertools import pairwise
@@ -388,3 +389,16 @@ def test_scenarios_know_nothing_of_the_detectors() -> None:
             names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
             names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
             assert not any(name.startswith("detectors") for name in names), source.name
+
+
+def test_ordinary_traffic_needs_no_more_memory_the_longer_it_runs() -> None:
+    def peak(hours: int) -> int:
+        tracemalloc.start()
+        for _ in ordinary(30_000, DEFAULT_START_MS, 3, duration_ms=hours * 3_600_000):
+            pass
+        _, most = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        return most
+
+    peak(1)
+    assert peak(8) < 1.5 * peak(2) < 20_000_000
