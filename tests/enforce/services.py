@@ -158,3 +158,63 @@ def redis_server(folder: Path, *options: str) -> Server:
 def redis_client(server: Server) -> redis.Redis:
     """A client for looking, with patience."""
     return redis.Redis(port=server.port, socket_timeout=5)
+
+
+KANNEL_PASSWORD = "kannel"
+
+
+def kannel(folder: Path, smsc_port: int, list_url: str) -> tuple[Server, Server]:
+    """Bearerbox and smsbox, bound to an SMSC, with our guide's lines in their configuration.
+
+    The first's port is the admin's, the second's takes `/cgi-bin/sendsms`.
+    """
+    bearerbox, smsbox = need("bearerbox", "kannel"), need("smsbox", "kannel")
+    admin, box, sendsms = free_port(), free_port(), free_port()
+    folder.mkdir(parents=True)
+    guide = Path("deploy/gateways/kannel/otpguard.conf").read_text()
+    guide = guide.replace("http://127.0.0.1:13080/list.txt", list_url)
+    config = folder / "kannel.conf"
+    config.write_text(
+        f"""
+group = core
+admin-port = {admin}
+admin-password = {KANNEL_PASSWORD}
+admin-interface = 127.0.0.1
+smsbox-port = {box}
+smsbox-interface = 127.0.0.1
+log-level = 1
+{guide}
+
+group = smsc
+smsc = smpp
+smsc-id = counting
+host = 127.0.0.1
+port = {smsc_port}
+smsc-username = kannel
+smsc-password = kannel
+system-type = ""
+transceiver-mode = true
+log-level = 1
+
+group = smsbox
+bearerbox-host = 127.0.0.1
+bearerbox-port = {box}
+sendsms-port = {sendsms}
+sendsms-interface = 127.0.0.1
+log-level = 1
+
+group = sendsms-user
+username = tester
+password = tester
+max-messages = 1
+concatenation = true
+
+group = sms-service
+keyword = default
+text = "no"
+"""
+    )
+    return (
+        Server("bearerbox", [bearerbox, config], folder, admin),
+        Server("smsbox", [smsbox, config], folder, sendsms),
+    )

@@ -1,0 +1,171 @@
+"""`otpguard enforce`: adapters that make gateways hold the leases."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import sys
+import threading
+import time
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from streams.cli.shared import ConfigOption, group, settings_of
+
+if TYPE_CHECKING:
+    from streams.config import Settings
+    from streams.enforce.gateway import Gateway
+
+app = group("Make a gateway hold the leases; one process for each gateway.")
+
+GatewayOption = Annotated[
+    str | None,
+    typer.Option(
+        "--gateway-id", help="Name of the gateway; default: enforce.gateway_id.", show_default=False
+    ),
+]
+
+
+@app.command()
+def redis(config: ConfigOption = None, *, gateway_id: GatewayOption = None) -> None:
+    r"""Hold leases as Redis keys, for gateways that look them up (deploy/gateways/jasmin).
+
+    \b
+    Examples:
+      otpguard enforce redis --config /etc/otpguard/otpguard.toml
+      OTPGUARD_REDIS_URL=rediss://redis:6380/0 otpguard enforce redis --gateway-id jasmin-1
+    """
+    from streams.enforce.redis import RedisGateway, connect  # noqa: PLC0415 - start-up time
+
+    settings = settings_of(config)
+    registry, _ = settings.registry()
+    client = connect(settings.redis)
+    _run(settings, RedisGateway(client, registry, settings.redis.prefix), gateway_id)
+
+
+@app.command()
+def kannel(
+    config: ConfigOption = None,
+    *,
+    gateway_id: GatewayOption = None,
+    accept_whole_recipient: Annotated[
+        bool,
+        typer.Option(
+            "--accept-whole-recipient",
+            help="Yes: a bank's code to a recipient under lease is refused with all others.",
+        ),
+    ] = False,
+    clear: Annotated[
+        bool, typer.Option("--clear", help="Empty the list, reload it and stop.")
+    ] = False,
+) -> None:
+    r"""Hold leases as Kannel's black list of recipients.
+
+    Kannel cannot tell platforms apart: under a lease nothing reaches the recipient, not even from
+    a bank. That has to be accepted by name.
+
+    \b
+    Examples:
+      otpguard enforce kannel --accept-whole-recipient
+      otpguard enforce kannel --clear      (ExecStopPost= of the service: no adapter, no leases)
+    """
+    from streams.enforce.kannel import KannelGateway  # noqa: PLC0415 - start-up time
+
+    if not (accept_whole_recipient or clear):
+        raise typer.BadParameter(
+            "Kannel refuses a bank's code with the flood; --accept-whole-recipient says that you "
+            "know it"
+        )
+    settings = settings_of(config)
+    section = settings.kannel
+    gateway = KannelGateway(
+        section.list_file,
+        section.list_port,
+        section.admin_url,
+        section.password.get_secret_value(),
+    )
+    if clear:
+        gateway.clear()
+        gateway.close()
+        return
+    _run(settings, gateway, gateway_id)
+
+
+@app.command()
+def webhook(config: ConfigOption = None, *, gateway_id: GatewayOption = None) -> None:
+    r"""Post leases, signed, to a gateway that has an API of its own.
+
+    \b
+    Example:
+      OTPGUARD_WEBHOOK_URL=https://smsc/otpguard OTPGUARD_WEBHOOK_SECRET_FILE=/run/secrets/hook \
+        otpguard enforce webhook --gateway-id smsc-1
+    """
+    from streams.enforce.webhook import WebhookGateway  # noqa: PLC0415 - start-up time
+
+    settings = settings_of(config)
+    section = settings.webhook
+    gateway = WebhookGateway(
+        section.url,
+        section.secret.get_secret_value().encode(),
+        parallel=section.parallel,
+        ca_file=str(section.ca_file) if section.ca_file else None,
+    )
+    _run(settings, gateway, gateway_id)
+
+
+@app.command()
+def log(
+    config: ConfigOption = None,
+    *,
+    gateway_id: GatewayOption = None,
+    numbers: Annotated[
+        bool, typer.Option("--numbers", help="Name the recipients too; mind who reads the log.")
+    ] = False,
+) -> None:
+    r"""Hold nothing back: write a JSON line for each order that a gateway would get.
+
+    \b
+    Example:
+      otpguard enforce log | jq .order
+    """
+    from streams.enforce.log import LogGateway  # noqa: PLC0415 - start-up time
+
+    _run(settings_of(config), LogGateway(sys.stdout, numbers=numbers), gateway_id)
+
+
+def _run(settings: Settings, gateway: Gateway, gateway_id: str | None) -> None:
+    """Run an adapter until SIGTERM or Ctrl-C."""
+    # Here, because Kafka's client takes long to import and `--help` needs none.
+    from streams import http  # noqa: PLC0415
+    from streams.cluster import client_arguments  # noqa: PLC0415
+    from streams.enforce.adapter import Adapter  # noqa: PLC0415
+    from streams.enforce.book import Book  # noqa: PLC0415
+    from streams.enforce.reconcile import Reconciler  # noqa: PLC0415
+    from streams.metrics import Metrics  # noqa: PLC0415
+
+    logging.basicConfig(
+        format="%(asctime)s %(levelname)s %(name)s: %(message)s", level=logging.INFO
+    )
+    logging.getLogger("kafka").setLevel(logging.WARNING)
+    name = gateway_id or settings.enforce.gateway_id
+    metrics = Metrics("adapter")
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    adapter = Adapter(
+        Reconciler(gateway, Book(settings.enforce.guard()), name),
+        client_arguments(settings.kafka),
+        settings.topics,
+        f"{settings.app_id}-enforce-{name}",
+        metrics,
+        lambda: time.time_ns() // 1_000_000,
+    )
+    with http.serve(
+        settings.http.host,
+        settings.http.port,
+        metrics.registry,
+        live=lambda: "",
+        ready=lambda: "" if adapter.ready.is_set() else "reading the leases",
+    ):
+        adapter.run(stop)
