@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from heapq import heapify, heappop, heappush
-from typing import Any, Final, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,10 +33,10 @@ from detectors.episode import (
     seconds,
 )
 from detectors.event import TICK_OFFSETS, TOKEN_BIT, Batch, Kind, Trust
-from detectors.judge import JudgeParams, Seen, Suspect, forget_tainted, judge, see
+from detectors.judge import CALM, JudgeParams, Seen, Suspect, forget_tainted, judge, see
 from detectors.memory import DAY_S, EPOCH_S, HABITS, MEMORY_WORDS, SUSPECT, Memory, load, store
 from detectors.sieve import SieveParams, sift
-from detectors.stamps import SAMPLE_OFFSETS, Gateway, StampParams, Stamps, observe, stamps_of
+from detectors.stamps import SAMPLE_OFFSETS, Gateway, StampParams, Stamps, coarse, observe
 from detectors.table import WORDS, Table
 from detectors.windows import Tally, Window, Windows, close, tally
 
@@ -108,6 +108,7 @@ class Partition:
         "gateways",
         "next_offset",
         "samples",
+        "stamps",
         "suspects",
         "table",
         "watermark_s",
@@ -123,6 +124,7 @@ class Partition:
         self.due: list[tuple[int, int]] = []  # heap: when to look at which suspect
         self.book = Book()
         self.gateways: dict[str, Gateway] = {}
+        self.stamps = coarse(params.stamps, {})  # as of the last tick
         self.windows = Windows()
 
     @property
@@ -227,7 +229,9 @@ def _pass(
     into.judged += len(sifted.judged)
     into.promoted += sifted.promoted
     judged = sifted.judged
-    _judge(params, partition, batch, at[judged], platform[judged], trust=trust[judged])
+    _judge(
+        params, partition, batch, _Judged(at[judged], sifted.rows, platform[judged], trust[judged])
+    )
 
 
 def _name(
@@ -240,73 +244,71 @@ def _name(
     names = partition.book.names
     tick = partition.next_offset // TICK_OFFSETS
     ids = np.sort(platform)  # np.unique takes five times as long
-    for key in ids[np.diff(ids, prepend=0) != 0].tolist():
-        held = names.get(key)
-        if held is None:
-            first = Trust(trust[np.flatnonzero(platform == key)[0]])
-            names[key] = Name(codes.names.get(key, f"#{key}"), first, tick)
-        elif held.tick != tick:
-            names[key] = held._replace(tick=tick)
+    ids = ids[np.diff(ids, prepend=0) != 0]
+    fresh = [key for key in ids.tolist() if key not in names]
+    if fresh:
+        first = dict(zip(platform[::-1].tolist(), trust[::-1].tolist(), strict=True))
+        for key in fresh:
+            names[key] = Name(codes.names.get(key, f"#{key}"), Trust(first[key]), tick)
+    for key in ids.tolist():
+        if names[key].tick != tick:
+            names[key] = names[key]._replace(tick=tick)
 
 
-def _judge(
-    params: Params,
-    partition: Partition,
-    batch: Batch,
-    where: NDArray[np.int64],
-    platform: NDArray[np.uint32],
-    *,
-    trust: NDArray[np.uint8],
-) -> None:
-    """The events of suspects, at these positions of the batch, in the order of the log."""
-    for i, recipient, offset, at_ms, key, level in zip(
+class _Judged(NamedTuple):
+    """The events of suspects, in the order of the log."""
+
+    where: NDArray[np.int64]  # in the batch
+    row: NDArray[np.int64]
+    platform: NDArray[np.uint32]
+    trust: NDArray[np.uint8]
+
+
+def _judge(params: Params, partition: Partition, batch: Batch, events: _Judged) -> None:
+    """The events of suspects, one by one."""
+    book, suspects, stamps = partition.book, partition.suspects, partition.stamps
+    where = events.where
+    for i, recipient, row, at_ms, platform, trust in zip(
         where.tolist(),
         batch.recipient[where].tolist(),
-        batch.offset[where].tolist(),
+        events.row.tolist(),
         batch.event_time_ms[where].tolist(),
-        platform.tolist(),
-        trust.tolist(),
+        events.platform.tolist(),
+        events.trust.tolist(),
         strict=True,
     ):
-        suspect = partition.suspects.get(recipient)
-        if suspect is None:
-            suspect = _adopt(params, partition, recipient, batch, at_ms)
-        stamps = stamps_of(params.stamps, partition.gateways, batch.gateway[i])
-        suspect.stamps = max(suspect.stamps, stamps)
-        cause = Cause(batch.topic, batch.partition, offset, at_ms)
-        at_s = cause.at_s
+        suspect = suspects.get(recipient) or _adopt(params, partition, batch, recipient, row)
+        if stamps:
+            suspect.stamps = max(suspect.stamps, stamps.get(batch.gateway[i], Stamps.EXACT))
+        at_s = seconds(at_ms)
         if suspect.episode is not None and over(params.episode, suspect.episode, at_s):
-            end(params.episode, params.judge, partition.book, suspect, cause)
-        seen, known = see(suspect, key, at_s)
+            end(params.episode, params.judge, book, suspect, _cause(batch, i))
+        seen = see(suspect, platform, at_s)
         if seen is Seen.LATE:
             continue
-        finding = judge(params.judge, suspect, at_s) if seen is Seen.SIGHTING else None
-        flood = not known and level == Trust.NONE
+        finding = judge(params.judge, suspect, at_s) if seen is Seen.SIGHTING else CALM
         episode = suspect.episode
-        advance(
-            params.episode,
-            params.judge,
-            partition.book,
-            suspect,
-            cause,
-            finding=finding,
-            flood=flood,
-        )
+        if episode is None and finding is CALM:
+            continue
+        flood = trust == Trust.NONE and not suspect.knows(platform, at_s)
+        cause = _cause(batch, i)
+        advance(params.episode, params.judge, book, suspect, cause, finding=finding, flood=flood)
         if episode is None and suspect.episode is not None:
             suspect.due_s = ends_s(params.episode, suspect.episode)
             heappush(partition.due, (suspect.due_s, recipient))
 
 
-def _adopt(
-    params: Params, partition: Partition, recipient: int, batch: Batch, at_ms: int
-) -> Suspect:
+def _cause(batch: Batch, i: int) -> Cause:
+    """The event at position i of a batch."""
+    return Cause(batch.topic, batch.partition, int(batch.offset[i]), int(batch.event_time_ms[i]))
+
+
+def _adopt(params: Params, partition: Partition, batch: Batch, recipient: int, row: int) -> Suspect:
     """Makes a suspect of a recipient that the sieve has just promoted, from its row."""
-    row = int(partition.table.find(np.array([recipient], np.uint64))[0])
     sightings, memory = load(partition.table.words[row])
     name = batch.tokens[recipient] if recipient & TOKEN_BIT else str(recipient)
-    suspect = Suspect(recipient, name, sightings, memory, seconds(at_ms))
-    suspect.due_s = suspect.last_s + params.idle_s
-    partition.suspects[recipient] = suspect
+    suspect = partition.suspects[recipient] = Suspect(recipient, name, row, sightings, memory)
+    suspect.due_s = partition.watermark_s + params.idle_s
     heappush(partition.due, (suspect.due_s, recipient))
     return suspect
 
@@ -319,6 +321,7 @@ def _tick(params: Params, partition: Partition, batch: Batch, decisions: Decisio
     for at_ms, gateway in partition.samples:
         observe(params.stamps, partition.gateways, gateway, at_ms)
     partition.samples = []
+    partition.stamps = coarse(params.stamps, partition.gateways)
     decisions.released += _let_go(params, partition, batch)
     decisions.evicted += _evict(params, partition)
     decisions.windows += close(partition.windows, params.sieve.window_s, partition.watermark_s)
@@ -373,9 +376,8 @@ def _due(params: Params, suspect: Suspect) -> int:
 def _release(partition: Partition, suspect: Suspect, now_s: int) -> None:
     """Writes a suspect back to its row, without what is tainted."""
     forget_tainted(suspect)
-    row = int(partition.table.find(np.array([suspect.recipient], np.uint64))[0])
     recent_s = now_s - DAY_S - LATE_S
-    store(partition.table.words[row], suspect.sightings, suspect.memory, recent_s)
+    store(partition.table.words[suspect.row], suspect.sightings, suspect.memory, recent_s)
     del partition.suspects[suspect.recipient]
 
 
@@ -385,10 +387,7 @@ def _recycle(
     recipient = int(batch.recipient[i])
     suspect = partition.suspects.pop(recipient, None)
     if suspect is not None:
-        cause = Cause(
-            batch.topic, batch.partition, int(batch.offset[i]), int(batch.event_time_ms[i])
-        )
-        recycle(params.episode, params.judge, partition.book, suspect, cause)
+        recycle(params.episode, params.judge, partition.book, suspect, _cause(batch, i))
     decisions.recycled += partition.table.drop(np.array([recipient], np.uint64))
 
 
@@ -412,8 +411,8 @@ def _evict(params: Params, partition: Partition) -> int:
 def _forget_names(params: Params, partition: Partition) -> None:
     names = partition.book.names
     if len(names) > params.names_max:
-        order = sorted(names, key=lambda key: (names[key].tick, key))
-        for key in order[: len(names) - params.names_max]:
+        order = sorted((name.tick, key) for key, name in names.items())
+        for _, key in order[: len(names) - params.names_max * 3 // 4]:  # not at every tick
             del names[key]
 
 
@@ -470,6 +469,7 @@ def restore(params: Params, held: Snapshot) -> Partition:
     partition.book.names = {k: Name(name, Trust(t), tick) for k, name, t, tick in rest["names"]}
     partition.book.chronic = {key: (last, days) for key, last, days in rest["chronic"]}
     partition.gateways = {name: Gateway(*state) for name, *state in rest["gateways"]}
+    partition.stamps = coarse(params.stamps, partition.gateways)
     partition.windows.next = rest["window_next"]
     for number, codes, prints, rungs in rest["windows"]:
         tallied = partition.windows.open[number] = Tally()
@@ -485,6 +485,7 @@ def _suspect_state(suspect: Suspect) -> list[Any]:
     return [
         suspect.recipient,
         suspect.name,
+        suspect.row,
         list(suspect.sightings),
         [memory.born_day, memory.habits & HABITS, list(memory.prints)],
         suspect.last_s,
@@ -516,9 +517,10 @@ def _suspect_state(suspect: Suspect) -> list[Any]:
 
 
 def _suspect_of(state: list[Any]) -> Suspect:
-    recipient, name, sightings, memory, last_s, due_s, stamps, tainted, bucket, held = state
+    recipient, name, row, sightings, memory, last_s, due_s, stamps, tainted, bucket, held = state
     born_day, habits, prints = memory
-    suspect = Suspect(recipient, name, list(sightings), Memory(born_day, habits, prints), last_s)
+    suspect = Suspect(recipient, name, row, list(sightings), Memory(born_day, habits, prints))
+    suspect.last_s = last_s
     suspect.due_s = due_s
     suspect.stamps = Stamps(stamps)
     suspect.tainted = set(tainted)

@@ -300,19 +300,19 @@ def advance(
     suspect: Suspect,
     cause: Cause,
     *,
-    finding: Finding | None,
+    finding: Finding,
     flood: bool,
 ) -> None:
     """Moves one suspect on by one message.
 
-    `finding` is None where the message was no sighting. `flood` says that the message is one that
+    `finding` is `CALM` where the message was no sighting. `flood` says that the message is one that
     a throttle refuses: novel and untrusted.
     """
     episode = suspect.episode
     level = episode.level if episode else Level.CLEAR
-    target = NEXT[level, finding.band if finding else Band.HOLD]
+    target = NEXT[level, finding.band]
     change: Change | None = None
-    if finding is not None and target > level:
+    if target > level:
         since_s = _began(params, suspect, finding.since_s)
         change = "raised"
         if episode is None:

@@ -133,6 +133,10 @@ class Finding(NamedTuple):
     since_s: int  # the evidence begins here
 
 
+CALM: Final = Finding(Band.HOLD, "", 0, 0, 0)
+"""Under every bar."""
+
+
 class Seen(IntEnum):
     """What one message is to its recipient."""
 
@@ -159,6 +163,7 @@ class Suspect:
         "name",
         "novels",
         "recipient",
+        "row",
         "seen",
         "sightings",
         "stamps",
@@ -166,16 +171,17 @@ class Suspect:
     )
 
     def __init__(
-        self, recipient: int, name: str, sightings: list[int], memory: Memory, last_s: int
+        self, recipient: int, name: str, row: int, sightings: list[int], memory: Memory
     ) -> None:
         self.recipient = recipient
+        self.row = row  # in the partition's table: a suspect's row is never given away
         self.name = name  # E.164 digits, or the token
         self.sightings = sightings  # ascending
         self.seen = {w & 0xFFFF_FFFF: w for w in sightings}
         self.novels = sum(w >> 32 & 1 for w in sightings)
         self.tainted: set[int] = set()  # platforms whose sighting never makes them known
         self.memory = memory
-        self.last_s = last_s  # the newest message
+        self.last_s = 0  # of the newest message since it is a suspect
         self.due_s = 0  # when to ask whether it may be let go
         self.stamps = Stamps.EXACT  # the coarsest of any gateway since it is a suspect
         self.episode: Episode | None = None
@@ -210,33 +216,38 @@ class Suspect:
         return len(prints.union(platform_print(p) for p in self.known(at_s)))
 
 
-def see(suspect: Suspect, platform: int, at_s: int) -> tuple[Seen, bool]:
-    """Takes one message in; returns what it is, and whether its platform is known."""
+def see(suspect: Suspect, platform: int, at_s: int) -> Seen:
+    """Takes one message in."""
     sightings = suspect.sightings
     suspect.last_s = max(suspect.last_s, at_s)
-    known = suspect.knows(platform, at_s)
     newest_s = sightings[-1] >> 33 if sightings else at_s
     if at_s <= newest_s - DAY_S:
-        return Seen.LATE, known
+        return Seen.LATE
     held = suspect.seen.get(platform)
+    if held is not None and -DAY_S < at_s - (held >> 33) < DAY_S:
+        return Seen.REPEAT
+    novel = not suspect.knows(platform, at_s)
     if held is not None:
-        if abs(at_s - (held >> 33)) < DAY_S:
-            return Seen.REPEAT, known
         _forget(suspect, held)
-    sighting = word(at_s, not known, platform)
+    sighting = word(at_s, novel, platform)
     suspect.seen[platform] = sighting
-    suspect.novels += not known
+    suspect.novels += novel
     insort(sightings, sighting)
-    novels = suspect.novels
-    if max(novels, len(sightings) - novels) > SIGHTINGS_MAX:
-        # A flood pushes out its own oldest, never what is known.
-        crowd = not known
-        _forget(suspect, next(w for w in sightings if bool(w >> 32 & 1) == crowd))
+    if len(sightings) > SIGHTINGS_MAX:
+        _bound(suspect)
     if at_s >= newest_s:
-        _fill(suspect, at_s, not known)
+        _fill(suspect, at_s, novel)
     else:
         _refill(suspect)
-    return Seen.SIGHTING, known
+    return Seen.SIGHTING
+
+
+def _bound(suspect: Suspect) -> None:
+    """A flood pushes out its own oldest, never what is known."""
+    known = len(suspect.sightings) - suspect.novels
+    for count, novel in ((suspect.novels, 1), (known, 0)):
+        if count > SIGHTINGS_MAX:
+            _forget(suspect, next(w for w in suspect.sightings if w >> 32 & 1 == novel))
 
 
 def _forget(suspect: Suspect, sighting: int) -> None:
@@ -287,11 +298,14 @@ def judge(params: JudgeParams, suspect: Suspect, at_s: int) -> Finding:
     A sighting that came out of order may have raised any instant after it: each of them is looked
     at again, and the strongest finding counts.
     """
-    bars = bars_of(params, suspect, at_s)
     sightings = suspect.sightings
-    if at_s >= sightings[-1] >> 33:
+    in_order = at_s >= sightings[-1] >> 33
+    if in_order and suspect.novels < COUNT_MIN and suspect.bucket_novel < BURST_NOVEL.watch:
+        return CALM  # what most benign sightings come to
+    bars = bars_of(params, suspect, at_s)
+    if in_order:
         return _compare(bars, scores(suspect))
-    replay = Suspect(suspect.recipient, suspect.name, [], suspect.memory, 0)
+    replay = Suspect(suspect.recipient, suspect.name, suspect.row, [], suspect.memory)
     best = None
     for sighting in sightings:
         replay.sightings.append(sighting)
@@ -367,7 +381,7 @@ def bars_of(params: JudgeParams, suspect: Suspect, at_s: int) -> Bars:
 def _compare(bars: Bars, found: Scores) -> Finding:
     level, novel = found.level, found.burst_novel
     at_s = found.at_s
-    best = Finding(Band.HOLD, "burst", level, bars.level.watch, found.burst_since_s)
+    best = CALM
     if level >= bars.level.throttle and novel >= BURST_NOVEL.throttle:
         best = Finding(Band.THROTTLE, "burst", level, bars.level.throttle, found.burst_since_s)
     elif level >= bars.level.watch and novel >= BURST_NOVEL.watch:

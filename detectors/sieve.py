@@ -46,7 +46,7 @@ class SieveParams:
     leak_milli_s: int = 25  # the bucket: thousandths of a sighting a second (1.5 a minute)
     promote_level_milli: int = 1500  # the lowest WATCH bar of any class of stamps
     promote_novel: int = 3
-    loud_messages: int = 9  # in two neighbouring windows: looked at for one platform's re-sending
+    loud_messages: int = 7  # in two neighbouring windows: looked at for one platform's re-sending
 
     def __post_init__(self) -> None:
         if not 4 * 4096 <= self.rows_max <= ROWS_LIMIT:
@@ -61,7 +61,8 @@ class SieveParams:
 class Sifted:
     """What one pass hands on. Positions are into the pass's columns, ascending."""
 
-    judged: NDArray[np.int64]  # positions of the events of suspects
+    judged: NDArray[np.int64]  # positions of the events of suspects,
+    rows: NDArray[np.int64]  # and their rows
     promoted: int  # recipients that became suspects
     loud: NDArray[np.int64]  # positions of events whose recipient's two windows are loud
     window: NDArray[np.int64]  # (r,) runs of one recipient's messages in one window: its number,
@@ -95,7 +96,8 @@ def sift(
     loud, window, before, after = _count(params, taken, group, at_s)
     judged, promoted = _sight(params, taken, group, platform[arrival], at_s)
     table.put(row, taken)
-    return Sifted(np.sort(arrival[judged]), promoted, np.sort(arrival[loud]), window, before, after)
+    where = np.sort(arrival[judged])
+    return Sifted(where, rows[where], promoted, np.sort(arrival[loud]), window, before, after)
 
 
 def _count(

@@ -83,19 +83,22 @@ def observe(
         seen.back_60s >>= 1
 
 
-def stamps_of(params: StampParams, gateways: Mapping[str, Gateway], gateway: str) -> Stamps:
-    """The class of a gateway: as told, else as measured, else exact.
+def coarse(params: StampParams, gateways: Mapping[str, Gateway]) -> dict[str, Stamps]:
+    """The class of each gateway that is not exact: as told, else as measured."""
+    measured = {name: _class(params, gateway) for name, gateway in gateways.items()}
+    measured.update(params.gateways)
+    return {name: stamps for name, stamps in measured.items() if stamps is not Stamps.EXACT}
+
+
+def _class(params: StampParams, seen: Gateway) -> Stamps:
+    """What the samples of one gateway show.
 
     Two independent errors, uniform over +-J, differ by more than x with probability
     (1 - x/2J)**2 / 2 each way: steps back over 10 s are 35 % of all at J = 30 s, and over 60 s
     28 % at J = 120 s but none at 30 s; a flushed backlog steps back once. Whole minutes are one in
     60 of a feed that stamps seconds.
     """
-    told = params.gateways.get(gateway)
-    if told is not None:
-        return told
-    seen = gateways.get(gateway)
-    if seen is None or seen.samples < params.sample_min:
+    if seen.samples < params.sample_min:
         return Stamps.EXACT
     if seen.back_60s * 10 > seen.samples:
         return Stamps.JITTER_120S
