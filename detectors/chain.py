@@ -9,22 +9,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from heapq import heapify, heappop, heappush
-from typing import Any, Final, NamedTuple, Protocol
+from heapq import heappop, heappush
+from typing import Final, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from detectors import resend
 from detectors.episode import (
     Action,
-    Book,
     Cause,
-    Episode,
-    EpisodeParams,
     EpisodeRecord,
-    Level,
     Name,
-    Step,
     advance,
     end,
     ends_s,
@@ -33,12 +29,15 @@ from detectors.episode import (
     seconds,
 )
 from detectors.event import TICK_OFFSETS, TOKEN_BIT, Batch, Kind, Trust
-from detectors.judge import CALM, JudgeParams, Seen, Suspect, forget_tainted, judge, see
-from detectors.memory import DAY_S, EPOCH_S, HABITS, MEMORY_WORDS, SUSPECT, Memory, load, store
-from detectors.sieve import SieveParams, sift
-from detectors.stamps import SAMPLE_OFFSETS, Gateway, StampParams, Stamps, coarse, observe
-from detectors.table import WORDS, Table
-from detectors.windows import Tally, Window, Windows, close, tally
+from detectors.judge import CALM, Seen, Suspect, forget_tainted, judge, see
+from detectors.memory import DAY_S, EPOCH_S, MEMORY_WORDS, SUSPECT, load, store
+from detectors.partition import Params, Partition, Snapshot, restore, snapshot
+from detectors.resend import Resend
+from detectors.sieve import sift
+from detectors.stamps import SAMPLE_OFFSETS, Stamps, coarse, observe
+from detectors.windows import Window, close, tally
+
+__all__ = ["Decisions", "Params", "Partition", "Snapshot", "process", "restore", "snapshot"]
 
 LATE_S: Final = 3600
 """Exact for messages that come out of order by up to an hour: so much longer than a day a judge
@@ -49,38 +48,19 @@ class Codes(Protocol):
     """What the chain needs of `detectors.recognise.Codes`: arrays (n,) over a batch."""
 
     @property
-    def otp(self) -> NDArray[np.bool_]: ...  # noqa: D102
+    def otp(self) -> NDArray[np.bool_]: ...
     @property
-    def platform(self) -> NDArray[np.uint32]: ...  # noqa: D102
+    def platform(self) -> NDArray[np.uint32]: ...
     @property
-    def trust(self) -> NDArray[np.uint8]: ...  # noqa: D102
+    def trust(self) -> NDArray[np.uint8]: ...
     @property
-    def names(self) -> Mapping[int, str]: ...  # noqa: D102
+    def names(self) -> Mapping[int, str]: ...
 
 
 class Recognises(Protocol):
     """What the chain needs of `detectors.recognise.Recogniser`."""
 
-    def columns(self, batch: Batch) -> Codes: ...  # noqa: D102
-
-
-@dataclass(frozen=True, slots=True)
-class Params:
-    """Everything that decisions depend on besides the log."""
-
-    sieve: SieveParams = field(default_factory=SieveParams)
-    judge: JudgeParams = field(default_factory=JudgeParams)
-    episode: EpisodeParams = field(default_factory=EpisodeParams)
-    stamps: StampParams = field(default_factory=StampParams)
-    suspects_max: int = 1 << 16  # of a partition; further ones at a tick let go the longest idle
-    idle_s: int = 600  # a suspect with nothing to hide is let go after so long without a message
-    names_max: int = 16_384  # platform names remembered for explanations
-
-    def __post_init__(self) -> None:
-        if not 1 <= self.suspects_max <= self.sieve.rows_max:
-            raise ValueError("suspects_max must be 1 to rows_max")
-        if self.idle_s < 1 or self.names_max < 1:
-            raise ValueError("idle_s and names_max must be positive")
+    def columns(self, batch: Batch) -> Codes: ...
 
 
 @dataclass(slots=True)
@@ -97,56 +77,6 @@ class Decisions:
     released: int = 0  # suspects that it let go
     evicted: int = 0  # recipients forgotten for want of room
     recycled: int = 0
-
-
-class Partition:
-    """The state of one partition, as of `next_offset`."""
-
-    __slots__ = (
-        "book",
-        "due",
-        "gateways",
-        "next_offset",
-        "samples",
-        "stamps",
-        "suspects",
-        "table",
-        "watermark_s",
-        "windows",
-    )
-
-    def __init__(self, params: Params) -> None:
-        self.next_offset = 0
-        self.watermark_s = 0  # seconds of `detectors.memory`
-        self.samples: list[tuple[int, str]] = []  # event time, gateway: of this tick so far
-        self.table = Table(params.sieve.rows_max)
-        self.suspects: dict[int, Suspect] = {}
-        self.due: list[tuple[int, int]] = []  # heap: when to look at which suspect
-        self.book = Book()
-        self.gateways: dict[str, Gateway] = {}
-        self.stamps = coarse(params.stamps, {})  # as of the last tick
-        self.windows = Windows()
-
-    @property
-    def watermark_ms(self) -> int:
-        """Milliseconds UTC; 0 before the first tick.
-
-        The highest median of any tick's event times: one bad clock cannot drag it.
-        """
-        return (self.watermark_s + EPOCH_S) * 1000 if self.watermark_s else 0
-
-    @property
-    def recipients(self) -> int:
-        """Recipients that have a row."""
-        return self.table.count
-
-    def levels(self) -> dict[Level, int]:
-        """Open episodes by level."""
-        counts = {Level.WATCH: 0, Level.THROTTLE: 0}
-        for suspect in self.suspects.values():
-            if suspect.episode is not None:
-                counts[suspect.episode.level] += 1
-        return counts
 
 
 def process(
@@ -166,7 +96,8 @@ def process(
             _tick(params, partition, batch, decisions)
     partition.next_offset = batch.next_offset
     decisions.actions, book.actions = book.actions, []
-    decisions.episodes, book.records = book.records, []
+    # In the order of the log, as one batch or many would have it.
+    decisions.episodes, book.records = sorted(book.records, key=lambda r: r.revision), []
     return decisions
 
 
@@ -232,6 +163,8 @@ def _pass(
     _judge(
         params, partition, batch, _Judged(at[judged], sifted.rows, platform[judged], trust[judged])
     )
+    loud = sifted.loud
+    _resend(params, partition, batch, at[loud].tolist(), platform[loud].tolist())
 
 
 def _name(
@@ -253,6 +186,26 @@ def _name(
     for key in ids.tolist():
         if names[key].tick != tick:
             names[key] = names[key]._replace(tick=tick)
+
+
+def _resend(
+    params: Params, partition: Partition, batch: Batch, where: list[int], platform: list[int]
+) -> None:
+    """Messages, at these positions of the batch, of recipients that are loud."""
+    for i, key in zip(where, platform, strict=True):
+        cause = _cause(batch, i)
+        recipient = int(batch.recipient[i])
+        held = partition.resends.get(recipient)
+        if held is None:
+            if len(partition.resends) >= params.resend.recipients_max:
+                continue
+            held = partition.resends[recipient] = Resend(_text(batch, recipient), cause.at_s)
+        resend.observe(params.resend, params.episode, partition.book, held, cause, platform=key)
+
+
+def _text(batch: Batch, recipient: int) -> str:
+    """A recipient of this batch, as the world writes it."""
+    return batch.tokens[recipient] if recipient & TOKEN_BIT else str(recipient)
 
 
 class _Judged(NamedTuple):
@@ -306,7 +259,7 @@ def _cause(batch: Batch, i: int) -> Cause:
 def _adopt(params: Params, partition: Partition, batch: Batch, recipient: int, row: int) -> Suspect:
     """Makes a suspect of a recipient that the sieve has just promoted, from its row."""
     sightings, memory = load(partition.table.words[row])
-    name = batch.tokens[recipient] if recipient & TOKEN_BIT else str(recipient)
+    name = _text(batch, recipient)
     suspect = partition.suspects[recipient] = Suspect(recipient, name, row, sightings, memory)
     suspect.due_s = partition.watermark_s + params.idle_s
     heappush(partition.due, (suspect.due_s, recipient))
@@ -346,6 +299,10 @@ def _let_go(params: Params, partition: Partition, batch: Batch) -> int:
         else:
             _release(partition, suspect, now_s)
             released += 1
+    quiet_s = now_s - params.resend.quiet_s
+    for recipient in [key for key, held in partition.resends.items() if held.last_s <= quiet_s]:
+        held = partition.resends.pop(recipient)
+        resend.end(params.resend, params.episode, partition.book, held, cause)
     spare = len(partition.suspects) - params.suspects_max
     if spare > 0:
         idle = sorted(
@@ -385,6 +342,7 @@ def _recycle(
     params: Params, partition: Partition, batch: Batch, i: int, decisions: Decisions
 ) -> None:
     recipient = int(batch.recipient[i])
+    partition.resends.pop(recipient, None)
     suspect = partition.suspects.pop(recipient, None)
     if suspect is not None:
         recycle(params.episode, params.judge, partition.book, suspect, _cause(batch, i))
@@ -414,134 +372,3 @@ def _forget_names(params: Params, partition: Partition) -> None:
         order = sorted((name.tick, key) for key, name in names.items())
         for _, key in order[: len(names) - params.names_max * 3 // 4]:  # not at every tick
             del names[key]
-
-
-@dataclass(frozen=True, slots=True)
-class Snapshot:
-    """A partition's whole state at one offset, copied."""
-
-    header: dict[str, int]
-    rows: NDArray[np.uint64]  # (rows, 14)
-    rest: dict[str, Any]  # lists, dicts, ints, floats, strings and bytes
-
-
-def snapshot(partition: Partition) -> Snapshot:
-    """A copy that later batches do not change."""
-    table, windows, book = partition.table, partition.windows, partition.book
-    return Snapshot(
-        header={
-            "format": 1,
-            "next_offset": partition.next_offset,
-            "watermark_s": partition.watermark_s,
-            "row_words": WORDS,
-        },
-        rows=table.words[: table.used].copy(),
-        rest={
-            "samples": [list(sample) for sample in partition.samples],
-            "suspects": [_suspect_state(s) for s in partition.suspects.values()],
-            "names": [[key, n.key, int(n.trust), n.tick] for key, n in book.names.items()],
-            "chronic": [[key, *days] for key, days in book.chronic.items()],
-            "gateways": [[name, *g.state()] for name, g in partition.gateways.items()],
-            "window_next": windows.next,
-            "windows": [
-                [number, w.codes, np.packbits(w.prints).tobytes(), list(w.rungs)]
-                for number, w in windows.open.items()
-            ],
-        },
-    )
-
-
-def restore(params: Params, held: Snapshot) -> Partition:
-    """The partition as it was: continuing gives the same decisions, byte for byte."""
-    assert held.header["format"] == 1
-    assert held.header["row_words"] == WORDS
-    partition = Partition(params)
-    partition.next_offset = held.header["next_offset"]
-    partition.watermark_s = held.header["watermark_s"]
-    partition.table = Table.over(held.rows.copy(), params.sieve.rows_max)
-    rest = held.rest
-    partition.samples = [(at_ms, gateway) for at_ms, gateway in rest["samples"]]
-    for state in rest["suspects"]:
-        suspect = _suspect_of(state)
-        partition.suspects[suspect.recipient] = suspect
-    partition.due = [(s.due_s, s.recipient) for s in partition.suspects.values()]
-    heapify(partition.due)
-    partition.book.names = {k: Name(name, Trust(t), tick) for k, name, t, tick in rest["names"]}
-    partition.book.chronic = {key: (last, days) for key, last, days in rest["chronic"]}
-    partition.gateways = {name: Gateway(*state) for name, *state in rest["gateways"]}
-    partition.stamps = coarse(params.stamps, partition.gateways)
-    partition.windows.next = rest["window_next"]
-    for number, codes, prints, rungs in rest["windows"]:
-        tallied = partition.windows.open[number] = Tally()
-        tallied.codes = codes
-        tallied.prints = np.unpackbits(np.frombuffer(prints, np.uint8)).astype(np.bool_)
-        tallied.rungs = list(rungs)
-    return partition
-
-
-def _suspect_state(suspect: Suspect) -> list[Any]:
-    """Everything but what the sightings say again."""
-    memory, episode = suspect.memory, suspect.episode
-    return [
-        suspect.recipient,
-        suspect.name,
-        suspect.row,
-        list(suspect.sightings),
-        [memory.born_day, memory.habits & HABITS, list(memory.prints)],
-        suspect.last_s,
-        suspect.due_s,
-        int(suspect.stamps),
-        sorted(suspect.tainted),
-        [
-            suspect.bucket_level_milli,
-            suspect.bucket_novel,
-            suspect.bucket_s,
-            suspect.bucket_since_s,
-        ],
-        None
-        if episode is None
-        else [
-            episode.id,
-            episode.since_s,
-            episode.opened_s,
-            episode.last_flood_s,
-            episode.messages,
-            int(episode.level),
-            episode.mode,
-            episode.issued_ms,
-            episode.expires_ms,
-            episode.chronic,
-            [[int(step.level), *step[1:]] for step in episode.path],
-        ],
-    ]
-
-
-def _suspect_of(state: list[Any]) -> Suspect:
-    recipient, name, row, sightings, memory, last_s, due_s, stamps, tainted, bucket, held = state
-    born_day, habits, prints = memory
-    suspect = Suspect(recipient, name, row, list(sightings), Memory(born_day, habits, prints))
-    suspect.last_s = last_s
-    suspect.due_s = due_s
-    suspect.stamps = Stamps(stamps)
-    suspect.tainted = set(tainted)
-    (
-        suspect.bucket_level_milli,
-        suspect.bucket_novel,
-        suspect.bucket_s,
-        suspect.bucket_since_s,
-    ) = bucket
-    if held is not None:
-        episode_id, since_s, opened_s, *rest, path = held
-        episode = suspect.episode = Episode(episode_id, since_s, opened_s)
-        (
-            episode.last_flood_s,
-            episode.messages,
-            level,
-            episode.mode,
-            episode.issued_ms,
-            episode.expires_ms,
-            episode.chronic,
-        ) = rest
-        episode.level = Level(level)
-        episode.path = [Step(Level(step[0]), *step[1:]) for step in path]
-    return suspect

@@ -114,7 +114,8 @@ def seconds(at_ms: int) -> int:
     return min(max(at_ms // 1000 - EPOCH_S, 1), (1 << 31) - 1)
 
 
-def _ms(at_s: int) -> int:
+def utc_ms(at_s: int) -> int:
+    """Back to milliseconds UTC."""
     return (at_s + EPOCH_S) * 1000
 
 
@@ -221,7 +222,7 @@ class EpisodeRecord:
     path: tuple[Step, ...]
     sightings: tuple[Sighting, ...]  # of the episode, oldest first; at most 128
     rungs: tuple[Rung, ...]
-    scope: Scope  # what a throttle lets pass
+    scope: Scope  # what a throttle lets pass; none of a resend, which has no throttle
     known: int  # platforms the recipient knows
     memory_days: int  # since its row began
     chronic: bool
@@ -449,7 +450,7 @@ def _evidence(suspect: Suspect, episode: Episode) -> Evidence:
     first_s = since[0] >> 33 if since else episode.since_s
     last_s = max(episode.last_flood_s, since[-1] >> 33 if since else 0)
     novel = sum(w >> 32 & 1 for w in since)
-    return Evidence(episode.messages, len(since), novel, _ms(first_s), _ms(last_s))
+    return Evidence(episode.messages, len(since), novel, utc_ms(first_s), utc_ms(last_s))
 
 
 _TEXT: Final[Mapping[str, str]] = MappingProxyType(
@@ -552,4 +553,4 @@ def _record(
 def sighting_of(book: Book, platform: int, at_s: int, *, novel: bool) -> Sighting:
     """With the platform's name, or `#<id>` where it was forgotten."""
     name = book.names.get(platform) or Name(f"#{platform}", Trust.NONE, 0)
-    return Sighting(name.key, platform, _ms(at_s), novel, name.trust)
+    return Sighting(name.key, platform, utc_ms(at_s), novel, name.trust)

@@ -25,7 +25,7 @@ def alarms(decisions: Decisions) -> list[Alarm]:
     return [
         Alarm(e.revision, number(e.recipient), e.change, e.level)
         for e in decisions.episodes
-        if e.change != "renewed"
+        if e.kind == "flood" and e.change != "renewed"
     ]
 
 

@@ -1,0 +1,242 @@
+"""The whole state of one partition, as of one offset of its log; a copy of it, and the way back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from heapq import heapify
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detectors.episode import Book, Episode, EpisodeParams, Level, Name, Step
+from detectors.event import Trust
+from detectors.judge import JudgeParams, Suspect
+from detectors.memory import EPOCH_S, Memory
+from detectors.resend import Resend, ResendParams
+from detectors.sieve import SieveParams
+from detectors.stamps import Gateway, StampParams, Stamps, coarse
+from detectors.table import WORDS, Table
+from detectors.windows import Tally, Windows
+
+
+@dataclass(frozen=True, slots=True)
+class Params:
+    """Everything that decisions depend on besides the log."""
+
+    sieve: SieveParams = field(default_factory=SieveParams)
+    judge: JudgeParams = field(default_factory=JudgeParams)
+    episode: EpisodeParams = field(default_factory=EpisodeParams)
+    stamps: StampParams = field(default_factory=StampParams)
+    resend: ResendParams = field(default_factory=ResendParams)
+    suspects_max: int = 1 << 16  # of a partition; further ones at a tick let go the longest idle
+    idle_s: int = 600  # a suspect with nothing to hide is let go after so long without a message
+    names_max: int = 16_384  # platform names remembered for explanations
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.suspects_max <= self.sieve.rows_max:
+            raise ValueError("suspects_max must be 1 to rows_max")
+        if self.idle_s < 1 or self.names_max < 1:
+            raise ValueError("idle_s and names_max must be positive")
+
+
+class Partition:
+    """The state of one partition, as of `next_offset`."""
+
+    __slots__ = (
+        "book",
+        "due",
+        "gateways",
+        "next_offset",
+        "resends",
+        "samples",
+        "stamps",
+        "suspects",
+        "table",
+        "watermark_s",
+        "windows",
+    )
+
+    def __init__(self, params: Params) -> None:
+        self.next_offset = 0
+        self.watermark_s = 0  # seconds of `detectors.memory`
+        self.samples: list[tuple[int, str]] = []  # event time, gateway: of this tick so far
+        self.table = Table(params.sieve.rows_max)
+        self.suspects: dict[int, Suspect] = {}
+        self.due: list[tuple[int, int]] = []  # heap: when to look at which suspect
+        self.book = Book()
+        self.gateways: dict[str, Gateway] = {}
+        self.stamps = coarse(params.stamps, {})  # as of the last tick
+        self.windows = Windows()
+        self.resends: dict[int, Resend] = {}  # by recipient
+
+    @property
+    def watermark_ms(self) -> int:
+        """Milliseconds UTC; 0 before the first tick.
+
+        The highest median of any tick's event times: one bad clock cannot drag it.
+        """
+        return (self.watermark_s + EPOCH_S) * 1000 if self.watermark_s else 0
+
+    @property
+    def recipients(self) -> int:
+        """Recipients that have a row."""
+        return self.table.count
+
+    def levels(self) -> dict[Level, int]:
+        """Open episodes by level."""
+        counts = {Level.WATCH: 0, Level.THROTTLE: 0}
+        for suspect in self.suspects.values():
+            if suspect.episode is not None:
+                counts[suspect.episode.level] += 1
+        return counts
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A partition's whole state at one offset, copied."""
+
+    header: dict[str, int]
+    rows: NDArray[np.uint64]  # (rows, 14)
+    rest: dict[str, Any]  # lists, dicts, ints, floats, strings and bytes
+
+
+def snapshot(partition: Partition) -> Snapshot:
+    """A copy that later batches do not change."""
+    table, windows, book = partition.table, partition.windows, partition.book
+    return Snapshot(
+        header={
+            "format": 1,
+            "next_offset": partition.next_offset,
+            "watermark_s": partition.watermark_s,
+            "row_words": WORDS,
+        },
+        rows=table.words[: table.used].copy(),
+        rest={
+            "samples": [list(sample) for sample in partition.samples],
+            "suspects": [_suspect_state(s) for s in partition.suspects.values()],
+            "names": [[key, n.key, int(n.trust), n.tick] for key, n in book.names.items()],
+            "chronic": [[key, *days] for key, days in book.chronic.items()],
+            "gateways": [[name, *g.state()] for name, g in partition.gateways.items()],
+            "resends": [[key, *_resend_state(r)] for key, r in partition.resends.items()],
+            "window_next": windows.next,
+            "windows": [
+                [number, w.codes, np.packbits(w.prints).tobytes(), list(w.rungs)]
+                for number, w in windows.open.items()
+            ],
+        },
+    )
+
+
+def restore(params: Params, held: Snapshot) -> Partition:
+    """The partition as it was: continuing gives the same decisions, byte for byte."""
+    assert held.header["format"] == 1
+    assert held.header["row_words"] == WORDS
+    partition = Partition(params)
+    partition.next_offset = held.header["next_offset"]
+    partition.watermark_s = held.header["watermark_s"]
+    partition.table = Table.over(held.rows.copy(), params.sieve.rows_max)
+    rest = held.rest
+    partition.samples = [(at_ms, gateway) for at_ms, gateway in rest["samples"]]
+    for state in rest["suspects"]:
+        suspect = _suspect_of(state)
+        partition.suspects[suspect.recipient] = suspect
+    partition.due = [(s.due_s, s.recipient) for s in partition.suspects.values()]
+    heapify(partition.due)
+    partition.book.names = {k: Name(name, Trust(t), tick) for k, name, t, tick in rest["names"]}
+    partition.book.chronic = {key: (last, days) for key, last, days in rest["chronic"]}
+    partition.gateways = {name: Gateway(*state) for name, *state in rest["gateways"]}
+    partition.stamps = coarse(params.stamps, partition.gateways)
+    partition.resends = {key: _resend_of(state) for key, *state in rest["resends"]}
+    partition.windows.next = rest["window_next"]
+    for number, codes, prints, rungs in rest["windows"]:
+        tallied = partition.windows.open[number] = Tally()
+        tallied.codes = codes
+        tallied.prints = np.unpackbits(np.frombuffer(prints, np.uint8)).astype(np.bool_)
+        tallied.rungs = list(rungs)
+    return partition
+
+
+def _suspect_state(suspect: Suspect) -> list[Any]:
+    """Everything but what the sightings say again."""
+    memory, episode = suspect.memory, suspect.episode
+    return [
+        suspect.recipient,
+        suspect.name,
+        suspect.row,
+        list(suspect.sightings),
+        [memory.born_day, memory.habits, list(memory.prints)],
+        suspect.last_s,
+        suspect.due_s,
+        int(suspect.stamps),
+        sorted(suspect.tainted),
+        [
+            suspect.bucket_level_milli,
+            suspect.bucket_novel,
+            suspect.bucket_s,
+            suspect.bucket_since_s,
+        ],
+        None
+        if episode is None
+        else [
+            episode.id,
+            episode.since_s,
+            episode.opened_s,
+            episode.last_flood_s,
+            episode.messages,
+            int(episode.level),
+            episode.mode,
+            episode.issued_ms,
+            episode.expires_ms,
+            episode.chronic,
+            [[int(step.level), *step[1:]] for step in episode.path],
+        ],
+    ]
+
+
+def _suspect_of(state: list[Any]) -> Suspect:
+    recipient, name, row, sightings, memory, last_s, due_s, stamps, tainted, bucket, held = state
+    born_day, habits, prints = memory
+    suspect = Suspect(recipient, name, row, list(sightings), Memory(born_day, habits, prints))
+    suspect.last_s = last_s
+    suspect.due_s = due_s
+    suspect.stamps = Stamps(stamps)
+    suspect.tainted = set(tainted)
+    (
+        suspect.bucket_level_milli,
+        suspect.bucket_novel,
+        suspect.bucket_s,
+        suspect.bucket_since_s,
+    ) = bucket
+    if held is not None:
+        episode_id, since_s, opened_s, *rest, path = held
+        episode = suspect.episode = Episode(episode_id, since_s, opened_s)
+        (
+            episode.last_flood_s,
+            episode.messages,
+            level,
+            episode.mode,
+            episode.issued_ms,
+            episode.expires_ms,
+            episode.chronic,
+        ) = rest
+        episode.level = Level(level)
+        episode.path = [Step(Level(step[0]), *step[1:]) for step in path]
+    return suspect
+
+
+def _resend_state(held: Resend) -> list[Any]:
+    opened = None if held.opened is None else [int(held.opened.level), *held.opened[1:]]
+    counts = [list(item) for item in held.counts.items()]
+    return [held.name, held.first_s, held.last_s, held.platform, held.episode_id, counts, opened]
+
+
+def _resend_of(state: list[Any]) -> Resend:
+    name, first_s, last_s, platform, episode_id, counts, opened = state
+    held = Resend(name, first_s)
+    held.last_s = last_s
+    held.platform = platform
+    held.episode_id = episode_id
+    held.counts = dict(counts)
+    held.opened = None if opened is None else Step(Level(opened[0]), *opened[1:])
+    return held
