@@ -1,10 +1,11 @@
-"""Event time that runs faster than the real one."""
+"""Event time: how it runs faster than the real one, and how it reads."""
 
 from __future__ import annotations
 
 import asyncio
 import time
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta, timezone
 
 
 @dataclass(slots=True)
@@ -23,3 +24,13 @@ class EventClock:
         """Wait until the clock shows this time, and yield once even if it has passed."""
         wait_s = (event_time_ms - self.now_ms()) / 1000 / self.speed
         await asyncio.sleep(max(wait_s, 0))
+
+
+def clock(utc_offset_min: int, event_time_ms: float) -> str:
+    """The time of day where the story plays.
+
+    >>> clock(8 * 60, 0)
+    '08:00:00'
+    """
+    zone = timezone(timedelta(minutes=utc_offset_min))
+    return f"{datetime.fromtimestamp(event_time_ms / 1000, UTC).astimezone(zone):%H:%M:%S}"

@@ -101,7 +101,7 @@ def _play(
 ) -> Story:
     # Imported here: other commands need none of it, and the report's libraries take a second.
     from streams.demo.audience import Audience  # noqa: PLC0415
-    from streams.demo.report import clock  # noqa: PLC0415
+    from streams.demo.clock import clock  # noqa: PLC0415
     from streams.demo.run import Options, run  # noqa: PLC0415
     from streams.demo.script import UTC_OFFSET_MIN  # noqa: PLC0415
 

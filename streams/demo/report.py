@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ from rich.text import Text
 
 from detectors.event import platform_print
 from detectors.gate import Ruling
+from streams.demo.clock import clock
 from streams.demo.picture import draw
 from streams.demo.story import Claim, Message, Story, claims
 from streams.scenarios.events import Role
@@ -92,16 +92,6 @@ def _verdict(claim: Claim) -> Text:
     if claim.true:
         return Text.assemble(("  ✓ ", "bold green"), claim.text)
     return Text.assemble(("  ✗ ", "bold red"), (f"{claim.text}: not so in this run", "red"))
-
-
-def clock(utc_offset_min: int, event_time_ms: float) -> str:
-    """The time of day where the story plays.
-
-    >>> clock(8 * 60, 0)
-    '08:00:00'
-    """
-    zone = timezone(timedelta(minutes=utc_offset_min))
-    return f"{datetime.fromtimestamp(event_time_ms / 1000, UTC).astimezone(zone):%H:%M:%S}"
 
 
 def platform_name(key: str) -> str:

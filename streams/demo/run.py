@@ -183,8 +183,8 @@ def _messages(
         for value, verdict in zip(values, verdicts, strict=True)
         if verdict.otp
     )
-    scores = [next(score) if verdict.otp else (0.0, 0) for verdict in verdicts]
-    for event, answer, verdict, (level, novel) in zip(
+    scores = [next(score) if verdict.otp else 0.0 for verdict in verdicts]
+    for event, answer, verdict, level in zip(
         live, record.answers, verdicts[len(past) :], scores[len(past) :], strict=True
     ):
         yield Message(
@@ -195,7 +195,6 @@ def _messages(
             text=masked_digits(event.value.get("text", "")),
             ruling=answer,
             level=level,
-            novel=novel,
         )
 
 

@@ -20,8 +20,7 @@ class Message:
     code: bool  # whether it was recognised as a verification code
     text: str  # with every digit masked
     ruling: Ruling = Ruling.NO_LEASE  # the gateway's
-    level: float = 0.0  # of the bucket, right after this message
-    novel: int = 0  # novel platforms since the bucket was last empty, this one included
+    level: float = 0.0  # of the bucket, this message included
 
     @property
     def refused(self) -> bool:
