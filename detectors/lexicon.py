@@ -14,6 +14,10 @@ _ATOM = re.compile(
     r"(?:\\.|\[(?:\\.|[^\]\\])+\]|\(\?[<=!]+(?:\\.|[^()\\])*\)|[^\\()|])(?:[?*+]|\{\d+,?\d*\})?"
 )
 
+_SPELLINGS_MAX = (
+    48  # of one word; chosen: compiles in .3 s, and reads as fast as with all written out
+)
+
 _Tree = dict[str, "_Tree"]
 
 
@@ -37,23 +41,33 @@ def any_of(words: Iterable[str], before: str = "", after: str = "") -> re.Patter
 
 
 def _spellings(word: str) -> Iterator[tuple[str, ...]]:
-    """The word with its plain groups written out, as atoms; groups that repeat stay whole."""
+    """The word with its groups written out, as atoms, as long as that makes few spellings.
+
+    A group that repeats, or that would make too many, stays one atom: what merges well is how
+    words begin.
+    """
     parts: list[list[tuple[str, ...]]] = []
+    count = 1
     place = 0
     while place < len(word):
         if word.startswith("(?:", place):
             end = _closing(word, place)
-            inner = word[place + 3 : end]
-            choices = [spelled for branch in branches(inner) for spelled in _spellings(branch)]
+            choices = [
+                spelled
+                for branch in branches(word[place + 3 : end])
+                for spelled in _spellings(branch)
+            ]
             place = end + 1
-            if place < len(word) and word[place] in "*+":
-                parts.append([(f"(?:{inner}){word[place]}",)])
-                place += 1
-            elif place < len(word) and word[place] == "?":
-                parts.append([*choices, ()])
-                place += 1
-            else:
-                parts.append(choices)
+            repeat = word[place : place + 1]
+            repeat = repeat if repeat and repeat in "*+?" else ""
+            place += len(repeat)
+            if repeat == "?":
+                choices.append(())
+            if repeat in ("*", "+") or count * len(choices) > _SPELLINGS_MAX:
+                whole = "|".join(dict.fromkeys("".join(atoms) for atoms in choices))
+                choices = [(f"(?:{whole}){repeat if repeat != '?' else ''}",)]
+            count *= len(choices)
+            parts.append(choices)
         else:
             atom = _ATOM.match(word, place)
             if atom is None:

@@ -14,7 +14,7 @@ import re
 from dataclasses import dataclass
 from enum import Enum
 from itertools import islice
-from typing import Final
+from typing import Final, NamedTuple
 
 from detectors.fold import fold, kept, mask
 from detectors.lexicon import any_of, branches
@@ -49,7 +49,7 @@ _AFTER: Final = 60  # between a number and a later name of the same sentence
 _HELD: Final = 4  # a name of something else so near has the number for sure
 _PREFIX_CHARS: Final = 72  # a feed's prefix is 20-70 characters; two for a decoding slip
 _CUT_CHARS: Final = 12  # after a name, before the place where a prefix breaks off
-_SIGNATURE_PREFIX_CHARS: Final = 32  # a prefix of 20 characters with its signature
+_SIGNATURE_PREFIX_CHARS: Final = 24  # a prefix of 20 characters and some to spare
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,8 +104,7 @@ class _Kind(Enum):
 _NAMING: Final = (_Kind.NAMES, _Kind.WEAK)
 
 
-@dataclass(frozen=True, slots=True)
-class _Word:
+class _Word(NamedTuple):
     start: int
     end: int
     kind: _Kind
@@ -123,7 +122,6 @@ class _Script:
             return [word for row in rows for field in fields for word in getattr(row, field)]
 
         self._letters = re.compile(letters)
-        self._any = any_of(words(*(kind.value for kind in _Kind)), *edges)
         self._kinds = [(kind, any_of(words(kind.value), *edges)) for kind in _Kind]
         self._scene = any_of(words("scene"), *edges)
 
@@ -131,23 +129,25 @@ class _Script:
         return self._letters.search(text) is not None
 
     def words(self, text: str) -> list[_Word]:
-        spans = (found.span() for found in islice(self._any.finditer(text), WORDS_MAX))
-        return [_Word(start, end, self._kind(text, start, end)) for start, end in spans]
+        """The words of a text in order, without overlaps; of two that begin alike the longer."""
+        found = [
+            _Word(*match.span(), kind)
+            for kind, words in self._kinds
+            for match in islice(words.finditer(text), WORDS_MAX)
+            if kind is not _Kind.DENIED or not _NUMBER_NEXT.match(text, match.end())
+        ]
+        found.sort(key=lambda word: (word.start, -word.end))
+        apart: list[_Word] = []
+        for word in found:
+            if not apart or word.start >= apart[-1].end:
+                apart.append(word)
+        return apart
 
     def other_scene(self, text: str) -> bool:
         return self._scene.search(text) is not None
 
-    def _kind(self, text: str, start: int, end: int) -> _Kind:
-        """The first kind that has the word. "Never share your code 482913" does name a code."""
-        for kind, words in self._kinds:
-            found = words.match(text, start)
-            if found and found.end() == end:
-                named = kind is _Kind.DENIED and _NUMBER_NEXT.match(text, end)
-                return _Kind.NAMES if named else kind
-        return _Kind.OTHERS
 
-
-_NUMBER_NEXT: Final = re.compile("\\W{0,3}0{4}")
+_NUMBER_NEXT: Final = re.compile("\\W{0,3}0{4}")  # "Never share your code 482913" names it
 _SCRIPTS: Final = (
     _Script("[\u3040-\u30ff\u4e00-\u9fff]", "zh", "ja"),
     _Script("[\uac00-\ud7af]", "ko"),
@@ -185,12 +185,11 @@ _CUT_NAMES: Final = tuple(
     for name in _all("common")
     for edge, shortest in [("", 1) if name > "\u3000" else (" ", 5)]
     for end in range(shortest, len(name))
+    if name[end] != " "  # a whole word is no break
 )
-_SPEAKS_OF_LOGIN: Final = any_of(
-    branches(
-        "正在|登录|登錄|登入|注册|註冊|绑定|綁定|验证|驗證|校验"
-        "|ログイン|로그인|log[ -]?in|sign[ -]?in|вход"
-    )
+_LOGGING_IN: Final = any_of(branches("正在|ログイン|로그인|log[ -]?in|sign[ -]?in|вход"))
+_TELLING: Final = any_of(  # of codes that come in another message
+    branches("sent|send|text|receive|request|发送|發送|获取|獲取|收到|接收|索取|透露|отправ|envia")
 )
 _CODE_SENDER: Final = re.compile("otp|auth|verif|passcode|2fa|code|securit|验证|인증|認証")
 
@@ -215,6 +214,9 @@ def _decide(
         return "host-line", (found[0].start, found[0].end) if found else host_line.span(2)
     body = without_links(body)
     found = numbers(body)
+    may_be_cut = len(folded) <= _PREFIX_CHARS and not _END.search(folded)
+    if not found and not may_be_cut:
+        return "nothing", None
     scripts = [script for script in _SCRIPTS if script.present(body)]
     words = [word for script in scripts for word in script.words(body)]
     words.sort(key=lambda word: word.start)
@@ -230,7 +232,7 @@ def _decide(
         return rule, (number.start, number.end)
     if found and has_app_hash(folded):
         return "app-hash", (found[0].start, found[0].end)
-    if len(folded) <= _PREFIX_CHARS and not _END.search(folded):
+    if may_be_cut:
         return _cut_off(body, words, found, signed=signature is not None)
     return "nothing", None
 
@@ -276,7 +278,9 @@ def _name_after(
         return None
     if leads:
         return word
-    if word.kind in _NAMING and _IS_YOURS.match(body, number.end, word.start):
+    said = _IS_YOURS.match(body, number.end, word.start)
+    touching = word.start - number.end <= 1 and not body[word.start].isascii()  # "482913 कोड से"
+    if word.kind in _NAMING and (said or touching):
         return word
     free = nearest is None or _STOP.search(body, nearest.end, number.start)
     return word if free and number.sure and word.kind is _Kind.NAMES else None
@@ -312,9 +316,11 @@ def _cut_off(body: str, words: list[_Word], found: list[Number], *, signed: bool
         if not words and _leads(body, number) and _IS_YOURS.match(body, number.end):
             return "cut-off", (number.start, number.end)
         return "nothing", None
+    if _TELLING.search(body):
+        return "nothing", None
     named = [word for word in words if word.kind is _Kind.NAMES]
     if (named and len(body) - named[-1].end <= _CUT_CHARS) or f" {body}".endswith(_CUT_NAMES):
         return "cut-off", None
-    if signed and len(body) <= _SIGNATURE_PREFIX_CHARS and _SPEAKS_OF_LOGIN.search(body):
+    if signed and len(body) <= _SIGNATURE_PREFIX_CHARS and _LOGGING_IN.search(body):
         return "cut-off-login", None
     return "nothing", None

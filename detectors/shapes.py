@@ -7,10 +7,9 @@ time: no repetition inside a repetition without a bound.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from enum import Enum
 from itertools import islice
-from typing import Final
+from typing import Final, NamedTuple
 
 from detectors.lexicon import any_of, branches
 
@@ -85,8 +84,7 @@ class Form(Enum):
     CUT = "cut"  # fewer digits at the very end: the text may have been cut there
 
 
-@dataclass(frozen=True, slots=True)
-class Number:
+class Number(NamedTuple):
     """A number that may be a code, and its place; without the letter and dash in front."""
 
     start: int

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from dataclasses import fields
 
@@ -63,7 +64,7 @@ def test_words_are_written_as_folded_texts_are(row: Language) -> None:
         words = getattr(row, field.name)
         for word in words if isinstance(words, tuple) else ():
             assert fold(word) == word.replace("\\W", "\\w"), field.name
-            assert not set("123456789") & set(word), word
+            assert not re.search("[1-9]", re.sub(r"\{[\d,]+\}", "", word)), word
             any_of([word])  # compiles by itself
 
 
@@ -172,8 +173,8 @@ def test_an_id_that_the_registry_knows_is_its_platform() -> None:
 
 def test_the_least_confidence_that_counts_is_a_setting() -> None:
     event = {"text": "", "sender": "10690001"}
-    assert not recognise(REGISTRY, **event, confidence_min=0.5).otp  # type: ignore[arg-type]
-    assert recognise(REGISTRY, **event, confidence_min=0.4).otp  # type: ignore[arg-type]
+    assert not recognise(REGISTRY, **event, confidence_min=0.5).otp
+    assert recognise(REGISTRY, **event, confidence_min=0.4).otp
 
 
 @pytest.mark.parametrize("least", [0.0, -1.0, 1.01])

@@ -133,7 +133,7 @@ def retold(draw: st.DrawFn) -> list[Event]:
     """Events, and the same events again with other digits in their texts."""
     events = draw(st.lists(EVENTS, min_size=1, max_size=12))
     other = str.maketrans("0123456789", draw(st.permutations("0123456789").map("".join)))
-    return [*events, *((text.translate(other), *rest) for text, *rest in events)]  # type: ignore[misc]
+    return [*events, *((text.translate(other), *rest) for text, *rest in events)]
 
 
 @given(st.lists(retold(), min_size=1, max_size=4), st.integers(1, 8))

@@ -105,6 +105,119 @@ Tek kullanımlık şifreniz 482913
 あなたの確認コードは 482913 です
 ワンタイムパスワード 482913
 【PayPay】認証コード：4829 ※絶対に教えないでください
+【东方财富】登录口令：882913，60秒内有效
+【中国人寿】您的投保验证码为 3829，请在页面输入以完成电子签名
+【铁路12306】取消订单验证码 338812
+您好，您的登陆密码为883912，请妥善使用【某物流】
+【学信网】您的校验码为：ab3d9k
+【微软】使用 3829 作为 Microsoft 帐户安全代码
+【苹果】您的 Apple ID 代码为：382913。请勿与他人共享。
+【蚂蚁】确认码4829，用于开通免密支付
+【银联】您的支付授权码 482913
+【医保】认证码：4829，请在5分钟内完成人脸绑定
+【哈啰】验证码为4829，仅用于登录，切勿转发。
+短信登录：482913（10分钟有效）【简书】
+【抖音】[#] 482913 是你的抖音验证码
+【滴滴】输入482913完成手机号验证
+您的激活码：8829 3377
+驗證碼：482913（請勿轉發）
+閣下的一次性密碼為 482913，有效期3分鐘
+【中華電信】認證密碼 482913
+您的 Google 驗證碼是 G-482913
+Steam 驗證碼 K4TX9
+認証コード:482913 このコードを入力してログインしてください
+【楽天】本人確認のため、次の番号を入力してください：482913
+セキュリティコード：4829（有効期限5分）
+482913がお客様の認証コードです
+メルカリの認証番号: 4829
+[Web발신] 카카오 인증번호는 482913입니다.
+[국민카드] 본인인증 번호 482913 (타인노출금지)
+[삼성카드] 앱카드 인증번호 [482913]
+보안코드: 4829
+구글 인증코드 G-482913
+482913 is your Facebook confirmation code
+FB-48291 is your Facebook code
+Your Amazon OTP is: 482913. Don't share
+482913 is your Instagram login code. Don't share it.
+Snapchat: 482913 is your one time passcode for phone enrollment
+Your Lyft code is 482913
+Tinder: Your code is 482913 don't share
+Twilio verification code is: 482913
+PIN 4829 to verify your number with Acme
+Your PIN for login is 4829
+Acme code: 4829. Valid for 5 minutes.
+Verification code 4829
+code: 4829 (do not give it to anyone)
+Your Acme account activation code is: 4829-1377
+Use OTP 482913 to login to your account
+OTP is 482913 for your login request at Acme. Valid till 10:30.
+The OTP for your Aadhaar is 482913
+482913 is SECRET OTP for transaction of INR 500 on card ending 1234
+Your authorization code for the payment of $50.00 is 482913
+To verify your identity, please enter the following code: 482913
+Please enter this number to confirm: 482913
+Acme sign-up: 4829 is your code.
+Your security token is 482913
+Ваш код для входа: 4829
+Код: 4829. Сбербанк. Никому не сообщайте
+482913 - код подтверждения
+Код авторизации 482913
+Одноразовый пароль 482913 для входа
+Код из СМС: 4829 для входа в приложение
+Вводите код 4829 только на сайте gosuslugi.ru
+Kод 4829 для подтверждения телефона
+Su código es 4829
+Tu código: 4829 para iniciar sesión
+Código OTP 482913
+Tu contraseña temporal es 482913
+Clave dinamica 482913
+Ingresa el codigo 4829 para validar tu celular
+4829 es tu código de acceso
+Votre code : 482913
+Code SMS 482913 pour valider votre achat
+Entrez le code 4829 pour vous connecter
+Voici votre code de connexion : 482913
+Ihr Code lautet: 482913
+4829 ist dein Code für Uber
+Bestätigungscode 482913
+Geben Sie 482913 ein, um Ihre Nummer zu bestätigen
+SMS-TAN: 482913
+Il tuo codice è 482913
+Codice OTP: 482913
+Inserisci 4829 per confermare il tuo numero
+Seu código: 4829
+Seu token é 482913
+Código 482913 para entrar na sua conta
+A sua palavra-passe temporária é 482913
+Mã của bạn là 482913
+Mã đăng nhập: 482913
+OTP: 482913. Khong chia se
+Ma giao dich OTP cua Quy khach la 482913
+Kode Anda: 482913
+Masukkan kode 482913 untuk login
+OTP Anda 482913. Rahasia!
+Kode login 4829
+Onay kodu: 482913
+Giriş şifreniz 482913
+Kodunuz: 4829
+İşlem şifreniz: 482913. Kimseyle paylaşmayın
+رمزك هو 4829
+كود التحقق الخاص بك 4829
+رمز الدخول: 482913
+OTP: 482913 لا تشارك الرمز
+کد فعالسازی: 4829
+کد شما 482913
+رمز یکبار مصرف: 482913
+קוד אימות: 482913
+הקוד לכניסה: 482913
+סיסמה חד פעמית: 482913
+आपका OTP 482913 है
+सत्यापन कोड: 482913
+लॉगिन के लिए 482913 कोड का उपयोग करें
+รหัส OTP: 482913
+รหัสของคุณคือ 4829
+โค้ดยืนยัน 482913
+OTP ของคุณคือ 482913
 """.strip().split("\n")
 
 LOOK_ALIKES = """
@@ -187,6 +300,106 @@ Siparişiniz 882133 yola çıktı
 暗証番号を忘れた方は 0120882133
 【楽天】ポイント8821進呈
 Ваучер 8821-3377 на бензин
+【招商银行】您的信用卡本期账单金额8829.13元，最低还款882.91元
+【顺丰】您的快件已签收，签收人:本人，运单SF1029384756
+【天猫】双11红包口令 88213377，复制打开淘宝领取
+【某酒店】您的房间号 1203，房间密码 882133，祝您入住愉快
+【电影票】取票序列号 8821 验证码 3377，凭此取票
+【支付宝】您在手机上登录了支付宝，如非本人操作请修改密码
+【建行】验证码错误次数过多，账户已锁定24小时
+【京东】配送员将于15:00送达，收货码 3829
+【中国移动】您已订购10GB流量包，资费20元，回复8821退订
+【网易】您的邀请码 AB12CD，邀请好友得奖励
+本店新到货，下单立减，优惠码NEW2024
+我的工号是 88213，密码你问老张
+您的验车码 8821，请到检测线
+【社保】您的养老金882.13元已到账
+【停车】车位 A1203 已预约
+您的快递放在A柜12号格，开柜码 882133
+【春秋航空】订座记录编号 AB12CD，航班9C8829
+会议密码 882133 腾讯会议号 882-133-377
+您的电子发票提取码 8821
+【百度网盘】分享链接 pan.baidu.com/s/1abc 提取码: a8b2
+【12345】您反映的问题工单号 20240812882 已受理
+您的包裹驗收碼 8821
+電影票取票號 882133
+訂單編號 88213377 已出貨
+お荷物のお届け予定 8/12 14:00 伝票番号 4829-1377-8821
+ご予約番号 882133 明日19:00
+ポイント有効期限のお知らせ 8821ポイント
+[CJ대한통운] 고객님의 상품이 배송 완료되었습니다. 1588-1255
+[은행] 입금 882,133원 잔액 1,882,133원
+예약번호 882133 확인되었습니다
+공동현관 비밀번호 1203
+Your booking reference is AB12CD
+Your boarding gate is 12, flight BA1234 at 0830
+Your gift card code is AB12-CD34
+Your locker code 882133 expires at 20:00
+Your Wi-Fi password is 88213377
+Use voucher code 8821 at checkout
+Your parcel 88213377 is out for delivery. Delivery PIN: 8821
+Door code: 8821
+Your claim number is 882133
+Your ticket number 882133 has been created
+Invoice 882133 due on 08/12
+You have 8821 reward points
+Your PIN was changed successfully. If not you call 18005551234
+Your password has been reset
+We've sent a verification code to your email
+Beware of fraud: never give your OTP to callers. Helpline 1930
+Our employees will never ask for your PIN or password
+Verification call from 882133
+Your loan of 50000 is approved. No documents. Call 9812345678
+Room 1203 check-in after 1500
+my new code is awesome, 2024 will be great
+Your student ID is 882133
+Your case 8821337 has been updated
+Dial 611 or use code *8821# to check balance
+Ваш баланс 882 руб
+Посылка прибыла, код выдачи 4829
+Номер заказа 48291
+Код домофона 4829
+Талон 882 окно 5
+Вы вошли в аккаунт с нового устройства
+Никому не сообщайте коды из СМС
+Su pedido 48291 está listo para recoger
+Código de reserva AB12CD
+Su saldo es 4829
+Nunca compartas tu código de verificación
+Votre numéro de dossier est 482913
+Code porte 4829
+Votre rendez-vous le 12/08 à 14h30
+Ne communiquez jamais votre code
+Ihre Bestellnummer 482913
+Ihre Kundennummer 48291377
+Abholcode 4829
+Geben Sie niemals Ihre TAN weiter
+Il tuo appuntamento 12/08 ore 1430
+Codice prenotazione AB12CD
+Non condividere mai il codice OTP
+Seu protocolo 482913
+Código de rastreio BR482913
+Nunca compartilhe seu código
+Mã đặt chỗ 482913
+Số dư tài khoản 482,913 VND
+Nomor antrian 482
+Kode booking 482913
+No resi 48291377
+Jangan berikan kode OTP kepada siapapun
+Randevunuz 12.08 14:30
+Takip no: 48291377
+Şifrenizi kimseyle paylaşmayın
+رقم الطلب 482913
+موعدك يوم 12/08 الساعة 1430
+لا تشارك رمز التحقق مع أحد
+شماره مرسوله 482913
+موجودی حساب 482913 ریال
+מספר הזמנה 482913
+קוד לדלת 4829
+लेनदेन आईडी 482913
+खाते में 4829 रुपये जमा
+เลขที่คำสั่งซื้อ 482913
+ยอดเงิน 4829 บาท
 """.strip().split("\n")
 
 
