@@ -162,7 +162,7 @@ def store(row: NDArray[np.uint64], sightings: list[int], memory: Memory, recent_
     space = RING - len(recent)
     ring = recent + again[:space]
     again = again[space:]
-    taken = {platform_print(w & 0xFFFF_FFFF) for w in sightings}
+    taken = {platform_print(w & 0xFFFF_FFFF) for w in sightings if not w >> 32 & 1}
     line = [(platform_print(w & 0xFFFF_FFFF), 1) for w in again]
     line += [
         (p, memory.habits >> i & 1) for i, p in enumerate(memory.prints) if p and p not in taken
