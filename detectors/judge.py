@@ -244,10 +244,18 @@ def see(suspect: Suspect, platform: int, at_s: int) -> Seen:
 
 def _bound(suspect: Suspect) -> None:
     """A flood pushes out its own oldest, never what is known."""
-    known = len(suspect.sightings) - suspect.novels
-    for count, novel in ((suspect.novels, 1), (known, 0)):
-        if count > SIGHTINGS_MAX:
-            _forget(suspect, next(w for w in suspect.sightings if w >> 32 & 1 == novel))
+    newest_s = suspect.sightings[-1] >> 33
+    if suspect.novels > SIGHTINGS_MAX:
+        oldest = next(w for w in suspect.sightings if w >> 32 & 1)
+        platform = oldest & 0xFFFF_FFFF
+        known = suspect.knows(platform, newest_s)
+        _forget(suspect, oldest)
+        if known:  # over a day old: it is no news any more, but what it stands for stays
+            oldest = word(oldest >> 33, 0, platform)
+            insort(suspect.sightings, oldest)
+            suspect.seen[platform] = oldest
+    if len(suspect.sightings) - suspect.novels > SIGHTINGS_MAX:
+        _forget(suspect, next(w for w in suspect.sightings if not w >> 32 & 1))
 
 
 def _forget(suspect: Suspect, sighting: int) -> None:
