@@ -83,7 +83,7 @@ def replay(
     if not quiet:
         took_s = time.perf_counter() - began
         print(
-            f"{said(counts)}{f' ({said(reasons)})' if reasons else ''}; "
+            f"{said(counts)}; {f'refused: {said(reasons)}; ' if reasons else ''}"
             f"{took_s:.1f} s, {counts['lines'] / took_s:,.0f} lines/s",
             file=sys.stderr,
         )
