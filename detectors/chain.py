@@ -301,16 +301,18 @@ def _let_go(params: Params, partition: Partition, batch: Batch) -> int:
             released += 1
     quiet_s = now_s - params.resend.quiet_s
     for recipient in [key for key, held in partition.resends.items() if held.last_s <= quiet_s]:
-        held = partition.resends.pop(recipient)
-        resend.end(params.resend, params.episode, partition.book, held, cause)
+        over_now = partition.resends.pop(recipient)
+        resend.end(params.resend, params.episode, partition.book, over_now, cause)
     spare = len(partition.suspects) - params.suspects_max
-    if spare > 0:
-        idle = sorted(
-            (s.last_s, s.recipient) for s in partition.suspects.values() if s.episode is None
-        )
-        for _, recipient in idle[:spare]:
-            _release(partition, partition.suspects[recipient], now_s)
-        released += min(spare, len(idle))
+    if spare > 0:  # those in an episode last: what is given up here fails open
+        held = partition.suspects.values()
+        idle = sorted((s.episode is not None, s.last_s, s.recipient) for s in held)
+        for in_episode, _, recipient in idle[:spare]:
+            suspect = partition.suspects[recipient]
+            if in_episode:
+                end(params.episode, params.judge, partition.book, suspect, cause)
+            _release(partition, suspect, now_s)
+        released += spare
     return released
 
 

@@ -29,13 +29,13 @@ class Params:
     episode: EpisodeParams = field(default_factory=EpisodeParams)
     stamps: StampParams = field(default_factory=StampParams)
     resend: ResendParams = field(default_factory=ResendParams)
-    suspects_max: int = 1 << 16  # of a partition; further ones at a tick let go the longest idle
+    suspects_max: int = 1 << 15  # of a partition; past it a tick lets go the longest idle
     idle_s: int = 600  # a suspect with nothing to hide is let go after so long without a message
     names_max: int = 16_384  # platform names remembered for explanations
 
     def __post_init__(self) -> None:
-        if not 1 <= self.suspects_max <= self.sieve.rows_max:
-            raise ValueError("suspects_max must be 1 to rows_max")
+        if not 1 <= self.suspects_max <= self.sieve.rows_max // 2:
+            raise ValueError("suspects_max must be 1 to half of rows_max: a suspect keeps its row")
         if self.idle_s < 1 or self.names_max < 1:
             raise ValueError("idle_s and names_max must be positive")
 

@@ -1,0 +1,409 @@
+"""The chain on hand-made streams: what opens, holds and ends an episode, and what always passes."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from detectors.chain import Decisions, Params, Partition, process, restore, snapshot
+from detectors.episode import (
+    NEXT,
+    Action,
+    EpisodeParams,
+    EpisodeRecord,
+    Level,
+    Scope,
+    refuses,
+    seconds,
+)
+from detectors.event import TICK_OFFSETS, TOKEN_BIT, Kind, Trust, platform_id
+from detectors.judge import Band, JudgeParams
+from detectors.resend import ResendParams
+from detectors.sieve import SieveParams
+from detectors.stamps import StampParams, Stamps
+from tests.detectors.stand_in import (
+    DAY_MS,
+    HOUR_MS,
+    MINUTE_MS,
+    START_MS,
+    Event,
+    StandIn,
+    add,
+    batch_of,
+    run,
+)
+
+VICTIM = 8613800000001
+ENFORCE = Params(episode=EpisodeParams(mode="enforce"))
+
+
+def history(known: int = 14, recipient: int = VICTIM) -> list[Event]:
+    """Two uses of each known platform, the last a week before the start."""
+    return [
+        Event(START_MS - days * DAY_MS + i * HOUR_MS, recipient, f"known {i}")
+        for days in (40, 7)
+        for i in range(known)
+    ]
+
+
+def flood(
+    count: int, gap_ms: int = 20_000, start_ms: int = START_MS, name: str = "new", first: int = 0
+) -> list[Event]:
+    return [Event(start_ms + i * gap_ms, VICTIM, f"{name} {i + first}") for i in range(count)]
+
+
+def idle(count: int, start_ms: int, step_ms: int = 1000) -> list[Event]:
+    """Messages that are no codes: they move ticks and the watermark."""
+    return [Event(start_ms + i * step_ms, 1, "") for i in range(count)]
+
+
+def throttles(decisions: Decisions) -> list[Action]:
+    return [a for a in decisions.actions if a.verb == "throttle"]
+
+
+def changes(decisions: Decisions, kind: str = "flood") -> list[tuple[str, Level]]:
+    return [(e.change, e.level) for e in decisions.episodes if e.kind == kind]
+
+
+def refused(events: list[Event], actions: list[Action]) -> list[Event]:
+    """What a gateway that obeys these actions refuses of these messages, by the event clock."""
+    out = []
+    for event in events:
+        live = [a for a in actions if a.issued_at_ms < event.at_ms < a.expires_at_ms]
+        if live and refuses(live[-1].scope, platform_id(event.platform), Trust(event.trust)):
+            out.append(event)
+    return out
+
+
+def test_a_flood_is_watched_then_throttled_then_over() -> None:
+    quiet_ms = START_MS + 10 * MINUTE_MS
+    events = history() + flood(10) + idle(2 * TICK_OFFSETS, quiet_ms)
+    decisions = run(ENFORCE, events)
+    assert changes(decisions) == [
+        ("opened", Level.WATCH),
+        ("raised", Level.THROTTLE),
+        ("ended", Level.CLEAR),
+    ]
+    action = decisions.actions[0]
+    assert action.revision == len(history()) + 4, "the fifth new platform"
+    assert (action.mode, action.level, action.verb) == ("enforce", Level.THROTTLE, "throttle")
+    assert action.issued_at_ms == START_MS + 80_000
+    assert action.expires_at_ms == action.issued_at_ms + 600_000
+    assert action.action_id == f"1:sms.delivery.v1:3:{action.revision}"
+    assert action.episode_id == f"1:sms.delivery.v1:3:{action.revision - 2}"
+    assert action.evidence.novel == 5
+    assert str(VICTIM) not in action.reason.text
+    record = decisions.episodes[1]
+    assert [s.platform for s in record.sightings] == [f"new {i}" for i in range(5)]
+    assert [step.level for step in record.path] == [Level.WATCH, Level.THROTTLE]
+    assert {r.rule for r in record.rungs} >= {"burst", "raw_35min", "spaced_10min_24h"}
+    assert decisions.episodes[-1].revision % TICK_OFFSETS == 0, "announced at a tick"
+
+
+def test_known_and_trusted_platforms_pass_a_throttle() -> None:
+    attack = flood(30)
+    own = [Event(START_MS + 5 * MINUTE_MS + i, VICTIM, f"known {i}") for i in range(14)]
+    bank = [Event(START_MS + 6 * MINUTE_MS, VICTIM, "a new bank", Trust.BANK)]
+    late = sorted(attack + own + bank)
+    actions = throttles(run(ENFORCE, history() + late))
+    held = refused(late, actions)
+    assert held == attack[5:]
+
+
+def test_what_a_print_cannot_tell_apart_passes() -> None:
+    twin = next(i for i in range(2, 1 << 20) if (i >> 16 ^ i & 0xFFFF) == (5 ^ 1) and i >> 16 == 5)
+    scope = Scope("otp", (Trust.BANK,), (77,), (5 ^ 1,))
+    assert not refuses(scope, twin, Trust.NONE)
+    assert not refuses(scope, 77, Trust.NONE)
+    assert not refuses(scope, 78, Trust.BANK)
+    assert refuses(scope, 78, Trust.NONE)
+
+
+def test_a_lease_is_renewed_by_the_flood_when_half_over_and_by_nothing_else() -> None:
+    own = [Event(START_MS + 400_000 + i * MINUTE_MS, VICTIM, f"known {i}") for i in range(14)]
+    actions = throttles(run(ENFORCE, history() + flood(5) + own))
+    assert len(actions) == 1
+    repeats = [Event(START_MS + m * MINUTE_MS, VICTIM, "new 0") for m in (5, 6, 7, 11, 12, 13)]
+    actions = throttles(run(ENFORCE, history() + flood(5) + repeats))
+    minutes = [(a.issued_at_ms - START_MS) / MINUTE_MS for a in actions]
+    assert minutes == [pytest.approx(80 / 60), 7, 12]
+
+
+def test_an_episode_lasts_a_day_at_most_and_is_found_again() -> None:
+    events = history() + flood(3000, gap_ms=30_000)
+    decisions = run(ENFORCE, events)
+    opened = [e for e in decisions.episodes if e.change == "opened"]
+    ended = [e for e in decisions.episodes if e.change == "ended"]
+    assert len(opened) == 2
+    assert ended[0].at_ms - opened[0].at_ms == DAY_MS
+    held = refused(events, throttles(decisions))
+    assert len(held) >= 3000 - 12
+
+
+def test_a_flood_of_every_day_never_becomes_known() -> None:
+    events = history()
+    for day in range(7):
+        for i in range(100):
+            at_ms = START_MS + day * DAY_MS + i * 15_000
+            events.append(Event(at_ms, VICTIM, f"new {i * 7 % 40}"))
+    decisions = run(ENFORCE, events)
+    held = refused(events, throttles(decisions))
+    for day in range(7):
+        of_day = [e for e in held if (e.at_ms - START_MS) // DAY_MS == day]
+        assert len(of_day) == 95, f"day {day}"
+
+
+def test_what_was_seen_in_a_watch_is_not_known_the_day_after() -> None:
+    watch = flood(4, gap_ms=25_000)
+    later = START_MS + 27 * HOUR_MS
+    again = [e._replace(at_ms=e.at_ms + 27 * HOUR_MS) for e in watch]
+    events = history() + watch + idle(2 * TICK_OFFSETS, START_MS + HOUR_MS, 11_000)
+    events += idle(TICK_OFFSETS, later - 2000, 0) + again
+    decisions = run(ENFORCE, events)
+    assert changes(decisions)[0::2] == [("opened", Level.WATCH), ("opened", Level.WATCH)]
+    assert all(s.novel for s in decisions.episodes[-1].sightings)
+
+
+def test_a_quiet_half_hour_takes_the_level_down_before_the_next_message_counts() -> None:
+    back = flood(3, start_ms=START_MS + 40 * MINUTE_MS, name="other")
+    decisions = run(ENFORCE, history() + flood(6) + back)
+    assert changes(decisions) == [
+        ("opened", Level.WATCH),
+        ("raised", Level.THROTTLE),
+        ("ended", Level.CLEAR),
+        ("opened", Level.WATCH),
+    ]
+    assert decisions.episodes[2].revision == len(history()) + 6
+
+
+def test_messages_that_come_out_of_order_are_judged_by_event_time() -> None:
+    in_order = history() + flood(6)
+    disorder = history() + [flood(6)[i] for i in (3, 0, 5, 1, 4, 2)]
+    levels = [e.level for e in run(ENFORCE, in_order).episodes]
+    assert [e.level for e in run(ENFORCE, disorder).episodes] == levels
+    assert max(levels) is Level.THROTTLE
+
+
+def test_a_flushed_backlog_is_no_burst() -> None:
+    slow = flood(20, gap_ms=3 * MINUTE_MS)
+    assert run(ENFORCE, history() + slow).actions == []
+    assert run(ENFORCE, history() + slow[::-1]).actions == []
+
+
+def test_a_message_over_a_day_late_decides_nothing() -> None:
+    early = flood(30, start_ms=START_MS - 30 * HOUR_MS, gap_ms=1000)
+    decisions = run(ENFORCE, [*history(), Event(START_MS, VICTIM, "known 0"), *early])
+    assert decisions.episodes == []
+
+
+def test_one_platform_that_repeats_is_no_flood_but_an_episode_of_its_own() -> None:
+    resend = [Event(START_MS + i * MINUTE_MS, VICTIM, "one") for i in range(60)]
+    decisions = run(ENFORCE, history() + resend + idle(2 * TICK_OFFSETS, START_MS + 2 * HOUR_MS))
+    assert decisions.actions == []
+    assert changes(decisions) == []
+    assert changes(decisions, "resend") == [("opened", Level.WATCH), ("ended", Level.CLEAR)]
+    record: EpisodeRecord = decisions.episodes[0]
+    assert record.sightings[0].platform == "one"
+    assert record.at_ms - START_MS <= 30 * MINUTE_MS
+    assert decisions.episodes[1].evidence.messages >= 40
+
+
+def test_a_banks_retries_and_a_flood_are_no_resend() -> None:
+    bank = [Event(START_MS + i * MINUTE_MS, VICTIM + 1, "bank", 1) for i in range(10)]
+    attack = flood(68, gap_ms=30_000)
+    decisions = run(ENFORCE, history() + sorted(bank + attack))
+    assert changes(decisions, "resend") == []
+    assert changes(decisions) != []
+
+
+def test_recipients_watched_for_resends_are_bounded() -> None:
+    params = Params(resend=ResendParams(messages=5, recipients_max=2))
+    events = sorted(
+        Event(START_MS + i * 10_000, VICTIM + r, "one") for r in range(5) for i in range(30)
+    )
+    partition = Partition(params)
+    decisions = run(params, events, partition)
+    assert len(partition.resends) == 2
+    assert len(changes(decisions, "resend")) == 2
+
+
+def test_a_recipient_that_knows_little_is_throttled_in_shadow() -> None:
+    assert {a.mode for a in run(ENFORCE, history(5) + flood(30)).actions} == {"shadow"}
+    assert {a.mode for a in run(ENFORCE, history(6) + flood(30)).actions} == {"enforce"}
+    accepted = Params(episode=EpisodeParams(mode="enforce", enforce_cold=True))
+    assert {a.mode for a in run(accepted, history(0) + flood(30)).actions} == {"enforce"}
+    assert {a.mode for a in run(Params(), history() + flood(30)).actions} == {"shadow"}
+
+
+def test_a_number_throttled_on_seven_of_fourteen_days_is_chronic() -> None:
+    events = history()
+    for day in range(0, 14, 2):
+        events += flood(8, start_ms=START_MS + day * DAY_MS, name=f"day {day}")
+    decisions = run(ENFORCE, events)
+    raised = [e.chronic for e in decisions.episodes if e.change == "raised"]
+    assert raised == [False] * 6 + [True]
+    assert len(throttles(decisions)) == 7, "reported, never exempted"
+
+
+def test_a_recycled_number_is_released_and_forgotten() -> None:
+    gone = Event(START_MS + 3 * MINUTE_MS, VICTIM, "", 0, Kind.RECYCLED)
+    after = [Event(START_MS + 4 * MINUTE_MS, VICTIM, "known 0")]
+    partition = Partition(ENFORCE)
+    decisions = run(ENFORCE, history() + flood(6) + [gone] + after, partition)
+    release = decisions.actions[-1]
+    assert (release.verb, release.expires_at_ms) == ("release", gone.at_ms)
+    assert release.revision > decisions.actions[-2].revision
+    assert changes(decisions)[-1] == ("recycled", Level.CLEAR)
+    assert partition.suspects == {}
+    assert int(partition.table.words[0, 9]) >> 32 & 1, "novel to the number's new owner"
+    assert run(ENFORCE, [gone], Partition(ENFORCE)).recycled == 0
+
+
+def test_a_token_is_written_as_it_came() -> None:
+    token = TOKEN_BIT | 0xABC
+    events = [e._replace(recipient=token) for e in flood(6)]
+    assert run(ENFORCE, events).actions[0].recipient == f"h1:{token:x}"
+
+
+def test_the_longest_idle_are_forgotten_but_never_a_suspect() -> None:
+    params = Params(sieve=SieveParams(rows_max=1 << 14), suspects_max=1 << 13)
+    partition = Partition(params)
+    run(params, flood(3), partition)  # a suspect, and the longest idle of all
+    others = [Event(START_MS + i * 100, 8613900000000 + i, "p") for i in range(40_000)]
+    decisions = run(params, others, partition, size=777)
+    whole = Partition(params)
+    again = run(params, flood(3) + others, whole)
+    assert decisions.evicted == again.evicted > 20_000
+    assert partition.recipients == whole.recipients <= 1 << 14
+    assert partition.table.room >= TICK_OFFSETS - partition.next_offset % TICK_OFFSETS
+    assert VICTIM in partition.suspects
+    newest = batch_of(others[-5000:], range(5000)).recipient
+    assert (partition.table.find(newest) >= 0).all()
+    assert (partition.table.find(batch_of(others[:5000], range(5000)).recipient) < 0).all()
+
+
+def test_suspects_are_bounded_and_those_in_an_episode_stay() -> None:
+    params = Params(suspects_max=10)
+    partition = Partition(params)
+    events = flood(6)
+    for i in range(50):  # eight platforms in a day, no faster than one an hour
+        events += [Event(START_MS + k * HOUR_MS + i, VICTIM + 1 + i, f"slow {k}") for k in range(8)]
+    events += flood(200, start_ms=START_MS + 600_000, gap_ms=10 * MINUTE_MS)
+    run(params, sorted(events) + idle(TICK_OFFSETS, START_MS + 12 * HOUR_MS, 0), partition)
+    assert len(partition.suspects) <= 10
+    assert VICTIM in partition.suspects
+
+
+def test_past_the_bound_even_episodes_are_given_up_and_say_so() -> None:
+    params = Params(suspects_max=2)
+    partition = Partition(params)
+    events = sorted(e._replace(recipient=VICTIM + v) for v in range(5) for e in flood(6))
+    decisions = run(params, events + idle(TICK_OFFSETS, START_MS, 0), partition)
+    assert len(partition.suspects) == 2
+    assert [c for c, _ in changes(decisions)].count("ended") == 3
+
+
+def test_one_bad_clock_does_not_drag_the_watermark() -> None:
+    partition = Partition(ENFORCE)
+    events = idle(TICK_OFFSETS, START_MS, 10)
+    ahead = [
+        e._replace(at_ms=e.at_ms + 30 * DAY_MS) if i % 3 == 0 else e for i, e in enumerate(events)
+    ]
+    run(ENFORCE, ahead, partition)
+    assert abs(partition.watermark_ms - START_MS) < 60_000
+    run(ENFORCE, idle(TICK_OFFSETS, START_MS - DAY_MS), partition)
+    assert partition.watermark_ms >= START_MS, "it never goes back"
+
+
+def test_feeds_with_coarse_stamps_get_their_own_bars() -> None:
+    def levels(stamps: Stamps, events: list[Event]) -> Level:
+        params = Params(stamps=StampParams(gateways={"gw": stamps}))
+        return max((e.level for e in run(params, history() + events).episodes), default=Level.CLEAR)
+
+    five_at_once = flood(5, gap_ms=1)
+    assert levels(Stamps.EXACT, flood(5, gap_ms=20_000)) is Level.THROTTLE  # level 2.7
+    assert levels(Stamps.MINUTE, flood(5, gap_ms=20_000)) is Level.WATCH
+    assert levels(Stamps.MINUTE, five_at_once) is Level.THROTTLE
+    assert levels(Stamps.JITTER_120S, five_at_once + flood(20, 2000, name="x")) is Level.WATCH
+
+
+def test_a_feed_of_whole_minutes_is_found_out() -> None:
+    background = [
+        Event((START_MS + i * 300) // 60_000 * 60_000, 5000 + i, "p", gateway="rounding")
+        for i in range(TICK_OFFSETS)
+    ]
+    partition = Partition(ENFORCE)
+    run(ENFORCE, background, partition)
+    assert partition.stamps == {"rounding": Stamps.MINUTE}
+
+
+def test_a_log_that_jumps_far_ahead_costs_no_more_than_its_events() -> None:
+    partition = Partition(ENFORCE)
+    run(ENFORCE, flood(6), partition)
+    far = 1 << 50
+    decisions = process(ENFORCE, StandIn(), partition, batch_of([], [], far))
+    assert (partition.next_offset, decisions.events) == (far, 0)
+
+
+def test_names_are_forgotten_by_last_use_and_then_read_as_numbers() -> None:
+    params = Params(names_max=100)
+    partition = Partition(params)
+    crowd = [Event(START_MS + i, 10_000 + i, f"name {i}") for i in range(TICK_OFFSETS)]
+    run(params, flood(2) + crowd, partition)
+    assert len(partition.book.names) <= 100
+    decisions = run(params, flood(4, start_ms=START_MS + 40_000, first=2), partition)
+    assert decisions.episodes[0].sightings[0].platform == f"#{platform_id('new 0')}"
+    assert decisions.episodes[0].sightings[-1].platform.startswith("new")
+
+
+def test_a_snapshot_is_plain_data_and_later_batches_leave_it_alone() -> None:
+    partition = Partition(ENFORCE)
+    resend = [Event(START_MS + i * MINUTE_MS, VICTIM + 7, "one") for i in range(40)]
+    events = sorted(history() + flood(40) + resend)
+    half = len(events) // 2
+    run(ENFORCE, events[:half] + idle(TICK_OFFSETS, START_MS), partition)
+    held = snapshot(partition)
+    packed = msgspec.msgpack.encode([held.header, held.rows.tobytes(), held.rest])
+    whole = run(ENFORCE, events[half:], partition)
+    assert msgspec.msgpack.encode([held.header, held.rows.tobytes(), held.rest]) == packed
+    thawed = msgspec.msgpack.decode(msgspec.msgpack.encode(held.rest))
+    again = restore(ENFORCE, type(held)(held.header, held.rows, thawed))
+    assert run(ENFORCE, events[half:], again) == whole
+    assert whole.actions
+
+
+def test_the_level_table_is_total_and_only_quiet_takes_a_level_down() -> None:
+    assert set(NEXT) == {(level, band) for level in Level for band in Band}
+    for (level, band), target in NEXT.items():
+        assert target >= level or band is Band.QUIET
+        assert band is not Band.QUIET or target is Level.CLEAR
+
+
+def test_times_before_and_after_what_a_row_can_hold_are_clamped() -> None:
+    assert seconds(0) == 1
+    assert seconds(1 << 60) == (1 << 31) - 1
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        lambda: EpisodeParams(lease_ms=1_800_000),
+        lambda: EpisodeParams(mode="on"),  # type: ignore[arg-type]
+        lambda: EpisodeParams(chronic_days=15),
+        lambda: JudgeParams(p_novel=1.5),
+        lambda: Params(suspects_max=0),
+        lambda: StampParams(sample_min=0),
+        lambda: ResendParams(messages=1),
+    ],
+)
+def test_a_setting_that_cannot_be_meant_is_refused(wrong: object) -> None:
+    assert callable(wrong)
+    with pytest.raises(ValueError, match=r".+"):
+        wrong()
+
+
+def test_decisions_add_up() -> None:
+    total = Decisions()
+    add(total, Decisions(codes=2))
+    add(total, Decisions(codes=3, judged=1))
+    assert (total.codes, total.judged) == (5, 1)
