@@ -6,21 +6,28 @@ skipped and say so; in CI they fail.
 
 from __future__ import annotations
 
+import fcntl
+import hashlib
 import os
 import shutil
 import signal
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Final, Self
 
 import pytest
 import redis
 
+from tests.enforce.smpp_ends import Client
+
+CACHE: Final = Path(".cache")
 READY_S = 30.0
 STOP_S = 20.0
 
@@ -218,3 +225,189 @@ text = "no"
         Server("bearerbox", [bearerbox, config], folder, admin),
         Server("smsbox", [smsbox, config], folder, sendsms),
     )
+
+
+class Jasmin:
+    """Jasmin with RabbitMQ, its interceptord, a user, a connector to an SMSC, and our interceptor.
+
+    The servers stand in the order in which they may be stopped.
+    """
+
+    USER: Final = "esme"
+    PASSWORD: Final = "secret"
+
+    def __init__(self, folder: Path, redis_port: int, smsc_port: int) -> None:
+        self.folder = folder
+        self.python = jasmin_python()
+        self.smpp_port, self.http_port = free_port(), free_port()
+        self._cli_port = free_port()
+        self._smsc_port = smsc_port
+        self.rabbit, self.names = _rabbit(folder / "rabbit")
+        self.interceptord, self.jasmind = self._daemons(redis_port)
+
+    def __enter__(self) -> Self:
+        with ExitStack() as stack:
+            lock = stack.enter_context((CACHE / "jasmin.lock").open("w"))
+            fcntl.flock(lock, fcntl.LOCK_EX)  # its daemons lock by fixed names in /tmp
+            for left in ("/tmp/jasmind.lock", "/tmp/interceptord.lock"):
+                Path(left).unlink(missing_ok=True)  # by daemons that were killed
+            for server in (self.names, self.rabbit, self.interceptord, self.jasmind):
+                stack.enter_context(server)
+            self._configure()
+            self._started = stack.pop_all()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._started.close()
+
+    def client(self) -> Client:
+        """A bound SMPP session of our user."""
+        return Client(self.smpp_port, self.USER, self.PASSWORD)
+
+    def _daemons(self, redis_port: int) -> tuple[Server, Server]:
+        interceptor_port, pb_ports = free_port(), [free_port() for _ in range(3)]
+        logs = self.folder / "logs"
+        logs.mkdir(parents=True)
+        guide = Path("deploy/gateways/jasmin")
+        interceptor = self.folder / "interceptor.cfg"
+        interceptor.write_text(
+            (guide / "interceptor.cfg").read_text().replace("8987", str(interceptor_port))
+            + f"log_file = {logs}/interceptor.log\n"
+        )
+        config = self.folder / "jasmin.cfg"
+        sections: dict[str, dict[str, object]] = {
+            "smpp-server": {"port": self.smpp_port},
+            "smpp-server-pb": {"port": pb_ports[0]},
+            "client-management": {"port": pb_ports[1], "store_path": self.folder},
+            "router": {"port": pb_ports[2], "store_path": self.folder},
+            "jcli": {"port": self._cli_port, "authentication": "False"},
+            "http-api": {"port": self.http_port, "access_log": logs / "http-access.log"},
+            "amqp-broker": {
+                "port": self.rabbit.port,
+                "spec": next(self.python.parent.parent.glob(AMQP_SPEC)),
+            },
+            "redis-client": {"port": redis_port},
+            "dlr": {},
+            "deliversm-thrower": {},
+            "dlr-thrower": {},
+        }
+        text = (guide / "jasmin.cfg").read_text().replace("8987", str(interceptor_port))
+        text = text.replace("[http-api]\n", "")  # its one line goes into our section below
+        split = "long_content_split = udh\n"
+        lines = [text.replace(split, "")]
+        for name, options in sections.items():
+            lines += [f"[{name}]", "bind = 127.0.0.1", f"log_file = {logs}/{name}.log"]
+            lines += [f"{option} = {value}" for option, value in options.items()]
+            lines += [split] if name == "http-api" else []
+        config.write_text("\n".join(lines) + "\n")
+        paths = os.pathsep.join(str(Path(path).resolve()) for path in (guide, "."))
+        programs = self.python.parent
+        return (
+            Server(
+                "interceptord",
+                [self.python, programs / "interceptord.py", "-c", interceptor],
+                self.folder,
+                interceptor_port,
+                {
+                    "PYTHONPATH": paths,
+                    "OTPGUARD_REDIS_URL": f"redis://127.0.0.1:{redis_port}/0",
+                    "OTPGUARD_GATEWAY_ID": "jasmin-1",
+                },
+            ),
+            Server(
+                "jasmind",
+                [
+                    self.python,
+                    programs / "jasmind.py",
+                    "-c",
+                    config,
+                    "--enable-interceptor-client",
+                ],
+                self.folder,
+                self._cli_port,
+            ),
+        )
+
+    def _configure(self) -> None:
+        """What an operator types into jcli; every answer has to be a success."""
+        script = Path("deploy/gateways/jasmin/interceptor.py").resolve()
+        user = f"username {self.USER}\npassword {self.PASSWORD}\ngid all\nuid {self.USER}"
+        throughput = "mt_messaging_cred quota smpps_throughput ND"
+        connector = f"cid counting\nhost 127.0.0.1\nport {self._smsc_port}\nsubmit_throughput 0"
+        with socket.create_connection(("127.0.0.1", self._cli_port), timeout=10) as console:
+            _until(console, b"Session ref: ")
+            for command in (
+                "group -a\ngid all\nok",
+                f"user -a\n{user}\n{throughput}\nok",
+                f"smppccm -a\n{connector}\nok",
+                "smppccm -1 counting",
+                "mtrouter -a\ntype DefaultRoute\nconnector smppc(counting)\nrate 0\nok",
+                f"mtinterceptor -a\ntype DefaultInterceptor\nscript python3({script})\nok",
+            ):
+                for line in command.split("\n"):
+                    console.sendall(line.encode() + b"\r\n")
+                    answer = _until(console, b"jcli : ", b"> ")
+                if b"uccess" not in answer:
+                    pytest.fail(f"jcli: {command!r}: {answer!r}")
+
+
+AMQP_SPEC: Final = "lib/*/site-packages/txamqp/specs/standard/amqp0-9-1.stripped.xml"
+
+
+def jasmin_python() -> Path:
+    """The interpreter of a virtual environment that holds Jasmin; made once, under `.cache`."""
+    requirements = Path("deploy/gateways/jasmin/requirements.txt")
+    digest = hashlib.sha256(requirements.read_bytes()).hexdigest()[:12]
+    home = CACHE / f"jasmin-{digest}"
+    python = home / "bin" / "python"
+    CACHE.mkdir(exist_ok=True)
+    with (CACHE / "jasmin-venv.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (home / "whole").exists():
+            subprocess.run([sys.executable, "-m", "venv", "--clear", home], check=True)
+            pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+            subprocess.run([*pip, "-r", str(requirements)], check=True)
+            (home / "whole").touch()
+    return python.absolute()
+
+
+def _rabbit(folder: Path) -> tuple[Server, Server]:
+    """RabbitMQ and the name service of its Erlang, both for us alone."""
+    need("rabbitmq-server", "rabbitmq-server")
+    port, names = free_port(), free_port()
+    folder.mkdir(parents=True)
+    environment = {
+        "HOME": str(folder),
+        "ERL_EPMD_PORT": str(names),
+        "ERL_EPMD_ADDRESS": "127.0.0.1",
+        "RABBITMQ_CONF_ENV_FILE": "/dev/null",
+        "RABBITMQ_DIST_PORT": str(free_port()),
+        "RABBITMQ_ENABLED_PLUGINS_FILE": "/dev/null",
+        "RABBITMQ_LOG_BASE": str(folder),
+        "RABBITMQ_MNESIA_BASE": str(folder),
+        "RABBITMQ_NODENAME": f"otpguard-{port}@localhost",
+        "RABBITMQ_NODE_IP_ADDRESS": "127.0.0.1",
+        "RABBITMQ_NODE_PORT": str(port),
+        "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "-kernel inet_dist_use_interface {127,0,0,1}",
+    }
+    # The wrapper on the PATH insists on another user; this is what it calls.
+    server = "/usr/lib/rabbitmq/bin/rabbitmq-server"
+    return (
+        Server("rabbitmq", [server], folder, port, environment),
+        Server("epmd", [need("epmd", "erlang-base"), "-port", str(names)], folder, names,
+               environment),
+    )  # fmt: skip
+
+
+def _until(console: socket.socket, *ends: bytes) -> bytes:
+    """What the console says up to a prompt."""
+    said = b""
+    while not any(end in said for end in ends):
+        try:
+            more = console.recv(4096)
+        except TimeoutError:
+            more = b""
+        if not more:
+            pytest.fail(f"jcli says no more after {said!r}")
+        said += more
+    return said

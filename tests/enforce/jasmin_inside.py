@@ -1,0 +1,151 @@
+"""Runs in Jasmin's own interpreter: the interceptor on messages of every kind, counted and timed.
+
+`jasmin_inside.py fuzz N SEED` feeds N hostile submissions, `jasmin_inside.py time N` N plain ones;
+both print what happened as JSON. OTPGUARD_REDIS_URL names the Redis.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import sys
+import time
+from typing import Any
+
+from jasmin.routing.jasminApi import Group, User
+from jasmin.routing.Routables import RoutableSubmitSm
+from otpguard_jasmin import from_environment, read
+from smpp.pdu.operations import SubmitSM
+from smpp.pdu.pdu_types import (
+    DataCoding,
+    DataCodingDefault,
+    DataCodingGsmMsg,
+    DataCodingGsmMsgClass,
+    DataCodingGsmMsgCoding,
+    DataCodingScheme,
+    EsmClass,
+    EsmClassGsmFeatures,
+    EsmClassMode,
+    EsmClassType,
+)
+
+USER = User("esme", Group("all"), "esme", "secret")
+TEXT = "【淘宝】验证码123456，5分钟内有效，请勿泄露给他人"
+
+
+def routable(**params: Any) -> RoutableSubmitSm:
+    """A submission as Jasmin hands it to a script."""
+    return RoutableSubmitSm(SubmitSM(**params), USER)
+
+
+def plain(recipient: str, text: str = TEXT) -> RoutableSubmitSm:
+    """A message in UCS2, as from SMPP."""
+    return routable(
+        source_addr=b"10690000123",
+        destination_addr=recipient.encode(),
+        short_message=text.encode("utf-16-be"),
+        data_coding=DataCoding(schemeData=DataCodingDefault.UCS2),
+        esm_class=EsmClass(EsmClassMode.DEFAULT, EsmClassType.DEFAULT),
+    )
+
+
+def hostile(chance: random.Random) -> Any:
+    """A submission that no sane client sends, or one cut off from all sense."""
+    texts = [
+        b"",
+        bytes([255]),
+        bytes(chance.randrange(256) for _ in range(chance.randrange(255))),
+        TEXT.encode("utf-16-be"),
+        TEXT.encode("utf-16-be")[:-1],
+        b"\x05\x00\x03\x07\x02\x01" + TEXT.encode("utf-16-be"),
+        b"\x06\x08\x04\x00\x07\x02\x02" + b"rest",
+        b"\x05\x00\x03\x07\x00\x00",
+        "Your code is 123456".encode("ascii"),
+        None,
+        TEXT,
+        b"\xd8\x00\xdc",
+    ]
+    codings = [
+        0, 3, 8, 255, -1, 10**9, None, "8",
+        DataCoding(schemeData=DataCodingDefault.UCS2),
+        DataCoding(schemeData=DataCodingDefault.OCTET_UNSPECIFIED),
+        DataCoding(DataCodingScheme.RAW, 0xFE),
+        DataCoding(
+            DataCodingScheme.GSM_MESSAGE_CLASS,
+            DataCodingGsmMsg(
+                DataCodingGsmMsgCoding.DEFAULT_ALPHABET, DataCodingGsmMsgClass.CLASS_1
+            ),
+        ),
+    ]  # fmt: skip
+    classes = [
+        None, 0, 0x40, 0xC3, object(),
+        EsmClass(EsmClassMode.DEFAULT, EsmClassType.DEFAULT),
+        EsmClass(
+            EsmClassMode.DEFAULT,
+            EsmClassType.DEFAULT,
+            [EsmClassGsmFeatures.UDHI_INDICATOR_SET],
+        ),
+    ]  # fmt: skip
+    addresses = [b"8613900000001", b"+8613900000001", b"", b"\xff\xfe", None, "13900000001", 7,
+                 b"9" * 40, b"h1:00ffee0011223344", b"a\x00b", b"*"]  # fmt: skip
+    made = routable(
+        source_addr=chance.choice([*addresses, b"95588", "淘宝".encode(), b"Taobao"]),
+        destination_addr=chance.choice(addresses),
+        short_message=chance.choice(texts),
+        data_coding=chance.choice(codings),
+        esm_class=chance.choice(classes),
+    )
+    if chance.random() < 0.2:
+        made.pdu.params["sar_total_segments"] = chance.choice([0, 1, 3, 255, None, "x"])
+        made.pdu.params["sar_segment_seqnum"] = chance.choice([0, 1, 2, 256, None])
+        made.pdu.params["sar_msg_ref_num"] = chance.choice([0, 65_535, None])
+    if chance.random() < 0.2:
+        made.pdu.params["message_payload"] = chance.choice(texts)
+    if chance.random() < 0.2:
+        made.pdu.nextPdu = getattr(hostile(chance), "pdu", made.pdu)  # or a ring
+    match chance.randrange(40):
+        case 0:
+            made.pdu.params.clear()
+        case 1:
+            del made.pdu.params
+        case 2:
+            return chance.choice([None, object(), 7])
+    return made
+
+
+def fuzz(count: int, seed: int) -> dict[str, Any]:
+    """Whether anything was raised, what was refused, how many could be read at all."""
+    chance = random.Random(seed)
+    refuses = from_environment().refuses
+    raised, refused, readable = [], 0, 0
+    for _ in range(count):
+        submission = hostile(chance)
+        try:
+            read(submission)
+            readable += 1
+        except Exception:  # noqa: BLE001 - counted by what is missing
+            pass
+        try:
+            refused += refuses(submission)
+        except BaseException as error:  # noqa: BLE001 - that is the question
+            raised.append(repr(error))
+    return {"raised": raised[:5], "refused": refused, "readable": readable}
+
+
+def timed(count: int) -> dict[str, Any]:
+    """Milliseconds of each call, sorted; the first is left out: it connects."""
+    refuses = from_environment().refuses
+    submissions = [plain(f"86138{number:08}") for number in range(200)]
+    refuses(submissions[0])
+    took = []
+    for number in range(count):
+        started = time.perf_counter()
+        refuses(submissions[number % 200])
+        took.append((time.perf_counter() - started) * 1000)
+    took.sort()
+    return {"p50": took[count // 2], "p99": took[count * 99 // 100], "max": took[-1]}
+
+
+if __name__ == "__main__":
+    what, *numbers = sys.argv[1:]
+    print(json.dumps({"fuzz": fuzz, "time": timed}[what](*map(int, numbers))))

@@ -1,0 +1,249 @@
+"""The interceptor in a real Jasmin, between a real client and an SMSC that counts."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import ExitStack, closing
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import urllib3
+from smpp.pdu.pdu_types import CommandStatus
+
+from detectors.event import platform_id, platform_print
+from detectors.gate import Lease
+from detectors.registry import Registry
+from streams.config import Redis
+from streams.enforce.gateway import Order
+from streams.enforce.redis import RedisGateway, connect
+from tests.enforce.records import action
+from tests.enforce.services import (
+    Jasmin,
+    Server,
+    jasmin_python,
+    redis_client,
+    redis_server,
+    wait_until,
+)
+from tests.enforce.smpp_ends import Client, Smsc, smsc
+
+pytestmark = pytest.mark.timeout(300)
+
+VICTIM, OTHER = "8613900000001", "8613900000002"
+PORT = "10690000123"
+OK, THROTTLED = CommandStatus.ESME_ROK, CommandStatus.ESME_RTHROTTLED
+
+
+def code(name: str, number: int = 123456) -> str:
+    return f"【{name}】验证码{number}，5分钟内有效，请勿泄露给他人"
+
+
+def now_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+class World:
+    """Everything that stands between a sender and a phone, and the adapter's hand on Redis."""
+
+    def __init__(self, server: Server, jasmin: Jasmin, centre: Smsc, client: Client) -> None:
+        self.server = server
+        self.jasmin = jasmin
+        self.centre = centre
+        self.client = client
+        self.gateway = RedisGateway(
+            connect(Redis(url=f"redis://127.0.0.1:{server.port}")), Registry.shipped()
+        )
+        self.keys = redis_client(server)
+
+    def hold(self, recipient: str = VICTIM, lasts_ms: int = 60_000, **scope: Any) -> None:
+        passes = replace(action().scope, **scope)
+        lease = Lease("1:sms.delivery.v1:0:7", now_ms() + lasts_ms, passes)
+        self.gateway.apply([Order(recipient, lease)])
+
+    def submit(self, text: str, recipient: str = VICTIM, sender: str = PORT) -> CommandStatus:
+        return self.client.submit(recipient, sender, text)
+
+    def reports(self) -> list[dict[str, Any]]:
+        return [
+            json.loads(fields[b"value"]) for _, fields in self.keys.xrange("otpguard:submissions")
+        ]
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    folder = tmp_path_factory.mktemp("jasmin")
+    with ExitStack() as stack:
+        centre = stack.enter_context(smsc())
+        server = stack.enter_context(redis_server(folder / "redis"))
+        jasmin = Jasmin(folder / "jasmin", server.port, centre.port)
+        stack.enter_context(jasmin)
+        client = stack.enter_context(closing(jasmin.client()))
+        client.submit(OTHER, PORT, "the first message imports the interceptor")
+        world = World(server, jasmin, centre, client)
+        with closing(world.keys), closing(world.gateway):
+            yield world
+
+
+@pytest.fixture
+def world(running: World) -> World:
+    running.keys.flushall()
+    running.centre.arrived.clear()
+    return running
+
+
+def test_a_flood_is_refused_and_the_bank_the_known_and_the_rest_pass(world: World) -> None:
+    known, by_print = platform_id("sig:美团"), platform_print(platform_id("sig:某外卖"))
+    world.hold(pass_ids=(known,), pass_prints=(by_print,))
+    assert world.submit(code("从未见过")) is THROTTLED
+    passing = [
+        code("美团"),
+        code("某外卖"),
+        code("招商银行"),
+        "【从未见过】您的包裹已到驿站，请及时领取",
+    ]
+    assert [world.submit(text) for text in passing] == [OK] * 4
+    assert world.submit("95588您的动态密码654321", sender="95588") is OK
+    assert world.submit(code("从未见过"), recipient=OTHER) is OK
+    wait_until(lambda: len(world.centre.arrived) == 6, "what passes arrives")
+    assert [each.text for each in world.centre.reached(VICTIM)][:4] == passing
+
+
+def test_a_signature_that_claims_a_bank_from_anothers_number_is_no_bank(world: World) -> None:
+    world.hold()
+    assert world.submit(code("招商银行"), sender="13800138000") is THROTTLED
+
+
+def test_http_says_429_and_nothing_of_a_long_message_gets_through(world: World) -> None:
+    world.hold()
+    http = urllib3.PoolManager()
+    status = {}
+    for name, recipient, text in (
+        ("code", VICTIM, code("从未见过")),
+        ("long", VICTIM, code("从未见过") + "长" * 100),
+        ("other", OTHER, code("从未见过") + "长" * 100),
+    ):
+        fields = {
+            "username": Jasmin.USER,
+            "password": Jasmin.PASSWORD,
+            "to": recipient,
+            "from": PORT,
+            "coding": "8",
+            "hex-content": text.encode("utf-16-be").hex(),
+        }
+        url = f"http://127.0.0.1:{world.jasmin.http_port}/send"
+        status[name] = http.request("GET", url, fields=fields).status
+    assert status == {"code": 429, "long": 429, "other": 200}
+    wait_until(lambda: len(world.centre.reached(OTHER)) == 2, "both parts arrive")
+    assert world.centre.reached(VICTIM) == []
+    assert [report["text"] for report in world.reports()][1] == code("从未见过") + "长" * 100
+
+
+def test_every_submission_is_reported_and_refusals_are_counted(world: World) -> None:
+    world.hold()
+    for _ in range(3):
+        world.submit(code("从未见过"))
+    world.submit(code("招商银行"))
+    world.submit("hello", recipient="+8613900000002")
+    reports = world.reports()
+    assert [(each["recipient"], each["status"]) for each in reports] == [
+        (VICTIM, "refused"),
+        (VICTIM, "refused"),
+        (VICTIM, "refused"),
+        (VICTIM, "accepted"),
+        (OTHER, "accepted"),
+    ]
+    assert reports[3]["text"] == code("招商银行")
+    assert reports[3]["gateway_id"] == "jasmin-1"
+    assert len({each["message_id"] for each in reports}) == 5
+    assert world.gateway.refused(["1:sms.delivery.v1:0:7"]) == [3]
+
+
+def test_a_lease_ends_at_its_time_by_itself(world: World) -> None:
+    world.hold(lasts_ms=1_500)
+    assert world.submit(code("从未见过")) is THROTTLED
+    wait_until(lambda: world.submit(code("从未见过")) is OK, "the lease ends", 5.0)
+
+
+def test_a_redis_that_is_away_or_frozen_or_full_holds_nobody_back(world: World) -> None:
+    world.hold()
+    assert world.submit(code("从未见过")) is THROTTLED
+    world.server.freeze()
+    took = []
+    for _ in range(20):
+        started = time.monotonic()
+        assert world.submit(code("从未见过")) is OK
+        took.append(time.monotonic() - started)
+    world.server.thaw()
+    assert sorted(took)[10] < 0.1
+    wait_until(lambda: world.submit(code("从未见过")) is THROTTLED, "it is asked again", 10.0)
+    world.keys.config_set("maxmemory", "1")
+    assert world.submit(code("从未见过"), recipient=OTHER) is OK
+    world.keys.config_set("maxmemory", "0")
+    world.server.kill()
+    assert world.submit(code("从未见过")) is OK
+    world.server.start()
+    world.hold()
+    wait_until(lambda: world.submit(code("从未见过")) is THROTTLED, "it is asked again", 10.0)
+
+
+def inside(server: Server, *arguments: object) -> dict[str, Any]:
+    """Run the interceptor in Jasmin's interpreter, without Jasmin around it."""
+    paths = os.pathsep.join(str(Path(path).resolve()) for path in ("deploy/gateways/jasmin", "."))
+    done = subprocess.run(
+        [jasmin_python(), "tests/enforce/jasmin_inside.py", *map(str, arguments)],
+        env={**os.environ, "PYTHONPATH": paths,
+             "OTPGUARD_REDIS_URL": f"redis://127.0.0.1:{server.port}/0"},
+        check=False, capture_output=True, timeout=120,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr.decode()[-2000:]
+    return json.loads(done.stdout)
+
+
+@pytest.fixture
+def alone(tmp_path: Path) -> Iterator[Server]:
+    with redis_server(tmp_path / "redis") as server:
+        yield server
+
+
+def test_ten_thousand_hostile_messages_raise_nothing(alone: Server) -> None:
+    with closing(
+        RedisGateway(connect(Redis(url=f"redis://127.0.0.1:{alone.port}")), Registry.shipped())
+    ) as gateway:
+        lease = Lease("a", now_ms() + 600_000, action().scope)
+        gateway.apply([Order(VICTIM, lease), Order("*", lease)])
+        said = inside(alone, "fuzz", 10_000, 7)
+    assert said["raised"] == []
+    assert said["refused"] > 50  # the rule was reached
+    assert said["readable"] > 5_000
+    with closing(redis_client(alone)) as keys:
+        statuses = Counter(
+            json.loads(fields[b"value"])["status"]
+            for _, fields in keys.xrange("otpguard:submissions")
+        )
+    assert statuses["refused"] == said["refused"]
+
+
+def test_ten_thousand_hostile_messages_raise_nothing_without_redis(alone: Server) -> None:
+    alone.kill()
+    said = inside(alone, "fuzz", 10_000, 8)
+    assert (said["raised"], said["refused"]) == ([], 0)
+
+
+def test_the_interceptor_costs_a_message_little_and_less_when_redis_is_away(alone: Server) -> None:
+    up = inside(alone, "time", 3_000)
+    alone.freeze()
+    frozen = inside(alone, "time", 3_000)
+    alone.thaw()
+    alone.kill()
+    down = inside(alone, "time", 3_000)
+    # Of a busy machine; `bench` measures on a quiet one.
+    assert up["p50"] < 1.0
+    assert frozen["p99"] < 20.0
+    assert down["p99"] < 20.0
