@@ -1,12 +1,15 @@
-# The MT interceptor script of Jasmin: `mtinterceptor -a`, `script python3(/etc/otpguard/interceptor.py)`.
-# It must not raise (Jasmin would refuse the message), and stays flat: Jasmin runs it with its names as
-# locals, so functions and comprehensions in it do not see its imports. 0x58 is ESME_RTHROTTLED.
+"""The MT interceptor script: `mtinterceptor -a`, `script python3(/etc/otpguard/interceptor.py)`.
+
+It must not raise, since Jasmin would then refuse the message. It stays flat: Jasmin runs it with
+its names as locals, so functions and comprehensions in it would not see its imports.
+"""
+
 try:
     from otpguard_jasmin import refuses
 
-    refused = refuses(routable)  # noqa: F821 - Jasmin's
-except Exception:
+    refused = refuses(routable)  # type: ignore[name-defined]  # noqa: F821 - Jasmin's
+except Exception:  # noqa: BLE001 - whatever it is, the message passes
     refused = False
 if refused:
-    smpp_status = 0x58
+    smpp_status = 0x58  # ESME_RTHROTTLED
     http_status = 429

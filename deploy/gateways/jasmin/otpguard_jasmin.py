@@ -18,6 +18,7 @@ import time
 from collections import OrderedDict
 from dataclasses import dataclass
 from itertools import count
+from pathlib import Path
 from typing import Any, Final
 
 import messaging.sms.gsm0338  # noqa: F401 - registers the codec
@@ -25,7 +26,6 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 from smpp.pdu.pdu_encoding import DataCodingEncoder, EsmClassEncoder
-from smpp.pdu.pdu_types import DataCoding
 
 from detectors.episode import Scope
 from detectors.event import Trust
@@ -39,7 +39,7 @@ log = logging.getLogger("otpguard")
 TIMEOUT_S: Final = 0.015
 """A Redis on the same network answers in under 1 ms; the gateway stands still while we wait."""
 COOL_DOWN_S: Final = 2.0
-"""After a failure Redis is left alone for so long: a frozen one then costs under 1 % of the time."""
+"""After a failure Redis is left alone so long: a frozen one then costs under 1 % of the time."""
 STREAM_ENTRIES: Final = 1_000_000
 """What Redis keeps for a feed that is away: 20 min at 800 submissions a second, some 400 MB."""
 LONG_PARTS_MAX: Final = 255  # of one message: what its header can number
@@ -165,7 +165,7 @@ class Interceptor:
     def _ruling(
         self, lease: Lease, submission: Submission, recipient: str, now_ms: int, now: float
     ) -> Ruling:
-        """The common rule; later parts of a message share the fate of its first, whose text tells."""
+        """The common rule; later parts of a message share the fate of its first."""
         long = (recipient, submission.sender, submission.reference)
         if submission.part > 1 and self._parts.get(long, 0.0) > now:
             return Ruling.REFUSE if now_ms < lease.expires_at_ms else Ruling.OVER
@@ -235,7 +235,7 @@ def lease_of(value: bytes) -> Lease:
 
 
 def _concatenation(header: bytes) -> tuple[int, int, int] | None:
-    """Reference, parts and part of a user data header (3GPP TS 23.040, 9.2.3.24), if it has them."""
+    """Reference, parts and part of a user data header (3GPP TS 23.040, 9.2.3.24), or None."""
     at = 0
     while at + 2 <= len(header):
         kind, length = header[at], header[at + 1]
@@ -273,8 +273,7 @@ def from_environment() -> Interceptor:
     )
     registry = Registry.shipped()
     if path := os.environ.get("OTPGUARD_RECOGNISE_REGISTRY_FILE"):
-        with open(path, encoding="utf-8") as file:
-            registry, _ = registry.merged(Registry.load(file.read()))
+        registry, _ = registry.merged(Registry.load(Path(path).read_text("utf-8")))
     return Interceptor(
         client,
         registry,
