@@ -23,7 +23,7 @@ CACHE_ENTRIES: Final = 65_536
 """Numbers that needed `phonenumbers` (30-60 us each), by last use. Chosen: 64 k foreign numbers and
 fixed lines are more than a carrier's busy hour of them, and take under 15 MB."""
 
-TOKEN: Final = re.compile(r"h[0-9A-Za-z_-]{1,16}:([0-9A-Fa-f]{16})[0-9A-Fa-f]{0,112}")
+TOKEN: Final = re.compile(r"(h[0-9A-Za-z_-]{1,16}:)([0-9A-Fa-f]{16})([0-9A-Fa-f]{0,112})")
 """A token: key id, then at least 64 bits of a keyed hash in hex. HMAC-SHA256 has 64 digits."""
 
 WRITTEN_NUMBER: Final = re.compile(r"\+?[\d\s().\-]{5,32}")
@@ -72,10 +72,11 @@ class Numbers:
         tokens: dict[int, str] = {}
         bad: list[int] = []
         for at, written in enumerate(recipients):
-            number = self._number(written)
-            if number is None and (token := TOKEN.fullmatch(written)):
-                number = int(token[1], 16) | TOKEN_BIT
-                tokens[number] = canonical_token(written)
+            if token := TOKEN.fullmatch(written):
+                number: int | None = int(token[2], 16) | TOKEN_BIT
+                tokens[number] = token[1] + token[2].lower() + token[3].lower()
+            else:
+                number = self._number(written)
             if number is None:
                 bad.append(at)
             else:
@@ -101,16 +102,15 @@ class Numbers:
             if bulk is not None:
                 return int(np.count_nonzero(bulk != recipients))
         return sum(
-            key is None or key != tokens.get(number, str(number)).encode()
+            key is None or key != (tokens.get(number) or str(number)).encode()
             for key, number in zip(keys, recipients.tolist(), strict=True)
         )
 
     def canonical(self, written: str) -> str | None:
         """Return the canonical form of one recipient: digits, a token, or None if it is neither."""
-        number = self._number(written)
-        if number is not None:
-            return str(number)
-        return canonical_token(written) if TOKEN.fullmatch(written) else None
+        column, tokens, bad = self.column([written])
+        number = int(column[0])
+        return None if bad else tokens.get(number) or str(number)
 
     def _home_column(self, joined: bytes, n: int) -> NDArray[np.uint64] | None:
         """The bulk path: all n are home mobile numbers of one form and width, or None.
@@ -160,16 +160,6 @@ class Numbers:
             return _parsed(written, None, strict=False)
         national = _parsed(written, self._country, strict=True)
         return national if national is not None else _parsed("+" + written, None, strict=True)
-
-
-def canonical_token(written: str) -> str:
-    """Return a token with its hex in lower case; the key id keeps its case.
-
-    >>> canonical_token("hK1:00FFee0011223344")
-    'hK1:00ffee0011223344'
-    """
-    key_id, _, digest = written.partition(":")
-    return f"{key_id}:{digest.lower()}"
 
 
 def _parsed(written: str, country: str | None, *, strict: bool) -> int | None:
