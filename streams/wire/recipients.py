@@ -73,14 +73,12 @@ class Numbers:
         bad: list[int] = []
         for at, written in enumerate(recipients):
             if token := TOKEN.fullmatch(written):
-                number: int | None = int(token[2], 16) | TOKEN_BIT
+                out[at] = number = int(token[2], 16) | TOKEN_BIT
                 tokens[number] = token[1] + token[2].lower() + token[3].lower()
+            elif (known := self._number(written)) is not None:
+                out[at] = known
             else:
-                number = self._number(written)
-            if number is None:
                 bad.append(at)
-            else:
-                out[at] = number
         return out, tokens, bad
 
     def noncanonical(
