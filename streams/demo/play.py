@@ -198,12 +198,13 @@ class Player:
         speed: float,
     ) -> None:
         first_ms, last_ms = offers[0].event_time_ms, offers[-1].event_time_ms
-        clock, record = EventClock(first_ms, speed), self.record
+        clock, record, audience = EventClock(first_ms, speed), self.record, self.audience
         for offer in offers:
             if offer.event_time_ms > clock.now_ms():
                 refused = record.answers.count(Ruling.REFUSE)
-                note = f"{len(record.answers)} messages to the victim, {refused} refused"
-                self.audience.at(offer.event_time_ms - first_ms, last_ms - first_ms, note)
+                now = audience.clock(offer.event_time_ms)
+                note = f"{now}  {len(record.answers)} messages to the victim, {refused} refused"
+                audience.at(offer.event_time_ms - first_ms, last_ms - first_ms, note)
                 await clock.reach(offer.event_time_ms)
             answer = self.gateway.ask(offer.recipient, offer.value)
             sending = await producer.send(
@@ -212,6 +213,8 @@ class Player:
                 value=offer.body,
                 partition=offer.partition,
             )
+            if answer is Ruling.TRUSTED:
+                audience.moment(offer.event_time_ms, "a code of a bank passes the throttle")
             if offer.recipient == self.victim:
                 self.record.answers.append(answer)
                 began = time.monotonic()
@@ -240,7 +243,11 @@ class Player:
             if message.topic == self.wires.throttle:
                 self._hear(decode_action(message.value))
             elif message.key == self.victim.encode():
-                self.record.episodes.append(msgspec.json.decode(message.value))
+                episode = msgspec.json.decode(message.value)
+                self.record.episodes.append(episode)
+                if episode["change"] == "opened":
+                    level = str(episode["level"]).upper()
+                    self.audience.moment(episode["at_ms"], f"{level}: the detector has noticed")
 
     def _hear(self, action: Action) -> None:
         self.gateway.learn(action)

@@ -138,10 +138,11 @@ def lead(story: Story) -> str:
     first, last = (clock(story.utc_offset_min, flood[at].event_time_ms) for at in (0, -1))
     return (
         f"From {first[:5]} to {last[:5]} one subscriber was sent {len(flood)} codes that nobody "
-        f"had asked for, by {platforms} platforms, and {len(bank)} of its own bank among them. "
+        f"had asked for, by {platforms} platforms, with {len(bank)} codes of its own bank among "
+        f"them. "
         f"The gateway refused {len(story.refused(Role.ATTACK))} of the flood. "
-        f"{_share(bank).capitalize()} of the bank's codes arrived, and {_share(known)} that the "
-        "subscriber had asked of platforms in use."
+        f"{_share(bank).capitalize()} of the bank's codes arrived, and {_share(known)} from "
+        "platforms that it used before."
     )
 
 

@@ -167,9 +167,13 @@ def claims(story: Story) -> Iterator[Claim]:
     yield Claim("no code of a known platform was refused", not story.refused(Role.KNOWN))
     yield Claim("nothing but codes was refused", all(m.code for m in story.messages if m.refused))
     others = story.background
-    yield Claim("nobody else was touched", others.actions == 0 and others.refused == 0)
+    yield Claim(
+        f"nobody else was touched: {others.subscribers:,} others, "
+        f"{others.per_minute:,.0f} messages a minute",
+        others.actions == 0 and others.refused == 0,
+    )
     machinery = story.machinery
     yield Claim(
-        "every message was counted once",
+        f"every message was counted once: {machinery.offered:,}",
         machinery.counted == machinery.offered and machinery.dead_letters == 0,
     )

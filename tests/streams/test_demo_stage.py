@@ -41,7 +41,7 @@ def test_port_0_is_any_free_port() -> None:
     assert stage.free_port(port, "--metrics-port") == port
 
 
-@pytest.mark.parametrize(("free_mb", "enough"), [(100, False), (1023, False), (1024, True)])
+@pytest.mark.parametrize(("free_mb", "enough"), [(100, False), (767, False), (768, True)])
 def test_too_little_memory_is_said(
     monkeypatch: pytest.MonkeyPatch, free_mb: int, enough: bool
 ) -> None:
