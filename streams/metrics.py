@@ -39,14 +39,15 @@ LEASE_MODES: Final = ("shadow", "enforce")
 VERBS: Final = ("throttle", "release")
 STAGES: Final = ("decode", "detect", "publish", "checkpoint")
 FALSE_ALARMS: Final = ("operator_release", "later_use")
+FEED_OUTCOMES: Final = ("published", "unreadable")
 REFUSED_KINDS: Final = ("newer", "bad")
 ACK_STATES: Final = ("applied", "ignored", "failed", "expired")
 
 _FAST_S: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
 _DELAY_S: Final = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)  # 1 s: the SLO
 
-Role = Literal["worker", "adapter"]
-_ALL: Final[tuple[Role, ...]] = ("worker", "adapter")
+Role = Literal["worker", "adapter", "feed"]
+_ALL: Final[tuple[Role, ...]] = ("worker", "adapter", "feed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +64,8 @@ class Metric:
 
 
 _ADAPTER: Final[tuple[Role, ...]] = ("adapter",)
+_MODAL: Final[tuple[Role, ...]] = ("worker", "adapter")
+_FEED: Final[tuple[Role, ...]] = ("feed",)
 
 TABLE: Final = (
     Metric("events_total", "counter", "records", "Input records by what became of them.",
@@ -110,7 +113,7 @@ TABLE: Final = (
            "Counted events whose key is not the canonical form of their recipient."),
     Metric("template_cache_hits_total", "counter", "events", "Texts judged by their template."),
     Metric("template_cache_misses_total", "counter", "events", "Texts judged by every rule."),
-    Metric("mode", "gauge", "bool", "1 for the mode in force.", {"mode": MODES}, roles=_ALL),
+    Metric("mode", "gauge", "bool", "1 for the mode in force.", {"mode": MODES}, roles=_MODAL),
     Metric("build_info", "gauge", "info", "1, with the version that runs.",
            {"version": (version("otpguard"),), "python": (platform.python_version(),)}, roles=_ALL),
     Metric("action_apply_seconds", "histogram", "seconds",
@@ -134,6 +137,10 @@ TABLE: Final = (
     Metric("records_refused_total", "counter", "records",
            "Leases and overrides that the adapter could not read: newer than it, or bad.",
            {"kind": REFUSED_KINDS}, roles=_ADAPTER),
+    Metric("feed_events_total", "counter", "events", "Events that a feed took in, by outcome.",
+           {"outcome": FEED_OUTCOMES}, roles=_FEED),
+    Metric("feed_backlog_events", "gauge", "events", "Events that wait for the feed.",
+           roles=_FEED),
 )  # fmt: skip
 
 

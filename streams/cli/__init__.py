@@ -21,6 +21,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "recognise": ("streams.cli.recognise:recognise", "Say why a text counts as a code, or not."),
     "scenario": ("streams.cli.scenario:scenario", "Rehearse an attack, or what looks like one."),
     "enforce": ("streams.cli.enforce:app", "Make a gateway hold the leases."),
+    "feed": ("streams.cli.feed:app", "Bring a carrier's own events into the input topic."),
     "topics": ("streams.cli.topics:app", "Create and check the topics."),
     "config": ("streams.cli.config:app", "Check and show the settings."),
     "metrics": ("streams.cli.metrics:app", "List the metrics."),

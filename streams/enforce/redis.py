@@ -80,7 +80,7 @@ def trusted(registry: Registry) -> dict[str, str]:
     }
 
 
-def connect(settings: Redis) -> redis.Redis:
+def connect(settings: Redis, timeout_s: float = TIMEOUT_S) -> redis.Redis:
     """A client that says at once when Redis is away: waiting and asking again is the adapter's."""
     secure = {
         "ssl_ca_certs": settings.ca_file,
@@ -91,7 +91,7 @@ def connect(settings: Redis) -> redis.Redis:
         settings.url,
         username=settings.username or None,
         password=settings.password.get_secret_value() or None,
-        socket_timeout=TIMEOUT_S,
+        socket_timeout=timeout_s,
         socket_connect_timeout=TIMEOUT_S,
         retry=Retry(NoBackoff(), 0),
         **{name: str(path) for name, path in secure.items() if path is not None},
