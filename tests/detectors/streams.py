@@ -30,16 +30,9 @@ def random_stream(seed: int, platforms: int = 20) -> Stream:
         at_ms = START_MS + rng.randrange(DAY_MS)
         jitter_ms = rng.choice([0, 0, 2_000, 30_000, 20 * MINUTE_MS])
         whole_seconds = rng.random() < 0.5
-        for _ in range(rng.randint(1, 5)):
-            pace_ms = rng.choice([2_000, 20_000, 40_000, 90_000, 7 * MINUTE_MS, 11 * MINUTE_MS])
-            pace_ms = rng.choice([pace_ms, pace_ms, 2 * HOUR_MS])
-            for platform in (
-                rng.choices(pool, k=rng.randint(1, 24))
-                if rng.random() < 0.3
-                else (rng.sample(pool, rng.randint(1, len(pool))))
-            ):
-                step = rng.expovariate(1 / pace_ms) if rng.random() < 0.8 else pace_ms
-                at_ms += int(step)
+        for _ in range(rng.randint(1, 6)):
+            for step_ms, platform in _phase(rng, pool):
+                at_ms += step_ms
                 stamp = at_ms // 1000 * 1000 if whole_seconds else at_ms
                 trust = rng.choice([0, 0, 0, 0, 1])
                 for _ in range(1 if rng.random() < 0.8 else rng.randint(2, 4)):
@@ -48,13 +41,31 @@ def random_stream(seed: int, platforms: int = 20) -> Stream:
                     arrivals.append((at_ms + late, Event(stamp, recipient, platform, trust)))
             if rng.random() < 0.1:
                 arrivals.append((at_ms, Event(at_ms, recipient, "", 0, Kind.RECYCLED)))
-            at_ms += rng.choice([MINUTE_MS, 31 * MINUTE_MS, 20 * HOUR_MS, 30 * HOUR_MS, 3 * DAY_MS])
+            at_ms += rng.choice([1, 31, 20 * 60, 25 * 60, 25 * 60, 30 * 60, 72 * 60]) * MINUTE_MS
     events = [event for _, event in sorted(arrivals)]
     offsets, offset = [], 0
-    gap = rng.choice([1, 40, 400, 3000])
+    gap = rng.choice([1, 40, 400, 3000, 6000])
     for _ in events:
         offset += rng.randint(1, gap)
         if rng.random() < 0.3:
             offset += -offset % 16
         offsets.append(offset)
     return Stream(events, offsets)
+
+
+def _phase(rng: random.Random, pool: list[str]) -> list[tuple[int, str]]:
+    """Platforms, each with the milliseconds since the one before."""
+    kind = rng.choice(["burst", "watch", "sitting", "slow", "day", "day"])
+    if kind == "burst":
+        pace_ms = rng.choice([2_000, 20_000, 40_000])
+        platforms = rng.sample(pool, rng.randint(1, len(pool)))
+        return [(int(rng.expovariate(1 / pace_ms)), p) for p in platforms]
+    if kind == "watch":
+        return [(rng.randint(15_000, 35_000), p) for p in rng.sample(pool, min(len(pool), 4))]
+    if kind == "sitting":
+        return [(rng.randint(20_000, 160_000), p) for p in rng.choices(pool, k=rng.randint(1, 9))]
+    if kind == "slow":  # to the second, so that a gap is just long enough
+        step_ms = rng.choice([300_000, 600_000, 660_000])
+        return [(step_ms, p) for p in rng.sample(pool, len(pool))]
+    platforms = rng.sample(pool, min(len(pool), rng.randint(5, 11)))
+    return [(rng.randint(1, 5) * HOUR_MS, p) for p in platforms]

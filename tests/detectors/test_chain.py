@@ -158,10 +158,26 @@ def test_what_was_seen_in_a_watch_is_not_known_the_day_after() -> None:
     later = START_MS + 27 * HOUR_MS
     again = [e._replace(at_ms=e.at_ms + 27 * HOUR_MS) for e in watch]
     events = history() + watch + idle(2 * TICK_OFFSETS, START_MS + HOUR_MS, 11_000)
-    events += idle(TICK_OFFSETS, later - 2000, 0) + again
-    decisions = run(ENFORCE, events)
-    assert changes(decisions)[0::2] == [("opened", Level.WATCH), ("opened", Level.WATCH)]
-    assert all(s.novel for s in decisions.episodes[-1].sightings)
+    events += idle(TICK_OFFSETS, later - 25 * HOUR_MS, 0) + again
+    partition = Partition(ENFORCE)
+    before = run(ENFORCE, events[: -len(again)], partition)
+    assert changes(before) == [("opened", Level.WATCH), ("ended", Level.CLEAR)]
+    after = run(ENFORCE, again, restore(ENFORCE, snapshot(partition)))
+    assert changes(after) == [("opened", Level.WATCH)]
+    assert all(s.novel for s in after.episodes[0].sightings)
+
+
+def test_a_suspect_let_go_is_judged_on_what_it_did_before() -> None:
+    """It is let go when seven are left of a day; a message half an hour late is the eighth."""
+    slow = flood(8, gap_ms=HOUR_MS)
+    partition = Partition(ENFORCE)
+    run(ENFORCE, [*slow, *idle(TICK_OFFSETS, START_MS + 24 * HOUR_MS, 0)], partition)
+    assert list(partition.suspects) == [VICTIM], "eight within a day and an hour"
+    run(ENFORCE, idle(TICK_OFFSETS, START_MS + 25 * HOUR_MS + 1000, 0), partition)
+    assert partition.suspects == {}
+    late = Event(START_MS + 24 * HOUR_MS + 30 * MINUTE_MS, VICTIM, "one more")
+    run(ENFORCE, [late], partition)
+    assert list(partition.suspects) == [VICTIM]
 
 
 def test_a_quiet_half_hour_takes_the_level_down_before_the_next_message_counts() -> None:

@@ -125,6 +125,9 @@ def test_windows_far_from_the_log_are_not_opened() -> None:
     assert 0 < len(windows.open) <= 48
 
 
+OLD = [(11, -3 * DAY_S), (12, -3 * DAY_S + 9_000), (13, -3 * DAY_S + 18_000)]
+
+
 def promoted(sightings: list[tuple[int, int]]) -> bool:
     """Whether one recipient is a suspect after these (platform, seconds)."""
     table = Table(1 << 14)
@@ -141,6 +144,9 @@ def promoted(sightings: list[tuple[int, int]]) -> bool:
         ([(1, 0), (2, 30), (3, 60)], True),  # the bucket: 1, 1.25, 1.5
         ([(1, 0), (2, 30), (3, 61)], False),  # 1.475
         ([(1, 0), (2, 0), (2, 1), (1, 2)], False),  # repeats weigh nothing
+        # Known ones keep the bucket from running dry between two novel ones and a third.
+        ([*OLD, (11, 0), (12, 0), (1, 0), (2, 0), (13, 65), (3, 130)], True),
+        ([*OLD, (11, 0), (12, 0), (1, 0), (2, 0), (13, 65), (3, 181)], False),
         ([(i, i * 10_000) for i in range(1, 8)], False),
         ([(i, i * 10_000) for i in range(1, 9)], True),  # eight in a day
         ([(i, i * 12_344) for i in range(1, 9)], False),  # the eighth a day and more later
