@@ -15,7 +15,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from streams.demo import stage
+from streams.demo import command, stage
 from streams.demo.clock import EventClock
 from streams.errors import ConfigError, OtpguardError, UnavailableError
 
@@ -123,6 +123,15 @@ def test_the_event_clock_runs_faster_and_never_early() -> None:
     real_s, event_ms = asyncio.run(wait())
     assert real_s >= 0.1
     assert event_ms >= 1_060_000
+
+
+def test_a_missing_package_is_named_with_the_way_to_get_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    command._check_installed()
+    monkeypatch.setattr(command, "find_spec", lambda name: None if name == "jinja2" else name)
+    with pytest.raises(ConfigError, match=r"jinja2 \(the report\): pip install 'otpguard\[demo\]'"):
+        command._check_installed()
 
 
 def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
