@@ -87,7 +87,9 @@ def detection(row: Row, figures: Figures) -> dict[str, Any]:
         "missed %": percent(figures.missed),
         "after THROTTLE %": percent(figures.after / figures.flood if figures.flood else math.nan),
         "refused of attack %": percent(figures.share_refused(Role.ATTACK)),
-        "worst day %": percent(worst_day(figures)) if Role.ATTACK in figures.sent else None,
+        "novel refused on the worst day %": percent(worst_day(figures))
+        if Role.ATTACK in figures.sent
+        else None,
         "refused trusted": refused(figures, Role.BANK),
         "refused known": refused(figures, Role.KNOWN),
         "refused new": refused(figures, Role.NEW),
@@ -123,7 +125,7 @@ def all_classes(rows: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def worst_day(figures: Figures) -> float:
-    """The smallest share of a day's flood that was refused."""
+    """The smallest share of a day's flood, but for known platforms, that was refused."""
     days = figures.flood_by_day
     return min(figures.refused_by_day[day] / count for day, count in days.items())
 

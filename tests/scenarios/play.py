@@ -54,8 +54,9 @@ class Outcome:
     sent: Counter[Role] = field(default_factory=Counter)
     recognised: Counter[Role] = field(default_factory=Counter)  # as codes
     refused: Counter[Role] = field(default_factory=Counter)
+    # Of the flood's messages, those of platforms that the recipient did not know: known ones pass.
     flood_by_day: Counter[int] = field(default_factory=Counter)
-    refused_by_day: Counter[int] = field(default_factory=Counter)  # of the flood
+    refused_by_day: Counter[int] = field(default_factory=Counter)
     throttled_by_day: Counter[int] = field(default_factory=Counter)  # times
 
 
@@ -80,6 +81,7 @@ def play(
     outcomes: dict[str, Outcome] = defaultdict(Outcome)
     leases: dict[str, list[Action]] = defaultdict(list)  # of a recipient, oldest first
     attacked = set[str]()
+    known = set[tuple[str, str]]()  # recipient, platform
     offset = 0
     events = iter(events)
     while chunk := list(islice(events, BATCH)):
@@ -101,9 +103,11 @@ def play(
         }
         for row, at in enumerate((batch.offset - offset).tolist()):
             event = chunk[at]
-            if event.truth.scenario == "history":
-                continue
             recipient, role = event.value["recipient"], event.truth.role
+            acquainted = (recipient, event.truth.platform)
+            if event.truth.scenario == "history":
+                known.add(acquainted)
+                continue
             if role is Role.ATTACK:
                 attacked.add(recipient)
             refused = (
@@ -117,27 +121,28 @@ def play(
                 )
             )
             in_flood = role is Role.ATTACK if recipient in attacked else role is not Role.OTHER
-            _note(outcomes[recipient], event, refused=refused, in_flood=in_flood)
+            outcome = outcomes[recipient]
+            outcome.sent[role] += 1
+            outcome.refused[role] += refused
+            if in_flood:
+                _flooded(outcome, event, refused=refused, known=acquainted in known)
             if codes.otp[row]:
-                outcomes[recipient].recognised[role] += 1
+                outcome.recognised[role] += 1
             if offset + at in raised:
-                _raise(outcomes[recipient], event, raised[offset + at], leases.get(recipient, []))
+                _raise(outcome, event, raised[offset + at], leases.get(recipient, []))
         offset += len(chunk)
     return dict(outcomes)
 
 
-def _note(outcome: Outcome, event: Labelled, *, refused: bool, in_flood: bool) -> None:
-    outcome.sent[event.truth.role] += 1
-    outcome.refused[event.truth.role] += refused
-    if not in_flood:
-        return
+def _flooded(outcome: Outcome, event: Labelled, *, refused: bool, known: bool) -> None:
     at_ms = event.value["event_time_ms"]
     outcome.flood += 1
     outcome.first_ms = outcome.first_ms or at_ms
     outcome.after += outcome.throttle is not None
     day = (at_ms - outcome.first_ms) // DAY_MS
-    outcome.flood_by_day[day] += 1
-    outcome.refused_by_day[day] += refused
+    if not known:
+        outcome.flood_by_day[day] += 1
+        outcome.refused_by_day[day] += refused
 
 
 def _raise(outcome: Outcome, event: Labelled, level: Level, leases: list[Action]) -> None:
