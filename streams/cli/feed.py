@@ -8,11 +8,12 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from streams.cli.shared import ConfigOption, group, settings_of
+from streams.cli.shared import ConfigOption, group, opened, said, settings_of
 
 if TYPE_CHECKING:
     from streams.config import Settings
@@ -53,6 +54,66 @@ def redis(
             consumer=consumer,
         )
         feed.run(stop)
+
+
+MapOption = Annotated[
+    list[str] | None,
+    typer.Option("--map", help="target=source, as often as needed; equal names need none."),
+]
+SetOption = Annotated[
+    list[str] | None, typer.Option("--set", help="target=value: the same for all records.")
+]
+TimeOption = Annotated[
+    str,
+    typer.Option("--time", help="Form of event_time_ms: s, ms, us, ns, iso, or like %Y%m%d%H%M%S."),
+]
+ZoneOption = Annotated[str, typer.Option("--zone", help="Of times that name none.")]
+
+
+@app.command("csv")
+def csv_(
+    files: Annotated[list[str], typer.Argument(help="CSV files; .gz is unpacked.")],
+    config: ConfigOption = None,
+    *,
+    maps: MapOption = None,
+    constants: SetOption = None,
+    time_format: TimeOption = "ms",
+    zone: ZoneOption = "UTC",
+    columns: Annotated[
+        str | None, typer.Option(help="Names of the fields, for files without a head line.")
+    ] = None,
+    delimiter: Annotated[str, typer.Option(help="Between fields.")] = ",",
+    encoding: Annotated[str, typer.Option(help="Such as gb18030.")] = "utf-8",
+) -> None:
+    r"""Publish call detail records. Called again, it goes on where it stopped.
+
+    \b
+    Examples:
+      otpguard feed csv cdr.csv --map recipient=called --map sender=calling
+      otpguard feed csv *.csv.gz --map event_time_ms=time --time '%Y%m%d%H%M%S' --zone Asia/Shanghai
+    """
+    from streams.feeds.csv import publish  # noqa: PLC0415 - start-up time
+    from streams.feeds.mapping import FieldMap  # noqa: PLC0415
+
+    rules = FieldMap.parse(maps or (), constants or (), time_format, zone)
+    settings = settings_of(config)
+    with _running(settings) as (stop, metrics), closing(_producer(settings)) as producer:
+        for name in files:
+            with opened(name) as stream:
+                counts = publish(
+                    Path(name),
+                    stream,
+                    producer,
+                    settings.topics.input,
+                    settings.intake().numbers,
+                    rules,
+                    metrics,
+                    stop,
+                    columns=columns.split(",") if columns else None,
+                    delimiter=delimiter,
+                    encoding=encoding,
+                )
+            typer.echo(f"{name}: {said(counts) or 'nothing new'}", err=True)
 
 
 @contextmanager

@@ -1,0 +1,117 @@
+"""From a carrier's own fields to those of `sms.delivery.v1`, as the command line describes it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Final, Self
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from streams.errors import UsageError
+
+REQUIRED: Final = frozenset({"recipient", "sender", "event_time_ms"})
+"""What no default can stand for. A message id can be made from the record's place."""
+
+NUMBERS: Final = frozenset({"segment", "segments", "attempt", "ingest_time_ms"})
+FIELDS: Final = (
+    "recipient", "sender", "event_time_ms", "message_id", "event_type", "event_id", "text",
+    "text_prefix", "signature", "category", "platform_id", "segment", "segments", "attempt",
+    "status", "error_code", "direction", "account_id", "gateway_id", "route_id", "mcc_mnc",
+    "ingest_time_ms", "template_id",
+)  # fmt: skip
+
+_UNITS: Final[Mapping[str, float]] = {"s": 1000, "ms": 1, "us": 1e-3, "ns": 1e-6}
+
+
+class UnmappableError(ValueError):
+    """A record that lacks what is required, or holds it in a form that was not promised."""
+
+
+@dataclass(frozen=True, slots=True)
+class FieldMap:
+    """Which field comes from which, what is constant, and how times are written."""
+
+    sources: Mapping[str, str]  # target -> source; equal names need no entry
+    constants: Mapping[str, Any] = field(default_factory=dict)
+    time: Callable[[Any], int] = int  # of event_time_ms
+
+    @classmethod
+    def parse(
+        cls, maps: Iterable[str], constants: Iterable[str], time_format: str, zone: str
+    ) -> Self:
+        """From `target=source` and `target=value` words; UsageError says which is wrong.
+
+        `time_format` is s, ms, us or ns since 1970, iso, or a pattern of strptime; `zone` counts
+        where a time names none.
+
+        >>> rules = FieldMap.parse(["recipient=called"], ["gateway_id=smsc-1"], "s", "UTC")
+        >>> rules.value({"called": "139", "sender": "1069", "event_time_ms": 1.5}, "f-1")
+        {'schema_version': 1, 'recipient': '139', 'sender': '1069', 'event_time_ms': 1500,
+         'message_id': 'f-1', 'gateway_id': 'smsc-1'}
+        """
+        sources = dict(_pair(word) for word in maps)
+        given = dict(_pair(word) for word in constants)
+        for name in (*sources, *given):
+            if name not in FIELDS:
+                raise UsageError(f"sms.delivery.v1 has no field {name!r}")
+        numbers = {name: int(text) if name in NUMBERS else text for name, text in given.items()}
+        return cls(
+            {name: sources.get(name, name) for name in FIELDS if name not in given},
+            numbers,
+            _reader(time_format, zone),
+        )
+
+    def value(self, row: Mapping[str, Any], message_id: str) -> dict[str, Any]:
+        """A value of `sms.delivery.v1`. Empty fields are absent ones; UnmappableError says why not.
+
+        `message_id` stands in where the row has none.
+        """
+        value: dict[str, Any] = {"schema_version": 1}
+        for target, source in self.sources.items():
+            found = row.get(source)
+            if found is None or found == "":
+                continue
+            try:
+                if target == "event_time_ms":
+                    value[target] = self.time(found)
+                elif target in NUMBERS:
+                    value[target] = int(found)
+                else:
+                    value[target] = found if isinstance(found, str) else str(found)
+            except (ValueError, TypeError, OverflowError):
+                raise UnmappableError(f"{source} is no {target}") from None
+        value.setdefault("message_id", message_id)
+        value.update(self.constants)
+        if missing := REQUIRED - value.keys():
+            raise UnmappableError(f"no {min(missing)}")
+        return value
+
+
+def _pair(word: str) -> tuple[str, str]:
+    target, equals, source = word.partition("=")
+    if not (target and equals and source):
+        raise UsageError(f"{word!r} is not of the form target=source")
+    return target, source
+
+
+def _reader(time_format: str, zone: str) -> Callable[[Any], int]:
+    """How a time becomes milliseconds."""
+    if (factor := _UNITS.get(time_format)) is not None:
+        return lambda written: round(float(written) * factor) if factor != 1 else int(written)
+    try:
+        local = ZoneInfo(zone) if zone != "UTC" else UTC
+    except (ZoneInfoNotFoundError, ValueError):
+        raise UsageError(f"no time zone {zone!r}") from None
+
+    def read(written: Any) -> int:
+        text = str(written)
+        if time_format == "iso":
+            moment = datetime.fromisoformat(text)
+        else:
+            moment = datetime.strptime(text, time_format)  # noqa: DTZ007 - the zone follows
+        if moment.tzinfo is None:
+            moment = moment.replace(tzinfo=local)
+        return round(moment.timestamp() * 1000)
+
+    return read

@@ -1,0 +1,141 @@
+"""The whole loop with every part real, started and stopped by the test that uses it.
+
+Client, Jasmin, Redis, feed, Kafka, worker, adapter, Redis, Jasmin, SMSC.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterable, Mapping
+from contextlib import ExitStack, closing
+from pathlib import Path
+from typing import Any, Self
+
+from kafka import KafkaConsumer, KafkaProducer, TopicPartition
+
+from streams.cluster import client_arguments
+from streams.config import load
+from streams.demo.brokers import Broker
+from streams.topics import create
+from tests.enforce.services import (
+    Jasmin,
+    Server,
+    free_port,
+    redis_client,
+    redis_server,
+    wait_until,
+)
+from tests.enforce.smpp_ends import smsc
+
+
+class Loop:
+    """Everything between a sender and a phone."""
+
+    def __init__(
+        self, broker: Broker, folder: Path, name: str, settings: Mapping[str, Any] | None = None
+    ) -> None:
+        self.folder = folder
+        self.redis = redis_server(folder / "redis")
+        self.config = folder / "otpguard.toml"
+        topics = ["input", "throttle", "episode", "acks", "override", "undeliverable"]
+        lines = [
+            f'app_id = "{name}"',
+            'mode = "enforce"',
+            f'kafka = {{bootstrap = "{broker.bootstrap}"}}',
+            f'redis = {{url = "redis://127.0.0.1:{self.redis.port}/0"}}',
+            f'worker = {{data_dir = "{folder}/worker"}}',
+            "[topics]",
+            "partitions = 4",
+            "replication = 1",
+            *(f'{topic} = "{name}.{topic}"' for topic in [*topics, "dead_letters"]),
+            "[detect]",
+            "recipients_max = 200_000",
+            *(f"{key} = {value}" for key, value in (settings or {}).items()),
+        ]
+        self.config.write_text("\n".join(lines) + "\n")
+        self.settings = load(self.config)
+        self.worker = self._program("worker", "worker")
+        self.feed = self._program("feed", "feed", "redis", "--consumer", "feed-1")
+        self.adapter = self._program("adapter", "enforce", "redis", "--gateway-id", "jasmin-1")
+
+    def _program(self, name: str, *words: str) -> Server:
+        port = free_port()
+        return Server(
+            name,
+            [sys.executable, "-m", "streams", *words, "--config", self.config],
+            self.folder,
+            port,
+            {"OTPGUARD_HTTP_PORT": str(port), "PYTHONPATH": str(Path.cwd())},
+        )
+
+    def __enter__(self) -> Self:
+        with ExitStack() as stack:
+            create(self.settings)
+            self.centre = stack.enter_context(smsc())
+            stack.enter_context(self.redis)
+            self.jasmin = stack.enter_context(
+                Jasmin(self.folder / "jasmin", self.redis.port, self.centre.port)
+            )
+            for server in (self.worker, self.feed, self.adapter):
+                stack.enter_context(server)
+            self.producer = stack.enter_context(
+                closing(KafkaProducer(**client_arguments(self.settings.kafka), acks="all"))
+            )
+            self.keys = stack.enter_context(closing(redis_client(self.redis)))
+            for server in (self.worker, self.adapter):
+                wait_until(lambda: ready(server.port), f"{server.name} is ready", 60)  # noqa: B023
+            self.client = stack.enter_context(closing(self.jasmin.client()))
+            self.client.submit("8613000000000", "10690000000", "imports the interceptor")
+            self._stack = stack.pop_all()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    def remember(self, values: Iterable[Mapping[str, Any]]) -> None:
+        """Put a history on the input topic, as a feed of old records would."""
+        for value in values:
+            self.producer.send(
+                self.settings.topics.input,
+                json.dumps(value).encode(),
+                key=str(value["recipient"]).lstrip("+").encode(),
+            )
+        self.producer.flush()
+
+    def throttled(self) -> set[str]:
+        """Recipients under lease in Redis."""
+        keys = self.keys.scan_iter("otpguard:throttle:*")
+        return {key.decode().rsplit(":", 1)[-1] for key in keys}
+
+    def lease(self, recipient: str) -> dict[str, Any]:
+        """What Redis says of a recipient under lease."""
+        value = self.keys.get(f"otpguard:throttle:{recipient}")
+        assert value is not None
+        return json.loads(value)
+
+    def input_value(self, partition: int, offset: int) -> dict[str, Any]:
+        """One record of the input topic."""
+        place = TopicPartition(self.settings.topics.input, partition)
+        with closing(KafkaConsumer(**client_arguments(self.settings.kafka))) as consumer:
+            consumer.assign([place])
+            consumer.seek(place, offset)
+            records = consumer.poll(timeout_ms=10_000, max_records=1)
+        return json.loads(records[place][0].value)
+
+
+def ready(port: int) -> bool:
+    """Whether a program of ours says that it is."""
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/health/ready", timeout=2):
+            return True
+    except (urllib.error.URLError, OSError):
+        return False
+
+
+def now_ms() -> int:
+    """The time of the real clock."""
+    return time.time_ns() // 1_000_000
