@@ -11,6 +11,7 @@ from streams.cli.shared import (
     JsonOption,
     group,
     settings_of,
+    toml_value,
     write_json,
     write_table,
 )
@@ -40,6 +41,31 @@ def show(
         return
     fields = ["name", "value", "source"] + ["reason"] * reasons
     write_table(fields, [[setting[field] for field in fields] for setting in settings])
+
+
+@app.command()
+def template(config: ConfigOption = None) -> None:
+    r"""Write a settings file with every setting as it is now, its reason above it.
+
+    Secrets are left out, and so is what has no value. Defaults are comments.
+
+    \b
+    Example:
+      otpguard config template > otpguard.toml
+    """
+    from streams.config import effective  # noqa: PLC0415 - start-up time
+
+    section = ""
+    for setting in effective(settings_of(config), config):
+        head, _, name = setting["name"].rpartition(".")
+        if head != section:
+            typer.echo(f"\n[{head}]")
+            section = head
+        value = toml_value(setting["value"])
+        if value is None or name == "password":
+            value, setting["source"] = '""', "default"
+        typer.echo(f"# {setting['reason']}")
+        typer.echo(f"{'# ' if setting['source'] == 'default' else ''}{name} = {value}")
 
 
 @app.command()

@@ -45,6 +45,27 @@ def write_json(value: Any) -> None:
     sys.stdout.write(msgspec.json.format(msgspec.json.encode(value, enc_hook=str)).decode() + "\n")
 
 
+def toml_value(value: Any) -> str | None:
+    """Return a setting's value in TOML; None if there is no value.
+
+    >>> toml_value("ab"), toml_value(True), toml_value({"gw1": "minute"}), toml_value(None)
+    ('"ab"', 'true', '{"gw1" = "minute"}', None)
+    """
+    match value:
+        case None:
+            return None
+        case bool() | int() | float():
+            return str(value).lower()
+        case dict():
+            return "{" + ", ".join(f'"{k}" = {toml_value(v)}' for k, v in value.items()) + "}"
+        case list() | tuple():
+            return "[" + ", ".join(str(toml_value(each)) for each in value) + "]"
+        case _:
+            import json  # noqa: PLC0415 - start-up time
+
+            return json.dumps(str(value), ensure_ascii=False)  # a JSON string is a TOML string
+
+
 def write_table(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     """Columns for people; a pipe gets them without frames or colours."""
     from rich.console import Console  # noqa: PLC0415 - start-up time

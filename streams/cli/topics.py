@@ -14,7 +14,7 @@ from streams.cli.shared import (
     write_json,
     write_table,
 )
-from streams.errors import ConfigError
+from streams.errors import ConfigError, UsageError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -116,6 +116,32 @@ def list_(
         ("topic", "partitions", "copies", "cleanup", "why"),
         [(t.name, t.partitions, t.replication, t.cleanup, t.why) for t in wanted],
     )
+
+
+@app.command()
+def schema(
+    name: Annotated[
+        str | None, typer.Argument(help="A topic; none: list them.", show_default=False)
+    ] = None,
+) -> None:
+    r"""Write the JSON Schema of a topic's values (of the dead letters': their headers).
+
+    \b
+    Examples:
+      otpguard topics schema
+      otpguard topics schema sms.delivery.v1 > sms.delivery.v1.schema.json
+    """
+    from importlib.resources import files  # noqa: PLC0415 - start-up time
+
+    shipped = {
+        path.name.removesuffix(".json"): path for path in (files("streams") / "schemas").iterdir()
+    }
+    if name is None:
+        typer.echo("\n".join(sorted(shipped)))
+    elif name in shipped:
+        typer.echo(shipped[name].read_text("utf-8"), nl=False)
+    else:
+        raise UsageError(f"no schema of {name}; there are: {', '.join(sorted(shipped))}")
 
 
 def _shaped(config: Path | None, partitions: int | None, replication: int | None) -> Settings:

@@ -198,20 +198,22 @@ def _block(
         for shape, n in Counter(map(_SHAPE, filter(None, events))).items():
             outcomes[_outcome(kinds, *shape)] += n
 
+    here = slice(None) if len(kept) == len(events) else kept  # a slice is no copy
     rows = _at(events, kept)
     time = np.array([event.event_time_ms for event in rows], np.int64)
     recipient, tokens, nobody = intake.numbers.column([event.recipient for event in rows])
     if timestamps_ms is None:
         stamp = np.array([event.ingest_time_ms or -1 for event in rows], np.int64)
     else:
-        stamp = timestamps_ms[kept]
+        stamp = timestamps_ms[here]
     fits = (stamp < 0) | (time <= stamp + intake.ahead_max_ms)
     reasons.update((at, Reason.EVENT_TIME_AHEAD) for at in compress(kept, ~fits))
     fits[nobody] = False
     reasons.update((kept[at], Reason.BAD_RECIPIENT) for at in nobody)
     if not fits.all():
         kept = list(compress(kept, fits))
-        rows, time, recipient = _at(events, kept), time[fits], recipient[fits]
+        here, rows = kept, _at(events, kept)
+        time, recipient = time[fits], recipient[fits]
 
     kind = np.array([kinds[event.event_type] for event in rows], np.uint8)
     outcomes[Outcome.REJECTED] = len(reasons)
@@ -222,7 +224,7 @@ def _block(
             topic=topic,
             partition=partition,
             next_offset=next_offset,
-            offset=offsets[kept],
+            offset=offsets[here],
             event_time_ms=time,
             recipient=recipient,
             kind=kind,

@@ -100,6 +100,32 @@ def test_machines_can_read_what_people_can() -> None:
     assert {each["partitions"] for each in topics if each["role"] in ("input", "changelog")} == {4}
 
 
+def test_a_template_of_the_settings_is_a_settings_file(tmp_path: Path) -> None:
+    path = tmp_path / "otpguard.toml"
+    path.write_bytes(
+        otpguard("config", "template", OTPGUARD_DETECT_STAMPS='{"gw": "exact"}').stdout
+    )
+    uncommented = [
+        line.removeprefix("# ") if " = " in line and not line.endswith('= ""') else line
+        for line in path.read_text("utf-8").splitlines()
+    ]
+    assert 'stamps = {"gw" = "exact"}' in uncommented
+    for text in (path.read_text("utf-8"), "\n".join(uncommented)):
+        path.write_text(text, "utf-8")
+        shown = json.loads(otpguard("config", "show", "-c", str(path), "--json").stdout)
+        values = {each["name"]: each["value"] for each in shown}
+        assert values.pop("detect.stamps") == {"gw": "exact"}
+        default = json.loads(otpguard("config", "show", "--json").stdout)
+        assert values.items() <= {each["name"]: each["value"] for each in default}.items()
+
+
+def test_schemas_can_be_read_without_the_source() -> None:
+    names = otpguard("topics", "schema").stdout.decode().split()
+    assert "sms.delivery.v1" in names
+    assert json.loads(otpguard("topics", "schema", names[0]).stdout)["title"] == names[0]
+    check_fails(2, "no schema of nothing", "topics", "schema", "nothing")
+
+
 def test_recognise_answers_each_line_in_order() -> None:
     texts = [
         {"text": "【示例商城】您的验证码是583921，5分钟内有效，请勿泄露。"},
