@@ -123,6 +123,7 @@ class _Script:
 
         self._letters = re.compile(letters)
         self._kinds = [(kind, any_of(words(kind.value), *edges)) for kind in _Kind]
+        self._names = dict(self._kinds)[_Kind.NAMES]
         self._scene = any_of(words("scene"), *edges)
 
     def present(self, text: str) -> bool:
@@ -142,6 +143,12 @@ class _Script:
             if not apart or word.start >= apart[-1].end:
                 apart.append(word)
         return apart
+
+    def last_name(self, text: str) -> int:
+        """Where the last name for a code ends; 0 if there is none."""
+        if not self._names.search(text):  # of most texts that is all
+            return 0
+        return max((word.end for word in self.words(text) if word.kind is _Kind.NAMES), default=0)
 
     def other_scene(self, text: str) -> bool:
         return self._scene.search(text) is not None
@@ -177,6 +184,9 @@ _LINK_END: Final = re.compile(f"(?:[:：=]|(?<![a-z])(?:{_SAYS}))\\s?$")
 _IS_YOURS: Final = re.compile(
     f"[\\s'\"”」』\\])>»*]{{0,4}}(?:{_SAYS}|your|to|como|你的|您的|आपका|로|[,，\u2014-])"
 )
+_CUT_YOURS: Final = re.compile(
+    f"\\s?(?:{_SAYS})\\s?(?:your|tu|votre|dein|ihr|il tuo|seu|你的|您的)?[^.。!]*$"
+)
 _STOP: Final = re.compile("[。！？!?\n]|[.](?=\\s|$)")
 _LETTER: Final = re.compile("[^\\W\\d_]")
 _END: Final = re.compile("[。！？!?.)）】\\]~…]\\s?$")
@@ -211,30 +221,32 @@ def _decide(
         body = f"{folded[:start]}{' ' * (end - start)}{folded[end:]}"
     if host_line:
         found = numbers(body[: host_line.start()])
-        return "host-line", (found[0].start, found[0].end) if found else host_line.span(2)
+        return "host-line", (found[0].code, found[0].end) if found else host_line.span(2)
     body = without_links(body)
     found = numbers(body)
-    may_be_cut = len(folded) <= _PREFIX_CHARS and not _END.search(folded)
-    if not found and not may_be_cut:
-        return "nothing", None
     scripts = [script for script in _SCRIPTS if script.present(body)]
+    code = _code(folded, body, found, scripts) if found else None
+    if code is None and len(folded) <= _PREFIX_CHARS and not _END.search(folded):
+        code = _cut_off(body, found, scripts, signed=signature is not None)
+    return code or ("nothing", None)
+
+
+def _code(folded: str, body: str, found: list[Number], scripts: list[_Script]) -> _Decision | None:
+    """The rule for a text by the words that own its numbers; None if none of them is a code."""
     words = [word for script in scripts for word in script.words(body)]
     words.sort(key=lambda word: word.start)
     owned = [(rule, number) for number in found if (rule := _rule(body, number, words))]
-    if owned:
-        rule, number = max(owned, key=lambda pair: RULES[pair[0]].confidence)
-        if rule == "weak" and _LOGIN.search(body):
-            rule = "weak-login"
-        if rule in ("weak", "weak-login") and any(script.other_scene(body) for script in scripts):
+    if not owned:
+        return ("app-hash", (found[0].code, found[0].end)) if has_app_hash(folded) else None
+    rule, number = max(owned, key=lambda pair: RULES[pair[0]].confidence)
+    if rule == "weak":
+        if any(script.other_scene(body) for script in scripts):
             return "nothing", None
-        if _SPAM.search(body) or (_LEAVE.search(body) and has_link(folded)):
-            return "spam", None
-        return rule, (number.start, number.end)
-    if found and has_app_hash(folded):
-        return "app-hash", (found[0].start, found[0].end)
-    if may_be_cut:
-        return _cut_off(body, words, found, signed=signature is not None)
-    return "nothing", None
+        if _LOGIN.search(body):
+            rule = "weak-login"
+    if _SPAM.search(body) or (_LEAVE.search(body) and has_link(folded)):
+        return "spam", None
+    return rule, (number.code, number.end)
 
 
 def _rule(body: str, number: Number, words: list[_Word]) -> str | None:
@@ -309,18 +321,22 @@ def _leads(body: str, number: Number) -> bool:
     return number.sure and not _LETTER.search(body, 0, number.start)
 
 
-def _cut_off(body: str, words: list[_Word], found: list[Number], *, signed: bool) -> _Decision:
-    """The rule for a short text that breaks off without an end."""
+def _cut_off(
+    body: str, found: list[Number], scripts: list[_Script], *, signed: bool
+) -> _Decision | None:
+    """The rule for a short text that breaks off without an end; None if it does not look so."""
     if found:
         number = found[0]
-        if not words and _leads(body, number) and _IS_YOURS.match(body, number.end):
-            return "cut-off", (number.start, number.end)
-        return "nothing", None
+        if _leads(body, number) and _CUT_YOURS.match(body, number.end):
+            return "cut-off", (number.code, number.end)
+        return None
     if _TELLING.search(body):
-        return "nothing", None
-    named = [word for word in words if word.kind is _Kind.NAMES]
-    if (named and len(body) - named[-1].end <= _CUT_CHARS) or f" {body}".endswith(_CUT_NAMES):
+        return None
+    named = max((script.last_name(body) for script in scripts), default=0)
+    if (named and len(body) - named <= _CUT_CHARS) or f" {body}".endswith(_CUT_NAMES):
         return "cut-off", None
     if signed and len(body) <= _SIGNATURE_PREFIX_CHARS and _LOGGING_IN.search(body):
-        return "cut-off-login", None
-    return "nothing", None
+        return (
+            None if any(script.other_scene(body) for script in scripts) else ("cut-off-login", None)
+        )
+    return None

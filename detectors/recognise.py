@@ -193,6 +193,7 @@ class Recogniser:
         self._origins: list[Sender] = []  # the kinds of sender there are: line x owners x wording
         self._origin_numbers: dict[object, int] = {}
         self._origin_of: dict[str, int] = {}  # sender as written -> place in _origins
+        self._origin_of_head: dict[str, int] = {}  # first digits of a long number -> the same
         self._from_of: dict[str, tuple[int, str]] = {}
 
     def columns(self, batch: Batch) -> Codes:
@@ -243,6 +244,7 @@ class Recogniser:
             self._old_names, self._young_names = self._young_names, {}
         if len(self._origin_of) > _SENDERS_MAX:
             self._origin_of = {}
+            self._origin_of_head = {}
         if len(self._from_of) > _SENDERS_MAX:
             self._from_of = {}
 
@@ -259,14 +261,19 @@ class Recogniser:
         return column
 
     def _origin(self, sender: str) -> int:
-        if sender not in self._origin_of:
+        head = self.registry.head(sender)
+        number = self._origin_of_head.get(head, _MISS) if head else _MISS
+        if number == _MISS:
             origin = self.registry.sender(sender)
             kind = origin.line, origin.owners, names_codes(origin.key)
             number = self._origin_numbers.setdefault(kind, len(self._origins))
             if number == len(self._origins):
                 self._origins.append(origin)
+            if head:
+                self._origin_of_head[head] = number
+        if len(sender) <= _FIELD_CHARS:
             self._origin_of[sender] = number
-        return self._origin_of[sender]
+        return number
 
     def _from(self, sender: str) -> tuple[int, str]:
         """Platform id and key of a message that nothing but its sender names."""

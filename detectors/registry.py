@@ -14,7 +14,7 @@ import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any, Final, Self, TypeVar
+from typing import Any, Final, NamedTuple, Self, TypeVar
 
 from detectors.event import Trust
 from detectors.fold import fold, name_key
@@ -52,8 +52,7 @@ class Platform:
     trust: Trust
 
 
-@dataclass(frozen=True, slots=True)
-class Sender:
+class Sender(NamedTuple):
     """What a sender tells: the kind of line, the number's registered owners, its own key."""
 
     line: Line
@@ -82,6 +81,14 @@ class Registry:
     ids: Mapping[str, Platform] = field(default_factory=dict)
     templates: Mapping[str, str] = field(default_factory=dict)  # template id -> category
     lines: Mapping[str, Line] = field(default_factory=dict)  # number prefix -> kind of line
+    open_lengths: tuple[int, ...] = field(init=False)  # of ports with `*`, the longest first
+    line_lengths: tuple[int, ...] = field(init=False)  # of prefixes in `lines`, the longest first
+
+    def __post_init__(self) -> None:
+        heads = {len(port) - 1 for port in self.ports if port.endswith("*")}
+        object.__setattr__(self, "open_lengths", tuple(sorted(heads, reverse=True)))
+        prefixes = {len(prefix) for prefix in self.lines}
+        object.__setattr__(self, "line_lengths", tuple(sorted(prefixes, reverse=True)))
 
     @classmethod
     def shipped(cls) -> Self:
@@ -183,17 +190,31 @@ class Registry:
         key = sender_key(sender)
         if not key:
             return Sender(Line.ABSENT, (), "")
-        prefixes = [key[:end] for end in range(len(key), 0, -1)]
-        keys = (key, *(f"{prefix}*" for prefix in prefixes))
-        if _INDIAN_HEADER.fullmatch(fold(sender[:_SENDER_CHARS]).strip()):
-            keys = (f"-{key}", *keys)
-        owners = next((self.ports[known] for known in keys if known in self.ports), ())
-        if not key.isdigit():
+        digits = key.isdigit()
+        owners = self.ports.get(key, ())
+        if not digits and _INDIAN_HEADER.fullmatch(fold(sender[:_SENDER_CHARS]).strip()):
+            owners = self.ports.get(f"-{key}", owners)
+        for length in () if owners else self.open_lengths:
+            if found := self.ports.get(f"{key[:length]}*"):
+                owners = found
+                break
+        if not digits:
             return Sender(Line.NAMED, owners, key)
-        line = next((self.lines[prefix] for prefix in prefixes if prefix in self.lines), None)
-        if line is None:
-            line = Line.OWNED if len(key) <= _SHORT_DIGITS else Line.PERSON
+        for length in self.line_lengths:
+            if line := self.lines.get(key[:length]):
+                return Sender(line, owners, key)
+        line = Line.OWNED if len(key) <= _SHORT_DIGITS else Line.PERSON
         return Sender(line, owners, key)
+
+    def head(self, sender: str) -> str:
+        """The first digits of a long plain number, where they decide all of `sender` but the key.
+
+        Empty where they do not. Subscribers' numbers are many: their heads are few.
+        """
+        plain = len(sender) > _SHORT_DIGITS and sender.isascii() and sender.isdigit()
+        if not plain or sender[0] in "08" or sender in self.ports:  # 00 and 86 may come off
+            return ""
+        return sender[: max(self.open_lengths + self.line_lengths, default=1)]
 
     def trust(self, claimed: Platform | None, sender: Sender) -> Trust:
         """How far a message is trusted that claims a name and came from this sender.
@@ -228,11 +249,14 @@ def sender_key(sender: str) -> str:
     >>> sender_key("+86 1069 0095588"), sender_key("VM-HDFCBK-S"), sender_key("WhatsApp")
     ('10690095588', 'hdfcbk', 'whatsapp')
     """
-    key = "".join(fold(sender[:_SENDER_CHARS]).split())
+    key = sender[:_SENDER_CHARS]
+    if not (key.isascii() and key.isdigit()):
+        key = "".join(fold(key).split())
     digits = key.lstrip("+").replace("-", "")
     if digits.isascii() and digits.isdigit():
-        digits = _CHINESE_PREFIX.sub("", digits, count=1)
-        return digits.removeprefix("00")
+        if digits.startswith(("86", "00")):
+            digits = _CHINESE_PREFIX.sub("", digits, count=1).removeprefix("00")
+        return digits
     header = _INDIAN_HEADER.fullmatch(key)
     return header[1] if header else key
 

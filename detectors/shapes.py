@@ -85,9 +85,10 @@ class Form(Enum):
 
 
 class Number(NamedTuple):
-    """A number that may be a code, and its place; without the letter and dash in front."""
+    """A number that may be a code, and its place."""
 
     start: int
+    code: int  # where the code itself begins: after the letter and dash in front of it
     end: int
     form: Form
 
@@ -101,6 +102,7 @@ def numbers(body: str) -> list[Number]:
     """The numbers of a text that have the shape of a code; dates, amounts, phones have not."""
     return [
         Number(
+            found.start(),
             found.start() + (found[0].index("-") + 1 if found["letter"] else 0),
             found.end(),
             Form(found.lastgroup),

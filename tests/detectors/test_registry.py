@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from detectors.event import Trust
 from detectors.fold import name_key
@@ -205,6 +207,14 @@ def test_the_longest_registered_port_wins() -> None:
     owners = [registry.sender(port).owners[0].name for port in ("10651", "10651299", "106512345")]
     assert owners == ["A", "B", "C"]
     assert registry.sender("106").owners == ()
+
+
+@given(st.text("0168+95", max_size=16), st.text("0123456789", max_size=12))
+def test_long_numbers_with_one_head_are_alike(start: str, end: str) -> None:
+    first, second = REGISTRY.head(start + end), REGISTRY.head(start + end[::-1])
+    if first and first == second:
+        one, other = REGISTRY.sender(start + end), REGISTRY.sender(start + end[::-1])
+        assert (one.line, one.owners) == (other.line, other.owners)
 
 
 def test_shipped_names_are_keys_of_themselves() -> None:
