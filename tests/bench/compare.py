@@ -11,7 +11,7 @@ import statistics
 import sys
 import time
 import uuid
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from importlib.metadata import version
@@ -24,7 +24,7 @@ from confluent_kafka.admin import AdminClient, NewTopic
 from streams.demo import brokers
 from streams.demo.brokers import Broker, run_tool
 from tests.bench import worker
-from tests.bench.harness import Cost, PeerError, run
+from tests.bench.harness import BROKER_CPU, Cost, PeerError, pin, run
 from tests.bench.traffic import Traffic, fill
 
 HERE: Final = Path(__file__).parent
@@ -133,13 +133,13 @@ def otpguard(cycle_s: int, turn: Round) -> Result:
     return Result(finished.cost, int(sum(outcomes.values())), codes, codes)
 
 
-def peers(jobs: Iterable[str]) -> list[Peer]:
-    """All peers of these jobs."""
+def peers() -> list[Peer]:
+    """All of them."""
     no_java = brokers.why_no_kafka
     every_s = f"every {CYCLE_S} s"
     checkpoints = f"checkpoints {every_s}"
     ours = version("otpguard")
-    everyone = [
+    return [
         Peer("librdkafka + msgspec", "ceiling", version("confluent-kafka"),
              "fetch.queue.backoff.ms 10, queued.min.messages 1,000,000; three fields decoded",
              partial(programs, python("ceiling.py"))),
@@ -163,7 +163,6 @@ def peers(jobs: Iterable[str]) -> list[Peer]:
              lambda turn: programs(
                  python("faust_table.py"), turn, str(turn.traffic.partitions)), share=0.05),
     ]  # fmt: skip
-    return [peer for peer in everyone if peer.job in jobs]
 
 
 def check(peer: Peer, turn: Round, result: Result) -> None:
@@ -198,10 +197,11 @@ def drop_topics(broker: Broker, prefix: str) -> None:
 
 
 def compare(
-    broker: Broker, *, events: int, runs: int, partitions: int, jobs: Sequence[str], folder: Path
+    broker: Broker, *, events: int, runs: int, partitions: int, only: str, folder: Path
 ) -> dict[str, Any]:
     """Measure all peers `runs` times in turn; return their costs, or why they could not run."""
-    chosen = peers(jobs)
+    pin(broker.pids, BROKER_CPU)
+    chosen = [peer for peer in peers() if only.lower() in f"{peer.name}, {peer.job}".lower()]
     make_topics(broker, partitions, "bench.bare", "bench.whole")
     traffic: dict[str, Traffic] = {}
     for job in {"whole" if peer.job == "whole" else "bare" for peer in chosen}:

@@ -15,8 +15,7 @@ import subprocess
 import threading
 import time
 import urllib.request
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -71,16 +70,12 @@ class PeerError(Exception):
     """A program failed, stalled, or gave a wrong result."""
 
 
-@contextmanager
-def pinned(pids: Sequence[int], cpu: int) -> Iterator[None]:
+def pin(pids: Sequence[int], cpu: int) -> None:
     """Keep processes on one core, where there are several."""
-    cores = os.cpu_count() or 1
-    if cores > 1:
+    if (cores := os.cpu_count() or 1) > 1:
         for pid in pids:
             for thread in psutil.Process(pid).threads():
                 os.sched_setaffinity(thread.id, {cpu % cores})
-            os.sched_setaffinity(pid, {cpu % cores})
-    yield
 
 
 def run(
@@ -218,7 +213,7 @@ def _ask(
         if process.poll() is not None:
             raise PeerError(f"ended early (exit code {process.returncode})")
         events = progress()
-        if not samples or events > samples[-1].events:
+        if events > (samples[-1].events if samples else 0):
             moved_s = time.monotonic()
         if events:
             samples.append(_sample(events, watched, broker))
