@@ -110,6 +110,16 @@ def test_known_and_trusted_platforms_pass_a_throttle() -> None:
     assert held == attack[5:]
 
 
+def test_platforms_used_once_before_a_great_flood_pass_it_too() -> None:
+    once = history()[14:]
+    attack = flood(300, gap_ms=2000)
+    own = [Event(START_MS + 9 * MINUTE_MS + i, VICTIM, f"known {i}") for i in range(14)]
+    late = sorted(attack + own)
+    held = refused(late, throttles(run(ENFORCE, once + late)))
+    assert not set(held) & set(own)
+    assert len(held) >= 290
+
+
 def test_what_a_print_cannot_tell_apart_passes() -> None:
     twin = next(i for i in range(2, 1 << 20) if (i >> 16 ^ i & 0xFFFF) == (5 ^ 1) and i >> 16 == 5)
     scope = Scope("otp", (Trust.BANK,), (77,), (5 ^ 1,))
@@ -171,7 +181,8 @@ def test_a_suspect_let_go_is_judged_on_what_it_did_before() -> None:
     """It is let go when seven are left of a day; a message half an hour late is the eighth."""
     slow = flood(8, gap_ms=HOUR_MS)
     partition = Partition(ENFORCE)
-    run(ENFORCE, [*slow, *idle(TICK_OFFSETS, START_MS + 24 * HOUR_MS, 0)], partition)
+    events = history() + slow + idle(TICK_OFFSETS, START_MS + 24 * HOUR_MS, 0)
+    run(ENFORCE, events, partition)
     assert list(partition.suspects) == [VICTIM], "eight within a day and an hour"
     run(ENFORCE, idle(TICK_OFFSETS, START_MS + 25 * HOUR_MS + 1000, 0), partition)
     assert partition.suspects == {}
