@@ -247,10 +247,6 @@ class Jasmin:
 
     def __enter__(self) -> Self:
         with ExitStack() as stack:
-            lock = stack.enter_context((CACHE / "jasmin.lock").open("w"))
-            fcntl.flock(lock, fcntl.LOCK_EX)  # its daemons lock by fixed names in /tmp
-            for left in ("/tmp/jasmind.lock", "/tmp/interceptord.lock"):
-                Path(left).unlink(missing_ok=True)  # by daemons that were killed
             for server in (self.names, self.rabbit, self.interceptord, self.jasmind):
                 stack.enter_context(server)
             self._configure()
@@ -302,10 +298,11 @@ class Jasmin:
         config.write_text("\n".join(lines) + "\n")
         paths = os.pathsep.join(str(Path(path).resolve()) for path in (guide, "."))
         programs = self.python.parent
+        run = [self.python, Path("tests/enforce/jasmin_daemon.py").resolve()]
         return (
             Server(
                 "interceptord",
-                [self.python, programs / "interceptord.py", "-c", interceptor],
+                [*run, programs / "interceptord.py", "-c", interceptor],
                 self.folder,
                 interceptor_port,
                 {
@@ -316,13 +313,7 @@ class Jasmin:
             ),
             Server(
                 "jasmind",
-                [
-                    self.python,
-                    programs / "jasmind.py",
-                    "-c",
-                    config,
-                    "--enable-interceptor-client",
-                ],
+                [*run, programs / "jasmind.py", "-c", config, "--enable-interceptor-client"],
                 self.folder,
                 self._cli_port,
             ),

@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pytest
 from smpp.pdu.pdu_types import CommandStatus
@@ -138,3 +139,46 @@ def time_to_refusal(loop: Loop, index: int) -> float:
             return (refused_ms - crossed["event_time_ms"]) / 1000
         time.sleep(0.01)
     raise AssertionError("never refused")
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(0)
+def test_ten_incidents_at_their_own_pace(broker: Broker, tmp_path: Path) -> None:
+    """35 minutes; default lease; ten victims at a time, each with a session of its own."""
+    with Loop(broker, tmp_path, f"incident-{now_ms()}") as loop:
+        runs: list[Run] = []
+
+        def play(index: int) -> None:
+            client = loop.jasmin.client()
+            runs.append(incident(loop, 3_000_000 + index, seed=index, client=client, pace=1))
+            client.close()
+
+        threads = [threading.Thread(target=play, args=(index,)) for index in range(10)]
+        stop, others = threading.Event(), list[CommandStatus]()
+        threads.append(threading.Thread(target=other_traffic, args=(loop, stop, others)))
+        for thread in threads:
+            thread.start()
+        for thread in threads[:-1]:
+            thread.join()
+        stop.set()
+        threads[-1].join()
+        totals = sorted(sum(run.reached.values()) for run in runs)
+        for run in runs:
+            print(f"{run.offered} offered, reached: {run.reached}")
+        print(
+            f"reached the phone: median {statistics.median(totals)}, worst {totals[-1]}: {totals}"
+        )
+        assert len(runs) == 10
+        for run in runs:
+            check(loop, run)
+        assert statistics.median(totals) <= 14
+        assert set(others) == {OK}
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(0)
+def test_two_hundred_floods_are_refused_in_time(loop: Loop) -> None:
+    delays = sorted(time_to_refusal(loop, index) for index in range(4_000_000, 4_000_200))
+    print(f"to the first refusal: p50 {delays[100]:.3f} s, p99 {delays[197]:.3f} s")
+    assert delays[100] < 1.0
+    assert delays[197] < 3.0
