@@ -63,10 +63,10 @@ class Pen:
 
     def history(self, before_ms: int) -> Iterator[Labelled]:
         """One code of each known platform, oldest first, 60 to 2 days before that time."""
-        ages = sorted(
-            (self.rng.uniform(2 * DAY_MS, 60 * DAY_MS) for _ in self.person.known), reverse=True
-        )
-        for age, platform in zip(ages, self.person.known, strict=True):
+        platforms = [*self.person.known, self.person.bank] if self.memory else []
+        self.rng.shuffle(platforms)
+        ages = sorted((self.rng.uniform(2, 60) * DAY_MS for _ in platforms), reverse=True)
+        for age, platform in zip(ages, platforms, strict=True):
             code = self.code(before_ms - int(age), platform)
             yield Labelled(code.value, Truth(Role.KNOWN, "history", platform.name))
 

@@ -43,20 +43,23 @@ class Person:
     """A subscriber."""
 
     recipient: str
-    known: tuple[Platform, ...]  # those that reached it over 24 h ago
+    known: tuple[Platform, ...]  # those that reached it over 24 h ago, but for its bank
     bank: Platform
 
 
 def person(index: int, memory: int = HABITS) -> Person:
     """The subscriber with this index, of whom the carrier knows `memory` platforms (0 to 256).
 
-    >>> len(person(7).known), person(7) == person(7), person(7).known[:3] == person(7, 3).known
-    (14, True, True)
+    Its bank is one of them, unless there is none.
+
+    >>> len(person(7).known), person(7) == person(7), person(7).known[:3] == person(7, 4).known
+    (13, True, True)
     """
+    others = max(0, memory - 1)
     slots = np.arange(4 * memory + 64)
     ranks = habit_ranks(np.full(len(slots), index), slots, len(PLATFORMS))
-    distinct = list(dict.fromkeys(ranks.tolist()))[:memory]
-    if len(distinct) < memory:
+    distinct = list(dict.fromkeys(ranks.tolist()))[:others]
+    if len(distinct) < others:
         raise ValueError(f"a person cannot know {memory} platforms")
     known = tuple(PLATFORMS[rank] for rank in distinct)
     return Person(subscriber(index), known, BANKS[index % len(BANKS)])
