@@ -108,6 +108,9 @@ class _Worker:
         recogniser = settings.recogniser()
         self.observer = Observer(self.metrics, recogniser)
         self.metrics.set_mode(settings.mode)
+        signs = self.signs
+        self.metrics.follow("loop_silence_seconds", lambda: time.monotonic() - signs.loop_at)
+        self.metrics.follow("broker_silence_seconds", lambda: time.monotonic() - signs.broker_at)
         self.detector = Detector(
             params=self.keeper.params,
             recogniser=recogniser,

@@ -14,16 +14,18 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from itertools import product
-from typing import Final, Literal
+from typing import Final, Literal, get_args
 
 from prometheus_client import (
     CollectorRegistry,
     Counter,
     Gauge,
     Histogram,
+    ProcessCollector,
     disable_created_metrics,
 )
 
+from detectors.event import Trust
 from streams.wire import Outcome, Reason
 
 PREFIX: Final = "otpguard_"
@@ -38,7 +40,9 @@ MODES: Final = ("shadow", "enforce", "off")
 LEASE_MODES: Final = ("shadow", "enforce")
 VERBS: Final = ("throttle", "release")
 STAGES: Final = ("decode", "detect", "publish", "checkpoint")
-FALSE_ALARMS: Final = ("operator_release", "later_use")
+TRUSTS: Final = tuple(trust.name.lower() for trust in Trust)
+MEMORIES: Final = ("known", "novel")
+FALSE_ALARMS: Final = ("release", "allow", "exempt")
 FEED_OUTCOMES: Final = ("published", "unreadable")
 REFUSED_KINDS: Final = ("newer", "bad")
 ACK_STATES: Final = ("applied", "ignored", "failed", "expired")
@@ -47,7 +51,7 @@ _FAST_S: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 
 _DELAY_S: Final = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)  # 1 s: the SLO
 
 Role = Literal["worker", "adapter", "feed"]
-_ALL: Final[tuple[Role, ...]] = ("worker", "adapter", "feed")
+_ALL: Final[tuple[Role, ...]] = get_args(Role)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +84,11 @@ TABLE: Final = (
            {"stage": STAGES}, _FAST_S),
     Metric("event_lag_seconds", "gauge", "seconds",
            "Now less the event time of the newest event applied, of the slowest partition."),
+    Metric("records_behind", "gauge", "records",
+           "Records of the input between the states and the ends of their logs."),
+    Metric("broker_silence_seconds", "gauge", "seconds", "Since a broker last answered."),
+    Metric("loop_silence_seconds", "gauge", "seconds",
+           "Since the event loop last beat; it beats four times a second."),
     Metric("decision_delay_seconds", "histogram", "seconds",
            "From the event time of the causing event to the broker's receipt of the action.",
            buckets=_DELAY_S),
@@ -92,6 +101,9 @@ TABLE: Final = (
     Metric("episodes_open", "gauge", "episodes", "Open episodes by level.", {"level": LEVELS}),
     Metric("episodes_total", "counter", "episodes", "Rises to a level by the rule that decided.",
            {"rule": RULES, "level": LEVELS}),
+    Metric("flood_platforms_total", "counter", "platforms",
+           "Platforms in the evidence of episodes as they rose to throttle.",
+           {"trust": TRUSTS, "memory": MEMORIES}),
     Metric("actions_total", "counter", "actions", "Actions published.",
            {"verb": VERBS, "mode": LEASE_MODES}),
     Metric("recipients_tracked", "gauge", "recipients", "Rows in the sieve."),
@@ -126,7 +138,7 @@ TABLE: Final = (
     Metric("refused_total", "counter", "messages", "Messages that gateways refused, by their acks.",
            roles=_ADAPTER),
     Metric("false_alarm_signals_total", "counter", "signals",
-           "Signs that a throttle was wrong: released by hand, or a refused platform used later.",
+           "The operator's words that take a throttle back; every adapter counts the same ones.",
            {"kind": FALSE_ALARMS}, roles=_ADAPTER),
     Metric("rails_open", "gauge", "bool", "1 while rails hold back new leases.", roles=_ADAPTER),
     Metric("rails_load_ratio", "gauge", "ratio",
@@ -157,6 +169,7 @@ class Metrics:
     def __init__(self, role: Role = "worker") -> None:
         disable_created_metrics()  # type: ignore[no-untyped-call]  # a timestamp beside every counter doubles the series
         self.registry = CollectorRegistry(auto_describe=False)
+        ProcessCollector(registry=self.registry)
         self._counters: dict[tuple[str, ...], Counter] = {}
         self._gauges: dict[tuple[str, ...], Gauge] = {}
         self._histograms: dict[tuple[str, ...], Histogram] = {}

@@ -12,6 +12,7 @@ from detectors.episode import Level
 
 if TYPE_CHECKING:
     from detectors.chain import Decisions
+    from detectors.episode import EpisodeRecord
     from detectors.recognise import Recogniser
     from detectors.windows import Window
     from streams.keeper import Keeper
@@ -57,7 +58,7 @@ class Observer:
             add("actions_total", verb=action.verb, mode=action.mode)
         for record in decisions.episodes:
             if record.kind == "flood" and record.change in _RISES:
-                add("episodes_total", rule=record.reason.rule, level=_LEVELS[record.level])
+                self._risen(record)
         hits, misses = self._cache
         self._cache = self.recogniser.hits, self.recogniser.misses
         add("template_cache_hits_total", self._cache[0] - hits)
@@ -68,6 +69,15 @@ class Observer:
             self._windows[partition] = window
         if decisions.windows:
             self._show_windows()
+
+    def _risen(self, record: EpisodeRecord) -> None:
+        add = self.metrics.add
+        add("episodes_total", rule=record.reason.rule, level=_LEVELS[record.level])
+        if record.level is not Level.THROTTLE:
+            return
+        for sighting in record.sightings:
+            memory = "novel" if sighting.novel else "known"
+            add("flood_platforms_total", trust=sighting.trust.name.lower(), memory=memory)
 
     def published(self, caused_ms: int) -> None:
         """The broker has an action whose cause happened at `caused_ms`."""
@@ -86,6 +96,7 @@ class Observer:
         levels = [part.state.levels() for part in parts]
         for level, name in _LEVELS.items():
             put("episodes_open", sum(counts[level] for counts in levels), level=name)
+        put("records_behind", sum(behind.values()))
         late = [time.time() - ms / 1000 for p, ms in self._event_ms.items() if behind.get(p)]
         put("event_lag_seconds", max((0.0, *late)))
 

@@ -140,8 +140,8 @@ class Adapter:
                     if partition.topic == self._topics.override:
                         override = decode_override(record.value)
                         self._reconciler.override(override, position, told=told)
-                        if override.verb == "release" and not told:
-                            self._metrics.add("false_alarm_signals_total", kind="operator_release")
+                        if override.verb != "mode" and not told:
+                            self._metrics.add("false_alarm_signals_total", kind=override.verb)
                     else:
                         action = decode_action(record.value)
                         self._reconciler.action(action, position, now_ms, told=told)
