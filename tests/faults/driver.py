@@ -1,0 +1,347 @@
+"""Real workers on a real broker, and a plan of what happens to them, ruled by one seed."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.errors import KafkaError
+
+from streams import topics
+from streams.cluster import Cluster
+from streams.config import Settings, load
+from streams.demo.brokers import Broker
+from streams.errors import Exit
+from tests.faults.oracle import compute_outcome, read_outcome
+from tests.faults.traffic import Record, traffic
+
+HOUR_MS = 3_600_000
+RESTART_S = 0.5  # a supervisor's patience
+DRAIN_S = 150.0  # after the last fault, for everything to be read and covered
+
+
+@dataclass(frozen=True)
+class Fault:
+    """What happens, when, to whom, for how long."""
+
+    at_s: float
+    kind: str
+    target: int
+    lasts_s: float
+
+    def __str__(self) -> str:
+        return f"{self.at_s:5.1f} s {self.kind} {self.target} for {self.lasts_s:.1f} s"
+
+
+WORKER_FAULTS = ("kill", "kill", "term", "freeze", "join", "leave")
+BROKER_FAULTS = ("broker kill", "broker freeze", "broker restart")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One run."""
+
+    seed: int
+    events: int = 60_000
+    per_s: int = 4_000
+    partitions: int = 4
+    faults: int = 8
+    cycle_s: float = 2.0
+    nodes: int = 1
+
+    @property
+    def lasts_s(self) -> float:
+        return self.events / self.per_s
+
+    def schedule(self) -> list[Fault]:
+        """The faults in the order of their times."""
+        rng = random.Random(self.seed)
+        first_s, last_s = 3.0, max(6.0, self.lasts_s)
+        return sorted(
+            (
+                Fault(
+                    rng.uniform(first_s, last_s),
+                    rng.choice(WORKER_FAULTS if rng.random() < 0.7 else BROKER_FAULTS),
+                    rng.randrange(max(2, self.nodes)),
+                    rng.choice((0.5, 2.0, 4.0, 9.0)),  # 9 s: over the session timeout
+                )
+                for _ in range(self.faults)
+            ),
+            key=lambda fault: fault.at_s,
+        )
+
+    def __str__(self) -> str:
+        faults = "\n  ".join(map(str, self.schedule()))
+        return (
+            f"seed {self.seed}: {self.events} events at {self.per_s}/s, "
+            f"{self.partitions} partitions, checkpoints every {self.cycle_s:g} s, "
+            f"{self.nodes} brokers\n  {faults}"
+        )
+
+
+@dataclass
+class Slot:
+    """A place for a worker, and the supervisor that keeps it filled while it is wanted."""
+
+    name: str
+    environment: dict[str, str]
+    log: Path
+    wanted: bool = False
+    process: subprocess.Popen[bytes] | None = None
+    exits: list[int] = field(default_factory=list)
+    ended_at: float = -RESTART_S
+
+    @property
+    def alive(self) -> bool:
+        return self.process is not None and self.process.poll() is None
+
+    def supervise(self) -> None:
+        """Note an exit; start the worker if it should run."""
+        if self.process is not None and (code := self.process.poll()) is not None:
+            self.exits.append(code)
+            self.process = None
+            self.ended_at = time.monotonic()
+        if self.wanted and self.process is None and time.monotonic() - self.ended_at > RESTART_S:
+            with self.log.open("ab") as log:
+                self.process = subprocess.Popen(
+                    [sys.executable, "-m", "streams", "worker", "--wait"],
+                    env=self.environment,
+                    stdout=log,
+                    stderr=log,
+                )
+
+    def send(self, number: int) -> None:
+        """Send a signal, if it runs."""
+        if self.process is not None and self.process.poll() is None:
+            self.process.send_signal(number)
+
+
+@dataclass
+class Run:
+    """A plan at work."""
+
+    plan: Plan
+    broker: Broker
+    name: str
+    folder: Path
+    settings: Settings = field(init=False)
+    slots: list[Slot] = field(init=False)
+    produced: int = 0
+    _stop: threading.Event = field(default_factory=threading.Event)
+
+    def __post_init__(self) -> None:
+        path = self.folder / f"{self.name}.toml"
+        replication = min(3, len(self.broker.nodes) or 1)
+        path.write_text(
+            f"""
+app_id = "{self.name}"
+[kafka]
+bootstrap = "{self.broker.bootstrap}"
+[topics]
+input = "{self.name}.in"
+throttle = "{self.name}.throttle"
+episode = "{self.name}.episode"
+acks = "{self.name}.acks"
+override = "{self.name}.override"
+dead_letters = "{self.name}.dlq"
+partitions = {self.plan.partitions}
+replication = {replication}
+[worker]
+checkpoint_cycle_s = {self.plan.cycle_s}
+data_dir = "{self.folder / "scratch"}"
+stall_s = 30
+[http]
+port = 0
+""",
+            encoding="utf-8",
+        )
+        self.settings = load(path)
+        environment = {**os.environ, "OTPGUARD_CONFIG": str(path), "PYTHONUNBUFFERED": "1"}
+        self.slots = [
+            Slot(f"worker {i}", environment, self.folder / f"{self.name}-{i}.log") for i in (0, 1)
+        ]
+
+    def create_topics(self) -> None:
+        """The topics, but with outputs that keep every record: here all of them are compared."""
+        with Cluster(self.settings.kafka) as cluster:
+            for topic in topics.topics(self.settings):
+                configs = topic.configs
+                if topic.role in ("throttle", "episode", "dead_letters"):  # all are compared
+                    configs = {"cleanup.policy": "delete", "retention.ms": str(30 * 24 * HOUR_MS)}
+                cluster.create(topic.name, topic.partitions, topic.replication, configs)
+
+    def execute(self) -> list[str]:
+        """Run the plan; return what is wrong in the end."""
+        self.create_topics()
+        self.slots[0].wanted = True
+        self.slots[1].wanted = self.plan.seed % 2 == 0
+        supervisor = threading.Thread(target=self._supervise)
+        feeder = threading.Thread(target=lambda: asyncio.run(self._feed()))
+        supervisor.start()
+        feeder.start()
+        try:
+            self._play()
+            self.broker.start()  # what is still down
+            feeder.join(timeout=self.plan.lasts_s + 120)
+            if feeder.is_alive():
+                return ["the producer did not finish"]
+            self.slots[0].wanted = True
+            return self._settle()
+        finally:
+            self._stop.set()
+            supervisor.join()
+            for slot in self.slots:
+                slot.send(signal.SIGCONT)
+                slot.send(signal.SIGKILL)
+                if slot.process is not None:
+                    slot.process.wait()
+
+    def _supervise(self) -> None:
+        while not self._stop.is_set():
+            for slot in self.slots:
+                slot.supervise()
+            time.sleep(0.05)
+
+    def _play(self) -> None:
+        """Inflict the faults when their time comes, and end each when it has lasted."""
+        began = time.monotonic()
+        undo: list[tuple[float, Callable[[], None]]] = []
+        todo = self.plan.schedule()
+        while todo or undo:
+            now_s = time.monotonic() - began
+            for due in [each for each in undo if each[0] <= now_s]:
+                due[1]()
+                undo.remove(due)
+            while todo and todo[0].at_s <= now_s:
+                fault = todo.pop(0)
+                if (end := self._inflict(fault)) is not None:
+                    undo.append((time.monotonic() - began + fault.lasts_s, end))
+            time.sleep(0.02)
+
+    def _inflict(self, fault: Fault) -> Callable[[], None] | None:
+        """Do it; return what ends it, if anything does."""
+        slot = self.slots[fault.target % 2]
+        node = self.broker.nodes[fault.target % len(self.broker.nodes)]
+        match fault.kind:
+            case "kill":
+                slot.send(signal.SIGKILL)
+            case "term":
+                slot.send(signal.SIGTERM)
+            case "freeze":
+                slot.send(signal.SIGSTOP)
+                return lambda: slot.send(signal.SIGCONT)
+            case "join":
+                self.slots[1].wanted = True
+            case "leave":
+                self.slots[1].wanted = False
+                self.slots[1].send(signal.SIGTERM)
+            case "broker kill" if node.alive:
+                node.kill()
+                return lambda: None if node.alive else node.start()
+            case "broker freeze" if node.alive:
+                node.pause()
+                return node.resume
+            case "broker restart" if node.alive:
+                node.stop()
+                return lambda: None if node.alive else node.start()
+        return None
+
+    async def _feed(self) -> None:
+        """Produce the traffic at its pace; whatever a broken send leaves on the log is the log."""
+        span_ms = 2 * HOUR_MS
+        start_ms = int(time.time() * 1000) - span_ms - HOUR_MS
+        plan = self.plan
+        producer = AIOKafkaProducer(
+            bootstrap_servers=self.broker.bootstrap,
+            acks="all",
+            linger_ms=20,
+            max_batch_size=200_000,
+        )
+        await producer.start()
+        began = time.monotonic()
+        try:
+            pending: list[asyncio.Future[object]] = []
+            for record in traffic(plan.seed, plan.events, plan.partitions, start_ms, span_ms):
+                pending.append(await self._send(producer, record))
+                self.produced += 1
+                if self.produced % 200 == 0:
+                    ahead_s = self.produced / plan.per_s - (time.monotonic() - began)
+                    await asyncio.sleep(max(0, ahead_s))
+                if len(pending) > 5_000:
+                    await asyncio.gather(*pending, return_exceptions=True)
+                    pending.clear()
+            await asyncio.gather(*pending, return_exceptions=True)
+        finally:
+            await producer.stop()
+
+    async def _send(self, producer: AIOKafkaProducer, record: Record) -> asyncio.Future[object]:
+        while True:
+            try:
+                sent: asyncio.Future[object] = await producer.send(
+                    self.settings.topics.input,
+                    record.value,
+                    record.key,
+                    record.partition,
+                    record.timestamp_ms,
+                )
+            except KafkaError:
+                await asyncio.sleep(0.5)
+            else:
+                return sent
+
+    def _settle(self) -> list[str]:
+        """Wait until everything is read, stop the workers, and compare."""
+        deadline = time.monotonic() + DRAIN_S
+        while (behind := asyncio.run(self._behind())) and time.monotonic() < deadline:
+            time.sleep(0.5)
+        if behind:
+            return [f"after {DRAIN_S:g} s the group is still behind: {behind}"]
+        for slot in self.slots:
+            slot.wanted = False
+            slot.send(signal.SIGTERM)
+        deadline = time.monotonic() + 30
+        while any(slot.alive for slot in self.slots) and time.monotonic() < deadline:
+            time.sleep(0.1)
+        ours = asyncio.run(read_outcome(self.settings))
+        oracle = asyncio.run(compute_outcome(self.settings))
+        said = ours.differences(oracle)
+        if not any(identity.count("/") for identity in oracle.published):
+            said.append("the traffic opened no episode: nothing was tested")
+        said += [
+            f"{slot.name} exited {code}"
+            for slot in self.slots
+            for code in slot.exits
+            if code in (Exit.INVARIANT, Exit.CONFIG, 1)
+        ]
+        return said
+
+    async def _behind(self) -> dict[int, tuple[int | None, int]]:
+        """Partition -> committed offset and end of the log, where they differ."""
+        consumer = AIOKafkaConsumer(
+            bootstrap_servers=self.broker.bootstrap, group_id=self.name, enable_auto_commit=False
+        )
+        await consumer.start()
+        try:
+            tps = [
+                TopicPartition(self.settings.topics.input, p) for p in range(self.plan.partitions)
+            ]
+            consumer.assign(tps)
+            ends = await consumer.end_offsets(tps)
+            committed = {tp: await consumer.committed(tp) for tp in tps}
+            return {
+                tp.partition: (committed[tp], end)
+                for tp, end in ends.items()
+                if end and committed[tp] != end
+            }
+        finally:
+            await consumer.stop()

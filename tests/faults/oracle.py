@@ -1,0 +1,180 @@
+"""What one undisturbed process would have made of the log, and what the workers made of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+import numpy as np
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from numpy.typing import NDArray
+
+from detectors import chain
+from streams import wire
+from streams.checkpoint import Shelf
+from streams.config import Settings
+
+BATCH = 20_000
+POLL_MS = 2000
+
+
+@dataclass
+class Outcome:
+    """Everything that is compared: by partition the state, by identity the published bytes."""
+
+    states: dict[int, tuple[int, chain.Snapshot]] = field(default_factory=dict)  # with next offset
+    published: dict[str, bytes] = field(default_factory=dict)
+    changed: list[str] = field(default_factory=list)  # identities that came with two values
+
+    def add(self, identity: str, value: bytes) -> None:
+        """A record of an output topic."""
+        before = self.published.setdefault(identity, value)
+        if before != value:
+            self.changed.append(identity)
+
+    def differences(self, oracle: Outcome) -> list[str]:
+        """Sentences about every way in which this is not what the oracle says."""
+        said = [f"{identity} was published with different bytes" for identity in self.changed[:5]]
+        missing = oracle.published.keys() - self.published.keys()
+        invented = self.published.keys() - oracle.published.keys()
+        if missing:
+            said.append(f"{len(missing)} outputs are missing, such as {sorted(missing)[:3]}")
+        if invented:
+            said.append(f"{len(invented)} outputs were invented, such as {sorted(invented)[:3]}")
+        both = oracle.published.keys() & self.published.keys()
+        other = [
+            identity for identity in both if oracle.published[identity] != self.published[identity]
+        ]
+        if other:
+            said.append(f"{len(other)} outputs have other bytes, such as {sorted(other)[:3]}")
+        for partition, (next_offset, state) in oracle.states.items():
+            if partition not in self.states:
+                said.append(f"partition {partition} has no checkpoint")
+                continue
+            ours_next, ours = self.states[partition]
+            if ours_next != next_offset:
+                said.append(f"partition {partition} ends at {ours_next}, its log at {next_offset}")
+            elif ours.header != state.header:
+                said.append(
+                    f"partition {partition}: header {ours.header}, should be {state.header}"
+                )
+            elif not np.array_equal(_by_key(ours.rows), _by_key(state.rows)):
+                said.append(f"partition {partition}: rows differ")
+            said += [
+                f"partition {partition}: {name} {where}"
+                for name in state.rest
+                if (where := _apart(_plain(ours.rest, name), _plain(state.rest, name)))
+            ]
+        return said
+
+
+def _by_key(rows: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """Rows in the order of their recipients: which place a new one takes depends on the batch."""
+    used = rows[rows[:, 0] != 0]
+    return used[np.argsort(used[:, 0])]
+
+
+def _plain(rest: dict[str, Any], name: str) -> Any:
+    """What a state holds under a name, as MessagePack gives it back, without the suspects' places."""
+    value = msgspec.msgpack.decode(msgspec.msgpack.encode(rest[name]))
+    return [suspect[:2] + suspect[3:] for suspect in value] if name == "suspects" else value
+
+
+def _apart(ours: Any, theirs: Any) -> str:
+    """Where two values differ; empty if they don't."""
+    if ours == theirs:
+        return ""
+    if not isinstance(ours, list):
+        return f"{ours}, should be {theirs}"
+    pairs = enumerate(zip(ours, theirs, strict=False))
+    first = next((i for i, (a, b) in pairs if a != b), min(len(ours), len(theirs)))
+    return f"item {first}: {ours[first : first + 1]}, should be {theirs[first : first + 1]}"
+
+
+async def read_outcome(settings: Settings) -> Outcome:
+    """What the workers left on Kafka."""
+    outcome = Outcome()
+    shelves: dict[int, Shelf] = {}
+    async for record in _records(settings, settings.changelog):
+        shelves.setdefault(record.partition, Shelf()).put(record.key, record.value)
+    for partition, shelf in shelves.items():
+        if (restored := shelf.restore(partition, settings.epoch)) is not None:
+            outcome.states[partition] = restored.next_offset, restored.snapshot
+    async for record in _records(settings, settings.topics.throttle):
+        outcome.add(wire.decode_action(record.value).action_id, record.value)
+    async for record in _records(settings, settings.topics.episode):
+        outcome.add(_episode_identity(wire.decode_episode(record.value)), record.value)
+    async for record in _records(settings, settings.topics.dead_letters):
+        outcome.add(f"dead letter {record.key.decode()}", record.value)
+    return outcome
+
+
+async def compute_outcome(settings: Settings) -> Outcome:
+    """What the chain makes of the whole log in one go."""
+    outcome = Outcome()
+    intake, params, recogniser = settings.intake(), settings.params(), settings.recogniser()
+    states: dict[int, chain.Partition] = {}
+    held: dict[int, list[Any]] = {}
+
+    def take(partition: int) -> None:
+        if not (records := held.pop(partition, [])):
+            return
+        state = states.setdefault(partition, chain.Partition(params))
+        decoded = wire.decode(
+            intake,
+            settings.topics.input,
+            partition,
+            [r.value for r in records],
+            [r.key for r in records],
+            [r.offset for r in records],
+            [r.timestamp for r in records],
+            records[-1].offset + 1,
+        )
+        decisions = chain.process(params, recogniser, state, decoded.batch)
+        for action in decisions.actions:
+            outcome.add(action.action_id, wire.encode_action(action))
+        for episode in decisions.episodes:
+            outcome.add(_episode_identity(episode), wire.encode_episode(episode))
+        for reject in decoded.rejects:
+            key, value, _ = wire.dead_letter(reject, settings.topics.input, partition)
+            outcome.add(f"dead letter {key.decode()}", value)
+
+    async for record in _records(settings, settings.topics.input):
+        held.setdefault(record.partition, []).append(record)
+        if len(held[record.partition]) >= BATCH:
+            take(record.partition)
+    for partition in list(held):
+        take(partition)
+    outcome.states = {p: (s.next_offset, chain.snapshot(s)) for p, s in states.items()}
+    return outcome
+
+
+def _episode_identity(record: Any) -> str:
+    return f"{record.episode_id}/{record.revision}/{record.change}"
+
+
+async def _records(settings: Settings, topic: str) -> Any:
+    """Yield every record of a topic, partition by partition in the order of its log."""
+    consumer = AIOKafkaConsumer(
+        bootstrap_servers=settings.kafka.bootstrap, auto_offset_reset="earliest"
+    )
+    await consumer.start()
+    try:
+        await consumer._client.force_metadata_update()
+        partitions = await _partitions(consumer, topic)
+        consumer.assign(partitions)
+        ends = await consumer.end_offsets(partitions)
+        for partition in partitions:
+            while await consumer.position(partition) < ends[partition]:
+                got = await consumer.getmany(partition, timeout_ms=POLL_MS)
+                for records in got.values():
+                    for record in records:
+                        yield record
+    finally:
+        await consumer.stop()
+
+
+async def _partitions(consumer: AIOKafkaConsumer, topic: str) -> list[TopicPartition]:
+    metadata = await consumer._client._wait_on_metadata(topic)
+    return [TopicPartition(topic, partition) for partition in sorted(metadata)]

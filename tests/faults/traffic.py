@@ -1,0 +1,63 @@
+"""Input for fault runs: floods among other codes, out of order, with duplicates and poison."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+POISON = (
+    b"{bad",
+    b"null",
+    b"[]",
+    b"{}",
+    b'{"schema_version":9}',
+    b'{"schema_version":1,"recipient":17,"sender":"1","event_time_ms":1,"message_id":"x"}',
+)
+PLATFORMS = [f"平台{i:03d}" for i in range(150)]
+TEXT = "【{}】您的验证码是{:06d}，5分钟内有效，请勿泄露给他人，如非本人操作请忽略本短信。"
+
+
+@dataclass(frozen=True)
+class Record:
+    """What goes to the input topic."""
+
+    partition: int
+    key: bytes
+    value: bytes | None
+    timestamp_ms: int
+
+
+def traffic(
+    seed: int, events: int, partitions: int, start_ms: int, span_ms: int
+) -> Iterator[Record]:
+    """Yield `events` records or a few more: one in eight floods one of few victims."""
+    rng = random.Random(seed)
+    for i in range(events):
+        partition = rng.randrange(partitions)
+        number = rng.randrange(40) if rng.random() < 0.12 else 1000 + rng.randrange(30_000)
+        recipient = f"86138{number * partitions + partition:08d}"
+        at_ms = start_ms + i * span_ms // events
+        if rng.random() < 0.02:
+            at_ms -= rng.randrange(120_000)  # late, as from a slow gateway
+        value = json.dumps(
+            {
+                "schema_version": 1,
+                "recipient": recipient,
+                "sender": f"1069{rng.randrange(10_000):04d}",
+                "event_time_ms": at_ms,
+                "message_id": f"{seed}-{i}",
+                "text": TEXT.format(rng.choice(PLATFORMS), rng.randrange(1_000_000)),
+                "gateway_id": "smsc-1",
+            },
+            ensure_ascii=False,
+        ).encode()
+        record = Record(partition, recipient.encode(), value, start_ms + i * span_ms // events)
+        yield record
+        dice = rng.random()
+        if dice < 0.01:
+            yield record  # a producer's retry
+        elif dice < 0.011:
+            poison = rng.choice((*POISON, None))
+            yield Record(partition, recipient.encode(), poison, record.timestamp_ms)
