@@ -377,6 +377,32 @@ class Webhook(Section):
         return self
 
 
+class Canary(Section):
+    """A small flood of one's own, again and again, on numbers that nobody has."""
+
+    first: str = Field(
+        "8617000990000",
+        pattern=r"^[1-9]\d{7,14}$",
+        description="first of the reserved numbers, E.164 digits; use a range of your own",
+    )
+    numbers: int = Field(
+        1000, ge=10, description="so many in a row, used in turn; the last tenth for --once"
+    )
+    period_s: float = Field(300, ge=5, description="between floods; an outage shows after three")
+    deadline_s: Seconds = Field(60, description="for lease and acknowledgement; 2 s are usual")
+
+    @property
+    def turns(self) -> int:
+        """Numbers that the daemon uses."""
+        return self.numbers - self.numbers // 10
+
+    @model_validator(mode="after")
+    def _rested(self) -> Self:
+        if self.turns * self.period_s < 2.5 * 86_400:
+            raise ValueError("every number needs 2.5 days of rest: raise numbers or period_s")
+        return self
+
+
 class Http(Section):
     """Metrics and health."""
 
@@ -421,6 +447,7 @@ class Settings(BaseSettings):
     redis: Redis = Redis()
     kannel: Kannel = Kannel()
     webhook: Webhook = Webhook()
+    canary: Canary = Canary()
 
     @property
     def changelog(self) -> str:

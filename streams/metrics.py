@@ -45,12 +45,15 @@ MEMORIES: Final = ("known", "novel")
 FALSE_ALARMS: Final = ("release", "allow", "exempt")
 FEED_OUTCOMES: Final = ("published", "unreadable")
 REFUSED_KINDS: Final = ("newer", "bad")
+CANARY_OUTCOMES: Final = (
+    "applied", "ignored", "leased", "failed", "unacknowledged", "missed",
+)  # fmt: skip
 ACK_STATES: Final = ("applied", "ignored", "failed", "expired")
 
 _FAST_S: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
 _DELAY_S: Final = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)  # 1 s: the SLO
 
-Role = Literal["worker", "adapter", "feed"]
+Role = Literal["worker", "adapter", "feed", "canary"]
 _ALL: Final[tuple[Role, ...]] = get_args(Role)
 
 
@@ -70,6 +73,7 @@ class Metric:
 _ADAPTER: Final[tuple[Role, ...]] = ("adapter",)
 _MODAL: Final[tuple[Role, ...]] = ("worker", "adapter")
 _FEED: Final[tuple[Role, ...]] = ("feed",)
+_CANARY: Final[tuple[Role, ...]] = ("canary",)
 
 TABLE: Final = (
     Metric("events_total", "counter", "records", "Input records by what became of them.",
@@ -153,6 +157,16 @@ TABLE: Final = (
            {"outcome": FEED_OUTCOMES}, roles=_FEED),
     Metric("feed_backlog_events", "gauge", "events", "Events that wait for the feed.",
            roles=_FEED),
+    Metric("canary_runs_total", "counter", "runs", "Floods of the canary by how they ended.",
+           {"outcome": CANARY_OUTCOMES}, roles=_CANARY),
+    Metric("canary_throttle_seconds", "gauge", "seconds",
+           "From the first message of the canary's newest flood to its lease.", roles=_CANARY),
+    Metric("canary_acknowledge_seconds", "gauge", "seconds",
+           "From the first message of the canary's newest flood to the adapter's word.",
+           roles=_CANARY),
+    Metric("canary_last_success_timestamp_seconds", "gauge", "seconds",
+           "When a flood of the canary last went as it should; its start, if none has yet.",
+           roles=_CANARY),
 )  # fmt: skip
 
 

@@ -64,7 +64,7 @@ class Observer:
         add("template_cache_hits_total", self._cache[0] - hits)
         add("template_cache_misses_total", self._cache[1] - misses)
         if len(decoded.batch):
-            self._event_ms[partition] = int(decoded.batch.event_time_ms[-1])
+            self._event_ms[partition] = int(decoded.batch.event_time_ms.max())
         for window in decisions.windows:
             self._windows[partition] = window
         if decisions.windows:

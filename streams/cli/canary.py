@@ -1,0 +1,65 @@
+"""`otpguard canary`: whether a flood would be stopped, seen by making a small one."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import threading
+from contextlib import closing
+from typing import Annotated
+
+import typer
+
+from streams.cli.shared import ConfigOption, settings_of
+from streams.errors import Exit
+
+
+def canary(
+    config: ConfigOption = None,
+    *,
+    once: Annotated[
+        bool, typer.Option("--once", help="One flood now; exit 0 if it went as it should, else 75.")
+    ] = False,
+    without_adapter: Annotated[
+        bool,
+        typer.Option("--without-adapter", help="A lease is enough; no adapter runs here yet."),
+    ] = False,
+) -> None:
+    r"""Flood a reserved number every few minutes, and measure how long its throttle takes.
+
+    The messages go to the input topic only: no phone gets one. Reserve the numbers of [canary].
+
+    \b
+    Examples:
+      otpguard canary --config /etc/otpguard/otpguard.toml
+      otpguard canary --once --without-adapter
+    """
+    settings = settings_of(config)
+    # Here, because Kafka's client takes long to import and `--help` needs none.
+    from streams import http  # noqa: PLC0415
+    from streams.canary import GOOD, Watch, spare_number  # noqa: PLC0415
+    from streams.cluster import client_arguments  # noqa: PLC0415
+    from streams.metrics import Metrics  # noqa: PLC0415
+
+    logging.basicConfig(
+        format="%(asctime)s %(levelname)s %(name)s: %(message)s", level=logging.INFO
+    )
+    logging.getLogger("kafka").setLevel(logging.WARNING)
+    metrics = Metrics("canary")
+    clients = client_arguments(settings.kafka)
+    with closing(Watch(settings.canary, clients, settings.topics, metrics)) as watch:
+        if once:
+            number = spare_number(settings.canary)
+            outcome = watch.flood(number, acknowledged=not without_adapter)
+            raise typer.Exit(Exit.DONE if outcome in GOOD else Exit.TRY_AGAIN)
+        stop = threading.Event()
+        for each in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(each, lambda *_: stop.set())
+        with http.serve(
+            settings.http.host,
+            settings.http.port,
+            metrics.registry,
+            live=lambda: "",
+            ready=lambda: "",
+        ):
+            watch.run(stop, acknowledged=not without_adapter)
