@@ -114,7 +114,7 @@ TABLE: Final = (
     Metric("evictions_total", "counter", "recipients", "Rows given up for newer ones."),
     Metric("suspects", "gauge", "recipients", "Recipients that the judge follows."),
     Metric("checkpoint_age_seconds", "gauge", "seconds",
-           "Since the newest complete checkpoint, of the oldest partition."),
+           "Since the newest complete checkpoint, of the oldest partition with newer events."),
     Metric("checkpoint_bytes", "gauge", "bytes", "Size of the newest checkpoints together."),
     Metric("checkpoints_total", "counter", "checkpoints", "Checkpoints that were completed."),
     Metric("recovery_progress_ratio", "gauge", "ratio",

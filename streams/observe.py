@@ -91,7 +91,8 @@ class Observer:
         put("recovery_progress_ratio", len(keeper.parts) / len(keeper.owned) if keeper.owned else 1)
         put("recipients_tracked", sum(part.state.recipients for part in parts))
         put("suspects", sum(len(part.state.suspects) for part in parts))
-        put("checkpoint_age_seconds", max((now - part.covered_at for part in parts), default=0))
+        uncovered = [now - part.covered_at for part in parts if part.dirty]
+        put("checkpoint_age_seconds", max(uncovered, default=0))
         put("checkpoint_bytes", sum(part.ledger.size for part in parts))
         levels = [part.state.levels() for part in parts]
         for level, name in _LEVELS.items():
