@@ -291,7 +291,7 @@ def _name_after(
     if leads:
         return word
     said = _IS_YOURS.match(body, number.end, word.start)
-    touching = word.start - number.end <= 1 and not body[word.start].isascii()  # "482913 कोड से"
+    touching = word.start - number.end <= 1  # "482913 kodu ile"
     if word.kind in _NAMING and (said or touching):
         return word
     free = nearest is None or _STOP.search(body, nearest.end, number.start)

@@ -57,7 +57,7 @@ RULES: Final = {
         Rule(
             "letter-code",
             0.97,
-            "`G-123456`: a letter or three, a dash and 5-8 digits, beside a name for codes",
+            "`G-123456`: a letter or two, a dash and 5-8 digits, beside a name for codes",
             ("G-771804 is your Google verification code.", "", ""),
             ("Form G-771804 is on the page", "", ""),
         ),

@@ -218,6 +218,141 @@ OTP: 482913 لا تشارك الرمز
 รหัสของคุณคือ 4829
 โค้ดยืนยัน 482913
 OTP ของคุณคือ 482913
+Battle.net: your authenticator reset code is XK29QT
+Your Epic Games security code: QW8E2R
+Riot Games login code: A1B2C3
+Ubisoft: AB12CD34 is your verification code
+X1Y2Z3 is your Acme code
+Guard code: 7QK2M
+Su código: AB12C
+Votre code: 7KX4Q
+Ihr Code: X7K2Q
+Seu código: 7XK2
+Kod: 7XK2Q
+Kodunuz AB12CD
+验证码是AB12CD，请查收
+A1B2C3 为您的验证码
+認証コード: X7K2Q9
+인증번호 A1B2C3
+код A1B2C3 для входа
+Código 4829: não partilhe
+O código de segurança para a sua compra é 482913
+MB WAY: 482913 é o código para confirmar
+Use o token 482913 para autorizar
+Insira 4829 para concluir o cadastro
+Código Nubank: 4829
+Seu PIN: 4829. Válido por 5 minutos
+482913 - codigo de verificacao
+Chave de acesso: 482913
+Senha para acesso: 482913
+Digite 482913 no app
+4829 e seu codigo
+Caixa: código 482913 para validar o dispositivo
+Confirme seu e-mail com o código 482913
+Código de uso único: 482913
+Informe o código 4829 para prosseguir
+Voici le code à saisir : 482913
+482913 : votre code pour vous identifier
+Code 482913. Ne le partagez pas.
+Votre mot de passe temporaire est 482913
+Code à 6 chiffres : 482913
+Pour vous connecter, tapez 482913
+Le code pour valider votre paiement est le 482913
+Votre code Doctolib est le 4829
+4829 est ton code
+Saisir le code 482913 pour finaliser votre inscription
+OTP : 482913
+Doğrulama için 482913 kodunu girin
+482913 kodunu kimseyle paylaşmayın
+Giriş kodunuz 4829
+Güvenlik kodu: 482913
+Şifreniz: 4829
+Kod 482913 ile giriş yapabilirsiniz
+Onaylamak için 4829 giriniz
+Tek seferlik şifre 482913
+Parolanız 482913
+İşlem onay şifreniz 482913, tutar 500 TL
+Üyelik doğrulama kodunuz 4829
+4829 WhatsApp kodunuz
+482913: your Acme code
+482913 - your Acme verification code
+4829 is the code for your Acme account
+482913 to verify
+482913 is what you need to log in
+Code 482913 for Acme login
+(482913) is your Acme code
+482913 as your Acme login code
+Hi Sam, 482913 is your sign-in number
+482913 → your verification code
+482913 sera votre code
+482913 lautet Ihr Code
+482913 ist Ihre TAN
+482913 codice per accedere
+482913 es el código
+482913: código de verificación
+482913 para verificar tu cuenta
+482913 -- ваш код
+482913 ваш пароль
+482913 để xác thực
+482913 untuk masuk
+482913（验证码）
+482913您的登录验证码
+482913，请在页面中输入
+482913 是登录口令
+482913認証コード
+482913 인증번호입니다
+كودك 4829
+482913 رمزك
+4829 هو كود
+482913 کد شما
+482913 קוד האימות
+482913 คือรหัส OTP
+482913 ओटीपी है
+Pin: 4829
+Your Acme PIN is: 4829
+Passcode: 482913
+Your mobile verification code: 4829
+Security Code - 482913
+OTP-482913
+OTP 482913.
+Use PIN 482913 to complete
+Here's your code: 482913
+Your login: 482913
+Sign in with 482913
+Confirm your number: 4829
+Text verification code (482913)
+Your temporary access code is: 4829-1377
+Dear user, passcode=482913
+Código para confirmar a transferência: 482913
+Clave OTP: 482913
+Tu PIN es 4829 para activar tu cuenta
+Tu token es 482913
+Usá 4829 para ingresar
+Para continuar, escribe 4829
+Su código Acme es: 4829
+Código de un solo uso 482913
+Code für Ihre Anmeldung: 482913
+Mit 482913 bestätigen Sie Ihre Nummer
+Zur Anmeldung: 482913
+Dein Anmeldecode: 4829
+Passwort für den einmaligen Zugang: 482913
+Il codice per accedere è 482913
+La tua password temporanea è 482913
+Usa 4829 come codice
+Conferma con il codice 482913
+Введите 4829 для входа
+Код регистрации: 4829
+Ваш пароль 482913
+Код доступа 4829
+Для входа используйте 4829
+SMS-код: 4829
+Mã xác thực: 4829
+Nhập 482913 để đăng nhập
+Mật khẩu OTP: 482913
+Ma bao mat 4829
+Gunakan 482913 untuk verifikasi
+Kode masuk: 4829
+Kode akses Anda 4829
 """.strip().split("\n")
 
 LOOK_ALIKES = """
@@ -400,6 +535,31 @@ Takip no: 48291377
 खाते में 4829 रुपये जमा
 เลขที่คำสั่งซื้อ 482913
 ยอดเงิน 4829 บาท
+Call 8821337 to verify your delivery address
+Reply 1234 to confirm your appointment
+Your order 882133 is ready to confirm
+Flight 1234 to confirm seats
+Room 1203 to verify minibar
+Please bring form 88213 to verify your identity at branch
+Para confirmar su cita llame al 88213377
+Cita 4829 para confirmar asistencia
+Pedido 48291 para entrar em produção
+Votre commande 48291 pour confirmer la livraison
+Termin 4829 zur Bestätigung
+Bestellung 48291 bestätigen Sie bitte
+Randevu 4829 için onay bekleniyor
+Заказ 48291 для подтверждения позвоните
+Nhập kho 4829 để xác nhận đơn
+Antrian 4829 untuk konfirmasi datang
+2025 code of conduct is now available
+1000 code lines were removed
+请输入 20240812 之前的日期
+我在 8821 房间，请输入你的名字
+Ihr Termin am 12.08. Bitte bestätigen
+Your meeting ID 882133 to log in use the link
+Bus 4829 to sign in
+Ordine 48291 per confermare chiama
+Codice cliente 48291 per accedere allo sconto
 """.strip().split("\n")
 
 
