@@ -211,10 +211,13 @@ class Registry:
 
         Empty where they do not. Subscribers' numbers are many: their heads are few.
         """
-        plain = len(sender) > _SHORT_DIGITS and sender.isascii() and sender.isdigit()
-        if not plain or sender[0] in "08" or sender in self.ports:  # 00 and 86 may come off
+        digits = sender.removeprefix("+")
+        if digits.startswith("861") and len(digits) == _CHINESE_DIGITS:
+            digits = digits[2:]
+        plain = len(digits) > _SHORT_DIGITS and digits.isascii() and digits.isdigit()
+        if not plain or digits[0] in "08" or digits in self.ports:  # 00 and 86 may come off
             return ""
-        return sender[: max(self.open_lengths + self.line_lengths, default=1)]
+        return digits[: max(self.open_lengths + self.line_lengths, default=1)]
 
     def trust(self, claimed: Platform | None, sender: Sender) -> Trust:
         """How far a message is trusted that claims a name and came from this sender.
@@ -236,6 +239,7 @@ class Registry:
 
 _SHORT_DIGITS: Final = 8  # no subscriber number of E.164 is this short; short codes have 3-8
 
+_CHINESE_DIGITS: Final = 13  # of a mobile number with its country code
 _SENDER_CHARS: Final = 32
 _INDIAN_HEADER: Final = re.compile(r"[a-z]{2}-([a-z0-9]{3,9})(?:-[ptsg])?")
 _CHINESE_PREFIX: Final = re.compile("(?:00)?86(?=1[0-9]{2}|9[56])")

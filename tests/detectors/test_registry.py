@@ -209,12 +209,25 @@ def test_the_longest_registered_port_wins() -> None:
     assert registry.sender("106").owners == ()
 
 
-@given(st.text("0168+95", max_size=16), st.text("0123456789", max_size=12))
-def test_long_numbers_with_one_head_are_alike(start: str, end: str) -> None:
-    first, second = REGISTRY.head(start + end), REGISTRY.head(start + end[::-1])
-    if first and first == second:
-        one, other = REGISTRY.sender(start + end), REGISTRY.sender(start + end[::-1])
-        assert (one.line, one.owners) == (other.line, other.owners)
+NUMBERS = st.tuples(
+    st.sampled_from(["", "+", "86", "+86", "0086", "00"]),
+    st.sampled_from(["", "1", "106", "10086", "12110", "95588", "955", "138", "7"]),
+    st.text("0123456789", max_size=12),
+).map("".join)
+
+
+@given(NUMBERS, NUMBERS)
+def test_long_numbers_with_one_head_are_alike(first: str, second: str) -> None:
+    """Compared by what is kept for a head: the kind of the first number that had it."""
+    heads: dict[str, tuple[object, ...]] = {}
+    for number in (first, second, first[:-1] + "0", second[:-1] + "7"):
+        sender = REGISTRY.sender(number)
+        if head := REGISTRY.head(number):
+            assert heads.setdefault(head, (sender.line, sender.owners)) == sender[:2]
+
+
+def test_numbers_of_persons_have_heads() -> None:
+    assert {REGISTRY.head(f"{prefix}13800138000") for prefix in ("", "+", "86", "+86")} == {"13800"}
 
 
 def test_shipped_names_are_keys_of_themselves() -> None:
