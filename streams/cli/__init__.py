@@ -20,10 +20,15 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "replay": ("streams.cli.replay:replay", "Run the detector over files, with no broker."),
     "recognise": ("streams.cli.recognise:recognise", "Say why a text counts as a code, or not."),
     "scenario": ("streams.cli.scenario:scenario", "Rehearse an attack, or what looks like one."),
+    "release": ("streams.cli.override:release", "Take back the lease of a recipient."),
+    "allow": ("streams.cli.override:allow", "Let the codes of one more platform pass."),
+    "exempt": ("streams.cli.override:exempt", "Never throttle a recipient."),
+    "mode": ("streams.cli.override:mode", "The kill switch of all gateways."),
     "enforce": ("streams.cli.enforce:app", "Make a gateway hold the leases."),
     "feed": ("streams.cli.feed:app", "Bring a carrier's own events into the input topic."),
     "topics": ("streams.cli.topics:app", "Create and check the topics."),
     "config": ("streams.cli.config:app", "Check and show the settings."),
+    "canary": ("streams.cli.canary:canary", "Flood a reserved number, to see it throttled."),
     "metrics": ("streams.cli.metrics:app", "List the metrics."),
 }
 """Name -> where it is (a function or a group of commands), and what it does in one line."""

@@ -95,7 +95,7 @@ def other_traffic(loop: Loop, stop: threading.Event, statuses: list[CommandStatu
 
 def test_the_incident_is_stopped_and_what_the_victim_needs_arrives(loop: Loop) -> None:
     stop, others = threading.Event(), list[CommandStatus]()
-    crowd = threading.Thread(target=other_traffic, args=(loop, stop, others))
+    crowd = threading.Thread(target=other_traffic, args=(loop, stop, others), daemon=True)
     crowd.start()
     try:
         run = incident(loop, index=1_000_001, seed=1, client=loop.client, pace=50)
@@ -153,9 +153,11 @@ def test_ten_incidents_at_their_own_pace(broker: Broker, tmp_path: Path) -> None
             runs.append(incident(loop, 3_000_000 + index, seed=index, client=client, pace=1))
             client.close()
 
-        threads = [threading.Thread(target=play, args=(index,)) for index in range(10)]
+        threads = [threading.Thread(target=play, args=(index,), daemon=True) for index in range(10)]
         stop, others = threading.Event(), list[CommandStatus]()
-        threads.append(threading.Thread(target=other_traffic, args=(loop, stop, others)))
+        threads.append(
+            threading.Thread(target=other_traffic, args=(loop, stop, others), daemon=True)
+        )
         for thread in threads:
             thread.start()
         for thread in threads[:-1]:
