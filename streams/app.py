@@ -33,8 +33,8 @@ log = logging.getLogger(__name__)
 TABLE: Final = "recipients"
 WAIT_S: Final = 2.0
 GC_THRESHOLDS: Final = (200_000, 20, 20)
-"""A poll's records are alive together, so Python's default (700) walks them again and again: a third
-of the consumer thread's time. Whatever is not in a cycle is freed without the collector."""
+"""A poll's records are alive together, so Python's default (700) walks them again and again: a
+third of the consumer thread's time. What is not in a cycle is freed without the collector."""
 BEAT_S: Final = 0.25
 SHOW_S: Final = 2.0  # gauges; a scraper comes every 15 s or so
 PROBE_S: Final = 5.0

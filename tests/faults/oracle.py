@@ -76,7 +76,7 @@ def _by_key(rows: NDArray[np.uint64]) -> NDArray[np.uint64]:
 
 
 def _plain(rest: dict[str, Any], name: str) -> Any:
-    """What a state holds under a name, as MessagePack gives it back, without the suspects' places."""
+    """What a state holds under a name, as MessagePack has it, without the suspects' places."""
     value = msgspec.msgpack.decode(msgspec.msgpack.encode(rest[name]))
     return [suspect[:2] + suspect[3:] for suspect in value] if name == "suspects" else value
 

@@ -1,0 +1,211 @@
+# ruff: noqa: E501 - a pin is one line
+"""The transport against the Faust and aiokafka that it overrides, and the envelopes it makes.
+
+When a new version breaks the pins, these tests name what changed: read it, adapt
+`streams/transport.py`, run the fault suite, and only then write the new pins here.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import inspect
+import struct
+from importlib.metadata import version
+from types import SimpleNamespace
+from typing import Any
+
+import faust.stores
+import faust.transport
+import pytest
+from aiokafka import TopicPartition
+from aiokafka.consumer.fetcher import FetchResult, PartitionRecords
+from aiokafka.record.default_records import DefaultRecordBatchBuilder
+from aiokafka.record.memory_records import MemoryRecords
+from hypothesis import given
+from hypothesis import strategies as st
+
+from streams import transport
+from streams.transport import Envelope
+
+VERSIONS = {"faust-streaming": "0.15.3", "aiokafka": "0.14.0", "mode-streaming": "0.7.1"}
+
+PARAMETERS = {
+    "faust.transport.drivers.aiokafka:Consumer._new_consumer_thread": "self",
+    "faust.transport.drivers.aiokafka:Consumer._to_message": "self tp record",
+    "faust.transport.drivers.aiokafka:AIOKafkaConsumerThread.on_start": "self",
+    "faust.transport.drivers.aiokafka:AIOKafkaConsumerThread._create_worker_consumer": "self transport",
+    "faust.transport.drivers.aiokafka:AIOKafkaConsumerThread._fetch_records": "self consumer active_partitions timeout max_records",
+    "faust.transport.drivers.aiokafka:AIOKafkaConsumerThread._ensure_consumer": "self",
+    "faust.transport.drivers.aiokafka:AIOKafkaConsumerThread.seek_wait": "self partitions",
+    "faust.transport.drivers.aiokafka:Producer._new_producer": "self transactional_id",
+    "faust.transport.drivers.aiokafka:Producer.send": "self topic key value partition timestamp headers transactional_id",
+    "faust.transport.consumer:Consumer.on_buffer_full": "self tp",
+    "faust.transport.consumer:Consumer._filter_tps_with_pending_acks": "self topics",
+    "faust.transport.consumer:Consumer._new_offset": "self tp",
+    "faust.transport.consumer:Consumer._add_gap": "self tp offset_from offset_to",
+    "faust.transport.consumer:Consumer.on_partitions_revoked": "self revoked",
+    "faust.transport.consumer:Consumer.on_partitions_assigned": "self assigned generation_id",
+    "faust.transport.consumer:Consumer.perform_seek": "self",
+    "faust.transport.consumer:Consumer.wait_empty": "self",
+    "faust.transport.consumer:ThreadDelegateConsumer.earliest_offsets": "self partitions",
+    "faust.transport.consumer:ThreadDelegateConsumer.assignment": "self",
+    "faust.stores.memory:Store.apply_changelog_batch": "self batch to_key to_value",
+    "faust.stores.memory:Store.persisted_offset": "self tp",
+    "faust.tables.recovery:Recovery._add": "self table tp offsets",
+    "faust.tables.recovery:Recovery.on_recovery_completed": "self generation_id",
+    "mode.threads:ServiceThread.__init__": "self executor loop thread_loop Worker kwargs",
+    "mode.threads:QueueServiceThread.call_thread": "self fun args kwargs",
+    "aiokafka.consumer.fetcher:FetchResult.__init__": "self tp assignment partition_records backoff",
+    "aiokafka.consumer.fetcher:FetchResult.getall": "self max_records",
+    "aiokafka.consumer.fetcher:FetchResult.check_assignment": "self tp",
+    "aiokafka.consumer.fetcher:PartitionRecords.__init__": "self tp records aborted_transactions fetch_offset key_deserializer value_deserializer check_crcs isolation_level",
+    "aiokafka.consumer.fetcher:PartitionRecords._consumer_record": "self tp record",
+    "aiokafka.consumer.fetcher:Fetcher.fetched_records": "self partitions timeout max_records",
+    "aiokafka.consumer.subscription_state:Assignment.state_value": "self tp",
+    "aiokafka.client:AIOKafkaClient._metadata_update": "self cluster_metadata topics",
+    "aiokafka.client:AIOKafkaClient.force_metadata_update": "self",
+    "aiokafka.consumer.consumer:AIOKafkaConsumer.committed": "self partition",
+    "aiokafka.consumer.consumer:AIOKafkaConsumer.highwater": "self partition",
+    "aiokafka.consumer.consumer:AIOKafkaConsumer.assignment": "self",
+}
+"""What is called or overridden, with the names of its parameters."""
+
+BODIES = {
+    "aiokafka.consumer.fetcher:FetchResult.getall": "3e717e30de50",
+    "aiokafka.consumer.fetcher:PartitionRecords._unpack_records": "b803e6d46480",
+    "aiokafka.consumer.fetcher:Fetcher.fetched_records": "be4348896b9b",
+    "aiokafka.client:AIOKafkaClient._metadata_update": "06dc51ed3e0d",
+    "faust.app.base:App._on_partitions_revoked": "d5c895bbe57d",
+    "faust.app.base:App._on_partitions_assigned": "de932b7927db",
+    "faust.app.base:App._stop_consumer": "55854a5de12c",
+    "faust.transport.consumer:Consumer.getmany": "4b168d84882a",
+    "faust.transport.consumer:Consumer._drain_messages": "44a2500309e8",
+    "faust.transport.consumer:Consumer._filter_committable_offsets": "dc5e9baf5d99",
+    "faust.transport.consumer:Consumer._commit_offsets": "1a6979904118",
+    "faust.transport.consumer:Consumer.wait_empty": "e4662fe24f09",
+    "faust.transport.consumer:Consumer.perform_seek": "0e8c130ff4b0",
+    "faust.tables.recovery:Recovery._add": "1584a197b11b",
+    "faust.tables.recovery:Recovery.on_rebalance": "aa4d997a1795",
+    "faust.tables.recovery:Recovery.on_recovery_completed": "6ef567acf072",
+    "faust.tables.recovery:Recovery._slurp_changelogs.fun": "7825c7e50f76",
+    "faust.transport.drivers.aiokafka:AIOKafkaConsumerThread._fetch_records": "39a2c6c79fc1",
+}
+"""What the overrides rely on in the working of, by a digest of the source."""
+
+
+def _named(path: str) -> Any:
+    module, _, qualified = path.partition(":")
+    found: Any = importlib.import_module(module)
+    for name in qualified.split("."):
+        found = getattr(found, name, None)
+        if found is None:
+            pytest.fail(f"{path} is gone")
+    return found
+
+
+@pytest.mark.parametrize("package", VERSIONS)
+def test_the_versions_are_those_that_the_overrides_were_tried_on(package: str) -> None:
+    assert version(package) == VERSIONS[package]
+
+
+@pytest.mark.parametrize("path", PARAMETERS)
+def test_what_is_overridden_has_the_parameters_it_had(path: str) -> None:
+    now = " ".join(inspect.signature(_named(path)).parameters)
+    assert now == PARAMETERS[path], f"{path} took ({PARAMETERS[path]}), now takes ({now})"
+
+
+@pytest.mark.parametrize("path", BODIES)
+def test_what_the_overrides_rely_on_works_as_it_did(path: str) -> None:
+    source = inspect.getsource(_named(path))
+    now = hashlib.sha256(source.encode()).hexdigest()[:12]
+    assert now == BODIES[path], f"the body of {path} changed; it now reads\n{source}"
+
+
+def test_urls_lead_to_the_transport_and_the_store() -> None:
+    assert faust.transport.by_url("kafka-env://localhost:9092") is transport.Transport
+    assert faust.stores.by_url(transport.STORE_URL) is transport.Store
+
+
+# -- envelopes ------------------------------------------------------------------------------------
+
+TP = TopicPartition("in", 3)
+
+
+def _batch(first: int, values: list[bytes]) -> bytes:
+    builder = DefaultRecordBatchBuilder(2, 0, 0, -1, -1, -1, 1 << 20)
+    for i, value in enumerate(values):
+        builder.append(i, 1_700_000_000_000 + first + i, b"k", value, [])
+    raw = bytes(builder.build())
+    return struct.pack(">q", first) + raw[8:]
+
+
+def _fetched(raw: bytes, position: int) -> tuple[FetchResult, SimpleNamespace]:
+    """What aiokafka holds after a fetch from `position`, as the transport has it."""
+    state = SimpleNamespace(position=position, highwater=100, paused=False)
+    state.consumed_to = lambda offset: setattr(state, "position", offset)
+    assignment = SimpleNamespace(active=True, state_value=lambda _tp: state)
+    records = PartitionRecords(TP, MemoryRecords(raw), [], position, None, None, True, 0)
+    held = transport._Fetched("in", {})
+    held[TP] = FetchResult(TP, assignment=assignment, partition_records=records, backoff=0)
+    return held[TP], state
+
+
+def test_a_fetch_becomes_one_envelope() -> None:
+    result, state = _fetched(_batch(10, [b"a", b"b"]) + _batch(12, [b"c"]), 10)
+    (envelope,) = result.getall(100)
+    assert envelope == Envelope(
+        3,
+        10,
+        13,
+        100,
+        [b"a", b"b", b"c"],
+        [b"k"] * 3,
+        [10, 11, 12],
+        [1_700_000_000_010, 1_700_000_000_011, 1_700_000_000_012],
+    )
+    assert state.position == 13
+    assert not result.has_more()
+
+
+def test_offsets_without_a_record_are_covered_by_the_envelope_around_them() -> None:
+    result, _ = _fetched(_batch(10, [b"a"]) + _batch(20, [b"b"]), 10)
+    (envelope,) = result.getall(100)
+    assert (envelope.start, envelope.next_offset, envelope.offsets) == (10, 21, [10, 20])
+
+
+def test_a_poll_takes_no_more_than_it_may_and_the_next_goes_on() -> None:
+    result, _ = _fetched(_batch(10, [b"a", b"b", b"c"]), 10)
+    (first,) = result.getall(2)
+    (second,) = result.getall(2)
+    assert (first.start, first.next_offset, first.values) == (10, 12, [b"a", b"b"])
+    assert (second.start, second.next_offset, second.values) == (12, 13, [b"c"])
+
+
+def test_a_fetch_from_before_a_seek_gives_nothing() -> None:
+    result, state = _fetched(_batch(10, [b"a"]), 10)
+    state.position = 5
+    assert result.getall(100) == []
+
+
+def test_other_topics_keep_aiokafkas_records() -> None:
+    records = PartitionRecords(TP, MemoryRecords(_batch(0, [b"a"])), [], 0, None, None, True, 0)
+    held = transport._Fetched("another", {})
+    state = SimpleNamespace(position=0, paused=False, consumed_to=lambda _offset: None)
+    assignment = SimpleNamespace(active=True, state_value=lambda _tp: state)
+    held[TP] = FetchResult(TP, assignment=assignment, partition_records=records, backoff=0)
+    (record,) = held[TP].getall(100)
+    assert (record.topic, record.partition, record.value) == ("in", 3, b"a")
+
+
+@given(st.sets(st.integers(10, 40)), st.integers(0, 50))
+def test_the_rest_of_an_envelope_has_just_the_records_from_there(
+    offsets: set[int], since: int
+) -> None:
+    column = sorted(offsets)
+    texts = [str(o).encode() for o in column]
+    rest = Envelope(0, 10, 41, 41, texts, texts, column, column).since(since)
+    expected = [o for o in column if o >= since]
+    assert rest.offsets == rest.timestamps_ms == expected
+    assert rest.values == rest.keys == [str(o).encode() for o in expected]
+    assert (rest.start, rest.next_offset) == (max(10, since), 41)
