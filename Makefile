@@ -17,11 +17,11 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; 
 
 ARGS ?=
 
-.PHONY: help demo test lint bench soak evaluate lock clean
+.PHONY: help demo test lint bench bench-micro soak evaluate observe lock clean
 
 help: ## this list
 	@echo "make TARGET [ARGS='…']  (ARGS go to the command that the target runs)"
-	@sed -nE 's/^([a-z]+):[^#]*## (.*)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
+	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
 
 demo: $(VENV)/.demo ## the incident of Dalian, noticed and throttled: embedded broker, worker, traffic, gateway, report
 	@$(BIN)/otpguard demo $(ARGS)
@@ -36,13 +36,19 @@ lint: $(VENV)/.test ## ruff and mypy
 bench: $(VENV)/.bench ## throughput, latency and state beside the peers; ARGS='--full' for the long form
 	@$(BIN)/python -m tests.bench $(ARGS)
 
+bench-micro: $(VENV)/.bench ## single functions, for comparing two versions of one
+	@$(BIN)/python -m pytest tests/bench/test_micro.py --benchmark-enable --benchmark-only $(ARGS)
+
 soak: $(VENV)/.test ## hours of traffic and faults, recounted; OTPGUARD_SOAK_S sets the seconds
 	@$(BIN)/python -m pytest -m soak --timeout=0 $(ARGS)
 
 evaluate: $(VENV)/.test ## quality of detection on the seeded scenarios
 	@$(BIN)/python -m tests.scenarios $(ARGS)
 
-lock: ## compile deploy/locks/*.txt anew from pyproject.toml
+observe: $(VENV)/.test ## rules, alerts and dashboards from their builders
+	@$(BIN)/python -m deploy.grafana $(ARGS)
+
+lock: ## compile deploy/locks/*.txt from pyproject.toml; UPGRADE=1 takes newer versions
 	@PYTHON='$(PYTHON)' $(LOCKS)/compile $(EXTRAS)
 
 clean: ## remove everything that these targets made

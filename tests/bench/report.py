@@ -50,9 +50,11 @@ def write(folder: Path, name: str, figures: dict[str, Any], table: str) -> None:
 def cost_table(figures: dict[str, Any]) -> str:
     """CPU per event and throughput of each peer: median (least to most)."""
     lines = [
-        f"{figures['events']:,} events of {figures['bytes_per_event']} bytes, "
-        f"{figures['partitions']} partitions; median of {figures['runs']} (least-most); "
-        "client on one core, broker on the other.",
+        (
+            f"{figures['events']:,} events of {figures['bytes_per_event']} bytes, "
+            f"{figures['partitions']} partitions; median of {figures['runs']} (least-most); "
+            "client on one core, broker on the other."
+        ),
         "",
         "| job | peer | version | CPU us/event | broker us/event | events/s | MB | read |",
         "|---|---|---|---|---|---|---|---|",
