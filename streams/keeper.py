@@ -139,6 +139,7 @@ class Keeper:
     checkpoint_steps: int = 0  # the same for checkpoints alone
     checkpoints: int = 0  # that were completed
     _shelves: dict[int, Shelf] = field(default_factory=dict)
+    _taken: dict[int, int] = field(default_factory=dict)  # partition -> last changelog offset
     _generation: int = -1
     _round: int = 0
     _rate: float = RATE_BYTES_PER_S
@@ -170,6 +171,7 @@ class Keeper:
             if consecutive and p in partitions and part.next is not None and not part.ledger.unsure
         }
         self._shelves = {p: Shelf() for p in partitions - self.parts.keys()}
+        self._taken = {}
         log.info(
             "generation %d: partitions %s, of which %d stay",
             generation,
@@ -183,6 +185,7 @@ class Keeper:
         if (part := self.parts.get(partition)) is not None:
             part.changelog_offset = max(part.changelog_offset, offset)
         elif (shelf := self._shelves.get(partition)) is not None:
+            self._taken[partition] = offset
             try:
                 shelf.put(key, value)
             except CheckpointError as refused:
@@ -232,6 +235,7 @@ class Keeper:
             ledger,
             restored.next_offset if restored is not None else None,
             covered_at=now,
+            changelog_offset=self._taken.get(partition, -1),
         )
 
     async def place(self, consumer: Consumer) -> None:
