@@ -1,0 +1,215 @@
+"""`otpguard cases` and `otpguard explain`: what happened to whom, and why."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from streams.cli.override import seconds
+from streams.cli.shared import (
+    ConfigOption,
+    JsonOption,
+    group,
+    settings_of,
+    write_json,
+    write_table,
+)
+from streams.errors import UsageError
+
+if TYPE_CHECKING:
+    from detectors.episode import EpisodeRecord
+    from streams.config import Settings
+    from streams.enforce.cases import Case
+
+app = group("See who is attacked, and what is done about it.")
+
+SinceOption = Annotated[str, typer.Option("--since", help="How far back, such as 6h or 7d.")]
+NamedArgument = Annotated[
+    str,
+    typer.Argument(help="Recipient in any form, action or episode.", metavar="ACTION|RECIPIENT"),
+]
+
+
+@app.command("ls")
+def ls(
+    config: ConfigOption = None,
+    *,
+    since: SinceOption = "24h",
+    all_: Annotated[bool, typer.Option("--all", help="Also those that are over.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    r"""List open cases.
+
+    \b
+    Examples:
+      otpguard cases ls
+      otpguard cases ls --all --since 7d --json
+    """
+    from streams.enforce.cases import open_now, summary  # noqa: PLC0415 - start-up time
+
+    cases = _cases(settings_of(config), since)
+    rows = [summary(case) for case in (cases.values() if all_ else open_now(cases.values()))]
+    if as_json:
+        write_json(rows)
+    elif not rows:
+        typer.echo("no cases" if all_ else "no open cases")
+    else:
+        write_table(list(rows[0]), [list(row.values()) for row in rows])
+
+
+@app.command()
+def show(
+    named: NamedArgument,
+    config: ConfigOption = None,
+    *,
+    since: SinceOption = "24h",
+    as_json: JsonOption = False,
+) -> None:
+    r"""Show a recipient's cases as they stand now.
+
+    \b
+    Examples:
+      otpguard cases show +8613900000001
+      otpguard cases show 1:sms.delivery.v1:7:123456 --since 7d
+    """
+    for case in _found(settings_of(config), named, since):
+        _print(case, case.last, as_json=as_json)
+
+
+@app.command()
+def watch(config: ConfigOption = None, *, as_json: JsonOption = False) -> None:
+    r"""Follow cases as they open, rise, renew and end, until Ctrl-C.
+
+    \b
+    Example:
+      otpguard cases watch
+    """
+    import msgspec  # noqa: PLC0415 - start-up time
+
+    from streams.cluster import client_arguments  # noqa: PLC0415
+    from streams.enforce.cases import Case, summary  # noqa: PLC0415
+    from streams.enforce.read import records  # noqa: PLC0415
+    from streams.wire import decode_episode  # noqa: PLC0415
+
+    settings = settings_of(config)
+    now_ms = time.time_ns() // 1_000_000
+    try:
+        for record in records(
+            client_arguments(settings.kafka), settings.topics.episode, since_ms=now_ms, follow=True
+        ):
+            episode = decode_episode(record.value)
+            row = {"change": episode.change, **summary(Case(records=[episode]))}
+            del row["gateways"], row["refused"]  # not known yet
+            typer.echo(
+                msgspec.json.encode(row).decode()
+                if as_json
+                else "  ".join(str(value) for value in row.values())
+            )
+    except KeyboardInterrupt:
+        return
+
+
+@app.command()
+def audit(config: ConfigOption = None, *, as_json: JsonOption = False) -> None:
+    r"""Show the operator's word: who said what, why, until when.
+
+    \b
+    Example:
+      otpguard cases audit
+    """
+    import msgspec  # noqa: PLC0415 - start-up time
+
+    from streams.enforce.cases import spoken  # noqa: PLC0415
+
+    words = _words(settings_of(config))
+    if as_json:
+        write_json([msgspec.to_builtins(word) for word in words])
+        return
+    for word in words:
+        typer.echo(f"{word.recipient:16}  {spoken(word)}")
+
+
+def explain(
+    named: NamedArgument,
+    config: ConfigOption = None,
+    *,
+    since: SinceOption = "24h",
+    as_json: JsonOption = False,
+) -> None:
+    r"""Say why: which platforms when, known or novel, scores, the rule, and why not something else.
+
+    For an action: as it was when the lease was made. For a recipient: its newest case.
+
+    \b
+    Examples:
+      otpguard explain +8613900000001
+      otpguard explain 1:sms.delivery.v1:7:123456 --since 7d
+    """
+    from streams.enforce.cases import identity  # noqa: PLC0415 - start-up time
+
+    case = _found(settings_of(config), named, since)[-1]
+    at_that_time = [record for record in case.records if identity(record) == named]
+    _print(case, at_that_time[-1] if at_that_time else case.last, as_json=as_json)
+
+
+def _print(case: Case, record: EpisodeRecord, *, as_json: bool) -> None:
+    import msgspec  # noqa: PLC0415 - start-up time
+
+    from streams.enforce.cases import explanation  # noqa: PLC0415
+    from streams.wire import encode_episode  # noqa: PLC0415
+
+    if as_json:
+        acks = [ack for each in case.acks.values() for ack in each]
+        write_json(
+            {
+                "episode": msgspec.Raw(encode_episode(record)),
+                "leases": [action.action_id for action in case.actions],
+                "acks": [msgspec.to_builtins(ack) for ack in acks],
+                "operator": [msgspec.to_builtins(word) for word in case.words],
+                "refused": case.refused,
+            }
+        )
+        return
+    for line in explanation(case, record):
+        typer.echo(line)
+
+
+def _found(settings: Settings, named: str, since: str) -> list[Case]:
+    from streams.enforce.cases import find  # noqa: PLC0415 - start-up time
+
+    cases = _cases(settings, since)
+    found = find(cases, named, settings.intake().numbers.canonical(named))
+    if not found:
+        raise UsageError(f"no case of {named!r} in the last {since}; --since looks further back")
+    return found
+
+
+def _cases(settings: Settings, since: str) -> dict[str, Case]:
+    from streams.cluster import client_arguments  # noqa: PLC0415 - start-up time
+    from streams.enforce.cases import collect  # noqa: PLC0415
+    from streams.enforce.read import records  # noqa: PLC0415
+    from streams.wire import decode_ack, decode_action, decode_episode  # noqa: PLC0415
+
+    since_ms = time.time_ns() // 1_000_000 - seconds(since) * 1000
+    clients, topics = client_arguments(settings.kafka), settings.topics
+
+    def read(topic: str, decode: Any) -> Any:
+        return (decode(each.value) for each in records(clients, topic, since_ms=since_ms))
+
+    return collect(
+        read(topics.episode, decode_episode),
+        read(topics.throttle, decode_action),
+        read(topics.acks, decode_ack),
+        _words(settings),
+    )
+
+
+def _words(settings: Settings) -> list[Any]:
+    from streams.cluster import client_arguments  # noqa: PLC0415 - start-up time
+    from streams.enforce.read import records  # noqa: PLC0415
+    from streams.wire import decode_override  # noqa: PLC0415
+
+    found = records(client_arguments(settings.kafka), settings.topics.override)
+    return [decode_override(record.value) for record in found]
