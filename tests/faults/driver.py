@@ -58,6 +58,7 @@ class Plan:
     faults: int = 8
     cycle_s: float = 2.0
     nodes: int = 1
+    script: tuple[Fault, ...] | None = None  # instead of faults that the seed draws
 
     @property
     def lasts_s(self) -> float:
@@ -65,6 +66,8 @@ class Plan:
 
     def schedule(self) -> list[Fault]:
         """The faults in the order of their times."""
+        if self.script is not None:
+            return list(self.script)
         rng = random.Random(self.seed)
         first_s, last_s = 3.0, max(6.0, self.lasts_s)
         return sorted(
@@ -184,14 +187,15 @@ port = 0
         """Run the plan; return what is wrong in the end."""
         self.create_topics()
         self.slots[0].wanted = True
-        self.slots[1].wanted = self.plan.seed % 2 == 0
+        self.slots[1].wanted = self.plan.script is None and self.plan.seed % 2 == 0
         supervisor = threading.Thread(target=self._supervise)
         feeder = threading.Thread(target=lambda: asyncio.run(self._feed()))
         supervisor.start()
         feeder.start()
         try:
             self._play()
-            self.broker.start()  # what is still down
+            if self.broker.kind != "given":
+                self.broker.start()  # what is still down
             feeder.join(timeout=self.plan.lasts_s + 120)
             if feeder.is_alive():
                 return ["the producer did not finish"]
@@ -231,7 +235,8 @@ port = 0
     def _inflict(self, fault: Fault) -> Callable[[], None] | None:
         """Do it; return what ends it, if anything does."""
         slot = self.slots[fault.target % 2]
-        node = self.broker.nodes[fault.target % len(self.broker.nodes)]
+        nodes = self.broker.nodes
+        node = nodes[fault.target % len(nodes)] if fault.kind.startswith("broker") else None
         match fault.kind:
             case "kill":
                 slot.send(signal.SIGKILL)
@@ -245,13 +250,13 @@ port = 0
             case "leave":
                 self.slots[1].wanted = False
                 self.slots[1].send(signal.SIGTERM)
-            case "broker kill" if node.alive:
+            case "broker kill" if node and node.alive:
                 node.kill()
                 return lambda: None if node.alive else node.start()
-            case "broker freeze" if node.alive:
+            case "broker freeze" if node and node.alive:
                 node.pause()
-                return node.resume
-            case "broker restart" if node.alive:
+                return lambda: node.resume() if node.alive else None
+            case "broker restart" if node and node.alive:
                 node.stop()
                 return lambda: None if node.alive else node.start()
         return None
