@@ -41,7 +41,8 @@ class Loop:
         self.folder = folder
         self.redis = redis_server(folder / "redis")
         self.config = folder / "otpguard.toml"
-        topics = ["input", "throttle", "episode", "acks", "override", "undeliverable"]
+        topics = ["input", "throttle", "episode", "acks", "override", "everyone"]
+        topics.append("undeliverable")
         lines = [
             f'app_id = "{name}"',
             'mode = "enforce"',

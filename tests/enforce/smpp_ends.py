@@ -158,6 +158,13 @@ class Client:
         status: CommandStatus = answer.status
         return status
 
+    def wait(self, seconds: float) -> None:
+        """Send nothing for so long but signs of life: a gateway hangs up on the silent."""
+        end = time.monotonic() + seconds
+        while (left := end - time.monotonic()) > 0:
+            time.sleep(min(left, 10.0))
+            self._ask(EnquireLink(next(self._numbers)))
+
     def close(self) -> None:
         """Hang up."""
         self._stream.close()

@@ -50,6 +50,7 @@ class World:
             throttle=f"{name}.throttle",
             acks=f"{name}.acks",
             override=f"{name}.override",
+            everyone=f"{name}.everyone",
             undeliverable=f"{name}.dlq",
         )
         self.name = name
@@ -58,6 +59,7 @@ class World:
             cluster.create(self.topics.throttle, 4, 1, {})
             cluster.create(self.topics.acks, 1, 1, {})
             cluster.create(self.topics.override, 1, 1, {})
+            cluster.create(self.topics.everyone, 1, 1, {})
             cluster.create(self.topics.undeliverable, 1, 1, {})
         self.producer = KafkaProducer(**self.clients, acks="all")
 
@@ -67,8 +69,9 @@ class World:
                 key, value = record.recipient.encode(), encode_action(record)  # type: ignore[attr-defined, arg-type]
                 self.producer.send(self.topics.throttle, value, key=key)
             else:
+                everyone = record.recipient == EVERYONE  # type: ignore[attr-defined]
                 self.producer.send(
-                    self.topics.override,
+                    self.topics.everyone if everyone else self.topics.override,
                     encode_override(record),  # type: ignore[arg-type]
                     key=override_key(record),  # type: ignore[arg-type]
                 )

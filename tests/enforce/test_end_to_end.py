@@ -61,7 +61,7 @@ def incident(loop: Loop, index: int, seed: int, client: Client, pace: float) -> 
     first_ms, began = attack[0].value["event_time_ms"], time.monotonic()
     for each in attack:
         due = began + (each.value["event_time_ms"] - first_ms) / 1000 / pace
-        time.sleep(max(0.0, due - time.monotonic()))
+        client.wait(due - time.monotonic())
         value, role = each.value, each.truth.role
         status = client.submit(victim, value["sender"], value.get("text", ""))
         assert status in (OK, THROTTLED)
@@ -150,7 +150,9 @@ def test_ten_incidents_at_their_own_pace(broker: Broker, tmp_path: Path) -> None
 
         def play(index: int) -> None:
             client = loop.jasmin.client()
-            runs.append(incident(loop, 3_000_000 + index, seed=index, client=client, pace=1))
+            run = incident(loop, 3_000_000 + index, seed=index, client=client, pace=1)
+            print(f"{run.offered} offered, reached: {run.reached}", flush=True)
+            runs.append(run)
             client.close()
 
         threads = [threading.Thread(target=play, args=(index,), daemon=True) for index in range(10)]
@@ -165,8 +167,6 @@ def test_ten_incidents_at_their_own_pace(broker: Broker, tmp_path: Path) -> None
         stop.set()
         threads[-1].join()
         totals = sorted(sum(run.reached.values()) for run in runs)
-        for run in runs:
-            print(f"{run.offered} offered, reached: {run.reached}")
         print(
             f"reached the phone: median {statistics.median(totals)}, worst {totals[-1]}: {totals}"
         )

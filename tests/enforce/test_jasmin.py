@@ -212,6 +212,12 @@ def alone(tmp_path: Path) -> Iterator[Server]:
         yield server
 
 
+def test_the_interceptor_answers_as_gateways_in_other_languages_should(alone: Server) -> None:
+    found = json.loads(Path("deploy/gateways/vectors.json").read_text("utf-8"))
+    expected = {vector["name"]: vector["passes"] for vector in found["messages"]}
+    assert inside(alone, "vectors") == expected
+
+
 def test_ten_thousand_hostile_messages_raise_nothing(alone: Server) -> None:
     with closing(
         RedisGateway(connect(Redis(url=f"redis://127.0.0.1:{alone.port}")), Registry.shipped())

@@ -183,7 +183,7 @@ def test_the_operators_word_reaches_a_gateway_that_holds_leases_already(bench: B
     assert len(bench.gateway.leases) == 38
     assert [told for told in bench.told() if told[0].startswith("override")] == [
         ("override-40", "applied", "release by noc: ticket 7"),
-        ("override-41", "applied", "mode by noc: ticket 7"),
+        ("override-all-41", "applied", "mode by noc: ticket 7"),
     ]
 
 
