@@ -1,7 +1,7 @@
 """The one agent: an envelope of records in, what the chain decided out.
 
-Decode, call, publish. A state changes with no await in between, so a checkpoint always sees it at
-one offset, with everything its events made already in the outbox.
+Decode, call, publish. A state changes with no await in between, and not while it is copied, so a
+checkpoint always sees it at one offset, with everything its events made already in the outbox.
 """
 
 from __future__ import annotations
@@ -99,7 +99,8 @@ class Detector:
                 )
             case Admission.APPLY:
                 pass
-        self._apply(part, envelope.since(part.next))
+        async with part.still:
+            self._apply(part, envelope.since(part.next))
         with timed(self.observer.metrics, "publish"):
             await part.outbox.push()
         if len(part.outbox) > OUTBOX_MAX:

@@ -82,6 +82,7 @@ class Part:
     covered_at: float = 0.0  # monotonic seconds; of the last checkpoint, or of the load
     changelog_offset: int = -1
     writing: asyncio.Lock = field(default_factory=asyncio.Lock)  # one checkpoint at a time
+    still: asyncio.Lock = field(default_factory=asyncio.Lock)  # the state changes, or is copied
 
     @property
     def dirty(self) -> bool:
@@ -333,11 +334,15 @@ class Keeper:
         async with part.writing:
             if not part.dirty:
                 return
-            assert part.next is not None
             began = time.monotonic()
             written = 0
-            snapshot = chain.snapshot(part.state)
-            for step in part.ledger.checkpoint(snapshot, part.next, part.outbox.mark):
+            async with (
+                part.still
+            ):  # a state of 560 MB takes a second: its events wait, not the loop
+                next_offset, mark = part.next, part.outbox.mark
+                snapshot = await asyncio.to_thread(chain.snapshot, part.state)
+            assert next_offset is not None
+            for step in part.ledger.checkpoint(snapshot, next_offset, mark):
                 written += await self._do(part, step)
                 self.progress += 1
                 self.checkpoint_steps += 1
