@@ -28,7 +28,7 @@ from pydantic_settings import (
 from detectors import chain
 from detectors.episode import EpisodeParams
 from detectors.guard import GuardParams
-from detectors.judge import JudgeParams
+from detectors.judge import BURST_MARGIN_MAX, JudgeParams
 from detectors.registry import Registry, RegistryError
 from detectors.sieve import SieveParams
 from detectors.stamps import StampParams, Stamps
@@ -134,7 +134,14 @@ class Topics(Section):
     throttle: str = Field("otpguard.throttle.v1", description="leases that gateways obey")
     episode: str = Field("otpguard.episode.v1", description="explanations, for people and cases")
     acks: str = Field("otpguard.throttle.acks.v1", description="what adapters did with leases")
-    override: str = Field("otpguard.override.v1", description="the operator's word")
+    override: str = Field(
+        "otpguard.override.v1", description="the operator's word about one recipient"
+    )
+    everyone: str = Field(
+        "otpguard.override.all.v1",
+        description="the operator's word about everyone, the kill switch among them: apart, because "
+        "Kafka gives the right to write by topic",
+    )
     undeliverable: str = Field(
         "otpguard.throttle.v1.dlq", description="leases that a gateway would not take"
     )
@@ -223,6 +230,13 @@ class Detect(Section):
         le=1,
         description="share of benign sightings that are novel, as `calibrate` measured it: lower "
         "shares lower the bars for slow floods; none: not measured",
+    )
+    burst_margin: float = Field(
+        _PARAMS.judge.burst_margin,
+        ge=0,
+        le=BURST_MARGIN_MAX,
+        description="sightings on top of the bars for fast floods, as `calibrate` proposes it "
+        "where people log in faster than assumed; each costs an attack half a minute and more",
     )
     lease_s: int = Field(
         _EPISODE.lease_ms // 1000, ge=10, description="a lease; 10 min are the life of most codes"
@@ -493,7 +507,7 @@ class Settings(BaseSettings):
         try:
             return chain.Params(
                 sieve=SieveParams(rows_max=detect.recipients_max, window_s=detect.window_s),
-                judge=JudgeParams(p_novel=detect.p_novel),
+                judge=JudgeParams(detect.p_novel, detect.burst_margin),
                 episode=EpisodeParams(
                     mode=self.mode,
                     epoch=self.epoch,
