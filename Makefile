@@ -37,7 +37,7 @@ bench: $(VENV)/.bench ## throughput, latency and state beside the peers; ARGS='-
 	@$(BIN)/python -m tests.bench $(ARGS)
 
 bench-micro: $(VENV)/.bench ## single functions, for comparing two versions of one
-	@$(BIN)/python -m pytest tests/bench/test_micro.py --benchmark-enable --benchmark-only $(ARGS)
+	@$(BIN)/python -m pytest -m '' -k 'test_micro or speed' --benchmark-enable $(ARGS)
 
 soak: $(VENV)/.test ## hours of traffic and faults, recounted; OTPGUARD_SOAK_S sets the seconds
 	@$(BIN)/python -m pytest -m soak --timeout=0 $(ARGS)

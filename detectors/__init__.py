@@ -1,1 +1,1 @@
-"""The detection core of otpguard: pure functions over arrays; no I/O, no clock, no random source."""
+"""The detection core of otpguard: pure functions over arrays; no I/O, clock or random source."""

@@ -1,4 +1,4 @@
-"""What the core sees of the world: trust classes, platform identities, and the columns of one batch.
+"""What the core sees of the world: trust classes, platform identities, a batch as columns.
 
 Everything else in this package works on these. A batch holds accepted, counted events of one
 partition in the order of its log; what was refused or is not counted never gets here.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
@@ -10,12 +11,20 @@ from hypothesis import settings
 from streams.demo import brokers
 from tests.brokers import broker, kafka, own_kafka, started, unique
 
+HERE = Path(__file__).parent
+
 __all__ = ["broker", "kafka", "own_kafka", "unique"]
 
 # A property that fails prints the blob that repeats it; on a busy machine time is no evidence.
 settings.register_profile("default", deadline=None, print_blob=True)
 settings.register_profile("ci", parent=settings.get_profile("default"), derandomize=True)
 settings.load_profile("ci" if os.environ.get("CI") else "default")
+
+
+def pytest_ignore_collect(collection_path: Path) -> bool | None:
+    """Nothing is collected from what tests merely import (some of it runs in another Python)."""
+    helper = collection_path.suffix == ".py" and not collection_path.name.startswith("test_")
+    return True if helper and HERE in collection_path.parents else None
 
 
 def pytest_report_header() -> str:
