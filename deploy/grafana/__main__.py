@@ -1,0 +1,41 @@
+"""Writes rules and dashboards from their builders: `python -m deploy.grafana`."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import yaml
+
+from deploy.prometheus import rules
+
+HERE: Final = Path(__file__).parents[1]
+HEAD: Final = "# Written by `make observe` from deploy/prometheus/{}; change it there.\n"
+
+
+def files(runbooks: str) -> Iterator[tuple[Path, str]]:
+    """Every file that is written, and what belongs into it."""
+    yield HERE / "prometheus" / "recording.rules.yaml", _yaml(rules.recording_file())
+    yield HERE / "prometheus" / "alerts.rules.yaml", _yaml(rules.alert_file(runbooks))
+
+
+def _yaml(content: Any) -> str:
+    text: str = yaml.safe_dump(content, sort_keys=False, width=1000, allow_unicode=True)
+    return HEAD.format("rules.py and queries.py") + text
+
+
+def write(runbooks: str) -> None:
+    """Write what differs, and name it."""
+    for path, text in files(runbooks):
+        path.parent.mkdir(exist_ok=True)
+        if not path.exists() or path.read_text(encoding="utf-8") != text:
+            path.write_text(text, encoding="utf-8")
+            print(path.relative_to(HERE.parent))
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(prog="python -m deploy.grafana", description=__doc__)
+    parser.add_argument("--runbooks", default=rules.RUNBOOKS, help="where deploy/runbooks is read")
+    write(parser.parse_args().runbooks)

@@ -1,0 +1,681 @@
+"""Every query, once: the rules and the dashboards both write theirs from here.
+
+A query is a function of where it looks. The rules look at all series of a job over fixed windows; a
+dashboard looks at the jobs and instances that its reader chose, over the window that fits his
+screen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Final
+
+PREFIX: Final = "otpguard_"
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Where a query looks."""
+
+    selector: str  # matchers of every series
+    window: str  # of rates
+    level: str  # labels that every sum keeps apart
+
+    def over(self, window: str) -> Scope:
+        """The same place over another window."""
+        return replace(self, window=window)
+
+    def series(self, name: str, matchers: str = "") -> str:
+        """A metric of ours, chosen."""
+        return self.pick(PREFIX + name, matchers)
+
+    def pick(self, name: str, matchers: str = "") -> str:
+        """Any metric, chosen.
+
+        >>> RULES.pick("up"), BOARD.pick("up", 'a="b"')
+        ('up', 'up{job=~"$job",instance=~"$instance",a="b"}')
+        """
+        chosen = ",".join(each for each in (self.selector, matchers) if each)
+        return f"{name}{{{chosen}}}" if chosen else name
+
+    def rate(self, name: str, matchers: str = "", by: str = "") -> str:
+        """How much a counter grows in a second."""
+        return self.sum(f"rate({self.series(name, matchers)}[{self.window}])", by)
+
+    def increase(self, name: str, matchers: str = "", by: str = "") -> str:
+        """How much a counter grew over the window."""
+        return self.sum(f"increase({self.series(name, matchers)}[{self.window}])", by)
+
+    def sum(self, inner: str, by: str = "") -> str:
+        """All together, but for the level and `by`."""
+        return f"sum{self.by(by)} ({inner})"
+
+    def max(self, inner: str, by: str = "") -> str:
+        """The worst, for each of the level and `by`."""
+        return f"max{self.by(by)} ({inner})"
+
+    def by(self, labels: str) -> str:
+        """The grouping clause.
+
+        >>> RULES.by("gateway"), BOARD.by("gateway"), BOARD.by("")
+        (' by (job, gateway)', ' by (gateway)', '')
+        """
+        kept = ", ".join(each for each in (self.level, labels) if each)
+        return f" by ({kept})" if kept else ""
+
+
+RULES: Final = Scope(selector="", window="5m", level="job")
+BOARD: Final = Scope('job=~"$job",instance=~"$instance"', "$__rate_interval", "")
+
+
+COUNTED: Final = 'outcome="counted"'
+WATCH: Final = 'level="watch"'
+THROTTLE: Final = 'level="throttle"'
+ENFORCED: Final = 'verb="throttle",mode="enforce"'
+OURS: Final = (
+    'job=~"otpguard.*"'  # of metrics that other jobs have too; boards choose by job anyway
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """One question, its unit as Grafana names it, and what its answer means."""
+
+    name: str
+    write: Callable[[Scope], str]
+    unit: str
+    legend: str
+    says: str
+
+    def at(self, scope: Scope) -> str:
+        """The query in PromQL."""
+        return self.write(scope)
+
+
+QUERIES: Final[dict[str, Query]] = {}
+
+
+def query(unit: str, legend: str = "") -> Callable[[Callable[[Scope], str]], Query]:
+    """Enter a function as a query; its docstring is what people read beside the answer."""
+
+    def enter(write: Callable[[Scope], str]) -> Query:
+        name = write.__name__
+        says = " ".join((write.__doc__ or "").split())
+        assert name not in QUERIES, name
+        QUERIES[name] = Query(name, write, unit, legend or name.replace("_", " "), says)
+        return QUERIES[name]
+
+    return enter
+
+
+# --- what comes in -----------------------------------------------------------------------------
+
+
+@query("cps", "events")
+def events(at: Scope) -> str:
+    """Input records that the workers handle in a second, whatever becomes of them."""
+    return at.rate("events_total")
+
+
+@query("cps", "{{outcome}}")
+def events_by_outcome(at: Scope) -> str:
+    """Input records by what became of them: counted, of another type or direction, refused."""
+    return at.rate("events_total", by="outcome")
+
+
+@query("cps", "{{gateway}}")
+def events_by_gateway(at: Scope) -> str:
+    """Counted events by the gateway that reported them. A line at zero is a gateway that is gone,
+    or a feed that is.
+    """
+    return at.rate("gateway_events_total", by="gateway")
+
+
+@query("short", "{{gateway}}")
+def silent_gateways(at: Scope) -> str:
+    """Gateways with over 1,000 events in the day before and none in the last 10 minutes, with the
+    number of events they had.
+    """
+    day = at.sum(f"increase({at.series('gateway_events_total')}[1d] offset 10m)", "gateway")
+    return f"{day} > 1000 unless {at.over('10m').rate('gateway_events_total', by='gateway')} > 0"
+
+
+@query("cps", "codes")
+def codes(at: Scope) -> str:
+    """Counted events that carry a verification code."""
+    return at.rate("codes_total")
+
+
+@query("percentunit", "codes of counted")
+def codes_share(at: Scope) -> str:
+    """Share of the counted events that carry a verification code. It moves slowly; a step is a new
+    platform's wording, a change of the feed, or a campaign.
+    """
+    return f"{codes.at(at)} / {at.rate('events_total', COUNTED)}"
+
+
+@query("cps", "dead letters")
+def dead_letters(at: Scope) -> str:
+    """Records that the workers refused and put on the dead-letter topic."""
+    return at.rate("dead_letters_total")
+
+
+@query("cps", "{{reason}}")
+def dead_letters_by_reason(at: Scope) -> str:
+    """Refused records by the reason."""
+    return at.rate("dead_letters_total", by="reason")
+
+
+@query("percentunit", "refused")
+def dead_letter_share(at: Scope) -> str:
+    """Share of the input that was refused."""
+    return f"{dead_letters.at(at)} / {events.at(at)}"
+
+
+@query("cps", "keys of another form")
+def noncanonical_keys(at: Scope) -> str:
+    """Counted events whose key is not the canonical form of their recipient. A flood keyed in two
+    forms is split over partitions and may be missed.
+    """
+    return at.rate("noncanonical_keys_total")
+
+
+@query("cps", "{{outcome}}")
+def feed_events(at: Scope) -> str:
+    """Events that the feeds took in."""
+    return at.rate("feed_events_total", by="outcome")
+
+
+@query("short", "waiting")
+def feed_backlog(at: Scope) -> str:
+    """Events that wait for a feed."""
+    return at.sum(at.series("feed_backlog_events"))
+
+
+# --- how far behind ----------------------------------------------------------------------------
+
+
+@query("s", "event-time lag")
+def event_lag(at: Scope) -> str:
+    """Now less the event time of the newest event applied, of the slowest partition; 0 where
+    nothing waits. A flood is noticed this much later.
+    """
+    return at.max(at.series("event_lag_seconds"))
+
+
+@query("s", "growth in a second")
+def event_lag_growth(at: Scope) -> str:
+    """How fast the lag in event time grows: 1 is a standstill, under 0 the workers catch up."""
+    return at.max(f"deriv({at.series('event_lag_seconds')}[5m])")
+
+
+@query("short", "{{instance}}")
+def records_behind(at: Scope) -> str:
+    """Records between each worker's state and the end of the log."""
+    return at.sum(at.series("records_behind"), "instance")
+
+
+@query("short", "{{topic}}")
+def consumer_lag(at: Scope) -> str:
+    """The same seen from outside, by kafka_exporter or KMinion as chosen above: it goes on when no
+    worker runs. Empty without an exporter.
+    """
+    del at  # the exporter is a job of its own
+    return 'sum by (topic) ({__name__="$lag_metric"})'
+
+
+@query("s", "{{instance}}")
+def broker_silence(at: Scope) -> str:
+    """Since a broker last answered a worker, which asks every 5 seconds."""
+    return at.max(at.series("broker_silence_seconds"), "instance")
+
+
+@query("s", "{{instance}}")
+def loop_silence(at: Scope) -> str:
+    """Since a worker's event loop last beat; it beats four times a second, and loading or copying
+    state holds it up for less than one.
+    """
+    return at.max(at.series("loop_silence_seconds"), "instance")
+
+
+@query("cps", "{{instance}}")
+def stuck(at: Scope) -> str:
+    """Workers with records to read that applied none in two minutes, at their rate: zero."""
+    applied = at.over("2m").rate("events_total", by="instance")
+    return f"{applied} == 0 and {records_behind.at(at)} > 0"
+
+
+# --- the detector ------------------------------------------------------------------------------
+
+
+@query("short", "{{level}}")
+def episodes_open(at: Scope) -> str:
+    """Recipients under attack now, by level: watched, and throttled."""
+    return at.sum(at.series("episodes_open"), "level")
+
+
+@query("short", "throttled")
+def throttles_open(at: Scope) -> str:
+    """Recipients throttled now, shadow leases included. The canary is one of them."""
+    return at.sum(at.series("episodes_open", THROTTLE))
+
+
+@query("short", "new throttles")
+def new_throttles(at: Scope) -> str:
+    """Recipients that rose to THROTTLE within five minutes."""
+    return at.over("5m").increase("episodes_total", THROTTLE)
+
+
+@query("short", "usual")
+def usual_throttles(at: Scope) -> str:
+    """The same in an average five minutes of the day before."""
+    inner = f"increase({at.series('episodes_total', THROTTLE)}[1d] offset 5m)"
+    return f"{at.sum(inner)} / 288"
+
+
+@query("cpm", "{{rule}}")
+def throttles_by_rule(at: Scope) -> str:
+    """Rises to THROTTLE in a minute by the rule that decided: the class of the flood. `burst` is a
+    fast one, `raw_…` many in a window, `spaced_…` a slow one.
+    """
+    return f"60 * {at.rate('episodes_total', THROTTLE, by='rule')}"
+
+
+@query("cpm", "{{rule}}")
+def watches_by_rule(at: Scope) -> str:
+    """Rises to WATCH in a minute by the rule that decided."""
+    return f"60 * {at.rate('episodes_total', WATCH, by='rule')}"
+
+
+@query("cpm", "{{trust}}")
+def flood_platforms_by_trust(at: Scope) -> str:
+    """Platforms in the evidence of new throttles, by category: those of a category other than
+    `none` always pass.
+    """
+    return f"60 * {at.rate('flood_platforms_total', by='trust')}"
+
+
+@query("percentunit", "known")
+def flood_known_share(at: Scope) -> str:
+    """Share of the platforms in floods that the recipient knew before. A flood comes from
+    strangers: a high share means that people who log in are taken for victims.
+    """
+    known = at.increase("flood_platforms_total", 'memory="known"')
+    return f"{known} / {at.increase('flood_platforms_total')}"
+
+
+@query("short", "codes")
+def window_codes(at: Scope) -> str:
+    """Codes in the newest closed tumbling window."""
+    return at.sum(at.series("window_codes"))
+
+
+@query("short", "platforms")
+def window_platforms(at: Scope) -> str:
+    """Distinct platforms in the newest closed tumbling window, of the partition with most."""
+    return at.max(at.series("window_platforms"))
+
+
+@query("short", "{{rung}} or more")
+def window_recipients(at: Scope) -> str:
+    """Recipients with at least so many codes in the newest closed tumbling window."""
+    return at.sum(at.series("window_recipients"), "rung")
+
+
+@query("cps", "made suspects")
+def promoted(at: Scope) -> str:
+    """Recipients that the sieve made suspects, in a second."""
+    return at.rate("promoted_total")
+
+
+@query("percentunit", "judged of codes")
+def judged_share(at: Scope) -> str:
+    """Share of the codes that reached the judge, the dearest stage."""
+    return f"{at.rate('judged_total')} / {codes.at(at)}"
+
+
+@query("percentunit", "hits")
+def cache_hits(at: Scope) -> str:
+    """Share of the texts whose template was judged before. A low share costs CPU."""
+    hits = at.rate("template_cache_hits_total")
+    return f"{hits} / ({hits} + {at.rate('template_cache_misses_total')})"
+
+
+@query("short", "a million and day")
+def throttles_per_million(at: Scope) -> str:
+    """Throttles of a day for a million recipients. The design aims at one that is false; what is
+    above it should be attacks.
+    """
+    day = at.over("1d").increase("episodes_total", THROTTLE)
+    return f"1e6 * {day} / {recipients_tracked.at(at)}"
+
+
+@query("percentunit", "throttled of watched")
+def throttles_of_watches(at: Scope) -> str:
+    """Share of the watched that rose to THROTTLE, of a day. Near 1, the bar to WATCH is too high to
+    warn of anything; near 0, it is too low.
+    """
+    day = at.over("1d")
+    watched = day.increase("episodes_total", WATCH)
+    return f"{day.increase('episodes_total', THROTTLE)} / {watched}"
+
+
+@query("short", "recipients")
+def recipients_tracked(at: Scope) -> str:
+    """Recipients that the sieve remembers."""
+    return at.sum(at.series("recipients_tracked"))
+
+
+@query("short", "suspects")
+def suspects(at: Scope) -> str:
+    """Recipients that the judge follows one by one."""
+    return at.sum(at.series("suspects"))
+
+
+@query("cps", "evictions")
+def evictions(at: Scope) -> str:
+    """Recipients forgotten to make room. Steady evictions: raise `detect.recipients_max`."""
+    return at.rate("evictions_total")
+
+
+# --- decisions and their objective ---------------------------------------------------------------
+
+
+@query("cps", "decisions")
+def decisions(at: Scope) -> str:
+    """Actions published."""
+    return at.rate("decision_delay_seconds_count")
+
+
+@query("cps", "late decisions")
+def decisions_late(at: Scope) -> str:
+    """Actions that the broker had over a second after the event that caused them."""
+    late = at.rate("decision_delay_seconds_bucket", 'le="1.0"')
+    return f"{at.rate('decision_delay_seconds_count')} - {late}"
+
+
+def _quantile(share: float, name: str, at: Scope, by: str = "") -> str:
+    labels = f"le, {by}" if by else "le"
+    return f"histogram_quantile({share}, {at.rate(f'{name}_bucket', by=labels)})"
+
+
+@query("s", "median")
+def decision_delay_p50(at: Scope) -> str:
+    """From the event time of the causing event to the broker's receipt of the action."""
+    return _quantile(0.5, "decision_delay_seconds", at)
+
+
+@query("s", "99th percentile")
+def decision_delay_p99(at: Scope) -> str:
+    """The same; one decision of a hundred takes longer. A gateway that stamps whole minutes shows
+    here with up to 60 s.
+    """
+    return _quantile(0.99, "decision_delay_seconds", at)
+
+
+@query("s", "{{le}}")
+def decision_delay_spread(at: Scope) -> str:
+    """Decisions by their delay."""
+    return at.rate("decision_delay_seconds_bucket", by="le")
+
+
+@query("s", "{{stage}}")
+def stage_p99(at: Scope) -> str:
+    """Time of one batch in each stage; one batch of a hundred takes longer."""
+    return _quantile(0.99, "stage_seconds", at, "stage")
+
+
+# --- state ---------------------------------------------------------------------------------------
+
+
+@query("s", "{{instance}}")
+def checkpoint_age(at: Scope) -> str:
+    """Since the newest complete checkpoint, of the oldest partition with newer events. After a
+    crash so much input is read again.
+    """
+    return at.max(at.series("checkpoint_age_seconds"), "instance")
+
+
+@query("bytes", "{{instance}}")
+def checkpoint_bytes(at: Scope) -> str:
+    """Size of the newest checkpoints of each worker."""
+    return at.sum(at.series("checkpoint_bytes"), "instance")
+
+
+@query("cpm", "checkpoints")
+def checkpoints(at: Scope) -> str:
+    """Checkpoints completed in a minute."""
+    return f"60 * {at.rate('checkpoints_total')}"
+
+
+@query("percentunit", "{{instance}}")
+def recovery(at: Scope) -> str:
+    """Share of each worker's partitions whose state is loaded."""
+    return at.max(at.series("recovery_progress_ratio"), "instance")
+
+
+@query("short", "{{instance}}")
+def partitions(at: Scope) -> str:
+    """Input partitions of each worker."""
+    return at.sum(at.series("partitions_assigned"), "instance")
+
+
+@query("short", "rebalances")
+def rebalances(at: Scope) -> str:
+    """Changes of the assignment."""
+    return at.increase("rebalances_total")
+
+
+@query("short", "holes")
+def offset_gaps(at: Scope) -> str:
+    """Holes in the log that were accepted, because records were gone."""
+    return at.increase("offset_gaps_total")
+
+
+# --- enforcement ---------------------------------------------------------------------------------
+
+
+@query("cpm", "{{verb}}, {{mode}}")
+def actions(at: Scope) -> str:
+    """Actions published in a minute. `shadow` ones are obeyed by nobody."""
+    return f"60 * {at.rate('actions_total', by='verb, mode')}"
+
+
+@query("cps", "settled")
+def acknowledgements(at: Scope) -> str:
+    """Actions of which an adapter said whether it could do what they ask."""
+    return at.rate("acks_total", 'state=~"applied|ignored|failed"')
+
+
+@query("cps", "failed")
+def acknowledgements_failed(at: Scope) -> str:
+    """Actions that an adapter could not bring to its gateway."""
+    return at.rate("acks_total", 'state="failed"')
+
+
+@query("cpm", "{{state}}")
+def acknowledgements_by_state(at: Scope) -> str:
+    """Acknowledgements in a minute: applied, ignored (shadow, switch, rails), failed, and expired
+    for each lease that ended.
+    """
+    return f"60 * {at.rate('acks_total', by='state')}"
+
+
+@query("percentunit", "acknowledged")
+def acknowledged_share(at: Scope) -> str:
+    """Share of the settled actions of the last hour that did not fail. No actions, no share."""
+    hour = at.over("1h")
+    return f"1 - {acknowledgements_failed.at(hour)} / {acknowledgements.at(hour)}"
+
+
+@query("s", "median")
+def apply_p50(at: Scope) -> str:
+    """From an action's issue to its being in force at the gateway."""
+    return _quantile(0.5, "action_apply_seconds", at)
+
+
+@query("s", "99th percentile")
+def apply_p99(at: Scope) -> str:
+    """The same; one action of a hundred takes longer."""
+    return _quantile(0.99, "action_apply_seconds", at)
+
+
+@query("short", "{{instance}}")
+def unacknowledged(at: Scope) -> str:
+    """Actions that an adapter has read and said nothing about yet."""
+    return at.max(at.series("actions_unacknowledged"), "instance")
+
+
+@query("short", "{{instance}}")
+def unacknowledged_least(at: Scope) -> str:
+    """The fewest of them in the last two minutes: over 0, some are stuck."""
+    return at.max(f"min_over_time({at.series('actions_unacknowledged')}[2m])", "instance")
+
+
+@query("short", "{{instance}}")
+def leases_held(at: Scope) -> str:
+    """Leases in force at each gateway."""
+    return at.sum(at.series("leases_held"), "instance")
+
+
+@query("cpm", "refused")
+def refused(at: Scope) -> str:
+    """Messages that gateways refused, in a minute; counted when a lease ends or is renewed."""
+    return f"60 * {at.rate('refused_total')}"
+
+
+@query("bool_yes_no", "{{instance}}")
+def gateway_up(at: Scope) -> str:
+    """Whether each gateway takes orders from its adapter."""
+    return f"min{at.by('instance')} ({at.series('gateway_up')})"
+
+
+@query("bool_yes_no", "{{instance}}")
+def rails_open(at: Scope) -> str:
+    """Whether rails hold new leases back, at each adapter."""
+    return at.max(at.series("rails_open"), "instance")
+
+
+@query("percentunit", "{{instance}}")
+def rails_load(at: Scope) -> str:
+    """How near each adapter is to its nearer rail; at 100 % it lets no new lease in."""
+    return at.max(at.series("rails_load_ratio"), "instance")
+
+
+@query("short", "{{kind}}")
+def records_refused(at: Scope) -> str:
+    """Leases and overrides that an adapter could not read in 10 minutes: newer than it, or bad."""
+    return at.over("10m").increase("records_refused_total", by="kind")
+
+
+@query("short", "{{mode}}")
+def switch(at: Scope) -> str:
+    """The operator's switch at the gateways: `enforce` unless `otpguard mode` said otherwise."""
+    of_adapters = f"and on (job, instance) {at.series('leases_held')}"
+    return f"count{at.by('mode')} ({at.series('mode')} == 1 {of_adapters})"
+
+
+@query("short", "{{mode}}")
+def switch_thrown(at: Scope) -> str:
+    """Adapters whose switch is not at `enforce`."""
+    thrown = at.series("mode", 'mode=~"shadow|off"')
+    of_adapters = f"and on (job, instance) {at.series('leases_held')}"
+    return f"count{at.by('mode')} ({thrown} == 1 {of_adapters})"
+
+
+@query("short", "{{mode}}")
+def detector_mode(at: Scope) -> str:
+    """The workers' own mode: `shadow` leases are obeyed by nobody."""
+    of_workers = f"and on (job, instance) {at.series('suspects')}"
+    return f"count{at.by('mode')} ({at.series('mode')} == 1 {of_workers})"
+
+
+@query("short", "{{kind}}")
+def false_alarms_by_kind(at: Scope) -> str:
+    """Words of operators of the last day that take a throttle back: release, allow, exempt."""
+    day = at.over("1d")
+    inner = f"increase({at.series('false_alarm_signals_total')}[{day.window}])"
+    return at.max(inner, "kind")  # every adapter counts the same words
+
+
+@query("short", "signals")
+def false_alarms(at: Scope) -> str:
+    """All of them together."""
+    return at.sum(f"max by (job, kind) (increase({at.series('false_alarm_signals_total')}[1d]))")
+
+
+@query("short", "throttles")
+def throttles_enforced(at: Scope) -> str:
+    """Leases that were published to be enforced, of the last day; renewals count."""
+    day = f"increase({at.series('actions_total', ENFORCED)}[1d])"
+    return f"sum ({day})"
+
+
+# --- the processes -------------------------------------------------------------------------------
+
+
+@query("bool_on_off", "{{job}} {{instance}}")
+def up(at: Scope) -> str:
+    """Whether Prometheus reaches each process."""
+    return at.pick("up", OURS)
+
+
+@query("short", "{{job}} {{instance}}")
+def restarts(at: Scope) -> str:
+    """Starts of each process within 15 minutes."""
+    return f"changes({at.pick('process_start_time_seconds', OURS)}[15m])"
+
+
+@query("percentunit", "{{job}} {{instance}}")
+def cpu(at: Scope) -> str:
+    """Share of a core that each process uses; a worker uses at most one."""
+    return f"rate({at.pick('process_cpu_seconds_total', OURS)}[{at.window}])"
+
+
+@query("bytes", "{{job}} {{instance}}")
+def memory(at: Scope) -> str:
+    """Memory of each process."""
+    return at.pick("process_resident_memory_bytes", OURS)
+
+
+@query("short", "{{job}} {{version}}")
+def versions(at: Scope) -> str:
+    """Processes by job and version."""
+    return f"count by (job, version) ({at.series('build_info')})"
+
+
+@query("short", "{{alertname}}")
+def alerts(at: Scope) -> str:
+    """Alerts that fire now."""
+    del at  # alerts carry the labels that their rules leave
+    return 'ALERTS{alertname=~"Otpguard.*",alertstate="firing"}'
+
+
+# --- the canary ----------------------------------------------------------------------------------
+
+
+@query("s", "since the last success")
+def canary_age(at: Scope) -> str:
+    """Since a flood of the canary was last throttled and acknowledged."""
+    return f"time() - {at.max(at.series('canary_last_success_timestamp_seconds'))}"
+
+
+@query("s", "to the lease")
+def canary_throttle(at: Scope) -> str:
+    """From the first message of the canary's newest flood to its lease; the flood itself takes
+    about a second of it.
+    """
+    return at.max(at.series("canary_throttle_seconds"))
+
+
+@query("s", "to the adapter's word")
+def canary_acknowledge(at: Scope) -> str:
+    """From the first message of the canary's newest flood to the adapter's acknowledgement."""
+    return at.max(at.series("canary_acknowledge_seconds"))
+
+
+@query("short", "{{outcome}}")
+def canary_runs(at: Scope) -> str:
+    """Floods of the canary within an hour by how they ended."""
+    return at.over("1h").increase("canary_runs_total", by="outcome")

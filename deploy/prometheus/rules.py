@@ -1,0 +1,319 @@
+"""Recording rules and alerts, as tables. `python -m deploy.grafana` writes them as YAML.
+
+Symptoms page, causes explain: an alert says that floods go unnoticed or codes are refused, or soon
+will be. What follows from a missing broker carries `needs: broker`, so that Alertmanager can keep
+it back while the broker itself is known to be away.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+from deploy.prometheus import queries as q
+from deploy.prometheus.queries import RULES, Query
+
+RUNBOOKS: Final = "https://runbooks.example/otpguard"
+"""Where people read deploy/runbooks; `--runbooks` of `python -m deploy.grafana` names the place."""
+
+OBJECTIVE: Final = 0.99
+"""Of the decisions are published within a second, of the actions are acknowledged without failure.
+Chosen: 1 % leaves room for a rolling restart a day, and no flood of a hundred is missed for it."""
+
+BUDGET: Final = 1 - OBJECTIVE
+
+Severity = Literal["critical", "warning"]
+
+BURNS: Final[tuple[tuple[float, str, str, str, Severity], ...]] = (
+    (14.4, "1h", "5m", "2m", "critical"),
+    (6, "6h", "30m", "15m", "critical"),
+    (3, "1d", "2h", "1h", "warning"),
+    (1, "3d", "6h", "3h", "warning"),
+)
+"""How many times too fast the budget burns, over which long and short window, for how long. From
+"Alerting on SLOs" of the Site Reliability Workbook; 14.4 spends 2 % of a month's budget an hour."""
+
+ACTIONS_LEAST: Final = 10
+"""Decisions in the long window before their share says anything: attacks are rare, and one late
+decision of one is no outage."""
+
+WINDOWS: Final = ("5m", "30m", "1h", "2h", "6h", "1d", "3d")
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A recording rule: `level:metric:operations`."""
+
+    name: str
+    expr: str
+
+    def rule(self) -> dict[str, Any]:
+        """As Prometheus reads it."""
+        return {"record": self.name, "expr": self.expr}
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """An alert, the queries by which a dashboard shows what it is about, and its words."""
+
+    name: str
+    severity: Severity
+    expr: str
+    wait: str  # `for`
+    keep: str  # `keep_firing_for`
+    shown: tuple[Query, ...]
+    summary: str
+    description: str
+    needs: str = ""  # what has to work first
+    window: str = ""  # tells alerts of one name apart
+
+    def runbook(self, base: str) -> str:
+        """The address of its runbook."""
+        return f"{base}/{self.name}.md"
+
+    def rule(self, runbooks: str = RUNBOOKS) -> dict[str, Any]:
+        """As Prometheus reads it."""
+        labels = {"severity": self.severity, "needs": self.needs, "window": self.window}
+        return {
+            "alert": self.name,
+            "expr": self.expr,
+            "for": self.wait,
+            "keep_firing_for": self.keep,
+            "labels": {name: value for name, value in labels.items() if value},
+            "annotations": {
+                "summary": self.summary,
+                "description": self.description,
+                "runbook_url": self.runbook(runbooks),
+            },
+        }
+
+
+def _recorded(metric: str, query: Query, windows: tuple[str, ...]) -> tuple[Record, ...]:
+    """One rate over several windows."""
+    return tuple(
+        Record(f"job:otpguard_{metric}:rate{window}", query.at(RULES.over(window)))
+        for window in windows
+    )
+
+
+RECORDS: Final = (
+    *_recorded("events", q.events, ("5m",)),
+    *_recorded("codes", q.codes, ("5m",)),
+    *_recorded("decisions", q.decisions, WINDOWS),
+    *_recorded("decisions_late", q.decisions_late, WINDOWS),
+    *_recorded("acks", q.acknowledgements, WINDOWS),
+    *_recorded("acks_failed", q.acknowledgements_failed, WINDOWS),
+)
+
+
+def _burns(
+    name: str, bad: str, total: str, *, shown: tuple[Query, ...], summary: str, what: str
+) -> tuple[Alert, ...]:
+    """The four alerts of one objective.
+
+    Bad and total are rates, summed apart; without traffic their ratio is no number, and nothing
+    fires.
+    """
+
+    def burn(window: str, factor: float) -> str:
+        ratio = f"job:otpguard_{bad}:rate{window} / job:otpguard_{total}:rate{window}"
+        return f"{ratio} > {factor:g} * {BUDGET:.2g}"
+
+    return tuple(
+        Alert(
+            name,
+            severity,
+            f"{burn(long, factor)} and {burn(short, factor)} and "
+            f"job:otpguard_{total}:rate{long} * {_seconds(long)} >= {ACTIONS_LEAST}",
+            wait,
+            "5m",
+            shown,
+            summary,
+            f"{{{{ $value | humanizePercentage }}}} of the {what} in the last {long} ({{{{ "
+            f"$labels.job }}}}); the objective allows {BUDGET:.0%}, and this spends it "
+            f"{factor:g} times too fast.",
+            needs="broker",
+            window=long,
+        )
+        for factor, long, short, wait, severity in BURNS
+    )
+
+
+def _seconds(duration: str) -> int:
+    """Of a duration of one unit.
+
+    >>> _seconds("6h"), _seconds("30m")
+    (21600, 1800)
+    """
+    return int(duration[:-1]) * {"s": 1, "m": 60, "h": 3600, "d": 86_400}[duration[-1]]
+
+
+BURN_ALERTS: Final = (
+    *_burns(
+        "OtpguardDecisionDelayBudgetBurn",
+        "decisions_late",
+        "decisions",
+        shown=(q.decision_delay_p99, q.decision_delay_spread),
+        summary="Too many decisions reach the broker over a second after their event.",
+        what="decisions came late",
+    ),
+    *_burns(
+        "OtpguardAcknowledgementBudgetBurn",
+        "acks_failed",
+        "acks",
+        shown=(q.acknowledged_share, q.acknowledgements_by_state),
+        summary="Too many actions could not be brought to a gateway.",
+        what="actions failed",
+    ),
+)
+
+SYMPTOM_ALERTS: Final = (
+    Alert(
+        "OtpguardBrokerUnreachable", "critical",
+        f"{q.broker_silence.at(RULES)} > 20", "10s", "15m", (q.broker_silence,),
+        "No Kafka broker answers a worker.",
+        "{{ $labels.instance }} has had no answer for {{ $value | humanizeDuration }}. Nothing is "
+        "detected, and leases run out.",
+    ),
+    Alert(
+        "OtpguardTargetDown", "critical",
+        f"{q.up.at(RULES)} == 0", "1m", "2m", (q.up,),
+        "A process of otpguard does not answer Prometheus.",
+        "{{ $labels.job }} on {{ $labels.instance }} is down or cannot be reached.", needs="broker",
+    ),
+    Alert(
+        "OtpguardRestarting", "warning",
+        f"{q.restarts.at(RULES)} > 2", "1m", "10m", (q.restarts,),
+        "A process of otpguard starts again and again.",
+        "{{ $labels.job }} on {{ $labels.instance }} started {{ $value }} times in 15 minutes; "
+        "each says why it ended in its last line.", needs="broker",
+    ),
+    Alert(
+        "OtpguardNoEvents", "critical",
+        f"{q.events.at(RULES)} == 0", "2m", "2m", (q.events,),
+        "No SMS events arrive.",
+        "The workers of {{ $labels.job }} have read nothing for 7 minutes. A flood would go "
+        "unnoticed.", needs="broker",
+    ),
+    Alert(
+        "OtpguardGatewaySilent", "warning",
+        q.silent_gateways.at(RULES), "2m", "5m", (q.events_by_gateway, q.silent_gateways),
+        "A gateway that used to report events has gone silent.",
+        "{{ $labels.gateway }} reported {{ $value | humanize }} events in the day before and none "
+        "in the last 10 minutes. Floods through it go unnoticed.", needs="broker",
+    ),
+    Alert(
+        "OtpguardCanaryFailing", "critical",
+        f"{q.canary_age.at(RULES)} > 960", "1m", "2m", (q.canary_age, q.canary_runs),
+        "The canary's floods are not stopped.",
+        "No flood of the canary went as it should for {{ $value | humanizeDuration }}; one is due "
+        "every 5 minutes. Somewhere between topic and adapter the path is broken.", needs="broker",
+    ),
+    Alert(
+        "OtpguardEventLagGrowing", "critical",
+        f"{q.event_lag.at(RULES)} > 30 and {q.event_lag_growth.at(RULES)} > 0", "3m", "5m",
+        (q.event_lag, q.event_lag_growth),
+        "The workers fall behind.",
+        "The slowest partition of {{ $labels.job }} is {{ $value | humanizeDuration }} behind, and "
+        "the distance grows. Floods are noticed so much later.", needs="broker",
+    ),
+    Alert(
+        "OtpguardWorkerStuck", "critical",
+        f"{q.stuck.at(RULES)} or {q.loop_silence.at(RULES)} > 15", "15s", "2m",
+        (q.stuck, q.loop_silence, q.records_behind),
+        "A worker has work and does none.",
+        "{{ $labels.instance }} applied nothing for two minutes while records wait, or its event "
+        "loop hangs. It ends itself after 60 seconds; if it does not, restart it.", needs="broker",
+    ),
+    Alert(
+        "OtpguardDeadLetters", "warning",
+        f"{q.dead_letter_share.at(RULES)} > 0.001", "5m", "10m",
+        (q.dead_letter_share, q.dead_letters_by_reason),
+        "Part of the input is refused.",
+        "{{ $value | humanizePercentage }} of the records of {{ $labels.job }} go to the "
+        "dead-letter topic. Their recipients are not protected.",
+    ),
+    Alert(
+        "OtpguardCheckpointTooOld", "warning",
+        f"{q.checkpoint_age.at(RULES)} > 300", "2m", "5m", (q.checkpoint_age, q.checkpoints),
+        "A worker does not get its checkpoints written.",
+        "The oldest of {{ $labels.instance }} is {{ $value | humanizeDuration }} old; one is due "
+        "every minute. After a crash so much input is read again.", needs="broker",
+    ),
+    Alert(
+        "OtpguardThrottleSurge", "critical",
+        f"{q.new_throttles.at(RULES)} > 20 unless "
+        f"{q.new_throttles.at(RULES)} <= 5 * ({q.usual_throttles.at(RULES)})", "30s", "10m",
+        (q.new_throttles, q.usual_throttles),
+        "Many recipients are throttled at once.",
+        "{{ $value | humanize }} recipients rose to THROTTLE in 5 minutes, over five times the "
+        "usual number: a campaign, or a detector gone wrong.",
+    ),
+    Alert(
+        "OtpguardRailTripped", "critical",
+        f"{q.rails_open.at(RULES)} == 1", "0s", "5m", (q.rails_open, q.rails_load),
+        "Rails hold new leases back.",
+        "{{ $labels.instance }} enforces no new lease until the rush is over; those in force stay. "
+        "New victims are not protected.",
+    ),
+    Alert(
+        "OtpguardKillSwitchOn", "warning",
+        q.switch_thrown.at(RULES), "10m", "0s", (q.switch, q.switch_thrown),
+        "The operator's switch keeps leases from being enforced.",
+        "The switch has been at {{ $labels.mode }} for over 10 minutes, at {{ $value }} adapters. "
+        "No victim is protected.",
+    ),
+    Alert(
+        "OtpguardAdapterFailing", "critical",
+        f"{q.gateway_up.at(RULES)} == 0", "1m", "2m", (q.gateway_up,),
+        "A gateway takes no orders from its adapter.",
+        "The adapter on {{ $labels.instance }} cannot reach its gateway. Messages pass; leases "
+        "made meanwhile are applied when it is back.",
+    ),
+    Alert(
+        "OtpguardGatewayNotAcknowledging", "critical",
+        f"{q.unacknowledged_least.at(RULES)} > 0", "1m", "2m",
+        (q.unacknowledged, q.unacknowledged_least),
+        "Actions stay unacknowledged.",
+        "The adapter on {{ $labels.instance }} has held {{ $value }} actions for over two minutes "
+        "without being able to say what became of them.", needs="broker",
+    ),
+    Alert(
+        "OtpguardRecordsRefused", "warning",
+        f"{q.records_refused.at(RULES)} > 0", "0s", "10m", (q.records_refused,),
+        "An adapter cannot read leases or overrides.",
+        "{{ $value | humanize }} records were {{ $labels.kind }}. If `newer`, the adapter of {{ "
+        "$labels.job }} is older than the worker and obeys none of its leases.",
+    ),
+    Alert(
+        "OtpguardFalseAlarms", "warning",
+        f"{q.false_alarms.at(RULES)} >= 3 and {q.false_alarms.at(RULES)} > on () group_left () "
+        f"0.05 * {q.throttles_enforced.at(RULES)}", "5m", "1h",
+        (q.false_alarms, q.false_alarms_by_kind, q.throttles_enforced),
+        "Operators take throttles back.",
+        "{{ $value | humanize }} words of operators in a day took a throttle back, over 5 % of the "
+        "leases. People who log in may be taken for victims.",
+    ),
+)  # fmt: skip
+
+ALERTS: Final = (*BURN_ALERTS, *SYMPTOM_ALERTS)
+
+CAUSES: Final[dict[str, str]] = {"OtpguardBrokerUnreachable": "broker"}
+"""Alert -> the `needs` that it explains; Alertmanager's example inhibits by it."""
+
+
+def recording_file() -> dict[str, Any]:
+    """The file of recording rules."""
+    rules = [record.rule() for record in RECORDS]
+    return {"groups": [{"name": "otpguard-recording", "rules": rules}]}
+
+
+def alert_file(runbooks: str = RUNBOOKS) -> dict[str, Any]:
+    """The file of alerts, in a group for each kind."""
+    kinds = {"otpguard-objectives": BURN_ALERTS, "otpguard-symptoms": SYMPTOM_ALERTS}
+    return {
+        "groups": [
+            {"name": name, "rules": [alert.rule(runbooks) for alert in alerts]}
+            for name, alerts in kinds.items()
+        ]
+    }

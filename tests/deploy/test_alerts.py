@@ -1,0 +1,234 @@
+"""Each alert seen to fire and seen to keep quiet, by promtool, on series written for the purpose.
+
+A case says which alerts fire at the end and no others: an alert that fires where another is meant
+fails the case of that other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import yaml
+
+from deploy.prometheus.rules import ALERTS
+from tests.deploy.tools import PROMETHEUS, check, ran
+
+WORKER = 'job="otpguard-worker",instance="w1"'
+ADAPTER = 'job="otpguard-adapter",instance="a1"'
+CANARY = 'job="otpguard-canary",instance="c1"'
+
+Series = Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """Series by name and labels, a value each step in promtool's notation, and what fires then."""
+
+    alert: str
+    says: str
+    series: Series
+    at: str
+    fires: Mapping[str, int]  # severity -> alerts of this name
+    step: str = "15s"  # between values, and between evaluations
+
+    def __str__(self) -> str:
+        return f"{self.alert}: {self.says}"
+
+
+def fires(
+    alert: str,
+    says: str,
+    at: str,
+    *,
+    warning: int = 0,
+    critical: int = 0,
+    step: str = "15s",
+    **series: str,
+) -> Case:
+    """A case in which the alert fires."""
+    counts = {"critical": critical, "warning": warning}
+    return Case(alert, says, _named(series), at, {k: n for k, n in counts.items() if n}, step)
+
+
+def quiet(alert: str, says: str, at: str, *, step: str = "15s", **series: str) -> Case:
+    """A case in which nothing fires."""
+    return Case(alert, says, _named(series), at, {}, step)
+
+
+def _named(series: Series) -> Series:
+    """Keyword arguments cannot hold labels: `metric__label_value` is a metric with a label."""
+    named = {}
+    for name, values in series.items():
+        metric, *labels = name.split("__")
+        job = ADAPTER if metric in OF_ADAPTERS else CANARY if "canary" in metric else WORKER
+        pairs = [job, *(_label(each) for each in labels)]
+        full = metric if metric in FOREIGN else f"otpguard_{metric}"
+        named[f"{full}{{{','.join(pairs)}}}"] = values
+    return named
+
+
+def _label(text: str) -> str:
+    name, _, value = text.partition("_")
+    return f'{name}="{value}"' if name != "le" else f'le="{value.replace("_", ".")}"'
+
+
+FOREIGN = {"up", "process_start_time_seconds"}
+OF_ADAPTERS = {
+    "acks_total", "actions_unacknowledged", "gateway_up", "leases_held", "mode", "rails_open",
+    "records_refused_total", "false_alarm_signals_total",
+}  # fmt: skip
+
+BURN, ACKS = "OtpguardDecisionDelayBudgetBurn", "OtpguardAcknowledgementBudgetBurn"
+
+
+def delays(total: str, quick: str) -> dict[str, str]:
+    """The two series of the histogram that count."""
+    return {
+        "decision_delay_seconds_count": total,
+        "decision_delay_seconds_bucket__le_1_0": quick,
+    }
+
+
+CASES = (
+    fires(BURN, "a fifth is late for hours", "4h", step="2m", critical=2, warning=2,
+          **delays("0+10x150", "0+8x150")),
+    quiet(BURN, "half a percent is late", "70m", step="1m",
+          **delays("0+1000x80", "0+995x80")),
+    quiet(BURN, "no decisions", "70m", step="1m", **delays("5+0x80", "5+0x80")),
+    quiet(BURN, "one decision, and late", "70m", step="1m",
+          **delays("0+0x50 1+0x30", "0+0x80")),
+    quiet(BURN, "it was over half an hour ago", "100m", step="1m",
+          **delays("0+40x10 400+40x90", "0+32x10 320+40x90")),
+    fires(ACKS, "a fifth fails", "4h", step="2m", critical=2, warning=2,
+          acks_total__state_applied="0+8x150", acks_total__state_failed="0+2x150"),
+    quiet(ACKS, "leases that end are no failures", "70m", step="1m",
+          acks_total__state_applied="0+10x80", acks_total__state_failed="0+0x80",
+          acks_total__state_expired="0+10x80"),
+    quiet(ACKS, "no actions", "70m", step="1m",
+          acks_total__state_applied="0+0x80", acks_total__state_failed="0+0x80"),
+    fires("OtpguardBrokerUnreachable", "silence for half a minute", "2m", critical=1,
+          broker_silence_seconds="2 2 2 5 20 35 50 65 80"),
+    quiet("OtpguardBrokerUnreachable", "every probe is answered", "2m",
+          broker_silence_seconds="2 5 1 4 0 3 2 5 1"),
+    fires("OtpguardTargetDown", "a process is gone", "3m", critical=1, up="1+0x3 0+0x20"),
+    quiet("OtpguardTargetDown", "one scrape is missed", "3m", up="1+0x3 0 1+0x20"),
+    fires("OtpguardRestarting", "a start every 3 minutes", "15m", warning=1,
+          process_start_time_seconds="1+0x12 200+0x12 400+0x12 600+0x12 800+0x30"),
+    quiet("OtpguardRestarting", "a rolling restart", "15m",
+          process_start_time_seconds="1+0x12 200+0x60"),
+    fires("OtpguardNoEvents", "the input stands still", "20m", critical=1,
+          events_total__outcome_counted="0+100x20 2000+0x100"),
+    quiet("OtpguardNoEvents", "a trickle at night", "20m",
+          events_total__outcome_counted="0+0x20 1+1x100"),
+    fires("OtpguardGatewaySilent", "one of two", "60m", warning=1,
+          gateway_events_total__gateway_gw1="0+100x40 4000+0x300",
+          gateway_events_total__gateway_gw2="0+100x300"),
+    quiet("OtpguardGatewaySilent", "it never had many", "60m",
+          gateway_events_total__gateway_gw1="0+2x40 80+0x300",
+          gateway_events_total__gateway_gw2="0+100x300"),
+    fires("OtpguardGatewaySilent", "and the worker that counted it restarted", "60m", warning=1,
+          gateway_events_total__gateway_gw1="0+100x40 stale",
+          gateway_events_total__gateway_gw2="0+100x300"),
+    fires("OtpguardCanaryFailing", "no success for 20 minutes", "20m", critical=1,
+          canary_last_success_timestamp_seconds="0+0x100"),
+    quiet("OtpguardCanaryFailing", "a success every 5 minutes", "20m",
+          canary_last_success_timestamp_seconds="0+0x20 300+0x20 600+0x20 900+0x20 1200+0x20"),
+    fires("OtpguardEventLagGrowing", "half a minute and rising", "10m", critical=1,
+          event_lag_seconds="0+15x60"),
+    quiet("OtpguardEventLagGrowing", "a restart is caught up", "10m",
+          event_lag_seconds="600-10x59"),
+    quiet("OtpguardEventLagGrowing", "a few seconds", "10m", event_lag_seconds="0+0.1x60"),
+    fires("OtpguardWorkerStuck", "records wait", "5m", critical=1,
+          records_behind="0+0x4 500+100x40", events_total__outcome_counted="0+9x4 36+0x40"),
+    fires("OtpguardWorkerStuck", "the loop hangs", "2m", critical=1,
+          loop_silence_seconds="0 0 0 15 30 45 60 75 90"),
+    quiet("OtpguardWorkerStuck", "nothing waits", "5m", records_behind="0+0x40",
+          events_total__outcome_counted="0+9x4 36+0x40"),
+    fires("OtpguardDeadLetters", "one of a hundred", "12m", warning=1,
+          dead_letters_total__reason_json="0+1x60", events_total__outcome_counted="0+100x60"),
+    quiet("OtpguardDeadLetters", "one of ten thousand", "12m",
+          dead_letters_total__reason_json="0+1x60", events_total__outcome_counted="0+10000x60"),
+    quiet("OtpguardDeadLetters", "no input yet", "1m",
+          dead_letters_total__reason_json="0+0x60", events_total__outcome_counted="0+0x60"),
+    fires("OtpguardCheckpointTooOld", "none for ten minutes", "10m", warning=1,
+          checkpoint_age_seconds="0+15x60"),
+    quiet("OtpguardCheckpointTooOld", "one a minute", "10m",
+          checkpoint_age_seconds="0 15 30 45 0 15 30 45 0 15 30 45 0+15x4 0+15x4 0+15x20"),
+    fires("OtpguardThrottleSurge", "a campaign on a quiet day", "4m", critical=1,
+          episodes_total__level_throttle="0+0x8 10+10x20"),
+    quiet("OtpguardThrottleSurge", "the canary and a victim", "30m",
+          episodes_total__level_throttle="0+0.1x120"),
+    quiet("OtpguardThrottleSurge", "a network that always has so many", "6h", step="2m",
+          episodes_total__level_throttle="0+16x300"),
+    fires("OtpguardRailTripped", "new leases are held back", "1m", critical=1,
+          rails_open="0 0 1 1 1"),
+    quiet("OtpguardRailTripped", "the rail is shut", "1m", rails_open="0+0x5"),
+    fires("OtpguardKillSwitchOn", "off for a quarter of an hour", "16m", warning=1,
+          mode__mode_off="1+0x70", mode__mode_enforce="0+0x70", leases_held="0+0x70"),
+    quiet("OtpguardKillSwitchOn", "a short test of the switch", "16m",
+          mode__mode_off="0+0x30 1+0x8 0+0x40", leases_held="0+0x70"),
+    fires("OtpguardAdapterFailing", "the gateway is away", "3m", critical=1,
+          gateway_up="1 1 1 0+0x10"),
+    quiet("OtpguardAdapterFailing", "it was away for a moment", "3m", gateway_up="1 1 0 1+0x10"),
+    fires("OtpguardGatewayNotAcknowledging", "the same three for minutes", "6m", critical=1,
+          actions_unacknowledged="0+0x4 3+0x30"),
+    quiet("OtpguardGatewayNotAcknowledging", "a busy adapter", "6m",
+          actions_unacknowledged="0 3 5 0 2 7 0 4 1 0 3 5 0 2 7 0 4 1 0 3 5 0 2 7 0"),
+    fires("OtpguardRecordsRefused", "a worker is newer", "3m", warning=1,
+          records_refused_total__kind_newer="0+0x4 1+1x20"),
+    quiet("OtpguardRecordsRefused", "all can be read", "3m",
+          records_refused_total__kind_newer="0+0x20"),
+    fires("OtpguardFalseAlarms", "four releases of twenty leases", "30m", warning=1,
+          false_alarm_signals_total__kind_release="0+0x20 1+0x5 2+0x5 3+0x5 4+0x90",
+          actions_total__verb_throttle__mode_enforce="0+0x4 20+0x120"),
+    quiet("OtpguardFalseAlarms", "four of a thousand", "30m",
+          false_alarm_signals_total__kind_release="0+0x20 1+0x5 2+0x5 3+0x5 4+0x90",
+          actions_total__verb_throttle__mode_enforce="0+0x4 1000+0x120"),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_what_fires_is_what_should(case: Case, tmp_path: Path) -> None:
+    check("promtool", "test", "rules", promtool_file(case, tmp_path))
+
+
+def promtool_file(case: Case, folder: Path) -> Path:
+    """The case as promtool reads it."""
+    expr = 'count by (alertname, severity) (ALERTS{alertstate="firing"})'
+    samples = [
+        {"labels": f'{{alertname="{case.alert}",severity="{severity}"}}', "value": count}
+        for severity, count in case.fires.items()
+    ]
+    series = [{"series": name, "values": values} for name, values in case.series.items()]
+    content = {
+        "rule_files": [str(path) for path in sorted(PROMETHEUS.glob("*.rules.yaml"))],
+        "evaluation_interval": case.step,
+        "tests": [
+            {
+                "interval": case.step,
+                "input_series": series,
+                "promql_expr_test": [{"expr": expr, "eval_time": case.at, "exp_samples": samples}],
+            }
+        ],
+    }
+    path = folder / "case.yaml"
+    path.write_text(yaml.safe_dump(content))
+    return path
+
+
+def test_every_alert_has_a_case_that_fires_and_a_quiet_one() -> None:
+    names = {alert.name for alert in ALERTS}
+    assert {case.alert for case in CASES if case.fires} == names
+    assert {case.alert for case in CASES if not case.fires} == names
+
+
+@pytest.mark.parametrize("turned", [CASES[8], CASES[9]], ids=str)
+def test_a_case_that_expects_the_opposite_fails(turned: Case, tmp_path: Path) -> None:
+    fires = {} if turned.fires else {"critical": 1}
+    opposite = Case(turned.alert, turned.says, turned.series, turned.at, fires)
+    code, output = ran("promtool", "test", "rules", promtool_file(opposite, tmp_path))
+    assert code == 1
+    assert "FAILED" in output

@@ -1,0 +1,209 @@
+"""SCRAM-SHA-512 over TLS on Kafka's own authoriser: who gets in, what each role may do, what is said.
+
+One broker serves all of it. The table of rights is tried operation by operation, not read back.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Final
+
+import pytest
+from kafka import KafkaConsumer, KafkaProducer, TopicPartition
+from kafka.errors import KafkaTimeoutError, TopicAuthorizationFailedError
+
+from streams.cluster import client_arguments
+from streams.demo import brokers
+from streams.errors import Exit
+from streams.rights import ROLES, names, rights, script
+from streams.topics import create
+from tests.deploy.guarded import Castle, castle
+from tests.enforce.services import Server, free_port, wait_until
+
+pytestmark = [pytest.mark.kafka, pytest.mark.timeout(300)]
+
+PAIRS: Final = [(role, f"User:{role}") for role in ROLES]
+
+
+@pytest.fixture(scope="module")
+def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Castle]:
+    if (why := brokers.why_no_kafka()) and not os.environ.get("CI"):
+        pytest.skip(why)
+    with castle(tmp_path_factory.mktemp("castle")) as running:
+        create(running.settings("admin"))
+        said = otpguard(
+            "topics", "acls", "--apply", *(f"{role}={role}" for role in ROLES),
+            config=running.config("admin"),
+        )  # fmt: skip
+        assert said.returncode == 0, said.stderr
+        yield running
+
+
+def otpguard(*words: str, config: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "streams", *words, "--config", str(config)],
+        capture_output=True, text=True, check=False, timeout=60,
+        env={**os.environ, **environment},
+    )  # fmt: skip
+
+
+def test_worker_adapter_canary_and_people_work_with_no_more_than_their_rights(
+    guarded: Castle,
+) -> None:
+    port, adapter_port = free_port(), free_port()
+    with (
+        server(guarded, "worker", port, "worker") as worker,
+        server(guarded, "adapter", adapter_port, "enforce", "log") as adapter,
+    ):
+        for each in (worker, adapter):
+            wait_until(lambda: ready(each.port), f"{each.name} is ready", 60)  # noqa: B023
+        done = otpguard("canary", "--once", config=guarded.config("canary"))
+        assert done.returncode == Exit.DONE, done.stderr
+        for user, *words in (
+            ("support", "release", "13900000001"),
+            ("duty", "mode", "off"),
+        ):
+            done = otpguard(*words, "-r", "test", config=guarded.config(user))
+            assert done.returncode == Exit.DONE, done.stderr
+            assert "in effect at gateway" in done.stdout
+    for each in (worker, adapter):
+        log = each.log.read_text()
+        assert "Traceback" not in log
+        assert "-Secret-1" not in log
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("worker",),
+        ("enforce", "log"),
+        ("canary", "--once"),
+        ("topics", "check"),
+        ("mode", "off", "-r", "x"),
+    ],
+    ids=" ".join,
+)
+def test_what_is_wrong_is_one_line_and_exit_78(guarded: Castle, words: tuple[str, ...]) -> None:
+    other = guarded.folder / "other.pem"
+    if not other.exists():
+        subprocess.run(
+            ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
+             "-nodes", "-subj", "/CN=stranger", "-keyout", "/dev/null", "-out", str(other)],
+            check=True, capture_output=True,
+        )  # fmt: skip
+    wrong = guarded.folder / "wrong.password"
+    wrong.write_text("guess\n")
+    for complaint, config in (
+        ("SaslAuthenticationFailed", guarded.config("worker", "w", password_file=f'"{wrong}"')),
+        ("is not trusted", guarded.config("worker", "t", ca_file=f'"{other}"')),
+        ("", guarded.config("stranger")),
+    ):
+        done = otpguard(*words, config=config)
+        lines = done.stderr.strip().splitlines()
+        assert done.returncode == Exit.CONFIG, done.stderr
+        assert "Traceback" not in done.stderr
+        assert complaint in lines[-1]
+        if complaint:
+            assert len(lines) == 1, done.stderr
+        else:
+            assert "uthoriz" in lines[-1] or "missing" in lines[-1]
+
+
+def test_each_role_can_do_what_the_table_says_and_nothing_else(guarded: Castle) -> None:
+    topics = names(guarded.settings("admin"))
+    can = {
+        role: {
+            (verb, topic)
+            for topic, name in topics.items()
+            for verb, tries in (("read", may_read), ("write", may_write))
+            if tries(guarded, role, name)
+        }
+        for role in ROLES
+    }
+    for role, each in ROLES.items():
+        expected = {("read", topic) for topic in each.reads}
+        expected |= {("write", topic) for topic in each.writes}
+        assert can[role] == expected, role
+    writers = {topic: {role for role in can if ("write", topic) in can[role]} for topic in topics}
+    readers = {topic: {role for role in can if ("read", topic) in can[role]} for topic in topics}
+    assert writers["throttle"] == writers["episode"] == {"worker"}
+    assert writers["override"] == {"support"}
+    assert writers["everyone"] == {"duty"}
+    assert readers["input"] == {"worker"}
+    assert readers["dead_letters"] == {"privacy"}
+    assert readers["changelog"] == writers["changelog"] == {"worker"}
+
+
+def may_read(guarded: Castle, user: str, topic: str) -> bool:
+    """Whether a fetch is answered."""
+    clients = client_arguments(guarded.settings(user).kafka)
+    with closing(KafkaConsumer(**clients, allow_auto_create_topics=False)) as consumer:
+        place = TopicPartition(topic, 0)
+        consumer.assign([place])
+        consumer.seek(place, 0)
+        try:
+            consumer.poll(timeout_ms=400)
+        except TopicAuthorizationFailedError:
+            return False
+        return consumer.partitions_for_topic(topic) is not None
+
+
+def may_write(guarded: Castle, user: str, topic: str) -> bool:
+    """Whether a record is taken."""
+    clients = client_arguments(guarded.settings(user).kafka)
+    with closing(KafkaProducer(**clients, acks="all", max_block_ms=2_000)) as producer:
+        try:
+            producer.send(topic, key=b"try", value=b"{}", partition=0).get(timeout=5)
+        except (TopicAuthorizationFailedError, KafkaTimeoutError):
+            return False
+        return True
+
+
+def test_the_script_says_the_same_to_kafkas_own_tool(guarded: Castle, tmp_path: Path) -> None:
+    settings = guarded.settings("admin")
+    path = tmp_path / "acls.sh"
+    path.write_text(script(rights(settings, PAIRS), settings.kafka.bootstrap))
+    tool = tmp_path / "tool"
+    tool.write_text('#!/bin/sh\nprintf "%s " "$@"; echo\n')
+    tool.chmod(0o755)
+    done = subprocess.run(
+        ["sh", str(path)], capture_output=True, text=True, check=True,
+        env={**os.environ, "KAFKA_ACLS": str(tool), "COMMAND_CONFIG": "admin.properties"},
+    )  # fmt: skip
+    said = set()
+    for line in done.stdout.splitlines():
+        words = shlex.split(line)
+        principal = words[words.index("--allow-principal") + 1]
+        kind = "topic" if "--topic" in words else "group"
+        name = words[words.index(f"--{kind}") + 1]
+        said |= {
+            (principal, kind, name, words[i + 1].upper(), "prefixed" in words)
+            for i, word in enumerate(words)
+            if word == "--operation"
+        }
+    assert said == {
+        (each.principal, each.kind, each.name, each.operation.replace("_", ""), each.prefixed)
+        for each in rights(settings, PAIRS)
+    }
+
+
+def server(guarded: Castle, user: str, port: int, *words: str) -> Server:
+    return Server(
+        user,
+        [sys.executable, "-m", "streams", *words, "--config", guarded.config(user)],
+        guarded.folder / "logs",
+        port,
+        {"OTPGUARD_HTTP_PORT": str(port), "PYTHONPATH": str(Path.cwd())},
+    )
+
+
+def ready(port: int) -> bool:
+    from tests.enforce.loop import ready as is_ready
+
+    return bool(is_ready(port))
