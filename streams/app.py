@@ -96,6 +96,9 @@ class _Worker:
         self.settings = settings
         self.signs = Signs()
         self.metrics = Metrics()
+        recogniser = settings.recogniser()
+        self.observer = Observer(self.metrics, recogniser)
+        self.metrics.set_mode(settings.mode)
         self.app = App(settings.app_id, **faust_settings(settings))
         self.keeper = self.app.keeper = Keeper(
             topic=settings.topics.input,
@@ -108,10 +111,8 @@ class _Worker:
             append=self._append,
             fatal=fatal,
             rebuild=rebuild,
+            completed=self.observer.completed,
         )
-        recogniser = settings.recogniser()
-        self.observer = Observer(self.metrics, recogniser)
-        self.metrics.set_mode(settings.mode)
         signs = self.signs
         self.metrics.follow("loop_silence_seconds", lambda: time.monotonic() - signs.loop_at)
         self.metrics.follow("broker_silence_seconds", lambda: time.monotonic() - signs.broker_at)

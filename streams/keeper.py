@@ -132,6 +132,7 @@ class Keeper:
     append: Append
     fatal: Callable[[BaseException], None]  # ends the process
     rebuild: bool = False
+    completed: Callable[[float], None] = lambda _: None  # told the seconds of each checkpoint
     parts: dict[int, Part] = field(default_factory=dict)
     owned: frozenset[int] = frozenset()
     placed: bool = False
@@ -351,6 +352,7 @@ class Keeper:
             part.covered_at = began
             self.checkpoints += 1
             took = time.monotonic() - began
+            self.completed(took)
             if bytes_per_s == float("inf") and written > RATE_BYTES_PER_S / 10:
                 self._rate = written / took
             log.debug("partition %d: %d bytes in %.3f s", part.partition, written, took)

@@ -79,6 +79,11 @@ class Observer:
             memory = "novel" if sighting.novel else "known"
             add("flood_platforms_total", trust=sighting.trust.name.lower(), memory=memory)
 
+    def completed(self, seconds: float) -> None:
+        """A checkpoint is complete."""
+        self.metrics.add("checkpoints_total")
+        self.metrics.observe("stage_seconds", seconds, stage="checkpoint")
+
     def published(self, caused_ms: int) -> None:
         """The broker has an action whose cause happened at `caused_ms`."""
         self.metrics.observe("decision_delay_seconds", max(0.0, time.time() - caused_ms / 1000))
