@@ -267,7 +267,7 @@ def fatal(error: BaseException) -> None:
     match error:
         case OtpguardError():
             end(error.exit_code, str(error))
-        case KafkaError():
+        case KafkaError() | OSError():  # TimeoutError is one
             end(Exit.TRY_AGAIN, f"Kafka: {error!r}")
         case _:
             log.error("state can no longer be trusted", exc_info=error)

@@ -26,6 +26,7 @@ from streams.checkpoint import (
     CheckpointError,
     Cover,
     Ledger,
+    Restored,
     Settle,
     Shelf,
     Step,
@@ -230,15 +231,23 @@ class Keeper:
         now = time.monotonic()
         return Part(
             partition,
-            chain.restore(self.params, restored.snapshot)
-            if restored is not None
-            else chain.Partition(self.params),
+            self._state(partition, restored),
             Outbox(self.send),
             ledger,
             restored.next_offset if restored is not None else None,
             covered_at=now,
             changelog_offset=self._taken.get(partition, -1),
         )
+
+    def _state(self, partition: int, restored: Restored | None) -> chain.Partition:
+        if restored is None:
+            return chain.Partition(self.params)
+        try:
+            return chain.restore(self.params, restored.snapshot)
+        except (AssertionError, LookupError, ValueError) as error:  # checksums fit: another format
+            raise CheckpointError(
+                f"{partition}|manifest", f"its state does not fit this version ({error!r})"
+            ) from error
 
     async def place(self, consumer: Consumer) -> None:
         """Have the consumer stand where the states end; an empty state starts where the log does.

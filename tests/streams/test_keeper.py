@@ -245,6 +245,20 @@ def test_a_damaged_changelog_is_refused_with_the_key() -> None:
     _play(play)
 
 
+def test_a_state_of_another_format_is_refused() -> None:
+    async def play(kafka: Kafka) -> None:
+        snapshot = chain.snapshot(chain.Partition(PARAMS))
+        snapshot.header["format"] += 1
+        ledger = Ledger(0, "w", 0)
+        for step in ledger.checkpoint(snapshot, 9, 0):
+            if isinstance(step, Write):
+                kafka.log.append(step)
+        await kafka.rebalance(kafka.keeper(), 1, {0})
+        assert "does not fit this version" in str(kafka.failed[0])
+
+    _play(play)
+
+
 def test_nothing_is_placed_while_another_rebalance_has_begun() -> None:
     async def play(kafka: Kafka) -> None:
         keeper = kafka.keeper()

@@ -237,6 +237,17 @@ def test_a_damaged_changelog_is_refused_by_key_and_a_rebuild_makes_it_anew(run: 
     assert _difference(run) == []
 
 
+def test_a_changelog_that_takes_no_chunks_is_said_to_be_so(run: Run) -> None:
+    with Cluster(run.settings.kafka) as cluster:
+        for topic in topics.topics(run.settings):
+            tiny = {"max.message.bytes": "500"} if topic.role == "changelog" else {}
+            cluster.create(topic.name, topic.partitions, 1, topic.configs | tiny)
+    asyncio.run(_produce(run, _values(3_000)))
+    code, said = _ended(_start(run))
+    assert code == Exit.CONFIG
+    assert "max.message.bytes" in said[-1]
+
+
 def _rebuilt(run: Run) -> bool:
     try:
         ours = asyncio.run(read_outcome(run.settings))
