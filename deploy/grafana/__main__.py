@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any, Final
 
 import yaml
+from grafana_foundation_sdk.cog.encoder import JSONEncoder
 
+from deploy.grafana.boards import boards
 from deploy.prometheus import rules
 
 HERE: Final = Path(__file__).parents[1]
@@ -19,6 +21,9 @@ def files(runbooks: str) -> Iterator[tuple[Path, str]]:
     """Every file that is written, and what belongs into it."""
     yield HERE / "prometheus" / "recording.rules.yaml", _yaml(rules.recording_file())
     yield HERE / "prometheus" / "alerts.rules.yaml", _yaml(rules.alert_file(runbooks))
+    for name, board in boards(runbooks):
+        text = JSONEncoder(sort_keys=True, indent=1).encode(board)
+        yield HERE / "grafana" / "dashboards" / f"otpguard-{name}.json", text + "\n"
 
 
 def _yaml(content: Any) -> str:

@@ -1,0 +1,298 @@
+"""The five dashboards. What a NOC reads comes first and at the top; the rest is for the search."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import count
+from typing import Any, Final
+
+from grafana_foundation_sdk.builders import dashboard as build
+from grafana_foundation_sdk.models import common, dashboard
+
+from deploy.grafana.panels import (
+    AMBER,
+    BLUE,
+    GREEN,
+    GREY,
+    RED,
+    SOURCE,
+    light,
+    lines,
+    listing,
+    named,
+    spread,
+    states,
+)
+from deploy.prometheus import queries as q
+from deploy.prometheus.queries import BOARD
+
+TAG: Final = "otpguard"
+Rows = list[tuple[str, list[Any]]]
+"""Title and panels of each row."""
+
+DOWN_UP: Final = [(None, RED), (1.0, GREEN)]
+UP_DOWN: Final = [(None, GREEN), (1.0, RED)]
+
+
+def overview(r: str) -> Rows:
+    """Whether it works, what it does, and whether that is right."""
+    return [
+        ("Now", [
+            light("Events a second", q.events, [(None, RED), (0.001, GREEN)], r),
+            light("Event-time lag", q.event_lag, [(None, GREEN), (5, AMBER), (30, RED)], r),
+            light("Throttled", q.throttles_open, [(None, GREEN), (1, BLUE), (100, AMBER)], r),
+            light("Acknowledged", q.acknowledged_share, [(None, RED), (0.99, GREEN)], r,
+                  "no actions"),
+            named("Switch", q.switch, [(None, GREY)], r),
+            light("Canary's last success", q.canary_age,
+                  [(None, GREEN), (400, AMBER), (960, RED)], r, "no canary"),
+        ]),
+        ("Attacks", [
+            lines("Under attack now", [q.episodes_open], r, stacked=True),
+            lines("New throttles in 5 minutes", [q.new_throttles, q.usual_throttles], r),
+            lines("Messages refused", [q.refused], r),
+        ]),
+        ("Is it right?", [
+            lines("Operators took back, in a day", [q.false_alarms_by_kind], r),
+            lines("Throttles for a million recipients", [q.throttles_per_million], r),
+            listing("Alerts that fire", q.alerts, r, ["alertstate", "needs", "window"], "third"),
+        ]),
+        ("Processes", [
+            states("Reachable", q.up, DOWN_UP, r, "half"),
+            listing("Versions", q.versions, r, [], "half"),
+        ]),
+    ]  # fmt: skip
+
+
+def floods(r: str) -> Rows:
+    """What the attacks are like: by class (the rule that decided) and category of the platforms."""
+    return [
+        ("By class", [
+            lines("Rises to THROTTLE by rule", [q.throttles_by_rule], r, width="half",
+                  stacked=True),
+            lines("Rises to WATCH by rule", [q.watches_by_rule], r, width="half", stacked=True),
+        ]),
+        ("By platform", [
+            lines("Platforms in floods by category", [q.flood_platforms_by_trust], r,
+                  width="half", stacked=True),
+            lines("Of them known to the recipient", [q.flood_known_share], r, width="half"),
+        ]),
+        ("The whole traffic", [
+            lines("Recipients with so many codes in a window", [q.window_recipients], r),
+            lines("Codes in a window", [q.window_codes], r),
+            lines("Distinct platforms in a window", [q.window_platforms], r),
+        ]),
+    ]  # fmt: skip
+
+
+def pipeline(r: str) -> Rows:
+    """Where events are, where they wait, and what state costs."""
+    return [
+        ("Intake", [
+            lines("Input by outcome", [q.events_by_outcome], r, stacked=True),
+            lines("Events by gateway", [q.events_by_gateway], r),
+            lines("Gateways gone silent", [q.silent_gateways], r),
+            lines("Refused by reason", [q.dead_letters_by_reason], r),
+            lines("Share refused", [q.dead_letter_share], r, bound=0.001),
+            lines("Keys of another form", [q.noncanonical_keys], r),
+            lines("Taken in by feeds", [q.feed_events], r, width="half"),
+            lines("Waiting for a feed", [q.feed_backlog], r, width="half"),
+        ]),
+        ("Lag", [
+            lines("Event-time lag", [q.event_lag], r, bound=30),
+            lines("Growth of the lag", [q.event_lag_growth], r),
+            lines("Records behind", [q.records_behind], r),
+            lines("Workers that stand still", [q.stuck], r),
+            lines("Consumer lag from outside", [q.consumer_lag], r),
+            lines("Silence of the broker", [q.broker_silence], r, bound=20),
+        ]),
+        ("Stages", [
+            lines("From input to judge", [q.events, q.codes, q.promoted], r),
+            lines("Time of a batch by stage", [q.stage_p99], r),
+            lines("Decision delay", [q.decision_delay_p50, q.decision_delay_p99], r, bound=1),
+            spread("Decisions by delay", q.decision_delay_spread, r, "half"),
+            lines("Recipients and suspects", [q.recipients_tracked, q.suspects], r, width="half"),
+        ]),
+        ("State", [
+            lines("Age of the oldest checkpoint", [q.checkpoint_age], r, bound=300),
+            lines("Size of the checkpoints", [q.checkpoint_bytes], r),
+            lines("Checkpoints a minute", [q.checkpoints], r),
+            states("State loaded", q.recovery, DOWN_UP, r),
+            lines("Partitions by worker", [q.partitions], r, stacked=True),
+            lines("Rebalances and holes", [q.rebalances, q.offset_gaps], r),
+        ]),
+        ("Processes", [
+            lines("Cores used", [q.cpu], r),
+            lines("Memory", [q.memory], r),
+            lines("Silence of the event loop", [q.loop_silence], r, bound=15),
+            lines("Evictions", [q.evictions], r, width="half"),
+            lines("Starts in 15 minutes", [q.restarts], r, width="half"),
+        ]),
+    ]  # fmt: skip
+
+
+def enforcement(r: str) -> Rows:
+    """From a decision to a gateway that obeys it."""
+    return [
+        ("Now", [
+            named("Detector", q.detector_mode, [(None, GREY)], r),
+            named("Switch", q.switch, [(None, GREY)], r),
+            light("Switch thrown", q.switch_thrown, [(None, GREEN), (1, AMBER)], r, "no"),
+            light("Acknowledged", q.acknowledged_share, [(None, RED), (0.99, GREEN)], r,
+                  "no actions"),
+            light("Canary's last success", q.canary_age,
+                  [(None, GREEN), (400, AMBER), (960, RED)], r, "no canary"),
+            light("Enforced in a day", q.throttles_enforced, [(None, BLUE)], r),
+        ]),
+        ("Actions", [
+            lines("Actions", [q.actions], r, stacked=True),
+            lines("Acknowledgements", [q.acknowledgements_by_state], r, stacked=True),
+            lines("From issue to force", [q.apply_p50, q.apply_p99], r, bound=1),
+            lines("Settled and failed", [q.acknowledgements, q.acknowledgements_failed], r),
+            lines("Unacknowledged", [q.unacknowledged, q.unacknowledged_least], r),
+            lines("Records an adapter cannot read", [q.records_refused], r),
+        ]),
+        ("Gateways", [
+            states("Gateway takes orders", q.gateway_up, DOWN_UP, r),
+            lines("Leases in force", [q.leases_held], r),
+            lines("Messages refused", [q.refused], r),
+            states("Rails hold back", q.rails_open, UP_DOWN, r, "half"),
+            lines("Load of the rails", [q.rails_load], r, width="half", bound=1),
+        ]),
+        ("Canary", [
+            lines("Its floods by end, in an hour", [q.canary_runs], r, stacked=True),
+            lines("Time to lease and adapter", [q.canary_throttle, q.canary_acknowledge], r),
+            lines("Since the last success", [q.canary_age], r, bound=960),
+        ]),
+    ]  # fmt: skip
+
+
+def quality(r: str) -> Rows:
+    """Whether the detector is right, and what it costs."""
+    return [
+        ("Objectives", [
+            lines("Decisions and late ones", [q.decisions, q.decisions_late], r, width="half"),
+            lines("Decision delay", [q.decision_delay_p50, q.decision_delay_p99], r,
+                  width="half", bound=1),
+        ]),
+        ("False alarms", [
+            lines("Operators took back, in a day", [q.false_alarms, q.false_alarms_by_kind], r),
+            lines("Leases enforced in a day", [q.throttles_enforced], r),
+            lines("Throttles for a million recipients", [q.throttles_per_million], r),
+            lines("Known platforms in floods", [q.flood_known_share], r),
+            lines("Throttled of the watched", [q.throttles_of_watches], r),
+            lines("Rises to THROTTLE by rule", [q.throttles_by_rule], r, stacked=True),
+        ]),
+        ("Recognition and sieve", [
+            lines("Codes of the counted events", [q.codes_share], r),
+            lines("Templates seen before", [q.cache_hits], r),
+            lines("Judged of the codes", [q.judged_share], r),
+        ]),
+    ]  # fmt: skip
+
+
+BOARDS: Final = {
+    "overview": ("otpguard: overview", overview),
+    "floods": ("otpguard: floods", floods),
+    "pipeline": ("otpguard: pipeline", pipeline),
+    "enforcement": ("otpguard: enforcement", enforcement),
+    "quality": ("otpguard: detector quality", quality),
+}
+
+
+def boards(runbooks: str) -> Iterator[tuple[str, dashboard.Dashboard]]:
+    """Every dashboard with its name, ready to be written."""
+    for name, (title, rows) in BOARDS.items():
+        board = _empty(name, title, (rows.__doc__ or "").strip())
+        numbers = count(1)
+        for row, panels in rows(runbooks):
+            board = board.with_row(build.Row(row).id(next(numbers)))
+            for panel in panels:
+                board = board.with_panel(panel.id(next(numbers)))
+        yield name, board.build()
+
+
+def _empty(name: str, title: str, says: str) -> build.Dashboard:
+    """Variables, links and annotations, the same for all."""
+    board = (
+        build.Dashboard(title)
+        .uid(f"otpguard-{name}")
+        .description(says)
+        .tags([TAG])
+        .readonly()
+        .refresh("30s")
+        .time("now-3h", "now")
+        .timezone(common.TimeZoneBrowser)
+        .tooltip(dashboard.DashboardCursorSync.CROSSHAIR)
+        .link(
+            build.DashboardLink("otpguard")
+            .type(dashboard.DashboardLinkType.DASHBOARDS)
+            .tags([TAG])
+            .as_dropdown(True)
+            .include_vars(True)
+            .keep_time(True)
+        )
+        .with_variable(
+            build.DatasourceVariable("datasource").label("Data source").type("prometheus")
+        )
+        .with_variable(_choice("job", "label_values(otpguard_build_info, job)"))
+        .with_variable(
+            _choice("instance", 'label_values(otpguard_build_info{job=~"$job"}, instance)')
+        )
+    )
+    if name == "pipeline":
+        board = board.with_variable(
+            build.CustomVariable("lag_metric")
+            .label("Lag exporter")
+            .values("kafka_consumergroup_lag,kminion_kafka_consumer_group_topic_lag")
+            .current(_option("kafka_consumergroup_lag"))
+        )
+    for what, color, expr in ANNOTATIONS:
+        board = board.annotation(
+            build.AnnotationQuery()
+            .name(what)
+            .datasource(SOURCE)
+            .enable(True)
+            .icon_color(color)
+            .expr(expr)
+        )
+    return board
+
+
+def _choice(name: str, query: str) -> build.QueryVariable:
+    return (
+        build.QueryVariable(name)
+        .label(name.capitalize())
+        .datasource(SOURCE)
+        .query(query)
+        .refresh(dashboard.VariableRefresh.ON_TIME_RANGE_CHANGED)
+        .sort(dashboard.VariableSort.ALPHABETICAL_ASC)
+        .multi(True)
+        .include_all(True)
+        .all_value(".+")
+        .current(_option("All", "$__all"))
+    )
+
+
+def _option(text: str, value: str = "") -> dashboard.VariableOption:
+    return dashboard.VariableOption(selected=True, text=text, value=value or text)
+
+
+_START: Final = BOARD.pick("process_start_time_seconds", q.OURS)
+_BUILD: Final = BOARD.series("build_info")
+_MODE: Final = BOARD.series("mode")
+
+ANNOTATIONS: Final = (
+    (
+        "Versions",
+        BLUE,
+        f"count by (version) ({_BUILD}) unless count by (version) ({_BUILD} offset 1m)",
+    ),
+    ("Starts, with new settings perhaps", GREY, f"changes({_START}[1m]) > 0"),
+    (
+        "Mode switches",
+        AMBER,
+        f"max by (job, mode) ({_MODE} == 1) unless max by (job, mode) ({_MODE} offset 1m == 1)",
+    ),
+)
+"""What changed, drawn as lines through every panel: name, colour, query."""
