@@ -20,7 +20,7 @@ TICK_OFFSETS: Final = 4096
 that state is a function of the log. Chosen: a tick every 80 ms at 50,000 events/s."""
 
 TOKEN_BIT: Final = 1 << 63
-"""Set in a recipient's integer when it stands for a token; E.164 has 15 digits or fewer (< 2**50)."""
+"""Set in a recipient's integer when it is a token's; E.164 has at most 15 digits (< 2**50)."""
 
 
 class Trust(IntEnum):

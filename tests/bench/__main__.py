@@ -58,6 +58,8 @@ def compare(
     figures |= {"runs": runs, "machine": report.machine()}
     report.write(folder, "compare", figures, report.cost_table(figures))
     report.cost_picture(figures, folder / "compare.svg")
+    if any(peer["failed"] and not peer["missing"] for peer in figures["peers"]):
+        raise typer.Exit(1)
 
 
 @app.command()

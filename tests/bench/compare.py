@@ -249,6 +249,7 @@ def compare(
                 "settings": peer.settings,
                 "events_read": round(events * peer.share),
                 "failed": failed.get(i, ""),
+                "missing": peer.needs(),  # not a failure: the program cannot run here
                 **summary(costs[i]),
             }
             for i, peer in enumerate(chosen)
