@@ -25,7 +25,16 @@ from streams.keeper import Appended, Keeper
 from streams.metrics import Metrics
 from streams.observe import Observer
 from streams.outbox import Output
-from streams.transport import SCHEME, STORE_URL, App, Consumer, Envelope, Producer, crash_of
+from streams.transport import (
+    SCHEME,
+    STORE_URL,
+    App,
+    Consumer,
+    Envelope,
+    Producer,
+    TableManager,
+    crash_of,
+)
 from streams.watchdog import Signs, Watchdog, end
 
 log = logging.getLogger(__name__)
@@ -138,7 +147,6 @@ class _Worker:
             concurrency=1,
             name="detect",
         )(self._detect)
-        self.app.on_rebalance_complete.connect(self._load)
 
     async def run(self) -> int:
         """Work until a signal says stop; return the exit code."""
@@ -182,13 +190,6 @@ class _Worker:
                 await self.detector.handle(envelope, self._consumer)
         except Exception as error:  # noqa: BLE001 - Faust would go on with half-applied state
             fatal(error)
-
-    async def _load(self, *_: Any, **__: Any) -> None:
-        try:
-            await self.keeper.load()
-        except Exception as error:  # noqa: BLE001 - Faust logs what a signal's receiver raises
-            fatal(error)
-        self.metrics.add("rebalances_total")
 
     @property
     def _consumer(self) -> Consumer:
@@ -296,6 +297,7 @@ def faust_settings(settings: Settings) -> dict[str, Any]:
         "web_enabled": False,  # binds 0.0.0.0:6066; metrics and health have their own listener
         "topic_disable_leader": True,  # no topic of Faust's own
         "topic_allow_declare": False,  # topics are made by the operator, with replication and ACLs
+        "TableManager": TableManager,  # tells when the changelog was read
         "table_standby_replicas": 0,  # a standby would hold a second state
         "stream_wait_empty": True,  # calls `wait_empty`, where the last checkpoint is written
         "stream_buffer_maxsize": kafka.buffer_envelopes,

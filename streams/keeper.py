@@ -136,6 +136,7 @@ class Keeper:
     completed: Callable[[float], None] = lambda _: None  # told the seconds of each checkpoint
     parts: dict[int, Part] = field(default_factory=dict)
     owned: frozenset[int] = frozenset()
+    generation: int = -1
     placed: bool = False
     loaded: bool = False
     progress: int = 0  # grows with whatever gets done; a watchdog looks at it
@@ -143,7 +144,7 @@ class Keeper:
     checkpoints: int = 0  # that were completed
     _shelves: dict[int, Shelf] = field(default_factory=dict)
     _taken: dict[int, int] = field(default_factory=dict)  # partition -> last changelog offset
-    _generation: int = -1
+    _assigned: bool = False
     _round: int = 0
     _rate: float = RATE_BYTES_PER_S
     _current: asyncio.Task[None] | None = None
@@ -153,7 +154,7 @@ class Keeper:
     def revoked(self) -> None:
         """A rebalance begins. States stay until `assigned` says who owns what."""
         self._round += 1
-        self.placed = self.loaded = False
+        self.placed = self.loaded = self._assigned = False
         self._stop_writing()
 
     def assigned(self, partitions: frozenset[int], generation: int) -> None:
@@ -165,9 +166,10 @@ class Keeper:
         """
         self._round += 1
         self.placed = self.loaded = False
+        self._assigned = True
         self._stop_writing()
-        consecutive = generation == self._generation + 1
-        self._generation, self.owned = generation, partitions
+        consecutive = generation == self.generation + 1
+        self.generation, self.owned = generation, partitions
         self.parts = {
             p: part
             for p, part in self.parts.items()
@@ -199,12 +201,14 @@ class Keeper:
         part = self.parts.get(partition)
         return part.changelog_offset if part is not None else -1
 
-    async def load(self) -> None:
-        """Make states of what the changelog held.
+    async def load(self, generation: int) -> None:
+        """Make states of what the changelog held. Does nothing for a generation that is over.
 
         The loop stays free: they are built in a thread, one after the other, while nobody else
         holds them.
         """
+        if generation != self.generation or not self._assigned:
+            return  # what the shelves hold now is not all of it
         began = self._round
         for partition, shelf in self._shelves.items():
             if self.rebuild:

@@ -39,6 +39,7 @@ class Observer:
     recogniser: Recogniser
     _cache: tuple[int, int] = (0, 0)  # hits and misses that were counted
     _windows: dict[int, Window] = field(default_factory=dict)  # partition -> newest closed
+    _generation: int = -1
     _event_ms: dict[int, int] = field(default_factory=dict)  # partition -> of the newest event
 
     def applied(self, partition: int, decoded: Decoded, decisions: Decisions) -> None:
@@ -92,6 +93,9 @@ class Observer:
         """Set the gauges; `behind` holds the records between each state and the end of its log."""
         put, now = self.metrics.put, time.monotonic()
         parts = keeper.parts.values()
+        if keeper.generation != self._generation:
+            self.metrics.add("rebalances_total")
+            self._generation = keeper.generation
         put("partitions_assigned", len(keeper.owned))
         put("recovery_progress_ratio", len(keeper.parts) / len(keeper.owned) if keeper.owned else 1)
         put("recipients_tracked", sum(part.state.recipients for part in parts))

@@ -32,6 +32,7 @@ import aiokafka
 import faust
 import uvloop
 from aiokafka.consumer.fetcher import FetchResult, PartitionRecords
+from faust import tables
 from faust.stores import STORES
 from faust.stores import memory as memory_store
 from faust.transport.drivers import TRANSPORTS
@@ -110,8 +111,8 @@ class Keeper(Protocol):
     def changelog_offset(self, partition: int) -> int:
         """The last changelog record that is already known; -1 to be given all of them."""
 
-    async def load(self) -> None:
-        """The changelog has been read: make the states."""
+    async def load(self, generation: int) -> None:
+        """The changelog has been read for this generation: make the states."""
 
     async def place(self, consumer: Consumer) -> None:
         """Have the consumer stand where the states want it, if they are loaded."""
@@ -384,6 +385,31 @@ class Store(memory_store.Store):
         and came back would be made of half a changelog.
         """
         return self.app.keeper.changelog_offset(tp.partition)
+
+
+class Recovery(tables.recovery.Recovery):
+    """Has the states made when the changelog has been read, before the source is."""
+
+    app: App
+
+    async def on_recovery_completed(self, generation_id: int = 0) -> None:
+        """Stock Faust's signal does not say for which generation; it also comes for stale ones."""
+        await self.app.keeper.load(generation_id)
+        await super().on_recovery_completed(generation_id)
+
+
+class TableManager(tables.TableManager):
+    """Stock, with the recovery above."""
+
+    app: App
+    _recovery: Recovery | None
+
+    @property
+    def recovery(self) -> Recovery:
+        """The one recovery service."""
+        if self._recovery is None:
+            self._recovery = Recovery(self.app, self, beacon=self.beacon, loop=self.loop)
+        return self._recovery
 
 
 def _pause_between_metadata_updates(client: Any) -> None:

@@ -102,7 +102,7 @@ class Kafka:
             for offset, (key, value) in enumerate(self.log):
                 if offset > known and key.startswith(f"{partition}|".encode()):
                     keeper.take(partition, key, value, offset)
-        await keeper.load()
+        await keeper.load(generation)
         await keeper.place(self)  # type: ignore[arg-type]
         return read
 
@@ -255,6 +255,32 @@ def test_a_state_of_another_format_is_refused() -> None:
                 kafka.log.append(step)
         await kafka.rebalance(kafka.keeper(), 1, {0})
         assert "does not fit this version" in str(kafka.failed[0])
+
+    _play(play)
+
+
+@pytest.mark.parametrize("stale", [1, 3])
+def test_a_changelog_read_for_another_generation_makes_no_states(stale: int) -> None:
+    async def play(kafka: Kafka) -> None:
+        keeper = kafka.keeper()
+        keeper.revoked()
+        keeper.assigned(frozenset({0}), 2)
+        await keeper.load(stale)
+        assert not keeper.parts
+        await keeper.load(2)
+        assert set(keeper.parts) == {0}
+
+    _play(play)
+
+
+def test_a_changelog_read_when_a_rebalance_has_begun_makes_no_states() -> None:
+    async def play(kafka: Kafka) -> None:
+        keeper = kafka.keeper()
+        keeper.revoked()
+        keeper.assigned(frozenset({0}), 2)
+        keeper.revoked()
+        await keeper.load(2)
+        assert not keeper.parts
 
     _play(play)
 

@@ -85,6 +85,7 @@ BODIES = {
     "faust.transport.consumer:Consumer._commit_offsets": "1a6979904118",
     "faust.transport.consumer:Consumer.wait_empty": "e4662fe24f09",
     "faust.transport.consumer:Consumer.perform_seek": "0e8c130ff4b0",
+    "faust.tables.manager:TableManager.recovery.fget": "f0bf5de78b4c",
     "faust.tables.recovery:Recovery._add": "1584a197b11b",
     "faust.tables.recovery:Recovery.on_rebalance": "aa4d997a1795",
     "faust.tables.recovery:Recovery.on_recovery_completed": "6ef567acf072",
