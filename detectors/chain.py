@@ -29,7 +29,7 @@ from detectors.episode import (
     seconds,
 )
 from detectors.event import TICK_OFFSETS, TOKEN_BIT, Batch, Kind, Trust
-from detectors.judge import CALM, Seen, Suspect, forget_tainted, judge, see
+from detectors.judge import CALM, TAINT_S, Seen, Suspect, forget_tainted, judge, see
 from detectors.memory import DAY_S, EPOCH_S, MEMORY_WORDS, SUSPECT, load, store
 from detectors.partition import Params, Partition, Snapshot, restore, snapshot
 from detectors.resend import Resend
@@ -320,7 +320,7 @@ def _due(params: Params, suspect: Suspect) -> int:
     """When a suspect may be let go, if it hears nothing more.
 
     Its last day must fit a ring with a place to spare, or the sieve would promote it at once, and
-    what is tainted must be over a day old.
+    what is tainted must be too old to count on.
     """
     if suspect.episode is not None:
         return ends_s(params.episode, suspect.episode)
@@ -328,13 +328,14 @@ def _due(params: Params, suspect: Suspect) -> int:
     fits = params.sieve.promote_distinct - 1
     day_s = DAY_S + LATE_S
     full = (held[-1 - fits] >> 33) + day_s if len(held) > fits else 0
-    taint = max((suspect.seen[p] >> 33 for p in suspect.tainted), default=-day_s) + day_s
+    taint = max((suspect.seen[p] >> 33 for p in suspect.tainted), default=-TAINT_S) + TAINT_S
+    taint += LATE_S
     return max(full, taint, suspect.last_s + params.idle_s)
 
 
 def _release(partition: Partition, suspect: Suspect, now_s: int) -> None:
     """Writes a suspect back to its row, without what is tainted."""
-    forget_tainted(suspect)
+    forget_tainted(suspect, now_s)
     recent_s = now_s - DAY_S - LATE_S
     store(partition.table.words[suspect.row], suspect.sightings, suspect.memory, recent_s)
     del partition.suspects[suspect.recipient]

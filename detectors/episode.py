@@ -382,7 +382,7 @@ def end(
     book.records.append(_record(params, rules, book, suspect, cause, change="ended"))
     taint_since(suspect, episode.since_s)
     if any(step.level is Level.THROTTLE for step in episode.path):
-        forget_tainted(suspect)
+        forget_tainted(suspect, cause.at_s)
     suspect.episode = None
 
 
@@ -441,8 +441,8 @@ def _chronic(params: EpisodeParams, book: Book, recipient: int, day: int) -> boo
 
 
 def _scope(suspect: Suspect, at_s: int) -> Scope:
-    prints = sorted(set(suspect.memory.prints) - {0})
-    return Scope("otp", ALWAYS_PASS, tuple(suspect.known(at_s)), tuple(prints))
+    known, prints = suspect.known(at_s), suspect.prints(at_s)
+    return Scope("otp", ALWAYS_PASS, tuple(known), tuple(sorted(prints)))
 
 
 def _evidence(suspect: Suspect, episode: Episode) -> Evidence:

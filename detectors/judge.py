@@ -31,6 +31,12 @@ LEAK_MILLI_S: Final = 25
 SIGHTINGS_MAX: Final = 64
 """Novel sightings, and again so many known ones, that a suspect holds: the highest bar is 61."""
 
+TAINTED_DAYS: Final = 2
+TAINT_S: Final = 2 * DAY_S
+"""A platform first seen in an episode that stayed at WATCH is known when it has come on so many
+days, each time within so long. Chosen: people who share a number are left alone from the third day
+on; an attacker who wants a flood to become known has to be watched for two days first."""
+
 
 class Band(IntEnum):
     """Where the evidence stands at one event."""
@@ -187,7 +193,7 @@ class Suspect:
         self.sightings = sightings  # ascending
         self.seen = {w & 0xFFFF_FFFF: w for w in sightings}
         self.novels = sum(w >> 32 & 1 for w in sightings)
-        self.tainted: set[int] = set()  # platforms whose sighting never makes them known
+        self.tainted: dict[int, int] = {}  # platform first seen in an episode -> days it came on
         self.memory = memory
         self.last_s = 0  # of the newest message since it is a suspect
         self.due_s = 0  # when to ask whether it may be let go
@@ -202,26 +208,35 @@ class Suspect:
     def knows(self, platform: int, at_s: int) -> bool:
         """Whether this recipient knew the platform before the day that ends at `at_s`.
 
-        What was first seen in an episode is tainted: it never becomes known by it.
+        What was first seen in an episode is tainted: it does not become known by it alone.
         """
         held = self.seen.get(platform)
         if held is None:
-            return platform_print(platform) in self.memory.prints
+            return platform_print(platform) in self.memory.prints or self._kin(platform, at_s)
         if not held >> 32 & 1:
             return True
         since_s = held >> 33
-        if at_s - since_s < DAY_S or platform in self.tainted:
+        if at_s - since_s < DAY_S or self.tainted.get(platform, TAINTED_DAYS) < TAINTED_DAYS:
             return False
         return self.episode is None or since_s < self.episode.since_s
 
+    def _kin(self, platform: int, at_s: int) -> bool:
+        """Whether it knows one with the same print, which may have taken that out of the memory."""
+        wanted = platform_print(platform)
+        alike = (p for p in self.seen if platform_print(p) == wanted)
+        return any(self.knows(p, at_s) for p in alike)
+
     def known(self, at_s: int) -> list[int]:
-        """The platform ids that it knows, ascending; the prints in its memory come on top."""
+        """The platform ids that it knows, ascending; those in its memory have no id any more."""
         return sorted(p for p in self.seen if self.knows(p, at_s))
 
+    def prints(self, at_s: int) -> set[int]:
+        """The prints of all that it knows, in its memory or by id."""
+        return set(self.memory.prints) - {0} | {platform_print(p) for p in self.known(at_s)}
+
     def memory_size(self, at_s: int) -> int:
-        """How many platforms it knows, by id or by print."""
-        prints = set(self.memory.prints) - {0}
-        return len(prints.union(platform_print(p) for p in self.known(at_s)))
+        """How many platforms it knows, as far as prints tell them apart."""
+        return len(self.prints(at_s))
 
 
 def see(suspect: Suspect, platform: int, at_s: int) -> Seen:
@@ -236,7 +251,10 @@ def see(suspect: Suspect, platform: int, at_s: int) -> Seen:
         return Seen.REPEAT
     novel = not suspect.knows(platform, at_s)
     if held is not None:
+        days = suspect.tainted.get(platform, 0)
         _forget(suspect, held)
+        if novel and days and at_s - (held >> 33) < TAINT_S:
+            suspect.tainted[platform] = days + 1
     sighting = word(at_s, novel, platform)
     suspect.seen[platform] = sighting
     suspect.novels += novel
@@ -271,19 +289,22 @@ def _forget(suspect: Suspect, sighting: int) -> None:
     suspect.novels -= sighting >> 32 & 1
     platform = sighting & 0xFFFF_FFFF
     del suspect.seen[platform]
-    suspect.tainted.discard(platform)
+    suspect.tainted.pop(platform, None)
 
 
 def taint_since(suspect: Suspect, since_s: int) -> None:
-    """Marks the novel sightings from `since_s` on: they count for their day, then are forgotten."""
-    suspect.tainted.update(
-        w & 0xFFFF_FFFF for w in suspect.sightings if w >> 32 & 1 and w >> 33 >= since_s
-    )
+    """Marks the novel sightings from `since_s` on: platforms that one episode does not make known.
+
+    They are novel when they come back. If that is within two days the mark stays.
+    """
+    for sighting in suspect.sightings:
+        if sighting >> 32 & 1 and sighting >> 33 >= since_s:
+            suspect.tainted.setdefault(sighting & 0xFFFF_FFFF, 1)
 
 
-def forget_tainted(suspect: Suspect) -> None:
-    """Drops what is marked: it counts afresh, and is not known."""
-    for platform in sorted(suspect.tainted):
+def forget_tainted(suspect: Suspect, at_s: int) -> None:
+    """Drops what is marked and has not become known: it counts afresh."""
+    for platform in [p for p in suspect.tainted if not suspect.knows(p, at_s)]:
         _forget(suspect, suspect.seen[platform])
     _refill(suspect)
 

@@ -169,7 +169,7 @@ def _suspect_state(suspect: Suspect) -> list[Any]:
         suspect.last_s,
         suspect.due_s,
         int(suspect.stamps),
-        sorted(suspect.tainted),
+        [list(mark) for mark in suspect.tainted.items()],
         [
             suspect.bucket_level_milli,
             suspect.bucket_novel,
@@ -201,7 +201,7 @@ def _suspect_of(state: list[Any]) -> Suspect:
     suspect.last_s = last_s
     suspect.due_s = due_s
     suspect.stamps = Stamps(stamps)
-    suspect.tainted = set(tainted)
+    suspect.tainted = dict(tainted)
     (
         suspect.bucket_level_milli,
         suspect.bucket_novel,

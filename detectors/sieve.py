@@ -222,9 +222,13 @@ def _apply(
     g, p, t, held, same = new
     again = same.any(axis=0)
     memory = halves(taken if len(g) == len(taken) else taken.take(g, axis=0))
-    match = memory[2:] == prints_of(p)
+    wanted = prints_of(p)
+    match = memory[2:] == wanted
     printed = match.any(axis=0) & ~again
-    novel = (~(again | printed)).astype(np.uint64)
+    unknown = ~(again | printed)
+    asked = np.flatnonzero(unknown)
+    unknown[asked] = ~_kin(held.take(asked, axis=1), wanted[asked], t[asked])
+    novel = unknown.astype(np.uint64)
     outgoing = np.where(again, 0, held[0])
     moved = np.empty_like(held)
     moved[:-1] = held[1:]
@@ -258,6 +262,24 @@ def _apply(
         forget(prints, place[pulled])
         taken[g[pulled], MEMORY_WORDS] = words_of(prints)
     return np.flatnonzero(promoted)
+
+
+def _kin(
+    held: NDArray[np.uint64], wanted: NDArray[np.uint16], at_s: NDArray[np.int64]
+) -> NDArray[np.bool_]:
+    """Whether each ring (8, m) holds a known platform with this print.
+
+    It may have been known by that print, and have taken it along out of the memory.
+    """
+    alike = prints_of(held.astype(np.uint32)) == wanted
+    kin: NDArray[np.bool_] = alike.any(axis=0)
+    some = np.flatnonzero(kin)
+    if len(some):
+        held = held.take(some, axis=1)
+        old = (held >> _SECONDS).astype(np.int64) <= at_s[some] - DAY_S
+        known = (held != 0) & (old | (held >> _NOVEL & np.uint64(1) == 0))
+        kin[some] = (alike[:, some] & known).any(axis=0)
+    return kin
 
 
 def _promotes(

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from detectors.episode import Action, EpisodeRecord, Level, Rung, Sighting
+from detectors.event import platform_print
 from streams.wire import Ack, Override
 
 LOOK_ALIKES: Final = {
@@ -155,7 +156,7 @@ def explanation(case: Case, record: EpisodeRecord) -> Iterator[str]:
     yield ""
     scope = record.scope
     classes = ", ".join(trust.name.lower() for trust in scope.trust)
-    passing = len(set(scope.pass_ids)) + len(set(scope.pass_prints))
+    passing = len({*scope.pass_prints, *map(platform_print, scope.pass_ids)})
     yield f"passes: {classes}; {passing} platforms that this recipient knows"
     if case.actions:
         yield ""

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TextIO
 
+from detectors.event import platform_print
 from streams.enforce.gateway import Order, Refusals
 
 
@@ -34,7 +35,7 @@ class LogGateway:
                 action_id=lease.action_id,
                 expires_at_ms=lease.expires_at_ms,
                 trust=[trust.name.lower() for trust in lease.scope.trust],
-                passes=len(lease.scope.pass_ids) + len(lease.scope.pass_prints),
+                passes=len({*lease.scope.pass_prints, *map(platform_print, lease.scope.pass_ids)}),
             )
         return {}
 

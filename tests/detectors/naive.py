@@ -44,7 +44,7 @@ class Alarm(NamedTuple):
 class Seen(NamedTuple):
     at: int
     novel: bool
-    tainted: bool = False
+    tainted: int = 0  # days on which it came since it was first seen in an episode
 
 
 @dataclass
@@ -97,20 +97,22 @@ class Naive:
             if person.flood and self.watermark >= self.ends(person.flood):
                 ended.append((self.ends(person.flood), recipient))
         for _, recipient in sorted(ended):
-            self.end(tick, recipient)
+            self.end(tick, recipient, self.watermark)
 
     def ends(self, flood: Flood) -> int:
         episode = self.params.episode
         return min(flood.last + episode.quiet_s, flood.opened + episode.episode_most_s)
 
-    def end(self, offset: int, recipient: int) -> None:
+    def end(self, offset: int, recipient: int, now: int) -> None:
         person = self.people[recipient]
         assert person.flood is not None
         for p, s in person.seen.items():
             if s.novel and s.at >= person.flood.since:
-                person.seen[p] = s._replace(tainted=True)
+                person.seen[p] = s._replace(tainted=s.tainted or 1)
         if person.flood.level is Level.THROTTLE:
-            person.seen = {p: s for p, s in person.seen.items() if not s.tainted}
+            person.seen = {
+                p: s for p, s in person.seen.items() if not s.tainted or self.knows(person, s, now)
+            }
         person.flood = None
         self.alarms.append(Alarm(offset, recipient, "ended", Level.CLEAR))
 
@@ -123,13 +125,15 @@ class Naive:
         at = event.at_ms // 1000 - EPOCH
         person = self.people.setdefault(event.recipient, Person())
         if person.flood and at >= self.ends(person.flood):
-            self.end(offset, event.recipient)
+            self.end(offset, event.recipient, at)
         if person.seen and at <= max(s.at for s in person.seen.values()) - DAY:
             return
         held = person.seen.get(event.platform)
         known = held is not None and self.knows(person, held, at)
         if held is None or abs(at - held.at) >= DAY:
-            person.seen[event.platform] = Seen(at, not known)
+            again = held is not None and not known and at - held.at < 2 * DAY
+            tainted = held.tainted + 1 if held and held.tainted and again else 0
+            person.seen[event.platform] = Seen(at, not known, tainted)
             level, since = self.level(person, at)
             self.rise(offset, event.recipient, level, since, at)
         if person.flood and not known and not event.trust:
@@ -199,8 +203,8 @@ class Naive:
     def knows(self, person: Person, seen: Seen, at: int) -> bool:
         if not seen.novel:
             return True
-        tainted = seen.tainted or (person.flood is not None and seen.at >= person.flood.since)
-        return at - seen.at >= DAY and not tainted
+        inside = person.flood is not None and seen.at >= person.flood.since
+        return at - seen.at >= DAY and seen.tainted != 1 and not inside
 
 
 def apart(times: list[int], gap: int) -> int:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from detectors.chain import Decisions, Params, Partition, process
-from detectors.event import TOKEN_BIT, Batch, Kind, platform_id
+from detectors.event import TOKEN_BIT, Batch, Kind, platform_id, platform_print
 
 START_MS = 1_790_000_000_000  # 2026-09-21
 MINUTE_MS = 60_000
@@ -25,6 +26,17 @@ class Event(NamedTuple):
     trust: int = 0
     kind: Kind = Kind.MESSAGE
     gateway: str = "gw"
+
+
+@cache
+def _by_print() -> dict[int, str]:
+    names = (f"twin {i}" for i in range(1 << 19))
+    return {platform_print(platform_id(name)): name for name in names}
+
+
+def twin_of(platform: str) -> str:
+    """Another platform with the same print."""
+    return _by_print()[platform_print(platform_id(platform))]
 
 
 @dataclass(frozen=True, slots=True)

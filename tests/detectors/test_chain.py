@@ -31,6 +31,7 @@ from tests.detectors.stand_in import (
     add,
     batch_of,
     run,
+    twin_of,
 )
 
 VICTIM = 8613800000001
@@ -129,6 +130,20 @@ def test_what_a_print_cannot_tell_apart_passes() -> None:
     assert refuses(scope, 78, Trust.NONE)
 
 
+@pytest.mark.parametrize("twin_ms", [-DAY_MS, 3 * MINUTE_MS], ids=["at-rest", "in-a-flood"])
+@pytest.mark.parametrize("day", [0, 1])
+def test_a_platform_that_shares_a_print_does_not_take_its_place(twin_ms: int, day: int) -> None:
+    """The oldest of 14 is remembered by its print alone, and its twin comes before it."""
+    before = [Event(START_MS - (16 - i) * DAY_MS, VICTIM, f"known {i}") for i in range(14)]
+    twin = Event(START_MS + twin_ms, VICTIM, twin_of("known 0"))
+    own = Event(START_MS + 9 * MINUTE_MS + day * DAY_MS, VICTIM, "known 0")
+    attack = flood(30) + flood(30, start_ms=START_MS + DAY_MS)
+    events = sorted([*before, twin, *attack, own])
+    held = refused(events, throttles(run(ENFORCE, events)))
+    assert len(held) >= 50
+    assert own not in held
+
+
 def test_a_lease_is_renewed_by_the_flood_when_half_over_and_by_nothing_else() -> None:
     own = [Event(START_MS + 400_000 + i * MINUTE_MS, VICTIM, f"known {i}") for i in range(14)]
     actions = throttles(run(ENFORCE, history() + flood(5) + own))
@@ -175,6 +190,38 @@ def test_what_was_seen_in_a_watch_is_not_known_the_day_after() -> None:
     after = run(ENFORCE, again, restore(ENFORCE, snapshot(partition)))
     assert changes(after) == [("opened", Level.WATCH)]
     assert all(s.novel for s in after.episodes[0].sightings)
+
+
+def watched(day: int) -> list[Event]:
+    """Four platforms, fast enough for a WATCH, then nothing of theirs until the next day."""
+    start_ms = START_MS + day * (DAY_MS + HOUR_MS)
+    return flood(4, 25_000, start_ms) + idle(2 * TICK_OFFSETS, start_ms + HOUR_MS, 2000)
+
+
+def test_what_comes_back_day_after_day_and_is_no_more_than_watched_becomes_known() -> None:
+    events = history() + watched(0) + watched(1) + watched(2)
+    decisions = run(ENFORCE, events)
+    opened = [e for e in decisions.episodes if e.change == "opened"]
+    assert [round((e.at_ms - START_MS) / (DAY_MS + HOUR_MS)) for e in opened] == [0, 1]
+    assert throttles(decisions) == []
+
+
+def test_a_flood_on_the_second_day_makes_nothing_known() -> None:
+    second_ms = START_MS + DAY_MS + HOUR_MS
+    more = flood(6, 10_000, second_ms + 2 * MINUTE_MS, name="more")
+    events = history() + watched(0) + sorted(watched(1) + more) + watched(2)
+    opened = [e for e in run(ENFORCE, events).episodes if e.change == "opened"]
+    assert len(opened) == 3
+
+
+def test_what_comes_back_after_more_than_two_days_counts_afresh() -> None:
+    days = (0, 3, 4)
+    opened = [
+        e
+        for e in run(ENFORCE, history() + [e for d in days for e in watched(d)]).episodes
+        if e.change == "opened"
+    ]
+    assert len(opened) == 3
 
 
 def test_a_suspect_let_go_is_judged_on_what_it_did_before() -> None:

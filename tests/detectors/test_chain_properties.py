@@ -9,8 +9,9 @@ import pytest
 
 from detectors.chain import Decisions, Params, Partition, process, restore, snapshot
 from detectors.judge import JudgeParams
+from detectors.sieve import SieveParams
 from tests.detectors.naive import Alarm, Naive
-from tests.detectors.stand_in import StandIn, add, batch_of, run
+from tests.detectors.stand_in import StandIn, add, batch_of, run, twin_of
 from tests.detectors.streams import random_stream
 
 STREAMS = int(os.environ.get("OTPGUARD_TEST_STREAMS", "1000"))
@@ -63,4 +64,18 @@ def test_sieve_and_judge_equal_a_judge_that_sees_everything(part: int) -> None:
         assert whole.actions == decisions.actions, f"seed {seed}"
         assert whole.episodes == decisions.episodes, f"seed {seed}"
         raised += len(expected)
+    assert raised, "streams without alarms prove nothing"
+
+
+def test_platforms_that_share_a_print_are_the_same_to_sieve_and_judge() -> None:
+    """Against a sieve that hands everything on, so that the judge alone decides."""
+    judge_alone = Params(sieve=SieveParams(promote_distinct=1))
+    pairs = {f"{p}.{i + 1}": twin_of(f"{p}.{i}") for p in range(5) for i in range(0, 20, 2)}
+    raised = 0
+    for seed in range(0, STREAMS, 5):
+        events, offsets = random_stream(seed)
+        events = [e._replace(platform=pairs.get(e.platform, e.platform)) for e in events]
+        found = alarms(run(Params(), events, offsets=offsets))
+        assert found == alarms(run(judge_alone, events, offsets=offsets)), f"seed {seed}"
+        raised += len(found)
     assert raised, "streams without alarms prove nothing"
