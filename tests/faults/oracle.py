@@ -76,8 +76,13 @@ def _by_key(rows: NDArray[np.uint64]) -> NDArray[np.uint64]:
 
 
 def _plain(rest: dict[str, Any], name: str) -> Any:
-    """What a state holds under a name, as MessagePack has it, without the suspects' places."""
+    """What a state holds under a name, as MessagePack has it, without what batches may change.
+
+    That is the row in which a suspect stands, and the order in which names were first met.
+    """
     value = msgspec.msgpack.decode(msgspec.msgpack.encode(rest[name]))
+    if name == "names":
+        return sorted(value)
     return [suspect[:2] + suspect[3:] for suspect in value] if name == "suspects" else value
 
 
