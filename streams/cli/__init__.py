@@ -20,6 +20,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "replay": ("streams.cli.replay:replay", "Run the detector over files, with no broker."),
     "recognise": ("streams.cli.recognise:recognise", "Say why a text counts as a code, or not."),
     "scenario": ("streams.cli.scenario:scenario", "Rehearse an attack, or what looks like one."),
+    "calibrate": ("streams.cli.calibrate:calibrate", "Try the settings on one's own history."),
     "cases": ("streams.cli.cases:app", "See who is attacked, and what is done about it."),
     "explain": ("streams.cli.cases:explain", "Say why a recipient is throttled."),
     "release": ("streams.cli.override:release", "Take back the lease of a recipient."),

@@ -45,12 +45,12 @@ KINDS = {"sig": "", "from": "sender ", "port": "", "host": "", "id": "platform "
 def write_page(story: Story, path: Path, command: str) -> None:
     """Write the page. `command` is the command line that repeats the run."""
     environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("streams.demo", "."),
+        loader=jinja2.PackageLoader("streams", "."),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=False,
     )
-    page = environment.get_template("report.html.j2").render(
+    page = environment.get_template("demo/report.html.j2").render(
         headline=headline(story),
         lead=lead(story),
         tiles=list(_tiles(story)),

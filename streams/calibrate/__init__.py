@@ -1,0 +1,5 @@
+"""What the detector's parameters rest on, measured on a carrier's own history.
+
+`history` reads, `survey` measures (with `cohort` and `peaks`), `rates` says what may be claimed,
+`rehearse` what an attack would meet, `propose` what to set; `report` and `plots` show it.
+"""

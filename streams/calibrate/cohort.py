@@ -1,0 +1,161 @@
+"""A fair sample of recipients, followed through the whole history in bounded memory. Pure.
+
+Wegman's adaptive sampling (Flajolet 1990): a recipient belongs to it if its hash begins with so
+many zeros; when it grows past its bound, one zero more is asked for. So every recipient that
+belongs is known from its first event on, and its size tells how many recipients there are.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections import Counter
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detectors.memory import DAY_S, PRINTS, RING
+
+SITTING_S: Final = 600
+"""A person logs in here and there, then pauses: sightings closer than this are one sitting."""
+
+SPREE: Final = 3
+"""Platforms that make a sitting a log-in spree: what a flood must be told apart from."""
+
+AGES: Final = (1, 3, 7, 14, 30, 60, 120, 240)
+"""Days: the edges between ages of memory."""
+
+GAP_BIN_S: Final = 5
+KNOWN_MAX: Final = RING + PRINTS
+"""What a row of the detector remembers."""
+
+
+class Person:
+    """What is remembered of one recipient of the sample."""
+
+    __slots__ = ("born_s", "novel", "platforms", "sighted_s", "size")
+
+    def __init__(self) -> None:
+        self.born_s = 0  # of its first code; 0: none yet
+        self.sighted_s = 0  # of its last sighting
+        self.size = self.novel = 0  # of the sitting under way: platforms, and novel ones
+        self.platforms: dict[int, int] = {}  # -> when sighted; the longest unseen first
+
+
+class Cohort:
+    """The sample, and what is counted over it."""
+
+    def __init__(self, people_max: int = 1 << 15) -> None:
+        self.people_max = people_max
+        self.zeros = 0
+        self.people: dict[int, Person] = {}
+        self.left_out: set[int] = set()
+        self.gaps = np.zeros(SITTING_S // GAP_BIN_S, np.int64)  # between sightings of a sitting
+        self.sittings: Counter[int] = Counter()  # by platforms, 64 and more in one
+        # (age, 2): novel, all. Of all sightings, and of those in sprees.
+        self.novelty = np.zeros((len(AGES) + 1, 2), np.int64)
+        self.spree_novelty = np.zeros((len(AGES) + 1, 2), np.int64)
+        self.spree_days: dict[int, list[int]] = {}  # day -> novel, all: in sprees
+
+    @property
+    def recipients(self) -> int:
+        """How many recipients there are; exact while all of them fit, then within 1 %."""
+        return len(self.people) + len(self.left_out) << self.zeros
+
+    @property
+    def known(self) -> NDArray[np.int64]:
+        """How many recipients of the sample know 0, 1, ... KNOWN_MAX platforms."""
+        sizes = [len(person.platforms) for person in self.people.values() if person.born_s]
+        return np.bincount(sizes, minlength=KNOWN_MAX + 1).astype(np.int64)
+
+    def observe(
+        self,
+        recipient: NDArray[np.uint64],
+        at_s: NDArray[np.int64],
+        platform: NDArray[np.uint32],
+        otp: NDArray[np.bool_],
+    ) -> None:
+        """Takes messages in, in the order of the log; seconds are those of `detectors.memory`."""
+        chosen = np.flatnonzero(zeros_of(recipient) >= self.zeros)
+        for who, at, what, code in zip(
+            recipient[chosen].tolist(),
+            at_s[chosen].tolist(),
+            platform[chosen].tolist(),
+            otp[chosen].tolist(),
+            strict=True,
+        ):
+            person = self.people.get(who)
+            if person is None:
+                if who in self.left_out:
+                    continue
+                person = self.people[who] = Person()
+            if code:
+                self._sight(person, at, what)
+        while len(self.people) + len(self.left_out) > self.people_max:
+            self.zeros += 1
+            self.people = {who: self.people[who] for who in self._kept(self.people)}
+            self.left_out = set(self._kept(self.left_out))
+
+    def leave_out(self, recipient: int) -> None:
+        """Counts nothing more of this recipient: its codes are an attack, or may be one."""
+        if self.people.pop(recipient, None) is not None:
+            self.left_out.add(recipient)
+
+    def close(self) -> None:
+        """Counts the sittings that are still under way."""
+        for person in self.people.values():
+            self._end_sitting(person)
+
+    def _kept(self, recipients: set[int] | dict[int, Person]) -> list[int]:
+        keys = np.fromiter(recipients, np.uint64, len(recipients))
+        return [int(key) for key in keys[zeros_of(keys) >= self.zeros].tolist()]
+
+    def _sight(self, person: Person, at_s: int, platform: int) -> None:
+        """One code: nothing if it repeats a sighting."""
+        platforms = person.platforms
+        held = platforms.pop(platform, None)
+        if held is not None and at_s - held < DAY_S:
+            platforms[platform] = held
+            return
+        platforms[platform] = at_s
+        if len(platforms) > KNOWN_MAX:
+            del platforms[next(iter(platforms))]
+        if not person.born_s:
+            person.born_s = at_s
+        gap_s = at_s - person.sighted_s
+        if gap_s >= SITTING_S or not person.size:
+            self._end_sitting(person)
+        elif gap_s >= 0:
+            self.gaps[gap_s // GAP_BIN_S] += 1
+        person.sighted_s = max(person.sighted_s, at_s)
+        person.size += 1
+        person.novel += held is None
+        self.novelty[self._age(person)] += (held is None, 1)
+
+    def _end_sitting(self, person: Person) -> None:
+        if not person.size:
+            return
+        self.sittings[min(person.size, 64)] += 1
+        if person.size >= SPREE:
+            self.spree_novelty[self._age(person)] += (person.novel, person.size)
+            day = self.spree_days.setdefault(person.sighted_s // DAY_S, [0, 0])
+            day[0] += person.novel
+            day[1] += person.size
+        person.size = person.novel = 0
+
+    def _age(self, person: Person) -> int:
+        """Which age of memory this is."""
+        return bisect_right(AGES, (person.sighted_s - person.born_s) / DAY_S)
+
+
+def zeros_of(recipients: NDArray[np.uint64]) -> NDArray[np.int64]:
+    """Leading zero bits of each recipient's hash (splitmix64, Steele et al. 2014), up to 53.
+
+    >>> zeros_of(np.array([8613800000001, 8613800000002], np.uint64)).tolist()
+    [2, 0]
+    """
+    x = recipients * np.uint64(0x9E37_79B9_7F4A_7C15)
+    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58_476D_1CE4_E5B9)
+    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D0_49BB_1331_11EB)
+    uniform = ((x ^ (x >> np.uint64(31))) >> np.uint64(11)).astype(np.float64) + 1
+    return (53 - np.frexp(uniform)[1]).astype(np.int64).clip(0)

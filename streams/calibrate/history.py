@@ -1,0 +1,187 @@
+"""Where history comes from: files of JSON lines, call detail records, a Kafka topic. Read-only."""
+
+from __future__ import annotations
+
+import csv
+import io
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, closing
+from dataclasses import dataclass
+from itertools import islice
+from typing import IO, Any, Final
+
+import msgspec
+import numpy as np
+from kafka import KafkaConsumer, TopicPartition
+from kafka.errors import KafkaError
+from numpy.typing import NDArray
+
+from streams.errors import UnavailableError, UsageError
+from streams.feeds.mapping import FieldMap, UnmappableError
+from streams.replay import chunks_of
+
+ROWS: Final = 10_000
+SILENCE_S: Final = 30.0  # a broker that says nothing for so long in the middle of a topic is away
+_encode: Final = msgspec.json.Encoder().encode
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """Consecutive records of one partition."""
+
+    topic: str
+    partition: int
+    values: list[bytes | None]
+    keys: list[bytes | None]
+    offsets: NDArray[np.int64]
+    timestamps_ms: NDArray[np.int64] | None  # None: files have none
+    next_offset: int
+
+
+Opener = Callable[[str], AbstractContextManager[IO[bytes]]]
+Progress = Callable[[int], None]  # told how many bytes or records more are read
+
+
+def from_lines(
+    files: Iterable[str], topic: str, value_bytes_max: int, opener: Opener, progress: Progress
+) -> Iterator[Slice]:
+    """JSON lines; all files are one log, in the order given."""
+
+    def chunks() -> Iterator[list[bytes]]:
+        for name in files:
+            with opener(name) as file:
+                for lines in chunks_of(file, value_bytes_max):
+                    yield lines
+                    progress(sum(map(len, lines)) + len(lines))
+
+    yield from _numbered(chunks(), topic)
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """How CSV files are laid out."""
+
+    rules: FieldMap
+    columns: list[str] | None  # None: the first line of each file names them
+    delimiter: str = ","
+    encoding: str = "utf-8"
+
+
+def from_csv(
+    files: Iterable[str], table: Table, topic: str, opener: Opener, progress: Progress
+) -> Iterator[Slice]:
+    """Call detail records. A row that cannot be mapped becomes a value that is refused."""
+
+    def chunks() -> Iterator[list[bytes]]:
+        for name in files:
+            with opener(name) as file:
+                text = io.TextIOWrapper(file, table.encoding, errors="replace", newline="")
+                rows = csv.reader(text, delimiter=table.delimiter)
+                names = table.columns or next(rows, None)
+                if not names:
+                    raise UsageError(f"{name}: no head line; --columns names the fields")
+                number = 0
+                while batch := list(islice(rows, ROWS)):
+                    yield [_mapped(table.rules, names, row, number + i)
+                           for i, row in enumerate(batch)]  # fmt: skip
+                    number += len(batch)
+                    progress(sum(len(field) + 1 for row in batch for field in row))
+
+    yield from _numbered(chunks(), topic)
+
+
+def _mapped(rules: FieldMap, names: list[str], row: list[str], number: int) -> bytes:
+    try:
+        return _encode(rules.value(dict(zip(names, row, strict=False)), f"row-{number}"))
+    except UnmappableError:
+        return b""
+
+
+def _numbered(chunks: Iterable[list[bytes]], topic: str) -> Iterator[Slice]:
+    offset = 0
+    for lines in chunks:
+        end = offset + len(lines)
+        values: list[bytes | None] = list(lines)
+        yield Slice(topic, 0, values, [None] * len(lines), np.arange(offset, end), None, end)
+        offset = end
+
+
+class Topic:
+    """A time range of a topic, as it was when asked. Joins no group and commits nothing."""
+
+    def __init__(
+        self, clients: Mapping[str, Any], topic: str, since_ms: int | None, until_ms: int | None
+    ) -> None:
+        self._clients = clients
+        self._topic = topic
+        self.ranges: dict[int, tuple[int, int]] = {}  # partition -> first offset, end
+        with self._consumer() as consumer:
+            places = [TopicPartition(topic, p) for p in consumer.partitions_for_topic(topic) or ()]
+            if not places:
+                raise UnavailableError(f"no topic {topic}")
+            firsts, ends = consumer.beginning_offsets(places), consumer.end_offsets(places)
+            since = _at(consumer, places, since_ms, ends) if since_ms is not None else firsts
+            until = _at(consumer, places, until_ms, ends) if until_ms is not None else ends
+            for place in places:
+                if since[place] < until[place]:
+                    self.ranges[place.partition] = (since[place], until[place])
+
+    @property
+    def records(self) -> int:
+        """How many records the range has at most; a compacted topic has fewer."""
+        return sum(end - first for first, end in self.ranges.values())
+
+    def slices(self, progress: Progress) -> Iterator[Slice]:
+        """Reads the range, once more with every call."""
+        places = {TopicPartition(self._topic, p): range_ for p, range_ in self.ranges.items()}
+        with self._consumer() as consumer:
+            consumer.assign(list(places))
+            for place, (first, _) in places.items():
+                consumer.seek(place, first)
+            heard = time.monotonic()
+            while any(consumer.position(place) < end for place, (_, end) in places.items()):
+                polled = consumer.poll(timeout_ms=200, max_records=ROWS)
+                for place, records in polled.items():
+                    end = places[place][1]
+                    kept = [record for record in records if record.offset < end]
+                    if kept:
+                        yield _slice(place, kept)
+                        progress(len(kept))
+                    if consumer.position(place) >= end:
+                        consumer.pause(place)
+                if polled:
+                    heard = time.monotonic()
+                elif time.monotonic() - heard > SILENCE_S:
+                    raise UnavailableError(f"the broker sends no more of {self._topic}")
+
+    def _consumer(self) -> AbstractContextManager[Any]:
+        try:
+            return closing(
+                KafkaConsumer(
+                    **self._clients,
+                    group_id=None,
+                    enable_auto_commit=False,
+                    allow_auto_create_topics=False,
+                )
+            )
+        except KafkaError as error:
+            raise UnavailableError(f"cannot read {self._topic}: {type(error).__name__}") from None
+
+
+def _at(consumer: Any, places: list[Any], time_ms: int, ends: Mapping[Any, int]) -> dict[Any, int]:
+    """The first offset at or after a time, in each partition."""
+    found = consumer.offsets_for_times(dict.fromkeys(places, time_ms))
+    return {p: ends[p] if found.get(p) is None else found[p].offset for p in places}
+
+
+def _slice(place: Any, records: list[Any]) -> Slice:
+    return Slice(
+        place.topic,
+        place.partition,
+        [record.value for record in records],
+        [record.key for record in records],
+        np.fromiter((record.offset for record in records), np.int64, len(records)),
+        np.fromiter((record.timestamp for record in records), np.int64, len(records)),
+        records[-1].offset + 1,
+    )

@@ -1,0 +1,149 @@
+"""How near to the bars each recipient came on each day: the highest scores of the judge. Pure.
+
+The sieve shows the judge whoever has three novel platforms in a bucket of 1.5, or eight platforms
+in a day; nobody else comes near a bar, and nobody else is here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from heapq import heappush, heapreplace
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detectors.episode import Book, Sighting, sighting_of, utc_ms
+from detectors.judge import BURST_NOVEL, Bars, JudgeParams, Scores, Suspect, bars_of, retraced
+from detectors.memory import DAY_S
+
+NOVELS: Final = tuple(range(3, 11))
+"""Novel platforms asked for in the what-if; the bars ask for 3 and 5."""
+
+LEVEL_STEP: Final = 0.1
+LEVELS: Final = 121
+"""Levels of the bucket 0, 0.1, ... 12 and over."""
+
+COUNTS: Final = ("raw_35min", "raw_24h", "spaced_5min_3h", "spaced_10min_24h")
+COUNT_MOST: Final = 64
+SIGHTINGS_SHOWN: Final = 40
+SHOWN_FROM: Final = 0.5
+"""Of a bar: who came no nearer than that is nobody's near miss."""
+
+
+@dataclass(slots=True)
+class Peak:
+    """The highest scores of one recipient on one day."""
+
+    recipient: str
+    day: int
+    levels: list[float]  # of the bucket, with at least so many novel platforms as in NOVELS
+    counts: list[int]  # of COUNTS
+    near: float = 0.0  # the highest share of any THROTTLE bar that was reached
+    rule: str = ""
+    score: float = 0.0
+    bar: float = 0.0
+    novel: int = 0
+    at_ms: int = 0
+    known: int = 0
+    sightings: tuple[Sighting, ...] = ()
+
+
+class Peaks:
+    """Peaks that may still grow, and sums over those that can't."""
+
+    def __init__(self, misses_max: int = 20, open_max: int = 1 << 20) -> None:
+        self.misses_max = misses_max
+        self.open_max = open_max  # further ones close the oldest early
+        self.open: dict[tuple[int, int], Peak] = {}  # (recipient, day), oldest first
+        self.levels = np.zeros((len(NOVELS), LEVELS), np.int64)
+        self.counts = np.zeros((len(COUNTS), COUNT_MOST + 1), np.int64)
+        self.days = 0  # recipient-days that are summed
+        self._misses: list[tuple[float, int, Peak]] = []  # heap, the farthest first
+
+    @property
+    def misses(self) -> list[Peak]:
+        """Those that came nearest to a THROTTLE without one, the nearest first."""
+        return [peak for _, _, peak in sorted(self._misses, key=lambda m: (-m[0], m[1]))]
+
+    def observe(
+        self,
+        params: JudgeParams,
+        book: Book,
+        suspects: dict[int, Suspect],
+        first_s: dict[int, int],
+    ) -> None:
+        """Looks at suspects again of whom messages came, the earliest at `first_s`."""
+        for recipient in suspects.keys() & first_s.keys():
+            self._look(params, book, suspects[recipient], first_s[recipient])
+        while len(self.open) > self.open_max:
+            self._close(next(iter(self.open)))
+
+    def close(self, before_day: int | None = None) -> None:
+        """Sums up the days before this one, or all."""
+        for key in [k for k in self.open if before_day is None or k[1] < before_day]:
+            self._close(key)
+
+    def _look(self, params: JudgeParams, book: Book, suspect: Suspect, from_s: int) -> None:
+        bars = bars_of(params, suspect, suspect.bucket_s)
+        for found in retraced(suspect, from_s):
+            key = (suspect.recipient, found.at_s // DAY_S)
+            peak = self.open.get(key)
+            if peak is None:
+                peak = self.open[key] = Peak(suspect.name, key[1], [0.0] * len(NOVELS), [0] * 4)
+            for i, novel in enumerate(NOVELS):
+                if found.burst_novel < novel:
+                    break
+                peak.levels[i] = max(peak.levels[i], found.level)
+            for i, rule in enumerate(COUNTS):
+                peak.counts[i] = max(peak.counts[i], getattr(found, rule))
+            near, rule, score, bar = nearest(bars, found)
+            if near > peak.near:
+                peak.near, peak.rule, peak.score, peak.bar = near, rule, score, bar
+                peak.at_ms, peak.novel = utc_ms(found.at_s), found.burst_novel
+                if self._worth_showing(near):
+                    peak.known = suspect.memory_size(found.at_s)
+                    peak.sightings = tuple(_sightings(book, suspect, found.at_s))
+
+    def _worth_showing(self, near: float) -> bool:
+        return SHOWN_FROM <= near < 1 and (
+            len(self._misses) < self.misses_max or near > self._misses[0][0]
+        )
+
+    def _close(self, key: tuple[int, int]) -> None:
+        peak = self.open.pop(key)
+        self.days += 1
+        levels = np.minimum(np.floor(np.array(peak.levels) / LEVEL_STEP + 1e-9), LEVELS - 1)
+        self.levels[np.arange(len(NOVELS)), levels.astype(np.int64)] += 1
+        self.counts[np.arange(4), np.minimum(peak.counts, COUNT_MOST)] += 1
+        if self._worth_showing(peak.near):
+            put = heappush if len(self._misses) < self.misses_max else heapreplace
+            put(self._misses, (peak.near, self.days, peak))
+
+    def over(self, novel: int) -> NDArray[np.int64]:
+        """(LEVELS,) recipient-days whose bucket reached each level with so many novel platforms."""
+        return np.cumsum(self.levels[NOVELS.index(novel)][::-1])[::-1]
+
+
+def nearest(bars: Bars, found: Scores) -> tuple[float, str, float, float]:
+    """The share of the nearest THROTTLE bar that is reached, its rule, the score and the bar.
+
+    A burst needs both its level and its novel platforms: the lesser share counts.
+    """
+    share = min(found.level / bars.level.throttle, found.burst_novel / BURST_NOVEL.throttle)
+    best = (share, "burst", found.level, bars.level.throttle)
+    if not found.raw_24h:
+        return best
+    for rule in COUNTS:
+        score, bar = getattr(found, rule), getattr(bars, rule).throttle
+        if score / bar > best[0]:
+            best = (score / bar, rule, score, bar)
+    return best
+
+
+def _sightings(book: Book, suspect: Suspect, at_s: int) -> Iterator[Sighting]:
+    """The newest ones of the day that ends there, oldest first."""
+    day: Iterable[int] = [w for w in suspect.sightings if at_s - DAY_S < w >> 33 <= at_s]
+    for word in list(day)[-SIGHTINGS_SHOWN:]:
+        yield sighting_of(book, word & 0xFFFF_FFFF, word >> 33, novel=bool(word >> 32 & 1))

@@ -1,0 +1,132 @@
+"""From what was measured to settings, each with its reason. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+
+from detectors.judge import BURST, BURST_MARGIN_MAX
+from detectors.stamps import Stamps
+from streams.calibrate.peaks import LEVEL_STEP, Peaks
+from streams.calibrate.rates import THROTTLE_TARGET, Rate
+from streams.calibrate.survey import Survey
+from streams.config import Settings
+
+SPREE_SIGHTINGS_MIN: Final = 1000
+"""So many sightings in log-in sprees, or P(novel) is not proposed: +-3 % at 95 %."""
+
+LAST_DAYS: Final = 7
+"""P(novel) is that of the history's last week: the memory then is the oldest there is."""
+
+TEXTLESS: Final = 0.01
+CONFIDENCE_TEXTLESS: Final = 0.4
+"""What the sender alone is worth, as `detectors.recognise` says."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A setting that should be another."""
+
+    name: str
+    was: Any
+    value: Any
+    because: str
+
+
+def propose(settings: Settings, survey: Survey, throttles: Rate) -> Iterator[Change]:
+    """Yield what the history speaks for; nothing where it does not suffice."""
+    yield from _stamps(settings, survey)
+    yield from _p_novel(settings, survey)
+    yield from _margin(settings, survey.peaks, throttles)
+    if survey.messages and survey.texts < TEXTLESS * survey.messages:
+        was = settings.recognise.confidence_min
+        if was > CONFIDENCE_TEXTLESS:
+            yield Change(
+                "recognise.confidence_min", was, CONFIDENCE_TEXTLESS,
+                f"{100 * survey.texts / survey.messages:.1f} % of the messages have a text: what "
+                "the sender alone tells must suffice",
+            )  # fmt: skip
+
+
+def p_novel_of(survey: Survey) -> tuple[float, float, int]:
+    """Share of novel platforms in log-in sprees of the last week, its upper limit, and of how many.
+
+    The limit is Wilson's (1927), 97.5 % one-sided.
+    """
+    days = sorted(survey.cohort.spree_days)[-LAST_DAYS:]
+    novel, count = np.sum([survey.cohort.spree_days[day] for day in days] or [[0, 0]], axis=0)
+    if not count:
+        return float("nan"), 1.0, 0
+    z, share = 1.959964, novel / count
+    centre = share + z * z / (2 * count)
+    half = z * np.sqrt(share * (1 - share) / count + z * z / (4 * count * count))
+    return float(share), float((centre + half) / (1 + z * z / count)), int(count)
+
+
+def _p_novel(settings: Settings, survey: Survey) -> Iterator[Change]:
+    share, limit, count = p_novel_of(survey)
+    was = settings.detect.p_novel
+    if count < SPREE_SIGHTINGS_MIN:
+        return
+    value = round(limit + 0.005, 2)
+    if _class(value) != _class(was):
+        yield Change(
+            "detect.p_novel", was, min(1.0, value),
+            f"of {count:,} platforms in log-in sprees of the last {LAST_DAYS} days "
+            f"{100 * share:.1f} % were new to the person; with a memory as old as this history",
+        )  # fmt: skip
+
+
+def _class(p_novel: float | None) -> int:
+    """Which bars a value means, as `detectors.judge.bars_of` chooses them."""
+    return 0 if p_novel is None or p_novel > 0.5 else 1 if p_novel > 0.3 else 2
+
+
+def _stamps(settings: Settings, survey: Survey) -> Iterator[Change]:
+    was = dict(settings.detect.stamps)
+    measured: dict[str, str] = {
+        name: stamps.name.lower()
+        for name, (_, stamps) in survey.stamps().items()
+        if stamps is not Stamps.EXACT and name and name not in was
+    }
+    if measured:
+        yield Change(
+            "detect.stamps", was, {**was, **dict(sorted(measured.items()))},
+            "measured on this history; told, it holds from a worker's first event on",
+        )  # fmt: skip
+
+
+def _margin(settings: Settings, peaks: Peaks, throttles: Rate) -> Iterator[Change]:
+    """The least margin whose estimate is on the target, where the rate is shown to be over it."""
+    if throttles.standing(THROTTLE_TARGET) != "exceeded":
+        return
+    was = settings.detect.burst_margin
+    bar = BURST[Stamps.EXACT].throttle
+    over = peaks.over(5)
+    for tenths in range(round(was * 10) + 1, round(BURST_MARGIN_MAX * 10) + 1):
+        at = round((bar + tenths / 10) / LEVEL_STEP)
+        if over[at] <= THROTTLE_TARGET * throttles.days:
+            yield Change(
+                "detect.burst_margin", was, tenths / 10,
+                f"{throttles.alarms} THROTTLE episodes in {throttles.days:,.0f} subscriber-days; "
+                "right if none of them was an attack: look at them first, and name those that "
+                "were with --judged",
+            )  # fmt: skip
+            return
+
+
+def proposed(settings: Settings, changes: list[Change]) -> Settings:
+    """The settings with these changes."""
+    values = settings.model_dump()
+    for change in changes:
+        section, _, name = change.name.partition(".")
+        values[section][name] = change.value
+    return settings.model_copy(
+        update={
+            section: type(getattr(settings, section)).model_validate(values[section])
+            for section in {change.name.partition(".")[0] for change in changes}
+        }
+    )

@@ -1,0 +1,108 @@
+"""How many alarms in so many subscriber-days, and what may be claimed from that. Pure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from statistics import NormalDist
+from typing import Final, Literal
+
+WATCH_TARGET: Final = 1e-4
+THROTTLE_TARGET: Final = 1e-6
+"""False alarms per subscriber-day that the bars are made for."""
+
+_EXACT_MOST: Final = 1000
+"""Of more alarms than this the interval is Wilson and Hilferty's (1931), right to four digits."""
+
+Standing = Literal["shown", "exceeded", "open"]
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """Alarms in so many subscriber-days, and the rate at which they come at most.
+
+    >>> rate = Rate(0, 1_000_000)
+    >>> rate.standing(1e-6), rate.days_needed(1e-6)
+    ('open', 2995733)
+    >>> Rate(0, 3_000_000).standing(1e-6), Rate(40, 3_000_000).standing(1e-6)
+    ('shown', 'exceeded')
+    """
+
+    alarms: int
+    days: float  # subscriber-days
+
+    @property
+    def per_day(self) -> float:
+        """The estimate, per subscriber-day."""
+        return self.alarms / self.days if self.days else math.nan
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """Two-sided 95 % interval of the rate: Garwood's (1936), exact for a Poisson count."""
+        if not self.days:
+            return 0.0, math.inf
+        low = lower(self.alarms, 0.025) / self.days
+        return low, upper(self.alarms, 0.025) / self.days
+
+    def standing(self, target: float) -> Standing:
+        """Whether the rate is shown (95 %, one-sided) to be under the target, or over it."""
+        if not self.days:
+            return "open"
+        if upper(self.alarms, 0.05) <= target * self.days:
+            return "shown"
+        return "exceeded" if lower(self.alarms, 0.05) > target * self.days else "open"
+
+    def days_needed(self, target: float) -> int:
+        """Subscriber-days that would show the target if no further alarm came.
+
+        With none at all it is 3 / target: the rule of three (Hanley and Lippman-Hand, JAMA 1983).
+        """
+        return math.ceil(upper(self.alarms, 0.05) / target)
+
+
+def upper(count: int, tail: float) -> float:
+    """The mean of which a Poisson count is this low with probability `tail`.
+
+    >>> round(upper(0, 0.05), 4), round(upper(3, 0.025), 3), round(upper(5000, 0.025), 1)
+    (2.9957, 8.767, 5140.5)
+    """
+    if count > _EXACT_MOST:
+        return _wilson_hilferty(count + 1, 1 - tail)
+    return _solve(lambda mean: _at_most(count, mean) - tail, count + 10 * math.sqrt(count + 1) + 10)
+
+
+def lower(count: int, tail: float) -> float:
+    """The mean of which a Poisson count is this high with probability `tail`; 0 of none.
+
+    >>> lower(0, 0.025), round(lower(3, 0.025), 4)
+    (0.0, 0.6187)
+    """
+    if count == 0:
+        return 0.0
+    if count > _EXACT_MOST:
+        return _wilson_hilferty(count, tail)
+    return _solve(lambda mean: tail - (1 - _at_most(count - 1, mean)), float(count))
+
+
+def _at_most(count: int, mean: float) -> float:
+    """P(a Poisson variable of this mean <= count), summed in logarithms."""
+    if mean <= 0:
+        return 1.0
+    log = math.log(mean)
+    return math.fsum(math.exp(k * log - mean - math.lgamma(k + 1)) for k in range(count + 1))
+
+
+def _solve(falling: Callable[[float], float], high: float) -> float:
+    """Where a falling function of the mean is zero, between 0 and `high`."""
+    low = 0.0
+    for _ in range(60):
+        middle = (low + high) / 2
+        low, high = (middle, high) if falling(middle) > 0 else (low, middle)
+    return (low + high) / 2
+
+
+def _wilson_hilferty(shape: int, probability: float) -> float:
+    """Quantile of a gamma variable of this shape and scale 1."""
+    z = NormalDist().inv_cdf(probability)
+    return float(shape * (1 - 1 / (9 * shape) + z / (3 * math.sqrt(shape))) ** 3)

@@ -1,0 +1,125 @@
+"""The calibration as one self-contained page."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import jinja2
+from markupsafe import Markup
+
+from streams.calibrate import plots
+from streams.calibrate.result import Result
+from streams.errors import UsageError
+
+
+def write_page(result: Result, found: dict[str, Any], path: Path, command: str) -> None:
+    """Write the page. `command` is the command line that repeats the run."""
+    if not result.days:
+        raise UsageError("no report of a history without any event that counts")
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("streams", "."),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+    )
+    pictures = {
+        "what_if": plots.drawn(plots.what_if, result, height=4.2, columns=2),
+        "peaks": plots.drawn(plots.peaks, result, height=3.9),
+        "grid": plots.drawn(plots.grid, result, height=3.6),
+        "pace": plots.drawn(plots.pace, result, height=3.6, width=5.6),
+        "known": plots.drawn(plots.known, result, height=3.6, width=5.6),
+        "novelty": plots.drawn(plots.novelty, result, height=3.2),
+    }
+    page = environment.get_template("calibrate/report.html.j2").render(
+        headline=headline(found),
+        lead=lead(found),
+        tiles=list(_tiles(found)),
+        pictures={name: Markup(svg) for name, svg in pictures.items()},  # noqa: S704 - our outlines
+        changes=[
+            {**change, "was": _shown(change["was"]), "value": _shown(change["value"])}
+            for change in found["changes"]
+        ],
+        found={**found, "mode": result.settings.mode},
+        json=json.dumps(found, ensure_ascii=False, indent=1),
+        command=command,
+        version=version("otpguard"),
+        masked=not result.show_recipients,
+    )
+    try:
+        path.write_text(page, encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"{path}: {error.strerror}") from None
+
+
+def headline(found: dict[str, Any]) -> str:
+    """What the history says of false throttles, in one line."""
+    throttle = found["rates"]["current"]["throttle"]
+    days = f"{found['history']['subscriber_days']:,} subscriber-days"
+    if throttle["standing"] == "shown":
+        return f"At most one false throttle in a million subscriber-days: shown by {days}"
+    if throttle["standing"] == "exceeded":
+        return f"{throttle['episodes']:,} throttles in {days}: more than a calm network should have"
+    some = f"{throttle['episodes']:,} throttles" if throttle["episodes"] else "No throttle"
+    return f"{some} in {days}: too few to claim one in a million"
+
+
+def lead(found: dict[str, Any]) -> str:
+    """What that means, in two sentences."""
+    throttle = found["rates"]["current"]["throttle"]
+    changes = len(found["changes"])
+    said = throttle["sentence"]
+    what = (
+        f"{changes} setting{'s' if changes > 1 else ''} should be another, see below"
+        if changes
+        else "nothing measured here speaks for other settings"
+    )
+    return f"{said[0].upper()}{said[1:]}. Of the settings, {what}."
+
+
+def _tiles(found: dict[str, Any]) -> Iterator[dict[str, str]]:
+    history, pace = found["history"], found["pace"]
+    watch, throttle = (found["rates"]["current"][level] for level in ("watch", "throttle"))
+    tone = {"shown": "bank", "exceeded": "refused", "open": "flood"}
+    yield _tile("known", _short(history["subscriber_days"]), "subscriber-days of history")
+    for name, rate in (("THROTTLE", throttle), ("WATCH", watch)):
+        high = rate["per_million_95"][1]
+        yield _tile(
+            tone[rate["standing"]],
+            "?" if rate["per_million"] is None else f"{rate['per_million']:,.3g}",
+            f"{name} per million subscriber-days"
+            + ("" if high is None else f", at most {high:,.3g}"),
+        )
+    yield _tile("known", f"{history['codes_per_subscriber_day']:.3g}", "codes per subscriber-day")
+    under = pace["under_leak"]
+    yield _tile(
+        "known",
+        "?" if under is None else f"{100 * under:.1f} %",
+        "of a person's log-ins follow within 40 s, as a flood's do",
+    )
+
+
+def _tile(tone: str, figure: str, text: str) -> dict[str, str]:
+    return {"tone": tone, "figure": figure, "text": text}
+
+
+def _short(number: int) -> str:
+    """A count for a headline.
+
+    >>> _short(306_250), _short(12_400_000), _short(950)
+    ('306 k', '12.4 M', '950')
+    """
+    if number >= 1_000_000:
+        return f"{number / 1e6:.1f} M"
+    return f"{number / 1000:.0f} k" if number >= 10_000 else f"{number:,}"
+
+
+def _shown(value: Any) -> str:
+    """A setting's value for a table's cell."""
+    if value is None or value == {}:
+        return "not set"
+    if isinstance(value, dict):
+        return ", ".join(f"{name}: {each}" for name, each in value.items())
+    return str(value)

@@ -1,0 +1,285 @@
+"""What a calibration found, as one document. Pure."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import numpy as np
+
+from detectors.episode import EpisodeRecord, Sighting
+from detectors.memory import EPOCH_S
+from streams.calibrate.cohort import AGES, GAP_BIN_S
+from streams.calibrate.peaks import Peak
+from streams.calibrate.propose import Change, p_novel_of
+from streams.calibrate.rates import THROTTLE_TARGET, WATCH_TARGET, Rate
+from streams.calibrate.rehearse import Rehearsal
+from streams.calibrate.survey import Alarmed, Survey, aside
+from streams.config import Settings
+
+CASES_MAX: Final = 50
+LEAK_GAP_S: Final = 40
+"""A sighting leaks out of the bucket in this time: slower log-ins never fill it."""
+
+
+@dataclass(slots=True)
+class Result:
+    """One calibration."""
+
+    source: str  # what was read, in words
+    settings: Settings
+    current: Survey
+    subscribers: int | None  # as the operator says; None: those in the history
+    judged: frozenset[str]  # recipients or episodes that a person found to be no errors
+    changes: list[Change]
+    proposed: Survey | None  # None: nothing to propose, or the history cannot be read twice
+    margins: list[tuple[float, Rehearsal]]  # burst_margin -> what an attack would meet
+    proposed_rehearsal: Rehearsal | None
+    refused: int = 0  # values that were no events
+    show_recipients: bool = False
+
+    @property
+    def days(self) -> float:
+        """Subscriber-days."""
+        return (self.subscribers or self.current.cohort.recipients) * self.current.days
+
+    def rates(self, survey: Survey) -> tuple[Rate, Rate]:
+        """Of WATCH and of THROTTLE."""
+        watch, throttle = survey.alarms.counts(self.judged)
+        return Rate(watch, self.days), Rate(throttle, self.days)
+
+    @property
+    def throttled(self) -> list[tuple[str, Alarmed, EpisodeRecord]]:
+        """Recipients that would have been throttled, those that count first."""
+        found = [
+            (name, held, held.record)
+            for name, held in self.current.alarms.by_recipient.items()
+            if held.record is not None
+        ]
+        return sorted(found, key=lambda f: (aside(f[0], f[1], self.judged), f[2].at_ms))
+
+    def name(self, recipient: str) -> str:
+        """A recipient as it may be shown."""
+        return recipient if self.show_recipients else masked(recipient)
+
+
+def masked(recipient: str) -> str:
+    """Enough to see the country and the network; not whose it is.
+
+    >>> masked("8613812345678"), masked("hk1:0a1b2c3d4e5f")
+    ('86138******78', 'hk1:0a1b***')
+    """
+    if not recipient.isdigit():
+        return f"{recipient[:8]}***"
+    head = max(0, min(5, len(recipient) - 6))
+    return recipient[:head] + "*" * (len(recipient) - head - 2) + recipient[-2:]
+
+
+def document(result: Result) -> dict[str, Any]:
+    """Everything but the curves, JSON-ready."""
+    survey = result.current
+    cohort = survey.cohort
+    share, limit, count = p_novel_of(survey)
+    hours = sorted(survey.hours)
+    return {
+        "source": result.source,
+        "history": {
+            "from": _clock(hours[0] * 3600) if hours else None,
+            "to": _clock((hours[-1] + 1) * 3600) if hours else None,
+            "days": round(survey.days, 2),
+            "subscribers": result.subscribers or cohort.recipients,
+            "subscribers_source": "given" if result.subscribers else "seen in the history",
+            "subscriber_days": round(result.days),
+            "messages": survey.messages,
+            "refused": result.refused,
+            "codes": survey.codes,
+            "codes_per_subscriber_day": _number(survey.codes / result.days if result.days else 0),
+            "with_text": _number(survey.texts / survey.messages if survey.messages else 0),
+            "evicted": survey.evicted,
+        },
+        "rates": {"current": _rates(result, survey)}
+        | ({"proposed": _rates(result, result.proposed)} if result.proposed else {}),
+        "changes": [asdict(change) for change in result.changes],
+        "pace": {
+            "sightings": int(cohort.gaps.sum()),
+            "median_s": _quantile(cohort.gaps, 0.5),
+            "p5_s": _quantile(cohort.gaps, 0.05),
+            "under_leak": _number(_share_under(cohort.gaps, LEAK_GAP_S)),
+            "sprees": sum(n for size, n in cohort.sittings.items() if size >= 3),
+        },
+        "novelty": {
+            "by_memory_age_days": [
+                {
+                    "age": age,
+                    "sightings": int(every[1]),
+                    "p_novel": _number(every[0] / every[1]) if every[1] else None,
+                    "spree_sightings": int(spree[1]),
+                    "spree_p_novel": _number(spree[0] / spree[1]) if spree[1] else None,
+                }
+                for age, every, spree in zip(
+                    age_names(), cohort.novelty, cohort.spree_novelty, strict=True
+                )
+            ],
+            "last_week_spree": {"p_novel": _number(share), "upper": _number(limit), "of": count},
+        },
+        "known_platforms": cohort.known.tolist(),
+        "gateways": [
+            {
+                "gateway": name or "(none named)",
+                "samples": seen.samples,
+                "whole_seconds": _number(survey.seconds[name] / seen.samples),
+                "whole_minutes": _number(seen.minutes / seen.samples),
+                "back_over_10s": _number(seen.back_10s / seen.samples),
+                "back_over_60s": _number(seen.back_60s / seen.samples),
+                "class": stamps.name.lower(),
+            }
+            for name, (seen, stamps) in sorted(survey.stamps().items())
+        ],
+        "chronic": [
+            {
+                "recipient": result.name(name),
+                "throttles": held.throttle,
+                "command": f"otpguard exempt {result.name(name)} --reason 'disposable or test'",
+            }
+            for name, held in survey.alarms.by_recipient.items()
+            if held.chronic
+        ][:CASES_MAX],
+        "throttled": [
+            {
+                "recipient": result.name(name),
+                "episode_id": record.episode_id,
+                "episodes": held.throttle,
+                "set_aside": aside(name, held, result.judged),
+                "at": _clock_ms(record.at_ms),
+                "rule": record.reason.rule,
+                "score": _number(record.reason.score),
+                "threshold": record.reason.threshold,
+                "text": record.reason.text,
+                "known": record.known,
+                "mode": record.mode,
+                "sightings": _sightings(record.sightings),
+            }
+            for name, held, record in result.throttled[:CASES_MAX]
+        ],
+        "throttled_recipients": len(result.throttled),
+        "nearest_misses": [_miss(result, peak) for peak in survey.peaks.misses],
+        "attack_a1": [
+            {"burst_margin": margin, **_rehearsal(rehearsal)}
+            for margin, rehearsal in result.margins
+        ],
+        "attack_a1_proposed": _rehearsal(result.proposed_rehearsal)
+        if result.proposed_rehearsal
+        else None,
+    }
+
+
+def age_names() -> list[str]:
+    """The ages of memory in words, in days."""
+    pairs = zip((0, *AGES), AGES, strict=False)
+    return [f"{a}-{b}" for a, b in pairs] + [f"{AGES[-1]}+"]
+
+
+def _rates(result: Result, survey: Survey) -> dict[str, Any]:
+    watch, throttle = result.rates(survey)
+    return {"watch": _rate(watch, WATCH_TARGET), "throttle": _rate(throttle, THROTTLE_TARGET)}
+
+
+def _rate(rate: Rate, target: float) -> dict[str, Any]:
+    low, high = rate.interval
+    return {
+        "episodes": rate.alarms,
+        "per_million": _number(rate.per_day * 1e6),
+        "per_million_95": [_number(low * 1e6), _number(high * 1e6)],
+        "target_per_million": target * 1e6,
+        "standing": rate.standing(target),
+        "subscriber_days_needed": rate.days_needed(target),
+        "sentence": sentence(rate, target),
+    }
+
+
+def sentence(rate: Rate, target: float) -> str:
+    """What may be said of a rate, and what not."""
+    goal = f"{target * 1e6:g} per million subscriber-days"
+    match rate.standing(target):
+        case "shown":
+            return f"at or under {goal}, shown at 95 %"
+        case "exceeded":
+            return f"over {goal}, shown at 95 %"
+        case "open":
+            needed = rate.days_needed(target)
+            more = " even if no further alarm comes" if rate.alarms else ", all without an alarm"
+            return (
+                f"whether it is at or under {goal} cannot be told from {rate.days:,.0f} "
+                f"subscriber-days: that takes {needed:,}{more}"
+            )
+
+
+def _miss(result: Result, peak: Peak) -> dict[str, Any]:
+    return {
+        "recipient": result.name(peak.recipient),
+        "at": _clock_ms(peak.at_ms),
+        "share_of_bar": _number(peak.near),
+        "rule": peak.rule,
+        "score": _number(peak.score),
+        "bar": peak.bar,
+        "novel_in_bucket": peak.novel,
+        "known": peak.known,
+        "sightings": _sightings(peak.sightings),
+    }
+
+
+def _sightings(sightings: tuple[Sighting, ...]) -> list[dict[str, Any]]:
+    return [
+        {
+            "at": _clock_ms(s.at_ms),
+            "platform": s.platform,
+            "novel": s.novel,
+            "trust": s.trust.name.lower(),
+        }
+        for s in sightings
+    ]
+
+
+def _rehearsal(rehearsal: Rehearsal) -> dict[str, Any]:
+    return {
+        "runs": rehearsal.runs,
+        "missed": _number(rehearsal.missed),
+        "throttle_minutes_median": _number(rehearsal.minutes),
+        "throttle_messages_median": _number(rehearsal.messages),
+    }
+
+
+def _quantile(bins: Any, q: float) -> float | None:
+    """Of a histogram of gaps, within a bin taken as even; seconds."""
+    total = int(bins.sum())
+    if not total:
+        return None
+    upto = np.cumsum(bins)
+    at = int(np.searchsorted(upto, q * total))
+    before = int(upto[at - 1]) if at else 0
+    return _number(GAP_BIN_S * (at + (q * total - before) / max(1, int(bins[at]))))
+
+
+def _share_under(bins: Any, gap_s: int) -> float:
+    total = int(bins.sum())
+    return float(bins[: gap_s // GAP_BIN_S].sum()) / total if total else math.nan
+
+
+def _clock(at_s: int) -> str:
+    return _clock_ms((at_s + EPOCH_S) * 1000)
+
+
+def _clock_ms(at_ms: int) -> str:
+    """UTC."""
+    return datetime.fromtimestamp(at_ms / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def _number(value: float) -> float | None:
+    """Four significant digits; None for what is no number.
+
+    >>> _number(0.123456), _number(12345.6), _number(math.inf)
+    (0.1235, 12350.0, None)
+    """
+    return float(f"{value:.4g}") if math.isfinite(value) else None

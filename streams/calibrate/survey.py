@@ -1,0 +1,204 @@
+"""The detector over a history, watched: what it would have said, and what its bars rest on. Pure.
+
+Memory: the detector's own, the cohort's and the peaks', each with its bound.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
+
+import numpy as np
+
+from detectors import chain
+from detectors.chain import Codes, Decisions, Params, Partition, Recognises
+from detectors.episode import EpisodeRecord, Level
+from detectors.event import TICK_OFFSETS, Batch, Kind
+from detectors.memory import DAY_S, EPOCH_S
+from detectors.stamps import SAMPLE_OFFSETS, Gateway, StampParams, Stamps, coarse, observe
+from detectors.table import ROWS_LIMIT
+from streams.calibrate.cohort import Cohort
+from streams.calibrate.peaks import Peaks
+
+HOUR_S: Final = 3600
+QUIET_SHARE: Final = 1000
+"""An hour with under a thousandth of the busiest one's messages is no part of the history: a few
+stray clocks must not make days of it."""
+
+
+@dataclass(slots=True)
+class Alarmed:
+    """A recipient that reached WATCH or THROTTLE."""
+
+    watch: int = 0  # episodes
+    throttle: int = 0  # of them
+    chronic: bool = False
+    episodes: list[str] = field(default_factory=list)  # ids of the newest throttles, 14 at most
+    record: EpisodeRecord | None = None  # as its first THROTTLE came
+
+
+class Alarms:
+    """Who was alarmed about, how often."""
+
+    def __init__(self, recipients_max: int = 1 << 17) -> None:
+        self.recipients_max = recipients_max
+        self.by_recipient: dict[str, Alarmed] = {}
+        self.unnamed = Alarmed()  # of all further recipients
+
+    def take(self, records: list[EpisodeRecord]) -> None:
+        """Counts what opened or rose."""
+        for record in records:
+            if record.kind != "flood" or record.change not in ("opened", "raised"):
+                continue
+            held = self.by_recipient.get(record.recipient)
+            if held is None:
+                full = len(self.by_recipient) >= self.recipients_max
+                held = self.unnamed if full else Alarmed()
+                if not full:
+                    self.by_recipient[record.recipient] = held
+            held.watch += record.change == "opened"
+            if record.level is Level.THROTTLE:
+                held.throttle += 1
+                held.chronic |= record.chronic
+                held.episodes = [*held.episodes[-13:], record.episode_id]
+                held.record = held.record or record
+
+    def counts(self, judged: frozenset[str]) -> tuple[int, int]:
+        """Episodes of WATCH and THROTTLE but for those set aside: chronic, or judged no error."""
+        held = [self.unnamed]
+        held += [each for name, each in self.by_recipient.items() if not aside(name, each, judged)]
+        return sum(each.watch for each in held), sum(each.throttle for each in held)
+
+
+def aside(name: str, alarmed: Alarmed, judged: frozenset[str]) -> bool:
+    """Whether a recipient is not to be counted; a person names it, or one of its episodes."""
+    return alarmed.chronic or name in judged or not judged.isdisjoint(alarmed.episodes)
+
+
+class Survey:
+    """One pass over a history with one set of parameters."""
+
+    def __init__(self, params: Params, recogniser: Recognises, *, measure: bool = True) -> None:
+        self.params = params
+        self.recogniser = recogniser
+        self.measure = measure
+        self.parts: dict[int, Partition] = {}
+        self.alarms = Alarms()
+        self.cohort = Cohort()
+        self.peaks = Peaks()
+        self.hours: Counter[int] = Counter()
+        self.gateways: dict[int, dict[str, Gateway]] = {}  # by partition
+        self.seconds: Counter[str] = Counter()  # samples on a whole second, by gateway
+        self.messages = self.codes = self.texts = self.evicted = 0
+
+    def take(self, batch: Batch) -> None:
+        """Takes the next events of one partition."""
+        if batch.partition not in self.parts:
+            part = self.parts[batch.partition] = Partition(self.params)
+            part.next_offset = int(batch.offset[0]) if len(batch) else batch.next_offset
+        part = self.parts[batch.partition]
+        for piece in _pieces(batch):
+            codes = self.recogniser.columns(piece)
+            decisions = chain.process(self.params, _Recognised(codes), part, piece)
+            self.alarms.take(decisions.episodes)
+            self.evicted += decisions.evicted
+            if self.measure and len(piece):
+                self._measure(part, piece, codes, decisions)
+
+    def close(self) -> None:
+        """Sums up what is still under way."""
+        self.peaks.close()
+        self.cohort.close()
+
+    @property
+    def days(self) -> float:
+        """Days that the history covers: its hours with traffic."""
+        least = max(self.hours.values(), default=0) / QUIET_SHARE
+        return sum(count >= least for count in self.hours.values()) / 24
+
+    def stamps(self) -> dict[str, tuple[Gateway, Stamps]]:
+        """What was measured of each gateway, over all partitions, and the class of its stamps."""
+        merged: dict[str, Gateway] = {}
+        for gateways in self.gateways.values():
+            for name, seen in gateways.items():
+                sums = zip(merged.get(name, Gateway()).state(), seen.state(), strict=True)
+                merged[name] = Gateway(*map(sum, sums))
+        classes = coarse(_STAMPS, merged)
+        return {name: (seen, classes.get(name, Stamps.EXACT)) for name, seen in merged.items()}
+
+    def _measure(self, part: Partition, batch: Batch, codes: Codes, decisions: Decisions) -> None:
+        message = batch.kind == Kind.MESSAGE
+        at_s = np.clip(batch.event_time_ms // 1000 - EPOCH_S, 1, (1 << 31) - 1)
+        self.messages += int(message.sum())
+        self.codes += decisions.codes
+        self.texts += sum(map(bool, batch.text))
+        hours, counts = np.unique(at_s // HOUR_S, return_counts=True)
+        self.hours.update(dict(zip(hours.tolist(), counts.tolist(), strict=True)))
+        self._stamps(batch)
+        first_s: dict[int, int] = {}
+        otp = codes.otp & message
+        # Backwards, so that the earliest of the recipient's messages in the batch is what stays.
+        first_s.update(
+            zip(batch.recipient[otp][::-1].tolist(), at_s[otp][::-1].tolist(), strict=True)
+        )
+        for recipient in part.suspects.keys() & first_s.keys():
+            episode = part.suspects[recipient].episode
+            if episode is not None and episode.level is Level.THROTTLE:
+                self.cohort.leave_out(recipient)
+        self.cohort.observe(batch.recipient, at_s, codes.platform, otp)
+        self.peaks.observe(self.params.judge, part.book, part.suspects, first_s)
+        self.peaks.close(min(p.watermark_s for p in self.parts.values()) // DAY_S - 1)
+
+    def _stamps(self, batch: Batch) -> None:
+        gateways = self.gateways.setdefault(batch.partition, {})
+        for i in np.flatnonzero(batch.offset % SAMPLE_OFFSETS == 0).tolist():
+            name, at_ms = batch.gateway[i], int(batch.event_time_ms[i])
+            observe(_STAMPS, gateways, name, at_ms)
+            if name in gateways:
+                self.seconds[name] += at_ms % 1000 == 0
+
+
+_STAMPS: Final = StampParams(sample_max=1 << 60)  # never halved: a history is looked at as a whole
+
+
+def whole(params: Params, partitions: int) -> Params:
+    """Sizes for a file that stands for all partitions together; memory grows only as it is used."""
+    rows = min(ROWS_LIMIT, params.sieve.rows_max * partitions)
+    return replace(
+        params,
+        sieve=replace(params.sieve, rows_max=rows),
+        suspects_max=min(rows // 2, params.suspects_max * partitions),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Recognised:
+    """Hands the chain what is recognised already."""
+
+    codes: Codes
+
+    def columns(self, _batch: Batch) -> Codes:
+        """The codes of the one batch that it was made for."""
+        return self.codes
+
+
+def _pieces(batch: Batch) -> Iterator[Batch]:
+    """Each ends right before a tick: suspects are looked at before a tick lets them go."""
+    first = int(batch.offset[0]) if len(batch) else batch.next_offset
+    ends = np.arange((first + 1) // TICK_OFFSETS + 1, batch.next_offset // TICK_OFFSETS + 1)
+    edges = [*(ends * TICK_OFFSETS - 1).tolist(), batch.next_offset]
+    start = 0
+    for edge in edges:
+        stop = int(np.searchsorted(batch.offset, edge))
+        here = slice(start, stop)
+        columns: dict[str, Any] = {name: getattr(batch, name)[here] for name in _COLUMNS}
+        yield replace(batch, next_offset=edge, **columns)
+        start = stop
+
+
+_COLUMNS: Final = (
+    "offset", "event_time_ms", "recipient", "kind", "sender", "text", "signature", "category",
+    "platform", "template", "gateway",
+)  # fmt: skip

@@ -1,0 +1,421 @@
+"""`otpguard calibrate`: what the detector would have said of a carrier's own history."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from streams.cli.feed import MapOption, SetOption, TimeOption, ZoneOption
+from streams.cli.shared import (
+    ConfigOption,
+    JsonOption,
+    opened,
+    settings_of,
+    toml_value,
+    write_json,
+    write_table,
+)
+from streams.errors import ConfigError, UsageError
+
+if TYPE_CHECKING:
+    from streams.calibrate.history import Slice, Table
+    from streams.calibrate.result import Result
+    from streams.calibrate.survey import Survey
+    from streams.config import Settings
+
+MARGINS = (0.0, 1.0, 2.0, 3.0)
+"""Of which the report shows what an attack would meet."""
+
+Source = Callable[[Callable[[int], None]], Iterator["Slice"]]
+
+
+def calibrate(
+    files: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="FILE…|-",
+            help="JSON lines or .csv (.gz too), or - for stdin.",
+            show_default=False,
+        ),
+    ] = None,
+    config: ConfigOption = None,
+    *,
+    kafka: Annotated[
+        bool, typer.Option("--kafka", help="Read the input topic; no group, no commits.")
+    ] = False,
+    since: Annotated[
+        str | None, typer.Option(help="With --kafka: from then, such as 30d or 2026-03-01T00:00Z.")
+    ] = None,
+    until: Annotated[
+        str | None, typer.Option(help="With --kafka: until then; default: now.")
+    ] = None,
+    subscribers: Annotated[
+        int | None,
+        typer.Option(min=1, help="Subscribers behind the history; default: those seen in it."),
+    ] = None,
+    judged: Annotated[
+        Path | None,
+        typer.Option(
+            help="Recipients or episodes, one a line, that were attacks or test numbers.",
+            exists=True,
+            dir_okay=False,
+        ),
+    ] = None,
+    misses: Annotated[int, typer.Option(min=0, max=1000, help="Nearest misses to show.")] = 20,
+    show_recipients: Annotated[
+        bool, typer.Option("--show-recipients", help="Whole numbers instead of masked ones.")
+    ] = False,
+    write: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write the proposed settings here (TOML).")
+    ] = None,
+    report: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write a page with plots here (HTML).")
+    ] = None,
+    maps: MapOption = None,
+    constants: SetOption = None,
+    time_format: TimeOption = "ms",
+    zone: ZoneOption = "UTC",
+    columns: Annotated[
+        str | None, typer.Option(help="CSV: names of the fields, if there is no head line.")
+    ] = None,
+    delimiter: Annotated[str, typer.Option(help="CSV: between fields.")] = ",",
+    encoding: Annotated[str, typer.Option(help="CSV: such as gb18030.")] = "utf-8",
+    as_json: JsonOption = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress on stderr.")] = False,
+) -> None:
+    r"""Run the detector over history, and say what its settings should be and what is unproved.
+
+    Measures codes per subscriber-day, the pace of log-ins, how many platforms are new to a person,
+    the time stamps of each gateway; counts alarms per subscriber-day, with intervals; proposes
+    settings and runs them too; shows who came nearest to a throttle, for a person to judge.
+    Enforces nothing and writes to no topic.
+
+    \b
+    Examples:
+      otpguard calibrate march.jsonl.gz --subscribers 2000000 --report march.html
+      otpguard calibrate --kafka --since 30d --write otpguard.proposed.toml
+      otpguard calibrate cdr/*.csv.gz --map recipient=called --map sender=calling \
+        --map event_time_ms=time --time '%Y%m%d%H%M%S' --zone Asia/Shanghai
+      otpguard calibrate march.jsonl.gz --judged attacks.txt --json | jq .rates
+    """
+    if bool(files) == kafka:
+        raise UsageError("name files, or - for stdin, or --kafka: one of them")
+    if (since or until) and not kafka:
+        raise UsageError("--since and --until go with --kafka; a file is read whole")
+    if report is not None:
+        _need_report()
+    settings = settings_of(config)
+
+    from streams.calibrate.history import Table, Topic  # noqa: PLC0415 - start-up time
+    from streams.calibrate.result import document  # noqa: PLC0415
+    from streams.cluster import client_arguments  # noqa: PLC0415
+    from streams.feeds.mapping import FieldMap  # noqa: PLC0415
+
+    names = files or []
+    if kafka:
+        topic = Topic(
+            client_arguments(settings.kafka), settings.topics.input, _moment(since), _moment(until)
+        )
+        source: Source = topic.slices
+        total, said = topic.records or None, f"topic {settings.topics.input}"
+    else:
+        table = None
+        if _are_csv(names):
+            rules = FieldMap.parse(maps or (), constants or (), time_format, zone)
+            table = Table(rules, columns.split(",") if columns else None, delimiter, encoding)
+        source = partial(_read, settings, names, table)
+        total, said = _size(names), ", ".join(names)
+    result = _calibrated(
+        settings,
+        source,
+        said,
+        total=total,
+        unit="records" if kafka else "bytes",
+        again="-" not in names,
+        subscribers=subscribers,
+        judged=_names(judged),
+        misses=misses,
+        show_recipients=show_recipients,
+        quiet=quiet or not sys.stderr.isatty(),
+    )
+    found = document(result)
+    if write is not None:
+        _write(write, config, result)
+    if report is not None:
+        from streams.calibrate.report import write_page  # noqa: PLC0415 - matplotlib is slow
+
+        write_page(result, found, report, shlex.join(["otpguard", *sys.argv[1:]]))
+    if as_json:
+        write_json(found)
+    else:
+        _say(found)
+        for path, what in ((write, "proposed settings"), (report, "report")):
+            if path is not None:
+                typer.echo(f"{what}: {path.resolve()}")
+
+
+def _read(
+    settings: Settings, names: list[str], table: Table | None, show: Callable[[int], None]
+) -> Iterator[Slice]:
+    from streams.calibrate.history import from_csv, from_lines  # noqa: PLC0415 - start-up time
+
+    topic = settings.topics.input
+    if table is not None:
+        return from_csv(names, table, topic, opened, show)
+    return from_lines(names, topic, settings.input.value_bytes_max, opened, show)
+
+
+def _are_csv(names: list[str]) -> bool:
+    csv = [name.removesuffix(".gz").endswith(".csv") for name in names]
+    if any(csv) and not all(csv):
+        raise UsageError("either CSV files or JSON lines, not both")
+    return all(csv)
+
+
+def _calibrated(
+    settings: Settings,
+    source: Source,
+    said: str,
+    *,
+    total: int | None,
+    unit: str,
+    again: bool,
+    subscribers: int | None,
+    judged: frozenset[str],
+    misses: int,
+    show_recipients: bool,
+    quiet: bool,
+) -> Result:
+    """Both passes, and the rehearsals."""
+    from streams.calibrate.propose import propose, proposed  # noqa: PLC0415 - start-up time
+    from streams.calibrate.rehearse import Incidents, rehearse  # noqa: PLC0415
+    from streams.calibrate.result import Result  # noqa: PLC0415
+    from streams.calibrate.survey import Survey, whole  # noqa: PLC0415
+
+    def survey_of(chosen: Settings, *, measure: bool) -> tuple[Survey, int]:
+        params = chosen.params()
+        if unit == "bytes":
+            params = whole(params, chosen.topics.partitions)
+        survey = Survey(params, chosen.recogniser(), measure=measure)
+        survey.peaks.misses_max = misses
+        label = "measuring" if measure else "at the proposed settings"
+        with _progress(label, total, unit, quiet=quiet) as show:
+            refused = _run(survey, chosen, source(show))
+        survey.close()
+        return survey, refused
+
+    current, refused = survey_of(settings, measure=True)
+    incidents, recogniser = Incidents(settings.intake()), settings.recogniser()
+    params = settings.params()
+    now = settings.detect.burst_margin
+    margins = [
+        (
+            margin,
+            rehearse(
+                replace(params, judge=replace(params.judge, burst_margin=margin)),
+                recogniser,
+                incidents,
+                measure=margin == now,
+            ),
+        )
+        for margin in sorted({*MARGINS, now})
+    ]
+    result = Result(
+        said, settings, current, subscribers, judged, [], None, margins, None, refused,
+        show_recipients,
+    )  # fmt: skip
+    result.changes = list(propose(settings, current, result.rates(current)[1]))
+    if result.changes:
+        better = proposed(settings, result.changes)
+        result.proposed_rehearsal = rehearse(better.params(), better.recogniser(), incidents)
+        if again:
+            result.proposed, _ = survey_of(better, measure=False)
+    return result
+
+
+def _run(survey: Survey, settings: Settings, slices: Iterator[Slice]) -> int:
+    """Everything through the detector; returns how many values were refused."""
+    from streams import wire  # noqa: PLC0415 - start-up time
+
+    intake, refused = settings.intake(), 0
+    for each in slices:
+        decoded = wire.decode(
+            intake=intake,
+            topic=each.topic,
+            partition=each.partition,
+            values=each.values,
+            keys=each.keys,
+            offsets=each.offsets,
+            timestamps_ms=each.timestamps_ms,
+            next_offset=each.next_offset,
+        )
+        refused += len(decoded.rejects)
+        survey.take(decoded.batch)
+    return refused
+
+
+def _say(found: dict[str, Any]) -> None:
+    """The findings in a screenful."""
+    history, pace, sprees = found["history"], found["pace"], found["novelty"]["last_week_spree"]
+    typer.echo(
+        f"{history['from']} to {history['to']} UTC: {history['messages']:,} messages, "
+        f"{history['codes']:,} codes; {history['subscribers']:,} subscribers "
+        f"({history['subscribers_source']}) x {history['days']} days = "
+        f"{history['subscriber_days']:,} subscriber-days"
+    )
+    typer.echo(
+        f"codes per subscriber-day {history['codes_per_subscriber_day']}; log-ins: median gap "
+        f"{pace['median_s']} s, 5 % under {pace['p5_s']} s; new to the person in log-in sprees of "
+        f"the last week: {sprees['p_novel']} (at most {sprees['upper']}, of {sprees['of']:,})\n"
+    )
+    rows = [
+        (which, level.upper(), rate["episodes"], rate["per_million"],
+         "{}-{}".format(*rate["per_million_95"]), rate["standing"])
+        for which, rates in found["rates"].items()
+        for level, rate in rates.items()
+    ]  # fmt: skip
+    write_table(("settings", "level", "episodes", "per million", "95 %", "target is"), rows)
+    for rate in found["rates"]["current"].values():
+        if rate["standing"] != "shown":
+            typer.echo(f"note: {rate['sentence']}")
+    coarse = [g for g in found["gateways"] if g["class"] != "exact"]
+    for gateway in coarse:
+        typer.echo(f"stamps of {gateway['gateway']}: {gateway['class']}")
+    for number in found["chronic"]:
+        typer.echo(f"chronic: {number['command']}")
+    typer.echo(f"\n{found['throttled_recipients']} recipients throttled; nearest misses:")
+    write_table(
+        ("share", "rule", "score", "bar", "recipient", "at (UTC)", "platforms"),
+        [
+            (m["share_of_bar"], m["rule"], m["score"], m["bar"], m["recipient"], m["at"],
+             len(m["sightings"]))
+            for m in found["nearest_misses"][:10]
+        ],
+    )  # fmt: skip
+    if history["evicted"]:
+        typer.echo(
+            f"warning: {history['evicted']:,} recipients were forgotten for want of room: raise "
+            "detect.recipients_max, or rates read too low"
+        )
+    typer.echo("")
+    for change in found["changes"]:
+        typer.echo(f"propose {change['name']} = {toml_value(change['value'])} "
+                   f"(now {toml_value(change['was']) or 'none'}): {change['because']}")  # fmt: skip
+    if not found["changes"]:
+        typer.echo("proposes no change")
+
+
+def _write(path: Path, config: Path | None, result: Result) -> None:
+    """What the settings file holds now, and the changes; what is default or secret is left out."""
+    from streams.config import effective  # noqa: PLC0415 - start-up time
+
+    changed = {change.name: change for change in result.changes}
+    lines = [
+        f"# proposed by `otpguard calibrate` on {datetime.now(UTC):%Y-%m-%d}",
+        f"# from {result.source}: {result.days:,.0f} subscriber-days",
+    ]
+    kept = [
+        setting
+        for setting in effective(result.settings, config)
+        if setting["name"] in changed
+        or (setting["source"] != "default" and not setting["source"].startswith("OTPGUARD_"))
+    ]
+    section = ""
+    for setting in sorted(kept, key=lambda s: "." in s["name"]):
+        head, _, name = setting["name"].rpartition(".")
+        if name in ("password", "secret"):
+            lines.append(f"# {setting['name']} is left out: name a file with {name}_file")
+            continue
+        if head != section:
+            lines += ["", f"[{head}]"]
+            section = head
+        change = changed.get(setting["name"])
+        if change is not None:
+            lines += [f"# was {toml_value(change.was) or 'not set'}; {change.because}"]
+        value = toml_value(change.value if change is not None else setting["value"])
+        if value is not None:
+            lines.append(f"{name} = {value}")
+    try:
+        path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"{path}: {error.strerror}") from None
+
+
+def _need_report() -> None:
+    from importlib.util import find_spec  # noqa: PLC0415 - start-up time
+
+    missing = [name for name in ("jinja2", "matplotlib") if find_spec(name) is None]
+    if missing:
+        raise ConfigError(
+            f"--report needs {' and '.join(missing)}: pip install 'otpguard[report]' (the figures "
+            "alone need nothing: leave --report out)"
+        )
+
+
+def _moment(text: str | None) -> int | None:
+    """Milliseconds UTC of "30d" ago or of an ISO time."""
+    if text is None:
+        return None
+    from streams.cli.override import seconds  # noqa: PLC0415 - start-up time
+
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return time.time_ns() // 1_000_000 - seconds(text) * 1000
+    return round((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1000)
+
+
+def _names(path: Path | None) -> frozenset[str]:
+    if path is None:
+        return frozenset()
+    lines = (line.partition("#")[0].strip() for line in path.read_text("utf-8").splitlines())
+    return frozenset(line.lstrip("+") for line in lines if line)
+
+
+def _size(names: list[str]) -> int | None:
+    plain = [Path(name) for name in names if name != "-" and not name.endswith(".gz")]
+    whole = len(plain) == len(names) and all(path.is_file() for path in plain)
+    return sum(path.stat().st_size for path in plain) if whole else None
+
+
+@contextmanager
+def _progress(
+    label: str, total: int | None, unit: str, *, quiet: bool
+) -> Iterator[Callable[[int], None]]:
+    """A bar on standard error; its end is known of plain files and of topics."""
+    if quiet:
+        yield lambda _: None
+        return
+    from rich.console import Console  # noqa: PLC0415 - start-up time
+    from rich.progress import (  # noqa: PLC0415
+        BarColumn,
+        DownloadColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+
+    bar = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        DownloadColumn() if unit == "bytes" else MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+        transient=True,
+    )
+    with bar:
+        task = bar.add_task(label, total=total)
+        yield lambda n: bar.advance(task, n)
