@@ -20,8 +20,8 @@ from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.errors import KafkaError
 
 from detectors.episode import Action
+from streams.cluster import no_topic
 from streams.config import Canary, Topics
-from streams.errors import UnavailableError
 from streams.metrics import Metrics
 from streams.scenarios.pen import Pen
 from streams.wire import VersionError, decode_ack, decode_action
@@ -116,7 +116,7 @@ class Watch:
         places = []
         for topic in (topics.throttle, topics.acks):
             if not (partitions := self._consumer.partitions_for_topic(topic)):
-                raise UnavailableError(f"no topic {topic}; `otpguard topics create` makes it")
+                raise no_topic(topic)
             places += [TopicPartition(topic, each) for each in partitions]
         self._consumer.assign(places)
         # Until the first run ends, the start counts as a success: an alert has to wait for it.

@@ -5,6 +5,7 @@ Every failure becomes one sentence with the exit code that fits it.
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import ssl
 from collections.abc import Iterable, Iterator, Mapping
@@ -13,11 +14,23 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Final, Self
 
+from aiokafka import errors as aio_errors
+from aiokafka.conn import create_conn
 from kafka import errors
-from kafka.admin import ConfigResource, KafkaAdminClient
+from kafka.admin import (
+    ACL,
+    ACLOperation,
+    ACLPermissionType,
+    ACLResourcePatternType,
+    ConfigResource,
+    KafkaAdminClient,
+    ResourcePattern,
+    ResourceType,
+)
 
 from streams.config import Kafka
-from streams.errors import ConfigError, UnavailableError
+from streams.errors import ConfigError, OtpguardError, UnavailableError
+from streams.rights import Right
 
 TIMEOUT_S: Final = 10  # for one question; a healthy broker answers in milliseconds
 PROBE_S: Final = 5.0  # for a connection and a handshake
@@ -26,6 +39,13 @@ _DENIED: Final = (
     errors.AuthorizationError,
     errors.SaslAuthenticationFailedError,
     errors.UnsupportedSaslMechanismError,
+)
+
+_REFUSED: Final = (
+    aio_errors.AuthenticationFailedError,
+    aio_errors.AuthenticationMethodNotSupported,
+    aio_errors.SaslAuthenticationFailed,
+    aio_errors.UnsupportedSaslMechanismError,
 )
 
 
@@ -39,7 +59,12 @@ class Shape:
 
 
 def client_arguments(kafka: Kafka) -> dict[str, Any]:
-    """Return the arguments by which kafka-python and aiokafka reach the cluster alike."""
+    """Return the arguments by which kafka-python and aiokafka reach the cluster alike.
+
+    Only once a broker has let us in with them: clients try a wrong password again and again, wait
+    for ever on a listener that never answers a handshake, and call an untrusted certificate a
+    timeout. Raise UnavailableError or ConfigError with the last broker's reason.
+    """
     arguments: dict[str, Any] = {
         "bootstrap_servers": kafka.bootstrap.split(","),
         "security_protocol": kafka.security.upper(),
@@ -52,6 +77,9 @@ def client_arguments(kafka: Kafka) -> dict[str, Any]:
             "sasl_plain_username": kafka.username,
             "sasl_plain_password": kafka.password.get_secret_value(),
         }
+    _knock(kafka, arguments.get("ssl_context"))
+    if kafka.security.startswith("sasl"):
+        asyncio.run(_sign_in(kafka, arguments))
     return arguments
 
 
@@ -72,8 +100,7 @@ class Cluster:
     def __init__(self, kafka: Kafka, timeout_s: float = TIMEOUT_S) -> None:
         self._where = kafka.bootstrap
         arguments = client_arguments(kafka)
-        _probe(kafka, arguments.get("ssl_context"))
-        with self._in_a_sentence("connect"):
+        with in_a_sentence("connect", kafka.bootstrap):
             self._admin = KafkaAdminClient(
                 **arguments,
                 client_id="otpguard-admin",
@@ -97,7 +124,7 @@ class Cluster:
 
         Only names that the cluster lists are described, since describing may create a topic.
         """
-        with self._in_a_sentence("describe topics"):
+        with in_a_sentence("describe topics", self._where):
             present = sorted(set(names) & set(self._admin.list_topics()))
             if not present:
                 return {}
@@ -122,33 +149,100 @@ class Cluster:
             "replication_factor": replication,
             "configs": dict(configs),
         }
-        with self._in_a_sentence(f"create topic {name}"):
+        with in_a_sentence(f"create topic {name}", self._where):
             try:
                 self._admin.create_topics({name: options}, wait_for_metadata=True)
             except errors.TopicAlreadyExistsError:
                 return
 
-    @contextmanager
-    def _in_a_sentence(self, verb: str) -> Iterator[None]:
+    def grant(self, rights: Iterable[Right]) -> None:
+        """Give these rights; those that are there already stay."""
+        acls = [
+            ACL(
+                each.principal,
+                "*",
+                ACLOperation[each.operation],
+                ACLPermissionType.ALLOW,
+                ResourcePattern(
+                    ResourceType[each.kind.upper()],
+                    each.name,
+                    ACLResourcePatternType["PREFIXED" if each.prefixed else "LITERAL"],
+                ),
+            )
+            for each in rights
+        ]
+        with in_a_sentence("give rights", self._where):
+            for error in self._admin.create_acls(acls)["failed"]:
+                raise error
+
+
+@contextmanager
+def in_a_sentence(verb: str, where: str) -> Iterator[None]:
+    """Turn a Kafka client's failure into a ConfigError, or UnavailableError if it may pass."""
+    try:
+        yield
+    except _DENIED as error:
+        raise ConfigError(f"cannot {verb} at {where}: {_name(error)}") from None
+    except (errors.KafkaTimeoutError, errors.KafkaConnectionError) as error:
+        raise UnavailableError(
+            f"no broker answers at {where} ({_name(error)}): "
+            "is it up, and is this the right address and listener protocol?"
+        ) from None
+    except (errors.KafkaError, OSError, ValueError) as error:
+        raise ConfigError(f"cannot {verb} at {where}: {_name(error)}") from None
+
+
+def unusable(what: str, error: errors.KafkaError) -> OtpguardError:
+    """Say what could not be done: a right that is missing stays missing, an outage passes."""
+    if isinstance(error, _DENIED):
+        return ConfigError(f"{what}: {_name(error)}; `otpguard topics acls` lists the rights")
+    return UnavailableError(f"{what}: {_name(error)}")
+
+
+@contextmanager
+def working(what: str) -> Iterator[None]:
+    """Turn a failure of the clients used in the block into what `unusable` says."""
+    try:
+        yield
+    except errors.KafkaError as error:
+        raise unusable(what, error) from None
+
+
+def no_topic(name: str) -> ConfigError:
+    """Say that a topic is not there, or not for us: Kafka does not tell which."""
+    return ConfigError(
+        f"no topic {name}, or no right to see it; "
+        "`otpguard topics create` makes topics, `otpguard topics acls` lists the rights"
+    )
+
+
+async def _sign_in(kafka: Kafka, arguments: Mapping[str, Any]) -> None:
+    """Return once a broker has accepted the password."""
+    reason: Exception = TimeoutError()
+    for address in kafka.bootstrap.split(","):
+        host, _, port = address.rpartition(":")
         try:
-            yield
-        except _DENIED as error:
-            raise ConfigError(f"cannot {verb} at {self._where}: {_name(error)}") from None
-        except (errors.KafkaTimeoutError, errors.KafkaConnectionError) as error:
-            raise UnavailableError(
-                f"no broker answers at {self._where} ({_name(error)}): "
-                "is it up, and is this the right address and listener protocol?"
+            connection = await create_conn(
+                host,
+                int(port),
+                request_timeout_ms=int(PROBE_S * 1000),
+                **{name: value for name, value in arguments.items() if name != "bootstrap_servers"},
+            )
+        except _REFUSED:
+            raise ConfigError(
+                f"{address} refuses user {kafka.username}: wrong name, password or mechanism "
+                f"({kafka.mechanism})"
             ) from None
-        except (errors.KafkaError, OSError, ValueError) as error:
-            raise ConfigError(f"cannot {verb} at {self._where}: {_name(error)}") from None
+        except (aio_errors.KafkaError, OSError) as error:
+            reason = error
+        else:
+            await connection.close()
+            return
+    raise UnavailableError(f"cannot sign in at {kafka.bootstrap}: {_name(reason)}")
 
 
-def _probe(kafka: Kafka, context: ssl.SSLContext | None) -> None:
-    """Return once any broker accepts a connection, and shakes hands if it is to speak TLS.
-
-    kafka-python waits for ever on a listener that never answers a handshake, and calls an untrusted
-    certificate a timeout. Raise UnavailableError or ConfigError with the last broker's reason.
-    """
+def _knock(kafka: Kafka, context: ssl.SSLContext | None) -> None:
+    """Return once any broker accepts a connection, and shakes hands if it is to speak TLS."""
     problem: Exception | None = None
     for address in kafka.bootstrap.split(","):
         host, _, port = address.rpartition(":")

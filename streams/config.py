@@ -139,8 +139,8 @@ class Topics(Section):
     )
     everyone: str = Field(
         "otpguard.override.all.v1",
-        description="the operator's word about everyone, the kill switch among them: apart, because "
-        "Kafka gives the right to write by topic",
+        description="the operator's word about everyone, the kill switch among them: apart, "
+        "because Kafka gives the right to write by topic",
     )
     undeliverable: str = Field(
         "otpguard.throttle.v1.dlq", description="leases that a gateway would not take"

@@ -60,6 +60,8 @@ def topics(settings: Settings) -> tuple[Topic, ...]:
               "what gateways did, for a week of reports"),
         Topic("override", names.override, 1, copies, "compact", None,
               "read whole by every adapter before it acts; one partition keeps its order"),
+        Topic("everyone", names.everyone, 1, copies, "compact", None,
+              "the kill switch; a topic of its own, so that few may write it"),
         Topic("undeliverable", names.undeliverable, 1, copies, "delete", 7 * DAY_MS,
               "leases that a gateway refused for good; few, and kept as long as their acks"),
         Topic("dead_letters", names.dead_letters, few, copies, "delete", 3 * DAY_MS,

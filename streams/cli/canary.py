@@ -38,7 +38,7 @@ def canary(
     # Here, because Kafka's client takes long to import and `--help` needs none.
     from streams import http  # noqa: PLC0415
     from streams.canary import GOOD, Watch, spare_number  # noqa: PLC0415
-    from streams.cluster import client_arguments  # noqa: PLC0415
+    from streams.cluster import client_arguments, working  # noqa: PLC0415
     from streams.metrics import Metrics  # noqa: PLC0415
 
     logging.basicConfig(
@@ -47,7 +47,10 @@ def canary(
     logging.getLogger("kafka").setLevel(logging.WARNING)
     metrics = Metrics("canary")
     clients = client_arguments(settings.kafka)
-    with closing(Watch(settings.canary, clients, settings.topics, metrics)) as watch:
+    with (
+        working("no flood"),
+        closing(Watch(settings.canary, clients, settings.topics, metrics)) as watch,
+    ):
         if once:
             number = spare_number(settings.canary)
             outcome = watch.flood(number, acknowledged=not without_adapter)

@@ -211,5 +211,9 @@ def _words(settings: Settings) -> list[Any]:
     from streams.enforce.read import records  # noqa: PLC0415
     from streams.wire import decode_override  # noqa: PLC0415
 
-    found = records(client_arguments(settings.kafka), settings.topics.override)
-    return [decode_override(record.value) for record in found]
+    clients, topics = client_arguments(settings.kafka), settings.topics
+    return [
+        decode_override(record.value)
+        for topic in (topics.override, topics.everyone)
+        for record in records(clients, topic)
+    ]

@@ -138,7 +138,7 @@ def _run(settings: Settings, gateway: Gateway, gateway_id: str | None) -> None:
     """Run an adapter until SIGTERM or Ctrl-C."""
     # Here, because Kafka's client takes long to import and `--help` needs none.
     from streams import http  # noqa: PLC0415
-    from streams.cluster import client_arguments  # noqa: PLC0415
+    from streams.cluster import client_arguments, working  # noqa: PLC0415
     from streams.enforce.adapter import Adapter  # noqa: PLC0415
     from streams.enforce.book import Book  # noqa: PLC0415
     from streams.enforce.reconcile import Reconciler  # noqa: PLC0415
@@ -153,19 +153,20 @@ def _run(settings: Settings, gateway: Gateway, gateway_id: str | None) -> None:
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    adapter = Adapter(
-        Reconciler(gateway, Book(settings.enforce.guard()), name),
-        client_arguments(settings.kafka),
-        settings.topics,
-        f"{settings.app_id}-enforce-{name}",
-        metrics,
-        lambda: time.time_ns() // 1_000_000,
-    )
-    with http.serve(
-        settings.http.host,
-        settings.http.port,
-        metrics.registry,
-        live=lambda: "",
-        ready=lambda: "" if adapter.ready.is_set() else "reading the leases",
-    ):
-        adapter.run(stop)
+    with working("cannot enforce"):
+        adapter = Adapter(
+            Reconciler(gateway, Book(settings.enforce.guard()), name),
+            client_arguments(settings.kafka),
+            settings.topics,
+            f"{settings.app_id}-enforce-{name}",
+            metrics,
+            lambda: time.time_ns() // 1_000_000,
+        )
+        with http.serve(
+            settings.http.host,
+            settings.http.port,
+            metrics.registry,
+            live=lambda: "",
+            ready=lambda: "" if adapter.ready.is_set() else "reading the leases",
+        ):
+            adapter.run(stop)

@@ -207,14 +207,12 @@ def _say(
         )
     except msgspec.ValidationError as error:
         raise UsageError(str(error)) from None
-    offset, confirmed = _publish(settings, word, wait_s)
+    name, confirmed = _publish(settings, word, wait_s)
     if as_json:
-        write_json(
-            {**msgspec.to_builtins(word), "override": f"override-{offset}", "in_effect": confirmed}
-        )
+        write_json({**msgspec.to_builtins(word), "override": name, "in_effect": confirmed})
     else:
         until = "until said anew" if word.expires_at_ms is None else f"for {lasts}"
-        typer.echo(f"{verb} said by {word.actor}, {until} (override-{offset})")
+        typer.echo(f"{verb} said by {word.actor}, {until} ({name})")
         for gateway, took_s in confirmed.items():
             typer.echo(f"in effect at {gateway} after {took_s:.2f} s")
     if wait_s and not confirmed:
@@ -223,16 +221,18 @@ def _say(
         )
 
 
-def _publish(settings: Settings, word: Override, wait_s: float) -> tuple[int, dict[str, float]]:
-    """Its offset, and seconds until it was in effect by adapter."""
+def _publish(settings: Settings, word: Override, wait_s: float) -> tuple[str, dict[str, float]]:
+    """Its name in acknowledgements, and seconds until it was in effect by adapter."""
     from kafka import KafkaConsumer, KafkaProducer, TopicPartition  # noqa: PLC0415 - start-up time
     from kafka.errors import KafkaError  # noqa: PLC0415
 
-    from streams.cluster import client_arguments  # noqa: PLC0415
-    from streams.wire import decode_ack, encode_override, override_key  # noqa: PLC0415
+    from streams.cluster import client_arguments, unusable  # noqa: PLC0415
+    from streams.wire import decode_ack, encode_override, override_id, override_key  # noqa: PLC0415
 
     clients: dict[str, Any] = client_arguments(settings.kafka)
-    topic, acks = settings.topics.override, settings.topics.acks
+    topics = settings.topics
+    topic = topics.everyone if word.recipient == EVERYONE else topics.override
+    acks = topics.acks
     confirmed: dict[str, float] = {}
     try:
         with (
@@ -247,17 +247,17 @@ def _publish(settings: Settings, word: Override, wait_s: float) -> tuple[int, di
                 for place, end in consumer.end_offsets(places).items():
                     consumer.seek(place, end)
             sent = producer.send(topic, encode_override(word), key=override_key(word))
-            offset: int = sent.get(timeout=10).offset
+            name = override_id(word, sent.get(timeout=10).offset)
             said = time.monotonic()
             while places and time.monotonic() - said < wait_s:
                 for batch in consumer.poll(timeout_ms=100).values():
                     for record in batch:
                         ack = decode_ack(record.value)
-                        if ack.action_id == f"override-{offset}":
+                        if ack.action_id == name:
                             confirmed[ack.gateway_id] = time.monotonic() - said
     except KafkaError as error:
-        raise UnavailableError(f"cannot publish to {topic}: {type(error).__name__}") from None
-    return offset, confirmed
+        raise unusable(f"cannot publish to {topic}", error) from None
+    return name, confirmed
 
 
 def _who() -> str:

@@ -119,6 +119,61 @@ def list_(
 
 
 @app.command()
+def acls(
+    roles: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="ROLE=USER…", help="Such as worker=otpguard; --help lists the roles."
+        ),
+    ],
+    config: ConfigOption = None,
+    *,
+    apply: Annotated[
+        bool,
+        typer.Option("--apply", help="Give the rights now, as the user of these settings."),
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    r"""Write a script that gives each role its rights with Kafka's own tool, or give them.
+
+    \b
+    Roles:
+      worker     detects; the only one that writes leases
+      adapter    enforces at one gateway; reads no event
+      feed       writes events
+      canary     writes events of its own numbers, reads leases and acknowledgements
+      support    release, allow and exempt for one recipient; cases, explain
+      duty       mode, and allow for everyone
+      privacy    dead letters
+      monitor    doctor: sees shapes and lag, reads nothing
+    \b
+    Examples:
+      otpguard topics acls worker=otpguard adapter=otpguard-redis > acls.sh
+      otpguard topics acls --apply --config admin.toml duty=alice support=bob support=carol
+    """
+    from streams.rights import ROLES, rights, script  # noqa: PLC0415 - start-up time
+
+    given: list[tuple[str, str]] = []
+    for each in roles:
+        role, _, user = each.partition("=")
+        if role not in ROLES or not user:
+            raise UsageError(f"{each!r} is no ROLE=USER; the roles are {', '.join(ROLES)}")
+        given.append((role, user if ":" in user else f"User:{user}"))
+    settings = settings_of(config)
+    wanted = list(rights(settings, given))
+    if as_json:
+        write_json(wanted)
+    if not (apply or as_json):
+        typer.echo(script(wanted, settings.kafka.bootstrap), nl=False)
+    if apply:
+        from streams.cluster import Cluster  # noqa: PLC0415 - start-up time
+
+        with Cluster(settings.kafka) as cluster:
+            cluster.grant(wanted)
+        typer.echo(f"gave {len(wanted)} rights", err=True)
+
+
+@app.command()
 def schema(
     name: Annotated[
         str | None, typer.Argument(help="A topic; none: list them.", show_default=False)

@@ -20,13 +20,14 @@ import re
 import shutil
 import signal
 import socket
+import ssl
 import struct
 import subprocess
 import tempfile
 import time
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from importlib.resources import as_file, files
 from pathlib import Path
@@ -54,6 +55,45 @@ class BrokerError(Exception):
     """A broker cannot be had or does not work; the message says what to do about it."""
 
 
+@dataclass(frozen=True, slots=True)
+class Guarded:
+    """A listener with SCRAM-SHA-512 over TLS and Kafka's own authoriser, which denies by default.
+
+    `users` are names and passwords; the one called `admin` has to be there and may do everything.
+    `key_pair` holds the broker's key (PKCS 8) and certificate in one PEM file.
+    """
+
+    users: Mapping[str, str]
+    key_pair: Path
+    ca: Path
+
+    def properties(self) -> dict[str, str]:
+        """Lines of server.properties; controllers are on loopback alone, and have no names."""
+        admin = self.users["admin"]
+        return {
+            "listener.security.protocol.map": "SASL_SSL:SASL_SSL,CONTROLLER:PLAINTEXT",
+            "inter.broker.listener.name": "SASL_SSL",
+            "sasl.enabled.mechanisms": "SCRAM-SHA-512",
+            "sasl.mechanism.inter.broker.protocol": "SCRAM-SHA-512",
+            "listener.name.sasl_ssl.scram-sha-512.sasl.jaas.config": "org.apache.kafka.common."
+            f'security.scram.ScramLoginModule required username="admin" password="{admin}";',
+            "ssl.keystore.type": "PEM",
+            "ssl.keystore.location": str(self.key_pair),
+            "ssl.truststore.type": "PEM",
+            "ssl.truststore.location": str(self.ca),
+            "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
+            "super.users": "User:admin;User:ANONYMOUS",
+        }
+
+    def scram(self) -> list[str]:
+        """Arguments of the tool that formats the storage: users exist before the first start."""
+        return [
+            word
+            for name, password in self.users.items()
+            for word in ("--add-scram", f"SCRAM-SHA-512=[name={name},password={password}]")
+        ]
+
+
 # --- one process -----------------------------------------------------------------------------
 
 
@@ -65,6 +105,7 @@ class Node:
     port: int
     log: Path
     process: subprocess.Popen[bytes] | None = None
+    ca: Path | None = None  # of a listener that speaks TLS
 
     @property
     def alive(self) -> bool:
@@ -88,7 +129,7 @@ class Node:
 
     def await_ready(self, deadline_s: float) -> None:
         """Return when the node answers; raise BrokerError with its log when it does not."""
-        while not answers("127.0.0.1", self.port):
+        while not answers("127.0.0.1", self.port, ca=self.ca):
             if not self.alive or time.monotonic() > deadline_s:
                 why = "does not answer" if self.alive else "ended at once"
                 tail = "\n".join(self.log.read_text(errors="replace").splitlines()[-15:])
@@ -203,6 +244,7 @@ def broker(
     *,
     properties: Mapping[str, str] | None = None,
     heap: str = "1g",
+    guarded: Guarded | None = None,
 ) -> Iterator[Broker]:
     """A broker that answers, for the length of the block.
 
@@ -216,6 +258,8 @@ def broker(
         Further lines of Kafka's server.properties.
     heap
         Largest Java heap of a node.
+    guarded
+        Users, TLS and an authoriser instead of an open listener; only Apache Kafka.
 
     Raises
     ------
@@ -229,7 +273,7 @@ def broker(
     folder = Path(tempfile.mkdtemp(prefix=f"otpguard-{chosen}-"))
     try:
         if chosen == "kafka":
-            made = _kafka(folder, nodes, properties or {}, heap)
+            made = _kafka(folder, nodes, properties or {}, heap, guarded)
         else:
             made = _tansu(folder, nodes)
         try:
@@ -260,14 +304,25 @@ def why_no_kafka() -> str:
     return ""
 
 
-def answers(host: str, port: int, timeout_s: float = 1.0) -> bool:
-    """Whether something there speaks Kafka: it answers ApiVersions (key 18, version 0)."""
+def answers(host: str, port: int, timeout_s: float = 1.0, ca: Path | None = None) -> bool:
+    """Whether something there speaks Kafka: it answers ApiVersions (key 18, version 0).
+
+    With `ca`, over TLS; that question needs no password.
+    """
     correlation = 0x6F747067
     request = struct.pack(">hhih", 18, 0, correlation, -1)
     try:
-        with socket.create_connection((host, port), timeout_s) as connection:
+        with ExitStack() as stack:
+            connection = stack.enter_context(socket.create_connection((host, port), timeout_s))
+            if ca is not None:
+                context = ssl.create_default_context(cafile=ca)
+                connection = stack.enter_context(
+                    context.wrap_socket(connection, server_hostname=host)
+                )
             connection.sendall(struct.pack(">i", len(request)) + request)
-            answer = connection.recv(8, socket.MSG_WAITALL)
+            answer = b""
+            while len(answer) < 8 and (more := connection.recv(8 - len(answer))):
+                answer += more
     except OSError:
         return False
     return len(answer) == 8 and struct.unpack(">ii", answer)[1] == correlation
@@ -291,7 +346,13 @@ def _given(address: str) -> Broker:
 # --- Apache Kafka -------------------------------------------------------------------------------
 
 
-def _kafka(folder: Path, size: int, properties: Mapping[str, str], heap: str) -> Broker:
+def _kafka(
+    folder: Path,
+    size: int,
+    properties: Mapping[str, str],
+    heap: str,
+    guarded: Guarded | None,
+) -> Broker:
     if why := why_no_kafka():
         raise BrokerError(why)
     ports = _free_ports(2 * size)
@@ -300,6 +361,7 @@ def _kafka(folder: Path, size: int, properties: Mapping[str, str], heap: str) ->
     cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
     java = ["java", f"-Xmx{heap}", "-Dorg.apache.logging.log4j.level=WARN"]
     java += ["-cp", f"{fetch_kafka()}/*"]
+    protocol = "PLAINTEXT" if guarded is None else "SASL_SSL"
     nodes = []
     for i in range(size):
         home = folder / f"node-{i + 1}"
@@ -310,9 +372,9 @@ def _kafka(folder: Path, size: int, properties: Mapping[str, str], heap: str) ->
             "node.id": str(i + 1),
             "controller.quorum.voters": voters,
             "controller.listener.names": "CONTROLLER",
-            "listeners": f"PLAINTEXT://127.0.0.1:{listeners[i]},"
+            "listeners": f"{protocol}://127.0.0.1:{listeners[i]},"
             f"CONTROLLER://127.0.0.1:{controllers[i]}",
-            "advertised.listeners": f"PLAINTEXT://127.0.0.1:{listeners[i]}",
+            "advertised.listeners": f"{protocol}://127.0.0.1:{listeners[i]}",
             "log.dirs": str(home / "data"),
             # a missing topic must be noticed, not made with the wrong number of partitions
             "auto.create.topics.enable": "false",
@@ -325,11 +387,15 @@ def _kafka(folder: Path, size: int, properties: Mapping[str, str], heap: str) ->
             "transaction.state.log.num.partitions": "4",
             # a group of one need not wait three seconds for others to join
             "group.initial.rebalance.delay.ms": "0",
+            **(guarded.properties() if guarded else {}),
             **properties,
         }
         config.write_text("".join(f"{key}={value}\n" for key, value in settings.items()))
-        run_tool([*java, "kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(config)])
-        nodes.append(Node([*java, "kafka.Kafka", str(config)], listeners[i], home / "server.log"))
+        tool = [*java, "kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(config)]
+        run_tool([*tool, *(guarded.scram() if guarded else ())])
+        command = [*java, "kafka.Kafka", str(config)]
+        ca = guarded.ca if guarded else None
+        nodes.append(Node(command, listeners[i], home / "server.log", ca=ca))
     bootstrap = ",".join(f"127.0.0.1:{port}" for port in listeners)
     return Broker("kafka", f"Apache Kafka {KAFKA_VERSION}", bootstrap, nodes)
 

@@ -20,12 +20,14 @@ from kafka.errors import KafkaError
 from kafka.structs import OffsetAndMetadata
 
 from detectors.guard import load
+from streams.cluster import no_topic, unusable
 from streams.config import Topics
 from streams.enforce.book import mode
 from streams.enforce.reconcile import Reconciler, Report
 from streams.errors import UnavailableError
 from streams.metrics import Metrics
 from streams.wire import (
+    EVERYONE,
     VersionError,
     action_headers,
     decode_action,
@@ -70,6 +72,7 @@ class Adapter:
             allow_auto_create_topics=False,
         )
         self._producer = KafkaProducer(**clients, client_id=group, acks="all", linger_ms=5)
+        self._words = (topics.everyone, topics.override)
         self._told: dict[TopicPartition, int] = {}
         self._sent: list[Any] = []
         self._commit_at_ms = 0
@@ -94,7 +97,7 @@ class Adapter:
 
     def _rebuild(self, stop: threading.Event) -> None:
         """Read the operator's word to its end, then the leases, before the first order."""
-        overrides = self._partitions(self._topics.override)
+        overrides = [each for name in self._words for each in self._partitions(name)]
         leases = self._partitions(self._topics.throttle)
         for partition in (*overrides, *leases):
             self._told[partition] = self._consumer.committed(partition) or 0
@@ -122,7 +125,7 @@ class Adapter:
     def _partitions(self, topic: str) -> list[TopicPartition]:
         numbers = self._consumer.partitions_for_topic(topic)
         if not numbers:
-            raise UnavailableError(f"no topic {topic}; `otpguard topics create` makes it")
+            raise no_topic(topic)
         return [TopicPartition(topic, number) for number in sorted(numbers)]
 
     def _take(self, timeout_ms: int) -> None:
@@ -130,15 +133,20 @@ class Adapter:
         polled = self._consumer.poll(timeout_ms=timeout_ms, max_records=POLL_RECORDS)
         now_ms = self._clock_ms()
         # The operator first: a release and the lease it is about may come in one poll.
-        for partition in sorted(polled, key=lambda each: each.topic != self._topics.override):
+        for partition in sorted(polled, key=lambda each: each.topic not in self._words):
             for record in polled[partition]:
                 if record.value is None:
                     continue
                 told = record.offset < self._told[partition]
                 position = (partition, record.offset)
                 try:
-                    if partition.topic == self._topics.override:
+                    if partition.topic in self._words:
                         override = decode_override(record.value)
+                        if (override.recipient == EVERYONE) != (
+                            partition.topic == self._topics.everyone
+                        ):
+                            # The right to write about one recipient is no right to stop everything.
+                            raise msgspec.DecodeError  # noqa: TRY301 - refused as the others are
                         self._reconciler.override(override, position, told=told)
                         if override.verb != "mode" and not told:
                             self._metrics.add("false_alarm_signals_total", kind=override.verb)
@@ -186,12 +194,13 @@ class Adapter:
         try:
             self._sent.append(self._producer.send(topic, value, key=key, headers=list(headers)))
         except KafkaError as error:
-            raise UnavailableError(f"cannot publish to {topic}: {type(error).__name__}") from error
+            raise unusable(f"cannot publish to {topic}", error) from None
 
     def _commit(self) -> None:
         """Remember what is told and on the log; a crash in between tells it once more."""
-        if any(future.failed() for future in self._sent if future.is_done):
-            raise UnavailableError("the broker did not take an acknowledgement")
+        for future in self._sent:
+            if future.is_done and future.failed():
+                raise unusable("the broker did not take an acknowledgement", future.exception)
         self._sent = [future for future in self._sent if not future.is_done]
         if not self._sent:
             safe = self._safe()

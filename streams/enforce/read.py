@@ -10,6 +10,7 @@ from typing import Any, Final
 from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import KafkaError
 
+from streams.cluster import no_topic, unusable
 from streams.errors import UnavailableError
 
 POLL_MS: Final = 200
@@ -31,7 +32,7 @@ def records(
                 for number in sorted(consumer.partitions_for_topic(topic) or ())
             ]
             if not places:
-                raise UnavailableError(f"no topic {topic}; `otpguard topics create` makes it")
+                raise no_topic(topic)
             consumer.assign(places)
             ends = consumer.end_offsets(places)
             _seek(consumer, places, ends, since_ms)
@@ -49,7 +50,7 @@ def records(
                 elif not follow and time.monotonic() - heard > SILENCE_S:
                     raise UnavailableError(f"the broker sends no more of {topic}")
     except KafkaError as error:
-        raise UnavailableError(f"cannot read {topic}: {type(error).__name__}") from None
+        raise unusable(f"cannot read {topic}", error) from None
 
 
 def _seek(

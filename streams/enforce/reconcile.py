@@ -20,7 +20,7 @@ from detectors.episode import Action
 from detectors.gate import Lease
 from streams.enforce.book import REMEMBER_MS, Book, Why, due, standing, take_action, take_override
 from streams.enforce.gateway import Gateway, GatewayAwayError, Order, Refusals
-from streams.wire import Ack, AckState, Override
+from streams.wire import Ack, AckState, Override, override_id
 
 PROBE_MS: Final = 1_000  # chosen: a gateway that lost its memory is seen within a second
 BACKOFF_MS: Final = 100  # first wait after a failure; doubles each time
@@ -161,7 +161,7 @@ class Reconciler:
             self._words.remove(word)
             said = word.override
             self._ack(
-                f"override-{word.position[1]}",
+                override_id(said, word.position[1]),
                 "applied",
                 f"{said.verb} by {said.actor}: {said.reason}",
                 now_ms,

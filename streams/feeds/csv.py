@@ -20,7 +20,8 @@ import msgspec
 from kafka import KafkaProducer
 from kafka.errors import KafkaError
 
-from streams.errors import UnavailableError, UsageError
+from streams.cluster import unusable
+from streams.errors import UsageError
 from streams.feeds.mapping import FieldMap, UnmappableError
 from streams.metrics import Metrics
 from streams.wire import Numbers
@@ -110,4 +111,4 @@ def _settle(producer: KafkaProducer, sent: list[Any]) -> None:
         for future in sent:
             future.get(timeout=1)
     except KafkaError as error:
-        raise UnavailableError(f"cannot publish: {type(error).__name__}") from error
+        raise unusable("cannot publish", error) from None

@@ -18,7 +18,7 @@ import redis
 from kafka import KafkaProducer
 from kafka.errors import KafkaError
 
-from streams.errors import UnavailableError
+from streams.cluster import unusable
 from streams.metrics import Metrics
 from streams.wire import Numbers
 
@@ -120,7 +120,7 @@ class RedisFeed:
             for future in published:
                 future.get(timeout=1)
         except KafkaError as error:
-            raise UnavailableError(f"cannot publish: {type(error).__name__}") from error
+            raise unusable("cannot publish", error) from None
         ids = [identity for identity, _ in entries]
         with self._client.pipeline() as pipe:
             pipe.xack(self._stream, GROUP, *ids)
@@ -139,4 +139,4 @@ class RedisFeed:
         try:
             return self._producer.send(self._topic, value, key=key)
         except KafkaError as error:
-            raise UnavailableError(f"cannot publish: {type(error).__name__}") from error
+            raise unusable("cannot publish", error) from None

@@ -9,6 +9,7 @@ from streams.wire.control import (
     decode_override,
     encode_ack,
     encode_override,
+    override_id,
     override_key,
 )
 from streams.wire.events import Decoded, Event, Intake, Outcome, Reason, Reject, decode
@@ -53,5 +54,6 @@ __all__ = [
     "encode_episode",
     "encode_override",
     "episode_headers",
+    "override_id",
     "override_key",
 ]

@@ -72,6 +72,15 @@ def override_key(override: Override) -> bytes:
     return f"{override.recipient}|{override.verb}|{override.platform}".encode()
 
 
+def override_id(override: Override, offset: int) -> str:
+    """What adapters acknowledge it by: words about everyone have a topic, so offsets, apart.
+
+    >>> override_id(Override(recipient="*", verb="mode", actor="", reason="", issued_at_ms=0), 7)
+    'override-all-7'
+    """
+    return f"override-all-{offset}" if override.recipient == EVERYONE else f"override-{offset}"
+
+
 def encode_override(override: Override) -> bytes:
     """The record's value.
 

@@ -1,4 +1,4 @@
-"""SCRAM-SHA-512 over TLS on Kafka's own authoriser: who gets in, what each role may do, what is said.
+"""SCRAM-SHA-512 over TLS on Kafka's own authoriser: who gets in, who may do what, what is said.
 
 One broker serves all of it. The table of rights is tried operation by operation, not read back.
 """
@@ -9,14 +9,15 @@ import os
 import shlex
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import closing
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Final
 
 import pytest
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
-from kafka.errors import KafkaTimeoutError, TopicAuthorizationFailedError
+from kafka.errors import KafkaError
 
 from streams.cluster import client_arguments
 from streams.demo import brokers
@@ -100,7 +101,7 @@ def test_what_is_wrong_is_one_line_and_exit_78(guarded: Castle, words: tuple[str
     wrong = guarded.folder / "wrong.password"
     wrong.write_text("guess\n")
     for complaint, config in (
-        ("SaslAuthenticationFailed", guarded.config("worker", "w", password_file=f'"{wrong}"')),
+        ("refuses user worker", guarded.config("worker", "w", password_file=f'"{wrong}"')),
         ("is not trusted", guarded.config("worker", "t", ca_file=f'"{other}"')),
         ("", guarded.config("stranger")),
     ):
@@ -112,20 +113,14 @@ def test_what_is_wrong_is_one_line_and_exit_78(guarded: Castle, words: tuple[str
         if complaint:
             assert len(lines) == 1, done.stderr
         else:
-            assert "uthoriz" in lines[-1] or "missing" in lines[-1]
+            assert any(word in lines[-1] for word in ("uthoriz", "missing", "no right")), lines
 
 
 def test_each_role_can_do_what_the_table_says_and_nothing_else(guarded: Castle) -> None:
     topics = names(guarded.settings("admin"))
-    can = {
-        role: {
-            (verb, topic)
-            for topic, name in topics.items()
-            for verb, tries in (("read", may_read), ("write", may_write))
-            if tries(guarded, role, name)
-        }
-        for role in ROLES
-    }
+    with ThreadPoolExecutor(8) as pool:
+        tried = pool.map(lambda role: attempts(guarded, role, topics), ROLES)
+        can = dict(zip(ROLES, tried, strict=True))
     for role, each in ROLES.items():
         expected = {("read", topic) for topic in each.reads}
         expected |= {("write", topic) for topic in each.writes}
@@ -140,29 +135,29 @@ def test_each_role_can_do_what_the_table_says_and_nothing_else(guarded: Castle) 
     assert readers["changelog"] == writers["changelog"] == {"worker"}
 
 
-def may_read(guarded: Castle, user: str, topic: str) -> bool:
-    """Whether a fetch is answered."""
+def attempts(guarded: Castle, user: str, topics: Mapping[str, str]) -> set[tuple[str, str]]:
+    """What this user is let do, tried on every topic with plain clients."""
     clients = client_arguments(guarded.settings(user).kafka)
-    with closing(KafkaConsumer(**clients, allow_auto_create_topics=False)) as consumer:
-        place = TopicPartition(topic, 0)
-        consumer.assign([place])
-        consumer.seek(place, 0)
-        try:
-            consumer.poll(timeout_ms=400)
-        except TopicAuthorizationFailedError:
-            return False
-        return consumer.partitions_for_topic(topic) is not None
-
-
-def may_write(guarded: Castle, user: str, topic: str) -> bool:
-    """Whether a record is taken."""
-    clients = client_arguments(guarded.settings(user).kafka)
-    with closing(KafkaProducer(**clients, acks="all", max_block_ms=2_000)) as producer:
-        try:
-            producer.send(topic, key=b"try", value=b"{}", partition=0).get(timeout=5)
-        except (TopicAuthorizationFailedError, KafkaTimeoutError):
-            return False
-        return True
+    can = set()
+    with (
+        closing(KafkaConsumer(**clients, allow_auto_create_topics=False)) as consumer,
+        closing(
+            KafkaProducer(**clients, acks="all", max_block_ms=3_000, enable_idempotence=False)
+        ) as producer,
+    ):
+        for topic, name in topics.items():
+            place = TopicPartition(name, 0)
+            # Any error counts as a refusal: where the right is there, it must not fail.
+            with suppress(KafkaError):
+                producer.send(name, key=b"try", value=b"{}", partition=0).get(timeout=10)
+                can.add(("write", topic))
+            with suppress(KafkaError):
+                consumer.assign([place])
+                consumer.seek(place, 0)
+                consumer.poll(timeout_ms=500)
+                if name in consumer.topics():
+                    can.add(("read", topic))
+    return can
 
 
 def test_the_script_says_the_same_to_kafkas_own_tool(guarded: Castle, tmp_path: Path) -> None:

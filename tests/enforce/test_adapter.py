@@ -242,8 +242,11 @@ def test_records_that_cannot_be_read_are_counted_and_cost_nobody_else(
         for value in (b"nonsense", newer, b"{}"):
             world.producer.send(world.topics.throttle, value, key=b"8613900000001")
         world.producer.send(world.topics.override, b'{"schema_version":9}', key=b"x")
+        # who may write about one recipient may not switch everything off
+        off = override("mode", EVERYONE, mode="off", issued_at_ms=now_ms(), expires_at_ms=None)
+        world.producer.send(world.topics.override, encode_override(off), key=override_key(off))
         world.say(action("8613900000001", 2, at_ms=now_ms()))
         wait_until(lambda: throttled(keys) == {"8613900000001"}, "the key is there", 5)
-    for kind in ("newer", "bad"):
+    for kind, count in (("newer", 2), ("bad", 3)):
         labels = {"kind": kind}
-        assert metrics.registry.get_sample_value("otpguard_records_refused_total", labels) == 2
+        assert metrics.registry.get_sample_value("otpguard_records_refused_total", labels) == count

@@ -32,7 +32,7 @@ def otpguard(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
 @pytest.fixture
 def folder(world: World, broker: Broker, tmp_path: Path) -> Path:
     topics = world.topics
-    names = {name: getattr(topics, name) for name in ("throttle", "acks", "override")}
+    names = {name: getattr(topics, name) for name in ("throttle", "acks", "override", "everyone")}
     lines = [f'kafka = {{bootstrap = "{broker.bootstrap}"}}', "[topics]"]
     lines += [f'{name} = "{topic}"' for name, topic in names.items()]
     (tmp_path / "otpguard.toml").write_text("\n".join(lines))
