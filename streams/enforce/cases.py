@@ -4,27 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any
 
-from detectors.episode import Action, EpisodeRecord, Level, Rung, Sighting
-from detectors.event import platform_print
+from detectors.episode import Action, EpisodeRecord, Level
+from streams.explain import clock, lines
 from streams.wire import Ack, Override
-
-LOOK_ALIKES: Final = {
-    "burst": "why not a new phone's log-ins: those come some 90 s apart and mostly from platforms "
-    "that the person had before; here the bucket, which leaks 1.5 platforms a minute, reached "
-    "{score:.1f}, with {novel} platforms never seen at this recipient",
-    "raw_35min": "why not an evening of new accounts: that stays under {threshold:.0f} platforms "
-    "that are new to the person within 35 minutes; here were {score:.0f}",
-    "raw_24h": "why not a day of new accounts: that stays under {threshold:.0f} platforms that are "
-    "new to the person within a day; here were {score:.0f}",
-    "spaced_5min_3h": "why not accounts set up in one sitting: that has few moments 5 minutes "
-    "apart; here were {score:.0f} within 3 hours, each with a platform new to the person",
-    "spaced_10min_24h": "why not a log-in now and then: that has under {threshold:.0f} moments 10 "
-    "minutes apart in a day with a platform new to the person; here were {score:.0f}",
-}
-"""Rule -> the benign look-alike that comes nearest, and what it does that this did not."""
 
 
 @dataclass(slots=True)
@@ -122,42 +106,7 @@ def summary(case: Case) -> dict[str, Any]:
 
 def explanation(case: Case, record: EpisodeRecord) -> Iterator[str]:
     """Why, in lines for a person: no code and no text, for none was kept."""
-    reason, evidence = record.reason, record.evidence
-    yield f"recipient {record.recipient}, episode {record.episode_id} ({record.kind})"
-    yield (
-        f"{record.level.name} by rule {reason.rule}: {reason.score:.1f} against "
-        f"{reason.threshold:.1f}; {reason.text}"
-    )
-    yield (
-        f"{evidence.messages} messages of the flood, {evidence.platforms} platforms, "
-        f"{evidence.novel} of them novel, {clock(evidence.first_ms)} to {clock(evidence.last_ms)}"
-    )
-    yield f"this recipient knew {record.known} platforms in {record.memory_days} days"
-    if record.mode == "shadow":
-        yield "in shadow: gateways are told, and do not obey"
-    if record.chronic:
-        yield (
-            "throttled on many days: a test number or a public inbox? then "
-            f"`otpguard exempt {record.recipient} --reason …`"
-        )
-    yield ""
-    yield "levels"
-    for step in record.path:
-        yield f"  {clock(step.at_ms)}  {step.level.name:8}  {step.rule} {step.score:.1f}"
-    yield ""
-    yield "rungs            score   watch  throttle"
-    yield from (f"  {_rung(rung)}" for rung in record.rungs)
-    yield ""
-    if (alike := LOOK_ALIKES.get(reason.rule)) is not None:
-        yield alike.format(score=reason.score, threshold=reason.threshold, novel=evidence.novel)
-        yield ""
-    yield "platforms        (codes of novel, untrusted ones are what a throttle refuses)"
-    yield from (f"  {_sighting(sighting)}" for sighting in record.sightings)
-    yield ""
-    scope = record.scope
-    classes = ", ".join(trust.name.lower() for trust in scope.trust)
-    passing = len({*scope.pass_prints, *map(platform_print, scope.pass_ids)})
-    yield f"passes: {classes}; {passing} platforms that this recipient knows"
+    yield from lines(record)
     if case.actions:
         yield ""
         yield "leases"
@@ -180,26 +129,9 @@ def spoken(word: Override) -> str:
     return f"{clock(word.issued_at_ms)}  {what} by {word.actor}, {until}: {word.reason}"
 
 
-def clock(at_ms: int) -> str:
-    """A time for people, in UTC."""
-    return datetime.fromtimestamp(at_ms / 1000, UTC).strftime("%Y-%m-%d %H:%M:%SZ")
-
-
 def open_now(cases: Iterable[Case]) -> Iterator[Case]:
     """Those that are not over."""
     return (case for case in cases if case.last.level is not Level.CLEAR)
-
-
-def _rung(rung: Rung) -> str:
-    mark = "  <" if rung.score >= rung.throttle else ""
-    return f"{rung.rule:16} {rung.score:5.1f}   {rung.watch:5.1f}  {rung.throttle:8.1f}{mark}"
-
-
-def _sighting(sighting: Sighting) -> str:
-    kind = "novel" if sighting.novel else "known"
-    trust = sighting.trust.name.lower()
-    passes = "" if sighting.novel and trust == "none" else "  passes"
-    return f"{clock(sighting.at_ms)}  {kind}  {trust:10}  {sighting.platform}{passes}"
 
 
 def _ack(ack: Ack) -> str:

@@ -1,0 +1,110 @@
+"""`otpguard explain`: why, from the topics or from what `otpguard replay --episodes` wrote."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from streams.cli.cases import SinceOption
+from streams.cli.cases import explain as explain_case
+from streams.cli.shared import ConfigOption, JsonOption, opened, write_json
+from streams.errors import UsageError
+
+if TYPE_CHECKING:
+    from detectors.episode import Action, EpisodeRecord
+
+
+class Form(StrEnum):
+    """How explanations are written."""
+
+    TEXT = "text"
+    MARKDOWN = "markdown"
+
+
+def explain(
+    named: Annotated[
+        str,
+        typer.Argument(
+            help="Recipient in any form, action or episode; or a file of records, - for stdin.",
+            metavar="ACTION|RECIPIENT|FILE|-",
+        ),
+    ],
+    config: ConfigOption = None,
+    *,
+    since: SinceOption = "24h",
+    only: Annotated[
+        str | None,
+        typer.Option("--only", help="Of a file: this recipient's, episode's or action's records."),
+    ] = None,
+    last: Annotated[
+        bool, typer.Option("--last", help="Of a file: only the last record of each episode.")
+    ] = False,
+    form: Annotated[Form, typer.Option("--format", help="Of a file.")] = Form.TEXT,
+    as_json: JsonOption = False,
+) -> None:
+    r"""Say why: which platforms when, known or novel, scores, the rule, and why not something else.
+
+    For an action: as it was when the lease was made. For a recipient: its newest case. A file
+    holds records of the episode topic as JSON lines; leases among them are told in one line each.
+
+    \b
+    Examples:
+      otpguard explain +8613900000001
+      otpguard explain 1:sms.delivery.v1:7:123456 --since 7d
+      otpguard scenario A1 --seed 3 | otpguard replay - --episodes | otpguard explain - --last
+      otpguard explain decisions.jsonl --only 8613900000001 --format markdown
+    """
+    if named != "-" and not Path(named).is_file():
+        explain_case(named, config, since=since, as_json=as_json)
+        return
+    from detectors.episode import EpisodeRecord  # noqa: PLC0415 - start-up time
+    from streams.explain import document, lines, markdown, told  # noqa: PLC0415
+
+    found = [record for record in _records(named) if only is None or _is(record, only)]
+    if last:
+        newest = {r.episode_id: r for r in found if isinstance(r, EpisodeRecord)}
+        found = list(newest.values())
+    if not found:
+        raise UsageError(
+            f"{named}: no records{' of ' + only if only else ''}; "
+            "`otpguard replay --episodes` writes them"
+        )
+    if as_json:
+        write_json([document(r) if isinstance(r, EpisodeRecord) else told(r) for r in found])
+        return
+    write = markdown if form is Form.MARKDOWN else lines
+    for record in found:
+        if isinstance(record, EpisodeRecord):
+            typer.echo("\n".join(write(record)))
+        else:
+            typer.echo(told(record))
+        typer.echo("")
+
+
+def _records(name: str) -> Iterator[EpisodeRecord | Action]:
+    """Episode records and actions in the order of the file."""
+    import msgspec  # noqa: PLC0415 - start-up time
+
+    from streams.wire import VersionError, decode_action, decode_episode  # noqa: PLC0415
+
+    with opened(name) as file:
+        for number, line in enumerate(file, 1):
+            if not line.strip():
+                continue
+            try:
+                decode = decode_action if b'"action_id"' in line[:64] else decode_episode
+                yield decode(line)
+            except (msgspec.DecodeError, VersionError) as error:
+                raise UsageError(
+                    f"{name}, line {number}: no episode and no action: {error}"
+                ) from None
+
+
+def _is(record: EpisodeRecord | Action, named: str) -> bool:
+    cause = record.cause
+    position = f"{record.epoch}:{cause.topic}:{cause.partition}:{cause.offset}"
+    return named.lstrip("+") in (record.recipient, record.episode_id, position)
