@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from streams.cli.shared import ConfigOption, group, opened, said, settings_of
+from streams.errors import UsageError
 
 if TYPE_CHECKING:
     from streams.config import Settings
@@ -114,6 +115,60 @@ def csv_(
                     encoding=encoding,
                 )
             typer.echo(f"{name}: {said(counts) or 'nothing new'}", err=True)
+
+
+@app.command()
+def kafka(
+    source: Annotated[str, typer.Argument(help="The carrier's own topic.")],
+    config: ConfigOption = None,
+    *,
+    maps: MapOption = None,
+    constants: SetOption = None,
+    time_format: TimeOption = "ms",
+    zone: ZoneOption = "UTC",
+    avro_schema: Annotated[
+        Path | None, typer.Option(help="Values are Avro of this writer's schema (.avsc).")
+    ] = None,
+    until_end: Annotated[bool, typer.Option("--until-end", help="Stop at the end.")] = False,
+) -> None:
+    r"""Re-key a topic by recipient, and map its fields if they have other names.
+
+    Without a mapping, values are sms.delivery.v1 already and stay as they are, byte for byte.
+
+    \b
+    Examples:
+      otpguard feed kafka sms.all
+      otpguard feed kafka cdr --map recipient=dst --map event_time_ms=ts --time s
+      otpguard feed kafka cdr --avro-schema cdr.avsc --set gateway_id=smsc-1
+    """
+    try:
+        from streams.feeds.kafka import (  # noqa: PLC0415 - an extra
+            Rekeyer,
+            arguments,
+            avro_reader,
+            json_reader,
+            run,
+        )
+    except ImportError:
+        raise UsageError("this feed needs `pip install otpguard[feed]`") from None
+    from streams.feeds.mapping import FieldMap  # noqa: PLC0415
+
+    mapped = maps or constants or avro_schema
+    rules = FieldMap.parse(maps or (), constants or (), time_format, zone) if mapped else None
+    read = avro_reader(avro_schema) if avro_schema else json_reader
+    settings = settings_of(config)
+    with _running(settings) as (stop, metrics):
+        count = run(
+            arguments(settings.kafka),
+            source,
+            settings.topics.input,
+            f"{settings.app_id}-feed-{source}",
+            Rekeyer(settings.intake().numbers, rules, read),
+            metrics,
+            stop,
+            until_end=until_end,
+        )
+    typer.echo(f"published {count}", err=True)
 
 
 @contextmanager

@@ -32,7 +32,7 @@ class UnmappableError(ValueError):
 class FieldMap:
     """Which field comes from which, what is constant, and how times are written."""
 
-    sources: Mapping[str, str]  # target -> source; equal names need no entry
+    targets: Mapping[str, tuple[str, ...]]  # source -> what it gives; other fields are skipped
     constants: Mapping[str, Any] = field(default_factory=dict)
     time: Callable[[Any], int] = int  # of event_time_ms
 
@@ -56,11 +56,12 @@ class FieldMap:
             if name not in FIELDS:
                 raise UsageError(f"sms.delivery.v1 has no field {name!r}")
         numbers = {name: int(text) if name in NUMBERS else text for name, text in given.items()}
-        return cls(
-            {name: sources.get(name, name) for name in FIELDS if name not in given},
-            numbers,
-            _reader(time_format, zone),
-        )
+        targets: dict[str, tuple[str, ...]] = {}
+        for name in FIELDS:
+            if name not in given:
+                source = sources.get(name, name)
+                targets[source] = (*targets.get(source, ()), name)
+        return cls(targets, numbers, _reader(time_format, zone))
 
     def value(self, row: Mapping[str, Any], message_id: str) -> dict[str, Any]:
         """A value of `sms.delivery.v1`. Empty fields are absent ones; UnmappableError says why not.
@@ -68,19 +69,19 @@ class FieldMap:
         `message_id` stands in where the row has none.
         """
         value: dict[str, Any] = {"schema_version": 1}
-        for target, source in self.sources.items():
-            found = row.get(source)
+        for source, found in row.items():
             if found is None or found == "":
                 continue
-            try:
-                if target == "event_time_ms":
-                    value[target] = self.time(found)
-                elif target in NUMBERS:
-                    value[target] = int(found)
-                else:
-                    value[target] = found if isinstance(found, str) else str(found)
-            except (ValueError, TypeError, OverflowError):
-                raise UnmappableError(f"{source} is no {target}") from None
+            for target in self.targets.get(source, ()):
+                try:
+                    if target == "event_time_ms":
+                        value[target] = self.time(found)
+                    elif target in NUMBERS:
+                        value[target] = int(found)
+                    else:
+                        value[target] = found if isinstance(found, str) else str(found)
+                except (ValueError, TypeError, OverflowError):
+                    raise UnmappableError(f"{source} is no {target}") from None
         value.setdefault("message_id", message_id)
         value.update(self.constants)
         if missing := REQUIRED - value.keys():

@@ -1,0 +1,235 @@
+"""A topic that a carrier already has -> `sms.delivery.v1`, keyed by recipient.
+
+Any key or none, JSON or Avro, any field names. Offsets of the source are committed after the target
+has acknowledged everything up to them: at least once. librdkafka carries the records: with aiokafka
+an event cost 12 us instead of the 10 us that 100,000 events a second allow.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+import numpy as np
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
+
+from streams.config import Kafka
+from streams.errors import UnavailableError, UsageError
+from streams.feeds.mapping import FieldMap, UnmappableError
+from streams.metrics import Metrics
+from streams.wire import Numbers
+
+POLL_S: Final = 0.2
+POLL_RECORDS: Final = 20_000
+FLUSH_S: Final = 60.0
+CONFLUENT_MAGIC: Final = 0  # then four bytes of schema id
+
+Row = Mapping[str, Any]
+
+
+class _Recipient(msgspec.Struct):
+    recipient: str
+
+
+_encode: Final = msgspec.json.Encoder().encode
+_recipient: Final = msgspec.json.Decoder(_Recipient).decode
+_row: Final = msgspec.json.Decoder(dict[str, Any]).decode
+
+
+def avro_reader(schema_file: Path) -> Callable[[bytes], Row]:
+    """Decodes Avro values of one writer's schema, with or without Confluent's five-byte head."""
+    try:
+        import fastavro  # noqa: PLC0415 - an extra
+    except ImportError:
+        raise UsageError("Avro needs `pip install otpguard[feed]`") from None
+    try:
+        schema = fastavro.parse_schema(json.loads(schema_file.read_text("utf-8")))
+    except (OSError, ValueError, fastavro.schema.SchemaParseException) as error:
+        raise UsageError(f"{schema_file}: {error}") from None
+
+    def read(value: bytes) -> Row:
+        start = 5 if value[:1] == bytes([CONFLUENT_MAGIC]) else 0
+        row = fastavro.schemaless_reader(io.BytesIO(value[start:]), schema, None)
+        if not isinstance(row, dict):
+            raise UnmappableError("no Avro record")
+        return row
+
+    return read
+
+
+def json_reader(value: bytes) -> Row:
+    """Decodes JSON objects."""
+    return _row(value)
+
+
+class Rekeyer:
+    """Turns source values into target values and keys. Pure.
+
+    Without rules, values are `sms.delivery.v1` already and stay as they are, byte for byte.
+    """
+
+    def __init__(
+        self, numbers: Numbers, rules: FieldMap | None, read: Callable[[bytes], Row] = json_reader
+    ) -> None:
+        self._numbers = numbers
+        self._rules = rules
+        self._read = read
+
+    def convert(self, records: Sequence[Message]) -> tuple[list[bytes], list[bytes], int]:
+        """Values and keys of n records, and how many could not be read.
+
+        Those are handed over as they are: what is wrong with them the worker says, with a dead
+        letter.
+        """
+        values: list[bytes] = []
+        written: list[str] = []
+        unread: list[int] = []
+        for at, record in enumerate(records):
+            value = record.value() or b""
+            try:
+                if self._rules is None:
+                    recipient = _recipient(value).recipient
+                else:
+                    place = f"{record.topic()}-{record.partition()}-{record.offset()}"
+                    row = self._rules.value(self._read(value), place)
+                    recipient, value = row["recipient"], _encode(row)
+            except Exception as error:  # decoders of foreign bytes raise anything
+                if isinstance(error, (MemoryError, RecursionError)):
+                    raise
+                recipient = ""
+                unread.append(at)
+            values.append(value)
+            written.append(recipient)
+        return values, self._keys(written), len(unread)
+
+    def _keys(self, written: Sequence[str]) -> list[bytes]:
+        """Canonical recipients; what is none stays as it was written."""
+        column, tokens, nobody = self._numbers.column(written)
+        keys = [b"%d" % number for number in column.tolist()]
+        for number, token in tokens.items():
+            for at in np.flatnonzero(column == number).tolist():
+                keys[at] = token.encode()
+        for at in nobody:
+            keys[at] = written[at].encode("utf-8", "replace")
+        return keys
+
+
+def arguments(kafka: Kafka) -> dict[str, Any]:
+    """The settings of the cluster in librdkafka's words."""
+    given = {
+        "bootstrap.servers": kafka.bootstrap,
+        "security.protocol": kafka.security,
+        "ssl.ca.location": kafka.ca_file,
+        "ssl.certificate.location": kafka.cert_file,
+        "ssl.key.location": kafka.key_file,
+    }
+    if kafka.security.startswith("sasl"):
+        given |= {
+            "sasl.mechanism": kafka.mechanism,
+            "sasl.username": kafka.username,
+            "sasl.password": kafka.password.get_secret_value(),
+        }
+    return {name: str(value) for name, value in given.items() if value is not None}
+
+
+def run(
+    clients: Mapping[str, Any],
+    source: str,
+    target: str,
+    group: str,
+    rekeyer: Rekeyer,
+    metrics: Metrics,
+    stop: threading.Event,
+    *,
+    until_end: bool = False,
+) -> int:
+    """Until told to stop, or with `until_end` to the end; returns how many records it published.
+
+    Raises UnavailableError where only a restart helps; nothing is lost by it.
+    """
+    consumer = Consumer(
+        {
+            **clients,
+            "group.id": group,
+            "enable.auto.commit": False,
+            "auto.offset.reset": "earliest",
+            "enable.partition.eof": True,
+        }
+    )
+    producer = Producer(
+        {
+            **clients,
+            "acks": "all",
+            "linger.ms": 5,
+            "queue.buffering.max.messages": 10 * POLL_RECORDS,
+            "partitioner": "murmur2_random",  # that of every Java client: other producers agree
+        }
+    )
+    total, ended = 0, set[int]()
+    try:
+        consumer.subscribe([source], on_assign=lambda *_: ended.clear())
+        while not stop.is_set():
+            records = []
+            for record in consumer.consume(POLL_RECORDS, POLL_S):
+                error = record.error()
+                if error is None:
+                    records.append(record)
+                    ended.discard(record.partition())
+                elif _is_end(error):
+                    ended.add(record.partition())
+            if records:
+                values, keys, unread = rekeyer.convert(records)
+                _publish(producer, target, keys, values)
+                consumer.commit(offsets=_after(records), asynchronous=False)
+                total += len(records)
+                metrics.add("feed_events_total", len(records) - unread, outcome="published")
+                metrics.add("feed_events_total", unread, outcome="unreadable")
+            elif until_end and ended and len(ended) == len(consumer.assignment()):
+                break
+    except KafkaException as error:
+        raise UnavailableError(f"cannot re-key {source}: {error.args[0].name()}") from None
+    finally:
+        consumer.close()
+    return total
+
+
+def _is_end(error: KafkaError) -> bool:
+    """Whether a partition is at its end; raises what librdkafka cannot mend by itself."""
+    if error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - its public name
+        return True
+    if error.retriable() or error.code() in _PASSING:
+        return False
+    raise KafkaException(error)
+
+
+_PASSING: Final = {KafkaError._ALL_BROKERS_DOWN, KafkaError._TRANSPORT}  # noqa: SLF001
+
+
+def _publish(
+    producer: Producer, topic: str, keys: Sequence[bytes], values: Sequence[bytes]
+) -> None:
+    """Publish n records in their order, and wait until the target has all of them."""
+    failed: list[KafkaError] = []
+
+    def told(error: KafkaError | None, _: Message) -> None:
+        if error is not None:
+            failed.append(error)
+
+    for key, value in zip(keys, values, strict=True):
+        producer.produce(topic, value, key, on_delivery=told)
+    waiting = producer.flush(FLUSH_S)
+    if failed:
+        raise KafkaException(failed[0])
+    if waiting:
+        raise UnavailableError(f"{topic} took no record for {FLUSH_S:g} s")
+
+
+def _after(records: Sequence[Message]) -> list[TopicPartition]:
+    """The offsets behind the last record of each partition."""
+    last = {(record.topic(), record.partition()): record.offset() for record in records}
+    return [TopicPartition(topic, number, offset + 1) for (topic, number), offset in last.items()]
