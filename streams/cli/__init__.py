@@ -27,11 +27,16 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "allow": ("streams.cli.override:allow", "Let the codes of one more platform pass."),
     "exempt": ("streams.cli.override:exempt", "Never throttle a recipient."),
     "mode": ("streams.cli.override:mode", "The kill switch of all gateways."),
+    "shadow-report": (
+        "streams.cli.shadow_report:shadow_report",
+        "Say what enforcement would refuse.",
+    ),
     "enforce": ("streams.cli.enforce:app", "Make a gateway hold the leases."),
     "feed": ("streams.cli.feed:app", "Bring a carrier's own events into the input topic."),
     "topics": ("streams.cli.topics:app", "Create and check the topics."),
     "config": ("streams.cli.config:app", "Check and show the settings."),
     "canary": ("streams.cli.canary:canary", "Flood a reserved number, to see it throttled."),
+    "doctor": ("streams.cli.doctor:doctor", "Say what is wrong here, and what to do."),
     "metrics": ("streams.cli.metrics:app", "List the metrics."),
 }
 """Name -> where it is (a function or a group of commands), and what it does in one line."""

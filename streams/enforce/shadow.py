@@ -1,0 +1,107 @@
+"""What leases would have refused, or have: the report for whoever decides to enforce. Pure."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from detectors.episode import Action
+from detectors.event import Trust
+from detectors.gate import Lease, Ruling, rule
+
+TOP: int = 20  # platforms in the report, by messages
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A message to a recipient that was under lease at some time, as the recogniser reads it."""
+
+    recipient: str
+    at_ms: int
+    otp: bool
+    platform: str
+    trust: Trust
+
+
+@dataclass(slots=True)
+class Shadow:
+    """Leases, and what they meet. Messages of a recipient come about in the order of their time."""
+
+    leases: dict[str, list[Action]]  # by recipient, oldest first
+    refused: Counter[tuple[str, str]] = field(default_factory=Counter)  # (recipient, platform)
+    passed: Counter[Ruling] = field(default_factory=Counter)  # under lease, by why
+    used_later: set[tuple[str, str]] = field(default_factory=set)
+
+    @classmethod
+    def of(cls, actions: Iterable[Action]) -> Shadow:
+        """From actions of both modes: in shadow they are the same but for one word."""
+        newest = {(each.recipient, each.epoch, each.revision): each for each in actions}
+        leases: defaultdict[str, list[Action]] = defaultdict(list)
+        for _, action in sorted(newest.items()):
+            leases[action.recipient].append(action)
+        return cls(dict(leases))
+
+    def meet(self, message: Message) -> None:
+        """Take one message of a recipient in `leases`."""
+        pair = message.recipient, message.platform
+        ruling = rule(
+            self._lease(message.recipient, message.at_ms),
+            otp=message.otp,
+            platform=message.platform,
+            trust=message.trust,
+            now_ms=message.at_ms,
+        )
+        if ruling is Ruling.REFUSE:
+            self.refused[pair] += 1
+        elif ruling in (Ruling.NO_LEASE, Ruling.OVER):
+            if message.otp and pair in self.refused:
+                self.used_later.add(pair)
+        else:
+            self.passed[ruling] += 1
+
+    def _lease(self, recipient: str, at_ms: int) -> Lease | None:
+        """The lease in force then: the newest that was issued by then, unless it withdrew one."""
+        actions = self.leases[recipient]
+        at = bisect_right(actions, at_ms, key=lambda action: action.issued_at_ms)
+        if at == 0 or actions[at - 1].verb == "release":
+            return None
+        newest = actions[at - 1]
+        return Lease(newest.action_id, newest.expires_at_ms, newest.scope)
+
+    def report(self) -> dict[str, Any]:
+        """The figures.
+
+        `harm_ratio` is the share of refused messages whose platform the recipient used later,
+        outside of any lease. A flood that goes on after a lease counts too: it errs to the high
+        side.
+        """
+        messages = self.refused.total()
+        harmed = sum(self.refused[pair] for pair in self.used_later)
+        by_platform: Counter[str] = Counter()
+        reach: Counter[str] = Counter()
+        for (_, platform), count in self.refused.items():
+            by_platform[platform] += count
+            reach[platform] += 1
+        throttles = [
+            action
+            for actions in self.leases.values()
+            for action in actions
+            if action.verb == "throttle"
+        ]
+        return {
+            "leases": len(throttles),
+            "leases_by_mode": dict(Counter(action.mode for action in throttles)),
+            "recipients_under_lease": len({action.recipient for action in throttles}),
+            "messages_refused": messages,
+            "recipients_refused": len({recipient for recipient, _ in self.refused}),
+            "messages_passed_under_lease": {str(why): n for why, n in self.passed.items()},
+            "messages_of_platforms_used_later": harmed,
+            "harm_ratio": harmed / messages if messages else 0.0,
+            "platforms": [
+                {"platform": platform, "messages": count, "recipients": reach[platform]}
+                for platform, count in by_platform.most_common(TOP)
+            ],
+        }
