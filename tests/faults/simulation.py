@@ -132,6 +132,7 @@ class World:
             for offset in range(OFFSETS)
             if self.random.random() < 0.9  # the rest are offsets without a record
         ]
+        self.recipients = dict(self.log)
         self.changelog_lead = self.random.choice((0.5, 0.8, 0.97))  # brokers differ in speed
         self.truncated = 0  # retention has removed what is below
         self.changelog = Log()
@@ -197,7 +198,7 @@ class World:
         if end <= start:
             return
         process.position = end
-        recipients = dict(self.log)
+        recipients = self.recipients
         offsets = [o for o in range(start, end) if o in recipients]
         envelope = Envelope(
             0, start, end, OFFSETS, [b""] * len(offsets), [None] * len(offsets), offsets, offsets
