@@ -135,12 +135,13 @@ class Topics(Section):
     episode: str = Field("otpguard.episode.v1", description="explanations, for people and cases")
     acks: str = Field("otpguard.throttle.acks.v1", description="what adapters did with leases")
     override: str = Field(
-        "otpguard.override.v1", description="the operator's word about one recipient"
+        "otpguard.override.v1", description="the operator's word, read whole by every adapter"
     )
     everyone: str = Field(
-        "otpguard.override.all.v1",
-        description="the operator's word about everyone, the kill switch among them: apart, "
-        "because Kafka gives the right to write by topic",
+        "otpguard.override.v1",
+        description="the operator's word about everyone, the kill switch among them; under a name "
+        "of its own (otpguard.override.all.v1, say) it has writers of its own, because Kafka gives "
+        "the right to write by topic, and words about everyone are refused elsewhere",
     )
     undeliverable: str = Field(
         "otpguard.throttle.v1.dlq", description="leases that a gateway would not take"

@@ -1,7 +1,8 @@
 """Who may do what in Kafka: a role for each kind of process and person, and its ACLs.
 
-Kafka's ACLs are about whole topics: they cannot tell keys or verbs apart. Hence words about
-everyone (the kill switch among them) have a topic of their own, and so have dead letters.
+Kafka's ACLs are about whole topics: they cannot tell keys or verbs apart. Hence dead letters have a
+topic of their own, and words about everyone (the kill switch among them) have one where
+`topics.everyone` names it; where they share a topic, whoever may release may also stop everything.
 """
 
 from __future__ import annotations
@@ -102,9 +103,12 @@ def rights(settings: Settings, given: Iterable[tuple[str, str]]) -> Iterator[Rig
     """Yield the ACLs of pairs of role and principal, such as `("worker", "User:otpguard")`."""
     for role_name, principal in given:
         role = ROLES[role_name]
-        for topic, name in names(settings).items():
-            for operation in sorted(role.operations(topic)):
-                yield Right(principal, "topic", name, operation)
+        # Two roles of topics may share a topic: a right is given once.
+        yield from dict.fromkeys(
+            Right(principal, "topic", name, operation)
+            for topic, name in names(settings).items()
+            for operation in sorted(role.operations(topic))
+        )
         if role.group:
             # A worker's group is the app's id itself; an adapter's has its gateway's name behind.
             prefixed = role.group == "enforce"

@@ -45,7 +45,7 @@ def topics(settings: Settings) -> tuple[Topic, ...]:
     """Return the shape of every topic of design and settings."""
     names, copies = settings.topics, settings.topics.replication
     few = min(8, names.partitions)
-    return (
+    wanted = (
         Topic("input", names.input, names.partitions, copies, "delete", DAY_MS,
               "holds texts, so short; a day of outage can still be read again"),
         Topic("changelog", settings.changelog, names.partitions, copies, "compact", None,
@@ -67,6 +67,8 @@ def topics(settings: Settings) -> tuple[Topic, ...]:
         Topic("dead_letters", names.dead_letters, few, copies, "delete", 3 * DAY_MS,
               "the one place with original texts: short, and with an ACL of its own"),
     )  # fmt: skip
+    # Words about everyone share the topic of the others unless a name of their own is set.
+    return tuple({topic.name: topic for topic in reversed(wanted)}.values())[::-1]
 
 
 def problems(wanted: Iterable[Topic], found: Mapping[str, Shape]) -> list[str]:

@@ -214,6 +214,6 @@ def _words(settings: Settings) -> list[Any]:
     clients, topics = client_arguments(settings.kafka), settings.topics
     return [
         decode_override(record.value)
-        for topic in (topics.override, topics.everyone)
+        for topic in dict.fromkeys((topics.override, topics.everyone))
         for record in records(clients, topic)
     ]

@@ -72,7 +72,7 @@ class Adapter:
             allow_auto_create_topics=False,
         )
         self._producer = KafkaProducer(**clients, client_id=group, acks="all", linger_ms=5)
-        self._words = (topics.everyone, topics.override)
+        self._words = {topics.everyone, topics.override}
         self._told: dict[TopicPartition, int] = {}
         self._sent: list[Any] = []
         self._commit_at_ms = 0
@@ -142,8 +142,9 @@ class Adapter:
                 try:
                     if partition.topic in self._words:
                         override = decode_override(record.value)
-                        if (override.recipient == EVERYONE) != (
-                            partition.topic == self._topics.everyone
+                        everyone = override.recipient == EVERYONE
+                        if partition.topic != (
+                            self._topics.everyone if everyone else self._topics.override
                         ):
                             # The right to write about one recipient is no right to stop everything.
                             raise msgspec.DecodeError  # noqa: TRY301 - refused as the others are

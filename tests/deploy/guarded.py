@@ -40,7 +40,7 @@ class Castle:
             f'worker = {{data_dir = "{self.folder}/{user}"}}',
             "http = {port = 0}",
             "detect = {recipients_max = 100_000}",
-            "topics = {partitions = 2, replication = 1}",
+            "topics = {partitions = 2, replication = 1, everyone = 'otpguard.override.all.v1'}",
             "[kafka]",
             *(f"{key} = {value}" for key, value in kafka.items()),
         )
