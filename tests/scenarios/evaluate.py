@@ -6,12 +6,16 @@ part's seeds are its run numbers, so that the figures depend on the numbers of r
 
 from __future__ import annotations
 
+import math
+from collections import defaultdict, deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from itertools import repeat
 from typing import Any, Final
 
+from detectors.judge import BURST, BURST_NOVEL, COUNT_MIN, LEAK_MILLI_S
+from detectors.memory import DAY_S
 from streams.scenarios import (
     DEFAULT_START_MS,
     SCENARIOS,
@@ -38,6 +42,7 @@ class Row:
     part: int = 500  # runs in one stream
     parameters: dict[str, Any] = field(default_factory=dict)
     confidence_min: float = 0.5
+    sifted: bool = False  # after the first part, only runs that could raise an alarm are played
 
 
 ATTACKS: Final = (
@@ -60,12 +65,12 @@ ATTACKS: Final = (
 """The attacks. A feed without texts is read with the setting for such feeds."""
 
 LOOK_ALIKES: Final = (
-    Row("B1 new phone", "B1", 15_000),
-    Row("B2 power set-up", "B2", 5000),
-    Row("B3 festival", "B3", 100_000, part=2500, parameters={"ads": 0}),
-    Row("B4 bank retries", "B4", 25_000, part=2500),
+    Row("B1 new phone", "B1", 40_000, part=2500, sifted=True),
+    Row("B2 power set-up", "B2", 20_000, part=500),
+    Row("B3 festival", "B3", 400_000, part=2500, parameters={"ads": 0}, sifted=True),
+    Row("B4 bank retries", "B4", 200_000, part=2500, sifted=True),
 )
-"""What the rate of false alarms is made of: each at least 5 million subscriber-days' worth. The
+"""What the rate of false alarms is made of: each over 20 million subscriber-days' worth. The
 festivals come without their advertisements: B8 shows that those are not taken for codes."""
 
 WHAT_IF: Final = (
@@ -90,11 +95,11 @@ OTHERS: Final = (
 )
 """Look-alikes whose rate nobody knows, or that a carrier exempts."""
 
-ORDINARY_SUBSCRIBERS: Final = 500_000
+ORDINARY_SUBSCRIBERS: Final = 3_000_000
 ORDINARY_DAYS: Final = 10
-"""Five million subscriber-days of ordinary codes, from a first day on which all is novel."""
+"""Thirty million subscriber-days of ordinary codes, from a first day on which all is novel."""
 
-_ORDINARY_PARTS: Final = 20
+_ORDINARY_PARTS: Final = 60
 _CODES_ALONE: Final = Rates(marketing=0, courier=0, notices=0, personal=0)
 
 
@@ -125,6 +130,48 @@ def play_part(row: Row, first: int, runs: int) -> Figures:
     return figures
 
 
+def sift_part(row: Row, first: int, runs: int) -> Figures:
+    """The same, but only the runs that could raise an alarm are played; the others raise none."""
+    figures = Figures(recipients=runs)
+    kept = []
+    for seed in range(first, first + runs):
+        events = list(stream(row, seed, 1))
+        if could_matter(events):
+            kept.append(events)
+    if kept:
+        for outcome in play(merged(*kept), confidence_min=row.confidence_min).values():
+            figures.take(outcome)
+        figures.recipients = runs
+    return figures
+
+
+def could_matter(events: Iterable[Labelled]) -> bool:
+    """Whether one recipient's messages could raise it to WATCH, were every platform novel to it.
+
+    If not, they cannot: novelty only adds to the evidence. All that is no code, and the history,
+    counts as code here. What remains are the bucket over sightings, and the counts over a day.
+    """
+    seen_s: dict[str, float] = {}
+    day_s: deque[float] = deque()
+    level, count, last_s = 0.0, 0, 0.0
+    lowest = min(bar.watch for bar in BURST.values())
+    for event in events:
+        at_s, platform = event.value["event_time_ms"] / 1000, event.truth.platform
+        if at_s - seen_s.get(platform, -math.inf) < DAY_S:
+            continue
+        seen_s[platform] = at_s
+        day_s.append(at_s)
+        while day_s[0] < at_s - DAY_S - 1:
+            day_s.popleft()
+        gap_s = max(0.0, at_s - last_s - 1)  # stamps are cut to whole seconds
+        level = max(0.0, level - LEAK_MILLI_S / 1000 * gap_s)
+        count = count + 1 if level else 1
+        level, last_s = level + 1, at_s
+        if len(day_s) >= COUNT_MIN or (level >= lowest and count >= BURST_NOVEL.watch):
+            return True
+    return False
+
+
 def play_ordinary(part: int, subscribers: int) -> Figures:
     """Plays days of ordinary codes of so many people."""
     events = ordinary(
@@ -135,9 +182,14 @@ def play_ordinary(part: int, subscribers: int) -> Figures:
         duration_ms=ORDINARY_DAYS * DAY_MS,
         rates=_CODES_ALONE,
     )
+    by_recipient = defaultdict[str, list[Labelled]](list)
+    for event in events:
+        by_recipient[event.value["recipient"]].append(event)
+    kept = [alone for alone in by_recipient.values() if could_matter(alone)]
     figures = Figures()
-    for outcome in play(events).values():
+    for outcome in play(merged(*kept)).values():
         figures.take(outcome)
+    figures.recipients = subscribers
     return figures
 
 
@@ -146,7 +198,11 @@ def evaluate(executor: Executor, row: Row, scale: float) -> Figures:
     parts = max(1, round(row.runs * scale / row.part))
     size = min(row.part, max(1, round(row.runs * scale)))
     firsts = range(0, parts * size, size)
-    return total(executor.map(play_part, repeat(row), firsts, repeat(size)))
+    if not row.sifted:
+        return total(executor.map(play_part, repeat(row), firsts, repeat(size)))
+    figures = play_part(row, 0, size)
+    figures.add(total(executor.map(sift_part, repeat(row), firsts[1:], repeat(size))))
+    return figures
 
 
 def evaluate_ordinary(executor: Executor, scale: float) -> Figures:
@@ -173,7 +229,7 @@ def per_million(row: Row, figures: Figures, hits: int) -> Interval:
 def ordinary_per_million(figures: Figures, hits: int, scale: float) -> Interval:
     """Ordinary traffic's alarms per million subscriber-days. Who got no code counts too."""
     subscribers = max(1000, round(ORDINARY_SUBSCRIBERS * scale / _ORDINARY_PARTS)) * _ORDINARY_PARTS
-    assert figures.recipients <= subscribers
+    assert figures.recipients == subscribers
     return scaled(wilson(hits, subscribers * ORDINARY_DAYS), 1e6)
 
 
