@@ -44,6 +44,10 @@ LATE_S: Final = 3600
 keeps sightings before it lets a suspect go. Later ones are judged too, on what is still there."""
 
 
+NAME_TICKS: Final = 16
+"""A name's last use is noted to so many ticks: enough to tell which are in use at all."""
+
+
 class Codes(Protocol):
     """What the chain needs of `detectors.recognise.Codes`: arrays (n,) over a batch."""
 
@@ -178,14 +182,17 @@ def _name(
     tick = partition.next_offset // TICK_OFFSETS
     ids = np.sort(platform)  # np.unique takes five times as long
     ids = ids[np.diff(ids, prepend=0) != 0]
-    fresh = [key for key in ids.tolist() if key not in names]
-    if fresh:
+    stale = [
+        key
+        for key in ids.tolist()
+        if (held := names.get(key)) is None or tick - held.tick >= NAME_TICKS
+    ]
+    if stale:
         first = dict(zip(platform[::-1].tolist(), trust[::-1].tolist(), strict=True))
-        for key in fresh:
-            names[key] = Name(codes.names.get(key, f"#{key}"), Trust(first[key]), tick)
-    for key in ids.tolist():
-        if names[key].tick != tick:
-            names[key] = names[key]._replace(tick=tick)
+        for key in stale:
+            held = names.get(key)
+            known = held or Name(codes.names.get(key, f"#{key}"), Trust(first[key]), tick)
+            names[key] = known._replace(tick=tick)
 
 
 def _resend(
