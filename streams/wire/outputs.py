@@ -6,6 +6,7 @@ shortest form. So a replay repeats a record byte for byte.
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Final, Literal
@@ -111,6 +112,13 @@ class _Sighting(msgspec.Struct):
     trust: TrustName
 
 
+class _Rung(msgspec.Struct):
+    rule: str
+    score: float
+    watch: float
+    throttle: float | None  # None where no score is enough: JSON has no infinity
+
+
 class _Episode(msgspec.Struct, kw_only=True):
     """`otpguard.episode.v1`."""
 
@@ -128,7 +136,7 @@ class _Episode(msgspec.Struct, kw_only=True):
     evidence: Evidence
     path: tuple[_Step, ...]
     sightings: tuple[_Sighting, ...]
-    rungs: tuple[Rung, ...]
+    rungs: tuple[_Rung, ...]
     scope: _Scope
     known: int
     memory_days: int
@@ -220,7 +228,7 @@ def encode_episode(record: EpisodeRecord) -> bytes:
                 for s in record.sightings
             ),
             rungs=tuple(
-                Rung(rung.rule, float(rung.score), float(rung.watch), float(rung.throttle))
+                _Rung(rung.rule, float(rung.score), float(rung.watch), _bar(rung.throttle))
                 for rung in record.rungs
             ),
             scope=_scope(record.scope),
@@ -257,7 +265,10 @@ def decode_episode(value: bytes) -> EpisodeRecord:
             Sighting(s.platform, s.platform_id, s.at_ms, s.novel, _TRUSTS[s.trust])
             for s in read.sightings
         ),
-        rungs=read.rungs,
+        rungs=tuple(
+            Rung(r.rule, r.score, r.watch, math.inf if r.throttle is None else r.throttle)
+            for r in read.rungs
+        ),
         scope=_scope_of(read.scope),
         known=read.known,
         memory_days=read.memory_days,
@@ -323,6 +334,10 @@ def _scope_of(scope: _Scope) -> Scope:
 
 def _cause_of(cause: _Cause, at_ms: int) -> Cause:
     return Cause(cause.topic, cause.partition, cause.offset, at_ms)
+
+
+def _bar(throttle: float) -> float | None:
+    return None if math.isinf(throttle) else float(throttle)
 
 
 def _reason(reason: Reason) -> Reason:

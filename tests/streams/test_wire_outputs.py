@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -53,6 +54,15 @@ def test_scores_have_one_form_whether_counted_or_measured() -> None:
     counted = replace(action, reason=replace(action.reason, score=5, threshold=3))
     measured = replace(action, reason=replace(action.reason, score=5.0, threshold=3.0))
     assert wire.encode_action(counted) == wire.encode_action(measured)
+
+
+def test_a_bar_that_no_score_reaches_comes_back_as_it_went() -> None:
+    record = wire.decode_episode(EPISODE)
+    (first, *others) = record.rungs
+    endless = replace(record, rungs=(replace(first, throttle=math.inf), *others))
+    sent = wire.encode_episode(endless)
+    assert json.loads(sent)["rungs"][0]["throttle"] is None
+    assert wire.decode_episode(sent) == endless
 
 
 def test_trust_and_level_travel_by_name() -> None:
