@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import signal
 import subprocess
@@ -22,6 +23,7 @@ from streams.checkpoint import CheckpointError
 from streams.cluster import Cluster
 from streams.demo.brokers import Broker
 from streams.errors import Exit
+from streams.scenarios import generate, merged
 from tests.faults.driver import Fault, Plan, Run
 from tests.faults.oracle import compute_outcome, read_outcome
 from tests.faults.traffic import POISON, traffic
@@ -181,6 +183,39 @@ def test_an_input_that_is_refused_as_a_whole_stops_the_worker(run: Run) -> None:
     code, said = _ended(_start(run))
     assert code == Exit.CONFIG
     assert "were refused" in said[-1]
+
+
+# -- what a replay of its log says ----------------------------------------------------------------
+
+
+def test_replay_of_days_says_the_same_byte_for_byte(run: Run, tmp_path: Path) -> None:
+    run.create_topics()
+    start_ms = int(time.time() * 1000) - 9 * 24 * HOUR_MS
+    sides = [generate(name, 4, recipient=i, start_ms=start_ms) for i, name in enumerate(SIDES)]
+    values = [json.dumps(event.value).encode() for event in merged(*sides)]
+    asyncio.run(_produce(run, [*values]))
+    with _working(run):
+        pass
+    ours = asyncio.run(read_outcome(run.settings))
+    file = tmp_path / "days.jsonl"
+    file.write_bytes(b"\n".join(values))
+    replayed = subprocess.run(
+        [sys.executable, "-m", "streams", "replay", str(file), "--episodes", "--quiet"],
+        env=run.slots[0].environment,
+        stdout=subprocess.PIPE,
+        check=True,
+    )
+    mark = b'{"topic":"' + run.settings.topics.episode.encode() + b'",'
+    lines = [
+        b"{" + line.removeprefix(mark) if line.startswith(mark) else line
+        for line in replayed.stdout.splitlines()
+    ]
+    assert len(lines) > 100
+    assert sum(b'"verb":"throttle"' in line for line in lines) > 50
+    assert sorted(lines) == sorted(ours.published.values())
+
+
+SIDES = ("A1", "A5", "B1", "B3", "A7")
 
 
 # -- what it survives -----------------------------------------------------------------------------
