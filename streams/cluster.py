@@ -24,6 +24,7 @@ from kafka.admin import (
     ACLResourcePatternType,
     ConfigResource,
     KafkaAdminClient,
+    OffsetSpec,
     ResourcePattern,
     ResourceType,
 )
@@ -154,6 +155,36 @@ class Cluster:
                 self._admin.create_topics({name: options}, wait_for_metadata=True)
             except errors.TopicAlreadyExistsError:
                 return
+
+    def version(self) -> str:
+        """Return the brokers' version as far as their protocol tells it, such as "4.3"."""
+        with in_a_sentence("ask for versions", self._where):
+            brokers = self._admin.describe_cluster()["brokers"]
+            found = {
+                self._admin.get_broker_version_data(each["broker_id"]).broker_version
+                for each in brokers
+            }
+        return ".".join(map(str, min(found)))
+
+    def operations(self, names: Iterable[str]) -> dict[str, frozenset[str]]:
+        """Return what this user may do with those of the topics that it may see."""
+        with in_a_sentence("describe topics", self._where):
+            present = sorted(set(names) & set(self._admin.list_topics()))
+            described = self._admin.describe_topics(present) if present else []
+        return {each["name"]: frozenset(each["authorized_operations"]) for each in described}
+
+    def behind(self, group: str, topic: str) -> int | None:
+        """Return how many records of a topic a group has not committed; None: it never did."""
+        with in_a_sentence(f"read the offsets of group {group}", self._where):
+            try:
+                found = self._admin.list_group_offsets({group: None})[group]
+            except errors.CoordinatorNotAvailableError:  # no group ever was on this cluster
+                return None
+            done = {place: each.offset for place, each in found.items() if place.topic == topic}
+            ends = self._admin.list_partition_offsets(dict.fromkeys(done, OffsetSpec.LATEST))
+        if not done:
+            return None
+        return sum(max(0, ends[place].offset - offset) for place, offset in done.items())
 
     def grant(self, rights: Iterable[Right]) -> None:
         """Give these rights; those that are there already stay."""

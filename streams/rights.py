@@ -132,7 +132,7 @@ def script(given: Iterable[Right], bootstrap: str) -> str:
         "#!/bin/sh",
         "# Rights of otpguard's roles; made by `otpguard topics acls`.",
         "set -eu",
-        ': "${COMMAND_CONFIG:?file with the credentials of the cluster\'s administrator}"',
+        ': "${COMMAND_CONFIG:?file with the credentials of an administrator}"',
         "add() {",
         f'    "${{KAFKA_ACLS:-kafka-acls.sh}}" --bootstrap-server {shlex.quote(bootstrap)} \\',
         '        --command-config "$COMMAND_CONFIG" --add --allow-principal "$@"',

@@ -5,6 +5,7 @@ One broker serves all of it. The table of rights is tried operation by operation
 
 from __future__ import annotations
 
+import json
 import os
 import shlex
 import subprocess
@@ -77,6 +78,19 @@ def test_worker_adapter_canary_and_people_work_with_no_more_than_their_rights(
         log = each.log.read_text()
         assert "Traceback" not in log
         assert "-Secret-1" not in log
+
+
+@pytest.mark.parametrize(("user", "code"), [("worker", Exit.DONE), ("adapter", Exit.CONFIG)])
+def test_the_doctor_sees_whether_a_user_has_the_rights_of_its_role(
+    guarded: Castle, user: str, code: Exit
+) -> None:
+    done = otpguard("doctor", "--json", config=guarded.config(user))
+    assert done.returncode == code, done.stderr
+    found = {each["check"]: each for each in json.loads(done.stdout)}
+    assert found["rights"]["state"] == ("ok" if code is Exit.DONE else "bad")
+    if code is Exit.CONFIG:
+        assert "READ sms.delivery.v1" in found["rights"]["says"]
+        assert "otpguard topics acls worker=USER" in found["rights"]["remedy"]
 
 
 @pytest.mark.parametrize(
