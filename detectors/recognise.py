@@ -212,6 +212,9 @@ class Recogniser:
             )
         )
         answers = np.fromiter(map(self._young.get, keys, repeat(_MISS)), np.int64, count)
+        if any(batch.category):  # a thousand people's messages are not worth remembering
+            other = np.fromiter(map(OTHER_CATEGORIES.__contains__, batch.category), bool, count)
+            answers[other] = _OTHER_CATEGORY
         missing = np.flatnonzero(answers < 0)
         misses = self.misses
         for row in missing.tolist():
@@ -284,8 +287,6 @@ class Recogniser:
 
     def _answer(self, key: _Key, known: int, text: str) -> int:
         """The answer for an event that the young generation does not answer by its key alone."""
-        if key[3] in OTHER_CATEGORIES:
-            return _OTHER_CATEGORY  # a thousand people's messages are not worth remembering
         if known == _MISS:
             known = self._remembered(key)
         seen = excerpt(text)
