@@ -56,8 +56,9 @@ def p_novel_of(survey: Survey) -> tuple[float, float, int]:
 
     The limit is Wilson's (1927), 97.5 % one-sided.
     """
-    days = sorted(survey.cohort.spree_days)[-LAST_DAYS:]
-    novel, count = np.sum([survey.cohort.spree_days[day] for day in days] or [[0, 0]], axis=0)
+    since = survey.last_day - LAST_DAYS
+    week = [sums for day, sums in survey.cohort.spree_days.items() if since < day]
+    novel, count = np.sum(week or [[0, 0]], axis=0)
     if not count:
         return float("nan"), 1.0, 0
     z, share = 1.959964, novel / count

@@ -115,8 +115,16 @@ class Survey:
     @property
     def days(self) -> float:
         """Days that the history covers: its hours with traffic."""
+        return len(self._busy()) / 24
+
+    @property
+    def last_day(self) -> int:
+        """The last day with traffic, counted as in `detectors.memory`; 0 of nothing."""
+        return max(self._busy(), default=0) // 24
+
+    def _busy(self) -> list[int]:
         least = max(self.hours.values(), default=0) / QUIET_SHARE
-        return sum(count >= least for count in self.hours.values()) / 24
+        return [hour for hour, count in self.hours.items() if count >= least]
 
     def stamps(self) -> dict[str, tuple[Gateway, Stamps]]:
         """What was measured of each gateway, over all partitions, and the class of its stamps."""
