@@ -21,7 +21,7 @@ from streams.calibrate.survey import Survey
 from streams.scenarios import DEFAULT_START_MS, Role, generate, merged
 from streams.wire import Intake
 
-RUNS: Final = 400
+RUNS: Final = 200
 STAGGER_MS: Final = 7_000  # between the starts of two incidents: they overlap, not coincide
 
 
