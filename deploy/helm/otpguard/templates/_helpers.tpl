@@ -1,0 +1,90 @@
+{{- define "otpguard.labels" -}}
+app.kubernetes.io/name: otpguard
+app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+{{- end }}
+
+{{- define "otpguard.selector" -}}
+app.kubernetes.io/name: otpguard
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end }}
+
+{{- define "otpguard.image" -}}
+{{- with .Values.image -}}
+{{- if .digest }}{{ .repository }}@{{ .digest }}{{ else }}{{ .repository }}:{{ .tag | default $.Chart.AppVersion }}{{ end }}
+{{- end }}
+{{- end }}
+
+{{- /* Settings of Kafka as environment; the password is a file. Argument: root, username. */ -}}
+{{- define "otpguard.kafka" -}}
+- {name: OTPGUARD_CONFIG, value: /etc/otpguard/otpguard.toml}
+- {name: OTPGUARD_MODE, value: {{ .root.Values.mode | quote }}}
+- {name: OTPGUARD_KAFKA_BOOTSTRAP, value: {{ .root.Values.kafka.bootstrap | quote }}}
+- {name: OTPGUARD_KAFKA_SECURITY, value: {{ .root.Values.kafka.security | quote }}}
+{{- if eq .root.Values.kafka.security "sasl_ssl" }}
+- {name: OTPGUARD_KAFKA_USERNAME, value: {{ .username | quote }}}
+- {name: OTPGUARD_KAFKA_PASSWORD_FILE, value: /etc/otpguard/kafka/password}
+{{- if .root.Values.kafka.caSecret }}
+- {name: OTPGUARD_KAFKA_CA_FILE, value: /etc/otpguard/ca/ca.crt}
+{{- end }}
+{{- end }}
+# The NetworkPolicy says who may scrape; within the pod's network alone it could not be scraped.
+- {name: OTPGUARD_HTTP_HOST, value: 0.0.0.0}
+- {name: OTPGUARD_HTTP_PORT, value: "9464"}
+- {name: OTPGUARD_WORKER_DATA_DIR, value: /tmp/otpguard}
+{{- end }}
+
+{{- define "otpguard.mounts" -}}
+- {name: settings, mountPath: /etc/otpguard/otpguard.toml, subPath: otpguard.toml, readOnly: true}
+- {name: tmp, mountPath: /tmp}
+{{- if eq .Values.kafka.security "sasl_ssl" }}
+- {name: kafka, mountPath: /etc/otpguard/kafka, readOnly: true}
+{{- if .Values.kafka.caSecret }}
+- {name: ca, mountPath: /etc/otpguard/ca, readOnly: true}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{- /* Argument: root, passwordSecret. */ -}}
+{{- define "otpguard.volumes" -}}
+- name: settings
+  configMap: {name: {{ .root.Release.Name }}-settings}
+- name: tmp
+  emptyDir: {sizeLimit: 64Mi}
+{{- if eq .root.Values.kafka.security "sasl_ssl" }}
+- name: kafka
+  secret: {secretName: {{ .passwordSecret }}, defaultMode: 0440}
+{{- with .root.Values.kafka.caSecret }}
+- name: ca
+  secret: {secretName: {{ . }}, defaultMode: 0440}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{- define "otpguard.podSecurity" -}}
+runAsNonRoot: true
+runAsUser: 10001
+runAsGroup: 10001
+fsGroup: 10001
+seccompProfile: {type: RuntimeDefault}
+{{- end }}
+
+{{- define "otpguard.containerSecurity" -}}
+allowPrivilegeEscalation: false
+readOnlyRootFilesystem: true
+runAsNonRoot: true
+capabilities: {drop: [ALL]}
+{{- end }}
+
+{{- define "otpguard.probes" -}}
+# Alive is a beating event loop; whether Kafka answers is no reason to restart.
+livenessProbe:
+  httpGet: {path: /health/live, port: metrics}
+  periodSeconds: 10
+  timeoutSeconds: 3
+readinessProbe:
+  httpGet: {path: /health/ready, port: metrics}
+  periodSeconds: 5
+  timeoutSeconds: 3
+{{- end }}

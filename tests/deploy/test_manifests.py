@@ -1,0 +1,436 @@
+"""What `deploy/` ships for Kubernetes, containers and systemd, by the tools that know the formats.
+
+Each checker is also given something broken, and has to say so.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import helm_python
+import pytest
+import yaml
+
+from streams.config import Settings
+from streams.rights import ROLES, rights
+from streams.topics import topics
+from tests.deploy.tools import ROOT, check, ran
+
+DEPLOY: Final = ROOT / "deploy"
+CHART: Final = DEPLOY / "helm" / "otpguard"
+BASE: Final = DEPLOY / "kustomize" / "base"
+ENFORCE: Final = DEPLOY / "kustomize" / "overlays" / "enforce"
+APART: Final = {"everyone": "otpguard.override.all.v1"}
+"""As in the chart's values: words about everyone have a topic, so writers, of their own."""
+
+KUBERNETES: Final = ("1.30", "1.34")
+
+Manifest = dict[str, Any]
+
+ADAPTERS: Final = {
+    kind: {"kind": kind, "username": "a", "passwordSecret": "p", "gatewaySecret": "g", "ports": [1]}
+    for kind in ("redis", "kannel", "webhook", "log")
+}
+EVERYTHING: Final[Mapping[str, Any]] = {
+    "adapters": ADAPTERS,
+    "settings": {"detect": {"p_novel": 0.5, "stamps": {}}, "input": {"country": "MO"}},
+    "monitoring": {
+        name: {"enabled": True} for name in ("serviceMonitor", "prometheusRule", "dashboards")
+    },
+    "strimzi": {"enabled": True, "users": {role: role for role in ROLES}},
+    "keda": {"enabled": True},
+}
+
+
+def render(values: Mapping[str, Any]) -> list[Manifest]:
+    """The chart's manifests for these values, which its schema must allow."""
+    chart = helm_python.Chart.load(CHART)
+    chart.validate_schema(dict(values))
+    rendered = chart.render(dict(values), name="otpguard", namespace="otpguard")
+    return [
+        each
+        for path, text in rendered.items()
+        if path.endswith(".yaml")
+        for each in yaml.safe_load_all(text)
+        if each
+    ]
+
+
+def of_kind(manifests: list[Manifest], kind: str) -> list[Manifest]:
+    return [each for each in manifests if each["kind"] == kind]
+
+
+# -- Helm
+
+
+def test_the_chart_has_no_finding_of_helm_lint() -> None:
+    report = helm_python.lint(CHART, strict=True)
+    assert [each for each in report["messages"] if each["severity"] > 1] == []
+    assert report["errors"] == []
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"mode": "on"},
+        {"image": {"tag": "latest"}},
+        {"worker": {"replicas": 0}},
+        {"worker": {"terminationGracePeriodSeconds": 5}},
+        {"kafka": {"bootstrap": "no port"}},
+        {"kafka": {"security": "sasl_plaintext"}},
+        {"adapters": {"gw": {"kind": "ftp", "username": "a", "passwordSecret": "p"}}},
+        {"adapters": {"gw": {"kind": "redis", "password": "in the values"}}},
+        {"strimzi": {"users": {"root": "x"}}},
+        {"wrokers": 3},
+    ],
+    ids=json.dumps,
+)
+def test_values_that_make_no_sense_are_refused(wrong: dict[str, Any]) -> None:
+    chart = helm_python.Chart.load(CHART)
+    with pytest.raises(helm_python.HelmError):
+        chart.validate_schema(wrong)
+
+
+@pytest.mark.parametrize("version", KUBERNETES)
+@pytest.mark.parametrize("values", [{}, EVERYTHING], ids=["defaults", "everything"])
+def test_manifests_are_what_kubernetes_takes(
+    values: Mapping[str, Any], version: str, tmp_path: Path
+) -> None:
+    foreign = ("kafka.strimzi.io", "keda.sh", "monitoring.coreos.com")
+    native = [each for each in render(values) if not each["apiVersion"].startswith(foreign)]
+    assert of_kind(native, "StatefulSet")
+    path = tmp_path / "all.yaml"
+    path.write_text(yaml.safe_dump_all(native))
+    check("kubernetes-validate", "--strict", "-k", version, path)
+    broken = copy.deepcopy(native)
+    of_kind(broken, "StatefulSet")[0]["spec"]["template"]["spec"]["containers"][0]["argz"] = []
+    path.write_text(yaml.safe_dump_all(broken))
+    code, said = ran("kubernetes-validate", "--strict", "-k", version, path)
+    assert code != 0
+    assert "argz" in said
+
+
+def test_strimzi_users_have_the_rights_of_their_roles_and_topics_their_shapes() -> None:
+    manifests = render(EVERYTHING)
+    settings = Settings.model_validate({"topics": APART})
+    for role in ROLES:
+        (user,) = [
+            each for each in of_kind(manifests, "KafkaUser") if each["metadata"]["name"] == role
+        ]
+        assert user["spec"]["authentication"] == {"type": "scram-sha-512"}
+        given = {
+            (acl["resource"]["type"], acl["resource"]["name"], operation.upper(),
+             acl["resource"]["patternType"] == "prefix")
+            for acl in user["spec"]["authorization"]["acls"]
+            for operation in acl["operations"]
+        }  # fmt: skip
+        assert given == {
+            (each.kind, each.name, each.operation.replace("_", ""), each.prefixed)
+            for each in rights(settings, [(role, role)])
+        }
+    shapes = {
+        each["metadata"]["name"]: (each["spec"]["partitions"], each["spec"]["replicas"],
+                                   each["spec"]["config"])
+        for each in of_kind(manifests, "KafkaTopic")
+    }  # fmt: skip
+    assert shapes == {
+        each.name: (each.partitions, each.replication, each.configs) for each in topics(settings)
+    }
+
+
+def test_rules_and_dashboards_of_the_chart_are_those_beside_it() -> None:
+    manifests = render(EVERYTHING)
+    (rule,) = of_kind(manifests, "PrometheusRule")
+    files = ("recording.rules.yaml", "alerts.rules.yaml")
+    assert rule["spec"]["groups"] == [
+        group
+        for name in files
+        for group in yaml.safe_load((DEPLOY / "prometheus" / name).read_text())["groups"]
+    ]
+    shipped = {
+        name: json.loads(text)
+        for each in of_kind(manifests, "ConfigMap")
+        for name, text in each["data"].items()
+        if name.endswith(".json")
+    }
+    assert shipped == {
+        path.name: json.loads(path.read_text())
+        for path in (DEPLOY / "grafana" / "dashboards").glob("*.json")
+    }
+
+
+def test_settings_of_the_chart_are_settings_of_the_program(tmp_path: Path) -> None:
+    (made,) = [
+        each["data"]["otpguard.toml"]
+        for each in of_kind(render(EVERYTHING), "ConfigMap")
+        if each["metadata"]["name"] == "otpguard-settings"
+    ]
+    path = tmp_path / "otpguard.toml"
+    for text, code in ((made, 0), (made.replace("p_novel", "p_navel"), 78)):
+        path.write_text(text)
+        command = [sys.executable, "-m", "streams", "config", "check", "--config", str(path)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
+        assert done.returncode == code, done.stderr
+
+
+def test_every_variable_of_the_pods_is_a_setting() -> None:
+    known = {"OTPGUARD_CONFIG", "OTPGUARD_MODE"}
+    for section, field in Settings.model_fields.items():
+        for name in getattr(field.annotation, "model_fields", {}):
+            known.add(f"OTPGUARD_{section}_{name}".upper())
+    named = {
+        variable["name"]
+        for each in pods(render(EVERYTHING))
+        for container in each["containers"]
+        for variable in container["env"]
+    }
+    assert named <= known
+
+
+def pods(manifests: list[Manifest]) -> Iterator[Manifest]:
+    for each in manifests:
+        if each["kind"] in ("StatefulSet", "Deployment"):
+            yield each["spec"]["template"]["spec"]
+
+
+def test_every_pod_is_unprivileged_and_has_no_secret_in_its_environment() -> None:
+    for pod in pods(render(EVERYTHING)):
+        assert pod["automountServiceAccountToken"] is False
+        assert pod["securityContext"]["runAsUser"] == 10001
+        for container in pod["containers"]:
+            context = container["securityContext"]
+            assert context["readOnlyRootFilesystem"] is True
+            assert context["capabilities"] == {"drop": ["ALL"]}
+            for variable in container["env"]:
+                name = variable["name"]
+                assert name.endswith("_FILE") or not name.endswith(("PASSWORD", "SECRET"))
+
+
+# -- Kustomize: base and overlay without the program, which is not on the registries
+
+
+def test_the_base_is_the_charts_output() -> None:
+    command = [sys.executable, str(DEPLOY / "helm" / "render.py"), str(BASE / "values.yaml")]
+    made = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert made == (BASE / "otpguard.yaml").read_text()
+
+
+def test_the_base_is_shadow_and_the_overlay_changes_that_alone() -> None:
+    listed = yaml.safe_load((BASE / "kustomization.yaml").read_text())["resources"]
+    base = [
+        each for name in listed for each in yaml.safe_load_all((BASE / name).read_text()) if each
+    ]
+    assert modes(base) == {"shadow"}
+    overlay = yaml.safe_load((ENFORCE / "kustomization.yaml").read_text())
+    assert [(ENFORCE / each).resolve() for each in overlay["resources"]] == [BASE]
+    for each in overlay["patches"]:
+        patch = yaml.safe_load(each["patch"])
+        (target,) = [
+            found
+            for found in of_kind(base, each["target"]["kind"])
+            if found["metadata"]["name"] == each["target"]["name"]
+        ]
+        (changed,) = patch["spec"]["template"]["spec"]["containers"]
+        (container,) = target["spec"]["template"]["spec"]["containers"]
+        assert changed.keys() == {"name", "env"}
+        assert changed["name"] == container["name"]
+        for variable in changed["env"]:
+            (old,) = [one for one in container["env"] if one["name"] == variable["name"]]
+            old["value"] = variable["value"]
+    workers = of_kind(base, "StatefulSet")
+    assert modes(workers) == {"enforce"}
+
+
+def modes(manifests: list[Manifest]) -> set[str]:
+    """OTPGUARD_MODE of the workers."""
+    return {
+        variable["value"]
+        for pod in pods(of_kind(manifests, "StatefulSet"))
+        for container in pod["containers"]
+        for variable in container["env"]
+        if variable["name"] == "OTPGUARD_MODE"
+    }
+
+
+# -- policy, container image, compose, YAML, shell
+
+ALLOWED: Final = {
+    "CKV_K8S_43",  # a digest: the operator's own build has one, the example cannot
+    "CKV_K8S_15",  # always pull: a version is never pushed twice
+}
+
+
+@pytest.mark.timeout(200)
+def test_checkov_finds_nothing_that_is_not_explained(tmp_path: Path) -> None:
+    assert checkov(BASE / "otpguard.yaml", DEPLOY / "docker" / "Dockerfile") <= ALLOWED
+    broken = tmp_path / "broken.yaml"
+    text = (BASE / "otpguard.yaml").read_text()
+    broken.write_text(text.replace("allowPrivilegeEscalation: false", ""))
+    image = tmp_path / "Dockerfile"
+    image.write_text((DEPLOY / "docker" / "Dockerfile").read_text().replace("USER 10001", "#"))
+    assert {"CKV_K8S_20", "CKV_DOCKER_3"} <= checkov(broken, image)
+
+
+def checkov(*paths: Path) -> set[str]:
+    """The checks that failed."""
+    files = [word for path in paths for word in ("-f", path)]
+    _, said = ran("checkov", "--framework", "kubernetes", "dockerfile", "--skip-download",
+                  "--quiet", "--compact", "-o", "json", *files)  # fmt: skip
+    reports = json.loads(said[said.index("[" if said.lstrip().startswith("[") else "{") :])
+    assert reports
+    return {
+        each["check_id"]
+        for report in (reports if isinstance(reports, list) else [reports])
+        for each in report["results"]["failed_checks"]
+    }
+
+
+def test_hadolint_has_nothing_to_say_of_the_dockerfile() -> None:
+    path = DEPLOY / "docker" / "Dockerfile"
+    check("hadolint", path)
+    code, said = ran("hadolint", "-", said=path.read_text() + "RUN apt-get install curl\n")
+    assert code == 1
+    assert "DL3008" in said
+
+
+def test_the_image_is_made_of_what_the_ignore_file_lets_in() -> None:
+    lines = (DEPLOY / "docker" / "Dockerfile.dockerignore").read_text().splitlines()
+    allowed = {line[1:] for line in lines if line.startswith("!")}
+    copied = set()
+    for line in (DEPLOY / "docker" / "Dockerfile").read_text().splitlines():
+        if line.startswith("COPY ") and "--from" not in line:
+            copied |= set(line.split()[1:-1])
+    assert copied == allowed
+    assert all((ROOT / name).exists() for name in copied)
+
+
+def test_compose_reads_its_file_and_the_files_it_mounts_are_there() -> None:
+    path = DEPLOY / "compose.yaml"
+    services = yaml.safe_load(check("docker-compose", "-f", path, "config", GRAFANA_PASSWORD="x"))[
+        "services"
+    ]
+    code, said = ran("docker-compose", "-f", path, "config", GRAFANA_PASSWORD="")
+    assert code != 0
+    assert "set GRAFANA_PASSWORD" in said
+    for name, service in services.items():
+        for volume in service.get("volumes", []):
+            source = volume.split(":")[0] if isinstance(volume, str) else volume["source"]
+            assert not source.startswith("/") or Path(source).exists(), name
+        for port in service.get("ports", []):
+            assert str(port).startswith("127.0.0.1:"), name  # to this machine alone
+    assert {"kafka", "worker-1", "worker-2", "adapter", "redis", "prometheus", "alertmanager",
+            "grafana"} <= services.keys()  # fmt: skip
+
+
+def test_prometheus_of_compose_scrapes_its_services() -> None:
+    path = DEPLOY / "docker" / "prometheus.yaml"
+    check("promtool", "check", "config", "--syntax-only", path)
+    services = yaml.safe_load((DEPLOY / "compose.yaml").read_text())["services"]
+    for job in yaml.safe_load(path.read_text())["scrape_configs"]:
+        for target in job["static_configs"][0]["targets"]:
+            assert target.removesuffix(":9464") in services
+
+
+# -- systemd
+
+
+@pytest.mark.parametrize("unit", ["otpguard-worker@", "otpguard-adapter@"])
+def test_units_are_right_and_hardened(unit: str, tmp_path: Path) -> None:
+    path = DEPLOY / "systemd" / f"{unit}.service"
+    # The program is not installed where this runs; everything else of the unit counts.
+    text = path.read_text().replace("/opt/otpguard/bin/otpguard", "/bin/true")
+    (tmp_path / f"{unit}.service").write_text(text)
+    said = check("systemd-analyze", "verify", tmp_path / f"{unit}1.service", cwd=tmp_path)
+    assert f"{unit}" not in said
+    assert exposure(path) < 2.0
+    weak = tmp_path / f"weak-{unit}.service"
+    weak.write_text(
+        path.read_text().replace("DynamicUser=yes", "").replace("SystemCallFilter=", "#")
+    )
+    assert exposure(weak) > 2.0
+    wrong = tmp_path / f"wrong-{unit}.service"
+    wrong.write_text(text.replace("Restart=on-failure", "Restart=sometimes"))
+    _, said = ran("systemd-analyze", "verify", tmp_path / f"wrong-{unit}1.service", cwd=tmp_path)
+    assert "sometimes" in said
+
+
+def exposure(path: Path) -> float:
+    """What `systemd-analyze security` thinks of it: 0 is best, 10 worst."""
+    said = check("systemd-analyze", "security", "--offline=true", "--no-pager", path)
+    return float(said.split("Overall exposure level for ")[1].split(": ")[1].split()[0])
+
+
+def test_workers_are_given_longer_to_stop_than_they_take() -> None:
+    unit = (DEPLOY / "systemd" / "otpguard-worker@.service").read_text()
+    (stop,) = [line for line in unit.splitlines() if line.startswith("TimeoutStopSec=")]
+    takes_s = Settings().worker.stop_s
+    (worker,) = of_kind(render({}), "StatefulSet")
+    for given_s in (
+        int(stop.split("=")[1]),
+        worker["spec"]["template"]["spec"]["terminationGracePeriodSeconds"],
+    ):
+        assert given_s > takes_s
+
+
+YAML_RULES: Final = """
+extends: default
+rules:
+  line-length: {max: 120, allow-non-breakable-words: true}
+  document-start: disable
+  braces: {max-spaces-inside: 1}
+  comments: {min-spaces-from-content: 1}
+  comments-indentation: disable
+"""
+
+
+def test_yaml_is_tidy(tmp_path: Path) -> None:
+    written = [
+        *DEPLOY.glob("*.yaml"), CHART / "Chart.yaml", CHART / "values.yaml",
+        *(DEPLOY / "docker").glob("*.yaml"), *(DEPLOY / "kustomize").rglob("kustomization.yaml"),
+    ]  # fmt: skip
+    check("yamllint", "--strict", "-d", YAML_RULES, *written)
+    twice = tmp_path / "twice.yaml"
+    twice.write_text("a: 1\na: 2\n")
+    code, said = ran("yamllint", "--strict", "-d", YAML_RULES, twice)
+    assert code == 1
+    assert "duplication" in said
+
+
+def test_scripts_are_clean(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "streams", "topics", "acls", *(f"{r}={r}" for r in ROLES)]
+    acls = tmp_path / "acls.sh"
+    acls.write_bytes(subprocess.run(command, capture_output=True, check=True, cwd=ROOT).stdout)
+    check("shellcheck", acls, DEPLOY / "locks" / "compile", ROOT / ".ci" / "run",
+          ROOT / ".ci" / "packages")  # fmt: skip
+    bad = tmp_path / "bad.sh"
+    bad.write_text("#!/bin/sh\nrm $1\n")
+    code, said = ran("shellcheck", bad)
+    assert code == 1
+    assert "SC2086" in said
+
+
+# -- topics
+
+
+def test_topics_of_each_size_are_those_that_the_program_makes() -> None:
+    sizes = yaml.safe_load((DEPLOY / "topics.yaml").read_text())["sizes"]
+    assert sizes.keys() == {"trial", "city", "province", "nation"}
+    for size in sizes.values():
+        settings = Settings.model_validate(
+            {"topics": {**APART, **{name: size[name] for name in ("partitions", "replication")}}}
+        )
+        assert size["topics"] == [
+            {
+                "name": each.name,
+                "partitions": each.partitions,
+                "replication": each.replication,
+                "config": each.configs,
+            }
+            for each in topics(settings)
+        ]
