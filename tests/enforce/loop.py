@@ -17,10 +17,15 @@ from typing import Any, Self
 
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 
+from detectors.gate import Lease
+from detectors.guard import GuardParams
 from streams.cluster import client_arguments
 from streams.config import load
 from streams.demo.brokers import Broker
+from streams.enforce.book import Book, standing, take_action
+from streams.enforce.read import records
 from streams.topics import create
+from streams.wire import decode_action
 from tests.enforce.services import (
     Jasmin,
     Server,
@@ -117,6 +122,23 @@ class Loop:
         value = self.keys.get(f"otpguard:throttle:{recipient}")
         assert value is not None
         return json.loads(value)
+
+    def held(self) -> dict[str, str]:
+        """The action that Redis holds for each recipient."""
+        return {each: self.lease(each)["action"] for each in self.throttled()}
+
+    def expected(self) -> dict[str, str]:
+        """What it should hold, by the topic alone."""
+        book = Book(GuardParams())
+        clients = client_arguments(self.settings.kafka)
+        for record in records(clients, self.settings.topics.throttle):
+            take_action(book, decode_action(record.value))
+        standing_now = {each: standing(book, each, now_ms()) for each in book.entries}
+        return {
+            each: lease.action_id
+            for each, lease in standing_now.items()
+            if isinstance(lease, Lease)
+        }
 
     def input_value(self, partition: int, offset: int) -> dict[str, Any]:
         """One record of the input topic."""

@@ -6,19 +6,21 @@ at their own pace, to ten victims.
 
 from __future__ import annotations
 
+import itertools
 import statistics
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 from smpp.pdu.pdu_types import CommandStatus
 
 from streams.demo.brokers import Broker
 from streams.scenarios import Role, generate
-from tests.enforce.loop import Loop, now_ms
+from tests.enforce.loop import Loop, now_ms, ready
 from tests.enforce.services import wait_until
 from tests.enforce.smpp_ends import Client
 
@@ -184,3 +186,76 @@ def test_two_hundred_floods_are_refused_in_time(loop: Loop) -> None:
     print(f"to the first refusal: p50 {delays[100]:.3f} s, p99 {delays[197]:.3f} s")
     assert delays[100] < 1.0
     assert delays[197] < 3.0
+
+
+@pytest.mark.faults
+@pytest.mark.kafka
+def test_whoever_dies_the_bank_passes_and_redis_is_as_the_topic_says_in_the_end(
+    own_kafka: Callable[..., Broker], tmp_path: Path
+) -> None:
+    """Kill -9 of adapter, Redis, worker and broker, one after another, in the middle of floods."""
+    broker = own_kafka()
+    with Loop(broker, tmp_path, f"faults-{now_ms()}", {"lease_s": 60}) as loop:
+        victims = [Flood(loop, index) for index in range(5_000_000, 5_000_004)]
+        for victim in victims:
+            victim.go_on_until_refused()
+        for blow in (
+            loop.adapter.kill,
+            loop.redis.kill,
+            loop.worker.kill,
+            broker.kill,
+        ):
+            blow()
+            for victim in victims:
+                victim.go_on(10)  # whatever is down, the gateway answers and the bank passes
+            if blow == broker.kill:
+                broker.restart()
+            for server in (loop.redis, loop.worker, loop.feed, loop.adapter):
+                if server.process is None or server.process.poll() is not None:
+                    server.start()  # as a supervisor would
+            for server in (loop.worker, loop.adapter):
+                wait_until(lambda: ready(server.port), f"{server.name} is back", 90)  # noqa: B023
+            for victim in victims:
+                victim.go_on_until_refused()
+            wait_until(lambda: loop.held() == loop.expected(), "Redis is as the topic says", 30)
+        for victim in victims:
+            assert victim.bank_refused == 0
+            assert 0 < loop.keys.pttl(f"otpguard:throttle:{victim.recipient}") <= 60_000
+        loop.worker.kill()
+        loop.adapter.kill()
+        for victim in victims:  # nobody is left to renew or to end the leases: they end
+            wait_until(lambda: victim.recipient not in loop.throttled(), "the lease ends", 75)  # noqa: B023
+
+
+class Flood:
+    """An endless flood of platforms nobody knows, and the victim's bank in between."""
+
+    def __init__(self, loop: Loop, index: int) -> None:
+        self._loop = loop
+        events = list(generate("A2", index, recipient=index, start_ms=now_ms(), memory=8))
+        loop.remember(each.value for each in events if each.truth.scenario == "history")
+        own = [each.value for each in events if each.truth.role is Role.BANK]
+        self._bank = own[0]
+        self._flood = itertools.cycle(
+            each.value for each in events if each.truth.role is Role.ATTACK
+        )
+        self.recipient: str = own[0]["recipient"].lstrip("+")
+        self.bank_refused = 0
+
+    def go_on(self, count: int) -> int:
+        """Send so many, and the bank's code; returns how many were refused."""
+        refused = sum(self._send(next(self._flood)) is THROTTLED for _ in range(count))
+        self.bank_refused += self._send(self._bank) is THROTTLED
+        return refused
+
+    def go_on_until_refused(self) -> None:
+        """At ten messages a second: the flood that never stops."""
+
+        def once() -> int:
+            time.sleep(0.1)
+            return self.go_on(1)
+
+        wait_until(once, "the flood is refused", 60)
+
+    def _send(self, value: dict[str, Any]) -> CommandStatus:
+        return self._loop.client.submit(self.recipient, value["sender"], value["text"])
