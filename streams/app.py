@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ctypes
 import gc
 import logging
 import signal
@@ -44,6 +45,11 @@ WAIT_S: Final = 2.0
 GC_THRESHOLDS: Final = (200_000, 20, 20)
 """A poll's records are alive together, so Python's default (700) walks them again and again: a
 third of the consumer thread's time. What is not in a cycle is freed without the collector."""
+M_TRIM_THRESHOLD: Final = -1  # malloc.h
+M_MMAP_THRESHOLD: Final = -3
+KEEP_BYTES: Final = 256 << 20
+"""Freed memory that is kept for the next poll: glibc would give a poll's megabytes back and have
+the kernel clear them again. Measured: 4-6 % of the worker's CPU, on a busy machine."""
 BEAT_S: Final = 0.25
 SHOW_S: Final = 2.0  # gauges; a scraper comes every 15 s or so
 PROBE_S: Final = 5.0
@@ -152,6 +158,7 @@ class _Worker:
         """Work until a signal says stop; return the exit code."""
         gc.freeze()
         gc.set_threshold(*GC_THRESHOLDS)
+        keep_freed_memory()
         settings = self.settings.worker
         Watchdog(
             self.signs,
@@ -261,6 +268,13 @@ class _Worker:
                         self.signs.broker_at = time.monotonic()
             except (TimeoutError, KafkaError) as error:
                 log.warning("no broker answers: %r", error)
+
+
+def keep_freed_memory() -> None:
+    """Have glibc keep what is freed; does nothing with another C library."""
+    if mallopt := getattr(ctypes.CDLL(None), "mallopt", None):
+        mallopt(M_TRIM_THRESHOLD, KEEP_BYTES)
+        mallopt(M_MMAP_THRESHOLD, KEEP_BYTES // 8)
 
 
 def fatal(error: BaseException) -> None:
