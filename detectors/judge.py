@@ -102,8 +102,8 @@ SPACED_5MIN_3H: Final[Mapping[Habit, Bar]] = MappingProxyType(
 """Novel platforms counted at least so far apart, within so long."""
 
 BURST_MARGIN_MAX: Final = 3.0
-"""Chosen: with it 60 platforms in 35 minutes are throttled after 14 messages instead of 6 (median of
-400 incidents). Never negative: the sieve's own bar is the lowest WATCH bar above."""
+"""Chosen: with it 60 platforms in 35 minutes are throttled after 14 messages instead of 6 (the
+median of 400 incidents). Never negative: the sieve's own bar is the lowest WATCH bar above."""
 
 LARGE_MEMORY: Final = 14
 COUNT_MIN: Final = 12

@@ -10,6 +10,7 @@ import json
 import random
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -168,4 +169,5 @@ def vectors() -> dict[str, Any]:
 
 if __name__ == "__main__":
     what, *numbers = sys.argv[1:]
-    print(json.dumps({"fuzz": fuzz, "time": timed, "vectors": vectors}[what](*map(int, numbers))))
+    tasks: dict[str, Callable[..., object]] = {"fuzz": fuzz, "time": timed, "vectors": vectors}
+    print(json.dumps(tasks[what](*map(int, numbers))))

@@ -71,9 +71,11 @@ class World:
         return self.client.submit(recipient, sender, text)
 
     def reports(self) -> list[dict[str, Any]]:
-        return [
-            json.loads(fields[b"value"]) for _, fields in self.keys.xrange("otpguard:submissions")
-        ]
+        return reported(self.keys)
+
+
+def reported(keys: Any) -> list[dict[str, Any]]:
+    return [json.loads(fields[b"value"]) for _, fields in keys.xrange("otpguard:submissions")]
 
 
 @pytest.fixture(scope="module")
@@ -229,10 +231,7 @@ def test_ten_thousand_hostile_messages_raise_nothing(alone: Server) -> None:
     assert said["refused"] > 50  # the rule was reached
     assert said["readable"] > 5_000
     with closing(redis_client(alone)) as keys:
-        statuses = Counter(
-            json.loads(fields[b"value"])["status"]
-            for _, fields in keys.xrange("otpguard:submissions")
-        )
+        statuses = Counter(report["status"] for report in reported(keys))
     assert statuses["refused"] == said["refused"]
 
 

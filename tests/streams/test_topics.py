@@ -146,7 +146,7 @@ def test_a_listener_without_tls_is_one_sentence() -> None:
 
 
 def test_words_about_everyone_share_the_topic_of_the_others_unless_a_name_is_set() -> None:
-    apart = module.topics(Settings(topics={"everyone": "otpguard.override.all.v1"}))  # type: ignore[arg-type]
+    apart = module.topics(Settings(topics={"everyone": "otpguard.override.all.v1"}))
     assert {topic.name for topic in apart} - {topic.name for topic in WANTED} == {
         "otpguard.override.all.v1"
     }
