@@ -1,0 +1,162 @@
+"""A site that runs, floods and fails, as its operators see it: series, dashboards, notifications.
+
+In the short form windows and `keep_firing_for` are fifteen times and `for` three times shorter than
+shipped; thresholds are the shipped ones. The long form (`make soak`) runs with the files as they
+are.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from math import isnan
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from deploy.grafana.drawing import draw
+from deploy.prometheus.queries import BOARD, QUERIES
+from streams.demo import brokers
+from tests.brokers import IN_CI
+from tests.deploy.site import Haste, Site
+from tests.deploy.test_dashboards import FILES, loaded, panels
+from tests.deploy.test_rules import filled
+from tests.enforce.services import wait_until
+
+pytestmark = [pytest.mark.kafka, pytest.mark.broker, pytest.mark.timeout(480)]
+
+SHORT: Final = Haste(windows=15, waits=3)
+
+EMPTY: Final = {
+    "silent_gateways": "shows only gateways that are silent, and none is",
+    "stuck": "shows only workers that stand still, and none does",
+    "switch_thrown": "shows only a switch that is thrown, and it is not",
+    "usual_throttles": "looks at the day before, and the site is minutes old",
+    "consumer_lag": "comes from kafka_exporter or KMinion, which are not run here",
+}
+"""Queries that have no answer in the scenario, and why."""
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    if (why := brokers.why_no_kafka()) and not IN_CI:
+        pytest.skip(why)
+    folder = tmp_path_factory.mktemp("site")
+    with brokers.broker("kafka", heap="512m") as broker, Site(broker, folder, SHORT) as running:
+        yield running
+
+
+def campaign_is_told(site: Site) -> None:
+    wait_until(lambda: site.ask("otpguard_canary_runs_total > 0"), "the canary ran", 60)
+    assert not site.sink.told("firing")
+    began = time.monotonic()
+    site.campaign()
+    wait_until(lambda: site.sink.told("firing"), "a notification", 120)
+    site.told_at = time.time()
+    print(f"told {time.monotonic() - began:.0f} s after the campaign began")
+    assert site.sink.told("firing") == {"OtpguardThrottleSurge"}
+
+
+def campaign_resolves(site: Site, within_s: float) -> None:
+    wait_until(lambda: site.sink.told("resolved"), "it resolves", within_s)
+    assert site.sink.told("firing") == site.sink.told("resolved") == {"OtpguardThrottleSurge"}
+
+
+def outage_is_told_and_nothing_else(site: Site, workers_end_s: float) -> None:
+    site.sink.alerts.clear()
+    site.hush()
+    began = time.monotonic()
+    site.broker.kill()
+    wait_until(lambda: site.sink.told("firing"), "a notification", 120)
+    print(f"told {time.monotonic() - began:.0f} s after the broker was gone")
+    # The workers give up, Prometheus says so, and Alertmanager keeps that back.
+    wait_until(lambda: "OtpguardTargetDown" in site.firing(), "the workers end", workers_end_s)
+    time.sleep(12)
+    assert site.sink.told("firing") == {"OtpguardBrokerUnreachable"}
+    assert {"OtpguardBrokerUnreachable", "OtpguardTargetDown"} <= site.firing()
+
+
+def test_a_campaign_raises_its_alert_within_two_minutes(site: Site) -> None:
+    campaign_is_told(site)
+
+
+def otpguard(site: Site, *words: str) -> str:
+    """What a command says; it must succeed."""
+    command = [sys.executable, "-m", "streams", *words, "--config", str(site.config)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stderr
+
+
+def test_a_canary_by_hand_comes_back(site: Site) -> None:
+    assert "the flood was applied" in otpguard(site, "canary", "--once")
+
+
+def test_every_panel_has_an_answer(site: Site) -> None:
+    site.rush()
+    otpguard(site, "release", "+8617005000001", "--reason", "a test")
+    time.sleep(15)  # the release is scraped, and rates have their four scrapes
+    silent = {}
+    for path in FILES:
+        for panel in panels(loaded(path)):
+            for target in panel["targets"]:
+                if not answered(site, target["expr"]):
+                    silent[target["expr"]] = panel["title"]
+    allowed = {query.at(BOARD) for name, query in QUERIES.items() if name in EMPTY}
+    assert set(silent) - allowed == set(), {silent[expr] for expr in set(silent) - allowed}
+
+
+def answered(site: Site, expr: str) -> bool:
+    """Whether there is a number; no number (0 / 0) is no answer."""
+    asked = filled(expr).replace("[1m]", "[3m]")  # the campaign is in it
+    answers = [*site.ask(asked), *site.ask(asked, at=site.told_at)]  # its alert may be over
+    return any(not isnan(float(each["value"][1])) for each in answers)
+
+
+def test_the_windows_are_closed(site: Site) -> None:
+    codes = site.ask("sum(otpguard_window_codes)")[0]["value"][1]
+    assert float(codes) > 0
+
+
+def test_every_process_is_scraped_quickly_and_is_small(site: Site) -> None:
+    for target in site.targets():
+        assert target["health"] == "up", target
+    series = {each["metric"]["instance"]: float(each["value"][1])
+              for each in site.ask("scrape_samples_scraped")}  # fmt: skip
+    slowest = max(float(each["value"][1]) for each in
+                  site.ask("quantile_over_time(0.5, scrape_duration_seconds[1m])"))  # fmt: skip
+    print(f"series: {sorted(series.values())}; slowest scrape, median: {slowest * 1000:.0f} ms")
+    assert max(series.values()) < 500
+    assert slowest < 0.05
+
+
+def test_the_panels_can_be_drawn(site: Site, tmp_path: Path) -> None:
+    """Into the folder that OTPGUARD_PICTURES names, for the eye, or into a temporary one."""
+    folder = Path(os.environ.get("OTPGUARD_PICTURES") or tmp_path)
+    address = f"http://127.0.0.1:{site.prometheus.port}"
+    for path in FILES:
+        picture = draw(json.loads(path.read_text("utf-8")), address, folder, minutes=4)
+        assert 10_000 < picture.stat().st_size < 300_000
+
+
+def test_the_campaigns_alert_resolves(site: Site) -> None:
+    campaign_resolves(site, 150)
+
+
+def test_a_broker_outage_raises_its_alert_and_no_other(site: Site) -> None:
+    outage_is_told_and_nothing_else(site, 120)
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(0)
+def test_the_same_with_the_rules_as_shipped(tmp_path: Path) -> None:
+    """Half an hour: a window of 5 minutes and 10 minutes of `keep_firing_for` have to pass."""
+    with brokers.broker("kafka", heap="512m") as broker, Site(broker, tmp_path, Haste()) as site:
+        campaign_is_told(site)
+        campaign_resolves(site, 1_500)
+        outage_is_told_and_nothing_else(site, 300)
