@@ -77,6 +77,7 @@ class Server:
     port: int
     environment: Mapping[str, str] = field(default_factory=dict)
     keep_stdin: bool = False
+    ports: Sequence[int] = ()  # that answer, too, before it is up
     process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> Self:
@@ -131,7 +132,7 @@ class Server:
         assert self.process is not None
         if (code := self.process.poll()) is not None:
             pytest.fail(f"{self.name} ended with {code}: {self.log.read_text()[-2000:]}")
-        return listens(self.port)
+        return all(map(listens, (self.port, *self.ports)))
 
     def _signal(self, number: signal.Signals) -> None:
         if self.process is not None and self.process.poll() is None:
@@ -222,7 +223,7 @@ text = "no"
 """
     )
     return (
-        Server("bearerbox", [bearerbox, config], folder, admin),
+        Server("bearerbox", [bearerbox, config], folder, admin, ports=[box]),
         Server("smsbox", [smsbox, config], folder, sendsms),
     )
 
