@@ -38,7 +38,7 @@ def sign(secret: bytes, at_ms: int, body: bytes) -> str:
     """The signature header of a body sent at `at_ms`.
 
     >>> sign(b"secret", 1_760_000_000_000, b"{}")[:24]
-    't=1760000000000,v1=90eaf'
+    't=1760000000000,v1=a72af'
     """
     digest = hmac.new(secret, b"%d." % at_ms + body, hashlib.sha256).hexdigest()
     return f"t={at_ms},v1={digest}"
