@@ -88,9 +88,6 @@ class Loop:
             )
             for server in (self.worker, self.feed, self.adapter):
                 stack.enter_context(server)
-            self.producer = stack.enter_context(
-                closing(KafkaProducer(**client_arguments(self.settings.kafka), acks="all"))
-            )
             self.keys = stack.enter_context(closing(redis_client(self.redis)))
             for server in (self.worker, self.adapter):
                 wait_until(lambda: ready(server.port), f"{server.name} is ready", 60)  # noqa: B023
@@ -104,13 +101,14 @@ class Loop:
 
     def remember(self, values: Iterable[Mapping[str, Any]]) -> None:
         """Put a history on the input topic, as a feed of old records would."""
-        for value in values:
-            self.producer.send(
-                self.settings.topics.input,
-                json.dumps(value).encode(),
-                key=str(value["recipient"]).lstrip("+").encode(),
-            )
-        self.producer.flush()
+        with closing(KafkaProducer(**client_arguments(self.settings.kafka), acks="all")) as out:
+            for value in values:
+                out.send(
+                    self.settings.topics.input,
+                    json.dumps(value).encode(),
+                    key=str(value["recipient"]).lstrip("+").encode(),
+                )
+            out.flush()
 
     def throttled(self) -> set[str]:
         """Recipients under lease in Redis."""
