@@ -42,7 +42,9 @@ def compare(
     ),
     runs: Annotated[int, typer.Option(help="Runs of each peer, in turn.")] = 1,
     partitions: Annotated[int, typer.Option(help="Of the topic.")] = 4,
-    only: Annotated[str, typer.Option(help="Peers whose name contains this.")] = "",
+    only: Annotated[
+        str, typer.Option(help="Peers whose name or job has one of these, as ceiling,whole.")
+    ] = "",
     folder: Folder = Path("bench-results"),
 ) -> None:
     """otpguard beside its peers, on Apache Kafka."""

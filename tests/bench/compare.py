@@ -201,7 +201,9 @@ def compare(
 ) -> dict[str, Any]:
     """Measure all peers `runs` times in turn; return their costs, or why they could not run."""
     pin(broker.pids, BROKER_CPU)
-    chosen = [peer for peer in peers() if only.lower() in f"{peer.name}, {peer.job}".lower()]
+    words = only.lower().split(",")
+    called = {f"{peer.name}, {peer.job}".lower(): peer for peer in peers()}
+    chosen = [peer for name, peer in called.items() if any(word in name for word in words)]
     make_topics(broker, partitions, "bench.bare", "bench.whole")
     traffic: dict[str, Traffic] = {}
     for job in {"whole" if peer.job == "whole" else "bare" for peer in chosen}:
