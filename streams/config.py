@@ -158,6 +158,14 @@ class Topics(Section):
         3, ge=1, le=9, description="copies; 3 outlive a broker's loss during another's upgrade"
     )
 
+    @model_validator(mode="before")
+    @classmethod
+    def _words_share_a_topic(cls, given: Any) -> Any:
+        """Whoever renames the operator's topic renames it for words about everyone too."""
+        if isinstance(given, dict) and "override" in given:
+            return {"everyone": given["override"], **given}
+        return given
+
 
 class Input(Section):
     """How records are taken in."""

@@ -150,3 +150,5 @@ def test_words_about_everyone_share_the_topic_of_the_others_unless_a_name_is_set
     assert {topic.name for topic in apart} - {topic.name for topic in WANTED} == {
         "otpguard.override.all.v1"
     }
+    renamed = Settings(topics={"override": "words"}).topics
+    assert renamed.everyone == renamed.override == "words"
