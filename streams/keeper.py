@@ -253,6 +253,9 @@ class Keeper:
                 f"{partition}|manifest", f"its state does not fit this version ({error!r})"
             ) from error
 
+    def _copy(self, part: Part) -> chain.Snapshot:
+        return chain.snapshot(part.state)
+
     async def place(self, consumer: Consumer) -> None:
         """Have the consumer stand where the states end; an empty state starts where the log does.
 
@@ -354,7 +357,7 @@ class Keeper:
                 part.still
             ):  # a state of 560 MB takes a second: its events wait, not the loop
                 next_offset, mark = part.next, part.outbox.mark
-                snapshot = await asyncio.to_thread(chain.snapshot, part.state)
+                snapshot = await asyncio.to_thread(self._copy, part)
             assert next_offset is not None
             for step in part.ledger.checkpoint(snapshot, next_offset, mark):
                 written += await self._do(part, step)

@@ -1,9 +1,10 @@
 """Runs one program against the broker and says what it cost: CPU of client and broker, and time.
 
 A program reports on its standard output, a JSON object a line: `{"events": n}` as it goes, and at
-its end what it found, with `"done": true`. CPU is read from the operating system when such a line
-arrives, so a program's start, its warm-up and its end can be left out: a figure is a difference
-between two lines.
+its end what it found, with `"done": true`. One that has to wind up before it ends says
+`"all": true` when it has taken everything in. CPU is read from the operating system when such a
+line arrives, so a program's start, its warm-up and its end can be left out: a figure is a
+difference between two lines.
 """
 
 from __future__ import annotations
@@ -187,7 +188,8 @@ def _listen(
             continue
         said = json.loads(line)
         done = bool(said.get("done"))
-        if not done and time.monotonic() - last_s < POLL_S / 5:
+        wanted = done or said.get("all", False)
+        if not wanted and time.monotonic() - last_s < POLL_S / 5:
             continue  # reading the CPU clocks so often would itself cost something
         try:
             samples.append(_sample(said["events"], watched, broker))

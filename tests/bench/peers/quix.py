@@ -1,6 +1,6 @@
 """Quix Streams: a tumbling window by event time with its changelog, as its documentation shows.
 
-usage: quix.py BOOTSTRAP TOPIC GROUP EVENTS
+usage: quix.py BOOTSTRAP TOPIC GROUP EVENTS CYCLE_S
 
 The newest count of each window is kept in a dictionary besides, to check the sum; that is under a
 hundredth of the cost.
@@ -23,7 +23,7 @@ app = Application(
     broker_address=bootstrap,
     consumer_group=group,
     auto_offset_reset="earliest",
-    commit_interval=10.0,
+    commit_interval=float(sys.argv[5]),
     state_dir=tempfile.mkdtemp(prefix="quix-"),
     loglevel=logging.ERROR,
 )

@@ -22,7 +22,7 @@ import org.apache.flink.streaming.api.environment.StreamExecutionEnvironment;
 import org.apache.flink.streaming.api.functions.sink.v2.DiscardingSink;
 import org.apache.flink.streaming.api.windowing.assigners.TumblingEventTimeWindows;
 
-/** Codes per recipient in 60 s tumbling windows of event time; usage: BOOTSTRAP TOPIC GROUP EVENTS. */
+/** Codes per recipient in 60 s tumbling windows of event time; usage: BOOTSTRAP TOPIC GROUP EVENTS CYCLE_S. */
 public final class CountCodes {
     static final LongAdder EVENTS = new LongAdder();
     static final LongAdder CODES = new LongAdder();
@@ -87,7 +87,7 @@ public final class CountCodes {
     public static void main(String[] args) throws Exception {
         Configuration settings = new Configuration();
         settings.set(StateBackendOptions.STATE_BACKEND, "hashmap");
-        settings.set(CheckpointingOptions.CHECKPOINTING_INTERVAL, Duration.ofSeconds(10));
+        settings.set(CheckpointingOptions.CHECKPOINTING_INTERVAL, Duration.ofSeconds(Long.parseLong(args[4])));
         settings.set(CheckpointingOptions.CHECKPOINT_STORAGE, "filesystem");
         settings.set(CheckpointingOptions.CHECKPOINTS_DIRECTORY, Files.createTempDirectory("flink").toUri().toString());
         settings.set(PipelineOptions.OBJECT_REUSE, true);

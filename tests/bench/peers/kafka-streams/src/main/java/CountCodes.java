@@ -20,7 +20,7 @@ import org.apache.kafka.streams.kstream.TimeWindows;
 import org.apache.kafka.streams.state.Stores;
 import org.apache.kafka.streams.state.WindowBytesStoreSupplier;
 
-/** Codes per recipient in 60 s tumbling windows of event time; usage: BOOTSTRAP TOPIC GROUP EVENTS memory|rocksdb. */
+/** Codes per recipient in 60 s tumbling windows of event time; usage: BOOTSTRAP TOPIC GROUP EVENTS memory|rocksdb CYCLE_S. */
 public final class CountCodes {
     /** The two fields that count; the third, the recipient, is the record's key. */
     record Event(long timeMs, boolean otp) {}
@@ -59,7 +59,7 @@ public final class CountCodes {
         settings.put(StreamsConfig.APPLICATION_ID_CONFIG, args[2]);
         settings.put(StreamsConfig.STATE_DIR_CONFIG, Files.createTempDirectory("kafka-streams").toString());
         settings.put(StreamsConfig.NUM_STREAM_THREADS_CONFIG, 1);
-        settings.put(StreamsConfig.COMMIT_INTERVAL_MS_CONFIG, 10_000);
+        settings.put(StreamsConfig.COMMIT_INTERVAL_MS_CONFIG, 1_000 * Integer.parseInt(args[5]));
         settings.put(StreamsConfig.STATESTORE_CACHE_MAX_BYTES_CONFIG, 256L << 20);
         settings.put(StreamsConfig.consumerPrefix("auto.offset.reset"), "earliest");
         settings.put(StreamsConfig.consumerPrefix("max.poll.records"), 10_000);
