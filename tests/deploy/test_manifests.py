@@ -16,6 +16,7 @@ from typing import Any, Final
 import helm_python
 import pytest
 import yaml
+from jsonschema import Draft202012Validator
 
 from streams.config import Settings
 from streams.rights import ROLES, rights
@@ -30,6 +31,7 @@ APART: Final = {"everyone": "otpguard.override.all.v1"}
 """As in the chart's values: words about everyone have a topic, so writers, of their own."""
 
 KUBERNETES: Final = ("1.30", "1.34")
+OPERATORS: Final = Path(__file__).parent / "schemas" / "operators"
 
 Manifest = dict[str, Any]
 
@@ -114,6 +116,54 @@ def test_manifests_are_what_kubernetes_takes(
     code, said = ran("kubernetes-validate", "--strict", "-k", version, path)
     assert code != 0
     assert "argz" in said
+
+
+BROKEN: Final[Mapping[str, tuple[str, Any]]] = {
+    "ServiceMonitor": ("spec.endpoints.0.interval", "15 seconds"),
+    "PrometheusRule": ("spec.groups.1.rules.0.kep_firing_for", "5m"),
+    "ScaledObject": ("spec.maxReplicaCount", "8"),
+    "TriggerAuthentication": ("spec.secretTargetRef.0.secret", "password"),
+    "KafkaTopic": ("spec.partitions", 0),
+    "KafkaUser": ("spec.authorization.acls.0.operations.0", "Peek"),
+}
+"""Of each kind of an operator's: a place, and what must not stand there."""
+
+
+def test_resources_of_operators_are_what_their_definitions_allow() -> None:
+    native = {"ConfigMap", "Deployment", "NetworkPolicy", "PodDisruptionBudget", "Service",
+              "ServiceAccount", "StatefulSet"}  # fmt: skip
+    foreign = [each for each in render(EVERYTHING) if each["kind"] not in native]
+    assert {each["kind"] for each in foreign} == set(BROKEN)
+    assert {path.stem for path in OPERATORS.glob("*.json")} == set(BROKEN)
+    for each in foreign:
+        assert objections(each) == []
+
+
+@pytest.mark.parametrize("kind", BROKEN)
+def test_a_resource_that_its_operator_would_refuse_is_seen(kind: str) -> None:
+    resource = of_kind(render(EVERYTHING), kind)[0]
+    place, wrong = BROKEN[kind]
+    *way, last = [int(each) if each.isdigit() else each for each in place.split(".")]
+    spot: Any = resource
+    for step in way:
+        spot = spot[step]
+    spot[last] = wrong
+    said = objections(resource)
+    assert len(said) == 1
+    assert str(wrong) in said[0] or str(last) in said[0]
+
+
+def objections(resource: Manifest) -> list[str]:
+    """What the schema of the operator's own definition has against a resource."""
+    schema = json.loads((OPERATORS / f"{resource['kind']}.json").read_text("utf-8"))
+    return [innermost(error) for error in Draft202012Validator(schema).iter_errors(resource)]
+
+
+def innermost(error: Any) -> str:
+    """Of an error about alternatives, what is wrong with the one that was meant."""
+    while error.context:
+        error = max(error.context, key=lambda each: len(each.absolute_path))
+    return f"{error.json_path}: {error.message}"
 
 
 def test_strimzi_users_have_the_rights_of_their_roles_and_topics_their_shapes() -> None:
