@@ -16,7 +16,8 @@ import subprocess
 import threading
 import time
 import urllib.request
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -113,14 +114,39 @@ def run(
             tail = "\n".join(log.read_text(errors="replace").splitlines()[-12:])
             raise PeerError(f"{error}\n{tail}") from None
         finally:
-            if process.poll() is None:
-                process.terminate()
-                try:
-                    process.wait(30)
-                except subprocess.TimeoutExpired:
-                    process.kill()
-                    process.wait()
+            stop(process)
     return Finished(cost_between(samples, warm), said)
+
+
+@contextmanager
+def started(
+    command: Sequence[str], log: Path, *, cpu: int | None, env: dict[str, str] | None = None
+) -> Iterator[subprocess.Popen[bytes]]:
+    """A program with its output in `log`, on one core or on all, gone when the block ends."""
+    on = [] if cpu is None else ["taskset", "-c", str(cpu)]
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [*on, *command],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            env=os.environ | (env or {}),
+        )
+    try:
+        yield process
+    finally:
+        stop(process)
+
+
+def stop(process: subprocess.Popen[bytes]) -> None:
+    """End a program, gently first."""
+    if process.poll() is None:
+        process.terminate()
+        try:
+            process.wait(30)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
 
 
 def cost_between(samples: Sequence[Sample], warm: int) -> Cost:

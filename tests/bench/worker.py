@@ -5,17 +5,22 @@ from __future__ import annotations
 
 import os
 import socket
+import subprocess
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Final
 from unittest.mock import patch
 
 from streams import topics
 from streams.config import Settings
 from streams.demo.brokers import Broker
-from tests.bench.harness import scraped
+from tests.bench.harness import PeerError, scraped
 from tests.bench.traffic import Traffic
+
+AWAIT_S: Final = 120
 
 
 @dataclass(slots=True)
@@ -33,6 +38,40 @@ class Worker:
         return int(
             sum(n for name, n in self.series.items() if name.startswith("otpguard_events_total"))
         )
+
+    def await_assigned(self, partitions: int, process: subprocess.Popen[bytes]) -> None:
+        """Return when it has so many partitions and reads them."""
+        self._await(
+            process,
+            lambda series: (
+                series.get("otpguard_partitions_assigned") == partitions
+                and series.get("otpguard_recovery_progress_ratio") == 1
+            ),
+        )
+
+    def await_drained(self, process: subprocess.Popen[bytes]) -> float:
+        """Return when it has read everything: the seconds that took."""
+        began = time.monotonic()
+        self._await(process, lambda series: series.get("otpguard_records_behind") == 0)
+        return time.monotonic() - began
+
+    def await_covered(self, process: subprocess.Popen[bytes]) -> None:
+        """Return when checkpoints cover all that it has read."""
+        self._await(process, lambda series: series.get("otpguard_checkpoint_age_seconds") == 0)
+
+    def _await(
+        self, process: subprocess.Popen[bytes], reached: Callable[[dict[str, float]], bool]
+    ) -> None:
+        deadline = time.monotonic() + AWAIT_S
+        while True:
+            self.progress()
+            if reached(self.series):
+                return
+            if process.poll() is not None:
+                raise PeerError(f"the worker ended (exit code {process.returncode})")
+            if time.monotonic() > deadline:
+                raise PeerError("the worker does not get there")
+            time.sleep(0.1)
 
 
 @contextmanager

@@ -1,0 +1,205 @@
+"""From an event's append to the input topic until the lease it caused can be read.
+
+The append is timed by the broker (`LogAppendTime`), the reading by the clock of the same machine,
+in a process that does nothing else. Events are offered at fixed rates with floods among them, and
+checkpoints run. Worker and broker have a core each; the generator is on the broker's.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+import numpy as np
+import psutil
+from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka.admin import AdminClient, NewTopic
+
+from streams.demo.brokers import Broker
+from tests.bench import worker
+from tests.bench.harness import BROKER_CPU, CLIENT_CPU, PeerError, cpu_s, pin, started
+from tests.bench.traffic import Traffic
+
+SETTLE_S: Final = 3.0
+"""The start of each level, not measured: what was left of the level before is gone."""
+CHECKPOINT_CYCLE_S: Final = 10
+POLL_S: Final = 0.1
+
+Seen = tuple[int, int, float]  # partition, offset of the causing event; when its lease was read
+
+
+class Reader:
+    """Reads the throttle topic as an adapter does, and notes when it got each lease."""
+
+    def __init__(self, bootstrap: str, topic: str) -> None:
+        self.seen: list[Seen] = []
+        self._over = threading.Event()
+        self._consumer = Consumer(
+            {
+                "bootstrap.servers": bootstrap,
+                "group.id": f"{topic}-reader",
+                "fetch.wait.max.ms": 100,
+                "enable.auto.commit": False,
+            }
+        )
+        found = self._consumer.list_topics(topic, timeout=10).topics[topic].partitions
+        self._consumer.assign([TopicPartition(topic, p, 0) for p in found])
+        self._thread = threading.Thread(target=self._read, daemon=True)
+        self._thread.start()
+
+    def _read(self) -> None:
+        decode = msgspec.json.Decoder().decode
+        while not self._over.is_set():
+            message = self._consumer.poll(0.2)
+            if message is None or message.value() is None:
+                continue
+            now = time.time()
+            cause = decode(message.value())["cause"]
+            self.seen.append((cause["partition"], cause["offset"], now))
+
+    def close(self) -> None:
+        """Stop reading."""
+        self._over.set()
+        self._thread.join()
+        self._consumer.close()
+
+
+def measure(
+    broker: Broker, *, rates: Sequence[int], seconds: float, partitions: int, folder: Path
+) -> dict[str, Any]:
+    """Offer each rate for so long, one after the other, to one worker."""
+    pin(broker.pids, BROKER_CPU)
+    name = f"latency-{time.time_ns() // 1_000_000_000}"
+    topic = f"{name}.input"
+    append_time = {"message.timestamp.type": "LogAppendTime"}
+    admin = AdminClient({"bootstrap.servers": broker.bootstrap})
+    admin.create_topics([NewTopic(topic, partitions, 1, config=append_time)])[topic].result(30)
+    traffic = Traffic(topic, partitions, 0, 0, 0, 0)
+    with worker.configured(broker, traffic, name, checkpoint_cycle_s=CHECKPOINT_CYCLE_S) as one:
+        log = folder / f"{name}.log"
+        with started(one.command, log, cpu=CLIENT_CPU, env=one.env) as process:
+            one.await_assigned(partitions, process)
+            reader = Reader(broker.bootstrap, f"{name}.throttle")
+            try:
+                levels = _levels(broker, topic, one, process, reader, rates, seconds, log)
+            finally:
+                reader.close()
+    return {
+        "partitions": partitions,
+        "seconds": seconds,
+        "settle_s": SETTLE_S,
+        "checkpoint_cycle_s": CHECKPOINT_CYCLE_S,
+        "levels": levels,
+    }
+
+
+def _levels(
+    broker: Broker,
+    topic: str,
+    one: worker.Worker,
+    process: subprocess.Popen[bytes],
+    reader: Reader,
+    rates: Sequence[int],
+    seconds: float,
+    log: Path,
+) -> list[dict[str, Any]]:
+    watched = psutil.Process(process.pid)
+    levels = []
+    words = [f"{rate}:{seconds + SETTLE_S}" for rate in rates]
+    command = [sys.executable, "-m", "tests.bench.offer", broker.bootstrap, topic, *words]
+    with (
+        log.with_suffix(".offer.log").open("wb") as errors,
+        subprocess.Popen(
+            ["taskset", "-c", str(BROKER_CPU), *command],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors,
+        ) as generator,
+    ):  # fmt: skip
+        assert generator.stdin is not None
+        assert generator.stdout is not None
+        for rate in rates:
+            generator.stdin.write(b"\n")
+            generator.stdin.flush()
+            time.sleep(SETTLE_S)
+            before = (one.progress(), cpu_s(watched), time.time())
+            checkpoints = one.series["otpguard_checkpoints_total"]
+            time.sleep(seconds - 0.5)
+            after = (one.progress(), cpu_s(watched), time.time())
+            checkpoints = one.series["otpguard_checkpoints_total"] - checkpoints
+            line = generator.stdout.readline()
+            if not line:
+                raise PeerError(f"the generator ended (exit code {generator.wait()})")
+            offered = json.loads(line)
+            behind = one.await_drained(process)
+            window = (before[2], offered["ended"])
+            delays = _delays(broker.bootstrap, topic, reader, window)
+            events = after[0] - before[0]
+            levels.append(
+                {
+                    "offered_per_s": rate,
+                    "sent_per_s": offered["sent"] / (offered["ended"] - offered["began"]),
+                    "taken_per_s": events / (after[2] - before[2]),
+                    "us_per_event": (after[1] - before[1]) / events * 1e6,
+                    "core_used": (after[1] - before[1]) / (after[2] - before[2]),
+                    "checkpoints": checkpoints,
+                    "drained_s": behind,
+                    **percentiles(delays),
+                    "delays_ms": np.round(np.sort(delays) * 1000, 1).tolist(),
+                }
+            )
+    return levels
+
+
+def percentiles(delays_s: np.ndarray) -> dict[str, float]:
+    """In ms; of nothing, nothing."""
+    if not len(delays_s):
+        raise PeerError("no lease was read: nothing to time")
+    p50, p95, p99 = np.percentile(delays_s, [50, 95, 99]) * 1000
+    return {
+        "leases": len(delays_s),
+        "p50_ms": float(p50),
+        "p95_ms": float(p95),
+        "p99_ms": float(p99),
+        "max_ms": float(delays_s.max() * 1000),
+    }
+
+
+def _delays(bootstrap: str, topic: str, reader: Reader, window: tuple[float, float]) -> np.ndarray:
+    """Seconds from append to reading, of the leases whose cause was appended in this time.
+
+    The causing events are looked up in the input: their records bear the broker's time.
+    """
+    seen, reader.seen = reader.seen, []
+    wanted: dict[int, dict[int, float]] = {}
+    for partition, offset, at in seen:
+        wanted.setdefault(partition, {})[offset] = at
+    consumer = Consumer(
+        {
+            "bootstrap.servers": bootstrap,
+            "group.id": f"{topic}-times",
+            "enable.auto.commit": False,
+        }
+    )
+    delays: list[float] = []
+    try:
+        for partition, times in wanted.items():
+            left = dict(times)
+            consumer.assign([TopicPartition(topic, partition, min(left))])
+            deadline = time.monotonic() + 30
+            while left:
+                for message in consumer.consume(5_000, 1.0):
+                    if (read_at := left.pop(message.offset(), None)) is not None:
+                        appended = message.timestamp()[1] / 1000
+                        if window[0] <= appended <= window[1]:
+                            delays.append(read_at - appended)
+                if time.monotonic() > deadline:
+                    raise PeerError(f"partition {partition}: {len(left)} causes not found")
+    finally:
+        consumer.close()
+    return np.array(delays)
