@@ -1,4 +1,8 @@
-"""`make evaluate`: how well the detector does, as tables."""
+"""`make evaluate`: how well the detector does, as tables.
+
+It may be interrupted, or told a time with --seconds, and goes on where it was when it is started
+again; it ends with 75 while parts are left, with 1 where a target was not reached, else with 0.
+"""
 
 from __future__ import annotations
 
@@ -8,65 +12,111 @@ import math
 import os
 import sys
 from collections.abc import Iterable
-from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
 from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from streams.scenarios import Role
 from tests.scenarios.evaluate import (
-    ATTACKS,
     LOOK_ALIKES,
-    ORDINARY_DAYS,
-    OTHERS,
+    ORDINARY,
+    ROWS,
     WHAT_IF,
     Row,
-    evaluate,
-    evaluate_ordinary,
-    ordinary_per_million,
+    parts_of,
     per_million,
 )
-from tests.scenarios.figures import Figures, Interval
+from tests.scenarios.figures import Figures, Interval, wilson
+from tests.scenarios.parts import Kept, Part, play_parts
+from tests.scenarios.targets import compared, worst_day
 
 
 def main() -> None:
     """Evaluates what is asked for and prints it."""
-    parser = argparse.ArgumentParser(prog="python -m tests.scenarios", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.scenarios",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    names = list(dict.fromkeys(row.name for row in ROWS))
     parser.add_argument("--scale", type=float, default=1.0, help="times the runs (1: 6,000 of A1)")
-    parser.add_argument("--only", nargs="*", help="names of scenarios, as A1 B2 ordinary")
+    parser.add_argument("--only", nargs="*", metavar="NAME", choices=names, help=", ".join(names))
     parser.add_argument("--json", action="store_true", help="JSON in place of Markdown")
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="processes")
+    parser.add_argument(
+        "--seconds", type=float, default=math.inf, help="begin no part after so long"
+    )
+    parser.add_argument(
+        "--parts", type=Path, default=Path(".cache/evaluate"), help="where figures are kept"
+    )
     options = parser.parse_args()
-    wanted = set(options.only or ())
-    tables: dict[str, list[dict[str, Any]]] = {"detection": [], "false_alarms": [], "what_if": []}
-    with ProcessPoolExecutor(options.jobs) as executor:
-        for row in (*ATTACKS, *LOOK_ALIKES, *OTHERS, *WHAT_IF):
-            if wanted and row.name not in wanted:
-                continue
-            print(row.label, file=sys.stderr)
-            figures = evaluate(executor, row, options.scale)
-            if row not in WHAT_IF:
-                tables["detection"].append(detection(row, figures))
-            if row in (*LOOK_ALIKES, *WHAT_IF):
-                rates = [
-                    per_million(row, figures, len(f)) for f in (figures.watch, figures.throttle)
-                ]
-                table = tables["what_if" if row in WHAT_IF else "false_alarms"]
-                table.append(false_alarms(row.label, figures, *rates))
-        if not wanted or "ordinary" in wanted:
-            print("ordinary traffic", file=sys.stderr)
-            figures = evaluate_ordinary(executor, options.scale)
-            rates = [
-                ordinary_per_million(figures, len(f), options.scale)
-                for f in (figures.watch, figures.throttle)
-            ]
-            label = f"ordinary codes, {ORDINARY_DAYS} days"
-            tables["false_alarms"].append(false_alarms(label, figures, *rates))
-        if not wanted:
-            tables["false_alarms"].append(all_classes(tables["false_alarms"]))
+    rows = [row for row in ROWS if not options.only or row.name in options.only]
+    parts = {row.label: parts_of(row, options.scale) for row in rows}
+    kept = Kept(options.parts)
+    left = _play([part for each in parts.values() for part in each], kept, options)
+    if left:
+        print(f"{left} parts are left: the same command goes on with them", file=sys.stderr)
+        sys.exit(75)
+    figures = {name: total(map(kept.read, each)) for name, each in parts.items()}
+    tables = tables_of(rows, figures)
     if options.json:
         print(json.dumps(tables, indent=2))
     else:
-        for rows in filter(None, tables.values()):
-            print(markdown(rows), end="\n\n")
+        for lines in filter(None, tables.values()):
+            print(markdown(lines), end="\n\n")
+    sys.exit(any(line["reached"] == "NO" for line in tables["targets"]))
+
+
+def _play(parts: list[Part], kept: Kept, options: argparse.Namespace) -> int:
+    """Plays with a bar on standard error; how many parts are left."""
+    columns = (
+        TextColumn("{task.description:40}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True)) as bar:
+        task = bar.add_task("", total=len(parts))
+
+        def done(part: Part) -> None:
+            bar.update(task, advance=1, description=part.row.label)
+
+        left = play_parts(parts, kept, jobs=options.jobs, seconds=options.seconds, done=done)
+    return len(left)
+
+
+def total(parts: Iterable[Figures | None]) -> Figures:
+    """The sum."""
+    figures = Figures()
+    for part in parts:
+        assert part is not None, "a part that was played is gone"
+        figures.add(part)
+    return figures
+
+
+def tables_of(rows: Iterable[Row], figures: dict[str, Figures]) -> dict[str, list[dict[str, Any]]]:
+    """All that is to be shown, as lines of tables."""
+    tables: dict[str, list[dict[str, Any]]] = {"detection": [], "false_alarms": [], "what_if": []}
+    summed: list[tuple[Interval, Interval]] = []
+    for row in rows:
+        found = figures[row.label]
+        counted, supposed = row in (*LOOK_ALIKES, ORDINARY), row in WHAT_IF
+        if row != ORDINARY and not supposed:
+            tables["detection"].append(detection(row, found))
+        if counted or supposed:
+            watch, throttle = (
+                per_million(row, found, len(hits)) for hits in (found.watch, found.throttle)
+            )
+            line = false_alarms(row.label, found, watch, throttle)
+            tables["what_if" if supposed else "false_alarms"].append(line)
+            if counted:
+                summed.append((watch, throttle))
+    if len(summed) == len(LOOK_ALIKES) + 1:
+        tables["false_alarms"].append(all_classes(summed))
+    tables["targets"] = compared(figures)
+    return tables
 
 
 def detection(row: Row, figures: Figures) -> dict[str, Any]:
@@ -80,11 +130,15 @@ def detection(row: Row, figures: Figures) -> dict[str, Any]:
         "WATCH p95": number(figures.minutes(watch, 0.95)),
         "WATCH msgs": number(figures.messages(watch, 0.5)),
         "THROTTLE min": number(figures.minutes(throttle, 0.5)),
+        "THROTTLE min 95 %": between(figures.minutes_interval(throttle, 0.5)),
         "THROTTLE p95": number(figures.minutes(throttle, 0.95)),
         "THROTTLE msgs": number(figures.messages(throttle, 0.5)),
         "THROTTLE msgs p95": number(figures.messages(throttle, 0.95)),
         "no WATCH %": percent(1 - len(watch) / figures.recipients),
         "missed %": percent(figures.missed),
+        "missed % 95 %": between(
+            wilson(figures.recipients - len(throttle), figures.recipients).scaled(100)
+        ),
         "after THROTTLE %": percent(figures.after / figures.flood if figures.flood else math.nan),
         "refused of attack %": percent(figures.share_refused(Role.ATTACK)),
         "novel refused on the worst day %": percent(worst_day(figures))
@@ -107,27 +161,28 @@ def false_alarms(
         "class": label,
         "runs": figures.recipients,
         "WATCH": number(watch.estimate),
-        "WATCH 95 %": f"{watch.low:.2f}-{watch.high:.2f}",
+        "WATCH 95 %": between(watch),
+        "throttled": len(figures.throttle),
         "THROTTLE": number(throttle.estimate),
-        "THROTTLE 95 %": f"{throttle.low:.2f}-{throttle.high:.2f}",
+        "THROTTLE 95 %": between(throttle),
     }
 
 
-def all_classes(rows: list[dict[str, Any]]) -> dict[str, Any]:
+def all_classes(rates: list[tuple[Interval, Interval]]) -> dict[str, Any]:
     """The sum; its interval is the sum of the bounds, so wider than 95 %."""
-    line: dict[str, Any] = {"class": "all", "runs": sum(row["runs"] for row in rows)}
-    for level in ("WATCH", "THROTTLE"):
-        bounds = [map(float, row[f"{level} 95 %"].split("-")) for row in rows]
-        low, high = map(sum, zip(*bounds, strict=True))
-        line[level] = round(sum(row[level] for row in rows), 2)
-        line[f"{level} 95 %"] = f"{low:.2f}-{high:.2f}"
-    return line
-
-
-def worst_day(figures: Figures) -> float:
-    """The smallest share of a day's flood, but for known platforms, that was refused."""
-    days = figures.flood_by_day
-    return min(figures.refused_by_day[day] / count for day, count in days.items())
+    watch, throttle = (
+        Interval(*(sum(bounds) for bounds in zip(*each, strict=True)))
+        for each in zip(*rates, strict=True)
+    )
+    return {
+        "class": "all",
+        "runs": None,
+        "WATCH": number(watch.estimate),
+        "WATCH 95 %": between(watch),
+        "throttled": None,
+        "THROTTLE": number(throttle.estimate),
+        "THROTTLE 95 %": between(throttle),
+    }
 
 
 def share(figures: Figures, roles: Iterable[Role]) -> float:
@@ -145,6 +200,13 @@ def refused(figures: Figures, role: Role) -> str:
 def number(value: float) -> float | None:
     """Two places; None where it never came."""
     return None if math.isinf(value) or math.isnan(value) else round(value, 2)
+
+
+def between(interval: Interval) -> str:
+    """Both ends of an interval; empty where they never came."""
+    if math.isinf(interval.low):
+        return ""
+    return f"{interval.low:.2f}-{interval.high:.2f}"
 
 
 def percent(value: float) -> float | None:

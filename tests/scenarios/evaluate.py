@@ -1,7 +1,7 @@
 """The quality of detection on the seeded scenarios: many runs of each, packed side by side.
 
-Every run is another recipient of one stream. Parts of a stream are played apart, on all cores; a
-part's seeds are its run numbers, so that the figures depend on the numbers of runs alone.
+Every run is another recipient of one stream. A row's runs are played in parts, each apart from the
+others; a part's seeds are its run numbers, so that the figures depend on the numbers of runs alone.
 """
 
 from __future__ import annotations
@@ -9,9 +9,7 @@ from __future__ import annotations
 import math
 from collections import defaultdict, deque
 from collections.abc import Iterable, Iterator
-from concurrent.futures import Executor
 from dataclasses import dataclass, field
-from itertools import repeat
 from typing import Any, Final
 
 from detectors.judge import BURST, BURST_NOVEL, COUNT_MIN, LEAK_MILLI_S
@@ -65,13 +63,14 @@ ATTACKS: Final = (
 """The attacks. A feed without texts is read with the setting for such feeds."""
 
 LOOK_ALIKES: Final = (
-    Row("B1 new phone", "B1", 40_000, part=2500, sifted=True),
-    Row("B2 power set-up", "B2", 20_000, part=500),
-    Row("B3 festival", "B3", 400_000, part=2500, parameters={"ads": 0}, sifted=True),
-    Row("B4 bank retries", "B4", 200_000, part=2500, sifted=True),
+    Row("B1 new phone", "B1", 80_000, part=2500, sifted=True),
+    Row("B2 power set-up", "B2", 40_000, part=500),
+    Row("B3 festival", "B3", 1_000_000, part=10_000, parameters={"ads": 0}, sifted=True),
+    Row("B4 bank retries", "B4", 400_000, part=10_000, sifted=True),
 )
-"""What the rate of false alarms is made of: each over 20 million subscriber-days' worth. The
-festivals come without their advertisements: B8 shows that those are not taken for codes."""
+"""What the rate of false alarms is made of, with ORDINARY: each over 50 million subscriber-days'
+worth, so that the upper ends of their intervals add up to less than one in a million. The festivals
+come without their advertisements: B8 shows that those are not taken for codes."""
 
 WHAT_IF: Final = (
     Row("B1, half of it known", "B1", 3000, parameters={"novel": 0.5}),
@@ -84,7 +83,7 @@ WHAT_IF: Final = (
 """The same if the assumptions about people are wrong."""
 
 OTHERS: Final = (
-    Row("B5 shared enterprise number, 7 days", "B5", 200, part=50),
+    Row("B5 shared enterprise number, 7 days", "B5", 2000, part=50),
     Row("B6 test number", "B6", 200, part=50),
     Row("B7 courier pick-up codes", "B7", 500),
     Row("B8 marketing", "B8", 500),
@@ -95,11 +94,15 @@ OTHERS: Final = (
 )
 """Look-alikes whose rate nobody knows, or that a carrier exempts."""
 
-ORDINARY_SUBSCRIBERS: Final = 3_000_000
 ORDINARY_DAYS: Final = 10
-"""Thirty million subscriber-days of ordinary codes, from a first day on which all is novel."""
+ORDINARY: Final = Row(
+    f"ordinary codes, {ORDINARY_DAYS} days", "ordinary", 6_000_000, part=25_000, sifted=True
+)
+"""Sixty million subscriber-days of ordinary codes, from a first day on which all is novel. A run is
+a subscriber."""
 
-_ORDINARY_PARTS: Final = 60
+ROWS: Final = (*ATTACKS, *LOOK_ALIKES, *OTHERS, *WHAT_IF, ORDINARY)
+
 _CODES_ALONE: Final = Rates(marketing=0, courier=0, notices=0, personal=0)
 
 
@@ -122,8 +125,31 @@ def stream(row: Row, first: int, runs: int) -> Iterator[Labelled]:
     return sides[0] if runs == 1 else merged(*sides)
 
 
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Some consecutive runs of a row, played apart from its others."""
+
+    row: Row
+    first: int
+    runs: int
+
+    def play(self) -> Figures:
+        """What the runs come to."""
+        if self.row.name == ORDINARY.name:
+            return play_ordinary(self.first, self.runs)
+        if self.row.sifted and self.first:
+            return sift_part(self.row, self.first, self.runs)
+        return play_part(self.row, self.first, self.runs)
+
+
+def parts_of(row: Row, scale: float) -> list[Part]:
+    """All runs of a row, times `scale`; at least one."""
+    runs = max(1, round(row.runs * scale))
+    return [Part(row, at, min(row.part, runs - at)) for at in range(0, runs, row.part)]
+
+
 def play_part(row: Row, first: int, runs: int) -> Figures:
-    """Plays a part of a row."""
+    """Plays runs of a row side by side."""
     figures = Figures()
     for outcome in play(stream(row, first, runs), confidence_min=row.confidence_min).values():
         figures.take(outcome)
@@ -132,16 +158,33 @@ def play_part(row: Row, first: int, runs: int) -> Figures:
 
 def sift_part(row: Row, first: int, runs: int) -> Figures:
     """The same, but only the runs that could raise an alarm are played; the others raise none."""
-    figures = Figures(recipients=runs)
-    kept = []
-    for seed in range(first, first + runs):
-        events = list(stream(row, seed, 1))
-        if could_matter(events):
-            kept.append(events)
+    alone = (list(stream(row, seed, 1)) for seed in range(first, first + runs))
+    return _sifted(alone, runs, row.confidence_min)
+
+
+def play_ordinary(first: int, subscribers: int) -> Figures:
+    """Plays days of ordinary codes of so many people, those that could raise an alarm."""
+    events = ordinary(
+        subscribers,
+        DEFAULT_START_MS,
+        first,  # the seed
+        first=first,
+        duration_ms=ORDINARY_DAYS * DAY_MS,
+        rates=_CODES_ALONE,
+    )
+    by_recipient = defaultdict[str, list[Labelled]](list)
+    for event in events:
+        by_recipient[event.value["recipient"]].append(event)
+    return _sifted(by_recipient.values(), subscribers, ORDINARY.confidence_min)
+
+
+def _sifted(alone: Iterable[list[Labelled]], recipients: int, confidence_min: float) -> Figures:
+    figures = Figures()
+    kept = [events for events in alone if could_matter(events)]
     if kept:
-        for outcome in play(merged(*kept), confidence_min=row.confidence_min).values():
+        for outcome in play(merged(*kept), confidence_min=confidence_min).values():
             figures.take(outcome)
-        figures.recipients = runs
+    figures.recipients = recipients
     return figures
 
 
@@ -172,67 +215,14 @@ def could_matter(events: Iterable[Labelled]) -> bool:
     return False
 
 
-def play_ordinary(part: int, subscribers: int) -> Figures:
-    """Plays days of ordinary codes of so many people."""
-    events = ordinary(
-        subscribers,
-        DEFAULT_START_MS,
-        part,
-        first=part * subscribers,
-        duration_ms=ORDINARY_DAYS * DAY_MS,
-        rates=_CODES_ALONE,
-    )
-    by_recipient = defaultdict[str, list[Labelled]](list)
-    for event in events:
-        by_recipient[event.value["recipient"]].append(event)
-    kept = [alone for alone in by_recipient.values() if could_matter(alone)]
-    figures = Figures()
-    for outcome in play(merged(*kept)).values():
-        figures.take(outcome)
-    figures.recipients = subscribers
-    return figures
-
-
-def evaluate(executor: Executor, row: Row, scale: float) -> Figures:
-    """All runs of a row, times `scale` and at least one part, over the executor's workers."""
-    parts = max(1, round(row.runs * scale / row.part))
-    size = min(row.part, max(1, round(row.runs * scale)))
-    firsts = range(0, parts * size, size)
-    if not row.sifted:
-        return total(executor.map(play_part, repeat(row), firsts, repeat(size)))
-    figures = play_part(row, 0, size)
-    figures.add(total(executor.map(sift_part, repeat(row), firsts[1:], repeat(size))))
-    return figures
-
-
-def evaluate_ordinary(executor: Executor, scale: float) -> Figures:
-    """Ordinary codes, times `scale`."""
-    size = max(1000, round(ORDINARY_SUBSCRIBERS * scale / _ORDINARY_PARTS))
-    return total(executor.map(play_ordinary, range(_ORDINARY_PARTS), repeat(size)))
-
-
-def total(parts: Iterable[Figures]) -> Figures:
-    """The sum."""
-    figures = Figures()
-    for part in parts:
-        figures.add(part)
-    return figures
-
-
 def per_million(row: Row, figures: Figures, hits: int) -> Interval:
-    """A look-alike's alarms per million subscriber-days: the share of its runs, times its rate."""
+    """A row's alarms per million subscriber-days.
+
+    A look-alike's is the share of its runs, times how often it happens; ordinary traffic's are over
+    all its days, and who got no code counts too.
+    """
+    if row.name == ORDINARY.name:
+        return wilson(hits, figures.recipients * ORDINARY_DAYS).scaled(1e6)
     rate = SCENARIOS[row.name].per_subscriber_day
     assert rate is not None, f"nobody knows how often {row.name} happens"
-    return scaled(wilson(hits, figures.recipients), rate * 1e6)
-
-
-def ordinary_per_million(figures: Figures, hits: int, scale: float) -> Interval:
-    """Ordinary traffic's alarms per million subscriber-days. Who got no code counts too."""
-    subscribers = max(1000, round(ORDINARY_SUBSCRIBERS * scale / _ORDINARY_PARTS)) * _ORDINARY_PARTS
-    assert figures.recipients == subscribers
-    return scaled(wilson(hits, subscribers * ORDINARY_DAYS), 1e6)
-
-
-def scaled(interval: Interval, factor: float) -> Interval:
-    """An interval in other units."""
-    return Interval(*(value * factor for value in interval))
+    return wilson(hits, figures.recipients).scaled(rate * 1e6)

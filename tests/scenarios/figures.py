@@ -18,6 +18,10 @@ class Interval(NamedTuple):
     low: float
     high: float
 
+    def scaled(self, factor: float) -> Interval:
+        """In other units."""
+        return Interval(*(value * factor for value in self))
+
 
 def wilson(hits: int, of: int) -> Interval:
     """The share of `hits` in `of` trials, with Wilson's interval (1927), which holds for none too.
@@ -36,6 +40,19 @@ def quantile(values: list[float], of: int, q: float) -> float:
     """The q-quantile of `of` values of which those not in the list are infinite."""
     at = max(0, math.ceil(q * of) - 1)
     return sorted(values)[at] if at < len(values) else math.inf
+
+
+def order_interval(values: list[float], of: int, q: float) -> Interval:
+    """The q-quantile with its 95 % interval, between two of the values: free of any distribution.
+
+    How many of `of` values lie under the quantile is binomial (here: nearly normal).
+
+    >>> order_interval([float(n) for n in range(1, 101)], 100, 0.5)
+    Interval(estimate=50.0, low=40.0, high=60.0)
+    """
+    half = 1.959964 * math.sqrt(q * (1 - q) / of)
+    low, high = max(0.0, q - half), min(1.0, q + half)
+    return Interval(*(quantile(values, of, share) for share in (q, low, high)))
 
 
 @dataclass(slots=True)
@@ -81,7 +98,11 @@ class Figures:
 
     def minutes(self, found: list[Found], q: float) -> float:
         """A quantile over all recipients of minutes to a level; infinite where it never came."""
-        return quantile([f.delay_ms / 60_000 for f in found], self.recipients, q)
+        return self.minutes_interval(found, q).estimate
+
+    def minutes_interval(self, found: list[Found], q: float) -> Interval:
+        """The same with its interval."""
+        return order_interval([f.delay_ms / 60_000 for f in found], self.recipients, q)
 
     def messages(self, found: list[Found], q: float) -> float:
         """The same of the messages of the flood up to the one that raised the level."""

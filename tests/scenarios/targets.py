@@ -1,0 +1,166 @@
+"""What the detector has to reach on the scenarios, and whether it did."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from streams.scenarios import Role
+from tests.scenarios.evaluate import LOOK_ALIKES, ORDINARY, ROWS, per_million
+from tests.scenarios.figures import Figures
+
+ByName = Mapping[str, Figures]
+"""Figures by the row's label."""
+
+INCIDENT: Final = "A1 incident, 60 platforms"
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One promise. It is looked at where all rows that it needs were played."""
+
+    what: str
+    needs: tuple[str, ...]  # labels
+    value: Callable[[ByName], float]
+    bound: float
+    side: Literal["at most", "at least"] = "at most"
+
+    def reached(self, value: float) -> bool:
+        """Whether this value keeps the promise."""
+        return value <= self.bound if self.side == "at most" else value >= self.bound
+
+
+def label(name: str, nth: int = 0) -> str:
+    """The label of the nth row of a scenario."""
+    return [row.label for row in ROWS if row.name == name][nth]
+
+
+def of(name: str, value: Callable[[Figures], float], nth: int = 0) -> Callable[[ByName], float]:
+    """A value of one row alone."""
+    return lambda figures: value(figures[label(name, nth)])
+
+
+def watch_minutes(figures: Figures) -> float:
+    """Median."""
+    return figures.minutes(figures.watch, 0.5)
+
+
+def throttle_minutes(figures: Figures) -> float:
+    """Median."""
+    return figures.minutes(figures.throttle, 0.5)
+
+
+def throttle_messages(figures: Figures) -> float:
+    """Median."""
+    return figures.messages(figures.throttle, 0.5)
+
+
+def watched(figures: Figures) -> float:
+    """Share of recipients that reached WATCH."""
+    return len(figures.watch) / figures.recipients
+
+
+def worst_day(figures: Figures) -> float:
+    """The smallest share of a day's flood, but for known platforms, that was refused."""
+    days = figures.flood_by_day
+    return min((figures.refused_by_day[day] / n for day, n in days.items()), default=math.nan)
+
+
+def refused(role: Role) -> Callable[[ByName], float]:
+    """How many codes of a role were refused, over all rows."""
+    return lambda figures: sum(each.refused[role] for each in figures.values())
+
+
+def upper_sum(figures: ByName) -> float:
+    """Upper ends of the 95 % intervals of false throttles, added up over the classes of days."""
+    return sum(
+        per_million(row, figures[row.label], len(figures[row.label].throttle)).high
+        for row in (*LOOK_ALIKES, ORDINARY)
+    )
+
+
+def estimate_sum(figures: ByName) -> float:
+    """The estimates of false throttles, added up over the classes of days."""
+    return sum(
+        per_million(row, figures[row.label], len(figures[row.label].throttle)).estimate
+        for row in (*LOOK_ALIKES, ORDINARY)
+    )
+
+
+def _disguise(name: str, factor: float, which: str) -> Target:
+    return Target(
+        f"{which}: median minutes to THROTTLE, times the plain incident's",
+        (label(name), INCIDENT),
+        lambda figures: (
+            throttle_minutes(figures[label(name)]) / throttle_minutes(figures[INCIDENT])
+        ),
+        factor,
+    )
+
+
+def _alone(
+    name: str, what: str, value: Callable[[Figures], float], bound: float, nth: int = 0
+) -> Target:
+    return Target(f"{label(name, nth)}: {what}", (label(name, nth),), of(name, value, nth), bound)
+
+
+def _at_least(name: str, what: str, value: Callable[[Figures], float], bound: float) -> Target:
+    what = f"{label(name)}: {what}"
+    return Target(what, (label(name),), of(name, value), bound, "at least")
+
+
+_MINUTES = "median minutes to THROTTLE"
+_MESSAGES = "median messages to THROTTLE"
+
+TARGETS: Final = (
+    _alone("A1", "median minutes to WATCH", watch_minutes, 1.5),
+    _alone("A1", _MINUTES, throttle_minutes, 3.2),
+    _alone("A1", _MESSAGES, throttle_messages, 8),
+    _alone("A1", "minutes to THROTTLE, p95", lambda f: f.minutes(f.throttle, 0.95), 14),
+    _alone("A1", "share missed", lambda f: f.missed, 0.03),
+    _at_least("A1", "share of messages after THROTTLE", lambda f: f.after / f.flood, 0.8),
+    _alone("A1", "share missed", lambda f: f.missed, 0.08, 1),
+    _alone("A2", _MINUTES, throttle_minutes, 0.25),
+    _alone("A2", _MESSAGES, throttle_messages, 8),
+    _alone("A3", _MINUTES, throttle_minutes, 0.25),
+    _alone("A3", _MESSAGES, throttle_messages, 8),
+    _at_least("A4", "share that reached WATCH", watched, 0.7),
+    _at_least("A4-day", "share that reached THROTTLE", lambda f: 1 - f.missed, 0.95),
+    _at_least("A5", "share refused of what was novel, worst day", worst_day, 0.98),
+    _disguise("A8", 1.1, "A8"),
+    _disguise("A9", 1.1, "A9"),
+    _disguise("A9-sender", 1.25, "A9 without text"),
+    _disguise("A12", 1.1, "A12"),
+    _alone("A11", "codes refused of trusted and known platforms",
+           lambda f: f.refused[Role.BANK] + f.refused[Role.KNOWN], 0),
+    Target("every scenario: codes refused of trusted platforms", (), refused(Role.BANK), 0),
+    Target("every scenario: codes refused of known platforms", (), refused(Role.KNOWN), 0),
+    _alone("B5", "share throttled on the first day",
+           lambda f: f.throttled_by_day[0] / f.recipients, 0.02),
+    _alone("B5", "recipients throttled after the fourth day",
+           lambda f: sum(n for day, n in f.throttled_by_day.items() if day >= 4), 0),
+    _alone("B12", "recipients throttled", lambda f: len(f.throttle), 0),
+    Target("false throttles per million subscriber-days, estimate",
+           tuple(row.label for row in (*LOOK_ALIKES, ORDINARY)), estimate_sum, 1),
+    Target("false throttles per million subscriber-days, upper ends of the intervals added up",
+           tuple(row.label for row in (*LOOK_ALIKES, ORDINARY)), upper_sum, 1),
+)  # fmt: skip
+
+
+def compared(figures: ByName) -> list[dict[str, object]]:
+    """One line for each target whose rows are there."""
+    lines: list[dict[str, object]] = []
+    for target in TARGETS:
+        if all(name in figures for name in target.needs):
+            value = target.value(figures)
+            lines.append(
+                {
+                    "target": target.what,
+                    "bound": f"{target.side} {target.bound:g}",
+                    "value": round(value, 4) if math.isfinite(value) else None,
+                    "reached": "yes" if target.reached(value) else "NO",
+                }
+            )
+    return lines
