@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -24,9 +25,11 @@ from streams.demo.brokers import Broker
 from streams.errors import Exit
 from tests.faults.oracle import compute_outcome, read_outcome
 from tests.faults.traffic import Record, traffic
+from tests.faults.watch import Watch
 
 HOUR_MS = 3_600_000
 RESTART_S = 0.5  # a supervisor's patience
+LINGERS_MS = (20, 200)  # of the two producers
 DRAIN_S = 150.0  # after the last fault, for everything to be read and covered
 
 
@@ -139,7 +142,11 @@ class Run:
     folder: Path
     settings: Settings = field(init=False)
     slots: list[Slot] = field(init=False)
+    watch: Watch = field(init=False)
     produced: int = 0
+    records: int = 0  # of the input, as the oracle read them
+    outputs: int = 0  # of different identity
+    repeated: int = 0  # outputs that came again
     _stop: threading.Event = field(default_factory=threading.Event)
 
     def __post_init__(self) -> None:
@@ -173,6 +180,7 @@ port = 0
         self.slots = [
             Slot(f"worker {i}", environment, self.folder / f"{self.name}-{i}.log") for i in (0, 1)
         ]
+        self.watch = Watch(self.broker, self.name, self.settings.topics.input, self.plan.partitions)
 
     def create_topics(self) -> None:
         """The topics, but with outputs that keep every record: here all of them are compared."""
@@ -192,6 +200,7 @@ port = 0
         feeder = threading.Thread(target=lambda: asyncio.run(self._feed()))
         supervisor.start()
         feeder.start()
+        self.watch.start()
         try:
             self._play()
             if self.broker.kind != "given":
@@ -203,6 +212,7 @@ port = 0
             return self._settle()
         finally:
             self._stop.set()
+            self.watch.stop()
             supervisor.join()
             for slot in self.slots:
                 slot.send(signal.SIGCONT)
@@ -262,22 +272,31 @@ port = 0
         return None
 
     async def _feed(self) -> None:
-        """Produce the traffic at its pace; whatever a broken send leaves on the log is the log."""
+        """Produce the traffic at its pace; whatever a broken send leaves on the log is the log.
+
+        Two producers share it record by record, and one of them keeps its records back for longer:
+        they reach the log in another order than they were made.
+        """
         span_ms = 2 * HOUR_MS
         start_ms = int(time.time() * 1000) - span_ms - HOUR_MS
         plan = self.plan
-        producer = AIOKafkaProducer(
-            bootstrap_servers=self.broker.bootstrap,
-            acks="all",
-            linger_ms=20,
-            max_batch_size=200_000,
-        )
-        await producer.start()
-        began = time.monotonic()
-        try:
+        async with AsyncExitStack() as stack:
+            producers = [
+                await stack.enter_async_context(
+                    AIOKafkaProducer(
+                        bootstrap_servers=self.broker.bootstrap,
+                        acks="all",
+                        linger_ms=linger_ms,
+                        max_batch_size=200_000,
+                    )
+                )
+                for linger_ms in LINGERS_MS
+            ]
+            rng = random.Random(plan.seed)
+            began = time.monotonic()
             pending: list[asyncio.Future[object]] = []
             for record in traffic(plan.seed, plan.events, plan.partitions, start_ms, span_ms):
-                pending.append(await self._send(producer, record))
+                pending.append(await self._send(rng.choice(producers), record))
                 self.produced += 1
                 if self.produced % 200 == 0:
                     ahead_s = self.produced / plan.per_s - (time.monotonic() - began)
@@ -286,8 +305,6 @@ port = 0
                     await asyncio.gather(*pending, return_exceptions=True)
                     pending.clear()
             await asyncio.gather(*pending, return_exceptions=True)
-        finally:
-            await producer.stop()
 
     async def _send(self, producer: AIOKafkaProducer, record: Record) -> asyncio.Future[object]:
         while True:
@@ -306,11 +323,8 @@ port = 0
 
     def _settle(self) -> list[str]:
         """Wait until everything is read, stop the workers, and compare."""
-        deadline = time.monotonic() + DRAIN_S
-        while (behind := asyncio.run(self._behind())) and time.monotonic() < deadline:
-            time.sleep(0.5)
-        if behind:
-            return [f"after {DRAIN_S:g} s the group is still behind: {behind}"]
+        if not self.watch.caught_up(DRAIN_S):
+            return [f"after {DRAIN_S:g} s the group is still behind: {self.watch.behind}"]
         for slot in self.slots:
             slot.wanted = False
             slot.send(signal.SIGTERM)
@@ -319,6 +333,8 @@ port = 0
             time.sleep(0.1)
         ours = asyncio.run(read_outcome(self.settings))
         oracle = asyncio.run(compute_outcome(self.settings))
+        self.records, self.repeated = oracle.records, ours.repeated
+        self.outputs = len(oracle.published)
         said = ours.differences(oracle)
         if not any(identity.count("/") for identity in oracle.published):
             said.append("the traffic opened no episode: nothing was tested")

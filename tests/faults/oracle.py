@@ -26,10 +26,16 @@ class Outcome:
     states: dict[int, tuple[int, chain.Snapshot]] = field(default_factory=dict)  # with next offset
     published: dict[str, bytes] = field(default_factory=dict)
     changed: list[str] = field(default_factory=list)  # identities that came with two values
+    repeated: int = 0  # outputs whose identity had come before
+    records: int = 0  # of the input
 
     def add(self, identity: str, value: bytes) -> None:
         """A record of an output topic."""
-        before = self.published.setdefault(identity, value)
+        before = self.published.get(identity)
+        if before is None:
+            self.published[identity] = value
+            return
+        self.repeated += 1
         if before != value:
             self.changed.append(identity)
 
@@ -146,6 +152,7 @@ async def compute_outcome(settings: Settings) -> Outcome:
             outcome.add(f"dead letter {key.decode()}", value)
 
     async for record in _records(settings, settings.topics.input):
+        outcome.records += 1
         held.setdefault(record.partition, []).append(record)
         if len(held[record.partition]) >= BATCH:
             take(record.partition)

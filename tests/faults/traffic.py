@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -16,6 +17,8 @@ POISON = (
     b'{"schema_version":1,"recipient":17,"sender":"1","event_time_ms":1,"message_id":"x"}',
 )
 PLATFORMS = [f"平台{i:03d}" for i in range(150)]
+RESENT = 300
+RESEND_EVERY = 20_000  # records, on average
 TEXT = "【{}】您的验证码是{:06d}，5分钟内有效，请勿泄露给他人，如非本人操作请忽略本短信。"
 
 
@@ -32,8 +35,13 @@ class Record:
 def traffic(
     seed: int, events: int, partitions: int, start_ms: int, span_ms: int
 ) -> Iterator[Record]:
-    """Yield `events` records or a few more: one in eight floods one of few victims."""
+    """Yield `events` records or a few more: one in eight floods one of few victims.
+
+    Some are late, some come twice at once, and now and then a gateway sends its last ones again.
+    """
     rng = random.Random(seed)
+    resend = random.Random(seed)
+    newest: deque[Record] = deque(maxlen=RESENT)
     for i in range(events):
         partition = rng.randrange(partitions)
         number = rng.randrange(40) if rng.random() < 0.12 else 1000 + rng.randrange(30_000)
@@ -55,6 +63,9 @@ def traffic(
         ).encode()
         record = Record(partition, recipient.encode(), value, start_ms + i * span_ms // events)
         yield record
+        newest.append(record)
+        if resend.random() < 1 / RESEND_EVERY:
+            yield from newest
         dice = rng.random()
         if dice < 0.01:
             yield record  # a producer's retry

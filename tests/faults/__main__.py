@@ -1,0 +1,76 @@
+"""`make faults`: workers and brokers die; what is left is compared with a recount of the log."""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import typer
+
+from streams.demo import brokers
+from tests.faults.driver import Plan, Run
+
+app: Final = typer.Typer(help=__doc__, add_completion=False, pretty_exceptions_enable=False)
+
+Folder = Annotated[Path, typer.Option(help="Where results and logs go.")]
+
+
+@app.callback()
+def quiet() -> None:
+    """Real workers, a real broker, faults, figures."""
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # brokers are away on purpose
+
+
+@app.command()
+def runs(
+    *,
+    seed: Annotated[int, typer.Option(help="The first run's; the others follow it.")] = 1,
+    number: Annotated[int, typer.Option(help="Runs.")] = 1,
+    nodes: Annotated[int, typer.Option(help="Brokers: 1 or 3.")] = 1,
+    events: Annotated[int, typer.Option(help="At least so many in each run.")] = 300_000,
+    per_s: Annotated[int, typer.Option(help="Events a second.")] = 15_000,
+    faults: Annotated[int, typer.Option(help="In each run.")] = 10,
+    folder: Folder = Path("bench-results"),
+) -> None:
+    """Seeded fault runs; each adds a line to faults.jsonl. The same seed makes the same plan."""
+    folder.mkdir(parents=True, exist_ok=True)
+    wrong = 0
+    with brokers.broker("kafka", nodes) as kafka:
+        for each in range(seed, seed + number):
+            plan = Plan(each, events=events, per_s=per_s, faults=faults, nodes=nodes)
+            typer.echo(str(plan))
+            said = _run(plan, kafka, folder)
+            wrong += bool(said["differences"])
+            with (folder / "faults.jsonl").open("a", encoding="utf-8") as file:
+                file.write(json.dumps(said) + "\n")
+            typer.echo(json.dumps(said))
+    raise typer.Exit(bool(wrong))
+
+
+def _run(plan: Plan, kafka: brokers.Broker, folder: Path) -> dict[str, Any]:
+    began = time.monotonic()
+    run = Run(plan, kafka, f"faults-{plan.seed}-{time.time_ns() // 1_000_000:x}", folder)
+    differences = run.execute()
+    still = run.watch.longest
+    return {
+        "seed": plan.seed,
+        "nodes": plan.nodes,
+        "events": run.records,
+        "outputs": run.outputs,
+        "outputs_repeated": run.repeated,
+        "faults": Counter(fault.kind for fault in plan.schedule()),
+        "plan": [str(fault) for fault in plan.schedule()],
+        "exits": {slot.name: slot.exits for slot in run.slots},
+        "still_s": round(still.seconds, 1),
+        "still_where": f"partition {still.partition} until {still.ended_s:.1f} s",
+        "seconds": round(time.monotonic() - began, 1),
+        "differences": differences,
+    }
+
+
+if __name__ == "__main__":
+    app()

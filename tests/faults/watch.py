@@ -1,0 +1,117 @@
+"""How long partitions stand still, seen from outside: by what the group has committed."""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import dataclass, field
+
+from confluent_kafka import Consumer, KafkaException, TopicPartition
+
+from streams.demo.brokers import Broker, answers
+
+LOOK_S = 0.25
+ANSWER_S = 1.0
+
+
+@dataclass(frozen=True)
+class Still:
+    """A partition with records to read whose committed offset did not move."""
+
+    seconds: float = 0.0
+    partition: int = -1
+    ended_s: float = 0.0  # seconds after the watch began
+
+
+@dataclass
+class Watch:
+    """Looks at a group every quarter of a second, from a thread of its own, until it is stopped.
+
+    Only seconds count in which the brokers could have served: most of them answer. Commits come
+    with checkpoints, so a partition that is read without a pause seems to stand still for a cycle;
+    what is found is a bound from above.
+    """
+
+    broker: Broker
+    group: str
+    topic: str
+    partitions: int
+    still: dict[int, float] = field(default_factory=dict)  # partition -> seconds by now
+    longest: Still = Still()
+    behind: dict[int, tuple[int, int]] = field(default_factory=dict)  # committed and end
+    looks: int = 0  # that were answered
+    _committed: dict[int, int] = field(default_factory=dict)
+    _stop: threading.Event = field(default_factory=threading.Event)
+
+    def start(self) -> None:
+        """Begin to look."""
+        self._thread = threading.Thread(target=self._watch, name="watch", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Return when it looks no more."""
+        self._stop.set()
+        self._thread.join()
+
+    def caught_up(self, within_s: float) -> bool:
+        """Whether everything on the log is committed, as two looks from now on say."""
+        deadline = time.monotonic() + within_s
+        seen = self.looks
+        while time.monotonic() < deadline:
+            if self.looks >= seen + 2 and not self.behind:
+                return True
+            time.sleep(LOOK_S / 2)
+        return False
+
+    def _watch(self) -> None:
+        consumer = Consumer(
+            {
+                "bootstrap.servers": self.broker.bootstrap,
+                "group.id": self.group,
+                "enable.auto.commit": False,
+                "reconnect.backoff.max.ms": 500,
+                "log_level": 0,
+            }
+        )
+        began = before = time.monotonic()
+        try:
+            while not self._stop.wait(LOOK_S):
+                serving = self._serving()
+                now = time.monotonic()
+                if serving:
+                    self._look(consumer, now - before, now - began)
+                before = now
+        finally:
+            consumer.close()
+
+    def _serving(self) -> bool:
+        nodes = self.broker.nodes
+        up = sum(node.alive and answers("127.0.0.1", node.port, 0.3) for node in nodes)
+        return not nodes or 2 * up > len(nodes)
+
+    def _look(self, consumer: Consumer, since_s: float, at_s: float) -> None:
+        """Add the seconds since the last look wherever nothing moved, or nobody said that it did"""
+        asked = [TopicPartition(self.topic, p) for p in range(self.partitions)]
+        try:
+            committed = {
+                tp.partition: max(0, tp.offset) for tp in consumer.committed(asked, ANSWER_S)
+            }
+            ends = {
+                tp.partition: consumer.get_watermark_offsets(tp, ANSWER_S, cached=False)[1]
+                for tp in asked
+            }
+        except KafkaException:
+            moved = set()
+        else:
+            self.behind = {p: (o, ends[p]) for p, o in committed.items() if o != ends[p]}
+            moved = {p for p, o in committed.items() if o > self._committed.get(p, 0)}
+            moved |= committed.keys() - self.behind.keys()
+            self._committed = committed
+            self.looks += 1
+        for partition in range(self.partitions):
+            if partition in moved:
+                self.still[partition] = 0.0
+                continue
+            self.still[partition] = seconds = self.still.get(partition, 0.0) + since_s
+            if seconds > self.longest.seconds:
+                self.longest = Still(seconds, partition, at_s)
