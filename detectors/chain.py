@@ -29,6 +29,7 @@ from detectors.episode import (
     seconds,
 )
 from detectors.event import TICK_OFFSETS, TOKEN_BIT, Batch, Kind, Trust
+from detectors.hindsight import meet, refuse, settle
 from detectors.judge import CALM, TAINT_S, Seen, Suspect, forget_tainted, judge, see
 from detectors.memory import DAY_S, EPOCH_S, MEMORY_WORDS, SUSPECT, load, store
 from detectors.partition import Params, Partition, Snapshot, restore, snapshot
@@ -81,6 +82,8 @@ class Decisions:
     released: int = 0  # suspects that it let go
     evicted: int = 0  # recipients forgotten for want of room
     recycled: int = 0
+    refused: int = 0  # platforms at recipients whose first code a lease refuses, or would
+    used_later: int = 0  # of those of before, platforms that the recipient uses after all
 
 
 def process(
@@ -164,9 +167,10 @@ def _pass(
     into.judged += len(sifted.judged)
     into.promoted += sifted.promoted
     judged = sifted.judged
-    _judge(
+    refused = _judge(
         params, partition, batch, _Judged(at[judged], sifted.rows, platform[judged], trust[judged])
     )
+    into.refused += _look_back(partition, at, recipient, platform, at_s, refused=refused)
     loud = sifted.loud
     _resend(params, partition, batch, at[loud].tolist(), platform[loud].tolist())
 
@@ -224,8 +228,43 @@ class _Judged(NamedTuple):
     trust: NDArray[np.uint8]
 
 
-def _judge(params: Params, partition: Partition, batch: Batch, events: _Judged) -> None:
-    """The events of suspects, one by one."""
+def _look_back(
+    partition: Partition,
+    at: NDArray[np.int64],
+    recipient: NDArray[np.uint64],
+    platform: NDArray[np.uint32],
+    at_s: NDArray[np.int64],
+    *,
+    refused: set[int],
+) -> int:
+    """Codes at recipients where some were refused, at positions `at` of the batch (n,).
+
+    How many platforms were refused for the first time.
+    """
+    hindsight = partition.hindsight
+    if not refused and not hindsight.entries:
+        return 0
+    here = hindsight.among(recipient)
+    if refused:
+        here |= np.isin(recipient, recipient[np.isin(at, list(refused))])
+    first = 0
+    for i, whom, what, when_s in zip(
+        at[here].tolist(),
+        recipient[here].tolist(),
+        platform[here].tolist(),
+        at_s[here].tolist(),
+        strict=True,
+    ):
+        if i in refused:
+            first += refuse(hindsight, whom, what, when_s)
+        else:
+            meet(hindsight, whom, what, when_s)
+    return first
+
+
+def _judge(params: Params, partition: Partition, batch: Batch, events: _Judged) -> set[int]:
+    """The events of suspects, one by one; the positions of those that a lease refuses."""
+    refused = set()
     book, suspects, stamps = partition.book, partition.suspects, partition.stamps
     where = events.where
     for i, recipient, row, at_ms, platform, trust in zip(
@@ -252,10 +291,13 @@ def _judge(params: Params, partition: Partition, batch: Batch, events: _Judged) 
             continue
         flood = trust == Trust.NONE and not suspect.knows(platform, at_s)
         cause = _cause(batch, i)
+        if flood and episode is not None and episode.issued_ms < at_ms < episode.expires_ms:
+            refused.add(i)
         advance(params.episode, params.judge, book, suspect, cause, finding=finding, flood=flood)
         if episode is None and suspect.episode is not None:
             suspect.due_s = ends_s(params.episode, suspect.episode)
             heappush(partition.due, (suspect.due_s, recipient))
+    return refused
 
 
 def _cause(batch: Batch, i: int) -> Cause:
@@ -284,6 +326,7 @@ def _tick(params: Params, partition: Partition, batch: Batch, decisions: Decisio
     partition.stamps = coarse(params.stamps, partition.gateways)
     decisions.released += _let_go(params, partition, batch)
     decisions.evicted += _evict(params, partition)
+    decisions.used_later += len(settle(partition.hindsight, partition.watermark_s))
     decisions.windows += close(partition.windows, params.sieve.window_s, partition.watermark_s)
     _forget_names(params, partition)
 
@@ -353,6 +396,7 @@ def _recycle(
 ) -> None:
     recipient = int(batch.recipient[i])
     partition.resends.pop(recipient, None)
+    partition.hindsight.drop(recipient)
     suspect = partition.suspects.pop(recipient, None)
     if suspect is not None:
         recycle(params.episode, params.judge, partition.book, suspect, _cause(batch, i))

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from detectors.episode import Book, Episode, EpisodeParams, Level, Name, Step
 from detectors.event import Trust
+from detectors.hindsight import Hindsight, revive
 from detectors.judge import JudgeParams, Suspect
 from detectors.memory import EPOCH_S, Memory
 from detectors.resend import Resend, ResendParams
@@ -47,6 +48,7 @@ class Partition:
         "book",
         "due",
         "gateways",
+        "hindsight",
         "next_offset",
         "resends",
         "samples",
@@ -69,6 +71,7 @@ class Partition:
         self.stamps = coarse(params.stamps, {})  # as of the last tick
         self.windows = Windows()
         self.resends: dict[int, Resend] = {}  # by recipient
+        self.hindsight: Hindsight[int] = Hindsight()
 
     @property
     def watermark_ms(self) -> int:
@@ -119,6 +122,7 @@ def snapshot(partition: Partition) -> Snapshot:
             "chronic": [[key, *days] for key, days in book.chronic.items()],
             "gateways": [[name, *g.state()] for name, g in partition.gateways.items()],
             "resends": [[key, *_resend_state(r)] for key, r in partition.resends.items()],
+            "hindsight": partition.hindsight.state(),
             "window_next": windows.next,
             "windows": [
                 [number, w.codes, np.packbits(w.prints).tobytes(), list(w.rungs)]
@@ -129,13 +133,16 @@ def snapshot(partition: Partition) -> Snapshot:
 
 
 def restore(params: Params, held: Snapshot) -> Partition:
-    """The partition as it was: continuing gives the same decisions, byte for byte."""
+    """The partition as it was: continuing gives the same decisions, byte for byte.
+
+    It takes over `held.rows`, which are most of a state: nobody may use them any more.
+    """
     assert held.header["format"] == 1
     assert held.header["row_words"] == WORDS
     partition = Partition(params)
     partition.next_offset = held.header["next_offset"]
     partition.watermark_s = held.header["watermark_s"]
-    partition.table = Table.over(held.rows.copy(), params.sieve.rows_max)
+    partition.table = Table.over(held.rows, params.sieve.rows_max)
     rest = held.rest
     partition.samples = [(at_ms, gateway) for at_ms, gateway in rest["samples"]]
     for state in rest["suspects"]:
@@ -148,6 +155,7 @@ def restore(params: Params, held: Snapshot) -> Partition:
     partition.gateways = {name: Gateway(*state) for name, *state in rest["gateways"]}
     partition.stamps = coarse(params.stamps, partition.gateways)
     partition.resends = {key: _resend_of(state) for key, *state in rest["resends"]}
+    partition.hindsight = revive(rest.get("hindsight", []))  # older checkpoints have none
     partition.windows.next = rest["window_next"]
     for number, codes, prints, rungs in rest["windows"]:
         tallied = partition.windows.open[number] = Tally()

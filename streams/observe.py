@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from detectors.episode import EpisodeRecord
     from detectors.recognise import Recogniser
     from detectors.windows import Window
+    from streams.acks import Acknowledgements
     from streams.keeper import Keeper
     from streams.metrics import Metrics
     from streams.wire import Decoded
@@ -37,6 +38,7 @@ class Observer:
 
     metrics: Metrics
     recogniser: Recogniser
+    acknowledgements: Acknowledgements
     _cache: tuple[int, int] = (0, 0)  # hits and misses that were counted
     _windows: dict[int, Window] = field(default_factory=dict)  # partition -> newest closed
     _generation: int = -1
@@ -55,6 +57,9 @@ class Observer:
         add("promoted_total", decisions.promoted)
         add("judged_total", decisions.judged)
         add("evictions_total", decisions.evicted)
+        add("platforms_refused_total", decisions.refused)
+        add("platforms_used_later_total", decisions.used_later)
+        self.acknowledgements.expect(partition, decisions.actions)
         for action in decisions.actions:
             add("actions_total", verb=action.verb, mode=action.mode)
         for record in decisions.episodes:

@@ -8,9 +8,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from detectors.episode import Action
-from detectors.event import Trust
+from detectors.episode import Action, seconds
+from detectors.event import Trust, platform_id
 from detectors.gate import Lease, Ruling, rule
+from detectors.hindsight import Hindsight, meet, refuse, settle
 
 TOP: int = 20  # platforms in the report, by messages
 
@@ -33,7 +34,9 @@ class Shadow:
     leases: dict[str, list[Action]]  # by recipient, oldest first
     refused: Counter[tuple[str, str]] = field(default_factory=Counter)  # (recipient, platform)
     passed: Counter[Ruling] = field(default_factory=Counter)  # under lease, by why
-    used_later: set[tuple[str, str]] = field(default_factory=set)
+    hindsight: Hindsight[str] = field(default_factory=Hindsight)
+    used_later: set[tuple[str, int]] = field(default_factory=set)  # (recipient, platform id)
+    now_s: int = 0  # of the newest message
 
     @classmethod
     def of(cls, actions: Iterable[Action]) -> Shadow:
@@ -42,11 +45,13 @@ class Shadow:
         leases: defaultdict[str, list[Action]] = defaultdict(list)
         for _, action in sorted(newest.items()):
             leases[action.recipient].append(action)
-        return cls(dict(leases))
+        return cls(dict(leases), hindsight=Hindsight(len(leases)))
 
     def meet(self, message: Message) -> None:
         """Take one message of a recipient in `leases`."""
-        pair = message.recipient, message.platform
+        recipient, platform = message.recipient, platform_id(message.platform)
+        at_s = seconds(message.at_ms)
+        self.now_s = max(self.now_s, at_s)
         ruling = rule(
             self._lease(message.recipient, message.at_ms),
             otp=message.otp,
@@ -55,10 +60,11 @@ class Shadow:
             now_ms=message.at_ms,
         )
         if ruling is Ruling.REFUSE:
-            self.refused[pair] += 1
+            self.refused[recipient, message.platform] += 1
+            refuse(self.hindsight, recipient, platform, at_s)
         elif ruling in (Ruling.NO_LEASE, Ruling.OVER):
-            if message.otp and pair in self.refused:
-                self.used_later.add(pair)
+            if message.otp:
+                meet(self.hindsight, recipient, platform, at_s)
         else:
             self.passed[ruling] += 1
 
@@ -74,12 +80,16 @@ class Shadow:
     def report(self) -> dict[str, Any]:
         """The figures.
 
-        `harm_ratio` is the share of refused messages whose platform the recipient used later,
-        outside of any lease. A flood that goes on after a lease counts too: it errs to the high
-        side.
+        `harm_ratio` is the share of refused messages whose platform the recipient used later, as
+        `detectors.hindsight` says what that is and where it errs.
         """
         messages = self.refused.total()
-        harmed = sum(self.refused[pair] for pair in self.used_later)
+        self.used_later.update(settle(self.hindsight, self.now_s))
+        harmed = sum(
+            count
+            for (recipient, platform), count in self.refused.items()
+            if (recipient, platform_id(platform)) in self.used_later
+        )
         by_platform: Counter[str] = Counter()
         reach: Counter[str] = Counter()
         for (_, platform), count in self.refused.items():
