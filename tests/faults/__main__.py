@@ -55,7 +55,7 @@ def _run(plan: Plan, kafka: brokers.Broker, folder: Path) -> dict[str, Any]:
     began = time.monotonic()
     run = Run(plan, kafka, f"faults-{plan.seed}-{time.time_ns() // 1_000_000:x}", folder)
     differences = run.execute()
-    still = run.watch.longest
+    still, slowest = run.watch.longest, run.watch.slowest
     return {
         "seed": plan.seed,
         "nodes": plan.nodes,
@@ -66,6 +66,7 @@ def _run(plan: Plan, kafka: brokers.Broker, folder: Path) -> dict[str, Any]:
         "plan": [str(fault) for fault in plan.schedule()],
         "exits": {slot.name: slot.exits for slot in run.slots},
         "still_s": round(still.seconds, 1),
+        "still_undisturbed_s": round(slowest.seconds, 1),
         "still_where": f"partition {still.partition} until {still.ended_s:.1f} s",
         "seconds": round(time.monotonic() - began, 1),
         "differences": differences,

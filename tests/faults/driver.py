@@ -236,6 +236,7 @@ port = 0
             for due in [each for each in undo if each[0] <= now_s]:
                 due[1]()
                 undo.remove(due)
+                self.watch.disturbed()
             while todo and todo[0].at_s <= now_s:
                 fault = todo.pop(0)
                 if (end := self._inflict(fault)) is not None:
@@ -244,6 +245,7 @@ port = 0
 
     def _inflict(self, fault: Fault) -> Callable[[], None] | None:
         """Do it; return what ends it, if anything does."""
+        self.watch.disturbed()
         slot = self.slots[fault.target % 2]
         nodes = self.broker.nodes
         node = nodes[fault.target % len(nodes)] if fault.kind.startswith("broker") else None

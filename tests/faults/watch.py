@@ -12,6 +12,7 @@ from streams.demo.brokers import Broker, answers
 
 LOOK_S = 0.25
 ANSWER_S = 1.0
+RENEW_S = 10.0  # without an answer: a client may hold on to a broker that is gone
 
 
 @dataclass(frozen=True)
@@ -38,9 +39,12 @@ class Watch:
     partitions: int
     still: dict[int, float] = field(default_factory=dict)  # partition -> seconds by now
     longest: Still = Still()
+    slowest: Still = Still()  # of those in which nothing more was done to it
     behind: dict[int, tuple[int, int]] = field(default_factory=dict)  # committed and end
     looks: int = 0  # that were answered
     _committed: dict[int, int] = field(default_factory=dict)
+    _since: dict[int, float] = field(default_factory=dict)  # as `still`, since the last disturbance
+    _disturbed: bool = False
     _stop: threading.Event = field(default_factory=threading.Event)
 
     def start(self) -> None:
@@ -53,6 +57,10 @@ class Watch:
         self._stop.set()
         self._thread.join()
 
+    def disturbed(self) -> None:
+        """Something was done to a worker or a broker: what stands still now has a reason."""
+        self._disturbed = True
+
     def caught_up(self, within_s: float) -> bool:
         """Whether everything on the log is committed, as two looks from now on say."""
         deadline = time.monotonic() + within_s
@@ -64,7 +72,24 @@ class Watch:
         return False
 
     def _watch(self) -> None:
-        consumer = Consumer(
+        consumer = self._consumer()
+        began = before = answered = time.monotonic()
+        try:
+            while not self._stop.wait(LOOK_S):
+                serving = self._serving()
+                now = time.monotonic()
+                if serving and self._look(consumer, now - before, now - began):
+                    answered = now
+                elif now - answered > RENEW_S:
+                    consumer.close()
+                    consumer, answered = self._consumer(), now
+                before = now
+        finally:
+            consumer.close()
+
+    def _consumer(self) -> Consumer:
+        """Asks for the group without being its member."""
+        return Consumer(
             {
                 "bootstrap.servers": self.broker.bootstrap,
                 "group.id": self.group,
@@ -73,24 +98,14 @@ class Watch:
                 "log_level": 0,
             }
         )
-        began = before = time.monotonic()
-        try:
-            while not self._stop.wait(LOOK_S):
-                serving = self._serving()
-                now = time.monotonic()
-                if serving:
-                    self._look(consumer, now - before, now - began)
-                before = now
-        finally:
-            consumer.close()
 
     def _serving(self) -> bool:
         nodes = self.broker.nodes
         up = sum(node.alive and answers("127.0.0.1", node.port, 0.3) for node in nodes)
         return not nodes or 2 * up > len(nodes)
 
-    def _look(self, consumer: Consumer, since_s: float, at_s: float) -> None:
-        """Add the seconds since the last look wherever nothing moved, or nobody said that it did"""
+    def _look(self, consumer: Consumer, since_s: float, at_s: float) -> bool:
+        """Add the seconds since the last look wherever nothing moved; whether anybody answered."""
         asked = [TopicPartition(self.topic, p) for p in range(self.partitions)]
         try:
             committed = {
@@ -101,17 +116,25 @@ class Watch:
                 for tp in asked
             }
         except KafkaException:
-            moved = set()
+            moved, said = set(), False
         else:
+            said = True
             self.behind = {p: (o, ends[p]) for p, o in committed.items() if o != ends[p]}
             moved = {p for p, o in committed.items() if o > self._committed.get(p, 0)}
             moved |= committed.keys() - self.behind.keys()
             self._committed = committed
             self.looks += 1
+        if self._disturbed:
+            self._disturbed = False
+            self._since.clear()
         for partition in range(self.partitions):
             if partition in moved:
-                self.still[partition] = 0.0
+                self.still[partition] = self._since[partition] = 0.0
                 continue
             self.still[partition] = seconds = self.still.get(partition, 0.0) + since_s
             if seconds > self.longest.seconds:
                 self.longest = Still(seconds, partition, at_s)
+            self._since[partition] = seconds = self._since.get(partition, 0.0) + since_s
+            if seconds > self.slowest.seconds:
+                self.slowest = Still(seconds, partition, at_s)
+        return said
