@@ -58,8 +58,8 @@ waits holds up the requests of a rebalance. Stock Faust: 1500."""
 
 KNOWN_S: Final = 3.0
 """How long the leader of the group waits for the topics it shares out. A broker that has just
-started answers before it knows its topics; aiokafka would share out nothing and ask again after
-five minutes. Chosen: half of the least session timeout, over which the group gives the leader up."""
+started answers before it knows its topics; aiokafka would share out nothing, and ask again after
+five minutes. Chosen: half of the least session timeout, after which the group drops the leader."""
 
 CLOSED_GATE_PAUSE_S: Final = 0.02
 NO_RECORD_TIME_MS: Final = -1
