@@ -180,6 +180,8 @@ _LINK: Final = re.compile(f"{_MARKS}(?:{_SAYS})?{_MARKS}")
 _LOOSE_LINK: Final = re.compile(
     f"[^.!?。！？\n;；0]{{0,32}}?(?:[:：=]|(?<![a-z])(?:{_SAYS})(?![a-z]))[\\s'\"“「『\\[(<«*]{{0,4}}"
 )
+_BRAND: Final = re.compile("\\s[a-z][a-z.&-]{1,14}\\s")  # "código iFood 4418"
+_FOR_WHOM: Final = re.compile("(?:\\s[^\\W\\d_]{1,14}){1,2}\\s")
 _LINK_END: Final = re.compile(f"(?:[:：=]|(?<![a-z])(?:{_SAYS}))\\s?$")
 _IS_YOURS: Final = re.compile(
     f"[\\s'\"”」』\\])>»*]{{0,4}}(?:{_SAYS}|your|to|como|你的|您的|आपका|로|[,，\u2014-])"
@@ -198,6 +200,7 @@ _CUT_NAMES: Final = tuple(
     if name[end] != " "  # a whole word is no break
 )
 _LOGGING_IN: Final = any_of(branches("正在|ログイン|로그인|log[ -]?in|sign[ -]?in|вход"))
+_PERCENT: Final = re.compile("0\\s?%|%\\s?0")  # an offer
 _TELLING: Final = any_of(  # of codes that come in another message
     branches("sent|send|text|receive|request|发送|發送|获取|獲取|收到|接收|索取|透露|отправ|envia")
 )
@@ -240,7 +243,7 @@ def _code(folded: str, body: str, found: list[Number], scripts: list[_Script]) -
         return ("app-hash", (found[0].code, found[0].end)) if has_app_hash(folded) else None
     rule, number = max(owned, key=lambda pair: RULES[pair[0]].confidence)
     if rule == "weak":
-        if any(script.other_scene(body) for script in scripts):
+        if _PERCENT.search(body) or any(script.other_scene(body) for script in scripts):
             return "nothing", None
         if _LOGIN.search(body):
             rule = "weak-login"
@@ -306,6 +309,8 @@ def _name_further_back(body: str, number: Number, before: list[_Word]) -> _Word 
         if stopped or word.kind is _Kind.DENIED:
             return None
         linked = _LOOSE_LINK.fullmatch(body, word.end, number.start) is not None
+        if word is before[-1] and _owned_by(body, word, number):
+            return word
         if word.kind is _Kind.NAMES and (linked or number.sure):
             if word is before[-1] or _LINK_END.search(body, word.end, number.start):
                 return word
@@ -314,6 +319,23 @@ def _name_further_back(body: str, number: Number, before: list[_Word]) -> _Word 
         if between <= _HELD:
             return None
     return None
+
+
+def _owned_by(body: str, word: _Word, number: Number) -> bool:
+    """Whether between a name and its number there is only whose code it is.
+
+    Of letters and digits the number has to end the sentence; a weak name needs a log-in around it.
+    """
+    if word.kind is _Kind.WEAK:
+        branded = _BRAND.fullmatch(body, word.end, number.start) is not None
+        return branded and number.sure and _LOGIN.search(body) is not None
+    return (
+        word.kind is _Kind.NAMES
+        and number.form is Form.MIXED
+        and _FOR_WHOM.fullmatch(body, word.end, number.start) is not None
+        and (number.end == len(body.rstrip()) or _STOP.match(body, number.end) is not None)
+        and not _TELLING.search(body, word.end, number.start)
+    )
 
 
 def _leads(body: str, number: Number) -> bool:

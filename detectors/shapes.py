@@ -23,6 +23,8 @@ _NUMBER: Final = re.compile(
     "(?P<letter>[a-z]{1,2}-0{5,8})"
     f"|(?P<plain>0{{3}}[ {_DASH}]0{{3}}|0{{4}}[ {_DASH}]0{{4}}|0(?:[ -]0){{3,7}}|0{{4,8}})"
     "|(?P<mixed>(?=[a-z]{0,8}0)(?=0{0,8}[a-z])[0-9a-z]{4,9})"
+    f"|(?P<dashed>(?:00[{_DASH}]){{2,3}}00|(?=[a-z{_DASH}]{{0,6}}0)(?=[0{_DASH}]{{0,6}}[a-z])"
+    f"[0-9a-z]{{2,5}}[{_DASH}][0-9a-z]{{2,5}})"
     "|(?P<spelled>[零〇一二三四五六七八九]{4,8})"
     "|(?P<cut>0{1,3}(?=$))"
     ")"
@@ -45,8 +47,9 @@ _UNIT_AFTER: Final = re.compile(f"\\s?(?:{_SIGNS.pattern}|{_UNITS.pattern})")
 _MONEY_BEFORE: Final = re.compile(
     "(?:[$€£¥₩₽₹฿₫#№]|(?<![a-z])(?:rs[.]?|inr|nt|usd|eur|rp|rm|no[.]?|nr[.]?|n°))\\s?$"
 )
-_MONTH: Final = re.compile(
-    "0{1,2}(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec|ago|out|okt)0*"
+_MOMENT: Final = re.compile(  # a day, or a time as it is written in French and Portuguese
+    "0{1,2}h(?:0{2}(?:min)?)?"
+    f"|0{{1,2}}[{_DASH}]?(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec|ago|out|okt)[{_DASH}]?0*"
 )
 
 _LINK: Final = re.compile(
@@ -80,6 +83,7 @@ class Form(Enum):
     PLAIN = "plain"  # 4-8 digits, 3+3, 4+4, or spaced one by one
     LETTER = "letter"  # G-123456
     MIXED = "mixed"  # 4-9 letters and digits: a code only if a name says so
+    DASHED = "dashed"  # QX4-81T, 62-75-18: the same
     SPELLED = "spelled"  # 一二三四
     CUT = "cut"  # fewer digits at the very end: the text may have been cut there
 
@@ -110,7 +114,7 @@ def numbers(body: str) -> list[Number]:
         for found in islice(_NUMBER.finditer(body), NUMBERS_MAX)
         if not _UNIT_AFTER.match(body, found.end())
         and not _MONEY_BEFORE.search(body, max(0, found.start() - 5), found.start())
-        and not (found["mixed"] and _MONTH.fullmatch(found[0]))
+        and not (found.lastgroup in ("mixed", "dashed") and _MOMENT.fullmatch(found[0]))
     ]
 
 

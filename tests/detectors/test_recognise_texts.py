@@ -2,7 +2,8 @@
 
 The held-out third is only counted: a failing text is not shown, so that nobody writes rules to it.
 The first time it was measured 249 of 257 were right (96.9 %), all 124 look-alikes among them; words
-added later come from other texts (`test_recognise_table`).
+added later come from other texts (`test_recognise_table`, `unseen.jsonl`). Of the unseen texts 256
+of 274 were right the first time (93.4 %); what they taught is in the words and shapes since.
 """
 
 from __future__ import annotations
@@ -51,11 +52,11 @@ def expected_platform(label: str) -> str:
     return f"from:{sender_key(name)}" if form == "from" else label
 
 
-def measure(part: str) -> Score:
+def measure(files: str) -> Score:
     score = Score()
     rows: list[dict[str, Any]] = [
         json.loads(line)
-        for path in sorted(TEXTS.glob(f"*.{part}.jsonl"))
+        for path in sorted(TEXTS.glob(f"{files}.jsonl"))
         for line in path.read_text("utf-8").splitlines()
     ]
     for row in rows:
@@ -74,12 +75,12 @@ def measure(part: str) -> Score:
     return score
 
 
-@pytest.mark.parametrize(("part", "least"), [("*", 0.98), ("train", 0.98), ("heldout", 0.96)])
-def test_nearly_all_labelled_texts_are_told_right(part: str, least: float) -> None:
-    score = measure(part)
-    print(f"\n{part}: {score}")
-    assert score.all["all"] >= 200
-    assert score.share("all") >= least
+@pytest.mark.parametrize("files", ["*", "*.train", "*.heldout", "unseen"])
+def test_nearly_all_labelled_texts_are_told_right(files: str) -> None:
+    score = measure(files)
+    print(f"\n{files}: {score}")
+    assert score.all["all"] >= 250
+    assert score.share("all") >= 0.98
     assert score.share("platform") >= 0.97
     assert score.share("place") >= 0.97
     assert score.share("look-alike") >= 0.98

@@ -44,10 +44,26 @@ def test_no_text_stands_twice() -> None:
     assert keys.most_common(1)[0][1] == 1
 
 
-@pytest.mark.parametrize("name", SETS)
+def unseen() -> list[dict[str, Any]]:
+    lines = (TEXTS / "unseen.jsonl").read_text(encoding="utf-8").splitlines()
+    return [json.loads(line) for line in lines]
+
+
+def test_the_unseen_ones_are_in_every_language_half_of_them_codes_and_in_no_other_set() -> None:
+    rows = unseen()
+    assert len(rows) >= 260
+    assert 0.45 < sum(row["otp"] for row in rows) / len(rows) < 0.55
+    counts = Counter(row["lang"] for row in rows)
+    assert set(counts) == LANGUAGES
+    assert min(counts.values()) >= 13
+    assert not {row["text"] for row in rows} & {row["text"] for row in everything()}
+
+
+@pytest.mark.parametrize("name", [*SETS, "unseen"])
 def test_labels_are_consistent(name: str) -> None:
-    for part in ("train", "heldout"):
-        for row in read(name, part):
+    sets = [unseen()] if name == "unseen" else [read(name, part) for part in ("train", "heldout")]
+    for rows in sets:
+        for row in rows:
             assert set(row) == FIELDS
             assert row["code"] is None or (row["otp"] and row["code"] in row["text"])
             assert row["code"] or not row["otp"] or row["class"] in ("prefix", "sender")
