@@ -16,7 +16,8 @@ import faust
 import uvloop
 from aiokafka.errors import KafkaError
 
-from streams import http, topics
+from streams import acks, http, topics
+from streams.acks import Acknowledgements
 from streams.agents import Detector, Refusals
 from streams.checkpoint import Write
 from streams.cluster import tls
@@ -112,7 +113,10 @@ class _Worker:
         self.signs = Signs()
         self.metrics = Metrics()
         recogniser = settings.recogniser()
-        self.observer = Observer(self.metrics, recogniser)
+        self.acknowledgements = Acknowledgements(
+            self.metrics, settings.topics.input, settings.epoch, lambda: self.keeper.owned
+        )
+        self.observer = Observer(self.metrics, recogniser, self.acknowledgements)
         self.metrics.set_mode(settings.mode)
         self.app = App(settings.app_id, **faust_settings(settings))
         self.keeper = self.app.keeper = Keeper(
@@ -166,6 +170,7 @@ class _Worker:
             stop_s=settings.stop_s,
             end=lambda why: end(Exit.TRY_AGAIN, why, stacks=True),
         ).start()
+        acks.start(self.acknowledgements, self.settings.kafka, self.settings.topics.acks)
         stop = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, stop.set)

@@ -8,12 +8,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from detectors.episode import Level
+from detectors.records import Level
 
 if TYPE_CHECKING:
     from detectors.chain import Decisions
-    from detectors.episode import EpisodeRecord
     from detectors.recognise import Recogniser
+    from detectors.records import EpisodeRecord
     from detectors.windows import Window
     from streams.acks import Acknowledgements
     from streams.keeper import Keeper

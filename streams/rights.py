@@ -58,7 +58,7 @@ def _role(
 ROLES: Final[Mapping[str, Role]] = {
     "worker": _role(
         "detects: the only one that writes leases; never sees an operator's word",
-        "input changelog", "changelog throttle episode dead_letters", "app", looks=True),
+        "input changelog acks", "changelog throttle episode dead_letters", "app", looks=True),
     "adapter": _role(
         "enforces at one gateway; never sees an event",
         "throttle override everyone", "acks undeliverable", "enforce"),
@@ -72,8 +72,8 @@ ROLES: Final[Mapping[str, Role]] = {
                   "acks", "everyone"),
     "monitor": _role("`otpguard doctor`: sees shapes and lag, reads nothing",
                      group="app", looks=True),
-    "privacy": _role("the few who may see refused events, and send them again",
-                     "dead_letters undeliverable", "input"),
+    "privacy": _role("the few who may see refused events, send them again, and note that they did",
+                     "dead_letters undeliverable", "input dead_letters"),
 }  # fmt: skip
 """`topics create` and `topics acls --apply` need the cluster's administrator, which is no role."""
 

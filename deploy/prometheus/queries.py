@@ -43,9 +43,21 @@ class Scope:
         """How much a counter grows in a second."""
         return self.sum(f"rate({self.series(name, matchers)}[{self.window}])", by)
 
+    def per_minute(self, name: str, matchers: str = "", by: str = "") -> str:
+        """How much a counter grows in a minute."""
+        return f"60 * {self.rate(name, matchers, by)}"
+
     def increase(self, name: str, matchers: str = "", by: str = "") -> str:
         """How much a counter grew over the window."""
         return self.sum(f"increase({self.series(name, matchers)}[{self.window}])", by)
+
+    def total(self, name: str, matchers: str = "", by: str = "") -> str:
+        """A gauge, added up."""
+        return self.sum(self.series(name, matchers), by)
+
+    def worst(self, name: str, by: str = "") -> str:
+        """The highest of a gauge."""
+        return self.max(self.series(name), by)
 
     def sum(self, inner: str, by: str = "") -> str:
         """All together, but for the level and `by`."""
@@ -190,7 +202,7 @@ def feed_events(at: Scope) -> str:
 @query("short", "waiting")
 def feed_backlog(at: Scope) -> str:
     """Events that wait for a feed."""
-    return at.sum(at.series("feed_backlog_events"))
+    return at.total("feed_backlog_events")
 
 
 # --- how far behind ----------------------------------------------------------------------------
@@ -201,7 +213,7 @@ def event_lag(at: Scope) -> str:
     """Now less the event time of the newest event applied, of the slowest partition; 0 where
     nothing waits. A flood is noticed this much later.
     """
-    return at.max(at.series("event_lag_seconds"))
+    return at.worst("event_lag_seconds")
 
 
 @query("s", "growth in a second")
@@ -213,7 +225,7 @@ def event_lag_growth(at: Scope) -> str:
 @query("short", "{{instance}}")
 def records_behind(at: Scope) -> str:
     """Records between each worker's state and the end of the log."""
-    return at.sum(at.series("records_behind"), "instance")
+    return at.total("records_behind", by="instance")
 
 
 @query("short", "{{topic}}")
@@ -227,8 +239,8 @@ def consumer_lag(at: Scope) -> str:
 
 @query("s", "{{instance}}")
 def broker_silence(at: Scope) -> str:
-    """Since a broker last answered a worker, which asks every 5 seconds."""
-    return at.max(at.series("broker_silence_seconds"), "instance")
+    """Since a broker last answered a worker or an adapter, which ask every 5 seconds."""
+    return at.worst("broker_silence_seconds", "instance")
 
 
 @query("s", "{{instance}}")
@@ -236,7 +248,7 @@ def loop_silence(at: Scope) -> str:
     """Since a worker's event loop last beat; it beats four times a second, and loading or copying
     state holds it up for less than one.
     """
-    return at.max(at.series("loop_silence_seconds"), "instance")
+    return at.worst("loop_silence_seconds", "instance")
 
 
 @query("cps", "{{instance}}")
@@ -252,13 +264,13 @@ def stuck(at: Scope) -> str:
 @query("short", "{{level}}")
 def episodes_open(at: Scope) -> str:
     """Recipients under attack now, by level: watched, and throttled."""
-    return at.sum(at.series("episodes_open"), "level")
+    return at.total("episodes_open", by="level")
 
 
 @query("short", "throttled")
 def throttles_open(at: Scope) -> str:
     """Recipients throttled now, shadow leases included. The canary is one of them."""
-    return at.sum(at.series("episodes_open", THROTTLE))
+    return at.total("episodes_open", THROTTLE)
 
 
 @query("short", "new throttles")
@@ -279,13 +291,13 @@ def throttles_by_rule(at: Scope) -> str:
     """Rises to THROTTLE in a minute by the rule that decided: the class of the flood. `burst` is a
     fast one, `raw_…` many in a window, `spaced_…` a slow one.
     """
-    return f"60 * {at.rate('episodes_total', THROTTLE, by='rule')}"
+    return at.per_minute("episodes_total", THROTTLE, by="rule")
 
 
 @query("cpm", "{{rule}}")
 def watches_by_rule(at: Scope) -> str:
     """Rises to WATCH in a minute by the rule that decided."""
-    return f"60 * {at.rate('episodes_total', WATCH, by='rule')}"
+    return at.per_minute("episodes_total", WATCH, by="rule")
 
 
 @query("cpm", "{{trust}}")
@@ -293,7 +305,7 @@ def flood_platforms_by_trust(at: Scope) -> str:
     """Platforms in the evidence of new throttles, by category: those of a category other than
     `none` always pass.
     """
-    return f"60 * {at.rate('flood_platforms_total', by='trust')}"
+    return at.per_minute("flood_platforms_total", by="trust")
 
 
 @query("percentunit", "known")
@@ -308,19 +320,19 @@ def flood_known_share(at: Scope) -> str:
 @query("short", "codes")
 def window_codes(at: Scope) -> str:
     """Codes in the newest closed tumbling window."""
-    return at.sum(at.series("window_codes"))
+    return at.total("window_codes")
 
 
 @query("short", "platforms")
 def window_platforms(at: Scope) -> str:
     """Distinct platforms in the newest closed tumbling window, of the partition with most."""
-    return at.max(at.series("window_platforms"))
+    return at.worst("window_platforms")
 
 
 @query("short", "{{rung}} or more")
 def window_recipients(at: Scope) -> str:
     """Recipients with at least so many codes in the newest closed tumbling window."""
-    return at.sum(at.series("window_recipients"), "rung")
+    return at.total("window_recipients", by="rung")
 
 
 @query("cps", "made suspects")
@@ -364,13 +376,13 @@ def throttles_of_watches(at: Scope) -> str:
 @query("short", "recipients")
 def recipients_tracked(at: Scope) -> str:
     """Recipients that the sieve remembers."""
-    return at.sum(at.series("recipients_tracked"))
+    return at.total("recipients_tracked")
 
 
 @query("short", "suspects")
 def suspects(at: Scope) -> str:
     """Recipients that the judge follows one by one."""
-    return at.sum(at.series("suspects"))
+    return at.total("suspects")
 
 
 @query("cps", "evictions")
@@ -434,31 +446,31 @@ def checkpoint_age(at: Scope) -> str:
     """Since the newest complete checkpoint, of the oldest partition with newer events. After a
     crash so much input is read again.
     """
-    return at.max(at.series("checkpoint_age_seconds"), "instance")
+    return at.worst("checkpoint_age_seconds", "instance")
 
 
 @query("bytes", "{{instance}}")
 def checkpoint_bytes(at: Scope) -> str:
     """Size of the newest checkpoints of each worker."""
-    return at.sum(at.series("checkpoint_bytes"), "instance")
+    return at.total("checkpoint_bytes", by="instance")
 
 
 @query("cpm", "checkpoints")
 def checkpoints(at: Scope) -> str:
     """Checkpoints completed in a minute."""
-    return f"60 * {at.rate('checkpoints_total')}"
+    return at.per_minute("checkpoints_total")
 
 
 @query("percentunit", "{{instance}}")
 def recovery(at: Scope) -> str:
     """Share of each worker's partitions whose state is loaded."""
-    return at.max(at.series("recovery_progress_ratio"), "instance")
+    return at.worst("recovery_progress_ratio", "instance")
 
 
 @query("short", "{{instance}}")
 def partitions(at: Scope) -> str:
     """Input partitions of each worker."""
-    return at.sum(at.series("partitions_assigned"), "instance")
+    return at.total("partitions_assigned", by="instance")
 
 
 @query("short", "rebalances")
@@ -479,7 +491,7 @@ def offset_gaps(at: Scope) -> str:
 @query("cpm", "{{verb}}, {{mode}}")
 def actions(at: Scope) -> str:
     """Actions published in a minute. `shadow` ones are obeyed by nobody."""
-    return f"60 * {at.rate('actions_total', by='verb, mode')}"
+    return at.per_minute("actions_total", by="verb, mode")
 
 
 @query("cps", "settled")
@@ -499,7 +511,7 @@ def acknowledgements_by_state(at: Scope) -> str:
     """Acknowledgements in a minute: applied, ignored (shadow, switch, rails), failed, and expired
     for each lease that ended.
     """
-    return f"60 * {at.rate('acks_total', by='state')}"
+    return at.per_minute("acks_total", by="state")
 
 
 @query("percentunit", "acknowledged")
@@ -523,8 +535,10 @@ def apply_p99(at: Scope) -> str:
 
 @query("short", "{{instance}}")
 def unacknowledged(at: Scope) -> str:
-    """Actions that an adapter has read and said nothing about yet."""
-    return at.max(at.series("actions_unacknowledged"), "instance")
+    """Adapters: actions read whose fate is not told yet. Workers: enforced leases over 10 s old of
+    which no adapter has said anything.
+    """
+    return at.worst("actions_unacknowledged", "instance")
 
 
 @query("short", "{{instance}}")
@@ -536,13 +550,13 @@ def unacknowledged_least(at: Scope) -> str:
 @query("short", "{{instance}}")
 def leases_held(at: Scope) -> str:
     """Leases in force at each gateway."""
-    return at.sum(at.series("leases_held"), "instance")
+    return at.total("leases_held", by="instance")
 
 
 @query("cpm", "refused")
 def refused(at: Scope) -> str:
     """Messages that gateways refused, in a minute; counted when a lease ends or is renewed."""
-    return f"60 * {at.rate('refused_total')}"
+    return at.per_minute("refused_total")
 
 
 @query("bool_yes_no", "{{instance}}")
@@ -554,13 +568,13 @@ def gateway_up(at: Scope) -> str:
 @query("bool_yes_no", "{{instance}}")
 def rails_open(at: Scope) -> str:
     """Whether rails hold new leases back, at each adapter."""
-    return at.max(at.series("rails_open"), "instance")
+    return at.worst("rails_open", "instance")
 
 
 @query("percentunit", "{{instance}}")
 def rails_load(at: Scope) -> str:
     """How near each adapter is to its nearer rail; at 100 % it lets no new lease in."""
-    return at.max(at.series("rails_load_ratio"), "instance")
+    return at.worst("rails_load_ratio", "instance")
 
 
 @query("short", "{{kind}}")
@@ -569,47 +583,51 @@ def records_refused(at: Scope) -> str:
     return at.over("10m").increase("records_refused_total", by="kind")
 
 
+def _in_mode(at: Scope, beside: str, matchers: str = "") -> str:
+    """Processes by mode, of the kind that shows the metric `beside` too."""
+    held = f"{at.series('mode', matchers)} == 1 and on (job, instance) {at.series(beside)}"
+    return f"count{at.by('mode')} ({held})"
+
+
 @query("short", "{{mode}}")
 def switch(at: Scope) -> str:
     """The operator's switch at the gateways: `enforce` unless `otpguard mode` said otherwise."""
-    of_adapters = f"and on (job, instance) {at.series('leases_held')}"
-    return f"count{at.by('mode')} ({at.series('mode')} == 1 {of_adapters})"
+    return _in_mode(at, "leases_held")
 
 
 @query("short", "{{mode}}")
 def switch_thrown(at: Scope) -> str:
     """Adapters whose switch is not at `enforce`."""
-    thrown = at.series("mode", 'mode=~"shadow|off"')
-    of_adapters = f"and on (job, instance) {at.series('leases_held')}"
-    return f"count{at.by('mode')} ({thrown} == 1 {of_adapters})"
+    return _in_mode(at, "leases_held", 'mode=~"shadow|off"')
 
 
 @query("short", "{{mode}}")
 def detector_mode(at: Scope) -> str:
     """The workers' own mode: `shadow` leases are obeyed by nobody."""
-    of_workers = f"and on (job, instance) {at.series('suspects')}"
-    return f"count{at.by('mode')} ({at.series('mode')} == 1 {of_workers})"
+    return _in_mode(at, "suspects")
+
+
+def _words(at: Scope, by: str) -> str:
+    """The operators' words of a day; every adapter counts the same ones."""
+    return f"max{by} (increase({at.series('false_alarm_signals_total')}[1d]))"
 
 
 @query("short", "{{kind}}")
 def false_alarms_by_kind(at: Scope) -> str:
     """Words of operators of the last day that take a throttle back: release, allow, exempt."""
-    day = at.over("1d")
-    inner = f"increase({at.series('false_alarm_signals_total')}[{day.window}])"
-    return at.max(inner, "kind")  # every adapter counts the same words
+    return _words(at, at.by("kind"))
 
 
 @query("short", "signals")
 def false_alarms(at: Scope) -> str:
     """All of them together."""
-    return at.sum(f"max by (job, kind) (increase({at.series('false_alarm_signals_total')}[1d]))")
+    return at.sum(_words(at, " by (job, kind)"))
 
 
 @query("short", "throttles")
 def throttles_enforced(at: Scope) -> str:
     """Leases that were published to be enforced, of the last day; renewals count."""
-    day = f"increase({at.series('actions_total', ENFORCED)}[1d])"
-    return f"sum ({day})"
+    return f"sum (increase({at.series('actions_total', ENFORCED)}[1d]))"
 
 
 # --- the processes -------------------------------------------------------------------------------
@@ -658,7 +676,7 @@ def alerts(at: Scope) -> str:
 @query("s", "since the last success")
 def canary_age(at: Scope) -> str:
     """Since a flood of the canary was last throttled and acknowledged."""
-    return f"time() - {at.max(at.series('canary_last_success_timestamp_seconds'))}"
+    return f"time() - {at.worst('canary_last_success_timestamp_seconds')}"
 
 
 @query("s", "to the lease")
@@ -666,13 +684,13 @@ def canary_throttle(at: Scope) -> str:
     """From the first message of the canary's newest flood to its lease; the flood itself takes
     about a second of it.
     """
-    return at.max(at.series("canary_throttle_seconds"))
+    return at.worst("canary_throttle_seconds")
 
 
 @query("s", "to the adapter's word")
 def canary_acknowledge(at: Scope) -> str:
     """From the first message of the canary's newest flood to the adapter's acknowledgement."""
-    return at.max(at.series("canary_acknowledge_seconds"))
+    return at.worst("canary_acknowledge_seconds")
 
 
 @query("short", "{{outcome}}")

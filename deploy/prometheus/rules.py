@@ -171,9 +171,10 @@ SYMPTOM_ALERTS: Final = (
     Alert(
         "OtpguardBrokerUnreachable", "critical",
         f"{q.broker_silence.at(RULES)} > 20", "10s", "15m", (q.broker_silence,),
-        "No Kafka broker answers a worker.",
-        "{{ $labels.instance }} has had no answer for {{ $value | humanizeDuration }}. Nothing is "
-        "detected, and leases run out.",
+        "No Kafka broker answers a worker or an adapter.",
+        "{{ $labels.job }} on {{ $labels.instance }} has had no answer for "
+        "{{ $value | humanizeDuration }}. It detects nothing, or hears of no new lease and no word "
+        "of an operator; leases run out.",
     ),
     Alert(
         "OtpguardTargetDown", "critical",
@@ -275,8 +276,9 @@ SYMPTOM_ALERTS: Final = (
         f"{q.unacknowledged_least.at(RULES)} > 0", "1m", "2m",
         (q.unacknowledged, q.unacknowledged_least),
         "Actions stay unacknowledged.",
-        "The adapter on {{ $labels.instance }} has held {{ $value }} actions for over two minutes "
-        "without being able to say what became of them.", needs="broker",
+        "{{ $labels.job }} on {{ $labels.instance }} counts {{ $value }} actions of which nobody "
+        "has said for over two minutes what became of them. An adapter that counts them is stuck; "
+        "if only workers do, no adapter runs.", needs="broker",
     ),
     Alert(
         "OtpguardRecordsRefused", "warning",

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
@@ -41,6 +42,9 @@ log = logging.getLogger(__name__)
 POLL_MS: Final = 50  # an order that came back waits no longer than this to be acknowledged
 POLL_RECORDS: Final = 2_000
 COMMIT_MS: Final = 1_000
+ASK_S: Final = 5.0
+"""With nothing new to commit the same is committed so often: a broker that answers is alive, and
+offsets that are never renewed expire."""
 REBUILD_S: Final = 120.0
 """Two days of leases are read within seconds; a broker that takes longer is not well."""
 
@@ -77,6 +81,9 @@ class Adapter:
         self._sent: list[Any] = []
         self._commit_at_ms = 0
         self._committed: dict[TopicPartition, int] = {}
+        self._asked_at = 0.0  # monotonic, as the next
+        self._broker_at = time.monotonic()
+        metrics.follow("broker_silence_seconds", lambda: time.monotonic() - self._broker_at)
         self._rails_open = False
         self._rails_near = False
         self._up = False
@@ -176,10 +183,6 @@ class Adapter:
     def _publish(self, report: Report) -> None:
         for ack in report.acks:
             self._send(self._topics.acks, ack.action_id.encode(), encode_ack(ack))
-            self._metrics.add("acks_total", state=ack.state)
-            self._metrics.add("refused_total", ack.refused_count)
-        for delay_ms in report.delays_ms:
-            self._metrics.observe("action_apply_seconds", delay_ms / 1000)
         for action in report.dead:
             headers = [*action_headers(action), ("gateway", self._reconciler.gateway_id.encode())]
             self._send(
@@ -202,12 +205,20 @@ class Adapter:
         for future in self._sent:
             if future.is_done and future.failed():
                 raise unusable("the broker did not take an acknowledgement", future.exception)
-        self._sent = [future for future in self._sent if not future.is_done]
+        waiting = [future for future in self._sent if not future.is_done]
+        if len(waiting) < len(self._sent):
+            self._broker_at = time.monotonic()
+        self._sent = waiting
         if not self._sent:
             safe = self._safe()
-            if safe != self._committed:
-                self._consumer.commit_async(_metadata(safe))
+            if safe != self._committed or time.monotonic() - self._asked_at > ASK_S:
+                self._asked_at = time.monotonic()
+                self._consumer.commit_async(_metadata(safe), self._answered)
                 self._committed = safe
+
+    def _answered(self, _offsets: object, answer: object) -> None:
+        if not isinstance(answer, Exception):
+            self._broker_at = time.monotonic()
 
     def _safe(self) -> dict[TopicPartition, int]:
         """Offsets before which everything is told."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import closing
@@ -18,26 +19,44 @@ SILENCE_S: Final = 30.0  # a broker that says nothing for so long in the middle 
 
 
 def records(
-    clients: Mapping[str, Any], topic: str, *, since_ms: int | None = None, follow: bool = False
+    clients: Mapping[str, Any],
+    topic: str,
+    *,
+    since_ms: int | None = None,
+    starts: Mapping[int, int] | None = None,
+    follow: bool = False,
+    stop: threading.Event | None = None,
 ) -> Iterator[Any]:
     """Records of all partitions, each in its order; with values only.
 
-    From the first whose time is at least `since_ms`, or all; up to the end as it was when asked,
-    or, with `follow`, without end. Raises UnavailableError if the topic can't be read.
+    From the first whose time is at least `since_ms`, or all; with `starts` only of these
+    partitions, each from an offset, or from its first record if that is later. Up to the end as
+    it was when asked, or, with `follow`, until `stop` is set. Raises UnavailableError if the topic
+    can't be read.
     """
     try:
         with closing(KafkaConsumer(**clients, allow_auto_create_topics=False)) as consumer:
+            numbers = sorted(consumer.partitions_for_topic(topic) or ())
+            if not numbers:
+                raise no_topic(topic)
             places = [
                 TopicPartition(topic, number)
-                for number in sorted(consumer.partitions_for_topic(topic) or ())
+                for number in numbers
+                if starts is None or number in starts
             ]
             if not places:
-                raise no_topic(topic)
+                return
             consumer.assign(places)
             ends = consumer.end_offsets(places)
-            _seek(consumer, places, ends, since_ms)
+            if starts is None:
+                _seek(consumer, places, ends, since_ms)
+            else:
+                for place, first in consumer.beginning_offsets(places).items():
+                    consumer.seek(place, max(first, starts[place.partition]))
             heard = time.monotonic()
             while follow or any(consumer.position(place) < ends[place] for place in places):
+                if stop is not None and stop.is_set():
+                    return
                 polled = consumer.poll(timeout_ms=POLL_MS)
                 for place, batch in polled.items():
                     yield from (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from detectors.registry import Registry
 from streams.cluster import Cluster, client_arguments
 from streams.config import Kafka, Redis, Topics
 from streams.demo.brokers import Broker
+from streams.enforce import adapter as adapter_module
 from streams.enforce.adapter import Adapter
 from streams.enforce.book import Book
 from streams.enforce.reconcile import Reconciler
@@ -156,8 +157,35 @@ def test_a_lease_on_the_topic_becomes_a_key_and_is_acknowledged(
         ("1", "expired", "redis-1"),
         ("2", "applied", "redis-1"),
     ]
-    assert metrics.registry.get_sample_value("otpguard_acks_total", {"state": "applied"}) == 2
-    assert metrics.registry.get_sample_value("otpguard_action_apply_seconds_count") == 1
+    assert metrics.registry.get_sample_value("otpguard_actions_unacknowledged") == 0
+    assert metrics.registry.get_sample_value("otpguard_leases_held") == 0
+
+
+@pytest.mark.kafka
+@pytest.mark.faults
+def test_a_broker_that_falls_silent_shows_and_leases_end_meanwhile(
+    own_kafka: Callable[..., Broker], tmp_path: Path, unique: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(adapter_module, "ASK_S", 0.5)
+    broker = own_kafka()
+    with redis_server(tmp_path / "redis") as server, closing(redis_client(server)) as keys:
+        world = World(broker, server, unique)
+        with closing(world.producer), world.adapter() as metrics:
+
+            def silence_s() -> float:
+                found = metrics.registry.get_sample_value("otpguard_broker_silence_seconds")
+                assert found is not None
+                return found
+
+            world.say(action("8613900000001", 1, at_ms=now_ms(), lease_ms=4_000))
+            wait_until(lambda: throttled(keys), "the key is there", 5)
+            time.sleep(3)
+            assert silence_s() < 2.5  # there is nothing to say, and it is asked all the same
+            broker.pause()
+            wait_until(lambda: silence_s() > 3, "the silence is seen", 10)
+            wait_until(lambda: not throttled(keys), "the lease ends", 5)
+            broker.resume()
+            wait_until(lambda: silence_s() < 2, "it answers again", 30)
 
 
 def test_a_restart_rebuilds_the_keys_from_the_topics_and_tells_nobody_twice(
