@@ -56,6 +56,10 @@ class Gateway(Protocol):
         """How many messages were refused under each of these actions; 0 where it can't tell."""
         ...
 
+    def counted(self) -> Iterable[str]:
+        """Actions that messages were refused under and whose count nobody took yet."""
+        ...
+
     def health(self) -> str:
         """Which incarnation of the gateway's memory answers. Another one knows nothing."""
         ...

@@ -16,8 +16,8 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from typing import Final
 
-from detectors.episode import Action
 from detectors.gate import Lease
+from detectors.records import Action
 from streams.enforce.book import REMEMBER_MS, Book, Why, due, standing, take_action, take_override
 from streams.enforce.gateway import Gateway, GatewayAwayError, Order, Refusals
 from streams.wire import Ack, AckState, Override, override_id
@@ -81,13 +81,20 @@ class Flight:
         return refusals, gateway.refused([action_id for action_id, _ in self.ended])
 
 
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a gateway's memory that we did not know held when we met it."""
+
+    held: set[str]  # recipients under lease
+    counted: list[str]  # actions under which messages were refused
+
+
 @dataclass(slots=True)
 class Report:
     """What one step settled."""
 
     acks: list[Ack] = field(default_factory=list)
     dead: list[Action] = field(default_factory=list)  # given up: the gateway will not take them
-    delays_ms: list[int] = field(default_factory=list)  # from issue to being in force
 
 
 class Reconciler:
@@ -111,7 +118,7 @@ class Reconciler:
         self._pending: dict[str, list[Pending]] = {}
         self._words: list[Word] = []
         self._incarnation: str | None = None
-        self._probe: Future[tuple[str, set[str] | None]] | None = None
+        self._probe: Future[tuple[str, Found | None]] | None = None
         self._probe_at_ms = 0
         self._report = Report()
 
@@ -256,6 +263,8 @@ class Reconciler:
                 refusals, counts = future.result()
             except GatewayAwayError as error:
                 self.up, self._probe_at_ms = False, now_ms
+                if not len(flight):
+                    self._incarnation = None  # it carried counts alone: ask for them anew
                 self._failed(flight, str(error), now_ms)
                 continue
             for (action_id, why), count in zip(flight.ended, counts, strict=True):
@@ -312,7 +321,6 @@ class Reconciler:
         for each in pending:
             if each.action.action_id == order.lease.action_id:
                 self._ack(order.lease.action_id, "applied", "", now_ms)
-                self._report.delays_ms.append(now_ms - each.action.issued_at_ms)
                 pending.remove(each)
                 break
         if not pending:
@@ -369,23 +377,34 @@ class Reconciler:
         probe, self._probe = self._probe, None
         self._probe_at_ms = now_ms + PROBE_MS
         try:
-            incarnation, held = probe.result()
+            incarnation, found = probe.result()
         except GatewayAwayError:
             self.up = False
             return
         self.up = True
-        if held is not None:
+        if found is not None:
             self._incarnation = incarnation
             self._holds.clear()
-            self._unsure = held
-            for recipient in (*self.book.entries, *held):
+            self._unsure = found.held
+            for recipient in (*self.book.entries, *found.held):
                 self._look(recipient)
+            self._fetch_counts(found.counted, now_ms)
         deferred, self._deferred = self._deferred, {}
         for recipient in deferred:
             self._look(recipient)
 
+    def _fetch_counts(self, counted: Iterable[str], now_ms: int) -> None:
+        """Take the counts of leases that ended while nobody was there to take them."""
+        stand = (standing(self.book, recipient, now_ms) for recipient in self.book.entries)
+        stand_ids = {lease.action_id for lease in stand if isinstance(lease, Lease)}
+        flight = Flight(ended=[(each, Why.OVER) for each in counted if each not in stand_ids])
+        if flight.ended:
+            self._flights[self._pool.submit(flight.run, self.gateway)] = flight
 
-def _probe(gateway: Gateway, known: str | None) -> tuple[str, set[str] | None]:
+
+def _probe(gateway: Gateway, known: str | None) -> tuple[str, Found | None]:
     """The incarnation that answers, and what it holds if it is not the known one."""
     incarnation = gateway.health()
-    return incarnation, None if incarnation == known else set(gateway.held())
+    if incarnation == known:
+        return incarnation, None
+    return incarnation, Found(set(gateway.held()), list(gateway.counted()))

@@ -50,7 +50,7 @@ _encode: Final = msgspec.json.Encoder().encode
 def lease_value(lease: Lease) -> bytes:
     """A lease as gateways read it. Equal leases are equal bytes.
 
-    >>> from detectors.episode import Scope
+    >>> from detectors.records import Scope
     >>> from detectors.event import Trust
     >>> lease_value(Lease("a1", 600_000, Scope("otp", (Trust.BANK,), (7,), ())))
     b'{"v":1,"action":"a1","until":600000,"category":"otp","trust":["bank"],"ids":[7],"prints":[]}'
@@ -116,12 +116,7 @@ class RedisGateway:
 
     def held(self) -> Iterable[str]:
         """Recipients of all keys, whoever set them."""
-
-        def scan() -> list[str]:
-            keys = self._client.scan_iter(match=f"{self._throttle}*", count=SCAN_COUNT)
-            return [key.decode()[len(self._throttle) :] for key in keys]
-
-        return self._call(scan)
+        return self._names(self._throttle)
 
     def apply(self, orders: Sequence[Order]) -> Refusals:
         """Set the keys in one round trip."""
@@ -161,6 +156,10 @@ class RedisGateway:
 
         return self._call(take)
 
+    def counted(self) -> Iterable[str]:
+        """Actions of all counters; the gateway's script lets them end after a day."""
+        return self._names(self._refused)
+
     def health(self) -> str:
         """The server's run id and a marker that lives as long as the data does.
 
@@ -188,6 +187,15 @@ class RedisGateway:
     def close(self) -> None:
         """Close the connections; keys stay and end by themselves."""
         self._client.close()
+
+    def _names(self, prefix: str) -> list[str]:
+        """What stands behind the prefix in all keys that have it."""
+
+        def scan() -> list[str]:
+            keys = self._client.scan_iter(match=f"{prefix}*", count=SCAN_COUNT)
+            return [key.decode()[len(prefix) :] for key in keys]
+
+        return self._call(scan)
 
     def _call(self, do: Callable[[], _T]) -> _T:
         """Do it, or say that Redis is away. What it forbids altogether is for a person to mend."""

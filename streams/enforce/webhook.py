@@ -92,6 +92,10 @@ class WebhookGateway:
         """Zeros: the receiver does not tell."""
         return [0] * len(action_ids)
 
+    def counted(self) -> Iterable[str]:
+        """Nothing: the receiver does not tell."""
+        return ()
+
     def health(self) -> str:
         """Always the same one: only an order shows whether the receiver is there."""
         return "webhook"

@@ -64,6 +64,10 @@ class Memory:
         self._answer()
         return [self.counts.pop(each, 0) for each in action_ids]
 
+    def counted(self) -> Iterable[str]:
+        self._answer()
+        return list(self.counts)
+
     def health(self) -> str:
         self._answer()
         return str(self.life)
@@ -134,6 +138,24 @@ def test_a_lease_is_applied_acknowledged_and_ended_with_its_count(bench: Bench) 
     assert bench.gateway.leases == {}
     assert bench.told()[1:] == [("1", "expired", "over")]
     assert bench.acks[-1].refused_count == 17
+    assert bench.reconciler.idle()
+
+
+def test_counts_of_leases_that_ended_while_nobody_was_there_are_told(bench: Bench) -> None:
+    over, stands = "1:sms.delivery.v1:0:1", "1:sms.delivery.v1:0:2"
+    bench.gateway.counts |= {over: 17, stands: 5}
+    bench.say(action("8613900000001", 1, at_ms=START_MS - LEASE_MS), told=True)
+    bench.say(action("8613900000002", 2), told=True)
+    bench.gateway.away = True
+    bench.run(PROBE_MS)
+    bench.gateway.away = False
+    bench.run(PROBE_MS)
+    assert [(ack.action_id, ack.state, ack.refused_count) for ack in bench.acks] == [
+        (over, "expired", 17)
+    ]
+    assert bench.gateway.counts == {stands: 5}
+    bench.run(LEASE_MS, step_ms=60_000)
+    assert bench.acks[-1].refused_count == 5
     assert bench.reconciler.idle()
 
 

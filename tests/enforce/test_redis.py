@@ -101,6 +101,7 @@ def test_a_release_takes_the_keys_away_and_counters_are_taken_once(
     gateway.release(["8613900000001"])
     assert throttled(look) == {"8613900000002"}
     look.set("otpguard:refused:a", 12)
+    assert list(gateway.counted()) == ["a"]
     assert gateway.refused(["a", "b"]) == [12, 0]
     assert gateway.refused(["a"]) == [0]
 
