@@ -393,7 +393,8 @@ def _kafka(
             **properties,
         }
         config.write_text("".join(f"{key}={value}\n" for key, value in settings.items()))
-        tool = [*java, "kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(config)]
+        identity = f"--cluster-id={cluster}"  # it may begin with a hyphen
+        tool = [*java, "kafka.tools.StorageTool", "format", identity, "-c", str(config)]
         run_tool([*tool, *(guarded.scram() if guarded else ())])
         command = [*java, "kafka.Kafka", str(config)]
         ca = guarded.ca if guarded else None
