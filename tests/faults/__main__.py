@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import random
 import time
 from collections import Counter
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Annotated, Any, Final
 import typer
 
 from streams.demo import brokers
+from tests.faults import soak as soaking
 from tests.faults.driver import Plan, Run
 
 app: Final = typer.Typer(help=__doc__, add_completion=False, pretty_exceptions_enable=False)
@@ -49,6 +51,30 @@ def runs(
                 file.write(json.dumps(said) + "\n")
             typer.echo(json.dumps(said))
     raise typer.Exit(bool(wrong))
+
+
+@app.command()
+def soak(
+    *,
+    seconds: Annotated[float, typer.Option(envvar="OTPGUARD_SOAK_S", help="How long.")] = 1800,
+    per_s: Annotated[int, typer.Option(help="Events a second.")] = 50_000,
+    seed: Annotated[
+        int | None, typer.Option(envvar="OTPGUARD_FAULT_SEED", help="Drawn if not given.")
+    ] = None,
+    folder: Folder = Path("bench-results"),
+) -> None:
+    """A steady stream, default settings: memory, event loop, lag and changelog, in soak.json."""
+    folder.mkdir(parents=True, exist_ok=True)
+    seed = random.randrange(1_000_000) if seed is None else seed
+    typer.echo(f"seed {seed}: {seconds:g} s at {per_s:,} events/s")
+    with brokers.broker("kafka", properties=soaking.PROPERTIES) as kafka:
+        report = soaking.soak(
+            kafka, seconds=seconds, per_s=per_s, seed=seed, folder=folder, tell=typer.echo
+        )
+    typer.echo(soaking.verdict(report))
+    for each in (said := soaking.wrong(report)):
+        typer.echo(each, err=True)
+    raise typer.Exit(bool(said))
 
 
 def _run(plan: Plan, kafka: brokers.Broker, folder: Path) -> dict[str, Any]:

@@ -1,0 +1,62 @@
+"""Offers a steady stream without end: `python -m tests.faults.steady BOOTSTRAP TOPIC RATE SEED`.
+
+Subscribers have habits: each gets codes of a few platforms, again and again, so that a day's worth
+of messages in an hour makes nobody a victim. Every ten seconds a flood of new platforms begins. The
+rate holds whatever the worker does: what is late is sent at once, and nothing is sent twice.
+"""
+
+from __future__ import annotations
+
+import random
+import sys
+import time
+from collections import deque
+from typing import Final
+
+from tests.bench.traffic import FIRST_RECIPIENT, PLATFORMS, Record, plain, producer_to
+
+SUBSCRIBERS: Final = 1_000_000
+HABITS: Final = 4  # platforms of one subscriber
+FLOOD_EVERY_S: Final = 10
+FLOOD_MESSAGES: Final = 9
+BEAT_S: Final = 0.005
+
+
+def main(bootstrap: str, topic: str, rate: str, seed: str) -> None:
+    """Send until killed."""
+    per_s, rng = int(rate), random.Random(int(seed))
+    producer = producer_to(bootstrap, linger_ms=5)
+
+    def send(record: Record) -> None:
+        while True:
+            try:
+                producer.produce(topic, record.value, record.recipient)
+                break
+            except BufferError:
+                producer.poll(0.01)
+
+    began = time.monotonic()
+    sent = victims = 0
+    flood: deque[tuple[float, int, int]] = deque()  # due at, victim, message
+    while True:
+        passed_s = time.monotonic() - began
+        now_ms = time.time_ns() // 1_000_000
+        if passed_s >= victims * FLOOD_EVERY_S:
+            victim = FIRST_RECIPIENT + 2 * SUBSCRIBERS + victims
+            flood.extend((passed_s + i, victim, i) for i in range(FLOOD_MESSAGES))
+            victims += 1
+        while flood and flood[0][0] <= passed_s:
+            _, victim, message = flood.popleft()
+            send(plain(victim, PLATFORMS + (victim * 7 + message) % 400, now_ms, sent))
+            sent += 1
+        for _ in range(int(passed_s * per_s) - sent):
+            number = int(rng.random() * SUBSCRIBERS)
+            platform = (number * 31 + sent % HABITS * 101) % PLATFORMS
+            send(plain(FIRST_RECIPIENT + number, platform, now_ms, sent))
+            sent += 1
+        producer.poll(0)
+        time.sleep(BEAT_S)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
