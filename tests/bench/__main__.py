@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 import typer
 
 from streams.demo import brokers
-from streams.demo.brokers import BrokerError
+from streams.demo.brokers import Broker, BrokerError
 from tests.bench import compare as comparing
+from tests.bench import latency as timing
 from tests.bench import report, stages
+from tests.bench import scale as scaling
+from tests.bench import state as holding
+from tests.bench import worst as worsening
+from tests.bench.harness import PeerError
 
 app: Final = typer.Typer(
     help=__doc__, add_completion=False, no_args_is_help=False, pretty_exceptions_enable=False
 )
 
 Folder = Annotated[Path, typer.Option(help="Where results go.")]
-Full = Annotated[bool, typer.Option("--full", help="The long form: steady figures, half an hour.")]
+Full = Annotated[bool, typer.Option("--full", help="The long form: steadier, larger, slower.")]
 
-QUICK_EVENTS: Final = 450_000
+QUICK_EVENTS: Final = 900_000
 FULL_EVENTS: Final = 3_000_000
 
 
@@ -27,11 +34,31 @@ FULL_EVENTS: Final = 3_000_000
 def all_of_it(
     context: typer.Context, *, full: Full = False, folder: Folder = Path("bench-results")
 ) -> None:
-    """Without a command: the peers, then the stages."""
+    """Without a command: everything, one after the other; a quarter of an hour."""
     if context.invoked_subcommand is None:
-        events = FULL_EVENTS if full else QUICK_EVENTS
-        compare(events=events, runs=3 if full else 1, folder=folder)
-        profile(events=events // 3, folder=folder)
+        compare(events=FULL_EVENTS if full else QUICK_EVENTS, runs=3 if full else 1, folder=folder)
+        profile(events=1_000_000 if full else 300_000, folder=folder)
+        state(full=full, folder=folder)
+        latency(full=full, folder=folder)
+        scale(full=full, folder=folder)
+        worst(full=full, folder=folder)
+
+
+@contextmanager
+def kafka(**properties: str) -> Iterator[Broker]:
+    """Apache Kafka that keeps old records, or an exit code that says it cannot be had."""
+    settings = {"log.retention.hours": "-1"} | {
+        name.replace("_", "."): value for name, value in properties.items()
+    }
+    try:
+        with brokers.broker("kafka", properties=settings) as started:
+            yield started
+    except BrokerError as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(78) from None
+    except PeerError as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(1) from None
 
 
 @app.command()
@@ -49,14 +76,10 @@ def compare(
 ) -> None:
     """otpguard beside its peers, on Apache Kafka."""
     folder.mkdir(parents=True, exist_ok=True)
-    try:
-        with brokers.broker("kafka", properties={"log.retention.hours": "-1"}) as kafka:
-            figures = comparing.compare(
-                kafka, events=events, runs=runs, partitions=partitions, only=only, folder=folder
-            )
-    except BrokerError as error:
-        typer.echo(str(error), err=True)
-        raise typer.Exit(78) from None
+    with kafka() as broker:
+        figures = comparing.compare(
+            broker, events=events, runs=runs, partitions=partitions, only=only, folder=folder
+        )
     figures |= {"runs": runs, "machine": report.machine()}
     report.write(folder, "compare", figures, report.cost_table(figures))
     report.cost_picture(figures, folder / "compare.svg")
@@ -74,6 +97,105 @@ def profile(
     profiles = [stages.profile(events, batch) for batch in (10_000, 1_000)]
     figures = {"profiles": profiles, "machine": report.machine()}
     report.write(folder, "stages", figures, report.stage_table(figures))
+
+
+@app.command()
+def state(
+    *,
+    full: Full = False,
+    recipients: Annotated[
+        str, typer.Option(help="Sizes, as 100000,1000000; empty for the form's own.")
+    ] = "",
+    worker_recipients: Annotated[
+        int, typer.Option(help="Of the worker that is killed and comes back; 0 for none.")
+    ] = -1,
+    folder: Folder = Path("bench-results"),
+) -> None:
+    """Cost by the number of recipients: time, memory, checkpoints, recovery, pauses."""
+    folder.mkdir(parents=True, exist_ok=True)
+    sizes = [int(n) for n in recipients.split(",") if n] or [100_000, 1_000_000, 5_000_000]
+    if full and not recipients:
+        sizes.append(10_000_000)
+    figures: dict[str, Any] = {
+        "sizes": holding.sizes(sizes, 640_000 if full else 320_000),
+        "pauses": holding.pauses(1 << 20 if full else 1 << 18),
+        "machine": report.machine(),
+    }
+    if worker_recipients < 0:
+        worker_recipients = 5_000_000 if full else 500_000
+    if worker_recipients:
+        with kafka() as broker:
+            figures["worker"] = holding.recover(
+                broker, recipients=worker_recipients, laps=2 if worker_recipients < 5e6 else 1,
+                partitions=32, folder=folder,
+            )  # fmt: skip
+    report.write(folder, "state", figures, report.state_table(figures))
+    report.state_picture(figures, folder / "state.svg")
+
+
+@app.command()
+def latency(
+    *,
+    full: Full = False,
+    rates: Annotated[str, typer.Option(help="Events offered a second.")] = (
+        "1000,10000,15000,50000,100000"
+    ),
+    partitions: Annotated[int, typer.Option(help="Of the input.")] = 32,
+    folder: Folder = Path("bench-results"),
+) -> None:
+    """From an event's append to its lease on the throttle topic, at fixed rates."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with kafka() as broker:
+        figures = timing.measure(
+            broker, rates=[int(rate) for rate in rates.split(",")],
+            seconds=60 if full else 15, partitions=partitions, folder=folder,
+        )  # fmt: skip
+    figures["machine"] = report.machine()
+    report.write(folder, "latency", figures, report.latency_table(figures))
+    report.latency_picture(figures, folder / "latency.svg")
+
+
+@app.command()
+def scale(
+    *,
+    full: Full = False,
+    events: Annotated[int, typer.Option(help="In each topic; 0 for the form's own.")] = 0,
+    folder: Folder = Path("bench-results"),
+) -> None:
+    """Workers and partitions, and a model of a country and a continent from what was measured."""
+    folder.mkdir(parents=True, exist_ok=True)
+    runs = [(1, 4), (1, 16), (2, 16), (4, 16), (1, 64)]
+    if full:
+        runs = [(workers, partitions) for partitions in (4, 16, 64) for workers in (1, 2, 4)]
+    # those that start together are one generation of the group: nothing is read twice
+    with kafka(group_initial_rebalance_delay_ms="5000") as broker:
+        measured = scaling.measure(
+            broker, events=events or (4_000_000 if full else 1_500_000), runs=runs, folder=folder
+        )
+    one = next(run for run in measured if (run["workers"], run["partitions"]) == (1, 16))
+    figures = {
+        "runs": measured,
+        "model": scaling.models(us_per_event=one["client_us"]),
+        "machine": report.machine(),
+    }
+    report.write(folder, "scale", figures, report.scale_table(figures))
+
+
+@app.command()
+def worst(
+    *,
+    full: Full = False,
+    only: Annotated[str, typer.Option(help="Cases whose name has one of these.")] = "",
+    folder: Folder = Path("bench-results"),
+) -> None:
+    """What an attack or a fault does to throughput and to the event loop."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with kafka() as broker:
+        cases = worsening.measure(
+            broker, events=2_000_000 if full else 600_000, only=only, folder=folder
+        )
+    figures = {"cases": cases, "machine": report.machine()}
+    report.write(folder, "worst", figures, report.worst_table(figures))
 
 
 if __name__ == "__main__":

@@ -108,3 +108,169 @@ def stage_table(figures: dict[str, Any]) -> str:
     totals = [f"{profile['total_us']:.2f}" for profile in figures["profiles"]]
     lines.append("| **all, us per event** | " + " | ".join(totals) + " |")
     return "\n".join(lines) + "\n"
+
+
+def state_table(figures: dict[str, Any]) -> str:
+    """Time and memory by the number of recipients; a worker's checkpoints and return; pauses."""
+    sizes = figures["sizes"]
+    lines = [
+        "| recipients | spread | batch | sieve us/event | decode to publish us/event |",
+        "|---|---|---|---|---|",
+    ]
+    for size in sizes:
+        lines += [
+            f"| {size['recipients']:,} | {cost['spread']} | {cost['batch']:,} | "
+            f"{cost['sieve_us']:.2f} | {cost['all_us']:.2f} |"
+            for cost in size["costs"]
+        ]
+    lines += [
+        "",
+        "| recipients | sieve B/recipient | process B/recipient | MB | copy of 1 M rows ms |",
+        "|---|---|---|---|---|",
+    ]
+    for size in sizes:
+        held = size["checkpoint"]
+        lines.append(
+            f"| {size['recipients']:,} | {size['sieve_bytes_per_recipient']:.0f} | "
+            f"{size['process_bytes_per_recipient']:.0f} | {size['rss_mb']:,.0f} | "
+            f"{held['copy_s'] / held['rows'] * 1e9:.0f} |"
+        )
+    pauses = figures["pauses"]
+    lines += [
+        "",
+        (
+            f"Longest pause for eviction, a full table of {pauses['rows']:,} rows: "
+            f"{pauses['eviction_ms']:.0f} ms a tick. "
+            f"{pauses['let_go']:,} of {pauses['suspects']:,} "
+            f"suspects let go: {pauses['expiry_ms']:.0f} ms."
+        ),
+    ]
+    if worker := figures.get("worker"):
+        without, with_ = worker["costs"]["without"], worker["costs"]["with"]
+        lines += [
+            "",
+            (
+                f"A worker with {worker['recipients']:,} recipients on {worker['partitions']} "
+                f"partitions: {worker['rss_mb']:,.0f} MB "
+                f"({worker['rss_bytes_per_recipient']:.0f} B each), checkpoints of "
+                f"{worker['checkpoint_bytes'] / 1e6:,.0f} MB."
+            ),
+            (
+                f"Without checkpoints {without['us_per_event']:.2f} us/event and "
+                f"{without['events_per_s']:,.0f} events/s; with one of each partition every 10 s "
+                f"({with_['checkpoints']:.0f} in {with_['seconds']:.0f} s) "
+                f"{with_['us_per_event']:.2f} and {with_['events_per_s']:,.0f}."
+            ),
+            (
+                f"Killed and started again: first event after {worker['first_event_s']:.1f} s, "
+                f"all of 10,000 new ones after {worker['caught_up_s']:.1f} s (of it up to "
+                f"{worker['session_timeout_s']:.0f} s until the group gives up the one that died)."
+            ),
+        ]
+    return "\n".join(lines) + "\n"
+
+
+def state_picture(figures: dict[str, Any], path: Path) -> None:
+    """Cost of the sieve, and of everything, by the number of recipients."""
+    figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.4), layout="constrained")
+    sizes = figures["sizes"]
+    numbers = [size["recipients"] for size in sizes]
+    for spread, style in (("uniform", "o-"), ("zipf", "s--")):
+        for batch in dict.fromkeys(cost["batch"] for cost in sizes[0]["costs"]):
+            costs = [
+                next(c for c in size["costs"] if (c["spread"], c["batch"]) == (spread, batch))
+                for size in sizes
+            ]
+            label = f"{spread}, batches of {batch:,}"
+            left.plot(numbers, [cost["sieve_us"] for cost in costs], style, label=label)
+    left.set_ylabel("sieve, CPU us per event")
+    left.legend(fontsize="x-small")
+    right.plot(numbers, [size["sieve_bytes_per_recipient"] for size in sizes], "o-", label="sieve")
+    process = [size["process_bytes_per_recipient"] for size in sizes]
+    right.plot(numbers, process, "s--", label="whole process")
+    right.set_yscale("log")
+    right.set_ylabel("bytes per recipient")
+    right.legend(fontsize="x-small")
+    for axes in (left, right):
+        axes.set_xscale("log")
+        axes.set_xlabel("recipients")
+    left.set_ylim(bottom=0)
+    figure.savefig(path)
+    plt.close(figure)
+
+
+def latency_table(figures: dict[str, Any]) -> str:
+    """Percentiles and costs by the rate that was offered."""
+    lines = [
+        (
+            f"{figures['partitions']} partitions, {figures['seconds']:.0f} s each, checkpoints of "
+            f"all every {figures['checkpoint_cycle_s']} s; from append to reading."
+        ),
+        "",
+        (
+            "| offered/s | taken/s | leases | p50 ms | p95 ms | p99 ms | max ms | us/event | "
+            "core | checkpoints |"
+        ),
+        "|---|---|---|---|---|---|---|---|---|---|",
+    ]
+    lines += [
+        f"| {level['offered_per_s']:,} | {level['taken_per_s']:,.0f} | {level['leases']:,} | "
+        f"{level['p50_ms']:.0f} | {level['p95_ms']:.0f} | {level['p99_ms']:.0f} | "
+        f"{level['max_ms']:.0f} | {level['us_per_event']:.1f} | {level['core_used']:.0%} | "
+        f"{level['checkpoints']:.0f} |"
+        for level in figures["levels"]
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def latency_picture(figures: dict[str, Any], path: Path) -> None:
+    """The share of leases that were read within a time, a line for each rate."""
+    figure, axes = plt.subplots(figsize=(7, 3.6), layout="constrained")
+    for level in figures["levels"]:
+        delays = level["delays_ms"]
+        share = [(i + 1) / len(delays) for i in range(len(delays))]
+        axes.step(delays, share, where="post", label=f"{level['offered_per_s']:,} events/s")
+    axes.axhline(0.5, color="#bbbbbb", linewidth=0.8)
+    axes.axhline(0.99, color="#bbbbbb", linewidth=0.8)
+    axes.set_xscale("log")
+    axes.set_xlabel("from the event's append to the reading of its lease, ms (logarithmic)")
+    axes.set_ylabel("share of leases")
+    axes.legend(fontsize="small")
+    figure.savefig(path)
+    plt.close(figure)
+
+
+def scale_table(figures: dict[str, Any]) -> str:
+    """Throughput by workers and partitions, and the model."""
+    lines = [
+        "| partitions | workers | events/s | of one worker | CPU us/event | broker us/event |",
+        "|---|---|---|---|---|---|",
+    ]
+    alone = {r["partitions"]: r["events_per_s"] for r in figures["runs"] if r["workers"] == 1}
+    for run in figures["runs"]:
+        times = run["events_per_s"] / alone[run["partitions"]]
+        lines.append(
+            f"| {run['partitions']} | {run['workers']} | {run['events_per_s']:,.0f} | "
+            f"{times:.2f} | {run['client_us']:.2f} | {run['broker_us']:.2f} |"
+        )
+    lines += ["", "| model | " + " | ".join(figures["model"]) + " |"]
+    lines.append("|---|" + "---|" * len(figures["model"]))
+    for name in next(iter(figures["model"].values())):
+        cells = [f"{place[name]:,.4g}" for place in figures["model"].values()]
+        lines.append(f"| {name.replace('_', ' ')} | " + " | ".join(cells) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def worst_table(figures: dict[str, Any]) -> str:
+    """Each case beside ordinary traffic."""
+    lines = [
+        "| case | bytes/event | us/event | events/s | of ordinary | MB/s | loop silent s | MB |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    lines += [
+        f"| {case['name']}: {case['what']} | {case['bytes_per_event']:,.0f} | "
+        f"{case['us_per_event']:.2f} | {case['events_per_s']:,.0f} | {case['relative']:.0%} | "
+        f"{case['mb_per_s']:,.0f} | {case['silent_s']:.2f} | {case['rss_mb']:,.0f} |"
+        for case in figures["cases"]
+    ]
+    return "\n".join(lines) + "\n"

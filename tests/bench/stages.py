@@ -83,11 +83,14 @@ class Pass:
         self.watch = Stopwatch()
         self.decisions: defaultdict[str, int] = defaultdict(int)
 
-    def run(self, log: Records, batch: int, first: int, last: int) -> None:
-        """Take the offsets from `first` up to `last` in, as the worker would."""
+    def run(self, log: Records, batch: int, first: int, last: int, ahead: int = 0) -> None:
+        """Take the records from `first` up to `last` in, as the worker would.
+
+        Their offsets in the partition are `ahead` of their places in the log.
+        """
         for start in range(first, last, batch):
-            offsets = range(start, min(start + batch, last))
-            part = slice(offsets.start, offsets.stop)
+            part = slice(start, min(start + batch, last))
+            offsets = range(part.start + ahead, part.stop + ahead)
             with self.watch.time("decode"):
                 decoded = wire.decode(
                     self.intake, TOPIC, 0, log.values[part], log.keys[part],

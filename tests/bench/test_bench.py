@@ -1,0 +1,142 @@
+"""The harness itself, small: what it offers is what it says, and what it computes adds up."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import subprocess
+import time
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from streams import wire
+from streams.config import Settings
+from streams.demo.brokers import Broker
+from tests.bench import latency, offer, report, scale, state, worker, worst
+from tests.bench.compare import make_topics, python
+from tests.bench.harness import PeerError
+from tests.bench.stages import TOPIC, Pass, Records
+from tests.bench.traffic import Record, fill
+
+NOW_MS = time.time_ns() // 1_000_000
+
+
+def columns(made: list[Record]) -> Records:
+    return Records(
+        [one.value for one in made],
+        [one.recipient for one in made],
+        [one.event_time_ms for one in made],
+    )
+
+
+def decoded(made: list[Record]) -> wire.Decoded:
+    log = columns(made)
+    return wire.decode(
+        Settings().intake(), TOPIC, 0, log.values, log.keys, range(len(log)), log.times_ms, len(log)
+    )
+
+
+@pytest.mark.parametrize("case", worst.CASES, ids=lambda case: case.name)
+def test_a_worst_case_is_legal_and_ends_in_time(case: worst.Case) -> None:
+    made = list(case.made(60, NOW_MS))
+    found = decoded(made)
+    assert len(made) == 60
+    assert not found.rejects
+    assert found.noncanonical_keys == 0
+    assert made[-1].event_time_ms <= NOW_MS + 60_000
+
+
+def test_new_templates_are_all_different_and_the_longest_texts_as_long_as_can_be() -> None:
+    texts = decoded(list(worst.templates(200, NOW_MS))).batch.text
+    mask = str.maketrans("0123456789", "0000000000")
+    assert len({text.translate(mask) for text in texts}) > 190
+    longest = decoded(list(worst.longest(2, NOW_MS))).batch.text
+    assert {len(text) for text in longest} <= set(range(17_000, 17_086))
+
+
+def test_every_flood_that_is_offered_crosses_the_bar_once() -> None:
+    made = list(islice(offer.floods(NOW_MS, 0), 2_000))
+    assert [one.event_time_ms for one in made] == sorted(one.event_time_ms for one in made)
+    run = Pass(Settings())
+    run.run(columns(made), 500, 0, len(made))
+    whole = len({one.recipient for one in made}) - offer.FLOOD_MESSAGES * 10  # some have begun only
+    assert whole <= run.decisions["actions"] <= len({one.recipient for one in made})
+
+
+def test_the_rate_that_is_offered_is_the_rate_that_is_sent() -> None:
+    sent: list[Record] = []
+    assert offer.offer(sent.append, 2_000, 0.5, random.Random(1), 0) == len(sent)
+    assert 900 <= len(sent) <= 1_000
+
+
+def test_percentiles_of_nothing_are_refused() -> None:
+    found = latency.percentiles(np.arange(1, 101) / 1000)
+    assert (found["leases"], round(found["p50_ms"], 1), found["max_ms"]) == (100, 50.5, 100.0)
+    with pytest.raises(PeerError):
+        latency.percentiles(np.array([]))
+
+
+def test_state_is_measured_with_a_row_for_every_recipient() -> None:
+    size = state.grow(20_000, 4_000)
+    assert size["tracked"] == 20_000
+    assert 112 < size["sieve_bytes_per_recipient"] < 140
+    assert size["checkpoint"]["bytes"] >= size["checkpoint"]["rows"] * 112
+    assert all(0 < cost["sieve_us"] < cost["all_us"] for cost in size["costs"])
+    assert len(size["costs"]) == 6
+
+
+def test_pauses_are_of_ticks_that_evict_and_let_go() -> None:
+    found = state.pauses(1 << 16, 1 << 12)
+    assert (found["suspects"], found["let_go"] > 3_000) == (4096, True)
+    assert found["eviction_ms"] > 0
+    assert found["expiry_ms"] > 0
+
+
+def test_throughput_is_of_the_stretch_in_which_all_workers_move() -> None:
+    samples = [(i * 0.1, [1_000 * i, 1_000 * min(i, 20)], i * 0.01, 0.0) for i in range(30)]
+    found = scale._rate(samples)
+    assert found["events_per_s"] == pytest.approx(20_000, rel=0.15)
+    assert found["client_us"] == pytest.approx(5, rel=0.15)
+    with pytest.raises(PeerError):
+        scale._rate([(i * 0.1, [i, 7], 0.0, 0.0) for i in range(30)])
+
+
+def test_the_model_grows_workers_with_traffic_or_with_memory() -> None:
+    places = scale.models(us_per_event=5)
+    nation, continent = places["nation"], places["continent"]
+    assert nation["cores_busy"] == pytest.approx(15_000 * 5e-6)
+    assert nation["state_gb"] == pytest.approx(100e6 * 0.5 * 125 / 1e9)
+    assert nation["workers"] == 2
+    assert continent["workers"] >= continent["workers_by_memory"] > continent["workers_by_cpu"]
+    assert continent["partitions"] >= 4 * continent["workers"]
+
+
+def test_pictures_and_tables_show_every_level(tmp_path: Path) -> None:
+    level = {
+        "offered_per_s": 1_000, "taken_per_s": 999.0, "us_per_event": 9.0, "core_used": 0.1,
+        "checkpoints": 3, "leases": 2, "p50_ms": 5.0, "p95_ms": 6.0, "p99_ms": 7.0, "max_ms": 7.0,
+        "delays_ms": [5.0, 7.0],
+    }  # fmt: skip
+    figures = {"partitions": 4, "seconds": 1, "checkpoint_cycle_s": 10, "levels": [level]}
+    assert "| 1,000 | 999 | 2 | 5 | 6 | 7 | 7 | 9.0 | 10% | 3 |" in report.latency_table(figures)
+    report.latency_picture(figures, tmp_path / "latency.svg")
+    assert (tmp_path / "latency.svg").stat().st_size > 5_000
+
+
+@pytest.mark.broker
+def test_the_bare_job_holds_every_code_in_its_changelog(broker: Broker, unique: str) -> None:
+    topic = f"{unique}.input"
+    make_topics(broker, 2, topic)
+    sent = fill(broker.bootstrap, topic, 2, 3_000, category=True)
+    with worker.configured(broker, sent, unique, checkpoint_cycle_s=1) as one:
+        ended = subprocess.run(
+            [*python("otpguard_bare.py"), str(sent.events)],
+            env=os.environ | one.env, capture_output=True, timeout=60, check=False, text=True,
+        )  # fmt: skip
+    assert ended.stdout, ended.stderr
+    said = json.loads(ended.stdout.splitlines()[-1])
+    assert (said["events"], said["codes"], said["sum"]) == (3_000, sent.codes, sent.codes)
