@@ -33,6 +33,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     ),
     "enforce": ("streams.cli.enforce:app", "Make a gateway hold the leases."),
     "feed": ("streams.cli.feed:app", "Bring a carrier's own events into the input topic."),
+    "dlq": ("streams.cli.dlq:app", "See what was refused, and send it in again."),
     "topics": ("streams.cli.topics:app", "Create and check the topics."),
     "config": ("streams.cli.config:app", "Check and show the settings."),
     "canary": ("streams.cli.canary:canary", "Flood a reserved number, to see it throttled."),

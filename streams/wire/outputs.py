@@ -13,7 +13,8 @@ from typing import Final, Literal
 
 import msgspec
 
-from detectors.episode import (
+from detectors.event import Trust
+from detectors.records import (
     Action,
     Cause,
     Change,
@@ -29,7 +30,6 @@ from detectors.episode import (
     Step,
     Verb,
 )
-from detectors.event import Trust
 from streams.wire.events import Reject
 from streams.wire.version import SCHEMA_VERSION, check_version
 
@@ -295,7 +295,8 @@ def dead_letter(reject: Reject, topic: str, partition: int) -> tuple[bytes, byte
 
     The value is the record's own, cut. Its own key is a header, for whoever replays it: this topic
     is the one place that may hold a recipient or a text. A null value becomes an empty one, since
-    null would be a tombstone.
+    null would be a tombstone. The header `size`, the bytes of the value as it came, is there only
+    where something was cut: such a letter cannot be replayed.
     """
     headers = [
         ("reason", reject.reason.encode()),
@@ -306,8 +307,11 @@ def dead_letter(reject: Reject, topic: str, partition: int) -> tuple[bytes, byte
     ]
     if reject.key is not None:
         headers.append(("key", reject.key[:DEAD_LETTER_BYTES_MAX]))
-    value = (reject.value or b"")[:DEAD_LETTER_BYTES_MAX]
-    return f"{partition}-{reject.offset}".encode(), value, tuple(headers)
+    value = reject.value or b""
+    if max(len(value), len(reject.key or b"")) > DEAD_LETTER_BYTES_MAX:
+        headers.append(("size", str(len(value)).encode()))
+    kept = value[:DEAD_LETTER_BYTES_MAX]
+    return f"{partition}-{reject.offset}".encode(), kept, tuple(headers)
 
 
 def _cloud_event(kind: str, identity: str, cause: Cause, at_ms: int) -> Headers:

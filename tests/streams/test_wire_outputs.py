@@ -116,4 +116,9 @@ def test_a_dead_letter_is_cut_and_never_a_tombstone() -> None:
     _, value, headers = wire.dead_letter(large, "in", 0)
     assert len(value) == 100_000
     assert "key" not in dict(headers)
+    assert dict(headers)["size"] == b"900000"
+    _, _, whole = wire.dead_letter(Reject(1, Reason.INVALID_JSON, None, b"x" * 100_000, -1), "", 0)
+    assert "size" not in dict(whole)
+    _, _, long = wire.dead_letter(Reject(1, Reason.INVALID_JSON, b"k" * 100_001, b"x", -1), "", 0)
+    assert dict(long)["size"] == b"1"
     assert wire.dead_letter(Reject(2, Reason.NULL_VALUE, b"k", None, -1), "in", 0)[1] == b""

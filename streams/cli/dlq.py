@@ -1,0 +1,321 @@
+"""`otpguard dlq`: refused events, looked at and sent in again."""
+
+from __future__ import annotations
+
+import base64
+import logging
+import signal
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from streams.cli.override import seconds
+from streams.cli.shared import (
+    ConfigOption,
+    JsonOption,
+    group,
+    said,
+    settings_of,
+    write_json,
+    write_table,
+)
+from streams.errors import UsageError
+
+if TYPE_CHECKING:
+    from streams.dlq import Filter, Letter
+
+app = group("See what was refused, and send it in again.")
+
+ReasonOption = Annotated[
+    list[str] | None,
+    typer.Option(help="Only of this reason; as often as needed.", show_default=False),
+]
+SinceOption = Annotated[
+    str | None,
+    typer.Option(help="Written in this time until now, such as 6h.", show_default=False),
+]
+UntilOption = Annotated[
+    str | None,
+    typer.Option(help="Written before: so long ago, such as 30m.", show_default=False),
+]
+PartitionOption = Annotated[
+    int | None, typer.Option(min=0, help="Of the source.", show_default=False)
+]
+
+
+@app.command("ls")
+def ls(
+    config: ConfigOption = None,
+    *,
+    reason: ReasonOption = None,
+    since: SinceOption = None,
+    until: UntilOption = None,
+    partition: PartitionOption = None,
+    limit: Annotated[int, typer.Option(min=0, help="List the newest so many; count all.")] = 50,
+    as_json: JsonOption = False,
+) -> None:
+    r"""List refused events with their reasons, and count them. Shows no number and no text.
+
+    The position is the letter's own in the dead letters' topic, partition:offset. "refused again"
+    is a letter that a replay came to.
+
+    \b
+    Examples:
+      otpguard dlq ls --since 2h
+      otpguard dlq ls --reason missing_field --limit 5 --json
+    """
+    from streams.cluster import client_arguments  # noqa: PLC0415 - start-up time
+    from streams.dlq import find  # noqa: PLC0415
+
+    wanted = _filter(reason, since, until, partition)
+    settings = settings_of(config)
+    with _counted("dead letters read", None) as tell:
+        found = find(client_arguments(settings.kafka), settings.topics.dead_letters, wanted, tell)
+    shown = found.letters[-limit:] if limit else []
+    if as_json:
+        write_json(
+            {
+                "counts": {why: _words(fates) for why, fates in found.counts().items()},
+                "letters": [_row(letter) for letter in shown],
+                "repeats": found.repeats,
+                "foreign": found.foreign,
+            }
+        )
+        return
+    if shown:
+        rows = [_row(letter) for letter in shown]
+        write_table(list(rows[0]), [list(row.values()) for row in rows])
+        typer.echo("")
+    for why, fates in found.counts().items():
+        typer.echo(f"{why}: {fates.total()} ({said(_words(fates))})")
+    left_out = len(found.letters) - len(shown)
+    notes = {
+        "not listed (--limit)": left_out,
+        "repeats of a letter, not counted": found.repeats,
+        "records that are no dead letters": found.foreign,
+    }
+    typer.echo(said(notes) or ("" if found.letters else "no dead letters"), err=True)
+
+
+@app.command()
+def show(
+    position: Annotated[str, typer.Argument(help="As `ls` shows it, such as 3:17.")],
+    config: ConfigOption = None,
+    *,
+    raw: Annotated[
+        bool,
+        typer.Option(
+            "--raw",
+            help="The original value to standard output: personal data. --json adds the key.",
+        ),
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    r"""Show one refused event: why, from where, how large; its bytes only with --raw.
+
+    \b
+    Examples:
+      otpguard dlq show 3:17
+      otpguard dlq show 3:17 --raw | jq keys
+      otpguard dlq show 3:17 --raw --json | jq -r .value | base64 -d
+    """
+    from streams.cluster import client_arguments  # noqa: PLC0415 - start-up time
+    from streams.dlq import show as show_letter  # noqa: PLC0415
+
+    settings = settings_of(config)
+    letter, record, target = show_letter(
+        client_arguments(settings.kafka), settings.topics.dead_letters, position
+    )
+    key: bytes | None = dict(record.headers).get("key")
+    told: dict[str, Any] = _row(letter) | {
+        "key_bytes": None if key is None else len(key),
+        "whole": letter.whole,
+        "record_time": _time(letter.time_ms),
+        "replayed_to": None if target is None else str(target),
+    }
+    if raw:
+        typer.echo("personal data: numbers and texts of subscribers follow", err=True)
+        if not as_json:
+            sys.stdout.buffer.write(record.value)
+            sys.stdout.buffer.flush()
+            return
+        told["key"] = None if key is None else base64.b64encode(key).decode()
+        told["value"] = base64.b64encode(record.value).decode()
+    if as_json:
+        write_json(told)
+        return
+    for name, value in told.items():
+        typer.echo(f"{name:12} {'-' if value is None else value}")
+
+
+@app.command()
+def replay(
+    config: ConfigOption = None,
+    *,
+    reason: ReasonOption = None,
+    since: SinceOption = None,
+    until: UntilOption = None,
+    partition: PartitionOption = None,
+    limit: Annotated[
+        int | None,
+        typer.Option(min=1, help="No more than so many, the oldest.", show_default=False),
+    ] = None,
+    rate_max: Annotated[float, typer.Option(min=0.1, help="Events a second.")] = 1000.0,
+    by_key: Annotated[
+        bool,
+        typer.Option(
+            "--by-key", help="Let the key decide on the partition: after partitions were added."
+        ),
+    ] = False,
+    unchecked: Annotated[
+        bool,
+        typer.Option("--unchecked", help="Also what would be refused again by these settings."),
+    ] = False,
+    again: Annotated[
+        bool, typer.Option("--again", help="Also what a replay came to, once more.")
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", "-n", help="Only say what would be done.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    r"""Send refused events into the input again, with their original keys and bytes.
+
+    Each letter once: what was replayed is marked as such, and a replay that is cut off goes on
+    where it stopped (up to 200 events may come twice, which changes no decision). What today's
+    settings would refuse again stays where it is. Event times stay: leases that would be over by
+    now are over when they are made, and what is a day older than the recipient's newest platforms
+    opens no episode.
+
+    \b
+    Examples:
+      otpguard dlq replay --dry-run
+      otpguard dlq replay --reason unknown_schema_version --since 6h
+      otpguard dlq replay --rate-max 50 --limit 100 --json
+    """
+    from streams.cluster import client_arguments  # noqa: PLC0415 - start-up time
+    from streams.dlq import Replayer, find  # noqa: PLC0415
+
+    wanted = _filter(reason, since, until, partition)
+    settings = settings_of(config)
+    logging.getLogger("kafka").setLevel(logging.CRITICAL)  # what fails is said in one line
+    clients, topics = client_arguments(settings.kafka), settings.topics
+    replayer = Replayer(
+        clients, topics.dead_letters, topics.input, settings.intake(),
+        per_s=rate_max, by_key=by_key, unchecked=unchecked, again=again,
+    )  # fmt: skip
+    with _counted("dead letters read", None) as tell:
+        letters, account = replayer.choose(find(clients, topics.dead_letters, wanted, tell).letters)
+    with _counted("replayed", len(letters)) as tell, _stopped() as stopped:
+        replayer.run(letters, account, limit=limit, dry_run=dry_run, stop=stopped, tell=tell)
+    told = {
+        "would_publish" if dry_run else "published": account.published,
+        "would_be_refused": dict(sorted(account.refused_still.items())),
+        "replayed_before": account.replayed_before,
+        "refused_again": account.refused_again,
+        "cut_or_empty": account.not_whole,
+        "interrupted": stopped(),
+    }
+    if as_json:
+        write_json(told)
+        return
+    typer.echo(f"{'would replay' if dry_run else 'replayed'} {account.published}")
+    left = {
+        **{f"would be refused as {why}:": n for why, n in account.refused_still.items()},
+        "replayed before:": account.replayed_before,
+        "refused again after a replay (--again):": account.refused_again,
+        "cut or empty, their producer alone has them:": account.not_whole,
+    }
+    for what, n in left.items():
+        if n:
+            typer.echo(f"left: {what} {n}")
+    if stopped():
+        typer.echo("stopped before the end; called again, it goes on", err=True)
+
+
+def _filter(
+    reasons: list[str] | None, since: str | None, until: str | None, partition: int | None
+) -> Filter:
+    from streams.dlq import Filter  # noqa: PLC0415 - start-up time
+    from streams.wire import Reason  # noqa: PLC0415
+
+    for each in reasons or ():
+        if each not in set(Reason):
+            raise UsageError(f"no reason {each!r}; there are: {', '.join(Reason)}")
+    now_ms = time.time_ns() // 1_000_000
+    return Filter(
+        frozenset(reasons or ()),
+        None if since is None else now_ms - seconds(since) * 1000,
+        None if until is None else now_ms - seconds(until) * 1000,
+        partition,
+    )
+
+
+def _row(letter: Letter) -> dict[str, Any]:
+    return {
+        "position": letter.position,
+        "written": _time(letter.written_ms),
+        "reason": letter.reason,
+        "source": str(letter.source),
+        "bytes": letter.bytes,
+        "fate": letter.fate.value,
+    }
+
+
+def _words(fates: Counter[Any]) -> dict[str, int]:
+    return {fate.value: n for fate, n in sorted(fates.items())}
+
+
+def _time(at_ms: int) -> str | None:
+    if at_ms < 0:
+        return None
+    return datetime.fromtimestamp(at_ms / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+@contextmanager
+def _stopped() -> Iterator[Callable[[], bool]]:
+    """Whether SIGTERM or Ctrl-C came: the batch at hand is finished first."""
+    came: list[int] = []
+    before = {
+        number: signal.signal(number, lambda which, _: came.append(which))
+        for number in (signal.SIGTERM, signal.SIGINT)
+    }
+    try:
+        yield lambda: bool(came)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
+def _counted(label: str, total: int | None) -> Iterator[Callable[[int], None]]:
+    """A bar on standard error, if that is a terminal."""
+    if not sys.stderr.isatty():
+        yield lambda _: None
+        return
+    from rich.console import Console  # noqa: PLC0415 - start-up time
+    from rich.progress import (  # noqa: PLC0415
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+    )
+
+    bar = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        console=Console(stderr=True),
+        transient=True,
+    )
+    with bar:
+        task = bar.add_task(label, total=total)
+        yield lambda n: bar.advance(task, n)
