@@ -188,18 +188,17 @@ def _delays(bootstrap: str, topic: str, reader: Reader, window: tuple[float, flo
     )
     delays: list[float] = []
     try:
-        for partition, times in wanted.items():
-            left = dict(times)
-            consumer.assign([TopicPartition(topic, partition, min(left))])
-            deadline = time.monotonic() + 30
-            while left:
-                for message in consumer.consume(5_000, 1.0):
-                    if (read_at := left.pop(message.offset(), None)) is not None:
-                        appended = message.timestamp()[1] / 1000
-                        if window[0] <= appended <= window[1]:
-                            delays.append(read_at - appended)
-                if time.monotonic() > deadline:
-                    raise PeerError(f"partition {partition}: {len(left)} causes not found")
+        consumer.assign([TopicPartition(topic, p, min(times)) for p, times in wanted.items()])
+        deadline = time.monotonic() + 60
+        while any(wanted.values()):
+            for message in consumer.consume(2_000, 0.1):
+                read_at = wanted[message.partition()].pop(message.offset(), None)
+                if read_at is not None:
+                    appended = message.timestamp()[1] / 1000
+                    if window[0] <= appended <= window[1]:
+                        delays.append(read_at - appended)
+            if time.monotonic() > deadline:
+                raise PeerError(f"{sum(map(len, wanted.values()))} causes not found in the input")
     finally:
         consumer.close()
     return np.array(delays)
