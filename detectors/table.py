@@ -21,6 +21,8 @@ _GOLDEN: Final = np.uint64(0x9E37_79B9_7F4A_7C15)  # 2**64 / golden ratio: Knuth
 _ROW: Final = np.uint32(0x00FF_FFFF)
 _TOMB: Final = np.uint32(0x00FF_FFFF)  # tag 0, a row that cannot be: probing goes on past it
 _LOAD_MOST, _LOAD_REBUILT = 0.75, 0.65  # the gap is room for tombstones, so that rebuilds are rare
+_BLOCK: Final = 1 << 18
+"""Rows that an index is built from at a time: all at once, a third of the rows' bytes in arrays."""
 _ITEM: Final = np.dtype((np.void, 8 * WORDS))
 _PROBES: Final = np.arange(8, dtype=np.int64)  # after the first miss a cache line's half at once
 
@@ -133,11 +135,18 @@ class Table:
         return rows
 
     def _grow(self) -> None:
-        """Doubles the matrix, up to `rows_max`; pages not yet touched cost no memory."""
-        size = min(max(2 * len(self.words), self.used), self.rows_max)
-        words = np.zeros((size, WORDS), np.uint64)
-        words[: len(self.words)] = self.words
-        self.words = words
+        """Makes the matrix larger, up to `rows_max`: twice as large, past 2**18 rows by so many.
+
+        A large one is moved by its pages, without a copy, unless somebody holds a view of it.
+        """
+        held = len(self.words)
+        size = min(max(held + min(held, _BLOCK), self.used), self.rows_max)
+        try:
+            self.words.resize((size, WORDS))
+        except ValueError:
+            words = np.zeros((size, WORDS), np.uint64)
+            words[:held] = self.words
+            self.words = words
 
     def _index(self, count: int) -> None:
         """Builds the index anew, for `count` rows."""
@@ -145,8 +154,9 @@ class Table:
         self._cells: NDArray[np.uint32] = np.zeros(1 << bits, np.uint32)
         self._shift = np.uint64(64 - bits)
         self._tombs = 0
-        rows = np.flatnonzero(self.words[: self.used, 0])
-        self._place(self.words[rows, 0], rows)
+        for at in range(0, self.used, _BLOCK):
+            rows = at + np.flatnonzero(self.words[at : min(at + _BLOCK, self.used), 0])
+            self._place(self.words[rows, 0], rows)
 
     def _place(self, keys: NDArray[np.uint64], rows: NDArray[np.int64]) -> None:
         """Writes cells. Of keys that meet at one free cell the last writer has it; others go on."""

@@ -10,6 +10,8 @@ import signal
 import time
 from collections.abc import Awaitable
 from functools import partial
+from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any, Final
 
 import faust
@@ -67,6 +69,7 @@ def run_worker(settings: Settings, *, wait: bool = False, rebuild: bool = False)
     for library in ("aiokafka", "faust", "kafka", "mode", "streams.transport"):
         logging.getLogger(library).setLevel(logging.ERROR)
     try:
+        check_folder(settings.worker.data_dir)
         check_before_start(settings, wait=wait)
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             worker = _Worker(settings, rebuild=rebuild)
@@ -82,6 +85,16 @@ def run_worker(settings: Settings, *, wait: bool = False, rebuild: bool = False)
     except OtpguardError as error:
         log.critical("%s", error)
         return error.exit_code
+
+
+def check_folder(path: Path) -> None:
+    """Make the stream engine's folder. Raise ConfigError if it cannot be written to."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        with TemporaryFile(dir=path):
+            pass
+    except OSError as error:
+        raise ConfigError(f"worker.data_dir {path}: {error.strerror}") from None
 
 
 def check_before_start(settings: Settings, *, wait: bool) -> None:

@@ -18,6 +18,7 @@ removes what others left once it has a manifest of its own.
 from __future__ import annotations
 
 import hashlib
+import mmap
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
@@ -29,6 +30,8 @@ from numpy.typing import NDArray
 from detectors.chain import Snapshot
 
 FORMAT: Final = 1
+STATE_FORMAT: Final = 1
+"""The `format` in the header of `detectors.chain.snapshot`."""
 CHUNK_BYTES_MAX: Final = 850_000
 """With its key and the record's overhead below 900 kB, so that a broker's and a producer's default
 limit of 1 MB hold it."""
@@ -43,6 +46,13 @@ class CheckpointError(Exception):
     def __init__(self, key: str, why: str) -> None:
         super().__init__(f"checkpoint record {key!r} refused: {why}")
         self.key = key
+
+
+class NewerError(CheckpointError):
+    """A newer version wrote it: this one cannot say what it means."""
+
+    def __init__(self, key: str, what: str, found: int, known: int) -> None:
+        super().__init__(key, f"{what} in format {found}, this version knows up to {known}")
 
 
 class Settle(NamedTuple):
@@ -100,9 +110,7 @@ class Manifest(msgspec.Struct, frozen=True, array_like=True):
         if head[: len(MAGIC)] != MAGIC:
             raise CheckpointError(key, "not a manifest")
         if (format_ := int.from_bytes(head[len(MAGIC) : len(MAGIC) + 2])) > FORMAT:
-            raise CheckpointError(
-                key, f"written in format {format_}, this version knows up to {FORMAT}"
-            )
+            raise NewerError(key, "written", format_, FORMAT)
         if head[len(MAGIC) + 2 :] != digest_of(body):
             raise CheckpointError(key, "its checksum does not match")
         try:
@@ -208,10 +216,29 @@ class Ledger:
         return Key(self.partition, self.writer, name, version).encode()
 
 
+class _Piece(NamedTuple):
+    """A chunk that was read. In pages of its own, which the system has back when it is let go.
+
+    From the heap, pieces and the rows that are made of them would be in memory side by side: what
+    is freed in the middle of it stays with the process.
+    """
+
+    data: mmap.mmap | bytes
+    digest: bytes
+
+    @staticmethod
+    def of(value: bytes) -> _Piece:
+        if not value:  # there is no empty mapping
+            return _Piece(value, digest_of(value))
+        data = mmap.mmap(-1, len(value), flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+        data[:] = value
+        return _Piece(data, digest_of(value))
+
+
 @dataclass(slots=True)
 class _Writer:
     manifest: Manifest | CheckpointError | None = None
-    chunks: dict[tuple[str, int], tuple[bytes, bytes]] = field(default_factory=dict)  # data, digest
+    chunks: dict[tuple[str, int], _Piece] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,7 +271,7 @@ class Shelf:
         self.keys.add(raw_key)
         writer = self._writers.setdefault(key.writer, _Writer())
         if key.name != _MANIFEST:
-            writer.chunks[key.name, key.version] = value, digest_of(value)
+            writer.chunks[key.name, key.version] = _Piece.of(value)
             return
         try:
             writer.manifest = Manifest.decode(raw_key.decode(), value)
@@ -282,6 +309,9 @@ class Shelf:
             writer = self._writers[name]
             manifest = writer.manifest
             assert isinstance(manifest, Manifest)
+            key = Key(partition, name, _MANIFEST)
+            if (format_ := manifest.header.get("format", 0)) > STATE_FORMAT:
+                raise NewerError(key.encode().decode(), "its state is", format_, STATE_FORMAT)
             held = manifest.chunks
             absent = [c for c, h in held.items() if (c, h.version) not in writer.chunks]
             if absent:
@@ -289,7 +319,7 @@ class Shelf:
                 missing = missing or CheckpointError(key.encode().decode(), "it is missing")
                 continue
             for chunk, h in held.items():
-                if writer.chunks[chunk, h.version][1] != h.digest:
+                if writer.chunks[chunk, h.version].digest != h.digest:
                     key = Key(partition, name, chunk, h.version)
                     raise CheckpointError(key.encode().decode(), "its checksum does not match")
             return Restored(manifest.next_offset, _assemble(manifest, held, writer))
@@ -304,7 +334,7 @@ def _assemble(manifest: Manifest, held: dict[str, Held], writer: _Writer) -> Sna
     at = 0
     rest = bytearray()
     for name, entry in held.items():  # in the order in which they were cut
-        data, _ = writer.chunks.pop((name, entry.version))
+        data = writer.chunks.pop((name, entry.version)).data
         if name.startswith("r"):
             words = np.frombuffer(data, dtype=np.uint64)
             flat[at : at + len(words)] = words

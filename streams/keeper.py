@@ -26,6 +26,7 @@ from streams.checkpoint import (
     CheckpointError,
     Cover,
     Ledger,
+    NewerError,
     Restored,
     Settle,
     Shelf,
@@ -210,7 +211,7 @@ class Keeper:
         if generation != self.generation or not self._assigned:
             return  # what the shelves hold now is not all of it
         began = self._round
-        for partition, shelf in self._shelves.items():
+        for partition, shelf in list(self._shelves.items()):
             if self.rebuild:
                 for key in sorted(shelf.keys):  # now: else its higher offset would win a restart
                     await self._acknowledged(partition, Write(key, None))
@@ -224,8 +225,8 @@ class Keeper:
             if began != self._round:
                 return  # another rebalance: its own load follows
             self.parts[partition] = part
+            del self._shelves[partition]
             self.progress += 1
-        self._shelves = {}
         self.loaded = True
         self.placed = not self.parts  # with nothing to read there is no place to take
 
@@ -248,7 +249,7 @@ class Keeper:
             return chain.Partition(self.params)
         try:
             return chain.restore(self.params, restored.snapshot)
-        except (AssertionError, LookupError, ValueError) as error:  # checksums fit: another format
+        except (AssertionError, LookupError, TypeError, ValueError) as error:  # checksums fit
             raise CheckpointError(
                 f"{partition}|manifest", f"its state does not fit this version ({error!r})"
             ) from error
@@ -292,10 +293,15 @@ class Keeper:
 
     def _refuse(self, partition: int, refused: CheckpointError | None) -> None:
         what = str(refused) if refused else "the group has a committed offset but no checkpoint"
+        cure = (
+            "upgrade this worker to the version that wrote it"
+            if isinstance(refused, NewerError)
+            else "put the changelog right"
+        )
         self.fatal(
             ConfigError(
-                f"partition {partition}: {what}; put the changelog right, or start once with "
-                "--rebuild to make the state anew from the source"
+                f"partition {partition}: {what}; {cure}, or start once with --rebuild to make the "
+                "state anew from the source"
             )
         )
 

@@ -7,9 +7,10 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from msgspec.structs import replace as replace_struct
 
 from detectors import chain
-from streams.checkpoint import Ledger, Write
+from streams.checkpoint import FORMAT, Ledger, Manifest, Write
 from streams.errors import ConfigError
 from streams.keeper import GAP_TRIES, Admission, Appended, Keeper, Part
 from streams.outbox import Outbox
@@ -248,7 +249,7 @@ def test_a_damaged_changelog_is_refused_with_the_key() -> None:
 def test_a_state_of_another_format_is_refused() -> None:
     async def play(kafka: Kafka) -> None:
         snapshot = chain.snapshot(chain.Partition(PARAMS))
-        snapshot.header["format"] += 1
+        snapshot.rest["gateways"] = [["smsc-1", 1, 2, 3, 4, 5, 6, 7]]  # with a field too many
         ledger = Ledger(0, "w", 0)
         for step in ledger.checkpoint(snapshot, 9, 0):
             if isinstance(step, Write):
@@ -315,3 +316,31 @@ def test_a_checkpoint_is_written_when_it_is_due_and_only_if_there_is_something_n
         writing.cancel()
 
     _play(play)
+
+
+@pytest.mark.parametrize(
+    ("change", "cure"),
+    [
+        (lambda m: m.encode()[:8] + (FORMAT + 1).to_bytes(2) + m.encode()[10:], "upgrade"),
+        (lambda m: replace_struct(m, header=m.header | {"format": 2}).encode(), "upgrade"),
+        (lambda m: replace_struct(m, header=m.header | {"row_words": 15}).encode(), "changelog"),
+    ],
+)
+def test_a_checkpoint_of_a_newer_version_asks_for_an_upgrade(
+    change: Callable[[Manifest], bytes], cure: str
+) -> None:
+    async def go() -> None:
+        kafka = Kafka()
+        ledger = Ledger(0, "w", 0)
+        snapshot = chain.snapshot(chain.Partition(PARAMS))
+        writes = [s for s in ledger.checkpoint(snapshot, 9, 0) if isinstance(s, Write)]
+        manifest = Manifest.decode("key", writes[-1].value or b"")
+        kafka.log = [*writes[:-1], Write(writes[-1].key, change(manifest))]
+        await kafka.rebalance(kafka.keeper(), 1, {0})
+        (said,) = kafka.failed
+        assert isinstance(said, ConfigError)
+        assert "0|w|manifest" in str(said) or "0|manifest" in str(said)
+        assert cure in str(said)
+        assert "--rebuild" in str(said)
+
+    asyncio.run(go())

@@ -110,6 +110,15 @@ def test_without_a_broker_it_says_so_in_one_line_and_exits_75(run: Run) -> None:
     assert NOBODY in said[0]
 
 
+def test_a_folder_that_cannot_be_made_is_a_matter_of_settings(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    code, said = _ended(_start(run, OTPGUARD_WORKER_DATA_DIR=str(tmp_path / "file" / "data")))
+    assert code == Exit.CONFIG
+    assert len(said) == 1
+    assert "worker.data_dir" in said[0]
+    assert "Not a directory" in said[0]
+
+
 def test_without_its_topics_it_names_them_and_exits_78(run: Run) -> None:
     code, said = _ended(_start(run))
     assert code == Exit.CONFIG
