@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import pairwise
@@ -266,3 +268,46 @@ def test_a_state_that_dies_at_every_cut_decides_the_same_to_the_byte() -> None:
     )
     assert len(expected) > 20
     assert sorted(_decisions(settings, params, cuts, restart=True)) == expected
+
+
+# -- memory ---------------------------------------------------------------------------------------
+
+RESTORES = """
+import numpy as np
+from detectors import chain
+from streams.app import keep_freed_memory
+from streams.checkpoint import CHUNK_BYTES_MAX, Held, Key, Manifest, Shelf, digest_of, pieces
+
+def megabytes(name):
+    with open("/proc/self/status") as status:
+        return next(int(line.split()[1]) for line in status if line.startswith(name)) / 1024
+
+keep_freed_memory()
+RECIPIENTS, params, shelf, chunks = 600_000, chain.Params(), Shelf(), {}
+def put(name, data):
+    chunks[name] = Held(0, len(data), digest_of(data))
+    shelf.put(Key(0, "w", name).encode(), data)
+
+empty = chain.snapshot(chain.Partition(params))
+put("s0", dict(pieces(empty))["s0"])
+before = megabytes("VmRSS")
+step = CHUNK_BYTES_MAX // 112
+for i, at in enumerate(range(0, RECIPIENTS, step)):
+    rows = np.zeros((min(step, RECIPIENTS - at), 14), np.uint64)
+    rows[:] = 86_138_000_000_00 + np.arange(at, at + len(rows))[:, None]
+    put(f"r{i}", rows.tobytes())
+ordered = {name: chunks[name] for name in sorted(chunks, key=lambda n: (n[0], int(n[1:])))}
+manifest = Manifest(0, 7, empty.header, (RECIPIENTS, 14), ordered)
+shelf.put(Key(0, "w", "manifest").encode(), manifest.encode())
+partition = chain.restore(params, shelf.restore(0, 0).snapshot)
+assert partition.recipients == RECIPIENTS
+print((megabytes("VmHWM") - before) / (RECIPIENTS * 112 / 2**20))
+"""
+
+
+def test_a_state_is_restored_in_hardly_more_memory_than_it_takes() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", RESTORES], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert 1 < float(done.stdout) < 1.5
