@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import logging
-import signal
-import threading
 from contextlib import closing
 from typing import Annotated
 
 import typer
 
-from streams.cli.shared import ConfigOption, settings_of
+from streams.cli.shared import ConfigOption, log_to_stderr, serving, settings_of
 from streams.errors import Exit
 
 
@@ -36,15 +33,11 @@ def canary(
     """
     settings = settings_of(config)
     # Here, because Kafka's client takes long to import and `--help` needs none.
-    from streams import http  # noqa: PLC0415
     from streams.canary import GOOD, Watch, spare_number  # noqa: PLC0415
     from streams.cluster import client_arguments, working  # noqa: PLC0415
     from streams.metrics import Metrics  # noqa: PLC0415
 
-    logging.basicConfig(
-        format="%(asctime)s %(levelname)s %(name)s: %(message)s", level=logging.INFO
-    )
-    logging.getLogger("kafka").setLevel(logging.WARNING)
+    log_to_stderr()
     metrics = Metrics("canary")
     clients = client_arguments(settings.kafka)
     with (
@@ -55,14 +48,5 @@ def canary(
             number = spare_number(settings.canary)
             outcome = watch.flood(number, acknowledged=not without_adapter)
             raise typer.Exit(Exit.DONE if outcome in GOOD else Exit.TRY_AGAIN)
-        stop = threading.Event()
-        for each in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(each, lambda *_: stop.set())
-        with http.serve(
-            settings.http.host,
-            settings.http.port,
-            metrics.registry,
-            live=lambda: "",
-            ready=lambda: "",
-        ):
+        with serving(settings, metrics) as stop:
             watch.run(stop, acknowledged=not without_adapter)

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import logging
-import signal
 import sys
-import threading
 import time
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from streams.cli.shared import ConfigOption, group, settings_of
+from streams.cli.shared import ConfigOption, group, log_to_stderr, serving, settings_of
 
 if TYPE_CHECKING:
     from streams.config import Settings
@@ -137,22 +134,15 @@ def log(
 def _run(settings: Settings, gateway: Gateway, gateway_id: str | None) -> None:
     """Run an adapter until SIGTERM or Ctrl-C."""
     # Here, because Kafka's client takes long to import and `--help` needs none.
-    from streams import http  # noqa: PLC0415
     from streams.cluster import client_arguments, working  # noqa: PLC0415
     from streams.enforce.adapter import Adapter  # noqa: PLC0415
     from streams.enforce.book import Book  # noqa: PLC0415
     from streams.enforce.reconcile import Reconciler  # noqa: PLC0415
     from streams.metrics import Metrics  # noqa: PLC0415
 
-    logging.basicConfig(
-        format="%(asctime)s %(levelname)s %(name)s: %(message)s", level=logging.INFO
-    )
-    logging.getLogger("kafka").setLevel(logging.WARNING)
+    log_to_stderr()
     name = gateway_id or settings.enforce.gateway_id
     metrics = Metrics("adapter")
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
     with working("cannot enforce"):
         adapter = Adapter(
             Reconciler(gateway, Book(settings.enforce.guard()), name),
@@ -162,11 +152,6 @@ def _run(settings: Settings, gateway: Gateway, gateway_id: str | None) -> None:
             metrics,
             lambda: time.time_ns() // 1_000_000,
         )
-        with http.serve(
-            settings.http.host,
-            settings.http.port,
-            metrics.registry,
-            live=lambda: "",
-            ready=lambda: "" if adapter.ready.is_set() else "reading the leases",
-        ):
+        reading = "reading the leases"
+        with serving(settings, metrics, lambda: "" if adapter.ready.is_set() else reading) as stop:
             adapter.run(stop)

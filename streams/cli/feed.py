@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import logging
-import signal
+import gc
 import socket
 import threading
 from collections.abc import Iterator
@@ -13,7 +12,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from streams.cli.shared import ConfigOption, group, opened, said, settings_of
+from streams.cli.shared import (
+    ConfigOption,
+    group,
+    log_to_stderr,
+    opened,
+    said,
+    serving,
+    settings_of,
+)
 from streams.errors import UsageError
 
 if TYPE_CHECKING:
@@ -143,6 +150,7 @@ def kafka(
     """
     try:
         from streams.feeds.kafka import (  # noqa: PLC0415 - an extra
+            GC_THRESHOLDS,
             Rekeyer,
             arguments,
             avro_reader,
@@ -157,6 +165,8 @@ def kafka(
     rules = FieldMap.parse(maps or (), constants or (), time_format, zone) if mapped else None
     read = avro_reader(avro_schema) if avro_schema else json_reader
     settings = settings_of(config)
+    gc.freeze()
+    gc.set_threshold(*GC_THRESHOLDS)
     with _running(settings) as (stop, metrics):
         count = run(
             arguments(settings.kafka),
@@ -174,24 +184,11 @@ def kafka(
 @contextmanager
 def _running(settings: Settings) -> Iterator[tuple[threading.Event, Metrics]]:
     """Logs, metrics, and an event that SIGTERM and Ctrl-C set."""
-    from streams import http  # noqa: PLC0415 - start-up time
-    from streams.metrics import Metrics  # noqa: PLC0415
+    from streams.metrics import Metrics  # noqa: PLC0415 - start-up time
 
-    logging.basicConfig(
-        format="%(asctime)s %(levelname)s %(name)s: %(message)s", level=logging.INFO
-    )
-    logging.getLogger("kafka").setLevel(logging.WARNING)
+    log_to_stderr()
     metrics = Metrics("feed")
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
-    with http.serve(
-        settings.http.host,
-        settings.http.port,
-        metrics.registry,
-        live=lambda: "",
-        ready=lambda: "",
-    ):
+    with serving(settings, metrics) as stop:
         yield stop, metrics
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import logging
+import signal
 import sys
+import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +17,7 @@ from streams.errors import UsageError
 
 if TYPE_CHECKING:
     from streams.config import Settings
+    from streams.metrics import Metrics
 
 ConfigOption = Annotated[
     Path | None,
@@ -36,6 +40,32 @@ def settings_of(config: Path | None) -> Settings:
     from streams.config import load  # noqa: PLC0415 - see above
 
     return load(config)
+
+
+def log_to_stderr() -> None:
+    """Log as every service of ours does; what Kafka's client says at INFO is noise."""
+    logging.basicConfig(
+        format="%(asctime)s %(levelname)s %(name)s: %(message)s", level=logging.INFO
+    )
+    logging.getLogger("kafka").setLevel(logging.WARNING)
+
+
+@contextmanager
+def serving(
+    settings: Settings, metrics: Metrics, ready: Callable[[], str] = lambda: ""
+) -> Iterator[threading.Event]:
+    """Serve metrics and health while the block runs; SIGTERM and Ctrl-C set the event it gets.
+
+    `ready` returns why the service is not at work, empty if it is.
+    """
+    from streams import http  # noqa: PLC0415 - start-up time
+
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    where = settings.http
+    with http.serve(where.host, where.port, metrics.registry, live=lambda: "", ready=ready):
+        yield stop
 
 
 def write_json(value: Any) -> None:
