@@ -27,6 +27,9 @@ from streams.wire import Numbers
 
 POLL_S: Final = 0.2
 POLL_RECORDS: Final = 20_000
+GC_THRESHOLDS: Final = (200_000, 20, 20)
+"""A batch's records live together, and none is in a cycle: Python's default would walk them again
+and again. For the process that runs the feed."""
 FLUSH_S: Final = 60.0
 CONFLUENT_MAGIC: Final = 0  # then four bytes of schema id
 
@@ -96,8 +99,10 @@ class Rekeyer:
                 if self._rules is None:
                     recipient = _recipient(value).recipient
                 else:
-                    place = f"{record.topic()}-{record.partition()}-{record.offset()}"
-                    row = self._rules.value(self._read(value), place)
+                    row = self._rules.value(self._read(value))
+                    if "message_id" not in row:
+                        place = record.topic(), record.partition(), record.offset()
+                        row["message_id"] = "-".join(map(str, place))
                     recipient, value = row["recipient"], _encode(row)
             except Exception as error:  # decoders of foreign bytes raise anything
                 if isinstance(error, (MemoryError, RecursionError)):

@@ -21,6 +21,9 @@ FIELDS: Final = (
     "ingest_time_ms", "template_id",
 )  # fmt: skip
 
+Convert = Callable[[Any], Any]
+"""Raises ValueError, TypeError or OverflowError for what it cannot read."""
+
 _UNITS: Final[Mapping[str, float]] = {"s": 1000, "ms": 1, "us": 1e-3, "ns": 1e-6}
 
 
@@ -32,9 +35,8 @@ class UnmappableError(ValueError):
 class FieldMap:
     """Which field comes from which, what is constant, and how times are written."""
 
-    targets: Mapping[str, tuple[str, ...]]  # source -> what it gives; other fields are skipped
+    targets: Mapping[str, tuple[tuple[str, Convert], ...]]  # source -> what it gives, and how
     constants: Mapping[str, Any] = field(default_factory=dict)
-    time: Callable[[Any], int] = int  # of event_time_ms
 
     @classmethod
     def parse(
@@ -56,34 +58,35 @@ class FieldMap:
             if name not in FIELDS:
                 raise UsageError(f"sms.delivery.v1 has no field {name!r}")
         numbers = {name: int(text) if name in NUMBERS else text for name, text in given.items()}
-        targets: dict[str, tuple[str, ...]] = {}
+        converts: dict[str, Convert] = dict.fromkeys(NUMBERS, int)
+        converts["event_time_ms"] = _reader(time_format, zone)
+        targets: dict[str, tuple[tuple[str, Convert], ...]] = {}
         for name in FIELDS:
             if name not in given:
                 source = sources.get(name, name)
-                targets[source] = (*targets.get(source, ()), name)
-        return cls(targets, numbers, _reader(time_format, zone))
+                entry = name, converts.get(name, str)
+                targets[source] = (*targets.get(source, ()), entry)
+        return cls(targets, numbers)
 
-    def value(self, row: Mapping[str, Any], message_id: str) -> dict[str, Any]:
+    def value(self, row: Mapping[str, Any], message_id: str = "") -> dict[str, Any]:
         """A value of `sms.delivery.v1`. Empty fields are absent ones; UnmappableError says why not.
 
-        `message_id` stands in where the row has none.
+        `message_id` stands in where the row has none; without it that field is absent too.
         """
         value: dict[str, Any] = {"schema_version": 1}
+        targets = self.targets
         for source, found in row.items():
-            if found is None or found == "":
+            if found is None or found == "" or source not in targets:
                 continue
-            for target in self.targets.get(source, ()):
+            for target, convert in targets[source]:
                 try:
-                    if target == "event_time_ms":
-                        value[target] = self.time(found)
-                    elif target in NUMBERS:
-                        value[target] = int(found)
-                    else:
-                        value[target] = found if isinstance(found, str) else str(found)
+                    value[target] = convert(found)
                 except (ValueError, TypeError, OverflowError):
                     raise UnmappableError(f"{source} is no {target}") from None
-        value.setdefault("message_id", message_id)
-        value.update(self.constants)
+        if message_id:
+            value.setdefault("message_id", message_id)
+        if self.constants:
+            value.update(self.constants)
         if missing := REQUIRED - value.keys():
             raise UnmappableError(f"no {min(missing)}")
         return value
