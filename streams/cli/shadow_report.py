@@ -12,8 +12,9 @@ from streams.cli.override import seconds
 from streams.cli.shared import ConfigOption, JsonOption, settings_of, write_json, write_table
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping, Sequence
 
+    from detectors.records import Action
     from streams.config import Settings
     from streams.enforce.shadow import Message
 
@@ -44,7 +45,7 @@ def shadow_report(
     since_ms = time.time_ns() // 1_000_000 - seconds(since) * 1000
     found = records(clients, settings.topics.throttle, since_ms=since_ms)
     shadow = Shadow.of(decode_action(record.value) for record in found)
-    for message in _messages(settings, clients, since_ms, shadow.leases.keys()):
+    for message in _messages(settings, clients, shadow.leases):
         shadow.meet(message)
     report = {"since": since, **shadow.report()}
     if as_json:
@@ -60,9 +61,12 @@ def shadow_report(
 
 
 def _messages(
-    settings: Settings, clients: dict[str, Any], since_ms: int, recipients: Any
+    settings: Settings, clients: dict[str, Any], leases: Mapping[str, Sequence[Action]]
 ) -> Iterator[Message]:
-    """What the input topic holds for these recipients; everybody else is skipped unread."""
+    """What the input topic holds for these recipients from their first leases on.
+
+    Everybody else is skipped unread, and so are partitions without a lease.
+    """
     import msgspec  # noqa: PLC0415 - start-up time
 
     from detectors.recognise import recognise  # noqa: PLC0415
@@ -72,9 +76,12 @@ def _messages(
 
     registry, _ = settings.registry()
     decode = msgspec.json.Decoder(Event).decode
-    keys = {recipient.encode(): recipient for recipient in recipients}
+    keys = {recipient.encode(): recipient for recipient in leases}
+    starts: dict[int, int] = {}
+    for cause in (action.cause for actions in leases.values() for action in actions):
+        starts[cause.partition] = min(cause.offset, starts.get(cause.partition, cause.offset))
     counted = {None, settings.input.counted_type}
-    for record in records(clients, settings.topics.input, since_ms=since_ms):
+    for record in records(clients, settings.topics.input, starts=starts):
         recipient = keys.get(record.key)
         if recipient is None:
             continue

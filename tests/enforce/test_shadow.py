@@ -124,7 +124,7 @@ def test_the_command_reads_the_partitions_of_leases_from_their_first_on(
     submit(RECIPIENT, "平台3", now_ms - 60_000)
     submit("8613900000002", "平台4", now_ms)
     lease = action(revision=offsets[crossing].get(timeout=30).offset, at_ms=issued_ms)
-    cause = replace(lease.cause, topic=names["input"], partition=partition, offset=lease.revision)
+    cause = lease.cause._replace(topic=names["input"], partition=partition, offset=lease.revision)
     lease = replace(lease, cause=cause)
     producer.send(names["throttle"], encode_action(lease), key=RECIPIENT.encode())
     producer.flush()
