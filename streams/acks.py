@@ -12,7 +12,7 @@ import logging
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Container, Iterable
+from collections.abc import Callable, Collection, Container
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -73,8 +73,10 @@ class Acknowledgements:
     def __len__(self) -> int:
         return len(self._open)
 
-    def expect(self, partition: int, actions: Iterable[Action]) -> None:
+    def expect(self, partition: int, actions: Collection[Action]) -> None:
         """These actions are about to be published."""
+        if not actions:
+            return
         now_ms = self._clock_ms()
         with self._lock:
             for action in actions:
@@ -148,10 +150,11 @@ def follow(
                     following[record.partition] = record.offset + 1
                     newest_ms = max(newest_ms, record.timestamp)
                     _take(acknowledgements, record)
-        except OtpguardError as error:
-            if str(error) != said:
-                log.warning("acknowledgements are not counted: %s", error)
-                said = str(error)
+        except Exception as error:  # noqa: BLE001 - the detection goes on, whatever it is
+            why = str(error) if isinstance(error, OtpguardError) else type(error).__name__
+            if why != said:
+                log.warning("acknowledgements are not counted: %s", why)
+                said = why
             since_ms = max(since_ms, newest_ms - OVERLAP_MS)
             stop.wait(PAUSE_S)
 

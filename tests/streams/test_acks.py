@@ -106,7 +106,7 @@ def test_actions_of_a_partition_that_went_away_are_its_next_owners() -> None:
 
 def test_open_actions_have_a_bound() -> None:
     worker = Follower(0)
-    worker.acks.expect(0, (action(str(n), n) for n in range(OPEN_MAX + 10)))
+    worker.acks.expect(0, [action(str(n), n) for n in range(OPEN_MAX + 10)])
     assert len(worker.acks) == OPEN_MAX
 
 
