@@ -6,7 +6,9 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pytest
+from aiokafka.errors import KafkaStorageError
 from msgspec.structs import replace as replace_struct
 
 from detectors import chain
@@ -314,6 +316,48 @@ def test_a_checkpoint_is_written_when_it_is_due_and_only_if_there_is_something_n
         keeper.parts[0].next = 60
         await _until(lambda: keeper.covered() == {0: 60})
         writing.cancel()
+
+    _play(play)
+
+
+@pytest.mark.parametrize("record", [1, 2, 3])  # two chunks and the manifest
+def test_a_changelog_that_takes_no_record_holds_the_commit_back_and_is_whole_afterwards(
+    record: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A full disk, or too few replicas in sync, at any record of a checkpoint."""
+    monkeypatch.setattr("streams.keeper.RETRY_PAUSE_S", 0.01)
+
+    async def play(kafka: Kafka) -> None:
+        keeper = kafka.keeper()
+        keeper.cycle_s = 0.0
+        full = tried = False
+
+        async def append(partition: int, write: Write) -> Appended:
+            nonlocal tried
+            if full and len(kafka.log) >= before + record - 1:
+                tried = True
+                raise KafkaStorageError
+            return await kafka.append(partition, write)
+
+        keeper.append = append
+        await kafka.rebalance(keeper, 1, {0})
+        writing = asyncio.create_task(keeper.write_checkpoints())
+        await _until(lambda: keeper.checkpoints == 1)
+        covered, before, full = keeper.covered(), len(kafka.log), True
+        part = keeper.parts[0]
+        part.next = part.state.next_offset = 60
+        part.state.table.find_or_add(np.arange(8000, 16_000, dtype=np.uint64))
+        await _until(lambda: tried)
+        await asyncio.sleep(0.1)
+        assert keeper.covered() == covered
+        full = False
+        await _until(lambda: keeper.covered() == {0: 60})
+        writing.cancel()
+        other = kafka.keeper()
+        await kafka.rebalance(other, 1, {0})
+        assert other.positions() == {0: 60}
+        assert other.parts[0].state.recipients == 8000
+        assert kafka.failed == []
 
     _play(play)
 
