@@ -16,26 +16,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors import resend
-from detectors.episode import (
-    Action,
-    Cause,
-    EpisodeRecord,
-    Name,
-    advance,
-    end,
-    ends_s,
-    over,
-    recycle,
-    seconds,
-)
+from detectors.episode import Name, advance, end, ends_s, over, recycle
 from detectors.event import TICK_OFFSETS, TOKEN_BIT, Batch, Kind, Trust
 from detectors.hindsight import meet, refuse, settle
-from detectors.judge import CALM, TAINT_S, Seen, Suspect, forget_tainted, judge, see
+from detectors.judge import CALM, judge
 from detectors.memory import DAY_S, EPOCH_S, MEMORY_WORDS, SUSPECT, load, store
 from detectors.partition import Params, Partition, Snapshot, restore, snapshot
+from detectors.records import Action, Cause, EpisodeRecord, seconds
 from detectors.resend import Resend
 from detectors.sieve import sift
 from detectors.stamps import SAMPLE_OFFSETS, Stamps, coarse, observe
+from detectors.suspect import TAINT_S, Seen, Suspect, forget_tainted, see
 from detectors.windows import Window, close, tally
 
 __all__ = ["Decisions", "Params", "Partition", "Snapshot", "process", "restore", "snapshot"]

@@ -9,32 +9,30 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import IntEnum
 from types import MappingProxyType
-from typing import Final, Literal, NamedTuple, TypeAlias
+from typing import Final, NamedTuple
 
-from detectors.event import Trust, platform_print
-from detectors.judge import (
-    BURST_NOVEL,
-    Band,
-    Finding,
-    JudgeParams,
-    Suspect,
-    bars_of,
-    forget_tainted,
-    scores,
-    taint_since,
+from detectors.event import Trust
+from detectors.judge import BURST_NOVEL, Band, Finding, JudgeParams, bars_of, scores
+from detectors.memory import DAY_S
+from detectors.records import (
+    ALWAYS_PASS,
+    Action,
+    Cause,
+    Change,
+    EpisodeRecord,
+    Evidence,
+    Level,
+    Mode,
+    Reason,
+    Rung,
+    Scope,
+    Sighting,
+    Step,
+    Verb,
+    utc_ms,
 )
-from detectors.memory import DAY_S, EPOCH_S
-
-
-class Level(IntEnum):
-    """How a recipient is treated."""
-
-    CLEAR = 0
-    WATCH = 1
-    THROTTLE = 2
-
+from detectors.suspect import Episode, Suspect, forget_tainted, taint_since
 
 NEXT: Final[Mapping[tuple[Level, Band], Level]] = MappingProxyType(
     {
@@ -53,13 +51,6 @@ NEXT: Final[Mapping[tuple[Level, Band], Level]] = MappingProxyType(
     }
 )
 """The next level. The middle bands keep the level they find: that is the hysteresis."""
-
-Mode: TypeAlias = Literal["shadow", "enforce"]
-Verb: TypeAlias = Literal["throttle", "release"]
-Kind: TypeAlias = Literal["flood", "resend"]
-Change: TypeAlias = Literal["opened", "raised", "renewed", "ended", "recycled"]
-
-ALWAYS_PASS: Final = tuple(sorted(t for t in Trust if t is not Trust.NONE))
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,186 +80,6 @@ class EpisodeParams:
             raise ValueError("epoch must not be negative, episode_most_s not under quiet_s")
         if not 1 <= self.chronic_days <= CHRONIC_SPAN_DAYS or self.chronic_max < 1:
             raise ValueError("chronic_days must be 1 to 14, chronic_max positive")
-
-
-class Cause(NamedTuple):
-    """The event that made something happen, or the tick that found it out."""
-
-    topic: str
-    partition: int
-    offset: int
-    at_ms: int
-
-    @property
-    def at_s(self) -> int:
-        """Seconds since the epoch of `detectors.memory`."""
-        return seconds(self.at_ms)
-
-
-def seconds(at_ms: int) -> int:
-    """Milliseconds UTC as seconds of `detectors.memory`; before 2020 all is 1, after 2088 the end.
-
-    >>> seconds(1_577_836_800_000 + 5_999)
-    5
-    """
-    return min(max(at_ms // 1000 - EPOCH_S, 1), (1 << 31) - 1)
-
-
-def utc_ms(at_s: int) -> int:
-    """Back to milliseconds UTC."""
-    return (at_s + EPOCH_S) * 1000
-
-
-class Step(NamedTuple):
-    """One change of level, and the finding behind it."""
-
-    level: Level
-    at_ms: int
-    offset: int
-    rule: str
-    score: float
-    threshold: float
-
-
-@dataclass(frozen=True, slots=True)
-class Scope:
-    """What a throttle refuses: codes, but for these."""
-
-    category: str
-    trust: tuple[Trust, ...]  # classes that pass
-    pass_ids: tuple[int, ...]  # platforms that pass, ascending
-    pass_prints: tuple[int, ...]  # the same by print, ascending; a platform sharing one passes too
-
-
-@dataclass(frozen=True, slots=True)
-class Evidence:
-    """How many messages, platforms and novel platforms the episode has had, from when to when."""
-
-    messages: int
-    platforms: int
-    novel: int
-    first_ms: int
-    last_ms: int
-
-
-@dataclass(frozen=True, slots=True)
-class Reason:
-    """The rule that decided."""
-
-    rule: str
-    score: float
-    threshold: float
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class Action:
-    """One lease, or its withdrawal; of one recipient's the highest (epoch, revision) holds."""
-
-    action_id: str
-    episode_id: str
-    epoch: int
-    revision: int
-    recipient: str
-    verb: Verb
-    mode: Mode
-    scope: Scope
-    issued_at_ms: int
-    expires_at_ms: int
-    level: Level
-    reason: Reason
-    evidence: Evidence
-    cause: Cause
-    version: str
-    config: str
-
-
-@dataclass(frozen=True, slots=True)
-class Sighting:
-    """One platform's first message within a day, for the explanation."""
-
-    platform: str
-    platform_id: int
-    at_ms: int
-    novel: bool
-    trust: Trust
-
-
-@dataclass(frozen=True, slots=True)
-class Rung:
-    """One rule's score beside its bars."""
-
-    rule: str
-    score: float
-    watch: float
-    throttle: float
-
-
-@dataclass(frozen=True, slots=True)
-class EpisodeRecord:
-    """Everything about an episode at one change of it."""
-
-    episode_id: str
-    kind: Kind
-    change: Change
-    epoch: int
-    revision: int
-    recipient: str
-    level: Level
-    mode: Mode
-    at_ms: int
-    reason: Reason
-    evidence: Evidence
-    path: tuple[Step, ...]
-    sightings: tuple[Sighting, ...]  # of the episode, oldest first; at most 128
-    rungs: tuple[Rung, ...]
-    scope: Scope  # what a throttle lets pass; none of a resend, which has no throttle
-    known: int  # platforms the recipient knows
-    memory_days: int  # since its row began
-    chronic: bool
-    cause: Cause
-    version: str
-    config: str
-
-
-def refuses(scope: Scope, platform: int, trust: Trust) -> bool:
-    """Whether a throttle with this scope refuses a code of this platform."""
-    return not (
-        trust in scope.trust
-        or platform in scope.pass_ids
-        or platform_print(platform) in scope.pass_prints
-    )
-
-
-class Episode:
-    """What is remembered of an open episode."""
-
-    __slots__ = (
-        "chronic",
-        "expires_ms",
-        "id",
-        "issued_ms",
-        "last_flood_s",
-        "level",
-        "messages",
-        "mode",
-        "opened_s",
-        "path",
-        "since_s",
-    )
-
-    def __init__(self, episode_id: str, since_s: int, opened_s: int) -> None:
-        self.id = episode_id
-        self.since_s = since_s  # of its first sighting
-        self.opened_s = opened_s
-        self.last_flood_s = opened_s
-        self.messages = 0
-        self.level = Level.CLEAR
-        self.mode: Mode = "shadow"
-        self.issued_ms = 0  # of the lease; 0: none yet
-        self.expires_ms = 0
-        self.chronic = False
-        self.path: list[Step] = []
 
 
 class Name(NamedTuple):

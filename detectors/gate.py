@@ -10,8 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from detectors.episode import Scope, refuses
 from detectors.event import Trust, platform_id
+from detectors.records import Scope, refuses
 
 
 class Ruling(StrEnum):

@@ -9,14 +9,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.episode import Book, Episode, EpisodeParams, Level, Name, Step
+from detectors.episode import Book, EpisodeParams, Name
 from detectors.event import Trust
 from detectors.hindsight import Hindsight, revive
-from detectors.judge import JudgeParams, Suspect
+from detectors.judge import JudgeParams
 from detectors.memory import EPOCH_S, Memory
+from detectors.records import Level, Step
 from detectors.resend import Resend, ResendParams
 from detectors.sieve import SieveParams
 from detectors.stamps import Gateway, StampParams, Stamps, coarse
+from detectors.suspect import Episode, Suspect
 from detectors.table import WORDS, Table
 from detectors.windows import Tally, Windows
 

@@ -9,11 +9,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from detectors.episode import (
-    Book,
+from detectors.episode import Book, EpisodeParams, position, sighting_of
+from detectors.records import (
     Cause,
     Change,
-    EpisodeParams,
     EpisodeRecord,
     Evidence,
     Level,
@@ -21,8 +20,6 @@ from detectors.episode import (
     Rung,
     Scope,
     Step,
-    position,
-    sighting_of,
     utc_ms,
 )
 

@@ -19,7 +19,7 @@ import msgspec
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.errors import KafkaError
 
-from detectors.episode import Action
+from detectors.records import Action
 from streams.cluster import no_topic
 from streams.config import Canary, Topics
 from streams.metrics import Metrics

@@ -14,8 +14,8 @@ from typing import Any, Final
 
 from rich.cells import cell_len, set_cell_size
 
-from detectors.episode import Action, EpisodeRecord, Level, Rung, Sighting
 from detectors.event import Trust, platform_print
+from detectors.records import Action, EpisodeRecord, Level, Rung, Sighting
 
 KINDS: Final = MappingProxyType(
     {"sig": "", "from": "sender ", "port": "", "host": "", "id": "platform "}

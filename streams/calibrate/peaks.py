@@ -14,9 +14,11 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.episode import Book, Sighting, sighting_of, utc_ms
-from detectors.judge import BURST_NOVEL, Bars, JudgeParams, Scores, Suspect, bars_of, retraced
+from detectors.episode import Book, sighting_of
+from detectors.judge import BURST_NOVEL, Bars, JudgeParams, Scores, bars_of, retraced
 from detectors.memory import DAY_S
+from detectors.records import Sighting, utc_ms
+from detectors.suspect import Suspect
 
 NOVELS: Final = tuple(range(3, 11))
 """Novel platforms asked for in the what-if; the bars ask for 3 and 5."""

@@ -14,9 +14,9 @@ import numpy as np
 
 from detectors import chain
 from detectors.chain import Codes, Decisions, Params, Partition, Recognises
-from detectors.episode import EpisodeRecord, Level
 from detectors.event import TICK_OFFSETS, Batch, Kind
 from detectors.memory import DAY_S, EPOCH_S
+from detectors.records import EpisodeRecord, Level
 from detectors.stamps import SAMPLE_OFFSETS, Gateway, StampParams, Stamps, coarse, observe
 from detectors.table import ROWS_LIMIT
 from streams.calibrate.cohort import Cohort

@@ -19,7 +19,7 @@ from streams.cli.shared import (
 from streams.errors import UsageError
 
 if TYPE_CHECKING:
-    from detectors.episode import EpisodeRecord
+    from detectors.records import EpisodeRecord
     from streams.config import Settings
     from streams.enforce.cases import Case
 

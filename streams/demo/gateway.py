@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from detectors.episode import Action
 from detectors.gate import Lease, Ruling, rule
 from detectors.guard import GuardParams
 from detectors.recognise import Verdict, recognise
+from detectors.records import Action
 from detectors.registry import Registry
 from streams.enforce.book import Book, standing, take_action
 

@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from detectors.event import platform_id
-from detectors.judge import BURST, BURST_NOVEL, LEAK_MILLI_S
+from detectors.judge import BURST, BURST_NOVEL
 from detectors.registry import Registry
 from detectors.stamps import Stamps
+from detectors.suspect import LEAK_MILLI_S
 from streams import topics
 from streams.config import load
 from streams.demo import stage

@@ -13,10 +13,10 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Final
 
-from detectors.episode import Action
 from detectors.event import platform_id
 from detectors.gate import Lease
 from detectors.guard import Guard, GuardParams, Refusal, admit, withdraw
+from detectors.records import Action
 from streams.wire import EVERYONE, Override
 
 REMEMBER_MS: Final = 3_600_000

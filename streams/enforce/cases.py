@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from detectors.episode import Action, EpisodeRecord, Level
+from detectors.records import Action, EpisodeRecord, Level
 from streams.explain import clock, lines
 from streams.wire import Ack, Override
 

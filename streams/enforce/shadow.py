@@ -8,10 +8,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from detectors.episode import Action, seconds
 from detectors.event import Trust, platform_id
 from detectors.gate import Lease, Ruling, rule
 from detectors.hindsight import Hindsight, meet, refuse, settle
+from detectors.records import Action, seconds
 
 TOP: int = 20  # platforms in the report, by messages
 

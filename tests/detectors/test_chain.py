@@ -6,18 +6,10 @@ import msgspec
 import pytest
 
 from detectors.chain import Decisions, Params, Partition, process, restore, snapshot
-from detectors.episode import (
-    NEXT,
-    Action,
-    EpisodeParams,
-    EpisodeRecord,
-    Level,
-    Scope,
-    refuses,
-    seconds,
-)
+from detectors.episode import NEXT, EpisodeParams
 from detectors.event import TICK_OFFSETS, TOKEN_BIT, Kind, Trust, platform_id
 from detectors.judge import Band, JudgeParams
+from detectors.records import Action, EpisodeRecord, Level, Scope, refuses, seconds
 from detectors.resend import ResendParams
 from detectors.sieve import SieveParams
 from detectors.stamps import StampParams, Stamps

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from detectors.episode import Action
 from detectors.event import platform_id
 from detectors.gate import Lease
 from detectors.guard import GuardParams
+from detectors.records import Action
 from streams.enforce.book import (
     REMEMBER_MS,
     Book,

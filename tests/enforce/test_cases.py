@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from detectors.episode import EpisodeRecord, Level, Rung, Sighting, Step
 from detectors.event import Trust
+from detectors.records import EpisodeRecord, Level, Rung, Sighting, Step
 from streams.enforce.cases import (
     collect,
     explanation,

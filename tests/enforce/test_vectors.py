@@ -8,10 +8,10 @@ from typing import Any, Final
 
 import pytest
 
-from detectors.episode import Scope
 from detectors.event import Trust, platform_id, platform_print
 from detectors.gate import Lease, Ruling, rule
 from detectors.recognise import recognise
+from detectors.records import Scope
 from detectors.registry import Registry
 from streams.enforce.redis import lease_value
 

@@ -24,12 +24,13 @@ from tests.scenarios.evaluate import (
     ORDINARY,
     ROWS,
     WHAT_IF,
+    Part,
     Row,
     parts_of,
     per_million,
 )
 from tests.scenarios.figures import Figures, Interval, wilson
-from tests.scenarios.parts import Kept, Part, play_parts
+from tests.scenarios.parts import Kept, play_parts
 from tests.scenarios.targets import compared, worst_day
 
 

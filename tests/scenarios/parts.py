@@ -11,7 +11,7 @@ import os
 import pickle
 import time
 from collections.abc import Callable, Iterable
-from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -93,13 +93,13 @@ def play_parts(
     end_s = time.monotonic() + seconds
     waiting = iter(left)
     with ProcessPoolExecutor(jobs) as executor:
-        running = {}
+        running: dict[Future[Figures], Part] = {}
         while True:
             while len(running) < 2 * jobs and time.monotonic() < end_s:
-                part = next(waiting, None)
-                if part is None:
+                following = next(waiting, None)
+                if following is None:
                     break
-                running[executor.submit(part.play)] = part
+                running[executor.submit(following.play)] = following
             if not running:
                 break
             for future in wait(running, return_when=FIRST_COMPLETED).done:

@@ -15,9 +15,10 @@ import msgspec
 import numpy as np
 
 from detectors.chain import Params, Partition, process
-from detectors.episode import Action, EpisodeParams, Level, refuses
+from detectors.episode import EpisodeParams
 from detectors.event import Batch, Trust
 from detectors.recognise import Codes, RecogniseParams, Recogniser
+from detectors.records import Action, Level, refuses
 from detectors.registry import Registry
 from streams.scenarios import Labelled, Role
 from streams.wire.events import Intake, decode

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from detectors.episode import Action
 from detectors.gate import Ruling
+from detectors.records import Action
 from detectors.registry import Registry
 from streams.demo.gateway import Gateway
 from streams.demo.script import script

@@ -10,7 +10,7 @@ import pytest
 import typer
 from typer.testing import CliRunner, Result
 
-from detectors.episode import EpisodeRecord, Level
+from detectors.records import EpisodeRecord, Level
 from streams import explain
 from streams.cli.explain import explain as command
 from streams.config import Settings

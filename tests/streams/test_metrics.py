@@ -10,7 +10,8 @@ from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
 from detectors import episode
-from detectors.episode import NEXT, Level, Mode, Verb
+from detectors.episode import NEXT
+from detectors.records import Level, Mode, Verb
 from detectors.windows import RUNGS
 from streams import metrics as module
 from streams.metrics import PREFIX, TABLE, Metrics, Role

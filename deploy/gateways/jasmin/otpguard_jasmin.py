@@ -27,10 +27,10 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 from smpp.pdu.pdu_encoding import DataCodingEncoder, EsmClassEncoder
 
-from detectors.episode import Scope
 from detectors.event import Trust
 from detectors.gate import Lease, Ruling, rule
 from detectors.recognise import recognise
+from detectors.records import Scope
 from detectors.registry import Registry
 from streams.wire.recipients import Numbers
 
