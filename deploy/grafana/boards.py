@@ -178,6 +178,9 @@ def quality(r: str) -> Rows:
         ("False alarms", [
             lines("Operators took back, in a day", [q.false_alarms, q.false_alarms_by_kind], r),
             lines("Leases enforced in a day", [q.throttles_enforced], r),
+            lines("Refused platforms used later", [q.used_later_share], r, bound=0.05),
+            lines("Platforms refused and used later", [q.platforms_refused,
+                                                       q.platforms_used_later], r),
             lines("Throttles for a million recipients", [q.throttles_per_million], r),
             lines("Known platforms in floods", [q.flood_known_share], r),
             lines("Throttled of the watched", [q.throttles_of_watches], r),

@@ -47,11 +47,11 @@ def _says(runbooks: str, *queries: Query) -> str:
     """The words of the queries, and the runbooks of the alerts that watch them."""
     says = "\n\n".join(dict.fromkeys(query.says for query in queries))
     watching = dict.fromkeys(
-        f"[{alert.name}]({alert.runbook(runbooks)})"
+        f"{alert.name}, {alert.runbook(runbooks)}"
         for alert in ALERTS
         if any(query in alert.shown for query in queries)
     )
-    return f"{says}\n\nAlert and runbook: {', '.join(watching)}" if watching else says
+    return f"{says}\n\nAlert and runbook: {'; '.join(watching)}" if watching else says
 
 
 def _target(query: Query, nth: int, form: Form, *, instant: bool) -> prometheus.Dataquery:

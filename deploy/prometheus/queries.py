@@ -630,6 +630,26 @@ def throttles_enforced(at: Scope) -> str:
     return f"sum (increase({at.series('actions_total', ENFORCED)}[1d]))"
 
 
+@query("short", "refused")
+def platforms_refused(at: Scope) -> str:
+    """Platforms at recipients whose codes leases of the last week refused, or would have."""
+    return at.over("7d").increase("platforms_refused_total")
+
+
+@query("short", "used later")
+def platforms_used_later(at: Scope) -> str:
+    """Of those, platforms that the recipient used when the flood was over: within a week of it,
+    with nothing refused there in the half hours before and after. Such codes were wanted.
+    """
+    return at.over("7d").increase("platforms_used_later_total")
+
+
+@query("percentunit", "used later")
+def used_later_share(at: Scope) -> str:
+    """Their share of what was refused. The platforms of a flood never come again."""
+    return f"{platforms_used_later.at(at)} / {platforms_refused.at(at)}"
+
+
 # --- the processes -------------------------------------------------------------------------------
 
 

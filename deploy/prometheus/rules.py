@@ -13,8 +13,9 @@ from typing import Any, Final, Literal
 from deploy.prometheus import queries as q
 from deploy.prometheus.queries import RULES, Query
 
-RUNBOOKS: Final = "https://runbooks.example/otpguard"
-"""Where people read deploy/runbooks; `--runbooks` of `python -m deploy.grafana` names the place."""
+RUNBOOKS: Final = "deploy/runbooks"
+"""Where people read the runbooks: their place in this repository. `--runbooks` of `python -m
+deploy.grafana`, or `monitoring.runbooks` of the chart, puts an address of your own there."""
 
 OBJECTIVE: Final = 0.99
 """Of the decisions are published within a second, of the actions are acknowledged without failure.
@@ -295,6 +296,15 @@ SYMPTOM_ALERTS: Final = (
         "Operators take throttles back.",
         "{{ $value | humanize }} words of operators in a day took a throttle back, over 5 % of the "
         "leases. People who log in may be taken for victims.",
+    ),
+    Alert(
+        "OtpguardRefusedUsedLater", "warning",
+        f"{q.used_later_share.at(RULES)} > 0.05 and {q.platforms_used_later.at(RULES)} >= 20",
+        "1h", "6h", (q.used_later_share, q.platforms_used_later, q.platforms_refused),
+        "Recipients use platforms whose codes were refused.",
+        "{{ $value | humanizePercentage }} of the platforms that leases of the last week refuse "
+        "(in shadow: would refuse) were used by the same recipient when the flood was over. "
+        "People who log in may be taken for victims.",
     ),
 )  # fmt: skip
 

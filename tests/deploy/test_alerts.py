@@ -187,6 +187,15 @@ CASES = (
     quiet("OtpguardFalseAlarms", "four of a thousand", "30m",
           false_alarm_signals_total__kind_release="0+0x20 1+0x5 2+0x5 3+0x5 4+0x90",
           actions_total__verb_throttle__mode_enforce="0+0x4 1000+0x120"),
+    fires("OtpguardRefusedUsedLater", "a tenth of what was refused", "5h", step="2m", warning=1,
+          platforms_refused_total="0+10x200", platforms_used_later_total="0+1x200"),
+    quiet("OtpguardRefusedUsedLater", "one of a hundred", "5h", step="2m",
+          platforms_refused_total="0+100x200", platforms_used_later_total="0+1x200"),
+    quiet("OtpguardRefusedUsedLater", "one person", "5h", step="2m",
+          platforms_refused_total="0+0x20 60+0x200",
+          platforms_used_later_total="0+0x60 9+0x200"),
+    quiet("OtpguardRefusedUsedLater", "nothing was ever refused", "5h", step="2m",
+          platforms_refused_total="0+0x200", platforms_used_later_total="0+0x200"),
 )  # fmt: skip
 
 

@@ -170,7 +170,7 @@ def test_every_metric_is_on_a_dashboard() -> None:
 def test_what_pages_is_shown_with_its_runbook() -> None:
     texts = " ".join(path.read_text("utf-8") for path in FILES)
     for alert in ALERTS:
-        assert f"/{alert.name}.md)" in texts, alert.name
+        assert f"/{alert.name}.md" in texts, alert.name
 
 
 def test_every_legend_names_a_label_that_the_query_keeps() -> None:

@@ -215,6 +215,19 @@ def test_rules_and_dashboards_of_the_chart_are_those_beside_it() -> None:
     }
 
 
+def test_runbooks_are_linked_to_where_the_values_say_they_are_read() -> None:
+    place = "https://wiki.example/otpguard"
+    monitoring = {**EVERYTHING["monitoring"], "runbooks": place}
+    manifests = render({"monitoring": monitoring})
+    (rule,) = of_kind(manifests, "PrometheusRule")
+    for group in rule["spec"]["groups"]:
+        for each in group["rules"]:
+            if "alert" in each:
+                assert each["annotations"]["runbook_url"] == f"{place}/{each['alert']}.md"
+    assert "deploy/runbooks" not in json.dumps(manifests)
+    assert json.dumps(of_kind(manifests, "ConfigMap")).count(place) > 10
+
+
 def test_settings_of_the_chart_are_settings_of_the_program(tmp_path: Path) -> None:
     (made,) = [
         each["data"]["otpguard.toml"]
