@@ -188,7 +188,7 @@ def replay(
     r"""Send refused events into the input again, with their original keys and bytes.
 
     Each letter once: what was replayed is marked as such, and a replay that is cut off goes on
-    where it stopped (up to 200 events may come twice, which changes no decision). What today's
+    where it stopped (up to 200 events may come twice, which weighs nothing). What today's
     settings would refuse again stays where it is. Event times stay: leases that would be over by
     now are over when they are made, and what is a day older than the recipient's newest platforms
     opens no episode.
