@@ -17,7 +17,7 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; 
 
 ARGS ?=
 
-.PHONY: help demo test lint bench bench-micro soak evaluate observe lock clean
+.PHONY: help demo test lint bench bench-micro faults soak evaluate observe lock clean
 
 help: ## this list
 	@echo "make TARGET [ARGS='…']  (ARGS go to the command that the target runs)"
@@ -39,7 +39,11 @@ bench: $(VENV)/.bench ## throughput, latency and state beside the peers; ARGS='-
 bench-micro: $(VENV)/.bench ## single functions, for comparing two versions of one
 	@$(BIN)/python -m pytest -m '' -k 'test_micro or speed' --benchmark-enable $(ARGS)
 
-soak: $(VENV)/.test ## hours of traffic and faults, recounted; OTPGUARD_SOAK_S sets the seconds
+faults: $(VENV)/.test ## workers and brokers die, all is recounted; ARGS='runs --number 50' or ARGS='recover'
+	@$(BIN)/python -m tests.faults $(or $(ARGS),runs)
+
+soak: $(VENV)/.test ## a steady stream, then faults seed after seed; OTPGUARD_SOAK_S: seconds of each
+	@$(BIN)/python -m tests.faults soak
 	@$(BIN)/python -m pytest -m soak --timeout=0 $(ARGS)
 
 evaluate: $(VENV)/.test ## quality of detection on the seeded scenarios

@@ -13,8 +13,9 @@ from typing import Annotated, Any, Final
 import typer
 
 from streams.demo import brokers
+from tests.faults import recovery
 from tests.faults import soak as soaking
-from tests.faults.driver import Plan, Run
+from tests.faults.driver import Fault, Plan, Run
 
 app: Final = typer.Typer(help=__doc__, add_completion=False, pretty_exceptions_enable=False)
 
@@ -75,6 +76,50 @@ def soak(
     for each in (said := soaking.wrong(report)):
         typer.echo(each, err=True)
     raise typer.Exit(bool(said))
+
+
+@app.command()
+def recover(
+    *,
+    only: Annotated[str, typer.Option(help="restart, takeover or broker.")] = "",
+    tries: Annotated[int, typer.Option(help="Of each.")] = 3,
+    folder: Folder = Path("bench-results"),
+) -> None:
+    """Seconds until events are processed again, in recovery.json: after kill -9 of a worker with a
+    million recipients, of one worker of two, and after 60 s of SIGSTOP or a kill -9 of the broker.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / "recovery.json"
+    found: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {}
+    with brokers.broker("kafka") as kafka:
+        if only in {"", "restart"}:
+            for instance in ("", "slot"):
+                name = "restart, static member" if instance else "restart"
+                typer.echo(name)
+                found[name] = recovery.restarts(
+                    kafka, tries=tries, instance=instance, folder=folder, tell=typer.echo
+                )
+        if only in {"", "takeover"}:
+            typer.echo("takeover")
+            found["takeover"] = recovery.takeovers(
+                kafka, tries=tries, folder=folder, tell=typer.echo
+            )
+        if only in {"", "broker"}:
+            for kind, lasts_s in (("broker freeze", 60.0), ("broker kill", 15.0)):
+                typer.echo(kind)
+                found[kind] = _outage(kafka, kind, lasts_s, folder)
+                typer.echo(json.dumps(found[kind]))
+    path.write_text(json.dumps(found, indent=1) + "\n")
+
+
+def _outage(kafka: brokers.Broker, kind: str, lasts_s: float, folder: Path) -> dict[str, Any]:
+    """The broker is away once, in the middle of traffic; the default of `stall_s` holds.
+
+    `still_undisturbed_s` counts from its return to the first commit, the worker's start included.
+    """
+    script = (Fault(15.0, kind, 0, lasts_s),)
+    plan = Plan(1, events=100_000, per_s=5_000, script=script, stall_s=60)
+    return _run(plan, kafka, folder)
 
 
 def _run(plan: Plan, kafka: brokers.Broker, folder: Path) -> dict[str, Any]:

@@ -61,6 +61,7 @@ class Plan:
     faults: int = 8
     cycle_s: float = 2.0
     nodes: int = 1
+    stall_s: float = 30
     script: tuple[Fault, ...] | None = None  # instead of faults that the seed draws
 
     @property
@@ -169,7 +170,7 @@ replication = {replication}
 [worker]
 checkpoint_cycle_s = {self.plan.cycle_s}
 data_dir = "{self.folder / "scratch"}"
-stall_s = 30
+stall_s = {self.plan.stall_s}
 [http]
 port = 0
 """,
