@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
 
-from detectors.judge import BURST, BURST_MARGIN_MAX
+from detectors.judge import BURST, BURST_MARGIN_MAX, BURST_NOVEL
 from detectors.stamps import Stamps
 from streams.calibrate.peaks import LEVEL_STEP, Peaks
 from streams.calibrate.rates import THROTTLE_TARGET, Rate
-from streams.calibrate.survey import Survey
+from streams.calibrate.survey import Survey, aside
 from streams.config import Settings
 
 SPREE_SIGHTINGS_MIN: Final = 1000
@@ -105,18 +106,58 @@ def _margin(settings: Settings, peaks: Peaks, throttles: Rate) -> Iterator[Chang
     if throttles.standing(THROTTLE_TARGET) != "exceeded":
         return
     was = settings.detect.burst_margin
-    bar = BURST[Stamps.EXACT].throttle
-    over = peaks.over(5)
+    margin = _least_margin(was, peaks, throttles)
+    if margin is not None:
+        yield Change(
+            "detect.burst_margin", was, margin,
+            f"{throttles.alarms} THROTTLE episodes in {throttles.days:,.0f} subscriber-days; "
+            "right if none of them was an attack: look at them first, and name those that "
+            "were with --judged",
+        )  # fmt: skip
+
+
+def _least_margin(was: float, peaks: Peaks, throttles: Rate) -> float | None:
+    """The least margin over `was` that is on the target; None if none is, or none is needed."""
+    if _over(peaks, was) <= THROTTLE_TARGET * throttles.days:
+        return None  # other rules are what found so many
     for tenths in range(round(was * 10) + 1, round(BURST_MARGIN_MAX * 10) + 1):
-        at = round((bar + tenths / 10) / LEVEL_STEP)
-        if over[at] <= THROTTLE_TARGET * throttles.days:
-            yield Change(
-                "detect.burst_margin", was, tenths / 10,
-                f"{throttles.alarms} THROTTLE episodes in {throttles.days:,.0f} subscriber-days; "
-                "right if none of them was an attack: look at them first, and name those that "
-                "were with --judged",
-            )  # fmt: skip
-            return
+        if _over(peaks, tenths / 10) <= THROTTLE_TARGET * throttles.days:
+            return tenths / 10
+    return None
+
+
+def _over(peaks: Peaks, margin: float) -> int:
+    """Recipient-days that reach the bucket's THROTTLE bar with this margin."""
+    bar = BURST[Stamps.EXACT].throttle + margin
+    return int(peaks.over(int(BURST_NOVEL.throttle))[round(bar / LEVEL_STEP)])
+
+
+def unreached(survey: Survey, throttles: Rate, judged: frozenset[str]) -> Iterator[str]:
+    """Yield, where the rate is shown to be over the target, why no setting brings it there."""
+    if throttles.standing(THROTTLE_TARGET) != "exceeded":
+        return
+    rules = Counter(
+        held.record.reason.rule
+        for name, held in survey.alarms.by_recipient.items()
+        if held.record is not None and not aside(name, held, judged)
+    )
+    counted = {rule: n for rule, n in sorted(rules.items()) if rule != "burst"}
+    slow = Rate(sum(counted.values()), throttles.days)
+    if slow.standing(THROTTLE_TARGET) == "exceeded":
+        yield (
+            f"{slow.alarms:,} of {rules.total():,} throttled recipients were found by the counts "
+            f"over minutes and hours ({', '.join(counted)}), {1e6 * slow.per_day:,.4g} per million "
+            "subscriber-days: detect.burst_margin does not change them, and there is no setting "
+            "that raises their bars (detect.p_novel lowers them)"
+        )
+    most = BURST_MARGIN_MAX
+    left = _over(survey.peaks, most)
+    if left > THROTTLE_TARGET * throttles.days and rules["burst"]:
+        yield (
+            f"no detect.burst_margin brings the bucket to the target: at the highest, {most:g}, "
+            f"{left:,} recipient-days are still over its bar, {1e6 * left / throttles.days:,.4g} "
+            "per million subscriber-days"
+        )
 
 
 def proposed(settings: Settings, changes: list[Change]) -> Settings:

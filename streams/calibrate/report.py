@@ -76,6 +76,8 @@ def lead(found: dict[str, Any]) -> str:
         if changes
         else "nothing measured here speaks for other settings"
     )
+    if found["unreached"]:
+        what += "; none of them brings the target, see below"
     return f"{said[0].upper()}{said[1:]}. Of the settings, {what}."
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -37,6 +37,7 @@ class Result:
     proposed: Survey | None  # None: nothing to propose, or the history cannot be read twice
     margins: list[tuple[float, Rehearsal]]  # burst_margin -> what an attack would meet
     proposed_rehearsal: Rehearsal | None
+    unreached: list[str] = field(default_factory=list)  # why no setting brings the target
     refused: int = 0  # values that were no events
     show_recipients: bool = False
 
@@ -102,6 +103,7 @@ def document(result: Result) -> dict[str, Any]:
         "rates": {"current": _rates(result, survey)}
         | ({"proposed": _rates(result, result.proposed)} if result.proposed else {}),
         "changes": [asdict(change) for change in result.changes],
+        "unreached": _unreached(result),
         "pace": {
             "sightings": int(cohort.gaps.sum()),
             "median_s": _quantile(cohort.gaps, 0.5),
@@ -184,6 +186,19 @@ def age_names() -> list[str]:
 def _rates(result: Result, survey: Survey) -> dict[str, Any]:
     watch, throttle = result.rates(survey)
     return {"watch": _rate(watch, WATCH_TARGET), "throttle": _rate(throttle, THROTTLE_TARGET)}
+
+
+def _unreached(result: Result) -> list[str]:
+    """Why the target is out of reach, the run at the proposed settings included."""
+    reasons = list(result.unreached)
+    if result.proposed is not None:
+        _, throttle = result.rates(result.proposed)
+        if throttle.standing(THROTTLE_TARGET) == "exceeded":
+            reasons.append(
+                f"at the proposed settings there are still {throttle.alarms:,} THROTTLE episodes, "
+                f"{1e6 * throttle.per_day:,.4g} per million subscriber-days"
+            )
+    return reasons
 
 
 def _rate(rate: Rate, target: float) -> dict[str, Any]:

@@ -197,7 +197,7 @@ def _calibrated(
     quiet: bool,
 ) -> Result:
     """Both passes, and the rehearsals."""
-    from streams.calibrate.propose import propose, proposed  # noqa: PLC0415 - start-up time
+    from streams.calibrate.propose import propose, proposed, unreached  # noqa: PLC0415 - start-up time
     from streams.calibrate.rehearse import Incidents, rehearse  # noqa: PLC0415
     from streams.calibrate.result import Result  # noqa: PLC0415
     from streams.calibrate.survey import Survey, whole  # noqa: PLC0415
@@ -231,10 +231,12 @@ def _calibrated(
         for margin in sorted({*MARGINS, now})
     ]
     result = Result(
-        said, settings, current, subscribers, judged, [], None, margins, None, refused,
+        said, settings, current, subscribers, judged, [], None, margins, None, [], refused,
         show_recipients,
     )  # fmt: skip
-    result.changes = list(propose(settings, current, result.rates(current)[1]))
+    throttles = result.rates(current)[1]
+    result.changes = list(propose(settings, current, throttles))
+    result.unreached = list(unreached(current, throttles, judged))
     if result.changes:
         better = proposed(settings, result.changes)
         result.proposed_rehearsal = rehearse(better.params(), better.recogniser(), incidents)
@@ -313,6 +315,13 @@ def _say(found: dict[str, Any]) -> None:
                    f"(now {toml_value(change['was']) or 'none'}): {change['because']}")  # fmt: skip
     if not found["changes"]:
         typer.echo("proposes no change")
+    for reason in found["unreached"]:
+        typer.echo(f"warning: the target is out of reach: {reason}")
+    if found["unreached"]:
+        typer.echo(
+            "judge the throttled (--report shows them), name attacks and test numbers with "
+            "--judged, exempt shared numbers, and run again; until then stay in shadow"
+        )
 
 
 def _write(path: Path, config: Path | None, result: Result) -> None:

@@ -23,7 +23,7 @@ from detectors.stamps import Stamps
 from streams import wire
 from streams.calibrate.cohort import Cohort
 from streams.calibrate.history import Topic
-from streams.calibrate.propose import propose, proposed
+from streams.calibrate.propose import propose, proposed, unreached
 from streams.calibrate.rates import Rate, lower, upper
 from streams.calibrate.survey import Survey, _pieces, whole
 from streams.cli import calibrate as command
@@ -234,6 +234,26 @@ def test_old_acquaintances_lower_the_bars_for_slow_floods() -> None:
     assert changes["detect.p_novel"] <= 0.1
 
 
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [("A2", "no detect.burst_margin brings"), ("A4-day", "spaced_10min_24h")],
+    ids=["burst", "slow"],
+)
+def test_where_no_setting_brings_the_target_that_is_said_with_its_numbers(
+    name: str, says: str
+) -> None:
+    floods = merged(*(generate(name, seed, recipient=seed) for seed in range(3)))
+    survey = surveyed([event.value for event in floods])
+    alarms = survey.alarms.counts(frozenset())[1]
+    assert alarms == 3
+    (reason,) = unreached(survey, Rate(alarms, 1000.0), frozenset())
+    assert says in reason
+    assert "3,000 per million" in reason
+    changes = propose(SETTINGS, survey, Rate(alarms, 1000.0))
+    assert not [c for c in changes if c.name == "detect.burst_margin"]
+    assert not list(unreached(survey, Rate(0, 1000.0), frozenset()))
+
+
 def test_sizes_of_one_file_are_those_of_all_partitions() -> None:
     params = whole(Params(), 32)
     assert params.sieve.rows_max == (1 << 24) - 2
@@ -290,6 +310,21 @@ def test_recipients_are_shown_when_asked_and_judged_attacks_are_no_false_alarms(
     again = run(str(history), "--judged", str(judged))
     assert again["rates"]["current"]["throttle"]["episodes"] == 0
     assert again["throttled"][0]["set_aside"] is True
+
+
+def test_a_target_out_of_reach_is_said_in_text_json_and_page(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    floods, page = tmp_path / "floods.jsonl", tmp_path / "page.html"
+    events = merged(*(generate("A2", seed, recipient=seed, history=False) for seed in range(3)))
+    floods.write_text("\n".join(json.dumps(event.value) for event in events))
+    found = run(str(floods), "--report", str(page))
+    (reason,) = found["unreached"]
+    assert reason in page.read_text()
+    command._say(found)
+    said = capsys.readouterr().out
+    assert f"warning: the target is out of reach: {reason}" in said
+    assert "stay in shadow" in said
 
 
 # -- where history comes from ---------------------------------------------------------------------
