@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 import redis
-from kafka import KafkaConsumer, KafkaProducer, TopicPartition
+from kafka import KafkaConsumer, KafkaProducer
 
 from detectors.guard import GuardParams
 from detectors.registry import Registry
@@ -278,18 +278,3 @@ def test_records_that_cannot_be_read_are_counted_and_cost_nobody_else(
     for kind, count in (("newer", 2), ("bad", 3)):
         labels = {"kind": kind}
         assert metrics.registry.get_sample_value("otpguard_records_refused_total", labels) == count
-
-
-@pytest.mark.soak
-def test_speed(world: World, keys: redis.Redis) -> None:
-    count = 50_000
-    world.say(*(action(f"86138{n:08}", n, at_ms=now_ms(), lease_ms=900_000) for n in range(count)))
-    acks = TopicPartition(world.topics.acks, 0)
-    with closing(KafkaConsumer(**world.clients)) as consumer:
-        began = time.monotonic()
-        with world.adapter("redis-1", GuardParams(new_per_minute=10**6, recipients_max=10**6)):
-            wait_until(lambda: consumer.end_offsets([acks])[acks] >= count, "all are told", 60)
-            took_s = time.monotonic() - began
-    print(f"{count / took_s:,.0f} actions a second, from the start to the last acknowledgement")
-    assert keys.dbsize() == count + 2  # and the adapter's own
-    assert count / took_s > 5_000
