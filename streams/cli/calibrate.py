@@ -215,6 +215,12 @@ def _calibrated(
         return survey, refused
 
     current, refused = survey_of(settings, measure=True)
+    if not current.messages:
+        raise UsageError(
+            f"{said}: no event that counts; {refused:,} values were refused. `otpguard topics "
+            "schema sms.delivery.v1` says what an event is; for CSV, --map and --time say which "
+            "column is which field"
+        )
     incidents, recogniser = Incidents(settings.intake()), settings.recogniser()
     params = settings.params()
     now = settings.detect.burst_margin
@@ -304,6 +310,11 @@ def _say(found: dict[str, Any]) -> None:
             for m in found["nearest_misses"][:10]
         ],
     )  # fmt: skip
+    if history["refused"]:
+        typer.echo(
+            f"warning: {history['refused']:,} values were no events and are counted nowhere; for "
+            "CSV, look at --map, --time and --encoding"
+        )
     if history["evicted"]:
         typer.echo(
             f"warning: {history['evicted']:,} recipients were forgotten for want of room: raise "

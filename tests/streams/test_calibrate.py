@@ -29,7 +29,7 @@ from streams.calibrate.survey import Survey, _pieces, whole
 from streams.cli import calibrate as command
 from streams.config import Settings, load
 from streams.demo.brokers import Broker
-from streams.errors import UnavailableError
+from streams.errors import UnavailableError, UsageError
 from streams.scenarios import DEFAULT_START_MS, Rates, generate, merged, ordinary
 
 SETTINGS = Settings()
@@ -325,6 +325,14 @@ def test_a_target_out_of_reach_is_said_in_text_json_and_page(
     said = capsys.readouterr().out
     assert f"warning: the target is out of reach: {reason}" in said
     assert "stay in shadow" in said
+
+
+@pytest.mark.parametrize("content", ["", '{"x": 1}\n'], ids=["empty", "no-events"])
+def test_a_history_without_events_is_an_error_and_no_result(content: str, tmp_path: Path) -> None:
+    file = tmp_path / "history.jsonl"
+    file.write_text(content)
+    with pytest.raises(UsageError, match="no event that counts"):
+        run(str(file))
 
 
 # -- where history comes from ---------------------------------------------------------------------
