@@ -19,6 +19,7 @@ from detectors.gate import Ruling
 from streams.demo.clock import clock
 from streams.demo.picture import draw
 from streams.demo.story import Claim, Message, Story, claims
+from streams.explain import platform_name
 from streams.scenarios.events import Role
 
 SIGHTINGS_MAX = 12
@@ -37,9 +38,6 @@ LOOK_ALIKES = {
     "B2": "a power user's set-up (30 to 60 log-ins)",
     "B4": "a bank's failing page (4 to 10 codes of one bank)",
 }
-
-KINDS = {"sig": "", "from": "sender ", "port": "", "host": "", "id": "platform "}
-"""How a platform key's prefix reads in a sentence."""
 
 
 def write_page(story: Story, path: Path, command: str) -> None:
@@ -92,16 +90,6 @@ def _verdict(claim: Claim) -> Text:
     if claim.true:
         return Text.assemble(("  ✓ ", "bold green"), claim.text)
     return Text.assemble(("  ✗ ", "bold red"), (f"{claim.text}: not so in this run", "red"))
-
-
-def platform_name(key: str) -> str:
-    """A platform key as a reader would say it.
-
-    >>> platform_name("sig:淘宝"), platform_name("from:106550200001")
-    ('淘宝', 'sender 106550200001')
-    """
-    kind, _, name = key.partition(":")
-    return KINDS.get(kind, f"{kind} ") + name
 
 
 def count(n: int, one: str, many: str = "") -> str:

@@ -14,9 +14,10 @@ from rich.console import Console
 
 from detectors.gate import Ruling
 from streams.demo.picture import draw
-from streams.demo.report import count, headline, lead, platform_name, print_report, write_page
+from streams.demo.report import count, headline, lead, print_report, write_page
 from streams.demo.script import script
 from streams.demo.story import Story, claims
+from streams.explain import platform_name
 from streams.scenarios.events import Role
 from tests.streams.demo_rehearsal import rehearse
 
