@@ -32,6 +32,7 @@ import aiokafka
 import faust
 import uvloop
 from aiokafka.consumer.fetcher import FetchResult, PartitionRecords
+from aiokafka.errors import KafkaError
 from faust import tables
 from faust.stores import STORES
 from faust.stores import memory as memory_store
@@ -268,6 +269,18 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         fetcher = consumer._fetcher
         fetcher._records = _Fetched(self.app.keeper.topic, fetcher._records)
         _wait_for_topics(consumer)
+        consumer._coordinator._push_error_to_user = self._give_up
+
+    async def _give_up(self, error: BaseException) -> None:
+        """Have the app crash over an error of the group's protocol.
+
+        aiokafka waits with it for somebody to ask, and does nothing until then; stock Faust never
+        asks, so that the worker would read on without being a member of the group.
+        """
+        if not isinstance(error, KafkaError):
+            error = KafkaError(repr(error))
+        asyncio.run_coroutine_threadsafe(self.app.crash(error), self.parent_loop)
+        await self._ensure_consumer()._coordinator._closing
 
     def _create_worker_consumer(self, transport: driver.Transport) -> aiokafka.AIOKafkaConsumer:
         consumer = super()._create_worker_consumer(transport)
@@ -441,7 +454,7 @@ def _wait_for_topics(consumer: aiokafka.AIOKafkaConsumer) -> None:
     share_out: Callable[[Any], Awaitable[Any]] = coordinator._perform_assignment
 
     async def wait_and_share_out(response: Any) -> Any:
-        async with asyncio.timeout(KNOWN_S):  # aiokafka makes a KafkaError of it, which exits 75
+        async with asyncio.timeout(KNOWN_S):  # aiokafka gives it to `_give_up` as a KafkaError
             for topic in consumer.subscription():
                 await client._wait_on_metadata(topic)
         return await share_out(response)

@@ -198,7 +198,7 @@ port = 0
         self.slots[0].wanted = True
         self.slots[1].wanted = self.plan.script is None and self.plan.seed % 2 == 0
         supervisor = threading.Thread(target=self._supervise)
-        feeder = threading.Thread(target=lambda: asyncio.run(self._feed()))
+        feeder = threading.Thread(target=lambda: asyncio.run(self._feed()), daemon=True)
         supervisor.start()
         feeder.start()
         self.watch.start()
@@ -208,7 +208,7 @@ port = 0
                 self.broker.start()  # what is still down
             feeder.join(timeout=self.plan.lasts_s + 120)
             if feeder.is_alive():
-                return ["the producer did not finish"]
+                return [f"the producer did not finish: {self.produced} records were made"]
             self.slots[0].wanted = True
             return self._settle()
         finally:

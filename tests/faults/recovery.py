@@ -63,21 +63,29 @@ def restarts(
 def takeovers(
     broker: Broker, *, tries: int, folder: Path, tell: Callable[[str], None]
 ) -> list[dict[str, Any]]:
-    """Kill one of two workers: seconds until the other reads all partitions; then it comes back."""
+    """Kill one of two workers: seconds until the other reads all partitions, as its log says.
+
+    The other one then comes back, and they take turns.
+    """
     partitions = Settings().topics.partitions
     found = []
     with _filled(broker, folder, 2, "", tell) as (slots, pages):
         for turn in range(tries):
-            dies, stays = (slots[turn % 2], pages[1 - turn % 2])
+            dies, stays, page = slots[turn % 2], slots[1 - turn % 2], pages[1 - turn % 2]
             _until(lambda: all(0 < _owned(page) < partitions for page in pages), slots)
             time.sleep(3)
+            before = stays.log.stat().st_size
             dies.wanted = False
             killed = time.time()
             dies.send(signal.SIGKILL)
-            _until(lambda page=stays: _owned(page) == partitions, slots)  # type: ignore[misc]
-            taken = _events(stays)
-            _until(lambda page=stays, n=taken: _events(page) > n, slots)  # type: ignore[misc]
-            found.append({"total_s": round(time.time() - killed, 2), "load": os.getloadavg()[0]})
+            _until(lambda page=page: _owned(page) == partitions, slots)  # type: ignore[misc]
+            marks = _marks(stays.log, before)
+            parts = {
+                "join_s": round(marks["joined"] - killed, 2),
+                "restore_s": round(marks["restored"] - marks["joined"], 2),
+            }
+            total_s = round(marks["restored"] - killed, 2)
+            found.append({"total_s": total_s, **parts, "load": os.getloadavg()[0]})
             tell(str(found[-1]))
             dies.wanted = True
     return found

@@ -2,6 +2,7 @@
 
 The short form runs with every test. The long one, `make soak`, runs seed after seed for
 `OTPGUARD_SOAK_S` seconds, every fifth on a cluster of three; `OTPGUARD_FAULT_SEED` repeats one.
+`make faults` runs them from the command line, and times how fast a worker is back.
 """
 
 from __future__ import annotations
@@ -9,13 +10,17 @@ from __future__ import annotations
 import logging
 import os
 import random
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from confluent_kafka import Consumer
 
 from streams.demo.brokers import Broker
+from streams.errors import Exit
 from tests.faults.driver import Plan, Run
 
 SEED_VARIABLE = "OTPGUARD_FAULT_SEED"
@@ -42,6 +47,33 @@ def test_nothing_is_lost_doubled_or_invented(
     plan = Plan(seed, events=40_000, faults=6)
     wrong = Run(plan, own_kafka(), unique, tmp_path).execute()
     assert not wrong, f"{wrong}\n{plan}\nlogs in {tmp_path}"
+
+
+@pytest.mark.kafka
+def test_a_worker_that_its_group_refuses_exits_75(
+    kafka: Broker, unique: str, tmp_path: Path
+) -> None:
+    run = Run(Plan(1, script=()), kafka, unique, tmp_path)
+    run.create_topics()
+    other = Consumer(
+        {"bootstrap.servers": kafka.bootstrap, "group.id": run.name, "client.id": "a stranger"}
+    )
+    try:
+        other.subscribe([run.settings.topics.input])  # its protocol is none that workers speak
+        while not other.assignment():
+            other.poll(0.1)
+        ended = subprocess.run(
+            [sys.executable, "-m", "streams", "worker"],
+            env=run.slots[0].environment,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+    finally:
+        other.close()
+    assert ended.returncode == Exit.TRY_AGAIN, ended.stderr
+    assert "InconsistentGroupProtocol" in ended.stderr.splitlines()[-1]
 
 
 @pytest.mark.soak
