@@ -16,6 +16,8 @@ what a checkpoint covers.
 from __future__ import annotations
 
 import asyncio
+import sys
+from bisect import bisect_left
 from collections.abc import (
     Awaitable,
     Callable,
@@ -26,6 +28,7 @@ from collections.abc import (
 )
 from dataclasses import dataclass
 from functools import partial
+from itertools import islice
 from typing import Any, Final, Protocol, cast
 
 import aiokafka
@@ -87,16 +90,27 @@ class Envelope:
         """The part of it from `offset` on."""
         if offset <= self.start:
             return self
-        cut = next((i for i, o in enumerate(self.offsets) if o >= offset), len(self.offsets))
+        return self._part(bisect_left(self.offsets, offset), None, offset, self.next_offset)
+
+    def pieces(self, size: int) -> Iterator[Envelope]:
+        """All of it in order, cut where its records pass a multiple of `size` offsets."""
+        at, start, offsets = 0, self.start, self.offsets
+        while offsets and (end := (offsets[at] // size + 1) * size) <= offsets[-1]:
+            cut = bisect_left(offsets, end, at)
+            yield self._part(at, cut, start, end)
+            at, start = cut, end
+        yield self._part(at, None, start, self.next_offset)
+
+    def _part(self, first: int, last: int | None, start: int, next_offset: int) -> Envelope:
         return Envelope(
             self.partition,
-            offset,
-            self.next_offset,
+            start,
+            next_offset,
             self.highwater,
-            self.values[cut:],
-            self.keys[cut:],
-            self.offsets[cut:],
-            self.timestamps_ms[cut:],
+            self.values[first:last],
+            self.keys[first:last],
+            self.offsets[first:last],
+            self.timestamps_ms[first:last],
         )
 
 
@@ -320,8 +334,9 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
 class _Fetched(dict[TP, Any]):
     """What aiokafka's fetcher holds for each partition.
 
-    Results of the source hand their records out as one envelope: .5-.8 us a record, where an object
-    for each costs 1.7.
+    Results of the source hand their records out as one envelope. aiokafka's own generators see a
+    whole batch as one record: .4 us a record, checksum included, where taking each one through
+    them costs .7 and an object for each 1.7.
     """
 
     def __init__(self, topic: str, held: Mapping[TP, Any]) -> None:
@@ -331,8 +346,10 @@ class _Fetched(dict[TP, Any]):
 
     def __setitem__(self, tp: TP, result: Any) -> None:
         if tp.topic == self._topic and type(result) is FetchResult:
-            result._partition_records._consumer_record = _bare
-            result.getall = partial(_envelopes, result)
+            records = result._partition_records
+            records._records = batches = _Batches(records._records)
+            records._consumer_record = _bare
+            result.getall = partial(_envelopes, result, batches)
         super().__setitem__(tp, result)
 
 
@@ -340,16 +357,92 @@ def _bare(_tp: TP, record: Any) -> Any:
     return record
 
 
-def _envelopes(result: FetchResult, max_records: int | None = None) -> list[Envelope]:
+class _Columns:
+    """Consecutive records of one batch. For aiokafka it is one record: it asks for `offset`."""
+
+    __slots__ = ("keys", "offsets", "timestamps_ms", "values")
+
+    def __init__(self) -> None:
+        self.values: list[bytes | None] = []
+        self.keys: list[bytes | None] = []
+        self.offsets: list[int] = []
+        self.timestamps_ms: list[int] = []
+
+    @property
+    def offset(self) -> int:
+        """Of its last record."""
+        return self.offsets[-1]
+
+    def extend(self, other: _Columns, start: int) -> None:
+        """Add those records of another that do not lie before `start`."""
+        cut = bisect_left(other.offsets, start)
+        self.values += other.values[cut:]
+        self.keys += other.keys[cut:]
+        self.offsets += other.offsets[cut:]
+        self.timestamps_ms += other.timestamps_ms[cut:]
+
+
+class _Batches:
+    """aiokafka's `MemoryRecords`, its batches made of columns of at most `room` records."""
+
+    def __init__(self, records: Any) -> None:
+        self.has_next = records.has_next
+        self.room = 1
+        self._records = records
+
+    def next_batch(self) -> Any:
+        batch = self._records.next_batch()
+        return batch if batch.is_control_batch else _Batch(self, batch)
+
+
+class _Batch:
+    """A record batch; all but its records is as aiokafka has it."""
+
+    def __init__(self, batches: _Batches, batch: Any) -> None:
+        self._batches = batches
+        self._batch = batch
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._batch, name)
+
+    def __iter__(self) -> Iterator[_Columns]:
+        records = (record for record in self._batch)  # aiokafka's starts anew when it is over
+        while True:
+            columns = _Columns()
+            value, key = columns.values.append, columns.keys.append
+            offset, timestamp_ms = columns.offsets.append, columns.timestamps_ms.append
+            for record in islice(records, self._batches.room):
+                value(record.value)
+                key(record.key)
+                offset(record.offset)
+                timestamp_ms(record.timestamp)
+            if not columns.offsets:
+                return
+            yield columns
+
+
+def _envelopes(
+    result: FetchResult, batches: _Batches, max_records: int | None = None
+) -> list[Envelope]:
     """`FetchResult.getall` as one envelope, which also covers offsets without a record."""
-    records: PartitionRecords | None = result._partition_records
-    start = records.next_fetch_offset if records is not None else 0
-    got = FetchResult.getall(result, max_records)
     tp: TP = result._topic_partition
-    state = result._assignment.state_value(tp)
-    if records is None or state is None or not result._assignment.active:
+    if not result.check_assignment(tp) or not result.has_more():
         return []
-    if (end := records.next_fetch_offset) == start:
+    records: PartitionRecords = result._partition_records
+    start = records.next_fetch_offset
+    most = max_records or sys.maxsize
+    got = _Columns()
+    while (room := most - len(got.values)) > 0:
+        batches.room = room
+        if (columns := next(records, None)) is None:
+            break
+        got.extend(columns, start)
+    result._update_position()  # not before: a batch that is broken has all of them read again
+    if room:
+        result._partition_records = None
+    end = records.next_fetch_offset
+    state = result._assignment.state_value(tp)
+    if end == start:
         return []
     return [
         Envelope(
@@ -357,10 +450,10 @@ def _envelopes(result: FetchResult, max_records: int | None = None) -> list[Enve
             start,
             end,
             max(state.highwater or 0, end),
-            [r.value for r in got],
-            [r.key for r in got],
-            [r.offset for r in got],
-            [r.timestamp for r in got],
+            got.values,
+            got.keys,
+            got.offsets,
+            got.timestamps_ms,
         )
     ]
 

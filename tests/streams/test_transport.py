@@ -11,6 +11,7 @@ import hashlib
 import importlib
 import inspect
 import struct
+from collections.abc import Sequence
 from importlib.metadata import version
 from types import SimpleNamespace
 from typing import Any
@@ -19,9 +20,16 @@ import faust.stores
 import faust.transport
 import pytest
 from aiokafka import TopicPartition
-from aiokafka.consumer.fetcher import FetchResult, PartitionRecords
+from aiokafka.consumer.fetcher import (
+    READ_COMMITTED,
+    READ_UNCOMMITTED,
+    FetchResult,
+    PartitionRecords,
+)
+from aiokafka.errors import CorruptRecordException
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
 from aiokafka.record.memory_records import MemoryRecords
+from aiokafka.record.util import calc_crc32c
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -59,6 +67,7 @@ PARAMETERS = {
     "aiokafka.consumer.fetcher:FetchResult.__init__": "self tp assignment partition_records backoff",
     "aiokafka.consumer.fetcher:FetchResult.getall": "self max_records",
     "aiokafka.consumer.fetcher:FetchResult.check_assignment": "self tp",
+    "aiokafka.consumer.fetcher:FetchResult._update_position": "self",
     "aiokafka.consumer.fetcher:PartitionRecords.__init__": "self tp records aborted_transactions fetch_offset key_deserializer value_deserializer check_crcs isolation_level",
     "aiokafka.consumer.fetcher:PartitionRecords._consumer_record": "self tp record",
     "aiokafka.consumer.fetcher:Fetcher.fetched_records": "self partitions timeout max_records",
@@ -139,20 +148,34 @@ def test_urls_lead_to_the_transport_and_the_store() -> None:
 TP = TopicPartition("in", 3)
 
 
-def _batch(first: int, values: list[bytes]) -> bytes:
-    builder = DefaultRecordBatchBuilder(2, 0, 0, -1, -1, -1, 1 << 20)
+ABORT_MARKER = b"\0\0\0\0"
+
+
+def _batch(
+    first: int, values: list[bytes], *, producer: int | None = None, control: bool = False
+) -> bytes:
+    transactional, producer_id = producer is not None, -1 if producer is None else producer
+    builder = DefaultRecordBatchBuilder(2, 0, transactional, producer_id, 0, 0, 1 << 20)
     for i, value in enumerate(values):
-        builder.append(i, 1_700_000_000_000 + first + i, b"k", value, [])
-    raw = bytes(builder.build())
-    return struct.pack(">q", first) + raw[8:]
+        key = ABORT_MARKER if control else b"k"
+        builder.append(i, 1_700_000_000_000 + first + i, key, value, [])
+    raw = bytearray(builder.build())
+    raw[:8] = struct.pack(">q", first)
+    if control:
+        raw[22] |= 0x20  # the checksum begins at byte 17 and covers all from byte 21
+        raw[17:21] = struct.pack(">I", calc_crc32c(bytes(raw[21:])))
+    return bytes(raw)
 
 
-def _fetched(raw: bytes, position: int) -> tuple[FetchResult, SimpleNamespace]:
+def _fetched(
+    raw: bytes, position: int, aborted: Sequence[tuple[int, int]] = ()
+) -> tuple[FetchResult, SimpleNamespace]:
     """What aiokafka holds after a fetch from `position`, as the transport has it."""
     state = SimpleNamespace(position=position, highwater=100, paused=False)
     state.consumed_to = lambda offset: setattr(state, "position", offset)
     assignment = SimpleNamespace(active=True, state_value=lambda _tp: state)
-    records = PartitionRecords(TP, MemoryRecords(raw), [], position, None, None, True, 0)
+    level = READ_COMMITTED if aborted else READ_UNCOMMITTED
+    records = PartitionRecords(TP, MemoryRecords(raw), aborted, position, None, None, True, level)
     held = transport._Fetched("in", {})
     held[TP] = FetchResult(TP, assignment=assignment, partition_records=records, backoff=0)
     return held[TP], state
@@ -189,6 +212,46 @@ def test_a_poll_takes_no_more_than_it_may_and_the_next_goes_on() -> None:
     assert (second.start, second.next_offset, second.values) == (12, 13, [b"c"])
 
 
+def test_a_poll_takes_from_many_batches_and_stops_inside_one() -> None:
+    result, state = _fetched(_batch(10, [b"a", b"b"]) + _batch(12, [b"c", b"d", b"e"]), 10)
+    (first,) = result.getall(4)
+    assert (first.next_offset, state.position, first.offsets) == (14, 14, [10, 11, 12, 13])
+    (second,) = result.getall(4)
+    assert (second.start, second.next_offset, second.values) == (14, 15, [b"e"])
+    assert not result.has_more()
+
+
+@pytest.mark.parametrize("most", [1, 2, 3, 100])
+def test_what_lies_before_the_position_in_its_batch_is_not_handed_out(most: int) -> None:
+    result, _ = _fetched(_batch(8, [b"x", b"y", b"a", b"b"]) + _batch(12, [b"c"]), 10)
+    offsets = []
+    while result.has_more():
+        for envelope in result.getall(most):
+            assert len(envelope.values) <= most
+            offsets += envelope.offsets
+    assert offsets == [10, 11, 12]
+
+
+def test_a_broken_batch_moves_no_position() -> None:
+    broken = bytearray(_batch(12, [b"c"]))
+    broken[-1] ^= 1
+    result, state = _fetched(_batch(10, [b"a", b"b"]) + bytes(broken), 10)
+    with pytest.raises(CorruptRecordException):
+        result.getall(100)
+    assert state.position == 10
+
+
+def test_aborted_transactions_and_control_records_are_passed_over() -> None:
+    raw = (
+        _batch(10, [b"a"])
+        + _batch(11, [b"b"], producer=7)
+        + _batch(12, [b""], producer=7, control=True)
+    )
+    result, _ = _fetched(raw + _batch(13, [b"c"]), 10, aborted=[(7, 11)])
+    (envelope,) = result.getall(100)
+    assert (envelope.values, envelope.next_offset) == ([b"a", b"c"], 14)
+
+
 def test_a_fetch_from_before_a_seek_gives_nothing() -> None:
     result, state = _fetched(_batch(10, [b"a"]), 10)
     state.position = 5
@@ -216,3 +279,19 @@ def test_the_rest_of_an_envelope_has_just_the_records_from_there(
     assert rest.offsets == rest.timestamps_ms == expected
     assert rest.values == rest.keys == [str(o).encode() for o in expected]
     assert (rest.start, rest.next_offset) == (max(10, since), 41)
+
+
+@given(st.sets(st.integers(10, 60)), st.integers(1, 60))
+def test_the_pieces_of_an_envelope_are_all_of_it_cut_at_multiples(
+    offsets: set[int], size: int
+) -> None:
+    column = sorted(offsets)
+    texts = [str(o).encode() for o in column]
+    pieces = list(Envelope(0, 10, 61, 61, texts, texts, column, column).pieces(size))
+    assert [o for piece in pieces for o in piece.offsets] == column
+    assert [v for piece in pieces for v in piece.values] == texts
+    assert [p.next_offset for p in pieces] == [*(p.start for p in pieces[1:]), 61]
+    assert pieces[0].start == 10
+    for piece in pieces:
+        assert len({o // size for o in piece.offsets}) <= 1
+        assert all(piece.start <= o < piece.next_offset for o in piece.offsets)
