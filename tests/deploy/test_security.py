@@ -74,6 +74,14 @@ def test_worker_adapter_canary_and_people_work_with_no_more_than_their_rights(
             done = otpguard(*words, "-r", "test", config=guarded.config(user))
             assert done.returncode == Exit.DONE, done.stderr
             assert "in effect at gateway" in done.stdout
+        clients = client_arguments(guarded.settings("feed").kafka)
+        with closing(KafkaProducer(**clients)) as feed:
+            feed.send(guarded.settings("feed").topics.input, b"{bad", b"key").get(timeout=10)
+        privacy = guarded.config("privacy")
+        wait_until(lambda: "waiting" in otpguard("dlq", "ls", config=privacy).stdout, "refused", 30)
+        done = otpguard("dlq", "replay", "--unchecked", "--json", config=privacy)
+        assert done.returncode == Exit.DONE, done.stderr
+        assert json.loads(done.stdout)["published"] >= 1
     for each in (worker, adapter):
         log = each.log.read_text()
         assert "Traceback" not in log
@@ -101,6 +109,7 @@ def test_the_doctor_sees_whether_a_user_has_the_rights_of_its_role(
         ("canary", "--once"),
         ("topics", "check"),
         ("mode", "off", "-r", "x"),
+        ("dlq", "replay"),
     ],
     ids=" ".join,
 )
