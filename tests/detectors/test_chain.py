@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
+from detectors import chain
 from detectors.chain import Decisions, Params, Partition, process, restore, snapshot
 from detectors.episode import NEXT, EpisodeParams
 from detectors.event import TICK_OFFSETS, TOKEN_BIT, Kind, Trust, platform_id
@@ -346,6 +347,24 @@ def test_the_longest_idle_are_forgotten_but_never_a_suspect() -> None:
     newest = batch_of(others[-5000:], range(5000)).recipient
     assert (partition.table.find(newest) >= 0).all()
     assert (partition.table.find(batch_of(others[:5000], range(5000)).recipient) < 0).all()
+
+
+def test_a_tick_after_a_campaign_looks_at_so_many_suspects_and_leaves_the_others_to_the_next(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(chain, "LET_GO_MAX", 2)
+    partition = Partition(ENFORCE)
+    run(
+        ENFORCE,
+        sorted(e._replace(recipient=VICTIM + v) for v in range(5) for e in flood(6)),
+        partition,
+    )
+    ended = []
+    for _ in range(12):
+        decisions = run(ENFORCE, idle(TICK_OFFSETS, START_MS + HOUR_MS, 0), partition)
+        ended.append([c for c, _ in changes(decisions)].count("ended"))
+    assert max(ended) == 2
+    assert sum(ended) == 5
 
 
 def test_suspects_are_bounded_and_those_in_an_episode_stay() -> None:
