@@ -38,7 +38,7 @@ class World:
         self.centre = centre
         url = f"http://127.0.0.1:{self.list_port}/list.txt"
         self.bearerbox, self.smsbox = kannel(folder / "kannel", centre.port, url)
-        self.http = urllib3.PoolManager(retries=False)
+        self.http = urllib3.PoolManager(retries=False, timeout=5.0)
 
     def gateway(self, password: str = KANNEL_PASSWORD) -> KannelGateway:
         return KannelGateway(
@@ -52,7 +52,7 @@ class World:
         return self.http.request("GET", url, headers={"Connection": "close"}).data.decode()
 
     def accepts(self, recipient: str) -> bool:
-        """Whether it takes a message; a smsbox that still starts breaks the connection off."""
+        """Whether it takes a message; a smsbox that still starts breaks off, or never answers."""
         try:
             return "Accepted" in self.send(recipient)
         except urllib3.exceptions.HTTPError:
