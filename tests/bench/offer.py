@@ -13,7 +13,14 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from tests.bench.traffic import FIRST_RECIPIENT, PLATFORMS, Record, plain, producer_to
+from tests.bench.traffic import (
+    FIRST_RECIPIENT,
+    PLATFORMS,
+    Record,
+    habitual,
+    plain,
+    producer_to,
+)
 
 FLOODS_PER_S: Final = 25
 """Each crosses the bar once: so many latencies a second."""
@@ -61,8 +68,7 @@ def offer(
             sent += 1
             waiting = next(flood)
         for _ in range(max(0, int(passed_s * rate) - sent)):
-            recipient = FIRST_RECIPIENT + int(rng.random() * SUBSCRIBERS)
-            send(plain(recipient, int(rng.random() ** 2 * PLATFORMS), now_ms, sent))
+            send(habitual(int(rng.random() * SUBSCRIBERS), now_ms, sent))
             sent += 1
         time.sleep(BEAT_S)
     return sent

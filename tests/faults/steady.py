@@ -14,10 +14,16 @@ import time
 from collections import deque
 from typing import Final
 
-from tests.bench.traffic import FIRST_RECIPIENT, PLATFORMS, Record, plain, producer_to
+from tests.bench.traffic import (
+    FIRST_RECIPIENT,
+    PLATFORMS,
+    Record,
+    habitual,
+    plain,
+    producer_to,
+)
 
 SUBSCRIBERS: Final = 1_000_000
-HABITS: Final = 2  # platforms of one subscriber
 FLOOD_EVERY_S: Final = 10
 FLOOD_MESSAGES: Final = 9
 BEAT_S: Final = 0.005
@@ -51,9 +57,7 @@ def main(bootstrap: str, topic: str, rate: str, seed: str) -> None:
             send(plain(victim, PLATFORMS + (victim * 7 + message) % 400, now_ms, sent))
             sent += 1
         for _ in range(int(passed_s * per_s) - sent):
-            number = int(rng.random() * SUBSCRIBERS)
-            platform = (number * 31 + sent % HABITS * 101) % PLATFORMS
-            send(plain(FIRST_RECIPIENT + number, platform, now_ms, sent))
+            send(habitual(int(rng.random() * SUBSCRIBERS), now_ms, sent))
             sent += 1
         producer.poll(0)
         time.sleep(BEAT_S)
