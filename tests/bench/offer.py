@@ -19,6 +19,7 @@ from tests.bench.traffic import (
     Record,
     habitual,
     plain,
+    produce,
     producer_to,
 )
 
@@ -79,12 +80,7 @@ def main(bootstrap: str, topic: str, *levels: str) -> None:
     producer = producer_to(bootstrap, linger_ms=5)
 
     def send(record: Record) -> None:
-        while True:
-            try:
-                producer.produce(topic, record.value, record.recipient)
-                break
-            except BufferError:
-                producer.poll(0.01)
+        produce(producer, topic, record)
         producer.poll(0)
 
     rng = random.Random(7)

@@ -126,21 +126,26 @@ def producer_to(bootstrap: str, **more: object) -> Producer:
     )
 
 
+def produce(producer: Producer, topic: str, record: Record) -> None:
+    """Hand a record over; wait while the producer's queue is full."""
+    while True:
+        try:
+            producer.produce(topic, record.value, record.recipient, timestamp=record.event_time_ms)
+            break
+        except BufferError:
+            producer.poll(0.01)
+
+
 def send(bootstrap: str, topic: str, partitions: int, made: Iterable[Record]) -> Traffic:
     """Send records to a topic, keyed by recipient. Returns when the broker has all of them."""
     producer = producer_to(bootstrap)
     sent = codes = size = newest_ms = 0
-    for recipient, record, event_time_ms, code in made:
-        while True:
-            try:
-                producer.produce(topic, record, recipient, timestamp=event_time_ms)
-                break
-            except BufferError:
-                producer.poll(0.1)
-        newest_ms = event_time_ms
+    for record in made:
+        produce(producer, topic, record)
+        newest_ms = record.event_time_ms
         sent += 1
-        size += len(record)
-        codes += code
+        size += len(record.value)
+        codes += record.code
     if producer.flush(60):
         raise RuntimeError(f"{topic}: the broker did not take every event")
     return Traffic(topic, partitions, sent, codes, size, newest_ms)

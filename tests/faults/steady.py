@@ -20,6 +20,7 @@ from tests.bench.traffic import (
     Record,
     habitual,
     plain,
+    produce,
     producer_to,
 )
 
@@ -35,12 +36,7 @@ def main(bootstrap: str, topic: str, rate: str, seed: str) -> None:
     producer = producer_to(bootstrap, linger_ms=5)
 
     def send(record: Record) -> None:
-        while True:
-            try:
-                producer.produce(topic, record.value, record.recipient)
-                break
-            except BufferError:
-                producer.poll(0.01)
+        produce(producer, topic, record)
 
     began = time.monotonic()
     sent = victims = 0
