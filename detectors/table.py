@@ -2,17 +2,23 @@
 
 The index is a vector of u32 cells, `tag << 24 | row + 1`; probing is linear. A row is 14 words of
 64 bits, the first of them the recipient; what the others mean is told by `detectors.memory`.
+
+No call but `over` does work in proportion to what the table holds. When the index fills up, a
+larger one takes over from it, a slice with every call that adds rows; until that is over a key
+stands in the new one, or in a part of the old one that is still to come. The matrix grows by its
+pages.
 """
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 WORDS: Final = 14
-"""Words of a row: 112 bytes. With the index at a load of .33-.75 a recipient takes 117-125."""
+"""Words of a row: 112 bytes. With the index at a load of .33-.75 a recipient takes 117-125, and
+while one index takes over from another up to 128."""
 
 ROWS_LIMIT: Final = (1 << 24) - 2
 """A cell has 24 bits for `row + 1`, and the highest value is the tombstone."""
@@ -23,14 +29,40 @@ _TOMB: Final = np.uint32(0x00FF_FFFF)  # tag 0, a row that cannot be: probing go
 _LOAD_MOST, _LOAD_REBUILT = 0.75, 0.65  # the gap is room for tombstones, so that rebuilds are rare
 _BLOCK: Final = 1 << 18
 """Rows that an index is built from at a time: all at once, a third of the rows' bytes in arrays."""
+_SLICE: Final = 1 << 16
+"""Cells that move to a new index with a call that adds rows: some 3 ms."""
+_CELLS_A_ROW: Final = 16
+"""So many move at least for each row that is added. While they move, the new index, which is not
+smaller, gets at most a 16th of its cells: it stays under `_LOAD_MOST`."""
 _ITEM: Final = np.dtype((np.void, 8 * WORDS))
 _PROBES: Final = np.arange(8, dtype=np.int64)  # after the first miss a cache line's half at once
+
+
+class _Index(NamedTuple):
+    """A power of two of cells, and by how much a hash is shifted to be the number of one."""
+
+    cells: NDArray[np.uint32]
+    shift: np.uint64
+
+    @classmethod
+    def of(cls, bits: int) -> _Index:
+        return cls(np.zeros(1 << bits, np.uint32), np.uint64(64 - bits))
 
 
 class Table:
     """Rows of one partition. `words[row]` is a row; a row whose first word is 0 is free."""
 
-    __slots__ = ("_cells", "_free", "_shift", "_tombs", "count", "rows_max", "used", "words")
+    __slots__ = (
+        "_free",
+        "_index",
+        "_moved",
+        "_old",
+        "_tombs",
+        "count",
+        "rows_max",
+        "used",
+        "words",
+    )
 
     def __init__(self, rows_max: int, rows_start: int = 4096) -> None:
         self.rows_max = rows_max
@@ -38,7 +70,10 @@ class Table:
         self.used = 0  # rows[used:] were never touched
         self.count = 0
         self._free: list[int] = []  # rows below `used` that were given back
-        self._index(64)
+        self._index = _Index.of(6)
+        self._tombs = 0  # in `_index`
+        self._old: _Index | None = None  # what it takes over from
+        self._moved = 0  # cells of the old one that were taken over
 
     @classmethod
     def over(cls, words: NDArray[np.uint64], rows_max: int) -> Table:
@@ -50,7 +85,10 @@ class Table:
         live = words[:, 0] != 0
         table.count = int(live.sum())
         table._free = np.flatnonzero(~live)[::-1].tolist()
-        table._index(table.count)
+        table._index = _Index.of(_bits(table.count))
+        for at in range(0, table.used, _BLOCK):
+            rows = at + np.flatnonzero(live[at : at + _BLOCK])
+            table._place(words[rows, 0], rows)
         return table
 
     @property
@@ -60,7 +98,11 @@ class Table:
 
     def find(self, keys: NDArray[np.uint64]) -> NDArray[np.int64]:
         """The row of each key, or -1."""
-        return self._probe(keys)[0]
+        rows = self._probe(self._index, keys)[0]
+        if self._old is not None:
+            absent = np.flatnonzero(rows < 0)
+            rows[absent] = self._probe(self._old, keys[absent])[0]
+        return rows
 
     def find_or_add(self, keys: NDArray[np.uint64]) -> NDArray[np.int64]:
         """The row of each key, a fresh zeroed one for those that had none. There must be room."""
@@ -77,30 +119,35 @@ class Table:
 
     def drop(self, keys: NDArray[np.uint64]) -> int:
         """Forget these keys (distinct); returns how many were there."""
-        rows, cells = self._probe(keys)
-        held = rows >= 0
-        rows, cells = rows[held], cells[held]
-        self._cells[cells] = _TOMB
+        rows, cells = self._probe(self._index, keys)
+        self._index.cells[cells[rows >= 0]] = _TOMB
+        self._tombs += int((rows >= 0).sum())
+        if self._old is not None:
+            absent = np.flatnonzero(rows < 0)
+            rows[absent], cells = self._probe(self._old, keys[absent])
+            self._old.cells[cells[rows[absent] >= 0]] = _TOMB
+        rows = rows[rows >= 0]
         self.words[rows] = 0
         self._free.extend(rows[::-1].tolist())
         self.count -= len(rows)
-        self._tombs += len(rows)
         return len(rows)
 
-    def _probe(self, keys: NDArray[np.uint64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Row and cell of each key; row -1 where the key is absent."""
+    def _probe(
+        self, index: _Index, keys: NDArray[np.uint64]
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Row and cell of each key; row -1 where the index has not the key."""
         rows = np.full(len(keys), -1, np.int64)
         cells = np.zeros(len(keys), np.int64)
-        mask = len(self._cells) - 1
+        mask = len(index.cells) - 1
         hashed = keys * _GOLDEN
-        cell = (hashed >> self._shift).astype(np.int64)
+        cell = (hashed >> index.shift).astype(np.int64)
         tag = (hashed >> np.uint64(8)).astype(np.uint32) & ~_ROW  # bits 32-39, under the cell's
         todo = np.arange(len(keys))
         # One probe settles most keys; those left look at eight cells at a time.
         width = _PROBES[:1]
         while len(todo):
             near = (cell[:, None] + width) & mask
-            held = self._cells[near]
+            held = index.cells[near]
             row = (held & _ROW).astype(np.int64) - 1
             maybe = ((held & ~_ROW) == tag[:, None]) & (held != 0) & (held != _TOMB)
             at, lane = np.nonzero(maybe)
@@ -128,10 +175,14 @@ class Table:
             self._grow()
         self.words[rows, 0] = keys
         self.count += n
-        if self.count + self._tombs > _LOAD_MOST * len(self._cells):
-            self._index(self.count)
-        else:
-            self._place(keys, rows)
+        self._move(n)
+        if self.count + self._tombs > _LOAD_MOST * len(self._index.cells):
+            assert self._old is None
+            bits = max(_bits(self.count), len(self._index.cells).bit_length() - 1)
+            self._old, self._index = self._index, _Index.of(bits)
+            self._moved = self._tombs = 0
+            self._move(n)
+        self._place(keys, rows)
         return rows
 
     def _grow(self) -> None:
@@ -148,29 +199,40 @@ class Table:
             words[:held] = self.words
             self.words = words
 
-    def _index(self, count: int) -> None:
-        """Builds the index anew, for `count` rows."""
-        bits = max(6, int(np.ceil(np.log2(max(1, count) / _LOAD_REBUILT))))
-        self._cells: NDArray[np.uint32] = np.zeros(1 << bits, np.uint32)
-        self._shift = np.uint64(64 - bits)
-        self._tombs = 0
-        for at in range(0, self.used, _BLOCK):
-            rows = at + np.flatnonzero(self.words[at : min(at + _BLOCK, self.used), 0])
+    def _move(self, n: int) -> None:
+        """Takes a slice of the old index over, with which `n` rows are added."""
+        if self._old is None:
+            return
+        cells = self._old.cells
+        end = min(len(cells), self._moved + max(_SLICE, n * _CELLS_A_ROW))
+        for at in range(self._moved, end, _BLOCK):
+            held = cells[at : min(at + _BLOCK, end)]
+            held = held[(held != 0) & (held != _TOMB)]
+            rows = (held & _ROW).astype(np.int64) - 1
             self._place(self.words[rows, 0], rows)
+        self._moved = end
+        if end == len(cells):
+            self._old = None
 
     def _place(self, keys: NDArray[np.uint64], rows: NDArray[np.int64]) -> None:
         """Writes cells. Of keys that meet at one free cell the last writer has it; others go on."""
-        mask = len(self._cells) - 1
+        cells = self._index.cells
+        mask = len(cells) - 1
         hashed = keys * _GOLDEN
-        cell = (hashed >> self._shift).astype(np.int64)
+        cell = (hashed >> self._index.shift).astype(np.int64)
         tag = (hashed >> np.uint64(8)).astype(np.uint32) & ~_ROW
         value = tag | (rows + 1).astype(np.uint32)
         while len(cell):
-            held = self._cells[cell]
+            held = cells[cell]
             tomb = held == _TOMB
             free = tomb | (held == 0)
-            self._cells[cell[free]] = value[free]
-            placed = free & (self._cells[cell] == value)
+            cells[cell[free]] = value[free]
+            placed = free & (cells[cell] == value)
             self._tombs -= int((placed & tomb).sum())
             left = ~placed
             cell, value = (cell[left] + 1) & mask, value[left]
+
+
+def _bits(count: int) -> int:
+    """Of an index for so many rows."""
+    return max(6, int(np.ceil(np.log2(max(1, count) / _LOAD_REBUILT))))
