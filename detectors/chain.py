@@ -409,11 +409,14 @@ def _evict(params: Params, partition: Partition) -> int:
         return 0
     words = table.words[: table.used]
     flags = words[:, MEMORY_WORDS.start] >> np.uint64(16)
-    idle = words[(words[:, 0] != 0) & (flags & np.uint64(SUSPECT) == 0)][:, :2]
+    idle = np.flatnonzero((words[:, 0] != 0) & (flags & np.uint64(SUSPECT) == 0))
+    window = (words[idle, 1] >> np.uint64(32)).astype(np.uint32)
     # A sixteenth at once: finding the oldest means looking at all.
     count = min(len(idle), max(2 * TICK_OFFSETS, params.sieve.rows_max // 16))
-    order = np.lexsort((idle[:, 0], idle[:, 1] >> np.uint64(32)))[:count]
-    return table.drop(idle[order, 0])
+    newest = np.partition(window, count - 1)[count - 1]
+    older, last = idle[window < newest], words[idle[window == newest], 0]
+    more = count - len(older)
+    return table.drop(np.append(words[older, 0], np.partition(last, more - 1)[:more]))
 
 
 def _forget_names(params: Params, partition: Partition) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import msgspec
+import numpy as np
 import pytest
 
 from detectors import chain
@@ -347,6 +348,21 @@ def test_the_longest_idle_are_forgotten_but_never_a_suspect() -> None:
     newest = batch_of(others[-5000:], range(5000)).recipient
     assert (partition.table.find(newest) >= 0).all()
     assert (partition.table.find(batch_of(others[:5000], range(5000)).recipient) < 0).all()
+
+
+def test_of_those_idle_since_the_same_window_the_lowest_keys_are_forgotten_first() -> None:
+    params = Params(sieve=SieveParams(rows_max=1 << 14), suspects_max=1 << 13)
+    partition = Partition(params)
+    rng = np.random.default_rng(3)
+    keys = rng.permutation(np.arange(1, 15_001, dtype=np.uint64))
+    windows = rng.integers(100, 104, len(keys)).astype(np.uint64)
+    table = partition.table
+    rows = table.find_or_add(keys)
+    table.words[rows, 1] = windows << np.uint64(32)
+    assert chain._evict(params, partition) == 2 * TICK_OFFSETS
+    order = np.lexsort((keys, windows))
+    assert (table.find(keys[order[: 2 * TICK_OFFSETS]]) < 0).all()
+    assert (table.find(keys[order[2 * TICK_OFFSETS :]]) >= 0).all()
 
 
 def test_a_tick_after_a_campaign_looks_at_so_many_suspects_and_leaves_the_others_to_the_next(
