@@ -1,11 +1,14 @@
 """The one agent: an envelope of records in, what the chain decided out.
 
 Decode, call, publish. A state changes with no await in between, and not while it is copied, so a
-checkpoint always sees it at one offset, with everything its events made already in the outbox.
+checkpoint always sees it at one offset, with everything its events made already in the outbox. An
+envelope of 20,000 records takes up to .4 s of CPU when all of them are new to the worker, and a
+multiple of that in time on a busy machine; the loop is let go at every tick in it.
 """
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -67,7 +70,7 @@ class Detector:
     async def handle(self, envelope: Envelope, consumer: Consumer) -> None:
         """Apply an envelope to its partition's state, or have its records read again."""
         part = self.keeper.parts.get(envelope.partition)
-        if not self.keeper.placed or part is None or part.next is None:
+        if part is None or part.next is None or not self._at_work(part):
             return  # from before a rebalance
         match part.admit(envelope):
             case Admission.SEEN:
@@ -100,13 +103,19 @@ class Detector:
                 )
             case Admission.APPLY:
                 pass
-        async with part.still:
-            for piece in envelope.since(part.next).pieces(TICK_OFFSETS):
+        for piece in envelope.since(part.next).pieces(TICK_OFFSETS):
+            async with part.still:
+                if not self._at_work(part):
+                    return  # a rebalance began: what is left will be read again
                 self._apply(part, piece)
-        with timed(self.observer.metrics, "publish"):
-            await part.outbox.push()
-        if len(part.outbox) > OUTBOX_MAX:
-            await part.outbox.settle(part.outbox.mark)
+            with timed(self.observer.metrics, "publish"):
+                await part.outbox.push()
+            if len(part.outbox) > OUTBOX_MAX:
+                await part.outbox.settle(part.outbox.mark)
+            await asyncio.sleep(0)
+
+    def _at_work(self, part: Part) -> bool:
+        return self.keeper.placed and self.keeper.parts.get(part.partition) is part
 
     def _apply(self, part: Part, envelope: Envelope) -> None:
         """Take some records in; up to a tick, so that their strings still lie in the cache.

@@ -1,0 +1,95 @@
+"""How the agent shares the loop with others while it applies an envelope."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from detectors.event import TICK_OFFSETS
+from streams.acks import Acknowledgements
+from streams.agents import Detector, Refusals
+from streams.config import Settings
+from streams.keeper import Part
+from streams.metrics import Metrics
+from streams.observe import Observer
+from streams.transport import Envelope
+from tests.faults.traffic import traffic
+from tests.streams.test_keeper import Kafka
+
+EVENTS = 5 * TICK_OFFSETS
+START_MS = 1_700_000_000_000
+
+
+@pytest.fixture(scope="module")
+def envelope() -> Envelope:
+    """A full poll of one partition, which begins in the middle of a tick."""
+    made = list(traffic(3, EVENTS, 1, START_MS, 600_000))[:EVENTS]
+    start = 7 + TICK_OFFSETS // 2
+    return Envelope(
+        0,
+        start,
+        start + EVENTS,
+        start + EVENTS,
+        [r.value for r in made],
+        [r.key for r in made],
+        range(start, start + EVENTS),
+        [r.timestamp_ms for r in made],
+    )
+
+
+def apply(envelope: Envelope, others: Callable[[Part, Any], None]) -> Part:
+    """Have an agent apply it; `others` runs at every turn of the loop."""
+
+    async def play() -> Part:
+        settings, kafka, metrics = Settings(), Kafka(), Metrics()
+        keeper = kafka.keeper()
+        keeper.send = _acknowledged
+        await kafka.rebalance(keeper, 1, {0})
+        part = keeper.parts[0]
+        part.next = envelope.start
+        recogniser = settings.recogniser()
+        acks = Acknowledgements(metrics, "in", 0, lambda: keeper.owned)
+        detector = Detector(
+            keeper.params,
+            recogniser,
+            settings.intake(),
+            settings.topics,
+            keeper,
+            Observer(metrics, recogniser, acks),
+            Refusals(0.5),
+        )
+        work = asyncio.create_task(detector.handle(envelope, kafka))  # type: ignore[arg-type]
+        while not work.done():
+            others(part, keeper)
+            await asyncio.sleep(0)
+        work.result()
+        return part
+
+    return asyncio.run(play())
+
+
+async def _acknowledged(_output: object) -> Any:
+    done = asyncio.get_running_loop().create_future()
+    done.set_result(None)
+    return done
+
+
+def test_the_loop_is_let_go_at_every_tick_of_an_envelope(envelope: Envelope) -> None:
+    seen: list[int] = []
+    part = apply(envelope, lambda part, _: seen.append(part.next))
+    assert part.next == part.state.next_offset == envelope.next_offset
+    steps = [b - a for a, b in zip(seen, [*seen[1:], part.next], strict=True)]
+    assert sum(steps) == EVENTS
+    assert max(steps) <= TICK_OFFSETS
+
+
+def test_an_envelope_is_given_up_where_a_rebalance_begins(envelope: Envelope) -> None:
+    def revoke(part: Part, keeper: Any) -> None:
+        if part.next != envelope.start:
+            keeper.revoked()
+
+    part = apply(envelope, revoke)
+    assert part.next == part.state.next_offset == TICK_OFFSETS
