@@ -154,6 +154,7 @@ class Keeper:
 
     def revoked(self) -> None:
         """A rebalance begins. States stay until `assigned` says who owns what."""
+        log.info("partitions are revoked")
         self._round += 1
         self.placed = self.loaded = self._assigned = False
         self._stop_writing()
@@ -324,6 +325,7 @@ class Keeper:
 
     async def flush(self, *, fenced: bool) -> None:
         """The last checkpoints before partitions may leave, of the parts that fit the deadline."""
+        log.info("a rebalance begins, or the end: last checkpoints")
         self._stop_writing()
         if fenced:
             log.info("fenced: no last checkpoint")

@@ -16,6 +16,7 @@ from streams.demo import brokers
 from tests.faults import recovery
 from tests.faults import soak as soaking
 from tests.faults.driver import Fault, Plan, Run
+from tests.faults.watch import UndecidedError, rebalances
 
 app: Final = typer.Typer(help=__doc__, add_completion=False, pretty_exceptions_enable=False)
 
@@ -47,7 +48,7 @@ def runs(
             plan = Plan(each, events=events, per_s=per_s, faults=faults, nodes=nodes)
             typer.echo(str(plan))
             said = _run(plan, kafka, folder)
-            wrong += bool(said["differences"])
+            wrong += bool(said["differences"] or said["undecided"])
             with (folder / "faults.jsonl").open("a", encoding="utf-8") as file:
                 file.write(json.dumps(said) + "\n")
             typer.echo(json.dumps(said))
@@ -125,7 +126,11 @@ def _outage(kafka: brokers.Broker, kind: str, lasts_s: float, folder: Path) -> d
 def _run(plan: Plan, kafka: brokers.Broker, folder: Path) -> dict[str, Any]:
     began = time.monotonic()
     run = Run(plan, kafka, f"faults-{plan.seed}-{time.time_ns() // 1_000_000:x}", folder)
-    differences = run.execute()
+    differences, undecided = list[str](), ""
+    try:
+        differences = run.execute()
+    except UndecidedError as error:
+        undecided = str(error)
     still, slowest = run.watch.longest, run.watch.slowest
     return {
         "seed": plan.seed,
@@ -138,9 +143,17 @@ def _run(plan: Plan, kafka: brokers.Broker, folder: Path) -> dict[str, Any]:
         "exits": {slot.name: slot.exits for slot in run.slots},
         "still_s": round(still.seconds, 1),
         "still_undisturbed_s": round(slowest.seconds, 1),
+        "rebalance_most_s": round(
+            max(
+                (s for slot in run.slots if slot.log.exists() for s in rebalances(slot.log)),
+                default=0,
+            ),
+            1,
+        ),
         "still_where": f"partition {still.partition} until {still.ended_s:.1f} s",
         "seconds": round(time.monotonic() - began, 1),
         "differences": differences,
+        "undecided": undecided,
     }
 
 

@@ -25,12 +25,14 @@ from streams.demo.brokers import Broker
 from streams.errors import Exit
 from tests.faults.oracle import compute_outcome, read_outcome
 from tests.faults.traffic import Record, traffic
-from tests.faults.watch import Watch
+from tests.faults.watch import UndecidedError, Watch
 
 HOUR_MS = 3_600_000
 RESTART_S = 0.5  # a supervisor's patience
 LINGERS_MS = (20, 200)  # of the two producers
-DRAIN_S = 150.0  # after the last fault, for everything to be read and covered
+DRAIN_S = 150.0  # without a commit, while records wait: the workers hang
+STARVED_S = 150.0  # without a record made or acknowledged, while brokers run: the producers hang
+STOP_S = 60.0  # for the workers' own end, which their watchdogs see to
 
 
 @dataclass(frozen=True)
@@ -145,10 +147,13 @@ class Run:
     slots: list[Slot] = field(init=False)
     watch: Watch = field(init=False)
     produced: int = 0
+    acknowledged: int = 0  # or given up by the client
     records: int = 0  # of the input, as the oracle read them
     outputs: int = 0  # of different identity
     repeated: int = 0  # outputs that came again
     _stop: threading.Event = field(default_factory=threading.Event)
+    _feeding: threading.Event = field(default_factory=threading.Event)
+    _feed_error: BaseException | None = None
 
     def __post_init__(self) -> None:
         path = self.folder / f"{self.name}.toml"
@@ -193,22 +198,25 @@ port = 0
                 cluster.create(topic.name, topic.partitions, topic.replication, configs)
 
     def execute(self) -> list[str]:
-        """Run the plan; return what is wrong in the end."""
+        """Run the plan; return what is wrong in the end.
+
+        Raises UndecidedError if the traffic could not be made, or the brokers do not say what came
+        of it.
+        """
         self.create_topics()
         self.slots[0].wanted = True
         self.slots[1].wanted = self.plan.script is None and self.plan.seed % 2 == 0
         supervisor = threading.Thread(target=self._supervise)
-        feeder = threading.Thread(target=lambda: asyncio.run(self._feed()), daemon=True)
+        feeder = threading.Thread(target=self._feeder, daemon=True)
         supervisor.start()
         feeder.start()
         self.watch.start()
         try:
+            self._feeding.wait()
             self._play()
             if self.broker.kind != "given":
                 self.broker.start()  # what is still down
-            feeder.join(timeout=self.plan.lasts_s + 120)
-            if feeder.is_alive():
-                return [f"the producer did not finish: {self.produced} records were made"]
+            self._await_fed(feeder)
             self.slots[0].wanted = True
             return self._settle()
         finally:
@@ -274,6 +282,28 @@ port = 0
                 return lambda: None if node.alive else node.start()
         return None
 
+    def _feeder(self) -> None:
+        try:
+            asyncio.run(self._feed())
+        except Exception as error:  # noqa: BLE001 - told by who waits for it
+            self._feed_error = error
+        self._feeding.set()
+
+    def _await_fed(self, feeder: threading.Thread) -> None:
+        """Return when all records are on the log, however slowly they get there."""
+        made, moved = (-1, -1), 0.0
+        while feeder.is_alive():
+            if (now_made := (self.produced, self.acknowledged)) != made:
+                made, moved = now_made, time.monotonic()
+            if time.monotonic() - moved > STARVED_S:
+                raise UndecidedError(
+                    f"the producers stand still: {self.produced} records made, "
+                    f"{self.acknowledged} done with"
+                )
+            feeder.join(timeout=1)
+        if self._feed_error is not None:
+            raise UndecidedError("the producers failed") from self._feed_error
+
     async def _feed(self) -> None:
         """Produce the traffic at its pace; whatever a broken send leaves on the log is the log.
 
@@ -295,6 +325,7 @@ port = 0
                 )
                 for linger_ms in LINGERS_MS
             ]
+            self._feeding.set()
             rng = random.Random(plan.seed)
             began = time.monotonic()
             pending: list[asyncio.Future[object]] = []
@@ -305,9 +336,14 @@ port = 0
                     ahead_s = self.produced / plan.per_s - (time.monotonic() - began)
                     await asyncio.sleep(max(0, ahead_s))
                 if len(pending) > 5_000:
-                    await asyncio.gather(*pending, return_exceptions=True)
-                    pending.clear()
-            await asyncio.gather(*pending, return_exceptions=True)
+                    await self._done(pending)
+            await self._done(pending)
+
+    async def _done(self, pending: list[asyncio.Future[object]]) -> None:
+        """Return when these are acknowledged or given up."""
+        await asyncio.gather(*pending, return_exceptions=True)
+        self.acknowledged += len(pending)
+        pending.clear()
 
     async def _send(self, producer: AIOKafkaProducer, record: Record) -> asyncio.Future[object]:
         while True:
@@ -327,13 +363,15 @@ port = 0
     def _settle(self) -> list[str]:
         """Wait until everything is read, stop the workers, and compare."""
         if not self.watch.caught_up(DRAIN_S):
-            return [f"after {DRAIN_S:g} s the group is still behind: {self.watch.behind}"]
+            return [f"no commit for {DRAIN_S:g} s, and the group is behind: {self.watch.behind}"]
         for slot in self.slots:
             slot.wanted = False
             slot.send(signal.SIGTERM)
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + STOP_S
         while any(slot.alive for slot in self.slots) and time.monotonic() < deadline:
             time.sleep(0.1)
+        if running := [slot.name for slot in self.slots if slot.alive]:
+            return [f"{name} does not end {STOP_S:g} s after SIGTERM" for name in running]
         ours = asyncio.run(read_outcome(self.settings))
         oracle = asyncio.run(compute_outcome(self.settings))
         self.records, self.repeated = oracle.records, ours.repeated

@@ -1,10 +1,14 @@
-"""How long partitions stand still, seen from outside: by what the group has committed."""
+"""How long partitions stand still: seen from outside, by what the group has committed, and as the
+workers' own logs say of each rebalance."""
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
 
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
@@ -13,6 +17,17 @@ from streams.demo.brokers import Broker, answers
 LOOK_S = 0.25
 ANSWER_S = 1.0
 RENEW_S = 10.0  # without an answer: a client may hold on to a broker that is gone
+SPEAKS = re.compile(r"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3}) (.*)")
+STARTS, LEAVES, REVOKED, READS = (
+    "metrics and health",
+    "a rebalance begins",
+    "partitions are revoked",
+    "reading from",
+)
+
+
+class UndecidedError(Exception):
+    """What a run found cannot be known, for a reason that is not the workers'."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +57,7 @@ class Watch:
     slowest: Still = Still()  # of those in which nothing more was done to it
     behind: dict[int, tuple[int, int]] = field(default_factory=dict)  # committed and end
     looks: int = 0  # that were answered
-    _committed: dict[int, int] = field(default_factory=dict)
+    committed: dict[int, int] = field(default_factory=dict)
     _since: dict[int, float] = field(default_factory=dict)  # as `still`, since the last disturbance
     _disturbed: bool = False
     _stop: threading.Event = field(default_factory=threading.Event)
@@ -62,14 +77,26 @@ class Watch:
         self._disturbed = True
 
     def caught_up(self, within_s: float) -> bool:
-        """Whether everything on the log is committed, as two looks from now on say."""
-        deadline = time.monotonic() + within_s
-        seen = self.looks
-        while time.monotonic() < deadline:
-            if self.looks >= seen + 2 and not self.behind:
-                return True
+        """Whether everything on the log is committed, as two looks from now on say.
+
+        Not if for so long no commit moved. Raises UndecidedError if for so long no look was
+        answered.
+        """
+        seen = looks = self.looks
+        committed = self.committed
+        moved = answered = time.monotonic()
+        while self.looks < seen + 2 or self.behind:
+            now = time.monotonic()
+            if self.looks != looks:
+                looks, answered = self.looks, now
+            if self.committed != committed:
+                committed, moved = self.committed, now
+            if now - answered > within_s:
+                raise UndecidedError(f"the watch had no answer for {within_s:g} s")
+            if now - moved > within_s:
+                return False
             time.sleep(LOOK_S / 2)
-        return False
+        return True
 
     def _watch(self) -> None:
         consumer = self._consumer()
@@ -120,9 +147,9 @@ class Watch:
         else:
             said = True
             self.behind = {p: (o, ends[p]) for p, o in committed.items() if o != ends[p]}
-            moved = {p for p, o in committed.items() if o > self._committed.get(p, 0)}
+            moved = {p for p, o in committed.items() if o > self.committed.get(p, 0)}
             moved |= committed.keys() - self.behind.keys()
-            self._committed = committed
+            self.committed = committed
             self.looks += 1
         if self._disturbed:
             self._disturbed = False
@@ -138,3 +165,32 @@ class Watch:
             if seconds > self.slowest.seconds:
                 self.slowest = Still(seconds, partition, at_s)
         return said
+
+
+def rebalances(log: Path) -> list[float]:
+    """Seconds of each rebalance that a worker's log tells of, its processes one after the other.
+
+    From where the worker lets its partitions go to where it reads again, the start of the next
+    rebalance, or its last word: whichever comes first.
+    """
+    found: list[float] = []
+    began = last = None
+    leaving = False
+    for line in log.read_text(encoding="utf-8", errors="replace").splitlines():
+        if (spoken := SPEAKS.match(line)) is None:
+            continue
+        at = datetime.strptime(spoken[1], "%Y-%m-%d %H:%M:%S,%f").timestamp()  # noqa: DTZ007 - local, as the log is
+        said = spoken[2]
+        starts, ends = STARTS in said, READS in said
+        begins = LEAVES in said or (REVOKED in said and not leaving)
+        if began is not None and last is not None and (starts or ends or begins):
+            found.append((last if starts else at) - began)
+        if starts or ends:
+            began = None
+        elif begins:
+            began = at
+        leaving = LEAVES in said or (leaving and REVOKED not in said)
+        last = at
+    if began is not None and last is not None:
+        found.append(last - began)
+    return found

@@ -79,7 +79,7 @@ async def _acknowledged(_output: object) -> Any:
 
 def test_the_loop_is_let_go_at_every_tick_of_an_envelope(envelope: Envelope) -> None:
     seen: list[int] = []
-    part = apply(envelope, lambda part, _: seen.append(part.next))
+    part = apply(envelope, lambda part, _: seen.append(part.next or 0))
     assert part.next == part.state.next_offset == envelope.next_offset
     steps = [b - a for a, b in zip(seen, [*seen[1:], part.next], strict=True)]
     assert sum(steps) == EVENTS
