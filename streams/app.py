@@ -54,6 +54,9 @@ KEEP_BYTES: Final = 256 << 20
 """Freed memory that is kept for the next poll: glibc would give a poll's megabytes back and have
 the kernel clear them again. Two pairs of runs, on a busy machine, differed by 4 and 6 % of CPU."""
 BEAT_S: Final = 0.25
+REJOIN_S: Final = 15.0
+"""Until a member that wrote its last checkpoints joins the group again. Chosen: no rebalance may
+stand still over 30 s, of which restoring takes up to 10."""
 SHOW_S: Final = 2.0  # gauges; a scraper comes every 15 s or so
 PROBE_S: Final = 5.0
 LIVE_S: Final = 15.0
@@ -338,6 +341,8 @@ def faust_settings(settings: Settings) -> dict[str, Any]:
         "broker_commit_interval": 0.5,  # commits only move when a checkpoint is complete
         "broker_session_timeout": kafka.session_timeout_s,
         "broker_heartbeat_interval": kafka.heartbeat_s,
+        # for so long a member that beats but does not join again holds the others up; stock: 60
+        "broker_rebalance_timeout": settings.worker.revoke_deadline_s + REJOIN_S,
         "consumer_group_instance_id": settings.worker.instance or None,
         "producer_linger": 0,  # actions are few and urgent
         "producer_acks": -1,  # all in-sync replicas

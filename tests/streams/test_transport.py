@@ -7,6 +7,7 @@ When a new version breaks the pins, these tests name what changed: read it, adap
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import importlib
 import inspect
@@ -34,7 +35,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streams import transport
-from streams.transport import Envelope
+from streams.app import faust_settings
+from streams.config import Settings
+from streams.transport import App, Consumer, Envelope
 
 VERSIONS = {"faust-streaming": "0.15.3", "aiokafka": "0.14.0", "mode-streaming": "0.7.1"}
 
@@ -136,6 +139,18 @@ def test_what_the_overrides_rely_on_works_as_it_did(path: str) -> None:
     source = inspect.getsource(_named(path))
     now = hashlib.sha256(source.encode()).hexdigest()[:12]
     assert now == BODIES[path], f"the body of {path} changed; it now reads\n{source}"
+
+
+def test_no_member_holds_a_rebalance_up_for_over_20_s() -> None:
+    async def timeout_ms() -> int:
+        app = App("one", **faust_settings(Settings()))
+        consumer = app.consumer
+        assert isinstance(consumer, Consumer)
+        member = consumer._thread._create_worker_consumer(app.transport)
+        await member.stop()
+        return int(member._rebalance_timeout_ms)
+
+    assert asyncio.run(timeout_ms()) == 20_000
 
 
 def test_urls_lead_to_the_transport_and_the_store() -> None:
