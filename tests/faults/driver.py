@@ -25,13 +25,15 @@ from streams.demo.brokers import Broker
 from streams.errors import Exit
 from tests.faults.oracle import compute_outcome, read_outcome
 from tests.faults.traffic import Record, traffic
-from tests.faults.watch import UndecidedError, Watch
+from tests.faults.watch import READS, UndecidedError, Watch
 
 HOUR_MS = 3_600_000
 RESTART_S = 0.5  # a supervisor's patience
 LINGERS_MS = (20, 200)  # of the two producers
 DRAIN_S = 150.0  # without a commit, while records wait: the workers hang
 STARVED_S = 150.0  # without a record made or acknowledged, while brokers run: the producers hang
+AHEAD_S = 12.0  # faults may be ahead of the traffic by an outage, during which none is made
+BEGIN_S = 150.0  # for a worker to read and the producers to be there, before anything else happens
 STOP_S = 60.0  # for the workers' own end, which their watchdogs see to
 
 
@@ -153,6 +155,8 @@ class Run:
     repeated: int = 0  # outputs that came again
     _stop: threading.Event = field(default_factory=threading.Event)
     _feeding: threading.Event = field(default_factory=threading.Event)
+    _fed: threading.Event = field(default_factory=threading.Event)
+    _progress: tuple[int, float] = (-1, 0.0)
     _feed_error: BaseException | None = None
 
     def __post_init__(self) -> None:
@@ -209,14 +213,18 @@ port = 0
         supervisor = threading.Thread(target=self._supervise)
         feeder = threading.Thread(target=self._feeder, daemon=True)
         supervisor.start()
-        feeder.start()
         self.watch.start()
         try:
-            self._feeding.wait()
+            self._await_begun("no worker reads", self._reading)
+            feeder.start()
+            self._await_begun("the producers do not start", self._feeding.is_set)
             self._play()
             if self.broker.kind != "given":
                 self.broker.start()  # what is still down
-            self._await_fed(feeder)
+            while not self._fed.wait(1):
+                self._check_traffic()
+            if self._feed_error is not None:
+                raise UndecidedError("the producers failed") from self._feed_error
             self.slots[0].wanted = True
             return self._settle()
         finally:
@@ -236,8 +244,12 @@ port = 0
             time.sleep(0.05)
 
     def _play(self) -> None:
-        """Inflict the faults when their time comes, and end each when it has lasted."""
+        """Inflict the faults when their time comes, and end each when it has lasted.
+
+        Their time waits for traffic that is late, as on a machine that has other things to do.
+        """
         began = time.monotonic()
+        waited_s = 0.0
         undo: list[tuple[float, Callable[[], None]]] = []
         todo = self.plan.schedule()
         while todo or undo:
@@ -246,7 +258,11 @@ port = 0
                 due[1]()
                 undo.remove(due)
                 self.watch.disturbed()
-            while todo and todo[0].at_s <= now_s:
+            if not self._fed.is_set():
+                self._check_traffic()
+                latest_s = self.produced / self.plan.per_s + AHEAD_S
+                waited_s = max(waited_s, now_s - latest_s)
+            while todo and todo[0].at_s <= now_s - waited_s:
                 fault = todo.pop(0)
                 if (end := self._inflict(fault)) is not None:
                     undo.append((time.monotonic() - began + fault.lasts_s, end))
@@ -282,27 +298,35 @@ port = 0
                 return lambda: None if node.alive else node.start()
         return None
 
+    def _await_begun(self, otherwise: str, begun: Callable[[], bool]) -> None:
+        deadline = time.monotonic() + BEGIN_S
+        while not begun():
+            if time.monotonic() > deadline:
+                raise UndecidedError(f"{otherwise} within {BEGIN_S:g} s")
+            time.sleep(0.1)
+
+    def _reading(self) -> bool:
+        logs = (slot.log for slot in self.slots)
+        return any(log.exists() and READS in log.read_text(errors="replace") for log in logs)
+
+    def _check_traffic(self) -> None:
+        """Raise UndecidedError if for long no record was made or done with."""
+        now, done = time.monotonic(), self.produced + self.acknowledged
+        if done != self._progress[0]:
+            self._progress = (done, now)
+        if now - self._progress[1] > STARVED_S:
+            raise UndecidedError(
+                f"the producers stand still: {self.produced} records made, "
+                f"{self.acknowledged} done with"
+            )
+
     def _feeder(self) -> None:
         try:
             asyncio.run(self._feed())
         except Exception as error:  # noqa: BLE001 - told by who waits for it
             self._feed_error = error
         self._feeding.set()
-
-    def _await_fed(self, feeder: threading.Thread) -> None:
-        """Return when all records are on the log, however slowly they get there."""
-        made, moved = (-1, -1), 0.0
-        while feeder.is_alive():
-            if (now_made := (self.produced, self.acknowledged)) != made:
-                made, moved = now_made, time.monotonic()
-            if time.monotonic() - moved > STARVED_S:
-                raise UndecidedError(
-                    f"the producers stand still: {self.produced} records made, "
-                    f"{self.acknowledged} done with"
-                )
-            feeder.join(timeout=1)
-        if self._feed_error is not None:
-            raise UndecidedError("the producers failed") from self._feed_error
+        self._fed.set()
 
     async def _feed(self) -> None:
         """Produce the traffic at its pace; whatever a broken send leaves on the log is the log.
