@@ -1,0 +1,145 @@
+"""A changelog that begins to delete while a worker runs: what is gone is noticed, not made up."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource
+
+from streams.demo.brokers import Broker
+from streams.errors import Exit
+from tests.faults.driver import Plan, Run
+from tests.faults.traffic import TEXT
+from tests.streams.test_worker import (
+    _difference,
+    _ended,
+    _produce,
+    _rebuilt,
+    _start,
+    _until,
+    _working,
+)
+
+pytestmark = [pytest.mark.kafka, pytest.mark.timeout(400)]
+
+EAGER = {"log.retention.check.interval.ms": "500", "log.initial.task.delay.ms": "500"}
+DELETING = {
+    "cleanup.policy": "delete",
+    "retention.bytes": "1",
+    "segment.ms": "1000",
+    "file.delete.delay.ms": "100",
+}
+AS_IT_WAS = {"cleanup.policy": "compact", "retention.bytes": "-1", "segment.ms": "604800000"}
+FIRST = 9_000  # recipients: more rows than the first chunk has, which later ones then leave alone
+MORE = 200
+
+
+@pytest.fixture
+def run(own_kafka: Callable[..., Broker], unique: str, tmp_path: Path) -> Run:
+    run = Run(
+        Plan(1, script=(), partitions=1, cycle_s=1.0), own_kafka(properties=EAGER), unique, tmp_path
+    )
+    run.create_topics()
+    return run
+
+
+def codes(first: int, number: int) -> list[bytes | None]:
+    """One code for each of so many recipients."""
+    now_ms = int(time.time() * 1000)
+    return [
+        json.dumps(
+            {
+                "schema_version": 1,
+                "recipient": f"86138{first + i:08d}",
+                "sender": "10690001",
+                "event_time_ms": now_ms,
+                "message_id": f"{first + i}",
+                "text": TEXT.format("平台", i),
+            }
+        ).encode()
+        for i in range(number)
+    ]
+
+
+def alter(run: Run, configs: dict[str, str]) -> None:
+    changes = [
+        ConfigEntry(name, value, incremental_operation=AlterConfigOpType.SET)
+        for name, value in configs.items()
+    ]
+    resource = ConfigResource(
+        ConfigResource.Type.TOPIC, run.settings.changelog, incremental_configs=changes
+    )
+    admin = AdminClient({"bootstrap.servers": run.broker.bootstrap})
+    admin.incremental_alter_configs([resource])[resource].result(30)
+
+
+def first_offset(run: Run) -> int:
+    """Of the changelog."""
+    consumer = Consumer({"bootstrap.servers": run.broker.bootstrap, "group.id": "a look"})
+    try:
+        changelog = TopicPartition(run.settings.changelog, 0)
+        return consumer.get_watermark_offsets(changelog, 10, cached=False)[0]
+    finally:
+        consumer.close()
+
+
+def rebuild(run: Run) -> None:
+    """Start once with --rebuild; afterwards a plain start works, and the state is its log."""
+    process = _start(run, "--rebuild")
+    try:
+        _until(lambda: _rebuilt(run), 90)
+    finally:
+        process.send_signal(signal.SIGTERM)
+        code, _ = _ended(process)
+    assert code == Exit.DONE
+    asyncio.run(_produce(run, codes(90_000, MORE)))
+    with _working(run):
+        pass
+    assert _difference(run) == []
+
+
+def test_chunks_that_retention_took_are_missed_by_name_and_a_rebuild_makes_them_anew(
+    run: Run,
+) -> None:
+    asyncio.run(_produce(run, codes(0, FIRST)))
+    with _working(run) as process:
+        alter(run, DELETING)
+        began = time.monotonic()
+        made = FIRST
+        while not first_offset(run):
+            assert time.monotonic() - began < 90, "retention took nothing"
+            asyncio.run(_produce(run, codes(made, MORE)))
+            made += MORE
+            time.sleep(1)
+        _until(lambda: not asyncio.run(run._behind()), 60)
+        assert process.poll() is None, "it has its state, and goes on"
+        code, said = _ended(_start(run))
+        assert code == Exit.CONFIG
+        assert "it must be compact alone" in said[-1]
+        alter(run, AS_IT_WAS)
+    code, said = _ended(_start(run))
+    assert code == Exit.CONFIG
+    assert "|r0|" in said[-1]
+    assert "it is missing" in said[-1]
+    assert "--rebuild" in said[-1]
+    rebuild(run)
+
+
+def test_a_changelog_that_was_emptied_is_no_new_beginning(run: Run) -> None:
+    asyncio.run(_produce(run, codes(0, FIRST)))
+    with _working(run):
+        pass
+    alter(run, {**DELETING, "retention.ms": "1"})
+    _until(lambda: first_offset(run) > 0, 90)
+    alter(run, {**AS_IT_WAS, "retention.ms": "604800000"})
+    code, said = _ended(_start(run))
+    assert code == Exit.CONFIG
+    assert "the group has a committed offset but no checkpoint" in said[-1]
+    rebuild(run)
