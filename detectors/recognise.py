@@ -8,10 +8,10 @@ the sender's name, and the other fields of the event, so templates are read once
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import repeat
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -141,7 +141,27 @@ class Codes:
     platform: NDArray[np.uint32]  # `platform_id` of the key; 0 where the event is no code
     trust: NDArray[np.uint8]  # of Trust; 0 where the event is no code
     confidence: NDArray[np.float32]  # 0..1
-    names: dict[int, str]  # platform id -> key, for every platform of a code in the batch
+    names: Mapping[int, str]  # platform id -> key, for every platform of a code in the batch
+
+
+class _Names(Mapping[int, str]):
+    """The keys behind these ids, looked up when asked for: nearly all are known already."""
+
+    def __init__(self, ids: NDArray[np.uint32], held: Sequence[Mapping[int, str]]) -> None:
+        self._ids = ids
+        self._held = held
+
+    def __getitem__(self, id_: int) -> str:
+        for held in self._held:
+            if name := held.get(id_):
+                return name
+        raise KeyError(id_)
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(set(self._ids.tolist()))
+
+    def __len__(self) -> int:
+        return len(set(self._ids.tolist()))
 
 
 # An answer kept in memory is one integer, so that answers become columns without a loop:
@@ -157,20 +177,56 @@ _FIELD_CHARS: Final = 256  # a signature, category or id longer than that is not
 _DIGIT: Final = re.compile("[0-9]")
 _SENDERS_MAX: Final = 65_536  # chosen: more service numbers than a partition sees in a minute
 
-_Key = tuple[object, ...]
+_Key = bytes | str | tuple[bytes | str, ...]
+
+_KIND: Final = 0x80
+"""The first character that stands for a kind of sender: no digit, which would be masked."""
 
 
-def _masked(texts: Sequence[str]) -> list[bytes]:
-    """The excerpts of some texts in UTF-8 with their digits masked.
+class _Asked(NamedTuple):
+    """One event as it is asked about; `kind` is a character for the kind of its sender."""
 
-    All at once where no text is long or holds a NUL: twice as fast as one by one.
+    text: str
+    kind: str
+    signature: str
+    category: str
+    platform: str
+    template: str
+
+
+def _masked(text: str, kind: str) -> bytes:
+    """The excerpt of a text in UTF-8 with its digits masked, and the kind behind it."""
+    return f"{excerpt(text)}{kind}".encode("utf-8", "surrogatepass").translate(MASK)
+
+
+def _masked_column(texts: Sequence[str], kinds: Sequence[str]) -> list[bytes]:
+    """`_masked` of each event; the kinds end with a NUL.
+
+    All at once where that is possible: twice as fast as one by one.
     """
-    if max(map(len, texts), default=0) <= READ_CHARS:
-        joined = "\0".join(texts).encode("utf-8", "surrogatepass")
-        masked = joined.translate(MASK).split(b"\0")
-        if len(masked) == len(texts):
-            return masked
-    return [excerpt(text).encode("utf-8", "surrogatepass").translate(MASK) for text in texts]
+    parts = [""] * (2 * len(texts))
+    parts[::2] = texts
+    parts[1::2] = kinds
+    joined = "".join(parts)
+    if len(joined) <= len(texts) * READ_CHARS:
+        column = joined.encode("utf-8", "surrogatepass").translate(MASK).split(b"\0")[:-1]
+        if len(column) == len(texts):  # else a text holds a NUL
+            if max(map(len, column), default=0) > READ_CHARS:
+                for row, text in enumerate(texts):
+                    if len(text) > READ_CHARS:
+                        column[row] = _masked(text, kinds[row][0])
+            return column
+    return [_masked(text, kind[0]) for text, kind in zip(texts, kinds, strict=True)]
+
+
+def _again(key: _Key, head: str) -> _Key:
+    """A key with another text."""
+    return (head, *key[1:]) if isinstance(key, tuple) else head
+
+
+def _with(key: _Key, literal: bytes) -> _Key:
+    """A key to which the digits of a name belong."""
+    return (*key, literal) if isinstance(key, tuple) else (key, literal)
 
 
 class Recogniser:
@@ -191,50 +247,47 @@ class Recogniser:
         self._young_names: dict[int, str] = {}
         self._old_names: dict[int, str] = {}
         self._origins: list[Sender] = []  # the kinds of sender there are: line x owners x wording
-        self._origin_numbers: dict[object, int] = {}
-        self._origin_of: dict[str, int] = {}  # sender as written -> place in _origins
-        self._origin_of_head: dict[str, int] = {}  # first digits of a long number -> the same
+        self._kinds: dict[object, str] = {}  # one character each, and a NUL
+        self._kind_of: dict[str, str] = {}  # sender as written -> its kind
+        self._kind_of_head: dict[str, str] = {}  # first digits of a long number -> the same
         self._from_of: dict[str, tuple[int, str]] = {}
 
     def columns(self, batch: Batch) -> Codes:
         """The answers for a batch: those that `recognise` gives for each event."""
         count = len(batch)
         self._make_room()
-        keys: list[_Key] = list(
-            zip(
-                _masked(batch.text),
-                self._origin_column(batch.sender),
-                batch.signature,
-                batch.category,
-                batch.platform,
-                batch.template if self.registry.templates else repeat("", count),
-                strict=True,
-            )
-        )
+        kinds = self._kind_column(batch.sender)
+        template = batch.template if self.registry.templates else [""] * count
+        told = (batch.signature, batch.category, batch.platform, template)
+        # Most feeds tell no more than text and sender: a text alone is hashed twice as fast.
+        masked = _masked_column(batch.text, kinds)
+        keys: Sequence[_Key] = masked
+        if any(map(any, told)):
+            keys = list(zip(masked, *told, strict=True))
         answers = np.fromiter(map(self._young.get, keys, repeat(_MISS)), np.int64, count)
         if any(batch.category):  # a thousand people's messages are not worth remembering
             other = np.fromiter(map(OTHER_CATEGORIES.__contains__, batch.category), bool, count)
             answers[other] = _OTHER_CATEGORY
-        missing = np.flatnonzero(answers < 0)
         misses = self.misses
-        for row in missing.tolist():
-            answers[row] = self._answer(keys[row], int(answers[row]), batch.text[row])
+        for row in np.flatnonzero(answers < 0).tolist():
+            asked = _Asked(batch.text[row], kinds[row][0], *(column[row] for column in told))
+            answers[row] = self._answer(keys[row], int(answers[row]), asked)
         self.hits += count - (self.misses - misses)
 
         otp = (answers & _OTP).astype(np.bool_)
         platform = (answers >> 16).astype(np.uint32)
-        names = {}
-        for row in np.flatnonzero(answers & _FROM_SENDER).tolist():
-            platform[row], key = self._from(batch.sender[row])
-            names[int(platform[row])] = key
-        for id_ in set(platform[otp].tolist()) - names.keys():
-            names[id_] = self._young_names.get(id_) or self._old_names[id_]
+        own: dict[int, str] = {}
+        from_sender = np.flatnonzero(answers & _FROM_SENDER)
+        if len(from_sender):
+            found = [self._from(batch.sender[row]) for row in from_sender.tolist()]
+            platform[from_sender] = [id_ for id_, _ in found]
+            own.update(found)
         return Codes(
             otp=otp,
             platform=platform,
             trust=(answers >> 2 & 7).astype(np.uint8),
             confidence=(answers >> 8 & 0x7F).astype(np.float32) / np.float32(100),
-            names=names,
+            names=_Names(platform[otp], (own, self._young_names, self._old_names)),
         )
 
     def _make_room(self) -> None:
@@ -245,38 +298,36 @@ class Recogniser:
         if max(len(self._young), len(self._young_names)) > self.params.cache_templates:
             self._old, self._young = self._young, {}
             self._old_names, self._young_names = self._young_names, {}
-        if len(self._origin_of) > _SENDERS_MAX:
-            self._origin_of = {}
-            self._origin_of_head = {}
+        if len(self._kind_of) > _SENDERS_MAX:
+            self._kind_of = {}
+            self._kind_of_head = {}
         if len(self._from_of) > _SENDERS_MAX:
             self._from_of = {}
 
-    def _origin_column(self, senders: Sequence[str]) -> list[int]:
+    def _kind_column(self, senders: Sequence[str]) -> list[str]:
         """The kind of each sender: all that a sender tells but itself.
 
         A platform's thousand extensions share a kind, and so an answer.
         """
-        column = list(map(self._origin_of.get, senders, repeat(_MISS)))
-        if _MISS in column:
-            for row, number in enumerate(column):
-                if number == _MISS:
-                    column[row] = self._origin(senders[row])
-        return column
+        try:
+            return list(map(self._kind_of.__getitem__, senders))
+        except KeyError:
+            return [self._kind_of.get(sender) or self._kind(sender) for sender in senders]
 
-    def _origin(self, sender: str) -> int:
+    def _kind(self, sender: str) -> str:
         head = self.registry.head(sender)
-        number = self._origin_of_head.get(head, _MISS) if head else _MISS
-        if number == _MISS:
+        kind = self._kind_of_head.get(head) if head else None
+        if kind is None:
             origin = self.registry.sender(sender)
-            kind = origin.line, origin.owners, names_codes(origin.key)
-            number = self._origin_numbers.setdefault(kind, len(self._origins))
-            if number == len(self._origins):
+            told = origin.line, origin.owners, names_codes(origin.key)
+            kind = self._kinds.setdefault(told, f"{chr(_KIND + len(self._origins))}\0")
+            if len(self._kinds) > len(self._origins):
                 self._origins.append(origin)
             if head:
-                self._origin_of_head[head] = number
+                self._kind_of_head[head] = kind
         if len(sender) <= _FIELD_CHARS:
-            self._origin_of[sender] = number
-        return number
+            self._kind_of[sender] = kind
+        return kind
 
     def _from(self, sender: str) -> tuple[int, str]:
         """Platform id and key of a message that nothing but its sender names."""
@@ -285,24 +336,26 @@ class Recogniser:
             self._from_of[sender] = platform_id(key), key
         return self._from_of[sender]
 
-    def _answer(self, key: _Key, known: int, text: str) -> int:
+    def _answer(self, key: _Key, known: int, asked: _Asked) -> int:
         """The answer for an event that the young generation does not answer by its key alone."""
         if known == _MISS:
             known = self._remembered(key)
-        seen = excerpt(text)
+        seen = excerpt(asked.text)
         if known <= _NAME:
             start, end = divmod(_NAME - known, 1 << 16)
-            return self._answer_named(key, seen, seen.encode("utf-8", "surrogatepass")[start:end])
+            key = _with(key, seen.encode("utf-8", "surrogatepass")[start:end])
+            known = self._remembered(key)
+            return self._remember(key, *self._read(asked, seen)[1]) if known == _MISS else known
         if known != _MISS:
             return known
         masked = mask(seen)
         native = has_native_digits(masked)
         if native:  # other messages of the template differ in digits that are not masked
             masked = mask(fold(masked))
-            key = (masked, *key[1:])
+            key = _again(key, f"{masked}{asked.kind}")
             if (known := self._remembered(key)) != _MISS:
                 return known
-        reading, answer = self._read(key, seen)
+        reading, answer = self._read(asked, seen)
         name = reading.signature or reading.host
         if name is None or not _DIGIT.search(fold(seen[slice(*name)])):
             return self._remember(key, *answer)
@@ -312,15 +365,7 @@ class Recogniser:
         start, end = (len(masked[:at].encode("utf-8", "surrogatepass")) for at in name)
         self._remember(key, _NAME - (start << 16 | end), "")
         literal = seen.encode("utf-8", "surrogatepass")[start:end]
-        return self._remember((*key, literal), *answer)
-
-    def _answer_named(self, key: _Key, seen: str, literal: bytes) -> int:
-        """The answer for a template whose name holds digits: they belong to the key."""
-        key = (*key, literal)
-        known = self._young.get(key, _MISS)
-        if known == _MISS and (known := self._remembered(key)) == _MISS:
-            return self._remember(key, *self._read(key, seen)[1])
-        return known
+        return self._remember(_with(key, literal), *answer)
 
     def _remembered(self, key: _Key) -> int:
         """An answer of either generation, moved to the young one; _MISS if there is none."""
@@ -331,25 +376,25 @@ class Recogniser:
 
     def _remember(self, key: _Key, answer: int, name: str) -> int:
         """Puts an answer into the young generation, unless its key is too long to keep."""
-        if all(len(part) <= _FIELD_CHARS for part in key[2:] if isinstance(part, str)):
+        told = key[1:] if isinstance(key, tuple) else ()
+        if all(len(part) <= _FIELD_CHARS for part in told if isinstance(part, str)):
             self._young[key] = answer
         if answer >= 0:
             self._young_names[answer >> 16] = name
         return answer
 
-    def _read(self, key: _Key, seen: str) -> tuple[Reading, tuple[int, str]]:
-        """Reads a text in full: what it tells, the answer, and the platform's key."""
+    def _read(self, asked: _Asked, seen: str) -> tuple[Reading, tuple[int, str]]:
+        """Reads an excerpt in full: what it tells, the answer, and the platform's key."""
         self.misses += 1
         registry = self.registry
-        _, number, signature, category, platform, template = key[:6]
-        assert isinstance(number, int)
-        origin = self._origins[number]
+        origin = self._origins[ord(asked.kind) - _KIND]
         reading = read(mask(seen))
-        rule = _rule(registry, reading.rule if seen else None, origin, str(category), str(template))
+        told = reading.rule if seen else None
+        rule = _rule(registry, told, origin, asked.category, asked.template)
         confidence = RULES[rule].confidence
         if confidence < self.params.confidence_min:
             return reading, (round(confidence * 100) << 8, "")
-        name, trust = _platform(registry, reading, seen, origin, str(signature), str(platform))
+        name, trust = _platform(registry, reading, seen, origin, asked.signature, asked.platform)
         answer = round(confidence * 100) << 8 | trust << 2 | _OTP
         if name == origin.from_key:
             return reading, (answer | _FROM_SENDER, "")
