@@ -35,7 +35,10 @@ _CELLS_A_ROW: Final = 16
 """So many move at least for each row that is added. While they move, the new index, which is not
 smaller, gets at most a 16th of its cells: it stays under `_LOAD_MOST`."""
 _ITEM: Final = np.dtype((np.void, 8 * WORDS))
+_ROWS: Final = _TOMB - np.uint32(1)
+_ONE: Final = np.uint32(1)
 _PROBES: Final = np.arange(8, dtype=np.int64)  # after the first miss a cache line's half at once
+_PROBES_BITS: Final = 3
 
 
 class _Index(NamedTuple):
@@ -92,6 +95,10 @@ class Table:
         return table
 
     @property
+    def _full(self) -> bool:
+        return self.count + self._tombs > _LOAD_MOST * len(self._index.cells)
+
+    @property
     def room(self) -> int:
         """How many more recipients fit."""
         return self.rows_max - self.count
@@ -99,19 +106,24 @@ class Table:
     def find(self, keys: NDArray[np.uint64]) -> NDArray[np.int64]:
         """The row of each key, or -1."""
         rows = self._probe(self._index, keys)[0]
-        if self._old is not None:
-            absent = np.flatnonzero(rows < 0)
-            rows[absent] = self._probe(self._old, keys[absent])[0]
+        self._look_back(keys, rows)
         return rows
 
     def find_or_add(self, keys: NDArray[np.uint64]) -> NDArray[np.int64]:
         """The row of each key, a fresh zeroed one for those that had none. There must be room."""
-        rows = self.find(keys)
-        missing = np.flatnonzero(rows < 0)
+        rows, cells = self._probe(self._index, keys)
+        missing = self._look_back(keys, rows)
         if len(missing):
-            fresh, which = np.unique(keys[missing], return_inverse=True)
-            rows[missing] = self._add(fresh)[which]
+            rows[missing] = self._add(keys[missing], cells[missing])
         return rows
+
+    def _look_back(self, keys: NDArray[np.uint64], rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Completes `rows` from the old index; the positions that are still without one."""
+        absent = np.flatnonzero(rows < 0)
+        if self._old is not None:
+            rows[absent] = self._probe(self._old, keys[absent])[0]
+            absent = absent[rows[absent] < 0]
+        return absent
 
     def put(self, rows: NDArray[np.int64], words: NDArray[np.uint64]) -> None:
         """Writes whole rows (m, 14): each as one item, a third of the time of `words[rows] = …`."""
@@ -135,36 +147,50 @@ class Table:
     def _probe(
         self, index: _Index, keys: NDArray[np.uint64]
     ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Row and cell of each key; row -1 where the index has not the key."""
-        rows = np.full(len(keys), -1, np.int64)
-        cells = np.zeros(len(keys), np.int64)
+        """Row and cell of each key; where the key is absent row -1 and the cell it would have."""
         mask = len(index.cells) - 1
         hashed = keys * _GOLDEN
         cell = (hashed >> index.shift).astype(np.int64)
         tag = (hashed >> np.uint64(8)).astype(np.uint32) & ~_ROW  # bits 32-39, under the cell's
-        todo = np.arange(len(keys))
         # One probe settles most keys; those left look at eight cells at a time.
-        width = _PROBES[:1]
+        held = index.cells.take(cell)
+        rows = np.full(len(keys), -1, np.int64)
+        row = (held ^ tag) - _ONE  # of a free cell, a tombstone or another tag: none that can be
+        at = np.flatnonzero(row < _ROWS)
+        at = at[self.words[row[at], 0] == keys[at]]
+        rows[at] = row[at]
+        vacant = (held == 0) | (held == _TOMB)
+        cells = np.where(vacant, cell, -1)
+        cells[at] = cell[at]
+        open_ = held != 0
+        open_[at] = False
+        todo = np.flatnonzero(open_)
+        cell, tag = cell[todo, None] + 1, tag[todo, None]
         while len(todo):
-            near = (cell[:, None] + width) & mask
-            held = index.cells[near]
-            row = (held & _ROW).astype(np.int64) - 1
-            maybe = ((held & ~_ROW) == tag[:, None]) & (held != 0) & (held != _TOMB)
-            at, lane = np.nonzero(maybe)
-            true = self.words[row[at, lane], 0] == keys[todo[at]]
-            at, lane = at[true], lane[true]
-            rows[todo[at]] = row[at, lane]
-            cells[todo[at]] = near[at, lane]
-            open_ = ~(held == 0).any(axis=1)
+            near = (cell + _PROBES) & mask
+            held = index.cells.take(near)
+            vacant = (held == 0) | (held == _TOMB)
+            first = vacant.argmax(axis=1) + np.arange(0, near.size, len(_PROBES))
+            first = first[vacant.take(first) & (cells[todo] < 0)]
+            near = near.ravel()
+            cells[todo[first >> _PROBES_BITS]] = near[first]
+            row = ((held ^ tag) - _ONE).ravel()
+            lane = np.flatnonzero(row < _ROWS)
+            lane = lane[self.words[row[lane], 0] == keys[todo[lane >> _PROBES_BITS]]]
+            at = lane >> _PROBES_BITS
+            rows[todo[at]] = row[lane]
+            cells[todo[at]] = near[lane]
+            open_ = (held != 0).all(axis=1)
             open_[at] = False
-            todo, tag = todo[open_], tag[open_]
-            cell = cell[open_] + len(width)
-            width = _PROBES
+            todo, cell, tag = todo[open_], cell[open_] + len(_PROBES), tag[open_]
         return rows, cells
 
-    def _add(self, keys: NDArray[np.uint64]) -> NDArray[np.int64]:
-        """Rows for keys that are distinct and absent."""
-        n = len(keys)
+    def _add(self, keys: NDArray[np.uint64], cells: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Rows for absent keys, which may come twice, in the cells that `_probe` found for them."""
+        fresh = np.sort(keys)
+        fresh = fresh[np.append(True, fresh[1:] != fresh[:-1])]
+        which = np.searchsorted(fresh, keys)
+        n = len(fresh)
         assert n <= self.room, "a table must be given room before it is asked for rows"
         again = [self._free.pop() for _ in range(min(n, len(self._free)))]
         rows = np.concatenate(
@@ -173,17 +199,16 @@ class Table:
         self.used += n - len(again)
         if self.used > len(self.words):
             self._grow()
-        self.words[rows, 0] = keys
+        self.words[rows, 0] = fresh
         self.count += n
-        self._move(n)
-        if self.count + self._tombs > _LOAD_MOST * len(self._index.cells):
-            assert self._old is None
-            bits = max(_bits(self.count), len(self._index.cells).bit_length() - 1)
-            self._old, self._index = self._index, _Index.of(bits)
-            self._moved = self._tombs = 0
-            self._move(n)
-        self._place(keys, rows)
-        return rows
+        if self._old is None and not self._full:
+            cell = np.empty(n, np.int64)
+            cell[which] = cells
+            self._place(fresh, rows, cell)
+        else:
+            self._take_over(n)
+            self._place(fresh, rows)
+        return rows[which]
 
     def _grow(self) -> None:
         """Makes the matrix larger, up to `rows_max`: twice as large, past 2**18 rows by so many.
@@ -199,8 +224,17 @@ class Table:
             words[:held] = self.words
             self.words = words
 
+    def _take_over(self, n: int) -> None:
+        """Moves a slice to a new index, one made now if the present one is full; `n` rows come."""
+        self._move(n)
+        if self._full:
+            assert self._old is None
+            bits = max(_bits(self.count), len(self._index.cells).bit_length() - 1)
+            self._old, self._index = self._index, _Index.of(bits)
+            self._moved = self._tombs = 0
+            self._move(n)
+
     def _move(self, n: int) -> None:
-        """Takes a slice of the old index over, with which `n` rows are added."""
         if self._old is None:
             return
         cells = self._old.cells
@@ -214,23 +248,25 @@ class Table:
         if end == len(cells):
             self._old = None
 
-    def _place(self, keys: NDArray[np.uint64], rows: NDArray[np.int64]) -> None:
-        """Writes cells. Of keys that meet at one free cell the last writer has it; others go on."""
-        cells = self._index.cells
-        mask = len(cells) - 1
-        hashed = keys * _GOLDEN
-        cell = (hashed >> self._index.shift).astype(np.int64)
-        tag = (hashed >> np.uint64(8)).astype(np.uint32) & ~_ROW
-        value = tag | (rows + 1).astype(np.uint32)
-        while len(cell):
-            held = cells[cell]
-            tomb = held == _TOMB
-            free = tomb | (held == 0)
-            cells[cell[free]] = value[free]
-            placed = free & (cells[cell] == value)
-            self._tombs -= int((placed & tomb).sum())
-            left = ~placed
-            cell, value = (cell[left] + 1) & mask, value[left]
+    def _place(
+        self,
+        keys: NDArray[np.uint64],
+        rows: NDArray[np.int64],
+        cells: NDArray[np.int64] | None = None,
+    ) -> None:
+        """Writes cells, those that `_probe` found; of keys that meet at one the last has it."""
+        index = self._index.cells
+        while len(keys):
+            if cells is None:
+                cells = self._probe(self._index, keys)[1]
+            tag = (keys * _GOLDEN >> np.uint64(8)).astype(np.uint32) & ~_ROW
+            value = tag | (rows + 1).astype(np.uint32)
+            tomb = index.take(cells) == _TOMB
+            index[cells] = value
+            placed = index.take(cells) == value
+            self._tombs -= int(np.count_nonzero(placed & tomb))
+            left = np.flatnonzero(~placed)
+            keys, rows, cells = keys[left], rows[left], None
 
 
 def _bits(count: int) -> int:
