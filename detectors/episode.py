@@ -325,6 +325,7 @@ def _record(
     assert episode is not None
     evidence = _evidence(suspect, episode)
     found, bars = scores(suspect), bars_of(rules, suspect, cause.at_s)
+    scope = _scope(suspect, cause.at_s)
     return EpisodeRecord(
         episode_id=episode.id,
         kind="flood",
@@ -351,8 +352,8 @@ def _record(
             Rung("spaced_5min_3h", found.spaced_5min_3h, *bars.spaced_5min_3h),
             Rung("spaced_10min_24h", found.spaced_10min_24h, *bars.spaced_10min_24h),
         ),
-        scope=_scope(suspect, cause.at_s),
-        known=suspect.memory_size(cause.at_s),
+        scope=scope,
+        known=len(scope.pass_prints),
         memory_days=max(0, cause.at_s // DAY_S - suspect.memory.born_day),
         chronic=episode.chronic,
         cause=cause,

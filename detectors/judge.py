@@ -9,6 +9,7 @@ in the tables below and are compared in one place.
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
@@ -155,8 +156,8 @@ def retraced(suspect: Suspect, from_s: int) -> Iterator[Scores]:
     """The evidence right after each sighting from `from_s` on, oldest first."""
     replay = Suspect(suspect.recipient, suspect.name, suspect.row, [], suspect.memory)
     for sighting in suspect.sightings:
-        replay.sightings.append(sighting)
-        replay.novels += sighting >> 32 & 1
+        if sighting >> 32 & 1:
+            replay.novel_s.append(sighting >> 33)
         fill(replay, sighting >> 33, sighting >> 32 & 1)
         if sighting >> 33 >= from_s:
             yield scores(replay)
@@ -167,27 +168,30 @@ def scores(suspect: Suspect) -> Scores:
     at_s = suspect.bucket_s
     level = suspect.bucket_level_milli / 1000
     burst = (at_s, level, suspect.bucket_novel, suspect.bucket_since_s)
-    if suspect.novels < COUNT_MIN:
+    novel_s = suspect.novel_s
+    if len(novel_s) < COUNT_MIN:
         return Scores(*burst)
-    raw_35min = raw_24h = spaced_10min_24h = spaced_5min_3h = 0
-    next_10min = next_5min = at_s
-    # From the newest back, taking each that is far enough from the last taken: the most there can
-    # be, and a function of the window alone.
-    for sighting in reversed(suspect.sightings):
-        seen_s = sighting >> 33
-        if seen_s <= at_s - DAY_S:
-            break
-        if not sighting >> 32 & 1:
-            continue
-        raw_24h += 1
-        raw_35min += seen_s > at_s - 35 * 60
-        if seen_s <= next_10min:
-            spaced_10min_24h += 1
-            next_10min = seen_s - 600
-        if seen_s > at_s - 3 * 3600 and seen_s <= next_5min:
-            spaced_5min_3h += 1
-            next_5min = seen_s - 300
-    return Scores(*burst, raw_35min, raw_24h, spaced_10min_24h, spaced_5min_3h)
+    day = bisect_right(novel_s, at_s - DAY_S)
+    return Scores(
+        *burst,
+        raw_35min=len(novel_s) - bisect_right(novel_s, at_s - 35 * 60),
+        raw_24h=len(novel_s) - day,
+        spaced_10min_24h=_spaced(novel_s, day, 600),
+        spaced_5min_3h=_spaced(novel_s, bisect_right(novel_s, at_s - 3 * 3600, day), 300),
+    )
+
+
+def _spaced(times_s: list[int], first: int, gap_s: int) -> int:
+    """How many of these ascending times, from place `first` on, are a gap apart.
+
+    From the newest back, taking each that is far enough from the last taken: the most there can
+    be, and a function of the window alone.
+    """
+    count, place = 0, len(times_s)
+    while place > first:
+        count += 1
+        place = bisect_right(times_s, times_s[place - 1] - gap_s, first, place - 1)
+    return count
 
 
 class Bars(NamedTuple):
@@ -208,7 +212,7 @@ def bars_of(params: JudgeParams, suspect: Suspect, at_s: int) -> Bars:
         habit = Habit.THIRD
     elif params.p_novel is not None and params.p_novel <= 0.5:
         habit = Habit.HALF
-    elif suspect.memory_size(at_s) >= LARGE_MEMORY:
+    elif suspect.remembers(LARGE_MEMORY, at_s):
         habit = Habit.LARGE_MEMORY
     else:
         habit = Habit.SMALL_MEMORY

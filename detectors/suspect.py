@@ -6,7 +6,7 @@ its open episode. A message is taken in here, or forgotten; what it amounts to i
 
 from __future__ import annotations
 
-from bisect import insort
+from bisect import bisect_left, insort
 from enum import IntEnum
 from typing import Final
 
@@ -84,7 +84,8 @@ class Suspect:
         "last_s",
         "memory",
         "name",
-        "novels",
+        "novel_s",
+        "prints_held",
         "recipient",
         "row",
         "seen",
@@ -101,7 +102,10 @@ class Suspect:
         self.name = name  # E.164 digits, or the token
         self.sightings = sightings  # ascending
         self.seen = {w & 0xFFFF_FFFF: w for w in sightings}
-        self.novels = sum(w >> 32 & 1 for w in sightings)
+        self.novel_s = [w >> 33 for w in sightings if w >> 32 & 1]  # times of the novel ones
+        self.prints_held = bytearray(_SLOTS)  # sightings by the low bits of their platform's print
+        for platform in self.seen:
+            self.prints_held[_slot(platform)] += 1
         self.tainted: dict[int, int] = {}  # platform first seen in an episode -> days it came on
         self.memory = memory
         self.last_s = 0  # of the newest message since it is a suspect
@@ -113,6 +117,11 @@ class Suspect:
         self.bucket_since_s = 0  # which was then
         self.bucket_s = 0  # of the last sighting
         _refill(self)
+
+    @property
+    def novels(self) -> int:
+        """How many of its sightings are novel."""
+        return len(self.novel_s)
 
     def knows(self, platform: int, at_s: int) -> bool:
         """Whether this recipient knew the platform before the day that ends at `at_s`.
@@ -131,13 +140,20 @@ class Suspect:
 
     def _kin(self, platform: int, at_s: int) -> bool:
         """Whether it knows one with the same print, which may have taken that out of the memory."""
+        if not self.prints_held[_slot(platform)]:
+            return False
         wanted = platform_print(platform)
         alike = (p for p in self.seen if platform_print(p) == wanted)
         return any(self.knows(p, at_s) for p in alike)
 
     def known(self, at_s: int) -> list[int]:
         """The platform ids that it knows, ascending; those in its memory have no id any more."""
-        return sorted(p for p in self.seen if self.knows(p, at_s))
+        day_ago_s = at_s - DAY_S
+        return sorted(
+            platform
+            for platform, w in self.seen.items()
+            if not w >> 32 & 1 or (w >> 33 <= day_ago_s and self.knows(platform, at_s))
+        )
 
     def prints(self, at_s: int) -> set[int]:
         """The prints of all that it knows, in its memory or by id."""
@@ -146,6 +162,22 @@ class Suspect:
     def memory_size(self, at_s: int) -> int:
         """How many platforms it knows, as far as prints tell them apart."""
         return len(self.prints(at_s))
+
+    def remembers(self, least: int, at_s: int) -> bool:
+        """Whether it knows so many platforms: of most it is plain that they know fewer."""
+        if not self.sightings or self.sightings[0] >> 33 > at_s - DAY_S:  # no novel one is known
+            most = self.memory.size + len(self.sightings) - self.novels
+            if most < least:
+                return False
+        return self.memory_size(at_s) >= least
+
+
+_SLOTS: Final = 1024
+"""Chosen: of a suspect that is full, one question in eight looks at all its platforms in vain."""
+
+
+def _slot(platform: int) -> int:
+    return platform_print(platform) % _SLOTS
 
 
 def see(suspect: Suspect, platform: int, at_s: int) -> Seen:
@@ -165,9 +197,7 @@ def see(suspect: Suspect, platform: int, at_s: int) -> Seen:
         if novel and days and at_s - (held >> 33) < TAINT_S:
             suspect.tainted[platform] = days + 1
     sighting = word(at_s, novel, platform)
-    suspect.seen[platform] = sighting
-    suspect.novels += novel
-    insort(sightings, sighting)
+    _hold(suspect, sighting)
     if len(sightings) > SIGHTINGS_MAX:
         _bound(suspect)
     if at_s >= newest_s:
@@ -186,18 +216,28 @@ def _bound(suspect: Suspect) -> None:
         known = suspect.knows(platform, newest_s)
         _forget(suspect, oldest)
         if known:  # over a day old: it is no news any more, but what it stands for stays
-            oldest = word(oldest >> 33, 0, platform)
-            insort(suspect.sightings, oldest)
-            suspect.seen[platform] = oldest
+            _hold(suspect, word(oldest >> 33, 0, platform))
     if len(suspect.sightings) - suspect.novels > SIGHTINGS_MAX:
         _forget(suspect, next(w for w in suspect.sightings if not w >> 32 & 1))
 
 
+def _hold(suspect: Suspect, sighting: int) -> None:
+    """Takes a sighting of a platform that has none."""
+    platform = sighting & 0xFFFF_FFFF
+    suspect.seen[platform] = sighting
+    suspect.prints_held[_slot(platform)] += 1
+    insort(suspect.sightings, sighting)
+    if sighting >> 32 & 1:
+        insort(suspect.novel_s, sighting >> 33)
+
+
 def _forget(suspect: Suspect, sighting: int) -> None:
-    suspect.sightings.remove(sighting)
-    suspect.novels -= sighting >> 32 & 1
     platform = sighting & 0xFFFF_FFFF
     del suspect.seen[platform]
+    suspect.prints_held[_slot(platform)] -= 1
+    del suspect.sightings[bisect_left(suspect.sightings, sighting)]
+    if sighting >> 32 & 1:
+        del suspect.novel_s[bisect_left(suspect.novel_s, sighting >> 33)]
     suspect.tainted.pop(platform, None)
 
 
@@ -231,8 +271,16 @@ def fill(suspect: Suspect, at_s: int, novel: int) -> None:
 
 
 def _refill(suspect: Suspect) -> None:
-    """Runs the bucket over all sightings."""
-    suspect.bucket_level_milli = suspect.bucket_novel = suspect.bucket_s = 0
-    suspect.bucket_since_s = 0
+    """Runs the bucket over all sightings: `fill`, without what a call costs."""
+    level = novels = last_s = since_s = 0
     for sighting in suspect.sightings:
-        fill(suspect, sighting >> 33, sighting >> 32 & 1)
+        at_s = sighting >> 33
+        level -= LEAK_MILLI_S * (at_s - last_s)
+        if level <= 0:
+            level = novels = 0
+            since_s = at_s
+        level += 1000
+        novels += sighting >> 32 & 1
+        last_s = at_s
+    suspect.bucket_level_milli, suspect.bucket_novel = level, novels
+    suspect.bucket_s, suspect.bucket_since_s = last_s, since_s
