@@ -177,34 +177,33 @@ def _name(
     trust: NDArray[np.uint8],
 ) -> None:
     """Remembers the names of these platforms, and the trust that each first came with."""
-    names = partition.book.names
     tick = partition.next_offset // TICK_OFFSETS
-    ids = np.sort(platform)  # np.unique takes five times as long
-    ids = ids[np.diff(ids, prepend=0) != 0]
-    stale = [
-        key
-        for key in ids.tolist()
-        if (held := names.get(key)) is None or tick - held.tick >= NAME_TICKS
-    ]
-    if stale:
-        first = dict(zip(platform[::-1].tolist(), trust[::-1].tolist(), strict=True))
-        for key in stale:
-            held = names.get(key)
-            known = held or Name(codes.names.get(key, f"#{key}"), Trust(first[key]), tick)
-            names[key] = known._replace(tick=tick)
+    noted, noted_tick = partition.noted, partition.noted_tick
+    slot = platform % np.uint32(len(noted))
+    old = (noted.take(slot) != platform) | (noted_tick.take(slot) <= tick - NAME_TICKS)
+    if not old.any():
+        return
+    names = partition.book.names
+    platform, trust = platform[old], trust[old]
+    first = dict(zip(platform[::-1].tolist(), trust[::-1].tolist(), strict=True))
+    for key in sorted(first):
+        held = names.get(key)
+        if held is None or tick - held.tick >= NAME_TICKS:
+            held = held or Name(codes.names.get(key, f"#{key}"), Trust(first[key]), tick)
+            held = names[key] = held._replace(tick=tick)
+        noted[key % len(noted)], noted_tick[key % len(noted)] = key, held.tick
 
 
 def _resend(
     params: Params, partition: Partition, batch: Batch, where: list[int], platform: list[int]
 ) -> None:
     """Messages, at these positions of the batch, of recipients that are loud."""
-    for i, key in zip(where, platform, strict=True):
-        cause = _cause(batch, i)
-        recipient = int(batch.recipient[i])
+    for i, recipient, key in zip(where, batch.recipient[where].tolist(), platform, strict=True):
         held = partition.resends.get(recipient)
+        if held is None and len(partition.resends) >= params.resend.recipients_max:
+            continue
+        cause = _cause(batch, i)
         if held is None:
-            if len(partition.resends) >= params.resend.recipients_max:
-                continue
             held = partition.resends[recipient] = Resend(_text(batch, recipient), cause.at_s)
         resend.observe(params.resend, params.episode, partition.book, held, cause, platform=key)
 
@@ -262,8 +261,9 @@ def _judge(params: Params, partition: Partition, batch: Batch, events: _Judged) 
     refused = set()
     book, suspects, stamps = partition.book, partition.suspects, partition.stamps
     where = events.where
-    for i, recipient, row, at_ms, platform, trust in zip(
+    for i, offset, recipient, row, at_ms, platform, trust in zip(
         where.tolist(),
+        batch.offset[where].tolist(),
         batch.recipient[where].tolist(),
         events.row.tolist(),
         batch.event_time_ms[where].tolist(),
@@ -285,7 +285,7 @@ def _judge(params: Params, partition: Partition, batch: Batch, events: _Judged) 
         if episode is None and finding is CALM:
             continue
         flood = trust == Trust.NONE and not suspect.knows(platform, at_s)
-        cause = _cause(batch, i)
+        cause = Cause(batch.topic, batch.partition, offset, at_ms)
         if flood and episode is not None and episode.issued_ms < at_ms < episode.expires_ms:
             refused.add(i)
         advance(params.episode, params.judge, book, suspect, cause, finding=finding, flood=flood)
@@ -425,3 +425,4 @@ def _forget_names(params: Params, partition: Partition) -> None:
         order = sorted((name.tick, key) for key, name in names.items())
         for _, key in order[: len(names) - params.names_max * 3 // 4]:  # not at every tick
             del names[key]
+        partition.noted[:] = 0

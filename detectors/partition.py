@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from heapq import heapify
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,9 @@ from detectors.stamps import Gateway, StampParams, Stamps, coarse
 from detectors.suspect import Episode, Suspect
 from detectors.table import WORDS, Table
 from detectors.windows import Tally, Windows
+
+NOTED: Final = 4096
+"""Chosen: ten times the platforms of an hour; those that share a place are looked up each time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +55,8 @@ class Partition:
         "gateways",
         "hindsight",
         "next_offset",
+        "noted",
+        "noted_tick",
         "resends",
         "samples",
         "stamps",
@@ -69,6 +74,10 @@ class Partition:
         self.suspects: dict[int, Suspect] = {}
         self.due: list[tuple[int, int]] = []  # heap: when to look at which suspect
         self.book = Book()
+        # Platforms whose names were noted lately, and when, by the low bits of their ids: a copy
+        # of a part of what the book says, that arrays can be asked.
+        self.noted: NDArray[np.uint32] = np.zeros(NOTED, np.uint32)
+        self.noted_tick: NDArray[np.int64] = np.zeros(NOTED, np.int64)
         self.gateways: dict[str, Gateway] = {}
         self.stamps = coarse(params.stamps, {})  # as of the last tick
         self.windows = Windows()

@@ -33,6 +33,7 @@ _SECONDS: Final = np.uint64(33)
 _NOVEL: Final = np.uint64(32)
 _FLAGGED: Final = np.uint64(SUSPECT << 16)  # the flags are the second u16 of word 10
 _COUNT_MOST: Final = 0xFFFF
+_NEVER: Final = -(1 << 62)
 _LANES: Final = np.arange(RING)[:, None]
 
 
@@ -70,6 +71,13 @@ class Sifted:
     after: NDArray[np.int64]  # and after them; equal to `before` if the window is forgotten
 
 
+def _begins(ascending: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Where another value begins: a sixth of the time of `np.diff(…, prepend=…) != 0`."""
+    begins = np.ones(len(ascending), np.bool_)
+    np.not_equal(ascending[1:], ascending[:-1], out=begins[1:])
+    return begins
+
+
 def sift(
     params: SieveParams,
     table: Table,
@@ -88,8 +96,9 @@ def sift(
     arrival = (key & _LOW).astype(np.int64)
     sorted_row = (key >> _NOVEL).astype(np.int64)
     at_s = at_s[arrival]
-    starts = np.flatnonzero(np.diff(sorted_row, prepend=-1))
-    group = np.repeat(np.arange(len(starts)), np.diff(starts, append=n))
+    begins = _begins(sorted_row)
+    starts = np.flatnonzero(begins)
+    group = begins.cumsum() - 1
     row = sorted_row[starts]
     taken = table.words.take(row, axis=0)
 
@@ -112,8 +121,8 @@ def _count(
     """
     n = len(group)
     number = at_s // params.window_s
-    start = np.flatnonzero((np.diff(group, prepend=-1) != 0) | (np.diff(number, prepend=-1) != 0))
-    size = np.diff(start, append=n)
+    start = np.flatnonzero(_begins(group) | _begins(number))
+    size = np.append(start[1:], n) - start
     of, window = group[start], number[start]
     before, after, total = (np.zeros(len(start), np.int64) for _ in range(3))
     runs: list[NDArray[np.int64] | slice] = [slice(None)]
@@ -202,7 +211,7 @@ def _first_of_each(
     same = group[1:] == group[:-1]
     if not same.any():
         return at, at[:0]
-    first = at[np.diff(group[at], prepend=-1) != 0]
+    first = at[_begins(group[at])]
     seen = np.cumsum(sighting)
     start = np.maximum.accumulate(np.where(np.append(False, same), 0, np.arange(len(group))))
     earlier: NDArray[np.int64] = seen - sighting
@@ -306,15 +315,15 @@ def _promotes(
 
 def _bucket(params: SieveParams, ring: NDArray[np.uint64]) -> NDArray[np.bool_]:
     """Whether the bucket of these rings (8, m) reaches WATCH at any sighting."""
-    level, novel = np.zeros(ring.shape[1], np.int64), np.zeros(ring.shape[1], np.int64)
-    last = np.zeros(ring.shape[1], np.int64)
-    reached = np.zeros(ring.shape[1], np.bool_)
-    for word in ring:
-        at = (word >> _SECONDS).astype(np.int64)
-        level = np.maximum(0, level - params.leak_milli_s * (at - last))
-        real = word != 0
-        level_now = level + 1000 * real
-        novel = np.where(level == 0, 0, novel) + (word >> _NOVEL & np.uint64(1)).astype(np.int64)
-        level, last = level_now, at
-        reached |= (level >= params.promote_level_milli) & (novel >= params.promote_novel)
+    real = ring != 0
+    # Less what has leaked by then, a bucket that never runs dry holds -dry; it is empty before a
+    # sighting whose dry is the highest so far.
+    dry = params.leak_milli_s * (ring >> _SECONDS).astype(np.int64) - 1000 * real.cumsum(axis=0)
+    dry[~real] = _NEVER
+    highest = np.maximum.accumulate(dry, axis=0)
+    novel = np.cumsum(ring >> _NOVEL & np.uint64(1), axis=0, dtype=np.int64)
+    before = np.where(dry == highest, np.vstack([np.zeros_like(novel[:1]), novel[:-1]]), 0)
+    novel -= np.maximum.accumulate(before, axis=0)
+    enough = (highest - dry + 1000 >= params.promote_level_milli) & (novel >= params.promote_novel)
+    reached: NDArray[np.bool_] = enough.any(axis=0)
     return reached
