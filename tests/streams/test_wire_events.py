@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from detectors.event import TOKEN_BIT, Kind
 from streams import wire
 from streams.wire import Decoded, Intake, Numbers, Outcome, Reason
-from streams.wire.events import BLOCK, VALUE_BYTES_MAX
+from streams.wire.events import BLOCK, CACHED, VALUE_BYTES_MAX
 
 CHINA = Intake(Numbers("CN"))
 NOW_MS = 1_772_422_380_000
@@ -341,6 +341,40 @@ def test_batch_and_block_edges_make_no_difference(size: int) -> None:
     assert sum(whole.outcomes.values()) == len(values)
     assert whole.noncanonical_keys == sum(part.noncanonical_keys for part in parts)
     assert whole.batch.offset.tolist() == sorted(whole.batch.offset.tolist())
+
+
+@pytest.mark.parametrize("at", [0, 1, CACHED - 1, CACHED, CACHED + 1])
+@pytest.mark.parametrize(
+    "odd",
+    [
+        None,
+        b"{",
+        value(recipient="nobody"),
+        value(event_type="receipt"),
+        value(event_type="recycled", sender="odd"),
+        value(segment=2),
+        value(attempt=2),
+        value(direction="mo"),
+        value(direction="MT", sender="odd"),
+        value(event_type="submit", direction="mt", segment=1, attempt=1, sender="odd"),
+        value(event_type=None, direction=None, segment=None, attempt=None, sender="odd"),
+    ],
+)
+def test_an_odd_record_changes_nothing_of_its_neighbours(odd: bytes | None, at: int) -> None:
+    n = CACHED + 5
+    values: list[bytes | None] = [value(sender=str(i), text=f"t{i}") for i in range(n)]
+    values[at] = odd
+    alone, decoded = decode([odd]), decode(values)
+    expected = [i for i in range(n) if i != at or len(alone.batch)]
+    kinds = [int(alone.batch.kind[0]) if i == at else int(Kind.MESSAGE) for i in expected]
+    assert decoded.batch.offset.tolist() == [100 + i for i in expected]
+    assert decoded.batch.sender == ["odd" if i == at else str(i) for i in expected]
+    assert decoded.batch.text == ["" if i == at else f"t{i}" for i in expected]
+    assert decoded.batch.kind.tolist() == kinds
+    assert [r.reason for r in decoded.rejects] == [r.reason for r in alone.rejects]
+    for outcome in Outcome:
+        counted = (n - 1) * (outcome is Outcome.COUNTED)
+        assert decoded.outcomes[outcome] == alone.outcomes[outcome] + counted
 
 
 def test_a_crafted_value_cannot_become_two() -> None:
