@@ -17,7 +17,7 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; 
 
 ARGS ?=
 
-.PHONY: help demo test lint bench bench-micro faults soak evaluate observe lock clean
+.PHONY: help demo test lint bench bench-micro faults enforce soak evaluate observe lock clean
 
 help: ## this list
 	@echo "make TARGET [ARGS='…']  (ARGS go to the command that the target runs)"
@@ -41,6 +41,9 @@ bench-micro: $(VENV)/.bench ## single functions, for comparing two versions of o
 
 faults: $(VENV)/.test ## workers and brokers die, all is recounted; ARGS='runs --number 50' or ARGS='recover'
 	@$(BIN)/python -m tests.faults $(or $(ARGS),runs)
+
+enforce: $(VENV)/.test ## the throttle's promises in figures, real gateways: ARGS='incidents' (35 min), ARGS='floods', …
+	@$(BIN)/python -m tests.enforce $(ARGS)
 
 soak: $(VENV)/.test ## a steady stream, then faults seed after seed; OTPGUARD_SOAK_S: seconds of each
 	@$(BIN)/python -m tests.faults soak

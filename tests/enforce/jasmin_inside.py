@@ -1,6 +1,6 @@
 """Runs in Jasmin's own interpreter: the interceptor on messages of every kind, counted and timed.
 
-`jasmin_inside.py fuzz N SEED` feeds N hostile submissions, `jasmin_inside.py time N` N plain ones,
+`jasmin_inside.py fuzz N SEED` feeds N hostile submissions, `time N PAUSE_MS` N plain ones,
 `vectors` asks what others are tested with; all print JSON. OTPGUARD_REDIS_URL names the Redis.
 """
 
@@ -134,18 +134,38 @@ def fuzz(count: int, seed: int) -> dict[str, Any]:
     return {"raised": raised[:5], "refused": refused, "readable": readable}
 
 
-def timed(count: int) -> dict[str, Any]:
-    """Milliseconds of each call, sorted; the first is left out: it connects."""
-    refuses = from_environment().refuses
+def timed(count: int, pause_ms: int) -> dict[str, Any]:
+    """Milliseconds of each call, and of a bare question to the same Redis beside it.
+
+    The first call is left out: it connects. A question to a Redis that is away is not asked; pauses
+    make the calls last longer than a cool-down, so that some of them try Redis again.
+    """
+    interceptor = from_environment()
     submissions = [plain(f"86138{number:08}") for number in range(200)]
-    refuses(submissions[0])
-    took = []
+    up = not interceptor.refuses(submissions[0]) and not interceptor._away_until
+    took, asked = [], []
     for number in range(count):
+        time.sleep(pause_ms / 1000)
         started = time.perf_counter()
-        refuses(submissions[number % 200])
+        interceptor.refuses(submissions[number % 200])
         took.append((time.perf_counter() - started) * 1000)
+        if up:
+            started = time.perf_counter()
+            interceptor._client.get("otpguard:adapter")
+            asked.append((time.perf_counter() - started) * 1000)
+    figures = {"interceptor": quantiles(took)}
+    return {**figures, "bare_get": quantiles(asked)} if up else figures
+
+
+def quantiles(took: list[float]) -> dict[str, float]:
+    """Milliseconds."""
     took.sort()
-    return {"p50": took[count // 2], "p99": took[count * 99 // 100], "max": took[-1]}
+    count = len(took)
+    return {
+        "p50_ms": round(took[count // 2], 3),
+        "p99_ms": round(took[count * 99 // 100], 3),
+        "max_ms": round(took[-1], 3),
+    }
 
 
 def vectors() -> dict[str, Any]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
+import json
 import os
 import shutil
 import signal
@@ -20,7 +21,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Self
+from typing import Any, Final, Self
 
 import pytest
 import redis
@@ -361,6 +362,19 @@ def jasmin_python() -> Path:
             subprocess.run([*pip, "-r", str(requirements)], check=True)
             (home / "whole").touch()
     return python.absolute()
+
+
+def inside(server: Server, *arguments: object) -> dict[str, Any]:
+    """Run `jasmin_inside.py`: the interceptor in Jasmin's interpreter, without Jasmin around it."""
+    paths = os.pathsep.join(str(Path(path).resolve()) for path in ("deploy/gateways/jasmin", "."))
+    done = subprocess.run(
+        [jasmin_python(), "tests/enforce/jasmin_inside.py", *map(str, arguments)],
+        env={**os.environ, "PYTHONPATH": paths,
+             "OTPGUARD_REDIS_URL": f"redis://127.0.0.1:{server.port}/0"},
+        check=False, capture_output=True, timeout=120,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr.decode()[-2000:]
+    return json.loads(done.stdout)
 
 
 def _rabbit(folder: Path) -> tuple[Server, Server]:

@@ -1,0 +1,149 @@
+"""Floods through the whole loop: what reaches the phone, and how soon the gateway refuses."""
+
+from __future__ import annotations
+
+import statistics
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from smpp.pdu.pdu_types import CommandStatus
+
+from streams.scenarios import Role, generate
+from tests.enforce.loop import Loop, now_ms
+from tests.enforce.services import wait_until
+from tests.enforce.smpp_ends import Client
+
+OK, THROTTLED = CommandStatus.ESME_ROK, CommandStatus.ESME_RTHROTTLED
+
+
+@dataclass
+class Run:
+    """What became of one victim's messages."""
+
+    victim: str
+    offered: Counter[Role] = field(default_factory=Counter)  # by why they were sent
+    reached: Counter[Role] = field(default_factory=Counter)
+
+    @property
+    def flood(self) -> int:
+        """Messages of the flood that reached the phone."""
+        return self.reached[Role.ATTACK]
+
+
+def incident(loop: Loop, index: int, seed: int, client: Client, pace: float) -> Run:
+    """Send A1 to one victim who knows 8 platforms; `pace` 1 is that of the incident."""
+    events = list(generate("A1", seed, recipient=index, start_ms=now_ms(), memory=8))
+    history = [each.value for each in events if each.truth.scenario == "history"]
+    attack = [each for each in events if each.truth.scenario != "history"]
+    victim = attack[0].value["recipient"].lstrip("+")
+    loop.remember(history)
+    run = Run(victim)
+    first_ms, began = attack[0].value["event_time_ms"], time.monotonic()
+    for each in attack:
+        due = began + (each.value["event_time_ms"] - first_ms) / 1000 / pace
+        client.wait(due - time.monotonic())
+        value, role = each.value, each.truth.role
+        status = client.submit(victim, value["sender"], value.get("text", ""))
+        assert status in (OK, THROTTLED)
+        run.offered[role] += 1
+        run.reached[role] += status is OK
+    return run
+
+
+def check(loop: Loop, run: Run) -> None:
+    """What every run has to show; and that the SMSC has seen exactly what the client was told."""
+    total = run.reached.total()
+    wait_until(lambda: len(loop.centre.reached(run.victim)) == total, "what passed has arrived")
+    assert run.reached[Role.BANK] == run.offered[Role.BANK] == 2
+    assert run.reached[Role.KNOWN] == run.offered[Role.KNOWN] >= 1
+    assert run.flood < run.offered[Role.ATTACK]
+
+
+@contextmanager
+def other_traffic(loop: Loop) -> Iterator[list[CommandStatus]]:
+    """Ten messages a second to other people, codes among them, in a session of their own."""
+    stop, statuses = threading.Event(), list[CommandStatus]()
+
+    def send() -> None:
+        client = loop.jasmin.client()
+        for each in generate("ordinary", 7, start_ms=now_ms()):
+            if stop.is_set():
+                break
+            value = each.value
+            recipient = value["recipient"].lstrip("+")
+            statuses.append(client.submit(recipient, value["sender"], value.get("text", "")))
+            stop.wait(0.1)
+        client.close()
+
+    crowd = threading.Thread(target=send, daemon=True)
+    crowd.start()
+    try:
+        yield statuses
+    finally:
+        stop.set()
+        crowd.join()
+
+
+def incidents(loop: Loop, number: int, pace: float, tell: Callable[[str], object]) -> list[Run]:
+    """A1 to so many victims at a time, each with a session of its own."""
+    runs: list[Run] = []
+
+    def play(index: int) -> None:
+        client = loop.jasmin.client()
+        run = incident(loop, 3_000_000 + index, seed=index, client=client, pace=pace)
+        by_role = ", ".join(f"{n} {role}" for role, n in run.reached.items())
+        tell(f"{run.reached.total()} of {run.offered.total()} reached the phone: {by_role}")
+        runs.append(run)
+        client.close()
+
+    threads = [threading.Thread(target=play, args=(index,), daemon=True) for index in range(number)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return runs
+
+
+def figures(runs: list[Run]) -> dict[str, Any]:
+    """Messages of each incident that reached the phone, and by why they were sent."""
+    reached = sorted(run.reached.total() for run in runs)
+    offered = [run.offered.total() for run in runs]
+    return {
+        "victims": len(runs),
+        "offered_median": statistics.median(offered),
+        "reached_median": statistics.median(reached),
+        "reached_worst": reached[-1],
+        "reached": reached,
+        "by_role": {
+            role.value: {
+                "offered": sum(run.offered[role] for run in runs),
+                "reached": sum(run.reached[role] for run in runs),
+            }
+            for role in sorted({role for run in runs for role in run.offered})
+        },
+    }
+
+
+def time_to_refusal(loop: Loop, index: int) -> float:
+    """Seconds from the submit that crosses the threshold to the first refusal.
+
+    The interceptor stamps a submission when it takes it, so the record that caused the lease says
+    when that was, on the clock that this process reads too.
+    """
+    events = list(generate("A2", index, recipient=index, start_ms=now_ms(), memory=8))
+    loop.remember(each.value for each in events if each.truth.scenario == "history")
+    for value in (each.value for each in events if each.truth.role is Role.ATTACK):
+        victim = value["recipient"].lstrip("+")
+        if loop.client.submit(victim, value["sender"], value["text"]) is THROTTLED:
+            refused_ms = now_ms()
+            _, _, partition, offset = loop.lease(victim)["action"].rsplit(":", 3)
+            crossed = loop.input_value(int(partition), int(offset))
+            assert crossed["recipient"] == victim
+            return (refused_ms - crossed["event_time_ms"]) / 1000
+        time.sleep(0.01)
+    raise AssertionError("never refused")

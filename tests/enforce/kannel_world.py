@@ -1,0 +1,71 @@
+"""A real Kannel with its SMSC, for the tests of its adapter and for its measure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager
+from pathlib import Path
+from typing import Final
+
+import urllib3
+
+from detectors.gate import Lease
+from streams.enforce.gateway import Order
+from streams.enforce.kannel import KannelGateway
+from tests.enforce.loop import now_ms
+from tests.enforce.records import action
+from tests.enforce.services import KANNEL_PASSWORD, free_port, kannel, wait_until
+from tests.enforce.smpp_ends import Smsc, smsc
+
+VICTIM: Final = "8613900000001"
+OTHER: Final = "8613900000002"
+
+
+class KannelWorld:
+    """Kannel, its SMSC, and the adapter's side of it."""
+
+    def __init__(self, folder: Path, centre: Smsc) -> None:
+        self.list_file = folder / "kannel.list"
+        self.list_port = free_port()
+        self.centre = centre
+        url = f"http://127.0.0.1:{self.list_port}/list.txt"
+        self.bearerbox, self.smsbox = kannel(folder / "kannel", centre.port, url)
+        self.http = urllib3.PoolManager(retries=False, timeout=5.0)
+
+    def gateway(self, password: str = KANNEL_PASSWORD) -> KannelGateway:
+        return KannelGateway(
+            self.list_file, self.list_port, f"http://127.0.0.1:{self.bearerbox.port}", password
+        )
+
+    def send(self, recipient: str, text: str = "hello") -> str:
+        """What Kannel says of a message."""
+        query = f"username=tester&password=tester&to={recipient}&from=1069&text={text}"
+        url = f"http://127.0.0.1:{self.smsbox.port}/cgi-bin/sendsms?{query}"
+        return self.http.request("GET", url, headers={"Connection": "close"}).data.decode()
+
+    def accepts(self, recipient: str) -> bool:
+        """Whether it takes a message; a smsbox that still starts breaks off, or never answers."""
+        try:
+            return "Accepted" in self.send(recipient)
+        except urllib3.exceptions.HTTPError:
+            return False
+
+    def passes(self, recipient: str) -> bool:
+        return "Not routable" not in self.send(recipient)
+
+
+@contextmanager
+def kannel_world(folder: Path) -> Iterator[KannelWorld]:
+    """Start all of it."""
+    with smsc() as centre, ExitStack() as stack:
+        made = KannelWorld(folder, centre)
+        with closing(made.gateway()):  # bearerbox does not start without the list
+            stack.enter_context(made.bearerbox)
+        stack.enter_context(made.smsbox)
+        wait_until(lambda: made.accepts("8613900000009"), "Kannel takes messages")
+        yield made
+
+
+def order(recipient: str) -> Order:
+    """A lease of a minute."""
+    return Order(recipient, Lease("1:t:0:1", now_ms() + 60_000, action().scope))
