@@ -49,8 +49,8 @@ class FieldMap:
 
         >>> rules = FieldMap.parse(["recipient=called"], ["gateway_id=smsc-1"], "s", "UTC")
         >>> rules.value({"called": "139", "sender": "1069", "event_time_ms": 1.5}, "f-1")
-        {'schema_version': 1, 'recipient': '139', 'sender': '1069', 'event_time_ms': 1500,
-         'message_id': 'f-1', 'gateway_id': 'smsc-1'}
+        {'schema_version': 1, 'gateway_id': 'smsc-1', 'recipient': '139', 'sender': '1069',
+         'event_time_ms': 1500, 'message_id': 'f-1'}
         """
         sources = dict(_pair(word) for word in maps)
         given = dict(_pair(word) for word in constants)
@@ -73,22 +73,24 @@ class FieldMap:
 
         `message_id` stands in where the row has none; without it that field is absent too.
         """
-        value: dict[str, Any] = {"schema_version": 1}
-        targets = self.targets
+        value: dict[str, Any] = {"schema_version": 1, **self.constants}
+        wanted = self.targets.get
         for source, found in row.items():
-            if found is None or found == "" or source not in targets:
+            targets = wanted(source)
+            if targets is None or found is None or found == "":
                 continue
-            for target, convert in targets[source]:
+            for target, convert in targets:
+                if convert is str and type(found) is str:  # most are, and a call costs as much again
+                    value[target] = found
+                    continue
                 try:
                     value[target] = convert(found)
                 except (ValueError, TypeError, OverflowError):
                     raise UnmappableError(f"{source} is no {target}") from None
         if message_id:
             value.setdefault("message_id", message_id)
-        if self.constants:
-            value.update(self.constants)
-        if missing := REQUIRED - value.keys():
-            raise UnmappableError(f"no {min(missing)}")
+        if not value.keys() >= REQUIRED:
+            raise UnmappableError(f"no {min(REQUIRED - value.keys())}")
         return value
 
 
@@ -102,7 +104,7 @@ def _pair(word: str) -> tuple[str, str]:
 def _reader(time_format: str, zone: str) -> Callable[[Any], int]:
     """How a time becomes milliseconds."""
     if (factor := _UNITS.get(time_format)) is not None:
-        return lambda written: round(float(written) * factor) if factor != 1 else int(written)
+        return int if factor == 1 else lambda written: round(float(written) * factor)
     try:
         local = ZoneInfo(zone) if zone != "UTC" else UTC
     except (ZoneInfoNotFoundError, ValueError):
