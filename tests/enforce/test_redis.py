@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import closing
@@ -23,7 +24,7 @@ from streams.enforce.reconcile import Reconciler, Report
 from streams.enforce.redis import RedisGateway, connect
 from streams.errors import ConfigError
 from tests.enforce.records import action, override
-from tests.enforce.services import Server, redis_client, redis_server, wait_until
+from tests.enforce.services import Server, free_port, redis_client, redis_server, wait_until
 
 REGISTRY = Registry.load('[bank]\n"招商银行" = {ports = ["95555"]}\n[none]\n"某校" = {}')
 
@@ -197,6 +198,36 @@ def test_the_adapter_needs_no_more_rights_than_the_guide_gives_it(
     client = connect(mine)
     with closing(client), pytest.raises(redis.exceptions.NoPermissionError):
         client.get("somebody:else")
+
+
+def test_over_a_network_redis_is_reached_by_tls_and_by_its_own_authority_alone(
+    tmp_path: Path,
+) -> None:
+    key, mine, another = tmp_path / "key.pem", tmp_path / "mine.pem", tmp_path / "another.pem"
+    for certificate in (another, mine):
+        subprocess.run(
+            ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj",
+             "/CN=localhost", "-addext", "subjectAltName=DNS:localhost",
+             "-keyout", key, "-out", certificate],
+            check=True, capture_output=True,
+        )  # fmt: skip
+    tls = ["--tls-cert-file", mine, "--tls-key-file", key, "--tls-auth-clients", "no"]
+    port = free_port()
+    server = redis_server(tmp_path / "redis", "--tls-port", str(port), *map(str, tls))
+    with server:
+        trusting = Redis(url=f"rediss://localhost:{port}", ca_file=mine)
+        with closing(RedisGateway(connect(trusting), REGISTRY)) as gateway:
+            gateway.apply([order("8613900000001")])
+            assert list(gateway.held()) == ["8613900000001"]
+        for wary in (
+            Redis(url=f"rediss://localhost:{port}", ca_file=another),
+            Redis(url=f"rediss://127.0.0.1:{port}", ca_file=mine),  # another name
+        ):
+            with (
+                closing(RedisGateway(connect(wary), REGISTRY)) as gateway,
+                pytest.raises(GatewayAwayError),
+            ):
+                gateway.health()
 
 
 def test_a_wrong_password_is_for_a_person_to_mend(server: Server, look: redis.Redis) -> None:
