@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import statistics
 import threading
 import time
@@ -71,7 +72,8 @@ def other_traffic(loop: Loop) -> Iterator[list[CommandStatus]]:
 
     def send() -> None:
         client = loop.jasmin.client()
-        for each in generate("ordinary", 7, start_ms=now_ms()):
+        days = (generate("ordinary", seed, start_ms=now_ms()) for seed in itertools.count(7))
+        for each in itertools.chain.from_iterable(days):
             if stop.is_set():
                 break
             value = each.value
