@@ -72,6 +72,8 @@ ROLES: Final[Mapping[str, Role]] = {
                   "acks", "everyone"),
     "monitor": _role("`otpguard doctor`: sees shapes and lag, reads nothing",
                      group="app", looks=True),
+    "analyst": _role("people who weigh what enforcement would refuse: shadow-report, calibrate",
+                     "input throttle"),
     "privacy": _role("the few who may see refused events, send them again, and note that they did",
                      "dead_letters undeliverable", "input dead_letters"),
 }  # fmt: skip

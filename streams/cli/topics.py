@@ -144,6 +144,7 @@ def acls(
       canary     writes events of its own numbers, reads leases and acknowledgements
       support    release, allow and exempt for one recipient; cases, explain
       duty       mode, and allow for everyone
+      analyst    shadow-report, calibrate: reads events and leases
       privacy    dlq: reads dead letters, replays them
       monitor    doctor: sees shapes and lag, reads nothing
     \b

@@ -77,6 +77,9 @@ def test_worker_adapter_canary_and_people_work_with_no_more_than_their_rights(
         clients = client_arguments(guarded.settings("feed").kafka)
         with closing(KafkaProducer(**clients)) as feed:
             feed.send(guarded.settings("feed").topics.input, b"{bad", b"key").get(timeout=10)
+        done = otpguard("shadow-report", "--json", config=guarded.config("analyst"))
+        assert done.returncode == Exit.DONE, done.stderr
+        assert json.loads(done.stdout)["recipients_under_lease"] >= 1
         privacy = guarded.config("privacy")
         wait_until(lambda: "waiting" in otpguard("dlq", "ls", config=privacy).stdout, "refused", 30)
         done = otpguard("dlq", "replay", "--unchecked", "--json", config=privacy)
@@ -153,7 +156,7 @@ def test_each_role_can_do_what_the_table_says_and_nothing_else(guarded: Castle) 
     assert writers["throttle"] == writers["episode"] == {"worker"}
     assert writers["override"] == {"support"}
     assert writers["everyone"] == {"duty"}
-    assert readers["input"] == {"worker"}
+    assert readers["input"] == {"worker", "analyst"}
     assert readers["dead_letters"] == {"privacy"}
     assert readers["changelog"] == writers["changelog"] == {"worker"}
 
