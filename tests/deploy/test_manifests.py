@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import copy
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -71,10 +72,15 @@ def of_kind(manifests: list[Manifest], kind: str) -> list[Manifest]:
 # -- Helm
 
 
-def test_the_chart_has_no_finding_of_helm_lint() -> None:
+def test_the_chart_has_no_finding_of_helm_lint(tmp_path: Path) -> None:
     report = helm_python.lint(CHART, strict=True)
     assert [each for each in report["messages"] if each["severity"] > 1] == []
     assert report["errors"] == []
+    broken = tmp_path / "otpguard"
+    shutil.copytree(CHART, broken)
+    (broken / "templates" / "service.yaml").write_text("{{ .Values.nobody.knows }}\n")
+    report = helm_python.lint(broken, strict=True)
+    assert "nobody" in json.dumps(report["messages"])
 
 
 @pytest.mark.parametrize(
@@ -391,13 +397,18 @@ def test_compose_reads_its_file_and_the_files_it_mounts_are_there() -> None:
             "grafana"} <= services.keys()  # fmt: skip
 
 
-def test_prometheus_of_compose_scrapes_its_services() -> None:
+def test_prometheus_of_compose_scrapes_its_services(tmp_path: Path) -> None:
     path = DEPLOY / "docker" / "prometheus.yaml"
     check("promtool", "check", "config", "--syntax-only", path)
     services = yaml.safe_load((DEPLOY / "compose.yaml").read_text())["services"]
     for job in yaml.safe_load(path.read_text())["scrape_configs"]:
         for target in job["static_configs"][0]["targets"]:
             assert target.removesuffix(":9464") in services
+    broken = tmp_path / "prometheus.yaml"
+    broken.write_text(path.read_text().replace("scrape_configs", "scrape_config"))
+    code, said = ran("promtool", "check", "config", "--syntax-only", broken)
+    assert code
+    assert "scrape_config" in said
 
 
 # -- systemd

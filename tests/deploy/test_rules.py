@@ -6,18 +6,19 @@ import re
 import shlex
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import promql_parser
 import pytest
 import yaml
+from prometheus_client import generate_latest
 from typer.main import get_command
 
 from deploy.grafana.__main__ import files
 from deploy.prometheus.queries import BOARD, QUERIES, RULES
 from deploy.prometheus.rules import ALERTS, CAUSES, RECORDS, RUNBOOKS
 from streams.__main__ import app
-from streams.metrics import PREFIX, TABLE
+from streams.metrics import PREFIX, TABLE, Metrics, Role
 from tests.deploy import tools
 from tests.deploy.tools import PROMETHEUS, check, ran
 
@@ -44,6 +45,16 @@ def test_prometheus_takes_the_rules_and_the_example() -> None:
     check("promtool", "check", "rules", "--lint=all", "--lint-fatal",
           *sorted(PROMETHEUS.glob("*.rules.yaml")))  # fmt: skip
     check("promtool", "check", "config", PROMETHEUS / "prometheus.yaml")
+
+
+@pytest.mark.parametrize("role", get_args(Role))
+def test_promtool_has_nothing_to_say_of_the_metrics(role: Role) -> None:
+    shown = generate_latest(Metrics(role).registry).decode()
+    assert check("promtool", "check", "metrics", said=shown) == ""
+    broken = shown.replace(f"{PREFIX}build_info", f"{PREFIX}buildInfo")
+    code, said = ran("promtool", "check", "metrics", said=broken)
+    assert code
+    assert "camelCase" in said
 
 
 def test_alertmanager_takes_the_example() -> None:
