@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,15 +53,15 @@ class Castle:
 
 
 @contextmanager
-def castle(folder: Path) -> Iterator[Castle]:
-    """One node, one user for each role, an `admin` that may do everything, a stranger that may not.
+def castle(folder: Path, users: Iterable[str] = ("stranger", *ROLES)) -> Iterator[Castle]:
+    """One node, an `admin` that may do everything, and `users` that may do nothing yet.
 
-    The certificate is good for 127.0.0.1 and signed by an authority of this folder's own.
+    The certificate is good for 127.0.0.1 and a host `redis`, and signed by an authority of this
+    folder's own.
     """
     ca, key_pair = folder / "ca.pem", folder / "broker.pem"
     _authority(folder, ca, key_pair)
-    users = {name: f"{name}-Secret-1" for name in ("admin", "stranger", *ROLES)}
-    guarded = Guarded(users, key_pair, ca)
+    guarded = Guarded({name: f"{name}-Secret-1" for name in ("admin", *users)}, key_pair, ca)
     with brokers.broker("kafka", heap="512m", guarded=guarded) as running:
         yield Castle(running, guarded, folder)
 
@@ -71,7 +71,7 @@ def _authority(folder: Path, ca: Path, key_pair: Path) -> None:
     _openssl(folder, "req", "-x509", *new, "-subj", "/CN=test authority",
              "-keyout", "ca.key", "-out", ca)  # fmt: skip
     _openssl(folder, "req", "-x509", *new, "-subj", "/CN=broker", "-CA", ca, "-CAkey", "ca.key",
-             "-addext", "subjectAltName=IP:127.0.0.1",
+             "-addext", "subjectAltName=IP:127.0.0.1,DNS:redis",
              "-addext", "basicConstraints=critical,CA:FALSE",
              "-keyout", "broker.key", "-out", "broker.crt")  # fmt: skip
     parts = (folder / "broker.key", folder / "broker.crt")
