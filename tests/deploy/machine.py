@@ -139,5 +139,7 @@ def machine(folder: Path) -> Iterator[Machine]:
         for first in children.read_text().split():
             os.kill(int(first), signal.SIGKILL)  # it is gone when all that it started are
         booted.wait()
-        for place in sorted(Path("/sys/fs/cgroup/systemd", group).rglob("*/"), reverse=True):
-            place.rmdir()  # ends what the machine's processes were counted in
+        counted = Path("/sys/fs/cgroup/systemd", group)  # what its processes were counted in
+        for place in sorted((counted, *counted.rglob("*/")), reverse=True):
+            if place.is_dir():
+                place.rmdir()
