@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import Final, NamedTuple
 
 from detectors.event import Trust
-from detectors.judge import BURST_NOVEL, Band, Finding, JudgeParams, bars_of, scores
+from detectors.judge import BURST_NOVEL, Band, Finding, JudgeParams, bars_of, confirmed, scores
 from detectors.memory import DAY_S
 from detectors.records import (
     ALWAYS_PASS,
@@ -180,8 +180,9 @@ def end(
 ) -> None:
     """Ends the suspect's episode; its lease is over by itself.
 
-    What was first seen in it is tainted. After a THROTTLE it counts afresh, so that tomorrow's
-    flood is found as fast as today's; after a WATCH it goes on being evidence of a slower one.
+    What was first seen in it is tainted. After a THROTTLE that all of its messages confirm it
+    counts afresh, so that tomorrow's flood is found as fast as today's; else it goes on being
+    evidence of a slower one, and becomes known if it comes on further days.
     """
     episode = suspect.episode
     assert episode is not None, "only an open episode ends"
@@ -192,8 +193,9 @@ def end(
     )
     book.records.append(_record(params, rules, book, suspect, cause, change="ended"))
     taint_since(suspect, episode.since_s)
-    if any(step.level is Level.THROTTLE for step in episode.path):
-        forget_tainted(suspect, cause.at_s)
+    throttled = any(step.level is Level.THROTTLE for step in episode.path)
+    if throttled and confirmed(rules, suspect, episode.since_s):
+        forget_tainted(suspect, ends_s(params, episode))
     suspect.episode = None
 
 

@@ -85,6 +85,15 @@ SPACED_5MIN_3H: Final[Mapping[Habit, Bar]] = MappingProxyType(
 )
 """Novel platforms counted at least so far apart, within so long."""
 
+CONFIRMED_LEVEL: Final = 1.9
+"""Above the THROTTLE bar of the bucket. With it, or one of the counts below, an episode is more
+than chance. Simulated: of 60,000 days of shared numbers (50 to 300 codes of 5 to 40 platforms in
+10 h) 374 are throttled by the bucket, and 5 of those get so high. Five platforms in 10 s do too."""
+CONFIRMED_35MIN: Final = 25
+CONFIRMED_24H: Final = 43
+"""The same days have 25 and 40 novel platforms at most; 30 in 30 minutes pass the first, 60 in a
+day the second."""
+
 BURST_MARGIN_MAX: Final = 3.0
 """Chosen: with it 60 platforms in 35 minutes are throttled after 14 messages instead of 6 (the
 median of 400 incidents). Never negative: the sieve's own bar is the lowest WATCH bar above."""
@@ -161,6 +170,18 @@ def retraced(suspect: Suspect, from_s: int) -> Iterator[Scores]:
         fill(replay, sighting >> 33, sighting >> 32 & 1)
         if sighting >> 33 >= from_s:
             yield scores(replay)
+
+
+def confirmed(params: JudgeParams, suspect: Suspect, since_s: int) -> bool:
+    """Whether all that came since then is more than what people who share a number cause by chance.
+
+    Asked when an episode ends: a flood goes on under a throttle, and only then its size shows.
+    """
+    level = bars_of(params, suspect, suspect.bucket_s).level.throttle + CONFIRMED_LEVEL
+    return any(
+        found.level >= level or found.raw_35min >= CONFIRMED_35MIN or found.raw_24h >= CONFIRMED_24H
+        for found in retraced(suspect, since_s)
+    )
 
 
 def scores(suspect: Suspect) -> Scores:

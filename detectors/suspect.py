@@ -24,9 +24,10 @@ SIGHTINGS_MAX: Final = 64
 
 TAINTED_DAYS: Final = 2
 TAINT_S: Final = 2 * DAY_S
-"""A platform first seen in an episode that stayed at WATCH is known when it has come on so many
-days, each time within so long. Chosen: people who share a number are left alone from the third day
-on; an attacker who wants a flood to become known has to be watched for two days first."""
+"""A platform first seen in an episode that was not confirmed (`detectors.judge.confirmed`) is known
+when it has come on so many days, each time within so long. Chosen: people who share a number are
+left alone from the third day on; an attacker who wants a flood to become known has to keep it small
+for two days first."""
 
 
 class Episode:
@@ -126,7 +127,8 @@ class Suspect:
     def knows(self, platform: int, at_s: int) -> bool:
         """Whether this recipient knew the platform before the day that ends at `at_s`.
 
-        What was first seen in an episode is tainted: it does not become known by it alone.
+        What was first seen in an episode is tainted: it does not become known by it alone. Once it
+        has come on days enough it is known, even if a new episode reaches back over the last.
         """
         held = self.seen.get(platform)
         if held is None:
@@ -134,8 +136,11 @@ class Suspect:
         if not held >> 32 & 1:
             return True
         since_s = held >> 33
-        if at_s - since_s < DAY_S or self.tainted.get(platform, TAINTED_DAYS) < TAINTED_DAYS:
+        if at_s - since_s < DAY_S:
             return False
+        days = self.tainted.get(platform)
+        if days is not None:
+            return days >= TAINTED_DAYS
         return self.episode is None or since_s < self.episode.since_s
 
     def _kin(self, platform: int, at_s: int) -> bool:

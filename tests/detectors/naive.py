@@ -97,24 +97,39 @@ class Naive:
             if person.flood and self.watermark >= self.ends(person.flood):
                 ended.append((self.ends(person.flood), recipient))
         for _, recipient in sorted(ended):
-            self.end(tick, recipient, self.watermark)
+            self.end(tick, recipient)
 
     def ends(self, flood: Flood) -> int:
         episode = self.params.episode
         return min(flood.last + episode.quiet_s, flood.opened + episode.episode_most_s)
 
-    def end(self, offset: int, recipient: int, now: int) -> None:
+    def end(self, offset: int, recipient: int) -> None:
         person = self.people[recipient]
         assert person.flood is not None
         for p, s in person.seen.items():
             if s.novel and s.at >= person.flood.since:
                 person.seen[p] = s._replace(tainted=s.tainted or 1)
-        if person.flood.level is Level.THROTTLE:
+        if person.flood.level is Level.THROTTLE and self.confirmed(person):
+            over = self.ends(person.flood)
             person.seen = {
-                p: s for p, s in person.seen.items() if not s.tainted or self.knows(person, s, now)
+                p: s for p, s in person.seen.items() if not s.tainted or self.knows(person, s, over)
             }
         person.flood = None
         self.alarms.append(Alarm(offset, recipient, "ended", Level.CLEAR))
+
+    def confirmed(self, person: Person) -> bool:
+        """Whether any instant of the flood is more than a shared number's chance."""
+        assert person.flood is not None
+        for at in {s.at for s in person.seen.values() if s.at >= person.flood.since}:
+            seen = sorted(s for s in person.seen.values() if s.at <= at)
+            new = [s.at for s in seen if s.novel]
+            if (
+                self.bucket(seen)[0] >= LEVEL[Level.THROTTLE] + Fraction("1.9")
+                or sum(t > at - 35 * 60 for t in new) >= 25
+                or sum(t > at - DAY for t in new) >= 43
+            ):
+                return True
+        return False
 
     def recycle(self, offset: int, event: Event) -> None:
         person = self.people.pop(event.recipient, None)
@@ -125,7 +140,7 @@ class Naive:
         at = event.at_ms // 1000 - EPOCH
         person = self.people.setdefault(event.recipient, Person())
         if person.flood and at >= self.ends(person.flood):
-            self.end(offset, event.recipient, at)
+            self.end(offset, event.recipient)
         if person.seen and at <= max(s.at for s in person.seen.values()) - DAY:
             return
         held = person.seen.get(event.platform)
@@ -167,14 +182,7 @@ class Naive:
     def instant(
         self, person: Person, seen: list[Seen], now: int, event_at: int
     ) -> tuple[Level, int]:
-        fill, novel, last, begun = Fraction(0), 0, 0, 0
-        for s in sorted(seen):
-            fill -= Fraction(3, 2) * Fraction(s.at - last, 60)
-            if fill <= 0:
-                fill, novel, begun = Fraction(0), 0, s.at
-            fill += 1
-            novel += s.novel
-            last = s.at
+        fill, novel, begun = self.bucket(seen)
         new = sorted(s.at for s in seen if s.novel)
         day = [t for t in new if t > now - DAY]
         short = [t for t in new if t > now - 35 * 60]
@@ -193,6 +201,18 @@ class Naive:
                     return level, now - window + 1
         return Level.CLEAR, 0
 
+    def bucket(self, seen: list[Seen]) -> tuple[Fraction, int, int]:
+        """Its level after the last of these, the novel ones since it was empty, and when it was."""
+        fill, novel, last, begun = Fraction(0), 0, 0, 0
+        for s in sorted(seen):
+            fill -= Fraction(3, 2) * Fraction(s.at - last, 60)
+            if fill <= 0:
+                fill, novel, begun = Fraction(0), 0, s.at
+            fill += 1
+            novel += s.novel
+            last = s.at
+        return fill, novel, begun
+
     def habit(self, person: Person, at: int) -> str:
         p_novel = self.params.judge.p_novel
         if p_novel is not None and p_novel <= 0.5:
@@ -204,7 +224,7 @@ class Naive:
         if not seen.novel:
             return True
         inside = person.flood is not None and seen.at >= person.flood.since
-        return at - seen.at >= DAY and seen.tainted != 1 and not inside
+        return at - seen.at >= DAY and (seen.tainted > 1 if seen.tainted else not inside)
 
 
 def apart(times: list[int], gap: int) -> int:

@@ -208,6 +208,37 @@ def test_a_flood_on_the_second_day_makes_nothing_known() -> None:
     assert len(opened) == 3
 
 
+def sized(count: int, gap_s: int, slowly: int = 0) -> list[Event]:
+    """A throttle's worth of platforms at this gap, and so many more at 84 s, within 35 minutes."""
+    fast = flood(count, gap_s * 1000)
+    return fast + flood(slowly, 84_000, fast[-1].at_ms + 84_000, first=count)
+
+
+@pytest.mark.parametrize(
+    ("day", "throttled"),
+    [
+        (sized(5, 20), [0, 1]),
+        (sized(5, 10), [0, 1]),  # 4.0 in the bucket
+        (sized(6, 10), [0, 1, 2, 3]),  # 4.75
+        (sized(5, 20, 19), [0, 1]),
+        (sized(5, 20, 20), [0, 1, 2, 3]),
+    ],
+    ids=["level-3", "level-4", "level-4.75", "24-in-35-min", "25-in-35-min"],
+)
+def test_only_a_throttle_that_may_be_chance_lets_its_platforms_become_known(
+    day: list[Event], throttled: list[int]
+) -> None:
+    """Kept up for four days: by people who share a number, or by somebody who floods them."""
+    step_ms = DAY_MS + HOUR_MS
+    events = history()
+    for n in range(4):
+        events += [event._replace(at_ms=event.at_ms + n * step_ms) for event in day]
+        events += idle(2 * TICK_OFFSETS, START_MS + n * step_ms + HOUR_MS, 2000)
+    found = [e for e in run(ENFORCE, events).episodes if e.level is Level.THROTTLE]
+    raised = [e for e in found if e.change in ("opened", "raised")]
+    assert [(e.at_ms - START_MS) // step_ms for e in raised] == throttled
+
+
 def test_what_comes_back_after_more_than_two_days_counts_afresh() -> None:
     days = (0, 3, 4)
     opened = [

@@ -139,6 +139,12 @@ def test_a_shared_number_is_left_alone_from_the_fifth_day_on() -> None:
     assert not any(found.throttled_by_day[day] for day in range(4, 7))
 
 
+def test_a_shared_number_that_was_watched_is_not_watched_for_good() -> None:
+    found = play_part(Row("B5", "B5", 1), 1151, 1)  # 40 platforms: watched on its first two days
+    assert len(found.watch) == 1
+    assert not found.throttle
+
+
 def test_a_public_number_is_throttled_every_day_and_keeps_what_it_knows() -> None:
     found = figures("B11", 1)
     assert set(found.throttled_by_day) == {0, 1, 2}  # chronic, for a person to exempt
