@@ -138,10 +138,9 @@ def _pass(
     into: Decisions,
 ) -> None:
     """One piece with no maintenance inside."""
-    for i in np.flatnonzero(batch.offset[here] % SAMPLE_OFFSETS == 0).tolist():
-        partition.samples.append(
-            (int(batch.event_time_ms[here.start + i]), batch.gateway[here.start + i])
-        )
+    sampled = np.flatnonzero(batch.offset[here] % SAMPLE_OFFSETS == 0) + here.start
+    gateways = [batch.gateway[i] for i in sampled.tolist()]
+    partition.samples += zip(batch.event_time_ms[sampled].tolist(), gateways, strict=True)
     message = codes.otp[here] & (batch.kind[here] == Kind.MESSAGE)
     at = np.flatnonzero(message) + here.start
     if not len(at):

@@ -114,7 +114,7 @@ def _platform(
 
     An id that the registry knows is the gateway's word and stands above what a number says.
     """
-    claim = name_key(signature)
+    claim = name_key(signature) if signature else ""
     if not claim and reading.signature:
         claim = name_key(seen[slice(*reading.signature)])
     told = registry.ids.get(platform)
