@@ -5,6 +5,7 @@ The transport's share is what the whole worker takes beyond these.
 
 from __future__ import annotations
 
+import gc
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
@@ -16,6 +17,7 @@ from unittest.mock import patch
 
 from detectors import chain
 from streams import wire
+from streams.app import GC_THRESHOLDS, keep_freed_memory
 from streams.config import Settings
 from tests.bench.traffic import SUBSCRIBERS, events, value
 
@@ -120,6 +122,10 @@ def profile(number: int, batch: int, settings: Settings | None = None) -> dict[s
     """CPU us per event by stage over the second half of a log, the first half being warm-up."""
     log = records(number)
     run = Pass(settings or Settings())
+    gc.freeze()  # the collector and the allocator as the worker has them
+    thresholds = gc.get_threshold()
+    gc.set_threshold(*GC_THRESHOLDS)
+    keep_freed_memory()
     half = number // 2
     with ExitStack() as patches:
         for name in INSIDE:
@@ -129,6 +135,8 @@ def profile(number: int, batch: int, settings: Settings | None = None) -> dict[s
         run.watch.spent_s.clear()
         run.decisions.clear()
         run.run(log, batch, half, number)
+    gc.set_threshold(*thresholds)
+    gc.unfreeze()
     stages = {stage: s / (number - half) * 1e6 for stage, s in run.watch.spent_s.items()}
     return {
         "events": number - half,
