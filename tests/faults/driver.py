@@ -111,10 +111,16 @@ class Slot:
     process: subprocess.Popen[bytes] | None = None
     exits: list[int] = field(default_factory=list)
     ended_at: float = -RESTART_S
+    _said_before: int = 0  # bytes of the log that are of other processes
 
     @property
     def alive(self) -> bool:
         return self.process is not None and self.process.poll() is None
+
+    @property
+    def reads(self) -> bool:
+        """Whether its process has come so far as to read."""
+        return self.alive and READS.encode() in self.log.read_bytes()[self._said_before :]
 
     def supervise(self) -> None:
         """Note an exit; start the worker if it should run."""
@@ -124,6 +130,7 @@ class Slot:
             self.ended_at = time.monotonic()
         if self.wanted and self.process is None and time.monotonic() - self.ended_at > RESTART_S:
             with self.log.open("ab") as log:
+                self._said_before = log.tell()
                 self.process = subprocess.Popen(
                     [sys.executable, "-m", "streams", "worker", "--wait"],
                     env=self.environment,
@@ -246,7 +253,8 @@ port = 0
     def _play(self) -> None:
         """Inflict the faults when their time comes, and end each when it has lasted.
 
-        Their time waits for traffic that is late, as on a machine that has other things to do.
+        Their time waits for traffic that is late, as on a machine that has other things to do, and
+        a script's SIGTERM for a worker that is at work.
         """
         began = time.monotonic()
         waited_s = 0.0
@@ -262,11 +270,18 @@ port = 0
                 self._check_traffic()
                 latest_s = self.produced / self.plan.per_s + AHEAD_S
                 waited_s = max(waited_s, now_s - latest_s)
+            if todo and self._too_early(todo[0]) and now_s - todo[0].at_s < BEGIN_S:
+                waited_s = max(waited_s, now_s - todo[0].at_s + 0.02)
             while todo and todo[0].at_s <= now_s - waited_s:
                 fault = todo.pop(0)
                 if (end := self._inflict(fault)) is not None:
                     undo.append((time.monotonic() - began + fault.lasts_s, end))
             time.sleep(0.02)
+
+    def _too_early(self, fault: Fault) -> bool:
+        """Whether a script stops a worker that does not work yet, as no rolling restart does."""
+        scripted = self.plan.script is not None and fault.kind == "term"
+        return scripted and not self.slots[fault.target % 2].reads
 
     def _inflict(self, fault: Fault) -> Callable[[], None] | None:
         """Do it; return what ends it, if anything does."""
@@ -306,8 +321,7 @@ port = 0
             time.sleep(0.1)
 
     def _reading(self) -> bool:
-        logs = (slot.log for slot in self.slots)
-        return any(log.exists() and READS in log.read_text(errors="replace") for log in logs)
+        return any(slot.reads for slot in self.slots)
 
     def _check_traffic(self) -> None:
         """Raise UndecidedError if for long no record was made or done with."""
