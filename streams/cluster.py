@@ -219,6 +219,8 @@ def in_a_sentence(verb: str, where: str) -> Iterator[None]:
             f"no broker answers at {where} ({_name(error)}): "
             "is it up, and is this the right address and listener protocol?"
         ) from None
+    except errors.RetriableError as error:  # a broker answers, and is starting or overloaded
+        raise UnavailableError(f"cannot {verb} at {where}: {_name(error)}") from None
     except (errors.KafkaError, OSError, ValueError) as error:
         raise ConfigError(f"cannot {verb} at {where}: {_name(error)}") from None
 
