@@ -60,6 +60,11 @@ event at 15,000 a second, and could not carry 50,000. The wait is half of it lat
 is short because a broker answers one request of a connection after the other, so that a fetch that
 waits holds up the requests of a rebalance. Stock Faust: 1500."""
 
+RESPONSE_BYTES_MAX: Final = 16 << 20
+"""Of one answer to a fetch, all partitions together: 40,000 events. While it is read an answer is in
+memory three times (what the socket gave, the frame, the partitions' parts). A worker that caught up
+on 32 partitions had 853 MB at most with aiokafka's 50 MB, and 768 with this."""
+
 KNOWN_S: Final = 3.0
 """How long the leader of the group waits for the topics it shares out. A broker that has just
 started answers before it knows its topics; aiokafka would share out nothing, and ask again after
@@ -301,6 +306,7 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         _pause_between_metadata_updates(consumer._client)
         consumer._fetch_max_wait_ms = FETCH_WAIT_MS
         consumer._fetch_min_bytes = FETCH_BYTES_MIN
+        consumer._fetch_max_bytes = RESPONSE_BYTES_MAX
         return consumer
 
     async def _fetch_records(
