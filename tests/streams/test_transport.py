@@ -8,10 +8,12 @@ When a new version breaks the pins, these tests name what changed: read it, adap
 from __future__ import annotations
 
 import asyncio
+import gc
 import hashlib
 import importlib
 import inspect
 import struct
+import weakref
 from collections.abc import Sequence
 from importlib.metadata import version
 from types import SimpleNamespace
@@ -271,6 +273,19 @@ def test_a_fetch_from_before_a_seek_gives_nothing() -> None:
     result, state = _fetched(_batch(10, [b"a"]), 10)
     state.position = 5
     assert result.getall(100) == []
+
+
+def test_a_fetch_that_was_read_is_gone_without_the_collector() -> None:
+    gc.disable()
+    try:
+        result, _ = _fetched(_batch(10, [b"a", b"b"]), 10)
+        records = weakref.ref(result._partition_records._records)
+        gone = [weakref.ref(result), weakref.ref(result._partition_records), records]
+        result.getall(100)
+        del result
+        assert [one() for one in gone] == [None, None, None]
+    finally:
+        gc.enable()
 
 
 def test_other_topics_keep_aiokafkas_records() -> None:
