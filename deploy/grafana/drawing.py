@@ -27,6 +27,8 @@ from matplotlib.ticker import FuncFormatter, LinearLocator
 HERE: Final = Path(__file__).parent
 INCHES: Final = 0.62  # of one of Grafana's 24 columns
 ROW_INCHES: Final = 0.36
+DPI: Final = 90
+SMALL: Final = 7  # points, of labels and legends
 FILLED: Final = {"$__rate_interval": "15s", "$job": "otpguard.*", "$instance": ".+",
                  "$lag_metric": "kafka_consumergroup_lag"}  # fmt: skip
 """What Grafana would put in for the variables."""
@@ -45,7 +47,7 @@ def draw(board: Mapping[str, Any], prometheus: str, folder: Path, minutes: float
         _place(figure, panel, rows, prometheus, minutes * 60)
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{board['uid']}.png"
-    figure.savefig(path, dpi=72)
+    figure.savefig(path, dpi=DPI)
     return path
 
 
@@ -57,10 +59,10 @@ def _place(
     if panel["type"] == "row":
         figure.text(0.006, y + h / 3, panel["title"], weight="bold", fontsize=10)
         return
-    left, bottom, top = (0.03, 1.2 / rows, 1.1 / rows) if h * rows > 5 else (0.004, 0, 0.9 / rows)
-    axes = figure.add_axes((x + left, y + bottom, w - left - 0.008, h - bottom - top))
+    left, bottom, top = (0.042, 1.2 / rows, 1.1 / rows) if h * rows > 5 else (0.004, 0, 0.9 / rows)
+    axes = figure.add_axes((x + left, y + bottom, w - left - 0.012, h - bottom - top))
     axes.set_title(panel["title"], fontsize=8, loc="left", pad=3)
-    axes.tick_params(labelsize=6, length=2)
+    axes.tick_params(labelsize=SMALL, length=2)
     form = {"stat": _stat, "table": _table, "heatmap": _heat, "state-timeline": _bands}
     form.get(panel["type"], _curves)(axes, panel, prometheus, span_s)
 
@@ -81,7 +83,9 @@ def _curves(axes: Axes, panel: Mapping[str, Any], prometheus: str, span_s: float
             axes.axhline(step["value"], color=COLORS[step["color"]], ls="--", lw=0.8)
     _time_axis(axes, panel, span_s)
     if drawn:
-        axes.legend(fontsize=6, framealpha=0.7, ncols=3, loc="upper left", borderpad=0.1)
+        longest = max(len(label) for label, _ in drawn)
+        columns = max(1, int(panel["gridPos"]["w"] * 7 / (longest + 8)))
+        axes.legend(fontsize=SMALL, framealpha=0.7, ncols=columns, loc="upper left", borderpad=0.1)
     else:
         _nothing(axes)
     axes.set_ylim(bottom=0)
@@ -93,7 +97,7 @@ def _bands(axes: Axes, panel: Mapping[str, Any], prometheus: str, span_s: float)
         for (t, v), (after, _) in pairwise(points):
             begin, end = _days([t, after])
             axes.barh(nth, end - begin, left=begin, color=_color(panel, v), height=0.8)
-        axes.annotate(drawn[nth][0], (0, nth), xycoords=("axes fraction", "data"), fontsize=6)
+        axes.annotate(drawn[nth][0], (0, nth), xycoords=("axes fraction", "data"), fontsize=SMALL)
     axes.set_yticks([])
     _time_axis(axes, panel, span_s, measured=False)
 
@@ -138,7 +142,7 @@ def _table(axes: Axes, panel: Mapping[str, Any], prometheus: str, _span_s: float
         return
     heads = sorted({key for row in rows for key in row})
     cells = [[row.get(head, "") for head in heads] for row in rows]
-    axes.table(cells, colLabels=heads, loc="upper center", fontsize=6)
+    axes.table(cells, colLabels=heads, loc="upper center", fontsize=SMALL)
 
 
 def _nothing(axes: Axes) -> None:
@@ -152,6 +156,7 @@ def _time_axis(
     axes.set_xlim(*_days([time.time() - span_s, time.time()]))
     axes.xaxis.set_major_locator(LinearLocator(4))
     axes.xaxis.set_major_formatter(dates.DateFormatter("%H:%M:%S"))  # type: ignore[no-untyped-call]
+    axes.get_xticklabels()[-1].set_horizontalalignment("right")
     axes.grid(visible=True, lw=0.3)
     if measured:
         axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: _written(panel, value)))
@@ -163,9 +168,18 @@ def _days(times: list[float]) -> list[float]:
 
 
 def _written(panel: Mapping[str, Any], value: float) -> str:
+    """A value as a person writes it.
+
+    >>> panel = {"fieldConfig": {"defaults": {"unit": "cps"}}}
+    >>> _written(panel, 1_400_000), _written(panel, 250)
+    ('1.4 M/s', '250 /s')
+    """
     unit = panel["fieldConfig"]["defaults"]["unit"]
-    factor = {"percentunit": 100, "bytes": 1 / (1 << 20)}.get(unit, 1)
-    return f"{value * factor:.3g} {SUFFIX.get(unit, '')}".strip()
+    value *= {"percentunit": 100, "bytes": 1 / (1 << 20)}.get(unit, 1)
+    for size, letter in ((1_000_000, "M"), (1_000, "k")):
+        if abs(value) >= size:
+            return f"{value / size:.3g} {letter}{SUFFIX.get(unit, '')}"
+    return f"{value:.3g} {SUFFIX.get(unit, '')}".strip()
 
 
 def _color(panel: Mapping[str, Any], value: float) -> str:

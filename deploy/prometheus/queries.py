@@ -541,7 +541,7 @@ def unacknowledged(at: Scope) -> str:
     return at.worst("actions_unacknowledged", "instance")
 
 
-@query("short", "{{instance}}")
+@query("short", "{{instance}}, least in 2 min")
 def unacknowledged_least(at: Scope) -> str:
     """The fewest of them in the last two minutes: over 0, some are stuck."""
     return at.max(f"min_over_time({at.series('actions_unacknowledged')}[2m])", "instance")

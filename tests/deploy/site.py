@@ -266,6 +266,17 @@ replication = 1
             self.send({**words, **ids, "event_time_ms": now_ms(), "gateway_id": GATEWAYS[n % 2]})
         self.producer.flush()
 
+    def platforms(self, number: int) -> None:
+        """A code of each of so many platforms, each to a recipient of its own."""
+        for n in range(number):
+            self.send({
+                "schema_version": 1, "recipient": subscriber(7_000_000 + n),
+                "sender": f"1069{n:08d}", "signature": f"platform {n}", "category": "otp",
+                "message_id": f"platform-{n}", "event_time_ms": now_ms(),
+                "gateway_id": GATEWAYS[n % 2],
+            })  # fmt: skip
+        self.producer.flush()
+
     def campaign(self, victims: int = 60, messages: int = 12) -> None:
         """A flood of each victim at once, a message a second and victim."""
         pens = [Pen("campaign", n, 5_000_000 + n, 8) for n in range(victims)]

@@ -182,6 +182,13 @@ def test_every_legend_names_a_label_that_the_query_keeps() -> None:
                     assert not grouped or any(label in each for each in grouped), panel["title"]
 
 
+def test_two_queries_of_a_panel_are_told_apart() -> None:
+    for path in FILES:
+        for panel in panels(loaded(path)):
+            legends = [target["legendFormat"] for target in panel["targets"]]
+            assert len(set(legends)) == len(legends), panel["title"]
+
+
 def test_the_provisioning_files_point_at_each_other() -> None:
     folder = GRAFANA / "provisioning"
     sources = yaml.safe_load((folder / "datasources" / "otpguard.yaml").read_text())

@@ -123,6 +123,18 @@ def test_the_windows_are_closed(site: Site) -> None:
     assert float(codes) > 0
 
 
+def test_ten_thousand_platforms_make_no_series(site: Site) -> None:
+    series, codes = "scrape_samples_scraped", "sum(otpguard_codes_total)"
+    before, counted = site.ask(f"max({series})"), float(site.ask(codes)[0]["value"][1])
+    site.platforms(10_000)
+    wait_until(
+        lambda: float(site.ask(codes)[0]["value"][1]) >= counted + 10_000, "all are counted", 60
+    )
+    time.sleep(3)  # what they would have made is scraped
+    after = site.ask(f"max({series})")
+    assert after[0]["value"][1] == before[0]["value"][1]
+
+
 def test_every_process_is_scraped_quickly_and_is_small(site: Site) -> None:
     for target in site.targets():
         assert target["health"] == "up", target
@@ -141,7 +153,7 @@ def test_the_panels_can_be_drawn(site: Site, tmp_path: Path) -> None:
     address = f"http://127.0.0.1:{site.prometheus.port}"
     for path in FILES:
         picture = draw(json.loads(path.read_text("utf-8")), address, folder, minutes=4)
-        assert 10_000 < picture.stat().st_size < 300_000
+        assert 10_000 < picture.stat().st_size < 600_000  # committed, so small
 
 
 def test_the_campaigns_alert_resolves(site: Site) -> None:
