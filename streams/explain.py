@@ -78,7 +78,7 @@ def lines(record: EpisodeRecord) -> Iterator[str]:
     for heading, rows in (
         ("levels", told.path),
         ("scores", (("", "score", "watch", "throttle"), *told.rungs) if told.rungs else ()),
-        ("platforms", (("", "", "", "a throttle"), *told.sightings) if told.sightings else ()),
+        ("platforms", _headed(record, told.sightings)),
     ):
         if rows:
             yield ""
@@ -95,6 +95,11 @@ def lines(record: EpisodeRecord) -> Iterator[str]:
     if told.refused:
         yield ""
         yield f"refused: {told.refused}"
+
+
+def _headed(record: EpisodeRecord, sightings: Sequence[Sequence[str]]) -> Sequence[Sequence[str]]:
+    head = ("", "", "", "a throttle")
+    return (head, *sightings) if sightings and record.kind == "flood" else sightings
 
 
 def markdown(record: EpisodeRecord) -> Iterator[str]:
@@ -167,12 +172,15 @@ def _headline(record: EpisodeRecord) -> str:
 def _facts(record: EpisodeRecord) -> Iterator[str]:
     evidence = record.evidence
     yield f"episode {record.episode_id} ({record.kind}), {record.change} at {clock(record.at_ms)}"
-    yield (
+    counted = (
         f"{_count(evidence.messages, 'message')} from {clock(evidence.first_ms)} to "
-        f"{clock(evidence.last_ms)}, of {_count(evidence.platforms, 'platform')}, "
-        f"{evidence.novel} of them new to this recipient"
+        f"{clock(evidence.last_ms)}, of {_count(evidence.platforms, 'platform')}"
     )
-    yield f"it knew {_count(record.known, 'platform')}, in {_count(record.memory_days, 'day')}"
+    if record.kind == "resend":  # whether the recipient knows the platform was never asked
+        yield counted
+    else:
+        yield f"{counted}, {evidence.novel} of them new to this recipient"
+        yield f"it knew {_count(record.known, 'platform')}, in {_count(record.memory_days, 'day')}"
     cause = record.cause
     yield (
         f"caused by {cause.topic} partition {cause.partition} offset {cause.offset}; "
@@ -182,7 +190,7 @@ def _facts(record: EpisodeRecord) -> Iterator[str]:
         yield "in shadow: gateways are told, and do not obey"
     if record.chronic:
         yield (
-            "throttled on many of 14 days: a test number or a public inbox? then "
+            "throttled on many of 14 days: a test number or a public inbox, and no victim? then "
             f"`otpguard exempt {record.recipient} --reason …`"
         )
 
@@ -251,9 +259,9 @@ def _sighting(record: EpisodeRecord, sighting: Sighting) -> tuple[str, str, str,
         fate = "lets it pass: known"
     else:
         fate = "refuses it"
-    if record.kind == "resend":
-        fate = ""
     novelty = "new" if sighting.novel else "known"
+    if record.kind == "resend":
+        novelty = fate = ""
     return clock(sighting.at_ms), platform_name(sighting.platform), novelty, fate
 
 

@@ -82,6 +82,8 @@ def test_resending_is_told_as_what_it_is() -> None:
     text = "\n".join(explain.lines(decode_episode(lines[0])))
     assert "one platform re-sends" in text
     assert "nothing: the platform is told, the recipient is not throttled" in text
+    assert "known" not in text, "whether the recipient knows the platform was never asked"
+    assert "it knew" not in text
 
 
 def test_replays_output_is_explained_from_a_file_and_from_standard_input(decisions: Path) -> None:
