@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from heapq import heappush, heapreplace
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,7 +31,11 @@ COUNTS: Final = ("raw_35min", "raw_24h", "spaced_5min_3h", "spaced_10min_24h")
 COUNT_MOST: Final = 64
 SIGHTINGS_SHOWN: Final = 40
 SHOWN_FROM: Final = 0.5
-"""Of a bar: who came no nearer than that is nobody's near miss."""
+"""Of a bar: who came no nearer than that is nobody's near miss. A WATCH is at .6 at least."""
+
+
+_NOVEL_ROWS: Final = np.arange(len(NOVELS))
+_COUNT_ROWS: Final = np.arange(len(COUNTS))
 
 
 @dataclass(slots=True)
@@ -52,22 +56,47 @@ class Peak:
     sightings: tuple[Sighting, ...] = ()
 
 
+class _Near(NamedTuple):
+    """Where in the sums a recipient-day is that came near a bar."""
+
+    levels: NDArray[np.int64]
+    counts: NDArray[np.int64]
+
+
 class Peaks:
     """Peaks that may still grow, and sums over those that can't."""
 
-    def __init__(self, misses_max: int = 20, open_max: int = 1 << 20) -> None:
+    def __init__(
+        self,
+        misses_max: int = 20,
+        open_max: int = 1 << 20,
+        near_max: int = 1 << 18,
+        aside: Iterable[str] = (),
+    ) -> None:
         self.misses_max = misses_max
         self.open_max = open_max  # further ones close the oldest early
+        self.near_max = near_max  # recipient-days that can be taken out again
         self.open: dict[tuple[int, int], Peak] = {}  # (recipient, day), oldest first
         self.levels = np.zeros((len(NOVELS), LEVELS), np.int64)
         self.counts = np.zeros((len(COUNTS), COUNT_MOST + 1), np.int64)
-        self.days = 0  # recipient-days that are summed
+        self.days = 0  # recipient-days that were summed
+        self.aside = set(aside)  # recipients that count nowhere here
+        self._near: dict[str, list[_Near]] = {}
+        self._near_days = 0
         self._misses: list[tuple[float, int, Peak]] = []  # heap, the farthest first
 
     @property
     def misses(self) -> list[Peak]:
         """Those that came nearest to a THROTTLE without one, the nearest first."""
-        return [peak for _, _, peak in sorted(self._misses, key=lambda m: (-m[0], m[1]))]
+        nearest = sorted(self._misses, key=lambda m: (-m[0], m[1]))
+        return [peak for _, _, peak in nearest if peak.recipient not in self.aside]
+
+    def set_aside(self, recipient: str) -> None:
+        """Takes out again the days on which this recipient came near a bar."""
+        self.aside.add(recipient)
+        for near in self._near.pop(recipient, ()):
+            self.levels[_NOVEL_ROWS, near.levels] -= 1
+            self.counts[_COUNT_ROWS, near.counts] -= 1
 
     def observe(
         self,
@@ -115,10 +144,17 @@ class Peaks:
 
     def _close(self, key: tuple[int, int]) -> None:
         peak = self.open.pop(key)
+        if peak.recipient in self.aside:
+            return
         self.days += 1
-        levels = np.minimum(np.floor(np.array(peak.levels) / LEVEL_STEP + 1e-9), LEVELS - 1)
-        self.levels[np.arange(len(NOVELS)), levels.astype(np.int64)] += 1
-        self.counts[np.arange(4), np.minimum(peak.counts, COUNT_MOST)] += 1
+        steps = np.floor(np.array(peak.levels) / LEVEL_STEP + 1e-9).astype(np.int64)
+        levels = np.minimum(steps, LEVELS - 1)
+        counts = np.minimum(peak.counts, COUNT_MOST)
+        self.levels[_NOVEL_ROWS, levels] += 1
+        self.counts[_COUNT_ROWS, counts] += 1
+        if peak.near >= SHOWN_FROM and self._near_days < self.near_max:
+            self._near_days += 1
+            self._near.setdefault(peak.recipient, []).append(_Near(levels, counts))
         if self._worth_showing(peak.near):
             put = heappush if len(self._misses) < self.misses_max else heapreplace
             put(self._misses, (peak.near, self.days, peak))

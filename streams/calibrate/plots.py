@@ -13,10 +13,19 @@ from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, PercentFormatter
 
-from detectors.judge import BURST, BURST_NOVEL
+from detectors.judge import (
+    BURST,
+    BURST_NOVEL,
+    COUNT_MIN,
+    RAW_24H,
+    RAW_35MIN,
+    SPACED_5MIN_3H,
+    SPACED_10MIN_24H,
+    Habit,
+)
 from detectors.stamps import Stamps
 from streams.calibrate.cohort import GAP_BIN_S, KNOWN_MAX
-from streams.calibrate.peaks import LEVEL_STEP, LEVELS, NOVELS
+from streams.calibrate.peaks import COUNT_MOST, COUNTS, LEVEL_STEP, LEVELS, NOVELS
 from streams.calibrate.rates import THROTTLE_TARGET, WATCH_TARGET, lower, upper
 from streams.calibrate.result import LEAK_GAP_S, Result, age_names
 
@@ -123,7 +132,7 @@ def what_if(pair: Any, result: Result) -> None:
     rates.yaxis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:,.10g}"))
     rates.yaxis.set_minor_formatter(NullFormatter())
     rates.set_xlabel("bar: level of the bucket")
-    rates.legend(loc="upper right", bbox_to_anchor=(1, 0.92))
+    rates.legend(loc="best")
     _title(rates, "Recipients over the bar", "per million subscriber-days; band, dashes: 95 %")
     price: Axes = right
     margins = [margin for margin, _ in result.margins]
@@ -238,6 +247,50 @@ def grid(axes: Axes, result: Result) -> None:
     for side in axes.spines.values():
         side.set_visible(False)
     _title(axes, "Any pair of bars", "recipients over both, a million subscriber-days; framed: now")
+
+
+def counts(four: Any, result: Result) -> None:
+    """Recipients over each bar of the counts of new platforms, for a small and a large memory."""
+    million = 1e6 / result.days
+    here = np.arange(COUNT_MIN - 2, COUNT_MOST + 1)
+    for axes, rule, counted in zip(four, COUNTS, result.current.peaks.counts, strict=True):
+        over = np.cumsum(counted[::-1])[::-1][here]
+        some = over > 0
+        axes.plot(here[some], over[some] * million, color=BLUE, lw=1.8, drawstyle="steps-pre")
+        for bar, style in _COUNT_BARS[rule]:
+            for at, ink in ((bar.watch, WATCH), (bar.throttle, THROTTLE)):
+                axes.axvline(at, color=ink, lw=1, ls=style)
+        axes.axhline(THROTTLE_TARGET * 1e6, color=THROTTLE, lw=0.8, ls=(0, (1, 2)))
+        axes.set_yscale("log")
+        axes.set_ylim(min(0.3, 0.3 * million), max(1000.0, 2 * million * over[0]))
+        axes.set_xlim(here[0], here[-1])
+        axes.grid(axis="y", color=GRID, lw=0.8)
+        axes.yaxis.set_major_locator(LogLocator(10, numticks=12))
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:,.10g}"))
+        axes.yaxis.set_minor_formatter(NullFormatter())
+        axes.set_xlabel("new platforms")
+        _title(axes, _COUNTED[rule])
+
+
+_SOLID, _DOTTED = (0, (4, 3)), (0, (1, 2))
+_COUNT_BARS: Final = {
+    "raw_35min": ((RAW_35MIN, _SOLID),),
+    "raw_24h": ((RAW_24H, _SOLID),),
+    "spaced_5min_3h": (
+        (SPACED_5MIN_3H[Habit.SMALL_MEMORY], _SOLID),
+        (SPACED_5MIN_3H[Habit.LARGE_MEMORY], _DOTTED),
+    ),
+    "spaced_10min_24h": (
+        (SPACED_10MIN_24H[Habit.SMALL_MEMORY], _SOLID),
+        (SPACED_10MIN_24H[Habit.LARGE_MEMORY], _DOTTED),
+    ),
+}
+_COUNTED: Final = {
+    "raw_35min": "All, in 35 min",
+    "raw_24h": "All, in 24 h",
+    "spaced_5min_3h": "5 min apart, in 3 h",
+    "spaced_10min_24h": "10 min apart, in 24 h",
+}
 
 
 def pace(axes: Axes, result: Result) -> None:

@@ -143,7 +143,9 @@ def document(result: Result) -> dict[str, Any]:
             {
                 "recipient": result.name(name),
                 "throttles": held.throttle,
-                "command": f"otpguard exempt {result.name(name)} --reason 'disposable or test'",
+                "command": f"otpguard exempt {name} --reason 'disposable or test'"
+                if result.show_recipients
+                else None,  # a masked number cannot be exempted
             }
             for name, held in survey.alarms.by_recipient.items()
             if held.chronic
@@ -166,6 +168,11 @@ def document(result: Result) -> dict[str, Any]:
             for name, held, record in result.throttled[:CASES_MAX]
         ],
         "throttled_recipients": len(result.throttled),
+        "set_aside": sum(aside(name, held, result.judged) for name, held, _ in result.throttled),
+        "judged": {
+            "named": len(result.judged),
+            "without_alarm": len(survey.alarms.unmatched(result.judged)),
+        },
         "nearest_misses": [_miss(result, peak) for peak in survey.peaks.misses],
         "attack_a1": [
             {"burst_margin": margin, **_rehearsal(rehearsal)}

@@ -65,6 +65,11 @@ class Alarms:
                 held.episodes = [*held.episodes[-13:], record.episode_id]
                 held.record = held.record or record
 
+    def unmatched(self, judged: frozenset[str]) -> frozenset[str]:
+        """Names that are of no recipient with an alarm, and of no episode here."""
+        episodes = {id_ for each in self.by_recipient.values() for id_ in each.episodes}
+        return judged - self.by_recipient.keys() - episodes
+
     def counts(self, judged: frozenset[str]) -> tuple[int, int]:
         """Episodes of WATCH and THROTTLE but for those set aside: chronic, or judged no error."""
         held = [self.unnamed]
@@ -80,14 +85,22 @@ def aside(name: str, alarmed: Alarmed, judged: frozenset[str]) -> bool:
 class Survey:
     """One pass over a history with one set of parameters."""
 
-    def __init__(self, params: Params, recogniser: Recognises, *, measure: bool = True) -> None:
+    def __init__(
+        self,
+        params: Params,
+        recogniser: Recognises,
+        *,
+        judged: frozenset[str] = frozenset(),
+        measure: bool = True,
+    ) -> None:
         self.params = params
+        self.judged = judged  # recipients or episodes that a person found to be no errors
         self.recogniser = recogniser
         self.measure = measure
         self.parts: dict[int, Partition] = {}
         self.alarms = Alarms()
         self.cohort = Cohort()
-        self.peaks = Peaks()
+        self.peaks = Peaks(aside=judged)
         self.hours: Counter[int] = Counter()
         self.gateways: dict[int, dict[str, Gateway]] = {}  # by partition
         self.seconds: Counter[str] = Counter()  # samples on a whole second, by gateway
@@ -108,9 +121,12 @@ class Survey:
                 self._measure(part, piece, codes, decisions)
 
     def close(self) -> None:
-        """Sums up what is still under way."""
+        """Sums up what is still under way, and leaves out of the peaks who is not to be counted."""
         self.peaks.close()
         self.cohort.close()
+        for name, held in self.alarms.by_recipient.items():
+            if aside(name, held, self.judged):
+                self.peaks.set_aside(name)
 
     @property
     def days(self) -> float:

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from streams.calibrate.result import Result
     from streams.calibrate.survey import Survey
     from streams.config import Settings
+    from streams.wire import Numbers
 
 MARGINS = (0.0, 1.0, 2.0, 3.0)
 """Of which the report shows what an attack would meet."""
@@ -143,7 +144,7 @@ def calibrate(
         unit="records" if kafka else "bytes",
         again="-" not in names,
         subscribers=subscribers,
-        judged=_names(judged),
+        judged=_names(judged, settings.intake().numbers),
         misses=misses,
         show_recipients=show_recipients,
         quiet=quiet or not sys.stderr.isatty(),
@@ -206,7 +207,7 @@ def _calibrated(
         params = chosen.params()
         if unit == "bytes":
             params = whole(params, chosen.topics.partitions)
-        survey = Survey(params, chosen.recogniser(), measure=measure)
+        survey = Survey(params, chosen.recogniser(), judged=judged, measure=measure)
         survey.peaks.misses_max = misses
         label = "measuring" if measure else "at the proposed settings"
         with _progress(label, total, unit, quiet=quiet) as show:
@@ -299,9 +300,9 @@ def _say(found: dict[str, Any]) -> None:
     coarse = [g for g in found["gateways"] if g["class"] != "exact"]
     for gateway in coarse:
         typer.echo(f"stamps of {gateway['gateway']}: {gateway['class']}")
-    for number in found["chronic"]:
-        typer.echo(f"chronic: {number['command']}")
-    typer.echo(f"\n{found['throttled_recipients']} recipients throttled; nearest misses:")
+    _say_named(found)
+    aside = f" ({found['set_aside']} set aside: chronic or judged)" if found["set_aside"] else ""
+    typer.echo(f"\n{found['throttled_recipients']} recipients throttled{aside}; nearest misses:")
     write_table(
         ("share", "rule", "score", "bar", "recipient", "at (UTC)", "platforms"),
         [
@@ -332,6 +333,25 @@ def _say(found: dict[str, Any]) -> None:
         typer.echo(
             "judge the throttled (--report shows them), name attacks and test numbers with "
             "--judged, exempt shared numbers, and run again; until then stay in shadow"
+        )
+
+
+def _say_named(found: dict[str, Any]) -> None:
+    """Chronic numbers, and names that nobody has."""
+    for number in found["chronic"]:
+        said = (
+            f"chronic: {number['recipient']}, {number['throttles']} throttles: a disposable or "
+            "test number, or somebody who is flooded every day"
+        )
+        command = number["command"]
+        typer.echo(f"{said}; if it is no victim: {command}" if command else said)
+    if any(number["command"] is None for number in found["chronic"]):
+        typer.echo("(--show-recipients writes the commands that exempt them)")
+    judged = found["judged"]
+    if judged["without_alarm"]:
+        typer.echo(
+            f"note: {judged['without_alarm']} of {judged['named']} names given by --judged are of "
+            "no recipient with an alarm, and of no throttled episode"
         )
 
 
@@ -395,11 +415,16 @@ def _moment(text: str | None) -> int | None:
     return round((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1000)
 
 
-def _names(path: Path | None) -> frozenset[str]:
+def _names(path: Path | None, numbers: Numbers) -> frozenset[str]:
+    """Recipients in their canonical form, and what is none as it stands: an episode."""
     if path is None:
         return frozenset()
-    lines = (line.partition("#")[0].strip() for line in path.read_text("utf-8").splitlines())
-    return frozenset(line.lstrip("+") for line in lines if line)
+    try:
+        written = path.read_text("utf-8")
+    except UnicodeDecodeError:
+        raise UsageError(f"{path}: no UTF-8 text") from None
+    lines = (line.partition("#")[0].strip() for line in written.splitlines())
+    return frozenset(numbers.canonical(line) or line for line in lines if line)
 
 
 def _size(names: list[str]) -> int | None:
