@@ -113,10 +113,10 @@ class _Word(NamedTuple):
 class _Script:
     """The languages of one script: finds their words in a text."""
 
-    def __init__(self, letters: str, *langs: str) -> None:
+    def __init__(self, letters: str, *langs: str, letter: str = "[^\\W\\d_]") -> None:
         rows = [row for row in LANGUAGES if row.lang in langs]
         apart = all(row.apart for row in rows)
-        edges = ("(?<![^\\W\\d_])", "(?![^\\W\\d_])") if apart else ("", "")
+        edges = (f"(?<!{letter})", f"(?!{letter})") if apart else ("", "")
 
         def words(*fields: str) -> list[str]:
             return [word for row in rows for field in fields for word in getattr(row, field)]
@@ -125,6 +125,9 @@ class _Script:
         self._kinds = [(kind, any_of(words(kind.value), *edges)) for kind in _Kind]
         self._names = dict(self._kinds)[_Kind.NAMES]
         self._scene = any_of(words("scene"), *edges)
+        self._hand = any_of(words("hand"), *edges)
+        self._purpose = any_of(words("purpose"))
+        self._secret = any_of(words("secret"))
 
     def present(self, text: str) -> bool:
         return self._letters.search(text) is not None
@@ -153,6 +156,13 @@ class _Script:
     def other_scene(self, text: str) -> bool:
         return self._scene.search(text) is not None
 
+    def cues(self, text: str) -> tuple[bool, bool]:
+        """Whether the text tells what a code is for, and how it is to be kept."""
+        return self._purpose.search(text) is not None, self._secret.search(text) is not None
+
+    def handed(self, text: str) -> bool:
+        return self._hand.search(text) is not None
+
 
 _NUMBER_NEXT: Final = re.compile("\\W{0,3}0{4}")  # "Never share your code 482913" names it
 _SCRIPTS: Final = (
@@ -163,7 +173,7 @@ _SCRIPTS: Final = (
     _Script("[\u0590-\u05ff]", "he"),
     _Script("[\u0e00-\u0e7f]", "th"),
     _Script("[\u0900-\u097f]", "hi"),
-    _Script("[a-z]{2}", "en", "es", "pt", "fr", "de", "it", "vi", "id", "tr"),
+    _Script("[a-z]{2}", "en", "es", "pt", "fr", "de", "it", "vi", "id", "tr", letter="[a-zß]"),
 )
 
 
@@ -171,7 +181,6 @@ def _all(field: str) -> list[str]:
     return [word for row in LANGUAGES for word in getattr(row, field)]
 
 
-_LOGIN: Final = any_of(_all("login"))
 _SPAM: Final = any_of(_all("spam"))
 _LEAVE: Final = any_of(_all("leave"))
 _SAYS: Final = any_of(_all("says")).pattern
@@ -180,8 +189,8 @@ _LINK: Final = re.compile(f"{_MARKS}(?:{_SAYS})?{_MARKS}")
 _LOOSE_LINK: Final = re.compile(
     f"[^.!?。！？\n;；0]{{0,32}}?(?:[:：=]|(?<![a-z])(?:{_SAYS})(?![a-z]))[\\s'\"“「『\\[(<«*]{{0,4}}"
 )
-_BRAND: Final = re.compile("\\s[a-z][a-z.&-]{1,14}\\s")  # "código iFood 4418"
 _FOR_WHOM: Final = re.compile("(?:\\s[^\\W\\d_]{1,14}){1,2}\\s")
+_OWN_NUMBER: Final = re.compile(f"{_MARKS}(?:{_SAYS})?{_MARKS}(?<![0-9])0{{4}}")
 _LINK_END: Final = re.compile(f"(?:[:：=]|(?<![a-z])(?:{_SAYS}))\\s?$")
 _IS_YOURS: Final = re.compile(
     f"[\\s'\"”」』\\])>»*]{{0,4}}(?:{_SAYS}|your|to|como|你的|您的|आपका|로|[,，\u2014-])"
@@ -204,6 +213,13 @@ _PERCENT: Final = re.compile("0\\s?%|%\\s?0")  # an offer
 _TELLING: Final = any_of(  # of codes that come in another message
     branches("sent|send|text|receive|request|发送|發送|获取|獲取|收到|接收|索取|透露|отправ|envia")
 )
+_WORDY: Final = re.compile("\\w")
+_SPENT: Final = re.compile("0|[。！？!?\n]|[.](?=\\s)")  # another number in between, or an end
+_INTRODUCED: Final = re.compile("[:：=>→»«“\"'「『(（\\[—–-]\\s?$")
+_POINTS: Final = 3  # cues that make a number a code
+_CUES_IN_A_SCENE: Final = 2  # cues that tell a weak name's code in a text of parcels or prices
+_OBJECT: Final = 10  # characters between a name and the thing that its code is for
+_OF_LETTERS: Final = 40  # characters between a name and a code of letters and digits
 _CODE_SENDER: Final = re.compile("otp|auth|verif|passcode|2fa|code|securit|验证|인증|認証")
 
 _Decision = tuple[str, tuple[int, int] | None]  # rule, span of the code
@@ -237,19 +253,159 @@ def _decide(
 def _code(folded: str, body: str, found: list[Number], scripts: list[_Script]) -> _Decision | None:
     """The rule for a text by the words that own its numbers; None if none of them is a code."""
     words = [word for script in scripts for word in script.words(body)]
-    words.sort(key=lambda word: word.start)
+    words = _without_objects(body, sorted(words))
     owned = [(rule, number) for number in found if (rule := _rule(body, number, words))]
+    if has_app_hash(folded):
+        number = owned[0][1] if owned else found[0]
+        return "app-hash", (number.code, number.end)
     if not owned:
-        return ("app-hash", (found[0].code, found[0].end)) if has_app_hash(folded) else None
+        owned = _supported(body, found, words, scripts)
+    if not owned:
+        return None
     rule, number = max(owned, key=lambda pair: RULES[pair[0]].confidence)
+    if _handed_over(body, number, scripts):
+        return "nothing", None
     if rule == "weak":
-        if _PERCENT.search(body) or any(script.other_scene(body) for script in scripts):
+        cues = sum(_cues(body, scripts))
+        if cues < _CUES_IN_A_SCENE and _other_scene(body, number, scripts):
             return "nothing", None
-        if _LOGIN.search(body):
+        if cues:
             rule = "weak-login"
     if _SPAM.search(body) or (_LEAVE.search(body) and has_link(folded)):
         return "spam", None
     return rule, (number.code, number.end)
+
+
+def _without_objects(body: str, words: list[_Word]) -> list[_Word]:
+    """The words but for those that only tell what a code is for: "code to verify your account"."""
+    kept_words: list[_Word] = []
+    for word in words:
+        last = kept_words[-1] if kept_words else None
+        if (
+            word.kind is _Kind.OTHERS
+            and last
+            and last.kind is _Kind.NAMES
+            and word.start - last.end <= _OBJECT
+            and not _SPENT.search(body, last.end, word.start)
+        ):
+            continue
+        kept_words.append(word)
+    return kept_words
+
+
+def _cues(body: str, scripts: list[_Script]) -> tuple[bool, bool]:
+    """Whether a text tells what a code is for, and how it is to be kept."""
+    told = [script.cues(body) for script in scripts]
+    return any(purpose for purpose, _ in told), any(secret for _, secret in told)
+
+
+def _other_scene(body: str, number: Number, scripts: list[_Script]) -> bool:
+    """Whether a weak name is likely to name something else: by what a text tells of parcels, shops.
+
+    A sentence that tells to keep the code does not count: "not even to your driver". Nor does the
+    rest of the text where the number's own sentence tells what the code is for.
+    """
+    if _PERCENT.search(body):
+        return True
+    if not any(script.other_scene(body) for script in scripts):
+        return False
+    start, end = _sentence(body, number)
+    own = body[start:end]
+    if any(script.other_scene(own) for script in scripts):
+        return True
+    if _cues(own, scripts)[0]:
+        return False
+    rest = [*_STOP.split(body[:start]), *_STOP.split(body[end:])]
+    return any(
+        any(script.other_scene(part) for script in scripts) and not _cues(part, scripts)[1]
+        for part in rest
+    )
+
+
+def _sentence(body: str, number: Number) -> tuple[int, int]:
+    """The place of the sentence, or the line, that holds a number."""
+    start = max((stop.end() for stop in _STOP.finditer(body, 0, number.start)), default=0)
+    stop = _STOP.search(body, number.end)
+    return start, stop.start() if stop else len(body)
+
+
+def _handed_over(body: str, number: Number, scripts: list[_Script]) -> bool:
+    """Whether a number is told to a courier or shown at a till, by the sentence that holds it."""
+    if not any(script.handed(body) for script in scripts):
+        return False
+    start, end = _sentence(body, number)
+    sentence = body[start:end]
+    return any(script.handed(sentence) for script in scripts) and not any(
+        any(script.cues(sentence)) for script in scripts
+    )
+
+
+def _supported(
+    body: str, found: list[Number], words: list[_Word], scripts: list[_Script]
+) -> list[tuple[str, Number]]:
+    """The number that no word names outright but that several cues support; empty if none is.
+
+    A name for codes nearby counts two, a weak name one; what a code is for, how it is to be kept
+    and a line of its own count one each. Three make a code; in another scene it takes more.
+    """
+    cues = _cues(body, scripts)
+    naming = [word for word in words if word.kind in _NAMING]
+    if not any(cues) and not naming:
+        return []
+    best: tuple[int, Number] | None = None
+    for number in found:
+        if number.form in (Form.CUT, Form.SPELLED) or _held(body, number, words):
+            continue
+        start, end = _sentence(body, number)
+        alone = not _WORDY.search(body, start, number.start) and not _WORDY.search(
+            body, number.end, end
+        )
+        if not (alone or _placed(body, number, naming, start, end)):
+            continue
+        near = [word for word in naming if -_BEFORE < word.start - number.end < _BEFORE]
+        named = any(word.kind is _Kind.NAMES for word in near)
+        points = 2 * named or bool(near)
+        points += sum(cues) + (alone or _of_somebody(body, number, naming))
+        if points >= _POINTS:
+            points -= (2 - named) * _other_scene(body, number, scripts)
+        if points >= _POINTS and (best is None or points > best[0]):
+            best = points, number
+    return [("supported", best[1])] if best else []
+
+
+def _of_somebody(body: str, number: Number, naming: list[_Word]) -> bool:
+    """Whether between a name and its number there is only whose code it is."""
+    before = [word for word in naming if word.end <= number.start]
+    return bool(before) and _FOR_WHOM.fullmatch(body, before[-1].end, number.start) is not None
+
+
+def _held(body: str, number: Number, words: list[_Word]) -> bool:
+    """Whether a word for something else has a number: in front of it with no other, or behind."""
+    before = [word for word in words if word.end <= number.start]
+    if before and before[-1].kind in (_Kind.OTHERS, _Kind.DENIED):
+        end = before[-1].end
+        if number.start - end <= _LINKED and not _SPENT.search(body, end, number.start):
+            return True
+    return any(
+        word.kind is _Kind.OTHERS and 0 <= word.start - number.end <= 1
+        for word in words
+    )
+
+
+def _placed(body: str, number: Number, naming: list[_Word], start: int, end: int) -> bool:
+    """Whether a number stands where codes do: first in its sentence, introduced, or by a name."""
+    if number.sure:
+        return (
+            not _WORDY.search(body, start, number.start)
+            or _INTRODUCED.search(body, start, number.start) is not None
+            or any(start <= word.start < end for word in naming)
+        )
+    before = [word for word in naming if start <= word.start < number.start]
+    return (
+        bool(before)
+        and number.start - before[-1].end <= _OF_LETTERS
+        and not _TELLING.search(body, before[-1].end, number.start)
+    )
 
 
 def _rule(body: str, number: Number, words: list[_Word]) -> str | None:
@@ -283,6 +439,7 @@ def _name_after(
     body: str, number: Number, nearest: _Word | None, after: list[_Word]
 ) -> _Word | None:
     """The word after a number that names it: "482913 is your code", or a number that leads."""
+    after = [word for word in after if not _OWN_NUMBER.match(body, word.end)]
     leads = _leads(body, number)
     if leads:
         after = [word for word in after if word.kind is not _Kind.OTHERS]
@@ -324,11 +481,8 @@ def _name_further_back(body: str, number: Number, before: list[_Word]) -> _Word 
 def _owned_by(body: str, word: _Word, number: Number) -> bool:
     """Whether between a name and its number there is only whose code it is.
 
-    Of letters and digits the number has to end the sentence; a weak name needs a log-in around it.
+    The number is of letters and digits and has to end the sentence.
     """
-    if word.kind is _Kind.WEAK:
-        branded = _BRAND.fullmatch(body, word.end, number.start) is not None
-        return branded and number.sure and _LOGIN.search(body) is not None
     return (
         word.kind is _Kind.NAMES
         and number.form is Form.MIXED
@@ -352,7 +506,7 @@ def _cut_off(
         if _leads(body, number) and _CUT_YOURS.match(body, number.end):
             return "cut-off", (number.code, number.end)
         return None
-    if _TELLING.search(body):
+    if _TELLING.search(body) or _SPAM.search(body) or _LEAVE.search(body):
         return None
     named = max((script.last_name(body) for script in scripts), default=0)
     if (named and len(body) - named <= _CUT_CHARS) or f" {body}".endswith(_CUT_NAMES):

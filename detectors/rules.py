@@ -83,6 +83,14 @@ RULES: Final = {
             ("Example: your code is 4471 for 20% off", "Example", ""),
         ),
         Rule(
+            "supported",
+            0.8,
+            "a number that no word names outright, but several cues do: a name for codes near it, what"
+            " it is for, how to keep it, a line of its own",
+            ("Here is the code that you asked for:\n\n771204\n\nIt is valid for 5 minutes", "", ""),
+            ("Here is the voucher that you asked for:\n\n771204\n\nIt is valid for 5 days", "", ""),
+        ),
+        Rule(
             "weak-person",
             0.3,
             "the same from a subscriber's number, with nothing about logging in: people share PINs",
