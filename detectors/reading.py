@@ -113,10 +113,12 @@ class _Word(NamedTuple):
 class _Script:
     """The languages of one script: finds their words in a text."""
 
-    def __init__(self, letters: str, *langs: str, letter: str = "[^\\W\\d_]") -> None:
+    def __init__(
+        self, letters: str, *langs: str, letter: str = "[^\\W\\d_]", prefix: str = ""
+    ) -> None:
         rows = [row for row in LANGUAGES if row.lang in langs]
         apart = all(row.apart for row in rows)
-        edges = (f"(?<!{letter})", f"(?!{letter})") if apart else ("", "")
+        edges = (f"(?<!{letter}){prefix}", f"(?!{letter})") if apart else ("", "")
 
         def words(*fields: str) -> list[str]:
             return [word for row in rows for field in fields for word in getattr(row, field)]
@@ -169,8 +171,8 @@ _SCRIPTS: Final = (
     _Script("[\u3040-\u30ff\u4e00-\u9fff]", "zh", "ja"),
     _Script("[\uac00-\ud7af]", "ko"),
     _Script("[\u0400-\u04ff]", "ru"),
-    _Script("[\u0600-\u06ff]", "ar", "fa"),
-    _Script("[\u0590-\u05ff]", "he"),
+    _Script("[\u0600-\u06ff]", "ar", "fa", prefix="[وبلفك]?(?:ال|ل)?"),
+    _Script("[\u0590-\u05ff]", "he", prefix="[ושבלכמה]{0,3}?"),
     _Script("[\u0e00-\u0e7f]", "th"),
     _Script("[\u0900-\u097f]", "hi"),
     _Script("[a-z]{2}", "en", "es", "pt", "fr", "de", "it", "vi", "id", "tr", letter="[a-zß]"),
@@ -189,6 +191,7 @@ _LINK: Final = re.compile(f"{_MARKS}(?:{_SAYS})?{_MARKS}")
 _LOOSE_LINK: Final = re.compile(
     f"[^.!?。！？\n;；0]{{0,32}}?(?:[:：=]|(?<![a-z])(?:{_SAYS})(?![a-z]))[\\s'\"“「『\\[(<«*]{{0,4}}"
 )
+_OBJECT_LINK: Final = re.compile("\\s(?:[^\\W\\d_]{1,6}\\s){0,2}")  # "code for your account"
 _FOR_WHOM: Final = re.compile("(?:\\s[^\\W\\d_]{1,14}){1,2}\\s")
 _OWN_NUMBER: Final = re.compile(f"{_MARKS}(?:{_SAYS})?{_MARKS}(?<![0-9])0{{4}}")
 _LINK_END: Final = re.compile(f"(?:[:：=]|(?<![a-z])(?:{_SAYS}))\\s?$")
@@ -218,7 +221,6 @@ _SPENT: Final = re.compile("0|[。！？!?\n]|[.](?=\\s)")  # another number in 
 _INTRODUCED: Final = re.compile("[:：=>→»«“\"'「『(（\\[—–-]\\s?$")
 _POINTS: Final = 3  # cues that make a number a code
 _CUES_IN_A_SCENE: Final = 2  # cues that tell a weak name's code in a text of parcels or prices
-_OBJECT: Final = 10  # characters between a name and the thing that its code is for
 _OF_LETTERS: Final = 40  # characters between a name and a code of letters and digits
 _CODE_SENDER: Final = re.compile("otp|auth|verif|passcode|2fa|code|securit|验证|인증|認証")
 
@@ -267,7 +269,8 @@ def _code(folded: str, body: str, found: list[Number], scripts: list[_Script]) -
         return "nothing", None
     if rule == "weak":
         cues = sum(_cues(body, scripts))
-        if cues < _CUES_IN_A_SCENE and _other_scene(body, number, scripts):
+        told = cues >= _CUES_IN_A_SCENE and number.sure and not _PERCENT.search(body)
+        if not told and _other_scene(body, number, scripts):
             return "nothing", None
         if cues:
             rule = "weak-login"
@@ -285,8 +288,7 @@ def _without_objects(body: str, words: list[_Word]) -> list[_Word]:
             word.kind is _Kind.OTHERS
             and last
             and last.kind is _Kind.NAMES
-            and word.start - last.end <= _OBJECT
-            and not _SPENT.search(body, last.end, word.start)
+            and _OBJECT_LINK.fullmatch(body, last.end, word.start)
         ):
             continue
         kept_words.append(word)
@@ -346,7 +348,7 @@ def _supported(
     """The number that no word names outright but that several cues support; empty if none is.
 
     A name for codes nearby counts two, a weak name one; what a code is for, how it is to be kept
-    and a line of its own count one each. Three make a code; in another scene it takes more.
+    a line of its own or the first place in the text count one each. Three make a code; in another scene it takes more.
     """
     cues = _cues(body, scripts)
     naming = [word for word in words if word.kind in _NAMING]
@@ -357,15 +359,15 @@ def _supported(
         if number.form in (Form.CUT, Form.SPELLED) or _held(body, number, words):
             continue
         start, end = _sentence(body, number)
-        alone = not _WORDY.search(body, start, number.start) and not _WORDY.search(
-            body, number.end, end
+        first = not _LETTER.search(body, 0, number.start) or (
+            not _WORDY.search(body, start, number.start) and not _WORDY.search(body, number.end, end)
         )
-        if not (alone or _placed(body, number, naming, start, end)):
+        if not (first or _placed(body, number, naming, start, end)):
             continue
         near = [word for word in naming if -_BEFORE < word.start - number.end < _BEFORE]
         named = any(word.kind is _Kind.NAMES for word in near)
         points = 2 * named or bool(near)
-        points += sum(cues) + (alone or _of_somebody(body, number, naming))
+        points += sum(cues) + (first or _introduced(body, number, naming, start))
         if points >= _POINTS:
             points -= (2 - named) * _other_scene(body, number, scripts)
         if points >= _POINTS and (best is None or points > best[0]):
@@ -373,10 +375,13 @@ def _supported(
     return [("supported", best[1])] if best else []
 
 
-def _of_somebody(body: str, number: Number, naming: list[_Word]) -> bool:
-    """Whether between a name and its number there is only whose code it is."""
-    before = [word for word in naming if word.end <= number.start]
-    return bool(before) and _FOR_WHOM.fullmatch(body, before[-1].end, number.start) is not None
+def _introduced(body: str, number: Number, naming: list[_Word], start: int) -> bool:
+    """Whether a name leads to a number: by "is", or with only whose code it is in between."""
+    before = [word for word in naming if start <= word.start and word.end <= number.start]
+    return bool(before) and (
+        _FOR_WHOM.fullmatch(body, before[-1].end, number.start) is not None
+        or _LINK_END.search(body, before[-1].end, number.start) is not None
+    )
 
 
 def _held(body: str, number: Number, words: list[_Word]) -> bool:
