@@ -43,8 +43,8 @@ def any_of(words: Iterable[str], before: str = "", after: str = "") -> re.Patter
 def _spellings(word: str) -> Iterator[tuple[str, ...]]:
     """The word with its groups written out, as atoms, as long as that makes few spellings.
 
-    A group that repeats, or that would make too many, stays one atom: what merges well is how
-    words begin.
+    A group that repeats, or that would make too many, stays one atom; not the one that the word
+    begins with: what merges well is how words begin.
     """
     parts: list[list[tuple[str, ...]]] = []
     count = 1
@@ -63,7 +63,8 @@ def _spellings(word: str) -> Iterator[tuple[str, ...]]:
             place += len(repeat)
             if repeat == "?":
                 choices.append(())
-            if repeat in ("*", "+") or count * len(choices) > _SPELLINGS_MAX:
+            many = parts and count * len(choices) > _SPELLINGS_MAX
+            if repeat in ("*", "+") or many:
                 whole = "|".join(dict.fromkeys("".join(atoms) for atoms in choices))
                 choices = [(f"(?:{whole}){repeat if repeat != '?' else ''}",)]
             count *= len(choices)

@@ -13,7 +13,6 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from enum import Enum
-from itertools import islice
 from typing import Final, NamedTuple
 
 from detectors.fold import fold, kept, mask
@@ -110,6 +109,10 @@ class _Word(NamedTuple):
     kind: _Kind
 
 
+def _end(match: re.Match[str] | None) -> int:
+    return match.end() if match else 0
+
+
 class _Script:
     """The languages of one script: finds their words in a text."""
 
@@ -125,29 +128,32 @@ class _Script:
 
         self._letters = re.compile(letters)
         self._kinds = [(kind, any_of(words(kind.value), *edges)) for kind in _Kind]
+        self._any = any_of([word for kind in _Kind for word in words(kind.value)], *edges)
         self._names = dict(self._kinds)[_Kind.NAMES]
         self._scene = any_of(words("scene"), *edges)
         self._hand = any_of(words("hand"), *edges)
-        self._purpose = any_of(words("purpose"))
-        self._secret = any_of(words("secret"))
+        self._purpose = any_of(words("purpose"), edges[0])
+        self._secret = any_of(words("secret"), edges[0])
 
     def present(self, text: str) -> bool:
         return self._letters.search(text) is not None
 
     def words(self, text: str) -> list[_Word]:
         """The words of a text in order, without overlaps; of two that begin alike the longer."""
-        found = [
-            _Word(*match.span(), kind)
-            for kind, words in self._kinds
-            for match in islice(words.finditer(text), WORDS_MAX)
-            if kind is not _Kind.DENIED or not _NUMBER_NEXT.match(text, match.end())
-        ]
-        found.sort(key=lambda word: (word.start, -word.end))
-        apart: list[_Word] = []
-        for word in found:
-            if not apart or word.start >= apart[-1].end:
-                apart.append(word)
-        return apart
+        found: list[_Word] = []
+        place = 0
+        while len(found) < WORDS_MAX and (match := self._any.search(text, place)):
+            start, place = match.span()
+            ends = [
+                (end, kind)
+                for kind, words in self._kinds
+                if (end := _end(words.match(text, start)))
+                and (kind is not _Kind.DENIED or not _NUMBER_NEXT.match(text, end))
+            ]
+            if ends:
+                place, kind = max(ends, key=lambda pair: pair[0])
+                found.append(_Word(start, place, kind))
+        return found
 
     def last_name(self, text: str) -> int:
         """Where the last name for a code ends; 0 if there is none."""
@@ -216,6 +222,7 @@ _PERCENT: Final = re.compile("0\\s?%|%\\s?0")  # an offer
 _TELLING: Final = any_of(  # of codes that come in another message
     branches("sent|send|text|receive|request|发送|發送|获取|獲取|收到|接收|索取|透露|отправ|envia")
 )
+_FIRST: Final = re.compile("\\W{0,8}(?:[^\\W\\d_][\\w .&'-]{0,20}[:：])?\\W{0,8}")  # "Acme: 482913"
 _WORDY: Final = re.compile("\\w")
 _SPENT: Final = re.compile("0|[。！？!?\n]|[.](?=\\s)")  # another number in between, or an end
 _INTRODUCED: Final = re.compile("[:：=>→»«“\"'「『(（\\[—–-]\\s?$")
@@ -359,7 +366,7 @@ def _supported(
         if number.form in (Form.CUT, Form.SPELLED) or _held(body, number, words):
             continue
         start, end = _sentence(body, number)
-        first = not _LETTER.search(body, 0, number.start) or (
+        first = _FIRST.fullmatch(body, 0, number.start) is not None or (
             not _WORDY.search(body, start, number.start) and not _WORDY.search(body, number.end, end)
         )
         if not (first or _placed(body, number, naming, start, end)):
