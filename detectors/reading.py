@@ -143,13 +143,14 @@ class _Script:
         found: list[_Word] = []
         place = 0
         while len(found) < WORDS_MAX and (match := self._any.search(text, place)):
-            start, place = match.span()
+            start = match.start()
             ends = [
                 (end, kind)
                 for kind, words in self._kinds
                 if (end := _end(words.match(text, start)))
                 and (kind is not _Kind.DENIED or not _NUMBER_NEXT.match(text, end))
             ]
+            place = start + 1
             if ends:
                 place, kind = max(ends, key=lambda pair: pair[0])
                 found.append(_Word(start, place, kind))
@@ -357,11 +358,8 @@ def _supported(
     A name for codes nearby counts two, a weak name one; what a code is for, how it is to be kept
     a line of its own or the first place in the text count one each. Three make a code; in another scene it takes more.
     """
-    cues = _cues(body, scripts)
     naming = [word for word in words if word.kind in _NAMING]
-    if not any(cues) and not naming:
-        return []
-    best: tuple[int, Number] | None = None
+    likely: list[tuple[int, bool, Number]] = []
     for number in found:
         if number.form in (Form.CUT, Form.SPELLED) or _held(body, number, words):
             continue
@@ -373,13 +371,17 @@ def _supported(
             continue
         near = [word for word in naming if -_BEFORE < word.start - number.end < _BEFORE]
         named = any(word.kind is _Kind.NAMES for word in near)
-        points = 2 * named or bool(near)
-        points += sum(cues) + (first or _introduced(body, number, naming, start))
-        if points >= _POINTS:
-            points -= (2 - named) * _other_scene(body, number, scripts)
-        if points >= _POINTS and (best is None or points > best[0]):
-            best = points, number
-    return [("supported", best[1])] if best else []
+        points = 2 * named + bool(near and not named)
+        points += first or _introduced(body, number, naming, start)
+        likely.append((points, named, number))
+    if not likely:
+        return []
+    cues = sum(_cues(body, scripts))
+    points, named, number = max(likely, key=lambda row: row[0])
+    points += cues
+    if points >= _POINTS and not named:
+        points -= 2 * _other_scene(body, number, scripts)
+    return [("supported", number)] if points >= _POINTS and cues else []
 
 
 def _introduced(body: str, number: Number, naming: list[_Word], start: int) -> bool:
