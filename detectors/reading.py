@@ -282,7 +282,7 @@ def _code(folded: str, body: str, found: list[Number], scripts: list[_Script]) -
             return "nothing", None
         if cues:
             rule = "weak-login"
-    if _SPAM.search(body) or (_LEAVE.search(body) and has_link(folded)):
+    if _SPAM.search(body) or (_LEAVE.search(body) and (rule != "named" or has_link(folded))):
         return "spam", None
     return rule, (number.code, number.end)
 
@@ -355,8 +355,9 @@ def _supported(
 ) -> list[tuple[str, Number]]:
     """The number that no word names outright but that several cues support; empty if none is.
 
-    A name for codes nearby counts two, a weak name one; what a code is for, how it is to be kept
-    a line of its own or the first place in the text count one each. Three make a code; in another scene it takes more.
+    A name for codes nearby counts two, a weak name one; what a code is for, how it is to be kept,
+    "is" or a line of its own or the first place in the text count one each. Three make a code; for
+    a weak name in another scene it takes five.
     """
     naming = [word for word in words if word.kind in _NAMING]
     likely: list[tuple[int, bool, Number]] = []
@@ -365,7 +366,8 @@ def _supported(
             continue
         start, end = _sentence(body, number)
         first = _FIRST.fullmatch(body, 0, number.start) is not None or (
-            not _WORDY.search(body, start, number.start) and not _WORDY.search(body, number.end, end)
+            not _WORDY.search(body, start, number.start)
+            and not _WORDY.search(body, number.end, end)
         )
         if not (first or _placed(body, number, naming, start, end)):
             continue
@@ -381,7 +383,7 @@ def _supported(
     points += cues
     if points >= _POINTS and not named:
         points -= 2 * _other_scene(body, number, scripts)
-    return [("supported", number)] if points >= _POINTS and cues else []
+    return [("supported", number)] if points >= _POINTS else []
 
 
 def _introduced(body: str, number: Number, naming: list[_Word], start: int) -> bool:
@@ -400,10 +402,7 @@ def _held(body: str, number: Number, words: list[_Word]) -> bool:
         end = before[-1].end
         if number.start - end <= _LINKED and not _SPENT.search(body, end, number.start):
             return True
-    return any(
-        word.kind is _Kind.OTHERS and 0 <= word.start - number.end <= 1
-        for word in words
-    )
+    return any(word.kind is _Kind.OTHERS and 0 <= word.start - number.end <= 1 for word in words)
 
 
 def _placed(body: str, number: Number, naming: list[_Word], start: int, end: int) -> bool:

@@ -85,8 +85,8 @@ RULES: Final = {
         Rule(
             "supported",
             0.8,
-            "a number that no word names outright, but several cues do: a name for codes near it, what"
-            " it is for, how to keep it, a line of its own",
+            "a number that no word names outright but several cues do: a name for codes near it,"
+            " what it is for, how to keep it, a line of its own",
             ("Here is the code that you asked for:\n\n771204\n\nIt is valid for 5 minutes", "", ""),
             ("Here is the voucher that you asked for:\n\n771204\n\nIt is valid for 5 days", "", ""),
         ),

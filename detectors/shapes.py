@@ -70,7 +70,8 @@ _CARRIER_TAGS: Final = frozenset(
 )  # put in by Korean carriers
 
 HOST_LINE: Final = re.compile(
-    "(?:^|\n)@((?:[a-z0-9-]{1,63}[.]){1,8}[a-z0-9-]{1,63}) ?#([0-9a-z]{4,10})(?: ?[@%]\\S+)?\\s{0,8}$"
+    "(?:^|\n)@((?:[a-z0-9-]{1,63}[.]){1,8}[a-z0-9-]{1,63}) ?#([0-9a-z]{4,10})"
+    "(?: ?[@%]\\S+)?\\s{0,8}$"
 )
 """WICG origin-bound one-time codes: the host and the code, on the last line."""
 

@@ -54,7 +54,7 @@ OTP번호 551820 간편결제 등록용입니다. 유출 주의
 Ключ восстановления аккаунта: HX72KQ, истекает через 15 минут
 Подписание договора займа №48-2291: ПЭП-код 551029. Не сообщайте сотрудникам.
 Привязка карты к кошельку Пуш: пароль 77120. Если это не вы, звоните 88005553535
-Aurora Banco: para autorizar la transferencia de 1.200,00 EUR teclea 660218. Nadie de Aurora te lo pedirá.
+Aurora Banco: para autorizar la transferencia de 1.200,00 EUR teclea 660218. Nadie te lo pedirá.
 ¿Cambiaste de celular? Ingresa 4471 para vincular tu nuevo dispositivo. Vence en 5 min.
 Tu llave temporal de Bancalia: 77120934, no la compartas ni con nuestros asesores
 Recupera tu cuenta de Luminé con KX72Q. Si no lo pediste, ignora este mensaje.
@@ -66,14 +66,14 @@ Introduza 309118 para aderir ao débito direto. Nunca o partilhe, nem connosco.
 Sua chave de recuperação da conta Lumo: KX72QP. Se não pediu, desconsidere.
 Nova palavra-passe: confirme o pedido com os dígitos 77120. Válido 10 min
 551820 - use para entrar no Portal do Aluno. Expira em 15 min.
-Banque du Lac : pour autoriser le virement de 350,00 EUR, saisissez 660218. Nos conseillers ne vous le demanderont jamais.
+Banque du Lac : pour autoriser le virement de 350,00 EUR, saisissez 660218. À ne jamais communiquer.
 Nouvel appareil détecté. Sésame : 4471, valable 5 min. Pas vous ? Changez votre mot de passe.
 Tapez KX72QP pour récupérer l'accès à votre espace Lumio. Ne le transmettez à personne.
 Signature électronique du bail : code 309 118 à reporter sur la page, validité 15 mn
 Ton code Cabriol c'est 7712, garde-le pour toi !
-551820 : à saisir pour terminer votre inscription chez Folio. Pas à l'origine de la demande ? Ignorez ce SMS.
-Seebank: Zur Freigabe der Überweisung über 350,00 EUR bitte 660218 eingeben. Mitarbeiter fragen nie danach.
-Neues Gerät erkannt. Deine Zahlenkombination: 4471, 5 Min. gültig. Warst du das nicht? Passwort ändern.
+551820 : à saisir pour terminer votre inscription chez Folio. Pas vous ? Ignorez ce SMS.
+Seebank: Zur Freigabe der Überweisung über 350,00 EUR 660218 eingeben. Wir fragen nie danach.
+Neues Gerät erkannt. Deine Zahlenkombination: 4471, 5 Min. gültig. Nicht du? Passwort ändern.
 KX72QP eintippen, um dein Lumio-Konto wiederherzustellen. Niemandem mitteilen.
 Für die digitale Unterschrift des Mietvertrags lautet Ihre Ziffernfolge 309118 (15 Min.)
 Din Code für s'Login isch 771204, gib en niemandem wiiter.
@@ -82,7 +82,6 @@ Banca del Lago: per autorizzare il bonifico di 350,00 EUR digita 660218. Nessuno
 Nuovo dispositivo rilevato. La tua chiave temporanea: 4471, scade tra 5 min.
 KX72QP per recuperare l'account Lumio. Non comunicarlo a nessuno. Non sei stato tu? Ignora.
 Firma del contratto n. 2291: inserire le cifre 309118 entro 15 minuti
-Il PIN per abilitare l'app Folio sul nuovo telefono e' 771204
 551820 e' il tuo accesso a SanitApp, valido 10 min
 Ngan hang Ho Guom: de chuyen tien 3,500,000 VND, nhap 660218. Nhan vien khong bao gio hoi ma nay.
 Thiết bị mới đăng nhập Lumio. Mã PIN tạm thời: 4471, hiệu lực 5 phút
@@ -118,7 +117,6 @@ KX72QP رمز استرجاع حسابك في لوميو، تجاهل الرسا�
 ورود از دستگاه جدید. پین موقت شما: ۴۴۷۱ (۵ دقیقه اعتبار)
 KX72QP کد بازیابی حساب لومیو. اگر درخواست نداده‌اید نادیده بگیرید.
 کدتون ۷۷۱۲۰۴ هست، به هیچ‌کس نگید
-امضای الکترونیکی قرارداد: 309118 تا 15 دقیقه معتبر است. کد را فاش نکنید
 551820\\nرمز عضویت شما در فولیو
 בנק האגם: לאישור העברה של 350 ש"ח הזינו 660218. נציגינו לעולם לא יבקשו את הקוד.
 כניסה ממכשיר חדש. הסיסמה הזמנית שלך 4471, בתוקף 5 דקות
@@ -132,6 +130,80 @@ KX72QP आपके लूमियो खाते का रिकवरी �
 ई-साइन के लिए OTP 309118 डालें, 15 मिनट में समाप्त
 मोबाइल नंबर बदलने हेतु ओ.टी.पी. ७७१२०४
 551820 फोलियो पर रजिस्ट्रेशन का कोड, साझा न करें
+【星河云】你好，你正在使用短信方式登录，校验数字 6093，请于 3 分钟内输入。
+【蓝桥证券】资金转出确认：动态口令 771203，转出金额 8,000.00 元，切勿告知他人
+【岚山医院】预约平台注册码：90214，5分钟内填写有效
+【壹账通】您的一次性通行密码为 8H2KQ9，如非本人操作请立即修改密码
+【海岸信用社】手机号变更申请，安全码 440918，客服不会向您索取
+【聯邦網銀】約定轉帳設定驗證碼：209914，請於網頁輸入，切勿轉傳
+Hey Sam — your Kiteline code's 4471. Keep it to yourself.
+Orchard Bank: use 660218 to approve GBP 42.10 at TESCO STORES. If this wasn't you call 0800 111 222.
+Security check for Pinewood: reply not needed, just enter 90214 on screen.
+Verify it's you: 3391. - Team Mossy
+Password reset requested. Code 20-91-44, valid for 1 hour.
+Your GreenGov sign in security number is 552 018
+【ソラ銀行】インターネットバンキングの取引パスワード：660218 有効時間3分
+スマホ決済の本人確認コード「4471」をアプリでご入力ください
+ログイン試行がありました。認証数字 90214
+会員登録ありがとうございます。登録用の番号 552018 を画面に入力してください
+[별빛카드] 해외결제 인증번호(660218)를 입력해주세요. 승인금액 42.10 USD
+[하늘청] 전자민원 로그인 일회용 비번 4471
+회원탈퇴 확인 코드는 90214 입니다
+Код 660218 для оплаты 1 250,00 р в OZON. Никому его не говорите
+Заря: вход в личный кабинет. Код: 4471
+90214 — пароль от Рассвет ID. Не передавайте
+Ваш временный PIN: 5520
+Tu código de Rayo es: 4471. No lo compartas
+Banco Sol: OTP 660218 para compra por $1,250.00 en AMAZONIA. ¿No la reconoces? Llama al 8005551234
+Para activar tu línea digita 90214 en la app
+O teu PIN de confirmação Raio é 4471
+Banco Sol: token 660218 p/ compra de R$ 1.250,00. Nao reconhece? Ligue 0800 123 4567
+Código p/ entrar: 90214
+Votre code Éclair : 4471. Ne le partagez pas
+Banque Soleil : achat de 42,10 EUR chez AMAZONIE. Code 660218 pour confirmer. Pas vous ? Opposition.
+Blitz: 4471 ist dein Code. Teile ihn nicht.
+Sonnenbank: Zahlung 42,10 EUR an AMAZONIEN mit TAN 660218 freigeben
+Il tuo codice Fulmine: 4471. Non condividerlo
+Banca Sole: acquisto 42,10 EUR. Usa OTP 660218 per autorizzare. Non riconosci? Chiama 800123456
+Ma OTP cua ban tai Tia Chop la 4471. Khong chia se cho bat ky ai.
+NH Mat Troi: GD thanh toan 1.250.000 VND, ma xac thuc 660218, hieu luc 3 phut
+รหัส OTP สำหรับทำรายการ 1,250.00 บาท คือ 660218 (Ref: KXQP) ห้ามบอกผู้อื่น
+รหัสเข้าแอปสายฟ้าของคุณ 4471
+Kode Petir kamu: 4471. Jangan kasih tau siapa2 ya!
+Bank Surya: OTP 660218 utk transaksi Rp1.250.000. Bkn anda? Hub 1500123
+Yıldırım kodun 4471, kimseyle paylaşma
+Güneş Bank: 1.250,00 TL harcamanız için onay şifresi 660218
+رمز برق: 4471 لا تشاركه مع أحد
+بنك الشمس: كلمة المرور المتغيرة 660218 لعملية شراء بمبلغ 1,250 ريال
+کد ورود آذرخش: 4471
+بانک خورشید: رمز دوم ۶۶۰۲۱۸ خرید ۱,۲۵۰,۰۰۰ ریال
+קוד הכניסה לברק: 4471
+בנק השמש: לאישור עסקה בסך 1,250 ש"ח הקוד הוא 660218
+बिजली ऐप का कोड 4471 है, किसी को न बताएं
+सूर्य बैंक: रु 1,250 के लेनदेन के लिए ओटीपी 660218
+【浪花音乐】您正在注销账号，注销验证码 7720，若非本人请速联系客服
+【晨光税务】扫码登录确认码：A7K2，60秒内有效
+「拾楓」提醒您：啟用行動身分識別，認證密碼 K2Q9XA
+Thornbury Council: your one-time login number is 4471 – expires in 20 min
+We got a request to turn off two-step login. To allow it, use 660 218.
+Pixely - 90214 - your sign-in passcode
+ゆうなぎ証券：出金手続きの認証番号【660218】を入力してください
+[들꽃] 4471 을(를) 입력해 이메일 주소를 인증하세요
+Ваш одноразовый код 4471. Срок действия 3 мин
+Код: КТ-4471 для входа в Терем
+Su clave de ingreso a Nube es 90214, vigente por 5 minutos
+Código para confirmar o teu telemóvel: 4471
+Voici votre code confidentiel à usage unique 660218
+Ihre mobileTAN für Auftrag 0918 lautet 660218
+Ecco il codice per completare la registrazione: 4471
+Ma xac minh Telegram cua ban: 44718
+รหัสผ่านครั้งเดียวคือ 660218 หมดอายุใน 3 นาที
+Jangan bagikan kode ini: 4471 adalah kode masuk Awan
+Bulut'a giriş için tek kullanımlık kodunuz: 4471
+كود الدخول لمرة واحدة 4471 صالح 5 دقائق
+رمز یک‌بارمصرف ورود به ابر: ۴۴۷۱۰
+קוד חד-פעמי לכניסה: 4471. תקף ל-3 דקות
+बादल में लॉगिन हेतु कोड: 4471
 """.strip().split("\n")
 
 LOOK_ALIKES = """
@@ -255,6 +327,76 @@ Sayaç no 20916, son ödeme 25'i, tutar 551 TL
 टोकन A0771, आपसे पहले 12 लोग
 LAKE20 कोड से रजिस्टर करें और 20% छूट पाएं
 मीटर 20916 का बिल 551 रुपये
+【蓝桥证券】您委托买入 600519 已成交100股，成交价1680.00元
+【岚山医院】您预约的就诊序号 0214，请于周三 09:30 到 3 诊室，凭身份证取号
+【星河云】您的账号已在新设备登录，如非本人操作请尽快修改密码。
+您的宽带账号 05923318 已到期，充值后可继续使用
+【蓝桥银行】您尾号0918账户于06日16:22完成快捷支付，金额88.00，余额6021.44
+【國稅局】退稅通知 案號 20260518，請洽 0800000321
+Your Orchard Bank card ending 0918 was used for GBP 42.10 at TESCO. Not you? Call 0800111222.
+Your verification is complete. Welcome to Pinewood, member no 90214!
+Hi, your class has moved to room 4471 at 1600. See you there
+Kiteline: your password was changed on 18 May at 09:14. If this wasn't you, reset it now.
+Deposit 20, get 50! Bet code KICK50 at www.lucky.example 18+
+Your refund of 42.10 for order 77120934 is on its way
+お届け予定 5月18日 14時-16時 伝票番号 771209344471
+【ソラ銀行】5/18 42,100円のお引き落としがあります。残高 120,441円
+受付番号 0214 診察室3へお越しください
+[별빛카드] 홍*동님 42,100원 승인 05/18 16:22 누적 880,100원
+[하늘택배] 송장번호 771209344471 오늘 도착 예정
+예약번호 90214 5월 18일 오후 2시 방문해 주세요
+Карта *0918: покупка 1250р, OZON. Баланс 6021р
+Заказ 77120934 собран, ждём вас на ул. Мира 14
+Ваша бронь 90214 подтверждена, заезд 18 мая
+Compra con tarjeta 0918 por $1,250.00 en AMAZONIA. Si no la reconoces llama al 8005551234
+Su cita 90214 es el 18 de mayo a las 16:30
+Compra aprovada no cartao final 0918 R$ 1.250,00. Nao reconhece? Ligue 08001234567
+Seu protocolo de atendimento: 20260518
+Achat 42,10 EUR carte 0918. Pas vous ? Opposition au 0800112233
+Votre rendez-vous 90214 est confirmé pour le 18 mai
+Zahlung 42,10 EUR mit Karte 0918. Nicht Sie? Sperrnotruf 116116
+Ihr Termin 90214 am 18.05. um 16:30 ist bestätigt
+Pagamento di 42,10 EUR con carta 0918. Non riconosci? Chiama 800123456
+Il tuo ordine 77120934 è confermato
+TK 0918 thay doi -1.250.000 VND luc 16:22. So du 6.021.000
+Lich hen 90214 cua ban duoc xac nhan ngay 18/05
+บัตร 0918 ใช้จ่าย 1,250.00 บาท คงเหลือ 6,021.00
+นัดหมายเลขที่ 90214 วันที่ 18 พ.ค. 09.30 น.
+Kartu 0918 trx Rp1.250.000 di AMAZONIA. Bkn anda? Hub 1500123
+Janji temu 90214 tgl 18/05 pkl 16.30 dikonfirmasi
+0918 ile biten kartınızdan 1.250,00 TL harcama yapıldı. Size ait değilse 4440918'i arayın
+Randevunuz 90214 onaylandı, 18 Mayıs 16:30
+عملية شراء بمبلغ 1,250 ريال بطاقة 0918. لست أنت؟ اتصل 8001234567
+تم تأكيد موعدك رقم 90214 يوم 18 مايو
+خرید 1,250,000 ریال از کارت 0918 مانده 6,021,000
+نوبت شما به شماره 90214 برای ۱۸ مه تایید شد
+רכישה בסך 1,250 ש"ח בכרטיס 0918. לא אתה? חייג 1800123456
+התור שלך מספר 90214 אושר ל-18 במאי
+कार्ड 0918 से रु 1,250 खर्च हुए। आपने नहीं किया? 18001234567 पर कॉल करें
+आपकी अपॉइंटमेंट 90214 की पुष्टि हो गई है
+【浪花音乐】恭喜获得会员兑换码 K2Q9XA77，登录App-我的-兑换使用，有效期30天
+【晨光物流】收货验证码4471，请签收时告知配送员
+您的訂房確認碼 K2Q9XA，入住時請出示
+Thornbury Library: locker code 4471 for your holds, valid till Friday
+Activate your free trial! Use code TRY30 at signup. Reply STOP to opt out
+Delivery OTP 4471: share with courier only on delivery. - Pixely Mart
+ご登録の会員番号は 77120934 です。ログインはマイページから
+[들꽃] 픽업 인증번호 4471 을 매장 직원에게 보여주세요
+Код для получения посылки в пункте: 4471. Покажите сотруднику
+Пароль от Wi-Fi: 66021877, действует до выезда
+Código para recoger tu pedido: 4471, muéstralo en tienda
+Código de entrega 4471: informe ao entregador somente ao receber
+Code de remise 4471 à donner au livreur à la réception
+Übergabecode 4471 dem Zusteller nennen
+Codice consegna 4471 da comunicare al corriere
+Ma nhan hang 4471, chi doc cho shipper khi da nhan du hang
+รหัสรับของ 4471 แจ้งไรเดอร์เมื่อได้รับของแล้ว
+Kode serah terima 4471, tunjukkan ke kurir saat paket sampai
+Teslimat onay kodu 4471, kuryeye teslimatta söyleyin
+رمز استلام الطرد 4471 أعطه للمندوب عند التسليم
+کد تحویل مرسوله 4471 را هنگام دریافت به پیک بدهید
+קוד מסירה 4471, למסור לשליח בעת קבלת החבילה
+डिलीवरी ओटीपी 4471, पार्सल मिलने पर ही एजेंट को बताएं
 """.strip().split("\n")
 
 

@@ -2,8 +2,8 @@
 
 The held-out third is only counted: a failing text is not shown, so that nobody writes rules to it.
 The first time it was measured 249 of 257 were right (96.9 %), all 124 look-alikes among them; words
-added later come from other texts (`test_recognise_table`, `unseen.jsonl`). Of the unseen texts 256
-of 274 were right the first time (93.4 %); what they taught is in the words and shapes since.
+added later come from other texts (`test_recognise_table`, `test_recognise_cues`, `later-*.jsonl`).
+Of those 93.4 and 93.9 % were right the first time; what they taught is in the rules since.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ def measure(files: str) -> Score:
     return score
 
 
-@pytest.mark.parametrize("files", ["*", "*.train", "*.heldout", "unseen"])
+@pytest.mark.parametrize("files", ["*", "*.train", "*.heldout", "later-*"])
 def test_nearly_all_labelled_texts_are_told_right(files: str) -> None:
     score = measure(files)
     print(f"\n{files}: {score}")

@@ -12,6 +12,7 @@ import pytest
 
 TEXTS = Path(__file__).parent / "texts"
 SETS = sorted(path.name.removesuffix(".train.jsonl") for path in TEXTS.glob("*.train.jsonl"))
+LATER = sorted(path.stem for path in TEXTS.glob("later-*.jsonl"))
 FIELDS = {
     "text", "sender", "signature", "category", "otp", "code", "platform", "trust", "lang", "class",
 }  # fmt: skip
@@ -44,24 +45,26 @@ def test_no_text_stands_twice() -> None:
     assert keys.most_common(1)[0][1] == 1
 
 
-def unseen() -> list[dict[str, Any]]:
-    lines = (TEXTS / "unseen.jsonl").read_text(encoding="utf-8").splitlines()
+def later(name: str) -> list[dict[str, Any]]:
+    lines = (TEXTS / f"{name}.jsonl").read_text(encoding="utf-8").splitlines()
     return [json.loads(line) for line in lines]
 
 
-def test_the_unseen_ones_are_in_every_language_half_of_them_codes_and_in_no_other_set() -> None:
-    rows = unseen()
+@pytest.mark.parametrize("name", LATER)
+def test_later_ones_are_in_every_language_half_of_them_codes_and_in_no_other_set(name: str) -> None:
+    rows = later(name)
     assert len(rows) >= 260
     assert 0.45 < sum(row["otp"] for row in rows) / len(rows) < 0.55
     counts = Counter(row["lang"] for row in rows)
     assert set(counts) == LANGUAGES
     assert min(counts.values()) >= 13
-    assert not {row["text"] for row in rows} & {row["text"] for row in everything()}
+    others = [row for other in LATER if other != name for row in later(other)] + everything()
+    assert not {row["text"] for row in rows if row["text"]} & {row["text"] for row in others}
 
 
-@pytest.mark.parametrize("name", [*SETS, "unseen"])
+@pytest.mark.parametrize("name", [*SETS, *LATER])
 def test_labels_are_consistent(name: str) -> None:
-    sets = [unseen()] if name == "unseen" else [read(name, part) for part in ("train", "heldout")]
+    sets = [later(name)] if name in LATER else [read(name, part) for part in ("train", "heldout")]
     for rows in sets:
         for row in rows:
             assert set(row) == FIELDS
