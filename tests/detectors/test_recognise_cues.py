@@ -72,7 +72,7 @@ Tapez KX72QP pour récupérer l'accès à votre espace Lumio. Ne le transmettez 
 Signature électronique du bail : code 309 118 à reporter sur la page, validité 15 mn
 Ton code Cabriol c'est 7712, garde-le pour toi !
 551820 : à saisir pour terminer votre inscription chez Folio. Pas vous ? Ignorez ce SMS.
-Seebank: Zur Freigabe der Überweisung über 350,00 EUR 660218 eingeben. Wir fragen nie danach.
+Seebank: Zur Freigabe der Überweisung über 350,00 EUR bitte 660218 eingeben. Wir fragen nie danach.
 Neues Gerät erkannt. Deine Zahlenkombination: 4471, 5 Min. gültig. Nicht du? Passwort ändern.
 KX72QP eintippen, um dein Lumio-Konto wiederherzustellen. Niemandem mitteilen.
 Für die digitale Unterschrift des Mietvertrags lautet Ihre Ziffernfolge 309118 (15 Min.)
