@@ -13,7 +13,7 @@ from streams.demo import brokers
 from streams.demo.brokers import Broker, BrokerError
 from tests.bench import compare as comparing
 from tests.bench import latency as timing
-from tests.bench import report, stages
+from tests.bench import report, resume, stages
 from tests.bench import scale as scaling
 from tests.bench import state as holding
 from tests.bench import worst as worsening
@@ -125,9 +125,12 @@ def state(
         worker_recipients = 5_000_000 if full else 500_000
     if worker_recipients:
         with kafka() as broker:
-            figures["worker"] = holding.recover(
-                broker, recipients=worker_recipients, laps=2 if worker_recipients < 5e6 else 1,
-                partitions=32, folder=folder,
+            figures["return"] = resume.come_back(
+                broker, recipients=worker_recipients, partitions=32, folder=folder
+            )
+            figures["checkpoints"] = resume.checkpoints(
+                broker, recipients=worker_recipients // 5, partitions=32, folder=folder,
+                events=8_000_000 if full else 2_000_000, cycle_s=10, runs=3 if full else 1,
             )  # fmt: skip
     report.write(folder, "state", figures, report.state_table(figures))
     report.state_picture(figures, folder / "state.svg")

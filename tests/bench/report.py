@@ -145,29 +145,45 @@ def state_table(figures: dict[str, Any]) -> str:
             f"suspects let go: {pauses['expiry_ms']:.0f} ms."
         ),
     ]
-    if worker := figures.get("worker"):
-        without, with_ = worker["costs"]["without"], worker["costs"]["with"]
-        lines += [
-            "",
-            (
-                f"A worker with {worker['recipients']:,} recipients on {worker['partitions']} "
-                f"partitions: {worker['rss_mb']:,.0f} MB "
-                f"({worker['rss_bytes_per_recipient']:.0f} B each), checkpoints of "
-                f"{worker['checkpoint_bytes'] / 1e6:,.0f} MB."
-            ),
-            (
-                f"Without checkpoints {without['us_per_event']:.2f} us/event and "
-                f"{without['events_per_s']:,.0f} events/s; with one of each partition every 10 s "
-                f"({with_['checkpoints']:.0f} in {with_['seconds']:.0f} s) "
-                f"{with_['us_per_event']:.2f} and {with_['events_per_s']:,.0f}."
-            ),
-            (
-                f"Killed and started again: first event after {worker['first_event_s']:.1f} s, "
-                f"all of 10,000 new ones after {worker['caught_up_s']:.1f} s (of it up to "
-                f"{worker['session_timeout_s']:.0f} s until the group gives up the one that died)."
-            ),
-        ]
+    if back := figures.get("return"):
+        lines += ["", *_return_lines(back), "", *_checkpoint_lines(figures["checkpoints"])]
     return "\n".join(lines) + "\n"
+
+
+def _return_lines(back: dict[str, Any]) -> list[str]:
+    return [
+        (
+            f"A worker with {back['recipients']:,} recipients on {back['partitions']} partitions: "
+            f"{back['rss_mb']:,.0f} MB, at most {back['peak_rss_mb']:,.0f}; its checkpoints "
+            f"{back['checkpoint_bytes'] / 1e6:,.0f} MB."
+        ),
+        "",
+        "| start | restored s | at work s | CPU s |",
+        "|---|---|---|---|",
+        *(
+            f"| {called} | {one['restored_s']:.1f} | {one['at_work_s']:.1f} | {one['cpu_s']:.1f} |"
+            for called, one in (("first", back["new"]), ("after kill -9", back["back"]))
+        ),
+        "",
+        f"The group gives a dead worker up after {back['session_timeout_s']:.0f} s, included here.",
+    ]
+
+
+def _checkpoint_lines(held: dict[str, Any]) -> list[str]:
+    return [
+        f"{held['recipients']:,} recipients, each as busy as the next, read from one topic:",
+        "",
+        "| checkpoints of all partitions | us/event | events/s | in the measured stretch |",
+        "|---|---|---|---|",
+        *(
+            f"| {called} | {one['us_per_event']:.2f} | {one['events_per_s']:,.0f} | "
+            f"{one['rounds']:.1f} in {one['seconds']:.0f} s |"
+            for called, key in (("none", "without"), (f"every {held['cycle_s']} s", "with"))
+            for one in held[key]
+        ),
+        "",
+        f"CPU of checkpoints: {held['share']:.1%} of the rest.",
+    ]
 
 
 def state_picture(figures: dict[str, Any], path: Path) -> None:

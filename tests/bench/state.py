@@ -1,18 +1,16 @@
-"""What a recipient costs: in time and memory, in checkpoints, in recovery, when room runs out.
+"""What a recipient costs: in time and memory, in checkpoints, and when room runs out.
 
 `grow` is a process of its own for each number of recipients: the worker's chain over partitions
-that hold them, without Kafka. `recover` is a real worker on Kafka that is killed and comes back.
+that hold them, without Kafka.
 """
 
 from __future__ import annotations
 
 import multiprocessing
-import signal
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
-from pathlib import Path
 from typing import Any, Final
 from unittest.mock import patch
 
@@ -26,20 +24,8 @@ from detectors.memory import EPOCH_S
 from detectors.sieve import sift
 from streams.checkpoint import Ledger, Write
 from streams.config import Settings
-from streams.demo.brokers import Broker
-from tests.bench import worker
-from tests.bench.compare import drop_topics, make_topics
-from tests.bench.harness import BROKER_CPU, CLIENT_CPU, PeerError, pin, run, started
 from tests.bench.stages import Pass, Records
-from tests.bench.traffic import (
-    FIRST_RECIPIENT,
-    PLATFORMS,
-    Record,
-    Traffic,
-    plain,
-    producer_to,
-    send,
-)
+from tests.bench.traffic import FIRST_RECIPIENT, PLATFORMS, Record, plain
 
 PARTITIONS: Final = 8
 """A poll's batch belongs to one of them, and the next to another. As many as let each have two
@@ -261,106 +247,3 @@ def _tick_ms(
     began = time.perf_counter()
     chain.process(params, _Platforms(n, platform), part, batch)
     return (time.perf_counter() - began) * 1000
-
-
-# --- a worker, its checkpoints, and its return -----------------------------------------------
-
-
-def everyone(recipients: int, laps: int, now_ms: int) -> Iterator[Record]:
-    """`laps` codes for each recipient, over a day that ends now, no two neighbours together."""
-    total = recipients * laps
-    step = 7_368_787  # a prime: every recipient once a lap
-    for number in range(total):
-        recipient = FIRST_RECIPIENT + number * step % recipients
-        platform = (number * 31 + number // recipients) % PLATFORMS
-        yield plain(recipient, platform, now_ms - 80_000_000 + number * 80_000_000 // total, number)
-
-
-def recover(
-    broker: Broker, *, recipients: int, laps: int, partitions: int, folder: Path
-) -> dict[str, Any]:
-    """A worker over all of them, without and with checkpoints; killed, and back at work."""
-    pin(broker.pids, BROKER_CPU)
-    name = f"state-{time.time_ns() // 1_000_000_000}"
-    topic = f"{name}.input"
-    make_topics(broker, partitions, topic)
-    now_ms = time.time_ns() // 1_000_000
-    traffic = send(broker.bootstrap, topic, partitions, everyone(recipients, laps, now_ms))
-    costs = {}
-    for cycle_s, called in ((3_600, "without"), (10, "with")):
-        run_name = f"{name}.{called}"
-        with worker.configured(
-            broker, traffic, run_name, checkpoint_cycle_s=cycle_s, checkpoint_bytes_per_s=60_000_000
-        ) as one:
-            finished = run(
-                one.command, broker, warm=traffic.events // 3, log=folder / f"{run_name}.log",
-                progress=one.progress, total=traffic.events, env=one.env,
-            )  # fmt: skip
-            costs[called] = {
-                "us_per_event": finished.cost.client_us,
-                "events_per_s": finished.cost.events_per_s,
-                "seconds": finished.cost.wall_s,
-                "checkpoints": one.series["otpguard_checkpoints_total"],
-            }
-        drop_topics(broker, run_name)
-    back = _come_back(broker, traffic.topic, partitions, recipients, name, folder)
-    drop_topics(broker, name)
-    return {"events": traffic.events, "partitions": partitions, "costs": costs, **back}
-
-
-def _come_back(
-    broker: Broker, topic: str, partitions: int, recipients: int, name: str, folder: Path
-) -> dict[str, Any]:
-    traffic = Traffic(topic, partitions, 0, 0, 0, 0)
-    run_name = f"{name}.back"
-    with worker.configured(
-        broker, traffic, run_name, checkpoint_cycle_s=5, checkpoint_bytes_per_s=200_000_000
-    ) as one:
-        with started(one.command, folder / f"{run_name}.log", cpu=CLIENT_CPU, env=one.env) as first:
-            one.await_assigned(partitions, first)
-            one.await_drained(first)
-            one.await_covered(first)
-            tracked = one.series["otpguard_recipients_tracked"]
-            size = one.series["otpguard_checkpoint_bytes"]
-            rss = psutil.Process(first.pid).memory_info().rss
-            first.send_signal(signal.SIGKILL)
-            first.wait()
-        if tracked != recipients:
-            raise PeerError(f"{tracked} of {recipients} recipients have a row")
-        fresh = 10_000
-        producer = producer_to(broker.bootstrap)
-        now_ms = time.time_ns() // 1_000_000
-        for number in range(fresh):
-            record = plain(FIRST_RECIPIENT + number, 1, now_ms, number)
-            producer.produce(topic, record.value, record.recipient, timestamp=now_ms)
-        producer.flush(30)
-        log = folder / f"{run_name}.again.log"
-        began = time.monotonic()
-        with started(one.command, log, cpu=CLIENT_CPU, env=one.env) as again:
-            first_s = 0.0
-            while (events := one.progress()) < fresh:
-                first_s = first_s or (time.monotonic() - began if events else 0.0)
-                if again.poll() is not None:
-                    raise PeerError(f"the worker ended (exit code {again.returncode})")
-                if time.monotonic() - began > 180:
-                    raise PeerError("the worker did not come back")
-                time.sleep(0.05)
-            all_s = time.monotonic() - began
-            peak = max_rss(again.pid)
-    return {
-        "recipients": recipients,
-        "rss_bytes_per_recipient": rss / recipients,
-        "rss_mb": rss / 1e6,
-        "peak_rss_on_return_mb": peak / 1e6,
-        "checkpoint_bytes": size,
-        "session_timeout_s": Settings().kafka.session_timeout_s,
-        "first_event_s": first_s or all_s,
-        "caught_up_s": all_s,
-    }
-
-
-def max_rss(pid: int) -> int:
-    """The most memory that a living process has had, in bytes."""
-    status = Path(f"/proc/{pid}/status").read_text()
-    line = next(line for line in status.splitlines() if line.startswith("VmHWM"))
-    return int(line.split()[1]) * 1024

@@ -16,7 +16,7 @@ import pytest
 from streams import wire
 from streams.config import Settings
 from streams.demo.brokers import Broker
-from tests.bench import latency, offer, report, scale, state, worker, worst
+from tests.bench import latency, offer, report, resume, scale, state, worker, worst
 from tests.bench.compare import make_topics, python
 from tests.bench.harness import PeerError
 from tests.bench.stages import TOPIC, Pass, Records
@@ -125,6 +125,17 @@ def test_pictures_and_tables_show_every_level(tmp_path: Path) -> None:
     assert "| 1,000 | 999 | 2 | 5 | 6 | 7 | 7 | 9.0 | 10% | 3 |" in report.latency_table(figures)
     report.latency_picture(figures, tmp_path / "latency.svg")
     assert (tmp_path / "latency.svg").stat().st_size > 5_000
+
+
+@pytest.mark.broker
+def test_a_killed_worker_is_back_with_every_recipient_of_the_changelog(
+    broker: Broker, tmp_path: Path
+) -> None:
+    found = resume.come_back(broker, recipients=3_000, partitions=4, folder=tmp_path)
+    assert found["checkpoint_bytes"] >= 3_000 * 112
+    assert 0 < found["new"]["restored_s"] <= found["new"]["at_work_s"]
+    assert 0 < found["back"]["restored_s"] <= found["back"]["at_work_s"]
+    assert "after kill -9" in "\n".join(report._return_lines(found))
 
 
 @pytest.mark.broker

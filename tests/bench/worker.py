@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -39,6 +40,14 @@ class Worker:
             sum(n for name, n in self.series.items() if name.startswith("otpguard_events_total"))
         )
 
+    def ready(self) -> bool:
+        """Whether its states are restored and it reads on from where they end."""
+        try:
+            with urllib.request.urlopen(self.page.replace("/metrics", "/health/ready"), timeout=2):
+                return True
+        except OSError:  # HTTPError, 503, is one
+            return False
+
     def await_assigned(self, partitions: int, process: subprocess.Popen[bytes]) -> None:
         """Return when it has so many partitions and reads them."""
         self._await(
@@ -48,6 +57,10 @@ class Worker:
                 and series.get("otpguard_recovery_progress_ratio") == 1
             ),
         )
+
+    def await_shown(self, process: subprocess.Popen[bytes]) -> None:
+        """Return when its gauges tell of the recipients that it holds."""
+        self._await(process, lambda series: series.get("otpguard_recipients_tracked", 0) > 0)
 
     def await_drained(self, process: subprocess.Popen[bytes]) -> float:
         """Return when it has read everything: the seconds that took."""
