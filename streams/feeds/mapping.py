@@ -80,7 +80,7 @@ class FieldMap:
             if targets is None or found is None or found == "":
                 continue
             for target, convert in targets:
-                if convert is str and type(found) is str:  # most are, and a call costs as much again
+                if convert is str and type(found) is str:  # most are; a call costs as much again
                     value[target] = found
                     continue
                 try:
