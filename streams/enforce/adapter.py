@@ -41,6 +41,7 @@ log = logging.getLogger(__name__)
 
 POLL_MS: Final = 50  # an order that came back waits no longer than this to be acknowledged
 POLL_RECORDS: Final = 2_000
+BATCH_BYTES: Final = 262_144  # a flight of acknowledgements in one; each batch wakes the sender anew
 COMMIT_MS: Final = 1_000
 ASK_S: Final = 5.0
 """With nothing new to commit the same is committed so often: a broker that answers is alive, and
@@ -75,7 +76,9 @@ class Adapter:
             max_poll_records=POLL_RECORDS,
             allow_auto_create_topics=False,
         )
-        self._producer = KafkaProducer(**clients, client_id=group, acks="all", linger_ms=5)
+        self._producer = KafkaProducer(
+            **clients, client_id=group, acks="all", linger_ms=5, batch_size=BATCH_BYTES
+        )
         self._words = {topics.everyone, topics.override}
         self._told: dict[TopicPartition, int] = {}
         self._sent: list[Any] = []

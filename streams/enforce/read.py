@@ -15,6 +15,7 @@ from streams.cluster import no_topic, unusable
 from streams.errors import UnavailableError
 
 POLL_MS: Final = 200
+POLL_RECORDS: Final = 5_000  # at a time in memory; a look at all positions is paid once for them
 SILENCE_S: Final = 30.0  # a broker that says nothing for so long in the middle of a topic is away
 
 
@@ -57,7 +58,7 @@ def records(
             while follow or any(consumer.position(place) < ends[place] for place in places):
                 if stop is not None and stop.is_set():
                     return
-                polled = consumer.poll(timeout_ms=POLL_MS)
+                polled = consumer.poll(timeout_ms=POLL_MS, max_records=POLL_RECORDS)
                 for place, batch in polled.items():
                     yield from (
                         record

@@ -266,7 +266,7 @@ def _source(kind: str, number: int) -> Iterator[bytes]:
 
 
 def report(broker: Broker, folder: Path, number: int, leases: int) -> dict[str, Any]:
-    """`shadow-report` over so many messages, a quarter of them to recipients under lease.
+    """`shadow-report` over so many messages, one of 20 to a recipient under lease.
 
     The peer reads the same topic with librdkafka and looks at nothing.
     """
@@ -275,7 +275,7 @@ def report(broker: Broker, folder: Path, number: int, leases: int) -> dict[str, 
 
     def messages() -> Iterator[tuple[bytes, bytes]]:
         for n in range(number):
-            recipient = f"86139{n // 4 % leases if n % 4 == 0 else leases + n:08}"
+            recipient = f"86139{n // 20 % leases if n % 20 == 0 else leases + n:08}"
             value = {"schema_version": 1, "recipient": recipient, "sender": "10690000123",
                      "event_time_ms": began_ms + n * 1_000_000 // number, "message_id": str(n),
                      "text": f"【平台{n % 997}】验证码583921，5分钟内有效"}  # fmt: skip
