@@ -41,7 +41,7 @@ log = logging.getLogger(__name__)
 
 POLL_MS: Final = 50  # an order that came back waits no longer than this to be acknowledged
 POLL_RECORDS: Final = 2_000
-BATCH_BYTES: Final = 262_144  # a flight of acknowledgements in one; each batch wakes the sender anew
+BATCH_BYTES: Final = 262_144  # a flight's acknowledgements in one: each batch wakes the sender
 COMMIT_MS: Final = 1_000
 ASK_S: Final = 5.0
 """With nothing new to commit the same is committed so often: a broker that answers is alive, and
