@@ -215,7 +215,7 @@ def come_back(broker: Broker, *, recipients: int, partitions: int, folder: Path)
             log = folder / f"{name}.again.log"
             with started(one.command, log, cpu=CLIENT_CPU, env=one.env) as again:
                 back = _until_at_work(one, again)
-                one.await_shown(again)
+                one.await_assigned(partitions, again)
                 tracked = one.series["otpguard_recipients_tracked"]
                 rss = psutil.Process(again.pid).memory_info().rss
                 peak = max_rss(again.pid)

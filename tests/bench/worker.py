@@ -58,10 +58,6 @@ class Worker:
             ),
         )
 
-    def await_shown(self, process: subprocess.Popen[bytes]) -> None:
-        """Return when its gauges tell of the recipients that it holds."""
-        self._await(process, lambda series: series.get("otpguard_recipients_tracked", 0) > 0)
-
     def await_drained(self, process: subprocess.Popen[bytes]) -> float:
         """Return when it has read everything: the seconds that took."""
         began = time.monotonic()
