@@ -3,7 +3,7 @@
 The held-out third is only counted: a failing text is not shown, so that nobody writes rules to it.
 The first time it was measured 249 of 257 were right (96.9 %), all 124 look-alikes among them; words
 added later come from other texts (`test_recognise_table`, `test_recognise_cues`, `later-*.jsonl`).
-Of those 93.4 and 93.9 % were right the first time; what they taught is in the rules since.
+Of those 93.4, 93.9 and 95.9 % were right the first time; what they taught is in the rules since.
 """
 
 from __future__ import annotations
