@@ -143,16 +143,18 @@ class _Script:
         found: list[_Word] = []
         place = 0
         while len(found) < WORDS_MAX and (match := self._any.search(text, place)):
-            start = match.start()
-            ends = [
-                (end, kind)
-                for kind, words in self._kinds
-                if (end := _end(words.match(text, start)))
-                and (kind is not _Kind.DENIED or not _NUMBER_NEXT.match(text, end))
-            ]
+            start, longest = match.span()
             place = start + 1
-            if ends:
-                place, kind = max(ends, key=lambda pair: pair[0])
+            kind = None
+            for each, words in self._kinds:
+                end = _end(words.match(text, start))
+                if end < place or (each is _Kind.DENIED and _NUMBER_NEXT.match(text, end)):
+                    continue
+                if kind is None or end > place:
+                    place, kind = end, each
+                if place >= longest:
+                    break
+            if kind:
                 found.append(_Word(start, place, kind))
         return found
 

@@ -7,6 +7,7 @@ time: no repetition inside a repetition without a bound.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from enum import Enum
 from itertools import islice
 from typing import Final, NamedTuple
@@ -19,7 +20,7 @@ _DASH: Final = "\u2010-\u2015-"
 _NUMBER: Final = re.compile(
     # not inside a word, a longer number, an amount, a time, an address, a card's `*0000`
     f"(?<![0-9a-z_@*+$€£¥₩₹₽฿₫%/&.])(?<!0[:,.{_DASH}])(?<!0 )"
-    "(?:"
+    "(?=[0a-z零〇一二三四五六七八九])(?:"
     "(?P<letter>[a-z]{1,2}-0{5,8})"
     f"|(?P<plain>0{{3}}[ {_DASH}]0{{3}}|0{{4}}[ {_DASH}]0{{4}}|0(?:[ -]0){{3,7}}|0{{4,8}})"
     "|(?P<mixed>(?=[a-z]{0,8}0)(?=0{0,8}[a-z])[0-9a-z]{4,9})"
@@ -30,6 +31,8 @@ _NUMBER: Final = re.compile(
     ")"
     f"(?![0-9a-z_%*@])(?![:,./{_DASH}][0-9a-z]|[ ]0{{3,}}|[ ]?/[ ]?0)"
 )
+_LETTERS_BEFORE: Final = 8  # the first digit is among the first nine characters of each form
+_SPELLED: Final = re.compile("[零〇一二三四五六七八九]{4}")
 _SIGNS: Final = any_of(
     branches(
         "之前|之后|以前|元|円|원|圆|折|年|月|日|号|號|点|點|分|小时|小時|天|人|件|个|個|名|万|萬|亿|秒|岁|楼|室|层|积分|積分"
@@ -112,11 +115,25 @@ def numbers(body: str) -> list[Number]:
             found.end(),
             Form(found.lastgroup),
         )
-        for found in islice(_NUMBER.finditer(body), NUMBERS_MAX)
+        for found in islice(_candidates(body), NUMBERS_MAX)
         if not _UNIT_AFTER.match(body, found.end())
         and not _MONEY_BEFORE.search(body, max(0, found.start() - 5), found.start())
         and not (found.lastgroup in ("mixed", "dashed") and _MOMENT.fullmatch(found[0]))
     ]
+
+
+def _candidates(body: str) -> Iterator[re.Match[str]]:
+    """What has the shape of a number, in order: searched for only where digits are to come."""
+    if _SPELLED.search(body):
+        yield from _NUMBER.finditer(body)
+        return
+    end = 0
+    while (digit := body.find("0", end)) >= 0:
+        found = _NUMBER.search(body, max(end, digit - _LETTERS_BEFORE))
+        if found is None:
+            return
+        yield found
+        end = found.end()
 
 
 def has_link(folded: str) -> bool:
