@@ -19,8 +19,9 @@ NUMBERS_MAX: Final = 12  # chosen: no code comes after a dozen other numbers of 
 _DASH: Final = "\u2010-\u2015-"
 _NUMBER: Final = re.compile(
     # not inside a word, a longer number, an amount, a time, an address, a card's `*0000`
-    f"(?<![0-9a-z_@*+$€£¥₩₹₽฿₫%/&.])(?<!0[:,.{_DASH}])(?<!0 )"
-    "(?=[0a-z零〇一二三四五六七八九])(?:"
+    "(?<![0-9a-z_@*+$€£¥₩₹₽฿₫%/&.])(?=[0a-z零〇一二三四五六七八九])"
+    f"(?<!0[:,.{_DASH}])(?<!0 )"
+    "(?:"
     "(?P<letter>[a-z]{1,2}-0{5,8})"
     f"|(?P<plain>0{{3}}[ {_DASH}]0{{3}}|0{{4}}[ {_DASH}]0{{4}}|0(?:[ -]0){{3,7}}|0{{4,8}})"
     "|(?P<mixed>(?=[a-z]{0,8}0)(?=0{0,8}[a-z])[0-9a-z]{4,9})"
@@ -61,12 +62,14 @@ _LINK: Final = re.compile(
     "(?:com|cn|net|org|io|cc|co|me|ru|br|de|fr|it|in|id|tr|vn|th|il|ir|ae|uk|us|info|top|xyz|vip"
     "|example|app|ly|gl|tv|shop|site|club|link|gov|tw|hk|jp|kr)(?:[./]\\S*)?(?!\\w)"
 )
+_DOTTED: Final = re.compile("[.][a-z]|://")  # in every link, and in few texts without
 
 _BRACKETED: Final = (
     "(?:【([^【】\n]{1,40})】|[\\[［]([^\\[\\]［］\n]{1,40})[\\]］]"
     "|〔([^〔〕\n]{1,40})〕|〖([^〖〗\n]{1,40})〗)"
 )
 _HEAD: Final = re.compile(f"\\s{{0,8}}(?:<#>\\s?)?{_BRACKETED}")
+_CLOSING: Final = ("】", "]", "］", "〕", "〗")
 _TAIL: Final = re.compile(f"{_BRACKETED}\\s{{0,8}}$")
 _CARRIER_TAGS: Final = frozenset(
     {"web발신", "국제발신", "국외발신", "광고"}
@@ -92,6 +95,9 @@ class Form(Enum):
     CUT = "cut"  # fewer digits at the very end: the text may have been cut there
 
 
+_FORMS: Final = {form.value: form for form in Form}
+
+
 class Number(NamedTuple):
     """A number that may be a code, and its place."""
 
@@ -113,7 +119,7 @@ def numbers(body: str) -> list[Number]:
             found.start(),
             found.start() + (found[0].index("-") + 1 if found["letter"] else 0),
             found.end(),
-            Form(found.lastgroup),
+            _FORMS[str(found.lastgroup)],
         )
         for found in islice(_candidates(body), NUMBERS_MAX)
         if not _UNIT_AFTER.match(body, found.end())
@@ -138,12 +144,12 @@ def _candidates(body: str) -> Iterator[re.Match[str]]:
 
 def has_link(folded: str) -> bool:
     """Whether the text holds a web address."""
-    return "." in folded and _LINK.search(folded) is not None
+    return _DOTTED.search(folded) is not None and _LINK.search(folded) is not None
 
 
 def without_links(folded: str) -> str:
     """The text with web addresses blanked, places kept."""
-    if "." not in folded:
+    if not _DOTTED.search(folded):
         return folded
     return _LINK.sub(lambda found: " " * len(found[0]), folded)
 
@@ -164,6 +170,8 @@ def signature_span(folded: str) -> tuple[int, int] | None:
         if _is_name(found):
             return found.span(found.lastindex or 0)
         start = found.end()
+    if not folded.rstrip().endswith(_CLOSING):
+        return None
     found = _TAIL.search(folded, max(0, len(folded) - 50))
     return found.span(found.lastindex or 0) if found and _is_name(found) else None
 
