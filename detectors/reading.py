@@ -45,6 +45,7 @@ _LINKED: Final = 30  # between a name and a number with nothing but a link betwe
 _BEFORE: Final = 100  # between a name and a later number of the same sentence
 _AFTER: Final = 60  # between a number and a later name of the same sentence
 _HELD: Final = 4  # a name of something else so near has the number for sure
+_HELD_LOOSELY: Final = 8  # the same with no link to the number
 _PREFIX_CHARS: Final = 72  # a feed's prefix is 20-70 characters; two for a decoding slip
 _CUT_CHARS: Final = 12  # after a name, before the place where a prefix breaks off
 _SIGNATURE_PREFIX_CHARS: Final = 24  # a prefix of 20 characters and some to spare
@@ -179,7 +180,9 @@ class _Script:
         return self._hand.search(text) is not None
 
 
-_NUMBER_NEXT: Final = re.compile("\\W{0,3}0{4}")  # "Never share your code 482913" names it
+_NUMBER_NEXT: Final = re.compile(  # "Never share your code 482913" names it
+    "\\W{0,3}0{4}|[^.!?。！？\n0]{0,40}[:：]\\s?(?:0{3}|[a-z]{0,6}0)"
+)
 _SCRIPTS: Final = (
     _Script("\u3040-\u30ff\u4e00-\u9fff", "zh", "ja"),
     _Script("\uac00-\ud7af", "ko"),
@@ -210,9 +213,15 @@ _LINK: Final = re.compile(f"{_MARKS}(?:{_SAYS})?{_MARKS}")
 _LOOSE_LINK: Final = re.compile(
     f"[^.!?。！？\n;；0]{{0,32}}?(?:[:：=]|(?<![a-z])(?:{_SAYS})(?![a-z]))[\\s'\"“「『\\[(<«*]{{0,4}}"
 )
+_AMOUNT_LINK: Final = re.compile(  # "code to withdraw 250 USDT: 470916"
+    "[^.!?。！？\n;；0]{0,32}?(?<![0-9])0{1,3}(?:[,. ]0{3}){0,2}(?:[.,]00)?[^.!?。！？\n;；0]{0,16}[:：]\\s?"
+)
+_PHRASE: Final = re.compile("[^.,!?:;。，、！？：；\n0]{0,48}")  # "OTP to enter the consulting room"
 _OBJECT_LINK: Final = re.compile("\\s(?:[^\\W\\d_]{1,6}\\s){0,2}")  # "code for your account"
 _FOR_WHOM: Final = re.compile("(?:\\s[^\\W\\d_]{1,14}){1,2}\\s")
-_OWN_NUMBER: Final = re.compile(f"{_MARKS}(?:{_SAYS})?{_MARKS}(?<![0-9])0{{4}}")
+_OWN_NUMBER: Final = re.compile(
+    f"{_MARKS}(?:{_SAYS})?{_MARKS}(?<![0-9a-z])(?:0{{4}}|0{{3}}[ -]0{{3}}|(?=[a-z]{{0,8}}0)[0a-z]{{4,9}})"
+)
 _LINK_END: Final = re.compile(f"(?:[:：=]|(?<![a-z])(?:{_SAYS}))\\s?$")
 _IS_YOURS: Final = re.compile(
     f"[\\s'\"”」』\\])>»*]{{0,4}}(?:{_SAYS}|your|to|como|你的|您的|आपका|로|[,，\u2014-])"
@@ -230,6 +239,7 @@ _CUT_NAMES: Final = tuple(
     for end in range(shortest, len(name))
     if name[end] != " "  # a whole word is no break
 )
+_WHOLE: Final = re.compile("[移流活运運自][动動]$")  # 中国移动 is no beginning of 动态码
 _LOGGING_IN: Final = any_of(branches("正在|ログイン|로그인|log[ -]?in|sign[ -]?in|вход"))
 _PERCENT: Final = re.compile("0\\s?%|%\\s?0")  # an offer
 _TELLING: Final = any_of(  # of codes that come in another message
@@ -238,6 +248,11 @@ _TELLING: Final = any_of(  # of codes that come in another message
 _FIRST: Final = re.compile("\\W{0,8}(?:[^\\W\\d_][\\w .&'-]{0,20}[:：])?\\W{0,8}")  # "Acme: 482913"
 _WORDY: Final = re.compile("\\w")
 _SPENT: Final = re.compile("0|[。！？!?\n]|[.](?=\\s)")  # another number in between, or an end
+_BY: Final = any_of(_all("by"), "(?<![a-z])", "(?![a-z])").pattern
+_BY_BEFORE: Final = re.compile(f"{_BY}\\s?['\"«“「]?$")
+_BY_AFTER: Final = re.compile(f"['’\"»”」]?\\s?{_BY}")
+_BY_CHARS: Final = 24
+_LURE: Final = re.compile("[a-z]{4,}0+|[a-z]{3,}00")  # GREEN20 is for a till
 _INTRODUCED: Final = re.compile("[:：=>→»«“\"'「『(（\\[—–-]\\s?$")
 _POINTS: Final = 3  # cues that make a number a code
 _CUES_IN_A_SCENE: Final = 2  # cues that tell a weak name's code in a text of parcels or prices
@@ -291,6 +306,9 @@ def _code(folded: str, body: str, found: list[Number], scripts: list[_Script]) -
     if _handed_over(body, number, scripts):
         return "nothing", None
     if rule == "weak":
+        _, end = _sentence(body, number)
+        if body[end : end + 1] in ("?", "？"):
+            return "nothing", None  # people ask each other
         cues = sum(_cues(body, scripts))
         told = cues >= _CUES_IN_A_SCENE and number.sure and not _PERCENT.search(body)
         if not told and _other_scene(body, number, scripts):
@@ -380,8 +398,9 @@ def _supported(
     """The number that no word names outright but that several cues support; empty if none is.
 
     A name for codes nearby counts two, a weak name one; what a code is for, how it is to be kept,
-    "is" or a line of its own or the first place in the text count one each. Three make a code; for
-    a weak name in another scene it takes five.
+    "is" or a line of its own or the first place in the text count one each, and two that something
+    is to be confirmed with the number. Three make a code; for a weak name in another scene it
+    takes five.
     """
     naming = [word for word in words if word.kind in _NAMING]
     likely: list[tuple[int, bool, Number]] = []
@@ -393,12 +412,13 @@ def _supported(
             not _WORDY.search(body, start, number.start)
             and not _WORDY.search(body, number.end, end)
         )
-        if not (first or _placed(body, number, naming, start, end)):
+        by = _by(body, number) and _cues(body[start:end], scripts)[0]
+        if not (first or by or _placed(body, number, naming, start, end)):
             continue
         near = [word for word in naming if -_BEFORE < word.start - number.end < _BEFORE]
         named = any(word.kind is _Kind.NAMES for word in near)
         points = 2 * named + bool(near and not named)
-        points += first or _introduced(body, number, naming, start)
+        points += 2 * by or first or _introduced(body, number, naming, start)
         likely.append((points, named, number))
     if not likely:
         return []
@@ -408,6 +428,16 @@ def _supported(
     if points >= _POINTS and not named:
         points -= 2 * _other_scene(body, number, scripts)
     return [("supported", number)] if points >= _POINTS else []
+
+
+def _by(body: str, number: Number) -> bool:
+    """Whether something is done with a number: "Confirm the new phone with 7FQ2K"."""
+    if number.form is Form.MIXED and _LURE.match(body, number.start, number.end):
+        return False
+    return (
+        _BY_BEFORE.search(body, max(0, number.start - _BY_CHARS), number.start) is not None
+        or _BY_AFTER.match(body, number.end) is not None
+    )
 
 
 def _introduced(body: str, number: Number, naming: list[_Word], start: int) -> bool:
@@ -424,7 +454,8 @@ def _held(body: str, number: Number, words: list[_Word]) -> bool:
     before = [word for word in words if word.end <= number.start]
     if before and before[-1].kind in (_Kind.OTHERS, _Kind.DENIED):
         end = before[-1].end
-        if number.start - end <= _LINKED and not _SPENT.search(body, end, number.start):
+        linked = number.start - end <= _LINKED and not _SPENT.search(body, end, number.start)
+        if linked and not _BY_BEFORE.search(body, end, number.start):
             return True
     return any(word.kind is _Kind.OTHERS and 0 <= word.start - number.end <= 1 for word in words)
 
@@ -438,9 +469,11 @@ def _placed(body: str, number: Number, naming: list[_Word], start: int, end: int
             or any(start <= word.start < end for word in naming)
         )
     before = [word for word in naming if start <= word.start < number.start]
+    if not before:
+        return False
+    told = _LINK_END.search(body, before[-1].end, number.start) is not None
     return (
-        bool(before)
-        and number.start - before[-1].end <= _OF_LETTERS
+        number.start - before[-1].end <= (_BEFORE if told else _OF_LETTERS)
         and not _TELLING.search(body, before[-1].end, number.start)
     )
 
@@ -502,11 +535,21 @@ def _name_further_back(body: str, number: Number, before: list[_Word]) -> _Word 
         stopped = between > _BEFORE or _STOP.search(body, word.end, number.start)
         if stopped or word.kind is _Kind.DENIED:
             return None
-        linked = _LOOSE_LINK.fullmatch(body, word.end, number.start) is not None
+        linked = (
+            _LOOSE_LINK.fullmatch(body, word.end, number.start) is not None
+            or _AMOUNT_LINK.fullmatch(body, word.end, number.start) is not None
+        )
         if word is before[-1] and _owned_by(body, word, number):
             return word
         if word.kind is _Kind.NAMES and (linked or number.sure):
-            if word is before[-1] or _LINK_END.search(body, word.end, number.start):
+            if (
+                word is before[-1]
+                or _LINK_END.search(body, word.end, number.start)
+                or (
+                    number.start - before[-1].end > _HELD_LOOSELY
+                    and _PHRASE.fullmatch(body, word.end, number.start)
+                )
+            ):
                 return word
         elif word.kind is _Kind.WEAK and linked:
             return word
@@ -543,7 +586,7 @@ def _cut_off(
         if _leads(body, number) and _CUT_YOURS.match(body, number.end):
             return "cut-off", (number.code, number.end)
         return None
-    if _TELLING.search(body) or _SPAM.search(body) or _LEAVE.search(body):
+    if _WHOLE.search(body) or _TELLING.search(body) or _SPAM.search(body) or _LEAVE.search(body):
         return None
     named = max((script.last_name(body) for script in scripts), default=0)
     if (named and len(body) - named <= _CUT_CHARS) or f" {body}".endswith(_CUT_NAMES):

@@ -30,7 +30,10 @@ _NUMBER: Final = re.compile(
     "|(?P<spelled>[零〇一二三四五六七八九]{4,8})"
     "|(?P<cut>0{1,3}(?=$))"
     ")"
-    f"(?![0-9a-z_%*@])(?![:,./{_DASH}][0-9a-z]|[ ]0{{3,}}|[ ]?/[ ]?0)"
+    "(?![0-9a-z_%*@])"
+    # "482913,valid" and "482913,5分钟" are written without a space too
+    f"(?![:/{_DASH}][0-9a-z]|[.](?:0|[a-z]+(?![a-z ]))|,0{{1,3}}(?!0|\\s?(?:分|min|mn|phut|นาที|dk|мин))"
+    "|[ ]0{3,}|[ ]?/[ ]?0)"
 )
 _LETTERS_BEFORE: Final = 8  # the first digit is among the first nine characters of each form
 _SPELLED: Final = re.compile("[零〇一二三四五六七八九]{4}")
@@ -47,7 +50,11 @@ _UNITS: Final = any_of(
     ),
     after="(?![a-z])",
 )
-_UNIT_AFTER: Final = re.compile(f"\\s?(?:{_SIGNS.pattern}|{_UNITS.pattern})")
+_CALLED: Final = (  # a number to call
+    "पर (?:शिकायत|कॉल|काल|संपर्क|सम्पर्क|फोन|रिपोर्ट|सूचना)|[へに](?:お?電話|通報|ご?連絡)|으?로 (?:신고|전화|문의|연락)"
+    "|['’]?[yn]?[iıue] ara(?:yin|$)"
+)
+_UNIT_AFTER: Final = re.compile(f"\\s?(?:{_SIGNS.pattern}|{_UNITS.pattern}|{_CALLED})")
 _MONEY_BEFORE: Final = re.compile(
     "(?:[$€£¥₩₽₹฿₫#№]|(?<![a-z])(?:rs[.]?|inr|nt|usd|eur|rp|rm|no[.]?|nr[.]?|n°))\\s?$"
 )
@@ -68,12 +75,13 @@ _BRACKETED: Final = (
     "(?:【([^【】\n]{1,40})】|[\\[［]([^\\[\\]［］\n]{1,40})[\\]］]"
     "|〔([^〔〕\n]{1,40})〕|〖([^〖〗\n]{1,40})〗)"
 )
-_HEAD: Final = re.compile(f"\\s{{0,8}}(?:<#>\\s?)?{_BRACKETED}")
+_HEAD: Final = re.compile(f"\\s{{0,8}}(?:<#>\\s?|[(（]광고[)）]\\s?)?{_BRACKETED}")
 _CLOSING: Final = ("】", "]", "］", "〕", "〗")
 _TAIL: Final = re.compile(f"{_BRACKETED}\\s{{0,8}}$")
 _CARRIER_TAGS: Final = frozenset(
-    {"web발신", "국제발신", "국외발신", "광고"}
-)  # put in by Korean carriers
+    {"web발신", "국제발신", "국외발신", "광고", "重要", "重要なお知らせ", "お知らせ", "通知", "公告"}
+    | {"重要通知", "提醒", "温馨提示", "溫馨提示", "tb", "안내", "알림"}
+)  # what a text is, not who sends it; the first are put in by Korean carriers
 
 HOST_LINE: Final = re.compile(
     "(?:^|\n)@((?:[a-z0-9-]{1,63}[.]){1,8}[a-z0-9-]{1,63}) ?#([0-9a-z]{4,10})"

@@ -28,6 +28,7 @@ class Language:
     spam: tuple[str, ...]
     leave: tuple[str, ...]
     says: tuple[str, ...]
+    by: tuple[str, ...]
     common: tuple[str, ...]
     example: str
     counter: str
