@@ -216,7 +216,9 @@ _LOOSE_LINK: Final = re.compile(
 _AMOUNT_LINK: Final = re.compile(  # "code to withdraw 250 USDT: 470916"
     "[^.!?。！？\n;；0]{0,32}?(?<![0-9])0{1,3}(?:[,. ]0{3}){0,2}(?:[.,]00)?[^.!?。！？\n;；0]{0,16}[:：]\\s?"
 )
-_PHRASE: Final = re.compile("[^.,!?:;。，、！？：；\n0]{0,48}")  # "OTP to enter the consulting room"
+_PHRASE: Final = re.compile(
+    "[^.,!?:;。，、！？：；\n0]{0,48}"
+)  # "OTP to enter the consulting room"
 _OBJECT_LINK: Final = re.compile("\\s(?:[^\\W\\d_]{1,6}\\s){0,2}")  # "code for your account"
 _FOR_WHOM: Final = re.compile("(?:\\s[^\\W\\d_]{1,14}){1,2}\\s")
 _OWN_NUMBER: Final = re.compile(
@@ -240,6 +242,13 @@ _CUT_NAMES: Final = tuple(
     if name[end] != " "  # a whole word is no break
 )
 _WHOLE: Final = re.compile("[移流活运運自][动動]$")  # 中国移动 is no beginning of 动态码
+_WARNING: Final = any_of(  # of criminals who ask for codes: the number is where to report them
+    branches(
+        "冒充|诈骗|詐騙|假冒|警惕|谨防|慎防|詐欺|なりすま|사칭|보이스피싱|fraudster|scam|phishing|criminal"
+        "|estaf|fraude|golpe|arnaque|betrug|truff|lua dao|มิจฉาชีพ|penipu|dolandir|мошенник"
+        "|احتيال|محتال|كلاهبردار|הונא|מתחז|धोखा|ठग"
+    )
+)
 _LOGGING_IN: Final = any_of(branches("正在|ログイン|로그인|log[ -]?in|sign[ -]?in|вход"))
 _PERCENT: Final = re.compile("0\\s?%|%\\s?0")  # an offer
 _TELLING: Final = any_of(  # of codes that come in another message
@@ -472,10 +481,9 @@ def _placed(body: str, number: Number, naming: list[_Word], start: int, end: int
     if not before:
         return False
     told = _LINK_END.search(body, before[-1].end, number.start) is not None
-    return (
-        number.start - before[-1].end <= (_BEFORE if told else _OF_LETTERS)
-        and not _TELLING.search(body, before[-1].end, number.start)
-    )
+    return number.start - before[-1].end <= (
+        _BEFORE if told else _OF_LETTERS
+    ) and not _TELLING.search(body, before[-1].end, number.start)
 
 
 def _rule(body: str, number: Number, words: list[_Word]) -> str | None:
@@ -541,7 +549,7 @@ def _name_further_back(body: str, number: Number, before: list[_Word]) -> _Word 
         )
         if word is before[-1] and _owned_by(body, word, number):
             return word
-        if word.kind is _Kind.NAMES and (linked or number.sure):
+        if word.kind is _Kind.NAMES and (linked or (number.sure and not _WARNING.search(body))):
             if (
                 word is before[-1]
                 or _LINK_END.search(body, word.end, number.start)

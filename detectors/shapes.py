@@ -25,7 +25,7 @@ _NUMBER: Final = re.compile(
     "(?P<letter>[a-z]{1,2}-0{5,8})"
     f"|(?P<plain>0{{3}}[ {_DASH}]0{{3}}|0{{4}}[ {_DASH}]0{{4}}|0(?:[ -]0){{3,7}}|0{{4,8}})"
     "|(?P<mixed>(?=[a-z]{0,8}0)(?=0{0,8}[a-z])[0-9a-z]{4,9})"
-    f"|(?P<dashed>(?:00[{_DASH}]){{2,3}}00|(?=[a-z{_DASH}]{{0,6}}0)(?=[0{_DASH}]{{0,6}}[a-z])"
+    f"|(?P<dashed>(?:00[{_DASH}]){{2,3}}00|00 00 00(?! 0)|(?=[a-z{_DASH}]{{0,6}}0)(?=[0{_DASH}]{{0,6}}[a-z])"
     f"[0-9a-z]{{2,5}}[{_DASH}][0-9a-z]{{2,5}})"
     "|(?P<spelled>[零〇一二三四五六七八九]{4,8})"
     "|(?P<cut>0{1,3}(?=$))"
@@ -78,9 +78,11 @@ _BRACKETED: Final = (
 _HEAD: Final = re.compile(f"\\s{{0,8}}(?:<#>\\s?|[(（]광고[)）]\\s?)?{_BRACKETED}")
 _CLOSING: Final = ("】", "]", "］", "〕", "〗")
 _TAIL: Final = re.compile(f"{_BRACKETED}\\s{{0,8}}$")
-_CARRIER_TAGS: Final = frozenset(
-    {"web발신", "국제발신", "국외발신", "광고", "重要", "重要なお知らせ", "お知らせ", "通知", "公告"}
-    | {"重要通知", "提醒", "温馨提示", "溫馨提示", "tb", "안내", "알림"}
+_LABELS: Final = frozenset(
+    branches(
+        "web발신|국제발신|국외발신|광고|안내|알림|重要|重要なお知らせ|お知らせ|通知|公告|重要通知|提醒"
+        "|温馨提示|溫馨提示|tb"
+    )
 )  # what a text is, not who sends it; the first are put in by Korean carriers
 
 HOST_LINE: Final = re.compile(
@@ -98,7 +100,7 @@ class Form(Enum):
     PLAIN = "plain"  # 4-8 digits, 3+3, 4+4, or spaced one by one
     LETTER = "letter"  # G-123456
     MIXED = "mixed"  # 4-9 letters and digits: a code only if a name says so
-    DASHED = "dashed"  # QX4-81T, 62-75-18: the same
+    DASHED = "dashed"  # QX4-81T, 62-75-18, 62 75 18: the same
     SPELLED = "spelled"  # 一二三四
     CUT = "cut"  # fewer digits at the very end: the text may have been cut there
 
@@ -190,4 +192,4 @@ def _is_name(found: re.Match[str]) -> bool:
     if name.isdigit():
         return len(name) <= 5 and found[1] is not None
     words = any(letter.isalpha() for letter in name) and "%" not in name  # 【最大50%OFF】
-    return words and name not in _CARRIER_TAGS
+    return words and name not in _LABELS

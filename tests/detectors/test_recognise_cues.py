@@ -204,6 +204,154 @@ Bulut'a giriş için tek kullanımlık kodunuz: 4471
 رمز یک‌بارمصرف ورود به ابر: ۴۴۷۱۰
 קוד חד-פעמי לכניסה: 4471. תקף ל-3 דקות
 बादल में लॉगिन हेतु कोड: 4471
+【建行】您正在修改预留手机号,验证码883106,3分钟内有效,请勿告诉他人。
+【宁波市民卡】办事密码 40918,用于本次养老资格认证,请在页面录入
+551-208(盒马)换绑设备用,勿外泄
+【新东方】家长您好,孩子的选课确认请在小程序输入 6610
+【币安】提币验证:地址0x7a…e91,数量 0.52 BTC,验证码 904 117
+【自如】电子租约签署,您的签约验证字符 K7P2QX
+【國泰世華】簡訊動態密碼 331076,用於新增約定帳號,逾時失效
+您的健保快易通裝置綁定碼為 20917,請於10分鐘內完成
+884210 蝦皮登入用,別給任何人看
+【房東管家】線上簽約身分確認,請輸入 4471-8820
+【ゆめ銀行】カードローンのお申込み確認:4桁の番号 4471 をご入力下さい
+保育園アプリ「こども日記」本人確認用 660218 (10分有効)
+X7K-2QP マッチングアプリ「ユイ」の電話番号確認です
+ビット取引所:出金先アドレス追加の承認番号は 204 918 です。他人に見せないで下さい
+[카카오뱅크] 해외송금 추가인증 660218 직원도 묻지 않습니다
+유치원 알림장 앱 학부모 인증 4471 입력해 주세요
+[업비트] 출금 주소 등록: 771-204 를 3분 내 입력
+전세계약 전자서명 본인확인값은 20917 입니다
+Parentmail - to link your child's record at Oak Primary, enter PX7-2QK within 24 hrs
+Your NHS login: type 904117 on the screen we showed you
+Kraken withdrawal of 0.52 BTC to bc1q...9f needs your OK: 771 204
+Tenancy e-signature for Flat 3B. Signing code KX72QP, expires midnight.
+Aviva: we need to check it's you. Your reference for this call is private: passcode 20917
+771204 - Epic Games sign in. Wasn't you? Change your password.
+Альфа: добавление получателя ИВАН П. Цифры для подтверждения 660218
+771-204 вход в Мамба, никому не давайте
+ЕМИАС: для записи к врачу онлайн подтвердите номер: 9041
+BBVA: alta de nuevo beneficiario J. PEREZ. Escribe 660218 en la app para seguir.
+Colegio San Blas: vincule a su hijo con el código PX72QK antes de 24 h
+771-204 para entrar a Badoo. No la pases a nadie
+Mi Salud: valida tu identidad con 9041
+Bradesco: inclusão de favorecido. Digite 660218 no app p/ continuar
+771-204: login Tinder. Se não foi você, ignore
+Meu SUS: comprove seu telefone com 9041
+BNP: ajout du bénéficiaire J. MARTIN. Indiquez 660218 dans l'appli pour continuer
+Pronote : rattachez votre enfant avec PX72QK sous 24h
+771-204 pour vous connecter à Meetic. À garder pour vous
+Ameli : prouvez que ce numéro est le vôtre avec 9041
+Sparkasse: Neuer Empfänger J. MEIER. Geben Sie 660218 in der App ein
+Kita-App: Kind verknüpfen mit PX72QK, 24 Std. gültig
+771-204 für dein Login bei Lovoo, bitte geheim halten
+TK: Weisen Sie Ihre Nummer nach: 9041
+Intesa: nuovo beneficiario M. ROSSI. Digita 660218 nell'app per continuare
+Registro elettronico: collega tuo figlio con PX72QK entro 24 ore
+771-204 per entrare su Meetic, tienilo per te
+Fascicolo Sanitario: dimostra che il numero è tuo con 9041
+Vietcombank: them nguoi thu huong NGUYEN VAN A. Nhap 660218 tren app de tiep tuc
+vnEdu: lien ket hoc sinh bang ma PX72QK trong 24h
+771-204 de vao Tinder. Dung dua ai
+Y tế số: xác minh số điện thoại bằng 9041
+กสิกร: เพิ่มบัญชีผู้รับโอน นาย ก. กรอก 660218 ในแอปเพื่อดำเนินการต่อ
+แอปโรงเรียน: ผูกบัญชีผู้ปกครองด้วย PX72QK ภายใน 24 ชม.
+771-204 เข้า Tinder ห้ามให้ใคร
+หมอพร้อม: ยืนยันเบอร์ด้วย 9041
+BCA: tambah penerima a.n. BUDI. Masukkan 660218 di aplikasi utk lanjut
+Sekolahku: hubungkan akun anak dengan PX72QK dlm 24 jam
+771-204 buat masuk Tantan, jgn dikasih ke siapa2
+SatuSehat: buktikan nomor ini milikmu dgn 9041
+Akbank: yeni alıcı A. YILMAZ. Devam etmek için uygulamaya 660218 girin
+e-Okul: çocuğunuzu PX72QK ile eşleştirin, 24 saat geçerli
+771-204 Tinder girişi için, kimseye vermeyin
+e-Nabız: numaranızı 9041 ile doğrulayın
+الراجحي: إضافة مستفيد جديد. أدخل 660218 في التطبيق للمتابعة
+مدرستي: اربط ابنك بالرمز PX72QK خلال 24 ساعة
+771-204 للدخول إلى تندر، لا تعطه لأحد
+صحتي: أثبت أن الرقم لك باستخدام 9041
+ملت: افزودن گیرنده جدید. 660218 را در برنامه وارد کنید
+شاد: اتصال فرزند با PX72QK تا ۲۴ ساعت
+771-204 برای ورود به همدم، به کسی ندهید
+سلامت من: شماره خود را با 9041 تایید کنید
+לאומי: הוספת מוטב חדש. יש להזין 660218 באפליקציה להמשך
+משוב: קישור תלמיד להורה עם PX72QK תוך 24 שעות
+771-204 לכניסה לטינדר, לא לתת לאף אחד
+כללית: הוכיחו שהמספר שלכם באמצעות 9041
+एसबीआई: नया लाभार्थी जोड़ना। आगे बढ़ने के लिए ऐप में 660218 डालें
+771-204 टिंडर में लॉगिन हेतु, किसी को न दें
+【滴滴出行】8834(登录验证码),15分钟内有效,请勿泄露给他人
+【平安保险】尊敬的客户,您正在办理保单P2088****贷款业务,贷款金额20000.00元,验证码:730-114,如有疑问请拨95511。
+【美团】您的账户在北京异地登录,若为本人操作,请输入动态码5520完成验证。
+【世纪佳缘】手机认证:请把 338201 填到认证框
+【中華電信】您申請換發 eSIM,驗證碼 558201,請於 5 分鐘內輸入。若非本人請撥 123。
+【LINE Pay】4471 為您的付款驗證碼,請勿提供他人
+【PayPay】認証番号:4471 この番号は誰にも教えないでください。10分間有効です
+889-201 は Steam のログイン認証コードです
+税務署e-Tax:利用者識別の仮パスワード H7K2QX9P を入力後、変更してください
+[토스] 인증번호 448 201 을 입력하세요. 타인 노출 금지
+(NH농협) 신규기기 등록 승인번호 660218 입니다. 절대 타인에게 알려주지 마세요
+4471은(는) Instagram 코드입니다. 공유하지 마세요.
+Monzo: 448 201 to confirm your GBP 42.10 payment to Tesco. Never tell anyone, even us.
+Your DWP sign-in: the code we've texted is H7K2QX. It works for 15 minutes.
+Code: 4471. Enter it to confirm your Deliveroo account.
+Ticketmaster: 448201 is your one-time code to transfer 2 tickets.
+Revolut: don't share this code. 448-201. Use it to add your card to Apple Pay.
+DHL: to change your delivery date sign in with code 448201
+Тинькофф: 448-201 код для входа. Никому не говорите, даже сотруднику банка
+Госуслуги: код 4471 для подписания заявления. Мошенники могут просить его
+Яндекс Go. Ваш код: 4471
+Santander: 448201 es tu clave para confirmar el pago de 42,10 EUR en Mercadona
+Rappi: tu código es 4471. Nunca lo compartas, ni con el repartidor
+SAT: su contraseña de un solo uso es H7K2QX, vigente 10 minutos
+Nubank: 448 201 confirma sua compra de R$ 42,10. Não passe a ninguém
+iFood: seu código de acesso é 4471. Não informe ao entregador
+CTT: introduza 448201 para concluir o registo na app
+Crédit Agricole : 448 201 pour valider votre achat de 42,10 EUR. Ne le donnez à personne
+Vinted : votre code est 4471
+Impots.gouv : code H7K2QX pour créer votre espace, valable 15 min
+ING: 448 201 zum Freigeben der Zahlung von 42,10 EUR. Geben Sie den Code nie weiter
+Lieferando: dein Code ist 4471
+Elster: Einmalcode H7K2QX für Ihren Login
+Unicredit: 448 201 per confermare il pagamento di 42,10 EUR. Non darlo a nessuno
+Glovo: il tuo codice è 4471
+Techcombank: 448 201 de xac nhan thanh toan 421,000 VND. Khong cung cap cho ai
+Shopee: ma cua ban la 4471
+SCB: 448 201 เพื่อยืนยันการชำระ 421 บาท ห้ามบอกใคร
+Shopee: รหัสของคุณคือ 4471
+Mandiri: 448 201 utk konfirmasi pembayaran Rp421.000. Jgn beri ke siapapun
+Tokopedia: kode kamu 4471
+Garanti: 448 201 ile 421,00 TL ödemenizi onaylayın. Kimseye vermeyin
+Trendyol: kodunuz 4471
+الأهلي: 448201 لتأكيد دفع 421 ريال. لا تعطه لأحد
+نون: رمزك 4471
+سامان: ۴۴۸۲۰۱ رمز تایید پرداخت ۴۲۱۰۰۰ ریال
+دیجی‌کالا: کد شما ۴۴۷۱
+פועלים: 448201 לאישור תשלום 421 ש"ח. אין למסור
+וולט: הקוד שלך 4471
+आईसीआईसीआई: 448201 से रु 421 का भुगतान स्वीकृत करें। किसी को न बताएं
+फ्लिपकार्ट: आपका कोड 4471
+【中国移动】您正在办理套餐变更业务,二次确认随机码 660218,30分钟内有效
+您本次提取公积金的短信校验码是 3391【杭州公积金】
+MyGov: H7K2QX is your sign-in code. It expires at 10:42.
+Lloyds Bank: To set up your new payee use code 66 02 18 in the app.
+Your council tax account: enter 4471 to finish signing up
+マイナポータル:ログイン用ワンタイムコード 448201
+[정부24] 민원 신청 본인인증 448201 3분 이내 입력
+ВТБ: 448201 для перевода 4 210 р. Если не вы - 1000
+Movistar: tu clave para Mi Movistar es 448201
+Vivo: use 448201 para entrar no app. Válido por 5 min
+Orange : 448201 pour activer votre eSIM. Valable 10 min
+Telekom: 448201 zum Aktivieren Ihrer eSIM, 10 Min. gültig
+TIM: inserisci 448201 per attivare la eSIM
+Viettel: nhap 448201 de kich hoat eSIM
+AIS: กรอก 448201 เพื่อเปิดใช้ eSIM
+Telkomsel: masukkan 448201 utk aktivasi eSIM
+Turkcell: eSIM aktivasyonu için 448201 girin
+STC: أدخل 448201 لتفعيل الشريحة
+همراه اول: برای فعالسازی 448201 را وارد کنید
+פלאפון: הזינו 448201 להפעלת ה-eSIM
+जियो: ईसिम सक्रिय करने के लिए 448201 दर्ज करें
 """.strip().split("\n")
 
 LOOK_ALIKES = """
@@ -397,6 +545,157 @@ Teslimat onay kodu 4471, kuryeye teslimatta söyleyin
 کد تحویل مرسوله 4471 را هنگام دریافت به پیک بدهید
 קוד מסירה 4471, למסור לשליח בעת קבלת החבילה
 डिलीवरी ओटीपी 4471, पार्सल मिलने पर ही एजेंट को बताएं
+【菜鸟】您有包裹到西门驿站,凭 7-3-2045 取件,别忘带身份证
+【顺丰】派件员李师傅已出发,签收时请提供确认码 7718
+老王 仓库门锁改成 660218 了 别告诉小张
+【和睦家】您预约的检查编号 204915,请空腹,凭此号取报告
+【王者荣耀】礼包兑换码 HJ88K2QX 有效期至12月31日,游戏内兑换
+【黑貓】配達中,收件請出示取貨代碼 7712
+【長庚】看診號 88,掛號序號 20917,請提前報到
+欸我家wifi改成 88204471 記得跟媽說
+【foodpanda】外送夥伴到了,請告知訂單末四碼 4471
+佐川急便です。再配達受付番号 20491、本日18時以降に伺います
+大家さんへ 新しい鍵の番号は 4471 です。よろしく
+「モンスト」シリアルコード HJ88K2QX をゲーム内で入力すると限定アイテム
+○○歯科 ご予約 5/18 10:30 診察券 20917 をお持ちください
+[CJ대한통운] 기사 도착 예정 14~16시, 문앞 보관 희망시 4471 회신
+엄마 현관 비번 4471* 로 바꿨어 까먹지마
+[서울병원] 접수 20917 번, 3층 12번 진료실
+[던전앤파이터] 쿠폰 HJ88K2QX 12/31까지 등록하세요
+Evri: your courier Dave is 3 stops away. Safe place PIN 4471, or show your QR
+Hi its Tom, back gate is 4471 now, key under the pot
+St Mary's: appt ref 20917 on 18 May 10:30, reply 1 to confirm or 2 to cancel
+Roblox gift card HJ88K2QX redeemed successfully
+Uber Eats: share 4471 with your delivery person when they hand you the order
+Booking confirmed! Conf no. 20917441, check in from 3pm. Manage: bkng.example/x
+was it 4471 or 4417 for the login? cant get in
+Your landlord has sent rent invoice 20917, 950.00 GBP due 1 June
+СДЭК: заказ 204918 прибыл, код для выдачи 4471
+Мам, у подъезда теперь 4471к, а у шлагбаума 2209
+Поликлиника 12: запись 204917 к терапевту 18.05 в 10:30
+Танки: бонус-код HJ88K2QX даёт 3 дня према
+Seur: tu repartidor llega en 10 min, dale el 4471 al recibir
+Ma, la clave del portón es 4471 ahora, avisale a la abuela
+Clinica Sur: turno nro 20917 el 18/05 10:30 con Dra. Paz
+Free Fire: canjea HJ88K2QX antes del 31/12 y recibe diamantes
+Loggi: entregador chegando, passe o número 4471 pra ele na hora
+mãe a senha do cofre é 4471 não conta pro pai
+Clínica Vida: consulta 20917 dia 18/05 às 10h30, chegue cedo
+Free Fire: resgate HJ88K2QX até 31/12
+Chronopost : votre livreur arrive, annoncez-lui 4471
+maman le code du portail c'est 4471 maintenant bisous
+Clinique Sud : RDV 20917 le 18/05 à 10h30
+Fortnite : activez HJ88K2QX avant le 31/12 pour un skin offert
+DPD: Fahrer gleich da, Abstell-PIN 4471 bereithalten
+Mama, das Garagentor hat jetzt 4471, Kuss
+Praxis Dr. Lang: Ihr Termin Nr. 20917 am 18.05. um 10:30
+Clash: Mit HJ88K2QX bekommst du bis 31.12. 100 Juwelen
+GLS: il corriere sta arrivando, digli 4471
+mamma il cancello ora è 4471 baci
+Studio Bianchi: appuntamento 20917 il 18/05 ore 10:30
+Clash: riscatta HJ88K2QX entro il 31/12
+GHTK: shipper sap toi, doc so 4471 de nhan hang
+me oi cong nha doi thanh 4471 roi nhe
+PK Hoa Sen: lich kham 20917 ngay 18/05 luc 10h30
+Lien Quan: nhap giftcode HJ88K2QX truoc 31/12
+แฟลช: ไรเดอร์ใกล้ถึง แจ้งเลข 4471 ตอนรับของ
+แม่ รหัสประตูรั้วเปลี่ยนเป็น 4471 แล้วนะ
+คลินิกสุขใจ: นัด 20917 วันที่ 18 พ.ค. 10.30 น.
+RoV: เติมโค้ด HJ88K2QX ก่อน 31/12
+JNE: kurir dekat, sebutkan 4471 saat terima
+bu gembok pagar skrg 4471 ya
+Klinik Sehat: janji 20917 tgl 18/05 jam 10.30
+Mobile Legends: tukar HJ88K2QX sblm 31/12
+Yurtiçi: kurye yolda, teslimde 4471 deyin
+anne bahçe kapısı 4471 oldu haberin olsun
+Özel Can Hast.: randevu 20917, 18.05 saat 10:30
+PUBG: HJ88K2QX kullan, 31/12'ye dek 60 UC
+أرامكس: المندوب قريب، قل له 4471 عند الاستلام
+ماما باب الحوش صار 4471
+عيادات الشفاء: موعدك 20917 يوم 18/05 الساعة 10:30
+ببجي: استبدل HJ88K2QX قبل 31/12
+تیپاکس: پیک نزدیک است، هنگام تحویل 4471 را بگویید
+مامان در حیاط شد 4471 یادت نره
+درمانگاه نور: نوبت 20917 روز 18/05 ساعت 10:30
+کلش: با HJ88K2QX تا 31/12 جم رایگان
+צ'יטה: השליח בדרך, אמרו לו 4471 במסירה
+אמא השער עכשיו 4471 תזכרי
+מרפאת אור: תור 20917 ב-18/05 בשעה 10:30
+בראול: ממשו HJ88K2QX עד 31/12
+डेल्हीवरी: एजेंट पास है, सामान लेते समय 4471 बोलें
+मम्मी गेट का ताला अब 4471 है
+सिटी क्लिनिक: अपॉइंटमेंट 20917, 18/05 को 10:30
+फ्री फायर: HJ88K2QX रिडीम करें 31/12 तक
+【美团】骑手王师傅(尾号3318)已取餐,预计12:40送达,取餐密码0912
+【链家】您预约的看房已确认,房源编号 10477120,经纪人电话 13800138000
+【国家电网】户号 3301882045 电费余额不足 20.00 元,请及时缴费
+【工商银行】提示:近期有人冒充银行发送验证码链接,官方短信号为95588,请勿点击
+【郵局】掛號郵件 204918 招領中,憑身分證領取
+【7-11】您的包裹已到 188201 門市,取件末三碼 204,請於7日內取貨
+ヤマト運輸:お荷物(4471-8820-1192)を本日お届けします。受取時に暗証4471
+【UberEats】配達員に「4471」とお伝えください
+明日の会議、zoomの番号が 882 0447 118 でパスが 204918 です
+[배달의민족] 라이더가 도착했습니다. 수령번호 4471
+[우체국] 등기 20491 배달 예정, 부재시 무인함 비밀번호 4471
+팀장님 회의실 도어락 448201 이에요
+DHL: parcel 7718820 held at locker 14. Open with 448201 until Friday.
+Reminder: table for 4 at 19:30, booking code KX72QP. Reply C to cancel.
+can you send me the code? the bank texted you 6 digits
+HSBC will never ask for your one-time passcode. If asked, call 03457 404 404 or text 7726.
+Ozon: курьер в пути, назовите ему код 4471
+Пин от карты магнита 4471 кидай продукты купи
+Ваша запись №448201 на 18.05. Отмена по тел. 84951234567
+Rappi: tu repartidor llegó. Código de entrega 4471
+La combinación del candado es 4471, no la pierdas
+Su reserva KX72QP en Hotel Sol está confirmada del 18 al 20 de mayo
+iFood: entregador chegou, diga o código 4471
+Reserva KX72QP confirmada, check-in 18/05 às 14h
+amor a senha do portão mudou pra 4471
+Vinted : colis arrivé, code retrait 4471 en relais
+Doctolib: RDV confirmé 18/05 10h30, réf KX72QP
+le digicode c'est 4471B, 3e étage
+Hermes: Sendung im Shop, Abholcode 4471
+Fahrradschloss ist 4471, bring es bitte mit
+Tisch für 4 bestätigt, Code KX72QP, 19:30
+Glovo: il rider è arrivato, codice consegna 4471
+il lucchetto è 4471
+Shopee: shipper dang giao, ma nhan hang 4471
+wifi nha em la 44718820 nha
+Shopee: ไรเดอร์ถึงแล้ว รหัสรับของ 4471
+รหัสไวไฟบ้าน 44718820 จ้า
+Tokopedia: kurir sampai, kode terima 4471
+wifi kosan 44718820 ya
+Trendyol: kurye kapıda, teslimat kodu 4471
+evin wifi şifresi 44718820
+نون: المندوب وصل، رمز الاستلام 4471
+باسورد الواي فاي 44718820
+دیجی‌کالا: پیک رسید، کد تحویل ۴۴۷۱
+رمز وای‌فای خونه ۴۴۷۱۸۸۲۰
+וולט: השליח הגיע, קוד מסירה 4471
+הסיסמה של הוויפי 44718820
+फ्लिपकार्ट: डिलीवरी पार्टनर आ गया, कोड 4471 बताएं
+घर का वाईफाई पासवर्ड 44718820
+【丰巢】凭取件码『48201937』至小区3号柜取件,超时收费
+【海底捞】您前面还有 5 桌,排号 A0912,可在线查询
+Royal Mail: card 20917 left. Redeliver to your door: quote 448201
+Gym class booked! Studio 3, locker 18, door 4471
+ok so wifi is Sunny-Lake and pass is 44718820
+【郵便局】ご不在通知 受付 20491、24時間受付は 0120-000-000
+[GS25] 택배 접수번호 448201 내일 도착
+Почта: РПО 44820119 в отделении 101000, код 4471
+Correos: aviso 20917, recógelo con el código 4471 en oficina
+Correios: objeto aguardando, senha de retirada 4471
+Mondial Relay : code 4471 pour retirer votre colis
+DHL Packstation: Abholung mit Code 4471 bis 20.05.
+Poste: pacco in giacenza, codice ritiro 4471
+Viettel Post: don hang VP4471, ma nhan 448201
+ไปรษณีย์ไทย: พัสดุ 448201 รอรับที่สาขา
+SiCepat: resi 44820119, kode terima 4471
+PTT: gönderiniz şubede, teslim kodu 4471
+سمسا: رمز الاستلام 4471 في الفرع
+پست: کد تحویل مرسوله 4471
+דואר ישראל: קוד איסוף 4471 בסניף
+इंडिया पोस्ट: पार्सल पिकअप पिन 4471
 """.strip().split("\n")
 
 
