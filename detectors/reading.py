@@ -214,15 +214,15 @@ _LOOSE_LINK: Final = re.compile(
     f"[^.!?。！？\n;；0]{{0,32}}?(?:[:：=]|(?<![a-z])(?:{_SAYS})(?![a-z]))[\\s'\"“「『\\[(<«*]{{0,4}}"
 )
 _AMOUNT_LINK: Final = re.compile(  # "code to withdraw 250 USDT: 470916"
-    "[^.!?。！？\n;；0]{0,32}?(?<![0-9])0{1,3}(?:[,. ]0{3}){0,2}(?:[.,]00)?[^.!?。！？\n;；0]{0,16}[:：]\\s?"
+    "[^.!?。！？\n;；0]{0,32}?(?<![0-9])0{1,3}(?:[,. ]0{3}){0,2}(?:[.,]00)?"
+    "[^.!?。！？\n;；0]{0,16}[:：]\\s?"
 )
-_PHRASE: Final = re.compile(
-    "[^.,!?:;。，、！？：；\n0]{0,48}"
-)  # "OTP to enter the consulting room"
+_PHRASE: Final = re.compile("[^.,!?:;。，、！？：；\n0]{0,48}")  # "OTP to enter the room"
 _OBJECT_LINK: Final = re.compile("\\s(?:[^\\W\\d_]{1,6}\\s){0,2}")  # "code for your account"
 _FOR_WHOM: Final = re.compile("(?:\\s[^\\W\\d_]{1,14}){1,2}\\s")
 _OWN_NUMBER: Final = re.compile(
-    f"{_MARKS}(?:{_SAYS})?{_MARKS}(?<![0-9a-z])(?:0{{4}}|0{{3}}[ -]0{{3}}|(?=[a-z]{{0,8}}0)[0a-z]{{4,9}})"
+    f"{_MARKS}(?:{_SAYS})?{_MARKS}(?<![0-9a-z])"
+    "(?:0{4}|0{3}[ -]0{3}|(?=[a-z]{0,8}0)[0a-z]{4,9})"
 )
 _LINK_END: Final = re.compile(f"(?:[:：=]|(?<![a-z])(?:{_SAYS}))\\s?$")
 _IS_YOURS: Final = re.compile(

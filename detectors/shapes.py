@@ -25,14 +25,16 @@ _NUMBER: Final = re.compile(
     "(?P<letter>[a-z]{1,2}-0{5,8})"
     f"|(?P<plain>0{{3}}[ {_DASH}]0{{3}}|0{{4}}[ {_DASH}]0{{4}}|0(?:[ -]0){{3,7}}|0{{4,8}})"
     "|(?P<mixed>(?=[a-z]{0,8}0)(?=0{0,8}[a-z])[0-9a-z]{4,9})"
-    f"|(?P<dashed>(?:00[{_DASH}]){{2,3}}00|00 00 00(?! 0)|(?=[a-z{_DASH}]{{0,6}}0)(?=[0{_DASH}]{{0,6}}[a-z])"
+    f"|(?P<dashed>(?:00[{_DASH}]){{2,3}}00|00 00 00(?! 0)"
+    f"|(?=[a-z{_DASH}]{{0,6}}0)(?=[0{_DASH}]{{0,6}}[a-z])"
     f"[0-9a-z]{{2,5}}[{_DASH}][0-9a-z]{{2,5}})"
     "|(?P<spelled>[零〇一二三四五六七八九]{4,8})"
     "|(?P<cut>0{1,3}(?=$))"
     ")"
     "(?![0-9a-z_%*@])"
     # "482913,valid" and "482913,5分钟" are written without a space too
-    f"(?![:/{_DASH}][0-9a-z]|[.](?:0|[a-z]+(?![a-z ]))|,0{{1,3}}(?!0|\\s?(?:分|min|mn|phut|นาที|dk|мин))"
+    f"(?![:/{_DASH}][0-9a-z]|[.](?:0|[a-z]+(?![a-z ]))"
+    f"|,0{{1,3}}(?!0|\\s?(?:分|min|mn|phut|นาที|dk|мин))"
     "|[ ]0{3,}|[ ]?/[ ]?0)"
 )
 _LETTERS_BEFORE: Final = 8  # the first digit is among the first nine characters of each form
@@ -51,7 +53,8 @@ _UNITS: Final = any_of(
     after="(?![a-z])",
 )
 _CALLED: Final = (  # a number to call
-    "पर (?:शिकायत|कॉल|काल|संपर्क|सम्पर्क|फोन|रिपोर्ट|सूचना)|[へに](?:お?電話|通報|ご?連絡)|으?로 (?:신고|전화|문의|연락)"
+    "पर (?:शिकायत|कॉल|काल|संपर्क|सम्पर्क|फोन|रिपोर्ट|सूचना)"
+    "|[へに](?:お?電話|通報|ご?連絡)|으?로 (?:신고|전화|문의|연락)"
     "|['’]?[yn]?[iıue] ara(?:yin|$)"
 )
 _UNIT_AFTER: Final = re.compile(f"\\s?(?:{_SIGNS.pattern}|{_UNITS.pattern}|{_CALLED})")
