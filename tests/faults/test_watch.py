@@ -26,13 +26,19 @@ Traceback of a thread, without a time
 2026-01-02 10:05:00,000 INFO streams.app: metrics and health at http://127.0.0.1:1
 2026-01-02 10:05:00,250 INFO streams.keeper: partitions are revoked
 2026-01-02 10:05:01,250 WARNING streams.keeper: checkpoint record again
+2026-01-02 10:05:31,000 WARNING streams.app: waiting: no broker answers
+2026-01-02 10:06:00,000 INFO streams.app: metrics and health at http://127.0.0.1:1
+2026-01-02 10:06:01,000 INFO streams.keeper: partitions are revoked
+2026-01-02 10:06:03,000 INFO streams.app: stopping
+2026-01-02 10:06:03,000 INFO streams.keeper: a rebalance begins, or the end: last checkpoints
+2026-01-02 10:06:13,000 INFO streams.keeper: last checkpoints: 1 of 1
 """
 
 
 def test_each_rebalance_is_timed_by_itself(tmp_path: Path) -> None:
     log = tmp_path / "worker.log"
     log.write_text(LOG)
-    assert rebalances(log) == [4.0, 3.5, 10.0, 31.0, 1.0]
+    assert rebalances(log) == [4.0, 3.5, 10.0, 31.0, 1.0, 2.0]
 
 
 def watch(committed: dict[int, int], looks: int) -> Watch:

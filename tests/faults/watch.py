@@ -18,8 +18,9 @@ LOOK_S = 0.25
 ANSWER_S = 1.0
 RENEW_S = 10.0  # without an answer: a client may hold on to a broker that is gone
 SPEAKS = re.compile(r"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3}) (.*)")
-STARTS, LEAVES, REVOKED, READS = (
-    "metrics and health",
+STARTS = re.compile("streams.app: (metrics and health|waiting)")  # a new process, for a broker too
+STOPS, LEAVES, REVOKED, READS = (
+    "streams.app: stopping",
     "a rebalance begins",
     "partitions are revoked",
     "reading from",
@@ -171,18 +172,19 @@ def rebalances(log: Path) -> list[float]:
     """Seconds of each rebalance that a worker's log tells of, its processes one after the other.
 
     From where the worker lets its partitions go to where it reads again, the start of the next
-    rebalance, or its last word: whichever comes first.
+    rebalance, or its last word: whichever comes first. A worker that stops waits for none.
     """
     found: list[float] = []
     began = last = None
-    leaving = False
+    leaving = stopping = False
     for line in log.read_text(encoding="utf-8", errors="replace").splitlines():
         if (spoken := SPEAKS.match(line)) is None:
             continue
         at = datetime.strptime(spoken[1], "%Y-%m-%d %H:%M:%S,%f").timestamp()  # noqa: DTZ007 - local, as the log is
         said = spoken[2]
-        starts, ends = STARTS in said, READS in said
-        begins = LEAVES in said or (REVOKED in said and not leaving)
+        starts, ends = STARTS.search(said) is not None, READS in said or STOPS in said
+        stopping = STOPS in said or (stopping and not starts)
+        begins = not stopping and (LEAVES in said or (REVOKED in said and not leaving))
         if began is not None and last is not None and (starts or ends or begins):
             found.append((last if starts else at) - began)
         if starts or ends:
