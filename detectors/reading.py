@@ -21,7 +21,7 @@ from detectors.shapes import (
     HOST_LINE,
     Form,
     Number,
-    has_app_hash,
+    app_hash,
     has_link,
     numbers,
     signature_span,
@@ -131,11 +131,14 @@ class _Script:
             for first, last in zip(letters[::3], letters[2::3], strict=True)
             for block in range(ord(first) >> 8, (ord(last) >> 8) + 1)
         }
-        self._kinds = [(kind, any_of(words(kind.value), *edges)) for kind in _Kind]
-        self._any = any_of([word for kind in _Kind for word in words(kind.value)], *edges)
+        named = {kind: words(kind.value) for kind in _Kind}
+        named[_Kind.DENIED] += words("needless")
+        self._kinds = [(kind, any_of(named[kind], *edges)) for kind in _Kind]
+        self._any = any_of([word for kind in _Kind for word in named[kind]], *edges)
         self._names = dict(self._kinds)[_Kind.NAMES]
-        self._scene = any_of(words("scene"), *edges)
+        self._scene = any_of(words("scene", "needless"), *edges)
         self._hand = any_of(words("hand"), *edges)
+        self._tell = any_of(words("tell"), *edges)
         self._purpose = any_of(words("purpose"), edges[0])
         self._secret = any_of(words("secret"), edges[0])
 
@@ -178,6 +181,9 @@ class _Script:
 
     def handed(self, text: str) -> bool:
         return self._hand.search(text) is not None
+
+    def told(self, text: str) -> bool:
+        return self._tell.search(text) is not None
 
 
 _NUMBER_NEXT: Final = re.compile(  # "Never share your code 482913" names it
@@ -262,6 +268,11 @@ _BY_BEFORE: Final = re.compile(f"{_BY}\\s?['\"«“「]?$")
 _BY_AFTER: Final = re.compile(f"['’\"»”」]?\\s?{_BY}")
 _BY_CHARS: Final = 24
 _LURE: Final = re.compile("[a-z]{4,}0+|[a-z]{3,}00")  # GREEN20 is for a till
+_SHOP: Final = re.compile("[a-z]{2,}0{2,}")
+_PRICE: Final = re.compile(
+    "[$€£¥₩₽₹฿₫₪]\\s?0|(?<![a-z])(?:rs[.]?|rp)\\s?0|0(?:[.]-|\\s?(?:[$€£₽₹₪฿₫đ元円원]|บาท|ريال|تومان"
+    "|ש[\"״'׳]ח|(?:tl|eur|d|р)(?![^\\W\\d_])))"
+)
 _INTRODUCED: Final = re.compile("[:：=>→»«“\"'「『(（\\[—–-]\\s?$")
 _POINTS: Final = 3  # cues that make a number a code
 _CUES_IN_A_SCENE: Final = 2  # cues that tell a weak name's code in a text of parcels or prices
@@ -288,23 +299,28 @@ def _decide(
         found = numbers(body[: host_line.start()])
         return "host-line", (found[0].code, found[0].end) if found else host_line.span(2)
     body = without_links(body)
+    hashed = app_hash(folded)
+    if hashed is not None:
+        body = body[:hashed]
     found = numbers(body)
     short = len(folded) <= _PREFIX_CHARS and not _END.search(folded)
     if not (found or short):
         return "nothing", None
     scripts = _scripts(body)
-    code = _code(folded, body, found, scripts) if found else None
+    code = _code(folded, body, found, scripts, hashed=hashed is not None) if found else None
     if code is None and short:
         code = _cut_off(body, found, scripts, signed=signature is not None)
     return code or ("nothing", None)
 
 
-def _code(folded: str, body: str, found: list[Number], scripts: list[_Script]) -> _Decision | None:
+def _code(
+    folded: str, body: str, found: list[Number], scripts: list[_Script], *, hashed: bool
+) -> _Decision | None:
     """The rule for a text by the words that own its numbers; None if none of them is a code."""
     words = [word for script in scripts for word in script.words(body)]
     words = _without_objects(body, sorted(words))
     owned = _owned(body, found, words)
-    if has_app_hash(folded):
+    if hashed:
         number = owned[0][1] if owned else found[0]
         return "app-hash", (number.code, number.end)
     if not owned:
@@ -314,17 +330,27 @@ def _code(folded: str, body: str, found: list[Number], scripts: list[_Script]) -
     rule, number = max(owned, key=lambda pair: RULES[pair[0]].confidence)
     if _handed_over(body, number, scripts):
         return "nothing", None
+    if rule == "named" and number.form is Form.MIXED and _of_another(body, number, words, scripts):
+        return "nothing", None
     if rule == "weak":
         _, end = _sentence(body, number)
         if body[end : end + 1] in ("?", "？"):
             return "nothing", None  # people ask each other
         cues = sum(_cues(body, scripts))
         told = cues >= _CUES_IN_A_SCENE and number.sure and not _PERCENT.search(body)
-        if not told and _other_scene(body, number, scripts):
+        if not told and (_other_scene(body, number, scripts) or _offer(body, number, scripts)):
             return "nothing", None
         if cues:
             rule = "weak-login"
-    if _SPAM.search(body) or (_LEAVE.search(body) and (rule != "named" or has_link(folded))):
+    if _SPAM.search(body):
+        return "spam", None
+    if (
+        _LEAVE.search(body)
+        and (rule != "named" or has_link(folded))
+        and not (
+            number.sure and _cues(body, scripts)[1] and not _other_scene(body, number, scripts)
+        )
+    ):
         return "spam", None
     return rule, (number.code, number.end)
 
@@ -362,21 +388,42 @@ def _cues(body: str, scripts: list[_Script]) -> tuple[bool, bool]:
     return any(purpose for purpose, _ in told), any(secret for _, secret in told)
 
 
+def _of_another(body: str, number: Number, words: list[_Word], scripts: list[_Script]) -> bool:
+    """Whether letters and digits confirm a flight or a booking, by no cue but their name."""
+    for word in words:
+        if word.kind is _Kind.NAMES:
+            body = f"{body[: word.start]}{' ' * (word.end - word.start)}{body[word.end :]}"
+    return not any(_cues(body, scripts)) and _other_scene(body, number, scripts)
+
+
+def _lure(body: str, number: Number) -> bool:
+    """Whether a number is a word with digits behind it, as shops give them: KFC1010."""
+    return number.form is Form.MIXED and _SHOP.fullmatch(body, number.start, number.end) is not None
+
+
+def _offer(body: str, number: Number, scripts: list[_Script]) -> bool:
+    """Whether a number is such a word beside a price, and nobody is to keep it."""
+    return _lure(body, number) and _PRICE.search(body) is not None and not _cues(body, scripts)[1]
+
+
 def _other_scene(body: str, number: Number, scripts: list[_Script]) -> bool:
     """Whether a weak name is likely to name something else: by what a text tells of parcels, shops.
 
     A sentence that tells to keep the code does not count: "not even to your driver". Nor does the
-    rest of the text where the number's own sentence tells what the code is for.
+    rest of the text where the number's own sentence tells what the code is for, unless the number
+    is such as shops give; nor how to unsubscribe where the text tells to keep the code.
     """
     if _PERCENT.search(body):
         return True
+    if _cues(body, scripts)[1]:
+        body = _LEAVE.sub(lambda found: "_" * len(found[0]), body)
     if not any(script.other_scene(body) for script in scripts):
         return False
     start, end = _sentence(body, number)
     own = body[start:end]
     if any(script.other_scene(own) for script in scripts):
         return True
-    if _cues(own, scripts)[0]:
+    if _cues(own, scripts)[0] and not _lure(body, number):
         return False
     rest = [*_STOP.split(body[:start]), *_STOP.split(body[end:])]
     return any(
@@ -393,11 +440,15 @@ def _sentence(body: str, number: Number) -> tuple[int, int]:
 
 
 def _handed_over(body: str, number: Number, scripts: list[_Script]) -> bool:
-    """Whether a number is told to a courier or shown at a till, by the sentence that holds it."""
+    """Whether a number is told to a courier or shown at a till, by the sentence that holds it.
+
+    Where that sentence tells what a code is for or how to keep it, it has to say "tell" too.
+    """
     start, end = _sentence(body, number)
     sentence = body[start:end]
-    return any(script.handed(sentence) for script in scripts) and not any(
-        any(script.cues(sentence)) for script in scripts
+    return any(script.handed(sentence) for script in scripts) and (
+        any(script.told(sentence) for script in scripts)
+        or not any(any(script.cues(sentence)) for script in scripts)
     )
 
 
@@ -517,7 +568,7 @@ def _name_after(
     body: str, number: Number, nearest: _Word | None, after: list[_Word]
 ) -> _Word | None:
     """The word after a number that names it: "482913 is your code", or a number that leads."""
-    after = [word for word in after if not _OWN_NUMBER.match(body, word.end)]
+    after = [word for word in after if not _has_own_number(body, word, after)]
     leads = _leads(body, number)
     if leads:
         after = [word for word in after if word.kind is not _Kind.OTHERS]
@@ -534,6 +585,12 @@ def _name_after(
         return word
     free = nearest is None or _STOP.search(body, nearest.end, number.start)
     return word if free and number.sure and word.kind is _Kind.NAMES else None
+
+
+def _has_own_number(body: str, word: _Word, after: list[_Word]) -> bool:
+    """Whether a word names the number behind it, by itself or by the next: "enter code 0000"."""
+    following = next((each for each in after if 0 <= each.start - word.end <= 1), word)
+    return any(_OWN_NUMBER.match(body, each.end) for each in (word, following))
 
 
 def _name_further_back(body: str, number: Number, before: list[_Word]) -> _Word | None:

@@ -41,7 +41,7 @@ _LETTERS_BEFORE: Final = 8  # the first digit is among the first nine characters
 _SPELLED: Final = re.compile("[零〇一二三四五六七八九]{4}")
 _SIGNS: Final = any_of(
     branches(
-        "之前|之后|以前|元|円|원|圆|折|年|月|日|号|號|点|點|分|小时|小時|天|人|件|个|個|名|万|萬|亿|秒|岁|楼|室|层|积分|積分"
+        "之前|之后|以前|条|則|通|件|건|元|円|원|圆|折|年|月|日|号|號|点|點|分|小时|小時|天|人|件|个|個|名|万|萬|亿|秒|岁|楼|室|层|积分|積分"
         "|時|회|명|개|일|월|년|시|₽|₫|₪|₹|€|[$]|£|đ|%|#|บาท|บ[.]|ريال|تومان|درهم|रुपये"
     )
 )
@@ -61,6 +61,7 @@ _UNIT_AFTER: Final = re.compile(f"\\s?(?:{_SIGNS.pattern}|{_UNITS.pattern}|{_CAL
 _MONEY_BEFORE: Final = re.compile(
     "(?:[$€£¥₩₽₹฿₫#№]|(?<![a-z])(?:rs[.]?|inr|nt|usd|eur|rp|rm|no[.]?|nr[.]?|n°))\\s?$"
 )
+_END_MARK: Final = re.compile("(?:^|[^a-z:=]\\s)b0{3}\\s{0,8}$")  # Turkish carriers put B001 there
 _MOMENT: Final = re.compile(  # a day, or a time as it is written in French and Portuguese
     "0{1,2}h(?:0{2}(?:min)?)?"
     f"|0{{1,2}}[{_DASH}]?(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec|ago|out|okt)[{_DASH}]?0*"
@@ -137,6 +138,7 @@ def numbers(body: str) -> list[Number]:
         for found in islice(_candidates(body), NUMBERS_MAX)
         if not _UNIT_AFTER.match(body, found.end())
         and not _MONEY_BEFORE.search(body, max(0, found.start() - 5), found.start())
+        and not (found[0].startswith("b") and _END_MARK.match(body, max(0, found.start() - 2)))
         and not (found.lastgroup in ("mixed", "dashed") and _MOMENT.fullmatch(found[0]))
     ]
 
@@ -167,9 +169,12 @@ def without_links(folded: str) -> str:
     return _LINK.sub(lambda found: " " * len(found[0]), folded)
 
 
-def has_app_hash(folded: str) -> bool:
-    """Whether the text has the form that an Android app may read: `<#>` ... 11-character hash."""
-    return folded.lstrip().startswith("<#>") and _APP_HASH.search(folded) is not None
+def app_hash(folded: str) -> int | None:
+    """Where the hash is, if the text is as an Android app may read it: `<#>` ... 11 characters."""
+    if not folded.lstrip().startswith("<#>"):
+        return None
+    found = _APP_HASH.search(folded)
+    return found.start(1) if found else None
 
 
 def signature_span(folded: str) -> tuple[int, int] | None:
