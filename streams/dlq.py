@@ -167,7 +167,7 @@ def find(
                 )
     told = [
         letter._replace(fate=_fate(letter, done, targets))
-        for letter in sorted(letters.values(), key=lambda letter: letter.written_ms)
+        for letter in sorted(letters.values(), key=lambda one: (one.written_ms, one.source))
     ]
     return Found(told, repeats, foreign)
 
