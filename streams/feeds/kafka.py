@@ -56,9 +56,11 @@ def avro_reader(schema_file: Path) -> Callable[[bytes], Row]:
     except (OSError, ValueError, fastavro.schema.SchemaParseException) as error:
         raise UsageError(f"{schema_file}: {error}") from None
 
+    decode = fastavro.schemaless_reader
+
     def read(value: bytes) -> Row:
-        start = 5 if value[:1] == bytes([CONFLUENT_MAGIC]) else 0
-        row = fastavro.schemaless_reader(io.BytesIO(value[start:]), schema, None)
+        body = value[5:] if value and value[0] == CONFLUENT_MAGIC else value
+        row = decode(io.BytesIO(body), schema, None)
         if not isinstance(row, dict):
             raise UnmappableError("no Avro record")
         return row
@@ -213,6 +215,7 @@ class _Batches:
                 "queue.buffering.max.messages": 10 * POLL_RECORDS,
                 "partitioner": "murmur2_random",  # that of every Java client: producers agree
                 "delivery.report.only.error": True,
+                "on_delivery": self._told,
             }
         )
 
@@ -220,9 +223,9 @@ class _Batches:
         self, keys: Sequence[bytes], values: Sequence[bytes], after: list[TopicPartition]
     ) -> None:
         """Hand over n records; the batch before is settled."""
-        produce, topic, told = self._producer.produce, self._topic, self._told
+        produce, topic = self._producer.produce, self._topic
         for key, value in zip(keys, values, strict=True):
-            produce(topic, value, key, on_delivery=told)
+            produce(topic, value, key)
         self._after = after
 
     def settle(self) -> list[TopicPartition]:

@@ -2,8 +2,9 @@
 
 Four forms of a number are understood: `+8613…`, `8613…`, `008613…`, and the national form of a
 configured country. Keyed tokens `h<keyid>:<hex>` are understood too. A carrier's own mobile numbers
-are recognised by arithmetic over a whole batch; only what is left is looked at one by one, and only
-what is left of that (foreign numbers, fixed lines, separators) reaches `phonenumbers`.
+are recognised by arithmetic over all of a batch that are written alike; only what is left is looked
+at one by one, and only what is left of that (foreign numbers, fixed lines, separators) reaches
+`phonenumbers`.
 """
 
 from __future__ import annotations
@@ -54,7 +55,10 @@ class Numbers:
             (int(calling) * 10**length, (int(calling) + 1) * 10**length) for length in lengths
         )
         self._widths = frozenset(len(calling) + length for length in lengths)
-        self._national = re.compile(metadata.mobile.national_number_pattern or "")
+        national = metadata.mobile.national_number_pattern or ""
+        self._national = re.compile(national)
+        strange = "|".join(filter(None, ("00", self._trunk)))  # more than a national number
+        self._all_national = re.compile(f"(?:(?!{strange})(?:{national})\n)++".encode())
         self._hard = lru_cache(maxsize=CACHE_ENTRIES)(self._look_up)
 
     def column(
@@ -64,22 +68,30 @@ class Numbers:
 
         A bad one is neither number nor token; its integer is 0.
         """
-        joined = ("\n".join(recipients) + "\n").encode("utf-8", "surrogatepass")
-        bulk = self._home_column(joined, len(recipients))
+        n = len(recipients)
+        bulk = self._bulk(recipients)
         if bulk is not None:
             return bulk, {}, []
-        out = np.zeros(len(recipients), np.uint64)
+        out = np.zeros(n, np.uint64)
         tokens: dict[int, str] = {}
         bad: list[int] = []
+        by_width: dict[int, list[int]] = {}  # numbers that are written alike are of one length
         for at, written in enumerate(recipients):
-            if token := TOKEN.fullmatch(written):
-                out[at] = number = int(token[2], 16) | TOKEN_BIT
-                tokens[number] = token[1] + token[2].lower() + token[3].lower()
-            elif (known := self._number(written)) is not None:
-                out[at] = known
-            else:
-                bad.append(at)
-        return out, tokens, bad
+            by_width.setdefault(len(written), []).append(at)
+        for places in by_width.values():
+            some = [recipients[at] for at in places]
+            if len(some) < n and (bulk := self._bulk(some)) is not None:
+                out[places] = bulk
+                continue
+            for at, written in zip(places, some, strict=True):
+                if token := TOKEN.fullmatch(written):
+                    out[at] = number = int(token[2], 16) | TOKEN_BIT
+                    tokens[number] = token[1] + token[2].lower() + token[3].lower()
+                elif (known := self._number(written)) is not None:
+                    out[at] = known
+                else:
+                    bad.append(at)
+        return out, tokens, sorted(bad)
 
     def noncanonical(
         self,
@@ -110,31 +122,37 @@ class Numbers:
         number = int(column[0])
         return None if bad else tokens.get(number) or str(number)
 
-    def _home_column(self, joined: bytes, n: int) -> NDArray[np.uint64] | None:
-        """The bulk path: all n are home mobile numbers of one form and width, or None.
+    def _bulk(self, recipients: Sequence[str]) -> NDArray[np.uint64] | None:
+        """All are mobile numbers of this country and written alike; else None."""
+        joined = ("\n".join(recipients) + "\n").encode("utf-8", "surrogatepass")
+        home = self._home_column(joined, len(recipients))
+        return self._national_column(joined, len(recipients)) if home is None else home
 
-        `joined` holds n strings, each with a newline behind it, and is read as a matrix of bytes.
-        Newlines fill the last column and digits all others, so that no string can be longer or
-        shorter than its neighbours, or hold a newline of its own.
+    def _home_column(self, joined: bytes, n: int) -> NDArray[np.uint64] | None:
+        """All n are home mobile numbers of one international form and width, or None.
+
+        `joined` holds n strings, each with a newline behind it.
         """
         lead = 1 if joined[:1] == b"+" else 2 if joined[:2] == b"00" else 0
-        width = joined.find(b"\n")
-        if width - lead not in self._widths or len(joined) != n * (width + 1):
+        if joined.find(b"\n") - lead not in self._widths:
             return None
-        rows = np.frombuffer(joined, np.uint8).reshape(n, width + 1)
-        if (rows[:, :lead] != rows[0, :lead]).any() or (rows[:, width] != ord("\n")).any():
+        numbers = _integers(joined, n, lead)
+        if numbers is None:
             return None
-        digits = np.ascontiguousarray(rows[:, lead:width].T) - np.uint8(ord("0"))
-        if digits.max() > 9:
-            return None
-        numbers = np.zeros(n, np.uint64)
-        for digit in digits:
-            numbers *= np.uint64(10)
-            numbers += digit
         is_home = np.zeros(n, np.bool_)
         for low, high in self._home:
             is_home |= (numbers >= low) & (numbers < high)
         return numbers if is_home.all() else None
+
+    def _national_column(self, joined: bytes, n: int) -> NDArray[np.uint64] | None:
+        """All n are mobile numbers of the national form and of one width, or None."""
+        width = joined.find(b"\n")
+        if width in self._widths or len(self._prefix) + width not in self._widths:
+            return None
+        if self._all_national.fullmatch(joined) is None:
+            return None
+        numbers = _integers(joined, n, 0)
+        return None if numbers is None else numbers + np.uint64(int(self._prefix) * 10**width)
 
     def _number(self, written: str) -> int | None:
         """One number by its form; home forms by arithmetic and one pattern."""
@@ -158,6 +176,28 @@ class Numbers:
             return _parsed(written, None, strict=False)
         national = _parsed(written, self._country, strict=True)
         return national if national is not None else _parsed("+" + written, None, strict=True)
+
+
+def _integers(joined: bytes, n: int, lead: int) -> NDArray[np.uint64] | None:
+    """The integers of n strings of digits of one width behind `lead` equal bytes; or None.
+
+    `joined` is read as a matrix of bytes: newlines fill the last column and digits all others, so
+    that no string can be longer or shorter than its neighbours, or hold a newline of its own.
+    """
+    width = joined.find(b"\n")
+    if len(joined) != n * (width + 1):
+        return None
+    rows = np.frombuffer(joined, np.uint8).reshape(n, width + 1)
+    if (rows[:, :lead] != rows[0, :lead]).any() or (rows[:, width] != ord("\n")).any():
+        return None
+    digits = np.ascontiguousarray(rows[:, lead:width].T) - np.uint8(ord("0"))
+    if digits.max() > 9:
+        return None
+    numbers = np.zeros(n, np.uint64)
+    for digit in digits:
+        numbers *= np.uint64(10)
+        numbers += digit
+    return numbers
 
 
 def _parsed(written: str, country: str | None, *, strict: bool) -> int | None:

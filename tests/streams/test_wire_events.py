@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import random
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import phonenumbers
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -239,6 +241,32 @@ def test_number_forms_lead_to_one_canonical_form(
             assert bad == [0]
         else:
             assert tokens.get(int(column[0]), str(column[0])) == canonical
+
+
+@pytest.mark.parametrize("country", ["CN", "US", "RU", "IT", "IN", "DE", "KR", "BR", "ID"])
+def test_numbers_that_are_written_alike_are_read_as_each_is_alone(country: str) -> None:
+    numbers = Numbers(country)
+    example = phonenumbers.example_number_for_type(country, phonenumbers.PhoneNumberType.MOBILE)
+    assert example is not None
+    national = str(example.national_number)
+    rng = random.Random(1)
+    written = []
+    for _ in range(400):
+        one = national[:-4] + f"{rng.randrange(10_000):04}"
+        if rng.random() < 0.1:  # perhaps no mobile number, or none at all
+            one = f"{rng.randrange(10 ** len(one)):0{len(one)}}"
+        forms = (
+            one,
+            f"{numbers._trunk}{one}",
+            *(f"{lead}{example.country_code}{one}" for lead in ("", "+", "00")),
+        )
+        written.append(rng.choice(forms))
+    for some in ([w for w in written if len(w) == len(national)], written):
+        column, tokens, bad = numbers.column(some)
+        alone = [numbers._number(one) for one in some]
+        assert column.tolist() == [known or 0 for known in alone]
+        assert bad == [at for at, known in enumerate(alone) if known is None]
+        assert not tokens
 
 
 def test_a_token_is_its_top_bit_and_63_bits() -> None:
