@@ -185,7 +185,7 @@ HABITS: Final = 2
 50,000 events/s are those of hundreds of millions of subscribers, and here a million get them."""
 
 
-def habitual(subscriber: int, event_time_ms: int, number: int) -> Record:
+def habitual(subscriber: int, event_time_ms: int, number: int, habits: int = HABITS) -> Record:
     """A code of one of the subscriber's own platforms; `subscriber` is a number from 0."""
-    platform = (subscriber * 31 + number % HABITS * 101) % PLATFORMS
+    platform = (subscriber * 31 + number % habits * 101) % PLATFORMS
     return plain(FIRST_RECIPIENT + subscriber, platform, event_time_ms, number)
