@@ -1,11 +1,11 @@
 """Offers a steady stream without end: `python -m tests.faults.steady BOOTSTRAP TOPIC RATE SEED`.
 
 Subscribers have habits: each gets codes of the same four platforms, again and again, so that three
-a minute make nobody a suspect: what is new to a row is rare in a nation's traffic too. The third and
-the fourth come later, so that they are no flood. With two alone each would re-send for everybody,
-and the worker would open 131,072 episodes of that kind a quarter of an hour later. Every ten
-seconds a flood of new platforms begins. The rate holds whatever the worker does: what is late is
-sent at once, and nothing is sent twice.
+a minute make nobody a suspect: what is new to a row is rare in a nation's traffic too. The third
+and the fourth come later, so that they are no flood. With two alone each would re-send for
+everybody, and the worker would open 131,072 episodes of that kind a quarter of an hour later.
+Every ten seconds a flood of new platforms begins. The rate holds whatever the worker does: what is
+late is sent at once, and nothing is sent twice.
 """
 
 from __future__ import annotations
