@@ -11,6 +11,7 @@ import typer
 
 from streams.demo import brokers
 from streams.demo.brokers import Broker, BrokerError
+from streams.demo.stage import interruptible
 from tests.bench import compare as comparing
 from tests.bench import latency as timing
 from tests.bench import report, resume, stages
@@ -202,4 +203,5 @@ def worst(
 
 
 if __name__ == "__main__":
-    app()
+    with interruptible():
+        app()

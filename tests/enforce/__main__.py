@@ -12,6 +12,7 @@ import typer
 
 from streams.demo import brokers
 from streams.demo.brokers import Broker
+from streams.demo.stage import interruptible
 from tests.bench.report import machine, write
 from tests.enforce import floods as flooding
 from tests.enforce import speeds
@@ -205,4 +206,5 @@ def report(
 
 
 if __name__ == "__main__":
-    app()
+    with interruptible():
+        app()

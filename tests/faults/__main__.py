@@ -13,6 +13,7 @@ from typing import Annotated, Any, Final
 import typer
 
 from streams.demo import brokers
+from streams.demo.stage import interruptible
 from tests.faults import recovery
 from tests.faults import soak as soaking
 from tests.faults.driver import Fault, Plan, Run
@@ -158,4 +159,5 @@ def _run(plan: Plan, kafka: brokers.Broker, folder: Path) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    app()
+    with interruptible():
+        app()
