@@ -54,8 +54,7 @@ KEEP_BYTES: Final = 256 << 20
 """Freed memory that is kept for the next poll: glibc would give a poll's megabytes back and have
 the kernel clear them again. Two pairs of runs, on a busy machine, differed by 4 and 6 % of CPU."""
 KEEP_S: Final = 60.0
-"""How long. Without an end, what the largest backlog took would stay with the process: in a soak of
-half an hour its memory rose by 9 %, a step with every peak."""
+"""How long. Without an end, what the largest backlog took would stay with the process."""
 BEAT_S: Final = 0.25
 REJOIN_S: Final = 15.0
 """Until a member that wrote its last checkpoints joins the group again. Chosen: no rebalance may
@@ -303,11 +302,16 @@ def keep_freed_memory() -> None:
 
 
 async def _give_freed_memory_back() -> None:
-    """For ever: what is free after so long goes back to the system."""
-    if trim := getattr(ctypes.CDLL(None), "malloc_trim", None):
-        while True:
-            await asyncio.sleep(KEEP_S)
-            await asyncio.to_thread(trim, 0)
+    """For ever: what is free after so long goes back to the system.
+
+    Young garbage is collected before: a consumer of kafka-python leaves exceptions with their
+    frames behind, and with the thresholds above the collector comes for them late.
+    """
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", lambda _: None)
+    while True:
+        await asyncio.sleep(KEEP_S)
+        gc.collect(1)
+        await asyncio.to_thread(trim, 0)
 
 
 def fatal(error: BaseException) -> None:

@@ -325,6 +325,9 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
             if not active_partitions:  # an empty set means "all" to aiokafka
                 await asyncio.sleep(CLOSED_GATE_PAUSE_S)
                 return {}
+        held = consumer._fetcher._records
+        assert isinstance(held, _Fetched)
+        held.poll.room = max_records or sys.maxsize
         records = await super()._fetch_records(
             consumer, active_partitions, timeout=timeout, max_records=max_records
         )
@@ -338,6 +341,16 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         return consumer.highwater(tp) if tp in consumer.assignment() else None
 
 
+@dataclass(slots=True)
+class _Poll:
+    """How many records a poll may still take of all partitions together.
+
+    aiokafka counts envelopes: a worker that was behind on 32 partitions held 115,000 events.
+    """
+
+    room: int = sys.maxsize
+
+
 class _Fetched(dict[TP, Any]):
     """What aiokafka's fetcher holds for each partition.
 
@@ -349,6 +362,7 @@ class _Fetched(dict[TP, Any]):
     def __init__(self, topic: str, held: Mapping[TP, Any]) -> None:
         super().__init__()
         self._topic = topic
+        self.poll = _Poll()
         self.update(held)
 
     def __setitem__(self, tp: TP, result: Any) -> None:
@@ -356,7 +370,7 @@ class _Fetched(dict[TP, Any]):
             records = result._partition_records
             records._records = batches = _Batches(records._records)
             records._consumer_record = _bare
-            result.getall = partial(_envelopes, weakref.ref(result), batches)
+            result.getall = partial(_envelopes, self.poll, weakref.ref(result), batches)
         super().__setitem__(tp, result)
 
 
@@ -429,7 +443,10 @@ class _Batch:
 
 
 def _envelopes(
-    of: weakref.ref[FetchResult], batches: _Batches, max_records: int | None = None
+    poll: _Poll,
+    of: weakref.ref[FetchResult],
+    batches: _Batches,
+    max_records: int | None = None,
 ) -> list[Envelope]:
     """`FetchResult.getall` as one envelope, which also covers offsets without a record.
 
@@ -443,13 +460,14 @@ def _envelopes(
         return []
     records: PartitionRecords = result._partition_records
     start = records.next_fetch_offset
-    most = max_records or sys.maxsize
+    most = min(max_records or sys.maxsize, poll.room)
     got = _Columns()
     while (room := most - len(got.values)) > 0:
         batches.room = room
         if (columns := next(records, None)) is None:
             break
         got.extend(columns, start)
+    poll.room -= len(got.values)
     result._update_position()  # not before: a batch that is broken has all of them read again
     if room:
         result._partition_records = None

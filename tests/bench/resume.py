@@ -61,11 +61,11 @@ def platform_ids() -> NDArray[np.uint32]:
     return np.asarray(settings.recogniser().columns(decoded.batch).platform, np.uint32)
 
 
-def seed(broker: Broker, settings: Settings, recipients: int) -> int:
+def seed(broker: Broker, settings: Settings, recipients: int, habits: int = HABITS) -> int:
     """Write a checkpoint of each partition at offset 0; return their bytes.
 
     A recipient lies in the partition that is its number modulo their number, and knows its
-    `HABITS` platforms since the day before yesterday.
+    platforms, so many, since the day before yesterday.
     """
     partitions = settings.topics.partitions
     ids, params = platform_ids(), settings.params()
@@ -79,7 +79,7 @@ def seed(broker: Broker, settings: Settings, recipients: int) -> int:
         for start in range(0, len(subscribers), SIFTED):
             some = subscribers[start : start + SIFTED]
             keys = some.astype(np.uint64) + np.uint64(FIRST_RECIPIENT)
-            for habit in range(HABITS):
+            for habit in range(habits):
                 platform = ids[(some * 31 + habit * 101) % PLATFORMS]
                 sift(params.sieve, part.table, keys, platform, np.full(len(some), then_s + habit))
         ledger = Ledger(partition, "seed", settings.epoch)

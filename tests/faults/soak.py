@@ -1,8 +1,9 @@
 """A worker under a steady stream for as long as it is told: what grows, and what stands still.
 
-Settings are the defaults, 32 partitions and checkpoints every 60 s among them. Retention of the
-input is by size, so that the disk holds a soak of any length; the changelog's settings are those
-that `otpguard topics create` gives it. Nothing is pinned to a core.
+All its recipients are in the changelog before it starts. Settings are the defaults, 32 partitions
+and checkpoints every 60 s among them. Retention of the input is by size, so that the disk holds a
+soak of any length; the changelog's settings are those that `otpguard topics create` gives it.
+Nothing is pinned to a core.
 """
 
 from __future__ import annotations
@@ -24,14 +25,16 @@ from streams.config import Settings
 from streams.demo.brokers import Broker
 from tests.bench import worker
 from tests.bench.harness import PeerError, cpu_s, started
+from tests.bench.resume import seed as seed_rows
 from tests.bench.traffic import Traffic
+from tests.faults.steady import HABITS, SUBSCRIBERS
 
 LOOK_S: Final = 0.25
 KEEP_S: Final = 5.0
 """A row of the report, made of the looks since the last one."""
 WARM_SHARE: Final = 1 / 5
 WARM_MAX_S: Final = 360.0
-"""Until every subscriber was seen and some checkpoints are written; of a short run, a fifth."""
+"""Until all partitions have some checkpoints of this worker; of a short run, a fifth."""
 PARTITION_BYTES: Final = 64 << 20
 SEGMENT_BYTES: Final = 16 << 20
 PROPERTIES: Final = {"log.retention.check.interval.ms": "15000"}
@@ -62,13 +65,12 @@ def soak(
     log = folder / f"{name}.log"
     offering = [sys.executable, "-m", "tests.faults.steady", broker.bootstrap, topic]
     offering += [str(per_s), str(seed)]
-    with (
-        worker.configured(broker, Traffic(topic, partitions, 0, 0, 0, 0), name) as one,
-        started(one.command, log, cpu=None, env=one.env) as working,
-    ):
-        one.await_assigned(partitions, working)
-        with started(offering, log.with_suffix(".steady.log"), cpu=None) as generator:
-            rows = _watch(broker, name, one, working, generator, seconds, tell)
+    with worker.configured(broker, Traffic(topic, partitions, 0, 0, 0, 0), name) as one:
+        seed_rows(broker, worker.settings_of(one.env), SUBSCRIBERS, HABITS)
+        with started(one.command, log, cpu=None, env=one.env) as working:
+            one.await_assigned(partitions, working)
+            with started(offering, log.with_suffix(".steady.log"), cpu=None) as generator:
+                rows = _watch(broker, name, one, working, generator, seconds, tell)
     report = {
         "seed": seed,
         "seconds": seconds,

@@ -1,8 +1,8 @@
 """Offers a steady stream without end: `python -m tests.faults.steady BOOTSTRAP TOPIC RATE SEED`.
 
-Subscribers have habits: each gets codes of the same four platforms, again and again, so that three
-a minute make nobody a suspect: what is new to a row is rare in a nation's traffic too. The third
-and the fourth come later, so that they are no flood. With two alone each would re-send for
+Subscribers have habits: each gets codes of the same four platforms, again and again, and its row
+knows them from before (`tests.bench.resume.seed`), so that three a minute make nobody a suspect:
+what is new to a row is rare in a nation's traffic too. With two alone each would re-send for
 everybody, and the worker would open 131,072 episodes of that kind a quarter of an hour later.
 Every ten seconds a flood of new platforms begins. The rate holds whatever the worker does: what is
 late is sent at once, and nothing is sent twice.
@@ -16,20 +16,19 @@ import time
 from collections import deque
 from typing import Final
 
+from streams.config import Settings
+from tests.bench.resume import send_in_place
 from tests.bench.traffic import (
     FIRST_RECIPIENT,
-    HABITS,
     PLATFORMS,
     Record,
     habitual,
     plain,
-    produce,
     producer_to,
 )
 
 SUBSCRIBERS: Final = 1_000_000
-HABITS_MAX: Final = 4
-NEW_HABIT_S: Final = 120
+HABITS: Final = 4
 FLOOD_EVERY_S: Final = 10
 FLOOD_MESSAGES: Final = 9
 BEAT_S: Final = 0.005
@@ -37,11 +36,11 @@ BEAT_S: Final = 0.005
 
 def main(bootstrap: str, topic: str, rate: str, seed: str) -> None:
     """Send until killed."""
-    per_s, rng = int(rate), random.Random(int(seed))
+    per_s, rng, partitions = int(rate), random.Random(int(seed)), Settings().topics.partitions
     producer = producer_to(bootstrap, linger_ms=5)
 
     def send(record: Record) -> None:
-        produce(producer, topic, record)
+        send_in_place(producer, topic, partitions, record)
 
     began = time.monotonic()
     sent = victims = 0
@@ -57,9 +56,8 @@ def main(bootstrap: str, topic: str, rate: str, seed: str) -> None:
             _, victim, message = flood.popleft()
             send(plain(victim, PLATFORMS + (victim * 7 + message) % 400, now_ms, sent))
             sent += 1
-        habits = min(HABITS_MAX, HABITS + int(passed_s) // NEW_HABIT_S)
         for _ in range(int(passed_s * per_s) - sent):
-            send(habitual(int(rng.random() * SUBSCRIBERS), now_ms, sent, habits))
+            send(habitual(int(rng.random() * SUBSCRIBERS), now_ms, sent, HABITS))
             sent += 1
         producer.poll(0)
         time.sleep(BEAT_S)

@@ -185,7 +185,10 @@ def _batch(
 
 
 def _fetched(
-    raw: bytes, position: int, aborted: Sequence[tuple[int, int]] = ()
+    raw: bytes,
+    position: int,
+    aborted: Sequence[tuple[int, int]] = (),
+    held: transport._Fetched | None = None,
 ) -> tuple[FetchResult, SimpleNamespace]:
     """What aiokafka holds after a fetch from `position`, as the transport has it."""
     state = SimpleNamespace(position=position, highwater=100, paused=False)
@@ -193,7 +196,7 @@ def _fetched(
     assignment = SimpleNamespace(active=True, state_value=lambda _tp: state)
     level = READ_COMMITTED if aborted else READ_UNCOMMITTED
     records = PartitionRecords(TP, MemoryRecords(raw), aborted, position, None, None, True, level)
-    held = transport._Fetched("in", {})
+    held = transport._Fetched("in", {}) if held is None else held
     held[TP] = FetchResult(TP, assignment=assignment, partition_records=records, backoff=0)
     return held[TP], state
 
@@ -236,6 +239,19 @@ def test_a_poll_takes_from_many_batches_and_stops_inside_one() -> None:
     (second,) = result.getall(4)
     assert (second.start, second.next_offset, second.values) == (14, 15, [b"e"])
     assert not result.has_more()
+
+
+def test_a_poll_takes_no_more_of_all_partitions_together() -> None:
+    held = transport._Fetched("in", {})
+    first, _ = _fetched(_batch(10, [b"a", b"b", b"c"]), 10, held=held)
+    second, state = _fetched(_batch(10, [b"d", b"e"]), 10, held=held)
+    held.poll.room = 4
+    assert [one.getall(4)[0].values for one in (first, second)] == [[b"a", b"b", b"c"], [b"d"]]
+    assert second.getall(3) == []
+    assert second.has_more()
+    assert state.position == 11
+    held.poll.room = 4
+    assert second.getall(4)[0].values == [b"e"]
 
 
 @pytest.mark.parametrize("most", [1, 2, 3, 100])
