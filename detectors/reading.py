@@ -141,6 +141,7 @@ class _Script:
         self._tell = any_of(words("tell"), *edges)
         self._purpose = any_of(words("purpose"), edges[0])
         self._secret = any_of(words("secret"), edges[0])
+        self._field = any_of(words("field"), edges[0])
 
     def present(self, text: str, blocks: set[int]) -> bool:
         """Whether a text with characters of these blocks of 256 has letters of the script."""
@@ -179,6 +180,9 @@ class _Script:
         """Whether the text tells what a code is for, and how it is to be kept."""
         return self._purpose.search(text) is not None, self._secret.search(text) is not None
 
+    def typed(self, text: str) -> bool:
+        return self._field.search(text) is not None
+
     def handed(self, text: str) -> bool:
         return self._hand.search(text) is not None
 
@@ -214,8 +218,9 @@ def _all(field: str) -> list[str]:
 _SPAM: Final = any_of(_all("spam"))
 _LEAVE: Final = any_of(_all("leave"))
 _SAYS: Final = any_of(_all("says")).pattern
-_MARKS: Final = "[\\s:：=\u2010-\u2015'\"“”‘’„「」『』【】\\[\\](){}（）<>«»*•،。~-]{0,12}"
-_LINK: Final = re.compile(f"{_MARKS}(?:{_SAYS})?{_MARKS}")
+_GENDER: Final = "(?:/[^\\W\\d_]{1,3}|[(][^\\W\\d_]{1,3}[)])?"  # "הזן/י", "introduza(m)"
+_MARKS: Final = "[\\s:：=\u2010-\u2015'\"“”‘’„「」『』【】\\[\\](){}（）<>«»*•،。~☞→➜➡▶↓-]{0,12}"
+_LINK: Final = re.compile(f"{_GENDER}{_MARKS}(?:{_SAYS})?{_MARKS}")
 _LOOSE_LINK: Final = re.compile(
     f"[^.!?。！？\n;；0]{{0,32}}?(?:[:：=]|(?<![a-z])(?:{_SAYS})(?![a-z]))[\\s'\"“「『\\[(<«*]{{0,4}}"
 )
@@ -227,7 +232,7 @@ _PHRASE: Final = re.compile("[^.,!?:;。，、！？：；\n0]{0,48}")  # "OTP t
 _OBJECT_LINK: Final = re.compile("\\s(?:[^\\W\\d_]{1,6}\\s){0,2}")  # "code for your account"
 _FOR_WHOM: Final = re.compile("(?:\\s[^\\W\\d_]{1,14}){1,2}\\s")
 _OWN_NUMBER: Final = re.compile(
-    f"{_MARKS}(?:{_SAYS})?{_MARKS}(?<![0-9a-z])"
+    f"{_GENDER}{_MARKS}(?:{_SAYS})?{_MARKS}(?<![0-9a-z])"
     "(?:0{4}|0{3}[ -]0{3}|(?=[a-z]{0,8}0)[0a-z]{4,9})"
 )
 _LINK_END: Final = re.compile(f"(?:[:：=]|(?<![a-z])(?:{_SAYS}))\\s?$")
@@ -269,6 +274,7 @@ _BY_AFTER: Final = re.compile(f"['’\"»”」]?\\s?{_BY}")
 _BY_CHARS: Final = 24
 _LURE: Final = re.compile("[a-z]{4,}0+|[a-z]{3,}00")  # GREEN20 is for a till
 _SHOP: Final = re.compile("[a-z]{2,}0{2,}")
+_TICKET: Final = re.compile("[a-z]-?0{2,3}")  # A112 is called up at a counter
 _PRICE: Final = re.compile(
     "[$€£¥₩₽₹฿₫₪]\\s?0|(?<![a-z])(?:rs[.]?|rp)\\s?0|0(?:[.]-|\\s?(?:[$€£₽₹₪฿₫đ元円원]|บาท|ريال|تومان"
     "|ש[\"״'׳]ח|(?:tl|eur|d|р)(?![^\\W\\d_])))"
@@ -337,6 +343,10 @@ def _code(
         if body[end : end + 1] in ("?", "？"):
             return "nothing", None  # people ask each other
         cues = sum(_cues(body, scripts))
+        if (number.form is Form.ODD and not cues) or _TICKET.fullmatch(
+            body, number.start, number.end
+        ):
+            return "nothing", None
         told = cues >= _CUES_IN_A_SCENE and number.sure and not _PERCENT.search(body)
         if not told and (_other_scene(body, number, scripts) or _offer(body, number, scripts)):
             return "nothing", None
@@ -358,12 +368,18 @@ def _code(
 def _owned(body: str, found: list[Number], words: list[_Word]) -> list[tuple[str, Number]]:
     """The numbers that are codes by the words that own them, up to the first that surely is."""
     owned: list[tuple[str, Number]] = []
-    for number in found:
+    for number in sorted(found, key=_is_odd):
+        if owned and number.form is Form.ODD:
+            break
         if rule := _rule(body, number, words):
             owned.append((rule, number))
             if rule != "weak":
                 break
     return owned
+
+
+def _is_odd(number: Number) -> bool:
+    return number.form is Form.ODD
 
 
 def _without_objects(body: str, words: list[_Word]) -> list[_Word]:
@@ -465,7 +481,7 @@ def _supported(
     naming = [word for word in words if word.kind in _NAMING]
     likely: list[tuple[int, bool, Number]] = []
     for number in found:
-        if number.form in (Form.CUT, Form.SPELLED) or _held(body, number, words):
+        if number.form in (Form.CUT, Form.ODD, Form.SPELLED) or _held(body, number, words):
             continue
         start, end = _sentence(body, number)
         first = _FIRST.fullmatch(body, 0, number.start) is not None or (
@@ -473,12 +489,14 @@ def _supported(
             and not _WORDY.search(body, number.end, end)
         )
         by = _by(body, number) and _cues(body[start:end], scripts)[0]
-        if not (first or by or _placed(body, number, naming, start, end)):
+        typed = number.sure and any(script.typed(body[start:end]) for script in scripts)
+        if not (first or by or typed or _placed(body, number, naming, start, end)):
             continue
         near = [word for word in naming if -_BEFORE < word.start - number.end < _BEFORE]
         named = any(word.kind is _Kind.NAMES for word in near)
         points = 2 * named + bool(near and not named)
         points += 2 * by or first or _introduced(body, number, naming, start)
+        points += typed
         likely.append((points, named, number))
     if not likely:
         return []
@@ -561,6 +579,9 @@ def _owner(body: str, number: Number, words: list[_Word]) -> _Word | None:
         return nearest if nearest.kind is not _Kind.DENIED else None
     if number.form is Form.CUT:
         return None
+    if number.form is Form.ODD:
+        word = _name_further_back(body, number, before)
+        return word if word and word.kind is _Kind.NAMES else None
     return _name_after(body, number, nearest, after) or _name_further_back(body, number, before)
 
 

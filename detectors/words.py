@@ -25,6 +25,7 @@ class Language:
     scene: tuple[str, ...]
     purpose: tuple[str, ...]
     secret: tuple[str, ...]
+    field: tuple[str, ...]
     hand: tuple[str, ...]
     tell: tuple[str, ...]
     spam: tuple[str, ...]
