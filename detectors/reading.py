@@ -191,7 +191,7 @@ class _Script:
 
 
 _NUMBER_NEXT: Final = re.compile(  # "Never share your code 482913" names it
-    "\\W{0,3}0{4}|[^.!?。！？\n0]{0,40}[:：]\\s?(?:0{3}|[a-z]{0,6}0)"
+    "\\W{0,3}0{4}|[^.!?,，。！？\n0]{0,40}[:：]\\s?(?:0{3}|[a-z]{0,6}0)"
 )
 _SCRIPTS: Final = (
     _Script("\u3040-\u30ff\u4e00-\u9fff", "zh", "ja"),
@@ -230,12 +230,16 @@ _AMOUNT_LINK: Final = re.compile(  # "code to withdraw 250 USDT: 470916"
 )
 _PHRASE: Final = re.compile("[^.,!?:;。，、！？：；\n0]{0,48}")  # "OTP to enter the room"
 _OBJECT_LINK: Final = re.compile("\\s(?:[^\\W\\d_]{1,6}\\s){0,2}")  # "code for your account"
+_OBJECT: Final = any_of(_all("object"))
+_OF_PHRASE: Final = re.compile(  # "PIN for your account: 482913"
+    f"(?:\\s[^\\W\\d_]{{1,14}}){{0,3}}\\s?(?:[:：=]|(?<![a-z])(?:{_SAYS})(?![a-z]))\\s?(?:0{{3}}|[0a-z]{{0,8}}0)"
+)
 _FOR_WHOM: Final = re.compile("(?:\\s[^\\W\\d_]{1,14}){1,2}\\s")
 _OWN_NUMBER: Final = re.compile(
     f"{_GENDER}{_MARKS}(?:{_SAYS})?{_MARKS}(?<![0-9a-z])"
     "(?:0{4}|0{3}[ -]0{3}|(?=[a-z]{0,8}0)[0a-z]{4,9})"
 )
-_LINK_END: Final = re.compile(f"(?:[:：=]|(?<![a-z])(?:{_SAYS}))\\s?$")
+_LINK_END: Final = re.compile(f"(?:[:：=☞→➜➡▶↓]|(?<![a-z])(?:{_SAYS}))\\s?$")
 _IS_YOURS: Final = re.compile(
     f"[\\s'\"”」』\\])>»*]{{0,4}}(?:{_SAYS}|your|to|como|你的|您的|आपका|로|[,，\u2014-])"
 )
@@ -274,12 +278,14 @@ _BY_AFTER: Final = re.compile(f"['’\"»”」]?\\s?{_BY}")
 _BY_CHARS: Final = 24
 _LURE: Final = re.compile("[a-z]{4,}0+|[a-z]{3,}00")  # GREEN20 is for a till
 _SHOP: Final = re.compile("[a-z]{2,}0{2,}")
+_SIGNS: Final = re.compile("[a-z][^ ]{0,10}[#$@!&_]|[#$@!&_][^ ]{0,10}[a-z]")  # bib#62k
+_LEET: Final = re.compile("[a-z]+0[a-z]{3,}")  # b0nus
 _TICKET: Final = re.compile("[a-z]-?0{2,3}")  # A112 is called up at a counter
 _PRICE: Final = re.compile(
     "[$€£¥₩₽₹฿₫₪]\\s?0|(?<![a-z])(?:rs[.]?|rp)\\s?0|0(?:[.]-|\\s?(?:[$€£₽₹₪฿₫đ元円원]|บาท|ريال|تومان"
     "|ש[\"״'׳]ח|(?:tl|eur|d|р)(?![^\\W\\d_])))"
 )
-_INTRODUCED: Final = re.compile("[:：=>→»«“\"'「『(（\\[—–-]\\s?$")
+_INTRODUCED: Final = re.compile("[:：=>☞→➜➡▶↓»«“\"'「『(（\\[—–-]\\s?$")
 _POINTS: Final = 3  # cues that make a number a code
 _CUES_IN_A_SCENE: Final = 2  # cues that tell a weak name's code in a text of parcels or prices
 _OF_LETTERS: Final = 40  # characters between a name and a code of letters and digits
@@ -357,12 +363,19 @@ def _code(
     if (
         _LEAVE.search(body)
         and (rule != "named" or has_link(folded))
-        and not (
-            number.sure and _cues(body, scripts)[1] and not _other_scene(body, number, scripts)
-        )
+        and not (_kept(body, number, scripts) and not _other_scene(body, number, scripts))
     ):
         return "spam", None
     return rule, (number.code, number.end)
+
+
+def _kept(body: str, number: Number, scripts: list[_Script]) -> bool:
+    """Whether a text tells to keep its number, or where to type it in; no advertising does."""
+    if number.form is Form.DASHED or number.sure:
+        start, end = _sentence(body, number)
+        sentence = body[start:end]
+        return _cues(body, scripts)[1] or any(script.typed(sentence) for script in scripts)
+    return False
 
 
 def _owned(body: str, found: list[Number], words: list[_Word]) -> list[tuple[str, Number]]:
@@ -387,13 +400,15 @@ def _without_objects(body: str, words: list[_Word]) -> list[_Word]:
     kept_words: list[_Word] = []
     for word in words:
         last = kept_words[-1] if kept_words else None
-        if (
-            word.kind is _Kind.OTHERS
-            and last
-            and last.kind is _Kind.NAMES
-            and _OBJECT_LINK.fullmatch(body, last.end, word.start)
-        ):
-            continue
+        if word.kind is _Kind.OTHERS and last and last.kind in _NAMING:
+            if last.kind is _Kind.NAMES and _OBJECT_LINK.fullmatch(body, last.end, word.start):
+                continue
+            if (
+                _OBJECT.fullmatch(body, word.start, word.end)
+                and _PHRASE.fullmatch(body, last.end, word.start)
+                and _OF_PHRASE.match(body, word.end)
+            ):
+                continue
         kept_words.append(word)
     return kept_words
 
@@ -483,6 +498,8 @@ def _supported(
     for number in found:
         if number.form in (Form.CUT, Form.ODD, Form.SPELLED) or _held(body, number, words):
             continue
+        if number.form is Form.MIXED and _LEET.fullmatch(body, number.start, number.end):
+            continue
         start, end = _sentence(body, number)
         first = _FIRST.fullmatch(body, 0, number.start) is not None or (
             not _WORDY.search(body, start, number.start)
@@ -500,7 +517,8 @@ def _supported(
         likely.append((points, named, number))
     if not likely:
         return []
-    cues = sum(_cues(body, scripts))
+    purpose, secret = _cues(body, scripts)
+    cues = purpose + (secret and not _WARNING.search(body))
     points, named, number = max(likely, key=lambda row: row[0])
     points += cues
     if points >= _POINTS and not named:
@@ -580,9 +598,18 @@ def _owner(body: str, number: Number, words: list[_Word]) -> _Word | None:
     if number.form is Form.CUT:
         return None
     if number.form is Form.ODD:
-        word = _name_further_back(body, number, before)
-        return word if word and word.kind is _Kind.NAMES else None
+        return _password(body, number, before)
     return _name_after(body, number, nearest, after) or _name_further_back(body, number, before)
+
+
+def _password(body: str, number: Number, before: list[_Word]) -> _Word | None:
+    """The name in front of letters, digits and signs that "is" or a colon leads to."""
+    naming = [word for word in before if word.kind in _NAMING]
+    if not naming or not _SIGNS.search(body, number.start, number.end):
+        return None
+    word = naming[-1]
+    led = number.start - word.end <= _BEFORE and _LINK_END.search(body, word.end, number.start)
+    return word if led and not _STOP.search(body, word.end, number.start) else None
 
 
 def _name_after(
@@ -591,6 +618,8 @@ def _name_after(
     """The word after a number that names it: "482913 is your code", or a number that leads."""
     after = [word for word in after if not _has_own_number(body, word, after)]
     leads = _leads(body, number)
+    if after and after[0].kind is _Kind.OTHERS and not body[number.end : after[0].start].strip():
+        return None
     if leads:
         after = [word for word in after if word.kind is not _Kind.OTHERS]
     if not after or after[0].start - number.end > _AFTER:

@@ -108,7 +108,7 @@ def _rule(
             return "category-other"
     person = origin.line in (Line.PERSON, Line.ABSENT)
     if read_rule is not None:
-        weak = read_rule == "weak" and not signed
+        weak = read_rule in ("weak", "cut-off") and not signed
         return "weak-person" if weak and origin.line is Line.PERSON else read_rule
     if person:
         return "sender-person"

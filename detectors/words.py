@@ -22,6 +22,7 @@ class Language:
     others: tuple[str, ...]
     denied: tuple[str, ...]
     needless: tuple[str, ...]
+    object: tuple[str, ...]
     scene: tuple[str, ...]
     purpose: tuple[str, ...]
     secret: tuple[str, ...]
