@@ -506,7 +506,8 @@ def _supported(
             and not _WORDY.search(body, number.end, end)
         )
         by = _by(body, number) and _cues(body[start:end], scripts)[0]
-        typed = number.sure and any(script.typed(body[start:end]) for script in scripts)
+        paired = number.form is Form.DASHED and not _LETTER.search(body, number.start, number.end)
+        typed = (number.sure or paired) and any(script.typed(body[start:end]) for script in scripts)
         if not (first or by or typed or _placed(body, number, naming, start, end)):
             continue
         near = [word for word in naming if -_BEFORE < word.start - number.end < _BEFORE]
@@ -566,7 +567,13 @@ def _placed(body: str, number: Number, naming: list[_Word], start: int, end: int
         )
     before = [word for word in naming if start <= word.start < number.start]
     if not before:
-        return False
+        after = [word for word in naming if number.end <= word.start < end]
+        return (
+            number.form is Form.DASHED
+            and not _LETTER.search(body, number.start, number.end)
+            and bool(after)
+            and after[0].start - number.end <= _OF_LETTERS
+        )
     told = _LINK_END.search(body, before[-1].end, number.start) is not None
     return number.start - before[-1].end <= (
         _BEFORE if told else _OF_LETTERS
