@@ -279,6 +279,8 @@ _BY_CHARS: Final = 24
 _LURE: Final = re.compile("[a-z]{4,}0+|[a-z]{3,}00")  # GREEN20 is for a till
 _SHOP: Final = re.compile("[a-z]{2,}0{2,}")
 _SIGNS: Final = re.compile("[a-z][^ ]{0,10}[#$@!&_]|[#$@!&_][^ ]{0,10}[a-z]")  # bib#62k
+_ASKED: Final = re.compile("[?？؟]\\s{1,2}$")  # "Not you? 0800 0000": whom to call
+_OF_ANOTHER: Final = re.compile("0\\s?$")  # a word behind its own number: "000 ريال"
 _LEET: Final = re.compile("[a-z]+0[a-z]{3,}")  # b0nus
 _TICKET: Final = re.compile("[a-z]-?0{2,3}")  # A112 is called up at a counter
 _PRICE: Final = re.compile(
@@ -513,7 +515,10 @@ def _supported(
         near = [word for word in naming if -_BEFORE < word.start - number.end < _BEFORE]
         named = any(word.kind is _Kind.NAMES for word in near)
         points = 2 * named + bool(near and not named)
-        points += 2 * by or first or _introduced(body, number, naming, start)
+        led = _INTRODUCED.search(body, start, number.start) is not None and (
+            _cues(body[start : number.start], scripts)[0]
+        )
+        points += 2 * by or first or led or _introduced(body, number, naming, start)
         points += typed
         likely.append((points, named, number))
     if not likely:
@@ -548,9 +553,13 @@ def _introduced(body: str, number: Number, naming: list[_Word], start: int) -> b
 
 def _held(body: str, number: Number, words: list[_Word]) -> bool:
     """Whether a word for something else has a number: in front of it with no other, or behind."""
+    if _ASKED.search(body, max(0, number.start - 4), number.start):
+        return True
     before = [word for word in words if word.end <= number.start]
     if before and before[-1].kind in (_Kind.OTHERS, _Kind.DENIED):
         end = before[-1].end
+        if _OF_ANOTHER.search(body, max(0, before[-1].start - 2), before[-1].start):
+            return any(word.kind is _Kind.OTHERS and 0 <= word.start - number.end <= 1 for word in words)
         linked = number.start - end <= _LINKED and not _SPENT.search(body, end, number.start)
         if linked and not _BY_BEFORE.search(body, end, number.start):
             return True
