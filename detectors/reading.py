@@ -219,7 +219,7 @@ _SPAM: Final = any_of(_all("spam"))
 _LEAVE: Final = any_of(_all("leave"))
 _SAYS: Final = any_of(_all("says")).pattern
 _GENDER: Final = "(?:/[^\\W\\d_]{1,3}|[(][^\\W\\d_]{1,3}[)])?"  # "הזן/י", "introduza(m)"
-_MARKS: Final = "[\\s:：=\u2010-\u2015'\"“”‘’„「」『』【】\\[\\](){}（）<>«»*•،。~☞→➜➡▶↓-]{0,12}"
+_MARKS: Final = "[\\s:：=\u2010-\u2015'\"“”‘’„「」『』【】\\[\\](){}（）<>«»*•،。~☞→➜➡▶↓←-]{0,12}"
 _LINK: Final = re.compile(f"{_GENDER}{_MARKS}(?:{_SAYS})?{_MARKS}")
 _LOOSE_LINK: Final = re.compile(
     f"[^.!?。！？\n;；0]{{0,32}}?(?:[:：=]|(?<![a-z])(?:{_SAYS})(?![a-z]))[\\s'\"“「『\\[(<«*]{{0,4}}"
@@ -280,6 +280,8 @@ _LURE: Final = re.compile("[a-z]{4,}0+|[a-z]{3,}00")  # GREEN20 is for a till
 _SHOP: Final = re.compile("[a-z]{2,}0{2,}")
 _SIGNS: Final = re.compile("[a-z][^ ]{0,10}[#$@!&_]|[#$@!&_][^ ]{0,10}[a-z]")  # bib#62k
 _ASKED: Final = re.compile("[?？؟]\\s{1,2}$")  # "Not you? 0800 0000": whom to call
+_BRACKET: Final = re.compile("[(（][^()（）0]{2,24}$")  # "(file 20418)": a reference
+_CLOSED: Final = re.compile("\\s?[)）]")
 _OF_ANOTHER: Final = re.compile("0\\s?$")  # a word behind its own number: "000 ريال"
 _LEET: Final = re.compile("[a-z]+0[a-z]{3,}")  # b0nus
 _TICKET: Final = re.compile("[a-z]-?0{2,3}")  # A112 is called up at a counter
@@ -347,19 +349,9 @@ def _code(
     if rule == "named" and number.form is Form.MIXED and _of_another(body, number, words, scripts):
         return "nothing", None
     if rule == "weak":
-        _, end = _sentence(body, number)
-        if body[end : end + 1] in ("?", "？"):
-            return "nothing", None  # people ask each other
-        cues = sum(_cues(body, scripts))
-        if (number.form is Form.ODD and not cues) or _TICKET.fullmatch(
-            body, number.start, number.end
-        ):
-            return "nothing", None
-        told = cues >= _CUES_IN_A_SCENE and number.sure and not _PERCENT.search(body)
-        if not told and (_other_scene(body, number, scripts) or _offer(body, number, scripts)):
-            return "nothing", None
-        if cues:
-            rule = "weak-login"
+        rule = _weak(body, number, scripts)
+        if rule == "nothing":
+            return rule, None
     if _SPAM.search(body):
         return "spam", None
     if (
@@ -371,19 +363,33 @@ def _code(
     return rule, (number.code, number.end)
 
 
+def _weak(body: str, number: Number, scripts: list[_Script]) -> str:
+    """The rule for a number that hangs on a weak name."""
+    _, end = _sentence(body, number)
+    if body[end : end + 1] in ("?", "？"):
+        return "nothing"  # people ask each other
+    cues = sum(_cues(body, scripts))
+    odd = number.form is Form.ODD and not cues
+    if odd or _TICKET.fullmatch(body, number.start, number.end):
+        return "nothing"
+    told = cues >= _CUES_IN_A_SCENE and number.sure and not _PERCENT.search(body)
+    if not told and (_other_scene(body, number, scripts) or _offer(body, number, scripts)):
+        return "nothing"
+    return "weak-login" if cues else "weak"
+
+
 def _kept(body: str, number: Number, scripts: list[_Script]) -> bool:
     """Whether a text tells to keep its number, or where to type it in; no advertising does."""
-    if number.form is Form.DASHED or number.sure:
-        start, end = _sentence(body, number)
-        sentence = body[start:end]
-        return _cues(body, scripts)[1] or any(script.typed(sentence) for script in scripts)
-    return False
+    if number.form is not Form.DASHED and not number.sure:
+        return False
+    start, end = _sentence(body, number)
+    return _cues(body, scripts)[1] or _typed(body[start:end], scripts)
 
 
 def _owned(body: str, found: list[Number], words: list[_Word]) -> list[tuple[str, Number]]:
     """The numbers that are codes by the words that own them, up to the first that surely is."""
     owned: list[tuple[str, Number]] = []
-    for number in sorted(found, key=_is_odd):
+    for number in sorted(found, key=lambda number: number.form is Form.ODD):
         if owned and number.form is Form.ODD:
             break
         if rule := _rule(body, number, words):
@@ -393,12 +399,8 @@ def _owned(body: str, found: list[Number], words: list[_Word]) -> list[tuple[str
     return owned
 
 
-def _is_odd(number: Number) -> bool:
-    return number.form is Form.ODD
-
-
 def _without_objects(body: str, words: list[_Word]) -> list[_Word]:
-    """The words but for those that only tell what a code is for: "code to verify your account"."""
+    """The words but for those that only tell what a code is for: "PIN for your account: 0000"."""
     kept_words: list[_Word] = []
     for word in words:
         last = kept_words[-1] if kept_words else None
@@ -491,9 +493,10 @@ def _supported(
     """The number that no word names outright but that several cues support; empty if none is.
 
     A name for codes nearby counts two, a weak name one; what a code is for, how it is to be kept,
-    "is" or a line of its own or the first place in the text count one each, and two that something
-    is to be confirmed with the number. Three make a code; for a weak name in another scene it
-    takes five.
+    where it is to be typed in count one each, and so does one of these: "is", a line of its own,
+    the first place in the text, a colon behind what it is for. That something is to be confirmed
+    with the number counts two. Three make a code; for a weak name in another scene it takes five.
+    What a warning of criminals tells of keeping codes does not count.
     """
     naming = [word for word in words if word.kind in _NAMING]
     likely: list[tuple[int, bool, Number]] = []
@@ -508,18 +511,18 @@ def _supported(
             and not _WORDY.search(body, number.end, end)
         )
         by = _by(body, number) and _cues(body[start:end], scripts)[0]
-        paired = number.form is Form.DASHED and not _LETTER.search(body, number.start, number.end)
-        typed = (number.sure or paired) and any(script.typed(body[start:end]) for script in scripts)
+        typed = _of_digits(body, number) and _typed(body[start:end], scripts)
         if not (first or by or typed or _placed(body, number, naming, start, end)):
             continue
         near = [word for word in naming if -_BEFORE < word.start - number.end < _BEFORE]
         named = any(word.kind is _Kind.NAMES for word in near)
         points = 2 * named + bool(near and not named)
-        led = _INTRODUCED.search(body, start, number.start) is not None and (
-            _cues(body[start : number.start], scripts)[0]
+        points += typed + (
+            2 * by
+            or first
+            or _introduced(body, number, naming, start)
+            or _led(body[start : number.start], scripts)
         )
-        points += 2 * by or first or led or _introduced(body, number, naming, start)
-        points += typed
         likely.append((points, named, number))
     if not likely:
         return []
@@ -530,6 +533,22 @@ def _supported(
     if points >= _POINTS and not named:
         points -= 2 * _other_scene(body, number, scripts)
     return [("supported", number)] if points >= _POINTS else []
+
+
+def _of_digits(body: str, number: Number) -> bool:
+    """Whether a number has no letters and a code's shape: 482913, 62 75 18."""
+    paired = number.form is Form.DASHED and not _LETTER.search(body, number.start, number.end)
+    return number.sure or paired
+
+
+def _typed(sentence: str, scripts: list[_Script]) -> bool:
+    """Whether a sentence tells where something is to be typed in."""
+    return any(script.typed(sentence) for script in scripts)
+
+
+def _led(lead: str, scripts: list[_Script]) -> bool:
+    """Whether what leads to a number tells what it is for and ends in a colon: "To pay: 482913"."""
+    return _INTRODUCED.search(lead) is not None and _cues(lead, scripts)[0]
 
 
 def _by(body: str, number: Number) -> bool:
@@ -552,16 +571,22 @@ def _introduced(body: str, number: Number, naming: list[_Word], start: int) -> b
 
 
 def _held(body: str, number: Number, words: list[_Word]) -> bool:
-    """Whether a word for something else has a number: in front of it with no other, or behind."""
+    """Whether a number is something else's: by a word in front of it with no other, or behind it.
+
+    Also behind a question, which tells whom to call, and in brackets with what it refers to.
+    """
     if _ASKED.search(body, max(0, number.start - 4), number.start):
         return True
+    bracket = _BRACKET.search(body, max(0, number.start - _LINKED), number.start)
+    if bracket and _CLOSED.match(body, number.end):
+        inside = [word for word in words if bracket.start() <= word.start < number.start]
+        return all(word.kind not in _NAMING for word in inside)
     before = [word for word in words if word.end <= number.start]
     if before and before[-1].kind in (_Kind.OTHERS, _Kind.DENIED):
-        end = before[-1].end
-        if _OF_ANOTHER.search(body, max(0, before[-1].start - 2), before[-1].start):
-            return any(word.kind is _Kind.OTHERS and 0 <= word.start - number.end <= 1 for word in words)
+        start, end, _ = before[-1]
         linked = number.start - end <= _LINKED and not _SPENT.search(body, end, number.start)
-        if linked and not _BY_BEFORE.search(body, end, number.start):
+        of_another = _OF_ANOTHER.search(body, max(0, start - 2), start)
+        if linked and not of_another and not _BY_BEFORE.search(body, end, number.start):
             return True
     return any(word.kind is _Kind.OTHERS and 0 <= word.start - number.end <= 1 for word in words)
 
@@ -577,12 +602,8 @@ def _placed(body: str, number: Number, naming: list[_Word], start: int, end: int
     before = [word for word in naming if start <= word.start < number.start]
     if not before:
         after = [word for word in naming if number.end <= word.start < end]
-        return (
-            number.form is Form.DASHED
-            and not _LETTER.search(body, number.start, number.end)
-            and bool(after)
-            and after[0].start - number.end <= _OF_LETTERS
-        )
+        near = bool(after) and after[0].start - number.end <= _OF_LETTERS
+        return near and _of_digits(body, number)
     told = _LINK_END.search(body, before[-1].end, number.start) is not None
     return number.start - before[-1].end <= (
         _BEFORE if told else _OF_LETTERS
