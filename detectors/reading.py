@@ -193,6 +193,9 @@ class _Script:
 _NUMBER_NEXT: Final = re.compile(  # "Never share your code 482913" names it
     "\\W{0,3}0{4}|[^.!?,，。！？\n0]{0,40}[:：]\\s?(?:0{3}|[a-z]{0,6}0)"
 )
+_LATIN: Final = _Script(
+    "a-z", "en", "es", "pt", "fr", "de", "it", "vi", "id", "tr", letter="[a-zß]"
+)
 _SCRIPTS: Final = (
     _Script("\u3040-\u30ff\u4e00-\u9fff", "zh", "ja"),
     _Script("\uac00-\ud7af", "ko"),
@@ -201,13 +204,15 @@ _SCRIPTS: Final = (
     _Script("\u0590-\u05ff", "he", prefix="[ושבלכמה]{0,3}?"),
     _Script("\u0e00-\u0e7f", "th"),
     _Script("\u0900-\u097f", "hi"),
-    _Script("a-z", "en", "es", "pt", "fr", "de", "it", "vi", "id", "tr", letter="[a-zß]"),
+    _LATIN,
 )
 
 
 def _scripts(text: str) -> list[_Script]:
     """The scripts that a text is written in."""
-    blocks = {0} if text.isascii() else set(text.encode("utf-16-le", "surrogatepass")[1::2])
+    if text.isascii():
+        return [_LATIN] if _LATIN.present(text, {0}) else []
+    blocks = set(text.encode("utf-16-le", "surrogatepass")[1::2])
     return [script for script in _SCRIPTS if script.present(text, blocks)]
 
 
@@ -510,8 +515,8 @@ def _supported(
             not _WORDY.search(body, start, number.start)
             and not _WORDY.search(body, number.end, end)
         )
-        by = _by(body, number) and _cues(body[start:end], scripts)[0]
         typed = _of_digits(body, number) and _typed(body[start:end], scripts)
+        by = _by(body, number) and (typed or _cues(body[start:end], scripts)[0])
         if not (first or by or typed or _placed(body, number, naming, start, end)):
             continue
         near = [word for word in naming if -_BEFORE < word.start - number.end < _BEFORE]
@@ -586,7 +591,8 @@ def _held(body: str, number: Number, words: list[_Word]) -> bool:
         start, end, _ = before[-1]
         linked = number.start - end <= _LINKED and not _SPENT.search(body, end, number.start)
         of_another = _OF_ANOTHER.search(body, max(0, start - 2), start)
-        if linked and not of_another and not _BY_BEFORE.search(body, end, number.start):
+        by = _BY_BEFORE.search(body, max(0, number.start - _BY_CHARS), number.start)
+        if linked and not of_another and not by:
             return True
     return any(word.kind is _Kind.OTHERS and 0 <= word.start - number.end <= 1 for word in words)
 

@@ -19,7 +19,7 @@ NUMBERS_MAX: Final = 12  # chosen: no code comes after a dozen other numbers of 
 _DASH: Final = "\u2010-\u2015-"
 _NUMBER: Final = re.compile(
     # not inside a word, a longer number, an amount, a time, an address, a card's `*0000`
-    "(?<![0-9a-z_@*+$€£¥₩₹₽฿₫%/&.])(?=[0a-z零〇一二三四五六七八九])"
+    "(?<![0-9a-z_@*+$€£¥₩₹₽฿₫%/&.])(?=[0a-z零〇一二三四五六七八九壹贰貳叁參肆伍陆陸柒捌玖])"
     f"(?<!0[:,.{_DASH}])(?<!0 )"
     "(?:"
     "(?P<letter>[a-z]{1,2}-0{5,8})"
@@ -29,7 +29,7 @@ _NUMBER: Final = re.compile(
     f"|000[ {_DASH}]0000|0000[ {_DASH}]000(?!0)"
     f"|(?=[a-z{_DASH}]{{0,6}}0)(?=[0{_DASH}]{{0,6}}[a-z])"
     f"[0-9a-z]{{2,5}}[{_DASH}][0-9a-z]{{2,5}})"
-    "|(?P<spelled>[零〇一二三四五六七八九]{4,8})"
+    "|(?P<spelled>[零〇一二三四五六七八九壹贰貳叁參肆伍陆陸柒捌玖]{4,8})"
     "|(?P<cut>0{1,3}(?=$))"
     "|(?P<odd>0{9,10}|000|(?=[a-z#$@!&_-]{0,8}0)(?=[^ ]{0,8}[a-z])"
     "(?:(?:[0-9a-z]{1,10}-){2,3}|(?:[0-9a-z]{1,10}[#$@!&_]){1,3})[0-9a-z]{1,10}[!#$]?"
@@ -42,7 +42,7 @@ _NUMBER: Final = re.compile(
     "|[ ]0{3,}|[ ]?/[ ]?0)"
 )
 _LETTERS_BEFORE: Final = 8  # the first digit is among the first nine characters of each form
-_SPELLED: Final = re.compile("[零〇一二三四五六七八九]{4}")
+_SPELLED: Final = re.compile("[零〇一二三四五六七八九壹贰貳叁參肆伍陆陸柒捌玖]{4}")
 _SIGNS: Final = any_of(
     branches(
         "之前|之后|以前|条|則|通|件|건|元|円|원|圆|折|年|月|日|号|號|点|點|分|小时|小時|天|人|件|个|個|名|万|萬|亿|秒|岁|楼|室|层|积分|積分"
