@@ -274,7 +274,10 @@ _PERCENT: Final = re.compile("0\\s?%|%\\s?0")  # an offer
 _TELLING: Final = any_of(  # of codes that come in another message
     branches("sent|send|text|receive|request|发送|發送|获取|獲取|收到|接收|索取|透露|отправ|envia")
 )
-_FIRST: Final = re.compile("\\W{0,8}(?:[^\\W\\d_][\\w .&'-]{0,20}[:：])?\\W{0,8}")  # "Acme: 482913"
+_FIRST: Final = re.compile(  # "Acme: 482913", "(Acme) 482913"
+    "\\W{0,8}(?:[^\\W\\d_][\\w .&'-]{0,20}[:：)])?\\W{0,8}"
+)
+_BRAND: Final = re.compile("\\W{0,8}(?:[^\\W\\d_]{1,15}\\s){1,2}")  # "Acme Pay 482913 approves ..."
 _WORDY: Final = re.compile("\\w")
 _SPENT: Final = re.compile("0|[。！？!?\n]|[.](?=\\s)")  # another number in between, or an end
 _BY: Final = any_of(_all("by"), "(?<![a-z])", "(?![a-z])").pattern
@@ -284,6 +287,7 @@ _BY_CHARS: Final = 24
 _LURE: Final = re.compile("[a-z]{4,}0+|[a-z]{3,}00")  # GREEN20 is for a till
 _SHOP: Final = re.compile("[a-z]{2,}0{2,}")
 _SIGNS: Final = re.compile("[a-z][^ ]{0,10}[#$@!&_]|[#$@!&_][^ ]{0,10}[a-z]")  # bib#62k
+_ASKS: Final = re.compile("[?？]")  # people ask each other
 _ASKED: Final = re.compile("[?？؟]\\s{1,2}$")  # "Not you? 0800 0000": whom to call
 _BRACKET: Final = re.compile("[(（][^()（）0]{2,24}$")  # "(file 20418)": a reference
 _CLOSED: Final = re.compile("\\s?[)）]")
@@ -371,8 +375,8 @@ def _code(
 def _weak(body: str, number: Number, scripts: list[_Script]) -> str:
     """The rule for a number that hangs on a weak name."""
     _, end = _sentence(body, number)
-    if body[end : end + 1] in ("?", "？"):
-        return "nothing"  # people ask each other
+    if _ASKS.match(body, end):
+        return "nothing"
     cues = sum(_cues(body, scripts))
     odd = number.form is Form.ODD and not cues
     if odd or _TICKET.fullmatch(body, number.start, number.end):
@@ -511,10 +515,14 @@ def _supported(
         if number.form is Form.MIXED and _LEET.fullmatch(body, number.start, number.end):
             continue
         start, end = _sentence(body, number)
+        if _ASKS.match(body, end):
+            continue
         first = _FIRST.fullmatch(body, 0, number.start) is not None or (
             not _WORDY.search(body, start, number.start)
             and not _WORDY.search(body, number.end, end)
         )
+        if number.sure and _BRAND.fullmatch(body, 0, number.start):
+            first = _cues(body[number.end : end], scripts)[0]
         typed = _of_digits(body, number) and _typed(body[start:end], scripts)
         by = _by(body, number) and (typed or _cues(body[start:end], scripts)[0])
         if not (first or by or typed or _placed(body, number, naming, start, end)):
@@ -589,7 +597,12 @@ def _held(body: str, number: Number, words: list[_Word]) -> bool:
     before = [word for word in words if word.end <= number.start]
     if before and before[-1].kind in (_Kind.OTHERS, _Kind.DENIED):
         start, end, _ = before[-1]
-        linked = number.start - end <= _LINKED and not _SPENT.search(body, end, number.start)
+        if _OBJECT.fullmatch(body, start, end):
+            linked = (
+                number.start - end <= _HELD or _LINK.fullmatch(body, end, number.start) is not None
+            )
+        else:
+            linked = number.start - end <= _LINKED and not _SPENT.search(body, end, number.start)
         of_another = _OF_ANOTHER.search(body, max(0, start - 2), start)
         by = _BY_BEFORE.search(body, max(0, number.start - _BY_CHARS), number.start)
         if linked and not of_another and not by:
