@@ -141,6 +141,7 @@ class _Script:
         self._tell = any_of(words("tell"), *edges)
         self._purpose = any_of(words("purpose"), edges[0])
         self._secret = any_of(words("secret"), edges[0])
+        self._field = any_of(words("field"), edges[0])
 
     def present(self, text: str, blocks: set[int]) -> bool:
         """Whether a text with characters of these blocks of 256 has letters of the script."""
@@ -179,6 +180,9 @@ class _Script:
         """Whether the text tells what a code is for, and how it is to be kept."""
         return self._purpose.search(text) is not None, self._secret.search(text) is not None
 
+    def typed(self, text: str) -> bool:
+        return self._field.search(text) is not None
+
     def handed(self, text: str) -> bool:
         return self._hand.search(text) is not None
 
@@ -187,7 +191,10 @@ class _Script:
 
 
 _NUMBER_NEXT: Final = re.compile(  # "Never share your code 482913" names it
-    "\\W{0,3}0{4}|[^.!?。！？\n0]{0,40}[:：]\\s?(?:0{3}|[a-z]{0,6}0)"
+    "\\W{0,3}0{4}|[^.!?,，。！？\n0]{0,40}[:：]\\s?(?:0{3}|[a-z]{0,6}0)"
+)
+_LATIN: Final = _Script(
+    "a-z", "en", "es", "pt", "fr", "de", "it", "vi", "id", "tr", letter="[a-zß]"
 )
 _SCRIPTS: Final = (
     _Script("\u3040-\u30ff\u4e00-\u9fff", "zh", "ja"),
@@ -197,13 +204,15 @@ _SCRIPTS: Final = (
     _Script("\u0590-\u05ff", "he", prefix="[ושבלכמה]{0,3}?"),
     _Script("\u0e00-\u0e7f", "th"),
     _Script("\u0900-\u097f", "hi"),
-    _Script("a-z", "en", "es", "pt", "fr", "de", "it", "vi", "id", "tr", letter="[a-zß]"),
+    _LATIN,
 )
 
 
 def _scripts(text: str) -> list[_Script]:
     """The scripts that a text is written in."""
-    blocks = {0} if text.isascii() else set(text.encode("utf-16-le", "surrogatepass")[1::2])
+    if text.isascii():
+        return [_LATIN] if _LATIN.present(text, {0}) else []
+    blocks = set(text.encode("utf-16-le", "surrogatepass")[1::2])
     return [script for script in _SCRIPTS if script.present(text, blocks)]
 
 
@@ -214,8 +223,9 @@ def _all(field: str) -> list[str]:
 _SPAM: Final = any_of(_all("spam"))
 _LEAVE: Final = any_of(_all("leave"))
 _SAYS: Final = any_of(_all("says")).pattern
-_MARKS: Final = "[\\s:：=\u2010-\u2015'\"“”‘’„「」『』【】\\[\\](){}（）<>«»*•،。~-]{0,12}"
-_LINK: Final = re.compile(f"{_MARKS}(?:{_SAYS})?{_MARKS}")
+_GENDER: Final = "(?:/[^\\W\\d_]{1,3}|[(][^\\W\\d_]{1,3}[)])?"  # "הזן/י", "introduza(m)"
+_MARKS: Final = "[\\s:：=\u2010-\u2015'\"“”‘’„「」『』【】\\[\\](){}（）<>«»*•،。~☞→➜➡▶↓←-]{0,12}"
+_LINK: Final = re.compile(f"{_GENDER}{_MARKS}(?:{_SAYS})?{_MARKS}")
 _LOOSE_LINK: Final = re.compile(
     f"[^.!?。！？\n;；0]{{0,32}}?(?:[:：=]|(?<![a-z])(?:{_SAYS})(?![a-z]))[\\s'\"“「『\\[(<«*]{{0,4}}"
 )
@@ -225,12 +235,16 @@ _AMOUNT_LINK: Final = re.compile(  # "code to withdraw 250 USDT: 470916"
 )
 _PHRASE: Final = re.compile("[^.,!?:;。，、！？：；\n0]{0,48}")  # "OTP to enter the room"
 _OBJECT_LINK: Final = re.compile("\\s(?:[^\\W\\d_]{1,6}\\s){0,2}")  # "code for your account"
+_OBJECT: Final = any_of(_all("object"))
+_OF_PHRASE: Final = re.compile(  # "PIN for your account: 482913"
+    f"(?:\\s[^\\W\\d_]{{1,14}}){{0,3}}\\s?(?:[:：=]|(?<![a-z])(?:{_SAYS})(?![a-z]))\\s?(?:0{{3}}|[0a-z]{{0,8}}0)"
+)
 _FOR_WHOM: Final = re.compile("(?:\\s[^\\W\\d_]{1,14}){1,2}\\s")
 _OWN_NUMBER: Final = re.compile(
-    f"{_MARKS}(?:{_SAYS})?{_MARKS}(?<![0-9a-z])"
+    f"{_GENDER}{_MARKS}(?:{_SAYS})?{_MARKS}(?<![0-9a-z])"
     "(?:0{4}|0{3}[ -]0{3}|(?=[a-z]{0,8}0)[0a-z]{4,9})"
 )
-_LINK_END: Final = re.compile(f"(?:[:：=]|(?<![a-z])(?:{_SAYS}))\\s?$")
+_LINK_END: Final = re.compile(f"(?:[:：=☞→➜➡▶↓]|(?<![a-z])(?:{_SAYS}))\\s?$")
 _IS_YOURS: Final = re.compile(
     f"[\\s'\"”」』\\])>»*]{{0,4}}(?:{_SAYS}|your|to|como|你的|您的|आपका|로|[,，\u2014-])"
 )
@@ -260,7 +274,10 @@ _PERCENT: Final = re.compile("0\\s?%|%\\s?0")  # an offer
 _TELLING: Final = any_of(  # of codes that come in another message
     branches("sent|send|text|receive|request|发送|發送|获取|獲取|收到|接收|索取|透露|отправ|envia")
 )
-_FIRST: Final = re.compile("\\W{0,8}(?:[^\\W\\d_][\\w .&'-]{0,20}[:：])?\\W{0,8}")  # "Acme: 482913"
+_FIRST: Final = re.compile(  # "Acme: 482913", "(Acme) 482913"
+    "\\W{0,8}(?:[^\\W\\d_][\\w .&'-]{0,20}[:：)])?\\W{0,8}"
+)
+_BRAND: Final = re.compile("\\W{0,8}(?:[^\\W\\d_]{1,15}\\s){1,2}")  # "Acme Pay 482913 approves ..."
 _WORDY: Final = re.compile("\\w")
 _SPENT: Final = re.compile("0|[。！？!?\n]|[.](?=\\s)")  # another number in between, or an end
 _BY: Final = any_of(_all("by"), "(?<![a-z])", "(?![a-z])").pattern
@@ -269,11 +286,19 @@ _BY_AFTER: Final = re.compile(f"['’\"»”」]?\\s?{_BY}")
 _BY_CHARS: Final = 24
 _LURE: Final = re.compile("[a-z]{4,}0+|[a-z]{3,}00")  # GREEN20 is for a till
 _SHOP: Final = re.compile("[a-z]{2,}0{2,}")
+_SIGNS: Final = re.compile("[a-z][^ ]{0,10}[#$@!&_]|[#$@!&_][^ ]{0,10}[a-z]")  # bib#62k
+_ASKS: Final = re.compile("[?？]")  # people ask each other
+_ASKED: Final = re.compile("[?？؟]\\s{1,2}$")  # "Not you? 0800 0000": whom to call
+_BRACKET: Final = re.compile("[(（][^()（）0]{2,24}$")  # "(file 20418)": a reference
+_CLOSED: Final = re.compile("\\s?[)）]")
+_OF_ANOTHER: Final = re.compile("0\\s?$")  # a word behind its own number: "000 ريال"
+_LEET: Final = re.compile("[a-z]+0[a-z]{3,}")  # b0nus
+_TICKET: Final = re.compile("[a-z]-?0{2,3}")  # A112 is called up at a counter
 _PRICE: Final = re.compile(
     "[$€£¥₩₽₹฿₫₪]\\s?0|(?<![a-z])(?:rs[.]?|rp)\\s?0|0(?:[.]-|\\s?(?:[$€£₽₹₪฿₫đ元円원]|บาท|ريال|تومان"
     "|ש[\"״'׳]ח|(?:tl|eur|d|р)(?![^\\W\\d_])))"
 )
-_INTRODUCED: Final = re.compile("[:：=>→»«“\"'「『(（\\[—–-]\\s?$")
+_INTRODUCED: Final = re.compile("[:：=>☞→➜➡▶↓»«“\"'「『(（\\[—–-]\\s?$")
 _POINTS: Final = 3  # cues that make a number a code
 _CUES_IN_A_SCENE: Final = 2  # cues that tell a weak name's code in a text of parcels or prices
 _OF_LETTERS: Final = 40  # characters between a name and a code of letters and digits
@@ -333,32 +358,49 @@ def _code(
     if rule == "named" and number.form is Form.MIXED and _of_another(body, number, words, scripts):
         return "nothing", None
     if rule == "weak":
-        _, end = _sentence(body, number)
-        if body[end : end + 1] in ("?", "？"):
-            return "nothing", None  # people ask each other
-        cues = sum(_cues(body, scripts))
-        told = cues >= _CUES_IN_A_SCENE and number.sure and not _PERCENT.search(body)
-        if not told and (_other_scene(body, number, scripts) or _offer(body, number, scripts)):
-            return "nothing", None
-        if cues:
-            rule = "weak-login"
+        rule = _weak(body, number, scripts)
+        if rule == "nothing":
+            return rule, None
     if _SPAM.search(body):
         return "spam", None
     if (
         _LEAVE.search(body)
         and (rule != "named" or has_link(folded))
-        and not (
-            number.sure and _cues(body, scripts)[1] and not _other_scene(body, number, scripts)
-        )
+        and not (_kept(body, number, scripts) and not _other_scene(body, number, scripts))
     ):
         return "spam", None
     return rule, (number.code, number.end)
 
 
+def _weak(body: str, number: Number, scripts: list[_Script]) -> str:
+    """The rule for a number that hangs on a weak name."""
+    _, end = _sentence(body, number)
+    if _ASKS.match(body, end):
+        return "nothing"
+    cues = sum(_cues(body, scripts))
+    odd = number.form is Form.ODD and not cues
+    if odd or _TICKET.fullmatch(body, number.start, number.end):
+        return "nothing"
+    told = cues >= _CUES_IN_A_SCENE and number.sure and not _PERCENT.search(body)
+    if not told and (_other_scene(body, number, scripts) or _offer(body, number, scripts)):
+        return "nothing"
+    return "weak-login" if cues else "weak"
+
+
+def _kept(body: str, number: Number, scripts: list[_Script]) -> bool:
+    """Whether a text tells to keep its number, or where to type it in; no advertising does."""
+    if number.form is not Form.DASHED and not number.sure:
+        return False
+    start, end = _sentence(body, number)
+    return _cues(body, scripts)[1] or _typed(body[start:end], scripts)
+
+
 def _owned(body: str, found: list[Number], words: list[_Word]) -> list[tuple[str, Number]]:
     """The numbers that are codes by the words that own them, up to the first that surely is."""
     owned: list[tuple[str, Number]] = []
-    for number in found:
+    for number in sorted(found, key=lambda number: number.form is Form.ODD):
+        if owned and number.form is Form.ODD:
+            break
         if rule := _rule(body, number, words):
             owned.append((rule, number))
             if rule != "weak":
@@ -367,17 +409,19 @@ def _owned(body: str, found: list[Number], words: list[_Word]) -> list[tuple[str
 
 
 def _without_objects(body: str, words: list[_Word]) -> list[_Word]:
-    """The words but for those that only tell what a code is for: "code to verify your account"."""
+    """The words but for those that only tell what a code is for: "PIN for your account: 0000"."""
     kept_words: list[_Word] = []
     for word in words:
         last = kept_words[-1] if kept_words else None
-        if (
-            word.kind is _Kind.OTHERS
-            and last
-            and last.kind is _Kind.NAMES
-            and _OBJECT_LINK.fullmatch(body, last.end, word.start)
-        ):
-            continue
+        if word.kind is _Kind.OTHERS and last and last.kind in _NAMING:
+            if last.kind is _Kind.NAMES and _OBJECT_LINK.fullmatch(body, last.end, word.start):
+                continue
+            if (
+                _OBJECT.fullmatch(body, word.start, word.end)
+                and _PHRASE.fullmatch(body, last.end, word.start)
+                and _OF_PHRASE.match(body, word.end)
+            ):
+                continue
         kept_words.append(word)
     return kept_words
 
@@ -458,36 +502,66 @@ def _supported(
     """The number that no word names outright but that several cues support; empty if none is.
 
     A name for codes nearby counts two, a weak name one; what a code is for, how it is to be kept,
-    "is" or a line of its own or the first place in the text count one each, and two that something
-    is to be confirmed with the number. Three make a code; for a weak name in another scene it
-    takes five.
+    where it is to be typed in count one each, and so does one of these: "is", a line of its own,
+    the first place in the text, a colon behind what it is for. That something is to be confirmed
+    with the number counts two. Three make a code; for a weak name in another scene it takes five.
+    What a warning of criminals tells of keeping codes does not count.
     """
     naming = [word for word in words if word.kind in _NAMING]
     likely: list[tuple[int, bool, Number]] = []
     for number in found:
-        if number.form in (Form.CUT, Form.SPELLED) or _held(body, number, words):
+        if number.form in (Form.CUT, Form.ODD, Form.SPELLED) or _held(body, number, words):
+            continue
+        if number.form is Form.MIXED and _LEET.fullmatch(body, number.start, number.end):
             continue
         start, end = _sentence(body, number)
+        if _ASKS.match(body, end):
+            continue
         first = _FIRST.fullmatch(body, 0, number.start) is not None or (
             not _WORDY.search(body, start, number.start)
             and not _WORDY.search(body, number.end, end)
         )
-        by = _by(body, number) and _cues(body[start:end], scripts)[0]
-        if not (first or by or _placed(body, number, naming, start, end)):
+        if number.sure and _BRAND.fullmatch(body, 0, number.start):
+            first = _cues(body[number.end : end], scripts)[0]
+        typed = _of_digits(body, number) and _typed(body[start:end], scripts)
+        by = _by(body, number) and (typed or _cues(body[start:end], scripts)[0])
+        if not (first or by or typed or _placed(body, number, naming, start, end)):
             continue
         near = [word for word in naming if -_BEFORE < word.start - number.end < _BEFORE]
         named = any(word.kind is _Kind.NAMES for word in near)
         points = 2 * named + bool(near and not named)
-        points += 2 * by or first or _introduced(body, number, naming, start)
+        points += typed + (
+            2 * by
+            or first
+            or _introduced(body, number, naming, start)
+            or _led(body[start : number.start], scripts)
+        )
         likely.append((points, named, number))
     if not likely:
         return []
-    cues = sum(_cues(body, scripts))
+    purpose, secret = _cues(body, scripts)
+    cues = purpose + (secret and not _WARNING.search(body))
     points, named, number = max(likely, key=lambda row: row[0])
     points += cues
     if points >= _POINTS and not named:
         points -= 2 * _other_scene(body, number, scripts)
     return [("supported", number)] if points >= _POINTS else []
+
+
+def _of_digits(body: str, number: Number) -> bool:
+    """Whether a number has no letters and a code's shape: 482913, 62 75 18."""
+    paired = number.form is Form.DASHED and not _LETTER.search(body, number.start, number.end)
+    return number.sure or paired
+
+
+def _typed(sentence: str, scripts: list[_Script]) -> bool:
+    """Whether a sentence tells where something is to be typed in."""
+    return any(script.typed(sentence) for script in scripts)
+
+
+def _led(lead: str, scripts: list[_Script]) -> bool:
+    """Whether what leads to a number tells what it is for and ends in a colon: "To pay: 482913"."""
+    return _INTRODUCED.search(lead) is not None and _cues(lead, scripts)[0]
 
 
 def _by(body: str, number: Number) -> bool:
@@ -510,12 +584,28 @@ def _introduced(body: str, number: Number, naming: list[_Word], start: int) -> b
 
 
 def _held(body: str, number: Number, words: list[_Word]) -> bool:
-    """Whether a word for something else has a number: in front of it with no other, or behind."""
+    """Whether a number is something else's: by a word in front of it with no other, or behind it.
+
+    Also behind a question, which tells whom to call, and in brackets with what it refers to.
+    """
+    if _ASKED.search(body, max(0, number.start - 4), number.start):
+        return True
+    bracket = _BRACKET.search(body, max(0, number.start - _LINKED), number.start)
+    if bracket and _CLOSED.match(body, number.end):
+        inside = [word for word in words if bracket.start() <= word.start < number.start]
+        return all(word.kind not in _NAMING for word in inside)
     before = [word for word in words if word.end <= number.start]
     if before and before[-1].kind in (_Kind.OTHERS, _Kind.DENIED):
-        end = before[-1].end
-        linked = number.start - end <= _LINKED and not _SPENT.search(body, end, number.start)
-        if linked and not _BY_BEFORE.search(body, end, number.start):
+        start, end, _ = before[-1]
+        if _OBJECT.fullmatch(body, start, end):
+            linked = (
+                number.start - end <= _HELD or _LINK.fullmatch(body, end, number.start) is not None
+            )
+        else:
+            linked = number.start - end <= _LINKED and not _SPENT.search(body, end, number.start)
+        of_another = _OF_ANOTHER.search(body, max(0, start - 2), start)
+        by = _BY_BEFORE.search(body, max(0, number.start - _BY_CHARS), number.start)
+        if linked and not of_another and not by:
             return True
     return any(word.kind is _Kind.OTHERS and 0 <= word.start - number.end <= 1 for word in words)
 
@@ -530,7 +620,9 @@ def _placed(body: str, number: Number, naming: list[_Word], start: int, end: int
         )
     before = [word for word in naming if start <= word.start < number.start]
     if not before:
-        return False
+        after = [word for word in naming if number.end <= word.start < end]
+        near = bool(after) and after[0].start - number.end <= _OF_LETTERS
+        return near and _of_digits(body, number)
     told = _LINK_END.search(body, before[-1].end, number.start) is not None
     return number.start - before[-1].end <= (
         _BEFORE if told else _OF_LETTERS
@@ -561,7 +653,19 @@ def _owner(body: str, number: Number, words: list[_Word]) -> _Word | None:
         return nearest if nearest.kind is not _Kind.DENIED else None
     if number.form is Form.CUT:
         return None
+    if number.form is Form.ODD:
+        return _password(body, number, before)
     return _name_after(body, number, nearest, after) or _name_further_back(body, number, before)
+
+
+def _password(body: str, number: Number, before: list[_Word]) -> _Word | None:
+    """The name in front of letters, digits and signs that "is" or a colon leads to."""
+    naming = [word for word in before if word.kind in _NAMING]
+    if not naming or not _SIGNS.search(body, number.start, number.end):
+        return None
+    word = naming[-1]
+    led = number.start - word.end <= _BEFORE and _LINK_END.search(body, word.end, number.start)
+    return word if led and not _STOP.search(body, word.end, number.start) else None
 
 
 def _name_after(
@@ -570,6 +674,8 @@ def _name_after(
     """The word after a number that names it: "482913 is your code", or a number that leads."""
     after = [word for word in after if not _has_own_number(body, word, after)]
     leads = _leads(body, number)
+    if after and after[0].kind is _Kind.OTHERS and not body[number.end : after[0].start].strip():
+        return None
     if leads:
         after = [word for word in after if word.kind is not _Kind.OTHERS]
     if not after or after[0].start - number.end > _AFTER:

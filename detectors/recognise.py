@@ -79,7 +79,8 @@ def recognise(
     seen = excerpt(text)
     reading = read(mask(seen))
     origin = registry.sender(sender)
-    rule = _rule(registry, reading.rule if text else None, origin, category, template)
+    told = reading.rule if text else None
+    rule = _rule(registry, told, origin, category, template, signed=reading.signature is not None)
     key, trust = _platform(registry, reading, seen, origin, signature, platform)
     confidence = RULES[rule].confidence
     otp = confidence >= confidence_min
@@ -91,7 +92,13 @@ def recognise(
 
 
 def _rule(
-    registry: Registry, read_rule: str | None, origin: Sender, category: str, template: str
+    registry: Registry,
+    read_rule: str | None,
+    origin: Sender,
+    category: str,
+    template: str,
+    *,
+    signed: bool,
 ) -> str:
     """The rule that decides: the category, the template's category, the text, the sender."""
     for told in (category, registry.templates.get(template, "")):
@@ -101,7 +108,8 @@ def _rule(
             return "category-other"
     person = origin.line in (Line.PERSON, Line.ABSENT)
     if read_rule is not None:
-        return "weak-person" if read_rule == "weak" and origin.line is Line.PERSON else read_rule
+        weak = read_rule in ("weak", "cut-off") and not signed
+        return "weak-person" if weak and origin.line is Line.PERSON else read_rule
     if person:
         return "sender-person"
     return "sender-codes" if names_codes(origin.key) else "sender-service"
@@ -390,7 +398,8 @@ class Recogniser:
         origin = self._origins[ord(asked.kind) - _KIND]
         reading = read(mask(seen))
         told = reading.rule if seen else None
-        rule = _rule(registry, told, origin, asked.category, asked.template)
+        signed = reading.signature is not None
+        rule = _rule(registry, told, origin, asked.category, asked.template, signed=signed)
         confidence = RULES[rule].confidence
         if confidence < self.params.confidence_min:
             return reading, (round(confidence * 100) << 8, "")

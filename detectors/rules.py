@@ -86,14 +86,15 @@ RULES: Final = {
             "supported",
             0.8,
             "a number that no word names outright but several cues do: a name for codes near it,"
-            " what it is for, how to keep it, a line of its own",
+            " what it is for, how to keep it, where to type it in, a line of its own",
             ("Here is the code that you asked for:\n\n771204\n\nIt is valid for 5 minutes", "", ""),
             ("Here is the voucher that you asked for:\n\n771204\n\nIt is valid for 5 days", "", ""),
         ),
         Rule(
             "weak-person",
             0.3,
-            "the same from a subscriber's number, with nothing about logging in: people share PINs",
+            "the same, or a text that breaks off, from a subscriber's number with no signature and"
+            " nothing about logging in: people share PINs",
             ("the code is 4471", "+447700900102", ""),
             ("the code is 4471", "Example", ""),
         ),

@@ -19,17 +19,21 @@ NUMBERS_MAX: Final = 12  # chosen: no code comes after a dozen other numbers of 
 _DASH: Final = "\u2010-\u2015-"
 _NUMBER: Final = re.compile(
     # not inside a word, a longer number, an amount, a time, an address, a card's `*0000`
-    "(?<![0-9a-z_@*+$€£¥₩₹₽฿₫%/&.])(?=[0a-z零〇一二三四五六七八九])"
+    "(?<![0-9a-z_@*+$€£¥₩₹₽฿₫%/&.])(?=[0a-z零〇一二三四五六七八九壹贰貳叁參肆伍陆陸柒捌玖])"
     f"(?<!0[:,.{_DASH}])(?<!0 )"
     "(?:"
     "(?P<letter>[a-z]{1,2}-0{5,8})"
     f"|(?P<plain>0{{3}}[ {_DASH}]0{{3}}|0{{4}}[ {_DASH}]0{{4}}|0(?:[ -]0){{3,7}}|0{{4,8}})"
-    "|(?P<mixed>(?=[a-z]{0,8}0)(?=0{0,8}[a-z])[0-9a-z]{4,9})"
-    f"|(?P<dashed>(?:00[{_DASH}]){{2,3}}00|00 00 00(?! 0)"
+    "|(?P<mixed>(?=[a-z]{0,8}0)(?=0{0,8}[a-z])[0-9a-z]{4,9}(?![#$@!&_][0-9a-z]))"
+    f"|(?P<dashed>(?:00[{_DASH}]){{2,3}}00|00 00 00(?! 0)|00 00(?! 0)|000[.]000"
+    f"|000[ {_DASH}]0000|0000[ {_DASH}]00(?!0{{2}})0?|00[ {_DASH}]0000"
     f"|(?=[a-z{_DASH}]{{0,6}}0)(?=[0{_DASH}]{{0,6}}[a-z])"
     f"[0-9a-z]{{2,5}}[{_DASH}][0-9a-z]{{2,5}})"
-    "|(?P<spelled>[零〇一二三四五六七八九]{4,8})"
+    "|(?P<spelled>[零〇一二三四五六七八九壹贰貳叁參肆伍陆陸柒捌玖]{4,8})"
     "|(?P<cut>0{1,3}(?=$))"
+    "|(?P<odd>0{9,10}|000|(?=[a-z#$@!&_-]{0,8}0)(?=[^ ]{0,8}[a-z])"
+    "(?:(?:[0-9a-z]{1,10}-){2,3}|(?:[0-9a-z]{1,10}[#$@!&_]){1,3})[0-9a-z]{1,10}[!#$]?"
+    "|(?=[a-z]{0,2}0)(?=0{0,2}[a-z])[0-9a-z]{3}(?![#$@!&-][0-9a-z]))"
     ")"
     "(?![0-9a-z_%*@])"
     # "482913,valid" and "482913,5分钟" are written without a space too
@@ -38,17 +42,18 @@ _NUMBER: Final = re.compile(
     "|[ ]0{3,}|[ ]?/[ ]?0)"
 )
 _LETTERS_BEFORE: Final = 8  # the first digit is among the first nine characters of each form
-_SPELLED: Final = re.compile("[零〇一二三四五六七八九]{4}")
+_SPELLED: Final = re.compile("[零〇一二三四五六七八九壹贰貳叁參肆伍陆陸柒捌玖]{4}")
 _SIGNS: Final = any_of(
     branches(
         "之前|之后|以前|条|則|通|件|건|元|円|원|圆|折|年|月|日|号|號|点|點|分|小时|小時|天|人|件|个|個|名|万|萬|亿|秒|岁|楼|室|层|积分|積分"
-        "|時|회|명|개|일|월|년|시|₽|₫|₪|₹|€|[$]|£|đ|%|#|บาท|บ[.]|ريال|تومان|درهم|रुपये"
+        "|時|회|명|개|일|월|년|시|₽|₫|₪|₹|€|[$]|£|đ|%|#|บาท|บ[.]|ريال|تومان|درهم|جنيه|रुपये"
+        '|دينار|ليره|دولار|يورو|ש["״]ח|שקל|руб|тенге|грн'
     )
 )
 _UNITS: Final = any_of(
     branches(
         "gb|mb|kb|km|kwh|kg|lakh|eur|euros?|usd|inr|tl|rp|vnd|руб|р[.]|dinar|days?|hours?|hrs?"
-        "|minutes?|mins?|am|pm|uhr|customers?|points?|pts|people"
+        "|minutes?|mins?|am|pm|uhr|customers?|points?|pts|people|usdt|btc|eth|fcfa|cfa|pesos?|soles|reais|dirhams?|riyals?|baht|ringgit|pkr|chf|zl"
     ),
     after="(?![a-z])",
 )
@@ -71,7 +76,7 @@ _LINK: Final = re.compile(
     "https?://\\S+"
     "|(?<![@\\w.-])(?:[a-z0-9-]{1,40}+[.]){1,4}"
     "(?:com|cn|net|org|io|cc|co|me|ru|br|de|fr|it|in|id|tr|vn|th|il|ir|ae|uk|us|info|top|xyz|vip"
-    "|example|app|ly|gl|tv|shop|site|club|link|gov|tw|hk|jp|kr)(?:[./]\\S*)?(?!\\w)"
+    "|example|app|ly|gl|tv|shop|site|club|link|gov|tw|hk|jp|kr|live|bet|win|online|store|pro|fun|icu|mobi|biz)(?:[./]\\S*)?(?!\\w)"
 )
 _DOTTED: Final = re.compile("[.][a-z]|://")  # in every link, and in few texts without
 
@@ -104,9 +109,10 @@ class Form(Enum):
     PLAIN = "plain"  # 4-8 digits, 3+3, 4+4, or spaced one by one
     LETTER = "letter"  # G-123456
     MIXED = "mixed"  # 4-9 letters and digits: a code only if a name says so
-    DASHED = "dashed"  # QX4-81T, 62-75-18, 62 75 18: the same
+    DASHED = "dashed"  # QX4-81T, 62-75-18, 62 75 18, 62 75, 627.518, 627 5180: the same
     SPELLED = "spelled"  # 一二三四
     CUT = "cut"  # fewer digits at the very end: the text may have been cut there
+    ODD = "odd"  # 627, 8KD, 9 or 10 digits, bib#62k: a code only right behind its name
 
 
 _FORMS: Final = {form.value: form for form in Form}
@@ -139,7 +145,7 @@ def numbers(body: str) -> list[Number]:
         if not _UNIT_AFTER.match(body, found.end())
         and not _MONEY_BEFORE.search(body, max(0, found.start() - 5), found.start())
         and not (found[0].startswith("b") and _END_MARK.match(body, max(0, found.start() - 2)))
-        and not (found.lastgroup in ("mixed", "dashed") and _MOMENT.fullmatch(found[0]))
+        and not (found.lastgroup in ("mixed", "dashed", "odd") and _MOMENT.fullmatch(found[0]))
     ]
 
 
