@@ -44,6 +44,7 @@ from tests.bench.traffic import (
 DAY_S: Final = 86_400
 NATION_PER_S: Final = 15_000  # events of all its subscribers, by which the events' times are spread
 SEED: Final = 5
+APART_S: Final = 600  # from a seeded platform to the next, so that they were no flood
 SIFTED: Final = 20_000  # rows made at once
 NEVER_S: Final = 1_000_000  # a checkpoint cycle that no run lives to see
 OFFERED_PER_S: Final = 500
@@ -81,7 +82,8 @@ def seed(broker: Broker, settings: Settings, recipients: int, habits: int = HABI
             keys = some.astype(np.uint64) + np.uint64(FIRST_RECIPIENT)
             for habit in range(habits):
                 platform = ids[(some * 31 + habit * 101) % PLATFORMS]
-                sift(params.sieve, part.table, keys, platform, np.full(len(some), then_s + habit))
+                at_s = np.full(len(some), then_s + habit * APART_S)
+                sift(params.sieve, part.table, keys, platform, at_s)
         ledger = Ledger(partition, "seed", settings.epoch)
         for step in ledger.checkpoint(chain.snapshot(part), 0, 0):
             if isinstance(step, Write):
