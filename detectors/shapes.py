@@ -1,4 +1,4 @@
-"""What things in a text look like, in every language: numbers that may be codes, links, signatures.
+"""What things in a text look like, in every language: numbers, links, signatures, sentences.
 
 All patterns work on folded text with masked digits (`fold`), and none can take more than linear
 time: no repetition inside a repetition without a bound.
@@ -102,6 +102,11 @@ HOST_LINE: Final = re.compile(
 
 _APP_HASH: Final = re.compile("\\s([0-9a-z+/]{11})\\s{0,8}$")
 
+_LETTER: Final = re.compile("[^\\W\\d_]")
+
+STOP: Final = re.compile("[。！？!?\n]|[.](?=\\s|$)")
+"""Where a sentence ends: at its mark, or with the line."""
+
 
 class Form(Enum):
     """How a number is written."""
@@ -161,6 +166,24 @@ def _candidates(body: str) -> Iterator[re.Match[str]]:
             return
         yield found
         end = found.end()
+
+
+def of_digits(body: str, number: Number) -> bool:
+    """Whether a number has no letters and a code's shape: 482913, 62 75 18."""
+    paired = number.form is Form.DASHED and not _LETTER.search(body, number.start, number.end)
+    return number.sure or paired
+
+
+def leading(body: str, number: Number) -> bool:
+    """Whether the text begins with a number that needs no link to its name."""
+    return number.sure and not _LETTER.search(body, 0, number.start)
+
+
+def sentence_span(body: str, number: Number) -> tuple[int, int]:
+    """The place of the sentence, or the line, that holds a number."""
+    start = max((stop.end() for stop in STOP.finditer(body, 0, number.start)), default=0)
+    stop = STOP.search(body, number.end)
+    return start, stop.start() if stop else len(body)
 
 
 def has_link(folded: str) -> bool:

@@ -60,3 +60,8 @@ def load(table: str) -> tuple[Language, ...]:
 
 
 LANGUAGES: Final = load(shipped("words"))
+
+
+def all_words(field: str) -> list[str]:
+    """The words of one kind in all languages."""
+    return [word for row in LANGUAGES for word in getattr(row, field)]
