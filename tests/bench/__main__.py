@@ -9,6 +9,7 @@ from typing import Annotated, Any, Final
 
 import typer
 
+from detectors.event import TICK_OFFSETS
 from streams.demo import brokers
 from streams.demo.brokers import Broker, BrokerError
 from streams.demo.stage import interruptible
@@ -95,7 +96,7 @@ def profile(
     folder: Folder = Path("bench-results"),
 ) -> None:
     """Where the time of an event goes, stage by stage, without Kafka."""
-    profiles = [stages.profile(events, batch) for batch in (10_000, 1_000)]
+    profiles = [stages.profile(events, batch) for batch in (TICK_OFFSETS, 1_000)]
     figures = {"profiles": profiles, "machine": report.machine()}
     report.write(folder, "stages", figures, report.stage_table(figures))
 
