@@ -74,14 +74,18 @@ def compare(
     only: Annotated[
         str, typer.Option(help="Peers whose name or job has one of these, as ceiling,whole.")
     ] = "",
+    whole_cycle_s: Annotated[
+        int, typer.Option(help="Between checkpoints in the whole job; an operator's worker has 60.")
+    ] = comparing.WHOLE_CYCLE_S,
     folder: Folder = Path("bench-results"),
 ) -> None:
     """otpguard beside its peers, on Apache Kafka."""
     folder.mkdir(parents=True, exist_ok=True)
     with kafka() as broker:
         figures = comparing.compare(
-            broker, events=events, runs=runs, partitions=partitions, only=only, folder=folder
-        )
+            broker, events=events, runs=runs, partitions=partitions, only=only,
+            whole_cycle_s=whole_cycle_s, folder=folder,
+        )  # fmt: skip
     figures |= {"runs": runs, "machine": report.machine()}
     report.write(folder, "compare", figures, report.cost_table(figures))
     report.cost_picture(figures, folder / "compare.svg")
