@@ -6,6 +6,7 @@ Not in the event loop: a probe must be answered when the loop hangs, for that is
 from __future__ import annotations
 
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -63,14 +64,14 @@ class _Server(ThreadingHTTPServer):
     block_on_close = False  # a client that hangs does not hold up the end of the process
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _Handler(ABC, BaseHTTPRequestHandler):
     timeout = REQUEST_S
     server_version = "otpguard"
     sys_version = ""
 
+    @abstractmethod
     def answer(self, path: str) -> tuple[int, str, bytes]:
         """Status, content type and body."""
-        raise NotImplementedError
 
     def do_GET(self) -> None:
         """Answer one request."""
