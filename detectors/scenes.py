@@ -105,5 +105,5 @@ def handed_over(body: str, number: Number, scripts: list[Script]) -> bool:
     sentence = body[start:end]
     return any(script.handed(sentence) for script in scripts) and (
         any(script.told(sentence) for script in scripts)
-        or not any(any(script.cues(sentence)) for script in scripts)
+        or not any(cues_of(sentence, scripts))
     )

@@ -151,7 +151,7 @@ def otpguard_bare(cycle_s: int, turn: Round) -> Result:
     return Result(finished.cost, said["events"], said["codes"], said["sum"])
 
 
-def peers(whole_cycle_s: int = WHOLE_CYCLE_S) -> list[Peer]:
+def peers(whole_cycle_s: int) -> list[Peer]:
     """All of them."""
     no_java = brokers.why_no_kafka
     cycle = str(BARE_CYCLE_S)
