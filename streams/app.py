@@ -54,7 +54,7 @@ KEEP_BYTES: Final = 256 << 20
 """Freed memory that is kept for the next poll: glibc would give a poll's megabytes back and have
 the kernel clear them again. Two pairs of runs, on a busy machine, differed by 4 and 6 % of CPU."""
 KEEP_S: Final = 60.0
-"""How long freed memory is kept. For ever, and the largest backlog would set what a worker holds."""
+"""How long freed memory is kept. Were it for ever, the largest backlog would set what is held."""
 BEAT_S: Final = 0.25
 REJOIN_S: Final = 15.0
 """Until a member that wrote its last checkpoints joins the group again. Chosen: no rebalance may
