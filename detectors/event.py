@@ -7,13 +7,15 @@ partition in the order of its log; what was refused or is not counted never gets
 from __future__ import annotations
 
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
+
+from detectors.strings import Strings
 
 TICK_OFFSETS: Final = 4096
 """Maintenance happens when a partition's log passes a multiple of this offset, and only then, so
@@ -66,7 +68,8 @@ def platform_print(platform: int) -> int:
 class Batch:
     """Columns of consecutive accepted events of one partition, in the order of the log.
 
-    Every column has length n. Strings a feed does not have are empty. `next_offset` may lie beyond
+    Every column has length n. Strings a feed does not have are empty; each text has
+    `detectors.strings.SPARE` bytes of its own behind it. `next_offset` may lie beyond
     the last event: records between were refused, or are not counted, and still move ticks.
     """
 
@@ -77,13 +80,13 @@ class Batch:
     event_time_ms: NDArray[np.int64]  # UTC
     recipient: NDArray[np.uint64]  # E.164 digits as an integer, or TOKEN_BIT | 63 bits of a token
     kind: NDArray[np.uint8]  # of Kind
-    sender: Sequence[str]
-    text: Sequence[str]  # whole or the first characters; never kept
-    signature: Sequence[str]
-    category: Sequence[str]
-    platform: Sequence[str]  # the gateway's own `platform_id`
-    template: Sequence[str]  # the gateway's `template_id`
-    gateway: Sequence[str]
+    sender: Strings
+    text: Strings  # whole or the first characters; never kept
+    signature: Strings
+    category: Strings
+    platform: Strings  # the gateway's own `platform_id`
+    template: Strings  # the gateway's `template_id`
+    gateway: Strings
     tokens: Mapping[int, str]  # recipient -> the token as written, for the tokens of this batch
 
     def __len__(self) -> int:

@@ -8,7 +8,7 @@ the sender's name, and the other fields of the event, so templates are read once
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import repeat
 from typing import Final, NamedTuple
@@ -21,6 +21,7 @@ from detectors.fold import MASK, fold, has_native_digits, mask, name_key
 from detectors.reading import HEAD_CHARS, READ_CHARS, Reading, excerpt, names_codes, read
 from detectors.registry import Line, Registry, Sender
 from detectors.rules import RULES
+from detectors.strings import SPARE, Lying, Strings
 
 OTP_CATEGORY: Final = "otp"
 OTHER_CATEGORIES: Final = frozenset({"txn", "notice", "marketing", "p2p"})
@@ -181,53 +182,74 @@ _MISS: Final = -1
 _NAME: Final = -2  # and below: -2 - (start << 16 | end), the bytes of a name that holds digits
 
 _OTHER_CATEGORY: Final = round(RULES["category-other"].confidence * 100) << 8
-_FIELD_CHARS: Final = 256  # a signature, category or id longer than that is not worth remembering
+_OTHER_CATEGORIES: Final = frozenset(category.encode() for category in OTHER_CATEGORIES)
+_FIELD_BYTES: Final = 256  # a sender, signature or id longer than that is not worth remembering
 _DIGIT: Final = re.compile("[0-9]")
 _SENDERS_MAX: Final = 65_536  # chosen: more service numbers than a partition sees in a minute
 
-_Key = bytes | str | tuple[bytes | str, ...]
+_Key = bytes | tuple[bytes, ...]
 
-_KIND: Final = 0x80
-"""The first character that stands for a kind of sender: no digit, which would be masked."""
+_UNMASKED: Final = [chr(one) for one in range(1, 128) if not chr(one).isdigit()]
+_TAILS: Final = [first + second for first in _UNMASKED for second in _UNMASKED]
+"""The end of a key tells the kind of its sender: two bytes that masking leaves as they are."""
+
+_FOLDED: Final = b"\0"
+"""Behind the key of a text that was folded first: no other key ends so."""
+
+
+_ENDS: Final = [f"{tail}\0" for tail in _TAILS]
+_TAIL_OCTETS: Final = np.frombuffer("".join(_TAILS).encode(), np.uint8).reshape(-1, SPARE)
 
 
 class _Asked(NamedTuple):
-    """One event as it is asked about; `kind` is a character for the kind of its sender."""
+    """One event as it is asked about; `kind` is the number of the kind of its sender."""
 
     text: str
-    kind: str
+    kind: int
     signature: str
     category: str
     platform: str
     template: str
 
 
-def _masked(text: str, kind: str) -> bytes:
+def _masked(text: str, kind: int) -> bytes:
     """The excerpt of a text in UTF-8 with its digits masked, and the kind behind it."""
-    return f"{excerpt(text)}{kind}".encode("utf-8", "surrogatepass").translate(MASK)
+    return f"{excerpt(text)}{_TAILS[kind]}".encode("utf-8", "surrogatepass").translate(MASK)
 
 
-def _masked_column(texts: Sequence[str], kinds: Sequence[str]) -> list[bytes]:
-    """`_masked` of each event; the kinds end with a NUL.
-
-    All at once where that is possible: twice as fast as one by one.
-    """
-    parts = [""] * (2 * len(texts))
-    parts[::2] = texts
-    parts[1::2] = kinds
+def _masked_column(texts: Strings, kinds: Sequence[int]) -> list[bytes]:
+    """`_masked` of each event, all at once: in less than half the time."""
+    if isinstance(texts, Lying):
+        return _masked_lying(texts, kinds)
+    strings = list(texts)
+    parts = [""] * (2 * len(strings))
+    parts[::2] = strings
+    parts[1::2] = [_ENDS[kind] for kind in kinds]
     joined = "".join(parts)
-    if len(joined) <= len(texts) * READ_CHARS:
+    if len(joined) <= len(strings) * READ_CHARS:
         column = joined.encode("utf-8", "surrogatepass").translate(MASK).split(b"\0")[:-1]
-        if len(column) == len(texts):  # else a text holds a NUL
+        if len(column) == len(strings):  # else a text holds a NUL
             if max(map(len, column), default=0) > READ_CHARS:
-                for row, text in enumerate(texts):
+                for row, text in enumerate(strings):
                     if len(text) > READ_CHARS:
-                        column[row] = _masked(text, kinds[row][0])
+                        column[row] = _masked(text, kinds[row])
             return column
-    return [_masked(text, kind[0]) for text, kind in zip(texts, kinds, strict=True)]
+    return [_masked(text, kind) for text, kind in zip(strings, kinds, strict=True)]
 
 
-def _again(key: _Key, head: str) -> _Key:
+def _masked_lying(texts: Lying, kinds: Sequence[int]) -> list[bytes]:
+    octets = np.frombuffer(texts.buffer, np.uint8)
+    digit = octets - np.uint8(ord("0"))  # of a digit; of anything else over 9
+    masked = octets - digit * (digit < 10)
+    tails = _TAIL_OCTETS[kinds]
+    masked[texts.stop], masked[texts.stop + 1] = tails[:, 0], tails[:, 1]
+    column = Lying(masked.tobytes(), texts.start, texts.stop + SPARE).pieces()
+    for row in np.flatnonzero(texts.length > READ_CHARS).tolist():
+        column[row] = _masked(texts[row], kinds[row])
+    return column
+
+
+def _again(key: _Key, head: bytes) -> _Key:
     """A key with another text."""
     return (head, *key[1:]) if isinstance(key, tuple) else head
 
@@ -235,6 +257,20 @@ def _again(key: _Key, head: str) -> _Key:
 def _with(key: _Key, literal: bytes) -> _Key:
     """A key to which the digits of a name belong."""
     return (*key, literal) if isinstance(key, tuple) else (key, literal)
+
+
+class _Remembered(dict[bytes, int]):
+    """What a function says of each key, asked once; of long keys, each time."""
+
+    def __init__(self, function: Callable[[bytes], int]) -> None:
+        super().__init__()
+        self._function = function
+
+    def __missing__(self, key: bytes) -> int:
+        value = self._function(key)
+        if len(key) <= _FIELD_BYTES:
+            self[key] = value
+        return value
 
 
 class Recogniser:
@@ -255,30 +291,38 @@ class Recogniser:
         self._young_names: dict[int, str] = {}
         self._old_names: dict[int, str] = {}
         self._origins: list[Sender] = []  # the kinds of sender there are: line x owners x wording
-        self._kinds: dict[object, str] = {}  # one character each, and a NUL
-        self._kind_of: dict[str, str] = {}  # sender as written -> its kind
-        self._kind_of_head: dict[str, str] = {}  # first digits of a long number -> the same
+        self._kinds: dict[object, int] = {}  # the number of each
+        self._kind_of = _Remembered(self._kind)  # of a sender as written
+        self._kind_of_head: dict[str, int] = {}  # first digits of a long number -> the same
         self._from_of: dict[str, tuple[int, str]] = {}
 
     def columns(self, batch: Batch) -> Codes:
         """The answers for a batch: those that `recognise` gives for each event."""
         count = len(batch)
         self._make_room()
-        kinds = self._kind_column(batch.sender)
-        template = batch.template if self.registry.templates else [""] * count
-        told = (batch.signature, batch.category, batch.platform, template)
+        kinds = list(map(self._kind_of.__getitem__, batch.sender.pieces()))
+        told = [batch.signature, batch.category, batch.platform]
+        if self.registry.templates:
+            told.append(batch.template)
         # Most feeds tell no more than text and sender: a text alone is hashed twice as fast.
         masked = _masked_column(batch.text, kinds)
         keys: Sequence[_Key] = masked
-        if any(map(any, told)):
-            keys = list(zip(masked, *told, strict=True))
+        if any(column.any() for column in told):
+            keys = list(zip(masked, *(column.pieces() for column in told), strict=True))
         answers = np.fromiter(map(self._young.get, keys, repeat(_MISS)), np.int64, count)
-        if any(batch.category):  # a thousand people's messages are not worth remembering
-            other = np.fromiter(map(OTHER_CATEGORIES.__contains__, batch.category), bool, count)
-            answers[other] = _OTHER_CATEGORY
+        if batch.category.any():  # a thousand people's messages are not worth remembering
+            other = map(_OTHER_CATEGORIES.__contains__, batch.category.pieces())
+            answers[np.fromiter(other, bool, count)] = _OTHER_CATEGORY
         misses = self.misses
         for row in np.flatnonzero(answers < 0).tolist():
-            asked = _Asked(batch.text[row], kinds[row][0], *(column[row] for column in told))
+            asked = _Asked(
+                batch.text[row],
+                kinds[row],
+                batch.signature[row],
+                batch.category[row],
+                batch.platform[row],
+                batch.template[row],
+            )
             answers[row] = self._answer(keys[row], int(answers[row]), asked)
         self.hits += count - (self.misses - misses)
 
@@ -306,35 +350,33 @@ class Recogniser:
         if max(len(self._young), len(self._young_names)) > self.params.cache_templates:
             self._old, self._young = self._young, {}
             self._old_names, self._young_names = self._young_names, {}
+        if len(self._origins) > len(_TAILS) // 2:
+            self._young, self._old = {}, {}
+            self._origins, self._kinds = [], {}
+            self._kind_of.clear()
+            self._kind_of_head = {}
         if len(self._kind_of) > _SENDERS_MAX:
-            self._kind_of = {}
+            self._kind_of.clear()
             self._kind_of_head = {}
         if len(self._from_of) > _SENDERS_MAX:
             self._from_of = {}
 
-    def _kind_column(self, senders: Sequence[str]) -> list[str]:
-        """The kind of each sender: all that a sender tells but itself.
+    def _kind(self, octets: bytes) -> int:
+        """The kind of a sender: all that it tells but itself.
 
         A platform's thousand extensions share a kind, and so an answer.
         """
-        try:
-            return list(map(self._kind_of.__getitem__, senders))
-        except KeyError:
-            return [self._kind_of.get(sender) or self._kind(sender) for sender in senders]
-
-    def _kind(self, sender: str) -> str:
+        sender = octets.decode("utf-8", "surrogatepass")
         head = self.registry.head(sender)
         kind = self._kind_of_head.get(head) if head else None
         if kind is None:
             origin = self.registry.sender(sender)
             told = origin.line, origin.owners, names_codes(origin.key)
-            kind = self._kinds.setdefault(told, f"{chr(_KIND + len(self._origins))}\0")
+            kind = self._kinds.setdefault(told, len(self._origins))
             if len(self._kinds) > len(self._origins):
                 self._origins.append(origin)
             if head:
                 self._kind_of_head[head] = kind
-        if len(sender) <= _FIELD_CHARS:
-            self._kind_of[sender] = kind
         return kind
 
     def _from(self, sender: str) -> tuple[int, str]:
@@ -360,7 +402,7 @@ class Recogniser:
         native = has_native_digits(masked)
         if native:  # other messages of the template differ in digits that are not masked
             masked = mask(fold(masked))
-            key = _again(key, f"{masked}{asked.kind}")
+            key = _again(key, _masked(masked, asked.kind) + _FOLDED)
             if (known := self._remembered(key)) != _MISS:
                 return known
         reading, answer = self._read(asked, seen)
@@ -385,7 +427,7 @@ class Recogniser:
     def _remember(self, key: _Key, answer: int, name: str) -> int:
         """Puts an answer into the young generation, unless its key is too long to keep."""
         told = key[1:] if isinstance(key, tuple) else ()
-        if all(len(part) <= _FIELD_CHARS for part in told if isinstance(part, str)):
+        if all(len(part) <= _FIELD_BYTES for part in told):
             self._young[key] = answer
         if answer >= 0:
             self._young_names[answer >> 16] = name
@@ -395,7 +437,7 @@ class Recogniser:
         """Reads an excerpt in full: what it tells, the answer, and the platform's key."""
         self.misses += 1
         registry = self.registry
-        origin = self._origins[ord(asked.kind) - _KIND]
+        origin = self._origins[asked.kind]
         reading = read(mask(seen))
         told = reading.rule if seen else None
         signed = reading.signature is not None

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import platform
 import re
-from collections import Counter as Tally
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from itertools import product
@@ -224,9 +223,9 @@ class Metrics:
         for each in MODES:
             self.put("mode", each == mode, mode=each)
 
-    def count_gateways(self, gateways: Iterable[str]) -> None:
-        """Count events by gateway, given the column of a batch; empty names are left out."""
-        for gateway, n in Tally(gateways).items():
+    def count_gateways(self, events: Mapping[str, int]) -> None:
+        """Count events by gateway; an empty name is left out."""
+        for gateway, n in events.items():
             if gateway:
                 self._gateway(gateway).inc(n)
 

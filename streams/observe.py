@@ -51,7 +51,7 @@ class Observer:
             add("events_total", n, outcome=outcome)
         for reject in decoded.rejects:
             add("dead_letters_total", reason=reject.reason)
-        self.metrics.count_gateways(decoded.batch.gateway)
+        self.metrics.count_gateways(decoded.batch.gateway.counts())
         add("noncanonical_keys_total", decoded.noncanonical_keys)
         add("codes_total", decisions.codes)
         add("promoted_total", decisions.promoted)

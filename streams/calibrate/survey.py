@@ -157,7 +157,7 @@ class Survey:
         at_s = np.clip(batch.event_time_ms // 1000 - EPOCH_S, 1, (1 << 31) - 1)
         self.messages += int(message.sum())
         self.codes += decisions.codes
-        self.texts += sum(map(bool, batch.text))
+        self.texts += int(np.count_nonzero(batch.text.length))
         hours, counts = np.unique(at_s // HOUR_S, return_counts=True)
         self.hours.update(dict(zip(hours.tolist(), counts.tolist(), strict=True)))
         self._stamps(batch)

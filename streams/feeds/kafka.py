@@ -19,6 +19,7 @@ import msgspec
 import numpy as np
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
 
+from detectors.strings import Written
 from streams.config import Kafka
 from streams.errors import UnavailableError, UsageError
 from streams.feeds.mapping import FieldMap, UnmappableError
@@ -117,7 +118,7 @@ class Rekeyer:
 
     def _keys(self, written: Sequence[str]) -> list[bytes]:
         """Canonical recipients; what is none stays as it was written."""
-        column, tokens, nobody = self._numbers.column(written)
+        column, tokens, nobody = self._numbers.column(Written(written))
         keys = [b"%d" % number for number in column.tolist()]
         for number, token in tokens.items():
             for at in np.flatnonzero(column == number).tolist():

@@ -1,7 +1,8 @@
 """`sms.delivery.v1`: the values of one poll -> the columns of a `Batch`, and what was refused.
 
-Each record is decoded by itself (a joined array lets a crafted value forge events of others). A bad
-record costs its own exception and nothing of its neighbours.
+Values that one program wrote are read together (`streams.wire.layout`); every other is decoded by
+itself (a joined array lets a crafted value forge events of others). A bad record costs its own
+exception and nothing of its neighbours.
 """
 
 from __future__ import annotations
@@ -9,12 +10,10 @@ from __future__ import annotations
 import re
 from collections import ChainMap, Counter
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from enum import StrEnum
-from itertools import chain, compress
 from operator import attrgetter
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal, NamedTuple
 
 import msgspec
 import numpy as np
@@ -22,6 +21,8 @@ from msgspec import Meta
 from numpy.typing import NDArray
 
 from detectors.event import TICK_OFFSETS, Batch, Kind
+from detectors.strings import Lying, Strings, Written, joined
+from streams.wire.layout import Fitted, Keys, Layouts
 from streams.wire.recipients import Numbers
 from streams.wire.version import SCHEMA_VERSION
 
@@ -38,9 +39,10 @@ BLOCK: Final = TICK_OFFSETS
 """Records whose columns are made at once; the worker never hands over more."""
 
 CACHED: Final = 512
-"""Records decoded before their fields are read, while they still lie in the processor's cache.
-Measured with the numbers made from them: 1.1-1.2 us a record by 512, 1.5 by 2,048; 20,000 took half
-as long again."""
+"""Records decoded before their fields are read, while they still lie in the processor's cache."""
+
+LEARN_ROWS: Final = 32
+"""So many events that were decoded one by one are worth a new layout."""
 
 
 class Reason(StrEnum):
@@ -99,21 +101,32 @@ class Event(msgspec.Struct, gc=False):
     ingest_time_ms: _TimeMs | None = None
 
 
-class _Usual(Event, gc=False):
-    """An event that is counted, by its type alone: nothing is left to ask of it."""
-
-    event_type: Literal["submit"] | None = None
-    direction: Literal["mt"] | None = None
-    segment: Literal[1] | None = None
-    attempt: Literal[1] | None = None
-
-
 _decode_event: Final = msgspec.json.Decoder(Event).decode
-_decode_usual: Final = msgspec.json.Decoder(_Usual).decode
 _REQUIRED: Final = frozenset(f.name for f in msgspec.structs.fields(Event) if f.required)
 _A_LIMIT: Final = re.compile("[<>]=|out of range")  # in msgspec's words about a Meta that failed
 _FIRST: Final = (None, 1)
 _SHAPE: Final = attrgetter("direction", "event_type", "segment", "attempt")  # see `_outcome`
+
+
+def _limits() -> dict[str, int]:
+    """Characters that each string of an event may have."""
+    limits = {}
+    for one in msgspec.inspect.type_info(Event).fields:  # type: ignore[attr-defined]
+        for kind in getattr(one.type, "types", (one.type,)):
+            if isinstance(kind, msgspec.inspect.StrType):
+                limits[one.encode_name] = kind.max_length or VALUE_BYTES_MAX
+    return limits
+
+
+_KEYS: Final = Keys(
+    times=frozenset({"event_time_ms", "ingest_time_ms"}),
+    limits=_limits(),
+    fixed=frozenset({"event_type", "direction"}),
+)
+_STRINGS: Final = (
+    "recipient", "sender", "text", "signature", "category", "platform_id", "template_id",
+    "gateway_id",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +137,7 @@ class Intake:
     counted_type: str = "submit"
     value_bytes_max: int = VALUE_BYTES_MAX
     ahead_max_ms: int = AHEAD_MAX_MS
+    layouts: Layouts = field(default_factory=lambda: Layouts(_KEYS), compare=False)
 
     @property
     def kinds(self) -> dict[str | None, int]:
@@ -198,19 +212,17 @@ def _block(
 ) -> Decoded:
     """Decode as `decode` does, at most `BLOCK` records."""
     kinds = intake.kinds
-    read = _Fields()
-    ingested_ms: list[int] = []
-    kept: list[int] = []
+    tame = _tame(values, intake.value_bytes_max)
+    fitted, odd = intake.layouts.read(tame)
+    decoded = _Fields()
     reasons: dict[int, Reason] = {}
     outcomes: Counter[Outcome] = Counter()
-    for begin in range(0, len(values), CACHED):
-        some = values[begin : begin + CACHED]
-        usual = _usual(some, intake)
-        read.take(usual, [int(Kind.MESSAGE)] * len(usual))
-        start = begin + len(usual)
-        kept += range(begin, start)
-        events, refused = _parse(some[len(usual) :], intake.value_bytes_max)
-        reasons.update((start + at, reason) for at, reason in refused.items())
+    for begin in range(0, len(odd), CACHED):
+        places = odd[begin : begin + CACHED]
+        events, errors = _parse(_at(tame, places))
+        for at, error in errors.items():
+            value = values[places[at]]
+            reasons[places[at]] = _reason(value, intake.value_bytes_max, error)
         counted = [
             at
             for at, event in enumerate(events)
@@ -220,48 +232,42 @@ def _block(
             and event.attempt in _FIRST
             and event.direction != "mo"
         ]
-        if len(counted) + len(refused) < len(events):
+        if len(counted) + len(errors) < len(events):
             for shape, n in Counter(map(_SHAPE, filter(None, events))).items():
                 outcomes[_outcome(kinds, *shape)] += n
-        kept += [start + at for at in counted]
-        rows = _at(events, counted)
-        read.take(rows, [kinds[event.event_type] for event in rows])
-        if timestamps_ms is None:
-            ingested_ms += [event.ingest_time_ms or -1 for event in (*usual, *rows)]
+        decoded.take(_at(places, counted), _at(events, counted), kinds)
+    if len(decoded.row) >= LEARN_ROWS and decoded.kind[0] == Kind.MESSAGE:
+        intake.layouts.learn(tame[decoded.row[0]])
 
-    here = slice(None) if len(kept) == len(values) else kept  # a slice is no copy
-    time = np.array(read.event_time_ms, np.int64)
-    recipient, tokens, nobody = intake.numbers.column(read.recipient)
-    stamp = np.array(ingested_ms, np.int64) if timestamps_ms is None else timestamps_ms[here]
-    fits = (stamp < 0) | (time <= stamp + intake.ahead_max_ms)
-    reasons.update((at, Reason.EVENT_TIME_AHEAD) for at in compress(kept, ~fits))
-    fits[nobody] = False
-    reasons.update((kept[at], Reason.BAD_RECIPIENT) for at in nobody)
-    if not fits.all():
-        kept = list(compress(kept, fits))
-        here, time, recipient = kept, time[fits], recipient[fits]
-        read = read.only(fits)
+    read = _one([*map(_of_layout, fitted), decoded.read()])
+    recipient, tokens, nobody = intake.numbers.column(read.strings["recipient"])
+    stamp = read.ingest_time_ms if timestamps_ms is None else timestamps_ms[read.row]
+    fits = (stamp < 0) | (read.event_time_ms <= stamp + intake.ahead_max_ms)
+    if nobody or not fits.all():
+        reasons.update((at, Reason.EVENT_TIME_AHEAD) for at in read.row[~fits].tolist())
+        fits[nobody] = False
+        reasons.update((at, Reason.BAD_RECIPIENT) for at in read.row[nobody].tolist())
+        read, recipient = read.only(fits), recipient[fits]
 
-    kind = np.array(read.kind, np.uint8)
     outcomes[Outcome.REJECTED] = len(reasons)
-    outcomes[Outcome.RECYCLED] = int(np.count_nonzero(kind == Kind.RECYCLED))
-    outcomes[Outcome.COUNTED] = len(kept) - outcomes[Outcome.RECYCLED]
+    outcomes[Outcome.RECYCLED] = int(np.count_nonzero(read.kind == Kind.RECYCLED))
+    outcomes[Outcome.COUNTED] = len(read.row) - outcomes[Outcome.RECYCLED]
     return Decoded(
         batch=Batch(
             topic=topic,
             partition=partition,
             next_offset=next_offset,
-            offset=offsets[here],
-            event_time_ms=time,
+            offset=offsets[read.row],
+            event_time_ms=read.event_time_ms,
             recipient=recipient,
-            kind=kind,
-            sender=read.sender,
-            text=read.text,
-            signature=read.signature,
-            category=read.category,
-            platform=read.platform,
-            template=read.template,
-            gateway=read.gateway,
+            kind=read.kind,
+            sender=read.strings["sender"],
+            text=read.strings["text"],
+            signature=read.strings["signature"],
+            category=read.strings["category"],
+            platform=read.strings["platform_id"],
+            template=read.strings["template_id"],
+            gateway=read.strings["gateway_id"],
             tokens=tokens,
         ),
         rejects=[
@@ -275,90 +281,138 @@ def _block(
             for at, reason in sorted(reasons.items())
         ],
         outcomes=outcomes,
-        noncanonical_keys=intake.numbers.noncanonical(_at(keys, kept), recipient, tokens),
+        noncanonical_keys=intake.numbers.noncanonical(
+            _at(keys, read.row.tolist()), recipient, tokens
+        ),
     )
 
 
-@dataclass(slots=True)
+class _Read(NamedTuple):
+    """What is read of m events that are counted."""
+
+    row: NDArray[np.int64]  # (m,) their places among the values, ascending
+    kind: NDArray[np.uint8]
+    event_time_ms: NDArray[np.int64]
+    ingest_time_ms: NDArray[np.int64]  # -1 where there is none
+    strings: Mapping[str, Strings]  # of `_STRINGS`
+
+    def only(self, chosen: NDArray[np.bool_]) -> _Read:
+        """Those of them that are chosen."""
+        strings = {name: column.take(chosen) for name, column in self.strings.items()}
+        return _Read(
+            self.row[chosen],
+            self.kind[chosen],
+            self.event_time_ms[chosen],
+            self.ingest_time_ms[chosen],
+            strings,
+        )
+
+
+def _of_layout(fitted: Fitted) -> _Read:
+    """Events of one layout: all are messages, for a layout is learnt from one that is."""
+    n = len(fitted.rows)
+    absent = Written([""] * n)
+    strings = {name: fitted.strings.get(name, absent) for name in _STRINGS}
+    if prefix := fitted.strings.get("text_prefix"):
+        text = fitted.strings.get("text", prefix)
+        whole = text.length > 0
+        start = np.where(whole, text.start, prefix.start)
+        strings["text"] = Lying(text.buffer, start, np.where(whole, text.stop, prefix.stop))
+    return _Read(
+        fitted.rows,
+        np.full(n, Kind.MESSAGE, np.uint8),
+        fitted.times["event_time_ms"],
+        fitted.times.get("ingest_time_ms", np.full(n, -1)),
+        strings,
+    )
+
+
 class _Fields:
-    """What is read of the events that are counted, a list for each field."""
+    """What is read of events that were decoded one by one, a list for each field."""
 
-    event_time_ms: list[int] = field(default_factory=list)
-    kind: list[int] = field(default_factory=list)
-    recipient: list[str] = field(default_factory=list)
-    sender: list[str] = field(default_factory=list)
-    text: list[str] = field(default_factory=list)
-    signature: list[str] = field(default_factory=list)
-    category: list[str] = field(default_factory=list)
-    platform: list[str] = field(default_factory=list)
-    template: list[str] = field(default_factory=list)
-    gateway: list[str] = field(default_factory=list)
+    def __init__(self) -> None:
+        self.row: list[int] = []
+        self.kind: list[int] = []
+        self.event_time_ms: list[int] = []
+        self.ingest_time_ms: list[int] = []
+        self.strings: dict[str, list[str]] = {name: [] for name in _STRINGS}
 
-    def take(self, events: Sequence[Event], kinds: Sequence[int]) -> None:
+    def take(
+        self, places: Sequence[int], events: Sequence[Event], kinds: Mapping[str | None, int]
+    ) -> None:
         """Add events behind those that are there."""
+        self.row += places
+        self.kind += [kinds[event.event_type] for event in events]
         self.event_time_ms += [event.event_time_ms for event in events]
-        self.kind += kinds
-        self.recipient += [event.recipient for event in events]
-        self.sender += [event.sender for event in events]
-        self.text += [event.text or event.text_prefix or "" for event in events]
-        self.signature += [event.signature or "" for event in events]
-        self.category += [event.category or "" for event in events]
-        self.platform += [event.platform_id or "" for event in events]
-        self.template += [event.template_id or "" for event in events]
-        self.gateway += [event.gateway_id or "" for event in events]
+        self.ingest_time_ms += [event.ingest_time_ms or -1 for event in events]
+        strings = self.strings
+        strings["recipient"] += [event.recipient for event in events]
+        strings["sender"] += [event.sender for event in events]
+        strings["text"] += [event.text or event.text_prefix or "" for event in events]
+        strings["signature"] += [event.signature or "" for event in events]
+        strings["category"] += [event.category or "" for event in events]
+        strings["platform_id"] += [event.platform_id or "" for event in events]
+        strings["template_id"] += [event.template_id or "" for event in events]
+        strings["gateway_id"] += [event.gateway_id or "" for event in events]
 
-    def only(self, chosen: NDArray[np.bool_]) -> _Fields:
-        """Those of them that are chosen (n,)."""
-        lists = (getattr(self, one.name) for one in fields(self))
-        return _Fields(*(list(compress(one, chosen)) for one in lists))
+    def read(self) -> _Read:
+        """All of them as columns."""
+        return _Read(
+            np.array(self.row, np.int64),
+            np.array(self.kind, np.uint8),
+            np.array(self.event_time_ms, np.int64),
+            np.array(self.ingest_time_ms, np.int64),
+            {name: Written(strings) for name, strings in self.strings.items()},
+        )
 
 
-def _at(items: Sequence[Any], kept: list[int]) -> Sequence[Any]:
+def _one(reads: Sequence[_Read]) -> _Read:
+    """All of them, in the order of the values."""
+    some = [read for read in reads if len(read.row)]
+    if len(some) < 2:
+        return some[0] if some else reads[0]
+    row = np.concatenate([read.row for read in some])
+    order = np.argsort(row)
+    return _Read(
+        row[order],
+        np.concatenate([read.kind for read in some])[order],
+        np.concatenate([read.event_time_ms for read in some])[order],
+        np.concatenate([read.ingest_time_ms for read in some])[order],
+        {name: joined([read.strings[name] for read in some], order) for name in _STRINGS},
+    )
+
+
+def _at(items: Sequence[Any], kept: Sequence[int]) -> Sequence[Any]:
     """Return the items at some indices: all of them as they are, which is the common case."""
     return items if len(kept) == len(items) else [items[at] for at in kept]
 
 
-def _usual(values: Sequence[bytes | None], intake: Intake) -> list[Event]:
-    """Return the events up to the first value that is refused, or not usual.
-
-    So a feed pays for its other records from there to the end of what is decoded at once, and no
-    more than it would without this.
-    """
-    events: list[Event] = []
-    if intake.counted_type == "submit" and _tame(values, intake.value_bytes_max):
-        with suppress(ValueError, RecursionError):
-            events.extend(map(_decode_usual, values))  # type: ignore[arg-type]
-    return events
-
-
-def _tame(values: Sequence[bytes | None], bytes_max: int) -> bool:
-    """Whether no value is null or too large."""
+def _tame(values: Sequence[bytes | None], bytes_max: int) -> Sequence[bytes]:
+    """The values, with nothing in place of one that is null or too large."""
     try:
-        return max(map(len, values), default=0) <= bytes_max  # type: ignore[arg-type]
+        if max(map(len, values), default=0) <= bytes_max:  # type: ignore[arg-type]
+            return values  # type: ignore[return-value]
     except TypeError:  # a null value
-        return False
+        pass
+    return [value if value and len(value) <= bytes_max else b"" for value in values]
 
 
-def _parse(
-    values: Sequence[bytes | None], bytes_max: int
-) -> tuple[list[Event | None], dict[int, Reason]]:
-    """Return an event for each value, or None and a reason.
+def _parse(values: Sequence[bytes]) -> tuple[list[Event | None], dict[int, Exception]]:
+    """Return an event for each value, or None and what the decoder said.
 
     An exception of the decoder leaves what it has done in the list, and the iterator behind the
     value that it failed at.
     """
-    tame = _tame(values, bytes_max)
-    todo = values if tame else [v if v and len(v) <= bytes_max else b"" for v in values]
     events: list[Event | None] = []
-    reasons: dict[int, Reason] = {}
-    pending = iter(todo)
+    errors: dict[int, Exception] = {}
+    pending = iter(values)
     while len(events) < len(values):
         try:
-            events.extend(map(_decode_event, pending))  # type: ignore[arg-type]
+            events.extend(map(_decode_event, pending))
         except (ValueError, RecursionError) as error:
-            reasons[len(events)] = _reason(values[len(events)], bytes_max, error)
+            errors[len(events)] = error
             events.append(None)
-    return events, reasons
+    return events, errors
 
 
 def _reason(value: bytes | None, bytes_max: int, error: Exception) -> Reason:
@@ -404,12 +458,13 @@ def _joined(blocks: Sequence[Decoded]) -> Decoded:
     """The blocks of one poll as one."""
     batches = [block.batch for block in blocks]
     arrays = ("offset", "event_time_ms", "recipient", "kind")
-    strings = ("sender", "text", "signature", "category", "platform", "template", "gateway")
+    names = ("sender", "text", "signature", "category", "platform", "template", "gateway")
     columns: dict[str, Any] = {
         name: np.concatenate([getattr(batch, name) for batch in batches]) for name in arrays
     }
-    for name in strings:
-        columns[name] = list(chain.from_iterable(getattr(batch, name) for batch in batches))
+    for name in names:
+        strings = [getattr(batch, name) for batch in batches]
+        columns[name] = joined(strings, np.arange(sum(map(len, strings))))
     outcomes: Counter[Outcome] = Counter()
     for block in blocks:
         outcomes.update(block.outcomes)

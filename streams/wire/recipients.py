@@ -19,6 +19,7 @@ import phonenumbers
 from numpy.typing import NDArray
 
 from detectors.event import TOKEN_BIT
+from detectors.strings import Strings, Written, lines
 
 CACHE_ENTRIES: Final = 65_536
 """Numbers that needed `phonenumbers` (30-60 us each), by last use. Chosen: 64 k foreign numbers and
@@ -61,29 +62,24 @@ class Numbers:
         self._all_national = re.compile(f"(?:(?!{strange})(?:{national})\n)++".encode())
         self._hard = lru_cache(maxsize=CACHE_ENTRIES)(self._look_up)
 
-    def column(
-        self, recipients: Sequence[str]
-    ) -> tuple[NDArray[np.uint64], dict[int, str], list[int]]:
+    def column(self, recipients: Strings) -> tuple[NDArray[np.uint64], dict[int, str], list[int]]:
         """Return the integers of n recipients (uint64), canonical tokens, and indices of bad ones.
 
         A bad one is neither number nor token; its integer is 0.
         """
-        n = len(recipients)
-        bulk = self._bulk(recipients)
-        if bulk is not None:
+        if (bulk := self._bulk(recipients)) is not None:
             return bulk, {}, []
-        out = np.zeros(n, np.uint64)
+        out = np.zeros(len(recipients), np.uint64)
         tokens: dict[int, str] = {}
         bad: list[int] = []
-        by_width: dict[int, list[int]] = {}  # numbers that are written alike are of one length
-        for at, written in enumerate(recipients):
-            by_width.setdefault(len(written), []).append(at)
-        for places in by_width.values():
-            some = [recipients[at] for at in places]
-            if len(some) < n and (bulk := self._bulk(some)) is not None:
+        length = recipients.length
+        for width in np.flatnonzero(np.bincount(length)).tolist():  # of numbers written alike
+            places = np.flatnonzero(length == width)
+            some = recipients.take(places)
+            if len(some) < len(recipients) and (bulk := self._bulk(some)) is not None:
                 out[places] = bulk
                 continue
-            for at, written in zip(places, some, strict=True):
+            for at, written in zip(places.tolist(), some, strict=True):
                 if token := TOKEN.fullmatch(written):
                     out[at] = number = int(token[2], 16) | TOKEN_BIT
                     tokens[number] = token[1] + token[2].lower() + token[3].lower()
@@ -108,7 +104,8 @@ class Numbers:
         except TypeError:  # a record without a key
             joined = b""
         if joined[:1] not in (b"+", b"0"):
-            bulk = self._home_column(joined, len(keys))
+            rows = lines(joined, len(keys))
+            bulk = None if rows is None else self._home_column(rows)
             if bulk is not None:
                 return int(np.count_nonzero(bulk != recipients))
         return sum(
@@ -118,40 +115,41 @@ class Numbers:
 
     def canonical(self, written: str) -> str | None:
         """Return the canonical form of one recipient: digits, a token, or None if it is neither."""
-        column, tokens, bad = self.column([written])
+        column, tokens, bad = self.column(Written([written]))
         number = int(column[0])
         return None if bad else tokens.get(number) or str(number)
 
-    def _bulk(self, recipients: Sequence[str]) -> NDArray[np.uint64] | None:
+    def _bulk(self, recipients: Strings) -> NDArray[np.uint64] | None:
         """All are mobile numbers of this country and written alike; else None."""
-        joined = ("\n".join(recipients) + "\n").encode("utf-8", "surrogatepass")
-        home = self._home_column(joined, len(recipients))
-        return self._national_column(joined, len(recipients)) if home is None else home
-
-    def _home_column(self, joined: bytes, n: int) -> NDArray[np.uint64] | None:
-        """All n are home mobile numbers of one international form and width, or None.
-
-        `joined` holds n strings, each with a newline behind it.
-        """
-        lead = 1 if joined[:1] == b"+" else 2 if joined[:2] == b"00" else 0
-        if joined.find(b"\n") - lead not in self._widths:
+        rows = recipients.matrix()
+        if rows is None:
             return None
-        numbers = _integers(joined, n, lead)
+        home = self._home_column(rows)
+        return self._national_column(rows) if home is None else home
+
+    def _home_column(self, rows: NDArray[np.uint8]) -> NDArray[np.uint64] | None:
+        """All rows are home mobile numbers of one international form, or None."""
+        first = rows[0].tobytes()
+        lead = 1 if first[:1] == b"+" else 2 if first[:2] == b"00" else 0
+        if len(first) - lead not in self._widths or (rows[:, :lead] != rows[0, :lead]).any():
+            return None
+        numbers = _integers(rows[:, lead:])
         if numbers is None:
             return None
-        is_home = np.zeros(n, np.bool_)
+        is_home = np.zeros(len(rows), np.bool_)
         for low, high in self._home:
             is_home |= (numbers >= low) & (numbers < high)
         return numbers if is_home.all() else None
 
-    def _national_column(self, joined: bytes, n: int) -> NDArray[np.uint64] | None:
-        """All n are mobile numbers of the national form and of one width, or None."""
-        width = joined.find(b"\n")
+    def _national_column(self, rows: NDArray[np.uint8]) -> NDArray[np.uint64] | None:
+        """All rows are mobile numbers of the national form, or None."""
+        width = rows.shape[1]
         if width in self._widths or len(self._prefix) + width not in self._widths:
             return None
-        if self._all_national.fullmatch(joined) is None:
+        ended = np.hstack([rows, np.full((len(rows), 1), ord("\n"), np.uint8)])
+        if self._all_national.fullmatch(ended.tobytes()) is None:
             return None
-        numbers = _integers(joined, n, 0)
+        numbers = _integers(rows)
         return None if numbers is None else numbers + np.uint64(int(self._prefix) * 10**width)
 
     def _number(self, written: str) -> int | None:
@@ -178,22 +176,12 @@ class Numbers:
         return national if national is not None else _parsed("+" + written, None, strict=True)
 
 
-def _integers(joined: bytes, n: int, lead: int) -> NDArray[np.uint64] | None:
-    """The integers of n strings of digits of one width behind `lead` equal bytes; or None.
-
-    `joined` is read as a matrix of bytes: newlines fill the last column and digits all others, so
-    that no string can be longer or shorter than its neighbours, or hold a newline of its own.
-    """
-    width = joined.find(b"\n")
-    if len(joined) != n * (width + 1):
-        return None
-    rows = np.frombuffer(joined, np.uint8).reshape(n, width + 1)
-    if (rows[:, :lead] != rows[0, :lead]).any() or (rows[:, width] != ord("\n")).any():
-        return None
-    digits = np.ascontiguousarray(rows[:, lead:width].T) - np.uint8(ord("0"))
+def _integers(rows: NDArray[np.uint8]) -> NDArray[np.uint64] | None:
+    """The integers of rows (n, width) of ASCII digits; None if there is anything else."""
+    digits = np.ascontiguousarray(rows.T) - np.uint8(ord("0"))
     if digits.max() > 9:
         return None
-    numbers = np.zeros(n, np.uint64)
+    numbers = np.zeros(len(rows), np.uint64)
     for digit in digits:
         numbers *= np.uint64(10)
         numbers += digit

@@ -22,6 +22,7 @@ from detectors import chain
 from detectors.event import TICK_OFFSETS, Batch, Kind
 from detectors.memory import EPOCH_S
 from detectors.sieve import sift
+from detectors.strings import Written
 from streams.checkpoint import Ledger, Write
 from streams.config import Settings
 from tests.bench.stages import Pass, Records
@@ -233,6 +234,7 @@ def _tick_ms(
     """Take in a tick's worth of events, of as many recipients from `first` on: ms that it took."""
     n = TICK_OFFSETS
     start = part.next_offset
+    absent = Written([""] * n)
     batch = Batch(
         topic="t",
         partition=0,
@@ -241,8 +243,8 @@ def _tick_ms(
         event_time_ms=np.full(n, (at_s + EPOCH_S) * 1000),
         recipient=np.arange(n, dtype=np.uint64) + first,
         kind=np.full(n, Kind.MESSAGE, np.uint8),
-        sender=[""] * n, text=[""] * n, signature=[""] * n, category=[""] * n,
-        platform=[""] * n, template=[""] * n, gateway=["g"] * n, tokens={},
+        sender=absent, text=absent, signature=absent, category=absent,
+        platform=absent, template=absent, gateway=Written(["g"] * n), tokens={},
     )  # fmt: skip
     began = time.perf_counter()
     chain.process(params, _Platforms(n, platform), part, batch)

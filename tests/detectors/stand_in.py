@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from detectors.chain import Decisions, Params, Partition, process
 from detectors.event import TOKEN_BIT, Batch, Kind, platform_id, platform_print
+from detectors.strings import Written
 
 START_MS = 1_790_000_000_000  # 2026-09-21
 MINUTE_MS = 60_000
@@ -64,7 +65,7 @@ class StandIn:
 def batch_of(
     events: Sequence[Event], offsets: Sequence[int], next_offset: int | None = None
 ) -> Batch:
-    empty = [""] * len(events)
+    empty = Written([""] * len(events))
     return Batch(
         topic="sms.delivery.v1",
         partition=3,
@@ -76,10 +77,10 @@ def batch_of(
         sender=empty,
         text=empty,
         signature=empty,
-        category=[str(int(e.trust)) for e in events],
-        platform=[e.platform for e in events],
+        category=Written([str(int(e.trust)) for e in events]),
+        platform=Written([e.platform for e in events]),
         template=empty,
-        gateway=[e.gateway for e in events],
+        gateway=Written([e.gateway for e in events]),
         tokens={e.recipient: f"h1:{e.recipient:x}" for e in events if e.recipient & TOKEN_BIT},
     )
 

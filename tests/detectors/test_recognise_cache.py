@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 
 import numpy as np
@@ -15,8 +15,9 @@ from detectors.event import Batch, platform_id
 from detectors.fold import fold, has_native_digits, kept, mask, name_key
 from detectors.lexicon import any_of
 from detectors.reading import READ_CHARS, excerpt, read
-from detectors.recognise import RecogniseParams, Recogniser, recognise
+from detectors.recognise import Codes, RecogniseParams, Recogniser, recognise
 from detectors.registry import Registry
+from detectors.strings import Lying, Strings, Written
 from tests.detectors.test_recognise_table import CODES, LOOK_ALIKES
 
 REGISTRY, _ = Registry.shipped().merged(
@@ -26,7 +27,12 @@ REGISTRY, _ = Registry.shipped().merged(
 Event = tuple[str, str, str, str, str, str]  # text, sender, signature, category, platform, template
 
 
-def batch(events: Sequence[Event]) -> Batch:
+def lying(strings: list[str]) -> Strings:
+    """The column as a large batch has it."""
+    return Lying.of(Written(strings))
+
+
+def batch(events: Sequence[Event], column: Callable[[list[str]], Strings] = Written) -> Batch:
     count = len(events)
     number = np.arange(count, dtype=np.int64)
     text, sender, signature, category, platform, template = (
@@ -40,20 +46,24 @@ def batch(events: Sequence[Event]) -> Batch:
         event_time_ms=number,
         recipient=number.astype(np.uint64),
         kind=np.zeros(count, np.uint8),
-        sender=sender,
-        text=text,
-        signature=signature,
-        category=category,
-        platform=platform,
-        template=template,
-        gateway=[""] * count,
+        sender=column(sender),
+        text=column(text),
+        signature=column(signature),
+        category=column(category),
+        platform=column(platform),
+        template=column(template),
+        gateway=column([""] * count),
         tokens={},
     )
 
 
 def check(recogniser: Recogniser, events: Sequence[Event]) -> None:
-    """Every column says what `recognise` says of each event."""
-    codes = recogniser.columns(batch(events))
+    """Every column says what `recognise` says of each event, whatever it is made of."""
+    for column in (Written, lying):
+        _check(recogniser, events, recogniser.columns(batch(events, column)))
+
+
+def _check(recogniser: Recogniser, events: Sequence[Event], codes: Codes) -> None:
     least = recogniser.params.confidence_min
     for row, event in enumerate(events):
         verdict = recognise(recogniser.registry, *event, confidence_min=least)

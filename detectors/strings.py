@@ -1,0 +1,251 @@
+"""Columns of strings: as Python's own objects, or as they lie in one buffer.
+
+A buffer needs no object for any string until somebody asks for it, which is what most of reading a
+large batch costs; its arrays cost more than they save where a batch is small.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from itertools import chain
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+SPARE: Final = 2
+"""Bytes behind each string of a buffer that belong to no other of its column: on a copy of the
+buffer they can be written over."""
+
+_DISTINCT_MAX: Final = 16
+"""So many strings are counted by comparing them; more, one by one. Chosen: a feed's gateways."""
+
+_NARROW: Final = 32
+"""Bytes up to which numpy makes the objects, in half the time. Chosen: senders, gateways."""
+
+
+class Strings(ABC):
+    """A column of n strings. Bytes are UTF-8, of a lone surrogate as `surrogatepass` has it."""
+
+    __slots__ = ()
+
+    @abstractmethod
+    def __len__(self) -> int: ...
+
+    @abstractmethod
+    def __getitem__(self, i: int) -> str: ...
+
+    @abstractmethod
+    def __iter__(self) -> Iterator[str]: ...
+
+    @property
+    @abstractmethod
+    def length(self) -> NDArray[np.int64]:
+        """Bytes of each (n,)."""
+
+    @abstractmethod
+    def any(self) -> bool:
+        """Whether any is not empty."""
+
+    @abstractmethod
+    def pieces(self) -> list[bytes]:
+        """The bytes of each."""
+
+    @abstractmethod
+    def matrix(self) -> NDArray[np.uint8] | None:
+        """The bytes (n, width) of strings that are all of one width > 0, or None."""
+
+    @abstractmethod
+    def take(self, rows: NDArray[np.int64] | NDArray[np.bool_]) -> Strings:
+        """Those at some rows, or of a mask."""
+
+    @abstractmethod
+    def counts(self) -> dict[str, int]:
+        """How often each string occurs."""
+
+
+class Written(Strings):
+    """Strings as objects.
+
+    >>> column = Written(["淘宝", ""])
+    >>> len(column), column[0], list(column), column.counts()
+    (2, '淘宝', ['淘宝', ''], {'淘宝': 1, '': 1})
+    """
+
+    __slots__ = ("strings",)
+
+    def __init__(self, strings: Sequence[str]) -> None:
+        self.strings = strings
+
+    def __len__(self) -> int:
+        return len(self.strings)
+
+    def __getitem__(self, i: int) -> str:
+        return self.strings[i]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.strings)
+
+    @property
+    def length(self) -> NDArray[np.int64]:
+        """Bytes of each (n,): encodes all."""
+        return np.fromiter(map(len, self.pieces()), np.int64, len(self))
+
+    def any(self) -> bool:
+        """Whether any is not empty."""
+        return any(self.strings)
+
+    def pieces(self) -> list[bytes]:
+        """The bytes of each."""
+        return [string.encode("utf-8", "surrogatepass") for string in self.strings]
+
+    def matrix(self) -> NDArray[np.uint8] | None:
+        """The bytes (n, width) of strings of one width > 0, without a newline; else None."""
+        if not self.strings:
+            return None
+        joined = "\n".join((*self.strings, "")).encode("utf-8", "surrogatepass")
+        return lines(joined, len(self.strings))
+
+    def take(self, rows: NDArray[np.int64] | NDArray[np.bool_]) -> Written:
+        """Those at some rows, or of a mask."""
+        where = np.flatnonzero(rows) if rows.dtype == np.bool_ else rows
+        return Written([self.strings[i] for i in where.tolist()])
+
+    def counts(self) -> dict[str, int]:
+        """How often each string occurs."""
+        return Counter(self.strings)
+
+
+class Lying(Strings):
+    """Strings in a buffer: string i is `buffer[start[i]:stop[i]]`, both int64 (n,).
+
+    >>> column = Lying.of(["淘宝", ""])
+    >>> len(column), column[0], list(column), column.counts()
+    (2, '淘宝', ['淘宝', ''], {'': 1, '淘宝': 1})
+    """
+
+    __slots__ = ("buffer", "start", "stop")
+
+    def __init__(self, buffer: bytes, start: NDArray[np.int64], stop: NDArray[np.int64]) -> None:
+        self.buffer = buffer
+        self.start = start
+        self.stop = stop
+
+    @classmethod
+    def of(cls, strings: Strings) -> Lying:
+        """Copy these strings into a buffer."""
+        pieces = strings.pieces()
+        length = np.fromiter(map(len, pieces), np.int64, len(pieces))
+        stop = (length + SPARE).cumsum() - SPARE
+        return cls(bytes(SPARE).join((*pieces, b"")), stop - length, stop)
+
+    def __len__(self) -> int:
+        return len(self.start)
+
+    def __getitem__(self, i: int) -> str:
+        return _text(self.buffer[self.start[i] : self.stop[i]])
+
+    def __iter__(self) -> Iterator[str]:
+        return map(_text, self.pieces())
+
+    @property
+    def length(self) -> NDArray[np.int64]:
+        """Bytes of each (n,)."""
+        return self.stop - self.start
+
+    def any(self) -> bool:
+        """Whether any is not empty."""
+        return bool((self.stop > self.start).any())
+
+    def pieces(self) -> list[bytes]:
+        """The bytes of each."""
+        if (narrow := self._narrow()) is not None:
+            return narrow
+        buffer = self.buffer
+        spans = zip(self.start.tolist(), self.stop.tolist(), strict=True)
+        return [buffer[start:stop] for start, stop in spans]
+
+    def _narrow(self) -> list[bytes] | None:
+        length = self.length
+        width = int(length.max(initial=0))
+        if not 0 < width <= _NARROW or self.start.max() + width > len(self.buffer):
+            return None
+        octets = self._octets(width)
+        octets *= np.arange(width, dtype=np.uint8) < length.astype(np.uint8)[:, None]
+        found = octets.view(f"S{width}").ravel()  # this type takes NULs at the end off
+        return found.tolist() if (np.strings.str_len(found) == length).all() else None
+
+    def _octets(self, width: int) -> NDArray[np.uint8]:
+        return items(self.buffer, width)[self.start].view(np.uint8).reshape(-1, width)
+
+    def matrix(self) -> NDArray[np.uint8] | None:
+        """The bytes (n, width) of strings of one width > 0; else None."""
+        length = self.length
+        width = int(length[0]) if len(length) else 0
+        return self._octets(width) if width and (length == width).all() else None
+
+    def take(self, rows: NDArray[np.int64] | NDArray[np.bool_]) -> Lying:
+        """Those at some rows, or of a mask."""
+        return Lying(self.buffer, self.start[rows], self.stop[rows])
+
+    def counts(self) -> dict[str, int]:
+        """How often each string occurs."""
+        counts: dict[str, int] = {}
+        length = self.length
+        for width in np.flatnonzero(np.bincount(length)).tolist():
+            some = self.take(length == width)
+            if not width:
+                counts[""] = len(some)
+                continue
+            left = items(self.buffer, width)[some.start]
+            for _ in range(_DISTINCT_MAX):
+                same = left == left[0]
+                counts[_text(left[0].tobytes())] = int(np.count_nonzero(same))
+                left = left[~same]
+                if not len(left):
+                    break
+            else:
+                counts |= Counter(_text(one.tobytes()) for one in left)
+        return counts
+
+
+def joined(columns: Sequence[Strings], order: NDArray[np.int64]) -> Strings:
+    """The strings of some columns, one column after the other, in this order (n,).
+
+    They lie in a buffer if most of them do.
+    """
+    lying = sum(len(column) for column in columns if isinstance(column, Lying))
+    if 2 * lying <= len(order):
+        strings = list(chain.from_iterable(columns))
+        return Written([strings[i] for i in order.tolist()])
+    parts = [column if isinstance(column, Lying) else Lying.of(column) for column in columns]
+    ahead = np.cumsum([0, *(len(part.buffer) for part in parts)])[:-1]
+    start, stop = (
+        np.concatenate([getattr(part, edge) + a for part, a in zip(parts, ahead, strict=True)])
+        for edge in ("start", "stop")
+    )
+    return Lying(b"".join(part.buffer for part in parts), start[order], stop[order])
+
+
+def items(buffer: bytes, width: int) -> NDArray[np.void]:
+    """At each place of the buffer the `width` > 0 bytes from there on, as one item; no copy."""
+    places = max(0, len(buffer) - width + 1)
+    return np.ndarray((places,), f"V{width}", buffer, 0, (1,))
+
+
+def lines(joined: bytes, n: int) -> NDArray[np.uint8] | None:
+    """The bytes (n, width) of n lines of one width > 0, each with its newline; else None.
+
+    Newlines fill the last column, so that no line can be longer or shorter than its neighbours.
+    """
+    width = joined.find(b"\n")
+    if width < 1 or len(joined) != n * (width + 1):
+        return None
+    rows = np.frombuffer(joined, np.uint8).reshape(n, width + 1)
+    return None if (rows[:, width] != ord("\n")).any() else rows[:, :width]
+
+
+def _text(octets: bytes) -> str:
+    return octets.decode("utf-8", "surrogatepass")
