@@ -41,9 +41,6 @@ BLOCK: Final = TICK_OFFSETS
 CACHED: Final = 512
 """Records decoded before their fields are read, while they still lie in the processor's cache."""
 
-LEARN_ROWS: Final = 32
-"""So many events that were decoded one by one are worth a new layout."""
-
 
 class Reason(StrEnum):
     """Why a record was refused: the closed set of the dead letters' header and metric label."""
@@ -236,8 +233,8 @@ def _block(
             for shape, n in Counter(map(_SHAPE, filter(None, events))).items():
                 outcomes[_outcome(kinds, *shape)] += n
         decoded.take(_at(places, counted), _at(events, counted), kinds)
-    if len(decoded.row) >= LEARN_ROWS and decoded.kind[0] == Kind.MESSAGE:
-        intake.layouts.learn(tame[decoded.row[0]])
+    if decoded.row and decoded.kind[0] == Kind.MESSAGE:
+        intake.layouts.learn(tame, decoded.row)
 
     read = _one([*map(_of_layout, fitted), decoded.read()])
     recipient, tokens, nobody = intake.numbers.column(read.strings["recipient"])

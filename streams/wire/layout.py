@@ -25,8 +25,18 @@ LAYOUTS_MAX: Final = 8
 """Layouts of a feed: with and without a signature, in one part or more, of several makes of
 gateway. Chosen; a value that fits none is decoded by itself."""
 
-ROWS_MIN: Final = 512
-"""Fewer values are decoded one by one: some 150 calls of numpy cost as much as 300 of them."""
+ROWS_MIN: Final = 1024
+"""Fewer values are decoded one by one: some 150 calls of numpy cost what they save of so many."""
+
+LEARN_ROWS: Final = 32
+"""So many of a batch that have no layout are worth one."""
+
+PAYS: Final = 0.4
+"""Share of a batch that must have a layout for the search to pay. A producer that escapes whatever
+is not ASCII has nearly none, and would pay a third more."""
+
+SKIPPED: Final = 15
+"""After a batch where it did not pay, so many are not looked at."""
 
 TIME_DIGITS: Final = 13
 """Of a time in ms from 2001 to 2286, which is what is accepted."""
@@ -121,7 +131,7 @@ class Layout:
     def of(cls, keys: Keys, value: bytes) -> Layout | None:
         """The layout of an event that the decoder has read; None if it cannot be read this way."""
         pieces = value.split(b'"')  # every second one lies between quotes
-        if b"\\" in value or _NESTED.search(b"".join(pieces[::2])):
+        if b"\\" in value or not _is_utf8(value) or _NESTED.search(b"".join(pieces[::2])):
             return None
         runs: list[_Run] = []
         times: dict[str, tuple[int, int]] = {}
@@ -211,10 +221,14 @@ class Layouts:
     def __init__(self, keys: Keys) -> None:
         self._keys = keys
         self._held: list[Layout] = []
+        self._to_skip = 0  # batches
+        self._looking = False  # whether the last batch was looked at
 
     def read(self, values: Sequence[bytes]) -> tuple[list[Fitted], Sequence[int]]:
         """What those values hold that have a layout, and the numbers of the others."""
-        if not self._held or len(values) < ROWS_MIN:
+        self._looking = len(values) >= ROWS_MIN and not self._to_skip
+        self._to_skip = max(0, self._to_skip - 1)
+        if not self._looking or not self._held:
             return [], range(len(values))
         page = Page(values)
         taken = [(layout.take(self._keys, page), layout) for layout in self._held]
@@ -223,10 +237,19 @@ class Layouts:
         rest = np.ones(len(values), np.bool_)
         for fitted, _ in taken:
             rest[fitted.rows] = False
-        return [fitted for fitted, _ in taken], np.flatnonzero(rest).tolist()
+        left = np.flatnonzero(rest).tolist()
+        if len(values) - len(left) < PAYS * len(values):
+            self._to_skip = SKIPPED
+        return [fitted for fitted, _ in taken], left
 
-    def learn(self, value: bytes) -> None:
-        """Hold the layout of this value too, in place of the one that was last of use."""
-        layout = Layout.of(self._keys, value)
+    def learn(self, values: Sequence[bytes], rows: Sequence[int]) -> None:
+        """Hold the layout of the first of these rows too, in place of the one last of use.
+
+        The rows are messages of the last batch that were decoded one by one.
+        """
+        if not self._looking or len(rows) < LEARN_ROWS:
+            return
+        layout = Layout.of(self._keys, values[rows[0]])
         if layout is not None and layout not in self._held:
             self._held = [layout, *self._held[: LAYOUTS_MAX - 1]]
+            self._to_skip = 0

@@ -41,7 +41,7 @@ def value(**fields: Any) -> bytes:
 @contextmanager
 def every_batch() -> Iterator[None]:
     """Small batches are read as large ones are."""
-    with patch.object(layout, "ROWS_MIN", 1), patch.object(events, "LEARN_ROWS", 1):
+    with patch.object(layout, "ROWS_MIN", 1), patch.object(layout, "LEARN_ROWS", 1):
         yield
 
 
@@ -220,11 +220,10 @@ def test_a_feed_of_many_programs_keeps_the_layouts_of_use() -> None:
     layouts = Layouts(KEYS)
     often = value(often="x")
     with every_batch():
-        layouts.learn(often)
         for n in range(3 * layout.LAYOUTS_MAX):
-            layouts.learn(value(**{f"key{n}": "x"}))
-            layouts.learn(often)
-            layouts.read([often])
+            for one in (often, value(**{f"key{n}": "x"}), often):
+                if layouts.read([one])[1]:
+                    layouts.learn([one], [0])
         assert len(layouts._held) == layout.LAYOUTS_MAX
         assert layouts.read([often, value(key0="x"), value(**{f"key{n}": "x"})])[1] == [1]
 
@@ -235,6 +234,24 @@ def test_a_small_batch_is_decoded_one_by_one() -> None:
     decode(intake, values)
     assert intake.layouts.read(values)[1] == []
     assert intake.layouts.read(values[1:])[1] == range(layout.ROWS_MIN - 1)
+
+
+def test_where_few_values_have_a_layout_it_is_seldom_looked_for() -> None:
+    few = [value(message_id="m"), *(value(text='says "yes"') for _ in range(9))]
+    many = [value(message_id=f"m{n}") for n in range(10)]
+    intake = check([few] * 3)
+    assert sum(by_layout(intake, few) for _ in range(3 * (layout.SKIPPED + 1))) == 3
+    read = [by_layout(intake, many) for _ in range(layout.SKIPPED + 2)]
+    assert read[0] == 0
+    assert read[-2:] == [10, 10]
+
+
+def test_a_new_program_is_noticed_where_the_old_layouts_are_of_no_use() -> None:
+    intake = check([[value(old="x")] * 5] * 2)
+    new = [value(new="x")] * 5
+    with every_batch():
+        decode(intake, new)
+    assert by_layout(intake, new) == 5
 
 
 def test_a_page_knows_where_quotes_are() -> None:
