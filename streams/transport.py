@@ -16,6 +16,7 @@ what a checkpoint covers.
 from __future__ import annotations
 
 import asyncio
+import struct
 import sys
 import weakref
 from bisect import bisect_left
@@ -35,8 +36,11 @@ from typing import Any, Final, Protocol, cast
 import aiokafka
 import faust
 import uvloop
+from aiokafka.consumer import fetcher
 from aiokafka.consumer.fetcher import FetchResult, PartitionRecords
 from aiokafka.errors import KafkaError
+from aiokafka.record.memory_records import MemoryRecords
+from crc32c import crc32c
 from faust import tables
 from faust.stores import STORES
 from faust.stores import memory as memory_store
@@ -403,8 +407,63 @@ class _Columns:
         self.timestamps_ms += other.timestamps_ms[cut:]
 
 
+_LENGTH: Final = struct.Struct(">i")
+_CRC: Final = struct.Struct(">I")
+_LENGTH_AT, _MAGIC_AT, _CRC_AT, _CHECKED_FROM = 8, 16, 17, 21  # of a batch in Kafka's format
+_MAGIC_OLD: Final = 1  # and below: before Kafka 0.11, another format
+
+
+class Records:
+    """aiokafka's `MemoryRecords`, whose batches have their checksum computed by the processor.
+
+    aiokafka computes it in C, byte by byte: a tenth of what reading a record costs in all.
+    """
+
+    def __init__(self, raw: bytes) -> None:
+        self._raw = memoryview(raw)
+        self._at = 0
+        self._records = records = MemoryRecords(raw)
+        self.has_next = records.has_next
+        self.size_in_bytes = records.size_in_bytes
+
+    def next_batch(self) -> Any:
+        """The next record batch, of those that there are."""
+        batch = self._records.next_batch()
+        (length,) = _LENGTH.unpack_from(self._raw, self._at + _LENGTH_AT)
+        raw = self._raw[self._at : self._at + _LENGTH_AT + _LENGTH.size + length]
+        self._at += len(raw)
+        return _Checked(batch, raw)
+
+
+fetcher.MemoryRecords = Records
+
+
+class _Checked:
+    """A record batch; all but its checksum is as aiokafka has it."""
+
+    def __init__(self, batch: Any, raw: memoryview) -> None:
+        self._batch = batch
+        self._raw = raw
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._batch, name)
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self._batch)
+
+    def __next__(self) -> Any:
+        return next(self._batch)
+
+    def validate_crc(self) -> bool:
+        """Whether its bytes are those that were sent."""
+        if self._raw[_MAGIC_AT] <= _MAGIC_OLD:
+            return bool(self._batch.validate_crc())
+        (expected,) = _CRC.unpack_from(self._raw, _CRC_AT)
+        return bool(crc32c(self._raw[_CHECKED_FROM:]) == expected)
+
+
 class _Batches:
-    """aiokafka's `MemoryRecords`, its batches made of columns of at most `room` records."""
+    """Batches made of columns of at most `room` records, in place of records."""
 
     def __init__(self, records: Any) -> None:
         self.has_next = records.has_next
@@ -417,7 +476,7 @@ class _Batches:
 
 
 class _Batch:
-    """A record batch; all but its records is as aiokafka has it."""
+    """A record batch; all but its records is as it was."""
 
     def __init__(self, batches: _Batches, batch: Any) -> None:
         self._batches = batches

@@ -15,6 +15,7 @@ import inspect
 import struct
 import weakref
 from collections.abc import Sequence
+from contextlib import suppress
 from importlib.metadata import version
 from types import SimpleNamespace
 from typing import Any
@@ -23,6 +24,7 @@ import faust.stores
 import faust.transport
 import pytest
 from aiokafka import TopicPartition
+from aiokafka.consumer import fetcher
 from aiokafka.consumer.fetcher import (
     READ_COMMITTED,
     READ_UNCOMMITTED,
@@ -31,6 +33,7 @@ from aiokafka.consumer.fetcher import (
 )
 from aiokafka.errors import CorruptRecordException
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
+from aiokafka.record.legacy_records import LegacyRecordBatchBuilder
 from aiokafka.record.memory_records import MemoryRecords
 from aiokafka.record.util import calc_crc32c
 from hypothesis import given
@@ -92,6 +95,7 @@ BODIES = {
     "aiokafka.consumer.fetcher:FetchResult.getall": "3e717e30de50",
     "aiokafka.consumer.fetcher:PartitionRecords._unpack_records": "b803e6d46480",
     "aiokafka.consumer.fetcher:Fetcher.fetched_records": "be4348896b9b",
+    "aiokafka.consumer.fetcher:Fetcher._proc_fetch_request": "59bf948fff47",
     "aiokafka.client:AIOKafkaClient._metadata_update": "06dc51ed3e0d",
     "aiokafka.consumer.group_coordinator:GroupCoordinator._perform_assignment": "a5cf61fa9732",
     "aiokafka.consumer.group_coordinator:GroupCoordinator._push_error_to_user": "743ff515bd7e",
@@ -195,7 +199,9 @@ def _fetched(
     state.consumed_to = lambda offset: setattr(state, "position", offset)
     assignment = SimpleNamespace(active=True, state_value=lambda _tp: state)
     level = READ_COMMITTED if aborted else READ_UNCOMMITTED
-    records = PartitionRecords(TP, MemoryRecords(raw), aborted, position, None, None, True, level)
+    records = PartitionRecords(
+        TP, transport.Records(raw), aborted, position, None, None, True, level
+    )
     held = transport._Fetched("in", {}) if held is None else held
     held[TP] = FetchResult(TP, assignment=assignment, partition_records=records, backoff=0)
     return held[TP], state
@@ -272,6 +278,36 @@ def test_a_broken_batch_moves_no_position() -> None:
     with pytest.raises(CorruptRecordException):
         result.getall(100)
     assert state.position == 10
+
+
+def test_fetches_have_their_checksums_computed_by_the_processor() -> None:
+    assert fetcher.MemoryRecords is transport.Records
+    first, second = _batch(0, [b"a"]), _batch(1, [b"b", b"c"])
+    raw = first + second
+    for broken in range(len(raw)):
+        octets = bytearray(raw)
+        octets[broken] ^= 1
+        batches = []
+        for records in (MemoryRecords(bytes(octets)), transport.Records(bytes(octets))):
+            found: list[object] = []
+            with suppress(CorruptRecordException):
+                while records.has_next():
+                    found.append(records.next_batch().validate_crc())
+            batches.append(found)
+        assert batches[0] == batches[1]
+        head = broken if broken < len(first) else broken - len(first)
+        assert head < transport._CHECKED_FROM or False in batches[0]
+
+
+@pytest.mark.parametrize("magic", [0, 1])
+def test_batches_in_the_old_format_are_read(magic: int) -> None:
+    builder = LegacyRecordBatchBuilder(magic, 0, 1 << 20)
+    builder.append(0, 1_700_000_000_000, b"k", b"v")
+    raw = bytes(builder.build())
+    batch = transport.Records(raw).next_batch()
+    assert batch.validate_crc()
+    assert [(record.key, record.value) for record in batch] == [(b"k", b"v")]
+    assert not transport.Records(raw[:-1] + b"x").next_batch().validate_crc()
 
 
 def test_aborted_transactions_and_control_records_are_passed_over() -> None:
