@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors import resend
+from detectors.arrays import indices
 from detectors.episode import Name, advance, end, ends_s, over, recycle
 from detectors.event import TICK_OFFSETS, TOKEN_BIT, Batch, Kind, Trust
 from detectors.hindsight import meet, refuse, settle
@@ -113,8 +114,8 @@ def _passes(batch: Batch, offset: int) -> Iterator[tuple[int, int, int]]:
     # before that event would find nothing left to do.
     behind = np.concatenate(([offset], batch.offset))
     ticks = (behind // TICK_OFFSETS + 1) * TICK_OFFSETS
-    passed = np.flatnonzero(ticks <= np.append(batch.offset, batch.next_offset))
-    recycled = np.flatnonzero(batch.kind == Kind.RECYCLED)
+    passed = indices(ticks <= np.append(batch.offset, batch.next_offset))
+    recycled = indices(batch.kind == Kind.RECYCLED)
     ends = sorted(
         {
             *zip(ticks[passed].tolist(), passed.tolist(), strict=True),
@@ -138,15 +139,15 @@ def _pass(
     into: Decisions,
 ) -> None:
     """One piece with no maintenance inside."""
-    sampled = np.flatnonzero(batch.offset[here] % SAMPLE_OFFSETS == 0) + here.start
+    sampled = indices(batch.offset[here] % SAMPLE_OFFSETS == 0) + here.start
     gateways = [batch.gateway[i] for i in sampled.tolist()]
     partition.samples += zip(batch.event_time_ms[sampled].tolist(), gateways, strict=True)
     message = codes.otp[here] & (batch.kind[here] == Kind.MESSAGE)
-    at = np.flatnonzero(message) + here.start
+    at = indices(message) + here.start
     if not len(at):
         return
     recipient, platform, trust = batch.recipient[at], codes.platform[at], codes.trust[at]
-    at_s = np.clip(batch.event_time_ms[at] // 1000 - EPOCH_S, 1, (1 << 31) - 1)
+    at_s = np.minimum(np.maximum(batch.event_time_ms[at] // 1000 - EPOCH_S, 1), (1 << 31) - 1)
     _name(partition, codes, platform, trust)
     sifted = sift(params.sieve, partition.table, recipient, platform, at_s)
     tally(
@@ -180,7 +181,7 @@ def _name(
     noted, noted_tick = partition.noted, partition.noted_tick
     slot = platform % np.uint32(len(noted))
     old = (noted.take(slot) != platform) | (noted_tick.take(slot) <= tick - NAME_TICKS)
-    if not old.any():
+    if not np.count_nonzero(old):
         return
     names = partition.book.names
     platform, trust = platform[old], trust[old]
@@ -408,7 +409,7 @@ def _evict(params: Params, partition: Partition) -> int:
         return 0
     words = table.words[: table.used]
     flags = words[:, MEMORY_WORDS.start] >> np.uint64(16)
-    idle = np.flatnonzero((words[:, 0] != 0) & (flags & np.uint64(SUSPECT) == 0))
+    idle = indices((words[:, 0] != 0) & (flags & np.uint64(SUSPECT) == 0))
     window = (words[idle, 1] >> np.uint64(32)).astype(np.uint32)
     # A sixteenth at once: finding the oldest means looking at all.
     count = min(len(idle), max(2 * TICK_OFFSETS, params.sieve.rows_max // 16))

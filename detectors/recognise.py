@@ -16,6 +16,7 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from detectors.arrays import indices
 from detectors.event import Batch, Trust, platform_id
 from detectors.fold import MASK, fold, has_native_digits, mask, name_key
 from detectors.reading import HEAD_CHARS, READ_CHARS, Reading, excerpt, names_codes, read
@@ -244,7 +245,7 @@ def _masked_lying(texts: Lying, kinds: Sequence[int]) -> list[bytes]:
     tails = _TAIL_OCTETS[kinds]
     masked[texts.stop], masked[texts.stop + 1] = tails[:, 0], tails[:, 1]
     column = Lying(masked.tobytes(), texts.start, texts.stop + SPARE).pieces()
-    for row in np.flatnonzero(texts.length > READ_CHARS).tolist():
+    for row in indices(texts.length > READ_CHARS).tolist():
         column[row] = _masked(texts[row], kinds[row])
     return column
 
@@ -314,7 +315,7 @@ class Recogniser:
             other = map(_OTHER_CATEGORIES.__contains__, batch.category.pieces())
             answers[np.fromiter(other, bool, count)] = _OTHER_CATEGORY
         misses = self.misses
-        for row in np.flatnonzero(answers < 0).tolist():
+        for row in indices(answers < 0).tolist():
             asked = _Asked(
                 batch.text[row],
                 kinds[row],
@@ -329,7 +330,7 @@ class Recogniser:
         otp = (answers & _OTP).astype(np.bool_)
         platform = (answers >> 16).astype(np.uint32)
         own: dict[int, str] = {}
-        from_sender = np.flatnonzero(answers & _FROM_SENDER)
+        from_sender = indices(answers & _FROM_SENDER)
         if len(from_sender):
             found = [self._from(batch.sender[row]) for row in from_sender.tolist()]
             platform[from_sender] = [id_ for id_, _ in found]

@@ -14,6 +14,7 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from detectors.arrays import begins, indices
 from detectors.memory import (
     DAY_S,
     MEMORY_WORDS,
@@ -71,13 +72,6 @@ class Sifted:
     after: NDArray[np.int64]  # and after them; equal to `before` if the window is forgotten
 
 
-def _begins(ascending: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Where another value begins: a sixth of the time of `np.diff(…, prepend=…) != 0`."""
-    begins = np.ones(len(ascending), np.bool_)
-    np.not_equal(ascending[1:], ascending[:-1], out=begins[1:])
-    return begins
-
-
 def sift(
     params: SieveParams,
     table: Table,
@@ -96,9 +90,9 @@ def sift(
     arrival = (key & _LOW).astype(np.int64)
     sorted_row = (key >> _NOVEL).astype(np.int64)
     at_s = at_s[arrival]
-    begins = _begins(sorted_row)
-    starts = np.flatnonzero(begins)
-    group = begins.cumsum() - 1
+    first = begins(sorted_row)
+    starts = indices(first)
+    group = first.cumsum() - 1
     row = sorted_row[starts]
     taken = table.words.take(row, axis=0)
 
@@ -121,14 +115,14 @@ def _count(
     """
     n = len(group)
     number = at_s // params.window_s
-    start = np.flatnonzero(_begins(group) | _begins(number))
+    start = indices(begins(group) | begins(number))
     size = np.append(start[1:], n) - start
     of, window = group[start], number[start]
     before, after, total = (np.zeros(len(start), np.int64) for _ in range(3))
     runs: list[NDArray[np.int64] | slice] = [slice(None)]
     if len(start) > len(taken):  # of a recipient's runs the second is added after the first
         rank = np.arange(len(start)) - np.searchsorted(of, of)
-        runs = [np.flatnonzero(rank == turn) for turn in range(int(rank.max()) + 1)]
+        runs = [indices(rank == turn) for turn in range(int(rank.max()) + 1)]
     for run in runs:
         g, w, k = of[run], window[run], size[run]
         packed = taken[g, 1].astype(np.int64)  # a window number has 31 bits at most
@@ -144,7 +138,7 @@ def _count(
         taken[g, 1] = (np.maximum(w, held) << 32 | now << 16 | last).astype(np.uint64)
     # A message is loud if with it, in the order of the log, the two windows reach the bar.
     loud = np.zeros(n, np.bool_)
-    for i in np.flatnonzero(total >= params.loud_messages).tolist():
+    for i in indices(total >= params.loud_messages).tolist():
         quiet = params.loud_messages - 1 - (int(total[i]) - int(size[i]))
         loud[start[i] + max(0, quiet) : start[i] + size[i]] = True
     return loud, window, before, after
@@ -158,20 +152,20 @@ def _sight(
     at_s: NDArray[np.int64],
 ) -> tuple[NDArray[np.bool_], int]:
     """Applies sightings, one to each recipient and round; returns the events of suspects."""
-    born = np.flatnonzero(taken[:, 10] & np.uint64(0xFFFF) == 0)
+    born = indices(taken[:, 10] & np.uint64(0xFFFF) == 0)
     if len(born):
         taken[born, 10] |= (at_s[np.searchsorted(group, born)] // DAY_S).astype(np.uint64)
     ring = np.ascontiguousarray(taken[:, RING_WORDS].T)  # (8, rows): a test of all is eight passes
     suspect = taken[:, 10] & _FLAGGED != 0
     judged = suspect[group]
-    todo = np.flatnonzero(~judged)
+    todo = indices(~judged)
     promoted = 0
     while len(todo):
         g, p, t = group[todo], platform[todo], at_s[todo]
         held = ring.take(g, axis=1)
         same = held.view(np.uint32)[:, ::2] == p  # the low halves of little-endian words
         sighting = t > (held[-1] >> _SECONDS).astype(np.int64) - DAY_S
-        again = np.flatnonzero(same.any(axis=0))
+        again = indices(same.any(axis=0))
         if len(again):
             seen = held[same[:, again].argmax(axis=0), again] >> _SECONDS
             sighting[again] &= np.abs(t[again] - seen.astype(np.int64)) >= DAY_S
@@ -207,15 +201,15 @@ def _first_of_each(
     group: NDArray[np.int64], sighting: NDArray[np.bool_]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Positions of each group's first sighting, and of the events that come after it."""
-    at = np.flatnonzero(sighting)
+    at = indices(sighting)
     same = group[1:] == group[:-1]
-    if not same.any():
+    if not np.count_nonzero(same):
         return at, at[:0]
-    first = at[_begins(group[at])]
+    first = at[begins(group[at])]
     seen = np.cumsum(sighting)
     start = np.maximum.accumulate(np.where(np.append(False, same), 0, np.arange(len(group))))
     earlier: NDArray[np.int64] = seen - sighting
-    return first, np.flatnonzero(earlier > earlier[start])  # its group had a sighting before it
+    return first, indices(earlier > earlier[start])  # its group had a sighting before it
 
 
 def _apply(
@@ -229,48 +223,48 @@ def _apply(
     A promoted one's ring stays as it was: the judge will see the sighting itself.
     """
     g, p, t, held, same = new
-    again = same.any(axis=0)
+    again: NDArray[np.bool_] = same.any(axis=0)
     memory = halves(taken if len(g) == len(taken) else taken.take(g, axis=0))
     wanted = prints_of(p)
     match = memory[2:] == wanted
     printed = match.any(axis=0) & ~again
     unknown = ~(again | printed)
-    asked = np.flatnonzero(unknown)
+    asked = indices(unknown)
     unknown[asked] = ~_kin(held.take(asked, axis=1), wanted[asked], t[asked])
     novel = unknown.astype(np.uint64)
     outgoing = np.where(again, 0, held[0])
     moved = np.empty_like(held)
     moved[:-1] = held[1:]
     moved[-1] = t.astype(np.uint64) << _SECONDS | novel << _NOVEL | p
-    back = np.flatnonzero(again)
+    back = indices(again)
     if len(back):  # what leaves is the platform's older sighting, not the oldest of all
         slot = same[:, back].argmax(axis=0)
         moved[:, back] = np.where(slot > _LANES, held[:, back], moved[:, back])
-    late = np.flatnonzero(moved[-1] < moved[-2])
+    late = indices(moved[-1] < moved[-2])
     if len(late):
         moved[:, late] = np.sort(moved[:, late], axis=0)
     promoted = _promotes(params, moved, late)
-    kept = np.flatnonzero(~promoted)
+    kept = indices(~promoted)
     if len(kept) == ring.shape[1]:
         ring[:] = moved
     else:
         for lane, word in zip(ring, moved, strict=True):  # twice as fast as ring[:, g] = moved
             lane[g[kept]] = word[kept]
     place = np.full(len(g), -1, np.int8)
-    known = np.flatnonzero(printed)
+    known = indices(printed)
     place[known] = match[:, known].argmax(axis=0)
     full = outgoing != 0
-    pushed = np.flatnonzero(full & ~promoted)
+    pushed = indices(full & ~promoted)
     if len(pushed):
         prints = memory if len(pushed) == len(g) else memory.take(pushed, axis=1)
         remember(prints, outgoing[pushed], place[pushed])
         taken[g[pushed], MEMORY_WORDS] = words_of(prints)
-    pulled = np.flatnonzero(printed & ~full & ~promoted)
+    pulled = indices(printed & ~full & ~promoted)
     if len(pulled):  # into a free place of the ring
         prints = memory.take(pulled, axis=1)
         forget(prints, place[pulled])
         taken[g[pulled], MEMORY_WORDS] = words_of(prints)
-    return np.flatnonzero(promoted)
+    return indices(promoted)
 
 
 def _kin(
@@ -282,7 +276,7 @@ def _kin(
     """
     alike = prints_of(held.astype(np.uint32)) == wanted
     kin: NDArray[np.bool_] = alike.any(axis=0)
-    some = np.flatnonzero(kin)
+    some = indices(kin)
     if len(some):
         held = held.take(some, axis=1)
         old = (held >> _SECONDS).astype(np.int64) <= at_s[some] - DAY_S
@@ -307,7 +301,7 @@ def _promotes(
     third = (ring[RING - params.promote_novel] >> _SECONDS).astype(np.int64)
     close = third >= seconds - reach_s
     close[late] = True
-    candidate = np.flatnonzero(close & ~promoted)
+    candidate = indices(close & ~promoted)
     if len(candidate):
         promoted[candidate] = _bucket(params, ring.take(candidate, axis=1))
     return promoted

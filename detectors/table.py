@@ -16,6 +16,8 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from detectors.arrays import indices
+
 WORDS: Final = 14
 """Words of a row: 112 bytes. With the index at a load of .33-.75 a recipient takes 117-125, and
 while one index takes over from another up to 128."""
@@ -87,10 +89,10 @@ class Table:
         table.used = len(words)
         live = words[:, 0] != 0
         table.count = int(live.sum())
-        table._free = np.flatnonzero(~live)[::-1].tolist()
+        table._free = indices(~live)[::-1].tolist()
         table._index = _Index.of(_bits(table.count))
         for at in range(0, table.used, _BLOCK):
-            rows = at + np.flatnonzero(live[at : at + _BLOCK])
+            rows = at + indices(live[at : at + _BLOCK])
             table._place(words[rows, 0], rows)
         return table
 
@@ -119,7 +121,7 @@ class Table:
 
     def _look_back(self, keys: NDArray[np.uint64], rows: NDArray[np.int64]) -> NDArray[np.int64]:
         """Completes `rows` from the old index; the positions that are still without one."""
-        absent = np.flatnonzero(rows < 0)
+        absent = indices(rows < 0)
         if self._old is not None:
             rows[absent] = self._probe(self._old, keys[absent])[0]
             absent = absent[rows[absent] < 0]
@@ -135,7 +137,7 @@ class Table:
         self._index.cells[cells[rows >= 0]] = _TOMB
         self._tombs += int((rows >= 0).sum())
         if self._old is not None:
-            absent = np.flatnonzero(rows < 0)
+            absent = indices(rows < 0)
             rows[absent], cells = self._probe(self._old, keys[absent])
             self._old.cells[cells[rows[absent] >= 0]] = _TOMB
         rows = rows[rows >= 0]
@@ -156,7 +158,7 @@ class Table:
         held = index.cells.take(cell)
         rows = np.full(len(keys), -1, np.int64)
         row = (held ^ tag) - _ONE  # of a free cell, a tombstone or another tag: none that can be
-        at = np.flatnonzero(row < _ROWS)
+        at = indices(row < _ROWS)
         at = at[self.words[row[at], 0] == keys[at]]
         rows[at] = row[at]
         vacant = (held == 0) | (held == _TOMB)
@@ -164,7 +166,7 @@ class Table:
         cells[at] = cell[at]
         open_ = held != 0
         open_[at] = False
-        todo = np.flatnonzero(open_)
+        todo = indices(open_)
         cell, tag = cell[todo, None] + 1, tag[todo, None]
         while len(todo):
             near = (cell + _PROBES) & mask
@@ -175,7 +177,7 @@ class Table:
             near = near.ravel()
             cells[todo[first >> _PROBES_BITS]] = near[first]
             row = ((held ^ tag) - _ONE).ravel()
-            lane = np.flatnonzero(row < _ROWS)
+            lane = indices(row < _ROWS)
             lane = lane[self.words[row[lane], 0] == keys[todo[lane >> _PROBES_BITS]]]
             at = lane >> _PROBES_BITS
             rows[todo[at]] = row[lane]
@@ -265,7 +267,7 @@ class Table:
             index[cells] = value
             placed = index.take(cells) == value
             self._tombs -= int(np.count_nonzero(placed & tomb))
-            left = np.flatnonzero(~placed)
+            left = indices(~placed)
             keys, rows, cells = keys[left], rows[left], None
 
 
