@@ -223,7 +223,7 @@ def _apply(
     A promoted one's ring stays as it was: the judge will see the sighting itself.
     """
     g, p, t, held, same = new
-    again: NDArray[np.bool_] = same.any(axis=0)
+    again: NDArray[np.bool_] = np.logical_or.reduce(same, axis=0)
     memory = halves(taken if len(g) == len(taken) else taken.take(g, axis=0))
     wanted = prints_of(p)
     match = memory[2:] == wanted
