@@ -16,7 +16,7 @@ from streams.wire import Intake, Numbers
 RECORDS = 20_000
 
 
-def records(form: str) -> tuple[list[bytes], list[bytes]]:
+def records(form: str, *, escaped: bool) -> tuple[list[bytes], list[bytes]]:
     """Values of 350 bytes with Chinese texts, and their keys."""
     rng = random.Random(1)
     values, keys = [], []
@@ -37,15 +37,16 @@ def records(form: str) -> tuple[list[bytes], list[bytes]]:
             "segments": 1,
             "attempt": 1,
         }
-        values.append(json.dumps(event, ensure_ascii=False, separators=(",", ":")).encode())
+        values.append(json.dumps(event, ensure_ascii=escaped, separators=(",", ":")).encode())
         keys.append(digits.encode())
     return values, keys
 
 
 @pytest.mark.bench
 @pytest.mark.parametrize("form", ["{}", "+{}", "hk1:{}00112233445566"])
-def test_decoding_a_poll(benchmark: Any, form: str) -> None:
-    values, keys = records(form)
+@pytest.mark.parametrize("escaped", [False, True], ids=["by layout", "one by one"])
+def test_decoding_a_poll(benchmark: Any, form: str, escaped: bool) -> None:
+    values, keys = records(form, escaped=escaped)
     intake = Intake(Numbers("CN"))
     offsets, stamps = np.arange(RECORDS), np.full(RECORDS, 1_772_422_480_000)
 
