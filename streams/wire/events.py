@@ -209,8 +209,8 @@ def _block(
 ) -> Decoded:
     """Decode as `decode` does, at most `BLOCK` records."""
     kinds = intake.kinds
-    tame = _tame(values, intake.value_bytes_max)
-    fitted, odd = intake.layouts.read(tame)
+    tame, lengths = _tame(values, intake.value_bytes_max)
+    fitted, odd = intake.layouts.read(tame, lengths)
     decoded = _Fields()
     reasons: dict[int, Reason] = {}
     outcomes: Counter[Outcome] = Counter()
@@ -308,8 +308,9 @@ class _Read(NamedTuple):
 def _of_layout(fitted: Fitted) -> _Read:
     """Events of one layout: all are messages, for a layout is learnt from one that is."""
     n = len(fitted.rows)
-    absent = Written([""] * n)
-    strings = {name: fitted.strings.get(name, absent) for name in _STRINGS}
+    nowhere = np.zeros(n, np.int64)
+    strings: dict[str, Strings] = dict.fromkeys(_STRINGS, Lying(b"", nowhere, nowhere))
+    strings |= {"text": Written([""] * n), **fitted.strings}
     if prefix := fitted.strings.get("text_prefix"):
         text = fitted.strings.get("text", prefix)
         whole = text.length > 0
@@ -384,14 +385,18 @@ def _at(items: Sequence[Any], kept: Sequence[int]) -> Sequence[Any]:
     return items if len(kept) == len(items) else [items[at] for at in kept]
 
 
-def _tame(values: Sequence[bytes | None], bytes_max: int) -> Sequence[bytes]:
-    """The values, with nothing in place of one that is null or too large."""
+def _tame(
+    values: Sequence[bytes | None], bytes_max: int
+) -> tuple[Sequence[bytes], NDArray[np.int64]]:
+    """The values, with nothing in place of one that is null or too large, and their lengths."""
     try:
-        if max(map(len, values), default=0) <= bytes_max:  # type: ignore[arg-type]
-            return values  # type: ignore[return-value]
+        lengths = np.fromiter(map(len, values), np.int64, len(values))  # type: ignore[arg-type]
+        if lengths.max(initial=0) <= bytes_max:
+            return values, lengths  # type: ignore[return-value]
     except TypeError:  # a null value
         pass
-    return [value if value and len(value) <= bytes_max else b"" for value in values]
+    tame = [value if value and len(value) <= bytes_max else b"" for value in values]
+    return tame, np.fromiter(map(len, tame), np.int64, len(tame))
 
 
 def _parse(values: Sequence[bytes]) -> tuple[list[Event | None], dict[int, Exception]]:

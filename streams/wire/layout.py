@@ -19,6 +19,7 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from detectors.arrays import indices
 from detectors.strings import SPARE, Lying, items
 
 LAYOUTS_MAX: Final = 8
@@ -72,16 +73,16 @@ class Page:
 
     __slots__ = ("buffer", "first", "number", "octets", "quotes", "start", "stop", "todo")
 
-    def __init__(self, values: Sequence[bytes]) -> None:
+    def __init__(self, values: Sequence[bytes], lengths: NDArray[np.int64]) -> None:
         n = len(values)
-        self.stop = np.fromiter(map(len, values), np.int64, n).cumsum()
+        self.stop = lengths.cumsum()
         self.start = np.zeros(n, np.int64)
         self.start[1:] = self.stop[:-1]
         self.buffer = b"".join((*values, bytes(SPARE)))
         self.octets = np.frombuffer(self.buffer, np.uint8)
         self.todo = self._plain(values)  # (m,) those that no layout has fitted
         marks = self.octets == _QUOTE if len(self.todo) else self.octets[:0]
-        self.quotes = np.flatnonzero(marks)
+        self.quotes = indices(marks)
         self.first = self.quotes.searchsorted(self.start)  # (n,) the number of a value's first,
         self.number = np.diff(self.first, append=len(self.quotes))  # and how many it has
 
@@ -91,14 +92,14 @@ class Page:
         if b"\\" in self.buffer:
             plain[[b"\\" in value for value in values]] = False
             if not plain.any():
-                return np.flatnonzero(plain)
-        low = np.flatnonzero(self.octets[:-SPARE] < _BLANK)
+                return indices(plain)
+        low = indices(self.octets[:-SPARE] < _BLANK)
         plain[self.stop.searchsorted(low, "right")] = False
         try:
             self.buffer.decode()
         except UnicodeDecodeError:
             plain &= [_is_utf8(value) for value in values]
-        return np.flatnonzero(plain)
+        return indices(plain)
 
 
 def _is_utf8(value: bytes) -> bool:
@@ -168,7 +169,7 @@ class Layout:
 
     def take(self, keys: Keys, page: Page) -> Fitted:
         """Read the values that are still to do and have this layout; they are not to do then."""
-        asked = np.flatnonzero(page.number[page.todo] == self.quotes)
+        asked = indices(page.number[page.todo] == self.quotes)
         rows = page.todo[asked]
         start, first = page.start[rows], page.first[rows]
 
@@ -224,20 +225,22 @@ class Layouts:
         self._to_skip = 0  # batches
         self._looking = False  # whether the last batch was looked at
 
-    def read(self, values: Sequence[bytes]) -> tuple[list[Fitted], Sequence[int]]:
-        """What those values hold that have a layout, and the numbers of the others."""
+    def read(
+        self, values: Sequence[bytes], lengths: NDArray[np.int64]
+    ) -> tuple[list[Fitted], Sequence[int]]:
+        """What those values (n,) hold that have a layout, and the numbers of the others."""
         self._looking = len(values) >= ROWS_MIN and not self._to_skip
         self._to_skip = max(0, self._to_skip - 1)
         if not self._looking or not self._held:
             return [], range(len(values))
-        page = Page(values)
+        page = Page(values, lengths)
         taken = [(layout.take(self._keys, page), layout) for layout in self._held]
         taken.sort(key=lambda one: len(one[0].rows), reverse=True)
         self._held = [layout for _, layout in taken]
         rest = np.ones(len(values), np.bool_)
         for fitted, _ in taken:
             rest[fitted.rows] = False
-        left = np.flatnonzero(rest).tolist()
+        left = indices(rest).tolist()
         if len(values) - len(left) < PAYS * len(values):
             self._to_skip = SKIPPED
         return [fitted for fitted, _ in taken], left
