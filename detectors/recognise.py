@@ -240,8 +240,9 @@ def _masked_column(texts: Strings, kinds: Sequence[int]) -> list[bytes]:
 
 def _masked_lying(texts: Lying, kinds: Sequence[int]) -> list[bytes]:
     octets = np.frombuffer(texts.buffer, np.uint8)
-    digit = octets - np.uint8(ord("0"))  # of a digit; of anything else over 9
-    masked = octets - digit * (digit < 10)
+    masked = octets - np.uint8(ord("0"))  # in place from here on: it is a megabyte
+    masked *= masked < 10  # of digits, how much they are over 0
+    np.subtract(octets, masked, out=masked)
     tails = _TAIL_OCTETS[kinds]
     masked[texts.stop], masked[texts.stop + 1] = tails[:, 0], tails[:, 1]
     column = Lying(masked.tobytes(), texts.start, texts.stop + SPARE).pieces()

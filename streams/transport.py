@@ -400,11 +400,13 @@ class _Columns:
 
     def extend(self, other: _Columns, start: int) -> None:
         """Add those records of another that do not lie before `start`."""
-        cut = bisect_left(other.offsets, start)
-        self.values += other.values[cut:]
-        self.keys += other.keys[cut:]
-        self.offsets += other.offsets[cut:]
-        self.timestamps_ms += other.timestamps_ms[cut:]
+        if cut := bisect_left(other.offsets, start):
+            for column in (other.values, other.keys, other.offsets, other.timestamps_ms):
+                del column[:cut]
+        self.values += other.values
+        self.keys += other.keys
+        self.offsets += other.offsets
+        self.timestamps_ms += other.timestamps_ms
 
 
 _LENGTH: Final = struct.Struct(">i")
