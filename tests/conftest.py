@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -27,10 +28,32 @@ def pytest_ignore_collect(collection_path: Path) -> bool | None:
     return True if helper and HERE in collection_path.parents else None
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files come first that may take longest: `make test` deals them out to two processes."""
+    limit_s: dict[Path, float] = {}
+    for item in items:
+        timeout = item.get_closest_marker("timeout")
+        limit_s[item.path] = max(limit_s.get(item.path, 0), timeout.args[0] if timeout else 0)
+    items.sort(key=lambda item: -limit_s[item.path])
+
+
 def pytest_report_header() -> str:
     """Which broker the tests will get, and why it is not Apache Kafka if it is not."""
     missing = brokers.why_no_kafka()
     return f"broker: {brokers.choose()}" + (f" ({missing})" if missing else "")
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """One of several processes tells the first, at its end, which brokers it started."""
+    told: dict[str, Any] | None = getattr(session.config, "workeroutput", None)
+    if told is not None:
+        told["brokers"] = started
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """The first of several processes hears it; one that crashed says nothing."""
+    started.extend(getattr(node, "workeroutput", {}).get("brokers", ()))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
