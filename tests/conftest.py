@@ -32,12 +32,18 @@ def pytest_ignore_collect(collection_path: Path) -> bool | None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Files come first that may take longest: `make test` deals them out to two processes."""
-    limit_s: dict[Path, float] = {}
+    """Files come first that may take longest, then those that wait for brokers.
+
+    `make test` deals them out to two processes, which should end together.
+    """
+    rank: dict[Path, tuple[float, bool]] = {}
     for item in items:
         timeout = item.get_closest_marker("timeout")
-        limit_s[item.path] = max(limit_s.get(item.path, 0), timeout.args[0] if timeout else 0)
-    items.sort(key=lambda item: -limit_s[item.path])
+        waits = any(item.iter_markers("kafka")) or any(item.iter_markers("broker"))
+        limit_s, waited = rank.get(item.path, (0.0, False))
+        limit_s = max(limit_s, timeout.args[0] if timeout else 0.0)
+        rank[item.path] = limit_s, waited or waits
+    items.sort(key=lambda item: rank[item.path], reverse=True)
 
 
 def pytest_report_header() -> str:
