@@ -27,7 +27,7 @@ demo: $(VENV)/.demo ## the incident of Dalian, noticed and throttled: embedded b
 	@$(BIN)/otpguard demo $(ARGS)
 
 test: $(VENV)/.test lint ## ruff, mypy and all tests, on Apache Kafka where Java 17 and Maven are
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest --numprocesses=2 --dist=loadfile --no-loadscope-reorder $(ARGS)
 
 lint: $(VENV)/.test ## ruff and mypy
 	@$(BIN)/ruff check .

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -20,6 +21,9 @@ settings.register_profile("default", deadline=None, print_blob=True)
 settings.register_profile("ci", parent=settings.get_profile("default"), derandomize=True)
 settings.load_profile("ci" if os.environ.get("CI") else "default")
 
+# Brokers live for seconds here: the second compiler and G1 would cost more than they save.
+os.environ.setdefault("JDK_JAVA_OPTIONS", "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC")
+
 
 def pytest_ignore_collect(collection_path: Path) -> bool | None:
     """Nothing is collected from what tests merely import (some of it runs in another Python)."""
@@ -27,10 +31,38 @@ def pytest_ignore_collect(collection_path: Path) -> bool | None:
     return True if helper and HERE in collection_path.parents else None
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files come first that may take longest, then those that wait for brokers.
+
+    `make test` deals them out to two processes, which should end together.
+    """
+    rank: dict[Path, tuple[float, bool]] = {}
+    for item in items:
+        timeout = item.get_closest_marker("timeout")
+        waits = any(item.iter_markers("kafka")) or any(item.iter_markers("broker"))
+        limit_s, waited = rank.get(item.path, (0.0, False))
+        limit_s = max(limit_s, timeout.args[0] if timeout else 0.0)
+        rank[item.path] = limit_s, waited or waits
+    items.sort(key=lambda item: rank[item.path], reverse=True)
+
+
 def pytest_report_header() -> str:
     """Which broker the tests will get, and why it is not Apache Kafka if it is not."""
     missing = brokers.why_no_kafka()
     return f"broker: {brokers.choose()}" + (f" ({missing})" if missing else "")
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """One of several processes tells the first, at its end, which brokers it started."""
+    told: dict[str, Any] | None = getattr(session.config, "workeroutput", None)
+    if told is not None:
+        told["brokers"] = started
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """The first of several processes hears it; one that crashed says nothing."""
+    started.extend(getattr(node, "workeroutput", {}).get("brokers", ()))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -323,6 +323,9 @@ port = 0
     def _reading(self) -> bool:
         return any(slot.reads for slot in self.slots)
 
+    def _all_read(self) -> bool:
+        return all(slot.reads for slot in self.slots if slot.wanted)
+
     def _check_traffic(self) -> None:
         """Raise UndecidedError if for long no record was made or done with."""
         now, done = time.monotonic(), self.produced + self.acknowledged
@@ -402,6 +405,8 @@ port = 0
         """Wait until everything is read, stop the workers, and compare."""
         if not self.watch.caught_up(DRAIN_S):
             return [f"no commit for {DRAIN_S:g} s, and the group is behind: {self.watch.behind}"]
+        if self.plan.script:  # what it restarted is back, as after any rolling restart
+            self._await_begun("a worker does not read", self._all_read)
         for slot in self.slots:
             slot.wanted = False
             slot.send(signal.SIGTERM)
