@@ -192,7 +192,8 @@ _Key = bytes | tuple[bytes, ...]
 
 _UNMASKED: Final = [chr(one) for one in range(1, 128) if not chr(one).isdigit()]
 _TAILS: Final = [first + second for first in _UNMASKED for second in _UNMASKED]
-"""The end of a key tells the kind of its sender: two bytes that masking leaves as they are."""
+"""The end of a key tells the kind of its sender: two bytes that masking leaves as they are. There
+are 13,689; when half are in use all is forgotten."""
 
 _FOLDED: Final = b"\0"
 """Behind the key of a text that was folded first: no other key ends so."""
@@ -243,7 +244,7 @@ def _masked_lying(texts: Lying, kinds: Sequence[int]) -> list[bytes]:
     masked = octets - np.uint8(ord("0"))  # in place from here on: it is a megabyte
     masked *= masked < 10  # of digits, how much they are over 0
     np.subtract(octets, masked, out=masked)
-    tails = _TAIL_OCTETS[kinds]
+    tails = _TAIL_OCTETS[np.fromiter(kinds, np.int64, len(kinds))]
     masked[texts.stop], masked[texts.stop + 1] = tails[:, 0], tails[:, 1]
     column = Lying(masked.tobytes(), texts.start, texts.stop + SPARE).pieces()
     for row in indices(texts.length > READ_CHARS).tolist():

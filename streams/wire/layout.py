@@ -124,6 +124,7 @@ class Layout:
     """What the values of one program have in common."""
 
     quotes: int
+    bytes_min: int  # of a value whose strings are empty
     runs: tuple[_Run, ...]
     times: Mapping[str, tuple[int, int]]  # key -> quote and skip of its first digit
     strings: Mapping[str, int]  # key -> the quote that opens its string
@@ -165,12 +166,15 @@ class Layout:
                 quote, skip, octets = opening + 1, 0, b'"'
             octets += behind
         runs.append(_Run(quote, skip, octets))
-        return cls(len(pieces) - 1, tuple(runs), times, strings)
+        bytes_min = sum(len(run.octets) for run in runs) + TIME_DIGITS * len(times)
+        return cls(len(pieces) - 1, bytes_min, tuple(runs), times, strings)
 
     def take(self, keys: Keys, page: Page) -> Fitted:
         """Read the values that are still to do and have this layout; they are not to do then."""
-        asked = indices(page.number[page.todo] == self.quotes)
-        rows = page.todo[asked]
+        todo = page.todo
+        long = page.stop[todo] - page.start[todo] >= self.bytes_min
+        asked = indices(long & (page.number[todo] == self.quotes))
+        rows = todo[asked]
         start, first = page.start[rows], page.first[rows]
 
         def at(quote: int, skip: int) -> NDArray[np.int64]:
@@ -194,9 +198,9 @@ class Layout:
             if (limit := keys.limits.get(key)) is not None:
                 strings[key] = Lying(page.buffer, at(opening, 1), at(opening + 1, 0))
                 fits &= strings[key].length <= limit
-        left = np.ones(len(page.todo), np.bool_)
+        left = np.ones(len(todo), np.bool_)
         left[asked[fits]] = False
-        page.todo = page.todo[left]
+        page.todo = todo[left]
         if not fits.all():
             rows = rows[fits]
             times = {key: time[fits] for key, time in times.items()}

@@ -259,6 +259,16 @@ def test_a_new_program_is_noticed_where_the_old_layouts_are_of_no_use() -> None:
     assert by_layout(intake, new) == 5
 
 
+def test_a_page_that_is_smaller_than_a_layout_fits_nothing() -> None:
+    long = value(**{"key" * 10_000: "x"})
+    layout_of_long = Layout.of(KEYS, long)
+    assert layout_of_long is not None
+    for small in (b'"' * long.count(b'"'), long.replace(b"keykey", b"")):
+        page = Page([small], np.array([len(small)]))
+        assert page.number.tolist() == [layout_of_long.quotes]
+        assert layout_of_long.take(KEYS, page).rows.tolist() == []
+
+
 def test_a_page_knows_where_quotes_are() -> None:
     values = [b'{"a":"b"}', b"", b'""', b'\xff""', b'"\\""', b'"\x1f"']
     page = Page(values, np.array(list(map(len, values))))
