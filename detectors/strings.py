@@ -115,13 +115,13 @@ class Written(Strings):
 
     def counts(self) -> dict[str, int]:
         """How often each string occurs."""
-        return Counter(self.strings)
+        return dict(Counter(self.strings))
 
 
 class Lying(Strings):
     """Strings in a buffer: string i is `buffer[start[i]:stop[i]]`, both int64 (n,).
 
-    >>> column = Lying.of(["淘宝", ""])
+    >>> column = Lying.of(Written(["淘宝", ""]))
     >>> len(column), column[0], list(column), column.counts()
     (2, '淘宝', ['淘宝', ''], {'': 1, '淘宝': 1})
     """

@@ -216,8 +216,8 @@ def _pieces(batch: Batch) -> Iterator[Batch]:
     start = 0
     for edge in edges:
         stop = int(np.searchsorted(batch.offset, edge))
-        here = slice(start, stop)
-        columns: dict[str, Any] = {name: getattr(batch, name)[here] for name in _COLUMNS}
+        rows = np.arange(start, stop)
+        columns: dict[str, Any] = {name: getattr(batch, name).take(rows) for name in _COLUMNS}
         yield replace(batch, next_offset=edge, **columns)
         start = stop
 
