@@ -122,10 +122,13 @@ def test_a_watcher_is_told_of_what_happens_from_now_on(desk: Desk) -> None:
             desk.put("episode", encode_episode(OPENED))  # it starts at its own pace
             return bool(lines)
 
-        wait_until(heard, "the watcher is told", 60)
-        watcher.send_signal(signal.SIGINT)
-        assert watcher.wait(30) == 0
-        reader.join()
+        try:
+            wait_until(heard, "the watcher is told", 60)
+            watcher.send_signal(signal.SIGINT)
+            assert watcher.wait(30) == 0
+        finally:
+            watcher.kill()
+            reader.join()
     told = [json.loads(line) for line in lines]
     assert {each["recipient"] for each in told} == {RECIPIENT}
     assert told[0]["change"] == "opened"
