@@ -4,7 +4,6 @@ own metrics page."""
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -20,6 +19,7 @@ from streams.config import Settings
 from streams.demo.brokers import Broker
 from tests.bench.harness import PeerError, scraped
 from tests.bench.traffic import Traffic
+from tests.ports import free_port
 
 AWAIT_S: Final = 120
 
@@ -88,9 +88,7 @@ def configured(
     broker: Broker, traffic: Traffic, name: str, **worker_settings: object
 ) -> Iterator[Worker]:
     """A worker of its own group, with every topic but the input its own too."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     env = {
         "OTPGUARD_APP_ID": name,
         "OTPGUARD_KAFKA_BOOTSTRAP": broker.bootstrap,

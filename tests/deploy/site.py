@@ -35,7 +35,8 @@ from streams.scenarios.pen import Pen
 from streams.topics import create
 from tests.deploy.tools import PROMETHEUS, program
 from tests.enforce.loop import now_ms, ready
-from tests.enforce.services import Server, free_port, redis_server, wait_until
+from tests.enforce.services import Server, redis_server, wait_until
+from tests.ports import free_port
 
 SCRAPE: Final = "1s"
 GATEWAYS: Final = ("gw-north", "gw-south")

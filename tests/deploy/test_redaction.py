@@ -27,7 +27,8 @@ from streams.scenarios import generate
 from streams.topics import create
 from tests.deploy.test_doctor import NAMES
 from tests.enforce.loop import ready
-from tests.enforce.services import Server, free_port, wait_until
+from tests.enforce.services import Server, wait_until
+from tests.ports import free_port
 
 pytestmark = [pytest.mark.broker, pytest.mark.timeout(180)]
 

@@ -26,7 +26,8 @@ from streams.errors import Exit
 from streams.rights import ROLES, names, rights, script
 from streams.topics import create
 from tests.deploy.guarded import Castle, castle
-from tests.enforce.services import Server, free_port, wait_until
+from tests.enforce.services import Server, wait_until
+from tests.ports import free_port
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(300)]
 

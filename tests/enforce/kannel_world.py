@@ -14,8 +14,9 @@ from streams.enforce.gateway import Order
 from streams.enforce.kannel import KannelGateway
 from tests.enforce.loop import now_ms
 from tests.enforce.records import action
-from tests.enforce.services import KANNEL_PASSWORD, free_port, kannel, wait_until
+from tests.enforce.services import KANNEL_PASSWORD, kannel, wait_until
 from tests.enforce.smpp_ends import Smsc, smsc
+from tests.ports import free_port
 
 VICTIM: Final = "8613900000001"
 OTHER: Final = "8613900000002"
@@ -59,8 +60,9 @@ def kannel_world(folder: Path) -> Iterator[KannelWorld]:
     """Start all of it."""
     with smsc() as centre, ExitStack() as stack:
         made = KannelWorld(folder, centre)
-        with closing(made.gateway()):  # bearerbox does not start without the list
+        with closing(made.gateway()) as gateway:  # bearerbox does not start without the list
             stack.enter_context(made.bearerbox)
+            gateway.health()  # it goes on without its admin port if somebody else has that
         stack.enter_context(made.smsbox)
         wait_until(lambda: made.accepts("8613900000009"), "Kannel takes messages")
         yield made

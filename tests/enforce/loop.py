@@ -29,12 +29,12 @@ from streams.wire import decode_action
 from tests.enforce.services import (
     Jasmin,
     Server,
-    free_port,
     redis_client,
     redis_server,
     wait_until,
 )
 from tests.enforce.smpp_ends import smsc
+from tests.ports import free_port
 
 
 class Loop:

@@ -27,6 +27,7 @@ import pytest
 import redis
 
 from tests.enforce.smpp_ends import Client
+from tests.ports import free_port
 
 CACHE: Final = Path(".cache")
 READY_S = 30.0
@@ -42,14 +43,6 @@ def need(program: str, package: str) -> str:
             pytest.fail(missing)
         pytest.skip(missing)
     return path
-
-
-def free_port() -> int:
-    """A port of loopback that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def wait_until(true: Callable[[], object], what: str, timeout_s: float = READY_S) -> None:

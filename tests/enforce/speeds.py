@@ -36,12 +36,12 @@ from tests.enforce.loop import now_ms, ready
 from tests.enforce.records import action
 from tests.enforce.services import (
     Server,
-    free_port,
     inside,
     redis_client,
     redis_server,
     wait_until,
 )
+from tests.ports import free_port
 
 PARTITIONS: Final = 4
 BATCH: Final = 1_000

@@ -24,7 +24,8 @@ from streams.enforce.reconcile import Reconciler, Report
 from streams.enforce.redis import RedisGateway, connect
 from streams.errors import ConfigError
 from tests.enforce.records import action, override
-from tests.enforce.services import Server, free_port, redis_client, redis_server, wait_until
+from tests.enforce.services import Server, redis_client, redis_server, wait_until
+from tests.ports import free_port
 
 REGISTRY = Registry.load('[bank]\n"招商银行" = {ports = ["95555"]}\n[none]\n"某校" = {}')
 

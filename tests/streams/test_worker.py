@@ -27,6 +27,7 @@ from streams.scenarios import generate, merged
 from tests.faults.driver import Fault, Plan, Run
 from tests.faults.oracle import compute_outcome, read_outcome
 from tests.faults.traffic import POISON, traffic
+from tests.ports import free_port
 
 HOUR_MS = 3_600_000
 NOBODY = "127.0.0.1:9"  # the discard port: nobody listens
@@ -137,7 +138,7 @@ def test_unequal_partition_counts_are_refused(run: Run) -> None:
 
 
 def test_with_wait_it_starts_when_the_topics_are_there_and_stops_at_once(run: Run) -> None:
-    port = _free_port()
+    port = free_port()
     process = _start(run, "--wait", OTPGUARD_HTTP_PORT=str(port))
     time.sleep(4)
     assert process.poll() is None
@@ -160,14 +161,6 @@ def _answer(port: int, path: str) -> int | None:
         return error.code
     except OSError:
         return None
-
-
-def _free_port() -> int:
-    import socket
-
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 # -- what it does with bad input ------------------------------------------------------------------
