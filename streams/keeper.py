@@ -79,6 +79,7 @@ class Part:
     outbox: Outbox
     ledger: Ledger
     next: int | None  # the first offset that is not applied; None until the log's start is known
+    waiting: Envelope | None = None  # not applied: what follows it is in the log, and costs less so
     hole: tuple[int, int] | None = None
     hole_seen: int = 0
     covered_at: float = 0.0  # monotonic seconds; of the last checkpoint, or of the load

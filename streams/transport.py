@@ -102,6 +102,23 @@ class Envelope:
             return self
         return self._part(bisect_left(self.offsets, offset), None, offset, self.next_offset)
 
+    def after(self, earlier: Envelope) -> Envelope:
+        """Both in one; the other ends where this one starts."""
+        return Envelope(
+            self.partition,
+            earlier.start,
+            self.next_offset,
+            self.highwater,
+            [*earlier.values, *self.values],
+            [*earlier.keys, *self.keys],
+            [*earlier.offsets, *self.offsets],
+            [*earlier.timestamps_ms, *self.timestamps_ms],
+        )
+
+    def ends_early(self, size: int) -> bool:
+        """Whether the log already had more, up to the next multiple of `size` offsets."""
+        return self.next_offset < -(-self.next_offset // size) * size <= self.highwater
+
     def pieces(self, size: int) -> Iterator[Envelope]:
         """All of it in order, cut where its records pass a multiple of `size` offsets."""
         at, start, offsets = 0, self.start, self.offsets

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
+from itertools import pairwise
+from random import Random
 from typing import Any
 
 import pytest
@@ -40,8 +43,8 @@ def envelope() -> Envelope:
     )
 
 
-def apply(envelope: Envelope, others: Callable[[Part, Any], None]) -> Part:
-    """Have an agent apply it; `others` runs at every turn of the loop."""
+def apply(envelopes: list[Envelope], others: Callable[[Part, Any], None]) -> Part:
+    """Have an agent apply them; `others` runs at every turn of the loop."""
 
     async def play() -> Part:
         settings, kafka, metrics = Settings(), Kafka(), Metrics()
@@ -49,7 +52,7 @@ def apply(envelope: Envelope, others: Callable[[Part, Any], None]) -> Part:
         keeper.send = _acknowledged
         await kafka.rebalance(keeper, 1, {0})
         part = keeper.parts[0]
-        part.next = envelope.start
+        part.next = envelopes[0].start
         recogniser = settings.recogniser()
         acks = Acknowledgements(metrics, "in", 0, lambda: keeper.owned)
         detector = Detector(
@@ -61,11 +64,12 @@ def apply(envelope: Envelope, others: Callable[[Part, Any], None]) -> Part:
             Observer(metrics, recogniser, acks),
             Refusals(0.5),
         )
-        work = asyncio.create_task(detector.handle(envelope, kafka))  # type: ignore[arg-type]
-        while not work.done():
-            others(part, keeper)
-            await asyncio.sleep(0)
-        work.result()
+        for one in envelopes:
+            work = asyncio.create_task(detector.handle(one, kafka))  # type: ignore[arg-type]
+            while not work.done():
+                others(part, keeper)
+                await asyncio.sleep(0)
+            work.result()
         return part
 
     return asyncio.run(play())
@@ -79,7 +83,7 @@ async def _acknowledged(_output: object) -> Any:
 
 def test_the_loop_is_let_go_at_every_tick_of_an_envelope(envelope: Envelope) -> None:
     seen: list[int] = []
-    part = apply(envelope, lambda part, _: seen.append(part.next or 0))
+    part = apply([envelope], lambda part, _: seen.append(part.next or 0))
     assert part.next == part.state.next_offset == envelope.next_offset
     steps = [b - a for a, b in zip(seen, [*seen[1:], part.next], strict=True)]
     assert sum(steps) == EVENTS
@@ -91,5 +95,33 @@ def test_an_envelope_is_given_up_where_a_rebalance_begins(envelope: Envelope) ->
         if part.next != envelope.start:
             keeper.revoked()
 
-    part = apply(envelope, revoke)
+    part = apply([envelope], revoke)
     assert part.next == part.state.next_offset == TICK_OFFSETS
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_where_more_is_in_the_log_the_end_of_an_envelope_waits_for_the_rest_of_its_tick(
+    envelope: Envelope, seed: int
+) -> None:
+    start, stop = envelope.start, envelope.next_offset
+    cuts = sorted(Random(seed).sample(range(1, EVENTS), 3 * seed))
+    parts = [
+        replace(envelope._part(a, b, start + a, start + b), highwater=stop)
+        for a, b in pairwise([0, *cuts, EVENTS])
+    ]
+    seen: set[int] = set()
+    part = apply(parts, lambda part, _: seen.add(part.next or 0))
+    assert part.next == part.state.next_offset == stop
+    assert part.waiting is None
+    last = stop // TICK_OFFSETS * TICK_OFFSETS  # the log does not hold all of the tick behind it
+    assert {at for at in seen if at < last} <= {start, *range(0, last, TICK_OFFSETS)}
+
+
+def test_what_waits_is_read_again_where_something_else_follows(envelope: Envelope) -> None:
+    start, stop = envelope.start, envelope.next_offset
+    head = replace(envelope._part(0, 10, start, start + 10), highwater=stop)
+    waits = apply([head], lambda *_: None)
+    assert (waits.next, waits.waiting) == (start, head)
+    part = apply([head, envelope], lambda *_: None)  # as after a rebalance: from the state's offset
+    assert part.next == part.state.next_offset == stop
+    assert part.waiting is None

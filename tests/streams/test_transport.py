@@ -14,6 +14,7 @@ import importlib
 import inspect
 import struct
 import weakref
+from bisect import bisect_left
 from collections.abc import Sequence
 from contextlib import suppress
 from importlib.metadata import version
@@ -361,6 +362,25 @@ def test_the_rest_of_an_envelope_has_just_the_records_from_there(
     assert rest.offsets == rest.timestamps_ms == expected
     assert rest.values == rest.keys == [str(o).encode() for o in expected]
     assert (rest.start, rest.next_offset) == (max(10, since), 41)
+
+
+@given(st.sets(st.integers(10, 40)), st.integers(10, 40))
+def test_two_parts_of_an_envelope_are_it_again(offsets: set[int], cut: int) -> None:
+    column = sorted(offsets)
+    texts = [str(o).encode() for o in column]
+    whole = Envelope(0, 10, 41, 50, texts, texts, column, column)
+    at = bisect_left(column, cut)
+    assert whole.since(cut).after(whole._part(0, at, 10, cut)) == whole
+
+
+@pytest.mark.parametrize(
+    ("end", "highwater", "early"),
+    [(10, 20, True), (10, 15, False), (20, 40, False), (11, 20, True), (19, 19, False)],
+)
+def test_an_envelope_ends_early_if_the_log_had_all_of_its_last_tick(
+    end: int, highwater: int, *, early: bool
+) -> None:
+    assert Envelope(0, 3, end, highwater, [], [], [], []).ends_early(20) is early
 
 
 @given(st.sets(st.integers(10, 60)), st.integers(1, 60))
