@@ -35,10 +35,12 @@ from typing import Any, Final, Protocol, cast
 
 import aiokafka
 import faust
+import numpy as np
 import uvloop
+from aiokafka import codec
 from aiokafka.consumer import fetcher
 from aiokafka.consumer.fetcher import FetchResult, PartitionRecords
-from aiokafka.errors import KafkaError
+from aiokafka.errors import CorruptRecordException, KafkaError
 from aiokafka.record.memory_records import MemoryRecords
 from crc32c import crc32c
 from faust import tables
@@ -47,6 +49,9 @@ from faust.stores import memory as memory_store
 from faust.transport.drivers import TRANSPORTS
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, ConsumerMessage
+from numpy.typing import NDArray
+
+from streams.columns import Columns, MalformedError, Slab, joined, places
 
 SCHEME: Final = "kafka-env"
 STORE_URL: Final = "checkpoint://keeper"  # with a host: yarl calls a bare scheme false
@@ -93,8 +98,8 @@ class Envelope:
     highwater: int  # end of the partition's log when this was fetched
     values: Sequence[bytes | None]
     keys: Sequence[bytes | None]
-    offsets: Sequence[int]
-    timestamps_ms: Sequence[int]
+    offsets: Sequence[int] | NDArray[np.int64]
+    timestamps_ms: Sequence[int] | NDArray[np.int64]
 
     def since(self, offset: int) -> Envelope:
         """The part of it from `offset` on."""
@@ -109,10 +114,10 @@ class Envelope:
             earlier.start,
             self.next_offset,
             self.highwater,
-            [*earlier.values, *self.values],
-            [*earlier.keys, *self.keys],
-            [*earlier.offsets, *self.offsets],
-            [*earlier.timestamps_ms, *self.timestamps_ms],
+            joined([earlier.values, self.values]),
+            joined([earlier.keys, self.keys]),
+            joined([earlier.offsets, self.offsets]),
+            joined([earlier.timestamps_ms, self.timestamps_ms]),
         )
 
     def ends_early(self, size: int) -> bool:
@@ -122,7 +127,7 @@ class Envelope:
     def pieces(self, size: int) -> Iterator[Envelope]:
         """All of it in order, cut where its records pass a multiple of `size` offsets."""
         at, start, offsets = 0, self.start, self.offsets
-        while offsets and (end := (offsets[at] // size + 1) * size) <= offsets[-1]:
+        while len(offsets) and (end := (int(offsets[at]) // size + 1) * size) <= offsets[-1]:
             cut = bisect_left(offsets, end, at)
             yield self._part(at, cut, start, end)
             at, start = cut, end
@@ -197,7 +202,8 @@ class Consumer(driver.Consumer):
     def _to_message(self, tp: TP, record: Any) -> ConsumerMessage:
         if not isinstance(record, Envelope):
             return super()._to_message(tp, record)
-        first_ms = record.timestamps_ms[0] if record.timestamps_ms else NO_RECORD_TIME_MS
+        times_ms = record.timestamps_ms
+        first_ms = int(times_ms[0]) if len(times_ms) else NO_RECORD_TIME_MS
         return ConsumerMessage(
             tp.topic,
             tp.partition,
@@ -399,40 +405,31 @@ def _bare(_tp: TP, record: Any) -> Any:
     return record
 
 
-class _Columns:
-    """Consecutive records of one batch. For aiokafka it is one record: it asks for `offset`."""
-
-    __slots__ = ("keys", "offsets", "timestamps_ms", "values")
-
-    def __init__(self) -> None:
-        self.values: list[bytes | None] = []
-        self.keys: list[bytes | None] = []
-        self.offsets: list[int] = []
-        self.timestamps_ms: list[int] = []
-
-    @property
-    def offset(self) -> int:
-        """Of its last record."""
-        return self.offsets[-1]
-
-    def extend(self, other: _Columns, start: int) -> None:
-        """Add those records of another that do not lie before `start`."""
-        if cut := bisect_left(other.offsets, start):
-            for column in (other.values, other.keys, other.offsets, other.timestamps_ms):
-                del column[:cut]
-        self.values += other.values
-        self.keys += other.keys
-        self.offsets += other.offsets
-        self.timestamps_ms += other.timestamps_ms
-
-
+_HEADER: Final = struct.Struct(">qiibIhiqqqhii")
+"""Of a batch: its offset, its length from there on, an epoch, the format, the checksum, attributes,
+the last offset's delta, its first time and its last, three of its producer, the records' number."""
 _LENGTH: Final = struct.Struct(">i")
-_CRC: Final = struct.Struct(">I")
-_LENGTH_AT, _MAGIC_AT, _CRC_AT, _CHECKED_FROM = 8, 16, 17, 21  # of a batch in Kafka's format
+_LENGTH_AT, _MAGIC_AT, _ATTRIBUTES_AT = 8, 16, 21  # the checksum is of all from there on
+_MAGIC_OLD: Final = 1  # and below: before Kafka 0.11, another format
+_CODEC, _APPENDED = 0b0111, 0b1000  # of the attributes
 _HOLD_GIL: Final = 0
 """A megabyte takes 50 us: to let another thread run meanwhile, and wait for it, takes a hundred
 times as long."""
-_MAGIC_OLD: Final = 1  # and below: before Kafka 0.11, another format
+
+_DECOMPRESS: Final[Mapping[int, Callable[[Any], bytes]]] = {
+    number: decompress
+    for number, is_installed, decompress in (
+        (1, codec.has_gzip, codec.gzip_decode),
+        (2, codec.has_snappy, codec.snappy_decode),
+        (3, codec.has_lz4, codec.lz4_decode),
+        (4, codec.has_zstd, codec.zstd_decode),
+    )
+    if is_installed()
+}
+
+BULK_BYTES: Final = 200_000
+"""Of a fetch whose records are read at once: 500 events. Below, numpy's calls cost as much as the
+objects that they save."""
 
 
 class Records:
@@ -442,30 +439,33 @@ class Records:
     """
 
     def __init__(self, raw: bytes) -> None:
-        self._raw = memoryview(raw)
+        self.raw = raw
         self._at = 0
         self._records = records = MemoryRecords(raw)
         self.has_next = records.has_next
         self.size_in_bytes = records.size_in_bytes
 
-    def next_batch(self) -> Any:
+    def next_batch(self) -> _Checked:
         """The next record batch, of those that there are."""
         batch = self._records.next_batch()
-        (length,) = _LENGTH.unpack_from(self._raw, self._at + _LENGTH_AT)
-        raw = self._raw[self._at : self._at + _LENGTH_AT + _LENGTH.size + length]
-        self._at += len(raw)
-        return _Checked(batch, raw)
+        begin = self._at
+        (length,) = _LENGTH.unpack_from(self.raw, begin + _LENGTH_AT)
+        self._at += _LENGTH_AT + _LENGTH.size + length
+        return _Checked(batch, self.raw, begin, self._at)
 
 
 fetcher.MemoryRecords = Records
 
 
 class _Checked:
-    """A record batch; all but its checksum is as aiokafka has it."""
+    """A record batch, `raw[begin:end]`; all but its checksum is as aiokafka has it."""
 
-    def __init__(self, batch: Any, raw: memoryview) -> None:
+    def __init__(self, batch: Any, raw: bytes, begin: int, end: int) -> None:
+        self.is_old = raw[begin + _MAGIC_AT] <= _MAGIC_OLD
         self._batch = batch
         self._raw = raw
+        self._begin = begin
+        self._end = end
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._batch, name)
@@ -478,51 +478,90 @@ class _Checked:
 
     def validate_crc(self) -> bool:
         """Whether its bytes are those that were sent."""
-        if self._raw[_MAGIC_AT] <= _MAGIC_OLD:
+        if self.is_old:
             return bool(self._batch.validate_crc())
-        (expected,) = _CRC.unpack_from(self._raw, _CRC_AT)
-        return bool(crc32c(self._raw[_CHECKED_FROM:], 0, _HOLD_GIL) == expected)
+        _, _, _, _, expected, *_ = _HEADER.unpack_from(self._raw, self._begin)
+        octets = memoryview(self._raw)[self._begin + _ATTRIBUTES_AT : self._end]
+        return bool(crc32c(octets, 0, _HOLD_GIL) == expected)
+
+    def slab(self) -> Slab:
+        """All of its records. Raises MalformedError."""
+        header = _HEADER.unpack_from(self._raw, self._begin)
+        offset, _, _, _, _, attributes, _, first_ms, last_ms, _, _, _, count = header
+        buffer, begin, end = self._raw, self._begin + _HEADER.size, self._end
+        if number := attributes & _CODEC:
+            if number not in _DECOMPRESS:
+                iter(self._batch)  # aiokafka says what is not installed
+            buffer = _DECOMPRESS[number](buffer[begin:end])
+            begin, end = 0, len(buffer)
+        appended = bool(attributes & _APPENDED)
+        found = places(buffer, begin, end, count)
+        return Slab(buffer, found, offset, last_ms if appended else first_ms, appended)
 
 
 class _Batches:
-    """Batches made of columns of at most `room` records, in place of records."""
+    """Batches made of parts of at most `room` records, in place of records."""
 
-    def __init__(self, records: Any) -> None:
+    def __init__(self, records: Records) -> None:
         self.has_next = records.has_next
         self.room = 1
         self._records = records
+        self._bulk = len(records.raw) >= BULK_BYTES
 
     def next_batch(self) -> Any:
         batch = self._records.next_batch()
-        return batch if batch.is_control_batch else _Batch(self, batch)
+        if batch.is_control_batch:
+            return batch
+        return _Batch(self, batch, _slabs if self._bulk and not batch.is_old else _lists)
+
+
+_Parts = Callable[[_Batches, _Checked], Iterator[Slab | Columns]]
 
 
 class _Batch:
     """A record batch; all but its records is as it was."""
 
-    def __init__(self, batches: _Batches, batch: Any) -> None:
+    def __init__(self, batches: _Batches, batch: _Checked, parts: _Parts) -> None:
         self._batches = batches
         self._batch = batch
+        self._parts = parts
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._batch, name)
 
-    def __iter__(self) -> Iterator[_Columns]:
-        records: Iterable[Any] = self._batch  # aiokafka lets it be asked for an iterator but once
-        room = got = 0
-        while got == room:  # and starts anew when it is over
-            columns = _Columns()
-            value, key = columns.values.append, columns.keys.append
-            offset, timestamp_ms = columns.offsets.append, columns.timestamps_ms.append
-            room = self._batches.room
-            for record in islice(records, room):
-                value(record.value)
-                key(record.key)
-                offset(record.offset)
-                timestamp_ms(record.timestamp)
-            records = iter(self._batch.__next__, None)
-            if got := len(columns.offsets):
-                yield columns
+    def __iter__(self) -> Iterator[Slab | Columns]:
+        return self._parts(self._batches, self._batch)
+
+
+def _slabs(batches: _Batches, batch: _Checked) -> Iterator[Slab]:
+    slab = batch.slab()
+    done = 0
+    while done < slab.number:
+        room = batches.room
+        yield slab._replace(places=slab.places[done : done + room + 1])
+        done += room
+
+
+def _lists(batches: _Batches, batch: _Checked) -> Iterator[Columns]:
+    records: Iterable[Any] = batch  # aiokafka lets it be asked for an iterator but once
+    room = got = 0
+    while got == room:  # and starts anew when it is over
+        values: list[bytes | None] = []
+        keys: list[bytes | None] = []
+        offsets: list[int] = []
+        timestamps_ms: list[int] = []
+        value, key, offset, timestamp_ms = (
+            column.append for column in (values, keys, offsets, timestamps_ms)
+        )
+        room = batches.room
+        for record in islice(records, room):
+            value(record.value)
+            key(record.key)
+            offset(record.offset)
+            timestamp_ms(record.timestamp)
+        records = iter(batch.__next__, None)
+        if got := len(offsets):
+            yield Columns(values, keys, offsets, timestamps_ms)
 
 
 def _envelopes(
@@ -543,13 +582,18 @@ def _envelopes(
         return []
     records: PartitionRecords = result._partition_records
     start = records.next_fetch_offset
-    most = min(max_records or sys.maxsize, poll.room)
-    got = _Columns()
-    while (room := most - len(got.values)) > 0:
-        batches.room = room
-        if (columns := next(records, None)) is None:
-            break
-        got.extend(columns, start)
+    room = min(max_records or sys.maxsize, poll.room)
+    parts: list[Slab | Columns] = []
+    try:
+        while room > 0:
+            batches.room = room
+            if (part := next(records, None)) is None:
+                break
+            parts.append(part)
+            room -= part.number
+        got = Columns.of(parts).since(start)
+    except MalformedError:
+        raise CorruptRecordException(f"Malformed batch - {tp}") from None
     poll.room -= len(got.values)
     result._update_position()  # not before: a batch that is broken has all of them read again
     if room:
@@ -558,18 +602,7 @@ def _envelopes(
     state = result._assignment.state_value(tp)
     if end == start:
         return []
-    return [
-        Envelope(
-            tp.partition,
-            start,
-            end,
-            max(state.highwater or 0, end),
-            got.values,
-            got.keys,
-            got.offsets,
-            got.timestamps_ms,
-        )
-    ]
+    return [Envelope(tp.partition, start, end, max(state.highwater or 0, end), *got)]
 
 
 class Producer(driver.Producer):

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from detectors.event import TICK_OFFSETS, Batch, Kind
 from detectors.strings import Lying, Strings, Written, joined
+from streams.columns import Octets
 from streams.wire.layout import Fitted, Keys, Layouts
 from streams.wire.recipients import Numbers
 from streams.wire.version import SCHEMA_VERSION
@@ -389,6 +390,11 @@ def _tame(
     values: Sequence[bytes | None], bytes_max: int
 ) -> tuple[Sequence[bytes], NDArray[np.int64]]:
     """The values, with nothing in place of one that is null or too large, and their lengths."""
+    if isinstance(values, Octets):
+        lengths = values.stop - values.start
+        if lengths.min(initial=0) < 0 or lengths.max(initial=0) > bytes_max:
+            lengths[(lengths < 0) | (lengths > bytes_max)] = 0
+        return Octets(values.buffer, values.start, values.start + lengths), lengths  # type: ignore[return-value]
     try:
         lengths = np.fromiter(map(len, values), np.int64, len(values))  # type: ignore[arg-type]
         if lengths.max(initial=0) <= bytes_max:

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from detectors.arrays import indices
 from detectors.strings import SPARE, Lying, items
+from streams.columns import Octets
 
 LAYOUTS_MAX: Final = 8
 """Layouts of a feed: with and without a signature, in one part or more, of several makes of
@@ -69,16 +70,20 @@ class Keys:
 
 
 class Page:
-    """n values, one behind the other, and where their quotes are."""
+    """n values, one behind the other, and where their quotes are.
+
+    If anything is between two of them, it is blanks.
+    """
 
     __slots__ = ("buffer", "first", "number", "octets", "quotes", "start", "stop", "todo")
 
     def __init__(self, values: Sequence[bytes], lengths: NDArray[np.int64]) -> None:
-        n = len(values)
-        self.stop = lengths.cumsum()
-        self.start = np.zeros(n, np.int64)
-        self.start[1:] = self.stop[:-1]
-        self.buffer = b"".join((*values, bytes(SPARE)))
+        if isinstance(values, Octets):
+            self.buffer, self.start, self.stop = values.apart(SPARE)
+        else:
+            self.stop = lengths.cumsum()
+            self.start = self.stop - lengths
+            self.buffer = b"".join((*values, bytes(SPARE)))
         self.octets = np.frombuffer(self.buffer, np.uint8)
         self.todo = self._plain(values)  # (m,) those that no layout has fitted
         marks = self.octets == _QUOTE if len(self.todo) else self.octets[:0]

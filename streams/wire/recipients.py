@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from detectors.event import TOKEN_BIT
 from detectors.strings import Strings, Written, lines
+from streams.columns import Octets
 
 CACHE_ENTRIES: Final = 65_536
 """Numbers that needed `phonenumbers` (30-60 us each), by last use. Chosen: 64 k foreign numbers and
@@ -99,13 +100,9 @@ class Numbers:
 
         Such records may lie in another partition than the rest of their recipient's.
         """
-        try:
-            joined = b"\n".join(keys) + b"\n"  # type: ignore[arg-type]
-        except TypeError:  # a record without a key
-            joined = b""
-        if joined[:1] not in (b"+", b"0"):
-            rows = lines(joined, len(keys))
-            bulk = None if rows is None else self._home_column(rows)
+        rows = _matrix(keys)
+        if rows is not None and rows[0, 0] not in b"+0":
+            bulk = self._home_column(rows)
             if bulk is not None:
                 return int(np.count_nonzero(bulk != recipients))
         return sum(
@@ -174,6 +171,16 @@ class Numbers:
             return _parsed(written, None, strict=False)
         national = _parsed(written, self._country, strict=True)
         return national if national is not None else _parsed("+" + written, None, strict=True)
+
+
+def _matrix(keys: Sequence[bytes | None]) -> NDArray[np.uint8] | None:
+    """The bytes (n, width) of keys that are all of one width > 0; else None."""
+    if isinstance(keys, Octets):
+        return keys.matrix()
+    try:
+        return lines(b"\n".join(keys) + b"\n", len(keys))  # type: ignore[arg-type]
+    except TypeError:  # a record without a key
+        return None
 
 
 def _integers(rows: NDArray[np.uint8]) -> NDArray[np.uint64] | None:

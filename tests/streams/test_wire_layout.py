@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from random import Random
 from typing import Any
 from unittest.mock import patch
 
@@ -14,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streams import wire
+from streams.columns import Octets
 from streams.wire import Decoded, Intake, Numbers, events, layout
 from streams.wire.layout import Layout, Layouts, Page
 
@@ -51,6 +53,21 @@ def decode(intake: Intake, values: Sequence[bytes | None]) -> Decoded:
     return wire.decode(intake, "in", 0, values, keys, range(n), [NOW_MS] * n, n)
 
 
+def strewn(values: Sequence[bytes | None], random: Random) -> Octets:
+    """These values in one buffer, with anything at all between them."""
+    buffer = bytearray()
+    places = []
+    for value in values:
+        buffer += bytes(random.choices(b'"\\ {}\x00\xe6\x8b0', k=random.randint(7, 40)))
+        if random.random() < 0.1:
+            buffer += b'"\xff' * 200
+        places.append((len(buffer), len(buffer) + (-1 if value is None else len(value))))
+        buffer += value or b""
+    buffer += b'"'
+    start, stop = np.array(places, np.int64).reshape(-1, 2).T
+    return Octets(bytes(buffer), start, stop)
+
+
 def told(decoded: Decoded) -> list[Any]:
     batch = decoded.batch
     strings = ("sender", "text", "signature", "category", "platform", "template", "gateway")
@@ -66,12 +83,15 @@ def told(decoded: Decoded) -> list[Any]:
 
 
 def check(batches: Sequence[Sequence[bytes | None]]) -> Intake:
-    """Read these batches with layouts and without; both say the same."""
-    quick = Intake(NUMBERS)
-    for values in batches:
+    """Read these batches with layouts and without, as objects and as bytes; all say the same."""
+    quick, of_bytes = Intake(NUMBERS), Intake(NUMBERS)
+    for number, values in enumerate(batches):
         expected = told(decode(Intake(NUMBERS), values))
+        lying = strewn(values, Random(number))
+        assert told(decode(Intake(NUMBERS), lying)) == expected
         with every_batch():
             assert told(decode(quick, values)) == expected
+            assert told(decode(of_bytes, lying)) == expected
     return quick
 
 
