@@ -79,8 +79,10 @@ def _until(reached: Callable[[], bool], within_s: float) -> None:
         time.sleep(0.2)
 
 
-async def _produce(run: Run, values: list[bytes | None], partition: int = 0) -> None:
-    producer = AIOKafkaProducer(bootstrap_servers=run.broker.bootstrap)
+async def _produce(
+    run: Run, values: list[bytes | None], partition: int = 0, codec: str | None = None
+) -> None:
+    producer = AIOKafkaProducer(bootstrap_servers=run.broker.bootstrap, compression_type=codec)
     await producer.start()
     try:
         for value in values:
@@ -164,6 +166,16 @@ def _answer(port: int, path: str) -> int | None:
 
 
 # -- what it does with bad input ------------------------------------------------------------------
+
+
+def test_a_feed_may_be_compressed_by_any_codec(run: Run) -> None:
+    run.create_topics()
+    values = _values(4_000)
+    for number, codec in enumerate(("gzip", "snappy", "lz4", "zstd")):
+        asyncio.run(_produce(run, values[number::4], codec=codec))
+    with _working(run):
+        pass
+    assert _difference(run) == []
 
 
 def test_poison_in_the_middle_is_dead_lettered_and_its_neighbours_are_counted(run: Run) -> None:
