@@ -153,6 +153,13 @@ class Codes:
     confidence: NDArray[np.float32]  # 0..1
     names: Mapping[int, str]  # platform id -> key, for every platform of a code in the batch
 
+    def part(self, first: int, last: int) -> Codes:
+        """Those of the events from the first up to the last, which is not among them."""
+        here = slice(first, last)
+        return Codes(
+            self.otp[here], self.platform[here], self.trust[here], self.confidence[here], self.names
+        )
+
 
 class _Names(Mapping[int, str]):
     """The keys behind these ids, looked up when asked for: nearly all are known already."""

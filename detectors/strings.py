@@ -62,6 +62,10 @@ class Strings(ABC):
         """Those at some rows, or of a mask."""
 
     @abstractmethod
+    def part(self, first: int, last: int) -> Strings:
+        """Those from the first up to the last, which is not among them."""
+
+    @abstractmethod
     def counts(self) -> dict[str, int]:
         """How often each string occurs."""
 
@@ -112,6 +116,10 @@ class Written(Strings):
         """Those at some rows, or of a mask."""
         where = np.flatnonzero(rows) if rows.dtype == np.bool_ else rows
         return Written([self.strings[i] for i in where.tolist()])
+
+    def part(self, first: int, last: int) -> Written:
+        """Those from the first up to the last, which is not among them."""
+        return Written(self.strings[first:last])
 
     def counts(self) -> dict[str, int]:
         """How often each string occurs."""
@@ -189,6 +197,10 @@ class Lying(Strings):
     def take(self, rows: NDArray[np.int64] | NDArray[np.bool_]) -> Lying:
         """Those at some rows, or of a mask."""
         return Lying(self.buffer, self.start[rows], self.stop[rows])
+
+    def part(self, first: int, last: int) -> Lying:
+        """Those from the first up to the last, which is not among them."""
+        return Lying(self.buffer, self.start[first:last], self.stop[first:last])
 
     def counts(self) -> dict[str, int]:
         """How often each string occurs."""

@@ -24,9 +24,9 @@ from streams.errors import ConfigError, UnavailableError
 from streams.keeper import Admission, Keeper, Part
 from streams.observe import Observer, timed
 from streams.outbox import Output
+from streams.reader import Reader
 
 if TYPE_CHECKING:
-    from detectors.recognise import Recogniser
     from streams.config import Topics
     from streams.transport import Consumer, Envelope
 
@@ -63,8 +63,7 @@ class Detector:
     """What the agent needs to turn records into decisions."""
 
     params: chain.Params
-    recogniser: Recogniser
-    intake: wire.Intake
+    reader: Reader
     topics: Topics
     keeper: Keeper
     observer: Observer
@@ -72,6 +71,8 @@ class Detector:
 
     async def handle(self, envelope: Envelope, consumer: Consumer) -> None:
         """Apply an envelope to its partition's state, or have its records read again."""
+        if envelope.poll is not None and (polled := envelope.poll.take()):
+            self.reader.expect(polled)
         part = self.keeper.parts.get(envelope.partition)
         if part is None or part.next is None:
             return
@@ -144,24 +145,14 @@ class Detector:
 
         The chain stops at a tick anyhow.
         """
-        with timed(self.observer.metrics, "decode"):
-            decoded = wire.decode(
-                self.intake,
-                self.keeper.topic,
-                envelope.partition,
-                envelope.values,
-                envelope.keys,
-                envelope.offsets,
-                envelope.timestamps_ms,
-                envelope.next_offset,
-            )
+        decoded, recogniser = self.reader.read(envelope)
         if self.refusals.excessive(len(envelope.values), len(decoded.rejects)):
             raise ConfigError(
                 f"over {self.refusals.share_max:.0%} of the last records were refused: the worker "
                 "stops instead of dead-lettering the whole input"
             )
         with timed(self.observer.metrics, "detect"):
-            decisions = chain.process(self.params, self.recogniser, part.state, decoded.batch)
+            decisions = chain.process(self.params, recogniser, part.state, decoded.batch)
         part.outbox.add(self._outputs(envelope.partition, decoded, decisions))
         part.next = envelope.next_offset
         self.keeper.progress += 1

@@ -29,6 +29,7 @@ from streams.keeper import Appended, Keeper
 from streams.metrics import Metrics
 from streams.observe import Observer
 from streams.outbox import Output
+from streams.reader import Reader
 from streams.transport import (
     SCHEME,
     STORE_URL,
@@ -155,8 +156,7 @@ class _Worker:
         self.metrics.follow("broker_silence_seconds", lambda: time.monotonic() - signs.broker_at)
         self.detector = Detector(
             params=self.keeper.params,
-            recogniser=recogniser,
-            intake=settings.intake(),
+            reader=Reader(settings.intake(), settings.topics.input, recogniser, self.metrics),
             topics=settings.topics,
             keeper=self.keeper,
             observer=self.observer,

@@ -110,6 +110,8 @@ class Octets(Sequence[bytes | None]):
 
 def joined(columns: Sequence[Sequence[Any] | NDArray[Any]]) -> Any:
     """The items of columns of one kind, one column after the other: Octets, arrays, or others."""
+    if len(columns) == 1:
+        return columns[0]
     arrays = [column for column in columns if isinstance(column, np.ndarray)]
     if len(arrays) == len(columns):
         return np.concatenate(arrays)

@@ -28,7 +28,7 @@ from collections.abc import (
     Mapping,
     Sequence,
 )
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from itertools import islice
 from typing import Any, Final, Protocol, cast
@@ -84,6 +84,23 @@ CLOSED_GATE_PAUSE_S: Final = 0.02
 NO_RECORD_TIME_MS: Final = -1
 
 
+@dataclass(slots=True)
+class Poll:
+    """What a poll gave, until somebody takes it: the envelopes of all its partitions.
+
+    With how many records it may still take of all of them together: aiokafka counts envelopes, so
+    that a worker that was behind on 32 partitions held 115,000 events.
+    """
+
+    room: int = sys.maxsize
+    envelopes: list[Envelope] = field(default_factory=list)
+
+    def take(self) -> list[Envelope]:
+        """All of them, once: an envelope knows its poll, and should not be held by it for long."""
+        taken, self.envelopes = self.envelopes, []
+        return taken
+
+
 @dataclass(frozen=True, slots=True)
 class Envelope:
     """The records of one partition and one poll, as columns of length n; n may be 0.
@@ -100,6 +117,7 @@ class Envelope:
     keys: Sequence[bytes | None]
     offsets: Sequence[int] | NDArray[np.int64]
     timestamps_ms: Sequence[int] | NDArray[np.int64]
+    poll: Poll | None = field(default=None, compare=False, repr=False)  # that brought all of it
 
     def since(self, offset: int) -> Envelope:
         """The part of it from `offset` on."""
@@ -131,7 +149,7 @@ class Envelope:
             cut = bisect_left(offsets, end, at)
             yield self._part(at, cut, start, end)
             at, start = cut, end
-        yield self._part(at, None, start, self.next_offset)
+        yield self._part(at, None, start, self.next_offset) if at else self
 
     def _part(self, first: int, last: int | None, start: int, next_offset: int) -> Envelope:
         return Envelope(
@@ -354,7 +372,7 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
                 return {}
         held = consumer._fetcher._records
         assert isinstance(held, _Fetched)
-        held.poll.room = max_records or sys.maxsize
+        held.polling.poll = Poll(max_records or sys.maxsize)
         records = await super()._fetch_records(
             consumer, active_partitions, timeout=timeout, max_records=max_records
         )
@@ -369,13 +387,10 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
 
 
 @dataclass(slots=True)
-class _Poll:
-    """How many records a poll may still take of all partitions together.
+class _Polling:
+    """The poll in hand."""
 
-    aiokafka counts envelopes: a worker that was behind on 32 partitions held 115,000 events.
-    """
-
-    room: int = sys.maxsize
+    poll: Poll = field(default_factory=Poll)
 
 
 class _Fetched(dict[TP, Any]):
@@ -389,7 +404,7 @@ class _Fetched(dict[TP, Any]):
     def __init__(self, topic: str, held: Mapping[TP, Any]) -> None:
         super().__init__()
         self._topic = topic
-        self.poll = _Poll()
+        self.polling = _Polling()
         self.update(held)
 
     def __setitem__(self, tp: TP, result: Any) -> None:
@@ -397,7 +412,7 @@ class _Fetched(dict[TP, Any]):
             records = result._partition_records
             records._records = batches = _Batches(records._records)
             records._consumer_record = _bare
-            result.getall = partial(_envelopes, self.poll, weakref.ref(result), batches)
+            result.getall = partial(_envelopes, self.polling, weakref.ref(result), batches)
         super().__setitem__(tp, result)
 
 
@@ -565,7 +580,7 @@ def _lists(batches: _Batches, batch: _Checked) -> Iterator[Columns]:
 
 
 def _envelopes(
-    poll: _Poll,
+    polling: _Polling,
     of: weakref.ref[FetchResult],
     batches: _Batches,
     max_records: int | None = None,
@@ -580,6 +595,7 @@ def _envelopes(
     tp: TP = result._topic_partition
     if not result.check_assignment(tp) or not result.has_more():
         return []
+    poll = polling.poll
     records: PartitionRecords = result._partition_records
     start = records.next_fetch_offset
     room = min(max_records or sys.maxsize, poll.room)
@@ -602,7 +618,10 @@ def _envelopes(
     state = result._assignment.state_value(tp)
     if end == start:
         return []
-    return [Envelope(tp.partition, start, end, max(state.highwater or 0, end), *got)]
+    highwater = max(state.highwater or 0, end)
+    envelope = Envelope(tp.partition, start, end, highwater, *got, poll)
+    poll.envelopes.append(envelope)
+    return [envelope]
 
 
 class Producer(driver.Producer):

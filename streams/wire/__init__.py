@@ -12,7 +12,17 @@ from streams.wire.control import (
     override_id,
     override_key,
 )
-from streams.wire.events import Decoded, Event, Intake, Outcome, Reason, Reject, decode
+from streams.wire.events import (
+    Decoded,
+    Event,
+    Intake,
+    Outcome,
+    Reason,
+    Records,
+    Reject,
+    decode,
+    decode_together,
+)
 from streams.wire.outputs import (
     DEAD_LETTER_BYTES_MAX,
     Headers,
@@ -40,6 +50,7 @@ __all__ = [
     "Outcome",
     "Override",
     "Reason",
+    "Records",
     "Reject",
     "VersionError",
     "action_headers",
@@ -49,6 +60,7 @@ __all__ = [
     "decode_action",
     "decode_episode",
     "decode_override",
+    "decode_together",
     "encode_ack",
     "encode_action",
     "encode_episode",

@@ -8,10 +8,12 @@ exception and nothing of its neighbours.
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections import ChainMap, Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from itertools import accumulate, pairwise
 from operator import attrgetter
 from typing import Annotated, Any, Final, Literal, NamedTuple
 
@@ -23,6 +25,7 @@ from numpy.typing import NDArray
 from detectors.event import TICK_OFFSETS, Batch, Kind
 from detectors.strings import Lying, Strings, Written, joined
 from streams.columns import Octets
+from streams.columns import joined as end_to_end
 from streams.wire.layout import Fitted, Keys, Layouts
 from streams.wire.recipients import Numbers
 from streams.wire.version import SCHEMA_VERSION
@@ -168,6 +171,17 @@ class Decoded:
     noncanonical_keys: int  # counted events whose key is not their recipient's canonical form
 
 
+class Records(NamedTuple):
+    """Consecutive records of one partition: columns of length n >= 0, up to `next_offset`."""
+
+    partition: int
+    next_offset: int
+    values: Sequence[bytes | None]
+    keys: Sequence[bytes | None]
+    offsets: NDArray[np.int64]
+    timestamps_ms: NDArray[np.int64] | None  # see `decode`
+
+
 def decode(
     intake: Intake,
     topic: str,
@@ -189,34 +203,33 @@ def decode(
     blocks = []
     for start in range(0, max(len(values), 1), BLOCK):
         part = slice(start, start + BLOCK)
-        blocks.append(
-            _block(
-                intake, topic, partition, values[part], keys[part],
-                offset[part], None if stamp is None else stamp[part], next_offset,
-            )
+        block = Records(
+            partition, next_offset, values[part], keys[part],
+            offset[part], None if stamp is None else stamp[part],
         )  # fmt: skip
+        blocks.append(decode_together(intake, topic, [block])[1][0])
     return blocks[0] if len(blocks) == 1 else _joined(blocks)
 
 
-def _block(
-    intake: Intake,
-    topic: str,
-    partition: int,
-    values: Sequence[bytes | None],
-    keys: Sequence[bytes | None],
-    offsets: NDArray[np.int64],
-    timestamps_ms: NDArray[np.int64] | None,
-    next_offset: int,
-) -> Decoded:
-    """Decode as `decode` does, at most `BLOCK` records."""
+def decode_together(
+    intake: Intake, topic: str, blocks: Sequence[Records]
+) -> tuple[Batch, list[Decoded]]:
+    """Decode records of several partitions, at most `BLOCK` in all: each block as `decode` does.
+
+    Returns all events as one batch too, for what can be asked of each by itself; its offsets are
+    places among all the records. Either all blocks have times or none has.
+    """
     kinds = intake.kinds
+    edges = [0, *accumulate(len(block.values) for block in blocks)]
+    values = end_to_end([block.values for block in blocks])
+    times_ms = [block.timestamps_ms for block in blocks if block.timestamps_ms is not None]
+    stamps = np.concatenate(times_ms) if times_ms else None
     tame, lengths = _tame(values, intake.value_bytes_max)
     fitted, odd = intake.layouts.read(tame, lengths)
     decoded = _Fields()
     reasons: dict[int, Reason] = {}
-    outcomes: Counter[Outcome] = Counter()
-    for begin in range(0, len(odd), CACHED):
-        places = odd[begin : begin + CACHED]
+    outcomes: list[Counter[Outcome]] = [Counter() for _ in blocks]
+    for number, places in _portions(odd, edges):
         events, errors = _parse(_at(tame, places))
         for at, error in errors.items():
             value = values[places[at]]
@@ -232,14 +245,14 @@ def _block(
         ]
         if len(counted) + len(errors) < len(events):
             for shape, n in Counter(map(_SHAPE, filter(None, events))).items():
-                outcomes[_outcome(kinds, *shape)] += n
+                outcomes[number][_outcome(kinds, *shape)] += n
         decoded.take(_at(places, counted), _at(events, counted), kinds)
     if decoded.row and decoded.kind[0] == Kind.MESSAGE:
         intake.layouts.learn(tame, decoded.row)
 
     read = _one([*map(_of_layout, fitted), decoded.read()])
     recipient, tokens, nobody = intake.numbers.column(read.strings["recipient"])
-    stamp = read.ingest_time_ms if timestamps_ms is None else timestamps_ms[read.row]
+    stamp = read.ingest_time_ms if stamps is None else stamps[read.row]
     fits = (stamp < 0) | (read.event_time_ms <= stamp + intake.ahead_max_ms)
     if nobody or not fits.all():
         reasons.update((at, Reason.EVENT_TIME_AHEAD) for at in read.row[~fits].tolist())
@@ -247,40 +260,100 @@ def _block(
         reasons.update((at, Reason.BAD_RECIPIENT) for at in read.row[nobody].tolist())
         read, recipient = read.only(fits), recipient[fits]
 
-    outcomes[Outcome.REJECTED] = len(reasons)
-    outcomes[Outcome.RECYCLED] = int(np.count_nonzero(read.kind == Kind.RECYCLED))
-    outcomes[Outcome.COUNTED] = len(read.row) - outcomes[Outcome.RECYCLED]
+    whole = Batch(
+        topic=topic,
+        partition=blocks[0].partition,
+        next_offset=blocks[0].next_offset,
+        offset=blocks[0].offsets[read.row] if len(blocks) == 1 else read.row,
+        event_time_ms=read.event_time_ms,
+        recipient=recipient,
+        kind=read.kind,
+        sender=read.strings["sender"],
+        text=read.strings["text"],
+        signature=read.strings["signature"],
+        category=read.strings["category"],
+        platform=read.strings["platform_id"],
+        template=read.strings["template_id"],
+        gateway=read.strings["gateway_id"],
+        tokens=tokens,
+    )
+    batches = [whole] if len(blocks) == 1 else _cut(whole, blocks, edges)
+    cut = read.row.searchsorted(edges).tolist()
+    refused = sorted(reasons.items())
+    return whole, [
+        _decoded(
+            intake.numbers, block, batch, read.row[a:b] - edge,
+            [(at - edge, reason) for at, reason in refused if edge <= at < end], outcome,
+        )
+        for block, batch, outcome, (edge, end), (a, b) in zip(
+            blocks, batches, outcomes, pairwise(edges), pairwise(cut), strict=True
+        )
+    ]  # fmt: skip
+
+
+def _portions(odd: Sequence[int], edges: Sequence[int]) -> Iterator[tuple[int, Sequence[int]]]:
+    """Those ascending places, at most `CACHED` at once and of one block, with its number."""
+    for number, (edge, end) in enumerate(pairwise(edges)):
+        first, last = bisect_left(odd, edge), bisect_left(odd, end)
+        for begin in range(first, last, CACHED):
+            yield number, odd[begin : min(begin + CACHED, last)]
+
+
+def _cut(whole: Batch, blocks: Sequence[Records], edges: Sequence[int]) -> list[Batch]:
+    """The batch of each block. The offsets of the whole are places among all records."""
+    batches = []
+    cut = whole.offset.searchsorted(edges).tolist()
+    for block, edge, (a, b) in zip(blocks, edges, pairwise(cut), strict=False):
+        batches.append(
+            Batch(
+                topic=whole.topic,
+                partition=block.partition,
+                next_offset=block.next_offset,
+                offset=block.offsets[whole.offset[a:b] - edge],
+                event_time_ms=whole.event_time_ms[a:b],
+                recipient=whole.recipient[a:b],
+                kind=whole.kind[a:b],
+                sender=whole.sender.part(a, b),
+                text=whole.text.part(a, b),
+                signature=whole.signature.part(a, b),
+                category=whole.category.part(a, b),
+                platform=whole.platform.part(a, b),
+                template=whole.template.part(a, b),
+                gateway=whole.gateway.part(a, b),
+                tokens=whole.tokens,
+            )
+        )
+    return batches
+
+
+def _decoded(
+    numbers: Numbers,
+    block: Records,
+    batch: Batch,
+    row: NDArray[np.int64],
+    refused: Sequence[tuple[int, Reason]],
+    outcomes: Counter[Outcome],
+) -> Decoded:
+    """What became of a block: events at rows (m,), and those that were refused."""
+    outcomes[Outcome.REJECTED] = len(refused)
+    outcomes[Outcome.RECYCLED] = int(np.count_nonzero(batch.kind == Kind.RECYCLED))
+    outcomes[Outcome.COUNTED] = len(row) - outcomes[Outcome.RECYCLED]
+    times_ms = block.timestamps_ms
     return Decoded(
-        batch=Batch(
-            topic=topic,
-            partition=partition,
-            next_offset=next_offset,
-            offset=offsets[read.row],
-            event_time_ms=read.event_time_ms,
-            recipient=recipient,
-            kind=read.kind,
-            sender=read.strings["sender"],
-            text=read.strings["text"],
-            signature=read.strings["signature"],
-            category=read.strings["category"],
-            platform=read.strings["platform_id"],
-            template=read.strings["template_id"],
-            gateway=read.strings["gateway_id"],
-            tokens=tokens,
-        ),
+        batch=batch,
         rejects=[
             Reject(
-                offset=int(offsets[at]),
+                offset=int(block.offsets[at]),
                 reason=reason,
-                key=keys[at],
-                value=values[at],
-                timestamp_ms=-1 if timestamps_ms is None else int(timestamps_ms[at]),
+                key=block.keys[at],
+                value=block.values[at],
+                timestamp_ms=-1 if times_ms is None else int(times_ms[at]),
             )
-            for at, reason in sorted(reasons.items())
+            for at, reason in refused
         ],
         outcomes=outcomes,
-        noncanonical_keys=intake.numbers.noncanonical(
-            _at(keys, read.row.tolist()), recipient, tokens
+        noncanonical_keys=numbers.noncanonical(
+            _at(block.keys, row.tolist()), batch.recipient, batch.tokens
         ),
     )
 

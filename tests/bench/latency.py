@@ -29,6 +29,10 @@ from tests.bench.traffic import Traffic
 
 SETTLE_S: Final = 3.0
 """The start of each level, not measured: what was left of the level before is gone."""
+WARM_S: Final = 30.0
+"""Ahead of all levels, not measured: a broker that has just started compiles for so long, on the
+core that it has, and answers late."""
+WARM_PER_S: Final = 15_000
 CHECKPOINT_CYCLE_S: Final = 10
 POLL_S: Final = 0.1
 
@@ -112,7 +116,7 @@ def _levels(
 ) -> list[dict[str, Any]]:
     watched = psutil.Process(process.pid)
     levels = []
-    words = [f"{rate}:{seconds + SETTLE_S}" for rate in rates]
+    words = [f"{WARM_PER_S}:{WARM_S}", *(f"{rate}:{seconds + SETTLE_S}" for rate in rates)]
     command = [sys.executable, "-m", "tests.bench.offer", broker.bootstrap, topic, *words]
     with (
         log.with_suffix(".offer.log").open("wb") as errors,
@@ -121,21 +125,19 @@ def _levels(
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors,
         ) as generator,
     ):  # fmt: skip
-        assert generator.stdin is not None
-        assert generator.stdout is not None
+        _begin(generator)
+        _ended(generator)
+        one.await_drained(process)
+        reader.seen = []
         for rate in rates:
-            generator.stdin.write(b"\n")
-            generator.stdin.flush()
+            _begin(generator)
             time.sleep(SETTLE_S)
             before = (one.progress(), cpu_s(watched), time.time())
             checkpoints = one.series["otpguard_checkpoints_total"]
             time.sleep(seconds - 0.5)
             after = (one.progress(), cpu_s(watched), time.time())
             checkpoints = one.series["otpguard_checkpoints_total"] - checkpoints
-            line = generator.stdout.readline()
-            if not line:
-                raise PeerError(f"the generator ended (exit code {generator.wait()})")
-            offered = json.loads(line)
+            offered = _ended(generator)
             behind = one.await_drained(process)
             window = (before[2], offered["ended"])
             delays = _delays(broker.bootstrap, topic, reader, window)
@@ -154,6 +156,23 @@ def _levels(
                 }
             )
     return levels
+
+
+def _begin(generator: subprocess.Popen[bytes]) -> None:
+    """Let it begin its next level."""
+    assert generator.stdin is not None
+    generator.stdin.write(b"\n")
+    generator.stdin.flush()
+
+
+def _ended(generator: subprocess.Popen[bytes]) -> dict[str, Any]:
+    """What it says at the end of a level."""
+    assert generator.stdout is not None
+    line = generator.stdout.readline()
+    if not line:
+        raise PeerError(f"the generator ended (exit code {generator.wait()})")
+    offered: dict[str, Any] = json.loads(line)
+    return offered
 
 
 def percentiles(delays_s: np.ndarray) -> dict[str, float]:

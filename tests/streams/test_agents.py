@@ -18,6 +18,7 @@ from streams.config import Settings
 from streams.keeper import Part
 from streams.metrics import Metrics
 from streams.observe import Observer
+from streams.reader import Reader
 from streams.transport import Envelope
 from tests.faults.traffic import traffic
 from tests.streams.test_keeper import Kafka
@@ -57,8 +58,7 @@ def apply(envelopes: list[Envelope], others: Callable[[Part, Any], None]) -> Par
         acks = Acknowledgements(metrics, "in", 0, lambda: keeper.owned)
         detector = Detector(
             keeper.params,
-            recogniser,
-            settings.intake(),
+            Reader(settings.intake(), "in", recogniser, metrics),
             settings.topics,
             keeper,
             Observer(metrics, recogniser, acks),

@@ -44,7 +44,7 @@ from hypothesis import strategies as st
 from streams import transport
 from streams.app import faust_settings
 from streams.config import Settings
-from streams.transport import App, Consumer, Envelope
+from streams.transport import App, Consumer, Envelope, Poll
 
 VERSIONS = {"faust-streaming": "0.15.3", "aiokafka": "0.14.0", "mode-streaming": "0.7.1"}
 
@@ -278,7 +278,7 @@ def test_a_poll_takes_no_more_of_all_partitions_together() -> None:
     held = transport._Fetched("in", {})
     first, _ = _fetched(_batch(10, [b"a", b"b", b"c"]), 10, held=held)
     second, state = _fetched(_batch(10, [b"d", b"e"]), 10, held=held)
-    held.poll.room = 4
+    held.polling.poll = Poll(4)
     assert [list(one.getall(4)[0].values) for one in (first, second)] == [
         [b"a", b"b", b"c"],
         [b"d"],
@@ -286,7 +286,7 @@ def test_a_poll_takes_no_more_of_all_partitions_together() -> None:
     assert second.getall(3) == []
     assert second.has_more()
     assert state.position == 11
-    held.poll.room = 4
+    held.polling.poll = Poll(4)
     assert list(second.getall(4)[0].values) == [b"e"]
 
 

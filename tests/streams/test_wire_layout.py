@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from random import Random
 from typing import Any
 from unittest.mock import patch
@@ -16,7 +17,7 @@ from hypothesis import strategies as st
 
 from streams import wire
 from streams.columns import Octets
-from streams.wire import Decoded, Intake, Numbers, events, layout
+from streams.wire import Decoded, Intake, Numbers, Records, events, layout
 from streams.wire.layout import Layout, Layouts, Page
 
 NOW_MS = 1_772_422_380_000
@@ -172,6 +173,40 @@ def feeds(draw: st.DrawFn) -> list[list[bytes | None]]:
 @given(feeds())
 def test_a_layout_reads_what_the_decoder_reads(batches: list[list[bytes | None]]) -> None:
     check([*batches, *batches])
+
+
+def with_own_tokens(decoded: Decoded) -> Decoded:
+    """Without tokens that belong to none of its events: those of others, or of what was refused."""
+    batch = decoded.batch
+    tokens = {number: batch.tokens.get(number) for number in batch.recipient.tolist()}
+    own = {number: token for number, token in tokens.items() if token is not None}
+    return replace(decoded, batch=replace(batch, tokens=own))
+
+
+@given(feeds())
+def test_records_of_many_partitions_are_read_together_as_each_by_itself(
+    batches: list[list[bytes | None]],
+) -> None:
+    batches = [*batches, *batches]
+    expected = [decode(Intake(NUMBERS), values) for values in batches]
+    blocks = []
+    for partition, values in enumerate(batches):
+        n = len(values)
+        times = np.full(n, NOW_MS)
+        keys: list[bytes | None] = [b"8617000000001"] * n
+        blocks.append(Records(partition, n, values, keys, np.arange(n), times))
+    one_by_one, quick = Intake(NUMBERS), Intake(NUMBERS)
+    with every_batch():
+        decode(quick, [each for values in batches for each in values])  # learns
+        found = [wire.decode_together(quick, "in", blocks)]
+    found.append(wire.decode_together(one_by_one, "in", blocks))
+    for whole, each in found:
+        assert [one.batch.partition for one in each] == list(range(len(blocks)))
+        for mine, alone in zip(each, expected, strict=True):
+            assert told(with_own_tokens(mine)) == told(with_own_tokens(alone))
+            assert mine.batch.next_offset == alone.batch.next_offset
+        assert list(whole.text) == [text for one in expected for text in one.batch.text]
+        assert whole.recipient.tolist() == [r for one in expected for r in one.batch.recipient]
 
 
 @given(st.data())
