@@ -86,11 +86,12 @@ class Detector:
             admission = part.admit(piece)
             if admission is Admission.SEEN:
                 continue
-            await self._amiss(admission, part, piece, consumer)
+            if admission is not Admission.APPLY:
+                await self._amiss(admission, part, piece, consumer)
             if admission is Admission.SEEK:
                 return
             if (piece := piece.since(part.next)).ends_early(TICK_OFFSETS):
-                part.waiting = piece
+                part.waiting = piece.alone()
                 return
             async with part.still:
                 if not self._at_work(part):

@@ -79,9 +79,12 @@ class Octets(Sequence[bytes | None]):
         return Lying(self.buffer, self.start, self.stop).matrix()
 
     def alone(self) -> Octets:
-        """The same in a buffer that holds hardly anything else."""
+        """The same in a buffer that holds hardly anything else, if they lie close together."""
         if not len(self):
             return Octets(b"", self.start, self.stop)
+        if (rows := self.matrix()) is not None:  # keys, which lie among the values
+            edges = np.arange(len(rows) + 1) * rows.shape[1]
+            return Octets(rows.tobytes(), edges[:-1], edges[1:])
         first = self.start[0]
         last = max(self.start[-1], self.stop[-1])
         return Octets(self.buffer[first:last], self.start - first, self.stop - first)
@@ -106,6 +109,11 @@ class Octets(Sequence[bytes | None]):
             for ahead in range(0, int(gap.max()), width):  # once or twice: they are much alike
                 there[np.minimum(begin + ahead, end - width)] = np.void(_BLANK * width)
         return octets.tobytes(), start, stop
+
+
+def alone(column: Sequence[bytes | None]) -> Sequence[bytes | None]:
+    """The same strings, without a buffer that holds many others."""
+    return column.alone() if isinstance(column, Octets) else column
 
 
 def joined(columns: Sequence[Sequence[Any] | NDArray[Any]]) -> Any:
@@ -248,10 +256,10 @@ def read(slabs: Sequence[Slab]) -> Columns:
             ahead[id(slab.buffer)] = sum(map(len, parts))
             parts.append(slab.buffer)
     buffer = parts[0] if len(parts) == 1 else b"".join(parts)
-    places = [np.array(slab.places) + ahead[id(slab.buffer)] for slab in slabs]
-    begin = np.concatenate([each[:-1] for each in places])
-    end = np.concatenate([each[1:] for each in places])
-    count = [len(each) - 1 for each in places]
+    edges = [np.array(slab.places) + ahead[id(slab.buffer)] for slab in slabs]
+    begin = np.concatenate([each[:-1] for each in edges])
+    end = np.concatenate([each[1:] for each in edges])
+    count = [slab.number for slab in slabs]
 
     octets = np.frombuffer(buffer, np.uint8)
     _, at = _varints(octets, begin)  # their lengths

@@ -14,7 +14,7 @@ from aiokafka.record.memory_records import MemoryRecords
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.columns import Columns, MalformedError, Octets, Slab, joined, places
+from streams.columns import Columns, MalformedError, Octets, Slab, alone, joined, places
 from streams.transport import _DECOMPRESS, Records
 
 HEADER = 61
@@ -158,6 +158,7 @@ def test_octets_are_a_sequence_wherever_they_lie(spans: list[tuple[int, int | No
         assert list(one[1:4]) == expected[1:4]
     assert len(column.alone().buffer) <= len(column.buffer)
     assert list(joined([column, [b"x"]])) == [*expected, b"x"]
+    assert list(alone(column)) == list(alone(expected)) == expected
     widths = {None if one is None else len(one) for one in expected}
     matrix = column.matrix()
     if len(widths) == 1 and widths.isdisjoint({None, 0}):
