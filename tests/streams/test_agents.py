@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from detectors.chain import snapshot
 from detectors.event import TICK_OFFSETS
 from streams.acks import Acknowledgements
 from streams.agents import Detector, Refusals
@@ -125,3 +126,7 @@ def test_what_waits_is_read_again_where_something_else_follows(envelope: Envelop
     part = apply([head, envelope], lambda *_: None)  # as after a rebalance: from the state's offset
     assert part.next == part.state.next_offset == stop
     assert part.waiting is None
+    expected = snapshot(apply([envelope], lambda *_: None).state)
+    found = snapshot(part.state)
+    assert found.rows.tobytes() == expected.rows.tobytes()
+    assert (found.header, found.rest) == (expected.header, expected.rest)

@@ -135,6 +135,21 @@ def test_a_batch_that_is_cut_is_refused() -> None:
     assert places(raw, HEADER, HEADER, 0) == [HEADER]
 
 
+def test_lengths_of_another_width_are_not_taken_for_two_bytes() -> None:
+    assert places(bytes([6, 0, 132, 0, 2, 0]), 0, 6, 2) == [0, 4, 6]  # of two bytes: 0, 2, 6
+    assert places(bytes([0x84, 0x80, 0, 0, 0]), 0, 5, 1) == [0, 5]
+    with pytest.raises(MalformedError):
+        places(bytes([0x81, 0]), 0, 2, 1)  # less than no bytes
+
+
+def test_a_value_that_reaches_into_the_next_record_is_refused() -> None:
+    raw = batch([(n, NOW_MS, b"k", b"v" * 100, []) for n in range(2)], 0)
+    long = raw.replace(b"\xc8\x01v", b"\xf0\x01v", 1)  # 120 in place of 100
+    assert len(Columns.of(slabs(raw)).values) == 2
+    with pytest.raises(MalformedError):
+        Columns.of(slabs(long))
+
+
 SPANS = st.lists(st.tuples(st.integers(0, 300), st.none() | st.integers(0, 20)), max_size=8)
 
 
