@@ -283,9 +283,9 @@ def _strings(
 ) -> tuple[Octets, NDArray[np.int64]]:
     """The strings at these places, each behind its length, and the places behind them."""
     length, at = _varints(octets, at)
-    if ((length < -1) | (length > len(buffer))).any():
+    if (length > len(buffer)).any():
         raise MalformedError
-    stop = at + length
+    stop = at + np.maximum(length, -1)  # any number below 0 means none, as to aiokafka
     return Octets(buffer, at, stop), np.maximum(at, stop)
 
 

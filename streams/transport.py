@@ -441,14 +441,10 @@ _HOLD_GIL: Final = 0
 times as long."""
 
 _DECOMPRESS: Final[Mapping[int, Callable[[Any], bytes]]] = {
-    number: decompress
-    for number, is_installed, decompress in (
-        (1, codec.has_gzip, codec.gzip_decode),
-        (2, codec.has_snappy, codec.snappy_decode),
-        (3, codec.has_lz4, codec.lz4_decode),
-        (4, codec.has_zstd, codec.zstd_decode),
-    )
-    if is_installed()
+    1: codec.gzip_decode,
+    2: codec.snappy_decode,
+    3: codec.lz4_decode,
+    4: codec.zstd_decode,
 }
 
 BULK_BYTES: Final = 200_000
@@ -515,7 +511,7 @@ class _Checked:
         buffer, begin, end = self._raw, self._begin + _HEADER.size, self._end
         if number := attributes & _CODEC:
             if number not in _DECOMPRESS:
-                iter(self._batch)  # aiokafka says what is not installed
+                raise MalformedError
             buffer = _DECOMPRESS[number](buffer[begin:end])
             begin, end = 0, len(buffer)
         appended = bool(attributes & _APPENDED)
