@@ -7,96 +7,53 @@ batch's edges could change is decided here.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from heapq import heappop, heappush
-from typing import Final, NamedTuple, Protocol
+from collections.abc import Iterator
+from heapq import heappush
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors import resend
-from detectors.arrays import indices
-from detectors.episode import Name, advance, end, ends_s, over, recycle
-from detectors.event import TICK_OFFSETS, TOKEN_BIT, Batch, Kind, Trust
-from detectors.hindsight import meet, refuse, settle
-from detectors.judge import CALM, judge
-from detectors.memory import DAY_S, EPOCH_S, MEMORY_WORDS, SUSPECT, load, store
+from detectors.decisions import Decisions
+from detectors.episodes import resend
+from detectors.episodes.episode import Name, advance, end, ends_s, over, recycle
+from detectors.episodes.resend import Resend
+from detectors.episodes.used_later import meet, refuse
+from detectors.model.arrays import indices
+from detectors.model.codes import Codes
+from detectors.model.event import TICK_OFFSETS, TOKEN_BIT, Batch, Kind, Trust
+from detectors.model.records import Cause, seconds
+from detectors.model.times import EPOCH_S
 from detectors.partition import Params, Partition, Snapshot, restore, snapshot
-from detectors.records import Action, Cause, EpisodeRecord, seconds
-from detectors.resend import Resend
-from detectors.sieve import sift
-from detectors.stamps import SAMPLE_OFFSETS, Stamps, coarse, observe
-from detectors.suspect import TAINT_S, Seen, Suspect, forget_tainted, see
-from detectors.windows import Window, close, tally
+from detectors.recipients.row import load
+from detectors.recipients.sieve import sift
+from detectors.recipients.windows import tally
+from detectors.suspects.clocks import SAMPLE_OFFSETS, Stamps
+from detectors.suspects.judge import CALM, judge
+from detectors.suspects.suspect import Seen, Suspect, see
+from detectors.upkeep import tick
 
 __all__ = ["Decisions", "Params", "Partition", "Snapshot", "process", "restore", "snapshot"]
-
-LATE_S: Final = 3600
-"""Exact for messages that come out of order by up to an hour: so much longer than a day a judge
-keeps sightings before it lets a suspect go. Later ones are judged too, on what is still there."""
-
-
-LET_GO_MAX: Final = TICK_OFFSETS
-"""Suspects looked at in one tick; the others wait for the next. A tick brings no more new ones, so
-the queue ends, and a tick after a great campaign stops nothing for long (.1 ms each, measured)."""
 
 NAME_TICKS: Final = 16
 """A name's last use is noted to so many ticks: enough to tell which are in use at all."""
 
 
-class Codes(Protocol):
-    """What the chain needs of `detectors.recognise.Codes`: arrays (n,) over a batch."""
+def process(params: Params, partition: Partition, batch: Batch, codes: Codes) -> Decisions:
+    """Take one batch in, with the verdicts about its events.
 
-    @property
-    def otp(self) -> NDArray[np.bool_]: ...
-    @property
-    def platform(self) -> NDArray[np.uint32]: ...
-    @property
-    def trust(self) -> NDArray[np.uint8]: ...
-    @property
-    def names(self) -> Mapping[int, str]: ...
-
-
-class Recognises(Protocol):
-    """What the chain needs of `detectors.recognise.Recogniser`."""
-
-    def columns(self, batch: Batch) -> Codes: ...
-
-
-@dataclass(slots=True)
-class Decisions:
-    """What one batch led to."""
-
-    actions: list[Action] = field(default_factory=list)
-    episodes: list[EpisodeRecord] = field(default_factory=list)
-    windows: list[Window] = field(default_factory=list)  # closed at ticks within this batch
-    events: int = 0
-    codes: int = 0
-    judged: int = 0  # codes that reached the judge
-    promoted: int = 0  # recipients handed to the judge
-    released: int = 0  # suspects that it let go
-    evicted: int = 0  # recipients forgotten for want of room
-    recycled: int = 0
-    refused: int = 0  # platforms at recipients whose first code a lease refuses, or would
-    used_later: int = 0  # of those of before, platforms that the recipient uses after all
-
-
-def process(
-    params: Params, recogniser: Recognises, partition: Partition, batch: Batch
-) -> Decisions:
-    """Takes one batch in. Its offsets lie at or after `partition.next_offset`."""
+    The batch's offsets lie at or after `partition.next_offset`.
+    """
     assert batch.next_offset >= partition.next_offset, "a batch must not go back in the log"
     decisions = Decisions(events=len(batch))
     book = partition.book
-    codes = recogniser.columns(batch)
     for start, stop, next_offset in _passes(batch, partition.next_offset):
         _pass(params, partition, batch, codes, slice(start, stop), into=decisions)
         if start < stop and batch.kind[stop - 1] == Kind.RECYCLED:
             _recycle(params, partition, batch, stop - 1, decisions)
         partition.next_offset = next_offset
         if next_offset % TICK_OFFSETS == 0 and next_offset:
-            _tick(params, partition, batch, decisions)
+            tick(params, partition, batch, decisions)
     partition.next_offset = batch.next_offset
     decisions.actions, book.actions = book.actions, []
     # In the order of the log, as one batch or many would have it.
@@ -310,83 +267,6 @@ def _adopt(params: Params, partition: Partition, batch: Batch, recipient: int, r
     return suspect
 
 
-def _tick(params: Params, partition: Partition, batch: Batch, decisions: Decisions) -> None:
-    """Maintenance, when the log passes a tick: the one place where time passes for all."""
-    if partition.samples:
-        times = sorted(at_ms for at_ms, _ in partition.samples)
-        partition.watermark_s = max(partition.watermark_s, seconds(times[len(times) // 2]))
-    for at_ms, gateway in partition.samples:
-        observe(params.stamps, partition.gateways, gateway, at_ms)
-    partition.samples = []
-    partition.stamps = coarse(params.stamps, partition.gateways)
-    decisions.released += _let_go(params, partition, batch)
-    decisions.evicted += _evict(params, partition)
-    decisions.used_later += len(settle(partition.hindsight, partition.watermark_s))
-    decisions.windows += close(partition.windows, params.sieve.window_s, partition.watermark_s)
-    _forget_names(params, partition)
-
-
-def _let_go(params: Params, partition: Partition, batch: Batch) -> int:
-    """Ends what is over, and returns suspects that their row can speak for to the sieve."""
-    released = looked_at = 0
-    now_s = partition.watermark_s
-    cause = Cause(batch.topic, batch.partition, partition.next_offset, partition.watermark_ms)
-    while partition.due and partition.due[0][0] <= now_s and looked_at < LET_GO_MAX:
-        due_s, recipient = heappop(partition.due)
-        looked_at += 1
-        suspect = partition.suspects.get(recipient)
-        if suspect is None or suspect.due_s != due_s:
-            continue  # let go, or adopted anew
-        if suspect.episode is not None and over(params.episode, suspect.episode, now_s):
-            end(params.episode, params.judge, partition.book, suspect, cause)
-        suspect.due_s = _due(params, suspect)
-        if suspect.due_s > now_s:
-            heappush(partition.due, (suspect.due_s, recipient))
-        else:
-            _release(partition, suspect, now_s)
-            released += 1
-    quiet_s = now_s - params.resend.quiet_s
-    for recipient in [key for key, held in partition.resends.items() if held.last_s <= quiet_s]:
-        over_now = partition.resends.pop(recipient)
-        resend.end(params.resend, params.episode, partition.book, over_now, cause)
-    spare = len(partition.suspects) - params.suspects_max
-    if spare > 0:  # those in an episode last: what is given up here fails open
-        held = partition.suspects.values()
-        idle = sorted((s.episode is not None, s.last_s, s.recipient) for s in held)
-        for in_episode, _, recipient in idle[:spare]:
-            suspect = partition.suspects[recipient]
-            if in_episode:
-                end(params.episode, params.judge, partition.book, suspect, cause)
-            _release(partition, suspect, now_s)
-        released += spare
-    return released
-
-
-def _due(params: Params, suspect: Suspect) -> int:
-    """When a suspect may be let go, if it hears nothing more.
-
-    Its last day must fit a ring with a place to spare, or the sieve would promote it at once, and
-    what is tainted must be too old to count on.
-    """
-    if suspect.episode is not None:
-        return ends_s(params.episode, suspect.episode)
-    held = suspect.sightings
-    fits = params.sieve.promote_distinct - 1
-    day_s = DAY_S + LATE_S
-    full = (held[-1 - fits] >> 33) + day_s if len(held) > fits else 0
-    taint = max((suspect.seen[p] >> 33 for p in suspect.tainted), default=-TAINT_S) + TAINT_S
-    taint += LATE_S
-    return max(full, taint, suspect.last_s + params.idle_s)
-
-
-def _release(partition: Partition, suspect: Suspect, now_s: int) -> None:
-    """Writes a suspect back to its row, without what is tainted."""
-    forget_tainted(suspect, now_s)
-    recent_s = now_s - DAY_S - LATE_S
-    store(partition.table.words[suspect.row], suspect.sightings, suspect.memory, recent_s)
-    del partition.suspects[suspect.recipient]
-
-
 def _recycle(
     params: Params, partition: Partition, batch: Batch, i: int, decisions: Decisions
 ) -> None:
@@ -397,32 +277,3 @@ def _recycle(
     if suspect is not None:
         recycle(params.episode, params.judge, partition.book, suspect, _cause(batch, i))
     decisions.recycled += partition.table.drop(np.array([recipient], np.uint64))
-
-
-def _evict(params: Params, partition: Partition) -> int:
-    """Keeps room for a tick's worth of new recipients; never forgets a suspect.
-
-    The longest idle go, by their newest window and then by key.
-    """
-    table = partition.table
-    if table.room >= TICK_OFFSETS:
-        return 0
-    words = table.words[: table.used]
-    flags = words[:, MEMORY_WORDS.start] >> np.uint64(16)
-    idle = indices((words[:, 0] != 0) & (flags & np.uint64(SUSPECT) == 0))
-    window = (words[idle, 1] >> np.uint64(32)).astype(np.uint32)
-    # A sixteenth at once: finding the oldest means looking at all.
-    count = min(len(idle), max(2 * TICK_OFFSETS, params.sieve.rows_max // 16))
-    newest = np.partition(window, count - 1)[count - 1]
-    older, last = idle[window < newest], words[idle[window == newest], 0]
-    more = count - len(older)
-    return table.drop(np.append(words[older, 0], np.partition(last, more - 1)[:more]))
-
-
-def _forget_names(params: Params, partition: Partition) -> None:
-    names = partition.book.names
-    if len(names) > params.names_max:
-        order = sorted((name.tick, key) for key, name in names.items())
-        for _, key in order[: len(names) - params.names_max * 3 // 4]:  # not at every tick
-            del names[key]
-        partition.noted[:] = 0

@@ -9,18 +9,19 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.episode import Book, EpisodeParams, Name
-from detectors.event import Trust
-from detectors.hindsight import Hindsight, revive
-from detectors.judge import JudgeParams
-from detectors.memory import EPOCH_S, Memory
-from detectors.records import Level, Step
-from detectors.resend import Resend, ResendParams
-from detectors.sieve import SieveParams
-from detectors.stamps import Gateway, StampParams, Stamps, coarse
-from detectors.suspect import Episode, Suspect
-from detectors.table import WORDS, Table
-from detectors.windows import Tally, Windows
+from detectors.episodes.episode import Book, EpisodeParams, Name
+from detectors.episodes.resend import Resend, ResendParams
+from detectors.episodes.used_later import Hindsight, revive
+from detectors.model.event import Trust
+from detectors.model.records import Level, Step
+from detectors.model.times import EPOCH_S
+from detectors.recipients.row import Memory
+from detectors.recipients.sieve import SieveParams
+from detectors.recipients.table import WORDS, Table
+from detectors.recipients.windows import Tally, Windows
+from detectors.suspects.clocks import Gateway, StampParams, Stamps, coarse
+from detectors.suspects.judge import JudgeParams
+from detectors.suspects.suspect import Episode, Suspect
 
 NOTED: Final = 4096
 """Chosen: ten times the platforms of an hour; those that share a place are looked up each time."""
@@ -68,7 +69,7 @@ class Partition:
 
     def __init__(self, params: Params) -> None:
         self.next_offset = 0
-        self.watermark_s = 0  # seconds of `detectors.memory`
+        self.watermark_s = 0  # seconds of `detectors.recipients.row`
         self.samples: list[tuple[int, str]] = []  # event time, gateway: of this tick so far
         self.table = Table(params.sieve.rows_max)
         self.suspects: dict[int, Suspect] = {}

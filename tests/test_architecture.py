@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from streams import metrics
+from streams.telemetry import metrics
 
 ROOT = Path(__file__).parents[1]
 
@@ -36,17 +36,23 @@ WORLD = {
 
 WORLDLY_CALLS = {"open", "print", "input", "breakpoint", "exec", "eval", "__import__"}
 
-SHIPPED_DATA = {"detectors.shipped": {"importlib"}}
+SHIPPED_DATA = {"detectors.recognise.shipped": {"importlib"}}
 """This module reads the data files of its own package, which are as constant as code."""
 
-PRIVATE_HOME = {"streams.transport"}
-"""The one module that may use what Faust and aiokafka do not promise."""
+PRIVATE_HOME = "streams.transport."
+"""The one package that may use what Faust and aiokafka do not promise."""
 
 PUBLIC_PARTS = {
     "aiokafka.abc", "aiokafka.admin", "aiokafka.conn", "aiokafka.errors", "aiokafka.helpers",
     "aiokafka.partitioner", "aiokafka.structs",
 }  # fmt: skip
 """Submodules of aiokafka that its documentation names."""
+
+CORE_ORDER = (
+    "model", "recognise", "recipients", "suspects", "episodes", "leases", "partition", "decisions",
+    "upkeep", "chain",
+)  # fmt: skip
+"""The way of the data through the core: a package imports those before it, never one behind."""
 
 LABELS_NEVER = {
     "code", "key", "message_id", "msisdn", "number", "phone", "platform", "recipient", "sender",
@@ -56,7 +62,7 @@ LABELS_NEVER = {
 
 
 def module_name(path: Path) -> str:
-    """The dotted name of a source file: detectors/sieve.py is detectors.sieve."""
+    """The dotted name of a source file: streams/errors.py is streams.errors."""
     parts = path.relative_to(ROOT).with_suffix("").parts
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
@@ -128,16 +134,28 @@ def wrong_ways(module: str, text: str) -> list[str]:
         # release and kill switch must work where no worker, and none of its engine, is alive
         wrong += [f"imports {name}" for name in names if top(name) in {"faust", "mode"}]
     # Tools may play scenarios; what works in the pipeline may not.
-    tools = {"calibrate", "canary", "cli", "demo", "scenarios", "__main__"}
-    if not tools.intersection(module.split(".")[1:2]):
+    tools = {"calibrate", "cli", "demo", "scenarios", "__main__"}
+    if module != "streams.operate.canary" and not tools.intersection(module.split(".")[1:2]):
         plays = ("streams.demo", "streams.scenarios", "streams.cli")
         wrong += [f"imports {name}" for name in names if name.startswith(plays)]
     return wrong
 
 
+def against_the_order(module: str, text: str) -> list[str]:
+    """Imports of a package of the core that comes later on the way of the data."""
+    place = {name: i for i, name in enumerate(CORE_ORDER)}
+    here = module.split(".")[1:2]
+    if not here:
+        return []
+    if here[0] not in place:
+        return ["stands at no place of CORE_ORDER"]
+    inner = {name.split(".")[1] for name in imports(text) if name.startswith("detectors.")}
+    return [f"imports {name}" for name in sorted(inner) if place.get(name, 0) > place[here[0]]]
+
+
 def unpromised(module: str, text: str) -> list[str]:
     """Use of Faust's and aiokafka's insides where it does not belong."""
-    if module in PRIVATE_HOME:
+    if module.startswith(PRIVATE_HOME):
         return []
     wrong = []
     for node in ast.walk(ast.parse(text)):
@@ -172,6 +190,10 @@ def test_the_core_knows_only_the_standard_library_and_numpy() -> None:
 
 def test_imports_go_one_way() -> None:
     assert complaints(wrong_ways, "detectors") + complaints(wrong_ways, "streams") == []
+
+
+def test_the_core_is_built_in_the_order_of_the_data() -> None:
+    assert complaints(against_the_order, "detectors") == []
 
 
 def test_only_the_transport_uses_what_faust_and_aiokafka_do_not_promise() -> None:
@@ -215,20 +237,32 @@ def test_no_metric_label_names_a_person() -> None:
     ],
 )  # fmt: skip
 def test_an_impure_core_is_noticed(text: str) -> None:
-    assert impurities("detectors.sieve", text)
+    assert impurities("detectors.recipients.sieve", text)
 
 
 @pytest.mark.parametrize(
     ("module", "text"),
     [
-        ("streams.app", "from tests.brokers import broker"),
-        ("streams.app", "from streams.demo.play import play"),
+        ("streams.worker.app", "from tests.brokers import broker"),
+        ("streams.worker.app", "from streams.demo.play import play"),
         ("streams.wire.events", "import streams.cli"),
         ("streams.enforce.redis", "import faust"),
     ],
 )
 def test_an_import_against_the_stream_is_noticed(module: str, text: str) -> None:
     assert wrong_ways(module, text)
+
+
+@pytest.mark.parametrize(
+    ("module", "text"),
+    [
+        ("detectors.model.event", "from detectors.recipients.row import RING"),
+        ("detectors.suspects.judge", "from detectors import chain"),
+        ("detectors.novel", "import numpy"),
+    ],
+)
+def test_an_import_of_a_later_package_is_noticed(module: str, text: str) -> None:
+    assert against_the_order(module, text)
 
 
 @pytest.mark.parametrize(
@@ -239,5 +273,5 @@ def test_an_import_against_the_stream_is_noticed(module: str, text: str) -> None
     ],
 )  # fmt: skip
 def test_inner_parts_of_faust_are_noticed(text: str) -> None:
-    assert unpromised("streams.agents", text)
-    assert not unpromised("streams.transport", text)
+    assert unpromised("streams.worker.agents", text)
+    assert not unpromised("streams.transport.driver", text)

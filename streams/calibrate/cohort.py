@@ -14,7 +14,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.memory import DAY_S, PRINTS, RING
+from detectors.model.times import DAY_S
+from detectors.recipients.row import PRINTS, RING
 
 SITTING_S: Final = 600
 """A person logs in here and there, then pauses: sightings closer than this are one sitting."""
@@ -75,7 +76,7 @@ class Cohort:
         platform: NDArray[np.uint32],
         otp: NDArray[np.bool_],
     ) -> None:
-        """Takes messages in, in the order of the log; seconds are those of `detectors.memory`."""
+        """Takes messages in, in the order of the log; seconds since `EPOCH_S`."""
         chosen = np.flatnonzero(zeros_of(recipient) >= self.zeros)
         for who, at, what, code in zip(
             recipient[chosen].tolist(),

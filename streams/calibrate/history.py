@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from streams.errors import UnavailableError, UsageError
 from streams.feeds.mapping import FieldMap, UnmappableError
-from streams.replay import chunks_of
+from streams.operate.replay import chunks_of
 
 ROWS: Final = 10_000
 SILENCE_S: Final = 30.0  # a broker that says nothing for so long in the middle of a topic is away

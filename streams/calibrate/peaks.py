@@ -14,11 +14,11 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.episode import Book, sighting_of
-from detectors.judge import BURST_NOVEL, Bars, JudgeParams, Scores, bars_of, retraced
-from detectors.memory import DAY_S
-from detectors.records import Sighting, utc_ms
-from detectors.suspect import Suspect
+from detectors.episodes.episode import Book, sighting_of
+from detectors.model.records import Sighting, utc_ms
+from detectors.model.times import DAY_S
+from detectors.suspects.judge import BURST_NOVEL, Bars, JudgeParams, Scores, bars_of, retraced
+from detectors.suspects.suspect import Suspect
 
 NOVELS: Final = tuple(range(3, 11))
 """Novel platforms asked for in the what-if; the bars ask for 3 and 5."""

@@ -13,7 +13,8 @@ from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, PercentFormatter
 
-from detectors.judge import (
+from detectors.suspects.clocks import Stamps
+from detectors.suspects.judge import (
     BURST,
     BURST_NOVEL,
     COUNT_MIN,
@@ -23,7 +24,6 @@ from detectors.judge import (
     SPACED_10MIN_24H,
     Habit,
 )
-from detectors.stamps import Stamps
 from streams.calibrate.cohort import GAP_BIN_S, KNOWN_MAX
 from streams.calibrate.peaks import COUNT_MOST, COUNTS, LEVEL_STEP, LEVELS, NOVELS
 from streams.calibrate.rates import THROTTLE_TARGET, WATCH_TARGET, lower, upper

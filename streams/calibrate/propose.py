@@ -9,8 +9,8 @@ from typing import Any, Final
 
 import numpy as np
 
-from detectors.judge import BURST, BURST_MARGIN_MAX, BURST_NOVEL
-from detectors.stamps import Stamps
+from detectors.suspects.clocks import Stamps
+from detectors.suspects.judge import BURST, BURST_MARGIN_MAX, BURST_NOVEL
 from streams.calibrate.peaks import LEVEL_STEP, Peaks
 from streams.calibrate.rates import THROTTLE_TARGET, Rate
 from streams.calibrate.survey import Survey, aside
@@ -24,7 +24,7 @@ LAST_DAYS: Final = 7
 
 TEXTLESS: Final = 0.01
 CONFIDENCE_TEXTLESS: Final = 0.4
-"""What the sender alone is worth, as `detectors.recognise` says."""
+"""What the sender alone is worth, as `detectors.recognise.recogniser` says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +83,7 @@ def _p_novel(settings: Settings, survey: Survey) -> Iterator[Change]:
 
 
 def _class(p_novel: float | None) -> int:
-    """Which bars a value means, as `detectors.judge.bars_of` chooses them."""
+    """Which bars a value means, as `detectors.suspects.judge.bars_of` chooses them."""
     return 0 if p_novel is None or p_novel > 0.5 else 1 if p_novel > 0.3 else 2
 
 

@@ -14,8 +14,9 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.chain import Params, Recognises
-from detectors.event import Batch
+from detectors.chain import Params
+from detectors.model.event import Batch
+from detectors.recognise.recogniser import Recogniser
 from streams import wire
 from streams.calibrate.survey import Survey
 from streams.scenarios import DEFAULT_START_MS, Role, generate, merged
@@ -71,7 +72,7 @@ class Incidents:
 
 
 def rehearse(
-    params: Params, recogniser: Recognises, incidents: Incidents, *, measure: bool = False
+    params: Params, recogniser: Recogniser, incidents: Incidents, *, measure: bool = False
 ) -> Rehearsal:
     """Plays the incidents; without `measure` no levels are looked at."""
     survey = Survey(params, recogniser, measure=measure)

@@ -9,8 +9,8 @@ from typing import Any, Final
 
 import numpy as np
 
-from detectors.memory import EPOCH_S
-from detectors.records import EpisodeRecord, Sighting
+from detectors.model.records import EpisodeRecord, Sighting
+from detectors.model.times import EPOCH_S
 from streams.calibrate.cohort import AGES, GAP_BIN_S
 from streams.calibrate.peaks import Peak
 from streams.calibrate.propose import Change, p_novel_of

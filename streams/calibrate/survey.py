@@ -13,12 +13,14 @@ from typing import Any, Final
 import numpy as np
 
 from detectors import chain
-from detectors.chain import Codes, Decisions, Params, Partition, Recognises
-from detectors.event import TICK_OFFSETS, Batch, Kind
-from detectors.memory import DAY_S, EPOCH_S
-from detectors.records import EpisodeRecord, Level
-from detectors.stamps import SAMPLE_OFFSETS, Gateway, StampParams, Stamps, coarse, observe
-from detectors.table import ROWS_LIMIT
+from detectors.chain import Decisions, Params, Partition
+from detectors.model.codes import Codes
+from detectors.model.event import TICK_OFFSETS, Batch, Kind
+from detectors.model.records import EpisodeRecord, Level
+from detectors.model.times import DAY_S, EPOCH_S
+from detectors.recipients.table import ROWS_LIMIT
+from detectors.recognise.recogniser import Recogniser
+from detectors.suspects.clocks import SAMPLE_OFFSETS, Gateway, StampParams, Stamps, coarse, observe
 from streams.calibrate.cohort import Cohort
 from streams.calibrate.peaks import Peaks
 
@@ -88,7 +90,7 @@ class Survey:
     def __init__(
         self,
         params: Params,
-        recogniser: Recognises,
+        recogniser: Recogniser,
         *,
         judged: frozenset[str] = frozenset(),
         measure: bool = True,
@@ -114,7 +116,7 @@ class Survey:
         part = self.parts[batch.partition]
         for piece in _pieces(batch):
             codes = self.recogniser.columns(piece)
-            decisions = chain.process(self.params, _Recognised(codes), part, piece)
+            decisions = chain.process(self.params, part, piece, codes)
             self.alarms.take(decisions.episodes)
             self.evicted += decisions.evicted
             if self.measure and len(piece):
@@ -135,7 +137,7 @@ class Survey:
 
     @property
     def last_day(self) -> int:
-        """The last day with traffic, counted as in `detectors.memory`; 0 of nothing."""
+        """The last day with traffic, counted as in `detectors.recipients.row`; 0 of nothing."""
         return max(self._busy(), default=0) // 24
 
     def _busy(self) -> list[int]:
@@ -195,17 +197,6 @@ def whole(params: Params, partitions: int) -> Params:
         sieve=replace(params.sieve, rows_max=rows),
         suspects_max=min(rows // 2, params.suspects_max * partitions),
     )
-
-
-@dataclass(frozen=True, slots=True)
-class _Recognised:
-    """Hands the chain what is recognised already."""
-
-    codes: Codes
-
-    def columns(self, _batch: Batch) -> Codes:
-        """The codes of the one batch that it was made for."""
-        return self.codes
 
 
 def _pieces(batch: Batch) -> Iterator[Batch]:

@@ -119,7 +119,7 @@ def calibrate(
 
     from streams.calibrate.history import Table, Topic  # noqa: PLC0415 - start-up time
     from streams.calibrate.result import document  # noqa: PLC0415
-    from streams.cluster import client_arguments  # noqa: PLC0415
+    from streams.cluster.admin import client_arguments  # noqa: PLC0415
     from streams.feeds.mapping import FieldMap  # noqa: PLC0415
 
     names = files or []

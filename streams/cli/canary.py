@@ -33,9 +33,9 @@ def canary(
     """
     settings = settings_of(config)
     # Here, because Kafka's client takes long to import and `--help` needs none.
-    from streams.canary import GOOD, Watch, spare_number  # noqa: PLC0415
-    from streams.cluster import client_arguments, working  # noqa: PLC0415
-    from streams.metrics import Metrics  # noqa: PLC0415
+    from streams.cluster.admin import client_arguments, working  # noqa: PLC0415
+    from streams.operate.canary import GOOD, Watch, spare_number  # noqa: PLC0415
+    from streams.telemetry.metrics import Metrics  # noqa: PLC0415
 
     log_to_stderr()
     metrics = Metrics("canary")

@@ -19,9 +19,9 @@ from streams.cli.shared import (
 from streams.errors import UsageError
 
 if TYPE_CHECKING:
-    from detectors.records import EpisodeRecord
+    from detectors.model.records import EpisodeRecord
     from streams.config import Settings
-    from streams.enforce.cases import Case
+    from streams.operate.cases import Case
 
 app = group("See who is attacked, and what is done about it.")
 
@@ -47,7 +47,7 @@ def ls(
       otpguard cases ls
       otpguard cases ls --all --since 7d --json
     """
-    from streams.enforce.cases import open_now, summary  # noqa: PLC0415 - start-up time
+    from streams.operate.cases import open_now, summary  # noqa: PLC0415 - start-up time
 
     cases = _cases(settings_of(config), since)
     rows = [summary(case) for case in (cases.values() if all_ else open_now(cases.values()))]
@@ -88,9 +88,9 @@ def watch(config: ConfigOption = None, *, as_json: JsonOption = False) -> None:
     """
     import msgspec  # noqa: PLC0415 - start-up time
 
-    from streams.cluster import client_arguments  # noqa: PLC0415
-    from streams.enforce.cases import Case, summary  # noqa: PLC0415
-    from streams.enforce.read import records  # noqa: PLC0415
+    from streams.cluster.admin import client_arguments  # noqa: PLC0415
+    from streams.cluster.read import records  # noqa: PLC0415
+    from streams.operate.cases import Case, summary  # noqa: PLC0415
     from streams.wire import decode_episode  # noqa: PLC0415
 
     settings = settings_of(config)
@@ -121,7 +121,7 @@ def audit(config: ConfigOption = None, *, as_json: JsonOption = False) -> None:
     """
     import msgspec  # noqa: PLC0415 - start-up time
 
-    from streams.enforce.cases import spoken  # noqa: PLC0415
+    from streams.operate.cases import spoken  # noqa: PLC0415
 
     words = _words(settings_of(config))
     if as_json:
@@ -147,7 +147,7 @@ def explain(
       otpguard explain +8613900000001
       otpguard explain 1:sms.delivery.v1:7:123456 --since 7d
     """
-    from streams.enforce.cases import identity  # noqa: PLC0415 - start-up time
+    from streams.operate.cases import identity  # noqa: PLC0415 - start-up time
 
     case = _found(settings_of(config), named, since)[-1]
     at_that_time = [record for record in case.records if identity(record) == named]
@@ -157,7 +157,7 @@ def explain(
 def _print(case: Case, record: EpisodeRecord, *, as_json: bool) -> None:
     import msgspec  # noqa: PLC0415 - start-up time
 
-    from streams.enforce.cases import explanation  # noqa: PLC0415
+    from streams.operate.cases import explanation  # noqa: PLC0415
     from streams.wire import encode_episode  # noqa: PLC0415
 
     if as_json:
@@ -177,7 +177,7 @@ def _print(case: Case, record: EpisodeRecord, *, as_json: bool) -> None:
 
 
 def _found(settings: Settings, named: str, since: str) -> list[Case]:
-    from streams.enforce.cases import find  # noqa: PLC0415 - start-up time
+    from streams.operate.cases import find  # noqa: PLC0415 - start-up time
 
     cases = _cases(settings, since)
     found = find(cases, named, settings.intake().numbers.canonical(named))
@@ -187,9 +187,9 @@ def _found(settings: Settings, named: str, since: str) -> list[Case]:
 
 
 def _cases(settings: Settings, since: str) -> dict[str, Case]:
-    from streams.cluster import client_arguments  # noqa: PLC0415 - start-up time
-    from streams.enforce.cases import collect  # noqa: PLC0415
-    from streams.enforce.read import records  # noqa: PLC0415
+    from streams.cluster.admin import client_arguments  # noqa: PLC0415 - start-up time
+    from streams.cluster.read import records  # noqa: PLC0415
+    from streams.operate.cases import collect  # noqa: PLC0415
     from streams.wire import decode_ack, decode_action, decode_episode  # noqa: PLC0415
 
     since_ms = time.time_ns() // 1_000_000 - seconds(since) * 1000
@@ -207,8 +207,8 @@ def _cases(settings: Settings, since: str) -> dict[str, Case]:
 
 
 def _words(settings: Settings) -> list[Any]:
-    from streams.cluster import client_arguments  # noqa: PLC0415 - start-up time
-    from streams.enforce.read import records  # noqa: PLC0415
+    from streams.cluster.admin import client_arguments  # noqa: PLC0415 - start-up time
+    from streams.cluster.read import records  # noqa: PLC0415
     from streams.wire import decode_override  # noqa: PLC0415
 
     clients, topics = client_arguments(settings.kafka), settings.topics

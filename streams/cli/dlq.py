@@ -28,7 +28,7 @@ from streams.cli.shared import (
 from streams.errors import UsageError
 
 if TYPE_CHECKING:
-    from streams.dlq import Filter, Letter
+    from streams.operate.dlq import Filter, Letter
 
 app = group("See what was refused, and send it in again.")
 
@@ -70,8 +70,8 @@ def ls(
       otpguard dlq ls --since 2h
       otpguard dlq ls --reason missing_field --limit 5 --json
     """
-    from streams.cluster import client_arguments  # noqa: PLC0415 - start-up time
-    from streams.dlq import find  # noqa: PLC0415
+    from streams.cluster.admin import client_arguments  # noqa: PLC0415 - start-up time
+    from streams.operate.dlq import find  # noqa: PLC0415
 
     wanted = _filter(reason, since, until, partition)
     settings = settings_of(config)
@@ -125,8 +125,8 @@ def show(
       otpguard dlq show 3:17 --raw | jq keys
       otpguard dlq show 3:17 --raw --json | jq -r .value | base64 -d
     """
-    from streams.cluster import client_arguments  # noqa: PLC0415 - start-up time
-    from streams.dlq import show as show_letter  # noqa: PLC0415
+    from streams.cluster.admin import client_arguments  # noqa: PLC0415 - start-up time
+    from streams.operate.dlq import show as show_letter  # noqa: PLC0415
 
     settings = settings_of(config)
     letter, record, target = show_letter(
@@ -199,8 +199,8 @@ def replay(
       otpguard dlq replay --reason unknown_schema_version --since 6h
       otpguard dlq replay --rate-max 50 --limit 100 --json
     """
-    from streams.cluster import client_arguments  # noqa: PLC0415 - start-up time
-    from streams.dlq import Replayer, find  # noqa: PLC0415
+    from streams.cluster.admin import client_arguments  # noqa: PLC0415 - start-up time
+    from streams.operate.dlq import Replayer, find  # noqa: PLC0415
 
     wanted = _filter(reason, since, until, partition)
     settings = settings_of(config)
@@ -242,7 +242,7 @@ def replay(
 def _filter(
     reasons: list[str] | None, since: str | None, until: str | None, partition: int | None
 ) -> Filter:
-    from streams.dlq import Filter  # noqa: PLC0415 - start-up time
+    from streams.operate.dlq import Filter  # noqa: PLC0415 - start-up time
     from streams.wire import Reason  # noqa: PLC0415
 
     for each in reasons or ():

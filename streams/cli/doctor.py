@@ -30,8 +30,8 @@ def doctor(
       otpguard doctor --config /etc/otpguard/otpguard.toml
       otpguard doctor --role monitor --json | jq '.[] | select(.state != "ok")'
     """
-    from streams.doctor import examine  # noqa: PLC0415 - start-up time
-    from streams.rights import ROLES  # noqa: PLC0415
+    from streams.cluster.rights import ROLES  # noqa: PLC0415
+    from streams.operate.doctor import examine  # noqa: PLC0415 - start-up time
 
     if role not in ROLES:
         raise UsageError(f"{role!r} is none of {', '.join(ROLES)}")

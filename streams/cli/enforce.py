@@ -134,11 +134,11 @@ def log(
 def _run(settings: Settings, gateway: Gateway, gateway_id: str | None) -> None:
     """Run an adapter until SIGTERM or Ctrl-C."""
     # Here, because Kafka's client takes long to import and `--help` needs none.
-    from streams.cluster import client_arguments, working  # noqa: PLC0415
+    from streams.cluster.admin import client_arguments, working  # noqa: PLC0415
     from streams.enforce.adapter import Adapter  # noqa: PLC0415
     from streams.enforce.book import Book  # noqa: PLC0415
     from streams.enforce.reconcile import Reconciler  # noqa: PLC0415
-    from streams.metrics import Metrics  # noqa: PLC0415
+    from streams.telemetry.metrics import Metrics  # noqa: PLC0415
 
     log_to_stderr()
     name = gateway_id or settings.enforce.gateway_id

@@ -15,7 +15,7 @@ from streams.cli.shared import ConfigOption, JsonOption, opened, write_json
 from streams.errors import UsageError
 
 if TYPE_CHECKING:
-    from detectors.records import Action, EpisodeRecord
+    from detectors.model.records import Action, EpisodeRecord
 
 
 class Form(StrEnum):
@@ -61,8 +61,8 @@ def explain(
     if named != "-" and not Path(named).is_file():
         explain_case(named, config, since=since, as_json=as_json)
         return
-    from detectors.records import EpisodeRecord  # noqa: PLC0415 - start-up time
-    from streams.explain import document, lines, markdown, told  # noqa: PLC0415
+    from detectors.model.records import EpisodeRecord  # noqa: PLC0415 - start-up time
+    from streams.operate.explain import document, lines, markdown, told  # noqa: PLC0415
 
     found = [record for record in _records(named) if only is None or _is(record, only)]
     if last:

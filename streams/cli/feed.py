@@ -25,7 +25,7 @@ from streams.errors import UsageError
 
 if TYPE_CHECKING:
     from streams.config import Settings
-    from streams.metrics import Metrics
+    from streams.telemetry.metrics import Metrics
 
 app = group("Bring a carrier's own events into the input topic, at least once.")
 
@@ -184,7 +184,7 @@ def kafka(
 @contextmanager
 def _running(settings: Settings) -> Iterator[tuple[threading.Event, Metrics]]:
     """Logs, metrics, and an event that SIGTERM and Ctrl-C set."""
-    from streams.metrics import Metrics  # noqa: PLC0415 - start-up time
+    from streams.telemetry.metrics import Metrics  # noqa: PLC0415 - start-up time
 
     log_to_stderr()
     metrics = Metrics("feed")
@@ -195,7 +195,7 @@ def _running(settings: Settings) -> Iterator[tuple[threading.Event, Metrics]]:
 def _producer(settings: Settings):  # type: ignore[no-untyped-def]  # kafka-python has no types
     from kafka import KafkaProducer  # noqa: PLC0415 - start-up time
 
-    from streams.cluster import client_arguments  # noqa: PLC0415
+    from streams.cluster.admin import client_arguments  # noqa: PLC0415
 
     return KafkaProducer(
         **client_arguments(settings.kafka), client_id=f"{settings.app_id}-feed", acks="all",

@@ -21,7 +21,7 @@ def list_(*, as_json: JsonOption = False) -> None:
       otpguard metrics list
       otpguard metrics list --json | jq -r '.[].name'
     """
-    from streams.metrics import PREFIX, TABLE  # noqa: PLC0415 - start-up time
+    from streams.telemetry.metrics import PREFIX, TABLE  # noqa: PLC0415 - start-up time
 
     if as_json:
         write_json(

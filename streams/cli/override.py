@@ -147,7 +147,7 @@ def platform_key(written: str) -> str:
     >>> platform_key("port:95588"), platform_key("【ICBC】")
     ('port:95588', 'sig:icbc')
     """
-    from detectors.fold import name_key  # noqa: PLC0415 - start-up time
+    from detectors.recognise.fold import name_key  # noqa: PLC0415 - start-up time
 
     if PLATFORM.fullmatch(written):
         return written
@@ -226,7 +226,7 @@ def _publish(settings: Settings, word: Override, wait_s: float) -> tuple[str, di
     from kafka import KafkaConsumer, KafkaProducer, TopicPartition  # noqa: PLC0415 - start-up time
     from kafka.errors import KafkaError  # noqa: PLC0415
 
-    from streams.cluster import client_arguments, unusable  # noqa: PLC0415
+    from streams.cluster.admin import client_arguments, unusable  # noqa: PLC0415
     from streams.wire import decode_ack, encode_override, override_id, override_key  # noqa: PLC0415
 
     clients: dict[str, Any] = client_arguments(settings.kafka)

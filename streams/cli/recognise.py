@@ -33,7 +33,7 @@ def recognise(
     settings = settings_of(config)
     import msgspec  # noqa: PLC0415 - start-up time
 
-    from detectors.recognise import recognise as verdict_on  # noqa: PLC0415 - start-up time
+    from detectors.recognise.recogniser import recognise as verdict_on  # noqa: PLC0415 - start-up time
 
     text_type = msgspec.defstruct(
         "Text",

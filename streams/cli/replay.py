@@ -49,8 +49,8 @@ def replay(
     settings = settings_of(config)
     import msgspec  # noqa: PLC0415 - start-up time
 
-    from streams.replay import chunks_of, outputs, refused  # noqa: PLC0415 - start-up time
-    from streams.replay import replay as run  # noqa: PLC0415 - start-up time
+    from streams.operate.replay import chunks_of, outputs, refused  # noqa: PLC0415 - start-up time
+    from streams.operate.replay import replay as run  # noqa: PLC0415 - start-up time
 
     topic = settings.topics.episode if episodes else None
     counts: Counter[str] = Counter()

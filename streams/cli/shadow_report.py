@@ -14,9 +14,9 @@ from streams.cli.shared import ConfigOption, JsonOption, settings_of, write_json
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from detectors.records import Action
+    from detectors.model.records import Action
     from streams.config import Settings
-    from streams.enforce.shadow import Message
+    from streams.operate.shadow import Message
 
 
 def shadow_report(
@@ -35,9 +35,9 @@ def shadow_report(
       otpguard shadow-report
       otpguard shadow-report --since 12h --json | jq .harm_ratio
     """
-    from streams.cluster import client_arguments  # noqa: PLC0415 - start-up time
-    from streams.enforce.read import records  # noqa: PLC0415
-    from streams.enforce.shadow import Shadow  # noqa: PLC0415
+    from streams.cluster.admin import client_arguments  # noqa: PLC0415 - start-up time
+    from streams.cluster.read import records  # noqa: PLC0415
+    from streams.operate.shadow import Shadow  # noqa: PLC0415
     from streams.wire import decode_action  # noqa: PLC0415
 
     settings = settings_of(config)
@@ -69,9 +69,9 @@ def _messages(
     """
     import msgspec  # noqa: PLC0415 - start-up time
 
-    from detectors.recognise import recognise  # noqa: PLC0415
-    from streams.enforce.read import records  # noqa: PLC0415
-    from streams.enforce.shadow import Message  # noqa: PLC0415
+    from detectors.recognise.recogniser import recognise  # noqa: PLC0415
+    from streams.cluster.read import records  # noqa: PLC0415
+    from streams.operate.shadow import Message  # noqa: PLC0415
     from streams.wire import Event  # noqa: PLC0415
 
     registry, _ = settings.registry()

@@ -17,7 +17,7 @@ from streams.errors import UsageError
 
 if TYPE_CHECKING:
     from streams.config import Settings
-    from streams.metrics import Metrics
+    from streams.telemetry.metrics import Metrics
 
 ConfigOption = Annotated[
     Path | None,
@@ -58,7 +58,7 @@ def serving(
 
     `ready` returns why the service is not at work, empty if it is.
     """
-    from streams import http  # noqa: PLC0415 - start-up time
+    from streams.telemetry import http  # noqa: PLC0415 - start-up time
 
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -51,7 +51,7 @@ def create(
       otpguard topics create --config /etc/otpguard/otpguard.toml
       otpguard topics create --partitions 4 --replication 1     (one broker, to try it out)
     """
-    from streams.topics import create as create_topics  # noqa: PLC0415 - start-up time
+    from streams.cluster.topics import create as create_topics  # noqa: PLC0415 - start-up time
 
     made = create_topics(_shaped(config, partitions, replication))
     if as_json:
@@ -69,7 +69,7 @@ def check(config: ConfigOption = None, *, as_json: JsonOption = False) -> None:
       otpguard topics check
       otpguard topics check --json | jq .problems
     """
-    from streams.topics import check as check_topics  # noqa: PLC0415 - start-up time
+    from streams.cluster.topics import check as check_topics  # noqa: PLC0415 - start-up time
 
     problems = check_topics(settings_of(config))
     if as_json:
@@ -94,7 +94,7 @@ def list_(
     Example:
       otpguard topics list --json > topics.json
     """
-    from streams.topics import topics  # noqa: PLC0415 - start-up time
+    from streams.cluster.topics import topics  # noqa: PLC0415 - start-up time
 
     wanted = topics(_shaped(config, partitions, replication))
     if as_json:
@@ -152,7 +152,7 @@ def acls(
       otpguard topics acls worker=otpguard adapter=otpguard-redis > acls.sh
       otpguard topics acls --apply --config admin.toml duty=alice support=bob support=carol
     """
-    from streams.rights import ROLES, rights, script  # noqa: PLC0415 - start-up time
+    from streams.cluster.rights import ROLES, rights, script  # noqa: PLC0415 - start-up time
 
     given: list[tuple[str, str]] = []
     for each in roles:
@@ -167,7 +167,7 @@ def acls(
     if not (apply or as_json):
         typer.echo(script(wanted, settings.kafka.bootstrap), nl=False)
     if apply:
-        from streams.cluster import Cluster  # noqa: PLC0415 - start-up time
+        from streams.cluster.admin import Cluster  # noqa: PLC0415 - start-up time
 
         with Cluster(settings.kafka) as cluster:
             cluster.grant(wanted)

@@ -32,7 +32,7 @@ def worker(
       OTPGUARD_WORKER_INSTANCE=slot-1 otpguard worker     (restarts move no partition)
     """
     settings = settings_of(config)
-    from streams.app import run_worker  # noqa: PLC0415 - start-up time
+    from streams.worker.app import run_worker  # noqa: PLC0415 - start-up time
 
     logging.basicConfig(
         format="%(asctime)s %(levelname)s %(name)s: %(message)s", level=logging.INFO

@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from detectors.gate import Lease, Ruling, rule
-from detectors.guard import GuardParams
-from detectors.recognise import Verdict, recognise
-from detectors.records import Action
-from detectors.registry import Registry
+from detectors.leases.gate import Lease, Ruling, rule
+from detectors.leases.rails import GuardParams
+from detectors.model.records import Action
+from detectors.recognise.recogniser import Verdict, recognise
+from detectors.recognise.registry import Registry
 from streams.enforce.book import Book, standing, take_action
 
 

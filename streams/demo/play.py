@@ -19,8 +19,8 @@ import msgspec
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.partitioner import DefaultPartitioner
 
-from detectors.gate import Ruling
-from detectors.records import Action
+from detectors.leases.gate import Ruling
+from detectors.model.records import Action
 from streams.demo.audience import Audience
 from streams.demo.clock import EventClock
 from streams.demo.gateway import Gateway

@@ -14,12 +14,12 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from detectors.event import platform_print
-from detectors.gate import Ruling
+from detectors.leases.gate import Ruling
+from detectors.model.event import platform_print
 from streams.demo.clock import clock
 from streams.demo.picture import draw
 from streams.demo.story import Claim, Message, Story, claims
-from streams.explain import platform_name
+from streams.operate.explain import platform_name
 from streams.scenarios.events import Role
 
 SIGHTINGS_MAX = 12

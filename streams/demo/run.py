@@ -12,12 +12,12 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
 
-from detectors.event import platform_id
-from detectors.judge import BURST, BURST_NOVEL
-from detectors.registry import Registry
-from detectors.stamps import Stamps
-from detectors.suspect import LEAK_MILLI_S
-from streams import topics
+from detectors.model.event import platform_id
+from detectors.recognise.registry import Registry
+from detectors.suspects.clocks import Stamps
+from detectors.suspects.judge import BURST, BURST_NOVEL
+from detectors.suspects.suspect import LEAK_MILLI_S
+from streams.cluster import topics
 from streams.config import load
 from streams.demo import stage
 from streams.demo.audience import Audience

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from detectors.memory import Memory
-from detectors.records import seconds
-from detectors.suspect import LEAK_MILLI_S, Suspect, see
+from detectors.model.records import seconds
+from detectors.recipients.row import Memory
+from detectors.suspects.suspect import LEAK_MILLI_S, Suspect, see
 
 
 def follow(codes: Iterable[tuple[int, int]]) -> Iterator[float]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from detectors.gate import Ruling
+from detectors.leases.gate import Ruling
 from streams.scenarios.events import Role
 
 
@@ -15,7 +15,7 @@ class Message:
     """One message offered to the victim."""
 
     event_time_ms: int
-    platform: str  # its key, as detectors.recognise names it
+    platform: str  # its key, as detectors.recognise.recogniser names it
     role: Role  # what it really is; the detector is never told
     code: bool  # whether it was recognised as a verification code
     text: str  # with every digit masked

@@ -20,13 +20,13 @@ from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.errors import KafkaError
 from kafka.structs import OffsetAndMetadata
 
-from detectors.guard import load
-from streams.cluster import no_topic, unusable
+from detectors.leases.rails import load
+from streams.cluster.admin import no_topic, unusable
 from streams.config import Topics
 from streams.enforce.book import mode
 from streams.enforce.reconcile import Reconciler, Report
 from streams.errors import UnavailableError
-from streams.metrics import Metrics
+from streams.telemetry.metrics import Metrics
 from streams.wire import (
     EVERYONE,
     VersionError,

@@ -13,10 +13,10 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Final
 
-from detectors.event import platform_id
-from detectors.gate import Lease
-from detectors.guard import Guard, GuardParams, Refusal, admit, withdraw
-from detectors.records import Action
+from detectors.leases.gate import Lease
+from detectors.leases.rails import Guard, GuardParams, Refusal, admit, withdraw
+from detectors.model.event import platform_id
+from detectors.model.records import Action
 from streams.wire import EVERYONE, Override
 
 REMEMBER_MS: Final = 3_600_000

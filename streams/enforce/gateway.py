@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from detectors.gate import Lease
+from detectors.leases.gate import Lease
 
 
 @dataclass(frozen=True, slots=True)

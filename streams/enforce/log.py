@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TextIO
 
-from detectors.event import platform_print
+from detectors.model.event import platform_print
 from streams.enforce.gateway import Order, Refusals
 
 

@@ -16,8 +16,8 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from typing import Final
 
-from detectors.gate import Lease
-from detectors.records import Action
+from detectors.leases.gate import Lease
+from detectors.model.records import Action
 from streams.enforce.book import REMEMBER_MS, Book, Why, due, standing, take_action, take_override
 from streams.enforce.gateway import Gateway, GatewayAwayError, Order, Refusals
 from streams.wire import Ack, AckState, Override, override_id

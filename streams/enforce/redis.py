@@ -18,8 +18,8 @@ from redis.backoff import NoBackoff
 from redis.client import Pipeline
 from redis.retry import Retry
 
-from detectors.gate import Lease
-from detectors.registry import Registry
+from detectors.leases.gate import Lease
+from detectors.recognise.registry import Registry
 from streams.config import Redis
 from streams.enforce.gateway import GatewayAwayError, Order, Refusals
 from streams.errors import ConfigError
@@ -50,8 +50,8 @@ _encode: Final = msgspec.json.Encoder().encode
 def lease_value(lease: Lease) -> bytes:
     """A lease as gateways read it. Equal leases are equal bytes.
 
-    >>> from detectors.records import Scope
-    >>> from detectors.event import Trust
+    >>> from detectors.model.records import Scope
+    >>> from detectors.model.event import Trust
     >>> lease_value(Lease("a1", 600_000, Scope("otp", (Trust.BANK,), (7,), ())))
     b'{"v":1,"action":"a1","until":600000,"category":"otp","trust":["bank"],"ids":[7],"prints":[]}'
     """

@@ -20,10 +20,10 @@ import msgspec
 from kafka import KafkaProducer
 from kafka.errors import KafkaError
 
-from streams.cluster import unusable
+from streams.cluster.admin import unusable
 from streams.errors import UsageError
 from streams.feeds.mapping import FieldMap, UnmappableError
-from streams.metrics import Metrics
+from streams.telemetry.metrics import Metrics
 from streams.wire import Numbers
 
 BATCH: Final = 5_000  # records between two looks at Kafka's answers

@@ -19,11 +19,11 @@ import msgspec
 import numpy as np
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
 
-from detectors.strings import Written
+from detectors.model.strings import Written
 from streams.config import Kafka
 from streams.errors import UnavailableError, UsageError
 from streams.feeds.mapping import FieldMap, UnmappableError
-from streams.metrics import Metrics
+from streams.telemetry.metrics import Metrics
 from streams.wire import Numbers
 
 POLL_S: Final = 0.2

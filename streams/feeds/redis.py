@@ -18,8 +18,8 @@ import redis
 from kafka import KafkaProducer
 from kafka.errors import KafkaError
 
-from streams.cluster import unusable
-from streams.metrics import Metrics
+from streams.cluster.admin import unusable
+from streams.telemetry.metrics import Metrics
 from streams.wire import Numbers
 
 log = logging.getLogger(__name__)

@@ -22,10 +22,10 @@ import numpy as np
 from msgspec import Meta
 from numpy.typing import NDArray
 
-from detectors.event import TICK_OFFSETS, Batch, Kind
-from detectors.strings import Lying, Strings, Written, joined
-from streams.columns import Octets
-from streams.columns import joined as end_to_end
+from detectors.model.event import TICK_OFFSETS, Batch, Kind
+from detectors.model.strings import Lying, Strings, Written, joined
+from streams.transport.record_batch import Octets
+from streams.transport.record_batch import joined as end_to_end
 from streams.wire.layout import Fitted, Keys, Layouts
 from streams.wire.recipients import Numbers
 from streams.wire.version import SCHEMA_VERSION

@@ -5,7 +5,7 @@ what stands between certain quotes, and in digits at certain places: a *layout*,
 value that the decoder has read. Then a batch is searched for quotes once, all bytes that a layout
 says must be there are compared, and what it leaves open is where the strings are. Nothing is taken
 on trust: a value is read so only if every byte of it is accounted for, and all others are left to
-the decoder, which would have read the same (`tests/streams/test_wire_layout.py`). The idea is
+the decoder, which would have read the same (`tests/streams/wire/test_layout.py`). The idea is
 Mison's: Li et al., "Mison: A Fast JSON Parser for Data Analytics", VLDB 2017.
 """
 
@@ -19,9 +19,9 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.arrays import indices
-from detectors.strings import SPARE, Lying, items
-from streams.columns import Octets
+from detectors.model.arrays import indices
+from detectors.model.strings import SPARE, Lying, items
+from streams.transport.record_batch import Octets
 
 LAYOUTS_MAX: Final = 8
 """Layouts of a feed: with and without a signature, in one part or more, of several makes of

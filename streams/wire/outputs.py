@@ -13,8 +13,8 @@ from typing import Final, Literal
 
 import msgspec
 
-from detectors.event import Trust
-from detectors.records import (
+from detectors.model.event import Trust
+from detectors.model.records import (
     Action,
     Cause,
     Change,

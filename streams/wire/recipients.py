@@ -18,9 +18,9 @@ import numpy as np
 import phonenumbers
 from numpy.typing import NDArray
 
-from detectors.event import TOKEN_BIT
-from detectors.strings import Strings, Written, lines
-from streams.columns import Octets
+from detectors.model.event import TOKEN_BIT
+from detectors.model.strings import Strings, Written, lines
+from streams.transport.record_batch import Octets
 
 CACHE_ENTRIES: Final = 65_536
 """Numbers that needed `phonenumbers` (30-60 us each), by last use. Chosen: 64 k foreign numbers and

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from detectors.event import TICK_OFFSETS
+from detectors.model.event import TICK_OFFSETS
 from streams.demo import brokers
 from streams.demo.brokers import Broker, BrokerError
 from streams.demo.stage import interruptible

@@ -21,12 +21,12 @@ from confluent_kafka import Producer
 from numpy.typing import NDArray
 
 from detectors import chain
-from detectors.memory import EPOCH_S
-from detectors.sieve import sift
+from detectors.model.times import EPOCH_S
+from detectors.recipients.sieve import sift
 from streams import wire
-from streams.checkpoint import Ledger, Write
 from streams.config import Settings
 from streams.demo.brokers import Broker
+from streams.state.checkpoint import Ledger, Write
 from tests.bench import worker
 from tests.bench.compare import drop_topics, make_topics
 from tests.bench.harness import BROKER_CPU, CLIENT_CPU, PeerError, pin, run, started

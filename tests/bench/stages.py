@@ -17,11 +17,11 @@ from unittest.mock import patch
 
 from detectors import chain
 from streams import wire
-from streams.app import GC_THRESHOLDS, keep_freed_memory
 from streams.config import Settings
+from streams.worker.app import GC_THRESHOLDS, keep_freed_memory
 from tests.bench.traffic import SUBSCRIBERS, events, value
 
-INSIDE: Final = ("sift", "tally", "_name", "_judge", "_resend", "_tick", "_passes")
+INSIDE: Final = ("sift", "tally", "_name", "_judge", "_resend", "tick", "_passes")
 """Functions that `chain.process` is made of."""
 
 TOPIC: Final = "sms.delivery.v1"
@@ -98,8 +98,10 @@ class Pass:
                     self.intake, TOPIC, 0, log.values[part], log.keys[part],
                     offsets, log.times_ms[part], offsets.stop,
                 )  # fmt: skip
+            with self.watch.time("recognise"):
+                codes = self.recogniser.columns(decoded.batch)
             with self.watch.time("chain"):
-                done = chain.process(self.params, self, self.partition, decoded.batch)
+                done = chain.process(self.params, self.partition, decoded.batch, codes)
             with self.watch.time("publish"):
                 for action in done.actions:
                     wire.encode_action(action)
@@ -111,11 +113,6 @@ class Pass:
                 self.decisions[name] += getattr(done, name)
             self.decisions["actions"] += len(done.actions)
             self.decisions["episodes"] += len(done.episodes)
-
-    def columns(self, batch: Any) -> Any:
-        """As the recogniser does, on the stopwatch."""
-        with self.watch.time("recognise"):
-            return self.recogniser.columns(batch)
 
 
 def profile(number: int, batch: int, settings: Settings | None = None) -> dict[str, Any]:

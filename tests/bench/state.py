@@ -19,12 +19,13 @@ import psutil
 from numpy.typing import NDArray
 
 from detectors import chain
-from detectors.event import TICK_OFFSETS, Batch, Kind
-from detectors.memory import EPOCH_S
-from detectors.sieve import sift
-from detectors.strings import Written
-from streams.checkpoint import Ledger, Write
+from detectors.model.codes import Codes
+from detectors.model.event import TICK_OFFSETS, Batch, Kind
+from detectors.model.strings import Written
+from detectors.model.times import EPOCH_S
+from detectors.recipients.sieve import sift
 from streams.config import Settings
+from streams.state.checkpoint import Ledger, Write
 from tests.bench.stages import Pass, Records
 from tests.bench.traffic import FIRST_RECIPIENT, PLATFORMS, Record, plain
 
@@ -215,17 +216,15 @@ def pauses(rows: int, crowd_size: int = 1 << 15) -> dict[str, float]:
     }
 
 
-class _Platforms:
-    """Stands in for the recogniser: every event is a code of one platform."""
-
-    def __init__(self, n: int, platform: int) -> None:
-        self.otp = np.ones(n, np.bool_)
-        self.platform = np.full(n, platform, np.uint32)
-        self.trust = np.zeros(n, np.uint8)
-        self.names: dict[int, str] = {platform: f"sig:{platform}"}
-
-    def columns(self, batch: Batch) -> _Platforms:
-        return self
+def _one_platform(n: int, platform: int) -> Codes:
+    """Verdicts that make every one of n events a code of one platform."""
+    return Codes(
+        np.ones(n, np.bool_),
+        np.full(n, platform, np.uint32),
+        np.zeros(n, np.uint8),
+        np.ones(n, np.float32),
+        {platform: f"sig:{platform}"},
+    )
 
 
 def _tick_ms(
@@ -247,5 +246,5 @@ def _tick_ms(
         platform=absent, template=absent, gateway=Written(["g"] * n), tokens={},
     )  # fmt: skip
     began = time.perf_counter()
-    chain.process(params, _Platforms(n, platform), part, batch)
+    chain.process(params, part, batch, _one_platform(n, platform))
     return (time.perf_counter() - began) * 1000

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from detectors import chain
-from detectors.sieve import SieveParams, sift
-from detectors.table import Table
+from detectors.recipients.sieve import SieveParams, sift
+from detectors.recipients.table import Table
 from streams import wire
 from streams.config import Settings
 from tests.bench.stages import TOPIC, Records, records
@@ -66,6 +66,7 @@ def test_snapshot_a_partition(benchmark: Benchmark, log: Records) -> None:
     settings = Settings()
     params = settings.params()
     partition = chain.Partition(params)
-    chain.process(params, settings.recogniser(), partition, decoded(log, 0).batch)
+    batch = decoded(log, 0).batch
+    chain.process(params, partition, batch, settings.recogniser().columns(batch))
     held = benchmark(chain.snapshot, partition)
     assert chain.restore(params, held).recipients == partition.recipients

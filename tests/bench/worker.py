@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Final
 from unittest.mock import patch
 
-from streams import topics
+from streams.cluster import topics
 from streams.config import Settings
 from streams.demo.brokers import Broker
 from tests.bench.harness import PeerError, scraped

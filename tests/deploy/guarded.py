@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from streams.cluster.rights import ROLES
 from streams.config import Settings, load
 from streams.demo import brokers
 from streams.demo.brokers import Broker, Guarded
-from streams.rights import ROLES
 
 
 @dataclass(frozen=True, slots=True)

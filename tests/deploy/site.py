@@ -26,13 +26,13 @@ import yaml
 from kafka import KafkaProducer
 
 from deploy.prometheus.rules import alert_file, recording_file
-from streams.cluster import client_arguments
+from streams.cluster.admin import client_arguments
+from streams.cluster.topics import create
 from streams.config import load
 from streams.demo.brokers import Broker
 from streams.scenarios import generate
 from streams.scenarios.numbering import subscriber
 from streams.scenarios.pen import Pen
-from streams.topics import create
 from tests.deploy.tools import PROMETHEUS, program
 from tests.enforce.loop import now_ms, ready
 from tests.enforce.services import Server, redis_server, wait_until

@@ -24,7 +24,7 @@ from jsonschema import Draft7Validator
 
 from deploy.grafana.boards import BOARDS
 from deploy.prometheus.rules import ALERTS
-from streams.metrics import TABLE
+from streams.telemetry.metrics import TABLE
 from tests.deploy.test_rules import filled, metrics_in
 from tests.deploy.tools import GRAFANA
 

@@ -19,9 +19,9 @@ import pytest
 import yaml
 from jsonschema import Draft202012Validator
 
+from streams.cluster.rights import ROLES, rights
+from streams.cluster.topics import topics
 from streams.config import Settings
-from streams.rights import ROLES, rights
-from streams.topics import topics
 from tests.deploy.tools import ROOT, check, ran
 
 DEPLOY: Final = ROOT / "deploy"

@@ -20,15 +20,15 @@ from typing import Any, Final
 import pytest
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 
+from streams.cluster.rights import names
+from streams.cluster.topics import create
 from streams.config import load
 from streams.demo.brokers import Broker
-from streams.rights import names
 from streams.scenarios import generate
-from streams.topics import create
-from tests.deploy.test_doctor import NAMES
 from tests.enforce.loop import ready
 from tests.enforce.services import Server, wait_until
 from tests.ports import free_port
+from tests.streams.operate.test_doctor import NAMES
 
 pytestmark = [pytest.mark.broker, pytest.mark.timeout(180)]
 

@@ -18,7 +18,7 @@ from deploy.grafana.__main__ import files
 from deploy.prometheus.queries import BOARD, QUERIES, RULES
 from deploy.prometheus.rules import ALERTS, CAUSES, RECORDS, RUNBOOKS
 from streams.__main__ import app
-from streams.metrics import PREFIX, TABLE, Metrics, Role
+from streams.telemetry.metrics import PREFIX, TABLE, Metrics, Role
 from tests.deploy import tools
 from tests.deploy.tools import PROMETHEUS, check, ran
 

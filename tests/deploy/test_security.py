@@ -20,11 +20,11 @@ import pytest
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.errors import KafkaError
 
-from streams.cluster import client_arguments
+from streams.cluster.admin import client_arguments
+from streams.cluster.rights import ROLES, names, rights, script
+from streams.cluster.topics import create
 from streams.demo import brokers
 from streams.errors import Exit
-from streams.rights import ROLES, names, rights, script
-from streams.topics import create
 from tests.deploy.guarded import Castle, castle
 from tests.enforce.services import Server, wait_until
 from tests.ports import free_port

@@ -14,8 +14,8 @@ from fractions import Fraction
 from typing import NamedTuple
 
 from detectors.chain import Params
-from detectors.event import Kind
-from detectors.records import Level
+from detectors.model.event import Kind
+from detectors.model.records import Level
 from tests.detectors.stand_in import Event
 
 DAY = 86_400

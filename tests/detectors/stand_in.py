@@ -1,18 +1,18 @@
-"""A recogniser for tests of what comes after it: an event says its platform and trust itself."""
+"""Batches for tests of what follows recognition: an event says its platform and trust itself."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Sequence
+from dataclasses import fields
 from functools import cache
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from detectors.chain import Decisions, Params, Partition, process
-from detectors.event import TOKEN_BIT, Batch, Kind, platform_id, platform_print
-from detectors.strings import Written
+from detectors.model.codes import Codes
+from detectors.model.event import TOKEN_BIT, Batch, Kind, platform_id, platform_print
+from detectors.model.strings import Written
 
 START_MS = 1_790_000_000_000  # 2026-09-21
 MINUTE_MS = 60_000
@@ -40,26 +40,16 @@ def twin_of(platform: str) -> str:
     return _by_print()[platform_print(platform_id(platform))]
 
 
-@dataclass(frozen=True, slots=True)
-class StandInCodes:
-    otp: NDArray[np.bool_]
-    platform: NDArray[np.uint32]
-    trust: NDArray[np.uint8]
-    confidence: NDArray[np.float32]
-    names: Mapping[int, str]
-
-
-class StandIn:
-    def columns(self, batch: Batch) -> StandInCodes:
-        n = len(batch)
-        ids = [platform_id(p) if p else 0 for p in batch.platform]
-        return StandInCodes(
-            np.array([bool(p) for p in batch.platform], np.bool_),
-            np.array(ids, np.uint32),
-            np.array([int(c or 0) for c in batch.category], np.uint8),
-            np.ones(n, np.float32),
-            {i: p for i, p in zip(ids, batch.platform, strict=True) if p},
-        )
+def codes_of(batch: Batch) -> Codes:
+    """Verdicts as the events of `batch_of` say them themselves."""
+    ids = [platform_id(p) if p else 0 for p in batch.platform]
+    return Codes(
+        np.array([bool(p) for p in batch.platform], np.bool_),
+        np.array(ids, np.uint32),
+        np.array([int(c or 0) for c in batch.category], np.uint8),
+        np.ones(len(batch), np.float32),
+        {i: p for i, p in zip(ids, batch.platform, strict=True) if p},
+    )
 
 
 def batch_of(
@@ -99,7 +89,7 @@ def run(
     total = Decisions()
     for i in range(0, len(events), size):
         batch = batch_of(events[i : i + size], offsets[i : i + size])
-        add(total, process(params, StandIn(), partition, batch))
+        add(total, process(params, partition, batch, codes_of(batch)))
     return total
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from typing import NamedTuple
 
-from detectors.event import TOKEN_BIT, Kind
+from detectors.model.event import TOKEN_BIT, Kind
 from tests.detectors.stand_in import DAY_MS, HOUR_MS, MINUTE_MS, START_MS, Event
 
 

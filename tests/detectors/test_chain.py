@@ -6,24 +6,24 @@ import msgspec
 import numpy as np
 import pytest
 
-from detectors import chain
+from detectors import upkeep
 from detectors.chain import Decisions, Params, Partition, process, restore, snapshot
-from detectors.episode import NEXT, EpisodeParams
-from detectors.event import TICK_OFFSETS, TOKEN_BIT, Kind, Trust, platform_id
-from detectors.judge import Band, JudgeParams
-from detectors.records import Action, EpisodeRecord, Level, Scope, refuses, seconds
-from detectors.resend import ResendParams
-from detectors.sieve import SieveParams
-from detectors.stamps import StampParams, Stamps
+from detectors.episodes.episode import NEXT, EpisodeParams
+from detectors.episodes.resend import ResendParams
+from detectors.model.event import TICK_OFFSETS, TOKEN_BIT, Kind, Trust, platform_id
+from detectors.model.records import Action, EpisodeRecord, Level, Scope, refuses, seconds
+from detectors.recipients.sieve import SieveParams
+from detectors.suspects.clocks import StampParams, Stamps
+from detectors.suspects.judge import Band, JudgeParams
 from tests.detectors.stand_in import (
     DAY_MS,
     HOUR_MS,
     MINUTE_MS,
     START_MS,
     Event,
-    StandIn,
     add,
     batch_of,
+    codes_of,
     run,
     twin_of,
 )
@@ -390,7 +390,7 @@ def test_of_those_idle_since_the_same_window_the_lowest_keys_are_forgotten_first
     table = partition.table
     rows = table.find_or_add(keys)
     table.words[rows, 1] = windows << np.uint64(32)
-    assert chain._evict(params, partition) == 2 * TICK_OFFSETS
+    assert upkeep._evict(params, partition) == 2 * TICK_OFFSETS
     order = np.lexsort((keys, windows))
     assert (table.find(keys[order[: 2 * TICK_OFFSETS]]) < 0).all()
     assert (table.find(keys[order[2 * TICK_OFFSETS :]]) >= 0).all()
@@ -399,7 +399,7 @@ def test_of_those_idle_since_the_same_window_the_lowest_keys_are_forgotten_first
 def test_a_tick_after_a_campaign_looks_at_so_many_suspects_and_leaves_the_others_to_the_next(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(chain, "LET_GO_MAX", 2)
+    monkeypatch.setattr(upkeep, "RELEASE_MAX", 2)
     partition = Partition(ENFORCE)
     run(
         ENFORCE,
@@ -473,7 +473,8 @@ def test_a_log_that_jumps_far_ahead_costs_no_more_than_its_events() -> None:
     partition = Partition(ENFORCE)
     run(ENFORCE, flood(6), partition)
     far = 1 << 50
-    decisions = process(ENFORCE, StandIn(), partition, batch_of([], [], far))
+    far_batch = batch_of([], [], far)
+    decisions = process(ENFORCE, partition, far_batch, codes_of(far_batch))
     assert (partition.next_offset, decisions.events) == (far, 0)
 
 

@@ -8,10 +8,10 @@ import random
 import pytest
 
 from detectors.chain import Decisions, Params, Partition, process, restore, snapshot
-from detectors.judge import JudgeParams
-from detectors.sieve import SieveParams
+from detectors.recipients.sieve import SieveParams
+from detectors.suspects.judge import JudgeParams
 from tests.detectors.naive import Alarm, Naive
-from tests.detectors.stand_in import StandIn, add, batch_of, run, twin_of
+from tests.detectors.stand_in import add, batch_of, codes_of, run, twin_of
 from tests.detectors.streams import random_stream
 
 STREAMS = int(os.environ.get("OTPGUARD_TEST_STREAMS", "1000"))
@@ -45,7 +45,7 @@ def cut_and_restored(params: Params, seed: int) -> Decisions:
         size = rng.choice([1, 7, rng.randint(1, 50), 1000, 20_000])
         batch = batch_of(events[at : at + size], offsets[at : at + size])
         at += size
-        add(total, process(params, StandIn(), partition, batch))
+        add(total, process(params, partition, batch, codes_of(batch)))
         if rng.random() < 0.3:
             partition = restore(params, snapshot(partition))
     return total

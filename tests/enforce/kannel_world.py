@@ -9,7 +9,7 @@ from typing import Final
 
 import urllib3
 
-from detectors.gate import Lease
+from detectors.leases.gate import Lease
 from streams.enforce.gateway import Order
 from streams.enforce.kannel import KannelGateway
 from tests.enforce.loop import now_ms

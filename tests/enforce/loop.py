@@ -17,14 +17,14 @@ from typing import Any, Self
 
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 
-from detectors.gate import Lease
-from detectors.guard import GuardParams
-from streams.cluster import client_arguments
+from detectors.leases.gate import Lease
+from detectors.leases.rails import GuardParams
+from streams.cluster.admin import client_arguments
+from streams.cluster.read import records
+from streams.cluster.topics import create
 from streams.config import load
 from streams.demo.brokers import Broker
 from streams.enforce.book import Book, standing, take_action
-from streams.enforce.read import records
-from streams.topics import create
 from streams.wire import decode_action
 from tests.enforce.services import (
     Jasmin,

@@ -5,7 +5,17 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from detectors.records import ALWAYS_PASS, Action, Cause, Evidence, Level, Mode, Reason, Scope, Verb
+from detectors.model.records import (
+    ALWAYS_PASS,
+    Action,
+    Cause,
+    Evidence,
+    Level,
+    Mode,
+    Reason,
+    Scope,
+    Verb,
+)
 from streams.wire import Override
 
 START_MS = 1_760_000_000_000

@@ -20,10 +20,10 @@ import fastavro
 import psutil
 from confluent_kafka import Consumer, Producer, TopicPartition
 
-from detectors.gate import Lease
-from detectors.records import Action
-from detectors.registry import Registry
-from streams.cluster import Cluster
+from detectors.leases.gate import Lease
+from detectors.model.records import Action
+from detectors.recognise.registry import Registry
+from streams.cluster.admin import Cluster
 from streams.config import Kafka
 from streams.demo.brokers import Broker
 from streams.enforce.gateway import Order

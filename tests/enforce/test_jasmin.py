@@ -15,9 +15,9 @@ import pytest
 import urllib3
 from smpp.pdu.pdu_types import CommandStatus
 
-from detectors.event import platform_id, platform_print
-from detectors.gate import Lease
-from detectors.registry import Registry
+from detectors.leases.gate import Lease
+from detectors.model.event import platform_id, platform_print
+from detectors.recognise.registry import Registry
 from streams.config import Redis
 from streams.enforce.gateway import Order
 from streams.enforce.redis import RedisGateway, connect

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from detectors.guard import GuardParams
+from detectors.leases.rails import GuardParams
 from streams.enforce.book import Book
 from streams.enforce.gateway import GatewayAwayError
 from streams.enforce.reconcile import Reconciler

@@ -8,11 +8,11 @@ from typing import Any, Final
 
 import pytest
 
-from detectors.event import Trust, platform_id, platform_print
-from detectors.gate import Lease, Ruling, rule
-from detectors.recognise import recognise
-from detectors.records import Scope
-from detectors.registry import Registry
+from detectors.leases.gate import Lease, Ruling, rule
+from detectors.model.event import Trust, platform_id, platform_print
+from detectors.model.records import Scope
+from detectors.recognise.recogniser import recognise
+from detectors.recognise.registry import Registry
 from streams.enforce.redis import lease_value
 
 VECTORS: Final = json.loads(Path("deploy/gateways/vectors.json").read_text("utf-8"))

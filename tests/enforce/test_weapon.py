@@ -9,11 +9,11 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from detectors.chain import Params, Partition
-from detectors.episode import EpisodeParams
-from detectors.event import Trust
-from detectors.gate import Lease, Ruling, rule
-from detectors.guard import GuardParams
-from detectors.records import ALWAYS_PASS
+from detectors.episodes.episode import EpisodeParams
+from detectors.leases.gate import Lease, Ruling, rule
+from detectors.leases.rails import GuardParams
+from detectors.model.event import Trust
+from detectors.model.records import ALWAYS_PASS
 from streams.enforce.book import Book, standing, take_action, take_override
 from tests.detectors.stand_in import DAY_MS, MINUTE_MS, START_MS, Event, run
 from tests.enforce.records import override

@@ -18,8 +18,8 @@ from pathlib import Path
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.errors import KafkaError
 
-from streams import topics
-from streams.cluster import Cluster
+from streams.cluster import topics
+from streams.cluster.admin import Cluster
 from streams.config import Settings, load
 from streams.demo.brokers import Broker
 from streams.errors import Exit

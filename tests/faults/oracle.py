@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from detectors import chain
 from streams import wire
-from streams.checkpoint import Shelf
 from streams.config import Settings
+from streams.state.checkpoint import Shelf
 
 BATCH = 20_000
 POLL_MS = 2000
@@ -142,7 +142,7 @@ async def compute_outcome(settings: Settings) -> Outcome:
             [r.timestamp for r in records],
             records[-1].offset + 1,
         )
-        decisions = chain.process(params, recogniser, state, decoded.batch)
+        decisions = chain.process(params, state, decoded.batch, recogniser.columns(decoded.batch))
         for action in decisions.actions:
             outcome.add(action.action_id, wire.encode_action(action))
         for episode in decisions.episodes:

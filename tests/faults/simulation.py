@@ -17,10 +17,11 @@ from types import SimpleNamespace
 from typing import Any
 from unittest.mock import patch
 
-from streams import checkpoint, keeper
-from streams.checkpoint import Cover, Ledger, Settle, Step, Write
-from streams.keeper import Admission, Keeper, Part
-from streams.transport import Envelope
+from streams.state import checkpoint
+from streams.state import manager as keeper
+from streams.state.checkpoint import Cover, Ledger, Settle, Step, Write
+from streams.state.manager import Admission, Keeper, Part
+from streams.transport.driver import Envelope
 from tests.faults import toy
 
 OFFSETS = 120
@@ -49,7 +50,7 @@ class Safeguards:
 
 
 class Outbox:
-    """`streams.outbox.Outbox` without waiting: acknowledgements arrive when the world lets them."""
+    """An outbox without waiting: acknowledgements arrive when the world lets them."""
 
     def __init__(self, _send: object) -> None:
         self.added = self.settled = 0

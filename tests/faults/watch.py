@@ -18,9 +18,10 @@ LOOK_S = 0.25
 ANSWER_S = 1.0
 RENEW_S = 10.0  # without an answer: a client may hold on to a broker that is gone
 SPEAKS = re.compile(r"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3}) (.*)")
-STARTS = re.compile("streams.app: (metrics and health|waiting)")  # a new process, for a broker too
+# A new process, also one that waits for a broker.
+STARTS = re.compile("streams.worker.app: (metrics and health|waiting)")
 STOPS, LEAVES, REVOKED, READS = (
-    "streams.app: stopping",
+    "streams.worker.app: stopping",
     "a rebalance begins",
     "partitions are revoked",
     "reading from",

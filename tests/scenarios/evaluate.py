@@ -12,9 +12,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from detectors.judge import BURST, BURST_NOVEL, COUNT_MIN
-from detectors.memory import DAY_S
-from detectors.suspect import LEAK_MILLI_S
+from detectors.model.times import DAY_S
+from detectors.suspects.judge import BURST, BURST_NOVEL, COUNT_MIN
+from detectors.suspects.suspect import LEAK_MILLI_S
 from streams.scenarios import (
     DEFAULT_START_MS,
     SCENARIOS,

@@ -15,11 +15,11 @@ import msgspec
 import numpy as np
 
 from detectors.chain import Params, Partition, process
-from detectors.episode import EpisodeParams
-from detectors.event import Batch, Trust
-from detectors.recognise import Codes, RecogniseParams, Recogniser
-from detectors.records import Action, Level, refuses
-from detectors.registry import Registry
+from detectors.episodes.episode import EpisodeParams
+from detectors.model.event import Trust
+from detectors.model.records import Action, Level, refuses
+from detectors.recognise.recogniser import RecogniseParams, Recogniser
+from detectors.recognise.registry import Registry
 from streams.scenarios import Labelled, Role
 from streams.wire.events import Intake, decode
 from streams.wire.recipients import Numbers
@@ -61,23 +61,11 @@ class Outcome:
     throttled_by_day: Counter[int] = field(default_factory=Counter)  # times
 
 
-class _Listening:
-    """A recogniser that keeps its last answer, for the gateway."""
-
-    def __init__(self, recogniser: Recogniser) -> None:
-        self.recogniser = recogniser
-        self.last: Codes | None = None
-
-    def columns(self, batch: Batch) -> Codes:
-        self.last = self.recogniser.columns(batch)
-        return self.last
-
-
 def play(
     events: Iterable[Labelled], *, params: Params = PARAMS, confidence_min: float = 0.5
 ) -> dict[str, Outcome]:
     """What became of each recipient of these events, which are a partition's log in its order."""
-    recogniser = _Listening(Recogniser(REGISTRY, RecogniseParams(confidence_min=confidence_min)))
+    recogniser = Recogniser(REGISTRY, RecogniseParams(confidence_min=confidence_min))
     partition = Partition(params)
     outcomes: dict[str, Outcome] = defaultdict(Outcome)
     leases: dict[str, list[Action]] = defaultdict(list)  # of a recipient, oldest first
@@ -92,9 +80,8 @@ def play(
         decoded = decode(INTAKE, "rehearsal", 0, values, keys, offsets, None, offset + len(chunk))
         assert not decoded.rejects, decoded.rejects[:3]
         batch = decoded.batch
-        decisions = process(params, recogniser, partition, batch)
-        codes = recogniser.last
-        assert codes is not None
+        codes = recogniser.columns(batch)
+        decisions = process(params, partition, batch, codes)
         for action in decisions.actions:
             leases[action.recipient].append(action)
         raised: dict[int, Level] = {

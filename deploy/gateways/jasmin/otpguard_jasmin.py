@@ -27,11 +27,11 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 from smpp.pdu.pdu_encoding import DataCodingEncoder, EsmClassEncoder
 
-from detectors.event import Trust
-from detectors.gate import Lease, Ruling, rule
-from detectors.recognise import recognise
-from detectors.records import Scope
-from detectors.registry import Registry
+from detectors.leases.gate import Lease, Ruling, rule
+from detectors.model.event import Trust
+from detectors.model.records import Scope
+from detectors.recognise.recogniser import recognise
+from detectors.recognise.registry import Registry
 from streams.wire.recipients import Numbers
 
 log = logging.getLogger("otpguard")

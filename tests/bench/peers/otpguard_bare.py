@@ -24,12 +24,12 @@ import uvloop
 from confluent_kafka import Consumer, TopicPartition
 
 from detectors.partition import Params, Snapshot
-from detectors.table import WORDS, Table
-from streams import app as worker
-from streams.checkpoint import Shelf
+from detectors.recipients.table import WORDS, Table
+from streams.worker import app as worker
+from streams.state.checkpoint import Shelf
 from streams.config import Settings
-from streams.keeper import Admission, Appended, Keeper
-from streams.transport import STORE_URL, App, TableManager
+from streams.state.manager import Admission, Appended, Keeper
+from streams.transport.driver import STORE_URL, App, TableManager
 
 WINDOW_MS = 60_000
 GRACE_MS = 300_000

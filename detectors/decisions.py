@@ -1,0 +1,26 @@
+"""The outcome of one batch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from detectors.model.records import Action, EpisodeRecord
+from detectors.recipients.windows import Window
+
+
+@dataclass(slots=True)
+class Decisions:
+    """Actions, episode records and counts that one batch led to."""
+
+    actions: list[Action] = field(default_factory=list)
+    episodes: list[EpisodeRecord] = field(default_factory=list)
+    windows: list[Window] = field(default_factory=list)  # closed at ticks within this batch
+    events: int = 0
+    codes: int = 0
+    judged: int = 0  # codes that reached the judge
+    promoted: int = 0  # recipients handed to the judge
+    released: int = 0  # suspects that it let go
+    evicted: int = 0  # recipients forgotten for want of room
+    recycled: int = 0
+    refused: int = 0  # platforms at recipients whose first code a lease refuses, or would
+    used_later: int = 0  # of those of before, platforms that the recipient uses after all

@@ -1,0 +1,1 @@
+"""Levels, leases and explanations of one attack on one recipient."""

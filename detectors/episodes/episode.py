@@ -1,0 +1,378 @@
+"""From findings to what the world is told: levels with hysteresis, leases, revisions, explanation.
+
+An episode is one attack on one recipient. The level table decides; a lease ends by itself, and
+only messages of the flood renew it. Every id is the position of the event that caused it, so that
+a replay repeats it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final, NamedTuple
+
+from detectors.model.event import Trust
+from detectors.model.records import (
+    ALWAYS_PASS,
+    Action,
+    Cause,
+    Change,
+    EpisodeRecord,
+    Evidence,
+    Level,
+    Mode,
+    Reason,
+    Rung,
+    Scope,
+    Sighting,
+    Step,
+    Verb,
+    utc_ms,
+)
+from detectors.model.times import DAY_S
+from detectors.suspects.judge import (
+    BURST_NOVEL,
+    Band,
+    Finding,
+    JudgeParams,
+    bars_of,
+    confirmed,
+    scores,
+)
+from detectors.suspects.suspect import Episode, Suspect, forget_tainted, taint_since
+
+NEXT: Final[Mapping[tuple[Level, Band], Level]] = MappingProxyType(
+    {
+        (Level.CLEAR, Band.QUIET): Level.CLEAR,
+        (Level.CLEAR, Band.HOLD): Level.CLEAR,
+        (Level.CLEAR, Band.WATCH): Level.WATCH,
+        (Level.CLEAR, Band.THROTTLE): Level.THROTTLE,
+        (Level.WATCH, Band.QUIET): Level.CLEAR,
+        (Level.WATCH, Band.HOLD): Level.WATCH,
+        (Level.WATCH, Band.WATCH): Level.WATCH,
+        (Level.WATCH, Band.THROTTLE): Level.THROTTLE,
+        (Level.THROTTLE, Band.QUIET): Level.CLEAR,
+        (Level.THROTTLE, Band.HOLD): Level.THROTTLE,
+        (Level.THROTTLE, Band.WATCH): Level.THROTTLE,
+        (Level.THROTTLE, Band.THROTTLE): Level.THROTTLE,
+    }
+)
+"""The next level. The middle bands keep the level they find: that is the hysteresis."""
+
+
+@dataclass(frozen=True, slots=True)
+class EpisodeParams:
+    """Leases, rails against cold starts, and what every action is signed with."""
+
+    mode: Mode = "shadow"
+    epoch: int = 1  # raised when the input topic is re-created: offsets begin anew
+    version: str = "0"  # of the detector
+    config: str = ""  # a hash of the settings
+    lease_ms: int = 600_000  # 10 min, the life of most codes; renewed when half is over
+    episode_most_s: int = DAY_S  # then it ends, and has to be found again
+    quiet_s: int = (
+        1800  # without a message of the flood: it is over. Waves are at most 30 min apart
+    )
+    cold_known: int = 6  # a recipient that knows fewer platforms is throttled in shadow only,
+    enforce_cold: bool = False  # unless the operator accepts that its habitual codes are refused
+    chronic_days: int = 7  # of the last 14 with a THROTTLE: a disposable or test number
+    chronic_max: int = 65_536  # recipients whose days are remembered
+
+    def __post_init__(self) -> None:
+        if self.mode not in ("shadow", "enforce"):
+            raise ValueError(f"mode must be shadow or enforce: {self.mode}")
+        if not 0 < self.lease_ms < self.quiet_s * 1000:
+            raise ValueError("a lease must end before its episode does: lease_ms < quiet_s")
+        if self.epoch < 0 or self.episode_most_s < self.quiet_s:
+            raise ValueError("epoch must not be negative, episode_most_s not under quiet_s")
+        if not 1 <= self.chronic_days <= CHRONIC_SPAN_DAYS or self.chronic_max < 1:
+            raise ValueError("chronic_days must be 1 to 14, chronic_max positive")
+
+
+class Name(NamedTuple):
+    """What is remembered of a platform id for explanations."""
+
+    key: str
+    trust: Trust
+    tick: int  # of its last use
+
+
+CHRONIC_SPAN_DAYS: Final = 14
+
+
+class Book:
+    """What all episodes of a partition share, and where their announcements go."""
+
+    __slots__ = ("actions", "chronic", "names", "records")
+
+    def __init__(self) -> None:
+        self.names: dict[int, Name] = {}
+        self.chronic: dict[int, tuple[int, int]] = {}  # recipient -> day, bit i: i days before
+        self.actions: list[Action] = []
+        self.records: list[EpisodeRecord] = []
+
+
+def advance(
+    params: EpisodeParams,
+    rules: JudgeParams,
+    book: Book,
+    suspect: Suspect,
+    cause: Cause,
+    *,
+    finding: Finding,
+    flood: bool,
+) -> None:
+    """Moves one suspect on by one message.
+
+    `finding` is `CALM` where the message was no sighting. `flood` says that the message is one that
+    a throttle refuses: novel and untrusted.
+    """
+    episode = suspect.episode
+    level = episode.level if episode else Level.CLEAR
+    target = NEXT[level, finding.band]
+    change: Change | None = None
+    if target > level:
+        since_s = _began(params, suspect, finding.since_s)
+        change = "raised"
+        if episode is None:
+            change = "opened"
+            episode = suspect.episode = Episode(position(params, cause), since_s, cause.at_s)
+            novel = sum(w >> 32 & 1 for w in suspect.sightings if w >> 33 >= since_s)
+            episode.messages = novel - flood  # this one is counted below
+        episode.since_s = min(episode.since_s, since_s)
+        _raise(params, book, suspect, cause, finding, level=target)
+    if episode is None:
+        return
+    if flood:
+        episode.messages += 1
+        episode.last_flood_s = max(episode.last_flood_s, cause.at_s)
+    if episode.level is Level.THROTTLE and (
+        episode.issued_ms == 0
+        or (flood and cause.at_ms >= episode.issued_ms + params.lease_ms // 2)
+    ):
+        change = change or "renewed"
+        episode.issued_ms = cause.at_ms
+        episode.expires_ms = cause.at_ms + params.lease_ms
+        book.actions.append(_action(params, suspect, episode, cause, "throttle"))
+    if change is not None:
+        book.records.append(_record(params, rules, book, suspect, cause, change=change))
+
+
+def _began(params: EpisodeParams, suspect: Suspect, since_s: int) -> int:
+    """Where the flood began whose evidence begins at `since_s`.
+
+    Back over novel sightings, as long as no gap would have ended it: the first of a flood come
+    before the bucket tells them apart.
+    """
+    for sighting in reversed(suspect.sightings):
+        if sighting >> 32 & 1 and sighting >> 33 < since_s:
+            if since_s - (sighting >> 33) >= params.quiet_s:
+                break
+            since_s = sighting >> 33
+    return since_s
+
+
+def over(params: EpisodeParams, episode: Episode, now_s: int) -> bool:
+    """Whether the flood has been quiet for so long, or the episode has lasted so long."""
+    return now_s >= ends_s(params, episode)
+
+
+def ends_s(params: EpisodeParams, episode: Episode) -> int:
+    """When the episode ends if no further message of the flood comes."""
+    return min(episode.last_flood_s + params.quiet_s, episode.opened_s + params.episode_most_s)
+
+
+def end(
+    params: EpisodeParams, rules: JudgeParams, book: Book, suspect: Suspect, cause: Cause
+) -> None:
+    """Ends the suspect's episode; its lease is over by itself.
+
+    What was first seen in it is tainted. After a THROTTLE that all of its messages confirm it
+    counts afresh, so that tomorrow's flood is found as fast as today's; else it goes on being
+    evidence of a slower one, and becomes known if it comes on further days.
+    """
+    episode = suspect.episode
+    assert episode is not None, "only an open episode ends"
+    episode.level = NEXT[episode.level, Band.QUIET]
+    last = episode.path[-1]
+    episode.path.append(
+        Step(episode.level, cause.at_ms, cause.offset, "quiet", last.score, last.threshold)
+    )
+    book.records.append(_record(params, rules, book, suspect, cause, change="ended"))
+    taint_since(suspect, episode.since_s)
+    throttled = any(step.level is Level.THROTTLE for step in episode.path)
+    if throttled and confirmed(rules, suspect, episode.since_s):
+        forget_tainted(suspect, ends_s(params, episode))
+    suspect.episode = None
+
+
+def recycle(
+    params: EpisodeParams, rules: JudgeParams, book: Book, suspect: Suspect, cause: Cause
+) -> None:
+    """The number has a new owner: the episode is over, and so is a lease that still runs."""
+    episode = suspect.episode
+    if episode is None:
+        return
+    if episode.expires_ms > cause.at_ms:
+        book.actions.append(_action(params, suspect, episode, cause, "release"))
+    episode.level = Level.CLEAR
+    book.records.append(_record(params, rules, book, suspect, cause, change="recycled"))
+    suspect.episode = None
+
+
+def position(params: EpisodeParams, cause: Cause) -> str:
+    """The id of whatever this event causes."""
+    return f"{params.epoch}:{cause.topic}:{cause.partition}:{cause.offset}"
+
+
+def _raise(
+    params: EpisodeParams,
+    book: Book,
+    suspect: Suspect,
+    cause: Cause,
+    finding: Finding,
+    *,
+    level: Level,
+) -> None:
+    episode = suspect.episode
+    assert episode is not None
+    episode.level = level
+    episode.path.append(
+        Step(level, cause.at_ms, cause.offset, finding.rule, finding.score, finding.threshold)
+    )
+    if level is Level.THROTTLE:
+        warm = params.enforce_cold or suspect.memory_size(cause.at_s) >= params.cold_known
+        episode.mode = params.mode if warm else "shadow"
+        episode.chronic = _chronic(params, book, suspect.recipient, cause.at_s // DAY_S)
+
+
+def _chronic(params: EpisodeParams, book: Book, recipient: int, day: int) -> bool:
+    """Notes a day with a THROTTLE; whether there were too many within the last 14."""
+    last, days = book.chronic.pop(recipient, (day, 0))
+    if day >= last:
+        days = (days << min(day - last, CHRONIC_SPAN_DAYS) | 1) & ((1 << CHRONIC_SPAN_DAYS) - 1)
+        last = day
+    elif last - day < CHRONIC_SPAN_DAYS:
+        days |= 1 << (last - day)
+    if len(book.chronic) >= params.chronic_max:
+        del book.chronic[next(iter(book.chronic))]  # the one whose last THROTTLE is longest ago
+    book.chronic[recipient] = (last, days)
+    return days.bit_count() >= params.chronic_days
+
+
+def _scope(suspect: Suspect, at_s: int) -> Scope:
+    known, prints = suspect.known(at_s), suspect.prints(at_s)
+    return Scope("otp", ALWAYS_PASS, tuple(known), tuple(sorted(prints)))
+
+
+def _evidence(suspect: Suspect, episode: Episode) -> Evidence:
+    since = [w for w in suspect.sightings if w >> 33 >= episode.since_s]
+    first_s = since[0] >> 33 if since else episode.since_s
+    last_s = max(episode.last_flood_s, since[-1] >> 33 if since else 0)
+    novel = sum(w >> 32 & 1 for w in since)
+    return Evidence(episode.messages, len(since), novel, utc_ms(first_s), utc_ms(last_s))
+
+
+_TEXT: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "burst": "verification codes of {novel} platforms that this recipient did not know came"
+        " faster than people log in",
+        "raw_35min": "verification codes of {score:.0f} platforms that this recipient did not know"
+        " came within 35 minutes",
+        "raw_24h": "verification codes of {score:.0f} platforms that this recipient did not know"
+        " came within 24 hours",
+        "spaced_5min_3h": "verification codes of platforms that this recipient did not know came"
+        " at {score:.0f} moments, 5 minutes apart or more, within 3 hours",
+        "spaced_10min_24h": "verification codes of platforms that this recipient did not know came"
+        " at {score:.0f} moments, 10 minutes apart or more, within 24 hours",
+        "quiet": "no further message of the flood came, or the episode reached its longest",
+    }
+)
+
+
+def _reason(episode: Episode, evidence: Evidence) -> Reason:
+    """The last step's; its text holds no number of a recipient and no content."""
+    step = episode.path[-1]
+    text = _TEXT[step.rule].format(novel=evidence.novel, score=step.score)
+    return Reason(step.rule, step.score, step.threshold, text)
+
+
+def _action(
+    params: EpisodeParams, suspect: Suspect, episode: Episode, cause: Cause, verb: Verb
+) -> Action:
+    evidence = _evidence(suspect, episode)
+    return Action(
+        action_id=position(params, cause),
+        episode_id=episode.id,
+        epoch=params.epoch,
+        revision=cause.offset,
+        recipient=suspect.name,
+        verb=verb,
+        mode=episode.mode,
+        scope=_scope(suspect, cause.at_s),
+        issued_at_ms=cause.at_ms,
+        expires_at_ms=episode.expires_ms if verb == "throttle" else cause.at_ms,
+        level=episode.level if verb == "throttle" else Level.CLEAR,
+        reason=_reason(episode, evidence),
+        evidence=evidence,
+        cause=cause,
+        version=params.version,
+        config=params.config,
+    )
+
+
+def _record(
+    params: EpisodeParams,
+    rules: JudgeParams,
+    book: Book,
+    suspect: Suspect,
+    cause: Cause,
+    *,
+    change: Change,
+) -> EpisodeRecord:
+    episode = suspect.episode
+    assert episode is not None
+    evidence = _evidence(suspect, episode)
+    found, bars = scores(suspect), bars_of(rules, suspect, cause.at_s)
+    scope = _scope(suspect, cause.at_s)
+    return EpisodeRecord(
+        episode_id=episode.id,
+        kind="flood",
+        change=change,
+        epoch=params.epoch,
+        revision=cause.offset,
+        recipient=suspect.name,
+        level=episode.level,
+        mode=episode.mode,
+        at_ms=cause.at_ms,
+        reason=_reason(episode, evidence),
+        evidence=evidence,
+        path=tuple(episode.path),
+        sightings=tuple(
+            sighting_of(book, w & 0xFFFF_FFFF, w >> 33, novel=bool(w >> 32 & 1))
+            for w in suspect.sightings
+            if w >> 33 >= episode.since_s
+        ),
+        rungs=(
+            Rung("burst", found.level, *bars.level),
+            Rung("burst_novel", found.burst_novel, *BURST_NOVEL),
+            Rung("raw_35min", found.raw_35min, *bars.raw_35min),
+            Rung("raw_24h", found.raw_24h, *bars.raw_24h),
+            Rung("spaced_5min_3h", found.spaced_5min_3h, *bars.spaced_5min_3h),
+            Rung("spaced_10min_24h", found.spaced_10min_24h, *bars.spaced_10min_24h),
+        ),
+        scope=scope,
+        known=len(scope.pass_prints),
+        memory_days=max(0, cause.at_s // DAY_S - suspect.memory.born_day),
+        chronic=episode.chronic,
+        cause=cause,
+        version=params.version,
+        config=params.config,
+    )
+
+
+def sighting_of(book: Book, platform: int, at_s: int, *, novel: bool) -> Sighting:
+    """With the platform's name, or `#<id>` where it was forgotten."""
+    name = book.names.get(platform) or Name(f"#{platform}", Trust.NONE, 0)
+    return Sighting(name.key, platform, utc_ms(at_s), novel, name.trust)

@@ -1,0 +1,124 @@
+"""One platform that sends the same recipient its code again and again: a notice, never a throttle.
+
+The sieve hands on the messages of recipients whose two newest windows are loud. Of each such
+recipient the two heaviest platforms are counted (Misra & Gries 1982): the many platforms of a flood
+cancel one another out, one platform's re-sending stands.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from detectors.episodes.episode import Book, EpisodeParams, position, sighting_of
+from detectors.model.records import (
+    Cause,
+    Change,
+    EpisodeRecord,
+    Evidence,
+    Level,
+    Reason,
+    Rung,
+    Scope,
+    Step,
+    utc_ms,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ResendParams:
+    """When re-sending is told to the platform."""
+
+    messages: int = 20  # loud ones of one platform; a bank's retries are 4-10 in 10 min
+    quiet_s: int = 1800  # without a loud message: it is over
+    recipients_max: int = 4096  # of a partition, looked at in one half hour; further ones are not
+
+    def __post_init__(self) -> None:
+        if self.messages < 2 or self.quiet_s < 1 or self.recipients_max < 1:
+            raise ValueError("resend: messages over 1, quiet_s and recipients_max positive")
+
+
+class Resend:
+    """The heaviest platforms of one loud recipient."""
+
+    __slots__ = ("counts", "episode_id", "first_s", "last_s", "name", "opened", "platform")
+
+    def __init__(self, name: str, first_s: int) -> None:
+        self.name = name
+        self.counts: dict[int, int] = {}
+        self.first_s = self.last_s = first_s
+        self.platform = 0  # that re-sends; 0 while none does
+        self.episode_id = ""
+        self.opened: Step | None = None
+
+
+def observe(
+    params: ResendParams,
+    signed: EpisodeParams,
+    book: Book,
+    resend: Resend,
+    cause: Cause,
+    *,
+    platform: int,
+) -> None:
+    """Takes one loud message in, and announces the platform whose re-sending shows with it."""
+    counts = resend.counts
+    resend.last_s = max(resend.last_s, cause.at_s)
+    if platform in counts or len(counts) < 2:
+        counts[platform] = counts.get(platform, 0) + 1
+    else:
+        resend.counts = {held: count - 1 for held, count in counts.items() if count > 1}
+    if not resend.platform and counts.get(platform, 0) >= params.messages:
+        resend.platform = platform
+        resend.episode_id = f"{position(signed, cause)}:resend"
+        resend.opened = Step(
+            Level.WATCH, cause.at_ms, cause.offset, "resend", params.messages, params.messages
+        )
+        book.records.append(_record(params, signed, book, resend, cause, change="opened"))
+
+
+def end(
+    params: ResendParams, signed: EpisodeParams, book: Book, resend: Resend, cause: Cause
+) -> None:
+    """Announces that it is over, if it was announced."""
+    if resend.platform:
+        book.records.append(_record(params, signed, book, resend, cause, change="ended"))
+
+
+def _record(
+    params: ResendParams,
+    signed: EpisodeParams,
+    book: Book,
+    resend: Resend,
+    cause: Cause,
+    *,
+    change: Change,
+) -> EpisodeRecord:
+    count = resend.counts.get(resend.platform, 0)
+    last_ms = utc_ms(resend.last_s)
+    opened = resend.opened
+    assert opened is not None, "only an announced episode has a record"
+    return EpisodeRecord(
+        episode_id=resend.episode_id,
+        kind="resend",
+        change=change,
+        epoch=signed.epoch,
+        revision=cause.offset,
+        recipient=resend.name,
+        level=Level.WATCH if change == "opened" else Level.CLEAR,
+        mode="shadow",
+        at_ms=cause.at_ms,
+        reason=Reason(
+            "resend", count, params.messages, "one platform sent verification codes again and again"
+        ),
+        evidence=Evidence(count, 1, 0, utc_ms(resend.first_s), last_ms),
+        path=(opened,),
+        sightings=(sighting_of(book, resend.platform, resend.first_s, novel=False),),
+        rungs=(Rung("resend", count, params.messages, float("inf")),),
+        scope=Scope("otp", (), (), ()),
+        known=0,
+        memory_days=0,
+        chronic=False,
+        cause=cause,
+        version=signed.version,
+        config=signed.config,
+    )

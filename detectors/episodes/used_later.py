@@ -1,0 +1,159 @@
+"""Refused platforms that the recipient uses afterwards: the sign of a throttle that did harm.
+
+The platforms of a flood are strangers, and stay strangers. A person whose log-in was taken for a
+flood tries again when it is over, and uses the account from then on. So: a platform whose code was
+refused at a recipient *is used later* if a code of it comes when nothing was refused there for half
+an hour, within a week, and nothing is refused there in the half hour after it: what comes sooner
+belongs to the flood, and what is followed by refusals opens the next. It decides nothing.
+
+It errs to the high side where a flood trickles on too slowly to be throttled, and to the low side
+where a platform is used again only after a week.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from typing import Any, Final, Generic, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detectors.model.times import DAY_S
+
+QUIET_S: Final = 1800
+"""As long as an episode has to be quiet to be over: waves of tools are at most 30 min apart."""
+
+HORIZON_S: Final = 7 * DAY_S
+"""Chosen: a week holds the next use of an account that people do use."""
+
+RECIPIENTS_MAX: Final = 4096
+"""Of a partition, those refused last: 11 MB at most. Chosen: ten campaigns of 400 a week."""
+
+PLATFORMS_MAX: Final = 64
+"""Of a recipient, the first ones refused; incidents have 60."""
+
+Recipient = TypeVar("Recipient", bound=Hashable)
+
+
+class Refusals:
+    """What was refused at one recipient, and seen again since."""
+
+    __slots__ = ("last_s", "platforms", "uses")
+
+    def __init__(self, last_s: int) -> None:
+        self.last_s = last_s  # of the newest refusal
+        self.platforms: list[int] = []
+        self.uses: dict[int, int] = {}  # platform -> when; may still open the next flood
+
+
+class Hindsight(Generic[Recipient]):
+    """Mutable; times are seconds since `EPOCH_S`. The recipient refused last comes last.
+
+    >>> hindsight = Hindsight()
+    >>> refuse(hindsight, "victim", 7, 1000)
+    True
+    >>> meet(hindsight, "victim", 7, 1000 + QUIET_S)
+    >>> settle(hindsight, 1000 + QUIET_S), settle(hindsight, 1000 + 2 * QUIET_S)
+    ([], [('victim', 7)])
+    """
+
+    __slots__ = ("entries", "keys", "recipients_max", "used")
+
+    def __init__(self, recipients_max: int = RECIPIENTS_MAX) -> None:
+        self.recipients_max = recipients_max
+        self.entries: dict[Recipient, Refusals] = {}
+        self.used: dict[Recipient, None] = {}  # those with uses, in the order of the log
+        self.keys: NDArray[np.uint64] | None = None  # of entries, sorted; None: to be made anew
+
+    def among(self: Hindsight[int], recipients: NDArray[np.uint64]) -> NDArray[np.bool_]:
+        """Which of these (n,) had something refused; for recipients that are integers."""
+        if self.keys is None:
+            self.keys = np.sort(np.fromiter(self.entries, np.uint64, len(self.entries)))
+        if not len(self.keys):
+            return np.zeros(len(recipients), np.bool_)
+        at = np.searchsorted(self.keys, recipients)
+        found: NDArray[np.bool_] = self.keys[np.minimum(at, len(self.keys) - 1)] == recipients
+        return found
+
+    def drop(self, recipient: Recipient) -> None:
+        """Forget a recipient."""
+        if self.entries.pop(recipient, None) is not None:
+            self.used.pop(recipient, None)
+            self.keys = None
+
+    def state(self) -> list[list[Any]]:
+        """Everything, in lists; `revive` is the way back."""
+        return [
+            [recipient, held.last_s, list(held.platforms), [list(use) for use in held.uses.items()]]
+            for recipient, held in self.entries.items()
+        ]
+
+
+def revive(state: list[list[Any]]) -> Hindsight[int]:
+    """From `Hindsight.state`."""
+    hindsight: Hindsight[int] = Hindsight()
+    uses = []
+    for recipient, last_s, platforms, used in state:
+        held = hindsight.entries[recipient] = Refusals(last_s)
+        held.platforms = list(platforms)
+        held.uses = dict(used)
+        if used:
+            uses.append(recipient)
+    hindsight.used = dict.fromkeys(uses)
+    return hindsight
+
+
+def refuse(hindsight: Hindsight[Recipient], recipient: Recipient, platform: int, at_s: int) -> bool:
+    """Note that a code was refused, or would be by a lease in shadow; whether it is the first.
+
+    Uses of the half hour before opened this flood, and are forgotten.
+    """
+    entries = hindsight.entries
+    held = entries.pop(recipient, None)
+    if held is None:
+        held = Refusals(at_s)
+        hindsight.keys = None
+        if len(entries) >= hindsight.recipients_max:
+            hindsight.drop(next(iter(entries)))
+    entries[recipient] = held
+    held.last_s = max(held.last_s, at_s)
+    if held.uses:
+        held.uses = {p: used_s for p, used_s in held.uses.items() if used_s <= at_s - QUIET_S}
+        if not held.uses:
+            del hindsight.used[recipient]
+    if platform in held.platforms or len(held.platforms) >= PLATFORMS_MAX:
+        return False
+    held.platforms.append(platform)
+    return True
+
+
+def meet(hindsight: Hindsight[Recipient], recipient: Recipient, platform: int, at_s: int) -> None:
+    """Note a code that was not refused."""
+    held = hindsight.entries.get(recipient)
+    if (
+        held is not None
+        and platform in held.platforms
+        and QUIET_S <= at_s - held.last_s < HORIZON_S
+    ):
+        held.uses.setdefault(platform, at_s)
+        hindsight.used[recipient] = None
+
+
+def settle(hindsight: Hindsight[Recipient], now_s: int) -> list[tuple[Recipient, int]]:
+    """The uses that stand by now, each told once; what is older than the horizon is forgotten."""
+    stand = []
+    for recipient in list(hindsight.used):
+        held = hindsight.entries[recipient]
+        for platform, used_s in list(held.uses.items()):
+            if used_s <= now_s - QUIET_S:
+                stand.append((recipient, platform))
+                del held.uses[platform]
+                held.platforms.remove(platform)
+        if not held.uses:
+            del hindsight.used[recipient]
+    for recipient, held in list(hindsight.entries.items()):
+        if held.last_s > now_s - HORIZON_S:
+            break
+        if not held.uses:
+            hindsight.drop(recipient)
+    return stand

@@ -1,0 +1,56 @@
+"""What a gateway does with one message of a recipient under a lease.
+
+The rule of every gateway that can look at the platform of a message. It is a function of the lease,
+of what the recogniser says about the message, and of the time; `deploy/gateways/vectors.json`
+states it for gateways in other languages.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from detectors.model.event import Trust, platform_id
+from detectors.model.records import Scope, refuses
+
+
+class Ruling(StrEnum):
+    """The answer and its reason. Only REFUSE holds a message back."""
+
+    NO_LEASE = "no_lease"
+    OVER = "over"  # the lease ended by itself
+    NOT_A_CODE = "not_a_code"
+    TRUSTED = "trusted"
+    KNOWN = "known"  # to this recipient, or allowed by the operator
+    REFUSE = "refuse"
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """What a gateway needs to know about one recipient."""
+
+    action_id: str
+    expires_at_ms: int  # UTC; at this time the lease is over
+    scope: Scope
+
+
+def rule(lease: Lease | None, *, otp: bool, platform: str, trust: Trust, now_ms: int) -> Ruling:
+    """Whether a message passes. `platform` is the key that the recogniser gave.
+
+    >>> lease = Lease("a1", 600_000, Scope("otp", (Trust.BANK,), (), ()))
+    >>> rule(lease, otp=True, platform="sig:淘宝", trust=Trust.NONE, now_ms=0)
+    <Ruling.REFUSE: 'refuse'>
+    >>> rule(lease, otp=True, platform="sig:招商银行", trust=Trust.BANK, now_ms=0)
+    <Ruling.TRUSTED: 'trusted'>
+    >>> rule(lease, otp=True, platform="sig:淘宝", trust=Trust.NONE, now_ms=600_000)
+    <Ruling.OVER: 'over'>
+    """
+    if lease is None:
+        return Ruling.NO_LEASE
+    if now_ms >= lease.expires_at_ms:
+        return Ruling.OVER
+    if not otp:
+        return Ruling.NOT_A_CODE
+    if refuses(lease.scope, platform_id(platform), trust):
+        return Ruling.REFUSE
+    return Ruling.TRUSTED if trust in lease.scope.trust else Ruling.KNOWN

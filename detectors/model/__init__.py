@@ -1,0 +1,1 @@
+"""The columns, records and small types that everything else speaks of."""

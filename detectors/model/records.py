@@ -1,0 +1,179 @@
+"""What the world is told: actions and episode records, and what they are made of.
+
+All frozen, none with a rule of detection in it; `streams/wire` writes and reads them. Every id is
+the position of the event that caused it, so that a replay repeats it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Final, Literal, NamedTuple, TypeAlias
+
+from detectors.model.event import Trust, platform_print
+from detectors.model.times import EPOCH_S
+
+
+class Level(IntEnum):
+    """How a recipient is treated."""
+
+    CLEAR = 0
+    WATCH = 1
+    THROTTLE = 2
+
+
+Mode: TypeAlias = Literal["shadow", "enforce"]
+Verb: TypeAlias = Literal["throttle", "release"]
+Kind: TypeAlias = Literal["flood", "resend"]
+Change: TypeAlias = Literal["opened", "raised", "renewed", "ended", "recycled"]
+
+ALWAYS_PASS: Final = tuple(sorted(t for t in Trust if t is not Trust.NONE))
+
+
+class Cause(NamedTuple):
+    """The event that made something happen, or the tick that found it out."""
+
+    topic: str
+    partition: int
+    offset: int
+    at_ms: int
+
+    @property
+    def at_s(self) -> int:
+        """Seconds since the epoch of `detectors.recipients.row`."""
+        return seconds(self.at_ms)
+
+
+def seconds(at_ms: int) -> int:
+    """Milliseconds UTC as seconds since `EPOCH_S`; before 2020 all is 1, after 2088 the end.
+
+    >>> seconds(1_577_836_800_000 + 5_999)
+    5
+    """
+    return min(max(at_ms // 1000 - EPOCH_S, 1), (1 << 31) - 1)
+
+
+def utc_ms(at_s: int) -> int:
+    """Back to milliseconds UTC."""
+    return (at_s + EPOCH_S) * 1000
+
+
+class Step(NamedTuple):
+    """One change of level, and the finding behind it."""
+
+    level: Level
+    at_ms: int
+    offset: int
+    rule: str
+    score: float
+    threshold: float
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What a throttle refuses: codes, but for these."""
+
+    category: str
+    trust: tuple[Trust, ...]  # classes that pass
+    pass_ids: tuple[int, ...]  # platforms that pass, ascending
+    pass_prints: tuple[int, ...]  # the same by print, ascending; a platform sharing one passes too
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """How many messages, platforms and novel platforms the episode has had, from when to when."""
+
+    messages: int
+    platforms: int
+    novel: int
+    first_ms: int
+    last_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """The rule that decided."""
+
+    rule: str
+    score: float
+    threshold: float
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """One lease, or its withdrawal; of one recipient's the highest (epoch, revision) holds."""
+
+    action_id: str
+    episode_id: str
+    epoch: int
+    revision: int
+    recipient: str
+    verb: Verb
+    mode: Mode
+    scope: Scope
+    issued_at_ms: int
+    expires_at_ms: int
+    level: Level
+    reason: Reason
+    evidence: Evidence
+    cause: Cause
+    version: str
+    config: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """One platform's first message within a day, for the explanation."""
+
+    platform: str
+    platform_id: int
+    at_ms: int
+    novel: bool
+    trust: Trust
+
+
+@dataclass(frozen=True, slots=True)
+class Rung:
+    """One rule's score beside its bars."""
+
+    rule: str
+    score: float
+    watch: float
+    throttle: float
+
+
+@dataclass(frozen=True, slots=True)
+class EpisodeRecord:
+    """Everything about an episode at one change of it."""
+
+    episode_id: str
+    kind: Kind
+    change: Change
+    epoch: int
+    revision: int
+    recipient: str
+    level: Level
+    mode: Mode
+    at_ms: int
+    reason: Reason
+    evidence: Evidence
+    path: tuple[Step, ...]
+    sightings: tuple[Sighting, ...]  # of the episode, oldest first; at most 128
+    rungs: tuple[Rung, ...]
+    scope: Scope  # what a throttle lets pass; none of a resend, which has no throttle
+    known: int  # platforms the recipient knows
+    memory_days: int  # since its row began
+    chronic: bool
+    cause: Cause
+    version: str
+    config: str
+
+
+def refuses(scope: Scope, platform: int, trust: Trust) -> bool:
+    """Whether a throttle with this scope refuses a code of this platform."""
+    return not (
+        trust in scope.trust
+        or platform in scope.pass_ids
+        or platform_print(platform) in scope.pass_prints
+    )

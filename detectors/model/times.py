@@ -1,0 +1,12 @@
+"""The two constants that every time in the core is counted with."""
+
+from __future__ import annotations
+
+from typing import Final
+
+EPOCH_S: Final = 1_577_836_800
+"""2020-01-01 UTC, in Unix seconds. The core counts seconds and days from here: 31 bits of seconds
+last until 2088."""
+
+DAY_S: Final = 86_400
+"""A platform's messages within a day are one sighting; seen longer ago than that, it is known."""

@@ -1,0 +1,323 @@
+"""The vectorised pass over every verification code of every recipient of one partition.
+
+It counts, settles what cannot matter (a repeat of a sighting, a sighting that leaves its recipient
+unsuspicious), and hands on the rest: the events of suspects. It loses no alarm: a recipient with
+fewer than eight sightings in a day can only reach WATCH by its bucket, which is run here exactly
+(`detectors.suspects.judge` has it for one suspect); with eight or more it is a suspect.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detectors.model.arrays import begins, indices
+from detectors.model.times import DAY_S
+from detectors.recipients.row import (
+    MEMORY_WORDS,
+    RING,
+    RING_WORDS,
+    SUSPECT,
+    forget,
+    halves,
+    prints_of,
+    remember,
+    words_of,
+)
+from detectors.recipients.table import ROWS_LIMIT, Table
+
+_LOW: Final = np.uint64(0xFFFF_FFFF)
+_SECONDS: Final = np.uint64(33)
+_NOVEL: Final = np.uint64(32)
+_FLAGGED: Final = np.uint64(SUSPECT << 16)  # the flags are the second u16 of word 10
+_COUNT_MOST: Final = 0xFFFF
+_NEVER: Final = -(1 << 62)
+_LANES: Final = np.arange(RING)[:, None]
+
+
+@dataclass(frozen=True, slots=True)
+class SieveParams:
+    """Sizes of one partition's table, and when a recipient is handed to the judge."""
+
+    rows_max: int = 1 << 20  # recipients remembered in a partition: 125 MB when all are used
+    window_s: int = 300  # of the tumbling counts
+    promote_distinct: int = RING  # sightings in a day; the ring holds no more. Fewer: slower, equal
+    leak_milli_s: int = 25  # the bucket: thousandths of a sighting a second (1.5 a minute)
+    promote_level_milli: int = 1500  # the lowest WATCH bar of any class of stamps
+    promote_novel: int = 3
+    loud_messages: int = 7  # in two neighbouring windows: looked at for one platform's re-sending
+
+    def __post_init__(self) -> None:
+        if not 4 * 4096 <= self.rows_max <= ROWS_LIMIT:
+            raise ValueError(f"rows_max must be 16384 to {ROWS_LIMIT}: {self.rows_max}")
+        if not 1 <= self.promote_distinct <= RING:
+            raise ValueError(f"promote_distinct must be 1 to {RING}: {self.promote_distinct}")
+        if self.window_s < 1 or self.leak_milli_s < 1 or self.loud_messages < 2:
+            raise ValueError("window_s and leak_milli_s must be positive, loud_messages over 1")
+
+
+@dataclass(frozen=True, slots=True)
+class Sifted:
+    """What one pass hands on. Positions are into the pass's columns, ascending."""
+
+    judged: NDArray[np.int64]  # positions of the events of suspects,
+    rows: NDArray[np.int64]  # and their rows
+    promoted: int  # recipients that became suspects
+    loud: NDArray[np.int64]  # positions of events whose recipient's two windows are loud
+    window: NDArray[np.int64]  # (r,) runs of one recipient's messages in one window: its number,
+    before: NDArray[np.int64]  # and how many it had there before them
+    after: NDArray[np.int64]  # and after them; equal to `before` if the window is forgotten
+
+
+def sift(
+    params: SieveParams,
+    table: Table,
+    recipient: NDArray[np.uint64],
+    platform: NDArray[np.uint32],
+    at_s: NDArray[np.int64],
+) -> Sifted:
+    """Applies codes (n,) in the order of the log; in seconds since `EPOCH_S`.
+
+    The result and the table are the same however a log is cut into passes.
+    """
+    n = len(recipient)
+    rows = table.find_or_add(recipient)
+    key = rows.astype(np.uint64) << _NOVEL | np.arange(n, dtype=np.uint64)
+    key.sort()
+    arrival = (key & _LOW).astype(np.int64)
+    sorted_row = (key >> _NOVEL).astype(np.int64)
+    at_s = at_s[arrival]
+    first = begins(sorted_row)
+    starts = indices(first)
+    group = first.cumsum() - 1
+    row = sorted_row[starts]
+    taken = table.words.take(row, axis=0)
+
+    loud, window, before, after = _count(params, taken, group, at_s)
+    judged, promoted = _sight(params, taken, group, platform[arrival], at_s)
+    table.put(row, taken)
+    where = np.sort(arrival[judged])
+    return Sifted(where, rows[where], promoted, np.sort(arrival[loud]), window, before, after)
+
+
+def _count(
+    params: SieveParams,
+    taken: NDArray[np.uint64],
+    group: NDArray[np.int64],
+    at_s: NDArray[np.int64],
+) -> tuple[NDArray[np.bool_], NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """Adds every message to its recipient's two newest windows.
+
+    A message of an older one is late and not counted. Runs in one window are added at once.
+    """
+    n = len(group)
+    number = at_s // params.window_s
+    start = indices(begins(group) | begins(number))
+    size = np.append(start[1:], n) - start
+    of, window = group[start], number[start]
+    before, after, total = (np.zeros(len(start), np.int64) for _ in range(3))
+    runs: list[NDArray[np.int64] | slice] = [slice(None)]
+    if len(start) > len(taken):  # of a recipient's runs the second is added after the first
+        rank = np.arange(len(start)) - np.searchsorted(of, of)
+        runs = [indices(rank == turn) for turn in range(int(rank.max()) + 1)]
+    for run in runs:
+        g, w, k = of[run], window[run], size[run]
+        packed = taken[g, 1].astype(np.int64)  # a window number has 31 bits at most
+        held, now, last = packed >> 32, packed >> 16 & _COUNT_MOST, packed & _COUNT_MOST
+        newer, late = w > held, w == held - 1
+        last = np.where(newer, np.where(w == held + 1, now, 0), last)
+        now = np.where(newer, 0, now)
+        before[run] = np.where(late, last, now)
+        now = np.minimum(now + np.where(w >= held, k, 0), _COUNT_MOST)
+        last = np.minimum(last + np.where(late, k, 0), _COUNT_MOST)
+        after[run] = np.where(late, last, np.where(w >= held, now, before[run]))
+        total[run] = np.where(late | (w >= held), now + last, 0)
+        taken[g, 1] = (np.maximum(w, held) << 32 | now << 16 | last).astype(np.uint64)
+    # A message is loud if with it, in the order of the log, the two windows reach the bar.
+    loud = np.zeros(n, np.bool_)
+    for i in indices(total >= params.loud_messages).tolist():
+        quiet = params.loud_messages - 1 - (int(total[i]) - int(size[i]))
+        loud[start[i] + max(0, quiet) : start[i] + size[i]] = True
+    return loud, window, before, after
+
+
+def _sight(
+    params: SieveParams,
+    taken: NDArray[np.uint64],
+    group: NDArray[np.int64],
+    platform: NDArray[np.uint32],
+    at_s: NDArray[np.int64],
+) -> tuple[NDArray[np.bool_], int]:
+    """Applies sightings, one to each recipient and round; returns the events of suspects."""
+    born = indices(taken[:, 10] & np.uint64(0xFFFF) == 0)
+    if len(born):
+        taken[born, 10] |= (at_s[np.searchsorted(group, born)] // DAY_S).astype(np.uint64)
+    ring = np.ascontiguousarray(taken[:, RING_WORDS].T)  # (8, rows): a test of all is eight passes
+    suspect = taken[:, 10] & _FLAGGED != 0
+    judged = suspect[group]
+    todo = indices(~judged)
+    promoted = 0
+    while len(todo):
+        g, p, t = group[todo], platform[todo], at_s[todo]
+        held = ring.take(g, axis=1)
+        same = held.view(np.uint32)[:, ::2] == p  # the low halves of little-endian words
+        sighting = t > (held[-1] >> _SECONDS).astype(np.int64) - DAY_S
+        again = indices(same.any(axis=0))
+        if len(again):
+            seen = held[same[:, again].argmax(axis=0), again] >> _SECONDS
+            sighting[again] &= np.abs(t[again] - seen.astype(np.int64)) >= DAY_S
+        # Of each recipient: the messages before its first sighting are settled, and that sighting
+        # is applied; what comes after sees the row as that leaves it, in the next round.
+        first, later = _first_of_each(g, sighting)
+        one = slice(None) if len(first) == len(todo) else first
+        new = _New(g[one], p[one], t[one], held[:, one], same[:, one])
+        gone = _apply(params, taken, ring, new)
+        if len(gone):
+            promoted += len(gone)
+            suspect[g[first[gone]]] = True
+            judged[todo[first[gone]]] = True
+            judged[todo[later]] = suspect[g[later]]
+        todo = todo[later]
+        todo = todo[~judged[todo]]
+    taken[:, RING_WORDS] = ring.T
+    taken[suspect, 10] |= _FLAGGED
+    return judged, promoted
+
+
+class _New(NamedTuple):
+    """Sightings of m distinct recipients."""
+
+    group: NDArray[np.int64]
+    platform: NDArray[np.uint32]
+    at_s: NDArray[np.int64]
+    held: NDArray[np.uint64]  # (8, m): their rings before
+    same: NDArray[np.bool_]  # (8, m): where the ring has this platform already, over a day ago
+
+
+def _first_of_each(
+    group: NDArray[np.int64], sighting: NDArray[np.bool_]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Positions of each group's first sighting, and of the events that come after it."""
+    at = indices(sighting)
+    same = group[1:] == group[:-1]
+    if not np.count_nonzero(same):
+        return at, at[:0]
+    first = at[begins(group[at])]
+    seen = np.cumsum(sighting)
+    start = np.maximum.accumulate(np.where(np.append(False, same), 0, np.arange(len(group))))
+    earlier: NDArray[np.int64] = seen - sighting
+    return first, indices(earlier > earlier[start])  # its group had a sighting before it
+
+
+def _apply(
+    params: SieveParams,
+    taken: NDArray[np.uint64],
+    ring: NDArray[np.uint64],
+    new: _New,
+) -> NDArray[np.int64]:
+    """Applies one sighting to each of these distinct rows; returns which of them it promotes.
+
+    A promoted one's ring stays as it was: the judge will see the sighting itself.
+    """
+    g, p, t, held, same = new
+    again: NDArray[np.bool_] = np.logical_or.reduce(same, axis=0)
+    memory = halves(taken if len(g) == len(taken) else taken.take(g, axis=0))
+    wanted = prints_of(p)
+    match = memory[2:] == wanted
+    printed = match.any(axis=0) & ~again
+    unknown = ~(again | printed)
+    asked = indices(unknown)
+    unknown[asked] = ~_kin(held.take(asked, axis=1), wanted[asked], t[asked])
+    novel = unknown.astype(np.uint64)
+    outgoing = np.where(again, 0, held[0])
+    moved = np.empty_like(held)
+    moved[:-1] = held[1:]
+    moved[-1] = t.astype(np.uint64) << _SECONDS | novel << _NOVEL | p
+    back = indices(again)
+    if len(back):  # what leaves is the platform's older sighting, not the oldest of all
+        slot = same[:, back].argmax(axis=0)
+        moved[:, back] = np.where(slot > _LANES, held[:, back], moved[:, back])
+    late = indices(moved[-1] < moved[-2])
+    if len(late):
+        moved[:, late] = np.sort(moved[:, late], axis=0)
+    promoted = _promotes(params, moved, late)
+    kept = indices(~promoted)
+    if len(kept) == ring.shape[1]:
+        ring[:] = moved
+    else:
+        for lane, word in zip(ring, moved, strict=True):  # twice as fast as ring[:, g] = moved
+            lane[g[kept]] = word[kept]
+    place = np.full(len(g), -1, np.int8)
+    known = indices(printed)
+    place[known] = match[:, known].argmax(axis=0)
+    full = outgoing != 0
+    pushed = indices(full & ~promoted)
+    if len(pushed):
+        prints = memory if len(pushed) == len(g) else memory.take(pushed, axis=1)
+        remember(prints, outgoing[pushed], place[pushed])
+        taken[g[pushed], MEMORY_WORDS] = words_of(prints)
+    pulled = indices(printed & ~full & ~promoted)
+    if len(pulled):  # into a free place of the ring
+        prints = memory.take(pulled, axis=1)
+        forget(prints, place[pulled])
+        taken[g[pulled], MEMORY_WORDS] = words_of(prints)
+    return indices(promoted)
+
+
+def _kin(
+    held: NDArray[np.uint64], wanted: NDArray[np.uint16], at_s: NDArray[np.int64]
+) -> NDArray[np.bool_]:
+    """Whether each ring (8, m) holds a known platform with this print.
+
+    It may have been known by that print, and have taken it along out of the memory.
+    """
+    alike = prints_of(held.astype(np.uint32)) == wanted
+    kin: NDArray[np.bool_] = alike.any(axis=0)
+    some = indices(kin)
+    if len(some):
+        held = held.take(some, axis=1)
+        old = (held >> _SECONDS).astype(np.int64) <= at_s[some] - DAY_S
+        known = (held != 0) & (old | (held >> _NOVEL & np.uint64(1) == 0))
+        kin[some] = (alike[:, some] & known).any(axis=0)
+    return kin
+
+
+def _promotes(
+    params: SieveParams, ring: NDArray[np.uint64], late: NDArray[np.int64]
+) -> NDArray[np.bool_]:
+    """Which of these rings (8, m), each with its new sighting, belong to a suspect.
+
+    `late` are those whose new sighting is not their newest.
+    """
+    seconds = (ring[-1] >> _SECONDS).astype(np.int64)
+    oldest = (ring[RING - params.promote_distinct] >> _SECONDS).astype(np.int64)
+    promoted: NDArray[np.bool_] = oldest > seconds - DAY_S
+    # Under eight sightings, a bucket runs dry within the time that six take to leak out: so long
+    # ago at most was the sighting that may be the first of as many novel ones as WATCH asks for.
+    reach_s = -(-(RING - 2) * 1000 // params.leak_milli_s)
+    third = (ring[RING - params.promote_novel] >> _SECONDS).astype(np.int64)
+    close = third >= seconds - reach_s
+    close[late] = True
+    candidate = indices(close & ~promoted)
+    if len(candidate):
+        promoted[candidate] = _bucket(params, ring.take(candidate, axis=1))
+    return promoted
+
+
+def _bucket(params: SieveParams, ring: NDArray[np.uint64]) -> NDArray[np.bool_]:
+    """Whether the bucket of these rings (8, m) reaches WATCH at any sighting."""
+    real = ring != 0
+    # Less what has leaked by then, a bucket that never runs dry holds -dry; it is empty before a
+    # sighting whose dry is the highest so far.
+    dry = params.leak_milli_s * (ring >> _SECONDS).astype(np.int64) - 1000 * real.cumsum(axis=0)
+    dry[~real] = _NEVER
+    highest = np.maximum.accumulate(dry, axis=0)
+    novel = np.cumsum(ring >> _NOVEL & np.uint64(1), axis=0, dtype=np.int64)
+    before = np.where(dry == highest, np.vstack([np.zeros_like(novel[:1]), novel[:-1]]), 0)
+    novel -= np.maximum.accumulate(before, axis=0)
+    enough = (highest - dry + 1000 >= params.promote_level_milli) & (novel >= params.promote_novel)
+    reached: NDArray[np.bool_] = enough.any(axis=0)
+    return reached

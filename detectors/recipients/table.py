@@ -1,0 +1,276 @@
+"""Recipient -> packed row: open addressing over one matrix, every operation over arrays.
+
+The index is a vector of u32 cells, `tag << 24 | row + 1`; probing is linear. A row is 14 words of
+64 bits, the first of them the recipient; `detectors.recipients.row` says what the others mean.
+
+No call but `over` does work in proportion to what the table holds. When the index fills up, a
+larger one takes over from it, a slice with every call that adds rows; until that is over a key
+stands in the new one, or in a part of the old one that is still to come. The matrix grows by its
+pages.
+"""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detectors.model.arrays import indices
+
+WORDS: Final = 14
+"""Words of a row: 112 bytes. With the index at a load of .33-.75 a recipient takes 117-125, and
+while one index takes over from another up to 128."""
+
+ROWS_LIMIT: Final = (1 << 24) - 2
+"""A cell has 24 bits for `row + 1`, and the highest value is the tombstone."""
+
+_GOLDEN: Final = np.uint64(0x9E37_79B9_7F4A_7C15)  # 2**64 / golden ratio: Knuth, TAOCP 6.4
+_ROW: Final = np.uint32(0x00FF_FFFF)
+_TOMB: Final = np.uint32(0x00FF_FFFF)  # tag 0, a row that cannot be: probing goes on past it
+_LOAD_MOST, _LOAD_REBUILT = 0.75, 0.65  # the gap is room for tombstones, so that rebuilds are rare
+_BLOCK: Final = 1 << 18
+"""Rows that an index is built from at a time: all at once, a third of the rows' bytes in arrays."""
+_SLICE: Final = 1 << 16
+"""Cells that move to a new index with a call that adds rows: some 3 ms."""
+_CELLS_A_ROW: Final = 16
+"""So many move at least for each row that is added. While they move, the new index, which is not
+smaller, gets at most a 16th of its cells: it stays under `_LOAD_MOST`."""
+_ITEM: Final = np.dtype((np.void, 8 * WORDS))
+_ROWS: Final = _TOMB - np.uint32(1)
+_ONE: Final = np.uint32(1)
+_PROBES: Final = np.arange(8, dtype=np.int64)  # after the first miss a cache line's half at once
+_PROBES_BITS: Final = 3
+
+
+class _Index(NamedTuple):
+    """A power of two of cells, and by how much a hash is shifted to be the number of one."""
+
+    cells: NDArray[np.uint32]
+    shift: np.uint64
+
+    @classmethod
+    def of(cls, bits: int) -> _Index:
+        return cls(np.zeros(1 << bits, np.uint32), np.uint64(64 - bits))
+
+
+class Table:
+    """Rows of one partition. `words[row]` is a row; a row whose first word is 0 is free."""
+
+    __slots__ = (
+        "_free",
+        "_index",
+        "_moved",
+        "_old",
+        "_tombs",
+        "count",
+        "rows_max",
+        "used",
+        "words",
+    )
+
+    def __init__(self, rows_max: int, rows_start: int = 4096) -> None:
+        self.rows_max = rows_max
+        self.words: NDArray[np.uint64] = np.zeros((min(rows_start, rows_max), WORDS), np.uint64)
+        self.used = 0  # rows[used:] were never touched
+        self.count = 0
+        self._free: list[int] = []  # rows below `used` that were given back
+        self._index = _Index.of(6)
+        self._tombs = 0  # in `_index`
+        self._old: _Index | None = None  # what it takes over from
+        self._moved = 0  # cells of the old one that were taken over
+
+    @classmethod
+    def over(cls, words: NDArray[np.uint64], rows_max: int) -> Table:
+        """A table whose touched rows are `words` (rows, 14), which it takes over."""
+        table = cls(max(rows_max, len(words)), rows_start=1)
+        table.rows_max = rows_max
+        table.words = words if len(words) else table.words
+        table.used = len(words)
+        live = words[:, 0] != 0
+        table.count = int(live.sum())
+        table._free = indices(~live)[::-1].tolist()
+        table._index = _Index.of(_bits(table.count))
+        for at in range(0, table.used, _BLOCK):
+            rows = at + indices(live[at : at + _BLOCK])
+            table._place(words[rows, 0], rows)
+        return table
+
+    @property
+    def _full(self) -> bool:
+        return self.count + self._tombs > _LOAD_MOST * len(self._index.cells)
+
+    @property
+    def room(self) -> int:
+        """How many more recipients fit."""
+        return self.rows_max - self.count
+
+    def find(self, keys: NDArray[np.uint64]) -> NDArray[np.int64]:
+        """The row of each key, or -1."""
+        rows = self._probe(self._index, keys)[0]
+        self._look_back(keys, rows)
+        return rows
+
+    def find_or_add(self, keys: NDArray[np.uint64]) -> NDArray[np.int64]:
+        """The row of each key, a fresh zeroed one for those that had none. There must be room."""
+        rows, cells = self._probe(self._index, keys)
+        missing = self._look_back(keys, rows)
+        if len(missing):
+            rows[missing] = self._add(keys[missing], cells[missing])
+        return rows
+
+    def _look_back(self, keys: NDArray[np.uint64], rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Completes `rows` from the old index; the positions that are still without one."""
+        absent = indices(rows < 0)
+        if self._old is not None:
+            rows[absent] = self._probe(self._old, keys[absent])[0]
+            absent = absent[rows[absent] < 0]
+        return absent
+
+    def put(self, rows: NDArray[np.int64], words: NDArray[np.uint64]) -> None:
+        """Writes whole rows (m, 14): each as one item, a third of the time of `words[rows] = …`."""
+        np.put(self.words.view(_ITEM), rows, words.view(_ITEM))
+
+    def drop(self, keys: NDArray[np.uint64]) -> int:
+        """Forget these keys (distinct); returns how many were there."""
+        rows, cells = self._probe(self._index, keys)
+        self._index.cells[cells[rows >= 0]] = _TOMB
+        self._tombs += int((rows >= 0).sum())
+        if self._old is not None:
+            absent = indices(rows < 0)
+            rows[absent], cells = self._probe(self._old, keys[absent])
+            self._old.cells[cells[rows[absent] >= 0]] = _TOMB
+        rows = rows[rows >= 0]
+        self.words[rows] = 0
+        self._free.extend(rows[::-1].tolist())
+        self.count -= len(rows)
+        return len(rows)
+
+    def _probe(
+        self, index: _Index, keys: NDArray[np.uint64]
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Row and cell of each key; where the key is absent row -1 and the cell it would have."""
+        mask = len(index.cells) - 1
+        hashed = keys * _GOLDEN
+        cell = (hashed >> index.shift).astype(np.int64)
+        tag = (hashed >> np.uint64(8)).astype(np.uint32) & ~_ROW  # bits 32-39, under the cell's
+        # One probe settles most keys; those left look at eight cells at a time.
+        held = index.cells.take(cell)
+        rows = np.full(len(keys), -1, np.int64)
+        row = (held ^ tag) - _ONE  # of a free cell, a tombstone or another tag: none that can be
+        at = indices(row < _ROWS)
+        at = at[self.words[row[at], 0] == keys[at]]
+        rows[at] = row[at]
+        vacant = (held == 0) | (held == _TOMB)
+        cells = np.where(vacant, cell, -1)
+        cells[at] = cell[at]
+        open_ = held != 0
+        open_[at] = False
+        todo = indices(open_)
+        cell, tag = cell[todo, None] + 1, tag[todo, None]
+        while len(todo):
+            near = (cell + _PROBES) & mask
+            held = index.cells.take(near)
+            vacant = (held == 0) | (held == _TOMB)
+            first = vacant.argmax(axis=1) + np.arange(0, near.size, len(_PROBES))
+            first = first[vacant.take(first) & (cells[todo] < 0)]
+            near = near.ravel()
+            cells[todo[first >> _PROBES_BITS]] = near[first]
+            row = ((held ^ tag) - _ONE).ravel()
+            lane = indices(row < _ROWS)
+            lane = lane[self.words[row[lane], 0] == keys[todo[lane >> _PROBES_BITS]]]
+            at = lane >> _PROBES_BITS
+            rows[todo[at]] = row[lane]
+            cells[todo[at]] = near[lane]
+            open_ = (held != 0).all(axis=1)
+            open_[at] = False
+            todo, cell, tag = todo[open_], cell[open_] + len(_PROBES), tag[open_]
+        return rows, cells
+
+    def _add(self, keys: NDArray[np.uint64], cells: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Rows for absent keys, which may come twice, in the cells that `_probe` found for them."""
+        fresh = np.sort(keys)
+        fresh = fresh[np.append(True, fresh[1:] != fresh[:-1])]
+        which = np.searchsorted(fresh, keys)
+        n = len(fresh)
+        assert n <= self.room, "a table must be given room before it is asked for rows"
+        again = [self._free.pop() for _ in range(min(n, len(self._free)))]
+        rows = np.concatenate(
+            [np.array(again, np.int64), np.arange(self.used, self.used + n - len(again))]
+        )
+        self.used += n - len(again)
+        if self.used > len(self.words):
+            self._grow()
+        self.words[rows, 0] = fresh
+        self.count += n
+        if self._old is None and not self._full:
+            cell = np.empty(n, np.int64)
+            cell[which] = cells
+            self._place(fresh, rows, cell)
+        else:
+            self._take_over(n)
+            self._place(fresh, rows)
+        return rows[which]
+
+    def _grow(self) -> None:
+        """Makes the matrix larger, up to `rows_max`: twice as large, past 2**18 rows by so many.
+
+        A large one is moved by its pages, without a copy, unless somebody holds a view of it.
+        """
+        held = len(self.words)
+        size = min(max(held + min(held, _BLOCK), self.used), self.rows_max)
+        try:
+            self.words.resize((size, WORDS))
+        except ValueError:
+            words = np.zeros((size, WORDS), np.uint64)
+            words[:held] = self.words
+            self.words = words
+
+    def _take_over(self, n: int) -> None:
+        """Moves a slice to a new index, one made now if the present one is full; `n` rows come."""
+        self._move(n)
+        if self._full:
+            assert self._old is None
+            bits = max(_bits(self.count), len(self._index.cells).bit_length() - 1)
+            self._old, self._index = self._index, _Index.of(bits)
+            self._moved = self._tombs = 0
+            self._move(n)
+
+    def _move(self, n: int) -> None:
+        if self._old is None:
+            return
+        cells = self._old.cells
+        end = min(len(cells), self._moved + max(_SLICE, n * _CELLS_A_ROW))
+        for at in range(self._moved, end, _BLOCK):
+            held = cells[at : min(at + _BLOCK, end)]
+            held = held[(held != 0) & (held != _TOMB)]
+            rows = (held & _ROW).astype(np.int64) - 1
+            self._place(self.words[rows, 0], rows)
+        self._moved = end
+        if end == len(cells):
+            self._old = None
+
+    def _place(
+        self,
+        keys: NDArray[np.uint64],
+        rows: NDArray[np.int64],
+        cells: NDArray[np.int64] | None = None,
+    ) -> None:
+        """Writes cells, those that `_probe` found; of keys that meet at one the last has it."""
+        index = self._index.cells
+        while len(keys):
+            if cells is None:
+                cells = self._probe(self._index, keys)[1]
+            tag = (keys * _GOLDEN >> np.uint64(8)).astype(np.uint32) & ~_ROW
+            value = tag | (rows + 1).astype(np.uint32)
+            tomb = index.take(cells) == _TOMB
+            index[cells] = value
+            placed = index.take(cells) == value
+            self._tombs -= int(np.count_nonzero(placed & tomb))
+            left = indices(~placed)
+            keys, rows, cells = keys[left], rows[left], None
+
+
+def _bits(count: int) -> int:
+    """Of an index for so many rows."""
+    return max(6, int(np.ceil(np.log2(max(1, count) / _LOAD_REBUILT))))

@@ -1,0 +1,114 @@
+"""The number that no word names outright: a code by the cues that come together for it."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from detectors.recognise.owners import (
+    BEFORE_CHARS,
+    FOR_WHOM,
+    LINK_END,
+    TELLING,
+    WARNING,
+    done_with,
+    held,
+)
+from detectors.recognise.scenes import ASKS, other_scene
+from detectors.recognise.scripts import NAMING, Kind, Script, Word, cues_of, typed_in
+from detectors.recognise.shapes import Form, Number, of_digits, sentence_span
+
+_FIRST: Final = re.compile(  # "Acme: 482913", "(Acme) 482913"
+    "\\W{0,8}(?:[^\\W\\d_][\\w .&'-]{0,20}[:：)])?\\W{0,8}"
+)
+_BRAND: Final = re.compile("\\W{0,8}(?:[^\\W\\d_]{1,15}\\s){1,2}")  # "Acme Pay 482913 approves ..."
+_WORDY: Final = re.compile("\\w")
+_LEET: Final = re.compile("[a-z]+0[a-z]{3,}")  # b0nus
+_INTRODUCED: Final = re.compile("[:：=>☞→➜➡▶↓»«“\"'「『(（\\[—–-]\\s?$")
+_POINTS: Final = 3  # cues that make a number a code
+_OF_LETTERS: Final = 40  # characters between a name and a code of letters and digits
+
+
+def supported(
+    body: str, found: list[Number], words: list[Word], scripts: list[Script]
+) -> list[tuple[str, Number]]:
+    """The number that no word names outright but that several cues support; empty if none is.
+
+    A name for codes nearby counts two, a weak name one; what a code is for, how it is to be kept,
+    where it is to be typed in count one each, and so does one of these: "is", a line of its own,
+    the first place in the text, a colon behind what it is for. That something is to be confirmed
+    with the number counts two. Three make a code; for a weak name in another scene it takes five.
+    What a warning of criminals tells of keeping codes does not count.
+    """
+    naming = [word for word in words if word.kind in NAMING]
+    likely: list[tuple[int, bool, Number]] = []
+    for number in found:
+        if number.form in (Form.CUT, Form.ODD, Form.SPELLED) or held(body, number, words):
+            continue
+        if number.form is Form.MIXED and _LEET.fullmatch(body, number.start, number.end):
+            continue
+        start, end = sentence_span(body, number)
+        if ASKS.match(body, end):
+            continue
+        first = _FIRST.fullmatch(body, 0, number.start) is not None or (
+            not _WORDY.search(body, start, number.start)
+            and not _WORDY.search(body, number.end, end)
+        )
+        if number.sure and _BRAND.fullmatch(body, 0, number.start):
+            first = cues_of(body[number.end : end], scripts)[0]
+        typed = of_digits(body, number) and typed_in(body[start:end], scripts)
+        by = done_with(body, number) and (typed or cues_of(body[start:end], scripts)[0])
+        if not (first or by or typed or _placed(body, number, naming, start, end)):
+            continue
+        near = [word for word in naming if -BEFORE_CHARS < word.start - number.end < BEFORE_CHARS]
+        named = any(word.kind is Kind.NAMES for word in near)
+        points = 2 * named + bool(near and not named)
+        points += typed + (
+            2 * by
+            or first
+            or _introduced(body, number, naming, start)
+            or _led(body[start : number.start], scripts)
+        )
+        likely.append((points, named, number))
+    if not likely:
+        return []
+    purpose, secret = cues_of(body, scripts)
+    cues = purpose + (secret and not WARNING.search(body))
+    points, named, number = max(likely, key=lambda row: row[0])
+    points += cues
+    if points >= _POINTS and not named:
+        points -= 2 * other_scene(body, number, scripts)
+    return [("supported", number)] if points >= _POINTS else []
+
+
+def _led(lead: str, scripts: list[Script]) -> bool:
+    """Whether what leads to a number tells what it is for and ends in a colon: "To pay: 482913"."""
+    return _INTRODUCED.search(lead) is not None and cues_of(lead, scripts)[0]
+
+
+def _introduced(body: str, number: Number, naming: list[Word], start: int) -> bool:
+    """Whether a name leads to a number: by "is", or with only whose code it is in between."""
+    before = [word for word in naming if start <= word.start and word.end <= number.start]
+    return bool(before) and (
+        FOR_WHOM.fullmatch(body, before[-1].end, number.start) is not None
+        or LINK_END.search(body, before[-1].end, number.start) is not None
+    )
+
+
+def _placed(body: str, number: Number, naming: list[Word], start: int, end: int) -> bool:
+    """Whether a number stands where codes do: first in its sentence, introduced, or by a name."""
+    if number.sure:
+        return (
+            not _WORDY.search(body, start, number.start)
+            or _INTRODUCED.search(body, start, number.start) is not None
+            or any(start <= word.start < end for word in naming)
+        )
+    before = [word for word in naming if start <= word.start < number.start]
+    if not before:
+        after = [word for word in naming if number.end <= word.start < end]
+        near = bool(after) and after[0].start - number.end <= _OF_LETTERS
+        return near and of_digits(body, number)
+    told = LINK_END.search(body, before[-1].end, number.start) is not None
+    return number.start - before[-1].end <= (
+        BEFORE_CHARS if told else _OF_LETTERS
+    ) and not TELLING.search(body, before[-1].end, number.start)

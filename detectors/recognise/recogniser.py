@@ -1,0 +1,445 @@
+"""Is this message a verification code, where is the code, who sent it, how sure is the answer.
+
+`recognise` says it for one message, exactly. `Recogniser` says the same for the columns of a batch
+and remembers what it has read: the answer depends on nothing but the masked text, the digits inside
+the sender's name, and the other fields of the event, so templates are read once.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import repeat
+from typing import Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detectors.model.arrays import indices
+from detectors.model.codes import Codes
+from detectors.model.event import Batch, Trust, platform_id
+from detectors.model.strings import SPARE, Lying, Strings
+from detectors.recognise.fold import MASK, fold, has_native_digits, mask, name_key
+from detectors.recognise.reading import HEAD_CHARS, READ_CHARS, Reading, excerpt, names_codes, read
+from detectors.recognise.registry import Line, Registry, Sender
+from detectors.recognise.rules import RULES
+
+OTP_CATEGORY: Final = "otp"
+OTHER_CATEGORIES: Final = frozenset({"txn", "notice", "marketing", "p2p"})
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What `recognise` says of one message."""
+
+    otp: bool  # confidence reaches the least that counts
+    confidence: float  # 0..1 that this is a verification code
+    code_span: tuple[int, int] | None  # of the code in the text given, for an otp that shows one
+    platform: str  # key: `sig:`, `port:`, `id:`, `host:` or `from:`
+    trust: Trust
+    rule: str  # of RULES
+
+
+@dataclass(frozen=True, slots=True)
+class RecogniseParams:
+    """Settings of recognition."""
+
+    confidence_min: float = 0.5
+    """The least confidence that counts as a code. Chosen: with texts nearly all verdicts lie over
+    .9 or under .1; a feed without texts needs 0.4 (every service message counts) or categories."""
+
+    cache_templates: int = 32_768
+    """Templates in each of the two generations of the cache. Chosen: 0.4 kB each for usual texts,
+    26 MB in all when full, 100 MB if every one is as long as can be."""
+
+    def __post_init__(self) -> None:
+        if not 0.0 < self.confidence_min <= 1.0:
+            raise ValueError(f"confidence_min must lie in (0, 1], not {self.confidence_min}")
+        if self.cache_templates < 1:
+            raise ValueError(f"cache_templates must be at least 1, not {self.cache_templates}")
+
+
+def recognise(
+    registry: Registry,
+    text: str,
+    sender: str = "",
+    signature: str = "",
+    category: str = "",
+    platform: str = "",
+    template: str = "",
+    confidence_min: float = 0.5,
+) -> Verdict:
+    r"""What one message is, exactly and without a cache.
+
+    Arguments are the fields of an event as the feed gives them, empty where it gives nothing.
+
+    >>> registry = Registry.load('[bank]\n"工商银行" = {ports = ["95588"]}')
+    >>> verdict = recognise(registry, "【工商银行】动态码：194872，切勿泄露！", sender="95588")
+    >>> verdict.otp, verdict.code_span, verdict.platform, verdict.trust.name
+    (True, (10, 16), 'sig:工商银行', 'BANK')
+    """
+    seen = excerpt(text)
+    reading = read(mask(seen))
+    origin = registry.sender(sender)
+    told = reading.rule if text else None
+    rule = _rule(registry, told, origin, category, template, signed=reading.signature is not None)
+    key, trust = _platform(registry, reading, seen, origin, signature, platform)
+    confidence = RULES[rule].confidence
+    otp = confidence >= confidence_min
+    span = reading.code if otp else None
+    if span and span[0] > HEAD_CHARS and len(text) > READ_CHARS:
+        shift = len(text) - len(seen)
+        span = span[0] + shift, span[1] + shift
+    return Verdict(otp, confidence, span, key, trust, rule)
+
+
+def _rule(
+    registry: Registry,
+    read_rule: str | None,
+    origin: Sender,
+    category: str,
+    template: str,
+    *,
+    signed: bool,
+) -> str:
+    """The rule that decides: the category, the template's category, the text, the sender."""
+    for told in (category, registry.templates.get(template, "")):
+        if told == OTP_CATEGORY:
+            return "category-otp"
+        if told in OTHER_CATEGORIES:
+            return "category-other"
+    person = origin.line in (Line.PERSON, Line.ABSENT)
+    if read_rule is not None:
+        weak = read_rule in ("weak", "cut-off") and not signed
+        return "weak-person" if weak and origin.line is Line.PERSON else read_rule
+    if person:
+        return "sender-person"
+    return "sender-codes" if names_codes(origin.key) else "sender-service"
+
+
+def _platform(
+    registry: Registry, reading: Reading, seen: str, origin: Sender, signature: str, platform: str
+) -> tuple[str, Trust]:
+    """The platform's key and trust: signature, else registered id or port, else id, host, sender.
+
+    An id that the registry knows is the gateway's word and stands above what a number says.
+    """
+    claim = name_key(signature) if signature else ""
+    if not claim and reading.signature:
+        claim = name_key(seen[slice(*reading.signature)])
+    told = registry.ids.get(platform)
+    claimed = registry.signatures.get(claim) if claim else told
+    trust = told.trust if told and told == claimed else registry.trust(claimed, origin)
+    if claimed or claim:
+        return f"sig:{claimed.key if claimed else claim}", trust
+    if origin.owners:
+        return f"port:{origin.owners[0].name}", trust
+    if platform:
+        return f"id:{platform}", trust
+    if reading.host:
+        host = fold(seen[slice(*reading.host)])
+        owner = registry.host(host)
+        return (f"sig:{owner.key}" if owner else f"host:{host}"), trust
+    return origin.from_key, trust
+
+
+class _Names(Mapping[int, str]):
+    """The keys behind these ids, looked up when asked for: nearly all are known already."""
+
+    def __init__(self, ids: NDArray[np.uint32], held: Sequence[Mapping[int, str]]) -> None:
+        self._ids = ids
+        self._held = held
+
+    def __getitem__(self, id_: int) -> str:
+        for held in self._held:
+            if name := held.get(id_):
+                return name
+        raise KeyError(id_)
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(set(self._ids.tolist()))
+
+    def __len__(self) -> int:
+        return len(set(self._ids.tolist()))
+
+
+# An answer kept in memory is one integer, so that answers become columns without a loop:
+# platform id << 16 | confidence in hundredths << 8 | trust << 2 | from-sender << 1 | otp.
+# "From-sender" leaves the platform to the event's own sender. A negative one tells what is missing.
+_OTP: Final = 1
+_FROM_SENDER: Final = 2
+_MISS: Final = -1
+_NAME: Final = -2  # and below: -2 - (start << 16 | end), the bytes of a name that holds digits
+
+_OTHER_CATEGORY: Final = round(RULES["category-other"].confidence * 100) << 8
+_OTHER_CATEGORIES: Final = frozenset(category.encode() for category in OTHER_CATEGORIES)
+_FIELD_BYTES: Final = 256  # a sender, signature or id longer than that is not worth remembering
+_DIGIT: Final = re.compile("[0-9]")
+_SENDERS_MAX: Final = 65_536  # chosen: more service numbers than a partition sees in a minute
+
+_Key = bytes | tuple[bytes, ...]
+
+_UNMASKED: Final = [chr(one) for one in range(1, 128) if not chr(one).isdigit()]
+_TAILS: Final = [first + second for first in _UNMASKED for second in _UNMASKED]
+"""The end of a key tells the kind of its sender: two bytes that masking leaves as they are. There
+are 13,689; when half are in use all is forgotten."""
+
+_FOLDED: Final = b"\0"
+"""Behind the key of a text that was folded first: no other key ends so."""
+
+
+_ENDS: Final = [f"{tail}\0" for tail in _TAILS]
+_TAIL_OCTETS: Final = np.frombuffer("".join(_TAILS).encode(), np.uint8).reshape(-1, SPARE)
+
+
+class _Asked(NamedTuple):
+    """One event as it is asked about; `kind` is the number of the kind of its sender."""
+
+    text: str
+    kind: int
+    signature: str
+    category: str
+    platform: str
+    template: str
+
+
+def _masked(text: str, kind: int) -> bytes:
+    """The excerpt of a text in UTF-8 with its digits masked, and the kind behind it."""
+    return f"{excerpt(text)}{_TAILS[kind]}".encode("utf-8", "surrogatepass").translate(MASK)
+
+
+def _masked_column(texts: Strings, kinds: Sequence[int]) -> list[bytes]:
+    """`_masked` of each event, all at once: in less than half the time."""
+    if isinstance(texts, Lying):
+        return _masked_lying(texts, kinds)
+    strings = list(texts)
+    parts = [""] * (2 * len(strings))
+    parts[::2] = strings
+    parts[1::2] = [_ENDS[kind] for kind in kinds]
+    joined = "".join(parts)
+    if len(joined) <= len(strings) * READ_CHARS:
+        column = joined.encode("utf-8", "surrogatepass").translate(MASK).split(b"\0")[:-1]
+        if len(column) == len(strings):  # else a text holds a NUL
+            if max(map(len, column), default=0) > READ_CHARS:
+                for row, text in enumerate(strings):
+                    if len(text) > READ_CHARS:
+                        column[row] = _masked(text, kinds[row])
+            return column
+    return [_masked(text, kind) for text, kind in zip(strings, kinds, strict=True)]
+
+
+def _masked_lying(texts: Lying, kinds: Sequence[int]) -> list[bytes]:
+    octets = np.frombuffer(texts.buffer, np.uint8)
+    masked = octets - np.uint8(ord("0"))  # in place from here on: it is a megabyte
+    masked *= masked < 10  # of digits, how much they are over 0
+    np.subtract(octets, masked, out=masked)
+    tails = _TAIL_OCTETS[np.fromiter(kinds, np.int64, len(kinds))]
+    masked[texts.stop], masked[texts.stop + 1] = tails[:, 0], tails[:, 1]
+    column = Lying(masked.tobytes(), texts.start, texts.stop + SPARE).pieces()
+    for row in indices(texts.length > READ_CHARS).tolist():
+        column[row] = _masked(texts[row], kinds[row])
+    return column
+
+
+def _again(key: _Key, head: bytes) -> _Key:
+    """A key with another text."""
+    return (head, *key[1:]) if isinstance(key, tuple) else head
+
+
+def _with(key: _Key, literal: bytes) -> _Key:
+    """A key to which the digits of a name belong."""
+    return (*key, literal) if isinstance(key, tuple) else (key, literal)
+
+
+class _Remembered(dict[bytes, int]):
+    """What a function says of each key, asked once; of long keys, each time."""
+
+    def __init__(self, function: Callable[[bytes], int]) -> None:
+        super().__init__()
+        self._function = function
+
+    def __missing__(self, key: bytes) -> int:
+        value = self._function(key)
+        if len(key) <= _FIELD_BYTES:
+            self[key] = value
+        return value
+
+
+class Recogniser:
+    """Recognises batches; reads each template once and remembers the answer.
+
+    The memory has two generations: what is asked for moves to the young one, and when that is full
+    the old one is dropped. It changes no answer, only what an answer costs. Bounds: twice
+    `cache_templates` answers and one batch; 65,536 senders.
+    """
+
+    def __init__(self, registry: Registry, params: RecogniseParams | None = None) -> None:
+        self.registry = registry
+        self.params = params or RecogniseParams()
+        self.hits = 0  # events answered from memory
+        self.misses = 0  # events read in full
+        self._young: dict[_Key, int] = {}
+        self._old: dict[_Key, int] = {}
+        self._young_names: dict[int, str] = {}
+        self._old_names: dict[int, str] = {}
+        self._origins: list[Sender] = []  # the kinds of sender there are: line x owners x wording
+        self._kinds: dict[object, int] = {}  # the number of each
+        self._kind_of = _Remembered(self._kind)  # of a sender as written
+        self._kind_of_head: dict[str, int] = {}  # first digits of a long number -> the same
+        self._from_of: dict[str, tuple[int, str]] = {}
+
+    def columns(self, batch: Batch) -> Codes:
+        """The answers for a batch: those that `recognise` gives for each event."""
+        count = len(batch)
+        self._make_room()
+        kinds = list(map(self._kind_of.__getitem__, batch.sender.pieces()))
+        told = [batch.signature, batch.category, batch.platform]
+        if self.registry.templates:
+            told.append(batch.template)
+        # Most feeds tell no more than text and sender: a text alone is hashed twice as fast.
+        masked = _masked_column(batch.text, kinds)
+        keys: Sequence[_Key] = masked
+        if any(column.any() for column in told):
+            keys = list(zip(masked, *(column.pieces() for column in told), strict=True))
+        answers = np.fromiter(map(self._young.get, keys, repeat(_MISS)), np.int64, count)
+        if batch.category.any():  # a thousand people's messages are not worth remembering
+            other = map(_OTHER_CATEGORIES.__contains__, batch.category.pieces())
+            answers[np.fromiter(other, bool, count)] = _OTHER_CATEGORY
+        misses = self.misses
+        for row in indices(answers < 0).tolist():
+            asked = _Asked(
+                batch.text[row],
+                kinds[row],
+                batch.signature[row],
+                batch.category[row],
+                batch.platform[row],
+                batch.template[row],
+            )
+            answers[row] = self._answer(keys[row], int(answers[row]), asked)
+        self.hits += count - (self.misses - misses)
+
+        otp = (answers & _OTP).astype(np.bool_)
+        platform = (answers >> 16).astype(np.uint32)
+        own: dict[int, str] = {}
+        from_sender = indices(answers & _FROM_SENDER)
+        if len(from_sender):
+            found = [self._from(batch.sender[row]) for row in from_sender.tolist()]
+            platform[from_sender] = [id_ for id_, _ in found]
+            own.update(found)
+        return Codes(
+            otp=otp,
+            platform=platform,
+            trust=(answers >> 2 & 7).astype(np.uint8),
+            confidence=(answers >> 8 & 0x7F).astype(np.float32) / np.float32(100),
+            names=_Names(platform[otp], (own, self._young_names, self._old_names)),
+        )
+
+    def _make_room(self) -> None:
+        """Drops the old generation if the young one is full.
+
+        Between batches, so that all answers and names of the batch in hand are there.
+        """
+        if max(len(self._young), len(self._young_names)) > self.params.cache_templates:
+            self._old, self._young = self._young, {}
+            self._old_names, self._young_names = self._young_names, {}
+        if len(self._origins) > len(_TAILS) // 2:
+            self._young, self._old = {}, {}
+            self._origins, self._kinds = [], {}
+            self._kind_of.clear()
+            self._kind_of_head = {}
+        if len(self._kind_of) > _SENDERS_MAX:
+            self._kind_of.clear()
+            self._kind_of_head = {}
+        if len(self._from_of) > _SENDERS_MAX:
+            self._from_of = {}
+
+    def _kind(self, octets: bytes) -> int:
+        """The kind of a sender: all that it tells but itself.
+
+        A platform's thousand extensions share a kind, and so an answer.
+        """
+        sender = octets.decode("utf-8", "surrogatepass")
+        head = self.registry.head(sender)
+        kind = self._kind_of_head.get(head) if head else None
+        if kind is None:
+            origin = self.registry.sender(sender)
+            told = origin.line, origin.owners, names_codes(origin.key)
+            kind = self._kinds.setdefault(told, len(self._origins))
+            if len(self._kinds) > len(self._origins):
+                self._origins.append(origin)
+            if head:
+                self._kind_of_head[head] = kind
+        return kind
+
+    def _from(self, sender: str) -> tuple[int, str]:
+        """Platform id and key of a message that nothing but its sender names."""
+        if sender not in self._from_of:
+            key = self.registry.sender(sender).from_key
+            self._from_of[sender] = platform_id(key), key
+        return self._from_of[sender]
+
+    def _answer(self, key: _Key, known: int, asked: _Asked) -> int:
+        """The answer for an event that the young generation does not answer by its key alone."""
+        if known == _MISS:
+            known = self._remembered(key)
+        seen = excerpt(asked.text)
+        if known <= _NAME:
+            start, end = divmod(_NAME - known, 1 << 16)
+            key = _with(key, seen.encode("utf-8", "surrogatepass")[start:end])
+            known = self._remembered(key)
+            return self._remember(key, *self._read(asked, seen)[1]) if known == _MISS else known
+        if known != _MISS:
+            return known
+        masked = mask(seen)
+        native = has_native_digits(masked)
+        if native:  # other messages of the template differ in digits that are not masked
+            masked = mask(fold(masked))
+            key = _again(key, _masked(masked, asked.kind) + _FOLDED)
+            if (known := self._remembered(key)) != _MISS:
+                return known
+        reading, answer = self._read(asked, seen)
+        name = reading.signature or reading.host
+        if name is None or not _DIGIT.search(fold(seen[slice(*name)])):
+            return self._remember(key, *answer)
+        if native:  # the name's digits are not where the folded text has them: read it every time
+            self._young_names[answer[0] >> 16] = answer[1]
+            return answer[0]
+        start, end = (len(masked[:at].encode("utf-8", "surrogatepass")) for at in name)
+        self._remember(key, _NAME - (start << 16 | end), "")
+        literal = seen.encode("utf-8", "surrogatepass")[start:end]
+        return self._remember(_with(key, literal), *answer)
+
+    def _remembered(self, key: _Key) -> int:
+        """An answer of either generation, moved to the young one; _MISS if there is none."""
+        known = self._young.get(key, _MISS)
+        if known == _MISS and (known := self._old.get(key, _MISS)) != _MISS:
+            self._remember(key, known, self._old_names.get(known >> 16, ""))
+        return known
+
+    def _remember(self, key: _Key, answer: int, name: str) -> int:
+        """Puts an answer into the young generation, unless its key is too long to keep."""
+        told = key[1:] if isinstance(key, tuple) else ()
+        if all(len(part) <= _FIELD_BYTES for part in told):
+            self._young[key] = answer
+        if answer >= 0:
+            self._young_names[answer >> 16] = name
+        return answer
+
+    def _read(self, asked: _Asked, seen: str) -> tuple[Reading, tuple[int, str]]:
+        """Reads an excerpt in full: what it tells, the answer, and the platform's key."""
+        self.misses += 1
+        registry = self.registry
+        origin = self._origins[asked.kind]
+        reading = read(mask(seen))
+        told = reading.rule if seen else None
+        signed = reading.signature is not None
+        rule = _rule(registry, told, origin, asked.category, asked.template, signed=signed)
+        confidence = RULES[rule].confidence
+        if confidence < self.params.confidence_min:
+            return reading, (round(confidence * 100) << 8, "")
+        name, trust = _platform(registry, reading, seen, origin, asked.signature, asked.platform)
+        answer = round(confidence * 100) << 8 | trust << 2 | _OTP
+        if name == origin.from_key:
+            return reading, (answer | _FROM_SENDER, "")
+        return reading, (platform_id(name) << 16 | answer, name)

@@ -1,0 +1,305 @@
+"""Who may be behind a message: platforms, their numbers, and how far each is trusted.
+
+The shipped files in `data/` hold what is public knowledge; an operator's own file, in the same
+form, is merged over them. Nothing here looks at the text of a message.
+
+A sender is what the network saw, a signature only what the text claims. So trust goes to the owner
+of the number, and to a claimed name only where the number does not contradict it.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any, Final, NamedTuple, Self, TypeVar
+
+from detectors.model.event import Trust
+from detectors.recognise.fold import fold, name_key
+from detectors.recognise.shipped import shipped
+
+SHIPPED: Final = ("china", "world")
+"""The files of `data/` that make `Registry.shipped()`."""
+
+_SECTIONS: Final = {trust.name.lower(): trust for trust in Trust}
+_FIELDS: Final = ("aka", "ports", "hosts", "ids")
+
+_V = TypeVar("_V")
+
+
+class RegistryError(ValueError):
+    """A registry file that cannot be used: says which entry and why."""
+
+
+class Line(Enum):
+    """What kind of number sent a message, and so what its bearing on a claimed name is."""
+
+    ABSENT = "absent"  # the feed has no sender
+    RENTED = "rented"  # 106 ports: one number, many customers; the carrier checks the signature
+    OWNED = "owned"  # allotted to one owner: 95xxx, 100xx, 12xxx, a short code
+    NAMED = "named"  # alphanumeric: anybody can write anything
+    PERSON = "person"  # a subscriber's number
+
+
+@dataclass(frozen=True, slots=True)
+class Platform:
+    """One platform: the name it is filed under, its key for signatures, its class."""
+
+    name: str
+    key: str  # `name_key(name)`
+    trust: Trust
+
+
+class Sender(NamedTuple):
+    """What a sender tells: the kind of line, the number's registered owners, its own key."""
+
+    line: Line
+    owners: tuple[Platform, ...]  # mostly one; names of one house may share a number
+    key: str  # normalised sender, empty without one
+
+    @property
+    def from_key(self) -> str:
+        """The platform key of a message that nothing else names."""
+        return f"from:{self.key}"
+
+
+@dataclass(frozen=True, slots=True)
+class Registry:
+    """Platforms and the names, numbers, hosts and ids that lead to them. Never changed once made.
+
+    Lookups take time independent of the registry's size. An entry's key is normalised
+    (`name_key`, `sender_key`). A port that ends in `*` stands for itself with any extension; one
+    that begins with `-` for an Indian header in its frame (`-HDFCBK` for VM-HDFCBK-S), which only
+    an Indian carrier puts there: without the frame anybody can write the same letters.
+    """
+
+    signatures: Mapping[str, Platform] = field(default_factory=dict)
+    ports: Mapping[str, tuple[Platform, ...]] = field(default_factory=dict)
+    hosts: Mapping[str, Platform] = field(default_factory=dict)
+    ids: Mapping[str, Platform] = field(default_factory=dict)
+    templates: Mapping[str, str] = field(default_factory=dict)  # template id -> category
+    lines: Mapping[str, Line] = field(default_factory=dict)  # number prefix -> kind of line
+    open_lengths: tuple[int, ...] = field(init=False)  # of ports with `*`, the longest first
+    line_lengths: tuple[int, ...] = field(init=False)  # of prefixes in `lines`, the longest first
+
+    def __post_init__(self) -> None:
+        heads = {len(port) - 1 for port in self.ports if port.endswith("*")}
+        object.__setattr__(self, "open_lengths", tuple(sorted(heads, reverse=True)))
+        prefixes = {len(prefix) for prefix in self.lines}
+        object.__setattr__(self, "line_lengths", tuple(sorted(prefixes, reverse=True)))
+
+    @classmethod
+    def shipped(cls) -> Self:
+        """The registry made of the files in `data/` named in SHIPPED."""
+        registry = cls()
+        for name in SHIPPED:
+            registry, conflicts = registry.merged(cls.load(shipped(name)))
+            assert not conflicts, conflicts
+        return registry
+
+    @classmethod
+    def load(cls, text: str) -> Self:
+        r"""The registry that a TOML text describes.
+
+        Sections are trust classes (`bank`, `government`, `carrier`, `emergency`, `none`); an entry
+        is `name = {aka = [...], ports = [...], hosts = [...], ids = [...]}`, all optional.
+        `[templates]` gives categories to template ids, `[lines]` kinds to number prefixes.
+        Raises RegistryError if the text is not of that form or contradicts itself.
+
+        >>> registry = Registry.load('[bank]\n"工商银行" = {aka = ["ICBC"], ports = ["95588"]}')
+        >>> registry.signature("【icbc】")
+        Platform(name='工商银行', key='工商银行', trust=<Trust.BANK: 1>)
+        >>> [owner.name for owner in registry.sender("95588").owners]
+        ['工商银行']
+        """
+        try:
+            tables = tomllib.loads(text)
+        except tomllib.TOMLDecodeError as error:
+            raise RegistryError(str(error)) from error
+        if unknown := tables.keys() - _SECTIONS.keys() - {"templates", "lines"}:
+            raise RegistryError(f"unknown section {min(unknown)!r}")
+        signatures: dict[str, Platform] = {}
+        ports: dict[str, tuple[Platform, ...]] = {}
+        hosts: dict[str, Platform] = {}
+        ids: dict[str, Platform] = {}
+        for section, trust in _SECTIONS.items():
+            for name, entry in tables.get(section, {}).items():
+                platform = Platform(name, name_key(name), trust)
+                if not platform.key:
+                    raise RegistryError(f"{name!r} has no letter or digit")
+                given = _entry(name, entry)
+                _file(signatures, platform, (name, *given["aka"]), name_key)
+                for port in map(_port_key, given["ports"]):
+                    ports[port] = (*ports.get(port, ()), platform)
+                _file(hosts, platform, given["hosts"], str.lower)
+                _file(ids, platform, given["ids"], str)
+        templates = {
+            str(id_): str(category) for id_, category in tables.get("templates", {}).items()
+        }
+        try:
+            lines = {str(prefix): Line(kind) for prefix, kind in tables.get("lines", {}).items()}
+        except ValueError as error:
+            raise RegistryError(f"lines: {error}") from error
+        return cls(signatures, ports, hosts, ids, templates, lines)
+
+    def merged(self, other: Registry) -> tuple[Self, list[str]]:
+        """A registry with `other` laid over this one, and what the two say differently.
+
+        `other` wins; each conflict is one sentence for a person.
+        """
+        conflicts: list[str] = []
+
+        def over(what: str, mine: Mapping[str, _V], theirs: Mapping[str, _V]) -> Mapping[str, _V]:
+            conflicts.extend(
+                f"{what} {key!r}: {_told(mine[key])} becomes {_told(theirs[key])}"
+                for key in theirs
+                if key in mine and mine[key] != theirs[key]
+            )
+            return {**mine, **theirs}
+
+        return (
+            type(self)(
+                over("signature", self.signatures, other.signatures),
+                over("port", self.ports, other.ports),
+                over("host", self.hosts, other.hosts),
+                over("id", self.ids, other.ids),
+                over("template", self.templates, other.templates),
+                over("line", self.lines, other.lines),
+            ),
+            conflicts,
+        )
+
+    def signature(self, name: str) -> Platform | None:
+        """The platform that uses this signature, or None."""
+        return self.signatures.get(name_key(name))
+
+    def host(self, host: str) -> Platform | None:
+        """The platform that owns the host or a domain above it, or None."""
+        labels = host.lower().split(".")
+        names = (".".join(labels[start:]) for start in range(len(labels) - 1))
+        return next((self.hosts[name] for name in names if name in self.hosts), None)
+
+    def sender(self, sender: str) -> Sender:
+        """What is known of a sender.
+
+        The registered number itself, else the longest registered `number*` that it begins with,
+        gives the owners; the longest prefix in `lines` the kind of line.
+        """
+        key = sender_key(sender)
+        if not key:
+            return Sender(Line.ABSENT, (), "")
+        digits = key.isdigit()
+        owners = self.ports.get(key, ())
+        if not digits and _INDIAN_HEADER.fullmatch(fold(sender[:_SENDER_CHARS]).strip()):
+            owners = self.ports.get(f"-{key}", owners)
+        for length in () if owners else self.open_lengths:
+            if found := self.ports.get(f"{key[:length]}*"):
+                owners = found
+                break
+        if not digits:
+            return Sender(Line.NAMED, owners, key)
+        for length in self.line_lengths:
+            if line := self.lines.get(key[:length]):
+                return Sender(line, owners, key)
+        line = Line.OWNED if len(key) <= _SHORT_DIGITS else Line.PERSON
+        return Sender(line, owners, key)
+
+    def head(self, sender: str) -> str:
+        """The first digits of a long plain number, where they decide all of `sender` but the key.
+
+        Empty where they do not. Subscribers' numbers are many: their heads are few.
+        """
+        digits = sender.removeprefix("+")
+        if digits.startswith("861") and len(digits) == _CHINESE_DIGITS:
+            digits = digits[2:]
+        plain = len(digits) > _SHORT_DIGITS and digits.isascii() and digits.isdigit()
+        if not plain or digits[0] in "08" or digits in self.ports:  # 00 and 86 may come off
+            return ""
+        return digits[: max(self.open_lengths + self.line_lengths, default=1)]
+
+    def trust(self, claimed: Platform | None, sender: Sender) -> Trust:
+        """How far a message is trusted that claims a name and came from this sender.
+
+        | number              | no name claimed | its owner's name | another's name      |
+        |---------------------|-----------------|------------------|---------------------|
+        | of a known owner    | the owner's     | the owner's      | none: a spoof       |
+        | rented, or no sender| none            |                  | the claimed one's   |
+        | any other           | none            |                  | none                |
+        """
+        if sender.owners:
+            if claimed is None:
+                return sender.owners[0].trust
+            return claimed.trust if claimed in sender.owners else Trust.NONE
+        if claimed is not None and sender.line in (Line.RENTED, Line.ABSENT):
+            return claimed.trust
+        return Trust.NONE
+
+
+_SHORT_DIGITS: Final = 8  # no subscriber number of E.164 is this short; short codes have 3-8
+
+_CHINESE_DIGITS: Final = 13  # of a mobile number with its country code
+_SENDER_CHARS: Final = 32
+_INDIAN_HEADER: Final = re.compile(r"[a-z]{2}-([a-z0-9]{3,9})(?:-[ptsg])?")
+_CHINESE_PREFIX: Final = re.compile("(?:00)?86(?=1[0-9]{2}|9[56])")
+
+
+def sender_key(sender: str) -> str:
+    """A sender in one spelling: folded, without spaces, plus, 00 or the frame of Indian headers.
+
+    Of the first 32 characters; real senders have up to 21 digits or 11 letters.
+
+    >>> sender_key("+86 1069 0095588"), sender_key("VM-HDFCBK-S"), sender_key("WhatsApp")
+    ('10690095588', 'hdfcbk', 'whatsapp')
+    """
+    key = sender[:_SENDER_CHARS]
+    if not (key.isascii() and key.isdigit()):
+        key = "".join(fold(key).split())
+    digits = key.lstrip("+").replace("-", "")
+    if digits.isascii() and digits.isdigit():
+        if digits.startswith(("86", "00")):
+            digits = _CHINESE_PREFIX.sub("", digits, count=1).removeprefix("00")
+        return digits
+    header = _INDIAN_HEADER.fullmatch(key)
+    return header[1] if header else key
+
+
+def _port_key(port: str) -> str:
+    """The key of a port in a registry file, with its mark."""
+    if port.startswith("-"):
+        return f"-{sender_key(port[1:])}"
+    return f"{sender_key(port[:-1])}*" if port.endswith("*") else sender_key(port)
+
+
+def _entry(name: str, entry: Any) -> dict[str, list[str]]:
+    """The lists of one entry, each a list of strings; RegistryError if it is anything else."""
+    if not isinstance(entry, dict):
+        raise RegistryError(f"{name!r}: not a table")
+    if unknown := entry.keys() - set(_FIELDS):
+        raise RegistryError(f"{name!r}: unknown field {min(unknown)!r}")
+    for what, values in entry.items():
+        if not (isinstance(values, list) and all(isinstance(value, str) for value in values)):
+            raise RegistryError(f"{name!r}: {what} is not a list of strings")
+    return {what: entry.get(what, []) for what in _FIELDS}
+
+
+def _file(
+    index: dict[str, Platform], platform: Platform, names: Iterable[str], key_of: Any
+) -> None:
+    """Enters a platform under each of its names; RegistryError where one is another's already."""
+    for name in names:
+        key = key_of(name)
+        if not key:
+            raise RegistryError(f"{platform.name!r}: {name!r} is empty once normalised")
+        if index.setdefault(key, platform) != platform:
+            raise RegistryError(f"{name!r} is of {index[key].name!r} and of {platform.name!r}")
+
+
+def _told(value: object) -> str:
+    """A value of an index, for a person."""
+    if isinstance(value, tuple):
+        return " and ".join(map(_told, value))
+    if isinstance(value, Platform):
+        return f"{value.name!r} ({value.trust.name.lower()})"
+    return repr(value.value if isinstance(value, Line) else value)

@@ -1,0 +1,108 @@
+"""What speaks against a code: other scenes, offers, advertising, numbers to be told to a courier.
+
+Words such as "code" and "PIN" name many numbers. What a text tells besides says which kind it is.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from detectors.recognise.lexicon import any_of
+from detectors.recognise.scripts import Kind, Script, Word, cues_of, typed_in
+from detectors.recognise.shapes import STOP, Form, Number, sentence_span
+from detectors.recognise.words import all_words
+
+SPAM: Final = any_of(all_words("spam"))
+"""Casino texts and sellers of text messages."""
+LEAVE: Final = any_of(all_words("leave"))
+"""How to unsubscribe, which advertising has to tell."""
+ASKS: Final = re.compile("[?？]")
+"""The end of a question: people ask each other."""
+_PERCENT: Final = re.compile("0\\s?%|%\\s?0")  # an offer
+_SHOP: Final = re.compile("[a-z]{2,}0{2,}")
+_TICKET: Final = re.compile("[a-z]-?0{2,3}")  # A112 is called up at a counter
+_PRICE: Final = re.compile(
+    "[$€£¥₩₽₹฿₫₪]\\s?0|(?<![a-z])(?:rs[.]?|rp)\\s?0|0(?:[.]-|\\s?(?:[$€£₽₹₪฿₫đ元円원]|บาท|ريال|تومان"
+    "|ש[\"״'׳]ח|(?:tl|eur|d|р)(?![^\\W\\d_])))"
+)
+_CUES_IN_A_SCENE: Final = 2  # cues that tell a weak name's code in a text of parcels or prices
+
+
+def weak_rule(body: str, number: Number, scripts: list[Script]) -> str:
+    """The rule for a number that hangs on a weak name."""
+    _, end = sentence_span(body, number)
+    if ASKS.match(body, end):
+        return "nothing"
+    cues = sum(cues_of(body, scripts))
+    odd = number.form is Form.ODD and not cues
+    if odd or _TICKET.fullmatch(body, number.start, number.end):
+        return "nothing"
+    told = cues >= _CUES_IN_A_SCENE and number.sure and not _PERCENT.search(body)
+    if not told and (other_scene(body, number, scripts) or _offer(body, number, scripts)):
+        return "nothing"
+    return "weak-login" if cues else "weak"
+
+
+def to_keep(body: str, number: Number, scripts: list[Script]) -> bool:
+    """Whether a text tells to keep its number, or where to type it in; no advertising does."""
+    if number.form is not Form.DASHED and not number.sure:
+        return False
+    start, end = sentence_span(body, number)
+    return cues_of(body, scripts)[1] or typed_in(body[start:end], scripts)
+
+
+def of_another(body: str, number: Number, words: list[Word], scripts: list[Script]) -> bool:
+    """Whether letters and digits confirm a flight or a booking, by no cue but their name."""
+    for word in words:
+        if word.kind is Kind.NAMES:
+            body = f"{body[: word.start]}{' ' * (word.end - word.start)}{body[word.end :]}"
+    return not any(cues_of(body, scripts)) and other_scene(body, number, scripts)
+
+
+def other_scene(body: str, number: Number, scripts: list[Script]) -> bool:
+    """Whether a weak name is likely to name something else: by what a text tells of parcels, shops.
+
+    A sentence that tells to keep the code does not count: "not even to your driver". Nor does the
+    rest of the text where the number's own sentence tells what the code is for, unless the number
+    is such as shops give; nor how to unsubscribe where the text tells to keep the code.
+    """
+    if _PERCENT.search(body):
+        return True
+    if cues_of(body, scripts)[1]:
+        body = LEAVE.sub(lambda found: "_" * len(found[0]), body)
+    if not any(script.other_scene(body) for script in scripts):
+        return False
+    start, end = sentence_span(body, number)
+    own = body[start:end]
+    if any(script.other_scene(own) for script in scripts):
+        return True
+    if cues_of(own, scripts)[0] and not _lure(body, number):
+        return False
+    rest = [*STOP.split(body[:start]), *STOP.split(body[end:])]
+    return any(
+        any(script.other_scene(part) for script in scripts) and not cues_of(part, scripts)[1]
+        for part in rest
+    )
+
+
+def _lure(body: str, number: Number) -> bool:
+    """Whether a number is a word with digits behind it, as shops give them: KFC1010."""
+    return number.form is Form.MIXED and _SHOP.fullmatch(body, number.start, number.end) is not None
+
+
+def _offer(body: str, number: Number, scripts: list[Script]) -> bool:
+    """Whether a number is such a word beside a price, and nobody is to keep it."""
+    return _lure(body, number) and _PRICE.search(body) is not None and not cues_of(body, scripts)[1]
+
+
+def handed_over(body: str, number: Number, scripts: list[Script]) -> bool:
+    """Whether a number is told to a courier or shown at a till, by the sentence that holds it.
+
+    Where that sentence tells what a code is for or how to keep it, it has to say "tell" too.
+    """
+    start, end = sentence_span(body, number)
+    sentence = body[start:end]
+    return any(script.handed(sentence) for script in scripts) and (
+        any(script.told(sentence) for script in scripts) or not any(cues_of(sentence, scripts))
+    )

@@ -1,0 +1,232 @@
+"""What things in a text look like, in every language: numbers, links, signatures, sentences.
+
+All patterns work on folded text with masked digits (`fold`), and none can take more than linear
+time: no repetition inside a repetition without a bound.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from enum import Enum
+from itertools import islice
+from typing import Final, NamedTuple
+
+from detectors.recognise.lexicon import any_of, branches
+
+NUMBERS_MAX: Final = 12  # chosen: no code comes after a dozen other numbers of its shape
+
+_DASH: Final = "\u2010-\u2015-"
+_NUMBER: Final = re.compile(
+    # not inside a word, a longer number, an amount, a time, an address, a card's `*0000`
+    "(?<![0-9a-z_@*+$€£¥₩₹₽฿₫%/&.])(?=[0a-z零〇一二三四五六七八九壹贰貳叁參肆伍陆陸柒捌玖])"
+    f"(?<!0[:,.{_DASH}])(?<!0 )"
+    "(?:"
+    "(?P<letter>[a-z]{1,2}-0{5,8})"
+    f"|(?P<plain>0{{3}}[ {_DASH}]0{{3}}|0{{4}}[ {_DASH}]0{{4}}|0(?:[ -]0){{3,7}}|0{{4,8}})"
+    "|(?P<mixed>(?=[a-z]{0,8}0)(?=0{0,8}[a-z])[0-9a-z]{4,9}(?![#$@!&_][0-9a-z]))"
+    f"|(?P<dashed>(?:00[{_DASH}]){{2,3}}00|00 00 00(?! 0)|00 00(?! 0)|000[.]000"
+    f"|000[ {_DASH}]0000|0000[ {_DASH}]00(?!0{{2}})0?|00[ {_DASH}]0000"
+    f"|(?=[a-z{_DASH}]{{0,6}}0)(?=[0{_DASH}]{{0,6}}[a-z])"
+    f"[0-9a-z]{{2,5}}[{_DASH}][0-9a-z]{{2,5}})"
+    "|(?P<spelled>[零〇一二三四五六七八九壹贰貳叁參肆伍陆陸柒捌玖]{4,8})"
+    "|(?P<cut>0{1,3}(?=$))"
+    "|(?P<odd>0{9,10}|000|(?=[a-z#$@!&_-]{0,8}0)(?=[^ ]{0,8}[a-z])"
+    "(?:(?:[0-9a-z]{1,10}-){2,3}|(?:[0-9a-z]{1,10}[#$@!&_]){1,3})[0-9a-z]{1,10}[!#$]?"
+    "|(?=[a-z]{0,2}0)(?=0{0,2}[a-z])[0-9a-z]{3}(?![#$@!&-][0-9a-z]))"
+    ")"
+    "(?![0-9a-z_%*@])"
+    # "482913,valid" and "482913,5分钟" are written without a space too
+    f"(?![:/{_DASH}][0-9a-z]|[.](?:0|[a-z]+(?![a-z ]))"
+    f"|,0{{1,3}}(?!0|\\s?(?:分|min|mn|phut|นาที|dk|мин))"
+    "|[ ]0{3,}|[ ]?/[ ]?0)"
+)
+_LETTERS_BEFORE: Final = 8  # the first digit is among the first nine characters of each form
+_SPELLED: Final = re.compile("[零〇一二三四五六七八九壹贰貳叁參肆伍陆陸柒捌玖]{4}")
+_SIGNS: Final = any_of(
+    branches(
+        "之前|之后|以前|条|則|通|件|건|元|円|원|圆|折|年|月|日|号|號|点|點|分|小时|小時|天|人|件|个|個|名|万|萬|亿|秒|岁|楼|室|层|积分|積分"
+        "|時|회|명|개|일|월|년|시|₽|₫|₪|₹|€|[$]|£|đ|%|#|บาท|บ[.]|ريال|تومان|درهم|جنيه|रुपये"
+        '|دينار|ليره|دولار|يورو|ש["״]ח|שקל|руб|тенге|грн'
+    )
+)
+_UNITS: Final = any_of(
+    branches(
+        "gb|mb|kb|km|kwh|kg|lakh|eur|euros?|usd|inr|tl|rp|vnd|руб|р[.]|dinar|days?|hours?|hrs?"
+        "|minutes?|mins?|am|pm|uhr|customers?|points?|pts|people|usdt|btc|eth|fcfa|cfa|pesos?|soles|reais|dirhams?|riyals?|baht|ringgit|pkr|chf|zl"
+    ),
+    after="(?![a-z])",
+)
+_CALLED: Final = (  # a number to call
+    "पर (?:शिकायत|कॉल|काल|संपर्क|सम्पर्क|फोन|रिपोर्ट|सूचना)"
+    "|[へに](?:お?電話|通報|ご?連絡)|으?로 (?:신고|전화|문의|연락)"
+    "|['’]?[yn]?[iıue] ara(?:yin|$)"
+)
+_UNIT_AFTER: Final = re.compile(f"\\s?(?:{_SIGNS.pattern}|{_UNITS.pattern}|{_CALLED})")
+_MONEY_BEFORE: Final = re.compile(
+    "(?:[$€£¥₩₽₹฿₫#№]|(?<![a-z])(?:rs[.]?|inr|nt|usd|eur|rp|rm|no[.]?|nr[.]?|n°))\\s?$"
+)
+_END_MARK: Final = re.compile("(?:^|[^a-z:=]\\s)b0{3}\\s{0,8}$")  # Turkish carriers put B001 there
+_MOMENT: Final = re.compile(  # a day, or a time as it is written in French and Portuguese
+    "0{1,2}h(?:0{2}(?:min)?)?"
+    f"|0{{1,2}}[{_DASH}]?(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec|ago|out|okt)[{_DASH}]?0*"
+)
+
+_LINK: Final = re.compile(
+    "https?://\\S+"
+    "|(?<![@\\w.-])(?:[a-z0-9-]{1,40}+[.]){1,4}"
+    "(?:com|cn|net|org|io|cc|co|me|ru|br|de|fr|it|in|id|tr|vn|th|il|ir|ae|uk|us|info|top|xyz|vip"
+    "|example|app|ly|gl|tv|shop|site|club|link|gov|tw|hk|jp|kr|live|bet|win|online|store|pro|fun|icu|mobi|biz)(?:[./]\\S*)?(?!\\w)"
+)
+_DOTTED: Final = re.compile("[.][a-z]|://")  # in every link, and in few texts without
+
+_BRACKETED: Final = (
+    "(?:【([^【】\n]{1,40})】|[\\[［]([^\\[\\]［］\n]{1,40})[\\]］]"
+    "|〔([^〔〕\n]{1,40})〕|〖([^〖〗\n]{1,40})〗)"
+)
+_HEAD: Final = re.compile(f"\\s{{0,8}}(?:<#>\\s?|[(（]광고[)）]\\s?)?{_BRACKETED}")
+_CLOSING: Final = ("】", "]", "］", "〕", "〗")
+_TAIL: Final = re.compile(f"{_BRACKETED}\\s{{0,8}}$")
+_LABELS: Final = frozenset(
+    branches(
+        "web발신|국제발신|국외발신|광고|안내|알림|重要|重要なお知らせ|お知らせ|通知|公告|重要通知|提醒"
+        "|温馨提示|溫馨提示|tb"
+    )
+)  # what a text is, not who sends it; the first are put in by Korean carriers
+
+HOST_LINE: Final = re.compile(
+    "(?:^|\n)@((?:[a-z0-9-]{1,63}[.]){1,8}[a-z0-9-]{1,63}) ?#([0-9a-z]{4,10})"
+    "(?: ?[@%]\\S+)?\\s{0,8}$"
+)
+"""WICG origin-bound one-time codes: the host and the code, on the last line."""
+
+_APP_HASH: Final = re.compile("\\s([0-9a-z+/]{11})\\s{0,8}$")
+
+_LETTER: Final = re.compile("[^\\W\\d_]")
+
+STOP: Final = re.compile("[。！？!?\n]|[.](?=\\s|$)")
+"""Where a sentence ends: at its mark, or with the line."""
+
+
+class Form(Enum):
+    """How a number is written."""
+
+    PLAIN = "plain"  # 4-8 digits, 3+3, 4+4, or spaced one by one
+    LETTER = "letter"  # G-123456
+    MIXED = "mixed"  # 4-9 letters and digits: a code only if a name says so
+    DASHED = "dashed"  # QX4-81T, 62-75-18, 62 75 18, 62 75, 627.518, 627 5180: the same
+    SPELLED = "spelled"  # 一二三四
+    CUT = "cut"  # fewer digits at the very end: the text may have been cut there
+    ODD = "odd"  # 627, 8KD, 9 or 10 digits, bib#62k: a code only right behind its name
+
+
+_FORMS: Final = {form.value: form for form in Form}
+
+
+class Number(NamedTuple):
+    """A number that may be a code, and its place."""
+
+    start: int
+    code: int  # where the code itself begins: after the letter and dash in front of it
+    end: int
+    form: Form
+
+    @property
+    def sure(self) -> bool:
+        """Whether it looks like a code by itself; the other forms need a link to their name."""
+        return self.form in (Form.PLAIN, Form.LETTER)
+
+
+def numbers(body: str) -> list[Number]:
+    """The numbers of a text that have the shape of a code; dates, amounts, phones have not."""
+    return [
+        Number(
+            found.start(),
+            found.start() + (found[0].index("-") + 1 if found["letter"] else 0),
+            found.end(),
+            _FORMS[str(found.lastgroup)],
+        )
+        for found in islice(_candidates(body), NUMBERS_MAX)
+        if not _UNIT_AFTER.match(body, found.end())
+        and not _MONEY_BEFORE.search(body, max(0, found.start() - 5), found.start())
+        and not (found[0].startswith("b") and _END_MARK.match(body, max(0, found.start() - 2)))
+        and not (found.lastgroup in ("mixed", "dashed", "odd") and _MOMENT.fullmatch(found[0]))
+    ]
+
+
+def _candidates(body: str) -> Iterator[re.Match[str]]:
+    """What has the shape of a number, in order: searched for only where digits are to come."""
+    if _SPELLED.search(body):
+        yield from _NUMBER.finditer(body)
+        return
+    end = 0
+    while (digit := body.find("0", end)) >= 0:
+        found = _NUMBER.search(body, max(end, digit - _LETTERS_BEFORE))
+        if found is None:
+            return
+        yield found
+        end = found.end()
+
+
+def of_digits(body: str, number: Number) -> bool:
+    """Whether a number has no letters and a code's shape: 482913, 62 75 18."""
+    paired = number.form is Form.DASHED and not _LETTER.search(body, number.start, number.end)
+    return number.sure or paired
+
+
+def leading(body: str, number: Number) -> bool:
+    """Whether the text begins with a number that needs no link to its name."""
+    return number.sure and not _LETTER.search(body, 0, number.start)
+
+
+def sentence_span(body: str, number: Number) -> tuple[int, int]:
+    """The place of the sentence, or the line, that holds a number."""
+    start = max((stop.end() for stop in STOP.finditer(body, 0, number.start)), default=0)
+    stop = STOP.search(body, number.end)
+    return start, stop.start() if stop else len(body)
+
+
+def has_link(folded: str) -> bool:
+    """Whether the text holds a web address."""
+    return _DOTTED.search(folded) is not None and _LINK.search(folded) is not None
+
+
+def without_links(folded: str) -> str:
+    """The text with web addresses blanked, places kept."""
+    if not _DOTTED.search(folded):
+        return folded
+    return _LINK.sub(lambda found: " " * len(found[0]), folded)
+
+
+def app_hash(folded: str) -> int | None:
+    """Where the hash is, if the text is as an Android app may read it: `<#>` ... 11 characters."""
+    if not folded.lstrip().startswith("<#>"):
+        return None
+    found = _APP_HASH.search(folded)
+    return found.start(1) if found else None
+
+
+def signature_span(folded: str) -> tuple[int, int] | None:
+    """The place of the name in brackets at the head, else at the end; None if there is none.
+
+    >>> signature_span("[web발신] [kb국민은행] 인증번호 000000"), signature_span("코드 [000000]")
+    ((9, 15), None)
+    """
+    start = 0
+    while found := _HEAD.match(folded, start):
+        if _is_name(found):
+            return found.span(found.lastindex or 0)
+        start = found.end()
+    if not folded.rstrip().endswith(_CLOSING):
+        return None
+    found = _TAIL.search(folded, max(0, len(folded) - 50))
+    return found.span(found.lastindex or 0) if found and _is_name(found) else None
+
+
+def _is_name(found: re.Match[str]) -> bool:
+    """Whether brackets hold a name: letters, or as in 【12306】; not [482913]."""
+    name = found[found.lastindex or 0].strip()
+    if name.isdigit():
+        return len(name) <= 5 and found[1] is not None
+    words = any(letter.isalpha() for letter in name) and "%" not in name  # 【最大50%OFF】
+    return words and name not in _LABELS

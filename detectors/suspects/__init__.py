@@ -1,0 +1,1 @@
+"""The few recipients that the sieve hands on, and the exact decision about each."""

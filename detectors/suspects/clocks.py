@@ -1,0 +1,110 @@
+"""How far the time stamps of a gateway can be trusted, measured from its own events.
+
+Pace is judged in seconds; a feed that rounds to minutes, or whose clocks disagree, needs other
+bars (`BURST` in `judge.py`). The measurement is a function of the log: it takes the event at every
+16th offset.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import IntEnum
+from typing import Final
+
+SAMPLE_OFFSETS: Final = 16
+
+
+class Stamps(IntEnum):
+    """From the finest to the coarsest."""
+
+    EXACT = 0
+    MINUTE = 1  # whole minutes: receipts, CMPP Submit_time, many CDR
+    JITTER_30S = 2
+    JITTER_120S = 3  # may not throttle
+
+
+@dataclass(frozen=True, slots=True)
+class StampParams:
+    """Bounds of the measurement, and what the operator knows of its gateways."""
+
+    gateways: Mapping[str, Stamps] = field(default_factory=dict)  # beats the measurement
+    gateways_max: int = 1024  # further ones count as exact; a carrier has dozens
+    sample_min: int = 64  # samples before a gateway is classed: 1,024 events
+    sample_max: int = 4096  # then both counts are halved, so that a repaired clock is believed
+
+    def __post_init__(self) -> None:
+        if not 0 < self.sample_min <= self.sample_max or self.gateways_max < 1:
+            raise ValueError("stamps: 0 < sample_min <= sample_max and gateways_max >= 1")
+
+
+class Gateway:
+    """What was measured of one gateway."""
+
+    __slots__ = ("back_10s", "back_60s", "last_ms", "minutes", "samples")
+
+    def __init__(
+        self,
+        last_ms: int = 0,
+        samples: int = 0,
+        minutes: int = 0,
+        back_10s: int = 0,
+        back_60s: int = 0,
+    ) -> None:
+        self.last_ms = last_ms
+        self.samples = samples
+        self.minutes = minutes  # stamps on a whole minute
+        self.back_10s = back_10s  # steps back by more than 10 s from one sample to the next
+        self.back_60s = back_60s
+
+    def state(self) -> list[int]:
+        """The arguments that make an equal one."""
+        return [self.last_ms, self.samples, self.minutes, self.back_10s, self.back_60s]
+
+
+def observe(
+    params: StampParams, gateways: dict[str, Gateway], gateway: str, event_time_ms: int
+) -> None:
+    """Takes one sample in."""
+    seen = gateways.get(gateway)
+    if seen is None:
+        if len(gateways) >= params.gateways_max:
+            return
+        seen = gateways[gateway] = Gateway(event_time_ms)
+    back_ms = seen.last_ms - event_time_ms
+    seen.last_ms = event_time_ms
+    seen.samples += 1
+    seen.minutes += event_time_ms % 60_000 == 0
+    seen.back_10s += back_ms > 10_000
+    seen.back_60s += back_ms > 60_000
+    if seen.samples >= params.sample_max:
+        seen.samples >>= 1
+        seen.minutes >>= 1
+        seen.back_10s >>= 1
+        seen.back_60s >>= 1
+
+
+def coarse(params: StampParams, gateways: Mapping[str, Gateway]) -> dict[str, Stamps]:
+    """The class of each gateway that is not exact: as told, else as measured."""
+    measured = {name: _class(params, gateway) for name, gateway in gateways.items()}
+    measured.update(params.gateways)
+    return {name: stamps for name, stamps in measured.items() if stamps is not Stamps.EXACT}
+
+
+def _class(params: StampParams, seen: Gateway) -> Stamps:
+    """What the samples of one gateway show.
+
+    Two independent errors, uniform over +-J, differ by more than x with probability
+    (1 - x/2J)**2 / 2 each way: steps back over 10 s are 35 % of all at J = 30 s, and over 60 s
+    28 % at J = 120 s but none at 30 s; a flushed backlog steps back once. Whole minutes are one in
+    60 of a feed that stamps seconds.
+    """
+    if seen.samples < params.sample_min:
+        return Stamps.EXACT
+    if seen.back_60s * 10 > seen.samples:
+        return Stamps.JITTER_120S
+    if seen.minutes * 2 > seen.samples:
+        return Stamps.MINUTE
+    if seen.back_10s * 10 > seen.samples:
+        return Stamps.JITTER_30S
+    return Stamps.EXACT

@@ -1,0 +1,271 @@
+"""Exactly: from one suspect's sightings to scores, from scores to a finding.
+
+Two kinds of evidence. *Burst*: a leaky bucket of platforms, a CUSUM (Page 1954) on pace; a sighting
+adds one, time leaks 1.5 a minute. *Slow*: novel platforms within a window, in full or counted at
+least a gap apart, so that one sitting of a person counts little. Scores know no bar; the bars stand
+in the tables below and are compared in one place.
+"""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_right
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from enum import IntEnum
+from operator import attrgetter
+from types import MappingProxyType
+from typing import Final, NamedTuple
+
+from detectors.model.times import DAY_S
+from detectors.suspects.clocks import Stamps
+from detectors.suspects.suspect import Suspect, fill
+
+
+class Band(IntEnum):
+    """Where the evidence stands at one event."""
+
+    QUIET = 0  # no message of the flood for so long that it is over
+    HOLD = 1  # under every bar
+    WATCH = 2
+    THROTTLE = 3
+
+
+class Bar(NamedTuple):
+    """What a score has to reach."""
+
+    watch: float
+    throttle: float
+
+
+class Habit(IntEnum):
+    """What is known of how often a benign sighting is novel: it decides the spaced bars."""
+
+    SMALL_MEMORY = 0  # the row remembers fewer than 14 platforms
+    LARGE_MEMORY = 1  # 14 or more
+    HALF = 2  # the operator measured P(novel) <= .5
+    THIRD = 3  # the operator measured P(novel) <= .3
+
+
+# Every bar below: simulated on the domain model so that a benign subscriber-day passes WATCH with
+# 1e-4 and THROTTLE with 1e-6. The model's rates are assumed; `otpguard calibrate` measures them.
+
+BURST: Final[Mapping[Stamps, Bar]] = MappingProxyType(
+    {
+        Stamps.EXACT: Bar(1.6, 2.6),
+        Stamps.MINUTE: Bar(1.5, 3.5),  # a minute's sightings fall on one second
+        Stamps.JITTER_30S: Bar(2.1, 3.2),
+        Stamps.JITTER_120S: Bar(2.1, math.inf),  # such pace is no evidence to act on
+    }
+)
+"""Level of the bucket, in sightings."""
+
+BURST_NOVEL: Final = Bar(3, 5)
+"""Novel platforms since the bucket was last empty: a person meets old acquaintances too."""
+
+RAW_35MIN: Final = Bar(37, 43)
+RAW_24H: Final = Bar(54, 61)
+"""Novel platforms, all counted. 35 min: the length of the Dalian incident."""
+
+SPACED_10MIN_24H: Final[Mapping[Habit, Bar]] = MappingProxyType(
+    {
+        Habit.SMALL_MEMORY: Bar(28, 31),
+        Habit.LARGE_MEMORY: Bar(22, 26),
+        Habit.HALF: Bar(17, 22),
+        Habit.THIRD: Bar(12, 17),
+    }
+)
+SPACED_5MIN_3H: Final[Mapping[Habit, Bar]] = MappingProxyType(
+    {
+        Habit.SMALL_MEMORY: Bar(21, 24),
+        Habit.LARGE_MEMORY: Bar(17, 21),
+        Habit.HALF: Bar(14, 18),
+        Habit.THIRD: Bar(12, 14),
+    }
+)
+"""Novel platforms counted at least so far apart, within so long."""
+
+CONFIRMED_LEVEL: Final = 1.9
+"""Above the THROTTLE bar of the bucket. With it, or one of the counts below, an episode is more
+than chance. Simulated: of 60,000 days of shared numbers (50 to 300 codes of 5 to 40 platforms in
+10 h) 374 are throttled by the bucket, and 5 of those get so high. Five platforms in 10 s do too."""
+CONFIRMED_35MIN: Final = 25
+CONFIRMED_24H: Final = 43
+"""The same days have 25 and 40 novel platforms at most; 30 in 30 minutes pass the first, 60 in a
+day the second."""
+
+BURST_MARGIN_MAX: Final = 3.0
+"""Chosen: with it 60 platforms in 35 minutes are throttled after 14 messages instead of 6 (the
+median of 400 incidents). Never negative: the sieve's own bar is the lowest WATCH bar above."""
+
+LARGE_MEMORY: Final = 14
+COUNT_MIN: Final = 12
+"""The lowest bar of any count: with fewer novel sightings no count is looked at."""
+
+
+@dataclass(frozen=True, slots=True)
+class JudgeParams:
+    """What an operator's own measurement changes."""
+
+    p_novel: float | None = None  # share of benign sightings that are novel, by `calibrate`
+    burst_margin: float = 0.0  # sightings on top of the bucket's bars: where people are faster
+
+    def __post_init__(self) -> None:
+        if self.p_novel is not None and not 0 <= self.p_novel <= 1:
+            raise ValueError(f"p_novel must be a probability: {self.p_novel}")
+        if not 0 <= self.burst_margin <= BURST_MARGIN_MAX:
+            raise ValueError(f"burst_margin must be 0 to {BURST_MARGIN_MAX}: {self.burst_margin}")
+
+
+class Scores(NamedTuple):
+    """The evidence at one instant; no bar is known here."""
+
+    at_s: int
+    level: float  # of the bucket
+    burst_novel: int
+    burst_since_s: int
+    raw_35min: int = 0
+    raw_24h: int = 0
+    spaced_10min_24h: int = 0
+    spaced_5min_3h: int = 0
+
+
+class Finding(NamedTuple):
+    """What scores amount to: the highest band, and the rule that was furthest over its bar."""
+
+    band: Band
+    rule: str
+    score: float
+    threshold: float
+    since_s: int  # the evidence begins here
+
+
+CALM: Final = Finding(Band.HOLD, "", 0, 0, 0)
+"""Under every bar."""
+
+
+def judge(params: JudgeParams, suspect: Suspect, at_s: int) -> Finding:
+    """The finding after a sighting at `at_s` was seen.
+
+    A sighting that came out of order may have raised any instant after it: each of them is looked
+    at again, and the strongest finding counts.
+    """
+    sightings = suspect.sightings
+    in_order = at_s >= sightings[-1] >> 33
+    if in_order and suspect.novels < COUNT_MIN and suspect.bucket_novel < BURST_NOVEL.watch:
+        return CALM  # what most benign sightings come to
+    bars = bars_of(params, suspect, at_s)
+    if in_order:
+        return _compare(bars, scores(suspect))
+    findings = [_compare(bars, found) for found in retraced(suspect, at_s)]
+    return max(findings, key=attrgetter("band"))
+
+
+def retraced(suspect: Suspect, from_s: int) -> Iterator[Scores]:
+    """The evidence right after each sighting from `from_s` on, oldest first."""
+    replay = Suspect(suspect.recipient, suspect.name, suspect.row, [], suspect.memory)
+    for sighting in suspect.sightings:
+        if sighting >> 32 & 1:
+            replay.novel_s.append(sighting >> 33)
+        fill(replay, sighting >> 33, sighting >> 32 & 1)
+        if sighting >> 33 >= from_s:
+            yield scores(replay)
+
+
+def confirmed(params: JudgeParams, suspect: Suspect, since_s: int) -> bool:
+    """Whether all that came since then is more than what people who share a number cause by chance.
+
+    Asked when an episode ends: a flood goes on under a throttle, and only then its size shows.
+    """
+    level = bars_of(params, suspect, suspect.bucket_s).level.throttle + CONFIRMED_LEVEL
+    return any(
+        found.level >= level or found.raw_35min >= CONFIRMED_35MIN or found.raw_24h >= CONFIRMED_24H
+        for found in retraced(suspect, since_s)
+    )
+
+
+def scores(suspect: Suspect) -> Scores:
+    """The evidence right after the newest sighting; a day back, and no further."""
+    at_s = suspect.bucket_s
+    level = suspect.bucket_level_milli / 1000
+    burst = (at_s, level, suspect.bucket_novel, suspect.bucket_since_s)
+    novel_s = suspect.novel_s
+    if len(novel_s) < COUNT_MIN:
+        return Scores(*burst)
+    day = bisect_right(novel_s, at_s - DAY_S)
+    return Scores(
+        *burst,
+        raw_35min=len(novel_s) - bisect_right(novel_s, at_s - 35 * 60),
+        raw_24h=len(novel_s) - day,
+        spaced_10min_24h=_spaced(novel_s, day, 600),
+        spaced_5min_3h=_spaced(novel_s, bisect_right(novel_s, at_s - 3 * 3600, day), 300),
+    )
+
+
+def _spaced(times_s: list[int], first: int, gap_s: int) -> int:
+    """How many of these ascending times, from place `first` on, are a gap apart.
+
+    From the newest back, taking each that is far enough from the last taken: the most there can
+    be, and a function of the window alone.
+    """
+    count, place = 0, len(times_s)
+    while place > first:
+        count += 1
+        place = bisect_right(times_s, times_s[place - 1] - gap_s, first, place - 1)
+    return count
+
+
+class Bars(NamedTuple):
+    """The bars that hold for one suspect now."""
+
+    level: Bar
+    raw_35min: Bar
+    raw_24h: Bar
+    spaced_10min_24h: Bar
+    spaced_5min_3h: Bar
+
+
+def bars_of(params: JudgeParams, suspect: Suspect, at_s: int) -> Bars:
+    """Chosen by the stamps of its gateways, and by how often a benign sighting would be novel."""
+    if suspect.novels < COUNT_MIN:
+        habit = Habit.SMALL_MEMORY  # the spaced bars are not looked at
+    elif params.p_novel is not None and params.p_novel <= 0.3:
+        habit = Habit.THIRD
+    elif params.p_novel is not None and params.p_novel <= 0.5:
+        habit = Habit.HALF
+    elif suspect.remembers(LARGE_MEMORY, at_s):
+        habit = Habit.LARGE_MEMORY
+    else:
+        habit = Habit.SMALL_MEMORY
+    level, margin = BURST[suspect.stamps], params.burst_margin
+    return Bars(
+        Bar(level.watch + margin, level.throttle + margin) if margin else level,
+        RAW_35MIN,
+        RAW_24H,
+        SPACED_10MIN_24H[habit],
+        SPACED_5MIN_3H[habit],
+    )
+
+
+def _compare(bars: Bars, found: Scores) -> Finding:
+    level, novel = found.level, found.burst_novel
+    at_s = found.at_s
+    best = CALM
+    if level >= bars.level.throttle and novel >= BURST_NOVEL.throttle:
+        best = Finding(Band.THROTTLE, "burst", level, bars.level.throttle, found.burst_since_s)
+    elif level >= bars.level.watch and novel >= BURST_NOVEL.watch:
+        best = Finding(Band.WATCH, "burst", level, bars.level.watch, found.burst_since_s)
+    if found.raw_24h < COUNT_MIN:
+        return best
+    for rule, bar, window_s in (
+        ("raw_35min", bars.raw_35min, 35 * 60),
+        ("raw_24h", bars.raw_24h, DAY_S),
+        ("spaced_5min_3h", bars.spaced_5min_3h, 3 * 3600),
+        ("spaced_10min_24h", bars.spaced_10min_24h, DAY_S),
+    ):
+        count = getattr(found, rule)
+        if count >= bar.throttle and best.band < Band.THROTTLE:
+            best = Finding(Band.THROTTLE, rule, count, bar.throttle, at_s - window_s + 1)
+        elif count >= bar.watch and best.band < Band.WATCH:
+            best = Finding(Band.WATCH, rule, count, bar.watch, at_s - window_s + 1)
+    return best

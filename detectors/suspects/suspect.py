@@ -1,0 +1,293 @@
+"""One suspect: what is remembered of a recipient that a flood may be at.
+
+Its sightings of a day and more, which of them are tainted, the bucket after the last of them, and
+its open episode. A message is taken in here, or forgotten; what it amounts to is for `judge`.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, insort
+from enum import IntEnum
+from typing import Final
+
+from detectors.model.event import platform_print
+from detectors.model.records import Level, Mode, Step
+from detectors.model.times import DAY_S
+from detectors.recipients.row import Memory, word
+from detectors.suspects.clocks import Stamps
+
+LEAK_MILLI_S: Final = 25
+"""Thousandths of a sighting that leak in a second: 1.5 a minute. A person's log-ins come at least
+40 s apart in the mean (domain model: 54-90 s), a flood's at 2 a minute and more."""
+
+SIGHTINGS_MAX: Final = 64
+"""Novel sightings, and again so many known ones, that a suspect holds: the highest bar is 61."""
+
+TAINTED_DAYS: Final = 2
+TAINT_S: Final = 2 * DAY_S
+"""A platform first seen in an episode that was not confirmed (`judge.confirmed`) is known when it
+has come on so many days, each time within so long. Chosen: people who share a number are left alone
+from the third day on; an attacker who wants a flood to become known has to keep it small for two
+days first."""
+
+
+class Episode:
+    """What is remembered of an open episode."""
+
+    __slots__ = (
+        "chronic",
+        "expires_ms",
+        "id",
+        "issued_ms",
+        "last_flood_s",
+        "level",
+        "messages",
+        "mode",
+        "opened_s",
+        "path",
+        "since_s",
+    )
+
+    def __init__(self, episode_id: str, since_s: int, opened_s: int) -> None:
+        self.id = episode_id
+        self.since_s = since_s  # of its first sighting
+        self.opened_s = opened_s
+        self.last_flood_s = opened_s
+        self.messages = 0
+        self.level = Level.CLEAR
+        self.mode: Mode = "shadow"
+        self.issued_ms = 0  # of the lease; 0: none yet
+        self.expires_ms = 0
+        self.chronic = False
+        self.path: list[Step] = []
+
+
+class Seen(IntEnum):
+    """What one message is to its recipient."""
+
+    LATE = 0  # over a day older than the newest sighting: not judged
+    REPEAT = 1  # of a sighting
+    SIGHTING = 2
+
+
+class Suspect:
+    """The sightings of one recipient, and the bucket after the last of them.
+
+    A sighting is a word of `detectors.recipients.row`; one older than a day stands for a known
+    platform.
+    """
+
+    __slots__ = (
+        "bucket_level_milli",
+        "bucket_novel",
+        "bucket_s",
+        "bucket_since_s",
+        "due_s",
+        "episode",
+        "last_s",
+        "memory",
+        "name",
+        "novel_s",
+        "prints_held",
+        "recipient",
+        "row",
+        "seen",
+        "sightings",
+        "stamps",
+        "tainted",
+    )
+
+    def __init__(
+        self, recipient: int, name: str, row: int, sightings: list[int], memory: Memory
+    ) -> None:
+        self.recipient = recipient
+        self.row = row  # in the partition's table: a suspect's row is never given away
+        self.name = name  # E.164 digits, or the token
+        self.sightings = sightings  # ascending
+        self.seen = {w & 0xFFFF_FFFF: w for w in sightings}
+        self.novel_s = [w >> 33 for w in sightings if w >> 32 & 1]  # times of the novel ones
+        self.prints_held = bytearray(_SLOTS)  # sightings by the low bits of their platform's print
+        for platform in self.seen:
+            self.prints_held[_slot(platform)] += 1
+        self.tainted: dict[int, int] = {}  # platform first seen in an episode -> days it came on
+        self.memory = memory
+        self.last_s = 0  # of the newest message since it is a suspect
+        self.due_s = 0  # when to ask whether it may be let go
+        self.stamps = Stamps.EXACT  # the coarsest of any gateway since it is a suspect
+        self.episode: Episode | None = None
+        self.bucket_level_milli = 0
+        self.bucket_novel = 0  # since it was last empty,
+        self.bucket_since_s = 0  # which was then
+        self.bucket_s = 0  # of the last sighting
+        _refill(self)
+
+    @property
+    def novels(self) -> int:
+        """How many of its sightings are novel."""
+        return len(self.novel_s)
+
+    def knows(self, platform: int, at_s: int) -> bool:
+        """Whether this recipient knew the platform before the day that ends at `at_s`.
+
+        What was first seen in an episode is tainted: it does not become known by it alone. Once it
+        has come on days enough it is known, even if a new episode reaches back over the last.
+        """
+        held = self.seen.get(platform)
+        if held is None:
+            return platform_print(platform) in self.memory.prints or self._kin(platform, at_s)
+        if not held >> 32 & 1:
+            return True
+        since_s = held >> 33
+        if at_s - since_s < DAY_S:
+            return False
+        days = self.tainted.get(platform)
+        if days is not None:
+            return days >= TAINTED_DAYS
+        return self.episode is None or since_s < self.episode.since_s
+
+    def _kin(self, platform: int, at_s: int) -> bool:
+        """Whether it knows one with the same print, which may have taken that out of the memory."""
+        if not self.prints_held[_slot(platform)]:
+            return False
+        wanted = platform_print(platform)
+        alike = (p for p in self.seen if platform_print(p) == wanted)
+        return any(self.knows(p, at_s) for p in alike)
+
+    def known(self, at_s: int) -> list[int]:
+        """The platform ids that it knows, ascending; those in its memory have no id any more."""
+        day_ago_s = at_s - DAY_S
+        return sorted(
+            platform
+            for platform, w in self.seen.items()
+            if not w >> 32 & 1 or (w >> 33 <= day_ago_s and self.knows(platform, at_s))
+        )
+
+    def prints(self, at_s: int) -> set[int]:
+        """The prints of all that it knows, in its memory or by id."""
+        return set(self.memory.prints) - {0} | {platform_print(p) for p in self.known(at_s)}
+
+    def memory_size(self, at_s: int) -> int:
+        """How many platforms it knows, as far as prints tell them apart."""
+        return len(self.prints(at_s))
+
+    def remembers(self, least: int, at_s: int) -> bool:
+        """Whether it knows so many platforms: of most it is plain that they know fewer."""
+        if not self.sightings or self.sightings[0] >> 33 > at_s - DAY_S:  # no novel one is known
+            most = self.memory.size + len(self.sightings) - self.novels
+            if most < least:
+                return False
+        return self.memory_size(at_s) >= least
+
+
+_SLOTS: Final = 1024
+"""Chosen: of a suspect that is full, one question in eight looks at all its platforms in vain."""
+
+
+def _slot(platform: int) -> int:
+    return platform_print(platform) % _SLOTS
+
+
+def see(suspect: Suspect, platform: int, at_s: int) -> Seen:
+    """Takes one message in."""
+    sightings = suspect.sightings
+    suspect.last_s = max(suspect.last_s, at_s)
+    newest_s = sightings[-1] >> 33 if sightings else at_s
+    if at_s <= newest_s - DAY_S:
+        return Seen.LATE
+    held = suspect.seen.get(platform)
+    if held is not None and -DAY_S < at_s - (held >> 33) < DAY_S:
+        return Seen.REPEAT
+    novel = not suspect.knows(platform, at_s)
+    if held is not None:
+        days = suspect.tainted.get(platform, 0)
+        _forget(suspect, held)
+        if novel and days and at_s - (held >> 33) < TAINT_S:
+            suspect.tainted[platform] = days + 1
+    sighting = word(at_s, novel, platform)
+    _hold(suspect, sighting)
+    if len(sightings) > SIGHTINGS_MAX:
+        _bound(suspect)
+    if at_s >= newest_s:
+        fill(suspect, at_s, novel)
+    else:
+        _refill(suspect)
+    return Seen.SIGHTING
+
+
+def _bound(suspect: Suspect) -> None:
+    """A flood pushes out its own oldest, never what is known."""
+    newest_s = suspect.sightings[-1] >> 33
+    if suspect.novels > SIGHTINGS_MAX:
+        oldest = next(w for w in suspect.sightings if w >> 32 & 1)
+        platform = oldest & 0xFFFF_FFFF
+        known = suspect.knows(platform, newest_s)
+        _forget(suspect, oldest)
+        if known:  # over a day old: it is no news any more, but what it stands for stays
+            _hold(suspect, word(oldest >> 33, 0, platform))
+    if len(suspect.sightings) - suspect.novels > SIGHTINGS_MAX:
+        _forget(suspect, next(w for w in suspect.sightings if not w >> 32 & 1))
+
+
+def _hold(suspect: Suspect, sighting: int) -> None:
+    """Takes a sighting of a platform that has none."""
+    platform = sighting & 0xFFFF_FFFF
+    suspect.seen[platform] = sighting
+    suspect.prints_held[_slot(platform)] += 1
+    insort(suspect.sightings, sighting)
+    if sighting >> 32 & 1:
+        insort(suspect.novel_s, sighting >> 33)
+
+
+def _forget(suspect: Suspect, sighting: int) -> None:
+    platform = sighting & 0xFFFF_FFFF
+    del suspect.seen[platform]
+    suspect.prints_held[_slot(platform)] -= 1
+    del suspect.sightings[bisect_left(suspect.sightings, sighting)]
+    if sighting >> 32 & 1:
+        del suspect.novel_s[bisect_left(suspect.novel_s, sighting >> 33)]
+    suspect.tainted.pop(platform, None)
+
+
+def taint_since(suspect: Suspect, since_s: int) -> None:
+    """Marks the novel sightings from `since_s` on: platforms that one episode does not make known.
+
+    They are novel when they come back. If that is within two days the mark stays.
+    """
+    for sighting in suspect.sightings:
+        if sighting >> 32 & 1 and sighting >> 33 >= since_s:
+            suspect.tainted.setdefault(sighting & 0xFFFF_FFFF, 1)
+
+
+def forget_tainted(suspect: Suspect, at_s: int) -> None:
+    """Drops what is marked and has not become known: it counts afresh."""
+    for platform in [p for p in suspect.tainted if not suspect.knows(p, at_s)]:
+        _forget(suspect, suspect.seen[platform])
+    _refill(suspect)
+
+
+def fill(suspect: Suspect, at_s: int, novel: int) -> None:
+    """Leaks, then adds one sighting. Two of one second add up in either order."""
+    level = suspect.bucket_level_milli - LEAK_MILLI_S * (at_s - suspect.bucket_s)
+    if level <= 0:
+        level = 0
+        suspect.bucket_novel = 0
+        suspect.bucket_since_s = at_s
+    suspect.bucket_level_milli = level + 1000
+    suspect.bucket_novel += novel
+    suspect.bucket_s = at_s
+
+
+def _refill(suspect: Suspect) -> None:
+    """Runs the bucket over all sightings: `fill`, without what a call costs."""
+    level = novels = last_s = since_s = 0
+    for sighting in suspect.sightings:
+        at_s = sighting >> 33
+        level -= LEAK_MILLI_S * (at_s - last_s)
+        if level <= 0:
+            level = novels = 0
+            since_s = at_s
+        level += 1000
+        novels += sighting >> 32 & 1
+        last_s = at_s
+    suspect.bucket_level_milli, suspect.bucket_novel = level, novels
+    suspect.bucket_s, suspect.bucket_since_s = last_s, since_s

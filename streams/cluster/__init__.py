@@ -1,0 +1,1 @@
+"""Kafka seen from outside the worker: topics, rights, reading a topic for people."""

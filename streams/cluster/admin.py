@@ -1,0 +1,306 @@
+"""Administration of a Kafka cluster, and what settings mean as a client's arguments.
+
+Every failure becomes one sentence with the exit code that fits it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import ssl
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Final, Self
+
+from aiokafka import errors as aio_errors
+from aiokafka.conn import create_conn
+from kafka import errors
+from kafka.admin import (
+    ACL,
+    ACLOperation,
+    ACLPermissionType,
+    ACLResourcePatternType,
+    ConfigResource,
+    KafkaAdminClient,
+    OffsetSpec,
+    ResourcePattern,
+    ResourceType,
+)
+
+from streams.cluster.rights import Right
+from streams.config import Kafka
+from streams.errors import ConfigError, OtpguardError, UnavailableError
+
+TIMEOUT_S: Final = 10  # for one question; a healthy broker answers in milliseconds
+PROBE_S: Final = 5.0  # for a connection and a handshake
+
+_DENIED: Final = (
+    errors.AuthorizationError,
+    errors.SaslAuthenticationFailedError,
+    errors.UnsupportedSaslMechanismError,
+)
+
+_REFUSED: Final = (
+    aio_errors.AuthenticationFailedError,
+    aio_errors.AuthenticationMethodNotSupported,
+    aio_errors.SaslAuthenticationFailed,
+    aio_errors.UnsupportedSaslMechanismError,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What a cluster says of a topic. Configs are those that the broker reports."""
+
+    partitions: int
+    replication: int
+    configs: Mapping[str, str]
+
+
+def client_arguments(kafka: Kafka) -> dict[str, Any]:
+    """Return the arguments by which kafka-python and aiokafka reach the cluster alike.
+
+    Only once a broker has let us in with them: clients try a wrong password again and again, wait
+    for ever on a listener that never answers a handshake, and call an untrusted certificate a
+    timeout. Raise UnavailableError or ConfigError with the last broker's reason.
+    """
+    arguments: dict[str, Any] = {
+        "bootstrap_servers": kafka.bootstrap.split(","),
+        "security_protocol": kafka.security.upper(),
+    }
+    if kafka.security.endswith("ssl"):
+        arguments["ssl_context"] = tls(kafka)
+    if kafka.security.startswith("sasl"):
+        arguments |= {
+            "sasl_mechanism": kafka.mechanism,
+            "sasl_plain_username": kafka.username,
+            "sasl_plain_password": kafka.password.get_secret_value(),
+        }
+    _knock(kafka, arguments.get("ssl_context"))
+    if kafka.security.startswith("sasl"):
+        asyncio.run(_sign_in(kafka, arguments))
+    return arguments
+
+
+def tls(kafka: Kafka) -> ssl.SSLContext:
+    """Return a context that verifies the brokers' certificates and names."""
+    try:
+        context = ssl.create_default_context(cafile=kafka.ca_file)
+        if kafka.cert_file is not None:
+            context.load_cert_chain(kafka.cert_file, kafka.key_file)
+    except (OSError, ssl.SSLError) as error:
+        raise ConfigError(f"kafka TLS files: {error}") from None
+    return context
+
+
+class Cluster:
+    """A connection for questions and administration; use it in a `with` block."""
+
+    def __init__(self, kafka: Kafka, timeout_s: float = TIMEOUT_S) -> None:
+        self._where = kafka.bootstrap
+        arguments = client_arguments(kafka)
+        with in_a_sentence("connect", kafka.bootstrap):
+            self._admin = KafkaAdminClient(
+                **arguments,
+                client_id="otpguard-admin",
+                request_timeout_ms=int(timeout_s * 1000),
+                bootstrap_timeout_ms=int(timeout_s * 1000),
+            )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._admin.close()
+
+    def shapes(self, names: Iterable[str]) -> dict[str, Shape]:
+        """Return the shapes of those topics that exist.
+
+        Only names that the cluster lists are described, since describing may create a topic.
+        """
+        with in_a_sentence("describe topics", self._where):
+            present = sorted(set(names) & set(self._admin.list_topics()))
+            if not present:
+                return {}
+            described = self._admin.describe_topics(present)
+            resources = [ConfigResource("TOPIC", name) for name in present]
+            configs = self._admin.describe_configs(resources, config_filter="all")["topic"]
+        return {
+            topic["name"]: Shape(
+                partitions=len(topic["partitions"]),
+                replication=min(len(each["replica_nodes"]) for each in topic["partitions"]),
+                configs={key: entry["value"] for key, entry in configs[topic["name"]].items()},
+            )
+            for topic in described
+        }
+
+    def create(
+        self, name: str, partitions: int, replication: int, configs: Mapping[str, str]
+    ) -> None:
+        """Make one topic; it is no error if somebody else just did."""
+        options = {
+            "num_partitions": partitions,
+            "replication_factor": replication,
+            "configs": dict(configs),
+        }
+        with in_a_sentence(f"create topic {name}", self._where):
+            try:
+                self._admin.create_topics({name: options}, wait_for_metadata=True)
+            except errors.TopicAlreadyExistsError:
+                return
+
+    def version(self) -> str:
+        """Return the brokers' version as far as their protocol tells it, such as "4.3"."""
+        with in_a_sentence("ask for versions", self._where):
+            brokers = self._admin.describe_cluster()["brokers"]
+            found = {
+                self._admin.get_broker_version_data(each["broker_id"]).broker_version
+                for each in brokers
+            }
+        return ".".join(map(str, min(found)))
+
+    def operations(self, names: Iterable[str]) -> dict[str, frozenset[str]]:
+        """Return what this user may do with those of the topics that it may see."""
+        with in_a_sentence("describe topics", self._where):
+            present = sorted(set(names) & set(self._admin.list_topics()))
+            described = self._admin.describe_topics(present) if present else []
+        return {each["name"]: frozenset(each["authorized_operations"]) for each in described}
+
+    def behind(self, group: str, topic: str) -> int | None:
+        """Return how many records of a topic a group has not committed; None: it never did."""
+        with in_a_sentence(f"read the offsets of group {group}", self._where):
+            try:
+                found = self._admin.list_group_offsets({group: None})[group]
+            except errors.CoordinatorNotAvailableError:  # no group ever was on this cluster
+                return None
+            done = {place: each.offset for place, each in found.items() if place.topic == topic}
+            ends = self._admin.list_partition_offsets(dict.fromkeys(done, OffsetSpec.LATEST))
+        if not done:
+            return None
+        return sum(max(0, ends[place].offset - offset) for place, offset in done.items())
+
+    def grant(self, rights: Iterable[Right]) -> None:
+        """Give these rights; those that are there already stay."""
+        acls = [
+            ACL(
+                each.principal,
+                "*",
+                ACLOperation[each.operation],
+                ACLPermissionType.ALLOW,
+                ResourcePattern(
+                    ResourceType[each.kind.upper()],
+                    each.name,
+                    ACLResourcePatternType["PREFIXED" if each.prefixed else "LITERAL"],
+                ),
+            )
+            for each in rights
+        ]
+        with in_a_sentence("give rights", self._where):
+            for error in self._admin.create_acls(acls)["failed"]:
+                raise error
+
+
+@contextmanager
+def in_a_sentence(verb: str, where: str) -> Iterator[None]:
+    """Turn a Kafka client's failure into a ConfigError, or UnavailableError if it may pass."""
+    try:
+        yield
+    except _DENIED as error:
+        raise ConfigError(f"cannot {verb} at {where}: {_name(error)}") from None
+    except (errors.KafkaTimeoutError, errors.KafkaConnectionError) as error:
+        raise UnavailableError(
+            f"no broker answers at {where} ({_name(error)}): "
+            "is it up, and is this the right address and listener protocol?"
+        ) from None
+    except errors.RetriableError as error:  # a broker answers, and is starting or overloaded
+        raise UnavailableError(f"cannot {verb} at {where}: {_name(error)}") from None
+    except (errors.KafkaError, OSError, ValueError) as error:
+        raise ConfigError(f"cannot {verb} at {where}: {_name(error)}") from None
+
+
+def unusable(what: str, error: errors.KafkaError) -> OtpguardError:
+    """Say what could not be done: a right that is missing stays missing, an outage passes."""
+    if isinstance(error, _DENIED):
+        return ConfigError(f"{what}: {_name(error)}; `otpguard topics acls` lists the rights")
+    return UnavailableError(f"{what}: {_name(error)}")
+
+
+@contextmanager
+def working(what: str) -> Iterator[None]:
+    """Turn a failure of the clients used in the block into what `unusable` says."""
+    try:
+        yield
+    except errors.KafkaError as error:
+        raise unusable(what, error) from None
+
+
+def no_topic(name: str) -> ConfigError:
+    """Say that a topic is not there, or not for us: Kafka does not tell which."""
+    return ConfigError(
+        f"no topic {name}, or no right to see it; "
+        "`otpguard topics create` makes topics, `otpguard topics acls` lists the rights"
+    )
+
+
+async def _sign_in(kafka: Kafka, arguments: Mapping[str, Any]) -> None:
+    """Return once a broker has accepted the password."""
+    reason: Exception = TimeoutError()
+    for address in kafka.bootstrap.split(","):
+        host, _, port = address.rpartition(":")
+        try:
+            connection = await create_conn(
+                host,
+                int(port),
+                request_timeout_ms=int(PROBE_S * 1000),
+                **{name: value for name, value in arguments.items() if name != "bootstrap_servers"},
+            )
+        except _REFUSED:
+            raise ConfigError(
+                f"{address} refuses user {kafka.username}: wrong name, password or mechanism "
+                f"({kafka.mechanism})"
+            ) from None
+        except (aio_errors.KafkaError, OSError) as error:
+            reason = error
+        else:
+            await connection.close()
+            return
+    raise UnavailableError(f"cannot sign in at {kafka.bootstrap}: {_name(reason)}")
+
+
+def _knock(kafka: Kafka, context: ssl.SSLContext | None) -> None:
+    """Return once any broker accepts a connection, and shakes hands if it is to speak TLS."""
+    problem: Exception | None = None
+    for address in kafka.bootstrap.split(","):
+        host, _, port = address.rpartition(":")
+        try:
+            with socket.create_connection((host, int(port)), timeout=PROBE_S) as connection:
+                if context is not None:
+                    context.wrap_socket(connection, server_hostname=host).close()
+                return
+        except ssl.SSLCertVerificationError as error:
+            raise ConfigError(
+                f"the certificate of {address} is not trusted: {error.verify_message}"
+            ) from None
+        except OSError as error:  # of which TimeoutError and SSLError are kinds
+            problem = error
+    if isinstance(problem, ssl.SSLError):
+        raise ConfigError(f"{kafka.bootstrap} does not speak TLS as expected: {problem.reason}")
+    reason = "no answer" if isinstance(problem, TimeoutError) else getattr(problem, "strerror", "")
+    raise UnavailableError(
+        f"no broker answers at {kafka.bootstrap} ({reason or problem}): "
+        "is it up, and is this the right address and listener protocol?"
+    )
+
+
+def _name(error: Exception) -> str:
+    """The kind of an error in words, with the broker's own message if it sent one."""
+    kind = type(error).__name__.removesuffix("Error")
+    message = getattr(error, "description", None) or getattr(error, "message", "")
+    return f"{kind}: {message}" if message else kind

@@ -1,0 +1,88 @@
+"""Reading topics for people: from a time on, to their end, or on and on."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import closing
+from typing import Any, Final
+
+from kafka import KafkaConsumer, TopicPartition
+from kafka.errors import KafkaError
+
+from streams.cluster.admin import no_topic, unusable
+from streams.errors import UnavailableError
+
+POLL_MS: Final = 200
+POLL_RECORDS: Final = 5_000  # at a time in memory; a look at all positions is paid once for them
+SILENCE_S: Final = 30.0  # a broker that says nothing for so long in the middle of a topic is away
+
+
+def records(
+    clients: Mapping[str, Any],
+    topic: str,
+    *,
+    since_ms: int | None = None,
+    starts: Mapping[int, int] | None = None,
+    follow: bool = False,
+    stop: threading.Event | None = None,
+) -> Iterator[Any]:
+    """Records of all partitions, each in its order; with values only.
+
+    From the first whose time is at least `since_ms`, or all; with `starts` only of these
+    partitions, each from an offset, or from its first record if that is later. Up to the end as
+    it was when asked, or, with `follow`, until `stop` is set. Raises UnavailableError if the topic
+    can't be read.
+    """
+    try:
+        with closing(KafkaConsumer(**clients, allow_auto_create_topics=False)) as consumer:
+            numbers = sorted(consumer.partitions_for_topic(topic) or ())
+            if not numbers:
+                raise no_topic(topic)
+            places = [
+                TopicPartition(topic, number)
+                for number in numbers
+                if starts is None or number in starts
+            ]
+            if not places:
+                return
+            consumer.assign(places)
+            ends = consumer.end_offsets(places)
+            if starts is None:
+                _seek(consumer, places, ends, since_ms)
+            else:
+                for place, first in consumer.beginning_offsets(places).items():
+                    consumer.seek(place, max(first, starts[place.partition]))
+            heard = time.monotonic()
+            while follow or any(consumer.position(place) < ends[place] for place in places):
+                if stop is not None and stop.is_set():
+                    return
+                polled = consumer.poll(timeout_ms=POLL_MS, max_records=POLL_RECORDS)
+                for place, batch in polled.items():
+                    yield from (
+                        record
+                        for record in batch
+                        if record.value is not None and (follow or record.offset < ends[place])
+                    )
+                if polled:
+                    heard = time.monotonic()
+                elif not follow and time.monotonic() - heard > SILENCE_S:
+                    raise UnavailableError(f"the broker sends no more of {topic}")
+    except KafkaError as error:
+        raise unusable(f"cannot read {topic}", error) from None
+
+
+def _seek(
+    consumer: KafkaConsumer,
+    places: list[TopicPartition],
+    ends: Mapping[TopicPartition, int],
+    since_ms: int | None,
+) -> None:
+    if since_ms is None:
+        consumer.seek_to_beginning(*places)
+        return
+    found = consumer.offsets_for_times(dict.fromkeys(places, since_ms))
+    for place in places:
+        at = found.get(place)
+        consumer.seek(place, ends[place] if at is None else at.offset)

@@ -1,0 +1,156 @@
+"""Who may do what in Kafka: a role for each kind of process and person, and its ACLs.
+
+Kafka's ACLs are about whole topics: they cannot tell keys or verbs apart. Hence dead letters have a
+topic of their own, and words about everyone (the kill switch among them) have one where
+`topics.everyone` names it; where they share a topic, whoever may release may also stop everything.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from streams.config import Settings, Topics
+
+Operation = Literal["READ", "WRITE", "DESCRIBE", "DESCRIBE_CONFIGS"]
+
+
+@dataclass(frozen=True, slots=True)
+class Role:
+    """What one kind of principal does, by the roles of topics as in `streams.cluster.topics`."""
+
+    reads: frozenset[str]
+    writes: frozenset[str]
+    why: str
+    group: Literal["", "app", "enforce"] = ""
+    looks: bool = False  # checks the shapes of all topics before it starts
+
+    @property
+    def looks_only(self) -> bool:
+        """Whether it neither reads nor writes."""
+        return not (self.reads or self.writes)
+
+    def operations(self, topic: str) -> frozenset[Operation]:
+        """What it may do with the topic of this role."""
+        may: set[Operation] = set()
+        if topic in self.reads:
+            may |= {"READ", "DESCRIBE"}  # Kafka gives DESCRIBE with either
+        if topic in self.writes:
+            may |= {"WRITE", "DESCRIBE"}
+        if self.looks:
+            may |= {"DESCRIBE", "DESCRIBE_CONFIGS"}
+        return frozenset(may)
+
+
+def _role(
+    why: str,
+    reads: str = "",
+    writes: str = "",
+    group: Literal["", "app", "enforce"] = "",
+    *,
+    looks: bool = False,
+) -> Role:
+    return Role(frozenset(reads.split()), frozenset(writes.split()), why, group, looks)
+
+
+ROLES: Final[Mapping[str, Role]] = {
+    "worker": _role(
+        "detects: the only one that writes leases; never sees an operator's word",
+        "input changelog acks", "changelog throttle episode dead_letters", "app", looks=True),
+    "adapter": _role(
+        "enforces at one gateway; never sees an event",
+        "throttle override everyone", "acks undeliverable", "enforce"),
+    "feed": _role("brings events in; reads nothing", "", "input"),
+    "canary": _role("floods its own numbers, and waits for lease and acknowledgement",
+                    "throttle acks", "input"),
+    "support": _role(
+        "people who help one recipient: release, allow, exempt, cases, explain",
+        "acks throttle episode override everyone", "override"),
+    "duty": _role("people who may press the kill switch, or allow a platform for everyone",
+                  "acks", "everyone"),
+    "monitor": _role("`otpguard doctor`: sees shapes and lag, reads nothing",
+                     group="app", looks=True),
+    "analyst": _role("people who weigh what enforcement would refuse: shadow-report, calibrate",
+                     "input throttle"),
+    "privacy": _role("the few who may see refused events, send them again, and note that they did",
+                     "dead_letters undeliverable", "input dead_letters"),
+}  # fmt: skip
+"""`topics create` and `topics acls --apply` need the cluster's administrator, which is no role."""
+
+
+@dataclass(frozen=True, slots=True)
+class Right:
+    """One ACL: `principal` may do `operation` on a resource, from any host."""
+
+    principal: str
+    kind: Literal["topic", "group"]
+    name: str
+    operation: Operation
+    prefixed: bool = False
+
+
+def names(settings: Settings) -> dict[str, str]:
+    """Topic role -> name."""
+    return {each: getattr(settings.topics, each) for each in _NAMED} | {
+        "changelog": settings.changelog
+    }
+
+
+_NAMED: Final = sorted(set(Topics.model_fields) - {"partitions", "replication"})
+
+
+def rights(settings: Settings, given: Iterable[tuple[str, str]]) -> Iterator[Right]:
+    """Yield the ACLs of pairs of role and principal, such as `("worker", "User:otpguard")`."""
+    for role_name, principal in given:
+        role = ROLES[role_name]
+        # Two roles of topics may share a topic: a right is given once.
+        yield from dict.fromkeys(
+            Right(principal, "topic", name, operation)
+            for topic, name in names(settings).items()
+            for operation in sorted(role.operations(topic))
+        )
+        if role.group:
+            # A worker's group is the app's id itself; an adapter's has its gateway's name behind.
+            prefixed = role.group == "enforce"
+            name = f"{settings.app_id}-enforce-" if prefixed else settings.app_id
+            yield Right(principal, "group", name, "DESCRIBE", prefixed)
+            if not role.looks_only:
+                yield Right(principal, "group", name, "READ", prefixed)
+
+
+def script(given: Iterable[Right], bootstrap: str) -> str:
+    """Return a shell script that gives these rights with Kafka's own tool.
+
+    `KAFKA_ACLS` names the tool where it is not on the PATH, `COMMAND_CONFIG` the file with the
+    administrator's credentials.
+    """
+    by_resource: dict[tuple[str, str, str, bool], list[str]] = {}
+    for each in given:
+        key = (each.principal, each.kind, each.name, each.prefixed)
+        by_resource.setdefault(key, []).append(each.operation)
+    lines = [
+        "#!/bin/sh",
+        "# Rights of otpguard's roles; made by `otpguard topics acls`.",
+        "set -eu",
+        ': "${COMMAND_CONFIG:?file with the credentials of an administrator}"',
+        "add() {",
+        f'    "${{KAFKA_ACLS:-kafka-acls.sh}}" --bootstrap-server {shlex.quote(bootstrap)} \\',
+        '        --command-config "$COMMAND_CONFIG" --add --allow-principal "$@"',
+        "}",
+    ]
+    for (principal, kind, name, prefixed), operations in by_resource.items():
+        words = [principal]
+        for operation in operations:
+            words += ["--operation", _TOOL_NAMES[operation]]
+        words += [f"--{kind}", name]
+        if prefixed:
+            words += ["--resource-pattern-type", "prefixed"]
+        lines.append("add " + " ".join(map(shlex.quote, words)))
+    return "\n".join(lines) + "\n"
+
+
+_TOOL_NAMES: Final = {
+    "READ": "Read", "WRITE": "Write", "DESCRIBE": "Describe", "DESCRIBE_CONFIGS": "DescribeConfigs",
+}  # fmt: skip

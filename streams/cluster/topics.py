@@ -1,0 +1,112 @@
+"""Every topic with its shape and the reason for it; making them, and saying what is wrong.
+
+A worker that finds a wrong shape stops (78): a changelog that deletes loses state, and unequal
+partition counts split a recipient from its row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Final, Literal
+
+from streams.cluster.admin import Cluster, Shape
+from streams.config import Settings
+
+HOUR_MS: Final = 3_600_000
+DAY_MS: Final = 24 * HOUR_MS
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """The shape that a topic should have."""
+
+    role: str
+    name: str
+    partitions: int
+    replication: int
+    cleanup: Literal["delete", "compact", "compact,delete"]
+    retention_ms: int | None  # None: kept for ever, as compacted topics are
+    why: str
+    extra: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def configs(self) -> dict[str, str]:
+        """The topic-level settings of Kafka."""
+        configs: dict[str, str] = {"cleanup.policy": self.cleanup}
+        if self.retention_ms is not None:
+            configs["retention.ms"] = str(self.retention_ms)
+        if self.replication >= 3:
+            configs["min.insync.replicas"] = "2"
+        return configs | dict(self.extra)
+
+
+def topics(settings: Settings) -> tuple[Topic, ...]:
+    """Return the shape of every topic of design and settings."""
+    names, copies = settings.topics, settings.topics.replication
+    few = min(8, names.partitions)
+    wanted = (
+        Topic("input", names.input, names.partitions, copies, "delete", DAY_MS,
+              "holds texts, so short; a day of outage can still be read again"),
+        Topic("changelog", settings.changelog, names.partitions, copies, "compact", None,
+              "checkpoints; never deletes by time, as replays of old traffic would empty it",
+              {"min.cleanable.dirty.ratio": "0.1", "max.compaction.lag.ms": "10000",
+               "segment.bytes": str(16 << 20), "delete.retention.ms": str(HOUR_MS)}),
+        Topic("throttle", names.throttle, few, copies, "compact,delete", 2 * DAY_MS,
+              "the newest lease of a recipient counts; none outlives a day"),
+        Topic("episode", names.episode, few, copies, "delete", 30 * DAY_MS,
+              "explanations, for complaints that arrive weeks later"),
+        Topic("acks", names.acks, few, copies, "delete", 7 * DAY_MS,
+              "what gateways did, for a week of reports"),
+        Topic("override", names.override, 1, copies, "compact", None,
+              "read whole by every adapter before it acts; one partition keeps its order"),
+        Topic("everyone", names.everyone, 1, copies, "compact", None,
+              "the kill switch; a topic of its own, so that few may write it"),
+        Topic("undeliverable", names.undeliverable, 1, copies, "delete", 7 * DAY_MS,
+              "leases that a gateway refused for good; few, and kept as long as their acks"),
+        Topic("dead_letters", names.dead_letters, few, copies, "delete", 3 * DAY_MS,
+              "the one place with original texts: short, and with an ACL of its own"),
+    )  # fmt: skip
+    # Words about everyone share the topic of the others unless a name of their own is set.
+    return tuple({topic.name: topic for topic in reversed(wanted)}.values())[::-1]
+
+
+def problems(wanted: Iterable[Topic], found: Mapping[str, Shape]) -> list[str]:
+    """Return a sentence for each thing that must be put right before a worker may start.
+
+    Retention, and partition counts of outputs, are the operator's; they are no problem.
+    """
+    by_role = {topic.role: topic for topic in wanted}
+    said: list[str] = []
+    for topic in by_role.values():
+        shape = found.get(topic.name)
+        if shape is None:
+            said.append(f"topic {topic.name} is missing; `otpguard topics create` makes it")
+        elif topic.cleanup == "compact" and shape.configs.get("cleanup.policy") != "compact":
+            policy = shape.configs.get("cleanup.policy")
+            said.append(f"topic {topic.name} has cleanup.policy={policy}; it must be compact alone")
+    source, log = by_role["input"].name, by_role["changelog"].name
+    if source in found and log in found and found[source].partitions != found[log].partitions:
+        said.append(
+            f"topics {source} and {log} have {found[source].partitions} and "
+            f"{found[log].partitions} partitions; these must be equal"
+        )
+    return said
+
+
+def check(settings: Settings) -> list[str]:
+    """Return what is wrong with the topics on the cluster; empty if a worker may start."""
+    wanted = topics(settings)
+    with Cluster(settings.kafka) as cluster:
+        return problems(wanted, cluster.shapes(topic.name for topic in wanted))
+
+
+def create(settings: Settings) -> list[str]:
+    """Make the topics that are missing, and return their names; existing ones are left alone."""
+    wanted = topics(settings)
+    with Cluster(settings.kafka) as cluster:
+        found = cluster.shapes(topic.name for topic in wanted)
+        missing = [topic for topic in wanted if topic.name not in found]
+        for topic in missing:
+            cluster.create(topic.name, topic.partitions, topic.replication, topic.configs)
+    return [topic.name for topic in missing]

@@ -1,0 +1,219 @@
+"""A small flood of our own on reserved numbers, again and again, to see that one would be stopped.
+
+Its messages go to the input topic alone, so no phone rings. What comes back shows that the whole
+path works: topic, worker, adapter and, in enforce mode, the gateway.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Final
+
+import msgspec
+from kafka import KafkaConsumer, KafkaProducer, TopicPartition
+from kafka.errors import KafkaError
+
+from detectors.model.records import Action
+from streams.cluster.admin import no_topic
+from streams.config import Canary, Topics
+from streams.scenarios.pen import Pen
+from streams.telemetry.metrics import Metrics
+from streams.wire import VersionError, decode_ack, decode_action
+
+log = logging.getLogger(__name__)
+
+GATEWAY: Final = "canary"  # shows as a gateway of its own in the metrics
+MEMORY: Final = 8  # platforms that the number knows: over `detect.cold_known`, or it stays a shadow
+FLOOD_MAX: Final = 24  # messages; a burst is throttled after 5 to 8
+PACE_S: Final = 0.2
+POLL_MS: Final = 50
+ACKS_MAX: Final = 10_000  # remembered in one run; more come within a minute on no gateway
+
+
+class Outcome(StrEnum):
+    """How a run ended."""
+
+    APPLIED = "applied"  # the gateway holds the lease
+    IGNORED = "ignored"  # an adapter read it and may not enforce it: shadow, switch, rails
+    LEASED = "leased"  # no adapter was to be waited for
+    FAILED = "failed"  # the gateway would not take it
+    UNACKNOWLEDGED = "unacknowledged"  # there is a lease and no adapter says anything
+    MISSED = "missed"  # there is no lease
+
+
+GOOD: Final = frozenset({Outcome.APPLIED, Outcome.IGNORED, Outcome.LEASED})
+
+
+@dataclass(slots=True)
+class Run:
+    """One flood and what came back."""
+
+    recipient: str
+    began: float  # seconds of the real clock, before the first message of the flood
+    action_id: str = ""  # of the first lease
+    throttled_s: float = 0.0  # from the first message to the lease, if there is one
+    acknowledged_s: float = 0.0  # and to the adapter's word
+    states: dict[str, str] = field(default_factory=dict)  # of all actions acknowledged meanwhile
+
+    @property
+    def acknowledged(self) -> bool:
+        """Whether an adapter said what it did with the lease."""
+        return self.action_id in self.states
+
+
+def number(settings: Canary, turn: int) -> str:
+    """The recipient of a turn of the daemon; it rests until all others had theirs."""
+    return str(int(settings.first) + turn % settings.turns)
+
+
+def spare_number(settings: Canary) -> str:
+    """A recipient for a flood by hand: of the last tenth, another one each second."""
+    spare = settings.numbers - settings.turns
+    return str(int(settings.first) + settings.turns + int(time.time()) % spare)
+
+
+def history(recipient: str, now_ms: int) -> Iterator[dict[str, Any]]:
+    """Codes of the past, by which the recipient is no stranger."""
+    for event in _pen(recipient).history(now_ms):
+        yield event.value | {"recipient": recipient, "gateway_id": GATEWAY}
+
+
+def flood(recipient: str) -> Iterator[dict[str, Any]]:
+    """Codes of platforms that the recipient does not know, each stamped when it is taken."""
+    pen = _pen(recipient)
+    run = time.time_ns() // 1_000_000
+    for nth, platform in enumerate(pen.strangers(FLOOD_MAX)):
+        value = pen.code(time.time_ns() // 1_000_000, platform).value
+        own = {"recipient": recipient, "gateway_id": GATEWAY, "message_id": f"canary-{run}-{nth}"}
+        yield value | own
+
+
+def _pen(recipient: str) -> Pen:
+    """What it writes follows from the number, so that its known platforms stay the same."""
+    return Pen("canary", int(recipient), 0, MEMORY)
+
+
+class Watch:
+    """Sends floods and looks for their leases and acknowledgements."""
+
+    def __init__(
+        self, settings: Canary, clients: Mapping[str, Any], topics: Topics, metrics: Metrics
+    ) -> None:
+        """`clients` are the arguments by which Kafka clients reach the cluster."""
+        self._settings = settings
+        self._topics = topics
+        self._metrics = metrics
+        self._producer = KafkaProducer(**clients, client_id="otpguard-canary", acks="all")
+        self._consumer = KafkaConsumer(
+            **clients, client_id="otpguard-canary", allow_auto_create_topics=False
+        )
+        places = []
+        for topic in (topics.throttle, topics.acks):
+            if not (partitions := self._consumer.partitions_for_topic(topic)):
+                raise no_topic(topic)
+            places += [TopicPartition(topic, each) for each in partitions]
+        self._consumer.assign(places)
+        # Until the first run ends, the start counts as a success: an alert has to wait for it.
+        metrics.put("canary_last_success_timestamp_seconds", time.time())
+
+    def run(self, stop: threading.Event, *, acknowledged: bool = True) -> None:
+        """A run at every multiple of the period, so that a restart floods no number twice."""
+        period_s = self._settings.period_s
+        while not stop.is_set():
+            turn = int(time.time() // period_s) + 1
+            if stop.wait(turn * period_s - time.time()):
+                break
+            self.flood(number(self._settings, turn), acknowledged=acknowledged)
+
+    def flood(self, recipient: str, *, acknowledged: bool = True) -> Outcome:
+        """One flood, told in the metrics. `acknowledged`: an adapter has to answer too."""
+        try:
+            run = self._flood(recipient, acknowledged=acknowledged)
+        except KafkaError as error:
+            log.warning("the broker is away: %s", type(error).__name__)
+            outcome = Outcome.MISSED
+        else:
+            outcome = outcome_of(run, acknowledged=acknowledged)
+            if run.action_id:
+                self._metrics.put("canary_throttle_seconds", run.throttled_s)
+            if run.acknowledged:
+                self._metrics.put("canary_acknowledge_seconds", run.acknowledged_s)
+        self._metrics.add("canary_runs_total", outcome=outcome)
+        if outcome in GOOD:
+            self._metrics.put("canary_last_success_timestamp_seconds", time.time())
+        log.info("the flood was %s", outcome)
+        return outcome
+
+    def close(self) -> None:
+        """Let go of the broker."""
+        self._producer.close(timeout=5)
+        self._consumer.close()
+
+    def _flood(self, recipient: str, *, acknowledged: bool) -> Run:
+        self._consumer.seek_to_end()
+        for place in self._consumer.assignment():
+            self._consumer.position(place)  # seeks are lazy: stand there before the first message
+        for value in history(recipient, time.time_ns() // 1_000_000):
+            self._send(value)
+        self._producer.flush(timeout=self._settings.deadline_s)
+        run = Run(recipient, time.time())
+        end = time.monotonic() + self._settings.deadline_s
+        for value in flood(recipient):
+            self._send(value)
+            due = time.monotonic() + PACE_S
+            while not run.action_id and time.monotonic() < due:
+                self._take(run)
+            if run.action_id:
+                break
+        while time.monotonic() < end and not (run.acknowledged if acknowledged else run.action_id):
+            self._take(run)
+        return run
+
+    def _send(self, value: Mapping[str, Any]) -> None:
+        key = str(value["recipient"]).encode()
+        self._producer.send(self._topics.input, json.dumps(value).encode(), key=key)
+
+    def _take(self, run: Run) -> None:
+        """Enter what came back; an acknowledgement may be read before its lease."""
+        for place, records in self._consumer.poll(timeout_ms=POLL_MS).items():
+            for record in records:
+                try:
+                    if place.topic == self._topics.acks:
+                        ack = decode_ack(record.value)
+                        if len(run.states) < ACKS_MAX:
+                            run.states.setdefault(ack.action_id, ack.state)
+                    elif record.value is not None and record.key == run.recipient.encode():
+                        self._lease(run, decode_action(record.value))
+                except (VersionError, msgspec.DecodeError):
+                    log.error("cannot read a record of %s", place.topic)  # noqa: TRY400 - holds it
+        if run.acknowledged and not run.acknowledged_s:
+            run.acknowledged_s = time.time() - run.began
+
+    def _lease(self, run: Run, action: Action) -> None:
+        """Keep the first lease that this flood caused."""
+        new = action.verb == "throttle" and action.issued_at_ms >= int(run.began * 1000)
+        if new and not run.action_id:
+            run.action_id = action.action_id
+            run.throttled_s = time.time() - run.began
+
+
+def outcome_of(run: Run, *, acknowledged: bool) -> Outcome:
+    """How the run ended.
+
+    >>> outcome_of(Run("8617000000000", 0.0), acknowledged=True)
+    <Outcome.MISSED: 'missed'>
+    """
+    if not run.action_id:
+        return Outcome.MISSED
+    if not acknowledged:
+        return Outcome.LEASED
+    state = run.states.get(run.action_id)
+    if state is None:
+        return Outcome.UNACKNOWLEDGED
+    return {"applied": Outcome.APPLIED, "ignored": Outcome.IGNORED}.get(state, Outcome.FAILED)

@@ -1,0 +1,482 @@
+"""Dead letters: what was refused and why, and sending it in again.
+
+That a letter was replayed is written behind it into its own partition of the dead letters' topic
+(a *mark*, with the position that the event got in the input), so it lasts as long as the letter
+does. Marks follow their events: whoever dies in between repeats at most `BATCH` events, each with
+its original bytes, and the detector counts a platform once a day at a recipient. A letter whose
+source is the target of a mark is a replay that was refused again; it is not replayed by itself.
+"""
+
+from __future__ import annotations
+
+import heapq
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Final, NamedTuple
+
+from kafka import KafkaConsumer, KafkaProducer, TopicPartition
+from kafka.errors import KafkaError
+
+from streams.cluster.admin import no_topic, unusable, working
+from streams.errors import UnavailableError, UsageError
+from streams.wire import Intake, decode
+
+BATCH: Final = 200
+"""Letters whose events may be in the input without a mark yet: .2 s at the default rate."""
+LETTERS_MAX: Final = 1_000_000
+"""Looked at in one go: 600 bytes each. A longer time is looked at in parts (--since, --until)."""
+SAID_AGAIN_MS: Final = 3_600_000
+"""A worker that died says letters again that may be marked already: within a checkpoint's cycle and
+an outage. Reading begins so much earlier than asked, for the marks."""
+MARK: Final = b"replayed/"
+POLL_MS: Final = 200
+SILENCE_S: Final = 30.0
+ACKNOWLEDGED_S: Final = 30.0
+
+Tell = Callable[[int], None]
+"""Told how many records were read or sent since it was last told."""
+
+
+class Place(NamedTuple):
+    """A record of Kafka."""
+
+    topic: str
+    partition: int
+    offset: int
+
+    def __str__(self) -> str:
+        return f"{self.topic}/{self.partition}/{self.offset}"
+
+    @staticmethod
+    def parse(written: str) -> Place:
+        """Raise ValueError if it is none."""
+        topic, partition, offset = written.rsplit("/", 2)
+        return Place(topic, int(partition), int(offset))
+
+
+class Fate(StrEnum):
+    """What became of a letter: the closed set that `ls` shows."""
+
+    WAITING = "waiting"
+    REPLAYED = "replayed"
+    REFUSED_AGAIN = "refused again"  # is what a replay came to, and was not replayed itself
+
+
+class Letter(NamedTuple):
+    """A dead letter without its bytes."""
+
+    partition: int  # where it lies in the dead letters' topic
+    offset: int
+    written_ms: int
+    reason: str
+    source: Place
+    time_ms: int  # of the record that was refused; -1: it had none
+    bytes: int  # of the value as it lies here
+    whole: bool  # nothing was cut, and there is something to replay
+    fate: Fate = Fate.WAITING
+
+    @property
+    def position(self) -> str:
+        """Its name for people."""
+        return f"{self.partition}:{self.offset}"
+
+    @property
+    def identity(self) -> tuple[Place, int]:
+        """The record that was refused. A worker that died says again what it had said."""
+        return self.source, self.time_ms
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Which letters are meant. Times: milliseconds UTC, of when a letter was written."""
+
+    reasons: frozenset[str] = frozenset()  # empty: all
+    since_ms: int | None = None
+    until_ms: int | None = None
+    partition: int | None = None  # of the source
+
+    def admits(self, letter: Letter) -> bool:
+        """Whether it is meant."""
+        return (
+            (not self.reasons or letter.reason in self.reasons)
+            and (self.since_ms is None or letter.written_ms >= self.since_ms)
+            and (self.until_ms is None or letter.written_ms < self.until_ms)
+            and (self.partition is None or letter.source.partition == self.partition)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Letters in the order of their writing, each once, and what else was there."""
+
+    letters: list[Letter]
+    repeats: int  # of a letter, by workers that did their last events again after a crash
+    foreign: int  # records that are neither letters nor marks
+
+    def counts(self) -> dict[str, Counter[Fate]]:
+        """Reason -> fate -> letters."""
+        counts: dict[str, Counter[Fate]] = {}
+        for letter in self.letters:
+            counts.setdefault(letter.reason, Counter())[letter.fate] += 1
+        return dict(sorted(counts.items()))
+
+
+@dataclass(slots=True)
+class Replayed:
+    """What a replay did, or, as a trial, would do."""
+
+    published: int = 0
+    refused_still: Counter[str] = field(default_factory=Counter)  # by reason of today's refusal
+    replayed_before: int = 0
+    refused_again: int = 0  # left out, being replays themselves
+    not_whole: int = 0
+
+
+def find(
+    clients: Mapping[str, Any], topic: str, wanted: Filter, tell: Tell = lambda _: None
+) -> Found:
+    """Return the letters that are meant, up to the end as it is now.
+
+    Raise ConfigError if the topic is not there or not for us, UnavailableError if the broker goes
+    away, UsageError past LETTERS_MAX.
+    """
+    letters: dict[tuple[Place, int], Letter] = {}
+    done: set[tuple[Place, int]] = set()
+    targets: set[Place] = set()
+    repeats = foreign = 0
+    with working(f"cannot read {topic}"), closing(_consumer(clients)) as consumer:
+        since_ms = None if wanted.since_ms is None else wanted.since_ms - SAID_AGAIN_MS
+        for record in _between(consumer, _spans(consumer, topic, since_ms)):
+            tell(1)
+            if (mark := _mark(record)) is not None:
+                done.add(mark[0])
+                targets.add(mark[1])
+            elif (letter := _letter(record)) is None:
+                foreign += 1
+            elif wanted.admits(letter):
+                repeats += letter.identity in letters
+                letters.setdefault(letter.identity, letter)
+            if max(len(letters), len(done)) > LETTERS_MAX:
+                raise UsageError(
+                    f"over {LETTERS_MAX:,} dead letters are meant: narrow them with --since and "
+                    "--until, --reason or --partition"
+                )
+    told = [
+        letter._replace(fate=_fate(letter, done, targets))
+        for letter in sorted(letters.values(), key=lambda one: (one.written_ms, one.source))
+    ]
+    return Found(told, repeats, foreign)
+
+
+def show(clients: Mapping[str, Any], topic: str, position: str) -> tuple[Letter, Any, Place | None]:
+    """Return a letter, its record with the original bytes, and where it was replayed to, if it was.
+
+    Raise UsageError if there is no letter at the position, and otherwise what `find` raises.
+    """
+    partition, _, offset = position.partition(":")
+    if not (partition.isdecimal() and offset.isdecimal()):
+        raise UsageError(f"{position!r} is no position; `otpguard dlq ls` shows them, such as 3:17")
+    place = TopicPartition(topic, int(partition))
+    with working(f"cannot read {topic}"), closing(_consumer(clients)) as consumer:
+        spans = _spans(consumer, topic, None)
+        begin, end = spans.get(place, (0, 0))
+        if not begin <= int(offset) < end:
+            raise UsageError(
+                f"no dead letter at {position}; partition {partition} of {topic} "
+                f"holds {begin} to {end - 1}"
+                if end > begin
+                else f"no dead letter at {position}: there are none in that partition"
+            )
+        records = _between(consumer, {place: (int(offset), end)})
+        record = next(records, None)
+        letter = _letter(record) if record is not None and record.offset == int(offset) else None
+        if letter is None:
+            raise UsageError(f"the record at {position} is no dead letter")
+        marks = filter(None, map(_mark, records))
+        target = next((target for identity, target in marks if identity == letter.identity), None)
+    fate = Fate.REPLAYED if target is not None else Fate.WAITING
+    return letter._replace(fate=fate), record, target
+
+
+@dataclass(slots=True)
+class Replayer:
+    """Sends letters in again: original key and value, to the partition that they came from.
+
+    With `by_key` the key decides on the partition, as it must after partitions were added. The
+    events get the time of now as their records' time; their event times stay.
+    """
+
+    clients: Mapping[str, Any]
+    topic: str  # of the dead letters
+    target: str
+    intake: Intake
+    per_s: float = 1000.0
+    by_key: bool = False
+    unchecked: bool = False
+    again: bool = False
+
+    def choose(self, letters: Iterable[Letter]) -> tuple[list[Letter], Replayed]:
+        """Return the letters that may be replayed, and an account of those that may not."""
+        chosen, account = [], Replayed()
+        for letter in letters:
+            if letter.fate is Fate.REPLAYED:
+                account.replayed_before += 1
+            elif not letter.whole:
+                account.not_whole += 1
+            elif letter.fate is Fate.REFUSED_AGAIN and not self.again:
+                account.refused_again += 1
+            else:
+                chosen.append(letter)
+        return chosen, account
+
+    def run(
+        self,
+        letters: Sequence[Letter],
+        account: Replayed,
+        *,
+        limit: int | None = None,
+        dry_run: bool = False,
+        stop: Callable[[], bool] = lambda: False,
+        tell: Tell = lambda _: None,
+    ) -> None:
+        """Replay these, oldest event first, and account for each; at most `limit`.
+
+        `stop` is asked after each letter; a batch that was begun is published.
+
+        Returns only when everything that was published is marked. Raise ConfigError or
+        UnavailableError if it cannot go on; what was acknowledged is marked then too, if it can be.
+        """
+        with ExitStack() as stack:
+            stack.enter_context(working(f"cannot replay {self.topic} to {self.target}"))
+            partitions = self._partitions()
+            producer = None
+            if not dry_run:
+                producer = stack.enter_context(closing(self._producer()))
+            size = max(1, min(BATCH, int(self.per_s / 4)))
+            began, sent = time.monotonic(), 0
+            batch: list[tuple[Letter, Any]] = []
+            for letter, record in self._records(letters, stack):
+                tell(1)
+                if (refusal := self._refused_now(letter, record)) is not None:
+                    account.refused_still[refusal] += 1
+                    continue
+                batch.append((letter, record))
+                if producer is None:
+                    account.published += 1
+                    batch.clear()
+                elif len(batch) == size:
+                    self._publish(producer, batch, partitions, account)
+                    sent += len(batch)
+                    batch = []
+                    time.sleep(max(0.0, sent / self.per_s - (time.monotonic() - began)))
+                if stop() or account.published + len(batch) == limit:
+                    break
+            if producer is not None and batch:
+                self._publish(producer, batch, partitions, account)
+
+    def _partitions(self) -> int:
+        with closing(_consumer(self.clients)) as consumer:
+            partitions = consumer.partitions_for_topic(self.target)
+        if not partitions:
+            raise no_topic(self.target)
+        return len(partitions)
+
+    def _producer(self) -> KafkaProducer:
+        return KafkaProducer(
+            **self.clients,
+            client_id="otpguard-dlq",
+            acks="all",
+            linger_ms=5,
+            request_timeout_ms=10_000,
+            delivery_timeout_ms=int(ACKNOWLEDGED_S * 1000),
+            max_block_ms=int(ACKNOWLEDGED_S * 1000),
+        )
+
+    def _records(self, letters: Sequence[Letter], stack: ExitStack) -> Iterator[tuple[Letter, Any]]:
+        """Read the letters' bytes, all partitions side by side, in the order of the source's times.
+
+        A recipient's letters may lie in several partitions. Those that have expired are left out.
+        """
+        by_partition: dict[int, dict[int, Letter]] = {}
+        for letter in letters:
+            by_partition.setdefault(letter.partition, {})[letter.offset] = letter
+
+        def read(partition: int, wanted: Mapping[int, Letter]) -> Iterator[tuple[Letter, Any]]:
+            consumer = stack.enter_context(closing(_consumer(self.clients)))
+            place = TopicPartition(self.topic, partition)
+            for record in _between(consumer, {place: (min(wanted), max(wanted) + 1)}):
+                if (letter := wanted.get(record.offset)) is not None:
+                    yield letter, record
+
+        yield from heapq.merge(
+            *(read(*each) for each in sorted(by_partition.items())),
+            key=lambda pair: (pair[0].time_ms, pair[0].source),
+        )
+
+    def _refused_now(self, letter: Letter, record: Any) -> str | None:
+        """The reason for which this version, by these settings, would refuse it at this instant."""
+        if self.unchecked:
+            return None
+        now_ms = time.time_ns() // 1_000_000
+        rejects = decode(
+            self.intake, self.target, letter.source.partition,
+            [record.value], [_headers(record).get("key")], [0], [now_ms], 1,
+        ).rejects  # fmt: skip
+        return rejects[0].reason.value if rejects else None
+
+    def _publish(
+        self,
+        producer: KafkaProducer,
+        batch: Sequence[tuple[Letter, Any]],
+        partitions: int,
+        account: Replayed,
+    ) -> None:
+        """Publish a batch, then the marks of what was acknowledged."""
+        pending = [
+            producer.send(
+                self.target,
+                record.value,
+                _headers(record).get("key"),
+                [("dead_letter", str(Place(self.topic, letter.partition, letter.offset)).encode())],
+                partition=self._partition(letter, partitions),
+            )
+            for letter, record in batch
+        ]
+        failed: KafkaError | None = None
+        marks = []
+        for (letter, _), future in zip(batch, pending, strict=True):
+            try:
+                got = future.get(timeout=ACKNOWLEDGED_S + 5)
+            except KafkaError as error:
+                failed = failed or error
+                continue
+            account.published += 1
+            marks.append(
+                producer.send(
+                    self.topic,
+                    b"",
+                    MARK + f"{letter.source.partition}-{letter.source.offset}".encode(),
+                    _mark_headers(letter, Place(self.target, got.partition, got.offset)),
+                    partition=letter.partition,
+                )
+            )
+        try:
+            for mark in marks:
+                mark.get(timeout=ACKNOWLEDGED_S + 5)
+        except KafkaError as error:
+            raise unusable(
+                f"up to {len(marks)} events were replayed and could not be marked as such in "
+                f"{self.topic}: the next replay repeats them",
+                error,
+            ) from None
+        if failed is not None:
+            raise failed
+
+    def _partition(self, letter: Letter, partitions: int) -> int | None:
+        source = letter.source
+        if self.by_key or source.topic != self.target or source.partition >= partitions:
+            return None
+        return source.partition
+
+
+def _fate(letter: Letter, done: set[tuple[Place, int]], targets: set[Place]) -> Fate:
+    if letter.identity in done:
+        return Fate.REPLAYED
+    return Fate.REFUSED_AGAIN if letter.source in targets else Fate.WAITING
+
+
+def _headers(record: Any) -> dict[str, bytes]:
+    return dict(record.headers)
+
+
+def _letter(record: Any) -> Letter | None:
+    """The letter that a record is; None if it is none."""
+    headers = _headers(record)
+    try:
+        return Letter(
+            partition=record.partition,
+            offset=record.offset,
+            written_ms=record.timestamp,
+            reason=headers["reason"].decode(),
+            source=_source(headers),
+            time_ms=int(headers["time"]),
+            bytes=len(record.value or b""),
+            whole="size" not in headers and headers["reason"] != b"null_value",
+        )
+    except (LookupError, ValueError):
+        return None
+
+
+def _mark(record: Any) -> tuple[tuple[Place, int], Place] | None:
+    """Which letter was replayed, and to where; None if the record says nothing of that."""
+    if not (record.key or b"").startswith(MARK):
+        return None
+    headers = _headers(record)
+    try:
+        identity = (_source(headers), int(headers["time"]))
+        return identity, Place.parse(headers["replayed_to"].decode())
+    except (LookupError, ValueError):
+        return None
+
+
+def _mark_headers(letter: Letter, target: Place) -> list[tuple[str, bytes]]:
+    source = letter.source
+    return [
+        ("replayed_to", str(target).encode()),
+        ("topic", source.topic.encode()),
+        ("partition", str(source.partition).encode()),
+        ("offset", str(source.offset).encode()),
+        ("time", str(letter.time_ms).encode()),
+    ]
+
+
+def _source(headers: Mapping[str, bytes]) -> Place:
+    return Place(headers["topic"].decode(), int(headers["partition"]), int(headers["offset"]))
+
+
+def _consumer(clients: Mapping[str, Any]) -> KafkaConsumer:
+    return KafkaConsumer(
+        **clients, allow_auto_create_topics=False, auto_offset_reset="earliest",
+        enable_auto_commit=False,
+    )  # fmt: skip
+
+
+Spans = Mapping[TopicPartition, tuple[int, int]]
+"""Place -> first offset and the one behind the last."""
+
+
+def _spans(consumer: KafkaConsumer, topic: str, since_ms: int | None) -> Spans:
+    """What each partition holds, from the first record that is no older than `since_ms`."""
+    places = [TopicPartition(topic, p) for p in consumer.partitions_for_topic(topic) or ()]
+    if not places:
+        raise no_topic(topic)
+    begins, ends = consumer.beginning_offsets(places), consumer.end_offsets(places)
+    if since_ms is not None:
+        found = consumer.offsets_for_times(dict.fromkeys(places, since_ms))
+        begins = {p: ends[p] if found.get(p) is None else found[p].offset for p in places}
+    return {place: (begins[place], ends[place]) for place in places}
+
+
+def _between(consumer: KafkaConsumer, spans: Spans) -> Iterator[Any]:
+    """The records of these spans, those of a partition in their order."""
+    places = [place for place, (begin, end) in spans.items() if begin < end]
+    if not places:
+        return
+    consumer.assign(places)
+    for place in places:
+        consumer.seek(place, spans[place][0])
+    heard = time.monotonic()
+    while left := [place for place in places if consumer.position(place) < spans[place][1]]:
+        polled = consumer.poll(timeout_ms=POLL_MS)
+        for place, batch in polled.items():
+            for record in batch:
+                if record.offset < spans[place][1]:
+                    yield record
+        if polled:
+            heard = time.monotonic()
+        elif time.monotonic() - heard > SILENCE_S:
+            raise UnavailableError(f"the broker sends no more of {left[0].topic}")

@@ -1,0 +1,283 @@
+"""What is wrong with an installation, and what to do about each thing.
+
+Only looks: nothing is written, no group is joined, no offset is moved.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+import numpy as np
+
+from streams.cluster import topics
+from streams.cluster.admin import Cluster, client_arguments
+from streams.cluster.rights import ROLES, names
+from streams.config import Settings
+from streams.errors import OtpguardError
+from streams.wire import decode
+
+BROKER_MIN: Final = (2, 8)
+"""Chosen: static membership and idempotent writes without a right of their own."""
+
+SAMPLE: Final = 500  # newest records of each partition that are looked at
+SAMPLE_PARTITIONS: Final = 8  # a nation's 128 would take long, and say the same
+BEHIND_S: Final = 300.0
+"""Commits move with checkpoints, one a minute, so less than this is no lag."""
+
+SKEW_S: Final = 5.0  # detection counts in minutes; a gateway further off is wrong
+NONCANONICAL_SHARE: Final = 0.001  # a few odd numbers are no misrouted topic
+
+State = Literal["ok", "warn", "bad", "unknown"]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One check. `remedy` is empty if there is nothing to do."""
+
+    check: str
+    state: State
+    says: str
+    remedy: str = ""
+
+
+def examine(settings: Settings, role: str, now_ms: int) -> Iterator[Finding]:
+    """Yield the findings, for a user that is meant to have the rights of `role`.
+
+    What needs a broker is left out if none can be used; what needs a right is "unknown" without it.
+    """
+    yield _tried("settings", lambda: _settings(settings))
+    try:
+        cluster = Cluster(settings.kafka)
+    except OtpguardError as error:
+        yield Finding(
+            "broker",
+            "bad",
+            str(error),
+            "kafka.bootstrap, kafka.security, kafka.ca_file, "
+            "kafka.username and its password_file have to fit the listener",
+        )
+        return
+    with cluster:
+        yield _tried("broker", lambda: _broker(settings, cluster))
+        yield from _shapes(settings, cluster)
+        yield _tried("rights", lambda: _rights(settings, role, cluster))
+        yield _tried("lag", lambda: _lag(settings, cluster))
+    if "input" in ROLES[role].reads:
+        try:
+            yield from _sample(settings, now_ms)
+        except OtpguardError as error:
+            yield Finding("sample", "unknown", str(error))
+    else:
+        yield Finding(
+            "sample",
+            "unknown",
+            f"the role {role} reads no events",
+            "as the worker's user: otpguard doctor --role worker",
+        )
+
+
+def _tried(check: str, look: Callable[[], Finding]) -> Finding:
+    try:
+        return look()
+    except OtpguardError as error:
+        return Finding(check, "bad", str(error), "see what it says")
+
+
+def _settings(settings: Settings) -> Finding:
+    settings.params()
+    _, overridden = settings.registry()
+    if settings.kafka.security in ("plaintext", "sasl_plaintext") and not all(
+        server.startswith(("127.", "localhost")) for server in settings.kafka.bootstrap.split(",")
+    ):
+        return Finding(
+            "settings",
+            "warn",
+            "events cross the network unencrypted",
+            'kafka.security = "sasl_ssl"',
+        )
+    more = f", {len(overridden)} entries of the registry overridden" if overridden else ""
+    says = f"mode {settings.mode}, fingerprint {settings.fingerprint()}{more}"
+    return Finding("settings", "ok", says)
+
+
+def _broker(settings: Settings, cluster: Cluster) -> Finding:
+    version = cluster.version()
+    if tuple(map(int, version.split(".")[:2])) < BROKER_MIN:
+        oldest = ".".join(map(str, BROKER_MIN))
+        return Finding("broker", "bad", f"Kafka {version}", f"upgrade the brokers to {oldest}")
+    return Finding("broker", "ok", f"Kafka {version} at {settings.kafka.bootstrap}")
+
+
+def _shapes(settings: Settings, cluster: Cluster) -> Iterator[Finding]:
+    wanted = topics.topics(settings)
+    found = cluster.shapes(topic.name for topic in wanted)
+    wrong = topics.problems(wanted, found)
+    for says in wrong:
+        yield Finding("topics", "bad", says, "a topic of another shape has to be made anew")
+    thin = sorted({name for name, shape in found.items() if shape.replication < 2})
+    if thin:
+        yield Finding(
+            "topics",
+            "warn",
+            f"one copy only: {', '.join(thin)}",
+            "three copies outlive a broker: topics.replication, before `topics create`",
+        )
+    if not (wrong or thin):
+        yield Finding(
+            "topics",
+            "ok",
+            f"{len(found)} topics, {found[settings.topics.input].partitions} "
+            "partitions of the input",
+        )
+
+
+def _rights(settings: Settings, role: str, cluster: Cluster) -> Finding:
+    needs: dict[str, frozenset[str]] = {}
+    for topic, name in names(settings).items():  # two roles of topics may share one
+        needs[name] = needs.get(name, frozenset()) | ROLES[role].operations(topic)
+    may = cluster.operations(needs)
+    lacks, more = [], []
+    for name, wanted in needs.items():
+        has = may.get(name, frozenset())
+        lacks += [f"{each} {name}" for each in sorted(wanted - has)]
+        more += [f"{each} {name}" for each in sorted((has - wanted) & {"READ", "WRITE"})]
+    if lacks:
+        return Finding(
+            "rights",
+            "bad",
+            f"as {role} this user lacks {'; '.join(lacks)}",
+            f"otpguard topics acls {role}=USER",
+        )
+    if more:
+        return Finding(
+            "rights",
+            "warn",
+            f"as {role} this user needs no {'; '.join(more)}",
+            "an authoriser on the brokers, and no more rights than "
+            f"`otpguard topics acls {role}=USER` lists",
+        )
+    return Finding("rights", "ok", f"those of {role}, and no more")
+
+
+def _lag(settings: Settings, cluster: Cluster) -> Finding:
+    behind = cluster.behind(settings.app_id, settings.topics.input)
+    if behind is None:
+        return Finding(
+            "lag",
+            "warn",
+            "no worker has written a checkpoint yet",
+            "start one, or wait a minute: otpguard worker --wait",
+        )
+    return Finding("lag", "ok", f"{behind} events are not in a checkpoint yet")
+
+
+def _sample(settings: Settings, now_ms: int) -> Iterator[Finding]:
+    records = newest(settings)
+    if not records:
+        yield Finding(
+            "events",
+            "warn",
+            f"none in {settings.topics.input}",
+            "bring some in: otpguard feed --help",
+        )
+        return
+    decoded = decode(
+        settings.intake(),
+        settings.topics.input,
+        0,
+        [each.value for each in records],
+        [each.key for each in records],
+        range(len(records)),
+        [each.timestamp for each in records],
+        len(records),
+    )
+    newest_s = (now_ms - max(each.timestamp for each in records)) / 1000
+    refused = len(decoded.rejects) / len(records)
+    if refused > settings.input.refused_share_max:
+        reasons = sorted({each.reason for each in decoded.rejects})
+        yield Finding(
+            "events",
+            "bad",
+            f"{refused:.0%} of {len(records)} would be refused: {', '.join(reasons)}",
+            "otpguard topics schema sms.delivery.v1",
+        )
+    elif newest_s > BEHIND_S:
+        yield Finding(
+            "events",
+            "warn",
+            f"the newest is {newest_s:.0f} s old",
+            "look whether the gateways or their feed still send",
+        )
+    else:
+        yield Finding(
+            "events",
+            "ok",
+            f"{len(records)} looked at, {refused:.1%} refused, "
+            f"the newest {max(0.0, newest_s):.0f} s old",
+        )
+    counted = len(decoded.batch)
+    share = decoded.noncanonical_keys / max(counted, 1)
+    if share > NONCANONICAL_SHARE:
+        yield Finding(
+            "keys",
+            "bad",
+            f"{share:.1%} of events are not keyed by their recipient's E.164 "
+            "digits: a flood may be split over partitions and missed",
+            "key them so at the gateway, or re-key: otpguard feed kafka",
+        )
+    else:
+        yield Finding("keys", "ok", f"{counted} keys are canonical")
+    yield _clocks(decoded.batch.event_time_ms, [each.timestamp for each in records], now_ms)
+
+
+def _clocks(event_ms: Any, record_ms: Sequence[int], now_ms: int) -> Finding:
+    ahead_s = (max(record_ms) - now_ms) / 1000
+    if ahead_s > SKEW_S:
+        return Finding(
+            "clocks",
+            "bad",
+            f"records are {ahead_s:.0f} s ahead of this machine's clock",
+            "run NTP on brokers, gateways and here",
+        )
+    if len(event_ms):
+        early_s = float(np.max(event_ms) - max(record_ms)) / 1000
+        if early_s > SKEW_S:
+            return Finding(
+                "clocks",
+                "bad",
+                f"events are {early_s:.0f} s ahead of their records",
+                "run NTP on the gateways",
+            )
+    return Finding("clocks", "ok", f"no record or event is over {SKEW_S:.0f} s ahead")
+
+
+def newest(settings: Settings) -> list[Any]:
+    """Return the newest records of some partitions of the input, in no order."""
+    from kafka import KafkaConsumer, TopicPartition  # noqa: PLC0415 - start-up time
+
+    from streams.cluster.admin import working  # noqa: PLC0415
+
+    topic = settings.topics.input
+    with (
+        working(f"cannot read {topic}"),
+        closing(
+            KafkaConsumer(**client_arguments(settings.kafka), allow_auto_create_topics=False)
+        ) as consumer,
+    ):
+        numbers = sorted(consumer.partitions_for_topic(topic) or ())[:SAMPLE_PARTITIONS]
+        places = [TopicPartition(topic, each) for each in numbers]
+        consumer.assign(places)
+        starts, ends = consumer.beginning_offsets(places), consumer.end_offsets(places)
+        for place in places:
+            consumer.seek(place, max(starts[place], ends[place] - SAMPLE))
+        records: list[Any] = []
+        while any(consumer.position(each) < ends[each] for each in places):
+            polled = consumer.poll(timeout_ms=5_000)
+            if not polled:
+                break  # what a compaction or a deletion left empty
+            for batch in polled.values():
+                records += batch
+    return records

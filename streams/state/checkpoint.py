@@ -1,0 +1,345 @@
+"""Checkpoints: the state of one partition at one offset of its log, as records of a changelog.
+
+This module is pure: it decides which records are written in which order and what a changelog holds;
+`streams/state/manager.py` talks to Kafka, and a simulation crashes the same code at every step.
+
+The rows are cut into chunks under 900 kB. When all chunks of a checkpoint are on the log, the
+manifest follows, which names them: it alone makes a checkpoint count. Each chunk has two keys that
+take turns, and the manifest says which one counts, so a checkpoint that stops half-way harms
+nothing of the one before. A chunk that did not change is not written again.
+
+Every writer, which is one stay of one partition with one process, writes under keys of its own. A
+worker that was paused, replaced, and wakes up in the middle of a checkpoint therefore cannot harm
+its successor's. Each of the manifests is right, because a state is a function of the log up to its
+offset, so the one with the highest offset is taken, which makes the replay shortest. A new writer
+removes what others left once it has a manifest of its own.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import mmap
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, Final, NamedTuple
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from detectors.chain import Snapshot
+
+FORMAT: Final = 1
+STATE_FORMAT: Final = 1
+"""The `format` in the header of `detectors.chain.snapshot`."""
+CHUNK_BYTES_MAX: Final = 850_000
+"""With its key and the record's overhead below 900 kB, so that a broker's and a producer's default
+limit of 1 MB hold it."""
+MAGIC: Final = b"otpguard"
+_DIGEST_BYTES: Final = 16
+_MANIFEST: Final = "manifest"
+
+
+class CheckpointError(Exception):
+    """The changelog of a partition cannot be used; says which key and why."""
+
+    def __init__(self, key: str, why: str) -> None:
+        super().__init__(f"checkpoint record {key!r} refused: {why}")
+        self.key = key
+
+
+class NewerError(CheckpointError):
+    """A newer version wrote it: this one cannot say what it means."""
+
+    def __init__(self, key: str, what: str, found: int, known: int) -> None:
+        super().__init__(key, f"{what} in format {found}, this version knows up to {known}")
+
+
+class Settle(NamedTuple):
+    """Everything published up to this mark of the outbox must be acknowledged."""
+
+    mark: int
+
+
+class Write(NamedTuple):
+    """The changelog must acknowledge this record; None removes the key."""
+
+    key: bytes
+    value: bytes | None
+
+
+class Cover(NamedTuple):
+    """The log up to this offset may be committed."""
+
+    offset: int
+
+
+Step = Settle | Write | Cover
+"""What a checkpoint asks for, one after the other. Each must be done before the next is asked."""
+
+
+class Held(NamedTuple):
+    """A chunk as a manifest names it."""
+
+    version: int  # 0 or 1: which of its two keys
+    size: int
+    digest: bytes
+
+
+class Manifest(msgspec.Struct, frozen=True, array_like=True):
+    """What makes the chunks of one writer a checkpoint."""
+
+    epoch: int
+    next_offset: int
+    header: dict[str, Any]
+    rows_shape: tuple[int, int]
+    chunks: dict[str, Held]
+
+    def encode(self) -> bytes:
+        """Bytes: magic, format, digest of what follows, MessagePack."""
+        body = msgspec.msgpack.encode(self)
+        return MAGIC + FORMAT.to_bytes(2) + digest_of(body) + body
+
+    @staticmethod
+    def decode(key: str, value: bytes) -> Manifest:
+        """Raises CheckpointError if it is damaged or was written by a newer version."""
+        head, body = (
+            value[: len(MAGIC) + 2 + _DIGEST_BYTES],
+            value[len(MAGIC) + 2 + _DIGEST_BYTES :],
+        )
+        if head[: len(MAGIC)] != MAGIC:
+            raise CheckpointError(key, "not a manifest")
+        if (format_ := int.from_bytes(head[len(MAGIC) : len(MAGIC) + 2])) > FORMAT:
+            raise NewerError(key, "written", format_, FORMAT)
+        if head[len(MAGIC) + 2 :] != digest_of(body):
+            raise CheckpointError(key, "its checksum does not match")
+        try:
+            return msgspec.msgpack.decode(body, type=Manifest)
+        except msgspec.DecodeError as error:
+            raise CheckpointError(key, f"it does not decode ({error})") from error
+
+
+def digest_of(data: bytes | memoryview) -> bytes:
+    """Checksum that also decides whether a chunk changed, hence not a CRC: 1 ms for a chunk."""
+    return hashlib.blake2b(data, digest_size=_DIGEST_BYTES).digest()
+
+
+class Key(NamedTuple):
+    """Key of a changelog record, unique in the whole topic: a Faust table is one key space."""
+
+    partition: int
+    writer: str
+    name: str  # "manifest", or of a chunk
+    version: int = 0
+
+    def encode(self) -> bytes:
+        """Bytes of the record's key."""
+        return f"{self.partition}|{self.writer}|{self.name}|{self.version}".encode()
+
+    @staticmethod
+    def decode(key: bytes) -> Key:
+        """Raises CheckpointError if it is none of ours."""
+        try:
+            partition, writer, name, version = key.decode().split("|")
+            return Key(int(partition), writer, name, int(version))
+        except ValueError as error:
+            raise CheckpointError(repr(key), "not a key of a checkpoint") from error
+
+
+def pieces(snapshot: Snapshot) -> Iterator[tuple[str, bytes]]:
+    """Names and contents of the chunks of a state: `r<i>` the rows, `s<i>` all the rest.
+
+    A row keeps its place in the table for life: chunk `r<i>` changes only if one of its rows did.
+    """
+    rows = snapshot.rows
+    rows_a_chunk = CHUNK_BYTES_MAX // max(1, rows.shape[1] * rows.itemsize)
+    for i, at in enumerate(range(0, len(rows), rows_a_chunk)):
+        yield f"r{i}", rows[at : at + rows_a_chunk].tobytes()
+    rest = msgspec.msgpack.encode(snapshot.rest)
+    for i, at in enumerate(range(0, len(rest), CHUNK_BYTES_MAX)):
+        yield f"s{i}", rest[at : at + CHUNK_BYTES_MAX]
+
+
+@dataclass(slots=True)
+class Ledger:
+    """One writer's book of what its last manifest names.
+
+    `unsure` while a manifest was handed over and not yet acknowledged: it may or may not be on the
+    log, so nothing may be built on either. A driver repeats the step until it knows.
+    """
+
+    partition: int
+    writer: str
+    epoch: int
+    leftovers: set[bytes] = field(default_factory=set)  # keys of others, or that no longer count
+    covered: int | None = None
+    unsure: bool = False
+    _held: dict[str, Held] = field(default_factory=dict)
+
+    def checkpoint(self, snapshot: Snapshot, next_offset: int, mark: int) -> Iterator[Step]:
+        """The steps of one checkpoint. May be abandoned between any two of them."""
+        yield Settle(mark)
+        chunks: dict[str, Held] = {}
+        for name, data in pieces(snapshot):
+            digest = digest_of(data)
+            held = self._held.get(name)
+            if held is None or held.digest != digest:
+                held = Held(1 - held.version if held else 0, len(data), digest)
+                yield Write(self._key(name, held.version), data)
+            chunks[name] = held
+        manifest = Manifest(
+            self.epoch,
+            next_offset,
+            snapshot.header,
+            (snapshot.rows.shape[0], snapshot.rows.shape[1]),
+            chunks,
+        )
+        self.unsure = True
+        yield Write(self._key(_MANIFEST), manifest.encode())
+        self.unsure = False
+        for name in self._held.keys() - chunks.keys():
+            self.leftovers |= {self._key(name, 0), self._key(name, 1)}
+        self.leftovers -= {self._key(name, held.version) for name, held in chunks.items()}
+        self._held = chunks
+        self.covered = next_offset
+        yield Cover(next_offset)
+        for key in sorted(self.leftovers):
+            yield Write(key, None)
+            self.leftovers.discard(key)
+
+    @property
+    def size(self) -> int:
+        """Bytes of the chunks that the last manifest names."""
+        return sum(held.size for held in self._held.values())
+
+    def _key(self, name: str, version: int = 0) -> bytes:
+        return Key(self.partition, self.writer, name, version).encode()
+
+
+class _Piece(NamedTuple):
+    """A chunk that was read. In pages of its own, which the system has back when it is let go.
+
+    From the heap, pieces and the rows that are made of them would be in memory side by side: what
+    is freed in the middle of it stays with the process.
+    """
+
+    data: mmap.mmap | bytes
+    digest: bytes
+
+    @staticmethod
+    def of(value: bytes) -> _Piece:
+        if not value:  # there is no empty mapping
+            return _Piece(value, digest_of(value))
+        data = mmap.mmap(-1, len(value), flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+        data[:] = value
+        return _Piece(data, digest_of(value))
+
+
+@dataclass(slots=True)
+class _Writer:
+    manifest: Manifest | CheckpointError | None = None
+    chunks: dict[tuple[str, int], _Piece] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """A partition's state as its best manifest describes it."""
+
+    next_offset: int
+    snapshot: Snapshot
+
+
+class Shelf:
+    """The changelog of one partition while it is read: newest record of each key.
+
+    Bounded by two checkpoints a writer: when a manifest arrives, the chunks that it does not name
+    are let go.
+    """
+
+    def __init__(self) -> None:
+        self.keys: set[bytes] = set()
+        self._writers: dict[str, _Writer] = {}
+
+    def put(self, raw_key: bytes, value: bytes | None) -> None:
+        """The next record of the log. Raises CheckpointError for a key that is none of ours."""
+        key = Key.decode(raw_key)
+        if value is None:
+            self.keys.discard(raw_key)
+            if (writer := self._writers.get(key.writer)) is not None:
+                self._forget(key, writer)
+            return
+        self.keys.add(raw_key)
+        writer = self._writers.setdefault(key.writer, _Writer())
+        if key.name != _MANIFEST:
+            writer.chunks[key.name, key.version] = _Piece.of(value)
+            return
+        try:
+            writer.manifest = Manifest.decode(raw_key.decode(), value)
+        except CheckpointError as refused:
+            writer.manifest = refused  # raised only if no other manifest serves
+            return
+        named = {(name, held.version) for name, held in writer.manifest.chunks.items()}
+        for other in writer.chunks.keys() - named:
+            del writer.chunks[other]
+
+    def _forget(self, key: Key, writer: _Writer) -> None:
+        if key.name == _MANIFEST:
+            writer.manifest = None
+        else:
+            writer.chunks.pop((key.name, key.version), None)
+        if writer.manifest is None and not writer.chunks:
+            del self._writers[key.writer]
+
+    def restore(self, partition: int, epoch: int) -> Restored | None:
+        """The complete state with the highest offset; None without a manifest of this epoch.
+
+        Lets its chunks go while it builds, so a state is in memory about once. A manifest without
+        some of its chunks was overtaken: its writer had lost the partition, and the new owner had
+        removed them. It is passed over if a complete one exists. A damaged one is never passed over
+        silently.
+        """
+        missing: CheckpointError | None = None
+        candidates: list[tuple[int, str]] = []
+        for name, writer in self._writers.items():
+            if isinstance(writer.manifest, CheckpointError):
+                raise writer.manifest
+            if writer.manifest is not None and writer.manifest.epoch == epoch:
+                candidates.append((writer.manifest.next_offset, name))
+        for _, name in sorted(candidates, reverse=True):
+            writer = self._writers[name]
+            manifest = writer.manifest
+            assert isinstance(manifest, Manifest)
+            key = Key(partition, name, _MANIFEST)
+            if (format_ := manifest.header.get("format", 0)) > STATE_FORMAT:
+                raise NewerError(key.encode().decode(), "its state is", format_, STATE_FORMAT)
+            held = manifest.chunks
+            absent = [c for c, h in held.items() if (c, h.version) not in writer.chunks]
+            if absent:
+                key = Key(partition, name, absent[0], held[absent[0]].version)
+                missing = missing or CheckpointError(key.encode().decode(), "it is missing")
+                continue
+            for chunk, h in held.items():
+                if writer.chunks[chunk, h.version].digest != h.digest:
+                    key = Key(partition, name, chunk, h.version)
+                    raise CheckpointError(key.encode().decode(), "its checksum does not match")
+            return Restored(manifest.next_offset, _assemble(manifest, held, writer))
+        if missing is not None:
+            raise missing
+        return None
+
+
+def _assemble(manifest: Manifest, held: dict[str, Held], writer: _Writer) -> Snapshot:
+    rows: NDArray[np.uint64] = np.empty(manifest.rows_shape, dtype=np.uint64)
+    flat = rows.reshape(-1)
+    at = 0
+    rest = bytearray()
+    for name, entry in held.items():  # in the order in which they were cut
+        data = writer.chunks.pop((name, entry.version)).data
+        if name.startswith("r"):
+            words = np.frombuffer(data, dtype=np.uint64)
+            flat[at : at + len(words)] = words
+            at += len(words)
+        else:
+            rest += data
+    assert at == flat.size, (at, manifest.rows_shape)
+    return Snapshot(header=manifest.header, rows=rows, rest=msgspec.msgpack.decode(bytes(rest)))

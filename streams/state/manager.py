@@ -1,0 +1,410 @@
+"""Holds the states of this worker's partitions.
+
+Takes them from the changelog, says where reading goes on and what may be committed, and writes
+checkpoints in the background.
+
+A state is a function of its partition's log up to one offset. Every rule here follows from that: a
+state that is kept, restored from any manifest, or made anew from the log's start, goes on the same.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from aiokafka.errors import KafkaError, MessageSizeTooLargeError
+
+from detectors import chain
+from detectors.recipients.table import WORDS
+from streams.errors import ConfigError
+from streams.state.checkpoint import (
+    CheckpointError,
+    Cover,
+    Ledger,
+    NewerError,
+    Restored,
+    Settle,
+    Shelf,
+    Step,
+    Write,
+)
+from streams.state.outbox import Outbox, Send
+
+if TYPE_CHECKING:
+    from streams.transport.driver import Consumer, Envelope
+
+log = logging.getLogger(__name__)
+
+GAP_TRIES: Final = 3
+"""A hole that is still there after so many seeks is not a fetch gone wrong: records are gone."""
+ROW_BYTES: Final = WORDS * 8
+RETRY_PAUSE_S: Final = 0.5
+POLL_S: Final = 0.2
+RATE_BYTES_PER_S: Final = 10_000_000
+"""Assumed rate of checkpoint writes until one was measured: a slow disk."""
+
+
+class Admission(Enum):
+    """What to do with an envelope."""
+
+    APPLY = "apply"
+    SEEN = "seen"  # wholly applied before
+    SEEK = "seek"  # records are missing before it: go back
+    LOST = "lost"  # still missing after GAP_TRIES: apply and say so, unless `overtaken`
+    AHEAD = "ahead"  # the state is ahead of the log
+
+
+class Appended(NamedTuple):
+    """The changelog acknowledged a record."""
+
+    offset: int
+
+
+Append = Callable[[int, Write], Awaitable[Appended]]
+"""Writes a record to the changelog of a partition; done when it is acknowledged."""
+
+
+@dataclass(slots=True)
+class Part:
+    """One partition's state and what surrounds it."""
+
+    partition: int
+    state: chain.Partition
+    outbox: Outbox
+    ledger: Ledger
+    next: int | None  # the first offset that is not applied; None until the log's start is known
+    waiting: Envelope | None = None  # not applied: what follows it is in the log, and costs less so
+    hole: tuple[int, int] | None = None
+    hole_seen: int = 0
+    covered_at: float = 0.0  # monotonic seconds; of the last checkpoint, or of the load
+    changelog_offset: int = -1
+    writing: asyncio.Lock = field(default_factory=asyncio.Lock)  # one checkpoint at a time
+    still: asyncio.Lock = field(default_factory=asyncio.Lock)  # the state changes, or is copied
+
+    @property
+    def dirty(self) -> bool:
+        """Whether it holds events that no checkpoint covers."""
+        return self.next is not None and self.next != self.ledger.covered
+
+    def admit(self, envelope: Envelope) -> Admission:
+        """Decide about the next envelope. Changes only the memory of holes."""
+        assert self.next is not None
+        if envelope.highwater < self.next:
+            return Admission.AHEAD
+        if envelope.next_offset <= self.next:
+            return Admission.SEEN
+        if envelope.start <= self.next:
+            return Admission.APPLY
+        hole = (self.next, envelope.start)
+        self.hole_seen = self.hole_seen + 1 if hole == self.hole else 1
+        self.hole = hole
+        if self.hole_seen <= GAP_TRIES:
+            return Admission.SEEK
+        return Admission.LOST
+
+    def overtaken(self, committed: int | None) -> bool:
+        """Whether the group has committed more than this state holds: somebody has a newer one.
+
+        Then records may be gone because they are no longer needed, and only this state needs them.
+        """
+        assert self.next is not None
+        return committed is not None and committed > self.next
+
+
+@dataclass(slots=True)
+class Keeper:
+    """The partitions of one worker. Implements what `streams.transport.driver.Keeper` asks for.
+
+    `placed`, `assigned` and `revoked` are called by Faust around a rebalance, always in the order
+    revoked, assigned, take..., load, place.
+    """
+
+    topic: str
+    params: chain.Params
+    epoch: int
+    cycle_s: float
+    bytes_per_s: float
+    deadline_s: float
+    send: Send
+    append: Append
+    fatal: Callable[[BaseException], None]  # ends the process
+    rebuild: bool = False
+    completed: Callable[[float], None] = lambda _: None  # told the seconds of each checkpoint
+    parts: dict[int, Part] = field(default_factory=dict)
+    owned: frozenset[int] = frozenset()
+    generation: int = -1
+    placed: bool = False
+    loaded: bool = False
+    progress: int = 0  # grows with whatever gets done; a watchdog looks at it
+    checkpoint_steps: int = 0  # the same for checkpoints alone
+    checkpoints: int = 0  # that were completed
+    _shelves: dict[int, Shelf] = field(default_factory=dict)
+    _taken: dict[int, int] = field(default_factory=dict)  # partition -> last changelog offset
+    _assigned: bool = False
+    _round: int = 0
+    _rate: float = RATE_BYTES_PER_S
+    _current: asyncio.Task[None] | None = None
+
+    # -- rebalance ------------------------------------------------------------------------------
+
+    def revoked(self) -> None:
+        """A rebalance begins. States stay until `assigned` says who owns what."""
+        log.info("partitions are revoked")
+        self._round += 1
+        self.placed = self.loaded = self._assigned = False
+        self._stop_writing()
+
+    def assigned(self, partitions: frozenset[int], generation: int) -> None:
+        """Keep the parts that stay, drop the others, and expect the changelog of the rest.
+
+        A part stays over consecutive generations: nobody else can have owned it in between, so the
+        changelog holds nothing newer. (It would be right in any case, only older than need be.) Not
+        if its last manifest may or may not be on the log: then the log is asked.
+        """
+        self._round += 1
+        self.placed = self.loaded = False
+        self._assigned = True
+        self._stop_writing()
+        consecutive = generation == self.generation + 1
+        self.generation, self.owned = generation, partitions
+        self.parts = {
+            p: part
+            for p, part in self.parts.items()
+            if consecutive and p in partitions and part.next is not None and not part.ledger.unsure
+        }
+        self._shelves = {p: Shelf() for p in partitions - self.parts.keys()}
+        self._taken = {}
+        log.info(
+            "generation %d: partitions %s, of which %d stay",
+            generation,
+            sorted(partitions),
+            len(self.parts),
+        )
+
+    def take(self, partition: int, key: bytes, value: bytes | None, offset: int) -> None:
+        """A record of the changelog."""
+        self.progress += 1
+        if (part := self.parts.get(partition)) is not None:
+            part.changelog_offset = max(part.changelog_offset, offset)
+        elif (shelf := self._shelves.get(partition)) is not None:
+            self._taken[partition] = offset
+            try:
+                shelf.put(key, value)
+            except CheckpointError as refused:
+                self._refuse(partition, refused)
+
+    def changelog_offset(self, partition: int) -> int:
+        """The last record that a kept part knows of; -1 where all of them are wanted."""
+        part = self.parts.get(partition)
+        return part.changelog_offset if part is not None else -1
+
+    async def load(self, generation: int) -> None:
+        """Make states of what the changelog held. Does nothing for a generation that is over.
+
+        The loop stays free: they are built in a thread, one after the other, while nobody else
+        holds them.
+        """
+        if generation != self.generation or not self._assigned:
+            return  # what the shelves hold now is not all of it
+        began = self._round
+        for partition, shelf in list(self._shelves.items()):
+            if self.rebuild:
+                for key in sorted(shelf.keys):  # now: else its higher offset would win a restart
+                    await self._acknowledged(partition, Write(key, None))
+            try:
+                part = await asyncio.to_thread(
+                    self._part, partition, Shelf() if self.rebuild else shelf
+                )
+            except CheckpointError as refused:
+                self._refuse(partition, refused)
+                return
+            if began != self._round:
+                return  # another rebalance: its own load follows
+            self.parts[partition] = part
+            del self._shelves[partition]
+            self.progress += 1
+        self.loaded = True
+        self.placed = not self.parts  # with nothing to read there is no place to take
+
+    def _part(self, partition: int, shelf: Shelf) -> Part:
+        restored = shelf.restore(partition, self.epoch)
+        ledger = Ledger(partition, secrets.token_hex(6), self.epoch, leftovers=set(shelf.keys))
+        now = time.monotonic()
+        return Part(
+            partition,
+            self._state(partition, restored),
+            Outbox(self.send),
+            ledger,
+            restored.next_offset if restored is not None else None,
+            covered_at=now,
+            changelog_offset=self._taken.get(partition, -1),
+        )
+
+    def _state(self, partition: int, restored: Restored | None) -> chain.Partition:
+        if restored is None:
+            return chain.Partition(self.params)
+        try:
+            return chain.restore(self.params, restored.snapshot)
+        except (AssertionError, LookupError, TypeError, ValueError) as error:  # checksums fit
+            raise CheckpointError(
+                f"{partition}|manifest", f"its state does not fit this version ({error!r})"
+            ) from error
+
+    def _copy(self, part: Part) -> chain.Snapshot:
+        return chain.snapshot(part.state)
+
+    async def place(self, consumer: Consumer) -> None:
+        """Have the consumer stand where the states end; an empty state starts where the log does.
+
+        Also called in mid-rebalance, when there is nothing to do.
+        """
+        if not self.loaded:
+            return
+        began = self._round
+        fresh = [part for part in self.parts.values() if part.next is None]
+        beginnings = await consumer.beginnings(part.partition for part in fresh)
+        for part in fresh:
+            committed = consumer.committed_offset(part.partition)
+            if committed is not None and not self.rebuild:
+                self._refuse(part.partition, None)
+                return
+            part.next = beginnings.get(part.partition, 0)
+        positions = self.positions()
+        await consumer.seek_to(positions)
+        if began == self._round:
+            self.placed = True
+            log.info("reading from %s", dict(sorted(positions.items())))
+
+    def positions(self) -> dict[int, int]:
+        """Partition -> offset where its state ends."""
+        return {p: part.next for p, part in self.parts.items() if part.next is not None}
+
+    def covered(self) -> Mapping[int, int]:
+        """Partition -> offset that the group may commit."""
+        return {
+            p: part.ledger.covered
+            for p, part in self.parts.items()
+            if part.ledger.covered is not None
+        }
+
+    def _refuse(self, partition: int, refused: CheckpointError | None) -> None:
+        what = str(refused) if refused else "the group has a committed offset but no checkpoint"
+        cure = (
+            "upgrade this worker to the version that wrote it"
+            if isinstance(refused, NewerError)
+            else "put the changelog right"
+        )
+        self.fatal(
+            ConfigError(
+                f"partition {partition}: {what}; {cure}, or start once with --rebuild to make the "
+                "state anew from the source"
+            )
+        )
+
+    # -- checkpoints ----------------------------------------------------------------------------
+
+    async def write_checkpoints(self) -> None:
+        """For ever: write the checkpoint that is due, one part at a time."""
+        while True:
+            await asyncio.sleep(POLL_S)
+            if not self.placed:
+                continue
+            now = time.monotonic()
+            due = [p for p in self.parts.values() if p.dirty and now - p.covered_at >= self.cycle_s]
+            if due:
+                part = min(due, key=lambda part: part.covered_at)
+                task = asyncio.create_task(self._checkpoint(part, self.bytes_per_s))
+                self._current = task
+                await asyncio.wait({task})
+                self._report(task)
+
+    async def flush(self, *, fenced: bool) -> None:
+        """The last checkpoints before partitions may leave, of the parts that fit the deadline."""
+        log.info("a rebalance begins, or the end: last checkpoints")
+        self._stop_writing()
+        if fenced:
+            log.info("fenced: no last checkpoint")
+            return
+        budget = self._rate * self.deadline_s
+        tasks = []
+        for part in sorted(self.parts.values(), key=lambda part: part.covered_at):
+            size = part.state.recipients * ROW_BYTES
+            if part.dirty and size <= budget:
+                budget -= size
+                tasks.append(asyncio.create_task(self._checkpoint(part, float("inf"))))
+        if tasks:
+            _, late = await asyncio.wait(tasks, timeout=self.deadline_s)
+            for task in late:
+                task.cancel()
+            await asyncio.wait(tasks)
+            for task in tasks:
+                self._report(task)
+            log.info("last checkpoints: %d of %d", len(tasks) - len(late), len(self.parts))
+
+    def _stop_writing(self) -> None:
+        if self._current is not None:
+            self._current.cancel()
+            self._current = None
+
+    def _report(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self.fatal(error)
+
+    async def _checkpoint(self, part: Part, bytes_per_s: float) -> None:
+        async with part.writing:
+            if not part.dirty:
+                return
+            began = time.monotonic()
+            written = 0
+            async with (
+                part.still
+            ):  # a state of 560 MB takes a second: its events wait, not the loop
+                next_offset, mark = part.next, part.outbox.mark
+                snapshot = await asyncio.to_thread(self._copy, part)
+            assert next_offset is not None
+            for step in part.ledger.checkpoint(snapshot, next_offset, mark):
+                written += await self._do(part, step)
+                self.progress += 1
+                self.checkpoint_steps += 1
+                ahead_s = written / bytes_per_s - (time.monotonic() - began)
+                await asyncio.sleep(max(0.0, ahead_s))
+            part.covered_at = began
+            self.checkpoints += 1
+            took = time.monotonic() - began
+            self.completed(took)
+            if bytes_per_s == float("inf") and written > RATE_BYTES_PER_S / 10:
+                self._rate = written / took
+            log.debug("partition %d: %d bytes in %.3f s", part.partition, written, took)
+
+    async def _do(self, part: Part, step: Step) -> int:
+        """Do a step; returns the bytes written."""
+        match step:
+            case Settle(mark):
+                await part.outbox.settle(mark)
+            case Write(_, value):
+                appended = await self._acknowledged(part.partition, step)
+                part.changelog_offset = max(part.changelog_offset, appended.offset)
+                return len(value or b"")
+            case Cover(_):
+                pass  # the ledger has noted it; the group commits it on its own beat
+        return 0
+
+    async def _acknowledged(self, partition: int, write: Write) -> Appended:
+        """Write until it is acknowledged. A watchdog, not this, gives up."""
+        while True:
+            try:
+                return await self.append(partition, write)
+            except MessageSizeTooLargeError as error:
+                raise ConfigError(
+                    f"the changelog refuses a record of {len(write.value or b'')} bytes; "
+                    "its max.message.bytes must be 1 MB or more"
+                ) from error
+            except KafkaError as error:
+                log.warning("partition %d: checkpoint record again: %r", partition, error)
+                await asyncio.sleep(RETRY_PAUSE_S)

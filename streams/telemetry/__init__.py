@@ -1,0 +1,1 @@
+"""Metrics, and the small HTTP server that shows them."""

@@ -1,0 +1,260 @@
+"""Every metric, defined once: name, type, unit, labels with their closed sets, meaning.
+
+All series of a process exist from its start, at zero, so that a rate over the first event is seen
+and a label value outside its set is a KeyError, not a new series. The one open label, a gateway's
+name, is held to a bounded number of plain names; the rest count as "other".
+"""
+
+from __future__ import annotations
+
+import platform
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from itertools import product
+from typing import Final, Literal, get_args
+
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    ProcessCollector,
+    disable_created_metrics,
+)
+
+from detectors.model.event import Trust
+from streams.wire import Outcome, Reason
+
+PREFIX: Final = "otpguard_"
+GATEWAYS_MAX: Final = 32  # of label `gateway`; a carrier has a handful of SMS gateways
+GATEWAY_NAME: Final = re.compile(r"(?=.*[A-Za-z])[A-Za-z0-9][A-Za-z0-9._-]{0,31}")  # no number
+OTHER: Final = "other"
+
+LEVELS: Final = ("watch", "throttle")
+RULES: Final = ("burst", "raw_35min", "raw_24h", "spaced_5min_3h", "spaced_10min_24h")
+RUNGS: Final = ("2", "5", "10", "20", "50")
+MODES: Final = ("shadow", "enforce", "off")
+LEASE_MODES: Final = ("shadow", "enforce")
+VERBS: Final = ("throttle", "release")
+STAGES: Final = ("decode", "detect", "publish", "checkpoint")
+TRUSTS: Final = tuple(trust.name.lower() for trust in Trust)
+MEMORIES: Final = ("known", "novel")
+FALSE_ALARMS: Final = ("release", "allow", "exempt")
+FEED_OUTCOMES: Final = ("published", "unreadable")
+REFUSED_KINDS: Final = ("newer", "bad")
+CANARY_OUTCOMES: Final = (
+    "applied", "ignored", "leased", "failed", "unacknowledged", "missed",
+)  # fmt: skip
+ACK_STATES: Final = ("applied", "ignored", "failed", "expired")
+
+_FAST_S: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
+_DELAY_S: Final = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)  # 1 s: the SLO
+
+Role = Literal["worker", "adapter", "feed", "canary"]
+_ALL: Final[tuple[Role, ...]] = get_args(Role)
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """One metric family, without the prefix that all share."""
+
+    name: str
+    kind: Literal["counter", "gauge", "histogram"]
+    unit: str
+    meaning: str
+    labels: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # label -> closed set
+    buckets: tuple[float, ...] = ()  # upper edges, in `unit`
+    roles: tuple[Role, ...] = ("worker",)
+
+
+_ADAPTER: Final[tuple[Role, ...]] = ("adapter",)
+_MODAL: Final[tuple[Role, ...]] = ("worker", "adapter")
+_FEED: Final[tuple[Role, ...]] = ("feed",)
+_CANARY: Final[tuple[Role, ...]] = ("canary",)
+
+TABLE: Final = (
+    Metric("events_total", "counter", "records", "Input records by what became of them.",
+           {"outcome": tuple(Outcome)}),
+    Metric("gateway_events_total", "counter", "events",
+           "Counted events by gateway; names past the first 32, and odd ones, are other.",
+           {"gateway": (OTHER,)}),
+    Metric("codes_total", "counter", "events", "Counted events that carry a verification code."),
+    Metric("promoted_total", "counter", "recipients", "Recipients that the sieve made suspects."),
+    Metric("judged_total", "counter", "events", "Events that the judge looked at."),
+    Metric("stage_seconds", "histogram", "seconds", "Time of one batch in a stage.",
+           {"stage": STAGES}, _FAST_S),
+    Metric("event_lag_seconds", "gauge", "seconds",
+           "Now less the event time of the newest event applied, of the slowest partition."),
+    Metric("records_behind", "gauge", "records",
+           "Records of the input between the states and the ends of their logs."),
+    Metric("broker_silence_seconds", "gauge", "seconds", "Since a broker last answered.",
+           roles=_MODAL),
+    Metric("loop_silence_seconds", "gauge", "seconds",
+           "Since the event loop last beat; it beats four times a second."),
+    Metric("decision_delay_seconds", "histogram", "seconds",
+           "From the event time of the causing event to the broker's receipt of the action.",
+           buckets=_DELAY_S),
+    Metric("window_codes", "gauge", "events", "Codes in the newest closed tumbling window."),
+    Metric("window_platforms", "gauge", "platforms",
+           "Distinct platforms in the newest closed tumbling window."),
+    Metric("window_recipients", "gauge", "recipients",
+           "Recipients with at least so many codes in the newest closed tumbling window.",
+           {"rung": RUNGS}),
+    Metric("episodes_open", "gauge", "episodes", "Open episodes by level.", {"level": LEVELS}),
+    Metric("episodes_total", "counter", "episodes", "Rises to a level by the rule that decided.",
+           {"rule": RULES, "level": LEVELS}),
+    Metric("flood_platforms_total", "counter", "platforms",
+           "Platforms in the evidence of episodes as they rose to throttle.",
+           {"trust": TRUSTS, "memory": MEMORIES}),
+    Metric("platforms_refused_total", "counter", "platforms",
+           "Platforms at recipients whose codes leases refuse, or would if they were enforced."),
+    Metric("platforms_used_later_total", "counter", "platforms",
+           "Of those, platforms that the recipient uses when the flood is over."),
+    Metric("actions_total", "counter", "actions", "Actions published.",
+           {"verb": VERBS, "mode": LEASE_MODES}),
+    Metric("recipients_tracked", "gauge", "recipients", "Rows in the sieve."),
+    Metric("evictions_total", "counter", "recipients", "Rows given up for newer ones."),
+    Metric("suspects", "gauge", "recipients", "Recipients that the judge follows."),
+    Metric("checkpoint_age_seconds", "gauge", "seconds",
+           "Since the newest complete checkpoint, of the oldest partition with newer events."),
+    Metric("checkpoint_bytes", "gauge", "bytes", "Size of the newest checkpoints together."),
+    Metric("checkpoints_total", "counter", "checkpoints", "Checkpoints that were completed."),
+    Metric("recovery_progress_ratio", "gauge", "ratio",
+           "Share of the assigned partitions whose state is loaded."),
+    Metric("partitions_assigned", "gauge", "partitions", "Input partitions of this worker."),
+    Metric("rebalances_total", "counter", "rebalances", "Changes of the assignment."),
+    Metric("offset_gaps_total", "counter", "gaps",
+           "Holes in the log that were accepted: truncated or transactional input."),
+    Metric("dead_letters_total", "counter", "records", "Refused records by reason.",
+           {"reason": tuple(Reason)}),
+    Metric("noncanonical_keys_total", "counter", "events",
+           "Counted events whose key is not the canonical form of their recipient."),
+    Metric("template_cache_hits_total", "counter", "events", "Texts judged by their template."),
+    Metric("template_cache_misses_total", "counter", "events", "Texts judged by every rule."),
+    Metric("mode", "gauge", "bool", "1 for the mode in force.", {"mode": MODES}, roles=_MODAL),
+    Metric("build_info", "gauge", "info", "1, with the version that runs.",
+           {"version": (version("otpguard"),), "python": (platform.python_version(),)}, roles=_ALL),
+    Metric("action_apply_seconds", "histogram", "seconds",
+           "From an action's issue to its being in force at a gateway, by the adapters' acks.",
+           buckets=_DELAY_S),
+    Metric("actions_unacknowledged", "gauge", "actions",
+           "Adapter: actions read whose fate is not told yet. Worker: enforced "
+           "leases over 10 s old of which no adapter has said anything.", roles=_MODAL),
+    Metric("acks_total", "counter", "actions", "Acknowledgements of actions by state.",
+           {"state": ACK_STATES}),
+    Metric("refused_total", "counter", "messages",
+           "Messages that gateways refused, by their acks."),
+    Metric("false_alarm_signals_total", "counter", "signals",
+           "The operator's words that take a throttle back; every adapter counts the same ones.",
+           {"kind": FALSE_ALARMS}, roles=_ADAPTER),
+    Metric("rails_open", "gauge", "bool", "1 while rails hold back new leases.", roles=_ADAPTER),
+    Metric("rails_load_ratio", "gauge", "ratio",
+           "How near the nearer rail is; at 1 it holds back new leases.", roles=_ADAPTER),
+    Metric("gateway_up", "gauge", "bool", "1 while the gateway takes orders.", roles=_ADAPTER),
+    Metric("leases_held", "gauge", "recipients", "Leases in force at the gateway.",
+           roles=_ADAPTER),
+    Metric("records_refused_total", "counter", "records",
+           "Leases and overrides that the adapter could not read: newer than it, or bad.",
+           {"kind": REFUSED_KINDS}, roles=_ADAPTER),
+    Metric("feed_events_total", "counter", "events", "Events that a feed took in, by outcome.",
+           {"outcome": FEED_OUTCOMES}, roles=_FEED),
+    Metric("feed_backlog_events", "gauge", "events", "Events that wait for the feed.",
+           roles=_FEED),
+    Metric("canary_runs_total", "counter", "runs", "Floods of the canary by how they ended.",
+           {"outcome": CANARY_OUTCOMES}, roles=_CANARY),
+    Metric("canary_throttle_seconds", "gauge", "seconds",
+           "From the first message of the canary's newest flood to its lease.", roles=_CANARY),
+    Metric("canary_acknowledge_seconds", "gauge", "seconds",
+           "From the first message of the canary's newest flood to the adapter's word.",
+           roles=_CANARY),
+    Metric("canary_last_success_timestamp_seconds", "gauge", "seconds",
+           "When a flood of the canary last went as it should; its start, if none has yet.",
+           roles=_CANARY),
+)  # fmt: skip
+
+
+class Metrics:
+    """The metrics of one process, in a registry of their own.
+
+    >>> metrics = Metrics()
+    >>> metrics.add("actions_total", verb="throttle", mode="shadow")
+    >>> metrics.add("actions_total", verb="+8613900000001", mode="shadow")
+    Traceback (most recent call last):
+    KeyError: ('actions_total', '+8613900000001', 'shadow')
+    """
+
+    def __init__(self, role: Role = "worker") -> None:
+        disable_created_metrics()  # type: ignore[no-untyped-call]  # a timestamp beside every counter doubles the series
+        self.registry = CollectorRegistry(auto_describe=False)
+        ProcessCollector(registry=self.registry)
+        self._counters: dict[tuple[str, ...], Counter] = {}
+        self._gauges: dict[tuple[str, ...], Gauge] = {}
+        self._histograms: dict[tuple[str, ...], Histogram] = {}
+        self._families: dict[str, Counter] = {}
+        for metric in TABLE:
+            if role in metric.roles:
+                self._make(metric)
+        build = next(metric for metric in TABLE if metric.name == "build_info")
+        self.put("build_info", 1, **{label: names[0] for label, names in build.labels.items()})
+
+    def add(self, name: str, amount: float = 1, **labels: str) -> None:
+        """Raise a counter."""
+        self._counters[name, *labels.values()].inc(amount)
+
+    def put(self, name: str, value: float, **labels: str) -> None:
+        """Set a gauge."""
+        self._gauges[name, *labels.values()].set(value)
+
+    def follow(self, name: str, value: Callable[[], float], **labels: str) -> None:
+        """Let a gauge ask `value` at each scrape, in the scraper's thread.
+
+        So an age grows even while the event loop hangs.
+        """
+        self._gauges[name, *labels.values()].set_function(value)
+
+    def observe(self, name: str, value: float, **labels: str) -> None:
+        """Add one observation to a histogram."""
+        self._histograms[name, *labels.values()].observe(value)
+
+    def set_mode(self, mode: str) -> None:
+        """Show one mode as the one in force."""
+        for each in MODES:
+            self.put("mode", each == mode, mode=each)
+
+    def count_gateways(self, events: Mapping[str, int]) -> None:
+        """Count events by gateway; an empty name is left out."""
+        for gateway, n in events.items():
+            if gateway:
+                self._gateway(gateway).inc(n)
+
+    def _gateway(self, gateway: str) -> Counter:
+        name = "gateway_events_total"
+        if (name, gateway) not in self._counters:
+            known = sum(family == name for family, *_ in self._counters)
+            if known > GATEWAYS_MAX or not GATEWAY_NAME.fullmatch(gateway):
+                return self._counters[name, OTHER]
+            self._counters[name, gateway] = self._families[name].labels(gateway)
+        return self._counters[name, gateway]
+
+    def _make(self, metric: Metric) -> None:
+        name, labels = PREFIX + metric.name, list(metric.labels)
+        values = list(product(*metric.labels.values()))
+        if metric.kind == "counter":
+            counter = Counter(name, metric.meaning, labels, registry=self.registry)
+            self._families[metric.name] = counter
+            for each in values:
+                self._counters[metric.name, *each] = counter.labels(*each) if each else counter
+        elif metric.kind == "gauge":
+            gauge = Gauge(name, metric.meaning, labels, registry=self.registry)
+            for each in values:
+                self._gauges[metric.name, *each] = gauge.labels(*each) if each else gauge
+        else:
+            histogram = Histogram(
+                name, metric.meaning, labels, registry=self.registry, buckets=metric.buckets
+            )
+            for each in values:
+                self._histograms[metric.name, *each] = (
+                    histogram.labels(*each) if each else histogram
+                )

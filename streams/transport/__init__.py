@@ -1,0 +1,1 @@
+"""Bytes of a fetch to one message for each poll: every private call into Faust and aiokafka."""

@@ -1,0 +1,731 @@
+"""Envelope transport: one Faust message for each (partition, poll).
+
+All private Faust and aiokafka API that this project relies on is in this file, and pinned by
+`tests/streams/transport/test_driver.py`.
+
+Stock Faust spends four asyncio tasks, a lock and a queue on every record (29 us). Here the records
+of one partition and one poll travel as one message, an `Envelope` of columns, so agents, streams,
+flow control, rebalance and table recovery stay stock Faust at a ten-thousandth of the rate.
+
+The second difference is who decides where reading goes on. Stock Faust commits what was
+acknowledged and starts where it committed. Here a `Keeper` holds the state of each partition, which
+is a function of its log up to one offset: reading starts at that offset, and what is committed is
+what a checkpoint covers.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import struct
+import sys
+import weakref
+from bisect import bisect_left
+from collections.abc import (
+    Awaitable,
+    Callable,
+    Iterable,
+    Iterator,
+    Mapping,
+    Sequence,
+)
+from dataclasses import dataclass, field, replace
+from functools import partial
+from itertools import islice
+from typing import Any, Final, Protocol, cast
+
+import aiokafka
+import faust
+import numpy as np
+import uvloop
+from aiokafka import codec
+from aiokafka.consumer import fetcher
+from aiokafka.consumer.fetcher import FetchResult, PartitionRecords
+from aiokafka.errors import CorruptRecordException, KafkaError
+from aiokafka.record.memory_records import MemoryRecords
+from crc32c import crc32c
+from faust import tables
+from faust.stores import STORES
+from faust.stores import memory as memory_store
+from faust.transport.drivers import TRANSPORTS
+from faust.transport.drivers import aiokafka as driver
+from faust.types import TP, ConsumerMessage
+from numpy.typing import NDArray
+
+from streams.transport.record_batch import Columns, MalformedError, Slab, alone, joined, places
+
+SCHEME: Final = "kafka-env"
+STORE_URL: Final = "checkpoint://keeper"  # with a host: yarl calls a bare scheme false
+TRANSPORTS.aliases[SCHEME] = f"{__name__}:Transport"
+STORES.aliases[STORE_URL.partition(":")[0]] = f"{__name__}:Store"
+
+METADATA_PAUSE_S: Final = 0.5
+"""aiokafka asks for metadata again without a pause while no broker answers: 65,000 log lines in two
+outages."""
+
+FETCH_WAIT_MS: Final = 50
+FETCH_BYTES_MIN: Final = 1 << 20
+"""A broker answers a fetch when it has so many bytes, or after this wait. An envelope costs .3 ms
+whatever is in it: with fetches answered at the first record 32 partitions took 58 us of CPU an
+event at 15,000 a second, and could not carry 50,000. The wait is half of it latency, on average. It
+is short because a broker answers one request of a connection after the other, so that a fetch that
+waits holds up the requests of a rebalance. Stock Faust: 1500."""
+
+RESPONSE_BYTES_MAX: Final = 16 << 20
+"""Of one answer to a fetch, all partitions together: 40,000 events. While it is read, an answer is
+in memory three times (what the socket gave, the frame, the partitions' parts). A worker that caught
+up on 32 partitions had 853 MB at most with aiokafka's 50 MB, and 768 with this."""
+
+KNOWN_S: Final = 3.0
+"""How long the leader of the group waits for the topics it shares out. A broker that has just
+started answers before it knows its topics; aiokafka would share out nothing, and ask again after
+five minutes. Chosen: half of the least session timeout, after which the group drops the leader."""
+
+CLOSED_GATE_PAUSE_S: Final = 0.02
+NO_RECORD_TIME_MS: Final = -1
+
+
+@dataclass(slots=True)
+class Poll:
+    """What a poll brings: envelopes of several partitions, as far as they are still there.
+
+    It may bring `room` records more of all of them together: aiokafka counts envelopes, so that a
+    worker that was behind on 32 partitions held 115,000 events.
+    """
+
+    room: int = sys.maxsize
+    _envelopes: list[weakref.ref[Envelope]] = field(default_factory=list)
+
+    def add(self, envelope: Envelope) -> None:
+        """Bring one more; the envelope holds its poll, so the poll does not hold the envelope."""
+        self.room -= len(envelope.values)
+        self._envelopes.append(weakref.ref(envelope))
+
+    def take(self) -> list[Envelope]:
+        """All that it brought; nothing when asked again."""
+        taken, self._envelopes = self._envelopes, []
+        return [envelope for ref in taken if (envelope := ref()) is not None]
+
+
+@dataclass(frozen=True, slots=True, weakref_slot=True)
+class Envelope:
+    """The records of one partition and one poll, as columns of length n; n may be 0.
+
+    It covers the log from `start`, where the consumer stood, up to `next_offset`. Offsets missing
+    in between hold no record (compaction, transaction markers).
+    """
+
+    partition: int
+    start: int
+    next_offset: int
+    highwater: int  # end of the partition's log when this was fetched
+    values: Sequence[bytes | None]
+    keys: Sequence[bytes | None]
+    offsets: Sequence[int] | NDArray[np.int64]
+    timestamps_ms: Sequence[int] | NDArray[np.int64]
+    poll: Poll | None = field(default=None, compare=False, repr=False)  # that brought all of it
+
+    def since(self, offset: int) -> Envelope:
+        """The part of it from `offset` on."""
+        if offset <= self.start:
+            return self
+        return self._part(bisect_left(self.offsets, offset), None, offset, self.next_offset)
+
+    def after(self, earlier: Envelope) -> Envelope:
+        """Both in one; the other ends where this one starts."""
+        return Envelope(
+            self.partition,
+            earlier.start,
+            self.next_offset,
+            self.highwater,
+            joined([earlier.values, self.values]),
+            joined([earlier.keys, self.keys]),
+            joined([earlier.offsets, self.offsets]),
+            joined([earlier.timestamps_ms, self.timestamps_ms]),
+        )
+
+    def alone(self) -> Envelope:
+        """The same without the fetch that it is a part of, which may be megabytes."""
+        return replace(self, values=alone(self.values), keys=alone(self.keys), poll=None)
+
+    def ends_early(self, size: int) -> bool:
+        """Whether the log already had more, up to the next multiple of `size` offsets."""
+        return self.next_offset < -(-self.next_offset // size) * size <= self.highwater
+
+    def pieces(self, size: int) -> Iterator[Envelope]:
+        """All of it in order, cut where its records pass a multiple of `size` offsets."""
+        at, start, offsets = 0, self.start, self.offsets
+        while len(offsets) and (end := (int(offsets[at]) // size + 1) * size) <= offsets[-1]:
+            cut = bisect_left(offsets, end, at)
+            yield self._part(at, cut, start, end)
+            at, start = cut, end
+        yield self._part(at, None, start, self.next_offset) if at else self
+
+    def _part(self, first: int, last: int | None, start: int, next_offset: int) -> Envelope:
+        return Envelope(
+            self.partition,
+            start,
+            next_offset,
+            self.highwater,
+            self.values[first:last],
+            self.keys[first:last],
+            self.offsets[first:last],
+            self.timestamps_ms[first:last],
+        )
+
+
+class Keeper(Protocol):
+    """Holds the partitions' states; the transport asks it where to read and what to commit."""
+
+    topic: str  # the source; every other topic is treated as stock Faust does
+
+    @property
+    def placed(self) -> bool:
+        """Whether the consumer stands where the states want it. Until then nothing is read."""
+
+    def revoked(self) -> None:
+        """A rebalance begins; nothing is owned until `assigned`."""
+
+    def assigned(self, partitions: frozenset[int], generation: int) -> None:
+        """These partitions are ours in this generation of the group."""
+
+    def take(self, partition: int, key: bytes, value: bytes | None, offset: int) -> None:
+        """A record of the changelog, in the order of its log."""
+
+    def changelog_offset(self, partition: int) -> int:
+        """The last changelog record that is already known; -1 to be given all of them."""
+
+    async def load(self, generation: int) -> None:
+        """The changelog has been read for this generation: make the states."""
+
+    async def place(self, consumer: Consumer) -> None:
+        """Have the consumer stand where the states want it, if they are loaded."""
+
+    def covered(self) -> Mapping[int, int]:
+        """Partition -> offset up to which a complete checkpoint covers its log."""
+
+    async def flush(self, *, fenced: bool) -> None:
+        """Checkpoint what fits the deadline; `fenced` if the group no longer counts us."""
+
+
+class App(faust.App):
+    """A Faust app whose partitions' states are held by `keeper`."""
+
+    keeper: Keeper
+
+
+class Consumer(driver.Consumer):
+    """Delivers envelopes, reads from where the keeper's states are, commits what it has covered."""
+
+    app: App
+
+    def _new_consumer_thread(self) -> ConsumerThread:
+        return ConsumerThread(
+            self, loop=self.loop, thread_loop=uvloop.new_event_loop(), beacon=self.beacon
+        )
+
+    def _is_source(self, tp: TP) -> bool:
+        return tp.topic == self.app.keeper.topic
+
+    def _to_message(self, tp: TP, record: Any) -> ConsumerMessage:
+        if not isinstance(record, Envelope):
+            return super()._to_message(tp, record)
+        times_ms = record.timestamps_ms
+        first_ms = int(times_ms[0]) if len(times_ms) else NO_RECORD_TIME_MS
+        return ConsumerMessage(
+            tp.topic,
+            tp.partition,
+            record.next_offset - 1,
+            first_ms / 1000,
+            0,
+            [],
+            None,
+            cast("Any", record),
+            None,
+            tp=tp,
+            generation_id=self.app.consumer_generation_id,
+        )
+
+    def on_buffer_full(self, tp: TP) -> None:
+        """Ignore it for the source: a full buffer of envelopes holds back the drain loop by itself.
+
+        Stock Faust stops fetching the partition and, when all are full, sleeps for a second.
+        """
+        if not self._is_source(tp):
+            super().on_buffer_full(tp)
+
+    def _filter_tps_with_pending_acks(self, topics: Any = None) -> Iterator[TP]:
+        for tp in list(super()._filter_tps_with_pending_acks(topics)):
+            if not self._is_source(tp):
+                yield tp
+        source = self.app.keeper.topic
+        for partition in self.app.keeper.covered():
+            tp = TP(source, partition)
+            if topics is None or tp in topics or tp.topic in topics:
+                yield tp
+
+    def _new_offset(self, tp: TP) -> int | None:
+        if not self._is_source(tp):
+            return super()._new_offset(tp)
+        self._acked[tp].clear()
+        self._acked_index[tp].clear()
+        return self.app.keeper.covered().get(tp.partition)
+
+    async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
+        if not self._is_source(tp):
+            await super()._add_gap(tp, offset_from, offset_to)
+
+    async def on_partitions_revoked(self, revoked: set[TP]) -> None:
+        """A rebalance begins: the last checkpoints, which `wait_empty` writes, then the keeper."""
+        await super().on_partitions_revoked(revoked)
+        self.app.keeper.revoked()
+
+    async def on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
+        """Tell the keeper, before Faust asks the store how much of the changelog it knows."""
+        mine = frozenset(tp.partition for tp in assigned if self._is_source(tp))
+        self.app.keeper.assigned(mine, generation_id)
+        await super().on_partitions_assigned(assigned, generation_id)
+
+    async def perform_seek(self) -> None:
+        """Take positions from the states, not from the commits that stock Faust takes."""
+        await super().perform_seek()
+        await self.app.keeper.place(self)
+
+    def committed_offset(self, partition: int) -> int | None:
+        """The group's committed offset when positions were last taken; None if there is none."""
+        return self._committed_offset.get(TP(self.app.keeper.topic, partition)) or None
+
+    async def newest_commit(self, partition: int) -> int | None:
+        """The offset that the group has committed by now, whoever did; None if there is none."""
+        committed = self._thread._ensure_consumer().committed
+        offset: int | None = await self._thread.call_thread(
+            committed, TP(self.app.keeper.topic, partition)
+        )
+        return offset
+
+    async def seek_to(self, positions: Mapping[int, int]) -> None:
+        """Stand at these offsets of the source. Returns when the consumer does."""
+        source = self.app.keeper.topic
+        mine = self.assignment()
+        wanted = {TP(source, p): offset for p, offset in positions.items()}
+        if wanted := {tp: offset for tp, offset in wanted.items() if tp in mine}:
+            await self.seek_wait(wanted)
+
+    async def beginnings(self, partitions: Iterable[int]) -> dict[int, int]:
+        """Partition -> first offset of the source that still exists."""
+        source = self.app.keeper.topic
+        if not (tps := [TP(source, p) for p in partitions]):
+            return {}
+        return {tp.partition: o for tp, o in (await self.earliest_offsets(*tps)).items()}
+
+    def lags(self, positions: Mapping[int, int]) -> dict[int, int]:
+        """Partition -> records of the source behind the end of its log, where that is known."""
+        source = self.app.keeper.topic
+        ends = {p: self._thread.end_of(TP(source, p)) for p in positions}
+        return {p: max(0, end - positions[p]) for p, end in ends.items() if end is not None}
+
+    async def wait_empty(self) -> None:
+        """Write the last checkpoints, which may be committed then, before partitions may leave."""
+        consumer = self._thread._consumer
+        fenced = consumer is None or consumer._coordinator.generation < 0
+        await self.app.keeper.flush(fenced=fenced)
+        await super().wait_empty()
+
+
+class ConsumerThread(driver.AIOKafkaConsumerThread):
+    """Turns fetched records into envelopes, and reads nothing of the source before it is placed."""
+
+    app: App
+
+    async def on_start(self) -> None:
+        """Let the fetcher hand out envelopes, and the leader share out nothing it does not know."""
+        await super().on_start()
+        consumer = self._ensure_consumer()
+        fetcher = consumer._fetcher
+        fetcher._records = _Fetched(self.app.keeper.topic, fetcher._records)
+        _wait_for_topics(consumer)
+        consumer._coordinator._push_error_to_user = self._give_up
+
+    async def _give_up(self, error: BaseException) -> None:
+        """Have the app crash over an error of the group's protocol.
+
+        aiokafka waits with it for somebody to ask, and does nothing until then; stock Faust never
+        asks, so that the worker would read on without being a member of the group.
+        """
+        if not isinstance(error, KafkaError):
+            error = KafkaError(repr(error))
+        asyncio.run_coroutine_threadsafe(self.app.crash(error), self.parent_loop)
+        await self._ensure_consumer()._coordinator._closing
+
+    def _create_worker_consumer(self, transport: driver.Transport) -> aiokafka.AIOKafkaConsumer:
+        consumer = super()._create_worker_consumer(transport)
+        _pause_between_metadata_updates(consumer._client)
+        consumer._fetch_max_wait_ms = FETCH_WAIT_MS
+        consumer._fetch_min_bytes = FETCH_BYTES_MIN
+        consumer._fetch_max_bytes = RESPONSE_BYTES_MAX
+        return consumer
+
+    async def _fetch_records(
+        self,
+        consumer: aiokafka.AIOKafkaConsumer,
+        active_partitions: set[TP],
+        timeout: float | None = None,  # noqa: ASYNC109 - Faust's signature
+        max_records: int | None = None,
+    ) -> Any:
+        """Fetch, but nothing of the source before it is placed."""
+        keeper = self.app.keeper
+        if not keeper.placed:
+            active_partitions = {tp for tp in active_partitions if tp.topic != keeper.topic}
+            timeout = 0.05
+            if not active_partitions:  # an empty set means "all" to aiokafka
+                await asyncio.sleep(CLOSED_GATE_PAUSE_S)
+                return {}
+        held = consumer._fetcher._records
+        assert isinstance(held, _Fetched)
+        held.polling.poll = Poll(max_records or sys.maxsize)
+        records = await super()._fetch_records(
+            consumer, active_partitions, timeout=timeout, max_records=max_records
+        )
+        if not keeper.placed:  # the gate closed meanwhile: these may be from a stale position
+            records = {tp: rs for tp, rs in records.items() if tp.topic != keeper.topic}
+        return records
+
+    def end_of(self, tp: TP) -> int | None:
+        """The end of the log as the last fetch reported it; None before that."""
+        consumer = self._ensure_consumer()
+        return consumer.highwater(tp) if tp in consumer.assignment() else None
+
+
+@dataclass(slots=True)
+class _Polling:
+    """The poll in hand."""
+
+    poll: Poll = field(default_factory=Poll)
+
+
+class _Fetched(dict[TP, Any]):
+    """What aiokafka's fetcher holds for each partition.
+
+    Results of the source hand their records out as one envelope. aiokafka's own generators see a
+    whole batch as one record: .2 us a record of a large fetch and .55 of a small one, where taking
+    each one through them costs .7 and an object for each 1.7.
+    """
+
+    def __init__(self, topic: str, held: Mapping[TP, Any]) -> None:
+        super().__init__()
+        self._topic = topic
+        self.polling = _Polling()
+        self.update(held)
+
+    def __setitem__(self, tp: TP, result: Any) -> None:
+        if tp.topic == self._topic and type(result) is FetchResult:
+            records = result._partition_records
+            records._records = batches = _Batches(records._records)
+            records._consumer_record = _bare
+            result.getall = partial(_envelopes, self.polling, weakref.ref(result), batches)
+        super().__setitem__(tp, result)
+
+
+def _bare(_tp: TP, record: Any) -> Any:
+    return record
+
+
+_HEADER: Final = struct.Struct(">qiibIhiqqqhii")
+"""Of a batch: its offset, its length from there on, an epoch, the format, the checksum, attributes,
+the last offset's delta, its first time and its last, three of its producer, the records' number."""
+_LENGTH: Final = struct.Struct(">i")
+_LENGTH_AT, _MAGIC_AT, _ATTRIBUTES_AT = 8, 16, 21  # the checksum is of all from there on
+_MAGIC_OLD: Final = 1  # and below: before Kafka 0.11, another format
+_CODEC, _APPENDED = 0b0111, 0b1000  # of the attributes
+_HOLD_GIL: Final = 0
+"""A megabyte takes 50 us: to let another thread run meanwhile, and wait for it, takes a hundred
+times as long."""
+
+_DECOMPRESS: Final[Mapping[int, Callable[[Any], bytes]]] = {
+    1: codec.gzip_decode,
+    2: codec.snappy_decode,
+    3: codec.lz4_decode,
+    4: codec.zstd_decode,
+}
+
+BULK_BYTES: Final = 200_000
+"""Of a fetch whose records are read at once: 500 events. Below, numpy's calls cost as much as the
+objects that they save."""
+
+
+class Records:
+    """aiokafka's `MemoryRecords`, whose batches have their checksum computed by the processor.
+
+    aiokafka computes it in C, byte by byte: a tenth of what reading a record costs in all.
+    """
+
+    def __init__(self, raw: bytes) -> None:
+        self.raw = raw
+        self._at = 0
+        self._records = records = MemoryRecords(raw)
+        self.has_next = records.has_next
+        self.size_in_bytes = records.size_in_bytes
+
+    def next_batch(self) -> _Checked:
+        """The next record batch, of those that there are."""
+        batch = self._records.next_batch()
+        begin = self._at
+        (length,) = _LENGTH.unpack_from(self.raw, begin + _LENGTH_AT)
+        self._at += _LENGTH_AT + _LENGTH.size + length
+        return _Checked(batch, self.raw, begin, self._at)
+
+
+fetcher.MemoryRecords = Records
+
+
+class _Checked:
+    """A record batch, `raw[begin:end]`; all but its checksum is as aiokafka has it."""
+
+    def __init__(self, batch: Any, raw: bytes, begin: int, end: int) -> None:
+        self.is_old = raw[begin + _MAGIC_AT] <= _MAGIC_OLD
+        self._batch = batch
+        self._raw = raw
+        self._begin = begin
+        self._end = end
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._batch, name)
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self._batch)
+
+    def __next__(self) -> Any:
+        return next(self._batch)
+
+    def validate_crc(self) -> bool:
+        """Whether its bytes are those that were sent."""
+        if self.is_old:
+            return bool(self._batch.validate_crc())
+        _, _, _, _, expected, *_ = _HEADER.unpack_from(self._raw, self._begin)
+        octets = memoryview(self._raw)[self._begin + _ATTRIBUTES_AT : self._end]
+        return bool(crc32c(octets, 0, _HOLD_GIL) == expected)
+
+    def slab(self) -> Slab:
+        """All of its records. Raises MalformedError."""
+        header = _HEADER.unpack_from(self._raw, self._begin)
+        offset, _, _, _, _, attributes, _, first_ms, last_ms, _, _, _, count = header
+        buffer, begin, end = self._raw, self._begin + _HEADER.size, self._end
+        if number := attributes & _CODEC:
+            if number not in _DECOMPRESS:
+                raise MalformedError
+            buffer = _DECOMPRESS[number](buffer[begin:end])
+            begin, end = 0, len(buffer)
+        appended = bool(attributes & _APPENDED)
+        found = places(buffer, begin, end, count)
+        return Slab(buffer, found, offset, last_ms if appended else first_ms, appended)
+
+
+class _Batches:
+    """Batches made of parts of at most `room` records, in place of records."""
+
+    def __init__(self, records: Records) -> None:
+        self.has_next = records.has_next
+        self.room = 1
+        self._records = records
+        self._bulk = len(records.raw) >= BULK_BYTES
+
+    def next_batch(self) -> Any:
+        batch = self._records.next_batch()
+        if batch.is_control_batch:
+            return batch
+        return _Batch(self, batch, _slabs if self._bulk and not batch.is_old else _lists)
+
+
+_Parts = Callable[[_Batches, _Checked], Iterator[Slab | Columns]]
+
+
+class _Batch:
+    """A record batch; all but its records is as it was."""
+
+    def __init__(self, batches: _Batches, batch: _Checked, parts: _Parts) -> None:
+        self._batches = batches
+        self._batch = batch
+        self._parts = parts
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._batch, name)
+
+    def __iter__(self) -> Iterator[Slab | Columns]:
+        return self._parts(self._batches, self._batch)
+
+
+def _slabs(batches: _Batches, batch: _Checked) -> Iterator[Slab]:
+    slab = batch.slab()
+    done = 0
+    while done < slab.number:
+        room = batches.room
+        yield slab._replace(places=slab.places[done : done + room + 1])
+        done += room
+
+
+def _lists(batches: _Batches, batch: _Checked) -> Iterator[Columns]:
+    records: Iterable[Any] = batch  # aiokafka lets it be asked for an iterator but once
+    room = got = 0
+    while got == room:  # and starts anew when it is over
+        values: list[bytes | None] = []
+        keys: list[bytes | None] = []
+        offsets: list[int] = []
+        timestamps_ms: list[int] = []
+        value, key, offset, timestamp_ms = (
+            column.append for column in (values, keys, offsets, timestamps_ms)
+        )
+        room = batches.room
+        for record in islice(records, room):
+            value(record.value)
+            key(record.key)
+            offset(record.offset)
+            timestamp_ms(record.timestamp)
+        records = iter(batch.__next__, None)
+        if got := len(offsets):
+            yield Columns(values, keys, offsets, timestamps_ms)
+
+
+def _envelopes(
+    polling: _Polling,
+    of: weakref.ref[FetchResult],
+    batches: _Batches,
+    max_records: int | None = None,
+) -> list[Envelope]:
+    """`FetchResult.getall` as one envelope, which also covers offsets without a record.
+
+    The result holds this, so this may not hold the result: a fetch is megabytes, and the collector,
+    which counts objects, would come for such a cycle only after hundreds of others.
+    """
+    result = of()
+    assert result is not None
+    tp: TP = result._topic_partition
+    if not result.check_assignment(tp) or not result.has_more():
+        return []
+    poll = polling.poll
+    records: PartitionRecords = result._partition_records
+    start = records.next_fetch_offset
+    room = min(max_records or sys.maxsize, poll.room)
+    parts: list[Slab | Columns] = []
+    try:
+        while room > 0:
+            batches.room = room
+            if (part := next(records, None)) is None:
+                break
+            parts.append(part)
+            room -= part.number
+        got = Columns.of(parts).since(start)
+    except MalformedError:
+        raise CorruptRecordException(f"Malformed batch - {tp}") from None
+    result._update_position()  # not before: a batch that is broken has all of them read again
+    if room:
+        result._partition_records = None
+    end = records.next_fetch_offset
+    state = result._assignment.state_value(tp)
+    if end == start:
+        return []
+    highwater = max(state.highwater or 0, end)
+    envelope = Envelope(tp.partition, start, end, highwater, *got, poll)
+    poll.add(envelope)
+    return [envelope]
+
+
+class Producer(driver.Producer):
+    """Stock, but patient while no broker answers."""
+
+    def _new_producer(self, transactional_id: str | None = None) -> aiokafka.AIOKafkaProducer:
+        producer = super()._new_producer(transactional_id)
+        _pause_between_metadata_updates(producer.client)
+        return producer
+
+    async def broker_answers(self) -> bool:
+        """Whether some broker answers a request for metadata."""
+        producer = self._producer
+        return producer is not None and bool(await producer.client.force_metadata_update())
+
+
+class Transport(driver.Transport):
+    """The transport of `kafka-env://host:port`."""
+
+    Consumer = Consumer
+    Producer = Producer
+
+
+class Store(memory_store.Store):
+    """`checkpoint://`: hands every changelog record to the keeper and holds none itself."""
+
+    app: App
+
+    def apply_changelog_batch(
+        self,
+        batch: Iterable[Any],
+        to_key: Callable[[Any], Any],  # noqa: ARG002 - Faust's signature
+        to_value: Callable[[Any], Any],  # noqa: ARG002 - as above
+    ) -> None:
+        """Records of the changelog, in its order."""
+        take = self.app.keeper.take
+        for event in batch:
+            message = event.message
+            take(message.partition, message.key, message.value, message.offset)
+
+    def persisted_offset(self, tp: TP) -> int | None:
+        """The last record that need not be read; never None.
+
+        With None, Faust goes on where it last stood in this process, and a state that was dropped
+        and came back would be made of half a changelog.
+        """
+        return self.app.keeper.changelog_offset(tp.partition)
+
+
+class Recovery(tables.recovery.Recovery):
+    """Has the states made when the changelog has been read, before the source is."""
+
+    app: App
+
+    async def on_recovery_completed(self, generation_id: int = 0) -> None:
+        """Stock Faust's signal does not say for which generation; it also comes for stale ones."""
+        await self.app.keeper.load(generation_id)
+        await super().on_recovery_completed(generation_id)
+
+
+class TableManager(tables.TableManager):
+    """Stock, with the recovery above."""
+
+    app: App
+    _recovery: Recovery | None
+
+    @property
+    def recovery(self) -> Recovery:
+        """The one recovery service."""
+        if self._recovery is None:
+            self._recovery = Recovery(self.app, self, beacon=self.beacon, loop=self.loop)
+        return self._recovery
+
+
+def _pause_between_metadata_updates(client: Any) -> None:
+    update: Callable[..., Awaitable[bool]] = client._metadata_update
+
+    async def update_or_pause(cluster_metadata: Any, topics: Any) -> bool:
+        updated = await update(cluster_metadata, topics)
+        if not updated:
+            await asyncio.sleep(METADATA_PAUSE_S)
+        return updated
+
+    client._metadata_update = update_or_pause
+
+
+def _wait_for_topics(consumer: aiokafka.AIOKafkaConsumer) -> None:
+    coordinator, client = consumer._coordinator, consumer._client
+    share_out: Callable[[Any], Awaitable[Any]] = coordinator._perform_assignment
+
+    async def wait_and_share_out(response: Any) -> Any:
+        async with asyncio.timeout(KNOWN_S):  # aiokafka gives it to `_give_up` as a KafkaError
+            for topic in consumer.subscription():
+                await client._wait_on_metadata(topic)
+        return await share_out(response)
+
+    coordinator._perform_assignment = wait_and_share_out
+
+
+async def crash_of(app: App) -> BaseException:
+    """Return when Faust declares the app crashed, with the reason."""
+    await app._crashed.wait()
+    return app.crash_reason or RuntimeError("Faust gave no reason")

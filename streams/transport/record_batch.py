@@ -1,0 +1,310 @@
+"""Records as columns, read from the bytes of their batches: none of them becomes an object.
+
+A batch holds its records one behind the other, each with its length ahead of it. So where they
+begin can only be found one after the other; what is in them is then read of all at once. The format
+is version 2 of Kafka's: https://kafka.apache.org/documentation/#recordbatch
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
+from itertools import chain
+from typing import Any, Final, NamedTuple, overload
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detectors.model.arrays import indices
+from detectors.model.strings import Lying
+
+_TOO_FAR: Final = 1 << 40
+_SKIP_FIRST: Final = [
+    2 + (byte - 128 >> 1) if byte >= 128 and byte % 2 == 0 else _TOO_FAR for byte in range(256)
+]
+_SKIP_SECOND: Final = [byte << 6 if byte < 128 else _TOO_FAR for byte in range(256)]
+"""Bytes from a record to the next, the sum of what its first two bytes add: its length, if that is
+written in two bytes, which is so from 64 to 8,191."""
+
+_VARINT_BITS: Final = 64
+_BLANK: Final = b" "
+_WIDE: Final = 256  # bytes between two strings that are blanked by themselves
+
+
+class MalformedError(Exception):
+    """A batch does not hold the records that it says it holds."""
+
+
+class Octets(Sequence[bytes | None]):
+    """A column of n byte strings: i is `buffer[start[i]:stop[i]]`, both int64 (n,).
+
+    They lie in order. Where `stop` is less than `start` there is none.
+
+    >>> column = Octets(b"abcd", np.array([0, 2, 2]), np.array([2, 1, 4]))
+    >>> len(column), column[0], list(column), list(column[1:])
+    (3, b'ab', [b'ab', None, b'cd'], [None, b'cd'])
+    """
+
+    __slots__ = ("buffer", "start", "stop")
+
+    def __init__(self, buffer: bytes, start: NDArray[np.int64], stop: NDArray[np.int64]) -> None:
+        self.buffer = buffer
+        self.start = start
+        self.stop = stop
+
+    def __len__(self) -> int:
+        return len(self.start)
+
+    @overload
+    def __getitem__(self, at: int) -> bytes | None: ...
+
+    @overload
+    def __getitem__(self, at: slice) -> Octets: ...
+
+    def __getitem__(self, at: int | slice) -> bytes | Octets | None:
+        if isinstance(at, slice):
+            return Octets(self.buffer, self.start[at], self.stop[at])
+        start, stop = self.start[at], self.stop[at]
+        return self.buffer[start:stop] if start <= stop else None
+
+    def __iter__(self) -> Iterator[bytes | None]:
+        buffer = self.buffer
+        for start, stop in zip(self.start.tolist(), self.stop.tolist(), strict=True):
+            yield buffer[start:stop] if start <= stop else None
+
+    def matrix(self) -> NDArray[np.uint8] | None:
+        """The bytes (n, width) of strings that are all of one width > 0, or None."""
+        if not len(self) or self.start[0] >= self.stop[0]:
+            return None
+        return Lying(self.buffer, self.start, self.stop).matrix()
+
+    def alone(self) -> Octets:
+        """The same in a buffer that holds hardly anything else, if they lie close together."""
+        if not len(self):
+            return Octets(b"", self.start, self.stop)
+        if (rows := self.matrix()) is not None:  # keys, which lie among the values
+            edges = np.arange(len(rows) + 1) * rows.shape[1]
+            return Octets(rows.tobytes(), edges[:-1], edges[1:])
+        first = self.start[0]
+        last = max(self.start[-1], self.stop[-1])
+        return Octets(self.buffer[first:last], self.start - first, self.stop - first)
+
+    def apart(self, spare: int) -> tuple[bytes, NDArray[np.int64], NDArray[np.int64]]:
+        """The same (n > 0, none of them None) in a buffer with nothing but blanks between them.
+
+        Returns the buffer, with `spare` > 0 bytes behind the last one, and its `start` and `stop`.
+        """
+        first, last = int(self.start[0]), int(self.stop[-1])
+        octets = np.zeros(last - first + spare, np.uint8)
+        octets[:-spare] = np.frombuffer(self.buffer, np.uint8, last - first, first)
+        start, stop = self.start - first, self.stop - first
+        begin, end = stop[:-1], start[1:]
+        gap = end - begin
+        for at in indices(gap > _WIDE).tolist():
+            octets[begin[at] : end[at]] = ord(_BLANK)
+        if len(narrow := indices((gap > 0) & (gap <= _WIDE))):
+            begin, end, gap = begin[narrow], end[narrow], gap[narrow]
+            width = int(gap.min())
+            there = np.ndarray((len(octets) - width + 1,), f"V{width}", octets, 0, (1,))
+            for ahead in range(0, int(gap.max()), width):  # once or twice: they are much alike
+                there[np.minimum(begin + ahead, end - width)] = np.void(_BLANK * width)
+        return octets.tobytes(), start, stop
+
+
+def alone(column: Sequence[bytes | None]) -> Sequence[bytes | None]:
+    """The same strings, without a buffer that holds many others."""
+    return column.alone() if isinstance(column, Octets) else column
+
+
+def joined(columns: Sequence[Sequence[Any] | NDArray[Any]]) -> Any:
+    """The items of columns of one kind, one column after the other: Octets, arrays, or others."""
+    if len(columns) == 1:
+        return columns[0]
+    arrays = [column for column in columns if isinstance(column, np.ndarray)]
+    if len(arrays) == len(columns):
+        return np.concatenate(arrays)
+    parts = [column.alone() for column in columns if isinstance(column, Octets)]
+    if len(parts) < len(columns):
+        return list(chain.from_iterable(columns))
+    ahead = np.cumsum([0, *(len(part.buffer) for part in parts)]).tolist()
+    start = [part.start + a for part, a in zip(parts, ahead, strict=False)]
+    stop = [part.stop + a for part, a in zip(parts, ahead, strict=False)]
+    buffer = b"".join(part.buffer for part in parts)
+    return Octets(buffer, np.concatenate(start), np.concatenate(stop))
+
+
+class Slab(NamedTuple):
+    """Consecutive records of one batch, as its bytes."""
+
+    buffer: bytes
+    places: list[int]  # where each record begins, and where the last one ends
+    base_offset: int
+    base_time_ms: int
+    appended: bool  # all have that time: the broker's
+
+    @property
+    def number(self) -> int:
+        """How many."""
+        return len(self.places) - 1
+
+    @property
+    def offset(self) -> int:
+        """Of its last record."""
+        _, at = _varint(self.buffer, self.places[-2])  # its length
+        _, at = _varint(self.buffer, at + 1)  # its time, behind a byte of attributes
+        delta, _ = _varint(self.buffer, at)
+        return self.base_offset + delta
+
+
+class Columns(NamedTuple):
+    """Records in the order of their log; all columns have length n."""
+
+    values: Sequence[bytes | None]
+    keys: Sequence[bytes | None]
+    offsets: Sequence[int] | NDArray[np.int64]
+    timestamps_ms: Sequence[int] | NDArray[np.int64]
+
+    @classmethod
+    def of(cls, parts: Sequence[Slab | Columns]) -> Columns:
+        """The records of all parts. Raises MalformedError."""
+        slabs = [part for part in parts if isinstance(part, Slab)]
+        if len(slabs) == len(parts):
+            return read(slabs)
+        each = [read([part]) if isinstance(part, Slab) else part for part in parts]
+        return cls(
+            joined([one.values for one in each]),
+            joined([one.keys for one in each]),
+            joined([one.offsets for one in each]),
+            joined([one.timestamps_ms for one in each]),
+        )
+
+    @property
+    def number(self) -> int:
+        """How many: n."""
+        return len(self.offsets)
+
+    @property
+    def offset(self) -> int:
+        """Of the last one."""
+        return int(self.offsets[-1])
+
+    def since(self, offset: int) -> Columns:
+        """Those from an offset on."""
+        cut = bisect_left(self.offsets, offset)
+        if not cut:
+            return self
+        return Columns(
+            self.values[cut:], self.keys[cut:], self.offsets[cut:], self.timestamps_ms[cut:]
+        )
+
+
+def places(buffer: bytes, at: int, end: int, count: int) -> list[int]:
+    """Where `count` records begin, the first of them at `at`; and the end of the last.
+
+    Raises MalformedError if that is not `end`.
+    """
+    first, second = _SKIP_FIRST, _SKIP_SECOND
+    next_ = at
+    try:
+        found = [
+            next_ := next_ + first[buffer[next_]] + second[buffer[next_ + 1]] for _ in range(count)
+        ]
+    except IndexError:
+        next_ = -1
+    if next_ != end:
+        found = list(_walk(buffer, at, count))
+        if [at, *found][-1] != end:
+            raise MalformedError
+    return [at, *found]
+
+
+def _walk(buffer: bytes, at: int, count: int) -> Iterator[int]:
+    """Where each record ends, whatever their lengths are."""
+    for _ in range(count):
+        length, at = _varint(buffer, at)
+        if length < 0:
+            raise MalformedError
+        at += length
+        yield at
+
+
+def _varint(buffer: bytes, at: int) -> tuple[int, int]:
+    """The number of varying length at a place, and the place behind it."""
+    number = 0
+    for shift in range(0, _VARINT_BITS, 7):
+        if at >= len(buffer):
+            break
+        byte = buffer[at]
+        at += 1
+        number |= (byte & 127) << shift
+        if byte < 128:
+            return (number >> 1) ^ -(number & 1), at
+    raise MalformedError
+
+
+def read(slabs: Sequence[Slab]) -> Columns:
+    """The records of some slabs, one slab after the other.
+
+    Raises MalformedError if they are not what they say they are.
+    """
+    if not slabs:
+        return Columns([], [], [], [])
+    ahead: dict[int, int] = {}
+    parts: list[bytes] = []
+    for slab in slabs:
+        if id(slab.buffer) not in ahead:
+            ahead[id(slab.buffer)] = sum(map(len, parts))
+            parts.append(slab.buffer)
+    buffer = parts[0] if len(parts) == 1 else b"".join(parts)
+    edges = [np.array(slab.places) + ahead[id(slab.buffer)] for slab in slabs]
+    begin = np.concatenate([each[:-1] for each in edges])
+    end = np.concatenate([each[1:] for each in edges])
+    count = [slab.number for slab in slabs]
+
+    octets = np.frombuffer(buffer, np.uint8)
+    _, at = _varints(octets, begin)  # their lengths
+    delta_ms, at = _varints(octets, at + 1)  # behind a byte of attributes
+    delta, at = _varints(octets, at)
+    keys, at = _strings(buffer, octets, at)
+    values, at = _strings(buffer, octets, at)
+    if (at >= end).any():  # the headers follow, or that there are none
+        raise MalformedError
+    delta_ms[np.repeat([slab.appended for slab in slabs], count)] = 0
+    return Columns(
+        values,
+        keys,
+        np.repeat([slab.base_offset for slab in slabs], count) + delta,
+        np.repeat([slab.base_time_ms for slab in slabs], count) + delta_ms,
+    )
+
+
+def _strings(
+    buffer: bytes, octets: NDArray[np.uint8], at: NDArray[np.int64]
+) -> tuple[Octets, NDArray[np.int64]]:
+    """The strings at these places, each behind its length, and the places behind them."""
+    length, at = _varints(octets, at)
+    if (length > len(buffer)).any():
+        raise MalformedError
+    stop = at + np.maximum(length, -1)  # any number below 0 means none, as to aiokafka
+    return Octets(buffer, at, stop), np.maximum(at, stop)
+
+
+def _varints(
+    octets: NDArray[np.uint8], at: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The numbers of varying length at places (n,), both int64, and the places behind them.
+
+    A place behind the end is read as the last byte: to be noticed by whoever asks.
+    """
+    byte = octets.take(at, mode="clip")
+    at = at + 1
+    number = (byte & 127).astype(np.uint64)
+    shift = 7
+    while (more := byte > 127).any():
+        if shift >= _VARINT_BITS:
+            raise MalformedError
+        byte = octets.take(at, mode="clip") * more
+        at += more
+        number |= (byte & 127).astype(np.uint64) << np.uint64(shift)
+        shift += 7
+    return (number >> np.uint64(1)).view(np.int64) ^ -(number & np.uint64(1)).view(np.int64), at

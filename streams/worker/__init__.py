@@ -1,0 +1,1 @@
+"""The Faust application: its one agent, what it reads, shows and watches."""

@@ -1,0 +1,380 @@
+"""The worker: a Faust app on the envelope transport, from its checks to its exit code."""
+
+from __future__ import annotations
+
+import asyncio
+import ctypes
+import gc
+import logging
+import signal
+import time
+from collections.abc import Awaitable
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryFile
+from typing import Any, Final
+
+import faust
+import uvloop
+from aiokafka.errors import KafkaError
+
+from streams.cluster import topics
+from streams.cluster.admin import tls
+from streams.config import Kafka, Settings
+from streams.errors import ConfigError, Exit, OtpguardError, UnavailableError
+from streams.state.checkpoint import Write
+from streams.state.manager import Appended, Keeper
+from streams.state.outbox import Output
+from streams.telemetry import http
+from streams.telemetry.metrics import Metrics
+from streams.transport.driver import (
+    SCHEME,
+    STORE_URL,
+    App,
+    Consumer,
+    Envelope,
+    Producer,
+    TableManager,
+    crash_of,
+)
+from streams.worker import acks
+from streams.worker.acks import Acknowledgements
+from streams.worker.agents import Detector, Refusals
+from streams.worker.observe import Observer
+from streams.worker.reader import Reader
+from streams.worker.watchdog import Signs, Watchdog, end
+
+log = logging.getLogger(__name__)
+
+TABLE: Final = "recipients"
+WAIT_S: Final = 2.0
+GC_THRESHOLDS: Final = (200_000, 20, 20)
+"""A poll's records are alive together, so Python's default (700) walks them again and again: a
+third of the consumer thread's time. What is not in a cycle is freed without the collector."""
+M_TRIM_THRESHOLD: Final = -1  # malloc.h
+M_MMAP_THRESHOLD: Final = -3
+KEEP_BYTES: Final = 256 << 20
+"""Freed memory that is kept for the next poll: glibc would give a poll's megabytes back and have
+the kernel clear them again. Two pairs of runs, on a busy machine, differed by 4 and 6 % of CPU."""
+KEEP_S: Final = 60.0
+"""How long freed memory is kept. Were it for ever, the largest backlog would set what is held."""
+BEAT_S: Final = 0.25
+REJOIN_S: Final = 15.0
+"""Until a member that wrote its last checkpoints joins the group again. Chosen: no rebalance may
+stand still over 30 s, of which restoring takes up to 10."""
+SHOW_S: Final = 2.0  # gauges; a scraper comes every 15 s or so
+PROBE_S: Final = 5.0
+LIVE_S: Final = 15.0
+"""A loop that has not beaten for so long is not alive: loading and copying block it under 1 s."""
+
+
+def run_worker(settings: Settings, *, wait: bool = False, rebuild: bool = False) -> int:
+    """Work until SIGTERM or SIGINT; return an exit code of `streams.errors.Exit`.
+
+    `wait` waits for brokers and topics instead of giving up; `rebuild` throws the checkpoints of
+    the assigned partitions away and makes their states anew from the source.
+    """
+    for library in ("aiokafka", "faust", "kafka", "mode", "streams.transport.driver"):
+        logging.getLogger(library).setLevel(logging.ERROR)
+    try:
+        check_folder(settings.worker.data_dir)
+        check_before_start(settings, wait=wait)
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            worker = _Worker(settings, rebuild=rebuild)
+            with http.serve(
+                settings.http.host,
+                settings.http.port,
+                worker.metrics.registry,
+                live=worker.live,
+                ready=worker.ready,
+            ) as address:
+                log.info("metrics and health at http://%s", address)
+                return runner.run(worker.run())
+    except OtpguardError as error:
+        log.critical("%s", error)
+        return error.exit_code
+
+
+def check_folder(path: Path) -> None:
+    """Make the stream engine's folder. Raise ConfigError if it cannot be written to."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        with TemporaryFile(dir=path):
+            pass
+    except OSError as error:
+        raise ConfigError(f"worker.data_dir {path}: {error.strerror}") from None
+
+
+def check_before_start(settings: Settings, *, wait: bool) -> None:
+    """Return when brokers answer and topics have the right shape.
+
+    Raises what is wrong, or, with `wait`, says it each time it changes and tries again.
+    """
+    said = ""
+    while True:
+        try:
+            if not (wrong := topics.check(settings)):
+                return
+            error: OtpguardError = ConfigError("; ".join(wrong))
+        except UnavailableError as unavailable:
+            error = unavailable
+        if not wait:
+            raise error
+        if str(error) != said:
+            log.warning("waiting: %s", error)
+            said = str(error)
+        time.sleep(WAIT_S)
+
+
+class _Worker:
+    """One run of the app in a running event loop."""
+
+    def __init__(self, settings: Settings, *, rebuild: bool) -> None:
+        self.settings = settings
+        self.signs = Signs()
+        self.metrics = Metrics()
+        recogniser = settings.recogniser()
+        self.acknowledgements = Acknowledgements(
+            self.metrics, settings.topics.input, settings.epoch, lambda: self.keeper.owned
+        )
+        self.observer = Observer(self.metrics, recogniser, self.acknowledgements)
+        self.metrics.set_mode(settings.mode)
+        self.app = App(settings.app_id, **faust_settings(settings))
+        self.keeper = self.app.keeper = Keeper(
+            topic=settings.topics.input,
+            params=settings.params(),
+            epoch=settings.epoch,
+            cycle_s=settings.worker.checkpoint_cycle_s,
+            bytes_per_s=settings.worker.checkpoint_bytes_per_s,
+            deadline_s=settings.worker.revoke_deadline_s,
+            send=self._send,
+            append=self._append,
+            fatal=fatal,
+            rebuild=rebuild,
+            completed=self.observer.completed,
+        )
+        signs = self.signs
+        self.metrics.follow("loop_silence_seconds", lambda: time.monotonic() - signs.loop_at)
+        self.metrics.follow("broker_silence_seconds", lambda: time.monotonic() - signs.broker_at)
+        self.detector = Detector(
+            params=self.keeper.params,
+            reader=Reader(settings.intake(), settings.topics.input, recogniser, self.metrics),
+            topics=settings.topics,
+            keeper=self.keeper,
+            observer=self.observer,
+            refusals=Refusals(settings.input.refused_share_max),
+        )
+        self.app.Table(
+            TABLE,
+            store=STORE_URL,
+            key_type=bytes,
+            value_type=bytes,
+            partitions=settings.topics.partitions,
+            recovery_buffer_size=2,  # records of 900 kB
+        )
+        self.app.agent(
+            self.app.topic(settings.topics.input, value_type=bytes, value_serializer="raw"),
+            concurrency=1,
+            name="detect",
+        )(self._detect)
+
+    async def run(self) -> int:
+        """Work until a signal says stop; return the exit code."""
+        gc.freeze()
+        gc.set_threshold(*GC_THRESHOLDS)
+        keep_freed_memory()
+        settings = self.settings.worker
+        Watchdog(
+            self.signs,
+            stall_s=settings.stall_s,
+            stop_s=settings.stop_s,
+            end=lambda why: end(Exit.TRY_AGAIN, why, stacks=True),
+        ).start()
+        acks.start(self.acknowledgements, self.settings.kafka, self.settings.topics.acks)
+        stop = asyncio.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, stop.set)
+        background = [
+            _supervised(self._beat()),
+            _supervised(self._probe()),
+            _supervised(self.keeper.write_checkpoints()),
+            _supervised(_give_freed_memory_back()),
+        ]
+        started = asyncio.create_task(self.app.start())
+        crashed = asyncio.create_task(crash_of(self.app))
+        stopped = asyncio.create_task(stop.wait())
+        pending: set[asyncio.Task[Any]] = {started, crashed, stopped}
+        while stopped in pending:
+            done, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
+            if crashed in done:
+                fatal(crashed.result())
+            if started in done and (error := started.exception()) is not None:
+                fatal(error)
+        self.signs.stopping_at = time.monotonic()
+        log.info("stopping")
+        await self.app.stop()
+        for task in (*background, started, crashed):
+            task.cancel()
+        return Exit.DONE
+
+    async def _detect(self, stream: faust.Stream[Envelope]) -> None:
+        try:
+            async for envelope in stream:
+                await self.detector.handle(envelope, self._consumer)
+        except Exception as error:  # noqa: BLE001 - Faust would go on with half-applied state
+            fatal(error)
+
+    @property
+    def _consumer(self) -> Consumer:
+        consumer = self.app.consumer
+        assert isinstance(consumer, Consumer)
+        return consumer
+
+    async def _send(self, output: Output) -> Awaitable[object]:
+        topic, key, value, headers, caused_ms = output
+        sent: asyncio.Future[object] = await self.app.producer.send(
+            topic, key, value, None, None, list(headers)
+        )
+        if caused_ms is not None:
+            sent.add_done_callback(partial(self._sent, caused_ms))
+        return sent
+
+    def _sent(self, caused_ms: int, sent: asyncio.Future[object]) -> None:
+        if not sent.cancelled() and sent.exception() is None:
+            self.observer.published(caused_ms)
+
+    async def _append(self, partition: int, write: Write) -> Appended:
+        sent = await self.app.producer.send(
+            self.settings.changelog, write.key, write.value, partition, None, None
+        )
+        return Appended((await sent).offset)
+
+    def live(self) -> str:
+        """What is wrong with the process, for a probe: a loop that does not beat."""
+        silent_s = time.monotonic() - self.signs.loop_at
+        return f"the event loop is silent for {silent_s:.0f} s" if silent_s > LIVE_S else ""
+
+    def ready(self) -> str:
+        """Why this worker is not at work."""
+        if not self.keeper.owned:
+            return "no partitions assigned"
+        return "" if self.keeper.placed else "state is being loaded"
+
+    async def _beat(self) -> None:
+        """Show the watchdog that the loop runs, and whether there is something to do."""
+        keeper, signs = self.keeper, self.signs
+        late_s = keeper.cycle_s + self.settings.worker.stall_s / 2
+        shown_at = 0.0
+        while True:
+            now = signs.loop_at = time.monotonic()
+            signs.progress = keeper.progress
+            signs.checkpoint_steps = keeper.checkpoint_steps
+            behind = self._behind()
+            signs.working = not keeper.placed or any(behind.values())
+            signs.overdue = any(
+                p.dirty and now - p.covered_at > late_s for p in keeper.parts.values()
+            )
+            if now - shown_at > SHOW_S:
+                self.observer.beat(keeper, behind)
+                shown_at = now
+            await asyncio.sleep(BEAT_S)
+
+    def _behind(self) -> dict[int, int]:
+        return self._consumer.lags(self.keeper.positions())
+
+    async def _probe(self) -> None:
+        """Ask a broker for a sign of life."""
+        while True:
+            await asyncio.sleep(PROBE_S)
+            producer = self.app.producer
+            assert isinstance(producer, Producer)
+            try:
+                async with asyncio.timeout(PROBE_S):
+                    if await producer.broker_answers():
+                        self.signs.broker_at = time.monotonic()
+            except (TimeoutError, KafkaError) as error:
+                log.warning("no broker answers: %r", error)
+
+
+def keep_freed_memory() -> None:
+    """Have glibc keep what is freed; does nothing with another C library."""
+    if mallopt := getattr(ctypes.CDLL(None), "mallopt", None):
+        mallopt(M_TRIM_THRESHOLD, KEEP_BYTES)
+        mallopt(M_MMAP_THRESHOLD, KEEP_BYTES // 8)
+
+
+async def _give_freed_memory_back() -> None:
+    """For ever: what is free after so long goes back to the system.
+
+    Young garbage is collected before: a consumer of kafka-python leaves exceptions with their
+    frames behind, and with the thresholds above the collector comes for them late.
+    """
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", lambda _: None)
+    while True:
+        await asyncio.sleep(KEEP_S)
+        gc.collect(1)
+        await asyncio.to_thread(trim, 0)
+
+
+def fatal(error: BaseException) -> None:
+    """End the process: what failed would leave state half changed, or the worker half alive."""
+    match error:
+        case OtpguardError():
+            end(error.exit_code, str(error))
+        case KafkaError() | OSError():  # TimeoutError is one
+            end(Exit.TRY_AGAIN, f"Kafka: {error!r}")
+        case _:
+            log.error("state can no longer be trusted", exc_info=error)
+            end(Exit.INVARIANT, f"{type(error).__name__}: {error}")
+
+
+def _supervised(coroutine: Any) -> asyncio.Task[None]:
+    """A background task whose failure ends the process."""
+    task: asyncio.Task[None] = asyncio.create_task(coroutine)
+
+    def report(done: asyncio.Task[None]) -> None:
+        if not done.cancelled() and (error := done.exception()) is not None:
+            fatal(error)
+
+    task.add_done_callback(report)
+    return task
+
+
+def faust_settings(settings: Settings) -> dict[str, Any]:
+    """Faust's settings, with the reason for each that is not its default."""
+    kafka = settings.kafka
+    return {
+        "broker": [f"{SCHEME}://{server}" for server in kafka.bootstrap.split(",")],
+        "broker_credentials": credentials(kafka),
+        "datadir": settings.worker.data_dir,
+        "web_enabled": False,  # binds 0.0.0.0:6066; metrics and health have their own listener
+        "topic_disable_leader": True,  # no topic of Faust's own
+        "topic_allow_declare": False,  # topics are made by the operator, with replication and ACLs
+        "TableManager": TableManager,  # tells when the changelog was read
+        "table_standby_replicas": 0,  # a standby would hold a second state
+        "stream_wait_empty": True,  # calls `wait_empty`, where the last checkpoint is written
+        "stream_buffer_maxsize": kafka.buffer_envelopes,
+        "broker_max_poll_records": kafka.poll_records_max,
+        "consumer_max_fetch_size": kafka.fetch_bytes_max,
+        "broker_commit_interval": 0.5,  # commits only move when a checkpoint is complete
+        "broker_session_timeout": kafka.session_timeout_s,
+        "broker_heartbeat_interval": kafka.heartbeat_s,
+        # for so long a member that beats but does not join again holds the others up; stock: 60
+        "broker_rebalance_timeout": settings.worker.revoke_deadline_s + REJOIN_S,
+        "consumer_group_instance_id": settings.worker.instance or None,
+        "producer_linger": 0,  # actions are few and urgent
+        "producer_acks": -1,  # all in-sync replicas
+    }
+
+
+def credentials(kafka: Kafka) -> Any:
+    """How to authenticate, or None. The listener's protocol follows from it."""
+    context = tls(kafka) if kafka.security.endswith("ssl") else None
+    if kafka.security.startswith("sasl"):
+        return faust.SASLCredentials(
+            username=kafka.username,
+            password=kafka.password.get_secret_value(),
+            mechanism=kafka.mechanism,
+            ssl_context=context,
+        )
+    return faust.SSLCredentials(context) if context is not None else None

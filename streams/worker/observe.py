@@ -1,0 +1,126 @@
+"""What a worker shows of itself: counts as events are applied, gauges on the beat of the loop."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from detectors.model.records import Level
+
+if TYPE_CHECKING:
+    from detectors.chain import Decisions
+    from detectors.model.records import EpisodeRecord
+    from detectors.recipients.windows import Window
+    from detectors.recognise.recogniser import Recogniser
+    from streams.state.manager import Keeper
+    from streams.telemetry.metrics import Metrics
+    from streams.wire import Decoded
+    from streams.worker.acks import Acknowledgements
+
+_LEVELS: Final = {Level.WATCH: "watch", Level.THROTTLE: "throttle"}
+_RISES: Final = frozenset({"opened", "raised"})
+
+
+@contextmanager
+def timed(metrics: Metrics, stage: str) -> Iterator[None]:
+    """Observe how long a stage takes for one batch."""
+    began = time.perf_counter()
+    yield
+    metrics.observe("stage_seconds", time.perf_counter() - began, stage=stage)
+
+
+@dataclass(slots=True)
+class Observer:
+    """Turns what happens in the worker into metrics; knows nothing that would not fit a label."""
+
+    metrics: Metrics
+    recogniser: Recogniser
+    acknowledgements: Acknowledgements
+    _cache: tuple[int, int] = (0, 0)  # hits and misses that were counted
+    _windows: dict[int, Window] = field(default_factory=dict)  # partition -> newest closed
+    _generation: int = -1
+    _event_ms: dict[int, int] = field(default_factory=dict)  # partition -> of the newest event
+
+    def applied(self, partition: int, decoded: Decoded, decisions: Decisions) -> None:
+        """Count one batch."""
+        add = self.metrics.add
+        for outcome, n in decoded.outcomes.items():
+            add("events_total", n, outcome=outcome)
+        for reject in decoded.rejects:
+            add("dead_letters_total", reason=reject.reason)
+        self.metrics.count_gateways(decoded.batch.gateway.counts())
+        add("noncanonical_keys_total", decoded.noncanonical_keys)
+        add("codes_total", decisions.codes)
+        add("promoted_total", decisions.promoted)
+        add("judged_total", decisions.judged)
+        add("evictions_total", decisions.evicted)
+        add("platforms_refused_total", decisions.refused)
+        add("platforms_used_later_total", decisions.used_later)
+        self.acknowledgements.expect(partition, decisions.actions)
+        for action in decisions.actions:
+            add("actions_total", verb=action.verb, mode=action.mode)
+        for record in decisions.episodes:
+            if record.kind == "flood" and record.change in _RISES:
+                self._risen(record)
+        hits, misses = self._cache
+        self._cache = self.recogniser.hits, self.recogniser.misses
+        add("template_cache_hits_total", self._cache[0] - hits)
+        add("template_cache_misses_total", self._cache[1] - misses)
+        if len(decoded.batch):
+            self._event_ms[partition] = int(decoded.batch.event_time_ms.max())
+        for window in decisions.windows:
+            self._windows[partition] = window
+        if decisions.windows:
+            self._show_windows()
+
+    def _risen(self, record: EpisodeRecord) -> None:
+        add = self.metrics.add
+        add("episodes_total", rule=record.reason.rule, level=_LEVELS[record.level])
+        if record.level is not Level.THROTTLE:
+            return
+        for sighting in record.sightings:
+            memory = "novel" if sighting.novel else "known"
+            add("flood_platforms_total", trust=sighting.trust.name.lower(), memory=memory)
+
+    def completed(self, seconds: float) -> None:
+        """A checkpoint is complete."""
+        self.metrics.add("checkpoints_total")
+        self.metrics.observe("stage_seconds", seconds, stage="checkpoint")
+
+    def published(self, caused_ms: int) -> None:
+        """The broker has an action whose cause happened at `caused_ms`."""
+        self.metrics.observe("decision_delay_seconds", max(0.0, time.time() - caused_ms / 1000))
+
+    def beat(self, keeper: Keeper, behind: dict[int, int]) -> None:
+        """Set the gauges; `behind` holds the records between each state and the end of its log."""
+        put, now = self.metrics.put, time.monotonic()
+        parts = keeper.parts.values()
+        if keeper.generation != self._generation:
+            self.metrics.add("rebalances_total")
+            self._generation = keeper.generation
+        put("partitions_assigned", len(keeper.owned))
+        put("recovery_progress_ratio", len(keeper.parts) / len(keeper.owned) if keeper.owned else 1)
+        put("recipients_tracked", sum(part.state.recipients for part in parts))
+        put("suspects", sum(len(part.state.suspects) for part in parts))
+        uncovered = [now - part.covered_at for part in parts if part.dirty]
+        put("checkpoint_age_seconds", max(uncovered, default=0))
+        put("checkpoint_bytes", sum(part.ledger.size for part in parts))
+        levels = [part.state.levels() for part in parts]
+        for level, name in _LEVELS.items():
+            put("episodes_open", sum(counts[level] for counts in levels), level=name)
+        put("records_behind", sum(behind.values()))
+        late = [time.time() - ms / 1000 for p, ms in self._event_ms.items() if behind.get(p)]
+        put("event_lag_seconds", max((0.0, *late)))
+
+    def _show_windows(self) -> None:
+        """All partitions' together, of the newest window that any of them has closed."""
+        newest = max(window.start_ms for window in self._windows.values())
+        closed = [window for window in self._windows.values() if window.start_ms == newest]
+        put = self.metrics.put
+        put("window_codes", sum(window.codes for window in closed))
+        put("window_platforms", max(window.platforms for window in closed))  # at least so many
+        for rungs in zip(*(window.recipients for window in closed), strict=True):
+            put("window_recipients", sum(n for _, n in rungs), rung=str(rungs[0][0]))

@@ -1,0 +1,128 @@
+"""The rails: what they hold back, what they never touch, and how they come back."""
+
+import pytest
+
+from detectors.leases.rails import (
+    MINUTE_MS,
+    Guard,
+    GuardParams,
+    Refusal,
+    admit,
+    forget,
+    load,
+    withdraw,
+)
+
+LEASE_MS = 600_000
+SMALL = GuardParams(new_per_minute=10, recipients_max=50)
+
+
+def lease(guard: Guard, name: str, at_ms: int, *, params: GuardParams = SMALL) -> Refusal | None:
+    return admit(
+        params,
+        guard,
+        name,
+        issued_at_ms=at_ms,
+        expires_at_ms=at_ms + LEASE_MS,
+        first_ms=at_ms - MINUTE_MS,
+    )
+
+
+def test_a_rush_is_cut_at_the_cap_and_those_before_it_stay() -> None:
+    guard = Guard()
+    answers = [lease(guard, f"r{n}", n) for n in range(15)]
+    assert answers == [None] * 10 + [Refusal.RATE] * 5
+    assert guard.open
+    assert len(guard.until_ms) == 10
+
+
+def test_renewals_pass_an_open_rail() -> None:
+    guard = Guard()
+    for n in range(15):
+        lease(guard, f"r{n}", n)
+    assert lease(guard, "r3", 20) is None
+
+
+def test_an_open_rail_stays_open_while_the_rush_goes_on_and_shuts_under_the_ratio() -> None:
+    guard = Guard()
+    for n in range(11):
+        lease(guard, f"r{n}", n)
+    # 9 a minute is under the cap, but not under 80 % of it: the middle keeps what it finds.
+    middle = [lease(guard, f"m{n}", MINUTE_MS * 2 + n) for n in range(9)]
+    assert middle[:8] == [None] * 8  # a whole quiet minute went by before
+    guard.rate_open = True
+    assert lease(guard, "m9", MINUTE_MS * 2 + 9) is Refusal.RATE
+    assert lease(guard, "q0", MINUTE_MS * 4) is None
+    assert not guard.open
+
+
+def test_refused_offers_keep_the_rail_open() -> None:
+    guard = Guard()
+    answers = [lease(guard, f"r{n}", n * 5_000) for n in range(60)]  # 12 a minute, for 5 minutes
+    assert answers[:10] == [None] * 10
+    assert set(answers[11:]) == {Refusal.RATE}
+
+
+def test_the_share_rail_holds_and_frees_places_as_leases_end() -> None:
+    guard = Guard()
+    step = MINUTE_MS // 9
+    answers = [lease(guard, f"r{n}", n * step) for n in range(60)]
+    assert answers == [None] * 50 + [Refusal.SHARE] * 10
+    assert lease(guard, "late", 49 * step + LEASE_MS - 1) is None
+
+
+def test_a_withdrawn_lease_frees_its_place() -> None:
+    params = GuardParams(new_per_minute=1000, recipients_max=10)
+    guard = Guard()
+    for n in range(10):
+        lease(guard, f"r{n}", n, params=params)
+    for n in range(3):
+        withdraw(guard, f"r{n}")
+    assert lease(guard, "new", 11, params=params) is None
+    forget(guard, 11 + LEASE_MS)
+    assert guard.until_ms == {}
+
+
+@pytest.mark.parametrize(
+    ("lease_ms", "age_ms", "expected"),
+    [
+        (3_600_000, 0, None),
+        (3_600_001, 0, Refusal.LEASE),
+        (LEASE_MS, 86_400_000, None),
+        (LEASE_MS, 86_400_001, Refusal.EPISODE),
+    ],
+)
+def test_no_lease_over_an_hour_and_no_episode_over_a_day(
+    lease_ms: int, age_ms: int, expected: Refusal | None
+) -> None:
+    at = 10**12
+    answer = admit(
+        SMALL, Guard(), "r", issued_at_ms=at, expires_at_ms=at + lease_ms, first_ms=at - age_ms
+    )
+    assert answer is expected
+
+
+def test_reading_the_log_again_admits_the_same() -> None:
+    log = [(f"r{n * 7 % 40}", n * 1_700) for n in range(300)]
+    first, again = Guard(), Guard()
+    assert [lease(first, *each) for each in log] == [lease(again, *each) for each in log]
+
+
+def test_memory_is_bounded_whatever_is_offered() -> None:
+    guard = Guard()
+    for n in range(5_000):
+        lease(guard, f"r{n}", n)
+    assert len(guard.offered) <= SMALL.new_per_minute + 1
+    assert len(guard.until_ms) <= SMALL.recipients_max
+    assert len(guard.ends) <= SMALL.recipients_max
+
+
+def test_a_whole_campaign_fits_under_the_caps_of_any_operator_and_alarms_before_them() -> None:
+    params = GuardParams.sized(100_000)
+    guard = Guard()
+    loads = []
+    for n in range(5_000):  # A6: 5,000 recipients within 10 minutes
+        assert lease(guard, f"r{n}", n * 120, params=params) is None
+        loads.append(load(params, guard))
+    assert max(loads) > params.alarm_ratio
+    assert not guard.open

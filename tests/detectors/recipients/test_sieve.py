@@ -1,0 +1,165 @@
+"""The tumbling counts and the runs that metrics are made of, against counting one by one."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+
+import numpy as np
+import pytest
+
+from detectors.model.times import DAY_S
+from detectors.recipients.row import SUSPECT
+from detectors.recipients.sieve import SieveParams, sift
+from detectors.recipients.table import Table
+from detectors.recipients.windows import RUNGS, Windows, close, tally
+
+START = 200 * DAY_S
+PARAMS = SieveParams()
+
+
+def columns(events: list[tuple[int, int, int]]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    return (
+        np.array([r for r, _, _ in events], np.uint64),
+        np.array([p for _, p, _ in events], np.uint32),
+        np.array([t for _, _, t in events], np.int64),
+    )
+
+
+class Counts:
+    """The two newest windows of one recipient, a message at a time."""
+
+    def __init__(self) -> None:
+        self.window = self.now = self.last = 0
+
+    def add(self, window: int) -> int:
+        """Returns how many the two hold with this message; 0 if it is too late to count."""
+        if window > self.window:
+            self.last = self.now if window == self.window + 1 else 0
+            self.window, self.now = window, 1
+        elif window == self.window:
+            self.now += 1
+        elif window == self.window - 1:
+            self.last += 1
+        else:
+            return 0
+        return self.now + self.last
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_counts_are_exact_however_late_messages_come(seed: int) -> None:
+    rng = random.Random(seed)
+    events, at = [], START
+    for _ in range(300):
+        at += rng.choice([0, 1, 20, 200, 700])
+        events.append((rng.randint(1, 4), rng.randint(1, 3), at - rng.choice([0, 0, 0, 290, 900])))
+    table = Table(1 << 14)
+    counts: dict[int, Counts] = {}
+    loud, expected = [], []
+    for i, (recipient, _, t) in enumerate(events):
+        if counts.setdefault(recipient, Counts()).add(t // 300) >= PARAMS.loud_messages:
+            expected.append(i)
+    done = 0
+    while done < len(events):
+        size = rng.choice([1, 7, 300])
+        found = sift(PARAMS, table, *columns(events[done : done + size]))
+        loud += (found.loud + done).tolist()
+        done += size
+    assert loud == expected
+    for recipient, held in counts.items():
+        packed = int(table.words[table.find(np.array([recipient], np.uint64))[0], 1])
+        assert (packed >> 32, packed >> 16 & 0xFFFF, packed & 0xFFFF) == (
+            held.window,
+            held.now,
+            held.last,
+        )
+
+
+def test_closed_windows_count_codes_platforms_and_recipients_over_each_rung() -> None:
+    rng = random.Random(1)
+    events = [
+        (rng.choice([1, 2, 3, *range(4, 400)]), rng.randint(1, 50), START + rng.randrange(900))
+        for _ in range(2000)
+    ]
+    events += [(1, 7, START + 310)] * 70
+    events.sort(key=lambda e: e[2])
+    table, windows = Table(1 << 14), Windows()
+    for low in range(0, len(events), 97):
+        recipient, platform, at_s = columns(events[low : low + 97])
+        found = sift(PARAMS, table, recipient, platform, at_s)
+        tally(
+            windows,
+            at_s // 300,
+            platform,
+            found.window,
+            before=found.before,
+            after=found.after,
+        )
+    closed = close(windows, 300, START + 10_000)
+    assert [w.codes for w in closed] == [
+        sum(START + low <= t < START + low + 300 for _, _, t in events) for low in (0, 300, 600)
+    ]
+    for i, window in enumerate(closed):
+        inside = [e for e in events if (e[2] - START) // 300 == i]
+        each = Counter(r for r, _, _ in inside)
+        assert window.platforms == len({p for _, p, _ in inside})
+        assert dict(window.recipients) == {
+            rung: sum(count >= rung for count in each.values()) for rung in RUNGS
+        }
+    assert close(windows, 300, START + 20_000) == []
+
+
+def test_windows_far_from_the_log_are_not_opened() -> None:
+    table, windows = Table(1 << 14), Windows()
+    recipient, platform, at_s = columns(
+        [(i + 1, 5, START + i * 3600 * (-1) ** i) for i in range(2000)]
+    )
+    found = sift(PARAMS, table, recipient, platform, np.maximum(at_s, 1))
+    tally(
+        windows,
+        np.maximum(at_s, 1) // 300,
+        platform,
+        found.window,
+        before=found.before,
+        after=found.after,
+    )
+    assert 0 < len(windows.open) <= 48
+
+
+OLD = [(11, -3 * DAY_S), (12, -3 * DAY_S + 9_000), (13, -3 * DAY_S + 18_000)]
+
+
+def promoted(sightings: list[tuple[int, int]]) -> bool:
+    """Whether one recipient is a suspect after these (platform, seconds)."""
+    table = Table(1 << 14)
+    for platform, at in sightings:
+        sift(PARAMS, table, *columns([(1, platform, START + at)]))
+    return bool(int(table.words[0, 10]) >> 16 & SUSPECT)
+
+
+@pytest.mark.parametrize(
+    ("sightings", "suspect"),
+    [
+        ([(1, 0), (2, 0), (3, 0)], True),
+        ([(1, 0), (2, 0)], False),
+        ([(1, 0), (2, 30), (3, 60)], True),  # the bucket: 1, 1.25, 1.5
+        ([(1, 0), (2, 30), (3, 61)], False),  # 1.475
+        ([(1, 0), (2, 0), (2, 1), (1, 2)], False),  # repeats weigh nothing
+        # Known ones keep the bucket from running dry between two novel ones and a third.
+        ([*OLD, (11, 0), (12, 0), (1, 0), (2, 0), (13, 65), (3, 130)], True),
+        ([*OLD, (11, 0), (12, 0), (1, 0), (2, 0), (13, 65), (3, 181)], False),
+        ([(i, i * 10_000) for i in range(1, 8)], False),
+        ([(i, i * 10_000) for i in range(1, 9)], True),  # eight in a day
+        ([(i, i * 12_344) for i in range(1, 9)], False),  # the eighth a day and more later
+    ],
+)
+def test_a_recipient_is_handed_over_exactly_when_watch_could_be_next(
+    sightings: list[tuple[int, int]], suspect: bool
+) -> None:
+    assert promoted(sightings) == suspect
+
+
+def test_an_unusable_setting_is_refused() -> None:
+    for wrong in ({"rows_max": 100}, {"promote_distinct": 9}, {"window_s": 0}):
+        with pytest.raises(ValueError, match="must be"):
+            SieveParams(**wrong)

@@ -1,0 +1,219 @@
+"""Recognition of single messages: rules, languages, places, platforms, disguises."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from dataclasses import fields
+
+import pytest
+
+from detectors.model.event import Trust
+from detectors.recognise.fold import fold
+from detectors.recognise.lexicon import any_of
+from detectors.recognise.reading import HEAD_CHARS, READ_CHARS, names_codes
+from detectors.recognise.recogniser import RecogniseParams, Verdict, recognise
+from detectors.recognise.registry import Registry
+from detectors.recognise.rules import RULES, Rule
+from detectors.recognise.shipped import shipped
+from detectors.recognise.words import LANGUAGES, Language
+
+REGISTRY = Registry.shipped()
+NOTHING_ELSE = Registry()
+
+
+def verdict(text: str, **event: str) -> Verdict:
+    return recognise(REGISTRY, text, **event)  # type: ignore[arg-type]
+
+
+def code(text: str, **event: str) -> str | None:
+    span = verdict(text, **event).code_span
+    return text[slice(*span)] if span else None
+
+
+# ---------------------------------------------------------------------------- the tables
+
+
+@pytest.mark.parametrize("rule", RULES.values(), ids=RULES)
+def test_a_rule_decides_its_example_and_not_its_counter_example(rule: Rule) -> None:
+    decided = [
+        verdict(text, sender=sender, category=category)
+        for text, sender, category in (rule.example, rule.counter)
+    ]
+    assert decided[0].rule == rule.name
+    assert decided[0].confidence == rule.confidence
+    assert decided[1].rule != rule.name
+
+
+def test_confidences_are_whole_hundredths() -> None:
+    """The cache keeps them as hundredths, so that its answers are the same."""
+    for rule in RULES.values():
+        assert round(rule.confidence * 100) / 100 == rule.confidence
+
+
+@pytest.mark.parametrize("row", LANGUAGES, ids=lambda row: row.lang)
+def test_a_language_knows_its_code_from_its_look_alike(row: Language) -> None:
+    assert verdict(row.example, sender="Example").otp
+    assert not verdict(row.counter, sender="Example").otp
+
+
+@pytest.mark.parametrize("row", LANGUAGES, ids=lambda row: row.lang)
+def test_words_are_written_as_folded_texts_are(row: Language) -> None:
+    """A word with an accent, a capital or a digit but 0 could never be found."""
+    for field in fields(row):
+        words = getattr(row, field.name)
+        for word in words if isinstance(words, tuple) else ():
+            assert fold(word) == word.replace("\\W", "\\w"), field.name
+            assert not re.search("[1-9]", re.sub(r"\{[\d,]+\}", "", word)), word
+            any_of([word])  # compiles by itself
+
+
+def test_there_are_eighteen_languages_and_every_kind_of_word_in_each() -> None:
+    assert len({row.lang for row in LANGUAGES}) == 18
+    for row in tomllib.loads(shipped("words")).values():
+        assert all(row[field.name] != "" for field in fields(Language) if field.name != "lang")
+
+
+# ---------------------------------------------------------------------------- the code's place
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("【淘宝】验证码482913，请勿泄露", "482913"),
+        ("482913 is your code for Acme", "482913"),
+        ("G-771804 is your Google verification code.", "771804"),
+        ("Your code: 829-104. Don't share it", "829-104"),
+        ("739 201 is your Instagram code.", "739 201"),
+        ("Acme code 4 8 2 9 1 3, never share it", "4 8 2 9 1 3"),
+        ("您的验证码为 ABX19K", "ABX19K"),
+        ("验证码：４８２９１３", "４８２９１３"),
+        ("رمز التحقق: ٤٨٢٩١٣", "٤٨٢٩١٣"),
+        ("सत्यापन कोड ७३०४ है", "७३०४"),
+        ("验证码：一二三四五六", "一二三四五六"),
+        ("验\u200b证\u200b码：48\u200b2913", "48\u200b2913"),
+        ("<#> Your ExampleRide code is 5583\nFA+9qCX9VSu", "5583"),
+        ("Your code is 738201.\n\n@login.example.com #738201", "738201"),
+        ("@login.example.com #738201", "738201"),
+        ("您尾号4417的卡正在支付238.50元，验证码747201，有疑问请致电95599", "747201"),
+        ("Never share your OTP. Your code is 663910. Valid for 5 minutes.", "663910"),
+        ("Your Uber code is 447", "447"),  # the feed cut it
+        ("您的验证码将在5分钟内失效", None),
+        ("【工商银行】您正在登录，验", None),
+    ],
+)
+def test_the_code_is_where_it_stands(text: str, expected: str | None) -> None:
+    assert code(text, sender="10690001") == expected
+
+
+def test_the_place_of_a_code_counts_from_the_start_of_a_long_text() -> None:
+    text = "很长的公告。" * 500 + "您的验证码为482913，请勿泄露。"
+    assert code(text) == "482913"
+
+
+def test_a_message_that_is_no_code_has_no_place_for_one() -> None:
+    assert verdict("验证码482913", category="marketing").code_span is None
+
+
+# ---------------------------------------------------------------------------- what beats what
+
+
+@pytest.mark.parametrize(
+    ("event", "rule"),
+    [
+        ({"text": "验证码482913", "category": "marketing"}, "category-other"),
+        ({"text": "Hello", "category": "otp"}, "category-otp"),
+        ({"text": "验证码482913", "category": "unknown"}, "named"),
+        ({"text": "验证码482913", "category": "no such"}, "named"),
+        ({"text": "Hello", "template": "T1"}, "category-otp"),
+        ({"text": "验证码482913", "template": "T2"}, "category-other"),
+        ({"text": "Hello", "template": "T2", "category": "otp"}, "category-otp"),
+        ({"text": "验证码482913", "template": "T3"}, "named"),
+    ],
+)
+def test_category_beats_template_beats_text(event: dict[str, str], rule: str) -> None:
+    registry = Registry.load('[templates]\nT1 = "otp"\nT2 = "marketing"')
+    assert recognise(registry, **event).rule == rule  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("event", "platform"),
+    [
+        ({"text": "【淘宝】验证码482913", "sender": "22000", "platform": "p"}, "sig:淘宝"),
+        ({"text": "验证码482913【淘宝】", "sender": "22000"}, "sig:淘宝"),
+        ({"text": "[淘寶網] 验证码482913"}, "sig:淘宝"),
+        ({"text": "【京东】验证码482913", "signature": "淘宝"}, "sig:淘宝"),
+        ({"text": "【京东】验证码482913", "signature": "【】"}, "sig:京东"),
+        ({"text": "【某某科技】验证码482913"}, "sig:某某"),
+        ({"text": "【12306】验证码482913"}, "sig:铁路12306"),
+        ({"text": "【１２３０６】验证码482913"}, "sig:铁路12306"),
+        ({"text": "[482913] 验证码", "sender": "1069"}, "from:1069"),
+        ({"text": "[Web발신] [네이버] 인증번호 482913"}, "sig:naver"),
+        ({"text": "code 482913", "sender": "22000", "platform": "p"}, "port:Google"),
+        ({"text": "code 482913\n@a.example #482913", "sender": "22000"}, "port:Google"),
+        ({"text": "code 482913\n@a.example #482913", "platform": "p"}, "id:p"),
+        ({"text": "code 482913\n@A.Example #482913", "sender": "1069"}, "host:a.example"),
+        ({"text": "code 482913\n@m.taobao.com #482913", "sender": "1069"}, "sig:淘宝"),
+        ({"text": "code 482913", "sender": "+86 10690001"}, "from:10690001"),
+        ({"text": "code 482913", "sender": "Ａｃｍｅ"}, "from:acme"),
+        ({"text": "code 482913"}, "from:"),
+    ],
+)
+def test_signature_beats_port_beats_id_beats_host_beats_sender(
+    event: dict[str, str], platform: str
+) -> None:
+    assert recognise(REGISTRY, **event).platform == platform  # type: ignore[arg-type]
+
+
+def test_an_id_that_the_registry_knows_is_its_platform() -> None:
+    registry = Registry.load('[bank]\n"工商银行" = {ids = ["acct-7"]}')
+    known = recognise(registry, "code 482913", sender="10690001", platform="acct-7")
+    assert (known.platform, known.trust) == ("sig:工商银行", Trust.BANK)
+
+
+def test_the_least_confidence_that_counts_is_a_setting() -> None:
+    event = {"text": "", "sender": "10690001"}
+    assert not recognise(REGISTRY, **event, confidence_min=0.5).otp
+    assert recognise(REGISTRY, **event, confidence_min=0.4).otp
+
+
+@pytest.mark.parametrize("least", [0.0, -1.0, 1.01])
+def test_a_setting_outside_its_range_is_refused(least: float) -> None:
+    with pytest.raises(ValueError, match="confidence_min"):
+        RecogniseParams(confidence_min=least)
+    with pytest.raises(ValueError, match="cache_templates"):
+        RecogniseParams(cache_templates=0)
+
+
+@pytest.mark.parametrize(
+    ("sender", "codes"),
+    [("authmsg", True), ("verify", True), ("infosms", False), ("10690001", False), ("", False)],
+)
+def test_a_sender_may_be_called_after_codes(sender: str, codes: bool) -> None:
+    assert names_codes(sender) is codes
+
+
+# ---------------------------------------------------------------------------- disguises
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Your vеrificаtiоn cоde is 482913",  # Cyrillic letters inside
+        "Ваш кoд пoдтверждения 482913",  # Latin letters inside
+        "Ｙｏｕｒ ｏｔｐ ｉｓ ４８２９１３",
+        "𝐘𝐨𝐮𝐫 𝐎𝐓𝐏 𝐢𝐬 𝟒𝟖𝟐𝟗𝟏𝟑",
+        "Your v\u0336e\u0336rification code is 482913",
+        "您的验\u200b证\ufeff码是482913",
+        "您的验证码是④⑧②⑨①③",
+        "您的驗證碼是482913",
+        "YOUR OTP IS 482913",
+    ],
+)
+def test_a_disguise_does_not_hide_a_code(text: str) -> None:
+    assert verdict(text, sender="Acme").otp
+
+
+@pytest.mark.parametrize("padding", [HEAD_CHARS - 40, READ_CHARS, 70_000])
+def test_padding_behind_a_code_does_not_hide_it(padding: int) -> None:
+    assert code("【淘宝】您的验证码是482913，请勿泄露。" + "。" * padding) == "482913"

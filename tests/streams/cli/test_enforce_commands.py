@@ -1,0 +1,162 @@
+"""The operator's questions as typed, against a real broker; and Kannel's, which must be meant."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from kafka import KafkaProducer
+from typer.testing import CliRunner
+
+from streams.__main__ import app
+from streams.cluster.admin import Cluster, client_arguments
+from streams.config import Kafka
+from streams.demo.brokers import Broker
+from streams.errors import UsageError
+from streams.wire import (
+    encode_ack,
+    encode_action,
+    encode_episode,
+    encode_override,
+    override_key,
+)
+from tests.enforce.kannel_world import VICTIM, KannelWorld, order
+from tests.enforce.records import RECIPIENT, override
+from tests.enforce.services import KANNEL_PASSWORD, wait_until
+from tests.enforce.test_kannel import world as kannel
+from tests.streams.cli.test_override import otpguard
+from tests.streams.operate.test_cases import ENDED, LEASE, OPENED, ack
+
+__all__ = ["kannel"]
+
+ROLES = ("episode", "throttle", "acks", "override", "everyone")
+
+
+class Desk:
+    """An operator's settings, and topics on which something happened."""
+
+    def __init__(self, broker: Broker, folder: Path, name: str) -> None:
+        self.folder = folder
+        kafka = Kafka(bootstrap=broker.bootstrap)
+        self.topics = {role: f"{name}.{role}" for role in ROLES}
+        with Cluster(kafka) as cluster:
+            for topic in self.topics.values():
+                cluster.create(topic, 2, 1, {})
+        lines = [f'kafka.bootstrap = "{broker.bootstrap}"']
+        lines += [f'topics.{role} = "{topic}"' for role, topic in self.topics.items()]
+        (folder / "otpguard.toml").write_text("\n".join(lines))
+        self.producer = KafkaProducer(**client_arguments(kafka), acks="all")
+
+    def put(self, role: str, value: bytes, key: bytes = RECIPIENT.encode()) -> None:
+        self.producer.send(self.topics[role], value, key=key).get(timeout=30)
+
+    def ask(self, *words: str) -> str:
+        """What the command says; in this process, because a start takes a second each."""
+        config = str(self.folder / "otpguard.toml")
+        done = CliRunner().invoke(app, [*words, "--config", config], catch_exceptions=False)
+        assert done.exit_code == 0, done.output
+        return done.stdout
+
+
+@pytest.fixture
+def desk(broker: Broker, tmp_path: Path, unique: str) -> Iterator[Desk]:
+    made = Desk(broker, tmp_path, unique)
+    with closing(made.producer):
+        yield made
+
+
+@pytest.mark.broker
+def test_an_operator_sees_who_is_attacked_why_and_who_said_what(desk: Desk) -> None:
+    assert "no open cases" in desk.ask("cases", "ls")
+    desk.put("episode", encode_episode(OPENED))
+    desk.put("throttle", encode_action(LEASE))
+    desk.put("acks", encode_ack(ack("applied")), LEASE.action_id.encode())
+    desk.put("acks", encode_ack(ack("expired", refused=57)), LEASE.action_id.encode())
+    word = override("exempt")
+    desk.put("override", encode_override(word), override_key(word))
+
+    (case,) = json.loads(desk.ask("cases", "ls", "--json"))
+    assert case["recipient"] == RECIPIENT
+    assert case["refused"] == 57
+    for named in ("139 0000 0001", LEASE.action_id, LEASE.episode_id):
+        said = desk.ask("explain", named)
+        assert "从未见过" in said
+        assert "new    refuses it" in said
+        assert "why it is not" in said
+    shown = json.loads(desk.ask("cases", "show", RECIPIENT, "--json"))
+    assert [each["state"] for each in shown["acks"]] == ["applied", "expired"]
+    (spoken,) = json.loads(desk.ask("cases", "audit", "--json"))
+    assert (spoken["actor"], spoken["reason"]) == (word.actor, word.reason)
+    assert spoken["expires_at_ms"] == word.expires_at_ms
+
+    desk.put("episode", encode_episode(ENDED))
+    assert "no open cases" in desk.ask("cases", "ls")
+    assert RECIPIENT in desk.ask("cases", "ls", "--all")
+    with pytest.raises(UsageError, match="no case of"):
+        desk.ask("explain", "13900000009")
+
+
+@pytest.mark.broker
+def test_a_watcher_is_told_of_what_happens_from_now_on(desk: Desk) -> None:
+    desk.put("episode", encode_episode(replace(OPENED, recipient="8613900000009")))
+    with subprocess.Popen(
+        [sys.executable, "-m", "streams", "cases", "watch", "--json",
+         "--config", str(desk.folder / "otpguard.toml")],
+        stdout=subprocess.PIPE, env={**os.environ, "PYTHONUNBUFFERED": "1"},
+    ) as watcher:  # fmt: skip
+        lines: list[bytes] = []
+        assert watcher.stdout is not None
+        reader = threading.Thread(target=lines.extend, args=(watcher.stdout,))
+        reader.start()
+
+        def heard() -> bool:
+            desk.put("episode", encode_episode(OPENED))  # it starts at its own pace
+            return bool(lines)
+
+        try:
+            wait_until(heard, "the watcher is told", 60)
+            watcher.send_signal(signal.SIGINT)
+            assert watcher.wait(30) == 0
+        finally:
+            watcher.kill()
+            reader.join()
+    told = [json.loads(line) for line in lines]
+    assert {each["recipient"] for each in told} == {RECIPIENT}
+    assert told[0]["change"] == "opened"
+
+
+def test_kannel_is_not_throttled_by_somebody_who_does_not_know_what_it_cannot_do(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "otpguard.toml").write_text('kafka.bootstrap = "127.0.0.1:9"')
+    done = otpguard(tmp_path, "enforce", "kannel")
+    assert done.returncode == 2
+    assert "--accept-whole-recipient" in done.stderr
+
+
+def test_a_supervisor_can_empty_kannels_list_when_the_adapter_will_not_come_back(
+    kannel: KannelWorld, tmp_path: Path
+) -> None:
+    with closing(kannel.gateway()) as gateway:
+        gateway.apply([order(VICTIM)])
+    assert not kannel.passes(VICTIM)
+    (tmp_path / "otpguard.toml").write_text(
+        f"""
+[kannel]
+admin_url = "http://127.0.0.1:{kannel.bearerbox.port}"
+password = "{KANNEL_PASSWORD}"
+list_file = "{kannel.list_file}"
+list_port = {kannel.list_port}
+"""
+    )
+    assert otpguard(tmp_path, "enforce", "kannel", "--clear").returncode == 0
+    assert kannel.passes(VICTIM)

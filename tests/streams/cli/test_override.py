@@ -1,0 +1,111 @@
+"""The operator's commands, as typed, against two adapters and no worker at all."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+import redis
+
+from streams.demo.brokers import Broker
+from tests.enforce.records import action
+from tests.enforce.services import redis_client, redis_server, wait_until
+from tests.streams.enforce.test_adapter import World, keys, now_ms, throttled, world
+
+__all__ = ["keys", "world"]
+
+pytestmark = pytest.mark.broker
+
+
+def otpguard(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "streams", *words, "--config", str(folder / "otpguard.toml")],
+        capture_output=True, text=True, check=False, timeout=60,
+    )  # fmt: skip
+
+
+@pytest.fixture
+def folder(world: World, broker: Broker, tmp_path: Path) -> Path:
+    topics = world.topics
+    names = {name: getattr(topics, name) for name in ("throttle", "acks", "override", "everyone")}
+    lines = [f'kafka = {{bootstrap = "{broker.bootstrap}"}}', "[topics]"]
+    lines += [f'{name} = "{topic}"' for name, topic in names.items()]
+    (tmp_path / "otpguard.toml").write_text("\n".join(lines))
+    return tmp_path
+
+
+def test_every_word_takes_effect_within_two_seconds_in_two_adapters_without_a_worker(
+    world: World, keys: redis.Redis, folder: Path, tmp_path: Path
+) -> None:
+    with redis_server(tmp_path / "second") as server:
+        second = World.__new__(World)
+        second.__dict__ = {**world.__dict__, "server": server}
+        with (
+            closing(redis_client(server)) as others,
+            world.adapter("redis-1"),
+            second.adapter("redis-2"),
+        ):
+            leases = [action(f"861390000{n:04}", n, at_ms=now_ms()) for n in range(1, 50)]
+            world.say(*leases)
+            wait_until(lambda: len(throttled(keys)) == len(throttled(others)) == 49, "held", 10)
+            took = {}
+            for words in (
+                ["release", "+86 139 0000 0001", "--reason", "she called"],
+                ["exempt", "13900000002", "--reason", "QA", "--actor", "noc-7"],
+                ["allow", "008613900000003", "某校", "--reason", "she waits for it"],
+                ["mode", "off", "--reason", "complaints"],
+            ):
+                done = otpguard(folder, *words, "--json")
+                assert done.returncode == 0, done.stderr
+                said = json.loads(done.stdout)
+                assert set(said["in_effect"]) == {"redis-1", "redis-2"}
+                took[words[0]] = max(said["in_effect"].values())
+                if words[0] == "exempt":
+                    assert (said["actor"], said["reason"]) == ("noc-7", "QA")
+                    for each in (keys, others):
+                        assert throttled(each) == {f"861390000{n:04}" for n in range(3, 50)}
+                if words[0] == "allow":
+                    value = json.loads(keys.get("otpguard:throttle:8613900000003") or b"")
+                    assert len(value["ids"]) == 1
+            assert max(took.values()) < 2.0, took
+            assert throttled(keys) == throttled(others) == set()
+            done = otpguard(folder, "mode", "enforce", "--reason", "all clear")
+            assert "in effect at redis-1" in done.stdout
+            expected = {f"861390000{n:04}" for n in range(3, 50)}
+            wait_until(lambda: throttled(keys) == throttled(others) == expected, "held again", 5)
+
+
+def test_a_word_that_nobody_confirms_is_said_to_stand_and_counts_later(
+    world: World, keys: redis.Redis, folder: Path
+) -> None:
+    world.say(action("8613900000001", 1, at_ms=now_ms()))
+    done = otpguard(folder, "release", "13900000001", "--reason", "x", "--wait", "0.5")
+    assert done.returncode == 75
+    assert "no adapter confirmed" in done.stderr
+    with world.adapter():
+        time.sleep(1)
+        assert throttled(keys) == set()
+
+
+@pytest.mark.parametrize(
+    ("words", "complaint"),
+    [
+        (["release", "nobody", "-r", "x"], "neither a number nor a token"),
+        (["release", "13900000001", "-r", "x", "--for", "soon"], "no span of time"),
+        (["mode", "on", "-r", "x"], "none of shadow, enforce, off"),
+        (["exempt", "13900000001"], "reason"),
+        (["exempt", "*", "-r", "x"], "use `mode`"),
+        (["allow", "13900000001", "！", "-r", "x"], "names no platform"),
+    ],
+)
+def test_a_mistake_is_said_and_nothing_is_published(
+    words: list[str], complaint: str, tmp_path: Path
+) -> None:
+    (tmp_path / "otpguard.toml").write_text('kafka = {bootstrap = "127.0.0.1:9"}')
+    done = otpguard(tmp_path, *words)
+    assert (done.returncode, complaint in done.stderr) == (2, True), done.stderr

@@ -1,0 +1,170 @@
+"""The report tells what happened, holds together, and gives nothing away."""
+
+from __future__ import annotations
+
+import re
+import xml.etree.ElementTree as ET
+from dataclasses import replace
+from html.parser import HTMLParser
+from io import StringIO
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from detectors.leases.gate import Ruling
+from streams.demo.picture import draw
+from streams.demo.report import count, headline, lead, print_report, write_page
+from streams.demo.script import script
+from streams.demo.story import Story, claims
+from streams.operate.explain import platform_name
+from streams.scenarios.events import Role
+from tests.streams.demo.demo_rehearsal import rehearse
+
+
+@pytest.fixture(scope="module")
+def story() -> Story:
+    return rehearse(seed=1, subscribers=500)
+
+
+@pytest.fixture(scope="module")
+def page(story: Story, tmp_path_factory: pytest.TempPathFactory) -> str:
+    path = tmp_path_factory.mktemp("demo") / "report.html"
+    write_page(story, path, "otpguard demo --seed 1")
+    return path.read_text(encoding="utf-8")
+
+
+def unthrottled(story: Story) -> Story:
+    """The same run, had the detector said nothing."""
+    messages = [replace(message, ruling=Ruling.NO_LEASE) for message in story.messages]
+    return replace(story, messages=messages, changes=[], episode={}, leases=0, lease_end_ms=None)
+
+
+def refusing(story: Story, role: Role) -> Story:
+    """The same run, had one message of this role been refused."""
+    at = next(i for i, message in enumerate(story.messages) if message.role is role)
+    messages = list(story.messages)
+    messages[at] = replace(messages[at], ruling=Ruling.REFUSE)
+    return replace(story, messages=messages)
+
+
+def broken(story: Story) -> list[str]:
+    return [claim.text.partition(":")[0] for claim in claims(story) if not claim.true]
+
+
+def test_a_run_as_promised_breaks_no_claim(story: Story) -> None:
+    assert broken(story) == []
+
+
+def test_a_missing_throttle_breaks_its_claim(story: Story) -> None:
+    assert broken(unthrottled(story)) == ["the flood was throttled"]
+
+
+@pytest.mark.parametrize(
+    ("role", "claim"),
+    [
+        (Role.BANK, "the bank's codes arrived, every one"),
+        (Role.KNOWN, "no code of a known platform was refused"),
+    ],
+)
+def test_a_refused_code_that_should_pass_breaks_its_claim(
+    story: Story, role: Role, claim: str
+) -> None:
+    assert broken(refusing(story, role)) == [claim]
+
+
+def test_an_action_about_somebody_else_breaks_its_claim(story: Story) -> None:
+    touched = replace(story, background=replace(story.background, actions=1))
+    assert broken(touched) == ["nobody else was touched"]
+
+
+@pytest.mark.parametrize(("counted", "dead_letters"), [(-1, 0), (1, 0), (0, 1)])
+def test_a_lost_message_breaks_its_claim(story: Story, counted: int, dead_letters: int) -> None:
+    offered = story.machinery.offered
+    machinery = replace(story.machinery, counted=offered + counted, dead_letters=dead_letters)
+    assert broken(replace(story, machinery=machinery)) == ["every message was counted once"]
+
+
+class Links(HTMLParser):
+    """Collects whatever would make a browser fetch something."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[str] = []
+        self.open: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag in {"script", "link", "img", "iframe", "object", "embed"}:
+            self.found.append(tag)
+        self.found += [
+            str(value)
+            for name, value in attrs
+            if name in {"src", "href", "xlink:href", "action"} and not (value or "").startswith("#")
+        ]
+
+
+def test_the_page_links_to_nothing_outside(page: str) -> None:
+    links = Links()
+    links.feed(page)
+    assert links.found == []
+    assert not re.search(r"url\((?!['\"]?#)|@import", page)
+
+
+def test_the_page_holds_no_code_and_no_whole_number(page: str, story: Story) -> None:
+    play = script(1, 500)
+    mine = [event.value for event in play.live if event.value["recipient"] == play.victim]
+    codes = {code for value in mine for code in re.findall(r"\d{4,}", value["text"])}
+    text = re.sub(r"<svg.*?</svg>", "", page, flags=re.DOTALL)
+    # The published record names its victim, as its readers must know it; the page may not.
+    assert play.victim not in text
+    told = " ".join(message.text for message in story.messages)
+    assert codes
+    assert not any(code in told for code in codes)
+
+
+def test_every_message_has_its_row_and_its_mark(page: str, story: Story) -> None:
+    assert page.count('<td class="fate">') == len(story.messages)
+    for message in story.of(Role.BANK):
+        assert platform_name(message.platform) in page
+
+
+def test_the_picture_is_well_formed_and_the_same_again(story: Story) -> None:
+    picture = draw(story)
+    assert ET.fromstring(picture).tag.endswith("svg")
+    assert draw(story) == picture
+
+
+def test_the_picture_can_also_show_a_flood_that_nobody_noticed(story: Story) -> None:
+    assert ET.fromstring(draw(unthrottled(story))).tag.endswith("svg")
+
+
+def test_the_terminal_says_the_same_as_the_page(page: str, story: Story) -> None:
+    sink = StringIO()
+    print_report(story, Path("report.html"), Console(file=sink, width=100))
+    said = " ".join(sink.getvalue().split())
+    for sentence in (headline(story), lead(story), *(claim.text for claim in claims(story))):
+        assert sentence in said
+        assert sentence.replace("'", "&#39;") in page
+
+
+def test_a_run_that_failed_says_so_everywhere(story: Story, tmp_path: Path) -> None:
+    failed, sink = unthrottled(story), StringIO()
+    write_page(failed, tmp_path / "report.html", "otpguard demo")
+    print_report(failed, tmp_path / "report.html", Console(file=sink, width=100))
+    for said in (sink.getvalue(), (tmp_path / "report.html").read_text(encoding="utf-8")):
+        assert "not throttled in this run" in " ".join(said.split())
+        assert "not so in this run" in said
+
+
+def test_a_hostile_platform_name_stays_text(story: Story, tmp_path: Path) -> None:
+    name = "<script>alert(1)</script>"
+    messages = [replace(story.messages[0], platform=f"sig:{name}"), *story.messages[1:]]
+    write_page(replace(story, messages=messages), tmp_path / "report.html", "otpguard demo")
+    assert name not in (tmp_path / "report.html").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("n", "expected"), [(0, "0 messages"), (1, "1 message"), (1234, "1,234 messages")]
+)
+def test_a_number_is_said_with_its_noun(n: int, expected: str) -> None:
+    assert count(n, "message") == expected

@@ -1,0 +1,280 @@
+"""The whole adapter: a real broker on one side, a real Redis on the other."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import pytest
+import redis
+from kafka import KafkaConsumer, KafkaProducer
+
+from detectors.leases.rails import GuardParams
+from detectors.recognise.registry import Registry
+from streams.cluster.admin import Cluster, client_arguments
+from streams.config import Kafka, Redis, Topics
+from streams.demo.brokers import Broker
+from streams.enforce import adapter as adapter_module
+from streams.enforce.adapter import Adapter
+from streams.enforce.book import Book
+from streams.enforce.reconcile import Reconciler
+from streams.enforce.redis import RedisGateway, connect
+from streams.telemetry.metrics import Metrics
+from streams.wire import (
+    EVERYONE,
+    Ack,
+    decode_ack,
+    encode_action,
+    encode_override,
+    override_key,
+)
+from tests.enforce.records import action, override
+from tests.enforce.services import Server, redis_client, redis_server, wait_until
+
+pytestmark = pytest.mark.broker
+
+
+def now_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+class World:
+    """Topics of this test alone, a Redis, and adapters that come and go."""
+
+    def __init__(self, broker: Broker, server: Server, name: str) -> None:
+        self.kafka = Kafka(bootstrap=broker.bootstrap)
+        self.clients = client_arguments(self.kafka)
+        self.topics = Topics(
+            throttle=f"{name}.throttle",
+            acks=f"{name}.acks",
+            override=f"{name}.override",
+            everyone=f"{name}.everyone",
+            undeliverable=f"{name}.dlq",
+        )
+        self.name = name
+        self.server = server
+        with Cluster(self.kafka) as cluster:
+            cluster.create(self.topics.throttle, 4, 1, {})
+            cluster.create(self.topics.acks, 1, 1, {})
+            cluster.create(self.topics.override, 1, 1, {})
+            cluster.create(self.topics.everyone, 1, 1, {})
+            cluster.create(self.topics.undeliverable, 1, 1, {})
+        self.producer = KafkaProducer(**self.clients, acks="all")
+
+    def say(self, *records: object) -> None:
+        for record in records:
+            if hasattr(record, "action_id"):
+                key, value = record.recipient.encode(), encode_action(record)  # type: ignore[attr-defined, arg-type]
+                self.producer.send(self.topics.throttle, value, key=key)
+            else:
+                everyone = record.recipient == EVERYONE  # type: ignore[attr-defined]
+                self.producer.send(
+                    self.topics.everyone if everyone else self.topics.override,
+                    encode_override(record),  # type: ignore[arg-type]
+                    key=override_key(record),  # type: ignore[arg-type]
+                )
+        self.producer.flush()
+
+    @contextmanager
+    def adapter(
+        self, group: str = "redis-1", params: GuardParams | None = None
+    ) -> Iterator[Metrics]:
+        metrics = Metrics("adapter")
+        gateway = RedisGateway(
+            connect(Redis(url=f"redis://127.0.0.1:{self.server.port}")), Registry()
+        )
+        adapter = Adapter(
+            Reconciler(gateway, Book(params or GuardParams()), group),
+            self.clients,
+            self.topics,
+            f"{self.name}-{group}",
+            metrics,
+            now_ms,
+        )
+        stop, failed = threading.Event(), []
+
+        def run() -> None:
+            try:
+                adapter.run(stop)
+            except BaseException as error:  # noqa: BLE001 - shown by the test that waits
+                failed.append(error)
+
+        thread = threading.Thread(target=run)
+        thread.start()
+        try:
+            wait_until(lambda: adapter.ready.is_set() or failed, "the adapter is ready")
+            yield metrics
+        finally:
+            stop.set()
+            thread.join(30)
+            assert not failed, failed
+
+    def acks(self, enough: int) -> list[Ack]:
+        """All acknowledgements, once there are so many."""
+        found: list[Ack] = []
+        with closing(
+            KafkaConsumer(self.topics.acks, **self.clients, auto_offset_reset="earliest")
+        ) as consumer:
+            end = time.monotonic() + 20
+            while len(found) < enough and time.monotonic() < end:
+                for records in consumer.poll(timeout_ms=200).values():
+                    found += [decode_ack(record.value) for record in records]
+        return found
+
+
+@pytest.fixture
+def world(broker: Broker, tmp_path: Path, unique: str) -> Iterator[World]:
+    with redis_server(tmp_path / "redis") as server:
+        made = World(broker, server, unique)
+        yield made
+        made.producer.close()
+
+
+@pytest.fixture
+def keys(world: World) -> Iterator[redis.Redis]:
+    with closing(redis_client(world.server)) as client:
+        yield client
+
+
+def throttled(keys: redis.Redis) -> set[str]:
+    return {key.decode().rsplit(":", 1)[-1] for key in keys.scan_iter("otpguard:throttle:*")}
+
+
+def test_a_lease_on_the_topic_becomes_a_key_and_is_acknowledged(
+    world: World, keys: redis.Redis
+) -> None:
+    with world.adapter() as metrics:
+        world.say(action("8613900000001", 1, at_ms=now_ms()))
+        wait_until(lambda: throttled(keys) == {"8613900000001"}, "the key is there", 5)
+        world.say(action("8613900000001", 2, verb="release", at_ms=now_ms()))
+        wait_until(lambda: not throttled(keys), "the key is gone", 5)
+        told = [(ack.action_id[-1], ack.state, ack.gateway_id) for ack in world.acks(3)]
+    assert told == [
+        ("1", "applied", "redis-1"),
+        ("1", "expired", "redis-1"),
+        ("2", "applied", "redis-1"),
+    ]
+    assert metrics.registry.get_sample_value("otpguard_actions_unacknowledged") == 0
+    assert metrics.registry.get_sample_value("otpguard_leases_held") == 0
+
+
+@pytest.mark.kafka
+@pytest.mark.faults
+def test_a_broker_that_falls_silent_shows_and_leases_end_meanwhile(
+    own_kafka: Callable[..., Broker], tmp_path: Path, unique: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(adapter_module, "ASK_S", 0.5)
+    broker = own_kafka()
+    with redis_server(tmp_path / "redis") as server, closing(redis_client(server)) as keys:
+        world = World(broker, server, unique)
+        with closing(world.producer), world.adapter() as metrics:
+
+            def silence_s() -> float:
+                found = metrics.registry.get_sample_value("otpguard_broker_silence_seconds")
+                assert found is not None
+                return found
+
+            world.say(action("8613900000001", 1, at_ms=now_ms(), lease_ms=4_000))
+            wait_until(lambda: throttled(keys), "the key is there", 5)
+            time.sleep(3)
+            assert silence_s() < 2.5  # there is nothing to say, and it is asked all the same
+            broker.pause()
+            wait_until(lambda: silence_s() > 3, "the silence is seen", 10)
+            wait_until(lambda: not throttled(keys), "the lease ends", 5)
+            broker.resume()
+            wait_until(lambda: silence_s() < 2, "it answers again", 30)
+
+
+def test_a_restart_rebuilds_the_keys_from_the_topics_and_tells_nobody_twice(
+    world: World, keys: redis.Redis
+) -> None:
+    leases = [action(f"861390000{n:04}", n, at_ms=now_ms()) for n in range(1, 200)]
+    with world.adapter():
+        world.say(*leases)
+        wait_until(lambda: len(throttled(keys)) == 199, "all keys are there", 10)
+        assert len(world.acks(199)) == 199
+        time.sleep(1.5)  # one commit
+    keys.flushall()
+    keys.set("otpguard:throttle:8613911111111", "{}")  # of somebody's experiment
+    world.say(
+        override("exempt", "8613900000005", issued_at_ms=now_ms(), expires_at_ms=now_ms() + 60_000)
+    )
+    with world.adapter():
+        expected = {lease.recipient for lease in leases} - {"8613900000005"}
+        wait_until(lambda: throttled(keys) == expected, "the keys equal the topics", 5)
+        acks = world.acks(200)
+    assert len({ack.action_id for ack in acks}) == len(acks) == 200
+    assert acks[-1].why == "exempt by noc: ticket 7"
+
+
+def test_the_operators_word_is_read_whole_before_the_first_order(
+    world: World, keys: redis.Redis
+) -> None:
+    world.say(
+        *(action(f"861390000{n:04}", n, at_ms=now_ms()) for n in range(1, 2_000)),
+        *(
+            override("exempt", f"861390000{n:04}", issued_at_ms=now_ms(), expires_at_ms=None)
+            for n in range(1, 1_999)
+        ),
+    )
+    seen = set()
+    with world.adapter():
+        while (now := throttled(keys)) != {"8613900001999"}:
+            seen |= now
+            assert len(seen) <= 1
+    assert seen <= {"8613900001999"}
+
+
+def test_the_operators_word_takes_effect_within_two_seconds_in_two_adapters(
+    world: World, keys: redis.Redis, tmp_path: Path
+) -> None:
+    with redis_server(tmp_path / "second") as server:
+        second = World.__new__(World)
+        second.__dict__ = {**world.__dict__, "server": server}
+        with (
+            closing(redis_client(server)) as others,
+            world.adapter("redis-1"),
+            second.adapter("redis-2"),
+        ):
+            world.say(*(action(f"861390000{n:04}", n, at_ms=now_ms()) for n in range(1, 100)))
+            wait_until(lambda: len(throttled(keys)) == len(throttled(others)) == 99, "held", 10)
+            said = time.monotonic()
+            world.say(
+                override(
+                    "release",
+                    "8613900000001",
+                    issued_at_ms=now_ms(),
+                    expires_at_ms=now_ms() + 60_000,
+                )
+            )
+            for each in (keys, others):
+                wait_until(lambda: "8613900000001" not in throttled(each), "released", 2)  # noqa: B023
+            world.say(
+                override("mode", EVERYONE, mode="off", issued_at_ms=now_ms(), expires_at_ms=None)
+            )
+            for each in (keys, others):
+                wait_until(lambda: not throttled(each), "all released", 2)  # noqa: B023
+            assert time.monotonic() - said < 2.0
+
+
+def test_records_that_cannot_be_read_are_counted_and_cost_nobody_else(
+    world: World, keys: redis.Redis
+) -> None:
+    newer = encode_action(action(at_ms=now_ms())).replace(
+        b'"schema_version":1', b'"schema_version":2'
+    )
+    with world.adapter() as metrics:
+        for value in (b"nonsense", newer, b"{}"):
+            world.producer.send(world.topics.throttle, value, key=b"8613900000001")
+        world.producer.send(world.topics.override, b'{"schema_version":9}', key=b"x")
+        # who may write about one recipient may not switch everything off
+        off = override("mode", EVERYONE, mode="off", issued_at_ms=now_ms(), expires_at_ms=None)
+        world.producer.send(world.topics.override, encode_override(off), key=override_key(off))
+        world.say(action("8613900000001", 2, at_ms=now_ms()))
+        wait_until(lambda: throttled(keys) == {"8613900000001"}, "the key is there", 5)
+    for kind, count in (("newer", 2), ("bad", 3)):
+        labels = {"kind": kind}
+        assert metrics.registry.get_sample_value("otpguard_records_refused_total", labels) == count

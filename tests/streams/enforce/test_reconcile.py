@@ -1,0 +1,376 @@
+"""The adapter without Kafka, on a gateway that lives in memory and can be broken at will."""
+
+from __future__ import annotations
+
+import random
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import pairwise
+
+import pytest
+
+from detectors.leases.gate import Lease
+from detectors.leases.rails import GuardParams
+from streams.enforce.book import Book, standing
+from streams.enforce.gateway import GatewayAwayError, Order, Refusals
+from streams.enforce.reconcile import BACKOFF_MAX_MS, BACKOFF_MS, PROBE_MS, Reconciler
+from streams.wire import EVERYONE, Ack
+from tests.enforce.records import LEASE_MS, RECIPIENT, START_MS, action, override
+
+
+class Memory:
+    """A gateway that forgets, refuses or does not answer as the test says."""
+
+    batch_max = 10
+    parallel_max = 2
+    tries_max: int | None = None
+
+    def __init__(self) -> None:
+        self.leases: dict[str, Lease] = {}
+        self.counts: dict[str, int] = {}
+        self.away = False
+        self.mute = False  # does as it is told, but the answer is lost
+        self.never: set[str] = set()
+        self.life = 0
+        self.orders = 0
+
+    def held(self) -> Iterable[str]:
+        self._answer()
+        return list(self.leases)
+
+    def apply(self, orders: Sequence[Order]) -> Refusals:
+        self._answer()
+        self.orders += len(orders)
+        refusals = {}
+        for order in orders:
+            if order.recipient in self.never:
+                refusals[order.recipient] = "not_a_number"
+            else:
+                self.leases[order.recipient] = order.lease
+        if self.mute:
+            raise GatewayAwayError("mute")
+        return refusals
+
+    def release(self, recipients: Sequence[str]) -> Refusals:
+        self._answer()
+        for recipient in recipients:
+            self.leases.pop(recipient, None)
+        return {}
+
+    def expire(self, recipients: Sequence[str]) -> Refusals:
+        return self.release(recipients)
+
+    def refused(self, action_ids: Sequence[str]) -> Sequence[int]:
+        self._answer()
+        return [self.counts.pop(each, 0) for each in action_ids]
+
+    def counted(self) -> Iterable[str]:
+        self._answer()
+        return list(self.counts)
+
+    def health(self) -> str:
+        self._answer()
+        return str(self.life)
+
+    def close(self) -> None:
+        self.leases.clear()
+
+    def _answer(self) -> None:
+        if self.away:
+            raise GatewayAwayError("away")
+
+
+class Bench:
+    """A reconciler, its gateway and the test's own clock."""
+
+    def __init__(self, params: GuardParams | None = None) -> None:
+        self.gateway = Memory()
+        self.book = Book(params or GuardParams())
+        self.reconciler = Reconciler(self.gateway, self.book, "smsc-1")
+        self.now = START_MS
+        self.acks: list[Ack] = []
+        self.dead: list[str] = []
+        self.offset = 0
+
+    def say(self, *records: object, told: bool = False) -> None:
+        for record in records:
+            self.offset += 1
+            position = ("p0", self.offset)
+            if hasattr(record, "action_id"):
+                self.reconciler.action(record, position, self.now, told=told)  # type: ignore[arg-type]
+            else:
+                self.reconciler.override(record, position, told=told)  # type: ignore[arg-type]
+
+    def run(self, ms: int = 0, step_ms: int = 100) -> None:
+        """Let time pass in steps, and everything settle that can."""
+        for now in range(self.now, self.now + ms + 1, step_ms):
+            self.now = now
+            for _ in range(50):
+                self.step()
+                if not self.reconciler.busy():
+                    break
+                self.reconciler.wait(1.0)
+
+    def step(self) -> None:
+        """Send what can be sent, and wait for nothing."""
+        report = self.reconciler.step(self.now)
+        self.acks += report.acks
+        self.dead += [each.action_id for each in report.dead]
+
+    def told(self) -> list[tuple[str, str, str]]:
+        return [(ack.action_id.rsplit(":", 1)[-1], ack.state, ack.why) for ack in self.acks]
+
+
+@pytest.fixture
+def bench() -> Iterator[Bench]:
+    made = Bench()
+    yield made
+    made.reconciler.close()
+
+
+def test_a_lease_is_applied_acknowledged_and_ended_with_its_count(bench: Bench) -> None:
+    bench.say(action())
+    bench.run(200)
+    assert list(bench.gateway.leases) == [RECIPIENT]
+    assert bench.told() == [("1", "applied", "")]
+    bench.gateway.counts["1:sms.delivery.v1:0:1"] = 17
+    bench.run(LEASE_MS, step_ms=60_000)
+    assert bench.gateway.leases == {}
+    assert bench.told()[1:] == [("1", "expired", "over")]
+    assert bench.acks[-1].refused_count == 17
+    assert bench.reconciler.idle()
+
+
+def test_counts_of_leases_that_ended_while_nobody_was_there_are_told(bench: Bench) -> None:
+    over, stands = "1:sms.delivery.v1:0:1", "1:sms.delivery.v1:0:2"
+    bench.gateway.counts |= {over: 17, stands: 5}
+    bench.say(action("8613900000001", 1, at_ms=START_MS - LEASE_MS), told=True)
+    bench.say(action("8613900000002", 2), told=True)
+    bench.gateway.away = True
+    bench.run(PROBE_MS)
+    bench.gateway.away = False
+    bench.run(PROBE_MS)
+    assert [(ack.action_id, ack.state, ack.refused_count) for ack in bench.acks] == [
+        (over, "expired", 17)
+    ]
+    assert bench.gateway.counts == {stands: 5}
+    bench.run(LEASE_MS, step_ms=60_000)
+    assert bench.acks[-1].refused_count == 5
+    assert bench.reconciler.idle()
+
+
+def test_a_renewal_takes_the_place_of_its_predecessor(bench: Bench) -> None:
+    bench.say(action())
+    bench.run(200)
+    bench.say(action(revision=2, at_ms=START_MS + 300_000))
+    bench.run(200)
+    assert bench.gateway.leases[RECIPIENT].expires_at_ms == START_MS + 300_000 + LEASE_MS
+    assert bench.told() == [("1", "applied", ""), ("1", "expired", "renewed"), ("2", "applied", "")]
+
+
+def test_what_is_not_enforced_is_ignored_and_says_why(bench: Bench) -> None:
+    bench.say(
+        action("8613900000001", 1, mode="shadow"),
+        action("8613900000002", 2, at_ms=START_MS - LEASE_MS),
+        action("8613900000003", 4),
+        action("8613900000003", 3),
+        action("8613900000004", 5, lease_ms=86_400_000),
+        override("exempt", "8613900000005"),
+        action("8613900000005", 6),
+    )
+    bench.run(200)
+    assert sorted(bench.told()) == [
+        ("1", "ignored", "shadow"),
+        ("2", "expired", "over"),
+        ("3", "ignored", "stale"),
+        ("4", "applied", ""),
+        ("5", "ignored", "rail_lease"),
+        ("6", "ignored", "exempt"),
+        ("override-6", "applied", "exempt by noc: ticket 7"),
+    ]
+    assert list(bench.gateway.leases) == ["8613900000003"]
+
+
+def test_the_operators_word_reaches_a_gateway_that_holds_leases_already(bench: Bench) -> None:
+    bench.say(*(action(f"86139000000{n:02}", n) for n in range(1, 40)))
+    bench.run(200)
+    assert len(bench.gateway.leases) == 39
+    bench.say(override("release", "8613900000007", issued_at_ms=START_MS + 1))
+    bench.run(200)
+    assert "8613900000007" not in bench.gateway.leases
+    bench.say(override("mode", EVERYONE, mode="off", expires_at_ms=START_MS + 60_000))
+    bench.run(200)
+    assert bench.gateway.leases == {}
+    bench.run(60_000, step_ms=1_000)  # the switch ends by itself: the rest stands again
+    assert len(bench.gateway.leases) == 38
+    assert [told for told in bench.told() if told[0].startswith("override")] == [
+        ("override-40", "applied", "release by noc: ticket 7"),
+        ("override-all-41", "applied", "mode by noc: ticket 7"),
+    ]
+
+
+def test_a_gateway_that_is_away_gets_only_what_still_stands_when_it_is_back(bench: Bench) -> None:
+    bench.run(200)
+    bench.gateway.away = True
+    bench.say(action("8613900000001", 1), action("8613900000002", 2, lease_ms=30_000))
+    bench.run(1_000)
+    assert not bench.reconciler.up
+    assert list(bench.reconciler.unsettled()) == [("p0", 1), ("p0", 2)]
+    bench.run(30_000, step_ms=500)
+    bench.say(
+        override("release", "8613900000001", issued_at_ms=START_MS + 1), action("8613900000003", 3)
+    )
+    bench.gateway.away = False
+    bench.run(BACKOFF_MAX_MS)
+    assert list(bench.gateway.leases) == ["8613900000003"]
+    assert sorted(bench.told()) == [
+        ("1", "ignored", "released"),
+        ("2", "failed", "away"),
+        ("3", "applied", ""),
+        ("override-3", "applied", "release by noc: ticket 7"),
+    ]
+    assert list(bench.reconciler.unsettled()) == []
+
+
+def test_a_gateway_that_lost_its_memory_is_told_everything_again_within_a_probe(
+    bench: Bench,
+) -> None:
+    bench.say(*(action(f"86139000000{n:02}", n) for n in range(1, 30)))
+    bench.run(200)
+    before = dict(bench.gateway.leases)
+    bench.gateway.leases.clear()
+    bench.gateway.life += 1
+    bench.run(PROBE_MS + 100)
+    assert bench.gateway.leases == before
+    assert len(bench.acks) == 29  # nobody is told twice
+
+
+def test_what_a_gateway_holds_without_reason_is_taken_away_at_start(bench: Bench) -> None:
+    stranger = standing(Bench().book, RECIPIENT, START_MS)
+    assert not isinstance(stranger, Lease)
+    lease = Lease("older", START_MS + LEASE_MS, action().scope)
+    bench.gateway.leases = {"8613900000009": lease, RECIPIENT: lease}
+    bench.say(action(), told=True)
+    bench.run(200)
+    assert {name: lease.action_id for name, lease in bench.gateway.leases.items()} == {
+        RECIPIENT: "1:sms.delivery.v1:0:1"
+    }
+    assert bench.acks == []
+
+
+def test_an_order_that_can_never_be_carried_out_is_given_up_and_its_neighbours_are_not(
+    bench: Bench,
+) -> None:
+    bench.gateway.never = {"h1:00ffee0011223344"}
+    bench.say(action("h1:00ffee0011223344", 1), action("8613900000002", 2))
+    bench.run(200)
+    assert sorted(bench.told()) == [("1", "failed", "not_a_number"), ("2", "applied", "")]
+    assert bench.dead == ["1:sms.delivery.v1:0:1"]
+    assert list(bench.reconciler.unsettled()) == []
+
+
+def test_a_gateway_with_limited_patience_gives_up_with_growing_pauses(bench: Bench) -> None:
+    bench.gateway.tries_max = 4
+    bench.run(200)
+    tried: list[int] = []
+
+    def apply(orders: Sequence[Order]) -> Refusals:
+        tried.append(bench.now)
+        raise GatewayAwayError("http_503")
+
+    bench.gateway.apply = apply  # type: ignore[method-assign]
+    bench.say(action())
+    bench.run(10_000, step_ms=10)
+    pauses = [later - earlier for earlier, later in pairwise(tried)]
+    assert bench.told() == [("1", "failed", "http_503")]
+    assert len(tried) == 4
+    for tries, pause in enumerate(pauses, start=1):
+        most = BACKOFF_MS << tries
+        assert most / 2 <= pause <= most + 10
+
+
+def test_an_order_that_was_overtaken_in_the_air_is_not_given_up(bench: Bench) -> None:
+    bench.gateway.tries_max = 1
+    bench.run(200)
+    left, landed, whole = threading.Event(), threading.Event(), bench.gateway.apply
+
+    def apply(orders: Sequence[Order]) -> Refusals:
+        left.set()
+        landed.wait(5.0)
+        raise GatewayAwayError("http_503")
+
+    bench.gateway.apply = apply  # type: ignore[method-assign]
+    bench.say(action(revision=1))
+    bench.step()
+    assert left.wait(5.0)
+    bench.say(action(revision=2))
+    bench.gateway.apply = whole  # type: ignore[method-assign]
+    landed.set()
+    bench.run(200)
+    assert sorted(bench.told()) == [("1", "ignored", "stale"), ("2", "applied", "")]
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_whatever_fails_in_between_the_gateway_ends_up_as_the_book_says(seed: int) -> None:
+    chance = random.Random(seed)
+    bench = Bench(GuardParams(new_per_minute=30, recipients_max=25))
+    names = [f"86139000000{n:02}" for n in range(40)]
+    try:
+        for revision in range(1, 300):
+            name = chance.choice(names)
+            match chance.randrange(12):
+                case 0:
+                    bench.gateway.away = chance.random() < 0.4
+                    bench.gateway.mute = chance.random() < 0.4
+                case 1:
+                    bench.gateway.leases.clear()
+                    bench.gateway.life += 1
+                case 2:
+                    bench.say(override("exempt", name, expires_at_ms=bench.now + 20_000))
+                case 3:
+                    bench.say(
+                        override(
+                            "release",
+                            name,
+                            issued_at_ms=bench.now,
+                            expires_at_ms=bench.now + 10_000,
+                        )
+                    )
+                case 4:
+                    bench.say(
+                        override(
+                            "mode",
+                            EVERYONE,
+                            mode=chance.choice(["off", "enforce"]),
+                            expires_at_ms=bench.now + 15_000,
+                        )
+                    )
+                case 5:
+                    bench.say(action(name, revision, verb="release", at_ms=bench.now))
+                case _:
+                    bench.say(
+                        action(
+                            name,
+                            revision,
+                            at_ms=bench.now - chance.randrange(40_000),
+                            lease_ms=60_000,
+                        )
+                    )
+            if chance.random() < 0.3:
+                bench.step()  # the next word comes while orders are in the air
+            else:
+                bench.run(chance.randrange(2_000), step_ms=250)
+        bench.gateway.away = bench.gateway.mute = False
+        bench.run(2 * BACKOFF_MAX_MS)
+        wanted = {
+            name: lease
+            for name in names
+            if isinstance(lease := standing(bench.book, name, bench.now), Lease)
+        }
+        assert bench.gateway.leases == wanted
+        assert bench.reconciler.idle()
+        assert list(bench.reconciler.unsettled()) == []
+        actions = [ack.action_id for ack in bench.acks if ack.state != "expired"]
+        assert len(actions) == len(set(actions))
+    finally:
+        bench.reconciler.close()

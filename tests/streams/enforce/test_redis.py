@@ -1,0 +1,245 @@
+"""The Redis adapter on a real Redis: keys, ends, counters, outages, a lost memory, rights."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+import redis
+from pydantic import SecretStr
+
+from detectors.leases.gate import Lease
+from detectors.leases.rails import GuardParams
+from detectors.model.event import platform_id
+from detectors.recognise.registry import Registry
+from streams.config import Redis
+from streams.enforce.book import Book
+from streams.enforce.gateway import GatewayAwayError, Order
+from streams.enforce.reconcile import Reconciler, Report
+from streams.enforce.redis import RedisGateway, connect
+from streams.errors import ConfigError
+from tests.enforce.records import action, override
+from tests.enforce.services import Server, redis_client, redis_server, wait_until
+from tests.ports import free_port
+
+REGISTRY = Registry.load('[bank]\n"招商银行" = {ports = ["95555"]}\n[none]\n"某校" = {}')
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[Server]:
+    with redis_server(tmp_path / "redis") as running:
+        yield running
+
+
+@pytest.fixture
+def gateway(server: Server) -> Iterator[RedisGateway]:
+    with closing(
+        RedisGateway(connect(Redis(url=f"redis://127.0.0.1:{server.port}")), REGISTRY)
+    ) as made:
+        yield made
+
+
+@pytest.fixture
+def look(server: Server) -> Iterator[redis.Redis]:
+    with closing(redis_client(server)) as client:
+        yield client
+
+
+def now_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+def order(recipient: str, lasts_ms: int = 60_000, name: str = "1:t:0:1") -> Order:
+    return Order(recipient, Lease(name, now_ms() + lasts_ms, action(pass_ids=(7,)).scope))
+
+
+def settle(reconciler: Reconciler, seconds: float = 10.0) -> Report:
+    """Run on the real clock until the gateway is as it should be."""
+    whole = Report()
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        report = reconciler.step(now_ms())
+        whole.acks += report.acks
+        whole.dead += report.dead
+        if reconciler.idle():
+            return whole
+        reconciler.wait(0.02)
+    raise AssertionError("not settled")
+
+
+def throttled(look: redis.Redis) -> set[str]:
+    return {key.decode().rsplit(":", 1)[-1] for key in look.scan_iter("otpguard:throttle:*")}
+
+
+def test_a_lease_is_a_key_that_a_script_can_read_and_that_ends_by_itself(
+    gateway: RedisGateway, look: redis.Redis
+) -> None:
+    given = order("8613900000001", 300)
+    gateway.apply([given])
+    value = json.loads(look.get("otpguard:throttle:8613900000001") or b"")
+    assert value == {
+        "v": 1,
+        "action": "1:t:0:1",
+        "until": given.lease.expires_at_ms,
+        "category": "otp",
+        "trust": ["bank", "government", "carrier", "emergency"],
+        "ids": [7],
+        "prints": [],
+    }
+    assert look.pexpiretime("otpguard:throttle:8613900000001") == given.lease.expires_at_ms
+    wait_until(lambda: not throttled(look), "the key is gone", 2.0)
+
+
+def test_a_release_takes_the_keys_away_and_counters_are_taken_once(
+    gateway: RedisGateway, look: redis.Redis
+) -> None:
+    gateway.apply([order("8613900000001"), order("8613900000002")])
+    assert set(gateway.held()) == {"8613900000001", "8613900000002"}
+    gateway.release(["8613900000001"])
+    assert throttled(look) == {"8613900000002"}
+    look.set("otpguard:refused:a", 12)
+    assert list(gateway.counted()) == ["a"]
+    assert gateway.refused(["a", "b"]) == [12, 0]
+    assert gateway.refused(["a"]) == [0]
+
+
+def test_scripts_without_the_registry_find_the_trusted_platforms(
+    gateway: RedisGateway, look: redis.Redis
+) -> None:
+    look.hset("otpguard:trusted", "sig:of an earlier registry", "bank")
+    gateway.health()
+    assert look.hgetall("otpguard:trusted") == {
+        "sig:招商银行".encode(): b"bank",
+        b"port:95555": b"bank",
+    }
+
+
+def test_a_redis_that_is_away_is_said_to_be_away_within_its_time_out(
+    server: Server, gateway: RedisGateway
+) -> None:
+    gateway.health()
+    server.freeze()
+    asked = time.monotonic()
+    with pytest.raises(GatewayAwayError):
+        gateway.apply([order("8613900000001")])
+    assert time.monotonic() - asked < 2.0
+    server.thaw()
+    server.kill()
+    with pytest.raises(GatewayAwayError):
+        gateway.health()
+
+
+def test_a_full_redis_is_away_and_not_wrong(gateway: RedisGateway, look: redis.Redis) -> None:
+    look.config_set("maxmemory", "1")
+    with pytest.raises(GatewayAwayError, match="OutOfMemory"):
+        gateway.apply([order("8613900000001")])
+
+
+def test_a_restart_and_a_flush_are_other_incarnations(
+    server: Server, gateway: RedisGateway, look: redis.Redis
+) -> None:
+    first = gateway.health()
+    assert gateway.health() == first
+    look.flushall()
+    flushed = gateway.health()
+    assert flushed != first
+    server.kill()
+    server.start()
+    assert gateway.health() not in {first, flushed}
+
+
+def test_after_kill_9_of_redis_the_keys_equal_the_book_again(
+    server: Server, gateway: RedisGateway, look: redis.Redis
+) -> None:
+    reconciler = Reconciler(gateway, Book(GuardParams()), "redis-1")
+    for revision in range(500):
+        reconciler.action(
+            action(f"86139{revision:08}", revision, at_ms=now_ms()), ("t", revision), now_ms()
+        )
+    reconciler.override(override("allow", "*", platform="sig:某校", expires_at_ms=None), ("o", 1))
+    assert sum(ack.state == "applied" for ack in settle(reconciler).acks) == 501
+    server.kill()
+    reconciler.action(action("8613800000000", 1000, at_ms=now_ms()), ("t", 1000), now_ms())
+    end = time.monotonic() + 1.5
+    while time.monotonic() < end:
+        assert reconciler.step(now_ms()).acks == []
+        reconciler.wait(0.05)
+    server.start()
+    settle(reconciler)
+    assert throttled(look) == {f"86139{n:08}" for n in range(500)} | {"8613800000000"}
+    value = json.loads(look.get("otpguard:throttle:8613800000000") or b"")
+    assert value["ids"] == [platform_id("sig:某校")]
+    reconciler.close()
+
+
+def test_the_adapter_needs_no_more_rights_than_the_guide_gives_it(
+    server: Server, look: redis.Redis
+) -> None:
+    guide = Path("deploy/gateways/redis-users.acl").read_text()
+    for line in guide.splitlines():
+        if line.startswith("user "):
+            _, name, *rules = line.replace("<password>", "secret").split()
+            look.execute_command("ACL", "SETUSER", name, *rules)  # type: ignore[no-untyped-call]
+    mine = Redis(
+        url=f"redis://127.0.0.1:{server.port}",
+        username="otpguard-adapter",
+        password=SecretStr("secret"),
+    )
+    with closing(RedisGateway(connect(mine), REGISTRY)) as gateway:
+        gateway.health()
+        gateway.apply([order("8613900000001")])
+        assert list(gateway.held()) == ["8613900000001"]
+        gateway.release(["8613900000001"])
+        assert gateway.refused(["a"]) == [0]
+    client = connect(mine)
+    with closing(client), pytest.raises(redis.exceptions.NoPermissionError):
+        client.get("somebody:else")
+
+
+def test_over_a_network_redis_is_reached_by_tls_and_by_its_own_authority_alone(
+    tmp_path: Path,
+) -> None:
+    key, mine, another = tmp_path / "key.pem", tmp_path / "mine.pem", tmp_path / "another.pem"
+    for certificate in (another, mine):
+        subprocess.run(
+            ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj",
+             "/CN=localhost", "-addext", "subjectAltName=DNS:localhost",
+             "-keyout", key, "-out", certificate],
+            check=True, capture_output=True,
+        )  # fmt: skip
+    tls = ["--tls-cert-file", mine, "--tls-key-file", key, "--tls-auth-clients", "no"]
+    port = free_port()
+    server = redis_server(tmp_path / "redis", "--tls-port", str(port), *map(str, tls))
+    with server:
+        trusting = Redis(url=f"rediss://localhost:{port}", ca_file=mine)
+        with closing(RedisGateway(connect(trusting), REGISTRY)) as gateway:
+            gateway.apply([order("8613900000001")])
+            assert list(gateway.held()) == ["8613900000001"]
+        for wary in (
+            Redis(url=f"rediss://localhost:{port}", ca_file=another),
+            Redis(url=f"rediss://127.0.0.1:{port}", ca_file=mine),  # another name
+        ):
+            with (
+                closing(RedisGateway(connect(wary), REGISTRY)) as gateway,
+                pytest.raises(GatewayAwayError),
+            ):
+                gateway.health()
+
+
+def test_a_wrong_password_is_for_a_person_to_mend(server: Server, look: redis.Redis) -> None:
+    look.acl_setuser(
+        "adapter", enabled=True, passwords=["+right"], keys=["*"], categories=["+@all"]
+    )
+    wrong = Redis(
+        url=f"redis://127.0.0.1:{server.port}", username="adapter", password=SecretStr("wrong")
+    )
+    with (
+        closing(RedisGateway(connect(wrong), REGISTRY)) as gateway,
+        pytest.raises(ConfigError),
+    ):
+        gateway.health()

@@ -1,0 +1,104 @@
+"""Cases out of topics: what belongs together, what came twice, and what a person is told."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from detectors.model.event import Trust
+from detectors.model.records import EpisodeRecord, Level, Rung, Sighting, Step
+from streams.operate.cases import (
+    collect,
+    explanation,
+    find,
+    identity,
+    open_now,
+    summary,
+)
+from streams.wire import Ack
+from tests.enforce.records import LEASE_MS, RECIPIENT, START_MS, action, override
+
+LEASE = action(revision=7)
+OPENED = EpisodeRecord(
+    episode_id=LEASE.episode_id,
+    kind="flood",
+    change="opened",
+    epoch=1,
+    revision=7,
+    recipient=RECIPIENT,
+    level=Level.THROTTLE,
+    mode="enforce",
+    at_ms=START_MS,
+    reason=LEASE.reason,
+    evidence=LEASE.evidence,
+    path=(Step(Level.THROTTLE, START_MS, 7, "burst", 2.7, 2.6),),
+    sightings=(
+        Sighting("sig:从未见过", 1, START_MS - 60_000, novel=True, trust=Trust.NONE),
+        Sighting("sig:招商银行", 2, START_MS - 30_000, novel=True, trust=Trust.BANK),
+        Sighting("sig:美团", 3, START_MS, novel=False, trust=Trust.NONE),
+    ),
+    rungs=(Rung("burst", 2.7, 1.6, 2.6), Rung("raw_24h", 8, 54, 61)),
+    scope=replace(LEASE.scope, pass_ids=(3,)),
+    known=8,
+    memory_days=52,
+    chronic=False,
+    cause=LEASE.cause,
+    version="0",
+    config="",
+)
+ENDED = replace(OPENED, change="ended", revision=99, level=Level.CLEAR, at_ms=START_MS + LEASE_MS)
+
+
+def ack(state: str, refused: int = 0, action_id: str = LEASE.action_id) -> Ack:
+    return Ack(
+        action_id=action_id,
+        gateway_id="smsc-1",
+        state=state,  # type: ignore[arg-type]
+        why="",
+        at_ms=START_MS,
+        refused_count=refused,
+    )
+
+
+def test_records_leases_acks_and_words_meet_in_their_case_once() -> None:
+    cases = collect(
+        [ENDED, OPENED, OPENED],
+        [LEASE, LEASE, replace(LEASE, action_id="1:t:0:8", episode_id="another")],
+        [ack("applied"), ack("expired", 17), ack("applied", action_id="unknown")],
+        [override("exempt"), override("exempt", "8613900000009")],
+    )
+    (case,) = cases.values()
+    assert case.records == [OPENED, ENDED]
+    assert case.actions == [LEASE]
+    assert [each.state for each in case.acks[LEASE.action_id]] == ["applied", "expired"]
+    assert len(case.words) == 1
+    assert (summary(case)["gateways"], summary(case)["refused"]) == ("applied", 17)
+    assert list(open_now(cases.values())) == []
+
+
+def test_a_case_is_found_by_recipient_episode_and_action() -> None:
+    cases = collect([OPENED], [LEASE])
+    (case,) = cases.values()
+    assert identity(OPENED) == LEASE.action_id
+    for named, recipient in (
+        (OPENED.episode_id, None),
+        (LEASE.action_id, None),
+        ("13900000001", RECIPIENT),
+    ):
+        assert find(cases, named, recipient) == [case]
+    assert find(cases, "1:x:0:5", None) == []
+
+
+def test_an_explanation_says_which_rule_which_platforms_and_why_not_something_else() -> None:
+    (case,) = collect([OPENED], [LEASE], [ack("applied")], [override("exempt")]).values()
+    text = "\n".join(explanation(case, OPENED))
+    for said in (
+        "THROTTLE  burst 2.7 of 2.6",
+        "从未见过  new    refuses it\n",
+        "招商银行  new    lets it pass: bank",
+        "美团      known  lets it pass: known",
+        "why it is not\n  a new phone's log-ins: ",
+        "applied at smsc-1",
+        "exempt by noc",
+        "2.7 *  1.6    2.6",
+    ):
+        assert said in text, (said, text)

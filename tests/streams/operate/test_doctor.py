@@ -1,0 +1,119 @@
+"""`otpguard doctor` names what is wrong, in what a person may get wrong, and is calm otherwise."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from kafka import KafkaProducer
+
+from streams.cluster.admin import Cluster
+from streams.cluster.topics import create
+from streams.config import Settings, load
+from streams.demo.brokers import Broker
+from streams.errors import Exit
+
+pytestmark = pytest.mark.broker
+
+NAMES = ("input", "throttle", "episode", "acks", "override", "everyone", "undeliverable",
+         "dead_letters")  # fmt: skip
+
+
+@pytest.fixture
+def config(kafka: Broker, unique: str, tmp_path: Path) -> Path:
+    path = tmp_path / "otpguard.toml"
+    path.write_text("\n".join([
+        f'app_id = "{unique}"',
+        f'kafka = {{bootstrap = "{kafka.bootstrap}"}}',
+        "[topics]", "partitions = 2", "replication = 1",
+        *(f'{name} = "{unique}.{name}"' for name in NAMES),
+    ]))  # fmt: skip
+    return path
+
+
+def doctor(config: Path, *words: str) -> tuple[int, dict[str, dict[str, str]]]:
+    """Exit code, and the findings by name."""
+    done = subprocess.run(
+        [sys.executable, "-m", "streams", "doctor", "--json", "--config", str(config), *words],
+        capture_output=True, text=True, check=False, timeout=60,
+    )  # fmt: skip
+    assert "Traceback" not in done.stderr, done.stderr
+    return done.returncode, {each["check"]: each for each in json.loads(done.stdout)}
+
+
+def send(settings: Settings, keys: Sequence[bytes], *, ahead_ms: int = 0) -> None:
+    now_ms = time.time_ns() // 1_000_000 + ahead_ms
+    with closing(KafkaProducer(bootstrap_servers=settings.kafka.bootstrap)) as producer:
+        for number, key in enumerate(keys):
+            value = {
+                "schema_version": 1, "recipient": "13900000001", "sender": "10690000000",
+                "event_time_ms": now_ms, "message_id": str(number), "text": "【某校】验证码 123456",
+            }  # fmt: skip
+            producer.send(
+                settings.topics.input, json.dumps(value).encode(), key=key, timestamp_ms=now_ms
+            )
+        producer.flush()
+
+
+def test_a_working_installation_has_nothing_wrong(config: Path) -> None:
+    settings = load(config)
+    create(settings)
+    send(settings, [b"8613900000001"] * 100)
+    code, found = doctor(config)
+    assert code == Exit.DONE, [each for each in found.values() if each["state"] == "bad"]
+    assert {each["state"] for each in found.values()} <= {"ok", "warn"}
+    assert "Kafka 4" in found["broker"]["says"]
+    # one broker, without an authoriser, no worker yet: said, and no reason to stop
+    for check in ("topics", "rights", "lag"):
+        assert found[check]["state"] == "warn"
+        assert found[check]["remedy"]
+    assert found["keys"]["state"] == found["events"]["state"] == found["clocks"]["state"] == "ok"
+
+
+def test_foreign_keys_and_a_clock_ahead_are_named(config: Path) -> None:
+    settings = load(config)
+    create(settings)
+    send(settings, [b"+86 139 0000 0001"] * 20, ahead_ms=60_000)
+    code, found = doctor(config)
+    assert code == Exit.CONFIG
+    assert found["keys"]["state"] == "bad"
+    assert "feed kafka" in found["keys"]["remedy"]
+    assert found["clocks"]["state"] == "bad"
+    assert "s ahead of this machine's clock" in found["clocks"]["says"]
+
+
+def test_missing_topics_are_named_with_the_way_to_make_them(config: Path) -> None:
+    code, found = doctor(config)
+    assert code == Exit.CONFIG
+    assert "otpguard topics create" in found["topics"]["says"]
+
+
+def test_a_wrong_cleanup_and_refused_events_are_named(config: Path) -> None:
+    settings = load(config)
+    with Cluster(settings.kafka) as cluster:
+        cluster.create(settings.changelog, 2, 1, {"cleanup.policy": "delete"})
+        cluster.create(settings.topics.input, 2, 1, {})
+    with closing(KafkaProducer(bootstrap_servers=settings.kafka.bootstrap)) as producer:
+        for _ in range(10):
+            producer.send(settings.topics.input, b"not JSON")
+        producer.flush()
+    code, found = doctor(config)
+    assert code == Exit.CONFIG
+    assert "100% of 10 would be refused" in found["events"]["says"]
+    code, found = doctor(config, "--role", "monitor")
+    assert found["sample"]["state"] == "unknown"
+
+
+def test_a_broker_that_is_away_ends_it_with_one_finding(tmp_path: Path) -> None:
+    path = tmp_path / "otpguard.toml"
+    path.write_text('kafka = {bootstrap = "127.0.0.1:1"}')
+    code, found = doctor(path)
+    assert code == Exit.CONFIG
+    assert found.keys() == {"settings", "broker"}
+    assert "no broker answers" in found["broker"]["says"]

@@ -1,0 +1,103 @@
+"""Explanations: what a person reads is what the record says, in every form."""
+
+from __future__ import annotations
+
+import json
+from itertools import chain
+from pathlib import Path
+
+import pytest
+import typer
+from typer.testing import CliRunner, Result
+
+from detectors.model.records import EpisodeRecord, Level
+from streams.cli.explain import explain as command
+from streams.config import Settings
+from streams.operate import explain
+from streams.operate.replay import outputs, replay
+from streams.scenarios import generate
+from streams.wire import decode_episode
+
+SETTINGS = Settings()
+
+
+def replayed(name: str, seed: int = 3) -> list[bytes]:
+    lines = [json.dumps(event.value).encode() for event in generate(name, seed)]
+    steps = replay(SETTINGS, [lines])
+    return list(chain.from_iterable(outputs(step, SETTINGS.topics.episode) for step in steps))
+
+
+@pytest.fixture(scope="module")
+def decisions(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("decisions") / "decisions.jsonl"
+    path.write_bytes(b"".join(replayed("A1")))
+    return path
+
+
+@pytest.fixture(scope="module")
+def throttled(decisions: Path) -> EpisodeRecord:
+    records = [
+        decode_episode(line)
+        for line in decisions.read_bytes().splitlines()
+        if line.startswith(b'{"topic"')
+    ]
+    return next(record for record in records if record.level is Level.THROTTLE)
+
+
+def run(*arguments: str, stdin: bytes | None = None) -> Result:
+    app = typer.Typer()
+    app.command()(command)
+    return CliRunner().invoke(app, arguments, input=stdin)
+
+
+def test_every_sighting_is_told_with_its_fate(throttled: EpisodeRecord) -> None:
+    told = explain.explain(throttled)
+    assert len(told.sightings) == len(throttled.sightings)
+    for row, sighting in zip(told.sightings, throttled.sightings, strict=True):
+        assert row[2] == ("new" if sighting.novel else "known")
+        passes = not sighting.novel or sighting.trust in throttled.scope.trust
+        assert row[3].startswith("lets it pass" if passes else "refuses it")
+
+
+def test_the_rule_its_score_and_what_it_is_not_are_there(throttled: EpisodeRecord) -> None:
+    text = "\n".join(explain.lines(throttled))
+    step = throttled.path[-1]
+    assert f"THROTTLE  {step.rule} {step.score:g} of {step.threshold:g}" in text
+    assert "a new phone's log-ins: those come 54 to 90 s apart" in text
+    assert "in shadow: gateways are told, and do not obey" in text
+    assert "refused: nothing yet (shadow)" in text
+
+
+def test_markdown_and_json_say_the_same(throttled: EpisodeRecord) -> None:
+    told, document = explain.explain(throttled), explain.document(throttled)
+    page = "\n".join(explain.markdown(throttled))
+    assert list(map(tuple, document["sightings"])) == list(told.sightings)
+    for cell in chain.from_iterable(told.sightings):
+        assert cell in page
+    json.dumps(document)
+
+
+def test_resending_is_told_as_what_it_is() -> None:
+    lines = [line for line in replayed("A7") if b'"resend"' in line]
+    text = "\n".join(explain.lines(decode_episode(lines[0])))
+    assert "one platform re-sends" in text
+    assert "nothing: the platform is told, the recipient is not throttled" in text
+    assert "known" not in text, "whether the recipient knows the platform was never asked"
+    assert "it knew" not in text
+
+
+def test_replays_output_is_explained_from_a_file_and_from_standard_input(decisions: Path) -> None:
+    from_file = run(str(decisions))
+    assert from_file.exit_code == 0, from_file.output
+    assert from_file.output == run("-", stdin=decisions.read_bytes()).output
+    assert "throttle of 8617000000000, shadow" in from_file.output
+    assert run(str(decisions), "--last").output.count("levels\n") == 1
+    assert run(str(decisions), "--only", "8617000000000", "--json").exit_code == 0
+    assert run(str(decisions), "--only", "861").exit_code != 0
+
+
+def test_a_line_that_is_no_record_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "events.jsonl"
+    path.write_text('\n{"schema_version": 1}\n')
+    result = run(str(path))
+    assert "line 2" in str(result.exception)

@@ -1,0 +1,390 @@
+"""What is kept over a rebalance, where reading goes on, and which envelope is let in."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from aiokafka.errors import KafkaStorageError
+from msgspec.structs import replace as replace_struct
+
+from detectors import chain
+from streams.errors import ConfigError
+from streams.state.checkpoint import FORMAT, Ledger, Manifest, Write
+from streams.state.manager import GAP_TRIES, Admission, Appended, Keeper, Part
+from streams.state.outbox import Outbox
+from streams.transport.driver import Envelope
+
+PARAMS = chain.Params()
+
+
+async def _never(*_: object) -> Any:
+    raise AssertionError("nothing should be sent")
+
+
+def _part(next_offset: int) -> Part:
+    return Part(0, chain.Partition(PARAMS), Outbox(_never), Ledger(0, "w", 0), next_offset)
+
+
+def _envelope(start: int, end: int, highwater: int = 1000) -> Envelope:
+    return Envelope(0, start, end, highwater, [], [], [], [])
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "expected"),
+    [
+        (100, 110, Admission.APPLY),
+        (90, 110, Admission.APPLY),
+        (90, 100, Admission.SEEN),
+        (90, 95, Admission.SEEN),
+        (101, 110, Admission.SEEK),
+    ],
+)
+def test_an_envelope_is_let_in_if_it_joins_the_state(
+    start: int, end: int, expected: Admission
+) -> None:
+    assert _part(100).admit(_envelope(start, end)) is expected
+
+
+def test_a_hole_is_lost_only_after_it_was_sought_back_three_times() -> None:
+    part = _part(100)
+    for _ in range(GAP_TRIES):
+        assert part.admit(_envelope(120, 130)) is Admission.SEEK
+    assert part.admit(_envelope(120, 130)) is Admission.LOST
+
+
+def test_another_hole_is_counted_anew() -> None:
+    part = _part(100)
+    for _ in range(GAP_TRIES):
+        part.admit(_envelope(120, 130))
+    assert part.admit(_envelope(125, 130)) is Admission.SEEK
+
+
+def test_a_log_that_ends_before_the_state_is_another_log() -> None:
+    assert _part(100).admit(_envelope(0, 50, highwater=50)) is Admission.AHEAD
+
+
+@pytest.mark.parametrize(("committed", "is_it"), [(None, False), (100, False), (101, True)])
+def test_a_state_is_overtaken_when_the_group_has_committed_past_it(
+    committed: int | None, is_it: bool
+) -> None:
+    assert _part(100).overtaken(committed) is is_it
+
+
+# -- rebalances -----------------------------------------------------------------------------------
+
+
+class Kafka:
+    """A changelog and a consumer, as the keeper sees them."""
+
+    def __init__(self) -> None:
+        self.log: list[Write] = []
+        self.committed: int | None = None
+        self.positions: dict[int, int] = {}
+        self.failed: list[BaseException] = []
+
+    def keeper(self, *, rebuild: bool = False) -> Keeper:
+        return Keeper(
+            "in", PARAMS, 0, 1.0, 1e9, 5.0, _never, self.append, self.failed.append, rebuild=rebuild
+        )
+
+    async def append(self, _partition: int, write: Write) -> Appended:
+        self.log.append(write)
+        return Appended(len(self.log) - 1)
+
+    async def rebalance(self, keeper: Keeper, generation: int, partitions: set[int]) -> list[int]:
+        """What Faust does in one; returns the partitions whose changelog was read."""
+        keeper.revoked()
+        keeper.assigned(frozenset(partitions), generation)
+        read = sorted(keeper._shelves)
+        for partition in partitions:
+            known = keeper.changelog_offset(partition)
+            for offset, (key, value) in enumerate(self.log):
+                if offset > known and key.startswith(f"{partition}|".encode()):
+                    keeper.take(partition, key, value, offset)
+        await keeper.load(generation)
+        await keeper.place(self)  # type: ignore[arg-type]
+        return read
+
+    async def beginnings(self, partitions: Any) -> dict[int, int]:
+        return dict.fromkeys(partitions, 7)
+
+    def committed_offset(self, _partition: int) -> int | None:
+        return self.committed
+
+    async def seek_to(self, positions: dict[int, int]) -> None:
+        self.positions.update(positions)
+
+
+async def _until(reached: Callable[[], bool]) -> None:
+    for _ in range(500):
+        if reached():
+            return
+        await asyncio.sleep(0.01)
+    raise AssertionError("it did not come about in 5 s")
+
+
+def _play(play: Callable[[Kafka], Any]) -> None:
+    asyncio.run(play(Kafka()))
+
+
+def test_a_partition_without_a_state_starts_at_the_beginning_of_its_log() -> None:
+    async def play(kafka: Kafka) -> None:
+        keeper = kafka.keeper()
+        await kafka.rebalance(keeper, 1, {0, 1})
+        assert kafka.positions == {0: 7, 1: 7}
+        assert keeper.placed
+
+    _play(play)
+
+
+def test_a_restart_goes_on_where_the_checkpoint_ends() -> None:
+    async def play(kafka: Kafka) -> None:
+        first = kafka.keeper()
+        await kafka.rebalance(first, 1, {0})
+        first.parts[0].next = 50
+        await first.flush(fenced=False)
+        assert first.covered() == {0: 50}
+        await kafka.rebalance(kafka.keeper(), 2, {0})
+        assert kafka.positions == {0: 50}
+
+    _play(play)
+
+
+def test_a_partition_that_stays_keeps_its_state_and_reads_nothing() -> None:
+    async def play(kafka: Kafka) -> None:
+        keeper = kafka.keeper()
+        await kafka.rebalance(keeper, 1, {0, 1})
+        keeper.parts[0].next = 50
+        state = keeper.parts[0].state
+        assert await kafka.rebalance(keeper, 2, {0}) == []
+        assert keeper.parts[0].state is state
+        assert kafka.positions[0] == 50
+        assert set(keeper.parts) == {0}
+
+    _play(play)
+
+
+def test_after_generations_away_the_changelog_is_read_again() -> None:
+    async def play(kafka: Kafka) -> None:
+        keeper = kafka.keeper()
+        await kafka.rebalance(keeper, 1, {0})
+        state = keeper.parts[0].state
+        assert await kafka.rebalance(keeper, 3, {0}) == [0]
+        assert keeper.parts[0].state is not state
+
+    _play(play)
+
+
+def test_a_manifest_that_may_or_may_not_be_on_the_log_is_asked_for() -> None:
+    async def play(kafka: Kafka) -> None:
+        keeper = kafka.keeper()
+        await kafka.rebalance(keeper, 1, {0})
+        keeper.parts[0].ledger.unsure = True
+        assert await kafka.rebalance(keeper, 2, {0}) == [0]
+
+    _play(play)
+
+
+def test_a_fenced_worker_writes_no_last_checkpoint() -> None:
+    async def play(kafka: Kafka) -> None:
+        keeper = kafka.keeper()
+        await kafka.rebalance(keeper, 1, {0})
+        await keeper.flush(fenced=True)
+        assert kafka.log == []
+
+    _play(play)
+
+
+def test_a_state_too_large_for_the_deadline_is_left_to_the_next_owner() -> None:
+    async def play(kafka: Kafka) -> None:
+        keeper = kafka.keeper()
+        keeper.deadline_s = 0.0
+        await kafka.rebalance(keeper, 1, {0})
+        keeper.parts[0].state.table.count = 1_000_000
+        await keeper.flush(fenced=False)
+        assert kafka.log == []
+
+    _play(play)
+
+
+def test_a_committed_offset_without_a_checkpoint_is_refused_and_a_rebuild_starts_anew() -> None:
+    async def play(kafka: Kafka) -> None:
+        kafka.committed = 99
+        await kafka.rebalance(kafka.keeper(), 1, {0})
+        assert isinstance(kafka.failed[0], ConfigError)
+        assert "--rebuild" in str(kafka.failed[0])
+        await kafka.rebalance(kafka.keeper(rebuild=True), 2, {0})
+        assert kafka.positions == {0: 7}
+        assert len(kafka.failed) == 1
+
+    _play(play)
+
+
+def test_a_rebuild_removes_what_it_does_not_trust() -> None:
+    async def play(kafka: Kafka) -> None:
+        first = kafka.keeper()
+        await kafka.rebalance(first, 1, {0})
+        first.parts[0].next = 50
+        await first.flush(fenced=False)
+        keys = {write.key for write in kafka.log}
+        await kafka.rebalance(kafka.keeper(rebuild=True), 2, {0})
+        assert {write.key for write in kafka.log if write.value is None} == keys
+        assert kafka.positions == {0: 7}
+
+    _play(play)
+
+
+def test_a_damaged_changelog_is_refused_with_the_key() -> None:
+    async def play(kafka: Kafka) -> None:
+        kafka.log.append(Write(b"0|w|manifest|0", b"rubbish"))
+        await kafka.rebalance(kafka.keeper(), 1, {0})
+        assert isinstance(kafka.failed[0], ConfigError)
+        assert "'0|w|manifest|0'" in str(kafka.failed[0])
+
+    _play(play)
+
+
+def test_a_state_of_another_format_is_refused() -> None:
+    async def play(kafka: Kafka) -> None:
+        snapshot = chain.snapshot(chain.Partition(PARAMS))
+        snapshot.rest["gateways"] = [["smsc-1", 1, 2, 3, 4, 5, 6, 7]]  # with a field too many
+        ledger = Ledger(0, "w", 0)
+        for step in ledger.checkpoint(snapshot, 9, 0):
+            if isinstance(step, Write):
+                kafka.log.append(step)
+        await kafka.rebalance(kafka.keeper(), 1, {0})
+        assert "does not fit this version" in str(kafka.failed[0])
+
+    _play(play)
+
+
+@pytest.mark.parametrize("stale", [1, 3])
+def test_a_changelog_read_for_another_generation_makes_no_states(stale: int) -> None:
+    async def play(kafka: Kafka) -> None:
+        keeper = kafka.keeper()
+        keeper.revoked()
+        keeper.assigned(frozenset({0}), 2)
+        await keeper.load(stale)
+        assert not keeper.parts
+        await keeper.load(2)
+        assert set(keeper.parts) == {0}
+
+    _play(play)
+
+
+def test_a_changelog_read_when_a_rebalance_has_begun_makes_no_states() -> None:
+    async def play(kafka: Kafka) -> None:
+        keeper = kafka.keeper()
+        keeper.revoked()
+        keeper.assigned(frozenset({0}), 2)
+        keeper.revoked()
+        await keeper.load(2)
+        assert not keeper.parts
+
+    _play(play)
+
+
+def test_nothing_is_placed_while_another_rebalance_has_begun() -> None:
+    async def play(kafka: Kafka) -> None:
+        keeper = kafka.keeper()
+
+        async def interrupted(_partitions: Any) -> dict[int, int]:
+            keeper.revoked()
+            return {0: 7}
+
+        kafka.beginnings = interrupted  # type: ignore[method-assign, assignment]
+        await kafka.rebalance(keeper, 1, {0})
+        assert not keeper.placed
+
+    _play(play)
+
+
+def test_a_checkpoint_is_written_when_it_is_due_and_only_if_there_is_something_new() -> None:
+    async def play(kafka: Kafka) -> None:
+        keeper = kafka.keeper()
+        keeper.cycle_s = 0.0
+        await kafka.rebalance(keeper, 1, {0})
+        writing = asyncio.create_task(keeper.write_checkpoints())
+        await _until(lambda: keeper.checkpoints == 1)
+        written = len(kafka.log)
+        await asyncio.sleep(0.5)
+        assert len(kafka.log) == written
+        keeper.parts[0].next = 60
+        await _until(lambda: keeper.covered() == {0: 60})
+        writing.cancel()
+
+    _play(play)
+
+
+@pytest.mark.parametrize("record", [1, 2, 3])  # two chunks and the manifest
+def test_a_changelog_that_takes_no_record_holds_the_commit_back_and_is_whole_afterwards(
+    record: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A full disk, or too few replicas in sync, at any record of a checkpoint."""
+    monkeypatch.setattr("streams.state.manager.RETRY_PAUSE_S", 0.01)
+
+    async def play(kafka: Kafka) -> None:
+        keeper = kafka.keeper()
+        keeper.cycle_s = 0.0
+        full = tried = False
+
+        async def append(partition: int, write: Write) -> Appended:
+            nonlocal tried
+            if full and len(kafka.log) >= before + record - 1:
+                tried = True
+                raise KafkaStorageError
+            return await kafka.append(partition, write)
+
+        keeper.append = append
+        await kafka.rebalance(keeper, 1, {0})
+        writing = asyncio.create_task(keeper.write_checkpoints())
+        await _until(lambda: keeper.checkpoints == 1)
+        covered, before, full = keeper.covered(), len(kafka.log), True
+        part = keeper.parts[0]
+        part.next = part.state.next_offset = 60
+        part.state.table.find_or_add(np.arange(8000, 16_000, dtype=np.uint64))
+        await _until(lambda: tried)
+        await asyncio.sleep(0.1)
+        assert keeper.covered() == covered
+        full = False
+        await _until(lambda: keeper.covered() == {0: 60})
+        writing.cancel()
+        other = kafka.keeper()
+        await kafka.rebalance(other, 1, {0})
+        assert other.positions() == {0: 60}
+        assert other.parts[0].state.recipients == 8000
+        assert kafka.failed == []
+
+    _play(play)
+
+
+@pytest.mark.parametrize(
+    ("change", "cure"),
+    [
+        (lambda m: m.encode()[:8] + (FORMAT + 1).to_bytes(2) + m.encode()[10:], "upgrade"),
+        (lambda m: replace_struct(m, header=m.header | {"format": 2}).encode(), "upgrade"),
+        (lambda m: replace_struct(m, header=m.header | {"row_words": 15}).encode(), "changelog"),
+    ],
+)
+def test_a_checkpoint_of_a_newer_version_asks_for_an_upgrade(
+    change: Callable[[Manifest], bytes], cure: str
+) -> None:
+    async def go() -> None:
+        kafka = Kafka()
+        ledger = Ledger(0, "w", 0)
+        snapshot = chain.snapshot(chain.Partition(PARAMS))
+        writes = [s for s in ledger.checkpoint(snapshot, 9, 0) if isinstance(s, Write)]
+        manifest = Manifest.decode("key", writes[-1].value or b"")
+        kafka.log = [*writes[:-1], Write(writes[-1].key, change(manifest))]
+        await kafka.rebalance(kafka.keeper(), 1, {0})
+        (said,) = kafka.failed
+        assert isinstance(said, ConfigError)
+        assert "0|w|manifest" in str(said) or "0|manifest" in str(said)
+        assert cure in str(said)
+        assert "--rebuild" in str(said)
+
+    asyncio.run(go())

@@ -1,0 +1,126 @@
+"""Nothing is covered before it is acknowledged, and what fails is published again."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+
+import pytest
+from aiokafka.errors import KafkaTimeoutError, MessageSizeTooLargeError
+
+from streams.state import outbox
+from streams.state.outbox import Outbox, Output
+
+
+class Broker:
+    """Acknowledges when told to."""
+
+    def __init__(self) -> None:
+        self.received: list[bytes] = []
+        self.waiting: deque[asyncio.Future[object]] = deque()
+        self.refuse: list[Exception] = []
+
+    async def send(self, output: Output) -> asyncio.Future[object]:
+        if self.refuse:
+            raise self.refuse.pop()
+        self.received.append(output.value)
+        self.waiting.append(asyncio.get_running_loop().create_future())
+        return self.waiting[-1]
+
+    def acknowledge(self, error: Exception | None = None) -> None:
+        future = self.waiting.popleft()
+        future.set_exception(error) if error else future.set_result(None)
+
+
+def _outputs(*values: bytes) -> list[Output]:
+    return [Output("topic", b"key", value) for value in values]
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(outbox, "RETRY_PAUSE_S", 0.0)
+
+
+async def _turns(n: int = 10) -> None:
+    for _ in range(n):
+        await asyncio.sleep(0)
+
+
+def test_settling_waits_for_everything_up_to_the_mark_and_no_more() -> None:
+    async def play() -> None:
+        broker = Broker()
+        box = Outbox(broker.send)
+        box.add(_outputs(b"1", b"2"))
+        settling = asyncio.create_task(box.settle(box.mark))
+        box.add(_outputs(b"3"))
+        await _turns()
+        assert not settling.done()
+        broker.acknowledge()
+        await _turns()
+        assert not settling.done()
+        broker.acknowledge()
+        await _turns()
+        assert settling.done()
+        assert len(box) == 1
+
+    asyncio.run(play())
+
+
+def test_what_fails_is_published_again() -> None:
+    async def play() -> None:
+        broker = Broker()
+        broker.refuse = [KafkaTimeoutError()]
+        box = Outbox(broker.send)
+        box.add(_outputs(b"1", b"2"))
+        settling = asyncio.create_task(box.settle(box.mark))
+        await _turns()
+        broker.acknowledge(KafkaTimeoutError())
+        await _turns()
+        assert broker.received == [b"1", b"2", b"1"]
+        broker.acknowledge()
+        broker.acknowledge()
+        await asyncio.wait_for(settling, 1)
+
+    asyncio.run(play())
+
+
+def test_what_is_too_large_can_never_be_published() -> None:
+    async def play() -> None:
+        broker = Broker()
+        broker.refuse = [MessageSizeTooLargeError()]
+        box = Outbox(broker.send)
+        box.add(_outputs(b"1"))
+        with pytest.raises(MessageSizeTooLargeError):
+            await box.settle(box.mark)
+
+    asyncio.run(play())
+
+
+def test_a_checkpoint_that_is_given_up_takes_no_receipt_with_it() -> None:
+    async def play() -> None:
+        broker = Broker()
+        box = Outbox(broker.send)
+        box.add(_outputs(b"1"))
+        given_up = asyncio.create_task(box.settle(box.mark))
+        await _turns()
+        given_up.cancel()
+        await asyncio.wait({given_up})
+        settling = asyncio.create_task(box.settle(box.mark))
+        await _turns()
+        assert not settling.done()
+        broker.acknowledge()
+        await asyncio.wait_for(settling, 1)
+        assert broker.received == [b"1"]
+
+    asyncio.run(play())
+
+
+def test_two_that_push_at_once_publish_in_order_and_once() -> None:
+    async def play() -> None:
+        broker = Broker()
+        box = Outbox(broker.send)
+        box.add(_outputs(b"1", b"2", b"3"))
+        await asyncio.gather(box.push(), box.push())
+        assert broker.received == [b"1", b"2", b"3"]
+
+    asyncio.run(play())

@@ -1,0 +1,433 @@
+# ruff: noqa: E501 - a pin is one line
+"""The transport against the Faust and aiokafka that it overrides, and the envelopes it makes.
+
+When a new version breaks the pins, these tests name what changed: read it, adapt
+`streams/transport/driver.py`, run the fault suite, and only then write the new pins here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import hashlib
+import importlib
+import inspect
+import struct
+import weakref
+from bisect import bisect_left
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import replace
+from importlib.metadata import version
+from types import SimpleNamespace
+from typing import Any
+
+import faust.stores
+import faust.transport
+import pytest
+from aiokafka import TopicPartition
+from aiokafka.consumer import fetcher
+from aiokafka.consumer.fetcher import (
+    READ_COMMITTED,
+    READ_UNCOMMITTED,
+    FetchResult,
+    PartitionRecords,
+)
+from aiokafka.errors import CorruptRecordException
+from aiokafka.record.default_records import DefaultRecordBatchBuilder
+from aiokafka.record.legacy_records import LegacyRecordBatchBuilder
+from aiokafka.record.memory_records import MemoryRecords
+from aiokafka.record.util import calc_crc32c
+from hypothesis import given
+from hypothesis import strategies as st
+
+from streams.config import Settings
+from streams.transport import driver as transport
+from streams.transport.driver import App, Consumer, Envelope, Poll
+from streams.worker.app import faust_settings
+
+VERSIONS = {"faust-streaming": "0.15.3", "aiokafka": "0.14.0", "mode-streaming": "0.7.1"}
+
+PARAMETERS = {
+    "faust.transport.drivers.aiokafka:Consumer._new_consumer_thread": "self",
+    "faust.transport.drivers.aiokafka:Consumer._to_message": "self tp record",
+    "faust.transport.drivers.aiokafka:AIOKafkaConsumerThread.on_start": "self",
+    "faust.transport.drivers.aiokafka:AIOKafkaConsumerThread._create_worker_consumer": "self transport",
+    "faust.transport.drivers.aiokafka:AIOKafkaConsumerThread._fetch_records": "self consumer active_partitions timeout max_records",
+    "faust.transport.drivers.aiokafka:AIOKafkaConsumerThread._ensure_consumer": "self",
+    "faust.transport.drivers.aiokafka:AIOKafkaConsumerThread.seek_wait": "self partitions",
+    "faust.transport.drivers.aiokafka:Producer._new_producer": "self transactional_id",
+    "faust.transport.drivers.aiokafka:Producer.send": "self topic key value partition timestamp headers transactional_id",
+    "faust.transport.consumer:Consumer.on_buffer_full": "self tp",
+    "faust.transport.consumer:Consumer._filter_tps_with_pending_acks": "self topics",
+    "faust.transport.consumer:Consumer._new_offset": "self tp",
+    "faust.transport.consumer:Consumer._add_gap": "self tp offset_from offset_to",
+    "faust.transport.consumer:Consumer.on_partitions_revoked": "self revoked",
+    "faust.transport.consumer:Consumer.on_partitions_assigned": "self assigned generation_id",
+    "faust.transport.consumer:Consumer.perform_seek": "self",
+    "faust.transport.consumer:Consumer.wait_empty": "self",
+    "faust.transport.consumer:ThreadDelegateConsumer.earliest_offsets": "self partitions",
+    "faust.transport.consumer:ThreadDelegateConsumer.assignment": "self",
+    "faust.stores.memory:Store.apply_changelog_batch": "self batch to_key to_value",
+    "faust.stores.memory:Store.persisted_offset": "self tp",
+    "faust.tables.recovery:Recovery._add": "self table tp offsets",
+    "faust.tables.recovery:Recovery.on_recovery_completed": "self generation_id",
+    "mode.threads:ServiceThread.__init__": "self executor loop thread_loop Worker kwargs",
+    "mode.threads:QueueServiceThread.call_thread": "self fun args kwargs",
+    "aiokafka.consumer.fetcher:FetchResult.__init__": "self tp assignment partition_records backoff",
+    "aiokafka.consumer.fetcher:FetchResult.getall": "self max_records",
+    "aiokafka.consumer.fetcher:FetchResult.check_assignment": "self tp",
+    "aiokafka.consumer.fetcher:FetchResult._update_position": "self",
+    "aiokafka.consumer.fetcher:PartitionRecords.__init__": "self tp records aborted_transactions fetch_offset key_deserializer value_deserializer check_crcs isolation_level",
+    "aiokafka.consumer.fetcher:PartitionRecords._consumer_record": "self tp record",
+    "aiokafka.consumer.fetcher:Fetcher.fetched_records": "self partitions timeout max_records",
+    "aiokafka.consumer.subscription_state:Assignment.state_value": "self tp",
+    "aiokafka.client:AIOKafkaClient._metadata_update": "self cluster_metadata topics",
+    "aiokafka.client:AIOKafkaClient.force_metadata_update": "self",
+    "aiokafka.client:AIOKafkaClient._wait_on_metadata": "self topic",
+    "aiokafka.consumer.group_coordinator:GroupCoordinator._perform_assignment": "self response",
+    "aiokafka.consumer.group_coordinator:GroupCoordinator._push_error_to_user": "self exc",
+    "aiokafka.consumer.consumer:AIOKafkaConsumer.committed": "self partition",
+    "aiokafka.consumer.consumer:AIOKafkaConsumer.highwater": "self partition",
+    "aiokafka.consumer.consumer:AIOKafkaConsumer.assignment": "self",
+}
+"""What is called or overridden, with the names of its parameters."""
+
+BODIES = {
+    "aiokafka.consumer.fetcher:FetchResult.getall": "3e717e30de50",
+    "aiokafka.consumer.fetcher:PartitionRecords._unpack_records": "b803e6d46480",
+    "aiokafka.consumer.fetcher:Fetcher.fetched_records": "be4348896b9b",
+    "aiokafka.consumer.fetcher:Fetcher._proc_fetch_request": "59bf948fff47",
+    "aiokafka.client:AIOKafkaClient._metadata_update": "06dc51ed3e0d",
+    "aiokafka.consumer.group_coordinator:GroupCoordinator._perform_assignment": "a5cf61fa9732",
+    "aiokafka.consumer.group_coordinator:GroupCoordinator._push_error_to_user": "743ff515bd7e",
+    "aiokafka.consumer.group_coordinator:CoordinatorGroupRebalance._on_join_leader": "c57a3e85197d",
+    "faust.app.base:App._on_partitions_revoked": "d5c895bbe57d",
+    "faust.app.base:App._on_partitions_assigned": "de932b7927db",
+    "faust.app.base:App._stop_consumer": "55854a5de12c",
+    "faust.transport.consumer:Consumer.getmany": "4b168d84882a",
+    "faust.transport.consumer:Consumer._drain_messages": "44a2500309e8",
+    "faust.transport.consumer:Consumer._filter_committable_offsets": "dc5e9baf5d99",
+    "faust.transport.consumer:Consumer._commit_offsets": "1a6979904118",
+    "faust.transport.consumer:Consumer.wait_empty": "e4662fe24f09",
+    "faust.transport.consumer:Consumer.perform_seek": "0e8c130ff4b0",
+    "faust.tables.manager:TableManager.recovery.fget": "f0bf5de78b4c",
+    "faust.tables.recovery:Recovery._add": "1584a197b11b",
+    "faust.tables.recovery:Recovery.on_rebalance": "aa4d997a1795",
+    "faust.tables.recovery:Recovery.on_recovery_completed": "6ef567acf072",
+    "faust.tables.recovery:Recovery._slurp_changelogs.fun": "7825c7e50f76",
+    "faust.transport.drivers.aiokafka:AIOKafkaConsumerThread._fetch_records": "39a2c6c79fc1",
+}
+"""What the overrides rely on in the working of, by a digest of the source."""
+
+
+def _named(path: str) -> Any:
+    module, _, qualified = path.partition(":")
+    found: Any = importlib.import_module(module)
+    for name in qualified.split("."):
+        found = getattr(found, name, None)
+        if found is None:
+            pytest.fail(f"{path} is gone")
+    return found
+
+
+@pytest.mark.parametrize("package", VERSIONS)
+def test_the_versions_are_those_that_the_overrides_were_tried_on(package: str) -> None:
+    assert version(package) == VERSIONS[package]
+
+
+@pytest.mark.parametrize("path", PARAMETERS)
+def test_what_is_overridden_has_the_parameters_it_had(path: str) -> None:
+    now = " ".join(inspect.signature(_named(path)).parameters)
+    assert now == PARAMETERS[path], f"{path} took ({PARAMETERS[path]}), now takes ({now})"
+
+
+@pytest.mark.parametrize("path", BODIES)
+def test_what_the_overrides_rely_on_works_as_it_did(path: str) -> None:
+    source = inspect.getsource(_named(path))
+    now = hashlib.sha256(source.encode()).hexdigest()[:12]
+    assert now == BODIES[path], f"the body of {path} changed; it now reads\n{source}"
+
+
+def test_no_member_holds_a_rebalance_up_for_over_20_s() -> None:
+    async def timeout_ms() -> int:
+        app = App("one", **faust_settings(Settings()))
+        consumer = app.consumer
+        assert isinstance(consumer, Consumer)
+        member = consumer._thread._create_worker_consumer(app.transport)
+        await member.stop()
+        return int(member._rebalance_timeout_ms)
+
+    assert asyncio.run(timeout_ms()) == 20_000
+
+
+def test_urls_lead_to_the_transport_and_the_store() -> None:
+    assert faust.transport.by_url("kafka-env://localhost:9092") is transport.Transport
+    assert faust.stores.by_url(transport.STORE_URL) is transport.Store
+
+
+# -- envelopes ------------------------------------------------------------------------------------
+
+TP = TopicPartition("in", 3)
+
+
+ABORT_MARKER = b"\0\0\0\0"
+
+
+def _batch(
+    first: int, values: list[bytes], *, producer: int | None = None, control: bool = False
+) -> bytes:
+    transactional, producer_id = producer is not None, -1 if producer is None else producer
+    builder = DefaultRecordBatchBuilder(2, 0, transactional, producer_id, 0, 0, 1 << 20)
+    for i, value in enumerate(values):
+        key = ABORT_MARKER if control else b"k"
+        builder.append(i, 1_700_000_000_000 + first + i, key, value, [])
+    raw = bytearray(builder.build())
+    raw[:8] = struct.pack(">q", first)
+    if control:
+        raw[22] |= 0x20  # the checksum begins at byte 17 and covers all from byte 21
+        raw[17:21] = struct.pack(">I", calc_crc32c(bytes(raw[21:])))
+    return bytes(raw)
+
+
+def _fetched(
+    raw: bytes,
+    position: int,
+    aborted: Sequence[tuple[int, int]] = (),
+    held: transport._Fetched | None = None,
+) -> tuple[FetchResult, SimpleNamespace]:
+    """What aiokafka holds after a fetch from `position`, as the transport has it."""
+    state = SimpleNamespace(position=position, highwater=100, paused=False)
+    state.consumed_to = lambda offset: setattr(state, "position", offset)
+    assignment = SimpleNamespace(active=True, state_value=lambda _tp: state)
+    level = READ_COMMITTED if aborted else READ_UNCOMMITTED
+    records = PartitionRecords(
+        TP, transport.Records(raw), aborted, position, None, None, True, level
+    )
+    held = transport._Fetched("in", {}) if held is None else held
+    held[TP] = FetchResult(TP, assignment=assignment, partition_records=records, backoff=0)
+    return held[TP], state
+
+
+@pytest.fixture(params=["bytes", "objects"])
+def _way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """How records are read: at once, as those of a large fetch, or as aiokafka does."""
+    if request.param == "bytes":
+        monkeypatch.setattr(transport, "BULK_BYTES", 0)
+
+
+both_ways = pytest.mark.usefixtures("_way")
+
+
+def _listed(envelope: Envelope) -> Envelope:
+    return replace(
+        envelope,
+        values=list(envelope.values),
+        keys=list(envelope.keys),
+        offsets=list(envelope.offsets),
+        timestamps_ms=list(envelope.timestamps_ms),
+    )
+
+
+@both_ways
+def test_a_fetch_becomes_one_envelope() -> None:
+    result, state = _fetched(_batch(10, [b"a", b"b"]) + _batch(12, [b"c"]), 10)
+    (envelope,) = result.getall(100)
+    assert _listed(envelope) == Envelope(
+        3,
+        10,
+        13,
+        100,
+        [b"a", b"b", b"c"],
+        [b"k"] * 3,
+        [10, 11, 12],
+        [1_700_000_000_010, 1_700_000_000_011, 1_700_000_000_012],
+    )
+    assert state.position == 13
+    assert not result.has_more()
+
+
+@both_ways
+def test_offsets_without_a_record_are_covered_by_the_envelope_around_them() -> None:
+    result, _ = _fetched(_batch(10, [b"a"]) + _batch(20, [b"b"]), 10)
+    (envelope,) = result.getall(100)
+    assert (envelope.start, envelope.next_offset, list(envelope.offsets)) == (10, 21, [10, 20])
+
+
+@both_ways
+def test_a_poll_takes_no_more_than_it_may_and_the_next_goes_on() -> None:
+    result, _ = _fetched(_batch(10, [b"a", b"b", b"c"]), 10)
+    (first,) = result.getall(2)
+    (second,) = result.getall(2)
+    assert (first.start, first.next_offset, list(first.values)) == (10, 12, [b"a", b"b"])
+    assert (second.start, second.next_offset, list(second.values)) == (12, 13, [b"c"])
+
+
+@both_ways
+def test_a_poll_takes_from_many_batches_and_stops_inside_one() -> None:
+    result, state = _fetched(_batch(10, [b"a", b"b"]) + _batch(12, [b"c", b"d", b"e"]), 10)
+    (first,) = result.getall(4)
+    assert (first.next_offset, state.position, list(first.offsets)) == (14, 14, [10, 11, 12, 13])
+    (second,) = result.getall(4)
+    assert (second.start, second.next_offset, list(second.values)) == (14, 15, [b"e"])
+    assert not result.has_more()
+
+
+@both_ways
+def test_a_poll_takes_no_more_of_all_partitions_together() -> None:
+    held = transport._Fetched("in", {})
+    first, _ = _fetched(_batch(10, [b"a", b"b", b"c"]), 10, held=held)
+    second, state = _fetched(_batch(10, [b"d", b"e"]), 10, held=held)
+    held.polling.poll = Poll(4)
+    assert [list(one.getall(4)[0].values) for one in (first, second)] == [
+        [b"a", b"b", b"c"],
+        [b"d"],
+    ]
+    assert second.getall(3) == []
+    assert second.has_more()
+    assert state.position == 11
+    held.polling.poll = Poll(4)
+    assert list(second.getall(4)[0].values) == [b"e"]
+
+
+@both_ways
+@pytest.mark.parametrize("most", [1, 2, 3, 100])
+def test_what_lies_before_the_position_in_its_batch_is_not_handed_out(most: int) -> None:
+    result, _ = _fetched(_batch(8, [b"x", b"y", b"a", b"b"]) + _batch(12, [b"c"]), 10)
+    offsets = []
+    while result.has_more():
+        for envelope in result.getall(most):
+            assert len(envelope.values) <= most
+            offsets += list(envelope.offsets)
+    assert offsets == [10, 11, 12]
+
+
+@both_ways
+def test_a_broken_batch_moves_no_position() -> None:
+    broken = bytearray(_batch(12, [b"c"]))
+    broken[-1] ^= 1
+    result, state = _fetched(_batch(10, [b"a", b"b"]) + bytes(broken), 10)
+    with pytest.raises(CorruptRecordException):
+        result.getall(100)
+    assert state.position == 10
+
+
+def test_fetches_have_their_checksums_computed_by_the_processor() -> None:
+    assert fetcher.MemoryRecords is transport.Records
+    first, second = _batch(0, [b"a"]), _batch(1, [b"b", b"c"])
+    raw = first + second
+    for broken in range(len(raw)):
+        octets = bytearray(raw)
+        octets[broken] ^= 1
+        batches = []
+        for records in (MemoryRecords(bytes(octets)), transport.Records(bytes(octets))):
+            found: list[object] = []
+            with suppress(CorruptRecordException):
+                while records.has_next():
+                    found.append(records.next_batch().validate_crc())
+            batches.append(found)
+        assert batches[0] == batches[1]
+        head = broken if broken < len(first) else broken - len(first)
+        assert head < transport._ATTRIBUTES_AT or False in batches[0]
+
+
+@pytest.mark.parametrize("magic", [0, 1])
+def test_batches_in_the_old_format_are_read(magic: int) -> None:
+    builder = LegacyRecordBatchBuilder(magic, 0, 1 << 20)
+    builder.append(0, 1_700_000_000_000, b"k", b"v")
+    raw = bytes(builder.build())
+    batch = transport.Records(raw).next_batch()
+    assert batch.validate_crc()
+    assert [(record.key, record.value) for record in batch] == [(b"k", b"v")]
+    assert not transport.Records(raw[:-1] + b"x").next_batch().validate_crc()
+
+
+@both_ways
+def test_aborted_transactions_and_control_records_are_passed_over() -> None:
+    raw = (
+        _batch(10, [b"a"])
+        + _batch(11, [b"b"], producer=7)
+        + _batch(12, [b""], producer=7, control=True)
+    )
+    result, _ = _fetched(raw + _batch(13, [b"c"]), 10, aborted=[(7, 11)])
+    (envelope,) = result.getall(100)
+    assert (list(envelope.values), envelope.next_offset) == ([b"a", b"c"], 14)
+
+
+@both_ways
+def test_a_fetch_from_before_a_seek_gives_nothing() -> None:
+    result, state = _fetched(_batch(10, [b"a"]), 10)
+    state.position = 5
+    assert result.getall(100) == []
+
+
+@both_ways
+def test_a_fetch_that_was_read_is_gone_without_the_collector() -> None:
+    gc.disable()
+    try:
+        result, _ = _fetched(_batch(10, [b"a", b"b"]), 10)
+        records = weakref.ref(result._partition_records._records)
+        gone = [weakref.ref(result), weakref.ref(result._partition_records), records]
+        gone += map(weakref.ref, result.getall(100))
+        del result
+        assert [one() for one in gone] == [None] * 4
+    finally:
+        gc.enable()
+
+
+def test_other_topics_keep_aiokafkas_records() -> None:
+    records = PartitionRecords(TP, MemoryRecords(_batch(0, [b"a"])), [], 0, None, None, True, 0)
+    held = transport._Fetched("another", {})
+    state = SimpleNamespace(position=0, paused=False, consumed_to=lambda _offset: None)
+    assignment = SimpleNamespace(active=True, state_value=lambda _tp: state)
+    held[TP] = FetchResult(TP, assignment=assignment, partition_records=records, backoff=0)
+    (record,) = held[TP].getall(100)
+    assert (record.topic, record.partition, record.value) == ("in", 3, b"a")
+
+
+@given(st.sets(st.integers(10, 40)), st.integers(0, 50))
+def test_the_rest_of_an_envelope_has_just_the_records_from_there(
+    offsets: set[int], since: int
+) -> None:
+    column = sorted(offsets)
+    texts = [str(o).encode() for o in column]
+    rest = Envelope(0, 10, 41, 41, texts, texts, column, column).since(since)
+    expected = [o for o in column if o >= since]
+    assert rest.offsets == rest.timestamps_ms == expected
+    assert rest.values == rest.keys == [str(o).encode() for o in expected]
+    assert (rest.start, rest.next_offset) == (max(10, since), 41)
+
+
+@given(st.sets(st.integers(10, 40)), st.integers(10, 40))
+def test_two_parts_of_an_envelope_are_it_again(offsets: set[int], cut: int) -> None:
+    column = sorted(offsets)
+    texts = [str(o).encode() for o in column]
+    whole = Envelope(0, 10, 41, 50, texts, texts, column, column)
+    at = bisect_left(column, cut)
+    assert whole.since(cut).after(whole._part(0, at, 10, cut).alone()) == whole
+
+
+@pytest.mark.parametrize(
+    ("end", "highwater", "early"),
+    [(10, 20, True), (10, 15, False), (20, 40, False), (11, 20, True), (19, 19, False)],
+)
+def test_an_envelope_ends_early_if_the_log_had_all_of_its_last_tick(
+    end: int, highwater: int, *, early: bool
+) -> None:
+    assert Envelope(0, 3, end, highwater, [], [], [], []).ends_early(20) is early
+
+
+@given(st.sets(st.integers(10, 60)), st.integers(1, 60))
+def test_the_pieces_of_an_envelope_are_all_of_it_cut_at_multiples(
+    offsets: set[int], size: int
+) -> None:
+    column = sorted(offsets)
+    texts = [str(o).encode() for o in column]
+    pieces = list(Envelope(0, 10, 61, 61, texts, texts, column, column).pieces(size))
+    assert [o for piece in pieces for o in piece.offsets] == column
+    assert [v for piece in pieces for v in piece.values] == texts
+    assert [p.next_offset for p in pieces] == [*(p.start for p in pieces[1:]), 61]
+    assert pieces[0].start == 10
+    for piece in pieces:
+        assert len({o // size for o in piece.offsets}) <= 1
+        assert all(piece.start <= o < piece.next_offset for o in piece.offsets)

@@ -1,0 +1,432 @@
+"""`sms.delivery.v1` at its boundaries: every reason, outcome and number form, and poison."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import phonenumbers
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from detectors.model.event import TOKEN_BIT, Kind
+from detectors.model.strings import Lying, Written
+from streams import wire
+from streams.wire import Decoded, Intake, Numbers, Outcome, Reason
+from streams.wire.events import BLOCK, CACHED, VALUE_BYTES_MAX
+
+CHINA = Intake(Numbers("CN"))
+NOW_MS = 1_772_422_380_000
+TOKEN = "hk1:00112233445566778899aabbccddeeff"
+
+
+def value(**fields: Any) -> bytes:
+    event = {
+        "schema_version": 1,
+        "recipient": "8617000000001",
+        "sender": "10690001",
+        "event_time_ms": NOW_MS,
+        "message_id": "m1",
+    }
+    event |= fields
+    return json.dumps({k: v for k, v in event.items() if v is not ...}).encode()
+
+
+def decode(
+    values: Sequence[bytes | None],
+    keys: Sequence[bytes | None] | None = None,
+    intake: Intake = CHINA,
+    stamp_ms: int | None = NOW_MS,
+) -> Decoded:
+    n = len(values)
+    return wire.decode(
+        intake,
+        "in",
+        3,
+        values,
+        keys or [b"8617000000001"] * n,
+        np.arange(100, 100 + n),
+        None if stamp_ms is None else np.full(n, stamp_ms),
+        100 + n,
+    )
+
+
+def check_reason(bad: bytes | None, expected: str) -> None:
+    """A bad record is refused for this reason, and its neighbours are counted as if it were not."""
+    good = [value(message_id="before"), value(message_id="after")]
+    decoded = decode([good[0], bad, good[1]])
+    assert [(r.offset, r.reason, r.value, r.key) for r in decoded.rejects] == [
+        (101, expected, bad, b"8617000000001")
+    ]
+    assert decoded.batch.offset.tolist() == [100, 102]
+    assert decoded.outcomes[Outcome.COUNTED] == 2
+    assert decoded.outcomes[Outcome.REJECTED] == 1
+    assert len(decoded.batch.text) == len(decoded.batch.recipient) == 2
+
+
+REFUSED: list[tuple[bytes | None, str]] = [
+    (None, "null_value"),
+    (b"x" * 900_000, "too_large"),
+    (b'{"schema_version":1,' + b" " * VALUE_BYTES_MAX, "too_large"),
+    (b"", "invalid_json"),
+    (b"{", "invalid_json"),
+    (b"not json", "invalid_json"),
+    (b"\xff\xfe", "invalid_json"),
+    (b"\xef\xbb\xbf" + value(), "invalid_json"),
+    (value() + b"x", "invalid_json"),
+    (value() + value(), "invalid_json"),
+    (value(text="QQ").replace(b"QQ", b"\xff\xfe"), "invalid_json"),
+    (value(text="QQ").replace(b"QQ", rb"\ud800"), "invalid_json"),
+    (value(x="QQ").replace(b'"QQ"', b"[" * 60_000), "invalid_json"),
+    (value(x="QQ").replace(b'"QQ"', b"NaN"), "invalid_json"),
+    (b"null", "wrong_type"),
+    (b"[]", "wrong_type"),
+    (b"7", "wrong_type"),
+    (b'"text"', "wrong_type"),
+    (value(recipient=8617000000001), "wrong_type"),
+    (value(event_time_ms="soon"), "wrong_type"),
+    (value(event_time_ms=float(NOW_MS)), "wrong_type"),
+    (value(event_time_ms=None), "wrong_type"),
+    (value(text={}), "wrong_type"),
+    (value(segment="1"), "wrong_type"),
+    (value(segment=True), "wrong_type"),
+    (value(schema_version="1"), "wrong_type"),
+    (value(schema_version=2), "unknown_schema_version"),
+    (value(schema_version=0), "unknown_schema_version"),
+    (b'{"schema_version":2}', "unknown_schema_version"),
+    (value(schema_version=...), "missing_field"),
+    (value(recipient=...), "missing_field"),
+    (value(sender=...), "missing_field"),
+    (value(event_time_ms=...), "missing_field"),
+    (value(message_id=...), "missing_field"),
+    (b"{}", "missing_field"),
+    (value(event_time_ms=NOW_MS // 1000), "out_of_range"),  # seconds
+    (value(event_time_ms=NOW_MS * 1000), "out_of_range"),  # microseconds
+    (value(event_time_ms=10**400), "out_of_range"),
+    (value(event_time_ms=-1), "out_of_range"),
+    (value(segment=0), "out_of_range"),
+    (value(attempt=256), "out_of_range"),
+    (value(sender="x" * 65), "out_of_range"),
+    (value(signature="名" * 65), "out_of_range"),
+    (value(recipient="1" * 129), "out_of_range"),
+    (value(recipient=""), "bad_recipient"),
+    (value(recipient="123"), "bad_recipient"),
+    (value(recipient="nobody"), "bad_recipient"),
+    (value(recipient="86-ACME-FLOWERS"), "bad_recipient"),
+    (value(recipient="hk1:short"), "bad_recipient"),
+    (value(recipient="+8617000000001\n8617000000002"), "bad_recipient"),
+    (value(event_time_ms=NOW_MS + 2 * 86_400_000), "event_time_ahead"),
+    (value(event_time_ms=NOW_MS + 300_001), "event_time_ahead"),
+]
+
+
+@pytest.mark.parametrize(("bad", "expected"), REFUSED)
+def test_a_bad_record_has_its_reason_and_its_neighbours_are_counted(
+    bad: bytes | None, expected: str
+) -> None:
+    check_reason(bad, expected)
+
+
+def test_every_reason_is_covered_by_a_boundary_above() -> None:
+    assert {expected for _, expected in REFUSED} == {str(reason) for reason in Reason}
+
+
+@pytest.mark.parametrize(
+    "good",
+    [
+        value(event_time_ms=NOW_MS + 300_000),
+        value(event_time_ms=NOW_MS - 30 * 86_400_000),  # old traffic is no error
+        value(signature="名" * 64),
+        value(text="字" * 17_000),
+        value(text="a\x00b"),
+        value(unknown={"deep": [{}]}, another=1e300),
+        value(text=None, signature=None, category=None, segment=None, attempt=None),
+        value(event_type=None, direction=None, gateway_id=None),
+        b" \r\n" + value() + b"\r\n",
+    ],
+)
+def test_what_is_odd_but_right_is_counted(good: bytes) -> None:
+    assert decode([good]).outcomes[Outcome.COUNTED] == 1
+
+
+def check_outcome(expected: Outcome, **fields: Any) -> None:
+    decoded = decode([value(), value(**fields)])
+    assert not decoded.rejects
+    assert sum(decoded.outcomes.values()) == 2
+    assert decoded.outcomes[expected] == (2 if expected is Outcome.COUNTED else 1)
+
+
+def test_what_is_not_counted_says_why() -> None:
+    check_outcome(Outcome.COUNTED, event_type="submit")
+    check_outcome(Outcome.COUNTED, direction="mt", segment=1, attempt=1)
+    check_outcome(Outcome.OTHER_TYPE, event_type="receipt")
+    check_outcome(Outcome.OTHER_TYPE, event_type="a new one")
+    check_outcome(Outcome.LATER_SEGMENT, segment=2)
+    check_outcome(Outcome.LATER_ATTEMPT, attempt=2)
+    check_outcome(Outcome.MOBILE_ORIGINATED, direction="mo")
+    check_outcome(Outcome.MOBILE_ORIGINATED, direction="mo", event_type="deliver", segment=3)
+    check_outcome(Outcome.RECYCLED, event_type="recycled")
+
+
+def test_the_counted_type_is_a_setting_and_recycled_numbers_come_with_any() -> None:
+    intake = Intake(CHINA.numbers, counted_type="receipt")
+    values = [value(), value(event_type="receipt"), value(event_type="recycled")]
+    decoded = decode(values, intake=intake)
+    assert decoded.batch.kind.tolist() == [Kind.MESSAGE, Kind.RECYCLED]
+    assert decoded.outcomes[Outcome.OTHER_TYPE] == 1
+
+
+def test_columns_hold_what_the_value_says() -> None:
+    decoded = decode(
+        [
+            value(
+                text="T", signature="S", category="otp", platform_id="P", template_id="I",
+                gateway_id="G", text_prefix="unused",
+            ),
+            value(text_prefix="only the head"),
+        ]
+    )  # fmt: skip
+    batch = decoded.batch
+    assert (batch.topic, batch.partition, batch.next_offset) == ("in", 3, 102)
+    assert batch.offset.tolist() == [100, 101]
+    assert batch.event_time_ms.tolist() == [NOW_MS, NOW_MS]
+    assert batch.recipient.tolist() == [8617000000001, 8617000000001]
+    assert list(batch.sender) == ["10690001", "10690001"]
+    assert list(batch.text) == ["T", "only the head"]
+    columns = (batch.signature, batch.category, batch.platform, batch.template, batch.gateway)
+    assert [list(column) for column in columns] == [
+        [name, ""] for name in ("S", "otp", "P", "I", "G")
+    ]
+    dtypes = [str(column.dtype) for column in (batch.offset, batch.recipient, batch.kind)]
+    assert dtypes == ["int64", "uint64", "uint8"]
+
+
+@pytest.mark.parametrize(
+    ("country", "written", "canonical"),
+    [
+        ("CN", "8617000000001", "8617000000001"),
+        ("CN", "+8617000000001", "8617000000001"),
+        ("CN", "008617000000001", "8617000000001"),
+        ("CN", "17000000001", "8617000000001"),
+        ("CN", "017000000001", "8617000000001"),  # with the trunk prefix, as from another city
+        ("CN", "+86 170-0000-0001", "8617000000001"),
+        ("CN", "８６１７" + "０" * 8 + "１", "8617000000001"),
+        ("CN", "+442071838750", "442071838750"),
+        ("CN", "00442071838750", "442071838750"),
+        ("CN", "01088888888", "861088888888"),  # a fixed line in Beijing
+        ("CN", "+0617000000001", None),
+        ("US", "2025550123", "12025550123"),
+        ("US", "12025550123", "12025550123"),
+        ("US", "+8617000000001", "8617000000001"),
+        ("DE", "01701234567", "491701234567"),
+        ("DE", "491701234567", "491701234567"),
+        ("IT", "3123456789", "393123456789"),
+        ("CN", TOKEN, TOKEN),
+        ("CN", TOKEN.upper().replace("HK", "hk"), TOKEN),
+        ("CN", "k1:00112233445566778899aabbccddeeff", None),
+        ("CN", "hk1:0011223344556677", "hk1:0011223344556677"),
+        ("CN", "hk1:001122334455667", None),
+    ],
+)
+def test_number_forms_lead_to_one_canonical_form(
+    country: str, written: str, canonical: str | None
+) -> None:
+    numbers = Numbers(country)
+    assert numbers.canonical(written) == canonical
+    # The same in a column, alone (the bulk path) and among others (one by one).
+    for others in ([], ["+442071838750"]):
+        column, tokens, bad = numbers.column(Written([written, *others]))
+        if canonical is None:
+            assert bad == [0]
+        else:
+            assert tokens.get(int(column[0]), str(column[0])) == canonical
+
+
+@pytest.mark.parametrize("country", ["CN", "US", "RU", "IT", "IN", "DE", "KR", "BR", "ID"])
+def test_numbers_that_are_written_alike_are_read_as_each_is_alone(country: str) -> None:
+    numbers = Numbers(country)
+    example = phonenumbers.example_number_for_type(country, phonenumbers.PhoneNumberType.MOBILE)
+    assert example is not None
+    national = str(example.national_number)
+    rng = random.Random(1)
+    written = []
+    for _ in range(400):
+        one = national[:-4] + f"{rng.randrange(10_000):04}"
+        if rng.random() < 0.1:  # perhaps no mobile number, or none at all
+            one = f"{rng.randrange(10 ** len(one)):0{len(one)}}"
+        forms = (
+            one,
+            f"{numbers._trunk}{one}",
+            *(f"{lead}{example.country_code}{one}" for lead in ("", "+", "00")),
+        )
+        written.append(rng.choice(forms))
+    for some in ([w for w in written if len(w) == len(national)], written):
+        column, tokens, bad = numbers.column(Written(some))
+        alone = [numbers._number(one) for one in some]
+        assert column.tolist() == [known or 0 for known in alone]
+        assert bad == [at for at, known in enumerate(alone) if known is None]
+        assert not tokens
+
+
+def test_a_token_is_its_top_bit_and_63_bits() -> None:
+    decoded = decode([value(recipient=TOKEN)], [TOKEN.encode()])
+    number = 0x0011223344556677 | TOKEN_BIT
+    assert decoded.batch.recipient.tolist() == [number]
+    assert decoded.batch.tokens == {number: TOKEN}
+    assert decoded.noncanonical_keys == 0
+
+
+@given(
+    st.lists(
+        st.sampled_from(
+            ["8617000000001", "+8617000000002", "008617000000003", "17000000004", TOKEN, "x", ""]
+        )
+        | st.text("0123456789+\n", max_size=16),
+        max_size=8,
+    )
+)
+def test_the_bulk_path_agrees_with_one_by_one(written: list[str]) -> None:
+    column, tokens, bad = CHINA.numbers.column(Written(written))
+    lying = CHINA.numbers.column(Lying.of(Written(written)))
+    assert (lying[0].tolist(), *lying[1:]) == (column.tolist(), tokens, bad)
+    for at, one in enumerate(written):
+        canonical = CHINA.numbers.canonical(one)
+        assert (at in bad) == (canonical is None)
+        if canonical is not None:
+            assert tokens.get(int(column[at]), str(column[at])) == canonical
+
+
+@pytest.mark.parametrize(
+    ("keys", "expected"),
+    [
+        ([b"8617000000001", b"8617000000001"], 0),
+        ([b"8617000000001", b"8617000000002"], 1),
+        ([b"+8617000000001", b"+8617000000001"], 2),
+        ([b"008617000000001", b"8617000000001"], 1),
+        ([b"17000000001", b"17000000001"], 2),
+        ([None, b"8617000000001"], 1),
+        ([b"8617000000001\n", b"617000000001"], 2),  # a newline cannot shift the others
+        ([b"", b"\xff"], 2),
+    ],
+)
+def test_keys_that_are_not_the_canonical_recipient_are_counted(
+    keys: list[bytes | None], expected: int
+) -> None:
+    assert decode([value(), value(recipient="+8617000000001")], keys).noncanonical_keys == expected
+
+
+def test_only_counted_events_have_their_keys_looked_at() -> None:
+    assert decode([value(), value(segment=2), b"{"], [b"8617000000001", b"x", b"y"]) is not None
+    decoded = decode([value(), value(segment=2), b"{"], [b"8617000000001", b"x", b"y"])
+    assert decoded.noncanonical_keys == 0
+
+
+def test_event_time_is_judged_against_the_record_not_a_clock() -> None:
+    future = value(event_time_ms=NOW_MS + 10**9)
+    assert decode([future], stamp_ms=NOW_MS + 10**9).outcomes[Outcome.COUNTED] == 1
+    assert decode([future], stamp_ms=-1).outcomes[Outcome.COUNTED] == 1  # a record without a time
+    assert decode([future], stamp_ms=None).outcomes[Outcome.COUNTED] == 1  # a file without one
+    late = value(event_time_ms=NOW_MS + 10**9, ingest_time_ms=NOW_MS)
+    assert decode([late], stamp_ms=None).rejects[0].reason == Reason.EVENT_TIME_AHEAD
+
+
+def test_an_empty_poll_covers_its_offsets() -> None:
+    decoded = decode([])
+    assert len(decoded.batch) == 0
+    assert decoded.batch.next_offset == 100
+    assert not any(decoded.outcomes.values())
+
+
+def mixed(n: int) -> list[bytes | None]:
+    """Values of every kind, in an order that meets block edges in many ways."""
+    kinds: list[bytes | None] = [
+        value(),
+        value(recipient="+8617000000002"),
+        None,
+        value(recipient=TOKEN),
+        value(event_type="receipt"),
+        b"{",
+        value(event_type="recycled"),
+        value(recipient="nobody"),
+        value(event_time_ms=NOW_MS + 10**9),
+        value(segment=2),
+        value(text="验证码 120934", gateway_id="gw2"),
+    ]
+    return [kinds[(at * 7) % len(kinds)] for at in range(n)]
+
+
+@pytest.mark.parametrize("size", [1, 7, 1000, BLOCK - 1, BLOCK, BLOCK + 1])
+def test_batch_and_block_edges_make_no_difference(size: int) -> None:
+    values = mixed(2 * BLOCK + 3)
+    whole = decode(values)
+    parts = [decode(values[at : at + size]) for at in range(0, len(values), size)]
+    for name in ("event_time_ms", "recipient", "kind", "sender", "text", "gateway"):
+        joined = [x for part in parts for x in list(getattr(part.batch, name))]
+        assert list(getattr(whole.batch, name)) == joined
+    reasons = [reject.reason for part in parts for reject in part.rejects]
+    assert [reject.reason for reject in whole.rejects] == reasons
+    for outcome in Outcome:
+        assert whole.outcomes[outcome] == sum(part.outcomes[outcome] for part in parts)
+    assert sum(whole.outcomes.values()) == len(values)
+    assert whole.noncanonical_keys == sum(part.noncanonical_keys for part in parts)
+    assert whole.batch.offset.tolist() == sorted(whole.batch.offset.tolist())
+
+
+@pytest.mark.parametrize("at", [0, 1, CACHED - 1, CACHED, CACHED + 1])
+@pytest.mark.parametrize(
+    "odd",
+    [
+        None,
+        b"{",
+        value(recipient="nobody"),
+        value(event_type="receipt"),
+        value(event_type="recycled", sender="odd"),
+        value(segment=2),
+        value(attempt=2),
+        value(direction="mo"),
+        value(direction="MT", sender="odd"),
+        value(event_type="submit", direction="mt", segment=1, attempt=1, sender="odd"),
+        value(event_type=None, direction=None, segment=None, attempt=None, sender="odd"),
+    ],
+)
+def test_an_odd_record_changes_nothing_of_its_neighbours(odd: bytes | None, at: int) -> None:
+    n = CACHED + 5
+    values: list[bytes | None] = [value(sender=str(i), text=f"t{i}") for i in range(n)]
+    values[at] = odd
+    alone, decoded = decode([odd]), decode(values)
+    expected = [i for i in range(n) if i != at or len(alone.batch)]
+    kinds = [int(alone.batch.kind[0]) if i == at else int(Kind.MESSAGE) for i in expected]
+    assert decoded.batch.offset.tolist() == [100 + i for i in expected]
+    assert list(decoded.batch.sender) == ["odd" if i == at else str(i) for i in expected]
+    assert list(decoded.batch.text) == ["" if i == at else f"t{i}" for i in expected]
+    assert decoded.batch.kind.tolist() == kinds
+    assert [r.reason for r in decoded.rejects] == [r.reason for r in alone.rejects]
+    for outcome in Outcome:
+        counted = (n - 1) * (outcome is Outcome.COUNTED)
+        assert decoded.outcomes[outcome] == alone.outcomes[outcome] + counted
+
+
+def test_a_crafted_value_cannot_become_two() -> None:
+    forged = value() + b"," + value(recipient="8617000000009")
+    decoded = decode([forged, value()[:-1], b'"x":' + value()[1:]])
+    assert [reject.reason for reject in decoded.rejects] == [Reason.INVALID_JSON] * 3
+    assert len(decoded.batch) == 0
+
+
+@given(st.lists(st.binary(max_size=60) | st.none() | st.text(max_size=40).map(str.encode)))
+def test_no_bytes_raise(values: list[bytes | None]) -> None:
+    decoded = decode([*values, value()])
+    assert sum(decoded.outcomes.values()) == len(values) + 1
+    assert decoded.batch.offset[-1] == 100 + len(values)
+
+
+@given(st.text(alphabet=st.characters(), max_size=30), st.booleans())
+def test_every_accepted_text_can_be_encoded(text: str, ascii_only: bool) -> None:
+    event = json.loads(value()) | {"text": text}
+    raw = json.dumps(event, ensure_ascii=ascii_only).encode("utf-8", "surrogatepass")
+    for accepted in decode([raw]).batch.text:
+        assert accepted.encode().decode() == text

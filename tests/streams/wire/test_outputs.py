@@ -1,0 +1,124 @@
+"""What a worker publishes: bytes that a replay repeats, versions, headers, dead letters."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from detectors.model.event import Trust
+from streams import wire
+from streams.wire import Reason, Reject, VersionError
+
+GOLDEN = Path(__file__).parents[2] / "golden"
+ACTION, RENEWAL, *_ = (GOLDEN / "otpguard.throttle.v1.jsonl").read_bytes().splitlines()
+EPISODE = (GOLDEN / "otpguard.episode.v1.jsonl").read_bytes().splitlines()[-1]
+DECODERS: list[tuple[Callable[[bytes], Any], bytes]] = [
+    (wire.decode_action, ACTION),
+    (wire.decode_episode, EPISODE),
+    (wire.decode_ack, (GOLDEN / "otpguard.throttle.acks.v1.jsonl").read_bytes().splitlines()[0]),
+    (wire.decode_override, (GOLDEN / "otpguard.override.v1.jsonl").read_bytes().splitlines()[0]),
+]
+
+
+def changed(value: bytes, **fields: Any) -> bytes:
+    return json.dumps(json.loads(value) | fields).encode()
+
+
+@pytest.mark.parametrize(("decode", "value"), DECODERS)
+def test_a_newer_major_version_is_refused_and_unknown_fields_are_not(
+    decode: Callable[[bytes], Any], value: bytes
+) -> None:
+    with pytest.raises(VersionError, match="2"):
+        decode(changed(value, schema_version=2))
+    assert decode(changed(value, new_field={"a": 1})) == decode(value)
+
+
+@pytest.mark.parametrize(("decode", "value"), DECODERS)
+@pytest.mark.parametrize("garbage", [b"", b"{}", b"[]", b"null", b'{"schema_version":1}'])
+def test_what_is_no_record_at_all_raises_a_decode_error(
+    decode: Callable[[bytes], Any], value: bytes, garbage: bytes
+) -> None:
+    with pytest.raises(msgspec.DecodeError):
+        decode(garbage)
+
+
+def test_scores_have_one_form_whether_counted_or_measured() -> None:
+    action = wire.decode_action(ACTION)
+    counted = replace(action, reason=replace(action.reason, score=5, threshold=3))
+    measured = replace(action, reason=replace(action.reason, score=5.0, threshold=3.0))
+    assert wire.encode_action(counted) == wire.encode_action(measured)
+
+
+def test_a_bar_that_no_score_reaches_comes_back_as_it_went() -> None:
+    record = wire.decode_episode(EPISODE)
+    (first, *others) = record.rungs
+    endless = replace(record, rungs=(replace(first, throttle=math.inf), *others))
+    sent = wire.encode_episode(endless)
+    assert json.loads(sent)["rungs"][0]["throttle"] is None
+    assert wire.decode_episode(sent) == endless
+
+
+def test_trust_and_level_travel_by_name() -> None:
+    assert json.loads(ACTION)["scope"]["trust"] == ["bank", "government", "carrier", "emergency"]
+    assert json.loads(ACTION)["level"] == "throttle"
+    action = wire.decode_action(ACTION)
+    assert action.scope.trust == (Trust.BANK, Trust.GOVERNMENT, Trust.CARRIER, Trust.EMERGENCY)
+    with pytest.raises(msgspec.ValidationError, match="enum"):
+        wire.decode_action(ACTION.replace(b'"bank"', b'"royal"'))
+
+
+def test_headers_are_cloud_events_and_name_nobody() -> None:
+    action = wire.decode_action(ACTION)
+    headers = dict(wire.action_headers(action))
+    assert headers == {
+        "ce_specversion": b"1.0",
+        "ce_id": action.action_id.encode(),
+        "ce_source": b"/otpguard/sms.delivery.v1/0",
+        "ce_type": b"otpguard.throttle.v1",
+        "ce_time": b"2026-03-02T03:34:14.264Z",
+        "content-type": b"application/json",
+    }
+    for each in (*headers.values(), *dict(wire.episode_headers(wire.decode_episode(EPISODE)))):
+        assert action.recipient not in str(each)
+
+
+def test_every_change_of_an_episode_has_an_event_id_of_its_own() -> None:
+    records = [
+        wire.decode_episode(line)
+        for line in (GOLDEN / "otpguard.episode.v1.jsonl").read_bytes().splitlines()
+    ]
+    assert len({dict(wire.episode_headers(record))["ce_id"] for record in records}) == len(records)
+
+
+def test_a_dead_letter_keeps_the_bytes_and_says_where_they_were() -> None:
+    reject = Reject(41, Reason.INVALID_JSON, b"8617000000001", b"\xff{", 1_772_422_380_000)
+    key, value, headers = wire.dead_letter(reject, "sms.delivery.v1", 7)
+    assert (key, value) == (b"7-41", b"\xff{")
+    assert dict(headers) == {
+        "reason": b"invalid_json",
+        "topic": b"sms.delivery.v1",
+        "partition": b"7",
+        "offset": b"41",
+        "time": b"1772422380000",
+        "key": b"8617000000001",
+    }
+
+
+def test_a_dead_letter_is_cut_and_never_a_tombstone() -> None:
+    large = Reject(1, Reason.TOO_LARGE, None, b"x" * 900_000, -1)
+    _, value, headers = wire.dead_letter(large, "in", 0)
+    assert len(value) == 100_000
+    assert "key" not in dict(headers)
+    assert dict(headers)["size"] == b"900000"
+    _, _, whole = wire.dead_letter(Reject(1, Reason.INVALID_JSON, None, b"x" * 100_000, -1), "", 0)
+    assert "size" not in dict(whole)
+    _, _, long = wire.dead_letter(Reject(1, Reason.INVALID_JSON, b"k" * 100_001, b"x", -1), "", 0)
+    assert dict(long)["size"] == b"1"
+    assert wire.dead_letter(Reject(2, Reason.NULL_VALUE, b"k", None, -1), "in", 0)[1] == b""

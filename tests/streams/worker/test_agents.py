@@ -1,0 +1,132 @@
+"""How the agent shares the loop with others while it applies an envelope."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import replace
+from itertools import pairwise
+from random import Random
+from typing import Any
+
+import pytest
+
+from detectors.chain import snapshot
+from detectors.model.event import TICK_OFFSETS
+from streams.config import Settings
+from streams.state.manager import Part
+from streams.telemetry.metrics import Metrics
+from streams.transport.driver import Envelope
+from streams.worker.acks import Acknowledgements
+from streams.worker.agents import Detector, Refusals
+from streams.worker.observe import Observer
+from streams.worker.reader import Reader
+from tests.faults.traffic import traffic
+from tests.streams.state.test_manager import Kafka
+
+EVENTS = 5 * TICK_OFFSETS
+START_MS = 1_700_000_000_000
+
+
+@pytest.fixture(scope="module")
+def envelope() -> Envelope:
+    """A full poll of one partition, which begins in the middle of a tick."""
+    made = list(traffic(3, EVENTS, 1, START_MS, 600_000))[:EVENTS]
+    start = 7 + TICK_OFFSETS // 2
+    return Envelope(
+        0,
+        start,
+        start + EVENTS,
+        start + EVENTS,
+        [r.value for r in made],
+        [r.key for r in made],
+        range(start, start + EVENTS),
+        [r.timestamp_ms for r in made],
+    )
+
+
+def apply(envelopes: list[Envelope], others: Callable[[Part, Any], None]) -> Part:
+    """Have an agent apply them; `others` runs at every turn of the loop."""
+
+    async def play() -> Part:
+        settings, kafka, metrics = Settings(), Kafka(), Metrics()
+        keeper = kafka.keeper()
+        keeper.send = _acknowledged
+        await kafka.rebalance(keeper, 1, {0})
+        part = keeper.parts[0]
+        part.next = envelopes[0].start
+        recogniser = settings.recogniser()
+        acks = Acknowledgements(metrics, "in", 0, lambda: keeper.owned)
+        detector = Detector(
+            keeper.params,
+            Reader(settings.intake(), "in", recogniser, metrics),
+            settings.topics,
+            keeper,
+            Observer(metrics, recogniser, acks),
+            Refusals(0.5),
+        )
+        for one in envelopes:
+            work = asyncio.create_task(detector.handle(one, kafka))  # type: ignore[arg-type]
+            while not work.done():
+                others(part, keeper)
+                await asyncio.sleep(0)
+            work.result()
+        return part
+
+    return asyncio.run(play())
+
+
+async def _acknowledged(_output: object) -> Any:
+    done = asyncio.get_running_loop().create_future()
+    done.set_result(None)
+    return done
+
+
+def test_the_loop_is_let_go_at_every_tick_of_an_envelope(envelope: Envelope) -> None:
+    seen: list[int] = []
+    part = apply([envelope], lambda part, _: seen.append(part.next or 0))
+    assert part.next == part.state.next_offset == envelope.next_offset
+    steps = [b - a for a, b in zip(seen, [*seen[1:], part.next], strict=True)]
+    assert sum(steps) == EVENTS
+    assert max(steps) <= TICK_OFFSETS
+
+
+def test_an_envelope_is_given_up_where_a_rebalance_begins(envelope: Envelope) -> None:
+    def revoke(part: Part, keeper: Any) -> None:
+        if part.next != envelope.start:
+            keeper.revoked()
+
+    part = apply([envelope], revoke)
+    assert part.next == part.state.next_offset == TICK_OFFSETS
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_where_more_is_in_the_log_the_end_of_an_envelope_waits_for_the_rest_of_its_tick(
+    envelope: Envelope, seed: int
+) -> None:
+    start, stop = envelope.start, envelope.next_offset
+    cuts = sorted(Random(seed).sample(range(1, EVENTS), 3 * seed))
+    parts = [
+        replace(envelope._part(a, b, start + a, start + b), highwater=stop)
+        for a, b in pairwise([0, *cuts, EVENTS])
+    ]
+    seen: set[int] = set()
+    part = apply(parts, lambda part, _: seen.add(part.next or 0))
+    assert part.next == part.state.next_offset == stop
+    assert part.waiting is None
+    last = stop // TICK_OFFSETS * TICK_OFFSETS  # the log does not hold all of the tick behind it
+    assert {at for at in seen if at < last} <= {start, *range(0, last, TICK_OFFSETS)}
+
+
+def test_what_waits_is_read_again_where_something_else_follows(envelope: Envelope) -> None:
+    start, stop = envelope.start, envelope.next_offset
+    head = replace(envelope._part(0, 10, start, start + 10), highwater=stop)
+    waits = apply([head], lambda *_: None)
+    assert (waits.next, waits.waiting) == (start, head)
+    part = apply([head, envelope], lambda *_: None)  # as after a rebalance: from the state's offset
+    assert part.next == part.state.next_offset == stop
+    assert part.waiting is None
+    expected = snapshot(apply([envelope], lambda *_: None).state)
+    found = snapshot(part.state)
+    assert found.rows.tobytes() == expected.rows.tobytes()
+    assert (found.header, found.rest) == (expected.header, expected.rest)

@@ -1,0 +1,305 @@
+"""The worker as a process on a real broker: how it starts, what it refuses, what it survives."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from aiokafka import AIOKafkaProducer
+
+from streams.cluster import topics
+from streams.cluster.admin import Cluster
+from streams.demo.brokers import Broker
+from streams.errors import Exit
+from streams.scenarios import generate, merged
+from streams.state.checkpoint import CheckpointError
+from tests.faults.driver import Fault, Plan, Run
+from tests.faults.oracle import compute_outcome, read_outcome
+from tests.faults.traffic import POISON, traffic
+from tests.ports import free_port
+
+HOUR_MS = 3_600_000
+NOBODY = "127.0.0.1:9"  # the discard port: nobody listens
+
+pytestmark = [pytest.mark.kafka, pytest.mark.timeout(180)]
+
+
+@pytest.fixture
+def run(kafka: Broker, unique: str, tmp_path: Path) -> Run:
+    """Settings and names on the shared broker; its topics are made by the test."""
+    return Run(Plan(1, script=()), kafka, unique, tmp_path)
+
+
+def _start(run: Run, *options: str, **environment: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "streams", "worker", *options],
+        env={**run.slots[0].environment, **environment},
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def _ended(process: subprocess.Popen[str], within_s: float = 60) -> tuple[int, list[str]]:
+    _, said = process.communicate(timeout=within_s)
+    assert "Traceback" not in said, said
+    return process.returncode, said.splitlines()
+
+
+@contextmanager
+def _working(run: Run, *options: str) -> Iterator[subprocess.Popen[str]]:
+    """A worker that has read everything; afterwards it is stopped if it still runs."""
+    process = _start(run, *options)
+    try:
+        _until(lambda: not asyncio.run(run._behind()), 60)
+        yield process
+    finally:
+        process.send_signal(signal.SIGTERM)
+        try:
+            process.communicate(timeout=20)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.communicate()
+
+
+def _until(reached: Callable[[], bool], within_s: float) -> None:
+    deadline = time.monotonic() + within_s
+    while not reached():
+        assert time.monotonic() < deadline, "it did not come about in time"
+        time.sleep(0.2)
+
+
+async def _produce(
+    run: Run, values: list[bytes | None], partition: int = 0, codec: str | None = None
+) -> None:
+    producer = AIOKafkaProducer(bootstrap_servers=run.broker.bootstrap, compression_type=codec)
+    await producer.start()
+    try:
+        for value in values:
+            await producer.send(run.settings.topics.input, value, b"key", partition)
+        await producer.flush()
+    finally:
+        await producer.stop()
+
+
+def _values(events: int) -> list[bytes | None]:
+    now_ms = int(time.time() * 1000)
+    records = traffic(7, events, 1, now_ms - HOUR_MS, HOUR_MS)
+    return [record.value for record in records if record.value not in (*POISON, None)]
+
+
+def _difference(run: Run) -> list[str]:
+    ours = asyncio.run(read_outcome(run.settings))
+    return ours.differences(asyncio.run(compute_outcome(run.settings)))
+
+
+# -- how it starts --------------------------------------------------------------------------------
+
+
+def test_without_a_broker_it_says_so_in_one_line_and_exits_75(run: Run) -> None:
+    code, said = _ended(_start(run, OTPGUARD_KAFKA_BOOTSTRAP=NOBODY))
+    assert code == Exit.TRY_AGAIN
+    assert len(said) == 1
+    assert NOBODY in said[0]
+
+
+def test_a_folder_that_cannot_be_made_is_a_matter_of_settings(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    code, said = _ended(_start(run, OTPGUARD_WORKER_DATA_DIR=str(tmp_path / "file" / "data")))
+    assert code == Exit.CONFIG
+    assert len(said) == 1
+    assert "worker.data_dir" in said[0]
+    assert "Not a directory" in said[0]
+
+
+def test_without_its_topics_it_names_them_and_exits_78(run: Run) -> None:
+    code, said = _ended(_start(run))
+    assert code == Exit.CONFIG
+    assert len(said) == 1
+    assert f"{run.settings.topics.input} is missing" in said[0]
+
+
+def test_unequal_partition_counts_are_refused(run: Run) -> None:
+    with Cluster(run.settings.kafka) as cluster:
+        for topic in topics.topics(run.settings):
+            partitions = 2 if topic.role == "changelog" else topic.partitions
+            cluster.create(topic.name, partitions, 1, topic.configs)
+    code, said = _ended(_start(run))
+    assert code == Exit.CONFIG
+    assert "must be equal" in said[0]
+
+
+def test_with_wait_it_starts_when_the_topics_are_there_and_stops_at_once(run: Run) -> None:
+    port = free_port()
+    process = _start(run, "--wait", OTPGUARD_HTTP_PORT=str(port))
+    time.sleep(4)
+    assert process.poll() is None
+    run.create_topics()
+    _until(lambda: _answer(port, "/health/ready") == 200, 40)
+    assert _answer(port, "/health/live") == 200
+    assert _answer(port, "/metrics") == 200
+    process.send_signal(signal.SIGTERM)
+    began = time.monotonic()
+    code, _ = _ended(process)
+    assert code == Exit.DONE
+    assert time.monotonic() - began < 10
+
+
+def _answer(port: int, path: str) -> int | None:
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=5) as response:
+            return int(response.status)
+    except urllib.error.HTTPError as error:
+        return error.code
+    except OSError:
+        return None
+
+
+# -- what it does with bad input ------------------------------------------------------------------
+
+
+def test_a_feed_may_be_compressed_by_any_codec(run: Run) -> None:
+    run.create_topics()
+    values = _values(4_000)
+    for number, codec in enumerate(("gzip", "snappy", "lz4", "zstd")):
+        asyncio.run(_produce(run, values[number::4], codec=codec))
+    with _working(run):
+        pass
+    assert _difference(run) == []
+
+
+def test_poison_in_the_middle_is_dead_lettered_and_its_neighbours_are_counted(run: Run) -> None:
+    run.create_topics()
+    good = _values(2_000)
+    ahead = (good[0] or b"").replace(b'"event_time_ms": ', b'"event_time_ms": 9')
+    poison: list[bytes | None] = [*POISON, None, b"x" * 900_000, ahead]
+    asyncio.run(_produce(run, [*good[:1000], *poison, *good[1000:]]))
+    with _working(run):
+        pass
+    ours = asyncio.run(read_outcome(run.settings))
+    assert sum("dead letter" in identity for identity in ours.published) == len(poison)
+    assert _difference(run) == []
+
+
+def test_an_input_that_is_refused_as_a_whole_stops_the_worker(run: Run) -> None:
+    run.create_topics()
+    asyncio.run(_produce(run, [*_values(3_000), *([b"{bad"] * 12_000)]))
+    code, said = _ended(_start(run))
+    assert code == Exit.CONFIG
+    assert "were refused" in said[-1]
+
+
+# -- what a replay of its log says ----------------------------------------------------------------
+
+
+def test_replay_of_days_says_the_same_byte_for_byte(run: Run, tmp_path: Path) -> None:
+    run.create_topics()
+    start_ms = int(time.time() * 1000) - 9 * 24 * HOUR_MS
+    sides = [generate(name, 4, recipient=i, start_ms=start_ms) for i, name in enumerate(SIDES)]
+    values = [json.dumps(event.value).encode() for event in merged(*sides)]
+    asyncio.run(_produce(run, [*values]))
+    with _working(run):
+        pass
+    ours = asyncio.run(read_outcome(run.settings))
+    file = tmp_path / "days.jsonl"
+    file.write_bytes(b"\n".join(values))
+    replayed = subprocess.run(
+        [sys.executable, "-m", "streams", "replay", str(file), "--episodes", "--quiet"],
+        env=run.slots[0].environment,
+        stdout=subprocess.PIPE,
+        check=True,
+    )
+    mark = b'{"topic":"' + run.settings.topics.episode.encode() + b'",'
+    lines = [
+        b"{" + line.removeprefix(mark) if line.startswith(mark) else line
+        for line in replayed.stdout.splitlines()
+    ]
+    assert len(lines) > 100
+    assert sum(b'"verb":"throttle"' in line for line in lines) > 50
+    assert sorted(lines) == sorted(ours.published.values())
+
+
+SIDES = ("A1", "A5", "B1", "B3", "A7")
+
+
+# -- what it survives -----------------------------------------------------------------------------
+
+
+def test_a_clean_restart_goes_on_where_it_stopped(run: Run) -> None:
+    run.create_topics()
+    asyncio.run(_produce(run, _values(3_000)))
+    with _working(run):
+        pass
+    asyncio.run(_produce(run, _values(3_000)))
+    with _working(run):
+        pass
+    assert _difference(run) == []
+
+
+@pytest.mark.faults
+def test_kill_9_in_the_middle_changes_nothing(kafka: Broker, unique: str, tmp_path: Path) -> None:
+    events = int(os.environ.get("OTPGUARD_KILL_EVENTS", "100000"))
+    plan = Plan(
+        3,
+        events=events,
+        per_s=events // 6,
+        cycle_s=1.0,
+        script=(Fault(4.0, "kill", 0, 0), Fault(7.0, "kill", 0, 0)),
+    )
+    run = Run(plan, kafka, unique, tmp_path)
+    assert run.execute() == []
+    assert run.slots[0].exits.count(-signal.SIGKILL) == 2
+
+
+def test_a_damaged_changelog_is_refused_by_key_and_a_rebuild_makes_it_anew(run: Run) -> None:
+    run.create_topics()
+    asyncio.run(_produce(run, _values(3_000)))
+    with _working(run):
+        pass
+    key = b"0|damaged|manifest|0"
+
+    async def damage() -> None:
+        producer = AIOKafkaProducer(bootstrap_servers=run.broker.bootstrap)
+        await producer.start()
+        await producer.send_and_wait(run.settings.changelog, b"rubbish", key, 0)
+        await producer.stop()
+
+    asyncio.run(damage())
+    code, said = _ended(_start(run))
+    assert code == Exit.CONFIG
+    assert key.decode() in said[-1]
+    assert "--rebuild" in said[-1]
+    process = _start(run, "--rebuild")
+    _until(lambda: _rebuilt(run), 60)
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=20)
+    assert _difference(run) == []
+
+
+def test_a_changelog_that_takes_no_chunks_is_said_to_be_so(run: Run) -> None:
+    with Cluster(run.settings.kafka) as cluster:
+        for topic in topics.topics(run.settings):
+            tiny = {"max.message.bytes": "500"} if topic.role == "changelog" else {}
+            cluster.create(topic.name, topic.partitions, 1, topic.configs | tiny)
+    asyncio.run(_produce(run, _values(3_000)))
+    code, said = _ended(_start(run))
+    assert code == Exit.CONFIG
+    assert "max.message.bytes" in said[-1]
+
+
+def _rebuilt(run: Run) -> bool:
+    """Whether every partition is: those that were not damaged have states all the time."""
+    try:
+        return not _difference(run)
+    except CheckpointError:
+        return False
