@@ -13,8 +13,8 @@ from contextlib import ExitStack
 
 import pytest
 
-from streams.demo import brokers
 from streams.demo.brokers import Broker
+from tests import clusters
 
 IN_CI = os.environ.get("CI", "").lower() in {"1", "true"}
 
@@ -25,10 +25,10 @@ started: list[str] = []
 @pytest.fixture(scope="session")
 def broker() -> Iterator[Broker]:
     """The shared broker, of the best kind that this machine can run. Never stop it."""
-    kind = brokers.choose()
+    kind = clusters.choose()
     if IN_CI and kind != "kafka":
-        pytest.fail(f"CI must test on Apache Kafka: {brokers.why_no_kafka() or kind}")
-    with brokers.broker(kind) as running:
+        pytest.fail(f"CI must test on Apache Kafka: {clusters.why_no_kafka() or kind}")
+    with clusters.broker(kind) as running:
         started.append(str(running))
         yield running
 
@@ -38,19 +38,19 @@ def kafka(request: pytest.FixtureRequest) -> Broker:
     """The shared broker, where it is Apache Kafka; elsewhere the test is skipped and says why."""
     running: Broker = request.getfixturevalue("broker")
     if running.kind == "tansu":
-        pytest.skip(brokers.why_no_kafka())
+        pytest.skip(clusters.why_no_kafka())
     return running
 
 
 @pytest.fixture
 def own_kafka() -> Iterator[Callable[..., Broker]]:
     """Starts Apache Kafka for this test alone: `own_kafka(nodes=3)`, to be killed at will."""
-    if (why := brokers.why_no_kafka()) and not IN_CI:
+    if (why := clusters.why_no_kafka()) and not IN_CI:
         pytest.skip(why)
     with ExitStack() as stack:
 
         def start(nodes: int = 1, **options: object) -> Broker:
-            running = stack.enter_context(brokers.broker("kafka", nodes, **options))  # type: ignore[arg-type]
+            running = stack.enter_context(clusters.broker("kafka", nodes, **options))  # type: ignore[arg-type]
             started.append(str(running))
             return running
 

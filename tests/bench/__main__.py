@@ -10,9 +10,9 @@ from typing import Annotated, Any, Final
 import typer
 
 from detectors.model.event import TICK_OFFSETS
-from streams.demo import brokers
 from streams.demo.brokers import Broker, BrokerError
 from streams.demo.stage import interruptible
+from tests import clusters
 from tests.bench import compare as comparing
 from tests.bench import latency as timing
 from tests.bench import report, resume, stages
@@ -53,7 +53,7 @@ def kafka(**properties: str) -> Iterator[Broker]:
         name.replace("_", "."): value for name, value in properties.items()
     }
     try:
-        with brokers.broker("kafka", properties=settings) as started:
+        with clusters.broker("kafka", properties=settings) as started:
             yield started
     except BrokerError as error:
         typer.echo(str(error), err=True)

@@ -21,11 +21,12 @@ from typing import Any, Final, Literal
 from confluent_kafka import Consumer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
-from streams.demo import brokers
-from streams.demo.brokers import Broker, run_tool
+from streams.demo.brokers import Broker
+from tests import clusters
 from tests.bench import worker
 from tests.bench.harness import BROKER_CPU, Cost, PeerError, pin, run
 from tests.bench.traffic import Traffic, fill
+from tests.clusters import run_tool
 
 HERE: Final = Path(__file__).parent
 BUILT: Final = Path(".cache/bench")
@@ -153,7 +154,7 @@ def otpguard_bare(cycle_s: int, turn: Round) -> Result:
 
 def peers(whole_cycle_s: int) -> list[Peer]:
     """All of them."""
-    no_java = brokers.why_no_kafka
+    no_java = clusters.why_no_kafka
     cycle = str(BARE_CYCLE_S)
     every_s = f"every {cycle} s"
     checkpoints = f"checkpoints {every_s}"

@@ -11,8 +11,9 @@ from typing import Any
 
 from streams.cluster.rights import ROLES
 from streams.config import Settings, load
-from streams.demo import brokers
-from streams.demo.brokers import Broker, Guarded
+from streams.demo.brokers import Broker
+from tests import clusters
+from tests.clusters import Guarded
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +63,7 @@ def castle(folder: Path, users: Iterable[str] = ("stranger", *ROLES)) -> Iterato
     ca, key_pair = folder / "ca.pem", folder / "broker.pem"
     _authority(folder, ca, key_pair)
     guarded = Guarded({name: f"{name}-Secret-1" for name in ("admin", *users)}, key_pair, ca)
-    with brokers.broker("kafka", heap="512m", guarded=guarded) as running:
+    with clusters.broker("kafka", heap="512m", guarded=guarded) as running:
         yield Castle(running, guarded, folder)
 
 

@@ -15,7 +15,7 @@ from typing import Final
 
 import pytest
 
-from streams.demo import brokers
+from tests import clusters
 from tests.brokers import IN_CI
 from tests.deploy.guarded import Castle, castle
 from tests.deploy.machine import OPERATOR, Machine, machine
@@ -54,7 +54,7 @@ class Installed:
 
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installed]:
-    if (why := brokers.why_no_kafka()) and not IN_CI:
+    if (why := clusters.why_no_kafka()) and not IN_CI:
         pytest.skip(why)
     folder = tmp_path_factory.mktemp("guide")
     with castle(folder, USERS) as guarded, redis(guarded, folder), machine(folder) as fresh:

@@ -21,7 +21,7 @@ import pytest
 
 from deploy.grafana.drawing import draw
 from deploy.prometheus.queries import BOARD, QUERIES
-from streams.demo import brokers
+from tests import clusters
 from tests.brokers import IN_CI
 from tests.deploy.site import Haste, Site
 from tests.deploy.test_dashboards import FILES, loaded, panels
@@ -44,10 +44,10 @@ EMPTY: Final = {
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    if (why := brokers.why_no_kafka()) and not IN_CI:
+    if (why := clusters.why_no_kafka()) and not IN_CI:
         pytest.skip(why)
     folder = tmp_path_factory.mktemp("site")
-    with brokers.broker("kafka", heap="512m") as broker, Site(broker, folder, SHORT) as running:
+    with clusters.broker("kafka", heap="512m") as broker, Site(broker, folder, SHORT) as running:
         yield running
 
 
@@ -168,7 +168,7 @@ def test_a_broker_outage_raises_its_alert_and_no_other(site: Site) -> None:
 @pytest.mark.timeout(0)
 def test_the_same_with_the_rules_as_shipped(tmp_path: Path) -> None:
     """Half an hour: a window of 5 minutes and 10 minutes of `keep_firing_for` have to pass."""
-    with brokers.broker("kafka", heap="512m") as broker, Site(broker, tmp_path, Haste()) as site:
+    with clusters.broker("kafka", heap="512m") as broker, Site(broker, tmp_path, Haste()) as site:
         campaign_is_told(site)
         campaign_resolves(site, 1_500)
         outage_is_told_and_nothing_else(site, 300)

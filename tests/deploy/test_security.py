@@ -23,8 +23,8 @@ from kafka.errors import KafkaError
 from streams.cluster.admin import client_arguments
 from streams.cluster.rights import ROLES, names, rights, script
 from streams.cluster.topics import create
-from streams.demo import brokers
 from streams.errors import Exit
+from tests import clusters
 from tests.deploy.guarded import Castle, castle
 from tests.enforce.services import Server, wait_until
 from tests.ports import free_port
@@ -36,7 +36,7 @@ PAIRS: Final = [(role, f"User:{role}") for role in ROLES]
 
 @pytest.fixture(scope="module")
 def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Castle]:
-    if (why := brokers.why_no_kafka()) and not os.environ.get("CI"):
+    if (why := clusters.why_no_kafka()) and not os.environ.get("CI"):
         pytest.skip(why)
     with castle(tmp_path_factory.mktemp("castle")) as running:
         create(running.settings("admin"))

@@ -10,9 +10,9 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from streams.demo import brokers
 from streams.demo.brokers import Broker
 from streams.demo.stage import interruptible
+from tests import clusters
 from tests.bench.report import machine, write
 from tests.enforce import floods as flooding
 from tests.enforce import speeds
@@ -29,7 +29,7 @@ RESULTS: Final = Path("bench-results")
 @contextmanager
 def _kafka_and_scratch() -> Iterator[tuple[Broker, Path]]:
     with (
-        brokers.broker("kafka") as kafka,
+        clusters.broker("kafka") as kafka,
         tempfile.TemporaryDirectory(prefix="otpguard-enforce-") as scratch,
     ):
         yield kafka, Path(scratch)

@@ -12,8 +12,9 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from streams.demo import brokers
+from streams.demo.brokers import Broker
 from streams.demo.stage import interruptible
+from tests import clusters
 from tests.faults import recovery
 from tests.faults import soak as soaking
 from tests.faults.driver import Fault, Plan, Run
@@ -44,7 +45,7 @@ def runs(
     """Seeded fault runs; each adds a line to faults.jsonl. The same seed makes the same plan."""
     folder.mkdir(parents=True, exist_ok=True)
     wrong = 0
-    with brokers.broker("kafka", nodes) as kafka:
+    with clusters.broker("kafka", nodes) as kafka:
         for each in range(seed, seed + number):
             plan = Plan(each, events=events, per_s=per_s, faults=faults, nodes=nodes)
             typer.echo(str(plan))
@@ -70,7 +71,7 @@ def soak(
     folder.mkdir(parents=True, exist_ok=True)
     seed = random.randrange(1_000_000) if seed is None else seed
     typer.echo(f"seed {seed}: {seconds:g} s at {per_s:,} events/s")
-    with brokers.broker("kafka", properties=soaking.PROPERTIES) as kafka:
+    with clusters.broker("kafka", properties=soaking.PROPERTIES) as kafka:
         report = soaking.soak(
             kafka, seconds=seconds, per_s=per_s, seed=seed, folder=folder, tell=typer.echo
         )
@@ -93,7 +94,7 @@ def recover(
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "recovery.json"
     found: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {}
-    with brokers.broker("kafka") as kafka:
+    with clusters.broker("kafka") as kafka:
         if only in {"", "restart"}:
             for instance in ("", "slot"):
                 name = "restart, static member" if instance else "restart"
@@ -114,7 +115,7 @@ def recover(
     path.write_text(json.dumps(found, indent=1) + "\n")
 
 
-def _outage(kafka: brokers.Broker, kind: str, lasts_s: float, folder: Path) -> dict[str, Any]:
+def _outage(kafka: Broker, kind: str, lasts_s: float, folder: Path) -> dict[str, Any]:
     """The broker is away once, in the middle of traffic; the default of `stall_s` holds.
 
     `still_undisturbed_s` counts from its return to the first commit, the worker's start included.
@@ -124,7 +125,7 @@ def _outage(kafka: brokers.Broker, kind: str, lasts_s: float, folder: Path) -> d
     return _run(plan, kafka, folder)
 
 
-def _run(plan: Plan, kafka: brokers.Broker, folder: Path) -> dict[str, Any]:
+def _run(plan: Plan, kafka: Broker, folder: Path) -> dict[str, Any]:
     began = time.monotonic()
     run = Run(plan, kafka, f"faults-{plan.seed}-{time.time_ns() // 1_000_000:x}", folder)
     differences, undecided = list[str](), ""

@@ -11,8 +11,8 @@ import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from kafka.admin import KafkaAdminClient, NewTopic
 
-from streams.demo import brokers
-from streams.demo.brokers import Broker, BrokerError, answers
+from streams.demo.brokers import Broker, BrokerError, Node, answers
+from tests import clusters
 
 
 def _host_port(broker: Broker) -> tuple[str, int]:
@@ -92,7 +92,7 @@ def test_a_cluster_survives_the_loss_of_one_node(
 
 
 def test_a_stopped_broker_leaves_no_process_and_no_folder() -> None:
-    with brokers.broker("tansu") as tansu:
+    with clusters.broker("tansu") as tansu:
         node, port = tansu.nodes[0], tansu.nodes[0].port
         folder = node.log.parent
         pid = tansu.pids[0]
@@ -103,7 +103,7 @@ def test_a_stopped_broker_leaves_no_process_and_no_folder() -> None:
 
 
 def test_a_port_in_use_is_named() -> None:
-    with brokers.broker("tansu") as tansu, socket.socket() as other:
+    with clusters.broker("tansu") as tansu, socket.socket() as other:
         tansu.stop()
         other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         other.bind(("127.0.0.1", tansu.nodes[0].port))
@@ -114,7 +114,7 @@ def test_a_port_in_use_is_named() -> None:
 
 def test_a_broker_that_ends_at_once_shows_its_log(tmp_path: Path) -> None:
     command = ["sh", "-c", "echo the disk is full; exit 1"]
-    node = brokers.Node(command, port=20_001, log=tmp_path / "log")
+    node = Node(command, port=20_001, log=tmp_path / "log")
     broken = Broker("kafka", "broken", "127.0.0.1:20001", [node])
     with pytest.raises(BrokerError, match=r"ended at once(?s:.*)the disk is full"):
         broken.start()
@@ -122,18 +122,18 @@ def test_a_broker_that_ends_at_once_shows_its_log(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("address", ["localhost", "localhost:", ":9092", "kafka:port"])
 def test_an_address_that_is_none_is_refused(monkeypatch: pytest.MonkeyPatch, address: str) -> None:
-    monkeypatch.setenv(brokers.ADDRESS_VARIABLE, address)
+    monkeypatch.setenv(clusters.ADDRESS_VARIABLE, address)
     with (
         pytest.raises(BrokerError, match="must be host:port"),
-        brokers.broker() as never,
+        clusters.broker() as never,
     ):
         raise AssertionError(never)
 
 
 def test_a_given_broker_is_used_and_not_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
-    with brokers.broker("tansu") as tansu:
-        monkeypatch.setenv(brokers.ADDRESS_VARIABLE, tansu.bootstrap)
-        with brokers.broker() as given:
+    with clusters.broker("tansu") as tansu:
+        monkeypatch.setenv(clusters.ADDRESS_VARIABLE, tansu.bootstrap)
+        with clusters.broker() as given:
             assert (given.kind, given.bootstrap) == ("given", tansu.bootstrap)
             with pytest.raises(BrokerError, match="not ours"):
                 given.stop()
@@ -142,10 +142,10 @@ def test_a_given_broker_is_used_and_not_stopped(monkeypatch: pytest.MonkeyPatch)
 
 def test_without_java_the_reason_is_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    monkeypatch.delenv(brokers.ADDRESS_VARIABLE, raising=False)
-    assert "no `java`" in brokers.why_no_kafka()
-    assert brokers.choose() == "tansu"
-    with pytest.raises(BrokerError, match="Java 17"), brokers.broker("kafka"):
+    monkeypatch.delenv(clusters.ADDRESS_VARIABLE, raising=False)
+    assert "no `java`" in clusters.why_no_kafka()
+    assert clusters.choose() == "tansu"
+    with pytest.raises(BrokerError, match="Java 17"), clusters.broker("kafka"):
         pass
 
 
@@ -154,4 +154,4 @@ def test_an_old_java_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
     java.write_text("#!/bin/sh\necho 'openjdk version \"1.8.0_392\"' >&2\n")
     java.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert "`java` is 8" in brokers.why_no_kafka()
+    assert "`java` is 8" in clusters.why_no_kafka()
