@@ -17,7 +17,9 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; 
 
 ARGS ?=
 
-.PHONY: help demo test lint bench bench-micro faults enforce soak evaluate observe lock clean
+PYTEST = $(BIN)/python -m pytest --numprocesses=2 --dist=loadfile --no-loadscope-reorder --durations=25
+
+.PHONY: help demo fast test integration lint format coverage bench bench-micro faults enforce soak evaluate observe lock clean
 
 help: ## this list
 	@echo "make TARGET [ARGS='…']  (ARGS go to the command that the target runs)"
@@ -26,12 +28,29 @@ help: ## this list
 demo: $(VENV)/.demo ## the incident of Dalian, noticed and throttled: embedded broker, worker, traffic, gateway, report
 	@$(BIN)/otpguard demo $(ARGS)
 
-test: $(VENV)/.test lint ## ruff, mypy and all tests, on Apache Kafka where Java 17 and Maven are
-	@$(BIN)/python -m pytest --numprocesses=2 --dist=loadfile --no-loadscope-reorder $(ARGS)
+fast: $(VENV)/.test ## under a minute: every test without a broker, a process, or a long property
+	@$(PYTEST) -m 'not (broker or kafka or faults or integration or slow or bench or soak)' $(ARGS)
 
-lint: $(VENV)/.test ## ruff and mypy
+test: $(VENV)/.test lint ## ruff, mypy and the tests, on Apache Kafka where Java 17 and Maven are
+	@mkdir -p .cache
+	@$(PYTEST) $(ARGS) | tee .cache/durations-test.txt
+
+integration: $(VENV)/.test ## what needs machines of its own: systemd as first process, frozen workers
+	@mkdir -p .cache
+	@$(PYTEST) -m 'integration and not soak' $(ARGS) | tee .cache/durations-integration.txt
+
+lint: $(VENV)/.test ## ruff (rules and format) and mypy
 	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check --quiet .
 	@$(BIN)/mypy
+
+format: $(VENV)/.test ## let ruff sort imports and lay the code out
+	@$(BIN)/ruff check --select I --fix --quiet .
+	@$(BIN)/ruff format .
+
+coverage: $(VENV)/.test ## which lines of both packages the tests without a broker reach
+	@$(BIN)/python -m pytest --numprocesses=2 --dist=loadfile --cov=detectors --cov=streams --cov-report=term:skip-covered \
+		-m 'not (broker or kafka or faults or integration or bench or soak)' $(ARGS)
 
 bench: $(VENV)/.bench ## throughput, latency and state beside the peers; ARGS='--full' for the long form
 	@$(BIN)/python -m tests.bench $(ARGS)

@@ -31,6 +31,21 @@ def pytest_ignore_collect(collection_path: Path) -> bool | None:
     return True if helper and HERE in collection_path.parents else None
 
 
+SLOW = (
+    "adversary", "bench", "deploy", "detectors/test_chain_properties.py", "enforce", "faults",
+    "scenarios", "streams/calibrate", "streams/cli", "streams/demo", "streams/enforce/test_redis.py",
+)  # fmt: skip
+"""Folders and files of this folder whose tests start processes or draw for seconds."""
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Whatever lies in a slow place is slow: `make fast` leaves it out."""
+    if item.path.is_relative_to(HERE):
+        place = item.path.relative_to(HERE).as_posix()
+        if any(place == slow or place.startswith(f"{slow}/") for slow in SLOW):
+            item.add_marker(pytest.mark.slow)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Files come first that may take longest, then those that wait for brokers.
 

@@ -22,7 +22,7 @@ from tests.deploy.machine import OPERATOR, Machine, machine
 from tests.deploy.tools import ROOT
 from tests.enforce.services import Server, need, wait_until
 
-pytestmark = [pytest.mark.kafka, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.kafka, pytest.mark.integration, pytest.mark.timeout(900)]
 
 USERS: Final = (
     "otpguard-worker", "otpguard-adapter", "otpguard-canary", "alice", "bob", "carol",
