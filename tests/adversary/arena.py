@@ -1,0 +1,191 @@
+"""The place where an attacker's plan is played against the real way of an event.
+
+JSON, decoder, recogniser and chain as in the worker; leases reach a gateway half a second after
+they were made, past its rails. Offsets run with time, so that ticks come as they do in a quiet
+partition, and a metronome of ordinary messages moves the watermark.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import zip_longest
+from typing import Final
+
+import msgspec
+import numpy as np
+
+from detectors.chain import Params, Partition, process
+from detectors.episodes.episode import EpisodeParams
+from detectors.leases.rails import Guard, GuardParams, admit
+from detectors.model.event import Trust
+from detectors.model.records import Action, EpisodeRecord, Level, refuses
+from detectors.recognise.recogniser import RecogniseParams, Recogniser
+from detectors.recognise.registry import Registry
+from streams.wire.events import Intake, decode
+from streams.wire.recipients import Numbers
+from tests.adversary.moves import HOUR_MS, MINUTE_MS, Kind, Move, Shot
+
+INTAKE: Final = Intake(Numbers("CN"))
+REGISTRY: Final = Registry.shipped()
+PARAMS: Final = Params(episode=EpisodeParams(mode="enforce"))
+APPLY_MS: Final = 500
+OFFSETS_PER_S: Final = 16
+BATCH: Final = 2048
+
+
+@dataclass(slots=True)
+class Played:
+    """What became of a plan."""
+
+    unseen_most: int = 0  # codes new to the victim within an hour, no episode open
+    reached_most: int = 0  # codes of the attacker that reached the victim within ten minutes
+    tail_ms: int = 0  # from the last evidence of a flood to the end of the last lease
+    own_refused: list[str] = field(default_factory=list)
+    trusted: int = 0  # codes of the attacker that came as trusted
+    rails: int = 0  # leases that a rail refused
+    throttled: int = 0
+    watched: int = 0
+    codes: int = 0  # of the attacker
+    reached: int = 0  # of those, codes that were not refused
+    dead_letters: int = 0
+
+
+def play(moves: Sequence[Move], params: Params = PARAMS, batch: int = BATCH) -> Played:
+    """Play the shots of all moves in the order of their arrival."""
+    shots = sorted((shot for move in moves for shot in move.shots), key=lambda s: s.arrives_ms)
+    partition = Partition(params)
+    recogniser = Recogniser(REGISTRY, RecogniseParams())
+    played = Played()
+    judged: list[tuple[Shot, bool, int, Trust]] = []
+    actions: list[Action] = []
+    records: list[EpisodeRecord] = []
+    first = shots[0].arrives_ms
+    offset = 0
+    for start in range(0, len(shots), batch):
+        part = shots[start : start + batch]
+        offsets = []
+        for shot in part:
+            wanted = (shot.arrives_ms - first) * OFFSETS_PER_S // 1000
+            if shot.kind is Kind.METRONOME:  # every 16th offset is sampled for clocks and watermark
+                wanted = -(-max(wanted, offset) // 16) * 16
+            offset = max(wanted, offset)
+            offsets.append(offset)
+            offset += 1
+        decoded = decode(
+            INTAKE, "adversary", 0,
+            [msgspec.json.encode(shot.value) for shot in part],
+            [str(shot.value["recipient"]).encode() for shot in part],
+            np.array(offsets), np.array([shot.recorded_ms for shot in part]), offset,
+        )  # fmt: skip
+        played.dead_letters += len(decoded.rejects)
+        codes = recogniser.columns(decoded.batch)
+        decisions = process(params, partition, decoded.batch, codes)
+        actions += decisions.actions
+        records += decisions.episodes
+        at = {o: i for i, o in enumerate(decoded.batch.offset.tolist())}
+        for shot, o in zip(part, offsets, strict=True):
+            i = at.get(o)
+            otp = i is not None and bool(codes.otp[i])
+            trust = Trust(int(codes.trust[i])) if otp and i is not None else Trust.NONE
+            judged.append((shot, otp, int(codes.platform[i]) if i is not None else 0, trust))
+    _settle(played, judged, actions, records)
+    return played
+
+
+def _settle(
+    played: Played,
+    judged: Sequence[tuple[Shot, bool, int, Trust]],
+    actions: Sequence[Action],
+    records: Sequence[EpisodeRecord],
+) -> None:
+    by_recipient: dict[str, list[Action]] = {}
+    guard, rails = Guard(), GuardParams()
+    for action in actions:
+        if action.verb == "throttle":
+            played.rails += _railed(guard, rails, action)
+        by_recipient.setdefault(action.recipient, []).append(action)
+    played.throttled = sum(
+        r.level is Level.THROTTLE and r.change in ("opened", "raised") for r in records
+    )
+    played.watched = sum(r.change == "opened" and r.kind == "flood" for r in records)
+    opened = _open_spans(records)
+    unseen: dict[str, list[int]] = {}
+    reached: dict[str, list[int]] = {}
+    evident: dict[str, int] = {}
+    for shot, otp, platform, trust in judged:
+        if shot.kind not in (Kind.ATTACK, Kind.OWN) or not otp:
+            continue
+        recipient = shot.value["recipient"]
+        refused = _refused(by_recipient.get(recipient, ()), shot.arrives_ms, platform, trust)
+        if shot.kind is Kind.OWN:
+            if refused:
+                played.own_refused.append(shot.platform)
+            continue
+        played.codes += 1
+        played.reached += not refused
+        played.trusted += trust is not Trust.NONE
+        if shot.evidence:
+            evident[recipient] = shot.arrives_ms
+        if not refused:
+            reached.setdefault(recipient, []).append(shot.arrives_ms)
+        if not any(a <= shot.arrives_ms <= b for a, b in opened.get(recipient, ())) and not refused:
+            unseen.setdefault(recipient, []).append(shot.arrives_ms)
+    played.unseen_most = max((_densest(times, HOUR_MS) for times in unseen.values()), default=0)
+    played.reached_most = max((_densest(t, 10 * MINUTE_MS) for t in reached.values()), default=0)
+    for recipient, leases in by_recipient.items():
+        if recipient in evident:
+            ends = max(_ends(leases), default=0)
+            played.tail_ms = max(played.tail_ms, ends - evident[recipient])
+
+
+def _densest(times_ms: Sequence[int], span_ms: int) -> int:
+    """The most of these ascending times within a span."""
+    return max(i + 1 - bisect_right(times_ms, at - span_ms) for i, at in enumerate(times_ms))
+
+
+def _ends(leases: Sequence[Action]) -> Iterator[int]:
+    """When each lease is over: at its end, or where the next action takes its place."""
+    for lease, after in zip_longest(leases, leases[1:]):
+        if lease.verb == "throttle":
+            ends = lease.expires_at_ms
+            yield ends if after is None else min(ends, after.issued_at_ms)
+
+
+def _railed(guard: Guard, rails: GuardParams, action: Action) -> bool:
+    """Whether a gateway's rail refuses this lease."""
+    first_ms = getattr(action, "opened_ms", None) or action.evidence.first_ms
+    refusal = admit(
+        rails, guard, action.recipient,
+        issued_at_ms=action.issued_at_ms, expires_at_ms=action.expires_at_ms, first_ms=first_ms,
+    )  # fmt: skip
+    return refusal is not None
+
+
+def _open_spans(records: Iterable[EpisodeRecord]) -> dict[str, list[tuple[int, int]]]:
+    """Recipient -> from when to when an episode of it was open."""
+    spans: dict[str, list[tuple[int, int]]] = {}
+    begun: dict[str, tuple[str, int]] = {}
+    for record in records:
+        if record.change == "opened":
+            begun[record.episode_id] = record.recipient, record.at_ms
+        elif record.change in ("ended", "recycled") and record.episode_id in begun:
+            recipient, from_ms = begun.pop(record.episode_id)
+            spans.setdefault(recipient, []).append((from_ms, record.at_ms))
+    for recipient, from_ms in begun.values():
+        spans.setdefault(recipient, []).append((from_ms, 1 << 62))
+    return spans
+
+
+def _refused(leases: Sequence[Action], at_ms: int, platform: int, trust: Trust) -> bool:
+    """Whether a gateway holds this code back: the newest lease that has reached it decides."""
+    for lease in reversed(leases):
+        if lease.issued_at_ms + APPLY_MS <= at_ms:
+            return (
+                lease.verb == "throttle"
+                and lease.mode == "enforce"
+                and at_ms < lease.expires_at_ms
+                and refuses(lease.scope, platform, trust)
+            )
+    return False

@@ -1,0 +1,37 @@
+"""What must hold whatever an attacker draws, as numbers."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from tests.adversary.arena import Played
+
+UNSEEN_MAX: Final = 54
+"""Codes of new platforms in an hour with no open episode. One code a minute is seen at the WATCH
+bar of `raw_24h`; whatever comes faster is seen sooner."""
+
+REACHED_MAX: Final = 30
+"""Codes of new platforms that reach a victim within ten minutes: two a minute until the bucket is
+full, or the bar of the mass of messages, whichever an attacker prefers."""
+
+TAIL_MS: Final = 2 * 60 * 60_000
+"""A lease of an hour that the last evidence renewed when it was half over, and the same again for a
+flood that trickles out."""
+
+
+def broken(played: Played) -> list[str]:
+    """Each promise that did not hold, in words."""
+    wrong = []
+    if played.unseen_most > UNSEEN_MAX:
+        wrong.append(f"{played.unseen_most} codes within an hour and no episode")
+    if played.reached_most > REACHED_MAX:
+        wrong.append(f"{played.reached_most} codes reached the victim within ten minutes")
+    if played.tail_ms > TAIL_MS:
+        wrong.append(f"a lease lasts {played.tail_ms // 60_000} min after the last evidence")
+    if played.own_refused:
+        wrong.append(f"own codes refused: {', '.join(played.own_refused)}")
+    if played.trusted:
+        wrong.append(f"{played.trusted} codes of the attacker came as trusted")
+    if played.rails:
+        wrong.append(f"{played.rails} leases refused by a rail")
+    return wrong
