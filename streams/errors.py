@@ -1,4 +1,4 @@
-"""What can go wrong outside the log's data, and the exit code that tells a supervisor what to do.
+"""Errors outside the log's data, each with the exit code that tells a supervisor what to do.
 
 Bad input is data (a dead letter), never one of these.
 """

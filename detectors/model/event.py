@@ -1,4 +1,4 @@
-"""What the core sees of the world: trust classes, platform identities, a batch as columns.
+"""The core's view of the world: trust classes, platform identities, a batch as columns.
 
 Everything else in this package works on these. A batch holds accepted, counted events of one
 partition in the order of its log; what was refused or is not counted never gets here.
@@ -36,7 +36,7 @@ class Trust(IntEnum):
 
 
 class Kind(IntEnum):
-    """What an event asks of the core."""
+    """An event's request to the core."""
 
     MESSAGE = 0
     RECYCLED = 1  # the number has a new owner: its row is dropped

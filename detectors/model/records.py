@@ -1,4 +1,4 @@
-"""What the world is told: actions and episode records, and what they are made of.
+"""Actions and episode records, which tell the world, and the parts that they are made of.
 
 All frozen, none with a rule of detection in it; `streams/wire` writes and reads them. Every id is
 the position of the event that caused it, so that a replay repeats it.
@@ -71,7 +71,7 @@ class Step(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """What a throttle refuses: codes, but for these."""
+    """The exceptions of a throttle, which refuses all other codes."""
 
     category: str
     trust: tuple[Trust, ...]  # classes that pass
@@ -171,7 +171,7 @@ class EpisodeRecord:
 
 
 def refuses(scope: Scope, platform: int, trust: Trust) -> bool:
-    """Whether a throttle with this scope refuses a code of this platform."""
+    """Tell if a throttle with this scope refuses a code of this platform."""
     return not (
         trust in scope.trust
         or platform in scope.pass_ids

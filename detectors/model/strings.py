@@ -47,7 +47,7 @@ class Strings(ABC):
 
     @abstractmethod
     def any(self) -> bool:
-        """Whether any is not empty."""
+        """Tell if a string is not empty."""
 
     @abstractmethod
     def pieces(self) -> list[bytes]:
@@ -59,11 +59,11 @@ class Strings(ABC):
 
     @abstractmethod
     def take(self, rows: NDArray[np.int64] | NDArray[np.bool_]) -> Strings:
-        """Those at some rows, or of a mask."""
+        """Return the strings at these rows, or under a mask."""
 
     @abstractmethod
     def part(self, first: int, last: int) -> Strings:
-        """Those from the first up to the last, which is not among them."""
+        """Return the strings from position `first` up to `last`, exclusive."""
 
     @abstractmethod
     def counts(self) -> dict[str, int]:
@@ -98,7 +98,7 @@ class Written(Strings):
         return np.fromiter(map(len, self.pieces()), np.int64, len(self))
 
     def any(self) -> bool:
-        """Whether any is not empty."""
+        """Tell if a string is not empty."""
         return any(self.strings)
 
     def pieces(self) -> list[bytes]:
@@ -113,12 +113,12 @@ class Written(Strings):
         return lines(joined, len(self.strings))
 
     def take(self, rows: NDArray[np.int64] | NDArray[np.bool_]) -> Written:
-        """Those at some rows, or of a mask."""
+        """Return the strings at these rows, or under a mask."""
         where = np.flatnonzero(rows) if rows.dtype == np.bool_ else rows
         return Written([self.strings[i] for i in where.tolist()])
 
     def part(self, first: int, last: int) -> Written:
-        """Those from the first up to the last, which is not among them."""
+        """Return the strings from position `first` up to `last`, exclusive."""
         return Written(self.strings[first:last])
 
     def counts(self) -> dict[str, int]:
@@ -164,7 +164,7 @@ class Lying(Strings):
         return self.stop - self.start
 
     def any(self) -> bool:
-        """Whether any is not empty."""
+        """Tell if a string is not empty."""
         return bool((self.stop > self.start).any())
 
     def pieces(self) -> list[bytes]:
@@ -195,11 +195,11 @@ class Lying(Strings):
         return self._octets(width) if width and (length == width).all() else None
 
     def take(self, rows: NDArray[np.int64] | NDArray[np.bool_]) -> Lying:
-        """Those at some rows, or of a mask."""
+        """Return the strings at these rows, or under a mask."""
         return Lying(self.buffer, self.start[rows], self.stop[rows])
 
     def part(self, first: int, last: int) -> Lying:
-        """Those from the first up to the last, which is not among them."""
+        """Return the strings from position `first` up to `last`, exclusive."""
         return Lying(self.buffer, self.start[first:last], self.stop[first:last])
 
     def counts(self) -> dict[str, int]:

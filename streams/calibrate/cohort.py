@@ -32,7 +32,7 @@ KNOWN_MAX: Final = RING + PRINTS
 
 
 class Person:
-    """What is remembered of one recipient of the sample."""
+    """One recipient of the sample."""
 
     __slots__ = ("born_s", "novel", "platforms", "sighted_s", "size")
 

@@ -1,4 +1,4 @@
-"""Where history comes from: files of JSON lines, call detail records, a Kafka topic. Read-only."""
+"""Sources of history: files of JSON lines, call detail records, a Kafka topic. Read-only."""
 
 from __future__ import annotations
 

@@ -57,7 +57,7 @@ class Peak:
 
 
 class _Near(NamedTuple):
-    """Where in the sums a recipient-day is that came near a bar."""
+    """The place in the sums of a recipient-day that came near a bar."""
 
     levels: NDArray[np.int64]
     counts: NDArray[np.int64]
@@ -87,7 +87,7 @@ class Peaks:
 
     @property
     def misses(self) -> list[Peak]:
-        """Those that came nearest to a THROTTLE without one, the nearest first."""
+        """List the days that came nearest to a THROTTLE without one, the nearest first."""
         nearest = sorted(self._misses, key=lambda m: (-m[0], m[1]))
         return [peak for _, _, peak in nearest if peak.recipient not in self.aside]
 

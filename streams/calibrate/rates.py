@@ -46,7 +46,7 @@ class Rate:
         return low, upper(self.alarms, 0.025) / self.days
 
     def standing(self, target: float) -> Standing:
-        """Whether the rate is shown (95 %, one-sided) to be under the target, or over it."""
+        """Tell if the rate is shown (95 %, one-sided) to be under the target, or over it."""
         if not self.days:
             return "open"
         if upper(self.alarms, 0.05) <= target * self.days:
@@ -94,7 +94,7 @@ def _at_most(count: int, mean: float) -> float:
 
 
 def _solve(falling: Callable[[float], float], high: float) -> float:
-    """Where a falling function of the mean is zero, between 0 and `high`."""
+    """Find the zero of a falling function of the mean, between 0 and `high`."""
     low = 0.0
     for _ in range(60):
         middle = (low + high) / 2

@@ -1,4 +1,4 @@
-"""What an attack would meet: seeded incidents through the same detector. Pure.
+"""Rehearses attacks: seeded incidents through the same detector. Pure.
 
 A bar that spares more people lets more of an attack through; this is the other side of the scales.
 """

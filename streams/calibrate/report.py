@@ -56,7 +56,7 @@ def write_page(result: Result, found: dict[str, Any], path: Path, command: str) 
 
 
 def headline(found: dict[str, Any]) -> str:
-    """What the history says of false throttles, in one line."""
+    """Say in one line what the history shows of false throttles."""
     throttle = found["rates"]["current"]["throttle"]
     days = f"{found['history']['subscriber_days']:,} subscriber-days"
     if throttle["standing"] == "shown":
@@ -68,7 +68,7 @@ def headline(found: dict[str, Any]) -> str:
 
 
 def lead(found: dict[str, Any]) -> str:
-    """What that means, in two sentences."""
+    """Explain the headline in two sentences."""
     throttle = found["rates"]["current"]["throttle"]
     changes = len(found["changes"])
     said = throttle["sentence"]

@@ -1,4 +1,4 @@
-"""What a calibration found, as one document. Pure."""
+"""The findings of a calibration as one document. Pure."""
 
 from __future__ import annotations
 
@@ -222,7 +222,7 @@ def _rate(rate: Rate, target: float) -> dict[str, Any]:
 
 
 def sentence(rate: Rate, target: float) -> str:
-    """What may be said of a rate, and what not."""
+    """Say of a rate only what was shown."""
     goal = f"{target * 1e6:g} per million subscriber-days"
     match rate.standing(target):
         case "shown":

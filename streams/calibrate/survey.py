@@ -80,7 +80,7 @@ class Alarms:
 
 
 def aside(name: str, alarmed: Alarmed, judged: frozenset[str]) -> bool:
-    """Whether a recipient is not to be counted; a person names it, or one of its episodes."""
+    """Tell if a recipient is left out: it is chronic, or a person named it or an episode."""
     return alarmed.chronic or name in judged or not judged.isdisjoint(alarmed.episodes)
 
 
@@ -145,7 +145,7 @@ class Survey:
         return [hour for hour, count in self.hours.items() if count >= least]
 
     def stamps(self) -> dict[str, tuple[Gateway, Stamps]]:
-        """What was measured of each gateway, over all partitions, and the class of its stamps."""
+        """Measurements of each gateway over all partitions, and the class of its stamps."""
         merged: dict[str, Gateway] = {}
         for gateways in self.gateways.values():
             for name, seen in gateways.items():

@@ -52,7 +52,7 @@ _REFUSED: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """What a cluster says of a topic. Configs are those that the broker reports."""
+    """A topic as a cluster describes it. Configs are those that the broker reports."""
 
     partitions: int
     replication: int

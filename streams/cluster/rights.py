@@ -19,7 +19,7 @@ Operation = Literal["READ", "WRITE", "DESCRIBE", "DESCRIBE_CONFIGS"]
 
 @dataclass(frozen=True, slots=True)
 class Role:
-    """What one kind of principal does, by the roles of topics as in `streams.cluster.topics`."""
+    """One kind of principal, by what it does with each role of `streams.cluster.topics`."""
 
     reads: frozenset[str]
     writes: frozenset[str]
@@ -29,11 +29,11 @@ class Role:
 
     @property
     def looks_only(self) -> bool:
-        """Whether it neither reads nor writes."""
+        """True if it neither reads nor writes."""
         return not (self.reads or self.writes)
 
     def operations(self, topic: str) -> frozenset[Operation]:
-        """What it may do with the topic of this role."""
+        """The operations it needs on the topic of this role."""
         may: set[Operation] = set()
         if topic in self.reads:
             may |= {"READ", "DESCRIBE"}  # Kafka gives DESCRIBE with either

@@ -1,4 +1,4 @@
-"""What a run shows while it goes on: a moving line on a terminal, plain lines anywhere else."""
+"""Progress of a run: a moving line on a terminal, plain lines anywhere else."""
 
 from __future__ import annotations
 

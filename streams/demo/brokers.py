@@ -55,7 +55,7 @@ class Node:
 
     @property
     def alive(self) -> bool:
-        """Whether the process runs (a paused one does)."""
+        """True while the process runs (a paused one does)."""
         return self.process is not None and self.process.poll() is None
 
     def start(self) -> None:
@@ -208,7 +208,7 @@ def own(make: Callable[[Path], Broker], folder: Path) -> Iterator[Broker]:
 
 
 def answers(host: str, port: int, timeout_s: float = 1.0, ca: Path | None = None) -> bool:
-    """Whether something there speaks Kafka: it answers ApiVersions (key 18, version 0).
+    """Tell if something there speaks Kafka: it answers ApiVersions (key 18, version 0).
 
     With `ca`, over TLS; that question needs no password.
     """

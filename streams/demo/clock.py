@@ -17,7 +17,7 @@ class EventClock:
     began: float = field(default_factory=time.monotonic)
 
     def now_ms(self) -> float:
-        """What the clock shows, in ms UTC."""
+        """The time that the clock shows, in ms UTC."""
         return self.start_ms + (time.monotonic() - self.began) * 1000 * self.speed
 
     async def reach(self, event_time_ms: float) -> None:

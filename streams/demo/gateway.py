@@ -29,7 +29,7 @@ class Gateway:
         take_action(self.book, action)
 
     def ask(self, recipient: str, value: Mapping[str, Any]) -> Ruling:
-        """Whether a message, a value of `sms.delivery.v1`, may pass."""
+        """Rule whether a message, a value of `sms.delivery.v1`, may pass."""
         now_ms = value["event_time_ms"]
         lease = standing(self.book, recipient, now_ms)
         if not isinstance(lease, Lease):  # nearly always: a text is looked at only under a lease
@@ -44,7 +44,7 @@ class Gateway:
         )
 
     def recognise(self, value: Mapping[str, Any]) -> Verdict:
-        """What the message is: the same question that the worker asks."""
+        """Recognise the message, as the worker does."""
         return recognise(
             self.registry,
             value.get("text") or value.get("text_prefix") or "",

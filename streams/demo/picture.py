@@ -66,7 +66,7 @@ def draw(story: Story) -> str:
 
 
 def _x(story: Story, event_time_ms: float) -> float:
-    """Where a time stands: in minutes, on the clock of the place."""
+    """Place a time on the axis: in minutes, on the clock of the place."""
     return event_time_ms / 60_000 + story.utc_offset_min
 
 

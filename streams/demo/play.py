@@ -40,7 +40,7 @@ COUNT_S = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Wires:
-    """Where a run reads and writes."""
+    """The topics and clients that a run reads and writes by."""
 
     bootstrap: str
     delivery: str  # topics
@@ -62,7 +62,7 @@ class Offer:
 
 @dataclass(slots=True)
 class Record:
-    """What was seen during the run."""
+    """Everything seen during the run."""
 
     answers: list[Ruling] = field(default_factory=list)  # one for each message to the victim
     actions: list[Action] = field(default_factory=list)  # about the victim

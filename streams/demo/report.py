@@ -198,7 +198,7 @@ def _timeline(story: Story) -> Iterator[tuple[int, str]]:
 
 
 def _explanation(story: Story) -> dict[str, Any] | None:
-    """What the episode record says about the throttle: its sightings up to then, and the scope."""
+    """Tell the throttle by its episode record: its sightings up to then, and the scope."""
     record, throttle = story.episode, story.change("THROTTLE")
     if not record or throttle is None:
         return None

@@ -56,7 +56,7 @@ data_dir = "{folder}"
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What a user may choose."""
+    """The choices of a user."""
 
     seed: int
     subscribers: int

@@ -1,4 +1,4 @@
-"""What happens in the demo: the incident of Dalian, and the town around it.
+"""The incident of Dalian and the town around it, as the demo plays them.
 
 The clock stands at a fixed day, so that a seed decides everything that the detector sees.
 """

@@ -1,4 +1,4 @@
-"""What happened in one run of the demo: all that the report tells, and the claims it is held to."""
+"""One run of the demo: all that the report tells, and the claims it is held to."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Message:
 
     @property
     def refused(self) -> bool:
-        """Whether the gateway held it back."""
+        """True if the gateway held it back."""
         return self.ruling is Ruling.REFUSE
 
 
@@ -43,7 +43,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Bars:
-    """What the bucket had to reach, as the worker was configured."""
+    """The levels that the bucket had to reach, as the worker was configured."""
 
     leak_per_min: float
     watch_level: float
@@ -78,7 +78,7 @@ class Background:
 
     @property
     def codes(self) -> int:
-        """Those among the messages."""
+        """The verification codes among the messages."""
         return sum(minute.codes for minute in self.minutes)
 
     @property
@@ -134,7 +134,7 @@ class Story:
         return [message for message in self.messages if message.role in roles]
 
     def refused(self, *roles: Role) -> list[Message]:
-        """Those among them that the gateway held back."""
+        """The messages of these kinds that the gateway held back."""
         return [message for message in self.of(*roles) if message.refused]
 
     def change(self, level: str) -> Change | None:
@@ -155,7 +155,7 @@ class Claim:
 
 
 def claims(story: Story) -> Iterator[Claim]:
-    """What the demo promises. One that is not true makes it exit with 70."""
+    """The demo's promises. One that is not true makes it exit with 70."""
     throttle = story.change("THROTTLE")
     stopped = throttle is not None and bool(story.refused(Role.ATTACK))
     yield Claim("the flood was throttled", stopped)

@@ -40,7 +40,7 @@ def hits(rng: Random, count: int, platforms: Sequence[Platform]) -> list[Platfor
 def own_life(
     pen: Pen, start_ms: int, span_ms: int, used: Sequence[Platform], *, known: int, new: int
 ) -> list[Labelled]:
-    """What the victim itself asks for meanwhile: a bank code, sent again once, and a few others."""
+    """The victim's own codes meanwhile: one of its bank, sent again once, and a few others."""
     rng = pen.rng
     at_ms = start_ms + int(rng.random() * span_ms)
     events = [pen.own(at_ms, pen.person.bank), pen.own(at_ms + 65_000, pen.person.bank)]

@@ -1,4 +1,4 @@
-"""What looks like an attack and is none: B1 to B12. None of it may be throttled."""
+"""Look-alikes of an attack: B1 to B12. None of them may be throttled."""
 
 from __future__ import annotations
 

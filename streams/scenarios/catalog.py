@@ -29,7 +29,7 @@ class Scenario:
 
     @property
     def attack(self) -> bool:
-        """Whether it should be stopped."""
+        """True if it should be stopped."""
         return self.name.startswith("A")
 
     @property

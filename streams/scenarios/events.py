@@ -19,7 +19,7 @@ class Role(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Truth:
-    """What the writer of the event knows and the detector must find out."""
+    """The facts that the writer of the event knows and the detector must find out."""
 
     role: Role
     scenario: str  # "A1", "B2", "ordinary", "history"

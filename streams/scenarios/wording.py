@@ -1,4 +1,4 @@
-"""What messages say; the texts themselves are in `data/wording.toml`."""
+"""Wording of messages; the texts themselves are in `data/wording.toml`."""
 
 from __future__ import annotations
 

@@ -73,7 +73,7 @@ def override_key(override: Override) -> bytes:
 
 
 def override_id(override: Override, offset: int) -> str:
-    """What adapters acknowledge it by: words about everyone have a topic, so offsets, apart.
+    """The id by which adapters acknowledge it; words about everyone have a topic of their own.
 
     >>> override_id(Override(recipient="*", verb="mode", actor="", reason="", issued_at_ms=0), 7)
     'override-all-7'

@@ -117,7 +117,7 @@ def _is_utf8(value: bytes) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Fitted:
-    """What m values of one layout hold."""
+    """The fields of m values of one layout."""
 
     rows: NDArray[np.int64]  # (m,) their numbers on the page, ascending
     times: Mapping[str, NDArray[np.int64]]
@@ -126,7 +126,7 @@ class Fitted:
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """What the values of one program have in common."""
+    """The bytes that all values of one program have in common."""
 
     quotes: int
     bytes_min: int  # of a value whose strings are empty
@@ -237,7 +237,7 @@ class Layouts:
     def read(
         self, values: Sequence[bytes], lengths: NDArray[np.int64]
     ) -> tuple[list[Fitted], Sequence[int]]:
-        """What those values (n,) hold that have a layout, and the numbers of the others."""
+        """Read the values (n,) that have a layout; return fields, and the others' numbers."""
         self._looking = len(values) >= ROWS_MIN and not self._to_skip
         self._to_skip = max(0, self._to_skip - 1)
         if not self._looking or not self._held:

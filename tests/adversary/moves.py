@@ -303,8 +303,8 @@ def doubled(f: Field) -> Move:
 
 MOVES: Final[dict[str, Callable[[Field], Move]]] = {
     "prime": prime_then_blast, "paced": paced, "burst": burst, "taught": taught,
-    "coarse": coarse_once, "backlog": backlog, "clock": wrong_clock, "drip": drip_then_burst, "alive": kept_alive,
-    "spoofed": spoofed, "doubled": doubled,
+    "coarse": coarse_once, "backlog": backlog, "clock": wrong_clock, "drip": drip_then_burst,
+    "alive": kept_alive, "spoofed": spoofed, "doubled": doubled,
 }  # fmt: skip
 
 
