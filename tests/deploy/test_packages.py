@@ -1,0 +1,88 @@
+"""A wheel and a source archive, installed where no checkout has been seen."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tarfile
+import venv
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from tests.deploy.tools import ROOT
+
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(900)]
+
+BUILD = "from setuptools import build_meta as b; import sys; b.build_sdist(sys.argv[1])"
+WHEEL = "from setuptools import build_meta as b; import sys; b.build_wheel(sys.argv[1])"
+
+
+def run(*command: str | Path, cwd: Path, stdin: str = "") -> str:
+    """Run a command with nothing of this checkout around it; its standard output."""
+    environment = {k: v for k, v in os.environ.items() if not k.startswith(("PYTHON", "VIRTUAL"))}
+    done = subprocess.run(
+        [str(word) for word in command],
+        cwd=cwd, env=environment, input=stdin, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A source archive of what git tracks, and the wheel that is made of that archive."""
+    folder = tmp_path_factory.mktemp("dist")
+    checkout = folder / "checkout"
+    listed = run("git", "ls-files", "-z", cwd=ROOT).split("\0")
+    for name in filter(None, listed):
+        if (source := ROOT / name).is_file():
+            (checkout / name).parent.mkdir(parents=True, exist_ok=True)
+            (checkout / name).write_bytes(source.read_bytes())
+    run(sys.executable, "-c", BUILD, folder, cwd=checkout)
+    (archive,) = folder.glob("*.tar.gz")
+    with tarfile.open(archive) as packed:
+        packed.extractall(folder / "source", filter="data")
+    (source,) = (folder / "source").iterdir()
+    run(sys.executable, "-c", WHEEL, folder, cwd=source)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def otpguard(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The command, installed with the demo's extra at the versions of the lock."""
+    folder = tmp_path_factory.mktemp("installed")
+    venv.create(folder, with_pip=True)
+    pip: list[str | Path] = [folder / "bin" / "python", "-m", "pip", "install", "--quiet"]
+    run(*pip, "--require-hashes", "-r", ROOT / "deploy/locks/demo.txt", cwd=folder)
+    (wheel,) = built.glob("*.whl")
+    run(*pip, "--no-deps", wheel, cwd=folder)
+    return folder / "bin" / "otpguard"
+
+
+def test_the_wheel_holds_every_data_file_of_the_packages(built: Path) -> None:
+    (wheel,) = built.glob("*.whl")
+    packed = set(zipfile.ZipFile(wheel).namelist())
+    tracked = run("git", "ls-files", "detectors", "streams", cwd=ROOT).splitlines()
+    kept_out = {".md"}  # pages for those who read the source
+    wanted = {name for name in tracked if Path(name).suffix not in kept_out}
+    assert wanted - packed == set()
+    assert not [name for name in packed if name.startswith(("tests/", "deploy/"))]
+
+
+def test_a_flood_is_seen_by_the_installed_command_alone(otpguard: Path, tmp_path: Path) -> None:
+    flood = run(otpguard, "scenario", "A1", "--seed", "3", cwd=tmp_path)
+    leases = run(otpguard, "replay", "-", "--quiet", cwd=tmp_path, stdin=flood)
+    assert {json.loads(line)["verb"] for line in leases.splitlines()} == {"throttle"}
+    text = json.dumps({"text": "【淘宝】验证码 583921，5分钟内有效"}, ensure_ascii=False)
+    verdict = json.loads(run(otpguard, "recognise", "-", cwd=tmp_path, stdin=text))
+    assert verdict["otp"]
+
+
+def test_the_demo_runs_from_the_wheel_without_a_checkout(otpguard: Path, tmp_path: Path) -> None:
+    said = run(otpguard, "demo", cwd=tmp_path)
+    assert said.count("✓") == 6, said
+    assert (tmp_path / "report.html").stat().st_size > 10_000
