@@ -19,7 +19,7 @@ from streams.demo.script import script
 from streams.demo.story import Story, claims
 from streams.operate.explain import platform_name
 from streams.scenarios.events import Role
-from tests.streams.demo.demo_rehearsal import rehearse
+from tests.streams.demo.rehearsal import rehearse
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ from streams.demo.script import END_MS, FLOOD_MS, LIVE_MS, Script, incident, scr
 from streams.demo.story import Story, claims
 from streams.scenarios.events import Role
 from streams.scenarios.pen import in_order
-from tests.streams.demo.demo_rehearsal import Rehearsal, rehearse
+from tests.streams.demo.rehearsal import Rehearsal, rehearse
 
 SEEDS = range(50)
 

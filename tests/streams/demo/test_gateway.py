@@ -13,7 +13,7 @@ from detectors.recognise.registry import Registry
 from streams.demo.gateway import Gateway
 from streams.demo.script import script
 from streams.scenarios.events import Labelled, Role
-from tests.streams.demo.demo_rehearsal import Rehearsal
+from tests.streams.demo.rehearsal import Rehearsal
 
 
 @pytest.fixture(scope="module")
