@@ -579,7 +579,7 @@ def rails_load(at: Scope) -> str:
 
 @query("short", "{{kind}}")
 def records_refused(at: Scope) -> str:
-    """Leases and overrides that an adapter could not read in 10 minutes: newer than it, or bad."""
+    """Leases, words and acknowledgements that could not be read in 10 minutes: newer, or bad."""
     return at.over("10m").increase("records_refused_total", by="kind")
 
 

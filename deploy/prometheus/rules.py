@@ -284,9 +284,9 @@ SYMPTOM_ALERTS: Final = (
     Alert(
         "OtpguardRecordsRefused", "warning",
         f"{q.records_refused.at(RULES)} > 0", "0s", "10m", (q.records_refused,),
-        "An adapter cannot read leases or overrides.",
-        "{{ $value | humanize }} records were {{ $labels.kind }}. If `newer`, the adapter of {{ "
-        "$labels.job }} is older than the worker and obeys none of its leases.",
+        "Leases, overrides or acknowledgements cannot be read.",
+        "{{ $value | humanize }} records were {{ $labels.kind }} to {{ $labels.job }}. If `newer`, "
+        "it is older than who writes them: such an adapter obeys none of the leases.",
     ),
     Alert(
         "OtpguardFalseAlarms", "warning",

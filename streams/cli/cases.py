@@ -89,17 +89,16 @@ def watch(config: ConfigOption = None, *, as_json: JsonOption = False) -> None:
     import msgspec  # noqa: PLC0415 - start-up time
 
     from streams.cluster.admin import client_arguments  # noqa: PLC0415
-    from streams.cluster.read import records  # noqa: PLC0415
+    from streams.cluster.read import readable, records  # noqa: PLC0415
     from streams.operate.cases import Case, summary  # noqa: PLC0415
     from streams.wire import decode_episode  # noqa: PLC0415
 
     settings = settings_of(config)
     now_ms = time.time_ns() // 1_000_000
     try:
-        for record in records(
-            client_arguments(settings.kafka), settings.topics.episode, since_ms=now_ms, follow=True
-        ):
-            episode = decode_episode(record.value)
+        clients, topic = client_arguments(settings.kafka), settings.topics.episode
+        found = records(clients, topic, since_ms=now_ms, follow=True)
+        for episode in readable(found, decode_episode):
             row = {"change": episode.change, **summary(Case(records=[episode]))}
             del row["gateways"], row["refused"]  # not known yet
             typer.echo(
@@ -188,7 +187,7 @@ def _found(settings: Settings, named: str, since: str) -> list[Case]:
 
 def _cases(settings: Settings, since: str) -> dict[str, Case]:
     from streams.cluster.admin import client_arguments  # noqa: PLC0415 - start-up time
-    from streams.cluster.read import records  # noqa: PLC0415
+    from streams.cluster.read import readable, records  # noqa: PLC0415
     from streams.operate.cases import collect  # noqa: PLC0415
     from streams.wire import decode_ack, decode_action, decode_episode  # noqa: PLC0415
 
@@ -196,7 +195,7 @@ def _cases(settings: Settings, since: str) -> dict[str, Case]:
     clients, topics = client_arguments(settings.kafka), settings.topics
 
     def read(topic: str, decode: Any) -> Any:
-        return (decode(each.value) for each in records(clients, topic, since_ms=since_ms))
+        return readable(records(clients, topic, since_ms=since_ms), decode)
 
     return collect(
         read(topics.episode, decode_episode),
@@ -208,12 +207,12 @@ def _cases(settings: Settings, since: str) -> dict[str, Case]:
 
 def _words(settings: Settings) -> list[Any]:
     from streams.cluster.admin import client_arguments  # noqa: PLC0415 - start-up time
-    from streams.cluster.read import records  # noqa: PLC0415
+    from streams.cluster.read import readable, records  # noqa: PLC0415
     from streams.wire import decode_override  # noqa: PLC0415
 
     clients, topics = client_arguments(settings.kafka), settings.topics
     return [
-        decode_override(record.value)
+        word
         for topic in dict.fromkeys((topics.override, topics.everyone))
-        for record in records(clients, topic)
+        for word in readable(records(clients, topic), decode_override)
     ]

@@ -87,9 +87,11 @@ def explain(
 
 def _records(name: str) -> Iterator[EpisodeRecord | Action]:
     """Episode records and actions in the order of the file."""
-    import msgspec  # noqa: PLC0415 - start-up time
-
-    from streams.wire import VersionError, decode_action, decode_episode  # noqa: PLC0415
+    from streams.wire import (  # noqa: PLC0415 - start-up time
+        UnreadableError,
+        decode_action,
+        decode_episode,
+    )
 
     with opened(name) as file:
         for number, line in enumerate(file, 1):
@@ -98,7 +100,7 @@ def _records(name: str) -> Iterator[EpisodeRecord | Action]:
             try:
                 decode = decode_action if b'"action_id"' in line[:64] else decode_episode
                 yield decode(line)
-            except (msgspec.DecodeError, VersionError) as error:
+            except UnreadableError as error:
                 raise UsageError(
                     f"{name}, line {number}: no episode and no action: {error}"
                 ) from None

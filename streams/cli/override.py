@@ -227,6 +227,7 @@ def _publish(settings: Settings, word: Override, wait_s: float) -> tuple[str, di
     from kafka.errors import KafkaError  # noqa: PLC0415
 
     from streams.cluster.admin import client_arguments, unusable  # noqa: PLC0415
+    from streams.cluster.read import readable  # noqa: PLC0415
     from streams.wire import decode_ack, encode_override, override_id, override_key  # noqa: PLC0415
 
     clients: dict[str, Any] = client_arguments(settings.kafka)
@@ -251,8 +252,7 @@ def _publish(settings: Settings, word: Override, wait_s: float) -> tuple[str, di
             said = time.monotonic()
             while places and time.monotonic() - said < wait_s:
                 for batch in consumer.poll(timeout_ms=100).values():
-                    for record in batch:
-                        ack = decode_ack(record.value)
+                    for ack in readable(batch, decode_ack):
                         if ack.action_id == name:
                             confirmed[ack.gateway_id] = time.monotonic() - said
     except KafkaError as error:

@@ -36,7 +36,7 @@ def shadow_report(
       otpguard shadow-report --since 12h --json | jq .harm_ratio
     """
     from streams.cluster.admin import client_arguments  # noqa: PLC0415 - start-up time
-    from streams.cluster.read import records  # noqa: PLC0415
+    from streams.cluster.read import readable, records  # noqa: PLC0415
     from streams.operate.shadow import Shadow  # noqa: PLC0415
     from streams.wire import decode_action  # noqa: PLC0415
 
@@ -44,7 +44,7 @@ def shadow_report(
     clients = client_arguments(settings.kafka)
     since_ms = time.time_ns() // 1_000_000 - seconds(since) * 1000
     found = records(clients, settings.topics.throttle, since_ms=since_ms)
-    shadow = Shadow.of(decode_action(record.value) for record in found)
+    shadow = Shadow.of(readable(found, decode_action))
     for message in _messages(settings, clients, shadow.leases):
         shadow.meet(message)
     report = {"since": since, **shadow.report()}
@@ -67,15 +67,12 @@ def _messages(
 
     Everybody else is skipped unread, and so are partitions without a lease.
     """
-    import msgspec  # noqa: PLC0415 - start-up time
-
-    from detectors.recognise.recogniser import recognise  # noqa: PLC0415
+    from detectors.recognise.recogniser import recognise  # noqa: PLC0415 - start-up time
     from streams.cluster.read import records  # noqa: PLC0415
     from streams.operate.shadow import Message  # noqa: PLC0415
-    from streams.wire import Event  # noqa: PLC0415
+    from streams.wire import UnreadableError, decode_event  # noqa: PLC0415
 
     registry, _ = settings.registry()
-    decode = msgspec.json.Decoder(Event).decode
     keys = {recipient.encode(): recipient for recipient in leases}
     starts: dict[int, int] = {}
     for cause in (action.cause for actions in leases.values() for action in actions):
@@ -86,8 +83,8 @@ def _messages(
         if recipient is None:
             continue
         try:
-            event = decode(record.value)
-        except msgspec.DecodeError:
+            event = decode_event(record.value)
+        except UnreadableError:
             continue  # a dead letter
         if event.event_type not in counted or event.segment not in (None, 1):
             continue

@@ -2,21 +2,49 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import KafkaError
 
 from streams.cluster.admin import no_topic, unusable
 from streams.errors import UnavailableError
+from streams.wire import UnreadableError
+
+log = logging.getLogger(__name__)
 
 POLL_MS: Final = 200
 POLL_RECORDS: Final = 5_000  # at a time in memory; a look at all positions is paid once for them
 SILENCE_S: Final = 30.0  # a broker that says nothing for so long in the middle of a topic is away
+LOGGED_MAX: Final = 10  # positions in the log; the rest is a number
+
+_T = TypeVar("_T")
+
+
+def readable(found: Iterable[Any], decode: Callable[[bytes], _T]) -> Iterator[_T]:
+    """What the records say, without those that are none of their contract.
+
+    One of these costs its own line in the log, which names its position and nothing that it holds,
+    and, from the eleventh on, a place in a number at the end.
+    """
+    passed = 0
+    for record in found:
+        try:
+            said = decode(record.value)
+        except UnreadableError as error:
+            passed += 1
+            if passed <= LOGGED_MAX:
+                place = record.topic, record.partition, record.offset
+                log.warning("passed over a record at %s[%d]@%d: %s", *place, error)
+        else:
+            yield said
+    if passed > LOGGED_MAX:
+        log.warning("passed over %d records in all", passed)
 
 
 def records(

@@ -15,7 +15,6 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
-import msgspec
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.errors import KafkaError
 from kafka.structs import OffsetAndMetadata
@@ -29,6 +28,7 @@ from streams.errors import UnavailableError
 from streams.telemetry.metrics import Metrics
 from streams.wire import (
     EVERYONE,
+    UnreadableError,
     VersionError,
     action_headers,
     decode_action,
@@ -157,14 +157,14 @@ class Adapter:
                             self._topics.everyone if everyone else self._topics.override
                         ):
                             # The right to write about one recipient is no right to stop everything.
-                            raise msgspec.DecodeError  # noqa: TRY301 - refused as the others are
+                            raise UnreadableError  # noqa: TRY301 - refused as the others are
                         self._reconciler.override(override, position, told=told)
                         if override.verb != "mode" and not told:
                             self._metrics.add("false_alarm_signals_total", kind=override.verb)
                     else:
                         action = decode_action(record.value)
                         self._reconciler.action(action, position, now_ms, told=told)
-                except (VersionError, msgspec.DecodeError) as error:
+                except UnreadableError as error:
                     kind = "newer" if isinstance(error, VersionError) else "bad"
                     log.error(  # noqa: TRY400 - the trace would hold the record
                         "refused a %s record at %s[%d]@%d",

@@ -15,7 +15,6 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Final
 
-import msgspec
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.errors import KafkaError
 
@@ -24,7 +23,7 @@ from streams.cluster.admin import no_topic
 from streams.config import Canary, Topics
 from streams.scenarios.pen import Pen
 from streams.telemetry.metrics import Metrics
-from streams.wire import VersionError, decode_ack, decode_action
+from streams.wire import UnreadableError, VersionError, decode_ack, decode_action
 
 log = logging.getLogger(__name__)
 
@@ -190,8 +189,11 @@ class Watch:
                             run.states.setdefault(ack.action_id, ack.state)
                     elif record.value is not None and record.key == run.recipient.encode():
                         self._lease(run, decode_action(record.value))
-                except (VersionError, msgspec.DecodeError):
-                    log.error("cannot read a record of %s", place.topic)  # noqa: TRY400 - holds it
+                except UnreadableError as error:
+                    kind = "newer" if isinstance(error, VersionError) else "bad"
+                    self._metrics.add("records_refused_total", kind=kind)
+                    position = place.topic, place.partition, record.offset
+                    log.warning("passed over a %s record at %s[%d]@%d", kind, *position)
         if run.acknowledged and not run.acknowledged_s:
             run.acknowledged_s = time.time() - run.began
 

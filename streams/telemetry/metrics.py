@@ -156,8 +156,8 @@ TABLE: Final = (
     Metric("leases_held", "gauge", "recipients", "Leases in force at the gateway.",
            roles=_ADAPTER),
     Metric("records_refused_total", "counter", "records",
-           "Leases and overrides that the adapter could not read: newer than it, or bad.",
-           {"kind": REFUSED_KINDS}, roles=_ADAPTER),
+           "Leases, overrides and acknowledgements that could not be read: newer than the program, "
+           "or bad.", {"kind": REFUSED_KINDS}, roles=("worker", "adapter", "canary")),
     Metric("feed_events_total", "counter", "events", "Events that a feed took in, by outcome.",
            {"outcome": FEED_OUTCOMES}, roles=_FEED),
     Metric("feed_backlog_events", "gauge", "events", "Events that wait for the feed.",

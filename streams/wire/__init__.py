@@ -21,6 +21,7 @@ from streams.wire.events import (
     Records,
     Reject,
     decode,
+    decode_event,
     decode_together,
 )
 from streams.wire.outputs import (
@@ -35,7 +36,7 @@ from streams.wire.outputs import (
     episode_headers,
 )
 from streams.wire.recipients import Numbers
-from streams.wire.version import VersionError
+from streams.wire.version import UnreadableError, VersionError
 
 __all__ = [
     "DEAD_LETTER_BYTES_MAX",
@@ -52,6 +53,7 @@ __all__ = [
     "Reason",
     "Records",
     "Reject",
+    "UnreadableError",
     "VersionError",
     "action_headers",
     "dead_letter",
@@ -59,6 +61,7 @@ __all__ = [
     "decode_ack",
     "decode_action",
     "decode_episode",
+    "decode_event",
     "decode_override",
     "decode_together",
     "encode_ack",

@@ -10,7 +10,7 @@ from typing import Annotated, Final, Literal
 import msgspec
 from msgspec import Meta
 
-from streams.wire.version import SCHEMA_VERSION, check_version
+from streams.wire.version import SCHEMA_VERSION, Integer, TimeMs, reader
 
 EVERYONE: Final = "*"
 
@@ -33,8 +33,8 @@ class Override(msgspec.Struct, frozen=True, kw_only=True):
     verb: OverrideVerb
     actor: _Word
     reason: _Word
-    issued_at_ms: int
-    expires_at_ms: int | None = None  # None: until said otherwise
+    issued_at_ms: TimeMs
+    expires_at_ms: TimeMs | None = None  # None: until said otherwise
     platform: _Word = ""  # key of the platform, for `allow`
     mode: Switch = "enforce"  # for `mode`
     schema_version: int = SCHEMA_VERSION
@@ -57,14 +57,14 @@ class Ack(msgspec.Struct, frozen=True, kw_only=True):
     gateway_id: str
     state: AckState
     why: str
-    at_ms: int
-    refused_count: int = 0  # messages refused under the action; with `expired` only
+    at_ms: TimeMs
+    refused_count: Integer = 0  # messages refused under the action; with `expired` only
     schema_version: int = SCHEMA_VERSION
 
 
 _encode: Final = msgspec.json.Encoder().encode
-_override: Final = msgspec.json.Decoder(Override).decode
-_ack: Final = msgspec.json.Decoder(Ack).decode
+_override: Final = reader(Override)
+_ack: Final = reader(Ack)
 
 
 def override_key(override: Override) -> bytes:
@@ -93,8 +93,7 @@ def encode_override(override: Override) -> bytes:
 
 
 def decode_override(value: bytes) -> Override:
-    """Raise VersionError, or msgspec.DecodeError if it is no override at all."""
-    check_version(value)
+    """Raise VersionError, or UnreadableError if it is no override at all."""
     return _override(value)
 
 
@@ -104,6 +103,5 @@ def encode_ack(ack: Ack) -> bytes:
 
 
 def decode_ack(value: bytes) -> Ack:
-    """Raise VersionError, or msgspec.DecodeError if it is no acknowledgement."""
-    check_version(value)
+    """Raise VersionError, or UnreadableError if it is no acknowledgement."""
     return _ack(value)

@@ -28,7 +28,7 @@ from streams.transport.record_batch import Octets
 from streams.transport.record_batch import joined as end_to_end
 from streams.wire.layout import Fitted, Keys, Layouts
 from streams.wire.recipients import Numbers
-from streams.wire.version import SCHEMA_VERSION
+from streams.wire.version import SCHEMA_VERSION, reader
 
 VALUE_BYTES_MAX: Final = 131_072
 """A text of 255 parts, the most a concatenated SMS can have, holds 17,000 Chinese characters: 51 kB
@@ -103,6 +103,8 @@ class Event(msgspec.Struct, gc=False):
 
 
 _decode_event: Final = msgspec.json.Decoder(Event).decode
+decode_event: Final = reader(Event)
+"""One event by itself, for whoever is not in a hurry. Raises UnreadableError."""
 _REQUIRED: Final = frozenset(f.name for f in msgspec.structs.fields(Event) if f.required)
 _A_LIMIT: Final = re.compile("[<>]=|out of range")  # in msgspec's words about a Meta that failed
 _FIRST: Final = (None, 1)

@@ -31,7 +31,7 @@ from detectors.model.records import (
     Verb,
 )
 from streams.wire.events import Reject
-from streams.wire.version import SCHEMA_VERSION, check_version
+from streams.wire.version import SCHEMA_VERSION, Integer, TimeMs, Word32, reader
 
 DEAD_LETTER_BYTES_MAX: Final = 100_000
 """Of a refused value, so much is kept: enough to see what it is, and under every broker's limit."""
@@ -59,14 +59,22 @@ _LEVELS: Final = {name: level for level, name in _LEVEL_NAMES.items()}
 class _Scope(msgspec.Struct):
     category: str
     trust: tuple[TrustName, ...]
-    pass_ids: tuple[int, ...]
-    pass_prints: tuple[int, ...]
+    pass_ids: tuple[Word32, ...]
+    pass_prints: tuple[Word32, ...]
 
 
 class _Cause(msgspec.Struct):
     topic: str
-    partition: int
-    offset: int
+    partition: Integer
+    offset: Integer
+
+
+class _Evidence(msgspec.Struct):
+    messages: Integer
+    platforms: Integer
+    novel: Integer
+    first_ms: TimeMs
+    last_ms: TimeMs
 
 
 class _Detector(msgspec.Struct):
@@ -80,25 +88,25 @@ class _Throttle(msgspec.Struct, kw_only=True):
     schema_version: int = SCHEMA_VERSION
     action_id: str
     episode_id: str
-    epoch: int
-    revision: int
+    epoch: Integer
+    revision: Integer
     recipient: str
     verb: Verb
     mode: Mode
     scope: _Scope
-    issued_at_ms: int
-    expires_at_ms: int
+    issued_at_ms: TimeMs
+    expires_at_ms: TimeMs
     level: LevelName
     reason: Reason
-    evidence: Evidence
+    evidence: _Evidence
     cause: _Cause
     detector: _Detector
 
 
 class _Step(msgspec.Struct):
     level: LevelName
-    at_ms: int
-    offset: int
+    at_ms: TimeMs
+    offset: Integer
     rule: str
     score: float
     threshold: float
@@ -106,8 +114,8 @@ class _Step(msgspec.Struct):
 
 class _Sighting(msgspec.Struct):
     platform: str
-    platform_id: int
-    at_ms: int
+    platform_id: Word32
+    at_ms: TimeMs
     novel: bool
     trust: TrustName
 
@@ -126,28 +134,28 @@ class _Episode(msgspec.Struct, kw_only=True):
     episode_id: str
     kind: Kind
     change: Change
-    epoch: int
-    revision: int
+    epoch: Integer
+    revision: Integer
     recipient: str
     level: LevelName
     mode: Mode
-    at_ms: int
+    at_ms: TimeMs
     reason: Reason
-    evidence: Evidence
+    evidence: _Evidence
     path: tuple[_Step, ...]
     sightings: tuple[_Sighting, ...]
     rungs: tuple[_Rung, ...]
     scope: _Scope
-    known: int
-    memory_days: int
+    known: Integer
+    memory_days: Integer
     chronic: bool
     cause: _Cause
     detector: _Detector
 
 
 _encode: Final = msgspec.json.Encoder().encode
-_throttle: Final = msgspec.json.Decoder(_Throttle).decode
-_episode: Final = msgspec.json.Decoder(_Episode).decode
+_throttle: Final = reader(_Throttle)
+_episode: Final = reader(_Episode)
 
 
 def encode_action(action: Action) -> bytes:
@@ -166,7 +174,7 @@ def encode_action(action: Action) -> bytes:
             expires_at_ms=action.expires_at_ms,
             level=_LEVEL_NAMES[action.level],
             reason=_reason(action.reason),
-            evidence=action.evidence,
+            evidence=_evidence(action.evidence),
             cause=_Cause(*action.cause[:3]),
             detector=_Detector(action.version, action.config),
         )
@@ -174,8 +182,7 @@ def encode_action(action: Action) -> bytes:
 
 
 def decode_action(value: bytes) -> Action:
-    """Raise VersionError, or msgspec.DecodeError if it is no action at all."""
-    check_version(value)
+    """Raise VersionError, or UnreadableError if it is no action at all."""
     read = _throttle(value)
     return Action(
         action_id=read.action_id,
@@ -190,7 +197,7 @@ def decode_action(value: bytes) -> Action:
         expires_at_ms=read.expires_at_ms,
         level=_LEVELS[read.level],
         reason=read.reason,
-        evidence=read.evidence,
+        evidence=_evidence_of(read.evidence),
         cause=_cause_of(read.cause, read.issued_at_ms),
         version=read.detector.version,
         config=read.detector.config,
@@ -211,7 +218,7 @@ def encode_episode(record: EpisodeRecord) -> bytes:
             mode=record.mode,
             at_ms=record.at_ms,
             reason=_reason(record.reason),
-            evidence=record.evidence,
+            evidence=_evidence(record.evidence),
             path=tuple(
                 _Step(
                     _LEVEL_NAMES[step.level],
@@ -242,8 +249,7 @@ def encode_episode(record: EpisodeRecord) -> bytes:
 
 
 def decode_episode(value: bytes) -> EpisodeRecord:
-    """Raise VersionError, or msgspec.DecodeError if it is no episode at all."""
-    check_version(value)
+    """Raise VersionError, or UnreadableError if it is no episode at all."""
     read = _episode(value)
     return EpisodeRecord(
         episode_id=read.episode_id,
@@ -256,7 +262,7 @@ def decode_episode(value: bytes) -> EpisodeRecord:
         mode=read.mode,
         at_ms=read.at_ms,
         reason=read.reason,
-        evidence=read.evidence,
+        evidence=_evidence_of(read.evidence),
         path=tuple(
             Step(_LEVELS[s.level], s.at_ms, s.offset, s.rule, s.score, s.threshold)
             for s in read.path
@@ -334,6 +340,14 @@ def _scope(scope: Scope) -> _Scope:
 def _scope_of(scope: _Scope) -> Scope:
     trust = tuple(_TRUSTS[each] for each in scope.trust)
     return Scope(scope.category, trust, scope.pass_ids, scope.pass_prints)
+
+
+def _evidence(given: Evidence) -> _Evidence:
+    return _Evidence(given.messages, given.platforms, given.novel, given.first_ms, given.last_ms)
+
+
+def _evidence_of(read: _Evidence) -> Evidence:
+    return Evidence(read.messages, read.platforms, read.novel, read.first_ms, read.last_ms)
 
 
 def _cause_of(cause: _Cause, at_ms: int) -> Cause:

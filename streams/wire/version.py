@@ -1,27 +1,71 @@
-"""The one rule about versions: fields may be added at will; a higher major version is refused."""
+"""How records are read: one rule about versions, one error about everything else.
+
+Fields may be added at will; a higher major version is refused. Whoever reads a topic has one error
+to pass over, whatever its bytes are: a decoder's own errors are of many kinds (a string that is no
+UTF-8, nesting without end), and one that a reader forgot would stop it for good on a compacted
+topic.
+"""
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Callable
+from typing import Annotated, Final, TypeVar
 
 import msgspec
+from msgspec import Meta
 
 SCHEMA_VERSION: Final = 1
+TIME_MAX_MS: Final = 253_402_300_799_999
+"""The end of the year 9999, the last that a calendar of the standard library can show."""
+
+TimeMs = Annotated[int, Meta(ge=0, le=TIME_MAX_MS)]
+Integer = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
+"""What every reader can hold; the parser alone would take any number of digits."""
+Word32 = Annotated[int, Meta(ge=0, le=2**32 - 1)]
+
+_T = TypeVar("_T")
 
 
-class VersionError(ValueError):
+class UnreadableError(ValueError):
+    """A record that is none of its contract. The message holds nothing of the record."""
+
+
+class VersionError(UnreadableError):
     """A record of a major version that is not known here: a newer program has to read it."""
 
 
 class _Versioned(msgspec.Struct):
-    schema_version: int
+    schema_version: Integer
 
 
 _version: Final = msgspec.json.Decoder(_Versioned).decode
 
 
-def check_version(value: bytes) -> None:
-    """Raise VersionError, or msgspec.DecodeError if the value has no version at all."""
-    version = _version(value).schema_version
-    if version > SCHEMA_VERSION:
+def reader(contract: type[_T]) -> Callable[[bytes], _T]:
+    """Return the decoder of a contract, which raises UnreadableError and nothing else.
+
+    >>> class Word(msgspec.Struct):
+    ...     text: str
+    >>> reader(Word)(b'{"schema_version": 1, "text": 7}')
+    Traceback (most recent call last):
+    ...
+    streams.wire.version.UnreadableError: ValidationError at `$.text`
+    """
+    decode = msgspec.json.Decoder(contract).decode
+
+    def read(value: bytes) -> _T:
+        try:
+            version = _version(value).schema_version
+            if version <= SCHEMA_VERSION:
+                return decode(value)
+        except Exception as error:  # noqa: BLE001 - of what kind it is, is the parser's business
+            raise UnreadableError(_said(error)) from None
         raise VersionError(f"schema version {version}; this program knows {SCHEMA_VERSION}")
+
+    return read
+
+
+def _said(error: Exception) -> str:
+    """The kind of an error and the place in the record, without what stands there."""
+    _, found, place = str(error).rpartition(" - at ")
+    return f"{type(error).__name__} at {place}" if found else type(error).__name__

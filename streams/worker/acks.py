@@ -16,15 +16,13 @@ from collections.abc import Callable, Collection, Container
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-import msgspec
-
 from detectors.model.records import Action
 from streams.cluster.admin import client_arguments
 from streams.cluster.read import records
 from streams.config import Kafka
 from streams.errors import OtpguardError
 from streams.telemetry.metrics import Metrics
-from streams.wire import Ack, VersionError, decode_ack
+from streams.wire import Ack, UnreadableError, VersionError, decode_ack
 
 log = logging.getLogger(__name__)
 
@@ -89,6 +87,17 @@ class Acknowledgements:
             while len(self._open) > OPEN_MAX:
                 self._open.popitem(last=False)
 
+    def read(self, record: Any) -> None:
+        """Count the acknowledgement that a record of the topic holds, or that it holds none."""
+        try:
+            ack = decode_ack(record.value)
+        except UnreadableError as error:
+            kind = "newer" if isinstance(error, VersionError) else "bad"
+            self._metrics.add("records_refused_total", kind=kind)
+            log.warning("no acknowledgement at [%d]@%d: %s", record.partition, record.offset, kind)
+        else:
+            self.take(ack)
+
     def take(self, ack: Ack) -> None:
         """Count one acknowledgement, if it is about an action of ours."""
         if self._partition(ack.action_id) not in self._owned():
@@ -149,7 +158,7 @@ def follow(
                 if record.offset >= following.get(record.partition, 0):
                     following[record.partition] = record.offset + 1
                     newest_ms = max(newest_ms, record.timestamp)
-                    _take(acknowledgements, record)
+                    acknowledgements.read(record)
         except Exception as error:  # noqa: BLE001 - the detection goes on, whatever it is
             why = str(error) if isinstance(error, OtpguardError) else type(error).__name__
             if why != said:
@@ -157,10 +166,3 @@ def follow(
                 said = why
             since_ms = max(since_ms, newest_ms - OVERLAP_MS)
             stop.wait(PAUSE_S)
-
-
-def _take(acknowledgements: Acknowledgements, record: Any) -> None:
-    try:
-        acknowledgements.take(decode_ack(record.value))
-    except (VersionError, msgspec.DecodeError):
-        log.warning("no acknowledgement at [%d]@%d", record.partition, record.offset)

@@ -38,7 +38,7 @@ from tests.streams.operate.test_cases import ENDED, LEASE, OPENED, ack
 
 __all__ = ["kannel"]
 
-ROLES = ("episode", "throttle", "acks", "override", "everyone")
+ROLES = ("input", "episode", "throttle", "acks", "override", "everyone")
 
 
 class Desk:
@@ -103,6 +103,35 @@ def test_an_operator_sees_who_is_attacked_why_and_who_said_what(desk: Desk) -> N
     assert RECIPIENT in desk.ask("cases", "ls", "--all")
     with pytest.raises(UsageError, match="no case of"):
         desk.ask("explain", "13900000009")
+
+
+@pytest.mark.broker
+def test_a_record_that_cannot_be_read_costs_no_command_the_others(
+    desk: Desk, caplog: pytest.LogCaptureFixture
+) -> None:
+    poison = [
+        b'{"schema_version":1,"reason":"\xff8613911111111"}',
+        b'{"schema_version":1,"actor":"\xff"}',
+        b'{"schema_version":1,"x":' + b"[" * 100_000,
+        b"\xff",
+        b'{"schema_version":9}',
+    ]
+    for role in ROLES:
+        for value in poison * 6:
+            desk.put(role, value)
+    desk.put("episode", encode_episode(OPENED))
+    desk.put("throttle", encode_action(LEASE))
+    desk.put("acks", encode_ack(ack("applied")), LEASE.action_id.encode())
+    word = override("exempt")
+    desk.put("override", encode_override(word), override_key(word))
+    (case,) = json.loads(desk.ask("cases", "ls", "--json"))
+    assert case["gateways"] == "applied"
+    (spoken,) = json.loads(desk.ask("cases", "audit", "--json"))
+    assert spoken["actor"] == word.actor
+    assert json.loads(desk.ask("shadow-report", "--json"))["leases"] == 1
+    places = [each.getMessage() for each in caplog.records if "passed over" in each.getMessage()]
+    assert any(f"{desk.topics['override']}[" in place for place in places)
+    assert not any("8613911111111" in place for place in places)
 
 
 @pytest.mark.broker

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -26,13 +27,17 @@ from streams.telemetry.metrics import Metrics
 from streams.wire import (
     EVERYONE,
     Ack,
+    UnreadableError,
     decode_ack,
+    decode_action,
+    decode_override,
     encode_action,
     encode_override,
     override_key,
 )
-from tests.enforce.records import action, override
+from tests.enforce.records import RECIPIENT, action, override
 from tests.enforce.services import Server, redis_client, redis_server, wait_until
+from tests.streams.wire.test_bytes import mutated
 
 pytestmark = pytest.mark.broker
 
@@ -258,6 +263,47 @@ def test_the_operators_word_takes_effect_within_two_seconds_in_two_adapters(
             for each in (keys, others):
                 wait_until(lambda: not throttled(each), "all released", 2)  # noqa: B023
             assert time.monotonic() - said < 2.0
+
+
+def test_poison_on_every_topic_stops_neither_an_adapter_nor_its_kill_switch(
+    world: World, keys: redis.Redis
+) -> None:
+    chance = random.Random(1)
+    whole = {
+        world.topics.throttle: encode_action(action(at_ms=now_ms())),
+        world.topics.override: encode_override(override("exempt")),
+        world.topics.everyone: encode_override(override("mode", EVERYONE, mode="enforce")),
+    }
+    poison = {name: [mutated(value, chance) for _ in range(200)] for name, value in whole.items()}
+    for name, values in poison.items():
+        values += [b"\xff", b"[" * 100_000, whole[name].replace(b'"reason":"', b'"reason":"\xff')]
+        values += [b'{"schema_version":1,"x":' + b"[" * 100_000, b'{"schema_version":1}']
+        # only what is no record may come: a mutation that is still one would be obeyed
+        decode = decode_action if name == world.topics.throttle else decode_override
+        poison[name] = [value for value in values if unreadable(decode, value)]
+    with world.adapter() as metrics:
+        for name, values in poison.items():
+            for value in values:
+                world.producer.send(name, value, key=RECIPIENT.encode())
+        world.say(action("8613900000002", 2, at_ms=now_ms()))
+        wait_until(lambda: throttled(keys) == {"8613900000002"}, "the key is there", 10)
+        refused = sum(
+            metrics.registry.get_sample_value("otpguard_records_refused_total", {"kind": kind}) or 0
+            for kind in ("bad", "newer")
+        )
+        assert refused == sum(map(len, poison.values()))
+    with world.adapter():  # the poison is read again from the start
+        assert throttled(keys) == {"8613900000002"}
+        world.say(override("mode", EVERYONE, mode="off", issued_at_ms=now_ms(), expires_at_ms=None))
+        wait_until(lambda: not throttled(keys), "the switch is obeyed", 5)
+
+
+def unreadable(decode: Callable[[bytes], object], value: bytes) -> bool:
+    try:
+        decode(value)
+    except UnreadableError:
+        return True
+    return False
 
 
 def test_records_that_cannot_be_read_are_counted_and_cost_nobody_else(

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from kafka import KafkaProducer
+from kafka.consumer.fetcher import ConsumerRecord
 
 from streams.cluster.admin import Cluster, client_arguments
 from streams.config import Kafka
@@ -43,6 +44,17 @@ class Follower:
 def ack(number: int, state: AckState = "applied", partition: int = 0, **more: Any) -> Ack:
     said: dict[str, Any] = {"gateway_id": "jasmin-1", "why": "", "at_ms": START_MS + 250, **more}
     return Ack(action_id=f"1:{INPUT}:{partition}:{number}", state=state, **said)
+
+
+def test_what_is_no_acknowledgement_is_counted_and_costs_the_others_nothing() -> None:
+    worker = Follower(0)
+    worker.acks.expect(0, [action("1", 1)])
+    bad = (b'{"schema_version":1,"why":"\xff"}', b"[" * 100_000, b'{"schema_version":9}', b"\xff")
+    for offset, value in enumerate((*bad, encode_ack(ack(1)))):
+        worker.acks.read(ConsumerRecord("acks", 0, 0, offset, 0, 0, None, value, [], 0, 0, 0, 0))
+    assert worker.value("records_refused_total", kind="bad") == 3
+    assert worker.value("records_refused_total", kind="newer") == 1
+    assert worker.value("acks_total", state="applied") == 1
 
 
 def test_an_action_is_open_until_an_adapter_says_anything_of_it() -> None:
