@@ -4,18 +4,25 @@ A detector gone wrong, or fed by somebody who wants it to go wrong, must not be 
 network. Past a rail *new* leases are refused; those in force stay, and renewals of them pass. The
 rail comes back by hysteresis. Time is that of the leases, so that an adapter that reads the log
 again admits again what it admitted before.
+
+Leases come in the order of their times or nearly so, but after an outage partitions are read in
+runs, each from its oldest record. No order of reading makes the rate rail refuse a lease that was
+in no crowded minute: it counts offers by when they were made, not by when they were read.
 """
 
 from __future__ import annotations
 
 import heapq
-from collections import deque
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
 MINUTE_MS: Final = 60_000
 HOUR_MS: Final = 3_600_000
+SECOND_MS: Final = 1_000
+MINUTE_S: Final = 60
+OFFERS_S: Final = 7_200
+"""Offers are counted by the second for so long: the longest lease, and an hour for late ones."""
 
 
 class Refusal(StrEnum):
@@ -67,11 +74,12 @@ class GuardParams:
 
 @dataclass(slots=True)
 class Guard:
-    """Mutable: the leases admitted. Bounded by `recipients_max` and `new_per_minute` entries."""
+    """Mutable: the leases admitted. Bounded by `recipients_max` entries and `OFFERS_S` counts."""
 
     until_ms: dict[str, int] = field(default_factory=dict)  # recipient -> end of its lease
     ends: list[tuple[int, str]] = field(default_factory=list)  # heap over until_ms, may be stale
-    offered: deque[int] = field(default_factory=deque)  # when new leases were asked for, a minute
+    offered: dict[int, int] = field(default_factory=dict)  # second -> new leases asked for in it
+    newest_ms: int = 0  # of the leases offered
     rate_open: bool = False
     share_open: bool = False
 
@@ -89,26 +97,34 @@ def admit(
     issued_at_ms: int,
     expires_at_ms: int,
     first_ms: int,
+    now_ms: int,
+    renewal: bool = False,
+    rated: bool = True,
 ) -> Refusal | None:
     """None if the lease may be enforced, else which rail refuses it.
 
-    `first_ms` is the first message of its episode. Leases come roughly in the order of
-    `issued_at_ms`; one out of order only counts as if it came with the newest.
+    `first_ms` is the first message of its episode. `renewal`: it was issued under an admitted lease
+    of the recipient; where that is still held it is noticed here. `rated`: without it the lease
+    neither counts for the rate rail nor is refused by it, for one of which nobody knows any more
+    whether it was a renewal. `now_ms` is when the lease is seen: one that is issued later makes no
+    rail forget what others still have, and holds its place no longer than the longest lease from
+    then on.
     """
     if expires_at_ms - issued_at_ms > params.lease_max_ms:
         return Refusal.LEASE
     if issued_at_ms - first_ms > params.episode_max_ms:
         return Refusal.EPISODE
-    forget(guard, issued_at_ms)
-    renewal = recipient in guard.until_ms
-    if not renewal:
-        guard.offered.append(issued_at_ms)
-    _swing(params, guard)
-    if not renewal and guard.rate_open:
+    expires_at_ms = min(expires_at_ms, now_ms + params.lease_max_ms)
+    guard.newest_ms = max(guard.newest_ms, min(issued_at_ms, now_ms))
+    forget(guard, guard.newest_ms)
+    held = recipient in guard.until_ms
+    new = rated and not (held or renewal)
+    rushed, crowded = _rushed(params, guard, issued_at_ms, int(new)), _crowded(params, guard)
+    if new and rushed:
         return Refusal.RATE
-    if not renewal and guard.share_open:
+    if not held and crowded:
         return Refusal.SHARE
-    if expires_at_ms > guard.until_ms.get(recipient, 0):
+    if expires_at_ms > max(guard.newest_ms, guard.until_ms.get(recipient, 0)):
         guard.until_ms[recipient] = expires_at_ms
         heapq.heappush(guard.ends, (expires_at_ms, recipient))
     return None
@@ -125,28 +141,46 @@ def forget(guard: Guard, now_ms: int) -> None:
         end, recipient = heapq.heappop(guard.ends)
         if guard.until_ms.get(recipient) == end:
             del guard.until_ms[recipient]
-    while guard.offered and guard.offered[0] <= now_ms - MINUTE_MS:
-        guard.offered.popleft()
 
 
-def load(params: GuardParams, guard: Guard) -> float:
+def load(params: GuardParams, guard: Guard, now_ms: int) -> float:
     """How near the nearer rail is: 1 is at it. Over `alarm_ratio` somebody should look."""
-    return max(
-        len(guard.offered) / params.new_per_minute,
-        len(guard.until_ms) / params.recipients_max,
-    )
+    second = now_ms // SECOND_MS
+    lately = sum(guard.offered.get(at, 0) for at in range(second - MINUTE_S + 1, second + 1))
+    return max(lately / params.new_per_minute, len(guard.until_ms) / params.recipients_max)
 
 
-def _swing(params: GuardParams, guard: Guard) -> None:
-    """Open past the limit, shut under `close_ratio` of it, else stay."""
-    # A refused offer counts like any other, so a rail does not shut while the rush goes on; older
-    # offers than the limit's number add nothing, which bounds the memory of a rush.
-    while len(guard.offered) > params.new_per_minute + 1:
-        guard.offered.popleft()
-    offered, held = len(guard.offered), len(guard.until_ms)
-    guard.rate_open = offered > params.new_per_minute or (
-        guard.rate_open and offered > params.close_ratio * params.new_per_minute
-    )
+def _rushed(params: GuardParams, guard: Guard, issued_at_ms: int, offers: int) -> bool:
+    """Count `offers` and swing the rate rail; True if it refuses what is new at that time.
+
+    Judged by the fullest minute that holds the offer, as far as it was read: earlier offers and
+    later ones. A refused offer counts like any other, so a rail does not shut while the rush goes
+    on; only the newest lease can shut it.
+    """
+    second = issued_at_ms // SECOND_MS
+    offered = guard.offered
+    if offers:
+        offered[second] = offered.get(second, 0) + offers
+    if len(offered) > OFFERS_S:
+        oldest = guard.newest_ms // SECOND_MS - OFFERS_S
+        guard.offered = offered = {at: n for at, n in offered.items() if at > oldest}
+    around = [offered.get(at, 0) for at in range(second - MINUTE_S + 1, second + MINUTE_S)]
+    fullest = minute = sum(around[:MINUTE_S])
+    for leaves, comes in zip(around, around[MINUTE_S:], strict=False):
+        minute += comes - leaves
+        fullest = max(fullest, minute)
+    few = fullest <= params.close_ratio * params.new_per_minute
+    if fullest > params.new_per_minute:
+        guard.rate_open = True
+    elif few and issued_at_ms >= guard.newest_ms:
+        guard.rate_open = False
+    return guard.rate_open and not few
+
+
+def _crowded(params: GuardParams, guard: Guard) -> bool:
+    """Swing the share rail; True if it refuses one more recipient."""
+    held = len(guard.until_ms)
     guard.share_open = held >= params.recipients_max or (
         guard.share_open and held > params.close_ratio * params.recipients_max
     )
+    return guard.share_open

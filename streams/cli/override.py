@@ -207,22 +207,28 @@ def _say(
         )
     except msgspec.ValidationError as error:
         raise UsageError(str(error)) from None
-    name, confirmed = _publish(settings, word, wait_s)
+    name, confirmed, failed = _publish(settings, word, wait_s)
     if as_json:
-        write_json({**msgspec.to_builtins(word), "override": name, "in_effect": confirmed})
+        answers = {"override": name, "in_effect": confirmed, "failed": failed}
+        write_json({**msgspec.to_builtins(word), **answers})
     else:
         until = "until said anew" if word.expires_at_ms is None else f"for {lasts}"
         typer.echo(f"{verb} said by {word.actor}, {until} ({name})")
         for gateway, took_s in confirmed.items():
             typer.echo(f"in effect at {gateway} after {took_s:.2f} s")
+    if failed:
+        told = ", ".join(f"{gateway} ({why})" for gateway, why in failed.items())
+        raise UnavailableError(f"not obeyed by {told}; while a lease is in force it is said again")
     if wait_s and not confirmed:
         raise UnavailableError(
             f"no adapter confirmed within {wait_s:g} s; the word stands and counts when one runs"
         )
 
 
-def _publish(settings: Settings, word: Override, wait_s: float) -> tuple[str, dict[str, float]]:
-    """Its name in acknowledgements, and seconds until it was in effect by adapter."""
+def _publish(
+    settings: Settings, word: Override, wait_s: float
+) -> tuple[str, dict[str, float], dict[str, str]]:
+    """Its name in acknowledgements; by adapter, seconds until it was obeyed, and why it is not."""
     from kafka import KafkaConsumer, KafkaProducer, TopicPartition  # noqa: PLC0415 - start-up time
     from kafka.errors import KafkaError  # noqa: PLC0415
 
@@ -235,6 +241,7 @@ def _publish(settings: Settings, word: Override, wait_s: float) -> tuple[str, di
     topic = topics.everyone if word.recipient == EVERYONE else topics.override
     acks = topics.acks
     confirmed: dict[str, float] = {}
+    failed: dict[str, str] = {}
     try:
         with (
             closing(KafkaConsumer(**clients, allow_auto_create_topics=False)) as consumer,
@@ -253,11 +260,16 @@ def _publish(settings: Settings, word: Override, wait_s: float) -> tuple[str, di
             while places and time.monotonic() - said < wait_s:
                 for batch in consumer.poll(timeout_ms=100).values():
                     for ack in readable(batch, decode_ack):
-                        if ack.action_id == name:
+                        if ack.action_id != name:
+                            continue
+                        if ack.state == "applied":
                             confirmed[ack.gateway_id] = time.monotonic() - said
+                            failed.pop(ack.gateway_id, None)
+                        else:
+                            failed[ack.gateway_id] = ack.why
     except KafkaError as error:
         raise unusable(f"cannot publish to {topic}", error) from None
-    return name, confirmed
+    return name, confirmed, failed
 
 
 def _who() -> str:

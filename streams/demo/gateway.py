@@ -26,7 +26,7 @@ class Gateway:
 
     def learn(self, action: Action) -> None:
         """Take in an action read from the throttle topic."""
-        take_action(self.book, action)
+        take_action(self.book, action, action.issued_at_ms)
 
     def ask(self, recipient: str, value: Mapping[str, Any]) -> Ruling:
         """Rule whether a message, a value of `sms.delivery.v1`, may pass."""

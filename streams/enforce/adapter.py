@@ -20,9 +20,10 @@ from kafka.errors import KafkaError
 from kafka.structs import OffsetAndMetadata
 
 from detectors.leases.rails import load
+from detectors.model.records import Action
 from streams.cluster.admin import no_topic, unusable
 from streams.config import Topics
-from streams.enforce.book import mode
+from streams.enforce.book import REMEMBER_MS, mode
 from streams.enforce.reconcile import Reconciler, Report
 from streams.errors import UnavailableError
 from streams.telemetry.metrics import Metrics
@@ -42,12 +43,15 @@ log = logging.getLogger(__name__)
 POLL_MS: Final = 50  # an order that came back waits no longer than this to be acknowledged
 POLL_RECORDS: Final = 2_000
 BATCH_BYTES: Final = 262_144  # a flight's acknowledgements in one: each batch wakes the sender
-COMMIT_MS: Final = 1_000
+COMMIT_S: Final = 1.0
 ASK_S: Final = 5.0
 """With nothing new to commit the same is committed so often: a broker that answers is alive, and
 offsets that are never renewed expire."""
+LOG_APPEND_TIME: Final = 1  # Kafka's number of it: the time of a record is the broker's
 REBUILD_S: Final = 120.0
 """Two days of leases are read within seconds; a broker that takes longer is not well."""
+
+Position = tuple[TopicPartition, int]
 
 
 class Adapter:
@@ -82,9 +86,10 @@ class Adapter:
         self._words = {topics.everyone, topics.override}
         self._told: dict[TopicPartition, int] = {}
         self._sent: list[Any] = []
-        self._commit_at_ms = 0
+        self._rebuilt: list[tuple[Action, Position, int | None]] | None = None
+        self._commit_at = 0.0  # monotonic, as the next two
         self._committed: dict[TopicPartition, int] = {}
-        self._asked_at = 0.0  # monotonic, as the next
+        self._asked_at = 0.0
         self._broker_at = time.monotonic()
         metrics.follow("broker_silence_seconds", lambda: time.monotonic() - self._broker_at)
         self._rails_open = False
@@ -112,7 +117,9 @@ class Adapter:
         for partition in (*overrides, *leases):
             self._told[partition] = self._consumer.committed(partition) or 0
         self._read_whole(overrides, overrides, stop)
+        self._rebuilt = []
         self._read_whole(leases, [*overrides, *leases], stop)
+        self._enter_rebuilt()
         log.info("rebuilt: %d recipients", len(self._reconciler.book.entries))
 
     def _read_whole(
@@ -124,12 +131,12 @@ class Adapter:
         for partition, offset in resume.items():
             self._consumer.seek(partition, offset)
         ends = self._consumer.end_offsets(new)
-        deadline_ms = self._clock_ms() + round(REBUILD_S * 1000)
+        deadline = time.monotonic() + REBUILD_S
         while any(self._consumer.position(each) < end for each, end in ends.items()):
             self._take(POLL_MS)
             if stop.is_set():
                 return
-            if self._clock_ms() > deadline_ms:
+            if time.monotonic() > deadline:
                 raise UnavailableError("the topics of leases could not be read to their ends")
 
     def _partitions(self, topic: str) -> list[TopicPartition]:
@@ -141,45 +148,63 @@ class Adapter:
     def _take(self, timeout_ms: int) -> None:
         """Enter what the log says; a record that says nothing costs its own line in our log."""
         polled = self._consumer.poll(timeout_ms=timeout_ms, max_records=POLL_RECORDS)
-        now_ms = self._clock_ms()
         # The operator first: a release and the lease it is about may come in one poll.
         for partition in sorted(polled, key=lambda each: each.topic not in self._words):
+            enter = self._enter_word if partition.topic in self._words else self._enter_lease
             for record in polled[partition]:
                 if record.value is None:
                     continue
-                told = record.offset < self._told[partition]
-                position = (partition, record.offset)
                 try:
-                    if partition.topic in self._words:
-                        override = decode_override(record.value)
-                        everyone = override.recipient == EVERYONE
-                        if partition.topic != (
-                            self._topics.everyone if everyone else self._topics.override
-                        ):
-                            # The right to write about one recipient is no right to stop everything.
-                            raise UnreadableError  # noqa: TRY301 - refused as the others are
-                        self._reconciler.override(override, position, told=told)
-                        if override.verb != "mode" and not told:
-                            self._metrics.add("false_alarm_signals_total", kind=override.verb)
-                    else:
-                        action = decode_action(record.value)
-                        self._reconciler.action(action, position, now_ms, told=told)
+                    enter(partition, record)
                 except UnreadableError as error:
                     kind = "newer" if isinstance(error, VersionError) else "bad"
-                    log.error(  # noqa: TRY400 - the trace would hold the record
-                        "refused a %s record at %s[%d]@%d",
-                        kind,
-                        partition.topic,
-                        partition.partition,
-                        record.offset,
-                    )
+                    place = partition.topic, partition.partition, record.offset
+                    # The trace would hold the record.
+                    log.error("refused a %s record at %s[%d]@%d", kind, *place)  # noqa: TRY400
                     self._metrics.add("records_refused_total", kind=kind)
+
+    def _enter_word(self, partition: TopicPartition, record: Any) -> None:
+        word = decode_override(record.value)
+        topics = self._topics
+        if partition.topic != (topics.everyone if word.recipient == EVERYONE else topics.override):
+            # The right to write about one recipient is no right to stop everything.
+            raise UnreadableError
+        told = record.offset < self._told[partition]
+        self._reconciler.override(word, (partition, record.offset), told=told)
+        if word.verb != "mode" and not told:
+            self._metrics.add("false_alarm_signals_total", kind=word.verb)
+
+    def _enter_lease(self, partition: TopicPartition, record: Any) -> None:
+        action, position = decode_action(record.value), (partition, record.offset)
+        # A time that the writer gave may be wrong with the lease; the broker's own is not.
+        written_ms = record.timestamp if record.timestamp_type == LOG_APPEND_TIME else None
+        now_ms = self._clock_ms()
+        if self._rebuilt is None or action.expires_at_ms + REMEMBER_MS <= now_ms:
+            self._enter_action(action, position, written_ms)
+        else:
+            self._rebuilt.append((action, position, written_ms))
+
+    def _enter_action(self, action: Action, position: Position, written_ms: int | None) -> None:
+        partition, offset = position
+        told = offset < self._told[partition]
+        now_ms = self._clock_ms()
+        self._reconciler.action(action, position, now_ms, told=told, written_ms=written_ms)
+
+    def _enter_rebuilt(self) -> None:
+        """Enter the leases that were read in the order in which they were issued.
+
+        Partitions are read in runs: in that order the rails would see other rushes and crowds than
+        they saw before.
+        """
+        leases, self._rebuilt = self._rebuilt or [], None
+        for action, position, written_ms in sorted(leases, key=lambda each: each[0].issued_at_ms):
+            self._enter_action(action, position, written_ms)
 
     def _turn(self) -> None:
         now_ms = self._clock_ms()
         self._publish(self._reconciler.step(now_ms))
-        if now_ms >= self._commit_at_ms:
-            self._commit_at_ms = now_ms + COMMIT_MS
+        if time.monotonic() >= self._commit_at:
+            self._commit_at = time.monotonic() + COMMIT_S
             self._commit()
         self._watch(now_ms)
 
@@ -234,7 +259,7 @@ class Adapter:
         """Gauges, and a line in the log for each turn of events."""
         reconciler = self._reconciler
         guard, params = reconciler.book.guard, reconciler.book.params
-        share = load(params, guard)
+        share = load(params, guard, now_ms)
         if guard.open != self._rails_open:
             self._rails_open = guard.open
             log.warning("rails %s", "hold back new leases" if guard.open else "let leases in again")

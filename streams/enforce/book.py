@@ -14,7 +14,7 @@ from enum import StrEnum
 from typing import Final
 
 from detectors.leases.gate import Lease
-from detectors.leases.rails import Guard, GuardParams, Refusal, admit, withdraw
+from detectors.leases.rails import MINUTE_MS, Guard, GuardParams, Refusal, admit, withdraw
 from detectors.model.event import platform_id
 from detectors.model.records import Action
 from streams.wire import EVERYONE, Override
@@ -22,6 +22,9 @@ from streams.wire import EVERYONE, Override
 REMEMBER_MS: Final = 3_600_000
 """An action is remembered for so long after its lease is over, so that an older one that arrives
 late is known to be older. Chosen: six default leases."""
+AHEAD_MAX_MS: Final = 5 * MINUTE_MS
+"""A lease issued later than this after it was seen has a wrong clock behind it. Chosen: over twice
+the two minutes by which the coarsest gateways that the detector judges by stamp their messages."""
 
 
 class Why(StrEnum):
@@ -29,6 +32,7 @@ class Why(StrEnum):
 
     NONE = "none"  # nothing known about this recipient
     STALE = "stale"  # a higher (epoch, revision) is known
+    AHEAD = "ahead"  # issued in the future
     RELEASE = "release"  # the detector's own
     OVER = "over"
     SHADOW = "shadow"  # the detector only watches
@@ -44,6 +48,14 @@ class Entry:
 
     action: Action
     refusal: Refusal | None  # of the rails
+    until_ms: int  # end of the lease, at most the longest lease after it was seen
+    enforced_until_ms: int  # as long as this a gateway may hold some lease of the recipient
+
+    @property
+    def stands(self) -> bool:
+        """A lease to be enforced, as far as machine and rails have a say."""
+        action = self.action
+        return action.verb == "throttle" and action.mode == "enforce" and self.refusal is None
 
 
 @dataclass(slots=True)
@@ -61,15 +73,30 @@ class Book:
         return tuple(self.entries) if recipient == EVERYONE else (recipient,)
 
 
-def take_action(book: Book, action: Action) -> Why | None:
-    """Enter an action; STALE if a newer one is known already, else None."""
+def take_action(
+    book: Book, action: Action, now_ms: int, written_ms: int | None = None
+) -> Why | None:
+    """Enter an action; STALE if a newer one is known already, AHEAD if it is of the future.
+
+    `written_ms` is when the log took it in, where the log has a clock of its own: by that an action
+    of the future stays one, however long after it is read. Neither of the two is entered: what is
+    known already stands.
+    """
+    seen_ms = now_ms if written_ms is None else min(now_ms, written_ms)
+    if action.verb == "throttle" and action.issued_at_ms > seen_ms + AHEAD_MAX_MS:
+        return Why.AHEAD
     known = book.entries.get(action.recipient)
-    if known is not None and _rank(known.action) >= _rank(action):
-        return None if known.action.action_id == action.action_id else Why.STALE
+    until_ms = min(action.expires_at_ms, seen_ms + book.params.lease_max_ms)
+    enforced_until_ms = _enforced_until_ms(book.params, action, until_ms)
+    if known is not None:
+        enforced_until_ms = max(enforced_until_ms, known.enforced_until_ms)
+        if _rank(known.action) >= _rank(action):
+            known.enforced_until_ms = enforced_until_ms
+            return None if known.action.action_id == action.action_id else Why.STALE
     refusal = None
-    if action.verb == "release":
+    if action.verb == "release" or action.mode != "enforce":
         withdraw(book.guard, action.recipient)
-    elif action.mode == "enforce":
+    else:
         refusal = admit(
             book.params,
             book.guard,
@@ -77,10 +104,24 @@ def take_action(book: Book, action: Action) -> Why | None:
             issued_at_ms=action.issued_at_ms,
             expires_at_ms=action.expires_at_ms,
             first_ms=action.evidence.first_ms,
+            now_ms=seen_ms,
+            renewal=known is not None and known.stands and known.until_ms > action.issued_at_ms,
+            # Of what came under an older lease the book may not know that lease any more.
+            rated=action.issued_at_ms > now_ms - REMEMBER_MS,
         )
-    book.entries[action.recipient] = Entry(action, refusal)
-    _look_again(book, action.expires_at_ms, action.recipient)
+    book.entries[action.recipient] = Entry(action, refusal, until_ms, enforced_until_ms)
+    _look_again(book, until_ms, action.recipient)
     return None
+
+
+def _enforced_until_ms(params: GuardParams, action: Action, until_ms: int) -> int:
+    """Return until when this action, or what it took the place of, may be held at a gateway."""
+    if action.mode != "enforce":
+        return 0
+    if action.verb == "throttle":
+        return until_ms
+    # The lease that a release is about need not be on the log any more: it is compacted.
+    return until_ms + params.lease_max_ms
 
 
 def take_override(book: Book, override: Override) -> Iterable[str]:
@@ -106,7 +147,7 @@ def standing(book: Book, recipient: str, now_ms: int) -> Lease | Why:
     action = entry.action
     if action.verb == "release":
         return Why.RELEASE
-    if action.expires_at_ms <= now_ms:
+    if entry.until_ms <= now_ms:
         return Why.OVER
     if action.mode != "enforce":
         return Why.SHADOW
@@ -131,13 +172,18 @@ def standing(book: Book, recipient: str, now_ms: int) -> Lease | Why:
     scope = action.scope
     if allowed:
         scope = replace(scope, pass_ids=tuple(sorted(allowed.union(scope.pass_ids))))
-    return Lease(action.action_id, action.expires_at_ms, scope)
+    return Lease(action.action_id, entry.until_ms, scope)
 
 
 def mode(book: Book, now_ms: int) -> str:
     """The operator's switch: "enforce" unless a word that still holds says otherwise."""
     word = book.overrides.get(EVERYONE, {}).get(("mode", ""))
     return word.mode if word is not None and _holds(word, now_ms) else "enforce"
+
+
+def uncertain(book: Book, now_ms: int) -> set[str]:
+    """Recipients of whom a gateway that cannot tell may hold a lease, whatever should stand."""
+    return {name for name, entry in book.entries.items() if entry.enforced_until_ms > now_ms}
 
 
 def due(book: Book, now_ms: int) -> set[str]:
@@ -147,7 +193,7 @@ def due(book: Book, now_ms: int) -> set[str]:
         _, name = heapq.heappop(book.deadlines)
         recipients.update(book.touched_by(name))
         entry = book.entries.get(name)
-        if entry is not None and entry.action.expires_at_ms + REMEMBER_MS <= now_ms:
+        if entry is not None and entry.until_ms + REMEMBER_MS <= now_ms:
             del book.entries[name]
         words = book.overrides.get(name, {})
         for key, word in list(words.items()):

@@ -26,7 +26,8 @@ class GatewayAwayError(Exception):
 
 
 Refusals = Mapping[str, str]
-"""Recipients whose orders the gateway will never carry out, and why; usually empty."""
+"""Recipients whose orders the gateway did not carry out and, as they are, never will, and why;
+usually empty."""
 
 
 class Gateway(Protocol):
@@ -34,10 +35,10 @@ class Gateway(Protocol):
 
     batch_max: int  # orders that one call takes
     parallel_max: int  # calls at a time
-    tries_max: int | None  # calls for one order before it is given up; None: for ever
+    tries_max: int | None  # calls for one lease before it is given up; None: for ever
 
-    def held(self) -> Iterable[str]:
-        """Recipients under lease at the gateway, from before, as far as it can tell."""
+    def held(self) -> Iterable[str] | None:
+        """Recipients under lease at the gateway, from before; None if it cannot tell."""
         ...
 
     def apply(self, orders: Sequence[Order]) -> Refusals:

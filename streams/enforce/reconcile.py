@@ -4,27 +4,59 @@ Level-triggered: for a recipient that may have changed, compare what should stan
 gateway is known to hold, and order the difference. A failed order leaves the recipient changed, so
 it is compared anew; what was overtaken in the meantime is never sent. One thread calls `step`;
 orders run in a pool, so that a slow gateway delays neither the operator's word nor the log.
+
+A lease that a gateway will not take is given up. That it shall hold one no more is said until it
+has understood, or the lease is over: whoever is held back wrongly has nobody else to ask.
 """
 
 from __future__ import annotations
 
 import heapq
 import random
+import time
 from collections import OrderedDict
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, NamedTuple
 
 from detectors.leases.gate import Lease
 from detectors.model.records import Action
-from streams.enforce.book import REMEMBER_MS, Book, Why, due, standing, take_action, take_override
+from streams.enforce.book import (
+    REMEMBER_MS,
+    Book,
+    Why,
+    due,
+    standing,
+    take_action,
+    take_override,
+    uncertain,
+)
 from streams.enforce.gateway import Gateway, GatewayAwayError, Order, Refusals
-from streams.wire import Ack, AckState, Override, override_id
+from streams.wire import EVERYONE, Ack, AckState, Override, override_id
 
 PROBE_MS: Final = 1_000  # chosen: a gateway that lost its memory is seen within a second
 BACKOFF_MS: Final = 100  # first wait after a failure; doubles each time
 BACKOFF_MAX_MS: Final = 5_000  # chosen: half a minute of a lease is the most that a try may wait
+TRIES_TOLD: Final = 8
+"""After so many tries the operator is told that a word is not obeyed, if the gateway has no limit
+of its own. Chosen: half a minute, with the pauses between them."""
+
+SETTLED: Final[Mapping[Why | None, tuple[AckState, AckState]]] = {
+    None: ("applied", "applied"),
+    Why.NONE: ("ignored", "ignored"),
+    Why.STALE: ("ignored", "ignored"),
+    Why.AHEAD: ("ignored", "ignored"),
+    Why.RELEASE: ("applied", "applied"),
+    Why.OVER: ("expired", "failed"),
+    Why.SHADOW: ("ignored", "ignored"),
+    Why.MODE: ("ignored", "ignored"),
+    Why.EXEMPT: ("ignored", "ignored"),
+    Why.RELEASED: ("ignored", "ignored"),
+    Why.RAIL: ("ignored", "ignored"),
+}
+"""What became of the newest action of a recipient, once the gateway is as the book says: by why no
+lease stands (None: one does), without a failure before and after one."""
 
 Position = tuple[Hashable, int]
 """A partition and an offset in it."""
@@ -45,6 +77,16 @@ class Word:
     override: Override
     position: Position
     waiting: set[str]
+    failed: bool = False  # told so
+    lost: bool = False  # somebody's gateway will never obey it
+
+
+class Ended(NamedTuple):
+    """A lease that an order takes away, and why."""
+
+    recipient: str  # empty: no order is behind it, only its count is asked for
+    action_id: str
+    why: str
 
 
 @dataclass(slots=True)
@@ -54,7 +96,8 @@ class Flight:
     applies: list[Order] = field(default_factory=list)
     releases: list[str] = field(default_factory=list)
     expires: list[str] = field(default_factory=list)
-    ended: list[tuple[str, str]] = field(default_factory=list)  # action ids that stand no more, why
+    ended: list[Ended] = field(default_factory=list)  # what stands no more
+    doubted: bool = False  # the gateway lost its memory meanwhile
 
     def __len__(self) -> int:
         return len(self.applies) + len(self.releases) + len(self.expires)
@@ -78,14 +121,14 @@ class Flight:
             refusals.update(gateway.release(self.releases))
         if self.applies:
             refusals.update(gateway.apply(self.applies))
-        return refusals, gateway.refused([action_id for action_id, _ in self.ended])
+        return refusals, gateway.refused([each.action_id for each in self.ended])
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
     """What a gateway's memory that we did not know held when we met it."""
 
-    held: set[str]  # recipients under lease
+    held: set[str] | None  # recipients under lease; None: it cannot tell
     counted: list[str]  # actions under which messages were refused
 
 
@@ -100,7 +143,16 @@ class Report:
 class Reconciler:
     """The adapter without Kafka. Everything it keeps is bounded by the book's entries."""
 
-    def __init__(self, gateway: Gateway, book: Book, gateway_id: str, seed: int = 0) -> None:
+    def __init__(
+        self,
+        gateway: Gateway,
+        book: Book,
+        gateway_id: str,
+        seed: int = 0,
+        timer_ms: Callable[[], int] = lambda: time.monotonic_ns() // 1_000_000,
+    ) -> None:
+        """`timer_ms` measures pauses; leases end by the times that `step` is given."""
+        self._timer_ms = timer_ms
         self.gateway = gateway
         self.book = book
         self.gateway_id = gateway_id
@@ -119,23 +171,33 @@ class Reconciler:
         self._words: list[Word] = []
         self._incarnation: str | None = None
         self._probe: Future[tuple[str, Found | None]] | None = None
-        self._probe_at_ms = 0
+        self._probe_at_ms = timer_ms()
         self._report = Report()
 
     # -- what the log says
 
     def action(
-        self, action: Action, position: Position, now_ms: int, *, told: bool = False
+        self,
+        action: Action,
+        position: Position,
+        now_ms: int,
+        *,
+        told: bool = False,
+        written_ms: int | None = None,
     ) -> None:
-        """Take an action of the throttle topic. `told`: its fate was acknowledged before."""
+        """Take an action of the throttle topic. `told`: its fate was acknowledged before.
+
+        `written_ms` is when the log took it in, by the broker's clock if it has such times.
+        """
         if action.expires_at_ms + REMEMBER_MS <= now_ms:
             # Two days of them are on the topic; the book holds the last hour.
             if not told:
                 self._ack(action.action_id, "expired", Why.OVER, now_ms)
             return
-        if take_action(self.book, action) is Why.STALE:
+        passed_over = take_action(self.book, action, now_ms, written_ms)
+        if passed_over is not None:
             if not told:
-                self._ack(action.action_id, "ignored", Why.STALE, now_ms)
+                self._ack(action.action_id, SETTLED[passed_over][0], passed_over, now_ms)
             return
         if not told:
             self._pending.setdefault(action.recipient, []).append(Pending(action, position))
@@ -144,6 +206,8 @@ class Reconciler:
     def override(self, override: Override, position: Position, *, told: bool = False) -> None:
         """Take the operator's word."""
         touched = set(take_override(self.book, override))
+        if override.recipient == EVERYONE:
+            touched.update(self._holds, self._unsure)
         if not told:
             self._words.append(Word(override, position, touched))
         for recipient in touched:
@@ -157,22 +221,15 @@ class Reconciler:
         self._check_health(now_ms)
         for recipient in due(self.book, now_ms):
             self._look(recipient)
-        while self._later and self._later[0][0] <= now_ms:
+        while self._later and self._later[0][0] <= self._timer_ms():
             self._look(heapq.heappop(self._later)[1])
         while self._ready and len(self._flights) < self.gateway.parallel_max:
             flight = self._board(now_ms)
             if flight is None:
                 break
             self._flights[self._pool.submit(flight.run, self.gateway)] = flight
-        for word in [word for word in self._words if not word.waiting]:
-            self._words.remove(word)
-            said = word.override
-            self._ack(
-                override_id(said, word.position[1]),
-                "applied",
-                f"{said.verb} by {said.actor}: {said.reason}",
-                now_ms,
-            )
+        if self._met:
+            self._speak(now_ms)
         report, self._report = self._report, Report()
         return report
 
@@ -214,6 +271,11 @@ class Reconciler:
 
     # -- inside
 
+    @property
+    def _met(self) -> bool:
+        """Whether the gateway ever said what it holds: before, nothing is known to be obeyed."""
+        return self._incarnation is not None
+
     def _look(self, recipient: str) -> None:
         if recipient in self._flying:
             self._flying[recipient] = True
@@ -227,33 +289,22 @@ class Reconciler:
             recipient, _ = self._ready.popitem(last=False)
             want = standing(self.book, recipient, now_ms)
             holds = self._holds.get(recipient)
-            if isinstance(want, Lease):
-                if want != holds or recipient in self._unsure:
-                    if not self.up:
-                        self._defer(recipient)
-                        continue
-                    flight.applies.append(Order(recipient, want))
-                    if holds is not None and holds.action_id != want.action_id:
-                        flight.ended.append((holds.action_id, "renewed"))
-                    self._flying[recipient] = False
-                else:
-                    self._settle(recipient, want, now_ms)
-            elif holds is not None or recipient in self._unsure:
-                if not self.up:
-                    self._defer(recipient)
-                    continue
-                ends_itself = want is Why.OVER and recipient not in self._unsure
-                (flight.expires if ends_itself else flight.releases).append(recipient)
-                if holds is not None:
-                    flight.ended.append((holds.action_id, want))
-                self._flying[recipient] = False
-            else:
+            unsure = recipient in self._unsure
+            if not self._met:
+                self._defer(recipient, tried=isinstance(want, Lease))
+            elif not unsure and (want == holds if isinstance(want, Lease) else holds is None):
                 self._settle(recipient, want, now_ms)
+            elif not self.up:
+                self._defer(recipient, tried=True)
+            else:
+                self._flying[recipient] = False
+                _enter(flight, recipient, want, holds, unsure=unsure)
         return flight if len(flight) else None
 
-    def _defer(self, recipient: str) -> None:
+    def _defer(self, recipient: str, *, tried: bool) -> None:
         """The gateway is away. A lease that is over before it is back has been tried in vain."""
-        self._tries.setdefault(recipient, 1)
+        if tried:
+            self._tries.setdefault(recipient, 1)
         self._deferred[recipient] = None
 
     def _land(self, now_ms: int) -> None:
@@ -262,60 +313,97 @@ class Reconciler:
             try:
                 refusals, counts = future.result()
             except GatewayAwayError as error:
-                self.up, self._probe_at_ms = False, now_ms
+                self.up, self._probe_at_ms = False, self._timer_ms()
                 if not len(flight):
                     self._incarnation = None  # it carried counts alone: ask for them anew
-                self._failed(flight, str(error), now_ms)
+                leases = {order.recipient for order in flight.applies}
+                for recipient in flight.recipients():
+                    self._failed(recipient, str(error), now_ms, lease=recipient in leases)
                 continue
-            for (action_id, why), count in zip(flight.ended, counts, strict=True):
-                self._ack(action_id, "expired", why, now_ms, count)
+            for ended, count in zip(flight.ended, counts, strict=True):
+                if ended.recipient not in refusals:
+                    self._ack(ended.action_id, "expired", ended.why, now_ms, count)
             for order in flight.applies:
-                if order.recipient not in refusals:
-                    self._holds[order.recipient] = order.lease
-                    self._applied(order, now_ms)
+                self._applied(order, refusals.get(order.recipient), now_ms, flight)
             for recipient in (*flight.releases, *flight.expires):
-                self._holds.pop(recipient, None)
-            for recipient in flight.recipients():
-                changed = self._flying.pop(recipient)
-                self._unsure.discard(recipient)
-                if recipient in self._tries:
-                    self._tries[recipient] = 1  # what was late says so when it is settled
-                if recipient in refusals and not changed:
-                    self._give_up(recipient, refusals[recipient], now_ms)
+                if recipient in refusals:
+                    self._not_obeyed(recipient, refusals[recipient], now_ms, lost=False)
+                    self._failed(recipient, refusals[recipient], now_ms, lease=False)
                 else:
-                    # Nothing is settled but by a look at the book.
-                    self._ready[recipient] = None
+                    self._holds.pop(recipient, None)
+                    self._carried_out(recipient, flight)
 
-    def _failed(self, flight: Flight, why: str, now_ms: int) -> None:
-        """Try again later, or give up after so many tries."""
-        for recipient in flight.recipients():
-            changed = self._flying.pop(recipient)
-            tries = self._tries[recipient] = self._tries.get(recipient, 0) + 1
-            # Nobody knows what the gateway did before it failed.
+    def _applied(self, order: Order, refusal: str | None, now_ms: int, flight: Flight) -> None:
+        """A lease that was taken, or will never be."""
+        recipient = order.recipient
+        if refusal is None:
+            self._holds[recipient] = order.lease
+            self._tell_applied(order, now_ms)
+            self._carried_out(recipient, flight)
+        elif self._flying.pop(recipient):
+            self._ready[recipient] = None
+        else:
+            self._give_up(recipient, refusal, now_ms, lease=True)
+
+    def _carried_out(self, recipient: str, flight: Flight) -> None:
+        """Look at the book again: nothing is settled but by that."""
+        del self._flying[recipient]
+        if flight.doubted:
             self._unsure.add(recipient)
-            if changed:
-                self._ready[recipient] = None
-            elif tries == self.gateway.tries_max:
-                self._give_up(recipient, why, now_ms)
-            else:
-                most = min(BACKOFF_MAX_MS, BACKOFF_MS << min(tries, 16))
-                heapq.heappush(
-                    self._later, (now_ms + round(self._jitter.uniform(most / 2, most)), recipient)
-                )
+        else:
+            self._unsure.discard(recipient)
+        if recipient in self._tries:
+            self._tries[recipient] = 1  # what was late says so when it is settled
+        self._ready[recipient] = None
 
-    def _give_up(self, recipient: str, why: str, now_ms: int) -> None:
-        """An order that is dead until something else is said about its recipient."""
+    def _failed(self, recipient: str, why: str, now_ms: int, *, lease: bool) -> None:
+        """Try again later, or give up a lease after so many tries."""
+        tries = self._tries[recipient] = self._tries.get(recipient, 0) + 1
+        # Nobody knows what the gateway did before it failed.
+        self._unsure.add(recipient)
+        if self._flying.pop(recipient):
+            self._ready[recipient] = None
+            return
+        limit = self.gateway.tries_max
+        if (
+            limit is not None
+            and tries >= limit
+            and (lease or not self._may_hold(recipient, now_ms))
+        ):
+            self._give_up(recipient, why, now_ms, lease=lease)
+            return
+        if tries >= (limit or TRIES_TOLD):
+            self._not_obeyed(recipient, why, now_ms, lost=False)
+        most = min(BACKOFF_MAX_MS, BACKOFF_MS << min(tries, 16))
+        pause_ms = round(self._jitter.uniform(most / 2, most))
+        heapq.heappush(self._later, (self._timer_ms() + pause_ms, recipient))
+
+    def _may_hold(self, recipient: str, now_ms: int) -> bool:
+        """Whether the gateway may refuse messages of this recipient under some lease now."""
+        entry, lease = self.book.entries.get(recipient), self._holds.get(recipient)
+        ends_ms = (
+            entry.enforced_until_ms if entry is not None else 0,
+            lease.expires_at_ms if lease is not None else 0,
+        )
+        return max(ends_ms) > now_ms
+
+    def _give_up(self, recipient: str, why: str, now_ms: int, *, lease: bool) -> None:
+        """An order that is dead until something else is said about its recipient.
+
+        What the gateway held before a lease that it refuses, it holds still.
+        """
         self._tries.pop(recipient, None)
-        self._unsure.discard(recipient)
-        self._holds.pop(recipient, None)
         entry = self.book.entries.get(recipient)
-        if entry is not None:
+        if lease and entry is not None:
             self._report.dead.append(entry.action)
+        if not lease:  # and whatever it was is over
+            self._unsure.discard(recipient)
+            self._holds.pop(recipient, None)
         for pending in self._pending.pop(recipient, ()):
             self._ack(pending.action.action_id, "failed", why, now_ms)
-        self._spoken(recipient)
+        self._not_obeyed(recipient, why, now_ms, lost=True)
 
-    def _applied(self, order: Order, now_ms: int) -> None:
+    def _tell_applied(self, order: Order, now_ms: int) -> None:
         """Tell it now: the next look at the book may find a newer action."""
         pending = self._pending.get(order.recipient, [])
         for each in pending:
@@ -332,26 +420,37 @@ class Reconciler:
         newest = entry.action.action_id if entry is not None else None
         tried = self._tries.pop(recipient, 0) > 0
         for pending in self._pending.pop(recipient, ()):
-            action = pending.action
-            state: AckState
-            if action.action_id != newest:
-                state, why = "ignored", str(Why.STALE)
-            elif isinstance(want, Lease):
-                state, why = "applied", ""  # the gateway held it before we were told
-            elif want is Why.RELEASE:
-                state, why = "applied", str(want)
-            elif want is Why.OVER:
-                state, why = ("failed", "away") if tried else ("expired", str(want))
-            elif want is Why.RAIL and entry is not None:
-                state, why = "ignored", str(entry.refusal)
+            why = None if isinstance(want, Lease) else want
+            if pending.action.action_id != newest:
+                why = Why.STALE
+            state = SETTLED[why][tried]
+            if why is Why.RAIL and entry is not None:
+                said = str(entry.refusal)
             else:
-                state, why = "ignored", str(want)
-            self._ack(action.action_id, state, why, now_ms)
-        self._spoken(recipient)
-
-    def _spoken(self, recipient: str) -> None:
+                said = "away" if state == "failed" else str(why or "")
+            self._ack(pending.action.action_id, state, said, now_ms)
         for word in self._words:
             word.waiting.discard(recipient)
+
+    def _not_obeyed(self, recipient: str, why: str, now_ms: int, *, lost: bool) -> None:
+        """Tell of the operator's words about a recipient, once; `lost`: nothing more is tried."""
+        for word in self._words:
+            if recipient in word.waiting:
+                if not word.failed:
+                    self._ack(override_id(word.override, word.position[1]), "failed", why, now_ms)
+                word.failed = True
+                if lost:
+                    word.lost = True
+                    word.waiting.discard(recipient)
+
+    def _speak(self, now_ms: int) -> None:
+        """Tell of the operator's words that are in effect, or never will be."""
+        for word in [word for word in self._words if not word.waiting]:
+            self._words.remove(word)
+            said = word.override
+            if not word.lost:
+                name, what = override_id(said, word.position[1]), f"{said.verb} by {said.actor}"
+                self._ack(name, "applied", f"{what}: {said.reason}", now_ms)
 
     def _ack(
         self, action_id: str, state: AckState, why: str, now_ms: int, refused: int = 0
@@ -369,13 +468,13 @@ class Reconciler:
 
     def _check_health(self, now_ms: int) -> None:
         if self._probe is None:
-            if now_ms >= self._probe_at_ms:
+            if self._timer_ms() >= self._probe_at_ms:
                 self._probe = self._pool.submit(_probe, self.gateway, self._incarnation)
             return
         if not self._probe.done():
             return
         probe, self._probe = self._probe, None
-        self._probe_at_ms = now_ms + PROBE_MS
+        self._probe_at_ms = self._timer_ms() + PROBE_MS
         try:
             incarnation, found = probe.result()
         except GatewayAwayError:
@@ -384,20 +483,34 @@ class Reconciler:
         self.up = True
         if found is not None:
             self._incarnation = incarnation
-            self._holds.clear()
-            self._unsure = found.held
-            for recipient in (*self.book.entries, *found.held):
-                self._look(recipient)
-            self._fetch_counts(found.counted, now_ms)
+            self._meet(found, now_ms)
         deferred, self._deferred = self._deferred, {}
         for recipient in deferred:
             self._look(recipient)
+
+    def _meet(self, found: Found, now_ms: int) -> None:
+        """A memory that we did not know: say everything again, the operator's words too."""
+        if found.held is not None:
+            self._unsure = found.held
+        else:
+            self._unsure |= uncertain(self.book, now_ms) | self._holds.keys()
+        self._holds.clear()
+        for flight in self._flights.values():
+            flight.doubted = True
+        everybody = {*self.book.entries, *self._unsure}
+        for word in self._words:
+            if word.override.recipient == EVERYONE:
+                word.waiting |= everybody
+        for recipient in everybody:
+            self._look(recipient)
+        self._fetch_counts(found.counted, now_ms)
 
     def _fetch_counts(self, counted: Iterable[str], now_ms: int) -> None:
         """Take the counts of leases that ended while nobody was there to take them."""
         stand = (standing(self.book, recipient, now_ms) for recipient in self.book.entries)
         stand_ids = {lease.action_id for lease in stand if isinstance(lease, Lease)}
-        flight = Flight(ended=[(each, Why.OVER) for each in counted if each not in stand_ids])
+        over = [Ended("", each, Why.OVER) for each in counted if each not in stand_ids]
+        flight = Flight(ended=over)
         if flight.ended:
             self._flights[self._pool.submit(flight.run, self.gateway)] = flight
 
@@ -407,4 +520,20 @@ def _probe(gateway: Gateway, known: str | None) -> tuple[str, Found | None]:
     incarnation = gateway.health()
     if incarnation == known:
         return incarnation, None
-    return incarnation, Found(set(gateway.held()), list(gateway.counted()))
+    held = gateway.held()
+    return incarnation, Found(None if held is None else set(held), list(gateway.counted()))
+
+
+def _enter(
+    flight: Flight, recipient: str, want: Lease | Why, holds: Lease | None, *, unsure: bool
+) -> None:
+    """Add the order that makes the gateway hold `want`."""
+    if isinstance(want, Lease):
+        flight.applies.append(Order(recipient, want))
+        if holds is not None and holds.action_id != want.action_id:
+            flight.ended.append(Ended(recipient, holds.action_id, "renewed"))
+        return
+    ends_itself = want is Why.OVER and not unsure
+    (flight.expires if ends_itself else flight.releases).append(recipient)
+    if holds is not None:
+        flight.ended.append(Ended(recipient, holds.action_id, want))

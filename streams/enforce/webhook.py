@@ -69,9 +69,9 @@ class WebhookGateway:
             ca_certs=ca_file,
         )
 
-    def held(self) -> Iterable[str]:
-        """Unknown: the receiver keeps leases by their end, and is told again of those in force."""
-        return ()
+    def held(self) -> Iterable[str] | None:
+        """None: the receiver does not tell, and is told again what counts and what does not."""
+        return None
 
     def apply(self, orders: Sequence[Order]) -> Refusals:
         """Post leases."""

@@ -130,7 +130,7 @@ class Loop:
         book = Book(GuardParams())
         clients = client_arguments(self.settings.kafka)
         for record in records(clients, self.settings.topics.throttle):
-            take_action(book, decode_action(record.value))
+            take_action(book, decode_action(record.value), now_ms())
         standing_now = {each: standing(book, each, now_ms()) for each in book.entries}
         return {
             each: lease.action_id

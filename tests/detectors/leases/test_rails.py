@@ -1,9 +1,12 @@
 """The rails: what they hold back, what they never touch, and how they come back."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from detectors.leases.rails import (
     MINUTE_MS,
+    OFFERS_S,
     Guard,
     GuardParams,
     Refusal,
@@ -25,6 +28,7 @@ def lease(guard: Guard, name: str, at_ms: int, *, params: GuardParams = SMALL) -
         issued_at_ms=at_ms,
         expires_at_ms=at_ms + LEASE_MS,
         first_ms=at_ms - MINUTE_MS,
+        now_ms=at_ms,
     )
 
 
@@ -97,7 +101,13 @@ def test_no_lease_over_an_hour_and_no_episode_over_a_day(
 ) -> None:
     at = 10**12
     answer = admit(
-        SMALL, Guard(), "r", issued_at_ms=at, expires_at_ms=at + lease_ms, first_ms=at - age_ms
+        SMALL,
+        Guard(),
+        "r",
+        issued_at_ms=at,
+        expires_at_ms=at + lease_ms,
+        first_ms=at - age_ms,
+        now_ms=at,
     )
     assert answer is expected
 
@@ -110,9 +120,9 @@ def test_reading_the_log_again_admits_the_same() -> None:
 
 def test_memory_is_bounded_whatever_is_offered() -> None:
     guard = Guard()
-    for n in range(5_000):
-        lease(guard, f"r{n}", n)
-    assert len(guard.offered) <= SMALL.new_per_minute + 1
+    for n in range(20_000):
+        lease(guard, f"r{n}", n * 1_000)
+    assert len(guard.offered) <= OFFERS_S
     assert len(guard.until_ms) <= SMALL.recipients_max
     assert len(guard.ends) <= SMALL.recipients_max
 
@@ -123,6 +133,82 @@ def test_a_whole_campaign_fits_under_the_caps_of_any_operator_and_alarms_before_
     loads = []
     for n in range(5_000):  # A6: 5,000 recipients within 10 minutes
         assert lease(guard, f"r{n}", n * 120, params=params) is None
-        loads.append(load(params, guard))
+        loads.append(load(params, guard, n * 120))
     assert max(loads) > params.alarm_ratio
     assert not guard.open
+
+
+@given(st.data())
+def test_no_order_of_reading_refuses_a_lease_that_was_in_no_crowded_minute(
+    data: st.DataObject,
+) -> None:
+    steps = data.draw(st.lists(st.integers(0, 9_000), min_size=1, max_size=80))
+    times, at = [], 10**12
+    for step in steps:
+        at += step
+        times.append(at)
+    seconds = [time // 1_000 for time in times]
+    crowded = any(
+        sum(first <= second < first + 60 for second in seconds) > SMALL.new_per_minute
+        for first in seconds
+    )
+    guard = Guard()
+    log = data.draw(st.permutations(list(enumerate(times))))
+    answers = [lease(guard, f"r{n}", time) for n, time in log]
+    assert (Refusal.RATE in answers) <= crowded
+
+
+@given(st.data())
+def test_in_no_order_more_new_leases_than_the_cap_get_into_one_minute(data: st.DataObject) -> None:
+    times = data.draw(st.lists(st.integers(0, 200), min_size=1, max_size=80))
+    guard = Guard()
+    params = GuardParams(new_per_minute=10, recipients_max=1_000)
+    admitted = [
+        second
+        for n, second in enumerate(times)
+        if lease(guard, f"r{n}", 10**12 + second * 1_000, params=params) is None
+    ]
+    for first in admitted:
+        assert sum(first <= second < first + 60 for second in admitted) <= 10
+
+
+def test_partitions_read_one_after_another_are_no_rush() -> None:
+    """5,000 leases in 10 minutes and a renewal of each after 5, over 32 partitions, in runs."""
+    params = GuardParams(new_per_minute=800, recipients_max=20_000)
+    log = [(n * 120, n, False) for n in range(5_000)]
+    log += [(n * 120 + LEASE_MS // 2, n, True) for n in range(5_000)]
+    guard = Guard()
+    refused = [
+        admit(
+            params, guard, f"r{n}", issued_at_ms=at, expires_at_ms=at + LEASE_MS, first_ms=at,
+            now_ms=at, renewal=renewal,
+        )
+        for part in range(32)
+        for at, n, renewal in sorted(log)
+        if n % 32 == part
+    ]  # fmt: skip
+    assert set(refused) == {None}
+    assert len(guard.until_ms) == 5_000
+
+
+def test_a_lease_of_the_future_makes_no_rail_forget_the_others() -> None:
+    params = GuardParams(new_per_minute=1_000, recipients_max=10)
+    guard = Guard()
+    at = 10**12
+    for n in range(9):
+        lease(guard, f"r{n}", at + n, params=params)
+    future = at + 50 * MINUTE_MS
+    answer = admit(
+        params,
+        guard,
+        "ahead",
+        issued_at_ms=future,
+        expires_at_ms=future + LEASE_MS,
+        first_ms=at,
+        now_ms=at + 9,
+    )
+    assert answer is None
+    assert len(guard.until_ms) == 10
+    assert lease(guard, "r10", at + 10, params=params) is Refusal.SHARE
+    forget(guard, at + 9 + params.lease_max_ms)
+    assert guard.until_ms == {}

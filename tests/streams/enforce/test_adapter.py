@@ -21,6 +21,7 @@ from streams.demo.brokers import Broker
 from streams.enforce import adapter as adapter_module
 from streams.enforce.adapter import Adapter
 from streams.enforce.book import Book
+from streams.enforce.gateway import Gateway
 from streams.enforce.reconcile import Reconciler
 from streams.enforce.redis import RedisGateway, connect
 from streams.telemetry.metrics import Metrics
@@ -49,7 +50,7 @@ def now_ms() -> int:
 class World:
     """Topics of this test alone, a Redis, and adapters that come and go."""
 
-    def __init__(self, broker: Broker, server: Server, name: str) -> None:
+    def __init__(self, broker: Broker, server: Server, name: str, partitions: int = 4) -> None:
         self.kafka = Kafka(bootstrap=broker.bootstrap)
         self.clients = client_arguments(self.kafka)
         self.topics = Topics(
@@ -62,7 +63,7 @@ class World:
         self.name = name
         self.server = server
         with Cluster(self.kafka) as cluster:
-            cluster.create(self.topics.throttle, 4, 1, {})
+            cluster.create(self.topics.throttle, partitions, 1, {})
             cluster.create(self.topics.acks, 1, 1, {})
             cluster.create(self.topics.override, 1, 1, {})
             cluster.create(self.topics.everyone, 1, 1, {})
@@ -85,12 +86,15 @@ class World:
 
     @contextmanager
     def adapter(
-        self, group: str = "redis-1", params: GuardParams | None = None
+        self,
+        group: str = "redis-1",
+        params: GuardParams | None = None,
+        gateway: Gateway | None = None,
     ) -> Iterator[Metrics]:
         metrics = Metrics("adapter")
-        gateway = RedisGateway(
-            connect(Redis(url=f"redis://127.0.0.1:{self.server.port}")), Registry()
-        )
+        if gateway is None:
+            url = f"redis://127.0.0.1:{self.server.port}"
+            gateway = RedisGateway(connect(Redis(url=url)), Registry())
         adapter = Adapter(
             Reconciler(gateway, Book(params or GuardParams()), group),
             self.clients,
@@ -215,6 +219,34 @@ def test_a_restart_rebuilds_the_keys_from_the_topics_and_tells_nobody_twice(
     assert acks[-1].why == "exempt by noc: ticket 7"
 
 
+def test_a_restart_in_the_middle_of_a_campaign_releases_nobody(
+    broker: Broker, tmp_path: Path, unique: str
+) -> None:
+    """5,000 recipients in 6 minutes, near the rail, and renewals of the first: 32 partitions."""
+    with redis_server(tmp_path / "redis") as server, closing(redis_client(server)) as keys:
+        world = World(broker, server, unique, partitions=32)
+        began = now_ms() - 370_000
+        leases = [
+            action(f"86139{n:08}", n, at_ms=began + n * 72, lease_ms=600_000)
+            for n in range(1, 5_000)
+        ]
+        leases += [
+            action(f"86139{n:08}", 5_000 + n, at_ms=began + 300_000 + n * 72, lease_ms=600_000)
+            for n in range(1, 900)
+        ]
+        params = GuardParams(new_per_minute=900, recipients_max=20_000)
+        everybody = {f"86139{n:08}" for n in range(1, 5_000)}
+        with closing(world.producer):
+            world.say(*leases)
+            for _ in range(2):  # its first start, and one in the middle of it all
+                with world.adapter(params=params) as metrics:
+                    wait_until(lambda: len(throttled(keys)) >= 4_000, "most are held", 30)
+                    wait_until(lambda: throttled(keys) == everybody, "all are held", 10)
+                    assert metrics.registry.get_sample_value("otpguard_rails_open") == 0
+        rails = [ack.why for ack in world.acks(len(leases)) if ack.why.startswith("rail")]
+        assert rails == []
+
+
 def test_the_operators_word_is_read_whole_before_the_first_order(
     world: World, keys: redis.Redis
 ) -> None:
@@ -226,7 +258,7 @@ def test_the_operators_word_is_read_whole_before_the_first_order(
         ),
     )
     seen = set()
-    with world.adapter():
+    with world.adapter(params=GuardParams(new_per_minute=5_000)):
         while (now := throttled(keys)) != {"8613900001999"}:
             seen |= now
             assert len(seen) <= 1

@@ -28,7 +28,7 @@ def book_of(*records: object, params: GuardParams | None = None) -> Book:
     book = Book(params or GuardParams())
     for record in records:
         if isinstance(record, Action):
-            take_action(book, record)
+            take_action(book, record, START_MS)
         else:
             take_override(book, record)  # type: ignore[arg-type]
     return book
@@ -111,7 +111,7 @@ def test_an_allowed_platform_passes_beside_the_known_ones(recipient: str) -> Non
 def test_past_a_rail_new_leases_do_not_stand_and_old_ones_do() -> None:
     book = Book(GuardParams(new_per_minute=2, recipients_max=10))
     for revision in range(1, 5):
-        take_action(book, action(f"86139000000{revision:02}", revision))
+        take_action(book, action(f"86139000000{revision:02}", revision), START_MS)
     answers = [standing(book, f"86139000000{n:02}", START_MS) for n in range(1, 5)]
     assert [isinstance(answer, Lease) for answer in answers] == [True, True, False, False]
     assert answers[2] is Why.RAIL
@@ -127,7 +127,7 @@ def test_time_alone_names_those_whose_answer_changes() -> None:
 def test_what_is_long_over_is_forgotten_and_late_older_actions_are_not_believed_before() -> None:
     book = book_of(action(revision=2), override("exempt"))
     due(book, START_MS + LEASE_MS + REMEMBER_MS - 1)
-    assert take_action(book, action(revision=1)) is Why.STALE
+    assert take_action(book, action(revision=1), START_MS) is Why.STALE
     due(book, START_MS + 3_600_000 + REMEMBER_MS)
     assert (book.entries, book.overrides, book.deadlines) == ({}, {}, [])
 

@@ -11,9 +11,9 @@ import pytest
 
 from detectors.leases.gate import Lease
 from detectors.leases.rails import GuardParams
-from streams.enforce.book import Book, standing
+from streams.enforce.book import AHEAD_MAX_MS, Book, Why, standing
 from streams.enforce.gateway import GatewayAwayError, Order, Refusals
-from streams.enforce.reconcile import BACKOFF_MAX_MS, BACKOFF_MS, PROBE_MS, Reconciler
+from streams.enforce.reconcile import BACKOFF_MAX_MS, BACKOFF_MS, PROBE_MS, SETTLED, Reconciler
 from streams.wire import EVERYONE, Ack
 from tests.enforce.records import LEASE_MS, RECIPIENT, START_MS, action, override
 
@@ -31,12 +31,14 @@ class Memory:
         self.away = False
         self.mute = False  # does as it is told, but the answer is lost
         self.never: set[str] = set()
+        self.deaf = ""  # why it does not take releases
+        self.blind = False  # it cannot tell what it holds
         self.life = 0
         self.orders = 0
 
-    def held(self) -> Iterable[str]:
+    def held(self) -> Iterable[str] | None:
         self._answer()
-        return list(self.leases)
+        return None if self.blind else list(self.leases)
 
     def apply(self, orders: Sequence[Order]) -> Refusals:
         self._answer()
@@ -53,6 +55,10 @@ class Memory:
 
     def release(self, recipients: Sequence[str]) -> Refusals:
         self._answer()
+        if self.deaf == "http_503":
+            raise GatewayAwayError(self.deaf)
+        if self.deaf:
+            return dict.fromkeys(recipients, self.deaf)
         for recipient in recipients:
             self.leases.pop(recipient, None)
         return {}
@@ -83,11 +89,14 @@ class Memory:
 class Bench:
     """A reconciler, its gateway and the test's own clock."""
 
-    def __init__(self, params: GuardParams | None = None) -> None:
-        self.gateway = Memory()
+    def __init__(self, params: GuardParams | None = None, gateway: Memory | None = None) -> None:
+        self.gateway = gateway or Memory()
+        self.timer_ahead_ms = 0  # of the clock, which somebody may set
         self.book = Book(params or GuardParams())
-        self.reconciler = Reconciler(self.gateway, self.book, "smsc-1")
         self.now = START_MS
+        self.reconciler = Reconciler(
+            self.gateway, self.book, "smsc-1", timer_ms=lambda: self.now + self.timer_ahead_ms
+        )
         self.acks: list[Ack] = []
         self.dead: list[str] = []
         self.offset = 0
@@ -310,6 +319,17 @@ def test_an_order_that_was_overtaken_in_the_air_is_not_given_up(bench: Bench) ->
     assert sorted(bench.told()) == [("1", "ignored", "stale"), ("2", "applied", "")]
 
 
+def check_told_once(acks: Iterable[Ack]) -> None:
+    told: dict[str, list[str]] = {}
+    for ack in acks:
+        if ack.state != "expired":
+            told.setdefault(ack.action_id, []).append(ack.state)
+    for name, states in told.items():
+        # Of the operator's words it may be told first that they are not obeyed yet.
+        late = name.startswith("override") and len(states) == 2
+        assert states == ["failed", "applied"] if late else len(states) == 1
+
+
 @pytest.mark.parametrize("seed", range(20))
 def test_whatever_fails_in_between_the_gateway_ends_up_as_the_book_says(seed: int) -> None:
     chance = random.Random(seed)
@@ -370,7 +390,224 @@ def test_whatever_fails_in_between_the_gateway_ends_up_as_the_book_says(seed: in
         assert bench.gateway.leases == wanted
         assert bench.reconciler.idle()
         assert list(bench.reconciler.unsettled()) == []
-        actions = [ack.action_id for ack in bench.acks if ack.state != "expired"]
-        assert len(actions) == len(set(actions))
+        check_told_once(bench.acks)
     finally:
         bench.reconciler.close()
+
+
+def words_of(bench: Bench) -> list[tuple[str, str]]:
+    return [(state, why) for name, state, why in bench.told() if name.startswith("override")]
+
+
+@pytest.mark.parametrize("tries_max", [None, 4])
+@pytest.mark.parametrize("why", ["http_401", "http_503"])
+def test_a_word_that_the_gateway_does_not_obey_has_failed_and_is_said_until_it_does(
+    bench: Bench, why: str, tries_max: int | None
+) -> None:
+    bench.gateway.tries_max = tries_max
+    bench.say(action(), action("8613900000002", 2))
+    bench.run(200)
+    bench.gateway.deaf = why
+    bench.say(override("release", issued_at_ms=START_MS + 1))
+    bench.run(60_000)
+    assert words_of(bench) == [("failed", why)]
+    assert set(bench.gateway.leases) == {RECIPIENT, "8613900000002"}
+    assert list(bench.reconciler.unsettled()) == [("p0", 3)]  # a restart says it again
+    assert bench.dead == []
+    bench.gateway.deaf = ""
+    bench.run(BACKOFF_MAX_MS + PROBE_MS)
+    assert set(bench.gateway.leases) == {"8613900000002"}
+    assert words_of(bench) == [("failed", why), ("applied", "release by noc: ticket 7")]
+    assert bench.reconciler.idle()
+
+
+def test_a_release_that_is_never_obeyed_is_said_until_its_lease_is_over(bench: Bench) -> None:
+    bench.gateway.tries_max = 4
+    bench.say(action())
+    bench.run(200)
+    bench.gateway.deaf = "http_401"
+    bench.say(override("release", issued_at_ms=START_MS + 1))
+    bench.run(LEASE_MS - 60_000, step_ms=1_000)
+    assert list(bench.reconciler.unsettled()) == [("p0", 2)]
+    bench.run(120_000, step_ms=1_000)
+    assert words_of(bench) == [("failed", "http_401")]  # and never that it was applied
+    assert list(bench.reconciler.unsettled()) == []
+    assert bench.reconciler.idle()
+
+
+def test_a_renewal_that_is_refused_leaves_its_predecessor_to_be_ended(bench: Bench) -> None:
+    bench.say(action())
+    bench.run(200)
+    bench.gateway.never = {RECIPIENT}
+    bench.say(action(revision=2, at_ms=START_MS + 300_000))
+    bench.run(200)
+    assert bench.gateway.leases[RECIPIENT].action_id == "1:sms.delivery.v1:0:1"
+    assert ("2", "failed", "not_a_number") in bench.told()
+    bench.say(override("release", issued_at_ms=START_MS + 300_001))
+    bench.run(200)
+    assert bench.gateway.leases == {}
+    assert words_of(bench) == [("applied", "release by noc: ticket 7")]
+
+
+def test_an_allowed_platform_that_a_gateway_will_not_let_pass_is_no_word_in_effect(
+    bench: Bench,
+) -> None:
+    bench.say(action())
+    bench.run(200)
+    bench.gateway.never = {RECIPIENT}
+    bench.say(override("allow", platform="sig:某校"))
+    bench.run(200)
+    assert words_of(bench) == [("failed", "not_a_number")]
+    assert list(bench.reconciler.unsettled()) == []
+
+
+@pytest.mark.parametrize("told", [True, False])
+@pytest.mark.parametrize("case", ["mode", "release", "exempt", "detector", "shadow"])
+def test_what_was_said_while_nobody_was_there_reaches_a_gateway_that_cannot_tell_what_it_holds(
+    bench: Bench, case: str, *, told: bool
+) -> None:
+    bench.gateway.blind = True
+    bench.say(action())
+    bench.run(200)
+    assert list(bench.gateway.leases) == [RECIPIENT]
+    after = Bench(gateway=bench.gateway)
+    try:
+        said = {
+            "mode": override("mode", EVERYONE, mode="off"),
+            "release": override("release", issued_at_ms=START_MS + 1),
+            "exempt": override("exempt"),
+            "detector": action(revision=2, verb="release", at_ms=START_MS + 1),
+            "shadow": action(revision=2, mode="shadow", at_ms=START_MS + 1),
+        }[case]
+        if not hasattr(said, "action_id"):
+            after.say(said, told=told)  # the operator's words are read first
+        after.say(action(), told=True)
+        if hasattr(said, "action_id"):
+            after.say(said, told=told)
+        after.run(200)
+        assert bench.gateway.leases == {}
+        name = "override" if not hasattr(said, "action_id") else "2"
+        assert any(each[0].startswith(name) for each in after.told()) != told
+    finally:
+        after.reconciler.close()
+
+
+def test_the_detectors_release_reaches_it_even_if_its_lease_is_on_the_log_no_more(
+    bench: Bench,
+) -> None:
+    bench.gateway.blind = True
+    bench.gateway.leases = {RECIPIENT: Lease("older", START_MS + LEASE_MS, action().scope)}
+    bench.say(action(revision=2, verb="release", at_ms=START_MS - 1_000), told=True)
+    bench.run(200)
+    assert bench.gateway.leases == {}
+
+
+def test_nobody_is_told_that_a_word_is_obeyed_by_a_gateway_that_was_never_met(
+    bench: Bench,
+) -> None:
+    bench.gateway.leases = {RECIPIENT: Lease("older", START_MS + LEASE_MS, action().scope)}
+    bench.gateway.away = True
+    bench.say(override("mode", EVERYONE, mode="off"), override("exempt"))
+    bench.say(action(), told=True)
+    bench.say(action("8613900000002", 2, verb="release"))
+    bench.run(5_000)
+    assert bench.told() == []
+    bench.gateway.away = False
+    bench.run(PROBE_MS)
+    assert bench.gateway.leases == {}
+    assert sorted(state for _, state, _ in bench.told()) == ["applied"] * 3
+    assert bench.reconciler.idle()
+
+
+def test_orders_that_a_gateway_carried_out_before_it_lost_its_memory_are_said_again(
+    bench: Bench,
+) -> None:
+    bench.run(200)
+    carried_out, answered, whole = threading.Event(), threading.Event(), bench.gateway.apply
+
+    def apply(orders: Sequence[Order]) -> Refusals:
+        refusals = whole(orders)
+        carried_out.set()
+        answered.wait(5.0)
+        return refusals
+
+    bench.gateway.apply = apply  # type: ignore[method-assign]
+    bench.say(action())
+    bench.step()
+    assert carried_out.wait(5.0)
+    bench.gateway.apply = whole  # type: ignore[method-assign]
+    bench.gateway.leases.clear()
+    bench.gateway.life += 1
+    bench.now += PROBE_MS
+    life = str(bench.gateway.life)
+    while bench.reconciler._incarnation != life:
+        bench.step()
+        bench.reconciler.wait(0.01)
+    answered.set()
+    bench.run(200)
+    assert list(bench.gateway.leases) == [RECIPIENT]
+    check_told_once(bench.acks)
+
+
+def test_a_lease_of_the_future_is_not_obeyed_and_does_not_end_the_one_in_force(
+    bench: Bench,
+) -> None:
+    bench.say(action(), action(revision=2, at_ms=START_MS + AHEAD_MAX_MS + 1))
+    bench.say(action("8613900000002", 3, at_ms=START_MS + 365 * 86_400_000))
+    bench.say(action("8613900000003", 4, at_ms=START_MS + AHEAD_MAX_MS))
+    bench.run(200)
+    assert set(bench.gateway.leases) == {RECIPIENT, "8613900000003"}
+    assert sorted(bench.told()) == [
+        ("1", "applied", ""),
+        ("2", "ignored", "ahead"),
+        ("3", "ignored", "ahead"),
+        ("4", "applied", ""),
+    ]
+    assert "8613900000002" not in bench.book.entries  # nothing waits for the year that it names
+
+
+def test_no_lease_lasts_longer_than_the_longest_from_when_it_was_seen(bench: Bench) -> None:
+    hour = bench.book.params.lease_max_ms
+    bench.say(action(at_ms=START_MS + AHEAD_MAX_MS, lease_ms=hour))
+    bench.run(200)
+    assert bench.gateway.leases[RECIPIENT].expires_at_ms == START_MS + hour
+
+
+def test_what_the_log_took_in_long_ago_of_a_future_that_is_past_by_now_stays_ahead(
+    bench: Bench,
+) -> None:
+    ahead = action(at_ms=START_MS)
+    written_ms = START_MS - AHEAD_MAX_MS - 1
+    bench.reconciler.action(ahead, ("p0", 1), bench.now, written_ms=written_ms)
+    bench.run(200)
+    assert bench.told() == [("1", "ignored", "ahead")]
+    assert bench.gateway.leases == {}
+
+
+@pytest.mark.parametrize("hours", [-1, 1])
+def test_a_clock_that_is_set_stops_neither_the_probes_nor_the_tries(
+    bench: Bench, hours: int
+) -> None:
+    bench.say(action())
+    bench.run(200)
+    moved_ms = hours * 3_600_000
+    bench.now += moved_ms
+    bench.timer_ahead_ms -= moved_ms
+    stranger = Lease("older", bench.now + LEASE_MS, action().scope)
+    bench.gateway.leases["8613900000009"] = stranger
+    bench.gateway.life += 1
+    bench.run(PROBE_MS + 100)
+    assert "8613900000009" not in bench.gateway.leases
+    bench.gateway.deaf = "http_503"
+    bench.say(override("exempt", issued_at_ms=bench.now, expires_at_ms=None))
+    bench.run(PROBE_MS)
+    bench.gateway.deaf = ""
+    bench.now -= moved_ms
+    bench.timer_ahead_ms += moved_ms
+    bench.run(BACKOFF_MAX_MS)
+    assert bench.gateway.leases == {}
+
+
+def test_there_is_an_answer_for_every_reason_why_no_lease_stands() -> None:
+    assert set(SETTLED) == {None, *Why}
+    assert {why for why, (before, after) in SETTLED.items() if before != after} == {Why.OVER}
