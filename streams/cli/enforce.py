@@ -105,6 +105,7 @@ def webhook(config: ConfigOption = None, *, gateway_id: GatewayOption = None) ->
     gateway = WebhookGateway(
         section.url,
         section.secret.get_secret_value().encode(),
+        old_secret=section.old_secret.get_secret_value().encode(),
         parallel=section.parallel,
         ca_file=str(section.ca_file) if section.ca_file else None,
     )

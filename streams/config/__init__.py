@@ -389,6 +389,10 @@ class Webhook(Section):
     url: str = Field("", description="where orders are posted; https, or http to this machine")
     secret: SecretStr = Field(SecretStr(""), description="better given as secret_file")
     secret_file: Path | None = Field(None, description="file that holds the key of the signatures")
+    old_secret: SecretStr = Field(SecretStr(""), description="better given as old_secret_file")
+    old_secret_file: Path | None = Field(
+        None, description="file of the key before, which signs too until all receivers know the new"
+    )
     ca_file: Path | None = Field(
         None, description="PEM of the authority of the server's certificate; none: the system's"
     )
@@ -397,6 +401,7 @@ class Webhook(Section):
     @model_validator(mode="after")
     def _complete(self) -> Self:
         _read_secret(self, "secret")
+        _read_secret(self, "old_secret")
         return self
 
 

@@ -1,23 +1,33 @@
 """Leases as signed HTTPS requests, for gateways that have an API of their own.
 
 A POST for each order: `{"schema_version", "verb": throttle | release | expire, "recipient"}` and
-for a throttle the lease. `Otpguard-Signature: t=<ms>,v1=<hex>` is the HMAC-SHA256 of `<ms>.<body>`
-under the shared secret; a receiver refuses what is older than a few minutes, and may see an order
-more than once. Answers: 2xx done; 408, 425, 429 and 5xx are tried again; anything else is final.
+for a throttle the lease. Signed by the scheme of Standard Webhooks: `webhook-id`,
+`webhook-timestamp` and `webhook-signature`, with every key in use. A receiver refuses what is
+older than five minutes and passes over an id that it had: so nobody can say an old order again. A
+try after a failure has the id of the order it repeats.
+
+`Otpguard-Signature: t=<ms>,v1=<hex>`, the HMAC-SHA256 of `<ms>.<body>` under the newest key, is for
+receivers from before. Answers: 2xx done; 408, 425, 429 and 5xx are tried again; anything else is
+final for a lease, and a release is said again all the same.
 """
 
 from __future__ import annotations
 
 import hashlib
 import hmac
+import threading
 import time
+import uuid
+from collections import OrderedDict
 from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Final
 from urllib.parse import urlsplit
 
 import msgspec
 import urllib3
+from standardwebhooks.webhooks import EmptyWebhookSecretError, Webhook
 
 from streams.enforce.gateway import GatewayAwayError, Order, Refusals
 from streams.enforce.redis import lease_value
@@ -25,6 +35,9 @@ from streams.errors import ConfigError
 
 SCHEMA_VERSION: Final = 1
 TIMEOUT_S: Final = 3.0
+REPEATED_MAX: Final = 100_000
+"""Orders that failed and keep their id, the newest of them; five times what rails let in."""
+_STANDARD_KEY: Final = "whsec_"
 _PASSING: Final = {
     HTTPStatus.REQUEST_TIMEOUT,
     HTTPStatus.TOO_EARLY,
@@ -44,6 +57,20 @@ def sign(secret: bytes, at_ms: int, body: bytes) -> str:
     return f"t={at_ms},v1={digest}"
 
 
+def signers(secrets: Sequence[bytes]) -> list[Webhook]:
+    """One for each key: base64 behind `whsec_`, as the scheme writes them, or the bytes themselves.
+
+    Raises ConfigError if one is empty or no base64.
+    """
+    try:
+        return [
+            Webhook(secret.decode() if secret.startswith(_STANDARD_KEY.encode()) else secret)
+            for secret in secrets
+        ]
+    except (ValueError, EmptyWebhookSecretError):
+        raise ConfigError("webhook: a secret is empty, or no base64 behind whsec_") from None
+
+
 class WebhookGateway:
     """Posts to one URL, a bounded number at a time. Safe for use by several threads."""
 
@@ -51,8 +78,15 @@ class WebhookGateway:
     tries_max: int | None = 8  # chosen: half a minute, with the adapter's back-off
 
     def __init__(
-        self, url: str, secret: bytes, *, parallel: int = 16, ca_file: str | None = None
+        self,
+        url: str,
+        secret: bytes,
+        *,
+        old_secret: bytes = b"",
+        parallel: int = 16,
+        ca_file: str | None = None,
     ) -> None:
+        """With `old_secret` every order is signed by both, so that receivers change at leisure."""
         parts = urlsplit(url)
         if parts.scheme != "https" and parts.hostname not in _LOOPBACK:
             raise ConfigError("webhook: only https, or http to this machine")
@@ -61,6 +95,9 @@ class WebhookGateway:
         self.parallel_max = parallel
         self._url = url
         self._secret = secret
+        self._signers = signers([secret, old_secret] if old_secret else [secret])
+        self._repeated: OrderedDict[str, tuple[bytes, str]] = OrderedDict()  # by recipient
+        self._lock = threading.Lock()
         self._http = urllib3.PoolManager(
             maxsize=parallel,
             block=True,
@@ -108,21 +145,44 @@ class WebhookGateway:
         refusals = {}
         for recipient, verb, more in orders:
             body = {"schema_version": SCHEMA_VERSION, "verb": verb, "recipient": recipient, **more}
-            status = self._post(_encode(body))
+            status = self._post(recipient, _encode(body))
             if status in _PASSING or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
                 raise GatewayAwayError(f"http_{status}")
             if not HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
                 refusals[recipient] = f"http_{status}"
         return refusals
 
-    def _post(self, body: bytes) -> int:
+    def _post(self, recipient: str, body: bytes) -> int:
+        identity = self._identity(recipient, body)
+        now_ms = time.time_ns() // 1_000_000
+        now = datetime.fromtimestamp(now_ms // 1000, UTC)
         headers = {
             "Content-Type": "application/json",
-            "Otpguard-Signature": sign(self._secret, time.time_ns() // 1_000_000, body),
+            "Otpguard-Signature": sign(self._secret, now_ms, body),
+            "webhook-id": identity,
+            "webhook-timestamp": str(now_ms // 1000),
+            "webhook-signature": " ".join(
+                signer.sign(identity, now, body.decode()) for signer in self._signers
+            ),
         }
         try:
-            return self._http.request(
+            status = self._http.request(
                 "POST", self._url, body=body, headers=headers, redirect=False
             ).status
         except urllib3.exceptions.HTTPError as error:
             raise GatewayAwayError(type(error).__name__) from error
+        if HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
+            with self._lock:
+                self._repeated.pop(recipient, None)
+        return status
+
+    def _identity(self, recipient: str, body: bytes) -> str:
+        """Return the id of an order: a new one, or that of the same order that failed before."""
+        with self._lock:
+            before, identity = self._repeated.pop(recipient, (b"", ""))
+            if before != body:
+                identity = f"msg_{uuid.uuid4().hex}"
+            self._repeated[recipient] = body, identity
+            if len(self._repeated) > REPEATED_MAX:
+                self._repeated.popitem(last=False)
+        return identity

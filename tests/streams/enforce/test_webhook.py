@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import hmac
 import json
@@ -11,12 +12,13 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
+from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
 from detectors.leases.gate import Lease
 from detectors.leases.rails import GuardParams
@@ -45,6 +47,8 @@ class Receiver(ThreadingHTTPServer):
         context.load_cert_chain(certificate)
         self.socket = context.wrap_socket(self.socket, server_side=True)
         self.orders: list[dict[str, Any]] = []
+        self.ids: list[str] = []  # of all orders that came
+        self.standard = Webhook(SECRET)
         self.statuses: list[int] = []  # of the next answers; then 200
         self.busy = 0
         self.busiest = 0
@@ -70,6 +74,11 @@ class Handler(BaseHTTPRequestHandler):
             self.server.busiest = max(self.server.busiest, self.server.busy)
             status = self.server.statuses.pop(0) if self.server.statuses else 200
             if not (hmac.compare_digest(signature, expected) and abs(now_ms() - int(at)) < 60_000):
+                status = 401
+            self.server.ids.append(self.headers["webhook-id"])
+            try:
+                self.server.standard.verify(body, dict(self.headers))
+            except WebhookVerificationError:
                 status = 401
             if status == 200:
                 self.server.orders.append(json.loads(body))
@@ -186,6 +195,42 @@ def test_orders_never_leave_the_machine_unencrypted_or_unsigned(url: str, secret
 def test_a_wrong_secret_is_refused_by_the_receiver(receiver: Receiver, certificate: Path) -> None:
     with closing(WebhookGateway(receiver.url, b"other", ca_file=str(certificate))) as gateway:
         assert gateway.apply([ORDER]) == {"8613900000001": "http_401"}
+
+
+def test_while_keys_change_a_receiver_may_know_the_old_one_or_the_new(
+    receiver: Receiver, certificate: Path
+) -> None:
+    fresh = b"whsec_" + base64.b64encode(b"the key that comes next")
+    with closing(
+        WebhookGateway(receiver.url, SECRET, old_secret=fresh, ca_file=str(certificate))
+    ) as gateway:
+        assert gateway.apply([ORDER]) == {}
+        receiver.standard = Webhook(fresh.decode())
+        assert gateway.apply([ORDER]) == {}
+        receiver.standard = Webhook(b"neither of them")
+        assert gateway.apply([ORDER]) == {"8613900000001": "http_401"}
+
+
+@pytest.mark.parametrize("secret", [b"whsec_", b"whsec_\xff", b"whsec_A"])
+def test_a_key_that_is_none_is_for_a_person_to_mend(secret: bytes) -> None:
+    with pytest.raises(ConfigError, match="secret"):
+        WebhookGateway("https://smsc.example/leases", secret)
+
+
+def test_an_order_keeps_its_id_while_it_is_tried_and_every_other_has_one_of_its_own(
+    receiver: Receiver, gateway: WebhookGateway
+) -> None:
+    receiver.statuses = [503, 401, 429]
+    for _ in range(2):
+        with suppress(GatewayAwayError):
+            gateway.apply([ORDER])
+    with pytest.raises(GatewayAwayError):
+        gateway.release(["8613900000001"])
+    gateway.apply([ORDER])
+    gateway.apply([ORDER])
+    first, again, release, *others = receiver.ids
+    assert first == again
+    assert len({first, release, *others}) == 4
 
 
 def test_a_stumbling_receiver_gets_every_lease_once_and_never_too_many_at_a_time(
