@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from streams.cli.shared import ConfigOption, group, log_to_stderr, serving, settings_of
+from streams.errors import UnavailableError
 
 if TYPE_CHECKING:
     from streams.config import Settings
@@ -56,6 +57,13 @@ def kannel(
     clear: Annotated[
         bool, typer.Option("--clear", help="Empty the list, reload it and stop.")
     ] = False,
+    clear_at_stop: Annotated[
+        bool,
+        typer.Option(
+            "--clear-at-stop",
+            help="Empty the list when asked to end; for a supervisor without --clear.",
+        ),
+    ] = False,
 ) -> None:
     r"""Hold leases as Kannel's black list of recipients.
 
@@ -67,7 +75,8 @@ def kannel(
       otpguard enforce kannel --accept-whole-recipient
       otpguard enforce kannel --clear      (ExecStopPost= of the service: no adapter, no leases)
     """
-    from streams.enforce.kannel import KannelGateway  # noqa: PLC0415 - start-up time
+    from streams.enforce.gateway import GatewayAwayError  # noqa: PLC0415 - start-up time
+    from streams.enforce.kannel import KannelGateway  # noqa: PLC0415
 
     if not (accept_whole_recipient or clear):
         raise typer.BadParameter(
@@ -81,10 +90,16 @@ def kannel(
         section.list_port,
         section.admin_url,
         section.password.get_secret_value(),
+        list_host=section.list_host,
+        clear_at_close=clear_at_stop,
     )
     if clear:
-        gateway.clear()
-        gateway.close()
+        try:
+            gateway.clear()
+        except GatewayAwayError as error:
+            raise UnavailableError(f"kannel does not take the empty list: {error}") from None
+        finally:
+            gateway.close()
         return
     _run(settings, gateway, gateway_id)
 

@@ -368,9 +368,12 @@ class Kannel(Section):
     list_file: Path = Field(
         Path("/var/lib/otpguard/kannel.list"), description="the list; outlives the adapter"
     )
-    list_port: int = Field(
-        13_080, ge=0, le=65_535, description="where the list is served on loopback; 0: any free"
+    list_host: str = Field(
+        "127.0.0.1",
+        description="address that serves the list: numbers under lease, so loopback unless Kannel "
+        "is elsewhere and nobody else can reach it",
     )
+    list_port: int = Field(13_080, ge=0, le=65_535, description="its port; 0: any free")
     admin_url: str = Field(
         "http://127.0.0.1:13000", pattern="^https?://", description="bearerbox' admin port"
     )

@@ -3,14 +3,19 @@
 Kannel 1.4.5 fetches the list from us (`black-list-receiver`) when told to (`/reload-lists`). The
 list knows recipients only: the bank is refused with the flood. It knows no time either, so ends are
 orders here, and the list on disk outlives the adapter: a new one takes over from it without a gap.
+
+Kannel gets the list that is in memory: a disk that is full keeps no release from being obeyed. Then
+the file goes away, so that a successor begins with nothing rather than with who was let go.
 """
 
 from __future__ import annotations
 
+import errno
 import re
 import threading
-from collections.abc import Iterable, Sequence
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlencode
@@ -18,7 +23,8 @@ from urllib.parse import urlencode
 import urllib3
 
 from streams.enforce.gateway import GatewayAwayError, Order, Refusals
-from streams.errors import ConfigError
+from streams.errors import ConfigError, UnavailableError
+from streams.telemetry.http import REQUEST_S, BoundedServer
 
 LIST_PATH: Final = "/list.txt"
 RELOAD_TIMEOUT_S: Final = 10.0
@@ -28,24 +34,48 @@ NUMBER: Final = re.compile("[0-9]{5,18}")
 """What Kannel can compare: it reads the last 18 digits. Tokens can't be enforced here."""
 
 
+_FULL: Final = {errno.ENOSPC, errno.EDQUOT}  # a disk that may have room later
+
+
 class KannelGateway:
-    """Serves the list on loopback. One call at a time."""
+    """Serves the list, on loopback unless told otherwise. One call at a time."""
 
     batch_max = 1_000_000  # a reload costs the same for one change as for all of them
     parallel_max = 1
     tries_max: int | None = None
 
-    def __init__(self, list_file: Path, list_port: int, admin_url: str, password: str) -> None:
-        """`admin_url` is the root of bearerbox' admin port; `list_port` 0 takes any free port."""
+    def __init__(
+        self,
+        list_file: Path,
+        list_port: int,
+        admin_url: str,
+        password: str,
+        *,
+        list_host: str = "127.0.0.1",
+        clear_at_close: bool = False,
+    ) -> None:
+        """`admin_url` is the root of bearerbox' admin port; `list_port` 0 takes any free port.
+
+        Raises ConfigError if the list can't be kept where it should be, and UnavailableError if
+        the port is taken.
+        """
         self._file = list_file
+        self._clear_at_close = clear_at_close
         self._admin_url = admin_url.rstrip("/")
         self._password = password
-        self._numbers = set(list_file.read_text().split()) if list_file.exists() else set()
-        if not list_file.exists():
+        self._numbers = _read(list_file)
+        self._body = b""
+        try:
             self._write()
+        except OSError as error:
+            if error.errno not in _FULL:
+                raise ConfigError(f"kannel: cannot keep {list_file}: {error.strerror}") from None
         self._http = urllib3.PoolManager(retries=False, timeout=urllib3.Timeout(RELOAD_TIMEOUT_S))
-        self._server = ThreadingHTTPServer(("127.0.0.1", list_port), _serve(list_file))
-        self._server.daemon_threads = True
+        try:
+            self._server = BoundedServer((list_host, list_port), _serve(lambda: self._body))
+        except OSError as error:
+            place = f"{list_host}:{list_port}"
+            raise UnavailableError(f"cannot serve the list on {place}: {error.strerror}") from None
         threading.Thread(target=self._server.serve_forever, name="list", daemon=True).start()
 
     @property
@@ -92,7 +122,10 @@ class KannelGateway:
         self._change(set())
 
     def close(self) -> None:
-        """Serve no more. The list stays on disk."""
+        """Serve no more. The list stays on disk, unless it is to be cleared."""
+        if self._clear_at_close:
+            with suppress(GatewayAwayError):  # a Kannel that is away asks for it at its start
+                self.clear()
         self._server.shutdown()
         self._server.server_close()
         self._http.clear()
@@ -101,16 +134,25 @@ class KannelGateway:
         """Make these the list.
 
         It is written before Kannel is told, so that a failed reload is only late: the next one
-        brings the same list.
+        brings the same list. Kannel is told too if it can't be written: obeyed first, and then said
+        to have failed.
         """
         self._numbers = numbers
-        self._write()
+        try:
+            self._write()
+        except OSError as error:
+            with suppress(OSError):
+                self._file.unlink()
+            self._admin("reload-lists")
+            name = errno.errorcode.get(error.errno or 0, "OSError")
+            raise GatewayAwayError(f"list_{name}") from error
         self._admin("reload-lists")
 
     def _write(self) -> None:
-        # Kannel may fetch at any moment: it must see the old list or the new one.
+        self._body = "".join(f"{number}\n" for number in sorted(self._numbers)).encode()
+        # A successor may read at any moment: it must see the old list or the new one.
         scratch = self._file.with_suffix(".new")
-        scratch.write_text("".join(f"{number}\n" for number in sorted(self._numbers)))
+        scratch.write_bytes(self._body)
         scratch.replace(self._file)
 
     def _admin(self, command: str) -> None:
@@ -125,13 +167,26 @@ class KannelGateway:
             raise GatewayAwayError(f"http_{answer.status}")
 
 
-def _serve(list_file: Path) -> type[BaseHTTPRequestHandler]:
+def _read(list_file: Path) -> set[str]:
+    """The numbers that an adapter left: what else stands there is nothing that Kannel could use."""
+    try:
+        text = list_file.read_text("ascii", "replace")
+    except FileNotFoundError:
+        return set()
+    except OSError as error:
+        raise ConfigError(f"kannel: cannot read {list_file}: {error.strerror}") from None
+    return set(filter(NUMBER.fullmatch, text.split()))
+
+
+def _serve(body_now: Callable[[], bytes]) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
+        timeout = REQUEST_S
+
         def do_GET(self) -> None:
             if self.path != LIST_PATH:
                 self.send_error(404)
                 return
-            body = list_file.read_bytes()
+            body = body_now()
             self.send_response(200)
             self.send_header("Content-Type", "text/plain")
             self.send_header("Content-Length", str(len(body)))

@@ -5,10 +5,11 @@ Not in the event loop: a probe must be answered when the loop hangs, for that is
 
 from __future__ import annotations
 
+import socket
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -19,6 +20,8 @@ from prometheus_client.exposition import choose_encoder
 from streams.errors import UnavailableError
 
 REQUEST_S: Final = 5.0  # a client that dawdles is cut off
+THREADS_MAX: Final = 8  # requests at a time: a scrape, probes and people need no more
+ROOM_S: Final = 1.0  # for one that was cut off to leave its place
 
 Check = Callable[[], str]
 """Returns what is wrong; empty if nothing is. Called from other threads than the event loop's."""
@@ -45,7 +48,7 @@ def serve(
             return (503 if wrong else 200), "text/plain", f"{wrong or 'ok'}\n".encode()
 
     try:
-        server = _Server((host, port), Handler)
+        server = BoundedServer((host, port), Handler)
     except OSError as error:
         raise UnavailableError(
             f"cannot serve metrics on {host}:{port}: {error.strerror}; `http.port` names another"
@@ -59,9 +62,58 @@ def serve(
         server.server_close()
 
 
-class _Server(ThreadingHTTPServer):
+class BoundedServer(ThreadingHTTPServer):
+    """Answers so many requests at a time; past that the oldest has to make room.
+
+    A thread for each connection and no bound would let whoever opens connections take all threads
+    that a supervisor allows the process. Who comes newest gets an answer: a probe is not kept out
+    by clients that dawdle.
+    """
+
     daemon_threads = True
     block_on_close = False  # a client that hangs does not hold up the end of the process
+    request_queue_size = 128  # of connections that wait; the library's 5 make a probe wait a second
+    threads_max = THREADS_MAX
+
+    def __init__(self, address: tuple[str, int], handler: type[BaseHTTPRequestHandler]) -> None:
+        self._places = threading.Semaphore(self.threads_max)
+        self._open: dict[socket.socket, None] = {}  # in order of arrival
+        self._lock = threading.Lock()
+        super().__init__(address, handler)
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """Answer in a thread of its own, once there is a place."""
+        if not self._places.acquire(blocking=False):
+            self._cut_off_oldest()
+            if not self._places.acquire(timeout=ROOM_S):
+                self.shutdown_request(request)
+                return
+        with self._lock:
+            self._open[request] = None
+        try:
+            super().process_request(request, client_address)
+        except RuntimeError:  # no thread to be had
+            self._leave(request)
+            self.shutdown_request(request)
+
+    def process_request_thread(self, request: Any, client_address: Any) -> None:
+        """Answer, and leave the place to the next."""
+        try:
+            super().process_request_thread(request, client_address)
+        finally:
+            self._leave(request)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Say nothing: a client that hangs up, or is cut off, is no news."""
+
+    def _cut_off_oldest(self) -> None:
+        with self._lock, suppress(OSError, StopIteration):
+            next(iter(self._open)).shutdown(socket.SHUT_RDWR)
+
+    def _leave(self, request: socket.socket) -> None:
+        with self._lock:
+            self._open.pop(request, None)
+        self._places.release()
 
 
 class _Handler(ABC, BaseHTTPRequestHandler):

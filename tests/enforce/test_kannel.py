@@ -13,12 +13,13 @@ import pytest
 from detectors.leases.rails import GuardParams
 from streams.enforce.book import Book
 from streams.enforce.gateway import GatewayAwayError
+from streams.enforce.kannel import KannelGateway
 from streams.enforce.reconcile import Reconciler
-from streams.errors import ConfigError
+from streams.errors import ConfigError, UnavailableError
 from tests.enforce.kannel_world import OTHER, VICTIM, KannelWorld, kannel_world, order
 from tests.enforce.loop import now_ms
 from tests.enforce.records import action
-from tests.enforce.services import wait_until
+from tests.enforce.services import KANNEL_PASSWORD, wait_until
 
 
 @pytest.fixture
@@ -72,6 +73,73 @@ def test_a_token_cannot_be_held_back_here_and_says_so(world: KannelWorld) -> Non
         refusals = gateway.apply([order("h1:00ffee0011223344"), order(VICTIM)])
         assert refusals == {"h1:00ffee0011223344": "not_a_number"}
         assert not world.passes(VICTIM)
+
+
+def test_a_full_disk_keeps_no_release_from_being_obeyed_and_is_said(world: KannelWorld) -> None:
+    with closing(world.gateway()) as gateway:
+        gateway.apply([order(VICTIM), order(OTHER)])
+        scratch = world.list_file.with_suffix(".new")
+        scratch.symlink_to("/dev/full")
+        with pytest.raises(GatewayAwayError, match="ENOSPC"):
+            gateway.release([VICTIM])
+        assert [world.passes(VICTIM), world.passes(OTHER)] == [True, False]
+        assert not world.list_file.exists()  # a successor would begin with somebody let go
+        scratch.unlink()
+        gateway.release([VICTIM])
+        assert world.list_file.read_text() == f"{OTHER}\n"
+
+
+def test_a_disk_that_has_room_again_gets_the_word_told(world: KannelWorld) -> None:
+    with closing(world.gateway()) as gateway:
+        reconciler = Reconciler(gateway, Book(GuardParams()), "kannel-1")
+        scratch = world.list_file.with_suffix(".new")
+        scratch.symlink_to("/dev/full")
+        reconciler.action(action(VICTIM, at_ms=now_ms()), ("t", 1), now_ms())
+        acks = []
+
+        def settled() -> bool:
+            acks.extend(reconciler.step(now_ms()).acks)
+            reconciler.wait(0.02)
+            return reconciler.idle()
+
+        end = time.monotonic() + 2
+        while time.monotonic() < end:
+            assert not settled()
+        assert acks == []
+        scratch.unlink()
+        wait_until(settled, "the lease is applied", 20)
+        assert [ack.state for ack in acks] == ["applied"]
+        assert not world.passes(VICTIM)
+
+
+def test_a_list_that_can_never_be_kept_and_a_taken_port_are_said_in_one_line(
+    world: KannelWorld, tmp_path: Path
+) -> None:
+    url = f"http://127.0.0.1:{world.bearerbox.port}"
+    with pytest.raises(ConfigError, match="cannot keep"):
+        KannelGateway(tmp_path / "nowhere" / "kannel.list", 0, url, KANNEL_PASSWORD)
+    with closing(world.gateway()), pytest.raises(UnavailableError, match="in use"):
+        world.gateway()
+
+
+def test_what_is_no_number_on_a_damaged_list_is_passed_over(world: KannelWorld) -> None:
+    world.list_file.write_bytes(f"{VICTIM}\n\xff\n".encode("latin-1") + b"86139\x00\n12\n86139")
+    with closing(world.gateway()) as gateway:
+        assert set(gateway.held()) == {VICTIM, "86139"}
+        assert not world.passes(VICTIM)
+
+
+def test_an_adapter_that_is_told_to_leaves_no_lease_behind_when_it_ends(
+    world: KannelWorld,
+) -> None:
+    url = f"http://127.0.0.1:{world.bearerbox.port}"
+    gateway = KannelGateway(
+        world.list_file, world.list_port, url, KANNEL_PASSWORD, clear_at_close=True
+    )
+    with closing(gateway):
+        gateway.apply([order(VICTIM)])
+        assert not world.passes(VICTIM)
+    assert world.passes(VICTIM)
 
 
 def test_a_wrong_password_is_for_a_person_and_a_dead_kannel_for_later(world: KannelWorld) -> None:

@@ -68,7 +68,7 @@ def leases(uses: list[tuple[int, int]], attack: Sent) -> Iterator[tuple[Lease, i
         book, override("allow", str(VICTIM), platform=ALLOWED, issued_at_ms=0, expires_at_ms=None)
     )
     for action in run(ENFORCE, history(uses) + events, partition).actions:
-        take_action(book, action)
+        take_action(book, action, action.issued_at_ms)
         lease = standing(book, action.recipient, action.issued_at_ms)
         if isinstance(lease, Lease):
             yield lease, action.issued_at_ms

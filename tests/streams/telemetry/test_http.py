@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import socket
+import threading
 import urllib.error
 import urllib.request
+from contextlib import ExitStack
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
@@ -49,6 +51,26 @@ def test_a_client_that_says_nothing_holds_nobody_up() -> None:
         host, port = address.split(":")
         with socket.create_connection((host, int(port))):
             assert get(address, "/health/live")[0] == 200
+
+
+def test_connections_without_end_take_no_more_threads_than_are_allowed_and_keep_no_probe_out() -> (
+    None
+):
+    before = threading.active_count()
+    with (
+        http.serve(
+            "127.0.0.1", 0, Metrics().registry, live=lambda: "", ready=lambda: ""
+        ) as address,
+        ExitStack() as stack,
+    ):
+        host, port = address.split(":")
+        most = 0
+        for _ in range(50):
+            stack.enter_context(socket.create_connection((host, int(port)))).sendall(b"GET /")
+            most = max(most, threading.active_count() - before)
+        assert get(address, "/health/live")[0] == 200
+        most = max(most, threading.active_count() - before)
+        assert most <= http.THREADS_MAX + 2  # that of the server, and one that ends
 
 
 def test_a_taken_port_is_said_in_one_line() -> None:
