@@ -30,18 +30,9 @@ SCAN_COUNT: Final = 1_000
 TIMEOUT_S: Final = 1.0
 """One call; an adapter that waits longer would let the operator's word wait too."""
 
-_PASSING: Final = (
-    redis.BusyLoadingError,
-    redis.ConnectionError,
-    redis.OutOfMemoryError,
-    redis.ReadOnlyError,
-    redis.TimeoutError,
-    redis.exceptions.ClusterDownError,
-    redis.exceptions.MasterDownError,
-)
-"""A Redis that is not there, or cannot take writes now and may later."""
-
-_PASSING_CODES: Final = ("MISCONF", "NOREPLICAS")  # the same, but redis-py has no class for them
+_FORBIDDEN: Final = ("NOAUTH", "NOPERM", "WRONGPASS")
+"""What Redis says to whom it lets do nothing: only a person can mend that. Whatever else it says
+(it loads, is full, runs somebody's script, follows another) may be over at the next try."""
 
 _T = TypeVar("_T")
 _encode: Final = msgspec.json.Encoder().encode
@@ -125,7 +116,7 @@ class RedisGateway:
             with self._client.pipeline(transaction=False) as pipe:
                 for order in orders:
                     pipe.set(
-                        self._throttle + order.recipient,
+                        _key(self._throttle, order.recipient),
                         lease_value(order.lease),
                         pxat=order.lease.expires_at_ms,
                     )
@@ -136,7 +127,8 @@ class RedisGateway:
 
     def release(self, recipients: Sequence[str]) -> Refusals:
         """Delete the keys."""
-        self._call(lambda: self._client.unlink(*(self._throttle + each for each in recipients)))
+        keys = [_key(self._throttle, each) for each in recipients]
+        self._call(lambda: self._client.unlink(*keys))
         return {}
 
     def expire(self, recipients: Sequence[str]) -> Refusals:  # noqa: ARG002 - the interface's
@@ -151,14 +143,15 @@ class RedisGateway:
         def take() -> list[int]:
             with self._client.pipeline(transaction=False) as pipe:
                 for action_id in action_ids:
-                    pipe.getdel(self._refused + action_id)
-                return [int(count or 0) for count in _execute(pipe)]
+                    pipe.getdel(_key(self._refused, action_id))
+                return [_count(answer) for answer in _answers(pipe)]
 
         return self._call(take)
 
     def counted(self) -> Iterable[str]:
         """Actions of all counters; the gateway's script lets them end after a day."""
-        return self._names(self._refused)
+        # An action's name is text; what is none was made by somebody else.
+        return [name for name in self._names(self._refused) if name.isprintable()]
 
     def health(self) -> str:
         """The server's run id and a marker that lives as long as the data does.
@@ -193,7 +186,8 @@ class RedisGateway:
 
         def scan() -> list[str]:
             keys = self._client.scan_iter(match=f"{prefix}*", count=SCAN_COUNT)
-            return [key.decode()[len(prefix) :] for key in keys]
+            # Bytes that are no UTF-8 survive as what `_key` makes the same bytes of.
+            return [key.decode("utf-8", "surrogateescape")[len(prefix) :] for key in keys]
 
         return self._call(scan)
 
@@ -201,20 +195,45 @@ class RedisGateway:
         """Do it, or say that Redis is away. What it forbids altogether is for a person to mend."""
         try:
             return do()
-        except redis.AuthenticationError as error:
-            raise ConfigError(f"redis: {error}") from error
-        except _PASSING as error:
+        except redis.RedisError as error:
+            if _forbids(error):
+                raise ConfigError(f"redis: {error}") from error
             raise GatewayAwayError(type(error).__name__) from error
-        except redis.ResponseError as error:
-            if str(error).startswith(_PASSING_CODES):
-                raise GatewayAwayError(str(error).split(" ", 1)[0]) from error
-            raise ConfigError(f"redis: {error}") from error
+
+
+def _key(prefix: str, name: str) -> bytes:
+    return (prefix + name).encode("utf-8", "surrogateescape")
+
+
+def _forbids(error: redis.RedisError) -> bool:
+    """Whether it is one of `_FORBIDDEN`; redis-py cuts the code off some of its own errors."""
+    kinds = redis.AuthenticationError, redis.exceptions.NoPermissionError
+    passing = redis.exceptions.AuthenticationWrongNumberOfArgsError
+    return (isinstance(error, kinds) and not isinstance(error, passing)) or str(error).startswith(
+        _FORBIDDEN
+    )
 
 
 def _execute(pipe: Pipeline) -> list[Any]:
     """The answers of a pipeline. Its own errors would name the command, and so the recipient."""
-    answers = pipe.execute(raise_on_error=False)
+    answers = _answers(pipe)
     for answer in answers:
         if isinstance(answer, Exception):
             raise answer
     return answers
+
+
+def _answers(pipe: Pipeline) -> list[Any]:
+    return pipe.execute(raise_on_error=False)
+
+
+def _count(answer: Any) -> int:
+    """The value of a counter; 0 for a key of that name that is none, which somebody else made."""
+    if isinstance(answer, Exception):
+        if isinstance(answer, redis.ResponseError) and str(answer).startswith("WRONGTYPE"):
+            return 0
+        raise answer
+    try:
+        return max(0, int(answer or 0))
+    except ValueError:
+        return 0

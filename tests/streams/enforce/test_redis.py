@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import subprocess
+import threading
 import time
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,7 @@ from streams.enforce.gateway import GatewayAwayError, Order
 from streams.enforce.reconcile import Reconciler, Report
 from streams.enforce.redis import RedisGateway, connect
 from streams.errors import ConfigError
+from streams.wire import encode_ack
 from tests.enforce.records import action, override
 from tests.enforce.services import Server, redis_client, redis_server, wait_until
 from tests.ports import free_port
@@ -138,6 +140,84 @@ def test_a_full_redis_is_away_and_not_wrong(gateway: RedisGateway, look: redis.R
     look.config_set("maxmemory", "1")
     with pytest.raises(GatewayAwayError, match="OutOfMemory"):
         gateway.apply([order("8613900000001")])
+
+
+def test_a_redis_that_runs_somebodys_script_is_away_and_not_wrong(
+    gateway: RedisGateway, look: redis.Redis
+) -> None:
+    gateway.health()
+    look.config_set("busy-reply-threshold", "50")
+
+    def spin() -> None:
+        with suppress(redis.ResponseError):  # killed
+            look.eval("while true do end", 0)
+
+    spinning = threading.Thread(target=spin)
+    spinning.start()
+    try:
+        time.sleep(0.3)
+        for call in (
+            lambda: gateway.apply([order("8613900000001")]),
+            lambda: gateway.release(["8613900000001"]),
+            lambda: gateway.refused(["a"]),
+            gateway.held,
+            gateway.health,
+        ):
+            with pytest.raises(GatewayAwayError):
+                call()
+    finally:
+        with closing(redis.Redis(port=look.get_connection_kwargs()["port"])) as another:
+            another.script_kill()
+        spinning.join()
+    assert gateway.apply([order("8613900000001")]) == {}
+
+
+@pytest.mark.parametrize("code", ["LOADING x", "EXECABORT x", "ERR x", "NOSCRIPT x", "TRYAGAIN x"])
+def test_whatever_redis_says_but_that_it_forbids_may_be_over_at_the_next_try(
+    gateway: RedisGateway, code: str
+) -> None:
+    def say() -> None:
+        raise redis.ResponseError(code)
+
+    with pytest.raises(GatewayAwayError):
+        gateway._call(say)
+
+
+def test_keys_that_somebody_else_made_are_taken_away_or_passed_over(
+    gateway: RedisGateway, look: redis.Redis
+) -> None:
+    look.set(b"otpguard:throttle:\xff\xfe", "{}")
+    look.lpush("otpguard:throttle:8613900000001", "x")
+    look.set(b"otpguard:refused:\xff", 7)
+    look.lpush("otpguard:refused:list", "x")
+    look.set("otpguard:refused:words", "many")
+    look.set("otpguard:refused:below", -3)
+    look.set("otpguard:refused:a", 12)
+    counted = list(gateway.counted())
+    assert dict(zip(counted, gateway.refused(counted), strict=True)) == {
+        "list": 0,
+        "words": 0,
+        "below": 0,
+        "a": 12,
+    }
+    gateway.apply([order("8613900000001")])
+    held = set(gateway.held())
+    assert held == {"8613900000001", "\udcff\udcfe"}
+    gateway.release(sorted(held))
+    assert list(look.scan_iter("otpguard:throttle:*")) == []
+
+
+def test_an_adapter_that_finds_such_keys_goes_on(gateway: RedisGateway, look: redis.Redis) -> None:
+    look.set(b"otpguard:throttle:\xff\xfe", "{}")
+    look.set(b"otpguard:refused:\xff", 7)
+    look.lpush("otpguard:refused:list", "x")
+    reconciler = Reconciler(gateway, Book(GuardParams()), "redis-1")
+    reconciler.action(action(at_ms=now_ms()), ("t", 1), now_ms())
+    report = settle(reconciler)
+    reconciler.close()
+    assert throttled(look) == {"8613900000001"}
+    for ack in report.acks:
+        encode_ack(ack)
 
 
 def test_a_restart_and_a_flush_are_other_incarnations(
