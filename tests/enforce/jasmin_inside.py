@@ -1,7 +1,8 @@
 """Runs in Jasmin's own interpreter: the interceptor on messages of every kind, counted and timed.
 
 `jasmin_inside.py fuzz N SEED` feeds N hostile submissions, `time N PAUSE_MS` N plain ones,
-`vectors` asks what others are tested with; all print JSON. OTPGUARD_REDIS_URL names the Redis.
+`vectors` asks what others are tested with, `lookups N MS` stalls on a name server, `full` fills
+Redis; all print JSON. OTPGUARD_REDIS_URL names the Redis.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import socket
 import sys
 import time
 from collections.abc import Callable
@@ -174,6 +176,7 @@ def quantiles(took: list[float]) -> dict[str, float]:
 def vectors() -> dict[str, Any]:
     """Whether the messages of `deploy/gateways/vectors.json` pass; leases moved to the present."""
     interceptor = from_environment()
+    keys = redis.Redis.from_url(os.environ["OTPGUARD_REDIS_URL"])
     found = json.loads(Path("deploy/gateways/vectors.json").read_text("utf-8"))
     answers = {}
     for number, vector in enumerate(found["messages"]):
@@ -183,14 +186,72 @@ def vectors() -> dict[str, Any]:
             lease = {**vector["lease"], "until": round(time.time() * 1000) + lasts_ms}
             if 0 < lasts_ms < 1_000:
                 lease["until"] += 60_000  # the last millisecond of a lease is gone too soon here
-            interceptor._client.set(f"otpguard:throttle:{recipient}", json.dumps(lease))
+            keys.set(f"otpguard:throttle:{recipient}", json.dumps(lease))
         submission = plain(recipient, vector["text"])
         submission.pdu.params["source_addr"] = vector["sender"].encode()
         answers[vector["name"]] = not interceptor.refuses(submission)
     return answers
 
 
+def lookups(count: int, stall_ms: int) -> dict[str, Any]:
+    """What a name server does that answers late and then: the longest call, and what is refused.
+
+    Calls go on while it is silent, and then until the lease of 8613900000001 is seen.
+    """
+    asked = socket.getaddrinfo
+    silent = [True]
+
+    def slow(*arguments: Any, **more: Any) -> Any:
+        if silent[0]:
+            time.sleep(stall_ms / 1000)
+            raise socket.gaierror("no answer")
+        return asked("127.0.0.1", *arguments[1:], **more)
+
+    socket.getaddrinfo = slow
+    os.environ["OTPGUARD_REDIS_URL"] = os.environ["OTPGUARD_REDIS_URL"].replace(
+        "127.0.0.1", "redis.internal"
+    )
+    interceptor = from_environment()
+    took = []
+
+    def call() -> bool:
+        started = time.perf_counter()
+        refused = interceptor.refuses(plain("8613900000001"))
+        took.append(time.perf_counter() - started)
+        return refused
+
+    refused_early = False
+    for _ in range(count):
+        refused_early |= call()
+        time.sleep(0.01)
+    silent[0] = False
+    end = time.monotonic() + 20
+    while not (refused := call()) and time.monotonic() < end:
+        time.sleep(0.01)
+    return {"longest_ms": 1000 * max(took), "early": refused_early, "refused": refused}
+
+
+def full() -> dict[str, Any]:
+    """Answers in a full Redis: for 8613900000002 and, under lease, 8613900000001, in turn."""
+    interceptor = from_environment()
+    keys = redis.Redis.from_url(os.environ["OTPGUARD_REDIS_URL"])
+    interceptor.refuses(plain("8613900000002"))
+    keys.config_set("maxmemory", "1")
+    answers = []
+    for _ in range(5):
+        answers.append(interceptor.refuses(plain("8613900000002")))
+        answers.append(interceptor.refuses(plain("8613900000001")))
+    keys.config_set("maxmemory", "0")
+    return {"answers": answers}
+
+
 if __name__ == "__main__":
     what, *numbers = sys.argv[1:]
-    tasks: dict[str, Callable[..., object]] = {"fuzz": fuzz, "time": timed, "vectors": vectors}
+    tasks: dict[str, Callable[..., object]] = {
+        "fuzz": fuzz,
+        "time": timed,
+        "vectors": vectors,
+        "lookups": lookups,
+        "full": full,
+    }
     print(json.dumps(tasks[what](*map(int, numbers))))

@@ -205,6 +205,24 @@ def test_the_interceptor_answers_as_gateways_in_other_languages_should(alone: Se
     assert inside(alone, "vectors") == expected
 
 
+def test_a_name_server_that_does_not_answer_stops_nobody_but_the_look_up(alone: Server) -> None:
+    hold(alone, VICTIM)
+    said = inside(alone, "lookups", 100, 5_000)
+    assert said["longest_ms"] < 100
+    assert (said["early"], said["refused"]) == (False, True)
+
+
+def test_a_full_redis_costs_reports_and_no_look_up(alone: Server) -> None:
+    hold(alone, VICTIM)
+    assert inside(alone, "full") == {"answers": [False, True] * 5}
+
+
+def hold(server: Server, recipient: str) -> None:
+    client = connect(Redis(url=f"redis://127.0.0.1:{server.port}"))
+    with closing(RedisGateway(client, Registry.shipped())) as gateway:
+        gateway.apply([Order(recipient, Lease("a", now_ms() + 600_000, action().scope))])
+
+
 def test_ten_thousand_hostile_messages_raise_nothing(alone: Server) -> None:
     with closing(
         RedisGateway(connect(Redis(url=f"redis://127.0.0.1:{alone.port}")), Registry.shipped())

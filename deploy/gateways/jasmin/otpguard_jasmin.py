@@ -6,7 +6,8 @@ is none, reports the submission as accepted. Only for a recipient under lease is
 by the rules of the detector itself (`detectors`), and the ruling reported in a second call.
 
 Jasmin calls it from its reactor, one message at a time, so nothing here needs a lock, and every
-millisecond here is one of the gateway.
+millisecond here is one of the gateway. Connections are therefore made in a thread: a name server
+that does not answer costs five seconds, a handshake more than a look-up may take.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import threading
 import time
 from collections import OrderedDict
 from dataclasses import dataclass
@@ -24,6 +26,7 @@ from typing import Any, Final
 import messaging.sms.gsm0338  # noqa: F401 - registers the codec
 import redis
 from redis.backoff import NoBackoff
+from redis.connection import Connection, ConnectionPool, parse_url
 from redis.retry import Retry
 from smpp.pdu.pdu_encoding import DataCodingEncoder, EsmClassEncoder
 
@@ -38,6 +41,8 @@ log = logging.getLogger("otpguard")
 
 TIMEOUT_S: Final = 0.015
 """A Redis on the same network answers in under 1 ms; the gateway stands still while we wait."""
+CONNECT_S: Final = 2.0  # to connect and shake hands, where nobody waits for it
+FIRST_S: Final = 1.0  # that the import waits for the first connection, once
 COOL_DOWN_S: Final = 2.0
 """After a failure Redis is left alone so long: a frozen one then costs under 1 % of the time."""
 STREAM_ENTRIES: Final = 1_000_000
@@ -53,10 +58,12 @@ ESME_RTHROTTLED: Final = 0x58
 LOOK: Final = """
 local lease = redis.call('GET', KEYS[1])
 if not lease then
-  redis.call('XADD', KEYS[2], 'MAXLEN', '~', ARGV[2], '*', 'value', ARGV[1])
+  redis.pcall('XADD', KEYS[2], 'MAXLEN', '~', ARGV[2], '*', 'value', ARGV[1])
 end
 return lease
 """
+"""A report that a full Redis does not take (`pcall`) must not cost the look-up: the next would be
+left out too, and whoever fills Redis would have switched the throttle off."""
 
 _UDH_INDICATOR: Final = 0x40
 _UCS2: Final = 8
@@ -82,6 +89,59 @@ class Submission:
     reference: int  # that the parts of a long message share
 
 
+_may_connect: Final = threading.local()
+
+
+class _Made:
+    """Before a redis-py connection in its bases: only a thread that says so may open it."""
+
+    _sock: Any
+    socket_timeout: Any
+
+    def connect(self) -> None:
+        """Raises ConnectionError at once where nobody may wait."""
+        if self._sock is None:
+            if not getattr(_may_connect, "yes", False):
+                raise redis.ConnectionError("not connected")
+            self.socket_timeout = CONNECT_S
+            super().connect()  # type: ignore[misc]
+            self.socket_timeout = TIMEOUT_S
+            self._sock.settimeout(TIMEOUT_S)
+
+
+class Connector:
+    """Keeps a client connected, in a thread of its own."""
+
+    def __init__(self, client: redis.Redis) -> None:
+        self._client = client
+        self._wanted = threading.Event()
+        self._up = threading.Event()
+        self._wanted.set()
+        threading.Thread(target=self._run, name="redis", daemon=True).start()
+
+    def lost(self) -> None:
+        """Connect anew; does not wait."""
+        self._up.clear()
+        self._wanted.set()
+
+    def wait(self, timeout_s: float) -> None:
+        """Wait until it is connected, or the time is over."""
+        self._up.wait(timeout_s)
+
+    def _run(self) -> None:
+        _may_connect.yes = True
+        while True:
+            self._wanted.wait()
+            self._wanted.clear()
+            try:
+                self._client.ping()
+                self._up.set()
+            except Exception as error:  # noqa: BLE001 - whatever it is, it is tried again
+                log.debug("not connected: %s", type(error).__name__)
+                time.sleep(COOL_DOWN_S)
+                self._wanted.set()
+
+
 class Interceptor:
     """Holds the connection, the registry, and which long messages were refused a moment ago."""
 
@@ -94,7 +154,9 @@ class Interceptor:
         prefix: str = "otpguard:",
         stream_entries: int = STREAM_ENTRIES,
     ) -> None:
+        """`client` is one of `connected`: it raises at once where it has no connection."""
         self._client = client
+        self._connector = Connector(client)
         self._look = client.register_script(LOOK)
         self._registry = registry
         self._numbers = numbers
@@ -116,16 +178,26 @@ class Interceptor:
             return False
         try:
             return self._refuses(read(routable), round(time.time() * 1000), now)
+        except redis.ResponseError as error:
+            self._say(error, now)  # it answered at once, if not what was asked
         except redis.RedisError as error:
             self._leave_alone(error, now)
         except Exception as error:  # noqa: BLE001 - an exception would make Jasmin refuse the message
-            if now >= self._quiet_until:
-                self._quiet_until = now + COOL_DOWN_S
-                log.warning("a submission passes unseen: %s", type(error).__name__)
+            self._say(error, now)
         return False
+
+    def connect(self, timeout_s: float) -> None:
+        """Wait for the first connection, at most so long."""
+        self._connector.wait(timeout_s)
+
+    def _say(self, error: Exception, now: float) -> None:
+        if now >= self._quiet_until:
+            self._quiet_until = now + COOL_DOWN_S
+            log.warning("a submission passes unseen: %s", type(error).__name__)
 
     def _leave_alone(self, error: redis.RedisError, now: float) -> None:
         self._away_until = now + COOL_DOWN_S
+        self._connector.lost()
         log.warning("redis is away (%s): messages pass", type(error).__name__)
 
     def _refuses(self, submission: Submission, now_ms: int, now: float) -> bool:
@@ -155,10 +227,12 @@ class Interceptor:
             pipe.incr(self._refused + lease.action_id)
             pipe.expire(self._refused + lease.action_id, REFUSED_COUNTER_S)
         pipe.xadd(self._stream, {"value": _dump(report)}, maxlen=self._stream_entries)
+        # The ruling is known; whatever fails here, only its report is lost.
         try:
             pipe.execute()
+        except redis.ResponseError as error:
+            self._say(error, now)
         except redis.RedisError as error:
-            # The ruling is known; only its report is lost.
             self._leave_alone(error, now)
         return refused
 
@@ -263,24 +337,34 @@ def _dump(report: dict[str, Any]) -> bytes:
     return json.dumps(report, ensure_ascii=False).encode("utf-8", "replace")
 
 
-def from_environment() -> Interceptor:
-    """The interceptor that interceptord's environment describes."""
-    client = redis.Redis.from_url(
-        os.environ.get("OTPGUARD_REDIS_URL", "redis://127.0.0.1:6379/0"),
+def connected(url: str) -> redis.Redis:
+    """A client whose connections are made where a `Connector` makes them, and nowhere else."""
+    kind = parse_url(url).get("connection_class", Connection)
+    pool = ConnectionPool.from_url(
+        url,
+        connection_class=type("Made", (_Made, kind), {}),
         socket_timeout=TIMEOUT_S,
-        socket_connect_timeout=TIMEOUT_S,
+        socket_connect_timeout=CONNECT_S,
         retry=Retry(NoBackoff(), 0),
     )
+    return redis.Redis(connection_pool=pool)
+
+
+def from_environment() -> Interceptor:
+    """The interceptor that interceptord's environment describes."""
+    client = connected(os.environ.get("OTPGUARD_REDIS_URL", "redis://127.0.0.1:6379/0"))
     registry = Registry.shipped()
     if path := os.environ.get("OTPGUARD_RECOGNISE_REGISTRY_FILE"):
         registry, _ = registry.merged(Registry.load(Path(path).read_text("utf-8")))
-    return Interceptor(
+    interceptor = Interceptor(
         client,
         registry,
         Numbers(os.environ.get("OTPGUARD_INPUT_COUNTRY", "CN")),
         os.environ.get("OTPGUARD_GATEWAY_ID", "jasmin"),
         stream_entries=int(os.environ.get("OTPGUARD_STREAM_ENTRIES", STREAM_ENTRIES)),
     )
+    interceptor.connect(FIRST_S)
+    return interceptor
 
 
 refuses = from_environment().refuses
