@@ -53,7 +53,10 @@ def topics(settings: Settings) -> tuple[Topic, ...]:
               {"min.cleanable.dirty.ratio": "0.1", "max.compaction.lag.ms": "10000",
                "segment.bytes": str(16 << 20), "delete.retention.ms": str(HOUR_MS)}),
         Topic("throttle", names.throttle, few, copies, "compact,delete", 2 * DAY_MS,
-              "the newest lease of a recipient counts; none outlives a day"),
+              "the newest lease of a recipient counts; none outlives a day. Nothing is compacted "
+              "before the longest lease and what is remembered of it are over: an old lease that a "
+              "retry or a zombie wrote last would else be the one that is left",
+              {"min.compaction.lag.ms": str(2 * HOUR_MS)}),
         Topic("episode", names.episode, few, copies, "delete", 30 * DAY_MS,
               "explanations, for complaints that arrive weeks later"),
         Topic("acks", names.acks, few, copies, "delete", 7 * DAY_MS,

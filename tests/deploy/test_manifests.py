@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import copy
 import json
+import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -36,10 +38,12 @@ OPERATORS: Final = Path(__file__).parent / "schemas" / "operators"
 
 Manifest = dict[str, Any]
 
-ADAPTERS: Final = {
+ADAPTERS: Final[dict[str, dict[str, Any]]] = {
     kind: {"kind": kind, "username": "a", "passwordSecret": "p", "gatewaySecret": "g", "ports": [1]}
     for kind in ("redis", "kannel", "webhook", "log")
 }
+BEARERBOX: Final = {"podSelector": {"matchLabels": {"app": "bearerbox"}}}
+ADAPTERS["kannel"]["listFrom"] = [BEARERBOX]
 EVERYTHING: Final[Mapping[str, Any]] = {
     "adapters": ADAPTERS,
     "settings": {"detect": {"p_novel": 0.5, "stamps": {}}, "input": {"country": "MO"}},
@@ -94,6 +98,7 @@ def test_the_chart_has_no_finding_of_helm_lint(tmp_path: Path) -> None:
         {"kafka": {"security": "sasl_plaintext"}},
         {"adapters": {"gw": {"kind": "ftp", "username": "a", "passwordSecret": "p"}}},
         {"adapters": {"gw": {"kind": "redis", "password": "in the values"}}},
+        {"adapters": {"gw": {"kind": "kannel", "username": "a", "passwordSecret": "p"}}},
         {"strimzi": {"users": {"root": "x"}}},
         {"wrokers": 3},
     ],
@@ -281,6 +286,40 @@ def test_every_pod_is_unprivileged_and_has_no_secret_in_its_environment() -> Non
                 assert name.endswith("_FILE") or not name.endswith(("PASSWORD", "SECRET"))
 
 
+def test_kannels_list_can_be_kept_and_bearerbox_alone_can_fetch_it() -> None:
+    manifests = render(EVERYTHING)
+    (made,) = [
+        each
+        for each in of_kind(manifests, "Deployment")
+        if each["metadata"]["name"] == "otpguard-adapter-kannel"
+    ]
+    pod = made["spec"]["template"]
+    (container,) = pod["spec"]["containers"]
+    given = {each["name"]: each["value"] for each in container["env"] if "value" in each}
+    kept = Path(given["OTPGUARD_KANNEL_LIST_FILE"]).parent
+    (mount,) = [each for each in container["volumeMounts"] if each["mountPath"] == str(kept)]
+    assert not mount.get("readOnly")
+    (volume,) = [each for each in pod["spec"]["volumes"] if each["name"] == mount["name"]]
+    assert "emptyDir" in volume
+    assert given["OTPGUARD_KANNEL_LIST_HOST"] != "127.0.0.1"
+    assert "--clear-at-stop" in container["args"]
+    (port,) = [each for each in container["ports"] if each["name"] == "list"]
+    assert str(port["containerPort"]) == given["OTPGUARD_KANNEL_LIST_PORT"]
+    (service,) = [
+        each
+        for each in of_kind(manifests, "Service")
+        if each["metadata"]["name"] == "otpguard-list-kannel"
+    ]
+    assert service["spec"]["selector"].items() <= pod["metadata"]["labels"].items()
+    assert service["spec"]["ports"] == [{"name": "list", "port": 13_080, "targetPort": "list"}]
+    (rule,) = [
+        each["spec"]["ingress"]
+        for each in of_kind(manifests, "NetworkPolicy")
+        if each["metadata"]["name"] == "otpguard-list-kannel"
+    ]
+    assert rule == [{"from": [BEARERBOX], "ports": [{"protocol": "TCP", "port": "list"}]}]
+
+
 # -- Kustomize: base and overlay without the program, which is not on the registries
 
 
@@ -412,6 +451,25 @@ def test_prometheus_of_compose_scrapes_its_services(tmp_path: Path) -> None:
 
 
 # -- systemd
+
+
+@pytest.mark.parametrize("kind", ["kannel", "redis"])
+def test_the_adapters_unit_empties_kannels_list_and_nobody_elses(kind: str, tmp_path: Path) -> None:
+    unit = (DEPLOY / "systemd" / "otpguard-adapter@.service").read_text()
+    (command,) = re.findall(r"^ExecStopPost=-(.*)$", unit, re.MULTILINE)
+    (kept,) = re.findall(r"^Environment=OTPGUARD_KANNEL_LIST_FILE=(.*)$", unit, re.MULTILINE)
+    (owned,) = re.findall(r"^StateDirectory=(.*)$", unit, re.MULTILINE)
+    assert kept == f"%S/{owned}/kannel.list"
+    program = tmp_path / "otpguard"
+    program.write_text(f'#!/bin/sh\necho "$@" > {tmp_path}/said\n')
+    program.chmod(0o755)
+    # As systemd reads it: `$$` is a dollar, and quotes are the shell's.
+    words = shlex.split(command.replace("$$", "$").replace("/opt/otpguard/bin", str(tmp_path)))
+    subprocess.run(words, env={"OTPGUARD_ADAPTER": kind, "PATH": "/usr/bin:/bin"}, check=True)
+    said = tmp_path / "said"
+    assert said.exists() == (kind == "kannel")
+    if said.exists():
+        assert said.read_text() == "enforce kannel --clear\n"
 
 
 @pytest.mark.parametrize("unit", ["otpguard-worker@", "otpguard-adapter@"])

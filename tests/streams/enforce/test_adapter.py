@@ -13,14 +13,17 @@ import pytest
 import redis
 from kafka import KafkaConsumer, KafkaProducer
 
+from detectors.leases.gate import Lease
 from detectors.leases.rails import GuardParams
 from detectors.recognise.registry import Registry
 from streams.cluster.admin import Cluster, client_arguments
-from streams.config import Kafka, Redis, Topics
+from streams.cluster.read import records
+from streams.cluster.topics import topics
+from streams.config import Kafka, Redis, Settings, Topics
 from streams.demo.brokers import Broker
 from streams.enforce import adapter as adapter_module
 from streams.enforce.adapter import Adapter
-from streams.enforce.book import Book
+from streams.enforce.book import Book, standing, take_action
 from streams.enforce.gateway import Gateway
 from streams.enforce.reconcile import Reconciler
 from streams.enforce.redis import RedisGateway, connect
@@ -245,6 +248,52 @@ def test_a_restart_in_the_middle_of_a_campaign_releases_nobody(
                     assert metrics.registry.get_sample_value("otpguard_rails_open") == 0
         rails = [ack.why for ack in world.acks(len(leases)) if ack.why.startswith("rail")]
         assert rails == []
+
+
+@pytest.mark.kafka
+@pytest.mark.parametrize("kind", ["shipped", "bare"])
+def test_an_older_lease_that_is_written_last_does_not_outlive_its_release_by_compaction(
+    broker: Broker, unique: str, kind: str
+) -> None:
+    """`bare` shows what happens on a topic of compaction alone, and that the cleaner ran."""
+    (throttle,) = [each for each in topics(Settings()) if each.role == "throttle"]
+    quick = {
+        "segment.ms": "100",
+        "min.cleanable.dirty.ratio": "0.01",
+        "max.compaction.lag.ms": "100",
+    }
+    shapes = {
+        "shipped": quick | throttle.configs | {"max.compaction.lag.ms": str(3 * 3_600_000)},
+        "bare": quick | {"cleanup.policy": "compact"},
+    }
+    kafka = Kafka(bootstrap=broker.bootstrap)
+    names = {each: f"{unique}.{each}" for each in shapes}
+    with Cluster(kafka) as cluster:
+        for each, configs in shapes.items():
+            cluster.create(names[each], 1, 1, configs)
+    lease, release = action(revision=5, at_ms=now_ms()), action(revision=9, verb="release")
+    with closing(KafkaProducer(**client_arguments(kafka), acks="all")) as producer:
+
+        def write(key: str, value: bytes) -> None:
+            for name in names.values():
+                producer.send(name, value, key=key.encode()).get(timeout=30)
+            time.sleep(0.2)  # the next comes into a segment of its own
+
+        for said in (lease, release, lease):  # the last by a zombie
+            write(RECIPIENT, encode_action(said))
+
+        def left(name: str) -> list[int]:
+            write("8613900000009", encode_action(action("8613900000009", at_ms=now_ms())))
+            found = [decode_action(each.value) for each in records(client_arguments(kafka), name)]
+            return [each.revision for each in found if each.recipient == RECIPIENT]
+
+        wait_until(lambda: left(names["bare"]) == [5], "the cleaner ran", 90)
+        revisions = left(names[kind])
+    book = Book(GuardParams())
+    for revision in revisions:
+        take_action(book, lease if revision == 5 else release, now_ms())
+    stands = isinstance(standing(book, RECIPIENT, now_ms()), Lease)
+    assert stands == (kind == "bare")
 
 
 def test_the_operators_word_is_read_whole_before_the_first_order(
