@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import json
 import subprocess
 import sys
@@ -13,6 +14,8 @@ import pytest
 import redis
 
 from streams.demo.brokers import Broker
+from streams.enforce.webhook import WebhookGateway
+from tests.enforce.receiver import SECRET, receiver
 from tests.enforce.records import action
 from tests.enforce.services import redis_client, redis_server, wait_until
 from tests.streams.enforce.test_adapter import World, keys, now_ms, throttled, world
@@ -90,6 +93,31 @@ def test_a_word_that_nobody_confirms_is_said_to_stand_and_counts_later(
     with world.adapter():
         time.sleep(1)
         assert throttled(keys) == set()
+
+
+def test_a_word_that_a_gateway_refuses_is_said_to_have_failed_and_a_restart_says_it_again(
+    world: World, folder: Path
+) -> None:
+    number = "8613900000001"
+    with receiver() as smsc:
+
+        def gateway() -> WebhookGateway:
+            return WebhookGateway(smsc.url, SECRET)
+
+        with world.adapter("smsc-1", gateway=gateway()):
+            world.say(action(number, 1, at_ms=now_ms()))
+            wait_until(lambda: smsc.held() == {number}, "it is held", 10)
+            smsc.answers = {"release": 401}
+            done = otpguard(folder, "release", number, "--reason", "she called", "--wait", "3")
+            assert done.returncode == 75
+            assert "not obeyed by smsc-1 (http_401)" in done.stderr
+            assert smsc.held() == {number}
+        smsc.answers = {}
+        with world.adapter("smsc-1", gateway=gateway()):
+            wait_until(lambda: smsc.held() == set(), "it is let go", 10)
+    states = [(ack.state, ack.why) for ack in world.acks(4) if ack.action_id.startswith("over")]
+    assert states[0] == ("failed", "http_401")
+    assert states[-1] == ("applied", f"release by {getpass.getuser()}: she called")
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from contextlib import nullcontext
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -16,9 +17,10 @@ import pytest
 from streams import wire
 from streams.cluster.topics import topics
 from streams.config import Settings
-from streams.wire import Intake, Numbers, Outcome
+from streams.wire import Intake, Numbers, Outcome, UnreadableError
 from streams.wire.events import Event
 from streams.wire.outputs import _Episode, _Throttle
+from streams.wire.version import TIME_MAX_MS
 
 GOLDEN = Path(__file__).parents[2] / "golden"
 SCHEMAS = resources.files("streams") / "schemas"
@@ -131,6 +133,25 @@ def test_limits_of_an_event_are_the_same_in_schema_and_code() -> None:
         for bad in beyond.values():
             with pytest.raises(msgspec.ValidationError):
                 decode(json.dumps(event | {field.name: bad}).encode())
+
+
+@pytest.mark.parametrize("topic", ROUND_TRIPS)
+def test_times_have_the_same_limits_in_schema_and_code(topic: str) -> None:
+    decode = {
+        "otpguard.throttle.v1": wire.decode_action,
+        "otpguard.episode.v1": wire.decode_episode,
+        "otpguard.throttle.acks.v1": wire.decode_ack,
+        "otpguard.override.v1": wire.decode_override,
+    }[topic]
+    record = json.loads(golden(topic)[0])
+    named = [name for name in schema(topic)["properties"] if name.endswith("_ms")]
+    assert named
+    for name in named:
+        for time, good in ((0, True), (-1, False), (TIME_MAX_MS, True), (TIME_MAX_MS + 1, False)):
+            value = record | {name: time}
+            assert validator(topic).is_valid(value) == good, (name, time)
+            with nullcontext() if good else pytest.raises(UnreadableError):
+                decode(json.dumps(value).encode())
 
 
 def test_reasons_in_the_schema_of_dead_letters_are_those_of_the_code() -> None:
