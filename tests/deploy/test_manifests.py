@@ -23,7 +23,8 @@ from jsonschema import Draft202012Validator
 
 from streams.cluster.rights import ROLES, rights
 from streams.cluster.topics import topics
-from streams.config import Settings
+from streams.config import Settings, Webhook
+from streams.telemetry.http import THREADS_MAX
 from tests.deploy.tools import ROOT, check, ran
 
 DEPLOY: Final = ROOT / "deploy"
@@ -451,6 +452,19 @@ def test_prometheus_of_compose_scrapes_its_services(tmp_path: Path) -> None:
 
 
 # -- systemd
+
+
+def test_a_unit_allows_the_threads_that_its_settings_and_its_servers_may_take() -> None:
+    (parallel,) = [
+        bound.le
+        for bound in Webhook.model_fields["parallel"].metadata
+        if getattr(bound, "le", None) is not None
+    ]
+    for unit, orders in (("otpguard-adapter@", parallel), ("otpguard-worker@", 0)):
+        text = (DEPLOY / "systemd" / f"{unit}.service").read_text()
+        (most,) = re.findall(r"^TasksMax=(\d+)$", text, re.MULTILINE)
+        # Two servers, and two dozen for Kafka's clients and the event loop.
+        assert int(most) >= orders + 2 * (THREADS_MAX + 2) + 24
 
 
 @pytest.mark.parametrize("kind", ["kannel", "redis"])
