@@ -13,6 +13,7 @@ in no crowded minute: it counts offers by when they were made, not by when they 
 from __future__ import annotations
 
 import heapq
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
@@ -79,6 +80,8 @@ class Guard:
     until_ms: dict[str, int] = field(default_factory=dict)  # recipient -> end of its lease
     ends: list[tuple[int, str]] = field(default_factory=list)  # heap over until_ms, may be stale
     offered: dict[int, int] = field(default_factory=dict)  # second -> new leases asked for in it
+    second: int = 0  # the newest that a lease was offered in
+    minute: int = 0  # new leases asked for in the minute that ends with it
     newest_ms: int = 0  # of the leases offered
     rate_open: bool = False
     share_open: bool = False
@@ -158,23 +161,42 @@ def _rushed(params: GuardParams, guard: Guard, issued_at_ms: int, offers: int) -
     on; only the newest lease can shut it.
     """
     second = issued_at_ms // SECOND_MS
-    offered = guard.offered
-    if offers:
-        offered[second] = offered.get(second, 0) + offers
-    if len(offered) > OFFERS_S:
-        oldest = guard.newest_ms // SECOND_MS - OFFERS_S
-        guard.offered = offered = {at: n for at, n in offered.items() if at > oldest}
-    around = [offered.get(at, 0) for at in range(second - MINUTE_S + 1, second + MINUTE_S)]
-    fullest = minute = sum(around[:MINUTE_S])
-    for leaves, comes in zip(around, around[MINUTE_S:], strict=False):
-        minute += comes - leaves
-        fullest = max(fullest, minute)
+    if second < guard.second and not offers:
+        return False
+    _go_on(guard, second)
+    guard.offered[second] = guard.offered.get(second, 0) + offers
+    if second > guard.second - MINUTE_S:
+        guard.minute += offers
+    fullest = guard.minute if second == guard.second else _fullest(guard.offered, second)
     few = fullest <= params.close_ratio * params.new_per_minute
     if fullest > params.new_per_minute:
         guard.rate_open = True
     elif few and issued_at_ms >= guard.newest_ms:
         guard.rate_open = False
     return guard.rate_open and not few
+
+
+def _go_on(guard: Guard, second: int) -> None:
+    """Let the last minute end at `second`, if it is newer, and forget what counts no more."""
+    if len(guard.offered) > OFFERS_S:
+        kept = max(second, guard.second) - OFFERS_S
+        guard.offered = {at: n for at, n in guard.offered.items() if at > kept}
+    if second <= guard.second:
+        return
+    oldest = guard.second - MINUTE_S + 1
+    leaving = range(oldest, min(second - MINUTE_S, guard.second) + 1)
+    guard.minute -= sum(guard.offered.get(at, 0) for at in leaving)
+    guard.second = second
+
+
+def _fullest(offered: Mapping[int, int], second: int) -> int:
+    """Offers in the fullest minute of those that hold `second`."""
+    around = [offered.get(at, 0) for at in range(second - MINUTE_S + 1, second + MINUTE_S)]
+    fullest = minute = sum(around[:MINUTE_S])
+    for leaves, comes in zip(around, around[MINUTE_S:], strict=False):
+        minute += comes - leaves
+        fullest = max(fullest, minute)
+    return fullest
 
 
 def _crowded(params: GuardParams, guard: Guard) -> bool:

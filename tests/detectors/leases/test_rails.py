@@ -122,7 +122,9 @@ def test_memory_is_bounded_whatever_is_offered() -> None:
     guard = Guard()
     for n in range(20_000):
         lease(guard, f"r{n}", n * 1_000)
-    assert len(guard.offered) <= OFFERS_S
+    for n in range(20_000):
+        lease(guard, f"late{n}", 10_000_000 - n * 1_000)
+    assert len(guard.offered) <= OFFERS_S + 1
     assert len(guard.until_ms) <= SMALL.recipients_max
     assert len(guard.ends) <= SMALL.recipients_max
 
