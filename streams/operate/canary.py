@@ -59,6 +59,7 @@ class Run:
     throttled_s: float = 0.0  # from the first message to the lease, if there is one
     acknowledged_s: float = 0.0  # and to the adapter's word
     states: dict[str, str] = field(default_factory=dict)  # of all actions acknowledged meanwhile
+    began_timer: float = field(default_factory=time.monotonic)  # seconds, to measure by
 
     @property
     def acknowledged(self) -> bool:
@@ -195,14 +196,14 @@ class Watch:
                     position = place.topic, place.partition, record.offset
                     log.warning("passed over a %s record at %s[%d]@%d", kind, *position)
         if run.acknowledged and not run.acknowledged_s:
-            run.acknowledged_s = time.time() - run.began
+            run.acknowledged_s = time.monotonic() - run.began_timer
 
     def _lease(self, run: Run, action: Action) -> None:
         """Keep the first lease that this flood caused."""
         new = action.verb == "throttle" and action.issued_at_ms >= int(run.began * 1000)
         if new and not run.action_id:
             run.action_id = action.action_id
-            run.throttled_s = time.time() - run.began
+            run.throttled_s = time.monotonic() - run.began_timer
 
 
 def outcome_of(run: Run, *, acknowledged: bool) -> Outcome:

@@ -32,6 +32,8 @@ from tests.enforce.receiver import SECRET, Receiver, receiver
 from tests.enforce.records import action, override
 from tests.enforce.services import Server, redis_client, redis_server, wait_until
 
+pytestmark = pytest.mark.slow
+
 NAMES = [f"8613900000{n:03}" for n in range(1, 6)]
 STRANGE = ["h1:00ffee0011223344", "", "86 139", "\n", "ключ", "x" * 5_000, "8" * 40]
 
