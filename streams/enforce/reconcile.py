@@ -291,20 +291,30 @@ class Reconciler:
             holds = self._holds.get(recipient)
             unsure = recipient in self._unsure
             if not self._met:
-                self._defer(recipient, tried=isinstance(want, Lease))
+                self._bide(recipient, want, now_ms)
             elif not unsure and (want == holds if isinstance(want, Lease) else holds is None):
                 self._settle(recipient, want, now_ms)
             elif not self.up:
-                self._defer(recipient, tried=True)
+                self._defer(recipient)
             else:
                 self._flying[recipient] = False
                 _enter(flight, recipient, want, holds, unsure=unsure)
         return flight if len(flight) else None
 
-    def _defer(self, recipient: str, *, tried: bool) -> None:
-        """The gateway is away. A lease that is over before it is back has been tried in vain."""
-        if tried:
+    def _bide(self, recipient: str, want: Lease | Why, now_ms: int) -> None:
+        """Wait for the gateway to be met: then everybody is looked at again.
+
+        Until then only what needs no gateway is told, or a gateway that never comes would fill the
+        memory with what nobody is told about.
+        """
+        if isinstance(want, Lease):
             self._tries.setdefault(recipient, 1)
+        elif want is not Why.RELEASE:
+            self._tell_settled(recipient, want, now_ms)
+
+    def _defer(self, recipient: str) -> None:
+        """The gateway is away. A lease that is over before it is back has been tried in vain."""
+        self._tries.setdefault(recipient, 1)
         self._deferred[recipient] = None
 
     def _land(self, now_ms: int) -> None:
@@ -415,7 +425,14 @@ class Reconciler:
             self._pending.pop(order.recipient, None)
 
     def _settle(self, recipient: str, want: Lease | Why, now_ms: int) -> None:
-        """The gateway is as it should be: tell what became of the actions about this recipient."""
+        """The gateway is as it should be: tell what became of what was said of this recipient."""
+        self._tell_settled(recipient, want, now_ms)
+        self._deferred.pop(recipient, None)
+        for word in self._words:
+            word.waiting.discard(recipient)
+
+    def _tell_settled(self, recipient: str, want: Lease | Why, now_ms: int) -> None:
+        """Tell what became of the actions about this recipient."""
         entry = self.book.entries.get(recipient)
         newest = entry.action.action_id if entry is not None else None
         tried = self._tries.pop(recipient, 0) > 0
@@ -429,8 +446,6 @@ class Reconciler:
             else:
                 said = "away" if state == "failed" else str(why or "")
             self._ack(pending.action.action_id, state, said, now_ms)
-        for word in self._words:
-            word.waiting.discard(recipient)
 
     def _not_obeyed(self, recipient: str, why: str, now_ms: int, *, lost: bool) -> None:
         """Tell of the operator's words about a recipient, once; `lost`: nothing more is tried."""
@@ -501,6 +516,7 @@ class Reconciler:
         for word in self._words:
             if word.override.recipient == EVERYONE:
                 word.waiting |= everybody
+        everybody.update(*(word.waiting for word in self._words))
         for recipient in everybody:
             self._look(recipient)
         self._fetch_counts(found.counted, now_ms)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import threading
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 
@@ -611,3 +612,24 @@ def test_a_clock_that_is_set_stops_neither_the_probes_nor_the_tries(
 def test_there_is_an_answer_for_every_reason_why_no_lease_stands() -> None:
     assert set(SETTLED) == {None, *Why}
     assert {why for why, (before, after) in SETTLED.items() if before != after} == {Why.OVER}
+
+
+def test_a_gateway_that_never_comes_costs_no_memory(bench: Bench) -> None:
+    bench.gateway.away = True
+    for n in range(1, 301):
+        bench.say(
+            action(f"86139000{n:05}", 3 * n, at_ms=bench.now, lease_ms=30_000),
+            action(f"86138000{n:05}", 3 * n + 1, at_ms=bench.now, mode="shadow", lease_ms=30_000),
+            action(f"86137000{n:05}", 3 * n + 2, at_ms=bench.now, verb="release"),
+        )
+        bench.run(30_000, step_ms=10_000)
+    # of the leases two are in force, and of the last hour's releases nobody is told yet
+    assert bench.reconciler.pending() <= 2 + 122
+    bench.run(3_700_000, step_ms=60_000)
+    assert bench.reconciler.pending() == 0
+    kept = (bench.reconciler._tries, bench.reconciler._deferred, bench.book.entries)
+    assert [len(each) for each in kept] == [0, 0, 0]
+    states = Counter((ack.state, ack.why) for ack in bench.acks)
+    assert states["failed", "away"] == 300
+    assert states["ignored", "shadow"] == 300
+    assert states["applied", "release"] == 0
