@@ -159,6 +159,7 @@ def _railed(guard: Guard, rails: GuardParams, action: Action) -> bool:
     refusal = admit(
         rails, guard, action.recipient,
         issued_at_ms=action.issued_at_ms, expires_at_ms=action.expires_at_ms, first_ms=first_ms,
+        now_ms=action.issued_at_ms,
     )  # fmt: skip
     return refusal is not None
 

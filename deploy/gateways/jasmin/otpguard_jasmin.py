@@ -106,7 +106,8 @@ class _Made:
             self.socket_timeout = CONNECT_S
             super().connect()  # type: ignore[misc]
             self.socket_timeout = TIMEOUT_S
-            self._sock.settimeout(TIMEOUT_S)
+            made: Any = self._sock
+            made.settimeout(TIMEOUT_S)
 
 
 class Connector:
@@ -339,7 +340,7 @@ def _dump(report: dict[str, Any]) -> bytes:
 
 def connected(url: str) -> redis.Redis:
     """A client whose connections are made where a `Connector` makes them, and nowhere else."""
-    kind = parse_url(url).get("connection_class", Connection)
+    kind = parse_url(url).get("connection_class", Connection)  # type: ignore[no-untyped-call]
     pool = ConnectionPool.from_url(
         url,
         connection_class=type("Made", (_Made, kind), {}),
