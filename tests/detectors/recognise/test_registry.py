@@ -312,14 +312,14 @@ def test_a_number_of_another_country_is_registered_with_its_plus() -> None:
     ours, _ = REGISTRY.merged(Registry.load(theirs))
     owners = {
         sender: [owner.name for owner in ours.sender(sender).owners]
-        for sender in ("+447700900102", "00447700900102", "447700900102", "+44770095", "+12345678")
+        for sender in ("+447700900102", "00447700900102", "447700900102", "+44770095", "+1234567")
     }
     assert owners == {
         "+447700900102": ["A"],
         "00447700900102": ["A"],
         "447700900102": [],
         "+44770095": ["A"],
-        "+12345678": [],
+        "+1234567": [],
     }
 
 
