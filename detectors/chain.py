@@ -229,15 +229,15 @@ def _judge(params: Params, partition: Partition, batch: Batch, events: _Judged) 
         strict=True,
     ):
         suspect = suspects.get(recipient) or _adopt(params, partition, batch, recipient, row)
-        if stamps:
-            suspect.stamps = max(suspect.stamps, stamps.get(batch.gateway[i], Stamps.EXACT))
+        exact = Stamps.EXACT
+        stamp = stamps.get(batch.gateway[i], exact) if stamps else exact
         at_s = seconds(at_ms)
         if suspect.episode is not None and over(params.episode, suspect.episode, at_s):
             end(params.episode, params.judge, book, suspect, _cause(batch, i))
-        seen = see(suspect, platform, at_s)
+        seen = see(suspect, platform, at_s, stamp)
         if seen is Seen.LATE:
             continue
-        finding = judge(params.judge, suspect, at_s) if seen is Seen.SIGHTING else CALM
+        finding = judge(params.judge, suspect, at_s, stamp) if seen is Seen.SIGHTING else CALM
         episode = suspect.episode
         if episode is None and finding is CALM:
             continue

@@ -188,7 +188,7 @@ def _suspect_state(suspect: Suspect) -> list[Any]:
         [memory.born_day, memory.habits, list(memory.prints)],
         suspect.last_s,
         suspect.due_s,
-        int(suspect.stamps),
+        [[platform, int(stamps)] for platform, stamps in suspect.coarse.items()],
         [list(mark) for mark in suspect.tainted.items()],
         [
             suspect.bucket_level_milli,
@@ -215,12 +215,13 @@ def _suspect_state(suspect: Suspect) -> list[Any]:
 
 
 def _suspect_of(state: list[Any]) -> Suspect:
-    recipient, name, row, sightings, memory, last_s, due_s, stamps, tainted, bucket, held = state
+    recipient, name, row, sightings, memory, last_s, due_s, coarse, tainted, bucket, held = state
     born_day, habits, prints = memory
     suspect = Suspect(recipient, name, row, list(sightings), Memory(born_day, habits, prints))
     suspect.last_s = last_s
     suspect.due_s = due_s
-    suspect.stamps = Stamps(stamps)
+    if not isinstance(coarse, int):  # format 1 has one class for all: what is held counts as exact
+        suspect.coarse = {platform: Stamps(stamps) for platform, stamps in coarse}
     suspect.tainted = dict(tainted)
     (
         suspect.bucket_level_milli,

@@ -36,9 +36,8 @@ from detectors.suspects.judge import (
     Band,
     Finding,
     JudgeParams,
-    bars_of,
     confirmed,
-    scores,
+    strongest,
 )
 from detectors.suspects.suspect import Episode, Suspect, forget_tainted, taint_since
 
@@ -334,7 +333,7 @@ def _record(
     episode = suspect.episode
     assert episode is not None
     evidence = _evidence(suspect, episode)
-    found, bars = scores(suspect), bars_of(rules, suspect, cause.at_s)
+    found, bars = strongest(rules, suspect, cause.at_s)
     scope = _scope(suspect, cause.at_s)
     return EpisodeRecord(
         episode_id=episode.id,
