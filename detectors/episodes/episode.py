@@ -182,6 +182,11 @@ def ends_s(params: EpisodeParams, episode: Episode) -> int:
     return min(episode.last_flood_s + params.quiet_s, episode.opened_s + params.episode_most_s)
 
 
+def ahead_of(episode: Episode, limit_s: int) -> bool:
+    """Whether it has a time after this one: it is of a clock that was ahead."""
+    return max(episode.opened_s, episode.last_flood_s) > limit_s
+
+
 def end(
     params: EpisodeParams, rules: JudgeParams, book: Book, suspect: Suspect, cause: Cause
 ) -> None:
@@ -254,6 +259,8 @@ def _chronic(params: EpisodeParams, book: Book, recipient: int, day: int) -> boo
         last = day
     elif last - day < CHRONIC_SPAN_DAYS:
         days |= 1 << (last - day)
+    else:  # nothing so late is judged: the last one was from a clock that was ahead
+        last, days = day, 1
     if len(book.chronic) >= params.chronic_max:
         del book.chronic[next(iter(book.chronic))]  # the one whose last THROTTLE is longest ago
     book.chronic[recipient] = (last, days)

@@ -253,6 +253,29 @@ def _forget(suspect: Suspect, sighting: int) -> None:
     suspect.coarse.pop(platform, None)
 
 
+def newest_s(suspect: Suspect) -> int:
+    """The newest time that anything of it has."""
+    episode = suspect.episode
+    return max(
+        suspect.last_s,
+        suspect.sightings[-1] >> 33 if suspect.sightings else 0,
+        episode.last_flood_s if episode is not None else 0,
+    )
+
+
+def put_right(suspect: Suspect, limit_s: int, at_s: int) -> None:
+    """Drops what lies after `limit_s`: a clock was ahead. `at_s` is the event, or the tick, now.
+
+    A known platform stays known, as one of a day ago.
+    """
+    for sighting in [w for w in suspect.sightings if w >> 33 > limit_s]:
+        _forget(suspect, sighting)
+        if not sighting >> 32 & 1:
+            _hold(suspect, word(max(at_s - DAY_S, 1), 0, sighting & 0xFFFF_FFFF))
+    suspect.last_s = min(suspect.last_s, limit_s)
+    _refill(suspect)
+
+
 def taint_since(suspect: Suspect, since_s: int) -> None:
     """Marks the novel sightings from `since_s` on: platforms that one episode does not make known.
 
