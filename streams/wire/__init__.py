@@ -22,6 +22,7 @@ from streams.wire.events import (
     Reject,
     decode,
     decode_together,
+    refuse,
 )
 from streams.wire.outputs import (
     DEAD_LETTER_BYTES_MAX,
@@ -68,4 +69,5 @@ __all__ = [
     "episode_headers",
     "override_id",
     "override_key",
+    "refuse",
 ]
