@@ -17,7 +17,7 @@ from detectors.episodes.episode import ahead_of, end, ends_s, over
 from detectors.episodes.used_later import settle
 from detectors.model.arrays import indices
 from detectors.model.event import TICK_OFFSETS, Batch
-from detectors.model.log_time import AHEAD_S, TICKS, watermark
+from detectors.model.log_time import AHEAD_S, TICKS, latest, watermark
 from detectors.model.records import Cause, seconds
 from detectors.model.times import DAY_S
 from detectors.partition import Params, Partition
@@ -71,7 +71,7 @@ def _let_go(params: Params, partition: Partition, batch: Batch) -> int:
     released = looked_at = 0
     now_s = partition.watermark_s
     cause = Cause(batch.topic, batch.partition, partition.next_offset, partition.watermark_ms)
-    limit_s = max([now_s, *partition.medians_s]) + AHEAD_S  # after a pause the watermark lags
+    limit_s = _limit_s(partition)
     while partition.due and partition.due[0][0] <= now_s and looked_at < RELEASE_MAX:
         due_s, recipient = heappop(partition.due)
         looked_at += 1
@@ -103,6 +103,11 @@ def _let_go(params: Params, partition: Partition, batch: Batch) -> int:
             _release(partition, suspect, now_s)
         released += spare
     return released
+
+
+def _limit_s(partition: Partition) -> int:
+    """What is later than this is from a clock that was ahead."""
+    return latest(partition.watermark_s, partition.medians_s, partition.recent_s) + AHEAD_S
 
 
 def _put_right(
@@ -153,8 +158,8 @@ def _evict(params: Params, partition: Partition) -> int:
     flags = words[:, MEMORY_WORDS.start] >> np.uint64(16)
     idle = indices((words[:, 0] != 0) & (flags & np.uint64(SUSPECT) == 0))
     window = (words[idle, 1] >> np.uint64(32)).astype(np.uint32)
-    limit_s = max([partition.watermark_s, *partition.medians_s]) + AHEAD_S
-    window[window > limit_s // params.sieve.window_s] = 0  # ahead: how long it is idle nobody knows
+    ahead = _limit_s(partition) // params.sieve.window_s
+    window[window > ahead] = 0  # how long it is idle nobody knows
     # A sixteenth at once: finding the oldest means looking at all.
     count = min(len(idle), max(2 * TICK_OFFSETS, params.sieve.rows_max // 16))
     newest = np.partition(window, count - 1)[count - 1]

@@ -90,6 +90,15 @@ class LogTime:
         self._place = np.delete(self._place, position)
 
 
+def latest(watermark_s: int, medians_s: Sequence[int], recent_s: Sequence[int]) -> int:
+    """The latest time that anything but a single clock says it is, at a tick.
+
+    A watermark lags after a pause, and where a few ticks hold months; the last codes do not.
+    """
+    order = sorted(recent_s)
+    return max(watermark_s, *medians_s, order[(len(order) - 1) // 2] if order else 0)
+
+
 def watermark(held_s: int, medians_s: Sequence[int]) -> int:
     """The watermark at a tick, from the one before and the last 1 to `TICKS` ticks' medians.
 

@@ -199,6 +199,21 @@ def test_a_log_that_begins_with_wrong_clocks_comes_to_its_time() -> None:
     assert "ended" not in [e.change for e in attacked.episodes]
 
 
+def test_months_in_the_first_tick_do_not_make_the_present_a_clock_that_is_ahead() -> None:
+    """A history played fast: the first median lies weeks before the flood in the same tick."""
+    past = [
+        Event(START_MS - 60 * DAY_MS + i * 1_200_000, 5_000_000_000 + i)
+        for i in range(TICK_OFFSETS - 100)
+    ]
+    partition = Partition(ENFORCE)
+    events = [*past, *others(START_MS - HOUR_MS, 40), *flood(count=60)]
+    events += others(START_MS + 20 * MINUTE_MS, 100)
+    assert run(ENFORCE, events, partition).actions
+    assert partition.watermark_ms < START_MS - 7 * DAY_MS
+    assert len(partition.suspects[VICTIM].sightings) >= 60
+    assert partition.levels()[Level.THROTTLE] == 1
+
+
 def test_a_backlog_of_two_ticks_does_not_turn_the_watermark_back() -> None:
     partition = Partition(ENFORCE)
     steady(partition, 6, START_MS)
