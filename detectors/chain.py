@@ -16,12 +16,13 @@ from numpy.typing import NDArray
 
 from detectors.decisions import Decisions
 from detectors.episodes import resend
-from detectors.episodes.episode import Name, advance, end, ends_s, over, recycle
+from detectors.episodes.episode import Name, advance, ahead_of, end, ends_s, over, recycle
 from detectors.episodes.resend import Resend
 from detectors.episodes.used_later import meet, refuse
 from detectors.model.arrays import indices
 from detectors.model.codes import Codes
 from detectors.model.event import TICK_OFFSETS, TOKEN_BIT, Batch, Kind, Trust
+from detectors.model.log_time import ASTRAY_S, SOON_S, LogTime
 from detectors.model.records import Cause, seconds
 from detectors.model.times import EPOCH_S
 from detectors.partition import Params, Partition, Snapshot, restore, snapshot
@@ -30,8 +31,8 @@ from detectors.recipients.sieve import sift
 from detectors.recipients.windows import tally
 from detectors.suspects.clocks import SAMPLE_OFFSETS, Stamps
 from detectors.suspects.judge import CALM, judge
-from detectors.suspects.suspect import Seen, Suspect, see
-from detectors.upkeep import tick
+from detectors.suspects.suspect import Seen, Suspect, newest_s, put_right, see
+from detectors.upkeep import DUE_MAX_S, tick
 
 __all__ = ["Decisions", "Params", "Partition", "Snapshot", "process", "restore", "snapshot"]
 
@@ -103,10 +104,19 @@ def _pass(
     at = indices(message) + here.start
     if not len(at):
         return
-    recipient, platform, trust = batch.recipient[at], codes.platform[at], codes.trust[at]
     at_s = np.minimum(np.maximum(batch.event_time_ms[at] // 1000 - EPOCH_S, 1), (1 << 31) - 1)
+    log = LogTime(partition.recent_s, at_s, partition.watermark_s)
+    partition.recent_s = log.newest_s
+    ahead = log.ahead()
+    if len(ahead):
+        into.ahead += batch.offset[at[ahead]].tolist()
+        log.without(ahead)
+        at, at_s = np.delete(at, ahead), np.delete(at_s, ahead)
+    recipient, platform, trust = batch.recipient[at], codes.platform[at], codes.trust[at]
+    if not len(at):
+        return
     _name(partition, codes, platform, trust)
-    sifted = sift(params.sieve, partition.table, recipient, platform, at_s)
+    sifted = sift(params.sieve, partition.table, recipient, platform, at_s, log)
     tally(
         partition.windows,
         at_s // params.sieve.window_s,
@@ -120,7 +130,11 @@ def _pass(
     into.promoted += sifted.promoted
     judged = sifted.judged
     refused = _judge(
-        params, partition, batch, _Judged(at[judged], sifted.rows, platform[judged], trust[judged])
+        params,
+        partition,
+        batch,
+        _Judged(at[judged], judged, sifted.rows, platform[judged], trust[judged]),
+        log,
     )
     into.refused += _look_back(partition, at, recipient, platform, at_s, refused=refused)
     loud = sifted.loud
@@ -173,7 +187,8 @@ def _text(batch: Batch, recipient: int) -> str:
 class _Judged(NamedTuple):
     """The events of suspects, in the order of the log."""
 
-    where: NDArray[np.int64]  # in the batch
+    where: NDArray[np.int64]  # in the batch,
+    place: NDArray[np.int64]  # and among the codes of the pass
     row: NDArray[np.int64]
     platform: NDArray[np.uint32]
     trust: NDArray[np.uint8]
@@ -213,13 +228,16 @@ def _look_back(
     return first
 
 
-def _judge(params: Params, partition: Partition, batch: Batch, events: _Judged) -> set[int]:
+def _judge(
+    params: Params, partition: Partition, batch: Batch, events: _Judged, log: LogTime
+) -> set[int]:
     """The events of suspects, one by one; the positions of those that a lease refuses."""
     refused = set()
     book, suspects, stamps = partition.book, partition.suspects, partition.stamps
     where = events.where
-    for i, offset, recipient, row, at_ms, platform, trust in zip(
+    for i, place, offset, recipient, row, at_ms, platform, trust in zip(
         where.tolist(),
+        events.place.tolist(),
         batch.offset[where].tolist(),
         batch.recipient[where].tolist(),
         events.row.tolist(),
@@ -229,15 +247,18 @@ def _judge(params: Params, partition: Partition, batch: Batch, events: _Judged) 
         strict=True,
     ):
         suspect = suspects.get(recipient) or _adopt(params, partition, batch, recipient, row)
-        if stamps:
-            suspect.stamps = max(suspect.stamps, stamps.get(batch.gateway[i], Stamps.EXACT))
+        exact = Stamps.EXACT
+        stamp = stamps.get(batch.gateway[i], exact) if stamps else exact
         at_s = seconds(at_ms)
+        if newest_s(suspect) > at_s + SOON_S:
+            now_s = max(at_s, int(log.at(np.array([place]))[0]))
+            _put_right(params, partition, suspect, _cause(batch, i), now_s)
         if suspect.episode is not None and over(params.episode, suspect.episode, at_s):
             end(params.episode, params.judge, book, suspect, _cause(batch, i))
-        seen = see(suspect, platform, at_s)
+        seen = see(suspect, platform, at_s, stamp)
         if seen is Seen.LATE:
             continue
-        finding = judge(params.judge, suspect, at_s) if seen is Seen.SIGHTING else CALM
+        finding = judge(params.judge, suspect, at_s, stamp) if seen is Seen.SIGHTING else CALM
         episode = suspect.episode
         if episode is None and finding is CALM:
             continue
@@ -247,9 +268,25 @@ def _judge(params: Params, partition: Partition, batch: Batch, events: _Judged) 
             refused.add(i)
         advance(params.episode, params.judge, book, suspect, cause, finding=finding, flood=flood)
         if episode is None and suspect.episode is not None:
-            suspect.due_s = ends_s(params.episode, suspect.episode)
+            suspect.due_s = min(
+                ends_s(params.episode, suspect.episode), partition.watermark_s + DUE_MAX_S
+            )
             heappush(partition.due, (suspect.due_s, recipient))
     return refused
+
+
+def _put_right(
+    params: Params, partition: Partition, suspect: Suspect, cause: Cause, now_s: int
+) -> None:
+    """Lets go of what a suspect has from a clock that was ahead of the log's time, `now_s`."""
+    limit_s = now_s + ASTRAY_S
+    episode = suspect.episode
+    if episode is not None and ahead_of(episode, limit_s):
+        end(params.episode, params.judge, partition.book, suspect, cause)
+    elif episode is not None and seconds(episode.issued_ms) > now_s + SOON_S:
+        episode.issued_ms = episode.expires_ms = 0  # no gateway obeys it: the flood gets another
+    if newest_s(suspect) > limit_s:
+        put_right(suspect, limit_s, cause.at_s)
 
 
 def _cause(batch: Batch, i: int) -> Cause:

@@ -15,6 +15,7 @@ class Decisions:
     actions: list[Action] = field(default_factory=list)
     episodes: list[EpisodeRecord] = field(default_factory=list)
     windows: list[Window] = field(default_factory=list)  # closed at ticks within this batch
+    ahead: list[int] = field(default_factory=list)  # offsets of codes refused: ahead of the log
     events: int = 0
     codes: int = 0
     judged: int = 0  # codes that reached the judge

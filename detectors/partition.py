@@ -55,9 +55,11 @@ class Partition:
         "due",
         "gateways",
         "hindsight",
+        "medians_s",
         "next_offset",
         "noted",
         "noted_tick",
+        "recent_s",
         "resends",
         "samples",
         "stamps",
@@ -70,6 +72,8 @@ class Partition:
     def __init__(self, params: Params) -> None:
         self.next_offset = 0
         self.watermark_s = 0  # seconds of `detectors.recipients.row`
+        self.medians_s: list[int] = []  # of the event times of the last ticks
+        self.recent_s: list[int] = []  # when the last codes were sent: `LogTime.newest_s`
         self.samples: list[tuple[int, str]] = []  # event time, gateway: of this tick so far
         self.table = Table(params.sieve.rows_max)
         self.suspects: dict[int, Suspect] = {}
@@ -89,7 +93,8 @@ class Partition:
     def watermark_ms(self) -> int:
         """Milliseconds UTC; 0 before the first tick.
 
-        The highest median of any tick's event times: one bad clock cannot drag it.
+        The highest median of any tick's event times that the ticks around it bear out: no bad clock
+        can drag it, and it goes back where it was dragged (`detectors.model.log_time`).
         """
         return (self.watermark_s + EPOCH_S) * 1000 if self.watermark_s else 0
 
@@ -129,6 +134,8 @@ def snapshot(partition: Partition) -> Snapshot:
         rows=table.words[: table.used].copy(),
         rest={
             "samples": [list(sample) for sample in partition.samples],
+            "medians_s": list(partition.medians_s),
+            "recent_s": list(partition.recent_s),
             "suspects": [_suspect_state(s) for s in partition.suspects.values()],
             "names": [[key, n.key, int(n.trust), n.tick] for key, n in book.names.items()],
             "chronic": [[key, *days] for key, days in book.chronic.items()],
@@ -157,6 +164,8 @@ def restore(params: Params, held: Snapshot) -> Partition:
     partition.table = Table.over(held.rows, params.sieve.rows_max)
     rest = held.rest
     partition.samples = [(at_ms, gateway) for at_ms, gateway in rest["samples"]]
+    partition.medians_s = list(rest.get("medians_s", []))  # format 1 has neither
+    partition.recent_s = list(rest.get("recent_s", []))
     for state in rest["suspects"]:
         suspect = _suspect_of(state)
         partition.suspects[suspect.recipient] = suspect
@@ -188,7 +197,7 @@ def _suspect_state(suspect: Suspect) -> list[Any]:
         [memory.born_day, memory.habits, list(memory.prints)],
         suspect.last_s,
         suspect.due_s,
-        int(suspect.stamps),
+        [[platform, int(stamps)] for platform, stamps in suspect.coarse.items()],
         [list(mark) for mark in suspect.tainted.items()],
         [
             suspect.bucket_level_milli,
@@ -215,12 +224,13 @@ def _suspect_state(suspect: Suspect) -> list[Any]:
 
 
 def _suspect_of(state: list[Any]) -> Suspect:
-    recipient, name, row, sightings, memory, last_s, due_s, stamps, tainted, bucket, held = state
+    recipient, name, row, sightings, memory, last_s, due_s, coarse, tainted, bucket, held = state
     born_day, habits, prints = memory
     suspect = Suspect(recipient, name, row, list(sightings), Memory(born_day, habits, prints))
     suspect.last_s = last_s
     suspect.due_s = due_s
-    suspect.stamps = Stamps(stamps)
+    if not isinstance(coarse, int):  # format 1 has one class for all: what is held counts as exact
+        suspect.coarse = {platform: Stamps(stamps) for platform, stamps in coarse}
     suspect.tainted = dict(tainted)
     (
         suspect.bucket_level_milli,

@@ -13,21 +13,32 @@ import numpy as np
 
 from detectors.decisions import Decisions
 from detectors.episodes import resend
-from detectors.episodes.episode import end, ends_s, over
+from detectors.episodes.episode import ahead_of, end, ends_s, over
 from detectors.episodes.used_later import settle
 from detectors.model.arrays import indices
 from detectors.model.event import TICK_OFFSETS, Batch
+from detectors.model.log_time import AHEAD_S, TICKS, latest, watermark
 from detectors.model.records import Cause, seconds
 from detectors.model.times import DAY_S
 from detectors.partition import Params, Partition
 from detectors.recipients.row import MEMORY_WORDS, SUSPECT, store
 from detectors.recipients.windows import close
 from detectors.suspects.clocks import coarse, observe
-from detectors.suspects.suspect import TAINT_S, Suspect, forget_tainted
+from detectors.suspects.suspect import (
+    TAINT_S,
+    Suspect,
+    forget_tainted,
+    newest_s,
+    put_right,
+)
 
 LATE_S: Final = 3600
 """A suspect keeps its sightings for a day plus this, so messages up to an hour out of order are
 judged exactly. Older ones are judged on the sightings that remain."""
+
+DUE_MAX_S: Final = 3 * DAY_S
+"""A suspect is looked at again after so long at the latest, whatever its own times say: longer than
+any that a clock which is not ahead can give it, of `TAINT_S` and `LATE_S`."""
 
 RELEASE_MAX: Final = TICK_OFFSETS
 """Suspects looked at in one tick; the others wait for the next. A tick brings no more new ones, so
@@ -38,7 +49,9 @@ def tick(params: Params, partition: Partition, batch: Batch, decisions: Decision
     """Maintain the partition at the tick that `partition.next_offset` has just reached."""
     if partition.samples:
         times = sorted(at_ms for at_ms, _ in partition.samples)
-        partition.watermark_s = max(partition.watermark_s, seconds(times[len(times) // 2]))
+        medians_s = [*partition.medians_s, seconds(times[len(times) // 2])][-TICKS:]
+        partition.medians_s = medians_s
+        partition.watermark_s = watermark(partition.watermark_s, medians_s)
     for at_ms, gateway in partition.samples:
         observe(params.stamps, partition.gateways, gateway, at_ms)
     partition.samples = []
@@ -58,22 +71,25 @@ def _let_go(params: Params, partition: Partition, batch: Batch) -> int:
     released = looked_at = 0
     now_s = partition.watermark_s
     cause = Cause(batch.topic, batch.partition, partition.next_offset, partition.watermark_ms)
+    limit_s = _limit_s(partition)
     while partition.due and partition.due[0][0] <= now_s and looked_at < RELEASE_MAX:
         due_s, recipient = heappop(partition.due)
         looked_at += 1
         suspect = partition.suspects.get(recipient)
         if suspect is None or suspect.due_s != due_s:
             continue  # let go, or adopted anew
+        _put_right(params, partition, suspect, cause, limit_s)
         if suspect.episode is not None and over(params.episode, suspect.episode, now_s):
             end(params.episode, params.judge, partition.book, suspect, cause)
-        suspect.due_s = _due(params, suspect)
+        suspect.due_s = min(_due(params, suspect), now_s + DUE_MAX_S + params.idle_s)
         if suspect.due_s > now_s:
             heappush(partition.due, (suspect.due_s, recipient))
         else:
             _release(partition, suspect, now_s)
             released += 1
     quiet_s = now_s - params.resend.quiet_s
-    for recipient in [key for key, held in partition.resends.items() if held.last_s <= quiet_s]:
+    done = [k for k, held in partition.resends.items() if not quiet_s < held.last_s <= limit_s]
+    for recipient in done:
         over_now = partition.resends.pop(recipient)
         resend.end(params.resend, params.episode, partition.book, over_now, cause)
     spare = len(partition.suspects) - params.suspects_max
@@ -87,6 +103,22 @@ def _let_go(params: Params, partition: Partition, batch: Batch) -> int:
             _release(partition, suspect, now_s)
         released += spare
     return released
+
+
+def _limit_s(partition: Partition) -> int:
+    """What is later than this is from a clock that was ahead."""
+    return latest(partition.watermark_s, partition.medians_s, partition.recent_s) + AHEAD_S
+
+
+def _put_right(
+    params: Params, partition: Partition, suspect: Suspect, cause: Cause, limit_s: int
+) -> None:
+    """Lets go of what a suspect has from a clock that was ahead of all of the last ticks."""
+    if newest_s(suspect) <= limit_s:
+        return
+    if suspect.episode is not None and ahead_of(suspect.episode, limit_s):
+        end(params.episode, params.judge, partition.book, suspect, cause)
+    put_right(suspect, limit_s, cause.at_s)
 
 
 def _due(params: Params, suspect: Suspect) -> int:
@@ -126,6 +158,8 @@ def _evict(params: Params, partition: Partition) -> int:
     flags = words[:, MEMORY_WORDS.start] >> np.uint64(16)
     idle = indices((words[:, 0] != 0) & (flags & np.uint64(SUSPECT) == 0))
     window = (words[idle, 1] >> np.uint64(32)).astype(np.uint32)
+    ahead = _limit_s(partition) // params.sieve.window_s
+    window[window > ahead] = 0  # how long it is idle nobody knows
     # A sixteenth at once: finding the oldest means looking at all.
     count = min(len(idle), max(2 * TICK_OFFSETS, params.sieve.rows_max // 16))
     newest = np.partition(window, count - 1)[count - 1]

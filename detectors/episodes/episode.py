@@ -36,9 +36,8 @@ from detectors.suspects.judge import (
     Band,
     Finding,
     JudgeParams,
-    bars_of,
     confirmed,
-    scores,
+    strongest,
 )
 from detectors.suspects.suspect import Episode, Suspect, forget_tainted, taint_since
 
@@ -183,6 +182,11 @@ def ends_s(params: EpisodeParams, episode: Episode) -> int:
     return min(episode.last_flood_s + params.quiet_s, episode.opened_s + params.episode_most_s)
 
 
+def ahead_of(episode: Episode, limit_s: int) -> bool:
+    """Whether it has a time after this one: it is of a clock that was ahead."""
+    return max(episode.opened_s, episode.last_flood_s) > limit_s
+
+
 def end(
     params: EpisodeParams, rules: JudgeParams, book: Book, suspect: Suspect, cause: Cause
 ) -> None:
@@ -255,6 +259,8 @@ def _chronic(params: EpisodeParams, book: Book, recipient: int, day: int) -> boo
         last = day
     elif last - day < CHRONIC_SPAN_DAYS:
         days |= 1 << (last - day)
+    else:  # nothing so late is judged: the last one was from a clock that was ahead
+        last, days = day, 1
     if len(book.chronic) >= params.chronic_max:
         del book.chronic[next(iter(book.chronic))]  # the one whose last THROTTLE is longest ago
     book.chronic[recipient] = (last, days)
@@ -334,7 +340,7 @@ def _record(
     episode = suspect.episode
     assert episode is not None
     evidence = _evidence(suspect, episode)
-    found, bars = scores(suspect), bars_of(rules, suspect, cause.at_s)
+    found, bars = strongest(rules, suspect, cause.at_s)
     scope = _scope(suspect, cause.at_s)
     return EpisodeRecord(
         episode_id=episode.id,

@@ -152,8 +152,8 @@ def settle(hindsight: Hindsight[Recipient], now_s: int) -> list[tuple[Recipient,
         if not held.uses:
             del hindsight.used[recipient]
     for recipient, held in list(hindsight.entries.items()):
-        if held.last_s > now_s - HORIZON_S:
-            break
+        if now_s - HORIZON_S < held.last_s <= now_s + HORIZON_S:
+            break  # later than that is a clock that was ahead
         if not held.uses:
             hindsight.drop(recipient)
     return stand

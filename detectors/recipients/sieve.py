@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.model.arrays import begins, indices
+from detectors.model.log_time import ASTRAY_S, SOON_S, LogTime
 from detectors.model.times import DAY_S
 from detectors.recipients.row import (
     MEMORY_WORDS,
@@ -78,11 +79,14 @@ def sift(
     recipient: NDArray[np.uint64],
     platform: NDArray[np.uint32],
     at_s: NDArray[np.int64],
+    log: LogTime | None = None,
 ) -> Sifted:
     """Applies codes (n,) in the order of the log; in seconds since `EPOCH_S`.
 
-    The result and the table are the same however a log is cut into passes.
+    `log` says what time it was by all codes of the partition; without it, by these alone. The
+    result and the table are the same however a log is cut into passes.
     """
+    clock = LogTime([], at_s, 0) if log is None else log
     n = len(recipient)
     rows = table.find_or_add(recipient)
     key = rows.astype(np.uint64) << _NOVEL | np.arange(n, dtype=np.uint64)
@@ -96,11 +100,21 @@ def sift(
     row = sorted_row[starts]
     taken = table.words.take(row, axis=0)
 
-    loud, window, before, after = _count(params, taken, group, at_s)
-    judged, promoted = _sight(params, taken, group, platform[arrival], at_s)
+    loud, window, before, after = _count(params, taken, group, at_s, _Clock(clock, arrival))
+    judged, promoted = _sight(params, taken, group, platform[arrival], at_s, _Clock(clock, arrival))
     table.put(row, taken)
     where = np.sort(arrival[judged])
     return Sifted(where, rows[where], promoted, np.sort(arrival[loud]), window, before, after)
+
+
+class _Clock(NamedTuple):
+    """The log's time at codes that stand in another order than they came in."""
+
+    log: LogTime
+    arrival: NDArray[np.int64]
+
+    def at(self, place: NDArray[np.int64]) -> NDArray[np.int64]:
+        return self.log.at(self.arrival[place])
 
 
 def _count(
@@ -108,14 +122,21 @@ def _count(
     taken: NDArray[np.uint64],
     group: NDArray[np.int64],
     at_s: NDArray[np.int64],
+    clock: _Clock,
 ) -> tuple[NDArray[np.bool_], NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
     """Adds every message to its recipient's two newest windows.
 
-    A message of an older one is late and not counted. Runs in one window are added at once.
+    A message of an older one is late and not counted, unless that window is ahead of the log. Runs
+    in one window are added at once.
     """
     n = len(group)
     number = at_s // params.window_s
-    start = indices(begins(group) | begins(number))
+    soon = max(SOON_S // params.window_s, 2)
+    begin = begins(group) | begins(number)
+    astray = _astray(taken, group, number, soon)
+    if len(astray):  # each message by itself: the log's time is that of the message
+        begin |= np.isin(group, astray)
+    start = indices(begin)
     size = np.append(start[1:], n) - start
     of, window = group[start], number[start]
     before, after, total = (np.zeros(len(start), np.int64) for _ in range(3))
@@ -127,6 +148,10 @@ def _count(
         g, w, k = of[run], window[run], size[run]
         packed = taken[g, 1].astype(np.int64)  # a window number has 31 bits at most
         held, now, last = packed >> 32, packed >> 16 & _COUNT_MOST, packed & _COUNT_MOST
+        if len(astray) and len(far := indices(held > w + soon)):
+            limit = np.maximum(clock.at(start[run][far]) // params.window_s, w[far]) + soon
+            wrong = far[held[far] > limit]
+            held[wrong] = now[wrong] = last[wrong] = 0
         newer, late = w > held, w == held - 1
         last = np.where(newer, np.where(w == held + 1, now, 0), last)
         now = np.where(newer, 0, now)
@@ -144,12 +169,28 @@ def _count(
     return loud, window, before, after
 
 
+def _astray(
+    taken: NDArray[np.uint64],
+    group: NDArray[np.int64],
+    number: NDArray[np.int64],
+    soon: int,
+) -> NDArray[np.int64]:
+    """Recipients (their places in `taken`) with a window that may be ahead of another message."""
+    held = (taken[:, 1] >> _NOVEL).astype(np.int64)
+    if max(held.max(initial=0), number.max(initial=0)) <= number.min(initial=1 << 40) + soon:
+        return indices(held[:0])
+    starts = indices(begins(group))
+    newest = np.maximum(np.maximum.reduceat(number, starts), held)
+    return indices(newest > np.minimum.reduceat(number, starts) + soon)
+
+
 def _sight(
     params: SieveParams,
     taken: NDArray[np.uint64],
     group: NDArray[np.int64],
     platform: NDArray[np.uint32],
     at_s: NDArray[np.int64],
+    clock: _Clock,
 ) -> tuple[NDArray[np.bool_], int]:
     """Applies sightings, one to each recipient and round; returns the events of suspects."""
     born = indices(taken[:, 10] & np.uint64(0xFFFF) == 0)
@@ -171,20 +212,47 @@ def _sight(
             sighting[again] &= np.abs(t[again] - seen.astype(np.int64)) >= DAY_S
         # Of each recipient: the messages before its first sighting are settled, and that sighting
         # is applied; what comes after sees the row as that leaves it, in the next round.
+        astray = _meets_astray(held[-1], t, clock, todo, sighting)
+        sighting[astray] = True
         first, later = _first_of_each(g, sighting)
-        one = slice(None) if len(first) == len(todo) else first
-        new = _New(g[one], p[one], t[one], held[:, one], same[:, one])
-        gone = _apply(params, taken, ring, new)
+        gone = first[:0]
+        if len(astray):
+            handed = np.isin(first, astray)
+            gone, first = first[handed], first[~handed]
+        if len(first):
+            one = slice(None) if len(first) == len(todo) else first
+            new = _New(g[one], p[one], t[one], held[:, one], same[:, one])
+            gone = np.append(gone, first[_apply(params, taken, ring, new)])
         if len(gone):
             promoted += len(gone)
-            suspect[g[first[gone]]] = True
-            judged[todo[first[gone]]] = True
+            suspect[g[gone]] = True
+            judged[todo[gone]] = True
             judged[todo[later]] = suspect[g[later]]
         todo = todo[later]
         todo = todo[~judged[todo]]
     taken[:, RING_WORDS] = ring.T
     taken[suspect, 10] |= _FLAGGED
     return judged, promoted
+
+
+def _meets_astray(
+    newest: NDArray[np.uint64],
+    at_s: NDArray[np.int64],
+    clock: _Clock,
+    todo: NDArray[np.int64],
+    sighting: NDArray[np.bool_],
+) -> NDArray[np.int64]:
+    """Positions of the codes (n,) that meet a sighting far ahead of them and of the log's time.
+
+    They are for the judge, who puts it right.
+    """
+    late = indices(~sighting)
+    from_s = (newest[late] >> _SECONDS).astype(np.int64) - ASTRAY_S
+    far = indices(from_s > at_s[late])
+    if not len(far):
+        return far
+    late, from_s = late[far], from_s[far]
+    return late.take(indices(from_s > clock.at(todo[late])))
 
 
 class _New(NamedTuple):

@@ -80,8 +80,15 @@ def tally(
 
 
 def close(windows: Windows, window_s: int, watermark_s: int) -> list[Window]:
-    """Closes, at a tick, what lies a whole window behind the watermark."""
-    windows.next = max(windows.next, watermark_s // window_s - 1)
+    """Closes, at a tick, what lies a whole window behind the watermark.
+
+    Windows that are out of its reach, after it went back, are dropped: a clock was ahead.
+    """
+    due = watermark_s // window_s - 1
+    if windows.next > due + OPEN_MAX:
+        windows.open = {n: held for n, held in windows.open.items() if n < due + OPEN_MAX}
+        windows.next = due
+    windows.next = max(windows.next, due)
     ready = sorted(w for w in windows.open if w < windows.next)
     closed = []
     for number in ready:

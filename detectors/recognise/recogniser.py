@@ -109,7 +109,7 @@ def _rule(
             return "category-otp"
         if told in OTHER_CATEGORIES:
             return "category-other"
-    person = origin.line in (Line.PERSON, Line.ABSENT)
+    person = origin.line in (Line.PERSON, Line.ABSENT) or not origin.key  # a blank one is nobody's
     if read_rule is not None:
         weak = read_rule in ("weak", "cut-off") and not signed
         return "weak-person" if weak and origin.line is Line.PERSON else read_rule
@@ -364,7 +364,7 @@ class Recogniser:
         kind = self._kind_of_head.get(head) if head else None
         if kind is None:
             origin = self.registry.sender(sender)
-            told = origin.line, origin.owners, names_codes(origin.key)
+            told = origin.line, origin.owners, names_codes(origin.key), not origin.key
             kind = self._kinds.setdefault(told, len(self._origins))
             if len(self._kinds) > len(self._origins):
                 self._origins.append(origin)

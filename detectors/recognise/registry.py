@@ -39,8 +39,8 @@ class Line(Enum):
     ABSENT = "absent"  # the feed has no sender
     RENTED = "rented"  # 106 ports: one number, many customers; the carrier checks the signature
     OWNED = "owned"  # allotted to one owner: 95xxx, 100xx, 12xxx, a short code
-    NAMED = "named"  # alphanumeric: anybody can write anything
-    PERSON = "person"  # a subscriber's number
+    NAMED = "named"  # letters, or nothing that shows: anybody can write anything
+    PERSON = "person"  # a subscriber's number, and every number of another country
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +58,7 @@ class Sender(NamedTuple):
     line: Line
     owners: tuple[Platform, ...]  # mostly one; names of one house may share a number
     key: str  # normalised sender, empty without one
+    international: bool = False  # written with + or 00, and no number of the registry's countries
 
     @property
     def from_key(self) -> str:
@@ -73,6 +74,10 @@ class Registry:
     (`name_key`, `sender_key`). A port that ends in `*` stands for itself with any extension; one
     that begins with `-` for an Indian header in its frame (`-HDFCBK` for VM-HDFCBK-S), which only
     an Indian carrier puts there: without the frame anybody can write the same letters.
+
+    Ports and prefixes are *national* forms, as a phone in that country shows them. A sender with +
+    or 00 in front is international: it has one of them only behind the code of one of `countries`
+    (+86 95588 is 95588, +95588 is a number in Myanmar). A port entered with + is international.
     """
 
     signatures: Mapping[str, Platform] = field(default_factory=dict)
@@ -81,6 +86,7 @@ class Registry:
     ids: Mapping[str, Platform] = field(default_factory=dict)
     templates: Mapping[str, str] = field(default_factory=dict)  # template id -> category
     lines: Mapping[str, Line] = field(default_factory=dict)  # number prefix -> kind of line
+    countries: frozenset[str] = frozenset()  # codes of those whose ports and lines these are
     open_lengths: tuple[int, ...] = field(init=False)  # of ports with `*`, the longest first
     line_lengths: tuple[int, ...] = field(init=False)  # of prefixes in `lines`, the longest first
 
@@ -105,7 +111,8 @@ class Registry:
 
         Sections are trust classes (`bank`, `government`, `carrier`, `emergency`, `none`); an entry
         is `name = {aka = [...], ports = [...], hosts = [...], ids = [...]}`, all optional.
-        `[templates]` gives categories to template ids, `[lines]` kinds to number prefixes.
+        `[templates]` gives categories to template ids, `[lines]` kinds to number prefixes;
+        `country = "86"` says whose national forms ports and prefixes are.
         Raises RegistryError if the text is not of that form or contradicts itself.
 
         >>> registry = Registry.load('[bank]\n"工商银行" = {aka = ["ICBC"], ports = ["95588"]}')
@@ -118,6 +125,9 @@ class Registry:
             tables = tomllib.loads(text)
         except tomllib.TOMLDecodeError as error:
             raise RegistryError(str(error)) from error
+        country = tables.pop("country", None)
+        if country is not None and not (isinstance(country, str) and _COUNTRY.fullmatch(country)):
+            raise RegistryError(f"country {country!r} is no country code, such as '86'")
         if unknown := tables.keys() - _SECTIONS.keys() - {"templates", "lines"}:
             raise RegistryError(f"unknown section {min(unknown)!r}")
         signatures: dict[str, Platform] = {}
@@ -142,7 +152,8 @@ class Registry:
             lines = {str(prefix): Line(kind) for prefix, kind in tables.get("lines", {}).items()}
         except ValueError as error:
             raise RegistryError(f"lines: {error}") from error
-        return cls(signatures, ports, hosts, ids, templates, lines)
+        countries = frozenset([country] if country else [])
+        return cls(signatures, ports, hosts, ids, templates, lines, countries)
 
     def merged(self, other: Registry) -> tuple[Self, list[str]]:
         """A registry with `other` laid over this one, and what the two say differently.
@@ -167,6 +178,7 @@ class Registry:
                 over("id", self.ids, other.ids),
                 over("template", self.templates, other.templates),
                 over("line", self.lines, other.lines),
+                self.countries | other.countries,
             ),
             conflicts,
         )
@@ -185,26 +197,46 @@ class Registry:
         """What is known of a sender.
 
         The registered number itself, else the longest registered `number*` that it begins with,
-        gives the owners; the longest prefix in `lines` the kind of line.
+        gives the owners; the longest prefix in `lines` the kind of line. A number of another
+        country has neither, unless it is registered with its +: it is a person's.
         """
+        if not sender:
+            return Sender(
+                Line.ABSENT, (), ""
+            )  # of one that is there and blank anybody is the author
         key = sender_key(sender)
-        if not key:
-            return Sender(Line.ABSENT, (), "")
-        digits = key.isdigit()
-        owners = self.ports.get(key, ())
-        if not digits and _INDIAN_HEADER.fullmatch(fold(sender[:_SENDER_CHARS]).strip()):
-            owners = self.ports.get(f"-{key}", owners)
+        digits = _digits(sender)
+        if digits is None:
+            return Sender(Line.NAMED, self._named(sender, key), key)
+        form, international = self._form(digits)
+        owners = self.ports.get(form) or self.ports.get(digits, ())
         for length in () if owners else self.open_lengths:
-            if found := self.ports.get(f"{key[:length]}*"):
+            if found := self.ports.get(f"{form[:length]}*"):
                 owners = found
                 break
-        if not digits:
-            return Sender(Line.NAMED, owners, key)
         for length in self.line_lengths:
-            if line := self.lines.get(key[:length]):
-                return Sender(line, owners, key)
-        line = Line.OWNED if len(key) <= _SHORT_DIGITS else Line.PERSON
-        return Sender(line, owners, key)
+            if line := self.lines.get(form[:length]):
+                return Sender(line, owners, key, international)
+        short = not international and len(form) <= _SHORT_DIGITS
+        return Sender(Line.OWNED if short else Line.PERSON, owners, key, international)
+
+    def _named(self, sender: str, key: str) -> tuple[Platform, ...]:
+        """The owners of a sender that is no number; one with the looks of a number has none."""
+        if key.isdigit():
+            return ()
+        header = sender[:_SENDER_CHARS].strip().lower()
+        if header.isascii() and _INDIAN_HEADER.fullmatch(header):
+            return self.ports.get(f"-{key}") or self.ports.get(key, ())
+        return self.ports.get(key, ())
+
+    def _form(self, digits: str) -> tuple[str, bool]:
+        """The national form of `_digits`; else those behind the plus and it, and True."""
+        if not digits.startswith("+"):
+            return _CHINESE_PREFIX.sub("", digits, count=1), False
+        for code in self.countries:
+            if digits.startswith(code, 1) and len(digits) > 1 + len(code):
+                return digits[1 + len(code) :], False
+        return digits, True
 
     def head(self, sender: str) -> str:
         """The first digits of a long plain number, where they decide all of `sender` but the key.
@@ -212,12 +244,19 @@ class Registry:
         Empty where they do not. Subscribers' numbers are many: their heads are few.
         """
         digits = sender.removeprefix("+")
-        if digits.startswith("861") and len(digits) == _CHINESE_DIGITS:
-            digits = digits[2:]
-        plain = len(digits) > _SHORT_DIGITS and digits.isascii() and digits.isdigit()
-        if not plain or digits[0] in "08" or digits in self.ports:  # 00 and 86 may come off
+        if not (_SHORT_DIGITS < len(digits) < _SENDER_CHARS and digits.isascii()):
             return ""
-        return digits[: max(self.open_lengths + self.line_lengths, default=1)]
+        if not digits.isdigit() or digits[0] == "0":
+            return ""
+        if digits != sender:
+            form, _ = self._form(sender)
+        elif digits.startswith("861") and len(digits) == _CHINESE_DIGITS:
+            form = digits[2:]
+        else:
+            form = "" if digits[0] == "8" else digits  # 86 may come off
+        if len(form) <= _SHORT_DIGITS or form in self.ports or sender in self.ports:
+            return ""
+        return form[: max(self.open_lengths + self.line_lengths, default=1)]
 
     def trust(self, claimed: Platform | None, sender: Sender) -> Trust:
         """How far a message is trusted that claims a name and came from this sender.
@@ -243,12 +282,30 @@ _CHINESE_DIGITS: Final = 13  # of a mobile number with its country code
 _SENDER_CHARS: Final = 32
 _INDIAN_HEADER: Final = re.compile(r"[a-z]{2}-([a-z0-9]{3,9})(?:-[ptsg])?")
 _CHINESE_PREFIX: Final = re.compile("(?:00)?86(?=1[0-9]{2}|9[56])")
+_COUNTRY: Final = re.compile("[1-9][0-9]{0,2}")
+_NUMBER: Final = re.compile(r"(\+|00)?([0-9]+)")
+
+
+def _digits(sender: str) -> str | None:
+    """The digits of a number, a + before them if it is international; None of what is no number.
+
+    Spaces and hyphens may stand between them. Digits of other scripts, or what does not show
+    between them, make it a name: no number is written so, but a sender that poses as one is.
+    """
+    plain = sender[:_SENDER_CHARS]
+    if not plain.isdigit():
+        plain = "".join(plain.split()).replace("-", "")
+    number = _NUMBER.fullmatch(plain) if plain.isascii() else None
+    if number is None:
+        return None
+    return f"+{number[2]}" if number[1] else number[2]
 
 
 def sender_key(sender: str) -> str:
     """A sender in one spelling: folded, without spaces, plus, 00 or the frame of Indian headers.
 
-    Of the first 32 characters; real senders have up to 21 digits or 11 letters.
+    Of the first 32 characters; real senders have up to 21 digits or 11 letters. It names a platform
+    and nothing more: what a number is owed, `Registry.sender` reads from how it was written.
 
     >>> sender_key("+86 1069 0095588"), sender_key("VM-HDFCBK-S"), sender_key("WhatsApp")
     ('10690095588', 'hdfcbk', 'whatsapp')
@@ -259,7 +316,7 @@ def sender_key(sender: str) -> str:
     digits = key.lstrip("+").replace("-", "")
     if digits.isascii() and digits.isdigit():
         if digits.startswith(("86", "00")):
-            digits = _CHINESE_PREFIX.sub("", digits, count=1).removeprefix("00")
+            digits = _CHINESE_PREFIX.sub("", digits, count=1).removeprefix("00") or digits
         return digits
     header = _INDIAN_HEADER.fullmatch(key)
     return header[1] if header else key
@@ -269,7 +326,10 @@ def _port_key(port: str) -> str:
     """The key of a port in a registry file, with its mark."""
     if port.startswith("-"):
         return f"-{sender_key(port[1:])}"
-    return f"{sender_key(port[:-1])}*" if port.endswith("*") else sender_key(port)
+    open_ = "*" if port.endswith("*") else ""
+    number = port.removesuffix("*")
+    digits = _digits(number) or ""
+    return (digits if digits.startswith("+") else sender_key(number)) + open_
 
 
 def _entry(name: str, entry: Any) -> dict[str, list[str]]:

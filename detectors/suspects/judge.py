@@ -19,7 +19,7 @@ from typing import Final, NamedTuple
 
 from detectors.model.times import DAY_S
 from detectors.suspects.clocks import Stamps
-from detectors.suspects.suspect import Suspect, fill
+from detectors.suspects.suspect import LEAK_MILLI_S, Suspect, fill
 
 
 class Band(IntEnum):
@@ -118,7 +118,10 @@ class JudgeParams:
 
 
 class Scores(NamedTuple):
-    """The evidence at one instant; no bar is known here."""
+    """The evidence at one instant; no bar is known here.
+
+    The bucket may be that of the sightings alone whose stamps are no coarser than some class.
+    """
 
     at_s: int
     level: float  # of the bucket
@@ -128,6 +131,7 @@ class Scores(NamedTuple):
     raw_24h: int = 0
     spaced_10min_24h: int = 0
     spaced_5min_3h: int = 0
+    coarse: frozenset[Stamps] = frozenset()  # classes of stamps in the bucket, but for EXACT
 
 
 class Finding(NamedTuple):
@@ -144,8 +148,10 @@ CALM: Final = Finding(Band.HOLD, "", 0, 0, 0)
 """Under every bar."""
 
 
-def judge(params: JudgeParams, suspect: Suspect, at_s: int) -> Finding:
-    """The finding after a sighting at `at_s` was seen.
+def judge(
+    params: JudgeParams, suspect: Suspect, at_s: int, stamps: Stamps = Stamps.EXACT
+) -> Finding:
+    """The finding after a sighting at `at_s` was seen, with a stamp of this class.
 
     A sighting that came out of order may have raised any instant after it: each of them is looked
     at again, and the strongest finding counts.
@@ -154,11 +160,71 @@ def judge(params: JudgeParams, suspect: Suspect, at_s: int) -> Finding:
     in_order = at_s >= sightings[-1] >> 33
     if in_order and suspect.novels < COUNT_MIN and suspect.bucket_novel < BURST_NOVEL.watch:
         return CALM  # what most benign sightings come to
-    bars = bars_of(params, suspect, at_s)
-    if in_order:
-        return _compare(bars, scores(suspect))
-    findings = [_compare(bars, found) for found in retraced(suspect, at_s)]
+    if in_order and not suspect.coarse:
+        return _compare(bars_of(params, suspect, at_s), scores(suspect))
+    findings = [
+        _compare(bars, found) for found, bars in instants(params, suspect, at_s, at_s, stamps)
+    ]
     return max(findings, key=attrgetter("band"))
+
+
+def strongest(params: JudgeParams, suspect: Suspect, at_s: int) -> tuple[Scores, Bars]:
+    """The evidence right after the newest sighting, and the bars it is measured by.
+
+    Of the buckets that stamps of different classes have, the one that comes to most.
+    """
+    if not suspect.coarse:
+        return scores(suspect), bars_of(params, suspect, at_s)
+    found = instants(params, suspect, suspect.bucket_s, at_s)
+    return max(found, key=lambda pair: (_compare(pair[1], pair[0]).band, len(pair[0].coarse)))
+
+
+def instants(
+    params: JudgeParams,
+    suspect: Suspect,
+    from_s: int,
+    at_s: int,
+    least: Stamps = Stamps.EXACT,
+) -> Iterator[tuple[Scores, Bars]]:
+    """The evidence right after each sighting from `from_s` on, with the bars that hold at `at_s`.
+
+    For each class of stamps from `least` on that the suspect has sightings of: the bucket of what
+    is no coarser.
+    """
+    bars = bars_of(params, suspect, at_s)
+    if not suspect.coarse:
+        yield from ((found, bars) for found in retraced(suspect, from_s))
+        return
+    for finest in sorted({Stamps.EXACT, *suspect.coarse.values()}):
+        if finest >= least:
+            for found in _up_to(suspect, from_s, finest):
+                yield found, _paced(params, bars, found.coarse)
+
+
+def _up_to(suspect: Suspect, from_s: int, finest: Stamps) -> Iterator[Scores]:
+    """The evidence right after each sighting from `from_s` on whose stamp is no coarser than this.
+
+    A coarse stamp among exact ones takes nothing from their evidence: whoever sends some of a flood
+    through a coarse gateway only spends them.
+    """
+    coarse = suspect.coarse
+    level = novels = last_s = since_s = 0
+    held: frozenset[Stamps] = frozenset()
+    for sighting in suspect.sightings:
+        stamps = coarse.get(sighting & 0xFFFF_FFFF, Stamps.EXACT)
+        if stamps > finest:
+            continue
+        at_s = sighting >> 33
+        level -= LEAK_MILLI_S * (at_s - last_s)
+        if level <= 0:
+            level = novels = 0
+            held, since_s = frozenset(), at_s
+        level += 1000
+        novels += sighting >> 32 & 1
+        held |= {stamps} - {Stamps.EXACT}
+        last_s = at_s
+        if at_s >= from_s:
+            yield _scores(suspect.novel_s, (at_s, level / 1000, novels, since_s), held)
 
 
 def retraced(suspect: Suspect, from_s: int) -> Iterator[Scores]:
@@ -177,28 +243,42 @@ def confirmed(params: JudgeParams, suspect: Suspect, since_s: int) -> bool:
 
     Asked when an episode ends: a flood goes on under a throttle, and only then its size shows.
     """
-    level = bars_of(params, suspect, suspect.bucket_s).level.throttle + CONFIRMED_LEVEL
     return any(
-        found.level >= level or found.raw_35min >= CONFIRMED_35MIN or found.raw_24h >= CONFIRMED_24H
-        for found in retraced(suspect, since_s)
+        found.level >= bars.level.throttle + CONFIRMED_LEVEL
+        or found.raw_35min >= CONFIRMED_35MIN
+        or found.raw_24h >= CONFIRMED_24H
+        for found, bars in instants(params, suspect, since_s, suspect.bucket_s)
     )
 
 
 def scores(suspect: Suspect) -> Scores:
     """The evidence right after the newest sighting; a day back, and no further."""
-    at_s = suspect.bucket_s
     level = suspect.bucket_level_milli / 1000
-    burst = (at_s, level, suspect.bucket_novel, suspect.bucket_since_s)
-    novel_s = suspect.novel_s
-    if len(novel_s) < COUNT_MIN:
-        return Scores(*burst)
+    burst = suspect.bucket_s, level, suspect.bucket_novel, suspect.bucket_since_s
+    return _scores(suspect.novel_s, burst)
+
+
+def _scores(
+    novel_s: list[int],
+    burst: tuple[int, float, int, int],
+    coarse: frozenset[Stamps] = frozenset(),
+) -> Scores:
+    """Of a bucket, and the counts of all novel sightings up to then."""
+    at_s = burst[0]
+    last = len(novel_s)
+    if last and novel_s[-1] > at_s:
+        novel_s = novel_s[: bisect_right(novel_s, at_s)]
+        last = len(novel_s)
+    if last < COUNT_MIN:
+        return Scores(*burst, coarse=coarse)
     day = bisect_right(novel_s, at_s - DAY_S)
     return Scores(
         *burst,
-        raw_35min=len(novel_s) - bisect_right(novel_s, at_s - 35 * 60),
-        raw_24h=len(novel_s) - day,
+        raw_35min=last - bisect_right(novel_s, at_s - 35 * 60),
+        raw_24h=last - day,
         spaced_10min_24h=_spaced(novel_s, day, 600),
         spaced_5min_3h=_spaced(novel_s, bisect_right(novel_s, at_s - 3 * 3600, day), 300),
+        coarse=coarse,
     )
 
 
@@ -226,7 +306,7 @@ class Bars(NamedTuple):
 
 
 def bars_of(params: JudgeParams, suspect: Suspect, at_s: int) -> Bars:
-    """Chosen by the stamps of its gateways, and by how often a benign sighting would be novel."""
+    """Chosen by how often a benign sighting would be novel; the bucket's are of exact stamps."""
     if suspect.novels < COUNT_MIN:
         habit = Habit.SMALL_MEMORY  # the spaced bars are not looked at
     elif params.p_novel is not None and params.p_novel <= 0.3:
@@ -237,14 +317,25 @@ def bars_of(params: JudgeParams, suspect: Suspect, at_s: int) -> Bars:
         habit = Habit.LARGE_MEMORY
     else:
         habit = Habit.SMALL_MEMORY
-    level, margin = BURST[suspect.stamps], params.burst_margin
     return Bars(
-        Bar(level.watch + margin, level.throttle + margin) if margin else level,
+        _raised(BURST[Stamps.EXACT], params.burst_margin),
         RAW_35MIN,
         RAW_24H,
         SPACED_10MIN_24H[habit],
         SPACED_5MIN_3H[habit],
     )
+
+
+def _paced(params: JudgeParams, bars: Bars, coarse: frozenset[Stamps]) -> Bars:
+    """The same with the bucket's bars for what is in it: the highest of any coarse class."""
+    if not coarse:
+        return bars
+    watch, throttle = (max(bar) for bar in zip(*(BURST[stamps] for stamps in coarse), strict=True))
+    return bars._replace(level=_raised(Bar(watch, throttle), params.burst_margin))
+
+
+def _raised(bar: Bar, margin: float) -> Bar:
+    return Bar(bar.watch + margin, bar.throttle + margin) if margin else bar
 
 
 def _compare(bars: Bars, found: Scores) -> Finding:

@@ -82,6 +82,7 @@ class Suspect:
         "bucket_novel",
         "bucket_s",
         "bucket_since_s",
+        "coarse",
         "due_s",
         "episode",
         "last_s",
@@ -93,7 +94,6 @@ class Suspect:
         "row",
         "seen",
         "sightings",
-        "stamps",
         "tainted",
     )
 
@@ -113,7 +113,9 @@ class Suspect:
         self.memory = memory
         self.last_s = 0  # of the newest message since it is a suspect
         self.due_s = 0  # when to ask whether it may be let go
-        self.stamps = Stamps.EXACT  # the coarsest of any gateway since it is a suspect
+        # Platforms whose sighting has a stamp that is not exact, and how coarse it is. Of what a
+        # row held that is not known: the sieve has seen that it amounts to nothing.
+        self.coarse: dict[int, Stamps] = {}
         self.episode: Episode | None = None
         self.bucket_level_milli = 0
         self.bucket_novel = 0  # since it was last empty,
@@ -187,8 +189,8 @@ def _slot(platform: int) -> int:
     return platform_print(platform) % _SLOTS
 
 
-def see(suspect: Suspect, platform: int, at_s: int) -> Seen:
-    """Takes one message in."""
+def see(suspect: Suspect, platform: int, at_s: int, stamps: Stamps = Stamps.EXACT) -> Seen:
+    """Takes one message in, from a gateway whose stamps are of this class."""
     sightings = suspect.sightings
     suspect.last_s = max(suspect.last_s, at_s)
     newest_s = sightings[-1] >> 33 if sightings else at_s
@@ -205,6 +207,8 @@ def see(suspect: Suspect, platform: int, at_s: int) -> Seen:
             suspect.tainted[platform] = days + 1
     sighting = word(at_s, novel, platform)
     _hold(suspect, sighting)
+    if stamps:
+        suspect.coarse[platform] = stamps
     if len(sightings) > SIGHTINGS_MAX:
         _bound(suspect)
     if at_s >= newest_s:
@@ -246,6 +250,30 @@ def _forget(suspect: Suspect, sighting: int) -> None:
     if sighting >> 32 & 1:
         del suspect.novel_s[bisect_left(suspect.novel_s, sighting >> 33)]
     suspect.tainted.pop(platform, None)
+    suspect.coarse.pop(platform, None)
+
+
+def newest_s(suspect: Suspect) -> int:
+    """The newest time that anything of it has."""
+    episode = suspect.episode
+    return max(
+        suspect.last_s,
+        suspect.sightings[-1] >> 33 if suspect.sightings else 0,
+        episode.last_flood_s if episode is not None else 0,
+    )
+
+
+def put_right(suspect: Suspect, limit_s: int, at_s: int) -> None:
+    """Drops what lies after `limit_s`: a clock was ahead. `at_s` is the event, or the tick, now.
+
+    A known platform stays known, as one of a day ago.
+    """
+    for sighting in [w for w in suspect.sightings if w >> 33 > limit_s]:
+        _forget(suspect, sighting)
+        if not sighting >> 32 & 1:
+            _hold(suspect, word(max(at_s - DAY_S, 1), 0, sighting & 0xFFFF_FFFF))
+    suspect.last_s = min(suspect.last_s, limit_s)
+    _refill(suspect)
 
 
 def taint_since(suspect: Suspect, since_s: int) -> None:

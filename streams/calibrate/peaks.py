@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from detectors.episodes.episode import Book, sighting_of
 from detectors.model.records import Sighting, utc_ms
 from detectors.model.times import DAY_S
-from detectors.suspects.judge import BURST_NOVEL, Bars, JudgeParams, Scores, bars_of, retraced
+from detectors.suspects.judge import BURST_NOVEL, Bars, JudgeParams, Scores, instants
 from detectors.suspects.suspect import Suspect
 
 NOVELS: Final = tuple(range(3, 11))
@@ -117,8 +117,7 @@ class Peaks:
             self._close(key)
 
     def _look(self, params: JudgeParams, book: Book, suspect: Suspect, from_s: int) -> None:
-        bars = bars_of(params, suspect, suspect.bucket_s)
-        for found in retraced(suspect, from_s):
+        for found, bars in instants(params, suspect, from_s, suspect.bucket_s):
             key = (suspect.recipient, found.at_s // DAY_S)
             peak = self.open.get(key)
             if peak is None:

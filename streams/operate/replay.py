@@ -43,19 +43,23 @@ def replay(settings: Settings, chunks: Iterable[list[bytes]]) -> Iterator[Replay
     offset = 0
     for lines in chunks:
         n = len(lines)
+        offsets = np.arange(offset, offset + n)
+        offset += n
+        records = wire.Records(PARTITION, offset, lines, [None] * n, offsets, None)
         decoded = wire.decode(
-            intake=intake,
-            topic=settings.topics.input,
-            partition=PARTITION,
-            values=lines,
-            keys=[None] * n,
-            offsets=np.arange(offset, offset + n),
-            timestamps_ms=None,
-            next_offset=offset + n,
+            intake,
+            settings.topics.input,
+            PARTITION,
+            records.values,
+            records.keys,
+            records.offsets,
+            records.timestamps_ms,
+            records.next_offset,
         )
         codes = recogniser.columns(decoded.batch)
-        yield Replayed(n, decoded, chain.process(params, partition, decoded.batch, codes))
-        offset += n
+        decisions = chain.process(params, partition, decoded.batch, codes)
+        decoded = wire.refuse(decoded, wire.Reason.AHEAD_OF_LOG, decisions.ahead, records)
+        yield Replayed(n, decoded, decisions)
 
 
 def chunks_of(file: IO[bytes], value_bytes_max: int) -> Iterator[list[bytes]]:

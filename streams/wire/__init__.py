@@ -23,6 +23,7 @@ from streams.wire.events import (
     decode,
     decode_event,
     decode_together,
+    refuse,
 )
 from streams.wire.outputs import (
     DEAD_LETTER_BYTES_MAX,
@@ -71,4 +72,5 @@ __all__ = [
     "episode_headers",
     "override_id",
     "override_key",
+    "refuse",
 ]

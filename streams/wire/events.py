@@ -11,7 +11,7 @@ import re
 from bisect import bisect_left
 from collections import ChainMap, Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from itertools import accumulate, pairwise
 from operator import attrgetter
@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 
 from detectors.model.event import TICK_OFFSETS, Batch, Kind
 from detectors.model.strings import Lying, Strings, Written, joined
+from detectors.model.times import EPOCH_S
 from streams.transport.record_batch import Octets
 from streams.transport.record_batch import joined as end_to_end
 from streams.wire.layout import Fitted, Keys, Layouts
@@ -38,6 +39,11 @@ AHEAD_MAX_MS: Final = 300_000
 """Gateway clocks run within seconds of each other; 5 min forgives one without time service, and is
 half a lease, so that no lease outlives its flood by more than that."""
 
+
+TIME_MIN_MS: Final = (EPOCH_S + 1) * 1000
+TIME_MAX_MS: Final = (EPOCH_S + (1 << 31)) * 1000 - 1
+"""What the core can tell apart: 2020 to 2088. Before and after it all would be one second, in which
+the codes of years look like a flood."""
 
 BLOCK: Final = TICK_OFFSETS
 """Records whose columns are made at once; the worker never hands over more."""
@@ -57,7 +63,9 @@ class Reason(StrEnum):
     WRONG_TYPE = "wrong_type"
     OUT_OF_RANGE = "out_of_range"
     BAD_RECIPIENT = "bad_recipient"
-    EVENT_TIME_AHEAD = "event_time_ahead"
+    EVENT_TIME_AHEAD = "event_time_ahead"  # of its record
+    NO_RECORD_TIME = "no_record_time"
+    AHEAD_OF_LOG = "ahead_of_log"  # as the record is: told by the chain, `detectors.model.log_time`
 
 
 class Outcome(StrEnum):
@@ -197,8 +205,9 @@ def decode(
     """Decode n >= 0 records of one partition, in the order of its log, up to `next_offset`.
 
     All sequences have length n. `timestamps_ms` are the records' own times, against which event
-    times are judged; below 0 means unknown, and None that the values' `ingest_time_ms` stand for
-    them (files have no record times).
+    times are judged; below 0 means that a record has none, which is refused: nothing bounds its
+    event's time. None means that the values' `ingest_time_ms` stand for them, where there are any
+    (files have no record times).
     """
     offset = np.asarray(offsets, np.int64)
     stamp = None if timestamps_ms is None else np.asarray(timestamps_ms, np.int64)
@@ -255,9 +264,17 @@ def decode_together(
     read = _one([*map(_of_layout, fitted), decoded.read()])
     recipient, tokens, nobody = intake.numbers.column(read.strings["recipient"])
     stamp = read.ingest_time_ms if stamps is None else stamps[read.row]
-    fits = (stamp < 0) | (read.event_time_ms <= stamp + intake.ahead_max_ms)
-    if nobody or not fits.all():
+    untimed = stamp < 0
+    fits = untimed | (read.event_time_ms - intake.ahead_max_ms <= stamp)
+    beyond = (read.event_time_ms < TIME_MIN_MS) | (read.event_time_ms > TIME_MAX_MS)
+    without = untimed if stamps is not None else untimed[:0]
+    if nobody or without.any() or beyond.any() or not fits.all():
         reasons.update((at, Reason.EVENT_TIME_AHEAD) for at in read.row[~fits].tolist())
+        if len(without):
+            reasons.update((at, Reason.NO_RECORD_TIME) for at in read.row[without].tolist())
+            fits &= ~without
+        reasons.update((at, Reason.OUT_OF_RANGE) for at in read.row[beyond].tolist())
+        fits &= ~beyond
         fits[nobody] = False
         reasons.update((at, Reason.BAD_RECIPIENT) for at in read.row[nobody].tolist())
         read, recipient = read.only(fits), recipient[fits]
@@ -291,6 +308,31 @@ def decode_together(
             blocks, batches, outcomes, pairwise(edges), pairwise(cut), strict=True
         )
     ]  # fmt: skip
+
+
+def refuse(decoded: Decoded, reason: Reason, refused: Sequence[int], records: Records) -> Decoded:
+    """The same, with the events at these offsets (ascending) among the refused ones.
+
+    They were counted; what the chain makes of them it has done. `records` are those of `decoded`.
+    """
+    if not refused:
+        return decoded
+    times_ms = records.timestamps_ms
+    rejects = [
+        Reject(
+            offset=int(records.offsets[at]),
+            reason=reason,
+            key=records.keys[at],
+            value=records.values[at],
+            timestamp_ms=-1 if times_ms is None else int(times_ms[at]),
+        )
+        for at in np.searchsorted(records.offsets, refused).tolist()
+    ]
+    outcomes = Counter(decoded.outcomes)
+    outcomes[Outcome.COUNTED] -= len(rejects)
+    outcomes[Outcome.REJECTED] += len(rejects)
+    together = sorted([*decoded.rejects, *rejects], key=attrgetter("offset"))
+    return replace(decoded, rejects=together, outcomes=outcomes)
 
 
 def _portions(odd: Sequence[int], edges: Sequence[int]) -> Iterator[tuple[int, Sequence[int]]]:

@@ -17,6 +17,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+import numpy as np
+
 from detectors import chain
 from detectors.model.event import TICK_OFFSETS
 from streams import wire
@@ -34,6 +36,18 @@ log = logging.getLogger(__name__)
 
 OUTBOX_MAX: Final = 10_000
 """Outputs of a partition that may wait for the broker before its events wait too."""
+
+
+def records_of(envelope: Envelope) -> wire.Records:
+    """The same records, as the wire knows them."""
+    return wire.Records(
+        envelope.partition,
+        envelope.next_offset,
+        envelope.values,
+        envelope.keys,
+        np.asarray(envelope.offsets, np.int64),
+        np.asarray(envelope.timestamps_ms, np.int64),
+    )
 
 
 @dataclass(slots=True)
@@ -154,6 +168,10 @@ class Detector:
             )
         with timed(self.observer.metrics, "detect"):
             decisions = chain.process(self.params, part.state, decoded.batch, codes)
+        if decisions.ahead:
+            decoded = wire.refuse(
+                decoded, wire.Reason.AHEAD_OF_LOG, decisions.ahead, records_of(envelope)
+            )
         part.outbox.add(self._outputs(envelope.partition, decoded, decisions))
         part.next = envelope.next_offset
         self.keeper.progress += 1

@@ -68,6 +68,8 @@ class Naive:
         self.alarms: list[Alarm] = []
         self.watermark = 0
         self.samples: list[int] = []
+        self.ticks: list[int] = []
+        self.codes: list[int] = []  # when each was sent
         self.next_offset = 0
 
     def run(self, events: Iterable[Event], offsets: Sequence[int]) -> list[Alarm]:
@@ -90,14 +92,40 @@ class Naive:
             return
         if self.samples:
             middle = sorted(self.samples)[len(self.samples) // 2]
-            self.watermark = max(self.watermark, middle // 1000 - EPOCH)
+            self.ticks.append(middle // 1000 - EPOCH)
             self.samples = []
+            self.watermark = self.borne_out(sorted(self.ticks[-5:]))
         ended = []
         for recipient, person in self.people.items():
             if person.flood and self.watermark >= self.ends(person.flood):
                 ended.append((self.ends(person.flood), recipient))
         for _, recipient in sorted(ended):
             self.end(tick, recipient)
+
+    def borne_out(self, last: list[int]) -> int:
+        """The newest tick's time, unless that is far ahead of most; back only where most say so."""
+        newest, low, high = self.ticks[-1], last[(len(last) - 1) // 2], last[len(last) // 2]
+        below = last[max((len(last) - 1) // 2 - 1, 0)]
+        slack = 4 * min(low - below, 6 * 3600)
+        told = low if newest > low + 2 * 3600 + slack else newest
+        wrong = len(last) >= 3 and self.watermark > high + 900 + slack
+        return told if wrong else max(self.watermark, told)
+
+    def now(self) -> int:
+        """The time by the log: what most of the last codes agree on."""
+        last = sorted(self.codes[-31:])
+        return max(self.watermark, last[(len(last) - 1) // 2])
+
+    def put_right(self, offset: int, recipient: int, at: int) -> None:
+        """Forgets what is two days after the message and the log's time, but not what is known."""
+        person = self.people[recipient]
+        limit = max(at, self.now()) + 2 * DAY
+        if person.flood and max(person.flood.opened, person.flood.last) > limit:
+            self.end(offset, recipient)
+        for p, s in [(p, s) for p, s in person.seen.items() if s.at > limit]:
+            del person.seen[p]
+            if not s.novel:
+                person.seen[p] = Seen(max(at - DAY, 1), novel=False)
 
     def ends(self, flood: Flood) -> int:
         episode = self.params.episode
@@ -139,6 +167,11 @@ class Naive:
     def message(self, offset: int, event: Event) -> None:
         at = event.at_ms // 1000 - EPOCH
         person = self.people.setdefault(event.recipient, Person())
+        self.codes.append(at)
+        ahead = at > self.watermark + 7 * DAY and self.watermark and len(self.codes) >= 31
+        if ahead and at > self.now() + 7 * DAY:
+            return
+        self.put_right(offset, event.recipient, at)
         if person.flood and at >= self.ends(person.flood):
             self.end(offset, event.recipient)
         if person.seen and at <= max(s.at for s in person.seen.values()) - DAY:

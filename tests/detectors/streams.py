@@ -53,6 +53,29 @@ def random_stream(seed: int, platforms: int = 20) -> Stream:
     return Stream(events, offsets)
 
 
+def ahead_of_time(stream: Stream, seed: int, *, most: int) -> Stream:
+    """The same stream with some clocks ahead: of single messages, and of all for a while.
+
+    Of one recipient at most so many in a row.
+    """
+    rng = random.Random(-seed)
+    spans_ms = [2 * HOUR_MS, 8 * HOUR_MS, 26 * HOUR_MS, 3 * DAY_MS, 30 * DAY_MS, 365 * DAY_MS]
+    share = rng.choice([0.01, 0.1, 0.3])
+    events, until, ahead_ms = [], 0, 0
+    run: dict[int, int] = {}
+    for i, event in enumerate(stream.events):
+        if rng.random() < 0.01:
+            until, ahead_ms = i + rng.randint(1, 60), rng.choice(spans_ms)
+        wrong = i < until or rng.random() < share / 10
+        run[event.recipient] = run.get(event.recipient, 0) + 1 if wrong else 0
+        if 0 < run[event.recipient] <= most:
+            events.append(event._replace(at_ms=event.at_ms + (ahead_ms or rng.choice(spans_ms))))
+        else:
+            run[event.recipient] = 0
+            events.append(event)
+    return Stream(events, stream.offsets)
+
+
 def _phase(rng: random.Random, pool: list[str]) -> list[tuple[int, str]]:
     """Platforms, each with the milliseconds since the one before."""
     kind = rng.choice(["burst", "watch", "sitting", "slow", "day", "day"])

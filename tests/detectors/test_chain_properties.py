@@ -12,7 +12,7 @@ from detectors.recipients.sieve import SieveParams
 from detectors.suspects.judge import JudgeParams
 from tests.detectors.naive import Alarm, Naive
 from tests.detectors.stand_in import add, batch_of, codes_of, run, twin_of
-from tests.detectors.streams import random_stream
+from tests.detectors.streams import Stream, ahead_of_time, random_stream
 
 STREAMS = int(os.environ.get("OTPGUARD_TEST_STREAMS", "1000"))
 PARTS = 20
@@ -34,10 +34,10 @@ def number(recipient: str) -> int:
     return int(recipient[3:], 16) if recipient.startswith("h1:") else int(recipient)
 
 
-def cut_and_restored(params: Params, seed: int) -> Decisions:
+def cut_and_restored(params: Params, seed: int, stream: Stream | None = None) -> Decisions:
     """The stream in random batches, the partition snapshot and restored between some of them."""
     rng = random.Random(-seed)
-    events, offsets = random_stream(seed)
+    events, offsets = stream or random_stream(seed)
     partition = Partition(params)
     total = Decisions()
     at = 0
@@ -64,6 +64,37 @@ def test_sieve_and_judge_equal_a_judge_that_sees_everything(part: int) -> None:
         assert whole.actions == decisions.actions, f"seed {seed}"
         assert whole.episodes == decisions.episodes, f"seed {seed}"
         raised += len(expected)
+    assert raised, "streams without alarms prove nothing"
+
+
+@pytest.mark.parametrize("part", range(PARTS))
+def test_clocks_that_are_ahead_are_forgotten_alike_by_sieve_and_judge(part: int) -> None:
+    """One message in a row, for more of them can push what is honest out of a row's ring.
+
+    And no ticks: one of few messages is as wrong as they are, and lets suspects go too soon.
+    """
+    raised = 0
+    for seed in range(part, STREAMS, PARTS):
+        events, _ = ahead_of_time(random_stream(seed), seed, most=1)
+        stream = Stream(events, list(range(1, len(events) + 1)))
+        decisions = cut_and_restored(Params(), seed, stream)
+        assert alarms(decisions) == Naive(Params()).run(*stream), f"seed {seed}"
+        raised += len(decisions.episodes)
+    assert raised, "streams without alarms prove nothing"
+
+
+@pytest.mark.parametrize("part", range(PARTS))
+def test_clocks_that_are_ahead_are_decided_alike_whatever_the_batches(part: int) -> None:
+    raised = 0
+    for seed in range(part, STREAMS // 2, PARTS):
+        stream = ahead_of_time(random_stream(seed), seed, most=100)
+        decisions = cut_and_restored(Params(), seed, stream)
+        whole = run(Params(), stream.events, offsets=stream.offsets)
+        assert whole.actions == decisions.actions, f"seed {seed}"
+        assert whole.episodes == decisions.episodes, f"seed {seed}"
+        assert whole.ahead == decisions.ahead, f"seed {seed}"
+        assert whole.windows == decisions.windows, f"seed {seed}"
+        raised += len(decisions.episodes)
     assert raised, "streams without alarms prove nothing"
 
 

@@ -132,17 +132,19 @@ async def compute_outcome(settings: Settings) -> Outcome:
         if not (records := held.pop(partition, [])):
             return
         state = states.setdefault(partition, chain.Partition(params))
-        decoded = wire.decode(
-            intake,
-            settings.topics.input,
+        whole = wire.Records(
             partition,
+            records[-1].offset + 1,
             [r.value for r in records],
             [r.key for r in records],
-            [r.offset for r in records],
-            [r.timestamp for r in records],
-            records[-1].offset + 1,
+            np.array([r.offset for r in records], np.int64),
+            np.array([r.timestamp for r in records], np.int64),
+        )
+        decoded = wire.decode(
+            intake, settings.topics.input, partition, *whole[2:], next_offset=whole.next_offset
         )
         decisions = chain.process(params, state, decoded.batch, recogniser.columns(decoded.batch))
+        decoded = wire.refuse(decoded, wire.Reason.AHEAD_OF_LOG, decisions.ahead, whole)
         for action in decisions.actions:
             outcome.add(action.action_id, wire.encode_action(action))
         for episode in decisions.episodes:

@@ -185,6 +185,14 @@ def test_digits_in_a_name_are_not_masked(first: str, second: str) -> None:
         check(recogniser, [(text, "10690001", "", "", "", "")])
 
 
+@pytest.mark.parametrize("odd", ["+95588", "00", " ", "\u200b", "+966501234567", "９５５８８"])
+def test_odd_senders_share_no_answer_with_the_numbers_that_they_look_like(odd: str) -> None:
+    recogniser = Recogniser(REGISTRY)
+    for sender in (odd, "95588", "", "966501234567"):
+        for text in ("【工商银行】验证码：194872", "验证码：194872", ""):
+            check(recogniser, [(text, sender, "", "", "", "")])
+
+
 def test_an_empty_batch_has_no_codes() -> None:
     codes = Recogniser(REGISTRY).columns(batch([]))
     assert (len(codes.otp), len(codes.platform), codes.names) == (0, 0, {})

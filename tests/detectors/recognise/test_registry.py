@@ -227,10 +227,111 @@ def test_long_numbers_with_one_head_are_alike(first: str, second: str) -> None:
 
 
 def test_numbers_of_persons_have_heads() -> None:
-    assert {REGISTRY.head(f"{prefix}13800138000") for prefix in ("", "+", "86", "+86")} == {"13800"}
+    assert {REGISTRY.head(f"{prefix}13800138000") for prefix in ("", "86", "+86")} == {"13800"}
+    assert REGISTRY.head("+13800138000") == "+1380"  # of another country
 
 
 def test_shipped_names_are_keys_of_themselves() -> None:
     """A platform's key is persisted, so it must not change when it is normalised once more."""
     for platform in REGISTRY.signatures.values():
         assert name_key(platform.key) == platform.key
+
+
+@pytest.mark.parametrize(
+    "sender",
+    [
+        "+10691234567",  # not a Chinese service number
+        "0010691234567",
+        "+95588",  # Myanmar's code, not 工商银行
+        "0095588",
+        "+10086123",
+        "+110",
+        "+12366",
+        "+24273",  # no short code has a plus
+        "95588\u200b",
+        "955\u200b88",
+        "９５５８８",
+        "٩٥٥٨٨",
+        "①①⓪",
+        "ＶＭ-ＨＤＦＣＢＫ-Ｓ",
+    ],
+)
+def test_what_only_looks_like_a_number_of_the_registry_has_no_owner_and_rents_no_line(
+    sender: str,
+) -> None:
+    found = REGISTRY.sender(sender)
+    assert (found.owners, found.line in (Line.PERSON, Line.NAMED)) == ((), True)
+    assert recognise(REGISTRY, CODE, sender=sender).trust is Trust.NONE
+    assert recognise(REGISTRY, f"【工商银行】{CODE}", sender=sender).trust is Trust.NONE
+
+
+@pytest.mark.parametrize("sender", ["00", "000", "+", " ", "\t", "\u200b", "\u3000", "-", "\u2060"])
+def test_a_blank_sender_is_not_an_absent_one(sender: str) -> None:
+    assert REGISTRY.sender(sender).line is not Line.ABSENT
+    assert recognise(REGISTRY, f"【工商银行】{CODE}", sender=sender).trust is Trust.NONE
+    assert recognise(REGISTRY, f"【工商银行】{CODE}", sender="").trust is Trust.BANK
+
+
+@pytest.mark.parametrize(
+    "sender",
+    ["+12025550123", "+966501234567", "+962790123456", "+959250123456", "0012025550123",
+     "00959250123456", "+101202555012", "+4001234567"],
+)  # fmt: skip
+def test_a_person_of_another_country_is_a_person(sender: str) -> None:
+    found = REGISTRY.sender(sender)
+    assert (found.line, found.international) == (Line.PERSON, True)
+    assert recognise(REGISTRY, "", sender=sender).rule == "sender-person"
+
+
+@pytest.mark.parametrize(
+    ("sender", "line", "trust"),
+    [
+        ("+8695588", Line.OWNED, Trust.BANK),
+        ("008695588", Line.OWNED, Trust.BANK),
+        ("+86 95588", Line.OWNED, Trust.BANK),
+        ("8695588", Line.OWNED, Trust.BANK),
+        ("+8610086", Line.OWNED, Trust.CARRIER),
+        ("+86 10086123", Line.OWNED, Trust.CARRIER),
+        ("0086 1069-0001", Line.RENTED, Trust.NONE),
+        ("+864008001234", Line.OWNED, Trust.NONE),
+        ("+8613800138000", Line.PERSON, Trust.NONE),
+        ("+86", Line.PERSON, Trust.NONE),
+    ],
+)
+def test_a_country_of_the_registry_may_stand_before_its_own_numbers(
+    sender: str, line: Line, trust: Trust
+) -> None:
+    found = REGISTRY.sender(sender)
+    assert (found.line, REGISTRY.trust(None, found)) == (line, trust)
+
+
+def test_a_number_of_another_country_is_registered_with_its_plus() -> None:
+    theirs = (
+        '[bank]\n"A" = {ports = ["+447700900102", "0044 7700 95*"]}\n"B" = {ports = ["12345678"]}'
+    )
+    ours, _ = REGISTRY.merged(Registry.load(theirs))
+    owners = {
+        sender: [owner.name for owner in ours.sender(sender).owners]
+        for sender in ("+447700900102", "00447700900102", "447700900102", "+44770095", "+1234567")
+    }
+    assert owners == {
+        "+447700900102": ["A"],
+        "00447700900102": ["A"],
+        "447700900102": [],
+        "+44770095": ["A"],
+        "+1234567": [],
+    }
+
+
+def test_a_country_says_whose_forms_ports_and_lines_are() -> None:
+    saudi = Registry.load(
+        'country = "966"\n[bank]\n"A" = {ports = ["8001"]}\n[lines]\n"70" = "owned"'
+    )
+    both, _ = REGISTRY.merged(saudi)
+    assert [owner.name for owner in both.sender("+9668001").owners] == ["A"]
+    assert both.sender("+966701234567").line is Line.OWNED
+    assert both.sender("+966501234567").line is Line.PERSON
+    assert both.sender("+8695588").owners
+    for code in ('"0"', "86", '"+86"', '"8612"'):
+        with pytest.raises(RegistryError, match="country"):
+            Registry.load(f"country = {code}")

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from detectors.model.event import TICK_OFFSETS
 from streams.cli.shared import opened
 from streams.config import Settings
 from streams.operate.replay import CHUNK_BYTES, chunks_of, outputs, replay
@@ -121,3 +122,20 @@ def test_event_time_is_judged_against_the_time_of_ingestion_if_there_is_one() ->
     lines = [json.dumps(each).encode() for each in (event, ahead)]
     (step,) = replay(SETTINGS, [lines])
     assert [reject.reason for reject in step.decoded.rejects] == [Reason.EVENT_TIME_AHEAD]
+
+
+def test_a_line_a_year_ahead_of_the_file_is_refused_by_its_own_reason() -> None:
+    event = next(iter(generate("A1", 3))).value
+    at_ms = event["event_time_ms"]
+    lines = [
+        json.dumps(event | {"event_time_ms": at_ms + i * 10, "message_id": str(i)}).encode()
+        for i in range(TICK_OFFSETS + 50)
+    ]
+    lines[-10] = json.dumps(event | {"event_time_ms": at_ms + 365 * 86_400_000}).encode()
+    for size in (len(lines), 100):
+        rejects = [
+            reject
+            for step in replay(SETTINGS, in_chunks(lines, size))
+            for reject in step.decoded.rejects
+        ]
+        assert [(r.offset, r.reason) for r in rejects] == [(len(lines) - 10, Reason.AHEAD_OF_LOG)]

@@ -251,7 +251,7 @@ def test_a_damaged_changelog_is_refused_with_the_key() -> None:
 def test_a_state_of_another_format_is_refused() -> None:
     async def play(kafka: Kafka) -> None:
         snapshot = chain.snapshot(chain.Partition(PARAMS))
-        snapshot.rest["gateways"] = [["smsc-1", 1, 2, 3, 4, 5, 6, 7]]  # with a field too many
+        snapshot.rest["gateways"] = [["smsc-1", *range(99)]]  # with fields too many
         ledger = Ledger(0, "w", 0)
         for step in ledger.checkpoint(snapshot, 9, 0):
             if isinstance(step, Write):

@@ -108,6 +108,10 @@ REFUSED: list[tuple[bytes | None, str]] = [
     (value(event_time_ms=NOW_MS * 1000), "out_of_range"),  # microseconds
     (value(event_time_ms=10**400), "out_of_range"),
     (value(event_time_ms=-1), "out_of_range"),
+    (value(event_time_ms=0), "out_of_range"),  # 1970
+    (value(event_time_ms=1_577_836_800_000), "out_of_range"),  # 2020: the core counts from there
+    (value(event_time_ms=1_100_000_000_000), "out_of_range"),  # 2004, of a clock that was reset
+    (value(event_time_ms=10_413_792_000_000), "out_of_range"),  # 2300
     (value(segment=0), "out_of_range"),
     (value(attempt=256), "out_of_range"),
     (value(sender="x" * 65), "out_of_range"),
@@ -132,7 +136,8 @@ def test_a_bad_record_has_its_reason_and_its_neighbours_are_counted(
 
 
 def test_every_reason_is_covered_by_a_boundary_above() -> None:
-    assert {expected for _, expected in REFUSED} == {str(reason) for reason in Reason}
+    elsewhere = {"no_record_time", "ahead_of_log"}
+    assert {expected for _, expected in REFUSED} | elsewhere == {str(reason) for reason in Reason}
 
 
 @pytest.mark.parametrize(
@@ -328,10 +333,69 @@ def test_only_counted_events_have_their_keys_looked_at() -> None:
 def test_event_time_is_judged_against_the_record_not_a_clock() -> None:
     future = value(event_time_ms=NOW_MS + 10**9)
     assert decode([future], stamp_ms=NOW_MS + 10**9).outcomes[Outcome.COUNTED] == 1
-    assert decode([future], stamp_ms=-1).outcomes[Outcome.COUNTED] == 1  # a record without a time
     assert decode([future], stamp_ms=None).outcomes[Outcome.COUNTED] == 1  # a file without one
     late = value(event_time_ms=NOW_MS + 10**9, ingest_time_ms=NOW_MS)
     assert decode([late], stamp_ms=None).rejects[0].reason == Reason.EVENT_TIME_AHEAD
+
+
+@pytest.mark.parametrize(
+    ("record_ms", "expected"),
+    [
+        (-1, Reason.NO_RECORD_TIME),
+        (-(10**13), Reason.NO_RECORD_TIME),
+        (0, Reason.EVENT_TIME_AHEAD),
+        (1, Reason.EVENT_TIME_AHEAD),
+        (NOW_MS // 1000, Reason.EVENT_TIME_AHEAD),  # seconds
+        (NOW_MS - 300_001, Reason.EVENT_TIME_AHEAD),
+        (NOW_MS - 300_000, None),
+        (10_413_792_000_000, None),  # 2300: late, and judged by its own time
+        ((1 << 63) - 1, None),
+    ],
+)
+def test_a_records_own_time_may_be_anything(record_ms: int, expected: Reason | None) -> None:
+    odd = [value(message_id="other"), b" " + value()]
+    for values in ([value()], [value()] * 3, odd):
+        decoded = decode(values, stamp_ms=record_ms)
+        reasons = {reject.reason for reject in decoded.rejects}
+        assert reasons == ({expected} if expected else set())
+        assert decoded.outcomes[Outcome.COUNTED] == (0 if expected else len(values))
+
+
+@pytest.mark.parametrize(
+    ("event_ms", "counted"),
+    [
+        (1_577_836_800_999, 0),
+        (1_577_836_801_000, 1),
+        ((1_577_836_800 + (1 << 31)) * 1000 - 1, 1),
+        ((1_577_836_800 + (1 << 31)) * 1000, 0),
+        (10**13 - 1, 0),
+    ],
+)
+def test_times_that_the_core_cannot_tell_apart_are_refused(event_ms: int, counted: int) -> None:
+    decoded = decode([value(event_time_ms=event_ms)] * 2, stamp_ms=event_ms)
+    assert decoded.outcomes[Outcome.COUNTED] == 2 * counted
+    assert {r.reason for r in decoded.rejects} == (set() if counted else {Reason.OUT_OF_RANGE})
+
+
+def test_what_the_chain_refuses_joins_what_was_refused_before() -> None:
+    values = [value(), b"{", value(), b"{", value()]
+    keys = [b"a", b"b", b"c", b"d", b"e"]
+    offsets = np.array([3, 4, 7, 9, 12])
+    stamps = np.array([NOW_MS] * 5)
+    records = wire.Records(2, 20, values, keys, offsets, stamps)
+    decoded = wire.decode(CHINA, "in", 2, values, keys, offsets, stamps, 20)
+    after = wire.refuse(decoded, Reason.AHEAD_OF_LOG, [7, 12], records)
+    told = [(r.offset, str(r.reason), r.key, r.value, r.timestamp_ms) for r in after.rejects]
+    assert told == [
+        (4, "invalid_json", b"b", b"{", NOW_MS),
+        (7, "ahead_of_log", b"c", value(), NOW_MS),
+        (9, "invalid_json", b"d", b"{", NOW_MS),
+        (12, "ahead_of_log", b"e", value(), NOW_MS),
+    ]
+    assert after.outcomes[Outcome.COUNTED] == 1
+    assert after.outcomes[Outcome.REJECTED] == 4
+    assert decoded.outcomes[Outcome.COUNTED] == 3, "the one before is as it was"
+    assert wire.refuse(decoded, Reason.AHEAD_OF_LOG, [], records) is decoded
 
 
 def test_an_empty_poll_covers_its_offsets() -> None:

@@ -77,7 +77,7 @@ def test_golden_examples_are_read_and_written_again_byte_for_byte(topic: str) ->
 def test_golden_events_are_taken_in_as_they_should_be() -> None:
     values = golden("sms.delivery.v1")
     n = len(values)
-    decoded = wire.decode(Intake(Numbers("CN")), "in", 0, values, [None] * n, range(n), [-1] * n, n)
+    decoded = wire.decode(Intake(Numbers("CN")), "in", 0, values, [None] * n, range(n), None, n)
     assert decoded.rejects == []
     assert {outcome: count for outcome, count in decoded.outcomes.items() if count} == {
         Outcome.COUNTED: 8,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import pairwise
@@ -15,6 +16,7 @@ from detectors.chain import snapshot
 from detectors.model.event import TICK_OFFSETS
 from streams.config import Settings
 from streams.state.manager import Part
+from streams.state.outbox import Output
 from streams.telemetry.metrics import Metrics
 from streams.transport.driver import Envelope
 from streams.worker.acks import Acknowledgements
@@ -45,24 +47,36 @@ def envelope() -> Envelope:
     )
 
 
-def apply(envelopes: list[Envelope], others: Callable[[Part, Any], None]) -> Part:
+def apply(
+    envelopes: list[Envelope],
+    others: Callable[[Part, Any], None],
+    sent: list[Output] | None = None,
+    metrics: Metrics | None = None,
+) -> Part:
     """Have an agent apply them; `others` runs at every turn of the loop."""
+    told = Metrics() if metrics is None else metrics
 
     async def play() -> Part:
-        settings, kafka, metrics = Settings(), Kafka(), Metrics()
+        settings, kafka = Settings(), Kafka()
         keeper = kafka.keeper()
-        keeper.send = _acknowledged
+
+        async def send(output: Output) -> Any:
+            if sent is not None:
+                sent.append(output)
+            return await _acknowledged(output)
+
+        keeper.send = send
         await kafka.rebalance(keeper, 1, {0})
         part = keeper.parts[0]
         part.next = envelopes[0].start
         recogniser = settings.recogniser()
-        acks = Acknowledgements(metrics, "in", 0, lambda: keeper.owned)
+        acks = Acknowledgements(told, "in", 0, lambda: keeper.owned)
         detector = Detector(
             keeper.params,
-            Reader(settings.intake(), "in", recogniser, metrics),
+            Reader(settings.intake(), "in", recogniser, told),
             settings.topics,
             keeper,
-            Observer(metrics, recogniser, acks),
+            Observer(told, recogniser, acks),
             Refusals(0.5),
         )
         for one in envelopes:
@@ -130,3 +144,25 @@ def test_what_waits_is_read_again_where_something_else_follows(envelope: Envelop
     found = snapshot(part.state)
     assert found.rows.tobytes() == expected.rows.tobytes()
     assert (found.header, found.rest) == (expected.header, expected.rest)
+
+
+def test_a_record_a_year_ahead_of_the_log_is_a_dead_letter_with_a_reason_of_its_own(
+    envelope: Envelope,
+) -> None:
+    at = 3 * TICK_OFFSETS
+    values, times_ms = list(envelope.values), list(envelope.timestamps_ms)
+    event = json.loads(values[at] or b"")
+    year_ms = 365 * 86_400_000
+    event |= {"event_time_ms": START_MS + year_ms, "category": "otp", "event_type": "submit"}
+    event |= {"segment": 1, "attempt": 1, "direction": "mt"}
+    values[at], times_ms[at] = json.dumps(event).encode(), START_MS + year_ms
+    sent: list[Output] = []
+    metrics = Metrics()
+    wrong = replace(envelope, values=values, timestamps_ms=times_ms)
+    part = apply([wrong], lambda *_: None, sent, metrics)
+    letters = [o for o in sent if o.topic == Settings().topics.dead_letters]
+    told = {dict(o.headers)["reason"]: (dict(o.headers)["offset"], o.value) for o in letters}
+    assert told[b"ahead_of_log"] == (str(envelope.offsets[at]).encode(), values[at])
+    assert part.state.watermark_ms < START_MS + 86_400_000
+    name, labels = "otpguard_dead_letters_total", {"reason": "ahead_of_log"}
+    assert metrics.registry.get_sample_value(name, labels) == 1
