@@ -313,6 +313,7 @@ def _action(
         scope=_scope(suspect, cause.at_s),
         issued_at_ms=cause.at_ms,
         expires_at_ms=episode.expires_ms if verb == "throttle" else cause.at_ms,
+        opened_ms=episode.path[0].at_ms,
         level=episode.level if verb == "throttle" else Level.CLEAR,
         reason=_reason(episode, evidence),
         evidence=evidence,

@@ -88,16 +88,17 @@ def admit(
     *,
     issued_at_ms: int,
     expires_at_ms: int,
-    first_ms: int,
+    opened_ms: int,
 ) -> Refusal | None:
     """None if the lease may be enforced, else which rail refuses it.
 
-    `first_ms` is the first message of its episode. Leases come roughly in the order of
-    `issued_at_ms`; one out of order only counts as if it came with the newest.
+    `opened_ms` is when its episode opened: its first sighting may lie a day before. Leases come
+    roughly in the order of `issued_at_ms`; one out of order only counts as if it came with the
+    newest.
     """
     if expires_at_ms - issued_at_ms > params.lease_max_ms:
         return Refusal.LEASE
-    if issued_at_ms - first_ms > params.episode_max_ms:
+    if issued_at_ms - opened_ms > params.episode_max_ms:
         return Refusal.EPISODE
     forget(guard, issued_at_ms)
     renewal = recipient in guard.until_ms

@@ -76,7 +76,7 @@ def take_action(book: Book, action: Action) -> Why | None:
             action.recipient,
             issued_at_ms=action.issued_at_ms,
             expires_at_ms=action.expires_at_ms,
-            first_ms=action.evidence.first_ms,
+            opened_ms=action.opened_ms,
         )
     book.entries[action.recipient] = Entry(action, refusal)
     _look_again(book, action.expires_at_ms, action.recipient)

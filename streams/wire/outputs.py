@@ -88,6 +88,7 @@ class _Throttle(msgspec.Struct, kw_only=True):
     scope: _Scope
     issued_at_ms: int
     expires_at_ms: int
+    opened_ms: int = 0  # 0: a record of before, which has none
     level: LevelName
     reason: Reason
     evidence: Evidence
@@ -164,6 +165,7 @@ def encode_action(action: Action) -> bytes:
             scope=_scope(action.scope),
             issued_at_ms=action.issued_at_ms,
             expires_at_ms=action.expires_at_ms,
+            opened_ms=action.opened_ms,
             level=_LEVEL_NAMES[action.level],
             reason=_reason(action.reason),
             evidence=action.evidence,
@@ -174,7 +176,10 @@ def encode_action(action: Action) -> bytes:
 
 
 def decode_action(value: bytes) -> Action:
-    """Raise VersionError, or msgspec.DecodeError if it is no action at all."""
+    """Raise VersionError, or msgspec.DecodeError if it is no action at all.
+
+    A record without `opened_ms` counts as opened by its first message.
+    """
     check_version(value)
     read = _throttle(value)
     return Action(
@@ -188,6 +193,7 @@ def decode_action(value: bytes) -> Action:
         scope=_scope_of(read.scope),
         issued_at_ms=read.issued_at_ms,
         expires_at_ms=read.expires_at_ms,
+        opened_ms=read.opened_ms or read.evidence.first_ms,
         level=_LEVELS[read.level],
         reason=read.reason,
         evidence=read.evidence,

@@ -10,6 +10,7 @@ from detectors import upkeep
 from detectors.chain import Decisions, Params, Partition, process, restore, snapshot
 from detectors.episodes.episode import NEXT, EpisodeParams
 from detectors.episodes.resend import ResendParams
+from detectors.leases.rails import Guard, GuardParams, admit
 from detectors.model.event import TICK_OFFSETS, TOKEN_BIT, Kind, Trust, platform_id
 from detectors.model.records import Action, EpisodeRecord, Level, Scope, refuses, seconds
 from detectors.recipients.sieve import SieveParams
@@ -146,6 +147,19 @@ def test_a_lease_is_renewed_by_the_flood_when_half_over_and_by_nothing_else() ->
     actions = throttles(run(ENFORCE, history() + flood(5) + repeats))
     minutes = [(a.issued_at_ms - START_MS) / MINUTE_MS for a in actions]
     assert minutes == [pytest.approx(80 / 60), 7, 12]
+
+
+def test_a_flood_with_a_long_drip_before_it_keeps_within_the_rail_of_a_day() -> None:
+    """A code in 29 min for a day, then 600 of twelve platforms: what counts is when it opened."""
+    drip = flood(52, gap_ms=29 * MINUTE_MS, name="drip")
+    start_ms = drip[-1].at_ms + MINUTE_MS
+    fast = [Event(start_ms + n * 3000, VICTIM, f"new {n % 12}") for n in range(600)]
+    actions = throttles(run(ENFORCE, history() + drip + fast))
+    assert max(a.issued_at_ms - a.evidence.first_ms for a in actions) > DAY_MS
+    guard = Guard()
+    for a in actions:
+        when = {"issued_at_ms": a.issued_at_ms, "expires_at_ms": a.expires_at_ms}
+        assert admit(GuardParams(), guard, a.recipient, opened_ms=a.opened_ms, **when) is None
 
 
 def test_an_episode_lasts_a_day_at_most_and_is_found_again() -> None:

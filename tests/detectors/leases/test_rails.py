@@ -24,7 +24,7 @@ def lease(guard: Guard, name: str, at_ms: int, *, params: GuardParams = SMALL) -
         name,
         issued_at_ms=at_ms,
         expires_at_ms=at_ms + LEASE_MS,
-        first_ms=at_ms - MINUTE_MS,
+        opened_ms=at_ms - MINUTE_MS,
     )
 
 
@@ -97,7 +97,7 @@ def test_no_lease_over_an_hour_and_no_episode_over_a_day(
 ) -> None:
     at = 10**12
     answer = admit(
-        SMALL, Guard(), "r", issued_at_ms=at, expires_at_ms=at + lease_ms, first_ms=at - age_ms
+        SMALL, Guard(), "r", issued_at_ms=at, expires_at_ms=at + lease_ms, opened_ms=at - age_ms
     )
     assert answer is expected
 
