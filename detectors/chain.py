@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from heapq import heappush
+from operator import attrgetter
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -22,7 +23,7 @@ from detectors.episodes.used_later import meet, refuse
 from detectors.model.arrays import indices
 from detectors.model.codes import Codes
 from detectors.model.event import TICK_OFFSETS, TOKEN_BIT, Batch, Kind, Trust
-from detectors.model.records import Cause, seconds
+from detectors.model.records import Cause, Level, seconds
 from detectors.model.times import EPOCH_S
 from detectors.partition import Params, Partition, Snapshot, restore, snapshot
 from detectors.recipients.row import load
@@ -30,6 +31,7 @@ from detectors.recipients.sieve import sift
 from detectors.recipients.windows import tally
 from detectors.suspects.clocks import SAMPLE_OFFSETS, Stamps
 from detectors.suspects.judge import CALM, judge
+from detectors.suspects.mass import Heard, hear, many, mass
 from detectors.suspects.suspect import Seen, Suspect, see
 from detectors.upkeep import tick
 
@@ -118,12 +120,12 @@ def _pass(
     into.codes += len(at)
     into.judged += len(sifted.judged)
     into.promoted += sifted.promoted
-    judged = sifted.judged
-    refused = _judge(
-        params, partition, batch, _Judged(at[judged], sifted.rows, platform[judged], trust[judged])
+    judged, loud = sifted.judged, sifted.loud
+    suspects = _Judged(
+        at[judged], sifted.rows, platform[judged], trust[judged], np.isin(judged, loud)
     )
+    refused = _judge(params, partition, batch, suspects)
     into.refused += _look_back(partition, at, recipient, platform, at_s, refused=refused)
-    loud = sifted.loud
     _resend(params, partition, batch, at[loud].tolist(), platform[loud].tolist())
 
 
@@ -177,6 +179,7 @@ class _Judged(NamedTuple):
     row: NDArray[np.int64]
     platform: NDArray[np.uint32]
     trust: NDArray[np.uint8]
+    loud: NDArray[np.bool_]
 
 
 def _look_back(
@@ -218,7 +221,7 @@ def _judge(params: Params, partition: Partition, batch: Batch, events: _Judged) 
     refused = set()
     book, suspects, stamps = partition.book, partition.suspects, partition.stamps
     where = events.where
-    for i, offset, recipient, row, at_ms, platform, trust in zip(
+    for i, offset, recipient, row, at_ms, platform, trust, loud in zip(
         where.tolist(),
         batch.offset[where].tolist(),
         batch.recipient[where].tolist(),
@@ -226,6 +229,7 @@ def _judge(params: Params, partition: Partition, batch: Batch, events: _Judged) 
         batch.event_time_ms[where].tolist(),
         events.platform.tolist(),
         events.trust.tolist(),
+        events.loud.tolist(),
         strict=True,
     ):
         suspect = suspects.get(recipient) or _adopt(params, partition, batch, recipient, row)
@@ -237,15 +241,26 @@ def _judge(params: Params, partition: Partition, batch: Batch, events: _Judged) 
         seen = see(suspect, platform, at_s)
         if seen is Seen.LATE:
             continue
-        finding = judge(params.judge, suspect, at_s) if seen is Seen.SIGHTING else CALM
         episode = suspect.episode
+        level = Level.CLEAR if episode is None else episode.level
+        finding = CALM  # at THROTTLE nothing that the judge says could matter
+        if seen is Seen.SIGHTING and level is not Level.THROTTLE:
+            finding = judge(params.judge, suspect, at_s)
+        flood = False
+        if not suspect.knows(platform, at_s):
+            flood = trust == Trust.NONE
+            if flood and episode is not None and episode.issued_ms < at_ms < episode.expires_ms:
+                refused.add(i)
+            heard = hear(suspect, platform, at_ms, refused=i in refused, loud=loud)
+            flood = flood and heard is not Heard.AGAIN
+            # Of fewer platforms the mass is WATCH at most.
+            if heard is Heard.COUNTED and (not level or many(suspect, at_s)):
+                finding = max(finding, mass(suspect, at_ms), key=attrgetter("band"))
         if episode is None and finding is CALM:
             continue
-        flood = trust == Trust.NONE and not suspect.knows(platform, at_s)
         cause = Cause(batch.topic, batch.partition, offset, at_ms)
-        if flood and episode is not None and episode.issued_ms < at_ms < episode.expires_ms:
-            refused.add(i)
-        advance(params.episode, params.judge, book, suspect, cause, finding=finding, flood=flood)
+        of = platform if flood else None
+        advance(params.episode, params.judge, book, suspect, cause, finding=finding, flood=of)
         if episode is None and suspect.episode is not None:
             suspect.due_s = ends_s(params.episode, suspect.episode)
             heappush(partition.due, (suspect.due_s, recipient))
