@@ -157,7 +157,8 @@ def _railed(guard: Guard, rails: GuardParams, action: Action) -> bool:
     """Whether a gateway's rail refuses this lease."""
     refusal = admit(
         rails, guard, action.recipient,
-        issued_at_ms=action.issued_at_ms, expires_at_ms=action.expires_at_ms, opened_ms=action.opened_ms,
+        issued_at_ms=action.issued_at_ms, expires_at_ms=action.expires_at_ms,
+        opened_ms=action.opened_ms,
     )  # fmt: skip
     return refusal is not None
 
