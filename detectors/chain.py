@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from heapq import heappush
+from operator import attrgetter
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -23,7 +24,7 @@ from detectors.model.arrays import indices
 from detectors.model.codes import Codes
 from detectors.model.event import TICK_OFFSETS, TOKEN_BIT, Batch, Kind, Trust
 from detectors.model.log_time import ASTRAY_S, SOON_S, LogTime
-from detectors.model.records import Cause, seconds
+from detectors.model.records import Cause, Level, seconds
 from detectors.model.times import EPOCH_S
 from detectors.partition import Params, Partition, Snapshot, restore, snapshot
 from detectors.recipients.row import load
@@ -31,6 +32,7 @@ from detectors.recipients.sieve import sift
 from detectors.recipients.windows import tally
 from detectors.suspects.clocks import SAMPLE_OFFSETS, Stamps
 from detectors.suspects.judge import CALM, judge
+from detectors.suspects.mass import Heard, forget_after, hear, many, mass
 from detectors.suspects.suspect import Seen, Suspect, newest_s, put_right, see
 from detectors.upkeep import DUE_MAX_S, tick
 
@@ -128,16 +130,12 @@ def _pass(
     into.codes += len(at)
     into.judged += len(sifted.judged)
     into.promoted += sifted.promoted
-    judged = sifted.judged
-    refused = _judge(
-        params,
-        partition,
-        batch,
-        _Judged(at[judged], judged, sifted.rows, platform[judged], trust[judged]),
-        log,
+    judged, loud = sifted.judged, sifted.loud
+    suspects = _Judged(
+        at[judged], judged, sifted.rows, platform[judged], trust[judged], np.isin(judged, loud)
     )
+    refused = _judge(params, partition, batch, suspects, log)
     into.refused += _look_back(partition, at, recipient, platform, at_s, refused=refused)
-    loud = sifted.loud
     _resend(params, partition, batch, at[loud].tolist(), platform[loud].tolist())
 
 
@@ -192,6 +190,7 @@ class _Judged(NamedTuple):
     row: NDArray[np.int64]
     platform: NDArray[np.uint32]
     trust: NDArray[np.uint8]
+    loud: NDArray[np.bool_]
 
 
 def _look_back(
@@ -235,7 +234,7 @@ def _judge(
     refused = set()
     book, suspects, stamps = partition.book, partition.suspects, partition.stamps
     where = events.where
-    for i, place, offset, recipient, row, at_ms, platform, trust in zip(
+    for i, place, offset, recipient, row, at_ms, platform, trust, loud in zip(
         where.tolist(),
         events.place.tolist(),
         batch.offset[where].tolist(),
@@ -244,6 +243,7 @@ def _judge(
         batch.event_time_ms[where].tolist(),
         events.platform.tolist(),
         events.trust.tolist(),
+        events.loud.tolist(),
         strict=True,
     ):
         suspect = suspects.get(recipient) or _adopt(params, partition, batch, recipient, row)
@@ -258,15 +258,26 @@ def _judge(
         seen = see(suspect, platform, at_s, stamp)
         if seen is Seen.LATE:
             continue
-        finding = judge(params.judge, suspect, at_s, stamp) if seen is Seen.SIGHTING else CALM
         episode = suspect.episode
+        level = Level.CLEAR if episode is None else episode.level
+        finding = CALM  # at THROTTLE nothing that the judge says could matter
+        if seen is Seen.SIGHTING and level is not Level.THROTTLE:
+            finding = judge(params.judge, suspect, at_s, stamp)
+        flood = False
+        if not suspect.knows(platform, at_s):
+            flood = trust == Trust.NONE
+            if flood and episode is not None and episode.issued_ms < at_ms < episode.expires_ms:
+                refused.add(i)
+            heard = hear(suspect, platform, at_ms, refused=i in refused, loud=loud)
+            flood = flood and heard is not Heard.AGAIN
+            # Of fewer platforms the mass is WATCH at most.
+            if heard is Heard.COUNTED and (not level or many(suspect, at_s)):
+                finding = max(finding, mass(suspect, at_ms), key=attrgetter("band"))
         if episode is None and finding is CALM:
             continue
-        flood = trust == Trust.NONE and not suspect.knows(platform, at_s)
         cause = Cause(batch.topic, batch.partition, offset, at_ms)
-        if flood and episode is not None and episode.issued_ms < at_ms < episode.expires_ms:
-            refused.add(i)
-        advance(params.episode, params.judge, book, suspect, cause, finding=finding, flood=flood)
+        of = platform if flood else None
+        advance(params.episode, params.judge, book, suspect, cause, finding=finding, flood=of)
         if episode is None and suspect.episode is not None:
             suspect.due_s = min(
                 ends_s(params.episode, suspect.episode), partition.watermark_s + DUE_MAX_S
@@ -287,6 +298,7 @@ def _put_right(
         episode.issued_ms = episode.expires_ms = 0  # no gateway obeys it: the flood gets another
     if newest_s(suspect) > limit_s:
         put_right(suspect, limit_s, cause.at_s)
+        forget_after(suspect, limit_s)
 
 
 def _cause(batch: Batch, i: int) -> Cause:

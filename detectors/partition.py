@@ -47,6 +47,9 @@ class Params:
             raise ValueError("idle_s and names_max must be positive")
 
 
+_LOW_34: Final = (1 << 34) - 1
+
+
 class Partition:
     """The state of one partition, as of `next_offset`."""
 
@@ -220,11 +223,19 @@ def _suspect_state(suspect: Suspect) -> list[Any]:
             episode.chronic,
             [[int(step.level), *step[1:]] for step in episode.path],
         ],
+        [
+            [[w >> 34, w & _LOW_34] for w in suspect.heard],  # msgpack has 64 bits at most
+            [list(item) for item in suspect.refused_ms.items()],
+            [] if episode is None else [list(item) for item in episode.fresh_ms.items()],
+        ],
     ]
 
 
 def _suspect_of(state: list[Any]) -> Suspect:
-    recipient, name, row, sightings, memory, last_s, due_s, coarse, tainted, bucket, held = state
+    recipient, name, row, sightings, memory, last_s, due_s, coarse, tainted, bucket, held = state[
+        :11
+    ]
+    heard, refused_ms, fresh_ms = state[11] if len(state) > 11 else ([], [], [])  # format 1: none
     born_day, habits, prints = memory
     suspect = Suspect(recipient, name, row, list(sightings), Memory(born_day, habits, prints))
     suspect.last_s = last_s
@@ -232,6 +243,8 @@ def _suspect_of(state: list[Any]) -> Suspect:
     if not isinstance(coarse, int):  # format 1 has one class for all: what is held counts as exact
         suspect.coarse = {platform: Stamps(stamps) for platform, stamps in coarse}
     suspect.tainted = dict(tainted)
+    suspect.heard = [high << 34 | low for high, low in heard]
+    suspect.refused_ms = dict(refused_ms)
     (
         suspect.bucket_level_milli,
         suspect.bucket_novel,
@@ -251,6 +264,7 @@ def _suspect_of(state: list[Any]) -> Suspect:
             episode.chronic,
         ) = rest
         episode.level = Level(level)
+        episode.fresh_ms = dict(fresh_ms)
         episode.path = [Step(Level(step[0]), *step[1:]) for step in path]
     return suspect
 

@@ -24,6 +24,7 @@ from detectors.partition import Params, Partition
 from detectors.recipients.row import MEMORY_WORDS, SUSPECT, store
 from detectors.recipients.windows import close
 from detectors.suspects.clocks import coarse, observe
+from detectors.suspects.mass import LONGEST_S, forget_after, last_s
 from detectors.suspects.suspect import (
     TAINT_S,
     Suspect,
@@ -119,13 +120,14 @@ def _put_right(
     if suspect.episode is not None and ahead_of(suspect.episode, limit_s):
         end(params.episode, params.judge, partition.book, suspect, cause)
     put_right(suspect, limit_s, cause.at_s)
+    forget_after(suspect, limit_s)
 
 
 def _due(params: Params, suspect: Suspect) -> int:
     """When a suspect may be let go, if it hears nothing more.
 
-    Its last day must fit a ring with a place to spare, or the sieve would promote it at once, and
-    what is tainted must be too old to count on.
+    Its last day must fit a ring with a place to spare, or the sieve would promote it at once; what
+    is tainted, and the messages held, must be too old to count on.
     """
     if suspect.episode is not None:
         return ends_s(params.episode, suspect.episode)
@@ -135,7 +137,8 @@ def _due(params: Params, suspect: Suspect) -> int:
     full = (held[-1 - fits] >> 33) + day_s if len(held) > fits else 0
     taint = max((suspect.seen[p] >> 33 for p in suspect.tainted), default=-TAINT_S) + TAINT_S
     taint += LATE_S
-    return max(full, taint, suspect.last_s + params.idle_s)
+    counted = last_s(suspect) + LONGEST_S + LATE_S
+    return max(full, taint, counted, suspect.last_s + params.idle_s)
 
 
 def _release(partition: Partition, suspect: Suspect, now_s: int) -> None:

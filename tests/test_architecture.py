@@ -49,8 +49,8 @@ PUBLIC_PARTS = {
 """Submodules of aiokafka that its documentation names."""
 
 CORE_ORDER = (
-    "model", "recognise", "recipients", "suspects", "episodes", "leases", "partition", "decisions",
-    "upkeep", "chain",
+    "bars", "model", "recognise", "recipients", "suspects", "episodes", "leases", "partition",
+    "decisions", "upkeep", "chain",
 )  # fmt: skip
 """The way of the data through the core: a package imports those before it, never one behind."""
 

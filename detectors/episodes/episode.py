@@ -1,17 +1,19 @@
 """From findings to what the world is told: levels with hysteresis, leases, revisions, explanation.
 
 An episode is one attack on one recipient. The level table decides; a lease ends by itself, and
-only messages of the flood renew it. Every id is the position of the event that caused it, so that
-a replay repeats it.
+only what is evidence of a flood renews it: several platforms, or the mass of their messages. Every
+id is the position of the event that caused it, so that a replay repeats it.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
+from detectors.bars import BURST_NOVEL, RENEW_NOVEL
 from detectors.model.event import Trust
 from detectors.model.records import (
     ALWAYS_PASS,
@@ -32,13 +34,13 @@ from detectors.model.records import (
 )
 from detectors.model.times import DAY_S
 from detectors.suspects.judge import (
-    BURST_NOVEL,
     Band,
     Finding,
     JudgeParams,
     confirmed,
     strongest,
 )
+from detectors.suspects.mass import RULES, WINDOWS, heard_since, newest
 from detectors.suspects.suspect import Episode, Suspect, forget_tainted, taint_since
 
 NEXT: Final[Mapping[tuple[Level, Band], Level]] = MappingProxyType(
@@ -120,12 +122,13 @@ def advance(
     cause: Cause,
     *,
     finding: Finding,
-    flood: bool,
+    flood: int | None,
 ) -> None:
     """Moves one suspect on by one message.
 
-    `finding` is `CALM` where the message was no sighting. `flood` says that the message is one that
-    a throttle refuses: novel and untrusted.
+    `finding` is `CALM` where the message is evidence of nothing new. `flood` is the platform of a
+    message that a throttle refuses, being novel and untrusted; None of any other, and of one that
+    was only delivered or sent again.
     """
     episode = suspect.episode
     level = episode.level if episode else Level.CLEAR
@@ -138,24 +141,46 @@ def advance(
             change = "opened"
             episode = suspect.episode = Episode(position(params, cause), since_s, cause.at_s)
             novel = sum(w >> 32 & 1 for w in suspect.sightings if w >> 33 >= since_s)
-            episode.messages = novel - flood  # this one is counted below
+            before = max(novel, heard_since(suspect, since_s))
+            episode.messages = before - (flood is not None)  # this one is counted below
         episode.since_s = min(episode.since_s, since_s)
         _raise(params, book, suspect, cause, finding, level=target)
     if episode is None:
         return
-    if flood:
+    if flood is not None:
         episode.messages += 1
         episode.last_flood_s = max(episode.last_flood_s, cause.at_s)
+        _freshen(episode, flood, cause.at_ms)
     if episode.level is Level.THROTTLE and (
-        episode.issued_ms == 0
-        or (flood and cause.at_ms >= episode.issued_ms + params.lease_ms // 2)
+        episode.issued_ms == 0 or _renews(params, episode, cause, finding, flood=flood is not None)
     ):
         change = change or "renewed"
         episode.issued_ms = cause.at_ms
         episode.expires_ms = cause.at_ms + params.lease_ms
+        episode.fresh_ms.clear()
         book.actions.append(_action(params, suspect, episode, cause, "throttle"))
     if change is not None:
         book.records.append(_record(params, rules, book, suspect, cause, change=change))
+
+
+def _freshen(episode: Episode, platform: int, at_ms: int) -> None:
+    """Notes a platform of the flood since the lease; those that came last are enough."""
+    fresh_ms = episode.fresh_ms
+    fresh_ms[platform] = max(at_ms, fresh_ms.get(platform, at_ms))
+    if len(fresh_ms) > RENEW_NOVEL:
+        del fresh_ms[min(fresh_ms, key=lambda p: (fresh_ms[p], p))]
+
+
+def _renews(
+    params: EpisodeParams, episode: Episode, cause: Cause, finding: Finding, *, flood: bool
+) -> bool:
+    """Whether the lease is half over and this message makes it plain that the flood goes on."""
+    if not flood or cause.at_ms < episode.issued_ms + params.lease_ms // 2:
+        return False
+    if finding.band is Band.THROTTLE and finding.rule in RULES:
+        return True
+    since_ms = cause.at_ms - params.quiet_s * 1000
+    return sum(at_ms > since_ms for at_ms in episode.fresh_ms.values()) >= RENEW_NOVEL
 
 
 def _began(params: EpisodeParams, suspect: Suspect, since_s: int) -> int:
@@ -205,9 +230,11 @@ def end(
     )
     book.records.append(_record(params, rules, book, suspect, cause, change="ended"))
     taint_since(suspect, episode.since_s)
-    throttled = any(step.level is Level.THROTTLE for step in episode.path)
-    if throttled and confirmed(rules, suspect, episode.since_s):
+    rules_of = [step.rule for step in episode.path if step.level is Level.THROTTLE]
+    by_mass = any(rule in RULES for rule in rules_of)
+    if by_mass or (rules_of and confirmed(rules, suspect, episode.since_s)):
         forget_tainted(suspect, ends_s(params, episode))
+    suspect.heard.clear()
     suspect.episode = None
 
 
@@ -292,6 +319,16 @@ _TEXT: Final[Mapping[str, str]] = MappingProxyType(
         " at {score:.0f} moments, 5 minutes apart or more, within 3 hours",
         "spaced_10min_24h": "verification codes of platforms that this recipient did not know came"
         " at {score:.0f} moments, 10 minutes apart or more, within 24 hours",
+        "spaced_2min_3h": "verification codes of platforms that this recipient did not know came"
+        " at {score:.0f} moments, 2 minutes apart or more, within 3 hours",
+        "spaced_50s_3h": "verification codes of platforms that this recipient did not know came"
+        " at {score:.0f} moments, 50 seconds apart or more, within 3 hours",
+        "mass_10min": "{score:.0f} verification codes, repeats and all, of platforms that this"
+        " recipient did not know came within 10 minutes",
+        "mass_35min": "{score:.0f} verification codes, repeats and all, of platforms that this"
+        " recipient did not know came within 35 minutes",
+        "mass_1h": "{score:.0f} verification codes, repeats and all, of platforms that this"
+        " recipient did not know came within an hour",
         "quiet": "no further message of the flood came, or the episode reached its longest",
     }
 )
@@ -319,6 +356,7 @@ def _action(
         scope=_scope(suspect, cause.at_s),
         issued_at_ms=cause.at_ms,
         expires_at_ms=episode.expires_ms if verb == "throttle" else cause.at_ms,
+        opened_ms=episode.path[0].at_ms,
         level=episode.level if verb == "throttle" else Level.CLEAR,
         reason=_reason(episode, evidence),
         evidence=evidence,
@@ -367,6 +405,9 @@ def _record(
             Rung("raw_24h", found.raw_24h, *bars.raw_24h),
             Rung("spaced_5min_3h", found.spaced_5min_3h, *bars.spaced_5min_3h),
             Rung("spaced_10min_24h", found.spaced_10min_24h, *bars.spaced_10min_24h),
+            Rung("spaced_2min_3h", found.spaced_2min_3h, *bars.spaced_2min_3h),
+            Rung("spaced_50s_3h", found.spaced_50s_3h, *bars.spaced_50s_3h),
+            *_masses(suspect),
         ),
         scope=scope,
         known=len(scope.pass_prints),
@@ -376,6 +417,19 @@ def _record(
         version=params.version,
         config=params.config,
     )
+
+
+def _masses(suspect: Suspect) -> list[Rung]:
+    """The rungs of the mass: all messages, or what counts for THROTTLE where that is reached."""
+    found, rungs = newest(suspect), []
+    for rule, _, bar in WINDOWS:
+        count, capped = found[rule]
+        if capped >= bar.throttle:
+            rungs.append(Rung(rule, capped, *bar))
+        else:  # of too few platforms no number is enough
+            throttle = bar.throttle if count < bar.throttle else math.inf
+            rungs.append(Rung(rule, count, bar.watch, throttle))
+    return rungs
 
 
 def sighting_of(book: Book, platform: int, at_s: int, *, novel: bool) -> Sighting:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from detectors.bars import RESEND_MESSAGES
 from detectors.episodes.episode import Book, EpisodeParams, position, sighting_of
 from detectors.model.records import (
     Cause,
@@ -28,7 +29,7 @@ from detectors.model.records import (
 class ResendParams:
     """When re-sending is told to the platform."""
 
-    messages: int = 20  # loud ones of one platform; a bank's retries are 4-10 in 10 min
+    messages: int = RESEND_MESSAGES  # loud ones of one platform
     quiet_s: int = 1800  # without a loud message: it is over
     recipients_max: int = 4096  # of a partition, looked at in one half hour; further ones are not
 

@@ -99,23 +99,23 @@ def admit(
     *,
     issued_at_ms: int,
     expires_at_ms: int,
-    first_ms: int,
+    opened_ms: int,
     now_ms: int,
     renewal: bool = False,
     rated: bool = True,
 ) -> Refusal | None:
     """None if the lease may be enforced, else which rail refuses it.
 
-    `first_ms` is the first message of its episode. `renewal`: it was issued under an admitted lease
-    of the recipient; where that is still held it is noticed here. `rated`: without it the lease
-    neither counts for the rate rail nor is refused by it, for one of which nobody knows any more
-    whether it was a renewal. `now_ms` is when the lease is seen: one that is issued later makes no
-    rail forget what others still have, and holds its place no longer than the longest lease from
-    then on.
+    `opened_ms` is when its episode opened: its first sighting may lie a day before. `renewal`: it
+    was issued under an admitted lease of the recipient; where that is still held it is noticed
+    here. `rated`: without it the lease neither counts for the rate rail nor is refused by it, for
+    one of which nobody knows any more whether it was a renewal. `now_ms` is when the lease is seen:
+    one that is issued later makes no rail forget what others still have, and holds its place no
+    longer than the longest lease from then on.
     """
     if expires_at_ms - issued_at_ms > params.lease_max_ms:
         return Refusal.LEASE
-    if issued_at_ms - first_ms > params.episode_max_ms:
+    if issued_at_ms - opened_ms > params.episode_max_ms:
         return Refusal.EPISODE
     expires_at_ms = min(expires_at_ms, now_ms + params.lease_max_ms)
     guard.newest_ms = max(guard.newest_ms, min(issued_at_ms, now_ms))

@@ -114,6 +114,7 @@ class Action:
     scope: Scope
     issued_at_ms: int
     expires_at_ms: int
+    opened_ms: int  # event time of the message that opened the episode
     level: Level
     reason: Reason
     evidence: Evidence

@@ -3,7 +3,9 @@
 It counts, settles what cannot matter (a repeat of a sighting, a sighting that leaves its recipient
 unsuspicious), and hands on the rest: the events of suspects. It loses no alarm: a recipient with
 fewer than eight sightings in a day can only reach WATCH by its bucket, which is run here exactly
-(`detectors.suspects.judge` has it for one suspect); with eight or more it is a suspect.
+(`detectors.suspects.judge` has it for one suspect); with eight or more it is a suspect. Of messages
+(`detectors.suspects.mass`) those of a novel platform count that are loud, or come when the day has
+had five novel platforms: each of them makes a suspect.
 """
 
 from __future__ import annotations
@@ -14,6 +16,13 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from detectors.bars import (
+    BURST_NOVEL,
+    BURST_WATCH_LEAST,
+    LEAK_MILLI_S,
+    LOUD_MESSAGES,
+    MASS_NOVEL,
+)
 from detectors.model.arrays import begins, indices
 from detectors.model.log_time import ASTRAY_S, SOON_S, LogTime
 from detectors.model.times import DAY_S
@@ -37,6 +46,8 @@ _FLAGGED: Final = np.uint64(SUSPECT << 16)  # the flags are the second u16 of wo
 _COUNT_MOST: Final = 0xFFFF
 _NEVER: Final = -(1 << 62)
 _LANES: Final = np.arange(RING)[:, None]
+_LEVEL_MILLI: Final = round(1000 * BURST_WATCH_LEAST)
+_NOVEL_LEAST: Final = int(BURST_NOVEL.watch)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,18 +57,14 @@ class SieveParams:
     rows_max: int = 1 << 20  # recipients remembered in a partition: 125 MB when all are used
     window_s: int = 300  # of the tumbling counts
     promote_distinct: int = RING  # sightings in a day; the ring holds no more. Fewer: slower, equal
-    leak_milli_s: int = 25  # the bucket: thousandths of a sighting a second (1.5 a minute)
-    promote_level_milli: int = 1500  # the lowest WATCH bar of any class of stamps
-    promote_novel: int = 3
-    loud_messages: int = 7  # in two neighbouring windows: looked at for one platform's re-sending
 
     def __post_init__(self) -> None:
         if not 4 * 4096 <= self.rows_max <= ROWS_LIMIT:
             raise ValueError(f"rows_max must be 16384 to {ROWS_LIMIT}: {self.rows_max}")
         if not 1 <= self.promote_distinct <= RING:
             raise ValueError(f"promote_distinct must be 1 to {RING}: {self.promote_distinct}")
-        if self.window_s < 1 or self.leak_milli_s < 1 or self.loud_messages < 2:
-            raise ValueError("window_s and leak_milli_s must be positive, loud_messages over 1")
+        if self.window_s < 1:
+            raise ValueError(f"window_s must be positive: {self.window_s}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +93,7 @@ def sift(
     `log` says what time it was by all codes of the partition; without it, by these alone. The
     result and the table are the same however a log is cut into passes.
     """
-    clock = LogTime([], at_s, 0) if log is None else log
+    time = LogTime([], at_s, 0) if log is None else log
     n = len(recipient)
     rows = table.find_or_add(recipient)
     key = rows.astype(np.uint64) << _NOVEL | np.arange(n, dtype=np.uint64)
@@ -100,8 +107,10 @@ def sift(
     row = sorted_row[starts]
     taken = table.words.take(row, axis=0)
 
-    loud, window, before, after = _count(params, taken, group, at_s, _Clock(clock, arrival))
-    judged, promoted = _sight(params, taken, group, platform[arrival], at_s, _Clock(clock, arrival))
+    clock = _Clock(time, arrival)
+    loud, window, before, after = _count(params, taken, group, at_s, clock)
+    messages = _Messages(platform[arrival], at_s, loud, clock)
+    judged, promoted = _sight(params, taken, group, messages)
     table.put(row, taken)
     where = np.sort(arrival[judged])
     return Sifted(where, rows[where], promoted, np.sort(arrival[loud]), window, before, after)
@@ -163,8 +172,8 @@ def _count(
         taken[g, 1] = (np.maximum(w, held) << 32 | now << 16 | last).astype(np.uint64)
     # A message is loud if with it, in the order of the log, the two windows reach the bar.
     loud = np.zeros(n, np.bool_)
-    for i in indices(total >= params.loud_messages).tolist():
-        quiet = params.loud_messages - 1 - (int(total[i]) - int(size[i]))
+    for i in indices(total >= LOUD_MESSAGES).tolist():
+        quiet = LOUD_MESSAGES - 1 - (int(total[i]) - int(size[i]))
         loud[start[i] + max(0, quiet) : start[i] + size[i]] = True
     return loud, window, before, after
 
@@ -184,15 +193,23 @@ def _astray(
     return indices(newest > np.minimum.reduceat(number, starts) + soon)
 
 
+class _Messages(NamedTuple):
+    """Codes (n,), sorted by recipient and then as they came."""
+
+    platform: NDArray[np.uint32]
+    at_s: NDArray[np.int64]
+    loud: NDArray[np.bool_]
+    clock: _Clock
+
+
 def _sight(
     params: SieveParams,
     taken: NDArray[np.uint64],
     group: NDArray[np.int64],
-    platform: NDArray[np.uint32],
-    at_s: NDArray[np.int64],
-    clock: _Clock,
+    messages: _Messages,
 ) -> tuple[NDArray[np.bool_], int]:
     """Applies sightings, one to each recipient and round; returns the events of suspects."""
+    platform, at_s, loud, clock = messages
     born = indices(taken[:, 10] & np.uint64(0xFFFF) == 0)
     if len(born):
         taken[born, 10] |= (at_s[np.searchsorted(group, born)] // DAY_S).astype(np.uint64)
@@ -206,22 +223,27 @@ def _sight(
         held = ring.take(g, axis=1)
         same = held.view(np.uint32)[:, ::2] == p  # the low halves of little-endian words
         sighting = t > (held[-1] >> _SECONDS).astype(np.int64) - DAY_S
+        stirs = np.zeros(len(todo), np.bool_)  # repeats that the judge must hear
         again = indices(same.any(axis=0))
         if len(again):
-            seen = held[same[:, again].argmax(axis=0), again] >> _SECONDS
-            sighting[again] &= np.abs(t[again] - seen.astype(np.int64)) >= DAY_S
+            seen = held[same[:, again].argmax(axis=0), again]
+            fresh = np.abs(t[again] - (seen >> _SECONDS).astype(np.int64)) < DAY_S
+            asked = again[fresh & sighting[again] & (seen >> _NOVEL & np.uint64(1) == 1)]
+            stirs[asked] = loud[todo[asked]] | _many(held.take(asked, axis=1))
+            sighting[again] &= ~fresh
         # Of each recipient: the messages before its first sighting are settled, and that sighting
-        # is applied; what comes after sees the row as that leaves it, in the next round.
-        astray = _meets_astray(held[-1], t, clock, todo, sighting)
-        sighting[astray] = True
-        first, later = _first_of_each(g, sighting)
-        gone = first[:0]
-        if len(astray):
-            handed = np.isin(first, astray)
-            gone, first = first[handed], first[~handed]
+        # is applied; what comes after sees the row as that leaves it, in the next round. What the
+        # judge must hear ends the sieve's part, as a sighting does that promotes: a repeat that may
+        # count for the mass, and a code that meets a sighting far ahead of the log.
+        stirs[_meets_astray(held[-1], t, clock, todo, sighting)] = True
+        first, later = _first_of_each(g, sighting | stirs)
+        handed = stirs[first]
+        gone = first[handed]
+        if len(gone):
+            first = first[~handed]
         if len(first):
             one = slice(None) if len(first) == len(todo) else first
-            new = _New(g[one], p[one], t[one], held[:, one], same[:, one])
+            new = _New(g[one], p[one], t[one], held[:, one], same[:, one], loud[todo[one]])
             gone = np.append(gone, first[_apply(params, taken, ring, new)])
         if len(gone):
             promoted += len(gone)
@@ -263,6 +285,7 @@ class _New(NamedTuple):
     at_s: NDArray[np.int64]
     held: NDArray[np.uint64]  # (8, m): their rings before
     same: NDArray[np.bool_]  # (8, m): where the ring has this platform already, over a day ago
+    loud: NDArray[np.bool_]
 
 
 def _first_of_each(
@@ -290,7 +313,7 @@ def _apply(
 
     A promoted one's ring stays as it was: the judge will see the sighting itself.
     """
-    g, p, t, held, same = new
+    g, p, t, held, same, loud = new
     again: NDArray[np.bool_] = np.logical_or.reduce(same, axis=0)
     memory = halves(taken if len(g) == len(taken) else taken.take(g, axis=0))
     wanted = prints_of(p)
@@ -311,7 +334,7 @@ def _apply(
     late = indices(moved[-1] < moved[-2])
     if len(late):
         moved[:, late] = np.sort(moved[:, late], axis=0)
-    promoted = _promotes(params, moved, late)
+    promoted = _promotes(params, moved, late) | unknown & loud
     kept = indices(~promoted)
     if len(kept) == ring.shape[1]:
         ring[:] = moved
@@ -365,27 +388,39 @@ def _promotes(
     promoted: NDArray[np.bool_] = oldest > seconds - DAY_S
     # Under eight sightings, a bucket runs dry within the time that six take to leak out: so long
     # ago at most was the sighting that may be the first of as many novel ones as WATCH asks for.
-    reach_s = -(-(RING - 2) * 1000 // params.leak_milli_s)
-    third = (ring[RING - params.promote_novel] >> _SECONDS).astype(np.int64)
+    reach_s = -(-(RING - 2) * 1000 // LEAK_MILLI_S)
+    third = (ring[RING - _NOVEL_LEAST] >> _SECONDS).astype(np.int64)
     close = third >= seconds - reach_s
     close[late] = True
     candidate = indices(close & ~promoted)
     if len(candidate):
-        promoted[candidate] = _bucket(params, ring.take(candidate, axis=1))
+        promoted[candidate] = _bucket(ring.take(candidate, axis=1))
+    fifth = (ring[RING - MASS_NOVEL] >> _SECONDS).astype(np.int64)
+    candidate = indices((fifth > seconds - DAY_S) & ~promoted)
+    if len(candidate):
+        promoted[candidate] = _many(ring.take(candidate, axis=1))
     return promoted
 
 
-def _bucket(params: SieveParams, ring: NDArray[np.uint64]) -> NDArray[np.bool_]:
+def _many(ring: NDArray[np.uint64]) -> NDArray[np.bool_]:
+    """Which of these rings (8, m) hold so many novel sightings of one day that messages count."""
+    seconds = (ring >> _SECONDS).astype(np.int64)
+    novel = (ring >> _NOVEL & np.uint64(1) == 1) & (seconds > seconds[-1] - DAY_S)
+    many: NDArray[np.bool_] = np.count_nonzero(novel, axis=0) >= MASS_NOVEL
+    return many
+
+
+def _bucket(ring: NDArray[np.uint64]) -> NDArray[np.bool_]:
     """Whether the bucket of these rings (8, m) reaches WATCH at any sighting."""
     real = ring != 0
     # Less what has leaked by then, a bucket that never runs dry holds -dry; it is empty before a
     # sighting whose dry is the highest so far.
-    dry = params.leak_milli_s * (ring >> _SECONDS).astype(np.int64) - 1000 * real.cumsum(axis=0)
+    dry = LEAK_MILLI_S * (ring >> _SECONDS).astype(np.int64) - 1000 * real.cumsum(axis=0)
     dry[~real] = _NEVER
     highest = np.maximum.accumulate(dry, axis=0)
     novel = np.cumsum(ring >> _NOVEL & np.uint64(1), axis=0, dtype=np.int64)
     before = np.where(dry == highest, np.vstack([np.zeros_like(novel[:1]), novel[:-1]]), 0)
     novel -= np.maximum.accumulate(before, axis=0)
-    enough = (highest - dry + 1000 >= params.promote_level_milli) & (novel >= params.promote_novel)
+    enough = (highest - dry + 1000 >= _LEVEL_MILLI) & (novel >= _NOVEL_LEAST)
     reached: NDArray[np.bool_] = enough.any(axis=0)
     return reached

@@ -3,12 +3,11 @@
 Two kinds of evidence. *Burst*: a leaky bucket of platforms, a CUSUM (Page 1954) on pace; a sighting
 adds one, time leaks 1.5 a minute. *Slow*: novel platforms within a window, in full or counted at
 least a gap apart, so that one sitting of a person counts little. Scores know no bar; the bars stand
-in the tables below and are compared in one place.
+in `detectors.bars` and are compared in one place. A third kind, by messages, is in `mass`.
 """
 
 from __future__ import annotations
 
-import math
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -17,9 +16,30 @@ from operator import attrgetter
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
+from detectors.bars import (
+    BURST_EXACT,
+    BURST_JITTER_30S,
+    BURST_JITTER_120S,
+    BURST_MARGIN_MAX,
+    BURST_MINUTE,
+    BURST_NOVEL,
+    CONFIRMED_24H,
+    CONFIRMED_35MIN,
+    CONFIRMED_LEVEL,
+    COUNT_MIN,
+    LARGE_MEMORY,
+    LEAK_MILLI_S,
+    RAW_24H,
+    RAW_35MIN,
+    SPACED_2MIN_3H,
+    SPACED_5MIN_3H,
+    SPACED_10MIN_24H,
+    SPACED_50S_3H,
+    Bar,
+)
 from detectors.model.times import DAY_S
 from detectors.suspects.clocks import Stamps
-from detectors.suspects.suspect import LEAK_MILLI_S, Suspect, fill
+from detectors.suspects.suspect import Suspect, fill
 
 
 class Band(IntEnum):
@@ -31,13 +51,6 @@ class Band(IntEnum):
     THROTTLE = 3
 
 
-class Bar(NamedTuple):
-    """What a score has to reach."""
-
-    watch: float
-    throttle: float
-
-
 class Habit(IntEnum):
     """What is known of how often a benign sighting is novel: it decides the spaced bars."""
 
@@ -47,60 +60,15 @@ class Habit(IntEnum):
     THIRD = 3  # the operator measured P(novel) <= .3
 
 
-# Every bar below: simulated on the domain model so that a benign subscriber-day passes WATCH with
-# 1e-4 and THROTTLE with 1e-6. The model's rates are assumed; `otpguard calibrate` measures them.
-
 BURST: Final[Mapping[Stamps, Bar]] = MappingProxyType(
     {
-        Stamps.EXACT: Bar(1.6, 2.6),
-        Stamps.MINUTE: Bar(1.5, 3.5),  # a minute's sightings fall on one second
-        Stamps.JITTER_30S: Bar(2.1, 3.2),
-        Stamps.JITTER_120S: Bar(2.1, math.inf),  # such pace is no evidence to act on
+        Stamps.EXACT: BURST_EXACT,
+        Stamps.MINUTE: BURST_MINUTE,
+        Stamps.JITTER_30S: BURST_JITTER_30S,
+        Stamps.JITTER_120S: BURST_JITTER_120S,
     }
 )
-"""Level of the bucket, in sightings."""
-
-BURST_NOVEL: Final = Bar(3, 5)
-"""Novel platforms since the bucket was last empty: a person meets old acquaintances too."""
-
-RAW_35MIN: Final = Bar(37, 43)
-RAW_24H: Final = Bar(54, 61)
-"""Novel platforms, all counted. 35 min: the length of the Dalian incident."""
-
-SPACED_10MIN_24H: Final[Mapping[Habit, Bar]] = MappingProxyType(
-    {
-        Habit.SMALL_MEMORY: Bar(28, 31),
-        Habit.LARGE_MEMORY: Bar(22, 26),
-        Habit.HALF: Bar(17, 22),
-        Habit.THIRD: Bar(12, 17),
-    }
-)
-SPACED_5MIN_3H: Final[Mapping[Habit, Bar]] = MappingProxyType(
-    {
-        Habit.SMALL_MEMORY: Bar(21, 24),
-        Habit.LARGE_MEMORY: Bar(17, 21),
-        Habit.HALF: Bar(14, 18),
-        Habit.THIRD: Bar(12, 14),
-    }
-)
-"""Novel platforms counted at least so far apart, within so long."""
-
-CONFIRMED_LEVEL: Final = 1.9
-"""Above the THROTTLE bar of the bucket. With it, or one of the counts below, an episode is more
-than chance. Simulated: of 60,000 days of shared numbers (50 to 300 codes of 5 to 40 platforms in
-10 h) 374 are throttled by the bucket, and 5 of those get so high. Five platforms in 10 s do too."""
-CONFIRMED_35MIN: Final = 25
-CONFIRMED_24H: Final = 43
-"""The same days have 25 and 40 novel platforms at most; 30 in 30 minutes pass the first, 60 in a
-day the second."""
-
-BURST_MARGIN_MAX: Final = 3.0
-"""Chosen: with it 60 platforms in 35 minutes are throttled after 14 messages instead of 6 (the
-median of 400 incidents). Never negative: the sieve's own bar is the lowest WATCH bar above."""
-
-LARGE_MEMORY: Final = 14
-COUNT_MIN: Final = 12
-"""The lowest bar of any count: with fewer novel sightings no count is looked at."""
+"""The bars of the bucket by what the stamps of a gateway are worth."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +99,8 @@ class Scores(NamedTuple):
     raw_24h: int = 0
     spaced_10min_24h: int = 0
     spaced_5min_3h: int = 0
+    spaced_2min_3h: int = 0
+    spaced_50s_3h: int = 0
     coarse: frozenset[Stamps] = frozenset()  # classes of stamps in the bucket, but for EXACT
 
 
@@ -272,12 +242,15 @@ def _scores(
     if last < COUNT_MIN:
         return Scores(*burst, coarse=coarse)
     day = bisect_right(novel_s, at_s - DAY_S)
+    hours = bisect_right(novel_s, at_s - 3 * 3600, day)
     return Scores(
         *burst,
         raw_35min=last - bisect_right(novel_s, at_s - 35 * 60),
         raw_24h=last - day,
         spaced_10min_24h=_spaced(novel_s, day, 600),
-        spaced_5min_3h=_spaced(novel_s, bisect_right(novel_s, at_s - 3 * 3600, day), 300),
+        spaced_5min_3h=_spaced(novel_s, hours, 300),
+        spaced_2min_3h=_spaced(novel_s, hours, 120),
+        spaced_50s_3h=_spaced(novel_s, hours, 50),
         coarse=coarse,
     )
 
@@ -303,6 +276,8 @@ class Bars(NamedTuple):
     raw_24h: Bar
     spaced_10min_24h: Bar
     spaced_5min_3h: Bar
+    spaced_2min_3h: Bar
+    spaced_50s_3h: Bar
 
 
 def bars_of(params: JudgeParams, suspect: Suspect, at_s: int) -> Bars:
@@ -323,6 +298,8 @@ def bars_of(params: JudgeParams, suspect: Suspect, at_s: int) -> Bars:
         RAW_24H,
         SPACED_10MIN_24H[habit],
         SPACED_5MIN_3H[habit],
+        SPACED_2MIN_3H,
+        SPACED_50S_3H,
     )
 
 
@@ -351,6 +328,8 @@ def _compare(bars: Bars, found: Scores) -> Finding:
     for rule, bar, window_s in (
         ("raw_35min", bars.raw_35min, 35 * 60),
         ("raw_24h", bars.raw_24h, DAY_S),
+        ("spaced_50s_3h", bars.spaced_50s_3h, 3 * 3600),
+        ("spaced_2min_3h", bars.spaced_2min_3h, 3 * 3600),
         ("spaced_5min_3h", bars.spaced_5min_3h, 3 * 3600),
         ("spaced_10min_24h", bars.spaced_10min_24h, DAY_S),
     ):

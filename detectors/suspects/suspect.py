@@ -10,15 +10,12 @@ from bisect import bisect_left, insort
 from enum import IntEnum
 from typing import Final
 
+from detectors.bars import LEAK_MILLI_S
 from detectors.model.event import platform_print
 from detectors.model.records import Level, Mode, Step
 from detectors.model.times import DAY_S
 from detectors.recipients.row import Memory, word
 from detectors.suspects.clocks import Stamps
-
-LEAK_MILLI_S: Final = 25
-"""Thousandths of a sighting that leak in a second: 1.5 a minute. A person's log-ins come at least
-40 s apart in the mean (domain model: 54-90 s), a flood's at 2 a minute and more."""
 
 SIGHTINGS_MAX: Final = 64
 """Novel sightings, and again so many known ones, that a suspect holds: the highest bar is 61."""
@@ -37,6 +34,7 @@ class Episode:
     __slots__ = (
         "chronic",
         "expires_ms",
+        "fresh_ms",
         "id",
         "issued_ms",
         "last_flood_s",
@@ -58,6 +56,7 @@ class Episode:
         self.mode: Mode = "shadow"
         self.issued_ms = 0  # of the lease; 0: none yet
         self.expires_ms = 0
+        self.fresh_ms: dict[int, int] = {}  # platforms of the flood since the lease -> their newest
         self.chronic = False
         self.path: list[Step] = []
 
@@ -85,12 +84,14 @@ class Suspect:
         "coarse",
         "due_s",
         "episode",
+        "heard",
         "last_s",
         "memory",
         "name",
         "novel_s",
         "prints_held",
         "recipient",
+        "refused_ms",
         "row",
         "seen",
         "sightings",
@@ -111,6 +112,8 @@ class Suspect:
             self.prints_held[_slot(platform)] += 1
         self.tainted: dict[int, int] = {}  # platform first seen in an episode -> days it came on
         self.memory = memory
+        self.heard: list[int] = []  # messages of novel platforms, ascending: see `mass`
+        self.refused_ms: dict[int, int] = {}  # platform -> its last message that a lease refused
         self.last_s = 0  # of the newest message since it is a suspect
         self.due_s = 0  # when to ask whether it may be let go
         # Platforms whose sighting has a stamp that is not exact, and how coarse it is. Of what a

@@ -1,7 +1,8 @@
 """How near to the bars each recipient came on each day: the highest scores of the judge. Pure.
 
-The sieve shows the judge whoever has three novel platforms in a bucket of 1.5, or eight platforms
-in a day; nobody else comes near a bar, and nobody else is here.
+The sieve shows the judge whoever has three novel platforms in a bucket of 1.5, or five of them or
+eight platforms in a day; nobody else comes near a bar of platforms, and nobody else is here. Bars
+of messages have no peaks; what is over them is among the alarms.
 """
 
 from __future__ import annotations
@@ -14,10 +15,11 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from detectors.bars import BURST_NOVEL
 from detectors.episodes.episode import Book, sighting_of
 from detectors.model.records import Sighting, utc_ms
 from detectors.model.times import DAY_S
-from detectors.suspects.judge import BURST_NOVEL, Bars, JudgeParams, Scores, instants
+from detectors.suspects.judge import Bars, JudgeParams, Scores, instants
 from detectors.suspects.suspect import Suspect
 
 NOVELS: Final = tuple(range(3, 11))
@@ -27,7 +29,14 @@ LEVEL_STEP: Final = 0.1
 LEVELS: Final = 121
 """Levels of the bucket 0, 0.1, ... 12 and over."""
 
-COUNTS: Final = ("raw_35min", "raw_24h", "spaced_5min_3h", "spaced_10min_24h")
+COUNTS: Final = (
+    "raw_35min",
+    "raw_24h",
+    "spaced_50s_3h",
+    "spaced_2min_3h",
+    "spaced_5min_3h",
+    "spaced_10min_24h",
+)
 COUNT_MOST: Final = 64
 SIGHTINGS_SHOWN: Final = 40
 SHOWN_FROM: Final = 0.5
@@ -121,7 +130,9 @@ class Peaks:
             key = (suspect.recipient, found.at_s // DAY_S)
             peak = self.open.get(key)
             if peak is None:
-                peak = self.open[key] = Peak(suspect.name, key[1], [0.0] * len(NOVELS), [0] * 4)
+                peak = self.open[key] = Peak(
+                    suspect.name, key[1], [0.0] * len(NOVELS), [0] * len(COUNTS)
+                )
             for i, novel in enumerate(NOVELS):
                 if found.burst_novel < novel:
                     break

@@ -13,17 +13,18 @@ from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, PercentFormatter
 
-from detectors.suspects.clocks import Stamps
-from detectors.suspects.judge import (
-    BURST,
+from detectors.bars import (
     BURST_NOVEL,
     COUNT_MIN,
     RAW_24H,
     RAW_35MIN,
+    SPACED_2MIN_3H,
     SPACED_5MIN_3H,
     SPACED_10MIN_24H,
-    Habit,
+    SPACED_50S_3H,
 )
+from detectors.suspects.clocks import Stamps
+from detectors.suspects.judge import BURST, Habit
 from streams.calibrate.cohort import GAP_BIN_S, KNOWN_MAX
 from streams.calibrate.peaks import COUNT_MOST, COUNTS, LEVEL_STEP, LEVELS, NOVELS
 from streams.calibrate.rates import THROTTLE_TARGET, WATCH_TARGET, lower, upper
@@ -249,11 +250,11 @@ def grid(axes: Axes, result: Result) -> None:
     _title(axes, "Any pair of bars", "recipients over both, a million subscriber-days; framed: now")
 
 
-def counts(four: Any, result: Result) -> None:
+def counts(each: Any, result: Result) -> None:
     """Recipients over each bar of the counts of new platforms, for a small and a large memory."""
     million = 1e6 / result.days
     here = np.arange(COUNT_MIN - 2, COUNT_MOST + 1)
-    for axes, rule, counted in zip(four, COUNTS, result.current.peaks.counts, strict=True):
+    for axes, rule, counted in zip(each, COUNTS, result.current.peaks.counts, strict=True):
         over = np.cumsum(counted[::-1])[::-1][here]
         some = over > 0
         axes.plot(here[some], over[some] * million, color=BLUE, lw=1.8, drawstyle="steps-pre")
@@ -276,6 +277,8 @@ _SOLID, _DOTTED = (0, (4, 3)), (0, (1, 2))
 _COUNT_BARS: Final = {
     "raw_35min": ((RAW_35MIN, _SOLID),),
     "raw_24h": ((RAW_24H, _SOLID),),
+    "spaced_50s_3h": ((SPACED_50S_3H, _SOLID),),
+    "spaced_2min_3h": ((SPACED_2MIN_3H, _SOLID),),
     "spaced_5min_3h": (
         (SPACED_5MIN_3H[Habit.SMALL_MEMORY], _SOLID),
         (SPACED_5MIN_3H[Habit.LARGE_MEMORY], _DOTTED),
@@ -288,6 +291,8 @@ _COUNT_BARS: Final = {
 _COUNTED: Final = {
     "raw_35min": "All, in 35 min",
     "raw_24h": "All, in 24 h",
+    "spaced_50s_3h": "50 s apart, in 3 h",
+    "spaced_2min_3h": "2 min apart, in 3 h",
     "spaced_5min_3h": "5 min apart, in 3 h",
     "spaced_10min_24h": "10 min apart, in 24 h",
 }

@@ -9,8 +9,9 @@ from typing import Any, Final
 
 import numpy as np
 
+from detectors.bars import BURST_MARGIN_MAX, BURST_NOVEL
 from detectors.suspects.clocks import Stamps
-from detectors.suspects.judge import BURST, BURST_MARGIN_MAX, BURST_NOVEL
+from detectors.suspects.judge import BURST
 from streams.calibrate.peaks import LEVEL_STEP, Peaks
 from streams.calibrate.rates import THROTTLE_TARGET, Rate
 from streams.calibrate.survey import Survey, aside

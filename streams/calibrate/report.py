@@ -12,6 +12,7 @@ import jinja2
 from markupsafe import Markup
 
 from streams.calibrate import plots
+from streams.calibrate.peaks import COUNTS
 from streams.calibrate.result import Result
 from streams.errors import UsageError
 
@@ -29,7 +30,7 @@ def write_page(result: Result, found: dict[str, Any], path: Path, command: str) 
         "what_if": plots.drawn(plots.what_if, result, height=4.2, columns=2),
         "peaks": plots.drawn(plots.peaks, result, height=3.9),
         "grid": plots.drawn(plots.grid, result, height=3.6),
-        "counts": plots.drawn(plots.counts, result, height=3.1, columns=4),
+        "counts": plots.drawn(plots.counts, result, height=3.1, columns=len(COUNTS)),
         "pace": plots.drawn(plots.pace, result, height=3.6, width=5.6),
         "known": plots.drawn(plots.known, result, height=3.6, width=5.6),
         "novelty": plots.drawn(plots.novelty, result, height=3.2),

@@ -26,12 +26,13 @@ from pydantic_settings import (
 )
 
 from detectors import chain
+from detectors.bars import BURST_MARGIN_MAX
 from detectors.episodes.episode import EpisodeParams
 from detectors.leases.rails import GuardParams
 from detectors.recipients.sieve import SieveParams
 from detectors.recognise.registry import Registry, RegistryError
 from detectors.suspects.clocks import StampParams, Stamps
-from detectors.suspects.judge import BURST_MARGIN_MAX, JudgeParams
+from detectors.suspects.judge import JudgeParams
 from streams.errors import ConfigError
 from streams.wire import Intake, Numbers
 from streams.wire.events import AHEAD_MAX_MS, VALUE_BYTES_MAX

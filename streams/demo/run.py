@@ -12,11 +12,11 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
 
+from detectors.bars import BURST_NOVEL, LEAK_MILLI_S
 from detectors.model.event import platform_id
 from detectors.recognise.registry import Registry
 from detectors.suspects.clocks import Stamps
-from detectors.suspects.judge import BURST, BURST_NOVEL
-from detectors.suspects.suspect import LEAK_MILLI_S
+from detectors.suspects.judge import BURST
 from streams.cluster import topics
 from streams.config import load
 from streams.demo import stage

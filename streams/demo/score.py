@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from detectors.bars import LEAK_MILLI_S
 from detectors.model.records import seconds
 from detectors.recipients.row import Memory
-from detectors.suspects.suspect import LEAK_MILLI_S, Suspect, see
+from detectors.suspects.suspect import Suspect, see
 
 
 def follow(codes: Iterable[tuple[int, int]]) -> Iterator[float]:

@@ -103,7 +103,7 @@ def take_action(
             action.recipient,
             issued_at_ms=action.issued_at_ms,
             expires_at_ms=action.expires_at_ms,
-            first_ms=action.evidence.first_ms,
+            opened_ms=action.opened_ms,
             now_ms=seen_ms,
             renewal=known is not None and known.stands and known.until_ms > action.issued_at_ms,
             # Of what came under an older lease the book may not know that lease any more.

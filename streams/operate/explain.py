@@ -14,8 +14,10 @@ from typing import Any, Final
 
 from rich.cells import cell_len, set_cell_size
 
+from detectors.bars import MASS_EACH
 from detectors.model.event import Trust, platform_print
 from detectors.model.records import Action, EpisodeRecord, Level, Rung, Sighting
+from detectors.suspects.mass import RULES as MASS
 
 KINDS: Final = MappingProxyType(
     {"sig": "", "from": "sender ", "port": "", "host": "", "id": "platform "}
@@ -28,8 +30,13 @@ RULES: Final = MappingProxyType(
         "burst_novel": "new platforms since the bucket was last empty",
         "raw_35min": "new platforms within 35 minutes",
         "raw_24h": "new platforms within 24 hours",
+        "spaced_50s_3h": "moments with a new platform, 50 s apart or more, within 3 hours",
+        "spaced_2min_3h": "moments with a new platform, 2 min apart or more, within 3 hours",
         "spaced_5min_3h": "moments with a new platform, 5 min apart or more, within 3 hours",
         "spaced_10min_24h": "moments with a new platform, 10 min apart or more, within 24 hours",
+        "mass_10min": "messages of new platforms, repeats and all, within 10 minutes",
+        "mass_35min": "messages of new platforms, repeats and all, within 35 minutes",
+        "mass_1h": "messages of new platforms, repeats and all, within an hour",
         "resend": "messages of one platform",
         "quiet": "no further message of the flood came, or the episode reached its longest",
     }
@@ -220,13 +227,18 @@ def _look_alikes(record: EpisodeRecord) -> Iterator[tuple[str, str]]:
             "somebody who sets up accounts",
             f"one sitting stays under {rung.watch:g} {RULES[rule]}; here were {steps[-1].score:g}",
         )
-    again = evidence.messages - evidence.novel
+    again = _count(max(0, evidence.messages - evidence.novel), "repeat")
+    if rule in MASS:
+        weight = (
+            f"of each at most {MASS_EACH} messages count"
+            if steps[-1].level is Level.THROTTLE
+            else "it is watched, not throttled, for it may be just that"
+        )
+    else:
+        weight = f"the {again} among them weigh nothing"
     yield (
         "a page that fails and is tried again",
-        (
-            f"that is one platform; here were {evidence.platforms}, and the "
-            f"{_count(max(0, again), 'repeat')} among them weigh nothing"
-        ),
+        f"that is one platform; here were {evidence.platforms}, and {weight}",
     )
     yield (
         "a person's usual platforms",

@@ -1,4 +1,4 @@
-"""The shapes of attack that are known: A1 to A12.
+"""The shapes of attack that are known: A1 to A13.
 
 Every function writes one run: events of one or more recipients in order of event time. The numbers,
 the parameters' defaults, are those observed or published for tools with 20 to 1,000 endpoints.
@@ -243,3 +243,22 @@ def a12(pen: Pen, start_ms: int) -> Iterator[Labelled]:
     times = scattered(pen.rng, 78, start_ms - HOUR_MS, 156 * MINUTE_MS)
     smoke = [pen.notice(at, pen.rng.choice((MARKETING, COURIER))) for at in times]
     yield from in_order(flood + smoke)
+
+
+def a13(
+    pen: Pen,
+    start_ms: int,
+    *,
+    platforms: int = 12,
+    gap_s: float = 41,
+    repeats: int = 15,
+    pace_s: float = 1,
+) -> Iterator[Labelled]:
+    """Prime, then blast: 12 platforms one by one, then 15 more codes of each, one a second."""
+    used = pen.strangers(platforms)
+    primed_ms = [start_ms + round(1000 * gap_s * n) for n in range(platforms)]
+    blast_ms = [primed_ms[-1] + round(1000 * pace_s * n) for n in range(1, platforms * repeats + 1)]
+    order = used + used * repeats
+    flood = [pen.code(at, who) for at, who in zip(primed_ms + blast_ms, order, strict=True)]
+    span_ms = flood[-1].value["event_time_ms"] - start_ms
+    yield from in_order(flood + own_life(pen, start_ms, span_ms, used, known=2, new=0))

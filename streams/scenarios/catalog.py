@@ -88,6 +88,7 @@ SCENARIOS: Final[dict[str, Scenario]] = {
         Scenario("A10", attacks.a10, history=nothing_before),
         Scenario("A11", attacks.a11),
         Scenario("A12", attacks.a12),
+        Scenario("A13", attacks.a13),
         Scenario("B1", benign.b1, 1 / 730),
         Scenario("B2", benign.b2, 1 / 20_000),
         Scenario("B3", benign.b3, 1 / 50),

@@ -33,7 +33,10 @@ GATEWAY_NAME: Final = re.compile(r"(?=.*[A-Za-z])[A-Za-z0-9][A-Za-z0-9._-]{0,31}
 OTHER: Final = "other"
 
 LEVELS: Final = ("watch", "throttle")
-RULES: Final = ("burst", "raw_35min", "raw_24h", "spaced_5min_3h", "spaced_10min_24h")
+RULES: Final = (
+    "burst", "raw_35min", "raw_24h", "spaced_50s_3h", "spaced_2min_3h", "spaced_5min_3h",
+    "spaced_10min_24h", "mass_10min", "mass_35min", "mass_1h",
+)  # fmt: skip
 RUNGS: Final = ("2", "5", "10", "20", "50")
 MODES: Final = ("shadow", "enforce", "off")
 LEASE_MODES: Final = ("shadow", "enforce")

@@ -96,6 +96,7 @@ class _Throttle(msgspec.Struct, kw_only=True):
     scope: _Scope
     issued_at_ms: TimeMs
     expires_at_ms: TimeMs
+    opened_ms: TimeMs | None = None  # a record of before has none
     level: LevelName
     reason: Reason
     evidence: _Evidence
@@ -172,6 +173,7 @@ def encode_action(action: Action) -> bytes:
             scope=_scope(action.scope),
             issued_at_ms=action.issued_at_ms,
             expires_at_ms=action.expires_at_ms,
+            opened_ms=action.opened_ms,
             level=_LEVEL_NAMES[action.level],
             reason=_reason(action.reason),
             evidence=_evidence(action.evidence),
@@ -182,7 +184,10 @@ def encode_action(action: Action) -> bytes:
 
 
 def decode_action(value: bytes) -> Action:
-    """Raise VersionError, or UnreadableError if it is no action at all."""
+    """Raise VersionError, or UnreadableError if it is no action at all.
+
+    A record without `opened_ms` counts as opened by its first message.
+    """
     read = _throttle(value)
     return Action(
         action_id=read.action_id,
@@ -195,6 +200,7 @@ def decode_action(value: bytes) -> Action:
         scope=_scope_of(read.scope),
         issued_at_ms=read.issued_at_ms,
         expires_at_ms=read.expires_at_ms,
+        opened_ms=read.opened_ms or read.evidence.first_ms,
         level=_LEVELS[read.level],
         reason=read.reason,
         evidence=_evidence_of(read.evidence),

@@ -155,11 +155,10 @@ def _ends(leases: Sequence[Action]) -> Iterator[int]:
 
 def _railed(guard: Guard, rails: GuardParams, action: Action) -> bool:
     """Whether a gateway's rail refuses this lease."""
-    first_ms = getattr(action, "opened_ms", None) or action.evidence.first_ms
     refusal = admit(
         rails, guard, action.recipient,
-        issued_at_ms=action.issued_at_ms, expires_at_ms=action.expires_at_ms, first_ms=first_ms,
-        now_ms=action.issued_at_ms,
+        issued_at_ms=action.issued_at_ms, expires_at_ms=action.expires_at_ms,
+        opened_ms=action.opened_ms, now_ms=action.issued_at_ms,
     )  # fmt: skip
     return refusal is not None
 

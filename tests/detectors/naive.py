@@ -25,6 +25,7 @@ TICK = 4096
 # Written again from the design, so that a slip in the judge's table shows.
 LEVEL = {Level.WATCH: Fraction("1.6"), Level.THROTTLE: Fraction("2.6")}
 NOVEL = {Level.WATCH: 3, Level.THROTTLE: 5}
+CLOSE = {Level.WATCH: (42, 27), Level.THROTTLE: (50, 32)}  # 50 s, 2 min; in 3 h
 RAW = {Level.WATCH: (37, 54), Level.THROTTLE: (43, 61)}
 SPACED = {  # (10 min in 24 h, 5 min in 3 h)
     "small": {Level.WATCH: (28, 21), Level.THROTTLE: (31, 24)},
@@ -32,6 +33,9 @@ SPACED = {  # (10 min in 24 h, 5 min in 3 h)
     "half": {Level.WATCH: (17, 14), Level.THROTTLE: (22, 18)},
     "third": {Level.WATCH: (12, 12), Level.THROTTLE: (17, 14)},
 }
+
+MASS = {600_000: (38, 45), 2_100_000: (51, 60), 3_600_000: (50, 90)}
+RETRY = 90_000
 
 
 class Alarm(NamedTuple):
@@ -53,12 +57,27 @@ class Flood:
     opened: int
     last: int
     level: Level = Level.CLEAR
+    by_mass: bool = False
+    issued: int = 0  # of the lease; in milliseconds, as all about it
+    expires: int = 0
+    fresh: dict[str, int] = field(default_factory=dict)  # platforms since the lease
+
+
+class Heard(NamedTuple):
+    """A message of a novel platform that counts."""
+
+    at_ms: int
+    platform: str
+    many: bool  # it came when the day had five novel platforms
 
 
 @dataclass
 class Person:
     seen: dict[str, Seen] = field(default_factory=dict)
     flood: Flood | None = None
+    heard: list[Heard] = field(default_factory=list)
+    refused: dict[str, int] = field(default_factory=dict)
+    windows: tuple[int, int, int] = (0, 0, 0)  # the newest, messages in it and the one before
 
 
 class Naive:
@@ -122,10 +141,17 @@ class Naive:
         limit = max(at, self.now()) + 2 * DAY
         if person.flood and max(person.flood.opened, person.flood.last) > limit:
             self.end(offset, recipient)
+        elif person.flood and person.flood.issued // 1000 - EPOCH > limit - 2 * DAY + 3600:
+            person.flood.issued = person.flood.expires = 0
         for p, s in [(p, s) for p, s in person.seen.items() if s.at > limit]:
             del person.seen[p]
             if not s.novel:
                 person.seen[p] = Seen(max(at - DAY, 1), novel=False)
+        limit_ms = (limit + EPOCH + 1) * 1000
+        person.heard = [h for h in person.heard if h.at_ms < limit_ms]
+        person.refused = {p: ms for p, ms in person.refused.items() if ms < limit_ms}
+        if person.flood:
+            person.flood.fresh = {p: ms for p, ms in person.flood.fresh.items() if ms < limit_ms}
 
     def ends(self, flood: Flood) -> int:
         episode = self.params.episode
@@ -137,12 +163,14 @@ class Naive:
         for p, s in person.seen.items():
             if s.novel and s.at >= person.flood.since:
                 person.seen[p] = s._replace(tainted=s.tainted or 1)
-        if person.flood.level is Level.THROTTLE and self.confirmed(person):
+        throttled = person.flood.level is Level.THROTTLE
+        if person.flood.by_mass or (throttled and self.confirmed(person)):
             over = self.ends(person.flood)
             person.seen = {
                 p: s for p, s in person.seen.items() if not s.tainted or self.knows(person, s, over)
             }
         person.flood = None
+        person.heard = []
         self.alarms.append(Alarm(offset, recipient, "ended", Level.CLEAR))
 
     def confirmed(self, person: Person) -> bool:
@@ -171,6 +199,7 @@ class Naive:
         ahead = at > self.watermark + 7 * DAY and self.watermark and len(self.codes) >= 31
         if ahead and at > self.now() + 7 * DAY:
             return
+        loud = self.counted(person, at // self.params.sieve.window_s) >= 7
         self.put_right(offset, event.recipient, at)
         if person.flood and at >= self.ends(person.flood):
             self.end(offset, event.recipient)
@@ -178,16 +207,95 @@ class Naive:
             return
         held = person.seen.get(event.platform)
         known = held is not None and self.knows(person, held, at)
+        level, since, by_mass = Level.CLEAR, 0, False
         if held is None or abs(at - held.at) >= DAY:
             again = held is not None and not known and at - held.at < 2 * DAY
             tainted = held.tainted + 1 if held and held.tainted and again else 0
             person.seen[event.platform] = Seen(at, not known, tainted)
             level, since = self.level(person, at)
-            self.rise(offset, event.recipient, level, since, at)
-        if person.flood and not known and not event.trust:
+        fresh = False
+        if not known:
+            flood = person.flood
+            live = flood is not None and flood.issued < event.at_ms < flood.expires
+            refused = live and not event.trust
+            fresh, counts = self.hear(person, event, refused=refused, loud=loud)
+            if counts:
+                by = self.mass(person, event.at_ms)
+                if by[0] > level:
+                    (level, since), by_mass = by, True
+        self.rise(offset, event.recipient, level, since, at, by_mass=by_mass)
+        if person.flood and fresh and not event.trust:
             person.flood.last = max(person.flood.last, at)
+            person.flood.fresh[event.platform] = max(
+                event.at_ms, person.flood.fresh.get(event.platform, event.at_ms)
+            )
+        if person.flood and person.flood.level is Level.THROTTLE:
+            evident = by_mass and level is Level.THROTTLE
+            fresh = fresh and not event.trust
+            self.lease(person.flood, event.at_ms, fresh=fresh, evident=evident)
 
-    def rise(self, offset: int, recipient: int, level: Level, since: int, at: int) -> None:
+    def counted(self, person: Person, window: int) -> int:
+        newest, now, before = person.windows
+        soon = max(3600 // self.params.sieve.window_s, 2)
+        if newest > max(self.now() // self.params.sieve.window_s, window) + soon:
+            newest = now = before = 0
+        if window > newest:
+            newest, now, before = window, 1, now if window == newest + 1 else 0
+        elif window == newest:
+            now += 1
+        elif window == newest - 1:
+            before += 1
+        else:
+            return 0
+        person.windows = newest, now, before
+        return now + before
+
+    def hear(self, person: Person, event: Event, *, refused: bool, loud: bool) -> tuple[bool, bool]:
+        """Whether a message of a novel platform is evidence of a flood, and whether it counts."""
+        last = person.refused.get(event.platform)
+        retry = last is not None and abs(event.at_ms - last) < RETRY
+        if refused:
+            person.refused[event.platform] = max(event.at_ms, last or event.at_ms)
+            return not retry, False
+        if retry or any(h[:2] == (event.at_ms, event.platform) for h in person.heard):
+            return False, False
+        at = event.at_ms // 1000 - EPOCH
+        newest = max(s.at for s in person.seen.values())
+        novel = sum(s.novel and newest - DAY < s.at <= at for s in person.seen.values())
+        if novel >= 5 or loud:
+            person.heard.append(Heard(event.at_ms, event.platform, novel >= 5))
+        return True, novel >= 5 or loud
+
+    def mass(self, person: Person, at_ms: int) -> tuple[Level, int]:
+        best = (Level.CLEAR, 0)
+        for window, (watch, throttle) in MASS.items():
+            for end in sorted({h.at_ms for h in person.heard if 0 <= h.at_ms - at_ms < window}):
+                inside = [h for h in person.heard if end - window < h.at_ms <= end]
+                each = [h.platform for h in inside if h.many]
+                score = sum(min(9, each.count(p)) for p in set(each))
+                count = max(len(each), len(inside) - 6)  # six may be loud too soon, or unheard
+                level = Level.WATCH if count >= watch else Level.CLEAR
+                if len(set(each)) >= 5 and score >= throttle:
+                    level = Level.THROTTLE
+                firsts = (person.seen[h.platform].at for h in inside if h.platform in person.seen)
+                first = min(firsts, default=min(h.at_ms for h in inside) // 1000 - EPOCH)
+                best = max(best, (level, first), key=lambda found: found[0])
+        return best
+
+    def lease(self, flood: Flood, at_ms: int, *, fresh: bool, evident: bool) -> None:
+        if flood.issued:
+            half = self.params.episode.lease_ms // 2
+            quiet = self.params.episode.quiet_s * 1000
+            newest = sorted(flood.fresh.items(), key=lambda f: (f[1], f[0]))[-3:]
+            several = len(newest) == 3 and newest[0][1] > at_ms - quiet
+            if not fresh or at_ms < flood.issued + half or not (several or evident):
+                return
+        flood.issued, flood.expires = at_ms, at_ms + self.params.episode.lease_ms
+        flood.fresh = {}
+
+    def rise(
+        self, offset: int, recipient: int, level: Level, since: int, at: int, *, by_mass: bool
+    ) -> None:
         person = self.people[recipient]
         if level <= (person.flood.level if person.flood else Level.CLEAR):
             return
@@ -201,6 +309,7 @@ class Naive:
         person.flood = person.flood or Flood(since, at, at)
         person.flood.since = min(person.flood.since, since)
         person.flood.level = level
+        person.flood.by_mass |= by_mass and level is Level.THROTTLE
         self.alarms.append(Alarm(offset, recipient, change, level))
 
     def level(self, person: Person, at: int) -> tuple[Level, int]:
@@ -227,6 +336,8 @@ class Naive:
             for count, bar, window in (
                 (len(short), RAW[level][0], 35 * 60),
                 (len(day), RAW[level][1], DAY),
+                (apart(hours, 50), CLOSE[level][0], 3 * 3600),
+                (apart(hours, 120), CLOSE[level][1], 3 * 3600),
                 (apart(hours, 300), spaced[level][1], 3 * 3600),
                 (apart(day, 600), spaced[level][0], DAY),
             ):

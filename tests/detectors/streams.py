@@ -31,13 +31,16 @@ def random_stream(seed: int, platforms: int = 20) -> Stream:
         jitter_ms = rng.choice([0, 0, 2_000, 30_000, 20 * MINUTE_MS])
         whole_seconds = rng.random() < 0.5
         for _ in range(rng.randint(1, 6)):
-            for step_ms, platform in _phase(rng, pool):
+            phase = _phase(rng, pool)
+            # Messages are held for hours: a blast is judged exactly if none is a day late.
+            days_late = 0.005 if len(phase) <= 20 else 0
+            for step_ms, platform in phase:
                 at_ms += step_ms
                 stamp = at_ms // 1000 * 1000 if whole_seconds else at_ms
                 trust = rng.choice([0, 0, 0, 0, 1])
                 for _ in range(1 if rng.random() < 0.8 else rng.randint(2, 4)):
                     late = rng.randrange(jitter_ms + 1)
-                    late += 25 * HOUR_MS if rng.random() < 0.005 else 0
+                    late += 25 * HOUR_MS if rng.random() < days_late else 0
                     arrivals.append((at_ms + late, Event(stamp, recipient, platform, trust)))
             if rng.random() < 0.1:
                 arrivals.append((at_ms, Event(at_ms, recipient, "", 0, Kind.RECYCLED)))
@@ -78,7 +81,7 @@ def ahead_of_time(stream: Stream, seed: int, *, most: int) -> Stream:
 
 def _phase(rng: random.Random, pool: list[str]) -> list[tuple[int, str]]:
     """Platforms, each with the milliseconds since the one before."""
-    kind = rng.choice(["burst", "watch", "sitting", "slow", "day", "day"])
+    kind = rng.choice(["burst", "watch", "sitting", "slow", "day", "day", "blast", "blast"])
     if kind == "burst":
         pace_ms = rng.choice([2_000, 20_000, 40_000])
         platforms = rng.sample(pool, rng.randint(1, len(pool)))
@@ -87,6 +90,13 @@ def _phase(rng: random.Random, pool: list[str]) -> list[tuple[int, str]]:
         return [(rng.randint(15_000, 35_000), p) for p in rng.sample(pool, min(len(pool), 4))]
     if kind == "sitting":
         return [(rng.randint(20_000, 160_000), p) for p in rng.choices(pool, k=rng.randint(1, 9))]
+    if kind == "blast":  # primed slowly, or in a day; then codes of the same again and again
+        primed = rng.sample(pool, min(len(pool), rng.choice([1, 4, 5, 6, 12])))
+        gap_ms = rng.choice([41_000, 45_000, HOUR_MS])
+        pace_ms = rng.choice([1_000, 8_000, 30_000, 50_000])
+        again = rng.choices(primed, k=rng.randint(20, 150))
+        codes = [(int(rng.expovariate(1 / pace_ms)), p) for p in again]
+        return [(gap_ms, p) for p in primed] + codes
     if kind == "slow":  # to the second, so that a gap is just long enough
         step_ms = rng.choice([300_000, 600_000, 660_000])
         return [(step_ms, p) for p in rng.sample(pool, len(pool))]

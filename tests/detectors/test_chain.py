@@ -10,6 +10,7 @@ from detectors import upkeep
 from detectors.chain import Decisions, Params, Partition, process, restore, snapshot
 from detectors.episodes.episode import NEXT, EpisodeParams
 from detectors.episodes.resend import ResendParams
+from detectors.leases.rails import Guard, GuardParams, admit
 from detectors.model.event import TICK_OFFSETS, TOKEN_BIT, Kind, Trust, platform_id
 from detectors.model.records import Action, EpisodeRecord, Level, Scope, refuses, seconds
 from detectors.recipients.sieve import SieveParams
@@ -138,14 +139,42 @@ def test_a_platform_that_shares_a_print_does_not_take_its_place(twin_ms: int, da
     assert own not in held
 
 
-def test_a_lease_is_renewed_by_the_flood_when_half_over_and_by_nothing_else() -> None:
+def minutes(actions: list[Action]) -> list[float]:
+    return [(a.issued_at_ms - START_MS) / MINUTE_MS for a in actions]
+
+
+def test_a_lease_is_renewed_when_half_over_by_three_platforms_of_the_flood() -> None:
     own = [Event(START_MS + 400_000 + i * MINUTE_MS, VICTIM, f"known {i}") for i in range(14)]
-    actions = throttles(run(ENFORCE, history() + flood(5) + own))
-    assert len(actions) == 1
-    repeats = [Event(START_MS + m * MINUTE_MS, VICTIM, "new 0") for m in (5, 6, 7, 11, 12, 13)]
-    actions = throttles(run(ENFORCE, history() + flood(5) + repeats))
-    minutes = [(a.issued_at_ms - START_MS) / MINUTE_MS for a in actions]
-    assert minutes == [pytest.approx(80 / 60), 7, 12]
+    assert len(throttles(run(ENFORCE, history() + flood(5) + own))) == 1
+    for apart in (1, 2, 3):
+        again = [
+            Event(START_MS + m * MINUTE_MS, VICTIM, f"new {m % apart}")
+            for m in (3, 4, 5, 6, 7, 8, 9, 11, 12, 13)
+        ]
+        actions = throttles(run(ENFORCE, history() + flood(5) + again))
+        expected = [pytest.approx(80 / 60)] + ([7, 13] if apart == 3 else [])
+        assert minutes(actions) == expected, f"{apart} platforms"
+
+
+def test_a_flood_with_a_long_drip_before_it_keeps_within_the_rail_of_a_day() -> None:
+    """A code in 29 min for a day, then 600 of twelve platforms: what counts is when it opened."""
+    drip = flood(52, gap_ms=29 * MINUTE_MS, name="drip")
+    start_ms = drip[-1].at_ms + MINUTE_MS
+    fast = [Event(start_ms + n * 3000, VICTIM, f"new {n % 12}") for n in range(600)]
+    actions = throttles(run(ENFORCE, history() + drip + fast))
+    assert max(a.issued_at_ms - a.evidence.first_ms for a in actions) > DAY_MS
+    guard = Guard()
+    for a in actions:
+        refusal = admit(
+            GuardParams(),
+            guard,
+            a.recipient,
+            issued_at_ms=a.issued_at_ms,
+            expires_at_ms=a.expires_at_ms,
+            opened_ms=a.opened_ms,
+            now_ms=a.issued_at_ms,
+        )
+        assert refusal is None
 
 
 def test_an_episode_lasts_a_day_at_most_and_is_found_again() -> None:

@@ -47,6 +47,7 @@ def action(
         scope=Scope("otp", ALWAYS_PASS, pass_ids, ()),
         issued_at_ms=at_ms,
         expires_at_ms=at_ms if verb == "release" else at_ms + lease_ms,
+        opened_ms=at_ms - 60_000,
         level=Level.CLEAR if verb == "release" else Level.THROTTLE,
         reason=Reason("burst", 2.7, 2.6, "too many platforms"),
         evidence=Evidence(8, 8, 8, at_ms - 180_000, at_ms),

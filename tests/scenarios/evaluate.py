@@ -12,9 +12,14 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from detectors.bars import (
+    BURST_NOVEL,
+    BURST_WATCH_LEAST,
+    COUNT_MIN,
+    LEAK_MILLI_S,
+)
 from detectors.model.times import DAY_S
-from detectors.suspects.judge import BURST, BURST_NOVEL, COUNT_MIN
-from detectors.suspects.suspect import LEAK_MILLI_S
+from detectors.suspects.mass import LONGEST_S, WINDOWS
 from streams.scenarios import (
     DEFAULT_START_MS,
     SCENARIOS,
@@ -60,6 +65,9 @@ ATTACKS: Final = (
     Row("A10 sweep, 2,000 recipients", "A10", 2, part=1),
     Row("A11 throttle as a weapon", "A11", 1500),
     Row("A12 smoke screen", "A12", 1500),
+    Row("A13 prime 12, then blast", "A13", 600, part=100),
+    Row("A13 prime 36, then blast", "A13", 300, 100, {"platforms": 36, "repeats": 10}),
+    Row("A13 prime 53 at 60 s", "A13", 300, 100, {"platforms": 53, "gap_s": 60, "repeats": 10}),
 )
 """The attacks. A feed without texts is read with the setting for such feeds."""
 
@@ -193,14 +201,21 @@ def could_matter(events: Iterable[Labelled]) -> bool:
     """Whether one recipient's messages could raise it to WATCH, were every platform novel to it.
 
     If not, they cannot: novelty only adds to the evidence. All that is no code, and the history,
-    counts as code here. What remains are the bucket over sightings, and the counts over a day.
+    counts as code here. What remains are the bucket over sightings, the counts over a day, and the
+    messages of an hour.
     """
     seen_s: dict[str, float] = {}
     day_s: deque[float] = deque()
     level, count, last_s = 0.0, 0, 0.0
-    lowest = min(bar.watch for bar in BURST.values())
+    hour_s: deque[float] = deque()
+    mass = min(bar.watch for _, _, bar in WINDOWS)
     for event in events:
         at_s, platform = event.value["event_time_ms"] / 1000, event.truth.platform
+        hour_s.append(at_s)
+        while hour_s[0] < at_s - LONGEST_S:
+            hour_s.popleft()
+        if len(hour_s) >= mass:
+            return True
         if at_s - seen_s.get(platform, -math.inf) < DAY_S:
             continue
         seen_s[platform] = at_s
@@ -211,7 +226,7 @@ def could_matter(events: Iterable[Labelled]) -> bool:
         level = max(0.0, level - LEAK_MILLI_S / 1000 * gap_s)
         count = count + 1 if level else 1
         level, last_s = level + 1, at_s
-        if len(day_s) >= COUNT_MIN or (level >= lowest and count >= BURST_NOVEL.watch):
+        if len(day_s) >= COUNT_MIN or (level >= BURST_WATCH_LEAST and count >= BURST_NOVEL.watch):
             return True
     return False
 

@@ -133,6 +133,14 @@ TARGETS: Final = (
     _disguise("A9", 1.1, "A9"),
     _disguise("A9-sender", 1.25, "A9 without text"),
     _disguise("A12", 1.1, "A12"),
+    *(
+        _alone("A13", what, value, bound, nth)
+        for nth, most in enumerate((50, 65, 50))
+        for what, value, bound in (
+            ("share missed", lambda f: f.missed, 0),
+            ("messages to THROTTLE, p95", lambda f: f.messages(f.throttle, 0.95), most),
+        )
+    ),
     _alone("A11", "codes refused of trusted and known platforms",
            lambda f: f.refused[Role.BANK] + f.refused[Role.KNOWN], 0),
     Target("every scenario: codes refused of trusted platforms", (), refused(Role.BANK), 0),

@@ -93,6 +93,18 @@ def test_a_campaign_is_a_flood_at_each_of_its_recipients() -> None:
     assert found.missed <= 0.15  # 20 codes in 30 minutes are as slow as a person
 
 
+@pytest.mark.parametrize(
+    ("platforms", "gap_s", "repeats", "most"),
+    [(12, 41, 15, 50), (36, 41, 10, 65), (53, 60, 10, 50)],
+)
+def test_priming_does_not_buy_a_blast(
+    platforms: int, gap_s: float, repeats: int, most: int
+) -> None:
+    found = figures("A13", 20, platforms=platforms, gap_s=gap_s, repeats=repeats)
+    assert found.missed == 0
+    assert found.messages(found.throttle, 0.95) <= most
+
+
 @pytest.mark.parametrize("name", ["A7", "A10"])
 def test_one_platform_alone_is_no_flood(name: str) -> None:
     found = figures(name, 10 if name == "A7" else 1)
@@ -103,7 +115,7 @@ def test_one_platform_alone_is_no_flood(name: str) -> None:
     ("name", "runs"),
     [
         ("A1", 200), ("A2", 20), ("A3", 20), ("A4", 60), ("A4-day", 60), ("A5", 2), ("A6", 1),
-        ("A7", 10), ("A8", 200), ("A9", 200), ("A11", 200), ("A12", 200),
+        ("A7", 10), ("A8", 200), ("A9", 200), ("A11", 200), ("A12", 200), ("A13", 20),
     ],
 )  # fmt: skip
 def test_trusted_and_known_platforms_always_get_through(name: str, runs: int) -> None:

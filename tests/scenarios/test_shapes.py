@@ -225,6 +225,13 @@ def a12(events: list[Labelled]) -> None:
     assert 27 < 60 * len(smoke) / minutes(smoke) < 33  # an hour
 
 
+def a13(events: list[Labelled]) -> None:
+    flood = attack(events)
+    assert len(flood) == 192
+    assert set(platforms(flood).values()) == {16}
+    assert [at(b) - at(a) for a, b in pairwise(flood)] == [41_000] * 11 + [1_000] * 180
+
+
 def b1(events: list[Labelled]) -> None:
     assert 10 <= len(platforms(events)) <= 30
 
@@ -299,7 +306,7 @@ def everyday(events: list[Labelled]) -> None:
 
 SHAPES: dict[str, Callable[[list[Labelled]], None]] = {
     "A1": a1, "A2": a2, "A3": a3, "A4": a4, "A4-day": a4_day, "A5": a5, "A6": a6, "A7": a7,
-    "A8": a8, "A9": a9, "A9-sender": a9_sender, "A10": a10, "A11": a11, "A12": a12,
+    "A8": a8, "A9": a9, "A9-sender": a9_sender, "A10": a10, "A11": a11, "A12": a12, "A13": a13,
     "B1": b1, "B2": b2, "B3": b3, "B4": b4, "B5": b5, "B6": b6, "B7": b7, "B8": b8, "B9": b9,
     "B10": b10, "B11": b11, "B12": b12, "ordinary": everyday,
 }  # fmt: skip

@@ -27,7 +27,7 @@ def lease(guard: Guard, name: str, at_ms: int, *, params: GuardParams = SMALL) -
         name,
         issued_at_ms=at_ms,
         expires_at_ms=at_ms + LEASE_MS,
-        first_ms=at_ms - MINUTE_MS,
+        opened_ms=at_ms - MINUTE_MS,
         now_ms=at_ms,
     )
 
@@ -106,7 +106,7 @@ def test_no_lease_over_an_hour_and_no_episode_over_a_day(
         "r",
         issued_at_ms=at,
         expires_at_ms=at + lease_ms,
-        first_ms=at - age_ms,
+        opened_ms=at - age_ms,
         now_ms=at,
     )
     assert answer is expected
@@ -182,7 +182,7 @@ def test_partitions_read_one_after_another_are_no_rush() -> None:
     guard = Guard()
     refused = [
         admit(
-            params, guard, f"r{n}", issued_at_ms=at, expires_at_ms=at + LEASE_MS, first_ms=at,
+            params, guard, f"r{n}", issued_at_ms=at, expires_at_ms=at + LEASE_MS, opened_ms=at,
             now_ms=at, renewal=renewal,
         )
         for part in range(32)
@@ -206,7 +206,7 @@ def test_a_lease_of_the_future_makes_no_rail_forget_the_others() -> None:
         "ahead",
         issued_at_ms=future,
         expires_at_ms=future + LEASE_MS,
-        first_ms=at,
+        opened_ms=at,
         now_ms=at + 9,
     )
     assert answer is None

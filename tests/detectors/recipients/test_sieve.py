@@ -8,6 +8,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
+from detectors.bars import LOUD_MESSAGES
 from detectors.model.times import DAY_S
 from detectors.recipients.row import SUSPECT
 from detectors.recipients.sieve import SieveParams, sift
@@ -57,7 +58,7 @@ def test_counts_are_exact_however_late_messages_come(seed: int) -> None:
     counts: dict[int, Counts] = {}
     loud, expected = [], []
     for i, (recipient, _, t) in enumerate(events):
-        if counts.setdefault(recipient, Counts()).add(t // 300) >= PARAMS.loud_messages:
+        if counts.setdefault(recipient, Counts()).add(t // 300) >= LOUD_MESSAGES:
             expected.append(i)
     done = 0
     while done < len(events):
@@ -126,7 +127,7 @@ def test_windows_far_from_the_log_are_not_opened() -> None:
     assert 0 < len(windows.open) <= 48
 
 
-OLD = [(11, -3 * DAY_S), (12, -3 * DAY_S + 9_000), (13, -3 * DAY_S + 18_000)]
+OLD = [(10, -4 * DAY_S), (11, -3 * DAY_S), (12, -3 * DAY_S + 9_000), (13, -3 * DAY_S + 18_000)]
 
 
 def promoted(sightings: list[tuple[int, int]]) -> bool:
@@ -148,9 +149,15 @@ def promoted(sightings: list[tuple[int, int]]) -> bool:
         # Known ones keep the bucket from running dry between two novel ones and a third.
         ([*OLD, (11, 0), (12, 0), (1, 0), (2, 0), (13, 65), (3, 130)], True),
         ([*OLD, (11, 0), (12, 0), (1, 0), (2, 0), (13, 65), (3, 181)], False),
-        ([(i, i * 10_000) for i in range(1, 8)], False),
-        ([(i, i * 10_000) for i in range(1, 9)], True),  # eight in a day
-        ([(i, i * 12_344) for i in range(1, 9)], False),  # the eighth a day and more later
+        ([(i, i * 10_000) for i in range(1, 5)], False),
+        ([(i, i * 10_000) for i in range(1, 6)], True),  # five novel in a day
+        ([(i, i * 22_000) for i in range(1, 6)], False),  # the fifth a day and more later
+        ([*OLD, *((i, i * 6_000) for i in (1, 2, 3, 4, 11, 12, 13))], False),
+        ([*OLD, *((i, i * 6_000) for i in (1, 2, 3, 4, 10, 11, 12, 13))], True),  # eight in a day
+        ([*OLD, *((i, i * 8_000) for i in (1, 2, 3, 4, 10, 11, 12, 13))], False),
+        ([*((1, i) for i in range(6))], False),
+        ([*((1, i) for i in range(7))], True),  # loud, and novel
+        ([*((11, i - 2 * DAY_S) for i in range(2)), *((11, i) for i in range(9))], False),
     ],
 )
 def test_a_recipient_is_handed_over_exactly_when_watch_could_be_next(

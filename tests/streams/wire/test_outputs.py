@@ -73,6 +73,12 @@ def test_trust_and_level_travel_by_name() -> None:
         wire.decode_action(ACTION.replace(b'"bank"', b'"royal"'))
 
 
+def test_an_action_of_before_counts_as_opened_by_its_first_message() -> None:
+    before = {k: v for k, v in json.loads(ACTION).items() if k != "opened_ms"}
+    action = wire.decode_action(json.dumps(before).encode())
+    assert action.opened_ms == action.evidence.first_ms < wire.decode_action(ACTION).opened_ms
+
+
 def test_headers_are_cloud_events_and_name_nobody() -> None:
     action = wire.decode_action(ACTION)
     headers = dict(wire.action_headers(action))

@@ -1,0 +1,129 @@
+"""Every tuned number of detection, each with where it comes from. No rule is here, only bars.
+
+A bar was set on the domain model (`streams/scenarios`): a benign subscriber-day shall pass WATCH
+with 1e-4 and THROTTLE with 1e-6. The model's rates of people are assumed; `otpguard calibrate`
+measures them.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Final, NamedTuple
+
+
+class Bar(NamedTuple):
+    """What a score has to reach."""
+
+    watch: float
+    throttle: float
+
+
+# --- burst: a leaky bucket of platforms ---------------------------------------------------------
+
+LEAK_MILLI_S: Final = 25
+"""Thousandths of a sighting that leak in a second: 1.5 a minute. A person's log-ins come at least
+40 s apart in the mean (domain model: 54-90 s), a flood's at 2 a minute and more."""
+
+BURST_EXACT: Final = Bar(1.6, 2.6)
+BURST_MINUTE: Final = Bar(1.5, 3.5)
+"""A minute's sightings fall on one second."""
+BURST_JITTER_30S: Final = Bar(2.1, 3.2)
+BURST_JITTER_120S: Final = Bar(2.1, math.inf)
+"""Such pace is no evidence to act on. All four: level of the bucket, in sightings, by what the
+stamps of a gateway are worth."""
+
+BURST_WATCH_LEAST: Final = min(
+    bar.watch for bar in (BURST_EXACT, BURST_MINUTE, BURST_JITTER_30S, BURST_JITTER_120S)
+)
+"""The lowest WATCH bar of any class of stamps: the sieve, which knows no stamps, promotes on it."""
+
+BURST_NOVEL: Final = Bar(3, 5)
+"""Novel platforms since the bucket was last empty: a person meets old acquaintances too."""
+
+BURST_MARGIN_MAX: Final = 3.0
+"""Chosen: with it 60 platforms in 35 minutes are throttled after 14 messages instead of 6 (the
+median of 400 incidents). Never negative: the sieve's own bar is the lowest WATCH bar."""
+
+# --- slow: novel platforms within a window, in full or at a distance ----------------------------
+
+RAW_35MIN: Final = Bar(37, 43)
+"""Novel platforms, all counted. 35 min: the length of the Dalian incident."""
+RAW_24H: Final = Bar(54, 61)
+"""Somebody who sets up everything in one go logs in to 60 platforms at most (B2)."""
+
+SPACED_50S_3H: Final = Bar(42, 50)
+SPACED_2MIN_3H: Final = Bar(27, 32)
+"""Novel platforms counted at least so far apart, within three hours: for paces between that of the
+bucket and the rungs of 5 and 10 min. 43 within 35 min are less than 50 s apart, so no steady flood
+takes over 50 codes. The most of 100,000 power set-ups (B2) is 48 (of 30,000) and 30, of as many new
+phones (B1) 30 and 22. WATCH: what a power set-up in twenty comes to."""
+
+SPACED_5MIN_3H: Final = (Bar(21, 24), Bar(17, 21), Bar(14, 18), Bar(12, 14))
+SPACED_10MIN_24H: Final = (Bar(28, 31), Bar(22, 26), Bar(17, 22), Bar(12, 17))
+"""The same, by what is known of how often a benign sighting is novel (`judge.Habit`, in its order):
+fewer than 14 platforms remembered; 14 or more; the operator measured P(novel) <= .5; <= .3."""
+
+LARGE_MEMORY: Final = 14
+"""Platforms remembered: as many as the prints of a row."""
+
+COUNT_MIN: Final = 12
+"""The lowest bar of any count: with fewer novel sightings no count is looked at."""
+
+# --- confirmed: an episode that was more than chance --------------------------------------------
+
+CONFIRMED_LEVEL: Final = 1.9
+"""Above the THROTTLE bar of the bucket. With it, or one of the counts below, an episode is more
+than chance. Simulated: of 60,000 days of shared numbers (50 to 300 codes of 5 to 40 platforms in
+10 h) 374 are throttled by the bucket, and 5 of those get so high. Five platforms in 10 s do too."""
+CONFIRMED_35MIN: Final = 25
+CONFIRMED_24H: Final = 43
+"""The same days have 25 and 40 novel platforms at most; 30 in 30 minutes pass the first, 60 in a
+day the second."""
+
+# --- the sieve, and one platform that re-sends --------------------------------------------------
+
+LOUD_MESSAGES: Final = 7
+"""Messages in two neighbouring windows: from there on one platform's re-sending is looked at."""
+
+RESEND_MESSAGES: Final = 20
+"""Loud messages of one platform; a bank's retries are 4-10 in 10 min."""
+
+# --- mass: messages of novel platforms ----------------------------------------------------------
+
+MASS_10MIN: Final = Bar(38, 45)
+MASS_35MIN: Final = Bar(51, 60)
+MASS_1H: Final = Bar(50, 90)
+"""Messages of novel platforms within a window, repeats and all. THROTTLE counts at most
+`MASS_EACH` of one platform, and asks for `MASS_NOVEL` platforms in the window; WATCH counts all of
+any number, so that a flood through one shared sender is watched.
+
+10 min: six retries of each of five log-ins on a new phone are 35; power set-ups (B2) come to 19.
+35 min: of 100,000 B2 the most is 50, of 8,000 with six retries of five log-ins 61, of 58,000 new
+phones (B1) with them 51. An hour: 78, 91 and 68; a platform that re-sends every minute (A7) has 60,
+of which 48 count. WATCH is what half of the power set-ups come to, and no new phone of 250,000.
+No THROTTLE in 250,000 B1 and 100,000 B2: at most .023 per million subscriber-days at 95 %."""
+
+MASS_NOVEL: Final = 5
+"""As for the bucket. One sender alone never makes a THROTTLE, or pressing "resend" on one page
+would hold all of a person's new platforms."""
+
+MASS_EACH: Final = 9
+"""Of one platform so many messages count towards THROTTLE: five platforms can reach the bar of
+10 min, a page that is asked again and again beside four log-ins cannot."""
+
+MASS_UNSURE: Final = LOUD_MESSAGES - 1
+"""So many messages may go by, or be counted early, before a loud recipient is listened to."""
+
+MASS_HELD: Final = 128
+"""Messages of a suspect that are held: over the highest bar, with room for what comes late."""
+
+REFUSED_HELD: Final = 256
+"""Platforms of a suspect whose last refused message is held, for `RETRY_S`: a wave of a tool."""
+
+RETRY_S: Final = 90
+"""A message of a platform so soon after one that a lease refused is the sender's retry: evidence of
+nothing. Senders retry after 30 to 60 s; two of one platform in a wave tool are 150 s apart."""
+
+RENEW_NOVEL: Final = 3
+"""A lease is renewed when so many novel, untrusted platforms came since it was given, within the
+half hour that ends an episode; or by the mass. Measured: see detectors/README.md."""

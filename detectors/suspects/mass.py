@@ -1,0 +1,226 @@
+"""Messages of novel platforms, repeats and all: the evidence that priming does not disarm.
+
+Sightings weigh each platform once, so that a page that fails is nothing. Whoever has let a few
+platforms in one by one could then send any number of their codes. So of each suspect the messages
+of platforms that it does not know are counted too, in three windows.
+
+A message counts once, however often it is delivered: one platform and one event time are one
+message. What a lease refuses is not counted, nor the sender's retry of it: a throttle must not feed
+itself. What is left at many platforms is a flood (THROTTLE), at any number a nuisance (WATCH).
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable
+from enum import Enum
+from operator import attrgetter
+from typing import Final
+
+from detectors.bars import (
+    MASS_1H,
+    MASS_10MIN,
+    MASS_35MIN,
+    MASS_EACH,
+    MASS_HELD,
+    MASS_NOVEL,
+    MASS_UNSURE,
+    REFUSED_HELD,
+    RETRY_S,
+    Bar,
+)
+from detectors.model.records import seconds, utc_ms
+from detectors.model.times import DAY_S
+from detectors.suspects.judge import CALM, Band, Finding
+from detectors.suspects.suspect import Suspect
+
+WINDOWS: Final = (
+    ("mass_10min", 600_000, MASS_10MIN),
+    ("mass_35min", 2_100_000, MASS_35MIN),
+    ("mass_1h", 3_600_000, MASS_1H),
+)
+"""Rule, window in milliseconds, bars."""
+
+RULES: Final = frozenset(rule for rule, _, _ in WINDOWS)
+
+LONGEST_S: Final = 3600
+"""After so long no message counts any more."""
+
+_LEAST: Final = min(int(bar.watch) for _, _, bar in WINDOWS)
+_LOUD: Final = 1
+_MANY: Final = 2
+_TIME: Final = 34  # bits below the event time: platform u32, then what the message came with
+
+
+class Heard(Enum):
+    """What one message of a platform that the suspect does not know is."""
+
+    AGAIN = 0  # delivered before, or sent again because a lease refused it: evidence of nothing
+    REFUSED = 1  # a lease refuses it: it may renew that, and counts for nothing else
+    COUNTED = 2
+
+
+def hear(suspect: Suspect, platform: int, at_ms: int, *, refused: bool, loud: bool) -> Heard:
+    """Takes one message of a novel platform in.
+
+    `refused` says that a lease in force refuses it, `loud` that the sieve counted many messages of
+    the recipient. A message counts for WATCH if it is loud, or if the day had as many novel
+    platforms by then as THROTTLE asks for; only in that case does it count for THROTTLE. Of both
+    the sieve can tell by a row alone when a judge has to listen.
+    """
+    held_ms = suspect.refused_ms.get(platform)
+    retry = held_ms is not None and abs(at_ms - held_ms) < RETRY_S * 1000
+    if refused:
+        _refuse(suspect.refused_ms, platform, at_ms)
+        return Heard.AGAIN if retry else Heard.REFUSED
+    if retry:
+        return Heard.AGAIN
+    heard = suspect.heard
+    key = at_ms << _TIME | platform << 2
+    word = key | (_MANY if many(suspect, seconds(at_ms)) else 0) | (_LOUD if loud else 0)
+    place = bisect_left(heard, key)
+    if place < len(heard) and heard[place] >> 2 == key >> 2:
+        if heard[place] > key or word == key:
+            return Heard.AGAIN
+        heard[place] = word  # the sieve, which remembers no message, would tell it from none
+        return Heard.COUNTED
+    heard.insert(place, word)
+    if len(heard) > MASS_HELD:
+        del heard[0]
+    return Heard.COUNTED
+
+
+def _refuse(refused_ms: dict[int, int], platform: int, at_ms: int) -> None:
+    refused_ms[platform] = max(at_ms, refused_ms.pop(platform, at_ms))
+    if len(refused_ms) > REFUSED_HELD:
+        del refused_ms[next(iter(refused_ms))]
+
+
+def forget_after(suspect: Suspect, limit_s: int) -> None:
+    """Drop all messages that are later than `limit_s`: a clock was ahead."""
+    from_ms = utc_ms(limit_s + 1)
+    del suspect.heard[bisect_left(suspect.heard, from_ms << _TIME) :]
+    suspect.refused_ms = {p: ms for p, ms in suspect.refused_ms.items() if ms < from_ms}
+    if (episode := suspect.episode) is not None:
+        episode.fresh_ms = {p: ms for p, ms in episode.fresh_ms.items() if ms < from_ms}
+
+
+def many(suspect: Suspect, at_s: int) -> bool:
+    """Whether the day had as many novel platforms by then as THROTTLE asks for.
+
+    By event time: what came before them does not count if it is delivered again after them.
+    """
+    novel_s = suspect.novel_s
+    if len(novel_s) < MASS_NOVEL:
+        return False
+    day_ago_s = (suspect.sightings[-1] >> 33) - DAY_S
+    return bisect_right(novel_s, at_s) - bisect_right(novel_s, day_ago_s) >= MASS_NOVEL
+
+
+def mass(suspect: Suspect, at_ms: int) -> Finding:
+    """The finding after a message at `at_ms` was heard: the strongest of any window it lies in."""
+    if len(suspect.heard) < _LEAST:
+        return CALM
+    findings = (_strongest(suspect, at_ms, *window) for window in WINDOWS)
+    return max(findings, key=attrgetter("band"))
+
+
+def _strongest(suspect: Suspect, at_ms: int, rule: str, window_ms: int, bar: Bar) -> Finding:
+    """Of the windows of this length that the message lies in; each ends with a message."""
+    heard = suspect.heard
+    first = bisect_left(heard, at_ms << _TIME)
+    low = bisect_left(heard, at_ms - window_ms + 1 << _TIME)
+    stop = bisect_left(heard, at_ms + window_ms << _TIME)
+    best = CALM
+    if stop - low < bar.watch:
+        return best
+    window = Window()
+    for end in range(low, stop):
+        window.add(heard[end])
+        end_ms = heard[end] >> _TIME
+        if end < first or (end + 1 < stop and heard[end + 1] >> _TIME == end_ms):
+            continue  # it ends before the message, or with the next one, which is as old
+        while heard[low] >> _TIME <= end_ms - window_ms:
+            window.drop(heard[low])
+            low += 1
+        count, capped = window.scores
+        if capped >= bar.throttle:
+            since_s = _since_s(suspect, heard[low : end + 1])
+            return Finding(Band.THROTTLE, rule, capped, bar.throttle, since_s)
+        if count >= bar.watch and best is CALM:
+            since_s = _since_s(suspect, heard[low : end + 1])
+            best = Finding(Band.WATCH, rule, count, bar.watch, since_s)
+    return best
+
+
+class Window:
+    """Counts over the messages of one window as it moves on."""
+
+    __slots__ = ("capped", "each", "heard", "many")
+
+    def __init__(self, words: Iterable[int] = ()) -> None:
+        self.each: dict[int, int] = {}  # platform -> messages that count for THROTTLE,
+        self.many = 0  # how many those are in all,
+        self.capped = 0  # and with at most MASS_EACH of a platform
+        self.heard = 0  # messages that count for WATCH
+        for word in words:
+            self.add(word)
+
+    def add(self, word: int) -> None:
+        """Takes one message in."""
+        self.heard += word & (_LOUD | _MANY) != 0
+        if word & _MANY:
+            platform = word >> 2 & 0xFFFF_FFFF
+            count = self.each[platform] = self.each.get(platform, 0) + 1
+            self.many += 1
+            self.capped += count <= MASS_EACH
+
+    def drop(self, word: int) -> None:
+        """The inverse."""
+        self.heard -= word & (_LOUD | _MANY) != 0
+        if word & _MANY:
+            platform = word >> 2 & 0xFFFF_FFFF
+            count = self.each[platform] = self.each[platform] - 1
+            self.many -= 1
+            self.capped -= count < MASS_EACH
+            if not count:
+                del self.each[platform]
+
+    @property
+    def scores(self) -> tuple[int, int]:
+        """What counts for WATCH, and what for THROTTLE.
+
+        A message is loud sooner where all is delivered twice. Less `MASS_UNSURE`, what is only loud
+        decides nothing that five novel platforms would not have decided first.
+        """
+        capped = self.capped if len(self.each) >= MASS_NOVEL else 0
+        return max(self.many, self.heard - MASS_UNSURE), capped
+
+
+def _since_s(suspect: Suspect, window: list[int]) -> int:
+    """The first sighting of any platform that takes part: what primed a flood belongs to it."""
+    seen = suspect.seen
+    part = {w >> 2 & 0xFFFF_FFFF for w in window if w & (_LOUD | _MANY)}
+    firsts = (seen[p] >> 33 for p in part if p in seen)
+    return min(firsts, default=seconds(window[0] >> _TIME))
+
+
+def newest(suspect: Suspect) -> dict[str, tuple[int, int]]:
+    """By rule, both counts of the window that ends with the newest message."""
+    heard = suspect.heard
+    end_ms = heard[-1] >> _TIME if heard else 0
+    return {
+        rule: Window(heard[bisect_left(heard, end_ms - window_ms + 1 << _TIME) :]).scores
+        for rule, window_ms, _ in WINDOWS
+    }
+
+
+def heard_since(suspect: Suspect, since_s: int) -> int:
+    """How many messages are held that came then or later."""
+    heard = suspect.heard
+    return len(heard) - bisect_left(heard, utc_ms(since_s) << _TIME)
+
+
+def last_s(suspect: Suspect) -> int:
+    """When the newest message came that is held; 0 if none is."""
+    return seconds(suspect.heard[-1] >> _TIME) if suspect.heard else 0

@@ -1,0 +1,134 @@
+"""Delivered twice, or sent again because it was refused: no scenario's actions change by it."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterable, Iterator
+from random import Random
+from typing import Any
+
+import msgspec
+import pytest
+
+from detectors.chain import Partition, process
+from detectors.model.event import platform_id
+from detectors.model.records import Action, refuses
+from detectors.recognise.recogniser import Recogniser, recognise
+from streams.scenarios import SCENARIOS, Labelled, generate
+from streams.wire.events import decode
+from tests.scenarios.play import INTAKE, PARAMS, REGISTRY
+
+Value = dict[str, object]
+
+SMALL: dict[str, dict[str, Any]] = {
+    "A5": {"days": 2},
+    "A6": {"recipients": 40},
+    "A10": {"recipients": 100},
+    "B11": {"days": 1},
+    "B12": {"recipients": 60},
+    "ordinary": {"subscribers": 2000},
+}
+"""Parameters that keep a run short."""
+
+TRIES_MAX = 5
+
+AGAIN = ("A3", "A5", "B11")
+"""Whose platforms send again so often that of some messages nobody can say what is a retry."""
+
+
+def decided(values: Iterable[Value]) -> list[Action]:
+    """All actions about a log of these values."""
+    raw: list[bytes | None] = [msgspec.json.encode(value) for value in values]
+    keys: list[bytes | None] = [None] * len(raw)
+    decoded = decode(INTAKE, "t", 0, raw, keys, range(len(raw)), None, len(raw))
+    assert not decoded.rejects, decoded.rejects[:3]
+    codes = Recogniser(REGISTRY).columns(decoded.batch)
+    return process(PARAMS, Partition(PARAMS), decoded.batch, codes).actions
+
+
+def told(actions: Iterable[Action], *, counted: bool = True) -> list[tuple[object, ...]]:
+    """What gateways are told, without positions in the log; `counted` with how many messages.
+
+    What passes by id passes by its print too; how many are listed by id depends on what the row
+    remembered when its judge began to listen.
+    """
+    return [
+        (a.recipient, a.verb, a.mode, a.level, a.issued_at_ms, a.expires_at_ms, a.opened_ms,
+         a.reason, a.evidence if counted else a.evidence.novel, a.scope.trust, a.scope.pass_prints)
+        for a in actions
+    ]  # fmt: skip
+
+
+def with_retries(events: list[Labelled], actions: list[Action], seed: int) -> Iterator[Value]:
+    """The log with what a lease refuses sent again 30 to 60 s later, as a new message."""
+    rng = Random(seed)
+    waiting = [(order, 0, n, event.value) for n, (order, event) in enumerate(ordered(events))]
+    heapq.heapify(waiting)
+    leases: dict[str, list[Action]] = {}
+    for action in actions:
+        leases.setdefault(action.recipient, []).append(action)
+    while waiting:
+        order, tries, n, value = heapq.heappop(waiting)
+        yield value
+        if tries < TRIES_MAX and is_refused(value, leases.get(str(value["recipient"]), [])):
+            pause_ms = rng.randrange(30_000, 60_001)
+            more = {
+                "event_time_ms": int(str(value["event_time_ms"])) + pause_ms,
+                "message_id": f"{value['message_id']}-{tries}",
+            }
+            heapq.heappush(waiting, (order + pause_ms, tries + 1, n, value | more))
+
+
+def ordered(events: list[Labelled]) -> Iterator[tuple[int, Labelled]]:
+    """With the time that stands for the place in the log: event time that never goes back."""
+    latest_ms = 0
+    for event in events:
+        latest_ms = max(latest_ms, event.value["event_time_ms"])
+        yield latest_ms, event
+
+
+def is_refused(value: Value, leases: list[Action]) -> bool:
+    at_ms = int(str(value["event_time_ms"]))
+    live = [a for a in leases if a.issued_at_ms < at_ms < a.expires_at_ms]
+    if not live or value.get("event_type", "submit") != "submit":
+        return False
+    text, sender = str(value.get("text", "")), str(value["sender"])
+    verdict = recognise(REGISTRY, text, sender=sender)
+    return verdict.otp and refuses(live[-1].scope, platform_id(verdict.platform), verdict.trust)
+
+
+@pytest.mark.parametrize("name", SCENARIOS)
+def test_every_event_delivered_twice_changes_no_action(name: str) -> None:
+    events = list(generate(name, 3, **SMALL.get(name, {})))
+    once = decided(event.value for event in events)
+    twice = decided(event.value for event in events for _ in range(2))
+    assert told(twice) == told(once)
+
+
+@pytest.mark.parametrize("name", [n for n in SCENARIOS if n not in AGAIN])
+def test_what_is_refused_and_sent_again_changes_no_action(name: str) -> None:
+    """But for the count of messages: a platform's next code may fall among the retries."""
+    events = list(generate(name, 3, **SMALL.get(name, {})))
+    plain = decided(event.value for event in events)
+    again = list(with_retries(events, plain, 3))
+    assert told(decided(again), counted=False) == told(plain, counted=False)
+    assert len(again) > len(events) or not plain
+
+
+@pytest.mark.parametrize("name", AGAIN)
+def test_retries_among_a_floods_own_repeats_renew_no_lease_sooner(name: str) -> None:
+    events = list(generate(name, 3, **SMALL.get(name, {})))
+    plain = decided(event.value for event in events)
+    again = decided(with_retries(events, plain, 3))
+    assert told(again[:1]) == told(plain[:1])
+    assert 0 <= len(plain) - len(again) <= 1 + len(plain) // 50
+    assert leased_ms(again) >= leased_ms(plain) - PARAMS.episode.lease_ms // 2
+
+
+def leased_ms(actions: list[Action]) -> int:
+    """How long the one recipient of these leases is under one."""
+    total = end_ms = 0
+    for action in actions:
+        total += action.expires_at_ms - max(end_ms, action.issued_at_ms)
+        end_ms = action.expires_at_ms
+    return total
