@@ -62,22 +62,25 @@ def create(
 
 @app.command()
 def check(config: ConfigOption = None, *, as_json: JsonOption = False) -> None:
-    r"""Say what is wrong with the topics; exit 78 if a worker may not start.
+    r"""Say what is wrong with the topics; exit 78 if anything is.
+
+    Problems keep a worker from starting. Cautions do not: records that last longer than they may,
+    times that a wrong clock may write, leases that Kafka forgets before they are over.
 
     \b
     Examples:
       otpguard topics check
       otpguard topics check --json | jq .problems
     """
-    from streams.cluster.topics import check as check_topics  # noqa: PLC0415 - start-up time
+    from streams.cluster.topics import review  # noqa: PLC0415 - start-up time
 
-    problems = check_topics(settings_of(config))
+    problems, cautions = review(settings_of(config))
     if as_json:
-        write_json({"problems": problems})
-    elif not problems:
+        write_json({"problems": problems, "cautions": cautions})
+    elif not (problems or cautions):
         typer.echo("topics are as they should be")
-    if problems:
-        raise ConfigError("\n".join(problems))
+    if problems or cautions:
+        raise ConfigError("\n".join((*problems, *cautions)))
 
 
 @app.command("list")
