@@ -1,8 +1,8 @@
 """Every topic with its shape and the reason for it; making them, and saying what is wrong.
 
 A worker that finds a wrong shape stops (78): a changelog that deletes loses state, and unequal
-partition counts split a recipient from its row. What else should be put right stops no worker, but fails
-`topics check`: see `cautions`.
+partition counts split a recipient from its row. What else should be put right stops no worker; it
+fails `topics check`: see `cautions`.
 """
 
 from __future__ import annotations

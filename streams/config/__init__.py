@@ -434,6 +434,23 @@ class Canary(Section):
         return self
 
 
+class Feed(Section):
+    """What feeds cannot see in what they read."""
+
+    avro_schemas: dict[str, Path] = Field(
+        default_factory=dict,
+        description="schema id -> file (.avsc) of the writer's schema, for `feed kafka`; no "
+        "registry is asked, so that a feed needs none",
+    )
+
+    @model_validator(mode="after")
+    def _numbered(self) -> Self:
+        wrong = [name for name in self.avro_schemas if not name.isdecimal()]
+        if wrong:
+            raise ValueError(f"avro_schemas: {', '.join(wrong)} is no schema id")
+        return self
+
+
 class Http(Section):
     """Metrics and health."""
 
@@ -473,6 +490,7 @@ class Settings(BaseSettings):
     recognise: Recognise = Recognise()
     detect: Detect = Detect()
     worker: Worker = Worker()
+    feed: Feed = Feed()
     http: Http = Http()
     enforce: Enforce = Enforce()
     redis: Redis = Redis()
