@@ -17,6 +17,7 @@ from streams.cli.shared import (
     write_table,
 )
 from streams.errors import UsageError
+from streams.shown import in_json, shown
 
 if TYPE_CHECKING:
     from detectors.model.records import EpisodeRecord
@@ -102,9 +103,9 @@ def watch(config: ConfigOption = None, *, as_json: JsonOption = False) -> None:
             row = {"change": episode.change, **summary(Case(records=[episode]))}
             del row["gateways"], row["refused"]  # not known yet
             typer.echo(
-                msgspec.json.encode(row).decode()
+                in_json(msgspec.json.encode(row).decode())
                 if as_json
-                else "  ".join(str(value) for value in row.values())
+                else shown("  ".join(str(value) for value in row.values()))
             )
     except KeyboardInterrupt:
         return
@@ -127,7 +128,7 @@ def audit(config: ConfigOption = None, *, as_json: JsonOption = False) -> None:
         write_json([msgspec.to_builtins(word) for word in words])
         return
     for word in words:
-        typer.echo(f"{word.recipient:16}  {spoken(word)}")
+        typer.echo(shown(f"{word.recipient:16}  {spoken(word)}"))
 
 
 def explain(
@@ -172,7 +173,7 @@ def _print(case: Case, record: EpisodeRecord, *, as_json: bool) -> None:
         )
         return
     for line in explanation(case, record):
-        typer.echo(line)
+        typer.echo(shown(line))
 
 
 def _found(settings: Settings, named: str, since: str) -> list[Case]:

@@ -33,6 +33,7 @@ from detectors.recognise.registry import Registry, RegistryError
 from detectors.suspects.clocks import StampParams, Stamps
 from detectors.suspects.judge import BURST_MARGIN_MAX, JudgeParams
 from streams.errors import ConfigError
+from streams.shown import MASK, masked
 from streams.wire import Intake, Numbers
 from streams.wire.events import AHEAD_MAX_MS, VALUE_BYTES_MAX
 
@@ -634,8 +635,10 @@ def _leaves(section: BaseModel, prefix: str = "") -> Iterator[tuple[str, Any, st
         if isinstance(value, BaseModel):
             yield from _leaves(value, f"{prefix}{name}.")
         elif isinstance(value, SecretStr):
-            masked = "*****" if value.get_secret_value() else ""
-            yield prefix + name, masked, field.description or ""
+            hidden = MASK if value.get_secret_value() else ""
+            yield prefix + name, hidden, field.description or ""
+        elif isinstance(value, str):
+            yield prefix + name, masked(value), field.description or ""
         else:
             yield prefix + name, value, field.description or ""
 
