@@ -15,6 +15,7 @@ from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, Self
+from urllib.parse import urlsplit
 
 import phonenumbers
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
@@ -68,6 +69,17 @@ def _read_secret(section: Section, name: str) -> None:
     except OSError as error:
         raise ValueError(f"{name}_file {path}: {error.strerror}") from None
     object.__setattr__(section, name, SecretStr(line))
+
+
+def _check_url(section: Section, name: str) -> None:
+    """Refuse what clients could not read: their errors repeat pieces of it, a password's too."""
+    try:
+        _ = urlsplit(getattr(section, name)).port
+    except ValueError:
+        raise ValueError(
+            f"{name}: host and port cannot be read; what is in front of an @ has to be "
+            "percent-encoded, and belongs in username and password_file"
+        ) from None
 
 
 class Kafka(Section):
@@ -360,6 +372,7 @@ class Redis(Section):
     @model_validator(mode="after")
     def _complete(self) -> Self:
         _read_secret(self, "password")
+        _check_url(self, "url")
         return self
 
 
@@ -384,6 +397,7 @@ class Kannel(Section):
     @model_validator(mode="after")
     def _complete(self) -> Self:
         _read_secret(self, "password")
+        _check_url(self, "admin_url")
         return self
 
 
@@ -406,6 +420,7 @@ class Webhook(Section):
     def _complete(self) -> Self:
         _read_secret(self, "secret")
         _read_secret(self, "old_secret")
+        _check_url(self, "url")
         return self
 
 

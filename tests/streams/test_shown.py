@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import unicodedata
 from dataclasses import replace
 from pathlib import Path
@@ -20,6 +22,7 @@ from detectors.model.records import Sighting
 from streams.cli import shared
 from streams.cli.cases import _print
 from streams.cli.config import app as config_app
+from streams.errors import Exit
 from streams.operate import explain
 from streams.operate.cases import Case, explanation
 from streams.shown import in_json, in_page, masked, shown
@@ -147,3 +150,25 @@ def test_no_command_about_settings_shows_a_password_in_a_url(tmp_path: Path) -> 
             assert "redis://*****@redis:6379/0" in done.output
         if words[0] == "template":  # what is masked is no setting
             assert "\n# url = " in done.output
+
+
+@pytest.mark.parametrize(
+    "section",
+    [
+        'redis = {url = "redis://user:hun/ter2@redis:6379/0"}',
+        'kannel = {admin_url = "http://user:hun/ter2@127.0.0.1:13000"}',
+        'webhook = {url = "https://user:hun/ter2@gw/x"}',
+    ],
+)
+def test_a_url_that_cannot_be_read_is_refused_without_a_piece_of_it(
+    tmp_path: Path, section: str
+) -> None:
+    path = tmp_path / "otpguard.toml"
+    path.write_text(section)
+    done = subprocess.run(
+        [sys.executable, "-m", "streams", "config", "check", "--config", str(path)],
+        capture_output=True, text=True, check=False, timeout=60,
+    )  # fmt: skip
+    assert done.returncode == Exit.CONFIG
+    assert "host and port cannot be read" in done.stderr
+    assert "hun" not in done.stdout + done.stderr
