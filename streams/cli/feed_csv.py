@@ -68,6 +68,8 @@ class Given:
             zone, told = guess.zone(settings.input.country), f"country {settings.input.country}"
         elif zone is None:
             told = "times are numbers"
+        if encoding is not None and encoding.lower().replace("_", "-") == "utf-8-sig":
+            encoding = "utf-8"  # a mark in front of the first line is passed over anyway
         intake = settings.intake()
         names = tuple(columns.split(",")) if columns else usual.columns
         rules = Rules(

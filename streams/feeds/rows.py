@@ -21,6 +21,8 @@ JOINED_MAX: Final = 16
 """Lines of one record at most: a text of 255 parts has few line ends, and each line with an open
 quote looks so far ahead."""
 
+_NO_DELIMITERS: Final = frozenset('\r\n"')
+
 TOO_LONG: Final = f"the line is longer than {LINE_BYTES_MAX} bytes"
 
 
@@ -35,13 +37,15 @@ class Layout:
     def __post_init__(self) -> None:
         """Raise UsageError if lines could not be told apart, or not be split."""
         try:
-            plain = f"\n{self.delimiter}".encode(self.encoding)
+            plain = "\n".encode(self.encoding)
             csv.reader([], delimiter=self.delimiter)
-        except (LookupError, UnicodeEncodeError, TypeError, ValueError):
-            raise UsageError(
-                f"no encoding {self.encoding!r}, or no delimiter {self.delimiter!r}"
-            ) from None
-        if not plain.startswith(b"\n"):
+        except LookupError:
+            raise UsageError(f"no encoding {self.encoding!r}") from None
+        except (TypeError, ValueError):
+            raise UsageError(f"{self.delimiter!r} is no delimiter of one character") from None
+        if self.delimiter in _NO_DELIMITERS:
+            raise UsageError(f"{self.delimiter!r} has another meaning in a file")
+        if plain != b"\n":
             raise UsageError(
                 f"lines in {self.encoding} cannot be told apart; "
                 f"`iconv -f {self.encoding} -t utf-8` makes a file in which they can"
