@@ -267,10 +267,10 @@ def kafka(
         rules = FieldMap.parse(
             maps or (), constants or (), time_format or "ms", zone_of(settings, time_format, zone)
         )
-    read = avro_reader(schemas) if schemas else json_reader
     gc.freeze()
     gc.set_threshold(*GC_THRESHOLDS)
     with _running(settings) as (stop, metrics):
+        read = avro_reader(schemas) if schemas else json_reader
         count = run(
             arguments(settings.kafka),
             source,

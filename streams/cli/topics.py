@@ -44,7 +44,7 @@ def create(
     replication: ReplicationOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    r"""Create the topics that are missing; leave the others as they are.
+    r"""Create the topics that are missing; leave the others, and say what `check` would.
 
     \b
     Examples:
@@ -52,12 +52,17 @@ def create(
       otpguard topics create --partitions 4 --replication 1     (one broker, to try it out)
     """
     from streams.cluster.topics import create as create_topics  # noqa: PLC0415 - start-up time
+    from streams.cluster.topics import review  # noqa: PLC0415
 
-    made = create_topics(_shaped(config, partitions, replication))
+    settings = _shaped(config, partitions, replication)
+    made = create_topics(settings)
+    problems, cautions = review(settings)  # of those that were there
     if as_json:
-        write_json({"created": made})
+        write_json({"created": made, "problems": problems, "cautions": cautions})
     else:
         typer.echo("\n".join(f"created {name}" for name in made) or "nothing to create")
+        for sentence in (*problems, *cautions):
+            typer.echo(f"note: {sentence}", err=True)
 
 
 @app.command()

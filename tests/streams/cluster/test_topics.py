@@ -11,7 +11,9 @@ from dataclasses import replace
 
 import pytest
 from kafka import KafkaProducer
+from typer.testing import CliRunner
 
+from streams.cli.topics import app
 from streams.cluster import topics as module
 from streams.cluster.admin import Cluster, Shape, client_arguments
 from streams.cluster.read import records
@@ -19,6 +21,9 @@ from streams.config import Settings
 from streams.demo.brokers import Broker
 from streams.errors import ConfigError, UnavailableError
 
+ROLES_NAMED = (
+    "input", "throttle", "episode", "acks", "override", "everyone", "undeliverable", "dead_letters",
+)  # fmt: skip
 WANTED = module.topics(Settings())
 RIGHT = {topic.name: Shape(topic.partitions, topic.replication, topic.configs) for topic in WANTED}
 INPUT, CHANGELOG = "sms.delivery.v1", "otpguard-recipients-changelog"
@@ -175,6 +180,25 @@ def test_a_brokers_own_defaults_are_cautioned_about_and_created_topics_are_not(
     assert "segment.ms=604800000" in said[0]
     assert "takes any time" in said[1]
     assert name in said[2]
+
+
+@pytest.mark.broker
+def test_create_names_what_is_wrong_with_topics_that_were_there(
+    kafka: Broker, unique: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in {
+        "APP_ID": unique, "KAFKA_BOOTSTRAP": kafka.bootstrap, "TOPICS_PARTITIONS": "2",
+        "TOPICS_REPLICATION": "1",
+        **{f"TOPICS_{role.upper()}": f"{unique}.{role}" for role in ROLES_NAMED},
+    }.items():  # fmt: skip
+        monkeypatch.setenv(f"OTPGUARD_{name}", value)
+    with Cluster(Settings().kafka) as cluster:
+        cluster.create(f"{unique}.dead_letters", 2, 1, {"retention.ms": "259200000"})
+    done = CliRunner().invoke(app, ["create"])
+    assert done.exit_code == 0, done.output
+    assert f"note: topic {unique}.dead_letters has segment.ms=604800000" in done.output
+    assert f"created {unique}.input" in done.output
+    assert CliRunner().invoke(app, ["check"]).exit_code != 0
 
 
 @pytest.mark.broker
