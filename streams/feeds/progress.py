@@ -2,7 +2,7 @@
 
 A file is known by what is in it: as far as it is published its first and last bytes must be the
 same. Another file of the same name, a file cut and written anew, tomorrow's file: each starts from
-nothing. A file that was renamed is found by its inode.
+nothing. A file that was renamed by a rotation is found by its inode.
 """
 
 from __future__ import annotations
@@ -76,11 +76,13 @@ class Progress:
         for place in _places(self._path):
             if self._same(place):
                 return place
-        # A file that was renamed in its folder, by whoever rotates it.
-        for path in sorted(self._file.parent.glob("*.progress")):
-            for place in _places(path):
+        # A file that was renamed by whoever rotates it: cdr.csv is cdr.csv.1 now. Its new name
+        # begins with the old one, so that no folder of thousands is searched.
+        name = self._file.name
+        for length in range(len(name) - 1, 0, -1):
+            for place in _places(self._file.with_name(f"{name[:length]}.progress")):
                 moved = (place.device, place.inode) == (self._device, self._inode)
-                if moved and path != self._path and self._same(place):
+                if moved and self._same(place):
                     return place
         return None
 
