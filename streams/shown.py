@@ -1,4 +1,4 @@
-"""What people may see of foreign text and of settings: on a terminal, in a page, in a log.
+"""Foreign text and settings as people may see them: on a terminal, in a page, in a log.
 
 A sender is whatever somebody wrote: escape sequences that clear a screen, marks that turn the
 direction of a line, characters of no width.
@@ -40,7 +40,7 @@ def in_markdown(text: str) -> str:
 
 
 def in_page(value: Any) -> Any:
-    """What a template writes: `shown`, for strings that are no markup. Lines stay lines."""
+    """Return a template's value: strings that are no markup by `shown`, line by line."""
     if type(value) is not str:
         return value
     return "\n".join(map(shown, value.split("\n")))

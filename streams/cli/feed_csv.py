@@ -1,4 +1,4 @@
-"""What `otpguard feed csv` does with its options: files looked at, or published."""
+"""Files that `otpguard feed csv` looks at, or publishes."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ import typer
 from streams.cli.shared import opened
 from streams.errors import UnavailableError, UsageError
 from streams.feeds import guess
-from streams.feeds.csv import Report, Rules, Survey, Target, counted, publish, survey
+from streams.feeds.csv import FileReport, FileSurvey, RowRules, Target, counted, publish, survey
 from streams.feeds.mapping import FieldMap
 from streams.feeds.presets import PRESETS, Preset
-from streams.feeds.rows import Layout
+from streams.feeds.rows import FileLayout
 
 if TYPE_CHECKING:
     import threading
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 class Given:
     """The options. `encoding` is None where each file has to show that it is UTF-8."""
 
-    rules: Rules
+    rules: RowRules
     encoding: str | None
     zone: str  # and where it is from, for people
 
@@ -72,9 +72,9 @@ class Given:
             encoding = "utf-8"  # a mark in front of the first line is passed over anyway
         intake = settings.intake()
         names = tuple(columns.split(",")) if columns else usual.columns
-        rules = Rules(
+        rules = RowRules(
             FieldMap.parse((*usual.maps, *maps), (*usual.constants, *constants), form, zone),
-            Layout(names, delimiter.replace("\\t", "\t"), encoding or "utf-8"),
+            FileLayout(names, delimiter.replace("\\t", "\t"), encoding or "utf-8"),
             intake.numbers,
             intake.ahead_max_ms,
             {**usual.only, **_wanted(only)},
@@ -82,7 +82,7 @@ class Given:
         )
         return cls(rules, encoding, f"{zone or 'none'} ({told})")
 
-    def of(self, file: str, stream: IO[bytes]) -> tuple[Rules, str]:
+    def of(self, file: str, stream: IO[bytes]) -> tuple[RowRules, str]:
         """The rules for one file, and its encoding with how it is known."""
         if self.encoding is not None:
             return self.rules, f"{self.encoding} (given)"
@@ -107,7 +107,7 @@ def look(
         with _stream(file) as (stream, whole):
             rules, encoding = given.of(file, stream)
             shown = codes = 0
-            seen = Survey()
+            seen = FileSurvey()
             for event in survey(Path(file), stream, rules, seen, finished=finished or whole):
                 codes += _is_code(registry, settings.recognise.confidence_min, event)
                 if shown < sample:
@@ -168,7 +168,7 @@ def send(
         raise UsageError("\n".join(wrong))
 
 
-def _published(report: Report) -> str:
+def _published(report: FileReport) -> str:
     parts = [f"published {report.published}" if report.published else "nothing new"]
     if report.from_line:
         parts.append(f"went on after line {report.from_line}")
@@ -181,7 +181,7 @@ def _published(report: Report) -> str:
     return ", ".join(parts)
 
 
-def _told(file: str, seen: Survey, codes: int, encoding: str, zone: str) -> Iterator[str]:
+def _told(file: str, seen: FileSurvey, codes: int, encoding: str, zone: str) -> Iterator[str]:
     events = seen.rows - seen.unreadable - seen.others
     yield (
         f"{file}: {events} events in {seen.rows} rows, {codes} of them codes; "

@@ -27,8 +27,8 @@ from streams.cluster.admin import unusable
 from streams.errors import UsageError
 from streams.feeds.keys import canonical_keys
 from streams.feeds.mapping import REQUIRED, FieldMap, UnmappableError
-from streams.feeds.progress import Progress, Reject, fingerprint
-from streams.feeds.rows import Layout, Lines, Record, head, records
+from streams.feeds.progress import Progress, RejectedRow, fingerprint
+from streams.feeds.rows import FileLayout, Lines, RowRecord, head, records
 from streams.telemetry.metrics import Metrics
 from streams.wire import Numbers
 
@@ -43,18 +43,18 @@ _encode: Final = msgspec.json.Encoder().encode
 
 
 @dataclass(frozen=True, slots=True)
-class Rules:
-    """How the rows of a file become events."""
+class RowRules:
+    """The mapping from the rows of a file to events."""
 
     fields: FieldMap
-    layout: Layout
+    layout: FileLayout
     numbers: Numbers
     ahead_max_ms: int
     only: Mapping[str, frozenset[str]] = field(default_factory=dict)  # column -> what rows have
     escaped: frozenset[str] = frozenset()  # columns in which bytes are written as %XX
 
-    def others(self, names: Sequence[str], record: Record) -> bool:
-        """Whether a row is of another kind than those wanted: a receipt, say."""
+    def others(self, names: Sequence[str], record: RowRecord) -> bool:
+        """Return whether a row is of another kind than those wanted: a receipt, say."""
         fields = record.fields
         return fields is not None and any(
             dict(zip(names, fields, strict=True)).get(column) not in wanted
@@ -69,14 +69,14 @@ class Rules:
         return hashlib.blake2b(told.encode(), digest_size=6).hexdigest()
 
     def events(
-        self, names: Sequence[str], batch: Sequence[Record], file: str, now_ms: int
-    ) -> tuple[list[tuple[bytes, dict[str, Any]]], list[tuple[Record, str]]]:
+        self, names: Sequence[str], batch: Sequence[RowRecord], file: str, now_ms: int
+    ) -> tuple[list[tuple[bytes, dict[str, Any]]], list[tuple[RowRecord, str]]]:
         """Keys and values of the records that are events, and the others with the reasons.
 
         `file` is the fingerprint by which records are named that have no id of their own.
         """
-        good: list[tuple[Record, dict[str, Any]]] = []
-        bad: list[tuple[Record, str]] = []
+        good: list[tuple[RowRecord, dict[str, Any]]] = []
+        bad: list[tuple[RowRecord, str]] = []
         for record in batch:
             try:
                 good.append((record, self._value(names, record, file, now_ms)))
@@ -93,7 +93,7 @@ class Rules:
         return events, sorted(bad, key=lambda each: each[0].start)
 
     def _value(
-        self, names: Sequence[str], record: Record, file: str, now_ms: int
+        self, names: Sequence[str], record: RowRecord, file: str, now_ms: int
     ) -> dict[str, Any]:
         if record.fields is None:
             raise UnmappableError(record.reason)
@@ -112,23 +112,23 @@ class Rules:
 
 
 @dataclass(slots=True)
-class Report:
-    """What became of a file."""
+class FileReport:
+    """Counts of one file: rows published, rejected and left out."""
 
     published: int = 0
     unreadable: int = 0
-    others: int = 0  # rows of another kind, as `Rules.only` says
+    others: int = 0  # rows of another kind, as `RowRules.only` says
     waiting: int = 0  # bytes of a last record whose end is not there yet
     from_line: int = 0  # after which it went on; 0: from the beginning
     corrected: int = 0  # of `published`: rows that were unreadable before
     left: int = 0  # rows that stay unreadable, of all runs
-    first: list[Reject] = field(default_factory=list)  # of those of this run
+    first: list[RejectedRow] = field(default_factory=list)  # of those of this run
     reasons: Counter[str] = field(default_factory=Counter)
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where events go."""
+    """The producer and the topic that events go to."""
 
     producer: KafkaProducer
     topic: str
@@ -150,7 +150,7 @@ class Target:
 def publish(
     file: Path,
     stream: IO[bytes],
-    rules: Rules,
+    rules: RowRules,
     target: Target,
     metrics: Metrics,
     stop: threading.Event,
@@ -158,7 +158,7 @@ def publish(
     finished: bool = False,
     again: bool = False,
     remember: bool = True,
-) -> Report:
+) -> FileReport:
     """Publish what is new in `file`, open as `stream`.
 
     `finished` says that its last line counts without an end; `again` tries rejected rows once more,
@@ -168,9 +168,9 @@ def publish(
     progress = Progress(file, stream, headed=rules.layout.columns is None, remember=remember)
     names = _names(file, stream, rules, finished=finished)
     if isinstance(names, int):
-        return Report(waiting=names)
+        return FileReport(waiting=names)
     place = progress.read()
-    report = Report(from_line=place.lines if place else 0)
+    report = FileReport(from_line=place.lines if place else 0)
     if place is not None and (again or place.rules != rules.identity):
         _correct(file, stream, rules, names, progress, target, report)
     offset, lines = (place.offset, place.lines) if place else _behind_head(stream, rules)
@@ -199,8 +199,8 @@ def publish(
 
 
 @dataclass(slots=True)
-class Survey:
-    """What a file holds, without publishing any of it."""
+class FileSurvey:
+    """Counts of a file of which nothing is published."""
 
     rows: int = 0
     unreadable: int = 0
@@ -208,12 +208,12 @@ class Survey:
     waiting: int = 0
     oldest_ms: int = 0
     newest_ms: int = 0
-    first: list[Reject] = field(default_factory=list)
+    first: list[RejectedRow] = field(default_factory=list)
     reasons: Counter[str] = field(default_factory=Counter)
 
 
 def survey(
-    file: Path, stream: IO[bytes], rules: Rules, seen: Survey, *, finished: bool = False
+    file: Path, stream: IO[bytes], rules: RowRules, seen: FileSurvey, *, finished: bool = False
 ) -> Iterator[dict[str, Any]]:
     """Yield each event of a file from its beginning, and count in `seen`, publishing nothing."""
     names = _names(file, stream, rules, finished=finished)
@@ -244,7 +244,9 @@ def survey(
 FIRST_MAX: Final = 3  # rejects that are told at once; the file has all
 
 
-def _names(file: Path, stream: IO[bytes], rules: Rules, *, finished: bool) -> tuple[str, ...] | int:
+def _names(
+    file: Path, stream: IO[bytes], rules: RowRules, *, finished: bool
+) -> tuple[str, ...] | int:
     """The names of the fields, or how many bytes there are of a head line that has no end yet.
 
     Raises UsageError if they give no event.
@@ -273,7 +275,7 @@ def _names(file: Path, stream: IO[bytes], rules: Rules, *, finished: bool) -> tu
     return names
 
 
-def _behind_head(stream: IO[bytes], rules: Rules) -> tuple[int, int]:
+def _behind_head(stream: IO[bytes], rules: RowRules) -> tuple[int, int]:
     """Bytes and lines before the first record."""
     if rules.layout.columns is not None:
         return 0, 0
@@ -282,7 +284,7 @@ def _behind_head(stream: IO[bytes], rules: Rules) -> tuple[int, int]:
     return (line.end, 1) if line is not None else (0, 0)
 
 
-def _records(rows: Lines, names: Sequence[str], rules: Rules) -> Iterator[Record]:
+def _records(rows: Lines, names: Sequence[str], rules: RowRules) -> Iterator[RowRecord]:
     def counts(fields: Sequence[str]) -> bool:
         try:
             value = rules.fields.value(dict(zip(names, fields, strict=True)))
@@ -293,7 +295,7 @@ def _records(rows: Lines, names: Sequence[str], rules: Rules) -> Iterator[Record
     return records(rows, rules.layout, len(names), counts)
 
 
-def _last_line(record: Record) -> int:
+def _last_line(record: RowRecord) -> int:
     """The number of a record's last line."""
     inside = sum(field.count("\n") for field in record.fields or ())
     return record.number + inside
@@ -302,16 +304,16 @@ def _last_line(record: Record) -> int:
 def _correct(
     file: Path,
     stream: IO[bytes],
-    rules: Rules,
+    rules: RowRules,
     names: Sequence[str],
     progress: Progress,
     target: Target,
-    report: Report,
+    report: FileReport,
 ) -> None:
     """Publish what was no event by the rules of an earlier run, and is one by these."""
-    still: list[Reject] = []
+    still: list[RejectedRow] = []
     for batch in _batches(iter(progress.rejects())):
-        again: list[Record] = []
+        again: list[RowRecord] = []
         for reject in batch:
             stream.seek(reject.start)
             rows = Lines(stream, start=reject.start, number=reject.line - 1, finished=True)
@@ -324,17 +326,17 @@ def _correct(
     progress.keep(still)
 
 
-def _reject(name: str, file: Path, record: Record, reason: str) -> Reject:
-    return Reject(name, file.name, record.number, record.start, record.end, reason)
+def _reject(name: str, file: Path, record: RowRecord, reason: str) -> RejectedRow:
+    return RejectedRow(name, file.name, record.number, record.start, record.end, reason)
 
 
-def _count(report: Report, rejects: Sequence[Reject]) -> None:
+def _count(report: FileReport, rejects: Sequence[RejectedRow]) -> None:
     report.unreadable += len(rejects)
     report.reasons.update(each.reason for each in rejects)
     report.first += rejects[: FIRST_MAX - len(report.first)]
 
 
-def _few(bad: Sequence[tuple[Record, str]]) -> str:
+def _few(bad: Sequence[tuple[RowRecord, str]]) -> str:
     return "; ".join(f"line {record.number}: {reason}" for record, reason in bad[:FIRST_MAX])
 
 

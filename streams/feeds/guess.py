@@ -1,4 +1,4 @@
-"""What a file does not say of itself: its encoding, and the zone of its times.
+"""Encoding of a file, and zone of its times: it says neither of itself.
 
 A guess is said or refused, never made in silence: a wrong one publishes texts that hold no code, or
 events that are hours ahead.

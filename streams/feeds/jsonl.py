@@ -19,7 +19,7 @@ from kafka.errors import KafkaError
 from streams.cluster.admin import unusable
 from streams.feeds.keys import canonical_keys
 from streams.feeds.mapping import FieldMap, UnmappableError
-from streams.feeds.rows import Line, Lines
+from streams.feeds.rows import FileLine, Lines
 from streams.telemetry.metrics import Metrics
 from streams.wire import Numbers
 
@@ -32,8 +32,8 @@ _encode: Final = msgspec.json.Encoder().encode
 
 
 @dataclass(slots=True)
-class Report:
-    """What became of the lines."""
+class LinesReport:
+    """Counts of lines, and the first that are no events."""
 
     published: int = 0
     unreadable: int = 0
@@ -57,13 +57,13 @@ def publish(
     *,
     rate: float | None = None,
     now: bool = False,
-) -> Report:
+) -> LinesReport:
     """Publish each line that is an event; without rules as it is, byte for byte.
 
     At most `rate` a second. With `now` all times are moved alike, so that the newest is this
     moment: all lines are read (into a temporary file) before the first is published.
     """
-    report = Report()
+    report = LinesReport()
     with ExitStack() as stack:
         shift_ms = 0
         if now:
@@ -98,7 +98,7 @@ def publish(
 
 
 def _values(
-    batch: list[Line], rules: FieldMap | None, shift_ms: int, report: Report
+    batch: list[FileLine], rules: FieldMap | None, shift_ms: int, report: LinesReport
 ) -> tuple[list[tuple[int, bytes]], list[str]]:
     """Line numbers and values of what are events, and their recipients as written."""
     values: list[tuple[int, bytes]] = []

@@ -10,7 +10,7 @@ from typing import Final
 
 @dataclass(frozen=True, slots=True)
 class Preset:
-    """What the options of `feed csv` would say. Options that are given count more."""
+    """Values of the options of `feed csv`. Options that are given count more."""
 
     about: str
     maps: tuple[str, ...]

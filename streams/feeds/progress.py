@@ -1,4 +1,4 @@
-"""How far files are published: beside each stands `<file>.progress`, and `<file>.rejects`.
+"""Progress through files: beside each stands `<file>.progress`, and `<file>.rejects`.
 
 A file is known by what is in it: as far as it is published its first and last bytes must be the
 same. Another file of the same name, a file cut and written anew, tomorrow's file: each starts from
@@ -23,7 +23,7 @@ FILES_MAX: Final = 8  # of one name that are remembered: rotations keep a few
 PART_BYTES: Final = 1 << 20  # of the beginning and of the end of what is published
 
 
-class Place(msgspec.Struct, frozen=True):
+class FilePlace(msgspec.Struct, frozen=True):
     """Up to where one file is published, and by which rules."""
 
     fingerprint: str  # of its first lines: part of its records' ids
@@ -36,8 +36,8 @@ class Place(msgspec.Struct, frozen=True):
     rules: str
 
 
-class Reject(msgspec.Struct, frozen=True):
-    """Where a record is that could not be published, and why. It holds nothing of the record."""
+class RejectedRow(msgspec.Struct, frozen=True):
+    """The place of a record that could not be published, and why; nothing of the record itself."""
 
     fingerprint: str
     file: str
@@ -48,11 +48,11 @@ class Reject(msgspec.Struct, frozen=True):
 
 
 class _Kept(msgspec.Struct):
-    files: list[Place] = []
+    files: list[FilePlace] = []
 
 
 class Progress:
-    """What is remembered of the files of one name."""
+    """The places that are remembered of the files of one name."""
 
     def __init__(self, file: Path, stream: IO[bytes], *, headed: bool, remember: bool) -> None:
         """`stream` is the open file, unpacked; `headed` says that its first line is no record.
@@ -69,8 +69,8 @@ class Progress:
         self._device, self._inode = found.st_dev, found.st_ino
         self.fingerprint = fingerprint(stream, 1 + headed)
 
-    def read(self) -> Place | None:
-        """Where this file is published to; None if nothing of it is."""
+    def read(self) -> FilePlace | None:
+        """Return up to where this file is published; None if nothing of it is."""
         if not self._remember:
             return None
         for place in _places(self._path):
@@ -91,7 +91,7 @@ class Progress:
         if not self._remember:
             return
         raw = os.fstat(self._disk).st_size if self._packed else offset
-        place = Place(
+        place = FilePlace(
             self.fingerprint,
             self._device,
             self._inode,
@@ -104,12 +104,12 @@ class Progress:
         others = [each for each in _places(self._path) if each.fingerprint != place.fingerprint]
         _replace(self._path, msgspec.json.encode(_Kept([place, *others][:FILES_MAX])) + b"\n")
 
-    def rejects(self) -> list[Reject]:
+    def rejects(self) -> list[RejectedRow]:
         """The records of this file that were not published, in their order."""
         found = {each.start: each for each in self._rejects() if self._mine(each)}
         return [found[start] for start in sorted(found)]
 
-    def reject(self, rejects: Iterable[Reject]) -> None:
+    def reject(self, rejects: Iterable[RejectedRow]) -> None:
         """Add to them."""
         lines = b"".join(msgspec.json.encode(each) + b"\n" for each in rejects)
         if lines and self._remember:
@@ -118,7 +118,7 @@ class Progress:
                 out.flush()
                 os.fsync(out.fileno())
 
-    def keep(self, rejects: Iterable[Reject]) -> None:
+    def keep(self, rejects: Iterable[RejectedRow]) -> None:
         """Let these be all of this file; those of other files of its name stay."""
         others = [each for each in self._rejects() if not self._mine(each)]
         kept = [*others, *rejects]
@@ -129,10 +129,10 @@ class Progress:
         else:
             self.rejects_path.unlink(missing_ok=True)
 
-    def _mine(self, reject: Reject) -> bool:
+    def _mine(self, reject: RejectedRow) -> bool:
         return reject.fingerprint == self.fingerprint
 
-    def _rejects(self) -> Iterator[Reject]:
+    def _rejects(self) -> Iterator[RejectedRow]:
         if not self._remember:
             return
         try:
@@ -141,11 +141,11 @@ class Progress:
             return
         for line in lines:
             try:
-                yield msgspec.json.decode(line, type=Reject)
+                yield msgspec.json.decode(line, type=RejectedRow)
             except (msgspec.DecodeError, UnicodeDecodeError):
                 continue  # half written, when somebody pulled the plug
 
-    def _same(self, place: Place) -> bool:
+    def _same(self, place: FilePlace) -> bool:
         return (
             place.fingerprint == self.fingerprint and hashed(self._disk, place.raw) == place.hashed
         )
@@ -181,7 +181,7 @@ def hashed(disk: int, length: int) -> str:
     return digest.hexdigest()
 
 
-def _places(path: Path) -> list[Place]:
+def _places(path: Path) -> list[FilePlace]:
     try:
         return msgspec.json.decode(path.read_bytes(), type=_Kept).files
     except (OSError, msgspec.DecodeError, UnicodeDecodeError):

@@ -27,8 +27,8 @@ TOO_LONG: Final = f"the line is longer than {LINE_BYTES_MAX} bytes"
 
 
 @dataclass(frozen=True, slots=True)
-class Layout:
-    """How a file is written. `columns` name the fields of a file without a head line."""
+class FileLayout:
+    """Delimiter, encoding and names. `columns` name the fields of a file without a head line."""
 
     columns: tuple[str, ...] | None = None
     delimiter: str = ","
@@ -53,7 +53,7 @@ class Layout:
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class FileLine:
     """A whole line with its end, or None in its place if it is too long; `start` is in bytes."""
 
     number: int
@@ -63,7 +63,7 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
+class RowRecord:
     """One record: its fields, or None and the reason why it has none. Empty lines are none."""
 
     number: int  # of its first line, from 1
@@ -86,15 +86,15 @@ class Lines:
         self._stream = stream
         self._start = start
         self._number = number
-        self._back: deque[Line] = deque()
+        self._back: deque[FileLine] = deque()
         self.finished = finished
         self.waiting = 0  # bytes of a last line that has no end yet
 
-    def __iter__(self) -> Iterator[Line]:
+    def __iter__(self) -> Iterator[FileLine]:
         while (line := self.take()) is not None:
             yield line
 
-    def take(self) -> Line | None:
+    def take(self) -> FileLine | None:
         """The next line, if it is whole."""
         if self._back:
             return self._back.popleft()
@@ -110,11 +110,11 @@ class Lines:
                 self.waiting = length
                 return None
         self._number += 1
-        line = Line(self._number, self._start, self._start + length, kept)
+        line = FileLine(self._number, self._start, self._start + length, kept)
         self._start += length
         return line
 
-    def give_back(self, lines: Sequence[Line]) -> None:
+    def give_back(self, lines: Sequence[FileLine]) -> None:
         """Take these again first."""
         self._back.extendleft(reversed(lines))
 
@@ -129,8 +129,8 @@ class Lines:
 
 
 def records(
-    lines: Lines, layout: Layout, width: int, counts: Callable[[Sequence[str]], bool]
-) -> Iterator[Record]:
+    lines: Lines, layout: FileLayout, width: int, counts: Callable[[Sequence[str]], bool]
+) -> Iterator[RowRecord]:
     """Records of `width` fields. `counts` says whether fields are a record that can be used.
 
     It is asked about lines that another's open quote would take in.
@@ -138,7 +138,7 @@ def records(
     for line in lines:
         text, reason = _text(line, layout.encoding)
         if text is None:
-            yield Record(line.number, line.start, line.end, None, reason)
+            yield RowRecord(line.number, line.start, line.end, None, reason)
             continue
         fields, reason = _split(text, layout.delimiter, width)
         if reason == _OPEN:
@@ -147,10 +147,10 @@ def records(
                 return
             yield joined
         elif fields is None or fields:
-            yield Record(line.number, line.start, line.end, fields, reason)
+            yield RowRecord(line.number, line.start, line.end, fields, reason)
 
 
-def head(lines: Lines, layout: Layout) -> tuple[str, ...] | None:
+def head(lines: Lines, layout: FileLayout) -> tuple[str, ...] | None:
     """The names in the first line; None if it is not whole. Raises UsageError if they are none."""
     line = lines.take()
     if line is None:
@@ -173,17 +173,17 @@ _OPEN: Final = "a quote is opened and not closed"
 
 def _joined(
     lines: Lines,
-    first: Line,
+    first: FileLine,
     text: str,
-    layout: Layout,
+    layout: FileLayout,
     width: int,
     counts: Callable[[Sequence[str]], bool],
-) -> Record | None:
+) -> RowRecord | None:
     """The record whose quoted field goes on in the next lines; None while those are awaited.
 
     If there is none, the record of the first line alone, which says so.
     """
-    taken: list[Line] = []
+    taken: list[FileLine] = []
     while len(taken) < JOINED_MAX:
         line = lines.take()
         if line is None:
@@ -201,14 +201,14 @@ def _joined(
         text += more
         fields, reason = _split(text, layout.delimiter, width)
         if fields:
-            return Record(first.number, first.start, line.end, fields)
+            return RowRecord(first.number, first.start, line.end, fields)
         if reason != _OPEN:
             break
     lines.give_back(taken)
-    return Record(first.number, first.start, first.end, None, _OPEN)
+    return RowRecord(first.number, first.start, first.end, None, _OPEN)
 
 
-def _text(line: Line, encoding: str) -> tuple[str | None, str]:
+def _text(line: FileLine, encoding: str) -> tuple[str | None, str]:
     if line.data is None:
         return None, TOO_LONG
     try:

@@ -30,7 +30,7 @@ SILENCE_S: Final = 30.0
 
 @dataclass(frozen=True, slots=True)
 class Tidied:
-    """What became of one topic's words."""
+    """Counts of one topic's words."""
 
     words: int  # that stand
     deleted: int

@@ -22,9 +22,9 @@ from streams.config import Kafka
 from streams.demo.brokers import Broker
 from streams.errors import Exit, OtpguardError, UsageError
 from streams.feeds import csv as feeds
-from streams.feeds.csv import Report, Rules, Target, publish
+from streams.feeds.csv import FileReport, RowRules, Target, publish
 from streams.feeds.mapping import FieldMap, UnmappableError
-from streams.feeds.rows import Layout
+from streams.feeds.rows import FileLayout
 from streams.telemetry.metrics import Metrics
 from streams.wire import Numbers
 
@@ -37,8 +37,8 @@ def row(n: int, text: str = "【店】码 123456", at: str = "20260302113300") -
     return f"1390000{n:04},1069,{at},{text}\n"
 
 
-def rules(fields: FieldMap = FIELDS, **layout: Any) -> Rules:
-    return Rules(fields, Layout(**layout), Numbers("CN"), 300_000)
+def rules(fields: FieldMap = FIELDS, **layout: Any) -> RowRules:
+    return RowRules(fields, FileLayout(**layout), Numbers("CN"), 300_000)
 
 
 @pytest.mark.parametrize(
@@ -94,8 +94,12 @@ class Topic:
         self.producer = KafkaProducer(**self.clients, acks="all", linger_ms=1)
 
     def feed(
-        self, file: Path, by: Rules | None = None, stop: threading.Event | None = None, **how: Any
-    ) -> Report:
+        self,
+        file: Path,
+        by: RowRules | None = None,
+        stop: threading.Event | None = None,
+        **how: Any,
+    ) -> FileReport:
         opener: Callable[..., Any] = gzip.open if file.suffix == ".gz" else open
         with opener(file, "rb") as stream:
             return publish(

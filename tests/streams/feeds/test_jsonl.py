@@ -20,7 +20,7 @@ from streams.cluster.admin import Cluster, client_arguments
 from streams.config import Kafka
 from streams.demo.brokers import Broker
 from streams.errors import Exit
-from streams.feeds.jsonl import Report, publish
+from streams.feeds.jsonl import LinesReport, publish
 from streams.feeds.mapping import FieldMap
 from streams.telemetry.metrics import Metrics
 from streams.wire import Numbers
@@ -36,7 +36,7 @@ class Topic:
 
     def feed(
         self, content: bytes, rules: FieldMap | None = None, stop: Any = None, **how: Any
-    ) -> Report:
+    ) -> LinesReport:
         return publish(
             io.BytesIO(content),
             self.producer,

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from streams.errors import UsageError
 from streams.feeds import rows
-from streams.feeds.rows import Layout, Lines, Record, records
+from streams.feeds.rows import FileLayout, Lines, RowRecord, records
 
-LAYOUT = Layout(columns=("a", "b", "c"))
+LAYOUT = FileLayout(columns=("a", "b", "c"))
 
 PIECES = st.sampled_from(
     (b"1,", b"x,", b"y", b"\n", b"\r\n", b'"', b'""', b",", b"\xff", b"\xe7\xa0\x81", b"7,8,9\n")
@@ -26,7 +26,7 @@ def counts(fields: Sequence[str]) -> bool:
     return fields[0].isdigit()
 
 
-def read(content: bytes, start: int = 0, number: int = 0, *, finished: bool) -> list[Record]:
+def read(content: bytes, start: int = 0, number: int = 0, *, finished: bool) -> list[RowRecord]:
     stream = io.BytesIO(content)
     stream.seek(start)
     return list(
@@ -37,7 +37,7 @@ def read(content: bytes, start: int = 0, number: int = 0, *, finished: bool) -> 
 @given(CONTENT, st.lists(st.integers(0, 400), max_size=6))
 @example(b'1,2,"t\nu"\n7,8,9\n', [8])
 def test_where_a_writer_pauses_changes_no_record(content: bytes, pauses: list[int]) -> None:
-    found: list[Record] = []
+    found: list[RowRecord] = []
     start = number = 0
     for cut in sorted(pause % (len(content) + 1) for pause in pauses):
         found += (new := read(content[:cut], start, number, finished=False))
@@ -92,10 +92,10 @@ def test_a_line_that_is_too_long_costs_itself_and_no_memory(
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-32-le", "utf-16-be", "no such"])
 def test_an_encoding_in_which_lines_cannot_be_told_apart_is_refused(encoding: str) -> None:
     with pytest.raises(UsageError):
-        Layout(encoding=encoding)
+        FileLayout(encoding=encoding)
 
 
 @pytest.mark.parametrize("delimiter", ["", ",,", "\n", '"'])
 def test_a_delimiter_that_splits_nothing_is_refused(delimiter: str) -> None:
     with pytest.raises(UsageError):
-        Layout(delimiter=delimiter)
+        FileLayout(delimiter=delimiter)
