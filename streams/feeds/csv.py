@@ -268,9 +268,10 @@ def _names(
     if missing := sorted(rules.only.keys() - set(names)):
         raise UsageError(f"{file}: no column {', '.join(missing)}; there are {', '.join(names)}")
     if lacking := sorted(REQUIRED - given):
+        other = next((mark for mark in ";\t|" if len(names) == 1 and mark in names[0]), "")
+        hint = f"--delimiter {other!r}" if other else f"--map {lacking[0]}=…"
         raise UsageError(
-            f"{file}: no column gives {', '.join(lacking)}; there are {', '.join(names)}: "
-            f"--map {lacking[0]}=…"
+            f"{file}: no column gives {', '.join(lacking)}; there are {', '.join(names)}: {hint}"
         )
     return names
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import IO, Final
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from streams.errors import UsageError
 
@@ -43,9 +43,11 @@ def encoding(stream: IO[bytes]) -> str:
     except UnicodeDecodeError as error:
         line = sample.count(b"\n", 0, error.start) + 1
         could = [name for name in COMMON if _decodes(sample, name)]
+        if not could:
+            raise UsageError(f"line {line} is text in no usual encoding; is it damaged?") from None
         raise UsageError(
-            f"line {line} is not UTF-8; it could be {' or '.join(could[:3]) or 'damaged'}: "
-            f"--encoding {could[0] if could else '…'} --sample 5 shows how it reads"
+            f"line {line} is not UTF-8; it could be {' or '.join(could[:3])}: "
+            f"--encoding {could[0]} --sample 5 shows how it reads"
         ) from None
     return "utf-8"
 
@@ -77,11 +79,14 @@ def zone(country: str) -> str | None:
 
 def _alike(zones: Iterable[str]) -> bool:
     """Whether their clocks show the same all year."""
-    found = {
-        tuple(moment.astimezone(ZoneInfo(name)).utcoffset() for moment in _SEASONS)
-        for name in zones
-    }
-    return len(found) == 1
+    try:
+        clocks = {
+            tuple(moment.astimezone(ZoneInfo(name)).utcoffset() for moment in _SEASONS)
+            for name in zones
+        }
+    except ZoneInfoNotFoundError:  # no zones are installed here; --zone would say so
+        return False
+    return len(clocks) == 1
 
 
 def _decodes(sample: bytes, name: str) -> bool:

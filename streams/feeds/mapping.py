@@ -110,12 +110,12 @@ def _pair(word: str) -> tuple[str, str]:
 
 def _reader(time_format: str, zone: str | None) -> Callable[[Any], int]:
     """How a time becomes milliseconds."""
-    if (factor := _UNITS.get(time_format)) is not None:
-        return int if factor == 1 else lambda written: round(float(written) * factor)
     try:
         local = None if zone is None else ZoneInfo(zone) if zone != "UTC" else UTC
     except (ZoneInfoNotFoundError, ValueError):
         raise UsageError(f"no time zone {zone!r}") from None
+    if (factor := _UNITS.get(time_format)) is not None:
+        return int if factor == 1 else lambda written: round(float(written) * factor)
 
     def read(written: Any) -> int:
         text = str(written)
