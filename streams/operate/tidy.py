@@ -13,13 +13,12 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import Any, Final
 
-import msgspec
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.errors import KafkaError
 
 from streams.cluster.admin import no_topic, unusable
 from streams.errors import UnavailableError
-from streams.wire import VersionError, decode_override
+from streams.wire import UnreadableError, decode_override
 
 KEPT_MS: Final = 86_400_000
 """After its end: leases that it released may still be on their topic, but none holds so long."""
@@ -112,6 +111,6 @@ def _is_over(value: bytes | None, now_ms: int) -> bool:
     """Whether a word ended long ago. What cannot be read is somebody else's to judge."""
     try:
         word = decode_override(value or b"")
-    except (VersionError, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except UnreadableError:
         return False
     return word.expires_at_ms is not None and word.expires_at_ms + KEPT_MS <= now_ms
