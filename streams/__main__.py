@@ -10,6 +10,7 @@ import typer
 
 from streams.cli import EPILOG, Commands
 from streams.errors import OtpguardError
+from streams.shown import shown
 
 app = typer.Typer(
     cls=Commands,
@@ -44,7 +45,7 @@ def main() -> None:
         app(prog_name="otpguard")
     except OtpguardError as error:
         for line in str(error).splitlines():
-            print(f"otpguard: {line}", file=sys.stderr)
+            print(f"otpguard: {shown(line)}", file=sys.stderr)
         sys.exit(error.exit_code)
 
 

@@ -15,6 +15,7 @@ from streams.calibrate import plots
 from streams.calibrate.peaks import COUNTS
 from streams.calibrate.result import Result
 from streams.errors import UsageError
+from streams.shown import in_page
 
 
 def write_page(result: Result, found: dict[str, Any], path: Path, command: str) -> None:
@@ -24,6 +25,7 @@ def write_page(result: Result, found: dict[str, Any], path: Path, command: str) 
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("streams", "."),
         autoescape=True,
+        finalize=in_page,
         undefined=jinja2.StrictUndefined,
     )
     pictures = {

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from streams.cli.feed import MapOption, SetOption, TimeOption, ZoneOption
+from streams.cli.feed import MapOption, SetOption, TimeOption, ZoneOption, zone_of
 from streams.cli.shared import (
     ConfigOption,
     JsonOption,
@@ -84,8 +84,8 @@ def calibrate(
     ] = None,
     maps: MapOption = None,
     constants: SetOption = None,
-    time_format: TimeOption = "ms",
-    zone: ZoneOption = "UTC",
+    time_format: TimeOption = None,
+    zone: ZoneOption = None,
     columns: Annotated[
         str | None, typer.Option(help="CSV: names of the fields, if there is no head line.")
     ] = None,
@@ -132,7 +132,10 @@ def calibrate(
     else:
         table = None
         if _are_csv(names):
-            rules = FieldMap.parse(maps or (), constants or (), time_format, zone)
+            rules = FieldMap.parse(
+                maps or (), constants or (), time_format or "ms",
+                zone_of(settings, time_format, zone),
+            )  # fmt: skip
             table = Table(rules, columns.split(",") if columns else None, delimiter, encoding)
         source = partial(_read, settings, names, table)
         total, said = _size(names), ", ".join(names)

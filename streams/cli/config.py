@@ -15,6 +15,7 @@ from streams.cli.shared import (
     write_json,
     write_table,
 )
+from streams.shown import MASK
 
 app = group("Check and show the settings.")
 
@@ -62,8 +63,10 @@ def template(config: ConfigOption = None) -> None:
             typer.echo(f"\n[{head}]")
             section = head
         value = toml_value(setting["value"])
-        if value is None or name == "password":
+        if value is None or name in ("password", "secret"):
             value, setting["source"] = '""', "default"
+        elif MASK in value:
+            setting["source"] = "default"  # not what it is: to be filled in by who knows it
         typer.echo(f"# {setting['reason']}")
         typer.echo(f"{'# ' if setting['source'] == 'default' else ''}{name} = {value}")
 

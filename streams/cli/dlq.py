@@ -26,6 +26,7 @@ from streams.cli.shared import (
     write_table,
 )
 from streams.errors import UsageError
+from streams.shown import shown
 
 if TYPE_CHECKING:
     from streams.operate.dlq import Filter, Letter
@@ -77,24 +78,24 @@ def ls(
     settings = settings_of(config)
     with _counted("dead letters read", None) as tell:
         found = find(client_arguments(settings.kafka), settings.topics.dead_letters, wanted, tell)
-    shown = found.letters[-limit:] if limit else []
+    listed = found.letters[-limit:] if limit else []
     if as_json:
         write_json(
             {
                 "counts": {why: _words(fates) for why, fates in found.counts().items()},
-                "letters": [_row(letter) for letter in shown],
+                "letters": [_row(letter) for letter in listed],
                 "repeats": found.repeats,
                 "foreign": found.foreign,
             }
         )
         return
-    if shown:
-        rows = [_row(letter) for letter in shown]
+    if listed:
+        rows = [_row(letter) for letter in listed]
         write_table(list(rows[0]), [list(row.values()) for row in rows])
         typer.echo("")
     for why, fates in found.counts().items():
         typer.echo(f"{why}: {fates.total()} ({said(_words(fates))})")
-    left_out = len(found.letters) - len(shown)
+    left_out = len(found.letters) - len(listed)
     notes = {
         "not listed (--limit)": left_out,
         "repeats of a letter, not counted": found.repeats,
@@ -142,8 +143,11 @@ def show(
     if raw:
         typer.echo("personal data: numbers and texts of subscribers follow", err=True)
         if not as_json:
-            sys.stdout.buffer.write(record.value)
-            sys.stdout.buffer.flush()
+            if sys.stdout.isatty():
+                typer.echo(shown(record.value.decode("utf-8", "backslashreplace")))
+            else:
+                sys.stdout.buffer.write(record.value)
+                sys.stdout.buffer.flush()
             return
         told["key"] = None if key is None else base64.b64encode(key).decode()
         told["value"] = base64.b64encode(record.value).decode()
@@ -151,7 +155,7 @@ def show(
         write_json(told)
         return
     for name, value in told.items():
-        typer.echo(f"{name:12} {'-' if value is None else value}")
+        typer.echo(f"{name:12} {'-' if value is None else shown(str(value))}")
 
 
 @app.command()

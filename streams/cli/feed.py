@@ -7,7 +7,6 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -17,7 +16,6 @@ from streams.cli.shared import (
     group,
     log_to_stderr,
     opened,
-    said,
     serving,
     settings_of,
 )
@@ -72,56 +70,151 @@ SetOption = Annotated[
     list[str] | None, typer.Option("--set", help="target=value: the same for all records.")
 ]
 TimeOption = Annotated[
-    str,
-    typer.Option("--time", help="Form of event_time_ms: s, ms, us, ns, iso, or like %Y%m%d%H%M%S."),
+    str | None,
+    typer.Option(
+        "--time", help="Form of event_time_ms: s, ms, us, ns, iso, or like %Y%m%d%H%M%S.",
+        show_default="ms",
+    ),
+]  # fmt: skip
+ZoneOption = Annotated[
+    str | None,
+    typer.Option(
+        "--zone", help="Of times that name none.",
+        show_default="that of input.country, if it has one clock",
+    ),
+]  # fmt: skip
+OnlyOption = Annotated[
+    list[str] | None,
+    typer.Option("--only", help="column=value: leave out other rows, such as receipts."),
 ]
-ZoneOption = Annotated[str, typer.Option("--zone", help="Of times that name none.")]
 
 
 @app.command("csv")
 def csv_(
-    files: Annotated[list[str], typer.Argument(help="CSV files; .gz is unpacked.")],
+    files: Annotated[list[str], typer.Argument(help="CSV files; .gz is unpacked, - is stdin.")],
     config: ConfigOption = None,
     *,
+    preset: Annotated[
+        str | None, typer.Option(help="A usual layout: restcomm, jasmin or kannel.")
+    ] = None,
     maps: MapOption = None,
     constants: SetOption = None,
-    time_format: TimeOption = "ms",
-    zone: ZoneOption = "UTC",
+    time_format: TimeOption = None,
+    zone: ZoneOption = None,
+    only: OnlyOption = None,
     columns: Annotated[
         str | None, typer.Option(help="Names of the fields, for files without a head line.")
     ] = None,
     delimiter: Annotated[str, typer.Option(help="Between fields.")] = ",",
-    encoding: Annotated[str, typer.Option(help="Such as gb18030.")] = "utf-8",
+    encoding: Annotated[
+        str | None,
+        typer.Option(help="Such as gb18030.", show_default="utf-8, and nothing else is guessed"),
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Read all, publish nothing, say what is in it.")
+    ] = False,
+    sample: Annotated[
+        int, typer.Option(min=0, help="As --dry-run, and write so many events as JSON lines.")
+    ] = 0,
+    finished: Annotated[
+        bool, typer.Option("--whole", help="Nobody writes any more: the last line needs no end.")
+    ] = False,
+    again: Annotated[bool, typer.Option("--again", help="Try rejected rows once more.")] = False,
 ) -> None:
     r"""Publish call detail records. Called again, it goes on where it stopped.
 
+    Beside a file stand FILE.progress and, for rows that are no events, FILE.rejects: line, byte and
+    reason. Exit 2 if there were such rows, 75 if a last line has no end yet. Rejected rows are
+    tried again when the mapping changes.
+
     \b
     Examples:
+      otpguard feed csv cdr.csv --map recipient=called --map sender=calling --sample 5
       otpguard feed csv cdr.csv --map recipient=called --map sender=calling
       otpguard feed csv *.csv.gz --map event_time_ms=time --time '%Y%m%d%H%M%S' --zone Asia/Shanghai
+      otpguard feed csv cdr.log --preset restcomm --whole
     """
-    from streams.feeds.csv import publish  # noqa: PLC0415 - start-up time
+    from streams.cli.feed_csv import Given, look, send  # noqa: PLC0415 - start-up time
+
+    settings = settings_of(config)
+    given = Given.parse(
+        settings, preset, maps or (), constants or (), time_format, zone, only or (),
+        columns, delimiter, encoding,
+    )  # fmt: skip
+    if dry_run or sample:
+        look(settings, files, given, sample, finished=finished)
+        return
+    with _running(settings) as (stop, metrics), closing(_producer(settings)) as producer:
+        send(settings, files, given, producer, metrics, stop, finished=finished, again=again)
+
+
+@app.command()
+def jsonl(
+    file: Annotated[str, typer.Argument(help="JSON lines; .gz is unpacked, - is stdin.")],
+    config: ConfigOption = None,
+    *,
+    maps: MapOption = None,
+    constants: SetOption = None,
+    time_format: TimeOption = None,
+    zone: ZoneOption = None,
+    rate: Annotated[
+        float | None, typer.Option(min=0.001, help="Events a second at most.", show_default="none")
+    ] = None,
+    now: Annotated[
+        bool,
+        typer.Option("--now", help="Move all times alike, so that the newest event is of now."),
+    ] = False,
+) -> None:
+    r"""Publish JSON lines: a rehearsal, or what kcat, Vector and others hand over.
+
+    Without a mapping, values are sms.delivery.v1 already and stay as they are. Lines that are no
+    events are named, not published, and exit 2. A file is published from its beginning each time.
+
+    \b
+    Examples:
+      otpguard scenario A1 | otpguard feed jsonl - --now
+      otpguard scenario A1 | otpguard feed jsonl - --now --rate 20
+      kcat -C -b old:9092 -t cdr -e | otpguard feed jsonl - --map recipient=dst --map sender=src
+    """
+    from streams.feeds.jsonl import publish  # noqa: PLC0415 - start-up time
     from streams.feeds.mapping import FieldMap  # noqa: PLC0415
 
-    rules = FieldMap.parse(maps or (), constants or (), time_format, zone)
     settings = settings_of(config)
-    with _running(settings) as (stop, metrics), closing(_producer(settings)) as producer:
-        for name in files:
-            with opened(name) as stream:
-                counts = publish(
-                    Path(name),
-                    stream,
-                    producer,
-                    settings.topics.input,
-                    settings.intake().numbers,
-                    rules,
-                    metrics,
-                    stop,
-                    columns=columns.split(",") if columns else None,
-                    delimiter=delimiter,
-                    encoding=encoding,
-                )
-            typer.echo(f"{name}: {said(counts) or 'nothing new'}", err=True)
+    rules = None
+    if maps or constants or time_format:
+        rules = FieldMap.parse(
+            maps or (), constants or (), time_format or "ms", zone_of(settings, time_format, zone)
+        )
+    with (
+        _running(settings) as (stop, metrics),
+        closing(_producer(settings)) as producer,
+        opened(file) as stream,
+    ):
+        report = publish(
+            stream, producer, settings.topics.input, settings.intake().numbers, rules, metrics,
+            stop, rate=rate, now=now,
+        )  # fmt: skip
+    typer.echo(f"published {report.published}", err=True)
+    if report.unreadable:
+        raise UsageError(
+            f"{file}: {report.unreadable} lines are no events: {'; '.join(report.first)}"
+        )
+
+
+def zone_of(settings: Settings, time_format: str | None, zone: str | None) -> str | None:
+    """The zone of times that name none; said, where it is guessed."""
+    if zone is not None or time_format in (None, "s", "ms", "us", "ns"):
+        return zone
+    from streams.feeds.guess import zone as zone_of  # noqa: PLC0415 - start-up time
+
+    guessed = zone_of(settings.input.country)
+    if guessed is not None:
+        typer.echo(
+            f"times that name no zone are read as {guessed} (input.country "
+            f"{settings.input.country}); --zone says otherwise",
+            err=True,
+        )
+    return guessed
 
 
 @app.command()
@@ -131,10 +224,15 @@ def kafka(
     *,
     maps: MapOption = None,
     constants: SetOption = None,
-    time_format: TimeOption = "ms",
-    zone: ZoneOption = "UTC",
-    avro_schema: Annotated[
-        Path | None, typer.Option(help="Values are Avro of this writer's schema (.avsc).")
+    time_format: TimeOption = None,
+    zone: ZoneOption = None,
+    avro_schemas: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--avro-schema",
+            help="Values are Avro: ID=FILE for each schema id in Confluent's head, "
+            "FILE (.avsc) for values without that head.",
+        ),
     ] = None,
     until_end: Annotated[bool, typer.Option("--until-end", help="Stop at the end.")] = False,
 ) -> None:
@@ -146,7 +244,7 @@ def kafka(
     Examples:
       otpguard feed kafka sms.all
       otpguard feed kafka cdr --map recipient=dst --map event_time_ms=ts --time s
-      otpguard feed kafka cdr --avro-schema cdr.avsc --set gateway_id=smsc-1
+      otpguard feed kafka cdr --avro-schema 7=cdr.avsc --set gateway_id=smsc-1
     """
     try:
         from streams.feeds.kafka import (  # noqa: PLC0415 - an extra
@@ -156,18 +254,23 @@ def kafka(
             avro_reader,
             json_reader,
             run,
+            schema_files,
         )
     except ImportError:
         raise UsageError("this feed needs `pip install otpguard[feed]`") from None
     from streams.feeds.mapping import FieldMap  # noqa: PLC0415
 
-    mapped = maps or constants or avro_schema
-    rules = FieldMap.parse(maps or (), constants or (), time_format, zone) if mapped else None
-    read = avro_reader(avro_schema) if avro_schema else json_reader
     settings = settings_of(config)
+    schemas = settings.feed.avro_schemas if avro_schemas is None else schema_files(avro_schemas)
+    rules = None
+    if maps or constants or time_format or schemas:
+        rules = FieldMap.parse(
+            maps or (), constants or (), time_format or "ms", zone_of(settings, time_format, zone)
+        )
     gc.freeze()
     gc.set_threshold(*GC_THRESHOLDS)
     with _running(settings) as (stop, metrics):
+        read = avro_reader(schemas) if schemas else json_reader
         count = run(
             arguments(settings.kafka),
             source,

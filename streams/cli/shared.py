@@ -14,6 +14,7 @@ from typing import IO, TYPE_CHECKING, Annotated, Any
 import typer
 
 from streams.errors import UsageError
+from streams.shown import in_json, shown
 
 if TYPE_CHECKING:
     from streams.config import Settings
@@ -72,7 +73,8 @@ def write_json(value: Any) -> None:
     """One JSON document on standard output, indented for people."""
     import msgspec  # noqa: PLC0415 - start-up time
 
-    sys.stdout.write(msgspec.json.format(msgspec.json.encode(value, enc_hook=str)).decode() + "\n")
+    document = msgspec.json.format(msgspec.json.encode(value, enc_hook=str)).decode()
+    sys.stdout.write(in_json(document) + "\n")
 
 
 def toml_value(value: Any) -> str | None:
@@ -97,13 +99,13 @@ def toml_value(value: Any) -> str | None:
 
 
 def write_table(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Columns for people; a pipe gets them without frames or colours."""
+    """Columns for people; a pipe gets them without frames or colours. Cells may be foreign text."""
     from rich.console import Console  # noqa: PLC0415 - start-up time
     from rich.table import Table  # noqa: PLC0415 - start-up time
 
     table = Table(*headings, box=None, pad_edge=False, header_style="bold")
     for row in rows:
-        table.add_row(*(str(cell) for cell in row))
+        table.add_row(*(shown(str(cell)) for cell in row))
     console = Console(soft_wrap=not sys.stdout.isatty(), highlight=False, markup=False)
     if not sys.stdout.isatty():
         console.width = 10_000

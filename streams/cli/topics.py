@@ -44,7 +44,7 @@ def create(
     replication: ReplicationOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    r"""Create the topics that are missing; leave the others as they are.
+    r"""Create the topics that are missing; leave the others, and say what `check` would.
 
     \b
     Examples:
@@ -52,32 +52,40 @@ def create(
       otpguard topics create --partitions 4 --replication 1     (one broker, to try it out)
     """
     from streams.cluster.topics import create as create_topics  # noqa: PLC0415 - start-up time
+    from streams.cluster.topics import review  # noqa: PLC0415
 
-    made = create_topics(_shaped(config, partitions, replication))
+    settings = _shaped(config, partitions, replication)
+    made = create_topics(settings)
+    problems, cautions = review(settings)  # of those that were there
     if as_json:
-        write_json({"created": made})
+        write_json({"created": made, "problems": problems, "cautions": cautions})
     else:
         typer.echo("\n".join(f"created {name}" for name in made) or "nothing to create")
+        for sentence in (*problems, *cautions):
+            typer.echo(f"note: {sentence}", err=True)
 
 
 @app.command()
 def check(config: ConfigOption = None, *, as_json: JsonOption = False) -> None:
-    r"""Say what is wrong with the topics; exit 78 if a worker may not start.
+    r"""Say what is wrong with the topics; exit 78 if anything is.
+
+    Problems keep a worker from starting. Cautions do not: records that last longer than they may,
+    times that a wrong clock may write, leases that Kafka forgets before they are over.
 
     \b
     Examples:
       otpguard topics check
       otpguard topics check --json | jq .problems
     """
-    from streams.cluster.topics import check as check_topics  # noqa: PLC0415 - start-up time
+    from streams.cluster.topics import review  # noqa: PLC0415 - start-up time
 
-    problems = check_topics(settings_of(config))
+    problems, cautions = review(settings_of(config))
     if as_json:
-        write_json({"problems": problems})
-    elif not problems:
+        write_json({"problems": problems, "cautions": cautions})
+    elif not (problems or cautions):
         typer.echo("topics are as they should be")
-    if problems:
-        raise ConfigError("\n".join(problems))
+    if problems or cautions:
+        raise ConfigError("\n".join((*problems, *cautions)))
 
 
 @app.command("list")

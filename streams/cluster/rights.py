@@ -69,7 +69,7 @@ ROLES: Final[Mapping[str, Role]] = {
         "people who help one recipient: release, allow, exempt, cases, explain",
         "acks throttle episode override everyone", "override"),
     "duty": _role("people who may press the kill switch, or allow a platform for everyone",
-                  "acks", "everyone"),
+                  "acks everyone", "everyone"),
     "monitor": _role("`otpguard doctor`: sees shapes and lag, reads nothing",
                      group="app", looks=True),
     "analyst": _role("people who weigh what enforcement would refuse: shadow-report, calibrate",

@@ -1,12 +1,13 @@
 """Every topic with its shape and the reason for it; making them, and saying what is wrong.
 
 A worker that finds a wrong shape stops (78): a changelog that deletes loses state, and unequal
-partition counts split a recipient from its row.
+partition counts split a recipient from its row. What else should be put right stops no worker; it
+fails `topics check`: see `cautions`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
@@ -15,6 +16,18 @@ from streams.config import Settings
 
 HOUR_MS: Final = 3_600_000
 DAY_MS: Final = 24 * HOUR_MS
+
+SEGMENTS_MIN: Final = 10
+"""Segments in a retention. Kafka deletes whole segments, and one is whole when its time is over: a
+record lives up to a retention and a segment. With Kafka's week of a segment, texts that were to be
+kept three days were kept ten."""
+
+AHEAD_MAX_MS: Final = HOUR_MS
+"""How far ahead of the broker's clock a record may claim to be, where producers set its time: an
+hour is more than any clock drifts, and less than the longest lease."""
+
+LEASE_MAX_MS: Final = HOUR_MS
+"""The longest lease that a detector makes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +49,7 @@ class Topic:
         configs: dict[str, str] = {"cleanup.policy": self.cleanup}
         if self.retention_ms is not None:
             configs["retention.ms"] = str(self.retention_ms)
+            configs["segment.ms"] = str(self.retention_ms // SEGMENTS_MIN)
         if self.replication >= 3:
             configs["min.insync.replicas"] = "2"
         return configs | dict(self.extra)
@@ -45,9 +59,13 @@ def topics(settings: Settings) -> tuple[Topic, ...]:
     """Return the shape of every topic of design and settings."""
     names, copies = settings.topics, settings.topics.replication
     few = min(8, names.partitions)
+    # What was said and is over leaves the brokers within days, and not with a segment's bytes.
+    words = {"segment.ms": str(DAY_MS), "max.compaction.lag.ms": str(DAY_MS)}
     wanted = (
         Topic("input", names.input, names.partitions, copies, "delete", DAY_MS,
-              "holds texts, so short; a day of outage can still be read again"),
+              "holds texts, so short; a day of outage can still be read again; brokers set the "
+              "times, or one wrong clock could keep texts for years and date leases ahead",
+              {"message.timestamp.type": "LogAppendTime"}),
         Topic("changelog", settings.changelog, names.partitions, copies, "compact", None,
               "checkpoints; never deletes by time, as replays of old traffic would empty it",
               {"min.cleanable.dirty.ratio": "0.1", "max.compaction.lag.ms": "10000",
@@ -62,9 +80,9 @@ def topics(settings: Settings) -> tuple[Topic, ...]:
         Topic("acks", names.acks, few, copies, "delete", 7 * DAY_MS,
               "what gateways did, for a week of reports"),
         Topic("override", names.override, 1, copies, "compact", None,
-              "read whole by every adapter before it acts; one partition keeps its order"),
+              "read whole by every adapter before it acts; one partition keeps its order", words),
         Topic("everyone", names.everyone, 1, copies, "compact", None,
-              "the kill switch; a topic of its own, so that few may write it"),
+              "the kill switch; a topic of its own, so that few may write it", words),
         Topic("undeliverable", names.undeliverable, 1, copies, "delete", 7 * DAY_MS,
               "leases that a gateway refused for good; few, and kept as long as their acks"),
         Topic("dead_letters", names.dead_letters, few, copies, "delete", 3 * DAY_MS,
@@ -97,11 +115,92 @@ def problems(wanted: Iterable[Topic], found: Mapping[str, Shape]) -> list[str]:
     return said
 
 
+def cautions(wanted: Iterable[Topic], found: Mapping[str, Shape]) -> list[str]:
+    """Return a sentence for each thing that endangers privacy or leases, and how to change it.
+
+    A worker may run beside them. What a broker does not report is not judged.
+    """
+    said: list[str] = []
+    for topic in wanted:
+        shape = found.get(topic.name)
+        if shape is None:
+            continue
+        if "delete" in shape.configs.get("cleanup.policy", ""):
+            said += _retention(topic, shape.configs)
+        if topic.role == "input":
+            said += _times(topic.name, shape.configs)
+    return said
+
+
+def _retention(topic: Topic, configs: Mapping[str, str]) -> Iterator[str]:
+    """Whether records go when they should, and leases stay as long as they hold."""
+    keeps_ms, segment_ms = _number(configs, "retention.ms"), _number(configs, "segment.ms")
+    if keeps_ms is None:
+        return
+    if keeps_ms < 0:
+        if topic.retention_ms is not None:
+            yield f"topic {topic.name} keeps records for ever; " + _alter(
+                topic.name, "retention.ms", topic.retention_ms
+            )
+        return
+    if segment_ms is not None and segment_ms * SEGMENTS_MIN > keeps_ms:
+        longest = _span(keeps_ms + segment_ms)
+        yield (
+            f"topic {topic.name} has segment.ms={segment_ms} at retention.ms={keeps_ms}: records "
+            f"last up to {longest}; " + _alter(topic.name, "segment.ms", keeps_ms // SEGMENTS_MIN)
+        )
+    if topic.role == "throttle" and keeps_ms < LEASE_MAX_MS:
+        yield (
+            f"topic {topic.name} has retention.ms={keeps_ms}, less than a lease: an adapter that "
+            "starts anew would not know leases that still hold; "
+            + _alter(topic.name, "retention.ms", topic.retention_ms or LEASE_MAX_MS)
+        )
+
+
+def _times(name: str, configs: Mapping[str, str]) -> Iterator[str]:
+    """Whether a producer with a wrong clock may date its records years ahead."""
+    kind = configs.get("message.timestamp.type")
+    if kind is None or kind == "LogAppendTime":
+        return
+    ahead_ms = _number(configs, "message.timestamp.after.max.ms")
+    if ahead_ms is None or ahead_ms > AHEAD_MAX_MS:
+        yield (
+            f"topic {name} takes any time that a producer writes on a record; "
+            + _alter(name, "message.timestamp.type", "LogAppendTime")
+            + f" (or message.timestamp.after.max.ms of at most {AHEAD_MAX_MS})"
+        )
+
+
+def _number(configs: Mapping[str, str], key: str) -> int | None:
+    written = configs.get(key)
+    return int(written) if written and written.removeprefix("-").isdigit() else None
+
+
+def _alter(name: str, key: str, value: object) -> str:
+    return f"`kafka-configs.sh --alter --topic {name} --add-config {key}={value}` mends it"
+
+
+def _span(span_ms: int) -> str:
+    """A span for people.
+
+    >>> _span(864_000_000), _span(8_640_000)
+    ('10.0 days', '2.4 hours')
+    """
+    days = span_ms / DAY_MS
+    return f"{days:.1f} days" if days >= 1 else f"{span_ms / HOUR_MS:.1f} hours"
+
+
 def check(settings: Settings) -> list[str]:
     """Return what is wrong with the topics on the cluster; empty if a worker may start."""
+    return review(settings)[0]
+
+
+def review(settings: Settings) -> tuple[list[str], list[str]]:
+    """Return what `problems` and what `cautions` say of the topics on the cluster."""
     wanted = topics(settings)
     with Cluster(settings.kafka) as cluster:
-        return problems(wanted, cluster.shapes(topic.name for topic in wanted))
+        found = cluster.shapes(topic.name for topic in wanted)
+    return problems(wanted, found), cautions(wanted, found)
 
 
 def create(settings: Settings) -> list[str]:

@@ -15,6 +15,7 @@ from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, Self
+from urllib.parse import urlsplit
 
 import phonenumbers
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
@@ -34,6 +35,7 @@ from detectors.recognise.registry import Registry, RegistryError
 from detectors.suspects.clocks import StampParams, Stamps
 from detectors.suspects.judge import JudgeParams
 from streams.errors import ConfigError
+from streams.shown import MASK, masked
 from streams.wire import Intake, Numbers
 from streams.wire.events import AHEAD_MAX_MS, VALUE_BYTES_MAX
 
@@ -68,6 +70,17 @@ def _read_secret(section: Section, name: str) -> None:
     except OSError as error:
         raise ValueError(f"{name}_file {path}: {error.strerror}") from None
     object.__setattr__(section, name, SecretStr(line))
+
+
+def _check_url(section: Section, name: str) -> None:
+    """Refuse what clients could not read: their errors repeat pieces of it, a password's too."""
+    try:
+        _ = urlsplit(getattr(section, name)).port
+    except ValueError:
+        raise ValueError(
+            f"{name}: host and port cannot be read; what is in front of an @ has to be "
+            "percent-encoded, and belongs in username and password_file"
+        ) from None
 
 
 class Kafka(Section):
@@ -360,6 +373,7 @@ class Redis(Section):
     @model_validator(mode="after")
     def _complete(self) -> Self:
         _read_secret(self, "password")
+        _check_url(self, "url")
         return self
 
 
@@ -384,6 +398,7 @@ class Kannel(Section):
     @model_validator(mode="after")
     def _complete(self) -> Self:
         _read_secret(self, "password")
+        _check_url(self, "admin_url")
         return self
 
 
@@ -406,6 +421,7 @@ class Webhook(Section):
     def _complete(self) -> Self:
         _read_secret(self, "secret")
         _read_secret(self, "old_secret")
+        _check_url(self, "url")
         return self
 
 
@@ -432,6 +448,23 @@ class Canary(Section):
     def _rested(self) -> Self:
         if self.turns * self.period_s < 2.5 * 86_400:
             raise ValueError("every number needs 2.5 days of rest: raise numbers or period_s")
+        return self
+
+
+class Feed(Section):
+    """What feeds cannot see in what they read."""
+
+    avro_schemas: dict[str, Path] = Field(
+        default_factory=dict,
+        description="schema id -> file (.avsc) of the writer's schema, for `feed kafka`; no "
+        "registry is asked, so that a feed needs none",
+    )
+
+    @model_validator(mode="after")
+    def _numbered(self) -> Self:
+        wrong = [name for name in self.avro_schemas if not name.isdecimal()]
+        if wrong:
+            raise ValueError(f"avro_schemas: {', '.join(wrong)} is no schema id")
         return self
 
 
@@ -474,6 +507,7 @@ class Settings(BaseSettings):
     recognise: Recognise = Recognise()
     detect: Detect = Detect()
     worker: Worker = Worker()
+    feed: Feed = Feed()
     http: Http = Http()
     enforce: Enforce = Enforce()
     redis: Redis = Redis()
@@ -617,8 +651,10 @@ def _leaves(section: BaseModel, prefix: str = "") -> Iterator[tuple[str, Any, st
         if isinstance(value, BaseModel):
             yield from _leaves(value, f"{prefix}{name}.")
         elif isinstance(value, SecretStr):
-            masked = "*****" if value.get_secret_value() else ""
-            yield prefix + name, masked, field.description or ""
+            hidden = MASK if value.get_secret_value() else ""
+            yield prefix + name, hidden, field.description or ""
+        elif isinstance(value, str):
+            yield prefix + name, masked(value), field.description or ""
         else:
             yield prefix + name, value, field.description or ""
 

@@ -21,6 +21,7 @@ from streams.demo.picture import draw
 from streams.demo.story import Claim, Message, Story, claims
 from streams.operate.explain import platform_name
 from streams.scenarios.events import Role
+from streams.shown import in_page
 
 SIGHTINGS_MAX = 12
 """Rows of the explanation's table: the ones up to the throttle, and a few."""
@@ -45,6 +46,7 @@ def write_page(story: Story, path: Path, command: str) -> None:
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("streams", "."),
         autoescape=True,
+        finalize=in_page,
         undefined=jinja2.StrictUndefined,
         trim_blocks=False,
     )

@@ -36,6 +36,7 @@ from streams.wire import (
     decode_override,
     encode_ack,
     encode_action,
+    key_parts,
 )
 
 log = logging.getLogger(__name__)
@@ -153,6 +154,8 @@ class Adapter:
             enter = self._enter_word if partition.topic in self._words else self._enter_lease
             for record in polled[partition]:
                 if record.value is None:
+                    if partition.topic in self._words:
+                        self._forget(partition.topic, record.key)
                     continue
                 try:
                     enter(partition, record)
@@ -199,6 +202,16 @@ class Adapter:
         leases, self._rebuilt = self._rebuilt or [], None
         for action, position, written_ms in sorted(leases, key=lambda each: each[0].issued_at_ms):
             self._enter_action(action, position, written_ms)
+
+    def _forget(self, topic: str, key: bytes | None) -> None:
+        """Heed a deleted word, where that word could have been said; other keys delete nothing."""
+        try:
+            recipient, verb, platform = key_parts(key or b"")
+        except ValueError:
+            return
+        topics = self._topics
+        if topic == (topics.everyone if recipient == EVERYONE else topics.override):
+            self._reconciler.forget(recipient, verb, platform)
 
     def _turn(self) -> None:
         now_ms = self._clock_ms()

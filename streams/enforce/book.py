@@ -136,6 +136,19 @@ def take_override(book: Book, override: Override) -> Iterable[str]:
     return book.touched_by(override.recipient)
 
 
+def forget_override(book: Book, recipient: str, verb: str, platform: str) -> Iterable[str]:
+    """Take back the operator's word, and return the recipients for whom the answer may differ now.
+
+    The topic forgets it too: its record is deleted.
+    """
+    words = book.overrides.get(recipient, {})
+    if words.pop((verb, platform), None) is None:
+        return ()
+    if not words:
+        del book.overrides[recipient]
+    return book.touched_by(recipient)
+
+
 def standing(book: Book, recipient: str, now_ms: int) -> Lease | Why:
     """The lease that a gateway should hold for this recipient at `now_ms`, or why none.
 

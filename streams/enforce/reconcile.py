@@ -27,6 +27,7 @@ from streams.enforce.book import (
     Book,
     Why,
     due,
+    forget_override,
     standing,
     take_action,
     take_override,
@@ -212,6 +213,11 @@ class Reconciler:
             self._words.append(Word(override, position, touched))
         for recipient in touched:
             self._look(recipient)
+
+    def forget(self, recipient: str, verb: str, platform: str) -> None:
+        """Take note that a word was deleted; nobody waits to hear of it."""
+        for touched in forget_override(self.book, recipient, verb, platform):
+            self._look(touched)
 
     # -- what to do about it
 

@@ -1,20 +1,23 @@
-"""Call detail records in CSV files -> `sms.delivery.v1`, resumable.
+"""Call detail records in CSV files -> `sms.delivery.v1`, resumable, no row lost in silence.
 
-Beside each file stands `<file>.progress`: how many of its records Kafka has. It is written after
-Kafka acknowledged them, so a crash publishes some twice, which changes no decision.
+`streams.feeds.progress` remembers how far a file is, after Kafka acknowledged its records: a crash
+publishes some twice, under the same ids, which changes no decision. A row that cannot be read is a
+line in `<file>.rejects`, and is tried again when the rules change.
 """
 
 from __future__ import annotations
 
-import csv
-import io
-import json
+import hashlib
 import threading
-import zlib
-from collections.abc import Iterator
+import time
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
 from typing import IO, Any, Final
+from urllib.parse import unquote_plus
 
 import msgspec
 from kafka import KafkaProducer
@@ -22,93 +25,336 @@ from kafka.errors import KafkaError
 
 from streams.cluster.admin import unusable
 from streams.errors import UsageError
-from streams.feeds.mapping import FieldMap, UnmappableError
+from streams.feeds.keys import canonical_keys
+from streams.feeds.mapping import REQUIRED, FieldMap, UnmappableError
+from streams.feeds.progress import Progress, RejectedRow, fingerprint
+from streams.feeds.rows import FileLayout, Lines, RowRecord, head, records
 from streams.telemetry.metrics import Metrics
 from streams.wire import Numbers
 
 BATCH: Final = 5_000  # records between two looks at Kafka's answers
+REJECTS_MAX: Final = 100_000
+"""Of one run. Whoever has more has a wrong mapping, and a disk that is not endless."""
+
+OLDEST_MS: Final = 946_684_800_000
+"""2000-01-01. An event before it was written in another unit."""
+
 _encode: Final = msgspec.json.Encoder().encode
 
 
-class Progress:
-    """How far a file is published. Another file under the same name starts from nothing."""
+@dataclass(frozen=True, slots=True)
+class RowRules:
+    """The mapping from the rows of a file to events."""
 
-    def __init__(self, file: Path, head: bytes) -> None:
-        self._path = file.with_name(f"{file.name}.progress")
-        self._head = zlib.crc32(head)
+    fields: FieldMap
+    layout: FileLayout
+    numbers: Numbers
+    ahead_max_ms: int
+    only: Mapping[str, frozenset[str]] = field(default_factory=dict)  # column -> what rows have
+    escaped: frozenset[str] = frozenset()  # columns in which bytes are written as %XX
 
-    def read(self) -> int:
-        """Records that Kafka has."""
+    def others(self, names: Sequence[str], record: RowRecord) -> bool:
+        """Return whether a row is of another kind than those wanted: a receipt, say."""
+        fields = record.fields
+        return fields is not None and any(
+            dict(zip(names, fields, strict=True)).get(column) not in wanted
+            for column, wanted in self.only.items()
+        )
+
+    @property
+    def identity(self) -> str:
+        """Twelve hex digits that change with whatever makes a row readable or not."""
+        only = sorted((column, sorted(wanted)) for column, wanted in self.only.items())
+        told = f"{self.fields.described} {self.layout} {only} {sorted(self.escaped)}"
+        return hashlib.blake2b(told.encode(), digest_size=6).hexdigest()
+
+    def events(
+        self, names: Sequence[str], batch: Sequence[RowRecord], file: str, now_ms: int
+    ) -> tuple[list[tuple[bytes, dict[str, Any]]], list[tuple[RowRecord, str]]]:
+        """Keys and values of the records that are events, and the others with the reasons.
+
+        `file` is the fingerprint by which records are named that have no id of their own.
+        """
+        good: list[tuple[RowRecord, dict[str, Any]]] = []
+        bad: list[tuple[RowRecord, str]] = []
+        for record in batch:
+            try:
+                good.append((record, self._value(names, record, file, now_ms)))
+            except UnmappableError as error:
+                bad.append((record, str(error)))
+        keys, nobody = canonical_keys(self.numbers, [str(value["recipient"]) for _, value in good])
+        strangers = set(nobody)
+        bad += [(good[at][0], "recipient is neither a number nor a token") for at in nobody]
+        events = [
+            (key, value)
+            for at, (key, (_, value)) in enumerate(zip(keys, good, strict=True))
+            if at not in strangers
+        ]
+        return events, sorted(bad, key=lambda each: each[0].start)
+
+    def _value(
+        self, names: Sequence[str], record: RowRecord, file: str, now_ms: int
+    ) -> dict[str, Any]:
+        if record.fields is None:
+            raise UnmappableError(record.reason)
+        row = dict(zip(names, record.fields, strict=True))
+        for column in self.escaped & row.keys():
+            row[column] = unquote_plus(row[column])
+        value = self.fields.value(row, f"{file}-{record.start}")
+        at_ms = value["event_time_ms"]
+        if at_ms - now_ms > self.ahead_max_ms:
+            ahead_h = (at_ms - now_ms) / 3_600_000
+            raise UnmappableError(f"event_time_ms is {ahead_h:.1f} h ahead: another zone or unit?")
+        if at_ms < OLDEST_MS:
+            day = datetime.fromtimestamp(max(at_ms, 0) / 1000, UTC).date()
+            raise UnmappableError(f"event_time_ms is of {day}: another unit?")
+        return value
+
+
+@dataclass(slots=True)
+class FileReport:
+    """Counts of one file: rows published, rejected and left out."""
+
+    published: int = 0
+    unreadable: int = 0
+    others: int = 0  # rows of another kind, as `RowRules.only` says
+    waiting: int = 0  # bytes of a last record whose end is not there yet
+    from_line: int = 0  # after which it went on; 0: from the beginning
+    corrected: int = 0  # of `published`: rows that were unreadable before
+    left: int = 0  # rows that stay unreadable, of all runs
+    first: list[RejectedRow] = field(default_factory=list)  # of those of this run
+    reasons: Counter[str] = field(default_factory=Counter)
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """The producer and the topic that events go to."""
+
+    producer: KafkaProducer
+    topic: str
+
+    def send(self, events: Iterable[tuple[bytes, dict[str, Any]]]) -> int:
+        """Publish, wait until Kafka has all of it, and return how many it was."""
         try:
-            found = json.loads(self._path.read_text())
-        except (OSError, ValueError):
-            return 0
-        return int(found["records"]) if found.get("head") == self._head else 0
-
-    def write(self, records: int) -> None:
-        """Remember it; the old number stands until the new one is whole on disk."""
-        scratch = self._path.with_suffix(".new")
-        scratch.write_text(json.dumps({"head": self._head, "records": records}))
-        scratch.replace(self._path)
+            sent = [
+                self.producer.send(self.topic, _encode(value), key=key) for key, value in events
+            ]
+            self.producer.flush(timeout=60)
+            for future in sent:
+                future.get(timeout=1)
+        except KafkaError as error:
+            raise unusable("cannot publish", error) from None
+        return len(sent)
 
 
 def publish(
     file: Path,
     stream: IO[bytes],
-    producer: KafkaProducer,
-    topic: str,
-    numbers: Numbers,
-    rules: FieldMap,
+    rules: RowRules,
+    target: Target,
     metrics: Metrics,
     stop: threading.Event,
     *,
-    columns: list[str] | None,
-    delimiter: str,
-    encoding: str,
-) -> dict[str, int]:
+    finished: bool = False,
+    again: bool = False,
+    remember: bool = True,
+) -> FileReport:
     """Publish what is new in `file`, open as `stream`.
 
-    Returns records skipped, published and unreadable. `columns` name the fields of a file without
-    a head line.
+    `finished` says that its last line counts without an end; `again` tries rejected rows once more,
+    as other rules do. Without `remember` nothing is kept beside the file, and all of it is new.
+    Raises UsageError, before anything is published, if not one row of the first batch is an event.
     """
-    text = io.TextIOWrapper(stream, encoding, errors="replace", newline="")
-    rows = csv.reader(text, delimiter=delimiter)
-    names = columns or next(rows, None)
-    if not names:
-        raise UsageError(f"{file}: no head line; --columns names the fields of a file without one")
-    progress = Progress(file, "\0".join(names).encode())
-    done = progress.read()
-    counts = {"skipped": sum(1 for _ in islice(rows, done)), "published": 0, "unreadable": 0}
-    for batch in _batches(rows):
+    progress = Progress(file, stream, headed=rules.layout.columns is None, remember=remember)
+    names = _names(file, stream, rules, finished=finished)
+    if isinstance(names, int):
+        return FileReport(waiting=names)
+    place = progress.read()
+    report = FileReport(from_line=place.lines if place else 0)
+    if place is not None and (again or place.rules != rules.identity):
+        _correct(file, stream, rules, names, progress, target, report)
+    offset, lines = (place.offset, place.lines) if place else _behind_head(stream, rules)
+    stream.seek(offset)
+    rows = Lines(stream, start=offset, number=lines, finished=finished)
+    for batch in _batches(_records(rows, names, rules)):
         if stop.is_set():
             break
-        sent = []
-        for place, row in enumerate(batch, done):
-            try:
-                value = rules.value(dict(zip(names, row, strict=False)), f"{file.name}-{place}")
-            except UnmappableError:
-                counts["unreadable"] += 1
-                continue
-            key = numbers.canonical(value["recipient"]) or value["recipient"]
-            sent.append(producer.send(topic, _encode(value), key=key.encode()))
-        _settle(producer, sent)
-        done += len(batch)
-        progress.write(done)
-        counts["published"] += len(sent)
-        metrics.add("feed_events_total", len(sent), outcome="published")
-        metrics.add("feed_events_total", len(batch) - len(sent), outcome="unreadable")
-    return counts
+        wanted = [record for record in batch if not rules.others(names, record)]
+        report.others += len(batch) - len(wanted)
+        events, bad = rules.events(names, wanted, progress.fingerprint, _now_ms())
+        if place is None and bad and not (report.published or events):
+            raise UsageError(f"{file}: no row of the first {len(bad)} is an event: {_few(bad)}")
+        report.published += target.send(events)
+        rejects = [_reject(progress.fingerprint, file, record, reason) for record, reason in bad]
+        progress.reject(rejects)
+        progress.write(batch[-1].end, _last_line(batch[-1]), rules.identity)
+        _count(report, rejects)
+        metrics.add("feed_events_total", len(events), outcome="published")
+        metrics.add("feed_events_total", len(rejects), outcome="unreadable")
+        if report.unreadable > REJECTS_MAX:
+            raise UsageError(f"{file}: over {REJECTS_MAX:,} rows are no events; stopped there")
+    report.waiting = rows.waiting
+    report.left = len(progress.rejects())
+    return report
 
 
-def _batches(rows: Iterator[list[str]]) -> Iterator[list[list[str]]]:
+@dataclass(slots=True)
+class FileSurvey:
+    """Counts of a file of which nothing is published."""
+
+    rows: int = 0
+    unreadable: int = 0
+    others: int = 0
+    waiting: int = 0
+    oldest_ms: int = 0
+    newest_ms: int = 0
+    first: list[RejectedRow] = field(default_factory=list)
+    reasons: Counter[str] = field(default_factory=Counter)
+
+
+def survey(
+    file: Path, stream: IO[bytes], rules: RowRules, seen: FileSurvey, *, finished: bool = False
+) -> Iterator[dict[str, Any]]:
+    """Yield each event of a file from its beginning, and count in `seen`, publishing nothing."""
+    names = _names(file, stream, rules, finished=finished)
+    if isinstance(names, int):
+        seen.waiting = names
+        return
+    name = fingerprint(stream, 1 + (rules.layout.columns is None))
+    offset, lines = _behind_head(stream, rules)
+    stream.seek(offset)
+    rows = Lines(stream, start=offset, number=lines, finished=finished)
+    for batch in _batches(_records(rows, names, rules)):
+        wanted = [record for record in batch if not rules.others(names, record)]
+        events, bad = rules.events(names, wanted, name, _now_ms())
+        seen.rows += len(batch)
+        seen.others += len(batch) - len(wanted)
+        seen.unreadable += len(bad)
+        seen.reasons.update(reason for _, reason in bad)
+        room = FIRST_MAX - len(seen.first)
+        seen.first += [_reject(name, file, record, reason) for record, reason in bad[:room]]
+        for _, value in events:
+            at_ms = value["event_time_ms"]
+            seen.newest_ms = max(seen.newest_ms, at_ms)
+            seen.oldest_ms = min(seen.oldest_ms or at_ms, at_ms)
+            yield value
+    seen.waiting = rows.waiting
+
+
+FIRST_MAX: Final = 3  # rejects that are told at once; the file has all
+
+
+def _names(
+    file: Path, stream: IO[bytes], rules: RowRules, *, finished: bool
+) -> tuple[str, ...] | int:
+    """The names of the fields, or how many bytes there are of a head line that has no end yet.
+
+    Raises UsageError if they give no event.
+    """
+    names = rules.layout.columns
+    if names is None:
+        stream.seek(0)
+        lines = Lines(stream, finished=finished)
+        try:
+            names = head(lines, rules.layout)
+        except UsageError as error:
+            raise UsageError(f"{file}: {error}") from None
+        if names is None:
+            return lines.waiting
+    given = set(rules.fields.constants)
+    for source, targets in rules.fields.targets.items():
+        if source in names:
+            given |= {target for target, _ in targets}
+    if missing := sorted(rules.only.keys() - set(names)):
+        raise UsageError(f"{file}: no column {', '.join(missing)}; there are {', '.join(names)}")
+    if lacking := sorted(REQUIRED - given):
+        other = next((mark for mark in ";\t|" if len(names) == 1 and mark in names[0]), "")
+        hint = f"--delimiter {other!r}" if other else f"--map {lacking[0]}=…"
+        raise UsageError(
+            f"{file}: no column gives {', '.join(lacking)}; there are {', '.join(names)}: {hint}"
+        )
+    return names
+
+
+def _behind_head(stream: IO[bytes], rules: RowRules) -> tuple[int, int]:
+    """Bytes and lines before the first record."""
+    if rules.layout.columns is not None:
+        return 0, 0
+    stream.seek(0)
+    line = Lines(stream, finished=True).take()
+    return (line.end, 1) if line is not None else (0, 0)
+
+
+def _records(rows: Lines, names: Sequence[str], rules: RowRules) -> Iterator[RowRecord]:
+    def counts(fields: Sequence[str]) -> bool:
+        try:
+            value = rules.fields.value(dict(zip(names, fields, strict=True)))
+        except UnmappableError:
+            return False
+        return rules.numbers.canonical(str(value["recipient"])) is not None
+
+    return records(rows, rules.layout, len(names), counts)
+
+
+def _last_line(record: RowRecord) -> int:
+    """The number of a record's last line."""
+    inside = sum(field.count("\n") for field in record.fields or ())
+    return record.number + inside
+
+
+def _correct(
+    file: Path,
+    stream: IO[bytes],
+    rules: RowRules,
+    names: Sequence[str],
+    progress: Progress,
+    target: Target,
+    report: FileReport,
+) -> None:
+    """Publish what was no event by the rules of an earlier run, and is one by these."""
+    still: list[RejectedRow] = []
+    for batch in _batches(iter(progress.rejects())):
+        again: list[RowRecord] = []
+        for reject in batch:
+            stream.seek(reject.start)
+            rows = Lines(stream, start=reject.start, number=reject.line - 1, finished=True)
+            again += islice(_records(rows, names, rules), 1)
+        events, bad = rules.events(names, again, progress.fingerprint, _now_ms())
+        sent = target.send(events)
+        report.published += sent
+        report.corrected += sent
+        still += [_reject(progress.fingerprint, file, record, reason) for record, reason in bad]
+    progress.keep(still)
+
+
+def _reject(name: str, file: Path, record: RowRecord, reason: str) -> RejectedRow:
+    return RejectedRow(name, file.name, record.number, record.start, record.end, reason)
+
+
+def _count(report: FileReport, rejects: Sequence[RejectedRow]) -> None:
+    report.unreadable += len(rejects)
+    report.reasons.update(each.reason for each in rejects)
+    report.first += rejects[: FIRST_MAX - len(report.first)]
+
+
+def _few(bad: Sequence[tuple[RowRecord, str]]) -> str:
+    return "; ".join(f"line {record.number}: {reason}" for record, reason in bad[:FIRST_MAX])
+
+
+def _batches(rows: Iterator[Any]) -> Iterator[list[Any]]:
     while batch := list(islice(rows, BATCH)):
         yield batch
 
 
-def _settle(producer: KafkaProducer, sent: list[Any]) -> None:
-    try:
-        producer.flush(timeout=60)
-        for future in sent:
-            future.get(timeout=1)
-    except KafkaError as error:
-        raise unusable("cannot publish", error) from None
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+def counted(reasons: Mapping[str, int]) -> str:
+    """Reasons with how often, the commonest first.
+
+    >>> counted({"no sender": 2, "recipient is neither a number nor a token": 7})
+    'recipient is neither a number nor a token (7), no sender (2)'
+    """
+    few = sorted(reasons.items(), key=lambda each: -each[1])[:FIRST_MAX]
+    return ", ".join(f"{reason} ({n})" for reason, n in few)

@@ -10,18 +10,19 @@ from __future__ import annotations
 
 import io
 import json
+import logging
+import struct
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 import msgspec
-import numpy as np
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
 
-from detectors.model.strings import Written
 from streams.config import Kafka
 from streams.errors import UnavailableError, UsageError
+from streams.feeds.keys import canonical_keys
 from streams.feeds.mapping import FieldMap, UnmappableError
 from streams.telemetry.metrics import Metrics
 from streams.wire import Numbers
@@ -33,6 +34,10 @@ GC_THRESHOLDS: Final = (200_000, 20, 20)
 and again. For the process that runs the feed."""
 FLUSH_S: Final = 60.0
 CONFLUENT_MAGIC: Final = 0  # then four bytes of schema id
+UNKNOWN_MAX: Final = 100  # schema ids without a file that are told
+_HEAD: Final = struct.Struct(">bI")
+
+log = logging.getLogger(__name__)
 
 Row = Mapping[str, Any]
 
@@ -46,27 +51,85 @@ _recipient: Final = msgspec.json.Decoder(_Recipient).decode
 _row: Final = msgspec.json.Decoder(dict[str, Any]).decode
 
 
-def avro_reader(schema_file: Path) -> Callable[[bytes], Row]:
-    """Decodes Avro values of one writer's schema, with or without Confluent's five-byte head."""
+def schema_files(words: Sequence[str]) -> dict[str, Path]:
+    """Files by schema id, from `ID=FILE`, and from `FILE` under "" for values without an id.
+
+    >>> schema_files(["7=cdr.avsc", "old.avsc"])
+    {'7': PosixPath('cdr.avsc'), '': PosixPath('old.avsc')}
+    """
+    files: dict[str, Path] = {}
+    for word in words:
+        number, equals, name = word.partition("=")
+        key, path = (number, name) if equals and number.isdecimal() else ("", word)
+        if key in files:
+            raise UsageError(f"two Avro schemas for {key or 'values without an id'}")
+        files[key] = Path(path)
+    return files
+
+
+def avro_reader(files: Mapping[str, Path]) -> Callable[[bytes], Row]:
+    """Decodes Avro values, each by the schema that its head names.
+
+    `files` are writers' schemas by the id in Confluent's head (a zero, then the id in four bytes);
+    under "" is that of values without a head. No registry is asked: an id without a file is no
+    guess, but an UnmappableError, and a line in the log when it first comes.
+    """
     try:
         import fastavro  # noqa: PLC0415 - an extra
     except ImportError:
         raise UsageError("Avro needs `pip install otpguard[feed]`") from None
-    try:
-        schema = fastavro.parse_schema(json.loads(schema_file.read_text("utf-8")))
-    except (OSError, ValueError, fastavro.schema.SchemaParseException) as error:
-        raise UsageError(f"{schema_file}: {error}") from None
+    schemas: dict[int | None, Any] = {}
+    for number, file in files.items():
+        try:
+            schema = fastavro.parse_schema(json.loads(file.read_text("utf-8")))
+        except (OSError, ValueError, fastavro.schema.SchemaParseException) as error:
+            raise UsageError(f"{file}: {error}") from None
+        schemas[int(number) if number else None] = schema
+        log.info("Avro values %s are read by %s", f"of schema id {number}" if number else
+                 "without a schema id", file)  # fmt: skip
+    return _AvroReader(schemas, fastavro.schemaless_reader)
 
-    decode = fastavro.schemaless_reader
 
-    def read(value: bytes) -> Row:
-        body = value[5:] if value and value[0] == CONFLUENT_MAGIC else value
-        row = decode(io.BytesIO(body), schema, None)
-        if not isinstance(row, dict):
-            raise UnmappableError("no Avro record")
+class _AvroReader:
+    """Chooses the schema of each value."""
+
+    def __init__(self, schemas: Mapping[int | None, Any], decode: Callable[..., Any]) -> None:
+        self._schemas = schemas
+        self._decode = decode
+        self._unknown: set[int] = set()
+
+    def __call__(self, value: bytes) -> Row:
+        number = None
+        if len(value) >= _HEAD.size and value[0] == CONFLUENT_MAGIC:
+            _, number = _HEAD.unpack_from(value)
+        if number in self._schemas and number is not None:
+            return self._row(value, _HEAD.size, number)
+        if None in self._schemas:
+            try:
+                return self._row(value, 0, None)
+            except Exception:
+                self._miss(number)
+                raise
+        self._miss(number)
+        raise UnmappableError("no schema for this value")
+
+    def _row(self, value: bytes, start: int, number: int | None) -> Row:
+        body = io.BytesIO(value)
+        body.seek(start)
+        row = self._decode(body, self._schemas[number], None)
+        if not isinstance(row, dict) or body.tell() != len(value):
+            raise UnmappableError("no Avro record of this schema")
         return row
 
-    return read
+    def _miss(self, number: int | None) -> None:
+        """Say it once for each id, and for so many ids."""
+        if number is None or number in self._unknown or len(self._unknown) >= UNKNOWN_MAX:
+            return
+        self._unknown.add(number)
+        log.error(
+            "values name schema id %d, for which there is no file: --avro-schema %d=FILE",
+            number, number,
+        )  # fmt: skip
 
 
 def json_reader(value: bytes) -> Row:
@@ -114,18 +177,8 @@ class Rekeyer:
                 unread.append(at)
             values.append(value)
             written.append(recipient)
-        return values, self._keys(written), len(unread)
-
-    def _keys(self, written: Sequence[str]) -> list[bytes]:
-        """Canonical recipients; what is none stays as it was written."""
-        column, tokens, nobody = self._numbers.column(Written(written))
-        keys = [b"%d" % number for number in column.tolist()]
-        for number, token in tokens.items():
-            for at in np.flatnonzero(column == number).tolist():
-                keys[at] = token.encode()
-        for at in nobody:
-            keys[at] = written[at].encode("utf-8", "replace")
-        return keys
+        keys, _ = canonical_keys(self._numbers, written)
+        return values, keys, len(unread)
 
 
 def arguments(kafka: Kafka) -> dict[str, Any]:

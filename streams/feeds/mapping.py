@@ -24,6 +24,8 @@ FIELDS: Final = (
 Convert = Callable[[Any], Any]
 """Raises ValueError, TypeError or OverflowError for what it cannot read."""
 
+ZONE: Final = "America/Sao_Paulo"  # an example, for who is asked for one
+
 _UNITS: Final[Mapping[str, float]] = {"s": 1000, "ms": 1, "us": 1e-3, "ns": 1e-6}
 
 
@@ -37,15 +39,16 @@ class FieldMap:
 
     targets: Mapping[str, tuple[tuple[str, Convert], ...]]  # source -> what it gives, and how
     constants: Mapping[str, Any] = field(default_factory=dict)
+    described: str = ""  # differs where another mapping would give other values
 
     @classmethod
     def parse(
-        cls, maps: Iterable[str], constants: Iterable[str], time_format: str, zone: str
+        cls, maps: Iterable[str], constants: Iterable[str], time_format: str, zone: str | None
     ) -> Self:
         """From `target=source` and `target=value` words; UsageError says which is wrong.
 
         `time_format` is s, ms, us or ns since 1970, iso, or a pattern of strptime; `zone` counts
-        where a time names none.
+        where a time names none, and without it such a time is a UsageError when it comes.
 
         >>> rules = FieldMap.parse(["recipient=called"], ["gateway_id=smsc-1"], "s", "UTC")
         >>> rules.value({"called": "139", "sender": "1069", "event_time_ms": 1.5}, "f-1")
@@ -57,7 +60,10 @@ class FieldMap:
         for name in (*sources, *given):
             if name not in FIELDS:
                 raise UsageError(f"sms.delivery.v1 has no field {name!r}")
-        numbers = {name: int(text) if name in NUMBERS else text for name, text in given.items()}
+        try:
+            numbers = {name: int(text) if name in NUMBERS else text for name, text in given.items()}
+        except ValueError:
+            raise UsageError(f"{', '.join(sorted(NUMBERS & given.keys()))}: no number") from None
         converts: dict[str, Convert] = dict.fromkeys(NUMBERS, int)
         converts["event_time_ms"] = _reader(time_format, zone)
         targets: dict[str, tuple[tuple[str, Convert], ...]] = {}
@@ -66,7 +72,8 @@ class FieldMap:
                 source = sources.get(name, name)
                 entry = name, converts.get(name, str)
                 targets[source] = (*targets.get(source, ()), entry)
-        return cls(targets, numbers)
+        described = f"{sorted(sources.items())} {sorted(given.items())} {time_format} {zone}"
+        return cls(targets, numbers, described)
 
     def value(self, row: Mapping[str, Any], message_id: str = "") -> dict[str, Any]:
         """A value of `sms.delivery.v1`. Empty fields are absent ones; UnmappableError says why not.
@@ -101,14 +108,14 @@ def _pair(word: str) -> tuple[str, str]:
     return target, source
 
 
-def _reader(time_format: str, zone: str) -> Callable[[Any], int]:
+def _reader(time_format: str, zone: str | None) -> Callable[[Any], int]:
     """How a time becomes milliseconds."""
-    if (factor := _UNITS.get(time_format)) is not None:
-        return int if factor == 1 else lambda written: round(float(written) * factor)
     try:
-        local = ZoneInfo(zone) if zone != "UTC" else UTC
+        local = None if zone is None else ZoneInfo(zone) if zone != "UTC" else UTC
     except (ZoneInfoNotFoundError, ValueError):
         raise UsageError(f"no time zone {zone!r}") from None
+    if (factor := _UNITS.get(time_format)) is not None:
+        return int if factor == 1 else lambda written: round(float(written) * factor)
 
     def read(written: Any) -> int:
         text = str(written)
@@ -117,6 +124,8 @@ def _reader(time_format: str, zone: str) -> Callable[[Any], int]:
         else:
             moment = datetime.strptime(text, time_format)  # noqa: DTZ007 - the zone follows
         if moment.tzinfo is None:
+            if local is None:
+                raise UsageError(f"{text!r} names no time zone: --zone says which, such as {ZONE}")
             moment = moment.replace(tzinfo=local)
         return round(moment.timestamp() * 1000)
 

@@ -18,6 +18,7 @@ from detectors.bars import MASS_EACH
 from detectors.model.event import Trust, platform_print
 from detectors.model.records import Action, EpisodeRecord, Level, Rung, Sighting
 from detectors.suspects.mass import RULES as MASS
+from streams.shown import in_markdown, shown
 
 KINDS: Final = MappingProxyType(
     {"sig": "", "from": "sender ", "port": "", "host": "", "id": "platform "}
@@ -79,7 +80,10 @@ def explain(record: EpisodeRecord) -> Explanation:
 
 def lines(record: EpisodeRecord) -> Iterator[str]:
     """For a terminal."""
-    told = explain(record)
+    yield from map(shown, _lines(explain(record), record))
+
+
+def _lines(told: Explanation, record: EpisodeRecord) -> Iterator[str]:
     yield told.headline
     yield from (f"  {fact}" for fact in told.facts)
     for heading, rows in (
@@ -112,13 +116,16 @@ def _headed(record: EpisodeRecord, sightings: Sequence[Sequence[str]]) -> Sequen
 def markdown(record: EpisodeRecord) -> Iterator[str]:
     """For a ticket or a mail."""
     told = explain(record)
-    yield f"### {told.headline}"
+    yield f"### {shown(told.headline)}"
     yield ""
-    yield from (f"- {fact}" for fact in told.facts)
+    yield from (f"- {shown(fact)}" for fact in told.facts)
     for names, rows in (
         (("when (UTC)", "level", "rule"), told.path),
         (("counted", "score", "WATCH", "THROTTLE"), told.rungs),
-        (("when (UTC)", "platform", "to this recipient", "a throttle"), told.sightings),
+        (
+            ("when (UTC)", "platform", "to this recipient", "a throttle"),
+            [(at, in_markdown(name), *rest) for at, name, *rest in told.sightings],
+        ),
     ):
         if rows:
             yield ""
@@ -144,20 +151,20 @@ def told(action: Action) -> str:
     if action.verb == "release":
         return f"{name}, at {clock(action.issued_at_ms)}"
     reason = action.reason
-    return (
+    return shown(
         f"{name}, {clock(action.issued_at_ms)} to {clock(action.expires_at_ms)}, by {reason.rule} "
         f"{reason.score:g} of {reason.threshold:g}: {reason.text}"
     )
 
 
 def platform_name(key: str) -> str:
-    """A platform key as a reader would say it.
+    """A platform key as a reader would say it; whatever cannot be printed is escaped.
 
     >>> platform_name("sig:淘宝"), platform_name("from:106550200001"), platform_name("#12")
     ('淘宝', 'sender 106550200001', '#12')
     """
     kind, colon, name = key.partition(":")
-    return KINDS.get(kind, f"{kind} ") + name if colon else key
+    return shown(KINDS.get(kind, f"{kind} ") + name if colon else key)
 
 
 def clock(at_ms: int) -> str:
@@ -315,4 +322,4 @@ def _columns(rows: Sequence[Sequence[str]]) -> Iterator[str]:
 
 
 def _row(cells: Sequence[str]) -> str:
-    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+    return "| " + " | ".join(map(shown, cells)) + " |"

@@ -9,6 +9,7 @@ from streams.wire.control import (
     decode_override,
     encode_ack,
     encode_override,
+    key_parts,
     override_id,
     override_key,
 )
@@ -70,6 +71,7 @@ __all__ = [
     "encode_episode",
     "encode_override",
     "episode_headers",
+    "key_parts",
     "override_id",
     "override_key",
     "refuse",

@@ -72,6 +72,16 @@ def override_key(override: Override) -> bytes:
     return f"{override.recipient}|{override.verb}|{override.platform}".encode()
 
 
+def key_parts(key: bytes) -> tuple[str, str, str]:
+    """Recipient, verb and platform of an override's key; ValueError if it is none.
+
+    >>> key_parts(b"*|allow|sig:a|b")
+    ('*', 'allow', 'sig:a|b')
+    """
+    recipient, verb, platform = key.decode().split("|", 2)
+    return recipient, verb, platform
+
+
 def override_id(override: Override, offset: int) -> str:
     """The id by which adapters acknowledge it; words about everyone have a topic of their own.
 

@@ -5,16 +5,25 @@ from __future__ import annotations
 import re
 import socket
 import threading
+import time
+from contextlib import closing
 from dataclasses import replace
 
 import pytest
+from kafka import KafkaProducer
+from typer.testing import CliRunner
 
+from streams.cli.topics import app
 from streams.cluster import topics as module
-from streams.cluster.admin import Cluster, Shape
+from streams.cluster.admin import Cluster, Shape, client_arguments
+from streams.cluster.read import records
 from streams.config import Settings
 from streams.demo.brokers import Broker
 from streams.errors import ConfigError, UnavailableError
 
+ROLES_NAMED = (
+    "input", "throttle", "episode", "acks", "override", "everyone", "undeliverable", "dead_letters",
+)  # fmt: skip
 WANTED = module.topics(Settings())
 RIGHT = {topic.name: Shape(topic.partitions, topic.replication, topic.configs) for topic in WANTED}
 INPUT, CHANGELOG = "sms.delivery.v1", "otpguard-recipients-changelog"
@@ -56,6 +65,72 @@ def test_partitions_and_retention_of_outputs_are_the_operators() -> None:
     check(RIGHT | {name: Shape(3, 1, {"cleanup.policy": "compact,delete", "retention.ms": "1"})})
 
 
+@pytest.mark.parametrize("role", [each.role for each in WANTED if "delete" in each.cleanup])
+def test_a_topic_that_deletes_is_made_of_segments_that_go_with_their_records(role: str) -> None:
+    topic = next(each for each in WANTED if each.role == role)
+    assert topic.retention_ms
+    assert int(topic.configs["segment.ms"]) * 10 <= topic.retention_ms
+
+
+@pytest.mark.parametrize("role", [each.role for each in WANTED if "delete" in each.cleanup])
+def test_a_segment_that_outlasts_its_retention_is_a_caution_with_its_remedy(role: str) -> None:
+    topic = next(each for each in WANTED if each.role == role)
+    long = {**topic.configs, "segment.ms": "604800000"}  # Kafka's own default
+    (said,) = module.cautions(WANTED, {topic.name: Shape(8, 3, long)})
+    assert said.startswith(f"topic {topic.name} has segment.ms=604800000 at retention.ms=")
+    assert f"--add-config segment.ms={topic.configs['segment.ms']}`" in said
+    if role == "dead_letters":
+        assert "records last up to 10.0 days" in said
+
+
+@pytest.mark.parametrize(
+    ("configs", "right"),
+    [
+        ({"message.timestamp.type": "LogAppendTime"}, True),
+        ({"message.timestamp.type": "CreateTime"}, False),
+        (
+            {
+                "message.timestamp.type": "CreateTime",
+                "message.timestamp.after.max.ms": "9223372036854775807",
+            },
+            False,
+        ),
+        (
+            {
+                "message.timestamp.type": "CreateTime",
+                "message.timestamp.after.max.ms": "3600000",
+            },
+            True,
+        ),
+        ({}, True),  # a broker that does not say
+    ],
+)
+def test_an_input_that_takes_any_time_of_its_producers_is_a_caution(
+    configs: dict[str, str], right: bool
+) -> None:
+    said = module.cautions(WANTED, {INPUT: Shape(32, 3, configs)})
+    assert [f"--topic {INPUT} --add-config message.timestamp.type=" in each for each in said] == (
+        [] if right else [True]
+    )
+
+
+def test_leases_that_kafka_forgets_before_they_are_over_are_a_caution() -> None:
+    name = "otpguard.throttle.v1"
+    short = {"cleanup.policy": "compact,delete", "retention.ms": "600000", "segment.ms": "60000"}
+    (said,) = module.cautions(WANTED, {name: Shape(8, 3, short)})
+    assert "less than a lease" in said
+
+
+def test_a_topic_that_keeps_texts_for_ever_is_a_caution() -> None:
+    for_ever = {"cleanup.policy": "delete", "retention.ms": "-1", "segment.ms": "604800000"}
+    (said,) = module.cautions(WANTED, {"sms.delivery.v1.dlq": Shape(8, 3, for_ever)})
+    assert "keeps records for ever" in said
+
+
+def test_what_was_created_needs_no_caution() -> None:
+    assert module.cautions(WANTED, RIGHT) == []
+
+
 def test_every_topic_says_why_it_has_its_shape() -> None:
     for topic in WANTED:
         assert topic.why
@@ -86,6 +161,62 @@ def test_topics_are_created_once_and_then_right(broker: Broker, unique: str) -> 
         settings.topics.input: 3,
         settings.changelog: 3,
     }
+
+
+@pytest.mark.broker
+def test_a_brokers_own_defaults_are_cautioned_about_and_created_topics_are_not(
+    kafka: Broker, unique: str
+) -> None:
+    settings = settings_for(kafka.bootstrap, unique)
+    name = settings.topics.dead_letters
+    with Cluster(settings.kafka) as cluster:
+        any_time = {"message.timestamp.after.max.ms": str(2**63 - 1)}  # Kafka 3's own default
+        cluster.create(settings.topics.input, 3, 1, {"retention.ms": "86400000", **any_time})
+        cluster.create(name, 3, 1, {"cleanup.policy": "delete", "retention.ms": "259200000"})
+    module.create(settings)
+    problems, said = module.review(settings)
+    assert problems == []
+    assert len(said) == 3
+    assert "segment.ms=604800000" in said[0]
+    assert "takes any time" in said[1]
+    assert name in said[2]
+
+
+@pytest.mark.broker
+def test_create_names_what_is_wrong_with_topics_that_were_there(
+    kafka: Broker, unique: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in {
+        "APP_ID": unique, "KAFKA_BOOTSTRAP": kafka.bootstrap, "TOPICS_PARTITIONS": "2",
+        "TOPICS_REPLICATION": "1",
+        **{f"TOPICS_{role.upper()}": f"{unique}.{role}" for role in ROLES_NAMED},
+    }.items():  # fmt: skip
+        monkeypatch.setenv(f"OTPGUARD_{name}", value)
+    with Cluster(Settings().kafka) as cluster:
+        cluster.create(f"{unique}.dead_letters", 2, 1, {"retention.ms": "259200000"})
+    done = CliRunner().invoke(app, ["create"])
+    assert done.exit_code == 0, done.output
+    assert f"note: topic {unique}.dead_letters has segment.ms=604800000" in done.output
+    assert f"created {unique}.input" in done.output
+    assert CliRunner().invoke(app, ["check"]).exit_code != 0
+
+
+@pytest.mark.broker
+def test_the_brokers_clock_dates_the_input_whatever_a_producer_writes(
+    kafka: Broker, unique: str
+) -> None:
+    settings = settings_for(kafka.bootstrap, unique)
+    module.create(settings)
+    clients = client_arguments(settings.kafka)
+    before_ms = time.time_ns() // 1_000_000
+    with closing(KafkaProducer(**clients, acks="all")) as producer:
+        for wrong_ms in (before_ms + 365 * 86_400_000, 0):
+            sent = producer.send(settings.topics.input, b"{}", timestamp_ms=wrong_ms)
+            sent.get(timeout=30)
+    found = list(records(clients, settings.topics.input))
+    assert len(found) == 2
+    for record in found:
+        assert abs(record.timestamp - before_ms) < 60_000
 
 
 @pytest.mark.broker

@@ -173,6 +173,34 @@ def test_a_lease_on_the_topic_becomes_a_key_and_is_acknowledged(
     assert metrics.registry.get_sample_value("otpguard_leases_held") == 0
 
 
+def test_a_deleted_word_is_heeded_where_it_could_be_said_and_nowhere_else(
+    world: World, keys: redis.Redis
+) -> None:
+    recipient = "8613900000001"
+    with world.adapter():
+        world.say(override("exempt", recipient, expires_at_ms=None))
+        world.say(override("mode", EVERYONE, mode="off", expires_at_ms=None))
+        world.say(action(recipient, 1, at_ms=now_ms()))
+        world.acks(3)
+        assert throttled(keys) == set()
+        for topic, key in (
+            (world.topics.override, b"*|mode|"),  # the right to release is no kill switch
+            (world.topics.everyone, b"8613900000001|exempt|"),
+            (world.topics.override, b"\xff|x"),
+            (world.topics.override, b""),
+            (world.topics.everyone, b"*|mode|"),
+        ):
+            world.producer.send(topic, None, key=key)
+        world.producer.flush()
+        world.say(action("8613900000002", 1, at_ms=now_ms()))
+        wait_until(lambda: throttled(keys) == {"8613900000002"}, "the switch is back", 10)
+        world.producer.send(world.topics.override, None, key=b"8613900000001|exempt|")
+        world.producer.flush()
+        wait_until(lambda: recipient in throttled(keys), "no exemption holds", 10)
+    with world.adapter():  # a restart reads the same
+        wait_until(lambda: throttled(keys) == {recipient, "8613900000002"}, "both leases hold", 10)
+
+
 @pytest.mark.kafka
 @pytest.mark.faults
 def test_a_broker_that_falls_silent_shows_and_leases_end_meanwhile(

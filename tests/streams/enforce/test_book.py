@@ -15,6 +15,7 @@ from streams.enforce.book import (
     Book,
     Why,
     due,
+    forget_override,
     mode,
     standing,
     take_action,
@@ -106,6 +107,25 @@ def test_an_allowed_platform_passes_beside_the_known_ones(recipient: str) -> Non
     later = standing(book, RECIPIENT, START_MS + 9)
     assert isinstance(later, Lease)
     assert later.scope.pass_ids == (7,)
+
+
+def test_a_word_that_is_deleted_was_never_said() -> None:
+    book = book_of(action(), override("exempt"), override("allow", platform="sig:某校"))
+    assert standing(book, RECIPIENT, START_MS + 1) is Why.EXEMPT
+    assert list(forget_override(book, RECIPIENT, "exempt", "")) == [RECIPIENT]
+    lease = standing(book, RECIPIENT, START_MS + 1)
+    assert isinstance(lease, Lease)
+    assert platform_id("sig:某校") in lease.scope.pass_ids
+    assert list(forget_override(book, RECIPIENT, "allow", "sig:某校")) == [RECIPIENT]
+    assert not book.overrides
+    assert list(forget_override(book, RECIPIENT, "allow", "sig:某校")) == []
+
+
+def test_a_switch_that_is_deleted_is_set_back_for_everybody() -> None:
+    book = book_of(action(), override("mode", EVERYONE, mode="off"))
+    assert standing(book, RECIPIENT, START_MS + 1) is Why.MODE
+    assert list(forget_override(book, EVERYONE, "mode", "")) == [RECIPIENT]
+    assert isinstance(standing(book, RECIPIENT, START_MS + 1), Lease)
 
 
 def test_past_a_rail_new_leases_do_not_stand_and_old_ones_do() -> None:

@@ -76,8 +76,19 @@ def test_a_working_installation_has_nothing_wrong(config: Path) -> None:
     assert found["keys"]["state"] == found["events"]["state"] == found["clocks"]["state"] == "ok"
 
 
+def test_events_ahead_of_the_brokers_clock_are_named(config: Path) -> None:
+    settings = load(config)
+    create(settings)
+    send(settings, [b"8613900000001"] * 20, ahead_ms=60_000)
+    code, found = doctor(config)
+    assert code == Exit.CONFIG
+    assert "s ahead of their records" in found["clocks"]["says"]
+
+
 def test_foreign_keys_and_a_clock_ahead_are_named(config: Path) -> None:
     settings = load(config)
+    with Cluster(settings.kafka) as cluster:
+        cluster.create(settings.topics.input, 2, 1, {"message.timestamp.type": "CreateTime"})
     create(settings)
     send(settings, [b"+86 139 0000 0001"] * 20, ahead_ms=60_000)
     code, found = doctor(config)
@@ -86,6 +97,32 @@ def test_foreign_keys_and_a_clock_ahead_are_named(config: Path) -> None:
     assert "feed kafka" in found["keys"]["remedy"]
     assert found["clocks"]["state"] == "bad"
     assert "s ahead of this machine's clock" in found["clocks"]["says"]
+
+
+def test_a_share_of_refused_events_is_no_health(config: Path) -> None:
+    settings = load(config)
+    create(settings)
+    send(settings, [b"8613900000001"] * 90)
+    send(settings, [b"8613900000001"] * 10, ahead_ms=8 * 3_600_000)  # a zone that nobody named
+    code, found = doctor(config)
+    assert code == Exit.DONE
+    assert found["events"]["state"] == "warn"
+    assert found["events"]["says"].startswith("10.0% of 100 would be refused: ")
+
+
+def test_topics_that_keep_records_too_long_are_named_with_the_command(config: Path) -> None:
+    settings = load(config)
+    with Cluster(settings.kafka) as cluster:
+        cluster.create(settings.topics.dead_letters, 2, 1, {"retention.ms": "259200000"})
+    create(settings)
+    done = subprocess.run(
+        [sys.executable, "-m", "streams", "doctor", "--json", "--config", str(config)],
+        capture_output=True, text=True, check=False, timeout=60,
+    )  # fmt: skip
+    said = [each for each in json.loads(done.stdout) if "segment.ms" in each["says"]]
+    assert [each["state"] for each in said] == ["warn"]
+    assert "records last up to 10.0 days" in said[0]["says"]
+    assert "--add-config segment.ms=25920000" in said[0]["remedy"]
 
 
 def test_missing_topics_are_named_with_the_way_to_make_them(config: Path) -> None:

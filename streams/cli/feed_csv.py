@@ -1,0 +1,242 @@
+"""Files that `otpguard feed csv` looks at, or publishes."""
+
+from __future__ import annotations
+
+import gzip
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, Self
+
+import msgspec
+import typer
+
+from streams.cli.shared import opened
+from streams.errors import UnavailableError, UsageError
+from streams.feeds import guess
+from streams.feeds.csv import FileReport, FileSurvey, RowRules, Target, counted, publish, survey
+from streams.feeds.mapping import FieldMap
+from streams.feeds.presets import PRESETS, Preset
+from streams.feeds.rows import FileLayout
+
+if TYPE_CHECKING:
+    import threading
+
+    from kafka import KafkaProducer
+
+    from detectors.recognise.registry import Registry
+    from streams.config import Settings
+    from streams.telemetry.metrics import Metrics
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """The options. `encoding` is None where each file has to show that it is UTF-8."""
+
+    rules: RowRules
+    encoding: str | None
+    zone: str  # and where it is from, for people
+
+    @classmethod
+    def parse(
+        cls,
+        settings: Settings,
+        preset: str | None,
+        maps: Sequence[str],
+        constants: Sequence[str],
+        time_format: str | None,
+        zone: str | None,
+        only: Sequence[str],
+        columns: str | None,
+        delimiter: str,
+        encoding: str | None,
+    ) -> Self:
+        """From the words of the command line; UsageError says which is wrong."""
+        if preset is not None and preset not in PRESETS:
+            there = "; ".join(f"{name}: {each.about}" for name, each in PRESETS.items())
+            raise UsageError(f"no preset {preset!r}; there are {there}")
+        usual = PRESETS[preset] if preset else Preset("", (), "ms")
+        form = time_format or usual.time_format
+        told = "given"
+        if zone is None and form not in ("s", "ms", "us", "ns"):
+            zone, told = guess.zone(settings.input.country), f"country {settings.input.country}"
+        elif zone is None:
+            told = "times are numbers"
+        if encoding is not None and encoding.lower().replace("_", "-") == "utf-8-sig":
+            encoding = "utf-8"  # a mark in front of the first line is passed over anyway
+        intake = settings.intake()
+        names = tuple(columns.split(",")) if columns else usual.columns
+        rules = RowRules(
+            FieldMap.parse((*usual.maps, *maps), (*usual.constants, *constants), form, zone),
+            FileLayout(names, delimiter.replace("\\t", "\t"), encoding or "utf-8"),
+            intake.numbers,
+            intake.ahead_max_ms,
+            {**usual.only, **_wanted(only)},
+            usual.escaped,
+        )
+        return cls(rules, encoding, f"{zone or 'none'} ({told})")
+
+    def of(self, file: str, stream: IO[bytes]) -> tuple[RowRules, str]:
+        """The rules for one file, and its encoding with how it is known."""
+        if self.encoding is not None:
+            return self.rules, f"{self.encoding} (given)"
+        try:
+            found = guess.encoding(stream)
+        except UsageError as error:
+            raise UsageError(f"{file}: {error}") from None
+        layout = replace(self.rules.layout, encoding=found)
+        return replace(self.rules, layout=layout), f"{found} (as its bytes say)"
+
+
+def look(
+    settings: Settings, files: Sequence[str], given: Given, sample: int, *, finished: bool
+) -> None:
+    """Say what is in files: `sample` events of each on stdout, the rest on stderr.
+
+    Raises UsageError if any row is no event.
+    """
+    unreadable = 0
+    registry, _ = settings.registry()
+    for file in files:
+        with _stream(file) as (stream, whole):
+            rules, encoding = given.of(file, stream)
+            shown = codes = 0
+            seen = FileSurvey()
+            for event in survey(Path(file), stream, rules, seen, finished=finished or whole):
+                codes += _is_code(registry, settings.recognise.confidence_min, event)
+                if shown < sample:
+                    shown += 1
+                    sys.stdout.write(msgspec.json.encode(event).decode() + "\n")
+        for line in _told(file, seen, codes, encoding, given.zone):
+            typer.echo(line, err=True)
+        unreadable += seen.unreadable
+    if unreadable:
+        raise UsageError(f"{unreadable} rows are no events; nothing was published")
+
+
+def send(
+    settings: Settings,
+    files: Sequence[str],
+    given: Given,
+    producer: KafkaProducer,
+    metrics: Metrics,
+    stop: threading.Event,
+    *,
+    finished: bool,
+    again: bool,
+) -> None:
+    """Publish files, each whatever became of the others; then say what was wrong.
+
+    Raises UsageError for rows that are no events, UnavailableError for lines that have no end yet.
+    """
+    target = Target(producer, settings.topics.input)
+    wrong: list[str] = []
+    waiting: list[str] = []
+    for file in files:
+        try:
+            with _stream(file) as (stream, whole):
+                rules, encoding = given.of(file, stream)
+                report = publish(
+                    Path(file), stream, rules, target, metrics, stop,
+                    finished=finished or whole, again=again, remember=file != "-",
+                )  # fmt: skip
+        except UsageError as error:
+            wrong.append(str(error))
+            continue
+        typer.echo(f"{file}: {_published(report)} [{encoding}, zone {given.zone}]", err=True)
+        if report.unreadable:
+            where = f"; all are in {file}.rejects" if file != "-" else ""
+            lines = "; ".join(f"line {each.line}: {each.reason}" for each in report.first)
+            wrong.append(f"{file}: {report.unreadable} rows are no events: {lines}{where}")
+        if report.waiting:
+            waiting.append(file)
+    if waiting:
+        wrong_end = (
+            f"{', '.join(waiting)}: the last line has no end yet and waits; call again, "
+            "or with --whole if nobody writes any more"
+        )
+        if not wrong:
+            raise UnavailableError(wrong_end)
+        typer.echo(wrong_end, err=True)
+    if wrong:
+        raise UsageError("\n".join(wrong))
+
+
+def _published(report: FileReport) -> str:
+    parts = [f"published {report.published}" if report.published else "nothing new"]
+    if report.from_line:
+        parts.append(f"went on after line {report.from_line}")
+    if report.corrected:
+        parts.append(f"{report.corrected} of them rejected before")
+    if report.others:
+        parts.append(f"{report.others} of another kind left out")
+    if report.left:
+        parts.append(f"{report.left} rejected in all")
+    return ", ".join(parts)
+
+
+def _told(file: str, seen: FileSurvey, codes: int, encoding: str, zone: str) -> Iterator[str]:
+    events = seen.rows - seen.unreadable - seen.others
+    yield (
+        f"{file}: {events} events in {seen.rows} rows, {codes} of them codes; "
+        f"encoding {encoding}, zone {zone}"
+    )
+    if seen.others:
+        yield f"  {seen.others} rows of another kind are left out"
+    if events:
+        age_h = (time.time() - seen.newest_ms / 1000) / 3600
+        newest = datetime.fromtimestamp(seen.newest_ms / 1000, UTC)
+        yield f"  the newest is of {newest:%Y-%m-%d %H:%M:%S}Z, {age_h:.1f} h ago"
+        if not codes:
+            yield "  no text reads as a code: is it the right column, and the right encoding?"
+    if seen.unreadable:
+        yield f"  {seen.unreadable} rows are no events: {counted(seen.reasons)}"
+        for each in seen.first:
+            yield f"    line {each.line}: {each.reason}"
+    if seen.waiting:
+        yield "  the last line has no end yet (--whole takes it)"
+
+
+def _is_code(registry: Registry, confidence_min: float, event: dict[str, Any]) -> bool:
+    from detectors.recognise.recogniser import recognise  # noqa: PLC0415 - start-up time
+
+    verdict = recognise(
+        registry,
+        event.get("text") or event.get("text_prefix") or "",
+        sender=event["sender"],
+        signature=event.get("signature") or "",
+        category=event.get("category") or "",
+        platform=event.get("platform_id") or "",
+        template=event.get("template_id") or "",
+        confidence_min=confidence_min,
+    )
+    return verdict.otp
+
+
+def _wanted(only: Sequence[str]) -> dict[str, frozenset[str]]:
+    wanted: dict[str, frozenset[str]] = {}
+    for word in only:
+        column, equals, value = word.partition("=")
+        if not (column and equals):
+            raise UsageError(f"{word!r} is not of the form column=value")
+        wanted[column] = wanted.get(column, frozenset()) | {value}
+    return wanted
+
+
+@contextmanager
+def _stream(file: str) -> Iterator[tuple[IO[bytes], bool]]:
+    """A file to read from any place in it, and whether its end is known to be one."""
+    with opened(file) as stream:
+        if file == "-":
+            with tempfile.TemporaryFile() as spooled:
+                shutil.copyfileobj(stream, spooled)
+                spooled.seek(0)
+                yield spooled, True
+        else:
+            yield stream, isinstance(stream, gzip.GzipFile)

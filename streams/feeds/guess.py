@@ -1,0 +1,97 @@
+"""Encoding of a file, and zone of its times: it says neither of itself.
+
+A guess is said or refused, never made in silence: a wrong one publishes texts that hold no code, or
+events that are hours ahead.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import IO, Final
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from streams.errors import UsageError
+
+SAMPLE_BYTES: Final = 1 << 20
+COMMON: Final = ("gb18030", "big5", "shift_jis", "euc_kr", "cp1251", "cp1252")
+"""Encodings that lines can be split in, as they are tried: the strictest for each script first."""
+
+_MARKS: Final = ((b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
+_SEASONS: Final = (datetime(2026, 1, 15, tzinfo=UTC), datetime(2026, 7, 15, tzinfo=UTC))
+
+
+def encoding(stream: IO[bytes]) -> str:
+    """UTF-8, where the first bytes are. Raises UsageError with what else they could be.
+
+    Leaves the stream anywhere.
+    """
+    stream.seek(0)
+    try:
+        sample = stream.read(SAMPLE_BYTES)
+    except (EOFError, OSError):
+        return "utf-8"  # cut short, or damaged: reading its lines says so
+    for mark, name in _MARKS:
+        if sample.startswith(mark):
+            raise UsageError(
+                f"this is {name}; `iconv -f {name} -t utf-8` makes a file that can be read"
+            )
+    cut = sample.rfind(b"\n") + 1
+    sample = sample[:cut] or sample
+    try:
+        sample.decode()
+    except UnicodeDecodeError as error:
+        line = sample.count(b"\n", 0, error.start) + 1
+        could = [name for name in COMMON if _decodes(sample, name)]
+        if not could:
+            raise UsageError(f"line {line} is text in no usual encoding; is it damaged?") from None
+        raise UsageError(
+            f"line {line} is not UTF-8; it could be {' or '.join(could[:3])}: "
+            f"--encoding {could[0]} --sample 5 shows how it reads"
+        ) from None
+    return "utf-8"
+
+
+def zone(country: str) -> str | None:
+    """The zone of a country that has one clock; None where it has several.
+
+    >>> zone("CN"), zone("BR")
+    ('Asia/Shanghai', None)
+    """
+    import phonenumbers  # noqa: PLC0415 - start-up time
+    from phonenumbers import timezone  # noqa: PLC0415
+
+    examples = (
+        phonenumbers.example_number_for_type(country, kind)
+        for kind in phonenumbers.PhoneNumberType.values()
+    )
+    zones = sorted(
+        {
+            each
+            for number in examples
+            if number is not None
+            for each in timezone.time_zones_for_number(number)
+        }
+        - {"Etc/Unknown"}
+    )
+    return zones[-1] if zones and _alike(zones) else None
+
+
+def _alike(zones: Iterable[str]) -> bool:
+    """Whether their clocks show the same all year."""
+    try:
+        clocks = {
+            tuple(moment.astimezone(ZoneInfo(name)).utcoffset() for moment in _SEASONS)
+            for name in zones
+        }
+    except ZoneInfoNotFoundError:  # no zones are installed here; --zone would say so
+        return False
+    return len(clocks) == 1
+
+
+def _decodes(sample: bytes, name: str) -> bool:
+    try:
+        sample.decode(name)
+    except UnicodeDecodeError:
+        return False
+    return True

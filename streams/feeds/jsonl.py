@@ -1,0 +1,172 @@
+"""JSON lines from a file or a pipe -> `sms.delivery.v1`: rehearsals, and other programs' output."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import IO, Any, Final
+
+import msgspec
+from kafka import KafkaProducer
+from kafka.errors import KafkaError
+
+from streams.cluster.admin import unusable
+from streams.feeds.keys import canonical_keys
+from streams.feeds.mapping import FieldMap, UnmappableError
+from streams.feeds.rows import FileLine, Lines
+from streams.telemetry.metrics import Metrics
+from streams.wire import Numbers
+
+BATCH: Final = 5_000  # lines between two looks at Kafka's answers
+FIRST_MAX: Final = 3  # lines that are no events and are told at once
+PACE_S: Final = 0.1  # with a rate, what goes out together
+
+_row: Final = msgspec.json.Decoder(dict[str, Any]).decode
+_encode: Final = msgspec.json.Encoder().encode
+
+
+@dataclass(slots=True)
+class LinesReport:
+    """Counts of lines, and the first that are no events."""
+
+    published: int = 0
+    unreadable: int = 0
+    first: list[str] = field(default_factory=list)
+
+    def miss(self, number: int, reason: str) -> None:
+        """Count a line that is no event."""
+        self.unreadable += 1
+        if len(self.first) < FIRST_MAX:
+            self.first.append(f"line {number}: {reason}")
+
+
+def publish(
+    stream: IO[bytes],
+    producer: KafkaProducer,
+    topic: str,
+    numbers: Numbers,
+    rules: FieldMap | None,
+    metrics: Metrics,
+    stop: threading.Event,
+    *,
+    rate: float | None = None,
+    now: bool = False,
+) -> LinesReport:
+    """Publish each line that is an event; without rules as it is, byte for byte.
+
+    At most `rate` a second. With `now` all times are moved alike, so that the newest is this
+    moment: all lines are read (into a temporary file) before the first is published.
+    """
+    report = LinesReport()
+    with ExitStack() as stack:
+        shift_ms = 0
+        if now:
+            stream = _spooled(stack.enter_context(tempfile.TemporaryFile()), stream)
+            shift_ms = _shift_ms(stream, rules)
+        lines = iter(Lines(stream, finished=True))
+        began = time.monotonic()
+        size = BATCH if rate is None else max(1, min(BATCH, int(rate * PACE_S)))
+        while batch := list(islice(lines, size)):
+            if rate is not None and stop.wait(
+                max(0.0, began + report.published / rate - time.monotonic())
+            ):
+                break
+            if stop.is_set():
+                break
+            missed = report.unreadable
+            values, written = _values(batch, rules, shift_ms, report)
+            keys, nobody = canonical_keys(numbers, written)
+            strangers = {at: values[at][0] for at in nobody}
+            for number in strangers.values():
+                report.miss(number, "recipient is neither a number nor a token")
+            events = [
+                (key, value)
+                for at, (key, (_, value)) in enumerate(zip(keys, values, strict=True))
+                if at not in strangers
+            ]
+            _send(producer, topic, events)
+            report.published += len(events)
+            metrics.add("feed_events_total", len(events), outcome="published")
+            metrics.add("feed_events_total", report.unreadable - missed, outcome="unreadable")
+    return report
+
+
+def _values(
+    batch: list[FileLine], rules: FieldMap | None, shift_ms: int, report: LinesReport
+) -> tuple[list[tuple[int, bytes]], list[str]]:
+    """Line numbers and values of what are events, and their recipients as written."""
+    values: list[tuple[int, bytes]] = []
+    written: list[str] = []
+    for line in batch:
+        if line.data is None or line.data.isspace():
+            if line.data is None:
+                report.miss(line.number, "it is too long")
+            continue
+        try:
+            row = _event(line.data, rules)
+            if rules is not None:
+                row.setdefault("message_id", f"line-{line.number}")
+            recipient = row["recipient"]
+            if not isinstance(recipient, str):
+                raise UnmappableError("recipient is no string")  # noqa: TRY301 - as the others
+            if shift_ms:
+                row["event_time_ms"] += shift_ms
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            report.miss(line.number, "it is no JSON object")
+        except UnmappableError as error:
+            report.miss(line.number, str(error))
+        else:
+            as_it_is = rules is None and not shift_ms
+            values.append((line.number, line.data.strip() if as_it_is else _encode(row)))
+            written.append(recipient)
+    return values, written
+
+
+def _event(data: bytes, rules: FieldMap | None) -> dict[str, Any]:
+    row = _row(data)
+    if rules is not None:
+        return rules.value(row)
+    for name, kind in (("recipient", str), ("sender", str), ("event_time_ms", int)):
+        if type(row.get(name)) is not kind:
+            raise UnmappableError(f"no {name}")
+    return row
+
+
+def _spooled(file: IO[bytes], stream: IO[bytes]) -> IO[bytes]:
+    shutil.copyfileobj(stream, file)
+    file.seek(0)
+    return file
+
+
+def _shift_ms(stream: IO[bytes], rules: FieldMap | None) -> int:
+    """How far the newest event lies behind this moment; leaves the stream at its beginning."""
+    newest_ms: int | None = None
+    for at_ms in _times(stream, rules):
+        newest_ms = at_ms if newest_ms is None else max(newest_ms, at_ms)
+    stream.seek(0)
+    return 0 if newest_ms is None else time.time_ns() // 1_000_000 - newest_ms
+
+
+def _times(stream: IO[bytes], rules: FieldMap | None) -> Iterator[int]:
+    for line in Lines(stream, finished=True):
+        if line.data is not None:
+            try:
+                yield _event(line.data, rules)["event_time_ms"]
+            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, UnmappableError):
+                continue  # told when it is its turn
+
+
+def _send(producer: KafkaProducer, topic: str, events: list[tuple[bytes, bytes]]) -> None:
+    try:
+        sent = [producer.send(topic, value, key=key) for key, value in events]
+        producer.flush(timeout=60)
+        for future in sent:
+            future.get(timeout=1)
+    except KafkaError as error:
+        raise unusable("cannot publish", error) from None

@@ -1,0 +1,26 @@
+"""The keys of records for the input topic: canonical recipients, for a batch at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from detectors.model.event import TOKEN_BIT
+from detectors.model.strings import Written
+from streams.wire import Numbers
+
+
+def canonical_keys(numbers: Numbers, written: Sequence[str]) -> tuple[list[bytes], list[int]]:
+    """The keys of n recipients, and the indices of those that are neither number nor token.
+
+    What is neither stays as it was written.
+    """
+    column, tokens, nobody = numbers.column(Written(written))
+    keys = [b"%d" % number for number in column.tolist()]
+    if tokens:
+        for at in np.flatnonzero(column & np.uint64(TOKEN_BIT)).tolist():
+            keys[at] = tokens[int(column[at])].encode()
+    for at in nobody:
+        keys[at] = written[at].encode("utf-8", "replace")
+    return keys, nobody

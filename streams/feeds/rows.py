@@ -1,0 +1,243 @@
+"""Whole lines of a file that may still be written, and the records in them. Pure but for the file.
+
+A line counts once its end is there. A quoted field may hold line ends; a stray quote costs its own
+line and none of its neighbours.
+"""
+
+from __future__ import annotations
+
+import csv
+import zlib
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import IO, Final
+
+from streams.errors import UsageError
+from streams.wire.events import VALUE_BYTES_MAX
+
+LINE_BYTES_MAX: Final = VALUE_BYTES_MAX  # a longer one could not be published either
+JOINED_MAX: Final = 16
+"""Lines of one record at most: a text of 255 parts has few line ends, and each line with an open
+quote looks so far ahead."""
+
+_NO_DELIMITERS: Final = frozenset('\r\n"')
+
+TOO_LONG: Final = f"the line is longer than {LINE_BYTES_MAX} bytes"
+
+
+@dataclass(frozen=True, slots=True)
+class FileLayout:
+    """Delimiter, encoding and names. `columns` name the fields of a file without a head line."""
+
+    columns: tuple[str, ...] | None = None
+    delimiter: str = ","
+    encoding: str = "utf-8"
+
+    def __post_init__(self) -> None:
+        """Raise UsageError if lines could not be told apart, or not be split."""
+        try:
+            plain = "\n".encode(self.encoding)
+            csv.reader([], delimiter=self.delimiter)
+        except LookupError:
+            raise UsageError(f"no encoding {self.encoding!r}") from None
+        except (TypeError, ValueError):
+            raise UsageError(f"{self.delimiter!r} is no delimiter of one character") from None
+        if self.delimiter in _NO_DELIMITERS:
+            raise UsageError(f"{self.delimiter!r} has another meaning in a file")
+        if plain != b"\n":
+            raise UsageError(
+                f"lines in {self.encoding} cannot be told apart; "
+                f"`iconv -f {self.encoding} -t utf-8` makes a file in which they can"
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class FileLine:
+    """A whole line with its end, or None in its place if it is too long; `start` is in bytes."""
+
+    number: int
+    start: int
+    end: int
+    data: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class RowRecord:
+    """One record: its fields, or None and the reason why it has none. Empty lines are none."""
+
+    number: int  # of its first line, from 1
+    start: int  # bytes
+    end: int
+    fields: Sequence[str] | None
+    reason: str = ""
+
+
+class Lines:
+    """The whole lines of a stream from where it stands, which is byte `start`, after n lines.
+
+    `finished` says that the last line counts without an end too. Raises UsageError if a packed file
+    is damaged; one that is cut short is like one that is still written.
+    """
+
+    def __init__(
+        self, stream: IO[bytes], *, start: int = 0, number: int = 0, finished: bool = False
+    ) -> None:
+        self._stream = stream
+        self._start = start
+        self._number = number
+        self._back: deque[FileLine] = deque()
+        self.finished = finished
+        self.waiting = 0  # bytes of a last line that has no end yet
+
+    def __iter__(self) -> Iterator[FileLine]:
+        while (line := self.take()) is not None:
+            yield line
+
+    def take(self) -> FileLine | None:
+        """The next line, if it is whole."""
+        if self._back:
+            return self._back.popleft()
+        data = self._read()
+        if not data or (data[-1:] != b"\n" and len(data) <= LINE_BYTES_MAX and not self.finished):
+            self.waiting = len(data)
+            return None
+        length, kept = len(data), data if len(data) <= LINE_BYTES_MAX else None
+        while data and data[-1:] != b"\n":  # nothing of a line that is too long is kept
+            data = self._read()
+            length += len(data)
+            if not data and kept is None and not self.finished:
+                self.waiting = length
+                return None
+        self._number += 1
+        line = FileLine(self._number, self._start, self._start + length, kept)
+        self._start += length
+        return line
+
+    def give_back(self, lines: Sequence[FileLine]) -> None:
+        """Take these again first."""
+        self._back.extendleft(reversed(lines))
+
+    def _read(self) -> bytes:
+        try:
+            return self._stream.readline(LINE_BYTES_MAX + 1)
+        except EOFError:  # a packed file that is cut short, or still written
+            self.finished = False
+            return b""
+        except (OSError, zlib.error) as error:
+            raise UsageError(f"the file is damaged behind byte {self._start}: {error}") from None
+
+
+def records(
+    lines: Lines, layout: FileLayout, width: int, counts: Callable[[Sequence[str]], bool]
+) -> Iterator[RowRecord]:
+    """Records of `width` fields. `counts` says whether fields are a record that can be used.
+
+    It is asked about lines that another's open quote would take in.
+    """
+    for line in lines:
+        text, reason = _text(line, layout.encoding)
+        if text is None:
+            yield RowRecord(line.number, line.start, line.end, None, reason)
+            continue
+        fields, reason = _split(text, layout.delimiter, width)
+        if reason == _OPEN:
+            joined = _joined(lines, line, text, layout, width, counts)
+            if joined is None:
+                return
+            yield joined
+        elif fields is None or fields:
+            yield RowRecord(line.number, line.start, line.end, fields, reason)
+
+
+def head(lines: Lines, layout: FileLayout) -> tuple[str, ...] | None:
+    """The names in the first line; None if it is not whole. Raises UsageError if they are none."""
+    line = lines.take()
+    if line is None:
+        return None
+    text, reason = _text(line, layout.encoding)
+    names, reason = _split(text, layout.delimiter, None) if text is not None else (None, reason)
+    if not names or not any(names):
+        raise UsageError(
+            f"no head line ({reason or 'it is empty'}); "
+            "--columns names the fields of a file without one"
+        )
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise UsageError(f"the head line names {', '.join(map(repr, twice))} twice")
+    return tuple(name.strip() for name in names)
+
+
+_OPEN: Final = "a quote is opened and not closed"
+
+
+def _joined(
+    lines: Lines,
+    first: FileLine,
+    text: str,
+    layout: FileLayout,
+    width: int,
+    counts: Callable[[Sequence[str]], bool],
+) -> RowRecord | None:
+    """The record whose quoted field goes on in the next lines; None while those are awaited.
+
+    If there is none, the record of the first line alone, which says so.
+    """
+    taken: list[FileLine] = []
+    while len(taken) < JOINED_MAX:
+        line = lines.take()
+        if line is None:
+            if lines.finished:
+                break
+            lines.waiting += (taken[-1] if taken else first).end - first.start
+            return None
+        taken.append(line)
+        more, _ = _text(line, layout.encoding)
+        if more is None:
+            break
+        alone, _ = _split(more, layout.delimiter, width)
+        if alone and counts(alone):
+            break  # a record of its own: the quote before it is a stray one
+        text += more
+        fields, reason = _split(text, layout.delimiter, width)
+        if fields:
+            return RowRecord(first.number, first.start, line.end, fields)
+        if reason != _OPEN:
+            break
+    lines.give_back(taken)
+    return RowRecord(first.number, first.start, first.end, None, _OPEN)
+
+
+def _text(line: FileLine, encoding: str) -> tuple[str | None, str]:
+    if line.data is None:
+        return None, TOO_LONG
+    try:
+        text = line.data.decode(encoding)
+    except UnicodeDecodeError as error:
+        return None, f"byte {error.start + 1} of the line is not {encoding}"
+    return text.removeprefix("\ufeff") if line.start == 0 else text, ""
+
+
+def _split(text: str, delimiter: str, width: int | None) -> tuple[list[str] | None, str]:
+    """The fields of one record; an empty line has none. Without them, the reason."""
+    try:
+        rows = list(csv.reader(_ended(text), delimiter=delimiter, strict=True))
+    except csv.Error as error:
+        said = str(error)
+        return None, _OPEN if said == "unexpected end of data" else said.split(" - ", 1)[0]
+    if len(rows) != 1:
+        return ([], "") if not rows else (None, "a line end outside quotes")
+    fields = rows[0]
+    if width is None or not fields:
+        return fields, ""
+    while len(fields) > width and not fields[-1]:
+        fields.pop()  # a delimiter at the end of the line
+    if len(fields) != width:
+        return None, f"{len(fields)} fields, not {width}"
+    return fields, ""
+
+
+def _ended(text: str) -> list[str]:
+    """One record's lines for the reader, without the last one's end."""
+    lines = text.removesuffix("\n").removesuffix("\r").split("\n")
+    return [*(f"{line}\n" for line in lines[:-1]), lines[-1]]

@@ -1,0 +1,88 @@
+"""Foreign text and settings as people may see them: on a terminal, in a page, in a log.
+
+A sender is whatever somebody wrote: escape sequences that clear a screen, marks that turn the
+direction of a line, characters of no width.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Final
+from urllib.parse import parse_qsl, quote
+
+MASK: Final = "*****"
+_SPACES: Final = "\u00a0\u2007\u202f\u3000"
+"""Printable to a reader, though Python calls only the plain space so. Chinese names hold U+3000."""
+
+_MARKDOWN: Final = re.compile(r"([\\`*_\[\]<>|~#!])")
+
+
+def shown(text: str) -> str:
+    r"""Text on one line that changes nothing but the line: what cannot be printed is escaped.
+
+    >>> shown("\x1b[2JACME\u202e\n"), shown("淘宝　网")
+    ('\\x1b[2JACME\\u202e\\n', '淘宝　网')
+    """
+    if text.isprintable():
+        return text
+    return "".join(
+        each if each.isprintable() or each in _SPACES else repr(each)[1:-1] for each in text
+    )
+
+
+def in_markdown(text: str) -> str:
+    r"""Text as a word of Markdown: no link, no picture, no tag, no cell of a table.
+
+    >>> in_markdown("a|b <i> [x](y)")
+    'a\\|b \\<i\\> \\[x\\](y)'
+    """
+    return _MARKDOWN.sub(r"\\\1", shown(text))
+
+
+def in_page(value: Any) -> Any:
+    """Return a template's value: strings that are no markup by `shown`, line by line."""
+    if type(value) is not str:
+        return value
+    return "\n".join(map(shown, value.split("\n")))
+
+
+def in_json(document: str) -> str:
+    r"""The same JSON document, with what cannot be printed escaped as JSON has it.
+
+    >>> in_json('{"a": "\x9b2J"}')
+    '{"a": "\\u009b2J"}'
+    """
+    if document.replace("\n", "").isprintable():
+        return document
+    return "".join(
+        each
+        if each == "\n" or each.isprintable() or each in _SPACES
+        else "".join(f"\\u{unit:04x}" for unit in _units(each))
+        for each in document
+    )
+
+
+def masked(url: str) -> str:
+    """A URL without what lets somebody in: user, password, values of its query, its fragment.
+
+    >>> masked("redis://u:p@h:6379/0"), masked("https://h/x?key=k&n=1"), masked("https://h/x")
+    ('redis://*****@h:6379/0', 'https://h/x?key=*****&n=*****', 'https://h/x')
+    """
+    scheme, at, rest = url.partition("://")
+    if not at:
+        return url
+    credentials, sign, where = rest.rpartition("@")
+    if any(mark in credentials for mark in "/?#"):
+        return f"{scheme}://{MASK}"  # a password that is no URL's, or a query: either may end there
+    where, hash_, _ = where.partition("#")
+    where, question, query = where.partition("?")
+    values = [f"{quote(name)}={MASK}" for name, _ in parse_qsl(query, keep_blank_values=True)]
+    door = f"{MASK}@" if sign else ""
+    asked = question and "?" + ("&".join(values) or MASK)
+    return f"{scheme}://{door}{where}{asked}{hash_ and hash_ + MASK}"
+
+
+def _units(character: str) -> list[int]:
+    """UTF-16 code units."""
+    data = character.encode("utf-16-be", "surrogatepass")
+    return [int.from_bytes(data[at : at + 2], "big") for at in range(0, len(data), 2)]

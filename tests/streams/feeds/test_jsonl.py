@@ -1,0 +1,165 @@
+"""JSON lines from a pipe: as they are, mapped, moved to this moment, paced; bad lines are named."""
+
+from __future__ import annotations
+
+import io
+import json
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+from kafka import KafkaConsumer, KafkaProducer, TopicPartition
+
+from streams.cluster.admin import Cluster, client_arguments
+from streams.config import Kafka
+from streams.demo.brokers import Broker
+from streams.errors import Exit
+from streams.feeds.jsonl import LinesReport, publish
+from streams.feeds.mapping import FieldMap
+from streams.telemetry.metrics import Metrics
+from streams.wire import Numbers
+
+
+class Topic:
+    def __init__(self, broker: Broker, name: str) -> None:
+        self.name = name
+        self.clients = client_arguments(Kafka(bootstrap=broker.bootstrap))
+        with Cluster(Kafka(bootstrap=broker.bootstrap)) as cluster:
+            cluster.create(name, 2, 1, {})
+        self.producer = KafkaProducer(**self.clients, acks="all", linger_ms=1)
+
+    def feed(
+        self, content: bytes, rules: FieldMap | None = None, stop: Any = None, **how: Any
+    ) -> LinesReport:
+        return publish(
+            io.BytesIO(content),
+            self.producer,
+            self.name,
+            Numbers("CN"),
+            rules,
+            Metrics("feed"),
+            stop or threading.Event(),
+            **how,
+        )
+
+    def records(self) -> list[Any]:
+        with closing(KafkaConsumer(**self.clients, auto_offset_reset="earliest")) as consumer:
+            places = [TopicPartition(self.name, n) for n in (0, 1)]
+            consumer.assign(places)
+            ends = consumer.end_offsets(places)
+            found: list[Any] = []
+            while any(consumer.position(place) < ends[place] for place in places):
+                for polled in consumer.poll(timeout_ms=200).values():
+                    found += polled
+        return found
+
+
+@pytest.fixture
+def topic(broker: Broker, unique: str) -> Iterator[Topic]:
+    made = Topic(broker, unique)
+    with closing(made.producer):
+        yield made
+
+
+def line(n: int, at_ms: int = 1_772_422_380_000, **more: Any) -> bytes:
+    value = {"recipient": f"+861390000{n:04}", "sender": "1069", "event_time_ms": at_ms}
+    return json.dumps({"schema_version": 1, "message_id": str(n), **value, **more}).encode() + b"\n"
+
+
+@pytest.mark.broker
+def test_lines_stay_as_they_are_and_get_canonical_keys(topic: Topic) -> None:
+    lines = [line(n) for n in range(50)]
+    told = topic.feed(b"".join(lines) + b"\n" + line(50)[:-1])  # no end is needed in a pipe
+    assert (told.published, told.unreadable) == (51, 0)
+    records = topic.records()
+    assert {record.value + b"\n" for record in records} == {*lines, line(50)}
+    assert {record.key for record in records} == {b"861390000%04d" % n for n in range(51)}
+
+
+@pytest.mark.broker
+def test_lines_that_are_no_events_are_named_and_cost_no_others(topic: Topic) -> None:
+    bad = [b"{\n", b"[]\n", b"\xff\xfe\n", b'{"recipient": "1"}\n', b"[" * 100_000 + b"\n"]
+    stranger = line(2).replace(b"+8613900000002", b"nobody")
+    told = topic.feed(line(1) + b"".join(bad) + stranger + line(3))
+    assert (told.published, told.unreadable) == (2, 6)
+    assert told.first == [
+        "line 2: it is no JSON object",
+        "line 3: it is no JSON object",
+        "line 4: it is no JSON object",
+    ]
+    assert len(topic.records()) == 2
+
+
+@pytest.mark.broker
+def test_other_names_are_mapped(topic: Topic) -> None:
+    rules = FieldMap.parse(["recipient=dst", "sender=src", "event_time_ms=ts"], [], "s", None)
+    told = topic.feed(b'{"dst": "13900000001", "src": "1069", "ts": 1772422380}\n', rules)
+    assert told.published == 1
+    (record,) = topic.records()
+    assert json.loads(record.value) == {
+        "schema_version": 1,
+        "recipient": "13900000001",
+        "sender": "1069",
+        "event_time_ms": 1_772_422_380_000,
+        "message_id": "line-1",
+    }
+
+
+@pytest.mark.broker
+def test_now_moves_all_times_alike_up_to_this_moment(topic: Topic) -> None:
+    old_ms = 1_700_000_000_000
+    topic.feed(b"".join(line(n, old_ms + n * 1000) for n in range(5)), now=True)
+    now_ms = time.time_ns() // 1_000_000
+    times = sorted(json.loads(record.value)["event_time_ms"] for record in topic.records())
+    assert [at_ms - times[0] for at_ms in times] == [0, 1000, 2000, 3000, 4000]
+    assert 0 <= now_ms - times[-1] < 60_000
+
+
+@pytest.mark.broker
+def test_a_rate_is_not_exceeded(topic: Topic) -> None:
+    """It may be slower on a busy machine, never faster."""
+    began = time.monotonic()
+    topic.feed(b"".join(line(n) for n in range(60)), rate=50)
+    assert time.monotonic() - began >= (60 - 5) / 50 - 0.1
+    assert len(topic.records()) == 60
+
+
+@pytest.mark.broker
+def test_a_feed_that_is_told_to_stop_waits_for_no_rate(topic: Topic) -> None:
+    stop = threading.Event()
+    timer = threading.Timer(0.5, stop.set)
+    timer.start()
+    told = topic.feed(b"".join(line(n) for n in range(100)), stop=stop, rate=0.01)
+    timer.join()
+    assert told.published == 1
+
+
+@pytest.mark.broker
+def test_a_scenario_goes_through_a_pipe_and_bad_lines_are_an_exit_code(
+    broker: Broker, topic: Topic, tmp_path: Path
+) -> None:
+    config = tmp_path / "otpguard.toml"
+    config.write_text(
+        f'kafka = {{bootstrap = "{broker.bootstrap}"}}\nhttp = {{port = 0}}\n'
+        f'topics = {{input = "{topic.name}"}}\n'
+    )
+    run = [sys.executable, "-m", "streams"]
+    made = subprocess.run([*run, "scenario", "A1"], capture_output=True, check=True, timeout=60)
+    feed = [*run, "feed", "jsonl", "-", "--config", str(config), "--now", "--rate", "2000"]
+    done = subprocess.run(feed, input=made.stdout, capture_output=True, check=False, timeout=120)
+    assert done.returncode == Exit.DONE, done.stderr
+    count = len(made.stdout.splitlines())
+    assert f"published {count}" in done.stderr.decode()
+    records = topic.records()
+    assert len(records) == count
+    newest_ms = max(json.loads(record.value)["event_time_ms"] for record in records)
+    assert abs(time.time_ns() // 1_000_000 - newest_ms) < 120_000
+    done = subprocess.run(feed, input=b"nonsense\n", capture_output=True, check=False, timeout=60)
+    assert done.returncode == Exit.USAGE
+    assert "1 lines are no events: line 1: it is no JSON object" in done.stderr.decode()
