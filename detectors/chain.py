@@ -24,7 +24,7 @@ from detectors.model.codes import Codes
 from detectors.model.event import TICK_OFFSETS, TOKEN_BIT, Batch, Kind, Trust
 from detectors.model.records import Cause, seconds
 from detectors.model.times import EPOCH_S
-from detectors.partition import Params, Partition, Snapshot, restore, snapshot
+from detectors.partition import NOTED_BITS, Params, Partition, Snapshot, restore, snapshot
 from detectors.recipients.row import load
 from detectors.recipients.sieve import sift
 from detectors.recipients.windows import tally
@@ -136,19 +136,20 @@ def _name(
     """Remembers the names of these platforms, and the trust that each first came with."""
     tick = partition.next_offset // TICK_OFFSETS
     noted, noted_tick = partition.noted, partition.noted_tick
-    slot = platform % np.uint32(len(noted))
+    slot = platform * partition.noted_factor >> np.uint32(32 - NOTED_BITS)
     old = (noted.take(slot) != platform) | (noted_tick.take(slot) <= tick - NAME_TICKS)
     if not np.count_nonzero(old):
         return
     names = partition.book.names
-    platform, trust = platform[old], trust[old]
+    platform, trust, slot = platform[old], trust[old], slot[old]
     first = dict(zip(platform[::-1].tolist(), trust[::-1].tolist(), strict=True))
+    slots = dict(zip(platform.tolist(), slot.tolist(), strict=True))
     for key in sorted(first):
         held = names.get(key)
         if held is None or tick - held.tick >= NAME_TICKS:
             held = held or Name(codes.names.get(key, f"#{key}"), Trust(first[key]), tick)
             held = names[key] = held._replace(tick=tick)
-        noted[key % len(noted)], noted_tick[key % len(noted)] = key, held.tick
+        noted[slots[key]], noted_tick[slots[key]] = key, held.tick
 
 
 def _resend(

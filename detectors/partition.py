@@ -23,13 +23,14 @@ from detectors.suspects.clocks import Gateway, StampParams, Stamps, coarse
 from detectors.suspects.judge import JudgeParams
 from detectors.suspects.suspect import Episode, Suspect
 
-NOTED: Final = 4096
-"""Chosen: ten times the platforms of an hour; those that share a place are looked up each time."""
+NOTED_BITS: Final = 12
+"""Chosen: 4,096 places are ten times the platforms of an hour. Those that share a place are looked
+up each time, so an outsider may not know which do: the seed decides."""
 
 
 @dataclass(frozen=True, slots=True)
 class Params:
-    """Everything that decisions depend on besides the log."""
+    """Everything that decisions depend on besides the log, and the seed, which decides nothing."""
 
     sieve: SieveParams = field(default_factory=SieveParams)
     judge: JudgeParams = field(default_factory=JudgeParams)
@@ -39,6 +40,7 @@ class Params:
     suspects_max: int = 1 << 15  # of a partition; past it a tick lets go the longest idle
     idle_s: int = 600  # a suspect with nothing to hide is let go after so long without a message
     names_max: int = 16_384  # platform names remembered for explanations
+    seed: int = 0  # of hashes of what outsiders choose: random for each process, in no checkpoint
 
     def __post_init__(self) -> None:
         if not 1 <= self.suspects_max <= self.sieve.rows_max // 2:
@@ -57,6 +59,7 @@ class Partition:
         "hindsight",
         "next_offset",
         "noted",
+        "noted_factor",
         "noted_tick",
         "resends",
         "samples",
@@ -71,14 +74,15 @@ class Partition:
         self.next_offset = 0
         self.watermark_s = 0  # seconds of `detectors.recipients.row`
         self.samples: list[tuple[int, str]] = []  # event time, gateway: of this tick so far
-        self.table = Table(params.sieve.rows_max)
+        self.table = Table(params.sieve.rows_max, seed=params.seed)
         self.suspects: dict[int, Suspect] = {}
         self.due: list[tuple[int, int]] = []  # heap: when to look at which suspect
         self.book = Book()
-        # Platforms whose names were noted lately, and when, by the low bits of their ids: a copy
-        # of a part of what the book says, that arrays can be asked.
-        self.noted: NDArray[np.uint32] = np.zeros(NOTED, np.uint32)
-        self.noted_tick: NDArray[np.int64] = np.zeros(NOTED, np.int64)
+        # Platforms whose names were noted lately, and when, by a hash of their ids: a copy of a
+        # part of what the book says, that arrays can be asked.
+        self.noted: NDArray[np.uint32] = np.zeros(1 << NOTED_BITS, np.uint32)
+        self.noted_tick: NDArray[np.int64] = np.zeros(1 << NOTED_BITS, np.int64)
+        self.noted_factor = np.uint32(params.seed >> 32 & 0xFFFF_FFFF | 1)
         self.gateways: dict[str, Gateway] = {}
         self.stamps = coarse(params.stamps, {})  # as of the last tick
         self.windows = Windows()
@@ -154,7 +158,7 @@ def restore(params: Params, held: Snapshot) -> Partition:
     partition = Partition(params)
     partition.next_offset = held.header["next_offset"]
     partition.watermark_s = held.header["watermark_s"]
-    partition.table = Table.over(held.rows, params.sieve.rows_max)
+    partition.table = Table.over(held.rows, params.sieve.rows_max, seed=params.seed)
     rest = held.rest
     partition.samples = [(at_ms, gateway) for at_ms, gateway in rest["samples"]]
     for state in rest["suspects"]:

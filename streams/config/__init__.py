@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import secrets
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
@@ -41,6 +42,9 @@ if TYPE_CHECKING:
 
 ENVIRONMENT_PREFIX: Final = "OTPGUARD_"
 PATH_VARIABLE: Final = "OTPGUARD_CONFIG"
+
+SEED: Final = secrets.randbits(64)
+"""Of this process: where numbers and names hash to that outsiders choose, they must not know."""
 
 _PARAMS: Final = chain.Params()
 _SIEVE: Final = _PARAMS.sieve
@@ -534,6 +538,7 @@ class Settings(BaseSettings):
                 ),
                 suspects_max=detect.suspects_max,
                 names_max=detect.names_max,
+                seed=SEED,
             )
         except ValueError as error:
             raise ConfigError(f"detect: {error}") from None

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import msgspec
 import numpy as np
 import pytest
 
 from detectors import upkeep
 from detectors.chain import Decisions, Params, Partition, process, restore, snapshot
-from detectors.episodes.episode import NEXT, EpisodeParams
+from detectors.episodes.episode import NEXT, EpisodeParams, Name
 from detectors.episodes.resend import ResendParams
 from detectors.model.event import TICK_OFFSETS, TOKEN_BIT, Kind, Trust, platform_id
 from detectors.model.records import Action, EpisodeRecord, Level, Scope, refuses, seconds
@@ -487,6 +489,29 @@ def test_names_are_forgotten_by_last_use_and_then_read_as_numbers() -> None:
     decisions = run(params, flood(4, start_ms=START_MS + 40_000, first=2), partition)
     assert decisions.episodes[0].sightings[0].platform == f"#{platform_id('new 0')}"
     assert decisions.episodes[0].sightings[-1].platform.startswith("new")
+
+
+class Asked(dict[int, Name]):
+    """Names that count how often they are asked for."""
+
+    times = 0
+
+    def get(self, key: int, default: object = None) -> object:  # type: ignore[override]
+        self.times += 1
+        return super().get(key, default)  # type: ignore[call-overload]
+
+
+def test_names_chosen_to_share_a_place_are_noted_like_any_others() -> None:
+    """By the low bits of their ids, which anybody can compute."""
+    chosen = [n for n in map(str, range(300_000)) if platform_id(n) % 4096 == 7][:60]
+    assert len(chosen) == 60
+    partition = Partition(replace(ENFORCE, seed=0x1234_5678_9ABC_DEF1))
+    names = partition.book.names = Asked()
+    events = [Event(START_MS + i, VICTIM + i, name) for i, name in enumerate(chosen)]
+    run(ENFORCE, events, partition)
+    assert names.times == 60
+    run(ENFORCE, events, partition)
+    assert names.times <= 66, "a few meet by chance"
 
 
 def test_a_snapshot_is_plain_data_and_later_batches_leave_it_alone() -> None:
