@@ -34,6 +34,7 @@ _SECONDS: Final = np.uint64(33)
 _NOVEL: Final = np.uint64(32)
 _FLAGGED: Final = np.uint64(SUSPECT << 16)  # the flags are the second u16 of word 10
 _COUNT_MOST: Final = 0xFFFF
+_WINDOW: Final = 0x7FFF_FFFF
 _NEVER: Final = -(1 << 62)
 _LANES: Final = np.arange(RING)[:, None]
 
@@ -67,9 +68,9 @@ class Sifted:
     rows: NDArray[np.int64]  # and their rows
     promoted: int  # recipients that became suspects
     loud: NDArray[np.int64]  # positions of events whose recipient's two windows are loud
-    window: NDArray[np.int64]  # (r,) runs of one recipient's messages in one window: its number,
-    before: NDArray[np.int64]  # and how many it had there before them
-    after: NDArray[np.int64]  # and after them; equal to `before` if the window is forgotten
+    window: NDArray[np.int64]  # (r,) one recipient's messages in one window, as far as they
+    before: NDArray[np.int64]  # count: its number, how many there were before them
+    after: NDArray[np.int64]  # and after them
 
 
 def sift(
@@ -111,37 +112,162 @@ def _count(
 ) -> tuple[NDArray[np.bool_], NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
     """Adds every message to its recipient's two newest windows.
 
-    A message of an older one is late and not counted. Runs in one window are added at once.
+    A message of an older one is late and not counted.
     """
     n = len(group)
     number = at_s // params.window_s
     start = indices(begins(group) | begins(number))
     size = np.append(start[1:], n) - start
-    of, window = group[start], number[start]
-    before, after, total = (np.zeros(len(start), np.int64) for _ in range(3))
-    runs: list[NDArray[np.int64] | slice] = [slice(None)]
-    if len(start) > len(taken):  # of a recipient's runs the second is added after the first
-        rank = np.arange(len(start)) - np.searchsorted(of, of)
-        runs = [indices(rank == turn) for turn in range(int(rank.max()) + 1)]
-    for run in runs:
-        g, w, k = of[run], window[run], size[run]
-        packed = taken[g, 1].astype(np.int64)  # a window number has 31 bits at most
-        held, now, last = packed >> 32, packed >> 16 & _COUNT_MOST, packed & _COUNT_MOST
-        newer, late = w > held, w == held - 1
-        last = np.where(newer, np.where(w == held + 1, now, 0), last)
-        now = np.where(newer, 0, now)
-        before[run] = np.where(late, last, now)
-        now = np.minimum(now + np.where(w >= held, k, 0), _COUNT_MOST)
-        last = np.minimum(last + np.where(late, k, 0), _COUNT_MOST)
-        after[run] = np.where(late, last, np.where(w >= held, now, before[run]))
-        total[run] = np.where(late | (w >= held), now + last, 0)
-        taken[g, 1] = (np.maximum(w, held) << 32 | now << 16 | last).astype(np.uint64)
+    runs = _Runs(start, size, group[start], number[start])
+    if len(start) == len(taken):
+        counts, total = _count_once(taken, runs)
+    else:
+        new = begins(runs.of)
+        once = new & np.append(new[1:], True)
+        some, several = runs.some(once), runs.some(~once)
+        counts, total = np.zeros((3, len(start)), np.int64), np.zeros(len(start), np.int64)
+        at, rest = indices(once), indices(~once)
+        words = taken[some.of]
+        counts[:, at], total[at] = _count_once(words, some)
+        taken[some.of, 1] = words[:, 1]
+        counts[:, rest], total[rest] = _count_several(taken, several)
     # A message is loud if with it, in the order of the log, the two windows reach the bar.
     loud = np.zeros(n, np.bool_)
-    for i in indices(total >= params.loud_messages).tolist():
-        quiet = params.loud_messages - 1 - (int(total[i]) - int(size[i]))
-        loud[start[i] + max(0, quiet) : start[i] + size[i]] = True
+    hot = indices(total >= params.loud_messages)
+    if len(hot):
+        size, total = size[hot], total[hot]
+        quiet = np.maximum(0, params.loud_messages - 1 - (total - size))
+        ends = (size - quiet).cumsum()
+        inside = np.arange(ends[-1]) - np.repeat(ends - (size - quiet), size - quiet)
+        loud[np.repeat(start[hot] + quiet, size - quiet) + inside] = True
+    window, before, after = counts
     return loud, window, before, after
+
+
+def _count_once(
+    taken: NDArray[np.uint64], runs: _Runs
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """For rows (m, 14) with one run each: window, count before and after (3, m), and both windows.
+
+    The last is 0 where the run is late.
+    """
+    w, k = runs.window, runs.size
+    packed = taken[:, 1].astype(np.int64)  # a window number has 31 bits at most
+    held, now, last = packed >> 32, packed >> 16 & _COUNT_MOST, packed & _COUNT_MOST
+    newer, late = w > held, w == held - 1
+    last = np.where(newer, np.where(w == held + 1, now, 0), last)
+    now = np.where(newer, 0, now)
+    before = np.where(late, last, now)
+    now = np.minimum(now + np.where(w >= held, k, 0), _COUNT_MOST)
+    last = np.minimum(last + np.where(late, k, 0), _COUNT_MOST)
+    after = np.where(late, last, np.where(w >= held, now, before))
+    total = np.where(late | (w >= held), now + last, 0)
+    taken[:, 1] = (np.maximum(w, held) << 32 | now << 16 | last).astype(np.uint64)
+    return np.stack((w, before, after)), total
+
+
+def _count_several(
+    taken: NDArray[np.uint64], runs: _Runs
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The same for rows with several runs each, in the order of the log.
+
+    Two gateways that disagree by a window make a recipient go to and fro between two; so messages
+    are added up by window, which costs the same in any order. The first run of a window tells of
+    all of it, the others of nothing.
+    """
+    packed = taken[:, 1].astype(np.int64)
+    held = _Held(packed >> 32, packed >> 16 & _COUNT_MOST, packed & _COUNT_MOST)
+    newest = np.maximum(runs.window, held.window[runs.of])
+    newest = np.maximum.accumulate(runs.of << 32 | newest) & _WINDOW
+    counts, total = np.zeros((3, len(newest)), np.int64), np.zeros(len(newest), np.int64)
+    counted = indices(runs.window >= newest - 1)
+    runs, newest = runs.some(counted), newest[counted]
+    key = runs.of << 32 | runs.window
+    order = key.argsort(kind="stable")
+    key, size = key[order], runs.size[order]
+    first = begins(key)
+    whole = indices(first)  # where another recipient or window begins
+    of, window = key[whole] >> 32, key[whole] & _WINDOW
+    before = held.at(of, window)
+    above = size.cumsum() - size  # of all runs before each
+    added = np.append(above[whole[1:]], size.sum()) - above[whole]
+    after = np.minimum(before + added, _COUNT_MOST)
+    _settle(taken, held, of, window, after)
+    counts[:, counted[order[whole]]] = window, before, after
+    # What the two windows hold with each run: its own, and its neighbour's share so far.
+    segment = first.cumsum() - 1
+    own = before[segment] + above - above[whole][segment] + size
+    beside = np.where(runs.window == newest, newest - 1, newest)
+    beside = (runs.of << 32 | np.maximum(beside, 0))[order]
+    other = held.at(beside >> 32, beside & _WINDOW) + _earlier(key, beside, whole, order, size)
+    total[counted[order]] = own + other
+    return counts, total
+
+
+class _Runs(NamedTuple):
+    """Messages (r,) of one recipient and window that follow one another."""
+
+    start: NDArray[np.int64]
+    size: NDArray[np.int64]
+    of: NDArray[np.int64]  # the recipient's place
+    window: NDArray[np.int64]
+
+    def some(self, mask: NDArray[np.bool_]) -> _Runs:
+        return _Runs(*(column[mask] for column in self))
+
+
+class _Held(NamedTuple):
+    """What rows (m,) hold: the number of the newer window, and the counts of both."""
+
+    window: NDArray[np.int64]
+    now: NDArray[np.int64]
+    last: NDArray[np.int64]
+
+    def at(self, of: NDArray[np.int64], window: NDArray[np.int64]) -> NDArray[np.int64]:
+        """The count of any window; 0 of those that are not held."""
+        behind = self.window[of] - window
+        return np.where(behind == 0, self.now[of], np.where(behind == 1, self.last[of], 0))
+
+
+def _earlier(
+    key: NDArray[np.int64],
+    beside: NDArray[np.int64],
+    whole: NDArray[np.int64],
+    order: NDArray[np.int64],
+    size: NDArray[np.int64],
+) -> NDArray[np.int64]:
+    """How many messages with the key `beside` came before each run, in the order of the log.
+
+    The runs are sorted by `key`, and runs of one key as they came; `order` says when.
+    """
+    sums = np.append(0, size.cumsum())
+    segment = np.minimum(np.searchsorted(key[whole], beside), len(whole) - 1)
+    there = key[whole][segment] == beside
+    came = (np.searchsorted(key[whole], key) << 32) | order
+    until = np.searchsorted(came, segment << 32 | order)
+    found: NDArray[np.int64] = np.where(there, sums[until] - sums[whole[segment]], 0)
+    return found
+
+
+def _settle(
+    taken: NDArray[np.uint64],
+    held: _Held,
+    of: NDArray[np.int64],
+    window: NDArray[np.int64],
+    after: NDArray[np.int64],
+) -> None:
+    """Writes the two newest windows of each row; `of` and `window` ascend."""
+    if not len(of):
+        return
+    ends = indices(np.append(of[1:] != of[:-1], True))
+    row, newest, count = of[ends], window[ends], after[ends]
+    top = np.maximum(newest, held.window[row])
+    now = np.where(newest == top, count, held.now[row])
+    below = np.maximum(ends - 1, 0)
+    own = (of[below] == row) & (window[below] == top - 1)
+    last = np.where(newest == top - 1, count, held.at(row, top - 1))
+    last = np.where(own & (newest == top), after[below], last)
+    taken[row, 1] = (top << 32 | now << 16 | last).astype(np.uint64)
 
 
 def _sight(

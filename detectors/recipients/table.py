@@ -99,7 +99,7 @@ class Table:
         table._index = _Index.of(_bits(table.count))
         for at in range(0, table.used, _BLOCK):
             rows = at + indices(live[at : at + _BLOCK])
-            table._place(words[rows, 0], rows)
+            table._index_rows(rows)
         return table
 
     @property
@@ -126,23 +126,27 @@ class Table:
 
     def find(self, keys: NDArray[np.uint64]) -> NDArray[np.int64]:
         """The row of each key, or -1."""
-        rows = self._probe(self._index, keys)[0]
-        self._look_back(keys, rows)
+        hashed = self.mixed(keys)
+        rows = self._probe(self._index, keys, hashed)[0]
+        self._look_back(keys, rows, hashed)
         return rows
 
     def find_or_add(self, keys: NDArray[np.uint64]) -> NDArray[np.int64]:
         """The row of each key, a fresh zeroed one for those that had none. There must be room."""
-        rows, cells = self._probe(self._index, keys)
-        missing = self._look_back(keys, rows)
+        hashed = self.mixed(keys)
+        rows, cells = self._probe(self._index, keys, hashed)
+        missing = self._look_back(keys, rows, hashed)
         if len(missing):
-            rows[missing] = self._add(keys[missing], cells[missing])
+            rows[missing] = self._add(keys[missing], cells[missing], hashed[missing])
         return rows
 
-    def _look_back(self, keys: NDArray[np.uint64], rows: NDArray[np.int64]) -> NDArray[np.int64]:
+    def _look_back(
+        self, keys: NDArray[np.uint64], rows: NDArray[np.int64], hashed: NDArray[np.uint64]
+    ) -> NDArray[np.int64]:
         """Completes `rows` from the old index; the positions that are still without one."""
         absent = indices(rows < 0)
         if self._old is not None:
-            rows[absent] = self._probe(self._old, keys[absent])[0]
+            rows[absent] = self._probe(self._old, keys[absent], hashed[absent])[0]
             absent = absent[rows[absent] < 0]
         return absent
 
@@ -152,12 +156,13 @@ class Table:
 
     def drop(self, keys: NDArray[np.uint64]) -> int:
         """Forget these keys (distinct); returns how many were there."""
-        rows, cells = self._probe(self._index, keys)
+        hashed = self.mixed(keys)
+        rows, cells = self._probe(self._index, keys, hashed)
         self._index.cells[cells[rows >= 0]] = _TOMB
         self._tombs += int((rows >= 0).sum())
         if self._old is not None:
             absent = indices(rows < 0)
-            rows[absent], cells = self._probe(self._old, keys[absent])
+            rows[absent], cells = self._probe(self._old, keys[absent], hashed[absent])
             self._old.cells[cells[rows[absent] >= 0]] = _TOMB
         rows = rows[rows >= 0]
         self.words[rows] = 0
@@ -166,11 +171,10 @@ class Table:
         return len(rows)
 
     def _probe(
-        self, index: _Index, keys: NDArray[np.uint64]
+        self, index: _Index, keys: NDArray[np.uint64], hashed: NDArray[np.uint64]
     ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Row and cell of each key; where the key is absent row -1 and the cell it would have."""
         mask = len(index.cells) - 1
-        hashed = self.mixed(keys)
         cell = (hashed >> index.shift).astype(np.int64)
         tag = (hashed >> np.uint64(8)).astype(np.uint32) & ~_ROW  # bits 32-39, under the cell's
         # One probe settles most keys; those left look at eight cells at a time.
@@ -206,7 +210,9 @@ class Table:
             todo, cell, tag = todo[open_], cell[open_] + len(_PROBES), tag[open_]
         return rows, cells
 
-    def _add(self, keys: NDArray[np.uint64], cells: NDArray[np.int64]) -> NDArray[np.int64]:
+    def _add(
+        self, keys: NDArray[np.uint64], cells: NDArray[np.int64], hashed: NDArray[np.uint64]
+    ) -> NDArray[np.int64]:
         """Rows for absent keys, which may come twice, in the cells that `_probe` found for them."""
         fresh = np.sort(keys)
         fresh = fresh[np.append(True, fresh[1:] != fresh[:-1])]
@@ -223,12 +229,12 @@ class Table:
         self.words[rows, 0] = fresh
         self.count += n
         if self._old is None and not self._full:
-            cell = np.empty(n, np.int64)
-            cell[which] = cells
-            self._place(fresh, rows, cell)
+            cell, mixed = np.empty(n, np.int64), np.empty(n, np.uint64)
+            cell[which], mixed[which] = cells, hashed
+            self._place(cell, mixed, rows)
         else:
             self._take_over(n)
-            self._place(fresh, rows)
+            self._index_rows(rows)
         return rows[which]
 
     def _grow(self) -> None:
@@ -264,25 +270,26 @@ class Table:
             held = cells[at : min(at + _BLOCK, end)]
             held = held[(held != 0) & (held != _TOMB)]
             rows = (held & _ROW).astype(np.int64) - 1
-            self._place(self.words[rows, 0], rows)
+            self._index_rows(rows)
         self._moved = end
         if end == len(cells):
             self._old = None
 
+    def _index_rows(self, rows: NDArray[np.int64]) -> None:
+        """Gives cells of the present index to rows that have none there."""
+        keys = self.words[rows, 0]
+        hashed = self.mixed(keys)
+        self._place(self._probe(self._index, keys, hashed)[1], hashed, rows)
+
     def _place(
-        self,
-        keys: NDArray[np.uint64],
-        rows: NDArray[np.int64],
-        cells: NDArray[np.int64] | None = None,
+        self, cells: NDArray[np.int64], hashed: NDArray[np.uint64], rows: NDArray[np.int64]
     ) -> None:
         """Writes cells of absent distinct keys, those that `_probe` found.
 
         Of keys that meet at one the last has it. The others go on from there: they take what is
         vacant behind it in the order of their cells, as one after the other would.
         """
-        if cells is None:
-            cells = self._probe(self._index, keys)[1]
-        tag = (self.mixed(keys) >> np.uint64(8)).astype(np.uint32) & ~_ROW
+        tag = (hashed >> np.uint64(8)).astype(np.uint32) & ~_ROW
         value = tag | (rows + 1).astype(np.uint32)
         lost = self._write(cells, value)
         beyond = cells

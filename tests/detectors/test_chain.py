@@ -498,7 +498,7 @@ class Asked(dict[int, Name]):
 
     def get(self, key: int, default: object = None) -> object:  # type: ignore[override]
         self.times += 1
-        return super().get(key, default)  # type: ignore[call-overload]
+        return super().get(key, default)
 
 
 def test_names_chosen_to_share_a_place_are_noted_like_any_others() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import sys
 from collections import Counter
 
 import numpy as np
@@ -124,6 +125,27 @@ def test_windows_far_from_the_log_are_not_opened() -> None:
         after=found.after,
     )
     assert 0 < len(windows.open) <= 48
+
+
+def test_two_gateways_that_disagree_by_a_window_cost_what_one_costs() -> None:
+    """Calls are counted: a loop over the turns makes thousands of them."""
+
+    def calls(step_s: int) -> int:
+        at_s = START + 3000 + np.arange(4096) // 100 - np.arange(4096) % 2 * step_s
+        recipient, platform = np.full(4096, 7, np.uint64), np.full(4096, 5, np.uint32)
+        made = [0]
+
+        def note(_frame: object, event: str, _arg: object) -> None:
+            made[0] += event.endswith("call")
+
+        sys.setprofile(note)
+        try:
+            sift(PARAMS, Table(1 << 14), recipient, platform, at_s)
+        finally:
+            sys.setprofile(None)
+        return made[0]
+
+    assert calls(300) <= 1.5 * calls(0)
 
 
 OLD = [(11, -3 * DAY_S), (12, -3 * DAY_S + 9_000), (13, -3 * DAY_S + 18_000)]
