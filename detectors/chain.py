@@ -24,7 +24,15 @@ from detectors.model.codes import Codes
 from detectors.model.event import TICK_OFFSETS, TOKEN_BIT, Batch, Kind, Trust
 from detectors.model.records import Cause, seconds
 from detectors.model.times import EPOCH_S
-from detectors.partition import NOTED_BITS, Params, Partition, Snapshot, restore, snapshot
+from detectors.partition import (
+    FORMATS,
+    NOTED_BITS,
+    Params,
+    Partition,
+    Snapshot,
+    restore,
+    snapshot,
+)
 from detectors.recipients.row import load
 from detectors.recipients.sieve import sift
 from detectors.recipients.windows import tally
@@ -33,7 +41,16 @@ from detectors.suspects.judge import CALM, judge
 from detectors.suspects.suspect import Seen, Suspect, see
 from detectors.upkeep import tick
 
-__all__ = ["Decisions", "Params", "Partition", "Snapshot", "process", "restore", "snapshot"]
+__all__ = [
+    "FORMATS",
+    "Decisions",
+    "Params",
+    "Partition",
+    "Snapshot",
+    "process",
+    "restore",
+    "snapshot",
+]
 
 NAME_TICKS: Final = 16
 """A name's last use is noted to so many ticks: enough to tell which are in use at all."""
@@ -229,10 +246,12 @@ def _judge(params: Params, partition: Partition, batch: Batch, events: _Judged) 
         events.trust.tolist(),
         strict=True,
     ):
-        suspect = suspects.get(recipient) or _adopt(params, partition, batch, recipient, row)
+        at_s = seconds(at_ms)
+        suspect = suspects.get(recipient)
+        if suspect is None:
+            suspect = _adopt(params, partition, batch, recipient, row, at_s)
         if stamps:
             suspect.stamps = max(suspect.stamps, stamps.get(batch.gateway[i], Stamps.EXACT))
-        at_s = seconds(at_ms)
         if suspect.episode is not None and over(params.episode, suspect.episode, at_s):
             end(params.episode, params.judge, book, suspect, _cause(batch, i))
         seen = see(suspect, platform, at_s)
@@ -258,11 +277,14 @@ def _cause(batch: Batch, i: int) -> Cause:
     return Cause(batch.topic, batch.partition, int(batch.offset[i]), int(batch.event_time_ms[i]))
 
 
-def _adopt(params: Params, partition: Partition, batch: Batch, recipient: int, row: int) -> Suspect:
+def _adopt(
+    params: Params, partition: Partition, batch: Batch, recipient: int, row: int, at_s: int
+) -> Suspect:
     """Makes a suspect of a recipient that the sieve has just promoted, from its row."""
-    sightings, memory = load(partition.table.words[row])
+    sightings, memory, habits = load(partition.table.words[row], at_s)
     name = _text(batch, recipient)
     suspect = partition.suspects[recipient] = Suspect(recipient, name, row, sightings, memory)
+    suspect.habits = habits
     suspect.due_s = partition.watermark_s + params.idle_s
     heappush(partition.due, (suspect.due_s, recipient))
     return suspect

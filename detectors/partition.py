@@ -15,13 +15,18 @@ from detectors.episodes.used_later import Hindsight, revive
 from detectors.model.event import Trust
 from detectors.model.records import Level, Step
 from detectors.model.times import EPOCH_S
-from detectors.recipients.row import Memory
+from detectors.recipients.older import from_one, known_from_one, known_to_one, to_one
+from detectors.recipients.row import Known, Memory
 from detectors.recipients.sieve import SieveParams
 from detectors.recipients.table import WORDS, Table
 from detectors.recipients.windows import Tally, Windows
 from detectors.suspects.clocks import Gateway, StampParams, Stamps, coarse
 from detectors.suspects.judge import JudgeParams
 from detectors.suspects.suspect import Episode, Suspect
+
+FORMATS: Final = (1, 2)
+"""Of a snapshot: those that are read and written. 1 knows less; what becomes of the rest is said
+where it is read."""
 
 NOTED_BITS: Final = 12
 """Chosen: 4,096 places are ten times the platforms of an hour. Those that share a place are looked
@@ -120,20 +125,24 @@ class Snapshot:
     rest: dict[str, Any]  # lists, dicts, ints, floats, strings and bytes
 
 
-def snapshot(partition: Partition) -> Snapshot:
-    """A copy that later batches do not change."""
+def snapshot(partition: Partition, format_: int = FORMATS[-1]) -> Snapshot:
+    """A copy that later batches do not change, in one of `FORMATS`."""
+    assert format_ in FORMATS
     table, windows, book = partition.table, partition.windows, partition.book
+    rows = table.words[: table.used].copy()
+    if format_ == 1:
+        to_one(rows)
     return Snapshot(
         header={
-            "format": 1,
+            "format": format_,
             "next_offset": partition.next_offset,
             "watermark_s": partition.watermark_s,
             "row_words": WORDS,
         },
-        rows=table.words[: table.used].copy(),
+        rows=rows,
         rest={
             "samples": [list(sample) for sample in partition.samples],
-            "suspects": [_suspect_state(s) for s in partition.suspects.values()],
+            "suspects": [_suspect_state(s, format_) for s in partition.suspects.values()],
             "names": [[key, n.key, int(n.trust), n.tick] for key, n in book.names.items()],
             "chronic": [[key, *days] for key, days in book.chronic.items()],
             "gateways": [[name, *g.state()] for name, g in partition.gateways.items()],
@@ -151,18 +160,22 @@ def snapshot(partition: Partition) -> Snapshot:
 def restore(params: Params, held: Snapshot) -> Partition:
     """The partition as it was: continuing gives the same decisions, byte for byte.
 
-    It takes over `held.rows`, which are most of a state: nobody may use them any more.
+    It takes over `held.rows`, which are most of a state: nobody may use them any more. Of a state
+    in format 1 it goes on from what that knows.
     """
-    assert held.header["format"] == 1
+    format_ = held.header["format"]
+    assert format_ in FORMATS
     assert held.header["row_words"] == WORDS
     partition = Partition(params)
     partition.next_offset = held.header["next_offset"]
     partition.watermark_s = held.header["watermark_s"]
+    if format_ == 1:
+        from_one(held.rows)
     partition.table = Table.over(held.rows, params.sieve.rows_max, seed=params.seed)
     rest = held.rest
     partition.samples = [(at_ms, gateway) for at_ms, gateway in rest["samples"]]
     for state in rest["suspects"]:
-        suspect = _suspect_of(state)
+        suspect = _suspect_of(state, format_)
         partition.suspects[suspect.recipient] = suspect
     partition.due = [(s.due_s, s.recipient) for s in partition.suspects.values()]
     heapify(partition.due)
@@ -181,15 +194,15 @@ def restore(params: Params, held: Snapshot) -> Partition:
     return partition
 
 
-def _suspect_state(suspect: Suspect) -> list[Any]:
+def _suspect_state(suspect: Suspect, format_: int) -> list[Any]:
     """Everything but what the sightings say again."""
-    memory, episode = suspect.memory, suspect.episode
+    episode = suspect.episode
     return [
         suspect.recipient,
         suspect.name,
         suspect.row,
         list(suspect.sightings),
-        [memory.born_day, memory.habits, list(memory.prints)],
+        _memory_state(suspect, format_),
         suspect.last_s,
         suspect.due_s,
         int(suspect.stamps),
@@ -218,10 +231,28 @@ def _suspect_state(suspect: Suspect) -> list[Any]:
     ]
 
 
-def _suspect_of(state: list[Any]) -> Suspect:
+def _memory_state(suspect: Suspect, format_: int) -> list[Any]:
+    memory = suspect.memory
+    if format_ == 1:
+        return [memory.born_day, *known_to_one(memory.known)]
+    return [memory.born_day, [list(each) for each in memory.known], sorted(suspect.habits)]
+
+
+def _memory_of(state: list[Any], format_: int, newest_s: int) -> tuple[Memory, set[int]]:
+    """A judge's memory, and which platforms of its sightings are a habit."""
+    if format_ == 1:
+        born_day, bits, prints = state
+        return Memory(born_day, known_from_one(bits, prints, newest_s)), set()
+    born_day, known, habits = state
+    return Memory(born_day, (Known(*each) for each in known)), set(habits)
+
+
+def _suspect_of(state: list[Any], format_: int) -> Suspect:
     recipient, name, row, sightings, memory, last_s, due_s, stamps, tainted, bucket, held = state
-    born_day, habits, prints = memory
-    suspect = Suspect(recipient, name, row, list(sightings), Memory(born_day, habits, prints))
+    newest_s = sightings[-1] >> 33 if sightings else last_s
+    told, habits = _memory_of(memory, format_, newest_s)
+    suspect = Suspect(recipient, name, row, list(sightings), told)
+    suspect.habits = habits
     suspect.last_s = last_s
     suspect.due_s = due_s
     suspect.stamps = Stamps(stamps)

@@ -110,7 +110,8 @@ def _release(partition: Partition, suspect: Suspect, now_s: int) -> None:
     """Writes a suspect back to its row, without what is tainted."""
     forget_tainted(suspect, now_s)
     recent_s = now_s - DAY_S - LATE_S
-    store(partition.table.words[suspect.row], suspect.sightings, suspect.memory, recent_s)
+    row = partition.table.words[suspect.row]
+    store(row, suspect.sightings, suspect.memory, recent_s, suspect.habits)
     del partition.suspects[suspect.recipient]
 
 
@@ -123,8 +124,7 @@ def _evict(params: Params, partition: Partition) -> int:
     if table.room >= TICK_OFFSETS:
         return 0
     words = table.words[: table.used]
-    flags = words[:, MEMORY_WORDS.start] >> np.uint64(16)
-    idle = indices((words[:, 0] != 0) & (flags & np.uint64(SUSPECT) == 0))
+    idle = indices((words[:, 0] != 0) & (words[:, MEMORY_WORDS.start] & np.uint64(SUSPECT) == 0))
     window = (words[idle, 1] >> np.uint64(32)).astype(np.uint32)
     # A sixteenth at once: finding the oldest means looking at all.
     count = min(len(idle), max(2 * TICK_OFFSETS, params.sieve.rows_max // 16))

@@ -16,15 +16,16 @@ from numpy.typing import NDArray
 
 from detectors.model.arrays import begins, indices
 from detectors.model.times import DAY_S
+from detectors.recipients.recall import Sightings, recall
 from detectors.recipients.row import (
+    BORN,
+    COUNT_MOST,
     MEMORY_WORDS,
     RING,
     RING_WORDS,
     SUSPECT,
-    forget,
     halves,
     prints_of,
-    remember,
     words_of,
 )
 from detectors.recipients.table import ROWS_LIMIT, Table
@@ -32,8 +33,11 @@ from detectors.recipients.table import ROWS_LIMIT, Table
 _LOW: Final = np.uint64(0xFFFF_FFFF)
 _SECONDS: Final = np.uint64(33)
 _NOVEL: Final = np.uint64(32)
-_FLAGGED: Final = np.uint64(SUSPECT << 16)  # the flags are the second u16 of word 10
-_COUNT_MOST: Final = 0xFFFF
+_FLAGGED: Final = np.uint64(SUSPECT)  # in the first u16 of word 10
+_COUNT: Final = 0xFF  # of a u8
+_TAGS: Final = 0xFFFF_0000  # in word 1: what is no count
+_TAG: Final = np.uint64(16)
+_UNTAGGED: Final = np.uint64(0xFFFF_FFFF_0000_FFFF)
 _WINDOW: Final = 0x7FFF_FFFF
 _NEVER: Final = -(1 << 62)
 _LANES: Final = np.arange(RING)[:, None]
@@ -153,16 +157,17 @@ def _count_once(
     """
     w, k = runs.window, runs.size
     packed = taken[:, 1].astype(np.int64)  # a window number has 31 bits at most
-    held, now, last = packed >> 32, packed >> 16 & _COUNT_MOST, packed & _COUNT_MOST
+    held, now, last = packed >> 32, packed >> 8 & _COUNT, packed & _COUNT
     newer, late = w > held, w == held - 1
     last = np.where(newer, np.where(w == held + 1, now, 0), last)
     now = np.where(newer, 0, now)
     before = np.where(late, last, now)
-    now = np.minimum(now + np.where(w >= held, k, 0), _COUNT_MOST)
-    last = np.minimum(last + np.where(late, k, 0), _COUNT_MOST)
+    now = np.minimum(now + np.where(w >= held, k, 0), COUNT_MOST)
+    last = np.minimum(last + np.where(late, k, 0), COUNT_MOST)
     after = np.where(late, last, np.where(w >= held, now, before))
     total = np.where(late | (w >= held), now + last, 0)
-    taken[:, 1] = (np.maximum(w, held) << 32 | now << 16 | last).astype(np.uint64)
+    tags = packed & _TAGS
+    taken[:, 1] = (np.maximum(w, held) << 32 | tags | now << 8 | last).astype(np.uint64)
     return np.stack((w, before, after)), total
 
 
@@ -176,7 +181,7 @@ def _count_several(
     all of it, the others of nothing.
     """
     packed = taken[:, 1].astype(np.int64)
-    held = _Held(packed >> 32, packed >> 16 & _COUNT_MOST, packed & _COUNT_MOST)
+    held = _Held(packed >> 32, packed >> 8 & _COUNT, packed & _COUNT)
     newest = np.maximum(runs.window, held.window[runs.of])
     newest = np.maximum.accumulate(runs.of << 32 | newest) & _WINDOW
     counts, total = np.zeros((3, len(newest)), np.int64), np.zeros(len(newest), np.int64)
@@ -191,7 +196,7 @@ def _count_several(
     before = held.at(of, window)
     above = size.cumsum() - size  # of all runs before each
     added = np.append(above[whole[1:]], size.sum()) - above[whole]
-    after = np.minimum(before + added, _COUNT_MOST)
+    after = np.minimum(before + added, COUNT_MOST)
     _settle(taken, held, of, window, after)
     counts[:, counted[order[whole]]] = window, before, after
     # What the two windows hold with each run: its own, and its neighbour's share so far.
@@ -212,7 +217,7 @@ class _Runs(NamedTuple):
     of: NDArray[np.int64]  # the recipient's place
     window: NDArray[np.int64]
 
-    def some(self, mask: NDArray[np.bool_]) -> _Runs:
+    def some(self, mask: NDArray[np.bool_] | NDArray[np.int64]) -> _Runs:
         return _Runs(*(column[mask] for column in self))
 
 
@@ -267,7 +272,8 @@ def _settle(
     own = (of[below] == row) & (window[below] == top - 1)
     last = np.where(newest == top - 1, count, held.at(row, top - 1))
     last = np.where(own & (newest == top), after[below], last)
-    taken[row, 1] = (top << 32 | now << 16 | last).astype(np.uint64)
+    tags = taken[row, 1].astype(np.int64) & _TAGS
+    taken[row, 1] = (top << 32 | tags | now << 8 | last).astype(np.uint64)
 
 
 def _sight(
@@ -278,7 +284,7 @@ def _sight(
     at_s: NDArray[np.int64],
 ) -> tuple[NDArray[np.bool_], int]:
     """Applies sightings, one to each recipient and round; returns the events of suspects."""
-    born = indices(taken[:, 10] & np.uint64(0xFFFF) == 0)
+    born = indices(taken[:, 10] & np.uint64(BORN) == 0)
     if len(born):
         taken[born, 10] |= (at_s[np.searchsorted(group, born)] // DAY_S).astype(np.uint64)
     ring = np.ascontiguousarray(taken[:, RING_WORDS].T)  # (8, rows): a test of all is eight passes
@@ -358,17 +364,17 @@ def _apply(
     asked = indices(unknown)
     unknown[asked] = ~_kin(held.take(asked, axis=1), wanted[asked], t[asked])
     novel = unknown.astype(np.uint64)
-    outgoing = np.where(again, 0, held[0])
     moved = np.empty_like(held)
     moved[:-1] = held[1:]
     moved[-1] = t.astype(np.uint64) << _SECONDS | novel << _NOVEL | p
     back = indices(again)
+    slot = same[:, back].argmax(axis=0)
     if len(back):  # what leaves is the platform's older sighting, not the oldest of all
-        slot = same[:, back].argmax(axis=0)
         moved[:, back] = np.where(slot > _LANES, held[:, back], moved[:, back])
     late = indices(moved[-1] < moved[-2])
+    order = moved[:, late].argsort(axis=0)
     if len(late):
-        moved[:, late] = np.sort(moved[:, late], axis=0)
+        moved[:, late] = np.take_along_axis(moved[:, late], order, axis=0)
     promoted = _promotes(params, moved, late)
     kept = indices(~promoted)
     if len(kept) == ring.shape[1]:
@@ -376,20 +382,18 @@ def _apply(
     else:
         for lane, word in zip(ring, moved, strict=True):  # twice as fast as ring[:, g] = moved
             lane[g[kept]] = word[kept]
-    place = np.full(len(g), -1, np.int8)
+    place = np.full(len(g), -1, np.int16)
     known = indices(printed)
     place[known] = match[:, known].argmax(axis=0)
-    full = outgoing != 0
-    pushed = indices(full & ~promoted)
-    if len(pushed):
-        prints = memory if len(pushed) == len(g) else memory.take(pushed, axis=1)
-        remember(prints, outgoing[pushed], place[pushed])
-        taken[g[pushed], MEMORY_WORDS] = words_of(prints)
-    pulled = indices(printed & ~full & ~promoted)
-    if len(pulled):  # into a free place of the ring
-        prints = memory.take(pulled, axis=1)
-        forget(prints, place[pulled])
-        taken[g[pulled], MEMORY_WORDS] = words_of(prints)
+    tags = (taken[g, 1] >> _TAG).astype(np.uint16)
+    told, changed = recall(memory, tags, Sightings(wanted, t, held, back, slot, place, late, order))
+    changed &= ~promoted
+    at = indices(changed)
+    if len(at):
+        taken[g[at], MEMORY_WORDS] = words_of(memory if len(at) == len(g) else memory[:, at])
+    at = indices((told != tags) & ~promoted)
+    if len(at):
+        taken[g[at], 1] = taken[g[at], 1] & _UNTAGGED | told[at].astype(np.uint64) << _TAG
     return indices(promoted)
 
 

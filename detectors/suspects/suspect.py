@@ -13,7 +13,7 @@ from typing import Final
 from detectors.model.event import platform_print
 from detectors.model.records import Level, Mode, Step
 from detectors.model.times import DAY_S
-from detectors.recipients.row import Memory, word
+from detectors.recipients.row import AGAIN, HABIT, ONCE, Memory, word
 from detectors.suspects.clocks import Stamps
 
 LEAK_MILLI_S: Final = 25
@@ -84,6 +84,7 @@ class Suspect:
         "bucket_since_s",
         "due_s",
         "episode",
+        "habits",
         "last_s",
         "memory",
         "name",
@@ -111,6 +112,7 @@ class Suspect:
             self.prints_held[_slot(platform)] += 1
         self.tainted: dict[int, int] = {}  # platform first seen in an episode -> days it came on
         self.memory = memory
+        self.habits: set[int] = set()  # platforms of known sightings that are a habit
         self.last_s = 0  # of the newest message since it is a suspect
         self.due_s = 0  # when to ask whether it may be let go
         self.stamps = Stamps.EXACT  # the coarsest of any gateway since it is a suspect
@@ -198,6 +200,7 @@ def see(suspect: Suspect, platform: int, at_s: int) -> Seen:
     if held is not None and -DAY_S < at_s - (held >> 33) < DAY_S:
         return Seen.REPEAT
     novel = not suspect.knows(platform, at_s)
+    habit = not novel and _rises(suspect, platform, held, at_s)
     if held is not None:
         days = suspect.tainted.get(platform, 0)
         _forget(suspect, held)
@@ -205,6 +208,8 @@ def see(suspect: Suspect, platform: int, at_s: int) -> Seen:
             suspect.tainted[platform] = days + 1
     sighting = word(at_s, novel, platform)
     _hold(suspect, sighting)
+    if habit:
+        suspect.habits.add(platform)
     if len(sightings) > SIGHTINGS_MAX:
         _bound(suspect)
     if at_s >= newest_s:
@@ -212,6 +217,16 @@ def see(suspect: Suspect, platform: int, at_s: int) -> Seen:
     else:
         _refill(suspect)
     return Seen.SIGHTING
+
+
+def _rises(suspect: Suspect, platform: int, held: int | None, at_s: int) -> bool:
+    """Whether a known platform that comes again is a habit now."""
+    memory = suspect.memory
+    if held is not None:
+        level = ONCE if held >> 32 & 1 else HABIT if platform in suspect.habits else AGAIN
+        return memory.risen(level, held >> 33, at_s) == HABIT
+    known = memory.recall(platform_print(platform))
+    return known is not None and memory.risen(known.level, known.last_s, at_s) == HABIT
 
 
 def _bound(suspect: Suspect) -> None:
@@ -246,6 +261,7 @@ def _forget(suspect: Suspect, sighting: int) -> None:
     if sighting >> 32 & 1:
         del suspect.novel_s[bisect_left(suspect.novel_s, sighting >> 33)]
     suspect.tainted.pop(platform, None)
+    suspect.habits.discard(platform)
 
 
 def taint_since(suspect: Suspect, since_s: int) -> None:

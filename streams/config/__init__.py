@@ -302,6 +302,13 @@ class Worker(Section):
         ge=100_000,
         description="bandwidth of checkpoints; a cycle grows where state needs longer",
     )
+    state_format: int = Field(
+        chain.FORMATS[-1],
+        ge=chain.FORMATS[0],
+        le=chain.FORMATS[-1],
+        description="of checkpoints; whoever upgrades a running fleet sets that of the old version "
+        "first and raises it when every worker runs the new one: older workers refuse newer states",
+    )
     revoke_deadline_s: Seconds = Field(
         5, description="for the last checkpoint when partitions leave; under the session timeout"
     )
