@@ -12,14 +12,16 @@ from numpy.typing import NDArray
 from detectors.episodes.episode import Book, EpisodeParams, Name
 from detectors.episodes.resend import Resend, ResendParams
 from detectors.episodes.used_later import Hindsight, revive
-from detectors.model.event import Trust
+from detectors.model.event import TICK_OFFSETS, Trust
 from detectors.model.records import Level, Step
 from detectors.model.times import EPOCH_S
+from detectors.recipients.evict import make_room
 from detectors.recipients.older import from_one, known_from_one, known_to_one, to_one
-from detectors.recipients.row import Known, Memory
+from detectors.recipients.row import TAGS, Known, Memory
 from detectors.recipients.sieve import SieveParams
 from detectors.recipients.table import WORDS, Table
-from detectors.recipients.windows import Tally, Windows
+from detectors.recipients.windows import OPEN_MAX, Tally, Windows
+from detectors.recognise.fold import NAME_VERSION
 from detectors.suspects.clocks import Gateway, StampParams, Stamps, coarse
 from detectors.suspects.judge import JudgeParams
 from detectors.suspects.suspect import Episode, Suspect
@@ -72,16 +74,20 @@ class Partition:
         "suspects",
         "table",
         "watermark_s",
+        "window_s",
         "windows",
     )
 
     def __init__(self, params: Params) -> None:
         self.next_offset = 0
         self.watermark_s = 0  # seconds of `detectors.recipients.row`
+        self.window_s = params.sieve.window_s  # that the table and `windows` count by
         self.samples: list[tuple[int, str]] = []  # event time, gateway: of this tick so far
         self.table = Table(params.sieve.rows_max, seed=params.seed)
         self.suspects: dict[int, Suspect] = {}
-        self.due: list[tuple[int, int]] = []  # heap: when to look at which suspect
+        # Heap: when to look at which suspect. After a tick twice as many as there are suspects, and
+        # `upkeep.DUE_SPARE`, at most.
+        self.due: list[tuple[int, int]] = []
         self.book = Book()
         # Platforms whose names were noted lately, and when, by a hash of their ids: a copy of a
         # part of what the book says, that arrays can be asked.
@@ -138,6 +144,8 @@ def snapshot(partition: Partition, format_: int = FORMATS[-1]) -> Snapshot:
             "next_offset": partition.next_offset,
             "watermark_s": partition.watermark_s,
             "row_words": WORDS,
+            "window_s": partition.window_s,
+            "name_version": NAME_VERSION,
         },
         rows=rows,
         rest={
@@ -161,16 +169,26 @@ def restore(params: Params, held: Snapshot) -> Partition:
     """The partition as it was: continuing gives the same decisions, byte for byte.
 
     It takes over `held.rows`, which are most of a state: nobody may use them any more. Of a state
-    in format 1 it goes on from what that knows.
+    in format 1 it goes on from what that knows. Where `params` are not those that it was made with,
+    counts by another `window_s` begin anew, and recipients past `rows_max` are forgotten.
+
+    Raises ValueError if its platform ids are of other names than this version makes, or if there
+    are more suspects than rows.
     """
     format_ = held.header["format"]
     assert format_ in FORMATS
+    names = held.header.get("name_version", 1)
+    if names != NAME_VERSION:
+        raise ValueError(f"its platform names are of version {names}, not {NAME_VERSION}")
     assert held.header["row_words"] == WORDS
     partition = Partition(params)
     partition.next_offset = held.header["next_offset"]
     partition.watermark_s = held.header["watermark_s"]
     if format_ == 1:
         from_one(held.rows)
+    same = _window_s(held, params.sieve.window_s) == params.sieve.window_s
+    if not same:
+        held.rows[:, 1] &= np.uint64(TAGS)
     partition.table = Table.over(held.rows, params.sieve.rows_max, seed=params.seed)
     rest = held.rest
     partition.samples = [(at_ms, gateway) for at_ms, gateway in rest["samples"]]
@@ -185,13 +203,31 @@ def restore(params: Params, held: Snapshot) -> Partition:
     partition.stamps = coarse(params.stamps, partition.gateways)
     partition.resends = {key: _resend_of(state) for key, *state in rest["resends"]}
     partition.hindsight = revive(rest.get("hindsight", []))  # older checkpoints have none
-    partition.windows.next = rest["window_next"]
-    for number, codes, prints, rungs in rest["windows"]:
+    coming = TICK_OFFSETS - partition.next_offset % TICK_OFFSETS  # until a tick makes room
+    make_room(partition.table, coming)
+    if partition.table.room < coming:
+        raise ValueError(f"rows_max leaves no room beside {len(partition.suspects)} suspects")
+    partition.windows.next = rest["window_next"] if same else 0
+    for number, codes, prints, rungs in rest["windows"] if same else ():
         tallied = partition.windows.open[number] = Tally()
         tallied.codes = codes
         tallied.prints = np.unpackbits(np.frombuffer(prints, np.uint8)).astype(np.bool_)
         tallied.rungs = list(rungs)
     return partition
+
+
+def _window_s(held: Snapshot, window_s: int) -> int:
+    """By what a state counts.
+
+    Older ones do not say it. Then it is not `window_s` if the windows that are open would lie far
+    from the watermark: a tick opens none that is further ahead, and closes those behind.
+    """
+    if "window_s" in held.header:
+        told: int = held.header["window_s"]
+        return told
+    following, now = held.rest["window_next"], held.header["watermark_s"] // window_s
+    alike = not following or not now or now - 1 <= following <= now + OPEN_MAX
+    return window_s if alike else 0
 
 
 def _suspect_state(suspect: Suspect, format_: int) -> list[Any]:

@@ -54,12 +54,12 @@ codes a day), so most that are in use come once in a period."""
 COUNT_MOST: Final = 0xFF
 """A window's count stops here: the highest number that is asked for is 50."""
 
+TAGS: Final = 0xFFFF_0000
+"""In word 1: what is no count and no number of a window."""
+
 _PLACES: Final = np.arange(PRINTS, dtype=np.int16)[:, None]
 _NOVEL: Final = np.uint64(32)
-_SECONDS: Final = np.uint64(33)
 _SHIFTS: Final = np.arange(0, 64, 16, dtype=np.uint64)[:, None]
-_TAGS: Final = np.uint64(16)  # in word 1: u8 habits in the ring, then u8 the number of this week
-_TAG_BITS: Final = np.uint64(0xFFFF)
 
 
 def word(at_s: int, novel: int, platform: int) -> int:

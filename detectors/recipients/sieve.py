@@ -24,6 +24,7 @@ from detectors.recipients.row import (
     RING,
     RING_WORDS,
     SUSPECT,
+    TAGS,
     halves,
     prints_of,
     words_of,
@@ -35,7 +36,6 @@ _SECONDS: Final = np.uint64(33)
 _NOVEL: Final = np.uint64(32)
 _FLAGGED: Final = np.uint64(SUSPECT)  # in the first u16 of word 10
 _COUNT: Final = 0xFF  # of a u8
-_TAGS: Final = 0xFFFF_0000  # in word 1: what is no count
 _TAG: Final = np.uint64(16)
 _UNTAGGED: Final = np.uint64(0xFFFF_FFFF_0000_FFFF)
 _WINDOW: Final = 0x7FFF_FFFF
@@ -166,7 +166,7 @@ def _count_once(
     last = np.minimum(last + np.where(late, k, 0), COUNT_MOST)
     after = np.where(late, last, np.where(w >= held, now, before))
     total = np.where(late | (w >= held), now + last, 0)
-    tags = packed & _TAGS
+    tags = packed & TAGS
     taken[:, 1] = (np.maximum(w, held) << 32 | tags | now << 8 | last).astype(np.uint64)
     return np.stack((w, before, after)), total
 
@@ -272,7 +272,7 @@ def _settle(
     own = (of[below] == row) & (window[below] == top - 1)
     last = np.where(newest == top - 1, count, held.at(row, top - 1))
     last = np.where(own & (newest == top), after[below], last)
-    tags = taken[row, 1].astype(np.int64) & _TAGS
+    tags = taken[row, 1].astype(np.int64) & TAGS
     taken[row, 1] = (top << 32 | tags | now << 8 | last).astype(np.uint64)
 
 

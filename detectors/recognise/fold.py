@@ -13,7 +13,7 @@ from typing import Final
 
 NAME_VERSION: Final = 1
 """Version of `name_key`. Platform ids are kept in checkpoints and computed by gateways: whatever
-changes the result for any name must raise this."""
+changes the result for any name must raise this. A state of another version is refused."""
 
 MASK: Final = bytes.maketrans(b"123456789", b"000000000")
 """Masks ASCII digits in UTF-8: `text.encode().translate(MASK)`, ten times as fast as on a str."""

@@ -43,6 +43,14 @@ if TYPE_CHECKING:
 ENVIRONMENT_PREFIX: Final = "OTPGUARD_"
 PATH_VARIABLE: Final = "OTPGUARD_CONFIG"
 
+RESTARTS: Final = {
+    "detect": "a restart may change any of these; another window_s begins the counts of metrics "
+    "anew, fewer recipients_max forget the longest idle, all else holds from the next event on",
+    "recognise": "a restart may change any of these; platforms named otherwise are new ones to "
+    "every recipient",
+}
+"""Sections whose settings a state remembers something of, and what a change does."""
+
 SEED: Final = secrets.randbits(64)
 """Of this process: where numbers and names hash to that outsiders choose, they must not know."""
 

@@ -14,6 +14,7 @@ from detectors.episodes.episode import NEXT, EpisodeParams, Name
 from detectors.episodes.resend import ResendParams
 from detectors.model.event import TICK_OFFSETS, TOKEN_BIT, Kind, Trust, platform_id
 from detectors.model.records import Action, EpisodeRecord, Level, Scope, refuses, seconds
+from detectors.recipients.evict import make_room
 from detectors.recipients.sieve import SieveParams
 from detectors.suspects.clocks import StampParams, Stamps
 from detectors.suspects.judge import Band, JudgeParams
@@ -392,7 +393,7 @@ def test_of_those_idle_since_the_same_window_the_lowest_keys_are_forgotten_first
     table = partition.table
     rows = table.find_or_add(keys)
     table.words[rows, 1] = windows << np.uint64(32)
-    assert upkeep._evict(params, partition) == 2 * TICK_OFFSETS
+    assert make_room(partition.table) == 2 * TICK_OFFSETS
     order = np.lexsort((keys, windows))
     assert (table.find(keys[order[: 2 * TICK_OFFSETS]]) < 0).all()
     assert (table.find(keys[order[2 * TICK_OFFSETS :]]) >= 0).all()
@@ -414,6 +415,42 @@ def test_a_tick_after_a_campaign_looks_at_so_many_suspects_and_leaves_the_others
         ended.append([c for c, _ in changes(decisions)].count("ended"))
     assert max(ended) == 2
     assert sum(ended) == 5
+
+
+@pytest.mark.parametrize("restored", range(13))
+def test_a_restore_lets_go_of_the_same_at_the_same_offsets(
+    monkeypatch: pytest.MonkeyPatch, restored: int
+) -> None:
+    """Each suspect leaves an entry behind when its episode opens, which a restore does not keep."""
+    monkeypatch.setattr(upkeep, "RELEASE_MAX", 3)
+
+    def ended(restored: int) -> list[tuple[int, str, str]]:
+        partition = Partition(ENFORCE)
+        floods = sorted(e._replace(recipient=VICTIM + v) for v in range(9) for e in flood(6))
+        pieces = [floods, *(idle(TICK_OFFSETS, START_MS + HOUR_MS, 0) for _ in range(12))]
+        found = []
+        for i, piece in enumerate(pieces):
+            found += run(ENFORCE, piece, partition).episodes
+            if i == restored:
+                partition = restore(ENFORCE, snapshot(partition))
+        return [(e.revision, e.recipient, e.change) for e in found]
+
+    assert ended(restored) == ended(-1)
+
+
+def test_what_waits_for_a_tick_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Numbers that become suspects and are let go again and again leave nothing behind."""
+    monkeypatch.setattr(upkeep, "DUE_SPARE", 16)
+    partition = Partition(ENFORCE)
+    for turn in range(40):
+        start_ms = START_MS + turn * 40 * MINUTE_MS
+        floods = [
+            e._replace(recipient=VICTIM + v, platform=f"{turn} {e.platform}")
+            for v in range(20)
+            for e in flood(5, start_ms=start_ms)
+        ]
+        run(ENFORCE, sorted(floods) + idle(TICK_OFFSETS - 100, start_ms, 0), partition)
+        assert len(partition.due) <= 2 * len(partition.suspects) + 16 + 2 * 100
 
 
 def test_suspects_are_bounded_and_those_in_an_episode_stay() -> None:
