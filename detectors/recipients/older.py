@@ -81,10 +81,8 @@ def to_one(rows: NDArray[np.uint64]) -> None:
 
 def known_from_one(habits: int, prints: Iterable[int], newest_s: int) -> list[Known]:
     """The prints of a judge's memory, as `from_one` reads those of a row."""
-    last_s = newest_s - _WEEK_S
-    known = [
-        Known(p, AGAIN if habits >> i & 1 else ONCE, last_s) for i, p in enumerate(prints) if p
-    ]
+    again, once = (AGAIN, newest_s - _WEEK_S), (ONCE, 0)
+    known = [Known(p, *(again if habits >> i & 1 else once)) for i, p in enumerate(prints) if p]
     return sorted(known, key=lambda each: -each.level)
 
 

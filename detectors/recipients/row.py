@@ -51,6 +51,11 @@ PERIOD_WEEKS: Final = 13
 """Chosen: accounts that people do use send a code every 87 days in the mean (14 of them, at .16
 codes a day), so most that are in use come once in a period."""
 
+EXCUSED: Final = 2
+"""Platforms of one known print that are taken for known in a day; of more, the others are novel.
+Chosen: a third one by chance is rare even in a flood. It changes what is evidence, not what passes:
+a gateway cannot tell them apart."""
+
 COUNT_MOST: Final = 0xFF
 """A window's count stops here: the highest number that is asked for is 50."""
 
@@ -230,7 +235,10 @@ def age(memory: NDArray[np.uint16], periods: NDArray[np.int32]) -> None:
 
 
 class Known(NamedTuple):
-    """A platform in the memory: its print, how often it came, and when last, as far as is told."""
+    """A platform in the memory: its print, how often it came, and when last, as far as is told.
+
+    Of one that came once it is not told: 0.
+    """
 
     print: int
     level: int
@@ -299,7 +307,7 @@ def load(row: NDArray[np.uint64], at_s: int) -> tuple[list[int], Memory, set[int
     steps += [(AGAIN, this_week)] * (tags >> 8 & 15)
     steps += [(AGAIN, this_period)] * (again_period - (tags >> 8 & 15))
     steps += [(AGAIN, before)] * (again - again_period)
-    steps += [(ONCE, before)] * (PRINTS - len(steps))
+    steps += [(ONCE, 0)] * (PRINTS - len(steps))
     known = [Known(p, *step) for p, step in zip(prints, steps, strict=True) if p]
     return ring, Memory(memory.born_day, known), habits
 

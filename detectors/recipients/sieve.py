@@ -20,6 +20,7 @@ from detectors.recipients.recall import Sightings, recall
 from detectors.recipients.row import (
     BORN,
     COUNT_MOST,
+    EXCUSED,
     MEMORY_WORDS,
     RING,
     RING_WORDS,
@@ -363,6 +364,11 @@ def _apply(
     unknown = ~(again | printed)
     asked = indices(unknown)
     unknown[asked] = ~_kin(held.take(asked, axis=1), wanted[asked], t[asked])
+    # Two sightings within a day have to be there before one can be too many of a print.
+    two = (held[-EXCUSED] >> _SECONDS).astype(np.int64) > t - DAY_S
+    asked = indices(~unknown & two)
+    if len(asked):
+        unknown[asked] = _exceeds(held.take(asked, axis=1), wanted[asked], t[asked])
     novel = unknown.astype(np.uint64)
     moved = np.empty_like(held)
     moved[:-1] = held[1:]
@@ -413,6 +419,20 @@ def _kin(
         known = (held != 0) & (old | (held >> _NOVEL & np.uint64(1) == 0))
         kin[some] = (alike[:, some] & known).any(axis=0)
     return kin
+
+
+def _exceeds(
+    held: NDArray[np.uint64], wanted: NDArray[np.uint16], at_s: NDArray[np.int64]
+) -> NDArray[np.bool_]:
+    """Whether each ring (8, m) holds as many of this print as are excused in a day.
+
+    In the one that ends with the newest sighting.
+    """
+    alike = prints_of(held.astype(np.uint32)) == wanted
+    seconds = (held >> _SECONDS).astype(np.int64)
+    alike &= (held != 0) & (seconds > np.maximum(at_s, seconds[-1]) - DAY_S)
+    exceeds: NDArray[np.bool_] = np.count_nonzero(alike, axis=0) >= EXCUSED
+    return exceeds
 
 
 def _promotes(

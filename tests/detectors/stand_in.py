@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import fields
 from functools import cache
@@ -30,14 +31,17 @@ class Event(NamedTuple):
 
 
 @cache
-def _by_print() -> dict[int, str]:
-    names = (f"twin {i}" for i in range(1 << 19))
-    return {platform_print(platform_id(name)): name for name in names}
+def _by_print() -> dict[int, list[str]]:
+    found = defaultdict(list)
+    for name in (f"twin {i}" for i in range(1 << 19)):
+        found[platform_print(platform_id(name))].append(name)
+    return found
 
 
-def twin_of(platform: str) -> str:
-    """Another platform with the same print."""
-    return _by_print()[platform_print(platform_id(platform))]
+def twin_of(platform: str, which: int = -1) -> str:
+    """Another platform with the same print, one of eight or so."""
+    twins = _by_print()[platform_print(platform_id(platform))]
+    return twins[which % len(twins)]
 
 
 def codes_of(batch: Batch) -> Codes:

@@ -127,6 +127,19 @@ def test_what_a_print_cannot_tell_apart_passes() -> None:
     assert refuses(scope, 78, Trust.NONE)
 
 
+def test_signatures_forged_onto_the_print_of_a_known_platform_are_seen() -> None:
+    """They pass, for no gateway can tell them apart; that they come is evidence all the same."""
+    forged = [twin_of("known 3", i) for i in range(7)]
+    attack = [Event(START_MS + i * 20_000, VICTIM, name) for i, name in enumerate(forged)]
+    own = [Event(START_MS + HOUR_MS, VICTIM, "known 3")]
+    decisions = run(ENFORCE, history() + attack + own)
+    assert [c for c, _ in changes(decisions)][:2] == ["opened", "raised"]
+    assert refused(attack + own, throttles(decisions)) == []
+    assert decisions.refused == 0, "nor does the machine think that it refuses them"
+    pair = [Event(e.at_ms, VICTIM, name) for e, name in zip(attack, forged[:2], strict=False)]
+    assert changes(run(ENFORCE, history() + pair)) == []
+
+
 @pytest.mark.parametrize("twin_ms", [-DAY_MS, 3 * MINUTE_MS], ids=["at-rest", "in-a-flood"])
 @pytest.mark.parametrize("day", [0, 1])
 def test_a_platform_that_shares_a_print_does_not_take_its_place(twin_ms: int, day: int) -> None:

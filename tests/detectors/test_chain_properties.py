@@ -90,10 +90,12 @@ def test_platforms_that_share_a_print_are_the_same_to_sieve_and_judge() -> None:
     """Against a sieve that hands everything on, so that the judge alone decides."""
     judge_alone = Params(sieve=SieveParams(promote_distinct=1))
     pairs = {f"{p}.{i + 1}": twin_of(f"{p}.{i}") for p in range(5) for i in range(0, 20, 2)}
+    crowd = {f"{p}.{i}": twin_of(f"{p}.{i % 4}", i) for p in range(5) for i in range(4, 20)}
     raised = 0
     for seed in range(0, STREAMS, 5):
         events, offsets = random_stream(seed)
-        events = [e._replace(platform=pairs.get(e.platform, e.platform)) for e in events]
+        twins = crowd if seed % 2 else pairs
+        events = [e._replace(platform=twins.get(e.platform, e.platform)) for e in events]
         found = alarms(run(Params(), events, offsets=offsets))
         assert found == alarms(run(judge_alone, events, offsets=offsets)), f"seed {seed}"
         raised += len(found)
