@@ -41,6 +41,7 @@ class Row:
     part: int = 500  # runs in one stream
     parameters: dict[str, Any] = field(default_factory=dict)
     confidence_min: float = 0.5
+    stride: int = 1  # offsets from one event to the next: of a partition with other traffic
     sifted: bool = False  # after the first part, only runs that could raise an alarm are played
 
 
@@ -60,6 +61,7 @@ ATTACKS: Final = (
     Row("A10 sweep, 2,000 recipients", "A10", 2, part=1),
     Row("A11 throttle as a weapon", "A11", 1500),
     Row("A12 smoke screen", "A12", 1500),
+    Row("A14 taught memory", "A14", 500, part=100, stride=64),
 )
 """The attacks. A feed without texts is read with the setting for such feeds."""
 
@@ -92,6 +94,7 @@ OTHERS: Final = (
     Row("B10 retries after a refusal", "B10", 500),
     Row("B11 public disposable number", "B11", 20, part=5),
     Row("B12 backlog flush, 500 recipients", "B12", 2, part=1),
+    Row("B13 six new platforms a year, 5 years", "B13", 200, part=50, stride=64),
 )
 """Look-alikes whose rate nobody knows, or that a carrier exempts."""
 
@@ -152,7 +155,9 @@ def parts_of(row: Row, scale: float) -> list[Part]:
 def play_part(row: Row, first: int, runs: int) -> Figures:
     """Plays runs of a row side by side."""
     figures = Figures()
-    for outcome in play(stream(row, first, runs), confidence_min=row.confidence_min).values():
+    for outcome in play(
+        stream(row, first, runs), confidence_min=row.confidence_min, stride=row.stride
+    ).values():
         figures.take(outcome)
     return figures
 
