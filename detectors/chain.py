@@ -16,12 +16,12 @@ from numpy.typing import NDArray
 
 from detectors.decisions import Decisions
 from detectors.episodes import resend
-from detectors.episodes.episode import Name, advance, end, ends_s, over, recycle
+from detectors.episodes.episode import AMBIGUOUS, Name, advance, end, ends_s, over, recycle
 from detectors.episodes.resend import Resend
 from detectors.episodes.used_later import meet, refuse
 from detectors.model.arrays import indices
 from detectors.model.codes import Codes
-from detectors.model.event import TICK_OFFSETS, TOKEN_BIT, Batch, Kind, Trust
+from detectors.model.event import TICK_OFFSETS, TOKEN_BIT, Batch, Kind, Trust, name_check
 from detectors.model.records import Cause, seconds
 from detectors.model.times import EPOCH_S
 from detectors.partition import (
@@ -122,7 +122,7 @@ def _pass(
         return
     recipient, platform, trust = batch.recipient[at], codes.platform[at], codes.trust[at]
     at_s = np.minimum(np.maximum(batch.event_time_ms[at] // 1000 - EPOCH_S, 1), (1 << 31) - 1)
-    _name(partition, codes, platform, trust)
+    _name(partition, codes, at, platform, trust)
     sifted = sift(params.sieve, partition.table, recipient, platform, at_s)
     tally(
         partition.windows,
@@ -147,26 +147,43 @@ def _pass(
 def _name(
     partition: Partition,
     codes: Codes,
+    at: NDArray[np.int64],
     platform: NDArray[np.uint32],
     trust: NDArray[np.uint8],
 ) -> None:
-    """Remembers the names of these platforms, and the trust that each first came with."""
+    """Remembers the names of these platforms, and the trust that each first came with.
+
+    Of names that share an id the first stays, and is marked: what a log leads to may not depend on
+    which of them a batch holds.
+    """
     tick = partition.next_offset // TICK_OFFSETS
-    noted, noted_tick = partition.noted, partition.noted_tick
+    noted, noted_tick, noted_check = partition.noted, partition.noted_tick, partition.noted_check
     slot = platform * partition.noted_factor >> np.uint32(32 - NOTED_BITS)
     old = (noted.take(slot) != platform) | (noted_tick.take(slot) <= tick - NAME_TICKS)
-    if not np.count_nonzero(old):
+    if codes.check is not None:
+        old |= noted_check.take(slot) != codes.check[at]
+    where = indices(old)
+    if not len(where):
         return
     names = partition.book.names
-    platform, trust, slot = platform[old], trust[old], slot[old]
-    first = dict(zip(platform[::-1].tolist(), trust[::-1].tolist(), strict=True))
-    slots = dict(zip(platform.tolist(), slot.tolist(), strict=True))
+    keys, places = platform[where].tolist(), at[where].tolist()
+    first = dict(zip(keys[::-1], where[::-1].tolist(), strict=True))
     for key in sorted(first):
-        held = names.get(key)
+        place, held = first[key], names.get(key)
         if held is None or tick - held.tick >= NAME_TICKS:
-            held = held or Name(codes.names.get(key, f"#{key}"), Trust(first[key]), tick)
+            held = held or Name(codes.name(int(at[place])), Trust(int(trust[place])), tick)
             held = names[key] = held._replace(tick=tick)
-        noted[slots[key]], noted_tick[slots[key]] = key, held.tick
+        here = slot[place]
+        noted[here], noted_tick[here] = key, held.tick
+        if codes.check is not None:
+            noted_check[here] = name_check(held.key.removesuffix(AMBIGUOUS))
+    if codes.check is not None:
+        told = dict.fromkeys(zip(keys, codes.check[places].tolist(), strict=True))
+        for key, check in told:
+            held = names[key]
+            plain = held.key.removesuffix(AMBIGUOUS)
+            if plain == held.key and name_check(plain) != check:
+                names[key] = held._replace(key=plain + AMBIGUOUS)
 
 
 def _resend(

@@ -66,6 +66,7 @@ class Partition:
         "hindsight",
         "next_offset",
         "noted",
+        "noted_check",
         "noted_factor",
         "noted_tick",
         "resends",
@@ -93,6 +94,7 @@ class Partition:
         # part of what the book says, that arrays can be asked.
         self.noted: NDArray[np.uint32] = np.zeros(1 << NOTED_BITS, np.uint32)
         self.noted_tick: NDArray[np.int64] = np.zeros(1 << NOTED_BITS, np.int64)
+        self.noted_check: NDArray[np.uint16] = np.zeros(1 << NOTED_BITS, np.uint16)
         self.noted_factor = np.uint32(params.seed >> 32 & 0xFFFF_FFFF | 1)
         self.gateways: dict[str, Gateway] = {}
         self.stamps = coarse(params.stamps, {})  # as of the last tick

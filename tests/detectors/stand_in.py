@@ -12,7 +12,7 @@ import numpy as np
 
 from detectors.chain import Decisions, Params, Partition, process
 from detectors.model.codes import Codes
-from detectors.model.event import TOKEN_BIT, Batch, Kind, platform_id, platform_print
+from detectors.model.event import TOKEN_BIT, Batch, Kind, name_check, platform_id, platform_print
 from detectors.model.strings import Written
 
 START_MS = 1_790_000_000_000  # 2026-09-21
@@ -53,6 +53,8 @@ def codes_of(batch: Batch) -> Codes:
         np.array([int(c or 0) for c in batch.category], np.uint8),
         np.ones(len(batch), np.float32),
         {i: p for i, p in zip(ids, batch.platform, strict=True) if p},
+        np.array([name_check(p) if p else 0 for p in batch.platform], np.uint16),
+        batch.platform.__getitem__,
     )
 
 

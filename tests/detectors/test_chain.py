@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cache
 
 import msgspec
 import numpy as np
@@ -10,9 +11,9 @@ import pytest
 
 from detectors import upkeep
 from detectors.chain import Decisions, Params, Partition, process, restore, snapshot
-from detectors.episodes.episode import NEXT, EpisodeParams, Name
+from detectors.episodes.episode import AMBIGUOUS, NEXT, EpisodeParams, Name
 from detectors.episodes.resend import ResendParams
-from detectors.model.event import TICK_OFFSETS, TOKEN_BIT, Kind, Trust, platform_id
+from detectors.model.event import TICK_OFFSETS, TOKEN_BIT, Kind, Trust, name_check, platform_id
 from detectors.model.records import Action, EpisodeRecord, Level, Scope, refuses, seconds
 from detectors.recipients.evict import make_room
 from detectors.recipients.sieve import SieveParams
@@ -539,6 +540,38 @@ def test_names_are_forgotten_by_last_use_and_then_read_as_numbers() -> None:
     decisions = run(params, flood(4, start_ms=START_MS + 40_000, first=2), partition)
     assert decisions.episodes[0].sightings[0].platform == f"#{platform_id('new 0')}"
     assert decisions.episodes[0].sightings[-1].platform.startswith("new")
+
+
+@cache
+def forged_pair() -> tuple[str, str]:
+    """Two keys with one id; anybody can make as many as he likes."""
+    found: dict[int, str] = {}
+    for key in (f"id:brand {i * i}" for i in range(1 << 20)):
+        other = found.setdefault(platform_id(key), key)
+        if other != key:
+            return other, key
+    raise AssertionError("2**20 names without a collision")
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 7, 1000])
+@pytest.mark.parametrize("restored", [False, True])
+def test_of_names_that_share_an_id_the_first_is_told_whatever_a_batch_holds(
+    *, size: int, restored: bool
+) -> None:
+    one, other = forged_pair()
+    assert name_check(one) != name_check(other)
+    names = [one, "a", other, one, "b", other, other, one]
+    events = [Event(START_MS + i, VICTIM + i, name) for i, name in enumerate(names)]
+    partition = Partition(ENFORCE)
+    told = []
+    for first in range(0, len(events), size):
+        run(ENFORCE, events[first : first + size], partition)
+        told.append(partition.book.names[platform_id(one)].key)
+        if restored:
+            partition = restore(ENFORCE, snapshot(partition))
+    assert told[-1] == one + AMBIGUOUS
+    assert told[0] == (one if size <= 2 else one + AMBIGUOUS)
+    assert partition.book.names[platform_id("a")].key == "a"
 
 
 class Asked(dict[int, Name]):
