@@ -17,16 +17,33 @@ from numpy.typing import NDArray
 
 from detectors.decisions import Decisions
 from detectors.episodes import resend
-from detectors.episodes.episode import Name, advance, ahead_of, end, ends_s, over, recycle
+from detectors.episodes.episode import (
+    AMBIGUOUS,
+    Name,
+    advance,
+    ahead_of,
+    end,
+    ends_s,
+    over,
+    recycle,
+)
 from detectors.episodes.resend import Resend
 from detectors.episodes.used_later import meet, refuse
 from detectors.model.arrays import indices
 from detectors.model.codes import Codes
-from detectors.model.event import TICK_OFFSETS, TOKEN_BIT, Batch, Kind, Trust
+from detectors.model.event import TICK_OFFSETS, TOKEN_BIT, Batch, Kind, Trust, name_check
 from detectors.model.log_time import ASTRAY_S, SOON_S, LogTime
 from detectors.model.records import Cause, Level, seconds
 from detectors.model.times import EPOCH_S
-from detectors.partition import Params, Partition, Snapshot, restore, snapshot
+from detectors.partition import (
+    FORMATS,
+    NOTED_BITS,
+    Params,
+    Partition,
+    Snapshot,
+    restore,
+    snapshot,
+)
 from detectors.recipients.row import load
 from detectors.recipients.sieve import sift
 from detectors.recipients.windows import tally
@@ -36,7 +53,16 @@ from detectors.suspects.mass import Heard, forget_after, hear, many, mass
 from detectors.suspects.suspect import Seen, Suspect, newest_s, put_right, see
 from detectors.upkeep import DUE_MAX_S, tick
 
-__all__ = ["Decisions", "Params", "Partition", "Snapshot", "process", "restore", "snapshot"]
+__all__ = [
+    "FORMATS",
+    "Decisions",
+    "Params",
+    "Partition",
+    "Snapshot",
+    "process",
+    "restore",
+    "snapshot",
+]
 
 NAME_TICKS: Final = 16
 """A name's last use is noted to so many ticks: enough to tell which are in use at all."""
@@ -117,7 +143,7 @@ def _pass(
     recipient, platform, trust = batch.recipient[at], codes.platform[at], codes.trust[at]
     if not len(at):
         return
-    _name(partition, codes, platform, trust)
+    _name(partition, codes, at, platform, trust)
     sifted = sift(params.sieve, partition.table, recipient, platform, at_s, log)
     tally(
         partition.windows,
@@ -142,25 +168,43 @@ def _pass(
 def _name(
     partition: Partition,
     codes: Codes,
+    at: NDArray[np.int64],
     platform: NDArray[np.uint32],
     trust: NDArray[np.uint8],
 ) -> None:
-    """Remembers the names of these platforms, and the trust that each first came with."""
+    """Remembers the names of these platforms, and the trust that each first came with.
+
+    Of names that share an id the first stays, and is marked: what a log leads to may not depend on
+    which of them a batch holds.
+    """
     tick = partition.next_offset // TICK_OFFSETS
-    noted, noted_tick = partition.noted, partition.noted_tick
-    slot = platform % np.uint32(len(noted))
+    noted, noted_tick, noted_check = partition.noted, partition.noted_tick, partition.noted_check
+    slot = platform * partition.noted_factor >> np.uint32(32 - NOTED_BITS)
     old = (noted.take(slot) != platform) | (noted_tick.take(slot) <= tick - NAME_TICKS)
-    if not np.count_nonzero(old):
+    if codes.check is not None:
+        old |= noted_check.take(slot) != codes.check[at]
+    where = indices(old)
+    if not len(where):
         return
     names = partition.book.names
-    platform, trust = platform[old], trust[old]
-    first = dict(zip(platform[::-1].tolist(), trust[::-1].tolist(), strict=True))
+    keys, places = platform[where].tolist(), at[where].tolist()
+    first = dict(zip(keys[::-1], where[::-1].tolist(), strict=True))
     for key in sorted(first):
-        held = names.get(key)
+        place, held = first[key], names.get(key)
         if held is None or tick - held.tick >= NAME_TICKS:
-            held = held or Name(codes.names.get(key, f"#{key}"), Trust(first[key]), tick)
+            held = held or Name(codes.name(int(at[place])), Trust(int(trust[place])), tick)
             held = names[key] = held._replace(tick=tick)
-        noted[key % len(noted)], noted_tick[key % len(noted)] = key, held.tick
+        here = slot[place]
+        noted[here], noted_tick[here] = key, held.tick
+        if codes.check is not None:
+            noted_check[here] = name_check(held.key.removesuffix(AMBIGUOUS))
+    if codes.check is not None:
+        told = dict.fromkeys(zip(keys, codes.check[places].tolist(), strict=True))
+        for key, check in told:
+            held = names[key]
+            plain = held.key.removesuffix(AMBIGUOUS)
+            if plain == held.key and name_check(plain) != check:
+                names[key] = held._replace(key=plain + AMBIGUOUS)
 
 
 def _resend(
@@ -246,10 +290,12 @@ def _judge(
         events.loud.tolist(),
         strict=True,
     ):
-        suspect = suspects.get(recipient) or _adopt(params, partition, batch, recipient, row)
+        at_s = seconds(at_ms)
+        suspect = suspects.get(recipient)
+        if suspect is None:
+            suspect = _adopt(params, partition, batch, recipient, row, at_s)
         exact = Stamps.EXACT
         stamp = stamps.get(batch.gateway[i], exact) if stamps else exact
-        at_s = seconds(at_ms)
         if newest_s(suspect) > at_s + SOON_S:
             now_s = max(at_s, int(log.at(np.array([place]))[0]))
             _put_right(params, partition, suspect, _cause(batch, i), now_s)
@@ -306,11 +352,14 @@ def _cause(batch: Batch, i: int) -> Cause:
     return Cause(batch.topic, batch.partition, int(batch.offset[i]), int(batch.event_time_ms[i]))
 
 
-def _adopt(params: Params, partition: Partition, batch: Batch, recipient: int, row: int) -> Suspect:
+def _adopt(
+    params: Params, partition: Partition, batch: Batch, recipient: int, row: int, at_s: int
+) -> Suspect:
     """Makes a suspect of a recipient that the sieve has just promoted, from its row."""
-    sightings, memory = load(partition.table.words[row])
+    sightings, memory, habits = load(partition.table.words[row], at_s)
     name = _text(batch, recipient)
     suspect = partition.suspects[recipient] = Suspect(recipient, name, row, sightings, memory)
+    suspect.habits = habits
     suspect.due_s = partition.watermark_s + params.idle_s
     heappush(partition.due, (suspect.due_s, recipient))
     return suspect

@@ -12,24 +12,32 @@ from numpy.typing import NDArray
 from detectors.episodes.episode import Book, EpisodeParams, Name
 from detectors.episodes.resend import Resend, ResendParams
 from detectors.episodes.used_later import Hindsight, revive
-from detectors.model.event import Trust
+from detectors.model.event import TICK_OFFSETS, Trust
 from detectors.model.records import Level, Step
 from detectors.model.times import EPOCH_S
-from detectors.recipients.row import Memory
+from detectors.recipients.evict import make_room
+from detectors.recipients.older import from_one, known_from_one, known_to_one, to_one
+from detectors.recipients.row import TAGS, Known, Memory
 from detectors.recipients.sieve import SieveParams
 from detectors.recipients.table import WORDS, Table
-from detectors.recipients.windows import Tally, Windows
+from detectors.recipients.windows import OPEN_MAX, Tally, Windows
+from detectors.recognise.fold import NAME_VERSION
 from detectors.suspects.clocks import Gateway, StampParams, Stamps, coarse
 from detectors.suspects.judge import JudgeParams
 from detectors.suspects.suspect import Episode, Suspect
 
-NOTED: Final = 4096
-"""Chosen: ten times the platforms of an hour; those that share a place are looked up each time."""
+FORMATS: Final = (1, 2)
+"""Of a snapshot: those that are read and written. 1 knows less; what becomes of the rest is said
+where it is read."""
+
+NOTED_BITS: Final = 12
+"""Chosen: 4,096 places are ten times the platforms of an hour. Those that share a place are looked
+up each time, so an outsider may not know which do: the seed decides."""
 
 
 @dataclass(frozen=True, slots=True)
 class Params:
-    """Everything that decisions depend on besides the log."""
+    """Everything that decisions depend on besides the log, and the seed, which decides nothing."""
 
     sieve: SieveParams = field(default_factory=SieveParams)
     judge: JudgeParams = field(default_factory=JudgeParams)
@@ -39,6 +47,7 @@ class Params:
     suspects_max: int = 1 << 15  # of a partition; past it a tick lets go the longest idle
     idle_s: int = 600  # a suspect with nothing to hide is let go after so long without a message
     names_max: int = 16_384  # platform names remembered for explanations
+    seed: int = 0  # of hashes of what outsiders choose: random for each process, in no checkpoint
 
     def __post_init__(self) -> None:
         if not 1 <= self.suspects_max <= self.sieve.rows_max // 2:
@@ -61,6 +70,8 @@ class Partition:
         "medians_s",
         "next_offset",
         "noted",
+        "noted_check",
+        "noted_factor",
         "noted_tick",
         "recent_s",
         "resends",
@@ -69,6 +80,7 @@ class Partition:
         "suspects",
         "table",
         "watermark_s",
+        "window_s",
         "windows",
     )
 
@@ -77,15 +89,20 @@ class Partition:
         self.watermark_s = 0  # seconds of `detectors.recipients.row`
         self.medians_s: list[int] = []  # of the event times of the last ticks
         self.recent_s: list[int] = []  # when the last codes were sent: `LogTime.newest_s`
+        self.window_s = params.sieve.window_s  # that the table and `windows` count by
         self.samples: list[tuple[int, str]] = []  # event time, gateway: of this tick so far
-        self.table = Table(params.sieve.rows_max)
+        self.table = Table(params.sieve.rows_max, seed=params.seed)
         self.suspects: dict[int, Suspect] = {}
-        self.due: list[tuple[int, int]] = []  # heap: when to look at which suspect
+        # Heap: when to look at which suspect. After a tick twice as many as there are suspects, and
+        # `upkeep.DUE_SPARE`, at most.
+        self.due: list[tuple[int, int]] = []
         self.book = Book()
-        # Platforms whose names were noted lately, and when, by the low bits of their ids: a copy
-        # of a part of what the book says, that arrays can be asked.
-        self.noted: NDArray[np.uint32] = np.zeros(NOTED, np.uint32)
-        self.noted_tick: NDArray[np.int64] = np.zeros(NOTED, np.int64)
+        # Platforms whose names were noted lately, and when, by a hash of their ids: a copy of a
+        # part of what the book says, that arrays can be asked.
+        self.noted: NDArray[np.uint32] = np.zeros(1 << NOTED_BITS, np.uint32)
+        self.noted_tick: NDArray[np.int64] = np.zeros(1 << NOTED_BITS, np.int64)
+        self.noted_check: NDArray[np.uint16] = np.zeros(1 << NOTED_BITS, np.uint16)
+        self.noted_factor = np.uint32(params.seed >> 32 & 0xFFFF_FFFF | 1)
         self.gateways: dict[str, Gateway] = {}
         self.stamps = coarse(params.stamps, {})  # as of the last tick
         self.windows = Windows()
@@ -124,25 +141,34 @@ class Snapshot:
     rest: dict[str, Any]  # lists, dicts, ints, floats, strings and bytes
 
 
-def snapshot(partition: Partition) -> Snapshot:
-    """A copy that later batches do not change."""
+def snapshot(partition: Partition, format_: int = FORMATS[-1]) -> Snapshot:
+    """A copy that later batches do not change, in one of `FORMATS`."""
+    assert format_ in FORMATS
     table, windows, book = partition.table, partition.windows, partition.book
+    rows = table.words[: table.used].copy()
+    if format_ == 1:
+        to_one(rows)
     return Snapshot(
         header={
-            "format": 1,
+            "format": format_,
             "next_offset": partition.next_offset,
             "watermark_s": partition.watermark_s,
             "row_words": WORDS,
+            "window_s": partition.window_s,
+            "name_version": NAME_VERSION,
         },
-        rows=table.words[: table.used].copy(),
+        rows=rows,
         rest={
             "samples": [list(sample) for sample in partition.samples],
             "medians_s": list(partition.medians_s),
             "recent_s": list(partition.recent_s),
-            "suspects": [_suspect_state(s) for s in partition.suspects.values()],
+            "suspects": [_suspect_state(s, format_) for s in partition.suspects.values()],
             "names": [[key, n.key, int(n.trust), n.tick] for key, n in book.names.items()],
             "chronic": [[key, *days] for key, days in book.chronic.items()],
-            "gateways": [[name, *g.state()] for name, g in partition.gateways.items()],
+            "gateways": [
+                [name, *g.state()[: 5 if format_ == 1 else None]]
+                for name, g in partition.gateways.items()
+            ],
             "resends": [[key, *_resend_state(r)] for key, r in partition.resends.items()],
             "hindsight": partition.hindsight.state(),
             "window_next": windows.next,
@@ -157,20 +183,34 @@ def snapshot(partition: Partition) -> Snapshot:
 def restore(params: Params, held: Snapshot) -> Partition:
     """The partition as it was: continuing gives the same decisions, byte for byte.
 
-    It takes over `held.rows`, which are most of a state: nobody may use them any more.
+    It takes over `held.rows`, which are most of a state: nobody may use them any more. Of a state
+    in format 1 it goes on from what that knows. Where `params` are not those that it was made with,
+    counts by another `window_s` begin anew, and recipients past `rows_max` are forgotten.
+
+    Raises ValueError if its platform ids are of other names than this version makes, or if there
+    are more suspects than rows.
     """
-    assert held.header["format"] == 1
+    format_ = held.header["format"]
+    assert format_ in FORMATS
+    names = held.header.get("name_version", 1)
+    if names != NAME_VERSION:
+        raise ValueError(f"its platform names are of version {names}, not {NAME_VERSION}")
     assert held.header["row_words"] == WORDS
     partition = Partition(params)
     partition.next_offset = held.header["next_offset"]
     partition.watermark_s = held.header["watermark_s"]
-    partition.table = Table.over(held.rows, params.sieve.rows_max)
+    if format_ == 1:
+        from_one(held.rows)
+    same = _window_s(held, params.sieve.window_s) == params.sieve.window_s
+    if not same:
+        held.rows[:, 1] &= np.uint64(TAGS)
+    partition.table = Table.over(held.rows, params.sieve.rows_max, seed=params.seed)
     rest = held.rest
     partition.samples = [(at_ms, gateway) for at_ms, gateway in rest["samples"]]
     partition.medians_s = list(rest.get("medians_s", []))  # format 1 has neither
     partition.recent_s = list(rest.get("recent_s", []))
     for state in rest["suspects"]:
-        suspect = _suspect_of(state)
+        suspect = _suspect_of(state, format_)
         partition.suspects[suspect.recipient] = suspect
     partition.due = [(s.due_s, s.recipient) for s in partition.suspects.values()]
     heapify(partition.due)
@@ -180,8 +220,12 @@ def restore(params: Params, held: Snapshot) -> Partition:
     partition.stamps = coarse(params.stamps, partition.gateways)
     partition.resends = {key: _resend_of(state) for key, *state in rest["resends"]}
     partition.hindsight = revive(rest.get("hindsight", []))  # older checkpoints have none
-    partition.windows.next = rest["window_next"]
-    for number, codes, prints, rungs in rest["windows"]:
+    coming = TICK_OFFSETS - partition.next_offset % TICK_OFFSETS  # until a tick makes room
+    make_room(partition.table, coming)
+    if partition.table.room < coming:
+        raise ValueError(f"rows_max leaves no room beside {len(partition.suspects)} suspects")
+    partition.windows.next = rest["window_next"] if same else 0
+    for number, codes, prints, rungs in rest["windows"] if same else ():
         tallied = partition.windows.open[number] = Tally()
         tallied.codes = codes
         tallied.prints = np.unpackbits(np.frombuffer(prints, np.uint8)).astype(np.bool_)
@@ -189,18 +233,37 @@ def restore(params: Params, held: Snapshot) -> Partition:
     return partition
 
 
-def _suspect_state(suspect: Suspect) -> list[Any]:
+def _window_s(held: Snapshot, window_s: int) -> int:
+    """By what a state counts.
+
+    Older ones do not say it. Then it is not `window_s` if the windows that are open would lie far
+    from the watermark: a tick opens none that is further ahead, and closes those behind.
+    """
+    if "window_s" in held.header:
+        told: int = held.header["window_s"]
+        return told
+    following, now = held.rest["window_next"], held.header["watermark_s"] // window_s
+    alike = not following or not now or now - 1 <= following <= now + OPEN_MAX
+    return window_s if alike else 0
+
+
+_FIELDS_OF_ONE: Final = 11
+"""Format 1 knows no messages that count for the mass, and of all stamps the coarsest alone."""
+
+
+def _suspect_state(suspect: Suspect, format_: int) -> list[Any]:
     """Everything but what the sightings say again."""
-    memory, episode = suspect.memory, suspect.episode
-    return [
+    episode = suspect.episode
+    coarse = [[platform, int(stamps)] for platform, stamps in suspect.coarse.items()]
+    state = [
         suspect.recipient,
         suspect.name,
         suspect.row,
         list(suspect.sightings),
-        [memory.born_day, memory.habits, list(memory.prints)],
+        _memory_state(suspect, format_),
         suspect.last_s,
         suspect.due_s,
-        [[platform, int(stamps)] for platform, stamps in suspect.coarse.items()],
+        coarse if format_ > 1 else max((stamps for _, stamps in coarse), default=0),
         [list(mark) for mark in suspect.tainted.items()],
         [
             suspect.bucket_level_milli,
@@ -229,15 +292,34 @@ def _suspect_state(suspect: Suspect) -> list[Any]:
             [] if episode is None else [list(item) for item in episode.fresh_ms.items()],
         ],
     ]
+    return state[:_FIELDS_OF_ONE] if format_ == 1 else state
 
 
-def _suspect_of(state: list[Any]) -> Suspect:
+def _memory_state(suspect: Suspect, format_: int) -> list[Any]:
+    memory = suspect.memory
+    if format_ == 1:
+        return [memory.born_day, *known_to_one(memory.known)]
+    return [memory.born_day, [list(each) for each in memory.known], sorted(suspect.habits)]
+
+
+def _memory_of(state: list[Any], format_: int, newest_s: int) -> tuple[Memory, set[int]]:
+    """A judge's memory, and which platforms of its sightings are a habit."""
+    if format_ == 1:
+        born_day, bits, prints = state
+        return Memory(born_day, known_from_one(bits, prints, newest_s)), set()
+    born_day, known, habits = state
+    return Memory(born_day, (Known(*each) for each in known)), set(habits)
+
+
+def _suspect_of(state: list[Any], format_: int) -> Suspect:
     recipient, name, row, sightings, memory, last_s, due_s, coarse, tainted, bucket, held = state[
         :11
     ]
     heard, refused_ms, fresh_ms = state[11] if len(state) > 11 else ([], [], [])  # format 1: none
-    born_day, habits, prints = memory
-    suspect = Suspect(recipient, name, row, list(sightings), Memory(born_day, habits, prints))
+    newest_s = sightings[-1] >> 33 if sightings else last_s
+    told, habits = _memory_of(memory, format_, newest_s)
+    suspect = Suspect(recipient, name, row, list(sightings), told)
+    suspect.habits = habits
     suspect.last_s = last_s
     suspect.due_s = due_s
     if not isinstance(coarse, int):  # format 1 has one class for all: what is held counts as exact

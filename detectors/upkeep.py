@@ -6,22 +6,20 @@ windows close. Each step is bounded, so that no tick stops the worker for long.
 
 from __future__ import annotations
 
-from heapq import heappop, heappush
+from heapq import heapify, heappop, heappush
 from typing import Final
-
-import numpy as np
 
 from detectors.decisions import Decisions
 from detectors.episodes import resend
 from detectors.episodes.episode import ahead_of, end, ends_s, over
 from detectors.episodes.used_later import settle
-from detectors.model.arrays import indices
 from detectors.model.event import TICK_OFFSETS, Batch
 from detectors.model.log_time import AHEAD_S, TICKS, latest, watermark
 from detectors.model.records import Cause, seconds
 from detectors.model.times import DAY_S
 from detectors.partition import Params, Partition
-from detectors.recipients.row import MEMORY_WORDS, SUSPECT, store
+from detectors.recipients.evict import make_room
+from detectors.recipients.row import store
 from detectors.recipients.windows import close
 from detectors.suspects.clocks import coarse, observe
 from detectors.suspects.mass import LONGEST_S, forget_after, last_s
@@ -45,6 +43,10 @@ RELEASE_MAX: Final = TICK_OFFSETS
 """Suspects looked at in one tick; the others wait for the next. A tick brings no more new ones, so
 the queue ends, and a tick after a great campaign stops nothing for long (.1 ms each, measured)."""
 
+DUE_SPARE: Final = 1024
+"""Entries of `Partition.due` that no suspect stands behind any more, on top of one for each that
+has one: past it they are thrown out. Between two ticks come two an event at most."""
+
 
 def tick(params: Params, partition: Partition, batch: Batch, decisions: Decisions) -> None:
     """Maintain the partition at the tick that `partition.next_offset` has just reached."""
@@ -58,7 +60,9 @@ def tick(params: Params, partition: Partition, batch: Batch, decisions: Decision
     partition.samples = []
     partition.stamps = coarse(params.stamps, partition.gateways)
     decisions.released += _let_go(params, partition, batch)
-    decisions.evicted += _evict(params, partition)
+    decisions.evicted += make_room(
+        partition.table, newest_window=_limit_s(partition) // params.sieve.window_s
+    )
     decisions.used_later += len(settle(partition.hindsight, partition.watermark_s))
     decisions.windows += close(partition.windows, params.sieve.window_s, partition.watermark_s)
     _forget_names(params, partition)
@@ -75,10 +79,10 @@ def _let_go(params: Params, partition: Partition, batch: Batch) -> int:
     limit_s = _limit_s(partition)
     while partition.due and partition.due[0][0] <= now_s and looked_at < RELEASE_MAX:
         due_s, recipient = heappop(partition.due)
-        looked_at += 1
         suspect = partition.suspects.get(recipient)
         if suspect is None or suspect.due_s != due_s:
-            continue  # let go, or adopted anew
+            continue  # let go, or adopted anew: it counts for nothing, as after a restore
+        looked_at += 1
         _put_right(params, partition, suspect, cause, limit_s)
         if suspect.episode is not None and over(params.episode, suspect.episode, now_s):
             end(params.episode, params.judge, partition.book, suspect, cause)
@@ -103,6 +107,9 @@ def _let_go(params: Params, partition: Partition, batch: Batch) -> int:
                 end(params.episode, params.judge, partition.book, suspect, cause)
             _release(partition, suspect, now_s)
         released += spare
+    if len(partition.due) > 2 * len(partition.suspects) + DUE_SPARE:
+        partition.due = [(s.due_s, s.recipient) for s in partition.suspects.values()]
+        heapify(partition.due)
     return released
 
 
@@ -145,30 +152,9 @@ def _release(partition: Partition, suspect: Suspect, now_s: int) -> None:
     """Writes a suspect back to its row, without what is tainted."""
     forget_tainted(suspect, now_s)
     recent_s = now_s - DAY_S - LATE_S
-    store(partition.table.words[suspect.row], suspect.sightings, suspect.memory, recent_s)
+    row = partition.table.words[suspect.row]
+    store(row, suspect.sightings, suspect.memory, recent_s, suspect.habits)
     del partition.suspects[suspect.recipient]
-
-
-def _evict(params: Params, partition: Partition) -> int:
-    """Keeps room for a tick's worth of new recipients; never forgets a suspect.
-
-    The longest idle go, by their newest window and then by key.
-    """
-    table = partition.table
-    if table.room >= TICK_OFFSETS:
-        return 0
-    words = table.words[: table.used]
-    flags = words[:, MEMORY_WORDS.start] >> np.uint64(16)
-    idle = indices((words[:, 0] != 0) & (flags & np.uint64(SUSPECT) == 0))
-    window = (words[idle, 1] >> np.uint64(32)).astype(np.uint32)
-    ahead = _limit_s(partition) // params.sieve.window_s
-    window[window > ahead] = 0  # how long it is idle nobody knows
-    # A sixteenth at once: finding the oldest means looking at all.
-    count = min(len(idle), max(2 * TICK_OFFSETS, params.sieve.rows_max // 16))
-    newest = np.partition(window, count - 1)[count - 1]
-    older, last = idle[window < newest], words[idle[window == newest], 0]
-    more = count - len(older)
-    return table.drop(np.append(words[older, 0], np.partition(last, more - 1)[:more]))
 
 
 def _forget_names(params: Params, partition: Partition) -> None:

@@ -99,6 +99,9 @@ class Name(NamedTuple):
     tick: int  # of its last use
 
 
+AMBIGUOUS: Final = " (or another with its id)"
+"""Behind the name of a platform whose id came with another name too: ids can be forged."""
+
 CHRONIC_SPAN_DAYS: Final = 14
 
 

@@ -10,6 +10,7 @@ import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import IntEnum
+from hashlib import blake2b
 from typing import Final
 
 import numpy as np
@@ -51,6 +52,15 @@ def platform_id(key: str) -> int:
     3541351337
     """
     return zlib.crc32(key.encode()) or 1
+
+
+def name_check(key: str) -> int:
+    """Fifteen bits that tell most keys of one id apart, 1 to 32,767; not for outsiders.
+
+    A CRC is easily forged, so names may share an id; this is another kind of hash.
+    """
+    digest = blake2b(key.encode("utf-8", "surrogatepass"), digest_size=2).digest()
+    return int.from_bytes(digest) >> 1 or 1
 
 
 def platform_print(platform: int) -> int:

@@ -1,24 +1,39 @@
 """One recipient's row: what its fourteen words mean, and how it remembers platforms.
 
     word 0       the recipient
-    word 1       window number u32 | messages in it u16 | messages in the one before u16
+    word 1       window number u32 | 4 bits free | prints AGAIN of this week u4 | habits in the ring
+                 u8 | messages in the window u8 | messages in the one before u8
     words 2-9    ring: the newest eight sightings, oldest first and free places (0) before them;
                  a word is `seconds << 33 | novel << 32 | platform`
-    words 10-13  sixteen u16: day born, flags, and the prints of 14 platforms, latest first
+    words 10-13  sixteen u16: suspect u1 and day born u15, `marks`, and the prints of 14 platforms
 
 A platform leaves the ring for the prints when a newer one takes its place. Seconds and days count
 from `detectors.model.times.EPOCH_S`.
+
+How often a platform came is told in three steps: ONCE; AGAIN, on a second day; and HABIT, yet again
+and in a later week than the time before. Prints stand in the order of these steps, habits first,
+and within a step the latest first: so the last print is the one to go, and four small numbers say
+all steps. `marks` holds, from its lowest bits on, how many prints are a HABIT, how many AGAIN, and
+how many of either were used in this period. (All that is about one recipient's weeks, which begin
+with the day of its first code, so that an outsider cannot tell when they do.)
+
+- One that comes new into the prints displaces none that came as often, or oftener. Of those that
+  came ONCE the longest unused goes.
+- A period is 13 weeks. Whatever was unused for a whole one counts as ONCE: after 91 days at the
+  earliest, and after 182 at the latest, it can be displaced.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Final
+from collections.abc import Container, Iterable
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from detectors.model.arrays import indices
 from detectors.model.event import platform_print
+from detectors.model.times import DAY_S
 
 RING: Final = 8
 PRINTS: Final = 14
@@ -26,31 +41,28 @@ RING_WORDS: Final = slice(2, 2 + RING)
 MEMORY_WORDS: Final = slice(10, 14)
 
 SUSPECT: Final = 1 << 15
-"""Flag: a judge has this recipient; its ring is stale until the judge lets it go."""
+"""Flag beside the day: a judge has this recipient; its ring is stale until the judge lets it go."""
+BORN: Final = SUSPECT - 1
 
-HABITS: Final = (1 << PRINTS) - 1
-"""Flags: bit i says that platform i was seen on two days or more."""
+ONCE, AGAIN, HABIT = range(3)
 
-PROTECTED: Final = 8
-"""So many places at the end of the prints are given up by platforms seen once before those seen
-again. Six remain for the latest of any kind: with the ring, the 14 platforms used last are always
-remembered, and a flood too slow to be noticed cannot wash out the eight habitual ones."""
+WEEK_DAYS: Final = 7
+PERIOD_WEEKS: Final = 13
+"""Chosen: accounts that people do use send a code every 87 days in the mean (14 of them, at .16
+codes a day), so most that are in use come once in a period."""
 
+EXCUSED: Final = 2
+"""Platforms of one known print that are taken for known in a day; of more, the others are novel.
+Chosen: a third one by chance is rare even in a flood. It changes what is evidence, not what passes:
+a gateway cannot tell them apart."""
 
-def _victims() -> NDArray[np.int8]:
-    """For each pattern of habits, which print goes.
+COUNT_MOST: Final = 0xFF
+"""A window's count stops here: the highest number that is asked for is 50."""
 
-    The last seen once among the protected places, else the last.
-    """
-    pattern = np.arange(1 << PRINTS)
-    victim = np.full(len(pattern), PRINTS - 1, np.int8)
-    for place in range(PRINTS - PROTECTED, PRINTS):
-        victim[pattern >> place & 1 == 0] = place
-    return victim
+TAGS: Final = 0xFFFF_0000
+"""In word 1: what is no count and no number of a window."""
 
-
-_VICTIM: Final = _victims()
-_PLACES: Final = np.arange(PRINTS, dtype=np.int8)[:, None]
+_PLACES: Final = np.arange(PRINTS, dtype=np.int16)[:, None]
 _NOVEL: Final = np.uint64(32)
 _SHIFTS: Final = np.arange(0, 64, 16, dtype=np.uint64)[:, None]
 
@@ -71,11 +83,18 @@ def prints_of(platforms: NDArray[np.uint32]) -> NDArray[np.uint16]:
     return folded
 
 
+def week_of(at_s: NDArray[np.int64], born: NDArray[np.uint16]) -> NDArray[np.int32]:
+    """The number of the week since a recipient's first day (m,)."""
+    days = at_s.astype(np.int32) // np.int32(DAY_S) - born.astype(np.int32)
+    week: NDArray[np.int32] = days // np.int32(WEEK_DAYS)
+    return week
+
+
 def halves(taken: NDArray[np.uint64]) -> NDArray[np.uint16]:
     """The sixteen u16 of each of m rows (m, 14), as a copy (16, m)."""
     assert np.little_endian, "a row's halves are read in place"
     first = 4 * MEMORY_WORDS.start
-    return np.ascontiguousarray(taken.view(np.uint16)[:, first:].T)
+    return np.array(taken.view(np.uint16)[:, first:].T, order="C")  # a copy of a single row too
 
 
 def words_of(memory: NDArray[np.uint16]) -> NDArray[np.uint64]:
@@ -85,91 +104,279 @@ def words_of(memory: NDArray[np.uint16]) -> NDArray[np.uint64]:
     return words
 
 
+class Marks:
+    """How many prints of each of m rows stand for what: arrays (m,) of int16."""
+
+    __slots__ = ("again", "again_period", "again_week", "habit", "habit_period")
+
+    def __init__(self, marks: NDArray[np.uint16], week: NDArray[np.uint16]) -> None:
+        packed = marks.astype(np.int16)
+        self.habit = packed & 15
+        self.again = packed >> 4 & 15
+        self.habit_period = packed >> 8 & 15
+        self.again_period = packed >> 12 & 15
+        self.again_week = week.astype(np.int16)
+
+    def packed(self) -> NDArray[np.uint16]:
+        """`marks` again; without the number of this week."""
+        habits = self.habit | self.habit_period << 8
+        return (habits | self.again << 4 | self.again_period << 12).astype(np.uint16)
+
+    def level(self, place: NDArray[np.int16]) -> NDArray[np.int16]:
+        """What the print at a place (m,) stands for."""
+        again = (place < self.habit + self.again).astype(np.int16)
+        return again + (place < self.habit)
+
+    def take_out(self, place: NDArray[np.int16]) -> None:
+        """The print at a place (m,) is no more; a place under 0 is none."""
+        here = place >= 0
+        behind = place - self.habit
+        habit, again = here & (behind < 0), (behind >= 0) & (behind < self.again)
+        self.habit_period -= habit & (place < self.habit_period)
+        self.again_period -= again & (behind < self.again_period)
+        self.again_week -= again & (behind < self.again_week)
+        self.habit -= habit
+        self.again -= again
+
+
+class Leaving(NamedTuple):
+    """Platforms (m,) that leave the ring, and how often they came."""
+
+    print: NDArray[np.uint16]
+    level: NDArray[np.int16]
+    week: NDArray[np.bool_]  # used in this week
+    period: NDArray[np.bool_]  # used in this period
+
+
 def remember(
     memory: NDArray[np.uint16],
-    outgoing: NDArray[np.uint64],
-    place: NDArray[np.int8],
-) -> None:
-    """Puts the platform of each `outgoing` ring word before the prints of its row, in place.
+    week: NDArray[np.uint16],
+    leaving: Leaving,
+    place: NDArray[np.int16],
+) -> NDArray[np.uint16]:
+    """Puts each platform that leaves the ring among the prints of its row, in place.
 
-    `memory` is (16, m). `place` (m,) is where the platform stood that comes back from the prints
-    into the ring, and leaves room there; -1 where none does, and the victim leaves.
+    `memory` is (16, m); `week` (m,) how many prints AGAIN are of this week, which is returned anew.
+    `place` (m,) is where the print stood that comes back into the ring, and leaves room there; -1
+    where none does, and the last print goes, or the new one if the last came as often.
     """
-    flags = memory[1].astype(np.int64)
-    habits = flags & HABITS
-    place = np.where(place < 0, _VICTIM[habits], place)
+    marks = Marks(memory[1], week)
+    full = place < 0
+    held = marks.habit + marks.again
+    most = np.where(leaving.level == HABIT, marks.habit, held)
+    refused = full & (most == PRINTS)
+    out = np.where(full, np.where(held == PRINTS, PRINTS - 1, -1), place)
+    out[refused] = -1
+    marks.take_out(out)
+    habit, again = leaving.level == HABIT, leaving.level == AGAIN
+    at = marks.habit + np.where(
+        again,
+        np.where(leaving.week, 0, np.where(leaving.period, marks.again_week, marks.again_period)),
+        marks.again,
+    )
+    at = np.where(habit, np.where(leaving.period, 0, marks.habit_period), at)
+    at[refused] = PRINTS
+    gap = np.where(full, PRINTS - 1, place)
+    gap[refused] = PRINTS
     prints = memory[2:]
     moved = np.empty_like(prints)
     moved[1:] = prints[:-1]
-    moved[0] = prints_of(outgoing.astype(np.uint32))
-    memory[2:] = np.where(place >= _PLACES, moved, prints)
-    again = (~outgoing >> _NOVEL & np.uint64(1)).astype(np.int64)
-    below = (1 << place.astype(np.int64)) - 1
-    kept = habits & ~(below << 1 | 1)
-    memory[1] = flags & ~HABITS | kept | (habits & below) << 1 | again
+    behind = at < _PLACES
+    np.copyto(moved, prints, where=~behind | (gap < _PLACES))
+    before = indices(gap < at)
+    if len(before):  # the print that comes back stood before the place of the new one
+        some, low, high = prints[:, before], gap[before], at[before]
+        up = np.append(some[1:], some[-1:], axis=0)
+        moved[:, before] = np.where((low <= _PLACES) & (high > _PLACES), up, moved[:, before])
+    put = indices(~refused)
+    moved[at[put], put] = leaving.print[put]
+    memory[2:] = moved
+    kept = ~refused
+    marks.habit += habit & kept
+    marks.again += again & kept
+    marks.habit_period += habit & kept & leaving.period
+    marks.again_period += again & kept & leaving.period
+    marks.again_week += again & kept & leaving.week
+    memory[1] = marks.packed()
+    return marks.again_week.astype(np.uint16)
 
 
-def forget(memory: NDArray[np.uint16], place: NDArray[np.int8]) -> None:
-    """Takes the print at `place` (m,) out of each row's memory (16, m), in place."""
-    flags = memory[1].astype(np.int64)
-    habits = flags & HABITS
+def forget(
+    memory: NDArray[np.uint16], week: NDArray[np.uint16], place: NDArray[np.int16]
+) -> NDArray[np.uint16]:
+    """Takes the print at `place` (m,) out of each row's memory (16, m), in place.
+
+    `week` as in `remember`.
+    """
+    marks = Marks(memory[1], week)
+    marks.take_out(place)
     prints = memory[2:]
     moved = np.zeros_like(prints)
     moved[:-1] = prints[1:]
     memory[2:] = np.where(place <= _PLACES, moved, prints)
-    below = (1 << place.astype(np.int64)) - 1
-    memory[1] = flags & ~HABITS | habits & below | habits >> 1 & ~below
+    memory[1] = marks.packed()
+    return marks.again_week.astype(np.uint16)
+
+
+def age(memory: NDArray[np.uint16], periods: NDArray[np.int32]) -> None:
+    """So many periods (m,) over 0 begin: what was not used in the last one counts as ONCE."""
+    marks = Marks(memory[1], np.zeros(memory.shape[1], np.uint16))
+    idle = periods > 1
+    marks.habit_period[idle] = marks.again_period[idle] = 0
+    behind = _PLACES - marks.habit
+    kept = np.where(marks.habit_period > _PLACES, 0, 2)
+    kept[(behind >= 0) & (behind < marks.again_period)] = 1
+    kept[behind >= marks.again] = 3
+    order = kept.argsort(axis=0, kind="stable")
+    memory[2:] = np.take_along_axis(memory[2:], order, axis=0)
+    marks.habit, marks.again = marks.habit_period, marks.again_period
+    marks.habit_period = marks.again_period = np.zeros_like(marks.habit)
+    memory[1] = marks.packed()
+
+
+class Known(NamedTuple):
+    """A platform in the memory: its print, how often it came, and when last, as far as is told.
+
+    Of one that came once it is not told: 0.
+    """
+
+    print: int
+    level: int
+    last_s: int
 
 
 class Memory:
-    """The part of a row that a judge takes along: when it began, and the prints with habits."""
+    """The part of a row that a judge takes along: when it began, and the prints."""
 
-    __slots__ = ("born_day", "habits", "prints")
+    __slots__ = ("born_day", "known", "prints")
 
-    def __init__(self, born_day: int = 0, habits: int = 0, prints: Iterable[int] = ()) -> None:
+    def __init__(self, born_day: int = 0, known: Iterable[Known] = ()) -> None:
         self.born_day = born_day
-        self.habits = habits
-        self.prints = tuple(prints)
+        self.known = tuple(known)
+        self.prints = tuple(each.print for each in self.known)
 
     @property
     def size(self) -> int:
         """How many platforms the prints stand for."""
-        return len(self.prints) - self.prints.count(0)
+        return len(self.prints)
+
+    def week(self, at_s: int) -> int:
+        """The number of its week."""
+        return (at_s // DAY_S - self.born_day) // WEEK_DAYS
+
+    def period(self, at_s: int) -> int:
+        """The number of its period."""
+        return self.week(at_s) // PERIOD_WEEKS
+
+    def aged(self, level: int, last_s: int, at_s: int) -> int:
+        """What a platform counts as that came so often, and last then."""
+        return ONCE if self.period(at_s) - self.period(last_s) > 1 else level
+
+    def risen(self, level: int, last_s: int, at_s: int) -> int:
+        """What it counts as when it comes now, a day or more later."""
+        level = self.aged(level, last_s, at_s)
+        if level == AGAIN and self.week(at_s) > self.week(last_s):
+            return HABIT
+        return max(level, AGAIN)
+
+    def recall(self, print_: int) -> Known | None:
+        """The one with this print that came most."""
+        found = [each for each in self.known if each.print == print_]
+        return max(found, key=lambda each: each.level) if found else None
 
 
-def load(row: NDArray[np.uint64]) -> tuple[list[int], Memory]:
-    """The sightings in a row's ring, oldest first, and its memory."""
-    ring = [w for w in row[RING_WORDS].tolist() if w]
-    born, flags, *prints = row[MEMORY_WORDS].copy().view(np.uint16).tolist()
-    return ring, Memory(born, flags & HABITS, prints)
+def load(row: NDArray[np.uint64], at_s: int) -> tuple[list[int], Memory, set[int]]:
+    """The sightings in a row's ring, oldest first, its memory, and the habits in the ring.
+
+    When a print was used last is told as the beginning of a week, of a period or of the one before:
+    a row knows no more. They are those of its newest sighting; of `at_s` if it has none.
+    """
+    words = row[RING_WORDS].tolist()
+    ring = [w for w in words if w]
+    tags = int(row[1]) >> 16 & 0xFFFF
+    habits = {w & 0xFFFF_FFFF for i, w in enumerate(words) if w and tags >> i & 1}
+    born, marks, *prints = row[MEMORY_WORDS].copy().view(np.uint16).tolist()
+    memory = Memory(born & BORN)
+    newest_s = ring[-1] >> 33 if ring else at_s
+    week, period = memory.week(newest_s), memory.period(newest_s)
+    weeks = (week, period * PERIOD_WEEKS, (period - 1) * PERIOD_WEEKS)
+    days = (memory.born_day + number * WEEK_DAYS for number in weeks)
+    this_week, this_period, before = (day * DAY_S for day in days)
+    habit, again, habit_period, again_period = (marks >> shift & 15 for shift in (0, 4, 8, 12))
+    steps = [(HABIT, this_period)] * habit_period + [(HABIT, before)] * (habit - habit_period)
+    steps += [(AGAIN, this_week)] * (tags >> 8 & 15)
+    steps += [(AGAIN, this_period)] * (again_period - (tags >> 8 & 15))
+    steps += [(AGAIN, before)] * (again - again_period)
+    steps += [(ONCE, 0)] * (PRINTS - len(steps))
+    known = [Known(p, *step) for p, step in zip(prints, steps, strict=True) if p]
+    return ring, Memory(memory.born_day, known), habits
 
 
-def store(row: NDArray[np.uint64], sightings: list[int], memory: Memory, recent_s: int) -> None:
+def store(
+    row: NDArray[np.uint64],
+    sightings: list[int],
+    memory: Memory,
+    recent_s: int,
+    habits: Container[int] = (),
+) -> None:
     """Writes a judge's sightings (oldest first) back into a row.
 
     All from after `recent_s` must stay in the ring (the newest eight, if they are more). What
-    place is left goes to platforms seen on two days or more, then to the old prints, and last to
-    those seen once: a crowd of new platforms on one day washes nothing out.
+    place is left there goes to the latest that came on two days or more, then to the latest of any
+    kind. Of the others, and of the old prints, those stay that came most often. Of two that came as
+    often a print stays; else, as in the sieve, which of two known ones was used longer ago, and
+    which of two others later.
     """
     recent = [w for w in sightings if w >> 33 > recent_s][-RING:]
     older = sightings[: len(sightings) - len(recent)][::-1]
     again = [w for w in older if not w >> 32 & 1]
     once = [w for w in older if w >> 32 & 1]
-    space = RING - len(recent)
-    ring = recent + again[:space]
-    again = again[space:]
-    taken = {platform_print(w & 0xFFFF_FFFF) for w in sightings if not w >> 32 & 1}
-    line = [(platform_print(w & 0xFFFF_FFFF), 1) for w in again]
-    line += [
-        (p, memory.habits >> i & 1) for i, p in enumerate(memory.prints) if p and p not in taken
-    ]
+    ring = recent + again[: RING - len(recent)]
+    again = again[RING - len(recent) :]
     space = RING - len(ring)
     ring += once[:space]
-    line += [(platform_print(w & 0xFFFF_FFFF), 0) for w in once[space:]]
-    line = line[:PRINTS]
+    times_s = [w >> 33 for w in sightings] or [each.last_s for each in memory.known]
+    now_s = max(times_s, default=0)
+    taken = {platform_print(w & 0xFFFF_FFFF) for w in sightings if not w >> 32 & 1}
+    line = [each for each in memory.known if each.print not in taken]
+    for w in again[::-1] + once[space:]:
+        platform = w & 0xFFFF_FFFF
+        level = ONCE if w >> 32 & 1 else HABIT if platform in habits else AGAIN
+        line.append(Known(platform_print(platform), level, w >> 33))
+    line = [each._replace(level=memory.aged(each.level, each.last_s, now_s)) for each in line]
+    line = sorted(line, key=lambda each: -each.level)[:PRINTS]
+    ring.sort()
+    tags = sum(1 << RING - len(ring) + i for i, w in enumerate(ring) if w & 0xFFFF_FFFF in habits)
+    _write(row, [0] * (RING - len(ring)) + ring, memory, line, tags, now_s)
+
+
+def _write(
+    row: NDArray[np.uint64],
+    ring: list[int],
+    memory: Memory,
+    line: list[Known],
+    tags: int,
+    now_s: int,
+) -> None:
+    """A ring of eight words, prints in the order of their steps, and what was used when."""
+    week, period = memory.week(now_s), memory.period(now_s)
+
+    def used(each: Known) -> tuple[int, bool, bool]:
+        late = memory.week(each.last_s) >= week and each.level == AGAIN
+        return -each.level, not late, memory.period(each.last_s) < period and each.level > ONCE
+
+    line = sorted(line, key=used)
+    marks = 0
+    for each in line:
+        level, earlier, idle = used(each)
+        if level:
+            shift = 0 if -level == HABIT else 4
+            marks += (1 << shift) + (0 if idle else 1 << shift + 8)
+            tags += (not earlier) << 8
     halves_ = np.zeros(16, np.uint16)
     halves_[0] = memory.born_day
-    halves_[1] = sum(habit << i for i, (_, habit) in enumerate(line))
-    halves_[2 : 2 + len(line)] = [p for p, _ in line]
-    row[RING_WORDS] = [0] * (RING - len(ring)) + sorted(ring)
+    halves_[1] = marks
+    halves_[2 : 2 + len(line)] = [each.print for each in line]
+    row[1] = int(row[1]) & ~(0xFFFF << 16) | tags << 16
+    row[RING_WORDS] = ring
     row[MEMORY_WORDS] = halves_.view(np.uint64)

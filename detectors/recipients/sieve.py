@@ -26,15 +26,18 @@ from detectors.bars import (
 from detectors.model.arrays import begins, indices
 from detectors.model.log_time import ASTRAY_S, SOON_S, LogTime
 from detectors.model.times import DAY_S
+from detectors.recipients.recall import Sightings, recall
 from detectors.recipients.row import (
+    BORN,
+    COUNT_MOST,
+    EXCUSED,
     MEMORY_WORDS,
     RING,
     RING_WORDS,
     SUSPECT,
-    forget,
+    TAGS,
     halves,
     prints_of,
-    remember,
     words_of,
 )
 from detectors.recipients.table import ROWS_LIMIT, Table
@@ -42,8 +45,11 @@ from detectors.recipients.table import ROWS_LIMIT, Table
 _LOW: Final = np.uint64(0xFFFF_FFFF)
 _SECONDS: Final = np.uint64(33)
 _NOVEL: Final = np.uint64(32)
-_FLAGGED: Final = np.uint64(SUSPECT << 16)  # the flags are the second u16 of word 10
-_COUNT_MOST: Final = 0xFFFF
+_FLAGGED: Final = np.uint64(SUSPECT)  # in the first u16 of word 10
+_COUNT: Final = 0xFF  # of a u8
+_TAG: Final = np.uint64(16)
+_UNTAGGED: Final = np.uint64(0xFFFF_FFFF_0000_FFFF)
+_WINDOW: Final = 0x7FFF_FFFF
 _NEVER: Final = -(1 << 62)
 _LANES: Final = np.arange(RING)[:, None]
 _LEVEL_MILLI: Final = round(1000 * BURST_WATCH_LEAST)
@@ -75,9 +81,9 @@ class Sifted:
     rows: NDArray[np.int64]  # and their rows
     promoted: int  # recipients that became suspects
     loud: NDArray[np.int64]  # positions of events whose recipient's two windows are loud
-    window: NDArray[np.int64]  # (r,) runs of one recipient's messages in one window: its number,
-    before: NDArray[np.int64]  # and how many it had there before them
-    after: NDArray[np.int64]  # and after them; equal to `before` if the window is forgotten
+    window: NDArray[np.int64]  # (r,) one recipient's messages in one window, as far as they
+    before: NDArray[np.int64]  # count: its number, how many there were before them
+    after: NDArray[np.int64]  # and after them
 
 
 def sift(
@@ -135,8 +141,7 @@ def _count(
 ) -> tuple[NDArray[np.bool_], NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
     """Adds every message to its recipient's two newest windows.
 
-    A message of an older one is late and not counted, unless that window is ahead of the log. Runs
-    in one window are added at once.
+    A message of an older one is late and not counted, unless that window is ahead of the log.
     """
     n = len(group)
     number = at_s // params.window_s
@@ -147,35 +152,41 @@ def _count(
         begin |= np.isin(group, astray)
     start = indices(begin)
     size = np.append(start[1:], n) - start
-    of, window = group[start], number[start]
-    before, after, total = (np.zeros(len(start), np.int64) for _ in range(3))
-    runs: list[NDArray[np.int64] | slice] = [slice(None)]
-    if len(start) > len(taken):  # of a recipient's runs the second is added after the first
-        rank = np.arange(len(start)) - np.searchsorted(of, of)
-        runs = [indices(rank == turn) for turn in range(int(rank.max()) + 1)]
-    for run in runs:
-        g, w, k = of[run], window[run], size[run]
-        packed = taken[g, 1].astype(np.int64)  # a window number has 31 bits at most
-        held, now, last = packed >> 32, packed >> 16 & _COUNT_MOST, packed & _COUNT_MOST
-        if len(astray) and len(far := indices(held > w + soon)):
-            limit = np.maximum(clock.at(start[run][far]) // params.window_s, w[far]) + soon
-            wrong = far[held[far] > limit]
-            held[wrong] = now[wrong] = last[wrong] = 0
-        newer, late = w > held, w == held - 1
-        last = np.where(newer, np.where(w == held + 1, now, 0), last)
-        now = np.where(newer, 0, now)
-        before[run] = np.where(late, last, now)
-        now = np.minimum(now + np.where(w >= held, k, 0), _COUNT_MOST)
-        last = np.minimum(last + np.where(late, k, 0), _COUNT_MOST)
-        after[run] = np.where(late, last, np.where(w >= held, now, before[run]))
-        total[run] = np.where(late | (w >= held), now + last, 0)
-        taken[g, 1] = (np.maximum(w, held) << 32 | now << 16 | last).astype(np.uint64)
-    # A message is loud if with it, in the order of the log, the two windows reach the bar.
+    runs = _Runs(start, size, group[start], number[start])
+    if len(start) == len(taken) and not len(astray):
+        counts, total = _count_once(taken, runs)
+    else:
+        counts, total = np.zeros((3, len(start)), np.int64), np.zeros(len(start), np.int64)
+        new = begins(runs.of)
+        lost = np.isin(runs.of, astray)
+        once = new & np.append(new[1:], True) & ~lost
+        if len(at := indices(once)):
+            some = runs.some(at)
+            words = taken[some.of]
+            counts[:, at], total[at] = _count_once(words, some)
+            taken[some.of, 1] = words[:, 1]
+        if len(at := indices(~once & ~lost)):
+            counts[:, at], total[at] = _count_several(taken, runs.some(at))
+        if len(at := indices(lost)):
+            limit = clock.at(start[at]) // params.window_s
+            counts[:, at], total[at] = _count_astray(taken, runs.some(at), limit, soon)
+    window, before, after = counts
+    return _loud(start, size, total, n), window, before, after
+
+
+def _loud(
+    start: NDArray[np.int64], size: NDArray[np.int64], total: NDArray[np.int64], n: int
+) -> NDArray[np.bool_]:
+    """Mark the messages (n,) with which, in the log's order, the two windows reach the bar."""
     loud = np.zeros(n, np.bool_)
-    for i in indices(total >= LOUD_MESSAGES).tolist():
-        quiet = LOUD_MESSAGES - 1 - (int(total[i]) - int(size[i]))
-        loud[start[i] + max(0, quiet) : start[i] + size[i]] = True
-    return loud, window, before, after
+    hot = indices(total >= LOUD_MESSAGES)
+    if len(hot):
+        size, total = size[hot], total[hot]
+        quiet = np.maximum(0, LOUD_MESSAGES - 1 - (total - size))
+        ends = (size - quiet).cumsum()
+        inside = np.arange(ends[-1]) - np.repeat(ends - (size - quiet), size - quiet)
+        loud[np.repeat(start[hot] + quiet, size - quiet) + inside] = True
+    return loud
 
 
 def _astray(
@@ -191,6 +202,156 @@ def _astray(
     starts = indices(begins(group))
     newest = np.maximum(np.maximum.reduceat(number, starts), held)
     return indices(newest > np.minimum.reduceat(number, starts) + soon)
+
+
+def _count_astray(
+    taken: NDArray[np.uint64], runs: _Runs, limit: NDArray[np.int64], soon: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The same for rows of which a window may be ahead of the log, each message by itself.
+
+    `limit` is the log's window at each message. A window over `soon` beyond that and the message is
+    of a clock that was ahead: the counts begin anew.
+    """
+    counts, total = np.zeros((3, len(limit)), np.int64), np.zeros(len(limit), np.int64)
+    rank = np.arange(len(limit)) - np.searchsorted(runs.of, runs.of)
+    for turn in range(int(rank.max()) + 1):
+        at = indices(rank == turn)
+        one = runs.some(at)
+        words = taken[one.of]
+        held = (words[:, 1] >> _NOVEL).astype(np.int64)
+        wrong = held > np.maximum(limit[at], one.window) + soon
+        words[wrong, 1] &= np.uint64(TAGS)
+        counts[:, at], total[at] = _count_once(words, one)
+        taken[one.of, 1] = words[:, 1]
+    return counts, total
+
+
+def _count_once(
+    taken: NDArray[np.uint64], runs: _Runs
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """For rows (m, 14) with one run each: window, count before and after (3, m), and both windows.
+
+    The last is 0 where the run is late.
+    """
+    w, k = runs.window, runs.size
+    packed = taken[:, 1].astype(np.int64)  # a window number has 31 bits at most
+    held, now, last = packed >> 32, packed >> 8 & _COUNT, packed & _COUNT
+    newer, late = w > held, w == held - 1
+    last = np.where(newer, np.where(w == held + 1, now, 0), last)
+    now = np.where(newer, 0, now)
+    before = np.where(late, last, now)
+    now = np.minimum(now + np.where(w >= held, k, 0), COUNT_MOST)
+    last = np.minimum(last + np.where(late, k, 0), COUNT_MOST)
+    after = np.where(late, last, np.where(w >= held, now, before))
+    total = np.where(late | (w >= held), now + last, 0)
+    tags = packed & TAGS
+    taken[:, 1] = (np.maximum(w, held) << 32 | tags | now << 8 | last).astype(np.uint64)
+    return np.stack((w, before, after)), total
+
+
+def _count_several(
+    taken: NDArray[np.uint64], runs: _Runs
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The same for rows with several runs each, in the order of the log.
+
+    Two gateways that disagree by a window make a recipient go to and fro between two; so messages
+    are added up by window, which costs the same in any order. The first run of a window tells of
+    all of it, the others of nothing.
+    """
+    packed = taken[:, 1].astype(np.int64)
+    held = _Held(packed >> 32, packed >> 8 & _COUNT, packed & _COUNT)
+    newest = np.maximum(runs.window, held.window[runs.of])
+    newest = np.maximum.accumulate(runs.of << 32 | newest) & _WINDOW
+    counts, total = np.zeros((3, len(newest)), np.int64), np.zeros(len(newest), np.int64)
+    counted = indices(runs.window >= newest - 1)
+    runs, newest = runs.some(counted), newest[counted]
+    key = runs.of << 32 | runs.window
+    order = key.argsort(kind="stable")
+    key, size = key[order], runs.size[order]
+    first = begins(key)
+    whole = indices(first)  # where another recipient or window begins
+    of, window = key[whole] >> 32, key[whole] & _WINDOW
+    before = held.at(of, window)
+    above = size.cumsum() - size  # of all runs before each
+    added = np.append(above[whole[1:]], size.sum()) - above[whole]
+    after = np.minimum(before + added, COUNT_MOST)
+    _settle(taken, held, of, window, after)
+    counts[:, counted[order[whole]]] = window, before, after
+    # What the two windows hold with each run: its own, and its neighbour's share so far.
+    segment = first.cumsum() - 1
+    own = before[segment] + above - above[whole][segment] + size
+    beside = np.where(runs.window == newest, newest - 1, newest)
+    beside = (runs.of << 32 | np.maximum(beside, 0))[order]
+    other = held.at(beside >> 32, beside & _WINDOW) + _earlier(key, beside, whole, order, size)
+    total[counted[order]] = own + other
+    return counts, total
+
+
+class _Runs(NamedTuple):
+    """Messages (r,) of one recipient and window that follow one another."""
+
+    start: NDArray[np.int64]
+    size: NDArray[np.int64]
+    of: NDArray[np.int64]  # the recipient's place
+    window: NDArray[np.int64]
+
+    def some(self, mask: NDArray[np.bool_] | NDArray[np.int64]) -> _Runs:
+        return _Runs(*(column[mask] for column in self))
+
+
+class _Held(NamedTuple):
+    """What rows (m,) hold: the number of the newer window, and the counts of both."""
+
+    window: NDArray[np.int64]
+    now: NDArray[np.int64]
+    last: NDArray[np.int64]
+
+    def at(self, of: NDArray[np.int64], window: NDArray[np.int64]) -> NDArray[np.int64]:
+        """The count of any window; 0 of those that are not held."""
+        behind = self.window[of] - window
+        return np.where(behind == 0, self.now[of], np.where(behind == 1, self.last[of], 0))
+
+
+def _earlier(
+    key: NDArray[np.int64],
+    beside: NDArray[np.int64],
+    whole: NDArray[np.int64],
+    order: NDArray[np.int64],
+    size: NDArray[np.int64],
+) -> NDArray[np.int64]:
+    """How many messages with the key `beside` came before each run, in the order of the log.
+
+    The runs are sorted by `key`, and runs of one key as they came; `order` says when.
+    """
+    sums = np.append(0, size.cumsum())
+    segment = np.minimum(np.searchsorted(key[whole], beside), len(whole) - 1)
+    there = key[whole][segment] == beside
+    came = (np.searchsorted(key[whole], key) << 32) | order
+    until = np.searchsorted(came, segment << 32 | order)
+    found: NDArray[np.int64] = np.where(there, sums[until] - sums[whole[segment]], 0)
+    return found
+
+
+def _settle(
+    taken: NDArray[np.uint64],
+    held: _Held,
+    of: NDArray[np.int64],
+    window: NDArray[np.int64],
+    after: NDArray[np.int64],
+) -> None:
+    """Writes the two newest windows of each row; `of` and `window` ascend."""
+    if not len(of):
+        return
+    ends = indices(np.append(of[1:] != of[:-1], True))
+    row, newest, count = of[ends], window[ends], after[ends]
+    top = np.maximum(newest, held.window[row])
+    now = np.where(newest == top, count, held.now[row])
+    below = np.maximum(ends - 1, 0)
+    own = (of[below] == row) & (window[below] == top - 1)
+    last = np.where(newest == top - 1, count, held.at(row, top - 1))
+    last = np.where(own & (newest == top), after[below], last)
+    tags = taken[row, 1].astype(np.int64) & TAGS
+    taken[row, 1] = (top << 32 | tags | now << 8 | last).astype(np.uint64)
 
 
 class _Messages(NamedTuple):
@@ -210,7 +371,7 @@ def _sight(
 ) -> tuple[NDArray[np.bool_], int]:
     """Applies sightings, one to each recipient and round; returns the events of suspects."""
     platform, at_s, loud, clock = messages
-    born = indices(taken[:, 10] & np.uint64(0xFFFF) == 0)
+    born = indices(taken[:, 10] & np.uint64(BORN) == 0)
     if len(born):
         taken[born, 10] |= (at_s[np.searchsorted(group, born)] // DAY_S).astype(np.uint64)
     ring = np.ascontiguousarray(taken[:, RING_WORDS].T)  # (8, rows): a test of all is eight passes
@@ -322,18 +483,23 @@ def _apply(
     unknown = ~(again | printed)
     asked = indices(unknown)
     unknown[asked] = ~_kin(held.take(asked, axis=1), wanted[asked], t[asked])
+    # Two sightings within a day have to be there before one can be too many of a print.
+    two = (held[-EXCUSED] >> _SECONDS).astype(np.int64) > t - DAY_S
+    asked = indices(~unknown & two)
+    if len(asked):
+        unknown[asked] = _exceeds(held.take(asked, axis=1), wanted[asked], t[asked])
     novel = unknown.astype(np.uint64)
-    outgoing = np.where(again, 0, held[0])
     moved = np.empty_like(held)
     moved[:-1] = held[1:]
     moved[-1] = t.astype(np.uint64) << _SECONDS | novel << _NOVEL | p
     back = indices(again)
+    slot = same[:, back].argmax(axis=0)
     if len(back):  # what leaves is the platform's older sighting, not the oldest of all
-        slot = same[:, back].argmax(axis=0)
         moved[:, back] = np.where(slot > _LANES, held[:, back], moved[:, back])
     late = indices(moved[-1] < moved[-2])
+    order = moved[:, late].argsort(axis=0)
     if len(late):
-        moved[:, late] = np.sort(moved[:, late], axis=0)
+        moved[:, late] = np.take_along_axis(moved[:, late], order, axis=0)
     promoted = _promotes(params, moved, late) | unknown & loud
     kept = indices(~promoted)
     if len(kept) == ring.shape[1]:
@@ -341,20 +507,18 @@ def _apply(
     else:
         for lane, word in zip(ring, moved, strict=True):  # twice as fast as ring[:, g] = moved
             lane[g[kept]] = word[kept]
-    place = np.full(len(g), -1, np.int8)
+    place = np.full(len(g), -1, np.int16)
     known = indices(printed)
     place[known] = match[:, known].argmax(axis=0)
-    full = outgoing != 0
-    pushed = indices(full & ~promoted)
-    if len(pushed):
-        prints = memory if len(pushed) == len(g) else memory.take(pushed, axis=1)
-        remember(prints, outgoing[pushed], place[pushed])
-        taken[g[pushed], MEMORY_WORDS] = words_of(prints)
-    pulled = indices(printed & ~full & ~promoted)
-    if len(pulled):  # into a free place of the ring
-        prints = memory.take(pulled, axis=1)
-        forget(prints, place[pulled])
-        taken[g[pulled], MEMORY_WORDS] = words_of(prints)
+    tags = (taken[g, 1] >> _TAG).astype(np.uint16)
+    told, changed = recall(memory, tags, Sightings(wanted, t, held, back, slot, place, late, order))
+    changed &= ~promoted
+    at = indices(changed)
+    if len(at):
+        taken[g[at], MEMORY_WORDS] = words_of(memory if len(at) == len(g) else memory[:, at])
+    at = indices((told != tags) & ~promoted)
+    if len(at):
+        taken[g[at], 1] = taken[g[at], 1] & _UNTAGGED | told[at].astype(np.uint64) << _TAG
     return indices(promoted)
 
 
@@ -374,6 +538,20 @@ def _kin(
         known = (held != 0) & (old | (held >> _NOVEL & np.uint64(1) == 0))
         kin[some] = (alike[:, some] & known).any(axis=0)
     return kin
+
+
+def _exceeds(
+    held: NDArray[np.uint64], wanted: NDArray[np.uint16], at_s: NDArray[np.int64]
+) -> NDArray[np.bool_]:
+    """Whether each ring (8, m) holds as many of this print as are excused in a day.
+
+    In the one that ends with the newest sighting.
+    """
+    alike = prints_of(held.astype(np.uint32)) == wanted
+    seconds = (held >> _SECONDS).astype(np.int64)
+    alike &= (held != 0) & (seconds > np.maximum(at_s, seconds[-1]) - DAY_S)
+    exceeds: NDArray[np.bool_] = np.count_nonzero(alike, axis=0) >= EXCUSED
+    return exceeds
 
 
 def _promotes(

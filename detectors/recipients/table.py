@@ -3,6 +3,9 @@
 The index is a vector of u32 cells, `tag << 24 | row + 1`; probing is linear. A row is 14 words of
 64 bits, the first of them the recipient; `detectors.recipients.row` says what the others mean.
 
+Numbers are chosen by whoever floods, so where they hash to follows from a seed that nobody outside
+of the process knows. It decides no more than that: rows are the same with every seed.
+
 No call but `over` does work in proportion to what the table holds. When the index fills up, a
 larger one takes over from it, a slice with every call that adds rows; until that is over a key
 stands in the new one, or in a part of the old one that is still to come. The matrix grows by its
@@ -25,7 +28,8 @@ while one index takes over from another up to 128."""
 ROWS_LIMIT: Final = (1 << 24) - 2
 """A cell has 24 bits for `row + 1`, and the highest value is the tombstone."""
 
-_GOLDEN: Final = np.uint64(0x9E37_79B9_7F4A_7C15)  # 2**64 / golden ratio: Knuth, TAOCP 6.4
+_GOLDEN: Final = 0x9E37_79B9_7F4A_7C15  # 2**64 / golden ratio: Knuth, TAOCP 6.4
+_HALF: Final = np.uint64(32)
 _ROW: Final = np.uint32(0x00FF_FFFF)
 _TOMB: Final = np.uint32(0x00FF_FFFF)  # tag 0, a row that cannot be: probing goes on past it
 _LOAD_MOST, _LOAD_REBUILT = 0.75, 0.65  # the gap is room for tombstones, so that rebuilds are rare
@@ -60,6 +64,7 @@ class Table:
     __slots__ = (
         "_free",
         "_index",
+        "_mixer",
         "_moved",
         "_old",
         "_tombs",
@@ -69,8 +74,9 @@ class Table:
         "words",
     )
 
-    def __init__(self, rows_max: int, rows_start: int = 4096) -> None:
+    def __init__(self, rows_max: int, rows_start: int = 4096, *, seed: int = 0) -> None:
         self.rows_max = rows_max
+        self._mixer = _mixer(seed)
         self.words: NDArray[np.uint64] = np.zeros((min(rows_start, rows_max), WORDS), np.uint64)
         self.used = 0  # rows[used:] were never touched
         self.count = 0
@@ -81,9 +87,9 @@ class Table:
         self._moved = 0  # cells of the old one that were taken over
 
     @classmethod
-    def over(cls, words: NDArray[np.uint64], rows_max: int) -> Table:
+    def over(cls, words: NDArray[np.uint64], rows_max: int, *, seed: int = 0) -> Table:
         """A table whose touched rows are `words` (rows, 14), which it takes over."""
-        table = cls(max(rows_max, len(words)), rows_start=1)
+        table = cls(max(rows_max, len(words)), rows_start=1, seed=seed)
         table.rows_max = rows_max
         table.words = words if len(words) else table.words
         table.used = len(words)
@@ -93,7 +99,7 @@ class Table:
         table._index = _Index.of(_bits(table.count))
         for at in range(0, table.used, _BLOCK):
             rows = at + indices(live[at : at + _BLOCK])
-            table._place(words[rows, 0], rows)
+            table._index_rows(rows)
         return table
 
     @property
@@ -105,25 +111,42 @@ class Table:
         """How many more recipients fit."""
         return self.rows_max - self.count
 
+    def mixed(self, keys: NDArray[np.uint64]) -> NDArray[np.uint64]:
+        """The hash of each key: its top bits are the cell, bits 32-39 the tag.
+
+        Two rounds of multiply and fold, with odd factors from the seed. One round spreads the
+        differences of low bits, and the fold brings those of high bits down for the other.
+        """
+        offset, first, second = self._mixer
+        hashed = keys ^ offset
+        hashed *= first
+        hashed ^= hashed >> _HALF
+        hashed *= second
+        return hashed
+
     def find(self, keys: NDArray[np.uint64]) -> NDArray[np.int64]:
         """The row of each key, or -1."""
-        rows = self._probe(self._index, keys)[0]
-        self._look_back(keys, rows)
+        hashed = self.mixed(keys)
+        rows = self._probe(self._index, keys, hashed)[0]
+        self._look_back(keys, rows, hashed)
         return rows
 
     def find_or_add(self, keys: NDArray[np.uint64]) -> NDArray[np.int64]:
         """The row of each key, a fresh zeroed one for those that had none. There must be room."""
-        rows, cells = self._probe(self._index, keys)
-        missing = self._look_back(keys, rows)
+        hashed = self.mixed(keys)
+        rows, cells = self._probe(self._index, keys, hashed)
+        missing = self._look_back(keys, rows, hashed)
         if len(missing):
-            rows[missing] = self._add(keys[missing], cells[missing])
+            rows[missing] = self._add(keys[missing], cells[missing], hashed[missing])
         return rows
 
-    def _look_back(self, keys: NDArray[np.uint64], rows: NDArray[np.int64]) -> NDArray[np.int64]:
+    def _look_back(
+        self, keys: NDArray[np.uint64], rows: NDArray[np.int64], hashed: NDArray[np.uint64]
+    ) -> NDArray[np.int64]:
         """Completes `rows` from the old index; the positions that are still without one."""
         absent = indices(rows < 0)
         if self._old is not None:
-            rows[absent] = self._probe(self._old, keys[absent])[0]
+            rows[absent] = self._probe(self._old, keys[absent], hashed[absent])[0]
             absent = absent[rows[absent] < 0]
         return absent
 
@@ -133,12 +156,13 @@ class Table:
 
     def drop(self, keys: NDArray[np.uint64]) -> int:
         """Forget these keys (distinct); returns how many were there."""
-        rows, cells = self._probe(self._index, keys)
+        hashed = self.mixed(keys)
+        rows, cells = self._probe(self._index, keys, hashed)
         self._index.cells[cells[rows >= 0]] = _TOMB
         self._tombs += int((rows >= 0).sum())
         if self._old is not None:
             absent = indices(rows < 0)
-            rows[absent], cells = self._probe(self._old, keys[absent])
+            rows[absent], cells = self._probe(self._old, keys[absent], hashed[absent])
             self._old.cells[cells[rows[absent] >= 0]] = _TOMB
         rows = rows[rows >= 0]
         self.words[rows] = 0
@@ -147,11 +171,10 @@ class Table:
         return len(rows)
 
     def _probe(
-        self, index: _Index, keys: NDArray[np.uint64]
+        self, index: _Index, keys: NDArray[np.uint64], hashed: NDArray[np.uint64]
     ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Row and cell of each key; where the key is absent row -1 and the cell it would have."""
         mask = len(index.cells) - 1
-        hashed = keys * _GOLDEN
         cell = (hashed >> index.shift).astype(np.int64)
         tag = (hashed >> np.uint64(8)).astype(np.uint32) & ~_ROW  # bits 32-39, under the cell's
         # One probe settles most keys; those left look at eight cells at a time.
@@ -187,7 +210,9 @@ class Table:
             todo, cell, tag = todo[open_], cell[open_] + len(_PROBES), tag[open_]
         return rows, cells
 
-    def _add(self, keys: NDArray[np.uint64], cells: NDArray[np.int64]) -> NDArray[np.int64]:
+    def _add(
+        self, keys: NDArray[np.uint64], cells: NDArray[np.int64], hashed: NDArray[np.uint64]
+    ) -> NDArray[np.int64]:
         """Rows for absent keys, which may come twice, in the cells that `_probe` found for them."""
         fresh = np.sort(keys)
         fresh = fresh[np.append(True, fresh[1:] != fresh[:-1])]
@@ -204,12 +229,12 @@ class Table:
         self.words[rows, 0] = fresh
         self.count += n
         if self._old is None and not self._full:
-            cell = np.empty(n, np.int64)
-            cell[which] = cells
-            self._place(fresh, rows, cell)
+            cell, mixed = np.empty(n, np.int64), np.empty(n, np.uint64)
+            cell[which], mixed[which] = cells, hashed
+            self._place(cell, mixed, rows)
         else:
             self._take_over(n)
-            self._place(fresh, rows)
+            self._index_rows(rows)
         return rows[which]
 
     def _grow(self) -> None:
@@ -245,30 +270,84 @@ class Table:
             held = cells[at : min(at + _BLOCK, end)]
             held = held[(held != 0) & (held != _TOMB)]
             rows = (held & _ROW).astype(np.int64) - 1
-            self._place(self.words[rows, 0], rows)
+            self._index_rows(rows)
         self._moved = end
         if end == len(cells):
             self._old = None
 
+    def _index_rows(self, rows: NDArray[np.int64]) -> None:
+        """Gives cells of the present index to rows that have none there."""
+        keys = self.words[rows, 0]
+        hashed = self.mixed(keys)
+        self._place(self._probe(self._index, keys, hashed)[1], hashed, rows)
+
     def _place(
-        self,
-        keys: NDArray[np.uint64],
-        rows: NDArray[np.int64],
-        cells: NDArray[np.int64] | None = None,
+        self, cells: NDArray[np.int64], hashed: NDArray[np.uint64], rows: NDArray[np.int64]
     ) -> None:
-        """Writes cells, those that `_probe` found; of keys that meet at one the last has it."""
+        """Writes cells of absent distinct keys, those that `_probe` found.
+
+        Of keys that meet at one the last has it. The others go on from there: they take what is
+        vacant behind it in the order of their cells, as one after the other would.
+        """
+        tag = (hashed >> np.uint64(8)).astype(np.uint32) & ~_ROW
+        value = tag | (rows + 1).astype(np.uint32)
+        lost = self._write(cells, value)
+        beyond = cells
+        while len(lost):
+            value, cells = value[lost], _vacant(self._index.cells, beyond[lost])
+            order = cells.argsort(kind="stable")
+            value, cells = value[order], cells[order]
+            # Each where it may be, or behind the one before it; what would pass the end begins
+            # again at the first cell, behind all that ended there.
+            ahead = np.arange(len(cells))
+            cells = np.maximum.accumulate(cells - ahead) + ahead
+            cells[cells >= len(self._index.cells)] = 0
+            lost = self._write(cells, value)
+            # Of a run of neighbouring cells none is vacant now: who lost goes on from its end.
+            ends = np.append(cells[1:] != cells[:-1] + 1, True)
+            beyond = cells[indices(ends)[np.cumsum(ends) - ends]]
+
+    def _write(self, cells: NDArray[np.int64], value: NDArray[np.uint32]) -> NDArray[np.int64]:
+        """Writes those whose cell is vacant; positions of the others, and of those overwritten."""
         index = self._index.cells
-        while len(keys):
-            if cells is None:
-                cells = self._probe(self._index, keys)[1]
-            tag = (keys * _GOLDEN >> np.uint64(8)).astype(np.uint32) & ~_ROW
-            value = tag | (rows + 1).astype(np.uint32)
-            tomb = index.take(cells) == _TOMB
+        held = index.take(cells)
+        tomb = held == _TOMB
+        vacant = tomb | (held == 0)
+        if vacant.all():
             index[cells] = value
-            placed = index.take(cells) == value
-            self._tombs -= int(np.count_nonzero(placed & tomb))
-            left = indices(~placed)
-            keys, rows, cells = keys[left], rows[left], None
+        else:
+            index[cells[vacant]] = value[vacant]
+        placed = vacant & (index.take(cells) == value)
+        self._tombs -= int(np.count_nonzero(placed & tomb))
+        return indices(~placed)
+
+
+def _vacant(index: NDArray[np.uint32], cell: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The first vacant cell from each of these on; past the end it begins anew."""
+    mask = len(index) - 1
+    found = cell.copy()
+    todo = np.arange(len(cell))
+    while len(todo):
+        near = (cell[:, None] + _PROBES) & mask
+        held = index.take(near)
+        vacant = (held == 0) | (held == _TOMB)
+        first = vacant.argmax(axis=1)
+        at = np.arange(len(todo))
+        hit = vacant[at, first]
+        found[todo[hit]] = near[at, first][hit]
+        todo, cell = todo[~hit], cell[~hit] + len(_PROBES)
+    return found
+
+
+def _mixer(seed: int) -> tuple[np.uint64, np.uint64, np.uint64]:
+    """What is added to a key, and two odd factors: a stream of splitmix64 (Steele et al. 2014)."""
+    drawn = []
+    for turn in range(1, 4):
+        x = (seed + turn * _GOLDEN) & 0xFFFF_FFFF_FFFF_FFFF
+        x = (x ^ x >> 30) * 0xBF58_476D_1CE4_E5B9 & 0xFFFF_FFFF_FFFF_FFFF
+        x = (x ^ x >> 27) * 0x94D0_49BB_1331_11EB & 0xFFFF_FFFF_FFFF_FFFF
+        drawn.append(x ^ x >> 31)
+    return np.uint64(drawn[0]), np.uint64(drawn[1] | 1), np.uint64(drawn[2] | 1)
 
 
 def _bits(count: int) -> int:

@@ -13,7 +13,7 @@ from typing import Final
 
 NAME_VERSION: Final = 1
 """Version of `name_key`. Platform ids are kept in checkpoints and computed by gateways: whatever
-changes the result for any name must raise this."""
+changes the result for any name must raise this. A state of another version is refused."""
 
 MASK: Final = bytes.maketrans(b"123456789", b"000000000")
 """Masks ASCII digits in UTF-8: `text.encode().translate(MASK)`, ten times as fast as on a str."""
@@ -68,6 +68,8 @@ def _folded(character: str) -> str:
     plain = "".join(
         part for part in unicodedata.normalize("NFKD", character) if not unicodedata.combining(part)
     )
+    if len(plain) == 2 and plain[0].isdigit() and plain[1] in ".,":
+        return plain[0]  # a digit with a full stop or comma, as one character
     return plain if len(plain) == 1 and plain.isalnum() else character
 
 
@@ -84,12 +86,17 @@ _ASTRAL: Final = "".join(
 _ODD: Final = re.compile(
     "[" + "".join(re.escape(chr(point)) for point in _FOLD if point <= 0xFFFF) + _ASTRAL + "]"
 )
-_NATIVE_DIGIT: Final = re.compile(
-    "["
-    + "".join(chr(point) for point, folded in _FOLD.items() if point <= 0xFFFF and folded.isdigit())
-    + _ASTRAL
-    + "]"
-)
+
+
+def _native_digits() -> str:
+    """The characters that fold to a digit, as a class of ranges."""
+    points = sorted(point for point, folded in _FOLD.items() if folded.isdigit())
+    firsts = [p for p, before in zip(points, [-1, *points], strict=False) if p - 1 != before]
+    lasts = [p for p, after in zip(points, [*points[1:], -1], strict=True) if p + 1 != after]
+    return "[" + "".join(f"{chr(a)}-{chr(b)}" for a, b in zip(firsts, lasts, strict=True)) + "]"
+
+
+_NATIVE_DIGIT: Final = re.compile(_native_digits())
 
 # Letters that look alike in Latin, Cyrillic and Greek. A word that mixes scripts is read in the
 # script of most of its letters.

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from detectors.model.arrays import indices
 from detectors.model.codes import Codes
-from detectors.model.event import Batch, Trust, platform_id
+from detectors.model.event import Batch, Trust, name_check, platform_id
 from detectors.model.strings import SPARE, Lying, Strings
 from detectors.recognise.fold import MASK, fold, has_native_digits, mask, name_key
 from detectors.recognise.reading import HEAD_CHARS, READ_CHARS, Reading, excerpt, names_codes, read
@@ -145,28 +145,57 @@ def _platform(
 
 
 class _Names(Mapping[int, str]):
-    """The keys behind these ids, looked up when asked for: nearly all are known already."""
+    """The keys behind these ids, looked up when asked for: nearly all are known already.
 
-    def __init__(self, ids: NDArray[np.uint32], held: Sequence[Mapping[int, str]]) -> None:
-        self._ids = ids
+    Of several keys of one id that of the first event.
+    """
+
+    def __init__(
+        self,
+        ids: NDArray[np.int64],
+        otp: NDArray[np.bool_],
+        own: Mapping[int, str],
+        held: Sequence[Mapping[int, str]],
+    ) -> None:
+        self._ids = ids  # of each event: id, and above it `name_check`
+        self._otp = otp
+        self._own = own  # by position
         self._held = held
+        self._first: dict[int, int] | None = None
+
+    def at(self, position: int) -> str:
+        """Of one event."""
+        if name := self._own.get(position):
+            return name
+        number = int(self._ids[position])
+        for held in self._held:
+            if name := held.get(number):
+                return name
+        return f"#{number & _ID}"
+
+    @property
+    def _places(self) -> dict[int, int]:
+        if self._first is None:
+            where = indices(self._otp)[::-1]
+            ids = (self._ids[where] & _ID).tolist()
+            self._first = dict(zip(ids, where.tolist(), strict=True))
+        return self._first
 
     def __getitem__(self, id_: int) -> str:
-        for held in self._held:
-            if name := held.get(id_):
-                return name
-        raise KeyError(id_)
+        return self.at(self._places[id_])
 
     def __iter__(self) -> Iterator[int]:
-        return iter(set(self._ids.tolist()))
+        return iter(self._places)
 
     def __len__(self) -> int:
-        return len(set(self._ids.tolist()))
+        return len(self._places)
 
 
 # An answer kept in memory is one integer, so that answers become columns without a loop:
-# platform id << 16 | confidence in hundredths << 8 | trust << 2 | from-sender << 1 | otp.
+# name check << 48 | platform id << 16 | confidence in hundredths << 8 | trust << 2
+# | from-sender << 1 | otp.
 # "From-sender" leaves the platform to the event's own sender. A negative one tells what is missing.
+_ID: Final = 0xFFFF_FFFF
 _OTP: Final = 1
 _FROM_SENDER: Final = 2
 _MISS: Final = -1
@@ -177,6 +206,12 @@ _OTHER_CATEGORIES: Final = frozenset(category.encode() for category in OTHER_CAT
 _FIELD_BYTES: Final = 256  # a sender, signature or id longer than that is not worth remembering
 _DIGIT: Final = re.compile("[0-9]")
 _SENDERS_MAX: Final = 65_536  # chosen: more service numbers than a partition sees in a minute
+
+
+def _identity(key: str) -> int:
+    """The platform id of a key, and its check above that."""
+    return name_check(key) << 32 | platform_id(key)
+
 
 _Key = bytes | tuple[bytes, ...]
 
@@ -288,6 +323,7 @@ class Recogniser:
         self._kind_of = _Remembered(self._kind)  # of a sender as written
         self._kind_of_head: dict[str, int] = {}  # first digits of a long number -> the same
         self._from_of: dict[str, tuple[int, str]] = {}
+        self._other: str | None = None  # the key of the answer just given, if another has its ids
 
     def columns(self, batch: Batch) -> Codes:
         """The answers for a batch: those that `recognise` gives for each event."""
@@ -307,6 +343,7 @@ class Recogniser:
             other = map(_OTHER_CATEGORIES.__contains__, batch.category.pieces())
             answers[np.fromiter(other, bool, count)] = _OTHER_CATEGORY
         misses = self.misses
+        own: dict[int, str] = {}
         for row in indices(answers < 0).tolist():
             asked = _Asked(
                 batch.text[row],
@@ -317,22 +354,27 @@ class Recogniser:
                 batch.template[row],
             )
             answers[row] = self._answer(keys[row], int(answers[row]), asked)
+            if self._other is not None:
+                own[row], self._other = self._other, None
         self.hits += count - (self.misses - misses)
 
         otp = (answers & _OTP).astype(np.bool_)
-        platform = (answers >> 16).astype(np.uint32)
-        own: dict[int, str] = {}
+        ids = answers >> 16
         from_sender = indices(answers & _FROM_SENDER)
         if len(from_sender):
             found = [self._from(batch.sender[row]) for row in from_sender.tolist()]
-            platform[from_sender] = [id_ for id_, _ in found]
-            own.update(found)
+            ids[from_sender] = [id_ for id_, _ in found]
+            keys_ = (key for _, key in found)
+            own.update(zip(from_sender.tolist(), keys_, strict=True))
+        names = _Names(ids, otp, own, (self._young_names, self._old_names))
         return Codes(
             otp=otp,
-            platform=platform,
+            platform=ids.astype(np.uint32),
             trust=(answers >> 2 & 7).astype(np.uint8),
             confidence=(answers >> 8 & 0x7F).astype(np.float32) / np.float32(100),
-            names=_Names(platform[otp], (own, self._young_names, self._old_names)),
+            names=names,
+            check=(ids >> 32).astype(np.uint16),
+            named=names.at,
         )
 
     def _make_room(self) -> None:
@@ -373,10 +415,10 @@ class Recogniser:
         return kind
 
     def _from(self, sender: str) -> tuple[int, str]:
-        """Platform id and key of a message that nothing but its sender names."""
+        """Id and check, and key, of a message that nothing but its sender names."""
         if sender not in self._from_of:
             key = self.registry.sender(sender).from_key
-            self._from_of[sender] = platform_id(key), key
+            self._from_of[sender] = _identity(key), key
         return self._from_of[sender]
 
     def _answer(self, key: _Key, known: int, asked: _Asked) -> int:
@@ -403,7 +445,7 @@ class Recogniser:
         if name is None or not _DIGIT.search(fold(seen[slice(*name)])):
             return self._remember(key, *answer)
         if native:  # the name's digits are not where the folded text has them: read it every time
-            self._young_names[answer[0] >> 16] = answer[1]
+            self._call(*answer)
             return answer[0]
         start, end = (len(masked[:at].encode("utf-8", "surrogatepass")) for at in name)
         self._remember(key, _NAME - (start << 16 | end), "")
@@ -418,13 +460,25 @@ class Recogniser:
         return known
 
     def _remember(self, key: _Key, answer: int, name: str) -> int:
-        """Puts an answer into the young generation, unless its key is too long to keep."""
+        """Puts an answer into the young generation, unless its key is too long to keep.
+
+        Nor is one kept whose platform's ids, of 47 bits in all, are known as another's.
+        """
+        if answer >= 0 and not self._call(answer, name):
+            return answer
         told = key[1:] if isinstance(key, tuple) else ()
         if all(len(part) <= _FIELD_BYTES for part in told):
             self._young[key] = answer
-        if answer >= 0:
-            self._young_names[answer >> 16] = name
         return answer
+
+    def _call(self, answer: int, name: str) -> bool:
+        """Notes whose ids an answer has; False if another has them, and then they stay its."""
+        held = self._young_names.get(answer >> 16) or self._old_names.get(answer >> 16)
+        if held and held != name:
+            self._other = name
+            return False
+        self._young_names[answer >> 16] = name
+        return True
 
     def _read(self, asked: _Asked, seen: str) -> tuple[Reading, tuple[int, str]]:
         """Reads an excerpt in full: what it tells, the answer, and the platform's key."""
@@ -442,4 +496,4 @@ class Recogniser:
         answer = round(confidence * 100) << 8 | trust << 2 | _OTP
         if name == origin.from_key:
             return reading, (answer | _FROM_SENDER, "")
-        return reading, (platform_id(name) << 16 | answer, name)
+        return reading, (_identity(name) << 16 | answer, name)

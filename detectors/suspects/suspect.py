@@ -14,7 +14,7 @@ from detectors.bars import LEAK_MILLI_S
 from detectors.model.event import platform_print
 from detectors.model.records import Level, Mode, Step
 from detectors.model.times import DAY_S
-from detectors.recipients.row import Memory, word
+from detectors.recipients.row import AGAIN, EXCUSED, HABIT, ONCE, Memory, word
 from detectors.suspects.clocks import Stamps
 
 SIGHTINGS_MAX: Final = 64
@@ -84,6 +84,7 @@ class Suspect:
         "coarse",
         "due_s",
         "episode",
+        "habits",
         "heard",
         "last_s",
         "memory",
@@ -112,6 +113,7 @@ class Suspect:
             self.prints_held[_slot(platform)] += 1
         self.tainted: dict[int, int] = {}  # platform first seen in an episode -> days it came on
         self.memory = memory
+        self.habits: set[int] = set()  # platforms of known sightings that are a habit
         self.heard: list[int] = []  # messages of novel platforms, ascending: see `mass`
         self.refused_ms: dict[int, int] = {}  # platform -> its last message that a lease refused
         self.last_s = 0  # of the newest message since it is a suspect
@@ -134,12 +136,17 @@ class Suspect:
     def knows(self, platform: int, at_s: int) -> bool:
         """Whether this recipient knew the platform before the day that ends at `at_s`.
 
-        What was first seen in an episode is tainted: it does not become known by it alone. Once it
-        has come on days enough it is known, even if a new episode reaches back over the last.
+        Or one with the same print, which nobody can tell from it. What was first seen in an episode
+        is tainted: it does not become known by it alone. Once it has come on days enough it is
+        known, even if a new episode reaches back over the last.
         """
-        held = self.seen.get(platform)
-        if held is None:
-            return platform_print(platform) in self.memory.prints or self._kin(platform, at_s)
+        if platform in self.seen and self.met(platform, at_s):
+            return True
+        return platform_print(platform) in self.memory.prints or self._kin(platform, at_s)
+
+    def met(self, platform: int, at_s: int) -> bool:
+        """The same of a platform that has a sighting, by its id alone."""
+        held = self.seen[platform]
         if not held >> 32 & 1:
             return True
         since_s = held >> 33
@@ -152,11 +159,25 @@ class Suspect:
 
     def _kin(self, platform: int, at_s: int) -> bool:
         """Whether it knows one with the same print, which may have taken that out of the memory."""
+        return any(self.met(p, at_s) for p in self._alike(platform))
+
+    def _alike(self, platform: int) -> list[int]:
+        """The platforms with sightings that have its print."""
         if not self.prints_held[_slot(platform)]:
-            return False
+            return []
         wanted = platform_print(platform)
-        alike = (p for p in self.seen if platform_print(p) == wanted)
-        return any(self.knows(p, at_s) for p in alike)
+        return [p for p in self.seen if platform_print(p) == wanted]
+
+    def exceeds(self, platform: int, at_s: int) -> bool:
+        """Whether a known platform is one too many of its print in a day.
+
+        That is the day which ends with the newest sighting: of it the sieve has all. It does not
+        matter which of them are known by their ids: of that the sieve forgets more than a judge.
+        """
+        if self.prints_held[_slot(platform)] < EXCUSED:
+            return False
+        since_s = max(at_s, self.sightings[-1] >> 33) - DAY_S
+        return sum(self.seen[p] >> 33 > since_s for p in self._alike(platform)) >= EXCUSED
 
     def known(self, at_s: int) -> list[int]:
         """The platform ids that it knows, ascending; those in its memory have no id any more."""
@@ -164,7 +185,7 @@ class Suspect:
         return sorted(
             platform
             for platform, w in self.seen.items()
-            if not w >> 32 & 1 or (w >> 33 <= day_ago_s and self.knows(platform, at_s))
+            if not w >> 32 & 1 or (w >> 33 <= day_ago_s and self.met(platform, at_s))
         )
 
     def prints(self, at_s: int) -> set[int]:
@@ -202,7 +223,8 @@ def see(suspect: Suspect, platform: int, at_s: int, stamps: Stamps = Stamps.EXAC
     held = suspect.seen.get(platform)
     if held is not None and -DAY_S < at_s - (held >> 33) < DAY_S:
         return Seen.REPEAT
-    novel = not suspect.knows(platform, at_s)
+    novel = not suspect.knows(platform, at_s) or suspect.exceeds(platform, at_s)
+    habit = not novel and _rises(suspect, platform, held, at_s)
     if held is not None:
         days = suspect.tainted.get(platform, 0)
         _forget(suspect, held)
@@ -212,6 +234,8 @@ def see(suspect: Suspect, platform: int, at_s: int, stamps: Stamps = Stamps.EXAC
     _hold(suspect, sighting)
     if stamps:
         suspect.coarse[platform] = stamps
+    if habit:
+        suspect.habits.add(platform)
     if len(sightings) > SIGHTINGS_MAX:
         _bound(suspect)
     if at_s >= newest_s:
@@ -221,13 +245,23 @@ def see(suspect: Suspect, platform: int, at_s: int, stamps: Stamps = Stamps.EXAC
     return Seen.SIGHTING
 
 
+def _rises(suspect: Suspect, platform: int, held: int | None, at_s: int) -> bool:
+    """Whether a known platform that comes again is a habit now."""
+    memory = suspect.memory
+    if held is not None:
+        level = ONCE if held >> 32 & 1 else HABIT if platform in suspect.habits else AGAIN
+        return memory.risen(level, held >> 33, at_s) == HABIT
+    known = memory.recall(platform_print(platform))
+    return known is not None and memory.risen(known.level, known.last_s, at_s) == HABIT
+
+
 def _bound(suspect: Suspect) -> None:
     """A flood pushes out its own oldest, never what is known."""
     newest_s = suspect.sightings[-1] >> 33
     if suspect.novels > SIGHTINGS_MAX:
         oldest = next(w for w in suspect.sightings if w >> 32 & 1)
         platform = oldest & 0xFFFF_FFFF
-        known = suspect.knows(platform, newest_s)
+        known = suspect.met(platform, newest_s)
         _forget(suspect, oldest)
         if known:  # over a day old: it is no news any more, but what it stands for stays
             _hold(suspect, word(oldest >> 33, 0, platform))
@@ -254,6 +288,7 @@ def _forget(suspect: Suspect, sighting: int) -> None:
         del suspect.novel_s[bisect_left(suspect.novel_s, sighting >> 33)]
     suspect.tainted.pop(platform, None)
     suspect.coarse.pop(platform, None)
+    suspect.habits.discard(platform)
 
 
 def newest_s(suspect: Suspect) -> int:
@@ -272,9 +307,13 @@ def put_right(suspect: Suspect, limit_s: int, at_s: int) -> None:
     A known platform stays known, as one of a day ago.
     """
     for sighting in [w for w in suspect.sightings if w >> 33 > limit_s]:
+        platform = sighting & 0xFFFF_FFFF
+        habit = platform in suspect.habits
         _forget(suspect, sighting)
         if not sighting >> 32 & 1:
-            _hold(suspect, word(max(at_s - DAY_S, 1), 0, sighting & 0xFFFF_FFFF))
+            _hold(suspect, word(max(at_s - DAY_S, 1), 0, platform))
+            if habit:
+                suspect.habits.add(platform)
     suspect.last_s = min(suspect.last_s, limit_s)
     _refill(suspect)
 
@@ -291,7 +330,7 @@ def taint_since(suspect: Suspect, since_s: int) -> None:
 
 def forget_tainted(suspect: Suspect, at_s: int) -> None:
     """Drops what is marked and has not become known: it counts afresh."""
-    for platform in [p for p in suspect.tainted if not suspect.knows(p, at_s)]:
+    for platform in [p for p in suspect.tainted if not suspect.met(p, at_s)]:
         _forget(suspect, suspect.seen[platform])
     _refill(suspect)
 

@@ -54,13 +54,15 @@ def template(config: ConfigOption = None) -> None:
     Example:
       otpguard config template > otpguard.toml
     """
-    from streams.config import effective  # noqa: PLC0415 - start-up time
+    from streams.config import RESTARTS, effective  # noqa: PLC0415 - start-up time
 
     section = ""
     for setting in effective(settings_of(config), config):
         head, _, name = setting["name"].rpartition(".")
         if head != section:
             typer.echo(f"\n[{head}]")
+            if head in RESTARTS:
+                typer.echo(f"# {RESTARTS[head]}")
             section = head
         value = toml_value(setting["value"])
         if value is None or name in ("password", "secret"):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import secrets
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
@@ -44,6 +45,17 @@ if TYPE_CHECKING:
 
 ENVIRONMENT_PREFIX: Final = "OTPGUARD_"
 PATH_VARIABLE: Final = "OTPGUARD_CONFIG"
+
+RESTARTS: Final = {
+    "detect": "a restart may change any of these; another window_s begins the counts of metrics "
+    "anew, fewer recipients_max forget the longest idle, all else holds from the next event on",
+    "recognise": "a restart may change any of these; platforms named otherwise are new ones to "
+    "every recipient",
+}
+"""Sections whose settings a state remembers something of, and what a change does."""
+
+SEED: Final = secrets.randbits(64)
+"""Of this process: where numbers and names hash to that outsiders choose, they must not know."""
 
 _PARAMS: Final = chain.Params()
 _SIEVE: Final = _PARAMS.sieve
@@ -312,6 +324,13 @@ class Worker(Section):
         ge=100_000,
         description="bandwidth of checkpoints; a cycle grows where state needs longer",
     )
+    state_format: int = Field(
+        chain.FORMATS[-1],
+        ge=chain.FORMATS[0],
+        le=chain.FORMATS[-1],
+        description="of checkpoints; whoever upgrades a running fleet sets that of the old version "
+        "first and raises it when every worker runs the new one: older workers refuse newer states",
+    )
     revoke_deadline_s: Seconds = Field(
         5, description="for the last checkpoint when partitions leave; under the session timeout"
     )
@@ -577,6 +596,7 @@ class Settings(BaseSettings):
                 ),
                 suspects_max=detect.suspects_max,
                 names_max=detect.names_max,
+                seed=SEED,
             )
         except ValueError as error:
             raise ConfigError(f"detect: {error}") from None

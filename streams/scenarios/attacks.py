@@ -1,4 +1,4 @@
-"""The shapes of attack that are known: A1 to A13.
+"""The shapes of attack that are known: A1 to A14.
 
 Every function writes one run: events of one or more recipients in order of event time. The numbers,
 the parameters' defaults, are those observed or published for tools with 20 to 1,000 endpoints.
@@ -262,3 +262,35 @@ def a13(
     flood = [pen.code(at, who) for at, who in zip(primed_ms + blast_ms, order, strict=True)]
     span_ms = flood[-1].value["event_time_ms"] - start_ms
     yield from in_order(flood + own_life(pen, start_ms, span_ms, used, known=2, new=0))
+
+
+def a14(
+    pen: Pen,
+    start_ms: int,
+    *,
+    platforms: int = 22,
+    rounds: int = 2,
+    a_day: int = 11,
+    apart_days: int = 2,
+    codes: int = 220,
+) -> Iterator[Labelled]:
+    """A taught memory: 22 platforms twice each, 11 a day an hour apart, days before the flood.
+
+    Then 220 codes of theirs in two hours, and 8 of others in a rush, so that a lease refuses what
+    the recipient does not know; of its own platforms each sends it a code meanwhile.
+    """
+    rng = pen.rng
+    used = pen.strangers(platforms)
+    days = -(-platforms // a_day)
+    taught = [
+        pen.code(start_ms + (turn * max(days, apart_days) + n // a_day) * DAY_MS + at_ms, who)
+        for turn in range(rounds)
+        for n, who in enumerate(used)
+        for at_ms in [n % a_day * HOUR_MS]
+    ]
+    flood_ms = start_ms + (rounds * max(days, apart_days) + 1) * DAY_MS
+    times = scattered(rng, codes, flood_ms, 2 * HOUR_MS)
+    flood = [pen.code(at, used[n % platforms]) for n, at in enumerate(times)]
+    rush = [pen.code(flood_ms + n * 5_000, who) for n, who in enumerate(pen.strangers(8, used))]
+    own = own_life(pen, flood_ms + 60_000, 8 * MINUTE_MS, used, known=14, new=0)
+    yield from in_order(taught + flood + rush + own)

@@ -1,11 +1,11 @@
-"""Look-alikes of an attack: B1 to B12. None of them may be throttled."""
+"""Look-alikes of an attack: B1 to B13. None of them may be throttled."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Final
 
-from streams.scenarios.events import Labelled
+from streams.scenarios.events import Labelled, Role
 from streams.scenarios.pen import DAY_MS, HOUR_MS, MINUTE_MS, Pen, in_order, paced, scattered
 from streams.scenarios.platforms import PLATFORMS, Platform
 from streams.scenarios.wording import COURIER, MARKETING
@@ -195,3 +195,35 @@ def b12(
     for number, event in enumerate(backlog):
         arrival_ms = start_ms + span_ms + number * 10_000 // len(backlog)
         yield Labelled({**event.value, "ingest_time_ms": arrival_ms}, event.truth)
+
+
+def b13(
+    pen: Pen, start_ms: int, *, years: float = 5, changes: float = 6, rush: int = 0
+) -> Iterator[Labelled]:
+    """A person who changes six of 14 platforms a year, for five years, at a code in six days.
+
+    With `rush`, so many strangers come at once at the end, and then a code of each platform that is
+    in use.
+    """
+    rng, days = pen.rng, round(365 * years)
+    fresh = iter(pen.strangers(min(400, round(years * changes) + rush + 1)))
+    using = [*pen.person.known, pen.person.bank]
+    met = set(using)
+
+    def ask(at_ms: int, who: Platform) -> Labelled:
+        role = Role.BANK if who.trusted else Role.KNOWN if who in met else Role.NEW
+        met.add(who)
+        return pen.code(at_ms, who, role)
+
+    for day in range(days):
+        if rng.random() < changes / 365:
+            using[rng.randrange(len(using))] = next(fresh, using[0])
+        if rng.random() < 0.16:
+            yield ask(start_ms + day * DAY_MS + rng.randrange(DAY_MS), rng.choice(using))
+    end_ms = start_ms + (days + 2) * DAY_MS
+    yield from (
+        pen.code(end_ms + n * 5_000, who) for n, who in zip(range(rush), fresh, strict=False)
+    )
+    if rush:
+        known = [who for who in using if who in met]
+        yield from (ask(end_ms + 5 * MINUTE_MS + n, who) for n, who in enumerate(known))

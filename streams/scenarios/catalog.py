@@ -71,6 +71,11 @@ def history_of_all(
     yield from merged(*(other.history(start_ms) for other in others))
 
 
+def history_of_weeks(pen: Pen, start_ms: int, **_: Any) -> Iterator[Labelled]:
+    """Every known platform in three different weeks."""
+    yield from pen.weeks(start_ms)
+
+
 SCENARIOS: Final[dict[str, Scenario]] = {
     scenario.name: scenario
     for scenario in (
@@ -89,6 +94,7 @@ SCENARIOS: Final[dict[str, Scenario]] = {
         Scenario("A11", attacks.a11),
         Scenario("A12", attacks.a12),
         Scenario("A13", attacks.a13),
+        Scenario("A14", attacks.a14, history=history_of_weeks),
         Scenario("B1", benign.b1, 1 / 730),
         Scenario("B2", benign.b2, 1 / 20_000),
         Scenario("B3", benign.b3, 1 / 50),
@@ -101,6 +107,7 @@ SCENARIOS: Final[dict[str, Scenario]] = {
         Scenario("B10", benign.b10),
         Scenario("B11", benign.b11),
         Scenario("B12", benign.b12, history=history_of_all),
+        Scenario("B13", benign.b13),
         Scenario("ordinary", everyday, history=nothing_before),
     )
 }

@@ -70,6 +70,19 @@ class Pen:
             code = self.code(before_ms - int(age), platform)
             yield Labelled(code.value, Truth(Role.KNOWN, "history", platform.name))
 
+    def weeks(self, before_ms: int) -> Iterator[Labelled]:
+        """Three codes of each known platform, oldest first, in three different weeks of nine."""
+        platforms = [*self.person.known, self.person.bank] if self.memory else []
+        uses = [
+            (before_ms - int((7 * week + 2 + self.rng.random() * 6) * DAY_MS), platform.name)
+            for platform in platforms
+            for week in self.rng.sample(range(9), 3)
+        ]
+        named = {platform.name: platform for platform in platforms}
+        for at_ms, name in sorted(uses):
+            code = self.code(at_ms, named[name])
+            yield Labelled(code.value, Truth(Role.KNOWN, "history", name))
+
     def strangers(self, count: int, but: Sequence[Platform] = ()) -> list[Platform]:
         """So many distinct platforms that the recipient does not know, none of `but`."""
         taken = {platform.name for platform in (*self.person.known, *but)}

@@ -27,11 +27,11 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.chain import Snapshot
+from detectors.chain import FORMATS, Snapshot
 
 FORMAT: Final = 1
-STATE_FORMAT: Final = 1
-"""The `format` in the header of `detectors.chain.snapshot`."""
+STATE_FORMAT: Final = FORMATS[-1]
+"""The newest `format` in the header of `detectors.chain.snapshot` that is understood."""
 CHUNK_BYTES_MAX: Final = 850_000
 """With its key and the record's overhead below 900 kB, so that a broker's and a producer's default
 limit of 1 MB hold it."""

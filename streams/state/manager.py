@@ -135,6 +135,7 @@ class Keeper:
     append: Append
     fatal: Callable[[BaseException], None]  # ends the process
     rebuild: bool = False
+    state_format: int = chain.FORMATS[-1]  # that checkpoints are written in; all are read
     completed: Callable[[float], None] = lambda _: None  # told the seconds of each checkpoint
     parts: dict[int, Part] = field(default_factory=dict)
     owned: frozenset[int] = frozenset()
@@ -257,7 +258,7 @@ class Keeper:
             ) from error
 
     def _copy(self, part: Part) -> chain.Snapshot:
-        return chain.snapshot(part.state)
+        return chain.snapshot(part.state, self.state_format)
 
     async def place(self, consumer: Consumer) -> None:
         """Have the consumer stand where the states end; an empty state starts where the log does.

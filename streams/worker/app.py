@@ -151,6 +151,7 @@ class _Worker:
             append=self._append,
             fatal=fatal,
             rebuild=rebuild,
+            state_format=settings.worker.state_format,
             completed=self.observer.completed,
         )
         signs = self.signs

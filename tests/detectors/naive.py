@@ -102,7 +102,7 @@ class Naive:
                 self.message(offset, event)
             self.next_offset = offset + 1
         self.pass_to(offsets[-1] + 1)
-        return self.alarms
+        return sorted(self.alarms, key=lambda alarm: (alarm.offset, alarm.recipient))
 
     def pass_to(self, offset: int) -> None:
         """The ticks after the last event, up to and with this offset."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import fields
 from functools import cache
@@ -11,7 +12,7 @@ import numpy as np
 
 from detectors.chain import Decisions, Params, Partition, process
 from detectors.model.codes import Codes
-from detectors.model.event import TOKEN_BIT, Batch, Kind, platform_id, platform_print
+from detectors.model.event import TOKEN_BIT, Batch, Kind, name_check, platform_id, platform_print
 from detectors.model.strings import Written
 
 START_MS = 1_790_000_000_000  # 2026-09-21
@@ -30,14 +31,17 @@ class Event(NamedTuple):
 
 
 @cache
-def _by_print() -> dict[int, str]:
-    names = (f"twin {i}" for i in range(1 << 19))
-    return {platform_print(platform_id(name)): name for name in names}
+def _by_print() -> dict[int, list[str]]:
+    found = defaultdict(list)
+    for name in (f"twin {i}" for i in range(1 << 19)):
+        found[platform_print(platform_id(name))].append(name)
+    return found
 
 
-def twin_of(platform: str) -> str:
-    """Another platform with the same print."""
-    return _by_print()[platform_print(platform_id(platform))]
+def twin_of(platform: str, which: int = -1) -> str:
+    """Another platform with the same print, one of eight or so."""
+    twins = _by_print()[platform_print(platform_id(platform))]
+    return twins[which % len(twins)]
 
 
 def codes_of(batch: Batch) -> Codes:
@@ -49,6 +53,8 @@ def codes_of(batch: Batch) -> Codes:
         np.array([int(c or 0) for c in batch.category], np.uint8),
         np.ones(len(batch), np.float32),
         {i: p for i, p in zip(ids, batch.platform, strict=True) if p},
+        np.array([name_check(p) if p else 0 for p in batch.platform], np.uint16),
+        batch.platform.__getitem__,
     )
 
 

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import cache
+
 import msgspec
 import numpy as np
 import pytest
 
 from detectors import upkeep
 from detectors.chain import Decisions, Params, Partition, process, restore, snapshot
-from detectors.episodes.episode import NEXT, EpisodeParams
+from detectors.episodes.episode import AMBIGUOUS, NEXT, EpisodeParams, Name
 from detectors.episodes.resend import ResendParams
 from detectors.leases.rails import Guard, GuardParams, admit
-from detectors.model.event import TICK_OFFSETS, TOKEN_BIT, Kind, Trust, platform_id
+from detectors.model.event import TICK_OFFSETS, TOKEN_BIT, Kind, Trust, name_check, platform_id
 from detectors.model.records import Action, EpisodeRecord, Level, Scope, refuses, seconds
+from detectors.recipients.evict import make_room
 from detectors.recipients.sieve import SieveParams
 from detectors.suspects.clocks import StampParams, Stamps
 from detectors.suspects.judge import Band, JudgeParams
@@ -123,6 +127,19 @@ def test_what_a_print_cannot_tell_apart_passes() -> None:
     assert not refuses(scope, 77, Trust.NONE)
     assert not refuses(scope, 78, Trust.BANK)
     assert refuses(scope, 78, Trust.NONE)
+
+
+def test_signatures_forged_onto_the_print_of_a_known_platform_are_seen() -> None:
+    """They pass, for no gateway can tell them apart; that they come is evidence all the same."""
+    forged = [twin_of("known 3", i) for i in range(7)]
+    attack = [Event(START_MS + i * 20_000, VICTIM, name) for i, name in enumerate(forged)]
+    own = [Event(START_MS + HOUR_MS, VICTIM, "known 3")]
+    decisions = run(ENFORCE, history() + attack + own)
+    assert [c for c, _ in changes(decisions)][:2] == ["opened", "raised"]
+    assert refused(attack + own, throttles(decisions)) == []
+    assert decisions.refused == 0, "nor does the machine think that it refuses them"
+    pair = [Event(e.at_ms, VICTIM, name) for e, name in zip(attack, forged[:2], strict=False)]
+    assert changes(run(ENFORCE, history() + pair)) == []
 
 
 @pytest.mark.parametrize("twin_ms", [-DAY_MS, 3 * MINUTE_MS], ids=["at-rest", "in-a-flood"])
@@ -419,7 +436,7 @@ def test_of_those_idle_since_the_same_window_the_lowest_keys_are_forgotten_first
     table = partition.table
     rows = table.find_or_add(keys)
     table.words[rows, 1] = windows << np.uint64(32)
-    assert upkeep._evict(params, partition) == 2 * TICK_OFFSETS
+    assert make_room(partition.table) == 2 * TICK_OFFSETS
     order = np.lexsort((keys, windows))
     assert (table.find(keys[order[: 2 * TICK_OFFSETS]]) < 0).all()
     assert (table.find(keys[order[2 * TICK_OFFSETS :]]) >= 0).all()
@@ -441,6 +458,42 @@ def test_a_tick_after_a_campaign_looks_at_so_many_suspects_and_leaves_the_others
         ended.append([c for c, _ in changes(decisions)].count("ended"))
     assert max(ended) == 2
     assert sum(ended) == 5
+
+
+@pytest.mark.parametrize("restored", range(13))
+def test_a_restore_lets_go_of_the_same_at_the_same_offsets(
+    monkeypatch: pytest.MonkeyPatch, restored: int
+) -> None:
+    """Each suspect leaves an entry behind when its episode opens, which a restore does not keep."""
+    monkeypatch.setattr(upkeep, "RELEASE_MAX", 3)
+
+    def ended(restored: int) -> list[tuple[int, str, str]]:
+        partition = Partition(ENFORCE)
+        floods = sorted(e._replace(recipient=VICTIM + v) for v in range(9) for e in flood(6))
+        pieces = [floods, *(idle(TICK_OFFSETS, START_MS + HOUR_MS, 0) for _ in range(12))]
+        found = []
+        for i, piece in enumerate(pieces):
+            found += run(ENFORCE, piece, partition).episodes
+            if i == restored:
+                partition = restore(ENFORCE, snapshot(partition))
+        return [(e.revision, e.recipient, e.change) for e in found]
+
+    assert ended(restored) == ended(-1)
+
+
+def test_what_waits_for_a_tick_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Numbers that become suspects and are let go again and again leave nothing behind."""
+    monkeypatch.setattr(upkeep, "DUE_SPARE", 16)
+    partition = Partition(ENFORCE)
+    for turn in range(40):
+        start_ms = START_MS + turn * 40 * MINUTE_MS
+        floods = [
+            e._replace(recipient=VICTIM + v, platform=f"{turn} {e.platform}")
+            for v in range(20)
+            for e in flood(5, start_ms=start_ms)
+        ]
+        run(ENFORCE, sorted(floods) + idle(TICK_OFFSETS - 100, start_ms, 0), partition)
+        assert len(partition.due) <= 2 * len(partition.suspects) + 16 + 2 * 100
 
 
 def test_suspects_are_bounded_and_those_in_an_episode_stay() -> None:
@@ -516,6 +569,61 @@ def test_names_are_forgotten_by_last_use_and_then_read_as_numbers() -> None:
     decisions = run(params, flood(4, start_ms=START_MS + 40_000, first=2), partition)
     assert decisions.episodes[0].sightings[0].platform == f"#{platform_id('new 0')}"
     assert decisions.episodes[0].sightings[-1].platform.startswith("new")
+
+
+@cache
+def forged_pair() -> tuple[str, str]:
+    """Two keys with one id; anybody can make as many as he likes."""
+    found: dict[int, str] = {}
+    for key in (f"id:brand {i * i}" for i in range(1 << 20)):
+        other = found.setdefault(platform_id(key), key)
+        if other != key:
+            return other, key
+    raise AssertionError("2**20 names without a collision")
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 7, 1000])
+@pytest.mark.parametrize("restored", [False, True])
+def test_of_names_that_share_an_id_the_first_is_told_whatever_a_batch_holds(
+    *, size: int, restored: bool
+) -> None:
+    one, other = forged_pair()
+    assert name_check(one) != name_check(other)
+    names = [one, "a", other, one, "b", other, other, one]
+    events = [Event(START_MS + i, VICTIM + i, name) for i, name in enumerate(names)]
+    partition = Partition(ENFORCE)
+    told = []
+    for first in range(0, len(events), size):
+        run(ENFORCE, events[first : first + size], partition)
+        told.append(partition.book.names[platform_id(one)].key)
+        if restored:
+            partition = restore(ENFORCE, snapshot(partition))
+    assert told[-1] == one + AMBIGUOUS
+    assert told[0] == (one if size <= 2 else one + AMBIGUOUS)
+    assert partition.book.names[platform_id("a")].key == "a"
+
+
+class Asked(dict[int, Name]):
+    """Names that count how often they are asked for."""
+
+    times = 0
+
+    def get(self, key: int, default: object = None) -> object:  # type: ignore[override]
+        self.times += 1
+        return super().get(key, default)
+
+
+def test_names_chosen_to_share_a_place_are_noted_like_any_others() -> None:
+    """By the low bits of their ids, which anybody can compute."""
+    chosen = [n for n in map(str, range(300_000)) if platform_id(n) % 4096 == 7][:60]
+    assert len(chosen) == 60
+    partition = Partition(replace(ENFORCE, seed=0x1234_5678_9ABC_DEF1))
+    names = partition.book.names = Asked()
+    events = [Event(START_MS + i, VICTIM + i, name) for i, name in enumerate(chosen)]
+    run(ENFORCE, events, partition)
+    assert names.times == 60
+    run(ENFORCE, events, partition)
+    assert names.times <= 66, "a few meet by chance"
 
 
 def test_a_snapshot_is_plain_data_and_later_batches_leave_it_alone() -> None:

@@ -44,7 +44,7 @@ class Fault:
     at_s: float
     kind: str
     target: int
-    lasts_s: float
+    lasts_s: float  # of "format", which of them the worker's next process writes
 
     def __str__(self) -> str:
         return f"{self.at_s:5.1f} s {self.kind} {self.target} for {self.lasts_s:.1f} s"
@@ -297,6 +297,8 @@ port = 0
             case "freeze":
                 slot.send(signal.SIGSTOP)
                 return lambda: slot.send(signal.SIGCONT)
+            case "format":
+                slot.environment["OTPGUARD_WORKER_STATE_FORMAT"] = f"{fault.lasts_s:g}"
             case "join":
                 self.slots[1].wanted = True
             case "leave":

@@ -23,7 +23,8 @@ POLL_MS = 2000
 class Outcome:
     """Everything that is compared: by partition the state, by identity the published bytes."""
 
-    states: dict[int, tuple[int, chain.Snapshot]] = field(default_factory=dict)  # with next offset
+    # Of each partition its next offset, and the state in one format or in all.
+    states: dict[int, tuple[int, dict[int, chain.Snapshot]]] = field(default_factory=dict)
     published: dict[str, bytes] = field(default_factory=dict)
     changed: list[str] = field(default_factory=list)  # identities that came with two values
     repeated: int = 0  # outputs whose identity had come before
@@ -54,11 +55,13 @@ class Outcome:
         ]
         if other:
             said.append(f"{len(other)} outputs have other bytes, such as {sorted(other)[:3]}")
-        for partition, (next_offset, state) in oracle.states.items():
+        for partition, (next_offset, states) in oracle.states.items():
             if partition not in self.states:
                 said.append(f"partition {partition} has no checkpoint")
                 continue
-            ours_next, ours = self.states[partition]
+            ours_next, held = self.states[partition]
+            ((format_, ours),) = held.items()
+            state = states[format_]
             if ours_next != next_offset:
                 said.append(f"partition {partition} ends at {ours_next}, its log at {next_offset}")
             elif ours.header != state.header:
@@ -107,16 +110,17 @@ async def read_outcome(settings: Settings) -> Outcome:
     """What the workers left on Kafka."""
     outcome = Outcome()
     shelves: dict[int, Shelf] = {}
-    async for record in _records(settings, settings.changelog):
+    async for record in records(settings, settings.changelog):
         shelves.setdefault(record.partition, Shelf()).put(record.key, record.value)
     for partition, shelf in shelves.items():
         if (restored := shelf.restore(partition, settings.epoch)) is not None:
-            outcome.states[partition] = restored.next_offset, restored.snapshot
-    async for record in _records(settings, settings.topics.throttle):
+            held = restored.snapshot
+            outcome.states[partition] = restored.next_offset, {held.header["format"]: held}
+    async for record in records(settings, settings.topics.throttle):
         outcome.add(wire.decode_action(record.value).action_id, record.value)
-    async for record in _records(settings, settings.topics.episode):
+    async for record in records(settings, settings.topics.episode):
         outcome.add(_episode_identity(wire.decode_episode(record.value)), record.value)
-    async for record in _records(settings, settings.topics.dead_letters):
+    async for record in records(settings, settings.topics.dead_letters):
         outcome.add(f"dead letter {record.key.decode()}", record.value)
     return outcome
 
@@ -153,14 +157,17 @@ async def compute_outcome(settings: Settings) -> Outcome:
             key, value, _ = wire.dead_letter(reject, settings.topics.input, partition)
             outcome.add(f"dead letter {key.decode()}", value)
 
-    async for record in _records(settings, settings.topics.input):
+    async for record in records(settings, settings.topics.input):
         outcome.records += 1
         held.setdefault(record.partition, []).append(record)
         if len(held[record.partition]) >= BATCH:
             take(record.partition)
     for partition in list(held):
         take(partition)
-    outcome.states = {p: (s.next_offset, chain.snapshot(s)) for p, s in states.items()}
+    outcome.states = {
+        p: (s.next_offset, {each: chain.snapshot(s, each) for each in chain.FORMATS})
+        for p, s in states.items()
+    }
     return outcome
 
 
@@ -168,7 +175,7 @@ def _episode_identity(record: Any) -> str:
     return f"{record.episode_id}/{record.revision}/{record.change}"
 
 
-async def _records(settings: Settings, topic: str) -> Any:
+async def records(settings: Settings, topic: str) -> Any:
     """Yield every record of a topic, partition by partition in the order of its log."""
     consumer = AIOKafkaConsumer(
         bootstrap_servers=settings.kafka.bootstrap, auto_offset_reset="earliest"

@@ -1,13 +1,16 @@
-"""A rolling restart of the workers while events come."""
+"""A rolling restart of the workers while events come, through formats of their state too."""
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
 
 from streams.demo.brokers import Broker
+from streams.state.checkpoint import Key, Manifest
 from tests.faults.driver import Fault, Plan, Run
+from tests.faults.oracle import read_outcome, records
 
 
 @pytest.mark.kafka
@@ -22,3 +25,44 @@ def test_workers_that_restart_one_after_the_other_under_load_lose_nothing(
     for slot in run.slots:
         assert slot.exits == [0, 0], "told to stop once at work, and once more at the end"
         assert slot.log.read_text().count("reading from") >= 2
+
+
+async def _formats(run: Run) -> tuple[set[int], set[int]]:
+    """Of all checkpoints on the changelog, and of those that count in the end."""
+    written = set()
+    async for record in records(run.settings, run.settings.changelog):
+        if record.value and Key.decode(record.key).name == "manifest":
+            manifest = Manifest.decode(record.key.decode(), record.value)
+            written.add(manifest.header["format"])
+    outcome = await read_outcome(run.settings)
+    return written, {format_ for _, held in outcome.states.values() for format_ in held}
+
+
+@pytest.mark.kafka
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize(("old", "new"), [(1, 2), (2, 1)], ids=["up", "down"])
+def test_a_fleet_goes_from_one_format_to_the_other_and_partitions_move_between_them(
+    kafka: Broker, unique: str, tmp_path: Path, old: int, new: int
+) -> None:
+    """First one worker is restarted with the other format, then the other one."""
+    script = (
+        Fault(0.0, "format", 1, old),
+        Fault(0.1, "join", 1, 0),
+        Fault(8.0, "format", 0, new),
+        Fault(8.1, "term", 0, 0),
+        Fault(13.0, "format", 1, new),
+        Fault(13.1, "term", 1, 0),
+    )
+    plan = Plan(7, events=72_000, per_s=4_000, script=script)
+    run = Run(plan, kafka, unique, tmp_path)
+    run.slots[0].environment = {
+        **run.slots[0].environment,
+        "OTPGUARD_WORKER_STATE_FORMAT": str(old),
+    }
+    run.slots[1].environment = dict(run.slots[0].environment)
+    wrong = run.execute()
+    assert not wrong, f"{wrong}\nlogs in {tmp_path}"
+    assert all(slot.exits.count(0) >= 2 for slot in run.slots), (
+        "stopped when told to, and at the end"
+    )
+    assert asyncio.run(_formats(run)) == ({old, new}, {new})

@@ -46,6 +46,7 @@ class Row:
     part: int = 500  # runs in one stream
     parameters: dict[str, Any] = field(default_factory=dict)
     confidence_min: float = 0.5
+    stride: int = 1  # offsets from one event to the next: of a partition with other traffic
     sifted: bool = False  # after the first part, only runs that could raise an alarm are played
 
 
@@ -68,6 +69,7 @@ ATTACKS: Final = (
     Row("A13 prime 12, then blast", "A13", 600, part=100),
     Row("A13 prime 36, then blast", "A13", 300, 100, {"platforms": 36, "repeats": 10}),
     Row("A13 prime 53 at 60 s", "A13", 300, 100, {"platforms": 53, "gap_s": 60, "repeats": 10}),
+    Row("A14 taught memory", "A14", 500, part=100, stride=64),
 )
 """The attacks. A feed without texts is read with the setting for such feeds."""
 
@@ -100,6 +102,7 @@ OTHERS: Final = (
     Row("B10 retries after a refusal", "B10", 500),
     Row("B11 public disposable number", "B11", 20, part=5),
     Row("B12 backlog flush, 500 recipients", "B12", 2, part=1),
+    Row("B13 six new platforms a year, 5 years", "B13", 200, part=50, stride=64),
 )
 """Look-alikes whose rate nobody knows, or that a carrier exempts."""
 
@@ -160,7 +163,9 @@ def parts_of(row: Row, scale: float) -> list[Part]:
 def play_part(row: Row, first: int, runs: int) -> Figures:
     """Plays runs of a row side by side."""
     figures = Figures()
-    for outcome in play(stream(row, first, runs), confidence_min=row.confidence_min).values():
+    for outcome in play(
+        stream(row, first, runs), confidence_min=row.confidence_min, stride=row.stride
+    ).values():
         figures.take(outcome)
     return figures
 

@@ -105,6 +105,29 @@ def test_priming_does_not_buy_a_blast(
     assert found.messages(found.throttle, 0.95) <= most
 
 
+def played(name: str, runs: int, **parameters: Any) -> Figures:
+    """The same beside other traffic, which moves ticks."""
+    return play_part(Row(name, name, runs, runs, parameters, stride=256), 0, runs)
+
+
+def test_a_taught_memory_gives_up_nothing_that_came_in_three_weeks() -> None:
+    found = played("A14", 20)
+    assert len(found.throttle) == found.recipients
+    assert found.sent[Role.KNOWN] == 13 * 20
+    assert found.refused[Role.KNOWN] == found.refused[Role.BANK] == 0
+    assert found.refused_by_day[5] >= 0.5 * found.flood_by_day[5], (
+        "nor does it learn all it is told"
+    )
+
+
+def test_who_changes_platforms_for_years_keeps_being_served() -> None:
+    found = played("B13", 20)
+    assert (found.watch, found.throttle) == ([], [])
+    rushed = played("B13", 20, rush=10)
+    assert len(rushed.throttle) >= 15
+    assert rushed.refused[Role.KNOWN] + rushed.refused[Role.NEW] == 0
+
+
 @pytest.mark.parametrize("name", ["A7", "A10"])
 def test_one_platform_alone_is_no_flood(name: str) -> None:
     found = figures(name, 10 if name == "A7" else 1)

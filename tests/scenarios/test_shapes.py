@@ -299,6 +299,23 @@ def b12(events: list[Labelled]) -> None:
     assert all(at(e) <= e.value["ingest_time_ms"] for e in events)
 
 
+def a14(events: list[Labelled]) -> None:
+    flood_ms = at(events[0]) + 5 * DAY_MS
+    before = [e for e in events if at(e) < flood_ms - DAY_MS // 24]
+    assert sorted(Counter(e.truth.platform for e in before).values()) == [2] * 22
+    assert max(Counter(at(e) // DAY_MS for e in before).values()) <= 11
+    after = of(events[len(before) :], Role.ATTACK)
+    assert len(after) == 228
+    assert len({e.truth.platform for e in after} - {e.truth.platform for e in before}) == 8
+    assert len(of(events, Role.KNOWN)) == 13
+
+
+def b13(events: list[Labelled]) -> None:
+    assert 200 < len(events) < 400
+    assert 4.8 < (at(events[-1]) - at(events[0])) / (365 * DAY_MS) < 5.1
+    assert 25 < len({e.truth.platform for e in events}) < 60
+
+
 def everyday(events: list[Labelled]) -> None:
     assert len({e.value["recipient"] for e in events}) > 1000
     assert {e.truth.role for e in events} == {Role.BANK, Role.KNOWN, Role.NEW, Role.OTHER}
@@ -307,8 +324,9 @@ def everyday(events: list[Labelled]) -> None:
 SHAPES: dict[str, Callable[[list[Labelled]], None]] = {
     "A1": a1, "A2": a2, "A3": a3, "A4": a4, "A4-day": a4_day, "A5": a5, "A6": a6, "A7": a7,
     "A8": a8, "A9": a9, "A9-sender": a9_sender, "A10": a10, "A11": a11, "A12": a12, "A13": a13,
+    "A14": a14,
     "B1": b1, "B2": b2, "B3": b3, "B4": b4, "B5": b5, "B6": b6, "B7": b7, "B8": b8, "B9": b9,
-    "B10": b10, "B11": b11, "B12": b12, "ordinary": everyday,
+    "B10": b10, "B11": b11, "B12": b12, "B13": b13, "ordinary": everyday,
 }  # fmt: skip
 
 

@@ -1,69 +1,203 @@
-"""What a row remembers: the newest platforms for certain, habits before the crowd of one day."""
+"""What a row remembers: the newest platforms for certain, and habits before any crowd."""
 
 from __future__ import annotations
 
 import random
+from typing import NamedTuple
 
 import numpy as np
 import pytest
 
-from detectors.model.event import platform_print
+from detectors.chain import Params, Partition
+from detectors.model.event import platform_id, platform_print
+from detectors.model.times import EPOCH_S
 from detectors.recipients.row import (
-    HABITS,
+    AGAIN,
+    HABIT,
+    ONCE,
     PRINTS,
-    PROTECTED,
     RING,
+    Known,
     Memory,
-    forget,
-    halves,
     load,
     prints_of,
-    remember,
     store,
     word,
-    words_of,
 )
+from detectors.recipients.sieve import SieveParams, sift
+from detectors.recipients.table import Table
+from tests.detectors.stand_in import DAY_MS, HOUR_MS, START_MS, Event, run
 
 DAY = 86_400
+START = START_MS // 1000 - EPOCH_S
+BORN = START // DAY
+PARAMS = SieveParams()
 
 
-def naive_push(line: list[tuple[int, int]], new: tuple[int, int], back: int) -> None:
-    """`remember` for one row, with a list of (print, habit)."""
-    if back >= 0:
-        victim = back
-    else:
-        open_ = [i for i in range(PRINTS - PROTECTED, PRINTS) if not line[i][1]]
-        victim = open_[-1] if open_ else PRINTS - 1
-    del line[victim]
-    line.insert(0, new)
+def week(at: int) -> int:
+    return (at // DAY - BORN) // 7
 
 
-@pytest.mark.parametrize("seed", range(50))
-def test_prints_move_as_in_a_list(seed: int) -> None:
-    rng = random.Random(seed)
-    rows = np.zeros((3, 14), np.uint64)
-    lines = [[(0, 0)] * PRINTS for _ in range(3)]
-    for _ in range(80):
-        memory = halves(rows)
-        if rng.random() < 0.8:
-            platforms = [rng.randrange(1, 1 << 32) for _ in range(3)]
-            novel = [rng.randrange(2) for _ in range(3)]
-            places = [rng.choice([-1, -1, rng.randrange(PRINTS)]) for _ in range(3)]
-            outgoing = [word(5, n, p) for n, p in zip(novel, platforms, strict=True)]
-            remember(memory, np.array(outgoing, np.uint64), np.array(places, np.int8))
-            for line, p, n, place in zip(lines, platforms, novel, places, strict=True):
-                naive_push(line, (platform_print(p), 1 - n), place)
+def period(at: int) -> int:
+    return week(at) // 13
+
+
+class Held(NamedTuple):
+    platform: int
+    at: int
+    level: int
+    novel: bool = False
+
+
+class NaiveRow:
+    """One recipient's row by the rules as they are written, with lists and true times."""
+
+    def __init__(self) -> None:
+        self.ring: list[Held] = []
+        self.prints: list[Held] = []
+
+    def see(self, platform: int, at: int) -> None:
+        now = max([at, *(h.at for h in self.ring)])
+        self.prints = [self.aged(h, now) for h in self.prints]
+        self.prints.sort(key=lambda h: -h.level)
+        old = next((h for h in self.ring if h.platform == platform), None)
+        if old is None:
+            old = next((h for h in self.prints if h.platform == platform), None)
+        if old is None:
+            new = Held(platform, at, ONCE, novel=True)
         else:
-            places = [rng.randrange(PRINTS) for _ in range(3)]
-            forget(memory, np.array(places, np.int8))
-            for line, place in zip(lines, places, strict=True):
-                del line[place]
-                line.append((0, 0))
-        rows[:, 10:14] = words_of(memory)
-        for row, line in zip(rows, lines, strict=True):
-            held = load(row)[1]
-            assert held.prints == tuple(p for p, _ in line)
-            assert [held.habits >> i & 1 for i in range(PRINTS)] == [h for _, h in line]
+            level = self.aged(old, at).level
+            level = HABIT if level == AGAIN and week(at) > week(old.at) else max(level, AGAIN)
+            new = Held(platform, at, level)
+        out = None
+        if old in self.ring:
+            self.ring.remove(old)
+        else:
+            if old is not None:
+                self.prints.remove(old)
+            if len(self.ring) == RING:
+                out = self.ring.pop(0)
+        self.ring = sorted([*self.ring, new], key=lambda h: word(h.at, h.novel, h.platform))
+        if out is not None:
+            self.put(self.aged(out, now), now)
+
+    def aged(self, held: Held, now: int) -> Held:
+        return held._replace(level=ONCE) if period(now) - period(held.at) > 1 else held
+
+    def put(self, out: Held, now: int) -> None:
+        if len(self.prints) == PRINTS:
+            last = self.prints[-1]
+            if last.level > out.level or (last.level == out.level and last.level > ONCE):
+                return
+            self.prints.pop()
+        rank = self.rank(out, now)
+        place = next(
+            (i for i, h in enumerate(self.prints) if self.rank(h, now) >= rank), len(self.prints)
+        )
+        self.prints.insert(place, out)
+
+    def rank(self, held: Held, now: int) -> tuple[int, bool, bool]:
+        late = held.level == AGAIN and week(held.at) == week(now)
+        return -held.level, not late, held.level > ONCE and period(held.at) < period(now)
+
+
+def seen_by_sieve(table: Table, platform: int, at: int) -> None:
+    sift(
+        PARAMS,
+        table,
+        np.array([7], np.uint64),
+        np.array([platform], np.uint32),
+        np.array([at], np.int64),
+    )
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_a_row_is_kept_as_its_rules_say(seed: int) -> None:
+    rng = random.Random(seed)
+    table, naive = Table(1 << 14), NaiveRow()
+    platforms = rng.sample(range(1, 1 << 16), rng.choice([6, 12, 25, 40]))
+    gap = rng.choice([0.6, 2, 9, 30])
+    at = START
+    naive.see(platforms[0], at)
+    seen_by_sieve(table, platforms[0], at)
+    for _ in range(400):
+        at += int(DAY * rng.expovariate(1 / gap)) + 5 * 3600
+        platform = rng.choice(platforms[: rng.choice([3, len(platforms)])])
+        held = next((h for h in naive.ring if h.platform == platform), None)
+        if held is None or at - held.at >= DAY:
+            naive.see(platform, at)
+        seen_by_sieve(table, platform, at)
+        ring, memory, habits = load(table.words[0], at)
+        assert memory.born_day == BORN
+        assert ring == [word(h.at, h.novel, h.platform) for h in naive.ring]
+        assert habits == {h.platform for h in naive.ring if h.level == HABIT}
+        newest = naive.ring[-1].at
+        told = [(k.print, *naive.rank(Held(0, k.last_s, k.level), newest)) for k in memory.known]
+        assert told == [(h.platform, *naive.rank(h, newest)) for h in naive.prints]
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_many_rows_at_once_are_kept_as_each_alone(seed: int) -> None:
+    """And a late message takes its place among the others."""
+    rng = random.Random(seed)
+    many = Table(1 << 14)
+    alone = {recipient: Table(1 << 14) for recipient in range(1, 40)}
+    at = START
+    for _ in range(60):
+        at += rng.randrange(3 * DAY)
+        some = rng.sample(sorted(alone), rng.randrange(1, 30))
+        batch = [(r, rng.randrange(1, 30), at - rng.choice([0, 0, 0, 3 * 3600])) for r in some]
+        columns = [np.array(column) for column in zip(*batch, strict=True)]
+        sift(
+            PARAMS,
+            many,
+            columns[0].astype(np.uint64),
+            columns[1].astype(np.uint32),
+            columns[2],
+        )
+        for recipient, platform, when in batch:
+            sift(
+                PARAMS,
+                alone[recipient],
+                np.array([recipient], np.uint64),
+                np.array([platform], np.uint32),
+                np.array([when], np.int64),
+            )
+    for recipient, table in alone.items():
+        row = many.words[many.find(np.array([recipient], np.uint64))[0]]
+        if table.used:
+            assert row.tolist() == table.words[0].tolist()
+
+
+def test_the_judge_remembers_by_the_rules_of_the_sieve() -> None:
+    """The same year of one person, once sifted and once judged message by message."""
+    compared = 0
+    for seed in range(20):
+        rng = random.Random(seed)
+        platforms = [f"{seed}.{i}" for i in range(rng.choice([6, 14, 20]))]
+        at_ms, events = START_MS, []
+        for _ in range(150):
+            at_ms += int(rng.expovariate(1 / rng.choice([0.8, 3, 12])) * DAY_MS) + 5 * HOUR_MS
+            events.append(Event(at_ms, 7, rng.choice(platforms)))
+        offsets = [4096 * (i + 1) for i in range(len(events))]
+        levels = []
+        for params in (Params(), Params(sieve=SieveParams(promote_distinct=1))):
+            partition = Partition(params)
+            run(params, events, partition, offsets=offsets)
+            row = partition.table.words[0]
+            later = [Event(at_ms + 2 * DAY_MS, 8, "")] * 8  # so many ticks bear the time out
+            run(params, later, partition, offsets=[4096 * (900 + i) for i in range(8)])
+            assert not partition.suspects
+            ring, memory, habits = load(row, 0)
+            now = ring[-1] >> 33
+            found = {k.print: memory.aged(k.level, k.last_s, now) for k in memory.known}
+            for w in ring:
+                level = ONCE if w >> 32 & 1 else AGAIN + (w & 0xFFFF_FFFF in habits)
+                found[platform_print(w & 0xFFFF_FFFF)] = memory.aged(level, w >> 33, now)
+            levels.append(found)
+        assert levels[0] == levels[1], f"seed {seed}"
+        compared += HABIT in levels[0].values()
+    assert compared > 10
 
 
 def test_prints_of_an_array_are_those_of_each() -> None:
@@ -71,36 +205,60 @@ def test_prints_of_an_array_are_those_of_each() -> None:
     assert prints_of(platforms).tolist() == [platform_print(p) for p in platforms.tolist()]
 
 
+def known(levels: dict[int, int], last_s: int) -> list[Known]:
+    return [Known(p, level, last_s) for p, level in levels.items()]
+
+
 def test_a_row_stored_and_loaded_is_the_same() -> None:
     row = np.zeros(14, np.uint64)
-    sightings = [word(100 + i, i % 2, 1000 + i) for i in range(7)]
-    memory = Memory(9, 0b101, [5, 6, 7] + [0] * 11)
-    store(row, sightings, memory, recent_s=0)
-    ring, held = load(row)
+    row[1] = 77 << 32 | 5 << 8 | 6
+    sightings = [word(100 * DAY + i, i % 2, 1000 + i) for i in range(7)]
+    memory = Memory(9, known({5: HABIT, 6: AGAIN, 7: ONCE}, 99 * DAY))
+    store(row, sightings, memory, 0, {1002})
+    ring, held, habits = load(row, 0)
     assert ring == sightings
-    assert (held.born_day, held.habits, held.prints) == (9, 0b101, memory.prints)
+    assert (held.born_day, habits) == (9, {1002})
+    assert [(k.print, k.level) for k in held.known] == [(5, HABIT), (6, AGAIN), (7, ONCE)]
+    again = row.copy()
+    store(again, ring, held, 0, habits)
+    assert again.tolist() == row.tolist()
+    assert int(row[1]) & ~(0xFFFF << 16) == 77 << 32 | 5 << 8 | 6
+
+
+def test_a_suspect_that_loses_all_its_sightings_keeps_what_it_knew() -> None:
+    row = np.zeros(14, np.uint64)
+    memory = Memory(9, known(dict.fromkeys(range(1, 15), AGAIN), 200 * DAY))
+    store(row, [], memory, 0)
+    ring, held, _ = load(row, 201 * DAY)
+    assert (ring, held.prints) == ([], memory.prints)
+    table = Table(1 << 14)
+    table.find_or_add(np.array([7], np.uint64))
+    table.words[0, 1:] = row[1:]
+    seen_by_sieve(table, 60_000, 202 * DAY)
+    assert {k.level for k in load(table.words[0], 0)[1].known} == {AGAIN}
 
 
 def test_a_crowd_of_one_day_washes_nothing_out() -> None:
     row = np.zeros(14, np.uint64)
-    old = Memory(1, HABITS, range(1, 15))
+    old = Memory(1, known(dict.fromkeys(range(1, 15), ONCE), 9 * DAY))
     crowd = [word(10 * DAY + i, 1, 1 << 20 | i) for i in range(60)]
     store(row, crowd, old, recent_s=11 * DAY)
-    ring, held = load(row)
+    ring, held, _ = load(row, 0)
     assert held.prints == old.prints
     assert len(ring) == RING
 
 
-def test_what_a_recipient_comes_back_to_is_kept_before_its_prints() -> None:
+def test_what_a_recipient_comes_back_to_is_kept_before_what_came_less_often() -> None:
     row = np.zeros(14, np.uint64)
-    again = [word(10 * DAY + i, 0, 1 << 20 | i) for i in range(20)]
-    store(row, again, Memory(1, 0, range(60_001, 60_015)), recent_s=11 * DAY)
-    ring, held = load(row)
+    again = [word(100 * DAY + i, 0, 1 << 20 | i) for i in range(20)]
+    old = known({60_001: AGAIN, 60_002: HABIT}, 99 * DAY)
+    old += known(dict.fromkeys(range(60_003, 60_015), ONCE), 99 * DAY)
+    store(row, again, Memory(1, old), recent_s=101 * DAY)
+    ring, held, _ = load(row, 0)
     assert sorted(ring) == again[-RING:]
-    kept = [platform_print(w & 0xFFFF_FFFF) for w in again[:-RING][::-1]]
-    assert held.prints[:12] == tuple(kept)
-    assert held.habits == 0b1111_1111_1111
-    assert held.prints[12:] == (60_001, 60_002), "the latest of the old prints fill what is left"
+    kept = {platform_print(w & 0xFFFF_FFFF) for w in again[:-RING]}
+    assert held.prints[0] == 60_002
+    assert set(held.prints[1:]) == {60_001, *kept}
 
 
 def test_sightings_of_the_last_day_stay_in_the_ring() -> None:
@@ -108,7 +266,75 @@ def test_sightings_of_the_last_day_stay_in_the_ring() -> None:
     recent = [word(10 * DAY + i, 1, 500 + i) for i in range(7)]
     older = [word(5 * DAY + i, 0, 900 + i) for i in range(9)]
     store(row, older + recent, Memory(), recent_s=9 * DAY)
-    ring, held = load(row)
+    ring, held, _ = load(row, 0)
     assert ring[1:] == recent
     assert ring[0] == older[-1]
     assert held.size == 8
+
+
+# -- what an attacker may do to it ----------------------------------------------------------------
+
+
+def taught(uses: list[int], platforms: int = 22, a_day: int = 11) -> list[tuple[str, int]]:
+    """An attacker's platforms an hour apart, so many a day, each on the given rounds."""
+    out, day = [], 0
+    for _ in uses:
+        for first in range(0, platforms, a_day):
+            out += [
+                (f"taught {i}", day * DAY_MS + (i - first) * HOUR_MS)
+                for i in range(first, min(first + a_day, platforms))
+            ]
+            day += 1
+    return out
+
+
+def knows(events: list[Event], names: list[str]) -> int:
+    """How many of these the recipient knows after the events, two days on."""
+    partition = Partition(Params())
+    end_ms = max(e.at_ms for e in events)
+    run(Params(), events, partition, offsets=[16 * i for i in range(len(events))])
+    later = [Event(end_ms + 3 * DAY_MS, 1, "")] * 8  # so many ticks bear the time out
+    first = (16 * len(events) // 4096 + 1) * 4096
+    run(Params(), later, partition, offsets=[first + 4096 * i for i in range(8)])
+    assert not partition.suspects
+    row = partition.table.words[partition.table.find(np.array([7], np.uint64))[0]]
+    ring, memory, _ = load(row, 0)
+    held = {platform_print(w & 0xFFFF_FFFF) for w in ring} | set(memory.prints)
+    return sum(platform_print(platform_id(name)) in held for name in names)
+
+
+MINE = [f"mine {i}" for i in range(14)]
+
+
+def habits(days: list[int]) -> list[Event]:
+    """Fourteen platforms, each on these days before the start."""
+    return [
+        Event(START_MS - day * DAY_MS + i * HOUR_MS, 7, name)
+        for day in days
+        for i, name in enumerate(MINE)
+    ]
+
+
+@pytest.mark.parametrize("days", [[22, 15, 8], [60, 40, 5], [100, 60, 20], [14, 7, 3, 1]])
+@pytest.mark.parametrize("rounds", [1, 2, 3])
+def test_a_taught_platform_displaces_none_that_came_on_as_many_days(
+    days: list[int], rounds: int
+) -> None:
+    attack = [Event(START_MS + at, 7, name) for name, at in taught([0] * rounds)]
+    assert knows(habits(days) + attack, MINE) == 14
+    assert knows(habits(days) + attack, [f"taught {i}" for i in range(22)]) <= RING
+
+
+def test_what_came_on_two_neighbouring_days_is_less_known_than_what_came_in_three_weeks() -> None:
+    neighbours, weeks = habits([80, 79]), habits([80, 60, 30])
+    attack = [Event(START_MS + at, 7, name) for name, at in taught([0, 0, 0, 0])]
+    assert knows(weeks + attack, MINE) == 14
+    assert knows(neighbours + attack, MINE) == 0
+
+
+@pytest.mark.parametrize(("unused", "kept"), [(85, 14), (185, 0)])
+def test_what_was_unused_for_half_a_year_makes_room(unused: int, kept: int) -> None:
+    """For platforms that came on two days; those that are in use stay for a quarter at least."""
+    mine = [e._replace(at_ms=e.at_ms - unused * DAY_MS) for e in habits([70, 50, 20, 0])]
+    fresh = [Event(START_MS + at, 7, name) for name, at in taught([0, 0])]
+    assert knows(mine + fresh, MINE) == kept

@@ -111,9 +111,9 @@ def test_no_call_does_more_than_a_slice_beside_its_own_rows(
 ) -> None:
     place, placed = Table._place, list[int]()
 
-    def counted(table: Table, keys: np.ndarray, *cells: np.ndarray) -> None:
-        placed[-1] += len(keys)
-        place(table, keys, *cells)
+    def counted(table: Table, cells: np.ndarray, *more: np.ndarray) -> None:
+        placed[-1] += len(cells)
+        place(table, cells, *more)
 
     monkeypatch.setattr(Table, "_place", counted)
     table, calls = Table(1 << 20), 0

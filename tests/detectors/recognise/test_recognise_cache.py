@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from detectors.model.codes import Codes
 from detectors.model.event import Batch, platform_id
 from detectors.model.strings import Lying, Strings, Written
+from detectors.recognise import recogniser as recogniser_
 from detectors.recognise.fold import fold, has_native_digits, kept, mask, name_key
 from detectors.recognise.lexicon import any_of
 from detectors.recognise.reading import READ_CHARS, excerpt, read
@@ -235,6 +236,23 @@ def test_messages_that_the_gateway_has_classified_as_others_are_not_remembered()
     recogniser = Recogniser(REGISTRY)
     recogniser.columns(batch([(f"hi {'x' * n}", "1380013", "", "p2p", "", "") for n in range(99)]))
     assert len(recogniser._young) == 0
+
+
+def test_names_that_share_an_id_are_told_apart_by_event(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Even where their checks are alike too, and whatever was remembered of them before."""
+    monkeypatch.setattr(recogniser_, "platform_id", lambda _: 7)
+    monkeypatch.setattr(recogniser_, "name_check", lambda _: 3)
+    texts = [
+        plain(f"【{name}】您的验证码是{i}1234，请勿泄露")
+        for i, name in enumerate(("甲网", "乙网") * 3)
+    ]
+    signed = ["sig:甲网", "sig:乙网"] * 3
+    recogniser = Recogniser(REGISTRY, RecogniseParams(cache_templates=1))
+    for order in (slice(None), slice(None, None, -1), slice(1, None), slice(0, None, 2)):
+        codes = recogniser.columns(batch(texts[order]))
+        assert [codes.name(row) for row in range(len(codes.otp))] == signed[order]
+        assert codes.names[7] == signed[order][0]
+        assert [codes.part(1, 3).name(row) for row in (0, 1)] == signed[order][1:3]
 
 
 def test_the_cache_is_bounded_however_many_templates_come() -> None:

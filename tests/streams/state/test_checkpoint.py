@@ -204,7 +204,7 @@ def test_a_state_of_a_newer_format_is_refused_before_it_is_read() -> None:
     shelf, snapshot = Shelf(), _snapshot(3)
     later = replace(snapshot, header={"format": checkpoint.STATE_FORMAT + 1, "other": 1})
     _write(Ledger(0, "w", 1), shelf, later, 1)
-    assert "its state is in format 2, this version knows up to 1" in _refused(shelf)
+    assert "its state is in format 3, this version knows up to 2" in _refused(shelf)
     written = chain.snapshot(chain.Partition(chain.Params())).header["format"]
     assert written == checkpoint.STATE_FORMAT
 

@@ -366,7 +366,7 @@ def test_a_changelog_that_takes_no_record_holds_the_commit_back_and_is_whole_aft
     ("change", "cure"),
     [
         (lambda m: m.encode()[:8] + (FORMAT + 1).to_bytes(2) + m.encode()[10:], "upgrade"),
-        (lambda m: replace_struct(m, header=m.header | {"format": 2}).encode(), "upgrade"),
+        (lambda m: replace_struct(m, header=m.header | {"format": 3}).encode(), "upgrade"),
         (lambda m: replace_struct(m, header=m.header | {"row_words": 15}).encode(), "changelog"),
     ],
 )
@@ -386,5 +386,22 @@ def test_a_checkpoint_of_a_newer_version_asks_for_an_upgrade(
         assert "0|w|manifest" in str(said) or "0|manifest" in str(said)
         assert cure in str(said)
         assert "--rebuild" in str(said)
+
+    asyncio.run(go())
+
+
+@pytest.mark.parametrize("format_", chain.FORMATS)
+def test_checkpoints_are_written_in_the_format_of_the_settings(format_: int) -> None:
+    async def go() -> None:
+        kafka = Kafka()
+        keeper = kafka.keeper()
+        keeper.state_format = format_
+        await kafka.rebalance(keeper, 1, {0})
+        keeper.parts[0].next = 5
+        await keeper.flush(fenced=False)
+        manifest = Manifest.decode(
+            "key", next(w.value or b"" for w in kafka.log if b"manifest" in w.key)
+        )
+        assert manifest.header["format"] == format_
 
     asyncio.run(go())

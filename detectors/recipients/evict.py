@@ -1,0 +1,37 @@
+"""Room in a table: the recipients that were idle longest are forgotten, never a suspect."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+
+from detectors.model.arrays import indices
+from detectors.model.event import TICK_OFFSETS
+from detectors.recipients.row import MEMORY_WORDS, SUSPECT
+from detectors.recipients.table import Table
+
+_SHARE: Final = 16
+"""A sixteenth at once: finding the oldest means looking at all."""
+
+
+def make_room(table: Table, least: int = TICK_OFFSETS, newest_window: int = 1 << 32) -> int:
+    """See to it that so many new recipients fit; return how many were forgotten.
+
+    They go by their newest window and then by key. A window after `newest_window` is of a clock
+    that was ahead: how long such a recipient is idle nobody knows, so it is the first to go.
+    """
+    if table.room >= least:
+        return 0
+    words = table.words[: table.used]
+    idle = indices((words[:, 0] != 0) & (words[:, MEMORY_WORDS.start] & np.uint64(SUSPECT) == 0))
+    window = (words[idle, 1] >> np.uint64(32)).astype(np.uint32)
+    window[window > newest_window] = 0
+    enough = max(2 * TICK_OFFSETS, table.rows_max // _SHARE, least - table.room)
+    count = min(len(idle), enough)
+    if not count:
+        return 0
+    newest = np.partition(window, count - 1)[count - 1]
+    older, last = idle[window < newest], words[idle[window == newest], 0]
+    more = count - len(older)
+    return table.drop(np.append(words[older, 0], np.partition(last, more - 1)[:more]))

@@ -1,0 +1,186 @@
+"""How often a platform came, kept up to date for many rows at once: a sighting of each.
+
+The rules are those of `detectors.recipients.row`, which has them for one recipient in `Memory`.
+"""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detectors.model.arrays import indices
+from detectors.recipients.row import (
+    AGAIN,
+    BORN,
+    HABIT,
+    ONCE,
+    PERIOD_WEEKS,
+    RING,
+    Leaving,
+    Marks,
+    age,
+    forget,
+    prints_of,
+    remember,
+    week_of,
+)
+
+_SECONDS: Final = np.uint64(33)
+_NOVEL: Final = np.uint64(32)
+_ONE: Final = np.uint16(1)
+_RINGS: Final = np.uint16(0xFF)  # of the tags: bit i, that place i of the ring has a habit
+_WEEK: Final = np.uint16(8)  # and above: how many prints AGAIN were used in this week
+_PERIOD: Final = np.int32(PERIOD_WEEKS)
+_LAST: Final = np.uint16(RING - 1)
+_BITS: Final = np.arange(RING, dtype=np.uint16)[:, None]
+
+
+class Sightings(NamedTuple):
+    """One of each of m rows, as the rows were before it."""
+
+    print: NDArray[np.uint16]
+    at_s: NDArray[np.int64]
+    held: NDArray[np.uint64]  # (8, m): their rings
+    back: NDArray[np.int64]  # those whose platform is in the ring, a day old and more,
+    slot: NDArray[np.int64]  # and where there
+    place: NDArray[np.int16]  # where among the prints it is; -1: not there
+    late: NDArray[np.int64]  # those that are not the newest of their rows,
+    order: NDArray[np.int64]  # (8, late): and how their rings were sorted
+
+
+def recall(
+    memory: NDArray[np.uint16], tags: NDArray[np.uint16], new: Sightings
+) -> tuple[NDArray[np.uint16], NDArray[np.bool_]]:
+    """Moves prints (16, m), in place, with the platforms that enter and leave the rings.
+
+    Returns the tags (m,) anew, and which rows of `memory` changed.
+    """
+    born = memory[0] & np.uint16(BORN)
+    newest = (new.held[-1] >> _SECONDS).astype(np.int64)
+    week = week_of(np.maximum(new.at_s, newest), born)
+    tags, changed = _turn(memory, tags, week, week_of(newest, born), newest)
+    aged = indices(changed)
+    if len(aged):  # a print may stand elsewhere now
+        match = memory[2:, aged] == new.print[aged]
+        new.place[aged] = np.where(new.place[aged] < 0, -1, match.argmax(axis=0))
+    outgoing = new.held[0]
+    if len(new.back):
+        outgoing = outgoing.copy()
+        outgoing[new.back] = 0
+    pushed = indices(outgoing)
+    printed = new.place >= 0
+    some = indices(printed)
+    habit = np.zeros(len(week), np.uint16)
+    if len(some):
+        marks = Marks(memory[1, some], tags[some] >> _WEEK)
+        place = new.place[some]
+        level = marks.level(place)
+        habit[some] = (level == HABIT) | (
+            (level == AGAIN) & (place - marks.habit >= marks.again_week)
+        )
+    if len(new.back):
+        habit[new.back] = _returns(new, tags, born)
+    rings = _shift(tags & _RINGS, habit, new)
+    free = indices(printed & (outgoing == 0))
+    if len(pushed):
+        whole = len(pushed) == len(week)
+        prints = memory if whole else memory.take(pushed, axis=1)
+        leaving = _leaving(outgoing[pushed], tags[pushed], week[pushed], born[pushed])
+        left = remember(prints, tags[pushed] >> _WEEK, leaving, new.place[pushed])
+        tags[pushed] = left << _WEEK
+        if not whole:
+            memory[:, pushed] = prints
+        changed[pushed] = True
+    if len(free):
+        prints = memory.take(free, axis=1)
+        left = forget(prints, tags[free] >> _WEEK, new.place[free])
+        tags[free] = left << _WEEK
+        memory[:, free] = prints
+        changed[free] = True
+    return tags & ~_RINGS | rings, changed
+
+
+def _turn(
+    memory: NDArray[np.uint16],
+    tags: NDArray[np.uint16],
+    week: NDArray[np.int32],
+    before: NDArray[np.int32],
+    newest: NDArray[np.int64],
+) -> tuple[NDArray[np.uint16], NDArray[np.bool_]]:
+    """A week or a period begins: the marks are about that one from now on."""
+    changed = (week > before) & (memory[1] != 0) & (newest != 0)
+    tags = np.where(changed, tags & _RINGS, tags)
+    turned = indices(changed)
+    if len(turned):
+        periods = week[turned] // _PERIOD - before[turned] // _PERIOD
+        changed[turned] = aged = periods > 0
+        turned, periods = turned[aged], periods[aged]
+    if len(turned):
+        prints = memory.take(turned, axis=1)
+        age(prints, periods)
+        memory[:, turned] = prints
+    return tags, changed
+
+
+def _levels(
+    word: NDArray[np.uint64],
+    habit: NDArray[np.uint16],
+    week: NDArray[np.int32],
+    was: NDArray[np.int32],
+) -> NDArray[np.int16]:
+    """What the platforms of ring words (m,) count as, unused since the week `was`."""
+    level = np.where(habit != 0, HABIT, AGAIN).astype(np.int16)
+    idle = week // _PERIOD - was // _PERIOD > 1
+    level[idle | (word >> _NOVEL & np.uint64(1) != 0)] = ONCE
+    return level
+
+
+def _returns(
+    new: Sightings,
+    tags: NDArray[np.uint16],
+    born: NDArray[np.uint16],
+) -> NDArray[np.bool_]:
+    """Which of the platforms that come back into the ring are a habit now."""
+    back, slot = new.back, new.slot
+    word = new.held[slot, back]
+    was = week_of((word >> _SECONDS).astype(np.int64), born[back])
+    now = week_of(new.at_s[back], born[back])
+    level = _levels(word, tags[back] >> slot.astype(np.uint16) & _ONE, now, was)
+    found: NDArray[np.bool_] = (level == HABIT) | (level == AGAIN) & (now > was)
+    return found
+
+
+def _leaving(
+    word: NDArray[np.uint64],
+    tags: NDArray[np.uint16],
+    week: NDArray[np.int32],
+    born: NDArray[np.uint16],
+) -> Leaving:
+    """The oldest of each ring."""
+    was = week_of((word >> _SECONDS).astype(np.int64), born)
+    return Leaving(
+        prints_of(word.astype(np.uint32)),
+        _levels(word, tags & _ONE, week, was),
+        was >= week,
+        was // _PERIOD >= week // _PERIOD,
+    )
+
+
+def _shift(
+    rings: NDArray[np.uint16], habit: NDArray[np.uint16], new: Sightings
+) -> NDArray[np.uint16]:
+    """The habits of the rings, as the ring's words move."""
+    moved = rings >> _ONE
+    if len(new.back):
+        slot = new.slot.astype(np.uint16)
+        below = (_ONE << slot) - _ONE
+        old = rings[new.back]
+        moved[new.back] = old & below | old >> _ONE & ~below
+    moved |= habit << _LAST
+    if len(new.late):
+        bits = moved[new.late] >> _BITS & _ONE
+        bits = np.take_along_axis(bits, new.order, axis=0)
+        moved[new.late] = np.bitwise_or.reduce(bits << _BITS, axis=0)
+    return moved
