@@ -164,8 +164,7 @@ class Keeper:
         """Keep the parts that stay, drop the others, and expect the changelog of the rest.
 
         A part stays over consecutive generations: nobody else can have owned it in between, so the
-        changelog holds nothing newer. (It would be right in any case, only older than need be.) Not
-        if its last manifest may or may not be on the log: then the log is asked.
+        changelog holds nothing newer. (It would be right in any case, only older than need be.)
         """
         self._round += 1
         self.placed = self.loaded = False
@@ -176,7 +175,7 @@ class Keeper:
         self.parts = {
             p: part
             for p, part in self.parts.items()
-            if consecutive and p in partitions and part.next is not None and not part.ledger.unsure
+            if consecutive and p in partitions and part.next is not None
         }
         self._shelves = {p: Shelf() for p in partitions - self.parts.keys()}
         self._taken = {}

@@ -179,12 +179,62 @@ def test_after_generations_away_the_changelog_is_read_again() -> None:
     _play(play)
 
 
-def test_a_manifest_that_may_or_may_not_be_on_the_log_is_asked_for() -> None:
+def test_a_last_checkpoint_harms_nothing_that_a_manifest_names_of_which_nothing_was_heard() -> None:
+    """The changelog has it, the acknowledgement is lost, and the worker dies in the next one."""
+
+    async def play(kafka: Kafka) -> None:
+        keeper = kafka.keeper()
+        silent = False
+
+        async def append(partition: int, write: Write) -> Appended:
+            appended = await kafka.append(partition, write)
+            if silent and b"manifest" in kafka.log[-2].key + kafka.log[-1].key:
+                await asyncio.Event().wait()  # for the manifest; one more record, and it is dead
+            return appended
+
+        keeper.append = append
+        keeper.cycle_s = 0.0
+        await kafka.rebalance(keeper, 1, {0})
+        writing = asyncio.create_task(keeper.write_checkpoints())
+        await _until(lambda: keeper.checkpoints == 1)
+        kafka.log.append(Write(b"1|w|r0|0", b""))  # of another partition
+        part, silent = keeper.parts[0], True
+        part.next = part.state.next_offset = 60
+        part.state.table.find_or_add(np.arange(1, 10, dtype=np.uint64))
+        await _until(lambda: sum(b"manifest" in write.key for write in kafka.log) == 2)
+        part.next = part.state.next_offset = 70
+        part.state.table.find_or_add(np.arange(10, 20, dtype=np.uint64))
+        keeper.deadline_s = 0.1
+        await keeper.flush(fenced=False)
+        writing.cancel()
+        other = kafka.keeper()
+        await kafka.rebalance(other, 2, {0})
+        assert kafka.failed == []
+        assert other.positions() == {0: 60}
+        assert other.parts[0].state.recipients == 9
+
+    _play(play)
+
+
+def test_a_manifest_of_which_nothing_was_heard_comes_first_when_the_partition_stays() -> None:
     async def play(kafka: Kafka) -> None:
         keeper = kafka.keeper()
         await kafka.rebalance(keeper, 1, {0})
-        keeper.parts[0].ledger.unsure = True
-        assert await kafka.rebalance(keeper, 2, {0}) == [0]
+        part = keeper.parts[0]
+        for step in part.ledger.checkpoint(chain.snapshot(part.state), 60, 0):
+            if isinstance(step, Write):
+                kafka.log.append(step)
+                if b"manifest" in step.key:
+                    break
+        assert await kafka.rebalance(keeper, 2, {0}) == []
+        said = kafka.log[-1]
+        part.next = part.state.next_offset = 70
+        await keeper.flush(fenced=False)
+        assert kafka.log.count(said) == 2
+        assert keeper.covered() == {0: 70}
+        other = kafka.keeper()
+        await kafka.rebalance(other, 4, {0})
+        assert other.positions() == {0: 70}
 
     _play(play)
 
