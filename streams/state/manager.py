@@ -146,6 +146,8 @@ class Keeper:
     checkpoints: int = 0  # that were completed
     _shelves: dict[int, Shelf] = field(default_factory=dict)
     _taken: dict[int, int] = field(default_factory=dict)  # partition -> last changelog offset
+    _anew: frozenset[int] | None = None  # of the first assignment, if it is to be rebuilt
+    _distrusted: set[int] = field(default_factory=set)  # of these, checkpoints not yet thrown away
     _assigned: bool = False
     _round: int = 0
     _rate: float = RATE_BYTES_PER_S
@@ -172,6 +174,12 @@ class Keeper:
         self._stop_writing()
         consecutive = generation == self.generation + 1
         self.generation, self.owned = generation, partitions
+        if self._anew is None:
+            self._anew = partitions if self.rebuild else frozenset()
+            self._distrusted = set(self._anew)
+            if self.rebuild:
+                log.info("states are made anew of partitions %s", sorted(partitions))
+        self._distrusted &= partitions  # of one that went its next owner may make a sound one
         self.parts = {
             p: part
             for p, part in self.parts.items()
@@ -207,19 +215,20 @@ class Keeper:
         """Make states of what the changelog held. Does nothing for a generation that is over.
 
         The loop stays free: they are built in a thread, one after the other, while nobody else
-        holds them.
+        holds them. A rebuild throws away what it does not trust once, for partitions of the first
+        assignment: a process runs for months, and takes sound checkpoints over from others.
         """
         if generation != self.generation or not self._assigned:
             return  # what the shelves hold now is not all of it
         began = self._round
-        for partition, shelf in list(self._shelves.items()):
-            if self.rebuild:
-                for key in sorted(shelf.keys):  # now: else its higher offset would win a restart
+        for partition, held in list(self._shelves.items()):
+            shelf = held
+            if partition in self._distrusted:
+                for key in sorted(held.keys):  # now: else its higher offset would win a restart
                     await self._acknowledged(partition, Write(key, None))
+                shelf = Shelf()
             try:
-                part = await asyncio.to_thread(
-                    self._part, partition, Shelf() if self.rebuild else shelf
-                )
+                part = await asyncio.to_thread(self._part, partition, shelf)
             except CheckpointError as refused:
                 self._refuse(partition, refused)
                 return
@@ -227,6 +236,7 @@ class Keeper:
                 return  # another rebalance: its own load follows
             self.parts[partition] = part
             del self._shelves[partition]
+            self._distrusted.discard(partition)
             self.progress += 1
         self.loaded = True
         self.placed = not self.parts  # with nothing to read there is no place to take
@@ -270,7 +280,7 @@ class Keeper:
         beginnings = await consumer.beginnings(part.partition for part in fresh)
         for part in fresh:
             committed = consumer.committed_offset(part.partition)
-            if committed is not None and not self.rebuild:
+            if committed is not None and part.partition not in (self._anew or ()):
                 self._refuse(part.partition, None)
                 return
             part.next = beginnings.get(part.partition, 0)

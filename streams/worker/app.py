@@ -72,7 +72,8 @@ def run_worker(settings: Settings, *, wait: bool = False, rebuild: bool = False)
     """Work until SIGTERM or SIGINT; return an exit code of `streams.errors.Exit`.
 
     `wait` waits for brokers and topics instead of giving up; `rebuild` throws the checkpoints of
-    the assigned partitions away and makes their states anew from the source.
+    the partitions that are assigned first away, once each, and makes their states anew from the
+    source.
     """
     for library in ("aiokafka", "faust", "kafka", "mode", "streams.transport.driver"):
         logging.getLogger(library).setLevel(logging.ERROR)

@@ -288,6 +288,52 @@ def test_a_rebuild_removes_what_it_does_not_trust() -> None:
     _play(play)
 
 
+@pytest.mark.parametrize("generation", [2, 3])
+def test_a_rebuild_throws_nothing_away_that_is_taken_over_later(generation: int) -> None:
+    async def play(kafka: Kafka) -> None:
+        rebuilding, other = kafka.keeper(rebuild=True), kafka.keeper()
+        await kafka.rebalance(rebuilding, 1, {0})
+        await kafka.rebalance(other, 1, {1})
+        other.parts[1].next = other.parts[1].state.next_offset = 50
+        await other.flush(fenced=False)
+        await kafka.rebalance(rebuilding, generation, {0, 1})
+        assert rebuilding.positions() == {0: 7, 1: 50}
+        assert not [write for write in kafka.log if write.value is None]
+
+    _play(play)
+
+
+def test_a_rebuild_throws_a_partition_away_once_and_not_when_it_comes_back() -> None:
+    async def play(kafka: Kafka) -> None:
+        kafka.committed = 99
+        keeper = kafka.keeper(rebuild=True)
+        await kafka.rebalance(keeper, 1, {0, 1})
+        await kafka.rebalance(keeper, 3, {0, 1})  # without a checkpoint yet: from the start again
+        assert kafka.positions == {0: 7, 1: 7}
+        keeper.parts[0].next = keeper.parts[0].state.next_offset = 50
+        await keeper.flush(fenced=False)
+        await kafka.rebalance(keeper, 5, {0, 1})
+        assert kafka.positions == {0: 50, 1: 7}
+        assert not kafka.failed
+
+    _play(play)
+
+
+def test_a_rebuild_leaves_a_partition_alone_that_went_before_it_was_loaded() -> None:
+    async def play(kafka: Kafka) -> None:
+        keeper, other = kafka.keeper(rebuild=True), kafka.keeper()
+        keeper.revoked()
+        keeper.assigned(frozenset({0, 1}), 1)
+        await kafka.rebalance(keeper, 2, {0})
+        await kafka.rebalance(other, 2, {1})
+        other.parts[1].next = other.parts[1].state.next_offset = 50
+        await other.flush(fenced=False)
+        await kafka.rebalance(keeper, 3, {0, 1})
+        assert keeper.positions() == {0: 7, 1: 50}
+
+    _play(play)
+
+
 def test_a_damaged_changelog_is_refused_with_the_key() -> None:
     async def play(kafka: Kafka) -> None:
         kafka.log.append(Write(b"0|w|manifest|0", b"rubbish"))
