@@ -193,6 +193,21 @@ def noncanonical_keys(at: Scope) -> str:
     return at.rate("noncanonical_keys_total")
 
 
+@query("cps", "in another partition")
+def misplaced_keys(at: Scope) -> str:
+    """Counted events in another partition than Java's partitioner gives their key: a producer's
+    client hashes in another way, and floods are split over partitions.
+    """
+    return at.rate("misplaced_keys_total")
+
+
+@query("percentunit", "keys astray")
+def keys_astray_share(at: Scope) -> str:
+    """Share of the counted events that may lie apart from the rest of their recipient's."""
+    astray = f"{noncanonical_keys.at(at)} + {misplaced_keys.at(at)}"
+    return f"({astray}) / {at.rate('events_total', COUNTED)}"
+
+
 @query("cps", "{{outcome}}")
 def feed_events(at: Scope) -> str:
     """Events that the feeds took in."""

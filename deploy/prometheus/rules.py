@@ -236,6 +236,15 @@ SYMPTOM_ALERTS: Final = (
         "dead-letter topic. Their recipients are not protected.",
     ),
     Alert(
+        "OtpguardKeysAstray", "warning",
+        f"{q.keys_astray_share.at(RULES)} > 0.001", "10m", "30m",
+        (q.keys_astray_share, q.noncanonical_keys, q.misplaced_keys),
+        "Events of one recipient lie in several partitions.",
+        "{{ $value | humanizePercentage }} of the events of {{ $labels.job }} are keyed otherwise "
+        "than by their recipient, or lie where their key does not belong. A flood of them is split "
+        "over partitions, and may go unnoticed.",
+    ),
+    Alert(
         "OtpguardCheckpointTooOld", "warning",
         f"{q.checkpoint_age.at(RULES)} > 300", "2m", "5m", (q.checkpoint_age, q.checkpoints),
         "A worker does not get its checkpoints written.",

@@ -14,7 +14,7 @@ from streams.cli.shared import (
     write_json,
     write_table,
 )
-from streams.errors import ConfigError, UsageError
+from streams.errors import ConfigError, OtpguardError, UsageError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -64,14 +64,26 @@ def create(
 def check(config: ConfigOption = None, *, as_json: JsonOption = False) -> None:
     r"""Say what is wrong with the topics; exit 78 if a worker may not start.
 
+    Looks at the newest events too, where this user may read them: a producer that hashes keys in
+    another way than Java's clients splits floods over partitions, and also leads to 78.
+
     \b
     Examples:
       otpguard topics check
       otpguard topics check --json | jq .problems
     """
     from streams.cluster.topics import check as check_topics  # noqa: PLC0415 - start-up time
+    from streams.operate.doctor import examine_keys  # noqa: PLC0415 - start-up time
 
-    problems = check_topics(settings_of(config))
+    settings = settings_of(config)
+    problems = check_topics(settings)
+    if not problems:
+        try:
+            found = examine_keys(settings)
+        except OtpguardError as error:
+            typer.echo(f"keys were not looked at: {error}", err=True)
+        else:
+            problems = [f"{each.says}: {each.remedy}" for each in found if each.state == "bad"]
     if as_json:
         write_json({"problems": problems})
     elif not problems:

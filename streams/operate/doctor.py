@@ -17,7 +17,8 @@ from streams.cluster.admin import Cluster, client_arguments
 from streams.cluster.rights import ROLES, names
 from streams.config import Settings
 from streams.errors import OtpguardError
-from streams.wire import decode
+from streams.wire import Decoded, decode
+from streams.wire.partitioner import misplaced
 
 BROKER_MIN: Final = (2, 8)
 """Chosen: static membership and idempotent writes without a right of their own."""
@@ -175,7 +176,7 @@ def _lag(settings: Settings, cluster: Cluster) -> Finding:
 
 
 def _sample(settings: Settings, now_ms: int) -> Iterator[Finding]:
-    records = newest(settings)
+    records, partitions = newest(settings)
     if not records:
         yield Finding(
             "events",
@@ -184,16 +185,7 @@ def _sample(settings: Settings, now_ms: int) -> Iterator[Finding]:
             "bring some in: otpguard feed --help",
         )
         return
-    decoded = decode(
-        settings.intake(),
-        settings.topics.input,
-        0,
-        [each.value for each in records],
-        [each.key for each in records],
-        range(len(records)),
-        [each.timestamp for each in records],
-        len(records),
-    )
+    decoded = _decoded(settings, records)
     newest_s = (now_ms - max(each.timestamp for each in records)) / 1000
     refused = len(decoded.rejects) / len(records)
     if refused > settings.input.refused_share_max:
@@ -230,7 +222,21 @@ def _sample(settings: Settings, now_ms: int) -> Iterator[Finding]:
         )
     else:
         yield Finding("keys", "ok", f"{counted} keys are canonical")
-    yield _clocks(decoded.batch.event_time_ms, [each.timestamp for each in records], now_ms)
+    events = [records[at] for at in decoded.batch.offset.tolist()]
+    found = np.array([each.partition for each in events], np.int64)
+    astray = misplaced([each.key for each in events], found, partitions)
+    share = float(astray.mean()) if counted else 0.0
+    if share > NONCANONICAL_SHARE:
+        yield Finding(
+            "partitions",
+            "bad",
+            f"{share:.1%} of events lie in another partition than murmur2 of their key: "
+            "a flood may be split over partitions and missed",
+            "producers on librdkafka need partitioner=murmur2_random; other clients: "
+            "deploy/README.md, Producers",
+        )
+    else:
+        yield Finding("partitions", "ok", f"{counted} events lie where their keys belong")
 
 
 def _clocks(event_ms: Any, record_ms: Sequence[int], now_ms: int) -> Finding:
@@ -239,6 +245,32 @@ def _clocks(event_ms: Any, record_ms: Sequence[int], now_ms: int) -> Finding:
         return Finding(
             "clocks",
             "bad",
+    yield from _keys(decoded, records, partitions)
+    yield _clocks(decoded.batch.event_time_ms, [each.timestamp for each in records], now_ms)
+
+
+def examine_keys(settings: Settings) -> list[Finding]:
+    """Return what is to be said of the keys of the newest events; empty without events."""
+    records, partitions = newest(settings)
+    return list(_keys(_decoded(settings, records), records, partitions)) if records else []
+
+
+def _decoded(settings: Settings, records: Sequence[Any]) -> Decoded:
+    """Return the events among these records; an offset is a place among them."""
+    return decode(
+        settings.intake(),
+        settings.topics.input,
+        0,
+        [each.value for each in records],
+        [each.key for each in records],
+        range(len(records)),
+        [each.timestamp for each in records],
+        len(records),
+    )
+
+
+def _keys(decoded: Decoded, records: Sequence[Any], partitions: int) -> Iterator[Finding]:
+    """Say whether all events of a recipient lie in one partition, the one where it belongs."""
             f"records are {ahead_s:.0f} s ahead of this machine's clock",
             "run NTP on brokers, gateways and here",
         )
@@ -254,8 +286,11 @@ def _clocks(event_ms: Any, record_ms: Sequence[int], now_ms: int) -> Finding:
     return Finding("clocks", "ok", f"no record or event is over {SKEW_S:.0f} s ahead")
 
 
-def newest(settings: Settings) -> list[Any]:
-    """Return the newest records of some partitions of the input, in no order."""
+def newest(settings: Settings) -> tuple[list[Any], int]:
+    """Return the newest records of some partitions of the input, in no order, and how many it has.
+
+    Aborted ones are not among them: workers do not count them.
+    """
     from kafka import KafkaConsumer, TopicPartition  # noqa: PLC0415 - start-up time
 
     from streams.cluster.admin import working  # noqa: PLC0415
@@ -264,11 +299,15 @@ def newest(settings: Settings) -> list[Any]:
     with (
         working(f"cannot read {topic}"),
         closing(
-            KafkaConsumer(**client_arguments(settings.kafka), allow_auto_create_topics=False)
+            KafkaConsumer(
+                **client_arguments(settings.kafka),
+                allow_auto_create_topics=False,
+                isolation_level="read_committed",
+            )
         ) as consumer,
     ):
-        numbers = sorted(consumer.partitions_for_topic(topic) or ())[:SAMPLE_PARTITIONS]
-        places = [TopicPartition(topic, each) for each in numbers]
+        numbers = sorted(consumer.partitions_for_topic(topic) or ())
+        places = [TopicPartition(topic, each) for each in numbers[:SAMPLE_PARTITIONS]]
         consumer.assign(places)
         starts, ends = consumer.beginning_offsets(places), consumer.end_offsets(places)
         for place in places:
@@ -280,4 +319,4 @@ def newest(settings: Settings) -> list[Any]:
                 break  # what a compaction or a deletion left empty
             for batch in polled.values():
                 records += batch
-    return records
+    return records, len(numbers)

@@ -135,6 +135,8 @@ TABLE: Final = (
     Metric("template_cache_misses_total", "counter", "events", "Texts judged by every rule."),
     Metric("mode", "gauge", "bool", "1 for the mode in force.", {"mode": MODES}, roles=_MODAL),
     Metric("build_info", "gauge", "info", "1, with the version that runs.",
+    Metric("misplaced_keys_total", "counter", "events",
+           "Counted events in another partition than Java's partitioner gives their key."),
            {"version": (version("otpguard"),), "python": (platform.python_version(),)}, roles=_ALL),
     Metric("action_apply_seconds", "histogram", "seconds",
            "From an action's issue to its being in force at a gateway, by the adapters' acks.",

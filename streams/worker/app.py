@@ -9,6 +9,7 @@ import logging
 import signal
 import time
 from collections.abc import Awaitable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -159,7 +160,12 @@ class _Worker:
         self.metrics.follow("broker_silence_seconds", lambda: time.monotonic() - signs.broker_at)
         self.detector = Detector(
             params=self.keeper.params,
-            reader=Reader(settings.intake(), settings.topics.input, recogniser, self.metrics),
+            reader=Reader(
+                replace(settings.intake(), partitions=settings.topics.partitions),
+                settings.topics.input,
+                recogniser,
+                self.metrics,
+            ),
             topics=settings.topics,
             keeper=self.keeper,
             observer=self.observer,

@@ -54,6 +54,7 @@ class Observer:
         self.metrics.count_gateways(decoded.batch.gateway.counts())
         add("noncanonical_keys_total", decoded.noncanonical_keys)
         add("codes_total", decisions.codes)
+        add("misplaced_keys_total", decoded.misplaced_keys)
         add("promoted_total", decisions.promoted)
         add("judged_total", decisions.judged)
         add("evictions_total", decisions.evicted)
