@@ -103,6 +103,8 @@ def pipeline(r: str) -> Rows:
             lines("Event-time lag", [q.event_lag], r, bound=30),
             lines("Growth of the lag", [q.event_lag_growth], r),
             lines("Records behind", [q.records_behind], r),
+            lines("Age of an open transaction", [q.transaction_open], r, bound=30),
+            lines("Records behind one", [q.records_undecided], r),
             lines("Workers that stand still", [q.stuck], r),
             lines("Consumer lag from outside", [q.consumer_lag], r),
             lines("Silence of the broker", [q.broker_silence], r, bound=20),

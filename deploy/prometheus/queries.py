@@ -153,6 +153,20 @@ def silent_gateways(at: Scope) -> str:
     return f"{day} > 1000 unless {at.over('10m').rate('gateway_events_total', by='gateway')} > 0"
 
 
+@query("s", "{{instance}}")
+def transaction_open(at: Scope) -> str:
+    """For how long an open transaction of the input has held records back from each worker. Codes
+    behind it are not seen before it ends.
+    """
+    return at.worst("transaction_open_seconds", "instance")
+
+
+@query("short", "{{instance}}")
+def records_undecided(at: Scope) -> str:
+    """Records that lie behind an open transaction: nobody may read them before it ends."""
+    return at.total("records_undecided", by="instance")
+
+
 @query("cps", "codes")
 def codes(at: Scope) -> str:
     """Counted events that carry a verification code."""

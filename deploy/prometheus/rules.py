@@ -220,6 +220,15 @@ SYMPTOM_ALERTS: Final = (
         "the distance grows. Floods are noticed so much later.", needs="broker",
     ),
     Alert(
+        "OtpguardOpenTransaction", "critical",
+        f"{q.transaction_open.at(RULES)} > 30", "15s", "2m",
+        (q.transaction_open, q.records_undecided),
+        "An open transaction hides the input.",
+        "A producer of the input has had a transaction open for {{ $value | humanizeDuration }}. "
+        "{{ $labels.instance }} may read nothing behind it: floods there go unnoticed until it "
+        "ends.",
+    ),
+    Alert(
         "OtpguardWorkerStuck", "critical",
         f"{q.stuck.at(RULES)} or {q.loop_silence.at(RULES)} > 15", "15s", "2m",
         (q.stuck, q.loop_silence, q.records_behind),

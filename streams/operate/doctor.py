@@ -28,6 +28,9 @@ SAMPLE_PARTITIONS: Final = 8  # a nation's 128 would take long, and say the same
 BEHIND_S: Final = 300.0
 """Commits move with checkpoints, one a minute, so less than this is no lag."""
 
+TRANSACTION_S: Final = 60.0
+"""A flood of a minute goes unnoticed then. Chosen: the timeout that Java's producers ask for."""
+
 SKEW_S: Final = 5.0  # detection counts in minutes; a gateway further off is wrong
 NONCANONICAL_SHARE: Final = 0.001  # a few odd numbers are no misrouted topic
 
@@ -64,6 +67,7 @@ def examine(settings: Settings, role: str, now_ms: int) -> Iterator[Finding]:
     with cluster:
         yield _tried("broker", lambda: _broker(settings, cluster))
         yield from _shapes(settings, cluster)
+        yield _transactions(cluster)
         yield _tried("rights", lambda: _rights(settings, role, cluster))
         yield _tried("lag", lambda: _lag(settings, cluster))
     if "input" in ROLES[role].reads:
@@ -133,6 +137,23 @@ def _shapes(settings: Settings, cluster: Cluster) -> Iterator[Finding]:
             f"{len(found)} topics, {found[settings.topics.input].partitions} "
             "partitions of the input",
         )
+
+
+def _transactions(cluster: Cluster) -> Finding:
+    try:
+        longest_s = int(cluster.broker_config("transaction.max.timeout.ms")) / 1000
+    except OtpguardError as error:
+        return Finding("transactions", "unknown", f"the brokers' bound on them: {error}")
+    says = f"one that a producer leaves open hides the input for up to {longest_s:.0f} s"
+    if longest_s > TRANSACTION_S:
+        return Finding(
+            "transactions",
+            "warn",
+            says,
+            f"transaction.max.timeout.ms={TRANSACTION_S * 1000:.0f} on the brokers, or no WRITE on "
+            "transactional ids for producers of the input",
+        )
+    return Finding("transactions", "ok", says)
 
 
 def _rights(settings: Settings, role: str, cluster: Cluster) -> Finding:
@@ -210,6 +231,32 @@ def _sample(settings: Settings, now_ms: int) -> Iterator[Finding]:
             f"{len(records)} looked at, {refused:.1%} refused, "
             f"the newest {max(0.0, newest_s):.0f} s old",
         )
+    yield from _keys(decoded, records, partitions)
+    yield _clocks(decoded.batch.event_time_ms, [each.timestamp for each in records], now_ms)
+
+
+def examine_keys(settings: Settings) -> list[Finding]:
+    """Return what is to be said of the keys of the newest events; empty without events."""
+    records, partitions = newest(settings)
+    return list(_keys(_decoded(settings, records), records, partitions)) if records else []
+
+
+def _decoded(settings: Settings, records: Sequence[Any]) -> Decoded:
+    """Return the events among these records; an offset is a place among them."""
+    return decode(
+        settings.intake(),
+        settings.topics.input,
+        0,
+        [each.value for each in records],
+        [each.key for each in records],
+        range(len(records)),
+        [each.timestamp for each in records],
+        len(records),
+    )
+
+
+def _keys(decoded: Decoded, records: Sequence[Any], partitions: int) -> Iterator[Finding]:
+    """Say whether all events of a recipient lie in one partition, the one where it belongs."""
     counted = len(decoded.batch)
     share = decoded.noncanonical_keys / max(counted, 1)
     if share > NONCANONICAL_SHARE:
@@ -245,32 +292,6 @@ def _clocks(event_ms: Any, record_ms: Sequence[int], now_ms: int) -> Finding:
         return Finding(
             "clocks",
             "bad",
-    yield from _keys(decoded, records, partitions)
-    yield _clocks(decoded.batch.event_time_ms, [each.timestamp for each in records], now_ms)
-
-
-def examine_keys(settings: Settings) -> list[Finding]:
-    """Return what is to be said of the keys of the newest events; empty without events."""
-    records, partitions = newest(settings)
-    return list(_keys(_decoded(settings, records), records, partitions)) if records else []
-
-
-def _decoded(settings: Settings, records: Sequence[Any]) -> Decoded:
-    """Return the events among these records; an offset is a place among them."""
-    return decode(
-        settings.intake(),
-        settings.topics.input,
-        0,
-        [each.value for each in records],
-        [each.key for each in records],
-        range(len(records)),
-        [each.timestamp for each in records],
-        len(records),
-    )
-
-
-def _keys(decoded: Decoded, records: Sequence[Any], partitions: int) -> Iterator[Finding]:
-    """Say whether all events of a recipient lie in one partition, the one where it belongs."""
             f"records are {ahead_s:.0f} s ahead of this machine's clock",
             "run NTP on brokers, gateways and here",
         )

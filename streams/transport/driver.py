@@ -80,6 +80,10 @@ KNOWN_S: Final = 3.0
 started answers before it knows its topics; aiokafka would share out nothing, and ask again after
 five minutes. Chosen: half of the least session timeout, after which the group drops the leader."""
 
+ISOLATION: Final = "read_committed"
+"""What a transaction wrote is read once it is committed, and never if it was aborted. Stock Faust
+reads it at once, so that a flood that never was would make a lease."""
+
 CLOSED_GATE_PAUSE_S: Final = 0.02
 NO_RECORD_TIME_MS: Final = -1
 
@@ -123,6 +127,7 @@ class Envelope:
     offsets: Sequence[int] | NDArray[np.int64]
     timestamps_ms: Sequence[int] | NDArray[np.int64]
     poll: Poll | None = field(default=None, compare=False, repr=False)  # that brought all of it
+    stable: int | None = field(default=None, compare=False)  # where an open transaction begins
 
     def since(self, offset: int) -> Envelope:
         """The part of it from `offset` on."""
@@ -141,6 +146,7 @@ class Envelope:
             joined([earlier.keys, self.keys]),
             joined([earlier.offsets, self.offsets]),
             joined([earlier.timestamps_ms, self.timestamps_ms]),
+            stable=self.stable,
         )
 
     def alone(self) -> Envelope:
@@ -148,8 +154,12 @@ class Envelope:
         return replace(self, values=alone(self.values), keys=alone(self.keys), poll=None)
 
     def ends_early(self, size: int) -> bool:
-        """Whether the log already had more, up to the next multiple of `size` offsets."""
-        return self.next_offset < -(-self.next_offset // size) * size <= self.highwater
+        """Whether the log already had more, up to the next multiple of `size` offsets.
+
+        And whether it may be read: what lies behind an open transaction may not.
+        """
+        end = self.highwater if self.stable is None else self.stable
+        return self.next_offset < -(-self.next_offset // size) * size <= end
 
     def pieces(self, size: int) -> Iterator[Envelope]:
         """All of it in order, cut where its records pass a multiple of `size` offsets."""
@@ -170,6 +180,7 @@ class Envelope:
             self.keys[first:last],
             self.offsets[first:last],
             self.timestamps_ms[first:last],
+            stable=self.stable,
         )
 
 
@@ -318,10 +329,20 @@ class Consumer(driver.Consumer):
         return {tp.partition: o for tp, o in (await self.earliest_offsets(*tps)).items()}
 
     def lags(self, positions: Mapping[int, int]) -> dict[int, int]:
-        """Partition -> records of the source behind the end of its log, where that is known."""
-        source = self.app.keeper.topic
-        ends = {p: self._thread.end_of(TP(source, p)) for p in positions}
-        return {p: max(0, end - positions[p]) for p, end in ends.items() if end is not None}
+        """Partition -> records of the source that may be read now and were not, where known."""
+        ends = {p: end for p in positions if (end := self._ends(p)) is not None}
+        return {p: max(0, min(end) - positions[p]) for p, end in ends.items()}
+
+    def held_back(self, partitions: Iterable[int]) -> dict[int, tuple[int, int]]:
+        """Partition -> where an open transaction begins, and the records from there on.
+
+        Partitions without one are left out. Nobody may read those records before it ends.
+        """
+        ends = {p: end for p in partitions if (end := self._ends(p)) is not None}
+        return {p: (lso, end - lso) for p, (lso, end) in ends.items() if lso < end}
+
+    def _ends(self, partition: int) -> tuple[int, int] | None:
+        return self._thread.ends_of(TP(self.app.keeper.topic, partition))
 
     async def wait_empty(self) -> None:
         """Write the last checkpoints, which may be committed then, before partitions may leave."""
@@ -359,6 +380,7 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
     def _create_worker_consumer(self, transport: driver.Transport) -> aiokafka.AIOKafkaConsumer:
         consumer = super()._create_worker_consumer(transport)
         _pause_between_metadata_updates(consumer._client)
+        consumer._isolation_level = ISOLATION
         consumer._fetch_max_wait_ms = FETCH_WAIT_MS
         consumer._fetch_min_bytes = FETCH_BYTES_MIN
         consumer._fetch_max_bytes = RESPONSE_BYTES_MAX
@@ -389,10 +411,15 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
             records = {tp: rs for tp, rs in records.items() if tp.topic != keeper.topic}
         return records
 
-    def end_of(self, tp: TP) -> int | None:
-        """The end of the log as the last fetch reported it; None before that."""
+    def ends_of(self, tp: TP) -> tuple[int, int] | None:
+        """The last stable offset and the end of the log, as the last fetch reported them.
+
+        None before that. They are the same where no transaction is open.
+        """
         consumer = self._ensure_consumer()
-        return consumer.highwater(tp) if tp in consumer.assignment() else None
+        if tp not in consumer.assignment() or (end := consumer.highwater(tp)) is None:
+            return None
+        return _stable(consumer.last_stable_offset(tp), end), end
 
 
 @dataclass(slots=True)
@@ -423,6 +450,11 @@ class _Fetched(dict[TP, Any]):
             records._consumer_record = _bare
             result.getall = partial(_envelopes, self.polling, weakref.ref(result), batches)
         super().__setitem__(tp, result)
+
+
+def _stable(offset: int | None, end: int) -> int:
+    """A last stable offset; the log's end where the broker has none."""
+    return end if offset is None or offset < 0 else min(offset, end)
 
 
 def _bare(_tp: TP, record: Any) -> Any:
@@ -623,7 +655,8 @@ def _envelopes(
     if end == start:
         return []
     highwater = max(state.highwater or 0, end)
-    envelope = Envelope(tp.partition, start, end, highwater, *got, poll)
+    stable = max(_stable(state.lso, highwater), end)
+    envelope = Envelope(tp.partition, start, end, highwater, *got, poll, stable)
     poll.add(envelope)
     return [envelope]
 

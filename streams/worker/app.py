@@ -282,7 +282,7 @@ class _Worker:
                 p.dirty and now - p.covered_at > late_s for p in keeper.parts.values()
             )
             if now - shown_at > SHOW_S:
-                self.observer.beat(keeper, behind)
+                self.observer.beat(keeper, behind, self._consumer.held_back(behind))
                 shown_at = now
             await asyncio.sleep(BEAT_S)
 

@@ -29,7 +29,6 @@ from aiokafka import TopicPartition
 from aiokafka.consumer import fetcher
 from aiokafka.consumer.fetcher import (
     READ_COMMITTED,
-    READ_UNCOMMITTED,
     FetchResult,
     PartitionRecords,
 )
@@ -89,6 +88,7 @@ PARAMETERS = {
     "aiokafka.consumer.group_coordinator:GroupCoordinator._push_error_to_user": "self exc",
     "aiokafka.consumer.consumer:AIOKafkaConsumer.committed": "self partition",
     "aiokafka.consumer.consumer:AIOKafkaConsumer.highwater": "self partition",
+    "aiokafka.consumer.consumer:AIOKafkaConsumer.last_stable_offset": "self partition",
     "aiokafka.consumer.consumer:AIOKafkaConsumer.assignment": "self",
 }
 """What is called or overridden, with the names of its parameters."""
@@ -149,16 +149,26 @@ def test_what_the_overrides_rely_on_works_as_it_did(path: str) -> None:
     assert now == BODIES[path], f"the body of {path} changed; it now reads\n{source}"
 
 
-def test_no_member_holds_a_rebalance_up_for_over_20_s() -> None:
-    async def timeout_ms() -> int:
+def _of_a_member(name: str) -> Any:
+    """What the consumer of a worker has under this name."""
+
+    async def ask() -> Any:
         app = App("one", **faust_settings(Settings()))
         consumer = app.consumer
         assert isinstance(consumer, Consumer)
         member = consumer._thread._create_worker_consumer(app.transport)
         await member.stop()
-        return int(member._rebalance_timeout_ms)
+        return getattr(member, name)
 
-    assert asyncio.run(timeout_ms()) == 20_000
+    return asyncio.run(ask())
+
+
+def test_no_member_holds_a_rebalance_up_for_over_20_s() -> None:
+    assert _of_a_member("_rebalance_timeout_ms") == 20_000
+
+
+def test_what_a_transaction_wrote_is_asked_for_when_it_is_committed() -> None:
+    assert _of_a_member("_isolation_level") == "read_committed"
 
 
 def test_urls_lead_to_the_transport_and_the_store() -> None:
@@ -197,12 +207,11 @@ def _fetched(
     held: transport._Fetched | None = None,
 ) -> tuple[FetchResult, SimpleNamespace]:
     """What aiokafka holds after a fetch from `position`, as the transport has it."""
-    state = SimpleNamespace(position=position, highwater=100, paused=False)
+    state = SimpleNamespace(position=position, highwater=100, lso=100, paused=False)
     state.consumed_to = lambda offset: setattr(state, "position", offset)
     assignment = SimpleNamespace(active=True, state_value=lambda _tp: state)
-    level = READ_COMMITTED if aborted else READ_UNCOMMITTED
     records = PartitionRecords(
-        TP, transport.Records(raw), aborted, position, None, None, True, level
+        TP, transport.Records(raw), aborted, position, None, None, True, READ_COMMITTED
     )
     held = transport._Fetched("in", {}) if held is None else held
     held[TP] = FetchResult(TP, assignment=assignment, partition_records=records, backoff=0)
@@ -415,6 +424,18 @@ def test_an_envelope_ends_early_if_the_log_had_all_of_its_last_tick(
     end: int, highwater: int, *, early: bool
 ) -> None:
     assert Envelope(0, 3, end, highwater, [], [], [], []).ends_early(20) is early
+
+
+def test_an_envelope_does_not_wait_for_what_lies_behind_an_open_transaction() -> None:
+    result, state = _fetched(_batch(10, [b"a"]), 10)
+    state.lso = 11
+    (envelope,) = result.getall(100)
+    assert (envelope.highwater, envelope.stable) == (100, 11)
+    assert not envelope.ends_early(20)
+    assert envelope.since(5).stable == next(envelope.pieces(7)).stable == 11
+    result, state = _fetched(_batch(10, [b"a"]), 10)
+    state.lso = None  # of an old broker
+    assert result.getall(100)[0].ends_early(20)
 
 
 @given(st.sets(st.integers(10, 60)), st.integers(1, 60))
