@@ -94,6 +94,7 @@ def pipeline(r: str) -> Rows:
             lines("Gateways gone silent", [q.silent_gateways], r),
             lines("Refused by reason", [q.dead_letters_by_reason], r),
             lines("Share refused", [q.dead_letter_share], r, bound=0.001),
+            lines("Refused without a dead letter", [q.dead_letters_withheld], r),
             lines("Keys of another form, or elsewhere", [q.noncanonical_keys, q.misplaced_keys], r),
             lines("Share of keys astray", [q.keys_astray_share], r, bound=0.001),
             lines("Taken in by feeds", [q.feed_events], r, width="half"),

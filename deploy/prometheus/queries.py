@@ -193,6 +193,14 @@ def dead_letters_by_reason(at: Scope) -> str:
     return at.rate("dead_letters_total", by="reason")
 
 
+@query("short", "{{reason}}")
+def dead_letters_withheld(at: Scope) -> str:
+    """Refused records of 10 minutes that got no dead letter, by the reason: more were refused than
+    a second may have. Their offsets are in the workers' logs.
+    """
+    return at.over("10m").increase("dead_letters_withheld_total", by="reason")
+
+
 @query("percentunit", "refused")
 def dead_letter_share(at: Scope) -> str:
     """Share of the input that was refused."""

@@ -245,6 +245,15 @@ SYMPTOM_ALERTS: Final = (
         "dead-letter topic. Their recipients are not protected.",
     ),
     Alert(
+        "OtpguardDeadLettersWithheld", "critical",
+        f"{q.dead_letters_withheld.at(RULES)} > 0", "0s", "10m",
+        (q.dead_letters_withheld, q.dead_letter_share),
+        "So much is refused that not all of it gets a dead letter.",
+        "{{ $value | humanize }} records of {{ $labels.job }} were refused as {{ $labels.reason }} "
+        "in 10 minutes without a dead letter: a producer has gone wrong, or means harm. The "
+        "workers go on; what was refused is in the input for its retention.",
+    ),
+    Alert(
         "OtpguardKeysAstray", "warning",
         f"{q.keys_astray_share.at(RULES)} > 0.001", "10m", "30m",
         (q.keys_astray_share, q.noncanonical_keys, q.misplaced_keys),

@@ -37,7 +37,6 @@ import aiokafka
 import faust
 import numpy as np
 import uvloop
-from aiokafka import codec
 from aiokafka.consumer import fetcher
 from aiokafka.consumer.fetcher import FetchResult, PartitionRecords
 from aiokafka.errors import CorruptRecordException, KafkaError
@@ -51,7 +50,16 @@ from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, ConsumerMessage
 from numpy.typing import NDArray
 
-from streams.transport.record_batch import Columns, MalformedError, Slab, alone, joined, places
+from streams.transport.decompress import UnreadableError, decompress
+from streams.transport.record_batch import (
+    Columns,
+    MalformedError,
+    Refused,
+    Slab,
+    alone,
+    joined,
+    places,
+)
 
 SCHEME: Final = "kafka-env"
 STORE_URL: Final = "checkpoint://keeper"  # with a host: yarl calls a bare scheme false
@@ -75,6 +83,14 @@ RESPONSE_BYTES_MAX: Final = 16 << 20
 in memory three times (what the socket gave, the frame, the partitions' parts). A worker that caught
 up on 32 partitions had 853 MB at most with aiokafka's 50 MB, and 768 with this."""
 
+BATCH_BYTES_MAX: Final = 8 << 20
+"""Of one batch when it is decompressed: 20,000 events. Producers bound theirs before they compress
+it, at a megabyte unless somebody raised that; a batch made to harm is a thousand times its size."""
+
+POLL_BYTES_MAX: Final = 16 << 20
+"""That one poll decompresses, of all partitions together, and one batch more. What is left comes
+with the next poll: it decides where envelopes end, which no state depends on."""
+
 KNOWN_S: Final = 3.0
 """How long the leader of the group waits for the topics it shares out. A broker that has just
 started answers before it knows its topics; aiokafka would share out nothing, and ask again after
@@ -97,6 +113,7 @@ class Poll:
     """
 
     room: int = sys.maxsize
+    bytes_left: int = POLL_BYTES_MAX  # to be decompressed
     _envelopes: list[weakref.ref[Envelope]] = field(default_factory=list)
 
     def add(self, envelope: Envelope) -> None:
@@ -128,6 +145,7 @@ class Envelope:
     timestamps_ms: Sequence[int] | NDArray[np.int64]
     poll: Poll | None = field(default=None, compare=False, repr=False)  # that brought all of it
     stable: int | None = field(default=None, compare=False)  # where an open transaction begins
+    refused: tuple[Refused, ...] = ()  # offsets whose records were not read
 
     def since(self, offset: int) -> Envelope:
         """The part of it from `offset` on."""
@@ -147,6 +165,7 @@ class Envelope:
             joined([earlier.offsets, self.offsets]),
             joined([earlier.timestamps_ms, self.timestamps_ms]),
             stable=self.stable,
+            refused=earlier.refused + self.refused,
         )
 
     def alone(self) -> Envelope:
@@ -181,6 +200,7 @@ class Envelope:
             self.offsets[first:last],
             self.timestamps_ms[first:last],
             stable=self.stable,
+            refused=tuple(one for one in self.refused if start <= one.last < next_offset),
         )
 
 
@@ -465,19 +485,14 @@ _HEADER: Final = struct.Struct(">qiibIhiqqqhii")
 """Of a batch: its offset, its length from there on, an epoch, the format, the checksum, attributes,
 the last offset's delta, its first time and its last, three of its producer, the records' number."""
 _LENGTH: Final = struct.Struct(">i")
+_OFFSET: Final = struct.Struct(">q")
 _LENGTH_AT, _MAGIC_AT, _ATTRIBUTES_AT = 8, 16, 21  # the checksum is of all from there on
+_OLD_ATTRIBUTES_AT: Final = 17
 _MAGIC_OLD: Final = 1  # and below: before Kafka 0.11, another format
 _CODEC, _APPENDED = 0b0111, 0b1000  # of the attributes
 _HOLD_GIL: Final = 0
 """A megabyte takes 50 us: to let another thread run meanwhile, and wait for it, takes a hundred
 times as long."""
-
-_DECOMPRESS: Final[Mapping[int, Callable[[Any], bytes]]] = {
-    1: codec.gzip_decode,
-    2: codec.snappy_decode,
-    3: codec.lz4_decode,
-    4: codec.zstd_decode,
-}
 
 BULK_BYTES: Final = 200_000
 """Of a fetch whose records are read at once: 500 events. Below, numpy's calls cost as much as the
@@ -536,15 +551,27 @@ class _Checked:
         octets = memoryview(self._raw)[self._begin + _ATTRIBUTES_AT : self._end]
         return bool(crc32c(octets, 0, _HOLD_GIL) == expected)
 
+    @property
+    def is_compressed(self) -> bool:
+        """Whether its records take more bytes than it does."""
+        at = self._begin + (_OLD_ATTRIBUTES_AT if self.is_old else _ATTRIBUTES_AT + 1)
+        return bool(self._raw[at] & _CODEC)
+
+    def refused(self) -> Refused:
+        """All of it, to be passed over."""
+        if self.is_old:  # its offset is the last record's, and how many there are it does not say
+            (offset,) = _OFFSET.unpack_from(self._raw, self._begin)
+            return Refused(offset, offset, NO_RECORD_TIME_MS)
+        first, _, _, _, _, _, delta, _, last_ms, *_ = _HEADER.unpack_from(self._raw, self._begin)
+        return Refused(first, first + delta, last_ms)
+
     def slab(self) -> Slab:
-        """All of its records. Raises MalformedError."""
+        """All of its records. Raises MalformedError, or UnreadableError if they are too much."""
         header = _HEADER.unpack_from(self._raw, self._begin)
         offset, _, _, _, _, attributes, _, first_ms, last_ms, _, _, _, count = header
         buffer, begin, end = self._raw, self._begin + _HEADER.size, self._end
         if number := attributes & _CODEC:
-            if number not in _DECOMPRESS:
-                raise MalformedError
-            buffer = _DECOMPRESS[number](buffer[begin:end])
+            buffer = decompress(number, buffer[begin:end], BATCH_BYTES_MAX)
             begin, end = 0, len(buffer)
         appended = bool(attributes & _APPENDED)
         found = places(buffer, begin, end, count)
@@ -557,6 +584,7 @@ class _Batches:
     def __init__(self, records: Records) -> None:
         self.has_next = records.has_next
         self.room = 1
+        self.decompressed = 0  # bytes, since somebody asked
         self._records = records
         self._bulk = len(records.raw) >= BULK_BYTES
 
@@ -564,10 +592,17 @@ class _Batches:
         batch = self._records.next_batch()
         if batch.is_control_batch:
             return batch
-        return _Batch(self, batch, _slabs if self._bulk and not batch.is_old else _lists)
+        return _Batch(self, batch, self._parts(batch))
+
+    def _parts(self, batch: _Checked) -> _Parts:
+        """How it is read. Aiokafka would decompress whatever there is."""
+        if batch.is_old:
+            return _refusal if batch.is_compressed else _lists
+        return _slabs if self._bulk or batch.is_compressed else _lists
 
 
-_Parts = Callable[[_Batches, _Checked], Iterator[Slab | Columns]]
+_Part = Slab | Columns | Refused
+_Parts = Callable[[_Batches, _Checked], Iterator[_Part]]
 
 
 class _Batch:
@@ -581,12 +616,23 @@ class _Batch:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._batch, name)
 
-    def __iter__(self) -> Iterator[Slab | Columns]:
+    def __iter__(self) -> Iterator[_Part]:
         return self._parts(self._batches, self._batch)
 
 
-def _slabs(batches: _Batches, batch: _Checked) -> Iterator[Slab]:
-    slab = batch.slab()
+def _refusal(_batches: _Batches, batch: _Checked) -> Iterator[_Part]:
+    yield batch.refused()
+
+
+def _slabs(batches: _Batches, batch: _Checked) -> Iterator[_Part]:
+    try:
+        slab = batch.slab()
+    except UnreadableError:
+        batches.decompressed += BATCH_BYTES_MAX
+        yield batch.refused()
+        return
+    if batch.is_compressed:
+        batches.decompressed += len(slab.buffer)
     done = 0
     while done < slab.number:
         room = batches.room
@@ -594,7 +640,7 @@ def _slabs(batches: _Batches, batch: _Checked) -> Iterator[Slab]:
         done += room
 
 
-def _lists(batches: _Batches, batch: _Checked) -> Iterator[Columns]:
+def _lists(batches: _Batches, batch: _Checked) -> Iterator[_Part]:
     records: Iterable[Any] = batch  # aiokafka lets it be asked for an iterator but once
     room = got = 0
     while got == room:  # and starts anew when it is over
@@ -637,18 +683,25 @@ def _envelopes(
     start = records.next_fetch_offset
     room = min(max_records or sys.maxsize, poll.room)
     parts: list[Slab | Columns] = []
+    refused: list[Refused] = []
+    ended = False
     try:
-        while room > 0:
+        while room > 0 and poll.bytes_left > 0:
             batches.room = room
-            if (part := next(records, None)) is None:
+            if ended := (part := next(records, None)) is None:
                 break
+            poll.bytes_left -= batches.decompressed
+            batches.decompressed = 0
+            if isinstance(part, Refused):
+                refused.append(part)
+                continue
             parts.append(part)
             room -= part.number
         got = Columns.of(parts).since(start)
     except MalformedError:
         raise CorruptRecordException(f"Malformed batch - {tp}") from None
     result._update_position()  # not before: a batch that is broken has all of them read again
-    if room:
+    if ended:
         result._partition_records = None
     end = records.next_fetch_offset
     state = result._assignment.state_value(tp)
@@ -656,7 +709,7 @@ def _envelopes(
         return []
     highwater = max(state.highwater or 0, end)
     stable = max(_stable(state.lso, highwater), end)
-    envelope = Envelope(tp.partition, start, end, highwater, *got, poll, stable)
+    envelope = Envelope(tp.partition, start, end, highwater, *got, poll, stable, tuple(refused))
     poll.add(envelope)
     return [envelope]
 

@@ -67,6 +67,7 @@ class Reason(StrEnum):
     EVENT_TIME_AHEAD = "event_time_ahead"  # of its record
     NO_RECORD_TIME = "no_record_time"
     AHEAD_OF_LOG = "ahead_of_log"  # as the record is: told by the chain, `detectors.model.log_time`
+    BATCH_UNREADABLE = "batch_unreadable"  # of records, that take too much when decompressed
 
 
 class Outcome(StrEnum):
@@ -164,13 +165,29 @@ class Intake:
 
 @dataclass(frozen=True, slots=True)
 class Reject:
-    """A record that was refused, as it came."""
+    """A record that was refused, as it came; or a whole batch of them, without what is in it."""
 
     offset: int
     reason: Reason
     key: bytes | None
     value: bytes | None
     timestamp_ms: int  # the record's; -1 if it has none
+    behind: int = 0  # offsets of a batch behind the first one
+
+    @classmethod
+    def of_batch(cls, first: int, last: int, time_ms: int) -> Reject:
+        """All offsets from the first to the last, which is among them."""
+        return cls(first, Reason.BATCH_UNREADABLE, None, None, time_ms, last - first)
+
+    @property
+    def last_offset(self) -> int:
+        """Of a batch; a record's own."""
+        return self.offset + self.behind
+
+    @property
+    def records(self) -> int:
+        """How many were refused."""
+        return self.behind + 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,6 +199,12 @@ class Decoded:
     outcomes: dict[Outcome, int]
     noncanonical_keys: int  # counted events whose key is not their recipient's canonical form
     misplaced_keys: int = 0  # counted events in another partition than their key belongs to
+
+    def refuse(self, reject: Reject) -> None:
+        """Add a batch that was refused before it could be decoded."""
+        self.rejects.append(reject)
+        refused = self.outcomes.get(Outcome.REJECTED, 0)
+        self.outcomes[Outcome.REJECTED] = refused + reject.records
 
 
 class Records(NamedTuple):

@@ -40,7 +40,8 @@ from streams.transport.driver import (
 )
 from streams.worker import acks
 from streams.worker.acks import Acknowledgements
-from streams.worker.agents import Detector, Refusals
+from streams.worker.agents import Detector
+from streams.worker.letters import Letters
 from streams.worker.observe import Observer
 from streams.worker.reader import Reader
 from streams.worker.watchdog import Signs, Watchdog, end
@@ -169,7 +170,7 @@ class _Worker:
             topics=settings.topics,
             keeper=self.keeper,
             observer=self.observer,
-            refusals=Refusals(settings.input.refused_share_max),
+            letters=Letters(settings.input.dead_letters_per_s, self.metrics),
         )
         self.app.Table(
             TABLE,
@@ -220,6 +221,7 @@ class _Worker:
         self.signs.stopping_at = time.monotonic()
         log.info("stopping")
         await self.app.stop()
+        self.detector.letters.tell(all_of_it=True)
         for task in (*background, started, crashed):
             task.cancel()
         return Exit.DONE
@@ -282,6 +284,7 @@ class _Worker:
                 p.dirty and now - p.covered_at > late_s for p in keeper.parts.values()
             )
             if now - shown_at > SHOW_S:
+                self.detector.letters.tell()
                 self.observer.beat(keeper, behind, self._consumer.held_back(behind))
                 shown_at = now
             await asyncio.sleep(BEAT_S)

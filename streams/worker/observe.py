@@ -51,7 +51,7 @@ class Observer:
         for outcome, n in decoded.outcomes.items():
             add("events_total", n, outcome=outcome)
         for reject in decoded.rejects:
-            add("dead_letters_total", reason=reject.reason)
+            add("dead_letters_total", reject.records, reason=reject.reason)
         self.metrics.count_gateways(decoded.batch.gateway.counts())
         add("noncanonical_keys_total", decoded.noncanonical_keys)
         add("misplaced_keys_total", decoded.misplaced_keys)

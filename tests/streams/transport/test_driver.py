@@ -18,6 +18,7 @@ from bisect import bisect_left
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
+from functools import reduce
 from importlib.metadata import version
 from types import SimpleNamespace
 from typing import Any
@@ -43,6 +44,7 @@ from hypothesis import strategies as st
 from streams.config import Settings
 from streams.transport import driver as transport
 from streams.transport.driver import App, Consumer, Envelope, Poll
+from streams.transport.record_batch import Refused
 from streams.worker.app import faust_settings
 
 VERSIONS = {"faust-streaming": "0.15.3", "aiokafka": "0.14.0", "mode-streaming": "0.7.1"}
@@ -185,10 +187,15 @@ ABORT_MARKER = b"\0\0\0\0"
 
 
 def _batch(
-    first: int, values: list[bytes], *, producer: int | None = None, control: bool = False
+    first: int,
+    values: list[bytes],
+    *,
+    producer: int | None = None,
+    control: bool = False,
+    codec: int = 0,
 ) -> bytes:
     transactional, producer_id = producer is not None, -1 if producer is None else producer
-    builder = DefaultRecordBatchBuilder(2, 0, transactional, producer_id, 0, 0, 1 << 20)
+    builder = DefaultRecordBatchBuilder(2, codec, transactional, producer_id, 0, 0, 1 << 20)
     for i, value in enumerate(values):
         key = ABORT_MARKER if control else b"k"
         builder.append(i, 1_700_000_000_000 + first + i, key, value, [])
@@ -361,6 +368,95 @@ def test_aborted_transactions_and_control_records_are_passed_over() -> None:
     result, _ = _fetched(raw + _batch(13, [b"c"]), 10, aborted=[(7, 11)])
     (envelope,) = result.getall(100)
     assert (list(envelope.values), envelope.next_offset) == ([b"a", b"c"], 14)
+
+
+# -- what is too much -----------------------------------------------------------------------------
+
+ZSTD = 4
+BOMB = [bytes(100), bytes(5_000)]
+
+
+@pytest.fixture
+def tight(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Batches may take a kilobyte, and a poll three."""
+    monkeypatch.setattr(transport, "BATCH_BYTES_MAX", 1_000)
+    monkeypatch.setattr(transport, "POLL_BYTES_MAX", 3_000)
+
+
+def _polled(held: transport._Fetched) -> None:
+    """Another poll begins."""
+    held.polling.poll = transport.Poll(bytes_left=transport.POLL_BYTES_MAX)
+
+
+@both_ways
+@pytest.mark.usefixtures("tight")
+def test_a_batch_that_takes_too_much_is_passed_over_and_its_offsets_are_told() -> None:
+    raw = _batch(10, [b"a"]) + _batch(11, BOMB, codec=ZSTD) + _batch(13, [b"b"], codec=ZSTD)
+    result, state = _fetched(raw, 10)
+    (envelope,) = result.getall(100)
+    assert list(envelope.values) == [b"a", b"b"]
+    assert envelope.refused == (Refused(11, 12, 1_700_000_000_012),)
+    assert (envelope.start, envelope.next_offset, state.position) == (10, 14, 14)
+
+
+@pytest.mark.usefixtures("tight")
+def test_a_batch_alone_that_takes_too_much_makes_an_envelope_without_records() -> None:
+    result, state = _fetched(_batch(11, BOMB, codec=ZSTD), 11)
+    (envelope,) = result.getall(100)
+    assert (len(envelope.values), len(envelope.refused), state.position) == (0, 1, 13)
+    assert not result.has_more()
+
+
+@pytest.mark.usefixtures("tight")
+def test_one_that_is_read_from_its_middle_is_told_as_the_same() -> None:
+    """As after a restart, where a state ended at a tick within it."""
+    raw = _batch(11, BOMB, codec=ZSTD)
+    fetches = [_fetched(raw, at) for at in (11, 12)]
+    (whole,), (rest,) = (result.getall(100) for result, _ in fetches)
+    assert (rest.start, rest.refused) == (12, whole.refused)
+
+
+@pytest.mark.parametrize("codec", [1, 2, 3, ZSTD])
+@pytest.mark.usefixtures("tight")
+def test_a_compressed_batch_in_the_old_format_is_passed_over(codec: int) -> None:
+    builder = LegacyRecordBatchBuilder(1, codec if codec < ZSTD else 1, 1 << 20)
+    for number in range(3):
+        builder.append(number, 1_700_000_000_000, b"k", b"v")
+    raw = struct.pack(">q", 2) + bytes(builder.build())[8:]  # as a broker has it: of the last one
+    result, _ = _fetched(raw, 0)
+    (envelope,) = result.getall(100)
+    assert (len(envelope.values), envelope.next_offset) == (0, 3)
+    assert [one.last for one in envelope.refused] == [2]
+
+
+@pytest.mark.usefixtures("tight")
+def test_a_poll_decompresses_so_much_and_the_next_one_goes_on() -> None:
+    held = transport._Fetched("in", {})
+    raw = b"".join(_batch(10 + n, [b"%d" % n * 900], codec=ZSTD) for n in range(8))
+    result, _ = _fetched(raw, 10, held=held)
+    found: list[list[int]] = []
+    while result.has_more():
+        _polled(held)
+        found += [list(envelope.offsets) for envelope in result.getall(100)]
+        if result.has_more():
+            assert result.getall(100) == []  # in the same poll
+    assert found == [[10, 11, 12, 13], [14, 15, 16, 17]]
+
+
+@given(st.integers(1, 60), st.integers(10, 45), st.integers(0, 15))
+def test_what_was_refused_is_told_once_wherever_an_envelope_is_cut(
+    size: int, first: int, behind: int
+) -> None:
+    one = Refused(first, first + behind, 0)
+    offsets = [o for o in range(10, 61) if not one.first <= o <= one.last]
+    texts = [b""] * len(offsets)
+    whole = Envelope(0, 10, 61, 61, texts, texts, offsets, offsets, refused=(one,))
+    pieces = list(whole.pieces(size))
+    (teller,) = [piece for piece in pieces if piece.refused]
+    assert teller.start <= one.last < teller.next_offset
+    assert bool(whole.since(one.last).refused) is True
+    assert not whole.since(one.last + 1).refused
+    assert reduce(lambda earlier, later: later.after(earlier), pieces).refused == (one,)
 
 
 @both_ways

@@ -138,7 +138,7 @@ def test_a_bad_record_has_its_reason_and_its_neighbours_are_counted(
 
 
 def test_every_reason_is_covered_by_a_boundary_above() -> None:
-    elsewhere = {"no_record_time", "ahead_of_log"}
+    elsewhere = {"no_record_time", "ahead_of_log", "batch_unreadable"}
     assert {expected for _, expected in REFUSED} | elsewhere == {str(reason) for reason in Reason}
 
 
