@@ -74,6 +74,13 @@ def test_a_state_is_overtaken_when_the_group_has_committed_past_it(
     assert _part(100).overtaken(committed) is is_it
 
 
+def test_a_state_is_taken_for_one_of_any_log_that_is_long_enough() -> None:
+    """The limit: an offset does not say of which cluster, so no changelog may be mirrored."""
+    here, of_a_mirror = _envelope(90, 110), _envelope(90, 110, highwater=5000)
+    assert _part(100).admit(of_a_mirror) is _part(100).admit(here) is Admission.APPLY
+    assert _part(100).admit(_envelope(90, 99, highwater=99)) is Admission.AHEAD
+
+
 # -- rebalances -----------------------------------------------------------------------------------
 
 
