@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from aiokafka.errors import KafkaStorageError
+from aiokafka.errors import KafkaError, KafkaStorageError, NotEnoughReplicasError
 from msgspec.structs import replace as replace_struct
 
 from detectors import chain
@@ -423,9 +423,10 @@ def test_a_checkpoint_is_written_when_it_is_due_and_only_if_there_is_something_n
     _play(play)
 
 
+@pytest.mark.parametrize("refusal", [KafkaStorageError, NotEnoughReplicasError])
 @pytest.mark.parametrize("record", [1, 2, 3])  # two chunks and the manifest
 def test_a_changelog_that_takes_no_record_holds_the_commit_back_and_is_whole_afterwards(
-    record: int, monkeypatch: pytest.MonkeyPatch
+    record: int, refusal: type[KafkaError], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A full disk, or too few replicas in sync, at any record of a checkpoint."""
     monkeypatch.setattr("streams.state.manager.RETRY_PAUSE_S", 0.01)
@@ -439,7 +440,7 @@ def test_a_changelog_that_takes_no_record_holds_the_commit_back_and_is_whole_aft
             nonlocal tried
             if full and len(kafka.log) >= before + record - 1:
                 tried = True
-                raise KafkaStorageError
+                raise refusal
             return await kafka.append(partition, write)
 
         keeper.append = append
