@@ -150,6 +150,6 @@ def test_one_that_wakes_up_and_writes_behind_its_successor_changes_nothing(
         for slot in run.slots:
             slot.send(signal.SIGTERM)
         exits = [slot.process.wait(60) for slot in run.slots if slot.process is not None]
-    assert exits[0] in {Exit.DONE, Exit.TRY_AGAIN}  # it is stopped while it joins the group again
-    assert exits[1] == Exit.DONE
+    # They may be stopped in the middle of the rebalance that the zombie brought about.
+    assert set(exits) <= {Exit.DONE, Exit.TRY_AGAIN}
     assert _difference(run) == []
