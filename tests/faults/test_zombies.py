@@ -21,7 +21,7 @@ from confluent_kafka import Consumer, Producer, TopicPartition
 from streams.demo.brokers import Broker
 from streams.errors import Exit
 from streams.state.checkpoint import Key
-from tests.faults.driver import HOUR_MS, Plan, Run
+from tests.faults.driver import HOUR_MS, Plan, Run, Slot
 from tests.faults.traffic import traffic
 from tests.streams.worker.test_worker import _difference, _until
 
@@ -145,11 +145,18 @@ def test_one_that_wakes_up_and_writes_behind_its_successor_changes_nothing(
         _until(lambda: not asyncio.run(run._behind()), PATIENCE_S)
         topics.read_all()
         before = topics.outputs, len(topics.manifests)
+        joined = _joined(frozen)
         frozen.send(signal.SIGCONT)
         topics.until(lambda: (topics.outputs, len(topics.manifests)) != before)
+        _until(lambda: _joined(frozen) > joined, PATIENCE_S)
         for slot in run.slots:
             slot.send(signal.SIGTERM)
         exits = [slot.process.wait(60) for slot in run.slots if slot.process is not None]
     # They may be stopped in the middle of the rebalance that the zombie brought about.
-    assert set(exits) <= {Exit.DONE, Exit.TRY_AGAIN}
+    assert set(exits) <= {Exit.DONE, Exit.TRY_AGAIN}, f"{exits}, logs in {tmp_path}"
     assert _difference(run) == []
+
+
+def _joined(slot: Slot) -> int:
+    """How often its worker has become a member of the group."""
+    return slot.log.read_bytes().count(b": generation ")
