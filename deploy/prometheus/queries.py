@@ -153,6 +153,20 @@ def silent_gateways(at: Scope) -> str:
     return f"{day} > 1000 unless {at.over('10m').rate('gateway_events_total', by='gateway')} > 0"
 
 
+@query("s", "{{instance}}")
+def transaction_open(at: Scope) -> str:
+    """For how long an open transaction of the input has held records back from each worker. Codes
+    behind it are not seen before it ends.
+    """
+    return at.worst("transaction_open_seconds", "instance")
+
+
+@query("short", "{{instance}}")
+def records_undecided(at: Scope) -> str:
+    """Records that lie behind an open transaction: nobody may read them before it ends."""
+    return at.total("records_undecided", by="instance")
+
+
 @query("cps", "codes")
 def codes(at: Scope) -> str:
     """Counted events that carry a verification code."""
@@ -179,6 +193,14 @@ def dead_letters_by_reason(at: Scope) -> str:
     return at.rate("dead_letters_total", by="reason")
 
 
+@query("short", "{{reason}}")
+def dead_letters_withheld(at: Scope) -> str:
+    """Refused records of 10 minutes that got no dead letter, by the reason: more were refused than
+    a second may have. Their offsets are in the workers' logs.
+    """
+    return at.over("10m").increase("dead_letters_withheld_total", by="reason")
+
+
 @query("percentunit", "refused")
 def dead_letter_share(at: Scope) -> str:
     """Share of the input that was refused."""
@@ -191,6 +213,21 @@ def noncanonical_keys(at: Scope) -> str:
     forms is split over partitions and may be missed.
     """
     return at.rate("noncanonical_keys_total")
+
+
+@query("cps", "in another partition")
+def misplaced_keys(at: Scope) -> str:
+    """Counted events in another partition than Java's partitioner gives their key: a producer's
+    client hashes in another way, and floods are split over partitions.
+    """
+    return at.rate("misplaced_keys_total")
+
+
+@query("percentunit", "keys astray")
+def keys_astray_share(at: Scope) -> str:
+    """Share of the counted events that may lie apart from the rest of their recipient's."""
+    astray = f"{noncanonical_keys.at(at)} + {misplaced_keys.at(at)}"
+    return f"({astray}) / {at.rate('events_total', COUNTED)}"
 
 
 @query("cps", "{{outcome}}")

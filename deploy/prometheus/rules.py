@@ -220,6 +220,15 @@ SYMPTOM_ALERTS: Final = (
         "the distance grows. Floods are noticed so much later.", needs="broker",
     ),
     Alert(
+        "OtpguardOpenTransaction", "critical",
+        f"{q.transaction_open.at(RULES)} > 30", "15s", "2m",
+        (q.transaction_open, q.records_undecided),
+        "An open transaction hides the input.",
+        "A producer of the input has had a transaction open for {{ $value | humanizeDuration }}. "
+        "{{ $labels.instance }} may read nothing behind it: floods there go unnoticed until it "
+        "ends.",
+    ),
+    Alert(
         "OtpguardWorkerStuck", "critical",
         f"{q.stuck.at(RULES)} or {q.loop_silence.at(RULES)} > 15", "15s", "2m",
         (q.stuck, q.loop_silence, q.records_behind),
@@ -234,6 +243,24 @@ SYMPTOM_ALERTS: Final = (
         "Part of the input is refused.",
         "{{ $value | humanizePercentage }} of the records of {{ $labels.job }} go to the "
         "dead-letter topic. Their recipients are not protected.",
+    ),
+    Alert(
+        "OtpguardDeadLettersWithheld", "critical",
+        f"{q.dead_letters_withheld.at(RULES)} > 0", "0s", "10m",
+        (q.dead_letters_withheld, q.dead_letter_share),
+        "So much is refused that not all of it gets a dead letter.",
+        "{{ $value | humanize }} records of {{ $labels.job }} were refused as {{ $labels.reason }} "
+        "in 10 minutes without a dead letter: a producer has gone wrong, or means harm. The "
+        "workers go on; what was refused is in the input for its retention.",
+    ),
+    Alert(
+        "OtpguardKeysAstray", "warning",
+        f"{q.keys_astray_share.at(RULES)} > 0.001", "10m", "30m",
+        (q.keys_astray_share, q.noncanonical_keys, q.misplaced_keys),
+        "Events of one recipient lie in several partitions.",
+        "{{ $value | humanizePercentage }} of the events of {{ $labels.job }} are keyed otherwise "
+        "than by their recipient, or lie where their key does not belong. A flood of them is split "
+        "over partitions, and may go unnoticed.",
     ),
     Alert(
         "OtpguardCheckpointTooOld", "warning",

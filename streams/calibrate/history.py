@@ -162,6 +162,7 @@ class Topic:
                     **self._clients,
                     group_id=None,
                     enable_auto_commit=False,
+                    isolation_level="read_committed",  # as workers do
                     allow_auto_create_topics=False,
                 )
             )

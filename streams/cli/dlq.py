@@ -174,7 +174,7 @@ def replay(
     by_key: Annotated[
         bool,
         typer.Option(
-            "--by-key", help="Let the key decide on the partition: after partitions were added."
+            "--by-key", help="A letter without a key goes to any partition: after some were added."
         ),
     ] = False,
     unchecked: Annotated[

@@ -14,7 +14,7 @@ from streams.cli.shared import (
     write_json,
     write_table,
 )
-from streams.errors import ConfigError, UsageError
+from streams.errors import ConfigError, OtpguardError, UsageError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -72,14 +72,26 @@ def check(config: ConfigOption = None, *, as_json: JsonOption = False) -> None:
     Problems keep a worker from starting. Cautions do not: records that last longer than they may,
     times that a wrong clock may write, leases that Kafka forgets before they are over.
 
+    Looks at the newest events too, where this user may read them: a producer that hashes keys in
+    another way than Java's clients splits floods over partitions, and also leads to 78.
+
     \b
     Examples:
       otpguard topics check
       otpguard topics check --json | jq .problems
     """
     from streams.cluster.topics import review  # noqa: PLC0415 - start-up time
+    from streams.operate.doctor import examine_keys  # noqa: PLC0415 - start-up time
 
-    problems, cautions = review(settings_of(config))
+    settings = settings_of(config)
+    problems, cautions = review(settings)
+    if not problems:
+        try:
+            found = examine_keys(settings)
+        except OtpguardError as error:
+            typer.echo(f"keys were not looked at: {error}", err=True)
+        else:
+            problems = [f"{each.says}: {each.remedy}" for each in found if each.state == "bad"]
     if as_json:
         write_json({"problems": problems, "cautions": cautions})
     elif not (problems or cautions):

@@ -18,7 +18,7 @@ def worker(
     ] = False,
     rebuild: Annotated[
         bool,
-        typer.Option("--rebuild", help="Throw checkpoints away; make state anew from the input."),
+        typer.Option("--rebuild", help="Throw the checkpoints of the first assignment away, once."),
     ] = False,
 ) -> None:
     r"""Detect floods in a Kafka topic and publish leases, until SIGTERM or Ctrl-C.

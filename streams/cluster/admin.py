@@ -166,6 +166,17 @@ class Cluster:
             }
         return ".".join(map(str, min(found)))
 
+    def broker_config(self, name: str) -> str:
+        """Return a setting of the brokers, as the first of them has it.
+
+        Asks for the right DESCRIBE_CONFIGS on the cluster, which no role of ours has.
+        """
+        with in_a_sentence(f"read the brokers' {name}", self._where):
+            broker = self._admin.describe_cluster()["brokers"][0]["broker_id"]
+            resource = ConfigResource("BROKER", str(broker))
+            found = self._admin.describe_configs([resource], config_filter="all")["broker"]
+            return str(next(iter(found.values()))[name]["value"])
+
     def operations(self, names: Iterable[str]) -> dict[str, frozenset[str]]:
         """Return what this user may do with those of the topics that it may see."""
         with in_a_sentence("describe topics", self._where):

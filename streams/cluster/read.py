@@ -60,11 +60,16 @@ def records(
 
     From the first whose time is at least `since_ms`, or all; with `starts` only of these
     partitions, each from an offset, or from its first record if that is later. Up to the end as
-    it was when asked, or, with `follow`, until `stop` is set. Raises UnavailableError if the topic
+    it was when asked, or, with `follow`, until `stop` is set. What a transaction wrote that is open
+    or was aborted is not among them: workers do not count it. Raises UnavailableError if the topic
     can't be read.
     """
     try:
-        with closing(KafkaConsumer(**clients, allow_auto_create_topics=False)) as consumer:
+        with closing(
+            KafkaConsumer(
+                **clients, allow_auto_create_topics=False, isolation_level="read_committed"
+            )
+        ) as consumer:
             numbers = sorted(consumer.partitions_for_topic(topic) or ())
             if not numbers:
                 raise no_topic(topic)

@@ -112,6 +112,11 @@ def problems(wanted: Iterable[Topic], found: Mapping[str, Shape]) -> list[str]:
             f"topics {source} and {log} have {found[source].partitions} and "
             f"{found[log].partitions} partitions; these must be equal"
         )
+    elif source in found and found[source].partitions != by_role["input"].partitions:
+        said.append(
+            f"topic {source} has {found[source].partitions} partitions, topics.partitions says "
+            f"{by_role['input'].partitions}: it tells which partition a key belongs to"
+        )
     return said
 
 

@@ -215,8 +215,14 @@ class Input(Section):
         0.5,
         gt=0,
         le=1,
-        description="of the last 10,000 records: more refused than this, and the worker stops (78) "
-        "instead of dead-lettering everything after a bad deploy upstream",
+        description="of the newest records: more refused than this, and doctor calls it bad",
+    )
+    dead_letters_per_s: float = Field(
+        100,
+        gt=0,
+        le=1e6,
+        description="of a worker, 10 s of it at once; past it ranges of offsets are logged, so "
+        "that nobody has all his rubbish written twice",
     )
 
     @model_validator(mode="after")
@@ -494,6 +500,10 @@ class Http(Section):
     port: int = Field(9464, ge=0, le=65_535, description="the usual port of exporters; 0: any free")
 
 
+_UNDECIDING: Final = {"registry_file", "refused_share_max", "dead_letters_per_s"}
+"""Settings that no decision depends on, or whose file is looked at itself."""
+
+
 class Settings(BaseSettings):
     """All settings of one process."""
 
@@ -605,9 +615,7 @@ class Settings(BaseSettings):
         """Twelve hex digits that change with every setting and file that decisions depend on."""
         digest = hashlib.sha256()
         for section in (self.input, self.recognise, self.detect):
-            digest.update(
-                section.model_dump_json(exclude={"registry_file", "refused_share_max"}).encode()
-            )
+            digest.update(section.model_dump_json(exclude=_UNDECIDING).encode())
         digest.update(f"{self.mode} {self.epoch}".encode())
         if self.recognise.registry_file is not None:
             digest.update(self.recognise.registry_file.read_bytes())

@@ -24,6 +24,7 @@ from kafka.errors import KafkaError
 from streams.cluster.admin import no_topic, unusable, working
 from streams.errors import UnavailableError, UsageError
 from streams.wire import Intake, decode
+from streams.wire.partitioner import partition_of
 
 BATCH: Final = 200
 """Letters whose events may be in the input without a mark yet: .2 s at the default rate."""
@@ -204,10 +205,13 @@ def show(clients: Mapping[str, Any], topic: str, position: str) -> tuple[Letter,
 
 @dataclass(slots=True)
 class Replayer:
-    """Sends letters in again: original key and value, to the partition that they came from.
+    """Sends letters in again: original key and value.
 
-    With `by_key` the key decides on the partition, as it must after partitions were added. The
-    events get the time of now as their records' time; their event times stay.
+    The key decides on the partition, as Java's partitioner has it: a producer that hashes in
+    another way may have put the letter's record elsewhere than the rest of its recipient's. Without
+    a key it goes to the partition that it came from, or with `by_key` to any, as it must after
+    partitions were added. The events get the time of now as their records' time; their event times
+    stay.
     """
 
     clients: Mapping[str, Any]
@@ -342,7 +346,7 @@ class Replayer:
                 record.value,
                 _headers(record).get("key"),
                 [("dead_letter", str(Place(self.topic, letter.partition, letter.offset)).encode())],
-                partition=self._partition(letter, partitions),
+                partition=self._partition(letter, _headers(record).get("key"), partitions),
             )
             for letter, record in batch
         ]
@@ -376,7 +380,9 @@ class Replayer:
         if failed is not None:
             raise failed
 
-    def _partition(self, letter: Letter, partitions: int) -> int | None:
+    def _partition(self, letter: Letter, key: bytes | None, partitions: int) -> int | None:
+        if key is not None:
+            return partition_of(key, partitions)
         source = letter.source
         if self.by_key or source.topic != self.target or source.partition >= partitions:
             return None

@@ -17,7 +17,8 @@ from streams.cluster.admin import Cluster, client_arguments
 from streams.cluster.rights import ROLES, names
 from streams.config import Settings
 from streams.errors import OtpguardError
-from streams.wire import decode
+from streams.wire import Decoded, decode
+from streams.wire.partitioner import misplaced
 
 BROKER_MIN: Final = (2, 8)
 """Chosen: static membership and idempotent writes without a right of their own."""
@@ -26,6 +27,9 @@ SAMPLE: Final = 500  # newest records of each partition that are looked at
 SAMPLE_PARTITIONS: Final = 8  # a nation's 128 would take long, and say the same
 BEHIND_S: Final = 300.0
 """Commits move with checkpoints, one a minute, so less than this is no lag."""
+
+TRANSACTION_S: Final = 60.0
+"""A flood of a minute goes unnoticed then. Chosen: the timeout that Java's producers ask for."""
 
 SKEW_S: Final = 5.0  # detection counts in minutes; a gateway further off is wrong
 REFUSED_SHARE: Final = 0.01
@@ -67,6 +71,7 @@ def examine(settings: Settings, role: str, now_ms: int) -> Iterator[Finding]:
     with cluster:
         yield _tried("broker", lambda: _broker(settings, cluster))
         yield from _shapes(settings, cluster)
+        yield _transactions(cluster)
         yield _tried("rights", lambda: _rights(settings, role, cluster))
         yield _tried("lag", lambda: _lag(settings, cluster))
     if "input" in ROLES[role].reads:
@@ -142,6 +147,23 @@ def _shapes(settings: Settings, cluster: Cluster) -> Iterator[Finding]:
         )
 
 
+def _transactions(cluster: Cluster) -> Finding:
+    try:
+        longest_s = int(cluster.broker_config("transaction.max.timeout.ms")) / 1000
+    except OtpguardError as error:
+        return Finding("transactions", "unknown", f"the brokers' bound on them: {error}")
+    says = f"one that a producer leaves open hides the input for up to {longest_s:.0f} s"
+    if longest_s > TRANSACTION_S:
+        return Finding(
+            "transactions",
+            "warn",
+            says,
+            f"transaction.max.timeout.ms={TRANSACTION_S * 1000:.0f} on the brokers, or no WRITE on "
+            "transactional ids for producers of the input",
+        )
+    return Finding("transactions", "ok", says)
+
+
 def _rights(settings: Settings, role: str, cluster: Cluster) -> Finding:
     needs: dict[str, frozenset[str]] = {}
     for topic, name in names(settings).items():  # two roles of topics may share one
@@ -183,7 +205,7 @@ def _lag(settings: Settings, cluster: Cluster) -> Finding:
 
 
 def _sample(settings: Settings, now_ms: int) -> Iterator[Finding]:
-    records = newest(settings)
+    records, partitions = newest(settings)
     if not records:
         yield Finding(
             "events",
@@ -192,16 +214,7 @@ def _sample(settings: Settings, now_ms: int) -> Iterator[Finding]:
             "bring some in: otpguard feed --help",
         )
         return
-    decoded = decode(
-        settings.intake(),
-        settings.topics.input,
-        0,
-        [each.value for each in records],
-        [each.key for each in records],
-        range(len(records)),
-        [each.timestamp for each in records],
-        len(records),
-    )
+    decoded = _decoded(settings, records)
     newest_s = (now_ms - max(each.timestamp for each in records)) / 1000
     refused = len(decoded.rejects) / len(records)
     if refused > REFUSED_SHARE:
@@ -228,6 +241,32 @@ def _sample(settings: Settings, now_ms: int) -> Iterator[Finding]:
             f"{len(records)} looked at, {refused:.1%} refused, "
             f"the newest {max(0.0, newest_s):.0f} s old",
         )
+    yield from _keys(decoded, records, partitions)
+    yield _clocks(decoded.batch.event_time_ms, [each.timestamp for each in records], now_ms)
+
+
+def examine_keys(settings: Settings) -> list[Finding]:
+    """Return what is to be said of the keys of the newest events; empty without events."""
+    records, partitions = newest(settings)
+    return list(_keys(_decoded(settings, records), records, partitions)) if records else []
+
+
+def _decoded(settings: Settings, records: Sequence[Any]) -> Decoded:
+    """Return the events among these records; an offset is a place among them."""
+    return decode(
+        settings.intake(),
+        settings.topics.input,
+        0,
+        [each.value for each in records],
+        [each.key for each in records],
+        range(len(records)),
+        [each.timestamp for each in records],
+        len(records),
+    )
+
+
+def _keys(decoded: Decoded, records: Sequence[Any], partitions: int) -> Iterator[Finding]:
+    """Say whether all events of a recipient lie in one partition, the one where it belongs."""
     counted = len(decoded.batch)
     share = decoded.noncanonical_keys / max(counted, 1)
     if share > NONCANONICAL_SHARE:
@@ -240,7 +279,21 @@ def _sample(settings: Settings, now_ms: int) -> Iterator[Finding]:
         )
     else:
         yield Finding("keys", "ok", f"{counted} keys are canonical")
-    yield _clocks(decoded.batch.event_time_ms, [each.timestamp for each in records], now_ms)
+    events = [records[at] for at in decoded.batch.offset.tolist()]
+    found = np.array([each.partition for each in events], np.int64)
+    astray = misplaced([each.key for each in events], found, partitions)
+    share = float(astray.mean()) if counted else 0.0
+    if share > NONCANONICAL_SHARE:
+        yield Finding(
+            "partitions",
+            "bad",
+            f"{share:.1%} of events lie in another partition than murmur2 of their key: "
+            "a flood may be split over partitions and missed",
+            "producers on librdkafka need partitioner=murmur2_random; other clients: "
+            "deploy/README.md, Producers",
+        )
+    else:
+        yield Finding("partitions", "ok", f"{counted} events lie where their keys belong")
 
 
 def _clocks(event_ms: Any, record_ms: Sequence[int], now_ms: int) -> Finding:
@@ -264,8 +317,11 @@ def _clocks(event_ms: Any, record_ms: Sequence[int], now_ms: int) -> Finding:
     return Finding("clocks", "ok", f"no record or event is over {SKEW_S:.0f} s ahead")
 
 
-def newest(settings: Settings) -> list[Any]:
-    """Return the newest records of some partitions of the input, in no order."""
+def newest(settings: Settings) -> tuple[list[Any], int]:
+    """Return the newest records of some partitions of the input, in no order, and how many it has.
+
+    Aborted ones are not among them: workers do not count them.
+    """
     from kafka import KafkaConsumer, TopicPartition  # noqa: PLC0415 - start-up time
 
     from streams.cluster.admin import working  # noqa: PLC0415
@@ -274,11 +330,15 @@ def newest(settings: Settings) -> list[Any]:
     with (
         working(f"cannot read {topic}"),
         closing(
-            KafkaConsumer(**client_arguments(settings.kafka), allow_auto_create_topics=False)
+            KafkaConsumer(
+                **client_arguments(settings.kafka),
+                allow_auto_create_topics=False,
+                isolation_level="read_committed",
+            )
         ) as consumer,
     ):
-        numbers = sorted(consumer.partitions_for_topic(topic) or ())[:SAMPLE_PARTITIONS]
-        places = [TopicPartition(topic, each) for each in numbers]
+        numbers = sorted(consumer.partitions_for_topic(topic) or ())
+        places = [TopicPartition(topic, each) for each in numbers[:SAMPLE_PARTITIONS]]
         consumer.assign(places)
         starts, ends = consumer.beginning_offsets(places), consumer.end_offsets(places)
         for place in places:
@@ -290,4 +350,4 @@ def newest(settings: Settings) -> list[Any]:
                 break  # what a compaction or a deletion left empty
             for batch in polled.values():
                 records += batch
-    return records
+    return records, len(numbers)

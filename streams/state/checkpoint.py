@@ -160,12 +160,22 @@ def pieces(snapshot: Snapshot) -> Iterator[tuple[str, bytes]]:
         yield f"s{i}", rest[at : at + CHUNK_BYTES_MAX]
 
 
+class _Pending(NamedTuple):
+    """A manifest that was handed over and is not acknowledged: it may or may not be on the log."""
+
+    manifest: Write
+    chunks: dict[str, Held]  # that it names
+    offset: int  # that it covers
+
+
 @dataclass(slots=True)
 class Ledger:
     """One writer's book of what its last manifest names.
 
-    `unsure` while a manifest was handed over and not yet acknowledged: it may or may not be on the
-    log, so nothing may be built on either. A driver repeats the step until it knows.
+    While a manifest is not acknowledged it may or may not be on the log, and so may count: neither
+    the chunks that it names nor those of the one before may be written over. A driver repeats a
+    step until it knows; a checkpoint that follows one which was abandoned there begins with the
+    same manifest again.
     """
 
     partition: int
@@ -173,11 +183,13 @@ class Ledger:
     epoch: int
     leftovers: set[bytes] = field(default_factory=set)  # keys of others, or that no longer count
     covered: int | None = None
-    unsure: bool = False
     _held: dict[str, Held] = field(default_factory=dict)
+    _pending: _Pending | None = None
 
     def checkpoint(self, snapshot: Snapshot, next_offset: int, mark: int) -> Iterator[Step]:
         """The steps of one checkpoint. May be abandoned between any two of them."""
+        if self._pending is not None:
+            yield from self._count(self._pending)
         yield Settle(mark)
         chunks: dict[str, Held] = {}
         for name, data in pieces(snapshot):
@@ -194,18 +206,23 @@ class Ledger:
             (snapshot.rows.shape[0], snapshot.rows.shape[1]),
             chunks,
         )
-        self.unsure = True
-        yield Write(self._key(_MANIFEST), manifest.encode())
-        self.unsure = False
-        for name in self._held.keys() - chunks.keys():
-            self.leftovers |= {self._key(name, 0), self._key(name, 1)}
-        self.leftovers -= {self._key(name, held.version) for name, held in chunks.items()}
-        self._held = chunks
-        self.covered = next_offset
-        yield Cover(next_offset)
+        write = Write(self._key(_MANIFEST), manifest.encode())
+        yield from self._count(_Pending(write, chunks, next_offset))
         for key in sorted(self.leftovers):
             yield Write(key, None)
             self.leftovers.discard(key)
+
+    def _count(self, pending: _Pending) -> Iterator[Step]:
+        """Have a manifest count: from its acknowledgement on its chunks are those to keep."""
+        self._pending = pending
+        yield pending.manifest
+        self._pending = None
+        for name in self._held.keys() - pending.chunks.keys():
+            self.leftovers |= {self._key(name, 0), self._key(name, 1)}
+        self.leftovers -= {self._key(name, held.version) for name, held in pending.chunks.items()}
+        self._held = pending.chunks
+        self.covered = pending.offset
+        yield Cover(pending.offset)
 
     @property
     def size(self) -> int:

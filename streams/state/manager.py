@@ -147,6 +147,8 @@ class Keeper:
     checkpoints: int = 0  # that were completed
     _shelves: dict[int, Shelf] = field(default_factory=dict)
     _taken: dict[int, int] = field(default_factory=dict)  # partition -> last changelog offset
+    _anew: frozenset[int] | None = None  # of the first assignment, if it is to be rebuilt
+    _distrusted: set[int] = field(default_factory=set)  # of these, checkpoints not yet thrown away
     _assigned: bool = False
     _round: int = 0
     _rate: float = RATE_BYTES_PER_S
@@ -165,8 +167,7 @@ class Keeper:
         """Keep the parts that stay, drop the others, and expect the changelog of the rest.
 
         A part stays over consecutive generations: nobody else can have owned it in between, so the
-        changelog holds nothing newer. (It would be right in any case, only older than need be.) Not
-        if its last manifest may or may not be on the log: then the log is asked.
+        changelog holds nothing newer. (It would be right in any case, only older than need be.)
         """
         self._round += 1
         self.placed = self.loaded = False
@@ -174,10 +175,16 @@ class Keeper:
         self._stop_writing()
         consecutive = generation == self.generation + 1
         self.generation, self.owned = generation, partitions
+        if self._anew is None:
+            self._anew = partitions if self.rebuild else frozenset()
+            self._distrusted = set(self._anew)
+            if self.rebuild:
+                log.info("states are made anew of partitions %s", sorted(partitions))
+        self._distrusted &= partitions  # of one that went its next owner may make a sound one
         self.parts = {
             p: part
             for p, part in self.parts.items()
-            if consecutive and p in partitions and part.next is not None and not part.ledger.unsure
+            if consecutive and p in partitions and part.next is not None
         }
         self._shelves = {p: Shelf() for p in partitions - self.parts.keys()}
         self._taken = {}
@@ -209,19 +216,20 @@ class Keeper:
         """Make states of what the changelog held. Does nothing for a generation that is over.
 
         The loop stays free: they are built in a thread, one after the other, while nobody else
-        holds them.
+        holds them. A rebuild throws away what it does not trust once, for partitions of the first
+        assignment: a process runs for months, and takes sound checkpoints over from others.
         """
         if generation != self.generation or not self._assigned:
             return  # what the shelves hold now is not all of it
         began = self._round
-        for partition, shelf in list(self._shelves.items()):
-            if self.rebuild:
-                for key in sorted(shelf.keys):  # now: else its higher offset would win a restart
+        for partition, held in list(self._shelves.items()):
+            shelf = held
+            if partition in self._distrusted:
+                for key in sorted(held.keys):  # now: else its higher offset would win a restart
                     await self._acknowledged(partition, Write(key, None))
+                shelf = Shelf()
             try:
-                part = await asyncio.to_thread(
-                    self._part, partition, Shelf() if self.rebuild else shelf
-                )
+                part = await asyncio.to_thread(self._part, partition, shelf)
             except CheckpointError as refused:
                 self._refuse(partition, refused)
                 return
@@ -229,6 +237,7 @@ class Keeper:
                 return  # another rebalance: its own load follows
             self.parts[partition] = part
             del self._shelves[partition]
+            self._distrusted.discard(partition)
             self.progress += 1
         self.loaded = True
         self.placed = not self.parts  # with nothing to read there is no place to take
@@ -272,7 +281,7 @@ class Keeper:
         beginnings = await consumer.beginnings(part.partition for part in fresh)
         for part in fresh:
             committed = consumer.committed_offset(part.partition)
-            if committed is not None and not self.rebuild:
+            if committed is not None and part.partition not in (self._anew or ()):
                 self._refuse(part.partition, None)
                 return
             part.next = beginnings.get(part.partition, 0)

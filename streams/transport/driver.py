@@ -37,7 +37,6 @@ import aiokafka
 import faust
 import numpy as np
 import uvloop
-from aiokafka import codec
 from aiokafka.consumer import fetcher
 from aiokafka.consumer.fetcher import FetchResult, PartitionRecords
 from aiokafka.errors import CorruptRecordException, KafkaError
@@ -51,7 +50,16 @@ from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, ConsumerMessage
 from numpy.typing import NDArray
 
-from streams.transport.record_batch import Columns, MalformedError, Slab, alone, joined, places
+from streams.transport.decompress import UnreadableError, decompress
+from streams.transport.record_batch import (
+    Columns,
+    MalformedError,
+    Refused,
+    Slab,
+    alone,
+    joined,
+    places,
+)
 
 SCHEME: Final = "kafka-env"
 STORE_URL: Final = "checkpoint://keeper"  # with a host: yarl calls a bare scheme false
@@ -75,10 +83,22 @@ RESPONSE_BYTES_MAX: Final = 16 << 20
 in memory three times (what the socket gave, the frame, the partitions' parts). A worker that caught
 up on 32 partitions had 853 MB at most with aiokafka's 50 MB, and 768 with this."""
 
+BATCH_BYTES_MAX: Final = 8 << 20
+"""Of one batch when it is decompressed: 20,000 events. Producers bound theirs before they compress
+it, at a megabyte unless somebody raised that; a batch made to harm is a thousand times its size."""
+
+POLL_BYTES_MAX: Final = 16 << 20
+"""That one poll decompresses, of all partitions together, and one batch more. What is left comes
+with the next poll: it decides where envelopes end, which no state depends on."""
+
 KNOWN_S: Final = 3.0
 """How long the leader of the group waits for the topics it shares out. A broker that has just
 started answers before it knows its topics; aiokafka would share out nothing, and ask again after
 five minutes. Chosen: half of the least session timeout, after which the group drops the leader."""
+
+ISOLATION: Final = "read_committed"
+"""What a transaction wrote is read once it is committed, and never if it was aborted. Stock Faust
+reads it at once, so that a flood that never was would make a lease."""
 
 CLOSED_GATE_PAUSE_S: Final = 0.02
 NO_RECORD_TIME_MS: Final = -1
@@ -93,6 +113,7 @@ class Poll:
     """
 
     room: int = sys.maxsize
+    bytes_left: int = POLL_BYTES_MAX  # to be decompressed
     _envelopes: list[weakref.ref[Envelope]] = field(default_factory=list)
 
     def add(self, envelope: Envelope) -> None:
@@ -123,6 +144,8 @@ class Envelope:
     offsets: Sequence[int] | NDArray[np.int64]
     timestamps_ms: Sequence[int] | NDArray[np.int64]
     poll: Poll | None = field(default=None, compare=False, repr=False)  # that brought all of it
+    stable: int | None = field(default=None, compare=False)  # where an open transaction begins
+    refused: tuple[Refused, ...] = ()  # offsets whose records were not read
 
     def since(self, offset: int) -> Envelope:
         """The part of it from `offset` on."""
@@ -141,6 +164,8 @@ class Envelope:
             joined([earlier.keys, self.keys]),
             joined([earlier.offsets, self.offsets]),
             joined([earlier.timestamps_ms, self.timestamps_ms]),
+            stable=self.stable,
+            refused=earlier.refused + self.refused,
         )
 
     def alone(self) -> Envelope:
@@ -148,8 +173,12 @@ class Envelope:
         return replace(self, values=alone(self.values), keys=alone(self.keys), poll=None)
 
     def ends_early(self, size: int) -> bool:
-        """Whether the log already had more, up to the next multiple of `size` offsets."""
-        return self.next_offset < -(-self.next_offset // size) * size <= self.highwater
+        """Whether the log already had more, up to the next multiple of `size` offsets.
+
+        And whether it may be read: what lies behind an open transaction may not.
+        """
+        end = self.highwater if self.stable is None else self.stable
+        return self.next_offset < -(-self.next_offset // size) * size <= end
 
     def pieces(self, size: int) -> Iterator[Envelope]:
         """All of it in order, cut where its records pass a multiple of `size` offsets."""
@@ -170,6 +199,8 @@ class Envelope:
             self.keys[first:last],
             self.offsets[first:last],
             self.timestamps_ms[first:last],
+            stable=self.stable,
+            refused=tuple(one for one in self.refused if start <= one.last < next_offset),
         )
 
 
@@ -318,10 +349,20 @@ class Consumer(driver.Consumer):
         return {tp.partition: o for tp, o in (await self.earliest_offsets(*tps)).items()}
 
     def lags(self, positions: Mapping[int, int]) -> dict[int, int]:
-        """Partition -> records of the source behind the end of its log, where that is known."""
-        source = self.app.keeper.topic
-        ends = {p: self._thread.end_of(TP(source, p)) for p in positions}
-        return {p: max(0, end - positions[p]) for p, end in ends.items() if end is not None}
+        """Partition -> records of the source that may be read now and were not, where known."""
+        ends = {p: end for p in positions if (end := self._ends(p)) is not None}
+        return {p: max(0, min(end) - positions[p]) for p, end in ends.items()}
+
+    def held_back(self, partitions: Iterable[int]) -> dict[int, tuple[int, int]]:
+        """Partition -> where an open transaction begins, and the records from there on.
+
+        Partitions without one are left out. Nobody may read those records before it ends.
+        """
+        ends = {p: end for p in partitions if (end := self._ends(p)) is not None}
+        return {p: (lso, end - lso) for p, (lso, end) in ends.items() if lso < end}
+
+    def _ends(self, partition: int) -> tuple[int, int] | None:
+        return self._thread.ends_of(TP(self.app.keeper.topic, partition))
 
     async def wait_empty(self) -> None:
         """Write the last checkpoints, which may be committed then, before partitions may leave."""
@@ -359,6 +400,7 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
     def _create_worker_consumer(self, transport: driver.Transport) -> aiokafka.AIOKafkaConsumer:
         consumer = super()._create_worker_consumer(transport)
         _pause_between_metadata_updates(consumer._client)
+        consumer._isolation_level = ISOLATION
         consumer._fetch_max_wait_ms = FETCH_WAIT_MS
         consumer._fetch_min_bytes = FETCH_BYTES_MIN
         consumer._fetch_max_bytes = RESPONSE_BYTES_MAX
@@ -389,10 +431,15 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
             records = {tp: rs for tp, rs in records.items() if tp.topic != keeper.topic}
         return records
 
-    def end_of(self, tp: TP) -> int | None:
-        """The end of the log as the last fetch reported it; None before that."""
+    def ends_of(self, tp: TP) -> tuple[int, int] | None:
+        """The last stable offset and the end of the log, as the last fetch reported them.
+
+        None before that. They are the same where no transaction is open.
+        """
         consumer = self._ensure_consumer()
-        return consumer.highwater(tp) if tp in consumer.assignment() else None
+        if tp not in consumer.assignment() or (end := consumer.highwater(tp)) is None:
+            return None
+        return _stable(consumer.last_stable_offset(tp), end), end
 
 
 @dataclass(slots=True)
@@ -425,6 +472,11 @@ class _Fetched(dict[TP, Any]):
         super().__setitem__(tp, result)
 
 
+def _stable(offset: int | None, end: int) -> int:
+    """A last stable offset; the log's end where the broker has none."""
+    return end if offset is None or offset < 0 else min(offset, end)
+
+
 def _bare(_tp: TP, record: Any) -> Any:
     return record
 
@@ -433,19 +485,14 @@ _HEADER: Final = struct.Struct(">qiibIhiqqqhii")
 """Of a batch: its offset, its length from there on, an epoch, the format, the checksum, attributes,
 the last offset's delta, its first time and its last, three of its producer, the records' number."""
 _LENGTH: Final = struct.Struct(">i")
+_OFFSET: Final = struct.Struct(">q")
 _LENGTH_AT, _MAGIC_AT, _ATTRIBUTES_AT = 8, 16, 21  # the checksum is of all from there on
+_OLD_ATTRIBUTES_AT: Final = 17
 _MAGIC_OLD: Final = 1  # and below: before Kafka 0.11, another format
 _CODEC, _APPENDED = 0b0111, 0b1000  # of the attributes
 _HOLD_GIL: Final = 0
 """A megabyte takes 50 us: to let another thread run meanwhile, and wait for it, takes a hundred
 times as long."""
-
-_DECOMPRESS: Final[Mapping[int, Callable[[Any], bytes]]] = {
-    1: codec.gzip_decode,
-    2: codec.snappy_decode,
-    3: codec.lz4_decode,
-    4: codec.zstd_decode,
-}
 
 BULK_BYTES: Final = 200_000
 """Of a fetch whose records are read at once: 500 events. Below, numpy's calls cost as much as the
@@ -504,15 +551,27 @@ class _Checked:
         octets = memoryview(self._raw)[self._begin + _ATTRIBUTES_AT : self._end]
         return bool(crc32c(octets, 0, _HOLD_GIL) == expected)
 
+    @property
+    def is_compressed(self) -> bool:
+        """Whether its records take more bytes than it does."""
+        at = self._begin + (_OLD_ATTRIBUTES_AT if self.is_old else _ATTRIBUTES_AT + 1)
+        return bool(self._raw[at] & _CODEC)
+
+    def refused(self) -> Refused:
+        """All of it, to be passed over."""
+        if self.is_old:  # its offset is the last record's, and how many there are it does not say
+            (offset,) = _OFFSET.unpack_from(self._raw, self._begin)
+            return Refused(offset, offset, NO_RECORD_TIME_MS)
+        first, _, _, _, _, _, delta, _, last_ms, *_ = _HEADER.unpack_from(self._raw, self._begin)
+        return Refused(first, first + delta, last_ms)
+
     def slab(self) -> Slab:
-        """All of its records. Raises MalformedError."""
+        """All of its records. Raises MalformedError, or UnreadableError if they are too much."""
         header = _HEADER.unpack_from(self._raw, self._begin)
         offset, _, _, _, _, attributes, _, first_ms, last_ms, _, _, _, count = header
         buffer, begin, end = self._raw, self._begin + _HEADER.size, self._end
         if number := attributes & _CODEC:
-            if number not in _DECOMPRESS:
-                raise MalformedError
-            buffer = _DECOMPRESS[number](buffer[begin:end])
+            buffer = decompress(number, buffer[begin:end], BATCH_BYTES_MAX)
             begin, end = 0, len(buffer)
         appended = bool(attributes & _APPENDED)
         found = places(buffer, begin, end, count)
@@ -525,6 +584,7 @@ class _Batches:
     def __init__(self, records: Records) -> None:
         self.has_next = records.has_next
         self.room = 1
+        self.decompressed = 0  # bytes, since somebody asked
         self._records = records
         self._bulk = len(records.raw) >= BULK_BYTES
 
@@ -532,10 +592,17 @@ class _Batches:
         batch = self._records.next_batch()
         if batch.is_control_batch:
             return batch
-        return _Batch(self, batch, _slabs if self._bulk and not batch.is_old else _lists)
+        return _Batch(self, batch, self._parts(batch))
+
+    def _parts(self, batch: _Checked) -> _Parts:
+        """How it is read. Aiokafka would decompress whatever there is."""
+        if batch.is_old:
+            return _refusal if batch.is_compressed else _lists
+        return _slabs if self._bulk or batch.is_compressed else _lists
 
 
-_Parts = Callable[[_Batches, _Checked], Iterator[Slab | Columns]]
+_Part = Slab | Columns | Refused
+_Parts = Callable[[_Batches, _Checked], Iterator[_Part]]
 
 
 class _Batch:
@@ -549,12 +616,23 @@ class _Batch:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._batch, name)
 
-    def __iter__(self) -> Iterator[Slab | Columns]:
+    def __iter__(self) -> Iterator[_Part]:
         return self._parts(self._batches, self._batch)
 
 
-def _slabs(batches: _Batches, batch: _Checked) -> Iterator[Slab]:
-    slab = batch.slab()
+def _refusal(_batches: _Batches, batch: _Checked) -> Iterator[_Part]:
+    yield batch.refused()
+
+
+def _slabs(batches: _Batches, batch: _Checked) -> Iterator[_Part]:
+    try:
+        slab = batch.slab()
+    except UnreadableError:
+        batches.decompressed += BATCH_BYTES_MAX
+        yield batch.refused()
+        return
+    if batch.is_compressed:
+        batches.decompressed += len(slab.buffer)
     done = 0
     while done < slab.number:
         room = batches.room
@@ -562,7 +640,7 @@ def _slabs(batches: _Batches, batch: _Checked) -> Iterator[Slab]:
         done += room
 
 
-def _lists(batches: _Batches, batch: _Checked) -> Iterator[Columns]:
+def _lists(batches: _Batches, batch: _Checked) -> Iterator[_Part]:
     records: Iterable[Any] = batch  # aiokafka lets it be asked for an iterator but once
     room = got = 0
     while got == room:  # and starts anew when it is over
@@ -605,25 +683,33 @@ def _envelopes(
     start = records.next_fetch_offset
     room = min(max_records or sys.maxsize, poll.room)
     parts: list[Slab | Columns] = []
+    refused: list[Refused] = []
+    ended = False
     try:
-        while room > 0:
+        while room > 0 and poll.bytes_left > 0:
             batches.room = room
-            if (part := next(records, None)) is None:
+            if ended := (part := next(records, None)) is None:
                 break
+            poll.bytes_left -= batches.decompressed
+            batches.decompressed = 0
+            if isinstance(part, Refused):
+                refused.append(part)
+                continue
             parts.append(part)
             room -= part.number
         got = Columns.of(parts).since(start)
     except MalformedError:
         raise CorruptRecordException(f"Malformed batch - {tp}") from None
     result._update_position()  # not before: a batch that is broken has all of them read again
-    if room:
+    if ended:
         result._partition_records = None
     end = records.next_fetch_offset
     state = result._assignment.state_value(tp)
     if end == start:
         return []
     highwater = max(state.highwater or 0, end)
-    envelope = Envelope(tp.partition, start, end, highwater, *got, poll)
+    stable = max(_stable(state.lso, highwater), end)
+    envelope = Envelope(tp.partition, start, end, highwater, *got, poll, stable, tuple(refused))
     poll.add(envelope)
     return [envelope]
 

@@ -156,6 +156,24 @@ class Slab(NamedTuple):
         return self.base_offset + delta
 
 
+class Refused(NamedTuple):
+    """Consecutive offsets of one batch whose records are not read, for what they would take."""
+
+    first: int
+    last: int
+    time_ms: int  # of the last record, by its batch
+
+    @property
+    def number(self) -> int:
+        """How many are handed on: none."""
+        return 0
+
+    @property
+    def offset(self) -> int:
+        """Of its last record."""
+        return self.last
+
+
 class Columns(NamedTuple):
     """Records in the order of their log; all columns have length n."""
 

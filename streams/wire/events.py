@@ -28,6 +28,7 @@ from detectors.model.times import EPOCH_S
 from streams.transport.record_batch import Octets
 from streams.transport.record_batch import joined as end_to_end
 from streams.wire.layout import Fitted, Keys, Layouts
+from streams.wire.partitioner import misplaced
 from streams.wire.recipients import Numbers
 from streams.wire.version import SCHEMA_VERSION, reader
 
@@ -66,6 +67,7 @@ class Reason(StrEnum):
     EVENT_TIME_AHEAD = "event_time_ahead"  # of its record
     NO_RECORD_TIME = "no_record_time"
     AHEAD_OF_LOG = "ahead_of_log"  # as the record is: told by the chain, `detectors.model.log_time`
+    BATCH_UNREADABLE = "batch_unreadable"  # of records, that take too much when decompressed
 
 
 class Outcome(StrEnum):
@@ -148,6 +150,7 @@ class Intake:
     counted_type: str = "submit"
     value_bytes_max: int = VALUE_BYTES_MAX
     ahead_max_ms: int = AHEAD_MAX_MS
+    partitions: int = 0  # of the input; 0: it has none, as a file, and no key is misplaced
     layouts: Layouts = field(default_factory=lambda: Layouts(_KEYS), compare=False)
 
     @property
@@ -162,13 +165,29 @@ class Intake:
 
 @dataclass(frozen=True, slots=True)
 class Reject:
-    """A record that was refused, as it came."""
+    """A record that was refused, as it came; or a whole batch of them, without what is in it."""
 
     offset: int
     reason: Reason
     key: bytes | None
     value: bytes | None
     timestamp_ms: int  # the record's; -1 if it has none
+    behind: int = 0  # offsets of a batch behind the first one
+
+    @classmethod
+    def of_batch(cls, first: int, last: int, time_ms: int) -> Reject:
+        """All offsets from the first to the last, which is among them."""
+        return cls(first, Reason.BATCH_UNREADABLE, None, None, time_ms, last - first)
+
+    @property
+    def last_offset(self) -> int:
+        """Of a batch; a record's own."""
+        return self.offset + self.behind
+
+    @property
+    def records(self) -> int:
+        """How many were refused."""
+        return self.behind + 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,6 +198,13 @@ class Decoded:
     rejects: list[Reject]
     outcomes: dict[Outcome, int]
     noncanonical_keys: int  # counted events whose key is not their recipient's canonical form
+    misplaced_keys: int = 0  # counted events in another partition than their key belongs to
+
+    def refuse(self, reject: Reject) -> None:
+        """Add a batch that was refused before it could be decoded."""
+        self.rejects.append(reject)
+        refused = self.outcomes.get(Outcome.REJECTED, 0)
+        self.outcomes[Outcome.REJECTED] = refused + reject.records
 
 
 class Records(NamedTuple):
@@ -297,12 +323,14 @@ def decode_together(
         tokens=tokens,
     )
     batches = [whole] if len(blocks) == 1 else _cut(whole, blocks, edges)
+    astray = _astray(intake.partitions, blocks, edges, read.row)
     cut = read.row.searchsorted(edges).tolist()
     refused = sorted(reasons.items())
     return whole, [
         _decoded(
             intake.numbers, block, batch, read.row[a:b] - edge,
             [(at - edge, reason) for at, reason in refused if edge <= at < end], outcome,
+            int(np.count_nonzero(astray[a:b])),
         )
         for block, batch, outcome, (edge, end), (a, b) in zip(
             blocks, batches, outcomes, pairwise(edges), pairwise(cut), strict=True
@@ -377,6 +405,7 @@ def _decoded(
     row: NDArray[np.int64],
     refused: Sequence[tuple[int, Reason]],
     outcomes: Counter[Outcome],
+    misplaced_keys: int,
 ) -> Decoded:
     """What became of a block: events at rows (m,), and those that were refused."""
     outcomes[Outcome.REJECTED] = len(refused)
@@ -399,7 +428,19 @@ def _decoded(
         noncanonical_keys=numbers.noncanonical(
             _at(block.keys, row.tolist()), batch.recipient, batch.tokens
         ),
+        misplaced_keys=misplaced_keys,
     )
+
+
+def _astray(
+    partitions: int, blocks: Sequence[Records], edges: Sequence[int], row: NDArray[np.int64]
+) -> NDArray[np.bool_]:
+    """Which of the events at rows (m,) lie in another partition than their key belongs to."""
+    if not partitions or not len(row):
+        return np.zeros(len(row), np.bool_)
+    keys = _at(end_to_end([block.keys for block in blocks]), row.tolist())
+    found = np.repeat([block.partition for block in blocks], np.diff(edges))
+    return misplaced(keys, found[row], partitions)
 
 
 class _Read(NamedTuple):
@@ -604,4 +645,5 @@ def _joined(blocks: Sequence[Decoded]) -> Decoded:
         rejects=[reject for block in blocks for reject in block.rejects],
         outcomes=outcomes,
         noncanonical_keys=sum(block.noncanonical_keys for block in blocks),
+        misplaced_keys=sum(block.misplaced_keys for block in blocks),
     )

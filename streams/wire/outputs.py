@@ -30,6 +30,7 @@ from detectors.model.records import (
     Step,
     Verb,
 )
+from streams.wire.events import Reason as Refusal
 from streams.wire.events import Reject
 from streams.wire.version import SCHEMA_VERSION, Integer, TimeMs, Word32, reader
 
@@ -308,7 +309,8 @@ def dead_letter(reject: Reject, topic: str, partition: int) -> tuple[bytes, byte
     The value is the record's own, cut. Its own key is a header, for whoever replays it: this topic
     is the one place that may hold a recipient or a text. A null value becomes an empty one, since
     null would be a tombstone. The header `size`, the bytes of the value as it came, is there only
-    where something was cut: such a letter cannot be replayed.
+    where something was cut: such a letter cannot be replayed. So is a batch's, whose value is not
+    kept; it says its `last_offset` too.
     """
     headers = [
         ("reason", reject.reason.encode()),
@@ -320,6 +322,9 @@ def dead_letter(reject: Reject, topic: str, partition: int) -> tuple[bytes, byte
     if reject.key is not None:
         headers.append(("key", reject.key[:DEAD_LETTER_BYTES_MAX]))
     value = reject.value or b""
+    if reject.reason == Refusal.BATCH_UNREADABLE:
+        headers.append(("last_offset", str(reject.last_offset).encode()))
+        headers.append(("size", b"0"))
     if max(len(value), len(reject.key or b"")) > DEAD_LETTER_BYTES_MAX:
         headers.append(("size", str(len(value)).encode()))
     kept = value[:DEAD_LETTER_BYTES_MAX]

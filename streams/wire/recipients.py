@@ -100,7 +100,7 @@ class Numbers:
 
         Such records may lie in another partition than the rest of their recipient's.
         """
-        rows = _matrix(keys)
+        rows = matrix(keys)
         if rows is not None and rows[0, 0] not in b"+0":
             bulk = self._home_column(rows)
             if bulk is not None:
@@ -173,7 +173,7 @@ class Numbers:
         return national if national is not None else _parsed("+" + written, None, strict=True)
 
 
-def _matrix(keys: Sequence[bytes | None]) -> NDArray[np.uint8] | None:
+def matrix(keys: Sequence[bytes | None]) -> NDArray[np.uint8] | None:
     """The bytes (n, width) of keys that are all of one width > 0; else None."""
     if isinstance(keys, Octets):
         return keys.matrix()

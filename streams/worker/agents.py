@@ -25,6 +25,7 @@ from streams import wire
 from streams.errors import ConfigError, UnavailableError
 from streams.state.manager import Admission, Keeper, Part
 from streams.state.outbox import Output
+from streams.worker.letters import Letters
 from streams.worker.observe import Observer, timed
 from streams.worker.reader import Reader
 
@@ -51,28 +52,6 @@ def records_of(envelope: Envelope) -> wire.Records:
 
 
 @dataclass(slots=True)
-class Refusals:
-    """Share of refused records among the last ones.
-
-    A window of n records in two halves: when the newer half is full it becomes the older one.
-    """
-
-    share_max: float
-    records: int = 10_000  # chosen: .2 s at full speed, a minute at a trickle
-    _older: tuple[int, int] = (0, 0)
-    _newer: tuple[int, int] = (0, 0)
-
-    def excessive(self, seen: int, refused: int) -> bool:
-        """Count them; whether the share is over the limit. Never before the window is full once."""
-        self._newer = (self._newer[0] + seen, self._newer[1] + refused)
-        total = self._older[0] + self._newer[0]
-        over = self._older[1] + self._newer[1] > self.share_max * total
-        if self._newer[0] * 2 >= self.records:
-            self._older, self._newer = self._newer, (0, 0)
-        return over and total >= self.records
-
-
-@dataclass(slots=True)
 class Detector:
     """What the agent needs to turn records into decisions."""
 
@@ -81,7 +60,7 @@ class Detector:
     topics: Topics
     keeper: Keeper
     observer: Observer
-    refusals: Refusals
+    letters: Letters
 
     async def handle(self, envelope: Envelope, consumer: Consumer) -> None:
         """Apply an envelope to its partition's state, or have its records read again."""
@@ -161,11 +140,6 @@ class Detector:
         The chain stops at a tick anyhow.
         """
         decoded, codes = self.reader.read(envelope)
-        if self.refusals.excessive(len(envelope.values), len(decoded.rejects)):
-            raise ConfigError(
-                f"over {self.refusals.share_max:.0%} of the last records were refused: the worker "
-                "stops instead of dead-lettering the whole input"
-            )
         with timed(self.observer.metrics, "detect"):
             decisions = chain.process(self.params, part.state, decoded.batch, codes)
         if decisions.ahead:
@@ -195,7 +169,7 @@ class Detector:
                 wire.encode_episode(record),
                 wire.episode_headers(record),
             )
-        for reject in decoded.rejects:
+        for reject in self.letters.admit(partition, decoded.rejects):
             yield Output(
                 self.topics.dead_letters, *wire.dead_letter(reject, self.keeper.topic, partition)
             )

@@ -9,6 +9,7 @@ import logging
 import signal
 import time
 from collections.abc import Awaitable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -39,7 +40,8 @@ from streams.transport.driver import (
 )
 from streams.worker import acks
 from streams.worker.acks import Acknowledgements
-from streams.worker.agents import Detector, Refusals
+from streams.worker.agents import Detector
+from streams.worker.letters import Letters
 from streams.worker.observe import Observer
 from streams.worker.reader import Reader
 from streams.worker.watchdog import Signs, Watchdog, end
@@ -72,7 +74,8 @@ def run_worker(settings: Settings, *, wait: bool = False, rebuild: bool = False)
     """Work until SIGTERM or SIGINT; return an exit code of `streams.errors.Exit`.
 
     `wait` waits for brokers and topics instead of giving up; `rebuild` throws the checkpoints of
-    the assigned partitions away and makes their states anew from the source.
+    the partitions that are assigned first away, once each, and makes their states anew from the
+    source.
     """
     for library in ("aiokafka", "faust", "kafka", "mode", "streams.transport.driver"):
         logging.getLogger(library).setLevel(logging.ERROR)
@@ -159,11 +162,16 @@ class _Worker:
         self.metrics.follow("broker_silence_seconds", lambda: time.monotonic() - signs.broker_at)
         self.detector = Detector(
             params=self.keeper.params,
-            reader=Reader(settings.intake(), settings.topics.input, recogniser, self.metrics),
+            reader=Reader(
+                replace(settings.intake(), partitions=settings.topics.partitions),
+                settings.topics.input,
+                recogniser,
+                self.metrics,
+            ),
             topics=settings.topics,
             keeper=self.keeper,
             observer=self.observer,
-            refusals=Refusals(settings.input.refused_share_max),
+            letters=Letters(settings.input.dead_letters_per_s, self.metrics),
         )
         self.app.Table(
             TABLE,
@@ -214,6 +222,7 @@ class _Worker:
         self.signs.stopping_at = time.monotonic()
         log.info("stopping")
         await self.app.stop()
+        self.detector.letters.tell(all_of_it=True)
         for task in (*background, started, crashed):
             task.cancel()
         return Exit.DONE
@@ -276,7 +285,8 @@ class _Worker:
                 p.dirty and now - p.covered_at > late_s for p in keeper.parts.values()
             )
             if now - shown_at > SHOW_S:
-                self.observer.beat(keeper, behind)
+                self.detector.letters.tell()
+                self.observer.beat(keeper, behind, self._consumer.held_back(behind))
                 shown_at = now
             await asyncio.sleep(BEAT_S)
 

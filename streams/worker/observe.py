@@ -42,6 +42,7 @@ class Observer:
     _cache: tuple[int, int] = (0, 0)  # hits and misses that were counted
     _windows: dict[int, Window] = field(default_factory=dict)  # partition -> newest closed
     _generation: int = -1
+    _stable: dict[int, tuple[int, float]] = field(default_factory=dict)  # offset, and since when
     _event_ms: dict[int, int] = field(default_factory=dict)  # partition -> of the newest event
 
     def applied(self, partition: int, decoded: Decoded, decisions: Decisions) -> None:
@@ -50,9 +51,10 @@ class Observer:
         for outcome, n in decoded.outcomes.items():
             add("events_total", n, outcome=outcome)
         for reject in decoded.rejects:
-            add("dead_letters_total", reason=reject.reason)
+            add("dead_letters_total", reject.records, reason=reject.reason)
         self.metrics.count_gateways(decoded.batch.gateway.counts())
         add("noncanonical_keys_total", decoded.noncanonical_keys)
+        add("misplaced_keys_total", decoded.misplaced_keys)
         add("codes_total", decisions.codes)
         add("promoted_total", decisions.promoted)
         add("judged_total", decisions.judged)
@@ -94,8 +96,14 @@ class Observer:
         """The broker has an action whose cause happened at `caused_ms`."""
         self.metrics.observe("decision_delay_seconds", max(0.0, time.time() - caused_ms / 1000))
 
-    def beat(self, keeper: Keeper, behind: dict[int, int]) -> None:
-        """Set the gauges; `behind` holds the records between each state and the end of its log."""
+    def beat(
+        self, keeper: Keeper, behind: dict[int, int], held_back: dict[int, tuple[int, int]]
+    ) -> None:
+        """Set the gauges, by partition.
+
+        `behind` holds the records between each state and what may be read of its log, `held_back`
+        where an open transaction begins and the records from there on.
+        """
         put, now = self.metrics.put, time.monotonic()
         parts = keeper.parts.values()
         if keeper.generation != self._generation:
@@ -114,6 +122,17 @@ class Observer:
         put("records_behind", sum(behind.values()))
         late = [time.time() - ms / 1000 for p, ms in self._event_ms.items() if behind.get(p)]
         put("event_lag_seconds", max((0.0, *late)))
+        self._show_transactions(held_back, now)
+
+    def _show_transactions(self, held_back: dict[int, tuple[int, int]], now: float) -> None:
+        seen, self._stable = self._stable, {}
+        for partition, (offset, _) in held_back.items():
+            before = seen.get(partition)
+            still = before is not None and before[0] == offset
+            self._stable[partition] = before if still and before else (offset, now)
+        self.metrics.put("records_undecided", sum(records for _, records in held_back.values()))
+        open_s = [now - since for _, since in self._stable.values()]
+        self.metrics.put("transaction_open_seconds", max(open_s, default=0))
 
     def _show_windows(self) -> None:
         """All partitions' together, of the newest window that any of them has closed."""

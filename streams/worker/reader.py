@@ -55,6 +55,12 @@ class Reader:
 
     def read(self, envelope: Envelope) -> tuple[wire.Decoded, Codes]:
         """Decode an envelope, and recognise its events."""
+        decoded, codes = self._read(envelope)
+        for batch in envelope.refused:
+            decoded.refuse(wire.Reject.of_batch(*batch))
+        return decoded, codes
+
+    def _read(self, envelope: Envelope) -> tuple[wire.Decoded, Codes]:
         group = self._groups.pop(envelope.partition, [])
         if len(group) > 1 and any(one is envelope for one in group):
             self._read_together(group)

@@ -187,6 +187,8 @@ replication = {replication}
 checkpoint_cycle_s = {self.plan.cycle_s}
 data_dir = "{self.folder / "scratch"}"
 stall_s = {self.plan.stall_s}
+[input]
+dead_letters_per_s = 1000000
 [http]
 port = 0
 """,

@@ -178,7 +178,9 @@ def _episode_identity(record: Any) -> str:
 async def records(settings: Settings, topic: str) -> Any:
     """Yield every record of a topic, partition by partition in the order of its log."""
     consumer = AIOKafkaConsumer(
-        bootstrap_servers=settings.kafka.bootstrap, auto_offset_reset="earliest"
+        bootstrap_servers=settings.kafka.bootstrap,
+        auto_offset_reset="earliest",
+        isolation_level="read_committed",
     )
     await consumer.start()
     try:

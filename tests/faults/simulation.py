@@ -46,7 +46,7 @@ class Safeguards:
     versions_take_turns: bool = True
     keys_of_ones_own: bool = True
     gaps_sought_back: bool = True
-    unsure_is_reloaded: bool = True
+    manifest_again_first: bool = True
 
 
 class Outbox:
@@ -164,8 +164,6 @@ class World:
         process.abandon()
         process.keeper.revoked()
         self.generation += generations
-        if not self.safe.unsure_is_reloaded and process.part is not None:
-            process.part.ledger.unsure = False
         process.keeper.assigned(frozenset({0}), self.generation)
         process.generation = self.generation
         known = process.keeper.changelog_offset(0)
@@ -251,6 +249,17 @@ class World:
             if part.outbox.settled >= process.waits.mark or not self.safe.settle_first:
                 self.advance(process)
 
+    def last_checkpoint(self, process: Process) -> None:
+        """What `Keeper.flush` does: whatever the one before was waiting for is never heard of."""
+        part = process.part
+        assert part is not None
+        waits = process.waits
+        self.seen["manifests never heard of"] += (
+            isinstance(waits, Write) and b"manifest" in waits.key
+        )
+        process.abandon()
+        self.checkpoint(process)
+
     def advance(self, process: Process) -> None:
         assert process.steps is not None
         process.waits = None
@@ -282,6 +291,8 @@ class World:
 
     def tampered(self, ledger: Ledger, steps: Iterator[Step]) -> Iterator[Step]:
         """The steps of a checkpoint, without the safeguards that this world lacks."""
+        if not self.safe.manifest_again_first:
+            ledger._pending = None
         if not self.safe.versions_take_turns:
             ledger._held = {name: _always_the_same(held) for name, held in ledger._held.items()}
         if self.safe.manifest_after_chunks:
@@ -363,7 +374,7 @@ class World:
 
     def disturb(self) -> None:
         """A fault of the owner, or a rebalance."""
-        match self.random.randrange(5):
+        match self.random.randrange(7):
             case 0:  # kill -9
                 self.crash(self.owner)
                 self.rebalance(self.born())
@@ -380,6 +391,8 @@ class World:
                     self.rebalance(self.owner)
             case 4:  # it was away for a few generations
                 self.rebalance(self.owner, self.random.choice((2, 3)))
+            case _:  # a rebalance begins: the checkpoint is cut off, the last one begins
+                self.last_checkpoint(self.owner)
 
     def finish(self) -> None:
         process = self.owner

@@ -17,6 +17,7 @@ def test_no_schedule_loses_or_invents_anything() -> None:
     assert not explored.wrong, f"by seed: {explored.wrong}"
     for what in ("checkpoints interrupted", "states restored", "states kept", "rows evicted"):
         assert explored.seen[what] > SCHEDULES, (what, explored.seen)
+    assert explored.seen["manifests never heard of"] > SCHEDULES // 10, explored.seen
 
 
 @pytest.mark.parametrize("safeguard", [field.name for field in fields(Safeguards)])

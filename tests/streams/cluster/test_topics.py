@@ -60,6 +60,15 @@ def test_unequal_partitions_of_input_and_changelog_are_refused() -> None:
     )
 
 
+def test_an_input_of_other_partitions_than_the_settings_say_is_refused() -> None:
+    other = {name: replace(RIGHT[name], partitions=64) for name in (INPUT, CHANGELOG)}
+    check(
+        RIGHT | other,
+        f"topic {INPUT} has 64 partitions, topics.partitions says 32: it tells which partition a "
+        "key belongs to",
+    )
+
+
 def test_partitions_and_retention_of_outputs_are_the_operators() -> None:
     name = "otpguard.throttle.v1"
     check(RIGHT | {name: Shape(3, 1, {"cleanup.policy": "compact,delete", "retention.ms": "1"})})

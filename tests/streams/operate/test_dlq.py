@@ -30,6 +30,7 @@ pytestmark = [pytest.mark.kafka, pytest.mark.timeout(120)]
 
 NUMBER = "+8617000991234"
 CODE = "583921"
+BELONGS = 1  # of two partitions, the one of b"key"
 
 
 def event(name: str, **fields: object) -> bytes:
@@ -72,11 +73,13 @@ class Desk:
         assert done.exit_code == 0, done.exception
         return json.loads(done.stdout)
 
-    def send(self, values: list[bytes | None], partition: int = 0) -> None:
+    def send(
+        self, values: list[bytes | None], partition: int = 0, key: bytes | None = b"key"
+    ) -> None:
         """Producers of events."""
         with closing(KafkaProducer(**client_arguments(self.settings.kafka))) as producer:
             for value in values:
-                producer.send(self.settings.topics.input, value, b"key", partition=partition)
+                producer.send(self.settings.topics.input, value, key, partition=partition)
             producer.flush(30)
 
     def refuse(self, **input_: Any) -> int:
@@ -174,9 +177,16 @@ def test_the_bytes_of_one_are_shown_only_when_asked_for_and_with_a_warning(desk:
     assert b"no dead letter at 0:999" in missing.stderr
 
 
-def test_a_letter_is_replayed_once_byte_for_byte_to_its_own_partition(desk: Desk) -> None:
+@pytest.mark.parametrize(
+    ("key", "sent", "comes"),
+    [(b"key", BELONGS, BELONGS), (b"key", 1 - BELONGS, BELONGS), (None, 0, 0), (None, 1, 1)],
+    ids=["where its key belongs", "elsewhere", "no key", "no key, in the other"],
+)
+def test_a_letter_is_replayed_once_byte_for_byte_to_where_its_key_belongs(
+    desk: Desk, key: bytes | None, sent: int, comes: int
+) -> None:
     values = [long(f"{i}") for i in range(5)]
-    desk.send([*values, b"{bad"], partition=1)
+    desk.send([*values, b"{bad"], sent, key)
     assert desk.refuse(value_bytes_max=1024) == 6
     trial = desk.json("replay", "--dry-run")
     assert (trial["would_publish"], trial["would_be_refused"]) == (5, {"invalid_json": 1})
@@ -187,7 +197,7 @@ def test_a_letter_is_replayed_once_byte_for_byte_to_its_own_partition(desk: Desk
     assert (last["published"], last["replayed_before"]) == (0, 5)
     came = desk.records(desk.settings.topics.input)[6:]
     assert sorted(record.value for record in came) == sorted(values)
-    assert {(record.key, record.partition) for record in came} == {(b"key", 1)}
+    assert {(record.key, record.partition) for record in came} == {(key, comes)}
     assert all("dead_letter" in dict(record.headers) for record in came)
     assert desk.refuse() == 0
     assert desk.json("ls")["counts"] == {

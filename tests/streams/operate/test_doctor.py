@@ -69,11 +69,13 @@ def test_a_working_installation_has_nothing_wrong(config: Path) -> None:
     assert code == Exit.DONE, [each for each in found.values() if each["state"] == "bad"]
     assert {each["state"] for each in found.values()} <= {"ok", "warn"}
     assert "Kafka 4" in found["broker"]["says"]
+    assert "hides the input for up to 900 s" in found["transactions"]["says"]
     # one broker, without an authoriser, no worker yet: said, and no reason to stop
-    for check in ("topics", "rights", "lag"):
+    for check in ("topics", "rights", "lag", "transactions"):
         assert found[check]["state"] == "warn"
         assert found[check]["remedy"]
-    assert found["keys"]["state"] == found["events"]["state"] == found["clocks"]["state"] == "ok"
+    for check in ("keys", "partitions", "events", "clocks"):
+        assert found[check]["state"] == "ok"
 
 
 def test_events_ahead_of_the_brokers_clock_are_named(config: Path) -> None:

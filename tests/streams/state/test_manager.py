@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from aiokafka.errors import KafkaStorageError
+from aiokafka.errors import KafkaError, KafkaStorageError, NotEnoughReplicasError
 from msgspec.structs import replace as replace_struct
 
 from detectors import chain
@@ -72,6 +72,13 @@ def test_a_state_is_overtaken_when_the_group_has_committed_past_it(
     committed: int | None, is_it: bool
 ) -> None:
     assert _part(100).overtaken(committed) is is_it
+
+
+def test_a_state_is_taken_for_one_of_any_log_that_is_long_enough() -> None:
+    """The limit: an offset does not say of which cluster, so no changelog may be mirrored."""
+    here, of_a_mirror = _envelope(90, 110), _envelope(90, 110, highwater=5000)
+    assert _part(100).admit(of_a_mirror) is _part(100).admit(here) is Admission.APPLY
+    assert _part(100).admit(_envelope(90, 99, highwater=99)) is Admission.AHEAD
 
 
 # -- rebalances -----------------------------------------------------------------------------------
@@ -179,12 +186,62 @@ def test_after_generations_away_the_changelog_is_read_again() -> None:
     _play(play)
 
 
-def test_a_manifest_that_may_or_may_not_be_on_the_log_is_asked_for() -> None:
+def test_a_last_checkpoint_harms_nothing_that_a_manifest_names_of_which_nothing_was_heard() -> None:
+    """The changelog has it, the acknowledgement is lost, and the worker dies in the next one."""
+
+    async def play(kafka: Kafka) -> None:
+        keeper = kafka.keeper()
+        silent = False
+
+        async def append(partition: int, write: Write) -> Appended:
+            appended = await kafka.append(partition, write)
+            if silent and b"manifest" in kafka.log[-2].key + kafka.log[-1].key:
+                await asyncio.Event().wait()  # for the manifest; one more record, and it is dead
+            return appended
+
+        keeper.append = append
+        keeper.cycle_s = 0.0
+        await kafka.rebalance(keeper, 1, {0})
+        writing = asyncio.create_task(keeper.write_checkpoints())
+        await _until(lambda: keeper.checkpoints == 1)
+        kafka.log.append(Write(b"1|w|r0|0", b""))  # of another partition
+        part, silent = keeper.parts[0], True
+        part.next = part.state.next_offset = 60
+        part.state.table.find_or_add(np.arange(1, 10, dtype=np.uint64))
+        await _until(lambda: sum(b"manifest" in write.key for write in kafka.log) == 2)
+        part.next = part.state.next_offset = 70
+        part.state.table.find_or_add(np.arange(10, 20, dtype=np.uint64))
+        keeper.deadline_s = 0.1
+        await keeper.flush(fenced=False)
+        writing.cancel()
+        other = kafka.keeper()
+        await kafka.rebalance(other, 2, {0})
+        assert kafka.failed == []
+        assert other.positions() == {0: 60}
+        assert other.parts[0].state.recipients == 9
+
+    _play(play)
+
+
+def test_a_manifest_of_which_nothing_was_heard_comes_first_when_the_partition_stays() -> None:
     async def play(kafka: Kafka) -> None:
         keeper = kafka.keeper()
         await kafka.rebalance(keeper, 1, {0})
-        keeper.parts[0].ledger.unsure = True
-        assert await kafka.rebalance(keeper, 2, {0}) == [0]
+        part = keeper.parts[0]
+        for step in part.ledger.checkpoint(chain.snapshot(part.state), 60, 0):
+            if isinstance(step, Write):
+                kafka.log.append(step)
+                if b"manifest" in step.key:
+                    break
+        assert await kafka.rebalance(keeper, 2, {0}) == []
+        said = kafka.log[-1]
+        part.next = part.state.next_offset = 70
+        await keeper.flush(fenced=False)
+        assert kafka.log.count(said) == 2
+        assert keeper.covered() == {0: 70}
+        other = kafka.keeper()
+        await kafka.rebalance(other, 4, {0})
+        assert other.positions() == {0: 70}
 
     _play(play)
 
@@ -234,6 +291,52 @@ def test_a_rebuild_removes_what_it_does_not_trust() -> None:
         await kafka.rebalance(kafka.keeper(rebuild=True), 2, {0})
         assert {write.key for write in kafka.log if write.value is None} == keys
         assert kafka.positions == {0: 7}
+
+    _play(play)
+
+
+@pytest.mark.parametrize("generation", [2, 3])
+def test_a_rebuild_throws_nothing_away_that_is_taken_over_later(generation: int) -> None:
+    async def play(kafka: Kafka) -> None:
+        rebuilding, other = kafka.keeper(rebuild=True), kafka.keeper()
+        await kafka.rebalance(rebuilding, 1, {0})
+        await kafka.rebalance(other, 1, {1})
+        other.parts[1].next = other.parts[1].state.next_offset = 50
+        await other.flush(fenced=False)
+        await kafka.rebalance(rebuilding, generation, {0, 1})
+        assert rebuilding.positions() == {0: 7, 1: 50}
+        assert not [write for write in kafka.log if write.value is None]
+
+    _play(play)
+
+
+def test_a_rebuild_throws_a_partition_away_once_and_not_when_it_comes_back() -> None:
+    async def play(kafka: Kafka) -> None:
+        kafka.committed = 99
+        keeper = kafka.keeper(rebuild=True)
+        await kafka.rebalance(keeper, 1, {0, 1})
+        await kafka.rebalance(keeper, 3, {0, 1})  # without a checkpoint yet: from the start again
+        assert kafka.positions == {0: 7, 1: 7}
+        keeper.parts[0].next = keeper.parts[0].state.next_offset = 50
+        await keeper.flush(fenced=False)
+        await kafka.rebalance(keeper, 5, {0, 1})
+        assert kafka.positions == {0: 50, 1: 7}
+        assert not kafka.failed
+
+    _play(play)
+
+
+def test_a_rebuild_leaves_a_partition_alone_that_went_before_it_was_loaded() -> None:
+    async def play(kafka: Kafka) -> None:
+        keeper, other = kafka.keeper(rebuild=True), kafka.keeper()
+        keeper.revoked()
+        keeper.assigned(frozenset({0, 1}), 1)
+        await kafka.rebalance(keeper, 2, {0})
+        await kafka.rebalance(other, 2, {1})
+        other.parts[1].next = other.parts[1].state.next_offset = 50
+        await other.flush(fenced=False)
+        await kafka.rebalance(keeper, 3, {0, 1})
+        assert keeper.positions() == {0: 7, 1: 50}
 
     _play(play)
 
@@ -320,9 +423,10 @@ def test_a_checkpoint_is_written_when_it_is_due_and_only_if_there_is_something_n
     _play(play)
 
 
+@pytest.mark.parametrize("refusal", [KafkaStorageError, NotEnoughReplicasError])
 @pytest.mark.parametrize("record", [1, 2, 3])  # two chunks and the manifest
 def test_a_changelog_that_takes_no_record_holds_the_commit_back_and_is_whole_afterwards(
-    record: int, monkeypatch: pytest.MonkeyPatch
+    record: int, refusal: type[KafkaError], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A full disk, or too few replicas in sync, at any record of a checkpoint."""
     monkeypatch.setattr("streams.state.manager.RETRY_PAUSE_S", 0.01)
@@ -336,7 +440,7 @@ def test_a_changelog_that_takes_no_record_holds_the_commit_back_and_is_whole_aft
             nonlocal tried
             if full and len(kafka.log) >= before + record - 1:
                 tried = True
-                raise KafkaStorageError
+                raise refusal
             return await kafka.append(partition, write)
 
         keeper.append = append

@@ -18,6 +18,7 @@ from bisect import bisect_left
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
+from functools import reduce
 from importlib.metadata import version
 from types import SimpleNamespace
 from typing import Any
@@ -29,7 +30,6 @@ from aiokafka import TopicPartition
 from aiokafka.consumer import fetcher
 from aiokafka.consumer.fetcher import (
     READ_COMMITTED,
-    READ_UNCOMMITTED,
     FetchResult,
     PartitionRecords,
 )
@@ -44,6 +44,7 @@ from hypothesis import strategies as st
 from streams.config import Settings
 from streams.transport import driver as transport
 from streams.transport.driver import App, Consumer, Envelope, Poll
+from streams.transport.record_batch import Refused
 from streams.worker.app import faust_settings
 
 VERSIONS = {"faust-streaming": "0.15.3", "aiokafka": "0.14.0", "mode-streaming": "0.7.1"}
@@ -89,6 +90,7 @@ PARAMETERS = {
     "aiokafka.consumer.group_coordinator:GroupCoordinator._push_error_to_user": "self exc",
     "aiokafka.consumer.consumer:AIOKafkaConsumer.committed": "self partition",
     "aiokafka.consumer.consumer:AIOKafkaConsumer.highwater": "self partition",
+    "aiokafka.consumer.consumer:AIOKafkaConsumer.last_stable_offset": "self partition",
     "aiokafka.consumer.consumer:AIOKafkaConsumer.assignment": "self",
 }
 """What is called or overridden, with the names of its parameters."""
@@ -149,16 +151,26 @@ def test_what_the_overrides_rely_on_works_as_it_did(path: str) -> None:
     assert now == BODIES[path], f"the body of {path} changed; it now reads\n{source}"
 
 
-def test_no_member_holds_a_rebalance_up_for_over_20_s() -> None:
-    async def timeout_ms() -> int:
+def _of_a_member(name: str) -> Any:
+    """What the consumer of a worker has under this name."""
+
+    async def ask() -> Any:
         app = App("one", **faust_settings(Settings()))
         consumer = app.consumer
         assert isinstance(consumer, Consumer)
         member = consumer._thread._create_worker_consumer(app.transport)
         await member.stop()
-        return int(member._rebalance_timeout_ms)
+        return getattr(member, name)
 
-    assert asyncio.run(timeout_ms()) == 20_000
+    return asyncio.run(ask())
+
+
+def test_no_member_holds_a_rebalance_up_for_over_20_s() -> None:
+    assert _of_a_member("_rebalance_timeout_ms") == 20_000
+
+
+def test_what_a_transaction_wrote_is_asked_for_when_it_is_committed() -> None:
+    assert _of_a_member("_isolation_level") == "read_committed"
 
 
 def test_urls_lead_to_the_transport_and_the_store() -> None:
@@ -175,10 +187,15 @@ ABORT_MARKER = b"\0\0\0\0"
 
 
 def _batch(
-    first: int, values: list[bytes], *, producer: int | None = None, control: bool = False
+    first: int,
+    values: list[bytes],
+    *,
+    producer: int | None = None,
+    control: bool = False,
+    codec: int = 0,
 ) -> bytes:
     transactional, producer_id = producer is not None, -1 if producer is None else producer
-    builder = DefaultRecordBatchBuilder(2, 0, transactional, producer_id, 0, 0, 1 << 20)
+    builder = DefaultRecordBatchBuilder(2, codec, transactional, producer_id, 0, 0, 1 << 20)
     for i, value in enumerate(values):
         key = ABORT_MARKER if control else b"k"
         builder.append(i, 1_700_000_000_000 + first + i, key, value, [])
@@ -197,12 +214,11 @@ def _fetched(
     held: transport._Fetched | None = None,
 ) -> tuple[FetchResult, SimpleNamespace]:
     """What aiokafka holds after a fetch from `position`, as the transport has it."""
-    state = SimpleNamespace(position=position, highwater=100, paused=False)
+    state = SimpleNamespace(position=position, highwater=100, lso=100, paused=False)
     state.consumed_to = lambda offset: setattr(state, "position", offset)
     assignment = SimpleNamespace(active=True, state_value=lambda _tp: state)
-    level = READ_COMMITTED if aborted else READ_UNCOMMITTED
     records = PartitionRecords(
-        TP, transport.Records(raw), aborted, position, None, None, True, level
+        TP, transport.Records(raw), aborted, position, None, None, True, READ_COMMITTED
     )
     held = transport._Fetched("in", {}) if held is None else held
     held[TP] = FetchResult(TP, assignment=assignment, partition_records=records, backoff=0)
@@ -354,6 +370,95 @@ def test_aborted_transactions_and_control_records_are_passed_over() -> None:
     assert (list(envelope.values), envelope.next_offset) == ([b"a", b"c"], 14)
 
 
+# -- what is too much -----------------------------------------------------------------------------
+
+ZSTD = 4
+BOMB = [bytes(100), bytes(5_000)]
+
+
+@pytest.fixture
+def tight(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Batches may take a kilobyte, and a poll three."""
+    monkeypatch.setattr(transport, "BATCH_BYTES_MAX", 1_000)
+    monkeypatch.setattr(transport, "POLL_BYTES_MAX", 3_000)
+
+
+def _polled(held: transport._Fetched) -> None:
+    """Another poll begins."""
+    held.polling.poll = transport.Poll(bytes_left=transport.POLL_BYTES_MAX)
+
+
+@both_ways
+@pytest.mark.usefixtures("tight")
+def test_a_batch_that_takes_too_much_is_passed_over_and_its_offsets_are_told() -> None:
+    raw = _batch(10, [b"a"]) + _batch(11, BOMB, codec=ZSTD) + _batch(13, [b"b"], codec=ZSTD)
+    result, state = _fetched(raw, 10)
+    (envelope,) = result.getall(100)
+    assert list(envelope.values) == [b"a", b"b"]
+    assert envelope.refused == (Refused(11, 12, 1_700_000_000_012),)
+    assert (envelope.start, envelope.next_offset, state.position) == (10, 14, 14)
+
+
+@pytest.mark.usefixtures("tight")
+def test_a_batch_alone_that_takes_too_much_makes_an_envelope_without_records() -> None:
+    result, state = _fetched(_batch(11, BOMB, codec=ZSTD), 11)
+    (envelope,) = result.getall(100)
+    assert (len(envelope.values), len(envelope.refused), state.position) == (0, 1, 13)
+    assert not result.has_more()
+
+
+@pytest.mark.usefixtures("tight")
+def test_one_that_is_read_from_its_middle_is_told_as_the_same() -> None:
+    """As after a restart, where a state ended at a tick within it."""
+    raw = _batch(11, BOMB, codec=ZSTD)
+    fetches = [_fetched(raw, at) for at in (11, 12)]
+    (whole,), (rest,) = (result.getall(100) for result, _ in fetches)
+    assert (rest.start, rest.refused) == (12, whole.refused)
+
+
+@pytest.mark.parametrize("codec", [1, 2, 3, ZSTD])
+@pytest.mark.usefixtures("tight")
+def test_a_compressed_batch_in_the_old_format_is_passed_over(codec: int) -> None:
+    builder = LegacyRecordBatchBuilder(1, codec if codec < ZSTD else 1, 1 << 20)
+    for number in range(3):
+        builder.append(number, 1_700_000_000_000, b"k", b"v")
+    raw = struct.pack(">q", 2) + bytes(builder.build())[8:]  # as a broker has it: of the last one
+    result, _ = _fetched(raw, 0)
+    (envelope,) = result.getall(100)
+    assert (len(envelope.values), envelope.next_offset) == (0, 3)
+    assert [one.last for one in envelope.refused] == [2]
+
+
+@pytest.mark.usefixtures("tight")
+def test_a_poll_decompresses_so_much_and_the_next_one_goes_on() -> None:
+    held = transport._Fetched("in", {})
+    raw = b"".join(_batch(10 + n, [b"%d" % n * 900], codec=ZSTD) for n in range(8))
+    result, _ = _fetched(raw, 10, held=held)
+    found: list[list[int]] = []
+    while result.has_more():
+        _polled(held)
+        found += [list(envelope.offsets) for envelope in result.getall(100)]
+        if result.has_more():
+            assert result.getall(100) == []  # in the same poll
+    assert found == [[10, 11, 12, 13], [14, 15, 16, 17]]
+
+
+@given(st.integers(1, 60), st.integers(10, 45), st.integers(0, 15))
+def test_what_was_refused_is_told_once_wherever_an_envelope_is_cut(
+    size: int, first: int, behind: int
+) -> None:
+    one = Refused(first, first + behind, 0)
+    offsets = [o for o in range(10, 61) if not one.first <= o <= one.last]
+    texts = [b""] * len(offsets)
+    whole = Envelope(0, 10, 61, 61, texts, texts, offsets, offsets, refused=(one,))
+    pieces = list(whole.pieces(size))
+    (teller,) = [piece for piece in pieces if piece.refused]
+    assert teller.start <= one.last < teller.next_offset
+    assert bool(whole.since(one.last).refused) is True
+    assert not whole.since(one.last + 1).refused
+    assert reduce(lambda earlier, later: later.after(earlier), pieces).refused == (one,)
+
+
 @both_ways
 def test_a_fetch_from_before_a_seek_gives_nothing() -> None:
     result, state = _fetched(_batch(10, [b"a"]), 10)
@@ -415,6 +520,18 @@ def test_an_envelope_ends_early_if_the_log_had_all_of_its_last_tick(
     end: int, highwater: int, *, early: bool
 ) -> None:
     assert Envelope(0, 3, end, highwater, [], [], [], []).ends_early(20) is early
+
+
+def test_an_envelope_does_not_wait_for_what_lies_behind_an_open_transaction() -> None:
+    result, state = _fetched(_batch(10, [b"a"]), 10)
+    state.lso = 11
+    (envelope,) = result.getall(100)
+    assert (envelope.highwater, envelope.stable) == (100, 11)
+    assert not envelope.ends_early(20)
+    assert envelope.since(5).stable == next(envelope.pieces(7)).stable == 11
+    result, state = _fetched(_batch(10, [b"a"]), 10)
+    state.lso = None  # of an old broker
+    assert result.getall(100)[0].ends_early(20)
 
 
 @given(st.sets(st.integers(10, 60)), st.integers(1, 60))

@@ -14,7 +14,8 @@ from aiokafka.record.memory_records import MemoryRecords
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.transport.driver import _DECOMPRESS, Records
+from streams.transport.decompress import _CODECS
+from streams.transport.driver import Records
 from streams.transport.record_batch import (
     Columns,
     MalformedError,
@@ -72,7 +73,7 @@ def told(columns: Columns) -> Told:
     return list(zip(*stamps, columns.keys, columns.values, strict=True))
 
 
-CODECS = [0, *_DECOMPRESS]
+CODECS = [0, *_CODECS]
 LENGTHS = st.integers(0, 300) | st.sampled_from([8_150, 8_191, 8_192, 20_000])
 STRINGS = st.none() | LENGTHS.map(lambda n: bytes(range(256)) * (n // 256) + bytes(n % 256))
 HEADERS = st.lists(st.tuples(st.sampled_from(["", "trace"]), st.binary(max_size=3)), max_size=2)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from detectors.model.strings import Lying, Written
 from streams import wire
 from streams.wire import Decoded, Intake, Numbers, Outcome, Reason
 from streams.wire.events import BLOCK, CACHED, VALUE_BYTES_MAX
+from streams.wire.partitioner import partition_of
 
 CHINA = Intake(Numbers("CN"))
 NOW_MS = 1_772_422_380_000
@@ -136,7 +138,7 @@ def test_a_bad_record_has_its_reason_and_its_neighbours_are_counted(
 
 
 def test_every_reason_is_covered_by_a_boundary_above() -> None:
-    elsewhere = {"no_record_time", "ahead_of_log"}
+    elsewhere = {"no_record_time", "ahead_of_log", "batch_unreadable"}
     assert {expected for _, expected in REFUSED} | elsewhere == {str(reason) for reason in Reason}
 
 
@@ -328,6 +330,18 @@ def test_only_counted_events_have_their_keys_looked_at() -> None:
     assert decode([value(), value(segment=2), b"{"], [b"8617000000001", b"x", b"y"]) is not None
     decoded = decode([value(), value(segment=2), b"{"], [b"8617000000001", b"x", b"y"])
     assert decoded.noncanonical_keys == 0
+
+
+def test_keys_in_another_partition_than_theirs_are_counted_of_counted_events() -> None:
+    key = b"8617000000001"
+    belongs = partition_of(key, 32)
+    values = [value(), value(), value(segment=2), value(), b"{", value(event_time_ms=10**13)]
+    keys: list[bytes | None] = [key, b"x", b"x", None, b"x", b"x"]
+    intake = replace(CHINA, partitions=32)
+    for partition, expected in ((belongs, 1), (belongs ^ 1, 2)):
+        found = wire.decode(intake, "t", partition, values, keys, range(6), [NOW_MS] * 6, 6)
+        assert found.misplaced_keys == expected
+    assert decode(values, keys).misplaced_keys == 0  # a file has no partitions
 
 
 def test_event_time_is_judged_against_the_record_not_a_clock() -> None:

@@ -116,6 +116,16 @@ def test_a_dead_letter_keeps_the_bytes_and_says_where_they_were() -> None:
     }
 
 
+def test_a_batch_that_was_refused_is_one_letter_with_its_offsets_and_no_value() -> None:
+    key, value, headers = wire.dead_letter(Reject.of_batch(40, 49, 17), "in", 7)
+    assert (key, value) == (b"7-40", b"")
+    told = dict(headers)
+    assert (told["reason"], told["offset"], told["last_offset"]) == (
+        b"batch_unreadable", b"40", b"49",
+    )  # fmt: skip
+    assert told["size"] == b"0"  # nothing to replay
+
+
 def test_a_dead_letter_is_cut_and_never_a_tombstone() -> None:
     large = Reject(1, Reason.TOO_LARGE, None, b"x" * 900_000, -1)
     _, value, headers = wire.dead_letter(large, "in", 0)

@@ -20,7 +20,8 @@ from streams.state.outbox import Output
 from streams.telemetry.metrics import Metrics
 from streams.transport.driver import Envelope
 from streams.worker.acks import Acknowledgements
-from streams.worker.agents import Detector, Refusals
+from streams.worker.agents import Detector
+from streams.worker.letters import Letters
 from streams.worker.observe import Observer
 from streams.worker.reader import Reader
 from tests.faults.traffic import traffic
@@ -77,7 +78,7 @@ def apply(
             settings.topics,
             keeper,
             Observer(told, recogniser, acks),
-            Refusals(0.5),
+            Letters(100, told),
         )
         for one in envelopes:
             work = asyncio.create_task(detector.handle(one, kafka))  # type: ignore[arg-type]

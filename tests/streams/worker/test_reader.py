@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -37,7 +38,7 @@ def reader() -> Reader:
     settings = Settings()
     shipped = settings.recogniser()
     recogniser = Counting(shipped.registry, shipped.params)
-    return Reader(settings.intake(), "in", recogniser, Metrics())
+    return Reader(replace(settings.intake(), partitions=4), "in", recogniser, Metrics())
 
 
 def envelope(partition: int, number: int) -> Envelope:
@@ -60,9 +61,12 @@ def check(reader: Reader, envelopes: list[Envelope]) -> None:
     fresh = Settings()
     for one in envelopes:
         decoded, codes = reader.read(one)
-        alone = Reader(fresh.intake(), "in", fresh.recogniser(), Metrics())
+        intake = replace(fresh.intake(), partitions=4)
+        alone = Reader(intake, "in", fresh.recogniser(), Metrics())
         expected, wanted_codes = alone.read(one)
         assert decoded.rejects == expected.rejects
+        assert decoded.noncanonical_keys == expected.noncanonical_keys
+        assert decoded.misplaced_keys == expected.misplaced_keys
         assert {k: n for k, n in decoded.outcomes.items() if n} == {
             k: n for k, n in expected.outcomes.items() if n
         }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -25,9 +26,10 @@ from streams.errors import Exit
 from streams.scenarios import generate, merged
 from streams.state.checkpoint import CheckpointError
 from tests.faults.driver import Fault, Plan, Run
-from tests.faults.oracle import compute_outcome, read_outcome
+from tests.faults.oracle import Outcome, _records, compute_outcome, read_outcome
 from tests.faults.traffic import POISON, traffic
 from tests.ports import free_port
+from tests.streams.worker.scraped import scraped
 
 HOUR_MS = 3_600_000
 NOBODY = "127.0.0.1:9"  # the discard port: nobody listens
@@ -191,12 +193,94 @@ def test_poison_in_the_middle_is_dead_lettered_and_its_neighbours_are_counted(ru
     assert _difference(run) == []
 
 
-def test_an_input_that_is_refused_as_a_whole_stops_the_worker(run: Run) -> None:
+def test_a_rush_of_rubbish_neither_stops_the_worker_nor_is_written_once_more(run: Run) -> None:
     run.create_topics()
-    asyncio.run(_produce(run, [*_values(3_000), *([b"{bad"] * 12_000)]))
-    code, said = _ended(_start(run))
-    assert code == Exit.CONFIG
-    assert "were refused" in said[-1]
+    good = _values(3_000)
+    asyncio.run(_produce(run, [*good[:1500], *([b"{}"] * RUBBISH), *good[1500:]]))
+    process = _start(run, OTPGUARD_INPUT_DEAD_LETTERS_PER_S="20")
+    try:
+        _until(lambda: not asyncio.run(run._behind()), 60)
+    finally:
+        process.send_signal(signal.SIGTERM)
+        code, said = _ended(process)
+    assert code == Exit.DONE
+    ours, oracle = (
+        asyncio.run(read_outcome(run.settings)),
+        asyncio.run(compute_outcome(run.settings)),
+    )
+    letters = _without_letters(ours)
+    assert len(_without_letters(oracle)) == RUBBISH
+    assert ours.differences(oracle) == []
+    ranges = [match for line in said if (match := WITHHELD.search(line))]
+    assert len(letters) + sum(int(match["records"]) for match in ranges) == RUBBISH
+    assert 200 <= len(letters) < RUBBISH / 4  # ten seconds' worth, and what a minute adds
+    assert {match["reason"] for match in ranges} == {"missing_field"}
+    assert all(1500 < int(m["first"]) <= int(m["last"]) < 1500 + RUBBISH for m in ranges)
+
+
+RUBBISH = 11_000
+WITHHELD = re.compile(
+    r"(?P<records>\d+) records refused as (?P<reason>\w+) without a dead letter, "
+    r"at offsets (?P<first>\d+) to (?P<last>\d+)"
+)
+
+
+def _without_letters(outcome: Outcome) -> list[str]:
+    """Take the dead letters out of what was published, and return their identities."""
+    letters = [identity for identity in outcome.published if identity.startswith("dead letter")]
+    for identity in letters:
+        del outcome.published[identity]
+    return letters
+
+
+def test_batches_that_hold_a_thousand_times_their_size_are_passed_over(run: Run) -> None:
+    run.create_topics()
+    port = free_port()
+    good = _values(2_000)
+    asyncio.run(_produce(run, good[:1000]))
+    asyncio.run(_bombs(run, 6))
+    asyncio.run(_produce(run, good[1000:]))
+    process = _start(run, OTPGUARD_HTTP_PORT=str(port))
+    try:
+        _until(lambda: scraped(port, "events_total", outcome="counted") == len(good), 90)
+        assert scraped(port, "dead_letters_total", reason="batch_unreadable") == 6
+        status = Path(f"/proc/{process.pid}/status").read_text()
+        most_mb = int(status.partition("VmHWM:")[2].split()[0]) / 1024
+    finally:
+        process.send_signal(signal.SIGTERM)
+        code, _ = _ended(process)
+    assert code == Exit.DONE
+    assert most_mb < 300  # a worker at rest has 140; each of them would make 400 of it
+    letters = asyncio.run(_letters(run))
+    assert [(each["offset"], each["last_offset"], each["size"]) for each in letters] == [
+        (b"%d" % offset, b"%d" % offset, b"0") for offset in range(1000, 1006)
+    ]
+
+
+async def _bombs(run: Run, number: int) -> None:
+    """Send records of 200 MB of zeros, which are 6 kB on their way and on the log."""
+    producer = AIOKafkaProducer(
+        bootstrap_servers=run.broker.bootstrap, compression_type="zstd",
+        max_batch_size=1 << 28, max_request_size=1 << 29,
+    )  # fmt: skip
+    await producer.start()
+    try:
+        for _ in range(number):
+            await producer.send_and_wait(
+                run.settings.topics.input, bytes(200_000_000), b"key", partition=0
+            )
+    finally:
+        await producer.stop()
+
+
+async def _letters(run: Run) -> list[dict[str, bytes]]:
+    """The headers of the dead letters, in the order of the refused records."""
+    records = [dict(r.headers) async for r in _records(run.settings, _dlq(run))]
+    return sorted(records, key=lambda headers: int(headers["offset"]))
+
+
+def _dlq(run: Run) -> str:
+    return run.settings.topics.dead_letters
 
 
 # -- what a replay of its log says ----------------------------------------------------------------

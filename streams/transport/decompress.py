@@ -1,0 +1,95 @@
+"""What a producer compressed, made whole again, but never more of it than a bound.
+
+Brokers bound a batch as it is sent: one of 6 kB may hold 200 MB of zeros. So it is the bytes that
+come out which are counted here, while they come.
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from collections.abc import Callable, Mapping
+from typing import Final
+
+import cramjam
+
+_GZIP: Final = 16 + zlib.MAX_WBITS  # zlib.h: with gzip's header
+_XERIAL: Final = b"\x82SNAPPY\0"  # Java's framing: this, two versions, then blocks with lengths
+_XERIAL_HEAD: Final = len(_XERIAL) + 8
+_LENGTH: Final = struct.Struct(">i")
+_USUAL: Final = 8  # texts are compressed to a third or a fifth; one try is enough then
+_MORE: Final = 4
+_LEAST: Final = 1 << 16
+
+
+class UnreadableError(Exception):
+    """It holds more than the bound, or is not what its codec makes."""
+
+
+def decompress(codec: int, data: bytes, bytes_max: int) -> bytes:
+    """Return what was compressed, at most `bytes_max`.
+
+    `codec` is a batch's number of it: 1 gzip, 2 snappy, 3 lz4, 4 zstd. Raises UnreadableError.
+    """
+    if codec not in _CODECS:
+        raise UnreadableError
+    try:
+        return _CODECS[codec](data, bytes_max)
+    except (cramjam.DecompressionError, zlib.error, struct.error, ValueError) as error:
+        raise UnreadableError from error
+
+
+def _gzip(data: bytes, bytes_max: int) -> bytes:
+    made = bytearray()
+    while data:
+        member = zlib.decompressobj(_GZIP)
+        made += member.decompress(data, bytes_max + 1 - len(made))
+        if len(made) > bytes_max or not member.eof:
+            raise UnreadableError
+        data = member.unused_data
+    return bytes(made)
+
+
+def _snappy(data: bytes, bytes_max: int) -> bytes:
+    if not data.startswith(_XERIAL):
+        blocks = [data]
+    else:
+        blocks, at = [], _XERIAL_HEAD
+        while at < len(data):
+            (size,) = _LENGTH.unpack_from(data, at)
+            at += _LENGTH.size
+            if not 0 <= size <= len(data) - at:
+                raise UnreadableError
+            blocks.append(data[at : at + size])
+            at += size
+    if sum(map(cramjam.snappy.decompress_raw_len, blocks)) > bytes_max:
+        raise UnreadableError
+    return b"".join(bytes(cramjam.snappy.decompress_raw(block)) for block in blocks)
+
+
+def _into(codec: object) -> Callable[[bytes, int], bytes]:
+    """Of a codec that fills a buffer: larger and larger ones are tried."""
+    fill: Callable[[bytes, bytearray], int] = codec.decompress_into  # type: ignore[attr-defined]
+
+    def make(data: bytes, bytes_max: int) -> bytes:
+        size = min(bytes_max, max(_LEAST, _USUAL * len(data)))
+        while True:
+            made = bytearray(size)
+            try:
+                length = fill(data, made)
+            except cramjam.DecompressionError:
+                if size == bytes_max:
+                    raise
+                size = min(bytes_max, _MORE * size)
+            else:
+                return bytes(memoryview(made)[:length])
+
+    return make
+
+
+_CODECS: Final[Mapping[int, Callable[[bytes, int], bytes]]] = {
+    1: _gzip,
+    2: _snappy,
+    3: _into(cramjam.lz4),
+    4: _into(cramjam.zstd),
+}

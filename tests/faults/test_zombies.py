@@ -1,0 +1,162 @@
+"""A worker that was frozen for longer than its session comes back and writes: nothing changes.
+
+It knows of nothing when it wakes up: another has taken its partition over, has read everything, and
+has written its checkpoint. What it had in hand it goes on with until it hears of that: it applies
+records, publishes what they make, and may write a checkpoint, all behind its successor's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from confluent_kafka import Consumer, Producer, TopicPartition
+
+from streams.demo.brokers import Broker
+from streams.errors import Exit
+from streams.state.checkpoint import Key
+from tests.faults.driver import HOUR_MS, Plan, Run, Slot
+from tests.faults.traffic import traffic
+from tests.streams.worker.test_worker import _difference, _until
+
+EVENTS = 100_000
+POLL_RECORDS = 4_000  # so that it takes seconds, and polls wait in memory when it freezes
+PATIENCE_S = 120.0
+
+
+class Topics:
+    """What workers write, as it comes: the changelog, leases, episodes and dead letters."""
+
+    def __init__(self, run: Run) -> None:
+        self.manifests: list[str] = []  # their writers
+        self.outputs = 0
+        self._changelog = run.settings.changelog
+        self._consumer = Consumer(
+            {"bootstrap.servers": run.broker.bootstrap, "group.id": f"{run.name}-look"}
+        )
+        names = run.settings.topics
+        self._consumer.assign(
+            [TopicPartition(self._changelog, 0, 0)]
+            + [
+                TopicPartition(topic, 0, 0)
+                for topic in (names.throttle, names.episode, names.dead_letters)
+            ]
+        )
+
+    def close(self) -> None:
+        self._consumer.close()
+
+    def until(self, reached: Callable[[], bool]) -> None:
+        """Read on until it is so."""
+        deadline = time.monotonic() + PATIENCE_S
+        while not reached():
+            assert time.monotonic() < deadline, "it did not come about in time"
+            self._read()
+
+    def read_all(self) -> None:
+        """Return when everything has been read that is there by now."""
+        places = self._consumer.assignment()
+        ends = {
+            place.topic: self._consumer.get_watermark_offsets(place, 10, cached=False)[1]
+            for place in places
+        }
+
+        def is_read() -> bool:
+            position = {each.topic: each.offset for each in self._consumer.position(places)}
+            return all(position[topic] >= end for topic, end in ends.items() if end)
+
+        self.until(is_read)
+
+    def _read(self) -> None:
+        record = self._consumer.poll(0.1)
+        if record is None or record.error():
+            return
+        if record.topic() != self._changelog:
+            self.outputs += 1
+        elif record.value() is not None and Key.decode(record.key()).name == "manifest":
+            self.manifests.append(Key.decode(record.key()).writer)
+
+
+@contextmanager
+def looking(run: Run) -> Iterator[Topics]:
+    """What workers write; at the end none of them is left."""
+    topics = Topics(run)
+    try:
+        yield topics
+    finally:
+        topics.close()
+        for slot in run.slots:
+            slot.send(signal.SIGCONT)
+            slot.send(signal.SIGKILL)
+            if slot.process is not None:
+                slot.process.wait()
+
+
+def produce(run: Run) -> None:
+    """An hour's traffic, floods among it, at once."""
+    producer = Producer(
+        {"bootstrap.servers": run.broker.bootstrap, "queue.buffering.max.messages": 2 * EVENTS}
+    )
+    start_ms = int(time.time() * 1000) - 2 * HOUR_MS
+    for record in traffic(run.plan.seed, EVENTS, 1, start_ms, HOUR_MS):
+        producer.produce(
+            run.settings.topics.input,
+            record.value,
+            record.key,
+            partition=0,
+            timestamp=record.timestamp_ms,
+        )
+        producer.poll(0)
+    assert producer.flush(60) == 0
+
+
+@pytest.mark.kafka
+@pytest.mark.faults
+@pytest.mark.timeout(400)
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_one_that_wakes_up_and_writes_behind_its_successor_changes_nothing(
+    seed: int, kafka: Broker, unique: str, tmp_path: Path
+) -> None:
+    run = Run(
+        Plan(seed, script=(), partitions=1, cycle_s=0.3, stall_s=600), kafka, unique, tmp_path
+    )
+    run.create_topics()
+    produce(run)
+    frozen, successor = run.slots
+    for slot in run.slots:
+        slot.environment = {
+            **slot.environment, "OTPGUARD_KAFKA_POLL_RECORDS_MAX": str(POLL_RECORDS)
+        }  # fmt: skip
+    with looking(run) as topics:
+        frozen.wanted = True
+        frozen.supervise()
+        checkpoints = random.Random(seed).randrange(1, 4)
+        topics.until(lambda: len(topics.manifests) == checkpoints)
+        frozen.send(signal.SIGSTOP)
+        successor.wanted = True
+        successor.supervise()
+        topics.until(lambda: len(set(topics.manifests)) == 2)
+        _until(lambda: not asyncio.run(run._behind()), PATIENCE_S)
+        topics.read_all()
+        before = topics.outputs, len(topics.manifests)
+        joined = _joined(frozen)
+        frozen.send(signal.SIGCONT)
+        topics.until(lambda: (topics.outputs, len(topics.manifests)) != before)
+        _until(lambda: _joined(frozen) > joined, PATIENCE_S)
+        for slot in run.slots:
+            slot.send(signal.SIGTERM)
+        exits = [slot.process.wait(60) for slot in run.slots if slot.process is not None]
+    # They may be stopped in the middle of the rebalance that the zombie brought about.
+    assert set(exits) <= {Exit.DONE, Exit.TRY_AGAIN}, f"{exits}, logs in {tmp_path}"
+    assert _difference(run) == []
+
+
+def _joined(slot: Slot) -> int:
+    """How often its worker has become a member of the group."""
+    return slot.log.read_bytes().count(b": generation ")

@@ -1,0 +1,82 @@
+"""What a producer compressed is made whole up to a bound, and no more of it is ever held."""
+
+from __future__ import annotations
+
+import gzip
+import tracemalloc
+from collections.abc import Callable
+
+import pytest
+from aiokafka import codec
+from hypothesis import given
+from hypothesis import strategies as st
+
+from streams.transport.decompress import UnreadableError, decompress
+
+MEGABYTE = 1 << 20
+ENCODERS: dict[str, tuple[int, Callable[[bytes], bytes]]] = {
+    "gzip": (1, codec.gzip_encode),
+    "snappy of Java": (2, codec.snappy_encode),
+    "snappy": (2, lambda data: bytes(codec.snappy_encode(data, xerial_compatible=False))),
+    "lz4": (3, codec.lz4_encode),
+    "zstd": (4, codec.zstd_encode),
+}
+every_codec = pytest.mark.parametrize("name", ENCODERS)
+
+
+@every_codec
+@given(data=st.binary(max_size=3000), times=st.integers(1, 400))
+def test_it_is_what_was_compressed(name: str, data: bytes, times: int) -> None:
+    number, encode = ENCODERS[name]
+    whole = data * times
+    assert decompress(number, encode(whole), 2 * MEGABYTE) == whole
+
+
+@every_codec
+def test_up_to_the_bound_it_is_made_and_a_byte_more_is_refused(name: str) -> None:
+    number, encode = ENCODERS[name]
+    assert len(decompress(number, encode(bytes(MEGABYTE)), MEGABYTE)) == MEGABYTE
+    with pytest.raises(UnreadableError):
+        decompress(number, encode(bytes(MEGABYTE + 1)), MEGABYTE)
+
+
+def test_several_members_of_gzip_count_together() -> None:
+    members = gzip.compress(bytes(MEGABYTE // 2)) * 2
+    assert len(decompress(1, members, MEGABYTE)) == MEGABYTE
+    with pytest.raises(UnreadableError):
+        decompress(1, members + gzip.compress(b"x"), MEGABYTE)
+
+
+@every_codec
+@given(data=st.data())
+def test_whatever_else_it_is_it_is_refused_or_stays_under_the_bound(
+    name: str, data: st.DataObject
+) -> None:
+    number, encode = ENCODERS[name]
+    good = bytearray(encode(b"verification code " * 200))
+    for _ in range(data.draw(st.integers(1, 3))):
+        good[data.draw(st.integers(0, len(good) - 1))] = data.draw(st.integers(0, 255))
+    cut = bytes(good[: data.draw(st.integers(0, len(good)))])
+    try:
+        assert len(decompress(number, cut, 10_000)) <= 10_000
+    except UnreadableError:
+        return
+
+
+@every_codec
+def test_no_more_than_a_few_times_the_bound_is_held(name: str) -> None:
+    number, encode = ENCODERS[name]
+    bomb = encode(bytes(100 * MEGABYTE))
+    tracemalloc.start()
+    try:
+        with pytest.raises(UnreadableError):
+            decompress(number, bomb, MEGABYTE)
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert most < 4 * MEGABYTE + 2 * len(bomb)
+
+
+def test_an_unknown_codec_is_refused() -> None:
+    with pytest.raises(UnreadableError):
+        decompress(5, b"", MEGABYTE)

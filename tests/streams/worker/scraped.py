@@ -1,0 +1,21 @@
+"""What a worker's metrics say, as Prometheus reads them."""
+
+from __future__ import annotations
+
+import urllib.request
+
+from prometheus_client.parser import text_string_to_metric_families
+
+
+def scraped(port: int, name: str, **labels: str) -> float | None:
+    """Return the value of one series of otpguard on a local port; None before it answers."""
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as response:
+            text = response.read().decode()
+    except OSError:
+        return None
+    for family in text_string_to_metric_families(text):
+        for sample in family.samples:
+            if sample.name == f"otpguard_{name}" and sample.labels == labels:
+                return float(sample.value)
+    return None
