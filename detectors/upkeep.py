@@ -24,16 +24,13 @@ from detectors.recipients.windows import close
 from detectors.suspects.clocks import coarse, observe
 from detectors.suspects.mass import LONGEST_S, forget_after, last_s
 from detectors.suspects.suspect import (
+    LATE_S,
     TAINT_S,
     Suspect,
     forget_tainted,
     newest_s,
     put_right,
 )
-
-LATE_S: Final = 3600
-"""A suspect keeps its sightings for a day plus this, so messages up to an hour out of order are
-judged exactly. Older ones are judged on the sightings that remain."""
 
 DUE_MAX_S: Final = 3 * DAY_S
 """A suspect is looked at again after so long at the latest, whatever its own times say: longer than

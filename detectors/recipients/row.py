@@ -279,6 +279,23 @@ class Memory:
             return HABIT
         return max(level, AGAIN)
 
+    def with_one(self, leaving: Known, back: Container[int], at_s: int) -> Memory:
+        """Return a memory that a platform has entered from the ring, by the rules of `remember`.
+
+        `back` are the prints that have come back into the ring meanwhile: they left the memory.
+        """
+        kept = [each for each in self.known if each.print not in back]
+        new, *held = (
+            each._replace(level=self.aged(each.level, each.last_s, at_s))
+            for each in (leaving, *kept)
+        )
+        as_often = sum(each.level >= max(new.level, AGAIN) for each in held)
+        if as_often == PRINTS:
+            return Memory(self.born_day, held)
+        # The new one stands first within its step, so the longest unused of the last step goes.
+        line = sorted((new, *held), key=lambda each: -each.level)
+        return Memory(self.born_day, line[:PRINTS])
+
     def recall(self, print_: int) -> Known | None:
         """The one with this print that came most."""
         found = [each for each in self.known if each.print == print_]

@@ -14,8 +14,12 @@ from detectors.bars import LEAK_MILLI_S
 from detectors.model.event import platform_print
 from detectors.model.records import Level, Mode, Step
 from detectors.model.times import DAY_S
-from detectors.recipients.row import AGAIN, EXCUSED, HABIT, ONCE, Memory, word
+from detectors.recipients.row import AGAIN, EXCUSED, HABIT, ONCE, RING, Known, Memory, word
 from detectors.suspects.clocks import Stamps
+
+LATE_S: Final = 3600
+"""A suspect keeps its sightings for a day plus this, so messages up to an hour out of order are
+judged exactly. Older ones are judged on the sightings that remain."""
 
 SIGHTINGS_MAX: Final = 64
 """Novel sightings, and again so many known ones, that a suspect holds: the highest bar is 61."""
@@ -77,6 +81,7 @@ class Suspect:
     """
 
     __slots__ = (
+        "adopted_s",
         "bucket_level_milli",
         "bucket_novel",
         "bucket_s",
@@ -106,6 +111,7 @@ class Suspect:
         self.row = row  # in the partition's table: a suspect's row is never given away
         self.name = name  # E.164 digits, or the token
         self.sightings = sightings  # ascending
+        self.adopted_s = sightings[-1] >> 33 if sightings else 0  # the newest that its row brought
         self.seen = {w & 0xFFFF_FFFF: w for w in sightings}
         self.novel_s = [w >> 33 for w in sightings if w >> 32 & 1]  # times of the novel ones
         self.prints_held = bytearray(_SLOTS)  # sightings by the low bits of their platform's print
@@ -238,6 +244,8 @@ def see(suspect: Suspect, platform: int, at_s: int, stamps: Stamps = Stamps.EXAC
         suspect.habits.add(platform)
     if len(sightings) > SIGHTINGS_MAX:
         _bound(suspect)
+    if len(sightings) > RING:
+        _retire(suspect)
     if at_s >= newest_s:
         fill(suspect, at_s, novel)
     else:
@@ -253,6 +261,32 @@ def _rises(suspect: Suspect, platform: int, held: int | None, at_s: int) -> bool
         return memory.risen(level, held >> 33, at_s) == HABIT
     known = memory.recall(platform_print(platform))
     return known is not None and memory.risen(known.level, known.last_s, at_s) == HABIT
+
+
+def _retire(suspect: Suspect) -> None:
+    """Let sightings that no score looks at any more become prints, as in a row.
+
+    Who is a suspect for days could else be taught 64 platforms where a row learns eight. What the
+    row's ring held when it became a suspect stays, or a rush of strangers would make it forgotten.
+    What is tainted waits for the end of its episode, and nothing is retired while one is open. Time
+    is that of the eighth newest sighting: one from a clock that is ahead retires nothing.
+    """
+    if suspect.episode is not None:
+        return
+    sightings = suspect.sightings
+    limit_s = (sightings[-RING] >> 33) - DAY_S - LATE_S
+    if sightings[0] >> 33 > limit_s:
+        return
+    back = {platform_print(w & 0xFFFF_FFFF) for w in sightings if not w >> 32 & 1}
+    for sighting in sightings[: len(sightings) - RING]:
+        platform = sighting & 0xFFFF_FFFF
+        over = suspect.adopted_s < sighting >> 33 <= limit_s
+        if over and platform not in suspect.tainted:
+            level = ONCE if sighting >> 32 & 1 else HABIT if platform in suspect.habits else AGAIN
+            leaving = Known(platform_print(platform), level, sighting >> 33)
+            suspect.memory = suspect.memory.with_one(leaving, back, sightings[-1] >> 33)
+            back.discard(leaving.print)
+            _forget(suspect, sighting)
 
 
 def _bound(suspect: Suspect) -> None:
@@ -315,6 +349,7 @@ def put_right(suspect: Suspect, limit_s: int, at_s: int) -> None:
             if habit:
                 suspect.habits.add(platform)
     suspect.last_s = min(suspect.last_s, limit_s)
+    suspect.adopted_s = min(suspect.adopted_s, limit_s)
     _refill(suspect)
 
 

@@ -8,6 +8,7 @@ partition, and a metronome of ordinary messages moves the watermark.
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import zip_longest
@@ -25,7 +26,7 @@ from detectors.recognise.recogniser import RecogniseParams, Recogniser
 from detectors.recognise.registry import Registry
 from streams.wire.events import Intake, decode
 from streams.wire.recipients import Numbers
-from tests.adversary.moves import HOUR_MS, MINUTE_MS, Kind, Move, Shot
+from tests.adversary.moves import DAY_MS, HOUR_MS, MINUTE_MS, Kind, Move, Shot
 
 INTAKE: Final = Intake(Numbers("CN"))
 REGISTRY: Final = Registry.shipped()
@@ -33,6 +34,8 @@ PARAMS: Final = Params(episode=EpisodeParams(mode="enforce"))
 APPLY_MS: Final = 500
 OFFSETS_PER_S: Final = 16
 BATCH: Final = 2048
+LEARNT_CODES: Final = 5
+"""More codes of a platform than can come before a throttle, at two seconds each."""
 
 
 @dataclass(slots=True)
@@ -49,6 +52,7 @@ class Played:
     watched: int = 0
     codes: int = 0  # of the attacker
     reached: int = 0  # of those, codes that were not refused
+    learnt: int = 0  # platforms taught over a day before of which five codes and more passed
     dead_letters: int = 0
 
 
@@ -110,34 +114,58 @@ def _settle(
         r.level is Level.THROTTLE and r.change in ("opened", "raised") for r in records
     )
     played.watched = sum(r.change == "opened" and r.kind == "flood" for r in records)
-    opened = _open_spans(records)
-    unseen: dict[str, list[int]] = {}
-    reached: dict[str, list[int]] = {}
-    evident: dict[str, int] = {}
+    codes = _Codes(played, by_recipient, _open_spans(records))
     for shot, otp, platform, trust in judged:
-        if shot.kind not in (Kind.ATTACK, Kind.OWN) or not otp:
-            continue
-        recipient = shot.value["recipient"]
-        refused = _refused(by_recipient.get(recipient, ()), shot.arrives_ms, platform, trust)
+        if shot.kind in (Kind.ATTACK, Kind.OWN) and otp:
+            codes.take(shot, platform, trust)
+    codes.close()
+
+
+@dataclass(slots=True)
+class _Codes:
+    """The codes that came to victims, and what became of them."""
+
+    played: Played
+    leases: dict[str, list[Action]]
+    opened: dict[str, list[tuple[int, int]]]
+    unseen: dict[str, list[int]] = field(default_factory=dict)
+    reached: dict[str, list[int]] = field(default_factory=dict)
+    evident: dict[str, int] = field(default_factory=dict)
+    first: dict[tuple[str, str], int] = field(default_factory=dict)
+    taught: Counter[tuple[str, str]] = field(default_factory=Counter)
+
+    def take(self, shot: Shot, platform: int, trust: Trust) -> None:
+        """Count one code."""
+        recipient, at_ms, played = shot.value["recipient"], shot.arrives_ms, self.played
+        refused = _refused(self.leases.get(recipient, ()), at_ms, platform, trust)
         if shot.kind is Kind.OWN:
             if refused:
                 played.own_refused.append(shot.platform)
-            continue
+            return
         played.codes += 1
         played.reached += not refused
         played.trusted += trust is not Trust.NONE
         if shot.evidence:
-            evident[recipient] = shot.arrives_ms
-        if not refused:
-            reached.setdefault(recipient, []).append(shot.arrives_ms)
-        if not any(a <= shot.arrives_ms <= b for a, b in opened.get(recipient, ())) and not refused:
-            unseen.setdefault(recipient, []).append(shot.arrives_ms)
-    played.unseen_most = max((_densest(times, HOUR_MS) for times in unseen.values()), default=0)
-    played.reached_most = max((_densest(t, 10 * MINUTE_MS) for t in reached.values()), default=0)
-    for recipient, leases in by_recipient.items():
-        if recipient in evident:
-            ends = max(_ends(leases), default=0)
-            played.tail_ms = max(played.tail_ms, ends - evident[recipient])
+            self.evident[recipient] = at_ms
+        who = recipient, shot.platform
+        if at_ms - self.first.setdefault(who, at_ms) > DAY_MS:
+            self.taught[who] += not refused
+        elif not refused:
+            self.reached.setdefault(recipient, []).append(at_ms)
+            if not any(a <= at_ms <= b for a, b in self.opened.get(recipient, ())):
+                self.unseen.setdefault(recipient, []).append(at_ms)
+
+    def close(self) -> None:
+        """Sum up."""
+        played = self.played
+        played.learnt = sum(count >= LEARNT_CODES for count in self.taught.values())
+        unseen, reached = self.unseen.values(), self.reached.values()
+        played.unseen_most = max((_densest(times, HOUR_MS) for times in unseen), default=0)
+        played.reached_most = max((_densest(t, 10 * MINUTE_MS) for t in reached), default=0)
+        for recipient, leases in self.leases.items():
+            if recipient in self.evident:
+                ends = max(_ends(leases), default=0)
+                played.tail_ms = max(played.tail_ms, ends - self.evident[recipient])
 
 
 def _densest(times_ms: Sequence[int], span_ms: int) -> int:

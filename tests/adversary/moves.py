@@ -280,8 +280,8 @@ def spoofed(f: Field) -> Move:
             n=f.rng.randrange(1000, 10_000), m=f.rng.randrange(10, 100)
         )
         name = f.rng.choice((platform, platform, "招商银行", "中国移动"))
-        if sender.startswith("10690"):
-            name = platform  # a signature from a port is what that port's owner answers for
+        if not sender or sender.startswith("10690"):
+            name = platform  # a port's owner answers for it, and a feed without senders for all
         code = f.rng.randrange(100_000, 1_000_000)
         text = f"【{name}】验证码{code}，{number}分钟内有效"
         shots.append(f.shot(at, platform, sender=sender, text=text))

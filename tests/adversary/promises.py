@@ -10,9 +10,13 @@ UNSEEN_MAX: Final = 54
 """Codes of new platforms in an hour with no open episode. One code a minute is seen at the WATCH
 bar of `raw_24h`; whatever comes faster is seen sooner."""
 
-REACHED_MAX: Final = 30
-"""Codes of new platforms that reach a victim within ten minutes: two a minute until the bucket is
-full, or the bar of the mass of messages, whichever an attacker prefers."""
+REACHED_MAX: Final = 60
+"""Codes of new platforms that reach a victim within ten minutes. The bar of the mass is 45 with at
+most nine of a platform; what a platform sends beyond nine comes on top."""
+
+LEARNT_MAX: Final = 20
+"""Platforms that can be taught with a code each: the eight newest sightings, the eight that a row
+brought when its recipient became a suspect, and some that wait to be forgotten."""
 
 TAIL_MS: Final = 2 * 60 * 60_000
 """A lease of an hour that the last evidence renewed when it was half over, and the same again for a
@@ -26,6 +30,8 @@ def broken(played: Played) -> list[str]:
         wrong.append(f"{played.unseen_most} codes within an hour and no episode")
     if played.reached_most > REACHED_MAX:
         wrong.append(f"{played.reached_most} codes reached the victim within ten minutes")
+    if played.learnt > LEARNT_MAX:
+        wrong.append(f"{played.learnt} platforms were taught")
     if played.tail_ms > TAIL_MS:
         wrong.append(f"a lease lasts {played.tail_ms // 60_000} min after the last evidence")
     if played.own_refused:

@@ -327,9 +327,14 @@ def test_a_taught_platform_displaces_none_that_came_on_as_many_days(
 
 def test_what_came_on_two_neighbouring_days_is_less_known_than_what_came_in_three_weeks() -> None:
     neighbours, weeks = habits([80, 79]), habits([80, 60, 30])
-    attack = [Event(START_MS + at, 7, name) for name, at in taught([0, 0, 0, 0])]
-    assert knows(weeks + attack, MINE) == 14
-    assert knows(neighbours + attack, MINE) == 0
+    fresh = [
+        Event(START_MS + day * DAY_MS + i * 3 * HOUR_MS, 7, f"fresh {i}")
+        for day in (0, 8, 16)
+        for i in range(7)
+    ]
+    others = [Event(START_MS + 20 * DAY_MS + at, 7, name) for name, at in taught([0], platforms=8)]
+    assert knows(weeks + fresh + others, MINE) == 14
+    assert knows(neighbours + fresh + others, MINE) == 7
 
 
 @pytest.mark.parametrize(("unused", "kept"), [(85, 14), (185, 0)])
