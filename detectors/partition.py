@@ -290,7 +290,6 @@ def _suspect_state(suspect: Suspect, format_: int) -> list[Any]:
             [[w >> 34, w & _LOW_34] for w in suspect.heard],  # msgpack has 64 bits at most
             [list(item) for item in suspect.refused_ms.items()],
             [] if episode is None else [list(item) for item in episode.fresh_ms.items()],
-            suspect.adopted_s,
         ],
     ]
     return state[:_FIELDS_OF_ONE] if format_ == 1 else state
@@ -317,8 +316,7 @@ def _suspect_of(state: list[Any], format_: int) -> Suspect:
         :11
     ]
     newest_s = sightings[-1] >> 33 if sightings else last_s
-    none_of_one: list[Any] = [[], [], [], newest_s]
-    heard, refused_ms, fresh_ms, adopted_s = state[11] if format_ > 1 else none_of_one
+    heard, refused_ms, fresh_ms = state[11] if format_ > 1 else ([], [], [])
     told, habits = _memory_of(memory, format_, newest_s)
     suspect = Suspect(recipient, name, row, list(sightings), told)
     suspect.habits = habits
@@ -327,7 +325,6 @@ def _suspect_of(state: list[Any], format_: int) -> Suspect:
     if not isinstance(coarse, int):  # format 1 has one class for all: what is held counts as exact
         suspect.coarse = {platform: Stamps(stamps) for platform, stamps in coarse}
     suspect.tainted = dict(tainted)
-    suspect.adopted_s = adopted_s
     suspect.heard = [high << 34 | low for high, low in heard]
     suspect.refused_ms = dict(refused_ms)
     (

@@ -81,7 +81,6 @@ class Suspect:
     """
 
     __slots__ = (
-        "adopted_s",
         "bucket_level_milli",
         "bucket_novel",
         "bucket_s",
@@ -111,7 +110,6 @@ class Suspect:
         self.row = row  # in the partition's table: a suspect's row is never given away
         self.name = name  # E.164 digits, or the token
         self.sightings = sightings  # ascending
-        self.adopted_s = sightings[-1] >> 33 if sightings else 0  # the newest that its row brought
         self.seen = {w & 0xFFFF_FFFF: w for w in sightings}
         self.novel_s = [w >> 33 for w in sightings if w >> 32 & 1]  # times of the novel ones
         self.prints_held = bytearray(_SLOTS)  # sightings by the low bits of their platform's print
@@ -266,10 +264,9 @@ def _rises(suspect: Suspect, platform: int, held: int | None, at_s: int) -> bool
 def _retire(suspect: Suspect) -> None:
     """Let sightings that no score looks at any more become prints, as in a row.
 
-    Who is a suspect for days could else be taught 64 platforms where a row learns eight. What the
-    row's ring held when it became a suspect stays, or a rush of strangers would make it forgotten.
-    What is tainted waits for the end of its episode, and nothing is retired while one is open. Time
-    is that of the eighth newest sighting: one from a clock that is ahead retires nothing.
+    Who is a suspect for days could else be taught 64 platforms where a row learns eight. What is
+    tainted waits for the end of its episode, and nothing is retired while one is open. Time is that
+    of the eighth newest sighting: seven from a clock that is ahead retire nothing.
     """
     if suspect.episode is not None:
         return
@@ -280,8 +277,7 @@ def _retire(suspect: Suspect) -> None:
     back = {platform_print(w & 0xFFFF_FFFF) for w in sightings if not w >> 32 & 1}
     for sighting in sightings[: len(sightings) - RING]:
         platform = sighting & 0xFFFF_FFFF
-        over = suspect.adopted_s < sighting >> 33 <= limit_s
-        if over and platform not in suspect.tainted:
+        if sighting >> 33 <= limit_s and platform not in suspect.tainted:
             level = ONCE if sighting >> 32 & 1 else HABIT if platform in suspect.habits else AGAIN
             leaving = Known(platform_print(platform), level, sighting >> 33)
             suspect.memory = suspect.memory.with_one(leaving, back, sightings[-1] >> 33)
@@ -349,7 +345,6 @@ def put_right(suspect: Suspect, limit_s: int, at_s: int) -> None:
             if habit:
                 suspect.habits.add(platform)
     suspect.last_s = min(suspect.last_s, limit_s)
-    suspect.adopted_s = min(suspect.adopted_s, limit_s)
     _refill(suspect)
 
 

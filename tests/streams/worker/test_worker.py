@@ -26,7 +26,7 @@ from streams.errors import Exit
 from streams.scenarios import generate, merged
 from streams.state.checkpoint import CheckpointError
 from tests.faults.driver import Fault, Plan, Run
-from tests.faults.oracle import Outcome, _records, compute_outcome, read_outcome
+from tests.faults.oracle import Outcome, compute_outcome, read_outcome, records
 from tests.faults.traffic import POISON, traffic
 from tests.ports import free_port
 from tests.streams.worker.scraped import scraped
@@ -275,8 +275,8 @@ async def _bombs(run: Run, number: int) -> None:
 
 async def _letters(run: Run) -> list[dict[str, bytes]]:
     """The headers of the dead letters, in the order of the refused records."""
-    records = [dict(r.headers) async for r in _records(run.settings, _dlq(run))]
-    return sorted(records, key=lambda headers: int(headers["offset"]))
+    letters = [dict(r.headers) async for r in records(run.settings, _dlq(run))]
+    return sorted(letters, key=lambda headers: int(headers["offset"]))
 
 
 def _dlq(run: Run) -> str:
