@@ -29,7 +29,7 @@ from detectors.recognise.scenes import (
     to_keep,
     weak_rule,
 )
-from detectors.recognise.scripts import Script, scripts_of
+from detectors.recognise.scripts import Script, Word, scripts_of
 from detectors.recognise.shapes import (
     HOST_LINE,
     Form,
@@ -68,16 +68,15 @@ _CUT_NAMES: Final = tuple(
 _WHOLE: Final = re.compile("[移流活运運自][动動]$")  # 中国移动 is no beginning of 动态码
 _LOGGING_IN: Final = any_of(branches("正在|ログイン|로그인|log[ -]?in|sign[ -]?in|вход"))
 _CODE_SENDER: Final = re.compile("otp|auth|verif|passcode|2fa|code|securit|验证|인증|認証")
+_LOOSE: Final = re.compile("(?<![0-9])0(?:[^\\w\n]{0,2}0){2,9}(?![0-9])")
 _Decision = tuple[str, tuple[int, int] | None]  # rule, span of the code
 
 
 class Reading(NamedTuple):
-    """What a masked text tells by itself. Spans are places in the text that was read."""
+    """What the rules tell of a masked text. The code's place is one in the text that was read."""
 
-    rule: str  # of RULES; as for a sender who is no person
+    rule: str  # of RULES
     code: tuple[int, int] | None = None
-    signature: tuple[int, int] | None = None
-    host: tuple[int, int] | None = None
 
 
 def excerpt(text: str) -> str:
@@ -87,27 +86,67 @@ def excerpt(text: str) -> str:
     return f"{text[:HEAD_CHARS]}\n{text[-TAIL_CHARS:]}"
 
 
-def read(masked: str) -> Reading:
-    """Reads a masked excerpt.
+class Look(NamedTuple):
+    """A masked excerpt folded, and the names in it that need no rule.
 
-    >>> read(mask("【淘宝】验证码482913，请勿泄露"))
-    Reading(rule='named', code=(7, 13), signature=(1, 3), host=None)
+    `signature` and `host` are places in the text that was looked at, the others of `folded`.
     """
+
+    folded: str
+    bracketed: tuple[int, int] | None  # the signature
+    host_line: re.Match[str] | None
+    signature: tuple[int, int] | None
+    host: tuple[int, int] | None
+    places: list[int] | None  # of the characters of `folded`, if some were left out
+
+    @property
+    def for_app(self) -> bool:
+        """Whether the text begins as those that an Android app reads."""
+        return self.folded.lstrip().startswith("<#>")
+
+    def unfolded(self, span: tuple[int, int] | None) -> tuple[int, int] | None:
+        """The place in the text of a place in `folded`."""
+        if span is None or self.places is None:
+            return span
+        return self.places[span[0]], self.places[span[1] - 1] + 1
+
+
+def look(masked: str) -> Look:
+    """Folds a masked excerpt and finds the names that stand in it as such."""
     folded = fold(masked)
     if not masked.isascii():
         folded = mask(folded)  # native digits have become ASCII digits
-    signature = signature_span(folded)
     host_line = HOST_LINE.search(folded) if "@" in folded else None
-    rule, code = _decide(folded, signature, host_line)
+    bracketed = signature_span(folded)
     host = host_line.span(1) if host_line else None
     if len(folded) == len(masked):
-        return Reading(rule, code, signature, host)
-    places = kept(masked)
+        return Look(folded, bracketed, host_line, bracketed, host, None)
+    looked = Look(folded, bracketed, host_line, None, None, kept(masked))
+    return looked._replace(signature=looked.unfolded(bracketed), host=looked.unfolded(host))
 
-    def unfolded(span: tuple[int, int] | None) -> tuple[int, int] | None:
-        return span and (places[span[0]], places[span[1] - 1] + 1)
 
-    return Reading(rule, unfolded(code), unfolded(signature), unfolded(host))
+def read(looked: Look) -> Reading:
+    """Reads a masked excerpt.
+
+    >>> read(look(mask("【淘宝】验证码482913，请勿泄露")))
+    Reading(rule='named', code=(7, 13))
+    """
+    rule, code = _decide(looked.folded, looked.bracketed, looked.host_line)
+    return Reading(rule, looked.unfolded(code))
+
+
+def likely(looked: Look) -> tuple[int, int] | None:
+    """The place of the number that looks most like a code, where no rule names one; or None."""
+    folded = looked.folded
+    body = without_links(folded)
+    if looked.bracketed:
+        start, end = looked.bracketed
+        body = f"{body[:start]}{' ' * (end - start)}{body[end:]}"
+    found = sorted(numbers(body), key=lambda number: (not number.sure, number.start))
+    if found:
+        return looked.unfolded((found[0].code, found[0].end))
+    loose = _LOOSE.search(body)
+    return looked.unfolded(loose.span()) if loose else None
 
 
 def names_codes(sender: str) -> bool:
@@ -133,20 +172,35 @@ def _decide(
     found = numbers(body)
     short = len(folded) <= _PREFIX_CHARS and not _END.search(folded)
     if not (found or short):
-        return "nothing", None
+        return _without_number(folded, body), None
     scripts = scripts_of(body)
-    code = _code(folded, body, found, scripts, hashed=hashed is not None) if found else None
+    words = sorted(word for script in scripts for word in script.words(body)) if found else []
+    code = _code(folded, body, found, words, scripts, hashed=hashed is not None) if found else None
     if code is None and short:
         code = _cut_off(body, found, scripts, signed=signature is not None)
+    if code is None and not words:
+        return ("wordless" if found else _without_number(folded, body)), None
     return code or ("nothing", None)
 
 
+def _without_number(folded: str, body: str) -> str:
+    """The rule for a text that shows nothing of the shape of a code."""
+    if "0" in body:
+        return "shapeless"
+    return "link" if has_link(folded) else "numberless"
+
+
 def _code(
-    folded: str, body: str, found: list[Number], scripts: list[Script], *, hashed: bool
+    folded: str,
+    body: str,
+    found: list[Number],
+    heard: list[Word],
+    scripts: list[Script],
+    *,
+    hashed: bool,
 ) -> _Decision | None:
     """The rule for a text by the words that own its numbers; None if none of them is a code."""
-    words = [word for script in scripts for word in script.words(body)]
-    words = without_objects(body, sorted(words))
+    words = without_objects(body, heard)
     owned = owned_codes(body, found, words)
     if hashed:
         number = owned[0][1] if owned else found[0]

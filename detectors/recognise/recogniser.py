@@ -21,9 +21,19 @@ from detectors.model.codes import Codes
 from detectors.model.event import Batch, Trust, name_check, platform_id
 from detectors.model.strings import SPARE, Lying, Strings
 from detectors.recognise.fold import MASK, fold, has_native_digits, mask, name_key
-from detectors.recognise.reading import HEAD_CHARS, READ_CHARS, Reading, excerpt, names_codes, read
+from detectors.recognise.reading import (
+    HEAD_CHARS,
+    READ_CHARS,
+    Look,
+    excerpt,
+    likely,
+    look,
+    names_codes,
+    read,
+)
 from detectors.recognise.registry import Line, Registry, Sender
 from detectors.recognise.rules import RULES
+from detectors.recognise.weigh import MODEL, confidence, named
 
 OTP_CATEGORY: Final = "otp"
 OTHER_CATEGORIES: Final = frozenset({"txn", "notice", "marketing", "p2p"})
@@ -80,54 +90,61 @@ def recognise(
     (True, (10, 16), 'sig:工商银行', 'BANK')
     """
     seen = excerpt(text)
-    reading = read(mask(seen))
+    looked = look(mask(seen))
     origin = registry.sender(sender)
-    told = reading.rule if text else None
-    rule = _rule(registry, told, origin, category, template, signed=reading.signature is not None)
-    key, trust = _platform(registry, reading, seen, origin, signature, platform)
-    confidence = RULES[rule].confidence
-    otp = confidence >= confidence_min
-    span = reading.code if otp else None
+    key, trust = _platform(registry, looked, seen, origin, signature, platform)
+    rule = _textless(registry, origin, category, template, text=bool(text))
+    if rule:
+        sure, code = RULES[rule].confidence, None
+        if text and rule == "category-otp":
+            code = read(looked).code
+    else:
+        reading = read(looked)
+        score = MODEL.score(looked.folded)
+        sure = confidence(
+            looked,
+            score,
+            lambda: reading.rule,
+            trusted=trust is not Trust.NONE,
+            person=origin.line is Line.PERSON and looked.signature is None,
+        )
+        rule, code = named(reading.rule, sure), reading.code
+        if code is None and rule == "rescued":
+            code = likely(looked)
+    otp = sure >= confidence_min
+    span = code if otp else None
     if span and span[0] > HEAD_CHARS and len(text) > READ_CHARS:
         shift = len(text) - len(seen)
         span = span[0] + shift, span[1] + shift
-    return Verdict(otp, confidence, span, key, trust, rule)
+    return Verdict(otp, sure, span, key, trust, rule)
 
 
-def _rule(
-    registry: Registry,
-    read_rule: str | None,
-    origin: Sender,
-    category: str,
-    template: str,
-    *,
-    signed: bool,
-) -> str:
-    """The rule that decides: the category, the template's category, the text, the sender."""
+def _textless(
+    registry: Registry, origin: Sender, category: str, template: str, *, text: bool
+) -> str | None:
+    """The rule that decides before any text: the category, the template's, the sender's name."""
     for told in (category, registry.templates.get(template, "")):
         if told == OTP_CATEGORY:
             return "category-otp"
         if told in OTHER_CATEGORIES:
             return "category-other"
-    person = origin.line in (Line.PERSON, Line.ABSENT) or not origin.key  # a blank one is nobody's
-    if read_rule is not None:
-        weak = read_rule in ("weak", "cut-off") and not signed
-        return "weak-person" if weak and origin.line is Line.PERSON else read_rule
-    if person:
+    if text:
+        return None
+    if origin.line in (Line.PERSON, Line.ABSENT) or not origin.key:  # a blank one is nobody's
         return "sender-person"
     return "sender-codes" if names_codes(origin.key) else "sender-service"
 
 
 def _platform(
-    registry: Registry, reading: Reading, seen: str, origin: Sender, signature: str, platform: str
+    registry: Registry, looked: Look, seen: str, origin: Sender, signature: str, platform: str
 ) -> tuple[str, Trust]:
     """The platform's key and trust: signature, else registered id or port, else id, host, sender.
 
     An id that the registry knows is the gateway's word and stands above what a number says.
     """
     claim = name_key(signature) if signature else ""
-    if not claim and reading.signature:
-        claim = name_key(seen[slice(*reading.signature)])
+    if not claim and looked.signature:
+        claim = name_key(seen[slice(*looked.signature)])
     told = registry.ids.get(platform)
     claimed = registry.signatures.get(claim) if claim else told
     trust = told.trust if told and told == claimed else registry.trust(claimed, origin)
@@ -137,8 +154,8 @@ def _platform(
         return f"port:{origin.owners[0].name}", trust
     if platform:
         return f"id:{platform}", trust
-    if reading.host:
-        host = fold(seen[slice(*reading.host)])
+    if looked.host:
+        host = fold(seen[slice(*looked.host)])
         owner = registry.host(host)
         return (f"sig:{owner.key}" if owner else f"host:{host}"), trust
     return origin.from_key, trust
@@ -237,6 +254,7 @@ class _Asked(NamedTuple):
     category: str
     platform: str
     template: str
+    looked: tuple[Look, int] | None  # and its score, if it was looked at with all new texts
 
 
 def _masked(text: str, kind: int) -> bytes:
@@ -344,7 +362,9 @@ class Recogniser:
             answers[np.fromiter(other, bool, count)] = _OTHER_CATEGORY
         misses = self.misses
         own: dict[int, str] = {}
-        for row in indices(answers < 0).tolist():
+        unanswered = indices(answers < 0).tolist()
+        looks = self._looks(batch.text, keys, unanswered)
+        for row in unanswered:
             asked = _Asked(
                 batch.text[row],
                 kinds[row],
@@ -352,6 +372,7 @@ class Recogniser:
                 batch.category[row],
                 batch.platform[row],
                 batch.template[row],
+                looks.get(keys[row]),
             )
             answers[row] = self._answer(keys[row], int(answers[row]), asked)
             if self._other is not None:
@@ -376,6 +397,17 @@ class Recogniser:
             check=(ids >> 32).astype(np.uint16),
             named=names.at,
         )
+
+    def _looks(
+        self, texts: Strings, keys: Sequence[_Key], rows: Sequence[int]
+    ) -> dict[_Key, tuple[Look, int]]:
+        """A look at each text that no generation knows, and its score: all in one pass."""
+        new = {key: row for row in rows if (key := keys[row]) not in self._old}
+        for key in [key for key in new if key in self._young]:  # known but for a name's digits
+            del new[key]
+        looks = [look(mask(excerpt(texts[row]))) for row in new.values()]
+        scores = MODEL.scores([looked.folded for looked in looks]).tolist()
+        return dict(zip(new, zip(looks, scores, strict=True), strict=True))
 
     def _make_room(self) -> None:
         """Drops the old generation if the young one is full.
@@ -440,8 +472,8 @@ class Recogniser:
             key = _again(key, _masked(masked, asked.kind) + _FOLDED)
             if (known := self._remembered(key)) != _MISS:
                 return known
-        reading, answer = self._read(asked, seen)
-        name = reading.signature or reading.host
+        looked, answer = self._read(asked, seen)
+        name = looked.signature or looked.host
         if name is None or not _DIGIT.search(fold(seen[slice(*name)])):
             return self._remember(key, *answer)
         if native:  # the name's digits are not where the folded text has them: read it every time
@@ -480,20 +512,31 @@ class Recogniser:
         self._young_names[answer >> 16] = name
         return True
 
-    def _read(self, asked: _Asked, seen: str) -> tuple[Reading, tuple[int, str]]:
-        """Reads an excerpt in full: what it tells, the answer, and the platform's key."""
+    def _read(self, asked: _Asked, seen: str) -> tuple[Look, tuple[int, str]]:
+        """Reads an excerpt as far as it takes: a look, the answer, and the platform's key."""
         self.misses += 1
         registry = self.registry
         origin = self._origins[asked.kind]
-        reading = read(mask(seen))
-        told = reading.rule if seen else None
-        signed = reading.signature is not None
-        rule = _rule(registry, told, origin, asked.category, asked.template, signed=signed)
-        confidence = RULES[rule].confidence
-        if confidence < self.params.confidence_min:
-            return reading, (round(confidence * 100) << 8, "")
-        name, trust = _platform(registry, reading, seen, origin, asked.signature, asked.platform)
-        answer = round(confidence * 100) << 8 | trust << 2 | _OTP
+        if asked.looked:
+            looked, score = asked.looked
+        else:
+            looked = look(mask(seen))
+            score = MODEL.score(looked.folded)
+        name, trust = _platform(registry, looked, seen, origin, asked.signature, asked.platform)
+        rule = _textless(registry, origin, asked.category, asked.template, text=bool(seen))
+        if rule:
+            sure = RULES[rule].confidence
+        else:
+            sure = confidence(
+                looked,
+                score,
+                lambda: read(looked).rule,
+                trusted=trust is not Trust.NONE,
+                person=origin.line is Line.PERSON and looked.signature is None,
+            )
+        if sure < self.params.confidence_min:
+            return looked, (round(sure * 100) << 8, "")
+        answer = round(sure * 100) << 8 | trust << 2 | _OTP
         if name == origin.from_key:
-            return reading, (answer | _FROM_SENDER, "")
-        return reading, (_identity(name) << 16 | answer, name)
+            return looked, (answer | _FROM_SENDER, "")
+        return looked, (_identity(name) << 16 | answer, name)
