@@ -4,16 +4,16 @@ Trained on this project's own texts (`python -m tests.detectors.recognise.train`
 table of a byte for each hashed piece and a page of numbers beside it. All sums are of integers, so
 a text has the same score in any batch.
 
-The score and what the rules read make one more sum, log-odds of a code: `share` of the score and
-a weight for the rule. So a text whose words speak for a code is one although no rule knows its
-language, and a weak rule is overruled where they speak against it.
+The score and what the rules read make one more sum, log-odds of a code: `share` of the score, a
+weight for the rule and one for each trait. So a text whose words speak for a code is one although
+no rule knows its language, and a weak rule is overruled where they speak against it.
 """
 
 from __future__ import annotations
 
 import math
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Self
 
@@ -22,9 +22,6 @@ from numpy.typing import NDArray
 
 from detectors.recognise.grams import GRAM_CHARS, HASH_BITS, pieces, sums, view
 from detectors.recognise.shipped import shipped, shipped_octets
-
-PERSON: Final = "person"
-"""The weight of a subscriber's number without signature, beside that of the rule."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +32,12 @@ class Model:
     scale: float  # of a weight, in hundredths
     bias: float  # of a text without pieces, in hundredths
     share: float  # of the score in the whole sum
-    rules: Mapping[str, int]  # what each rule adds; and `person`
-    code: int  # from this score on a text with a number is a code, whatever the rules
+    rules: Mapping[str, int]  # what each rule adds
+    traits: Mapping[str, int]  # what each trait adds
+    code: int  # from this score on a text with a number is a code, whatever the rules say
     other: int  # up to this score it is none
+    sure_code: float  # how many of the first are codes
+    sure_other: float  # and how many of the others
 
     @classmethod
     def shipped(cls) -> Self:
@@ -52,8 +52,11 @@ class Model:
             float(table["bias"]),
             float(table["share"]),
             {str(rule): int(weight) for rule, weight in table["rules"].items()},
+            {str(trait): int(weight) for trait, weight in table["traits"].items()},
             int(table["code"]),
             int(table["other"]),
+            float(table["sure_code"]),
+            float(table["sure_other"]),
         )
 
     def scores(self, folded: Sequence[str]) -> NDArray[np.int64]:
@@ -69,13 +72,10 @@ class Model:
         """The score of one folded text, in hundredths."""
         return int(self.scores([folded])[0])
 
-    def odds(self, score: int, rule: str, *, person: bool) -> int:
-        """The log-odds, in hundredths, of a code for a score and the rule that the text is read by.
-
-        The rule's weight alone where it has one and no text was weighed.
-        """
-        whole = self.share * score + self.rules[rule] + (self.rules[PERSON] if person else 0)
-        return round(whole)
+    def odds(self, score: int, rule: str, traits: Iterable[str]) -> int:
+        """The log-odds of a code, in hundredths, for a score, the rule read, and the traits."""
+        shown = sum(self.traits[trait] for trait in traits)
+        return round(self.share * score) + self.rules[rule] + shown
 
     def sure(self, score: int) -> bool | None:
         """Whether the score alone says that a text with a number is a code; None if it does not."""

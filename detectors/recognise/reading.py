@@ -17,8 +17,9 @@ from typing import Final, NamedTuple
 
 from detectors.recognise.cues import supported
 from detectors.recognise.fold import fold, kept, mask
+from detectors.recognise.gather import gathered
 from detectors.recognise.lexicon import any_of, branches
-from detectors.recognise.owners import SAYS, TELLING, owned_codes, without_objects
+from detectors.recognise.owners import SAYS, TELLING, held, owned_codes, without_objects
 from detectors.recognise.rules import RULES
 from detectors.recognise.scenes import (
     LEAVE,
@@ -41,6 +42,7 @@ from detectors.recognise.shapes import (
     signature_span,
     without_links,
 )
+from detectors.recognise.traits import traits_of
 from detectors.recognise.words import all_words
 
 HEAD_CHARS: Final = 400
@@ -49,6 +51,10 @@ TAIL_CHARS: Final = 100
 first six segments of 70, a host line or a signature at the end; whatever is sent, a text costs no
 more than 501 characters do."""
 READ_CHARS: Final = HEAD_CHARS + 1 + TAIL_CHARS  # with the line break that joins them
+_DEEP_CHARS: Final = 1_600  # ten segments: a code this deep in a long text is looked for
+_DEEP_BEFORE: Final = 70
+_DEEP_AFTER: Final = 30
+_DEEP: Final = re.compile("(?<![\\d.,/-])\\d{4,8}(?![\\d.,/-]|\\s?[%$€元])")
 
 # Chosen so that the training texts come out right.
 _PREFIX_CHARS: Final = 72  # a feed's prefix is 20-70 characters; two for a decoding slip
@@ -68,6 +74,10 @@ _CUT_NAMES: Final = tuple(
 _WHOLE: Final = re.compile("[移流活运運自][动動]$")  # 中国移动 is no beginning of 动态码
 _LOGGING_IN: Final = any_of(branches("正在|ログイン|로그인|log[ -]?in|sign[ -]?in|вход"))
 _CODE_SENDER: Final = re.compile("otp|auth|verif|passcode|2fa|code|securit|验证|인증|認証")
+_LATE_DIGITS: Final = {  # Tibetan, Shan, Mongolian: not folded, for names hold them as they are
+    zero + digit: "0" for zero in (0x0F20, 0x1090, 0x1810) for digit in range(10)
+}
+_CAPITALS: Final = re.compile("(?<![\\w.@/])[A-Z]{4,9}(?![\\w@/]|[.]\\w)")
 _LOOSE: Final = re.compile("(?<![0-9])0(?:[^\\w\n]{0,2}0){2,9}(?![0-9])")
 _Decision = tuple[str, tuple[int, int] | None]  # rule, span of the code
 
@@ -77,13 +87,41 @@ class Reading(NamedTuple):
 
     rule: str  # of RULES
     code: tuple[int, int] | None = None
+    traits: tuple[str, ...] = ()  # of TRAITS
 
 
 def excerpt(text: str) -> str:
-    """The part of a text that is read: all of it, or its head and its tail."""
+    """The part of a text that is read: all of it, or what `parts` says, in lines."""
     if len(text) <= READ_CHARS:
         return text
-    return f"{text[:HEAD_CHARS]}\n{text[-TAIL_CHARS:]}"
+    return "\n".join(text[start:end] for start, end in parts(text))
+
+
+def parts(text: str) -> list[tuple[int, int]]:
+    """The places of what is read of a long text: its head, its tail, and a number between.
+
+    A code may stand behind a page of terms: the first number of a code's shape behind the head is
+    read with what stands around it, instead of as much of the head's end.
+    """
+    tail = len(text) - TAIL_CHARS
+    deep = _DEEP.search(text, HEAD_CHARS, min(tail, _DEEP_CHARS))
+    if deep is None:
+        return [(0, HEAD_CHARS), (tail, len(text))]
+    start = max(HEAD_CHARS - _DEEP_BEFORE - _DEEP_AFTER, deep.start() - _DEEP_BEFORE)
+    end = min(tail, start + _DEEP_BEFORE + _DEEP_AFTER - 1)
+    return [(0, HEAD_CHARS - _DEEP_BEFORE - _DEEP_AFTER), (start, end), (tail, len(text))]
+
+
+def in_text(text: str, span: tuple[int, int]) -> tuple[int, int]:
+    """The place in a text of a place in its excerpt."""
+    if len(text) <= READ_CHARS:
+        return span
+    start, end = span
+    for first, last in parts(text):
+        if start <= last - first:
+            return first + start, first + end
+        start, end = start - (last - first) - 1, end - (last - first) - 1
+    raise AssertionError(span)
 
 
 class Look(NamedTuple):
@@ -98,6 +136,7 @@ class Look(NamedTuple):
     signature: tuple[int, int] | None
     host: tuple[int, int] | None
     places: list[int] | None  # of the characters of `folded`, if some were left out
+    capitals: tuple[tuple[int, int], ...] = ()  # words that may be codes, in a text without digits
 
     @property
     def for_app(self) -> bool:
@@ -115,24 +154,31 @@ def look(masked: str) -> Look:
     """Folds a masked excerpt and finds the names that stand in it as such."""
     folded = fold(masked)
     if not masked.isascii():
-        folded = mask(folded)  # native digits have become ASCII digits
+        folded = mask(folded).translate(_LATE_DIGITS)  # native digits have become ASCII digits
+    places = None if len(folded) == len(masked) else kept(masked)
+    folded, together = gathered(folded)
+    if together:
+        places = [places[place] for place in together] if places else together
     host_line = HOST_LINE.search(folded) if "@" in folded else None
     bracketed = signature_span(folded)
     host = host_line.span(1) if host_line else None
-    if len(folded) == len(masked):
-        return Look(folded, bracketed, host_line, bracketed, host, None)
-    looked = Look(folded, bracketed, host_line, None, None, kept(masked))
+    if places is None:
+        capitals: tuple[tuple[int, int], ...] = ()
+        if "0" not in folded and not masked.isupper():
+            capitals = tuple(found.span() for found in _CAPITALS.finditer(masked))
+        return Look(folded, bracketed, host_line, bracketed, host, None, capitals)
+    looked = Look(folded, bracketed, host_line, None, None, places)
     return looked._replace(signature=looked.unfolded(bracketed), host=looked.unfolded(host))
 
 
 def read(looked: Look) -> Reading:
     """Reads a masked excerpt.
 
-    >>> read(look(mask("【淘宝】验证码482913，请勿泄露")))
-    Reading(rule='named', code=(7, 13))
+    >>> read(look(mask("【淘宝】验证码482913，请勿泄露")))[:2]
+    ('named', (7, 13))
     """
-    rule, code = _decide(looked.folded, looked.bracketed, looked.host_line)
-    return Reading(rule, looked.unfolded(code))
+    rule, code, traits = _decide(looked)
+    return Reading(rule, looked.unfolded(code), traits)
 
 
 def likely(looked: Look) -> tuple[int, int] | None:
@@ -154,40 +200,50 @@ def names_codes(sender: str) -> bool:
     return not sender.isdigit() and _CODE_SENDER.search(sender) is not None
 
 
-def _decide(
-    folded: str, signature: tuple[int, int] | None, host_line: re.Match[str] | None
-) -> _Decision:
-    """The rule for a folded, masked text, and the place of its code."""
+def _decide(looked: Look) -> tuple[str, tuple[int, int] | None, tuple[str, ...]]:
+    """The rule for a folded, masked text, the place of its code, and its traits."""
+    folded, signature, host_line = looked.folded, looked.bracketed, looked.host_line
     body = folded
     if signature:
         start, end = signature
         body = f"{folded[:start]}{' ' * (end - start)}{folded[end:]}"
     if host_line:
         found = numbers(body[: host_line.start()])
-        return "host-line", (found[0].code, found[0].end) if found else host_line.span(2)
+        return "host-line", (found[0].code, found[0].end) if found else host_line.span(2), ()
     body = without_links(body)
     hashed = app_hash(folded)
     if hashed is not None:
         body = body[:hashed]
-    found = numbers(body)
+    found = numbers(body) or [Number(*span, Form.LETTERS) for span in _words(looked)]
     short = len(folded) <= _PREFIX_CHARS and not _END.search(folded)
-    if not (found or short):
-        return _without_number(folded, body), None
+    linked = has_link(folded)
+    if not (found or short or linked or "0" in body):
+        return "numberless", None, ()
     scripts = scripts_of(body)
-    words = sorted(word for script in scripts for word in script.words(body)) if found else []
+    words = sorted(word for script in scripts for word in script.words(body))
     code = _code(folded, body, found, words, scripts, hashed=hashed is not None) if found else None
+    letters = bool(found) and found[0].form is Form.LETTERS
+    if letters and code and code[0] != "named":
+        code = None  # SUMMER is a shop's
     if code is None and short:
         code = _cut_off(body, found, scripts, signed=signature is not None)
-    if code is None and not words:
-        return ("wordless" if found else _without_number(folded, body)), None
-    return code or ("nothing", None)
+    if code is None:
+        rule = "nothing" if words else "wordless"
+        if all(held(body, number, words) for number in found):
+            rule = "held"
+        if not found or letters:
+            rule = "shapeless" if "0" in body else "link" if linked else "numberless"
+        code = rule, None
+    traits = traits_of(body, found, words, scripts, signed=signature is not None)
+    return *code, tuple(traits)
 
 
-def _without_number(folded: str, body: str) -> str:
-    """The rule for a text that shows nothing of the shape of a code."""
-    if "0" in body:
-        return "shapeless"
-    return "link" if has_link(folded) else "numberless"
+def _words(looked: Look) -> list[tuple[int, int, int]]:
+    """The words in capitals that may be codes, but for the signature's."""
+    start, end = looked.bracketed or (0, 0)
+    return [
+        (first, first, last) for first, last in looked.capitals if last <= start or first >= end
+    ]
 
 
 def _code(
@@ -211,12 +267,12 @@ def _code(
         return None
     rule, number = max(owned, key=lambda pair: RULES[pair[0]].confidence)
     if handed_over(body, number, scripts):
-        return "nothing", None
+        return "held", None
     if rule == "named" and number.form is Form.MIXED and of_another(body, number, words, scripts):
-        return "nothing", None
+        return "held", None
     if rule == "weak":
         rule = weak_rule(body, number, scripts)
-        if rule == "nothing":
+        if rule == "held":
             return rule, None
     if SPAM.search(body):
         return "spam", None

@@ -22,10 +22,10 @@ from detectors.model.event import Batch, Trust, name_check, platform_id
 from detectors.model.strings import SPARE, Lying, Strings
 from detectors.recognise.fold import MASK, fold, has_native_digits, mask, name_key
 from detectors.recognise.reading import (
-    HEAD_CHARS,
     READ_CHARS,
     Look,
     excerpt,
+    in_text,
     likely,
     look,
     names_codes,
@@ -33,7 +33,7 @@ from detectors.recognise.reading import (
 )
 from detectors.recognise.registry import Line, Registry, Sender
 from detectors.recognise.rules import RULES
-from detectors.recognise.weigh import MODEL, confidence, named
+from detectors.recognise.weigh import confidence, model, named
 
 OTP_CATEGORY: Final = "otp"
 OTHER_CATEGORIES: Final = frozenset({"txn", "notice", "marketing", "p2p"})
@@ -100,11 +100,11 @@ def recognise(
             code = read(looked).code
     else:
         reading = read(looked)
-        score = MODEL.score(looked.folded)
+        score = model().score(looked.folded)
         sure = confidence(
             looked,
             score,
-            lambda: reading.rule,
+            lambda _: reading,
             trusted=trust is not Trust.NONE,
             person=origin.line is Line.PERSON and looked.signature is None,
         )
@@ -112,10 +112,7 @@ def recognise(
         if code is None and rule == "rescued":
             code = likely(looked)
     otp = sure >= confidence_min
-    span = code if otp else None
-    if span and span[0] > HEAD_CHARS and len(text) > READ_CHARS:
-        shift = len(text) - len(seen)
-        span = span[0] + shift, span[1] + shift
+    span = in_text(text, code) if otp and code else None
     return Verdict(otp, sure, span, key, trust, rule)
 
 
@@ -406,7 +403,7 @@ class Recogniser:
         for key in [key for key in new if key in self._young]:  # known but for a name's digits
             del new[key]
         looks = [look(mask(excerpt(texts[row]))) for row in new.values()]
-        scores = MODEL.scores([looked.folded for looked in looks]).tolist()
+        scores = model().scores([looked.folded for looked in looks]).tolist()
         return dict(zip(new, zip(looks, scores, strict=True), strict=True))
 
     def _make_room(self) -> None:
@@ -521,7 +518,7 @@ class Recogniser:
             looked, score = asked.looked
         else:
             looked = look(mask(seen))
-            score = MODEL.score(looked.folded)
+            score = model().score(looked.folded)
         name, trust = _platform(registry, looked, seen, origin, asked.signature, asked.platform)
         rule = _textless(registry, origin, asked.category, asked.template, text=bool(seen))
         if rule:
@@ -530,7 +527,7 @@ class Recogniser:
             sure = confidence(
                 looked,
                 score,
-                lambda: read(looked).rule,
+                read,
                 trusted=trust is not Trust.NONE,
                 person=origin.line is Line.PERSON and looked.signature is None,
             )

@@ -143,10 +143,19 @@ RULES: Final = {
             ("", "10690440021", ""),
         ),
         Rule(
-            "nothing",
+            "held",
             0.02,
-            "a text whose numbers are something else's, by the words of a language that is known",
+            "the number is something else's: by the word that owns it, or by what the text tells of"
+            " parcels, shops and gates",
             ("Your locker code is 7710. Never share it.", "Uber", ""),
+            ("您的验证码是：629014", "", ""),
+            weighed=True,
+        ),
+        Rule(
+            "nothing",
+            0.05,
+            "no word makes the number a code, in a text with words that name numbers",
+            ("Codes are sent at 4000 an hour", "Example", ""),
             ("您的验证码是：629014", "", ""),
             weighed=True,
         ),

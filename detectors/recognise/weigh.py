@@ -3,42 +3,42 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final
+from functools import cache
 
 from detectors.recognise.model import Model, confidence_of
-from detectors.recognise.reading import Look
+from detectors.recognise.reading import Look, Reading
 from detectors.recognise.rules import RULES
 
-MODEL: Final = Model.shipped()
 
-SURE_CODE: Final = 0.99
-SURE_OTHER: Final = 0.01
-"""Confidences where the score alone decides. Chosen: .3 % of such answers were wrong on texts whose
-author the model had not seen (`code` and `other` in `data/model.toml`)."""
+@cache
+def model() -> Model:
+    """The shipped model, read when the first text comes."""
+    return Model.shipped()
 
 
 def confidence(
-    looked: Look, score: int, rule: Callable[[], str], *, trusted: bool, person: bool
+    looked: Look, score: int, read: Callable[[Look], Reading], *, trusted: bool, person: bool
 ) -> float:
     """How sure it is, in whole hundredths, that a text is a code.
 
     The rules alone decide on what machines read, and on a trusted platform's text: who could write
     a text that deceives the model would else decide what is held of a bank. Elsewhere a score far
-    enough from nought decides alone, and `rule`, which reads the text, is not called: that makes
-    most new texts cheap. `person` is a subscriber's number with no signature.
+    enough from nought decides alone, and `read` is not called: that makes many new texts cheap.
+    `person` is a subscriber's number with no signature.
     """
     if looked.host_line:
         return RULES["host-line"].confidence
     if not trusted and not looked.for_app:
-        sure = MODEL.sure(score)
+        sure = model().sure(score)
         if sure is False:
-            return SURE_OTHER
+            return model().sure_other
         if sure and not person and "0" in looked.folded:
-            return SURE_CODE
-    name = rule()
-    if trusted or not RULES[name].weighed:
-        return RULES[name].confidence
-    return confidence_of(MODEL.odds(score, name, person=person))
+            return model().sure_code
+    reading = read(looked)
+    if trusted or not RULES[reading.rule].weighed:
+        return RULES[reading.rule].confidence
+    traits = (*reading.traits, "person") if person else reading.traits
+    return confidence_of(model().odds(score, reading.rule, traits))
 
 
 def named(rule: str, confidence: float) -> str:

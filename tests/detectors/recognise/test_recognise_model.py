@@ -12,17 +12,19 @@ from hypothesis import strategies as st
 from detectors.model.event import Trust
 from detectors.recognise.fold import fold, mask
 from detectors.recognise.grams import HASH_BITS, pieces, sums, view
-from detectors.recognise.model import PERSON, confidence_of
+from detectors.recognise.model import confidence_of
 from detectors.recognise.reading import excerpt
 from detectors.recognise.recogniser import recognise
 from detectors.recognise.registry import Registry
 from detectors.recognise.rules import RULES
-from detectors.recognise.weigh import MODEL
+from detectors.recognise.traits import TRAITS
+from detectors.recognise.weigh import model
 from tests.detectors.recognise import train
 from tests.detectors.recognise.corpus import rows
 
 REGISTRY = Registry.shipped()
 CORPUS = rows()
+MODEL = model()
 
 FOLDED = st.text(st.sampled_from("ab code验证码0012 \n\0é"), max_size=30).map(fold)
 
@@ -52,7 +54,8 @@ def test_no_texts_have_no_scores() -> None:
 
 def test_a_model_has_a_weight_for_every_rule_that_is_weighed() -> None:
     weighed = {name for name, rule in RULES.items() if rule.weighed}
-    assert set(MODEL.rules) == weighed | {PERSON}
+    assert set(MODEL.rules) == weighed
+    assert set(MODEL.traits) == set(TRAITS)
     assert len(MODEL.weights) == (1 << HASH_BITS) + 1
     assert MODEL.weights[-1] == 0
 
