@@ -183,11 +183,7 @@ def read(looked: Look) -> Reading:
 
 def likely(looked: Look) -> tuple[int, int] | None:
     """The place of the number that looks most like a code, where no rule names one; or None."""
-    folded = looked.folded
-    body = without_links(folded)
-    if looked.bracketed:
-        start, end = looked.bracketed
-        body = f"{body[:start]}{' ' * (end - start)}{body[end:]}"
+    body = body_of(looked)
     found = sorted(numbers(body), key=lambda number: (not number.sure, number.start))
     if found:
         return looked.unfolded((found[0].code, found[0].end))
@@ -198,6 +194,15 @@ def likely(looked: Look) -> tuple[int, int] | None:
 def names_codes(sender: str) -> bool:
     """Whether a normalised sender is called after what it sends: OTP, AUTHMSG, VERIFY."""
     return not sender.isdigit() and _CODE_SENDER.search(sender) is not None
+
+
+def body_of(looked: Look) -> str:
+    """The folded text with its signature and links blanked, places kept."""
+    body = looked.folded
+    if looked.bracketed:
+        start, end = looked.bracketed
+        body = f"{body[:start]}{' ' * (end - start)}{body[end:]}"
+    return without_links(body)
 
 
 def _decide(looked: Look) -> tuple[str, tuple[int, int] | None, tuple[str, ...]]:

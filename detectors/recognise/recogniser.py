@@ -20,6 +20,7 @@ from detectors.model.arrays import indices
 from detectors.model.codes import Codes
 from detectors.model.event import Batch, Trust, name_check, platform_id
 from detectors.model.strings import SPARE, Lying, Strings
+from detectors.recognise.brands import brand, tells_nobody
 from detectors.recognise.fold import MASK, fold, has_native_digits, mask, name_key
 from detectors.recognise.reading import (
     READ_CHARS,
@@ -46,7 +47,7 @@ class Verdict:
     otp: bool  # confidence reaches the least that counts
     confidence: float  # 0..1 that this is a verification code
     code_span: tuple[int, int] | None  # of the code in the text given, for an otp that shows one
-    platform: str  # key: `sig:`, `port:`, `id:`, `host:` or `from:`
+    platform: str  # key: `sig:`, `port:`, `id:`, `host:`, `from:` or `text:`
     trust: Trust
     rule: str  # of RULES
 
@@ -90,7 +91,8 @@ def recognise(
     (True, (10, 16), 'sig:工商银行', 'BANK')
     """
     seen = excerpt(text)
-    looked = look(mask(seen))
+    masked = mask(seen)
+    looked = look(masked)
     origin = registry.sender(sender)
     key, trust = _platform(registry, looked, seen, origin, signature, platform)
     rule = _textless(registry, origin, category, template, text=bool(text))
@@ -112,6 +114,8 @@ def recognise(
         if code is None and rule == "rescued":
             code = likely(looked)
     otp = sure >= confidence_min
+    if otp and key == origin.from_key and tells_nobody(origin):
+        key = brand(registry, looked, masked) or key
     span = in_text(text, code) if otp and code else None
     return Verdict(otp, sure, span, key, trust, rule)
 
@@ -435,7 +439,8 @@ class Recogniser:
         kind = self._kind_of_head.get(head) if head else None
         if kind is None:
             origin = self.registry.sender(sender)
-            told = origin.line, origin.owners, names_codes(origin.key), not origin.key
+            wording = names_codes(origin.key), not origin.key, tells_nobody(origin)
+            told = origin.line, origin.owners, wording
             kind = self._kinds.setdefault(told, len(self._origins))
             if len(self._kinds) > len(self._origins):
                 self._origins.append(origin)
@@ -470,6 +475,10 @@ class Recogniser:
             if (known := self._remembered(key)) != _MISS:
                 return known
         looked, answer = self._read(asked, seen)
+        if native and tells_nobody(self._origins[asked.kind]) and answer[0] & _OTP:
+            # Capitals may tell the platform, and are not in the folded key: read it every time.
+            self._call(*answer)
+            return answer[0]
         name = looked.signature or looked.host
         if name is None or not _DIGIT.search(fold(seen[slice(*name)])):
             return self._remember(key, *answer)
@@ -535,5 +544,8 @@ class Recogniser:
             return looked, (round(sure * 100) << 8, "")
         answer = round(sure * 100) << 8 | trust << 2 | _OTP
         if name == origin.from_key:
-            return looked, (answer | _FROM_SENDER, "")
+            told = brand(registry, looked, mask(seen)) if tells_nobody(origin) else None
+            if told is None:
+                return looked, (answer | _FROM_SENDER, "")
+            name = told
         return looked, (_identity(name) << 16 | answer, name)

@@ -121,6 +121,7 @@ PIECES = st.sampled_from(
             "【",
             "\0",
         ),
+        *("Your Uber ", "your uber ", "Tandem: ", "登录小红书账号，", "您的青禾", "Ｕber "),
         *("４８２９", "٤٨٢٩", "④⑧②⑨", "一二三四", "abc12", "https://t.cn/a1", "é", "\ud800"),
     ]
 )
