@@ -67,7 +67,7 @@ def main() -> None:
         print(f"{name}: {interval(right, len(picked))}")
 
     hidden = ("evasion", "link")
-    line("all", lambda row: True)
+    line("all", lambda row: bool(row.text))
     line("codes", lambda row: row.otp)
     line("codes, neither hidden nor links", lambda row: row.otp and row.kind not in hidden)
     for name, named in (("named languages", True), ("other languages", False)):

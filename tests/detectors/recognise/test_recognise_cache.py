@@ -256,6 +256,21 @@ def test_names_that_share_an_id_are_told_apart_by_event(monkeypatch: pytest.Monk
         assert [codes.part(1, 3).name(row) for row in (0, 1)] == signed[order][1:3]
 
 
+def test_texts_that_contradict_their_category_are_counted_in_a_sample() -> None:
+    code = "【淘宝】您的验证码是482913，5分钟内有效，请勿泄露给他人。如非本人操作，请忽略。"
+    other = "【淘宝】全场低至5折，满300减50，更有优惠券等您领取，退订回T"
+    told = [(code, "otp"), (code, "marketing"), (other, "marketing"), (other, "otp"), (code, "")]
+    recogniser = Recogniser(REGISTRY)
+    events: list[Event] = [(text, "10690001", "", category, "", "") for text, category in told]
+    recogniser.columns(batch(events))
+    assert (recogniser.checked, recogniser.contradicted) == (4, 2)
+    recogniser.columns(batch(events))
+    assert recogniser.checked == 4  # not in each batch
+    for _ in range(63):
+        recogniser.columns(batch(events))
+    assert recogniser.checked == 8
+
+
 def test_the_cache_is_bounded_however_many_templates_come() -> None:
     recogniser = Recogniser(REGISTRY, RecogniseParams(cache_templates=50))
     for start in range(0, 3000, 20):
