@@ -69,6 +69,7 @@ soak: $(VENV)/.test ## a steady stream, then faults seed after seed; OTPGUARD_SO
 	@$(BIN)/python -m pytest -m soak --timeout=0 $(ARGS)
 
 evaluate: $(VENV)/.test ## quality of detection on the seeded scenarios
+	@$(BIN)/python -m tests.detectors.recognise.train --check
 	@$(BIN)/python -m tests.scenarios $(ARGS)
 
 observe: $(VENV)/.test ## rules, alerts and dashboards from their builders

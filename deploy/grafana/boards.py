@@ -193,6 +193,7 @@ def quality(r: str) -> Rows:
         ("Recognition and sieve", [
             lines("Codes of the counted events", [q.codes_share], r),
             lines("Templates seen before", [q.cache_hits], r),
+            lines("Texts against their category", [q.category_contradictions], r, bound=0.05),
             lines("Judged of the codes", [q.judged_share], r),
         ]),
     ]  # fmt: skip

@@ -391,6 +391,14 @@ def cache_hits(at: Scope) -> str:
     return f"{hits} / ({hits} + {at.rate('template_cache_misses_total')})"
 
 
+@query("percentunit", "contradictions")
+def category_contradictions(at: Scope) -> str:
+    """Share of a sample of texts that surely say otherwise than their gateway's category: codes
+    called marketing hide a flood, advertising called codes makes one.
+    """
+    return f"{at.rate('category_contradictions_total')} / {at.rate('category_checks_total')}"
+
+
 @query("short", "a million and day")
 def throttles_per_million(at: Scope) -> str:
     """Throttles of a day for a million recipients. The design aims at one that is false; what is

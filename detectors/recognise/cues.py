@@ -43,7 +43,9 @@ def supported(
     naming = [word for word in words if word.kind in NAMING]
     likely: list[tuple[int, bool, Number]] = []
     for number in found:
-        if number.form in (Form.CUT, Form.ODD, Form.SPELLED) or held(body, number, words):
+        if number.form in (Form.CUT, Form.ODD, Form.SPELLED, Form.LETTERS) or held(
+            body, number, words
+        ):
             continue
         if number.form is Form.MIXED and _LEET.fullmatch(body, number.start, number.end):
             continue

@@ -129,7 +129,7 @@ def _owner(body: str, number: Number, words: list[Word]) -> Word | None:
     near = nearest and number.start - nearest.end <= _LINKED
     if nearest and near and _LINK.fullmatch(body, nearest.end, number.start):
         return nearest if nearest.kind is not Kind.DENIED else None
-    if number.form is Form.CUT:
+    if number.form in (Form.CUT, Form.LETTERS):
         return None
     if number.form is Form.ODD:
         return _password(body, number, before)

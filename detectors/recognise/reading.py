@@ -17,8 +17,9 @@ from typing import Final, NamedTuple
 
 from detectors.recognise.cues import supported
 from detectors.recognise.fold import fold, kept, mask
+from detectors.recognise.gather import gathered
 from detectors.recognise.lexicon import any_of, branches
-from detectors.recognise.owners import SAYS, TELLING, owned_codes, without_objects
+from detectors.recognise.owners import SAYS, TELLING, held, owned_codes, without_objects
 from detectors.recognise.rules import RULES
 from detectors.recognise.scenes import (
     LEAVE,
@@ -29,7 +30,7 @@ from detectors.recognise.scenes import (
     to_keep,
     weak_rule,
 )
-from detectors.recognise.scripts import Script, scripts_of
+from detectors.recognise.scripts import Script, Word, scripts_of
 from detectors.recognise.shapes import (
     HOST_LINE,
     Form,
@@ -41,6 +42,7 @@ from detectors.recognise.shapes import (
     signature_span,
     without_links,
 )
+from detectors.recognise.traits import traits_of
 from detectors.recognise.words import all_words
 
 HEAD_CHARS: Final = 400
@@ -49,6 +51,10 @@ TAIL_CHARS: Final = 100
 first six segments of 70, a host line or a signature at the end; whatever is sent, a text costs no
 more than 501 characters do."""
 READ_CHARS: Final = HEAD_CHARS + 1 + TAIL_CHARS  # with the line break that joins them
+_DEEP_CHARS: Final = 1_600  # ten segments: a code this deep in a long text is looked for
+_DEEP_BEFORE: Final = 70
+_DEEP_AFTER: Final = 30
+_DEEP: Final = re.compile("(?<![\\d.,/-])\\d{4,8}(?![\\d.,/-]|\\s?[%$€元])")
 
 # Chosen so that the training texts come out right.
 _PREFIX_CHARS: Final = 72  # a feed's prefix is 20-70 characters; two for a decoding slip
@@ -68,46 +74,121 @@ _CUT_NAMES: Final = tuple(
 _WHOLE: Final = re.compile("[移流活运運自][动動]$")  # 中国移动 is no beginning of 动态码
 _LOGGING_IN: Final = any_of(branches("正在|ログイン|로그인|log[ -]?in|sign[ -]?in|вход"))
 _CODE_SENDER: Final = re.compile("otp|auth|verif|passcode|2fa|code|securit|验证|인증|認証")
+_LATE_DIGITS: Final = {  # Tibetan, Shan, Mongolian: not folded, for names hold them as they are
+    zero + digit: "0" for zero in (0x0F20, 0x1090, 0x1810) for digit in range(10)
+}
+_CAPITALS: Final = re.compile("(?<![\\w.@/])[A-Z]{4,9}(?![\\w@/]|[.]\\w)")
+_LOOSE: Final = re.compile("(?<![0-9])0(?:[^\\w\n]{0,2}0){2,9}(?![0-9])")
 _Decision = tuple[str, tuple[int, int] | None]  # rule, span of the code
 
 
 class Reading(NamedTuple):
-    """What a masked text tells by itself. Spans are places in the text that was read."""
+    """What the rules tell of a masked text. The code's place is one in the text that was read."""
 
-    rule: str  # of RULES; as for a sender who is no person
+    rule: str  # of RULES
     code: tuple[int, int] | None = None
-    signature: tuple[int, int] | None = None
-    host: tuple[int, int] | None = None
+    traits: tuple[str, ...] = ()  # of TRAITS
 
 
 def excerpt(text: str) -> str:
-    """The part of a text that is read: all of it, or its head and its tail."""
+    """The part of a text that is read: all of it, or what `parts` says, in lines."""
     if len(text) <= READ_CHARS:
         return text
-    return f"{text[:HEAD_CHARS]}\n{text[-TAIL_CHARS:]}"
+    return "\n".join(text[start:end] for start, end in parts(text))
 
 
-def read(masked: str) -> Reading:
-    """Reads a masked excerpt.
+def parts(text: str) -> list[tuple[int, int]]:
+    """The places of what is read of a long text: its head, its tail, and a number between.
 
-    >>> read(mask("【淘宝】验证码482913，请勿泄露"))
-    Reading(rule='named', code=(7, 13), signature=(1, 3), host=None)
+    A code may stand behind a page of terms: the first number of a code's shape behind the head is
+    read with what stands around it, instead of as much of the head's end.
     """
+    tail = len(text) - TAIL_CHARS
+    deep = _DEEP.search(text, HEAD_CHARS, min(tail, _DEEP_CHARS))
+    if deep is None:
+        return [(0, HEAD_CHARS), (tail, len(text))]
+    start = max(HEAD_CHARS - _DEEP_BEFORE - _DEEP_AFTER, deep.start() - _DEEP_BEFORE)
+    end = min(tail, start + _DEEP_BEFORE + _DEEP_AFTER - 1)
+    return [(0, HEAD_CHARS - _DEEP_BEFORE - _DEEP_AFTER), (start, end), (tail, len(text))]
+
+
+def in_text(text: str, span: tuple[int, int]) -> tuple[int, int]:
+    """The place in a text of a place in its excerpt."""
+    if len(text) <= READ_CHARS:
+        return span
+    start, end = span
+    for first, last in parts(text):
+        if start <= last - first:
+            return first + start, first + end
+        start, end = start - (last - first) - 1, end - (last - first) - 1
+    raise AssertionError(span)
+
+
+class Look(NamedTuple):
+    """A masked excerpt folded, and the names in it that need no rule.
+
+    `signature` and `host` are places in the text that was looked at, the others of `folded`.
+    """
+
+    folded: str
+    bracketed: tuple[int, int] | None  # the signature
+    host_line: re.Match[str] | None
+    signature: tuple[int, int] | None
+    host: tuple[int, int] | None
+    places: list[int] | None  # of the characters of `folded`, if some were left out
+    capitals: tuple[tuple[int, int], ...] = ()  # words that may be codes, in a text without digits
+
+    @property
+    def for_app(self) -> bool:
+        """Whether the text begins as those that an Android app reads."""
+        return self.folded.lstrip().startswith("<#>")
+
+    def unfolded(self, span: tuple[int, int] | None) -> tuple[int, int] | None:
+        """The place in the text of a place in `folded`."""
+        if span is None or self.places is None:
+            return span
+        return self.places[span[0]], self.places[span[1] - 1] + 1
+
+
+def look(masked: str) -> Look:
+    """Folds a masked excerpt and finds the names that stand in it as such."""
     folded = fold(masked)
     if not masked.isascii():
-        folded = mask(folded)  # native digits have become ASCII digits
-    signature = signature_span(folded)
+        folded = mask(folded).translate(_LATE_DIGITS)  # native digits have become ASCII digits
+    places = None if len(folded) == len(masked) else kept(masked)
+    folded, together = gathered(folded)
+    if together:
+        places = [places[place] for place in together] if places else together
     host_line = HOST_LINE.search(folded) if "@" in folded else None
-    rule, code = _decide(folded, signature, host_line)
+    bracketed = signature_span(folded)
     host = host_line.span(1) if host_line else None
-    if len(folded) == len(masked):
-        return Reading(rule, code, signature, host)
-    places = kept(masked)
+    if places is None:
+        capitals: tuple[tuple[int, int], ...] = ()
+        if "0" not in folded and not masked.isupper():
+            capitals = tuple(found.span() for found in _CAPITALS.finditer(masked))
+        return Look(folded, bracketed, host_line, bracketed, host, None, capitals)
+    looked = Look(folded, bracketed, host_line, None, None, places)
+    return looked._replace(signature=looked.unfolded(bracketed), host=looked.unfolded(host))
 
-    def unfolded(span: tuple[int, int] | None) -> tuple[int, int] | None:
-        return span and (places[span[0]], places[span[1] - 1] + 1)
 
-    return Reading(rule, unfolded(code), unfolded(signature), unfolded(host))
+def read(looked: Look) -> Reading:
+    """Reads a masked excerpt.
+
+    >>> read(look(mask("【淘宝】验证码482913，请勿泄露")))[:2]
+    ('named', (7, 13))
+    """
+    rule, code, traits = _decide(looked)
+    return Reading(rule, looked.unfolded(code), traits)
+
+
+def likely(looked: Look) -> tuple[int, int] | None:
+    """The place of the number that looks most like a code, where no rule names one; or None."""
+    body = body_of(looked)
+    found = sorted(numbers(body), key=lambda number: (not number.sure, number.start))
+    if found:
+        return looked.unfolded((found[0].code, found[0].end))
+    loose = _LOOSE.search(body)
+    return looked.unfolded(loose.span()) if loose else None
 
 
 def names_codes(sender: str) -> bool:
@@ -115,38 +196,72 @@ def names_codes(sender: str) -> bool:
     return not sender.isdigit() and _CODE_SENDER.search(sender) is not None
 
 
-def _decide(
-    folded: str, signature: tuple[int, int] | None, host_line: re.Match[str] | None
-) -> _Decision:
-    """The rule for a folded, masked text, and the place of its code."""
+def body_of(looked: Look) -> str:
+    """The folded text with its signature and links blanked, places kept."""
+    body = looked.folded
+    if looked.bracketed:
+        start, end = looked.bracketed
+        body = f"{body[:start]}{' ' * (end - start)}{body[end:]}"
+    return without_links(body)
+
+
+def _decide(looked: Look) -> tuple[str, tuple[int, int] | None, tuple[str, ...]]:
+    """The rule for a folded, masked text, the place of its code, and its traits."""
+    folded, signature, host_line = looked.folded, looked.bracketed, looked.host_line
     body = folded
     if signature:
         start, end = signature
         body = f"{folded[:start]}{' ' * (end - start)}{folded[end:]}"
     if host_line:
         found = numbers(body[: host_line.start()])
-        return "host-line", (found[0].code, found[0].end) if found else host_line.span(2)
+        return "host-line", (found[0].code, found[0].end) if found else host_line.span(2), ()
     body = without_links(body)
     hashed = app_hash(folded)
     if hashed is not None:
         body = body[:hashed]
-    found = numbers(body)
+    found = numbers(body) or [Number(*span, Form.LETTERS) for span in _words(looked)]
     short = len(folded) <= _PREFIX_CHARS and not _END.search(folded)
-    if not (found or short):
-        return "nothing", None
+    linked = has_link(folded)
+    if not (found or short or linked or "0" in body):
+        return "numberless", None, ()
     scripts = scripts_of(body)
-    code = _code(folded, body, found, scripts, hashed=hashed is not None) if found else None
+    words = sorted(word for script in scripts for word in script.words(body))
+    code = _code(folded, body, found, words, scripts, hashed=hashed is not None) if found else None
+    letters = bool(found) and found[0].form is Form.LETTERS
+    if letters and code and code[0] != "named":
+        code = None  # SUMMER is a shop's
     if code is None and short:
         code = _cut_off(body, found, scripts, signed=signature is not None)
-    return code or ("nothing", None)
+    if code is None:
+        rule = "nothing" if words else "wordless"
+        if all(held(body, number, words) for number in found):
+            rule = "held"
+        if not found or letters:
+            rule = "shapeless" if "0" in body else "link" if linked else "numberless"
+        code = rule, None
+    traits = traits_of(body, found, words, scripts, signed=signature is not None)
+    return *code, tuple(traits)
+
+
+def _words(looked: Look) -> list[tuple[int, int, int]]:
+    """The words in capitals that may be codes, but for the signature's."""
+    start, end = looked.bracketed or (0, 0)
+    return [
+        (first, first, last) for first, last in looked.capitals if last <= start or first >= end
+    ]
 
 
 def _code(
-    folded: str, body: str, found: list[Number], scripts: list[Script], *, hashed: bool
+    folded: str,
+    body: str,
+    found: list[Number],
+    heard: list[Word],
+    scripts: list[Script],
+    *,
+    hashed: bool,
 ) -> _Decision | None:
     """The rule for a text by the words that own its numbers; None if none of them is a code."""
-    words = [word for script in scripts for word in script.words(body)]
-    words = without_objects(body, sorted(words))
+    words = without_objects(body, heard)
     owned = owned_codes(body, found, words)
     if hashed:
         number = owned[0][1] if owned else found[0]
@@ -157,12 +272,12 @@ def _code(
         return None
     rule, number = max(owned, key=lambda pair: RULES[pair[0]].confidence)
     if handed_over(body, number, scripts):
-        return "nothing", None
+        return "held", None
     if rule == "named" and number.form is Form.MIXED and of_another(body, number, words, scripts):
-        return "nothing", None
+        return "held", None
     if rule == "weak":
         rule = weak_rule(body, number, scripts)
-        if rule == "nothing":
+        if rule == "held":
             return rule, None
     if SPAM.search(body):
         return "spam", None

@@ -13,7 +13,8 @@ from typing import Final
 class Rule:
     """One way to an answer: how sure it is (0..1), a message that it decides, one it must not.
 
-    A message is (text, sender, category).
+    A message is (text, sender, category). The confidence is that of the rule alone. Where a rule is
+    `weighed`, the linear model's sum counts beside it (`model`), but for trusted platforms.
     """
 
     name: str
@@ -21,6 +22,7 @@ class Rule:
     says: str
     example: tuple[str, str, str]
     counter: tuple[str, str, str]
+    weighed: bool = False
 
 
 RULES: Final = {
@@ -60,6 +62,7 @@ RULES: Final = {
             "`G-123456`: a letter or two, a dash and 5-8 digits, beside a name for codes",
             ("G-771804 is your Google verification code.", "", ""),
             ("Form G-771804 is on the page", "", ""),
+            weighed=True,
         ),
         Rule(
             "named",
@@ -67,6 +70,7 @@ RULES: Final = {
             "the number nearest to a name that only codes have",
             ("您的验证码是：629014，请勿泄露", "", ""),
             ("您的取件码是：629014，请勿泄露", "", ""),
+            weighed=True,
         ),
         Rule(
             "weak-login",
@@ -74,6 +78,7 @@ RULES: Final = {
             "the number hangs on a weak name (code, PIN) in a text about logging in or not sharing",
             ("Your Uber code is 7710. Never share it.", "Uber", ""),
             ("Your locker code is 7710. Never share it.", "Uber", ""),
+            weighed=True,
         ),
         Rule(
             "weak",
@@ -81,6 +86,7 @@ RULES: Final = {
             "the number hangs on a weak name and nothing says that it is a parcel, shop or gate",
             ("Example: your code is 4471", "Example", ""),
             ("Example: your code is 4471 for 20% off", "Example", ""),
+            weighed=True,
         ),
         Rule(
             "supported",
@@ -89,14 +95,7 @@ RULES: Final = {
             " what it is for, how to keep it, where to type it in, a line of its own",
             ("Here is the code that you asked for:\n\n771204\n\nIt is valid for 5 minutes", "", ""),
             ("Here is the voucher that you asked for:\n\n771204\n\nIt is valid for 5 days", "", ""),
-        ),
-        Rule(
-            "weak-person",
-            0.3,
-            "the same, or a text that breaks off, from a subscriber's number with no signature and"
-            " nothing about logging in: people share PINs",
-            ("the code is 4471", "+447700900102", ""),
-            ("the code is 4471", "Example", ""),
+            weighed=True,
         ),
         Rule(
             "spam",
@@ -104,6 +103,7 @@ RULES: Final = {
             "a named number in a casino text, or with both a link and a way to unsubscribe",
             ("注册即送彩金，输入验证码8888，网址 xpj.cc", "", ""),
             ("注册，输入验证码8888", "", ""),
+            weighed=True,
         ),
         Rule(
             "cut-off",
@@ -111,6 +111,7 @@ RULES: Final = {
             "a prefix that breaks off inside or right after a name for codes",
             ("【招商银行】您正在登录招商银行App，验", "", ""),
             ("【招商银行】您正在登录招商银行App，请知悉。", "", ""),
+            weighed=True,
         ),
         Rule(
             "cut-off-login",
@@ -118,6 +119,7 @@ RULES: Final = {
             "a prefix with a signature that breaks off while it tells of a log-in or registration",
             ("【淘宝】您正在新设备上登录淘", "", ""),
             ("【唯品会】大牌狂欢低至1折，今晚8点准", "", ""),
+            weighed=True,
         ),
         Rule(
             "sender-codes",
@@ -141,14 +143,70 @@ RULES: Final = {
             ("", "10690440021", ""),
         ),
         Rule(
-            "nothing",
+            "held",
             0.02,
-            "a text in which no number is a code",
+            "the number is something else's: by the word that owns it, or by what the text tells of"
+            " parcels, shops and gates",
+            ("Your locker code is 7710. Never share it.", "Uber", ""),
+            ("您的验证码是：629014", "", ""),
+            weighed=True,
+        ),
+        Rule(
+            "nothing",
+            0.05,
+            "no word makes the number a code, in a text with words that name numbers",
+            ("Codes are sent at 4000 an hour", "Example", ""),
+            ("您的验证码是：629014", "", ""),
+            weighed=True,
+        ),
+        Rule(
+            "wordless",
+            0.2,
+            "a number in a text with no word that names numbers: perhaps in another language",
+            ("Besoin de toi avant 482913 ce soir", "", ""),
+            ("您的验证码是：629014", "", ""),
+            weighed=True,
+        ),
+        Rule(
+            "shapeless",
+            0.02,
+            "digits, but nothing of the shape of a code",
+            ("Your verification code expires on 12/05/2025", "Example", ""),
+            ("您的验证码是：629014", "", ""),
+            weighed=True,
+        ),
+        Rule(
+            "link",
+            0.05,
+            "nothing of the shape of a code, but a link, which may be what verifies",
+            ("See the new shoes at shop.example", "Example", ""),
+            ("您的验证码是：629014", "", ""),
+            weighed=True,
+        ),
+        Rule(
+            "numberless",
+            0.01,
+            "a text without digits and without a link",
             ("did you get the verification code?", "+12025550109", ""),
             ("您的验证码是：629014", "", ""),
+        ),
+        Rule(
+            "rescued",
+            0.6,
+            "no rule finds a code, but the pieces of the text weigh for one",
+            ("290715 tällä pääset takaisin Instagram-tilillesi", "Example", ""),
+            ("您的取件码629014，请到驿站领取", "Example", ""),
+        ),
+        Rule(
+            "overruled",
+            0.1,
+            "a rule finds a code, but the pieces of the text weigh against one",
+            ("家里监控账号 13800002233 密码 mao12mi34 你装个萤石云就能看", "", ""),
+            ("您的验证码 6688，请勿泄露", "Example", ""),
         ),
     )
 }
 """Every rule that can decide, by name; the first that applies does. Confidences are shares of codes
-among the training texts that a rule decides, rounded down; those of cut-off texts and of senders
-without text rest on judgement, and a feed that has nothing else should set `confidence_min`."""
+among the first texts that a rule decided, rounded down; those of cut-off texts and of senders
+without text rest on judgement, and a feed that has nothing else should set `confidence_min`. What a
+verdict says of a weighed rule is calibrated: see `model`."""

@@ -29,18 +29,33 @@ _PRICE: Final = re.compile(
 _CUES_IN_A_SCENE: Final = 2  # cues that tell a weak name's code in a text of parcels or prices
 
 
+def price(body: str) -> bool:
+    """Whether a text names an amount of money."""
+    return _PRICE.search(body) is not None
+
+
+def percent(body: str) -> bool:
+    """Whether a text names a share in percent."""
+    return _PERCENT.search(body) is not None
+
+
+def other_words(body: str, scripts: list[Script]) -> bool:
+    """Whether a text has words of courier, shop, gate or prize texts."""
+    return any(script.other_scene(body) for script in scripts)
+
+
 def weak_rule(body: str, number: Number, scripts: list[Script]) -> str:
     """The rule for a number that hangs on a weak name."""
     _, end = sentence_span(body, number)
     if ASKS.match(body, end):
-        return "nothing"
+        return "held"
     cues = sum(cues_of(body, scripts))
     odd = number.form is Form.ODD and not cues
     if odd or _TICKET.fullmatch(body, number.start, number.end):
-        return "nothing"
+        return "held"
     told = cues >= _CUES_IN_A_SCENE and number.sure and not _PERCENT.search(body)
     if not told and (other_scene(body, number, scripts) or _offer(body, number, scripts)):
-        return "nothing"
+        return "held"
     return "weak-login" if cues else "weak"
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from enum import Enum
+from functools import cached_property
 from typing import Final, NamedTuple
 
 from detectors.recognise.lexicon import any_of
-from detectors.recognise.words import LANGUAGES
+from detectors.recognise.words import LANGUAGES, STEMS
 
 WORDS_MAX: Final = 32
 """Words taken from a text in each script. Chosen: twice what a long text holds."""
@@ -39,35 +40,73 @@ def _end(match: re.Match[str] | None) -> int:
 
 
 class Script:
-    """The languages of one script: finds their words in a text."""
+    """The languages of one script: finds their words in a text.
+
+    Its patterns are made when first asked for: a network's texts are in two or three scripts, and
+    to compile those of all takes seconds.
+    """
 
     def __init__(
-        self, letters: str, *langs: str, letter: str = "[^\\W\\d_]", prefix: str = ""
+        self,
+        name: str,
+        letters: str,
+        *langs: str,
+        apart: bool = True,
+        letter: str = "[^\\W\\d_]",
+        prefix: str = "",
     ) -> None:
-        rows = [row for row in LANGUAGES if row.lang in langs]
-        apart = all(row.apart for row in rows)
-        edges = (f"(?<!{letter}){prefix}", f"(?!{letter})") if apart else ("", "")
-
-        def words(*fields: str) -> list[str]:
-            return [word for row in rows for field in fields for word in getattr(row, field)]
-
+        self._rows = [row for row in LANGUAGES if row.lang in langs]
+        self._stems = [row for row in STEMS if row.script == name]
+        self._edges = (f"(?<!{letter}){prefix}", f"(?!{letter})") if apart else ("", "")
         self._letters = re.compile(f"[{letters}]")
         self._blocks = {
             block
             for first, last in zip(letters[::3], letters[2::3], strict=True)
             for block in range(ord(first) >> 8, (ord(last) >> 8) + 1)
         }
-        named = {kind: words(kind.value) for kind in Kind}
-        named[Kind.DENIED] += words("needless")
-        self._kinds = [(kind, any_of(named[kind], *edges)) for kind in Kind]
-        self._any = any_of([word for kind in Kind for word in named[kind]], *edges)
-        self._names = dict(self._kinds)[Kind.NAMES]
-        self._scene = any_of(words("scene", "needless"), *edges)
-        self._hand = any_of(words("hand"), *edges)
-        self._tell = any_of(words("tell"), *edges)
-        self._purpose = any_of(words("purpose"), edges[0])
-        self._secret = any_of(words("secret"), edges[0])
-        self._field = any_of(words("field"), edges[0])
+
+    def _words(self, *fields: str) -> list[str]:
+        long = [word for row in self._rows for field in fields for word in getattr(row, field)]
+        return long + [w for row in self._stems for f in fields for w in row.words.get(f, ())]
+
+    @cached_property
+    def _kinds(self) -> list[tuple[Kind, re.Pattern[str]]]:
+        return [(kind, any_of(self._named(kind), *self._edges)) for kind in Kind]
+
+    def _named(self, kind: Kind) -> list[str]:
+        return self._words(kind.value, *(("needless",) if kind is Kind.DENIED else ()))
+
+    @cached_property
+    def _any(self) -> re.Pattern[str]:
+        return any_of([word for kind in Kind for word in self._named(kind)], *self._edges)
+
+    @cached_property
+    def _names(self) -> re.Pattern[str]:
+        return dict(self._kinds)[Kind.NAMES]
+
+    @cached_property
+    def _scene(self) -> re.Pattern[str]:
+        return any_of(self._words("scene", "needless"), *self._edges)
+
+    @cached_property
+    def _hand(self) -> re.Pattern[str]:
+        return any_of(self._words("hand"), *self._edges)
+
+    @cached_property
+    def _tell(self) -> re.Pattern[str]:
+        return any_of(self._words("tell"), *self._edges)
+
+    @cached_property
+    def _purpose(self) -> re.Pattern[str]:
+        return any_of(self._words("purpose"), self._edges[0])
+
+    @cached_property
+    def _secret(self) -> re.Pattern[str]:
+        return any_of(self._words("secret"), self._edges[0])
+
+    @cached_property
+    def _field(self) -> re.Pattern[str]:
+        return any_of(self._words("field"), self._edges[0])
 
     def present(self, text: str, blocks: set[int]) -> bool:
         """Whether a text with characters of these blocks of 256 has letters of the script."""
@@ -123,15 +162,35 @@ class Script:
 _NUMBER_NEXT: Final = re.compile(  # "Never share your code 482913" names it
     "\\W{0,3}0{4}|[^.!?,，。！？\n0]{0,40}[:：]\\s?(?:0{3}|[a-z]{0,6}0)"
 )
-_LATIN: Final = Script("a-z", "en", "es", "pt", "fr", "de", "it", "vi", "id", "tr", letter="[a-zß]")
+_LATIN: Final = Script(
+    "latin", "a-z", "en", "es", "pt", "fr", "de", "it", "vi", "id", "tr", letter="[a-zß]"
+)
 _SCRIPTS: Final = (
-    Script("\u3040-\u30ff\u4e00-\u9fff", "zh", "ja"),
-    Script("\uac00-\ud7af", "ko"),
-    Script("\u0400-\u04ff", "ru"),
-    Script("\u0600-\u06ff", "ar", "fa", prefix="[وبلفك]?(?:ال|ل)?"),
-    Script("\u0590-\u05ff", "he", prefix="[ושבלכמה]{0,3}?"),
-    Script("\u0e00-\u0e7f", "th"),
-    Script("\u0900-\u097f", "hi"),
+    Script("cjk", "\u3040-\u30ff\u4e00-\u9fff", "zh", "ja", apart=False),
+    Script("hangul", "\uac00-\ud7af", "ko", apart=False),
+    Script("cyrillic", "\u0400-\u04ff", "ru"),
+    Script("arabic", "\u0600-\u06ff", "ar", "fa", prefix="[وبلفك]?(?:ال|ل)?"),
+    Script("hebrew", "\u0590-\u05ff", "he", prefix="[ושבלכמה]{0,3}?"),
+    Script("thai", "\u0e00-\u0e7f", "th", apart=False),
+    Script("devanagari", "\u0900-\u097f", "hi", apart=False),
+    Script("greek", "\u0370-\u03ff"),
+    Script("georgian", "\u10a0-\u10ff"),
+    Script("armenian", "\u0530-\u058f"),
+    Script("ethiopic", "\u1200-\u137f"),
+    Script("thaana", "\u0780-\u07bf"),
+    Script("bengali", "\u0980-\u09ff"),
+    Script("gurmukhi", "\u0a00-\u0a7f"),
+    Script("gujarati", "\u0a80-\u0aff"),
+    Script("odia", "\u0b00-\u0b7f"),
+    Script("tamil", "\u0b80-\u0bff"),
+    Script("telugu", "\u0c00-\u0c7f"),
+    Script("kannada", "\u0c80-\u0cff"),
+    Script("malayalam", "\u0d00-\u0d7f"),
+    Script("sinhala", "\u0d80-\u0dff"),
+    Script("lao", "\u0e80-\u0eff", apart=False),
+    Script("tibetan", "\u0f00-\u0fff", apart=False),
+    Script("burmese", "\u1000-\u109f", apart=False),
+    Script("khmer", "\u1780-\u17ff", apart=False),
     _LATIN,
 )
 

@@ -72,6 +72,31 @@ _MOMENT: Final = re.compile(  # a day, or a time as it is written in French and 
     f"|0{{1,2}}[{_DASH}]?(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec|ago|out|okt)[{_DASH}]?0*"
 )
 
+_GLUED: Final = re.compile(  # 50rb, 300tl, 10gb: an amount, a size, an order
+    "0{1,6}(?:rb|ribu|jt|juta|k|mt|tl|dk|gb|mb|kb|tb|kg|km|cm|mm|m0?|g|ml|min|mins|phut|tr|h|hs|hrs|x|st|nd|rd|th|er|e|eme"
+    "|usd|eur|rs|rp|lei|kn|din|kc|ft|zl|sek|nok|dkk|chf|pts|p|d|w|v|kw|kwh|mah|mbps|hp|usdt|won|yen|baht|fps|px|hz|mhz)"
+)
+_SENT: Final = (  # verbs of sending: "text STOP to 0000"
+    "(?:text|txt|sms|send|reply|whatsapp|envoy|repond|envia|manda|mande|responde|envie|sende|senden"
+    "|antwort|schick|invia|rispond|soan|nhan tin|gui|ketik|kirim|balas|hantar|taip|yaz|gonder|yolla"
+    "|wyslij|sms-?uj|stuur|poslji|posalji|posli|odpovez|kuld|trimite|lahet|skicka|isprati"
+    "|отправ|отошл|пошл|изпрат|надішл|прати|στείλ|στειλ|ارسل|بفرست|ارسال|שלח|भेज|ส่ง|พิมพ์"
+    "|发送|發送|编辑|編輯|发短信|回复|回覆|傳送|传送|送信|보내|전송)"
+)
+_SENT_TO: Final = re.compile(
+    f"{_SENT}[^.!?。！？\n]{{0,60}}?"
+    "(?:(?<![a-z])(?:to|au|al|a|ao|para|pro|an|ke|toi|den|qua|naar|na|la|til|till|pada|no|στο)"
+    "|на номер|на|الى|لرقم|به|למספר|ל|पर|ไปที่|มาที่|到|至|へ|に)"
+    "(?: (?:nr|numer|numero|no|nomor|number|so|short ?code|numarasi|nummer|номер)[.]?)?"
+    "\\s?:?\\s?#?[*]?$"
+)
+_TO_SEND: Final = re.compile(  # "8888'e gönder"
+    "(?:['’]?[yn]?[ae])? ?(?:numarasina |ya |no.ya )?(?:sms |mesaj )?"
+    "(?:gonder|yolla|yaz\\b|at(?:in|arak))"
+    "|\\s?(?:번으로|로 문자|으로 문자|(?:으로|로) (?:보내|전송)|に送信|へ送信|宛|पर (?:भेज|sms))"
+)
+_SENT_CHARS: Final = 80
+
 _LINK: Final = re.compile(
     "https?://\\S+"
     "|(?<![@\\w.-])(?:[a-z0-9-]{1,40}+[.]){1,4}"
@@ -117,6 +142,7 @@ class Form(Enum):
     DASHED = "dashed"  # QX4-81T, 62-75-18, 62 75 18, 62 75, 627.518, 627 5180: the same
     SPELLED = "spelled"  # 一二三四
     CUT = "cut"  # fewer digits at the very end: the text may have been cut there
+    LETTERS = "letters"  # KXQRTB: a code only right behind its name
     ODD = "odd"  # 627, 8KD, 9 or 10 digits, bib#62k: a code only right behind its name
 
 
@@ -150,8 +176,19 @@ def numbers(body: str) -> list[Number]:
         if not _UNIT_AFTER.match(body, found.end())
         and not _MONEY_BEFORE.search(body, max(0, found.start() - 5), found.start())
         and not (found[0].startswith("b") and _END_MARK.match(body, max(0, found.start() - 2)))
-        and not (found.lastgroup in ("mixed", "dashed", "odd") and _MOMENT.fullmatch(found[0]))
+        and not (
+            found.lastgroup in ("mixed", "dashed", "odd")
+            and (_MOMENT.fullmatch(found[0]) or _GLUED.fullmatch(found[0]))
+        )
+        and not _address(body, found.start(), found.end())
     ]
+
+
+def _address(body: str, start: int, end: int) -> bool:
+    """Whether a number is where something is to be sent to: "text STOP to 85069"."""
+    if _TO_SEND.match(body, end):
+        return True
+    return _SENT_TO.search(body, max(0, start - _SENT_CHARS), start) is not None
 
 
 def _candidates(body: str) -> Iterator[re.Match[str]]:

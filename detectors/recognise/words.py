@@ -1,4 +1,8 @@
-"""The words that name numbers, language by language: `data/words.toml` as it is used."""
+"""The words that name numbers, language by language: the tables in `data/` as they are used.
+
+`words.toml` says at length what eighteen languages say, `stems.toml` a handful of stems for each of
+fifty more.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +11,7 @@ import tomllib
 from dataclasses import dataclass
 from typing import Any, Final
 
+from detectors.recognise.fold import fold
 from detectors.recognise.lexicon import branches
 from detectors.recognise.shipped import shipped
 
@@ -59,7 +64,45 @@ def load(table: str) -> tuple[Language, ...]:
     )
 
 
+_ENDING: Final = "[^\\s0:：=,.;!?()\"'«»<>/-]{0,6}"
+_WITHOUT_ENDINGS: Final = frozenset({"khmer", "lao", "burmese", "tibetan"})  # no spaces
+
+
+@dataclass(frozen=True, slots=True)
+class Stems:
+    """One language of the table of stems, its words folded and with room for their endings."""
+
+    lang: str  # BCP 47
+    script: str
+    words: dict[str, tuple[str, ...]]  # by kind
+
+
+def load_stems(table: str) -> tuple[Stems, ...]:
+    r"""The languages that a TOML text of stems describes.
+
+    >>> load_stems("[km]\nscript = 'khmer'\nweak = 'a|b'")[0].words
+    {'weak': ('a', 'b')}
+    """
+
+    def words(script: str, value: str) -> tuple[str, ...]:
+        ending = "" if script in _WITHOUT_ENDINGS else _ENDING
+        return tuple(
+            word if word.endswith(")") and "(?=" in word else f"{word}{ending}"
+            for word in branches(fold(value))
+        )
+
+    return tuple(
+        Stems(
+            lang,
+            row["script"],
+            {kind: words(row["script"], value) for kind, value in row.items() if kind != "script"},
+        )
+        for lang, row in tomllib.loads(table).items()
+    )
+
+
 LANGUAGES: Final = load(shipped("words"))
+STEMS: Final = load_stems(shipped("stems"))
 
 
 def all_words(field: str) -> list[str]:

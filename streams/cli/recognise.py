@@ -3,49 +3,171 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated, Any
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from streams.cli.shared import ConfigOption, opened, settings_of
+from streams.cli.shared import ConfigOption, JsonOption, opened, settings_of
 from streams.errors import UsageError
+
+if TYPE_CHECKING:
+    from detectors.recognise.recogniser import Verdict
+    from detectors.recognise.registry import Registry
+    from detectors.recognise.why import Why
+    from streams.config import Settings
 
 
 def recognise(
-    files: Annotated[
-        list[str], typer.Argument(metavar="FILE…|-", help="JSON lines (.gz too), or - for stdin.")
+    given: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="TEXT|FILE…|-",
+            help="A text; or files of JSON lines (.gz too), - for stdin.",
+            show_default=False,
+        ),
     ],
     config: ConfigOption = None,
     *,
-    why: Annotated[bool, typer.Option("--why", help="Name the rule that decided, too.")] = False,
+    sender: Annotated[str, typer.Option(help="Who sent the text, as the network shows it.")] = "",
+    why: Annotated[
+        bool, typer.Option("--why", help="Tell the rule and all that weighed, too.")
+    ] = False,
+    json: JsonOption = False,
 ) -> None:
     r"""Say whether each text is a verification code, of which platform, and how far it is trusted.
 
-    Reads JSON lines with "text", and "sender", "signature", "category", "platform_id" and
-    "template_id" if they are known. Writes a JSON line for each, in order: "otp", "confidence",
-    "code_span" (of the code within the text, or null), "platform", "trust".
+    An argument that is no file and holds a blank or a letter beyond ASCII is a text; its answer is
+    a table, or JSON with --json. Files hold JSON lines with "text", and "sender", "signature",
+    "category", "platform_id" and "template_id" if they are known; a JSON line is written for each,
+    in order: "otp", "confidence", "code_span" (of the code within the text, or null), "platform",
+    "trust".
 
     \b
     Examples:
-      echo '{"text": "【淘宝】验证码 583921，5分钟内有效"}' | otpguard recognise -
+      otpguard recognise "【淘宝】验证码 583921，5分钟内有效" --why
+      otpguard recognise "Your Tandem code is 482913" --sender AUTHMSG
       otpguard recognise texts.jsonl --why | jq -c 'select(.otp)'
     """
     settings = settings_of(config)
+    if len(given) == 1 and _is_text(given[0]):
+        _answer_text(settings, given[0], sender, why=why, json=json)
+    else:
+        _answer_files(settings, given, why=why)
+
+
+def _is_text(argument: str) -> bool:
+    """Whether an argument is a text, and not the name of a file."""
+    if argument == "-" or (len(argument) < 1024 and "\0" not in argument and _exists(argument)):
+        return False
+    return any(letter.isspace() or not letter.isascii() for letter in argument)
+
+
+def _exists(name: str) -> bool:
+    try:
+        return Path(name).exists()
+    except OSError:  # longer than a name can be
+        return False
+
+
+def _answer_text(settings: Settings, text: str, sender: str, *, why: bool, json: bool) -> None:
     import msgspec  # noqa: PLC0415 - start-up time
 
-    from detectors.recognise.recogniser import recognise as verdict_on  # noqa: PLC0415 - start-up time
+    from detectors.recognise.recogniser import recognise as verdict_on  # noqa: PLC0415
 
-    text_type = msgspec.defstruct(
-        "Text",
-        [
-            ("text", str | None, None),
-            ("sender", str | None, None),
-            ("signature", str | None, None),
-            ("category", str | None, None),
-            ("platform_id", str | None, None),
-            ("template_id", str | None, None),
-        ],
-    )
+    registry, _ = settings.registry()
+    least = settings.recognise.confidence_min
+    verdict = verdict_on(registry, text, sender=sender, confidence_min=least)
+    told = _why(registry, text, sender, verdict) if why else None
+    if json:
+        sys.stdout.buffer.write(msgspec.json.encode(_as_json(verdict, told)) + b"\n")
+        sys.stdout.buffer.flush()
+        return
+    _print_table(text, verdict, told, least)
+
+
+def _why(registry: Registry, text: str, sender: str, verdict: Verdict) -> Why:
+    from detectors.model.event import Trust  # noqa: PLC0415 - start-up time
+    from detectors.recognise.why import why as explain  # noqa: PLC0415 - start-up time
+
+    trusted = verdict.trust is not Trust.NONE
+    return explain(registry, text, sender, verdict.rule, trusted=trusted)
+
+
+def _as_json(verdict: Verdict, told: Why | None) -> dict[str, Any]:
+    answer: dict[str, Any] = {
+        "otp": verdict.otp,
+        "confidence": verdict.confidence,
+        "code_span": verdict.code_span,
+        "platform": verdict.platform,
+        "trust": verdict.trust.name.lower(),
+    }
+    if told is not None:
+        answer["rule"] = verdict.rule
+        answer["why"] = {
+            "says": told.says,
+            "words": [{"word": word, "kind": kind} for word, kind in told.words],
+            "parts": [
+                {"kind": part.kind, "says": part.says, "adds": round(part.adds, 2)}
+                for part in told.parts
+            ],
+            "odds": told.odds,
+            "without": list(told.without),
+        }
+    return answer
+
+
+def _print_table(text: str, verdict: Verdict, told: Why | None, least: float) -> None:
+    from rich.console import Console  # noqa: PLC0415 - start-up time
+    from rich.table import Table  # noqa: PLC0415
+    from rich.text import Text  # noqa: PLC0415
+
+    console = Console(highlight=False)
+    shown = Text(text)
+    if verdict.code_span:
+        shown.stylize("bold reverse", *verdict.code_span)
+    colour = "green" if verdict.otp else "yellow"
+    answer = "a verification code" if verdict.otp else "no verification code"
+    table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
+    table.add_row("text", shown)
+    table.add_row("answer", Text(answer, style=f"bold {colour}"))
+    table.add_row("confidence", f"{verdict.confidence:.2f} (counts from {least:g})")
+    if verdict.code_span:
+        table.add_row("code", Text(text[slice(*verdict.code_span)], style="bold"))
+    table.add_row("platform", Text(verdict.platform))
+    table.add_row("trust", verdict.trust.name.lower())
+    if told is not None:
+        table.add_row("rule", Text(f"{told.rule}: {told.says}"))
+        for what, row in _rows(told):
+            table.add_row(what, row)
+    console.print(table)
+
+
+def _rows(told: Why) -> Iterator[tuple[str, Any]]:
+    """What weighed, as rows of the table."""
+    from rich.text import Text  # noqa: PLC0415 - start-up time
+
+    if told.words:
+        yield "words", Text(", ".join(f"{word.strip()} ({kind})" for word, kind in told.words))
+    if told.odds is None:
+        return
+    for place, part in enumerate(told.parts[:12]):
+        style = "green" if part.adds > 0 else "red"
+        line = Text(f"{part.adds:+.2f}  ", style=style).append(f"{part.kind}: {part.says}", "")
+        yield "" if place else "weighed", line
+    yield "in all", Text(f"{told.odds:+.2f} (over 0 is a code)")
+    changed = "; ".join(told.without) or "no single part"
+    yield "else if not", Text(changed)
+
+
+def _answer_files(settings: Settings, files: list[str], *, why: bool) -> None:
+    import msgspec  # noqa: PLC0415 - start-up time
+
+    from detectors.recognise.recogniser import recognise as verdict_on  # noqa: PLC0415
+
+    fields = ("text", "sender", "signature", "category", "platform_id", "template_id")
+    text_type = msgspec.defstruct("Text", [(name, str | None, None) for name in fields])
     decoder = msgspec.json.Decoder(text_type)
     registry, _ = settings.registry()
     out = sys.stdout.buffer
@@ -67,14 +189,8 @@ def recognise(
                     template=given.template_id or "",
                     confidence_min=settings.recognise.confidence_min,
                 )
-                answer: dict[str, Any] = {
-                    "otp": verdict.otp,
-                    "confidence": verdict.confidence,
-                    "code_span": verdict.code_span,
-                    "platform": verdict.platform,
-                    "trust": verdict.trust.name.lower(),
-                }
+                told = None
                 if why:
-                    answer["rule"] = verdict.rule
-                out.write(msgspec.json.encode(answer) + b"\n")
+                    told = _why(registry, given.text or "", given.sender or "", verdict)
+                out.write(msgspec.json.encode(_as_json(verdict, told)) + b"\n")
     out.flush()

@@ -21,7 +21,7 @@ from detectors.suspects.mass import RULES as MASS
 from streams.shown import in_markdown, shown
 
 KINDS: Final = MappingProxyType(
-    {"sig": "", "from": "sender ", "port": "", "host": "", "id": "platform "}
+    {"sig": "", "text": "", "from": "sender ", "port": "", "host": "", "id": "platform "}
 )
 """How a platform key's prefix reads."""
 

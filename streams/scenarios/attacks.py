@@ -1,4 +1,4 @@
-"""The shapes of attack that are known: A1 to A14.
+"""The shapes of attack that are known: A1 to A14, and A18.
 
 Every function writes one run: events of one or more recipients in order of event time. The numbers,
 the parameters' defaults, are those observed or published for tools with 20 to 1,000 endpoints.
@@ -6,6 +6,7 @@ the parameters' defaults, are those observed or published for tools with 20 to 1
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Iterator, Sequence
 from itertools import islice
 from random import Random
@@ -16,7 +17,7 @@ from streams.scenarios.mix import merged
 from streams.scenarios.numbering import port
 from streams.scenarios.pen import DAY_MS, HOUR_MS, MINUTE_MS, Pen, in_order, scattered
 from streams.scenarios.platforms import PLATFORMS, Platform
-from streams.scenarios.wording import COURIER, MARKETING
+from streams.scenarios.wording import COURIER, MARKETING, SHARED_CHINESE, SHARED_LATIN
 
 REPEATS_MAX: Final = 2
 """How often a platform repeats itself in the incident that this project started from."""
@@ -294,3 +295,20 @@ def a14(
     rush = [pen.code(flood_ms + n * 5_000, who) for n, who in enumerate(pen.strangers(8, used))]
     own = own_life(pen, flood_ms + 60_000, 8 * MINUTE_MS, used, known=14, new=0)
     yield from in_order(taught + flood + rush + own)
+
+
+def a18(pen: Pen, start_ms: int, *, sender: str = "AUTHMSG") -> Iterator[Labelled]:
+    """The incident through one aggregator: 60 platforms behind one sender, without signatures.
+
+    Only the running text names them. Each keeps its own wording.
+    """
+    used = pen.rng.sample(PLATFORMS, 60)
+    span_ms = 35 * MINUTE_MS
+    times = scattered(pen.rng, 68, start_ms, span_ms)
+    flood = []
+    for at, who in zip(times, hits(pen.rng, 68, used), strict=True):
+        formats = SHARED_LATIN if who.name.isascii() else SHARED_CHINESE
+        wording = formats[zlib.crc32(who.name.encode()) % len(formats)]
+        text = wording.format(name=who.name, code=f"{pen.rng.randrange(10**6):06d}")
+        flood.append(pen.code(at, who, sender=sender, text=text))
+    yield from in_order(flood + own_life(pen, start_ms, span_ms, used, known=2, new=1))

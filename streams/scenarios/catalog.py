@@ -95,6 +95,7 @@ SCENARIOS: Final[dict[str, Scenario]] = {
         Scenario("A12", attacks.a12),
         Scenario("A13", attacks.a13),
         Scenario("A14", attacks.a14, history=history_of_weeks),
+        Scenario("A18", attacks.a18),
         Scenario("B1", benign.b1, 1 / 730),
         Scenario("B2", benign.b2, 1 / 20_000),
         Scenario("B3", benign.b3, 1 / 50),

@@ -19,6 +19,9 @@ CODES: Final[dict[str, tuple[str, ...]]] = {
 }
 """Formats of verification codes by language, `bank` for Chinese banks; fields `name` and `code`."""
 
+SHARED_CHINESE: Final[tuple[str, ...]] = tuple(_TEXTS["shared_chinese"])
+SHARED_LATIN: Final[tuple[str, ...]] = tuple(_TEXTS["shared_latin"])
+"""Formats of codes that name their platform in the running text alone."""
 MARKETING: Final[tuple[str, ...]] = tuple(_TEXTS["marketing"])
 COURIER: Final[tuple[str, ...]] = tuple(_TEXTS["courier"])
 NOTICES: Final[tuple[str, ...]] = tuple(_TEXTS["notices"])

@@ -40,6 +40,7 @@ class Observer:
     recogniser: Recogniser
     acknowledgements: Acknowledgements
     _cache: tuple[int, int] = (0, 0)  # hits and misses that were counted
+    _categories: tuple[int, int] = (0, 0)  # checks and contradictions that were counted
     _windows: dict[int, Window] = field(default_factory=dict)  # partition -> newest closed
     _generation: int = -1
     _stable: dict[int, tuple[int, float]] = field(default_factory=dict)  # offset, and since when
@@ -71,6 +72,10 @@ class Observer:
         self._cache = self.recogniser.hits, self.recogniser.misses
         add("template_cache_hits_total", self._cache[0] - hits)
         add("template_cache_misses_total", self._cache[1] - misses)
+        checked, contradicted = self._categories
+        self._categories = self.recogniser.checked, self.recogniser.contradicted
+        add("category_checks_total", self._categories[0] - checked)
+        add("category_contradictions_total", self._categories[1] - contradicted)
         if len(decoded.batch):
             self._event_ms[partition] = int(decoded.batch.event_time_ms.max())
         for window in decisions.windows:

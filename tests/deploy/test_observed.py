@@ -37,6 +37,7 @@ EMPTY: Final = {
     "stuck": "shows only workers that stand still, and none does",
     "switch_thrown": "shows only a switch that is thrown, and it is not",
     "usual_throttles": "looks at the day before, and the site is minutes old",
+    "category_contradictions": "looks at feeds that give categories, and the site's gives none",
     "consumer_lag": "comes from kafka_exporter or KMinion, which are not run here",
 }
 """Queries that have no answer in the scenario, and why."""

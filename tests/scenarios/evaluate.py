@@ -70,6 +70,7 @@ ATTACKS: Final = (
     Row("A13 prime 36, then blast", "A13", 300, 100, {"platforms": 36, "repeats": 10}),
     Row("A13 prime 53 at 60 s", "A13", 300, 100, {"platforms": 53, "gap_s": 60, "repeats": 10}),
     Row("A14 taught memory", "A14", 500, part=100, stride=64),
+    Row("A18 one shared sender", "A18", 1500),
 )
 """The attacks. A feed without texts is read with the setting for such feeds."""
 

@@ -141,6 +141,7 @@ TARGETS: Final = (
             ("messages to THROTTLE, p95", lambda f: f.messages(f.throttle, 0.95), most),
         )
     ),
+    _disguise("A18", 1.25, "A18"),
     _alone("A11", "codes refused of trusted and known platforms",
            lambda f: f.refused[Role.BANK] + f.refused[Role.KNOWN], 0),
     _at_least("A14", "share of the flood's codes refused, of platforms taught and others",

@@ -74,7 +74,7 @@ def test_a_week_long_flood_is_held_back_every_day() -> None:
     assert min(held.values()) >= 0.98
 
 
-@pytest.mark.parametrize("name", ["A8", "A9", "A12"])
+@pytest.mark.parametrize("name", ["A8", "A9", "A12", "A18"])
 def test_disguises_delay_it_little(name: str) -> None:
     plain, found = figures("A1", 200), figures(name, 200)
     assert found.missed <= 0.03

@@ -202,6 +202,14 @@ def a9_sender(events: list[Labelled]) -> None:
     assert not any("text" in e.value for e in attack(events))
 
 
+def a18(events: list[Labelled]) -> None:
+    flood = attack(events)
+    assert len(flood) == 68
+    assert len(platforms(flood)) == 60
+    assert {e.value["sender"] for e in flood} == {"AUTHMSG"}
+    assert not any("【" in e.value["text"] for e in flood)
+
+
 def a10(events: list[Labelled]) -> None:
     each = Counter(int(e.value["recipient"]) for e in events)
     assert sorted(each) == list(range(min(each), min(each) + 2000))
@@ -325,6 +333,7 @@ SHAPES: dict[str, Callable[[list[Labelled]], None]] = {
     "A1": a1, "A2": a2, "A3": a3, "A4": a4, "A4-day": a4_day, "A5": a5, "A6": a6, "A7": a7,
     "A8": a8, "A9": a9, "A9-sender": a9_sender, "A10": a10, "A11": a11, "A12": a12, "A13": a13,
     "A14": a14,
+    "A18": a18,
     "B1": b1, "B2": b2, "B3": b3, "B4": b4, "B5": b5, "B6": b6, "B7": b7, "B8": b8, "B9": b9,
     "B10": b10, "B11": b11, "B12": b12, "B13": b13, "ordinary": everyday,
 }  # fmt: skip

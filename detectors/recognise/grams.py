@@ -1,0 +1,105 @@
+"""The pieces of a text that the linear model weighs: runs of one to five characters, hashed.
+
+A text is seen folded (`fold`), each run of digits as one figure, its length: "code is 482913" is
+"code is 6". So a piece that ends in a figure tells what stands before a number of that length. The
+pieces of many texts are hashed in one pass over all their characters.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+GRAM_CHARS: Final = 5
+"""Characters of the longest piece. Chosen by cross-validation: six are no better, four worse."""
+HASH_BITS: Final = 18
+"""Of a piece's place in the table of weights. Chosen: 256 kB; a bit less costs .2 % of answers."""
+RUN_MAX: Final = 9
+"""The longest run of digits that is told from longer ones."""
+
+_EDGE: Final = 0  # before, between and behind texts
+_MIX: Final = np.uint32(0x9E3779B1)  # 2**32 over the golden ratio, odd: Knuth's multiplicative hash
+_LAST: Final = np.uint32(0x85EBCA6B)  # an odd constant with bits spread evenly
+_FOLD_BITS: Final = np.uint32(15)
+_ZERO: Final = np.uint32(ord("0"))
+
+
+class View(NamedTuple):
+    """Texts as the model sees them, one behind the other, an edge before and behind each."""
+
+    letters: NDArray[np.uint32]  # code points
+    starts: NDArray[np.int64]  # of each text in `letters`, its first character
+    lengths: NDArray[np.int64]  # characters of each
+
+
+def view(folded: Sequence[str]) -> View:
+    r"""Folded texts as the model sees them.
+
+    >>> letters, starts, lengths = view(["code: 4829", "a"])
+    >>> "".join(map(chr, letters)), starts.tolist(), lengths.tolist()
+    ('\x00code: 4\x00a\x00', [1, 9], [7, 1])
+    """
+    octets = f"\0{chr(0).join(folded)}\0".encode("utf-32-le", "surrogatepass")
+    letters = np.frombuffer(octets, np.uint32)
+    lengths = np.fromiter(map(len, folded), np.int64, len(folded))
+    stops = np.cumsum(lengths + 1)  # of the edge behind each text
+    digit = (letters - _ZERO) < 10
+    if digit.any():
+        inner = digit[1:] & digit[:-1]  # a digit behind another
+        begins = np.flatnonzero(digit[1:] & ~inner) + 1
+        ends = np.flatnonzero(digit[:-1] & ~inner) + 1
+        letters = letters.copy()
+        letters[begins] = _ZERO + np.minimum(ends - begins, RUN_MAX).astype(np.uint32)
+        dropped = np.concatenate(([0], np.cumsum(inner)))
+        letters = letters[~np.concatenate(([False], inner))]
+        stops = stops - dropped[stops]
+    starts = np.concatenate(([0], stops[:-1])) + 1
+    return View(letters, starts, stops - starts)
+
+
+def hashes(seen: View) -> Iterator[tuple[int, NDArray[np.uint32]]]:
+    """For each length of pieces, the places in the table of all pieces, in order of the text.
+
+    Where a piece would reach over an edge into another text, the place is one past the table. The
+    piece that begins at `at` is told by the text that `at + 1` is in (`at` for single characters).
+    """
+    letters = seen.letters
+    edges = np.concatenate(([0], seen.starts + seen.lengths))
+    piece = letters * _MIX
+    for length in range(1, GRAM_CHARS + 1):
+        if length > 1:
+            piece = piece[:-1]
+            piece = (piece ^ (piece >> _FOLD_BITS)) * _MIX + letters[length - 1 :]
+        places = ((piece + np.uint32(length)) * _LAST) >> np.uint32(32 - HASH_BITS)
+        for back in range(1, length - 1):
+            over = edges - back
+            places[over[(over >= 0) & (over < len(places))]] = 1 << HASH_BITS
+        if length == 1:
+            places[edges] = 1 << HASH_BITS
+        yield length, places
+
+
+def sums(seen: View, weights: NDArray[np.int8]) -> NDArray[np.int64]:
+    """The sum of the weights of each text's pieces; `weights` has a nought behind its end."""
+    total = np.zeros(len(seen.letters), np.int32)
+    for length, places in hashes(seen):
+        first = 0 if length == 1 else 1
+        total[first : first + len(places)] += weights[places]
+    summed = np.concatenate(([0], np.cumsum(total, dtype=np.int64)))
+    of_each: NDArray[np.int64] = summed[seen.starts + seen.lengths + 1] - summed[seen.starts]
+    return of_each
+
+
+def pieces(folded: str) -> list[tuple[str, int]]:
+    """Each piece of one text as a person reads it, and its place in the table."""
+    seen = view([folded])
+    text = "".join(map(chr, seen.letters.tolist()))
+    return [
+        (text[at : at + length], place)
+        for length, places in hashes(seen)
+        for at, place in enumerate(places.tolist())
+        if place < 1 << HASH_BITS
+    ]

@@ -1,0 +1,80 @@
+"""What a text shows besides the rule that it is read by: traits that the model weighs, each a name.
+
+They are of structure more than of words, so they hold in a language that nobody listed: how many
+numbers look like a code, where they stand, what a code is for, prices, length.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Final
+
+from detectors.recognise.scenes import other_words, percent, price
+from detectors.recognise.scripts import Kind, Script, Word, cues_of, typed_in
+from detectors.recognise.shapes import Form, Number, leading
+
+TRAITS: Final = {
+    "name": "a word that only codes have",
+    "weak name": "a word that many numbers have: code, PIN",
+    "other name": "a word for another number",
+    "denied": "no code is needed, or none is to be told",
+    "purpose": "what a code is for",
+    "secret": "how a code is to be kept",
+    "typed": "where something is to be typed in",
+    "other scene": "words of parcels, shops, gates, prizes",
+    "one number": "one number of the shape of a code",
+    "more numbers": "several numbers of the shape of a code",
+    "letters": "letters and digits together, or digits in groups",
+    "price": "an amount of money or a share in percent",
+    "leads": "the number stands first",
+    "colon": "a colon leads to the number",
+    "four": "the number has four digits, as years have",
+    "long run": "more than eight digits in a row",
+    "signed": "a name in brackets",
+    "short": "under 60 characters",
+    "long": "over 160 characters",
+    "person": "a subscriber's number with no signature",
+}
+"""Every trait and what it means, in words for a person."""
+
+_SHORT: Final = 60
+_LONG: Final = 160
+_COLON: Final = re.compile("[:：]\\s?$")
+
+
+def traits_of(
+    body: str,
+    found: Sequence[Number],
+    words: Sequence[Word],
+    scripts: list[Script],
+    *,
+    signed: bool,
+) -> list[str]:
+    """The traits of a folded, masked text without its signature and links; all but `person`."""
+    kinds = {word.kind for word in words}
+    purpose, secret = cues_of(body, scripts)
+    sure = [number for number in found if number.sure]
+    one = sure[0] if sure else None
+    shown = {
+        "name": Kind.NAMES in kinds,
+        "weak name": Kind.WEAK in kinds,
+        "other name": Kind.OTHERS in kinds,
+        "denied": Kind.DENIED in kinds,
+        "purpose": purpose,
+        "secret": secret,
+        "typed": typed_in(body, scripts),
+        "other scene": other_words(body, scripts),
+        "one number": len(sure) == 1,
+        "more numbers": len(sure) > 1,
+        "letters": any(number.form in (Form.MIXED, Form.DASHED) for number in found),
+        "price": price(body) or percent(body),
+        "leads": one is not None and leading(body, one),
+        "colon": one is not None and _COLON.search(body, 0, one.start) is not None,
+        "four": one is not None and one.end - one.code == 4,
+        "long run": "000000000" in body,
+        "signed": signed,
+        "short": len(body) < _SHORT,
+        "long": len(body) > _LONG,
+    }
+    return [name for name, so in shown.items() if so]

@@ -1,0 +1,48 @@
+"""The model's sum and the rule that a text is read by, as one answer: how sure it is a code."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+
+from detectors.recognise.model import Model, confidence_of
+from detectors.recognise.reading import Look, Reading
+from detectors.recognise.rules import RULES
+
+
+@cache
+def model() -> Model:
+    """The shipped model, read when the first text comes."""
+    return Model.shipped()
+
+
+def confidence(
+    looked: Look, score: int, read: Callable[[Look], Reading], *, trusted: bool, person: bool
+) -> float:
+    """How sure it is, in whole hundredths, that a text is a code.
+
+    The rules alone decide on what machines read, and on a trusted platform's text: who could write
+    a text that deceives the model would else decide what is held of a bank. Elsewhere a score far
+    enough from nought decides alone, and `read` is not called: that makes many new texts cheap.
+    `person` is a subscriber's number with no signature.
+    """
+    if looked.host_line:
+        return RULES["host-line"].confidence
+    if not trusted and not looked.for_app:
+        sure = model().sure(score)
+        if sure is False:
+            return model().sure_other
+        if sure and not person and "0" in looked.folded:
+            return model().sure_code
+    reading = read(looked)
+    if trusted or not RULES[reading.rule].weighed:
+        return RULES[reading.rule].confidence
+    traits = (*reading.traits, "person") if person else reading.traits
+    return confidence_of(model().odds(score, reading.rule, traits))
+
+
+def named(rule: str, confidence: float) -> str:
+    """The rule a verdict is told by: the one read, or that the model's sum went against it."""
+    if not RULES[rule].weighed or (RULES[rule].confidence >= 0.5) == (confidence >= 0.5):
+        return rule
+    return "rescued" if confidence >= 0.5 else "overruled"

@@ -1,0 +1,112 @@
+"""The labelled texts as rows, for training, cross-validation and tests.
+
+Held-out and blind files are read only where a measurement asks for them by name.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from tests.detectors.recognise import test_recognise_cues as cues
+from tests.detectors.recognise import test_recognise_neighbours as neighbours
+from tests.detectors.recognise import test_recognise_table as table
+
+TEXTS: Final = Path(__file__).parent / "texts"
+KEPT_BACK: Final = (".heldout.jsonl", ".blind.jsonl")
+"""Ends of names of files that nothing is trained on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One labelled text."""
+
+    text: str
+    sender: str
+    signature: str
+    category: str
+    otp: bool
+    code: str | None
+    platform: str | None
+    lang: str
+    kind: str  # its class
+    author: str  # who wrote it; texts of one hand are never on both sides of a fold
+
+
+def read(path: Path) -> Iterator[Row]:
+    """The rows of one file."""
+    for line in path.read_text("utf-8").splitlines():
+        row: dict[str, Any] = json.loads(line)
+        yield Row(
+            row["text"],
+            row["sender"],
+            row["signature"],
+            row["category"],
+            row["otp"],
+            row["code"],
+            row["platform"],
+            row["lang"],
+            row["class"],
+            author(path.name),
+        )
+
+
+def author(file: str) -> str:
+    """Who wrote a file: the first sets are of one hand, `later` ones of others, two files each.
+
+    >>> author("europe.train.jsonl"), author("later-7.jsonl"), author("hand-zh.blind.jsonl")
+    ('first', 'later-6', 'hand-zh')
+    """
+    name = file.split(".", maxsplit=1)[0]
+    if name.startswith("hand-"):
+        return name
+    pairs = {"later-2": "later-1", "later-3": "later-1", "later-5": "later-4", "later-7": "later-6"}
+    return pairs.get(name, name if name.startswith("later-") else "first")
+
+
+def files(*, kept_back: bool = False) -> list[Path]:
+    """The files to train on, or those kept back, in order of their names."""
+    return [
+        path for path in sorted(TEXTS.glob("*.jsonl")) if path.name.endswith(KEPT_BACK) == kept_back
+    ]
+
+
+def rows(*, kept_back: bool = False) -> list[Row]:
+    """All rows with a text and without a category, which would decide for itself."""
+    found = [row for path in files(kept_back=kept_back) for row in read(path)]
+    if not kept_back:
+        found += [*wording(), *tables()]
+    return [row for row in found if row.text and not row.category]
+
+
+def wording() -> list[Row]:
+    """The texts that rules were tried on while they were written; see the texts' README."""
+    found = []
+    for line in (TEXTS / "wording.txt").read_text("utf-8").splitlines():
+        kind, _, text = line.partition("|")
+        sender = "+447700900102" if kind == "person" else "Example"
+        found.append(
+            Row(text, sender, "", "", kind == "code", None, None, "", kind, author="wording")
+        )
+    return found
+
+
+def tables() -> list[Row]:
+    """The texts that stand in the tests of the rules."""
+    lists = (
+        ("table", True, table.CODES),
+        ("table", False, table.LOOK_ALIKES),
+        ("cues", True, cues.CODES),
+        ("cues", False, cues.LOOK_ALIKES),
+        ("neighbours", True, neighbours.WITH_A_WAY_OUT),
+        ("neighbours", True, neighbours.AFTER_A_CARD),
+        ("neighbours", False, neighbours.LOOK_ALIKES),
+    )
+    return [
+        Row(text, "Example", "", "", otp, None, None, "", name, author="tables")
+        for name, otp, texts in lists
+        for text in texts
+    ]

@@ -1,0 +1,95 @@
+"""How recognition does on texts kept back, with intervals, and how far a confidence is one.
+
+python -m tests.detectors.recognise.figures          the blind quarter of the hands' texts
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+from math import sqrt
+from typing import Final
+
+from detectors.recognise.fold import name_key
+from detectors.recognise.recogniser import Verdict, recognise
+from detectors.recognise.registry import Registry, sender_key
+from tests.detectors.recognise.corpus import Row, files, read
+
+NAMED: Final = frozenset("zh en ja ko ru es pt fr de it vi th id tr ar fa he hi".split())  # noqa: SIM905
+"""The languages of `words.toml`."""
+BANDS: Final = (0.0, 0.05, 0.2, 0.5, 0.8, 0.95, 1.01)
+
+_Asked = tuple[Row, Verdict]
+
+
+def interval(right: int, of: int) -> str:
+    """A share with its Wilson interval of 95 %."""
+    if not of:
+        return "none"
+    share, z = right / of, 1.96
+    middle = (share + z * z / (2 * of)) / (1 + z * z / of)
+    half = z / (1 + z * z / of) * sqrt(share * (1 - share) / of + z * z / (4 * of * of))
+    return f"{right} of {of}: {share:.1%} ({middle - half:.1%}-{middle + half:.1%})"
+
+
+def told(rows: Sequence[Row], registry: Registry) -> list[_Asked]:
+    """Each row with its verdict."""
+    return [
+        (row, recognise(registry, row.text, row.sender, row.signature, row.category))
+        for row in rows
+    ]
+
+
+def platform_right(registry: Registry, row: Row, verdict: Verdict) -> bool:
+    """Whether the platform is the one that the label names, by the registry's name or its own."""
+    form, _, name = (row.platform or "").partition(":")
+    known = registry.host(name) if form == "host" else registry.signature(name)
+    own = sender_key(name) if form == "from" else name if form == "host" else name_key(name)
+    return verdict.platform in {f"{form}:{own}", f"sig:{known.key if known else own}"} or (
+        form != "text" and verdict.platform.startswith("port:")
+    )
+
+
+def main() -> None:
+    """The command."""
+    registry = Registry.shipped()
+    rows = [
+        row
+        for path in files(kept_back=True)
+        if path.name.endswith(".blind.jsonl")
+        for row in read(path)
+    ]
+    asked = told(rows, registry)
+
+    def line(name: str, chosen: Callable[[Row], bool]) -> None:
+        picked = [(row, verdict) for row, verdict in asked if chosen(row)]
+        right = sum(verdict.otp == row.otp for row, verdict in picked)
+        print(f"{name}: {interval(right, len(picked))}")
+
+    hidden = ("evasion", "link")
+    line("all", lambda row: bool(row.text))
+    line("codes", lambda row: row.otp)
+    line("codes, neither hidden nor links", lambda row: row.otp and row.kind not in hidden)
+    for name, named in (("named languages", True), ("other languages", False)):
+        line(
+            f"codes, neither hidden nor links, {name}",
+            lambda row, named=named: (  # type: ignore[misc]
+                row.otp and row.kind not in hidden and (row.lang.split("-")[0] in NAMED) == named
+            ),
+        )
+    line("look-alikes", lambda row: not row.otp)
+    line("spam and chat", lambda row: row.kind in ("spam", "chat", "marketing"))
+    for kind in sorted({row.kind for row in rows}):
+        line(f"  {kind}", lambda row, kind=kind: row.kind == kind)  # type: ignore[misc]
+    for lang in sorted({row.lang for row in rows}):
+        line(f"  {lang}", lambda row, lang=lang: row.lang == lang)  # type: ignore[misc]
+    named_in_text = [each for each in asked if (each[0].platform or "").startswith("text:")]
+    right = sum(platform_right(registry, *each) for each in named_in_text if each[1].otp)
+    print(f"platform in the text: {interval(right, sum(v.otp for _, v in named_in_text))}")
+    for low, high in pairwise(BANDS):
+        band = [row.otp for row, verdict in asked if low <= verdict.confidence < high]
+        print(f"confidence {low:.2f} to {min(high, 1):.2f}: codes {interval(sum(band), len(band))}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,81 @@
+"""The platform that only the running text names, where the sender names nobody."""
+
+from __future__ import annotations
+
+import pytest
+
+from detectors.model.event import Trust
+from detectors.recognise.fold import name_key
+from detectors.recognise.recogniser import recognise
+from detectors.recognise.registry import Registry
+from tests.detectors.recognise.corpus import rows
+
+REGISTRY = Registry.shipped()
+
+
+@pytest.mark.parametrize("sender", ["", "AUTHMSG", "VERIFY", "10690001", "89203", "+447700900102"])
+@pytest.mark.parametrize(
+    ("text", "platform"),
+    [
+        ("Your Tandem code is 482913. Do not share it.", "text:tandem"),
+        ("482913 is your Larkbank verification code", "text:larkbank"),
+        ("Kestrel: your one-time passcode is 482913", "text:kestrel"),
+        ("Enter 482913 to confirm your phone number on Crypto Owl.", "text:cryptoowl"),
+        ("Код для входа в Tandem: 482913. Никому не сообщайте", "text:tandem"),
+        ("您正在登录晴川图书馆账号，验证码482913，请勿泄露", "text:晴川图书馆"),
+        ("您的青禾阅读验证码为482913，5分钟内有效", "text:青禾阅读"),
+        ("您正在登录小红书账号，验证码482913，请勿泄露", "sig:小红书"),
+        ("Your WeChat verification code is 482913", "sig:微信"),
+    ],
+)
+def test_a_text_names_its_platform_where_the_sender_names_nobody(
+    sender: str, text: str, platform: str
+) -> None:
+    verdict = recognise(REGISTRY, text, sender)
+    assert (verdict.otp, verdict.platform, verdict.trust) == (True, platform, Trust.NONE)
+
+
+@pytest.mark.parametrize(
+    ("event", "platform"),
+    [
+        ({"sender": "Folio"}, "from:folio"),
+        ({"sender": "AUTHMSG", "signature": "淘宝"}, "sig:淘宝"),
+        ({"sender": "AUTHMSG", "platform": "p9"}, "id:p9"),
+        ({"sender": "95588"}, "port:工商银行"),
+    ],
+)
+def test_who_is_named_otherwise_is_not_looked_for_in_the_text(
+    event: dict[str, str], platform: str
+) -> None:
+    verdict = recognise(REGISTRY, "Your Tandem code is 482913", **event)  # type: ignore[arg-type]
+    assert verdict.platform == platform
+
+
+def test_a_text_that_names_nobody_leaves_the_sender() -> None:
+    assert recognise(REGISTRY, "验证码482913", "10690001").platform == "from:10690001"
+    assert recognise(REGISTRY, "Your code is 482913", "AUTHMSG").platform == "from:authmsg"
+
+
+def test_a_bank_s_name_in_a_text_is_not_trusted() -> None:
+    verdict = recognise(REGISTRY, "您正在登录招商银行账号，验证码482913", "10690001")
+    assert (verdict.platform, verdict.trust) == ("sig:招商银行", Trust.NONE)
+
+
+def test_a_name_with_digits_is_none() -> None:
+    """The digits of a text are not remembered: one answer would be told of all numbers."""
+    verdict = recognise(REGISTRY, "Your K2X9 code is 482913", "AUTHMSG")
+    assert not any(letter.isdigit() for letter in verdict.platform)
+
+
+def test_most_platforms_named_in_labelled_texts_are_found() -> None:
+    right, all_ = 0, 0
+    for row in rows():
+        if row.platform and row.platform.startswith("text:"):
+            name = row.platform[len("text:") :]
+            known = REGISTRY.signature(name)
+            expected = {f"text:{name_key(name)}"} | ({f"sig:{known.key}"} if known else set())
+            right += recognise(REGISTRY, row.text, "AUTHMSG").platform in expected
+            all_ += 1
+    print(f"{right} of {all_}")
+    assert all_ >= 300
+    assert right / all_ >= 0.6

@@ -1,0 +1,107 @@
+"""The linear model: the same score however it is asked, the same model when trained again."""
+
+from __future__ import annotations
+
+import tomllib
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from detectors.model.event import Trust
+from detectors.recognise.fold import fold, mask
+from detectors.recognise.grams import HASH_BITS, pieces, sums, view
+from detectors.recognise.model import confidence_of
+from detectors.recognise.reading import excerpt
+from detectors.recognise.recogniser import recognise
+from detectors.recognise.registry import Registry
+from detectors.recognise.rules import RULES
+from detectors.recognise.traits import TRAITS
+from detectors.recognise.weigh import model
+from tests.detectors.recognise import train
+from tests.detectors.recognise.corpus import rows
+
+REGISTRY = Registry.shipped()
+CORPUS = rows()
+MODEL = model()
+
+FOLDED = st.text(st.sampled_from("ab code验证码0012 \n\0é"), max_size=30).map(fold)
+
+
+@given(st.lists(FOLDED, min_size=1, max_size=6))
+def test_a_text_has_the_same_score_in_any_company(texts: list[str]) -> None:
+    together = MODEL.scores(texts).tolist()
+    assert together == [MODEL.score(text) for text in texts]
+    assert together[::-1] == MODEL.scores(texts[::-1]).tolist()
+
+
+@given(FOLDED)
+def test_a_score_is_the_sum_of_the_pieces_that_are_told(text: str) -> None:
+    table = MODEL.weights.astype(int)
+    assert sums(view([text]), MODEL.weights).tolist() == [sum(table[at] for _, at in pieces(text))]
+
+
+@given(FOLDED, st.permutations("0123456789"))
+def test_digits_change_no_score(text: str, others: list[str]) -> None:
+    other = text.translate(str.maketrans("0123456789", "".join(others)))
+    assert MODEL.score(text) == MODEL.score(other)
+
+
+def test_no_texts_have_no_scores() -> None:
+    assert MODEL.scores([]).tolist() == []
+
+
+def test_a_model_has_a_weight_for_every_rule_that_is_weighed() -> None:
+    weighed = {name for name, rule in RULES.items() if rule.weighed}
+    assert set(MODEL.rules) == weighed
+    assert set(MODEL.traits) == set(TRAITS)
+    assert len(MODEL.weights) == (1 << HASH_BITS) + 1
+    assert MODEL.weights[-1] == 0
+
+
+def test_a_trusted_platform_s_text_is_told_by_the_rules_alone() -> None:
+    """Whoever could write what deceives the model would else decide what a bank's message is."""
+    texts = [row.text for row in CORPUS if row.lang == "zh-Hans"][:400]
+    for text in texts:
+        verdict = recognise(REGISTRY, text, sender="95588")
+        if verdict.trust is not Trust.NONE:
+            assert verdict.rule not in ("rescued", "overruled")
+            assert verdict.confidence == RULES[verdict.rule].confidence
+
+
+@pytest.mark.parametrize(("odds", "confidence"), [(0, 0.5), (100, 0.73), (-100, 0.27)])
+def test_a_confidence_is_the_probability_of_log_odds(odds: int, confidence: float) -> None:
+    assert confidence_of(odds) == confidence
+
+
+def test_a_model_trained_again_is_the_one_that_is_shipped() -> None:
+    """The weights; those of the rules take all folds: `python -m tests...train --check`."""
+    shipped = tomllib.loads((train.DATA / "model.toml").read_text("utf-8"))
+    assert shipped["version"] == train.VERSION
+    assert shipped["data"] == f"{train.data_version(CORPUS):08x}", "texts have changed: train anew"
+    parts = train.Pieces([row.text for row in CORPUS])
+    labels = np.array([row.otp for row in CORPUS])
+    octets, _ = train.quantised(train.fit(parts, labels, np.ones(len(CORPUS), np.bool_))[0])
+    assert train.agree(octets, (train.DATA / "model.weights").read_bytes())
+
+
+def test_a_step_more_in_many_weights_is_another_model() -> None:
+    octets = (train.DATA / "model.weights").read_bytes()
+    weights = np.frombuffer(octets, np.int8)
+    assert train.agree(octets, octets)
+    assert not train.agree(octets, (weights // 2).tobytes())
+
+
+def test_texts_kept_back_are_not_trained_on() -> None:
+    kept = {row.text for row in rows(kept_back=True)}
+    assert kept
+    assert not kept & {row.text for row in CORPUS}
+
+
+def test_texts_are_scored_a_batch_at_a_time_as_one_by_one() -> None:
+    texts = [fold(mask(excerpt(row.text))) for row in CORPUS[:2000]]
+    whole = MODEL.scores(texts).tolist()
+    starts = range(0, len(texts), 37)
+    parts = [score for at in starts for score in MODEL.scores(texts[at : at + 37]).tolist()]
+    assert whole == parts
