@@ -20,6 +20,7 @@ from detectors.model.arrays import indices
 from detectors.model.codes import Codes
 from detectors.model.event import Batch, Trust, name_check, platform_id
 from detectors.model.strings import SPARE, Lying, Strings
+from detectors.recognise import scripts
 from detectors.recognise.brands import brand, tells_nobody
 from detectors.recognise.fold import MASK, fold, has_native_digits, mask, name_key
 from detectors.recognise.reading import (
@@ -351,6 +352,11 @@ class Recogniser:
         self._kind_of_head: dict[str, int] = {}  # first digits of a long number -> the same
         self._from_of: dict[str, tuple[int, str]] = {}
         self._other: str | None = None  # the key of the answer just given, if another has its ids
+
+    def ready(self) -> None:
+        """Load the model and compile all patterns, in some seconds: then no text has to wait."""
+        model()
+        scripts.ready()
 
     def columns(self, batch: Batch) -> Codes:
         """The answers for a batch: those that `recognise` gives for each event."""

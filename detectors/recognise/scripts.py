@@ -108,6 +108,13 @@ class Script:
     def _field(self) -> re.Pattern[str]:
         return any_of(self._words("field"), self._edges[0])
 
+    def ready(self) -> None:
+        """Compile every pattern now, not when the first text comes: .1 to 1.5 s of CPU."""
+        for each in (self._any, self._names, self._scene, self._hand, self._tell):
+            each.search("")
+        for each in (self._purpose, self._secret, self._field):
+            each.search("")
+
     def present(self, text: str, blocks: set[int]) -> bool:
         """Whether a text with characters of these blocks of 256 has letters of the script."""
         return not self._blocks.isdisjoint(blocks) and self._letters.search(text) is not None
@@ -193,6 +200,12 @@ _SCRIPTS: Final = (
     Script("khmer", "\u1780-\u17ff", apart=False),
     _LATIN,
 )
+
+
+def ready() -> None:
+    """Compile the patterns of every script: `Script.ready`."""
+    for script in _SCRIPTS:
+        script.ready()
 
 
 def scripts_of(text: str) -> list[Script]:

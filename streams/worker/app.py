@@ -137,6 +137,7 @@ class _Worker:
         self.signs = Signs()
         self.metrics = Metrics()
         recogniser = settings.recogniser()
+        recogniser.ready()  # before the loop turns: a first text would hold it up for seconds
         self.acknowledgements = Acknowledgements(
             self.metrics, settings.topics.input, settings.epoch, lambda: self.keeper.owned
         )

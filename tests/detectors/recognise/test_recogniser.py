@@ -9,10 +9,11 @@ from dataclasses import fields
 import pytest
 
 from detectors.model.event import Trust
+from detectors.recognise import scripts
 from detectors.recognise.fold import fold, mask
 from detectors.recognise.lexicon import any_of
 from detectors.recognise.reading import HEAD_CHARS, READ_CHARS, look, names_codes, read
-from detectors.recognise.recogniser import RecogniseParams, Verdict, recognise
+from detectors.recognise.recogniser import RecogniseParams, Recogniser, Verdict, recognise
 from detectors.recognise.registry import Registry
 from detectors.recognise.rules import RULES, Rule
 from detectors.recognise.shipped import shipped
@@ -223,3 +224,11 @@ def test_a_disguise_does_not_hide_a_code(text: str) -> None:
 @pytest.mark.parametrize("padding", [HEAD_CHARS - 40, READ_CHARS, 70_000])
 def test_padding_behind_a_code_does_not_hide_it(padding: int) -> None:
     assert code("【淘宝】您的验证码是482913，请勿泄露。" + "。" * padding) == "482913"
+
+
+def test_a_recogniser_that_is_ready_compiles_nothing_more() -> None:
+    Recogniser(REGISTRY).ready()
+    before = {id(s): set(vars(s)) for s in scripts._SCRIPTS}
+    for text in ("Your code is 482913", "验证码482913", "Ваш код 482913", "인증번호 482913"):
+        recognise(REGISTRY, text)
+    assert before == {id(s): set(vars(s)) for s in scripts._SCRIPTS}
