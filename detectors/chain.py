@@ -28,10 +28,10 @@ from detectors.episodes.episode import (
     recycle,
 )
 from detectors.episodes.resend import Resend
-from detectors.episodes.used_later import meet, refuse
+from detectors.episodes.used_later import note_refusal, note_use
 from detectors.model.arrays import indices
 from detectors.model.codes import Codes
-from detectors.model.event import TICK_OFFSETS, TOKEN_BIT, Batch, Kind, Trust, name_check
+from detectors.model.event import TICK_OFFSETS, TOKEN_BIT, Batch, EventKind, Trust, name_check
 from detectors.model.log_time import ASTRAY_S, SOON_S, LogTime
 from detectors.model.records import Cause, Level, seconds
 from detectors.model.times import EPOCH_S
@@ -44,10 +44,10 @@ from detectors.partition import (
     restore,
     snapshot,
 )
-from detectors.recipients.row import load
+from detectors.recipients.row import unpack
 from detectors.recipients.sieve import sift
 from detectors.recipients.windows import tally
-from detectors.suspects.clocks import SAMPLE_OFFSETS, Stamps
+from detectors.suspects.clocks import SAMPLE_OFFSETS, ClockClass
 from detectors.suspects.judge import CALM, judge
 from detectors.suspects.mass import Heard, forget_after, hear, many, mass
 from detectors.suspects.suspect import Seen, Suspect, newest_s, put_right, see
@@ -78,7 +78,7 @@ def process(params: Params, partition: Partition, batch: Batch, codes: Codes) ->
     book = partition.book
     for start, stop, next_offset in _passes(batch, partition.next_offset):
         _pass(params, partition, batch, codes, slice(start, stop), into=decisions)
-        if start < stop and batch.kind[stop - 1] == Kind.RECYCLED:
+        if start < stop and batch.kind[stop - 1] == EventKind.RECYCLED:
             _recycle(params, partition, batch, stop - 1, decisions)
         partition.next_offset = next_offset
         if next_offset % TICK_OFFSETS == 0 and next_offset:
@@ -101,7 +101,7 @@ def _passes(batch: Batch, offset: int) -> Iterator[tuple[int, int, int]]:
     behind = np.concatenate(([offset], batch.offset))
     ticks = (behind // TICK_OFFSETS + 1) * TICK_OFFSETS
     passed = indices(ticks <= np.append(batch.offset, batch.next_offset))
-    recycled = indices(batch.kind == Kind.RECYCLED)
+    recycled = indices(batch.kind == EventKind.RECYCLED)
     ends = sorted(
         {
             *zip(ticks[passed].tolist(), passed.tolist(), strict=True),
@@ -128,7 +128,7 @@ def _pass(
     sampled = indices(batch.offset[here] % SAMPLE_OFFSETS == 0) + here.start
     gateways = [batch.gateway[i] for i in sampled.tolist()]
     partition.samples += zip(batch.event_time_ms[sampled].tolist(), gateways, strict=True)
-    message = codes.otp[here] & (batch.kind[here] == Kind.MESSAGE)
+    message = codes.otp[here] & (batch.kind[here] == EventKind.MESSAGE)
     at = indices(message) + here.start
     if not len(at):
         return
@@ -265,9 +265,9 @@ def _look_back(
         strict=True,
     ):
         if i in refused:
-            first += refuse(hindsight, whom, what, when_s)
+            first += note_refusal(hindsight, whom, what, when_s)
         else:
-            meet(hindsight, whom, what, when_s)
+            note_use(hindsight, whom, what, when_s)
     return first
 
 
@@ -294,7 +294,7 @@ def _judge(
         suspect = suspects.get(recipient)
         if suspect is None:
             suspect = _adopt(params, partition, batch, recipient, row, at_s)
-        exact = Stamps.EXACT
+        exact = ClockClass.EXACT
         stamp = stamps.get(batch.gateway[i], exact) if stamps else exact
         if newest_s(suspect) > at_s + SOON_S:
             now_s = max(at_s, int(log.at(np.array([place]))[0]))
@@ -356,7 +356,7 @@ def _adopt(
     params: Params, partition: Partition, batch: Batch, recipient: int, row: int, at_s: int
 ) -> Suspect:
     """Makes a suspect of a recipient that the sieve has just promoted, from its row."""
-    sightings, memory, habits = load(partition.table.words[row], at_s)
+    sightings, memory, habits = unpack(partition.table.words[row], at_s)
     name = _text(batch, recipient)
     suspect = partition.suspects[recipient] = Suspect(recipient, name, row, sightings, memory)
     suspect.habits = habits

@@ -9,9 +9,9 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.episodes.episode import Book, EpisodeParams, Name
+from detectors.episodes.episode import EpisodeLog, EpisodeParams, Name
 from detectors.episodes.resend import Resend, ResendParams
-from detectors.episodes.used_later import Hindsight, revive
+from detectors.episodes.used_later import UsedLater, revive
 from detectors.model.event import TICK_OFFSETS, Trust
 from detectors.model.records import Level, Step
 from detectors.model.times import EPOCH_S
@@ -22,7 +22,7 @@ from detectors.recipients.sieve import SieveParams
 from detectors.recipients.table import WORDS, Table
 from detectors.recipients.windows import OPEN_MAX, Tally, Windows
 from detectors.recognise.fold import NAME_VERSION
-from detectors.suspects.clocks import Gateway, StampParams, Stamps, coarse
+from detectors.suspects.clocks import ClockClass, ClockParams, GatewayClock, coarse
 from detectors.suspects.judge import JudgeParams
 from detectors.suspects.suspect import Episode, Suspect
 
@@ -42,7 +42,7 @@ class Params:
     sieve: SieveParams = field(default_factory=SieveParams)
     judge: JudgeParams = field(default_factory=JudgeParams)
     episode: EpisodeParams = field(default_factory=EpisodeParams)
-    stamps: StampParams = field(default_factory=StampParams)
+    stamps: ClockParams = field(default_factory=ClockParams)
     resend: ResendParams = field(default_factory=ResendParams)
     suspects_max: int = 1 << 15  # of a partition; past it a tick lets go the longest idle
     idle_s: int = 600  # a suspect with nothing to hide is let go after so long without a message
@@ -96,18 +96,18 @@ class Partition:
         # Heap: when to look at which suspect. After a tick twice as many as there are suspects, and
         # `upkeep.DUE_SPARE`, at most.
         self.due: list[tuple[int, int]] = []
-        self.book = Book()
+        self.book = EpisodeLog()
         # Platforms whose names were noted lately, and when, by a hash of their ids: a copy of a
         # part of what the book says, that arrays can be asked.
         self.noted: NDArray[np.uint32] = np.zeros(1 << NOTED_BITS, np.uint32)
         self.noted_tick: NDArray[np.int64] = np.zeros(1 << NOTED_BITS, np.int64)
         self.noted_check: NDArray[np.uint16] = np.zeros(1 << NOTED_BITS, np.uint16)
         self.noted_factor = np.uint32(params.seed >> 32 & 0xFFFF_FFFF | 1)
-        self.gateways: dict[str, Gateway] = {}
+        self.gateways: dict[str, GatewayClock] = {}
         self.stamps = coarse(params.stamps, {})  # as of the last tick
         self.windows = Windows()
         self.resends: dict[int, Resend] = {}  # by recipient
-        self.hindsight: Hindsight[int] = Hindsight()
+        self.hindsight: UsedLater[int] = UsedLater()
 
     @property
     def watermark_ms(self) -> int:
@@ -216,7 +216,7 @@ def restore(params: Params, held: Snapshot) -> Partition:
     heapify(partition.due)
     partition.book.names = {k: Name(name, Trust(t), tick) for k, name, t, tick in rest["names"]}
     partition.book.chronic = {key: (last, days) for key, last, days in rest["chronic"]}
-    partition.gateways = {name: Gateway(*state) for name, *state in rest["gateways"]}
+    partition.gateways = {name: GatewayClock(*state) for name, *state in rest["gateways"]}
     partition.stamps = coarse(params.stamps, partition.gateways)
     partition.resends = {key: _resend_of(state) for key, *state in rest["resends"]}
     partition.hindsight = revive(rest.get("hindsight", []))  # older checkpoints have none
@@ -323,7 +323,7 @@ def _suspect_of(state: list[Any], format_: int) -> Suspect:
     suspect.last_s = last_s
     suspect.due_s = due_s
     if not isinstance(coarse, int):  # format 1 has one class for all: what is held counts as exact
-        suspect.coarse = {platform: Stamps(stamps) for platform, stamps in coarse}
+        suspect.coarse = {platform: ClockClass(stamps) for platform, stamps in coarse}
     suspect.tainted = dict(tainted)
     suspect.heard = [high << 34 | low for high, low in heard]
     suspect.refused_ms = dict(refused_ms)

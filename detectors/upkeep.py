@@ -12,14 +12,14 @@ from typing import Final
 from detectors.decisions import Decisions
 from detectors.episodes import resend
 from detectors.episodes.episode import ahead_of, end, ends_s, over
-from detectors.episodes.used_later import settle
+from detectors.episodes.used_later import confirm
 from detectors.model.event import TICK_OFFSETS, Batch
 from detectors.model.log_time import AHEAD_S, TICKS, latest, watermark
 from detectors.model.records import Cause, seconds
 from detectors.model.times import DAY_S
 from detectors.partition import Params, Partition
 from detectors.recipients.evict import make_room
-from detectors.recipients.row import store
+from detectors.recipients.row import pack
 from detectors.recipients.windows import close
 from detectors.suspects.clocks import coarse, observe
 from detectors.suspects.mass import LONGEST_S, forget_after, last_s
@@ -60,7 +60,7 @@ def tick(params: Params, partition: Partition, batch: Batch, decisions: Decision
     decisions.evicted += make_room(
         partition.table, newest_window=_limit_s(partition) // params.sieve.window_s
     )
-    decisions.used_later += len(settle(partition.hindsight, partition.watermark_s))
+    decisions.used_later += len(confirm(partition.hindsight, partition.watermark_s))
     decisions.windows += close(partition.windows, params.sieve.window_s, partition.watermark_s)
     _forget_names(params, partition)
 
@@ -150,7 +150,7 @@ def _release(partition: Partition, suspect: Suspect, now_s: int) -> None:
     forget_tainted(suspect, now_s)
     recent_s = now_s - DAY_S - LATE_S
     row = partition.table.words[suspect.row]
-    store(row, suspect.sightings, suspect.memory, recent_s, suspect.habits)
+    pack(row, suspect.sightings, suspect.memory, recent_s, suspect.habits)
     del partition.suspects[suspect.recipient]
 
 

@@ -8,6 +8,7 @@ breaks it: a check that has never been seen to fail is no check.
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -153,6 +154,16 @@ def against_the_order(module: str, text: str) -> list[str]:
     return [f"imports {name}" for name in sorted(inner) if place.get(name, 0) > place[here[0]]]
 
 
+def classes(package: str) -> dict[str, list[str]]:
+    """Public class name -> the modules that define one of that name."""
+    found: dict[str, list[str]] = {}
+    for module, text in sources(package):
+        for node in ast.parse(text).body:
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                found.setdefault(node.name, []).append(module)
+    return found
+
+
 def unpromised(module: str, text: str) -> list[str]:
     """Use of Faust's and aiokafka's insides where it does not belong."""
     if module.startswith(PRIVATE_HOME):
@@ -194,6 +205,29 @@ def test_imports_go_one_way() -> None:
 
 def test_the_core_is_built_in_the_order_of_the_data() -> None:
     assert complaints(against_the_order, "detectors") == []
+
+
+def test_no_two_public_classes_share_a_name() -> None:
+    found = classes("detectors")
+    for name, modules in classes("streams").items():
+        found.setdefault(name, []).extend(modules)
+    assert {name: modules for name, modules in found.items() if len(modules) > 1} == {}
+
+
+QUESTIONS = re.compile(r"(What|Whether)\b")
+
+
+def test_a_docstring_begins_with_its_subject_or_a_verb() -> None:
+    """One that begins with a question is understood only at its end."""
+    asked = [
+        f"{module}:{node.body[0].lineno}"
+        for package in ("detectors", "streams")
+        for module, text in sources(package)
+        for node in ast.walk(ast.parse(text))
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
+        and QUESTIONS.match(ast.get_docstring(node) or "")
+    ]
+    assert asked == []
 
 
 def test_only_the_transport_uses_what_faust_and_aiokafka_do_not_promise() -> None:

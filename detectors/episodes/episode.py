@@ -92,7 +92,7 @@ class EpisodeParams:
 
 
 class Name(NamedTuple):
-    """What is remembered of a platform id for explanations."""
+    """A platform id's name, trust and last use, for explanations."""
 
     key: str
     trust: Trust
@@ -105,8 +105,8 @@ AMBIGUOUS: Final = " (or another with its id)"
 CHRONIC_SPAN_DAYS: Final = 14
 
 
-class Book:
-    """What all episodes of a partition share, and where their announcements go."""
+class EpisodeLog:
+    """The state that all episodes of a partition share, and the place of their announcements."""
 
     __slots__ = ("actions", "chronic", "names", "records")
 
@@ -120,7 +120,7 @@ class Book:
 def advance(
     params: EpisodeParams,
     rules: JudgeParams,
-    book: Book,
+    book: EpisodeLog,
     suspect: Suspect,
     cause: Cause,
     *,
@@ -187,7 +187,7 @@ def _renews(
 
 
 def _began(params: EpisodeParams, suspect: Suspect, since_s: int) -> int:
-    """Where the flood began whose evidence begins at `since_s`.
+    """Find the beginning of the flood whose evidence begins at `since_s`.
 
     Back over novel sightings, as long as no gap would have ended it: the first of a flood come
     before the bucket tells them apart.
@@ -201,7 +201,7 @@ def _began(params: EpisodeParams, suspect: Suspect, since_s: int) -> int:
 
 
 def over(params: EpisodeParams, episode: Episode, now_s: int) -> bool:
-    """Whether the flood has been quiet for so long, or the episode has lasted so long."""
+    """Tell if the flood has been quiet, or the episode has lasted, for as long as it may."""
     return now_s >= ends_s(params, episode)
 
 
@@ -216,7 +216,7 @@ def ahead_of(episode: Episode, limit_s: int) -> bool:
 
 
 def end(
-    params: EpisodeParams, rules: JudgeParams, book: Book, suspect: Suspect, cause: Cause
+    params: EpisodeParams, rules: JudgeParams, book: EpisodeLog, suspect: Suspect, cause: Cause
 ) -> None:
     """Ends the suspect's episode; its lease is over by itself.
 
@@ -242,7 +242,7 @@ def end(
 
 
 def recycle(
-    params: EpisodeParams, rules: JudgeParams, book: Book, suspect: Suspect, cause: Cause
+    params: EpisodeParams, rules: JudgeParams, book: EpisodeLog, suspect: Suspect, cause: Cause
 ) -> None:
     """The number has a new owner: the episode is over, and so is a lease that still runs."""
     episode = suspect.episode
@@ -262,7 +262,7 @@ def position(params: EpisodeParams, cause: Cause) -> str:
 
 def _raise(
     params: EpisodeParams,
-    book: Book,
+    book: EpisodeLog,
     suspect: Suspect,
     cause: Cause,
     finding: Finding,
@@ -281,7 +281,7 @@ def _raise(
         episode.chronic = _chronic(params, book, suspect.recipient, cause.at_s // DAY_S)
 
 
-def _chronic(params: EpisodeParams, book: Book, recipient: int, day: int) -> bool:
+def _chronic(params: EpisodeParams, book: EpisodeLog, recipient: int, day: int) -> bool:
     """Notes a day with a THROTTLE; whether there were too many within the last 14."""
     last, days = book.chronic.pop(recipient, (day, 0))
     if day >= last:
@@ -372,7 +372,7 @@ def _action(
 def _record(
     params: EpisodeParams,
     rules: JudgeParams,
-    book: Book,
+    book: EpisodeLog,
     suspect: Suspect,
     cause: Cause,
     *,
@@ -435,7 +435,7 @@ def _masses(suspect: Suspect) -> list[Rung]:
     return rungs
 
 
-def sighting_of(book: Book, platform: int, at_s: int, *, novel: bool) -> Sighting:
+def sighting_of(book: EpisodeLog, platform: int, at_s: int, *, novel: bool) -> Sighting:
     """With the platform's name, or `#<id>` where it was forgotten."""
     name = book.names.get(platform) or Name(f"#{platform}", Trust.NONE, 0)
     return Sighting(name.key, platform, utc_ms(at_s), novel, name.trust)

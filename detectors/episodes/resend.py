@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from detectors.bars import RESEND_MESSAGES
-from detectors.episodes.episode import Book, EpisodeParams, position, sighting_of
+from detectors.episodes.episode import EpisodeLog, EpisodeParams, position, sighting_of
 from detectors.model.records import (
     Cause,
     Change,
@@ -55,7 +55,7 @@ class Resend:
 def observe(
     params: ResendParams,
     signed: EpisodeParams,
-    book: Book,
+    book: EpisodeLog,
     resend: Resend,
     cause: Cause,
     *,
@@ -78,7 +78,7 @@ def observe(
 
 
 def end(
-    params: ResendParams, signed: EpisodeParams, book: Book, resend: Resend, cause: Cause
+    params: ResendParams, signed: EpisodeParams, book: EpisodeLog, resend: Resend, cause: Cause
 ) -> None:
     """Announces that it is over, if it was announced."""
     if resend.platform:
@@ -88,7 +88,7 @@ def end(
 def _record(
     params: ResendParams,
     signed: EpisodeParams,
-    book: Book,
+    book: EpisodeLog,
     resend: Resend,
     cause: Cause,
     *,

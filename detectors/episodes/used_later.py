@@ -35,8 +35,8 @@ PLATFORMS_MAX: Final = 64
 Recipient = TypeVar("Recipient", bound=Hashable)
 
 
-class Refusals:
-    """What was refused at one recipient, and seen again since."""
+class RefusedPlatforms:
+    """The platforms refused at one recipient, and those of them seen again since."""
 
     __slots__ = ("last_s", "platforms", "uses")
 
@@ -46,7 +46,7 @@ class Refusals:
         self.uses: dict[int, int] = {}  # platform -> when; may still open the next flood
 
 
-class Hindsight(Generic[Recipient]):
+class UsedLater(Generic[Recipient]):
     """Mutable; times are seconds since `EPOCH_S`. The recipient refused last comes last.
 
     >>> hindsight = Hindsight()
@@ -61,11 +61,11 @@ class Hindsight(Generic[Recipient]):
 
     def __init__(self, recipients_max: int = RECIPIENTS_MAX) -> None:
         self.recipients_max = recipients_max
-        self.entries: dict[Recipient, Refusals] = {}
+        self.entries: dict[Recipient, RefusedPlatforms] = {}
         self.used: dict[Recipient, None] = {}  # those with uses, in the order of the log
         self.keys: NDArray[np.uint64] | None = None  # of entries, sorted; None: to be made anew
 
-    def among(self: Hindsight[int], recipients: NDArray[np.uint64]) -> NDArray[np.bool_]:
+    def among(self: UsedLater[int], recipients: NDArray[np.uint64]) -> NDArray[np.bool_]:
         """Which of these (n,) had something refused; for recipients that are integers."""
         if self.keys is None:
             self.keys = np.sort(np.fromiter(self.entries, np.uint64, len(self.entries)))
@@ -89,12 +89,12 @@ class Hindsight(Generic[Recipient]):
         ]
 
 
-def revive(state: list[list[Any]]) -> Hindsight[int]:
-    """From `Hindsight.state`."""
-    hindsight: Hindsight[int] = Hindsight()
+def revive(state: list[list[Any]]) -> UsedLater[int]:
+    """From `UsedLater.state`."""
+    hindsight: UsedLater[int] = UsedLater()
     uses = []
     for recipient, last_s, platforms, used in state:
-        held = hindsight.entries[recipient] = Refusals(last_s)
+        held = hindsight.entries[recipient] = RefusedPlatforms(last_s)
         held.platforms = list(platforms)
         held.uses = dict(used)
         if used:
@@ -103,7 +103,9 @@ def revive(state: list[list[Any]]) -> Hindsight[int]:
     return hindsight
 
 
-def refuse(hindsight: Hindsight[Recipient], recipient: Recipient, platform: int, at_s: int) -> bool:
+def note_refusal(
+    hindsight: UsedLater[Recipient], recipient: Recipient, platform: int, at_s: int
+) -> bool:
     """Note that a code was refused, or would be by a lease in shadow; whether it is the first.
 
     Uses of the half hour before opened this flood, and are forgotten.
@@ -111,7 +113,7 @@ def refuse(hindsight: Hindsight[Recipient], recipient: Recipient, platform: int,
     entries = hindsight.entries
     held = entries.pop(recipient, None)
     if held is None:
-        held = Refusals(at_s)
+        held = RefusedPlatforms(at_s)
         hindsight.keys = None
         if len(entries) >= hindsight.recipients_max:
             hindsight.drop(next(iter(entries)))
@@ -127,7 +129,9 @@ def refuse(hindsight: Hindsight[Recipient], recipient: Recipient, platform: int,
     return True
 
 
-def meet(hindsight: Hindsight[Recipient], recipient: Recipient, platform: int, at_s: int) -> None:
+def note_use(
+    hindsight: UsedLater[Recipient], recipient: Recipient, platform: int, at_s: int
+) -> None:
     """Note a code that was not refused."""
     held = hindsight.entries.get(recipient)
     if (
@@ -139,7 +143,7 @@ def meet(hindsight: Hindsight[Recipient], recipient: Recipient, platform: int, a
         hindsight.used[recipient] = None
 
 
-def settle(hindsight: Hindsight[Recipient], now_s: int) -> list[tuple[Recipient, int]]:
+def confirm(hindsight: UsedLater[Recipient], now_s: int) -> list[tuple[Recipient, int]]:
     """The uses that stand by now, each told once; what is older than the horizon is forgotten."""
     stand = []
     for recipient in list(hindsight.used):

@@ -1,4 +1,4 @@
-"""What a gateway does with one message of a recipient under a lease.
+"""The rule by which a gateway passes or refuses one message of a recipient under a lease.
 
 The rule of every gateway that can look at the platform of a message. It is a function of the lease,
 of what the recogniser says about the message, and of the time; `deploy/gateways/vectors.json`
@@ -27,7 +27,7 @@ class Ruling(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """What a gateway needs to know about one recipient."""
+    """The facts that a gateway needs about one recipient."""
 
     action_id: str
     expires_at_ms: int  # UTC; at this time the lease is over
@@ -35,7 +35,7 @@ class Lease:
 
 
 def rule(lease: Lease | None, *, otp: bool, platform: str, trust: Trust, now_ms: int) -> Ruling:
-    """Whether a message passes. `platform` is the key that the recogniser gave.
+    """Rule on one message. `platform` is the key that the recogniser gave.
 
     >>> lease = Lease("a1", 600_000, Scope("otp", (Trust.BANK,), (), ()))
     >>> rule(lease, otp=True, platform="sig:淘宝", trust=Trust.NONE, now_ms=0)

@@ -36,7 +36,7 @@ class Refusal(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class GuardParams:
+class RailParams:
     """Limits of one gateway. `sized` derives them from the number of subscribers.
 
     The floor holds a whole campaign, or the rail would disarm the throttle when it is needed: the
@@ -59,7 +59,7 @@ class GuardParams:
             raise ValueError("an episode lasts at least a lease")
 
     @classmethod
-    def sized(cls, subscribers: int) -> GuardParams:
+    def sized(cls, subscribers: int) -> RailParams:
         """A new lease a minute for 10,000 subscribers, one of 500 under lease at a time.
 
         >>> GuardParams.sized(10_000_000) == GuardParams()
@@ -74,7 +74,7 @@ class GuardParams:
 
 
 @dataclass(slots=True)
-class Guard:
+class Rails:
     """Mutable: the leases admitted. Bounded by `recipients_max` entries and `OFFERS_S` counts."""
 
     until_ms: dict[str, int] = field(default_factory=dict)  # recipient -> end of its lease
@@ -88,13 +88,13 @@ class Guard:
 
     @property
     def open(self) -> bool:
-        """Whether a rail refuses new leases now."""
+        """True while a rail refuses new leases."""
         return self.rate_open or self.share_open
 
 
 def admit(
-    params: GuardParams,
-    guard: Guard,
+    params: RailParams,
+    guard: Rails,
     recipient: str,
     *,
     issued_at_ms: int,
@@ -133,12 +133,12 @@ def admit(
     return None
 
 
-def withdraw(guard: Guard, recipient: str) -> None:
+def withdraw(guard: Rails, recipient: str) -> None:
     """The lease of this recipient is over before its end: it holds no place any more."""
     guard.until_ms.pop(recipient, None)
 
 
-def forget(guard: Guard, now_ms: int) -> None:
+def forget(guard: Rails, now_ms: int) -> None:
     """Drop what is over at `now_ms`."""
     while guard.ends and guard.ends[0][0] <= now_ms:
         end, recipient = heapq.heappop(guard.ends)
@@ -146,14 +146,14 @@ def forget(guard: Guard, now_ms: int) -> None:
             del guard.until_ms[recipient]
 
 
-def load(params: GuardParams, guard: Guard, now_ms: int) -> float:
+def utilisation(params: RailParams, guard: Rails, now_ms: int) -> float:
     """How near the nearer rail is: 1 is at it. Over `alarm_ratio` somebody should look."""
     second = now_ms // SECOND_MS
     lately = sum(guard.offered.get(at, 0) for at in range(second - MINUTE_S + 1, second + 1))
     return max(lately / params.new_per_minute, len(guard.until_ms) / params.recipients_max)
 
 
-def _rushed(params: GuardParams, guard: Guard, issued_at_ms: int, offers: int) -> bool:
+def _rushed(params: RailParams, guard: Rails, issued_at_ms: int, offers: int) -> bool:
     """Count `offers` and swing the rate rail; True if it refuses what is new at that time.
 
     Judged by the fullest minute that holds the offer, as far as it was read: earlier offers and
@@ -176,7 +176,7 @@ def _rushed(params: GuardParams, guard: Guard, issued_at_ms: int, offers: int) -
     return guard.rate_open and not few
 
 
-def _go_on(guard: Guard, second: int) -> None:
+def _go_on(guard: Rails, second: int) -> None:
     """Let the last minute end at `second`, if it is newer, and forget what counts no more."""
     if len(guard.offered) > OFFERS_S:
         kept = max(second, guard.second) - OFFERS_S
@@ -199,7 +199,7 @@ def _fullest(offered: Mapping[int, int], second: int) -> int:
     return fullest
 
 
-def _crowded(params: GuardParams, guard: Guard) -> bool:
+def _crowded(params: RailParams, guard: Rails) -> bool:
     """Swing the share rail; True if it refuses one more recipient."""
     held = len(guard.until_ms)
     guard.share_open = held >= params.recipients_max or (

@@ -36,7 +36,7 @@ class Trust(IntEnum):
     EMERGENCY = 4
 
 
-class Kind(IntEnum):
+class EventKind(IntEnum):
     """An event's request to the core."""
 
     MESSAGE = 0

@@ -70,7 +70,7 @@ class Strings(ABC):
         """How often each string occurs."""
 
 
-class Written(Strings):
+class StringList(Strings):
     """Strings as objects.
 
     >>> column = Written(["淘宝", ""])
@@ -112,21 +112,21 @@ class Written(Strings):
         joined = "\n".join((*self.strings, "")).encode("utf-8", "surrogatepass")
         return lines(joined, len(self.strings))
 
-    def take(self, rows: NDArray[np.int64] | NDArray[np.bool_]) -> Written:
+    def take(self, rows: NDArray[np.int64] | NDArray[np.bool_]) -> StringList:
         """Return the strings at these rows, or under a mask."""
         where = np.flatnonzero(rows) if rows.dtype == np.bool_ else rows
-        return Written([self.strings[i] for i in where.tolist()])
+        return StringList([self.strings[i] for i in where.tolist()])
 
-    def part(self, first: int, last: int) -> Written:
+    def part(self, first: int, last: int) -> StringList:
         """Return the strings from position `first` up to `last`, exclusive."""
-        return Written(self.strings[first:last])
+        return StringList(self.strings[first:last])
 
     def counts(self) -> dict[str, int]:
         """How often each string occurs."""
         return dict(Counter(self.strings))
 
 
-class Lying(Strings):
+class StringBuffer(Strings):
     """Strings in a buffer: string i is `buffer[start[i]:stop[i]]`, both int64 (n,).
 
     >>> column = Lying.of(Written(["淘宝", ""]))
@@ -142,7 +142,7 @@ class Lying(Strings):
         self.stop = stop
 
     @classmethod
-    def of(cls, strings: Strings) -> Lying:
+    def of(cls, strings: Strings) -> StringBuffer:
         """Copy these strings into a buffer."""
         pieces = strings.pieces()
         length = np.fromiter(map(len, pieces), np.int64, len(pieces))
@@ -194,13 +194,13 @@ class Lying(Strings):
         width = int(length[0]) if len(length) else 0
         return self._octets(width) if width and (length == width).all() else None
 
-    def take(self, rows: NDArray[np.int64] | NDArray[np.bool_]) -> Lying:
+    def take(self, rows: NDArray[np.int64] | NDArray[np.bool_]) -> StringBuffer:
         """Return the strings at these rows, or under a mask."""
-        return Lying(self.buffer, self.start[rows], self.stop[rows])
+        return StringBuffer(self.buffer, self.start[rows], self.stop[rows])
 
-    def part(self, first: int, last: int) -> Lying:
+    def part(self, first: int, last: int) -> StringBuffer:
         """Return the strings from position `first` up to `last`, exclusive."""
-        return Lying(self.buffer, self.start[first:last], self.stop[first:last])
+        return StringBuffer(self.buffer, self.start[first:last], self.stop[first:last])
 
     def counts(self) -> dict[str, int]:
         """How often each string occurs."""
@@ -228,17 +228,20 @@ def joined(columns: Sequence[Strings], order: NDArray[np.int64]) -> Strings:
 
     They lie in a buffer if most of them do.
     """
-    lying = sum(len(column) for column in columns if isinstance(column, Lying))
+    lying = sum(len(column) for column in columns if isinstance(column, StringBuffer))
     if 2 * lying <= len(order):
         strings = list(chain.from_iterable(columns))
-        return Written([strings[i] for i in order.tolist()])
-    parts = [column if isinstance(column, Lying) else Lying.of(column) for column in columns]
+        return StringList([strings[i] for i in order.tolist()])
+    parts = [
+        column if isinstance(column, StringBuffer) else StringBuffer.of(column)
+        for column in columns
+    ]
     ahead = np.cumsum([0, *(len(part.buffer) for part in parts)])[:-1]
     start, stop = (
         np.concatenate([getattr(part, edge) + a for part, a in zip(parts, ahead, strict=True)])
         for edge in ("start", "stop")
     )
-    return Lying(b"".join(part.buffer for part in parts), start[order], stop[order])
+    return StringBuffer(b"".join(part.buffer for part in parts), start[order], stop[order])
 
 
 def items(buffer: bytes, width: int) -> NDArray[np.void]:

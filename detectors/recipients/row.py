@@ -302,7 +302,7 @@ class Memory:
         return max(found, key=lambda each: each.level) if found else None
 
 
-def load(row: NDArray[np.uint64], at_s: int) -> tuple[list[int], Memory, set[int]]:
+def unpack(row: NDArray[np.uint64], at_s: int) -> tuple[list[int], Memory, set[int]]:
     """The sightings in a row's ring, oldest first, its memory, and the habits in the ring.
 
     When a print was used last is told as the beginning of a week, of a period or of the one before:
@@ -329,7 +329,7 @@ def load(row: NDArray[np.uint64], at_s: int) -> tuple[list[int], Memory, set[int
     return ring, Memory(memory.born_day, known), habits
 
 
-def store(
+def pack(
     row: NDArray[np.uint64],
     sightings: list[int],
     memory: Memory,

@@ -75,7 +75,7 @@ class SieveParams:
 
 @dataclass(frozen=True, slots=True)
 class Sifted:
-    """What one pass hands on. Positions are into the pass's columns, ascending."""
+    """The result of one pass. Positions are into the pass's columns, ascending."""
 
     judged: NDArray[np.int64]  # positions of the events of suspects,
     rows: NDArray[np.int64]  # and their rows
@@ -525,7 +525,7 @@ def _apply(
 def _kin(
     held: NDArray[np.uint64], wanted: NDArray[np.uint16], at_s: NDArray[np.int64]
 ) -> NDArray[np.bool_]:
-    """Whether each ring (8, m) holds a known platform with this print.
+    """Mark each ring (8, m) that holds a known platform with this print.
 
     It may have been known by that print, and have taken it along out of the memory.
     """
@@ -589,7 +589,7 @@ def _many(ring: NDArray[np.uint64]) -> NDArray[np.bool_]:
 
 
 def _bucket(ring: NDArray[np.uint64]) -> NDArray[np.bool_]:
-    """Whether the bucket of these rings (8, m) reaches WATCH at any sighting."""
+    """Mark each of these rings (8, m) whose bucket reaches WATCH at any sighting."""
     real = ring != 0
     # Less what has leaked by then, a bucket that never runs dry holds -dry; it is empty before a
     # sighting whose dry is the highest so far.

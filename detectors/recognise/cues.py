@@ -15,7 +15,7 @@ from detectors.recognise.owners import (
     held,
 )
 from detectors.recognise.scenes import ASKS, other_scene
-from detectors.recognise.scripts import NAMING, Kind, Script, Word, cues_of, typed_in
+from detectors.recognise.scripts import NAMING, Script, Word, WordKind, cues_of, typed_in
 from detectors.recognise.shapes import Form, Number, of_digits, sentence_span
 
 _FIRST: Final = re.compile(  # "Acme: 482913", "(Acme) 482913"
@@ -63,7 +63,7 @@ def supported(
         if not (first or by or typed or _placed(body, number, naming, start, end)):
             continue
         near = [word for word in naming if -BEFORE_CHARS < word.start - number.end < BEFORE_CHARS]
-        named = any(word.kind is Kind.NAMES for word in near)
+        named = any(word.kind is WordKind.NAMES for word in near)
         points = 2 * named + bool(near and not named)
         points += typed + (
             2 * by

@@ -9,7 +9,7 @@ import re
 from typing import Final
 
 from detectors.recognise.lexicon import any_of, branches
-from detectors.recognise.scripts import NAMING, Kind, Word
+from detectors.recognise.scripts import NAMING, Word, WordKind
 from detectors.recognise.shapes import STOP, Form, Number, leading
 from detectors.recognise.words import all_words
 
@@ -94,8 +94,8 @@ def without_objects(body: str, words: list[Word]) -> list[Word]:
     kept_words: list[Word] = []
     for word in words:
         last = kept_words[-1] if kept_words else None
-        if word.kind is Kind.OTHERS and last and last.kind in NAMING:
-            if last.kind is Kind.NAMES and _OBJECT_LINK.fullmatch(body, last.end, word.start):
+        if word.kind is WordKind.OTHERS and last and last.kind in NAMING:
+            if last.kind is WordKind.NAMES and _OBJECT_LINK.fullmatch(body, last.end, word.start):
                 continue
             if (
                 _OBJECT.fullmatch(body, word.start, word.end)
@@ -110,11 +110,11 @@ def without_objects(body: str, words: list[Word]) -> list[Word]:
 def _rule(body: str, number: Number, words: list[Word]) -> str | None:
     """The rule by which the word that owns a number makes it a code; None if no word does."""
     word = _owner(body, number, words)
-    if word is None or word.kind is Kind.OTHERS:
+    if word is None or word.kind is WordKind.OTHERS:
         return None
     if number.form is Form.LETTER:
         return "letter-code"
-    return "named" if word.kind is Kind.NAMES else "weak"
+    return "named" if word.kind is WordKind.NAMES else "weak"
 
 
 def _owner(body: str, number: Number, words: list[Word]) -> Word | None:
@@ -128,7 +128,7 @@ def _owner(body: str, number: Number, words: list[Word]) -> Word | None:
     nearest = before[-1] if before else None
     near = nearest and number.start - nearest.end <= _LINKED
     if nearest and near and _LINK.fullmatch(body, nearest.end, number.start):
-        return nearest if nearest.kind is not Kind.DENIED else None
+        return nearest if nearest.kind is not WordKind.DENIED else None
     if number.form in (Form.CUT, Form.LETTERS):
         return None
     if number.form is Form.ODD:
@@ -150,10 +150,10 @@ def _name_after(body: str, number: Number, nearest: Word | None, after: list[Wor
     """The word after a number that names it: "482913 is your code", or a number that leads."""
     after = [word for word in after if not _has_own_number(body, word, after)]
     leads = leading(body, number)
-    if after and after[0].kind is Kind.OTHERS and not body[number.end : after[0].start].strip():
+    if after and after[0].kind is WordKind.OTHERS and not body[number.end : after[0].start].strip():
         return None
     if leads:
-        after = [word for word in after if word.kind is not Kind.OTHERS]
+        after = [word for word in after if word.kind is not WordKind.OTHERS]
     if not after or after[0].start - number.end > _AFTER:
         return None
     word = after[0]
@@ -166,7 +166,7 @@ def _name_after(body: str, number: Number, nearest: Word | None, after: list[Wor
     if word.kind in NAMING and (said or touching):
         return word
     free = nearest is None or STOP.search(body, nearest.end, number.start)
-    return word if free and number.sure and word.kind is Kind.NAMES else None
+    return word if free and number.sure and word.kind is WordKind.NAMES else None
 
 
 def _has_own_number(body: str, word: Word, after: list[Word]) -> bool:
@@ -180,7 +180,7 @@ def _name_further_back(body: str, number: Number, before: list[Word]) -> Word | 
     for word in reversed(before):
         between = number.start - word.end
         stopped = between > BEFORE_CHARS or STOP.search(body, word.end, number.start)
-        if stopped or word.kind is Kind.DENIED:
+        if stopped or word.kind is WordKind.DENIED:
             return None
         linked = (
             _LOOSE_LINK.fullmatch(body, word.end, number.start) is not None
@@ -188,7 +188,7 @@ def _name_further_back(body: str, number: Number, before: list[Word]) -> Word | 
         )
         if word is before[-1] and _owned_by(body, word, number):
             return word
-        if word.kind is Kind.NAMES and (linked or (number.sure and not WARNING.search(body))):
+        if word.kind is WordKind.NAMES and (linked or (number.sure and not WARNING.search(body))):
             if (
                 word is before[-1]
                 or LINK_END.search(body, word.end, number.start)
@@ -198,7 +198,7 @@ def _name_further_back(body: str, number: Number, before: list[Word]) -> Word | 
                 )
             ):
                 return word
-        elif word.kind is Kind.WEAK and linked:
+        elif word.kind is WordKind.WEAK and linked:
             return word
         if between <= _HELD:
             return None
@@ -211,7 +211,7 @@ def _owned_by(body: str, word: Word, number: Number) -> bool:
     The number is of letters and digits and has to end the sentence.
     """
     return (
-        word.kind is Kind.NAMES
+        word.kind is WordKind.NAMES
         and number.form is Form.MIXED
         and FOR_WHOM.fullmatch(body, word.end, number.start) is not None
         and (number.end == len(body.rstrip()) or STOP.match(body, number.end) is not None)
@@ -231,7 +231,7 @@ def held(body: str, number: Number, words: list[Word]) -> bool:
         inside = [word for word in words if bracket.start() <= word.start < number.start]
         return all(word.kind not in NAMING for word in inside)
     before = [word for word in words if word.end <= number.start]
-    if before and before[-1].kind in (Kind.OTHERS, Kind.DENIED):
+    if before and before[-1].kind in (WordKind.OTHERS, WordKind.DENIED):
         start, end, _ = before[-1]
         if _OBJECT.fullmatch(body, start, end):
             linked = (
@@ -243,7 +243,7 @@ def held(body: str, number: Number, words: list[Word]) -> bool:
         by = _BY_BEFORE.search(body, max(0, number.start - _BY_CHARS), number.start)
         if linked and not of_another and not by:
             return True
-    return any(word.kind is Kind.OTHERS and 0 <= word.start - number.end <= 1 for word in words)
+    return any(word.kind is WordKind.OTHERS and 0 <= word.start - number.end <= 1 for word in words)
 
 
 def done_with(body: str, number: Number) -> bool:

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from detectors.model.arrays import indices
 from detectors.model.codes import Codes
 from detectors.model.event import Batch, Trust, name_check, platform_id
-from detectors.model.strings import SPARE, Lying, Strings
+from detectors.model.strings import SPARE, StringBuffer, Strings
 from detectors.recognise import scripts
 from detectors.recognise.brands import brand, tells_nobody
 from detectors.recognise.fold import MASK, fold, has_native_digits, mask, name_key
@@ -271,7 +271,7 @@ def _masked(text: str, kind: int) -> bytes:
 
 def _masked_column(texts: Strings, kinds: Sequence[int]) -> list[bytes]:
     """`_masked` of each event, all at once: in less than half the time."""
-    if isinstance(texts, Lying):
+    if isinstance(texts, StringBuffer):
         return _masked_lying(texts, kinds)
     strings = list(texts)
     parts = [""] * (2 * len(strings))
@@ -289,14 +289,14 @@ def _masked_column(texts: Strings, kinds: Sequence[int]) -> list[bytes]:
     return [_masked(text, kind) for text, kind in zip(strings, kinds, strict=True)]
 
 
-def _masked_lying(texts: Lying, kinds: Sequence[int]) -> list[bytes]:
+def _masked_lying(texts: StringBuffer, kinds: Sequence[int]) -> list[bytes]:
     octets = np.frombuffer(texts.buffer, np.uint8)
     masked = octets - np.uint8(ord("0"))  # in place from here on: it is a megabyte
     masked *= masked < 10  # of digits, how much they are over 0
     np.subtract(octets, masked, out=masked)
     tails = _TAIL_OCTETS[np.fromiter(kinds, np.int64, len(kinds))]
     masked[texts.stop], masked[texts.stop + 1] = tails[:, 0], tails[:, 1]
-    column = Lying(masked.tobytes(), texts.start, texts.stop + SPARE).pieces()
+    column = StringBuffer(masked.tobytes(), texts.start, texts.stop + SPARE).pieces()
     for row in indices(texts.length > READ_CHARS).tolist():
         column[row] = _masked(texts[row], kinds[row])
     return column

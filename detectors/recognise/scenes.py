@@ -9,7 +9,7 @@ import re
 from typing import Final
 
 from detectors.recognise.lexicon import any_of
-from detectors.recognise.scripts import Kind, Script, Word, cues_of, typed_in
+from detectors.recognise.scripts import Script, Word, WordKind, cues_of, typed_in
 from detectors.recognise.shapes import STOP, Form, Number, sentence_span
 from detectors.recognise.words import all_words
 
@@ -70,7 +70,7 @@ def to_keep(body: str, number: Number, scripts: list[Script]) -> bool:
 def of_another(body: str, number: Number, words: list[Word], scripts: list[Script]) -> bool:
     """Whether letters and digits confirm a flight or a booking, by no cue but their name."""
     for word in words:
-        if word.kind is Kind.NAMES:
+        if word.kind is WordKind.NAMES:
             body = f"{body[: word.start]}{' ' * (word.end - word.start)}{body[word.end :]}"
     return not any(cues_of(body, scripts)) and other_scene(body, number, scripts)
 

@@ -14,7 +14,7 @@ WORDS_MAX: Final = 32
 """Words taken from a text in each script. Chosen: twice what a long text holds."""
 
 
-class Kind(Enum):
+class WordKind(Enum):
     """What a word says of the number that it names; see `words`."""
 
     DENIED = "denied"
@@ -23,7 +23,7 @@ class Kind(Enum):
     WEAK = "weak"
 
 
-NAMING: Final = (Kind.NAMES, Kind.WEAK)
+NAMING: Final = (WordKind.NAMES, WordKind.WEAK)
 """The kinds of word that may name a code."""
 
 
@@ -32,7 +32,7 @@ class Word(NamedTuple):
 
     start: int
     end: int
-    kind: Kind
+    kind: WordKind
 
 
 def _end(match: re.Match[str] | None) -> int:
@@ -70,19 +70,19 @@ class Script:
         return long + [w for row in self._stems for f in fields for w in row.words.get(f, ())]
 
     @cached_property
-    def _kinds(self) -> list[tuple[Kind, re.Pattern[str]]]:
-        return [(kind, any_of(self._named(kind), *self._edges)) for kind in Kind]
+    def _kinds(self) -> list[tuple[WordKind, re.Pattern[str]]]:
+        return [(kind, any_of(self._named(kind), *self._edges)) for kind in WordKind]
 
-    def _named(self, kind: Kind) -> list[str]:
-        return self._words(kind.value, *(("needless",) if kind is Kind.DENIED else ()))
+    def _named(self, kind: WordKind) -> list[str]:
+        return self._words(kind.value, *(("needless",) if kind is WordKind.DENIED else ()))
 
     @cached_property
     def _any(self) -> re.Pattern[str]:
-        return any_of([word for kind in Kind for word in self._named(kind)], *self._edges)
+        return any_of([word for kind in WordKind for word in self._named(kind)], *self._edges)
 
     @cached_property
     def _names(self) -> re.Pattern[str]:
-        return dict(self._kinds)[Kind.NAMES]
+        return dict(self._kinds)[WordKind.NAMES]
 
     @cached_property
     def _scene(self) -> re.Pattern[str]:
@@ -129,7 +129,7 @@ class Script:
             kind = None
             for each, words in self._kinds:
                 end = _end(words.match(text, start))
-                if end < place or (each is Kind.DENIED and _NUMBER_NEXT.match(text, end)):
+                if end < place or (each is WordKind.DENIED and _NUMBER_NEXT.match(text, end)):
                     continue
                 if kind is None or end > place:
                     place, kind = end, each
@@ -143,7 +143,9 @@ class Script:
         """Where the last name for a code ends; 0 if there is none."""
         if not self._names.search(text):  # of most texts that is all
             return 0
-        return max((word.end for word in self.words(text) if word.kind is Kind.NAMES), default=0)
+        return max(
+            (word.end for word in self.words(text) if word.kind is WordKind.NAMES), default=0
+        )
 
     def other_scene(self, text: str) -> bool:
         """Whether the text has words of courier, shop, gate or prize texts."""

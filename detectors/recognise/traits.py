@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from detectors.recognise.scenes import other_words, percent, price
-from detectors.recognise.scripts import Kind, Script, Word, cues_of, typed_in
+from detectors.recognise.scripts import Script, Word, WordKind, cues_of, typed_in
 from detectors.recognise.shapes import Form, Number, leading
 
 TRAITS: Final = {
@@ -57,10 +57,10 @@ def traits_of(
     sure = [number for number in found if number.sure]
     one = sure[0] if sure else None
     shown = {
-        "name": Kind.NAMES in kinds,
-        "weak name": Kind.WEAK in kinds,
-        "other name": Kind.OTHERS in kinds,
-        "denied": Kind.DENIED in kinds,
+        "name": WordKind.NAMES in kinds,
+        "weak name": WordKind.WEAK in kinds,
+        "other name": WordKind.OTHERS in kinds,
+        "denied": WordKind.DENIED in kinds,
         "purpose": purpose,
         "secret": secret,
         "typed": typed_in(body, scripts),

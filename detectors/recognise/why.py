@@ -14,7 +14,7 @@ from detectors.recognise.weigh import model
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class WhyPart:
     """One part of the sum: what it is and what it adds to the log-odds of a code."""
 
     kind: str  # rule, trait, piece
@@ -29,7 +29,7 @@ class Why:
     rule: str
     says: str
     words: tuple[tuple[str, str], ...]  # the word as it stands in the folded text, its kind
-    parts: tuple[Part, ...]  # the heaviest first; empty where the sum was not asked
+    parts: tuple[WhyPart, ...]  # the heaviest first; empty where the sum was not asked
     odds: float | None  # the whole sum, if it decided
     without: tuple[str, ...]  # parts without which the answer would be the other one
 
@@ -54,15 +54,15 @@ def why(registry: Registry, text: str, sender: str, rule: str, *, trusted: bool)
     score = weights.score(looked.folded)
     odds = weights.odds(score, reading.rule, traits)
     parts = [
-        Part("rule", RULES[reading.rule].says, weights.rules[reading.rule] / 100),
-        *(Part("trait", TRAITS[trait], weights.traits[trait] / 100) for trait in traits),
+        WhyPart("rule", RULES[reading.rule].says, weights.rules[reading.rule] / 100),
+        *(WhyPart("trait", TRAITS[trait], weights.traits[trait] / 100) for trait in traits),
         *(
-            Part("piece", _readable(piece), adds / 100)
+            WhyPart("piece", _readable(piece), adds / 100)
             for piece, adds in weights.told(looked.folded)
         ),
     ]
     rest = odds / 100 - sum(part.adds for part in parts)
-    parts.append(Part("pieces", "all others together", rest))
+    parts.append(WhyPart("pieces", "all others together", rest))
     parts.sort(key=lambda part: -abs(part.adds))
     without = tuple(part.says for part in parts if (odds / 100 - part.adds >= 0) != (odds >= 0))
     return Why(rule, decided.says, told, tuple(parts), odds / 100, without)

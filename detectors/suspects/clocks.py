@@ -32,7 +32,7 @@ disagree by more than `NEAR_MS`. Simulated: six where they jitter by hours, and 
 backlog of seven in eight messages."""
 
 
-class Stamps(IntEnum):
+class ClockClass(IntEnum):
     """From the finest to the coarsest."""
 
     EXACT = 0
@@ -42,10 +42,10 @@ class Stamps(IntEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class StampParams:
+class ClockParams:
     """Bounds of the measurement, and what the operator knows of its gateways."""
 
-    gateways: Mapping[str, Stamps] = field(default_factory=dict)  # beats the measurement
+    gateways: Mapping[str, ClockClass] = field(default_factory=dict)  # beats the measurement
     gateways_max: int = 1024  # further ones count as exact; a carrier has dozens
     sample_min: int = 64  # samples before a gateway is classed: 1,024 events
     sample_max: int = 4096  # then both counts are halved, so that a repaired clock is believed
@@ -55,8 +55,8 @@ class StampParams:
             raise ValueError("stamps: 0 < sample_min <= sample_max and gateways_max >= 1")
 
 
-class Gateway:
-    """What was measured of one gateway."""
+class GatewayClock:
+    """The measurements of one gateway's clock."""
 
     __slots__ = (
         "astray",
@@ -104,14 +104,14 @@ class Gateway:
 
 
 def observe(
-    params: StampParams, gateways: dict[str, Gateway], gateway: str, event_time_ms: int
+    params: ClockParams, gateways: dict[str, GatewayClock], gateway: str, event_time_ms: int
 ) -> None:
     """Takes one sample in."""
     seen = gateways.get(gateway)
     if seen is None:
         if len(gateways) >= params.gateways_max:
             return
-        seen = gateways[gateway] = Gateway(event_time_ms)
+        seen = gateways[gateway] = GatewayClock(event_time_ms)
     if event_time_ms < seen.newest_ms - NEAR_MS:
         seen.astray += 1
         seen.astray_run += 1
@@ -134,28 +134,28 @@ def observe(
         seen.back_60s >>= 1
 
 
-def coarse(params: StampParams, gateways: Mapping[str, Gateway]) -> dict[str, Stamps]:
+def coarse(params: ClockParams, gateways: Mapping[str, GatewayClock]) -> dict[str, ClockClass]:
     """The class of each gateway that is not exact: as told, else as measured."""
     measured = {name: _class(params, gateway) for name, gateway in gateways.items()}
     measured.update(params.gateways)
-    return {name: stamps for name, stamps in measured.items() if stamps is not Stamps.EXACT}
+    return {name: stamps for name, stamps in measured.items() if stamps is not ClockClass.EXACT}
 
 
-def _class(params: StampParams, seen: Gateway) -> Stamps:
-    """What the samples of one gateway show.
+def _class(params: ClockParams, seen: GatewayClock) -> ClockClass:
+    """Class a gateway by its samples.
 
     Two independent errors, uniform over +-J, differ by more than x with probability
     (1 - x/2J)**2 / 2 each way: steps back over 10 s are 35 % of all at J = 30 s, and over 60 s
     28 % at J = 120 s but none at 30 s. Whole minutes are one in 60 of a feed that stamps seconds.
     """
     if seen.samples + seen.astray < params.sample_min:
-        return Stamps.EXACT
+        return ClockClass.EXACT
     if seen.astray > ASTRAY_RATIO * seen.samples:
-        return Stamps.JITTER_120S
+        return ClockClass.JITTER_120S
     if seen.back_60s * 10 > seen.samples:
-        return Stamps.JITTER_120S
+        return ClockClass.JITTER_120S
     if seen.minutes * 2 > seen.samples:
-        return Stamps.MINUTE
+        return ClockClass.MINUTE
     if seen.back_10s * 10 > seen.samples:
-        return Stamps.JITTER_30S
-    return Stamps.EXACT
+        return ClockClass.JITTER_30S
+    return ClockClass.EXACT

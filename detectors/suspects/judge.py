@@ -38,12 +38,12 @@ from detectors.bars import (
     Bar,
 )
 from detectors.model.times import DAY_S
-from detectors.suspects.clocks import Stamps
+from detectors.suspects.clocks import ClockClass
 from detectors.suspects.suspect import Suspect, fill
 
 
 class Band(IntEnum):
-    """Where the evidence stands at one event."""
+    """The rank of the evidence at one event."""
 
     QUIET = 0  # no message of the flood for so long that it is over
     HOLD = 1  # under every bar
@@ -52,7 +52,7 @@ class Band(IntEnum):
 
 
 class Habit(IntEnum):
-    """What is known of how often a benign sighting is novel: it decides the spaced bars."""
+    """The class of how often a benign sighting is novel: it decides the spaced bars."""
 
     SMALL_MEMORY = 0  # the row remembers fewer than 14 platforms
     LARGE_MEMORY = 1  # 14 or more
@@ -60,12 +60,12 @@ class Habit(IntEnum):
     THIRD = 3  # the operator measured P(novel) <= .3
 
 
-BURST: Final[Mapping[Stamps, Bar]] = MappingProxyType(
+BURST: Final[Mapping[ClockClass, Bar]] = MappingProxyType(
     {
-        Stamps.EXACT: BURST_EXACT,
-        Stamps.MINUTE: BURST_MINUTE,
-        Stamps.JITTER_30S: BURST_JITTER_30S,
-        Stamps.JITTER_120S: BURST_JITTER_120S,
+        ClockClass.EXACT: BURST_EXACT,
+        ClockClass.MINUTE: BURST_MINUTE,
+        ClockClass.JITTER_30S: BURST_JITTER_30S,
+        ClockClass.JITTER_120S: BURST_JITTER_120S,
     }
 )
 """The bars of the bucket by what the stamps of a gateway are worth."""
@@ -73,7 +73,7 @@ BURST: Final[Mapping[Stamps, Bar]] = MappingProxyType(
 
 @dataclass(frozen=True, slots=True)
 class JudgeParams:
-    """What an operator's own measurement changes."""
+    """The operator's own measurements, which move the bars."""
 
     p_novel: float | None = None  # share of benign sightings that are novel, by `calibrate`
     burst_margin: float = 0.0  # sightings on top of the bucket's bars: where people are faster
@@ -101,11 +101,11 @@ class Scores(NamedTuple):
     spaced_5min_3h: int = 0
     spaced_2min_3h: int = 0
     spaced_50s_3h: int = 0
-    coarse: frozenset[Stamps] = frozenset()  # classes of stamps in the bucket, but for EXACT
+    coarse: frozenset[ClockClass] = frozenset()  # classes of stamps in the bucket, but for EXACT
 
 
 class Finding(NamedTuple):
-    """What scores amount to: the highest band, and the rule that was furthest over its bar."""
+    """The verdict on scores: the highest band, and the rule that was furthest over its bar."""
 
     band: Band
     rule: str
@@ -119,7 +119,7 @@ CALM: Final = Finding(Band.HOLD, "", 0, 0, 0)
 
 
 def judge(
-    params: JudgeParams, suspect: Suspect, at_s: int, stamps: Stamps = Stamps.EXACT
+    params: JudgeParams, suspect: Suspect, at_s: int, stamps: ClockClass = ClockClass.EXACT
 ) -> Finding:
     """The finding after a sighting at `at_s` was seen, with a stamp of this class.
 
@@ -154,7 +154,7 @@ def instants(
     suspect: Suspect,
     from_s: int,
     at_s: int,
-    least: Stamps = Stamps.EXACT,
+    least: ClockClass = ClockClass.EXACT,
 ) -> Iterator[tuple[Scores, Bars]]:
     """The evidence right after each sighting from `from_s` on, with the bars that hold at `at_s`.
 
@@ -165,13 +165,13 @@ def instants(
     if not suspect.coarse:
         yield from ((found, bars) for found in retraced(suspect, from_s))
         return
-    for finest in sorted({Stamps.EXACT, *suspect.coarse.values()}):
+    for finest in sorted({ClockClass.EXACT, *suspect.coarse.values()}):
         if finest >= least:
             for found in _up_to(suspect, from_s, finest):
                 yield found, _paced(params, bars, found.coarse)
 
 
-def _up_to(suspect: Suspect, from_s: int, finest: Stamps) -> Iterator[Scores]:
+def _up_to(suspect: Suspect, from_s: int, finest: ClockClass) -> Iterator[Scores]:
     """The evidence right after each sighting from `from_s` on whose stamp is no coarser than this.
 
     A coarse stamp among exact ones takes nothing from their evidence: whoever sends some of a flood
@@ -179,9 +179,9 @@ def _up_to(suspect: Suspect, from_s: int, finest: Stamps) -> Iterator[Scores]:
     """
     coarse = suspect.coarse
     level = novels = last_s = since_s = 0
-    held: frozenset[Stamps] = frozenset()
+    held: frozenset[ClockClass] = frozenset()
     for sighting in suspect.sightings:
-        stamps = coarse.get(sighting & 0xFFFF_FFFF, Stamps.EXACT)
+        stamps = coarse.get(sighting & 0xFFFF_FFFF, ClockClass.EXACT)
         if stamps > finest:
             continue
         at_s = sighting >> 33
@@ -191,7 +191,7 @@ def _up_to(suspect: Suspect, from_s: int, finest: Stamps) -> Iterator[Scores]:
             held, since_s = frozenset(), at_s
         level += 1000
         novels += sighting >> 32 & 1
-        held |= {stamps} - {Stamps.EXACT}
+        held |= {stamps} - {ClockClass.EXACT}
         last_s = at_s
         if at_s >= from_s:
             yield _scores(suspect.novel_s, (at_s, level / 1000, novels, since_s), held)
@@ -209,7 +209,7 @@ def retraced(suspect: Suspect, from_s: int) -> Iterator[Scores]:
 
 
 def confirmed(params: JudgeParams, suspect: Suspect, since_s: int) -> bool:
-    """Whether all that came since then is more than what people who share a number cause by chance.
+    """Tell if all that came since then is more than people who share a number cause by chance.
 
     Asked when an episode ends: a flood goes on under a throttle, and only then its size shows.
     """
@@ -231,7 +231,7 @@ def scores(suspect: Suspect) -> Scores:
 def _scores(
     novel_s: list[int],
     burst: tuple[int, float, int, int],
-    coarse: frozenset[Stamps] = frozenset(),
+    coarse: frozenset[ClockClass] = frozenset(),
 ) -> Scores:
     """Of a bucket, and the counts of all novel sightings up to then."""
     at_s = burst[0]
@@ -293,7 +293,7 @@ def bars_of(params: JudgeParams, suspect: Suspect, at_s: int) -> Bars:
     else:
         habit = Habit.SMALL_MEMORY
     return Bars(
-        _raised(BURST[Stamps.EXACT], params.burst_margin),
+        _raised(BURST[ClockClass.EXACT], params.burst_margin),
         RAW_35MIN,
         RAW_24H,
         SPACED_10MIN_24H[habit],
@@ -303,7 +303,7 @@ def bars_of(params: JudgeParams, suspect: Suspect, at_s: int) -> Bars:
     )
 
 
-def _paced(params: JudgeParams, bars: Bars, coarse: frozenset[Stamps]) -> Bars:
+def _paced(params: JudgeParams, bars: Bars, coarse: frozenset[ClockClass]) -> Bars:
     """The same with the bucket's bars for what is in it: the highest of any coarse class."""
     if not coarse:
         return bars

@@ -134,7 +134,7 @@ def _strongest(suspect: Suspect, at_ms: int, rule: str, window_ms: int, bar: Bar
     best = CALM
     if stop - low < bar.watch:
         return best
-    window = Window()
+    window = MassWindow()
     for end in range(low, stop):
         window.add(heard[end])
         end_ms = heard[end] >> _TIME
@@ -153,7 +153,7 @@ def _strongest(suspect: Suspect, at_ms: int, rule: str, window_ms: int, bar: Bar
     return best
 
 
-class Window:
+class MassWindow:
     """Counts over the messages of one window as it moves on."""
 
     __slots__ = ("capped", "each", "heard", "many")
@@ -210,7 +210,7 @@ def newest(suspect: Suspect) -> dict[str, tuple[int, int]]:
     heard = suspect.heard
     end_ms = heard[-1] >> _TIME if heard else 0
     return {
-        rule: Window(heard[bisect_left(heard, end_ms - window_ms + 1 << _TIME) :]).scores
+        rule: MassWindow(heard[bisect_left(heard, end_ms - window_ms + 1 << _TIME) :]).scores
         for rule, window_ms, _ in WINDOWS
     }
 

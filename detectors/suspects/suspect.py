@@ -15,7 +15,7 @@ from detectors.model.event import platform_print
 from detectors.model.records import Level, Mode, Step
 from detectors.model.times import DAY_S
 from detectors.recipients.row import AGAIN, EXCUSED, HABIT, ONCE, RING, Known, Memory, word
-from detectors.suspects.clocks import Stamps
+from detectors.suspects.clocks import ClockClass
 
 LATE_S: Final = 3600
 """A suspect keeps its sightings for a day plus this, so messages up to an hour out of order are
@@ -33,7 +33,7 @@ days first."""
 
 
 class Episode:
-    """What is remembered of an open episode."""
+    """The memory of an open episode."""
 
     __slots__ = (
         "chronic",
@@ -66,7 +66,7 @@ class Episode:
 
 
 class Seen(IntEnum):
-    """What one message is to its recipient."""
+    """The bearing of one message on its recipient."""
 
     LATE = 0  # over a day older than the newest sighting: not judged
     REPEAT = 1  # of a sighting
@@ -124,7 +124,7 @@ class Suspect:
         self.due_s = 0  # when to ask whether it may be let go
         # Platforms whose sighting has a stamp that is not exact, and how coarse it is. Of what a
         # row held that is not known: the sieve has seen that it amounts to nothing.
-        self.coarse: dict[int, Stamps] = {}
+        self.coarse: dict[int, ClockClass] = {}
         self.episode: Episode | None = None
         self.bucket_level_milli = 0
         self.bucket_novel = 0  # since it was last empty,
@@ -138,7 +138,7 @@ class Suspect:
         return len(self.novel_s)
 
     def knows(self, platform: int, at_s: int) -> bool:
-        """Whether this recipient knew the platform before the day that ends at `at_s`.
+        """Tell if this recipient knew the platform before the day that ends at `at_s`.
 
         Or one with the same print, which nobody can tell from it. What was first seen in an episode
         is tainted: it does not become known by it alone. Once it has come on days enough it is
@@ -162,7 +162,7 @@ class Suspect:
         return self.episode is None or since_s < self.episode.since_s
 
     def _kin(self, platform: int, at_s: int) -> bool:
-        """Whether it knows one with the same print, which may have taken that out of the memory."""
+        """Tell if a known platform has the same print, and may have taken it out of the memory."""
         return any(self.met(p, at_s) for p in self._alike(platform))
 
     def _alike(self, platform: int) -> list[int]:
@@ -201,7 +201,7 @@ class Suspect:
         return len(self.prints(at_s))
 
     def remembers(self, least: int, at_s: int) -> bool:
-        """Whether it knows so many platforms: of most it is plain that they know fewer."""
+        """Tell if it knows `count` platforms or more, without counting where that is plain."""
         if not self.sightings or self.sightings[0] >> 33 > at_s - DAY_S:  # no novel one is known
             most = self.memory.size + len(self.sightings) - self.novels
             if most < least:
@@ -217,7 +217,7 @@ def _slot(platform: int) -> int:
     return platform_print(platform) % _SLOTS
 
 
-def see(suspect: Suspect, platform: int, at_s: int, stamps: Stamps = Stamps.EXACT) -> Seen:
+def see(suspect: Suspect, platform: int, at_s: int, stamps: ClockClass = ClockClass.EXACT) -> Seen:
     """Takes one message in, from a gateway whose stamps are of this class."""
     sightings = suspect.sightings
     suspect.last_s = max(suspect.last_s, at_s)

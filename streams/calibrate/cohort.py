@@ -31,7 +31,7 @@ KNOWN_MAX: Final = RING + PRINTS
 """What a row of the detector remembers."""
 
 
-class Person:
+class Subscriber:
     """One recipient of the sample."""
 
     __slots__ = ("born_s", "novel", "platforms", "sighted_s", "size")
@@ -49,7 +49,7 @@ class Cohort:
     def __init__(self, people_max: int = 1 << 15) -> None:
         self.people_max = people_max
         self.zeros = 0
-        self.people: dict[int, Person] = {}
+        self.people: dict[int, Subscriber] = {}
         self.left_out: set[int] = set()
         self.gaps = np.zeros(SITTING_S // GAP_BIN_S, np.int64)  # between sightings of a sitting
         self.sittings: Counter[int] = Counter()  # by platforms, 64 and more in one
@@ -89,7 +89,7 @@ class Cohort:
             if person is None:
                 if who in self.left_out:
                     continue
-                person = self.people[who] = Person()
+                person = self.people[who] = Subscriber()
             if code:
                 self._sight(person, at, what)
         while len(self.people) + len(self.left_out) > self.people_max:
@@ -107,11 +107,11 @@ class Cohort:
         for person in self.people.values():
             self._end_sitting(person)
 
-    def _kept(self, recipients: set[int] | dict[int, Person]) -> list[int]:
+    def _kept(self, recipients: set[int] | dict[int, Subscriber]) -> list[int]:
         keys = np.fromiter(recipients, np.uint64, len(recipients))
         return [int(key) for key in keys[zeros_of(keys) >= self.zeros].tolist()]
 
-    def _sight(self, person: Person, at_s: int, platform: int) -> None:
+    def _sight(self, person: Subscriber, at_s: int, platform: int) -> None:
         """One code: nothing if it repeats a sighting."""
         platforms = person.platforms
         held = platforms.pop(platform, None)
@@ -133,7 +133,7 @@ class Cohort:
         person.novel += held is None
         self.novelty[self._age(person)] += (held is None, 1)
 
-    def _end_sitting(self, person: Person) -> None:
+    def _end_sitting(self, person: Subscriber) -> None:
         if not person.size:
             return
         self.sittings[min(person.size, 64)] += 1
@@ -144,7 +144,7 @@ class Cohort:
             day[1] += person.size
         person.size = person.novel = 0
 
-    def _age(self, person: Person) -> int:
+    def _age(self, person: Subscriber) -> int:
         """Which age of memory this is."""
         return bisect_right(AGES, (person.sighted_s - person.born_s) / DAY_S)
 

@@ -59,7 +59,7 @@ def from_lines(
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
+class ColumnTable:
     """How CSV files are laid out."""
 
     rules: FieldMap
@@ -69,7 +69,7 @@ class Table:
 
 
 def from_csv(
-    files: Iterable[str], table: Table, topic: str, opener: Opener, progress: Progress
+    files: Iterable[str], table: ColumnTable, topic: str, opener: Opener, progress: Progress
 ) -> Iterator[Slice]:
     """Call detail records. A row that cannot be mapped becomes a value that is refused."""
 
@@ -107,7 +107,7 @@ def _numbered(chunks: Iterable[list[bytes]], topic: str) -> Iterator[Slice]:
         offset = end
 
 
-class Topic:
+class TopicHistory:
     """A time range of a topic, as it was when asked. Joins no group and commits nothing."""
 
     def __init__(

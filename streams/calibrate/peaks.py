@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.bars import BURST_NOVEL
-from detectors.episodes.episode import Book, sighting_of
+from detectors.episodes.episode import EpisodeLog, sighting_of
 from detectors.model.records import Sighting, utc_ms
 from detectors.model.times import DAY_S
 from detectors.suspects.judge import Bars, JudgeParams, Scores, instants
@@ -110,7 +110,7 @@ class Peaks:
     def observe(
         self,
         params: JudgeParams,
-        book: Book,
+        book: EpisodeLog,
         suspects: dict[int, Suspect],
         first_s: dict[int, int],
     ) -> None:
@@ -125,7 +125,7 @@ class Peaks:
         for key in [k for k in self.open if before_day is None or k[1] < before_day]:
             self._close(key)
 
-    def _look(self, params: JudgeParams, book: Book, suspect: Suspect, from_s: int) -> None:
+    def _look(self, params: JudgeParams, book: EpisodeLog, suspect: Suspect, from_s: int) -> None:
         for found, bars in instants(params, suspect, from_s, suspect.bucket_s):
             key = (suspect.recipient, found.at_s // DAY_S)
             peak = self.open.get(key)
@@ -190,7 +190,7 @@ def nearest(bars: Bars, found: Scores) -> tuple[float, str, float, float]:
     return best
 
 
-def _sightings(book: Book, suspect: Suspect, at_s: int) -> Iterator[Sighting]:
+def _sightings(book: EpisodeLog, suspect: Suspect, at_s: int) -> Iterator[Sighting]:
     """The newest ones of the day that ends there, oldest first."""
     day: Iterable[int] = [w for w in suspect.sightings if at_s - DAY_S < w >> 33 <= at_s]
     for word in list(day)[-SIGHTINGS_SHOWN:]:

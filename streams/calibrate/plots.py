@@ -23,7 +23,7 @@ from detectors.bars import (
     SPACED_10MIN_24H,
     SPACED_50S_3H,
 )
-from detectors.suspects.clocks import Stamps
+from detectors.suspects.clocks import ClockClass
 from detectors.suspects.judge import BURST, Habit
 from streams.calibrate.cohort import GAP_BIN_S, KNOWN_MAX
 from streams.calibrate.peaks import COUNT_MOST, COUNTS, LEVEL_STEP, LEVELS, NOVELS
@@ -101,7 +101,7 @@ def what_if(pair: Any, result: Result) -> None:
         )
         rates.plot(x, np.where(some, np.nan, high[here]), color=ink, lw=1, ls=(0, (5, 3)))
         rates.plot(x[some], over[here][some] * million, color=ink, lw=1.8, drawstyle="steps-post")
-        bar = getattr(BURST[Stamps.EXACT], level.lower()) + result.settings.detect.burst_margin
+        bar = getattr(BURST[ClockClass.EXACT], level.lower()) + result.settings.detect.burst_margin
         rates.axvline(bar, color=ink, lw=1, ls=(0, (4, 3)))
         rates.axhline(target * 1e6, color=ink, lw=0.8, ls=(0, (1, 2)))
         rates.annotate(
@@ -137,7 +137,7 @@ def what_if(pair: Any, result: Result) -> None:
     _title(rates, "Recipients over the bar", "per million subscriber-days; band, dashes: 95 %")
     price: Axes = right
     margins = [margin for margin, _ in result.margins]
-    bars = [BURST[Stamps.EXACT].throttle + margin for margin in margins]
+    bars = [BURST[ClockClass.EXACT].throttle + margin for margin in margins]
     minutes = [rehearsal.minutes for _, rehearsal in result.margins]
     price.plot(bars, minutes, color=BLUE, lw=1.8, marker="o", ms=5)
     for bar, (_, rehearsal) in zip(bars, result.margins, strict=True):
@@ -151,7 +151,7 @@ def what_if(pair: Any, result: Result) -> None:
             va="top",
         )
     price.axvline(
-        BURST[Stamps.EXACT].throttle + result.settings.detect.burst_margin,
+        BURST[ClockClass.EXACT].throttle + result.settings.detect.burst_margin,
         color=THROTTLE,
         lw=1,
         ls=(0, (4, 3)),
@@ -184,8 +184,8 @@ def peaks(axes: Axes, result: Result) -> None:
             label=f"{attack.runs} attacks, 60 platforms in 35 min each",
         )
     for name, bar, ink in (
-        ("WATCH", BURST[Stamps.EXACT].watch, WATCH),
-        ("THROTTLE", BURST[Stamps.EXACT].throttle, THROTTLE),
+        ("WATCH", BURST[ClockClass.EXACT].watch, WATCH),
+        ("THROTTLE", BURST[ClockClass.EXACT].throttle, THROTTLE),
     ):
         at = bar + result.settings.detect.burst_margin
         axes.axvline(at, color=ink, lw=1, ls=(0, (4, 3)))
@@ -235,7 +235,7 @@ def grid(axes: Axes, result: Result) -> None:
             size=7.8,
             color="#ffffff" if shade[row, column] > 2.3 else MUTED if n == 0 else INK,
         )
-    now = (BURST[Stamps.EXACT].throttle + result.settings.detect.burst_margin - bars[0]) / 0.2
+    now = (BURST[ClockClass.EXACT].throttle + result.settings.detect.burst_margin - bars[0]) / 0.2
     row = NOVELS.index(int(BURST_NOVEL.throttle))
     if now <= len(bars) - 1:
         axes.scatter(

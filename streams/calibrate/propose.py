@@ -10,7 +10,7 @@ from typing import Any, Final
 import numpy as np
 
 from detectors.bars import BURST_MARGIN_MAX, BURST_NOVEL
-from detectors.suspects.clocks import Stamps
+from detectors.suspects.clocks import ClockClass
 from detectors.suspects.judge import BURST
 from streams.calibrate.peaks import LEVEL_STEP, Peaks
 from streams.calibrate.rates import THROTTLE_TARGET, Rate
@@ -29,7 +29,7 @@ CONFIDENCE_TEXTLESS: Final = 0.4
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class ProposedChange:
     """A setting that should be another."""
 
     name: str
@@ -38,7 +38,7 @@ class Change:
     because: str
 
 
-def propose(settings: Settings, survey: Survey, throttles: Rate) -> Iterator[Change]:
+def propose(settings: Settings, survey: Survey, throttles: Rate) -> Iterator[ProposedChange]:
     """Yield what the history speaks for; nothing where it does not suffice."""
     yield from _stamps(settings, survey)
     yield from _p_novel(settings, survey)
@@ -46,7 +46,7 @@ def propose(settings: Settings, survey: Survey, throttles: Rate) -> Iterator[Cha
     if survey.messages and survey.texts < TEXTLESS * survey.messages:
         was = settings.recognise.confidence_min
         if was > CONFIDENCE_TEXTLESS:
-            yield Change(
+            yield ProposedChange(
                 "recognise.confidence_min", was, CONFIDENCE_TEXTLESS,
                 f"{100 * survey.texts / survey.messages:.1f} % of the messages have a text: what "
                 "the sender alone tells must suffice",
@@ -69,14 +69,14 @@ def p_novel_of(survey: Survey) -> tuple[float, float, int]:
     return float(share), float((centre + half) / (1 + z * z / count)), int(count)
 
 
-def _p_novel(settings: Settings, survey: Survey) -> Iterator[Change]:
+def _p_novel(settings: Settings, survey: Survey) -> Iterator[ProposedChange]:
     share, limit, count = p_novel_of(survey)
     was = settings.detect.p_novel
     if count < SPREE_SIGHTINGS_MIN:
         return
     value = round(limit + 0.005, 2)
     if _class(value) != _class(was):
-        yield Change(
+        yield ProposedChange(
             "detect.p_novel", was, min(1.0, value),
             f"of {count:,} platforms in log-in sprees of the last {LAST_DAYS} days "
             f"{100 * share:.1f} % were new to the person; with a memory as old as this history",
@@ -88,28 +88,28 @@ def _class(p_novel: float | None) -> int:
     return 0 if p_novel is None or p_novel > 0.5 else 1 if p_novel > 0.3 else 2
 
 
-def _stamps(settings: Settings, survey: Survey) -> Iterator[Change]:
+def _stamps(settings: Settings, survey: Survey) -> Iterator[ProposedChange]:
     was = dict(settings.detect.stamps)
     measured: dict[str, str] = {
         name: stamps.name.lower()
         for name, (_, stamps) in survey.stamps().items()
-        if stamps is not Stamps.EXACT and name and name not in was
+        if stamps is not ClockClass.EXACT and name and name not in was
     }
     if measured:
-        yield Change(
+        yield ProposedChange(
             "detect.stamps", was, {**was, **dict(sorted(measured.items()))},
             "measured on this history; told, it holds from a worker's first event on",
         )  # fmt: skip
 
 
-def _margin(settings: Settings, peaks: Peaks, throttles: Rate) -> Iterator[Change]:
+def _margin(settings: Settings, peaks: Peaks, throttles: Rate) -> Iterator[ProposedChange]:
     """The least margin whose estimate is on the target, where the rate is shown to be over it."""
     if throttles.standing(THROTTLE_TARGET) != "exceeded":
         return
     was = settings.detect.burst_margin
     margin = _least_margin(was, peaks, throttles)
     if margin is not None:
-        yield Change(
+        yield ProposedChange(
             "detect.burst_margin", was, margin,
             f"{throttles.alarms} THROTTLE episodes in {throttles.days:,.0f} subscriber-days; "
             "right if none of them was an attack: look at them first, and name those that "
@@ -129,7 +129,7 @@ def _least_margin(was: float, peaks: Peaks, throttles: Rate) -> float | None:
 
 def _over(peaks: Peaks, margin: float) -> int:
     """Recipient-days that reach the bucket's THROTTLE bar with this margin."""
-    bar = BURST[Stamps.EXACT].throttle + margin
+    bar = BURST[ClockClass.EXACT].throttle + margin
     return int(peaks.over(int(BURST_NOVEL.throttle))[round(bar / LEVEL_STEP)])
 
 
@@ -161,7 +161,7 @@ def unreached(survey: Survey, throttles: Rate, judged: frozenset[str]) -> Iterat
         )
 
 
-def proposed(settings: Settings, changes: list[Change]) -> Settings:
+def proposed(settings: Settings, changes: list[ProposedChange]) -> Settings:
     """The settings with these changes."""
     values = settings.model_dump()
     for change in changes:

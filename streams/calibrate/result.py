@@ -13,7 +13,7 @@ from detectors.model.records import EpisodeRecord, Sighting
 from detectors.model.times import EPOCH_S
 from streams.calibrate.cohort import AGES, GAP_BIN_S
 from streams.calibrate.peaks import Peak
-from streams.calibrate.propose import Change, p_novel_of
+from streams.calibrate.propose import ProposedChange, p_novel_of
 from streams.calibrate.rates import THROTTLE_TARGET, WATCH_TARGET, Rate
 from streams.calibrate.rehearse import Rehearsal
 from streams.calibrate.survey import Alarmed, Survey, aside
@@ -33,7 +33,7 @@ class Result:
     current: Survey
     subscribers: int | None  # as the operator says; None: those in the history
     judged: frozenset[str]  # recipients or episodes that a person found to be no errors
-    changes: list[Change]
+    changes: list[ProposedChange]
     proposed: Survey | None  # None: nothing to propose, or the history cannot be read twice
     margins: list[tuple[float, Rehearsal]]  # burst_margin -> what an attack would meet
     proposed_rehearsal: Rehearsal | None

@@ -15,12 +15,19 @@ import numpy as np
 from detectors import chain
 from detectors.chain import Decisions, Params, Partition
 from detectors.model.codes import Codes
-from detectors.model.event import TICK_OFFSETS, Batch, Kind
+from detectors.model.event import TICK_OFFSETS, Batch, EventKind
 from detectors.model.records import EpisodeRecord, Level
 from detectors.model.times import DAY_S, EPOCH_S
 from detectors.recipients.table import ROWS_LIMIT
 from detectors.recognise.recogniser import Recogniser
-from detectors.suspects.clocks import SAMPLE_OFFSETS, Gateway, StampParams, Stamps, coarse, observe
+from detectors.suspects.clocks import (
+    SAMPLE_OFFSETS,
+    ClockClass,
+    ClockParams,
+    GatewayClock,
+    coarse,
+    observe,
+)
 from streams.calibrate.cohort import Cohort
 from streams.calibrate.peaks import Peaks
 
@@ -104,7 +111,7 @@ class Survey:
         self.cohort = Cohort()
         self.peaks = Peaks(aside=judged)
         self.hours: Counter[int] = Counter()
-        self.gateways: dict[int, dict[str, Gateway]] = {}  # by partition
+        self.gateways: dict[int, dict[str, GatewayClock]] = {}  # by partition
         self.seconds: Counter[str] = Counter()  # samples on a whole second, by gateway
         self.messages = self.codes = self.texts = self.evicted = 0
 
@@ -144,18 +151,18 @@ class Survey:
         least = max(self.hours.values(), default=0) / QUIET_SHARE
         return [hour for hour, count in self.hours.items() if count >= least]
 
-    def stamps(self) -> dict[str, tuple[Gateway, Stamps]]:
+    def stamps(self) -> dict[str, tuple[GatewayClock, ClockClass]]:
         """Measurements of each gateway over all partitions, and the class of its stamps."""
-        merged: dict[str, Gateway] = {}
+        merged: dict[str, GatewayClock] = {}
         for gateways in self.gateways.values():
             for name, seen in gateways.items():
-                sums = zip(merged.get(name, Gateway()).state(), seen.state(), strict=True)
-                merged[name] = Gateway(*map(sum, sums))
+                sums = zip(merged.get(name, GatewayClock()).state(), seen.state(), strict=True)
+                merged[name] = GatewayClock(*map(sum, sums))
         classes = coarse(_STAMPS, merged)
-        return {name: (seen, classes.get(name, Stamps.EXACT)) for name, seen in merged.items()}
+        return {name: (seen, classes.get(name, ClockClass.EXACT)) for name, seen in merged.items()}
 
     def _measure(self, part: Partition, batch: Batch, codes: Codes, decisions: Decisions) -> None:
-        message = batch.kind == Kind.MESSAGE
+        message = batch.kind == EventKind.MESSAGE
         at_s = np.clip(batch.event_time_ms // 1000 - EPOCH_S, 1, (1 << 31) - 1)
         self.messages += int(message.sum())
         self.codes += decisions.codes
@@ -186,7 +193,7 @@ class Survey:
                 self.seconds[name] += at_ms % 1000 == 0
 
 
-_STAMPS: Final = StampParams(sample_max=1 << 60)  # never halved: a history is looked at as a whole
+_STAMPS: Final = ClockParams(sample_max=1 << 60)  # never halved: a history is looked at as a whole
 
 
 def whole(params: Params, partitions: int) -> Params:

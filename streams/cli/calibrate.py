@@ -28,7 +28,7 @@ from streams.cli.shared import (
 from streams.errors import ConfigError, UsageError
 
 if TYPE_CHECKING:
-    from streams.calibrate.history import Slice, Table
+    from streams.calibrate.history import ColumnTable, Slice
     from streams.calibrate.result import Result
     from streams.calibrate.survey import Survey
     from streams.config import Settings
@@ -117,14 +117,14 @@ def calibrate(
         _need_report()
     settings = settings_of(config)
 
-    from streams.calibrate.history import Table, Topic  # noqa: PLC0415 - start-up time
+    from streams.calibrate.history import ColumnTable, TopicHistory  # noqa: PLC0415 - start-up time
     from streams.calibrate.result import document  # noqa: PLC0415
     from streams.cluster.admin import client_arguments  # noqa: PLC0415
     from streams.feeds.mapping import FieldMap  # noqa: PLC0415
 
     names = files or []
     if kafka:
-        topic = Topic(
+        topic = TopicHistory(
             client_arguments(settings.kafka), settings.topics.input, _moment(since), _moment(until)
         )
         source: Source = topic.slices
@@ -136,7 +136,7 @@ def calibrate(
                 maps or (), constants or (), time_format or "ms",
                 zone_of(settings, time_format, zone),
             )  # fmt: skip
-            table = Table(rules, columns.split(",") if columns else None, delimiter, encoding)
+            table = ColumnTable(rules, columns.split(",") if columns else None, delimiter, encoding)
         source = partial(_read, settings, names, table)
         total, said = _size(names), ", ".join(names)
     result = _calibrated(
@@ -169,7 +169,7 @@ def calibrate(
 
 
 def _read(
-    settings: Settings, names: list[str], table: Table | None, show: Callable[[int], None]
+    settings: Settings, names: list[str], table: ColumnTable | None, show: Callable[[int], None]
 ) -> Iterator[Slice]:
     from streams.calibrate.history import from_csv, from_lines  # noqa: PLC0415 - start-up time
 
@@ -359,7 +359,7 @@ def _say_named(found: dict[str, Any]) -> None:
 
 
 def _write(path: Path, config: Path | None, result: Result) -> None:
-    """What the settings file holds now, and the changes; what is default or secret is left out."""
+    """Write the settings of now with the changes; defaults and secrets are left out."""
     from streams.config import effective  # noqa: PLC0415 - start-up time
 
     changed = {change.name: change for change in result.changes}

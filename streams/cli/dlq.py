@@ -247,11 +247,11 @@ def _filter(
     reasons: list[str] | None, since: str | None, until: str | None, partition: int | None
 ) -> Filter:
     from streams.operate.dlq import Filter  # noqa: PLC0415 - start-up time
-    from streams.wire import Reason  # noqa: PLC0415
+    from streams.wire import RejectReason  # noqa: PLC0415
 
     for each in reasons or ():
-        if each not in set(Reason):
-            raise UsageError(f"no reason {each!r}; there are: {', '.join(Reason)}")
+        if each not in set(RejectReason):
+            raise UsageError(f"no reason {each!r}; there are: {', '.join(RejectReason)}")
     now_ms = time.time_ns() // 1_000_000
     return Filter(
         frozenset(reasons or ()),
@@ -284,7 +284,7 @@ def _time(at_ms: int) -> str | None:
 
 @contextmanager
 def _stopped() -> Iterator[Callable[[], bool]]:
-    """Whether SIGTERM or Ctrl-C came: the batch at hand is finished first."""
+    """Notice SIGTERM or Ctrl-C: the batch at hand is finished first."""
     came: list[int] = []
     before = {
         number: signal.signal(number, lambda which, _: came.append(which))

@@ -152,7 +152,7 @@ def _run(settings: Settings, gateway: Gateway, gateway_id: str | None) -> None:
     # Here, because Kafka's client takes long to import and `--help` needs none.
     from streams.cluster.admin import client_arguments, working  # noqa: PLC0415
     from streams.enforce.adapter import Adapter  # noqa: PLC0415
-    from streams.enforce.book import Book  # noqa: PLC0415
+    from streams.enforce.book import DesiredState  # noqa: PLC0415
     from streams.enforce.reconcile import Reconciler  # noqa: PLC0415
     from streams.telemetry.metrics import Metrics  # noqa: PLC0415
 
@@ -161,7 +161,7 @@ def _run(settings: Settings, gateway: Gateway, gateway_id: str | None) -> None:
     metrics = Metrics("adapter")
     with working("cannot enforce"):
         adapter = Adapter(
-            Reconciler(gateway, Book(settings.enforce.guard()), name),
+            Reconciler(gateway, DesiredState(settings.enforce.guard()), name),
             client_arguments(settings.kafka),
             settings.topics,
             f"{settings.app_id}-enforce-{name}",

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from detectors.model.records import Action, EpisodeRecord
 
 
-class Form(StrEnum):
+class OutputForm(StrEnum):
     """How explanations are written."""
 
     TEXT = "text"
@@ -43,7 +43,7 @@ def explain(
     last: Annotated[
         bool, typer.Option("--last", help="Of a file: only the last record of each episode.")
     ] = False,
-    form: Annotated[Form, typer.Option("--format", help="Of a file.")] = Form.TEXT,
+    form: Annotated[OutputForm, typer.Option("--format", help="Of a file.")] = OutputForm.TEXT,
     as_json: JsonOption = False,
 ) -> None:
     r"""Say why: which platforms when, known or novel, scores, the rule, and why not something else.
@@ -76,7 +76,7 @@ def explain(
     if as_json:
         write_json([document(r) if isinstance(r, EpisodeRecord) else told(r) for r in found])
         return
-    write = markdown if form is Form.MARKDOWN else lines
+    write = markdown if form is OutputForm.MARKDOWN else lines
     for record in found:
         if isinstance(record, EpisodeRecord):
             typer.echo("\n".join(write(record)))

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from detectors.model.records import Action
     from streams.config import Settings
-    from streams.operate.shadow import Message
+    from streams.operate.shadow import LeasedMessage
 
 
 def shadow_report(
@@ -62,14 +62,14 @@ def shadow_report(
 
 def _messages(
     settings: Settings, clients: dict[str, Any], leases: Mapping[str, Sequence[Action]]
-) -> Iterator[Message]:
-    """What the input topic holds for these recipients from their first leases on.
+) -> Iterator[LeasedMessage]:
+    """Read the input topic for these recipients, from their first leases on.
 
     Everybody else is skipped unread, and so are partitions without a lease.
     """
     from detectors.recognise.recogniser import recognise  # noqa: PLC0415 - start-up time
     from streams.cluster.read import records  # noqa: PLC0415
-    from streams.operate.shadow import Message  # noqa: PLC0415
+    from streams.operate.shadow import LeasedMessage  # noqa: PLC0415
     from streams.wire import UnreadableError, decode_event  # noqa: PLC0415
 
     registry, _ = settings.registry()
@@ -98,4 +98,6 @@ def _messages(
             template=event.template_id or "",
             confidence_min=settings.recognise.confidence_min,
         )
-        yield Message(recipient, event.event_time_ms, verdict.otp, verdict.platform, verdict.trust)
+        yield LeasedMessage(
+            recipient, event.event_time_ms, verdict.otp, verdict.platform, verdict.trust
+        )

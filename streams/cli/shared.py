@@ -1,4 +1,4 @@
-"""What the commands share: settings from options, JSON or a table on standard output."""
+"""Parts that the commands share: settings from options, JSON or a table on standard output."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ Operation = Literal["READ", "WRITE", "DESCRIBE", "DESCRIBE_CONFIGS"]
 
 
 @dataclass(frozen=True, slots=True)
-class Role:
+class KafkaRole:
     """One kind of principal, by what it does with each role of `streams.cluster.topics`."""
 
     reads: frozenset[str]
@@ -51,11 +51,11 @@ def _role(
     group: Literal["", "app", "enforce"] = "",
     *,
     looks: bool = False,
-) -> Role:
-    return Role(frozenset(reads.split()), frozenset(writes.split()), why, group, looks)
+) -> KafkaRole:
+    return KafkaRole(frozenset(reads.split()), frozenset(writes.split()), why, group, looks)
 
 
-ROLES: Final[Mapping[str, Role]] = {
+ROLES: Final[Mapping[str, KafkaRole]] = {
     "worker": _role(
         "detects: the only one that writes leases; never sees an operator's word",
         "input changelog acks", "changelog throttle episode dead_letters", "app", looks=True),

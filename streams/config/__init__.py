@@ -30,10 +30,10 @@ from pydantic_settings import (
 from detectors import chain
 from detectors.bars import BURST_MARGIN_MAX
 from detectors.episodes.episode import EpisodeParams
-from detectors.leases.rails import GuardParams
+from detectors.leases.rails import RailParams
 from detectors.recipients.sieve import SieveParams
 from detectors.recognise.registry import Registry, RegistryError
-from detectors.suspects.clocks import StampParams, Stamps
+from detectors.suspects.clocks import ClockClass, ClockParams
 from detectors.suspects.judge import JudgeParams
 from streams.errors import ConfigError
 from streams.shown import MASK, masked
@@ -233,7 +233,7 @@ class Input(Section):
 
 
 class Recognise(Section):
-    """What counts as a verification code."""
+    """Settings of recognition: which messages count as verification codes."""
 
     confidence_min: float = Field(
         0.5, gt=0, le=1, description="a text under this is no code; .5 balances both errors"
@@ -249,7 +249,7 @@ class Recognise(Section):
 
 
 class Detect(Section):
-    """What the detector holds to; sizes are for each partition."""
+    """Settings of detection; sizes are for each partition."""
 
     recipients_max: int = Field(
         _SIEVE.rows_max,
@@ -309,7 +309,7 @@ class Detect(Section):
     )
 
 
-class Worker(Section):
+class WorkerSettings(Section):
     """One process, its state and when it gives up."""
 
     instance: str = Field(
@@ -347,7 +347,7 @@ class Worker(Section):
 
 
 class Enforce(Section):
-    """What every adapter has, whatever gateway it is for."""
+    """Settings of every adapter, whatever gateway it is for."""
 
     gateway_id: str = Field(
         "gateway",
@@ -367,9 +367,9 @@ class Enforce(Section):
         None, ge=1, description="under lease at a time; none: sized from subscribers"
     )
 
-    def guard(self) -> GuardParams:
+    def guard(self) -> RailParams:
         """The rails."""
-        sized = GuardParams.sized(self.subscribers)
+        sized = RailParams.sized(self.subscribers)
         return replace(
             sized,
             new_per_minute=self.new_leases_per_minute or sized.new_per_minute,
@@ -535,7 +535,7 @@ class Settings(BaseSettings):
     input: Input = Input()
     recognise: Recognise = Recognise()
     detect: Detect = Detect()
-    worker: Worker = Worker()
+    worker: WorkerSettings = WorkerSettings()
     feed: Feed = Feed()
     http: Http = Http()
     enforce: Enforce = Enforce()
@@ -583,7 +583,7 @@ class Settings(BaseSettings):
         )
 
     def params(self) -> chain.Params:
-        """What decisions depend on besides the log. Raise ConfigError if it contradicts itself."""
+        """Return all that decisions depend on besides the log; ConfigError if it contradicts itself."""
         detect = self.detect
         try:
             return chain.Params(
@@ -601,8 +601,10 @@ class Settings(BaseSettings):
                     enforce_cold=detect.enforce_cold,
                     chronic_days=detect.chronic_days,
                 ),
-                stamps=StampParams(
-                    gateways={name: Stamps[each.upper()] for name, each in detect.stamps.items()}
+                stamps=ClockParams(
+                    gateways={
+                        name: ClockClass[each.upper()] for name, each in detect.stamps.items()
+                    }
                 ),
                 suspects_max=detect.suspects_max,
                 names_max=detect.names_max,

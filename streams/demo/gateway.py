@@ -10,19 +10,19 @@ from collections.abc import Mapping
 from typing import Any
 
 from detectors.leases.gate import Lease, Ruling, rule
-from detectors.leases.rails import GuardParams
+from detectors.leases.rails import RailParams
 from detectors.model.records import Action
 from detectors.recognise.recogniser import Verdict, recognise
 from detectors.recognise.registry import Registry
-from streams.enforce.book import Book, standing, take_action
+from streams.enforce.book import DesiredState, desired_lease, take_action
 
 
-class Gateway:
+class StandInGateway:
     """Knows what to recognise and the book of leases that every adapter keeps."""
 
     def __init__(self, registry: Registry, subscribers: int) -> None:
         self.registry = registry
-        self.book = Book(GuardParams.sized(subscribers))
+        self.book = DesiredState(RailParams.sized(subscribers))
 
     def learn(self, action: Action) -> None:
         """Take in an action read from the throttle topic."""
@@ -31,7 +31,7 @@ class Gateway:
     def ask(self, recipient: str, value: Mapping[str, Any]) -> Ruling:
         """Rule whether a message, a value of `sms.delivery.v1`, may pass."""
         now_ms = value["event_time_ms"]
-        lease = standing(self.book, recipient, now_ms)
+        lease = desired_lease(self.book, recipient, now_ms)
         if not isinstance(lease, Lease):  # nearly always: a text is looked at only under a lease
             return Ruling.NO_LEASE
         verdict = self.recognise(value)

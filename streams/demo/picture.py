@@ -14,7 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator, MultipleLocator
 
-from streams.demo.story import Message, Story
+from streams.demo.story import OfferedMessage, Story
 from streams.scenarios.events import Role
 
 INK, MUTED, GRID, PAPER = "#1b2733", "#66737f", "#e7ebef", "#ffffff"
@@ -136,7 +136,7 @@ def _level_ink(level: str) -> str:
     return REFUSED if level == "THROTTLE" else FLOOD
 
 
-def _lane(message: Message) -> str:
+def _lane(message: OfferedMessage) -> str:
     if message.role in (Role.BANK, Role.KNOWN, Role.NEW):
         return message.role.value
     return "refused" if message.refused else "delivered"

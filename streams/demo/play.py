@@ -23,8 +23,8 @@ from detectors.leases.gate import Ruling
 from detectors.model.records import Action
 from streams.demo.audience import Audience
 from streams.demo.clock import EventClock
-from streams.demo.gateway import Gateway
-from streams.demo.stage import Worker
+from streams.demo.gateway import StandInGateway
+from streams.demo.stage import WorkerProcess
 from streams.errors import OtpguardError
 from streams.wire import decode_action
 
@@ -106,7 +106,12 @@ class Player:
     """One run against one broker and one worker."""
 
     def __init__(
-        self, wires: Wires, worker: Worker, gateway: Gateway, victim: str, audience: Audience
+        self,
+        wires: Wires,
+        worker: WorkerProcess,
+        gateway: StandInGateway,
+        victim: str,
+        audience: Audience,
     ) -> None:
         self.wires, self.worker, self.gateway = wires, worker, gateway
         self.victim, self.audience = victim, audience

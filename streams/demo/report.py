@@ -18,7 +18,7 @@ from detectors.leases.gate import Ruling
 from detectors.model.event import platform_print
 from streams.demo.clock import clock
 from streams.demo.picture import draw
-from streams.demo.story import Claim, Message, Story, claims
+from streams.demo.story import Claim, OfferedMessage, Story, claims
 from streams.operate.explain import platform_name
 from streams.scenarios.events import Role
 from streams.shown import in_page
@@ -136,7 +136,7 @@ def lead(story: Story) -> str:
     )
 
 
-def _share(messages: list[Message]) -> str:
+def _share(messages: list[OfferedMessage]) -> str:
     """How many of these were delivered."""
     arrived = sum(not message.refused for message in messages)
     if arrived == len(messages):
@@ -225,7 +225,7 @@ def _explanation(story: Story) -> dict[str, Any] | None:
     }
 
 
-def _row(story: Story, message: Message) -> dict[str, str]:
+def _row(story: Story, message: OfferedMessage) -> dict[str, str]:
     fate = "refused" if message.refused else "delivered"
     label = {
         Role.ATTACK: "passed, platform in use" if message.ruling is Ruling.KNOWN else fate,

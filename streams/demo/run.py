@@ -15,18 +15,26 @@ from typing import Any, Final
 from detectors.bars import BURST_NOVEL, LEAK_MILLI_S
 from detectors.model.event import platform_id
 from detectors.recognise.registry import Registry
-from detectors.suspects.clocks import Stamps
+from detectors.suspects.clocks import ClockClass
 from detectors.suspects.judge import BURST
 from streams.cluster import topics
 from streams.config import load
 from streams.demo import stage
 from streams.demo.audience import Audience
 from streams.demo.brokers import Broker, BrokerError, tansu
-from streams.demo.gateway import Gateway
+from streams.demo.gateway import StandInGateway
 from streams.demo.play import Player, Record, Wires
 from streams.demo.score import follow
-from streams.demo.script import END_MS, LIVE_MS, UTC_OFFSET_MIN, Script, script
-from streams.demo.story import Background, Bars, Change, Machinery, Message, Minute, Story
+from streams.demo.script import END_MS, LIVE_MS, UTC_OFFSET_MIN, Timetable, script
+from streams.demo.story import (
+    Background,
+    BucketBars,
+    LevelChange,
+    Machinery,
+    Minute,
+    OfferedMessage,
+    Story,
+)
 from streams.errors import UnavailableError
 from streams.scenarios.events import Labelled, Role
 from streams.scenarios.pen import MINUTE_MS
@@ -92,7 +100,7 @@ def _on(kafka: Broker, folder: Path, port: int, options: Options, audience: Audi
     topics.create(settings)
     names = settings.topics
     wires = Wires(kafka.bootstrap, names.input, names.throttle, names.episode, PARTITIONS)
-    gateway = Gateway(Registry.shipped(), options.subscribers)
+    gateway = StandInGateway(Registry.shipped(), options.subscribers)
     play = script(options.seed, options.subscribers)
     with stage.worker(config, folder / "worker.log", port) as worker:
         audience.line(f"{kafka}; worker with process id {worker.process.pid}")
@@ -130,9 +138,9 @@ class Past:
 
 
 def compose(
-    play: Script,
+    play: Timetable,
     past: list[dict[str, Any]],
-    gateway: Gateway,
+    gateway: StandInGateway,
     record: Record,
     machinery: Machinery,
 ) -> Story:
@@ -160,10 +168,10 @@ def compose(
     )
 
 
-def bars() -> Bars:
+def bars() -> BucketBars:
     """The burst's bars, as every worker has them for gateways whose time stamps are exact."""
-    level = BURST[Stamps.EXACT]
-    return Bars(
+    level = BURST[ClockClass.EXACT]
+    return BucketBars(
         leak_per_min=LEAK_MILLI_S * 60 / 1000,
         watch_level=level.watch,
         watch_novel=int(BURST_NOVEL.watch),
@@ -173,8 +181,8 @@ def bars() -> Bars:
 
 
 def _messages(
-    play: Script, past: list[dict[str, Any]], gateway: Gateway, record: Record
-) -> Iterator[Message]:
+    play: Timetable, past: list[dict[str, Any]], gateway: StandInGateway, record: Record
+) -> Iterator[OfferedMessage]:
     """The victim's messages with their fates, and the score after each."""
     live = [event for event in play.live if event.value["recipient"] == play.victim]
     values = past + [event.value for event in live]
@@ -188,7 +196,7 @@ def _messages(
     for event, answer, verdict, level in zip(
         live, record.answers, verdicts[len(past) :], scores[len(past) :], strict=True
     ):
-        yield Message(
+        yield OfferedMessage(
             event_time_ms=event.value["event_time_ms"],
             platform=verdict.platform,
             role=event.truth.role,
@@ -199,13 +207,13 @@ def _messages(
         )
 
 
-def _changes(record: Record) -> Iterator[Change]:
+def _changes(record: Record) -> Iterator[LevelChange]:
     """The levels of the victim's episode, from the records that announced them."""
     for episode in sorted(record.episodes, key=lambda episode: int(episode["revision"])):
         if episode["change"] == "renewed":
             continue
         cause, reason = episode["cause"], episode["reason"]
-        yield Change(
+        yield LevelChange(
             level=episode["level"].upper(),
             event_time_ms=episode["at_ms"],
             rule=reason["rule"],
@@ -216,7 +224,7 @@ def _changes(record: Record) -> Iterator[Change]:
         )
 
 
-def _minutes(play: Script) -> list[Minute]:
+def _minutes(play: Timetable) -> list[Minute]:
     """The others' traffic in each minute of the live part."""
     messages, codes = Counter[int](), Counter[int]()
     for event in play.live:

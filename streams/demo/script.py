@@ -42,7 +42,7 @@ LOOK_ALIKES: Final = ("B1", "B2", "B4")
 
 
 @dataclass(frozen=True, slots=True)
-class Script:
+class Timetable:
     """Everything that will be sent."""
 
     victim: str
@@ -53,7 +53,7 @@ class Script:
     live: list[Labelled]
 
 
-def script(seed: int, subscribers: int) -> Script:
+def script(seed: int, subscribers: int) -> Timetable:
     """Write the script that this seed stands for.
 
     A day's share of look-alikes (of each at least one) begins with the live part.
@@ -71,7 +71,7 @@ def script(seed: int, subscribers: int) -> Script:
         event for life, before in zip(lives, past, strict=True) for event in life[len(before) :]
     ]
     span_ms = HISTORY_DAYS * DAY_MS
-    return Script(
+    return Timetable(
         victim=subscriber(VICTIM),
         known_platforms=HABITS,
         subscribers=subscribers,

@@ -92,7 +92,7 @@ def interruptible() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-class Worker:
+class WorkerProcess:
     """An `otpguard worker` in a process of its own, as an operator runs it."""
 
     def __init__(self, config: Path, log: Path, metrics_port: int) -> None:
@@ -181,9 +181,9 @@ def own_settings() -> Iterator[None]:
 
 
 @contextmanager
-def worker(config: Path, log: Path, metrics_port: int) -> Iterator[Worker]:
+def worker(config: Path, log: Path, metrics_port: int) -> Iterator[WorkerProcess]:
     """Start a worker; whatever happens then, it ends with the block."""
-    started = Worker(config, log, metrics_port)
+    started = WorkerProcess(config, log, metrics_port)
     try:
         yield started
     finally:

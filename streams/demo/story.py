@@ -11,7 +11,7 @@ from streams.scenarios.events import Role
 
 
 @dataclass(frozen=True, slots=True)
-class Message:
+class OfferedMessage:
     """One message offered to the victim."""
 
     event_time_ms: int
@@ -29,7 +29,7 @@ class Message:
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class LevelChange:
     """A level that the victim's episode reached, and how long the news of it took."""
 
     level: str  # WATCH, THROTTLE, CLEAR
@@ -42,7 +42,7 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
-class Bars:
+class BucketBars:
     """The levels that the bucket had to reach, as the worker was configured."""
 
     leak_per_min: float
@@ -110,9 +110,9 @@ class Story:
     victim: str  # masked
     utc_offset_min: int  # of the clock that the report shows
     known_platforms: int  # in the victim's history
-    bars: Bars
-    messages: list[Message]  # to the victim in the live part, in the order offered
-    changes: list[Change]
+    bars: BucketBars
+    messages: list[OfferedMessage]  # to the victim in the live part, in the order offered
+    changes: list[LevelChange]
     lease_end_ms: int | None  # of the last lease; None without one
     leases: int  # actions about the victim: the first and its renewals
     episode: dict[str, Any]  # the victim's newest episode record, as published
@@ -125,19 +125,19 @@ class Story:
         return self.of(Role.ATTACK)[0].event_time_ms
 
     @property
-    def codes(self) -> list[Message]:
+    def codes(self) -> list[OfferedMessage]:
         """The victim's messages that are codes, asked for or not."""
         return self.of(Role.ATTACK, Role.BANK, Role.KNOWN, Role.NEW)
 
-    def of(self, *roles: Role) -> list[Message]:
+    def of(self, *roles: Role) -> list[OfferedMessage]:
         """The victim's messages of these roles."""
         return [message for message in self.messages if message.role in roles]
 
-    def refused(self, *roles: Role) -> list[Message]:
+    def refused(self, *roles: Role) -> list[OfferedMessage]:
         """The messages of these kinds that the gateway held back."""
         return [message for message in self.of(*roles) if message.refused]
 
-    def change(self, level: str) -> Change | None:
+    def change(self, level: str) -> LevelChange | None:
         """The first time that the episode reached this level, or None."""
         return next((change for change in self.changes if change.level == level), None)
 

@@ -19,7 +19,7 @@ from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.errors import KafkaError
 from kafka.structs import OffsetAndMetadata
 
-from detectors.leases.rails import load
+from detectors.leases.rails import utilisation
 from detectors.model.records import Action
 from streams.cluster.admin import no_topic, unusable
 from streams.config import Topics
@@ -272,7 +272,7 @@ class Adapter:
         """Gauges, and a line in the log for each turn of events."""
         reconciler = self._reconciler
         guard, params = reconciler.book.guard, reconciler.book.params
-        share = load(params, guard, now_ms)
+        share = utilisation(params, guard, now_ms)
         if guard.open != self._rails_open:
             self._rails_open = guard.open
             log.warning("rails %s", "hold back new leases" if guard.open else "let leases in again")

@@ -1,4 +1,4 @@
-"""What should be enforced: the machine's newest opinion of each recipient and the operator's word.
+"""The desired state: the machine's newest opinion of each recipient and the operator's word.
 
 Pure: no clock, no Kafka, no gateway. Records may arrive in any order, twice, or late; the book ends
 up the same, because the highest (epoch, revision) wins and every answer is computed from what is
@@ -14,7 +14,7 @@ from enum import StrEnum
 from typing import Final
 
 from detectors.leases.gate import Lease
-from detectors.leases.rails import MINUTE_MS, Guard, GuardParams, Refusal, admit, withdraw
+from detectors.leases.rails import MINUTE_MS, RailParams, Rails, Refusal, admit, withdraw
 from detectors.model.event import platform_id
 from detectors.model.records import Action
 from streams.wire import EVERYONE, Override
@@ -27,7 +27,7 @@ AHEAD_MAX_MS: Final = 5 * MINUTE_MS
 the two minutes by which the coarsest gateways that the detector judges by stamp their messages."""
 
 
-class Why(StrEnum):
+class NoLease(StrEnum):
     """Why there is no lease for a recipient, or what became of an action."""
 
     NONE = "none"  # nothing known about this recipient
@@ -59,11 +59,11 @@ class Entry:
 
 
 @dataclass(slots=True)
-class Book:
+class DesiredState:
     """Mutable. Entries are bounded by the leases of the last hour, overrides by the operator."""
 
-    params: GuardParams
-    guard: Guard = field(default_factory=Guard)
+    params: RailParams
+    guard: Rails = field(default_factory=Rails)
     entries: dict[str, Entry] = field(default_factory=dict)
     overrides: dict[str, dict[tuple[str, str], Override]] = field(default_factory=dict)
     deadlines: list[tuple[int, str]] = field(default_factory=list)  # heap: answers that may change
@@ -74,8 +74,8 @@ class Book:
 
 
 def take_action(
-    book: Book, action: Action, now_ms: int, written_ms: int | None = None
-) -> Why | None:
+    book: DesiredState, action: Action, now_ms: int, written_ms: int | None = None
+) -> NoLease | None:
     """Enter an action; STALE if a newer one is known already, AHEAD if it is of the future.
 
     `written_ms` is when the log took it in, where the log has a clock of its own: by that an action
@@ -84,7 +84,7 @@ def take_action(
     """
     seen_ms = now_ms if written_ms is None else min(now_ms, written_ms)
     if action.verb == "throttle" and action.issued_at_ms > seen_ms + AHEAD_MAX_MS:
-        return Why.AHEAD
+        return NoLease.AHEAD
     known = book.entries.get(action.recipient)
     until_ms = min(action.expires_at_ms, seen_ms + book.params.lease_max_ms)
     enforced_until_ms = _enforced_until_ms(book.params, action, until_ms)
@@ -92,7 +92,7 @@ def take_action(
         enforced_until_ms = max(enforced_until_ms, known.enforced_until_ms)
         if _rank(known.action) >= _rank(action):
             known.enforced_until_ms = enforced_until_ms
-            return None if known.action.action_id == action.action_id else Why.STALE
+            return None if known.action.action_id == action.action_id else NoLease.STALE
     refusal = None
     if action.verb == "release" or action.mode != "enforce":
         withdraw(book.guard, action.recipient)
@@ -114,7 +114,7 @@ def take_action(
     return None
 
 
-def _enforced_until_ms(params: GuardParams, action: Action, until_ms: int) -> int:
+def _enforced_until_ms(params: RailParams, action: Action, until_ms: int) -> int:
     """Return until when this action, or what it took the place of, may be held at a gateway."""
     if action.mode != "enforce":
         return 0
@@ -124,7 +124,7 @@ def _enforced_until_ms(params: GuardParams, action: Action, until_ms: int) -> in
     return until_ms + params.lease_max_ms
 
 
-def take_override(book: Book, override: Override) -> Iterable[str]:
+def take_override(book: DesiredState, override: Override) -> Iterable[str]:
     """Enter the operator's word, and return the recipients for whom the answer may differ now.
 
     The last record of a key counts, whatever its times say: the log's order is the operator's.
@@ -136,7 +136,7 @@ def take_override(book: Book, override: Override) -> Iterable[str]:
     return book.touched_by(override.recipient)
 
 
-def forget_override(book: Book, recipient: str, verb: str, platform: str) -> Iterable[str]:
+def forget_override(book: DesiredState, recipient: str, verb: str, platform: str) -> Iterable[str]:
     """Take back the operator's word, and return the recipients for whom the answer may differ now.
 
     The topic forgets it too: its record is deleted.
@@ -149,33 +149,33 @@ def forget_override(book: Book, recipient: str, verb: str, platform: str) -> Ite
     return book.touched_by(recipient)
 
 
-def standing(book: Book, recipient: str, now_ms: int) -> Lease | Why:
+def desired_lease(book: DesiredState, recipient: str, now_ms: int) -> Lease | NoLease:
     """The lease that a gateway should hold for this recipient at `now_ms`, or why none.
 
     This is the one place that decides about enforcement.
     """
     entry = book.entries.get(recipient)
     if entry is None:
-        return Why.NONE
+        return NoLease.NONE
     action = entry.action
     if action.verb == "release":
-        return Why.RELEASE
+        return NoLease.RELEASE
     if entry.until_ms <= now_ms:
-        return Why.OVER
+        return NoLease.OVER
     if action.mode != "enforce":
-        return Why.SHADOW
+        return NoLease.SHADOW
     if mode(book, now_ms) != "enforce":
-        return Why.MODE
+        return NoLease.MODE
     words = book.overrides.get(recipient, {})
     if _holds(words.get(("exempt", "")), now_ms):
-        return Why.EXEMPT
+        return NoLease.EXEMPT
     release = words.get(("release", ""))
     if release is not None and (
         action.issued_at_ms <= release.issued_at_ms or _holds(release, now_ms)
     ):
-        return Why.RELEASED
+        return NoLease.RELEASED
     if entry.refusal is not None:
-        return Why.RAIL
+        return NoLease.RAIL
     allowed = {
         platform_id(platform)
         for spoken in (words, book.overrides.get(EVERYONE, {}))
@@ -188,18 +188,18 @@ def standing(book: Book, recipient: str, now_ms: int) -> Lease | Why:
     return Lease(action.action_id, entry.until_ms, scope)
 
 
-def mode(book: Book, now_ms: int) -> str:
+def mode(book: DesiredState, now_ms: int) -> str:
     """The operator's switch: "enforce" unless a word that still holds says otherwise."""
     word = book.overrides.get(EVERYONE, {}).get(("mode", ""))
     return word.mode if word is not None and _holds(word, now_ms) else "enforce"
 
 
-def uncertain(book: Book, now_ms: int) -> set[str]:
+def uncertain(book: DesiredState, now_ms: int) -> set[str]:
     """Recipients of whom a gateway that cannot tell may hold a lease, whatever should stand."""
     return {name for name, entry in book.entries.items() if entry.enforced_until_ms > now_ms}
 
 
-def due(book: Book, now_ms: int) -> set[str]:
+def due(book: DesiredState, now_ms: int) -> set[str]:
     """Recipients whose answer may have changed with time; forgets what is long over."""
     recipients: set[str] = set()
     while book.deadlines and book.deadlines[0][0] <= now_ms:
@@ -217,7 +217,7 @@ def due(book: Book, now_ms: int) -> set[str]:
     return recipients
 
 
-def _look_again(book: Book, at_ms: int, name: str) -> None:
+def _look_again(book: DesiredState, at_ms: int, name: str) -> None:
     """Note that the answer about `name` changes at `at_ms`, and is forgotten later."""
     heapq.heappush(book.deadlines, (at_ms, name))
     heapq.heappush(book.deadlines, (at_ms + REMEMBER_MS, name))

@@ -1,4 +1,4 @@
-"""What a gateway is to the adapter: something that can be told to hold leases.
+"""A gateway as the adapter sees it: something that can be told to hold leases.
 
 Calls come from worker threads, one at a time for each recipient. Telling a gateway twice what it
 knows already changes nothing, so the adapter repeats itself whenever it is in doubt.

@@ -80,7 +80,7 @@ class KannelGateway:
 
     @property
     def port(self) -> int:
-        """Where the list is served."""
+        """The port that serves the list."""
         return self._server.server_port
 
     def held(self) -> Iterable[str]:

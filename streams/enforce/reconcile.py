@@ -24,11 +24,11 @@ from detectors.leases.gate import Lease
 from detectors.model.records import Action
 from streams.enforce.book import (
     REMEMBER_MS,
-    Book,
-    Why,
+    DesiredState,
+    NoLease,
+    desired_lease,
     due,
     forget_override,
-    standing,
     take_action,
     take_override,
     uncertain,
@@ -43,18 +43,18 @@ TRIES_TOLD: Final = 8
 """After so many tries the operator is told that a word is not obeyed, if the gateway has no limit
 of its own. Chosen: half a minute, with the pauses between them."""
 
-SETTLED: Final[Mapping[Why | None, tuple[AckState, AckState]]] = {
+SETTLED: Final[Mapping[NoLease | None, tuple[AckState, AckState]]] = {
     None: ("applied", "applied"),
-    Why.NONE: ("ignored", "ignored"),
-    Why.STALE: ("ignored", "ignored"),
-    Why.AHEAD: ("ignored", "ignored"),
-    Why.RELEASE: ("applied", "applied"),
-    Why.OVER: ("expired", "failed"),
-    Why.SHADOW: ("ignored", "ignored"),
-    Why.MODE: ("ignored", "ignored"),
-    Why.EXEMPT: ("ignored", "ignored"),
-    Why.RELEASED: ("ignored", "ignored"),
-    Why.RAIL: ("ignored", "ignored"),
+    NoLease.NONE: ("ignored", "ignored"),
+    NoLease.STALE: ("ignored", "ignored"),
+    NoLease.AHEAD: ("ignored", "ignored"),
+    NoLease.RELEASE: ("applied", "applied"),
+    NoLease.OVER: ("expired", "failed"),
+    NoLease.SHADOW: ("ignored", "ignored"),
+    NoLease.MODE: ("ignored", "ignored"),
+    NoLease.EXEMPT: ("ignored", "ignored"),
+    NoLease.RELEASED: ("ignored", "ignored"),
+    NoLease.RAIL: ("ignored", "ignored"),
 }
 """What became of the newest action of a recipient, once the gateway is as the book says: by why no
 lease stands (None: one does), without a failure before and after one."""
@@ -64,7 +64,7 @@ Position = tuple[Hashable, int]
 
 
 @dataclass(slots=True)
-class Pending:
+class PendingAction:
     """An action of the log that nobody has been told about yet."""
 
     action: Action
@@ -72,7 +72,7 @@ class Pending:
 
 
 @dataclass(slots=True)
-class Word:
+class PendingOverride:
     """An override that is not yet in effect for `waiting`."""
 
     override: Override
@@ -91,7 +91,7 @@ class Ended(NamedTuple):
 
 
 @dataclass(slots=True)
-class Flight:
+class OrderBatch:
     """Orders on their way to the gateway."""
 
     applies: list[Order] = field(default_factory=list)
@@ -126,8 +126,8 @@ class Flight:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """What a gateway's memory that we did not know held when we met it."""
+class UnknownHoldings:
+    """The leases found in a gateway's memory that the adapter had not put there."""
 
     held: set[str] | None  # recipients under lease; None: it cannot tell
     counted: list[str]  # actions under which messages were refused
@@ -135,7 +135,7 @@ class Found:
 
 @dataclass(slots=True)
 class Report:
-    """What one step settled."""
+    """The orders and overrides that one step settled."""
 
     acks: list[Ack] = field(default_factory=list)
     dead: list[Action] = field(default_factory=list)  # given up: the gateway will not take them
@@ -147,7 +147,7 @@ class Reconciler:
     def __init__(
         self,
         gateway: Gateway,
-        book: Book,
+        book: DesiredState,
         gateway_id: str,
         seed: int = 0,
         timer_ms: Callable[[], int] = lambda: time.monotonic_ns() // 1_000_000,
@@ -163,15 +163,15 @@ class Reconciler:
         self._ready: OrderedDict[str, None] = OrderedDict()  # in order of arrival
         self._later: list[tuple[int, str]] = []  # heap: when to try again after a failure
         self._deferred: dict[str, None] = {}  # until the gateway is back
-        self._flights: dict[Future[tuple[Refusals, Sequence[int]]], Flight] = {}
+        self._flights: dict[Future[tuple[Refusals, Sequence[int]]], OrderBatch] = {}
         self._flying: dict[str, bool] = {}  # recipient -> changed again since
         self._holds: dict[str, Lease] = {}  # what the gateway said yes to
         self._unsure: set[str] = set()  # may hold something that nobody here remembers
         self._tries: dict[str, int] = {}
-        self._pending: dict[str, list[Pending]] = {}
-        self._words: list[Word] = []
+        self._pending: dict[str, list[PendingAction]] = {}
+        self._words: list[PendingOverride] = []
         self._incarnation: str | None = None
-        self._probe: Future[tuple[str, Found | None]] | None = None
+        self._probe: Future[tuple[str, UnknownHoldings | None]] | None = None
         self._probe_at_ms = timer_ms()
         self._report = Report()
 
@@ -193,7 +193,7 @@ class Reconciler:
         if action.expires_at_ms + REMEMBER_MS <= now_ms:
             # Two days of them are on the topic; the book holds the last hour.
             if not told:
-                self._ack(action.action_id, "expired", Why.OVER, now_ms)
+                self._ack(action.action_id, "expired", NoLease.OVER, now_ms)
             return
         passed_over = take_action(self.book, action, now_ms, written_ms)
         if passed_over is not None:
@@ -201,7 +201,7 @@ class Reconciler:
                 self._ack(action.action_id, SETTLED[passed_over][0], passed_over, now_ms)
             return
         if not told:
-            self._pending.setdefault(action.recipient, []).append(Pending(action, position))
+            self._pending.setdefault(action.recipient, []).append(PendingAction(action, position))
         self._look(action.recipient)
 
     def override(self, override: Override, position: Position, *, told: bool = False) -> None:
@@ -210,7 +210,7 @@ class Reconciler:
         if override.recipient == EVERYONE:
             touched.update(self._holds, self._unsure)
         if not told:
-            self._words.append(Word(override, position, touched))
+            self._words.append(PendingOverride(override, position, touched))
         for recipient in touched:
             self._look(recipient)
 
@@ -250,13 +250,13 @@ class Reconciler:
         return sum(map(len, self._pending.values()))
 
     def idle(self) -> bool:
-        """Whether the gateway holds what it should."""
+        """True when the gateway holds the desired state."""
         return self.up and not (
             self._ready or self._later or self._deferred or self._flights or self._words
         )
 
     def busy(self) -> bool:
-        """Whether an order or a question is on its way."""
+        """True while an order or a question is on its way."""
         return bool(self._flights) or self._probe is not None
 
     def wait(self, timeout_s: float) -> None:
@@ -267,7 +267,7 @@ class Reconciler:
         wait(waiting, timeout_s, return_when="FIRST_COMPLETED")
 
     def holds(self) -> dict[str, Lease]:
-        """What the gateway is known to hold."""
+        """The leases that the gateway is known to hold."""
         return self._holds
 
     def close(self) -> None:
@@ -288,12 +288,12 @@ class Reconciler:
         else:
             self._ready[recipient] = None
 
-    def _board(self, now_ms: int) -> Flight | None:
+    def _board(self, now_ms: int) -> OrderBatch | None:
         """Fill a flight with what differs; what does not is settled on the way."""
-        flight = Flight()
+        flight = OrderBatch()
         while self._ready and len(flight) < self.gateway.batch_max:
             recipient, _ = self._ready.popitem(last=False)
-            want = standing(self.book, recipient, now_ms)
+            want = desired_lease(self.book, recipient, now_ms)
             holds = self._holds.get(recipient)
             unsure = recipient in self._unsure
             if not self._met:
@@ -307,7 +307,7 @@ class Reconciler:
                 _enter(flight, recipient, want, holds, unsure=unsure)
         return flight if len(flight) else None
 
-    def _bide(self, recipient: str, want: Lease | Why, now_ms: int) -> None:
+    def _bide(self, recipient: str, want: Lease | NoLease, now_ms: int) -> None:
         """Wait for the gateway to be met: then everybody is looked at again.
 
         Until then only what needs no gateway is told, or a gateway that never comes would fill the
@@ -315,7 +315,7 @@ class Reconciler:
         """
         if isinstance(want, Lease):
             self._tries.setdefault(recipient, 1)
-        elif want is not Why.RELEASE:
+        elif want is not NoLease.RELEASE:
             self._tell_settled(recipient, want, now_ms)
 
     def _defer(self, recipient: str) -> None:
@@ -349,7 +349,7 @@ class Reconciler:
                     self._holds.pop(recipient, None)
                     self._carried_out(recipient, flight)
 
-    def _applied(self, order: Order, refusal: str | None, now_ms: int, flight: Flight) -> None:
+    def _applied(self, order: Order, refusal: str | None, now_ms: int, flight: OrderBatch) -> None:
         """A lease that was taken, or will never be."""
         recipient = order.recipient
         if refusal is None:
@@ -361,7 +361,7 @@ class Reconciler:
         else:
             self._give_up(recipient, refusal, now_ms, lease=True)
 
-    def _carried_out(self, recipient: str, flight: Flight) -> None:
+    def _carried_out(self, recipient: str, flight: OrderBatch) -> None:
         """Look at the book again: nothing is settled but by that."""
         del self._flying[recipient]
         if flight.doubted:
@@ -430,14 +430,14 @@ class Reconciler:
         if not pending:
             self._pending.pop(order.recipient, None)
 
-    def _settle(self, recipient: str, want: Lease | Why, now_ms: int) -> None:
+    def _settle(self, recipient: str, want: Lease | NoLease, now_ms: int) -> None:
         """The gateway is as it should be: tell what became of what was said of this recipient."""
         self._tell_settled(recipient, want, now_ms)
         self._deferred.pop(recipient, None)
         for word in self._words:
             word.waiting.discard(recipient)
 
-    def _tell_settled(self, recipient: str, want: Lease | Why, now_ms: int) -> None:
+    def _tell_settled(self, recipient: str, want: Lease | NoLease, now_ms: int) -> None:
         """Tell what became of the actions about this recipient."""
         entry = self.book.entries.get(recipient)
         newest = entry.action.action_id if entry is not None else None
@@ -445,9 +445,9 @@ class Reconciler:
         for pending in self._pending.pop(recipient, ()):
             why = None if isinstance(want, Lease) else want
             if pending.action.action_id != newest:
-                why = Why.STALE
+                why = NoLease.STALE
             state = SETTLED[why][tried]
-            if why is Why.RAIL and entry is not None:
+            if why is NoLease.RAIL and entry is not None:
                 said = str(entry.refusal)
             else:
                 said = "away" if state == "failed" else str(why or "")
@@ -509,7 +509,7 @@ class Reconciler:
         for recipient in deferred:
             self._look(recipient)
 
-    def _meet(self, found: Found, now_ms: int) -> None:
+    def _meet(self, found: UnknownHoldings, now_ms: int) -> None:
         """A memory that we did not know: say everything again, the operator's words too."""
         if found.held is not None:
             self._unsure = found.held
@@ -529,25 +529,27 @@ class Reconciler:
 
     def _fetch_counts(self, counted: Iterable[str], now_ms: int) -> None:
         """Take the counts of leases that ended while nobody was there to take them."""
-        stand = (standing(self.book, recipient, now_ms) for recipient in self.book.entries)
+        stand = (desired_lease(self.book, recipient, now_ms) for recipient in self.book.entries)
         stand_ids = {lease.action_id for lease in stand if isinstance(lease, Lease)}
-        over = [Ended("", each, Why.OVER) for each in counted if each not in stand_ids]
-        flight = Flight(ended=over)
+        over = [Ended("", each, NoLease.OVER) for each in counted if each not in stand_ids]
+        flight = OrderBatch(ended=over)
         if flight.ended:
             self._flights[self._pool.submit(flight.run, self.gateway)] = flight
 
 
-def _probe(gateway: Gateway, known: str | None) -> tuple[str, Found | None]:
+def _probe(gateway: Gateway, known: str | None) -> tuple[str, UnknownHoldings | None]:
     """The incarnation that answers, and what it holds if it is not the known one."""
     incarnation = gateway.health()
     if incarnation == known:
         return incarnation, None
     held = gateway.held()
-    return incarnation, Found(None if held is None else set(held), list(gateway.counted()))
+    return incarnation, UnknownHoldings(
+        None if held is None else set(held), list(gateway.counted())
+    )
 
 
 def _enter(
-    flight: Flight, recipient: str, want: Lease | Why, holds: Lease | None, *, unsure: bool
+    flight: OrderBatch, recipient: str, want: Lease | NoLease, holds: Lease | None, *, unsure: bool
 ) -> None:
     """Add the order that makes the gateway hold `want`."""
     if isinstance(want, Lease):
@@ -555,7 +557,7 @@ def _enter(
         if holds is not None and holds.action_id != want.action_id:
             flight.ended.append(Ended(recipient, holds.action_id, "renewed"))
         return
-    ends_itself = want is Why.OVER and not unsure
+    ends_itself = want is NoLease.OVER and not unsure
     (flight.expires if ends_itself else flight.releases).append(recipient)
     if holds is not None:
         flight.ended.append(Ended(recipient, holds.action_id, want))

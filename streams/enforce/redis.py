@@ -182,7 +182,7 @@ class RedisGateway:
         self._client.close()
 
     def _names(self, prefix: str) -> list[str]:
-        """What stands behind the prefix in all keys that have it."""
+        """List what follows the prefix in all keys that have it."""
 
         def scan() -> list[str]:
             keys = self._client.scan_iter(match=f"{prefix}*", count=SCAN_COUNT)

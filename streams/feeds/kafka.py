@@ -318,7 +318,7 @@ def _commit(consumer: Consumer, offsets: list[TopicPartition]) -> None:
 
 
 def _is_end(error: KafkaError) -> bool:
-    """Whether a partition is at its end; raises what librdkafka cannot mend by itself."""
+    """Tell if a partition is at its end; raise what librdkafka cannot mend by itself."""
     if error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - its public name
         return True
     if error.retriable() or error.code() in _PASSING:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from detectors.model.event import TOKEN_BIT
-from detectors.model.strings import Written
+from detectors.model.strings import StringList
 from streams.wire import Numbers
 
 
@@ -16,7 +16,7 @@ def canonical_keys(numbers: Numbers, written: Sequence[str]) -> tuple[list[bytes
 
     What is neither stays as it was written.
     """
-    column, tokens, nobody = numbers.column(Written(written))
+    column, tokens, nobody = numbers.column(StringList(written))
     keys = [b"%d" % number for number in column.tolist()]
     if tokens:
         for at in np.flatnonzero(column & np.uint64(TOKEN_BIT)).tolist():

@@ -21,7 +21,7 @@ from kafka.errors import KafkaError
 from detectors.model.records import Action
 from streams.cluster.admin import no_topic
 from streams.config import Canary, Topics
-from streams.scenarios.pen import Pen
+from streams.scenarios.pen import MessageWriter
 from streams.telemetry.metrics import Metrics
 from streams.wire import UnreadableError, VersionError, decode_ack, decode_action
 
@@ -35,7 +35,7 @@ POLL_MS: Final = 50
 ACKS_MAX: Final = 10_000  # remembered in one run; more come within a minute on no gateway
 
 
-class Outcome(StrEnum):
+class CanaryOutcome(StrEnum):
     """How a run ended."""
 
     APPLIED = "applied"  # the gateway holds the lease
@@ -46,7 +46,7 @@ class Outcome(StrEnum):
     MISSED = "missed"  # there is no lease
 
 
-GOOD: Final = frozenset({Outcome.APPLIED, Outcome.IGNORED, Outcome.LEASED})
+GOOD: Final = frozenset({CanaryOutcome.APPLIED, CanaryOutcome.IGNORED, CanaryOutcome.LEASED})
 
 
 @dataclass(slots=True)
@@ -63,7 +63,7 @@ class Run:
 
     @property
     def acknowledged(self) -> bool:
-        """Whether an adapter said what it did with the lease."""
+        """True once an adapter has said what it did with the lease."""
         return self.action_id in self.states
 
 
@@ -94,9 +94,9 @@ def flood(recipient: str) -> Iterator[dict[str, Any]]:
         yield value | own
 
 
-def _pen(recipient: str) -> Pen:
-    """What it writes follows from the number, so that its known platforms stay the same."""
-    return Pen("canary", int(recipient), 0, MEMORY)
+def _pen(recipient: str) -> MessageWriter:
+    """Make a writer whose platforms follow from the number: the known ones stay the same."""
+    return MessageWriter("canary", int(recipient), 0, MEMORY)
 
 
 class Watch:
@@ -131,13 +131,13 @@ class Watch:
                 break
             self.flood(number(self._settings, turn), acknowledged=acknowledged)
 
-    def flood(self, recipient: str, *, acknowledged: bool = True) -> Outcome:
+    def flood(self, recipient: str, *, acknowledged: bool = True) -> CanaryOutcome:
         """One flood, told in the metrics. `acknowledged`: an adapter has to answer too."""
         try:
             run = self._flood(recipient, acknowledged=acknowledged)
         except KafkaError as error:
             log.warning("the broker is away: %s", type(error).__name__)
-            outcome = Outcome.MISSED
+            outcome = CanaryOutcome.MISSED
         else:
             outcome = outcome_of(run, acknowledged=acknowledged)
             if run.action_id:
@@ -206,17 +206,19 @@ class Watch:
             run.throttled_s = time.monotonic() - run.began_timer
 
 
-def outcome_of(run: Run, *, acknowledged: bool) -> Outcome:
+def outcome_of(run: Run, *, acknowledged: bool) -> CanaryOutcome:
     """How the run ended.
 
     >>> outcome_of(Run("8617000000000", 0.0), acknowledged=True)
     <Outcome.MISSED: 'missed'>
     """
     if not run.action_id:
-        return Outcome.MISSED
+        return CanaryOutcome.MISSED
     if not acknowledged:
-        return Outcome.LEASED
+        return CanaryOutcome.LEASED
     state = run.states.get(run.action_id)
     if state is None:
-        return Outcome.UNACKNOWLEDGED
-    return {"applied": Outcome.APPLIED, "ignored": Outcome.IGNORED}.get(state, Outcome.FAILED)
+        return CanaryOutcome.UNACKNOWLEDGED
+    return {"applied": CanaryOutcome.APPLIED, "ignored": CanaryOutcome.IGNORED}.get(
+        state, CanaryOutcome.FAILED
+    )

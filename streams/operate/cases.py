@@ -22,7 +22,7 @@ class Case:
 
     @property
     def last(self) -> EpisodeRecord:
-        """What is known now."""
+        """The newest record of the case."""
         return self.records[-1]
 
     @property
@@ -32,7 +32,7 @@ class Case:
 
     @property
     def enforced(self) -> str:
-        """What the gateways made of it, in a word."""
+        """The gateways' answer, in a word."""
         states = [ack.state for acks in self.acks.values() for ack in acks]
         for state in ("applied", "failed", "ignored", "expired"):
             if state in states:
@@ -130,7 +130,7 @@ def spoken(word: Override) -> str:
 
 
 def open_now(cases: Iterable[Case]) -> Iterator[Case]:
-    """Those that are not over."""
+    """List the cases that are not over."""
     return (case for case in cases if case.last.level is not Level.CLEAR)
 
 

@@ -42,7 +42,7 @@ Tell = Callable[[int], None]
 """Told how many records were read or sent since it was last told."""
 
 
-class Place(NamedTuple):
+class RecordPosition(NamedTuple):
     """A record of Kafka."""
 
     topic: str
@@ -53,14 +53,14 @@ class Place(NamedTuple):
         return f"{self.topic}/{self.partition}/{self.offset}"
 
     @staticmethod
-    def parse(written: str) -> Place:
+    def parse(written: str) -> RecordPosition:
         """Raise ValueError if it is none."""
         topic, partition, offset = written.rsplit("/", 2)
-        return Place(topic, int(partition), int(offset))
+        return RecordPosition(topic, int(partition), int(offset))
 
 
-class Fate(StrEnum):
-    """What became of a letter: the closed set that `ls` shows."""
+class LetterStatus(StrEnum):
+    """The fate of a letter: the closed set that `ls` shows."""
 
     WAITING = "waiting"
     REPLAYED = "replayed"
@@ -74,11 +74,11 @@ class Letter(NamedTuple):
     offset: int
     written_ms: int
     reason: str
-    source: Place
+    source: RecordPosition
     time_ms: int  # of the record that was refused; -1: it had none
     bytes: int  # of the value as it lies here
     whole: bool  # nothing was cut, and there is something to replay
-    fate: Fate = Fate.WAITING
+    fate: LetterStatus = LetterStatus.WAITING
 
     @property
     def position(self) -> str:
@@ -86,7 +86,7 @@ class Letter(NamedTuple):
         return f"{self.partition}:{self.offset}"
 
     @property
-    def identity(self) -> tuple[Place, int]:
+    def identity(self) -> tuple[RecordPosition, int]:
         """The record that was refused. A worker that died says again what it had said."""
         return self.source, self.time_ms
 
@@ -101,7 +101,7 @@ class Filter:
     partition: int | None = None  # of the source
 
     def admits(self, letter: Letter) -> bool:
-        """Whether it is meant."""
+        """Tell if the filter admits this letter."""
         return (
             (not self.reasons or letter.reason in self.reasons)
             and (self.since_ms is None or letter.written_ms >= self.since_ms)
@@ -111,24 +111,24 @@ class Filter:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class Letters:
     """Letters in the order of their writing, each once, and what else was there."""
 
     letters: list[Letter]
     repeats: int  # of a letter, by workers that did their last events again after a crash
     foreign: int  # records that are neither letters nor marks
 
-    def counts(self) -> dict[str, Counter[Fate]]:
+    def counts(self) -> dict[str, Counter[LetterStatus]]:
         """Reason -> fate -> letters."""
-        counts: dict[str, Counter[Fate]] = {}
+        counts: dict[str, Counter[LetterStatus]] = {}
         for letter in self.letters:
             counts.setdefault(letter.reason, Counter())[letter.fate] += 1
         return dict(sorted(counts.items()))
 
 
 @dataclass(slots=True)
-class Replayed:
-    """What a replay did, or, as a trial, would do."""
+class LetterReplay:
+    """The result of a replay, or, as a trial, of one that would follow."""
 
     published: int = 0
     refused_still: Counter[str] = field(default_factory=Counter)  # by reason of today's refusal
@@ -139,15 +139,15 @@ class Replayed:
 
 def find(
     clients: Mapping[str, Any], topic: str, wanted: Filter, tell: Tell = lambda _: None
-) -> Found:
+) -> Letters:
     """Return the letters that are meant, up to the end as it is now.
 
     Raise ConfigError if the topic is not there or not for us, UnavailableError if the broker goes
     away, UsageError past LETTERS_MAX.
     """
-    letters: dict[tuple[Place, int], Letter] = {}
-    done: set[tuple[Place, int]] = set()
-    targets: set[Place] = set()
+    letters: dict[tuple[RecordPosition, int], Letter] = {}
+    done: set[tuple[RecordPosition, int]] = set()
+    targets: set[RecordPosition] = set()
     repeats = foreign = 0
     with working(f"cannot read {topic}"), closing(_consumer(clients)) as consumer:
         since_ms = None if wanted.since_ms is None else wanted.since_ms - SAID_AGAIN_MS
@@ -170,10 +170,12 @@ def find(
         letter._replace(fate=_fate(letter, done, targets))
         for letter in sorted(letters.values(), key=lambda one: (one.written_ms, one.source))
     ]
-    return Found(told, repeats, foreign)
+    return Letters(told, repeats, foreign)
 
 
-def show(clients: Mapping[str, Any], topic: str, position: str) -> tuple[Letter, Any, Place | None]:
+def show(
+    clients: Mapping[str, Any], topic: str, position: str
+) -> tuple[Letter, Any, RecordPosition | None]:
     """Return a letter, its record with the original bytes, and where it was replayed to, if it was.
 
     Raise UsageError if there is no letter at the position, and otherwise what `find` raises.
@@ -199,7 +201,7 @@ def show(clients: Mapping[str, Any], topic: str, position: str) -> tuple[Letter,
             raise UsageError(f"the record at {position} is no dead letter")
         marks = filter(None, map(_mark, records))
         target = next((target for identity, target in marks if identity == letter.identity), None)
-    fate = Fate.REPLAYED if target is not None else Fate.WAITING
+    fate = LetterStatus.REPLAYED if target is not None else LetterStatus.WAITING
     return letter._replace(fate=fate), record, target
 
 
@@ -223,15 +225,15 @@ class Replayer:
     unchecked: bool = False
     again: bool = False
 
-    def choose(self, letters: Iterable[Letter]) -> tuple[list[Letter], Replayed]:
+    def choose(self, letters: Iterable[Letter]) -> tuple[list[Letter], LetterReplay]:
         """Return the letters that may be replayed, and an account of those that may not."""
-        chosen, account = [], Replayed()
+        chosen, account = [], LetterReplay()
         for letter in letters:
-            if letter.fate is Fate.REPLAYED:
+            if letter.fate is LetterStatus.REPLAYED:
                 account.replayed_before += 1
             elif not letter.whole:
                 account.not_whole += 1
-            elif letter.fate is Fate.REFUSED_AGAIN and not self.again:
+            elif letter.fate is LetterStatus.REFUSED_AGAIN and not self.again:
                 account.refused_again += 1
             else:
                 chosen.append(letter)
@@ -240,7 +242,7 @@ class Replayer:
     def run(
         self,
         letters: Sequence[Letter],
-        account: Replayed,
+        account: LetterReplay,
         *,
         limit: int | None = None,
         dry_run: bool = False,
@@ -337,7 +339,7 @@ class Replayer:
         producer: KafkaProducer,
         batch: Sequence[tuple[Letter, Any]],
         partitions: int,
-        account: Replayed,
+        account: LetterReplay,
     ) -> None:
         """Publish a batch, then the marks of what was acknowledged."""
         pending = [
@@ -345,7 +347,12 @@ class Replayer:
                 self.target,
                 record.value,
                 _headers(record).get("key"),
-                [("dead_letter", str(Place(self.topic, letter.partition, letter.offset)).encode())],
+                [
+                    (
+                        "dead_letter",
+                        str(RecordPosition(self.topic, letter.partition, letter.offset)).encode(),
+                    )
+                ],
                 partition=self._partition(letter, _headers(record).get("key"), partitions),
             )
             for letter, record in batch
@@ -364,7 +371,7 @@ class Replayer:
                     self.topic,
                     b"",
                     MARK + f"{letter.source.partition}-{letter.source.offset}".encode(),
-                    _mark_headers(letter, Place(self.target, got.partition, got.offset)),
+                    _mark_headers(letter, RecordPosition(self.target, got.partition, got.offset)),
                     partition=letter.partition,
                 )
             )
@@ -389,10 +396,12 @@ class Replayer:
         return source.partition
 
 
-def _fate(letter: Letter, done: set[tuple[Place, int]], targets: set[Place]) -> Fate:
+def _fate(
+    letter: Letter, done: set[tuple[RecordPosition, int]], targets: set[RecordPosition]
+) -> LetterStatus:
     if letter.identity in done:
-        return Fate.REPLAYED
-    return Fate.REFUSED_AGAIN if letter.source in targets else Fate.WAITING
+        return LetterStatus.REPLAYED
+    return LetterStatus.REFUSED_AGAIN if letter.source in targets else LetterStatus.WAITING
 
 
 def _headers(record: Any) -> dict[str, bytes]:
@@ -417,19 +426,19 @@ def _letter(record: Any) -> Letter | None:
         return None
 
 
-def _mark(record: Any) -> tuple[tuple[Place, int], Place] | None:
+def _mark(record: Any) -> tuple[tuple[RecordPosition, int], RecordPosition] | None:
     """Which letter was replayed, and to where; None if the record says nothing of that."""
     if not (record.key or b"").startswith(MARK):
         return None
     headers = _headers(record)
     try:
         identity = (_source(headers), int(headers["time"]))
-        return identity, Place.parse(headers["replayed_to"].decode())
+        return identity, RecordPosition.parse(headers["replayed_to"].decode())
     except (LookupError, ValueError):
         return None
 
 
-def _mark_headers(letter: Letter, target: Place) -> list[tuple[str, bytes]]:
+def _mark_headers(letter: Letter, target: RecordPosition) -> list[tuple[str, bytes]]:
     source = letter.source
     return [
         ("replayed_to", str(target).encode()),
@@ -440,8 +449,10 @@ def _mark_headers(letter: Letter, target: Place) -> list[tuple[str, bytes]]:
     ]
 
 
-def _source(headers: Mapping[str, bytes]) -> Place:
-    return Place(headers["topic"].decode(), int(headers["partition"]), int(headers["offset"]))
+def _source(headers: Mapping[str, bytes]) -> RecordPosition:
+    return RecordPosition(
+        headers["topic"].decode(), int(headers["partition"]), int(headers["offset"])
+    )
 
 
 def _consumer(clients: Mapping[str, Any]) -> KafkaConsumer:
@@ -456,7 +467,7 @@ Spans = Mapping[TopicPartition, tuple[int, int]]
 
 
 def _spans(consumer: KafkaConsumer, topic: str, since_ms: int | None) -> Spans:
-    """What each partition holds, from the first record that is no older than `since_ms`."""
+    """Return each partition's span of offsets, from the first record no older than `since_ms`."""
     places = [TopicPartition(topic, p) for p in consumer.partitions_for_topic(topic) or ()]
     if not places:
         raise no_topic(topic)

@@ -1,4 +1,4 @@
-"""What is wrong with an installation, and what to do about each thing.
+"""Finds what is wrong with an installation, and says what to do about each thing.
 
 Only looks: nothing is written, no group is joined, no offset is moved.
 """
@@ -42,7 +42,7 @@ State = Literal["ok", "warn", "bad", "unknown"]
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class Check:
     """One check. `remedy` is empty if there is nothing to do."""
 
     check: str
@@ -51,7 +51,7 @@ class Finding:
     remedy: str = ""
 
 
-def examine(settings: Settings, role: str, now_ms: int) -> Iterator[Finding]:
+def examine(settings: Settings, role: str, now_ms: int) -> Iterator[Check]:
     """Yield the findings, for a user that is meant to have the rights of `role`.
 
     What needs a broker is left out if none can be used; what needs a right is "unknown" without it.
@@ -60,7 +60,7 @@ def examine(settings: Settings, role: str, now_ms: int) -> Iterator[Finding]:
     try:
         cluster = Cluster(settings.kafka)
     except OtpguardError as error:
-        yield Finding(
+        yield Check(
             "broker",
             "bad",
             str(error),
@@ -78,9 +78,9 @@ def examine(settings: Settings, role: str, now_ms: int) -> Iterator[Finding]:
         try:
             yield from _sample(settings, now_ms)
         except OtpguardError as error:
-            yield Finding("sample", "unknown", str(error))
+            yield Check("sample", "unknown", str(error))
     else:
-        yield Finding(
+        yield Check(
             "sample",
             "unknown",
             f"the role {role} reads no events",
@@ -88,20 +88,20 @@ def examine(settings: Settings, role: str, now_ms: int) -> Iterator[Finding]:
         )
 
 
-def _tried(check: str, look: Callable[[], Finding]) -> Finding:
+def _tried(check: str, look: Callable[[], Check]) -> Check:
     try:
         return look()
     except OtpguardError as error:
-        return Finding(check, "bad", str(error), "see what it says")
+        return Check(check, "bad", str(error), "see what it says")
 
 
-def _settings(settings: Settings) -> Finding:
+def _settings(settings: Settings) -> Check:
     settings.params()
     _, overridden = settings.registry()
     if settings.kafka.security in ("plaintext", "sasl_plaintext") and not all(
         server.startswith(("127.", "localhost")) for server in settings.kafka.bootstrap.split(",")
     ):
-        return Finding(
+        return Check(
             "settings",
             "warn",
             "events cross the network unencrypted",
@@ -109,37 +109,37 @@ def _settings(settings: Settings) -> Finding:
         )
     more = f", {len(overridden)} entries of the registry overridden" if overridden else ""
     says = f"mode {settings.mode}, fingerprint {settings.fingerprint()}{more}"
-    return Finding("settings", "ok", says)
+    return Check("settings", "ok", says)
 
 
-def _broker(settings: Settings, cluster: Cluster) -> Finding:
+def _broker(settings: Settings, cluster: Cluster) -> Check:
     version = cluster.version()
     if tuple(map(int, version.split(".")[:2])) < BROKER_MIN:
         oldest = ".".join(map(str, BROKER_MIN))
-        return Finding("broker", "bad", f"Kafka {version}", f"upgrade the brokers to {oldest}")
-    return Finding("broker", "ok", f"Kafka {version} at {settings.kafka.bootstrap}")
+        return Check("broker", "bad", f"Kafka {version}", f"upgrade the brokers to {oldest}")
+    return Check("broker", "ok", f"Kafka {version} at {settings.kafka.bootstrap}")
 
 
-def _shapes(settings: Settings, cluster: Cluster) -> Iterator[Finding]:
+def _shapes(settings: Settings, cluster: Cluster) -> Iterator[Check]:
     wanted = topics.topics(settings)
     found = cluster.shapes(topic.name for topic in wanted)
     wrong = topics.problems(wanted, found)
     for says in wrong:
-        yield Finding("topics", "bad", says, "a topic of another shape has to be made anew")
+        yield Check("topics", "bad", says, "a topic of another shape has to be made anew")
     unsafe = topics.cautions(wanted, found)
     for says in unsafe:
         what, _, remedy = says.partition("; ")
-        yield Finding("topics", "warn", what, remedy)
+        yield Check("topics", "warn", what, remedy)
     thin = sorted({name for name, shape in found.items() if shape.replication < 2})
     if thin:
-        yield Finding(
+        yield Check(
             "topics",
             "warn",
             f"one copy only: {', '.join(thin)}",
             "three copies outlive a broker: topics.replication, before `topics create`",
         )
     if not (wrong or unsafe or thin):
-        yield Finding(
+        yield Check(
             "topics",
             "ok",
             f"{len(found)} topics, {found[settings.topics.input].partitions} "
@@ -147,24 +147,24 @@ def _shapes(settings: Settings, cluster: Cluster) -> Iterator[Finding]:
         )
 
 
-def _transactions(cluster: Cluster) -> Finding:
+def _transactions(cluster: Cluster) -> Check:
     try:
         longest_s = int(cluster.broker_config("transaction.max.timeout.ms")) / 1000
     except OtpguardError as error:
-        return Finding("transactions", "unknown", f"the brokers' bound on them: {error}")
+        return Check("transactions", "unknown", f"the brokers' bound on them: {error}")
     says = f"one that a producer leaves open hides the input for up to {longest_s:.0f} s"
     if longest_s > TRANSACTION_S:
-        return Finding(
+        return Check(
             "transactions",
             "warn",
             says,
             f"transaction.max.timeout.ms={TRANSACTION_S * 1000:.0f} on the brokers, or no WRITE on "
             "transactional ids for producers of the input",
         )
-    return Finding("transactions", "ok", says)
+    return Check("transactions", "ok", says)
 
 
-def _rights(settings: Settings, role: str, cluster: Cluster) -> Finding:
+def _rights(settings: Settings, role: str, cluster: Cluster) -> Check:
     needs: dict[str, frozenset[str]] = {}
     for topic, name in names(settings).items():  # two roles of topics may share one
         needs[name] = needs.get(name, frozenset()) | ROLES[role].operations(topic)
@@ -175,39 +175,39 @@ def _rights(settings: Settings, role: str, cluster: Cluster) -> Finding:
         lacks += [f"{each} {name}" for each in sorted(wanted - has)]
         more += [f"{each} {name}" for each in sorted((has - wanted) & {"READ", "WRITE"})]
     if lacks:
-        return Finding(
+        return Check(
             "rights",
             "bad",
             f"as {role} this user lacks {'; '.join(lacks)}",
             f"otpguard topics acls {role}=USER",
         )
     if more:
-        return Finding(
+        return Check(
             "rights",
             "warn",
             f"as {role} this user needs no {'; '.join(more)}",
             "an authoriser on the brokers, and no more rights than "
             f"`otpguard topics acls {role}=USER` lists",
         )
-    return Finding("rights", "ok", f"those of {role}, and no more")
+    return Check("rights", "ok", f"those of {role}, and no more")
 
 
-def _lag(settings: Settings, cluster: Cluster) -> Finding:
+def _lag(settings: Settings, cluster: Cluster) -> Check:
     behind = cluster.behind(settings.app_id, settings.topics.input)
     if behind is None:
-        return Finding(
+        return Check(
             "lag",
             "warn",
             "no worker has written a checkpoint yet",
             "start one, or wait a minute: otpguard worker --wait",
         )
-    return Finding("lag", "ok", f"{behind} events are not in a checkpoint yet")
+    return Check("lag", "ok", f"{behind} events are not in a checkpoint yet")
 
 
-def _sample(settings: Settings, now_ms: int) -> Iterator[Finding]:
+def _sample(settings: Settings, now_ms: int) -> Iterator[Check]:
     records, partitions = newest(settings)
     if not records:
-        yield Finding(
+        yield Check(
             "events",
             "warn",
             f"none in {settings.topics.input}",
@@ -221,21 +221,21 @@ def _sample(settings: Settings, now_ms: int) -> Iterator[Finding]:
         all_ = refused > settings.input.refused_share_max
         part = f"{refused:.0%}" if all_ else f"{refused:.1%}"
         reasons = sorted({each.reason for each in decoded.rejects})
-        yield Finding(
+        yield Check(
             "events",
             "bad" if all_ else "warn",
             f"{part} of {len(records)} would be refused: {', '.join(reasons)}",
             "otpguard dlq ls, and otpguard topics schema sms.delivery.v1",
         )
     elif newest_s > BEHIND_S:
-        yield Finding(
+        yield Check(
             "events",
             "warn",
             f"the newest is {newest_s:.0f} s old",
             "look whether the gateways or their feed still send",
         )
     else:
-        yield Finding(
+        yield Check(
             "events",
             "ok",
             f"{len(records)} looked at, {refused:.1%} refused, "
@@ -245,7 +245,7 @@ def _sample(settings: Settings, now_ms: int) -> Iterator[Finding]:
     yield _clocks(decoded.batch.event_time_ms, [each.timestamp for each in records], now_ms)
 
 
-def examine_keys(settings: Settings) -> list[Finding]:
+def examine_keys(settings: Settings) -> list[Check]:
     """Return what is to be said of the keys of the newest events; empty without events."""
     records, partitions = newest(settings)
     return list(_keys(_decoded(settings, records), records, partitions)) if records else []
@@ -265,12 +265,12 @@ def _decoded(settings: Settings, records: Sequence[Any]) -> Decoded:
     )
 
 
-def _keys(decoded: Decoded, records: Sequence[Any], partitions: int) -> Iterator[Finding]:
+def _keys(decoded: Decoded, records: Sequence[Any], partitions: int) -> Iterator[Check]:
     """Say whether all events of a recipient lie in one partition, the one where it belongs."""
     counted = len(decoded.batch)
     share = decoded.noncanonical_keys / max(counted, 1)
     if share > NONCANONICAL_SHARE:
-        yield Finding(
+        yield Check(
             "keys",
             "bad",
             f"{share:.1%} of events are not keyed by their recipient's E.164 "
@@ -278,13 +278,13 @@ def _keys(decoded: Decoded, records: Sequence[Any], partitions: int) -> Iterator
             "key them so at the gateway, or re-key: otpguard feed kafka",
         )
     else:
-        yield Finding("keys", "ok", f"{counted} keys are canonical")
+        yield Check("keys", "ok", f"{counted} keys are canonical")
     events = [records[at] for at in decoded.batch.offset.tolist()]
     found = np.array([each.partition for each in events], np.int64)
     astray = misplaced([each.key for each in events], found, partitions)
     share = float(astray.mean()) if counted else 0.0
     if share > NONCANONICAL_SHARE:
-        yield Finding(
+        yield Check(
             "partitions",
             "bad",
             f"{share:.1%} of events lie in another partition than murmur2 of their key: "
@@ -293,13 +293,13 @@ def _keys(decoded: Decoded, records: Sequence[Any], partitions: int) -> Iterator
             "deploy/README.md, Producers",
         )
     else:
-        yield Finding("partitions", "ok", f"{counted} events lie where their keys belong")
+        yield Check("partitions", "ok", f"{counted} events lie where their keys belong")
 
 
-def _clocks(event_ms: Any, record_ms: Sequence[int], now_ms: int) -> Finding:
+def _clocks(event_ms: Any, record_ms: Sequence[int], now_ms: int) -> Check:
     ahead_s = (max(record_ms) - now_ms) / 1000
     if ahead_s > SKEW_S:
-        return Finding(
+        return Check(
             "clocks",
             "bad",
             f"records are {ahead_s:.0f} s ahead of this machine's clock",
@@ -308,13 +308,13 @@ def _clocks(event_ms: Any, record_ms: Sequence[int], now_ms: int) -> Finding:
     if len(event_ms):
         early_s = float(np.max(event_ms) - max(record_ms)) / 1000
         if early_s > SKEW_S:
-            return Finding(
+            return Check(
                 "clocks",
                 "bad",
                 f"events are {early_s:.0f} s ahead of their records",
                 "run NTP on the gateways",
             )
-    return Finding("clocks", "ok", f"no record or event is over {SKEW_S:.0f} s ahead")
+    return Check("clocks", "ok", f"no record or event is over {SKEW_S:.0f} s ahead")
 
 
 def newest(settings: Settings) -> tuple[list[Any], int]:

@@ -210,7 +210,7 @@ def _facts(record: EpisodeRecord) -> Iterator[str]:
 
 
 def _look_alikes(record: EpisodeRecord) -> Iterator[tuple[str, str]]:
-    """What an innocent cause would look like, against what was seen."""
+    """Compare what was seen with what an innocent cause would look like."""
     evidence, rule = record.evidence, record.path[-1].rule if record.path else ""
     rungs = {rung.rule: rung for rung in record.rungs}
     steps = [step for step in record.path if step.level is not Level.CLEAR]

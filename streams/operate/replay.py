@@ -25,7 +25,7 @@ PARTITION: Final = 0
 
 @dataclass(frozen=True, slots=True)
 class Replayed:
-    """What one chunk of lines led to."""
+    """The decisions that one chunk of lines led to."""
 
     lines: int
     decoded: Decoded
@@ -58,7 +58,7 @@ def replay(settings: Settings, chunks: Iterable[list[bytes]]) -> Iterator[Replay
         )
         codes = recogniser.columns(decoded.batch)
         decisions = chain.process(params, partition, decoded.batch, codes)
-        decoded = wire.refuse(decoded, wire.Reason.AHEAD_OF_LOG, decisions.ahead, records)
+        decoded = wire.refuse(decoded, wire.RejectReason.AHEAD_OF_LOG, decisions.ahead, records)
         yield Replayed(n, decoded, decisions)
 
 

@@ -1,4 +1,4 @@
-"""What leases would have refused, or have: the report for whoever decides to enforce. Pure."""
+"""Reports what leases would have refused, or have, to whoever decides to enforce. Pure."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from detectors.episodes.used_later import Hindsight, meet, refuse, settle
+from detectors.episodes.used_later import UsedLater, confirm, note_refusal, note_use
 from detectors.leases.gate import Lease, Ruling, rule
 from detectors.model.event import Trust, platform_id
 from detectors.model.records import Action, seconds
@@ -17,7 +17,7 @@ TOP: int = 20  # platforms in the report, by messages
 
 
 @dataclass(frozen=True, slots=True)
-class Message:
+class LeasedMessage:
     """A message to a recipient that was under lease at some time, as the recogniser reads it."""
 
     recipient: str
@@ -34,7 +34,7 @@ class Shadow:
     leases: dict[str, list[Action]]  # by recipient, oldest first
     refused: Counter[tuple[str, str]] = field(default_factory=Counter)  # (recipient, platform)
     passed: Counter[Ruling] = field(default_factory=Counter)  # under lease, by why
-    hindsight: Hindsight[str] = field(default_factory=Hindsight)
+    hindsight: UsedLater[str] = field(default_factory=UsedLater)
     used_later: set[tuple[str, int]] = field(default_factory=set)  # (recipient, platform id)
     now_s: int = 0  # of the newest message
 
@@ -45,9 +45,9 @@ class Shadow:
         leases: defaultdict[str, list[Action]] = defaultdict(list)
         for _, action in sorted(newest.items()):
             leases[action.recipient].append(action)
-        return cls(dict(leases), hindsight=Hindsight(len(leases)))
+        return cls(dict(leases), hindsight=UsedLater(len(leases)))
 
-    def meet(self, message: Message) -> None:
+    def meet(self, message: LeasedMessage) -> None:
         """Take one message of a recipient in `leases`."""
         recipient, platform = message.recipient, platform_id(message.platform)
         at_s = seconds(message.at_ms)
@@ -61,10 +61,10 @@ class Shadow:
         )
         if ruling is Ruling.REFUSE:
             self.refused[recipient, message.platform] += 1
-            refuse(self.hindsight, recipient, platform, at_s)
+            note_refusal(self.hindsight, recipient, platform, at_s)
         elif ruling in (Ruling.NO_LEASE, Ruling.OVER):
             if message.otp:
-                meet(self.hindsight, recipient, platform, at_s)
+                note_use(self.hindsight, recipient, platform, at_s)
         else:
             self.passed[ruling] += 1
 
@@ -84,7 +84,7 @@ class Shadow:
         `detectors.episodes.used_later` says what that is and where it errs.
         """
         messages = self.refused.total()
-        self.used_later.update(settle(self.hindsight, self.now_s))
+        self.used_later.update(confirm(self.hindsight, self.now_s))
         harmed = sum(
             count
             for (recipient, platform), count in self.refused.items()

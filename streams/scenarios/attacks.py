@@ -15,15 +15,15 @@ from typing import Any, Final
 from streams.scenarios.events import Labelled
 from streams.scenarios.mix import merged
 from streams.scenarios.numbering import port
-from streams.scenarios.pen import DAY_MS, HOUR_MS, MINUTE_MS, Pen, in_order, scattered
-from streams.scenarios.platforms import PLATFORMS, Platform
+from streams.scenarios.pen import DAY_MS, HOUR_MS, MINUTE_MS, MessageWriter, in_order, scattered
+from streams.scenarios.platforms import PLATFORMS, PlatformProfile
 from streams.scenarios.wording import COURIER, MARKETING, SHARED_CHINESE, SHARED_LATIN
 
 REPEATS_MAX: Final = 2
 """How often a platform repeats itself in the incident that this project started from."""
 
 
-def hits(rng: Random, count: int, platforms: Sequence[Platform]) -> list[Platform]:
+def hits(rng: Random, count: int, platforms: Sequence[PlatformProfile]) -> list[PlatformProfile]:
     """Who sends each of `count` messages: every platform once, some up to twice more, shuffled.
 
     Where the count is too small for all platforms, some never send; where it is too large for
@@ -39,7 +39,13 @@ def hits(rng: Random, count: int, platforms: Sequence[Platform]) -> list[Platfor
 
 
 def own_life(
-    pen: Pen, start_ms: int, span_ms: int, used: Sequence[Platform], *, known: int, new: int
+    pen: MessageWriter,
+    start_ms: int,
+    span_ms: int,
+    used: Sequence[PlatformProfile],
+    *,
+    known: int,
+    new: int,
 ) -> list[Labelled]:
     """The victim's own codes meanwhile: one of its bank, sent again once, and a few others."""
     rng = pen.rng
@@ -52,7 +58,7 @@ def own_life(
 
 
 def a1(
-    pen: Pen,
+    pen: MessageWriter,
     start_ms: int,
     *,
     platforms: int = 60,
@@ -73,14 +79,14 @@ def a1(
     )
 
 
-def a2(pen: Pen, start_ms: int, *, platforms: int | None = None) -> Iterator[Labelled]:
+def a2(pen: MessageWriter, start_ms: int, *, platforms: int | None = None) -> Iterator[Labelled]:
     """A burst: 200 codes of 120 to 200 platforms in 5 minutes."""
     platforms = platforms or pen.rng.randint(120, 200)
     yield from a1(pen, start_ms, platforms=platforms, messages=200, minutes=5)
 
 
 def a3(
-    pen: Pen,
+    pen: MessageWriter,
     start_ms: int,
     *,
     waves: int | None = None,
@@ -107,7 +113,7 @@ def a3(
 
 
 def a4(
-    pen: Pen, start_ms: int, *, hours: float = 3, messages: int = 60, platforms: int = 60
+    pen: MessageWriter, start_ms: int, *, hours: float = 3, messages: int = 60, platforms: int = 60
 ) -> Iterator[Labelled]:
     """Low and slow: 60 codes in 3 hours (with hours=24, messages=96: 4 an hour for a day)."""
     yield from a1(
@@ -115,13 +121,13 @@ def a4(
     )
 
 
-def a4_day(pen: Pen, start_ms: int) -> Iterator[Labelled]:
+def a4_day(pen: MessageWriter, start_ms: int) -> Iterator[Labelled]:
     """Low and slow over a day: 96 codes of 60 platforms in 24 hours."""
     yield from a4(pen, start_ms, hours=24, messages=96)
 
 
 def a5(
-    pen: Pen,
+    pen: MessageWriter,
     start_ms: int,
     *,
     days: int = 7,
@@ -143,13 +149,13 @@ def a5(
 
 
 def a6(
-    pen: Pen, start_ms: int, *, recipients: int = 500, platforms: int = 60
+    pen: MessageWriter, start_ms: int, *, recipients: int = 500, platforms: int = 60
 ) -> Iterator[Labelled]:
     """A campaign: 500 to 5,000 recipients, 20 to 70 codes each in 30 minutes, same platforms."""
     used = pen.rng.sample(PLATFORMS, platforms)
 
     def victim(offset: int) -> Iterator[Labelled]:
-        other = Pen("A6", pen.seed, pen.index + offset, pen.memory)
+        other = MessageWriter("A6", pen.seed, pen.index + offset, pen.memory)
         count = other.rng.randint(20, 70)
         first_ms = start_ms + int(other.rng.random() * 10 * MINUTE_MS)
         times = scattered(other.rng, count, first_ms, 30 * MINUTE_MS)
@@ -162,7 +168,9 @@ def a6(
     yield from merged(*map(victim, range(recipients)))
 
 
-def a7(pen: Pen, start_ms: int, *, platforms: int = 1, minutes: int = 60) -> Iterator[Labelled]:
+def a7(
+    pen: MessageWriter, start_ms: int, *, platforms: int = 1, minutes: int = 60
+) -> Iterator[Labelled]:
     """One platform, or two, sending again every minute for an hour."""
     used = pen.strangers(platforms)
     times = scattered(pen.rng, minutes, start_ms, minutes * MINUTE_MS)
@@ -171,7 +179,7 @@ def a7(pen: Pen, start_ms: int, *, platforms: int = 1, minutes: int = 60) -> Ite
 
 
 def a8(
-    pen: Pen, start_ms: int, *, minutes: float = 35, pool: int = 500, rate_min: float = 2
+    pen: MessageWriter, start_ms: int, *, minutes: float = 35, pool: int = 500, rate_min: float = 2
 ) -> Iterator[Labelled]:
     """Rotation: 2 a minute from a pool of 500, none twice in 24 h, each from a new port."""
     messages, span_ms = round(minutes * rate_min), int(minutes * MINUTE_MS)
@@ -184,7 +192,7 @@ def a8(
     yield from in_order(flood + own_life(pen, start_ms, span_ms, used, known=2, new=1))
 
 
-def a9(pen: Pen, start_ms: int, *, without_text: float = 0) -> Iterator[Labelled]:
+def a9(pen: MessageWriter, start_ms: int, *, without_text: float = 0) -> Iterator[Labelled]:
     """Mixed: the incident by ports, names and short codes, in many languages.
 
     Half of the platforms are foreign ones; a third of those with a port use a short code. A share
@@ -206,13 +214,13 @@ def a9(pen: Pen, start_ms: int, *, without_text: float = 0) -> Iterator[Labelled
     yield from in_order(flood + own_life(pen, start_ms, span_ms, used, known=2, new=1))
 
 
-def a9_sender(pen: Pen, start_ms: int) -> Iterator[Labelled]:
+def a9_sender(pen: MessageWriter, start_ms: int) -> Iterator[Labelled]:
     """The mixed incident in a feed without any text: only senders tell."""
     yield from a9(pen, start_ms, without_text=1.0)
 
 
 def a10(
-    pen: Pen,
+    pen: MessageWriter,
     start_ms: int,
     *,
     recipients: int = 2000,
@@ -223,13 +231,13 @@ def a10(
     gap_ms = MINUTE_MS / (rate_min or pen.rng.uniform(50, 500))
     at = float(start_ms)
     for offset in range(recipients):
-        other = Pen("A10", pen.seed, pen.index + offset, memory=0)
+        other = MessageWriter("A10", pen.seed, pen.index + offset, memory=0)
         for _ in range(pen.rng.randint(1, 2)):
             yield other.code(int(at), platform)
             at += pen.rng.expovariate(1 / gap_ms)
 
 
-def a11(pen: Pen, start_ms: int, *, platforms: int = 10) -> Iterator[Labelled]:
+def a11(pen: MessageWriter, start_ms: int, *, platforms: int = 10) -> Iterator[Labelled]:
     """The throttle as a weapon: 10 platforms at once, then nothing, so that the bank is cut off."""
     used = pen.strangers(platforms)
     times = scattered(pen.rng, platforms, start_ms, 2 * MINUTE_MS)
@@ -238,7 +246,7 @@ def a11(pen: Pen, start_ms: int, *, platforms: int = 10) -> Iterator[Labelled]:
     yield from in_order(flood + own_life(pen, after_ms, 10 * MINUTE_MS, used, known=14, new=0))
 
 
-def a12(pen: Pen, start_ms: int) -> Iterator[Labelled]:
+def a12(pen: MessageWriter, start_ms: int) -> Iterator[Labelled]:
     """A smoke screen: 30 marketing or courier texts an hour around the incident."""
     flood = list(a1(pen, start_ms))
     times = scattered(pen.rng, 78, start_ms - HOUR_MS, 156 * MINUTE_MS)
@@ -247,7 +255,7 @@ def a12(pen: Pen, start_ms: int) -> Iterator[Labelled]:
 
 
 def a13(
-    pen: Pen,
+    pen: MessageWriter,
     start_ms: int,
     *,
     platforms: int = 12,
@@ -266,7 +274,7 @@ def a13(
 
 
 def a14(
-    pen: Pen,
+    pen: MessageWriter,
     start_ms: int,
     *,
     platforms: int = 22,
@@ -297,7 +305,7 @@ def a14(
     yield from in_order(taught + flood + rush + own)
 
 
-def a18(pen: Pen, start_ms: int, *, sender: str = "AUTHMSG") -> Iterator[Labelled]:
+def a18(pen: MessageWriter, start_ms: int, *, sender: str = "AUTHMSG") -> Iterator[Labelled]:
     """The incident through one aggregator: 60 platforms behind one sender, without signatures.
 
     Only the running text names them. Each keeps its own wording.

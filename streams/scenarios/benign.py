@@ -6,8 +6,16 @@ from collections.abc import Iterator
 from typing import Final
 
 from streams.scenarios.events import Labelled, Role
-from streams.scenarios.pen import DAY_MS, HOUR_MS, MINUTE_MS, Pen, in_order, paced, scattered
-from streams.scenarios.platforms import PLATFORMS, Platform
+from streams.scenarios.pen import (
+    DAY_MS,
+    HOUR_MS,
+    MINUTE_MS,
+    MessageWriter,
+    in_order,
+    paced,
+    scattered,
+)
+from streams.scenarios.platforms import PLATFORMS, PlatformProfile
 from streams.scenarios.wording import COURIER, MARKETING
 
 NOVEL: Final = 0.96
@@ -23,11 +31,11 @@ app is opened, a number typed, a code awaited and typed, hardly ever takes under
 of 54 s, 6 % of the gaps are shorter then. Alarms depend on it: at 0.6 ten times as many."""
 
 
-def requests(pen: Pen, count: int, novel: float) -> list[Platform]:
+def requests(pen: MessageWriter, count: int, novel: float) -> list[PlatformProfile]:
     """Whom a person asks for a code while it logs in to so many platforms, one by one."""
     fresh = pen.strangers(count)
     known = pen.rng.sample(pen.person.known, len(pen.person.known))
-    asked: list[Platform] = []
+    asked: list[PlatformProfile] = []
     for _ in range(count):
         use_known = known and pen.rng.random() >= novel
         asked.append(known.pop() if use_known else fresh.pop())
@@ -37,7 +45,7 @@ def requests(pen: Pen, count: int, novel: float) -> list[Platform]:
 
 
 def log_ins(
-    pen: Pen,
+    pen: MessageWriter,
     start_ms: int,
     count: int,
     *,
@@ -52,7 +60,7 @@ def log_ins(
 
 
 def b1(
-    pen: Pen,
+    pen: MessageWriter,
     start_ms: int,
     *,
     gap_s: float = 90,
@@ -65,7 +73,7 @@ def b1(
 
 
 def b2(
-    pen: Pen,
+    pen: MessageWriter,
     start_ms: int,
     *,
     gap_s: float = 54,
@@ -77,7 +85,9 @@ def b2(
     yield from log_ins(pen, start_ms, count, gap_s=gap_s, novel=novel, variation=variation)
 
 
-def b3(pen: Pen, start_ms: int, *, novel: float = NOVEL, ads: int = 30) -> Iterator[Labelled]:
+def b3(
+    pen: MessageWriter, start_ms: int, *, novel: float = NOVEL, ads: int = 30
+) -> Iterator[Labelled]:
     """A shopping festival evening of 4 hours: 4 to 10 log-ins, 10 pay codes, 30 marketing texts.
 
     The log-ins come here and there over the evening, each to another shop.
@@ -91,14 +101,14 @@ def b3(pen: Pen, start_ms: int, *, novel: float = NOVEL, ads: int = 30) -> Itera
     yield from in_order(logins + pay + offers)
 
 
-def b4(pen: Pen, start_ms: int) -> Iterator[Labelled]:
+def b4(pen: MessageWriter, start_ms: int) -> Iterator[Labelled]:
     """A bank's page fails: 4 to 10 codes of one bank in 10 minutes."""
     for at in scattered(pen.rng, pen.rng.randint(4, 10), start_ms, 10 * MINUTE_MS):
         yield pen.own(at, pen.person.bank)
 
 
 def b5(
-    pen: Pen,
+    pen: MessageWriter,
     start_ms: int,
     *,
     days: int = 7,
@@ -114,7 +124,7 @@ def b5(
             yield pen.own(at, rng.choice(used))
 
 
-def b6(pen: Pen, start_ms: int, *, days: int = 1) -> Iterator[Labelled]:
+def b6(pen: MessageWriter, start_ms: int, *, days: int = 1) -> Iterator[Labelled]:
     """A test number: 20 runs a day, each 30 codes of one to three platforms in 5 minutes."""
     rng = pen.rng
     used = pen.strangers(rng.randint(1, 3))
@@ -125,19 +135,19 @@ def b6(pen: Pen, start_ms: int, *, days: int = 1) -> Iterator[Labelled]:
             yield pen.own(at, rng.choice(used))
 
 
-def b7(pen: Pen, start_ms: int) -> Iterator[Labelled]:
+def b7(pen: MessageWriter, start_ms: int) -> Iterator[Labelled]:
     """Ten courier messages a day, most with a pick-up code, which is no verification code."""
     for at in scattered(pen.rng, 10, start_ms, 12 * HOUR_MS):
         yield pen.notice(at, COURIER)
 
 
-def b8(pen: Pen, start_ms: int, *, hours: int = 6) -> Iterator[Labelled]:
+def b8(pen: MessageWriter, start_ms: int, *, hours: int = 6) -> Iterator[Labelled]:
     """Marketing, 20 an hour, each of another sender."""
     for at in scattered(pen.rng, 20 * hours, start_ms, hours * HOUR_MS):
         yield pen.notice(at, MARKETING)
 
 
-def b9(pen: Pen, start_ms: int) -> Iterator[Labelled]:
+def b9(pen: MessageWriter, start_ms: int) -> Iterator[Labelled]:
     """Eight own codes in 20 minutes in 2 to 4 segments each, every segment's receipt twice."""
     rng = pen.rng
     events: list[Labelled] = []
@@ -153,7 +163,7 @@ def b9(pen: Pen, start_ms: int) -> Iterator[Labelled]:
     yield from in_order(events)
 
 
-def b10(pen: Pen, start_ms: int) -> Iterator[Labelled]:
+def b10(pen: MessageWriter, start_ms: int) -> Iterator[Labelled]:
     """Six own codes in 20 minutes, each tried 2 to 5 times, 15 s apart, because it was refused."""
     rng = pen.rng
     events: list[Labelled] = []
@@ -165,7 +175,9 @@ def b10(pen: Pen, start_ms: int) -> Iterator[Labelled]:
     yield from in_order(events)
 
 
-def b11(pen: Pen, start_ms: int, *, days: int = 3, rate_min: float = 1) -> Iterator[Labelled]:
+def b11(
+    pen: MessageWriter, start_ms: int, *, days: int = 3, rate_min: float = 1
+) -> Iterator[Labelled]:
     """A public disposable number: a message a minute all day, 77 % codes, of any platform."""
     rng = pen.rng
     for day in range(days):
@@ -177,7 +189,7 @@ def b11(pen: Pen, start_ms: int, *, days: int = 3, rate_min: float = 1) -> Itera
 
 
 def b12(
-    pen: Pen, start_ms: int, *, recipients: int = 500, minutes: float = 40
+    pen: MessageWriter, start_ms: int, *, recipients: int = 500, minutes: float = 40
 ) -> Iterator[Labelled]:
     """A gateway flushes its backlog: 40 minutes of codes, all handed on within 10 seconds.
 
@@ -187,7 +199,7 @@ def b12(
     backlog: list[Labelled] = []
     span_ms = int(minutes * MINUTE_MS)
     for offset in range(recipients):
-        other = Pen("B12", pen.seed, pen.index + offset, pen.memory)
+        other = MessageWriter("B12", pen.seed, pen.index + offset, pen.memory)
         count = other.rng.randint(6, 12)
         logins = log_ins(other, start_ms, count, gap_s=150)
         backlog += [e for e in logins if e.value["event_time_ms"] < start_ms + span_ms]
@@ -198,7 +210,7 @@ def b12(
 
 
 def b13(
-    pen: Pen, start_ms: int, *, years: float = 5, changes: float = 6, rush: int = 0
+    pen: MessageWriter, start_ms: int, *, years: float = 5, changes: float = 6, rush: int = 0
 ) -> Iterator[Labelled]:
     """A person who changes six of 14 platforms a year, for five years, at a code in six days.
 
@@ -210,7 +222,7 @@ def b13(
     using = [*pen.person.known, pen.person.bank]
     met = set(using)
 
-    def ask(at_ms: int, who: Platform) -> Labelled:
+    def ask(at_ms: int, who: PlatformProfile) -> Labelled:
         role = Role.BANK if who.trusted else Role.KNOWN if who in met else Role.NEW
         met.add(who)
         return pen.code(at_ms, who, role)

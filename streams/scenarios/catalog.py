@@ -11,7 +11,7 @@ from streams.scenarios import attacks, benign
 from streams.scenarios.events import Labelled
 from streams.scenarios.mix import merged
 from streams.scenarios.ordinary import ordinary
-from streams.scenarios.pen import HOUR_MS, Pen
+from streams.scenarios.pen import HOUR_MS, MessageWriter
 from streams.scenarios.people import HABITS
 
 DEFAULT_START_MS: Final = 1_772_422_380_000
@@ -48,30 +48,30 @@ class Scenario:
 
 
 def everyday(
-    pen: Pen, start_ms: int, *, subscribers: int = 20_000, hours: float = 1
+    pen: MessageWriter, start_ms: int, *, subscribers: int = 20_000, hours: float = 1
 ) -> Iterator[Labelled]:
     """Ordinary traffic: codes, marketing, courier, bank and personal messages of 20,000 people."""
     duration_ms = round(hours * HOUR_MS)
     yield from ordinary(subscribers, start_ms, pen.seed, duration_ms=duration_ms, first=pen.index)
 
 
-def nothing_before(_pen: Pen, _start_ms: int, **_: Any) -> Iterator[Labelled]:
+def nothing_before(_pen: MessageWriter, _start_ms: int, **_: Any) -> Iterator[Labelled]:
     """No history: of a sweep nobody is known; ordinary people's habits show in their traffic."""
     yield from ()
 
 
 def history_of_all(
-    pen: Pen, start_ms: int, *, recipients: int = 500, **_: Any
+    pen: MessageWriter, start_ms: int, *, recipients: int = 500, **_: Any
 ) -> Iterator[Labelled]:
     """The history of as many recipients as a scenario has."""
     others = (
-        Pen(f"{pen.scenario}-before", pen.seed, pen.index + offset, pen.memory)
+        MessageWriter(f"{pen.scenario}-before", pen.seed, pen.index + offset, pen.memory)
         for offset in range(recipients)
     )
     yield from merged(*(other.history(start_ms) for other in others))
 
 
-def history_of_weeks(pen: Pen, start_ms: int, **_: Any) -> Iterator[Labelled]:
+def history_of_weeks(pen: MessageWriter, start_ms: int, **_: Any) -> Iterator[Labelled]:
     """Every known platform in three different weeks."""
     yield from pen.weeks(start_ms)
 
@@ -132,7 +132,7 @@ def generate(
     unknown name and TypeError for an unknown parameter.
     """
     scenario = SCENARIOS[name]
-    pen = Pen(name, seed, recipient, memory)
+    pen = MessageWriter(name, seed, recipient, memory)
     if history:
         before = scenario.history(pen, start_ms, **parameters) if scenario.history else None
         yield from before or pen.history(start_ms)

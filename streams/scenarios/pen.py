@@ -10,14 +10,14 @@ from typing import Any, Final
 from streams.scenarios.events import Labelled, Role, Truth, message
 from streams.scenarios.numbering import port
 from streams.scenarios.people import HABITS, person
-from streams.scenarios.platforms import PLATFORMS, Platform
+from streams.scenarios.platforms import PLATFORMS, PlatformProfile
 
 MINUTE_MS: Final = 60_000
 HOUR_MS: Final = 60 * MINUTE_MS
 DAY_MS: Final = 24 * HOUR_MS
 
 
-class Pen:
+class MessageWriter:
     """Writes what one recipient gets in one run of one scenario.
 
     `rng` is the run's only source of chance; it follows from scenario, seed and recipient.
@@ -34,7 +34,7 @@ class Pen:
         self._written = 0
 
     def code(
-        self, at_ms: int, platform: Platform, role: Role = Role.ATTACK, **fields: Any
+        self, at_ms: int, platform: PlatformProfile, role: Role = Role.ATTACK, **fields: Any
     ) -> Labelled:
         """A verification code; `fields` override or add to those of the contract."""
         digits = f"{self.rng.randrange(10**platform.digits):0{platform.digits}d}"
@@ -42,7 +42,7 @@ class Pen:
         truth = Truth(role, self.scenario, platform.name)
         return self._write(at_ms, platform.sender, text, truth, fields)
 
-    def own(self, at_ms: int, platform: Platform, **fields: Any) -> Labelled:
+    def own(self, at_ms: int, platform: PlatformProfile, **fields: Any) -> Labelled:
         """A code that the recipient asked for, labelled by what the carrier can know of it."""
         if platform.trusted:
             role = Role.BANK
@@ -51,7 +51,11 @@ class Pen:
         return self.code(at_ms, platform, role, **fields)
 
     def notice(
-        self, at_ms: int, formats: Sequence[str], platform: Platform | None = None, **fields: Any
+        self,
+        at_ms: int,
+        formats: Sequence[str],
+        platform: PlatformProfile | None = None,
+        **fields: Any,
     ) -> Labelled:
         """A message that is no code, in one of these formats, of this platform or of any."""
         platform = platform or self.rng.choice(PLATFORMS)
@@ -83,7 +87,7 @@ class Pen:
             code = self.code(at_ms, named[name])
             yield Labelled(code.value, Truth(Role.KNOWN, "history", name))
 
-    def strangers(self, count: int, but: Sequence[Platform] = ()) -> list[Platform]:
+    def strangers(self, count: int, but: Sequence[PlatformProfile] = ()) -> list[PlatformProfile]:
         """So many distinct platforms that the recipient does not know, none of `but`."""
         taken = {platform.name for platform in (*self.person.known, *but)}
         return self.rng.sample([p for p in PLATFORMS if p.name not in taken], count)

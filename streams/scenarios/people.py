@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streams.scenarios.numbering import subscriber
-from streams.scenarios.platforms import BANKS, PLATFORMS, Platform
+from streams.scenarios.platforms import BANKS, PLATFORMS, PlatformProfile
 
 HABITS: Final = 14
 """Platforms that a subscriber uses: as many as a row of the detector remembers."""
@@ -43,8 +43,8 @@ class Person:
     """A subscriber."""
 
     recipient: str
-    known: tuple[Platform, ...]  # those that reached it over 24 h ago, but for its bank
-    bank: Platform
+    known: tuple[PlatformProfile, ...]  # those that reached it over 24 h ago, but for its bank
+    bank: PlatformProfile
 
 
 def person(index: int, memory: int = HABITS) -> Person:

@@ -16,7 +16,7 @@ from streams.scenarios.wording import CODES, shipped
 
 
 @dataclass(frozen=True, slots=True)
-class Platform:
+class PlatformProfile:
     """A sender of codes."""
 
     name: str
@@ -26,10 +26,10 @@ class Platform:
     trusted: bool = False
 
 
-def _platform(name: str, sender: str, lang: str, *, trusted: bool = False) -> Platform:
+def _platform(name: str, sender: str, lang: str, *, trusted: bool = False) -> PlatformProfile:
     """A platform whose wording and code length (6 for two thirds, else 4) follow from its name."""
     choice, formats = zlib.crc32(name.encode()), CODES[lang]
-    return Platform(
+    return PlatformProfile(
         name, sender, formats[choice // 7 % len(formats)], 6 if choice % 3 else 4, trusted
     )
 
@@ -37,12 +37,12 @@ def _platform(name: str, sender: str, lang: str, *, trusted: bool = False) -> Pl
 _NAMES: Final = shipped("platforms.toml")
 
 
-def _platforms() -> tuple[Platform, ...]:
+def _platforms() -> tuple[PlatformProfile, ...]:
     invented = [a + b for b in _NAMES["second_halves"] for a in _NAMES["first_halves"]]
     chinese = [_platform(name, port(name), "zh") for name in _NAMES["chinese"]]
     foreign = [_platform(n, n, lang) for lang, names in _NAMES["foreign"].items() for n in names]
     # Popular ones first, as PLATFORMS says: the known names of both kinds take turns 3 to 1.
-    mixed: list[Platform] = []
+    mixed: list[PlatformProfile] = []
     while chinese or foreign:
         mixed += chinese[:3] + foreign[:1]
         del chinese[:3], foreign[:1]

@@ -55,30 +55,30 @@ class NewerError(CheckpointError):
         super().__init__(key, f"{what} in format {found}, this version knows up to {known}")
 
 
-class Settle(NamedTuple):
+class AwaitOutputs(NamedTuple):
     """Everything published up to this mark of the outbox must be acknowledged."""
 
     mark: int
 
 
-class Write(NamedTuple):
+class PutRecord(NamedTuple):
     """The changelog must acknowledge this record; None removes the key."""
 
     key: bytes
     value: bytes | None
 
 
-class Cover(NamedTuple):
+class MarkCovered(NamedTuple):
     """The log up to this offset may be committed."""
 
     offset: int
 
 
-Step = Settle | Write | Cover
+Step = AwaitOutputs | PutRecord | MarkCovered
 """What a checkpoint asks for, one after the other. Each must be done before the next is asked."""
 
 
-class Held(NamedTuple):
+class ChunkRef(NamedTuple):
     """A chunk as a manifest names it."""
 
     version: int  # 0 or 1: which of its two keys
@@ -87,13 +87,13 @@ class Held(NamedTuple):
 
 
 class Manifest(msgspec.Struct, frozen=True, array_like=True):
-    """What makes the chunks of one writer a checkpoint."""
+    """The record that makes the chunks of one writer a checkpoint."""
 
     epoch: int
     next_offset: int
     header: dict[str, Any]
     rows_shape: tuple[int, int]
-    chunks: dict[str, Held]
+    chunks: dict[str, ChunkRef]
 
     def encode(self) -> bytes:
         """Bytes: magic, format, digest of what follows, MessagePack."""
@@ -163,13 +163,13 @@ def pieces(snapshot: Snapshot) -> Iterator[tuple[str, bytes]]:
 class _Pending(NamedTuple):
     """A manifest that was handed over and is not acknowledged: it may or may not be on the log."""
 
-    manifest: Write
-    chunks: dict[str, Held]  # that it names
+    manifest: PutRecord
+    chunks: dict[str, ChunkRef]  # that it names
     offset: int  # that it covers
 
 
 @dataclass(slots=True)
-class Ledger:
+class CheckpointWriter:
     """One writer's book of what its last manifest names.
 
     While a manifest is not acknowledged it may or may not be on the log, and so may count: neither
@@ -183,21 +183,21 @@ class Ledger:
     epoch: int
     leftovers: set[bytes] = field(default_factory=set)  # keys of others, or that no longer count
     covered: int | None = None
-    _held: dict[str, Held] = field(default_factory=dict)
+    _held: dict[str, ChunkRef] = field(default_factory=dict)
     _pending: _Pending | None = None
 
     def checkpoint(self, snapshot: Snapshot, next_offset: int, mark: int) -> Iterator[Step]:
         """The steps of one checkpoint. May be abandoned between any two of them."""
         if self._pending is not None:
             yield from self._count(self._pending)
-        yield Settle(mark)
-        chunks: dict[str, Held] = {}
+        yield AwaitOutputs(mark)
+        chunks: dict[str, ChunkRef] = {}
         for name, data in pieces(snapshot):
             digest = digest_of(data)
             held = self._held.get(name)
             if held is None or held.digest != digest:
-                held = Held(1 - held.version if held else 0, len(data), digest)
-                yield Write(self._key(name, held.version), data)
+                held = ChunkRef(1 - held.version if held else 0, len(data), digest)
+                yield PutRecord(self._key(name, held.version), data)
             chunks[name] = held
         manifest = Manifest(
             self.epoch,
@@ -206,10 +206,10 @@ class Ledger:
             (snapshot.rows.shape[0], snapshot.rows.shape[1]),
             chunks,
         )
-        write = Write(self._key(_MANIFEST), manifest.encode())
+        write = PutRecord(self._key(_MANIFEST), manifest.encode())
         yield from self._count(_Pending(write, chunks, next_offset))
         for key in sorted(self.leftovers):
-            yield Write(key, None)
+            yield PutRecord(key, None)
             self.leftovers.discard(key)
 
     def _count(self, pending: _Pending) -> Iterator[Step]:
@@ -222,7 +222,7 @@ class Ledger:
         self.leftovers -= {self._key(name, held.version) for name, held in pending.chunks.items()}
         self._held = pending.chunks
         self.covered = pending.offset
-        yield Cover(pending.offset)
+        yield MarkCovered(pending.offset)
 
     @property
     def size(self) -> int:
@@ -266,7 +266,7 @@ class Restored:
     snapshot: Snapshot
 
 
-class Shelf:
+class ChangelogReader:
     """The changelog of one partition while it is read: newest record of each key.
 
     Bounded by two checkpoints a writer: when a manifest arrives, the chunks that it does not name
@@ -345,7 +345,7 @@ class Shelf:
         return None
 
 
-def _assemble(manifest: Manifest, held: dict[str, Held], writer: _Writer) -> Snapshot:
+def _assemble(manifest: Manifest, held: dict[str, ChunkRef], writer: _Writer) -> Snapshot:
     rows: NDArray[np.uint64] = np.empty(manifest.rows_shape, dtype=np.uint64)
     flat = rows.reshape(-1)
     at = 0

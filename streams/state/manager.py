@@ -24,15 +24,15 @@ from detectors import chain
 from detectors.recipients.table import WORDS
 from streams.errors import ConfigError
 from streams.state.checkpoint import (
+    AwaitOutputs,
+    ChangelogReader,
     CheckpointError,
-    Cover,
-    Ledger,
+    CheckpointWriter,
+    MarkCovered,
     NewerError,
+    PutRecord,
     Restored,
-    Settle,
-    Shelf,
     Step,
-    Write,
 )
 from streams.state.outbox import Outbox, Send
 
@@ -51,7 +51,7 @@ RATE_BYTES_PER_S: Final = 10_000_000
 
 
 class Admission(Enum):
-    """What to do with an envelope."""
+    """The ways to treat an envelope."""
 
     APPLY = "apply"
     SEEN = "seen"  # wholly applied before
@@ -66,18 +66,18 @@ class Appended(NamedTuple):
     offset: int
 
 
-Append = Callable[[int, Write], Awaitable[Appended]]
+Append = Callable[[int, PutRecord], Awaitable[Appended]]
 """Writes a record to the changelog of a partition; done when it is acknowledged."""
 
 
 @dataclass(slots=True)
-class Part:
+class AssignedPartition:
     """One partition's state and what surrounds it."""
 
     partition: int
     state: chain.Partition
     outbox: Outbox
-    ledger: Ledger
+    ledger: CheckpointWriter
     next: int | None  # the first offset that is not applied; None until the log's start is known
     waiting: Envelope | None = None  # not applied: what follows it is in the log, and costs less so
     hole: tuple[int, int] | None = None
@@ -89,7 +89,7 @@ class Part:
 
     @property
     def dirty(self) -> bool:
-        """Whether it holds events that no checkpoint covers."""
+        """True while it holds events that no checkpoint covers."""
         return self.next is not None and self.next != self.ledger.covered
 
     def admit(self, envelope: Envelope) -> Admission:
@@ -109,7 +109,7 @@ class Part:
         return Admission.LOST
 
     def overtaken(self, committed: int | None) -> bool:
-        """Whether the group has committed more than this state holds: somebody has a newer one.
+        """Tell if the group has committed more than this state holds: somebody has a newer one.
 
         Then records may be gone because they are no longer needed, and only this state needs them.
         """
@@ -118,7 +118,7 @@ class Part:
 
 
 @dataclass(slots=True)
-class Keeper:
+class StateManager:
     """The partitions of one worker. Implements what `streams.transport.driver.Keeper` asks for.
 
     `placed`, `assigned` and `revoked` are called by Faust around a rebalance, always in the order
@@ -137,7 +137,7 @@ class Keeper:
     rebuild: bool = False
     state_format: int = chain.FORMATS[-1]  # that checkpoints are written in; all are read
     completed: Callable[[float], None] = lambda _: None  # told the seconds of each checkpoint
-    parts: dict[int, Part] = field(default_factory=dict)
+    parts: dict[int, AssignedPartition] = field(default_factory=dict)
     owned: frozenset[int] = frozenset()
     generation: int = -1
     placed: bool = False
@@ -145,7 +145,7 @@ class Keeper:
     progress: int = 0  # grows with whatever gets done; a watchdog looks at it
     checkpoint_steps: int = 0  # the same for checkpoints alone
     checkpoints: int = 0  # that were completed
-    _shelves: dict[int, Shelf] = field(default_factory=dict)
+    _shelves: dict[int, ChangelogReader] = field(default_factory=dict)
     _taken: dict[int, int] = field(default_factory=dict)  # partition -> last changelog offset
     _anew: frozenset[int] | None = None  # of the first assignment, if it is to be rebuilt
     _distrusted: set[int] = field(default_factory=set)  # of these, checkpoints not yet thrown away
@@ -186,7 +186,7 @@ class Keeper:
             for p, part in self.parts.items()
             if consecutive and p in partitions and part.next is not None
         }
-        self._shelves = {p: Shelf() for p in partitions - self.parts.keys()}
+        self._shelves = {p: ChangelogReader() for p in partitions - self.parts.keys()}
         self._taken = {}
         log.info(
             "generation %d: partitions %s, of which %d stay",
@@ -226,8 +226,8 @@ class Keeper:
             shelf = held
             if partition in self._distrusted:
                 for key in sorted(held.keys):  # now: else its higher offset would win a restart
-                    await self._acknowledged(partition, Write(key, None))
-                shelf = Shelf()
+                    await self._acknowledged(partition, PutRecord(key, None))
+                shelf = ChangelogReader()
             try:
                 part = await asyncio.to_thread(self._part, partition, shelf)
             except CheckpointError as refused:
@@ -242,11 +242,13 @@ class Keeper:
         self.loaded = True
         self.placed = not self.parts  # with nothing to read there is no place to take
 
-    def _part(self, partition: int, shelf: Shelf) -> Part:
+    def _part(self, partition: int, shelf: ChangelogReader) -> AssignedPartition:
         restored = shelf.restore(partition, self.epoch)
-        ledger = Ledger(partition, secrets.token_hex(6), self.epoch, leftovers=set(shelf.keys))
+        ledger = CheckpointWriter(
+            partition, secrets.token_hex(6), self.epoch, leftovers=set(shelf.keys)
+        )
         now = time.monotonic()
-        return Part(
+        return AssignedPartition(
             partition,
             self._state(partition, restored),
             Outbox(self.send),
@@ -266,7 +268,7 @@ class Keeper:
                 f"{partition}|manifest", f"its state does not fit this version ({error!r})"
             ) from error
 
-    def _copy(self, part: Part) -> chain.Snapshot:
+    def _copy(self, part: AssignedPartition) -> chain.Snapshot:
         return chain.snapshot(part.state, self.state_format)
 
     async def place(self, consumer: Consumer) -> None:
@@ -366,7 +368,7 @@ class Keeper:
         if not task.cancelled() and (error := task.exception()) is not None:
             self.fatal(error)
 
-    async def _checkpoint(self, part: Part, bytes_per_s: float) -> None:
+    async def _checkpoint(self, part: AssignedPartition, bytes_per_s: float) -> None:
         async with part.writing:
             if not part.dirty:
                 return
@@ -392,20 +394,20 @@ class Keeper:
                 self._rate = written / took
             log.debug("partition %d: %d bytes in %.3f s", part.partition, written, took)
 
-    async def _do(self, part: Part, step: Step) -> int:
+    async def _do(self, part: AssignedPartition, step: Step) -> int:
         """Do a step; returns the bytes written."""
         match step:
-            case Settle(mark):
+            case AwaitOutputs(mark):
                 await part.outbox.settle(mark)
-            case Write(_, value):
+            case PutRecord(_, value):
                 appended = await self._acknowledged(part.partition, step)
                 part.changelog_offset = max(part.changelog_offset, appended.offset)
                 return len(value or b"")
-            case Cover(_):
+            case MarkCovered(_):
                 pass  # the ledger has noted it; the group commits it on its own beat
         return 0
 
-    async def _acknowledged(self, partition: int, write: Write) -> Appended:
+    async def _acknowledged(self, partition: int, write: PutRecord) -> Appended:
         """Write until it is acknowledged. A watchdog, not this, gives up."""
         while True:
             try:

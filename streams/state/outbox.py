@@ -1,4 +1,4 @@
-"""What a partition's events made for the world: published in order, and known to be acknowledged.
+"""Publishes what a partition's events made for the world, in order, and knows what is acknowledged.
 
 A checkpoint may not cover an event before everything the event made is on the log of its topic.
 """

@@ -25,7 +25,7 @@ from prometheus_client import (
 )
 
 from detectors.model.event import Trust
-from streams.wire import Outcome, Reason
+from streams.wire import Outcome, RejectReason
 
 PREFIX: Final = "otpguard_"
 GATEWAYS_MAX: Final = 32  # of label `gateway`; a carrier has a handful of SMS gateways
@@ -135,10 +135,10 @@ TABLE: Final = (
     Metric("offset_gaps_total", "counter", "gaps",
            "Holes in the log that were accepted: truncated or transactional input."),
     Metric("dead_letters_total", "counter", "records", "Refused records by reason.",
-           {"reason": tuple(Reason)}),
+           {"reason": tuple(RejectReason)}),
     Metric("dead_letters_withheld_total", "counter", "records",
            "Of those, records that got no dead letter: more were refused than a second may have.",
-           {"reason": tuple(Reason)}),
+           {"reason": tuple(RejectReason)}),
     Metric("noncanonical_keys_total", "counter", "events",
            "Counted events whose key is not the canonical form of their recipient."),
     Metric("misplaced_keys_total", "counter", "events",

@@ -22,7 +22,7 @@ _MORE: Final = 4
 _LEAST: Final = 1 << 16
 
 
-class UnreadableError(Exception):
+class UnreadableBatchError(Exception):
     """It holds more than the bound, or is not what its codec makes."""
 
 
@@ -32,11 +32,11 @@ def decompress(codec: int, data: bytes, bytes_max: int) -> bytes:
     `codec` is a batch's number of it: 1 gzip, 2 snappy, 3 lz4, 4 zstd. Raises UnreadableError.
     """
     if codec not in _CODECS:
-        raise UnreadableError
+        raise UnreadableBatchError
     try:
         return _CODECS[codec](data, bytes_max)
     except (cramjam.DecompressionError, zlib.error, struct.error, ValueError) as error:
-        raise UnreadableError from error
+        raise UnreadableBatchError from error
 
 
 def _gzip(data: bytes, bytes_max: int) -> bytes:
@@ -45,7 +45,7 @@ def _gzip(data: bytes, bytes_max: int) -> bytes:
         member = zlib.decompressobj(_GZIP)
         made += member.decompress(data, bytes_max + 1 - len(made))
         if len(made) > bytes_max or not member.eof:
-            raise UnreadableError
+            raise UnreadableBatchError
         data = member.unused_data
     return bytes(made)
 
@@ -59,11 +59,11 @@ def _snappy(data: bytes, bytes_max: int) -> bytes:
             (size,) = _LENGTH.unpack_from(data, at)
             at += _LENGTH.size
             if not 0 <= size <= len(data) - at:
-                raise UnreadableError
+                raise UnreadableBatchError
             blocks.append(data[at : at + size])
             at += size
     if sum(map(cramjam.snappy.decompress_raw_len, blocks)) > bytes_max:
-        raise UnreadableError
+        raise UnreadableBatchError
     return b"".join(bytes(cramjam.snappy.decompress_raw(block)) for block in blocks)
 
 

@@ -8,9 +8,9 @@ of one partition and one poll travel as one message, an `Envelope` of columns, s
 flow control, rebalance and table recovery stay stock Faust at a ten-thousandth of the rate.
 
 The second difference is who decides where reading goes on. Stock Faust commits what was
-acknowledged and starts where it committed. Here a `Keeper` holds the state of each partition, which
-is a function of its log up to one offset: reading starts at that offset, and what is committed is
-what a checkpoint covers.
+acknowledged and starts where it committed. Here a `PartitionStates` holds the state of each
+partition, which is a function of its log up to one offset: reading starts at that offset, and what
+is committed is what a checkpoint covers.
 """
 
 from __future__ import annotations
@@ -50,15 +50,15 @@ from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, ConsumerMessage
 from numpy.typing import NDArray
 
-from streams.transport.decompress import UnreadableError, decompress
+from streams.transport.decompress import UnreadableBatchError, decompress
 from streams.transport.record_batch import (
+    BatchSlice,
     Columns,
     MalformedError,
     Refused,
-    Slab,
     alone,
     joined,
-    places,
+    record_starts,
 )
 
 SCHEME: Final = "kafka-env"
@@ -106,10 +106,11 @@ NO_RECORD_TIME_MS: Final = -1
 
 @dataclass(slots=True)
 class Poll:
-    """What a poll brings: envelopes of several partitions, as far as they are still there.
+    """The envelopes that one poll brings, of several partitions, as far as they are still there.
 
-    It may bring `room` records more of all of them together: aiokafka counts envelopes, so that a
-    worker that was behind on 32 partitions held 115,000 events.
+    `room` is how many records this poll may still take, over all partitions. aiokafka's own limit
+    counts an envelope as one record; without this, a worker catching up on 32 partitions held
+    115,000 events.
     """
 
     room: int = sys.maxsize
@@ -173,7 +174,7 @@ class Envelope:
         return replace(self, values=alone(self.values), keys=alone(self.keys), poll=None)
 
     def ends_early(self, size: int) -> bool:
-        """Whether the log already had more, up to the next multiple of `size` offsets.
+        """Tell if the log already had more, up to the next multiple of `size` offsets.
 
         And whether it may be read: what lies behind an open transaction may not.
         """
@@ -204,14 +205,14 @@ class Envelope:
         )
 
 
-class Keeper(Protocol):
+class PartitionStates(Protocol):
     """Holds the partitions' states; the transport asks it where to read and what to commit."""
 
     topic: str  # the source; every other topic is treated as stock Faust does
 
     @property
     def placed(self) -> bool:
-        """Whether the consumer stands where the states want it. Until then nothing is read."""
+        """True once the consumer stands where the states want it. Until then nothing is read."""
 
     def revoked(self) -> None:
         """A rebalance begins; nothing is owned until `assigned`."""
@@ -241,7 +242,7 @@ class Keeper(Protocol):
 class App(faust.App):
     """A Faust app whose partitions' states are held by `keeper`."""
 
-    keeper: Keeper
+    keeper: PartitionStates
 
 
 class Consumer(driver.Consumer):
@@ -450,7 +451,7 @@ class _Polling:
 
 
 class _Fetched(dict[TP, Any]):
-    """What aiokafka's fetcher holds for each partition.
+    """The results that aiokafka's fetcher holds for each partition.
 
     Results of the source hand their records out as one envelope. aiokafka's own generators see a
     whole batch as one record: .2 us a record of a large fetch and .55 of a small one, where taking
@@ -499,7 +500,7 @@ BULK_BYTES: Final = 200_000
 objects that they save."""
 
 
-class Records:
+class CheckedRecords:
     """aiokafka's `MemoryRecords`, whose batches have their checksum computed by the processor.
 
     aiokafka computes it in C, byte by byte: a tenth of what reading a record costs in all.
@@ -521,7 +522,7 @@ class Records:
         return _Checked(batch, self.raw, begin, self._at)
 
 
-fetcher.MemoryRecords = Records
+fetcher.MemoryRecords = CheckedRecords
 
 
 class _Checked:
@@ -544,7 +545,7 @@ class _Checked:
         return next(self._batch)
 
     def validate_crc(self) -> bool:
-        """Whether its bytes are those that were sent."""
+        """Tell if its bytes are those that were sent."""
         if self.is_old:
             return bool(self._batch.validate_crc())
         _, _, _, _, expected, *_ = _HEADER.unpack_from(self._raw, self._begin)
@@ -565,7 +566,7 @@ class _Checked:
         first, _, _, _, _, _, delta, _, last_ms, *_ = _HEADER.unpack_from(self._raw, self._begin)
         return Refused(first, first + delta, last_ms)
 
-    def slab(self) -> Slab:
+    def slab(self) -> BatchSlice:
         """All of its records. Raises MalformedError, or UnreadableError if they are too much."""
         header = _HEADER.unpack_from(self._raw, self._begin)
         offset, _, _, _, _, attributes, _, first_ms, last_ms, _, _, _, count = header
@@ -574,14 +575,14 @@ class _Checked:
             buffer = decompress(number, buffer[begin:end], BATCH_BYTES_MAX)
             begin, end = 0, len(buffer)
         appended = bool(attributes & _APPENDED)
-        found = places(buffer, begin, end, count)
-        return Slab(buffer, found, offset, last_ms if appended else first_ms, appended)
+        found = record_starts(buffer, begin, end, count)
+        return BatchSlice(buffer, found, offset, last_ms if appended else first_ms, appended)
 
 
 class _Batches:
     """Batches made of parts of at most `room` records, in place of records."""
 
-    def __init__(self, records: Records) -> None:
+    def __init__(self, records: CheckedRecords) -> None:
         self.has_next = records.has_next
         self.room = 1
         self.decompressed = 0  # bytes, since somebody asked
@@ -601,7 +602,7 @@ class _Batches:
         return _slabs if self._bulk or batch.is_compressed else _lists
 
 
-_Part = Slab | Columns | Refused
+_Part = BatchSlice | Columns | Refused
 _Parts = Callable[[_Batches, _Checked], Iterator[_Part]]
 
 
@@ -627,7 +628,7 @@ def _refusal(_batches: _Batches, batch: _Checked) -> Iterator[_Part]:
 def _slabs(batches: _Batches, batch: _Checked) -> Iterator[_Part]:
     try:
         slab = batch.slab()
-    except UnreadableError:
+    except UnreadableBatchError:
         batches.decompressed += BATCH_BYTES_MAX
         yield batch.refused()
         return
@@ -682,7 +683,7 @@ def _envelopes(
     records: PartitionRecords = result._partition_records
     start = records.next_fetch_offset
     room = min(max_records or sys.maxsize, poll.room)
-    parts: list[Slab | Columns] = []
+    parts: list[BatchSlice | Columns] = []
     refused: list[Refused] = []
     ended = False
     try:
@@ -723,7 +724,7 @@ class Producer(driver.Producer):
         return producer
 
     async def broker_answers(self) -> bool:
-        """Whether some broker answers a request for metadata."""
+        """Tell if some broker answers a request for metadata."""
         producer = self._producer
         return producer is not None and bool(await producer.client.force_metadata_update())
 

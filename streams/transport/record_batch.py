@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.model.arrays import indices
-from detectors.model.strings import Lying
+from detectors.model.strings import StringBuffer
 
 _TOO_FAR: Final = 1 << 40
 _SKIP_FIRST: Final = [
@@ -35,7 +35,7 @@ class MalformedError(Exception):
     """A batch does not hold the records that it says it holds."""
 
 
-class Octets(Sequence[bytes | None]):
+class BytesColumn(Sequence[bytes | None]):
     """A column of n byte strings: i is `buffer[start[i]:stop[i]]`, both int64 (n,).
 
     They lie in order. Where `stop` is less than `start` there is none.
@@ -59,11 +59,11 @@ class Octets(Sequence[bytes | None]):
     def __getitem__(self, at: int) -> bytes | None: ...
 
     @overload
-    def __getitem__(self, at: slice) -> Octets: ...
+    def __getitem__(self, at: slice) -> BytesColumn: ...
 
-    def __getitem__(self, at: int | slice) -> bytes | Octets | None:
+    def __getitem__(self, at: int | slice) -> bytes | BytesColumn | None:
         if isinstance(at, slice):
-            return Octets(self.buffer, self.start[at], self.stop[at])
+            return BytesColumn(self.buffer, self.start[at], self.stop[at])
         start, stop = self.start[at], self.stop[at]
         return self.buffer[start:stop] if start <= stop else None
 
@@ -76,18 +76,18 @@ class Octets(Sequence[bytes | None]):
         """The bytes (n, width) of strings that are all of one width > 0, or None."""
         if not len(self) or self.start[0] >= self.stop[0]:
             return None
-        return Lying(self.buffer, self.start, self.stop).matrix()
+        return StringBuffer(self.buffer, self.start, self.stop).matrix()
 
-    def alone(self) -> Octets:
+    def alone(self) -> BytesColumn:
         """The same in a buffer that holds hardly anything else, if they lie close together."""
         if not len(self):
-            return Octets(b"", self.start, self.stop)
+            return BytesColumn(b"", self.start, self.stop)
         if (rows := self.matrix()) is not None:  # keys, which lie among the values
             edges = np.arange(len(rows) + 1) * rows.shape[1]
-            return Octets(rows.tobytes(), edges[:-1], edges[1:])
+            return BytesColumn(rows.tobytes(), edges[:-1], edges[1:])
         first = self.start[0]
         last = max(self.start[-1], self.stop[-1])
-        return Octets(self.buffer[first:last], self.start - first, self.stop - first)
+        return BytesColumn(self.buffer[first:last], self.start - first, self.stop - first)
 
     def apart(self, spare: int) -> tuple[bytes, NDArray[np.int64], NDArray[np.int64]]:
         """The same (n > 0, none of them None) in a buffer with nothing but blanks between them.
@@ -113,7 +113,7 @@ class Octets(Sequence[bytes | None]):
 
 def alone(column: Sequence[bytes | None]) -> Sequence[bytes | None]:
     """The same strings, without a buffer that holds many others."""
-    return column.alone() if isinstance(column, Octets) else column
+    return column.alone() if isinstance(column, BytesColumn) else column
 
 
 def joined(columns: Sequence[Sequence[Any] | NDArray[Any]]) -> Any:
@@ -123,17 +123,17 @@ def joined(columns: Sequence[Sequence[Any] | NDArray[Any]]) -> Any:
     arrays = [column for column in columns if isinstance(column, np.ndarray)]
     if len(arrays) == len(columns):
         return np.concatenate(arrays)
-    parts = [column.alone() for column in columns if isinstance(column, Octets)]
+    parts = [column.alone() for column in columns if isinstance(column, BytesColumn)]
     if len(parts) < len(columns):
         return list(chain.from_iterable(columns))
     ahead = np.cumsum([0, *(len(part.buffer) for part in parts)]).tolist()
     start = [part.start + a for part, a in zip(parts, ahead, strict=False)]
     stop = [part.stop + a for part, a in zip(parts, ahead, strict=False)]
     buffer = b"".join(part.buffer for part in parts)
-    return Octets(buffer, np.concatenate(start), np.concatenate(stop))
+    return BytesColumn(buffer, np.concatenate(start), np.concatenate(stop))
 
 
-class Slab(NamedTuple):
+class BatchSlice(NamedTuple):
     """Consecutive records of one batch, as its bytes."""
 
     buffer: bytes
@@ -183,12 +183,12 @@ class Columns(NamedTuple):
     timestamps_ms: Sequence[int] | NDArray[np.int64]
 
     @classmethod
-    def of(cls, parts: Sequence[Slab | Columns]) -> Columns:
+    def of(cls, parts: Sequence[BatchSlice | Columns]) -> Columns:
         """The records of all parts. Raises MalformedError."""
-        slabs = [part for part in parts if isinstance(part, Slab)]
+        slabs = [part for part in parts if isinstance(part, BatchSlice)]
         if len(slabs) == len(parts):
-            return read(slabs)
-        each = [read([part]) if isinstance(part, Slab) else part for part in parts]
+            return decode_records(slabs)
+        each = [decode_records([part]) if isinstance(part, BatchSlice) else part for part in parts]
         return cls(
             joined([one.values for one in each]),
             joined([one.keys for one in each]),
@@ -207,7 +207,7 @@ class Columns(NamedTuple):
         return int(self.offsets[-1])
 
     def since(self, offset: int) -> Columns:
-        """Those from an offset on."""
+        """Return the records from `offset` on."""
         cut = bisect_left(self.offsets, offset)
         if not cut:
             return self
@@ -216,8 +216,8 @@ class Columns(NamedTuple):
         )
 
 
-def places(buffer: bytes, at: int, end: int, count: int) -> list[int]:
-    """Where `count` records begin, the first of them at `at`; and the end of the last.
+def record_starts(buffer: bytes, at: int, end: int, count: int) -> list[int]:
+    """Find where `count` records begin, the first of them at `at`; and the end of the last.
 
     Raises MalformedError if that is not `end`.
     """
@@ -237,7 +237,7 @@ def places(buffer: bytes, at: int, end: int, count: int) -> list[int]:
 
 
 def _walk(buffer: bytes, at: int, count: int) -> Iterator[int]:
-    """Where each record ends, whatever their lengths are."""
+    """Find each record's end, whatever their lengths are."""
     for _ in range(count):
         length, at = _varint(buffer, at)
         if length < 0:
@@ -260,7 +260,7 @@ def _varint(buffer: bytes, at: int) -> tuple[int, int]:
     raise MalformedError
 
 
-def read(slabs: Sequence[Slab]) -> Columns:
+def decode_records(slabs: Sequence[BatchSlice]) -> Columns:
     """The records of some slabs, one slab after the other.
 
     Raises MalformedError if they are not what they say they are.
@@ -298,13 +298,13 @@ def read(slabs: Sequence[Slab]) -> Columns:
 
 def _strings(
     buffer: bytes, octets: NDArray[np.uint8], at: NDArray[np.int64]
-) -> tuple[Octets, NDArray[np.int64]]:
+) -> tuple[BytesColumn, NDArray[np.int64]]:
     """The strings at these places, each behind its length, and the places behind them."""
     length, at = _varints(octets, at)
     if (length > len(buffer)).any():
         raise MalformedError
     stop = at + np.maximum(length, -1)  # any number below 0 means none, as to aiokafka
-    return Octets(buffer, at, stop), np.maximum(at, stop)
+    return BytesColumn(buffer, at, stop), np.maximum(at, stop)
 
 
 def _varints(

@@ -22,10 +22,10 @@ import numpy as np
 from msgspec import Meta
 from numpy.typing import NDArray
 
-from detectors.model.event import TICK_OFFSETS, Batch, Kind
-from detectors.model.strings import Lying, Strings, Written, joined
+from detectors.model.event import TICK_OFFSETS, Batch, EventKind
+from detectors.model.strings import StringBuffer, StringList, Strings, joined
 from detectors.model.times import EPOCH_S
-from streams.transport.record_batch import Octets
+from streams.transport.record_batch import BytesColumn
 from streams.transport.record_batch import joined as end_to_end
 from streams.wire.layout import Fitted, Keys, Layouts
 from streams.wire.partitioner import misplaced
@@ -53,7 +53,7 @@ CACHED: Final = 512
 """Records decoded before their fields are read, while they still lie in the processor's cache."""
 
 
-class Reason(StrEnum):
+class RejectReason(StrEnum):
     """Why a record was refused: the closed set of the dead letters' header and metric label."""
 
     NULL_VALUE = "null_value"
@@ -71,7 +71,7 @@ class Reason(StrEnum):
 
 
 class Outcome(StrEnum):
-    """What became of a record: the closed set of `events_total{outcome}`."""
+    """The fate of a record: the closed set of `events_total{outcome}`."""
 
     COUNTED = "counted"
     RECYCLED = "recycled"
@@ -91,7 +91,7 @@ _TimeMs = Annotated[int, Meta(ge=10**12, le=10**13)]
 
 
 class Event(msgspec.Struct, gc=False):
-    """What the worker reads of a value. Other fields are skipped; null means absent."""
+    """The fields that the worker reads of a value. Others are skipped; null means absent."""
 
     schema_version: Literal[1]
     recipient: _Identifier
@@ -155,11 +155,11 @@ class Intake:
 
     @property
     def kinds(self) -> dict[str | None, int]:
-        """The event types that reach the core, with their `Kind`; an absent type means "submit"."""
-        kinds: dict[str | None, int] = {"recycled": int(Kind.RECYCLED)}
-        kinds[self.counted_type] = int(Kind.MESSAGE)
+        """The event types that reach the core, and their `EventKind`; an absent one is "submit"."""
+        kinds: dict[str | None, int] = {"recycled": int(EventKind.RECYCLED)}
+        kinds[self.counted_type] = int(EventKind.MESSAGE)
         if self.counted_type == "submit":
-            kinds[None] = int(Kind.MESSAGE)
+            kinds[None] = int(EventKind.MESSAGE)
         return kinds
 
 
@@ -168,7 +168,7 @@ class Reject:
     """A record that was refused, as it came; or a whole batch of them, without what is in it."""
 
     offset: int
-    reason: Reason
+    reason: RejectReason
     key: bytes | None
     value: bytes | None
     timestamp_ms: int  # the record's; -1 if it has none
@@ -177,7 +177,7 @@ class Reject:
     @classmethod
     def of_batch(cls, first: int, last: int, time_ms: int) -> Reject:
         """All offsets from the first to the last, which is among them."""
-        return cls(first, Reason.BATCH_UNREADABLE, None, None, time_ms, last - first)
+        return cls(first, RejectReason.BATCH_UNREADABLE, None, None, time_ms, last - first)
 
     @property
     def last_offset(self) -> int:
@@ -264,7 +264,7 @@ def decode_together(
     tame, lengths = _tame(values, intake.value_bytes_max)
     fitted, odd = intake.layouts.read(tame, lengths)
     decoded = _Fields()
-    reasons: dict[int, Reason] = {}
+    reasons: dict[int, RejectReason] = {}
     outcomes: list[Counter[Outcome]] = [Counter() for _ in blocks]
     for number, places in _portions(odd, edges):
         events, errors = _parse(_at(tame, places))
@@ -284,7 +284,7 @@ def decode_together(
             for shape, n in Counter(map(_SHAPE, filter(None, events))).items():
                 outcomes[number][_outcome(kinds, *shape)] += n
         decoded.take(_at(places, counted), _at(events, counted), kinds)
-    if decoded.row and decoded.kind[0] == Kind.MESSAGE:
+    if decoded.row and decoded.kind[0] == EventKind.MESSAGE:
         intake.layouts.learn(tame, decoded.row)
 
     read = _one([*map(_of_layout, fitted), decoded.read()])
@@ -295,14 +295,14 @@ def decode_together(
     beyond = (read.event_time_ms < TIME_MIN_MS) | (read.event_time_ms > TIME_MAX_MS)
     without = untimed if stamps is not None else untimed[:0]
     if nobody or without.any() or beyond.any() or not fits.all():
-        reasons.update((at, Reason.EVENT_TIME_AHEAD) for at in read.row[~fits].tolist())
+        reasons.update((at, RejectReason.EVENT_TIME_AHEAD) for at in read.row[~fits].tolist())
         if len(without):
-            reasons.update((at, Reason.NO_RECORD_TIME) for at in read.row[without].tolist())
+            reasons.update((at, RejectReason.NO_RECORD_TIME) for at in read.row[without].tolist())
             fits &= ~without
-        reasons.update((at, Reason.OUT_OF_RANGE) for at in read.row[beyond].tolist())
+        reasons.update((at, RejectReason.OUT_OF_RANGE) for at in read.row[beyond].tolist())
         fits &= ~beyond
         fits[nobody] = False
-        reasons.update((at, Reason.BAD_RECIPIENT) for at in read.row[nobody].tolist())
+        reasons.update((at, RejectReason.BAD_RECIPIENT) for at in read.row[nobody].tolist())
         read, recipient = read.only(fits), recipient[fits]
 
     whole = Batch(
@@ -338,7 +338,9 @@ def decode_together(
     ]  # fmt: skip
 
 
-def refuse(decoded: Decoded, reason: Reason, refused: Sequence[int], records: Records) -> Decoded:
+def refuse(
+    decoded: Decoded, reason: RejectReason, refused: Sequence[int], records: Records
+) -> Decoded:
     """The same, with the events at these offsets (ascending) among the refused ones.
 
     They were counted; what the chain makes of them it has done. `records` are those of `decoded`.
@@ -364,7 +366,7 @@ def refuse(decoded: Decoded, reason: Reason, refused: Sequence[int], records: Re
 
 
 def _portions(odd: Sequence[int], edges: Sequence[int]) -> Iterator[tuple[int, Sequence[int]]]:
-    """Those ascending places, at most `CACHED` at once and of one block, with its number."""
+    """Cut ascending places into portions of at most `CACHED`, each of one block."""
     for number, (edge, end) in enumerate(pairwise(edges)):
         first, last = bisect_left(odd, edge), bisect_left(odd, end)
         for begin in range(first, last, CACHED):
@@ -403,13 +405,13 @@ def _decoded(
     block: Records,
     batch: Batch,
     row: NDArray[np.int64],
-    refused: Sequence[tuple[int, Reason]],
+    refused: Sequence[tuple[int, RejectReason]],
     outcomes: Counter[Outcome],
     misplaced_keys: int,
 ) -> Decoded:
-    """What became of a block: events at rows (m,), and those that were refused."""
+    """The events of a block at rows (m,), and its refused records."""
     outcomes[Outcome.REJECTED] = len(refused)
-    outcomes[Outcome.RECYCLED] = int(np.count_nonzero(batch.kind == Kind.RECYCLED))
+    outcomes[Outcome.RECYCLED] = int(np.count_nonzero(batch.kind == EventKind.RECYCLED))
     outcomes[Outcome.COUNTED] = len(row) - outcomes[Outcome.RECYCLED]
     times_ms = block.timestamps_ms
     return Decoded(
@@ -444,7 +446,7 @@ def _astray(
 
 
 class _Read(NamedTuple):
-    """What is read of m events that are counted."""
+    """The columns of m events that are counted."""
 
     row: NDArray[np.int64]  # (m,) their places among the values, ascending
     kind: NDArray[np.uint8]
@@ -453,7 +455,7 @@ class _Read(NamedTuple):
     strings: Mapping[str, Strings]  # of `_STRINGS`
 
     def only(self, chosen: NDArray[np.bool_]) -> _Read:
-        """Those of them that are chosen."""
+        """Return the chosen ones of them."""
         strings = {name: column.take(chosen) for name, column in self.strings.items()}
         return _Read(
             self.row[chosen],
@@ -468,16 +470,16 @@ def _of_layout(fitted: Fitted) -> _Read:
     """Events of one layout: all are messages, for a layout is learnt from one that is."""
     n = len(fitted.rows)
     nowhere = np.zeros(n, np.int64)
-    strings: dict[str, Strings] = dict.fromkeys(_STRINGS, Lying(b"", nowhere, nowhere))
-    strings |= {"text": Written([""] * n), **fitted.strings}
+    strings: dict[str, Strings] = dict.fromkeys(_STRINGS, StringBuffer(b"", nowhere, nowhere))
+    strings |= {"text": StringList([""] * n), **fitted.strings}
     if prefix := fitted.strings.get("text_prefix"):
         text = fitted.strings.get("text", prefix)
         whole = text.length > 0
         start = np.where(whole, text.start, prefix.start)
-        strings["text"] = Lying(text.buffer, start, np.where(whole, text.stop, prefix.stop))
+        strings["text"] = StringBuffer(text.buffer, start, np.where(whole, text.stop, prefix.stop))
     return _Read(
         fitted.rows,
-        np.full(n, Kind.MESSAGE, np.uint8),
+        np.full(n, EventKind.MESSAGE, np.uint8),
         fitted.times["event_time_ms"],
         fitted.times.get("ingest_time_ms", np.full(n, -1)),
         strings,
@@ -485,7 +487,7 @@ def _of_layout(fitted: Fitted) -> _Read:
 
 
 class _Fields:
-    """What is read of events that were decoded one by one, a list for each field."""
+    """The fields of events that were decoded one by one, a list for each."""
 
     def __init__(self) -> None:
         self.row: list[int] = []
@@ -519,7 +521,7 @@ class _Fields:
             np.array(self.kind, np.uint8),
             np.array(self.event_time_ms, np.int64),
             np.array(self.ingest_time_ms, np.int64),
-            {name: Written(strings) for name, strings in self.strings.items()},
+            {name: StringList(strings) for name, strings in self.strings.items()},
         )
 
 
@@ -548,11 +550,11 @@ def _tame(
     values: Sequence[bytes | None], bytes_max: int
 ) -> tuple[Sequence[bytes], NDArray[np.int64]]:
     """The values, with nothing in place of one that is null or too large, and their lengths."""
-    if isinstance(values, Octets):
+    if isinstance(values, BytesColumn):
         lengths = values.stop - values.start
         if lengths.min(initial=0) < 0 or lengths.max(initial=0) > bytes_max:
             lengths[(lengths < 0) | (lengths > bytes_max)] = 0
-        return Octets(values.buffer, values.start, values.start + lengths), lengths  # type: ignore[return-value]
+        return BytesColumn(values.buffer, values.start, values.start + lengths), lengths  # type: ignore[return-value]
     try:
         lengths = np.fromiter(map(len, values), np.int64, len(values))  # type: ignore[arg-type]
         if lengths.max(initial=0) <= bytes_max:
@@ -581,26 +583,26 @@ def _parse(values: Sequence[bytes]) -> tuple[list[Event | None], dict[int, Excep
     return events, errors
 
 
-def _reason(value: bytes | None, bytes_max: int, error: Exception) -> Reason:
+def _reason(value: bytes | None, bytes_max: int, error: Exception) -> RejectReason:
     """Why a value was refused, most general reason first. Not the hot path."""
     if value is None:
-        return Reason.NULL_VALUE
+        return RejectReason.NULL_VALUE
     if len(value) > bytes_max:
-        return Reason.TOO_LARGE
+        return RejectReason.TOO_LARGE
     try:
         loose = msgspec.json.decode(value)
     except (ValueError, RecursionError):
-        return Reason.INVALID_JSON
+        return RejectReason.INVALID_JSON
     if not isinstance(loose, dict):
-        return Reason.WRONG_TYPE
+        return RejectReason.WRONG_TYPE
     version = loose.get("schema_version")
     if type(version) is int and version != SCHEMA_VERSION:
-        return Reason.UNKNOWN_SCHEMA_VERSION
+        return RejectReason.UNKNOWN_SCHEMA_VERSION
     if not loose.keys() >= _REQUIRED:
-        return Reason.MISSING_FIELD
+        return RejectReason.MISSING_FIELD
     if isinstance(error, msgspec.ValidationError) and not _A_LIMIT.search(str(error)):
-        return Reason.WRONG_TYPE
-    return Reason.OUT_OF_RANGE
+        return RejectReason.WRONG_TYPE
+    return RejectReason.OUT_OF_RANGE
 
 
 def _outcome(
@@ -610,7 +612,7 @@ def _outcome(
     segment: int | None,
     attempt: int | None,
 ) -> Outcome:
-    """What becomes of a good event; the first of several reasons not to count it."""
+    """Decide whether a good event counts; else return the first reason not to."""
     if direction == "mo":
         return Outcome.MOBILE_ORIGINATED
     if event_type not in kinds:

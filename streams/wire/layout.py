@@ -20,8 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.model.arrays import indices
-from detectors.model.strings import SPARE, Lying, items
-from streams.transport.record_batch import Octets
+from detectors.model.strings import SPARE, StringBuffer, items
+from streams.transport.record_batch import BytesColumn
 
 LAYOUTS_MAX: Final = 8
 """Layouts of a feed: with and without a signature, in one part or more, of several makes of
@@ -78,7 +78,7 @@ class Page:
     __slots__ = ("buffer", "first", "number", "octets", "quotes", "start", "stop", "todo")
 
     def __init__(self, values: Sequence[bytes], lengths: NDArray[np.int64]) -> None:
-        if isinstance(values, Octets):
+        if isinstance(values, BytesColumn):
             self.buffer, self.start, self.stop = values.apart(SPARE)
         else:
             self.stop = lengths.cumsum()
@@ -121,7 +121,7 @@ class Fitted:
 
     rows: NDArray[np.int64]  # (m,) their numbers on the page, ascending
     times: Mapping[str, NDArray[np.int64]]
-    strings: Mapping[str, Lying]
+    strings: Mapping[str, StringBuffer]
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,7 +201,7 @@ class Layout:
             fits &= valid
         for key, opening in self.strings.items():
             if (limit := keys.limits.get(key)) is not None:
-                strings[key] = Lying(page.buffer, at(opening, 1), at(opening + 1, 0))
+                strings[key] = StringBuffer(page.buffer, at(opening, 1), at(opening + 1, 0))
                 fits &= strings[key].length <= limit
         left = np.ones(len(todo), np.bool_)
         left[asked[fits]] = False

@@ -1,4 +1,4 @@
-"""What a worker publishes: leases, explanations, dead letters.
+"""The records that a worker publishes: leases, explanations, dead letters.
 
 A record's bytes are a function of what it says: fields in the order written here, numbers in their
 shortest form. So a replay repeats a record byte for byte.
@@ -30,8 +30,8 @@ from detectors.model.records import (
     Step,
     Verb,
 )
-from streams.wire.events import Reason as Refusal
 from streams.wire.events import Reject
+from streams.wire.events import RejectReason as Refusal
 from streams.wire.version import SCHEMA_VERSION, Integer, TimeMs, Word32, reader
 
 DEAD_LETTER_BYTES_MAX: Final = 100_000

@@ -19,8 +19,8 @@ import phonenumbers
 from numpy.typing import NDArray
 
 from detectors.model.event import TOKEN_BIT
-from detectors.model.strings import Strings, Written, lines
-from streams.transport.record_batch import Octets
+from detectors.model.strings import StringList, Strings, lines
+from streams.transport.record_batch import BytesColumn
 
 CACHE_ENTRIES: Final = 65_536
 """Numbers that needed `phonenumbers` (30-60 us each), by last use. Chosen: 64 k foreign numbers and
@@ -112,7 +112,7 @@ class Numbers:
 
     def canonical(self, written: str) -> str | None:
         """Return the canonical form of one recipient: digits, a token, or None if it is neither."""
-        column, tokens, bad = self.column(Written([written]))
+        column, tokens, bad = self.column(StringList([written]))
         number = int(column[0])
         return None if bad else tokens.get(number) or str(number)
 
@@ -175,7 +175,7 @@ class Numbers:
 
 def matrix(keys: Sequence[bytes | None]) -> NDArray[np.uint8] | None:
     """The bytes (n, width) of keys that are all of one width > 0; else None."""
-    if isinstance(keys, Octets):
+    if isinstance(keys, BytesColumn):
         return keys.matrix()
     try:
         return lines(b"\n".join(keys) + b"\n", len(keys))  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""What became of the actions, as adapters tell on the topic of acknowledgements.
+"""Follows the actions by what adapters say on the topic of acknowledgements.
 
 Every worker reads the whole small topic, in a thread of its own, and counts what is about actions
 of its partitions: an action's id names the partition of its cause, so each acknowledgement is

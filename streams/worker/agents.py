@@ -23,7 +23,7 @@ from detectors import chain
 from detectors.model.event import TICK_OFFSETS
 from streams import wire
 from streams.errors import ConfigError, UnavailableError
-from streams.state.manager import Admission, Keeper, Part
+from streams.state.manager import Admission, AssignedPartition, StateManager
 from streams.state.outbox import Output
 from streams.worker.letters import Letters
 from streams.worker.observe import Observer, timed
@@ -53,12 +53,12 @@ def records_of(envelope: Envelope) -> wire.Records:
 
 @dataclass(slots=True)
 class Detector:
-    """What the agent needs to turn records into decisions."""
+    """The parts by which the agent turns records into decisions."""
 
     params: chain.Params
     reader: Reader
     topics: Topics
-    keeper: Keeper
+    keeper: StateManager
     observer: Observer
     letters: Letters
 
@@ -97,7 +97,7 @@ class Detector:
             await asyncio.sleep(0)
 
     async def _amiss(
-        self, admission: Admission, part: Part, piece: Envelope, consumer: Consumer
+        self, admission: Admission, part: AssignedPartition, piece: Envelope, consumer: Consumer
     ) -> None:
         """Have records read again that are missing before a piece, or say that they are lost.
 
@@ -131,10 +131,10 @@ class Detector:
                     piece.start,
                 )
 
-    def _at_work(self, part: Part) -> bool:
+    def _at_work(self, part: AssignedPartition) -> bool:
         return self.keeper.placed and self.keeper.parts.get(part.partition) is part
 
-    def _apply(self, part: Part, envelope: Envelope) -> None:
+    def _apply(self, part: AssignedPartition, envelope: Envelope) -> None:
         """Take some records in; up to a tick, so that their strings still lie in the cache.
 
         The chain stops at a tick anyhow.
@@ -144,7 +144,7 @@ class Detector:
             decisions = chain.process(self.params, part.state, decoded.batch, codes)
         if decisions.ahead:
             decoded = wire.refuse(
-                decoded, wire.Reason.AHEAD_OF_LOG, decisions.ahead, records_of(envelope)
+                decoded, wire.RejectReason.AHEAD_OF_LOG, decisions.ahead, records_of(envelope)
             )
         part.outbox.add(self._outputs(envelope.partition, decoded, decisions))
         part.next = envelope.next_offset

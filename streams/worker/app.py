@@ -23,8 +23,8 @@ from streams.cluster import topics
 from streams.cluster.admin import tls
 from streams.config import Kafka, Settings
 from streams.errors import ConfigError, Exit, OtpguardError, UnavailableError
-from streams.state.checkpoint import Write
-from streams.state.manager import Appended, Keeper
+from streams.state.checkpoint import PutRecord
+from streams.state.manager import Appended, StateManager
 from streams.state.outbox import Output
 from streams.telemetry import http
 from streams.telemetry.metrics import Metrics
@@ -44,7 +44,7 @@ from streams.worker.agents import Detector
 from streams.worker.letters import Letters
 from streams.worker.observe import Observer
 from streams.worker.reader import Reader
-from streams.worker.watchdog import Signs, Watchdog, end
+from streams.worker.watchdog import Heartbeats, Watchdog, end
 
 log = logging.getLogger(__name__)
 
@@ -134,7 +134,7 @@ class _Worker:
 
     def __init__(self, settings: Settings, *, rebuild: bool) -> None:
         self.settings = settings
-        self.signs = Signs()
+        self.signs = Heartbeats()
         self.metrics = Metrics()
         recogniser = settings.recogniser()
         recogniser.ready()  # before the loop turns: a first text would hold it up for seconds
@@ -144,7 +144,7 @@ class _Worker:
         self.observer = Observer(self.metrics, recogniser, self.acknowledgements)
         self.metrics.set_mode(settings.mode)
         self.app = App(settings.app_id, **faust_settings(settings))
-        self.keeper = self.app.keeper = Keeper(
+        self.keeper = self.app.keeper = StateManager(
             topic=settings.topics.input,
             params=settings.params(),
             epoch=settings.epoch,
@@ -254,14 +254,14 @@ class _Worker:
         if not sent.cancelled() and sent.exception() is None:
             self.observer.published(caused_ms)
 
-    async def _append(self, partition: int, write: Write) -> Appended:
+    async def _append(self, partition: int, write: PutRecord) -> Appended:
         sent = await self.app.producer.send(
             self.settings.changelog, write.key, write.value, partition, None, None
         )
         return Appended((await sent).offset)
 
     def live(self) -> str:
-        """What is wrong with the process, for a probe: a loop that does not beat."""
+        """Say what is wrong with the process, for a probe: a loop that does not beat."""
         silent_s = time.monotonic() - self.signs.loop_at
         return f"the event loop is silent for {silent_s:.0f} s" if silent_s > LIVE_S else ""
 

@@ -1,4 +1,4 @@
-"""What a worker shows of itself: counts as events are applied, gauges on the beat of the loop."""
+"""Shows a worker's counts as events are applied, and gauges on the beat of the loop."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from detectors.model.records import EpisodeRecord
     from detectors.recipients.windows import Window
     from detectors.recognise.recogniser import Recogniser
-    from streams.state.manager import Keeper
+    from streams.state.manager import StateManager
     from streams.telemetry.metrics import Metrics
     from streams.wire import Decoded
     from streams.worker.acks import Acknowledgements
@@ -102,7 +102,7 @@ class Observer:
         self.metrics.observe("decision_delay_seconds", max(0.0, time.time() - caused_ms / 1000))
 
     def beat(
-        self, keeper: Keeper, behind: dict[int, int], held_back: dict[int, tuple[int, int]]
+        self, keeper: StateManager, behind: dict[int, int], held_back: dict[int, tuple[int, int]]
     ) -> None:
         """Set the gauges, by partition.
 

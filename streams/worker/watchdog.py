@@ -37,7 +37,7 @@ def end(code: Exit, why: str, *, stacks: bool = False) -> None:
 
 
 @dataclass(slots=True)
-class Signs:
+class Heartbeats:
     """Signs of life, written by the event loop, read by the watchdog. Times: monotonic seconds."""
 
     loop_at: float = field(default_factory=time.monotonic)  # the loop's beat
@@ -53,7 +53,7 @@ class Signs:
 class Watchdog:
     """Looks at the signs of life and calls `end` when one has been missing for too long."""
 
-    signs: Signs
+    signs: Heartbeats
     stall_s: float
     stop_s: float
     end: Callable[[str], None]

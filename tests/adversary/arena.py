@@ -19,7 +19,7 @@ import numpy as np
 
 from detectors.chain import Params, Partition, process
 from detectors.episodes.episode import EpisodeParams
-from detectors.leases.rails import Guard, GuardParams, admit
+from detectors.leases.rails import RailParams, Rails, admit
 from detectors.model.event import Trust
 from detectors.model.records import Action, EpisodeRecord, Level, refuses
 from detectors.recognise.recogniser import RecogniseParams, Recogniser
@@ -105,7 +105,7 @@ def _settle(
     records: Sequence[EpisodeRecord],
 ) -> None:
     by_recipient: dict[str, list[Action]] = {}
-    guard, rails = Guard(), GuardParams()
+    guard, rails = Rails(), RailParams()
     for action in actions:
         if action.verb == "throttle":
             played.rails += _railed(guard, rails, action)
@@ -181,7 +181,7 @@ def _ends(leases: Sequence[Action]) -> Iterator[int]:
             yield ends if after is None else min(ends, after.issued_at_ms)
 
 
-def _railed(guard: Guard, rails: GuardParams, action: Action) -> bool:
+def _railed(guard: Rails, rails: RailParams, action: Action) -> bool:
     """Whether a gateway's rail refuses this lease."""
     refusal = admit(
         rails, guard, action.recipient,

@@ -26,7 +26,7 @@ from detectors.recipients.sieve import sift
 from streams import wire
 from streams.config import Settings
 from streams.demo.brokers import Broker
-from streams.state.checkpoint import Ledger, Write
+from streams.state.checkpoint import CheckpointWriter, PutRecord
 from tests.bench import worker
 from tests.bench.compare import drop_topics, make_topics
 from tests.bench.harness import BROKER_CPU, CLIENT_CPU, PeerError, pin, run, started
@@ -84,9 +84,9 @@ def seed(broker: Broker, settings: Settings, recipients: int, habits: int = HABI
                 platform = ids[(some * 31 + habit * 101) % PLATFORMS]
                 at_s = np.full(len(some), then_s + habit * APART_S)
                 sift(params.sieve, part.table, keys, platform, at_s)
-        ledger = Ledger(partition, "seed", settings.epoch)
+        ledger = CheckpointWriter(partition, "seed", settings.epoch)
         for step in ledger.checkpoint(chain.snapshot(part), 0, 0):
-            if isinstance(step, Write):
+            if isinstance(step, PutRecord):
                 producer.produce(settings.changelog, step.value, step.key, partition=partition)
         if producer.flush(120):
             raise PeerError("the broker did not take the changelog")

@@ -20,12 +20,12 @@ from numpy.typing import NDArray
 
 from detectors import chain
 from detectors.model.codes import Codes
-from detectors.model.event import TICK_OFFSETS, Batch, Kind
-from detectors.model.strings import Written
+from detectors.model.event import TICK_OFFSETS, Batch, EventKind
+from detectors.model.strings import StringList
 from detectors.model.times import EPOCH_S
 from detectors.recipients.sieve import sift
 from streams.config import Settings
-from streams.state.checkpoint import Ledger, Write
+from streams.state.checkpoint import CheckpointWriter, PutRecord
 from tests.bench.stages import Pass, Records
 from tests.bench.traffic import FIRST_RECIPIENT, PLATFORMS, Record, plain
 
@@ -155,8 +155,8 @@ def _checkpoint(part: chain.Partition) -> dict[str, float]:
     began = time.process_time()
     copy = chain.snapshot(part)
     copied_s = time.process_time() - began
-    steps = Ledger(0, "bench", 0).checkpoint(copy, part.next_offset, 0)
-    written = sum(len(step.value or b"") for step in steps if isinstance(step, Write))
+    steps = CheckpointWriter(0, "bench", 0).checkpoint(copy, part.next_offset, 0)
+    written = sum(len(step.value or b"") for step in steps if isinstance(step, PutRecord))
     return {
         "rows": part.recipients,
         "copy_s": copied_s,
@@ -233,7 +233,7 @@ def _tick_ms(
     """Take in a tick's worth of events, of as many recipients from `first` on: ms that it took."""
     n = TICK_OFFSETS
     start = part.next_offset
-    absent = Written([""] * n)
+    absent = StringList([""] * n)
     batch = Batch(
         topic="t",
         partition=0,
@@ -241,9 +241,9 @@ def _tick_ms(
         offset=np.arange(start, start + n),
         event_time_ms=np.full(n, (at_s + EPOCH_S) * 1000),
         recipient=np.arange(n, dtype=np.uint64) + first,
-        kind=np.full(n, Kind.MESSAGE, np.uint8),
+        kind=np.full(n, EventKind.MESSAGE, np.uint8),
         sender=absent, text=absent, signature=absent, category=absent,
-        platform=absent, template=absent, gateway=Written(["g"] * n), tokens={},
+        platform=absent, template=absent, gateway=StringList(["g"] * n), tokens={},
     )  # fmt: skip
     began = time.perf_counter()
     chain.process(params, part, batch, _one_platform(n, platform))

@@ -32,7 +32,7 @@ from streams.config import load
 from streams.demo.brokers import Broker
 from streams.scenarios import generate
 from streams.scenarios.numbering import subscriber
-from streams.scenarios.pen import Pen
+from streams.scenarios.pen import MessageWriter
 from tests.deploy.tools import PROMETHEUS, program
 from tests.enforce.loop import now_ms, ready
 from tests.enforce.services import Server, redis_server, wait_until
@@ -280,7 +280,7 @@ replication = 1
 
     def campaign(self, victims: int = 60, messages: int = 12) -> None:
         """A flood of each victim at once, a message a second and victim."""
-        pens = [Pen("campaign", n, 5_000_000 + n, 8) for n in range(victims)]
+        pens = [MessageWriter("campaign", n, 5_000_000 + n, 8) for n in range(victims)]
         for pen in pens:
             for event in pen.history(now_ms()):
                 self.send(event.value)

@@ -14,7 +14,7 @@ from fractions import Fraction
 from typing import NamedTuple
 
 from detectors.chain import Params
-from detectors.model.event import Kind
+from detectors.model.event import EventKind
 from detectors.model.records import Level
 from tests.detectors.stand_in import Event
 
@@ -96,7 +96,7 @@ class Naive:
             self.pass_to(offset)
             if offset % 16 == 0:
                 self.samples.append(event.at_ms)
-            if event.kind is Kind.RECYCLED:
+            if event.kind is EventKind.RECYCLED:
                 self.recycle(offset, event)
             elif event.platform:
                 self.message(offset, event)

@@ -12,8 +12,15 @@ import numpy as np
 
 from detectors.chain import Decisions, Params, Partition, process
 from detectors.model.codes import Codes
-from detectors.model.event import TOKEN_BIT, Batch, Kind, name_check, platform_id, platform_print
-from detectors.model.strings import Written
+from detectors.model.event import (
+    TOKEN_BIT,
+    Batch,
+    EventKind,
+    name_check,
+    platform_id,
+    platform_print,
+)
+from detectors.model.strings import StringList
 
 START_MS = 1_790_000_000_000  # 2026-09-21
 MINUTE_MS = 60_000
@@ -26,7 +33,7 @@ class Event(NamedTuple):
     recipient: int
     platform: str = "p"
     trust: int = 0
-    kind: Kind = Kind.MESSAGE
+    kind: EventKind = EventKind.MESSAGE
     gateway: str = "gw"
 
 
@@ -61,7 +68,7 @@ def codes_of(batch: Batch) -> Codes:
 def batch_of(
     events: Sequence[Event], offsets: Sequence[int], next_offset: int | None = None
 ) -> Batch:
-    empty = Written([""] * len(events))
+    empty = StringList([""] * len(events))
     return Batch(
         topic="sms.delivery.v1",
         partition=3,
@@ -73,10 +80,10 @@ def batch_of(
         sender=empty,
         text=empty,
         signature=empty,
-        category=Written([str(int(e.trust)) for e in events]),
-        platform=Written([e.platform for e in events]),
+        category=StringList([str(int(e.trust)) for e in events]),
+        platform=StringList([e.platform for e in events]),
         template=empty,
-        gateway=Written([e.gateway for e in events]),
+        gateway=StringList([e.gateway for e in events]),
         tokens={e.recipient: f"h1:{e.recipient:x}" for e in events if e.recipient & TOKEN_BIT},
     )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from typing import NamedTuple
 
-from detectors.model.event import TOKEN_BIT, Kind
+from detectors.model.event import TOKEN_BIT, EventKind
 from tests.detectors.stand_in import DAY_MS, HOUR_MS, MINUTE_MS, START_MS, Event
 
 
@@ -43,7 +43,7 @@ def random_stream(seed: int, platforms: int = 20) -> Stream:
                     late += 25 * HOUR_MS if rng.random() < days_late else 0
                     arrivals.append((at_ms + late, Event(stamp, recipient, platform, trust)))
             if rng.random() < 0.1:
-                arrivals.append((at_ms, Event(at_ms, recipient, "", 0, Kind.RECYCLED)))
+                arrivals.append((at_ms, Event(at_ms, recipient, "", 0, EventKind.RECYCLED)))
             at_ms += rng.choice([1, 31, 20 * 60, 25 * 60, 25 * 60, 30 * 60, 72 * 60]) * MINUTE_MS
     events = [event for _, event in sorted(arrivals)]
     offsets, offset = [], 0

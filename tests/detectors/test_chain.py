@@ -13,12 +13,12 @@ from detectors import upkeep
 from detectors.chain import Decisions, Params, Partition, process, restore, snapshot
 from detectors.episodes.episode import AMBIGUOUS, NEXT, EpisodeParams, Name
 from detectors.episodes.resend import ResendParams
-from detectors.leases.rails import Guard, GuardParams, admit
-from detectors.model.event import TICK_OFFSETS, TOKEN_BIT, Kind, Trust, name_check, platform_id
+from detectors.leases.rails import RailParams, Rails, admit
+from detectors.model.event import TICK_OFFSETS, TOKEN_BIT, EventKind, Trust, name_check, platform_id
 from detectors.model.records import Action, EpisodeRecord, Level, Scope, refuses, seconds
 from detectors.recipients.evict import make_room
 from detectors.recipients.sieve import SieveParams
-from detectors.suspects.clocks import StampParams, Stamps
+from detectors.suspects.clocks import ClockClass, ClockParams
 from detectors.suspects.judge import Band, JudgeParams
 from tests.detectors.stand_in import (
     DAY_MS,
@@ -180,10 +180,10 @@ def test_a_flood_with_a_long_drip_before_it_keeps_within_the_rail_of_a_day() -> 
     fast = [Event(start_ms + n * 3000, VICTIM, f"new {n % 12}") for n in range(600)]
     actions = throttles(run(ENFORCE, history() + drip + fast))
     assert max(a.issued_at_ms - a.evidence.first_ms for a in actions) > DAY_MS
-    guard = Guard()
+    guard = Rails()
     for a in actions:
         refusal = admit(
-            GuardParams(),
+            RailParams(),
             guard,
             a.recipient,
             issued_at_ms=a.issued_at_ms,
@@ -391,7 +391,7 @@ def test_a_number_throttled_on_seven_of_fourteen_days_is_chronic() -> None:
 
 
 def test_a_recycled_number_is_released_and_forgotten() -> None:
-    gone = Event(START_MS + 3 * MINUTE_MS, VICTIM, "", 0, Kind.RECYCLED)
+    gone = Event(START_MS + 3 * MINUTE_MS, VICTIM, "", 0, EventKind.RECYCLED)
     after = [Event(START_MS + 4 * MINUTE_MS, VICTIM, "known 0")]
     partition = Partition(ENFORCE)
     decisions = run(ENFORCE, history() + flood(6) + [gone] + after, partition)
@@ -530,15 +530,15 @@ def test_one_bad_clock_does_not_drag_the_watermark() -> None:
 
 
 def test_feeds_with_coarse_stamps_get_their_own_bars() -> None:
-    def levels(stamps: Stamps, events: list[Event]) -> Level:
-        params = Params(stamps=StampParams(gateways={"gw": stamps}))
+    def levels(stamps: ClockClass, events: list[Event]) -> Level:
+        params = Params(stamps=ClockParams(gateways={"gw": stamps}))
         return max((e.level for e in run(params, history() + events).episodes), default=Level.CLEAR)
 
     five_at_once = flood(5, gap_ms=1)
-    assert levels(Stamps.EXACT, flood(5, gap_ms=20_000)) is Level.THROTTLE  # level 2.7
-    assert levels(Stamps.MINUTE, flood(5, gap_ms=20_000)) is Level.WATCH
-    assert levels(Stamps.MINUTE, five_at_once) is Level.THROTTLE
-    assert levels(Stamps.JITTER_120S, five_at_once + flood(20, 2000, name="x")) is Level.WATCH
+    assert levels(ClockClass.EXACT, flood(5, gap_ms=20_000)) is Level.THROTTLE  # level 2.7
+    assert levels(ClockClass.MINUTE, flood(5, gap_ms=20_000)) is Level.WATCH
+    assert levels(ClockClass.MINUTE, five_at_once) is Level.THROTTLE
+    assert levels(ClockClass.JITTER_120S, five_at_once + flood(20, 2000, name="x")) is Level.WATCH
 
 
 def test_a_feed_of_whole_minutes_is_found_out() -> None:
@@ -548,7 +548,7 @@ def test_a_feed_of_whole_minutes_is_found_out() -> None:
     ]
     partition = Partition(ENFORCE)
     run(ENFORCE, background, partition)
-    assert partition.stamps == {"rounding": Stamps.MINUTE}
+    assert partition.stamps == {"rounding": ClockClass.MINUTE}
 
 
 def test_a_log_that_jumps_far_ahead_costs_no_more_than_its_events() -> None:
@@ -662,7 +662,7 @@ def test_times_before_and_after_what_a_row_can_hold_are_clamped() -> None:
         lambda: EpisodeParams(chronic_days=15),
         lambda: JudgeParams(p_novel=1.5),
         lambda: Params(suspects_max=0),
-        lambda: StampParams(sample_min=0),
+        lambda: ClockParams(sample_min=0),
         lambda: ResendParams(messages=1),
     ],
 )

@@ -11,7 +11,7 @@ import pytest
 
 from detectors.chain import Decisions, Params, Partition, process, restore, snapshot
 from detectors.recipients.sieve import SieveParams
-from detectors.suspects.clocks import StampParams, Stamps
+from detectors.suspects.clocks import ClockClass, ClockParams
 from detectors.suspects.judge import JudgeParams
 from tests.detectors.naive import Alarm, Naive
 from tests.detectors.stand_in import add, batch_of, codes_of, run, twin_of
@@ -21,7 +21,7 @@ STREAMS = int(os.environ.get("OTPGUARD_TEST_STREAMS", "1000"))
 PARTS = 20
 
 
-TOLD = StampParams(gateways={"gw": Stamps.EXACT})
+TOLD = ClockParams(gateways={"gw": ClockClass.EXACT})
 """Out of order by minutes a gateway would be classed, and the oracle knows no classes."""
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from detectors.chain import FORMATS, Partition, Snapshot, restore, snapshot
 from detectors.model.event import platform_print
-from detectors.recipients.row import AGAIN, HABIT, ONCE, load
+from detectors.recipients.row import AGAIN, HABIT, ONCE, unpack
 from tests.detectors.stand_in import DAY_MS, MINUTE_MS, START_MS, Event, run
 from tests.detectors.test_chain import ENFORCE, VICTIM, flood, history
 
@@ -59,7 +59,7 @@ def test_a_state_of_the_version_before_is_written_again_as_it_was() -> None:
 
 def levels(partition: Partition, recipient: int = VICTIM) -> dict[int, int]:
     row = partition.table.words[partition.table.find(np.array([recipient], np.uint64))[0]]
-    ring, memory, habits = load(row, 0)
+    ring, memory, habits = unpack(row, 0)
     found = {each.print: each.level for each in memory.known}
     for w in ring:
         level = ONCE if w >> 32 & 1 else AGAIN + (w & 0xFFFF_FFFF in habits)

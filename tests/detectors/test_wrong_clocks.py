@@ -11,7 +11,7 @@ import pytest
 
 from detectors.chain import Decisions, Params, Partition, restore, snapshot
 from detectors.episodes.episode import EpisodeParams
-from detectors.episodes.used_later import HORIZON_S, Hindsight, refuse, settle
+from detectors.episodes.used_later import HORIZON_S, UsedLater, confirm, note_refusal
 from detectors.model.event import TICK_OFFSETS
 from detectors.model.log_time import AGREE, AHEAD_S, ASTRAY_S, TICKS, LogTime, watermark
 from detectors.model.records import Level
@@ -258,10 +258,10 @@ def test_a_throttle_of_next_year_does_not_stop_the_count_of_chronic_days() -> No
 
 
 def test_hindsight_does_not_wait_for_a_refusal_of_next_year() -> None:
-    hindsight: Hindsight[str] = Hindsight()
-    refuse(hindsight, "ahead", 7, 10**6 + 400 * DAY_S)
-    refuse(hindsight, "victim", 7, 10**6)
-    settle(hindsight, 10**6 + HORIZON_S)
+    hindsight: UsedLater[str] = UsedLater()
+    note_refusal(hindsight, "ahead", 7, 10**6 + 400 * DAY_S)
+    note_refusal(hindsight, "victim", 7, 10**6)
+    confirm(hindsight, 10**6 + HORIZON_S)
     assert list(hindsight.entries) == []
 
 

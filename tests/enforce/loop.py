@@ -18,13 +18,13 @@ from typing import Any, Self
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 
 from detectors.leases.gate import Lease
-from detectors.leases.rails import GuardParams
+from detectors.leases.rails import RailParams
 from streams.cluster.admin import client_arguments
 from streams.cluster.read import records
 from streams.cluster.topics import create
 from streams.config import load
 from streams.demo.brokers import Broker
-from streams.enforce.book import Book, standing, take_action
+from streams.enforce.book import DesiredState, desired_lease, take_action
 from streams.wire import decode_action
 from tests.enforce.services import (
     Jasmin,
@@ -127,11 +127,11 @@ class Loop:
 
     def expected(self) -> dict[str, str]:
         """What it should hold, by the topic alone."""
-        book = Book(GuardParams())
+        book = DesiredState(RailParams())
         clients = client_arguments(self.settings.kafka)
         for record in records(clients, self.settings.topics.throttle):
             take_action(book, decode_action(record.value), now_ms())
-        standing_now = {each: standing(book, each, now_ms()) for each in book.entries}
+        standing_now = {each: desired_lease(book, each, now_ms()) for each in book.entries}
         return {
             each: lease.action_id
             for each, lease in standing_now.items()

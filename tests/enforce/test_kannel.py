@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from detectors.leases.rails import GuardParams
-from streams.enforce.book import Book
+from detectors.leases.rails import RailParams
+from streams.enforce.book import DesiredState
 from streams.enforce.gateway import GatewayAwayError
 from streams.enforce.kannel import KannelGateway
 from streams.enforce.reconcile import Reconciler
@@ -42,7 +42,7 @@ def test_a_lease_holds_back_its_recipient_and_nobody_else_until_it_is_released(
 
 def test_the_end_of_a_lease_is_an_order_here(world: KannelWorld) -> None:
     with closing(world.gateway()) as gateway:
-        reconciler = Reconciler(gateway, Book(GuardParams()), "kannel-1")
+        reconciler = Reconciler(gateway, DesiredState(RailParams()), "kannel-1")
         reconciler.action(action(VICTIM, at_ms=now_ms(), lease_ms=2_000), ("t", 1), now_ms())
         held = passed = False
         end = time.monotonic() + 20
@@ -91,7 +91,7 @@ def test_a_full_disk_keeps_no_release_from_being_obeyed_and_is_said(world: Kanne
 
 def test_a_disk_that_has_room_again_gets_the_word_told(world: KannelWorld) -> None:
     with closing(world.gateway()) as gateway:
-        reconciler = Reconciler(gateway, Book(GuardParams()), "kannel-1")
+        reconciler = Reconciler(gateway, DesiredState(RailParams()), "kannel-1")
         scratch = world.list_file.with_suffix(".new")
         scratch.symlink_to("/dev/full")
         reconciler.action(action(VICTIM, at_ms=now_ms()), ("t", 1), now_ms())

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from detectors.chain import Params, Partition
 from detectors.episodes.episode import EpisodeParams
 from detectors.leases.gate import Lease, Ruling, rule
-from detectors.leases.rails import GuardParams
+from detectors.leases.rails import RailParams
 from detectors.model.event import Trust
 from detectors.model.records import ALWAYS_PASS
-from streams.enforce.book import Book, standing, take_action, take_override
+from streams.enforce.book import DesiredState, desired_lease, take_action, take_override
 from tests.detectors.stand_in import DAY_MS, MINUTE_MS, START_MS, Event, run
 from tests.enforce.records import override
 
@@ -63,13 +63,13 @@ def leases(uses: list[tuple[int, int]], attack: Sent) -> Iterator[tuple[Lease, i
         for at_ms, (_, number, trust) in zip(times, attack, strict=False)
     ]
     partition = Partition(ENFORCE)
-    book = Book(GuardParams())
+    book = DesiredState(RailParams())
     take_override(
         book, override("allow", str(VICTIM), platform=ALLOWED, issued_at_ms=0, expires_at_ms=None)
     )
     for action in run(ENFORCE, history(uses) + events, partition).actions:
         take_action(book, action, action.issued_at_ms)
-        lease = standing(book, action.recipient, action.issued_at_ms)
+        lease = desired_lease(book, action.recipient, action.issued_at_ms)
         if isinstance(lease, Lease):
             yield lease, action.issued_at_ms
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from detectors import chain
 from streams import wire
 from streams.config import Settings
-from streams.state.checkpoint import Shelf
+from streams.state.checkpoint import ChangelogReader
 
 BATCH = 20_000
 POLL_MS = 2000
@@ -109,9 +109,9 @@ def _apart(ours: Any, theirs: Any) -> str:
 async def read_outcome(settings: Settings) -> Outcome:
     """What the workers left on Kafka."""
     outcome = Outcome()
-    shelves: dict[int, Shelf] = {}
+    shelves: dict[int, ChangelogReader] = {}
     async for record in records(settings, settings.changelog):
-        shelves.setdefault(record.partition, Shelf()).put(record.key, record.value)
+        shelves.setdefault(record.partition, ChangelogReader()).put(record.key, record.value)
     for partition, shelf in shelves.items():
         if (restored := shelf.restore(partition, settings.epoch)) is not None:
             held = restored.snapshot
@@ -148,7 +148,7 @@ async def compute_outcome(settings: Settings) -> Outcome:
             intake, settings.topics.input, partition, *whole[2:], next_offset=whole.next_offset
         )
         decisions = chain.process(params, state, decoded.batch, recogniser.columns(decoded.batch))
-        decoded = wire.refuse(decoded, wire.Reason.AHEAD_OF_LOG, decisions.ahead, whole)
+        decoded = wire.refuse(decoded, wire.RejectReason.AHEAD_OF_LOG, decisions.ahead, whole)
         for action in decisions.actions:
             outcome.add(action.action_id, wire.encode_action(action))
         for episode in decisions.episodes:

@@ -2,8 +2,9 @@
 
 A source log, a changelog, a topic of actions, a group, and processes that die, freeze and wake up.
 
-What runs is the worker's own code: `Ledger` asks for the steps of a checkpoint, `Shelf` restores,
-`Part` admits envelopes, `Keeper` decides what is kept over a rebalance. Only Kafka is a list here.
+What runs is the worker's own code: `CheckpointWriter` asks for the steps of a checkpoint,
+`ChangelogReader` restores, `AssignedPartition` admits envelopes, `StateManager` decides what is
+kept over a rebalance. Only Kafka is a list here.
 """
 
 from __future__ import annotations
@@ -19,8 +20,8 @@ from unittest.mock import patch
 
 from streams.state import checkpoint
 from streams.state import manager as keeper
-from streams.state.checkpoint import Cover, Ledger, Settle, Step, Write
-from streams.state.manager import Admission, Keeper, Part
+from streams.state.checkpoint import AwaitOutputs, CheckpointWriter, MarkCovered, PutRecord, Step
+from streams.state.manager import Admission, AssignedPartition, StateManager
 from streams.transport.driver import Envelope
 from tests.faults import toy
 
@@ -101,16 +102,16 @@ class InFlight:
 class Process:
     """A worker. Its memory dies with it; what it has sent may still arrive."""
 
-    keeper: Keeper
+    keeper: StateManager
     changelog: deque[InFlight] = field(default_factory=deque)  # in flight, in order
     actions: deque[InFlight] = field(default_factory=deque)  # they go to another broker
     steps: Iterator[Step] | None = None
-    waits: Write | Settle | None = None
+    waits: PutRecord | AwaitOutputs | None = None
     position: int = 0  # where its consumer stands
     generation: int = -1
 
     @property
-    def part(self) -> Part | None:
+    def part(self) -> AssignedPartition | None:
         return self.keeper.parts.get(0)
 
     @property
@@ -155,7 +156,7 @@ class World:
             raise AssertionError("the simulation takes the steps itself")
 
         return Process(
-            Keeper("in", self.params, 0, 1, 1, 1, send=never, append=never, fatal=fatal)  # type: ignore[arg-type]
+            StateManager("in", self.params, 0, 1, 1, 1, send=never, append=never, fatal=fatal)  # type: ignore[arg-type]
         )
 
     def rebalance(self, process: Process, generations: int = 1) -> None:
@@ -219,7 +220,7 @@ class World:
                 self.publish(process, part, output)
             part.next = rest.next_offset
 
-    def publish(self, process: Process, part: Part, output: toy.Output) -> None:
+    def publish(self, process: Process, part: AssignedPartition, output: toy.Output) -> None:
         """Hand an action to the producer; a failed one is handed over again."""
         outbox = part.outbox
         assert isinstance(outbox, Outbox)
@@ -244,18 +245,18 @@ class World:
                     part.ledger.checkpoint(snapshot, part.next, part.outbox.mark),  # type: ignore[arg-type]
                 )
                 self.advance(process)
-        elif isinstance(process.waits, Settle):
+        elif isinstance(process.waits, AwaitOutputs):
             assert isinstance(part.outbox, Outbox)
             if part.outbox.settled >= process.waits.mark or not self.safe.settle_first:
                 self.advance(process)
 
     def last_checkpoint(self, process: Process) -> None:
-        """What `Keeper.flush` does: whatever the one before was waiting for is never heard of."""
+        """As `StateManager.flush` does: what the one before was waiting for is never heard of."""
         part = process.part
         assert part is not None
         waits = process.waits
         self.seen["manifests never heard of"] += (
-            isinstance(waits, Write) and b"manifest" in waits.key
+            isinstance(waits, PutRecord) and b"manifest" in waits.key
         )
         process.abandon()
         self.checkpoint(process)
@@ -266,15 +267,15 @@ class World:
         match next(process.steps, None):
             case None:
                 process.steps = None
-            case Settle() as settle:
+            case AwaitOutputs() as settle:
                 process.waits = settle
-            case Write() as write:
+            case PutRecord() as write:
                 process.waits = write
                 self.send(process, write)
-            case Cover():
+            case MarkCovered():
                 self.advance(process)
 
-    def send(self, process: Process, write: Write) -> None:
+    def send(self, process: Process, write: PutRecord) -> None:
         def acknowledged(offset: int) -> None:
             if process.part is not None:
                 process.part.changelog_offset = max(process.part.changelog_offset, offset)
@@ -289,7 +290,7 @@ class World:
             InFlight(lambda: self.changelog.append(*write), acknowledged, failed)
         )
 
-    def tampered(self, ledger: Ledger, steps: Iterator[Step]) -> Iterator[Step]:
+    def tampered(self, ledger: CheckpointWriter, steps: Iterator[Step]) -> Iterator[Step]:
         """The steps of a checkpoint, without the safeguards that this world lacks."""
         if not self.safe.manifest_again_first:
             ledger._pending = None
@@ -300,9 +301,13 @@ class World:
             return
         held_back: list[Step] = []
         for step in steps:
-            if isinstance(step, Write) and b"manifest" not in step.key and step.value is not None:
+            if (
+                isinstance(step, PutRecord)
+                and b"manifest" not in step.key
+                and step.value is not None
+            ):
                 held_back.append(step)
-            elif isinstance(step, Cover):
+            elif isinstance(step, MarkCovered):
                 yield from held_back
                 yield step
             else:
@@ -437,7 +442,7 @@ class World:
             raise DifferenceError(f"actions missing {sorted(missing)}, invented {sorted(invented)}")
 
 
-def _always_the_same(held: checkpoint.Held) -> checkpoint.Held:
+def _always_the_same(held: checkpoint.ChunkRef) -> checkpoint.ChunkRef:
     """A ledger that always writes the same version of a chunk."""
     return held._replace(version=1)
 

@@ -26,9 +26,9 @@ from confluent_kafka import Consumer, TopicPartition
 from detectors.partition import Params, Snapshot
 from detectors.recipients.table import WORDS, Table
 from streams.worker import app as worker
-from streams.state.checkpoint import Shelf
+from streams.state.checkpoint import ChangelogReader
 from streams.config import Settings
-from streams.state.manager import Admission, Appended, Keeper
+from streams.state.manager import Admission, Appended, StateManager
 from streams.transport.driver import STORE_URL, App, TableManager
 
 WINDOW_MS = 60_000
@@ -125,7 +125,7 @@ class Windows:
         return windows
 
 
-class CountKeeper(Keeper):
+class CountKeeper(StateManager):
     """The worker's keeper over another state."""
 
     def _state(self, partition, restored):
@@ -226,7 +226,7 @@ class Counting:
             at = TopicPartition(topic, partition, 0)
             end = consumer.get_watermark_offsets(at)[1]
             consumer.assign([at])
-            shelf, until_s = Shelf(), monotonic() + 30
+            shelf, until_s = ChangelogReader(), monotonic() + 30
             while end and monotonic() < until_s:
                 for record in consumer.consume(100, 0.5):
                     shelf.put(record.key(), record.value())

@@ -13,12 +13,12 @@ from detectors.episodes.used_later import (
     HORIZON_S,
     PLATFORMS_MAX,
     QUIET_S,
-    Hindsight,
-    meet,
-    refuse,
-    settle,
+    UsedLater,
+    confirm,
+    note_refusal,
+    note_use,
 )
-from detectors.model.event import TICK_OFFSETS, Kind
+from detectors.model.event import TICK_OFFSETS, EventKind
 from tests.detectors.stand_in import DAY_MS, HOUR_MS, START_MS, Event, run
 
 ENFORCE = Params(episode=EpisodeParams(mode="enforce"))
@@ -29,14 +29,14 @@ LATE_S = AT_S + 2 * HORIZON_S
 
 def uses(*codes: tuple[int, bool]) -> int:
     """How many uses stand, of codes of one platform: seconds after the first refusal, refused?"""
-    hindsight: Hindsight[str] = Hindsight()
-    refuse(hindsight, "r", 7, AT_S)
+    hindsight: UsedLater[str] = UsedLater()
+    note_refusal(hindsight, "r", 7, AT_S)
     for after_s, refused in codes:
         if refused:
-            refuse(hindsight, "r", 7, AT_S + after_s)
+            note_refusal(hindsight, "r", 7, AT_S + after_s)
         else:
-            meet(hindsight, "r", 7, AT_S + after_s)
-    return len(settle(hindsight, LATE_S))
+            note_use(hindsight, "r", 7, AT_S + after_s)
+    return len(confirm(hindsight, LATE_S))
 
 
 @pytest.mark.parametrize(
@@ -58,28 +58,28 @@ def test_what_is_a_use(codes: list[tuple[int, bool]], stand: int) -> None:
 
 
 def test_another_platform_or_recipient_is_no_use() -> None:
-    hindsight: Hindsight[str] = Hindsight()
-    refuse(hindsight, "r", 7, AT_S)
-    meet(hindsight, "r", 8, AT_S + QUIET_S)
-    meet(hindsight, "s", 7, AT_S + QUIET_S)
-    assert settle(hindsight, LATE_S) == []
+    hindsight: UsedLater[str] = UsedLater()
+    note_refusal(hindsight, "r", 7, AT_S)
+    note_use(hindsight, "r", 8, AT_S + QUIET_S)
+    note_use(hindsight, "s", 7, AT_S + QUIET_S)
+    assert confirm(hindsight, LATE_S) == []
 
 
 def test_a_use_is_told_when_nothing_was_refused_for_half_an_hour() -> None:
-    hindsight: Hindsight[str] = Hindsight()
-    refuse(hindsight, "r", 7, AT_S)
-    meet(hindsight, "r", 7, AT_S + QUIET_S)
-    assert settle(hindsight, AT_S + 2 * QUIET_S - 1) == []
-    assert settle(hindsight, AT_S + 2 * QUIET_S) == [("r", 7)]
-    assert settle(hindsight, LATE_S) == []
+    hindsight: UsedLater[str] = UsedLater()
+    note_refusal(hindsight, "r", 7, AT_S)
+    note_use(hindsight, "r", 7, AT_S + QUIET_S)
+    assert confirm(hindsight, AT_S + 2 * QUIET_S - 1) == []
+    assert confirm(hindsight, AT_S + 2 * QUIET_S) == [("r", 7)]
+    assert confirm(hindsight, LATE_S) == []
     assert not hindsight.entries
 
 
 def test_it_is_bounded_and_those_refused_longest_ago_go_first() -> None:
-    hindsight: Hindsight[int] = Hindsight(recipients_max=3)
+    hindsight: UsedLater[int] = UsedLater(recipients_max=3)
     for recipient in (1, 2, 3, 1, 4):
         for platform in range(PLATFORMS_MAX + 9):
-            refuse(hindsight, recipient, platform, AT_S)
+            note_refusal(hindsight, recipient, platform, AT_S)
     assert list(hindsight.entries) == [3, 1, 4]
     assert all(len(held.platforms) == PLATFORMS_MAX for held in hindsight.entries.values())
     among = hindsight.among(np.array([0, 1, 2, 3, 4, 9], np.uint64))
@@ -116,10 +116,10 @@ def traffic(draw: st.DrawFn) -> list[Event]:
     for _ in range(draw(st.integers(1, 6))):
         at_ms += draw(st.sampled_from([0, HOUR_MS, 2 * HOUR_MS, DAY_MS]))
         who = draw(st.sampled_from([VICTIM, VICTIM + 1]))
-        kind = draw(st.sampled_from([Kind.MESSAGE] * 5 + [Kind.RECYCLED]))
+        kind = draw(st.sampled_from([EventKind.MESSAGE] * 5 + [EventKind.RECYCLED]))
         count, first = draw(st.integers(1, 25)), draw(st.integers(0, 20))
         gap_ms = draw(st.sampled_from([5_000, 20_000]))
-        for i in range(count if kind is Kind.MESSAGE else 1):
+        for i in range(count if kind is EventKind.MESSAGE else 1):
             events.append(Event(at_ms, who, f"new {first + i}", kind=kind))
             at_ms += gap_ms
     return events

@@ -7,20 +7,20 @@ from hypothesis import strategies as st
 from detectors.leases.rails import (
     MINUTE_MS,
     OFFERS_S,
-    Guard,
-    GuardParams,
+    RailParams,
+    Rails,
     Refusal,
     admit,
     forget,
-    load,
+    utilisation,
     withdraw,
 )
 
 LEASE_MS = 600_000
-SMALL = GuardParams(new_per_minute=10, recipients_max=50)
+SMALL = RailParams(new_per_minute=10, recipients_max=50)
 
 
-def lease(guard: Guard, name: str, at_ms: int, *, params: GuardParams = SMALL) -> Refusal | None:
+def lease(guard: Rails, name: str, at_ms: int, *, params: RailParams = SMALL) -> Refusal | None:
     return admit(
         params,
         guard,
@@ -33,7 +33,7 @@ def lease(guard: Guard, name: str, at_ms: int, *, params: GuardParams = SMALL) -
 
 
 def test_a_rush_is_cut_at_the_cap_and_those_before_it_stay() -> None:
-    guard = Guard()
+    guard = Rails()
     answers = [lease(guard, f"r{n}", n) for n in range(15)]
     assert answers == [None] * 10 + [Refusal.RATE] * 5
     assert guard.open
@@ -41,14 +41,14 @@ def test_a_rush_is_cut_at_the_cap_and_those_before_it_stay() -> None:
 
 
 def test_renewals_pass_an_open_rail() -> None:
-    guard = Guard()
+    guard = Rails()
     for n in range(15):
         lease(guard, f"r{n}", n)
     assert lease(guard, "r3", 20) is None
 
 
 def test_an_open_rail_stays_open_while_the_rush_goes_on_and_shuts_under_the_ratio() -> None:
-    guard = Guard()
+    guard = Rails()
     for n in range(11):
         lease(guard, f"r{n}", n)
     # 9 a minute is under the cap, but not under 80 % of it: the middle keeps what it finds.
@@ -61,14 +61,14 @@ def test_an_open_rail_stays_open_while_the_rush_goes_on_and_shuts_under_the_rati
 
 
 def test_refused_offers_keep_the_rail_open() -> None:
-    guard = Guard()
+    guard = Rails()
     answers = [lease(guard, f"r{n}", n * 5_000) for n in range(60)]  # 12 a minute, for 5 minutes
     assert answers[:10] == [None] * 10
     assert set(answers[11:]) == {Refusal.RATE}
 
 
 def test_the_share_rail_holds_and_frees_places_as_leases_end() -> None:
-    guard = Guard()
+    guard = Rails()
     step = MINUTE_MS // 9
     answers = [lease(guard, f"r{n}", n * step) for n in range(60)]
     assert answers == [None] * 50 + [Refusal.SHARE] * 10
@@ -76,8 +76,8 @@ def test_the_share_rail_holds_and_frees_places_as_leases_end() -> None:
 
 
 def test_a_withdrawn_lease_frees_its_place() -> None:
-    params = GuardParams(new_per_minute=1000, recipients_max=10)
-    guard = Guard()
+    params = RailParams(new_per_minute=1000, recipients_max=10)
+    guard = Rails()
     for n in range(10):
         lease(guard, f"r{n}", n, params=params)
     for n in range(3):
@@ -102,7 +102,7 @@ def test_no_lease_over_an_hour_and_no_episode_over_a_day(
     at = 10**12
     answer = admit(
         SMALL,
-        Guard(),
+        Rails(),
         "r",
         issued_at_ms=at,
         expires_at_ms=at + lease_ms,
@@ -114,12 +114,12 @@ def test_no_lease_over_an_hour_and_no_episode_over_a_day(
 
 def test_reading_the_log_again_admits_the_same() -> None:
     log = [(f"r{n * 7 % 40}", n * 1_700) for n in range(300)]
-    first, again = Guard(), Guard()
+    first, again = Rails(), Rails()
     assert [lease(first, *each) for each in log] == [lease(again, *each) for each in log]
 
 
 def test_memory_is_bounded_whatever_is_offered() -> None:
-    guard = Guard()
+    guard = Rails()
     for n in range(20_000):
         lease(guard, f"r{n}", n * 1_000)
     for n in range(20_000):
@@ -130,12 +130,12 @@ def test_memory_is_bounded_whatever_is_offered() -> None:
 
 
 def test_a_whole_campaign_fits_under_the_caps_of_any_operator_and_alarms_before_them() -> None:
-    params = GuardParams.sized(100_000)
-    guard = Guard()
+    params = RailParams.sized(100_000)
+    guard = Rails()
     loads = []
     for n in range(5_000):  # A6: 5,000 recipients within 10 minutes
         assert lease(guard, f"r{n}", n * 120, params=params) is None
-        loads.append(load(params, guard, n * 120))
+        loads.append(utilisation(params, guard, n * 120))
     assert max(loads) > params.alarm_ratio
     assert not guard.open
 
@@ -154,7 +154,7 @@ def test_no_order_of_reading_refuses_a_lease_that_was_in_no_crowded_minute(
         sum(first <= second < first + 60 for second in seconds) > SMALL.new_per_minute
         for first in seconds
     )
-    guard = Guard()
+    guard = Rails()
     log = data.draw(st.permutations(list(enumerate(times))))
     answers = [lease(guard, f"r{n}", time) for n, time in log]
     assert (Refusal.RATE in answers) <= crowded
@@ -163,8 +163,8 @@ def test_no_order_of_reading_refuses_a_lease_that_was_in_no_crowded_minute(
 @given(st.data())
 def test_in_no_order_more_new_leases_than_the_cap_get_into_one_minute(data: st.DataObject) -> None:
     times = data.draw(st.lists(st.integers(0, 200), min_size=1, max_size=80))
-    guard = Guard()
-    params = GuardParams(new_per_minute=10, recipients_max=1_000)
+    guard = Rails()
+    params = RailParams(new_per_minute=10, recipients_max=1_000)
     admitted = [
         second
         for n, second in enumerate(times)
@@ -176,10 +176,10 @@ def test_in_no_order_more_new_leases_than_the_cap_get_into_one_minute(data: st.D
 
 def test_partitions_read_one_after_another_are_no_rush() -> None:
     """5,000 leases in 10 minutes and a renewal of each after 5, over 32 partitions, in runs."""
-    params = GuardParams(new_per_minute=800, recipients_max=20_000)
+    params = RailParams(new_per_minute=800, recipients_max=20_000)
     log = [(n * 120, n, False) for n in range(5_000)]
     log += [(n * 120 + LEASE_MS // 2, n, True) for n in range(5_000)]
-    guard = Guard()
+    guard = Rails()
     refused = [
         admit(
             params, guard, f"r{n}", issued_at_ms=at, expires_at_ms=at + LEASE_MS, opened_ms=at,
@@ -194,8 +194,8 @@ def test_partitions_read_one_after_another_are_no_rush() -> None:
 
 
 def test_a_lease_of_the_future_makes_no_rail_forget_the_others() -> None:
-    params = GuardParams(new_per_minute=1_000, recipients_max=10)
-    guard = Guard()
+    params = RailParams(new_per_minute=1_000, recipients_max=10)
+    guard = Rails()
     at = 10**12
     for n in range(9):
         lease(guard, f"r{n}", at + n, params=params)

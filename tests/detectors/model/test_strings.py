@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from detectors.model.strings import SPARE, Lying, Written, joined, lines
+from detectors.model.strings import SPARE, StringBuffer, StringList, joined, lines
 
 STRINGS = st.lists(
     st.text(st.characters(), max_size=6)
@@ -20,7 +20,7 @@ STRINGS = st.lists(
 
 @given(STRINGS, st.data())
 def test_both_forms_say_the_same(strings: list[str], data: st.DataObject) -> None:
-    written, lying = Written(strings), Lying.of(Written(strings))
+    written, lying = StringList(strings), StringBuffer.of(StringList(strings))
     octets = [string.encode("utf-8", "surrogatepass") for string in strings]
     rows = data.draw(st.lists(st.sampled_from(range(len(strings))))) if strings else []
     chosen = np.array(
@@ -51,24 +51,24 @@ def test_columns_are_joined_in_any_order_and_of_any_form(
 ) -> None:
     order = np.random.default_rng(seed).permutation(len(first) + len(then))
     expected = [(first + then)[i] for i in order]
-    for one in (Written(first), Lying.of(Written(first))):
-        for other in (Written(then), Lying.of(Written(then))):
+    for one in (StringList(first), StringBuffer.of(StringList(first))):
+        for other in (StringList(then), StringBuffer.of(StringList(then))):
             column = joined([one, other], order)
             assert list(column) == expected
 
 
 @given(STRINGS)
 def test_what_is_behind_a_string_belongs_to_no_other(strings: list[str]) -> None:
-    lying = Lying.of(Written(strings))
+    lying = StringBuffer.of(StringList(strings))
     octets = np.frombuffer(lying.buffer, np.uint8).copy()
     for spare in range(SPARE):
         octets[lying.stop + spare] = 255
-    assert list(Lying(octets.tobytes(), lying.start, lying.stop)) == strings
+    assert list(StringBuffer(octets.tobytes(), lying.start, lying.stop)) == strings
 
 
 def test_many_different_strings_are_counted() -> None:
     strings = [f"gw{n % 40:02}" for n in range(200)]
-    assert Lying.of(Written(strings)).counts() == Counter(strings)
+    assert StringBuffer.of(StringList(strings)).counts() == Counter(strings)
 
 
 @pytest.mark.parametrize(

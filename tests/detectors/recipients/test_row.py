@@ -19,9 +19,9 @@ from detectors.recipients.row import (
     RING,
     Known,
     Memory,
-    load,
+    pack,
     prints_of,
-    store,
+    unpack,
     word,
 )
 from detectors.recipients.sieve import SieveParams, sift
@@ -127,7 +127,7 @@ def test_a_row_is_kept_as_its_rules_say(seed: int) -> None:
         if held is None or at - held.at >= DAY:
             naive.see(platform, at)
         seen_by_sieve(table, platform, at)
-        ring, memory, habits = load(table.words[0], at)
+        ring, memory, habits = unpack(table.words[0], at)
         assert memory.born_day == BORN
         assert ring == [word(h.at, h.novel, h.platform) for h in naive.ring]
         assert habits == {h.platform for h in naive.ring if h.level == HABIT}
@@ -188,7 +188,7 @@ def test_the_judge_remembers_by_the_rules_of_the_sieve() -> None:
             later = [Event(at_ms + 2 * DAY_MS, 8, "")] * 8  # so many ticks bear the time out
             run(params, later, partition, offsets=[4096 * (900 + i) for i in range(8)])
             assert not partition.suspects
-            ring, memory, habits = load(row, 0)
+            ring, memory, habits = unpack(row, 0)
             now = ring[-1] >> 33
             found = {k.print: memory.aged(k.level, k.last_s, now) for k in memory.known}
             for w in ring:
@@ -214,13 +214,13 @@ def test_a_row_stored_and_loaded_is_the_same() -> None:
     row[1] = 77 << 32 | 5 << 8 | 6
     sightings = [word(100 * DAY + i, i % 2, 1000 + i) for i in range(7)]
     memory = Memory(9, known({5: HABIT, 6: AGAIN, 7: ONCE}, 99 * DAY))
-    store(row, sightings, memory, 0, {1002})
-    ring, held, habits = load(row, 0)
+    pack(row, sightings, memory, 0, {1002})
+    ring, held, habits = unpack(row, 0)
     assert ring == sightings
     assert (held.born_day, habits) == (9, {1002})
     assert [(k.print, k.level) for k in held.known] == [(5, HABIT), (6, AGAIN), (7, ONCE)]
     again = row.copy()
-    store(again, ring, held, 0, habits)
+    pack(again, ring, held, 0, habits)
     assert again.tolist() == row.tolist()
     assert int(row[1]) & ~(0xFFFF << 16) == 77 << 32 | 5 << 8 | 6
 
@@ -228,22 +228,22 @@ def test_a_row_stored_and_loaded_is_the_same() -> None:
 def test_a_suspect_that_loses_all_its_sightings_keeps_what_it_knew() -> None:
     row = np.zeros(14, np.uint64)
     memory = Memory(9, known(dict.fromkeys(range(1, 15), AGAIN), 200 * DAY))
-    store(row, [], memory, 0)
-    ring, held, _ = load(row, 201 * DAY)
+    pack(row, [], memory, 0)
+    ring, held, _ = unpack(row, 201 * DAY)
     assert (ring, held.prints) == ([], memory.prints)
     table = Table(1 << 14)
     table.find_or_add(np.array([7], np.uint64))
     table.words[0, 1:] = row[1:]
     seen_by_sieve(table, 60_000, 202 * DAY)
-    assert {k.level for k in load(table.words[0], 0)[1].known} == {AGAIN}
+    assert {k.level for k in unpack(table.words[0], 0)[1].known} == {AGAIN}
 
 
 def test_a_crowd_of_one_day_washes_nothing_out() -> None:
     row = np.zeros(14, np.uint64)
     old = Memory(1, known(dict.fromkeys(range(1, 15), ONCE), 9 * DAY))
     crowd = [word(10 * DAY + i, 1, 1 << 20 | i) for i in range(60)]
-    store(row, crowd, old, recent_s=11 * DAY)
-    ring, held, _ = load(row, 0)
+    pack(row, crowd, old, recent_s=11 * DAY)
+    ring, held, _ = unpack(row, 0)
     assert held.prints == old.prints
     assert len(ring) == RING
 
@@ -253,8 +253,8 @@ def test_what_a_recipient_comes_back_to_is_kept_before_what_came_less_often() ->
     again = [word(100 * DAY + i, 0, 1 << 20 | i) for i in range(20)]
     old = known({60_001: AGAIN, 60_002: HABIT}, 99 * DAY)
     old += known(dict.fromkeys(range(60_003, 60_015), ONCE), 99 * DAY)
-    store(row, again, Memory(1, old), recent_s=101 * DAY)
-    ring, held, _ = load(row, 0)
+    pack(row, again, Memory(1, old), recent_s=101 * DAY)
+    ring, held, _ = unpack(row, 0)
     assert sorted(ring) == again[-RING:]
     kept = {platform_print(w & 0xFFFF_FFFF) for w in again[:-RING]}
     assert held.prints[0] == 60_002
@@ -265,8 +265,8 @@ def test_sightings_of_the_last_day_stay_in_the_ring() -> None:
     row = np.zeros(14, np.uint64)
     recent = [word(10 * DAY + i, 1, 500 + i) for i in range(7)]
     older = [word(5 * DAY + i, 0, 900 + i) for i in range(9)]
-    store(row, older + recent, Memory(), recent_s=9 * DAY)
-    ring, held, _ = load(row, 0)
+    pack(row, older + recent, Memory(), recent_s=9 * DAY)
+    ring, held, _ = unpack(row, 0)
     assert ring[1:] == recent
     assert ring[0] == older[-1]
     assert held.size == 8
@@ -298,7 +298,7 @@ def knows(events: list[Event], names: list[str]) -> int:
     run(Params(), later, partition, offsets=[first + 4096 * i for i in range(8)])
     assert not partition.suspects
     row = partition.table.words[partition.table.find(np.array([7], np.uint64))[0]]
-    ring, memory, _ = load(row, 0)
+    ring, memory, _ = unpack(row, 0)
     held = {platform_print(w & 0xFFFF_FFFF) for w in ring} | set(memory.prints)
     return sum(platform_print(platform_id(name)) in held for name in names)
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from detectors.model.codes import Codes
 from detectors.model.event import Batch, platform_id
-from detectors.model.strings import Lying, Strings, Written
+from detectors.model.strings import StringBuffer, StringList, Strings
 from detectors.recognise import recogniser as recogniser_
 from detectors.recognise.fold import fold, has_native_digits, kept, mask, name_key
 from detectors.recognise.lexicon import any_of
@@ -31,10 +31,10 @@ Event = tuple[str, str, str, str, str, str]  # text, sender, signature, category
 
 def lying(strings: list[str]) -> Strings:
     """The column as a large batch has it."""
-    return Lying.of(Written(strings))
+    return StringBuffer.of(StringList(strings))
 
 
-def batch(events: Sequence[Event], column: Callable[[list[str]], Strings] = Written) -> Batch:
+def batch(events: Sequence[Event], column: Callable[[list[str]], Strings] = StringList) -> Batch:
     count = len(events)
     number = np.arange(count, dtype=np.int64)
     text, sender, signature, category, platform, template = (
@@ -61,7 +61,7 @@ def batch(events: Sequence[Event], column: Callable[[list[str]], Strings] = Writ
 
 def check(recogniser: Recogniser, events: Sequence[Event]) -> None:
     """Every column says what `recognise` says of each event, whatever it is made of."""
-    for column in (Written, lying):
+    for column in (StringList, lying):
         _check(recogniser, events, recogniser.columns(batch(events, column)))
 
 

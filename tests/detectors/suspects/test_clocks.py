@@ -12,9 +12,9 @@ from detectors.episodes.episode import EpisodeParams
 from detectors.model.event import TICK_OFFSETS
 from detectors.model.records import Level
 from detectors.suspects.clocks import (
-    Gateway,
-    StampParams,
-    Stamps,
+    ClockClass,
+    ClockParams,
+    GatewayClock,
     coarse,
     observe,
 )
@@ -22,11 +22,11 @@ from tests.detectors.stand_in import DAY_MS, HOUR_MS, MINUTE_MS, START_MS, Event
 
 VICTIM = 8613800000001
 CLASSES = {
-    "rounding": Stamps.MINUTE,
-    "jumpy": Stamps.JITTER_30S,
-    "wild": Stamps.JITTER_120S,
+    "rounding": ClockClass.MINUTE,
+    "jumpy": ClockClass.JITTER_30S,
+    "wild": ClockClass.JITTER_120S,
 }
-TOLD = Params(stamps=StampParams(gateways=CLASSES), episode=EpisodeParams(mode="enforce"))
+TOLD = Params(stamps=ClockParams(gateways=CLASSES), episode=EpisodeParams(mode="enforce"))
 
 
 def flood(count: int, gap_ms: int, start_ms: int = START_MS, gateway: str = "gw") -> list[Event]:
@@ -143,26 +143,26 @@ def test_classes_survive_a_restore_and_any_batch_edge(seed: int) -> None:
 # ------------------------------------------------------------- what a gateway's stamps are worth
 
 
-def measured(stamps_ms: list[float]) -> Stamps:
-    params, gateways = StampParams(), dict[str, Gateway]()
+def measured(stamps_ms: list[float]) -> ClockClass:
+    params, gateways = ClockParams(), dict[str, GatewayClock]()
     for at_ms in stamps_ms:
         observe(params, gateways, "gw", int(at_ms))
-    return coarse(params, gateways).get("gw", Stamps.EXACT)
+    return coarse(params, gateways).get("gw", ClockClass.EXACT)
 
 
 @pytest.mark.parametrize(
     ("jitter_s", "stamps"),
     [
-        (0, Stamps.EXACT),
-        (3, Stamps.EXACT),
-        (30, Stamps.JITTER_30S),
-        (120, Stamps.JITTER_120S),
-        (600, Stamps.JITTER_120S),
-        (3600, Stamps.JITTER_120S),
-        (6 * 3600, Stamps.JITTER_120S),
+        (0, ClockClass.EXACT),
+        (3, ClockClass.EXACT),
+        (30, ClockClass.JITTER_30S),
+        (120, ClockClass.JITTER_120S),
+        (600, ClockClass.JITTER_120S),
+        (3600, ClockClass.JITTER_120S),
+        (6 * 3600, ClockClass.JITTER_120S),
     ],
 )
-def test_a_gateways_jitter_is_found_out(jitter_s: int, stamps: Stamps) -> None:
+def test_a_gateways_jitter_is_found_out(jitter_s: int, stamps: ClockClass) -> None:
     rng = random.Random(jitter_s)
     jitter_ms = jitter_s * 1000
     times = [START_MS + i * 200 + rng.uniform(-jitter_ms, jitter_ms) for i in range(3000)]
@@ -180,15 +180,15 @@ def test_a_backlog_between_live_messages_says_nothing_of_the_clock(
     now = iter(START_MS + i * 1600 for i in range(live * 60))
     which = [True] * (old * 60) + [False] * (live * 60)
     rng.shuffle(which)
-    assert measured([next(backlog if each else now) for each in which]) is Stamps.EXACT
+    assert measured([next(backlog if each else now) for each in which]) is ClockClass.EXACT
 
 
 def test_one_stamp_of_next_year_does_not_blind_the_measurement() -> None:
     rng = random.Random(0)
     wild = [START_MS + i * 200 + rng.uniform(-120_000, 120_000) for i in range(2000)]
-    assert measured([START_MS + 365 * DAY_MS, *wild]) is Stamps.JITTER_120S
+    assert measured([START_MS + 365 * DAY_MS, *wild]) is ClockClass.JITTER_120S
     good = [START_MS + i * 200 for i in range(2000)]
-    assert measured([START_MS + 365 * DAY_MS, *good]) is Stamps.EXACT
+    assert measured([START_MS + 365 * DAY_MS, *good]) is ClockClass.EXACT
 
 
 def test_a_flood_in_the_middle_of_a_flushed_backlog_is_throttled() -> None:

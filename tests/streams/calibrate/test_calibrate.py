@@ -19,10 +19,10 @@ from typer.testing import CliRunner
 
 from detectors.chain import Params
 from detectors.model.event import Batch
-from detectors.suspects.clocks import Stamps
+from detectors.suspects.clocks import ClockClass
 from streams import wire
 from streams.calibrate.cohort import Cohort
-from streams.calibrate.history import Topic
+from streams.calibrate.history import TopicHistory
 from streams.calibrate.propose import propose, proposed, unreached
 from streams.calibrate.rates import Rate, lower, upper
 from streams.calibrate.survey import Survey, _pieces, whole
@@ -199,7 +199,7 @@ def minute_stamps(values: list[dict[str, object]]) -> Iterator[dict[str, object]
 
 def test_a_gateway_with_minute_stamps_is_found_and_proposed() -> None:
     survey = surveyed(list(minute_stamps(people(150))))
-    assert survey.stamps()["cmpp-1"][1] is Stamps.MINUTE
+    assert survey.stamps()["cmpp-1"][1] is ClockClass.MINUTE
     changes = {c.name: c for c in propose(SETTINGS, survey, Rate(0, 10_000))}
     assert changes["detect.stamps"].value == {"cmpp-1": "minute"}
 
@@ -421,7 +421,7 @@ def test_a_range_of_a_topic_is_read_twice_and_nothing_is_committed(
         producer.send(unique, b"%d" % i, partition=i % 2, timestamp_ms=start_ms + i * 1000)
     producer.flush()
     producer.close()
-    topic = Topic(clients, unique, start_ms + 200_000, start_ms + 700_000)
+    topic = TopicHistory(clients, unique, start_ms + 200_000, start_ms + 700_000)
     for _ in range(2):
         told: list[int] = []
         slices = list(topic.slices(told.append))
@@ -433,4 +433,4 @@ def test_a_range_of_a_topic_is_read_twice_and_nothing_is_committed(
     assert not [group for group in admin.list_groups() if unique in str(group)]
     admin.close()
     with pytest.raises(UnavailableError, match="no topic"):
-        Topic(clients, f"{unique}-absent", None, None)
+        TopicHistory(clients, f"{unique}-absent", None, None)

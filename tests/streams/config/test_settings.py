@@ -11,7 +11,7 @@ import pytest
 from pydantic import BaseModel
 
 from detectors.recognise.recogniser import RecogniseParams
-from detectors.suspects.clocks import Stamps
+from detectors.suspects.clocks import ClockClass
 from streams.config import Detect, Settings, effective, load
 from streams.errors import ConfigError, Exit
 
@@ -158,7 +158,7 @@ def test_settings_reach_the_detector() -> None:
         "enforce", 4, 3,
     )  # fmt: skip
     assert params.judge.p_novel == 0.3
-    assert params.stamps.gateways == {"gw1": Stamps.MINUTE}
+    assert params.stamps.gateways == {"gw1": ClockClass.MINUTE}
     assert params.episode.config == settings.fingerprint()
 
 

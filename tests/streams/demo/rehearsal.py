@@ -11,10 +11,10 @@ from detectors.leases.gate import Ruling
 from detectors.recognise.recogniser import Recogniser
 from detectors.recognise.registry import Registry
 from streams.config import Settings
-from streams.demo.gateway import Gateway
+from streams.demo.gateway import StandInGateway
 from streams.demo.play import Record
 from streams.demo.run import compose
-from streams.demo.script import Script, script
+from streams.demo.script import Timetable, script
 from streams.demo.story import Machinery, Story
 from streams.scenarios.events import Labelled
 from streams.wire import decode, encode_episode
@@ -25,14 +25,14 @@ HISTORY_BATCH = 20_000
 class Rehearsal:
     """A gateway and a detector in one process; what the detector decides is known at once."""
 
-    def __init__(self, play: Script) -> None:
+    def __init__(self, play: Timetable) -> None:
         settings = Settings(mode="enforce")
         self.play = play
         self.registry = Registry.shipped()
         self.recogniser = Recogniser(self.registry)
         self.intake, self.params = settings.intake(), settings.params()
         self.partition = Partition(self.params)
-        self.gateway = Gateway(self.registry, play.subscribers)
+        self.gateway = StandInGateway(self.registry, play.subscribers)
         self.record = Record()
 
     def feed(self, events: list[Labelled]) -> None:

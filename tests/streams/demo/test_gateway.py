@@ -10,7 +10,7 @@ import pytest
 from detectors.leases.gate import Ruling
 from detectors.model.records import Action
 from detectors.recognise.registry import Registry
-from streams.demo.gateway import Gateway
+from streams.demo.gateway import StandInGateway
 from streams.demo.script import script
 from streams.scenarios.events import Labelled, Role
 from tests.streams.demo.rehearsal import Rehearsal
@@ -42,7 +42,7 @@ def sent(rehearsed: Rehearsal, role: Role, action: Action) -> dict[str, Any]:
 
 
 def ask(rehearsed: Rehearsal, role: Role, action: Action, *learned: Action) -> Ruling:
-    gateway = Gateway(Registry.shipped(), 1000)
+    gateway = StandInGateway(Registry.shipped(), 1000)
     for one in learned:
         gateway.learn(one)
     return gateway.ask(action.recipient, sent(rehearsed, role, action))
@@ -84,7 +84,7 @@ def test_the_higher_revision_wins_in_either_order(rehearsed: Rehearsal, action: 
 
 
 def test_a_lease_is_about_its_recipient_alone(rehearsed: Rehearsal, action: Action) -> None:
-    gateway = Gateway(Registry.shipped(), 1000)
+    gateway = StandInGateway(Registry.shipped(), 1000)
     gateway.learn(action)
     value = sent(rehearsed, Role.ATTACK, action)
     assert gateway.ask("8617000000001", value) is Ruling.NO_LEASE

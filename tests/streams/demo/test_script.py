@@ -7,7 +7,7 @@ from statistics import median
 import pytest
 
 from detectors.leases.gate import Ruling
-from streams.demo.script import END_MS, FLOOD_MS, LIVE_MS, Script, incident, script
+from streams.demo.script import END_MS, FLOOD_MS, LIVE_MS, Timetable, incident, script
 from streams.demo.story import Story, claims
 from streams.scenarios.events import Role
 from streams.scenarios.pen import in_order
@@ -22,7 +22,7 @@ def alone(seed: int) -> tuple[Rehearsal, list[Role]]:
     past = [event for event in events if event.value["event_time_ms"] < LIVE_MS]
     live = events[len(past) :]
     victim = events[0].value["recipient"]
-    rehearsal = Rehearsal(Script(victim, 14, 1, {}, iter(past), live))
+    rehearsal = Rehearsal(Timetable(victim, 14, 1, {}, iter(past), live))
     rehearsal.history(past)
     rehearsal.live(live)
     return rehearsal, [event.truth.role for event in live]

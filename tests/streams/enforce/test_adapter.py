@@ -14,7 +14,7 @@ import redis
 from kafka import KafkaConsumer, KafkaProducer
 
 from detectors.leases.gate import Lease
-from detectors.leases.rails import GuardParams
+from detectors.leases.rails import RailParams
 from detectors.recognise.registry import Registry
 from streams.cluster.admin import Cluster, client_arguments
 from streams.cluster.read import readable, records
@@ -23,7 +23,7 @@ from streams.config import Kafka, Redis, Settings, Topics
 from streams.demo.brokers import Broker
 from streams.enforce import adapter as adapter_module
 from streams.enforce.adapter import Adapter
-from streams.enforce.book import Book, standing, take_action
+from streams.enforce.book import DesiredState, desired_lease, take_action
 from streams.enforce.gateway import Gateway
 from streams.enforce.reconcile import Reconciler
 from streams.enforce.redis import RedisGateway, connect
@@ -91,7 +91,7 @@ class World:
     def adapter(
         self,
         group: str = "redis-1",
-        params: GuardParams | None = None,
+        params: RailParams | None = None,
         gateway: Gateway | None = None,
     ) -> Iterator[Metrics]:
         metrics = Metrics("adapter")
@@ -99,7 +99,7 @@ class World:
             url = f"redis://127.0.0.1:{self.server.port}"
             gateway = RedisGateway(connect(Redis(url=url)), Registry())
         adapter = Adapter(
-            Reconciler(gateway, Book(params or GuardParams()), group),
+            Reconciler(gateway, DesiredState(params or RailParams()), group),
             self.clients,
             self.topics,
             f"{self.name}-{group}",
@@ -265,7 +265,7 @@ def test_a_restart_in_the_middle_of_a_campaign_releases_nobody(
             action(f"86139{n:08}", 5_000 + n, at_ms=began + 300_000 + n * 72, lease_ms=600_000)
             for n in range(1, 900)
         ]
-        params = GuardParams(new_per_minute=900, recipients_max=20_000)
+        params = RailParams(new_per_minute=900, recipients_max=20_000)
         everybody = {f"86139{n:08}" for n in range(1, 5_000)}
         with closing(world.producer):
             world.say(*leases)
@@ -317,10 +317,10 @@ def test_an_older_lease_that_is_written_last_does_not_outlive_its_release_by_com
         wait_until(lambda: left(names["bare"]) == [5], "the cleaner ran", 90)
         revisions = {each: left(name) for each, name in names.items()}
     for kind, found in revisions.items():
-        book = Book(GuardParams())
+        book = DesiredState(RailParams())
         for revision in found:
             take_action(book, lease if revision == 5 else release, now_ms())
-        stands = isinstance(standing(book, RECIPIENT, now_ms()), Lease)
+        stands = isinstance(desired_lease(book, RECIPIENT, now_ms()), Lease)
         assert stands == (kind == "bare"), found
 
 
@@ -335,7 +335,7 @@ def test_the_operators_word_is_read_whole_before_the_first_order(
         ),
     )
     seen = set()
-    with world.adapter(params=GuardParams(new_per_minute=5_000)):
+    with world.adapter(params=RailParams(new_per_minute=5_000)):
         while (now := throttled(keys)) != {"8613900001999"}:
             seen |= now
             assert len(seen) <= 1

@@ -7,17 +7,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from detectors.leases.gate import Lease
-from detectors.leases.rails import GuardParams
+from detectors.leases.rails import RailParams
 from detectors.model.event import platform_id
 from detectors.model.records import Action
 from streams.enforce.book import (
     REMEMBER_MS,
-    Book,
-    Why,
+    DesiredState,
+    NoLease,
+    desired_lease,
     due,
     forget_override,
     mode,
-    standing,
     take_action,
     take_override,
 )
@@ -25,8 +25,8 @@ from streams.wire import EVERYONE
 from tests.enforce.records import LEASE_MS, RECIPIENT, START_MS, action, override
 
 
-def book_of(*records: object, params: GuardParams | None = None) -> Book:
-    book = Book(params or GuardParams())
+def book_of(*records: object, params: RailParams | None = None) -> DesiredState:
+    book = DesiredState(params or RailParams())
     for record in records:
         if isinstance(record, Action):
             take_action(book, record, START_MS)
@@ -35,8 +35,8 @@ def book_of(*records: object, params: GuardParams | None = None) -> Book:
     return book
 
 
-def check(records: list[object], expected: str | Why, at_ms: int = START_MS + 1) -> None:
-    answer = standing(book_of(*records), RECIPIENT, at_ms)
+def check(records: list[object], expected: str | NoLease, at_ms: int = START_MS + 1) -> None:
+    answer = desired_lease(book_of(*records), RECIPIENT, at_ms)
     assert (answer.action_id if isinstance(answer, Lease) else answer) == expected
 
 
@@ -46,11 +46,11 @@ SECOND = "1:sms.delivery.v1:0:2"
 
 def test_a_lease_stands_until_the_moment_it_ends() -> None:
     check([action()], FIRST, START_MS + LEASE_MS - 1)
-    check([action()], Why.OVER, START_MS + LEASE_MS)
+    check([action()], NoLease.OVER, START_MS + LEASE_MS)
 
 
 def test_only_enforce_is_obeyed() -> None:
-    check([action(mode="shadow")], Why.SHADOW)
+    check([action(mode="shadow")], NoLease.SHADOW)
 
 
 def test_the_higher_revision_wins_in_either_order_and_the_higher_epoch_over_it() -> None:
@@ -62,31 +62,31 @@ def test_the_higher_revision_wins_in_either_order_and_the_higher_epoch_over_it()
 
 def test_a_release_of_the_detector_always_counts_but_not_over_a_newer_lease() -> None:
     release = action(revision=2, verb="release")
-    check([action(revision=1), release], Why.RELEASE)
-    check([release, action(revision=1)], Why.RELEASE)
+    check([action(revision=1), release], NoLease.RELEASE)
+    check([release, action(revision=1)], NoLease.RELEASE)
     check([action(revision=3), release], "1:sms.delivery.v1:0:3")
 
 
 def test_a_release_by_hand_ends_what_was_issued_before_and_holds_until_it_ends() -> None:
     word = override("release", issued_at_ms=START_MS + 1, expires_at_ms=START_MS + 60_000)
-    check([action(), word], Why.RELEASED)
-    check([action(), word], Why.RELEASED, START_MS + 60_000)  # the lease was issued before
+    check([action(), word], NoLease.RELEASED)
+    check([action(), word], NoLease.RELEASED, START_MS + 60_000)  # the lease was issued before
     renewal = action(revision=2, at_ms=START_MS + 30_000)
-    check([word, renewal], Why.RELEASED, START_MS + 59_999)
+    check([word, renewal], NoLease.RELEASED, START_MS + 59_999)
     check([word, renewal], SECOND, START_MS + 60_000)
 
 
 def test_an_exempt_recipient_is_never_held_back_until_the_word_ends() -> None:
     word = override("exempt", expires_at_ms=START_MS + 60_000)
-    check([word, action()], Why.EXEMPT, START_MS + 59_999)
+    check([word, action()], NoLease.EXEMPT, START_MS + 59_999)
     check([word, action()], FIRST, START_MS + 60_000)
     check([override("exempt", recipient="8613900000002"), action()], FIRST)
 
 
 def test_the_switch_stops_everybody_and_lets_go_when_it_is_set_back() -> None:
     off = override("mode", recipient=EVERYONE, mode="off", expires_at_ms=None)
-    check([action(), off], Why.MODE)
-    check([action(), override("mode", recipient=EVERYONE, mode="shadow")], Why.MODE)
+    check([action(), off], NoLease.MODE)
+    check([action(), override("mode", recipient=EVERYONE, mode="shadow")], NoLease.MODE)
     back = override("mode", recipient=EVERYONE, mode="enforce", expires_at_ms=None)
     check([action(), off, back], FIRST)
     assert mode(book_of(off), START_MS) == "off"
@@ -94,26 +94,26 @@ def test_the_switch_stops_everybody_and_lets_go_when_it_is_set_back() -> None:
 
 def test_the_switch_does_not_make_shadow_leases_real() -> None:
     on = override("mode", recipient=EVERYONE, mode="enforce")
-    check([action(mode="shadow"), on], Why.SHADOW)
+    check([action(mode="shadow"), on], NoLease.SHADOW)
 
 
 @pytest.mark.parametrize("recipient", [RECIPIENT, EVERYONE])
 def test_an_allowed_platform_passes_beside_the_known_ones(recipient: str) -> None:
     word = override("allow", recipient=recipient, platform="sig:某校", expires_at_ms=START_MS + 9)
     book = book_of(action(pass_ids=(7,)), word)
-    lease = standing(book, RECIPIENT, START_MS + 8)
+    lease = desired_lease(book, RECIPIENT, START_MS + 8)
     assert isinstance(lease, Lease)
     assert set(lease.scope.pass_ids) == {7, platform_id("sig:某校")}
-    later = standing(book, RECIPIENT, START_MS + 9)
+    later = desired_lease(book, RECIPIENT, START_MS + 9)
     assert isinstance(later, Lease)
     assert later.scope.pass_ids == (7,)
 
 
 def test_a_word_that_is_deleted_was_never_said() -> None:
     book = book_of(action(), override("exempt"), override("allow", platform="sig:某校"))
-    assert standing(book, RECIPIENT, START_MS + 1) is Why.EXEMPT
+    assert desired_lease(book, RECIPIENT, START_MS + 1) is NoLease.EXEMPT
     assert list(forget_override(book, RECIPIENT, "exempt", "")) == [RECIPIENT]
-    lease = standing(book, RECIPIENT, START_MS + 1)
+    lease = desired_lease(book, RECIPIENT, START_MS + 1)
     assert isinstance(lease, Lease)
     assert platform_id("sig:某校") in lease.scope.pass_ids
     assert list(forget_override(book, RECIPIENT, "allow", "sig:某校")) == [RECIPIENT]
@@ -123,18 +123,18 @@ def test_a_word_that_is_deleted_was_never_said() -> None:
 
 def test_a_switch_that_is_deleted_is_set_back_for_everybody() -> None:
     book = book_of(action(), override("mode", EVERYONE, mode="off"))
-    assert standing(book, RECIPIENT, START_MS + 1) is Why.MODE
+    assert desired_lease(book, RECIPIENT, START_MS + 1) is NoLease.MODE
     assert list(forget_override(book, EVERYONE, "mode", "")) == [RECIPIENT]
-    assert isinstance(standing(book, RECIPIENT, START_MS + 1), Lease)
+    assert isinstance(desired_lease(book, RECIPIENT, START_MS + 1), Lease)
 
 
 def test_past_a_rail_new_leases_do_not_stand_and_old_ones_do() -> None:
-    book = Book(GuardParams(new_per_minute=2, recipients_max=10))
+    book = DesiredState(RailParams(new_per_minute=2, recipients_max=10))
     for revision in range(1, 5):
         take_action(book, action(f"86139000000{revision:02}", revision), START_MS)
-    answers = [standing(book, f"86139000000{n:02}", START_MS) for n in range(1, 5)]
+    answers = [desired_lease(book, f"86139000000{n:02}", START_MS) for n in range(1, 5)]
     assert [isinstance(answer, Lease) for answer in answers] == [True, True, False, False]
-    assert answers[2] is Why.RAIL
+    assert answers[2] is NoLease.RAIL
 
 
 def test_time_alone_names_those_whose_answer_changes() -> None:
@@ -147,7 +147,7 @@ def test_time_alone_names_those_whose_answer_changes() -> None:
 def test_what_is_long_over_is_forgotten_and_late_older_actions_are_not_believed_before() -> None:
     book = book_of(action(revision=2), override("exempt"))
     due(book, START_MS + LEASE_MS + REMEMBER_MS - 1)
-    assert take_action(book, action(revision=1), START_MS) is Why.STALE
+    assert take_action(book, action(revision=1), START_MS) is NoLease.STALE
     due(book, START_MS + 3_600_000 + REMEMBER_MS)
     assert (book.entries, book.overrides, book.deadlines) == ({}, {}, [])
 
@@ -163,6 +163,6 @@ def test_neither_order_nor_repetition_changes_what_stands(
     shuffled = actions + chance.choices(actions, k=3)
     chance.shuffle(shuffled)
     now = START_MS + 1
-    assert standing(book_of(*actions), RECIPIENT, now) == standing(
+    assert desired_lease(book_of(*actions), RECIPIENT, now) == desired_lease(
         book_of(*shuffled), RECIPIENT, now
     )

@@ -15,11 +15,11 @@ import pytest
 import redis
 
 from detectors.leases.gate import Lease
-from detectors.leases.rails import GuardParams
+from detectors.leases.rails import RailParams
 from detectors.recognise.registry import Registry
 from streams.config import Redis
 from streams.enforce import kannel
-from streams.enforce.book import Book
+from streams.enforce.book import DesiredState
 from streams.enforce.gateway import Gateway, GatewayAwayError, Order
 from streams.enforce.log import LogGateway
 from streams.enforce.reconcile import Reconciler, Report
@@ -186,7 +186,7 @@ class Bench:
     """An adapter without Kafka on a gateway, and what it tells."""
 
     def __init__(self, place: Place) -> None:
-        self.reconciler = Reconciler(place.adapter(), Book(GuardParams()), "smsc-1")
+        self.reconciler = Reconciler(place.adapter(), DesiredState(RailParams()), "smsc-1")
         self.report = Report()
         self.offset = 0
 

@@ -11,8 +11,8 @@ from itertools import pairwise
 import pytest
 
 from detectors.leases.gate import Lease
-from detectors.leases.rails import GuardParams
-from streams.enforce.book import AHEAD_MAX_MS, Book, Why, standing
+from detectors.leases.rails import RailParams
+from streams.enforce.book import AHEAD_MAX_MS, DesiredState, NoLease, desired_lease
 from streams.enforce.gateway import GatewayAwayError, Order, Refusals
 from streams.enforce.reconcile import BACKOFF_MAX_MS, BACKOFF_MS, PROBE_MS, SETTLED, Reconciler
 from streams.wire import EVERYONE, Ack
@@ -90,10 +90,10 @@ class Memory:
 class Bench:
     """A reconciler, its gateway and the test's own clock."""
 
-    def __init__(self, params: GuardParams | None = None, gateway: Memory | None = None) -> None:
+    def __init__(self, params: RailParams | None = None, gateway: Memory | None = None) -> None:
         self.gateway = gateway or Memory()
         self.timer_ahead_ms = 0  # of the clock, which somebody may set
-        self.book = Book(params or GuardParams())
+        self.book = DesiredState(params or RailParams())
         self.now = START_MS
         self.reconciler = Reconciler(
             self.gateway, self.book, "smsc-1", timer_ms=lambda: self.now + self.timer_ahead_ms
@@ -256,7 +256,7 @@ def test_a_gateway_that_lost_its_memory_is_told_everything_again_within_a_probe(
 
 
 def test_what_a_gateway_holds_without_reason_is_taken_away_at_start(bench: Bench) -> None:
-    stranger = standing(Bench().book, RECIPIENT, START_MS)
+    stranger = desired_lease(Bench().book, RECIPIENT, START_MS)
     assert not isinstance(stranger, Lease)
     lease = Lease("older", START_MS + LEASE_MS, action().scope)
     bench.gateway.leases = {"8613900000009": lease, RECIPIENT: lease}
@@ -334,7 +334,7 @@ def check_told_once(acks: Iterable[Ack]) -> None:
 @pytest.mark.parametrize("seed", range(20))
 def test_whatever_fails_in_between_the_gateway_ends_up_as_the_book_says(seed: int) -> None:
     chance = random.Random(seed)
-    bench = Bench(GuardParams(new_per_minute=30, recipients_max=25))
+    bench = Bench(RailParams(new_per_minute=30, recipients_max=25))
     names = [f"86139000000{n:02}" for n in range(40)]
     try:
         for revision in range(1, 300):
@@ -386,7 +386,7 @@ def test_whatever_fails_in_between_the_gateway_ends_up_as_the_book_says(seed: in
         wanted = {
             name: lease
             for name in names
-            if isinstance(lease := standing(bench.book, name, bench.now), Lease)
+            if isinstance(lease := desired_lease(bench.book, name, bench.now), Lease)
         }
         assert bench.gateway.leases == wanted
         assert bench.reconciler.idle()
@@ -610,8 +610,8 @@ def test_a_clock_that_is_set_stops_neither_the_probes_nor_the_tries(
 
 
 def test_there_is_an_answer_for_every_reason_why_no_lease_stands() -> None:
-    assert set(SETTLED) == {None, *Why}
-    assert {why for why, (before, after) in SETTLED.items() if before != after} == {Why.OVER}
+    assert set(SETTLED) == {None, *NoLease}
+    assert {why for why, (before, after) in SETTLED.items() if before != after} == {NoLease.OVER}
 
 
 def test_a_gateway_that_never_comes_costs_no_memory(bench: Bench) -> None:

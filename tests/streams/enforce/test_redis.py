@@ -15,11 +15,11 @@ import redis
 from pydantic import SecretStr
 
 from detectors.leases.gate import Lease
-from detectors.leases.rails import GuardParams
+from detectors.leases.rails import RailParams
 from detectors.model.event import platform_id
 from detectors.recognise.registry import Registry
 from streams.config import Redis
-from streams.enforce.book import Book
+from streams.enforce.book import DesiredState
 from streams.enforce.gateway import GatewayAwayError, Order
 from streams.enforce.reconcile import Reconciler, Report
 from streams.enforce.redis import RedisGateway, connect
@@ -211,7 +211,7 @@ def test_an_adapter_that_finds_such_keys_goes_on(gateway: RedisGateway, look: re
     look.set(b"otpguard:throttle:\xff\xfe", "{}")
     look.set(b"otpguard:refused:\xff", 7)
     look.lpush("otpguard:refused:list", "x")
-    reconciler = Reconciler(gateway, Book(GuardParams()), "redis-1")
+    reconciler = Reconciler(gateway, DesiredState(RailParams()), "redis-1")
     reconciler.action(action(at_ms=now_ms()), ("t", 1), now_ms())
     report = settle(reconciler)
     reconciler.close()
@@ -236,7 +236,7 @@ def test_a_restart_and_a_flush_are_other_incarnations(
 def test_after_kill_9_of_redis_the_keys_equal_the_book_again(
     server: Server, gateway: RedisGateway, look: redis.Redis
 ) -> None:
-    reconciler = Reconciler(gateway, Book(GuardParams()), "redis-1")
+    reconciler = Reconciler(gateway, DesiredState(RailParams()), "redis-1")
     for revision in range(500):
         reconciler.action(
             action(f"86139{revision:08}", revision, at_ms=now_ms()), ("t", revision), now_ms()

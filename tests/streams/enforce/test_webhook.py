@@ -21,8 +21,8 @@ import pytest
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
 from detectors.leases.gate import Lease
-from detectors.leases.rails import GuardParams
-from streams.enforce.book import Book
+from detectors.leases.rails import RailParams
+from streams.enforce.book import DesiredState
 from streams.enforce.gateway import GatewayAwayError, Order
 from streams.enforce.reconcile import Reconciler, Report
 from streams.enforce.webhook import WebhookGateway
@@ -238,7 +238,7 @@ def test_a_stumbling_receiver_gets_every_lease_once_and_never_too_many_at_a_time
 ) -> None:
     receiver.statuses = [503, 500, 429] * 4
     receiver.pause_s = 0.01
-    reconciler = Reconciler(gateway, Book(GuardParams()), "smsc-1")
+    reconciler = Reconciler(gateway, DesiredState(RailParams()), "smsc-1")
     for revision in range(100):
         record = action(f"86139{revision:08}", revision, at_ms=now_ms())
         reconciler.action(record, ("t", revision), now_ms())
@@ -255,7 +255,7 @@ def test_what_the_receiver_will_not_take_is_dead_and_acknowledged_as_failed(
     receiver: Receiver, gateway: WebhookGateway
 ) -> None:
     receiver.statuses = [422]
-    reconciler = Reconciler(gateway, Book(GuardParams()), "smsc-1")
+    reconciler = Reconciler(gateway, DesiredState(RailParams()), "smsc-1")
     lease = action(at_ms=now_ms())
     reconciler.action(lease, ("t", 1), now_ms())
     report = settle(reconciler)

@@ -9,7 +9,7 @@ from detectors.recognise.recogniser import recognise
 from detectors.recognise.registry import Registry
 from streams.config import Canary
 from streams.operate import canary
-from streams.operate.canary import GOOD, MEMORY, Outcome, Run, outcome_of
+from streams.operate.canary import GOOD, MEMORY, CanaryOutcome, Run, outcome_of
 from streams.telemetry.metrics import CANARY_OUTCOMES
 
 NUMBER = "8617000990000"
@@ -52,22 +52,26 @@ def run(**fields: object) -> Run:
 @pytest.mark.parametrize(
     ("ended", "acknowledged", "outcome"),
     [
-        (run(), True, Outcome.MISSED),
-        (run(), False, Outcome.MISSED),
-        (run(action_id="a"), False, Outcome.LEASED),
-        (run(action_id="a", states={"b": "applied"}), True, Outcome.UNACKNOWLEDGED),
-        (run(action_id="a", states={"a": "applied"}), True, Outcome.APPLIED),
-        (run(action_id="a", states={"a": "ignored"}), True, Outcome.IGNORED),
-        (run(action_id="a", states={"a": "failed"}), True, Outcome.FAILED),
-        (run(action_id="a", states={"a": "expired"}), True, Outcome.FAILED),
+        (run(), True, CanaryOutcome.MISSED),
+        (run(), False, CanaryOutcome.MISSED),
+        (run(action_id="a"), False, CanaryOutcome.LEASED),
+        (run(action_id="a", states={"b": "applied"}), True, CanaryOutcome.UNACKNOWLEDGED),
+        (run(action_id="a", states={"a": "applied"}), True, CanaryOutcome.APPLIED),
+        (run(action_id="a", states={"a": "ignored"}), True, CanaryOutcome.IGNORED),
+        (run(action_id="a", states={"a": "failed"}), True, CanaryOutcome.FAILED),
+        (run(action_id="a", states={"a": "expired"}), True, CanaryOutcome.FAILED),
     ],
 )
 def test_what_came_back_says_how_the_run_ended(
-    ended: Run, acknowledged: bool, outcome: Outcome
+    ended: Run, acknowledged: bool, outcome: CanaryOutcome
 ) -> None:
     assert outcome_of(ended, acknowledged=acknowledged) is outcome
 
 
 def test_the_metric_has_every_outcome() -> None:
-    assert tuple(Outcome) == CANARY_OUTCOMES
-    assert set(Outcome) - GOOD == {Outcome.MISSED, Outcome.UNACKNOWLEDGED, Outcome.FAILED}
+    assert tuple(CanaryOutcome) == CANARY_OUTCOMES
+    assert set(CanaryOutcome) - GOOD == {
+        CanaryOutcome.MISSED,
+        CanaryOutcome.UNACKNOWLEDGED,
+        CanaryOutcome.FAILED,
+    }

@@ -16,7 +16,7 @@ from streams.cli.shared import opened
 from streams.config import Settings
 from streams.operate.replay import CHUNK_BYTES, chunks_of, outputs, replay
 from streams.scenarios import generate
-from streams.wire import Outcome, Reason
+from streams.wire import Outcome, RejectReason
 
 SETTINGS = Settings()
 TOPIC = SETTINGS.topics.episode
@@ -70,7 +70,7 @@ def test_poison_is_refused_and_its_neighbours_decide_as_before(incident: list[by
     steps = list(replay(SETTINGS, in_chunks(poisoned, 5)))
     rejects = [reject for step in steps for reject in step.decoded.rejects]
     assert [reject.offset for reject in rejects] == [12, 13, 14, 15]
-    assert [reject.reason for reject in rejects][3] is Reason.TOO_LARGE
+    assert [reject.reason for reject in rejects][3] is RejectReason.TOO_LARGE
     counted = sum(step.decoded.outcomes[Outcome.COUNTED] for step in steps)
     assert counted == len(incident)
     actions = [action for step in steps for action in step.decisions.actions]
@@ -121,7 +121,7 @@ def test_event_time_is_judged_against_the_time_of_ingestion_if_there_is_one() ->
     ahead = event | {"ingest_time_ms": event["event_time_ms"] - 300_001}
     lines = [json.dumps(each).encode() for each in (event, ahead)]
     (step,) = replay(SETTINGS, [lines])
-    assert [reject.reason for reject in step.decoded.rejects] == [Reason.EVENT_TIME_AHEAD]
+    assert [reject.reason for reject in step.decoded.rejects] == [RejectReason.EVENT_TIME_AHEAD]
 
 
 def test_a_line_a_year_ahead_of_the_file_is_refused_by_its_own_reason() -> None:
@@ -138,4 +138,6 @@ def test_a_line_a_year_ahead_of_the_file_is_refused_by_its_own_reason() -> None:
             for step in replay(SETTINGS, in_chunks(lines, size))
             for reject in step.decoded.rejects
         ]
-        assert [(r.offset, r.reason) for r in rejects] == [(len(lines) - 10, Reason.AHEAD_OF_LOG)]
+        assert [(r.offset, r.reason) for r in rejects] == [
+            (len(lines) - 10, RejectReason.AHEAD_OF_LOG)
+        ]

@@ -18,7 +18,7 @@ from streams.cluster.admin import Cluster, client_arguments
 from streams.cluster.read import records
 from streams.config import Kafka
 from streams.demo.brokers import Broker
-from streams.operate.shadow import Message, Shadow
+from streams.operate.shadow import LeasedMessage, Shadow
 from streams.wire import encode_action
 from tests.enforce.records import LEASE_MS, RECIPIENT, START_MS, action
 from tests.streams.cli.test_override import otpguard
@@ -26,8 +26,10 @@ from tests.streams.cli.test_override import otpguard
 KNOWN = platform_id("sig:known")
 
 
-def message(platform: str, at_ms: int, *, otp: bool = True, trust: Trust = Trust.NONE) -> Message:
-    return Message(RECIPIENT, START_MS + at_ms, otp, platform, trust)
+def message(
+    platform: str, at_ms: int, *, otp: bool = True, trust: Trust = Trust.NONE
+) -> LeasedMessage:
+    return LeasedMessage(RECIPIENT, START_MS + at_ms, otp, platform, trust)
 
 
 def test_what_a_lease_refuses_is_counted_by_platform_and_what_passes_by_reason() -> None:

@@ -19,14 +19,14 @@ from streams import wire
 from streams.config import Settings
 from streams.state import checkpoint
 from streams.state.checkpoint import (
+    AwaitOutputs,
+    ChangelogReader,
     CheckpointError,
-    Cover,
+    CheckpointWriter,
     Key,
-    Ledger,
     Manifest,
-    Settle,
-    Shelf,
-    Write,
+    MarkCovered,
+    PutRecord,
 )
 from tests.faults.oracle import BATCH
 from tests.faults.traffic import traffic
@@ -41,15 +41,17 @@ def _snapshot(rows: int, rest: str = "rest") -> chain.Snapshot:
     return chain.Snapshot({"format": 1, "rows": rows}, filled, {"names": [rest]})
 
 
-def _write(ledger: Ledger, shelf: Shelf, snapshot: chain.Snapshot, offset: int) -> list[Write]:
+def _write(
+    ledger: CheckpointWriter, shelf: ChangelogReader, snapshot: chain.Snapshot, offset: int
+) -> list[PutRecord]:
     """A whole checkpoint, its records put where a restart reads them."""
-    writes = [s for s in ledger.checkpoint(snapshot, offset, 0) if isinstance(s, Write)]
+    writes = [s for s in ledger.checkpoint(snapshot, offset, 0) if isinstance(s, PutRecord)]
     for write in writes:
         shelf.put(*write)
     return writes
 
 
-def _restored(shelf: Shelf) -> checkpoint.Restored:
+def _restored(shelf: ChangelogReader) -> checkpoint.Restored:
     restored = shelf.restore(0, 1)
     assert restored is not None
     return restored
@@ -62,8 +64,8 @@ def _same(one: chain.Snapshot, other: chain.Snapshot) -> bool:
 
 @pytest.mark.parametrize("rows", [0, 1, 7_589, 7_590, 30_000])
 def test_what_is_written_restores_to_the_same(rows: int) -> None:
-    shelf = Shelf()
-    _write(Ledger(0, "w", 1), shelf, _snapshot(rows), 17)
+    shelf = ChangelogReader()
+    _write(CheckpointWriter(0, "w", 1), shelf, _snapshot(rows), 17)
     restored = _restored(shelf)
     assert restored.next_offset == 17
     assert _same(restored.snapshot, _snapshot(rows))
@@ -71,24 +73,25 @@ def test_what_is_written_restores_to_the_same(rows: int) -> None:
 
 def test_every_record_is_under_900_kb() -> None:
     snapshot = replace(_snapshot(30_000), rest={"long": "x" * 3_000_000})
-    writes = _write(Ledger(0, "w", 1), Shelf(), snapshot, 1)
+    writes = _write(CheckpointWriter(0, "w", 1), ChangelogReader(), snapshot, 1)
     assert len(writes) == 4 + 4 + 1
     assert max(len(write.key) + len(write.value or b"") for write in writes) < 900_000
 
 
 def test_the_manifest_comes_last_and_only_then_is_anything_covered() -> None:
-    ledger = Ledger(0, "w", 1, leftovers={b"0|old|manifest|0"})
+    ledger = CheckpointWriter(0, "w", 1, leftovers={b"0|old|manifest|0"})
     steps = list(ledger.checkpoint(_snapshot(20_000), 17, 5))
     kinds = [
-        step.key.decode().split("|")[2] if isinstance(step, Write) else type(step) for step in steps
+        step.key.decode().split("|")[2] if isinstance(step, PutRecord) else type(step)
+        for step in steps
     ]
-    assert kinds == [Settle, "r0", "r1", "r2", "s0", "manifest", Cover, "manifest"]
-    assert steps[0] == Settle(5)
-    assert steps[-1] == Write(b"0|old|manifest|0", None)
+    assert kinds == [AwaitOutputs, "r0", "r1", "r2", "s0", "manifest", MarkCovered, "manifest"]
+    assert steps[0] == AwaitOutputs(5)
+    assert steps[-1] == PutRecord(b"0|old|manifest|0", None)
 
 
 def test_an_unchanged_chunk_is_not_written_again_and_a_changed_one_takes_its_other_key() -> None:
-    ledger, shelf, snapshot = Ledger(0, "w", 1), Shelf(), _snapshot(20_000)
+    ledger, shelf, snapshot = CheckpointWriter(0, "w", 1), ChangelogReader(), _snapshot(20_000)
     _write(ledger, shelf, snapshot, 1)
     snapshot.rows[8_000, 3] += np.uint64(1)
     keys = [write.key for write in _write(ledger, shelf, snapshot, 2)]
@@ -103,53 +106,53 @@ def test_one_that_stops_at_any_record_leaves_the_one_before() -> None:
     before, after = _snapshot(20_000), _snapshot(20_000, "later")
     after.rows[:] += np.uint64(1)
     for stop in range(5):
-        ledger, shelf = Ledger(0, "w", 1), Shelf()
+        ledger, shelf = CheckpointWriter(0, "w", 1), ChangelogReader()
         _write(ledger, shelf, before, 1)
-        writes = (s for s in ledger.checkpoint(after, 2, 0) if isinstance(s, Write))
+        writes = (s for s in ledger.checkpoint(after, 2, 0) if isinstance(s, PutRecord))
         for write, _ in zip(writes, range(stop), strict=False):
             shelf.put(*write)
         assert (_restored(shelf).next_offset == 2) == (stop == 5)
 
 
 def test_a_chunk_that_went_and_came_back_is_not_removed_with_its_old_self() -> None:
-    ledger, shelf = Ledger(0, "w", 1), Shelf()
+    ledger, shelf = CheckpointWriter(0, "w", 1), ChangelogReader()
     _write(ledger, shelf, _snapshot(20_000), 1)
     for step in ledger.checkpoint(_snapshot(5_000), 2, 0):  # r1, r2 go; stopped before they do
-        if isinstance(step, Cover):
+        if isinstance(step, MarkCovered):
             break
-        if isinstance(step, Write):
+        if isinstance(step, PutRecord):
             shelf.put(*step)
     _write(ledger, shelf, _snapshot(20_000), 3)
     assert _same(_restored(shelf).snapshot, _snapshot(20_000))
 
 
 def test_the_highest_offset_counts_whoever_wrote_it() -> None:
-    shelf = Shelf()
-    _write(Ledger(0, "new", 1), shelf, _snapshot(3), 20)
-    _write(Ledger(0, "old", 1), shelf, _snapshot(2), 10)  # it was frozen, and woke up
+    shelf = ChangelogReader()
+    _write(CheckpointWriter(0, "new", 1), shelf, _snapshot(3), 20)
+    _write(CheckpointWriter(0, "old", 1), shelf, _snapshot(2), 10)  # it was frozen, and woke up
     assert _restored(shelf).next_offset == 20
 
 
 def test_one_whose_chunks_were_removed_by_a_successor_is_passed_over() -> None:
-    shelf = Shelf()
-    _write(Ledger(0, "new", 1), shelf, _snapshot(3), 20)
-    _write(Ledger(0, "old", 1), shelf, _snapshot(2), 30)
+    shelf = ChangelogReader()
+    _write(CheckpointWriter(0, "new", 1), shelf, _snapshot(3), 20)
+    _write(CheckpointWriter(0, "old", 1), shelf, _snapshot(2), 30)
     shelf.put(b"0|old|r0|0", None)
     assert _restored(shelf).next_offset == 20
 
 
 def test_another_epoch_is_another_life() -> None:
-    shelf = Shelf()
-    _write(Ledger(0, "w", 1), shelf, _snapshot(3), 20)
+    shelf = ChangelogReader()
+    _write(CheckpointWriter(0, "w", 1), shelf, _snapshot(3), 20)
     assert shelf.restore(0, 2) is None
 
 
 def test_an_empty_changelog_has_no_state() -> None:
-    assert Shelf().restore(0, 1) is None
+    assert ChangelogReader().restore(0, 1) is None
 
 
 def test_superseded_chunks_are_let_go_while_reading() -> None:
-    shelf, ledger = Shelf(), Ledger(0, "w", 1)
+    shelf, ledger = ChangelogReader(), CheckpointWriter(0, "w", 1)
     snapshot = _snapshot(20_000)
     for offset in range(1, 6):
         snapshot.rows[:] += np.uint64(1)
@@ -160,15 +163,15 @@ def test_superseded_chunks_are_let_go_while_reading() -> None:
 # -- what is refused ------------------------------------------------------------------------------
 
 
-def _refused(shelf: Shelf) -> str:
+def _refused(shelf: ChangelogReader) -> str:
     with pytest.raises(CheckpointError) as refused:
         shelf.restore(0, 1)
     return str(refused.value)
 
 
 def test_a_damaged_chunk_is_refused_by_name() -> None:
-    shelf = Shelf()
-    writes = _write(Ledger(0, "w", 1), shelf, _snapshot(20_000), 1)
+    shelf = ChangelogReader()
+    writes = _write(CheckpointWriter(0, "w", 1), shelf, _snapshot(20_000), 1)
     value = bytearray(writes[1].value or b"")
     value[1000] ^= 1
     shelf.put(writes[1].key, bytes(value))
@@ -176,16 +179,16 @@ def test_a_damaged_chunk_is_refused_by_name() -> None:
 
 
 def test_a_missing_chunk_is_refused_by_name() -> None:
-    shelf = Shelf()
-    _write(Ledger(0, "w", 1), shelf, _snapshot(20_000), 1)
+    shelf = ChangelogReader()
+    _write(CheckpointWriter(0, "w", 1), shelf, _snapshot(20_000), 1)
     shelf.put(b"0|w|r2|0", None)
     assert "'0|w|r2|0' refused: it is missing" in _refused(shelf)
 
 
 @pytest.mark.parametrize("at", [3, 9, 12, 30, -1])
 def test_a_damaged_manifest_is_refused_by_name(at: int) -> None:
-    shelf = Shelf()
-    manifest = _write(Ledger(0, "w", 1), shelf, _snapshot(3), 1)[-1]
+    shelf = ChangelogReader()
+    manifest = _write(CheckpointWriter(0, "w", 1), shelf, _snapshot(3), 1)[-1]
     value = bytearray(manifest.value or b"")
     value[at] ^= 0x40
     shelf.put(manifest.key, bytes(value))
@@ -193,25 +196,25 @@ def test_a_damaged_manifest_is_refused_by_name(at: int) -> None:
 
 
 def test_a_newer_format_is_refused_with_both_versions() -> None:
-    shelf = Shelf()
-    manifest = _write(Ledger(0, "w", 1), shelf, _snapshot(3), 1)[-1]
+    shelf = ChangelogReader()
+    manifest = _write(CheckpointWriter(0, "w", 1), shelf, _snapshot(3), 1)[-1]
     value = manifest.value or b""
     shelf.put(manifest.key, value[:8] + (checkpoint.FORMAT + 1).to_bytes(2) + value[10:])
     assert "written in format 2, this version knows up to 1" in _refused(shelf)
 
 
 def test_a_state_of_a_newer_format_is_refused_before_it_is_read() -> None:
-    shelf, snapshot = Shelf(), _snapshot(3)
+    shelf, snapshot = ChangelogReader(), _snapshot(3)
     later = replace(snapshot, header={"format": checkpoint.STATE_FORMAT + 1, "other": 1})
-    _write(Ledger(0, "w", 1), shelf, later, 1)
+    _write(CheckpointWriter(0, "w", 1), shelf, later, 1)
     assert "its state is in format 3, this version knows up to 2" in _refused(shelf)
     written = chain.snapshot(chain.Partition(chain.Params())).header["format"]
     assert written == checkpoint.STATE_FORMAT
 
 
 def test_a_cut_manifest_is_refused() -> None:
-    shelf = Shelf()
-    manifest = _write(Ledger(0, "w", 1), shelf, _snapshot(3), 1)[-1]
+    shelf = ChangelogReader()
+    manifest = _write(CheckpointWriter(0, "w", 1), shelf, _snapshot(3), 1)[-1]
     shelf.put(manifest.key, (manifest.value or b"")[:20])
     assert "refused" in _refused(shelf)
 
@@ -219,7 +222,7 @@ def test_a_cut_manifest_is_refused() -> None:
 @pytest.mark.parametrize("key", [b"", b"x", b"a|b|c|d", b"0|w|r0", b"\xff|w|r0|1"])
 def test_a_key_that_is_none_of_ours_is_refused(key: bytes) -> None:
     with pytest.raises(CheckpointError, match="not a key"):
-        Shelf().put(key, b"value")
+        ChangelogReader().put(key, b"value")
 
 
 def test_keys_are_read_as_they_are_written() -> None:
@@ -228,7 +231,7 @@ def test_keys_are_read_as_they_are_written() -> None:
 
 
 def test_a_manifest_is_read_as_it_is_written() -> None:
-    manifest = Manifest(1, 2, {"a": 3}, (4, 14), {"r0": checkpoint.Held(1, 5, b"digest")})
+    manifest = Manifest(1, 2, {"a": 3}, (4, 14), {"r0": checkpoint.ChunkRef(1, 5, b"digest")})
     assert Manifest.decode("key", manifest.encode()) == manifest
 
 
@@ -241,7 +244,12 @@ def _decisions(
     """All outputs for one log, cut into batches; at each cut the state may die and come back."""
     intake, recogniser = settings.intake(), settings.recogniser()
     records = list(traffic(5, 30_000, 1, START_MS, 6 * HOUR_MS))
-    state, ledger, shelf, mark = chain.Partition(params), Ledger(0, "w0", 1), Shelf(), 0
+    state, ledger, shelf, mark = (
+        chain.Partition(params),
+        CheckpointWriter(0, "w0", 1),
+        ChangelogReader(),
+        0,
+    )
     evicted = 0
     for begin, end in pairwise([0, *cuts, len(records)]):
         batch = records[begin:end]
@@ -261,8 +269,12 @@ def _decisions(
         if restart:
             _write(ledger, shelf, chain.snapshot(state), end)
             restored = _restored(shelf)
-            state, shelf, mark = chain.restore(params, restored.snapshot), Shelf(), mark + 1
-            ledger = Ledger(0, f"w{mark}", 1)
+            state, shelf, mark = (
+                chain.restore(params, restored.snapshot),
+                ChangelogReader(),
+                mark + 1,
+            )
+            ledger = CheckpointWriter(0, f"w{mark}", 1)
         evicted += decisions.evicted
     assert evicted
     yield str(sorted(chain.snapshot(state).rows.tolist())).encode()

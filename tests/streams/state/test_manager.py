@@ -13,8 +13,8 @@ from msgspec.structs import replace as replace_struct
 
 from detectors import chain
 from streams.errors import ConfigError
-from streams.state.checkpoint import FORMAT, Ledger, Manifest, Write
-from streams.state.manager import GAP_TRIES, Admission, Appended, Keeper, Part
+from streams.state.checkpoint import FORMAT, CheckpointWriter, Manifest, PutRecord
+from streams.state.manager import GAP_TRIES, Admission, Appended, AssignedPartition, StateManager
 from streams.state.outbox import Outbox
 from streams.transport.driver import Envelope
 
@@ -25,8 +25,10 @@ async def _never(*_: object) -> Any:
     raise AssertionError("nothing should be sent")
 
 
-def _part(next_offset: int) -> Part:
-    return Part(0, chain.Partition(PARAMS), Outbox(_never), Ledger(0, "w", 0), next_offset)
+def _part(next_offset: int) -> AssignedPartition:
+    return AssignedPartition(
+        0, chain.Partition(PARAMS), Outbox(_never), CheckpointWriter(0, "w", 0), next_offset
+    )
 
 
 def _envelope(start: int, end: int, highwater: int = 1000) -> Envelope:
@@ -88,21 +90,23 @@ class Kafka:
     """A changelog and a consumer, as the keeper sees them."""
 
     def __init__(self) -> None:
-        self.log: list[Write] = []
+        self.log: list[PutRecord] = []
         self.committed: int | None = None
         self.positions: dict[int, int] = {}
         self.failed: list[BaseException] = []
 
-    def keeper(self, *, rebuild: bool = False) -> Keeper:
-        return Keeper(
+    def keeper(self, *, rebuild: bool = False) -> StateManager:
+        return StateManager(
             "in", PARAMS, 0, 1.0, 1e9, 5.0, _never, self.append, self.failed.append, rebuild=rebuild
         )
 
-    async def append(self, _partition: int, write: Write) -> Appended:
+    async def append(self, _partition: int, write: PutRecord) -> Appended:
         self.log.append(write)
         return Appended(len(self.log) - 1)
 
-    async def rebalance(self, keeper: Keeper, generation: int, partitions: set[int]) -> list[int]:
+    async def rebalance(
+        self, keeper: StateManager, generation: int, partitions: set[int]
+    ) -> list[int]:
         """What Faust does in one; returns the partitions whose changelog was read."""
         keeper.revoked()
         keeper.assigned(frozenset(partitions), generation)
@@ -193,7 +197,7 @@ def test_a_last_checkpoint_harms_nothing_that_a_manifest_names_of_which_nothing_
         keeper = kafka.keeper()
         silent = False
 
-        async def append(partition: int, write: Write) -> Appended:
+        async def append(partition: int, write: PutRecord) -> Appended:
             appended = await kafka.append(partition, write)
             if silent and b"manifest" in kafka.log[-2].key + kafka.log[-1].key:
                 await asyncio.Event().wait()  # for the manifest; one more record, and it is dead
@@ -204,7 +208,7 @@ def test_a_last_checkpoint_harms_nothing_that_a_manifest_names_of_which_nothing_
         await kafka.rebalance(keeper, 1, {0})
         writing = asyncio.create_task(keeper.write_checkpoints())
         await _until(lambda: keeper.checkpoints == 1)
-        kafka.log.append(Write(b"1|w|r0|0", b""))  # of another partition
+        kafka.log.append(PutRecord(b"1|w|r0|0", b""))  # of another partition
         part, silent = keeper.parts[0], True
         part.next = part.state.next_offset = 60
         part.state.table.find_or_add(np.arange(1, 10, dtype=np.uint64))
@@ -229,7 +233,7 @@ def test_a_manifest_of_which_nothing_was_heard_comes_first_when_the_partition_st
         await kafka.rebalance(keeper, 1, {0})
         part = keeper.parts[0]
         for step in part.ledger.checkpoint(chain.snapshot(part.state), 60, 0):
-            if isinstance(step, Write):
+            if isinstance(step, PutRecord):
                 kafka.log.append(step)
                 if b"manifest" in step.key:
                     break
@@ -343,7 +347,7 @@ def test_a_rebuild_leaves_a_partition_alone_that_went_before_it_was_loaded() -> 
 
 def test_a_damaged_changelog_is_refused_with_the_key() -> None:
     async def play(kafka: Kafka) -> None:
-        kafka.log.append(Write(b"0|w|manifest|0", b"rubbish"))
+        kafka.log.append(PutRecord(b"0|w|manifest|0", b"rubbish"))
         await kafka.rebalance(kafka.keeper(), 1, {0})
         assert isinstance(kafka.failed[0], ConfigError)
         assert "'0|w|manifest|0'" in str(kafka.failed[0])
@@ -355,9 +359,9 @@ def test_a_state_of_another_format_is_refused() -> None:
     async def play(kafka: Kafka) -> None:
         snapshot = chain.snapshot(chain.Partition(PARAMS))
         snapshot.rest["gateways"] = [["smsc-1", *range(99)]]  # with fields too many
-        ledger = Ledger(0, "w", 0)
+        ledger = CheckpointWriter(0, "w", 0)
         for step in ledger.checkpoint(snapshot, 9, 0):
-            if isinstance(step, Write):
+            if isinstance(step, PutRecord):
                 kafka.log.append(step)
         await kafka.rebalance(kafka.keeper(), 1, {0})
         assert "does not fit this version" in str(kafka.failed[0])
@@ -436,7 +440,7 @@ def test_a_changelog_that_takes_no_record_holds_the_commit_back_and_is_whole_aft
         keeper.cycle_s = 0.0
         full = tried = False
 
-        async def append(partition: int, write: Write) -> Appended:
+        async def append(partition: int, write: PutRecord) -> Appended:
             nonlocal tried
             if full and len(kafka.log) >= before + record - 1:
                 tried = True
@@ -479,11 +483,11 @@ def test_a_checkpoint_of_a_newer_version_asks_for_an_upgrade(
 ) -> None:
     async def go() -> None:
         kafka = Kafka()
-        ledger = Ledger(0, "w", 0)
+        ledger = CheckpointWriter(0, "w", 0)
         snapshot = chain.snapshot(chain.Partition(PARAMS))
-        writes = [s for s in ledger.checkpoint(snapshot, 9, 0) if isinstance(s, Write)]
+        writes = [s for s in ledger.checkpoint(snapshot, 9, 0) if isinstance(s, PutRecord)]
         manifest = Manifest.decode("key", writes[-1].value or b"")
-        kafka.log = [*writes[:-1], Write(writes[-1].key, change(manifest))]
+        kafka.log = [*writes[:-1], PutRecord(writes[-1].key, change(manifest))]
         await kafka.rebalance(kafka.keeper(), 1, {0})
         (said,) = kafka.failed
         assert isinstance(said, ConfigError)

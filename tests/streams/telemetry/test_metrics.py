@@ -15,7 +15,7 @@ from detectors.model.records import Level, Mode, Verb
 from detectors.recipients.windows import RUNGS
 from streams.telemetry import metrics as module
 from streams.telemetry.metrics import PREFIX, TABLE, Metrics, Role
-from streams.wire import AckState, Outcome, Reason
+from streams.wire import AckState, Outcome, RejectReason
 
 ROLES: tuple[Role, ...] = ("worker", "adapter")
 
@@ -62,7 +62,7 @@ def test_a_process_shows_all_metrics_of_its_role_from_its_start(role: Role) -> N
 def test_closed_sets_are_those_of_the_code() -> None:
     sets = {metric.name: metric.labels for metric in TABLE}
     assert sets["events_total"]["outcome"] == tuple(Outcome)
-    assert sets["dead_letters_total"]["reason"] == tuple(Reason)
+    assert sets["dead_letters_total"]["reason"] == tuple(RejectReason)
     assert sets["acks_total"]["state"] == get_args(AckState)
     assert sets["actions_total"] == {"verb": get_args(Verb), "mode": get_args(Mode)}
     assert sets["window_recipients"]["rung"] == tuple(map(str, RUNGS))

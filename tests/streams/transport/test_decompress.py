@@ -11,7 +11,7 @@ from aiokafka import codec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.transport.decompress import UnreadableError, decompress
+from streams.transport.decompress import UnreadableBatchError, decompress
 
 MEGABYTE = 1 << 20
 ENCODERS: dict[str, tuple[int, Callable[[bytes], bytes]]] = {
@@ -36,14 +36,14 @@ def test_it_is_what_was_compressed(name: str, data: bytes, times: int) -> None:
 def test_up_to_the_bound_it_is_made_and_a_byte_more_is_refused(name: str) -> None:
     number, encode = ENCODERS[name]
     assert len(decompress(number, encode(bytes(MEGABYTE)), MEGABYTE)) == MEGABYTE
-    with pytest.raises(UnreadableError):
+    with pytest.raises(UnreadableBatchError):
         decompress(number, encode(bytes(MEGABYTE + 1)), MEGABYTE)
 
 
 def test_several_members_of_gzip_count_together() -> None:
     members = gzip.compress(bytes(MEGABYTE // 2)) * 2
     assert len(decompress(1, members, MEGABYTE)) == MEGABYTE
-    with pytest.raises(UnreadableError):
+    with pytest.raises(UnreadableBatchError):
         decompress(1, members + gzip.compress(b"x"), MEGABYTE)
 
 
@@ -59,7 +59,7 @@ def test_whatever_else_it_is_it_is_refused_or_stays_under_the_bound(
     cut = bytes(good[: data.draw(st.integers(0, len(good)))])
     try:
         assert len(decompress(number, cut, 10_000)) <= 10_000
-    except UnreadableError:
+    except UnreadableBatchError:
         return
 
 
@@ -69,7 +69,7 @@ def test_no_more_than_a_few_times_the_bound_is_held(name: str) -> None:
     bomb = encode(bytes(100 * MEGABYTE))
     tracemalloc.start()
     try:
-        with pytest.raises(UnreadableError):
+        with pytest.raises(UnreadableBatchError):
             decompress(number, bomb, MEGABYTE)
         _, most = tracemalloc.get_traced_memory()
     finally:
@@ -78,5 +78,5 @@ def test_no_more_than_a_few_times_the_bound_is_held(name: str) -> None:
 
 
 def test_an_unknown_codec_is_refused() -> None:
-    with pytest.raises(UnreadableError):
+    with pytest.raises(UnreadableBatchError):
         decompress(5, b"", MEGABYTE)

@@ -218,7 +218,7 @@ def _fetched(
     state.consumed_to = lambda offset: setattr(state, "position", offset)
     assignment = SimpleNamespace(active=True, state_value=lambda _tp: state)
     records = PartitionRecords(
-        TP, transport.Records(raw), aborted, position, None, None, True, READ_COMMITTED
+        TP, transport.CheckedRecords(raw), aborted, position, None, None, True, READ_COMMITTED
     )
     held = transport._Fetched("in", {}) if held is None else held
     held[TP] = FetchResult(TP, assignment=assignment, partition_records=records, backoff=0)
@@ -329,14 +329,14 @@ def test_a_broken_batch_moves_no_position() -> None:
 
 
 def test_fetches_have_their_checksums_computed_by_the_processor() -> None:
-    assert fetcher.MemoryRecords is transport.Records
+    assert fetcher.MemoryRecords is transport.CheckedRecords
     first, second = _batch(0, [b"a"]), _batch(1, [b"b", b"c"])
     raw = first + second
     for broken in range(len(raw)):
         octets = bytearray(raw)
         octets[broken] ^= 1
         batches = []
-        for records in (MemoryRecords(bytes(octets)), transport.Records(bytes(octets))):
+        for records in (MemoryRecords(bytes(octets)), transport.CheckedRecords(bytes(octets))):
             found: list[object] = []
             with suppress(CorruptRecordException):
                 while records.has_next():
@@ -352,10 +352,10 @@ def test_batches_in_the_old_format_are_read(magic: int) -> None:
     builder = LegacyRecordBatchBuilder(magic, 0, 1 << 20)
     builder.append(0, 1_700_000_000_000, b"k", b"v")
     raw = bytes(builder.build())
-    batch = transport.Records(raw).next_batch()
+    batch = transport.CheckedRecords(raw).next_batch()
     assert batch.validate_crc()
     assert [(record.key, record.value) for record in batch] == [(b"k", b"v")]
-    assert not transport.Records(raw[:-1] + b"x").next_batch().validate_crc()
+    assert not transport.CheckedRecords(raw[:-1] + b"x").next_batch().validate_crc()
 
 
 @both_ways

@@ -15,15 +15,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streams.transport.decompress import _CODECS
-from streams.transport.driver import Records
+from streams.transport.driver import CheckedRecords
 from streams.transport.record_batch import (
+    BatchSlice,
+    BytesColumn,
     Columns,
     MalformedError,
-    Octets,
-    Slab,
     alone,
     joined,
-    places,
+    record_starts,
 )
 
 HEADER = 61
@@ -60,9 +60,9 @@ def by_aiokafka(raw: bytes) -> Told:
     return found
 
 
-def slabs(raw: bytes) -> list[Slab | Columns]:
-    found: list[Slab | Columns] = []
-    records = Records(raw)
+def slabs(raw: bytes) -> list[BatchSlice | Columns]:
+    found: list[BatchSlice | Columns] = []
+    records = CheckedRecords(raw)
     while records.has_next():
         found.append(records.next_batch().slab())
     return found
@@ -137,18 +137,18 @@ def test_no_change_of_a_byte_makes_it_read_what_is_not_there(data: st.DataObject
 def test_a_batch_that_is_cut_is_refused() -> None:
     raw = batch([(n, NOW_MS, b"k", b"v" * 100, []) for n in range(3)], 0)
     end = len(raw)
-    assert len(places(raw, HEADER, end, 3)) == 4
+    assert len(record_starts(raw, HEADER, end, 3)) == 4
     for wrong in ((end - 1, 3), (end, 2), (end, 4), (HEADER, 3)):
         with pytest.raises(MalformedError):
-            places(raw[: wrong[0]], HEADER, *wrong)
-    assert places(raw, HEADER, HEADER, 0) == [HEADER]
+            record_starts(raw[: wrong[0]], HEADER, *wrong)
+    assert record_starts(raw, HEADER, HEADER, 0) == [HEADER]
 
 
 def test_lengths_of_another_width_are_not_taken_for_two_bytes() -> None:
-    assert places(bytes([6, 0, 132, 0, 2, 0]), 0, 6, 2) == [0, 4, 6]  # of two bytes: 0, 2, 6
-    assert places(bytes([0x84, 0x80, 0, 0, 0]), 0, 5, 1) == [0, 5]
+    assert record_starts(bytes([6, 0, 132, 0, 2, 0]), 0, 6, 2) == [0, 4, 6]  # of two bytes: 0, 2, 6
+    assert record_starts(bytes([0x84, 0x80, 0, 0, 0]), 0, 5, 1) == [0, 5]
     with pytest.raises(MalformedError):
-        places(bytes([0x81, 0]), 0, 2, 1)  # less than no bytes
+        record_starts(bytes([0x81, 0]), 0, 2, 1)  # less than no bytes
 
 
 def test_a_value_that_reaches_into_the_next_record_is_refused() -> None:
@@ -162,7 +162,7 @@ def test_a_value_that_reaches_into_the_next_record_is_refused() -> None:
 SPANS = st.lists(st.tuples(st.integers(0, 300), st.none() | st.integers(0, 20)), max_size=8)
 
 
-def lying(spans: Sequence[tuple[int, int | None]]) -> Octets:
+def lying(spans: Sequence[tuple[int, int | None]]) -> BytesColumn:
     """Strings in a buffer, each behind a gap."""
     buffer, edges = b"", []
     for number, (gap, size) in enumerate(spans):
@@ -170,7 +170,7 @@ def lying(spans: Sequence[tuple[int, int | None]]) -> Octets:
         edges.append((len(buffer), len(buffer) + (-1 if size is None else size)))
         buffer += bytes([number]) * (size or 0)
     start, stop = np.array(edges, np.int64).reshape(-1, 2).T
-    return Octets(buffer + b"\xff", start, stop)
+    return BytesColumn(buffer + b"\xff", start, stop)
 
 
 @given(SPANS)
@@ -196,7 +196,7 @@ def test_octets_are_a_sequence_wherever_they_lie(spans: list[tuple[int, int | No
 def test_apart_they_have_blanks_between_them(spans: list[Any], spare: int) -> None:
     column = lying([(gap, size or 0) for gap, size in spans])
     buffer, start, stop = column.apart(spare)
-    assert list(Octets(buffer, start, stop)) == list(column)
+    assert list(BytesColumn(buffer, start, stop)) == list(column)
     between = zip([0, *stop], [*start, len(buffer)], strict=True)
     assert {buffer[a:b].strip(b" ") for a, b in between} <= {b"", bytes(spare)}
     assert buffer[stop[-1] :] == bytes(spare)

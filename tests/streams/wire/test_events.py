@@ -14,10 +14,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from detectors.model.event import TOKEN_BIT, Kind
-from detectors.model.strings import Lying, Written
+from detectors.model.event import TOKEN_BIT, EventKind
+from detectors.model.strings import StringBuffer, StringList
 from streams import wire
-from streams.wire import Decoded, Intake, Numbers, Outcome, Reason
+from streams.wire import Decoded, Intake, Numbers, Outcome, RejectReason
 from streams.wire.events import BLOCK, CACHED, VALUE_BYTES_MAX
 from streams.wire.partitioner import partition_of
 
@@ -139,7 +139,9 @@ def test_a_bad_record_has_its_reason_and_its_neighbours_are_counted(
 
 def test_every_reason_is_covered_by_a_boundary_above() -> None:
     elsewhere = {"no_record_time", "ahead_of_log", "batch_unreadable"}
-    assert {expected for _, expected in REFUSED} | elsewhere == {str(reason) for reason in Reason}
+    assert {expected for _, expected in REFUSED} | elsewhere == {
+        str(reason) for reason in RejectReason
+    }
 
 
 @pytest.mark.parametrize(
@@ -183,7 +185,7 @@ def test_the_counted_type_is_a_setting_and_recycled_numbers_come_with_any() -> N
     intake = Intake(CHINA.numbers, counted_type="receipt")
     values = [value(), value(event_type="receipt"), value(event_type="recycled")]
     decoded = decode(values, intake=intake)
-    assert decoded.batch.kind.tolist() == [Kind.MESSAGE, Kind.RECYCLED]
+    assert decoded.batch.kind.tolist() == [EventKind.MESSAGE, EventKind.RECYCLED]
     assert decoded.outcomes[Outcome.OTHER_TYPE] == 1
 
 
@@ -246,7 +248,7 @@ def test_number_forms_lead_to_one_canonical_form(
     assert numbers.canonical(written) == canonical
     # The same in a column, alone (the bulk path) and among others (one by one).
     for others in ([], ["+442071838750"]):
-        column, tokens, bad = numbers.column(Written([written, *others]))
+        column, tokens, bad = numbers.column(StringList([written, *others]))
         if canonical is None:
             assert bad == [0]
         else:
@@ -272,7 +274,7 @@ def test_numbers_that_are_written_alike_are_read_as_each_is_alone(country: str) 
         )
         written.append(rng.choice(forms))
     for some in ([w for w in written if len(w) == len(national)], written):
-        column, tokens, bad = numbers.column(Written(some))
+        column, tokens, bad = numbers.column(StringList(some))
         alone = [numbers._number(one) for one in some]
         assert column.tolist() == [known or 0 for known in alone]
         assert bad == [at for at, known in enumerate(alone) if known is None]
@@ -297,8 +299,8 @@ def test_a_token_is_its_top_bit_and_63_bits() -> None:
     )
 )
 def test_the_bulk_path_agrees_with_one_by_one(written: list[str]) -> None:
-    column, tokens, bad = CHINA.numbers.column(Written(written))
-    lying = CHINA.numbers.column(Lying.of(Written(written)))
+    column, tokens, bad = CHINA.numbers.column(StringList(written))
+    lying = CHINA.numbers.column(StringBuffer.of(StringList(written)))
     assert (lying[0].tolist(), *lying[1:]) == (column.tolist(), tokens, bad)
     for at, one in enumerate(written):
         canonical = CHINA.numbers.canonical(one)
@@ -349,24 +351,24 @@ def test_event_time_is_judged_against_the_record_not_a_clock() -> None:
     assert decode([future], stamp_ms=NOW_MS + 10**9).outcomes[Outcome.COUNTED] == 1
     assert decode([future], stamp_ms=None).outcomes[Outcome.COUNTED] == 1  # a file without one
     late = value(event_time_ms=NOW_MS + 10**9, ingest_time_ms=NOW_MS)
-    assert decode([late], stamp_ms=None).rejects[0].reason == Reason.EVENT_TIME_AHEAD
+    assert decode([late], stamp_ms=None).rejects[0].reason == RejectReason.EVENT_TIME_AHEAD
 
 
 @pytest.mark.parametrize(
     ("record_ms", "expected"),
     [
-        (-1, Reason.NO_RECORD_TIME),
-        (-(10**13), Reason.NO_RECORD_TIME),
-        (0, Reason.EVENT_TIME_AHEAD),
-        (1, Reason.EVENT_TIME_AHEAD),
-        (NOW_MS // 1000, Reason.EVENT_TIME_AHEAD),  # seconds
-        (NOW_MS - 300_001, Reason.EVENT_TIME_AHEAD),
+        (-1, RejectReason.NO_RECORD_TIME),
+        (-(10**13), RejectReason.NO_RECORD_TIME),
+        (0, RejectReason.EVENT_TIME_AHEAD),
+        (1, RejectReason.EVENT_TIME_AHEAD),
+        (NOW_MS // 1000, RejectReason.EVENT_TIME_AHEAD),  # seconds
+        (NOW_MS - 300_001, RejectReason.EVENT_TIME_AHEAD),
         (NOW_MS - 300_000, None),
         (10_413_792_000_000, None),  # 2300: late, and judged by its own time
         ((1 << 63) - 1, None),
     ],
 )
-def test_a_records_own_time_may_be_anything(record_ms: int, expected: Reason | None) -> None:
+def test_a_records_own_time_may_be_anything(record_ms: int, expected: RejectReason | None) -> None:
     odd = [value(message_id="other"), b" " + value()]
     for values in ([value()], [value()] * 3, odd):
         decoded = decode(values, stamp_ms=record_ms)
@@ -388,7 +390,9 @@ def test_a_records_own_time_may_be_anything(record_ms: int, expected: Reason | N
 def test_times_that_the_core_cannot_tell_apart_are_refused(event_ms: int, counted: int) -> None:
     decoded = decode([value(event_time_ms=event_ms)] * 2, stamp_ms=event_ms)
     assert decoded.outcomes[Outcome.COUNTED] == 2 * counted
-    assert {r.reason for r in decoded.rejects} == (set() if counted else {Reason.OUT_OF_RANGE})
+    assert {r.reason for r in decoded.rejects} == (
+        set() if counted else {RejectReason.OUT_OF_RANGE}
+    )
 
 
 def test_what_the_chain_refuses_joins_what_was_refused_before() -> None:
@@ -398,7 +402,7 @@ def test_what_the_chain_refuses_joins_what_was_refused_before() -> None:
     stamps = np.array([NOW_MS] * 5)
     records = wire.Records(2, 20, values, keys, offsets, stamps)
     decoded = wire.decode(CHINA, "in", 2, values, keys, offsets, stamps, 20)
-    after = wire.refuse(decoded, Reason.AHEAD_OF_LOG, [7, 12], records)
+    after = wire.refuse(decoded, RejectReason.AHEAD_OF_LOG, [7, 12], records)
     told = [(r.offset, str(r.reason), r.key, r.value, r.timestamp_ms) for r in after.rejects]
     assert told == [
         (4, "invalid_json", b"b", b"{", NOW_MS),
@@ -409,7 +413,7 @@ def test_what_the_chain_refuses_joins_what_was_refused_before() -> None:
     assert after.outcomes[Outcome.COUNTED] == 1
     assert after.outcomes[Outcome.REJECTED] == 4
     assert decoded.outcomes[Outcome.COUNTED] == 3, "the one before is as it was"
-    assert wire.refuse(decoded, Reason.AHEAD_OF_LOG, [], records) is decoded
+    assert wire.refuse(decoded, RejectReason.AHEAD_OF_LOG, [], records) is decoded
 
 
 def test_an_empty_poll_covers_its_offsets() -> None:
@@ -477,7 +481,7 @@ def test_an_odd_record_changes_nothing_of_its_neighbours(odd: bytes | None, at: 
     values[at] = odd
     alone, decoded = decode([odd]), decode(values)
     expected = [i for i in range(n) if i != at or len(alone.batch)]
-    kinds = [int(alone.batch.kind[0]) if i == at else int(Kind.MESSAGE) for i in expected]
+    kinds = [int(alone.batch.kind[0]) if i == at else int(EventKind.MESSAGE) for i in expected]
     assert decoded.batch.offset.tolist() == [100 + i for i in expected]
     assert list(decoded.batch.sender) == ["odd" if i == at else str(i) for i in expected]
     assert list(decoded.batch.text) == ["" if i == at else f"t{i}" for i in expected]
@@ -491,7 +495,7 @@ def test_an_odd_record_changes_nothing_of_its_neighbours(odd: bytes | None, at: 
 def test_a_crafted_value_cannot_become_two() -> None:
     forged = value() + b"," + value(recipient="8617000000009")
     decoded = decode([forged, value()[:-1], b'"x":' + value()[1:]])
-    assert [reject.reason for reject in decoded.rejects] == [Reason.INVALID_JSON] * 3
+    assert [reject.reason for reject in decoded.rejects] == [RejectReason.INVALID_JSON] * 3
     assert len(decoded.batch) == 0
 
 

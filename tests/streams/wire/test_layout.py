@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streams import wire
-from streams.transport.record_batch import Octets
+from streams.transport.record_batch import BytesColumn
 from streams.wire import Decoded, Intake, Numbers, Records, events, layout
 from streams.wire.layout import Layout, Layouts, Page
 
@@ -54,7 +54,7 @@ def decode(intake: Intake, values: Sequence[bytes | None]) -> Decoded:
     return wire.decode(intake, "in", 0, values, keys, range(n), [NOW_MS] * n, n)
 
 
-def strewn(values: Sequence[bytes | None], random: Random) -> Octets:
+def strewn(values: Sequence[bytes | None], random: Random) -> BytesColumn:
     """These values in one buffer, with anything at all between them."""
     buffer = bytearray()
     places = []
@@ -66,7 +66,7 @@ def strewn(values: Sequence[bytes | None], random: Random) -> Octets:
         buffer += value or b""
     buffer += b'"'
     start, stop = np.array(places, np.int64).reshape(-1, 2).T
-    return Octets(bytes(buffer), start, stop)
+    return BytesColumn(bytes(buffer), start, stop)
 
 
 def told(decoded: Decoded) -> list[Any]:

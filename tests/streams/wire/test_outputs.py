@@ -13,7 +13,7 @@ import pytest
 
 from detectors.model.event import Trust
 from streams import wire
-from streams.wire import Reason, Reject, UnreadableError, VersionError
+from streams.wire import Reject, RejectReason, UnreadableError, VersionError
 
 GOLDEN = Path(__file__).parents[2] / "golden"
 ACTION, RENEWAL, *_ = (GOLDEN / "otpguard.throttle.v1.jsonl").read_bytes().splitlines()
@@ -103,7 +103,7 @@ def test_every_change_of_an_episode_has_an_event_id_of_its_own() -> None:
 
 
 def test_a_dead_letter_keeps_the_bytes_and_says_where_they_were() -> None:
-    reject = Reject(41, Reason.INVALID_JSON, b"8617000000001", b"\xff{", 1_772_422_380_000)
+    reject = Reject(41, RejectReason.INVALID_JSON, b"8617000000001", b"\xff{", 1_772_422_380_000)
     key, value, headers = wire.dead_letter(reject, "sms.delivery.v1", 7)
     assert (key, value) == (b"7-41", b"\xff{")
     assert dict(headers) == {
@@ -127,13 +127,17 @@ def test_a_batch_that_was_refused_is_one_letter_with_its_offsets_and_no_value() 
 
 
 def test_a_dead_letter_is_cut_and_never_a_tombstone() -> None:
-    large = Reject(1, Reason.TOO_LARGE, None, b"x" * 900_000, -1)
+    large = Reject(1, RejectReason.TOO_LARGE, None, b"x" * 900_000, -1)
     _, value, headers = wire.dead_letter(large, "in", 0)
     assert len(value) == 100_000
     assert "key" not in dict(headers)
     assert dict(headers)["size"] == b"900000"
-    _, _, whole = wire.dead_letter(Reject(1, Reason.INVALID_JSON, None, b"x" * 100_000, -1), "", 0)
+    _, _, whole = wire.dead_letter(
+        Reject(1, RejectReason.INVALID_JSON, None, b"x" * 100_000, -1), "", 0
+    )
     assert "size" not in dict(whole)
-    _, _, long = wire.dead_letter(Reject(1, Reason.INVALID_JSON, b"k" * 100_001, b"x", -1), "", 0)
+    _, _, long = wire.dead_letter(
+        Reject(1, RejectReason.INVALID_JSON, b"k" * 100_001, b"x", -1), "", 0
+    )
     assert dict(long)["size"] == b"1"
-    assert wire.dead_letter(Reject(2, Reason.NULL_VALUE, b"k", None, -1), "in", 0)[1] == b""
+    assert wire.dead_letter(Reject(2, RejectReason.NULL_VALUE, b"k", None, -1), "in", 0)[1] == b""

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from kafka.partitioner import murmur2
 
-from streams.transport.record_batch import Octets
+from streams.transport.record_batch import BytesColumn
 from streams.wire.partitioner import misplaced, partition_of
 
 POSITIVE = 0x7FFFFFFF
@@ -36,9 +36,9 @@ def test_a_key_belongs_where_another_client_puts_it(key: bytes, partitions: int)
     assert partition_of(key, partitions) == (murmur2(key) & POSITIVE) % partitions
 
 
-def _column(keys: list[bytes]) -> Octets:
+def _column(keys: list[bytes]) -> BytesColumn:
     edges = np.cumsum([0, *map(len, keys)])
-    return Octets(b"".join(keys), edges[:-1], edges[1:])
+    return BytesColumn(b"".join(keys), edges[:-1], edges[1:])
 
 
 @given(st.lists(st.binary(max_size=20)), st.integers(1, 40))

@@ -155,8 +155,8 @@ def test_times_have_the_same_limits_in_schema_and_code(topic: str) -> None:
 
 
 def test_reasons_in_the_schema_of_dead_letters_are_those_of_the_code() -> None:
-    assert schema("sms.delivery.v1.dlq")["properties"]["reason"]["enum"] == list(wire.Reason)
-    reject = wire.Reject(3, wire.Reason.TOO_LARGE, b"k", b"v", -1)
+    assert schema("sms.delivery.v1.dlq")["properties"]["reason"]["enum"] == list(wire.RejectReason)
+    reject = wire.Reject(3, wire.RejectReason.TOO_LARGE, b"k", b"v", -1)
     _, _, headers = wire.dead_letter(reject, "in", 1)
     validator("sms.delivery.v1.dlq").validate({key: value.decode() for key, value in headers})
 

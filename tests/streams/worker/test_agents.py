@@ -15,7 +15,7 @@ import pytest
 from detectors.chain import snapshot
 from detectors.model.event import TICK_OFFSETS
 from streams.config import Settings
-from streams.state.manager import Part
+from streams.state.manager import AssignedPartition
 from streams.state.outbox import Output
 from streams.telemetry.metrics import Metrics
 from streams.transport.driver import Envelope
@@ -50,14 +50,14 @@ def envelope() -> Envelope:
 
 def apply(
     envelopes: list[Envelope],
-    others: Callable[[Part, Any], None],
+    others: Callable[[AssignedPartition, Any], None],
     sent: list[Output] | None = None,
     metrics: Metrics | None = None,
-) -> Part:
+) -> AssignedPartition:
     """Have an agent apply them; `others` runs at every turn of the loop."""
     told = Metrics() if metrics is None else metrics
 
-    async def play() -> Part:
+    async def play() -> AssignedPartition:
         settings, kafka = Settings(), Kafka()
         keeper = kafka.keeper()
 
@@ -107,7 +107,7 @@ def test_the_loop_is_let_go_at_every_tick_of_an_envelope(envelope: Envelope) -> 
 
 
 def test_an_envelope_is_given_up_where_a_rebalance_begins(envelope: Envelope) -> None:
-    def revoke(part: Part, keeper: Any) -> None:
+    def revoke(part: AssignedPartition, keeper: Any) -> None:
         if part.next != envelope.start:
             keeper.revoked()
 

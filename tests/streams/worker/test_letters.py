@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from streams.telemetry.metrics import Metrics
-from streams.wire import Reason, Reject
+from streams.wire import Reject, RejectReason
 from streams.worker.letters import BURST_S, SAY_S, Letters
 
 PER_S = 10.0
@@ -34,11 +34,13 @@ class World:
     def say(self, line: str, *words: object) -> None:
         self.said.append(line % words)
 
-    def admit(self, first: int, number: int, reason: Reason = Reason.INVALID_JSON) -> list[int]:
+    def admit(
+        self, first: int, number: int, reason: RejectReason = RejectReason.INVALID_JSON
+    ) -> list[int]:
         rejects = [Reject(first + n, reason, None, b"{", 0) for n in range(number)]
         return [reject.offset for reject in self.letters.admit(3, rejects)]
 
-    def withheld(self, reason: Reason) -> float:
+    def withheld(self, reason: RejectReason) -> float:
         value = self.metrics.registry.get_sample_value(
             "otpguard_dead_letters_withheld_total", {"reason": reason.value}
         )
@@ -71,7 +73,7 @@ def test_a_trickle_gets_all_of_its_letters(world: World) -> None:
 def test_what_got_none_is_counted_and_told_by_range_and_reason(world: World) -> None:
     world.admit(0, BURST + 7)
     world.admit(2 * BURST, 3)
-    world.admit(2 * BURST + 3, 2, Reason.MISSING_FIELD)
+    world.admit(2 * BURST + 3, 2, RejectReason.MISSING_FIELD)
     world.letters.tell()
     assert world.said == []
     world.clock.at += SAY_S
@@ -81,8 +83,8 @@ def test_what_got_none_is_counted_and_told_by_range_and_reason(world: World) -> 
     assert f"at offsets {BURST} to {2 * BURST + 2}: over 10 a second" in bad
     assert "2 records refused as missing_field without a dead letter" in lacking
     assert f"at offsets {2 * BURST + 3} to {2 * BURST + 4}: over 10 a second" in lacking
-    assert world.withheld(Reason.INVALID_JSON) == 10
-    assert world.withheld(Reason.MISSING_FIELD) == 2
+    assert world.withheld(RejectReason.INVALID_JSON) == 10
+    assert world.withheld(RejectReason.MISSING_FIELD) == 2
     world.said.clear()
     world.letters.tell(all_of_it=True)
     assert world.said == []
@@ -94,4 +96,4 @@ def test_a_batch_counts_as_one_letter_and_as_all_of_its_records(world: World) ->
     world.letters.tell(all_of_it=True)
     assert "100 records refused as batch_unreadable" in world.said[0]
     assert "at offsets 500 to 599" in world.said[0]
-    assert world.withheld(Reason.BATCH_UNREADABLE) == 100
+    assert world.withheld(RejectReason.BATCH_UNREADABLE) == 100

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import pytest
 
 from streams.errors import Exit
-from streams.worker.watchdog import Signs, Watchdog
+from streams.worker.watchdog import Heartbeats, Watchdog
 
 STALL_S = 60.0
 STOP_S = 20.0
@@ -22,7 +22,7 @@ class World:
     now: float = 0.0
 
     def __post_init__(self) -> None:
-        self.signs = Signs(loop_at=0, broker_at=0)
+        self.signs = Heartbeats(loop_at=0, broker_at=0)
         self.dog = Watchdog(self.signs, STALL_S, STOP_S, end=lambda _: None, now=lambda: self.now)
 
     def live(self, seconds: float, *but: str) -> str | None:
