@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 
 
 class Bar(NamedTuple):
-    """What a score has to reach."""
+    """The heights that a score has to reach."""
 
     watch: float
     throttle: float

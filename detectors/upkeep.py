@@ -111,7 +111,7 @@ def _let_go(params: Params, partition: Partition, batch: Batch) -> int:
 
 
 def _limit_s(partition: Partition) -> int:
-    """What is later than this is from a clock that was ahead."""
+    """Return the time after which everything is from a clock that was ahead."""
     return latest(partition.watermark_s, partition.medians_s, partition.recent_s) + AHEAD_S
 
 

@@ -177,7 +177,7 @@ def _freshen(episode: Episode, platform: int, at_ms: int) -> None:
 def _renews(
     params: EpisodeParams, episode: Episode, cause: Cause, finding: Finding, *, flood: bool
 ) -> bool:
-    """Whether the lease is half over and this message makes it plain that the flood goes on."""
+    """Tell if the lease is half over and this message makes it plain that the flood goes on."""
     if not flood or cause.at_ms < episode.issued_ms + params.lease_ms // 2:
         return False
     if finding.band is Band.THROTTLE and finding.rule in RULES:
@@ -211,7 +211,7 @@ def ends_s(params: EpisodeParams, episode: Episode) -> int:
 
 
 def ahead_of(episode: Episode, limit_s: int) -> bool:
-    """Whether it has a time after this one: it is of a clock that was ahead."""
+    """Tell if it has a time after this one: it is of a clock that was ahead."""
     return max(episode.opened_s, episode.last_flood_s) > limit_s
 
 

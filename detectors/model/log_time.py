@@ -1,4 +1,4 @@
-"""What time it is by the log itself, so that no single clock can say.
+"""Tells the time by the log itself, so that no single clock can say it.
 
 Event times are the word of gateways, and a gateway whose clock is a year ahead writes records that
 are as wrong. Nothing here looks at another clock: the many stamps of a partition bear each other

@@ -130,7 +130,7 @@ def _levels(
     week: NDArray[np.int32],
     was: NDArray[np.int32],
 ) -> NDArray[np.int16]:
-    """What the platforms of ring words (m,) count as, unused since the week `was`."""
+    """Rank the platforms of ring words (m,), unused since the week `was`."""
     level = np.where(habit != 0, HABIT, AGAIN).astype(np.int16)
     idle = week // _PERIOD - was // _PERIOD > 1
     level[idle | (word >> _NOVEL & np.uint64(1) != 0)] = ONCE

@@ -123,7 +123,7 @@ class Marks:
         return (habits | self.again << 4 | self.again_period << 12).astype(np.uint16)
 
     def level(self, place: NDArray[np.int16]) -> NDArray[np.int16]:
-        """What the print at a place (m,) stands for."""
+        """Return the level of the print at a place (m,)."""
         again = (place < self.habit + self.again).astype(np.int16)
         return again + (place < self.habit)
 
@@ -269,11 +269,11 @@ class Memory:
         return self.week(at_s) // PERIOD_WEEKS
 
     def aged(self, level: int, last_s: int, at_s: int) -> int:
-        """What a platform counts as that came so often, and last then."""
+        """Return the level of a platform that came so often, and last then."""
         return ONCE if self.period(at_s) - self.period(last_s) > 1 else level
 
     def risen(self, level: int, last_s: int, at_s: int) -> int:
-        """What it counts as when it comes now, a day or more later."""
+        """Return its level when it comes now, a day or more later."""
         level = self.aged(level, last_s, at_s)
         if level == AGAIN and self.week(at_s) > self.week(last_s):
             return HABIT

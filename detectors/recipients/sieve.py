@@ -300,7 +300,7 @@ class _Runs(NamedTuple):
 
 
 class _Held(NamedTuple):
-    """What rows (m,) hold: the number of the newer window, and the counts of both."""
+    """The windows of rows (m,): the number of the newer one, and the counts of both."""
 
     window: NDArray[np.int64]
     now: NDArray[np.int64]
@@ -543,7 +543,7 @@ def _kin(
 def _exceeds(
     held: NDArray[np.uint64], wanted: NDArray[np.uint16], at_s: NDArray[np.int64]
 ) -> NDArray[np.bool_]:
-    """Whether each ring (8, m) holds as many of this print as are excused in a day.
+    """Tell if each ring (8, m) holds as many of this print as are excused in a day.
 
     In the one that ends with the newest sighting.
     """

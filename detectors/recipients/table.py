@@ -340,7 +340,7 @@ def _vacant(index: NDArray[np.uint32], cell: NDArray[np.int64]) -> NDArray[np.in
 
 
 def _mixer(seed: int) -> tuple[np.uint64, np.uint64, np.uint64]:
-    """What is added to a key, and two odd factors: a stream of splitmix64 (Steele et al. 2014)."""
+    """Draw an addend and two odd factors: a stream of splitmix64 (Steele et al. 2014)."""
     drawn = []
     for turn in range(1, 4):
         x = (seed + turn * _GOLDEN) & 0xFFFF_FFFF_FFFF_FFFF

@@ -77,7 +77,7 @@ _NO_KOREAN: Final = re.compile("귀하|고객|회원|요청|입력|아래|본인
 
 
 def tells_nobody(origin: Sender) -> bool:
-    """Whether a sender names no platform: none, a number that nobody registered, a shared name."""
+    """Tell if a sender names no platform: none, a number that nobody registered, a shared name."""
     if origin.owners:
         return False
     return origin.line is not Line.NAMED or origin.key in _WORDS["shared"]
@@ -131,7 +131,7 @@ def _stop(word: str) -> bool:
 
 
 def _head(text: str) -> list[str]:
-    """What stands before a colon or a dash at the beginning, or before "code" as the first word."""
+    """Find what stands before a colon or a dash at the beginning, or "code" as first word."""
     if found := _FIRST_OTP.match(text):
         return [] if _is_stop(found[1]) else [found[1]]
     found = _HEAD.match(text)

@@ -84,12 +84,12 @@ def supported(
 
 
 def _led(lead: str, scripts: list[Script]) -> bool:
-    """Whether what leads to a number tells what it is for and ends in a colon: "To pay: 482913"."""
+    """Tell if what leads to a number tells what it is for and ends in a colon: "To pay: 482913"."""
     return _INTRODUCED.search(lead) is not None and cues_of(lead, scripts)[0]
 
 
 def _introduced(body: str, number: Number, naming: list[Word], start: int) -> bool:
-    """Whether a name leads to a number: by "is", or with only whose code it is in between."""
+    """Tell if a name leads to a number: by "is", or with only whose code it is in between."""
     before = [word for word in naming if start <= word.start and word.end <= number.start]
     return bool(before) and (
         FOR_WHOM.fullmatch(body, before[-1].end, number.start) is not None
@@ -98,7 +98,7 @@ def _introduced(body: str, number: Number, naming: list[Word], start: int) -> bo
 
 
 def _placed(body: str, number: Number, naming: list[Word], start: int, end: int) -> bool:
-    """Whether a number stands where codes do: first in its sentence, introduced, or by a name."""
+    """Tell if a number stands where codes do: first in its sentence, introduced, or by a name."""
     if number.sure:
         return (
             not _WORDY.search(body, start, number.start)

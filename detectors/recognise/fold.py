@@ -54,7 +54,7 @@ _SINGLE: Final = dict.fromkeys("\u115f\u1160\u3164\uffa0\u034f\u0640\u180b\u180c
 
 
 def _folded(character: str) -> str:
-    """What one character becomes: one character, or none."""
+    """Fold one character to one character, or to none."""
     if character in _SINGLE:
         return _SINGLE[character]
     category = unicodedata.category(character)
@@ -131,7 +131,7 @@ def fold(text: str) -> str:
 
 
 def has_native_digits(text: str) -> bool:
-    """Whether the text holds digits that `MASK` does not mask: full width, Arabic, circled ...
+    """Tell if the text holds digits that `MASK` does not mask: full width, Arabic, circled ...
 
     >>> has_native_digits("१२"), has_native_digits("é12")
     (True, False)

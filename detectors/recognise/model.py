@@ -78,7 +78,7 @@ class Model:
         return round(self.share * score) + self.rules[rule] + shown
 
     def sure(self, score: int) -> bool | None:
-        """Whether the score alone says that a text with a number is a code; None if it does not."""
+        """Tell if the score alone says that a text with a number is a code; None if it does not."""
         if score >= self.code:
             return True
         return False if score <= self.other else None

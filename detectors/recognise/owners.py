@@ -170,7 +170,7 @@ def _name_after(body: str, number: Number, nearest: Word | None, after: list[Wor
 
 
 def _has_own_number(body: str, word: Word, after: list[Word]) -> bool:
-    """Whether a word names the number behind it, by itself or by the next: "enter code 0000"."""
+    """Tell if a word names the number behind it, by itself or by the next: "enter code 0000"."""
     following = next((each for each in after if 0 <= each.start - word.end <= 1), word)
     return any(_OWN_NUMBER.match(body, each.end) for each in (word, following))
 
@@ -206,7 +206,7 @@ def _name_further_back(body: str, number: Number, before: list[Word]) -> Word | 
 
 
 def _owned_by(body: str, word: Word, number: Number) -> bool:
-    """Whether between a name and its number there is only whose code it is.
+    """Tell if between a name and its number there is only whose code it is.
 
     The number is of letters and digits and has to end the sentence.
     """
@@ -220,7 +220,7 @@ def _owned_by(body: str, word: Word, number: Number) -> bool:
 
 
 def held(body: str, number: Number, words: list[Word]) -> bool:
-    """Whether a number is something else's: by a word in front of it with no other, or behind it.
+    """Tell if a number is something else's: by a word in front of it with no other, or behind it.
 
     Also behind a question, which tells whom to call, and in brackets with what it refers to.
     """
@@ -247,7 +247,7 @@ def held(body: str, number: Number, words: list[Word]) -> bool:
 
 
 def done_with(body: str, number: Number) -> bool:
-    """Whether something is done with a number: "Confirm the new phone with 7FQ2K"."""
+    """Tell if something is done with a number: "Confirm the new phone with 7FQ2K"."""
     if number.form is Form.MIXED and _LURE.match(body, number.start, number.end):
         return False
     return (

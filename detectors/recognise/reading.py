@@ -1,4 +1,4 @@
-"""What a text tells by itself: the rule that decides, the place of its code, and the sender's name.
+"""Reads a text by itself: the rule that decides, the place of its code, and the sender's name.
 
 The idea: every number in a text belongs to the word that names it. Find the numbers that look like
 a code (`shapes`), find the words that name numbers (`scripts`), give each number to the word
@@ -83,7 +83,7 @@ _Decision = tuple[str, tuple[int, int] | None]  # rule, span of the code
 
 
 class Reading(NamedTuple):
-    """What the rules tell of a masked text. The code's place is one in the text that was read."""
+    """The rules' reading of a masked text. The code's place is one in the text that was read."""
 
     rule: str  # of RULES
     code: tuple[int, int] | None = None
@@ -140,7 +140,7 @@ class Look(NamedTuple):
 
     @property
     def for_app(self) -> bool:
-        """Whether the text begins as those that an Android app reads."""
+        """Tell if the text begins as those that an Android app reads."""
         return self.folded.lstrip().startswith("<#>")
 
     def unfolded(self, span: tuple[int, int] | None) -> tuple[int, int] | None:
@@ -192,7 +192,7 @@ def likely(looked: Look) -> tuple[int, int] | None:
 
 
 def names_codes(sender: str) -> bool:
-    """Whether a normalised sender is called after what it sends: OTP, AUTHMSG, VERIFY."""
+    """Tell if a normalised sender is called after what it sends: OTP, AUTHMSG, VERIFY."""
     return not sender.isdigit() and _CODE_SENDER.search(sender) is not None
 
 

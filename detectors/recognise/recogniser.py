@@ -43,7 +43,7 @@ OTHER_CATEGORIES: Final = frozenset({"txn", "notice", "marketing", "p2p"})
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What `recognise` says of one message."""
+    """The answer of `recognise` about one message."""
 
     otp: bool  # confidence reaches the least that counts
     confidence: float  # 0..1 that this is a verification code
@@ -82,7 +82,7 @@ def recognise(
     template: str = "",
     confidence_min: float = 0.5,
 ) -> Verdict:
-    r"""What one message is, exactly and without a cache.
+    r"""Recognise one message, exactly and without a cache.
 
     Arguments are the fields of an event as the feed gives them, empty where it gives nothing.
 
@@ -313,7 +313,7 @@ def _with(key: _Key, literal: bytes) -> _Key:
 
 
 class _Remembered(dict[bytes, int]):
-    """What a function says of each key, asked once; of long keys, each time."""
+    """A function's answers by key, asked once; for long keys, each time."""
 
     def __init__(self, function: Callable[[bytes], int]) -> None:
         super().__init__()

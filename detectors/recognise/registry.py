@@ -34,7 +34,7 @@ class RegistryError(ValueError):
 
 
 class Line(Enum):
-    """What kind of number sent a message, and so what its bearing on a claimed name is."""
+    """The kind of number that sent a message, and so its bearing on a claimed name."""
 
     ABSENT = "absent"  # the feed has no sender
     RENTED = "rented"  # 106 ports: one number, many customers; the carrier checks the signature
@@ -53,7 +53,7 @@ class Platform:
 
 
 class Sender(NamedTuple):
-    """What a sender tells: the kind of line, the number's registered owners, its own key."""
+    """The facts of a sender: the kind of line, the number's registered owners, its own key."""
 
     line: Line
     owners: tuple[Platform, ...]  # mostly one; names of one house may share a number
@@ -194,7 +194,7 @@ class Registry:
         return next((self.hosts[name] for name in names if name in self.hosts), None)
 
     def sender(self, sender: str) -> Sender:
-        """What is known of a sender.
+        """Look a sender up.
 
         The registered number itself, else the longest registered `number*` that it begins with,
         gives the owners; the longest prefix in `lines` the kind of line. A number of another

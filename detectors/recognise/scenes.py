@@ -1,4 +1,4 @@
-"""What speaks against a code: other scenes, offers, advertising, numbers to be told to a courier.
+"""Finds what speaks against a code: other scenes, offers, advertising, numbers for a courier.
 
 Words such as "code" and "PIN" name many numbers. What a text tells besides says which kind it is.
 """
@@ -30,17 +30,17 @@ _CUES_IN_A_SCENE: Final = 2  # cues that tell a weak name's code in a text of pa
 
 
 def price(body: str) -> bool:
-    """Whether a text names an amount of money."""
+    """Tell if a text names an amount of money."""
     return _PRICE.search(body) is not None
 
 
 def percent(body: str) -> bool:
-    """Whether a text names a share in percent."""
+    """Tell if a text names a share in percent."""
     return _PERCENT.search(body) is not None
 
 
 def other_words(body: str, scripts: list[Script]) -> bool:
-    """Whether a text has words of courier, shop, gate or prize texts."""
+    """Tell if a text has words of courier, shop, gate or prize texts."""
     return any(script.other_scene(body) for script in scripts)
 
 
@@ -60,7 +60,7 @@ def weak_rule(body: str, number: Number, scripts: list[Script]) -> str:
 
 
 def to_keep(body: str, number: Number, scripts: list[Script]) -> bool:
-    """Whether a text tells to keep its number, or where to type it in; no advertising does."""
+    """Tell if a text tells to keep its number, or where to type it in; no advertising does."""
     if number.form is not Form.DASHED and not number.sure:
         return False
     start, end = sentence_span(body, number)
@@ -68,7 +68,7 @@ def to_keep(body: str, number: Number, scripts: list[Script]) -> bool:
 
 
 def of_another(body: str, number: Number, words: list[Word], scripts: list[Script]) -> bool:
-    """Whether letters and digits confirm a flight or a booking, by no cue but their name."""
+    """Tell if letters and digits confirm a flight or a booking, by no cue but their name."""
     for word in words:
         if word.kind is WordKind.NAMES:
             body = f"{body[: word.start]}{' ' * (word.end - word.start)}{body[word.end :]}"
@@ -76,7 +76,7 @@ def of_another(body: str, number: Number, words: list[Word], scripts: list[Scrip
 
 
 def other_scene(body: str, number: Number, scripts: list[Script]) -> bool:
-    """Whether a weak name is likely to name something else: by what a text tells of parcels, shops.
+    """Tell if a weak name is likely to name something else: by what a text tells of parcels, shops.
 
     A sentence that tells to keep the code does not count: "not even to your driver". Nor does the
     rest of the text where the number's own sentence tells what the code is for, unless the number
@@ -102,17 +102,17 @@ def other_scene(body: str, number: Number, scripts: list[Script]) -> bool:
 
 
 def _lure(body: str, number: Number) -> bool:
-    """Whether a number is a word with digits behind it, as shops give them: KFC1010."""
+    """Tell if a number is a word with digits behind it, as shops give them: KFC1010."""
     return number.form is Form.MIXED and _SHOP.fullmatch(body, number.start, number.end) is not None
 
 
 def _offer(body: str, number: Number, scripts: list[Script]) -> bool:
-    """Whether a number is such a word beside a price, and nobody is to keep it."""
+    """Tell if a number is such a word beside a price, and nobody is to keep it."""
     return _lure(body, number) and _PRICE.search(body) is not None and not cues_of(body, scripts)[1]
 
 
 def handed_over(body: str, number: Number, scripts: list[Script]) -> bool:
-    """Whether a number is told to a courier or shown at a till, by the sentence that holds it.
+    """Tell if a number is told to a courier or shown at a till, by the sentence that holds it.
 
     Where that sentence tells what a code is for or how to keep it, it has to say "tell" too.
     """

@@ -15,7 +15,7 @@ WORDS_MAX: Final = 32
 
 
 class WordKind(Enum):
-    """What a word says of the number that it names; see `words`."""
+    """The bearing of a word on the number that it names; see `words`."""
 
     DENIED = "denied"
     NAMES = "names"
@@ -116,7 +116,7 @@ class Script:
             each.search("")
 
     def present(self, text: str, blocks: set[int]) -> bool:
-        """Whether a text with characters of these blocks of 256 has letters of the script."""
+        """Tell if a text with characters of these blocks of 256 has letters of the script."""
         return not self._blocks.isdisjoint(blocks) and self._letters.search(text) is not None
 
     def words(self, text: str) -> list[Word]:
@@ -148,23 +148,23 @@ class Script:
         )
 
     def other_scene(self, text: str) -> bool:
-        """Whether the text has words of courier, shop, gate or prize texts."""
+        """Tell if the text has words of courier, shop, gate or prize texts."""
         return self._scene.search(text) is not None
 
     def cues(self, text: str) -> tuple[bool, bool]:
-        """Whether the text tells what a code is for, and how it is to be kept."""
+        """Tell if the text tells what a code is for, and how it is to be kept."""
         return self._purpose.search(text) is not None, self._secret.search(text) is not None
 
     def typed(self, text: str) -> bool:
-        """Whether the text tells where something is to be typed in."""
+        """Tell if the text tells where something is to be typed in."""
         return self._field.search(text) is not None
 
     def handed(self, text: str) -> bool:
-        """Whether the text names those to whom other numbers are told or shown."""
+        """Tell if the text names those to whom other numbers are told or shown."""
         return self._hand.search(text) is not None
 
     def told(self, text: str) -> bool:
-        """Whether the text says to tell or to show something."""
+        """Tell if the text says to tell or to show something."""
         return self._tell.search(text) is not None
 
 
@@ -219,11 +219,11 @@ def scripts_of(text: str) -> list[Script]:
 
 
 def cues_of(body: str, scripts: list[Script]) -> tuple[bool, bool]:
-    """Whether a text tells what a code is for, and how it is to be kept."""
+    """Tell if a text tells what a code is for, and how it is to be kept."""
     told = [script.cues(body) for script in scripts]
     return any(purpose for purpose, _ in told), any(secret for _, secret in told)
 
 
 def typed_in(sentence: str, scripts: list[Script]) -> bool:
-    """Whether a sentence tells where something is to be typed in."""
+    """Tell if a sentence tells where something is to be typed in."""
     return any(script.typed(sentence) for script in scripts)

@@ -1,4 +1,4 @@
-"""What things in a text look like, in every language: numbers, links, signatures, sentences.
+"""Shapes of things in a text, in every language: numbers, links, signatures, sentences.
 
 All patterns work on folded text with masked digits (`fold`), and none can take more than linear
 time: no repetition inside a repetition without a bound.
@@ -159,7 +159,7 @@ class Number(NamedTuple):
 
     @property
     def sure(self) -> bool:
-        """Whether it looks like a code by itself; the other forms need a link to their name."""
+        """Tell if it looks like a code by itself; the other forms need a link to their name."""
         return self.form in (Form.PLAIN, Form.LETTER)
 
 
@@ -185,14 +185,14 @@ def numbers(body: str) -> list[Number]:
 
 
 def _address(body: str, start: int, end: int) -> bool:
-    """Whether a number is where something is to be sent to: "text STOP to 85069"."""
+    """Tell if a number is where something is to be sent to: "text STOP to 85069"."""
     if _TO_SEND.match(body, end):
         return True
     return _SENT_TO.search(body, max(0, start - _SENT_CHARS), start) is not None
 
 
 def _candidates(body: str) -> Iterator[re.Match[str]]:
-    """What has the shape of a number, in order: searched for only where digits are to come."""
+    """Yield what has the shape of a number, in order; searched for only where digits come."""
     if _SPELLED.search(body):
         yield from _NUMBER.finditer(body)
         return
@@ -206,13 +206,13 @@ def _candidates(body: str) -> Iterator[re.Match[str]]:
 
 
 def of_digits(body: str, number: Number) -> bool:
-    """Whether a number has no letters and a code's shape: 482913, 62 75 18."""
+    """Tell if a number has no letters and a code's shape: 482913, 62 75 18."""
     paired = number.form is Form.DASHED and not _LETTER.search(body, number.start, number.end)
     return number.sure or paired
 
 
 def leading(body: str, number: Number) -> bool:
-    """Whether the text begins with a number that needs no link to its name."""
+    """Tell if the text begins with a number that needs no link to its name."""
     return number.sure and not _LETTER.search(body, 0, number.start)
 
 
@@ -224,7 +224,7 @@ def sentence_span(body: str, number: Number) -> tuple[int, int]:
 
 
 def has_link(folded: str) -> bool:
-    """Whether the text holds a web address."""
+    """Tell if the text holds a web address."""
     return _DOTTED.search(folded) is not None and _LINK.search(folded) is not None
 
 
@@ -261,7 +261,7 @@ def signature_span(folded: str) -> tuple[int, int] | None:
 
 
 def _is_name(found: re.Match[str]) -> bool:
-    """Whether brackets hold a name: letters, or as in 【12306】; not [482913]."""
+    """Tell if brackets hold a name: letters, or as in 【12306】; not [482913]."""
     name = found[found.lastindex or 0].strip()
     if name.isdigit():
         return len(name) <= 5 and found[1] is not None

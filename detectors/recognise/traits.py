@@ -1,4 +1,4 @@
-"""What a text shows besides the rule that it is read by: traits that the model weighs, each a name.
+"""Traits that a text shows besides the rule that it is read by: the model weighs each by name.
 
 They are of structure more than of words, so they hold in a language that nobody listed: how many
 numbers look like a code, where they stand, what a code is for, prices, length.

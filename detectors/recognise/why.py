@@ -24,7 +24,7 @@ class WhyPart:
 
 @dataclass(frozen=True, slots=True)
 class Why:
-    """What a text was read as, and what weighed."""
+    """The reading of a text, and what weighed in it."""
 
     rule: str
     says: str
@@ -35,7 +35,7 @@ class Why:
 
 
 def why(registry: Registry, text: str, sender: str, rule: str, *, trusted: bool) -> Why:
-    """What weighed for a text that was told by this rule; see `recogniser.recognise`.
+    """Explain a text that was told by this rule; see `recogniser.recognise`.
 
     `trusted` tells that its platform is, so that the rules alone decided.
     """

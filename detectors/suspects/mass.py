@@ -53,7 +53,7 @@ _TIME: Final = 34  # bits below the event time: platform u32, then what the mess
 
 
 class Heard(Enum):
-    """What one message of a platform that the suspect does not know is."""
+    """The bearing of one message of a platform that the suspect does not know."""
 
     AGAIN = 0  # delivered before, or sent again because a lease refused it: evidence of nothing
     REFUSED = 1  # a lease refuses it: it may renew that, and counts for nothing else
@@ -106,7 +106,7 @@ def forget_after(suspect: Suspect, limit_s: int) -> None:
 
 
 def many(suspect: Suspect, at_s: int) -> bool:
-    """Whether the day had as many novel platforms by then as THROTTLE asks for.
+    """Tell if the day had as many novel platforms by then as THROTTLE asks for.
 
     By event time: what came before them does not count if it is delivered again after them.
     """
@@ -188,7 +188,7 @@ class MassWindow:
 
     @property
     def scores(self) -> tuple[int, int]:
-        """What counts for WATCH, and what for THROTTLE.
+        """The count for WATCH, and that for THROTTLE.
 
         A message is loud sooner where all is delivered twice. Less `MASS_UNSURE`, what is only loud
         decides nothing that five novel platforms would not have decided first.

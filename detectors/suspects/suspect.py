@@ -173,7 +173,7 @@ class Suspect:
         return [p for p in self.seen if platform_print(p) == wanted]
 
     def exceeds(self, platform: int, at_s: int) -> bool:
-        """Whether a known platform is one too many of its print in a day.
+        """Tell if a known platform is one too many of its print in a day.
 
         That is the day which ends with the newest sighting: of it the sieve has all. It does not
         matter which of them are known by their ids: of that the sieve forgets more than a judge.
@@ -252,7 +252,7 @@ def see(suspect: Suspect, platform: int, at_s: int, stamps: ClockClass = ClockCl
 
 
 def _rises(suspect: Suspect, platform: int, held: int | None, at_s: int) -> bool:
-    """Whether a known platform that comes again is a habit now."""
+    """Tell if a known platform that comes again is a habit now."""
     memory = suspect.memory
     if held is not None:
         level = ONCE if held >> 32 & 1 else HABIT if platform in suspect.habits else AGAIN

@@ -58,7 +58,7 @@ def recognise(
 
 
 def _is_text(argument: str) -> bool:
-    """Whether an argument is a text, and not the name of a file."""
+    """Tell if an argument is a text, and not the name of a file."""
     if argument == "-" or (len(argument) < 1024 and "\0" not in argument and _exists(argument)):
         return False
     return any(letter.isspace() or not letter.isascii() for letter in argument)
@@ -145,7 +145,7 @@ def _print_table(text: str, verdict: Verdict, told: Why | None, least: float) ->
 
 
 def _rows(told: Why) -> Iterator[tuple[str, Any]]:
-    """What weighed, as rows of the table."""
+    """Yield what weighed, as rows of the table."""
     from rich.text import Text  # noqa: PLC0415 - start-up time
 
     if told.words:

@@ -27,7 +27,7 @@ _T = TypeVar("_T")
 
 
 def readable(found: Iterable[Any], decode: Callable[[bytes], _T]) -> Iterator[_T]:
-    """What the records say, without those that are none of their contract.
+    """Decode the records, without those that are none of their contract.
 
     One of these costs its own line in the log, which names its position and nothing that it holds,
     and, from the eleventh on, a place in a number at the end.

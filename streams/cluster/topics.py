@@ -138,7 +138,7 @@ def cautions(wanted: Iterable[Topic], found: Mapping[str, Shape]) -> list[str]:
 
 
 def _retention(topic: Topic, configs: Mapping[str, str]) -> Iterator[str]:
-    """Whether records go when they should, and leases stay as long as they hold."""
+    """Tell if records go when they should, and leases stay as long as they hold."""
     keeps_ms, segment_ms = _number(configs, "retention.ms"), _number(configs, "segment.ms")
     if keeps_ms is None:
         return
@@ -163,7 +163,7 @@ def _retention(topic: Topic, configs: Mapping[str, str]) -> Iterator[str]:
 
 
 def _times(name: str, configs: Mapping[str, str]) -> Iterator[str]:
-    """Whether a producer with a wrong clock may date its records years ahead."""
+    """Tell if a producer with a wrong clock may date its records years ahead."""
     kind = configs.get("message.timestamp.type")
     if kind is None or kind == "LogAppendTime":
         return

@@ -477,7 +477,7 @@ class Canary(Section):
 
 
 class Feed(Section):
-    """What feeds cannot see in what they read."""
+    """Facts that feeds cannot see in what they read."""
 
     avro_schemas: dict[str, Path] = Field(
         default_factory=dict,
@@ -583,7 +583,7 @@ class Settings(BaseSettings):
         )
 
     def params(self) -> chain.Params:
-        """Return all that decisions depend on besides the log; ConfigError if it contradicts itself."""
+        """Return all that decisions depend on besides the log; ConfigError if in contradiction."""
         detect = self.detect
         try:
             return chain.Params(

@@ -279,7 +279,7 @@ class Reconciler:
 
     @property
     def _met(self) -> bool:
-        """Whether the gateway ever said what it holds: before, nothing is known to be obeyed."""
+        """Tell if the gateway ever said what it holds: before, nothing is known to be obeyed."""
         return self._incarnation is not None
 
     def _look(self, recipient: str) -> None:
@@ -395,7 +395,7 @@ class Reconciler:
         heapq.heappush(self._later, (self._timer_ms() + pause_ms, recipient))
 
     def _may_hold(self, recipient: str, now_ms: int) -> bool:
-        """Whether the gateway may refuse messages of this recipient under some lease now."""
+        """Tell if the gateway may refuse messages of this recipient under some lease now."""
         entry, lease = self.book.entries.get(recipient), self._holds.get(recipient)
         ends_ms = (
             entry.enforced_until_ms if entry is not None else 0,

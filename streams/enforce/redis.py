@@ -206,7 +206,7 @@ def _key(prefix: str, name: str) -> bytes:
 
 
 def _forbids(error: redis.RedisError) -> bool:
-    """Whether it is one of `_FORBIDDEN`; redis-py cuts the code off some of its own errors."""
+    """Tell if it is one of `_FORBIDDEN`; redis-py cuts the code off some of its own errors."""
     kinds = redis.AuthenticationError, redis.exceptions.NoPermissionError
     passing = redis.exceptions.AuthenticationWrongNumberOfArgsError
     return (isinstance(error, kinds) and not isinstance(error, passing)) or str(error).startswith(

@@ -78,7 +78,7 @@ def zone(country: str) -> str | None:
 
 
 def _alike(zones: Iterable[str]) -> bool:
-    """Whether their clocks show the same all year."""
+    """Tell if their clocks show the same all year."""
     try:
         clocks = {
             tuple(moment.astimezone(ZoneInfo(name)).utcoffset() for moment in _SEASONS)

@@ -111,7 +111,7 @@ class Filter:
 
 
 @dataclass(frozen=True, slots=True)
-class Letters:
+class FoundLetters:
     """Letters in the order of their writing, each once, and what else was there."""
 
     letters: list[Letter]
@@ -139,7 +139,7 @@ class LetterReplay:
 
 def find(
     clients: Mapping[str, Any], topic: str, wanted: Filter, tell: Tell = lambda _: None
-) -> Letters:
+) -> FoundLetters:
     """Return the letters that are meant, up to the end as it is now.
 
     Raise ConfigError if the topic is not there or not for us, UnavailableError if the broker goes
@@ -170,7 +170,7 @@ def find(
         letter._replace(fate=_fate(letter, done, targets))
         for letter in sorted(letters.values(), key=lambda one: (one.written_ms, one.source))
     ]
-    return Letters(told, repeats, foreign)
+    return FoundLetters(told, repeats, foreign)
 
 
 def show(

@@ -108,7 +108,7 @@ def _delete(producer: KafkaProducer, over: Mapping[bytes, _Found]) -> dict[bytes
 
 
 def _is_over(value: bytes | None, now_ms: int) -> bool:
-    """Whether a word ended long ago. What cannot be read is somebody else's to judge."""
+    """Tell if a word ended long ago. What cannot be read is somebody else's to judge."""
     try:
         word = decode_override(value or b"")
     except UnreadableError:

@@ -1,4 +1,4 @@
-"""What a producer compressed, made whole again, but never more of it than a bound.
+"""Makes whole again what a producer compressed, but never more of it than a bound.
 
 Brokers bound a batch as it is sent: one of 6 kB may hold 200 MB of zeros. So it is the bytes that
 come out which are counted here, while they come.

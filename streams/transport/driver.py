@@ -554,7 +554,7 @@ class _Checked:
 
     @property
     def is_compressed(self) -> bool:
-        """Whether its records take more bytes than it does."""
+        """Tell if its records take more bytes than it does."""
         at = self._begin + (_OLD_ATTRIBUTES_AT if self.is_old else _ATTRIBUTES_AT + 1)
         return bool(self._raw[at] & _CODEC)
 
