@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Writes the chart's output, as `helm template` does: `render VALUES.yaml > manifests.yaml`.
 
-Needs no Helm and no cluster, only the `deploy` extra. With a Helm:
+Needs no Helm and no cluster, only the `test` extra. With a Helm:
 `helm template otpguard deploy/helm/otpguard --namespace otpguard -f VALUES.yaml`.
 """
 
