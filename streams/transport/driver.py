@@ -63,8 +63,6 @@ from streams.transport.record_batch import (
 
 SCHEME: Final = "kafka-env"
 STORE_URL: Final = "checkpoint://keeper"  # with a host: yarl calls a bare scheme false
-TRANSPORTS.aliases[SCHEME] = f"{__name__}:Transport"
-STORES.aliases[STORE_URL.partition(":")[0]] = f"{__name__}:Store"
 
 METADATA_PAUSE_S: Final = 0.5
 """aiokafka asks for metadata again without a pause while no broker answers: 65,000 log lines in two
@@ -243,6 +241,21 @@ class App(faust.App):
     """A Faust app whose partitions' states are held by `keeper`."""
 
     keeper: PartitionStates
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        install()
+        super().__init__(*args, **kwargs)
+
+
+def install() -> None:
+    """Make Faust know this transport and its store, and aiokafka read batches by `CheckedRecords`.
+
+    All changes to other packages are made here, when the first app is made. Doing it again changes
+    nothing.
+    """
+    TRANSPORTS.aliases[SCHEME] = f"{__name__}:Transport"
+    STORES.aliases[STORE_URL.partition(":")[0]] = f"{__name__}:Store"
+    fetcher.MemoryRecords = CheckedRecords
 
 
 class Consumer(driver.Consumer):
@@ -520,9 +533,6 @@ class CheckedRecords:
         (length,) = _LENGTH.unpack_from(self.raw, begin + _LENGTH_AT)
         self._at += _LENGTH_AT + _LENGTH.size + length
         return _Checked(batch, self.raw, begin, self._at)
-
-
-fetcher.MemoryRecords = CheckedRecords
 
 
 class _Checked:

@@ -329,6 +329,7 @@ def test_a_broken_batch_moves_no_position() -> None:
 
 
 def test_fetches_have_their_checksums_computed_by_the_processor() -> None:
+    transport.install()
     assert fetcher.MemoryRecords is transport.CheckedRecords
     first, second = _batch(0, [b"a"]), _batch(1, [b"b", b"c"])
     raw = first + second
