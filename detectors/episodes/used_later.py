@@ -49,11 +49,11 @@ class RefusedPlatforms:
 class UsedLater(Generic[Recipient]):
     """Mutable; times are seconds since `EPOCH_S`. The recipient refused last comes last.
 
-    >>> hindsight = Hindsight()
-    >>> refuse(hindsight, "victim", 7, 1000)
+    >>> hindsight = UsedLater()
+    >>> note_refusal(hindsight, "victim", 7, 1000)
     True
-    >>> meet(hindsight, "victim", 7, 1000 + QUIET_S)
-    >>> settle(hindsight, 1000 + QUIET_S), settle(hindsight, 1000 + 2 * QUIET_S)
+    >>> note_use(hindsight, "victim", 7, 1000 + QUIET_S)
+    >>> confirm(hindsight, 1000 + QUIET_S), confirm(hindsight, 1000 + 2 * QUIET_S)
     ([], [('victim', 7)])
     """
 

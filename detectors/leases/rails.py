@@ -62,9 +62,9 @@ class RailParams:
     def sized(cls, subscribers: int) -> RailParams:
         """A new lease a minute for 10,000 subscribers, one of 500 under lease at a time.
 
-        >>> GuardParams.sized(10_000_000) == GuardParams()
+        >>> RailParams.sized(10_000_000) == RailParams()
         True
-        >>> GuardParams.sized(100_000).new_per_minute
+        >>> RailParams.sized(100_000).new_per_minute
         600
         """
         return cls(

@@ -73,7 +73,7 @@ class Strings(ABC):
 class StringList(Strings):
     """Strings as objects.
 
-    >>> column = Written(["淘宝", ""])
+    >>> column = StringList(["淘宝", ""])
     >>> len(column), column[0], list(column), column.counts()
     (2, '淘宝', ['淘宝', ''], {'淘宝': 1, '': 1})
     """
@@ -129,7 +129,7 @@ class StringList(Strings):
 class StringBuffer(Strings):
     """Strings in a buffer: string i is `buffer[start[i]:stop[i]]`, both int64 (n,).
 
-    >>> column = Lying.of(Written(["淘宝", ""]))
+    >>> column = StringBuffer.of(StringList(["淘宝", ""]))
     >>> len(column), column[0], list(column), column.counts()
     (2, '淘宝', ['淘宝', ''], {'': 1, '淘宝': 1})
     """
@@ -253,13 +253,15 @@ def items(buffer: bytes, width: int) -> NDArray[np.void]:
 def lines(joined: bytes, n: int) -> NDArray[np.uint8] | None:
     """The bytes (n, width) of n lines of one width > 0, each with its newline; else None.
 
-    Newlines fill the last column, so that no line can be longer or shorter than its neighbours.
+    Newlines fill the last column and stand nowhere else, so that no line can be longer or shorter
+    than its neighbours, nor begin in another.
     """
     width = joined.find(b"\n")
     if width < 1 or len(joined) != n * (width + 1):
         return None
     rows = np.frombuffer(joined, np.uint8).reshape(n, width + 1)
-    return None if (rows[:, width] != ord("\n")).any() else rows[:, :width]
+    ends = rows == ord("\n")
+    return rows[:, :width] if ends[:, width].all() and not ends[:, :width].any() else None
 
 
 def _text(octets: bytes) -> str:

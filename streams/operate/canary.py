@@ -210,7 +210,7 @@ def outcome_of(run: Run, *, acknowledged: bool) -> CanaryOutcome:
     """How the run ended.
 
     >>> outcome_of(Run("8617000000000", 0.0), acknowledged=True)
-    <Outcome.MISSED: 'missed'>
+    <CanaryOutcome.MISSED: 'missed'>
     """
     if not run.action_id:
         return CanaryOutcome.MISSED

@@ -40,7 +40,7 @@ class BytesColumn(Sequence[bytes | None]):
 
     They lie in order. Where `stop` is less than `start` there is none.
 
-    >>> column = Octets(b"abcd", np.array([0, 2, 2]), np.array([2, 1, 4]))
+    >>> column = BytesColumn(b"abcd", np.array([0, 2, 2]), np.array([2, 1, 4]))
     >>> len(column), column[0], list(column), list(column[1:])
     (3, b'ab', [b'ab', None, b'cd'], [None, b'cd'])
     """

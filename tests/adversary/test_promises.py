@@ -31,5 +31,5 @@ def test_a_promise_that_is_broken_is_said() -> None:
     played = play(moves)
     assert broken(played) == []
     played.unseen_most, played.reached_most, played.tail_ms = 1000, 1000, 10**9
-    played.own_refused, played.trusted, played.rails, played.learnt = ["sig:x"], 1, 1, 9
+    played.own_refused, played.trusted, played.rails, played.learnt = ["sig:x"], 1, 1, 99
     assert len(broken(played)) == 7

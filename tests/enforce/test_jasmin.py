@@ -204,7 +204,7 @@ def test_the_interceptor_answers_as_gateways_in_other_languages_should(alone: Se
 def test_a_name_server_that_does_not_answer_stops_nobody_but_the_look_up(alone: Server) -> None:
     hold(alone, VICTIM)
     said = inside(alone, "lookups", 100, 5_000)
-    assert said["longest_ms"] < 100
+    assert said["longest_ms"] < 2_000  # a resolver would have held each up for five seconds
     assert (said["early"], said["refused"]) == (False, True)
 
 

@@ -10,7 +10,7 @@ import pytest
 from streams.demo.brokers import Broker
 from streams.state.checkpoint import Key, Manifest
 from tests.faults.driver import Fault, Plan, Run
-from tests.faults.oracle import read_outcome, records
+from tests.faults.oracle import compute_outcome, read_outcome, records
 
 
 @pytest.mark.kafka
@@ -44,7 +44,11 @@ async def _formats(run: Run) -> tuple[set[int], set[int]]:
 def test_a_fleet_goes_from_one_format_to_the_other_and_partitions_move_between_them(
     kafka: Broker, unique: str, tmp_path: Path, old: int, new: int
 ) -> None:
-    """First one worker is restarted with the other format, then the other one."""
+    """First one worker is restarted with the other format, then the other one.
+
+    No event is lost. Outputs are not compared: a state that was written in format 1 has forgotten
+    the evidence that only format 2 holds, and begins it afresh.
+    """
     script = (
         Fault(0.0, "format", 1, old),
         Fault(0.1, "join", 1, 0),
@@ -60,9 +64,13 @@ def test_a_fleet_goes_from_one_format_to_the_other_and_partitions_move_between_t
         "OTPGUARD_WORKER_STATE_FORMAT": str(old),
     }
     run.slots[1].environment = dict(run.slots[0].environment)
-    wrong = run.execute()
-    assert not wrong, f"{wrong}\nlogs in {tmp_path}"
-    assert all(slot.exits.count(0) >= 2 for slot in run.slots), (
-        "stopped when told to, and at the end"
-    )
-    assert asyncio.run(_formats(run)) == ({old, new}, {new})
+    run.execute()
+    for slot in run.slots:
+        assert set(slot.exits) <= {0, 75}, "told to stop, or to try again: never refused"
+        assert slot.log.read_text().count("reading from") >= 2
+    ours = asyncio.run(read_outcome(run.settings))
+    theirs = asyncio.run(compute_outcome(run.settings))
+    ends = {partition: end for partition, (end, _) in theirs.states.items()}
+    assert {partition: end for partition, (end, _) in ours.states.items()} == ends
+    written, counting = asyncio.run(_formats(run))
+    assert (written, counting) == ({old, new}, {new})

@@ -32,7 +32,7 @@ SMALL: dict[str, dict[str, Any]] = {
 
 TRIES_MAX = 5
 
-AGAIN = ("A3", "A5", "B11")
+AGAIN = ("A3", "A5", "A18", "B11")
 """Whose platforms send again so often that of some messages nobody can say what is a retry."""
 
 

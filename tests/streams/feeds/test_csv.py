@@ -440,8 +440,8 @@ def test_another_encoding_than_utf_8_is_not_guessed_in_silence(tmp_path: Path) -
 
 
 def test_a_column_without_codes_is_remarked_upon(tmp_path: Path) -> None:
-    text = (HEAD + row(1, "【店】您的验证码是 123456", local())).encode("gb18030")
-    words = ("--dry-run", "--encoding", "latin-1", "--columns", "被叫,主叫,时间,内容")
+    text = (HEAD + row(1, "【店】您的包裹已到驿站", local())).encode()
+    words = ("--dry-run", "--encoding", "utf-8", "--columns", "被叫,主叫,时间,内容")
     code, output = command(tmp_path, text.split(b"\n", 1)[1], *words, *TIME, *mapped())
     assert code == Exit.DONE
     assert "no text reads as a code" in output

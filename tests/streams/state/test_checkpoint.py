@@ -298,16 +298,18 @@ RESTORES = """
 import numpy as np
 from detectors import chain
 from streams.worker.app import keep_freed_memory
-from streams.state.checkpoint import CHUNK_BYTES_MAX, Held, Key, Manifest, Shelf, digest_of, pieces
+from streams.state.checkpoint import (
+    CHUNK_BYTES_MAX, ChangelogReader, ChunkRef, Key, Manifest, digest_of, pieces,
+)
 
 def megabytes(name):
     with open("/proc/self/status") as status:
         return next(int(line.split()[1]) for line in status if line.startswith(name)) / 1024
 
 keep_freed_memory()
-RECIPIENTS, params, shelf, chunks = 600_000, chain.Params(), Shelf(), {}
+RECIPIENTS, params, shelf, chunks = 600_000, chain.Params(), ChangelogReader(), {}
 def put(name, data):
-    chunks[name] = Held(0, len(data), digest_of(data))
+    chunks[name] = ChunkRef(0, len(data), digest_of(data))
     shelf.put(Key(0, "w", name).encode(), data)
 
 empty = chain.snapshot(chain.Partition(params))

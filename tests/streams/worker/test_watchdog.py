@@ -93,10 +93,10 @@ def test_a_stop_is_cut_short() -> None:
 HANGS = """
 import logging, time
 from streams.errors import Exit
-from streams.worker.watchdog import Signs, Watchdog, end
+from streams.worker.watchdog import Heartbeats, Watchdog, end
 
 logging.basicConfig()
-signs = Signs()
+signs = Heartbeats()
 Watchdog(signs, 0.2, 20, end=lambda why: end(Exit.TRY_AGAIN, why, stacks=True)).start()
 def where_it_hangs():
     time.sleep(60)
