@@ -175,7 +175,7 @@ class Cluster:
             broker = self._admin.describe_cluster()["brokers"][0]["broker_id"]
             resource = ConfigResource("BROKER", str(broker))
             found = self._admin.describe_configs([resource], config_filter="all")["broker"]
-        told = next(iter(found.values()), {})
+        told: Mapping[str, Any] = next(iter(found.values()), {})
         if name not in told:  # so a broker answers whoever may not ask
             raise UnavailableError(f"{name} is not told without DESCRIBE_CONFIGS on the cluster")
         return str(told[name]["value"])
