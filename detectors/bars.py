@@ -29,8 +29,8 @@ BURST_MINUTE: Final = Bar(1.5, 3.5)
 """A minute's sightings fall on one second."""
 BURST_JITTER_30S: Final = Bar(2.1, 3.2)
 BURST_JITTER_120S: Final = Bar(2.1, math.inf)
-"""Such pace is no evidence to act on. All four: level of the bucket, in sightings, by what the
-stamps of a gateway are worth."""
+"""At 120 s of jitter pace is no evidence to act on. All four: level of the bucket, in sightings, by
+the worth of a gateway's stamps."""
 
 BURST_WATCH_LEAST: Final = min(
     bar.watch for bar in (BURST_EXACT, BURST_MINUTE, BURST_JITTER_30S, BURST_JITTER_120S)

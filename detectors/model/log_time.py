@@ -25,7 +25,7 @@ AHEAD_S: Final = 7 * DAY_S
 for a week and lose nothing; after a longer rest a partition's first fifteen codes are refused."""
 
 ASTRAY_S: Final = 2 * DAY_S
-"""What a recipient has from so long after an event, and after the log's time, is from a clock that
+"""State of a recipient from so long after an event, and after the log's time, is from a clock that
 was ahead. Chosen: an event is late, and decides nothing, from a day on; where codes are few a
 backlog of a day and a half must not look like the time. A clock that is one to two days ahead so
 keeps its recipient unjudged for the rest of the second day."""

@@ -23,7 +23,7 @@ _HELD: Final = 4  # a name of something else so near has the number for sure
 _HELD_LOOSELY: Final = 8  # the same with no link to the number
 
 SAYS: Final = any_of(all_words("says")).pattern
-"""What stands between a name and its number, in the sense of "is": a regular expression."""
+"""The words between a name and its number, in the sense of "is": a regular expression."""
 _GENDER: Final = "(?:/[^\\W\\d_]{1,3}|[(][^\\W\\d_]{1,3}[)])?"  # "הזן/י", "introduza(m)"
 _MARKS: Final = "[\\s:：=\u2010-\u2015'\"“”‘’„「」『』【】\\[\\](){}（）<>«»*•،。~☞→➜➡▶↓←-]{0,12}"
 _LINK: Final = re.compile(f"{_GENDER}{_MARKS}(?:{SAYS})?{_MARKS}")

@@ -47,7 +47,7 @@ from detectors.recognise.words import all_words
 
 HEAD_CHARS: Final = 400
 TAIL_CHARS: Final = 100
-"""What is read of a longer text: its first and its last characters. Chosen: a code stands in the
+"""Of a longer text its first and its last characters are read. Chosen: a code stands in the
 first six segments of 70, a host line or a signature at the end; whatever is sent, a text costs no
 more than 501 characters do."""
 READ_CHARS: Final = HEAD_CHARS + 1 + TAIL_CHARS  # with the line break that joins them

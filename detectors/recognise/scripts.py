@@ -140,7 +140,7 @@ class Script:
         return found
 
     def last_name(self, text: str) -> int:
-        """Where the last name for a code ends; 0 if there is none."""
+        """The end of the last name for a code, an offset in characters; 0 if there is none."""
         if not self._names.search(text):  # of most texts that is all
             return 0
         return max(

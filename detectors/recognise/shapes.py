@@ -130,7 +130,7 @@ _APP_HASH: Final = re.compile("\\s([0-9a-z+/]{11})\\s{0,8}$")
 _LETTER: Final = re.compile("[^\\W\\d_]")
 
 STOP: Final = re.compile("[。！？!?\n]|[.](?=\\s|$)")
-"""Where a sentence ends: at its mark, or with the line."""
+"""The end of a sentence: at its mark, or with the line."""
 
 
 class Form(Enum):
@@ -236,7 +236,7 @@ def without_links(folded: str) -> str:
 
 
 def app_hash(folded: str) -> int | None:
-    """Where the hash is, if the text is as an Android app may read it: `<#>` ... 11 characters."""
+    """The hash's place, if the text is as an Android app may read it: `<#>` ... 11 characters."""
     if not folded.lstrip().startswith("<#>"):
         return None
     found = _APP_HASH.search(folded)

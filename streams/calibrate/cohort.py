@@ -28,7 +28,7 @@ AGES: Final = (1, 3, 7, 14, 30, 60, 120, 240)
 
 GAP_BIN_S: Final = 5
 KNOWN_MAX: Final = RING + PRINTS
-"""What a row of the detector remembers."""
+"""The memory of a row of the detector."""
 
 
 class Subscriber:

@@ -25,7 +25,7 @@ LAST_DAYS: Final = 7
 
 TEXTLESS: Final = 0.01
 CONFIDENCE_TEXTLESS: Final = 0.4
-"""What the sender alone is worth, as `detectors.recognise.recogniser` says."""
+"""Confidence that the sender alone gives, as `detectors.recognise.recogniser` says."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from streams.demo.story import Story
 
 INTERRUPTED: Final = 130
-"""What a shell reports for a command that Ctrl-C ended."""
+"""Exit status that a shell reports for a command that Ctrl-C ended."""
 
 SEED: Final = 24
 """A run like the median one: throttled after 6 messages, the bank's code in the middle."""

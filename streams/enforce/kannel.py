@@ -31,7 +31,7 @@ RELOAD_TIMEOUT_S: Final = 10.0
 """200,000 numbers take Kannel half a second; a stuck one must not stop the adapter for ever."""
 
 NUMBER: Final = re.compile("[0-9]{5,18}")
-"""What Kannel can compare: it reads the last 18 digits. Tokens can't be enforced here."""
+"""Numbers that Kannel can compare: it reads the last 18 digits. Tokens can't be enforced here."""
 
 
 _FULL: Final = {errno.ENOSPC, errno.EDQUOT}  # a disk that may have room later

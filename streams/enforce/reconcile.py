@@ -56,7 +56,7 @@ SETTLED: Final[Mapping[NoLease | None, tuple[AckState, AckState]]] = {
     NoLease.RELEASED: ("ignored", "ignored"),
     NoLease.RAIL: ("ignored", "ignored"),
 }
-"""What became of the newest action of a recipient, once the gateway is as the book says: by why no
+"""Outcome of the newest action of a recipient, once the gateway is as the book says: by why no
 lease stands (None: one does), without a failure before and after one."""
 
 Position = tuple[Hashable, int]

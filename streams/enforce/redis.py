@@ -31,7 +31,7 @@ TIMEOUT_S: Final = 1.0
 """One call; an adapter that waits longer would let the operator's word wait too."""
 
 _FORBIDDEN: Final = ("NOAUTH", "NOPERM", "WRONGPASS")
-"""What Redis says to whom it lets do nothing: only a person can mend that. Whatever else it says
+"""Answers of Redis to whom it lets do nothing: only a person can mend that. Whatever else it says
 (it loads, is full, runs somebody's script, follows another) may be over at the next try."""
 
 _T = TypeVar("_T")

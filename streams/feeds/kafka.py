@@ -107,7 +107,7 @@ class _AvroReader:
         if None in self._schemas:
             try:
                 return self._row(value, 0, None)
-            except Exception:
+            except Exception:  # of any kind on foreign bytes; raised again, so no value is lost
                 self._miss(number)
                 raise
         self._miss(number)

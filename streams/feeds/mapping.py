@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from streams.errors import UsageError
 
 REQUIRED: Final = frozenset({"recipient", "sender", "event_time_ms"})
-"""What no default can stand for. A message id can be made from the record's place."""
+"""Fields for which no default can stand. A message id can be made from the record's place."""
 
 NUMBERS: Final = frozenset({"segment", "segments", "attempt", "ingest_time_ms"})
 FIELDS: Final = (

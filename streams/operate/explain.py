@@ -42,7 +42,7 @@ RULES: Final = MappingProxyType(
         "quiet": "no further message of the flood came, or the episode reached its longest",
     }
 )
-"""What each score counts."""
+"""The unit that each score counts."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,5 +25,5 @@ SHARED_LATIN: Final[tuple[str, ...]] = tuple(_TEXTS["shared_latin"])
 MARKETING: Final[tuple[str, ...]] = tuple(_TEXTS["marketing"])
 COURIER: Final[tuple[str, ...]] = tuple(_TEXTS["courier"])
 NOTICES: Final[tuple[str, ...]] = tuple(_TEXTS["notices"])
-"""What banks send that is no code."""
+"""Texts of banks that are no codes."""
 PERSONAL: Final[tuple[str, ...]] = tuple(_TEXTS["personal"])

@@ -75,7 +75,7 @@ class MarkCovered(NamedTuple):
 
 
 Step = AwaitOutputs | PutRecord | MarkCovered
-"""What a checkpoint asks for, one after the other. Each must be done before the next is asked."""
+"""Steps of a checkpoint, one after the other. Each must be done before the next is asked."""
 
 
 class ChunkRef(NamedTuple):

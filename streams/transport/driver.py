@@ -95,8 +95,8 @@ started answers before it knows its topics; aiokafka would share out nothing, an
 five minutes. Chosen: half of the least session timeout, after which the group drops the leader."""
 
 ISOLATION: Final = "read_committed"
-"""What a transaction wrote is read once it is committed, and never if it was aborted. Stock Faust
-reads it at once, so that a flood that never was would make a lease."""
+"""Records of a transaction are read once it is committed, and never if it was aborted. Stock Faust
+reads them at once, so that a flood that never was would make a lease."""
 
 CLOSED_GATE_PAUSE_S: Final = 0.02
 NO_RECORD_TIME_MS: Final = -1

@@ -43,8 +43,8 @@ half a lease, so that no lease outlives its flood by more than that."""
 
 TIME_MIN_MS: Final = (EPOCH_S + 1) * 1000
 TIME_MAX_MS: Final = (EPOCH_S + (1 << 31)) * 1000 - 1
-"""What the core can tell apart: 2020 to 2088. Before and after it all would be one second, in which
-the codes of years look like a flood."""
+"""Times that the core can tell apart: 2020 to 2088. Before and after them all would be one second,
+in which the codes of years look like a flood."""
 
 BLOCK: Final = TICK_OFFSETS
 """Records whose columns are made at once; the worker never hands over more."""

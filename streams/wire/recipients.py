@@ -30,7 +30,7 @@ TOKEN: Final = re.compile(r"(h[0-9A-Za-z_-]{1,16}:)([0-9A-Fa-f]{16})([0-9A-Fa-f]
 """A token: key id, then at least 64 bits of a keyed hash in hex. HMAC-SHA256 has 64 digits."""
 
 WRITTEN_NUMBER: Final = re.compile(r"\+?[\d\s().\-]{5,32}")
-"""What may be a number at all. Letters are refused here: `phonenumbers` would dial them."""
+"""Texts that may be a number at all. Letters are refused here: `phonenumbers` would dial them."""
 
 
 class Numbers:

@@ -20,7 +20,7 @@ TIME_MAX_MS: Final = 253_402_300_799_999
 
 TimeMs = Annotated[int, Meta(ge=0, le=TIME_MAX_MS)]
 Integer = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
-"""What every reader can hold; the parser alone would take any number of digits."""
+"""Versions that every reader can hold; the parser alone would take any number of digits."""
 Word32 = Annotated[int, Meta(ge=0, le=2**32 - 1)]
 
 _T = TypeVar("_T")

@@ -24,6 +24,8 @@ from tests.scenarios.figures import Figures
 from tests.scenarios.play import play
 
 TRACE = Path(__file__).parents[3] / "shared" / "data" / "copenhagen-sms.csv"
+"""SMS of the Copenhagen Networks Study (Scientific Data 2019). The data are no part of this
+project: where they are not laid beside it the one test that reads them is skipped."""
 HOUR_MS = 3_600_000
 
 
