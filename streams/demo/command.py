@@ -42,8 +42,14 @@ def demo(
         Path, typer.Option(dir_okay=False, writable=True, help="Where the report goes.")
     ] = Path("report.html"),
     metrics_port: Annotated[
-        int, typer.Option(min=0, max=65_535, help="Of /metrics while it runs; 0: any that is free.")
-    ] = 9464,
+        int | None,
+        typer.Option(
+            min=0,
+            max=65_535,
+            help="Of /metrics while it runs; 0: any that is free.",
+            show_default="a worker's, or any other while that is in use",
+        ),
+    ] = None,
     keep: Annotated[
         bool, typer.Option("--keep", help="Keep the worker's log and settings for a look.")
     ] = False,
@@ -97,7 +103,13 @@ def _check_installed() -> None:
 
 
 def _play(
-    seed: int, subscribers: int, speed: float, metrics_port: int, *, keep: bool, screen: Console
+    seed: int,
+    subscribers: int,
+    speed: float,
+    metrics_port: int | None,
+    *,
+    keep: bool,
+    screen: Console,
 ) -> Story:
     # Imported here: other commands need none of it, and the report's libraries take a second.
     from streams.demo.audience import Audience  # noqa: PLC0415

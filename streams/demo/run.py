@@ -18,7 +18,7 @@ from detectors.recognise.registry import Registry
 from detectors.suspects.clocks import ClockClass
 from detectors.suspects.judge import BURST
 from streams.cluster import topics
-from streams.config import load
+from streams.config import Http, load
 from streams.demo import stage
 from streams.demo.audience import Audience
 from streams.demo.brokers import Broker, BrokerError, tansu
@@ -69,14 +69,18 @@ class Options:
     seed: int
     subscribers: int
     speed: float  # seconds of the event clock in a real second
-    metrics_port: int
+    metrics_port: int | None  # None: the usual one, or another while that is in use
     keep: bool
 
 
 def run(options: Options, audience: Audience) -> Story:
     """Play everything and return the story. Raises OtpguardError if it can't be played."""
     stage.check_memory()
-    port = stage.free_port(options.metrics_port, "--metrics-port")
+    port = (
+        stage.usual_port(Http().port)
+        if options.metrics_port is None
+        else stage.free_port(options.metrics_port, "--metrics-port")
+    )
     with stage.interruptible(), stage.folder(keep=options.keep) as folder:
         if options.keep:
             audience.line(f"Logs and settings stay in {folder}")

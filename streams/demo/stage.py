@@ -52,6 +52,13 @@ def _memory_available() -> int | None:
     return None
 
 
+def usual_port(usual: int) -> int:
+    """Return `usual`, or any free port while another process listens on that one."""
+    with suppress(ConfigError):
+        return free_port(usual, "")
+    return free_port(0, "")
+
+
 def free_port(wanted: int, option: str) -> int:
     """Return `wanted`, or any free port for 0. Raises ConfigError if it is in use."""
     with socket.socket() as probe:

@@ -36,6 +36,12 @@ def test_a_used_port_is_named_with_the_option_that_changes_it(taken: int) -> Non
         stage.free_port(taken, "--metrics-port")
 
 
+def test_the_usual_port_gives_way_to_a_process_that_listens_there(taken: int) -> None:
+    other = stage.usual_port(taken)
+    assert other != taken
+    assert stage.usual_port(other) == other
+
+
 def test_port_0_is_any_free_port() -> None:
     port = stage.free_port(0, "--metrics-port")
     assert stage.free_port(port, "--metrics-port") == port
