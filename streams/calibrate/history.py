@@ -4,25 +4,22 @@ from __future__ import annotations
 
 import csv
 import io
-import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import AbstractContextManager, closing
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from itertools import islice
 from typing import IO, Any, Final
 
 import msgspec
 import numpy as np
-from kafka import KafkaConsumer, TopicPartition
-from kafka.errors import KafkaError
 from numpy.typing import NDArray
 
-from streams.errors import UnavailableError, UsageError
+from streams.cluster.read import reading
+from streams.errors import UsageError
 from streams.feeds.mapping import FieldMap, UnmappableError
 from streams.operate.replay import chunks_of
 
 ROWS: Final = 10_000
-SILENCE_S: Final = 30.0  # a broker that says nothing for so long in the middle of a topic is away
 _encode: Final = msgspec.json.Encoder().encode
 
 
@@ -113,19 +110,12 @@ class TopicHistory:
     def __init__(
         self, clients: Mapping[str, Any], topic: str, since_ms: int | None, until_ms: int | None
     ) -> None:
+        """Raise what `reading` raises."""
         self._clients = clients
         self._topic = topic
-        self.ranges: dict[int, tuple[int, int]] = {}  # partition -> first offset, end
-        with self._consumer() as consumer:
-            places = [TopicPartition(topic, p) for p in consumer.partitions_for_topic(topic) or ()]
-            if not places:
-                raise UnavailableError(f"no topic {topic}")
-            firsts, ends = consumer.beginning_offsets(places), consumer.end_offsets(places)
-            since = _at(consumer, places, since_ms, ends) if since_ms is not None else firsts
-            until = _at(consumer, places, until_ms, ends) if until_ms is not None else ends
-            for place in places:
-                if since[place] < until[place]:
-                    self.ranges[place.partition] = (since[place], until[place])
+        with reading(clients, topic) as reader:
+            spans = reader.spans(since_ms, until_ms)
+        self.ranges = {p: span for p, span in spans.items() if span[0] < span[1]}
 
     @property
     def records(self) -> int:
@@ -134,52 +124,16 @@ class TopicHistory:
 
     def slices(self, progress: Progress) -> Iterator[Slice]:
         """Reads the range, once more with every call."""
-        places = {TopicPartition(self._topic, p): range_ for p, range_ in self.ranges.items()}
-        with self._consumer() as consumer:
-            consumer.assign(list(places))
-            for place, (first, _) in places.items():
-                consumer.seek(place, first)
-            heard = time.monotonic()
-            while any(consumer.position(place) < end for place, (_, end) in places.items()):
-                polled = consumer.poll(timeout_ms=200, max_records=ROWS)
-                for place, records in polled.items():
-                    end = places[place][1]
-                    kept = [record for record in records if record.offset < end]
-                    if kept:
-                        yield _slice(place, kept)
-                        progress(len(kept))
-                    if consumer.position(place) >= end:
-                        consumer.pause(place)
-                if polled:
-                    heard = time.monotonic()
-                elif time.monotonic() - heard > SILENCE_S:
-                    raise UnavailableError(f"the broker sends no more of {self._topic}")
-
-    def _consumer(self) -> AbstractContextManager[Any]:
-        try:
-            return closing(
-                KafkaConsumer(
-                    **self._clients,
-                    group_id=None,
-                    enable_auto_commit=False,
-                    isolation_level="read_committed",  # as workers do
-                    allow_auto_create_topics=False,
-                )
-            )
-        except KafkaError as error:
-            raise UnavailableError(f"cannot read {self._topic}: {type(error).__name__}") from None
+        with reading(self._clients, self._topic) as reader:
+            for records in reader.batches(self.ranges):
+                yield _slice(records)
+                progress(len(records))
 
 
-def _at(consumer: Any, places: list[Any], time_ms: int, ends: Mapping[Any, int]) -> dict[Any, int]:
-    """The first offset at or after a time, in each partition."""
-    found = consumer.offsets_for_times(dict.fromkeys(places, time_ms))
-    return {p: ends[p] if found.get(p) is None else found[p].offset for p in places}
-
-
-def _slice(place: Any, records: list[Any]) -> Slice:
+def _slice(records: list[Any]) -> Slice:
     return Slice(
-        place.topic,
-        place.partition,
+        records[0].topic,
+        records[0].partition,
         [record.value for record in records],
         [record.key for record in records],
         np.fromiter((record.offset for record in records), np.int64, len(records)),

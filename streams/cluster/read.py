@@ -5,23 +5,25 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import closing
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import closing, contextmanager
 from typing import Any, Final, TypeVar
 
 from kafka import KafkaConsumer, TopicPartition
-from kafka.errors import KafkaError
 
-from streams.cluster.admin import no_topic, unusable
+from streams.cluster.admin import no_topic, working
 from streams.errors import UnavailableError
 from streams.wire import UnreadableError
 
 log = logging.getLogger(__name__)
 
 POLL_MS: Final = 200
-POLL_RECORDS: Final = 5_000  # at a time in memory; a look at all positions is paid once for them
+POLL_RECORDS: Final = 10_000  # at a time in memory; a look at all positions is paid once for them
 SILENCE_S: Final = 30.0  # a broker that says nothing for so long in the middle of a topic is away
 LOGGED_MAX: Final = 10  # positions in the log; the rest is a number
+
+Spans = Mapping[int, tuple[int, int]]
+"""Partition -> first offset and the one behind the last."""
 
 _T = TypeVar("_T")
 
@@ -60,62 +62,113 @@ def records(
 
     From the first whose time is at least `since_ms`, or all; with `starts` only of these
     partitions, each from an offset, or from its first record if that is later. Up to the end as
-    it was when asked, or, with `follow`, until `stop` is set. What a transaction wrote that is open
-    or was aborted is not among them: workers do not count it. Raises UnavailableError if the topic
-    can't be read.
+    it was when asked, or, with `follow`, until `stop` is set. Raises what `reading` raises.
     """
-    try:
-        with closing(
+    with reading(clients, topic) as reader:
+        spans = reader.spans(since_ms)
+        if starts is not None:
+            spans = {
+                p: (max(first, starts[p]), end) for p, (first, end) in spans.items() if p in starts
+            }
+        ended = (lambda: False) if stop is None else stop.is_set
+        for batch in reader.following(spans, ended) if follow else reader.batches(spans):
+            yield from (record for record in batch if record.value is not None)
+
+
+@contextmanager
+def reading(clients: Mapping[str, Any], topic: str) -> Iterator[TopicReader]:
+    """Yield a reader of a topic.
+
+    Raise ConfigError if the topic is not there or not for us, UnavailableError if it cannot be read
+    now; so does whatever is done with the reader in the block.
+    """
+    with (
+        working(f"cannot read {topic}"),
+        closing(
             KafkaConsumer(
-                **clients, allow_auto_create_topics=False, isolation_level="read_committed"
+                **clients,
+                auto_offset_reset="earliest",  # where retention overtakes a reader
+                enable_auto_commit=False,
+                allow_auto_create_topics=False,
+                isolation_level="read_committed",
             )
-        ) as consumer:
-            numbers = sorted(consumer.partitions_for_topic(topic) or ())
-            if not numbers:
-                raise no_topic(topic)
-            places = [
-                TopicPartition(topic, number)
-                for number in numbers
-                if starts is None or number in starts
-            ]
-            if not places:
-                return
-            consumer.assign(places)
-            ends = consumer.end_offsets(places)
-            if starts is None:
-                _seek(consumer, places, ends, since_ms)
-            else:
-                for place, first in consumer.beginning_offsets(places).items():
-                    consumer.seek(place, max(first, starts[place.partition]))
-            heard = time.monotonic()
-            while follow or any(consumer.position(place) < ends[place] for place in places):
-                if stop is not None and stop.is_set():
-                    return
-                polled = consumer.poll(timeout_ms=POLL_MS, max_records=POLL_RECORDS)
-                for place, batch in polled.items():
-                    yield from (
-                        record
-                        for record in batch
-                        if record.value is not None and (follow or record.offset < ends[place])
-                    )
-                if polled:
-                    heard = time.monotonic()
-                elif not follow and time.monotonic() - heard > SILENCE_S:
-                    raise UnavailableError(f"the broker sends no more of {topic}")
-    except KafkaError as error:
-        raise unusable(f"cannot read {topic}", error) from None
+        ) as consumer,
+    ):
+        yield TopicReader(consumer, topic)
 
 
-def _seek(
-    consumer: KafkaConsumer,
-    places: list[TopicPartition],
-    ends: Mapping[TopicPartition, int],
-    since_ms: int | None,
-) -> None:
-    if since_ms is None:
-        consumer.seek_to_beginning(*places)
-        return
-    found = consumer.offsets_for_times(dict.fromkeys(places, since_ms))
-    for place in places:
-        at = found.get(place)
-        consumer.seek(place, ends[place] if at is None else at.offset)
+class TopicReader:
+    """A topic for who joins no group and commits nothing, as often as wanted.
+
+    What a transaction wrote that is open or was aborted is not there: workers do not count it.
+    """
+
+    def __init__(self, consumer: KafkaConsumer, topic: str) -> None:
+        """Raise ConfigError if there is no such topic."""
+        self._consumer = consumer
+        self._topic = topic
+        self.partitions: list[int] = sorted(consumer.partitions_for_topic(topic) or ())
+        if not self.partitions:
+            raise no_topic(topic)
+
+    def spans(self, since_ms: int | None = None, until_ms: int | None = None) -> Spans:
+        """Return what each partition holds now, by the records' times if one is given.
+
+        From the first record no older than `since_ms` to before the first no older than `until_ms`.
+        """
+        places = self._places(self.partitions)
+        ends = self._consumer.end_offsets(places)
+        firsts = (
+            self._consumer.beginning_offsets(places)
+            if since_ms is None
+            else self._at(since_ms, ends)
+        )
+        if until_ms is not None:
+            ends = self._at(until_ms, ends)
+        return {place.partition: (firsts[place], ends[place]) for place in places}
+
+    def records(self, spans: Spans) -> Iterator[Any]:
+        """Yield the records of these spans, those of a partition in their order."""
+        for batch in self.batches(spans):
+            yield from batch
+
+    def batches(self, spans: Spans) -> Iterator[list[Any]]:
+        """Yield the same in pieces of one partition. Raise UnavailableError if none come."""
+        ends = {
+            TopicPartition(self._topic, p): end for p, (first, end) in spans.items() if first < end
+        }
+        self._stand(spans, [place.partition for place in ends])
+        heard = time.monotonic()
+        while any(self._consumer.position(place) < end for place, end in ends.items()):
+            polled = self._consumer.poll(timeout_ms=POLL_MS, max_records=POLL_RECORDS)
+            for place, batch in polled.items():
+                if kept := [record for record in batch if record.offset < ends[place]]:
+                    yield kept
+                if self._consumer.position(place) >= ends[place]:
+                    self._consumer.pause(place)  # what is written meanwhile is not fetched
+            if polled:
+                heard = time.monotonic()
+            elif time.monotonic() - heard > SILENCE_S:
+                raise UnavailableError(f"the broker sends no more of {self._topic}")
+
+    def following(self, spans: Spans, ended: Callable[[], bool]) -> Iterator[list[Any]]:
+        """Yield records from the spans' first offsets on and on, until `ended` says so."""
+        self._stand(spans, list(spans))
+        while spans and not ended():
+            polled = self._consumer.poll(timeout_ms=POLL_MS, max_records=POLL_RECORDS)
+            yield from polled.values()
+
+    def _stand(self, spans: Spans, partitions: Collection[int]) -> None:
+        places = self._places(partitions)
+        self._consumer.assign(places)
+        self._consumer.resume(*places)  # an earlier pass may have paused them
+        for place in places:
+            self._consumer.seek(place, spans[place.partition][0])
+
+    def _places(self, partitions: Iterable[int]) -> list[TopicPartition]:
+        return [TopicPartition(self._topic, partition) for partition in partitions]
+
+    def _at(self, time_ms: int, ends: Mapping[TopicPartition, int]) -> dict[TopicPartition, int]:
+        """The first offset at or after a time, in each partition."""
+        found = self._consumer.offsets_for_times(dict.fromkeys(ends, time_ms))
+        return {p: end if found.get(p) is None else found[p].offset for p, end in ends.items()}

@@ -18,11 +18,12 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Final, NamedTuple
 
-from kafka import KafkaConsumer, KafkaProducer, TopicPartition
+from kafka import KafkaProducer
 from kafka.errors import KafkaError
 
-from streams.cluster.admin import no_topic, unusable, working
-from streams.errors import UnavailableError, UsageError
+from streams.cluster.admin import unusable, working
+from streams.cluster.read import reading
+from streams.errors import UsageError
 from streams.wire import Intake, decode
 from streams.wire.partitioner import partition_of
 
@@ -34,8 +35,6 @@ SAID_AGAIN_MS: Final = 3_600_000
 """A worker that died says letters again that may be marked already: within a checkpoint's cycle and
 an outage. Reading begins so much earlier than asked, for the marks."""
 MARK: Final = b"replayed/"
-POLL_MS: Final = 200
-SILENCE_S: Final = 30.0
 ACKNOWLEDGED_S: Final = 30.0
 
 Tell = Callable[[int], None]
@@ -149,9 +148,9 @@ def find(
     done: set[tuple[RecordPosition, int]] = set()
     targets: set[RecordPosition] = set()
     repeats = foreign = 0
-    with working(f"cannot read {topic}"), closing(_consumer(clients)) as consumer:
+    with reading(clients, topic) as reader:
         since_ms = None if wanted.since_ms is None else wanted.since_ms - SAID_AGAIN_MS
-        for record in _between(consumer, _spans(consumer, topic, since_ms)):
+        for record in reader.records(reader.spans(since_ms)):
             tell(1)
             if (mark := _mark(record)) is not None:
                 done.add(mark[0])
@@ -183,10 +182,8 @@ def show(
     partition, _, offset = position.partition(":")
     if not (partition.isdecimal() and offset.isdecimal()):
         raise UsageError(f"{position!r} is no position; `otpguard dlq ls` shows them, such as 3:17")
-    place = TopicPartition(topic, int(partition))
-    with working(f"cannot read {topic}"), closing(_consumer(clients)) as consumer:
-        spans = _spans(consumer, topic, None)
-        begin, end = spans.get(place, (0, 0))
+    with reading(clients, topic) as reader:
+        begin, end = reader.spans().get(int(partition), (0, 0))
         if not begin <= int(offset) < end:
             raise UsageError(
                 f"no dead letter at {position}; partition {partition} of {topic} "
@@ -194,7 +191,7 @@ def show(
                 if end > begin
                 else f"no dead letter at {position}: there are none in that partition"
             )
-        records = _between(consumer, {place: (int(offset), end)})
+        records = reader.records({int(partition): (int(offset), end)})
         record = next(records, None)
         letter = _letter(record) if record is not None and record.offset == int(offset) else None
         if letter is None:
@@ -258,7 +255,8 @@ class Replayer:
         """
         with ExitStack() as stack:
             stack.enter_context(working(f"cannot replay {self.topic} to {self.target}"))
-            partitions = self._partitions()
+            with reading(self.clients, self.target) as reader:
+                partitions = len(reader.partitions)
             producer = None
             if not dry_run:
                 producer = stack.enter_context(closing(self._producer()))
@@ -284,13 +282,6 @@ class Replayer:
             if producer is not None and batch:
                 self._publish(producer, batch, partitions, account)
 
-    def _partitions(self) -> int:
-        with closing(_consumer(self.clients)) as consumer:
-            partitions = consumer.partitions_for_topic(self.target)
-        if not partitions:
-            raise no_topic(self.target)
-        return len(partitions)
-
     def _producer(self) -> KafkaProducer:
         return KafkaProducer(
             **self.clients,
@@ -312,9 +303,8 @@ class Replayer:
             by_partition.setdefault(letter.partition, {})[letter.offset] = letter
 
         def read(partition: int, wanted: Mapping[int, Letter]) -> Iterator[tuple[Letter, Any]]:
-            consumer = stack.enter_context(closing(_consumer(self.clients)))
-            place = TopicPartition(self.topic, partition)
-            for record in _between(consumer, {place: (min(wanted), max(wanted) + 1)}):
+            reader = stack.enter_context(reading(self.clients, self.topic))
+            for record in reader.records({partition: (min(wanted), max(wanted) + 1)}):
                 if (letter := wanted.get(record.offset)) is not None:
                     yield letter, record
 
@@ -453,47 +443,3 @@ def _source(headers: Mapping[str, bytes]) -> RecordPosition:
     return RecordPosition(
         headers["topic"].decode(), int(headers["partition"]), int(headers["offset"])
     )
-
-
-def _consumer(clients: Mapping[str, Any]) -> KafkaConsumer:
-    return KafkaConsumer(
-        **clients, allow_auto_create_topics=False, auto_offset_reset="earliest",
-        enable_auto_commit=False,
-    )  # fmt: skip
-
-
-Spans = Mapping[TopicPartition, tuple[int, int]]
-"""Place -> first offset and the one behind the last."""
-
-
-def _spans(consumer: KafkaConsumer, topic: str, since_ms: int | None) -> Spans:
-    """Return each partition's span of offsets, from the first record no older than `since_ms`."""
-    places = [TopicPartition(topic, p) for p in consumer.partitions_for_topic(topic) or ()]
-    if not places:
-        raise no_topic(topic)
-    begins, ends = consumer.beginning_offsets(places), consumer.end_offsets(places)
-    if since_ms is not None:
-        found = consumer.offsets_for_times(dict.fromkeys(places, since_ms))
-        begins = {p: ends[p] if found.get(p) is None else found[p].offset for p in places}
-    return {place: (begins[place], ends[place]) for place in places}
-
-
-def _between(consumer: KafkaConsumer, spans: Spans) -> Iterator[Any]:
-    """The records of these spans, those of a partition in their order."""
-    places = [place for place, (begin, end) in spans.items() if begin < end]
-    if not places:
-        return
-    consumer.assign(places)
-    for place in places:
-        consumer.seek(place, spans[place][0])
-    heard = time.monotonic()
-    while left := [place for place in places if consumer.position(place) < spans[place][1]]:
-        polled = consumer.poll(timeout_ms=POLL_MS)
-        for place, batch in polled.items():
-            for record in batch:
-                if record.offset < spans[place][1]:
-                    yield record
-        if polled:
-            heard = time.monotonic()
-        elif time.monotonic() - heard > SILENCE_S:
-            raise UnavailableError(f"the broker sends no more of {left[0].topic}")

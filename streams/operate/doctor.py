@@ -6,7 +6,6 @@ Only looks: nothing is written, no group is joined, no offset is moved.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
@@ -322,32 +321,11 @@ def newest(settings: Settings) -> tuple[list[Any], int]:
 
     Aborted ones are not among them: workers do not count them.
     """
-    from kafka import KafkaConsumer, TopicPartition  # noqa: PLC0415 - start-up time
+    from streams.cluster.read import reading  # noqa: PLC0415 - start-up time
 
-    from streams.cluster.admin import working  # noqa: PLC0415
-
-    topic = settings.topics.input
-    with (
-        working(f"cannot read {topic}"),
-        closing(
-            KafkaConsumer(
-                **client_arguments(settings.kafka),
-                allow_auto_create_topics=False,
-                isolation_level="read_committed",
-            )
-        ) as consumer,
-    ):
-        numbers = sorted(consumer.partitions_for_topic(topic) or ())
-        places = [TopicPartition(topic, each) for each in numbers[:SAMPLE_PARTITIONS]]
-        consumer.assign(places)
-        starts, ends = consumer.beginning_offsets(places), consumer.end_offsets(places)
-        for place in places:
-            consumer.seek(place, max(starts[place], ends[place] - SAMPLE))
-        records: list[Any] = []
-        while any(consumer.position(each) < ends[each] for each in places):
-            polled = consumer.poll(timeout_ms=5_000)
-            if not polled:
-                break  # what a compaction or a deletion left empty
-            for batch in polled.values():
-                records += batch
-    return records, len(numbers)
+    with reading(client_arguments(settings.kafka), settings.topics.input) as reader:
+        spans = {
+            partition: (max(first, end - SAMPLE), end)
+            for partition, (first, end) in list(reader.spans().items())[:SAMPLE_PARTITIONS]
+        }
+        return list(reader.records(spans)), len(reader.partitions)

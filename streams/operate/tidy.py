@@ -7,24 +7,19 @@ again, byte for byte.
 
 from __future__ import annotations
 
-import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from typing import Any, Final
 
-from kafka import KafkaConsumer, KafkaProducer, TopicPartition
-from kafka.errors import KafkaError
+from kafka import KafkaProducer
 
-from streams.cluster.admin import no_topic, unusable
-from streams.errors import UnavailableError
+from streams.cluster.admin import working
+from streams.cluster.read import reading
 from streams.wire import UnreadableError, decode_override
 
 KEPT_MS: Final = 86_400_000
 """After its end: leases that it released may still be on their topic, but none holds so long."""
-
-POLL_MS: Final = 200
-SILENCE_S: Final = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,71 +31,47 @@ class Tidied:
     said_again: int
 
 
-@dataclass(frozen=True, slots=True)
-class _Found:
-    place: TopicPartition
-    offset: int
-    value: bytes | None
-
-
 def tidy(clients: Mapping[str, Any], topic: str, now_ms: int, *, dry_run: bool = False) -> Tidied:
     """Delete the words of a topic that ended over a day before `now_ms`; count them alone if dry.
 
     Raises ConfigError or UnavailableError if the topic cannot be read or written.
     """
-    try:
-        with (
-            closing(KafkaConsumer(**clients, allow_auto_create_topics=False)) as consumer,
-            closing(KafkaProducer(**clients, acks="all")) as producer,
-        ):
-            numbers = consumer.partitions_for_topic(topic)
-            if not numbers:
-                raise no_topic(topic)
-            consumer.assign([TopicPartition(topic, number) for number in sorted(numbers)])
-            consumer.seek_to_beginning()
-            newest = _read(consumer, {})
-            words = {key: found for key, found in newest.items() if found.value is not None}
-            over = {key: found for key, found in words.items() if _is_over(found.value, now_ms)}
-            if dry_run or not over:
-                return Tidied(len(words) - len(over), len(over), 0)
-            deleted = _delete(producer, over)
-            again = {
-                key: found
-                for key, found in _read(consumer, deleted).items()
-                if found.value is not None and found.offset < deleted.get(key, 0)
-            }
-            for key, found in again.items():
-                producer.send(topic, found.value, key=key, partition=found.place.partition).get(10)
-            return Tidied(len(words) - len(over) + len(again), len(over), len(again))
-    except KafkaError as error:
-        raise unusable(f"cannot tidy {topic}", error) from None
+    with (
+        reading(clients, topic) as reader,
+        working(f"cannot tidy {topic}"),
+        closing(KafkaProducer(**clients, acks="all")) as producer,
+    ):
+        spans = reader.spans()
+        newest = _newest(reader.records(spans), {})
+        words = {key: found for key, found in newest.items() if found.value is not None}
+        over = {key: found for key, found in words.items() if _is_over(found.value, now_ms)}
+        if dry_run or not over:
+            return Tidied(len(words) - len(over), len(over), 0)
+        deleted = _delete(producer, over)
+        since = {p: (spans[p][1], end) for p, (_, end) in reader.spans().items()}
+        again = {
+            key: found
+            for key, found in _newest(reader.records(since), deleted).items()
+            if found.value is not None and found.offset < deleted.get(key, 0)
+        }
+        for key, found in again.items():
+            producer.send(topic, found.value, key=key, partition=found.partition).get(10)
+        return Tidied(len(words) - len(over) + len(again), len(over), len(again))
 
 
-def _read(consumer: KafkaConsumer, ours: Mapping[bytes, int]) -> dict[bytes, _Found]:
-    """The newest record of each key, from where the consumer stands to the end as it is now.
-
-    `ours` are offsets of deletions by key, which are passed over.
-    """
-    found: dict[bytes, _Found] = {}
-    ends = consumer.end_offsets(list(consumer.assignment()))
-    heard = time.monotonic()
-    while any(consumer.position(place) < end for place, end in ends.items()):
-        polled = consumer.poll(timeout_ms=POLL_MS)
-        for place, batch in polled.items():
-            for record in batch:
-                if record.key is not None and ours.get(record.key) != record.offset:
-                    found[record.key] = _Found(place, record.offset, record.value)
-        if polled:
-            heard = time.monotonic()
-        elif time.monotonic() - heard > SILENCE_S:
-            raise UnavailableError("the broker sends no more of the operator's words")
-    return found
+def _newest(records: Iterable[Any], ours: Mapping[bytes, int]) -> dict[bytes, Any]:
+    """The newest record of each key. `ours` are offsets of deletions by key, passed over."""
+    return {
+        record.key: record
+        for record in records
+        if record.key is not None and ours.get(record.key) != record.offset
+    }
 
 
-def _delete(producer: KafkaProducer, over: Mapping[bytes, _Found]) -> dict[bytes, int]:
+def _delete(producer: KafkaProducer, over: Mapping[bytes, Any]) -> dict[bytes, int]:
     """The offsets of the deletions, each in the partition of its word."""
     sent = {
-        key: producer.send(found.place.topic, None, key=key, partition=found.place.partition)
+        key: producer.send(found.topic, None, key=key, partition=found.partition)
         for key, found in over.items()
     }
     producer.flush(timeout=60)

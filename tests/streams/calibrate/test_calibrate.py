@@ -29,7 +29,7 @@ from streams.calibrate.survey import Survey, _pieces, whole
 from streams.cli import calibrate as command
 from streams.config import Settings, load
 from streams.demo.brokers import Broker
-from streams.errors import UnavailableError, UsageError
+from streams.errors import ConfigError, UsageError
 from streams.scenarios import DEFAULT_START_MS, Rates, generate, merged, ordinary
 
 SETTINGS = Settings()
@@ -432,5 +432,5 @@ def test_a_range_of_a_topic_is_read_twice_and_nothing_is_committed(
             assert (each.timestamps_ms - start_ms == 1000 * np.array(each.values).astype(int)).all()
     assert not [group for group in admin.list_groups() if unique in str(group)]
     admin.close()
-    with pytest.raises(UnavailableError, match="no topic"):
+    with pytest.raises(ConfigError, match="no topic"):
         TopicHistory(clients, f"{unique}-absent", None, None)
