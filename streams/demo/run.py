@@ -37,7 +37,7 @@ from streams.demo.story import (
 )
 from streams.errors import UnavailableError
 from streams.scenarios.events import Labelled, Role
-from streams.scenarios.pen import MINUTE_MS
+from streams.scenarios.writer import MINUTE_MS
 
 PARTITIONS: Final = 8
 """Enough to see that the work is shared out; a topic of a carrier has 32."""

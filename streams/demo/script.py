@@ -17,8 +17,8 @@ from streams.scenarios.events import Labelled
 from streams.scenarios.mix import merged
 from streams.scenarios.numbering import COUNT, subscriber
 from streams.scenarios.ordinary import Rates, ordinary
-from streams.scenarios.pen import DAY_MS, MINUTE_MS, in_order
 from streams.scenarios.people import HABITS
+from streams.scenarios.writer import DAY_MS, MINUTE_MS, in_order
 
 FLOOD_MS: Final = DEFAULT_START_MS
 UTC_OFFSET_MIN: Final = 8 * 60

@@ -43,7 +43,7 @@ log = logging.getLogger(__name__)
 
 POLL_MS: Final = 50  # an order that came back waits no longer than this to be acknowledged
 POLL_RECORDS: Final = 2_000
-BATCH_BYTES: Final = 262_144  # a flight's acknowledgements in one: each batch wakes the sender
+BATCH_BYTES: Final = 262_144  # a batch's acknowledgements in one: each batch wakes the sender
 COMMIT_S: Final = 1.0
 ASK_S: Final = 5.0
 """With nothing new to commit the same is committed so often: a broker that answers is alive, and

@@ -163,7 +163,7 @@ class Reconciler:
         self._ready: OrderedDict[str, None] = OrderedDict()  # in order of arrival
         self._later: list[tuple[int, str]] = []  # heap: when to try again after a failure
         self._deferred: dict[str, None] = {}  # until the gateway is back
-        self._flights: dict[Future[tuple[Refusals, Sequence[int]]], OrderBatch] = {}
+        self._batches: dict[Future[tuple[Refusals, Sequence[int]]], OrderBatch] = {}
         self._flying: dict[str, bool] = {}  # recipient -> changed again since
         self._holds: dict[str, Lease] = {}  # what the gateway said yes to
         self._unsure: set[str] = set()  # may hold something that nobody here remembers
@@ -223,17 +223,17 @@ class Reconciler:
 
     def step(self, now_ms: int) -> Report:
         """Land what came back, send what can be sent. Never blocks."""
-        self._land(now_ms)
+        self._collect(now_ms)
         self._check_health(now_ms)
         for recipient in due(self.book, now_ms):
             self._look(recipient)
         while self._later and self._later[0][0] <= self._timer_ms():
             self._look(heapq.heappop(self._later)[1])
-        while self._ready and len(self._flights) < self.gateway.parallel_max:
-            flight = self._board(now_ms)
-            if flight is None:
+        while self._ready and len(self._batches) < self.gateway.parallel_max:
+            batch = self._fill(now_ms)
+            if batch is None:
                 break
-            self._flights[self._pool.submit(flight.run, self.gateway)] = flight
+            self._batches[self._pool.submit(batch.run, self.gateway)] = batch
         if self._met:
             self._speak(now_ms)
         report, self._report = self._report, Report()
@@ -252,16 +252,16 @@ class Reconciler:
     def idle(self) -> bool:
         """True when the gateway holds the desired state."""
         return self.up and not (
-            self._ready or self._later or self._deferred or self._flights or self._words
+            self._ready or self._later or self._deferred or self._batches or self._words
         )
 
     def busy(self) -> bool:
         """True while an order or a question is on its way."""
-        return bool(self._flights) or self._probe is not None
+        return bool(self._batches) or self._probe is not None
 
     def wait(self, timeout_s: float) -> None:
         """Sleep until an order comes back, or the time is over."""
-        waiting: set[Future[object]] = {*self._flights}  # type: ignore[arg-type]
+        waiting: set[Future[object]] = {*self._batches}  # type: ignore[arg-type]
         if self._probe is not None:
             waiting.add(self._probe)  # type: ignore[arg-type]
         wait(waiting, timeout_s, return_when="FIRST_COMPLETED")
@@ -288,10 +288,10 @@ class Reconciler:
         else:
             self._ready[recipient] = None
 
-    def _board(self, now_ms: int) -> OrderBatch | None:
-        """Fill a flight with what differs; what does not is settled on the way."""
-        flight = OrderBatch()
-        while self._ready and len(flight) < self.gateway.batch_max:
+    def _fill(self, now_ms: int) -> OrderBatch | None:
+        """Fill a batch with what differs; what does not is settled on the way."""
+        batch = OrderBatch()
+        while self._ready and len(batch) < self.gateway.batch_max:
             recipient, _ = self._ready.popitem(last=False)
             want = desired_lease(self.book, recipient, now_ms)
             holds = self._holds.get(recipient)
@@ -304,8 +304,8 @@ class Reconciler:
                 self._defer(recipient)
             else:
                 self._flying[recipient] = False
-                _enter(flight, recipient, want, holds, unsure=unsure)
-        return flight if len(flight) else None
+                _enter(batch, recipient, want, holds, unsure=unsure)
+        return batch if len(batch) else None
 
     def _bide(self, recipient: str, want: Lease | NoLease, now_ms: int) -> None:
         """Wait for the gateway to be met: then everybody is looked at again.
@@ -323,48 +323,48 @@ class Reconciler:
         self._tries.setdefault(recipient, 1)
         self._deferred[recipient] = None
 
-    def _land(self, now_ms: int) -> None:
-        for future in [future for future in self._flights if future.done()]:
-            flight = self._flights.pop(future)
+    def _collect(self, now_ms: int) -> None:
+        for future in [future for future in self._batches if future.done()]:
+            batch = self._batches.pop(future)
             try:
                 refusals, counts = future.result()
             except GatewayAwayError as error:
                 self.up, self._probe_at_ms = False, self._timer_ms()
-                if not len(flight):
+                if not len(batch):
                     self._incarnation = None  # it carried counts alone: ask for them anew
-                leases = {order.recipient for order in flight.applies}
-                for recipient in flight.recipients():
+                leases = {order.recipient for order in batch.applies}
+                for recipient in batch.recipients():
                     self._failed(recipient, str(error), now_ms, lease=recipient in leases)
                 continue
-            for ended, count in zip(flight.ended, counts, strict=True):
+            for ended, count in zip(batch.ended, counts, strict=True):
                 if ended.recipient not in refusals:
                     self._ack(ended.action_id, "expired", ended.why, now_ms, count)
-            for order in flight.applies:
-                self._applied(order, refusals.get(order.recipient), now_ms, flight)
-            for recipient in (*flight.releases, *flight.expires):
+            for order in batch.applies:
+                self._applied(order, refusals.get(order.recipient), now_ms, batch)
+            for recipient in (*batch.releases, *batch.expires):
                 if recipient in refusals:
                     self._not_obeyed(recipient, refusals[recipient], now_ms, lost=False)
                     self._failed(recipient, refusals[recipient], now_ms, lease=False)
                 else:
                     self._holds.pop(recipient, None)
-                    self._carried_out(recipient, flight)
+                    self._carried_out(recipient, batch)
 
-    def _applied(self, order: Order, refusal: str | None, now_ms: int, flight: OrderBatch) -> None:
+    def _applied(self, order: Order, refusal: str | None, now_ms: int, batch: OrderBatch) -> None:
         """A lease that was taken, or will never be."""
         recipient = order.recipient
         if refusal is None:
             self._holds[recipient] = order.lease
             self._tell_applied(order, now_ms)
-            self._carried_out(recipient, flight)
+            self._carried_out(recipient, batch)
         elif self._flying.pop(recipient):
             self._ready[recipient] = None
         else:
             self._give_up(recipient, refusal, now_ms, lease=True)
 
-    def _carried_out(self, recipient: str, flight: OrderBatch) -> None:
+    def _carried_out(self, recipient: str, batch: OrderBatch) -> None:
         """Look at the book again: nothing is settled but by that."""
         del self._flying[recipient]
-        if flight.doubted:
+        if batch.doubted:
             self._unsure.add(recipient)
         else:
             self._unsure.discard(recipient)
@@ -516,8 +516,8 @@ class Reconciler:
         else:
             self._unsure |= uncertain(self.book, now_ms) | self._holds.keys()
         self._holds.clear()
-        for flight in self._flights.values():
-            flight.doubted = True
+        for batch in self._batches.values():
+            batch.doubted = True
         everybody = {*self.book.entries, *self._unsure}
         for word in self._words:
             if word.override.recipient == EVERYONE:
@@ -532,9 +532,9 @@ class Reconciler:
         stand = (desired_lease(self.book, recipient, now_ms) for recipient in self.book.entries)
         stand_ids = {lease.action_id for lease in stand if isinstance(lease, Lease)}
         over = [Ended("", each, NoLease.OVER) for each in counted if each not in stand_ids]
-        flight = OrderBatch(ended=over)
-        if flight.ended:
-            self._flights[self._pool.submit(flight.run, self.gateway)] = flight
+        batch = OrderBatch(ended=over)
+        if batch.ended:
+            self._batches[self._pool.submit(batch.run, self.gateway)] = batch
 
 
 def _probe(gateway: Gateway, known: str | None) -> tuple[str, UnknownHoldings | None]:
@@ -549,15 +549,15 @@ def _probe(gateway: Gateway, known: str | None) -> tuple[str, UnknownHoldings | 
 
 
 def _enter(
-    flight: OrderBatch, recipient: str, want: Lease | NoLease, holds: Lease | None, *, unsure: bool
+    batch: OrderBatch, recipient: str, want: Lease | NoLease, holds: Lease | None, *, unsure: bool
 ) -> None:
     """Add the order that makes the gateway hold `want`."""
     if isinstance(want, Lease):
-        flight.applies.append(Order(recipient, want))
+        batch.applies.append(Order(recipient, want))
         if holds is not None and holds.action_id != want.action_id:
-            flight.ended.append(Ended(recipient, holds.action_id, "renewed"))
+            batch.ended.append(Ended(recipient, holds.action_id, "renewed"))
         return
     ends_itself = want is NoLease.OVER and not unsure
-    (flight.expires if ends_itself else flight.releases).append(recipient)
+    (batch.expires if ends_itself else batch.releases).append(recipient)
     if holds is not None:
-        flight.ended.append(Ended(recipient, holds.action_id, want))
+        batch.ended.append(Ended(recipient, holds.action_id, want))

@@ -21,7 +21,7 @@ from kafka.errors import KafkaError
 from detectors.model.records import Action
 from streams.cluster.admin import no_topic
 from streams.config import Canary, Topics
-from streams.scenarios.pen import MessageWriter
+from streams.scenarios.writer import MessageWriter
 from streams.telemetry.metrics import Metrics
 from streams.wire import UnreadableError, VersionError, decode_ack, decode_action
 
@@ -80,21 +80,21 @@ def spare_number(settings: Canary) -> str:
 
 def history(recipient: str, now_ms: int) -> Iterator[dict[str, Any]]:
     """Codes of the past, by which the recipient is no stranger."""
-    for event in _pen(recipient).history(now_ms):
+    for event in _writer(recipient).history(now_ms):
         yield event.value | {"recipient": recipient, "gateway_id": GATEWAY}
 
 
 def flood(recipient: str) -> Iterator[dict[str, Any]]:
     """Codes of platforms that the recipient does not know, each stamped when it is taken."""
-    pen = _pen(recipient)
+    writer = _writer(recipient)
     run = time.time_ns() // 1_000_000
-    for nth, platform in enumerate(pen.strangers(FLOOD_MAX)):
-        value = pen.code(time.time_ns() // 1_000_000, platform).value
+    for nth, platform in enumerate(writer.strangers(FLOOD_MAX)):
+        value = writer.code(time.time_ns() // 1_000_000, platform).value
         own = {"recipient": recipient, "gateway_id": GATEWAY, "message_id": f"canary-{run}-{nth}"}
         yield value | own
 
 
-def _pen(recipient: str) -> MessageWriter:
+def _writer(recipient: str) -> MessageWriter:
     """Make a writer whose platforms follow from the number: the known ones stay the same."""
     return MessageWriter("canary", int(recipient), 0, MEMORY)
 

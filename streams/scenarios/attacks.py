@@ -15,9 +15,9 @@ from typing import Any, Final
 from streams.scenarios.events import Labelled
 from streams.scenarios.mix import merged
 from streams.scenarios.numbering import port
-from streams.scenarios.pen import DAY_MS, HOUR_MS, MINUTE_MS, MessageWriter, in_order, scattered
 from streams.scenarios.platforms import PLATFORMS, PlatformProfile
 from streams.scenarios.wording import COURIER, MARKETING, SHARED_CHINESE, SHARED_LATIN
+from streams.scenarios.writer import DAY_MS, HOUR_MS, MINUTE_MS, MessageWriter, in_order, scattered
 
 REPEATS_MAX: Final = 2
 """How often a platform repeats itself in the incident that this project started from."""
@@ -39,7 +39,7 @@ def hits(rng: Random, count: int, platforms: Sequence[PlatformProfile]) -> list[
 
 
 def own_life(
-    pen: MessageWriter,
+    writer: MessageWriter,
     start_ms: int,
     span_ms: int,
     used: Sequence[PlatformProfile],
@@ -48,17 +48,17 @@ def own_life(
     new: int,
 ) -> list[Labelled]:
     """The victim's own codes meanwhile: one of its bank, sent again once, and a few others."""
-    rng = pen.rng
+    rng = writer.rng
     at_ms = start_ms + int(rng.random() * span_ms)
-    events = [pen.own(at_ms, pen.person.bank), pen.own(at_ms + 65_000, pen.person.bank)]
-    platforms = rng.sample(pen.person.known, min(known, len(pen.person.known)))
-    platforms += pen.strangers(new, but=used)
+    events = [writer.own(at_ms, writer.person.bank), writer.own(at_ms + 65_000, writer.person.bank)]
+    platforms = rng.sample(writer.person.known, min(known, len(writer.person.known)))
+    platforms += writer.strangers(new, but=used)
     times = scattered(rng, len(platforms), start_ms, span_ms)
-    return events + [pen.own(at, who) for at, who in zip(times, platforms, strict=True)]
+    return events + [writer.own(at, who) for at, who in zip(times, platforms, strict=True)]
 
 
 def a1(
-    pen: MessageWriter,
+    writer: MessageWriter,
     start_ms: int,
     *,
     platforms: int = 60,
@@ -68,25 +68,26 @@ def a1(
     new_codes: int = 1,
 ) -> Iterator[Labelled]:
     """The incident: 68 codes of 40 to 60 platforms in 35 minutes, the bank's among them."""
-    used = pen.rng.sample(PLATFORMS, platforms)
+    used = writer.rng.sample(PLATFORMS, platforms)
     span_ms = int(minutes * MINUTE_MS)
-    times = scattered(pen.rng, messages, start_ms, span_ms)
+    times = scattered(writer.rng, messages, start_ms, span_ms)
     flood = [
-        pen.code(at, who) for at, who in zip(times, hits(pen.rng, messages, used), strict=True)
+        writer.code(at, who)
+        for at, who in zip(times, hits(writer.rng, messages, used), strict=True)
     ]
     yield from in_order(
-        flood + own_life(pen, start_ms, span_ms, used, known=known_codes, new=new_codes)
+        flood + own_life(writer, start_ms, span_ms, used, known=known_codes, new=new_codes)
     )
 
 
-def a2(pen: MessageWriter, start_ms: int, *, platforms: int | None = None) -> Iterator[Labelled]:
+def a2(writer: MessageWriter, start_ms: int, *, platforms: int | None = None) -> Iterator[Labelled]:
     """A burst: 200 codes of 120 to 200 platforms in 5 minutes."""
-    platforms = platforms or pen.rng.randint(120, 200)
-    yield from a1(pen, start_ms, platforms=platforms, messages=200, minutes=5)
+    platforms = platforms or writer.rng.randint(120, 200)
+    yield from a1(writer, start_ms, platforms=platforms, messages=200, minutes=5)
 
 
 def a3(
-    pen: MessageWriter,
+    writer: MessageWriter,
     start_ms: int,
     *,
     waves: int | None = None,
@@ -97,7 +98,7 @@ def a3(
 
     All of the first wave's hits succeed; later platforms refuse repeats, 20 % succeed.
     """
-    rng = pen.rng
+    rng = writer.rng
     waves = waves or rng.randint(5, 60)
     used = rng.sample(PLATFORMS, platforms or rng.randint(30, 300))
     period_ms = 1000 * (period_s or rng.choice((30, 60)))
@@ -108,26 +109,33 @@ def a3(
         success = 1.0 if wave == 0 else 0.2
         for at, who in zip(times, order, strict=True):
             if rng.random() < success:
-                events.append(pen.code(at, who))
-    yield from in_order(events + own_life(pen, start_ms, waves * period_ms, used, known=2, new=1))
-
-
-def a4(
-    pen: MessageWriter, start_ms: int, *, hours: float = 3, messages: int = 60, platforms: int = 60
-) -> Iterator[Labelled]:
-    """Low and slow: 60 codes in 3 hours (with hours=24, messages=96: 4 an hour for a day)."""
-    yield from a1(
-        pen, start_ms, platforms=platforms, messages=messages, minutes=60 * hours, new_codes=0
+                events.append(writer.code(at, who))
+    yield from in_order(
+        events + own_life(writer, start_ms, waves * period_ms, used, known=2, new=1)
     )
 
 
-def a4_day(pen: MessageWriter, start_ms: int) -> Iterator[Labelled]:
+def a4(
+    writer: MessageWriter,
+    start_ms: int,
+    *,
+    hours: float = 3,
+    messages: int = 60,
+    platforms: int = 60,
+) -> Iterator[Labelled]:
+    """Low and slow: 60 codes in 3 hours (with hours=24, messages=96: 4 an hour for a day)."""
+    yield from a1(
+        writer, start_ms, platforms=platforms, messages=messages, minutes=60 * hours, new_codes=0
+    )
+
+
+def a4_day(writer: MessageWriter, start_ms: int) -> Iterator[Labelled]:
     """Low and slow over a day: 96 codes of 60 platforms in 24 hours."""
-    yield from a4(pen, start_ms, hours=24, messages=96)
+    yield from a4(writer, start_ms, hours=24, messages=96)
 
 
 def a5(
-    pen: MessageWriter,
+    writer: MessageWriter,
     start_ms: int,
     *,
     days: int = 7,
@@ -136,26 +144,28 @@ def a5(
     platforms: int = 300,
 ) -> Iterator[Labelled]:
     """Days: 4 to 5 codes a minute in slots of 2 hours, for a week."""
-    used = pen.rng.sample(PLATFORMS, platforms)
+    used = writer.rng.sample(PLATFORMS, platforms)
     messages = round(rate_min * 120)
     for day in range(days):
-        hours = sorted(pen.rng.sample(range(8, 22, 2), slots))
+        hours = sorted(writer.rng.sample(range(8, 22, 2), slots))
         for hour in hours:
             slot_ms = start_ms + day * DAY_MS + (hour - 8) * HOUR_MS
-            times = scattered(pen.rng, messages, slot_ms, 2 * HOUR_MS)
-            order = hits(pen.rng, messages, used)
-            flood = [pen.code(at, who) for at, who in zip(times, order, strict=True)]
-            yield from in_order(flood + own_life(pen, slot_ms, 2 * HOUR_MS, used, known=1, new=0))
+            times = scattered(writer.rng, messages, slot_ms, 2 * HOUR_MS)
+            order = hits(writer.rng, messages, used)
+            flood = [writer.code(at, who) for at, who in zip(times, order, strict=True)]
+            yield from in_order(
+                flood + own_life(writer, slot_ms, 2 * HOUR_MS, used, known=1, new=0)
+            )
 
 
 def a6(
-    pen: MessageWriter, start_ms: int, *, recipients: int = 500, platforms: int = 60
+    writer: MessageWriter, start_ms: int, *, recipients: int = 500, platforms: int = 60
 ) -> Iterator[Labelled]:
     """A campaign: 500 to 5,000 recipients, 20 to 70 codes each in 30 minutes, same platforms."""
-    used = pen.rng.sample(PLATFORMS, platforms)
+    used = writer.rng.sample(PLATFORMS, platforms)
 
     def victim(offset: int) -> Iterator[Labelled]:
-        other = MessageWriter("A6", pen.seed, pen.index + offset, pen.memory)
+        other = MessageWriter("A6", writer.seed, writer.index + offset, writer.memory)
         count = other.rng.randint(20, 70)
         first_ms = start_ms + int(other.rng.random() * 10 * MINUTE_MS)
         times = scattered(other.rng, count, first_ms, 30 * MINUTE_MS)
@@ -169,30 +179,37 @@ def a6(
 
 
 def a7(
-    pen: MessageWriter, start_ms: int, *, platforms: int = 1, minutes: int = 60
+    writer: MessageWriter, start_ms: int, *, platforms: int = 1, minutes: int = 60
 ) -> Iterator[Labelled]:
     """One platform, or two, sending again every minute for an hour."""
-    used = pen.strangers(platforms)
-    times = scattered(pen.rng, minutes, start_ms, minutes * MINUTE_MS)
-    flood = [pen.code(at, used[n % platforms]) for n, at in enumerate(times)]
-    yield from in_order(flood + own_life(pen, start_ms, minutes * MINUTE_MS, used, known=2, new=0))
+    used = writer.strangers(platforms)
+    times = scattered(writer.rng, minutes, start_ms, minutes * MINUTE_MS)
+    flood = [writer.code(at, used[n % platforms]) for n, at in enumerate(times)]
+    yield from in_order(
+        flood + own_life(writer, start_ms, minutes * MINUTE_MS, used, known=2, new=0)
+    )
 
 
 def a8(
-    pen: MessageWriter, start_ms: int, *, minutes: float = 35, pool: int = 500, rate_min: float = 2
+    writer: MessageWriter,
+    start_ms: int,
+    *,
+    minutes: float = 35,
+    pool: int = 500,
+    rate_min: float = 2,
 ) -> Iterator[Labelled]:
     """Rotation: 2 a minute from a pool of 500, none twice in 24 h, each from a new port."""
     messages, span_ms = round(minutes * rate_min), int(minutes * MINUTE_MS)
-    used = pen.rng.sample(PLATFORMS, pool)
-    times = scattered(pen.rng, messages, start_ms, span_ms)
+    used = writer.rng.sample(PLATFORMS, pool)
+    times = scattered(writer.rng, messages, start_ms, span_ms)
     flood = [
-        pen.code(at, who, sender=port(who.name, pen.rng.randrange(1, 10_000)))
+        writer.code(at, who, sender=port(who.name, writer.rng.randrange(1, 10_000)))
         for at, who in zip(times, islice(used, messages), strict=True)
     ]
-    yield from in_order(flood + own_life(pen, start_ms, span_ms, used, known=2, new=1))
+    yield from in_order(flood + own_life(writer, start_ms, span_ms, used, known=2, new=1))
 
 
-def a9(pen: MessageWriter, start_ms: int, *, without_text: float = 0) -> Iterator[Labelled]:
+def a9(writer: MessageWriter, start_ms: int, *, without_text: float = 0) -> Iterator[Labelled]:
     """Mixed: the incident by ports, names and short codes, in many languages.
 
     Half of the platforms are foreign ones; a third of those with a port use a short code. A share
@@ -200,62 +217,62 @@ def a9(pen: MessageWriter, start_ms: int, *, without_text: float = 0) -> Iterato
     """
     named = [p for p in PLATFORMS if not p.sender.isdigit()]
     ported = [p for p in PLATFORMS if p.sender.isdigit()]
-    used = pen.rng.sample(named, 30) + pen.rng.sample(ported, 30)
-    short = {who.name: str(pen.rng.randrange(20_000, 99_999)) for who in used[30:40]}
+    used = writer.rng.sample(named, 30) + writer.rng.sample(ported, 30)
+    short = {who.name: str(writer.rng.randrange(20_000, 99_999)) for who in used[30:40]}
     span_ms = 35 * MINUTE_MS
     flood = []
     for at, who in zip(
-        scattered(pen.rng, 68, start_ms, span_ms), hits(pen.rng, 68, used), strict=True
+        scattered(writer.rng, 68, start_ms, span_ms), hits(writer.rng, 68, used), strict=True
     ):
         fields: dict[str, Any] = {"sender": short.get(who.name, who.sender)}
-        if pen.rng.random() < without_text:
+        if writer.rng.random() < without_text:
             fields["text"] = ""
-        flood.append(pen.code(at, who, **fields))
-    yield from in_order(flood + own_life(pen, start_ms, span_ms, used, known=2, new=1))
+        flood.append(writer.code(at, who, **fields))
+    yield from in_order(flood + own_life(writer, start_ms, span_ms, used, known=2, new=1))
 
 
-def a9_sender(pen: MessageWriter, start_ms: int) -> Iterator[Labelled]:
+def a9_sender(writer: MessageWriter, start_ms: int) -> Iterator[Labelled]:
     """The mixed incident in a feed without any text: only senders tell."""
-    yield from a9(pen, start_ms, without_text=1.0)
+    yield from a9(writer, start_ms, without_text=1.0)
 
 
 def a10(
-    pen: MessageWriter,
+    writer: MessageWriter,
     start_ms: int,
     *,
     recipients: int = 2000,
     rate_min: float | None = None,
 ) -> Iterator[Labelled]:
     """A sweep: one platform reaches 2,000 consecutive numbers once or twice, 50 to 500 a minute."""
-    platform = pen.rng.choice(PLATFORMS)
-    gap_ms = MINUTE_MS / (rate_min or pen.rng.uniform(50, 500))
+    platform = writer.rng.choice(PLATFORMS)
+    gap_ms = MINUTE_MS / (rate_min or writer.rng.uniform(50, 500))
     at = float(start_ms)
     for offset in range(recipients):
-        other = MessageWriter("A10", pen.seed, pen.index + offset, memory=0)
-        for _ in range(pen.rng.randint(1, 2)):
+        other = MessageWriter("A10", writer.seed, writer.index + offset, memory=0)
+        for _ in range(writer.rng.randint(1, 2)):
             yield other.code(int(at), platform)
-            at += pen.rng.expovariate(1 / gap_ms)
+            at += writer.rng.expovariate(1 / gap_ms)
 
 
-def a11(pen: MessageWriter, start_ms: int, *, platforms: int = 10) -> Iterator[Labelled]:
+def a11(writer: MessageWriter, start_ms: int, *, platforms: int = 10) -> Iterator[Labelled]:
     """The throttle as a weapon: 10 platforms at once, then nothing, so that the bank is cut off."""
-    used = pen.strangers(platforms)
-    times = scattered(pen.rng, platforms, start_ms, 2 * MINUTE_MS)
-    flood = [pen.code(at, who) for at, who in zip(times, used, strict=True)]
+    used = writer.strangers(platforms)
+    times = scattered(writer.rng, platforms, start_ms, 2 * MINUTE_MS)
+    flood = [writer.code(at, who) for at, who in zip(times, used, strict=True)]
     after_ms = start_ms + 2 * MINUTE_MS
-    yield from in_order(flood + own_life(pen, after_ms, 10 * MINUTE_MS, used, known=14, new=0))
+    yield from in_order(flood + own_life(writer, after_ms, 10 * MINUTE_MS, used, known=14, new=0))
 
 
-def a12(pen: MessageWriter, start_ms: int) -> Iterator[Labelled]:
+def a12(writer: MessageWriter, start_ms: int) -> Iterator[Labelled]:
     """A smoke screen: 30 marketing or courier texts an hour around the incident."""
-    flood = list(a1(pen, start_ms))
-    times = scattered(pen.rng, 78, start_ms - HOUR_MS, 156 * MINUTE_MS)
-    smoke = [pen.notice(at, pen.rng.choice((MARKETING, COURIER))) for at in times]
+    flood = list(a1(writer, start_ms))
+    times = scattered(writer.rng, 78, start_ms - HOUR_MS, 156 * MINUTE_MS)
+    smoke = [writer.notice(at, writer.rng.choice((MARKETING, COURIER))) for at in times]
     yield from in_order(flood + smoke)
 
 
 def a13(
-    pen: MessageWriter,
+    writer: MessageWriter,
     start_ms: int,
     *,
     platforms: int = 12,
@@ -264,17 +281,17 @@ def a13(
     pace_s: float = 1,
 ) -> Iterator[Labelled]:
     """Prime, then blast: 12 platforms one by one, then 15 more codes of each, one a second."""
-    used = pen.strangers(platforms)
+    used = writer.strangers(platforms)
     primed_ms = [start_ms + round(1000 * gap_s * n) for n in range(platforms)]
     blast_ms = [primed_ms[-1] + round(1000 * pace_s * n) for n in range(1, platforms * repeats + 1)]
     order = used + used * repeats
-    flood = [pen.code(at, who) for at, who in zip(primed_ms + blast_ms, order, strict=True)]
+    flood = [writer.code(at, who) for at, who in zip(primed_ms + blast_ms, order, strict=True)]
     span_ms = flood[-1].value["event_time_ms"] - start_ms
-    yield from in_order(flood + own_life(pen, start_ms, span_ms, used, known=2, new=0))
+    yield from in_order(flood + own_life(writer, start_ms, span_ms, used, known=2, new=0))
 
 
 def a14(
-    pen: MessageWriter,
+    writer: MessageWriter,
     start_ms: int,
     *,
     platforms: int = 22,
@@ -288,35 +305,37 @@ def a14(
     Then 220 codes of theirs in two hours, and 8 of others in a rush, so that a lease refuses what
     the recipient does not know; of its own platforms each sends it a code meanwhile.
     """
-    rng = pen.rng
-    used = pen.strangers(platforms)
+    rng = writer.rng
+    used = writer.strangers(platforms)
     days = -(-platforms // a_day)
     taught = [
-        pen.code(start_ms + (turn * max(days, apart_days) + n // a_day) * DAY_MS + at_ms, who)
+        writer.code(start_ms + (turn * max(days, apart_days) + n // a_day) * DAY_MS + at_ms, who)
         for turn in range(rounds)
         for n, who in enumerate(used)
         for at_ms in [n % a_day * HOUR_MS]
     ]
     flood_ms = start_ms + (rounds * max(days, apart_days) + 1) * DAY_MS
     times = scattered(rng, codes, flood_ms, 2 * HOUR_MS)
-    flood = [pen.code(at, used[n % platforms]) for n, at in enumerate(times)]
-    rush = [pen.code(flood_ms + n * 5_000, who) for n, who in enumerate(pen.strangers(8, used))]
-    own = own_life(pen, flood_ms + 60_000, 8 * MINUTE_MS, used, known=14, new=0)
+    flood = [writer.code(at, used[n % platforms]) for n, at in enumerate(times)]
+    rush = [
+        writer.code(flood_ms + n * 5_000, who) for n, who in enumerate(writer.strangers(8, used))
+    ]
+    own = own_life(writer, flood_ms + 60_000, 8 * MINUTE_MS, used, known=14, new=0)
     yield from in_order(taught + flood + rush + own)
 
 
-def a18(pen: MessageWriter, start_ms: int, *, sender: str = "AUTHMSG") -> Iterator[Labelled]:
+def a18(writer: MessageWriter, start_ms: int, *, sender: str = "AUTHMSG") -> Iterator[Labelled]:
     """The incident through one aggregator: 60 platforms behind one sender, without signatures.
 
     Only the running text names them. Each keeps its own wording.
     """
-    used = pen.rng.sample(PLATFORMS, 60)
+    used = writer.rng.sample(PLATFORMS, 60)
     span_ms = 35 * MINUTE_MS
-    times = scattered(pen.rng, 68, start_ms, span_ms)
+    times = scattered(writer.rng, 68, start_ms, span_ms)
     flood = []
-    for at, who in zip(times, hits(pen.rng, 68, used), strict=True):
+    for at, who in zip(times, hits(writer.rng, 68, used), strict=True):
         formats = SHARED_LATIN if who.name.isascii() else SHARED_CHINESE
         wording = formats[zlib.crc32(who.name.encode()) % len(formats)]
-        text = wording.format(name=who.name, code=f"{pen.rng.randrange(10**6):06d}")
-        flood.append(pen.code(at, who, sender=sender, text=text))
-    yield from in_order(flood + own_life(pen, start_ms, span_ms, used, known=2, new=1))
+        text = wording.format(name=who.name, code=f"{writer.rng.randrange(10**6):06d}")
+        flood.append(writer.code(at, who, sender=sender, text=text))
+    yield from in_order(flood + own_life(writer, start_ms, span_ms, used, known=2, new=1))

@@ -6,7 +6,9 @@ from collections.abc import Iterator
 from typing import Final
 
 from streams.scenarios.events import Labelled, Role
-from streams.scenarios.pen import (
+from streams.scenarios.platforms import PLATFORMS, PlatformProfile
+from streams.scenarios.wording import COURIER, MARKETING
+from streams.scenarios.writer import (
     DAY_MS,
     HOUR_MS,
     MINUTE_MS,
@@ -15,8 +17,6 @@ from streams.scenarios.pen import (
     paced,
     scattered,
 )
-from streams.scenarios.platforms import PLATFORMS, PlatformProfile
-from streams.scenarios.wording import COURIER, MARKETING
 
 NOVEL: Final = 0.96
 """Share of a person's log-ins whose platform the carrier has not seen at this recipient, after a
@@ -31,21 +31,21 @@ app is opened, a number typed, a code awaited and typed, hardly ever takes under
 of 54 s, 6 % of the gaps are shorter then. Alarms depend on it: at 0.6 ten times as many."""
 
 
-def requests(pen: MessageWriter, count: int, novel: float) -> list[PlatformProfile]:
+def requests(writer: MessageWriter, count: int, novel: float) -> list[PlatformProfile]:
     """Whom a person asks for a code while it logs in to so many platforms, one by one."""
-    fresh = pen.strangers(count)
-    known = pen.rng.sample(pen.person.known, len(pen.person.known))
+    fresh = writer.strangers(count)
+    known = writer.rng.sample(writer.person.known, len(writer.person.known))
     asked: list[PlatformProfile] = []
     for _ in range(count):
-        use_known = known and pen.rng.random() >= novel
+        use_known = known and writer.rng.random() >= novel
         asked.append(known.pop() if use_known else fresh.pop())
-        while pen.rng.random() < RESENT:
+        while writer.rng.random() < RESENT:
             asked.append(asked[-1])
     return asked
 
 
 def log_ins(
-    pen: MessageWriter,
+    writer: MessageWriter,
     start_ms: int,
     count: int,
     *,
@@ -54,13 +54,13 @@ def log_ins(
     variation: float = VARIATION,
 ) -> list[Labelled]:
     """The codes of so many log-ins, at this mean gap between requests."""
-    asked = requests(pen, count, novel)
-    times = paced(pen.rng, len(asked), start_ms, gap_ms=1000 * gap_s, variation=variation)
-    return [pen.own(at, platform) for at, platform in zip(times, asked, strict=True)]
+    asked = requests(writer, count, novel)
+    times = paced(writer.rng, len(asked), start_ms, gap_ms=1000 * gap_s, variation=variation)
+    return [writer.own(at, platform) for at, platform in zip(times, asked, strict=True)]
 
 
 def b1(
-    pen: MessageWriter,
+    writer: MessageWriter,
     start_ms: int,
     *,
     gap_s: float = 90,
@@ -68,12 +68,12 @@ def b1(
     variation: float = VARIATION,
 ) -> Iterator[Labelled]:
     """A new phone: 10 to 30 log-ins, 90 s apart on average, a fifth of the requests re-sends."""
-    count = pen.rng.randint(10, 30)
-    yield from log_ins(pen, start_ms, count, gap_s=gap_s, novel=novel, variation=variation)
+    count = writer.rng.randint(10, 30)
+    yield from log_ins(writer, start_ms, count, gap_s=gap_s, novel=novel, variation=variation)
 
 
 def b2(
-    pen: MessageWriter,
+    writer: MessageWriter,
     start_ms: int,
     *,
     gap_s: float = 54,
@@ -81,34 +81,34 @@ def b2(
     variation: float = VARIATION,
 ) -> Iterator[Labelled]:
     """A power user sets up: 30 to 60 log-ins, 54 s apart on average."""
-    count = pen.rng.randint(30, 60)
-    yield from log_ins(pen, start_ms, count, gap_s=gap_s, novel=novel, variation=variation)
+    count = writer.rng.randint(30, 60)
+    yield from log_ins(writer, start_ms, count, gap_s=gap_s, novel=novel, variation=variation)
 
 
 def b3(
-    pen: MessageWriter, start_ms: int, *, novel: float = NOVEL, ads: int = 30
+    writer: MessageWriter, start_ms: int, *, novel: float = NOVEL, ads: int = 30
 ) -> Iterator[Labelled]:
     """A shopping festival evening of 4 hours: 4 to 10 log-ins, 10 pay codes, 30 marketing texts.
 
     The log-ins come here and there over the evening, each to another shop.
     """
-    rng, span_ms = pen.rng, 4 * HOUR_MS
-    asked = requests(pen, rng.randint(4, 10), novel)
+    rng, span_ms = writer.rng, 4 * HOUR_MS
+    asked = requests(writer, rng.randint(4, 10), novel)
     times = scattered(rng, len(asked), start_ms, span_ms)
-    logins = [pen.own(at, platform) for at, platform in zip(times, asked, strict=True)]
-    pay = [pen.own(at, pen.person.bank) for at in scattered(rng, 10, start_ms, span_ms)]
-    offers = [pen.notice(at, MARKETING) for at in scattered(rng, ads, start_ms, span_ms)]
+    logins = [writer.own(at, platform) for at, platform in zip(times, asked, strict=True)]
+    pay = [writer.own(at, writer.person.bank) for at in scattered(rng, 10, start_ms, span_ms)]
+    offers = [writer.notice(at, MARKETING) for at in scattered(rng, ads, start_ms, span_ms)]
     yield from in_order(logins + pay + offers)
 
 
-def b4(pen: MessageWriter, start_ms: int) -> Iterator[Labelled]:
+def b4(writer: MessageWriter, start_ms: int) -> Iterator[Labelled]:
     """A bank's page fails: 4 to 10 codes of one bank in 10 minutes."""
-    for at in scattered(pen.rng, pen.rng.randint(4, 10), start_ms, 10 * MINUTE_MS):
-        yield pen.own(at, pen.person.bank)
+    for at in scattered(writer.rng, writer.rng.randint(4, 10), start_ms, 10 * MINUTE_MS):
+        yield writer.own(at, writer.person.bank)
 
 
 def b5(
-    pen: MessageWriter,
+    writer: MessageWriter,
     start_ms: int,
     *,
     days: int = 7,
@@ -116,80 +116,85 @@ def b5(
     a_day: int | None = None,
 ) -> Iterator[Labelled]:
     """A shared number of an enterprise: 50 to 300 codes a day of 5 to 40 platforms, every day."""
-    rng = pen.rng
-    used = pen.strangers(platforms or rng.randint(5, 40))
+    rng = writer.rng
+    used = writer.strangers(platforms or rng.randint(5, 40))
     count = a_day or rng.randint(50, 300)
     for day in range(days):
         for at in scattered(rng, count, start_ms + day * DAY_MS, 10 * HOUR_MS):
-            yield pen.own(at, rng.choice(used))
+            yield writer.own(at, rng.choice(used))
 
 
-def b6(pen: MessageWriter, start_ms: int, *, days: int = 1) -> Iterator[Labelled]:
+def b6(writer: MessageWriter, start_ms: int, *, days: int = 1) -> Iterator[Labelled]:
     """A test number: 20 runs a day, each 30 codes of one to three platforms in 5 minutes."""
-    rng = pen.rng
-    used = pen.strangers(rng.randint(1, 3))
+    rng = writer.rng
+    used = writer.strangers(rng.randint(1, 3))
     for day in range(days):
         runs = scattered(rng, 20, start_ms + day * DAY_MS, 10 * HOUR_MS)
         times = sorted(at for run in runs for at in scattered(rng, 30, run, 5 * MINUTE_MS))
         for at in times:
-            yield pen.own(at, rng.choice(used))
+            yield writer.own(at, rng.choice(used))
 
 
-def b7(pen: MessageWriter, start_ms: int) -> Iterator[Labelled]:
+def b7(writer: MessageWriter, start_ms: int) -> Iterator[Labelled]:
     """Ten courier messages a day, most with a pick-up code, which is no verification code."""
-    for at in scattered(pen.rng, 10, start_ms, 12 * HOUR_MS):
-        yield pen.notice(at, COURIER)
+    for at in scattered(writer.rng, 10, start_ms, 12 * HOUR_MS):
+        yield writer.notice(at, COURIER)
 
 
-def b8(pen: MessageWriter, start_ms: int, *, hours: int = 6) -> Iterator[Labelled]:
+def b8(writer: MessageWriter, start_ms: int, *, hours: int = 6) -> Iterator[Labelled]:
     """Marketing, 20 an hour, each of another sender."""
-    for at in scattered(pen.rng, 20 * hours, start_ms, hours * HOUR_MS):
-        yield pen.notice(at, MARKETING)
+    for at in scattered(writer.rng, 20 * hours, start_ms, hours * HOUR_MS):
+        yield writer.notice(at, MARKETING)
 
 
-def b9(pen: MessageWriter, start_ms: int) -> Iterator[Labelled]:
+def b9(writer: MessageWriter, start_ms: int) -> Iterator[Labelled]:
     """Eight own codes in 20 minutes in 2 to 4 segments each, every segment's receipt twice."""
-    rng = pen.rng
+    rng = writer.rng
     events: list[Labelled] = []
     for number, at in enumerate(scattered(rng, 8, start_ms, 20 * MINUTE_MS)):
-        platform = rng.choice(pen.person.known)
-        segments, message_id = rng.randint(2, 4), f"B9-{pen.seed}-{pen.index}-long-{number}"
+        platform = rng.choice(writer.person.known)
+        segments, message_id = rng.randint(2, 4), f"B9-{writer.seed}-{writer.index}-long-{number}"
         for segment in range(1, segments + 1):
             part = {"segment": segment, "segments": segments, "message_id": message_id}
-            events.append(pen.own(at, platform, **part))
+            events.append(writer.own(at, platform, **part))
             for delay_ms in (4_000, 9_000):
                 receipt = {**part, "text": "", "event_type": "receipt", "status": "delivered"}
-                events.append(pen.own(at + delay_ms, platform, **receipt))
+                events.append(writer.own(at + delay_ms, platform, **receipt))
     yield from in_order(events)
 
 
-def b10(pen: MessageWriter, start_ms: int) -> Iterator[Labelled]:
+def b10(writer: MessageWriter, start_ms: int) -> Iterator[Labelled]:
     """Six own codes in 20 minutes, each tried 2 to 5 times, 15 s apart, because it was refused."""
-    rng = pen.rng
+    rng = writer.rng
     events: list[Labelled] = []
     for number, at in enumerate(scattered(rng, 6, start_ms, 20 * MINUTE_MS)):
-        platform, message_id = rng.choice(pen.person.known), f"B10-{pen.seed}-{pen.index}-{number}"
+        platform, message_id = (
+            rng.choice(writer.person.known),
+            f"B10-{writer.seed}-{writer.index}-{number}",
+        )
         for attempt in range(1, rng.randint(2, 5) + 1):
             late_ms = (attempt - 1) * 15_000
-            events.append(pen.own(at + late_ms, platform, attempt=attempt, message_id=message_id))
+            events.append(
+                writer.own(at + late_ms, platform, attempt=attempt, message_id=message_id)
+            )
     yield from in_order(events)
 
 
 def b11(
-    pen: MessageWriter, start_ms: int, *, days: int = 3, rate_min: float = 1
+    writer: MessageWriter, start_ms: int, *, days: int = 3, rate_min: float = 1
 ) -> Iterator[Labelled]:
     """A public disposable number: a message a minute all day, 77 % codes, of any platform."""
-    rng = pen.rng
+    rng = writer.rng
     for day in range(days):
         for at in scattered(rng, round(rate_min * 1440), start_ms + day * DAY_MS, DAY_MS):
             if rng.random() < 0.77:
-                yield pen.own(at, rng.choice(PLATFORMS))
+                yield writer.own(at, rng.choice(PLATFORMS))
             else:
-                yield pen.notice(at, MARKETING)
+                yield writer.notice(at, MARKETING)
 
 
 def b12(
-    pen: MessageWriter, start_ms: int, *, recipients: int = 500, minutes: float = 40
+    writer: MessageWriter, start_ms: int, *, recipients: int = 500, minutes: float = 40
 ) -> Iterator[Labelled]:
     """A gateway flushes its backlog: 40 minutes of codes, all handed on within 10 seconds.
 
@@ -199,33 +204,33 @@ def b12(
     backlog: list[Labelled] = []
     span_ms = int(minutes * MINUTE_MS)
     for offset in range(recipients):
-        other = MessageWriter("B12", pen.seed, pen.index + offset, pen.memory)
+        other = MessageWriter("B12", writer.seed, writer.index + offset, writer.memory)
         count = other.rng.randint(6, 12)
         logins = log_ins(other, start_ms, count, gap_s=150)
         backlog += [e for e in logins if e.value["event_time_ms"] < start_ms + span_ms]
-    pen.rng.shuffle(backlog)
+    writer.rng.shuffle(backlog)
     for number, event in enumerate(backlog):
         arrival_ms = start_ms + span_ms + number * 10_000 // len(backlog)
         yield Labelled({**event.value, "ingest_time_ms": arrival_ms}, event.truth)
 
 
 def b13(
-    pen: MessageWriter, start_ms: int, *, years: float = 5, changes: float = 6, rush: int = 0
+    writer: MessageWriter, start_ms: int, *, years: float = 5, changes: float = 6, rush: int = 0
 ) -> Iterator[Labelled]:
     """A person who changes six of 14 platforms a year, for five years, at a code in six days.
 
     With `rush`, so many strangers come at once at the end, and then a code of each platform that is
     in use.
     """
-    rng, days = pen.rng, round(365 * years)
-    fresh = iter(pen.strangers(min(400, round(years * changes) + rush + 1)))
-    using = [*pen.person.known, pen.person.bank]
+    rng, days = writer.rng, round(365 * years)
+    fresh = iter(writer.strangers(min(400, round(years * changes) + rush + 1)))
+    using = [*writer.person.known, writer.person.bank]
     met = set(using)
 
     def ask(at_ms: int, who: PlatformProfile) -> Labelled:
         role = Role.BANK if who.trusted else Role.KNOWN if who in met else Role.NEW
         met.add(who)
-        return pen.code(at_ms, who, role)
+        return writer.code(at_ms, who, role)
 
     for day in range(days):
         if rng.random() < changes / 365:
@@ -234,7 +239,7 @@ def b13(
             yield ask(start_ms + day * DAY_MS + rng.randrange(DAY_MS), rng.choice(using))
     end_ms = start_ms + (days + 2) * DAY_MS
     yield from (
-        pen.code(end_ms + n * 5_000, who) for n, who in zip(range(rush), fresh, strict=False)
+        writer.code(end_ms + n * 5_000, who) for n, who in zip(range(rush), fresh, strict=False)
     )
     if rush:
         known = [who for who in using if who in met]

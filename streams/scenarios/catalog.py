@@ -11,8 +11,8 @@ from streams.scenarios import attacks, benign
 from streams.scenarios.events import Labelled
 from streams.scenarios.mix import merged
 from streams.scenarios.ordinary import ordinary
-from streams.scenarios.pen import HOUR_MS, MessageWriter
 from streams.scenarios.people import HABITS
+from streams.scenarios.writer import HOUR_MS, MessageWriter
 
 DEFAULT_START_MS: Final = 1_772_422_380_000
 """2026-03-02 11:33 in Dalian (UTC+8): the minute at which the incident began."""
@@ -23,7 +23,7 @@ class Scenario:
     """A generator, what it stands for and how often it happens."""
 
     name: str
-    write: Callable[..., Iterator[Labelled]]  # (pen, start_ms, **parameters)
+    write: Callable[..., Iterator[Labelled]]  # (writer, start_ms, **parameters)
     per_subscriber_day: float | None = None  # of look-alikes; None where no rate is known
     history: Callable[..., Iterator[Labelled]] | None = None  # None: the first recipient's
 
@@ -48,32 +48,36 @@ class Scenario:
 
 
 def everyday(
-    pen: MessageWriter, start_ms: int, *, subscribers: int = 20_000, hours: float = 1
+    writer: MessageWriter, start_ms: int, *, subscribers: int = 20_000, hours: float = 1
 ) -> Iterator[Labelled]:
     """Ordinary traffic: codes, marketing, courier, bank and personal messages of 20,000 people."""
     duration_ms = round(hours * HOUR_MS)
-    yield from ordinary(subscribers, start_ms, pen.seed, duration_ms=duration_ms, first=pen.index)
+    yield from ordinary(
+        subscribers, start_ms, writer.seed, duration_ms=duration_ms, first=writer.index
+    )
 
 
-def nothing_before(_pen: MessageWriter, _start_ms: int, **_: Any) -> Iterator[Labelled]:
+def nothing_before(_writer: MessageWriter, _start_ms: int, **_: Any) -> Iterator[Labelled]:
     """No history: of a sweep nobody is known; ordinary people's habits show in their traffic."""
     yield from ()
 
 
 def history_of_all(
-    pen: MessageWriter, start_ms: int, *, recipients: int = 500, **_: Any
+    writer: MessageWriter, start_ms: int, *, recipients: int = 500, **_: Any
 ) -> Iterator[Labelled]:
     """The history of as many recipients as a scenario has."""
     others = (
-        MessageWriter(f"{pen.scenario}-before", pen.seed, pen.index + offset, pen.memory)
+        MessageWriter(
+            f"{writer.scenario}-before", writer.seed, writer.index + offset, writer.memory
+        )
         for offset in range(recipients)
     )
     yield from merged(*(other.history(start_ms) for other in others))
 
 
-def history_of_weeks(pen: MessageWriter, start_ms: int, **_: Any) -> Iterator[Labelled]:
+def history_of_weeks(writer: MessageWriter, start_ms: int, **_: Any) -> Iterator[Labelled]:
     """Every known platform in three different weeks."""
-    yield from pen.weeks(start_ms)
+    yield from writer.weeks(start_ms)
 
 
 SCENARIOS: Final[dict[str, Scenario]] = {
@@ -132,8 +136,8 @@ def generate(
     unknown name and TypeError for an unknown parameter.
     """
     scenario = SCENARIOS[name]
-    pen = MessageWriter(name, seed, recipient, memory)
+    writer = MessageWriter(name, seed, recipient, memory)
     if history:
-        before = scenario.history(pen, start_ms, **parameters) if scenario.history else None
-        yield from before or pen.history(start_ms)
-    yield from scenario.write(pen, start_ms, **parameters)
+        before = scenario.history(writer, start_ms, **parameters) if scenario.history else None
+        yield from before or writer.history(start_ms)
+    yield from scenario.write(writer, start_ms, **parameters)

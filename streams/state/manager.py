@@ -37,6 +37,7 @@ from streams.state.checkpoint import (
 from streams.state.outbox import Outbox, Send
 
 if TYPE_CHECKING:
+    from streams.telemetry.metrics import Metrics
     from streams.transport.driver import Consumer, Envelope
 
 log = logging.getLogger(__name__)
@@ -54,10 +55,10 @@ class Admission(Enum):
     """The ways to treat an envelope."""
 
     APPLY = "apply"
-    SEEN = "seen"  # wholly applied before
-    SEEK = "seek"  # records are missing before it: go back
-    LOST = "lost"  # still missing after GAP_TRIES: apply and say so, unless `overtaken`
-    AHEAD = "ahead"  # the state is ahead of the log
+    DUPLICATE = "duplicate"  # wholly applied before
+    REFETCH = "refetch"  # records are missing before it: go back
+    GAP = "gap"  # still missing after GAP_TRIES: apply and say so, unless `overtaken`
+    LOG_RESET = "log reset"  # the state is ahead of the log
 
 
 class Appended(NamedTuple):
@@ -77,36 +78,39 @@ class AssignedPartition:
     partition: int
     state: chain.Partition
     outbox: Outbox
-    ledger: CheckpointWriter
+    writer: CheckpointWriter
     next: int | None  # the first offset that is not applied; None until the log's start is known
-    waiting: Envelope | None = None  # not applied: what follows it is in the log, and costs less so
-    hole: tuple[int, int] | None = None
-    hole_seen: int = 0
+    deferred: Envelope | None = None
+    """Not applied yet: what follows it is in the log, and costs less together with it."""
+    gap: tuple[int, int] | None = None
+    gap_seen: int = 0
     covered_at: float = 0.0  # monotonic seconds; of the last checkpoint, or of the load
     changelog_offset: int = -1
-    writing: asyncio.Lock = field(default_factory=asyncio.Lock)  # one checkpoint at a time
-    still: asyncio.Lock = field(default_factory=asyncio.Lock)  # the state changes, or is copied
+    checkpoint_lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Held while a checkpoint is written: one at a time."""
+    state_lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Held while an envelope changes the state, and while a checkpoint copies it."""
 
     @property
     def dirty(self) -> bool:
         """True while it holds events that no checkpoint covers."""
-        return self.next is not None and self.next != self.ledger.covered
+        return self.next is not None and self.next != self.writer.covered
 
     def admit(self, envelope: Envelope) -> Admission:
         """Decide about the next envelope. Changes only the memory of holes."""
         assert self.next is not None
         if envelope.highwater < self.next:
-            return Admission.AHEAD
+            return Admission.LOG_RESET
         if envelope.next_offset <= self.next:
-            return Admission.SEEN
+            return Admission.DUPLICATE
         if envelope.start <= self.next:
             return Admission.APPLY
-        hole = (self.next, envelope.start)
-        self.hole_seen = self.hole_seen + 1 if hole == self.hole else 1
-        self.hole = hole
-        if self.hole_seen <= GAP_TRIES:
-            return Admission.SEEK
-        return Admission.LOST
+        gap = (self.next, envelope.start)
+        self.gap_seen = self.gap_seen + 1 if gap == self.gap else 1
+        self.gap = gap
+        if self.gap_seen <= GAP_TRIES:
+            return Admission.REFETCH
+        return Admission.GAP
 
     def overtaken(self, committed: int | None) -> bool:
         """Tell if the group has committed more than this state holds: somebody has a newer one.
@@ -119,10 +123,10 @@ class AssignedPartition:
 
 @dataclass(slots=True)
 class StateManager:
-    """The partitions of one worker. Implements what `streams.transport.driver.Keeper` asks for.
+    """The partitions of one worker: what the transport's `PartitionStates` asks for.
 
-    `placed`, `assigned` and `revoked` are called by Faust around a rebalance, always in the order
-    revoked, assigned, take..., load, place.
+    Faust calls its methods around a rebalance, always in the order revoked, assigned,
+    restore_record..., load, seek_to_states.
     """
 
     topic: str
@@ -133,19 +137,19 @@ class StateManager:
     deadline_s: float
     send: Send
     append: Append
+    metrics: Metrics
     fatal: Callable[[BaseException], None]  # ends the process
     rebuild: bool = False
     state_format: int = chain.FORMATS[-1]  # that checkpoints are written in; all are read
-    completed: Callable[[float], None] = lambda _: None  # told the seconds of each checkpoint
-    parts: dict[int, AssignedPartition] = field(default_factory=dict)
+    partitions: dict[int, AssignedPartition] = field(default_factory=dict)
     owned: frozenset[int] = frozenset()
     generation: int = -1
-    placed: bool = False
+    positioned: bool = False
     loaded: bool = False
     progress: int = 0  # grows with whatever gets done; a watchdog looks at it
     checkpoint_steps: int = 0  # the same for checkpoints alone
     checkpoints: int = 0  # that were completed
-    _shelves: dict[int, ChangelogReader] = field(default_factory=dict)
+    _readers: dict[int, ChangelogReader] = field(default_factory=dict)
     _taken: dict[int, int] = field(default_factory=dict)  # partition -> last changelog offset
     _anew: frozenset[int] | None = None  # of the first assignment, if it is to be rebuilt
     _distrusted: set[int] = field(default_factory=set)  # of these, checkpoints not yet thrown away
@@ -160,17 +164,17 @@ class StateManager:
         """A rebalance begins. States stay until `assigned` says who owns what."""
         log.info("partitions are revoked")
         self._round += 1
-        self.placed = self.loaded = self._assigned = False
+        self.positioned = self.loaded = self._assigned = False
         self._stop_writing()
 
     def assigned(self, partitions: frozenset[int], generation: int) -> None:
-        """Keep the parts that stay, drop the others, and expect the changelog of the rest.
+        """Keep the partitions that stay, drop the others, and expect the changelog of the rest.
 
-        A part stays over consecutive generations: nobody else can have owned it in between, so the
-        changelog holds nothing newer. (It would be right in any case, only older than need be.)
+        A partition stays over consecutive generations: nobody else can have owned it in between, so
+        the changelog holds nothing newer. (It would be right in any case, only older than need be.)
         """
         self._round += 1
-        self.placed = self.loaded = False
+        self.positioned = self.loaded = False
         self._assigned = True
         self._stop_writing()
         consecutive = generation == self.generation + 1
@@ -181,36 +185,36 @@ class StateManager:
             if self.rebuild:
                 log.info("states are made anew of partitions %s", sorted(partitions))
         self._distrusted &= partitions  # of one that went its next owner may make a sound one
-        self.parts = {
-            p: part
-            for p, part in self.parts.items()
-            if consecutive and p in partitions and part.next is not None
+        self.partitions = {
+            p: assigned
+            for p, assigned in self.partitions.items()
+            if consecutive and p in partitions and assigned.next is not None
         }
-        self._shelves = {p: ChangelogReader() for p in partitions - self.parts.keys()}
+        self._readers = {p: ChangelogReader() for p in partitions - self.partitions.keys()}
         self._taken = {}
         log.info(
             "generation %d: partitions %s, of which %d stay",
             generation,
             sorted(partitions),
-            len(self.parts),
+            len(self.partitions),
         )
 
-    def take(self, partition: int, key: bytes, value: bytes | None, offset: int) -> None:
+    def restore_record(self, partition: int, key: bytes, value: bytes | None, offset: int) -> None:
         """A record of the changelog."""
         self.progress += 1
-        if (part := self.parts.get(partition)) is not None:
-            part.changelog_offset = max(part.changelog_offset, offset)
-        elif (shelf := self._shelves.get(partition)) is not None:
+        if (assigned := self.partitions.get(partition)) is not None:
+            assigned.changelog_offset = max(assigned.changelog_offset, offset)
+        elif (reader := self._readers.get(partition)) is not None:
             self._taken[partition] = offset
             try:
-                shelf.put(key, value)
+                reader.put(key, value)
             except CheckpointError as refused:
                 self._refuse(partition, refused)
 
     def changelog_offset(self, partition: int) -> int:
-        """The last record that a kept part knows of; -1 where all of them are wanted."""
-        part = self.parts.get(partition)
-        return part.changelog_offset if part is not None else -1
+        """The last record that a kept partition knows of; -1 where all of them are wanted."""
+        assigned = self.partitions.get(partition)
+        return assigned.changelog_offset if assigned is not None else -1
 
     async def load(self, generation: int) -> None:
         """Make states of what the changelog held. Does nothing for a generation that is over.
@@ -220,39 +224,39 @@ class StateManager:
         assignment: a process runs for months, and takes sound checkpoints over from others.
         """
         if generation != self.generation or not self._assigned:
-            return  # what the shelves hold now is not all of it
+            return  # what the readers hold now is not all of it
         began = self._round
-        for partition, held in list(self._shelves.items()):
-            shelf = held
+        for partition, held in list(self._readers.items()):
+            reader = held
             if partition in self._distrusted:
                 for key in sorted(held.keys):  # now: else its higher offset would win a restart
                     await self._acknowledged(partition, PutRecord(key, None))
-                shelf = ChangelogReader()
+                reader = ChangelogReader()
             try:
-                part = await asyncio.to_thread(self._part, partition, shelf)
+                assigned = await asyncio.to_thread(self._restored, partition, reader)
             except CheckpointError as refused:
                 self._refuse(partition, refused)
                 return
             if began != self._round:
                 return  # another rebalance: its own load follows
-            self.parts[partition] = part
-            del self._shelves[partition]
+            self.partitions[partition] = assigned
+            del self._readers[partition]
             self._distrusted.discard(partition)
             self.progress += 1
         self.loaded = True
-        self.placed = not self.parts  # with nothing to read there is no place to take
+        self.positioned = not self.partitions  # with nothing to read there is nowhere to stand
 
-    def _part(self, partition: int, shelf: ChangelogReader) -> AssignedPartition:
-        restored = shelf.restore(partition, self.epoch)
-        ledger = CheckpointWriter(
-            partition, secrets.token_hex(6), self.epoch, leftovers=set(shelf.keys)
+    def _restored(self, partition: int, reader: ChangelogReader) -> AssignedPartition:
+        restored = reader.restore(partition, self.epoch)
+        writer = CheckpointWriter(
+            partition, secrets.token_hex(6), self.epoch, leftovers=set(reader.keys)
         )
         now = time.monotonic()
         return AssignedPartition(
             partition,
             self._state(partition, restored),
             Outbox(self.send),
-            ledger,
+            writer,
             restored.next_offset if restored is not None else None,
             covered_at=now,
             changelog_offset=self._taken.get(partition, -1),
@@ -268,10 +272,10 @@ class StateManager:
                 f"{partition}|manifest", f"its state does not fit this version ({error!r})"
             ) from error
 
-    def _copy(self, part: AssignedPartition) -> chain.Snapshot:
-        return chain.snapshot(part.state, self.state_format)
+    def _copy(self, assigned: AssignedPartition) -> chain.Snapshot:
+        return chain.snapshot(assigned.state, self.state_format)
 
-    async def place(self, consumer: Consumer) -> None:
+    async def seek_to_states(self, consumer: Consumer) -> None:
         """Have the consumer stand where the states end; an empty state starts where the log does.
 
         Also called in mid-rebalance, when there is nothing to do.
@@ -279,30 +283,32 @@ class StateManager:
         if not self.loaded:
             return
         began = self._round
-        fresh = [part for part in self.parts.values() if part.next is None]
-        beginnings = await consumer.beginnings(part.partition for part in fresh)
-        for part in fresh:
-            committed = consumer.committed_offset(part.partition)
-            if committed is not None and part.partition not in (self._anew or ()):
-                self._refuse(part.partition, None)
+        fresh = [assigned for assigned in self.partitions.values() if assigned.next is None]
+        beginnings = await consumer.beginnings(assigned.partition for assigned in fresh)
+        for assigned in fresh:
+            committed = consumer.committed_offset(assigned.partition)
+            if committed is not None and assigned.partition not in (self._anew or ()):
+                self._refuse(assigned.partition, None)
                 return
-            part.next = beginnings.get(part.partition, 0)
+            assigned.next = beginnings.get(assigned.partition, 0)
         positions = self.positions()
         await consumer.seek_to(positions)
         if began == self._round:
-            self.placed = True
+            self.positioned = True
             log.info("reading from %s", dict(sorted(positions.items())))
 
     def positions(self) -> dict[int, int]:
         """Partition -> offset where its state ends."""
-        return {p: part.next for p, part in self.parts.items() if part.next is not None}
+        return {
+            p: assigned.next for p, assigned in self.partitions.items() if assigned.next is not None
+        }
 
-    def covered(self) -> Mapping[int, int]:
+    def committable(self) -> Mapping[int, int]:
         """Partition -> offset that the group may commit."""
         return {
-            p: part.ledger.covered
-            for p, part in self.parts.items()
-            if part.ledger.covered is not None
+            p: assigned.writer.covered
+            for p, assigned in self.partitions.items()
+            if assigned.writer.covered is not None
         }
 
     def _refuse(self, partition: int, refused: CheckpointError | None) -> None:
@@ -322,22 +328,26 @@ class StateManager:
     # -- checkpoints ----------------------------------------------------------------------------
 
     async def write_checkpoints(self) -> None:
-        """For ever: write the checkpoint that is due, one part at a time."""
+        """For ever: write the checkpoint that is due, one partition at a time."""
         while True:
             await asyncio.sleep(POLL_S)
-            if not self.placed:
+            if not self.positioned:
                 continue
             now = time.monotonic()
-            due = [p for p in self.parts.values() if p.dirty and now - p.covered_at >= self.cycle_s]
+            due = [
+                p
+                for p in self.partitions.values()
+                if p.dirty and now - p.covered_at >= self.cycle_s
+            ]
             if due:
-                part = min(due, key=lambda part: part.covered_at)
-                task = asyncio.create_task(self._checkpoint(part, self.bytes_per_s))
+                assigned = min(due, key=lambda assigned: assigned.covered_at)
+                task = asyncio.create_task(self._checkpoint(assigned, self.bytes_per_s))
                 self._current = task
                 await asyncio.wait({task})
                 self._report(task)
 
     async def flush(self, *, fenced: bool) -> None:
-        """The last checkpoints before partitions may leave, of the parts that fit the deadline."""
+        """The last checkpoints before partitions may leave, of those that fit the deadline."""
         log.info("a rebalance begins, or the end: last checkpoints")
         self._stop_writing()
         if fenced:
@@ -345,11 +355,11 @@ class StateManager:
             return
         budget = self._rate * self.deadline_s
         tasks = []
-        for part in sorted(self.parts.values(), key=lambda part: part.covered_at):
-            size = part.state.recipients * ROW_BYTES
-            if part.dirty and size <= budget:
+        for assigned in sorted(self.partitions.values(), key=lambda assigned: assigned.covered_at):
+            size = assigned.state.recipients * ROW_BYTES
+            if assigned.dirty and size <= budget:
                 budget -= size
-                tasks.append(asyncio.create_task(self._checkpoint(part, float("inf"))))
+                tasks.append(asyncio.create_task(self._checkpoint(assigned, float("inf"))))
         if tasks:
             _, late = await asyncio.wait(tasks, timeout=self.deadline_s)
             for task in late:
@@ -357,7 +367,7 @@ class StateManager:
             await asyncio.wait(tasks)
             for task in tasks:
                 self._report(task)
-            log.info("last checkpoints: %d of %d", len(tasks) - len(late), len(self.parts))
+            log.info("last checkpoints: %d of %d", len(tasks) - len(late), len(self.partitions))
 
     def _stop_writing(self) -> None:
         if self._current is not None:
@@ -368,43 +378,44 @@ class StateManager:
         if not task.cancelled() and (error := task.exception()) is not None:
             self.fatal(error)
 
-    async def _checkpoint(self, part: AssignedPartition, bytes_per_s: float) -> None:
-        async with part.writing:
-            if not part.dirty:
+    async def _checkpoint(self, assigned: AssignedPartition, bytes_per_s: float) -> None:
+        async with assigned.checkpoint_lock:
+            if not assigned.dirty:
                 return
             began = time.monotonic()
             written = 0
             async with (
-                part.still
+                assigned.state_lock
             ):  # a state of 560 MB takes a second: its events wait, not the loop
-                next_offset, mark = part.next, part.outbox.mark
-                snapshot = await asyncio.to_thread(self._copy, part)
+                next_offset, mark = assigned.next, assigned.outbox.mark
+                snapshot = await asyncio.to_thread(self._copy, assigned)
             assert next_offset is not None
-            for step in part.ledger.checkpoint(snapshot, next_offset, mark):
-                written += await self._do(part, step)
+            for step in assigned.writer.checkpoint(snapshot, next_offset, mark):
+                written += await self._do(assigned, step)
                 self.progress += 1
                 self.checkpoint_steps += 1
                 ahead_s = written / bytes_per_s - (time.monotonic() - began)
                 await asyncio.sleep(max(0.0, ahead_s))
-            part.covered_at = began
+            assigned.covered_at = began
             self.checkpoints += 1
             took = time.monotonic() - began
-            self.completed(took)
+            self.metrics.add("checkpoints_total")
+            self.metrics.observe("stage_seconds", took, stage="checkpoint")
             if bytes_per_s == float("inf") and written > RATE_BYTES_PER_S / 10:
                 self._rate = written / took
-            log.debug("partition %d: %d bytes in %.3f s", part.partition, written, took)
+            log.debug("partition %d: %d bytes in %.3f s", assigned.partition, written, took)
 
-    async def _do(self, part: AssignedPartition, step: Step) -> int:
+    async def _do(self, assigned: AssignedPartition, step: Step) -> int:
         """Do a step; returns the bytes written."""
         match step:
             case AwaitOutputs(mark):
-                await part.outbox.settle(mark)
+                await assigned.outbox.settle(mark)
             case PutRecord(_, value):
-                appended = await self._acknowledged(part.partition, step)
-                part.changelog_offset = max(part.changelog_offset, appended.offset)
+                appended = await self._acknowledged(assigned.partition, step)
+                assigned.changelog_offset = max(assigned.changelog_offset, appended.offset)
                 return len(value or b"")
             case MarkCovered(_):
-                pass  # the ledger has noted it; the group commits it on its own beat
+                pass  # the writer has noted it; the group commits it on its own beat
         return 0
 
     async def _acknowledged(self, partition: int, write: PutRecord) -> Appended:

@@ -62,7 +62,7 @@ from streams.transport.record_batch import (
 )
 
 SCHEME: Final = "kafka-env"
-STORE_URL: Final = "checkpoint://keeper"  # with a host: yarl calls a bare scheme false
+STORE_URL: Final = "checkpoint://states"  # with a host: yarl calls a bare scheme false
 
 METADATA_PAUSE_S: Final = 0.5
 """aiokafka asks for metadata again without a pause while no broker answers: 65,000 log lines in two
@@ -209,7 +209,7 @@ class PartitionStates(Protocol):
     topic: str  # the source; every other topic is treated as stock Faust does
 
     @property
-    def placed(self) -> bool:
+    def positioned(self) -> bool:
         """True once the consumer stands where the states want it. Until then nothing is read."""
 
     def revoked(self) -> None:
@@ -218,7 +218,7 @@ class PartitionStates(Protocol):
     def assigned(self, partitions: frozenset[int], generation: int) -> None:
         """These partitions are ours in this generation of the group."""
 
-    def take(self, partition: int, key: bytes, value: bytes | None, offset: int) -> None:
+    def restore_record(self, partition: int, key: bytes, value: bytes | None, offset: int) -> None:
         """A record of the changelog, in the order of its log."""
 
     def changelog_offset(self, partition: int) -> int:
@@ -227,10 +227,10 @@ class PartitionStates(Protocol):
     async def load(self, generation: int) -> None:
         """The changelog has been read for this generation: make the states."""
 
-    async def place(self, consumer: Consumer) -> None:
+    async def seek_to_states(self, consumer: Consumer) -> None:
         """Have the consumer stand where the states want it, if they are loaded."""
 
-    def covered(self) -> Mapping[int, int]:
+    def committable(self) -> Mapping[int, int]:
         """Partition -> offset up to which a complete checkpoint covers its log."""
 
     async def flush(self, *, fenced: bool) -> None:
@@ -238,9 +238,9 @@ class PartitionStates(Protocol):
 
 
 class App(faust.App):
-    """A Faust app whose partitions' states are held by `keeper`."""
+    """A Faust app whose partitions' states are held by `states`."""
 
-    keeper: PartitionStates
+    states: PartitionStates
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         install()
@@ -259,7 +259,7 @@ def install() -> None:
 
 
 class Consumer(driver.Consumer):
-    """Delivers envelopes, reads from where the keeper's states are, commits what it has covered."""
+    """Delivers envelopes, reads from where the states end, commits what it has covered."""
 
     app: App
 
@@ -269,7 +269,7 @@ class Consumer(driver.Consumer):
         )
 
     def _is_source(self, tp: TP) -> bool:
-        return tp.topic == self.app.keeper.topic
+        return tp.topic == self.app.states.topic
 
     def _to_message(self, tp: TP, record: Any) -> ConsumerMessage:
         if not isinstance(record, Envelope):
@@ -302,8 +302,8 @@ class Consumer(driver.Consumer):
         for tp in list(super()._filter_tps_with_pending_acks(topics)):
             if not self._is_source(tp):
                 yield tp
-        source = self.app.keeper.topic
-        for partition in self.app.keeper.covered():
+        source = self.app.states.topic
+        for partition in self.app.states.committable():
             tp = TP(source, partition)
             if topics is None or tp in topics or tp.topic in topics:
                 yield tp
@@ -313,43 +313,43 @@ class Consumer(driver.Consumer):
             return super()._new_offset(tp)
         self._acked[tp].clear()
         self._acked_index[tp].clear()
-        return self.app.keeper.covered().get(tp.partition)
+        return self.app.states.committable().get(tp.partition)
 
     async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
         if not self._is_source(tp):
             await super()._add_gap(tp, offset_from, offset_to)
 
     async def on_partitions_revoked(self, revoked: set[TP]) -> None:
-        """A rebalance begins: the last checkpoints, which `wait_empty` writes, then the keeper."""
+        """A rebalance begins: the last checkpoints, which `wait_empty` writes, and then states."""
         await super().on_partitions_revoked(revoked)
-        self.app.keeper.revoked()
+        self.app.states.revoked()
 
     async def on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
-        """Tell the keeper, before Faust asks the store how much of the changelog it knows."""
+        """Tell the states first: Faust asks the store how much of the changelog it knows."""
         mine = frozenset(tp.partition for tp in assigned if self._is_source(tp))
-        self.app.keeper.assigned(mine, generation_id)
+        self.app.states.assigned(mine, generation_id)
         await super().on_partitions_assigned(assigned, generation_id)
 
     async def perform_seek(self) -> None:
         """Take positions from the states, not from the commits that stock Faust takes."""
         await super().perform_seek()
-        await self.app.keeper.place(self)
+        await self.app.states.seek_to_states(self)
 
     def committed_offset(self, partition: int) -> int | None:
         """The group's committed offset when positions were last taken; None if there is none."""
-        return self._committed_offset.get(TP(self.app.keeper.topic, partition)) or None
+        return self._committed_offset.get(TP(self.app.states.topic, partition)) or None
 
     async def newest_commit(self, partition: int) -> int | None:
         """The offset that the group has committed by now, whoever did; None if there is none."""
         committed = self._thread._ensure_consumer().committed
         offset: int | None = await self._thread.call_thread(
-            committed, TP(self.app.keeper.topic, partition)
+            committed, TP(self.app.states.topic, partition)
         )
         return offset
 
     async def seek_to(self, positions: Mapping[int, int]) -> None:
         """Stand at these offsets of the source. Returns when the consumer does."""
-        source = self.app.keeper.topic
+        source = self.app.states.topic
         mine = self.assignment()
         wanted = {TP(source, p): offset for p, offset in positions.items()}
         if wanted := {tp: offset for tp, offset in wanted.items() if tp in mine}:
@@ -357,7 +357,7 @@ class Consumer(driver.Consumer):
 
     async def beginnings(self, partitions: Iterable[int]) -> dict[int, int]:
         """Partition -> first offset of the source that still exists."""
-        source = self.app.keeper.topic
+        source = self.app.states.topic
         if not (tps := [TP(source, p) for p in partitions]):
             return {}
         return {tp.partition: o for tp, o in (await self.earliest_offsets(*tps)).items()}
@@ -376,13 +376,13 @@ class Consumer(driver.Consumer):
         return {p: (lso, end - lso) for p, (lso, end) in ends.items() if lso < end}
 
     def _ends(self, partition: int) -> tuple[int, int] | None:
-        return self._thread.ends_of(TP(self.app.keeper.topic, partition))
+        return self._thread.ends_of(TP(self.app.states.topic, partition))
 
     async def wait_empty(self) -> None:
         """Write the last checkpoints, which may be committed then, before partitions may leave."""
         consumer = self._thread._consumer
         fenced = consumer is None or consumer._coordinator.generation < 0
-        await self.app.keeper.flush(fenced=fenced)
+        await self.app.states.flush(fenced=fenced)
         await super().wait_empty()
 
 
@@ -396,7 +396,7 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         await super().on_start()
         consumer = self._ensure_consumer()
         fetcher = consumer._fetcher
-        fetcher._records = _Fetched(self.app.keeper.topic, fetcher._records)
+        fetcher._records = _Fetched(self.app.states.topic, fetcher._records)
         _wait_for_topics(consumer)
         consumer._coordinator._push_error_to_user = self._give_up
 
@@ -428,9 +428,9 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         max_records: int | None = None,
     ) -> Any:
         """Fetch, but nothing of the source before it is placed."""
-        keeper = self.app.keeper
-        if not keeper.placed:
-            active_partitions = {tp for tp in active_partitions if tp.topic != keeper.topic}
+        states = self.app.states
+        if not states.positioned:
+            active_partitions = {tp for tp in active_partitions if tp.topic != states.topic}
             timeout = 0.05
             if not active_partitions:  # an empty set means "all" to aiokafka
                 await asyncio.sleep(CLOSED_GATE_PAUSE_S)
@@ -441,8 +441,8 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         records = await super()._fetch_records(
             consumer, active_partitions, timeout=timeout, max_records=max_records
         )
-        if not keeper.placed:  # the gate closed meanwhile: these may be from a stale position
-            records = {tp: rs for tp, rs in records.items() if tp.topic != keeper.topic}
+        if not states.positioned:  # the gate closed meanwhile: these may be from a stale position
+            records = {tp: rs for tp, rs in records.items() if tp.topic != states.topic}
         return records
 
     def ends_of(self, tp: TP) -> tuple[int, int] | None:
@@ -576,7 +576,7 @@ class _Checked:
         first, _, _, _, _, _, delta, _, last_ms, *_ = _HEADER.unpack_from(self._raw, self._begin)
         return Refused(first, first + delta, last_ms)
 
-    def slab(self) -> BatchSlice:
+    def batch_slice(self) -> BatchSlice:
         """All of its records. Raises MalformedError, or UnreadableError if they are too much."""
         header = _HEADER.unpack_from(self._raw, self._begin)
         offset, _, _, _, _, attributes, _, first_ms, last_ms, _, _, _, count = header
@@ -637,17 +637,17 @@ def _refusal(_batches: _Batches, batch: _Checked) -> Iterator[_Part]:
 
 def _slabs(batches: _Batches, batch: _Checked) -> Iterator[_Part]:
     try:
-        slab = batch.slab()
+        piece = batch.batch_slice()
     except UnreadableBatchError:
         batches.decompressed += BATCH_BYTES_MAX
         yield batch.refused()
         return
     if batch.is_compressed:
-        batches.decompressed += len(slab.buffer)
+        batches.decompressed += len(piece.buffer)
     done = 0
-    while done < slab.number:
+    while done < piece.number:
         room = batches.room
-        yield slab._replace(places=slab.places[done : done + room + 1])
+        yield piece._replace(places=piece.places[done : done + room + 1])
         done += room
 
 
@@ -747,7 +747,7 @@ class Transport(driver.Transport):
 
 
 class Store(memory_store.Store):
-    """`checkpoint://`: hands every changelog record to the keeper and holds none itself."""
+    """`checkpoint://`: hands every changelog record to the state manager and holds none itself."""
 
     app: App
 
@@ -758,10 +758,10 @@ class Store(memory_store.Store):
         to_value: Callable[[Any], Any],  # noqa: ARG002 - as above
     ) -> None:
         """Records of the changelog, in its order."""
-        take = self.app.keeper.take
+        restore_record = self.app.states.restore_record
         for event in batch:
             message = event.message
-            take(message.partition, message.key, message.value, message.offset)
+            restore_record(message.partition, message.key, message.value, message.offset)
 
     def persisted_offset(self, tp: TP) -> int | None:
         """The last record that need not be read; never None.
@@ -769,7 +769,7 @@ class Store(memory_store.Store):
         With None, Faust goes on where it last stood in this process, and a state that was dropped
         and came back would be made of half a changelog.
         """
-        return self.app.keeper.changelog_offset(tp.partition)
+        return self.app.states.changelog_offset(tp.partition)
 
 
 class Recovery(tables.recovery.Recovery):
@@ -779,7 +779,7 @@ class Recovery(tables.recovery.Recovery):
 
     async def on_recovery_completed(self, generation_id: int = 0) -> None:
         """Stock Faust's signal does not say for which generation; it also comes for stale ones."""
-        await self.app.keeper.load(generation_id)
+        await self.app.states.load(generation_id)
         await super().on_recovery_completed(generation_id)
 
 

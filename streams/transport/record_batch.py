@@ -185,9 +185,9 @@ class Columns(NamedTuple):
     @classmethod
     def of(cls, parts: Sequence[BatchSlice | Columns]) -> Columns:
         """The records of all parts. Raises MalformedError."""
-        slabs = [part for part in parts if isinstance(part, BatchSlice)]
-        if len(slabs) == len(parts):
-            return decode_records(slabs)
+        slices = [part for part in parts if isinstance(part, BatchSlice)]
+        if len(slices) == len(parts):
+            return decode_records(slices)
         each = [decode_records([part]) if isinstance(part, BatchSlice) else part for part in parts]
         return cls(
             joined([one.values for one in each]),
@@ -260,24 +260,24 @@ def _varint(buffer: bytes, at: int) -> tuple[int, int]:
     raise MalformedError
 
 
-def decode_records(slabs: Sequence[BatchSlice]) -> Columns:
-    """The records of some slabs, one slab after the other.
+def decode_records(slices: Sequence[BatchSlice]) -> Columns:
+    """The records of some slices, one slice after the other.
 
     Raises MalformedError if they are not what they say they are.
     """
-    if not slabs:
+    if not slices:
         return Columns([], [], [], [])
     ahead: dict[int, int] = {}
     parts: list[bytes] = []
-    for slab in slabs:
-        if id(slab.buffer) not in ahead:
-            ahead[id(slab.buffer)] = sum(map(len, parts))
-            parts.append(slab.buffer)
+    for piece in slices:
+        if id(piece.buffer) not in ahead:
+            ahead[id(piece.buffer)] = sum(map(len, parts))
+            parts.append(piece.buffer)
     buffer = parts[0] if len(parts) == 1 else b"".join(parts)
-    edges = [np.array(slab.places) + ahead[id(slab.buffer)] for slab in slabs]
+    edges = [np.array(piece.places) + ahead[id(piece.buffer)] for piece in slices]
     begin = np.concatenate([each[:-1] for each in edges])
     end = np.concatenate([each[1:] for each in edges])
-    count = [slab.number for slab in slabs]
+    count = [piece.number for piece in slices]
 
     octets = np.frombuffer(buffer, np.uint8)
     _, at = _varints(octets, begin)  # their lengths
@@ -287,12 +287,12 @@ def decode_records(slabs: Sequence[BatchSlice]) -> Columns:
     values, at = _strings(buffer, octets, at)
     if (at >= end).any():  # the headers follow, or that there are none
         raise MalformedError
-    delta_ms[np.repeat([slab.appended for slab in slabs], count)] = 0
+    delta_ms[np.repeat([piece.appended for piece in slices], count)] = 0
     return Columns(
         values,
         keys,
-        np.repeat([slab.base_offset for slab in slabs], count) + delta,
-        np.repeat([slab.base_time_ms for slab in slabs], count) + delta_ms,
+        np.repeat([piece.base_offset for piece in slices], count) + delta,
+        np.repeat([piece.base_time_ms for piece in slices], count) + delta_ms,
     )
 
 

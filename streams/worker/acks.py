@@ -12,9 +12,9 @@ import logging
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Collection, Container
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from detectors.model.records import Action
 from streams.cluster.admin import client_arguments
@@ -48,6 +48,12 @@ class _Open:
     told: set[str] = field(default_factory=set)  # gateways; bounded by their number
 
 
+class PartitionOwner(Protocol):
+    """Who knows which partitions are this worker's; asked from the thread that reads the topic."""
+
+    owned: frozenset[int]
+
+
 class Acknowledgements:
     """Follows the enforced actions of a worker's partitions. Safe for use by several threads."""
 
@@ -56,11 +62,11 @@ class Acknowledgements:
         metrics: Metrics,
         topic: str,
         epoch: int,
-        owned: Callable[[], Container[int]],
+        states: PartitionOwner,
         clock_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
     ) -> None:
-        """`topic` is the input; `owned` returns those of its partitions that are this worker's."""
-        self._owned = owned
+        """`topic` is the input; `states` knows which of its partitions are this worker's."""
+        self._states = states
         self._metrics = metrics
         self._prefix = f"{epoch}:{topic}:"
         self._clock_ms = clock_ms
@@ -100,7 +106,7 @@ class Acknowledgements:
 
     def take(self, ack: Ack) -> None:
         """Count one acknowledgement, if it is about an action of ours."""
-        if self._partition(ack.action_id) not in self._owned():
+        if self._partition(ack.action_id) not in self._states.owned:
             return
         with self._lock:
             found = self._open.get(ack.action_id)
@@ -116,7 +122,7 @@ class Acknowledgements:
 
     def unacknowledged(self) -> int:
         """Leases over `GRACE_MS` old of which no adapter has said anything."""
-        now_ms, owned = self._clock_ms(), self._owned()
+        now_ms, owned = self._clock_ms(), self._states.owned
         with self._lock:
             for name in [
                 name

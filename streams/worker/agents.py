@@ -53,12 +53,12 @@ def records_of(envelope: Envelope) -> wire.Records:
 
 @dataclass(slots=True)
 class Detector:
-    """The parts by which the agent turns records into decisions."""
+    """All by which the agent turns records into decisions."""
 
     params: chain.Params
     reader: Reader
     topics: Topics
-    keeper: StateManager
+    states: StateManager
     observer: Observer
     letters: Letters
 
@@ -66,90 +66,92 @@ class Detector:
         """Apply an envelope to its partition's state, or have its records read again."""
         if envelope.poll is not None and (polled := envelope.poll.take()):
             self.reader.expect(polled)
-        part = self.keeper.parts.get(envelope.partition)
-        if part is None or part.next is None:
+        assigned = self.states.partitions.get(envelope.partition)
+        if assigned is None or assigned.next is None:
             return
         for each in envelope.pieces(TICK_OFFSETS):
-            if not self._at_work(part):
+            if not self._at_work(assigned):
                 return  # from before a rebalance, or one began: what is left will be read again
             piece = each
-            if part.waiting is not None and part.waiting.next_offset == each.start:
-                piece = each.after(part.waiting)
-            part.waiting = None
-            admission = part.admit(piece)
-            if admission is Admission.SEEN:
+            if assigned.deferred is not None and assigned.deferred.next_offset == each.start:
+                piece = each.after(assigned.deferred)
+            assigned.deferred = None
+            admission = assigned.admit(piece)
+            if admission is Admission.DUPLICATE:
                 continue
             if admission is not Admission.APPLY:
-                await self._amiss(admission, part, piece, consumer)
-            if admission is Admission.SEEK:
+                await self._amiss(admission, assigned, piece, consumer)
+            if admission is Admission.REFETCH:
                 return
-            if (piece := piece.since(part.next)).ends_early(TICK_OFFSETS):
-                part.waiting = piece.alone()
+            if (piece := piece.since(assigned.next)).ends_early(TICK_OFFSETS):
+                assigned.deferred = piece.alone()
                 return
-            async with part.still:
-                if not self._at_work(part):
+            async with assigned.state_lock:
+                if not self._at_work(assigned):
                     return
-                self._apply(part, piece)
+                self._apply(assigned, piece)
             with timed(self.observer.metrics, "publish"):
-                await part.outbox.push()
-            if len(part.outbox) > OUTBOX_MAX:
-                await part.outbox.settle(part.outbox.mark)
+                await assigned.outbox.push()
+            if len(assigned.outbox) > OUTBOX_MAX:
+                await assigned.outbox.settle(assigned.outbox.mark)
             await asyncio.sleep(0)
 
     async def _amiss(
-        self, admission: Admission, part: AssignedPartition, piece: Envelope, consumer: Consumer
+        self, admission: Admission, assigned: AssignedPartition, piece: Envelope, consumer: Consumer
     ) -> None:
         """Have records read again that are missing before a piece, or say that they are lost.
 
         Raises ConfigError if the log is another one, UnavailableError if the state is not newest.
         """
-        assert part.next is not None
+        assert assigned.next is not None
         match admission:
-            case Admission.SEEK:
+            case Admission.REFETCH:
                 log.info(
                     "partition %d: expected %d, got %d; reading again",
-                    part.partition,
-                    part.next,
+                    assigned.partition,
+                    assigned.next,
                     piece.start,
                 )
-                await consumer.seek_to({part.partition: part.next})
-            case Admission.AHEAD:
+                await consumer.seek_to({assigned.partition: assigned.next})
+            case Admission.LOG_RESET:
                 raise ConfigError(
-                    f"partition {part.partition}: the state ends at offset {part.next}, the log at "
-                    f"{piece.highwater}: the input was cut or created anew; raise `epoch`"
+                    f"partition {assigned.partition}: the state ends at offset {assigned.next}, "
+                    f"the log at {piece.highwater}: the input was cut or created anew; "
+                    "raise `epoch`"
                 )
-            case Admission.LOST:
-                if part.overtaken(await consumer.newest_commit(part.partition)):
+            case Admission.GAP:
+                if assigned.overtaken(await consumer.newest_commit(assigned.partition)):
                     raise UnavailableError(
-                        f"partition {part.partition}: another worker is past offset {part.next}"
+                        f"partition {assigned.partition}: "
+                        f"another worker is past offset {assigned.next}"
                     )
                 self.observer.metrics.add("offset_gaps_total")
                 log.error(
                     "partition %d: offsets %d to %d are gone from the log; going on without them",
-                    part.partition,
-                    part.next,
+                    assigned.partition,
+                    assigned.next,
                     piece.start,
                 )
 
-    def _at_work(self, part: AssignedPartition) -> bool:
-        return self.keeper.placed and self.keeper.parts.get(part.partition) is part
+    def _at_work(self, assigned: AssignedPartition) -> bool:
+        return self.states.positioned and self.states.partitions.get(assigned.partition) is assigned
 
-    def _apply(self, part: AssignedPartition, envelope: Envelope) -> None:
+    def _apply(self, assigned: AssignedPartition, envelope: Envelope) -> None:
         """Take some records in; up to a tick, so that their strings still lie in the cache.
 
         The chain stops at a tick anyhow.
         """
         decoded, codes = self.reader.read(envelope)
         with timed(self.observer.metrics, "detect"):
-            decisions = chain.process(self.params, part.state, decoded.batch, codes)
+            decisions = chain.process(self.params, assigned.state, decoded.batch, codes)
         if decisions.ahead:
             decoded = wire.refuse(
                 decoded, wire.RejectReason.AHEAD_OF_LOG, decisions.ahead, records_of(envelope)
             )
-        part.outbox.add(self._outputs(envelope.partition, decoded, decisions))
-        part.next = envelope.next_offset
-        self.keeper.progress += 1
-        self.observer.applied(part.partition, decoded, decisions)
+        assigned.outbox.add(self._outputs(envelope.partition, decoded, decisions))
+        assigned.next = envelope.next_offset
+        self.states.progress += 1
+        self.observer.applied(assigned.partition, decoded, decisions)
 
     def _outputs(
         self, partition: int, decoded: wire.Decoded, decisions: chain.Decisions
@@ -171,5 +173,5 @@ class Detector:
             )
         for reject in self.letters.admit(partition, decoded.rejects):
             yield Output(
-                self.topics.dead_letters, *wire.dead_letter(reject, self.keeper.topic, partition)
+                self.topics.dead_letters, *wire.dead_letter(reject, self.states.topic, partition)
             )

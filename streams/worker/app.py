@@ -8,9 +8,7 @@ import gc
 import logging
 import signal
 import time
-from collections.abc import Awaitable
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Any, Final
@@ -23,9 +21,7 @@ from streams.cluster import topics
 from streams.cluster.admin import tls
 from streams.config import Kafka, Settings
 from streams.errors import ConfigError, Exit, OtpguardError, UnavailableError
-from streams.state.checkpoint import PutRecord
-from streams.state.manager import Appended, StateManager
-from streams.state.outbox import Output
+from streams.state.manager import StateManager
 from streams.telemetry import http
 from streams.telemetry.metrics import Metrics
 from streams.transport.driver import (
@@ -43,6 +39,7 @@ from streams.worker.acks import Acknowledgements
 from streams.worker.agents import Detector
 from streams.worker.letters import Letters
 from streams.worker.observe import Observer
+from streams.worker.publisher import Publisher
 from streams.worker.reader import Reader
 from streams.worker.watchdog import Heartbeats, Watchdog, end
 
@@ -134,35 +131,38 @@ class _Worker:
 
     def __init__(self, settings: Settings, *, rebuild: bool) -> None:
         self.settings = settings
-        self.signs = Heartbeats()
+        self.heartbeats = Heartbeats()
         self.metrics = Metrics()
         recogniser = settings.recogniser()
         recogniser.ready()  # before the loop turns: a first text would hold it up for seconds
-        self.acknowledgements = Acknowledgements(
-            self.metrics, settings.topics.input, settings.epoch, lambda: self.keeper.owned
-        )
-        self.observer = Observer(self.metrics, recogniser, self.acknowledgements)
         self.metrics.set_mode(settings.mode)
         self.app = App(settings.app_id, **faust_settings(settings))
-        self.keeper = self.app.keeper = StateManager(
+        publisher = Publisher(self.app, settings.changelog, self.metrics)
+        self.states = self.app.states = StateManager(
             topic=settings.topics.input,
             params=settings.params(),
             epoch=settings.epoch,
             cycle_s=settings.worker.checkpoint_cycle_s,
             bytes_per_s=settings.worker.checkpoint_bytes_per_s,
             deadline_s=settings.worker.revoke_deadline_s,
-            send=self._send,
-            append=self._append,
+            send=publisher.send,
+            append=publisher.append,
+            metrics=self.metrics,
             fatal=fatal,
             rebuild=rebuild,
             state_format=settings.worker.state_format,
-            completed=self.observer.completed,
         )
-        signs = self.signs
-        self.metrics.follow("loop_silence_seconds", lambda: time.monotonic() - signs.loop_at)
-        self.metrics.follow("broker_silence_seconds", lambda: time.monotonic() - signs.broker_at)
+        self.acknowledgements = Acknowledgements(
+            self.metrics, settings.topics.input, settings.epoch, self.states
+        )
+        self.observer = Observer(self.metrics, recogniser, self.acknowledgements)
+        heartbeats = self.heartbeats
+        self.metrics.follow("loop_silence_seconds", lambda: time.monotonic() - heartbeats.loop_at)
+        self.metrics.follow(
+            "broker_silence_seconds", lambda: time.monotonic() - heartbeats.broker_at
+        )
         self.detector = Detector(
-            params=self.keeper.params,
+            params=self.states.params,
             reader=Reader(
                 replace(settings.intake(), partitions=settings.topics.partitions),
                 settings.topics.input,
@@ -170,7 +170,7 @@ class _Worker:
                 self.metrics,
             ),
             topics=settings.topics,
-            keeper=self.keeper,
+            states=self.states,
             observer=self.observer,
             letters=Letters(settings.input.dead_letters_per_s, self.metrics),
         )
@@ -195,7 +195,7 @@ class _Worker:
         keep_freed_memory()
         settings = self.settings.worker
         Watchdog(
-            self.signs,
+            self.heartbeats,
             stall_s=settings.stall_s,
             stop_s=settings.stop_s,
             end=lambda why: end(Exit.TRY_AGAIN, why, stacks=True),
@@ -207,7 +207,7 @@ class _Worker:
         background = [
             _supervised(self._beat()),
             _supervised(self._probe()),
-            _supervised(self.keeper.write_checkpoints()),
+            _supervised(self.states.write_checkpoints()),
             _supervised(_give_freed_memory_back()),
         ]
         started = asyncio.create_task(self.app.start())
@@ -220,7 +220,7 @@ class _Worker:
                 fatal(crashed.result())
             if started in done and (error := started.exception()) is not None:
                 fatal(error)
-        self.signs.stopping_at = time.monotonic()
+        self.heartbeats.stopping_at = time.monotonic()
         log.info("stopping")
         await self.app.stop()
         self.detector.letters.tell(all_of_it=True)
@@ -241,58 +241,39 @@ class _Worker:
         assert isinstance(consumer, Consumer)
         return consumer
 
-    async def _send(self, output: Output) -> Awaitable[object]:
-        topic, key, value, headers, caused_ms = output
-        sent: asyncio.Future[object] = await self.app.producer.send(
-            topic, key, value, None, None, list(headers)
-        )
-        if caused_ms is not None:
-            sent.add_done_callback(partial(self._sent, caused_ms))
-        return sent
-
-    def _sent(self, caused_ms: int, sent: asyncio.Future[object]) -> None:
-        if not sent.cancelled() and sent.exception() is None:
-            self.observer.published(caused_ms)
-
-    async def _append(self, partition: int, write: PutRecord) -> Appended:
-        sent = await self.app.producer.send(
-            self.settings.changelog, write.key, write.value, partition, None, None
-        )
-        return Appended((await sent).offset)
-
     def live(self) -> str:
         """Say what is wrong with the process, for a probe: a loop that does not beat."""
-        silent_s = time.monotonic() - self.signs.loop_at
+        silent_s = time.monotonic() - self.heartbeats.loop_at
         return f"the event loop is silent for {silent_s:.0f} s" if silent_s > LIVE_S else ""
 
     def ready(self) -> str:
         """Why this worker is not at work."""
-        if not self.keeper.owned:
+        if not self.states.owned:
             return "no partitions assigned"
-        return "" if self.keeper.placed else "state is being loaded"
+        return "" if self.states.positioned else "state is being loaded"
 
     async def _beat(self) -> None:
         """Show the watchdog that the loop runs, and whether there is something to do."""
-        keeper, signs = self.keeper, self.signs
-        late_s = keeper.cycle_s + self.settings.worker.stall_s / 2
+        states, heartbeats = self.states, self.heartbeats
+        late_s = states.cycle_s + self.settings.worker.stall_s / 2
         shown_at = 0.0
         while True:
-            now = signs.loop_at = time.monotonic()
-            signs.progress = keeper.progress
-            signs.checkpoint_steps = keeper.checkpoint_steps
+            now = heartbeats.loop_at = time.monotonic()
+            heartbeats.progress = states.progress
+            heartbeats.checkpoint_steps = states.checkpoint_steps
             behind = self._behind()
-            signs.working = not keeper.placed or any(behind.values())
-            signs.overdue = any(
-                p.dirty and now - p.covered_at > late_s for p in keeper.parts.values()
+            heartbeats.working = not states.positioned or any(behind.values())
+            heartbeats.overdue = any(
+                p.dirty and now - p.covered_at > late_s for p in states.partitions.values()
             )
             if now - shown_at > SHOW_S:
                 self.detector.letters.tell()
-                self.observer.beat(keeper, behind, self._consumer.held_back(behind))
+                self.observer.beat(states, behind, self._consumer.held_back(behind))
                 shown_at = now
             await asyncio.sleep(BEAT_S)
 
     def _behind(self) -> dict[int, int]:
-        return self._consumer.lags(self.keeper.positions())
+        return self._consumer.lags(self.states.positions())
 
     async def _probe(self) -> None:
         """Ask a broker for a sign of life."""
@@ -303,7 +284,7 @@ class _Worker:
             try:
                 async with asyncio.timeout(PROBE_S):
                     if await producer.broker_answers():
-                        self.signs.broker_at = time.monotonic()
+                        self.heartbeats.broker_at = time.monotonic()
             except (TimeoutError, KafkaError) as error:
                 log.warning("no broker answers: %r", error)
 

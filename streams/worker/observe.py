@@ -92,17 +92,8 @@ class Observer:
             memory = "novel" if sighting.novel else "known"
             add("flood_platforms_total", trust=sighting.trust.name.lower(), memory=memory)
 
-    def completed(self, seconds: float) -> None:
-        """A checkpoint is complete."""
-        self.metrics.add("checkpoints_total")
-        self.metrics.observe("stage_seconds", seconds, stage="checkpoint")
-
-    def published(self, caused_ms: int) -> None:
-        """The broker has an action whose cause happened at `caused_ms`."""
-        self.metrics.observe("decision_delay_seconds", max(0.0, time.time() - caused_ms / 1000))
-
     def beat(
-        self, keeper: StateManager, behind: dict[int, int], held_back: dict[int, tuple[int, int]]
+        self, states: StateManager, behind: dict[int, int], held_back: dict[int, tuple[int, int]]
     ) -> None:
         """Set the gauges, by partition.
 
@@ -110,18 +101,21 @@ class Observer:
         where an open transaction begins and the records from there on.
         """
         put, now = self.metrics.put, time.monotonic()
-        parts = keeper.parts.values()
-        if keeper.generation != self._generation:
+        held = states.partitions.values()
+        if states.generation != self._generation:
             self.metrics.add("rebalances_total")
-            self._generation = keeper.generation
-        put("partitions_assigned", len(keeper.owned))
-        put("recovery_progress_ratio", len(keeper.parts) / len(keeper.owned) if keeper.owned else 1)
-        put("recipients_tracked", sum(part.state.recipients for part in parts))
-        put("suspects", sum(len(part.state.suspects) for part in parts))
-        uncovered = [now - part.covered_at for part in parts if part.dirty]
+            self._generation = states.generation
+        put("partitions_assigned", len(states.owned))
+        put(
+            "recovery_progress_ratio",
+            len(states.partitions) / len(states.owned) if states.owned else 1,
+        )
+        put("recipients_tracked", sum(assigned.state.recipients for assigned in held))
+        put("suspects", sum(len(assigned.state.suspects) for assigned in held))
+        uncovered = [now - assigned.covered_at for assigned in held if assigned.dirty]
         put("checkpoint_age_seconds", max(uncovered, default=0))
-        put("checkpoint_bytes", sum(part.ledger.size for part in parts))
-        levels = [part.state.levels() for part in parts]
+        put("checkpoint_bytes", sum(assigned.writer.size for assigned in held))
+        levels = [assigned.state.levels() for assigned in held]
         for level, name in _LEVELS.items():
             put("episodes_open", sum(counts[level] for counts in levels), level=name)
         put("records_behind", sum(behind.values()))

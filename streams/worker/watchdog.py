@@ -51,9 +51,9 @@ class Heartbeats:
 
 @dataclass(slots=True)
 class Watchdog:
-    """Looks at the signs of life and calls `end` when one has been missing for too long."""
+    """Looks at the heartbeats and calls `end` when one has been missing for too long."""
 
-    signs: Heartbeats
+    heartbeats: Heartbeats
     stall_s: float
     stop_s: float
     end: Callable[[str], None]
@@ -74,16 +74,16 @@ class Watchdog:
 
     def look(self) -> str | None:
         """Return why the process should end, or None."""
-        now, signs = self.now(), self.signs
-        if self._progress[0] != signs.progress or not signs.working:
-            self._progress = (signs.progress, now)
-        if self._steps[0] != signs.checkpoint_steps or not signs.overdue:
-            self._steps = (signs.checkpoint_steps, now)
-        if signs.stopping_at is not None and now - signs.stopping_at > self.stop_s:
+        now, heartbeats = self.now(), self.heartbeats
+        if self._progress[0] != heartbeats.progress or not heartbeats.working:
+            self._progress = (heartbeats.progress, now)
+        if self._steps[0] != heartbeats.checkpoint_steps or not heartbeats.overdue:
+            self._steps = (heartbeats.checkpoint_steps, now)
+        if heartbeats.stopping_at is not None and now - heartbeats.stopping_at > self.stop_s:
             return f"stopping took over {self.stop_s:g} s"
         for what, since in (
-            ("the event loop was silent", signs.loop_at),
-            ("no broker answered", signs.broker_at),
+            ("the event loop was silent", heartbeats.loop_at),
+            ("no broker answered", heartbeats.broker_at),
             ("nothing was done although there is work", self._progress[1]),
             ("no checkpoint could be written", self._steps[1]),
         ):

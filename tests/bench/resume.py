@@ -1,7 +1,7 @@
 """A worker that holds many recipients: what its checkpoints cost, and how soon it is back.
 
 The changelog is filled without a worker, by the code that a worker writes it with: a table for each
-partition, its snapshot, the records of a ledger. So five million recipients take a minute.
+partition, its snapshot, the records of a checkpoint. So five million recipients take a minute.
 """
 
 from __future__ import annotations
@@ -84,13 +84,13 @@ def seed(broker: Broker, settings: Settings, recipients: int, habits: int = HABI
                 platform = ids[(some * 31 + habit * 101) % PLATFORMS]
                 at_s = np.full(len(some), then_s + habit * APART_S)
                 sift(params.sieve, part.table, keys, platform, at_s)
-        ledger = CheckpointWriter(partition, "seed", settings.epoch)
-        for step in ledger.checkpoint(chain.snapshot(part), 0, 0):
+        writer = CheckpointWriter(partition, "seed", settings.epoch)
+        for step in writer.checkpoint(chain.snapshot(part), 0, 0):
             if isinstance(step, PutRecord):
                 producer.produce(settings.changelog, step.value, step.key, partition=partition)
         if producer.flush(120):
             raise PeerError("the broker did not take the changelog")
-        written += ledger.size
+        written += writer.size
     return written
 
 

@@ -32,7 +32,7 @@ from streams.config import load
 from streams.demo.brokers import Broker
 from streams.scenarios import generate
 from streams.scenarios.numbering import subscriber
-from streams.scenarios.pen import MessageWriter
+from streams.scenarios.writer import MessageWriter
 from tests.deploy.tools import PROMETHEUS, program
 from tests.enforce.loop import now_ms, ready
 from tests.enforce.services import Server, redis_server, wait_until
@@ -280,14 +280,14 @@ replication = 1
 
     def campaign(self, victims: int = 60, messages: int = 12) -> None:
         """A flood of each victim at once, a message a second and victim."""
-        pens = [MessageWriter("campaign", n, 5_000_000 + n, 8) for n in range(victims)]
-        for pen in pens:
-            for event in pen.history(now_ms()):
+        writers = [MessageWriter("campaign", n, 5_000_000 + n, 8) for n in range(victims)]
+        for writer in writers:
+            for event in writer.history(now_ms()):
                 self.send(event.value)
-        strangers = [cycle(pen.strangers(messages)) for pen in pens]
+        strangers = [cycle(writer.strangers(messages)) for writer in writers]
         for _ in range(messages):
-            for pen, platforms, gateway in zip(pens, strangers, cycle(GATEWAYS)):
-                self.send(pen.code(now_ms(), next(platforms), gateway_id=gateway).value)
+            for writer, platforms, gateway in zip(writers, strangers, cycle(GATEWAYS)):
+                self.send(writer.code(now_ms(), next(platforms), gateway_id=gateway).value)
             time.sleep(0.3)
 
     # --- what Prometheus says

@@ -109,11 +109,11 @@ def _apart(ours: Any, theirs: Any) -> str:
 async def read_outcome(settings: Settings) -> Outcome:
     """What the workers left on Kafka."""
     outcome = Outcome()
-    shelves: dict[int, ChangelogReader] = {}
+    readers: dict[int, ChangelogReader] = {}
     async for record in records(settings, settings.changelog):
-        shelves.setdefault(record.partition, ChangelogReader()).put(record.key, record.value)
-    for partition, shelf in shelves.items():
-        if (restored := shelf.restore(partition, settings.epoch)) is not None:
+        readers.setdefault(record.partition, ChangelogReader()).put(record.key, record.value)
+    for partition, reader in readers.items():
+        if (restored := reader.restore(partition, settings.epoch)) is not None:
             held = restored.snapshot
             outcome.states[partition] = restored.next_offset, {held.header["format"]: held}
     async for record in records(settings, settings.topics.throttle):

@@ -18,14 +18,15 @@ from types import SimpleNamespace
 from typing import Any
 from unittest.mock import patch
 
-from streams.state import checkpoint
-from streams.state import manager as keeper
+from streams.state import checkpoint, manager
 from streams.state.checkpoint import AwaitOutputs, CheckpointWriter, MarkCovered, PutRecord, Step
 from streams.state.manager import Admission, AssignedPartition, StateManager
+from streams.telemetry.metrics import Metrics
 from streams.transport.driver import Envelope
 from tests.faults import toy
 
 OFFSETS = 120
+METRICS = Metrics()
 RECIPIENTS = 30
 BATCH_MAX = 25
 STEPS = 170
@@ -102,7 +103,7 @@ class InFlight:
 class Process:
     """A worker. Its memory dies with it; what it has sent may still arrive."""
 
-    keeper: StateManager
+    states: StateManager
     changelog: deque[InFlight] = field(default_factory=deque)  # in flight, in order
     actions: deque[InFlight] = field(default_factory=deque)  # they go to another broker
     steps: Iterator[Step] | None = None
@@ -111,8 +112,8 @@ class Process:
     generation: int = -1
 
     @property
-    def part(self) -> AssignedPartition | None:
-        return self.keeper.parts.get(0)
+    def assigned(self) -> AssignedPartition | None:
+        return self.states.partitions.get(0)
 
     @property
     def in_flight(self) -> list[deque[InFlight]]:
@@ -156,39 +157,41 @@ class World:
             raise AssertionError("the simulation takes the steps itself")
 
         return Process(
-            StateManager("in", self.params, 0, 1, 1, 1, send=never, append=never, fatal=fatal)  # type: ignore[arg-type]
+            StateManager("in", self.params, 0, 1, 1, 1, never, never, METRICS, fatal)  # type: ignore[arg-type]
         )
 
     def rebalance(self, process: Process, generations: int = 1) -> None:
         """The group gives the partition to a process, which reads the changelog and its place."""
         self.seen["checkpoints interrupted"] += self.owner.steps is not None
         process.abandon()
-        process.keeper.revoked()
+        process.states.revoked()
         self.generation += generations
-        process.keeper.assigned(frozenset({0}), self.generation)
+        process.states.assigned(frozenset({0}), self.generation)
         process.generation = self.generation
-        known = process.keeper.changelog_offset(0)
+        known = process.states.changelog_offset(0)
         for offset, (key, value) in sorted(self.changelog.records.items()):
             if offset > known:
-                process.keeper.take(0, key, value, offset)
-        for partition, shelf in process.keeper._shelves.items():
-            part = process.keeper.parts[partition] = process.keeper._part(partition, shelf)
-            self.seen["states restored"] += part.next is not None
-        self.seen["states kept"] += not process.keeper._shelves
-        process.keeper._shelves = {}
-        part = process.keeper.parts[0]
-        if part.next is None:
+                process.states.restore_record(0, key, value, offset)
+        for partition, reader in process.states._readers.items():
+            assigned = process.states.partitions[partition] = process.states._restored(
+                partition, reader
+            )
+            self.seen["states restored"] += assigned.next is not None
+        self.seen["states kept"] += not process.states._readers
+        process.states._readers = {}
+        assigned = process.states.partitions[0]
+        if assigned.next is None:
             if self.committed is not None:
                 raise DifferenceError("a committed offset without a checkpoint")
-            part.next = self.truncated
-        process.position = part.next
+            assigned.next = self.truncated
+        process.position = assigned.next
         self.owner = process
 
     def apply(self, process: Process) -> None:
         """The next envelope; now and then from a wrong position, as transports do."""
-        part = process.part
-        assert part is not None
-        assert part.next is not None
+        assigned = process.assigned
+        assert assigned is not None
+        assert assigned.next is not None
         start = max(process.position, self.truncated)
         if (fault := self.random.random()) < 0.06:
             start = min(OFFSETS, start + self.random.randrange(1, 10))  # records went missing
@@ -203,26 +206,26 @@ class World:
         envelope = Envelope(
             0, start, end, OFFSETS, [b""] * len(offsets), [None] * len(offsets), offsets, offsets
         )
-        admission = part.admit(envelope)
-        if admission is Admission.SEEK and self.safe.gaps_sought_back:
-            process.position = part.next
-        elif admission is not Admission.SEEN:
-            if admission is Admission.LOST:
-                if part.overtaken(self.committed) and process is not self.owner:
+        admission = assigned.admit(envelope)
+        if admission is Admission.REFETCH and self.safe.gaps_sought_back:
+            process.position = assigned.next
+        elif admission is not Admission.DUPLICATE:
+            if admission is Admission.GAP:
+                if assigned.overtaken(self.committed) and process is not self.owner:
                     self.asleep.remove(process)  # it exits
                     return
                 raise DifferenceError(
-                    f"records before {start} are gone, the state ends at {part.next}"
+                    f"records before {start} are gone, the state ends at {assigned.next}"
                 )
-            rest = envelope.since(part.next)
+            rest = envelope.since(assigned.next)
             events = [(o, recipients[o]) for o in rest.offsets]
-            for output in toy.process(part.state, events, rest.next_offset):  # type: ignore[arg-type]
-                self.publish(process, part, output)
-            part.next = rest.next_offset
+            for output in toy.process(assigned.state, events, rest.next_offset):  # type: ignore[arg-type]
+                self.publish(process, assigned, output)
+            assigned.next = rest.next_offset
 
-    def publish(self, process: Process, part: AssignedPartition, output: toy.Output) -> None:
+    def publish(self, process: Process, assigned: AssignedPartition, output: toy.Output) -> None:
         """Hand an action to the producer; a failed one is handed over again."""
-        outbox = part.outbox
+        outbox = assigned.outbox
         assert isinstance(outbox, Outbox)
         outbox.added += 1
         record = InFlight(
@@ -234,26 +237,26 @@ class World:
 
     def checkpoint(self, process: Process) -> None:
         """One move of the checkpoint: begin it, or take the step that can be taken."""
-        part = process.part
-        assert part is not None
+        assigned = process.assigned
+        assert assigned is not None
         if process.steps is None:
-            if part.dirty:
-                assert part.next is not None
-                snapshot = toy.snapshot(part.state)  # type: ignore[arg-type]
+            if assigned.dirty:
+                assert assigned.next is not None
+                snapshot = toy.snapshot(assigned.state)  # type: ignore[arg-type]
                 process.steps = self.tampered(
-                    part.ledger,
-                    part.ledger.checkpoint(snapshot, part.next, part.outbox.mark),  # type: ignore[arg-type]
+                    assigned.writer,
+                    assigned.writer.checkpoint(snapshot, assigned.next, assigned.outbox.mark),  # type: ignore[arg-type]
                 )
                 self.advance(process)
         elif isinstance(process.waits, AwaitOutputs):
-            assert isinstance(part.outbox, Outbox)
-            if part.outbox.settled >= process.waits.mark or not self.safe.settle_first:
+            assert isinstance(assigned.outbox, Outbox)
+            if assigned.outbox.settled >= process.waits.mark or not self.safe.settle_first:
                 self.advance(process)
 
     def last_checkpoint(self, process: Process) -> None:
         """As `StateManager.flush` does: what the one before was waiting for is never heard of."""
-        part = process.part
-        assert part is not None
+        assigned = process.assigned
+        assert assigned is not None
         waits = process.waits
         self.seen["manifests never heard of"] += (
             isinstance(waits, PutRecord) and b"manifest" in waits.key
@@ -277,8 +280,8 @@ class World:
 
     def send(self, process: Process, write: PutRecord) -> None:
         def acknowledged(offset: int) -> None:
-            if process.part is not None:
-                process.part.changelog_offset = max(process.part.changelog_offset, offset)
+            if process.assigned is not None:
+                process.assigned.changelog_offset = max(process.assigned.changelog_offset, offset)
             if process.waits is write:
                 self.advance(process)
 
@@ -290,12 +293,12 @@ class World:
             InFlight(lambda: self.changelog.append(*write), acknowledged, failed)
         )
 
-    def tampered(self, ledger: CheckpointWriter, steps: Iterator[Step]) -> Iterator[Step]:
+    def tampered(self, writer: CheckpointWriter, steps: Iterator[Step]) -> Iterator[Step]:
         """The steps of a checkpoint, without the safeguards that this world lacks."""
         if not self.safe.manifest_again_first:
-            ledger._pending = None
+            writer._pending = None
         if not self.safe.versions_take_turns:
-            ledger._held = {name: _always_the_same(held) for name, held in ledger._held.items()}
+            writer._held = {name: _always_the_same(held) for name, held in writer._held.items()}
         if self.safe.manifest_after_chunks:
             yield from steps
             return
@@ -330,9 +333,9 @@ class World:
         if process.generation != self.generation:
             return  # the group fences it
         covered = (
-            process.keeper.covered()
+            process.states.committable()
             if self.safe.commit_only_covered
-            else process.keeper.positions()
+            else process.states.positions()
         )
         if 0 in covered:
             self.committed = max(self.committed or 0, covered[0])
@@ -391,7 +394,7 @@ class World:
             case 3:  # the frozen one finds out, and gets the partition back
                 if self.asleep:
                     leaving, self.owner = self.owner, self.asleep.pop()
-                    leaving.keeper.revoked()
+                    leaving.states.revoked()
                     self.crash(leaving)
                     self.rebalance(self.owner)
             case 4:  # it was away for a few generations
@@ -404,9 +407,9 @@ class World:
         for sleeper in self.asleep:
             self.crash(sleeper)
         for _ in range(10_000):
-            part = process.part
-            assert part is not None
-            if part.next == OFFSETS and not process.in_flight and not part.dirty:
+            assigned = process.assigned
+            assert assigned is not None
+            if assigned.next == OFFSETS and not process.in_flight and not assigned.dirty:
                 break
             self.apply(process)
             self.checkpoint(process)
@@ -418,18 +421,18 @@ class World:
 
     def compare(self) -> None:
         """The state and the actions are those of one process that nothing ever happened to."""
-        part = self.owner.part
-        assert part is not None
+        assigned = self.owner.assigned
+        assert assigned is not None
         oracle = toy.Partition(toy.Params())
         expected = dict(toy.process(oracle, self.log, OFFSETS))
-        ours, theirs = toy.snapshot(part.state), toy.snapshot(oracle)  # type: ignore[arg-type]
+        ours, theirs = toy.snapshot(assigned.state), toy.snapshot(oracle)  # type: ignore[arg-type]
         self.seen["rows evicted"] += len(oracle.evicted)
-        if part.next != OFFSETS or not (
+        if assigned.next != OFFSETS or not (
             ours.rows.shape == theirs.rows.shape
             and (ours.rows == theirs.rows).all()
             and ours.rest == theirs.rest
         ):
-            raise DifferenceError(f"the state at {part.next} differs")
+            raise DifferenceError(f"the state at {assigned.next} differs")
         published: dict[str, bytes] = {}
         for action_id, body in self.actions:
             if published.setdefault(action_id, body) != body:
@@ -443,7 +446,7 @@ class World:
 
 
 def _always_the_same(held: checkpoint.ChunkRef) -> checkpoint.ChunkRef:
-    """A ledger that always writes the same version of a chunk."""
+    """A writer that always writes the same version of a chunk."""
     return held._replace(version=1)
 
 
@@ -453,9 +456,9 @@ def simulated(safeguards: Safeguards) -> Iterator[None]:
     names = iter(range(1 << 60))
     one = not safeguards.keys_of_ones_own
     with (
-        patch.object(keeper, "chain", toy),
-        patch.object(keeper, "Outbox", Outbox),
-        patch.object(keeper, "log", SimpleNamespace(info=lambda *_: None)),
+        patch.object(manager, "chain", toy),
+        patch.object(manager, "Outbox", Outbox),
+        patch.object(manager, "log", SimpleNamespace(info=lambda *_: None)),
         patch("secrets.token_hex", lambda _: "w" if one else f"w{next(names)}"),
         patch.object(checkpoint, "CHUNK_BYTES_MAX", CHUNK_BYTES),
     ):

@@ -1,9 +1,9 @@
-"""otpguard's parts put together for the bare job: its transport, table and checkpoints, no detector.
+"""otpguard's pieces put together for the bare job: its transport, table and checkpoints, no detector.
 
 usage: otpguard_bare.py EVENTS  (settings by the environment, as the worker's)
 
 The envelope transport under a Faust agent, a decoder of the three fields that the job needs, the
-detectors' open-addressing table, and the worker's keeper with its checkpoints: at least once, from
+detectors' open-addressing table, and the worker's state manager with its checkpoints: at least once, from
 the offset that the last manifest covers. As in Flink a window is closed five minutes behind the
 newest event time of its partition, added to the total and forgotten.
 
@@ -28,8 +28,10 @@ from detectors.recipients.table import WORDS, Table
 from streams.worker import app as worker
 from streams.state.checkpoint import ChangelogReader
 from streams.config import Settings
-from streams.state.manager import Admission, Appended, StateManager
+from streams.state.manager import Admission, StateManager
+from streams.telemetry.metrics import Metrics
 from streams.transport.driver import STORE_URL, App, TableManager
+from streams.worker.publisher import Publisher
 
 WINDOW_MS = 60_000
 GRACE_MS = 300_000
@@ -125,15 +127,15 @@ class Windows:
         return windows
 
 
-class CountKeeper(StateManager):
-    """The worker's keeper over another state."""
+class CountStates(StateManager):
+    """The worker's state manager over another state."""
 
     def _state(self, partition, restored):
         rows_max = self.params.sieve.rows_max
         return Windows(rows_max) if restored is None else Windows.restored(restored.snapshot, rows_max)
 
-    def _copy(self, part):
-        return part.state.snapshot()
+    def _copy(self, assigned):
+        return assigned.state.snapshot()
 
 
 class Counting:
@@ -143,7 +145,8 @@ class Counting:
         self.settings, self.total = settings, total
         self.seen = self.codes = 0
         self.app = App(settings.app_id, **worker.faust_settings(settings))
-        self.keeper = self.app.keeper = CountKeeper(
+        metrics = Metrics()
+        self.states = self.app.states = CountStates(
             topic=settings.topics.input,
             params=Params(),
             epoch=settings.epoch,
@@ -151,7 +154,8 @@ class Counting:
             bytes_per_s=settings.worker.checkpoint_bytes_per_s,
             deadline_s=settings.worker.revoke_deadline_s,
             send=None,  # it publishes nothing
-            append=self.append,
+            append=Publisher(self.app, settings.changelog, metrics).append,
+            metrics=metrics,
             fatal=worker.fatal,
         )
         self.app.Table(
@@ -161,12 +165,6 @@ class Counting:
         source = self.app.topic(settings.topics.input, value_type=bytes, value_serializer="raw")
         self.app.agent(source, concurrency=1, name="count")(self.count)
 
-    async def append(self, partition, write):
-        sent = await self.app.producer.send(
-            self.settings.changelog, write.key, write.value, partition, None, None
-        )
-        return Appended((await sent).offset)
-
     async def count(self, stream):
         try:
             async for envelope in stream:
@@ -175,41 +173,41 @@ class Counting:
             worker.fatal(error)
 
     async def take(self, envelope):
-        part = self.keeper.parts.get(envelope.partition)
-        if not self.keeper.placed or part is None or part.next is None:
+        assigned = self.states.partitions.get(envelope.partition)
+        if not self.states.positioned or assigned is None or assigned.next is None:
             return  # from before a rebalance
-        match part.admit(envelope):
-            case Admission.SEEN:
+        match assigned.admit(envelope):
+            case Admission.DUPLICATE:
                 return
-            case Admission.SEEK:
-                await self.app.consumer.seek_to({part.partition: part.next})
+            case Admission.REFETCH:
+                await self.app.consumer.seek_to({assigned.partition: assigned.next})
                 return
             case Admission.APPLY:
                 pass
             case wrong:
-                raise RuntimeError(f"partition {part.partition}: {wrong}")
-        async with part.still:
-            self.apply(part, envelope.since(part.next))
+                raise RuntimeError(f"partition {assigned.partition}: {wrong}")
+        async with assigned.state_lock:
+            self.apply(assigned, envelope.since(assigned.next))
         everything = self.seen >= self.total
         print(json.dumps({"events": self.seen, "all": everything}), flush=True)
         if everything:
             await self.finish()
 
-    def apply(self, part, envelope):
+    def apply(self, assigned, envelope):
         values = envelope.values
         codes = [event for event in map(decode, values) if event.category == "otp"]
         recipient = np.array([event.recipient for event in codes], np.uint64)
         time_ms = np.array([event.event_time_ms for event in codes], np.int64)
-        part.state.count(recipient, time_ms)
-        if part.next // SWEEP_OFFSETS != envelope.next_offset // SWEEP_OFFSETS:
-            part.state.close()
-        part.next = envelope.next_offset
-        self.keeper.progress += 1
+        assigned.state.count(recipient, time_ms)
+        if assigned.next // SWEEP_OFFSETS != envelope.next_offset // SWEEP_OFFSETS:
+            assigned.state.close()
+        assigned.next = envelope.next_offset
+        self.states.progress += 1
         self.seen += len(values)
         self.codes += len(codes)
 
     async def finish(self):
-        await self.keeper.flush(fenced=False)
+        await self.states.flush(fenced=False)
         held = await asyncio.to_thread(self.held)
         done = {"events": self.seen, "codes": self.codes, "sum": held, "done": True}
         print(json.dumps(done), flush=True)
@@ -226,12 +224,12 @@ class Counting:
             at = TopicPartition(topic, partition, 0)
             end = consumer.get_watermark_offsets(at)[1]
             consumer.assign([at])
-            shelf, until_s = ChangelogReader(), monotonic() + 30
+            reader, until_s = ChangelogReader(), monotonic() + 30
             while end and monotonic() < until_s:
                 for record in consumer.consume(100, 0.5):
-                    shelf.put(record.key(), record.value())
+                    reader.put(record.key(), record.value())
                     end = 0 if record.offset() + 1 >= end else end
-            restored = shelf.restore(partition, self.settings.epoch)
+            restored = reader.restore(partition, self.settings.epoch)
             if restored is not None:
                 total += Windows.restored(restored.snapshot, 1 << 20).codes
         consumer.close()
@@ -241,7 +239,7 @@ class Counting:
         gc.freeze()
         gc.set_threshold(*worker.GC_THRESHOLDS)
         worker.keep_freed_memory()
-        writing = asyncio.create_task(self.keeper.write_checkpoints())
+        writing = asyncio.create_task(self.states.write_checkpoints())
         await self.app.start()
         await writing
 

@@ -10,7 +10,7 @@ from detectors.leases.gate import Ruling
 from streams.demo.script import END_MS, FLOOD_MS, LIVE_MS, Timetable, incident, script
 from streams.demo.story import Story, claims
 from streams.scenarios.events import Role
-from streams.scenarios.pen import in_order
+from streams.scenarios.writer import in_order
 from tests.streams.demo.rehearsal import Rehearsal, rehearse
 
 SEEDS = range(50)

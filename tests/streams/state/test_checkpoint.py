@@ -42,17 +42,17 @@ def _snapshot(rows: int, rest: str = "rest") -> chain.Snapshot:
 
 
 def _write(
-    ledger: CheckpointWriter, shelf: ChangelogReader, snapshot: chain.Snapshot, offset: int
+    writer: CheckpointWriter, reader: ChangelogReader, snapshot: chain.Snapshot, offset: int
 ) -> list[PutRecord]:
     """A whole checkpoint, its records put where a restart reads them."""
-    writes = [s for s in ledger.checkpoint(snapshot, offset, 0) if isinstance(s, PutRecord)]
+    writes = [s for s in writer.checkpoint(snapshot, offset, 0) if isinstance(s, PutRecord)]
     for write in writes:
-        shelf.put(*write)
+        reader.put(*write)
     return writes
 
 
-def _restored(shelf: ChangelogReader) -> checkpoint.Restored:
-    restored = shelf.restore(0, 1)
+def _restored(reader: ChangelogReader) -> checkpoint.Restored:
+    restored = reader.restore(0, 1)
     assert restored is not None
     return restored
 
@@ -64,9 +64,9 @@ def _same(one: chain.Snapshot, other: chain.Snapshot) -> bool:
 
 @pytest.mark.parametrize("rows", [0, 1, 7_589, 7_590, 30_000])
 def test_what_is_written_restores_to_the_same(rows: int) -> None:
-    shelf = ChangelogReader()
-    _write(CheckpointWriter(0, "w", 1), shelf, _snapshot(rows), 17)
-    restored = _restored(shelf)
+    reader = ChangelogReader()
+    _write(CheckpointWriter(0, "w", 1), reader, _snapshot(rows), 17)
+    restored = _restored(reader)
     assert restored.next_offset == 17
     assert _same(restored.snapshot, _snapshot(rows))
 
@@ -79,8 +79,8 @@ def test_every_record_is_under_900_kb() -> None:
 
 
 def test_the_manifest_comes_last_and_only_then_is_anything_covered() -> None:
-    ledger = CheckpointWriter(0, "w", 1, leftovers={b"0|old|manifest|0"})
-    steps = list(ledger.checkpoint(_snapshot(20_000), 17, 5))
+    writer = CheckpointWriter(0, "w", 1, leftovers={b"0|old|manifest|0"})
+    steps = list(writer.checkpoint(_snapshot(20_000), 17, 5))
     kinds = [
         step.key.decode().split("|")[2] if isinstance(step, PutRecord) else type(step)
         for step in steps
@@ -91,60 +91,60 @@ def test_the_manifest_comes_last_and_only_then_is_anything_covered() -> None:
 
 
 def test_an_unchanged_chunk_is_not_written_again_and_a_changed_one_takes_its_other_key() -> None:
-    ledger, shelf, snapshot = CheckpointWriter(0, "w", 1), ChangelogReader(), _snapshot(20_000)
-    _write(ledger, shelf, snapshot, 1)
+    writer, reader, snapshot = CheckpointWriter(0, "w", 1), ChangelogReader(), _snapshot(20_000)
+    _write(writer, reader, snapshot, 1)
     snapshot.rows[8_000, 3] += np.uint64(1)
-    keys = [write.key for write in _write(ledger, shelf, snapshot, 2)]
+    keys = [write.key for write in _write(writer, reader, snapshot, 2)]
     assert keys == [b"0|w|r1|1", b"0|w|manifest|0"]
     snapshot.rows[8_000, 3] += np.uint64(1)
-    keys = [write.key for write in _write(ledger, shelf, snapshot, 3)]
+    keys = [write.key for write in _write(writer, reader, snapshot, 3)]
     assert keys == [b"0|w|r1|0", b"0|w|manifest|0"]
-    assert _same(_restored(shelf).snapshot, snapshot)
+    assert _same(_restored(reader).snapshot, snapshot)
 
 
 def test_one_that_stops_at_any_record_leaves_the_one_before() -> None:
     before, after = _snapshot(20_000), _snapshot(20_000, "later")
     after.rows[:] += np.uint64(1)
     for stop in range(5):
-        ledger, shelf = CheckpointWriter(0, "w", 1), ChangelogReader()
-        _write(ledger, shelf, before, 1)
-        writes = (s for s in ledger.checkpoint(after, 2, 0) if isinstance(s, PutRecord))
+        writer, reader = CheckpointWriter(0, "w", 1), ChangelogReader()
+        _write(writer, reader, before, 1)
+        writes = (s for s in writer.checkpoint(after, 2, 0) if isinstance(s, PutRecord))
         for write, _ in zip(writes, range(stop), strict=False):
-            shelf.put(*write)
-        assert (_restored(shelf).next_offset == 2) == (stop == 5)
+            reader.put(*write)
+        assert (_restored(reader).next_offset == 2) == (stop == 5)
 
 
 def test_a_chunk_that_went_and_came_back_is_not_removed_with_its_old_self() -> None:
-    ledger, shelf = CheckpointWriter(0, "w", 1), ChangelogReader()
-    _write(ledger, shelf, _snapshot(20_000), 1)
-    for step in ledger.checkpoint(_snapshot(5_000), 2, 0):  # r1, r2 go; stopped before they do
+    writer, reader = CheckpointWriter(0, "w", 1), ChangelogReader()
+    _write(writer, reader, _snapshot(20_000), 1)
+    for step in writer.checkpoint(_snapshot(5_000), 2, 0):  # r1, r2 go; stopped before they do
         if isinstance(step, MarkCovered):
             break
         if isinstance(step, PutRecord):
-            shelf.put(*step)
-    _write(ledger, shelf, _snapshot(20_000), 3)
-    assert _same(_restored(shelf).snapshot, _snapshot(20_000))
+            reader.put(*step)
+    _write(writer, reader, _snapshot(20_000), 3)
+    assert _same(_restored(reader).snapshot, _snapshot(20_000))
 
 
 def test_the_highest_offset_counts_whoever_wrote_it() -> None:
-    shelf = ChangelogReader()
-    _write(CheckpointWriter(0, "new", 1), shelf, _snapshot(3), 20)
-    _write(CheckpointWriter(0, "old", 1), shelf, _snapshot(2), 10)  # it was frozen, and woke up
-    assert _restored(shelf).next_offset == 20
+    reader = ChangelogReader()
+    _write(CheckpointWriter(0, "new", 1), reader, _snapshot(3), 20)
+    _write(CheckpointWriter(0, "old", 1), reader, _snapshot(2), 10)  # it was frozen, and woke up
+    assert _restored(reader).next_offset == 20
 
 
 def test_one_whose_chunks_were_removed_by_a_successor_is_passed_over() -> None:
-    shelf = ChangelogReader()
-    _write(CheckpointWriter(0, "new", 1), shelf, _snapshot(3), 20)
-    _write(CheckpointWriter(0, "old", 1), shelf, _snapshot(2), 30)
-    shelf.put(b"0|old|r0|0", None)
-    assert _restored(shelf).next_offset == 20
+    reader = ChangelogReader()
+    _write(CheckpointWriter(0, "new", 1), reader, _snapshot(3), 20)
+    _write(CheckpointWriter(0, "old", 1), reader, _snapshot(2), 30)
+    reader.put(b"0|old|r0|0", None)
+    assert _restored(reader).next_offset == 20
 
 
 def test_another_epoch_is_another_life() -> None:
-    shelf = ChangelogReader()
-    _write(CheckpointWriter(0, "w", 1), shelf, _snapshot(3), 20)
-    assert shelf.restore(0, 2) is None
+    reader = ChangelogReader()
+    _write(CheckpointWriter(0, "w", 1), reader, _snapshot(3), 20)
+    assert reader.restore(0, 2) is None
 
 
 def test_an_empty_changelog_has_no_state() -> None:
@@ -152,71 +152,71 @@ def test_an_empty_changelog_has_no_state() -> None:
 
 
 def test_superseded_chunks_are_let_go_while_reading() -> None:
-    shelf, ledger = ChangelogReader(), CheckpointWriter(0, "w", 1)
+    reader, writer = ChangelogReader(), CheckpointWriter(0, "w", 1)
     snapshot = _snapshot(20_000)
     for offset in range(1, 6):
         snapshot.rows[:] += np.uint64(1)
-        _write(ledger, shelf, snapshot, offset)
-    assert len(shelf._writers["w"].chunks) == 4
+        _write(writer, reader, snapshot, offset)
+    assert len(reader._writers["w"].chunks) == 4
 
 
 # -- what is refused ------------------------------------------------------------------------------
 
 
-def _refused(shelf: ChangelogReader) -> str:
+def _refused(reader: ChangelogReader) -> str:
     with pytest.raises(CheckpointError) as refused:
-        shelf.restore(0, 1)
+        reader.restore(0, 1)
     return str(refused.value)
 
 
 def test_a_damaged_chunk_is_refused_by_name() -> None:
-    shelf = ChangelogReader()
-    writes = _write(CheckpointWriter(0, "w", 1), shelf, _snapshot(20_000), 1)
+    reader = ChangelogReader()
+    writes = _write(CheckpointWriter(0, "w", 1), reader, _snapshot(20_000), 1)
     value = bytearray(writes[1].value or b"")
     value[1000] ^= 1
-    shelf.put(writes[1].key, bytes(value))
-    assert "'0|w|r1|0' refused: its checksum" in _refused(shelf)
+    reader.put(writes[1].key, bytes(value))
+    assert "'0|w|r1|0' refused: its checksum" in _refused(reader)
 
 
 def test_a_missing_chunk_is_refused_by_name() -> None:
-    shelf = ChangelogReader()
-    _write(CheckpointWriter(0, "w", 1), shelf, _snapshot(20_000), 1)
-    shelf.put(b"0|w|r2|0", None)
-    assert "'0|w|r2|0' refused: it is missing" in _refused(shelf)
+    reader = ChangelogReader()
+    _write(CheckpointWriter(0, "w", 1), reader, _snapshot(20_000), 1)
+    reader.put(b"0|w|r2|0", None)
+    assert "'0|w|r2|0' refused: it is missing" in _refused(reader)
 
 
 @pytest.mark.parametrize("at", [3, 9, 12, 30, -1])
 def test_a_damaged_manifest_is_refused_by_name(at: int) -> None:
-    shelf = ChangelogReader()
-    manifest = _write(CheckpointWriter(0, "w", 1), shelf, _snapshot(3), 1)[-1]
+    reader = ChangelogReader()
+    manifest = _write(CheckpointWriter(0, "w", 1), reader, _snapshot(3), 1)[-1]
     value = bytearray(manifest.value or b"")
     value[at] ^= 0x40
-    shelf.put(manifest.key, bytes(value))
-    assert "'0|w|manifest|0' refused" in _refused(shelf)
+    reader.put(manifest.key, bytes(value))
+    assert "'0|w|manifest|0' refused" in _refused(reader)
 
 
 def test_a_newer_format_is_refused_with_both_versions() -> None:
-    shelf = ChangelogReader()
-    manifest = _write(CheckpointWriter(0, "w", 1), shelf, _snapshot(3), 1)[-1]
+    reader = ChangelogReader()
+    manifest = _write(CheckpointWriter(0, "w", 1), reader, _snapshot(3), 1)[-1]
     value = manifest.value or b""
-    shelf.put(manifest.key, value[:8] + (checkpoint.FORMAT + 1).to_bytes(2) + value[10:])
-    assert "written in format 2, this version knows up to 1" in _refused(shelf)
+    reader.put(manifest.key, value[:8] + (checkpoint.FORMAT + 1).to_bytes(2) + value[10:])
+    assert "written in format 2, this version knows up to 1" in _refused(reader)
 
 
 def test_a_state_of_a_newer_format_is_refused_before_it_is_read() -> None:
-    shelf, snapshot = ChangelogReader(), _snapshot(3)
+    reader, snapshot = ChangelogReader(), _snapshot(3)
     later = replace(snapshot, header={"format": checkpoint.STATE_FORMAT + 1, "other": 1})
-    _write(CheckpointWriter(0, "w", 1), shelf, later, 1)
-    assert "its state is in format 3, this version knows up to 2" in _refused(shelf)
+    _write(CheckpointWriter(0, "w", 1), reader, later, 1)
+    assert "its state is in format 3, this version knows up to 2" in _refused(reader)
     written = chain.snapshot(chain.Partition(chain.Params())).header["format"]
     assert written == checkpoint.STATE_FORMAT
 
 
 def test_a_cut_manifest_is_refused() -> None:
-    shelf = ChangelogReader()
-    manifest = _write(CheckpointWriter(0, "w", 1), shelf, _snapshot(3), 1)[-1]
-    shelf.put(manifest.key, (manifest.value or b"")[:20])
-    assert "refused" in _refused(shelf)
+    reader = ChangelogReader()
+    manifest = _write(CheckpointWriter(0, "w", 1), reader, _snapshot(3), 1)[-1]
+    reader.put(manifest.key, (manifest.value or b"")[:20])
+    assert "refused" in _refused(reader)
 
 
 @pytest.mark.parametrize("key", [b"", b"x", b"a|b|c|d", b"0|w|r0", b"\xff|w|r0|1"])
@@ -244,7 +244,7 @@ def _decisions(
     """All outputs for one log, cut into batches; at each cut the state may die and come back."""
     intake, recogniser = settings.intake(), settings.recogniser()
     records = list(traffic(5, 30_000, 1, START_MS, 6 * HOUR_MS))
-    state, ledger, shelf, mark = (
+    state, writer, reader, mark = (
         chain.Partition(params),
         CheckpointWriter(0, "w0", 1),
         ChangelogReader(),
@@ -267,14 +267,14 @@ def _decisions(
         yield from map(wire.encode_action, decisions.actions)
         yield from map(wire.encode_episode, decisions.episodes)
         if restart:
-            _write(ledger, shelf, chain.snapshot(state), end)
-            restored = _restored(shelf)
-            state, shelf, mark = (
+            _write(writer, reader, chain.snapshot(state), end)
+            restored = _restored(reader)
+            state, reader, mark = (
                 chain.restore(params, restored.snapshot),
                 ChangelogReader(),
                 mark + 1,
             )
-            ledger = CheckpointWriter(0, f"w{mark}", 1)
+            writer = CheckpointWriter(0, f"w{mark}", 1)
         evicted += decisions.evicted
     assert evicted
     yield str(sorted(chain.snapshot(state).rows.tolist())).encode()
@@ -307,10 +307,10 @@ def megabytes(name):
         return next(int(line.split()[1]) for line in status if line.startswith(name)) / 1024
 
 keep_freed_memory()
-RECIPIENTS, params, shelf, chunks = 600_000, chain.Params(), ChangelogReader(), {}
+RECIPIENTS, params, reader, chunks = 600_000, chain.Params(), ChangelogReader(), {}
 def put(name, data):
     chunks[name] = ChunkRef(0, len(data), digest_of(data))
-    shelf.put(Key(0, "w", name).encode(), data)
+    reader.put(Key(0, "w", name).encode(), data)
 
 empty = chain.snapshot(chain.Partition(params))
 put("s0", dict(pieces(empty))["s0"])
@@ -322,8 +322,8 @@ for i, at in enumerate(range(0, RECIPIENTS, step)):
     put(f"r{i}", rows.tobytes())
 ordered = {name: chunks[name] for name in sorted(chunks, key=lambda n: (n[0], int(n[1:])))}
 manifest = Manifest(0, 7, empty.header, (RECIPIENTS, 14), ordered)
-shelf.put(Key(0, "w", "manifest").encode(), manifest.encode())
-partition = chain.restore(params, shelf.restore(0, 0).snapshot)
+reader.put(Key(0, "w", "manifest").encode(), manifest.encode())
+partition = chain.restore(params, reader.restore(0, 0).snapshot)
 assert partition.recipients == RECIPIENTS
 print((megabytes("VmHWM") - before) / (RECIPIENTS * 112 / 2**20))
 """

@@ -16,6 +16,7 @@ from streams.errors import ConfigError
 from streams.state.checkpoint import FORMAT, CheckpointWriter, Manifest, PutRecord
 from streams.state.manager import GAP_TRIES, Admission, Appended, AssignedPartition, StateManager
 from streams.state.outbox import Outbox
+from streams.telemetry.metrics import Metrics
 from streams.transport.driver import Envelope
 
 PARAMS = chain.Params()
@@ -25,7 +26,7 @@ async def _never(*_: object) -> Any:
     raise AssertionError("nothing should be sent")
 
 
-def _part(next_offset: int) -> AssignedPartition:
+def _assigned(next_offset: int) -> AssignedPartition:
     return AssignedPartition(
         0, chain.Partition(PARAMS), Outbox(_never), CheckpointWriter(0, "w", 0), next_offset
     )
@@ -40,54 +41,54 @@ def _envelope(start: int, end: int, highwater: int = 1000) -> Envelope:
     [
         (100, 110, Admission.APPLY),
         (90, 110, Admission.APPLY),
-        (90, 100, Admission.SEEN),
-        (90, 95, Admission.SEEN),
-        (101, 110, Admission.SEEK),
+        (90, 100, Admission.DUPLICATE),
+        (90, 95, Admission.DUPLICATE),
+        (101, 110, Admission.REFETCH),
     ],
 )
 def test_an_envelope_is_let_in_if_it_joins_the_state(
     start: int, end: int, expected: Admission
 ) -> None:
-    assert _part(100).admit(_envelope(start, end)) is expected
+    assert _assigned(100).admit(_envelope(start, end)) is expected
 
 
 def test_a_hole_is_lost_only_after_it_was_sought_back_three_times() -> None:
-    part = _part(100)
+    assigned = _assigned(100)
     for _ in range(GAP_TRIES):
-        assert part.admit(_envelope(120, 130)) is Admission.SEEK
-    assert part.admit(_envelope(120, 130)) is Admission.LOST
+        assert assigned.admit(_envelope(120, 130)) is Admission.REFETCH
+    assert assigned.admit(_envelope(120, 130)) is Admission.GAP
 
 
 def test_another_hole_is_counted_anew() -> None:
-    part = _part(100)
+    assigned = _assigned(100)
     for _ in range(GAP_TRIES):
-        part.admit(_envelope(120, 130))
-    assert part.admit(_envelope(125, 130)) is Admission.SEEK
+        assigned.admit(_envelope(120, 130))
+    assert assigned.admit(_envelope(125, 130)) is Admission.REFETCH
 
 
 def test_a_log_that_ends_before_the_state_is_another_log() -> None:
-    assert _part(100).admit(_envelope(0, 50, highwater=50)) is Admission.AHEAD
+    assert _assigned(100).admit(_envelope(0, 50, highwater=50)) is Admission.LOG_RESET
 
 
 @pytest.mark.parametrize(("committed", "is_it"), [(None, False), (100, False), (101, True)])
 def test_a_state_is_overtaken_when_the_group_has_committed_past_it(
     committed: int | None, is_it: bool
 ) -> None:
-    assert _part(100).overtaken(committed) is is_it
+    assert _assigned(100).overtaken(committed) is is_it
 
 
 def test_a_state_is_taken_for_one_of_any_log_that_is_long_enough() -> None:
     """The limit: an offset does not say of which cluster, so no changelog may be mirrored."""
     here, of_a_mirror = _envelope(90, 110), _envelope(90, 110, highwater=5000)
-    assert _part(100).admit(of_a_mirror) is _part(100).admit(here) is Admission.APPLY
-    assert _part(100).admit(_envelope(90, 99, highwater=99)) is Admission.AHEAD
+    assert _assigned(100).admit(of_a_mirror) is _assigned(100).admit(here) is Admission.APPLY
+    assert _assigned(100).admit(_envelope(90, 99, highwater=99)) is Admission.LOG_RESET
 
 
 # -- rebalances -----------------------------------------------------------------------------------
 
 
 class Kafka:
-    """A changelog and a consumer, as the keeper sees them."""
+    """A changelog and a consumer, as the state manager sees them."""
 
     def __init__(self) -> None:
         self.log: list[PutRecord] = []
@@ -95,9 +96,19 @@ class Kafka:
         self.positions: dict[int, int] = {}
         self.failed: list[BaseException] = []
 
-    def keeper(self, *, rebuild: bool = False) -> StateManager:
+    def states(self, *, rebuild: bool = False) -> StateManager:
         return StateManager(
-            "in", PARAMS, 0, 1.0, 1e9, 5.0, _never, self.append, self.failed.append, rebuild=rebuild
+            "in",
+            PARAMS,
+            0,
+            1.0,
+            1e9,
+            5.0,
+            _never,
+            self.append,
+            Metrics(),
+            self.failed.append,
+            rebuild=rebuild,
         )
 
     async def append(self, _partition: int, write: PutRecord) -> Appended:
@@ -105,19 +116,19 @@ class Kafka:
         return Appended(len(self.log) - 1)
 
     async def rebalance(
-        self, keeper: StateManager, generation: int, partitions: set[int]
+        self, states: StateManager, generation: int, partitions: set[int]
     ) -> list[int]:
         """What Faust does in one; returns the partitions whose changelog was read."""
-        keeper.revoked()
-        keeper.assigned(frozenset(partitions), generation)
-        read = sorted(keeper._shelves)
+        states.revoked()
+        states.assigned(frozenset(partitions), generation)
+        read = sorted(states._readers)
         for partition in partitions:
-            known = keeper.changelog_offset(partition)
+            known = states.changelog_offset(partition)
             for offset, (key, value) in enumerate(self.log):
                 if offset > known and key.startswith(f"{partition}|".encode()):
-                    keeper.take(partition, key, value, offset)
-        await keeper.load(generation)
-        await keeper.place(self)  # type: ignore[arg-type]
+                    states.restore_record(partition, key, value, offset)
+        await states.load(generation)
+        await states.seek_to_states(self)  # type: ignore[arg-type]
         return read
 
     async def beginnings(self, partitions: Any) -> dict[int, int]:
@@ -144,22 +155,22 @@ def _play(play: Callable[[Kafka], Any]) -> None:
 
 def test_a_partition_without_a_state_starts_at_the_beginning_of_its_log() -> None:
     async def play(kafka: Kafka) -> None:
-        keeper = kafka.keeper()
-        await kafka.rebalance(keeper, 1, {0, 1})
+        states = kafka.states()
+        await kafka.rebalance(states, 1, {0, 1})
         assert kafka.positions == {0: 7, 1: 7}
-        assert keeper.placed
+        assert states.positioned
 
     _play(play)
 
 
 def test_a_restart_goes_on_where_the_checkpoint_ends() -> None:
     async def play(kafka: Kafka) -> None:
-        first = kafka.keeper()
+        first = kafka.states()
         await kafka.rebalance(first, 1, {0})
-        first.parts[0].next = 50
+        first.partitions[0].next = 50
         await first.flush(fenced=False)
-        assert first.covered() == {0: 50}
-        await kafka.rebalance(kafka.keeper(), 2, {0})
+        assert first.committable() == {0: 50}
+        await kafka.rebalance(kafka.states(), 2, {0})
         assert kafka.positions == {0: 50}
 
     _play(play)
@@ -167,25 +178,25 @@ def test_a_restart_goes_on_where_the_checkpoint_ends() -> None:
 
 def test_a_partition_that_stays_keeps_its_state_and_reads_nothing() -> None:
     async def play(kafka: Kafka) -> None:
-        keeper = kafka.keeper()
-        await kafka.rebalance(keeper, 1, {0, 1})
-        keeper.parts[0].next = 50
-        state = keeper.parts[0].state
-        assert await kafka.rebalance(keeper, 2, {0}) == []
-        assert keeper.parts[0].state is state
+        states = kafka.states()
+        await kafka.rebalance(states, 1, {0, 1})
+        states.partitions[0].next = 50
+        state = states.partitions[0].state
+        assert await kafka.rebalance(states, 2, {0}) == []
+        assert states.partitions[0].state is state
         assert kafka.positions[0] == 50
-        assert set(keeper.parts) == {0}
+        assert set(states.partitions) == {0}
 
     _play(play)
 
 
 def test_after_generations_away_the_changelog_is_read_again() -> None:
     async def play(kafka: Kafka) -> None:
-        keeper = kafka.keeper()
-        await kafka.rebalance(keeper, 1, {0})
-        state = keeper.parts[0].state
-        assert await kafka.rebalance(keeper, 3, {0}) == [0]
-        assert keeper.parts[0].state is not state
+        states = kafka.states()
+        await kafka.rebalance(states, 1, {0})
+        state = states.partitions[0].state
+        assert await kafka.rebalance(states, 3, {0}) == [0]
+        assert states.partitions[0].state is not state
 
     _play(play)
 
@@ -194,7 +205,7 @@ def test_a_last_checkpoint_harms_nothing_that_a_manifest_names_of_which_nothing_
     """The changelog has it, the acknowledgement is lost, and the worker dies in the next one."""
 
     async def play(kafka: Kafka) -> None:
-        keeper = kafka.keeper()
+        states = kafka.states()
         silent = False
 
         async def append(partition: int, write: PutRecord) -> Appended:
@@ -203,47 +214,47 @@ def test_a_last_checkpoint_harms_nothing_that_a_manifest_names_of_which_nothing_
                 await asyncio.Event().wait()  # for the manifest; one more record, and it is dead
             return appended
 
-        keeper.append = append
-        keeper.cycle_s = 0.0
-        await kafka.rebalance(keeper, 1, {0})
-        writing = asyncio.create_task(keeper.write_checkpoints())
-        await _until(lambda: keeper.checkpoints == 1)
+        states.append = append
+        states.cycle_s = 0.0
+        await kafka.rebalance(states, 1, {0})
+        writing = asyncio.create_task(states.write_checkpoints())
+        await _until(lambda: states.checkpoints == 1)
         kafka.log.append(PutRecord(b"1|w|r0|0", b""))  # of another partition
-        part, silent = keeper.parts[0], True
-        part.next = part.state.next_offset = 60
-        part.state.table.find_or_add(np.arange(1, 10, dtype=np.uint64))
+        assigned, silent = states.partitions[0], True
+        assigned.next = assigned.state.next_offset = 60
+        assigned.state.table.find_or_add(np.arange(1, 10, dtype=np.uint64))
         await _until(lambda: sum(b"manifest" in write.key for write in kafka.log) == 2)
-        part.next = part.state.next_offset = 70
-        part.state.table.find_or_add(np.arange(10, 20, dtype=np.uint64))
-        keeper.deadline_s = 0.1
-        await keeper.flush(fenced=False)
+        assigned.next = assigned.state.next_offset = 70
+        assigned.state.table.find_or_add(np.arange(10, 20, dtype=np.uint64))
+        states.deadline_s = 0.1
+        await states.flush(fenced=False)
         writing.cancel()
-        other = kafka.keeper()
+        other = kafka.states()
         await kafka.rebalance(other, 2, {0})
         assert kafka.failed == []
         assert other.positions() == {0: 60}
-        assert other.parts[0].state.recipients == 9
+        assert other.partitions[0].state.recipients == 9
 
     _play(play)
 
 
 def test_a_manifest_of_which_nothing_was_heard_comes_first_when_the_partition_stays() -> None:
     async def play(kafka: Kafka) -> None:
-        keeper = kafka.keeper()
-        await kafka.rebalance(keeper, 1, {0})
-        part = keeper.parts[0]
-        for step in part.ledger.checkpoint(chain.snapshot(part.state), 60, 0):
+        states = kafka.states()
+        await kafka.rebalance(states, 1, {0})
+        assigned = states.partitions[0]
+        for step in assigned.writer.checkpoint(chain.snapshot(assigned.state), 60, 0):
             if isinstance(step, PutRecord):
                 kafka.log.append(step)
                 if b"manifest" in step.key:
                     break
-        assert await kafka.rebalance(keeper, 2, {0}) == []
+        assert await kafka.rebalance(states, 2, {0}) == []
         said = kafka.log[-1]
-        part.next = part.state.next_offset = 70
-        await keeper.flush(fenced=False)
+        assigned.next = assigned.state.next_offset = 70
+        await states.flush(fenced=False)
         assert kafka.log.count(said) == 2
-        assert keeper.covered() == {0: 70}
-        other = kafka.keeper()
+        assert states.committable() == {0: 70}
+        other = kafka.states()
         await kafka.rebalance(other, 4, {0})
         assert other.positions() == {0: 70}
 
@@ -252,9 +263,9 @@ def test_a_manifest_of_which_nothing_was_heard_comes_first_when_the_partition_st
 
 def test_a_fenced_worker_writes_no_last_checkpoint() -> None:
     async def play(kafka: Kafka) -> None:
-        keeper = kafka.keeper()
-        await kafka.rebalance(keeper, 1, {0})
-        await keeper.flush(fenced=True)
+        states = kafka.states()
+        await kafka.rebalance(states, 1, {0})
+        await states.flush(fenced=True)
         assert kafka.log == []
 
     _play(play)
@@ -262,11 +273,11 @@ def test_a_fenced_worker_writes_no_last_checkpoint() -> None:
 
 def test_a_state_too_large_for_the_deadline_is_left_to_the_next_owner() -> None:
     async def play(kafka: Kafka) -> None:
-        keeper = kafka.keeper()
-        keeper.deadline_s = 0.0
-        await kafka.rebalance(keeper, 1, {0})
-        keeper.parts[0].state.table.count = 1_000_000
-        await keeper.flush(fenced=False)
+        states = kafka.states()
+        states.deadline_s = 0.0
+        await kafka.rebalance(states, 1, {0})
+        states.partitions[0].state.table.count = 1_000_000
+        await states.flush(fenced=False)
         assert kafka.log == []
 
     _play(play)
@@ -275,10 +286,10 @@ def test_a_state_too_large_for_the_deadline_is_left_to_the_next_owner() -> None:
 def test_a_committed_offset_without_a_checkpoint_is_refused_and_a_rebuild_starts_anew() -> None:
     async def play(kafka: Kafka) -> None:
         kafka.committed = 99
-        await kafka.rebalance(kafka.keeper(), 1, {0})
+        await kafka.rebalance(kafka.states(), 1, {0})
         assert isinstance(kafka.failed[0], ConfigError)
         assert "--rebuild" in str(kafka.failed[0])
-        await kafka.rebalance(kafka.keeper(rebuild=True), 2, {0})
+        await kafka.rebalance(kafka.states(rebuild=True), 2, {0})
         assert kafka.positions == {0: 7}
         assert len(kafka.failed) == 1
 
@@ -287,12 +298,12 @@ def test_a_committed_offset_without_a_checkpoint_is_refused_and_a_rebuild_starts
 
 def test_a_rebuild_removes_what_it_does_not_trust() -> None:
     async def play(kafka: Kafka) -> None:
-        first = kafka.keeper()
+        first = kafka.states()
         await kafka.rebalance(first, 1, {0})
-        first.parts[0].next = 50
+        first.partitions[0].next = 50
         await first.flush(fenced=False)
         keys = {write.key for write in kafka.log}
-        await kafka.rebalance(kafka.keeper(rebuild=True), 2, {0})
+        await kafka.rebalance(kafka.states(rebuild=True), 2, {0})
         assert {write.key for write in kafka.log if write.value is None} == keys
         assert kafka.positions == {0: 7}
 
@@ -302,10 +313,10 @@ def test_a_rebuild_removes_what_it_does_not_trust() -> None:
 @pytest.mark.parametrize("generation", [2, 3])
 def test_a_rebuild_throws_nothing_away_that_is_taken_over_later(generation: int) -> None:
     async def play(kafka: Kafka) -> None:
-        rebuilding, other = kafka.keeper(rebuild=True), kafka.keeper()
+        rebuilding, other = kafka.states(rebuild=True), kafka.states()
         await kafka.rebalance(rebuilding, 1, {0})
         await kafka.rebalance(other, 1, {1})
-        other.parts[1].next = other.parts[1].state.next_offset = 50
+        other.partitions[1].next = other.partitions[1].state.next_offset = 50
         await other.flush(fenced=False)
         await kafka.rebalance(rebuilding, generation, {0, 1})
         assert rebuilding.positions() == {0: 7, 1: 50}
@@ -317,13 +328,13 @@ def test_a_rebuild_throws_nothing_away_that_is_taken_over_later(generation: int)
 def test_a_rebuild_throws_a_partition_away_once_and_not_when_it_comes_back() -> None:
     async def play(kafka: Kafka) -> None:
         kafka.committed = 99
-        keeper = kafka.keeper(rebuild=True)
-        await kafka.rebalance(keeper, 1, {0, 1})
-        await kafka.rebalance(keeper, 3, {0, 1})  # without a checkpoint yet: from the start again
+        states = kafka.states(rebuild=True)
+        await kafka.rebalance(states, 1, {0, 1})
+        await kafka.rebalance(states, 3, {0, 1})  # without a checkpoint yet: from the start again
         assert kafka.positions == {0: 7, 1: 7}
-        keeper.parts[0].next = keeper.parts[0].state.next_offset = 50
-        await keeper.flush(fenced=False)
-        await kafka.rebalance(keeper, 5, {0, 1})
+        states.partitions[0].next = states.partitions[0].state.next_offset = 50
+        await states.flush(fenced=False)
+        await kafka.rebalance(states, 5, {0, 1})
         assert kafka.positions == {0: 50, 1: 7}
         assert not kafka.failed
 
@@ -332,15 +343,15 @@ def test_a_rebuild_throws_a_partition_away_once_and_not_when_it_comes_back() -> 
 
 def test_a_rebuild_leaves_a_partition_alone_that_went_before_it_was_loaded() -> None:
     async def play(kafka: Kafka) -> None:
-        keeper, other = kafka.keeper(rebuild=True), kafka.keeper()
-        keeper.revoked()
-        keeper.assigned(frozenset({0, 1}), 1)
-        await kafka.rebalance(keeper, 2, {0})
+        states, other = kafka.states(rebuild=True), kafka.states()
+        states.revoked()
+        states.assigned(frozenset({0, 1}), 1)
+        await kafka.rebalance(states, 2, {0})
         await kafka.rebalance(other, 2, {1})
-        other.parts[1].next = other.parts[1].state.next_offset = 50
+        other.partitions[1].next = other.partitions[1].state.next_offset = 50
         await other.flush(fenced=False)
-        await kafka.rebalance(keeper, 3, {0, 1})
-        assert keeper.positions() == {0: 7, 1: 50}
+        await kafka.rebalance(states, 3, {0, 1})
+        assert states.positions() == {0: 7, 1: 50}
 
     _play(play)
 
@@ -348,7 +359,7 @@ def test_a_rebuild_leaves_a_partition_alone_that_went_before_it_was_loaded() -> 
 def test_a_damaged_changelog_is_refused_with_the_key() -> None:
     async def play(kafka: Kafka) -> None:
         kafka.log.append(PutRecord(b"0|w|manifest|0", b"rubbish"))
-        await kafka.rebalance(kafka.keeper(), 1, {0})
+        await kafka.rebalance(kafka.states(), 1, {0})
         assert isinstance(kafka.failed[0], ConfigError)
         assert "'0|w|manifest|0'" in str(kafka.failed[0])
 
@@ -359,11 +370,11 @@ def test_a_state_of_another_format_is_refused() -> None:
     async def play(kafka: Kafka) -> None:
         snapshot = chain.snapshot(chain.Partition(PARAMS))
         snapshot.rest["gateways"] = [["smsc-1", *range(99)]]  # with fields too many
-        ledger = CheckpointWriter(0, "w", 0)
-        for step in ledger.checkpoint(snapshot, 9, 0):
+        writer = CheckpointWriter(0, "w", 0)
+        for step in writer.checkpoint(snapshot, 9, 0):
             if isinstance(step, PutRecord):
                 kafka.log.append(step)
-        await kafka.rebalance(kafka.keeper(), 1, {0})
+        await kafka.rebalance(kafka.states(), 1, {0})
         assert "does not fit this version" in str(kafka.failed[0])
 
     _play(play)
@@ -372,56 +383,56 @@ def test_a_state_of_another_format_is_refused() -> None:
 @pytest.mark.parametrize("stale", [1, 3])
 def test_a_changelog_read_for_another_generation_makes_no_states(stale: int) -> None:
     async def play(kafka: Kafka) -> None:
-        keeper = kafka.keeper()
-        keeper.revoked()
-        keeper.assigned(frozenset({0}), 2)
-        await keeper.load(stale)
-        assert not keeper.parts
-        await keeper.load(2)
-        assert set(keeper.parts) == {0}
+        states = kafka.states()
+        states.revoked()
+        states.assigned(frozenset({0}), 2)
+        await states.load(stale)
+        assert not states.partitions
+        await states.load(2)
+        assert set(states.partitions) == {0}
 
     _play(play)
 
 
 def test_a_changelog_read_when_a_rebalance_has_begun_makes_no_states() -> None:
     async def play(kafka: Kafka) -> None:
-        keeper = kafka.keeper()
-        keeper.revoked()
-        keeper.assigned(frozenset({0}), 2)
-        keeper.revoked()
-        await keeper.load(2)
-        assert not keeper.parts
+        states = kafka.states()
+        states.revoked()
+        states.assigned(frozenset({0}), 2)
+        states.revoked()
+        await states.load(2)
+        assert not states.partitions
 
     _play(play)
 
 
 def test_nothing_is_placed_while_another_rebalance_has_begun() -> None:
     async def play(kafka: Kafka) -> None:
-        keeper = kafka.keeper()
+        states = kafka.states()
 
         async def interrupted(_partitions: Any) -> dict[int, int]:
-            keeper.revoked()
+            states.revoked()
             return {0: 7}
 
         kafka.beginnings = interrupted  # type: ignore[method-assign, assignment]
-        await kafka.rebalance(keeper, 1, {0})
-        assert not keeper.placed
+        await kafka.rebalance(states, 1, {0})
+        assert not states.positioned
 
     _play(play)
 
 
 def test_a_checkpoint_is_written_when_it_is_due_and_only_if_there_is_something_new() -> None:
     async def play(kafka: Kafka) -> None:
-        keeper = kafka.keeper()
-        keeper.cycle_s = 0.0
-        await kafka.rebalance(keeper, 1, {0})
-        writing = asyncio.create_task(keeper.write_checkpoints())
-        await _until(lambda: keeper.checkpoints == 1)
+        states = kafka.states()
+        states.cycle_s = 0.0
+        await kafka.rebalance(states, 1, {0})
+        writing = asyncio.create_task(states.write_checkpoints())
+        await _until(lambda: states.checkpoints == 1)
         written = len(kafka.log)
         await asyncio.sleep(0.5)
         assert len(kafka.log) == written
-        keeper.parts[0].next = 60
-        await _until(lambda: keeper.covered() == {0: 60})
+        states.partitions[0].next = 60
+        await _until(lambda: states.committable() == {0: 60})
         writing.cancel()
 
     _play(play)
@@ -436,8 +447,8 @@ def test_a_changelog_that_takes_no_record_holds_the_commit_back_and_is_whole_aft
     monkeypatch.setattr("streams.state.manager.RETRY_PAUSE_S", 0.01)
 
     async def play(kafka: Kafka) -> None:
-        keeper = kafka.keeper()
-        keeper.cycle_s = 0.0
+        states = kafka.states()
+        states.cycle_s = 0.0
         full = tried = False
 
         async def append(partition: int, write: PutRecord) -> Appended:
@@ -447,24 +458,24 @@ def test_a_changelog_that_takes_no_record_holds_the_commit_back_and_is_whole_aft
                 raise refusal
             return await kafka.append(partition, write)
 
-        keeper.append = append
-        await kafka.rebalance(keeper, 1, {0})
-        writing = asyncio.create_task(keeper.write_checkpoints())
-        await _until(lambda: keeper.checkpoints == 1)
-        covered, before, full = keeper.covered(), len(kafka.log), True
-        part = keeper.parts[0]
-        part.next = part.state.next_offset = 60
-        part.state.table.find_or_add(np.arange(8000, 16_000, dtype=np.uint64))
+        states.append = append
+        await kafka.rebalance(states, 1, {0})
+        writing = asyncio.create_task(states.write_checkpoints())
+        await _until(lambda: states.checkpoints == 1)
+        covered, before, full = states.committable(), len(kafka.log), True
+        assigned = states.partitions[0]
+        assigned.next = assigned.state.next_offset = 60
+        assigned.state.table.find_or_add(np.arange(8000, 16_000, dtype=np.uint64))
         await _until(lambda: tried)
         await asyncio.sleep(0.1)
-        assert keeper.covered() == covered
+        assert states.committable() == covered
         full = False
-        await _until(lambda: keeper.covered() == {0: 60})
+        await _until(lambda: states.committable() == {0: 60})
         writing.cancel()
-        other = kafka.keeper()
+        other = kafka.states()
         await kafka.rebalance(other, 1, {0})
         assert other.positions() == {0: 60}
-        assert other.parts[0].state.recipients == 8000
+        assert other.partitions[0].state.recipients == 8000
         assert kafka.failed == []
 
     _play(play)
@@ -483,12 +494,12 @@ def test_a_checkpoint_of_a_newer_version_asks_for_an_upgrade(
 ) -> None:
     async def go() -> None:
         kafka = Kafka()
-        ledger = CheckpointWriter(0, "w", 0)
+        writer = CheckpointWriter(0, "w", 0)
         snapshot = chain.snapshot(chain.Partition(PARAMS))
-        writes = [s for s in ledger.checkpoint(snapshot, 9, 0) if isinstance(s, PutRecord)]
+        writes = [s for s in writer.checkpoint(snapshot, 9, 0) if isinstance(s, PutRecord)]
         manifest = Manifest.decode("key", writes[-1].value or b"")
         kafka.log = [*writes[:-1], PutRecord(writes[-1].key, change(manifest))]
-        await kafka.rebalance(kafka.keeper(), 1, {0})
+        await kafka.rebalance(kafka.states(), 1, {0})
         (said,) = kafka.failed
         assert isinstance(said, ConfigError)
         assert "0|w|manifest" in str(said) or "0|manifest" in str(said)
@@ -502,11 +513,11 @@ def test_a_checkpoint_of_a_newer_version_asks_for_an_upgrade(
 def test_checkpoints_are_written_in_the_format_of_the_settings(format_: int) -> None:
     async def go() -> None:
         kafka = Kafka()
-        keeper = kafka.keeper()
-        keeper.state_format = format_
-        await kafka.rebalance(keeper, 1, {0})
-        keeper.parts[0].next = 5
-        await keeper.flush(fenced=False)
+        states = kafka.states()
+        states.state_format = format_
+        await kafka.rebalance(states, 1, {0})
+        states.partitions[0].next = 5
+        await states.flush(fenced=False)
         manifest = Manifest.decode(
             "key", next(w.value or b"" for w in kafka.log if b"manifest" in w.key)
         )

@@ -60,11 +60,11 @@ def by_aiokafka(raw: bytes) -> Told:
     return found
 
 
-def slabs(raw: bytes) -> list[BatchSlice | Columns]:
+def slices(raw: bytes) -> list[BatchSlice | Columns]:
     found: list[BatchSlice | Columns] = []
     records = CheckedRecords(raw)
     while records.has_next():
-        found.append(records.next_batch().slab())
+        found.append(records.next_batch().batch_slice())
     return found
 
 
@@ -100,7 +100,7 @@ def fetches(draw: st.DrawFn) -> bytes:
 @given(fetches())
 def test_what_is_read_at_once_is_what_aiokafka_reads(raw: bytes) -> None:
     expected = by_aiokafka(raw)
-    parts = slabs(raw)
+    parts = slices(raw)
     columns = Columns.of(parts)
     assert told(columns) == expected
     assert sum(part.number for part in parts) == columns.number == len(expected)
@@ -124,7 +124,7 @@ def test_no_change_of_a_byte_makes_it_read_what_is_not_there(data: st.DataObject
     except (CorruptRecordException, UnicodeDecodeError):
         expected = None  # maybe over a header, which is not looked at here
     try:
-        found = told(Columns.of(slabs(raw)))
+        found = told(Columns.of(slices(raw)))
     except MalformedError:
         assert expected is None
         return
@@ -154,9 +154,9 @@ def test_lengths_of_another_width_are_not_taken_for_two_bytes() -> None:
 def test_a_value_that_reaches_into_the_next_record_is_refused() -> None:
     raw = batch([(n, NOW_MS, b"k", b"v" * 100, []) for n in range(2)], 0)
     long = raw.replace(b"\xc8\x01v", b"\xf0\x01v", 1)  # 120 in place of 100
-    assert len(Columns.of(slabs(raw)).values) == 2
+    assert len(Columns.of(slices(raw)).values) == 2
     with pytest.raises(MalformedError):
-        Columns.of(slabs(long))
+        Columns.of(slices(long))
 
 
 SPANS = st.lists(st.tuples(st.integers(0, 300), st.none() | st.integers(0, 20)), max_size=8)

@@ -28,11 +28,9 @@ class Follower:
 
     def __init__(self, *owned: int) -> None:
         self.now_ms = START_MS
-        self.owned = set(owned)
+        self.owned = frozenset(owned)
         self.metrics = Metrics()
-        self.acks = Acknowledgements(
-            self.metrics, INPUT, 1, lambda: self.owned, lambda: self.now_ms
-        )
+        self.acks = Acknowledgements(self.metrics, INPUT, 1, self, lambda: self.now_ms)
 
     def value(self, name: str, **labels: str) -> float | None:
         return self.metrics.registry.get_sample_value(f"otpguard_{name}", labels)
@@ -111,7 +109,7 @@ def test_actions_of_a_partition_that_went_away_are_its_next_owners() -> None:
     worker.acks.expect(0, [action("1", 1)])
     worker.acks.expect(1, [action("2", 2)])
     worker.now_ms += GRACE_MS
-    worker.owned.remove(1)
+    worker.owned -= {1}
     assert worker.value("actions_unacknowledged") == 1
     assert len(worker.acks) == 1
 

@@ -59,34 +59,34 @@ def apply(
 
     async def play() -> AssignedPartition:
         settings, kafka = Settings(), Kafka()
-        keeper = kafka.keeper()
+        states = kafka.states()
 
         async def send(output: Output) -> Any:
             if sent is not None:
                 sent.append(output)
             return await _acknowledged(output)
 
-        keeper.send = send
-        await kafka.rebalance(keeper, 1, {0})
-        part = keeper.parts[0]
-        part.next = envelopes[0].start
+        states.send = send
+        await kafka.rebalance(states, 1, {0})
+        assigned = states.partitions[0]
+        assigned.next = envelopes[0].start
         recogniser = settings.recogniser()
-        acks = Acknowledgements(told, "in", 0, lambda: keeper.owned)
+        acks = Acknowledgements(told, "in", 0, states)
         detector = Detector(
-            keeper.params,
+            states.params,
             Reader(settings.intake(), "in", recogniser, told),
             settings.topics,
-            keeper,
+            states,
             Observer(told, recogniser, acks),
             Letters(100, told),
         )
         for one in envelopes:
             work = asyncio.create_task(detector.handle(one, kafka))  # type: ignore[arg-type]
             while not work.done():
-                others(part, keeper)
+                others(assigned, states)
                 await asyncio.sleep(0)
             work.result()
-        return part
+        return assigned
 
     return asyncio.run(play())
 
@@ -99,20 +99,20 @@ async def _acknowledged(_output: object) -> Any:
 
 def test_the_loop_is_let_go_at_every_tick_of_an_envelope(envelope: Envelope) -> None:
     seen: list[int] = []
-    part = apply([envelope], lambda part, _: seen.append(part.next or 0))
-    assert part.next == part.state.next_offset == envelope.next_offset
-    steps = [b - a for a, b in zip(seen, [*seen[1:], part.next], strict=True)]
+    assigned = apply([envelope], lambda assigned, _: seen.append(assigned.next or 0))
+    assert assigned.next == assigned.state.next_offset == envelope.next_offset
+    steps = [b - a for a, b in zip(seen, [*seen[1:], assigned.next], strict=True)]
     assert sum(steps) == EVENTS
     assert max(steps) <= TICK_OFFSETS
 
 
 def test_an_envelope_is_given_up_where_a_rebalance_begins(envelope: Envelope) -> None:
-    def revoke(part: AssignedPartition, keeper: Any) -> None:
-        if part.next != envelope.start:
-            keeper.revoked()
+    def revoke(assigned: AssignedPartition, states: Any) -> None:
+        if assigned.next != envelope.start:
+            states.revoked()
 
-    part = apply([envelope], revoke)
-    assert part.next == part.state.next_offset == TICK_OFFSETS
+    assigned = apply([envelope], revoke)
+    assert assigned.next == assigned.state.next_offset == TICK_OFFSETS
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -121,14 +121,14 @@ def test_where_more_is_in_the_log_the_end_of_an_envelope_waits_for_the_rest_of_i
 ) -> None:
     start, stop = envelope.start, envelope.next_offset
     cuts = sorted(Random(seed).sample(range(1, EVENTS), 3 * seed))
-    parts = [
+    held = [
         replace(envelope._part(a, b, start + a, start + b), highwater=stop)
         for a, b in pairwise([0, *cuts, EVENTS])
     ]
     seen: set[int] = set()
-    part = apply(parts, lambda part, _: seen.add(part.next or 0))
-    assert part.next == part.state.next_offset == stop
-    assert part.waiting is None
+    assigned = apply(held, lambda assigned, _: seen.add(assigned.next or 0))
+    assert assigned.next == assigned.state.next_offset == stop
+    assert assigned.deferred is None
     last = stop // TICK_OFFSETS * TICK_OFFSETS  # the log does not hold all of the tick behind it
     assert {at for at in seen if at < last} <= {start, *range(0, last, TICK_OFFSETS)}
 
@@ -137,12 +137,14 @@ def test_what_waits_is_read_again_where_something_else_follows(envelope: Envelop
     start, stop = envelope.start, envelope.next_offset
     head = replace(envelope._part(0, 10, start, start + 10), highwater=stop)
     waits = apply([head], lambda *_: None)
-    assert (waits.next, waits.waiting) == (start, head)
-    part = apply([head, envelope], lambda *_: None)  # as after a rebalance: from the state's offset
-    assert part.next == part.state.next_offset == stop
-    assert part.waiting is None
+    assert (waits.next, waits.deferred) == (start, head)
+    assigned = apply(
+        [head, envelope], lambda *_: None
+    )  # as after a rebalance: from the state's offset
+    assert assigned.next == assigned.state.next_offset == stop
+    assert assigned.deferred is None
     expected = snapshot(apply([envelope], lambda *_: None).state)
-    found = snapshot(part.state)
+    found = snapshot(assigned.state)
     assert found.rows.tobytes() == expected.rows.tobytes()
     assert (found.header, found.rest) == (expected.header, expected.rest)
 
@@ -160,10 +162,10 @@ def test_a_record_a_year_ahead_of_the_log_is_a_dead_letter_with_a_reason_of_its_
     sent: list[Output] = []
     metrics = Metrics()
     wrong = replace(envelope, values=values, timestamps_ms=times_ms)
-    part = apply([wrong], lambda *_: None, sent, metrics)
+    assigned = apply([wrong], lambda *_: None, sent, metrics)
     letters = [o for o in sent if o.topic == Settings().topics.dead_letters]
     told = {dict(o.headers)["reason"]: (dict(o.headers)["offset"], o.value) for o in letters}
     assert told[b"ahead_of_log"] == (str(envelope.offsets[at]).encode(), values[at])
-    assert part.state.watermark_ms < START_MS + 86_400_000
+    assert assigned.state.watermark_ms < START_MS + 86_400_000
     name, labels = "otpguard_dead_letters_total", {"reason": "ahead_of_log"}
     assert metrics.registry.get_sample_value(name, labels) == 1

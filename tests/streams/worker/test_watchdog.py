@@ -22,8 +22,10 @@ class World:
     now: float = 0.0
 
     def __post_init__(self) -> None:
-        self.signs = Heartbeats(loop_at=0, broker_at=0)
-        self.dog = Watchdog(self.signs, STALL_S, STOP_S, end=lambda _: None, now=lambda: self.now)
+        self.heartbeats = Heartbeats(loop_at=0, broker_at=0)
+        self.dog = Watchdog(
+            self.heartbeats, STALL_S, STOP_S, end=lambda _: None, now=lambda: self.now
+        )
 
     def live(self, seconds: float, *but: str) -> str | None:
         """Let time pass with every sign of life but some; returns what the watchdog says."""
@@ -31,13 +33,13 @@ class World:
         while self.now < end:
             self.now += 0.5
             if "loop" not in but:
-                self.signs.loop_at = self.now
+                self.heartbeats.loop_at = self.now
             if "broker" not in but:
-                self.signs.broker_at = self.now
+                self.heartbeats.broker_at = self.now
             if "progress" not in but:
-                self.signs.progress += 1
+                self.heartbeats.progress += 1
             if "steps" not in but:
-                self.signs.checkpoint_steps += 1
+                self.heartbeats.checkpoint_steps += 1
             if why := self.dog.look():
                 return why
         return None
@@ -64,16 +66,16 @@ def test_a_sign_that_is_missing_for_too_long_ends_it(missing: str, said: str) ->
 
 def test_no_progress_is_no_fault_while_there_is_nothing_to_do() -> None:
     world = World()
-    world.signs.working = False
+    world.heartbeats.working = False
     assert world.live(1000, "progress") is None
-    world.signs.working = True
+    world.heartbeats.working = True
     assert world.live(59, "progress") is None
     assert world.live(2, "progress") is not None
 
 
 def test_a_checkpoint_that_is_overdue_may_take_long_as_long_as_it_moves() -> None:
     world = World()
-    world.signs.overdue = True
+    world.heartbeats.overdue = True
     assert world.live(1000) is None
     assert world.live(61, "steps") == "no checkpoint could be written for 60 s"
 
@@ -85,7 +87,7 @@ def test_a_checkpoint_that_is_not_due_need_not_move() -> None:
 def test_a_stop_is_cut_short() -> None:
     world = World()
     world.live(10)
-    world.signs.stopping_at = world.now
+    world.heartbeats.stopping_at = world.now
     assert world.live(20) is None
     assert world.live(1) == "stopping took over 20 s"
 
@@ -96,8 +98,8 @@ from streams.errors import Exit
 from streams.worker.watchdog import Heartbeats, Watchdog, end
 
 logging.basicConfig()
-signs = Heartbeats()
-Watchdog(signs, 0.2, 20, end=lambda why: end(Exit.TRY_AGAIN, why, stacks=True)).start()
+heartbeats = Heartbeats()
+Watchdog(heartbeats, 0.2, 20, end=lambda why: end(Exit.TRY_AGAIN, why, stacks=True)).start()
 def where_it_hangs():
     time.sleep(60)
 where_it_hangs()

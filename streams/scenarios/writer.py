@@ -1,4 +1,4 @@
-"""The pen that writes one recipient's messages, and times to write them at."""
+"""The writer that writes one recipient's messages, and times to write them at."""
 
 from __future__ import annotations
 
