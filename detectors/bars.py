@@ -88,6 +88,41 @@ LOUD_MESSAGES: Final = 7
 RESEND_MESSAGES: Final = 20
 """Loud messages of one platform; a bank's retries are 4-10 in 10 min."""
 
+RESEND_QUIET_S: Final = 1800
+"""Without a loud message for so long a re-sending is over: as long as an episode's."""
+
+RESEND_RECIPIENTS_MAX: Final = 4096
+"""Recipients of a partition that are looked at in one half hour; further ones are not. Chosen."""
+
+# --- bounds of what is remembered -----------------------------------------------------------------
+
+SUSPECT_IDLE_S: Final = 600
+"""A suspect with nothing to hide is let go after so long without a message. Chosen."""
+
+CHRONIC_MAX: Final = 65_536
+"""Recipients of a partition whose days under THROTTLE are remembered. Chosen."""
+
+GATEWAYS_MAX: Final = 1024
+"""Gateways of a partition whose clocks are measured; further ones count as exact. A carrier has
+dozens."""
+
+CLOCK_SAMPLES_MIN: Final = 64
+"""Samples before a gateway's clock is classed: 1,024 events."""
+
+# --- rails around all leases ----------------------------------------------------------------------
+
+RAILS_CLOSE_RATIO: Final = 0.8
+"""An open rail shuts when the load is under this share of it. Chosen."""
+
+RAILS_ALARM_RATIO: Final = 0.5
+"""Somebody is told from this share on, while there is still room. Chosen."""
+
+LEASE_MAX_MS: Final = 3_600_000
+"""No longer lease is enforced. Chosen: the default lease is 10 min."""
+
+EPISODE_MAX_MS: Final = 24 * LEASE_MAX_MS
+"""Of an episode that is older no lease is enforced: the detector ends one after a day."""
+
 # --- mass: messages of novel platforms ----------------------------------------------------------
 
 MASS_10MIN: Final = Bar(38, 45)

@@ -15,6 +15,7 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from detectors.bars import RESEND_RECIPIENTS_MAX, SUSPECT_IDLE_S
 from detectors.decisions import Decisions
 from detectors.episodes import resend
 from detectors.episodes.episode import (
@@ -213,12 +214,12 @@ def _resend(
     """Messages, at these positions of the batch, of recipients that are loud."""
     for i, recipient, key in zip(where, batch.recipient[where].tolist(), platform, strict=True):
         held = partition.resends.get(recipient)
-        if held is None and len(partition.resends) >= params.resend.recipients_max:
+        if held is None and len(partition.resends) >= RESEND_RECIPIENTS_MAX:
             continue
         cause = _cause(batch, i)
         if held is None:
             held = partition.resends[recipient] = Resend(_text(batch, recipient), cause.at_s)
-        resend.observe(params.resend, params.episode, partition.book, held, cause, platform=key)
+        resend.observe(params.episode, partition.book, held, cause, platform=key)
 
 
 def _text(batch: Batch, recipient: int) -> str:
@@ -293,7 +294,7 @@ def _judge(
         at_s = seconds(at_ms)
         suspect = suspects.get(recipient)
         if suspect is None:
-            suspect = _adopt(params, partition, batch, recipient, row, at_s)
+            suspect = _adopt(partition, batch, recipient, row, at_s)
         exact = ClockClass.EXACT
         stamp = stamps.get(batch.gateway[i], exact) if stamps else exact
         if newest_s(suspect) > at_s + SOON_S:
@@ -352,15 +353,13 @@ def _cause(batch: Batch, i: int) -> Cause:
     return Cause(batch.topic, batch.partition, int(batch.offset[i]), int(batch.event_time_ms[i]))
 
 
-def _adopt(
-    params: Params, partition: Partition, batch: Batch, recipient: int, row: int, at_s: int
-) -> Suspect:
+def _adopt(partition: Partition, batch: Batch, recipient: int, row: int, at_s: int) -> Suspect:
     """Makes a suspect of a recipient that the sieve has just promoted, from its row."""
     sightings, memory, habits = unpack(partition.table.words[row], at_s)
     name = _text(batch, recipient)
     suspect = partition.suspects[recipient] = Suspect(recipient, name, row, sightings, memory)
     suspect.habits = habits
-    suspect.due_s = partition.watermark_s + params.idle_s
+    suspect.due_s = partition.watermark_s + SUSPECT_IDLE_S
     heappush(partition.due, (suspect.due_s, recipient))
     return suspect
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.episodes.episode import EpisodeLog, EpisodeParams, Name
-from detectors.episodes.resend import Resend, ResendParams
+from detectors.episodes.resend import Resend
 from detectors.episodes.used_later import UsedLater, revive
 from detectors.model.event import TICK_OFFSETS, Trust
 from detectors.model.records import Level, Step
@@ -43,17 +43,15 @@ class Params:
     judge: JudgeParams = field(default_factory=JudgeParams)
     episode: EpisodeParams = field(default_factory=EpisodeParams)
     stamps: ClockParams = field(default_factory=ClockParams)
-    resend: ResendParams = field(default_factory=ResendParams)
     suspects_max: int = 1 << 15  # of a partition; past it a tick lets go the longest idle
-    idle_s: int = 600  # a suspect with nothing to hide is let go after so long without a message
     names_max: int = 16_384  # platform names remembered for explanations
     seed: int = 0  # of hashes of what outsiders choose: random for each process, in no checkpoint
 
     def __post_init__(self) -> None:
         if not 1 <= self.suspects_max <= self.sieve.rows_max // 2:
             raise ValueError("suspects_max must be 1 to half of rows_max: a suspect keeps its row")
-        if self.idle_s < 1 or self.names_max < 1:
-            raise ValueError("idle_s and names_max must be positive")
+        if self.names_max < 1:
+            raise ValueError("names_max must be positive")
 
 
 _LOW_34: Final = (1 << 34) - 1

@@ -9,6 +9,7 @@ from __future__ import annotations
 from heapq import heapify, heappop, heappush
 from typing import Final
 
+from detectors.bars import RESEND_QUIET_S, SUSPECT_IDLE_S
 from detectors.decisions import Decisions
 from detectors.episodes import resend
 from detectors.episodes.episode import ahead_of, end, ends_s, over
@@ -83,17 +84,17 @@ def _let_go(params: Params, partition: Partition, batch: Batch) -> int:
         _put_right(params, partition, suspect, cause, limit_s)
         if suspect.episode is not None and over(params.episode, suspect.episode, now_s):
             end(params.episode, params.judge, partition.book, suspect, cause)
-        suspect.due_s = min(_due(params, suspect), now_s + DUE_MAX_S + params.idle_s)
+        suspect.due_s = min(_due(params, suspect), now_s + DUE_MAX_S + SUSPECT_IDLE_S)
         if suspect.due_s > now_s:
             heappush(partition.due, (suspect.due_s, recipient))
         else:
             _release(partition, suspect, now_s)
             released += 1
-    quiet_s = now_s - params.resend.quiet_s
+    quiet_s = now_s - RESEND_QUIET_S
     done = [k for k, held in partition.resends.items() if not quiet_s < held.last_s <= limit_s]
     for recipient in done:
         over_now = partition.resends.pop(recipient)
-        resend.end(params.resend, params.episode, partition.book, over_now, cause)
+        resend.end(params.episode, partition.book, over_now, cause)
     spare = len(partition.suspects) - params.suspects_max
     if spare > 0:  # those in an episode last: what is given up here fails open
         held = partition.suspects.values()
@@ -142,7 +143,7 @@ def _due(params: Params, suspect: Suspect) -> int:
     taint = max((suspect.seen[p] >> 33 for p in suspect.tainted), default=-TAINT_S) + TAINT_S
     taint += LATE_S
     counted = last_s(suspect) + LONGEST_S + LATE_S
-    return max(full, taint, counted, suspect.last_s + params.idle_s)
+    return max(full, taint, counted, suspect.last_s + SUSPECT_IDLE_S)
 
 
 def _release(partition: Partition, suspect: Suspect, now_s: int) -> None:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
-from detectors.bars import BURST_NOVEL, RENEW_NOVEL
+from detectors.bars import BURST_NOVEL, CHRONIC_MAX, RENEW_NOVEL
 from detectors.model.event import Trust
 from detectors.model.records import (
     ALWAYS_PASS,
@@ -78,7 +78,6 @@ class EpisodeParams:
     cold_known: int = 6  # a recipient that knows fewer platforms is throttled in shadow only,
     enforce_cold: bool = False  # unless the operator accepts that its habitual codes are refused
     chronic_days: int = 7  # of the last 14 with a THROTTLE: a disposable or test number
-    chronic_max: int = 65_536  # recipients whose days are remembered
 
     def __post_init__(self) -> None:
         if self.mode not in ("shadow", "enforce"):
@@ -87,8 +86,8 @@ class EpisodeParams:
             raise ValueError("a lease must end before its episode does: lease_ms < quiet_s")
         if self.epoch < 0 or self.episode_most_s < self.quiet_s:
             raise ValueError("epoch must not be negative, episode_most_s not under quiet_s")
-        if not 1 <= self.chronic_days <= CHRONIC_SPAN_DAYS or self.chronic_max < 1:
-            raise ValueError("chronic_days must be 1 to 14, chronic_max positive")
+        if not 1 <= self.chronic_days <= CHRONIC_SPAN_DAYS:
+            raise ValueError(f"chronic_days must be 1 to {CHRONIC_SPAN_DAYS}")
 
 
 class Name(NamedTuple):
@@ -291,7 +290,7 @@ def _chronic(params: EpisodeParams, book: EpisodeLog, recipient: int, day: int) 
         days |= 1 << (last - day)
     else:  # nothing so late is judged: the last one was from a clock that was ahead
         last, days = day, 1
-    if len(book.chronic) >= params.chronic_max:
+    if len(book.chronic) >= CHRONIC_MAX:
         del book.chronic[next(iter(book.chronic))]  # the one whose last THROTTLE is longest ago
     book.chronic[recipient] = (last, days)
     return days.bit_count() >= params.chronic_days

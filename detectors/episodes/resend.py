@@ -7,8 +7,6 @@ cancel one another out, one platform's re-sending stands.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from detectors.bars import RESEND_MESSAGES
 from detectors.episodes.episode import EpisodeLog, EpisodeParams, position, sighting_of
 from detectors.model.records import (
@@ -23,19 +21,6 @@ from detectors.model.records import (
     Step,
     utc_ms,
 )
-
-
-@dataclass(frozen=True, slots=True)
-class ResendParams:
-    """When re-sending is told to the platform."""
-
-    messages: int = RESEND_MESSAGES  # loud ones of one platform
-    quiet_s: int = 1800  # without a loud message: it is over
-    recipients_max: int = 4096  # of a partition, looked at in one half hour; further ones are not
-
-    def __post_init__(self) -> None:
-        if self.messages < 2 or self.quiet_s < 1 or self.recipients_max < 1:
-            raise ValueError("resend: messages over 1, quiet_s and recipients_max positive")
 
 
 class Resend:
@@ -53,7 +38,6 @@ class Resend:
 
 
 def observe(
-    params: ResendParams,
     signed: EpisodeParams,
     book: EpisodeLog,
     resend: Resend,
@@ -68,25 +52,22 @@ def observe(
         counts[platform] = counts.get(platform, 0) + 1
     else:
         resend.counts = {held: count - 1 for held, count in counts.items() if count > 1}
-    if not resend.platform and counts.get(platform, 0) >= params.messages:
+    if not resend.platform and counts.get(platform, 0) >= RESEND_MESSAGES:
         resend.platform = platform
         resend.episode_id = f"{position(signed, cause)}:resend"
         resend.opened = Step(
-            Level.WATCH, cause.at_ms, cause.offset, "resend", params.messages, params.messages
+            Level.WATCH, cause.at_ms, cause.offset, "resend", RESEND_MESSAGES, RESEND_MESSAGES
         )
-        book.records.append(_record(params, signed, book, resend, cause, change="opened"))
+        book.records.append(_record(signed, book, resend, cause, change="opened"))
 
 
-def end(
-    params: ResendParams, signed: EpisodeParams, book: EpisodeLog, resend: Resend, cause: Cause
-) -> None:
+def end(signed: EpisodeParams, book: EpisodeLog, resend: Resend, cause: Cause) -> None:
     """Announces that it is over, if it was announced."""
     if resend.platform:
-        book.records.append(_record(params, signed, book, resend, cause, change="ended"))
+        book.records.append(_record(signed, book, resend, cause, change="ended"))
 
 
 def _record(
-    params: ResendParams,
     signed: EpisodeParams,
     book: EpisodeLog,
     resend: Resend,
@@ -109,12 +90,12 @@ def _record(
         mode="shadow",
         at_ms=cause.at_ms,
         reason=Reason(
-            "resend", count, params.messages, "one platform sent verification codes again and again"
+            "resend", count, RESEND_MESSAGES, "one platform sent verification codes again and again"
         ),
         evidence=Evidence(count, 1, 0, utc_ms(resend.first_s), last_ms),
         path=(opened,),
         sightings=(sighting_of(book, resend.platform, resend.first_s, novel=False),),
-        rungs=(Rung("resend", count, params.messages, float("inf")),),
+        rungs=(Rung("resend", count, RESEND_MESSAGES, float("inf")),),
         scope=Scope("otp", (), (), ()),
         known=0,
         memory_days=0,

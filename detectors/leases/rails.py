@@ -18,8 +18,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
+from detectors.bars import EPISODE_MAX_MS, LEASE_MAX_MS, RAILS_CLOSE_RATIO
+
 MINUTE_MS: Final = 60_000
-HOUR_MS: Final = 3_600_000
 SECOND_MS: Final = 1_000
 MINUTE_S: Final = 60
 OFFERS_S: Final = 7_200
@@ -45,18 +46,10 @@ class RailParams:
 
     new_per_minute: int = 1_000
     recipients_max: int = 20_000
-    close_ratio: float = 0.8  # chosen: an open rail shuts when the load is under this share
-    alarm_ratio: float = 0.5  # chosen: tell somebody while there is still room
-    lease_max_ms: int = HOUR_MS  # chosen: the default lease is 10 min
-    episode_max_ms: int = 24 * HOUR_MS
 
     def __post_init__(self) -> None:
         if self.new_per_minute < 1 or self.recipients_max < 1:
             raise ValueError("a rail admits at least one lease")
-        if not 0 < self.alarm_ratio < self.close_ratio < 1:
-            raise ValueError("0 < alarm_ratio < close_ratio < 1")
-        if self.lease_max_ms < 1 or self.episode_max_ms < self.lease_max_ms:
-            raise ValueError("an episode lasts at least a lease")
 
     @classmethod
     def sized(cls, subscribers: int) -> RailParams:
@@ -113,11 +106,11 @@ def admit(
     one that is issued later makes no rail forget what others still have, and holds its place no
     longer than the longest lease from then on.
     """
-    if expires_at_ms - issued_at_ms > params.lease_max_ms:
+    if expires_at_ms - issued_at_ms > LEASE_MAX_MS:
         return Refusal.LEASE
-    if issued_at_ms - opened_ms > params.episode_max_ms:
+    if issued_at_ms - opened_ms > EPISODE_MAX_MS:
         return Refusal.EPISODE
-    expires_at_ms = min(expires_at_ms, now_ms + params.lease_max_ms)
+    expires_at_ms = min(expires_at_ms, now_ms + LEASE_MAX_MS)
     guard.newest_ms = max(guard.newest_ms, min(issued_at_ms, now_ms))
     forget(guard, guard.newest_ms)
     held = recipient in guard.until_ms
@@ -147,7 +140,7 @@ def forget(guard: Rails, now_ms: int) -> None:
 
 
 def utilisation(params: RailParams, guard: Rails, now_ms: int) -> float:
-    """How near the nearer rail is: 1 is at it. Over `alarm_ratio` somebody should look."""
+    """How near the nearer rail is: 1 is at it. Over `RAILS_ALARM_RATIO` somebody should look."""
     second = now_ms // SECOND_MS
     lately = sum(guard.offered.get(at, 0) for at in range(second - MINUTE_S + 1, second + 1))
     return max(lately / params.new_per_minute, len(guard.until_ms) / params.recipients_max)
@@ -168,7 +161,7 @@ def _rushed(params: RailParams, guard: Rails, issued_at_ms: int, offers: int) ->
     if second > guard.second - MINUTE_S:
         guard.minute += offers
     fullest = guard.minute if second == guard.second else _fullest(guard.offered, second)
-    few = fullest <= params.close_ratio * params.new_per_minute
+    few = fullest <= RAILS_CLOSE_RATIO * params.new_per_minute
     if fullest > params.new_per_minute:
         guard.rate_open = True
     elif few and issued_at_ms >= guard.newest_ms:
@@ -203,6 +196,6 @@ def _crowded(params: RailParams, guard: Rails) -> bool:
     """Swing the share rail; True if it refuses one more recipient."""
     held = len(guard.until_ms)
     guard.share_open = held >= params.recipients_max or (
-        guard.share_open and held > params.close_ratio * params.recipients_max
+        guard.share_open and held > RAILS_CLOSE_RATIO * params.recipients_max
     )
     return guard.share_open

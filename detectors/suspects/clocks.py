@@ -15,6 +15,8 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Final
 
+from detectors.bars import CLOCK_SAMPLES_MIN, GATEWAYS_MAX
+
 SAMPLE_OFFSETS: Final = 16
 
 NEAR_MS: Final = 300_000
@@ -46,13 +48,7 @@ class ClockParams:
     """Bounds of the measurement, and what the operator knows of its gateways."""
 
     gateways: Mapping[str, ClockClass] = field(default_factory=dict)  # beats the measurement
-    gateways_max: int = 1024  # further ones count as exact; a carrier has dozens
-    sample_min: int = 64  # samples before a gateway is classed: 1,024 events
     sample_max: int = 4096  # then both counts are halved, so that a repaired clock is believed
-
-    def __post_init__(self) -> None:
-        if not 0 < self.sample_min <= self.sample_max or self.gateways_max < 1:
-            raise ValueError("stamps: 0 < sample_min <= sample_max and gateways_max >= 1")
 
 
 class GatewayClock:
@@ -109,7 +105,7 @@ def observe(
     """Takes one sample in."""
     seen = gateways.get(gateway)
     if seen is None:
-        if len(gateways) >= params.gateways_max:
+        if len(gateways) >= GATEWAYS_MAX:
             return
         seen = gateways[gateway] = GatewayClock(event_time_ms)
     if event_time_ms < seen.newest_ms - NEAR_MS:
@@ -136,19 +132,19 @@ def observe(
 
 def coarse(params: ClockParams, gateways: Mapping[str, GatewayClock]) -> dict[str, ClockClass]:
     """The class of each gateway that is not exact: as told, else as measured."""
-    measured = {name: _class(params, gateway) for name, gateway in gateways.items()}
+    measured = {name: _class(gateway) for name, gateway in gateways.items()}
     measured.update(params.gateways)
     return {name: stamps for name, stamps in measured.items() if stamps is not ClockClass.EXACT}
 
 
-def _class(params: ClockParams, seen: GatewayClock) -> ClockClass:
+def _class(seen: GatewayClock) -> ClockClass:
     """Class a gateway by its samples.
 
     Two independent errors, uniform over +-J, differ by more than x with probability
     (1 - x/2J)**2 / 2 each way: steps back over 10 s are 35 % of all at J = 30 s, and over 60 s
     28 % at J = 120 s but none at 30 s. Whole minutes are one in 60 of a feed that stamps seconds.
     """
-    if seen.samples + seen.astray < params.sample_min:
+    if seen.samples + seen.astray < CLOCK_SAMPLES_MIN:
         return ClockClass.EXACT
     if seen.astray > ASTRAY_RATIO * seen.samples:
         return ClockClass.JITTER_120S

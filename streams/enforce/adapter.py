@@ -19,6 +19,7 @@ from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.errors import KafkaError
 from kafka.structs import OffsetAndMetadata
 
+from detectors.bars import RAILS_ALARM_RATIO
 from detectors.leases.rails import utilisation
 from detectors.model.records import Action
 from streams.cluster.admin import no_topic, unusable
@@ -276,7 +277,7 @@ class Adapter:
         if guard.open != self._rails_open:
             self._rails_open = guard.open
             log.warning("rails %s", "hold back new leases" if guard.open else "let leases in again")
-        if (share >= params.alarm_ratio) != self._rails_near:
+        if (share >= RAILS_ALARM_RATIO) != self._rails_near:
             self._rails_near = not self._rails_near
             log.warning("leases are at %.0f %% of what the rails let in", share * 100)
         if reconciler.up != self._up:

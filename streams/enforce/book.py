@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Final
 
+from detectors.bars import LEASE_MAX_MS
 from detectors.leases.gate import Lease
 from detectors.leases.rails import MINUTE_MS, RailParams, Rails, Refusal, admit, withdraw
 from detectors.model.event import platform_id
@@ -86,8 +87,8 @@ def take_action(
     if action.verb == "throttle" and action.issued_at_ms > seen_ms + AHEAD_MAX_MS:
         return NoLease.AHEAD
     known = book.entries.get(action.recipient)
-    until_ms = min(action.expires_at_ms, seen_ms + book.params.lease_max_ms)
-    enforced_until_ms = _enforced_until_ms(book.params, action, until_ms)
+    until_ms = min(action.expires_at_ms, seen_ms + LEASE_MAX_MS)
+    enforced_until_ms = _enforced_until_ms(action, until_ms)
     if known is not None:
         enforced_until_ms = max(enforced_until_ms, known.enforced_until_ms)
         if _rank(known.action) >= _rank(action):
@@ -114,14 +115,14 @@ def take_action(
     return None
 
 
-def _enforced_until_ms(params: RailParams, action: Action, until_ms: int) -> int:
+def _enforced_until_ms(action: Action, until_ms: int) -> int:
     """Return until when this action, or what it took the place of, may be held at a gateway."""
     if action.mode != "enforce":
         return 0
     if action.verb == "throttle":
         return until_ms
     # The lease that a release is about need not be on the log any more: it is compacted.
-    return until_ms + params.lease_max_ms
+    return until_ms + LEASE_MAX_MS
 
 
 def take_override(book: DesiredState, override: Override) -> Iterable[str]:

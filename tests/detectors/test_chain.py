@@ -12,7 +12,6 @@ import pytest
 from detectors import upkeep
 from detectors.chain import Decisions, Params, Partition, process, restore, snapshot
 from detectors.episodes.episode import AMBIGUOUS, NEXT, EpisodeParams, Name
-from detectors.episodes.resend import ResendParams
 from detectors.leases.rails import RailParams, Rails, admit
 from detectors.model.event import TICK_OFFSETS, TOKEN_BIT, EventKind, Trust, name_check, platform_id
 from detectors.model.records import Action, EpisodeRecord, Level, Scope, refuses, seconds
@@ -361,8 +360,9 @@ def test_a_banks_retries_and_a_flood_are_no_resend() -> None:
     assert changes(decisions) != []
 
 
-def test_recipients_watched_for_resends_are_bounded() -> None:
-    params = Params(resend=ResendParams(messages=5, recipients_max=2))
+def test_recipients_watched_for_resends_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("detectors.chain.RESEND_RECIPIENTS_MAX", 2)
+    params = Params()
     events = sorted(
         Event(START_MS + i * 10_000, VICTIM + r, "one") for r in range(5) for i in range(30)
     )
@@ -662,8 +662,6 @@ def test_times_before_and_after_what_a_row_can_hold_are_clamped() -> None:
         lambda: EpisodeParams(chronic_days=15),
         lambda: JudgeParams(p_novel=1.5),
         lambda: Params(suspects_max=0),
-        lambda: ClockParams(sample_min=0),
-        lambda: ResendParams(messages=1),
     ],
 )
 def test_a_setting_that_cannot_be_meant_is_refused(wrong: object) -> None:

@@ -10,6 +10,7 @@ from itertools import pairwise
 
 import pytest
 
+from detectors.bars import LEASE_MAX_MS
 from detectors.leases.gate import Lease
 from detectors.leases.rails import RailParams
 from streams.enforce.book import AHEAD_MAX_MS, DesiredState, NoLease, desired_lease
@@ -568,7 +569,7 @@ def test_a_lease_of_the_future_is_not_obeyed_and_does_not_end_the_one_in_force(
 
 
 def test_no_lease_lasts_longer_than_the_longest_from_when_it_was_seen(bench: Bench) -> None:
-    hour = bench.book.params.lease_max_ms
+    hour = LEASE_MAX_MS
     bench.say(action(at_ms=START_MS + AHEAD_MAX_MS, lease_ms=hour))
     bench.run(200)
     assert bench.gateway.leases[RECIPIENT].expires_at_ms == START_MS + hour
