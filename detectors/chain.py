@@ -251,10 +251,10 @@ def _look_back(
 
     How many platforms were refused for the first time.
     """
-    hindsight = partition.hindsight
-    if not refused and not hindsight.entries:
+    used_later = partition.used_later
+    if not refused and not used_later.entries:
         return 0
-    here = hindsight.among(recipient)
+    here = used_later.among(recipient)
     if refused:
         here |= np.isin(recipient, recipient[np.isin(at, list(refused))])
     first = 0
@@ -266,9 +266,9 @@ def _look_back(
         strict=True,
     ):
         if i in refused:
-            first += note_refusal(hindsight, whom, what, when_s)
+            first += note_refusal(used_later, whom, what, when_s)
         else:
-            note_use(hindsight, whom, what, when_s)
+            note_use(used_later, whom, what, when_s)
     return first
 
 
@@ -369,7 +369,7 @@ def _recycle(
 ) -> None:
     recipient = int(batch.recipient[i])
     partition.resends.pop(recipient, None)
-    partition.hindsight.drop(recipient)
+    partition.used_later.drop(recipient)
     suspect = partition.suspects.pop(recipient, None)
     if suspect is not None:
         recycle(params.episode, params.judge, partition.book, suspect, _cause(batch, i))

@@ -64,7 +64,6 @@ class Partition:
         "book",
         "due",
         "gateways",
-        "hindsight",
         "medians_s",
         "next_offset",
         "noted",
@@ -77,6 +76,7 @@ class Partition:
         "stamps",
         "suspects",
         "table",
+        "used_later",
         "watermark_s",
         "window_s",
         "windows",
@@ -105,7 +105,7 @@ class Partition:
         self.stamps = coarse(params.stamps, {})  # as of the last tick
         self.windows = Windows()
         self.resends: dict[int, Resend] = {}  # by recipient
-        self.hindsight: UsedLater[int] = UsedLater()
+        self.used_later: UsedLater[int] = UsedLater()
 
     @property
     def watermark_ms(self) -> int:
@@ -168,7 +168,7 @@ def snapshot(partition: Partition, format_: int = FORMATS[-1]) -> Snapshot:
                 for name, g in partition.gateways.items()
             ],
             "resends": [[key, *_resend_state(r)] for key, r in partition.resends.items()],
-            "hindsight": partition.hindsight.state(),
+            "hindsight": partition.used_later.state(),
             "window_next": windows.next,
             "windows": [
                 [number, w.codes, np.packbits(w.prints).tobytes(), list(w.rungs)]
@@ -217,7 +217,7 @@ def restore(params: Params, held: Snapshot) -> Partition:
     partition.gateways = {name: GatewayClock(*state) for name, *state in rest["gateways"]}
     partition.stamps = coarse(params.stamps, partition.gateways)
     partition.resends = {key: _resend_of(state) for key, *state in rest["resends"]}
-    partition.hindsight = revive(rest.get("hindsight", []))  # older checkpoints have none
+    partition.used_later = revive(rest.get("hindsight", []))  # older checkpoints have none
     coming = TICK_OFFSETS - partition.next_offset % TICK_OFFSETS  # until a tick makes room
     make_room(partition.table, coming)
     if partition.table.room < coming:

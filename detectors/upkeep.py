@@ -61,7 +61,7 @@ def tick(params: Params, partition: Partition, batch: Batch, decisions: Decision
     decisions.evicted += make_room(
         partition.table, newest_window=_limit_s(partition) // params.sieve.window_s
     )
-    decisions.used_later += len(confirm(partition.hindsight, partition.watermark_s))
+    decisions.used_later += len(confirm(partition.used_later, partition.watermark_s))
     decisions.windows += close(partition.windows, params.sieve.window_s, partition.watermark_s)
     _forget_names(params, partition)
 

@@ -141,7 +141,7 @@ def advance(
         change = "raised"
         if episode is None:
             change = "opened"
-            episode = suspect.episode = Episode(position(params, cause), since_s, cause.at_s)
+            episode = suspect.episode = Episode(cause.id(params.epoch), since_s, cause.at_s)
             novel = sum(w >> 32 & 1 for w in suspect.sightings if w >> 33 >= since_s)
             before = max(novel, heard_since(suspect, since_s))
             episode.messages = before - (flood is not None)  # this one is counted below
@@ -254,11 +254,6 @@ def recycle(
     suspect.episode = None
 
 
-def position(params: EpisodeParams, cause: Cause) -> str:
-    """The id of whatever this event causes."""
-    return f"{params.epoch}:{cause.topic}:{cause.partition}:{cause.offset}"
-
-
 def _raise(
     params: EpisodeParams,
     book: EpisodeLog,
@@ -348,7 +343,7 @@ def _action(
 ) -> Action:
     evidence = _evidence(suspect, episode)
     return Action(
-        action_id=position(params, cause),
+        action_id=cause.id(params.epoch),
         episode_id=episode.id,
         epoch=params.epoch,
         revision=cause.offset,

@@ -8,7 +8,7 @@ cancel one another out, one platform's re-sending stands.
 from __future__ import annotations
 
 from detectors.bars import RESEND_MESSAGES
-from detectors.episodes.episode import EpisodeLog, EpisodeParams, position, sighting_of
+from detectors.episodes.episode import EpisodeLog, EpisodeParams, sighting_of
 from detectors.model.records import (
     Cause,
     Change,
@@ -54,7 +54,7 @@ def observe(
         resend.counts = {held: count - 1 for held, count in counts.items() if count > 1}
     if not resend.platform and counts.get(platform, 0) >= RESEND_MESSAGES:
         resend.platform = platform
-        resend.episode_id = f"{position(signed, cause)}:resend"
+        resend.episode_id = f"{cause.id(signed.epoch)}:resend"
         resend.opened = Step(
             Level.WATCH, cause.at_ms, cause.offset, "resend", RESEND_MESSAGES, RESEND_MESSAGES
         )

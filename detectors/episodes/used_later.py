@@ -49,11 +49,11 @@ class RefusedPlatforms:
 class UsedLater(Generic[Recipient]):
     """Mutable; times are seconds since `EPOCH_S`. The recipient refused last comes last.
 
-    >>> hindsight = UsedLater()
-    >>> note_refusal(hindsight, "victim", 7, 1000)
+    >>> used_later = UsedLater()
+    >>> note_refusal(used_later, "victim", 7, 1000)
     True
-    >>> note_use(hindsight, "victim", 7, 1000 + QUIET_S)
-    >>> confirm(hindsight, 1000 + QUIET_S), confirm(hindsight, 1000 + 2 * QUIET_S)
+    >>> note_use(used_later, "victim", 7, 1000 + QUIET_S)
+    >>> confirm(used_later, 1000 + QUIET_S), confirm(used_later, 1000 + 2 * QUIET_S)
     ([], [('victim', 7)])
     """
 
@@ -91,38 +91,38 @@ class UsedLater(Generic[Recipient]):
 
 def revive(state: list[list[Any]]) -> UsedLater[int]:
     """From `UsedLater.state`."""
-    hindsight: UsedLater[int] = UsedLater()
+    used_later: UsedLater[int] = UsedLater()
     uses = []
     for recipient, last_s, platforms, used in state:
-        held = hindsight.entries[recipient] = RefusedPlatforms(last_s)
+        held = used_later.entries[recipient] = RefusedPlatforms(last_s)
         held.platforms = list(platforms)
         held.uses = dict(used)
         if used:
             uses.append(recipient)
-    hindsight.used = dict.fromkeys(uses)
-    return hindsight
+    used_later.used = dict.fromkeys(uses)
+    return used_later
 
 
 def note_refusal(
-    hindsight: UsedLater[Recipient], recipient: Recipient, platform: int, at_s: int
+    used_later: UsedLater[Recipient], recipient: Recipient, platform: int, at_s: int
 ) -> bool:
     """Note that a code was refused, or would be by a lease in shadow; whether it is the first.
 
     Uses of the half hour before opened this flood, and are forgotten.
     """
-    entries = hindsight.entries
+    entries = used_later.entries
     held = entries.pop(recipient, None)
     if held is None:
         held = RefusedPlatforms(at_s)
-        hindsight.keys = None
-        if len(entries) >= hindsight.recipients_max:
-            hindsight.drop(next(iter(entries)))
+        used_later.keys = None
+        if len(entries) >= used_later.recipients_max:
+            used_later.drop(next(iter(entries)))
     entries[recipient] = held
     held.last_s = max(held.last_s, at_s)
     if held.uses:
         held.uses = {p: used_s for p, used_s in held.uses.items() if used_s <= at_s - QUIET_S}
         if not held.uses:
-            del hindsight.used[recipient]
+            del used_later.used[recipient]
     if platform in held.platforms or len(held.platforms) >= PLATFORMS_MAX:
         return False
     held.platforms.append(platform)
@@ -130,34 +130,34 @@ def note_refusal(
 
 
 def note_use(
-    hindsight: UsedLater[Recipient], recipient: Recipient, platform: int, at_s: int
+    used_later: UsedLater[Recipient], recipient: Recipient, platform: int, at_s: int
 ) -> None:
     """Note a code that was not refused."""
-    held = hindsight.entries.get(recipient)
+    held = used_later.entries.get(recipient)
     if (
         held is not None
         and platform in held.platforms
         and QUIET_S <= at_s - held.last_s < HORIZON_S
     ):
         held.uses.setdefault(platform, at_s)
-        hindsight.used[recipient] = None
+        used_later.used[recipient] = None
 
 
-def confirm(hindsight: UsedLater[Recipient], now_s: int) -> list[tuple[Recipient, int]]:
+def confirm(used_later: UsedLater[Recipient], now_s: int) -> list[tuple[Recipient, int]]:
     """The uses that stand by now, each told once; what is older than the horizon is forgotten."""
     stand = []
-    for recipient in list(hindsight.used):
-        held = hindsight.entries[recipient]
+    for recipient in list(used_later.used):
+        held = used_later.entries[recipient]
         for platform, used_s in list(held.uses.items()):
             if used_s <= now_s - QUIET_S:
                 stand.append((recipient, platform))
                 del held.uses[platform]
                 held.platforms.remove(platform)
         if not held.uses:
-            del hindsight.used[recipient]
-    for recipient, held in list(hindsight.entries.items()):
+            del used_later.used[recipient]
+    for recipient, held in list(used_later.entries.items()):
         if now_s - HORIZON_S < held.last_s <= now_s + HORIZON_S:
             break  # later than that is a clock that was ahead
         if not held.uses:
-            hindsight.drop(recipient)
+            used_later.drop(recipient)
     return stand

@@ -20,7 +20,6 @@ from typing import Final
 
 from detectors.bars import EPISODE_MAX_MS, LEASE_MAX_MS, RAILS_CLOSE_RATIO
 
-MINUTE_MS: Final = 60_000
 SECOND_MS: Final = 1_000
 MINUTE_S: Final = 60
 OFFERS_S: Final = 7_200

@@ -43,6 +43,23 @@ class Cause(NamedTuple):
         """Seconds since the epoch of `detectors.recipients.row`."""
         return seconds(self.at_ms)
 
+    def id(self, epoch: int) -> str:
+        """The id of whatever this event causes.
+
+        >>> cause_partition(Cause("sms", 3, 17, 0).id(epoch=1), 1, "sms")
+        3
+        """
+        return f"{epoch}:{self.topic}:{self.partition}:{self.offset}"
+
+
+def cause_partition(action_id: str, epoch: int, topic: str) -> int:
+    """The partition of the cause that an id names; -1 if it is of another epoch, topic or kind."""
+    prefix = f"{epoch}:{topic}:"
+    if not action_id.startswith(prefix):
+        return -1
+    number, _, _ = action_id[len(prefix) :].partition(":")
+    return int(number) if number.isdecimal() else -1
+
 
 def seconds(at_ms: int) -> int:
     """Milliseconds UTC as seconds since `EPOCH_S`; before 2020 all is 1, after 2088 the end.

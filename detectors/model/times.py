@@ -1,4 +1,4 @@
-"""The two constants that every time in the core is counted with."""
+"""The constants that times are counted with."""
 
 from __future__ import annotations
 
@@ -10,3 +10,7 @@ last until 2088."""
 
 DAY_S: Final = 86_400
 """A platform's messages within a day are one sighting; seen longer ago than that, it is known."""
+
+MINUTE_MS: Final = 60_000
+HOUR_MS: Final = 60 * MINUTE_MS
+DAY_MS: Final = 1000 * DAY_S

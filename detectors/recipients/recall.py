@@ -15,9 +15,11 @@ from detectors.recipients.row import (
     AGAIN,
     BORN,
     HABIT,
+    NOVEL,
     ONCE,
     PERIOD_WEEKS,
     RING,
+    SECONDS,
     Leaving,
     Marks,
     age,
@@ -27,8 +29,6 @@ from detectors.recipients.row import (
     week_of,
 )
 
-_SECONDS: Final = np.uint64(33)
-_NOVEL: Final = np.uint64(32)
 _ONE: Final = np.uint16(1)
 _RINGS: Final = np.uint16(0xFF)  # of the tags: bit i, that place i of the ring has a habit
 _WEEK: Final = np.uint16(8)  # and above: how many prints AGAIN were used in this week
@@ -58,7 +58,7 @@ def recall(
     Returns the tags (m,) anew, and which rows of `memory` changed.
     """
     born = memory[0] & np.uint16(BORN)
-    newest = (new.held[-1] >> _SECONDS).astype(np.int64)
+    newest = (new.held[-1] >> SECONDS).astype(np.int64)
     week = week_of(np.maximum(new.at_s, newest), born)
     tags, changed = _turn(memory, tags, week, week_of(newest, born), newest)
     aged = indices(changed)
@@ -133,7 +133,7 @@ def _levels(
     """Rank the platforms of ring words (m,), unused since the week `was`."""
     level = np.where(habit != 0, HABIT, AGAIN).astype(np.int16)
     idle = week // _PERIOD - was // _PERIOD > 1
-    level[idle | (word >> _NOVEL & np.uint64(1) != 0)] = ONCE
+    level[idle | (word >> NOVEL & np.uint64(1) != 0)] = ONCE
     return level
 
 
@@ -145,7 +145,7 @@ def _returns(
     """Which of the platforms that come back into the ring are a habit now."""
     back, slot = new.back, new.slot
     word = new.held[slot, back]
-    was = week_of((word >> _SECONDS).astype(np.int64), born[back])
+    was = week_of((word >> SECONDS).astype(np.int64), born[back])
     now = week_of(new.at_s[back], born[back])
     level = _levels(word, tags[back] >> slot.astype(np.uint16) & _ONE, now, was)
     found: NDArray[np.bool_] = (level == HABIT) | (level == AGAIN) & (now > was)
@@ -159,7 +159,7 @@ def _leaving(
     born: NDArray[np.uint16],
 ) -> Leaving:
     """The oldest of each ring."""
-    was = week_of((word >> _SECONDS).astype(np.int64), born)
+    was = week_of((word >> SECONDS).astype(np.int64), born)
     return Leaving(
         prints_of(word.astype(np.uint32)),
         _levels(word, tags & _ONE, week, was),

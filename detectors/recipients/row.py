@@ -40,6 +40,10 @@ PRINTS: Final = 14
 RING_WORDS: Final = slice(2, 2 + RING)
 MEMORY_WORDS: Final = slice(10, 14)
 
+SECONDS: Final = np.uint64(33)
+NOVEL: Final = np.uint64(32)
+"""Bits of a sighting below its seconds, and below its flag that the platform was novel."""
+
 SUSPECT: Final = 1 << 15
 """Flag beside the day: a judge has this recipient; its ring is stale until the judge lets it go."""
 BORN: Final = SUSPECT - 1
@@ -63,7 +67,6 @@ TAGS: Final = 0xFFFF_0000
 """In word 1: what is no count and no number of a window."""
 
 _PLACES: Final = np.arange(PRINTS, dtype=np.int16)[:, None]
-_NOVEL: Final = np.uint64(32)
 _SHIFTS: Final = np.arange(0, 64, 16, dtype=np.uint64)[:, None]
 
 

@@ -32,8 +32,10 @@ from detectors.recipients.row import (
     COUNT_MOST,
     EXCUSED,
     MEMORY_WORDS,
+    NOVEL,
     RING,
     RING_WORDS,
+    SECONDS,
     SUSPECT,
     TAGS,
     halves,
@@ -43,8 +45,7 @@ from detectors.recipients.row import (
 from detectors.recipients.table import ROWS_LIMIT, Table
 
 _LOW: Final = np.uint64(0xFFFF_FFFF)
-_SECONDS: Final = np.uint64(33)
-_NOVEL: Final = np.uint64(32)
+_UPPER: Final = np.uint64(32)  # above the lower half of a word
 _FLAGGED: Final = np.uint64(SUSPECT)  # in the first u16 of word 10
 _COUNT: Final = 0xFF  # of a u8
 _TAG: Final = np.uint64(16)
@@ -102,10 +103,10 @@ def sift(
     time = LogTime([], at_s, 0) if log is None else log
     n = len(recipient)
     rows = table.find_or_add(recipient)
-    key = rows.astype(np.uint64) << _NOVEL | np.arange(n, dtype=np.uint64)
+    key = rows.astype(np.uint64) << _UPPER | np.arange(n, dtype=np.uint64)
     key.sort()
     arrival = (key & _LOW).astype(np.int64)
-    sorted_row = (key >> _NOVEL).astype(np.int64)
+    sorted_row = (key >> _UPPER).astype(np.int64)
     at_s = at_s[arrival]
     first = begins(sorted_row)
     starts = indices(first)
@@ -196,7 +197,7 @@ def _astray(
     soon: int,
 ) -> NDArray[np.int64]:
     """Recipients (their places in `taken`) with a window that may be ahead of another message."""
-    held = (taken[:, 1] >> _NOVEL).astype(np.int64)
+    held = (taken[:, 1] >> _UPPER).astype(np.int64)
     if max(held.max(initial=0), number.max(initial=0)) <= number.min(initial=1 << 40) + soon:
         return indices(held[:0])
     starts = indices(begins(group))
@@ -218,7 +219,7 @@ def _count_astray(
         at = indices(rank == turn)
         one = runs.some(at)
         words = taken[one.of]
-        held = (words[:, 1] >> _NOVEL).astype(np.int64)
+        held = (words[:, 1] >> _UPPER).astype(np.int64)
         wrong = held > np.maximum(limit[at], one.window) + soon
         words[wrong, 1] &= np.uint64(TAGS)
         counts[:, at], total[at] = _count_once(words, one)
@@ -383,13 +384,13 @@ def _sight(
         g, p, t = group[todo], platform[todo], at_s[todo]
         held = ring.take(g, axis=1)
         same = held.view(np.uint32)[:, ::2] == p  # the low halves of little-endian words
-        sighting = t > (held[-1] >> _SECONDS).astype(np.int64) - DAY_S
+        sighting = t > (held[-1] >> SECONDS).astype(np.int64) - DAY_S
         stirs = np.zeros(len(todo), np.bool_)  # repeats that the judge must hear
         again = indices(same.any(axis=0))
         if len(again):
             seen = held[same[:, again].argmax(axis=0), again]
-            fresh = np.abs(t[again] - (seen >> _SECONDS).astype(np.int64)) < DAY_S
-            asked = again[fresh & sighting[again] & (seen >> _NOVEL & np.uint64(1) == 1)]
+            fresh = np.abs(t[again] - (seen >> SECONDS).astype(np.int64)) < DAY_S
+            asked = again[fresh & sighting[again] & (seen >> NOVEL & np.uint64(1) == 1)]
             stirs[asked] = loud[todo[asked]] | _many(held.take(asked, axis=1))
             sighting[again] &= ~fresh
         # Of each recipient: the messages before its first sighting are settled, and that sighting
@@ -430,7 +431,7 @@ def _meets_astray(
     They are for the judge, who puts it right.
     """
     late = indices(~sighting)
-    from_s = (newest[late] >> _SECONDS).astype(np.int64) - ASTRAY_S
+    from_s = (newest[late] >> SECONDS).astype(np.int64) - ASTRAY_S
     far = indices(from_s > at_s[late])
     if not len(far):
         return far
@@ -484,14 +485,14 @@ def _apply(
     asked = indices(unknown)
     unknown[asked] = ~_kin(held.take(asked, axis=1), wanted[asked], t[asked])
     # Two sightings within a day have to be there before one can be too many of a print.
-    two = (held[-EXCUSED] >> _SECONDS).astype(np.int64) > t - DAY_S
+    two = (held[-EXCUSED] >> SECONDS).astype(np.int64) > t - DAY_S
     asked = indices(~unknown & two)
     if len(asked):
         unknown[asked] = _exceeds(held.take(asked, axis=1), wanted[asked], t[asked])
     novel = unknown.astype(np.uint64)
     moved = np.empty_like(held)
     moved[:-1] = held[1:]
-    moved[-1] = t.astype(np.uint64) << _SECONDS | novel << _NOVEL | p
+    moved[-1] = t.astype(np.uint64) << SECONDS | novel << NOVEL | p
     back = indices(again)
     slot = same[:, back].argmax(axis=0)
     if len(back):  # what leaves is the platform's older sighting, not the oldest of all
@@ -534,8 +535,8 @@ def _kin(
     some = indices(kin)
     if len(some):
         held = held.take(some, axis=1)
-        old = (held >> _SECONDS).astype(np.int64) <= at_s[some] - DAY_S
-        known = (held != 0) & (old | (held >> _NOVEL & np.uint64(1) == 0))
+        old = (held >> SECONDS).astype(np.int64) <= at_s[some] - DAY_S
+        known = (held != 0) & (old | (held >> NOVEL & np.uint64(1) == 0))
         kin[some] = (alike[:, some] & known).any(axis=0)
     return kin
 
@@ -548,7 +549,7 @@ def _exceeds(
     In the one that ends with the newest sighting.
     """
     alike = prints_of(held.astype(np.uint32)) == wanted
-    seconds = (held >> _SECONDS).astype(np.int64)
+    seconds = (held >> SECONDS).astype(np.int64)
     alike &= (held != 0) & (seconds > np.maximum(at_s, seconds[-1]) - DAY_S)
     exceeds: NDArray[np.bool_] = np.count_nonzero(alike, axis=0) >= EXCUSED
     return exceeds
@@ -561,19 +562,19 @@ def _promotes(
 
     `late` are those whose new sighting is not their newest.
     """
-    seconds = (ring[-1] >> _SECONDS).astype(np.int64)
-    oldest = (ring[RING - params.promote_distinct] >> _SECONDS).astype(np.int64)
+    seconds = (ring[-1] >> SECONDS).astype(np.int64)
+    oldest = (ring[RING - params.promote_distinct] >> SECONDS).astype(np.int64)
     promoted: NDArray[np.bool_] = oldest > seconds - DAY_S
     # Under eight sightings, a bucket runs dry within the time that six take to leak out: so long
     # ago at most was the sighting that may be the first of as many novel ones as WATCH asks for.
     reach_s = -(-(RING - 2) * 1000 // LEAK_MILLI_S)
-    third = (ring[RING - _NOVEL_LEAST] >> _SECONDS).astype(np.int64)
+    third = (ring[RING - _NOVEL_LEAST] >> SECONDS).astype(np.int64)
     close = third >= seconds - reach_s
     close[late] = True
     candidate = indices(close & ~promoted)
     if len(candidate):
         promoted[candidate] = _bucket(ring.take(candidate, axis=1))
-    fifth = (ring[RING - MASS_NOVEL] >> _SECONDS).astype(np.int64)
+    fifth = (ring[RING - MASS_NOVEL] >> SECONDS).astype(np.int64)
     candidate = indices((fifth > seconds - DAY_S) & ~promoted)
     if len(candidate):
         promoted[candidate] = _many(ring.take(candidate, axis=1))
@@ -582,8 +583,8 @@ def _promotes(
 
 def _many(ring: NDArray[np.uint64]) -> NDArray[np.bool_]:
     """Which of these rings (8, m) hold so many novel sightings of one day that messages count."""
-    seconds = (ring >> _SECONDS).astype(np.int64)
-    novel = (ring >> _NOVEL & np.uint64(1) == 1) & (seconds > seconds[-1] - DAY_S)
+    seconds = (ring >> SECONDS).astype(np.int64)
+    novel = (ring >> NOVEL & np.uint64(1) == 1) & (seconds > seconds[-1] - DAY_S)
     many: NDArray[np.bool_] = np.count_nonzero(novel, axis=0) >= MASS_NOVEL
     return many
 
@@ -593,10 +594,10 @@ def _bucket(ring: NDArray[np.uint64]) -> NDArray[np.bool_]:
     real = ring != 0
     # Less what has leaked by then, a bucket that never runs dry holds -dry; it is empty before a
     # sighting whose dry is the highest so far.
-    dry = LEAK_MILLI_S * (ring >> _SECONDS).astype(np.int64) - 1000 * real.cumsum(axis=0)
+    dry = LEAK_MILLI_S * (ring >> SECONDS).astype(np.int64) - 1000 * real.cumsum(axis=0)
     dry[~real] = _NEVER
     highest = np.maximum.accumulate(dry, axis=0)
-    novel = np.cumsum(ring >> _NOVEL & np.uint64(1), axis=0, dtype=np.int64)
+    novel = np.cumsum(ring >> NOVEL & np.uint64(1), axis=0, dtype=np.int64)
     before = np.where(dry == highest, np.vstack([np.zeros_like(novel[:1]), novel[:-1]]), 0)
     novel -= np.maximum.accumulate(before, axis=0)
     enough = (highest - dry + 1000 >= _LEVEL_MILLI) & (novel >= _NOVEL_LEAST)

@@ -107,6 +107,5 @@ def _records(name: str) -> Iterator[EpisodeRecord | Action]:
 
 
 def _is(record: EpisodeRecord | Action, named: str) -> bool:
-    cause = record.cause
-    position = f"{record.epoch}:{cause.topic}:{cause.partition}:{cause.offset}"
-    return named.lstrip("+") in (record.recipient, record.episode_id, position)
+    ids = record.recipient, record.episode_id, record.cause.id(record.epoch)
+    return named.lstrip("+") in ids

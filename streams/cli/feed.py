@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import socket
 import threading
 from collections.abc import Iterator
@@ -248,7 +247,6 @@ def kafka(
     """
     try:
         from streams.feeds.kafka import (  # noqa: PLC0415 - an extra
-            GC_THRESHOLDS,
             Rekeyer,
             arguments,
             avro_reader,
@@ -258,6 +256,7 @@ def kafka(
         )
     except ImportError:
         raise UsageError("this feed needs `pip install otpguard[feed]`") from None
+    from streams import heap  # noqa: PLC0415
     from streams.feeds.mapping import FieldMap  # noqa: PLC0415
 
     settings = settings_of(config)
@@ -267,8 +266,7 @@ def kafka(
         rules = FieldMap.parse(
             maps or (), constants or (), time_format or "ms", zone_of(settings, time_format, zone)
         )
-    gc.freeze()
-    gc.set_threshold(*GC_THRESHOLDS)
+    heap.collect_rarely()
     with _running(settings) as (stop, metrics):
         read = avro_reader(schemas) if schemas else json_reader
         count = run(

@@ -11,11 +11,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
+from detectors.bars import LEASE_MAX_MS
+from detectors.model.times import DAY_MS, HOUR_MS
 from streams.cluster.admin import Cluster, Shape
 from streams.config import Settings
-
-HOUR_MS: Final = 3_600_000
-DAY_MS: Final = 24 * HOUR_MS
 
 SEGMENTS_MIN: Final = 10
 """Segments in a retention. Kafka deletes whole segments, and one is whole when its time is over: a
@@ -25,9 +24,6 @@ kept three days were kept ten."""
 AHEAD_MAX_MS: Final = HOUR_MS
 """How far ahead of the broker's clock a record may claim to be, where producers set its time: an
 hour is more than any clock drifts, and less than the longest lease."""
-
-LEASE_MAX_MS: Final = HOUR_MS
-"""The longest lease that a detector makes."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,6 +46,9 @@ if TYPE_CHECKING:
 ENVIRONMENT_PREFIX: Final = "OTPGUARD_"
 PATH_VARIABLE: Final = "OTPGUARD_CONFIG"
 
+TABLE: Final = "recipients"
+"""Faust's name of the states' table, of which it makes the name of their changelog."""
+
 RESTARTS: Final = {
     "detect": "a restart may change any of these; another window_s begins the counts of metrics "
     "anew, fewer recipients_max forget the longest idle, all else holds from the next event on",
@@ -546,8 +549,8 @@ class Settings(BaseSettings):
 
     @property
     def changelog(self) -> str:
-        """Topic of the checkpoints, by Faust's rule for a table named "recipients"."""
-        return f"{self.app_id}-recipients-changelog"
+        """Topic of the checkpoints, by Faust's rule."""
+        return f"{self.app_id}-{TABLE}-changelog"
 
     def intake(self) -> Intake:
         """The rules by which records are taken in."""

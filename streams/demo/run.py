@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from detectors.bars import BURST_NOVEL, LEAK_MILLI_S
 from detectors.model.event import platform_id
+from detectors.model.times import MINUTE_MS
 from detectors.recognise.registry import Registry
 from detectors.suspects.clocks import ClockClass
 from detectors.suspects.judge import BURST
@@ -37,7 +38,6 @@ from streams.demo.story import (
 )
 from streams.errors import UnavailableError
 from streams.scenarios.events import Labelled, Role
-from streams.scenarios.writer import MINUTE_MS
 
 PARTITIONS: Final = 8
 """Enough to see that the work is shared out; a topic of a carrier has 32."""

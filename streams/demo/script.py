@@ -12,13 +12,14 @@ from itertools import takewhile
 from random import Random
 from typing import Final
 
+from detectors.model.times import DAY_MS, MINUTE_MS
 from streams.scenarios.catalog import DEFAULT_START_MS, SCENARIOS, generate
 from streams.scenarios.events import Labelled
 from streams.scenarios.mix import merged
 from streams.scenarios.numbering import COUNT, subscriber
 from streams.scenarios.ordinary import Rates, ordinary
 from streams.scenarios.people import HABITS
-from streams.scenarios.writer import DAY_MS, MINUTE_MS, in_order
+from streams.scenarios.writer import in_order
 
 FLOOD_MS: Final = DEFAULT_START_MS
 UTC_OFFSET_MIN: Final = 8 * 60

@@ -15,12 +15,13 @@ from typing import Final
 
 from detectors.bars import LEASE_MAX_MS
 from detectors.leases.gate import Lease
-from detectors.leases.rails import MINUTE_MS, RailParams, Rails, Refusal, admit, withdraw
+from detectors.leases.rails import RailParams, Rails, Refusal, admit, withdraw
 from detectors.model.event import platform_id
 from detectors.model.records import Action
+from detectors.model.times import HOUR_MS, MINUTE_MS
 from streams.wire import EVERYONE, Override
 
-REMEMBER_MS: Final = 3_600_000
+REMEMBER_MS: Final = HOUR_MS
 """An action is remembered for so long after its lease is over, so that an older one that arrives
 late is known to be older. Chosen: six default leases."""
 AHEAD_MAX_MS: Final = 5 * MINUTE_MS

@@ -29,9 +29,6 @@ from streams.wire import Numbers
 
 POLL_S: Final = 0.2
 POLL_RECORDS: Final = 20_000
-GC_THRESHOLDS: Final = (200_000, 20, 20)
-"""A batch's records live together, and none is in a cycle: Python's default would walk them again
-and again. For the process that runs the feed."""
 FLUSH_S: Final = 60.0
 CONFLUENT_MAGIC: Final = 0  # then four bytes of schema id
 UNKNOWN_MAX: Final = 100  # schema ids without a file that are told

@@ -81,8 +81,7 @@ def find(cases: dict[str, Case], named: str, recipient: str | None) -> list[Case
 
 def identity(record: EpisodeRecord) -> str:
     """The id of the action that this record explains, if there was one."""
-    cause = record.cause
-    return f"{record.epoch}:{cause.topic}:{cause.partition}:{cause.offset}"
+    return record.cause.id(record.epoch)
 
 
 def summary(case: Case) -> dict[str, Any]:

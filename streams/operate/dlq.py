@@ -21,6 +21,7 @@ from typing import Any, Final, NamedTuple
 from kafka import KafkaProducer
 from kafka.errors import KafkaError
 
+from detectors.model.times import HOUR_MS
 from streams.cluster.admin import unusable, working
 from streams.cluster.read import reading
 from streams.errors import UsageError
@@ -31,7 +32,7 @@ BATCH: Final = 200
 """Letters whose events may be in the input without a mark yet: .2 s at the default rate."""
 LETTERS_MAX: Final = 1_000_000
 """Looked at in one go: 600 bytes each. A longer time is looked at in parts (--since, --until)."""
-SAID_AGAIN_MS: Final = 3_600_000
+SAID_AGAIN_MS: Final = HOUR_MS
 """A worker that died says letters again that may be marked already: within a checkpoint's cycle and
 an outage. Reading begins so much earlier than asked, for the marks."""
 MARK: Final = b"replayed/"

@@ -34,7 +34,7 @@ class Shadow:
     leases: dict[str, list[Action]]  # by recipient, oldest first
     refused: Counter[tuple[str, str]] = field(default_factory=Counter)  # (recipient, platform)
     passed: Counter[Ruling] = field(default_factory=Counter)  # under lease, by why
-    hindsight: UsedLater[str] = field(default_factory=UsedLater)
+    uses: UsedLater[str] = field(default_factory=UsedLater)
     used_later: set[tuple[str, int]] = field(default_factory=set)  # (recipient, platform id)
     now_s: int = 0  # of the newest message
 
@@ -45,7 +45,7 @@ class Shadow:
         leases: defaultdict[str, list[Action]] = defaultdict(list)
         for _, action in sorted(newest.items()):
             leases[action.recipient].append(action)
-        return cls(dict(leases), hindsight=UsedLater(len(leases)))
+        return cls(dict(leases), uses=UsedLater(len(leases)))
 
     def meet(self, message: LeasedMessage) -> None:
         """Take one message of a recipient in `leases`."""
@@ -61,10 +61,10 @@ class Shadow:
         )
         if ruling is Ruling.REFUSE:
             self.refused[recipient, message.platform] += 1
-            note_refusal(self.hindsight, recipient, platform, at_s)
+            note_refusal(self.uses, recipient, platform, at_s)
         elif ruling in (Ruling.NO_LEASE, Ruling.OVER):
             if message.otp:
-                note_use(self.hindsight, recipient, platform, at_s)
+                note_use(self.uses, recipient, platform, at_s)
         else:
             self.passed[ruling] += 1
 
@@ -84,7 +84,7 @@ class Shadow:
         `detectors.episodes.used_later` says what that is and where it errs.
         """
         messages = self.refused.total()
-        self.used_later.update(confirm(self.hindsight, self.now_s))
+        self.used_later.update(confirm(self.uses, self.now_s))
         harmed = sum(
             count
             for (recipient, platform), count in self.refused.items()

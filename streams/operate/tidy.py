@@ -14,11 +14,12 @@ from typing import Any, Final
 
 from kafka import KafkaProducer
 
+from detectors.model.times import DAY_MS
 from streams.cluster.admin import working
 from streams.cluster.read import reading
 from streams.wire import UnreadableError, decode_override
 
-KEPT_MS: Final = 86_400_000
+KEPT_MS: Final = DAY_MS
 """After its end: leases that it released may still be on their topic, but none holds so long."""
 
 

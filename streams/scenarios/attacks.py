@@ -12,12 +12,13 @@ from itertools import islice
 from random import Random
 from typing import Any, Final
 
+from detectors.model.times import DAY_MS, HOUR_MS, MINUTE_MS
 from streams.scenarios.events import Labelled
 from streams.scenarios.mix import merged
 from streams.scenarios.numbering import port
 from streams.scenarios.platforms import PLATFORMS, PlatformProfile
 from streams.scenarios.wording import COURIER, MARKETING, SHARED_CHINESE, SHARED_LATIN
-from streams.scenarios.writer import DAY_MS, HOUR_MS, MINUTE_MS, MessageWriter, in_order, scattered
+from streams.scenarios.writer import MessageWriter, in_order, scattered
 
 REPEATS_MAX: Final = 2
 """How often a platform repeats itself in the incident that this project started from."""

@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
+from detectors.model.times import DAY_MS, HOUR_MS, MINUTE_MS
 from streams.scenarios.events import Labelled, Role
 from streams.scenarios.platforms import PLATFORMS, PlatformProfile
 from streams.scenarios.wording import COURIER, MARKETING
 from streams.scenarios.writer import (
-    DAY_MS,
-    HOUR_MS,
-    MINUTE_MS,
     MessageWriter,
     in_order,
     paced,

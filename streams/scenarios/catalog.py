@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from inspect import Parameter, signature
 from typing import Any, Final
 
+from detectors.model.times import HOUR_MS
 from streams.scenarios import attacks, benign
 from streams.scenarios.events import Labelled
 from streams.scenarios.mix import merged
 from streams.scenarios.ordinary import ordinary
 from streams.scenarios.people import HABITS
-from streams.scenarios.writer import HOUR_MS, MessageWriter
+from streams.scenarios.writer import MessageWriter
 
 DEFAULT_START_MS: Final = 1_772_422_380_000
 """2026-03-02 11:33 in Dalian (UTC+8): the minute at which the incident began."""

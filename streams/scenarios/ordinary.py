@@ -8,12 +8,12 @@ from typing import Final
 
 import numpy as np
 
+from detectors.model.times import DAY_MS
 from streams.scenarios.events import Labelled, Role, Truth, message
 from streams.scenarios.numbering import COUNT, port, subscriber
 from streams.scenarios.people import HABITS, habit_ranks
 from streams.scenarios.platforms import BANKS, PLATFORMS
 from streams.scenarios.wording import COURIER, MARKETING, NOTICES, PERSONAL
-from streams.scenarios.writer import DAY_MS
 
 BLOCK: Final = 4096
 """Events drawn at once."""

@@ -5,16 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from random import Random
-from typing import Any, Final
+from typing import Any
 
+from detectors.model.times import DAY_MS
 from streams.scenarios.events import Labelled, Role, Truth, message
 from streams.scenarios.numbering import port
 from streams.scenarios.people import HABITS, person
 from streams.scenarios.platforms import PLATFORMS, PlatformProfile
-
-MINUTE_MS: Final = 60_000
-HOUR_MS: Final = 60 * MINUTE_MS
-DAY_MS: Final = 24 * HOUR_MS
 
 
 class MessageWriter:

@@ -34,7 +34,7 @@ from streams.state.checkpoint import (
     Restored,
     Step,
 )
-from streams.state.outbox import Outbox, Send
+from streams.state.outbox import RETRY_PAUSE_S, Outbox, Send
 
 if TYPE_CHECKING:
     from streams.telemetry.metrics import Metrics
@@ -45,7 +45,6 @@ log = logging.getLogger(__name__)
 GAP_TRIES: Final = 3
 """A hole that is still there after so many seeks is not a fetch gone wrong: records are gone."""
 ROW_BYTES: Final = WORDS * 8
-RETRY_PAUSE_S: Final = 0.5
 POLL_S: Final = 0.2
 RATE_BYTES_PER_S: Final = 10_000_000
 """Assumed rate of checkpoint writes until one was measured: a slow disk."""

@@ -17,6 +17,7 @@ from aiokafka.errors import KafkaError, MessageSizeTooLargeError
 log = logging.getLogger(__name__)
 
 RETRY_PAUSE_S: Final = 0.5
+"""Between two tries to publish, of outputs and of checkpoints."""
 
 
 class Output(NamedTuple):

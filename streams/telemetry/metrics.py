@@ -25,6 +25,7 @@ from prometheus_client import (
 )
 
 from detectors.model.event import Trust
+from detectors.recipients import windows
 from streams.wire import Outcome, RejectReason
 
 PREFIX: Final = "otpguard_"
@@ -37,7 +38,7 @@ RULES: Final = (
     "burst", "raw_35min", "raw_24h", "spaced_50s_3h", "spaced_2min_3h", "spaced_5min_3h",
     "spaced_10min_24h", "mass_10min", "mass_35min", "mass_1h",
 )  # fmt: skip
-RUNGS: Final = ("2", "5", "10", "20", "50")
+RUNGS: Final = tuple(map(str, windows.RUNGS))
 MODES: Final = ("shadow", "enforce", "off")
 LEASE_MODES: Final = ("shadow", "enforce")
 VERBS: Final = ("throttle", "release")

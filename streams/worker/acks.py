@@ -16,7 +16,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
-from detectors.model.records import Action
+from detectors.model.records import Action, cause_partition
 from streams.cluster.admin import client_arguments
 from streams.cluster.read import records
 from streams.config import Kafka
@@ -68,7 +68,7 @@ class Acknowledgements:
         """`topic` is the input; `states` knows which of its partitions are this worker's."""
         self._states = states
         self._metrics = metrics
-        self._prefix = f"{epoch}:{topic}:"
+        self._epoch, self._topic = epoch, topic
         self._clock_ms = clock_ms
         self._open: OrderedDict[str, _Open] = OrderedDict()
         self._lock = threading.Lock()
@@ -106,7 +106,7 @@ class Acknowledgements:
 
     def take(self, ack: Ack) -> None:
         """Count one acknowledgement, if it is about an action of ours."""
-        if self._partition(ack.action_id) not in self._states.owned:
+        if cause_partition(ack.action_id, self._epoch, self._topic) not in self._states.owned:
             return
         with self._lock:
             found = self._open.get(ack.action_id)
@@ -134,13 +134,6 @@ class Acknowledgements:
                 not each.told and each.published_ms + GRACE_MS <= now_ms
                 for each in self._open.values()
             )
-
-    def _partition(self, action_id: str) -> int:
-        """The partition of the action's cause; -1 for the operator's words and other epochs."""
-        if not action_id.startswith(self._prefix):
-            return -1
-        number, _, _ = action_id[len(self._prefix) :].partition(":")
-        return int(number) if number.isdecimal() else -1
 
 
 def start(acknowledgements: Acknowledgements, kafka: Kafka, topic: str) -> None:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import ctypes
-import gc
 import logging
 import signal
 import time
@@ -17,9 +15,10 @@ import faust
 import uvloop
 from aiokafka.errors import KafkaError
 
+from streams import heap
 from streams.cluster import topics
 from streams.cluster.admin import tls
-from streams.config import Kafka, Settings
+from streams.config import TABLE, Kafka, Settings
 from streams.errors import ConfigError, Exit, OtpguardError, UnavailableError
 from streams.state.manager import StateManager
 from streams.telemetry import http
@@ -45,18 +44,7 @@ from streams.worker.watchdog import Heartbeats, Watchdog, end
 
 log = logging.getLogger(__name__)
 
-TABLE: Final = "recipients"
 WAIT_S: Final = 2.0
-GC_THRESHOLDS: Final = (200_000, 20, 20)
-"""A poll's records are alive together, so Python's default (700) walks them again and again: a
-third of the consumer thread's time. What is not in a cycle is freed without the collector."""
-M_TRIM_THRESHOLD: Final = -1  # malloc.h
-M_MMAP_THRESHOLD: Final = -3
-KEEP_BYTES: Final = 256 << 20
-"""Freed memory that is kept for the next poll: glibc would give a poll's megabytes back and have
-the kernel clear them again. Two pairs of runs, on a busy machine, differed by 4 and 6 % of CPU."""
-KEEP_S: Final = 60.0
-"""How long freed memory is kept. Were it for ever, the largest backlog would set what is held."""
 BEAT_S: Final = 0.25
 REJOIN_S: Final = 15.0
 """Until a member that wrote its last checkpoints joins the group again. Chosen: no rebalance may
@@ -190,9 +178,8 @@ class _Worker:
 
     async def run(self) -> int:
         """Work until a signal says stop; return the exit code."""
-        gc.freeze()
-        gc.set_threshold(*GC_THRESHOLDS)
-        keep_freed_memory()
+        heap.collect_rarely()
+        heap.keep_freed_memory()
         settings = self.settings.worker
         Watchdog(
             self.heartbeats,
@@ -208,7 +195,7 @@ class _Worker:
             _supervised(self._beat()),
             _supervised(self._probe()),
             _supervised(self.states.write_checkpoints()),
-            _supervised(_give_freed_memory_back()),
+            _supervised(heap.give_freed_memory_back()),
         ]
         started = asyncio.create_task(self.app.start())
         crashed = asyncio.create_task(crash_of(self.app))
@@ -287,26 +274,6 @@ class _Worker:
                         self.heartbeats.broker_at = time.monotonic()
             except (TimeoutError, KafkaError) as error:
                 log.warning("no broker answers: %r", error)
-
-
-def keep_freed_memory() -> None:
-    """Have glibc keep what is freed; does nothing with another C library."""
-    if mallopt := getattr(ctypes.CDLL(None), "mallopt", None):
-        mallopt(M_TRIM_THRESHOLD, KEEP_BYTES)
-        mallopt(M_MMAP_THRESHOLD, KEEP_BYTES // 8)
-
-
-async def _give_freed_memory_back() -> None:
-    """For ever: what is free after so long goes back to the system.
-
-    Young garbage is collected before: a consumer of kafka-python leaves exceptions with their
-    frames behind, and with the thresholds above the collector comes for them late.
-    """
-    trim = getattr(ctypes.CDLL(None), "malloc_trim", lambda _: None)
-    while True:
-        await asyncio.sleep(KEEP_S)
-        gc.collect(1)
-        await asyncio.to_thread(trim, 0)
 
 
 def fatal(error: BaseException) -> None:

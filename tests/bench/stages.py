@@ -18,7 +18,7 @@ from unittest.mock import patch
 from detectors import chain
 from streams import wire
 from streams.config import Settings
-from streams.worker.app import GC_THRESHOLDS, keep_freed_memory
+from streams.heap import collect_rarely, keep_freed_memory
 from tests.bench.traffic import SUBSCRIBERS, events, value
 
 INSIDE: Final = ("sift", "tally", "_name", "_judge", "_resend", "tick", "_passes")
@@ -119,9 +119,8 @@ def profile(number: int, batch: int, settings: Settings | None = None) -> dict[s
     """CPU us per event by stage over the second half of a log, the first half being warm-up."""
     log = records(number)
     run = Pass(settings or Settings())
-    gc.freeze()  # the collector and the allocator as the worker has them
     thresholds = gc.get_threshold()
-    gc.set_threshold(*GC_THRESHOLDS)
+    collect_rarely()  # the collector and the allocator as the worker has them
     keep_freed_memory()
     half = number // 2
     with ExitStack() as patches:

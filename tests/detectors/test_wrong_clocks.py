@@ -258,11 +258,11 @@ def test_a_throttle_of_next_year_does_not_stop_the_count_of_chronic_days() -> No
 
 
 def test_hindsight_does_not_wait_for_a_refusal_of_next_year() -> None:
-    hindsight: UsedLater[str] = UsedLater()
-    note_refusal(hindsight, "ahead", 7, 10**6 + 400 * DAY_S)
-    note_refusal(hindsight, "victim", 7, 10**6)
-    confirm(hindsight, 10**6 + HORIZON_S)
-    assert list(hindsight.entries) == []
+    used_later: UsedLater[str] = UsedLater()
+    note_refusal(used_later, "ahead", 7, 10**6 + 400 * DAY_S)
+    note_refusal(used_later, "victim", 7, 10**6)
+    confirm(used_later, 10**6 + HORIZON_S)
+    assert list(used_later.entries) == []
 
 
 def test_recipients_of_a_clock_that_is_ahead_are_the_first_to_be_forgotten() -> None:

@@ -11,7 +11,6 @@ At the end the changelog is read back: the sum is what its manifests hold, not w
 """
 
 import asyncio
-import gc
 import json
 import os
 import sys
@@ -25,9 +24,10 @@ from confluent_kafka import Consumer, TopicPartition
 
 from detectors.partition import Params, Snapshot
 from detectors.recipients.table import WORDS, Table
+from streams import heap
 from streams.worker import app as worker
 from streams.state.checkpoint import ChangelogReader
-from streams.config import Settings
+from streams.config import TABLE, Settings
 from streams.state.manager import Admission, StateManager
 from streams.telemetry.metrics import Metrics
 from streams.transport.driver import STORE_URL, App, TableManager
@@ -159,7 +159,7 @@ class Counting:
             fatal=worker.fatal,
         )
         self.app.Table(
-            worker.TABLE, store=STORE_URL, key_type=bytes, value_type=bytes,
+            TABLE, store=STORE_URL, key_type=bytes, value_type=bytes,
             partitions=settings.topics.partitions, recovery_buffer_size=2,
         )
         source = self.app.topic(settings.topics.input, value_type=bytes, value_serializer="raw")
@@ -236,9 +236,8 @@ class Counting:
         return total
 
     async def run(self):
-        gc.freeze()
-        gc.set_threshold(*worker.GC_THRESHOLDS)
-        worker.keep_freed_memory()
+        heap.collect_rarely()
+        heap.keep_freed_memory()
         writing = asyncio.create_task(self.states.write_checkpoints())
         await self.app.start()
         await writing

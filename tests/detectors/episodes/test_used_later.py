@@ -29,14 +29,14 @@ LATE_S = AT_S + 2 * HORIZON_S
 
 def uses(*codes: tuple[int, bool]) -> int:
     """How many uses stand, of codes of one platform: seconds after the first refusal, refused?"""
-    hindsight: UsedLater[str] = UsedLater()
-    note_refusal(hindsight, "r", 7, AT_S)
+    used_later: UsedLater[str] = UsedLater()
+    note_refusal(used_later, "r", 7, AT_S)
     for after_s, refused in codes:
         if refused:
-            note_refusal(hindsight, "r", 7, AT_S + after_s)
+            note_refusal(used_later, "r", 7, AT_S + after_s)
         else:
-            note_use(hindsight, "r", 7, AT_S + after_s)
-    return len(confirm(hindsight, LATE_S))
+            note_use(used_later, "r", 7, AT_S + after_s)
+    return len(confirm(used_later, LATE_S))
 
 
 @pytest.mark.parametrize(
@@ -58,31 +58,31 @@ def test_what_is_a_use(codes: list[tuple[int, bool]], stand: int) -> None:
 
 
 def test_another_platform_or_recipient_is_no_use() -> None:
-    hindsight: UsedLater[str] = UsedLater()
-    note_refusal(hindsight, "r", 7, AT_S)
-    note_use(hindsight, "r", 8, AT_S + QUIET_S)
-    note_use(hindsight, "s", 7, AT_S + QUIET_S)
-    assert confirm(hindsight, LATE_S) == []
+    used_later: UsedLater[str] = UsedLater()
+    note_refusal(used_later, "r", 7, AT_S)
+    note_use(used_later, "r", 8, AT_S + QUIET_S)
+    note_use(used_later, "s", 7, AT_S + QUIET_S)
+    assert confirm(used_later, LATE_S) == []
 
 
 def test_a_use_is_told_when_nothing_was_refused_for_half_an_hour() -> None:
-    hindsight: UsedLater[str] = UsedLater()
-    note_refusal(hindsight, "r", 7, AT_S)
-    note_use(hindsight, "r", 7, AT_S + QUIET_S)
-    assert confirm(hindsight, AT_S + 2 * QUIET_S - 1) == []
-    assert confirm(hindsight, AT_S + 2 * QUIET_S) == [("r", 7)]
-    assert confirm(hindsight, LATE_S) == []
-    assert not hindsight.entries
+    used_later: UsedLater[str] = UsedLater()
+    note_refusal(used_later, "r", 7, AT_S)
+    note_use(used_later, "r", 7, AT_S + QUIET_S)
+    assert confirm(used_later, AT_S + 2 * QUIET_S - 1) == []
+    assert confirm(used_later, AT_S + 2 * QUIET_S) == [("r", 7)]
+    assert confirm(used_later, LATE_S) == []
+    assert not used_later.entries
 
 
 def test_it_is_bounded_and_those_refused_longest_ago_go_first() -> None:
-    hindsight: UsedLater[int] = UsedLater(recipients_max=3)
+    used_later: UsedLater[int] = UsedLater(recipients_max=3)
     for recipient in (1, 2, 3, 1, 4):
         for platform in range(PLATFORMS_MAX + 9):
-            note_refusal(hindsight, recipient, platform, AT_S)
-    assert list(hindsight.entries) == [3, 1, 4]
-    assert all(len(held.platforms) == PLATFORMS_MAX for held in hindsight.entries.values())
-    among = hindsight.among(np.array([0, 1, 2, 3, 4, 9], np.uint64))
+            note_refusal(used_later, recipient, platform, AT_S)
+    assert list(used_later.entries) == [3, 1, 4]
+    assert all(len(held.platforms) == PLATFORMS_MAX for held in used_later.entries.values())
+    among = used_later.among(np.array([0, 1, 2, 3, 4, 9], np.uint64))
     assert among.tolist() == [False, True, False, True, True, False]
 
 
@@ -133,7 +133,7 @@ def test_batch_edges_and_restarts_change_nothing(events: list[Event], size: int,
     first = run(ENFORCE, events[:cut], parts, size=size, offsets=offsets[:cut])
     parts = restore(ENFORCE, snapshot(parts))
     second = run(ENFORCE, events[cut:], parts, size=size, offsets=offsets[cut:])
-    assert parts.hindsight.state() == whole.hindsight.state()
+    assert parts.used_later.state() == whole.used_later.state()
     assert first.refused + second.refused == total.refused
     assert first.used_later + second.used_later == total.used_later
 
@@ -141,7 +141,7 @@ def test_batch_edges_and_restarts_change_nothing(events: list[Event], size: int,
 def test_a_checkpoint_of_before_has_no_hindsight_and_is_read() -> None:
     partition = Partition(ENFORCE)
     run(ENFORCE, [Event(START_MS + i * 5_000, VICTIM, f"new {i}") for i in range(30)], partition)
-    assert partition.hindsight.entries
+    assert partition.used_later.entries
     older = snapshot(partition)
     del older.rest["hindsight"]
-    assert not restore(ENFORCE, older).hindsight.entries
+    assert not restore(ENFORCE, older).used_later.entries

@@ -6,7 +6,6 @@ from hypothesis import strategies as st
 
 from detectors.bars import LEASE_MAX_MS, RAILS_ALARM_RATIO
 from detectors.leases.rails import (
-    MINUTE_MS,
     OFFERS_S,
     RailParams,
     Rails,
@@ -16,6 +15,7 @@ from detectors.leases.rails import (
     utilisation,
     withdraw,
 )
+from detectors.model.times import MINUTE_MS
 
 LEASE_MS = 600_000
 SMALL = RailParams(new_per_minute=10, recipients_max=50)

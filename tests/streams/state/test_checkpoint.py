@@ -297,7 +297,7 @@ def test_a_state_that_dies_at_every_cut_decides_the_same_to_the_byte() -> None:
 RESTORES = """
 import numpy as np
 from detectors import chain
-from streams.worker.app import keep_freed_memory
+from streams.heap import keep_freed_memory
 from streams.state.checkpoint import (
     CHUNK_BYTES_MAX, ChangelogReader, ChunkRef, Key, Manifest, digest_of, pieces,
 )
