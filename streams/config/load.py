@@ -1,0 +1,104 @@
+"""Reads settings: one TOML file, then the environment over it."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from pydantic import BaseModel, SecretStr, ValidationError
+from pydantic_settings import SettingsConfigDict
+
+from streams.config.settings import ENVIRONMENT_PREFIX, Settings
+from streams.errors import ConfigError
+from streams.shown import MASK, masked
+
+PATH_VARIABLE: Final = "OTPGUARD_CONFIG"
+
+RESTARTS: Final = {
+    "detect": "a restart may change any of these; another window_s begins the counts of metrics "
+    "anew, fewer recipients_max forget the longest idle, all else holds from the next event on",
+    "recognise": "a restart may change any of these; platforms named otherwise are new ones to "
+    "every recipient",
+}
+"""Sections whose settings a state remembers something of, and what a change does."""
+
+
+def load(path: Path | None = None) -> Settings:
+    """Return the settings of `path`, else of the file that OTPGUARD_CONFIG names, else defaults.
+
+    The environment goes over any of them. Raise ConfigError with a line for each thing wrong.
+    """
+    path = chosen_path(path)
+    if path is not None:
+        _table(path)
+
+    class Configured(Settings):
+        model_config = SettingsConfigDict(toml_file=path)
+
+    try:
+        return Configured()
+    except ValidationError as error:
+        raise ConfigError("\n".join(_sentences(error))) from None
+
+
+def chosen_path(path: Path | None) -> Path | None:
+    """The settings file that counts: the one asked for, or the one of OTPGUARD_CONFIG."""
+    named = os.environ.get(PATH_VARIABLE, "")
+    return path or (Path(named) if named else None)
+
+
+def effective(settings: Settings, path: Path | None = None) -> Iterator[dict[str, Any]]:
+    """Yield each setting as {name, value, source, reason}, secrets masked, in order of the file."""
+    path = chosen_path(path)
+    table = _table(path) if path is not None else {}
+    for name, value, reason in _leaves(settings):
+        variable = ENVIRONMENT_PREFIX + name.replace(".", "_").upper()
+        if variable in {key.upper() for key in os.environ}:
+            source = variable
+        elif _holds(table, name):
+            source = str(path)
+        else:
+            source = "default"
+        yield {"name": name, "value": value, "source": source, "reason": reason}
+
+
+def _leaves(section: BaseModel, prefix: str = "") -> Iterator[tuple[str, Any, str]]:
+    for name, field in type(section).model_fields.items():
+        value = getattr(section, name)
+        if isinstance(value, BaseModel):
+            yield from _leaves(value, f"{prefix}{name}.")
+        elif isinstance(value, SecretStr):
+            hidden = MASK if value.get_secret_value() else ""
+            yield prefix + name, hidden, field.description or ""
+        elif isinstance(value, str):
+            yield prefix + name, masked(value), field.description or ""
+        else:
+            yield prefix + name, value, field.description or ""
+
+
+def _holds(table: Mapping[str, Any], name: str) -> bool:
+    section, _, rest = name.partition(".")
+    if not rest:
+        return section in table
+    return _holds(table.get(section, {}), rest)
+
+
+def _table(path: Path) -> dict[str, Any]:
+    try:
+        with path.open("rb") as file:
+            return tomllib.load(file)
+    except OSError as error:
+        raise ConfigError(f"{path}: {error.strerror}") from None
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{path}: {error}") from None
+
+
+def _sentences(error: ValidationError) -> Iterator[str]:
+    """One line for each thing wrong: the setting and what is expected, never the value."""
+    for item in error.errors(include_url=False, include_input=False, include_context=False):
+        name = ".".join(str(part) for part in item["loc"]) or "settings"
+        said = item["msg"].removeprefix("Value error, ")
+        yield f"{name}: {'unknown setting' if item['type'] == 'extra_forbidden' else said}"
