@@ -147,7 +147,7 @@ MASS_EACH: Final = 9
 10 min, a page that is asked again and again beside four log-ins cannot."""
 
 MASS_UNSURE: Final = LOUD_MESSAGES - 1
-"""So many messages may go by, or be counted early, before a loud recipient is listened to."""
+"""The most messages that may go by, or be counted early, before a loud recipient is listened to."""
 
 MASS_HELD: Final = 128
 """Messages of a suspect that are held: over the highest bar, with room for what comes late."""

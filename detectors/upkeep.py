@@ -129,7 +129,7 @@ def _put_right(
 
 
 def _due(params: Params, suspect: Suspect) -> int:
-    """When a suspect may be let go, if it hears nothing more.
+    """The time at which a suspect may be let go, if no more comes for it.
 
     Its last day must fit a ring with a place to spare, or the sieve would promote it at once; what
     is tainted, and the messages held, must be too old to count on.

@@ -205,7 +205,7 @@ def over(params: EpisodeParams, episode: Episode, now_s: int) -> bool:
 
 
 def ends_s(params: EpisodeParams, episode: Episode) -> int:
-    """When the episode ends if no further message of the flood comes."""
+    """The time at which the episode ends if no further message of the flood comes."""
     return min(episode.last_flood_s + params.quiet_s, episode.opened_s + params.episode_most_s)
 
 

@@ -66,7 +66,7 @@ class UsedLater(Generic[Recipient]):
         self.keys: NDArray[np.uint64] | None = None  # of entries, sorted; None: to be made anew
 
     def among(self: UsedLater[int], recipients: NDArray[np.uint64]) -> NDArray[np.bool_]:
-        """Which of these (n,) had something refused; for recipients that are integers."""
+        """True for those of (n,) integer recipients that had something refused."""
         if self.keys is None:
             self.keys = np.sort(np.fromiter(self.entries, np.uint64, len(self.entries)))
         if not len(self.keys):

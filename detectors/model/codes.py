@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True, slots=True)
 class Codes:
-    """Which events of a batch are verification codes, and whose: arrays of the batch's length."""
+    """The verification codes of a batch, and whose they are: arrays of the batch's length."""
 
     otp: NDArray[np.bool_]
     platform: NDArray[np.uint32]  # `platform_id` of the key; 0 where the event is no code

@@ -27,7 +27,7 @@ TOKEN_BIT: Final = 1 << 63
 
 
 class Trust(IntEnum):
-    """How far a platform is trusted, decided by the registry. All but NONE always pass."""
+    """Classes of trusted platforms, decided by the registry. All but NONE always pass."""
 
     NONE = 0
     BANK = 1

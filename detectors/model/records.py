@@ -15,7 +15,7 @@ from detectors.model.times import EPOCH_S
 
 
 class Level(IntEnum):
-    """How a recipient is treated."""
+    """The treatment of a recipient."""
 
     CLEAR = 0
     WATCH = 1
@@ -98,7 +98,7 @@ class Scope:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """How many messages, platforms and novel platforms the episode has had, from when to when."""
+    """Counts of an episode: messages, platforms and novel platforms, from when to when."""
 
     messages: int
     platforms: int

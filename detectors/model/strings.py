@@ -20,7 +20,8 @@ SPARE: Final = 2
 buffer they can be written over."""
 
 _DISTINCT_MAX: Final = 16
-"""So many strings are counted by comparing them; more, one by one. Chosen: a feed's gateways."""
+"""Up to this many distinct strings are counted by comparing; more, one by one. Chosen: a feed's
+gateways."""
 
 _NARROW: Final = 32
 """Bytes up to which numpy makes the objects, in half the time. Chosen: senders, gateways."""
@@ -67,7 +68,7 @@ class Strings(ABC):
 
     @abstractmethod
     def counts(self) -> dict[str, int]:
-        """How often each string occurs."""
+        """Count each distinct string."""
 
 
 class StringList(Strings):
@@ -122,7 +123,7 @@ class StringList(Strings):
         return StringList(self.strings[first:last])
 
     def counts(self) -> dict[str, int]:
-        """How often each string occurs."""
+        """Count each distinct string."""
         return dict(Counter(self.strings))
 
 
@@ -203,7 +204,7 @@ class StringBuffer(Strings):
         return StringBuffer(self.buffer, self.start[first:last], self.stop[first:last])
 
     def counts(self) -> dict[str, int]:
-        """How often each string occurs."""
+        """Count each distinct string."""
         counts: dict[str, int] = {}
         length = self.length
         for width in np.flatnonzero(np.bincount(length)).tolist():

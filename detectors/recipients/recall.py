@@ -1,4 +1,4 @@
-"""How often a platform came, kept up to date for many rows at once: a sighting of each.
+"""Memories of many recipients, brought up to date at once by a sighting of each.
 
 The rules are those of `detectors.recipients.row`, which has them for one recipient in `Memory`.
 """
@@ -142,7 +142,7 @@ def _returns(
     tags: NDArray[np.uint16],
     born: NDArray[np.uint16],
 ) -> NDArray[np.bool_]:
-    """Which of the platforms that come back into the ring are a habit now."""
+    """True for those platforms back in the ring that are a habit now."""
     back, slot = new.back, new.slot
     word = new.held[slot, back]
     was = week_of((word >> SECONDS).astype(np.int64), born[back])

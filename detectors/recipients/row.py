@@ -108,7 +108,7 @@ def words_of(memory: NDArray[np.uint16]) -> NDArray[np.uint64]:
 
 
 class Marks:
-    """How many prints of each of m rows stand for what: arrays (m,) of int16."""
+    """Counts of the prints of each of m rows by what they stand for: arrays (m,) of int16."""
 
     __slots__ = ("again", "again_period", "again_week", "habit", "habit_period")
 
@@ -222,7 +222,7 @@ def forget(
 
 
 def age(memory: NDArray[np.uint16], periods: NDArray[np.int32]) -> None:
-    """So many periods (m,) over 0 begin: what was not used in the last one counts as ONCE."""
+    """Begin periods, (m,) counts over 0: what was not used in the last one counts as ONCE."""
     marks = Marks(memory[1], np.zeros(memory.shape[1], np.uint16))
     idle = periods > 1
     marks.habit_period[idle] = marks.again_period[idle] = 0
@@ -260,7 +260,7 @@ class Memory:
 
     @property
     def size(self) -> int:
-        """How many platforms the prints stand for."""
+        """The number of platforms that the prints stand for."""
         return len(self.prints)
 
     def week(self, at_s: int) -> int:

@@ -38,8 +38,8 @@ _BLOCK: Final = 1 << 18
 _SLICE: Final = 1 << 16
 """Cells that move to a new index with a call that adds rows: some 3 ms."""
 _CELLS_A_ROW: Final = 16
-"""So many move at least for each row that is added. While they move, the new index, which is not
-smaller, gets at most a 16th of its cells: it stays under `_LOAD_MOST`."""
+"""The least number of cells that move for each row that is added. While they move, the new index,
+which is not smaller, gets at most a 16th of its cells: it stays under `_LOAD_MOST`."""
 _ITEM: Final = np.dtype((np.void, 8 * WORDS))
 _ROWS: Final = _TOMB - np.uint32(1)
 _ONE: Final = np.uint32(1)
@@ -108,7 +108,7 @@ class Table:
 
     @property
     def room(self) -> int:
-        """How many more recipients fit."""
+        """The number of recipients that still fit."""
         return self.rows_max - self.count
 
     def mixed(self, keys: NDArray[np.uint64]) -> NDArray[np.uint64]:

@@ -1,4 +1,4 @@
-"""Which word owns which number, by what stands between the two.
+"""Numbers and the words that own them, by what stands between the two.
 
 Every number belongs to the word that names it; the nearest is asked first.
 """

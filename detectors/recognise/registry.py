@@ -1,4 +1,4 @@
-"""Who may be behind a message: platforms, their numbers, and how far each is trusted.
+"""Platforms that may be behind a message: their names, their numbers, their trust.
 
 The shipped files in `data/` hold what is public knowledge; an operator's own file, in the same
 form, is merged over them. Nothing here looks at the text of a message.
@@ -259,7 +259,7 @@ class Registry:
         return form[: max(self.open_lengths + self.line_lengths, default=1)]
 
     def trust(self, claimed: Platform | None, sender: Sender) -> Trust:
-        """How far a message is trusted that claims a name and came from this sender.
+        """The trust of a message that claims a name and came from this sender.
 
         | number              | no name claimed | its owner's name | another's name      |
         |---------------------|-----------------|------------------|---------------------|

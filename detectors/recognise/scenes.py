@@ -16,7 +16,7 @@ from detectors.recognise.words import all_words
 SPAM: Final = any_of(all_words("spam"))
 """Casino texts and sellers of text messages."""
 LEAVE: Final = any_of(all_words("leave"))
-"""How to unsubscribe, which advertising has to tell."""
+"""A way to unsubscribe, which advertising has to tell."""
 ASKS: Final = re.compile("[?？]")
 """The end of a question: people ask each other."""
 _PERCENT: Final = re.compile("0\\s?%|%\\s?0")  # an offer

@@ -134,7 +134,7 @@ STOP: Final = re.compile("[。！？!?\n]|[.](?=\\s|$)")
 
 
 class Form(Enum):
-    """How a number is written."""
+    """The ways in which a number is written."""
 
     PLAIN = "plain"  # 4-8 digits, 3+3, 4+4, or spaced one by one
     LETTER = "letter"  # G-123456

@@ -19,7 +19,7 @@ def model() -> Model:
 def confidence(
     looked: Look, score: int, read: Callable[[Look], Reading], *, trusted: bool, person: bool
 ) -> float:
-    """How sure it is, in whole hundredths, that a text is a code.
+    """The confidence, in whole hundredths, that a text is a code.
 
     The rules alone decide on what machines read, and on a trusted platform's text: who could write
     a text that deceives the model would else decide what is held of a bank. Elsewhere a score far

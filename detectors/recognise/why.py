@@ -1,4 +1,4 @@
-"""Why a text counts as a code, or not: the sum behind the answer, part by part."""
+"""The explanation of an answer: the sum that made a text count as a code or not, part by part."""
 
 from __future__ import annotations
 

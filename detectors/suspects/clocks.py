@@ -1,4 +1,4 @@
-"""How far the time stamps of a gateway can be trusted, measured from its own events.
+"""The trust that the time stamps of a gateway deserve, measured from its own events.
 
 Pace is judged in seconds; a feed that rounds to minutes, or whose clocks disagree, needs other
 bars (`BURST` in `judge.py`). The measurement is a function of the log: it takes the event at every
@@ -29,7 +29,7 @@ comes is a backlog: the newest begins anew. Chosen: 256 messages; of a gateway w
 ones, one run in 65,000 is so long."""
 
 ASTRAY_RATIO: Final = 4
-"""So many old samples for each one near the newest are no backlog: the clocks of such a gateway
+"""A gateway with this many old samples for each one near the newest has no backlog: its clocks
 disagree by more than `NEAR_MS`. Simulated: six where they jitter by hours, and still 3.4 for a
 backlog of seven in eight messages."""
 

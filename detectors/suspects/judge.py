@@ -256,7 +256,7 @@ def _scores(
 
 
 def _spaced(times_s: list[int], first: int, gap_s: int) -> int:
-    """How many of these ascending times, from place `first` on, are a gap apart.
+    """Count those of the ascending times, from place `first` on, that are a gap apart.
 
     From the newest back, taking each that is far enough from the last taken: the most there can
     be, and a function of the window alone.

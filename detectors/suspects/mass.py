@@ -216,11 +216,11 @@ def newest(suspect: Suspect) -> dict[str, tuple[int, int]]:
 
 
 def heard_since(suspect: Suspect, since_s: int) -> int:
-    """How many messages are held that came then or later."""
+    """Count the held messages that came at `since_s` or later."""
     heard = suspect.heard
     return len(heard) - bisect_left(heard, utc_ms(since_s) << _TIME)
 
 
 def last_s(suspect: Suspect) -> int:
-    """When the newest message came that is held; 0 if none is."""
+    """The time of the newest held message; 0 if none is held."""
     return seconds(suspect.heard[-1] >> _TIME) if suspect.heard else 0

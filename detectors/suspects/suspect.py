@@ -134,7 +134,7 @@ class Suspect:
 
     @property
     def novels(self) -> int:
-        """How many of its sightings are novel."""
+        """The number of novel sightings."""
         return len(self.novel_s)
 
     def knows(self, platform: int, at_s: int) -> bool:
@@ -197,7 +197,7 @@ class Suspect:
         return set(self.memory.prints) - {0} | {platform_print(p) for p in self.known(at_s)}
 
     def memory_size(self, at_s: int) -> int:
-        """How many platforms it knows, as far as prints tell them apart."""
+        """The number of platforms that the recipient knows, as far as prints tell them apart."""
         return len(self.prints(at_s))
 
     def remembers(self, least: int, at_s: int) -> bool:

@@ -60,12 +60,12 @@ class Cohort:
 
     @property
     def recipients(self) -> int:
-        """How many recipients there are; exact while all of them fit, then within 1 %."""
+        """The number of recipients; exact while all of them fit, then within 1 %."""
         return len(self.people) + len(self.left_out) << self.zeros
 
     @property
     def known(self) -> NDArray[np.int64]:
-        """How many recipients of the sample know 0, 1, ... KNOWN_MAX platforms."""
+        """Counts of recipients of the sample that know 0, 1, ... KNOWN_MAX platforms."""
         sizes = [len(person.platforms) for person in self.people.values() if person.born_s]
         return np.bincount(sizes, minlength=KNOWN_MAX + 1).astype(np.int64)
 
@@ -145,7 +145,7 @@ class Cohort:
         person.size = person.novel = 0
 
     def _age(self, person: Subscriber) -> int:
-        """Which age of memory this is."""
+        """The index in AGES of a memory's age at its newest sighting."""
         return bisect_right(AGES, (person.sighted_s - person.born_s) / DAY_S)
 
 

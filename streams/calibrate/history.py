@@ -57,7 +57,7 @@ def from_lines(
 
 @dataclass(frozen=True, slots=True)
 class ColumnTable:
-    """How CSV files are laid out."""
+    """The layout of CSV files."""
 
     rules: FieldMap
     columns: list[str] | None  # None: the first line of each file names them
@@ -119,7 +119,7 @@ class TopicHistory:
 
     @property
     def records(self) -> int:
-        """How many records the range has at most; a compacted topic has fewer."""
+        """The most records that the range can have; a compacted topic has fewer."""
         return sum(end - first for first, end in self.ranges.values())
 
     def slices(self, progress: Progress) -> Iterator[Slice]:

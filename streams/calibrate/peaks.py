@@ -1,4 +1,4 @@
-"""How near to the bars each recipient came on each day: the highest scores of the judge. Pure.
+"""The highest scores that each recipient reached on each day, beside the bars. Pure.
 
 The sieve shows the judge whoever has three novel platforms in a bucket of 1.5, or five of them or
 eight platforms in a day; nobody else comes near a bar of platforms, and nobody else is here. Bars

@@ -164,7 +164,7 @@ def what_if(pair: Any, result: Result) -> None:
 
 
 def peaks(axes: Axes, result: Result) -> None:
-    """How many recipient-days peaked at each level, and where an attack's peaks are."""
+    """Plot the recipient-days that peaked at each level, and where an attack's peaks are."""
     counted = result.current.peaks.levels
     for novel, ink, label in (
         (3, PALE, "with 3 new platforms or more"),
@@ -346,7 +346,7 @@ def novelty(axes: Axes, result: Result) -> None:
 
 
 def known(axes: Axes, result: Result) -> None:
-    """How many platforms a recipient knows at the end of the history."""
+    """Plot how many platforms recipients know at the end of the history."""
     counts = result.current.cohort.known
     total = max(1, int(counts.sum()))
     x = np.arange(KNOWN_MAX + 1)

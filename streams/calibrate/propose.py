@@ -18,7 +18,7 @@ from streams.calibrate.survey import Survey, aside
 from streams.config import Settings
 
 SPREE_SIGHTINGS_MIN: Final = 1000
-"""So many sightings in log-in sprees, or P(novel) is not proposed: +-3 % at 95 %."""
+"""The fewest sightings in log-in sprees for P(novel) to be proposed: +-3 % at 95 %."""
 
 LAST_DAYS: Final = 7
 """P(novel) is that of the history's last week: the memory then is the oldest there is."""
@@ -84,7 +84,7 @@ def _p_novel(settings: Settings, survey: Survey) -> Iterator[ProposedChange]:
 
 
 def _class(p_novel: float | None) -> int:
-    """Which bars a value means, as `detectors.suspects.judge.bars_of` chooses them."""
+    """The class of bars that a value means, as `detectors.suspects.judge.bars_of` chooses them."""
     return 0 if p_novel is None or p_novel > 0.5 else 1 if p_novel > 0.3 else 2
 
 

@@ -1,4 +1,4 @@
-"""How many alarms in so many subscriber-days, and what may be claimed from that. Pure."""
+"""Alarms in a number of subscriber-days, and what may be claimed from that. Pure."""
 
 from __future__ import annotations
 

@@ -196,7 +196,7 @@ def _rates(result: Result, survey: Survey) -> dict[str, Any]:
 
 
 def _unreached(result: Result) -> list[str]:
-    """Why the target is out of reach, the run at the proposed settings included."""
+    """Reasons for which the target is out of reach, the run at the proposed settings included."""
     reasons = list(result.unreached)
     if result.proposed is not None:
         _, throttle = result.rates(result.proposed)

@@ -49,7 +49,7 @@ class Alarmed:
 
 
 class Alarms:
-    """Who was alarmed about, how often."""
+    """Recipients that alarms were about, and how often."""
 
     def __init__(self, recipients_max: int = 1 << 17) -> None:
         self.recipients_max = recipients_max

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class OutputForm(StrEnum):
-    """How explanations are written."""
+    """Formats of an explanation."""
 
     TEXT = "text"
     MARKDOWN = "markdown"

@@ -228,7 +228,7 @@ def _say(
 def _publish(
     settings: Settings, word: Override, wait_s: float
 ) -> tuple[str, dict[str, float], dict[str, str]]:
-    """Its name in acknowledgements; by adapter, seconds until it was obeyed, and why it is not."""
+    """Write an override: its id; by adapter, seconds until it was obeyed, and why it is not."""
     from kafka import KafkaConsumer, KafkaProducer, TopicPartition  # noqa: PLC0415 - start-up time
     from kafka.errors import KafkaError  # noqa: PLC0415
 

@@ -1,4 +1,4 @@
-"""Who may do what in Kafka: a role for each kind of process and person, and its ACLs.
+"""Rights in Kafka: a role for each kind of process and person, and its ACLs.
 
 Kafka's ACLs are about whole topics: they cannot tell keys or verbs apart. Hence dead letters have a
 topic of their own, and words about everyone (the kill switch among them) have one where

@@ -22,7 +22,7 @@ record lives up to a retention and a segment. With Kafka's week of a segment, te
 kept three days were kept ten."""
 
 AHEAD_MAX_MS: Final = HOUR_MS
-"""How far ahead of the broker's clock a record may claim to be, where producers set its time: an
+"""The most that a record may be ahead of the broker's clock, where producers set its time: an
 hour is more than any clock drifts, and less than the longest lease."""
 
 

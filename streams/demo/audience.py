@@ -49,7 +49,7 @@ class Audience:
             self.console.print(text)
 
     def at(self, done: float, total: float, note: str) -> None:
-        """How far the step is; a plain console hears of every tenth."""
+        """Show the progress of the step; a plain console hears of every tenth."""
         self.progress.update(self.task, completed=done, total=total, note=note)
         tenths = int(10 * done / total) if total else 0
         if not self.moving and tenths > self.tenths:

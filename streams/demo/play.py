@@ -35,7 +35,7 @@ QUIET_S = 1.0
 """Without a new record for so long the output topics are taken as read to the end."""
 
 COUNT_S = 60.0
-"""How long a worker may be behind. Measured: 4 to 8 s after the week before."""
+"""The longest that a worker may be behind. Measured: 4 to 8 s after the week before."""
 
 
 @dataclass(frozen=True, slots=True)

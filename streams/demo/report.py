@@ -137,7 +137,7 @@ def lead(story: Story) -> str:
 
 
 def _share(messages: list[OfferedMessage]) -> str:
-    """How many of these were delivered."""
+    """The delivered share of these messages, in words."""
     arrived = sum(not message.refused for message in messages)
     if arrived == len(messages):
         return "both" if arrived == 2 else f"all {arrived}"

@@ -27,10 +27,10 @@ MEMORY_MIN_BYTES: Final = 768 << 20
 """Twice what broker, worker and generator hold together with 20,000 subscribers: 370 MB."""
 
 START_S: Final = 60.0
-"""How long a worker may take to start. Measured: 8 s, most of it imports and joining the group."""
+"""The longest start of a worker. Measured: 8 s, most of it imports and joining the group."""
 
 STOP_S: Final = 15.0
-"""How long it may take to stop, last checkpoints included, before it is killed. Measured: 1 s."""
+"""The longest stop of a worker, last checkpoints included, before it is killed. Measured: 1 s."""
 
 
 def check_memory() -> None:

@@ -89,7 +89,7 @@ class Background:
 
 @dataclass(frozen=True, slots=True)
 class Machinery:
-    """How the run was made."""
+    """Conditions and counts of the run."""
 
     version: str
     broker: str
@@ -121,7 +121,7 @@ class Story:
 
     @property
     def started_ms(self) -> int:
-        """When the first message of the flood was sent."""
+        """The time of the first message of the flood."""
         return self.of(Role.ATTACK)[0].event_time_ms
 
     @property

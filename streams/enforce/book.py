@@ -30,7 +30,7 @@ the two minutes by which the coarsest gateways that the detector judges by stamp
 
 
 class NoLease(StrEnum):
-    """Why there is no lease for a recipient, or what became of an action."""
+    """Reasons for no lease, or what became of an action."""
 
     NONE = "none"  # nothing known about this recipient
     STALE = "stale"  # a higher (epoch, revision) is known

@@ -54,7 +54,7 @@ class Gateway(Protocol):
         ...
 
     def refused(self, action_ids: Sequence[str]) -> Sequence[int]:
-        """How many messages were refused under each of these actions; 0 where it can't tell."""
+        """Counts of messages refused under each action; 0 where the gateway can't tell."""
         ...
 
     def counted(self) -> Iterable[str]:
@@ -62,7 +62,7 @@ class Gateway(Protocol):
         ...
 
     def health(self) -> str:
-        """Which incarnation of the gateway's memory answers. Another one knows nothing."""
+        """Name the incarnation of the gateway's memory that answers. Another one knows nothing."""
         ...
 
     def close(self) -> None:

@@ -145,7 +145,7 @@ def _spooled(file: IO[bytes], stream: IO[bytes]) -> IO[bytes]:
 
 
 def _shift_ms(stream: IO[bytes], rules: FieldMap | None) -> int:
-    """How far the newest event lies behind this moment; leaves the stream at its beginning."""
+    """The distance of the newest event from now; leaves the stream at its beginning."""
     newest_ms: int | None = None
     for at_ms in _times(stream, rules):
         newest_ms = at_ms if newest_ms is None else max(newest_ms, at_ms)

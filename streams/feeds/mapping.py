@@ -35,7 +35,7 @@ class UnmappableError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class FieldMap:
-    """Which field comes from which, what is constant, and how times are written."""
+    """A feed's columns by field, its constants, and its format of times."""
 
     targets: Mapping[str, tuple[tuple[str, Convert], ...]]  # source -> what it gives, and how
     constants: Mapping[str, Any] = field(default_factory=dict)
@@ -109,7 +109,7 @@ def _pair(word: str) -> tuple[str, str]:
 
 
 def _reader(time_format: str, zone: str | None) -> Callable[[Any], int]:
-    """How a time becomes milliseconds."""
+    """Make the function that turns a time into milliseconds."""
     try:
         local = None if zone is None else ZoneInfo(zone) if zone != "UTC" else UTC
     except (ZoneInfoNotFoundError, ValueError):

@@ -36,7 +36,7 @@ ACKS_MAX: Final = 10_000  # remembered in one run; more come within a minute on 
 
 
 class CanaryOutcome(StrEnum):
-    """How a run ended."""
+    """The ends that a run can have."""
 
     APPLIED = "applied"  # the gateway holds the lease
     IGNORED = "ignored"  # an adapter read it and may not enforce it: shadow, switch, rails
@@ -207,7 +207,7 @@ class Watch:
 
 
 def outcome_of(run: Run, *, acknowledged: bool) -> CanaryOutcome:
-    """How the run ended.
+    """Name the end of a run.
 
     >>> outcome_of(Run("8617000000000", 0.0), acknowledged=True)
     <CanaryOutcome.MISSED: 'missed'>

@@ -104,7 +104,7 @@ def summary(case: Case) -> dict[str, Any]:
 
 
 def explanation(case: Case, record: EpisodeRecord) -> Iterator[str]:
-    """Why, in lines for a person: no code and no text, for none was kept."""
+    """Explain a case, in lines for a person: no code and no text, for none was kept."""
     yield from lines(record)
     if case.actions:
         yield ""
@@ -120,7 +120,7 @@ def explanation(case: Case, record: EpisodeRecord) -> Iterator[str]:
 
 
 def spoken(word: Override) -> str:
-    """Who said what, why and until when."""
+    """An override in one line: its verb, its reason, its author and its end."""
     what = f"{word.verb} {word.mode if word.verb == 'mode' else word.platform}".strip()
     until = (
         "until said anew" if word.expires_at_ms is None else f"until {clock(word.expires_at_ms)}"

@@ -82,7 +82,7 @@ class Letter(NamedTuple):
 
     @property
     def position(self) -> str:
-        """Its name for people."""
+        """Partition and offset, as people write them."""
         return f"{self.partition}:{self.offset}"
 
     @property
@@ -93,7 +93,7 @@ class Letter(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """Which letters are meant. Times: milliseconds UTC, of when a letter was written."""
+    """Conditions on letters. Times: milliseconds UTC, of when a letter was written."""
 
     reasons: frozenset[str] = frozenset()  # empty: all
     since_ms: int | None = None
@@ -418,7 +418,7 @@ def _letter(record: Any) -> Letter | None:
 
 
 def _mark(record: Any) -> tuple[tuple[RecordPosition, int], RecordPosition] | None:
-    """Which letter was replayed, and to where; None if the record says nothing of that."""
+    """The replayed letter of a mark, and where it went; None for a record that is no mark."""
     if not (record.key or b"").startswith(MARK):
         return None
     headers = _headers(record)

@@ -23,7 +23,7 @@ from streams.shown import in_markdown, shown
 KINDS: Final = MappingProxyType(
     {"sig": "", "text": "", "from": "sender ", "port": "", "host": "", "id": "platform "}
 )
-"""How a platform key's prefix reads."""
+"""Words for the prefix of a platform's key."""
 
 RULES: Final = MappingProxyType(
     {
@@ -47,7 +47,7 @@ RULES: Final = MappingProxyType(
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """Why one recipient is at the level it is at. Empty parts do not apply."""
+    """Reasons for one recipient's level. Empty parts do not apply."""
 
     headline: str
     facts: tuple[str, ...]

@@ -21,11 +21,11 @@ from streams.scenarios.wording import COURIER, MARKETING, SHARED_CHINESE, SHARED
 from streams.scenarios.writer import MessageWriter, in_order, scattered
 
 REPEATS_MAX: Final = 2
-"""How often a platform repeats itself in the incident that this project started from."""
+"""The most repeats of a platform in the incident that this project started from."""
 
 
 def hits(rng: Random, count: int, platforms: Sequence[PlatformProfile]) -> list[PlatformProfile]:
-    """Who sends each of `count` messages: every platform once, some up to twice more, shuffled.
+    """Draw the sender of each of `count` messages: every platform once, some up to twice more.
 
     Where the count is too small for all platforms, some never send; where it is too large for
     REPEATS_MAX repeats each, they go round again.

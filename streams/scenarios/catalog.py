@@ -35,7 +35,7 @@ class Scenario:
 
     @property
     def parameters(self) -> dict[str, Any]:
-        """Its own parameters and their defaults; None: drawn from the scenario's range."""
+        """Own parameters of this scenario and their defaults; None: drawn from its range."""
         return {
             name: parameter.default
             for name, parameter in signature(self.write).parameters.items()

@@ -8,7 +8,7 @@ from typing import Any
 
 
 class Role(StrEnum):
-    """Why a message was sent."""
+    """The reason for which a message was sent."""
 
     ATTACK = "attack"
     BANK = "bank"  # the recipient's own code, of a trusted platform

@@ -1,4 +1,4 @@
-"""Who receives: people with the platforms that they use.
+"""Recipients: people with the platforms that they use.
 
 What a subscriber uses is a function of its index alone, so background traffic, look-alikes and
 attacks agree about it without any shared state.

@@ -1,4 +1,4 @@
-"""Who sends: platforms with their names, senders and wording, and the banks.
+"""Senders: platforms with their names, numbers and wording, and the banks.
 
 The names, in `data/platforms.toml`, are of public platforms, and of 320 invented ones so that an
 attack tool's pool of 500 can be drawn. A platform keeps its sender, language and wording, as real

@@ -85,7 +85,7 @@ class MessageWriter:
             yield Labelled(code.value, Truth(Role.KNOWN, "history", name))
 
     def strangers(self, count: int, but: Sequence[PlatformProfile] = ()) -> list[PlatformProfile]:
-        """So many distinct platforms that the recipient does not know, none of `but`."""
+        """Draw distinct platforms that the recipient does not know, none of `but`."""
         taken = {platform.name for platform in (*self.person.known, *but)}
         return self.rng.sample([p for p in PLATFORMS if p.name not in taken], count)
 
@@ -99,12 +99,12 @@ class MessageWriter:
 
 
 def scattered(rng: Random, count: int, start_ms: int, span_ms: int) -> list[int]:
-    """So many times, uniform over the span, in order: a Poisson stream of a known count."""
+    """Draw `count` times, uniform over the span, in order: a Poisson stream of a known count."""
     return sorted(start_ms + int(rng.random() * span_ms) for _ in range(count))
 
 
 def paced(rng: Random, count: int, start_ms: int, *, gap_ms: float, variation: float) -> list[int]:
-    """So many times at a person's pace: log-normal gaps of this mean and coefficient of variation.
+    """Draw times at a person's pace: log-normal gaps of this mean and coefficient of variation.
 
     Log-normal because times of human tasks are.
     """

@@ -23,7 +23,7 @@ _LEAST: Final = 1 << 16
 
 
 class UnreadableBatchError(Exception):
-    """It holds more than the bound, or is not what its codec makes."""
+    """A batch that holds more than the bound, or is not what its codec makes."""
 
 
 def decompress(codec: int, data: bytes, bytes_max: int) -> bytes:

@@ -86,11 +86,11 @@ BATCH_BYTES_MAX: Final = 8 << 20
 it, at a megabyte unless somebody raised that; a batch made to harm is a thousand times its size."""
 
 POLL_BYTES_MAX: Final = 16 << 20
-"""That one poll decompresses, of all partitions together, and one batch more. What is left comes
-with the next poll: it decides where envelopes end, which no state depends on."""
+"""Bytes that one poll decompresses, of all partitions together, and one batch more. The rest comes
+with the next poll, so this decides where envelopes end, which no state depends on."""
 
 KNOWN_S: Final = 3.0
-"""How long the leader of the group waits for the topics it shares out. A broker that has just
+"""The longest wait of the group's leader for the topics it shares out. A broker that has just
 started answers before it knows its topics; aiokafka would share out nothing, and ask again after
 five minutes. Chosen: half of the least session timeout, after which the group drops the leader."""
 
@@ -216,7 +216,7 @@ class PartitionStates(Protocol):
         """A rebalance begins; nothing is owned until `assigned`."""
 
     def assigned(self, partitions: frozenset[int], generation: int) -> None:
-        """These partitions are ours in this generation of the group."""
+        """The group gave us these partitions in this generation."""
 
     def restore_record(self, partition: int, key: bytes, value: bytes | None, offset: int) -> None:
         """A record of the changelog, in the order of its log."""
@@ -606,7 +606,7 @@ class _Batches:
         return _Batch(self, batch, self._parts(batch))
 
     def _parts(self, batch: _Checked) -> _Parts:
-        """How it is read. Aiokafka would decompress whatever there is."""
+        """Choose a reader for the batch. Aiokafka would decompress whatever there is."""
         if batch.is_old:
             return _refusal if batch.is_compressed else _lists
         return _slabs if self._bulk or batch.is_compressed else _lists

@@ -144,7 +144,7 @@ class BatchSlice(NamedTuple):
 
     @property
     def number(self) -> int:
-        """How many."""
+        """The number of records."""
         return len(self.places) - 1
 
     @property
@@ -165,7 +165,7 @@ class Refused(NamedTuple):
 
     @property
     def number(self) -> int:
-        """How many are handed on: none."""
+        """The number of records handed on: none."""
         return 0
 
     @property
@@ -198,7 +198,7 @@ class Columns(NamedTuple):
 
     @property
     def number(self) -> int:
-        """How many: n."""
+        """The number n of records."""
         return len(self.offsets)
 
     @property

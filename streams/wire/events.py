@@ -54,7 +54,7 @@ CACHED: Final = 512
 
 
 class RejectReason(StrEnum):
-    """Why a record was refused: the closed set of the dead letters' header and metric label."""
+    """Reasons to refuse a record: the closed set of the dead letters' header and metric label."""
 
     NULL_VALUE = "null_value"
     TOO_LARGE = "too_large"
@@ -186,7 +186,7 @@ class Reject:
 
     @property
     def records(self) -> int:
-        """How many were refused."""
+        """The number of refused records."""
         return self.behind + 1
 
 
@@ -437,7 +437,7 @@ def _decoded(
 def _astray(
     partitions: int, blocks: Sequence[Records], edges: Sequence[int], row: NDArray[np.int64]
 ) -> NDArray[np.bool_]:
-    """Which of the events at rows (m,) lie in another partition than their key belongs to."""
+    """True for those of the events at rows (m,) that lie in another partition than their key's."""
     if not partitions or not len(row):
         return np.zeros(len(row), np.bool_)
     keys = _at(end_to_end([block.keys for block in blocks]), row.tolist())
@@ -584,7 +584,7 @@ def _parse(values: Sequence[bytes]) -> tuple[list[Event | None], dict[int, Excep
 
 
 def _reason(value: bytes | None, bytes_max: int, error: Exception) -> RejectReason:
-    """Why a value was refused, most general reason first. Not the hot path."""
+    """The reason for refusing a value, most general first. Not the hot path."""
     if value is None:
         return RejectReason.NULL_VALUE
     if len(value) > bytes_max:

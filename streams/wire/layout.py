@@ -31,7 +31,7 @@ ROWS_MIN: Final = 1024
 """Fewer values are decoded one by one: some 150 calls of numpy cost what they save of so many."""
 
 LEARN_ROWS: Final = 32
-"""So many of a batch that have no layout are worth one."""
+"""The fewest values without a layout in a batch that are worth one."""
 
 PAYS: Final = 0.4
 """Share of a batch that must have a layout for the search to pay. A producer that escapes whatever
@@ -92,7 +92,7 @@ class Page:
         self.number = np.diff(self.first, append=len(self.quotes))  # and how many it has
 
     def _plain(self, values: Sequence[bytes]) -> NDArray[np.int64]:
-        """Which values are UTF-8 without escapes and control characters."""
+        """Places of the values that are UTF-8 without escapes and control characters."""
         plain = np.ones(len(values), np.bool_)
         if b"\\" in self.buffer:
             plain[[b"\\" in value for value in values]] = False

@@ -39,7 +39,7 @@ def partitions_of(keys: NDArray[np.uint8], partitions: int) -> NDArray[np.int64]
 def misplaced(
     keys: Sequence[bytes | None], found: NDArray[np.int64], partitions: int
 ) -> NDArray[np.bool_]:
-    """Which of n keys do not belong to the partition (n,) where each was found.
+    """True for those of n keys that do not belong to the partition (n,) where each was found.
 
     A record without a key belongs nowhere: it is not among them.
     """

@@ -1,4 +1,4 @@
-"""How records are read: one rule about versions, one error about everything else.
+"""Readers of records: one rule about versions, one error about everything else.
 
 Fields may be added at will; a higher major version is refused. Whoever reads a topic has one error
 to pass over, whatever its bytes are: a decoder's own errors are of many kinds (a string that is no

@@ -78,7 +78,7 @@ class Acknowledgements:
         return len(self._open)
 
     def expect(self, partition: int, actions: Collection[Action]) -> None:
-        """These actions are about to be published."""
+        """Note actions that are about to be published."""
         if not actions:
             return
         now_ms = self._clock_ms()

@@ -1,4 +1,4 @@
-"""Which refused records get a dead letter, and what is said of the others.
+"""Dead letters for refused records, and what is said of records that get none.
 
 Whoever may write the input may write rubbish, as fast as he can. The worker neither stops for it
 nor waits, which would be what he wants, and does not write it all once more: past a rate the ranges

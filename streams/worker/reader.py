@@ -39,7 +39,7 @@ class Reader:
     _done: dict[int, tuple[Envelope, wire.Decoded, Codes]] = field(default_factory=dict)
 
     def expect(self, envelopes: Sequence[Envelope]) -> None:
-        """These are what a poll brought: they will be asked for next, or never."""
+        """Note what a poll brought: its envelopes will be asked for next, or never."""
         self._groups, self._done = {}, {}
         group: list[Envelope] = []
         records = 0
