@@ -5,20 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import cache
 
-import msgspec
-import numpy as np
 import pytest
 
-from detectors import upkeep
 from detectors.chain import Decisions, Params, Partition, process, restore, snapshot
-from detectors.episodes.episode import AMBIGUOUS, NEXT, EpisodeParams, Name
+from detectors.episodes.episode import AMBIGUOUS, EpisodeParams, Name
 from detectors.leases.rails import RailParams, Rails, admit
-from detectors.model.event import TICK_OFFSETS, TOKEN_BIT, EventKind, Trust, name_check, platform_id
-from detectors.model.records import Action, EpisodeRecord, Level, Scope, refuses, seconds
-from detectors.recipients.evict import make_room
-from detectors.recipients.sieve import SieveParams
+from detectors.model.event import TICK_OFFSETS, TOKEN_BIT, Trust, name_check, platform_id
+from detectors.model.records import Action, Level, Scope, refuses, seconds
 from detectors.suspects.clocks import ClockClass, ClockParams
-from detectors.suspects.judge import Band, JudgeParams
+from detectors.suspects.judge import JudgeParams
 from tests.detectors.stand_in import (
     DAY_MS,
     HOUR_MS,
@@ -340,193 +335,10 @@ def test_a_message_over_a_day_late_decides_nothing() -> None:
     assert decisions.episodes == []
 
 
-def test_one_platform_that_repeats_is_no_flood_but_an_episode_of_its_own() -> None:
-    resend = [Event(START_MS + i * MINUTE_MS, VICTIM, "one") for i in range(60)]
-    decisions = run(ENFORCE, history() + resend + idle(2 * TICK_OFFSETS, START_MS + 2 * HOUR_MS))
-    assert decisions.actions == []
-    assert changes(decisions) == []
-    assert changes(decisions, "resend") == [("opened", Level.WATCH), ("ended", Level.CLEAR)]
-    record: EpisodeRecord = decisions.episodes[0]
-    assert record.sightings[0].platform == "one"
-    assert record.at_ms - START_MS <= 30 * MINUTE_MS
-    assert decisions.episodes[1].evidence.messages >= 40
-
-
-def test_a_banks_retries_and_a_flood_are_no_resend() -> None:
-    bank = [Event(START_MS + i * MINUTE_MS, VICTIM + 1, "bank", 1) for i in range(10)]
-    attack = flood(68, gap_ms=30_000)
-    decisions = run(ENFORCE, history() + sorted(bank + attack))
-    assert changes(decisions, "resend") == []
-    assert changes(decisions) != []
-
-
-def test_recipients_watched_for_resends_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("detectors.chain.RESEND_RECIPIENTS_MAX", 2)
-    params = Params()
-    events = sorted(
-        Event(START_MS + i * 10_000, VICTIM + r, "one") for r in range(5) for i in range(30)
-    )
-    partition = Partition(params)
-    decisions = run(params, events, partition)
-    assert len(partition.resends) == 2
-    assert len(changes(decisions, "resend")) == 2
-
-
-def test_a_recipient_that_knows_little_is_throttled_in_shadow() -> None:
-    assert {a.mode for a in run(ENFORCE, history(5) + flood(30)).actions} == {"shadow"}
-    assert {a.mode for a in run(ENFORCE, history(6) + flood(30)).actions} == {"enforce"}
-    accepted = Params(episode=EpisodeParams(mode="enforce", enforce_cold=True))
-    assert {a.mode for a in run(accepted, history(0) + flood(30)).actions} == {"enforce"}
-    assert {a.mode for a in run(Params(), history() + flood(30)).actions} == {"shadow"}
-
-
-def test_a_number_throttled_on_seven_of_fourteen_days_is_chronic() -> None:
-    events = history()
-    for day in range(0, 14, 2):
-        events += flood(8, start_ms=START_MS + day * DAY_MS, name=f"day {day}")
-    decisions = run(ENFORCE, events)
-    raised = [e.chronic for e in decisions.episodes if e.change == "raised"]
-    assert raised == [False] * 6 + [True]
-    assert len(throttles(decisions)) == 7, "reported, never exempted"
-
-
-def test_a_recycled_number_is_released_and_forgotten() -> None:
-    gone = Event(START_MS + 3 * MINUTE_MS, VICTIM, "", 0, EventKind.RECYCLED)
-    after = [Event(START_MS + 4 * MINUTE_MS, VICTIM, "known 0")]
-    partition = Partition(ENFORCE)
-    decisions = run(ENFORCE, history() + flood(6) + [gone] + after, partition)
-    release = decisions.actions[-1]
-    assert (release.verb, release.expires_at_ms) == ("release", gone.at_ms)
-    assert release.revision > decisions.actions[-2].revision
-    assert changes(decisions)[-1] == ("recycled", Level.CLEAR)
-    assert partition.suspects == {}
-    assert int(partition.table.words[0, 9]) >> 32 & 1, "novel to the number's new owner"
-    assert run(ENFORCE, [gone], Partition(ENFORCE)).recycled == 0
-
-
 def test_a_token_is_written_as_it_came() -> None:
     token = TOKEN_BIT | 0xABC
     events = [e._replace(recipient=token) for e in flood(6)]
     assert run(ENFORCE, events).actions[0].recipient == f"h1:{token:x}"
-
-
-def test_the_longest_idle_are_forgotten_but_never_a_suspect() -> None:
-    params = Params(sieve=SieveParams(rows_max=1 << 14), suspects_max=1 << 13)
-    partition = Partition(params)
-    run(params, flood(3), partition)  # a suspect, and the longest idle of all
-    others = [Event(START_MS + i * 100, 8613900000000 + i, "p") for i in range(40_000)]
-    decisions = run(params, others, partition, size=777)
-    whole = Partition(params)
-    again = run(params, flood(3) + others, whole)
-    assert decisions.evicted == again.evicted > 20_000
-    assert partition.recipients == whole.recipients <= 1 << 14
-    assert partition.table.room >= TICK_OFFSETS - partition.next_offset % TICK_OFFSETS
-    assert VICTIM in partition.suspects
-    newest = batch_of(others[-5000:], range(5000)).recipient
-    assert (partition.table.find(newest) >= 0).all()
-    assert (partition.table.find(batch_of(others[:5000], range(5000)).recipient) < 0).all()
-
-
-def test_of_those_idle_since_the_same_window_the_lowest_keys_are_forgotten_first() -> None:
-    params = Params(sieve=SieveParams(rows_max=1 << 14), suspects_max=1 << 13)
-    partition = Partition(params)
-    rng = np.random.default_rng(3)
-    keys = rng.permutation(np.arange(1, 15_001, dtype=np.uint64))
-    windows = rng.integers(100, 104, len(keys)).astype(np.uint64)
-    table = partition.table
-    rows = table.find_or_add(keys)
-    table.words[rows, 1] = windows << np.uint64(32)
-    assert make_room(partition.table) == 2 * TICK_OFFSETS
-    order = np.lexsort((keys, windows))
-    assert (table.find(keys[order[: 2 * TICK_OFFSETS]]) < 0).all()
-    assert (table.find(keys[order[2 * TICK_OFFSETS :]]) >= 0).all()
-
-
-def test_a_tick_after_a_campaign_looks_at_so_many_suspects_and_leaves_the_others_to_the_next(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(upkeep, "RELEASE_MAX", 2)
-    partition = Partition(ENFORCE)
-    run(
-        ENFORCE,
-        sorted(e._replace(recipient=VICTIM + v) for v in range(5) for e in flood(6)),
-        partition,
-    )
-    ended = []
-    for _ in range(12):
-        decisions = run(ENFORCE, idle(TICK_OFFSETS, START_MS + HOUR_MS, 0), partition)
-        ended.append([c for c, _ in changes(decisions)].count("ended"))
-    assert max(ended) == 2
-    assert sum(ended) == 5
-
-
-@pytest.mark.parametrize("restored", range(13))
-def test_a_restore_lets_go_of_the_same_at_the_same_offsets(
-    monkeypatch: pytest.MonkeyPatch, restored: int
-) -> None:
-    """Each suspect leaves an entry behind when its episode opens, which a restore does not keep."""
-    monkeypatch.setattr(upkeep, "RELEASE_MAX", 3)
-
-    def ended(restored: int) -> list[tuple[int, str, str]]:
-        partition = Partition(ENFORCE)
-        floods = sorted(e._replace(recipient=VICTIM + v) for v in range(9) for e in flood(6))
-        pieces = [floods, *(idle(TICK_OFFSETS, START_MS + HOUR_MS, 0) for _ in range(12))]
-        found = []
-        for i, piece in enumerate(pieces):
-            found += run(ENFORCE, piece, partition).episodes
-            if i == restored:
-                partition = restore(ENFORCE, snapshot(partition))
-        return [(e.revision, e.recipient, e.change) for e in found]
-
-    assert ended(restored) == ended(-1)
-
-
-def test_what_waits_for_a_tick_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Numbers that become suspects and are let go again and again leave nothing behind."""
-    monkeypatch.setattr(upkeep, "DUE_SPARE", 16)
-    partition = Partition(ENFORCE)
-    for turn in range(40):
-        start_ms = START_MS + turn * 40 * MINUTE_MS
-        floods = [
-            e._replace(recipient=VICTIM + v, platform=f"{turn} {e.platform}")
-            for v in range(20)
-            for e in flood(5, start_ms=start_ms)
-        ]
-        run(ENFORCE, sorted(floods) + idle(TICK_OFFSETS - 100, start_ms, 0), partition)
-        assert len(partition.due) <= 2 * len(partition.suspects) + 16 + 2 * 100
-
-
-def test_suspects_are_bounded_and_those_in_an_episode_stay() -> None:
-    params = Params(suspects_max=10)
-    partition = Partition(params)
-    events = flood(6)
-    for i in range(50):  # eight platforms in a day, no faster than one an hour
-        events += [Event(START_MS + k * HOUR_MS + i, VICTIM + 1 + i, f"slow {k}") for k in range(8)]
-    events += flood(200, start_ms=START_MS + 600_000, gap_ms=10 * MINUTE_MS)
-    run(params, sorted(events) + idle(TICK_OFFSETS, START_MS + 12 * HOUR_MS, 0), partition)
-    assert len(partition.suspects) <= 10
-    assert VICTIM in partition.suspects
-
-
-def test_past_the_bound_even_episodes_are_given_up_and_say_so() -> None:
-    params = Params(suspects_max=2)
-    partition = Partition(params)
-    events = sorted(e._replace(recipient=VICTIM + v) for v in range(5) for e in flood(6))
-    decisions = run(params, events + idle(TICK_OFFSETS, START_MS, 0), partition)
-    assert len(partition.suspects) == 2
-    assert [c for c, _ in changes(decisions)].count("ended") == 3
-
-
-def test_one_bad_clock_does_not_drag_the_watermark() -> None:
-    partition = Partition(ENFORCE)
-    events = idle(TICK_OFFSETS, START_MS, 10)
-    ahead = [
-        e._replace(at_ms=e.at_ms + 30 * DAY_MS) if i % 3 == 0 else e for i, e in enumerate(events)
-    ]
-    run(ENFORCE, ahead, partition)
-    assert abs(partition.watermark_ms - START_MS) < 60_000
-    run(ENFORCE, idle(TICK_OFFSETS, START_MS - DAY_MS), partition)
-    assert partition.watermark_ms >= START_MS, "it never goes back"
 
 
 def test_feeds_with_coarse_stamps_get_their_own_bars() -> None:
@@ -558,17 +370,6 @@ def test_a_log_that_jumps_far_ahead_costs_no_more_than_its_events() -> None:
     far_batch = batch_of([], [], far)
     decisions = process(ENFORCE, partition, far_batch, codes_of(far_batch))
     assert (partition.next_offset, decisions.events) == (far, 0)
-
-
-def test_names_are_forgotten_by_last_use_and_then_read_as_numbers() -> None:
-    params = Params(names_max=100)
-    partition = Partition(params)
-    crowd = [Event(START_MS + i, 10_000 + i, f"name {i}") for i in range(TICK_OFFSETS)]
-    run(params, flood(2) + crowd, partition)
-    assert len(partition.book.names) <= 100
-    decisions = run(params, flood(4, start_ms=START_MS + 40_000, first=2), partition)
-    assert decisions.episodes[0].sightings[0].platform == f"#{platform_id('new 0')}"
-    assert decisions.episodes[0].sightings[-1].platform.startswith("new")
 
 
 @cache
@@ -624,29 +425,6 @@ def test_names_chosen_to_share_a_place_are_noted_like_any_others() -> None:
     assert names.times == 60
     run(ENFORCE, events, partition)
     assert names.times <= 66, "a few meet by chance"
-
-
-def test_a_snapshot_is_plain_data_and_later_batches_leave_it_alone() -> None:
-    partition = Partition(ENFORCE)
-    resend = [Event(START_MS + i * MINUTE_MS, VICTIM + 7, "one") for i in range(40)]
-    events = sorted(history() + flood(40) + resend)
-    half = len(events) // 2
-    run(ENFORCE, events[:half] + idle(TICK_OFFSETS, START_MS), partition)
-    held = snapshot(partition)
-    packed = msgspec.msgpack.encode([held.header, held.rows.tobytes(), held.rest])
-    whole = run(ENFORCE, events[half:], partition)
-    assert msgspec.msgpack.encode([held.header, held.rows.tobytes(), held.rest]) == packed
-    thawed = msgspec.msgpack.decode(msgspec.msgpack.encode(held.rest))
-    again = restore(ENFORCE, type(held)(held.header, held.rows, thawed))
-    assert run(ENFORCE, events[half:], again) == whole
-    assert whole.actions
-
-
-def test_the_level_table_is_total_and_only_quiet_takes_a_level_down() -> None:
-    assert set(NEXT) == {(level, band) for level in Level for band in Band}
-    for (level, band), target in NEXT.items():
-        assert target >= level or band is Band.QUIET
-        assert band is not Band.QUIET or target is Level.CLEAR
 
 
 def test_times_before_and_after_what_a_row_can_hold_are_clamped() -> None:

@@ -136,39 +136,6 @@ def test_a_row_is_kept_as_its_rules_say(seed: int) -> None:
         assert told == [(h.platform, *naive.rank(h, newest)) for h in naive.prints]
 
 
-@pytest.mark.parametrize("seed", range(10))
-def test_many_rows_at_once_are_kept_as_each_alone(seed: int) -> None:
-    """And a late message takes its place among the others."""
-    rng = random.Random(seed)
-    many = Table(1 << 14)
-    alone = {recipient: Table(1 << 14) for recipient in range(1, 40)}
-    at = START
-    for _ in range(60):
-        at += rng.randrange(3 * DAY)
-        some = rng.sample(sorted(alone), rng.randrange(1, 30))
-        batch = [(r, rng.randrange(1, 30), at - rng.choice([0, 0, 0, 3 * 3600])) for r in some]
-        columns = [np.array(column) for column in zip(*batch, strict=True)]
-        sift(
-            PARAMS,
-            many,
-            columns[0].astype(np.uint64),
-            columns[1].astype(np.uint32),
-            columns[2],
-        )
-        for recipient, platform, when in batch:
-            sift(
-                PARAMS,
-                alone[recipient],
-                np.array([recipient], np.uint64),
-                np.array([platform], np.uint32),
-                np.array([when], np.int64),
-            )
-    for recipient, table in alone.items():
-        row = many.words[many.find(np.array([recipient], np.uint64))[0]]
-        if table.used:
-            assert row.tolist() == table.words[0].tolist()
-
-
 def test_the_judge_remembers_by_the_rules_of_the_sieve() -> None:
     """The same year of one person, once sifted and once judged message by message."""
     compared = 0

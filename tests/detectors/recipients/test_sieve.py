@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 import sys
-from collections import Counter
 
 import numpy as np
 import pytest
@@ -14,7 +13,6 @@ from detectors.model.times import DAY_S
 from detectors.recipients.row import SUSPECT
 from detectors.recipients.sieve import SieveParams, sift
 from detectors.recipients.table import Table
-from detectors.recipients.windows import RUNGS, Windows, close, tally
 
 START = 200 * DAY_S
 PARAMS = SieveParams()
@@ -75,57 +73,6 @@ def test_counts_are_exact_however_late_messages_come(seed: int) -> None:
             held.now,
             held.last,
         )
-
-
-def test_closed_windows_count_codes_platforms_and_recipients_over_each_rung() -> None:
-    rng = random.Random(1)
-    events = [
-        (rng.choice([1, 2, 3, *range(4, 400)]), rng.randint(1, 50), START + rng.randrange(900))
-        for _ in range(2000)
-    ]
-    events += [(1, 7, START + 310)] * 70
-    events.sort(key=lambda e: e[2])
-    table, windows = Table(1 << 14), Windows()
-    for low in range(0, len(events), 97):
-        recipient, platform, at_s = columns(events[low : low + 97])
-        found = sift(PARAMS, table, recipient, platform, at_s)
-        tally(
-            windows,
-            at_s // 300,
-            platform,
-            found.window,
-            before=found.before,
-            after=found.after,
-        )
-    closed = close(windows, 300, START + 10_000)
-    assert [w.codes for w in closed] == [
-        sum(START + low <= t < START + low + 300 for _, _, t in events) for low in (0, 300, 600)
-    ]
-    for i, window in enumerate(closed):
-        inside = [e for e in events if (e[2] - START) // 300 == i]
-        each = Counter(r for r, _, _ in inside)
-        assert window.platforms == len({p for _, p, _ in inside})
-        assert dict(window.recipients) == {
-            rung: sum(count >= rung for count in each.values()) for rung in RUNGS
-        }
-    assert close(windows, 300, START + 20_000) == []
-
-
-def test_windows_far_from_the_log_are_not_opened() -> None:
-    table, windows = Table(1 << 14), Windows()
-    recipient, platform, at_s = columns(
-        [(i + 1, 5, START + i * 3600 * (-1) ** i) for i in range(2000)]
-    )
-    found = sift(PARAMS, table, recipient, platform, np.maximum(at_s, 1))
-    tally(
-        windows,
-        np.maximum(at_s, 1) // 300,
-        platform,
-        found.window,
-        before=found.before,
-        after=found.after,
-    )
-    assert 0 < len(windows.open) <= 48
 
 
 def test_two_gateways_that_disagree_by_a_window_cost_what_one_costs() -> None:

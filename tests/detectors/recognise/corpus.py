@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from tests.detectors.recognise import test_recognise_cues as cues
+from tests.detectors.recognise import test_cues as cues
 from tests.detectors.recognise import test_recognise_neighbours as neighbours
 from tests.detectors.recognise import test_recognise_table as table
 

@@ -15,9 +15,6 @@ from detectors.model.codes import Codes
 from detectors.model.event import Batch, platform_id
 from detectors.model.strings import StringBuffer, StringList, Strings
 from detectors.recognise import recogniser as recogniser_
-from detectors.recognise.fold import fold, has_native_digits, kept, mask, name_key
-from detectors.recognise.lexicon import any_of
-from detectors.recognise.reading import READ_CHARS, excerpt, likely, look, read
 from detectors.recognise.recogniser import RecogniseParams, Recogniser, recognise
 from detectors.recognise.registry import Registry
 from tests.detectors.recognise.test_recognise_table import CODES, LOOK_ALIKES
@@ -345,74 +342,3 @@ def test_no_text_costs_much_more_than_a_long_honest_one(text: str) -> None:
         return time.process_time() - start
 
     assert min(cost() for _ in range(5)) < 0.004
-
-
-@given(st.text(max_size=3000))
-def test_only_an_excerpt_is_read(text: str) -> None:
-    seen = excerpt(text)
-    assert len(seen) <= READ_CHARS
-    assert text.startswith(seen[:400])
-    assert text.endswith(seen[-100:])
-
-
-# ---------------------------------------------------------------------------- the fold
-
-STRANGE = st.text(
-    st.one_of(
-        st.characters(),
-        st.sampled_from("0aй１٤é\u0301\u200bſßİıКкoоОΣｶﾞ𝟏𝐚①Ａ馬马㎏ﬁ"),
-    ),
-    max_size=40,
-)
-
-
-@given(STRANGE)
-def test_a_fold_folds_once_and_keeps_places(text: str) -> None:
-    folded = fold(text)
-    assert fold(folded) == folded
-    assert len(folded) == len(kept(text)) <= len(text)
-    assert has_native_digits(folded) is False
-
-
-@given(STRANGE)
-def test_a_masked_text_folds_to_the_masked_fold(text: str) -> None:
-    """What lets all ways of writing a template share one answer."""
-    assert mask(fold(mask(text))) == mask(fold(text))
-
-
-@given(STRANGE)
-def test_a_name_key_is_its_own_key(text: str) -> None:
-    key = name_key(text)
-    assert name_key(key) == key
-
-
-@given(TEXTS)
-def test_spans_lie_inside_the_text_that_was_read(text: str) -> None:
-    masked = mask(excerpt(text))
-    looked = look(masked)
-    for span in (read(looked).code, likely(looked), looked.signature, looked.host):
-        assert span is None or 0 <= span[0] < span[1] <= len(masked)
-
-
-# ---------------------------------------------------------------------------- the tree of words
-
-
-@given(
-    st.lists(st.text("ab", min_size=1, max_size=4), min_size=1, max_size=8),
-    st.text("abc", max_size=12),
-)
-def test_a_tree_of_words_finds_the_longest_at_each_place(words: list[str], text: str) -> None:
-    found = [match.span() for match in any_of(words).finditer(text)]
-    place, expected = 0, []
-    while place < len(text):
-        ends = [place + len(word) for word in words if text.startswith(word, place)]
-        if ends:
-            expected.append((place, max(ends)))
-        place = max(ends, default=place + 1)
-    assert found == expected
-
-
-@pytest.mark.parametrize("word", ["(?:a", "a|b)", "a("])
-def test_a_word_with_unbalanced_brackets_is_refused(word: str) -> None:
-    with pytest.raises(ValueError, match=r"bracket|cannot read"):
-        any_of([word])

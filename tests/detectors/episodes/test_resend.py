@@ -1,0 +1,96 @@
+"""One platform that sends again and again: announced once, ended once, and never a throttle."""
+
+from __future__ import annotations
+
+import pytest
+
+from detectors.chain import Params, Partition
+from detectors.episodes.episode import EpisodeLog, EpisodeParams
+from detectors.episodes.resend import Resend, ResendParams, end, observe
+from detectors.model.event import TICK_OFFSETS
+from detectors.model.records import Cause, EpisodeRecord, Level
+from tests.detectors.stand_in import HOUR_MS, MINUTE_MS, START_MS, Event, run
+from tests.detectors.test_chain import ENFORCE, VICTIM, changes, flood, history, idle
+
+SIGNED = EpisodeParams(epoch=4, version="1.2", config="c0ffee")
+
+
+def test_one_platform_that_repeats_is_no_flood_but_an_episode_of_its_own() -> None:
+    resend = [Event(START_MS + i * MINUTE_MS, VICTIM, "one") for i in range(60)]
+    decisions = run(ENFORCE, history() + resend + idle(2 * TICK_OFFSETS, START_MS + 2 * HOUR_MS))
+    assert decisions.actions == []
+    assert changes(decisions) == []
+    assert changes(decisions, "resend") == [("opened", Level.WATCH), ("ended", Level.CLEAR)]
+    record: EpisodeRecord = decisions.episodes[0]
+    assert record.sightings[0].platform == "one"
+    assert record.at_ms - START_MS <= 30 * MINUTE_MS
+    assert decisions.episodes[1].evidence.messages >= 40
+
+
+def test_a_banks_retries_and_a_flood_are_no_resend() -> None:
+    bank = [Event(START_MS + i * MINUTE_MS, VICTIM + 1, "bank", 1) for i in range(10)]
+    attack = flood(68, gap_ms=30_000)
+    decisions = run(ENFORCE, history() + sorted(bank + attack))
+    assert changes(decisions, "resend") == []
+    assert changes(decisions) != []
+
+
+def test_recipients_watched_for_resends_are_bounded() -> None:
+    params = Params(resend=ResendParams(messages=5, recipients_max=2))
+    events = sorted(
+        Event(START_MS + i * 10_000, VICTIM + r, "one") for r in range(5) for i in range(30)
+    )
+    partition = Partition(params)
+    decisions = run(params, events, partition)
+    assert len(partition.resends) == 2
+    assert len(changes(decisions, "resend")) == 2
+
+
+def offered(platforms: list[int], params: ResendParams) -> tuple[Resend, EpisodeLog]:
+    """A recipient to whom these platforms sent, a message a second."""
+    book, held = EpisodeLog(), Resend("8613800000001", 1_000)
+    for i, platform in enumerate(platforms):
+        cause = Cause("sms.delivery.v1", 3, 100 + i, START_MS + i * 1000)
+        observe(params, SIGNED, book, held, cause, platform=platform)
+    return held, book
+
+
+def test_the_message_that_reaches_the_threshold_announces_and_no_later_one() -> None:
+    held, book = offered([7] * 9, ResendParams(messages=5))
+    assert [(r.change, r.revision, r.evidence.messages) for r in book.records] == [
+        ("opened", 104, 5)
+    ]
+    assert book.records[0].episode_id == "4:sms.delivery.v1:3:104:resend"
+    assert (book.records[0].mode, book.records[0].scope.pass_ids) == ("shadow", ())
+    assert held.platform == 7
+
+
+def test_platforms_by_turns_cancel_one_another_out() -> None:
+    """Misra and Gries: only who sends over a third of the messages can stay in two places."""
+    held, book = offered([1, 2, 3] * 40, ResendParams(messages=5))
+    assert book.records == []
+    assert len(held.counts) <= 2
+
+
+def test_one_that_sends_most_of_all_stands_among_many() -> None:
+    many = [platform for i in range(30) for platform in (7, 7, 100 + i)]
+    held, book = offered(many, ResendParams(messages=20))
+    assert held.platform == 7
+    assert len(book.records) == 1
+
+
+def test_only_what_was_announced_is_ended() -> None:
+    params = ResendParams(messages=5)
+    for platforms, told in (([7] * 4, []), ([7] * 5, ["opened", "ended"])):
+        held, book = offered(platforms, params)
+        end(params, SIGNED, book, held, Cause("sms.delivery.v1", 3, 500, START_MS + HOUR_MS))
+        assert [record.change for record in book.records] == told
+    ended = book.records[-1]
+    assert (ended.level, ended.revision, ended.version) == (Level.CLEAR, 500, "1.2")
+    assert ended.episode_id == book.records[0].episode_id
+
+
+@pytest.mark.parametrize("wrong", [{"messages": 1}, {"quiet_s": 0}, {"recipients_max": 0}])
+def test_a_threshold_that_cannot_be_meant_is_refused(wrong: dict[str, int]) -> None:
+    with pytest.raises(ValueError, match="resend"):
+        ResendParams(**wrong)

@@ -1,0 +1,84 @@
+"""Memories of many rows at once: each as it would be kept alone."""
+
+from __future__ import annotations
+
+import random
+
+import numpy as np
+import pytest
+
+from detectors.recipients.row import HABIT, unpack
+from detectors.recipients.sieve import sift
+from detectors.recipients.table import Table
+from tests.detectors.recipients.test_row import DAY, PARAMS, START, seen_by_sieve
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_many_rows_at_once_are_kept_as_each_alone(seed: int) -> None:
+    """And a late message takes its place among the others."""
+    rng = random.Random(seed)
+    many = Table(1 << 14)
+    alone = {recipient: Table(1 << 14) for recipient in range(1, 40)}
+    at = START
+    for _ in range(60):
+        at += rng.randrange(3 * DAY)
+        some = rng.sample(sorted(alone), rng.randrange(1, 30))
+        batch = [(r, rng.randrange(1, 30), at - rng.choice([0, 0, 0, 3 * 3600])) for r in some]
+        columns = [np.array(column) for column in zip(*batch, strict=True)]
+        sift(
+            PARAMS,
+            many,
+            columns[0].astype(np.uint64),
+            columns[1].astype(np.uint32),
+            columns[2],
+        )
+        for recipient, platform, when in batch:
+            sift(
+                PARAMS,
+                alone[recipient],
+                np.array([recipient], np.uint64),
+                np.array([platform], np.uint32),
+                np.array([when], np.int64),
+            )
+    for recipient, table in alone.items():
+        row = many.words[many.find(np.array([recipient], np.uint64))[0]]
+        if table.used:
+            assert row.tolist() == table.words[0].tolist()
+
+
+def levels(table: Table, at: int) -> dict[int, int]:
+    """Print -> level of the one row of a table, the ring's habits among them."""
+    _, memory, habits = unpack(table.words[0], at)
+    found = {each.print: each.level for each in memory.known}
+    return found | dict.fromkeys(habits, HABIT)
+
+
+def test_a_platform_that_comes_back_week_after_week_becomes_a_habit() -> None:
+    table, at = Table(1 << 14), START
+    for _ in range(4):
+        seen_by_sieve(table, 5, at)
+        at += 8 * DAY
+    assert levels(table, at) == {5: HABIT}
+
+
+def test_habits_survive_the_crowd_that_pushes_the_ring_out() -> None:
+    table, at = Table(1 << 14), START
+    for week in range(4):
+        for platform in range(1, 5):
+            seen_by_sieve(table, platform, at + week * 8 * DAY + platform * 60)
+    at += 40 * DAY
+    for stranger in range(100, 160):
+        seen_by_sieve(table, stranger, at + stranger * 60)
+    held = levels(table, at)
+    assert {platform: held.get(platform) for platform in range(1, 5)} == dict.fromkeys(
+        range(1, 5), HABIT
+    )
+
+
+def test_a_repeat_within_the_day_changes_no_memory() -> None:
+    table, again = Table(1 << 14), Table(1 << 14)
+    for days in (0, 3, 9):
+        seen_by_sieve(table, 5, START + days * DAY)
+        seen_by_sieve(again, 5, START + days * DAY)
+        seen_by_sieve(again, 5, START + days * DAY + 3600)
+    assert table.words[0, 2:].tolist() == again.words[0, 2:].tolist()

@@ -1,0 +1,106 @@
+"""Reading by rules: what is read of a long text, and places in it."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from detectors.recognise.fold import mask
+from detectors.recognise.reading import (
+    HEAD_CHARS,
+    READ_CHARS,
+    TAIL_CHARS,
+    body_of,
+    excerpt,
+    in_text,
+    likely,
+    look,
+    names_codes,
+    parts,
+    read,
+)
+from tests.detectors.recognise.test_recognise_cache import TEXTS
+
+
+@given(st.text(max_size=3000))
+def test_only_an_excerpt_is_read(text: str) -> None:
+    seen = excerpt(text)
+    assert len(seen) <= READ_CHARS
+    assert text.startswith(seen[:400])
+    assert text.endswith(seen[-100:])
+
+
+@given(TEXTS)
+def test_spans_lie_inside_the_text_that_was_read(text: str) -> None:
+    masked = mask(excerpt(text))
+    looked = look(masked)
+    for span in (read(looked).code, likely(looked), looked.signature, looked.host):
+        assert span is None or 0 <= span[0] < span[1] <= len(masked)
+
+
+@given(st.text("ab 0123456789.", min_size=READ_CHARS + 1, max_size=3000))
+def test_a_place_in_an_excerpt_is_one_in_the_text(text: str) -> None:
+    seen, at = excerpt(text), 0
+    for start, end in parts(text):
+        for place in {0, end - start - 1}:
+            first, last = in_text(text, (at + place, at + place + 1))
+            assert text[first:last] == seen[at + place]
+        at += end - start + 1
+    assert at == len(seen) + 1
+
+
+def test_a_code_behind_a_page_of_terms_is_read_with_what_stands_around_it() -> None:
+    text = "terms " * 100 + "Your code is 482913 now. " + "more " * 100
+    assert "Your code is 482913 now" in excerpt(text)
+    assert len(excerpt(text)) <= READ_CHARS
+    plain = "terms " * 300
+    assert excerpt(plain) == plain[:HEAD_CHARS] + "\n" + plain[-TAIL_CHARS:]
+
+
+def test_a_place_past_the_excerpt_is_a_broken_invariant() -> None:
+    with pytest.raises(AssertionError):
+        in_text("x" * 2000, (READ_CHARS + 1, READ_CHARS + 2))
+
+
+@pytest.mark.parametrize(
+    ("text", "rule", "code"),
+    [
+        ("Your verification code is 482913", "named", "482913"),
+        ("Your v-e-r-i-f-i-c-a-t-i-o-n code is 4*8*2*9", "named", "4*8*2*9"),
+        ("验证码：４８２９１３", "named", "４８２９１３"),
+        ("G-771804 is your verification code", "letter-code", "771804"),
+        ("Your verification code expires on 12/05/2025", "shapeless", None),
+        ("hello", "numberless", None),
+    ],
+)
+def test_the_code_is_told_in_places_of_the_text(text: str, rule: str, code: str | None) -> None:
+    reading = read(look(mask(text)))
+    assert reading.rule == rule
+    assert (text[slice(*reading.code)] if reading.code else None) == code
+
+
+def test_what_looks_most_like_a_code_is_told_where_no_rule_names_one() -> None:
+    text = "sagt 482913 und 20 mal danke"
+    assert likely(look(mask(text))) == (5, 11)
+    assert likely(look("nothing here")) is None
+    assert likely(look("on 00/00/0000")) == (3, 13), "a date, if there is nothing better"
+
+
+def test_signature_and_links_are_no_part_of_the_body() -> None:
+    body = body_of(look("【code】 see https://code.example/0000 now"))
+    assert "code" not in body
+    assert len(body) == len("【code】 see https://code.example/0000 now")
+
+
+def test_words_in_capitals_are_looked_for_only_where_there_are_no_digits() -> None:
+    assert look("Your code: KXQRTB").capitals == ((11, 17),)
+    assert look("Your code: KXQRTB 0").capitals == ()
+    assert look("YOUR CODE: KXQRTB").capitals == (), "all of it is in capitals"
+
+
+@pytest.mark.parametrize(
+    ("sender", "named"), [("authmsg", True), ("verify", True), ("news", False), ("10690001", False)]
+)
+def test_a_sender_may_be_called_after_what_it_sends(sender: str, named: bool) -> None:
+    assert names_codes(sender) is named

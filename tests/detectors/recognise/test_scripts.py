@@ -1,0 +1,76 @@
+"""Scripts: what a text is written in, and which words of its languages stand where."""
+
+from __future__ import annotations
+
+import pytest
+
+from detectors.recognise.scripts import (
+    NAMING,
+    WORDS_MAX,
+    WordKind,
+    cues_of,
+    scripts_of,
+    typed_in,
+)
+
+
+def words(text: str) -> list[tuple[str, WordKind]]:
+    found = sorted(word for script in scripts_of(text) for word in script.words(text))
+    return [(text[word.start : word.end], word.kind) for word in found]
+
+
+@pytest.mark.parametrize(
+    ("text", "count"),
+    [("your code", 1), ("000 000", 0), ("验证码", 1), ("код code", 2), ("รหัส", 1), ("", 0)],
+)
+def test_a_text_is_read_in_the_scripts_of_its_letters(text: str, count: int) -> None:
+    assert len(scripts_of(text)) == count
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("your verification code is 0000", [("verification code", WordKind.NAMES)]),
+        ("your code is 0000", [("code", WordKind.WEAK)]),
+        ("您的验证码是0000", [("验证码", WordKind.NAMES)]),
+        ("您的取件码是0000", [("取件码", WordKind.OTHERS)]),
+    ],
+)
+def test_words_are_found_with_the_kind_of_their_number(
+    text: str, found: list[tuple[str, WordKind]]
+) -> None:
+    assert words(text) == found
+
+
+def test_words_stand_apart_where_the_script_sets_spaces() -> None:
+    assert words("decoder") == []
+    assert words("我的验证码在这里") == [("验证码", WordKind.NAMES)]
+
+
+def test_a_denial_with_its_number_is_the_name_of_it() -> None:
+    told = words("never share your code: 0000")
+    assert [kind for _, kind in told] == [WordKind.WEAK]
+
+
+def test_so_many_words_are_taken_from_a_text_and_no_more() -> None:
+    (script,) = scripts_of("code")
+    assert len(script.words("code " * 200)) == WORDS_MAX
+
+
+def test_the_last_name_is_the_end_of_the_last_word_that_only_codes_have() -> None:
+    (script,) = scripts_of("code")
+    text = "verification code: 0000, code"
+    assert script.last_name(text) == len("verification code")
+    assert script.last_name("code only") == 0
+
+
+def test_cues_are_looked_for_in_all_scripts_of_a_text() -> None:
+    text = "验证码 log in, не сообщайте"
+    assert cues_of(text, scripts_of(text)) == (True, True)
+    assert cues_of("hello", scripts_of("hello")) == (False, False)
+    assert typed_in("enter it in the app", scripts_of("enter")) is True
+    assert typed_in("hello", scripts_of("hello")) is False
+
+
+def test_only_names_and_weak_words_may_name_a_code() -> None:
+    assert set(NAMING) == {WordKind.NAMES, WordKind.WEAK}

@@ -1,0 +1,127 @@
+"""Shapes: which numbers may be codes, links, signatures, the last line, sentences."""
+
+from __future__ import annotations
+
+import pytest
+
+from detectors.recognise.shapes import (
+    HOST_LINE,
+    NUMBERS_MAX,
+    Form,
+    app_hash,
+    has_link,
+    leading,
+    numbers,
+    of_digits,
+    sentence_span,
+    signature_span,
+    without_links,
+)
+
+
+def forms(body: str) -> list[tuple[str, Form]]:
+    return [(body[number.code : number.end], number.form) for number in numbers(body)]
+
+
+@pytest.mark.parametrize(
+    ("body", "found"),
+    [
+        ("code 000000 ok", [("000000", Form.PLAIN)]),
+        ("000 000", [("000 000", Form.PLAIN)]),
+        ("0 0 0 0", [("0 0 0 0", Form.PLAIN)]),
+        ("g-000000", [("000000", Form.LETTER)]),
+        ("is 0kx0tt now", [("0kx0tt", Form.MIXED)]),
+        ("qx0-00t", [("qx0-00t", Form.DASHED)]),
+        ("00-00-00", [("00-00-00", Form.DASHED)]),
+        ("是一二三四", [("一二三四", Form.SPELLED)]),
+        ("your code is 00", [("00", Form.CUT)]),
+        ("pin 000 ok", [("000", Form.ODD)]),
+        ("bib#00k", [("bib#00k", Form.ODD)]),
+    ],
+)
+def test_a_number_of_a_code_s_shape_is_found_in_its_form(
+    body: str, found: list[tuple[str, Form]]
+) -> None:
+    assert forms(body) == found
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "on 00/00/0000 it", "at 00:00 it", "$0000", "0000 eur", "0000元", "0000 分钟", "rs. 0000",
+        "*0000", "0.000,00", "00000000000", "+000000000000", "x@0000", "300tl", "00gb", "0h00",
+        "text stop to 00000", "0000 numarasina sms gonder", "no. 0000",
+    ],
+)  # fmt: skip
+def test_dates_amounts_phones_and_addresses_are_none(body: str) -> None:
+    assert [form for _, form in forms(f"{body} .") if form is Form.PLAIN] == []
+
+
+def test_after_a_dozen_numbers_no_more_are_looked_at() -> None:
+    assert len(numbers("0000 x " * 50)) == NUMBERS_MAX
+
+
+def test_only_plain_forms_are_sure_and_pairs_are_of_digits() -> None:
+    (pair,) = numbers("a 00 00 00 b")
+    (mixed,) = numbers("a 0kx0tt b")
+    assert (pair.sure, of_digits("a 00 00 00 b", pair)) == (False, True)
+    assert (mixed.sure, of_digits("a 0kx0tt b", mixed)) == (False, False)
+
+
+def test_a_text_may_begin_with_its_number() -> None:
+    assert leading("«0000» is it", numbers("«0000» is it")[0])
+    assert not leading("it is 0000", numbers("it is 0000")[0])
+
+
+def test_a_sentence_ends_at_its_mark_or_with_the_line() -> None:
+    body = "hi. your code is 0000, ok? bye\nand more"
+    (number,) = numbers(body)
+    start, end = sentence_span(body, number)
+    assert body[start:end].strip() == "your code is 0000, ok"
+
+
+@pytest.mark.parametrize(
+    ("text", "blanked"),
+    [
+        ("see https://a.example/x?code=0000 now", "see                               now"),
+        ("at shop.example.com, ok", "at                 , ok"),
+        ("v1.2 and e.g. this", None),
+        ("me@shop.com", None),
+    ],
+)
+def test_links_are_blanked_with_places_kept(text: str, blanked: str | None) -> None:
+    assert has_link(text) is (blanked is not None)
+    assert without_links(text) == (blanked or text)
+    assert len(without_links(text)) == len(text)
+
+
+@pytest.mark.parametrize(
+    ("folded", "name"),
+    [
+        ("【淘宝】验证码0000", "淘宝"),
+        ("[web발신] [국민은행] 인증", "국민은행"),
+        ("code 0000 【淘宝】", "淘宝"),
+        ("【00000】x", "00000"),
+        ("[000000] x", None),
+        ("【最大00%off】x", None),
+        ("【重要】x", None),
+        ("a [b] c", None),
+    ],
+)
+def test_a_signature_is_a_name_in_brackets_at_an_end(folded: str, name: str | None) -> None:
+    span = signature_span(folded)
+    assert (folded[slice(*span)] if span else None) == name
+
+
+def test_the_last_line_may_name_host_and_code() -> None:
+    found = HOST_LINE.search("000000\n@shop.example.tw #000000")
+    assert found is not None
+    assert found.groups() == ("shop.example.tw", "000000")
+    assert HOST_LINE.search("@shop.example #000000 and more") is None
+
+
+def test_an_app_s_text_has_its_mark_and_its_hash() -> None:
+    text = "<#> your code: 0000\nfa+0qcx0vsu"
+    assert app_hash(text) == text.index("fa+")
+    assert app_hash(text[4:]) is None
+    assert app_hash("<#> your code: 0000") is None

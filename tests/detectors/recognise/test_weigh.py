@@ -1,0 +1,64 @@
+"""Rules and model as one answer: who may decide alone, and which rule a verdict is told by."""
+
+from __future__ import annotations
+
+import pytest
+
+from detectors.recognise.fold import mask
+from detectors.recognise.reading import Look, Reading, look, read
+from detectors.recognise.rules import RULES
+from detectors.recognise.weigh import confidence, model, named
+
+CODE = look(mask("Your verification code is 482913"))
+CHAT = look(mask("see you at the station"))
+
+
+def unread(_: Look) -> Reading:
+    raise AssertionError("a score that is far enough decides alone")
+
+
+def test_a_score_far_from_nought_decides_alone() -> None:
+    sure, other = model().code, model().other
+    assert confidence(CODE, sure, unread, trusted=False, person=False) == model().sure_code
+    assert confidence(CODE, other, unread, trusted=False, person=False) == model().sure_other
+    with pytest.raises(AssertionError, match="decides alone"):
+        confidence(CODE, (sure + other) // 2, unread, trusted=False, person=False)
+
+
+def test_a_text_without_a_digit_is_no_code_by_its_score_alone() -> None:
+    read_ = confidence(CHAT, model().code, read, trusted=False, person=False)
+    assert read_ == RULES["numberless"].confidence
+
+
+def test_a_person_s_text_is_read_whatever_its_score() -> None:
+    with pytest.raises(AssertionError, match="decides alone"):
+        confidence(CODE, model().code, unread, trusted=False, person=True)
+
+
+@pytest.mark.parametrize("score", [-10_000, 0, 10_000])
+def test_the_rules_alone_decide_on_a_trusted_platform_s_text(score: int) -> None:
+    rule = RULES[read(CODE).rule]
+    assert confidence(CODE, score, read, trusted=True, person=False) == rule.confidence
+
+
+def test_what_machines_read_is_not_weighed() -> None:
+    host = look(mask("118204\n@shop.example.tw #118204"))
+    assert confidence(host, -10_000, unread, trusted=False, person=False) == 0.99
+    app = look(mask("<#> ExampleApp: 123456\nFA+9qCX9VSu"))
+    assert confidence(app, -10_000, read, trusted=False, person=False) == 0.98
+
+
+@pytest.mark.parametrize(
+    ("rule", "sure", "told"),
+    [
+        ("named", 0.97, "named"),
+        ("named", 0.1, "overruled"),
+        ("wordless", 0.2, "wordless"),
+        ("wordless", 0.9, "rescued"),
+        ("host-line", 0.1, "host-line"),  # no model has a say in it
+    ],
+)
+def test_a_verdict_is_told_by_its_rule_unless_the_model_went_against_it(
+    rule: str, sure: float, told: str
+) -> None:
+    assert named(rule, sure) == told
