@@ -34,7 +34,8 @@ def pytest_ignore_collect(collection_path: Path) -> bool | None:
 SLOW = (
     "adversary", "bench", "deploy", "detectors/test_chain_properties.py", "enforce", "faults",
     "scenarios", "streams/calibrate", "streams/cli", "streams/demo",
-    "streams/enforce/test_redis.py",
+    "streams/enforce/test_kannel.py", "streams/enforce/test_redis.py",
+    "streams/scenarios/test_catalog.py", "streams/scenarios/test_ordinary.py",
 )  # fmt: skip
 """Folders and files of this folder whose tests start processes or draw for seconds."""
 

@@ -41,8 +41,8 @@ def shadow_report(
     from streams.wire import decode_action  # noqa: PLC0415
 
     settings = settings_of(config)
-    clients = client_arguments(settings.kafka)
     since_ms = time.time_ns() // 1_000_000 - seconds(since) * 1000
+    clients = client_arguments(settings.kafka)
     found = records(clients, settings.topics.throttle, since_ms=since_ms)
     shadow = Shadow.of(readable(found, decode_action))
     for message in _messages(settings, clients, shadow.leases):

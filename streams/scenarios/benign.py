@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
 from typing import Final
 
@@ -221,7 +222,7 @@ def b13(
     in use.
     """
     rng, days = writer.rng, round(365 * years)
-    fresh = iter(writer.strangers(min(400, round(years * changes) + rush + 1)))
+    fresh = deque(writer.strangers(min(400, round(years * changes) + rush + 1)))
     using = [*writer.person.known, writer.person.bank]
     met = set(using)
 
@@ -232,13 +233,12 @@ def b13(
 
     for day in range(days):
         if rng.random() < changes / 365:
-            using[rng.randrange(len(using))] = next(fresh, using[0])
+            place = rng.randrange(len(using))
+            using[place] = fresh.popleft() if len(fresh) > rush else using[0]
         if rng.random() < 0.16:
             yield ask(start_ms + day * DAY_MS + rng.randrange(DAY_MS), rng.choice(using))
     end_ms = start_ms + (days + 2) * DAY_MS
-    yield from (
-        writer.code(end_ms + n * 5_000, who) for n, who in zip(range(rush), fresh, strict=False)
-    )
+    yield from (writer.code(end_ms + n * 5_000, fresh.popleft()) for n in range(rush))
     if rush:
         known = [who for who in using if who in met]
         yield from (ask(end_ms + 5 * MINUTE_MS + n, who) for n, who in enumerate(known))

@@ -17,7 +17,7 @@ from streams.demo.brokers import Broker
 from streams.errors import Exit
 from tests.faults.driver import Plan, Run
 from tests.faults.traffic import TEXT
-from tests.streams.worker.test_worker import (
+from tests.streams.worker.test_app import (
     _difference,
     _ended,
     _produce,

@@ -23,7 +23,7 @@ from streams.errors import Exit
 from streams.state.checkpoint import Key
 from tests.faults.driver import HOUR_MS, Plan, Run, Slot
 from tests.faults.traffic import traffic
-from tests.streams.worker.test_worker import _difference, _until
+from tests.streams.worker.test_app import _difference, _until
 
 EVENTS = 100_000
 POLL_RECORDS = 4_000  # so that it takes seconds, and polls wait in memory when it freezes

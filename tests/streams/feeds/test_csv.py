@@ -23,7 +23,7 @@ from streams.demo.brokers import Broker
 from streams.errors import Exit, OtpguardError, UsageError
 from streams.feeds import csv as feeds
 from streams.feeds.csv import FileReport, RowRules, Target, publish
-from streams.feeds.mapping import FieldMap, UnmappableError
+from streams.feeds.mapping import FieldMap
 from streams.feeds.rows import FileLayout
 from streams.telemetry.metrics import Metrics
 from streams.wire import Numbers
@@ -39,48 +39,6 @@ def row(n: int, text: str = "【店】码 123456", at: str = "20260302113300") -
 
 def rules(fields: FieldMap = FIELDS, **layout: Any) -> RowRules:
     return RowRules(fields, FileLayout(**layout), Numbers("CN"), 300_000)
-
-
-@pytest.mark.parametrize(
-    ("written", "form", "zone"),
-    [
-        ("1772422380000", "ms", "UTC"),
-        (1772422380, "s", "UTC"),
-        ("1772422380.0", "s", "UTC"),
-        ("1772422380000000", "us", "UTC"),
-        ("2026-03-02T11:33:00+08:00", "iso", "UTC"),
-        ("2026-03-02T03:33:00", "iso", "UTC"),
-        ("20260302113300", "%Y%m%d%H%M%S", "Asia/Shanghai"),
-    ],
-)
-def test_a_time_is_read_as_it_was_promised(written: Any, form: str, zone: str) -> None:
-    rules = FieldMap.parse([], [], form, zone)
-    row = {"recipient": "1", "sender": "2", "event_time_ms": written}
-    assert rules.value(row, "x")["event_time_ms"] == 1_772_422_380_000
-
-
-@pytest.mark.parametrize(
-    "row",
-    [
-        {"sender": "2", "event_time_ms": "5"},
-        {"recipient": "", "sender": "2", "event_time_ms": "5"},
-        {"recipient": "1", "sender": "2", "event_time_ms": "yesterday"},
-        {"recipient": "1", "sender": "2", "event_time_ms": "5", "segment": "first"},
-    ],
-)
-def test_a_record_without_what_is_required_is_not_made_up(row: dict[str, Any]) -> None:
-    with pytest.raises(UnmappableError):
-        FieldMap.parse([], [], "ms", "UTC").value(row, "x")
-
-
-@pytest.mark.parametrize(
-    ("maps", "constants", "zone"),
-    [(["recipient"], [], "UTC"), (["called=x"], [], "UTC"), ([], ["x=1"], "UTC"),
-     ([], [], "Dalian")],
-)  # fmt: skip
-def test_a_wrong_mapping_is_said_at_once(maps: list[str], constants: list[str], zone: str) -> None:
-    with pytest.raises(UsageError):
-        FieldMap.parse(maps, constants, "iso", zone)
 
 
 class Topic:

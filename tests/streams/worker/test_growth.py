@@ -18,7 +18,7 @@ from streams.errors import Exit
 from tests.faults.driver import Plan, Run
 from tests.faults.oracle import Outcome, compute_outcome, read_outcome
 from tests.faults.traffic import traffic
-from tests.streams.worker.test_worker import HOUR_MS, _ended, _start, _until, _working
+from tests.streams.worker.test_app import HOUR_MS, _ended, _start, _until, _working
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(180)]
 

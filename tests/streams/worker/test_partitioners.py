@@ -21,7 +21,7 @@ from streams.demo.brokers import Broker
 from tests.faults.driver import Plan, Run
 from tests.ports import free_port
 from tests.streams.worker.scraped import scraped
-from tests.streams.worker.test_worker import _start, _until
+from tests.streams.worker.test_app import _start, _until
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(180)]
 

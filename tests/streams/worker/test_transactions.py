@@ -20,7 +20,7 @@ from tests.faults.oracle import read_outcome
 from tests.faults.traffic import PLATFORMS, TEXT
 from tests.ports import free_port
 from tests.streams.worker.scraped import scraped
-from tests.streams.worker.test_worker import (
+from tests.streams.worker.test_app import (
     _difference,
     _produce,
     _start,

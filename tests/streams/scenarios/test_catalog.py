@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import ast
-import tracemalloc
 from collections import Counter
 from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
-from statistics import mean
 
 import msgspec
-import phonenumbers
 import pytest
 
 import streams.scenarios
@@ -21,12 +18,8 @@ from streams.scenarios import (
     Labelled,
     Role,
     generate,
-    merged,
-    ordinary,
     person,
 )
-from streams.scenarios.numbering import COUNT, subscriber
-from streams.scenarios.platforms import BANKS, PLATFORMS
 from streams.wire.events import Intake, Outcome, decode
 from streams.wire.recipients import Numbers
 
@@ -345,69 +338,6 @@ def test_a_scenario_has_its_shape(name: str, seed: int) -> None:
     SHAPES[name](run(name, seed))
 
 
-@pytest.mark.parametrize(("name", "gap_s"), [("B1", 90), ("B2", 54)])
-def test_people_log_in_at_their_pace_and_ask_a_fifth_again(name: str, gap_s: int) -> None:
-    gaps, again = [], []
-    for seed in range(200):
-        events = run(name, seed)
-        gaps += [at(b) - at(a) for a, b in pairwise(events)]
-        again += [a.truth.platform == b.truth.platform for a, b in pairwise(events)]
-    assert mean(gaps) / 1000 == pytest.approx(gap_s, rel=0.03)
-    assert mean(again) == pytest.approx(0.2, abs=0.02)
-
-
-def test_the_share_of_log_ins_to_new_platforms_is_a_parameter() -> None:
-    events = [e for seed in range(100) for e in run("B1", seed, novel=0.5)]
-    assert len(of(events, Role.NEW)) / len(events) == pytest.approx(0.5, abs=0.06)
-
-
-def test_a_later_wave_succeeds_in_a_fifth() -> None:
-    for seed in range(20):
-        flood = attack(run("A3", seed, waves=11, platforms=300, period_s=60))
-        assert (len(flood) - 300) / 10 == pytest.approx(60, rel=0.1)
-
-
-@seeded
-def test_ordinary_traffic_has_the_published_rate_of_codes(seed: int) -> None:
-    events = list(ordinary(5000, DEFAULT_START_MS, seed, duration_ms=3 * DAY_MS))
-    codes = [e for e in events if e.truth.role is not Role.OTHER]
-    assert 0.15 < len(codes) / 15_000 < 0.2
-    assert max(map(at, events)) < DEFAULT_START_MS + 3 * DAY_MS
-    assert len({e.value["recipient"] for e in events}) > 4900
-
-
-def test_ordinary_people_keep_their_habits() -> None:
-    events = ordinary(50, DEFAULT_START_MS, 3, duration_ms=60 * DAY_MS)
-    known = {person(index).recipient: person(index, 15).known for index in range(50)}
-    asked = [e for e in events if e.truth.role is Role.KNOWN]
-    among = [e.truth.platform in {p.name for p in known[e.value["recipient"]]} for e in asked]
-    assert mean(among) > 0.9  # two slots of a habit may hold one platform, and then a 15th counts
-
-
-def test_recipients_are_valid_numbers_of_one_plainly_synthetic_range() -> None:
-    for index in (0, 1, 999_999, COUNT - 1):
-        number = phonenumbers.parse("+" + subscriber(index))
-        assert phonenumbers.is_valid_number(number)
-        assert subscriber(index).startswith("861700")
-    with pytest.raises(ValueError, match="index"):
-        subscriber(COUNT)
-
-
-def test_platforms_differ_by_name_and_by_sender_and_there_are_enough_for_a_rotation() -> None:
-    everybody = (*PLATFORMS, *BANKS)
-    assert len({p.name for p in everybody}) == len({p.sender for p in everybody}) == len(everybody)
-    assert len(PLATFORMS) >= 600
-
-
-def test_merging_keeps_every_event_in_order() -> None:
-    parts = [list(generate("A1", seed, recipient=seed)) for seed in range(5)]
-    whole = list(merged(*parts))
-    assert [at(e) for e in whole] == sorted(at(e) for e in whole)
-    assert Counter(e.value["message_id"] for e in whole) == Counter(
-        e.value["message_id"] for part in parts for e in part
-    )
-
-
 def test_an_unknown_scenario_and_an_unknown_parameter_are_errors() -> None:
     with pytest.raises(KeyError):
         list(generate("A99", 1))
@@ -423,16 +353,3 @@ def test_scenarios_know_nothing_of_the_detectors() -> None:
             names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
             names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
             assert not any(name.startswith("detectors") for name in names), source.name
-
-
-def test_ordinary_traffic_needs_no_more_memory_the_longer_it_runs() -> None:
-    def peak(hours: int) -> int:
-        tracemalloc.start()
-        for _ in ordinary(30_000, DEFAULT_START_MS, 3, duration_ms=hours * 3_600_000):
-            pass
-        _, most = tracemalloc.get_traced_memory()
-        tracemalloc.stop()
-        return most
-
-    peak(1)
-    assert peak(8) < 1.5 * peak(2) < 20_000_000

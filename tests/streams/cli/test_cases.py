@@ -29,11 +29,9 @@ from streams.wire import (
     encode_override,
     override_key,
 )
-from tests.enforce.kannel_world import VICTIM, KannelWorld, order
 from tests.enforce.records import RECIPIENT, override
-from tests.enforce.services import KANNEL_PASSWORD, wait_until
-from tests.enforce.test_kannel import world as kannel
-from tests.streams.cli.test_override import otpguard
+from tests.enforce.services import wait_until
+from tests.streams.enforce.test_kannel import world as kannel
 from tests.streams.operate.test_cases import ENDED, LEASE, OPENED, ack
 
 __all__ = ["kannel"]
@@ -161,31 +159,3 @@ def test_a_watcher_is_told_of_what_happens_from_now_on(desk: Desk) -> None:
     told = [json.loads(line) for line in lines]
     assert {each["recipient"] for each in told} == {RECIPIENT}
     assert told[0]["change"] == "opened"
-
-
-def test_kannel_is_not_throttled_by_somebody_who_does_not_know_what_it_cannot_do(
-    tmp_path: Path,
-) -> None:
-    (tmp_path / "otpguard.toml").write_text('kafka.bootstrap = "127.0.0.1:9"')
-    done = otpguard(tmp_path, "enforce", "kannel")
-    assert done.returncode == 2
-    assert "--accept-whole-recipient" in done.stderr
-
-
-def test_a_supervisor_can_empty_kannels_list_when_the_adapter_will_not_come_back(
-    kannel: KannelWorld, tmp_path: Path
-) -> None:
-    with closing(kannel.gateway()) as gateway:
-        gateway.apply([order(VICTIM)])
-    assert not kannel.passes(VICTIM)
-    (tmp_path / "otpguard.toml").write_text(
-        f"""
-[kannel]
-admin_url = "http://127.0.0.1:{kannel.bearerbox.port}"
-password = "{KANNEL_PASSWORD}"
-list_file = "{kannel.list_file}"
-list_port = {kannel.list_port}
-"""
-    )
-    assert otpguard(tmp_path, "enforce", "kannel", "--clear").returncode == 0
-    assert kannel.passes(VICTIM)

@@ -1,0 +1,74 @@
+"""The page of a calibration: its headline says what was shown, and it links to nothing."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from streams.calibrate.propose import ProposedChange
+from streams.calibrate.report import headline, lead, write_page
+from streams.calibrate.result import Result, document
+from streams.errors import UsageError
+from tests.streams.calibrate.test_plots import some
+from tests.streams.calibrate.test_result import result_of
+from tests.streams.calibrate.test_survey import surveyed
+
+__all__ = ["some"]
+
+
+def found(standing: str, episodes: int = 0, **more: Any) -> dict[str, Any]:
+    throttle = {"standing": standing, "episodes": episodes, "sentence": "at or under it"}
+    return {
+        "rates": {"current": {"throttle": throttle}},
+        "history": {"subscriber_days": 12_345},
+        "changes": [],
+        "unreached": [],
+        **more,
+    }
+
+
+@pytest.mark.parametrize(
+    ("standing", "episodes", "says"),
+    [
+        ("shown", 0, "At most one false throttle"),
+        ("exceeded", 7, "7 throttles in 12,345 subscriber-days"),
+        ("open", 0, "No throttle in 12,345"),
+        ("open", 2, "2 throttles in 12,345 subscriber-days: too few"),
+    ],
+)
+def test_the_headline_says_what_was_shown(standing: str, episodes: int, says: str) -> None:
+    assert says in headline(found(standing, episodes))
+
+
+def test_the_lead_counts_what_should_change() -> None:
+    assert "nothing measured here" in lead(found("open"))
+    assert "1 setting should be another" in lead(found("open", changes=[1]))
+    assert "2 settings should" in lead(found("open", changes=[1, 2], unreached=["so"]))
+    assert "none of them brings the target" in lead(found("open", unreached=["so"]))
+
+
+def test_a_page_is_whole_masked_and_self_contained(some: Result, tmp_path: Path) -> None:
+    some.changes = [ProposedChange("detect.stamps", {}, {"<b>": "minute"}, "measured & told")]
+    page = tmp_path / "page.html"
+    write_page(some, document(some), page, "otpguard calibrate <x>")
+    html = page.read_text(encoding="utf-8")
+    assert html.count("<svg") == 7
+    assert not re.search(r'(src|href)="(?!#|data:)|url\((?!#)|<script', html)
+    assert "8617000000007" not in html
+    assert "&lt;b&gt;: minute" in html
+    assert "otpguard calibrate &lt;x&gt;" in html
+    assert "not set" in html
+
+
+def test_no_page_is_made_of_nothing(tmp_path: Path) -> None:
+    nothing = result_of(surveyed([]))
+    with pytest.raises(UsageError, match="without any event"):
+        write_page(nothing, document(nothing), tmp_path / "page.html", "x")
+
+
+def test_a_place_that_cannot_be_written_is_one_sentence(some: Result, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="No such file"):
+        write_page(some, document(some), tmp_path / "nowhere" / "page.html", "x")

@@ -1,0 +1,35 @@
+"""Commands called in this process: a start of the program takes a second each."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from streams.__main__ import app
+from streams.errors import OtpguardError
+
+NOWHERE = "127.0.0.1:9"
+"""The discard port: nobody listens."""
+
+
+def called(*words: str, code: int = 0, given: bytes | str = "") -> str:
+    """What a command writes to standard output; it has to end with this code."""
+    done = CliRunner().invoke(app, list(words), input=given, catch_exceptions=False)
+    assert done.exit_code == code, done.output
+    return done.stdout
+
+
+def refused(kind: type[OtpguardError], says: str, *words: str, given: bytes | str = "") -> None:
+    """A command ends in one sentence that a person can act upon."""
+    with pytest.raises(kind, match=re.escape(says)):
+        CliRunner().invoke(app, list(words), input=given, catch_exceptions=False)
+
+
+def settings_file(folder: Path, *lines: str) -> str:
+    """A settings file; its broker is nowhere unless the lines say otherwise."""
+    path = folder / "otpguard.toml"
+    path.write_text("\n".join([f'kafka.bootstrap = "{NOWHERE}"', *lines]), encoding="utf-8")
+    return str(path)

@@ -1,0 +1,147 @@
+"""`otpguard calibrate`: from files to a document, a page, and settings that can be used."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from streams.cli import calibrate as command
+from streams.config import Settings, load
+from streams.errors import UsageError
+from streams.scenarios import DEFAULT_START_MS, Rates, generate, merged, ordinary
+
+SETTINGS = Settings()
+HOUR_MS = 3_600_000
+DAY_MS = 24 * HOUR_MS
+
+
+# -- the command ----------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def history(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    codes = Rates(marketing=0, courier=0, notices=0, personal=0)
+    calm = ordinary(3000, DEFAULT_START_MS - DAY_MS, 1, duration_ms=2 * DAY_MS, rates=codes)
+    attack = generate("A1", 3, recipient=7, history=False)
+    path = tmp_path_factory.mktemp("history") / "days.jsonl.gz"
+    lines = [json.dumps(event.value) for event in merged(calm, attack)]
+    path.write_bytes(gzip.compress("\n".join(lines).encode()))
+    return path
+
+
+def run(*arguments: str) -> dict[str, Any]:
+    import typer
+
+    app = typer.Typer()
+    app.command()(command.calibrate)
+    result = CliRunner().invoke(app, [*arguments, "--json", "-q"], catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    found: dict[str, Any] = json.loads(result.stdout)
+    return found
+
+
+def test_everything_from_a_file_to_settings_that_the_program_accepts(
+    history: Path, tmp_path: Path
+) -> None:
+    settings, page = tmp_path / "proposed.toml", tmp_path / "page.html"
+    found = run(str(history), "--write", str(settings), "--report", str(page))
+    rates = found["rates"]["current"]
+    assert rates["throttle"]["episodes"] == 1
+    assert rates["throttle"]["standing"] in ("open", "exceeded")
+    load(settings)
+    html = page.read_text()
+    assert not re.search(r'(src|href)="(?!#|data:)|url\((?!#)|<script', html), "it links to nothing"
+    assert "8617000000007" not in html, "recipients are masked"
+    assert html.count("<svg") == 7
+
+
+def test_recipients_are_shown_when_asked_and_judged_attacks_are_no_false_alarms(
+    history: Path, tmp_path: Path
+) -> None:
+    found = run(str(history), "--show-recipients")
+    (case,) = found["throttled"]
+    judged = tmp_path / "judged.txt"
+    for word in (case["episode_id"], f"+{case['recipient']}"):
+        judged.write_text(f"# seen by the fraud desk\n{word}\n8613900000000\n")
+        again = run(str(history), "--judged", str(judged))
+        assert again["rates"]["current"]["throttle"]["episodes"] == 0
+        assert again["throttled"][0]["set_aside"] is True
+        assert again["set_aside"] == 1
+        assert again["judged"] == {"named": 2, "without_alarm": 1}
+
+
+def test_a_command_to_exempt_is_written_where_the_number_is(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    week = tmp_path / "week.jsonl"
+    events = (
+        json.dumps(event.value)
+        for day in range(7)
+        for event in generate(
+            "A11", day, recipient=1, start_ms=DEFAULT_START_MS + day * DAY_MS, history=False
+        )
+    )
+    week.write_text("\n".join(events))
+    masked, whole_ = run(str(week)), run(str(week), "--show-recipients")
+    assert [number["command"] for number in masked["chronic"]] == [None]
+    (number,) = whole_["chronic"]
+    assert number["command"].startswith("otpguard exempt 8617000000001 ")
+    command._say(masked)
+    assert "otpguard exempt" not in capsys.readouterr().out
+    command._say(whole_)
+    assert number["command"] in capsys.readouterr().out
+
+
+def test_a_target_out_of_reach_is_said_in_text_json_and_page(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    floods, page = tmp_path / "floods.jsonl", tmp_path / "page.html"
+    events = merged(*(generate("A2", seed, recipient=seed, history=False) for seed in range(3)))
+    floods.write_text("\n".join(json.dumps(event.value) for event in events))
+    found = run(str(floods), "--report", str(page))
+    (reason,) = found["unreached"]
+    assert reason in page.read_text()
+    command._say(found)
+    said = capsys.readouterr().out
+    assert f"warning: the target is out of reach: {reason}" in said
+    assert "stay in shadow" in said
+
+
+@pytest.mark.parametrize("content", ["", '{"x": 1}\n'], ids=["empty", "no-events"])
+def test_a_history_without_events_is_an_error_and_no_result(content: str, tmp_path: Path) -> None:
+    file = tmp_path / "history.jsonl"
+    file.write_text(content)
+    with pytest.raises(UsageError, match="no event that counts"):
+        run(str(file))
+
+
+# -- where history comes from ---------------------------------------------------------------------
+
+
+def test_call_detail_records_say_what_the_same_events_in_json_say(
+    history: Path, tmp_path: Path
+) -> None:
+    events = [json.loads(line) for line in gzip.decompress(history.read_bytes()).splitlines()]
+    path = tmp_path / "cdr.csv"
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(["called", "calling", "time", "id", "words"])
+        writer.writerow(["", "", "", "", "a row that cannot be mapped"])
+        writer.writerows(
+            [e["recipient"], e["sender"], e["event_time_ms"] / 1000, e["message_id"], e["text"]]
+            for e in events
+        )
+    maps = ["recipient=called", "sender=calling", "event_time_ms=time", "message_id=id"]
+    options = [word for each in (*maps, "text=words") for word in ("--map", each)]
+    found, same = run(str(path), *options, "--time", "s"), run(str(history))
+    for name in ("codes", "messages", "subscriber_days"):
+        assert found["history"][name] == same["history"][name]
+    assert found["history"]["refused"] == 1
+    assert found["rates"] == same["rates"]

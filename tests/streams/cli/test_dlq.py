@@ -1,0 +1,57 @@
+"""`otpguard dlq`: which letters are meant; `operate/test_dlq` reads and replays them."""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from streams.cli.dlq import _filter, _stopped, _time, _words
+from streams.errors import UnavailableError, UsageError
+from streams.operate.dlq import LetterStatus
+from streams.wire import RejectReason
+from tests.streams.cli.called import NOWHERE, refused, settings_file
+
+
+@pytest.mark.parametrize("words", [("ls",), ("show", "3:17"), ("replay", "--dry-run")])
+def test_a_broker_that_is_away_is_one_sentence(words: tuple[str, ...], tmp_path: Path) -> None:
+    refused(UnavailableError, NOWHERE, "dlq", *words, "--config", settings_file(tmp_path))
+
+
+def test_a_reason_that_there_is_not_is_said_with_those_there_are() -> None:
+    says = f"no reason 'x'; there are: {', '.join(RejectReason)}"
+    refused(UsageError, says, "dlq", "ls", "--reason", "x")
+
+
+def test_a_filter_counts_back_from_now() -> None:
+    now_ms = time.time_ns() // 1_000_000
+    wanted = _filter(["missing_field"], "2h", "30m", 3)
+    assert wanted.reasons == {"missing_field"}
+    assert wanted.since_ms is not None
+    assert wanted.until_ms is not None
+    assert 0 <= wanted.since_ms - (now_ms - 7_200_000) < 60_000
+    assert wanted.until_ms - wanted.since_ms == pytest.approx(5_400_000, abs=5_000)
+    assert wanted.partition == 3
+    everything = _filter(None, None, None, None)
+    assert (everything.reasons, everything.since_ms, everything.until_ms) == (
+        frozenset(), None, None,
+    )  # fmt: skip
+
+
+def test_a_signal_is_noticed_once_the_batch_is_done_and_its_handler_comes_back() -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    with _stopped() as stopped:
+        assert not stopped()
+        signal.raise_signal(signal.SIGTERM)
+        assert stopped()
+    assert signal.getsignal(signal.SIGTERM) is before
+
+
+def test_times_and_fates_are_written_for_people() -> None:
+    assert _time(0) == "1970-01-01T00:00:00Z"
+    assert _time(-1) is None
+    fates = Counter(list(LetterStatus))
+    assert set(_words(fates)) == {fate.value for fate in LetterStatus}

@@ -1,0 +1,25 @@
+"""`otpguard doctor`: what it finds is a line with a remedy, or a document; one exit code."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from streams.cli.doctor import MARKS
+from streams.errors import Exit, UsageError
+from tests.streams.cli.called import NOWHERE, called, refused, settings_file
+
+
+def test_a_role_that_there_is_not_is_said_with_those_there_are() -> None:
+    refused(UsageError, "'chef' is none of worker", "doctor", "--role", "chef")
+
+
+def test_a_broker_that_is_away_is_wrong_and_says_what_to_do(tmp_path: Path) -> None:
+    config = settings_file(tmp_path)
+    said = called("doctor", "--config", config, code=Exit.CONFIG)
+    assert f"{MARKS['bad']} " in said
+    assert NOWHERE in said
+    assert "-> " in said
+    found = json.loads(called("doctor", "--json", "--config", config, code=Exit.CONFIG))
+    assert {each["state"] for each in found} <= set(MARKS)
+    assert [each for each in found if each["state"] == "bad"]

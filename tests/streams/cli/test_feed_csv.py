@@ -1,0 +1,77 @@
+"""Files that `feed csv` looks at: what the options make of them, and what it says of each."""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+
+import pytest
+
+from streams.cli.feed_csv import Given, look
+from streams.config import Settings
+from streams.errors import UsageError
+from tests.streams.cli.called import called, settings_file
+
+SETTINGS = Settings()
+ROWS = "called,calling,event_time_ms,text\n8613900000001,1069,1772422380000,验证码482913\n"
+MAPS = ("recipient=called", "sender=calling")
+
+
+def given(*, maps: tuple[str, ...] = MAPS, **more: str | None) -> Given:
+    words: dict[str, str | None] = {"preset": None, "time_format": None, "zone": None,
+                                    "columns": None, "encoding": None, **more}  # fmt: skip
+    return Given.parse(
+        SETTINGS, words["preset"], maps, (), words["time_format"], words["zone"], (),
+        words["columns"], ",", words["encoding"],
+    )  # fmt: skip
+
+
+def test_the_zone_says_where_it_is_from() -> None:
+    assert given().zone == "none (times are numbers)"
+    assert given(time_format="iso").zone == "Asia/Shanghai (country CN)"
+    assert given(time_format="iso", zone="UTC").zone == "UTC (given)"
+
+
+def test_a_mark_in_front_of_utf_8_is_no_other_encoding() -> None:
+    assert given(encoding="UTF_8_sig").encoding == "utf-8"
+    assert given().encoding is None
+
+
+def test_an_encoding_that_was_given_is_taken_and_another_has_to_show() -> None:
+    stream = io.BytesIO(ROWS.encode())
+    assert given(encoding="gb18030").of("x", stream)[1] == "gb18030 (given)"
+    assert given().of("x", stream)[1] == "utf-8 (as its bytes say)"
+    with pytest.raises(UsageError, match=r"x: line 2 is not UTF-8"):
+        given().of("x", io.BytesIO(ROWS.encode("gb18030")))
+
+
+def test_a_preset_gives_way_to_options() -> None:
+    columns = given(maps=(), preset="kannel", columns="a,b").rules.layout.columns
+    assert columns == ("a", "b")
+    assert given(maps=(), preset="kannel").rules.layout.columns is None
+
+
+def test_a_sample_is_json_and_all_else_is_said_beside_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "cdr.csv"
+    path.write_text(ROWS, encoding="utf-8")
+    look(SETTINGS, [str(path)], given(), 5, finished=True)
+    told = capsys.readouterr()
+    assert json.loads(told.out)["recipient"] == "8613900000001"
+    assert "1 events in 1 rows, 1 of them codes" in told.err
+
+
+def test_rows_that_are_no_events_are_an_error_and_nothing_is_published(tmp_path: Path) -> None:
+    path = tmp_path / "cdr.csv"
+    path.write_text(ROWS + "x\n", encoding="utf-8")
+    with pytest.raises(UsageError, match="1 rows are no events; nothing was published"):
+        look(SETTINGS, [str(path)], given(), 0, finished=True)
+
+
+def test_standard_input_is_looked_at_as_a_file_is(tmp_path: Path) -> None:
+    words = [word for each in MAPS for word in ("--map", each)]
+    config = settings_file(tmp_path)
+    said = called("feed", "csv", "-", *words, "--sample", "1", "-c", config, given=ROWS)
+    assert json.loads(said)["sender"] == "1069"

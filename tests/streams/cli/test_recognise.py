@@ -1,0 +1,87 @@
+"""`otpguard recognise`: texts as they stand, files line by line, and what weighed."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from streams.cli.recognise import _is_text
+from tests.streams.cli.called import called
+from tests.streams.cli.test_cli import otpguard
+
+
+def test_recognise_answers_each_line_in_order() -> None:
+    texts = [
+        {"text": "【示例商城】您的验证码是583921，5分钟内有效，请勿泄露。"},
+        {"text": "明天下午三点老地方见", "sender": "8617000000009"},
+        {"text": "Your code is 120934", "sender": "95588", "signature": "工商银行"},
+        {},
+    ]
+    ran = otpguard("recognise", "-", given="\n".join(map(json.dumps, texts)).encode())
+    answers = [json.loads(line) for line in ran.stdout.splitlines()]
+    assert [answer["otp"] for answer in answers] == [True, False, True, False]
+    for answer, given in zip(answers, texts, strict=True):
+        assert list(answer) == ["otp", "confidence", "code_span", "platform", "trust"]
+        if answer["code_span"] is not None:
+            start, end = answer["code_span"]
+            assert given["text"][start:end].isdigit()
+    assert answers[0]["platform"] == "sig:示例商城"
+    assert answers[2]["trust"] == "bank"
+
+
+def test_recognise_reads_a_text_as_it_stands() -> None:
+    ran = otpguard("recognise", "Your Tandem code is 482913", "--sender", "AUTHMSG")
+    told = ran.stdout.decode()
+    assert "a verification code" in told
+    assert "text:tandem" in told
+    assert "482913" in told
+    assert "weighed" not in told
+
+
+def test_recognise_tells_what_weighed_and_what_would_have_changed_the_answer() -> None:
+    ran = otpguard("recognise", "验证码482913，请勿泄露", "--why")
+    told = ran.stdout.decode()
+    for row in ("rule", "words", "weighed", "in all", "else if not", "验证码"):
+        assert row in told
+
+
+def test_recognise_tells_why_as_json() -> None:
+    ran = otpguard("recognise", "Your Tandem code is 482913", "--why", "--json")
+    answer = json.loads(ran.stdout)
+    assert answer["otp"]
+    kinds = {part["kind"] for part in answer["why"]["parts"]}
+    assert kinds == {"rule", "trait", "piece", "pieces"}
+    assert {"word": "code", "kind": "weak"} in answer["why"]["words"]
+
+
+def test_recognise_names_the_line_that_is_none_and_not_its_content() -> None:
+    ran = otpguard("recognise", "-", given='{"text":"x"}\n{"text":"验证码583921'.encode())
+    assert ran.returncode == 2
+    assert b"line 2" in ran.stderr
+    assert b"583921" not in ran.stderr
+    assert len(ran.stdout.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("argument", "text"),
+    [("-", False), ("验证码4829", True), ("code 4829", True), ("texts.jsonl", False),
+     ("x" * 5000, False), ("a b" * 5000, True), ("a\0 b", True)],
+)  # fmt: skip
+def test_a_text_is_told_from_the_name_of_a_file(argument: str, text: bool) -> None:
+    assert _is_text(argument) is text
+
+
+def test_a_file_of_that_name_is_a_file(tmp_path: Path) -> None:
+    path = tmp_path / "my texts.jsonl"
+    path.write_text('{"text": "code 4829"}\n', encoding="utf-8")
+    assert not _is_text(str(path))
+    assert json.loads(called("recognise", str(path)))["platform"]
+
+
+def test_a_text_that_is_no_code_says_so_and_marks_none() -> None:
+    told = called("recognise", "see you at noon")
+    assert "no verification code" in told
+    assert "code  " not in told.partition("answer")[2].partition("platform")[2]
+    assert json.loads(called("recognise", "see you", "--json"))["code_span"] is None

@@ -1,0 +1,60 @@
+"""Parts that commands share: files that are opened, tables and JSON, settings in TOML."""
+
+from __future__ import annotations
+
+import gzip
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from streams.cli.shared import opened, said, toml_value, write_json, write_table
+from streams.errors import UsageError
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["plain", 'with "quotes" and \\', "new\nline", "验证码", True, False, 5, 0.25,
+     {"gw-1": "minute"}, ["a", 1], {}],
+)  # fmt: skip
+def test_a_value_comes_back_from_toml_as_it_was(value: Any) -> None:
+    assert tomllib.loads(f"x = {toml_value(value)}")["x"] == value
+
+
+def test_what_is_not_set_has_no_value() -> None:
+    assert toml_value(None) is None
+
+
+def test_a_packed_file_is_unpacked_and_an_absent_one_named(tmp_path: Path) -> None:
+    for name, write in (("a.jsonl", bytes), ("a.jsonl.gz", gzip.compress)):
+        (tmp_path / name).write_bytes(write(b"line\n"))
+        with opened(str(tmp_path / name)) as file:
+            assert file.read() == b"line\n"
+    with pytest.raises(UsageError, match="absent: No such file"), opened("absent"):
+        pass
+    with pytest.raises(UsageError, match="Is a directory"), opened(str(tmp_path)):
+        pass
+
+
+def test_foreign_text_in_a_table_stays_text(capsys: pytest.CaptureFixture[str]) -> None:
+    write_table(("name", "what"), [("[red]x[/red]", "a\x1b[2Jb"), ("long " * 60, 5)])
+    told = capsys.readouterr().out
+    assert "[red]x[/red]" in told
+    assert "\x1b" not in told
+    assert len(told.splitlines()) == 3, "a pipe gets a row on one line"
+
+
+def test_json_is_one_document_without_control_characters(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    write_json({"text": "a\x1b\u202eb", "path": Path("/x")})
+    told = capsys.readouterr().out
+    assert "\x1b" not in told
+    assert "\u202e" not in told
+    assert '"/x"' in told
+
+
+def test_counts_leave_noughts_out() -> None:
+    assert said({"a": 0, "b": 2}) == "b 2"
+    assert said({}) == ""

@@ -1,0 +1,94 @@
+"""The operator's word and the adapters' answers: what can be said, and by which key."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import pytest
+
+from streams.wire.control import (
+    EVERYONE,
+    Ack,
+    Override,
+    decode_ack,
+    decode_override,
+    encode_ack,
+    encode_override,
+    key_parts,
+    override_id,
+    override_key,
+)
+from streams.wire.version import UnreadableError, VersionError
+
+VICTIM = "8613900000001"
+
+
+def word(**fields: Any) -> Override:
+    said = {"recipient": VICTIM, "verb": "exempt", "actor": "noc", "reason": "ticket 7"}
+    return Override(**{"issued_at_ms": 5, **said, **fields})
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"verb": "exempt"},
+        {"verb": "release", "expires_at_ms": 9},
+        {"verb": "allow", "platform": "sig:a"},
+        {"verb": "allow", "platform": "sig:a", "recipient": EVERYONE},
+        {"verb": "mode", "recipient": EVERYONE, "mode": "off"},
+    ],
+)
+def test_what_can_be_said_comes_back_as_it_went(fields: dict[str, Any]) -> None:
+    said = word(**fields)
+    assert decode_override(encode_override(said)) == said
+    assert key_parts(override_key(said)) == (said.recipient, said.verb, said.platform)
+
+
+@pytest.mark.parametrize(
+    ("fields", "why"),
+    [
+        ({"verb": "release"}, "a release ends"),
+        ({"verb": "allow"}, "platform belongs"),
+        ({"platform": "sig:a"}, "platform belongs"),
+        ({"verb": "mode"}, "about everyone"),
+        ({"recipient": EVERYONE}, "use `mode`"),
+        ({"recipient": EVERYONE, "verb": "release", "expires_at_ms": 9}, "use `mode`"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused_here_and_from_the_topic(
+    fields: dict[str, Any], why: str
+) -> None:
+    with pytest.raises(ValueError, match=why):
+        word(**fields)
+    raw = msgspec.json.decode(encode_override(word())) | fields
+    with pytest.raises(UnreadableError):
+        decode_override(msgspec.json.encode(raw))
+
+
+def test_words_about_one_thing_share_a_key_and_others_do_not() -> None:
+    assert override_key(word(reason="again")) == override_key(word())
+    allowed = [word(verb="allow", platform=name) for name in ("sig:a", "sig:b")]
+    assert len({override_key(each) for each in (word(), *allowed)}) == 3
+
+
+def test_a_platform_with_bars_in_its_key_keeps_them() -> None:
+    said = word(verb="allow", platform="sig:a|b|c")
+    assert key_parts(override_key(said))[2] == "sig:a|b|c"
+    with pytest.raises(ValueError, match="unpack"):
+        key_parts(b"8613900000001|release")
+
+
+def test_a_word_about_everyone_is_acknowledged_by_another_id() -> None:
+    assert override_id(word(), 7) == "override-7"
+    everyone = word(verb="mode", recipient=EVERYONE)
+    assert override_id(everyone, 7) == "override-all-7"
+
+
+def test_an_answer_comes_back_as_it_went_and_a_newer_one_names_its_version() -> None:
+    said = Ack(action_id="a1", gateway_id="g", state="failed", why="away", at_ms=5)
+    assert decode_ack(encode_ack(said)) == said
+    newer = msgspec.json.decode(encode_ack(said)) | {"schema_version": 2, "extra": [1]}
+    with pytest.raises(VersionError, match="version 2"):
+        decode_ack(msgspec.json.encode(newer))
+    assert decode_ack(msgspec.json.encode(newer | {"schema_version": 1})) == said
