@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,7 +10,7 @@ import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from kafka.admin import KafkaAdminClient, NewTopic
 
-from streams.demo.brokers import Broker, BrokerError, Node, answers
+from streams.demo.brokers import Broker, BrokerError, answers
 from tests import clusters
 
 
@@ -89,35 +88,6 @@ def test_a_cluster_survives_the_loss_of_one_node(
     assert _read(kafka, unique, 2) == [b"three", b"two"]
     kafka.start()
     assert len(kafka.pids) == 3
-
-
-def test_a_stopped_broker_leaves_no_process_and_no_folder() -> None:
-    with clusters.broker("tansu") as tansu:
-        node, port = tansu.nodes[0], tansu.nodes[0].port
-        folder = node.log.parent
-        pid = tansu.pids[0]
-        assert answers("127.0.0.1", port)
-    assert not Path("/proc", str(pid)).exists()
-    assert not folder.exists()
-    assert not answers("127.0.0.1", port)
-
-
-def test_a_port_in_use_is_named() -> None:
-    with clusters.broker("tansu") as tansu, socket.socket() as other:
-        tansu.stop()
-        other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        other.bind(("127.0.0.1", tansu.nodes[0].port))
-        other.listen()
-        with pytest.raises(BrokerError, match=f"port {tansu.nodes[0].port} is in use"):
-            tansu.start()
-
-
-def test_a_broker_that_ends_at_once_shows_its_log(tmp_path: Path) -> None:
-    command = ["sh", "-c", "echo the disk is full; exit 1"]
-    node = Node(command, port=20_001, log=tmp_path / "log")
-    broken = Broker("kafka", "broken", "127.0.0.1:20001", [node])
-    with pytest.raises(BrokerError, match=r"ended at once(?s:.*)the disk is full"):
-        broken.start()
 
 
 @pytest.mark.parametrize("address", ["localhost", "localhost:", ":9092", "kafka:port"])

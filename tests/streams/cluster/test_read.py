@@ -1,0 +1,118 @@
+"""Reading topics for people: to their end or on and on, and what is none of its contract."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from typing import Any, NamedTuple
+
+import pytest
+from kafka import KafkaProducer
+
+from streams.cluster.admin import Cluster, client_arguments
+from streams.cluster.read import LOGGED_MAX, readable, records
+from streams.config import Kafka
+from streams.demo.brokers import Broker
+from streams.errors import ConfigError
+from streams.wire import UnreadableError
+
+START_MS = 1_790_000_000_000
+
+
+class Found(NamedTuple):
+    topic: str
+    partition: int
+    offset: int
+    value: bytes
+
+
+def decode(value: bytes) -> str:
+    if value.startswith(b"bad"):
+        raise UnreadableError("DecodeError")
+    return value.decode()
+
+
+def test_a_record_that_is_none_costs_a_line_with_its_position_and_nothing_it_holds(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    found = [Found("t", 3, i, b"bad secret" if i % 2 else b"v%d" % i) for i in range(6)]
+    assert list(readable(found, decode)) == ["v0", "v2", "v4"]
+    said = [each.getMessage() for each in caplog.records]
+    assert said[0] == "passed over a record at t[3]@1: DecodeError"
+    assert not any("secret" in line for line in said)
+    assert len(said) == 3
+
+
+def test_past_the_tenth_they_are_a_number(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.WARNING)
+    found = [Found("t", 0, i, b"bad") for i in range(LOGGED_MAX + 25)]
+    assert list(readable(found, decode)) == []
+    assert len(caplog.records) == LOGGED_MAX + 1
+    assert caplog.records[-1].getMessage() == f"passed over {LOGGED_MAX + 25} records in all"
+
+
+@pytest.fixture
+def filled(broker: Broker, unique: str) -> dict[str, Any]:
+    """Clients of a broker with a topic of ten records a minute apart, in two partitions."""
+    kafka = Kafka(bootstrap=broker.bootstrap)
+    clients = client_arguments(kafka)
+    with Cluster(kafka) as cluster:
+        cluster.create(unique, 2, 1, {})
+    producer = KafkaProducer(**clients, acks="all")
+    for i in range(10):
+        value = None if i == 4 else b"%d" % i
+        at_ms = START_MS + i * 60_000
+        producer.send(unique, value, b"k", partition=i % 2, timestamp_ms=at_ms)
+    producer.flush()
+    producer.close()
+    return clients
+
+
+def values(found: Any) -> list[int]:
+    return sorted(int(record.value) for record in found)
+
+
+@pytest.mark.broker
+def test_all_records_with_a_value_are_read_to_the_end(filled: dict[str, Any], unique: str) -> None:
+    assert values(records(filled, unique)) == [0, 1, 2, 3, 5, 6, 7, 8, 9]
+    assert values(records(filled, unique, starts={1: 2})) == [5, 7, 9]
+    assert values(records(filled, unique, starts={7: 0})) == []
+
+
+@pytest.mark.kafka
+def test_records_from_a_time_on_are_read(kafka: Broker, unique: str) -> None:
+    settings = Kafka(bootstrap=kafka.bootstrap)
+    clients = client_arguments(settings)
+    with Cluster(settings) as cluster:
+        cluster.create(unique, 1, 1, {})
+    producer = KafkaProducer(**clients, acks="all")
+    for i in range(6):
+        producer.send(unique, b"%d" % i, timestamp_ms=START_MS + i * 60_000)
+    producer.flush()
+    producer.close()
+    assert values(records(clients, unique, since_ms=START_MS + 150_000)) == [3, 4, 5]
+    assert values(records(clients, unique, since_ms=START_MS + 10**9)) == []
+
+
+@pytest.mark.broker
+def test_who_follows_hears_of_what_comes_until_told_to_stop(
+    filled: dict[str, Any], unique: str
+) -> None:
+    stop, heard = threading.Event(), []
+    for record in records(filled, unique, follow=True, stop=stop):
+        heard.append(int(record.value))
+        if heard.count(9) == 1 and len(heard) == 9:
+            producer = KafkaProducer(**filled, acks="all")
+            producer.send(unique, b"10", partition=0)
+            producer.flush()
+            producer.close()
+        if heard[-1] == 10:
+            stop.set()
+    assert sorted(heard) == [0, 1, 2, 3, 5, 6, 7, 8, 9, 10]
+
+
+@pytest.mark.broker
+def test_a_topic_that_is_not_there_is_one_sentence(broker: Broker, unique: str) -> None:
+    clients = client_arguments(Kafka(bootstrap=broker.bootstrap))
+    with pytest.raises(ConfigError, match=f"{unique}-absent"):
+        list(records(clients, f"{unique}-absent"))

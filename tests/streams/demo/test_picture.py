@@ -1,0 +1,52 @@
+"""The picture of a run: well-formed, the same again, and of any story."""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree as ET
+from dataclasses import replace
+
+import pytest
+
+from streams.demo.picture import LANES, _hour, _lane, _span, draw
+from streams.demo.story import Story
+from streams.scenarios.events import Role
+from tests.streams.demo.test_story import MESSAGES, OTHERS, STORY, message
+
+LATE = replace(
+    STORY, messages=[replace(m, event_time_ms=m.event_time_ms * 60_000) for m in MESSAGES]
+)
+
+
+@pytest.mark.parametrize(
+    "story",
+    [
+        STORY,
+        LATE,
+        replace(STORY, changes=[]),
+        replace(STORY, background=replace(OTHERS, minutes=[])),
+        replace(STORY, messages=[*MESSAGES, message(6, Role.NEW, refused=True)]),
+    ],
+    ids=["usual", "an hour", "unnoticed", "alone", "own code refused"],
+)
+def test_a_picture_is_well_formed_the_same_again_and_links_to_nothing(story: Story) -> None:
+    svg = draw(story)
+    root = ET.fromstring(svg)
+    assert root.tag.endswith("svg")
+    assert svg == draw(story)
+    assert "<text" not in svg, "letters are outlines"
+    links = [v for e in root.iter() for k, v in e.attrib.items() if k.endswith("href")]
+    assert all(link.startswith("#") for link in links)
+
+
+def test_every_code_has_a_lane() -> None:
+    lanes = [_lane(each) for each in MESSAGES if each.code]
+    assert lanes == ["delivered", "refused", "bank", "known"]
+    assert set(lanes) <= set(LANES)
+
+
+def test_the_picture_spans_all_that_was_sent() -> None:
+    assert _span(STORY) == (0, 120_000)
+
+
+def test_an_hour_goes_round_the_clock() -> None:
+    assert [_hour(minutes) for minutes in (0, 1439, 1440)] == ["00:00", "23:59", "00:00"]
