@@ -16,7 +16,7 @@ KEEP_BYTES: Final = 256 << 20
 """Freed memory that is kept for the next poll: glibc would give a poll's megabytes back and have
 the kernel clear them again. Two pairs of runs, on a busy machine, differed by 4 and 6 % of CPU."""
 KEEP_S: Final = 60.0
-"""How long freed memory is kept. Were it for ever, the largest backlog would set what is held."""
+"""The time for which freed memory is kept. For ever, the largest backlog would set what is held."""
 
 
 def collect_rarely() -> None:

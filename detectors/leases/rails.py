@@ -27,7 +27,7 @@ OFFERS_S: Final = 7_200
 
 
 class Refusal(StrEnum):
-    """Why a rail refuses a lease."""
+    """Reasons of a rail for refusing a lease."""
 
     RATE = "rail_rate"  # too many new leases in a minute
     SHARE = "rail_share"  # too many recipients under lease
@@ -139,7 +139,7 @@ def forget(guard: Rails, now_ms: int) -> None:
 
 
 def utilisation(params: RailParams, guard: Rails, now_ms: int) -> float:
-    """How near the nearer rail is: 1 is at it. Over `RAILS_ALARM_RATIO` somebody should look."""
+    """The used share of the nearer rail: 1 is at it. Past RAILS_ALARM_RATIO people should look."""
     second = now_ms // SECOND_MS
     lately = sum(guard.offered.get(at, 0) for at in range(second - MINUTE_S + 1, second + 1))
     return max(lately / params.new_per_minute, len(guard.until_ms) / params.recipients_max)

@@ -320,7 +320,7 @@ def _earlier(
     order: NDArray[np.int64],
     size: NDArray[np.int64],
 ) -> NDArray[np.int64]:
-    """How many messages with the key `beside` came before each run, in the order of the log.
+    """Count the messages with the key `beside` that came before each run, in the order of the log.
 
     The runs are sorted by `key`, and runs of one key as they came; `order` says when.
     """
@@ -558,7 +558,7 @@ def _exceeds(
 def _promotes(
     params: SieveParams, ring: NDArray[np.uint64], late: NDArray[np.int64]
 ) -> NDArray[np.bool_]:
-    """Which of these rings (8, m), each with its new sighting, belong to a suspect.
+    """True for those of the rings (8, m), each with its new sighting, that belong to a suspect.
 
     `late` are those whose new sighting is not their newest.
     """
@@ -582,7 +582,7 @@ def _promotes(
 
 
 def _many(ring: NDArray[np.uint64]) -> NDArray[np.bool_]:
-    """Which of these rings (8, m) hold so many novel sightings of one day that messages count."""
+    """True for rings (8, m) with enough novel sightings in a day for messages to count."""
     seconds = (ring >> SECONDS).astype(np.int64)
     novel = (ring >> NOVEL & np.uint64(1) == 1) & (seconds > seconds[-1] - DAY_S)
     many: NDArray[np.bool_] = np.count_nonzero(novel, axis=0) >= MASS_NOVEL

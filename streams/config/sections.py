@@ -151,7 +151,7 @@ class Topics(Section):
 
 
 class Input(Section):
-    """How records are taken in."""
+    """The intake of records: country, limits, what is counted."""
 
     country: str = Field(
         "CN", pattern="^[A-Z]{2}$", description="ISO 3166 code; reads numbers in national form"

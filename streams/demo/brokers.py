@@ -26,11 +26,11 @@ from pathlib import Path
 from typing import Final, Literal
 
 READY_S: Final = 60.0
-"""How long a node may take to answer. Chosen: it takes 3 s; 12 s after a crash,
+"""The longest that a node may take to answer. Chosen: it takes 3 s; 12 s after a crash,
 since its old registration must run out first; more where many share two cores."""
 
 STOP_S: Final = 30.0
-"""How long a clean stop may take before it is cut short. Chosen: Kafka takes 1-3 s."""
+"""The longest clean stop, which is then cut short. Chosen: Kafka takes 1-3 s."""
 
 PORTS: Final = range(20_000, 32_000)
 """Below the ports that Linux gives to outgoing connections (32768 and up): a client that retries

@@ -49,7 +49,7 @@ class _Open:
 
 
 class PartitionOwner(Protocol):
-    """Who knows which partitions are this worker's; asked from the thread that reads the topic."""
+    """The partitions of this worker, as the thread that reads the topic asks for them."""
 
     owned: frozenset[int]
 

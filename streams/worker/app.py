@@ -234,7 +234,7 @@ class _Worker:
         return f"the event loop is silent for {silent_s:.0f} s" if silent_s > LIVE_S else ""
 
     def ready(self) -> str:
-        """Why this worker is not at work."""
+        """The reason for which this worker is not at work, or an empty string."""
         if not self.states.owned:
             return "no partitions assigned"
         return "" if self.states.positioned else "state is being loaded"
@@ -328,7 +328,7 @@ def faust_settings(settings: Settings) -> dict[str, Any]:
 
 
 def credentials(kafka: Kafka) -> Any:
-    """How to authenticate, or None. The listener's protocol follows from it."""
+    """Credentials for the listener's protocol, or None. Faust takes the protocol from them."""
     context = tls(kafka) if kafka.security.endswith("ssl") else None
     if kafka.security.startswith("sasl"):
         return faust.SASLCredentials(

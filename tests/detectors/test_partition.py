@@ -161,7 +161,7 @@ def test_counts_by_another_window_begin_anew_and_all_else_stays() -> None:
     assert levels(again) == levels(partition)
 
 
-@pytest.mark.parametrize("wrong", [{"suspects_max": 0}, {"idle_s": 0}, {"names_max": 0}])
+@pytest.mark.parametrize("wrong", [{"suspects_max": 0}, {"names_max": 0}])
 def test_bounds_that_cannot_be_meant_are_refused(wrong: dict[str, int]) -> None:
     with pytest.raises(ValueError, match="must be"):
         Params(**wrong)  # type: ignore[arg-type]

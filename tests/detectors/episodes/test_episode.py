@@ -15,7 +15,6 @@ from detectors.episodes.episode import (
     end,
     ends_s,
     over,
-    position,
     recycle,
     sighting_of,
 )
@@ -199,8 +198,11 @@ def test_a_new_owner_gets_a_lease_released_only_while_it_runs() -> None:
     assert (book.actions, book.records) == ([], [])
 
 
-def test_days_of_throttles_are_remembered_for_so_many_recipients() -> None:
-    params = EpisodeParams(chronic_max=3)
+def test_days_of_throttles_are_remembered_for_so_many_recipients(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("detectors.episodes.episode.CHRONIC_MAX", 3)
+    params = EpisodeParams()
     book = EpisodeLog()
     for recipient in range(5):
         suspect = suspect_of(5)
@@ -217,13 +219,9 @@ def test_a_platform_whose_name_was_forgotten_is_told_by_its_number() -> None:
     assert sighting_of(book, 8, START_S, novel=True).platform == "#8"
 
 
-def test_an_id_names_epoch_topic_partition_and_offset() -> None:
-    assert position(SIGNED, cause(0, 12)) == "2:sms.delivery.v1:3:12"
-
-
 @pytest.mark.parametrize(
     "wrong",
-    [{"epoch": -1}, {"lease_ms": 0}, {"episode_most_s": 60}, {"chronic_max": 0}],
+    [{"epoch": -1}, {"lease_ms": 0}, {"episode_most_s": 60}],
 )
 def test_leases_that_cannot_be_meant_are_refused(wrong: dict[str, int]) -> None:
     with pytest.raises(ValueError, match=r"lease|epoch|chronic"):

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from detectors.bars import RESEND_MESSAGES
 from detectors.chain import Params, Partition
 from detectors.episodes.episode import EpisodeLog, EpisodeParams
-from detectors.episodes.resend import Resend, ResendParams, end, observe
+from detectors.episodes.resend import Resend, end, observe
 from detectors.model.event import TICK_OFFSETS
 from detectors.model.records import Cause, EpisodeRecord, Level
 from tests.detectors.stand_in import HOUR_MS, MINUTE_MS, START_MS, Event, run
@@ -35,8 +36,9 @@ def test_a_banks_retries_and_a_flood_are_no_resend() -> None:
     assert changes(decisions) != []
 
 
-def test_recipients_watched_for_resends_are_bounded() -> None:
-    params = Params(resend=ResendParams(messages=5, recipients_max=2))
+def test_recipients_watched_for_resends_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("detectors.chain.RESEND_RECIPIENTS_MAX", 2)
+    params = Params()
     events = sorted(
         Event(START_MS + i * 10_000, VICTIM + r, "one") for r in range(5) for i in range(30)
     )
@@ -46,51 +48,45 @@ def test_recipients_watched_for_resends_are_bounded() -> None:
     assert len(changes(decisions, "resend")) == 2
 
 
-def offered(platforms: list[int], params: ResendParams) -> tuple[Resend, EpisodeLog]:
+def offered(platforms: list[int]) -> tuple[Resend, EpisodeLog]:
     """A recipient to whom these platforms sent, a message a second."""
     book, held = EpisodeLog(), Resend("8613800000001", 1_000)
     for i, platform in enumerate(platforms):
         cause = Cause("sms.delivery.v1", 3, 100 + i, START_MS + i * 1000)
-        observe(params, SIGNED, book, held, cause, platform=platform)
+        observe(SIGNED, book, held, cause, platform=platform)
     return held, book
 
 
 def test_the_message_that_reaches_the_threshold_announces_and_no_later_one() -> None:
-    held, book = offered([7] * 9, ResendParams(messages=5))
+    held, book = offered([7] * (RESEND_MESSAGES + 4))
     assert [(r.change, r.revision, r.evidence.messages) for r in book.records] == [
-        ("opened", 104, 5)
+        ("opened", 99 + RESEND_MESSAGES, RESEND_MESSAGES)
     ]
-    assert book.records[0].episode_id == "4:sms.delivery.v1:3:104:resend"
+    assert book.records[0].episode_id == f"4:sms.delivery.v1:3:{99 + RESEND_MESSAGES}:resend"
     assert (book.records[0].mode, book.records[0].scope.pass_ids) == ("shadow", ())
     assert held.platform == 7
 
 
 def test_platforms_by_turns_cancel_one_another_out() -> None:
     """Misra and Gries: only who sends over a third of the messages can stay in two places."""
-    held, book = offered([1, 2, 3] * 40, ResendParams(messages=5))
+    held, book = offered([1, 2, 3] * 40)
     assert book.records == []
     assert len(held.counts) <= 2
 
 
 def test_one_that_sends_most_of_all_stands_among_many() -> None:
     many = [platform for i in range(30) for platform in (7, 7, 100 + i)]
-    held, book = offered(many, ResendParams(messages=20))
+    held, book = offered(many)
     assert held.platform == 7
     assert len(book.records) == 1
 
 
 def test_only_what_was_announced_is_ended() -> None:
-    params = ResendParams(messages=5)
-    for platforms, told in (([7] * 4, []), ([7] * 5, ["opened", "ended"])):
-        held, book = offered(platforms, params)
-        end(params, SIGNED, book, held, Cause("sms.delivery.v1", 3, 500, START_MS + HOUR_MS))
+    least = RESEND_MESSAGES
+    for count, told in ((least - 1, []), (least, ["opened", "ended"])):
+        held, book = offered([7] * count)
+        end(SIGNED, book, held, Cause("sms.delivery.v1", 3, 500, START_MS + HOUR_MS))
         assert [record.change for record in book.records] == told
     ended = book.records[-1]
     assert (ended.level, ended.revision, ended.version) == (Level.CLEAR, 500, "1.2")
     assert ended.episode_id == book.records[0].episode_id
-
-
-@pytest.mark.parametrize("wrong", [{"messages": 1}, {"quiet_s": 0}, {"recipients_max": 0}])
-def test_a_threshold_that_cannot_be_meant_is_refused(wrong: dict[str, int]) -> None:
-    with pytest.raises(ValueError, match="resend"):
-        ResendParams(**wrong)

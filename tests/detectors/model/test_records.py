@@ -7,7 +7,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from detectors.model.event import Trust, platform_print
-from detectors.model.records import ALWAYS_PASS, Cause, Scope, refuses, seconds, utc_ms
+from detectors.model.records import (
+    ALWAYS_PASS,
+    Cause,
+    Scope,
+    cause_partition,
+    refuses,
+    seconds,
+    utc_ms,
+)
 
 EPOCH_MS = 1_577_836_800_000  # 2020
 
@@ -43,3 +51,11 @@ def test_every_class_of_trust_but_none_always_passes() -> None:
 def test_a_scope_lets_pass_what_it_names(platform: int, trust: Trust, refused: bool) -> None:
     scope = Scope("otp", (Trust.BANK,), (9,), (platform_print(5),))
     assert refuses(scope, platform, trust) is refused
+
+
+def test_an_id_names_epoch_topic_partition_and_offset_and_its_partition_is_read_again() -> None:
+    cause = Cause("sms.delivery.v1", 3, 12, 0)
+    assert cause.id(2) == "2:sms.delivery.v1:3:12"
+    assert cause_partition(cause.id(2), 2, "sms.delivery.v1") == 3
+    for epoch, topic in ((1, "sms.delivery.v1"), (2, "sms.delivery")):
+        assert cause_partition(cause.id(2), epoch, topic) == -1

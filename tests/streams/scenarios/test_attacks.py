@@ -7,10 +7,11 @@ from random import Random
 
 import pytest
 
+from detectors.model.times import HOUR_MS
 from streams.scenarios import DEFAULT_START_MS, Role
 from streams.scenarios.attacks import REPEATS_MAX, a10, a18, hits, own_life
-from streams.scenarios.pen import HOUR_MS, MessageWriter
 from streams.scenarios.platforms import PLATFORMS
+from streams.scenarios.writer import MessageWriter
 from tests.streams.scenarios.test_catalog import at, attack, run
 
 

@@ -7,9 +7,10 @@ from statistics import mean
 
 import pytest
 
+from detectors.model.times import MINUTE_MS
 from streams.scenarios import DEFAULT_START_MS, Role
 from streams.scenarios.benign import b12, b13, log_ins, requests
-from streams.scenarios.pen import MINUTE_MS, MessageWriter
+from streams.scenarios.writer import MessageWriter
 from tests.streams.scenarios.test_catalog import at, of, run
 
 

@@ -1,4 +1,4 @@
-"""The pen: what one recipient gets is repeatable, labelled, and at the pace asked for."""
+"""The writer: what one recipient gets is repeatable, labelled, and at the pace asked for."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ from statistics import mean, stdev
 
 import pytest
 
+from detectors.model.times import DAY_MS
 from streams.scenarios import DEFAULT_START_MS, Role
 from streams.scenarios.events import Labelled, Truth
-from streams.scenarios.pen import DAY_MS, MessageWriter, in_order, paced, scattered
 from streams.scenarios.platforms import BANKS, PLATFORMS
 from streams.scenarios.wording import NOTICES
+from streams.scenarios.writer import MessageWriter, in_order, paced, scattered
 
 
 def written(pen: MessageWriter) -> list[Labelled]:

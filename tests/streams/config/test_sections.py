@@ -1,0 +1,105 @@
+"""Each table of the settings: units, defaults and reasons, contradictions, secrets."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import BaseModel, ValidationError
+
+from streams.config import Settings, effective, load
+from streams.config.sections import Canary, Kafka, Section, Webhook
+from streams.errors import ConfigError
+from tests.streams.config.test_load import written
+
+UNITS = ("_s", "_ms", "_bytes", "_bytes_max", "_bytes_per_s", "_days", "_per_minute")
+
+
+def leaves(section: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for name, field in section.model_fields.items():
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            yield from leaves(field.annotation, f"{prefix}{name}.")
+        else:
+            yield prefix + name, field
+
+
+def test_every_setting_has_a_default_and_a_reason() -> None:
+    for name, field in leaves(Settings):
+        assert field.description, name
+        assert not field.is_required(), name
+
+
+def test_durations_and_sizes_carry_their_unit() -> None:
+    durations = ("timeout", "deadline", "cycle", "heartbeat", "lease", "quiet", "window", "stall")
+    for name, _ in leaves(Settings):
+        last = name.rpartition(".")[2]
+        if any(word in last for word in durations) and "leases" not in last:
+            assert last.endswith(UNITS), name
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ('[kafka]\nbootstrap = "nowhere"', "kafka.bootstrap: String should match pattern"),
+        ('[kafka]\nsecurity = "sasl_ssl"', "kafka: security sasl_ssl needs username"),
+        ('[kafka]\ncert_file = "a.pem"', "kafka: cert_file and key_file belong together"),
+        ('[kafka]\nca_file = "/nowhere/ca.pem"', "kafka: no such file: /nowhere/ca.pem"),
+        ('[kafka]\npassword_file = "/nowhere/p"', "kafka: password_file /nowhere/p: No such file"),
+        ("[kafka]\nheartbeat_s = 3", "kafka: heartbeat_s must be at most a third"),
+        ('[input]\ncountry = "XX"', "input: country XX has no numbering plan"),
+        ('[input]\ncountry = "China"', "input.country: String should match pattern"),
+        ("[detect]\nlease_s = 1800", "detect: a lease must end before its episode does"),
+        ("[detect]\nrecipients_max = 999999999", "detect: rows_max must be"),
+        ("mode = ", "Invalid value"),
+    ],
+)
+def test_contradictions_are_refused(tmp_path: Path, text: str, sentence: str) -> None:
+    with pytest.raises(ConfigError, match=re.escape(sentence)):
+        load(written(tmp_path, text)).params()
+
+
+def test_a_secret_comes_from_a_file_and_is_shown_nowhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "password").write_text("hunter2-secret\n", encoding="utf-8")
+    monkeypatch.setenv("OTPGUARD_KAFKA_PASSWORD_FILE", str(tmp_path / "password"))
+    monkeypatch.setenv("OTPGUARD_KAFKA_SECURITY", "sasl_ssl")
+    monkeypatch.setenv("OTPGUARD_KAFKA_USERNAME", "otpguard-worker")
+    settings = load()
+    assert settings.kafka.password.get_secret_value() == "hunter2-secret"
+    shown = {each["name"]: each["value"] for each in effective(settings)}
+    assert shown["kafka.password"] == "*****"
+    assert "hunter2" not in repr(settings) + str(shown) + settings.model_dump_json()
+
+
+def test_a_section_is_closed_and_frozen() -> None:
+    with pytest.raises(ValidationError, match="extra_forbidden"):
+        Kafka(bootstrp="k:1")  # type: ignore[call-arg]
+    kafka = Kafka()
+    with pytest.raises(ValidationError, match="frozen"):
+        kafka.username = "x"  # type: ignore[misc]
+    for section in Section.__subclasses__():
+        assert section.model_config.get("frozen"), section
+
+
+@pytest.mark.parametrize("section", [Kafka, Webhook])
+def test_a_secret_is_given_once_and_its_first_line_counts(
+    section: type[Section], tmp_path: Path
+) -> None:
+    name = "password" if section is Kafka else "secret"
+    path = tmp_path / "secret"
+    path.write_bytes(b"0123456789abcdef01234567\r\nnot this")
+    url = {"url": "https://smsc.example/x"} if section is Webhook else {}
+    made = section(**{f"{name}_file": path, **url})
+    assert getattr(made, name).get_secret_value() == "0123456789abcdef01234567"
+    with pytest.raises(ValidationError, match="exclude each other"):
+        section(**{f"{name}_file": path, name: "0123456789abcdef01234567", **url})
+
+
+def test_the_last_tenth_of_reserved_numbers_is_for_one_flood() -> None:
+    assert Canary(numbers=2000).turns == 1800
+    with pytest.raises(ValidationError, match=r"2\.5 days of rest"):
+        Canary(numbers=10)

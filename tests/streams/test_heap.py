@@ -1,0 +1,66 @@
+"""The memory of a process: what is collected seldom, and what goes back to the system."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import subprocess
+import sys
+
+import pytest
+
+from streams import heap
+
+
+@pytest.fixture(autouse=True)
+def _as_before() -> object:
+    before = gc.get_threshold()
+    yield
+    gc.unfreeze()
+    gc.set_threshold(*before)
+
+
+def test_what_is_alive_is_left_alone_and_the_rest_is_looked_at_seldom() -> None:
+    heap.collect_rarely()
+    assert gc.get_threshold() == heap.GC_THRESHOLDS
+    assert gc.get_freeze_count() > 1000
+
+
+def test_garbage_in_cycles_goes_back_every_so_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(heap, "KEEP_S", 0.001)
+    collected: list[int] = []
+    twice = asyncio.Event()
+
+    def note(phase: str, info: dict[str, int]) -> None:
+        if phase == "stop":
+            collected.append(info["generation"])
+            if collected.count(1) == 2:
+                twice.set()
+
+    async def play() -> None:
+        giving = asyncio.ensure_future(heap.give_freed_memory_back())
+        await twice.wait()
+        giving.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await giving
+
+    gc.callbacks.append(note)
+    try:
+        asyncio.run(play())
+    finally:
+        gc.callbacks.remove(note)
+
+
+def test_freed_memory_is_kept_by_a_process_that_says_so() -> None:
+    """In a process of its own: what glibc was told holds for good."""
+    script = (
+        "from streams.heap import keep_freed_memory\n"
+        "def held():\n"
+        "    return int(open('/proc/self/statm').read().split()[1]) * 4096\n"
+        "keep_freed_memory()\n"
+        "blocks = [bytearray(1 << 20) for _ in range(64)]\n"
+        "full = held(); del blocks\n"
+        "print(full - held() < 1 << 24)\n"
+    )
+    ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert ran.stdout.strip() == "True"

@@ -1,0 +1,95 @@
+"""The one writer of a worker: what is acknowledged, how late, and what fails."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+from aiokafka.errors import KafkaError, KafkaTimeoutError
+
+from streams.state.checkpoint import PutRecord
+from streams.state.outbox import Output
+from streams.telemetry.metrics import Metrics
+from streams.transport.driver import App
+from streams.worker.publisher import Publisher
+
+
+class Producer:
+    """What a broker answers to each record, in memory: the app's producer needs a cluster."""
+
+    def __init__(self, answer: Callable[[], object]) -> None:
+        self.sent: list[tuple[Any, ...]] = []
+        self.answer = answer
+
+    async def send(self, *record: Any) -> asyncio.Future[object]:
+        self.sent.append(record)
+        done: asyncio.Future[object] = asyncio.get_running_loop().create_future()
+        answer = self.answer()
+        if isinstance(answer, BaseException):
+            done.set_exception(answer)
+        else:
+            done.set_result(answer)
+        return done
+
+
+def published(
+    act: Callable[[Publisher], Any], answer: object = None
+) -> tuple[Any, Producer, Metrics]:
+    producer, metrics = Producer(lambda: answer), Metrics("worker")
+    app = cast("App", SimpleNamespace(producer=producer))
+
+    async def play() -> Any:
+        result = await act(Publisher(app, "changelog", metrics))
+        await asyncio.sleep(0)  # callbacks of what is done
+        return result
+
+    return asyncio.run(play()), producer, metrics
+
+
+def delays(metrics: Metrics, part: str) -> float | None:
+    return metrics.registry.get_sample_value(f"otpguard_decision_delay_seconds_{part}")
+
+
+def output(caused_ms: int | None) -> Output:
+    return Output("throttle", b"k", b"v", (("h", b"1"),), caused_ms)
+
+
+def sending(caused_ms: int | None) -> Callable[[Publisher], Any]:
+    async def act(publisher: Publisher) -> None:
+        done = await publisher.send(output(caused_ms))
+        await asyncio.wait([asyncio.ensure_future(done)])
+
+    return act
+
+
+def test_an_output_is_handed_over_as_it_is() -> None:
+    _, producer, _ = published(sending(None))
+    assert producer.sent == [("throttle", b"k", b"v", None, None, [("h", b"1")])]
+
+
+def test_a_decision_s_delay_is_told_once_the_broker_has_it() -> None:
+    _, _, metrics = published(sending(1))
+    assert delays(metrics, "count") == 1
+    _, _, metrics = published(sending(None))
+    assert not delays(metrics, "count"), "a dead letter is no decision"
+    _, _, metrics = published(sending(1 << 50))
+    assert delays(metrics, "sum") == 0, "a cause of the future has no negative delay"
+
+
+def test_a_record_that_failed_was_not_published() -> None:
+    _, _, metrics = published(sending(1), KafkaTimeoutError())
+    assert not delays(metrics, "count")
+
+
+def test_a_record_of_a_checkpoint_has_the_offset_that_the_broker_gave() -> None:
+    async def act(publisher: Publisher) -> Any:
+        return await publisher.append(3, PutRecord(b"r0", b"x"))
+
+    appended, producer, _ = published(act, SimpleNamespace(offset=17))
+    assert appended.offset == 17
+    assert producer.sent == [("changelog", b"r0", b"x", 3, None, None)]
+    with pytest.raises(KafkaError):
+        published(act, KafkaTimeoutError())
