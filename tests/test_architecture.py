@@ -214,7 +214,9 @@ def test_no_two_public_classes_share_a_name() -> None:
     assert {name: modules for name, modules in found.items() if len(modules) > 1} == {}
 
 
-QUESTIONS = re.compile(r"(What|Whether|Where|Such)\b")
+QUESTIONS = re.compile(
+    r"(What|Whether|Where|Such|How|Why|Who|When|Which|So|It|Its|This|That|These|Those|They)\b"
+)
 
 
 def test_a_docstring_begins_with_its_subject_or_a_verb() -> None:
@@ -229,6 +231,34 @@ def test_a_docstring_begins_with_its_subject_or_a_verb() -> None:
         and QUESTIONS.match(str(node.value.value))
     ]
     assert asked == []
+
+
+def computes(text: str) -> bool:
+    """Tell if a module has a function; tables, declarations and re-exports have none to test."""
+    return any(
+        isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef) for n in ast.walk(ast.parse(text))
+    )
+
+
+def file_of_tests(module: str) -> str:
+    """The file of a module's own tests: streams.errors -> tests/streams/test_errors.py.
+
+    A package's `__init__` counts as a module of the package's name inside it.
+    """
+    path = ROOT.joinpath(*module.split("."))
+    folder, name = (path, path.name) if path.is_dir() else (path.parent, path.name.strip("_"))
+    return f"tests/{folder.relative_to(ROOT).as_posix()}/test_{name}.py"
+
+
+def test_every_module_that_computes_has_a_test_file_of_its_name() -> None:
+    """A theme may have files beside them; who changes a module knows where its tests begin."""
+    expected = {
+        module: file_of_tests(module)
+        for package in ("detectors", "streams")
+        for module, text in sources(package)
+        if computes(text)
+    }
+    assert {m: f for m, f in expected.items() if not (ROOT / f).is_file()} == {}
 
 
 def test_only_the_transport_uses_what_faust_and_aiokafka_do_not_promise() -> None:
@@ -298,6 +328,33 @@ def test_an_import_against_the_stream_is_noticed(module: str, text: str) -> None
 )
 def test_an_import_of_a_later_package_is_noticed(module: str, text: str) -> None:
     assert against_the_order(module, text)
+
+
+@pytest.mark.parametrize(
+    ("module", "expected"),
+    [
+        ("streams.errors", "tests/streams/test_errors.py"),
+        ("streams.__main__", "tests/streams/test_main.py"),
+        ("detectors.model.event", "tests/detectors/model/test_event.py"),
+        ("streams.cli", "tests/streams/cli/test_cli.py"),
+    ],
+)
+def test_a_module_s_test_file_is_told_by_its_name(module: str, expected: str) -> None:
+    assert file_of_tests(module) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "has_one"),
+    [
+        ("X = 1", False),
+        ("from a.b import c\n__all__ = ['c']", False),
+        ("class A(NamedTuple):\n    b: int", False),
+        ("def f():\n    return 1", True),
+        ("class A:\n    def f(self):\n        return 1", True),
+    ],
+)
+def test_a_module_computes_if_it_has_a_function(text: str, has_one: bool) -> None:
+    assert computes(text) is has_one
 
 
 @pytest.mark.parametrize(
