@@ -12,7 +12,7 @@ from kafka import KafkaAdminClient, KafkaProducer
 
 from streams.calibrate.history import ROWS, ColumnTable, Slice, TopicHistory, from_csv, from_lines
 from streams.demo.brokers import Broker
-from streams.errors import UnavailableError, UsageError
+from streams.errors import ConfigError, UnavailableError, UsageError
 from streams.feeds.mapping import FieldMap
 from streams.scenarios import DEFAULT_START_MS
 
@@ -41,7 +41,7 @@ def test_a_range_of_a_topic_is_read_twice_and_nothing_is_committed(
             assert (each.timestamps_ms - start_ms == 1000 * np.array(each.values).astype(int)).all()
     assert not [group for group in admin.list_groups() if unique in str(group)]
     admin.close()
-    with pytest.raises(UnavailableError, match="no topic"):
+    with pytest.raises(ConfigError, match="no topic"):
         TopicHistory(clients, f"{unique}-absent", None, None)
 
 
