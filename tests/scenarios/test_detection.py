@@ -107,17 +107,19 @@ def test_priming_does_not_buy_a_blast(
     assert found.messages(found.throttle, 0.95) <= most
 
 
-def played(name: str, runs: int, **parameters: Any) -> Figures:
+def played(name: str, runs: int, stride: int = 256, **parameters: Any) -> Figures:
     """The same beside other traffic, which moves ticks."""
-    return play_part(Row(name, name, runs, runs, parameters, stride=256), 0, runs)
+    return play_part(Row(name, name, runs, runs, parameters, stride=stride), 0, runs)
 
 
-def test_a_taught_memory_gives_up_nothing_that_came_in_three_weeks() -> None:
-    found = played("A14", 20)
+@pytest.mark.parametrize("stride", [1, 64, 1000])
+def test_a_taught_memory_gives_up_nothing_that_came_in_three_weeks(stride: int) -> None:
+    """However much other traffic there is: where ticks are rare, suspects stay suspects."""
+    found = played("A14", 20, stride)
     assert len(found.throttle) == found.recipients
     assert found.sent[Role.KNOWN] == 13 * 20
     assert found.refused[Role.KNOWN] == found.refused[Role.BANK] == 0
-    assert found.refused_by_day[5] >= 0.5 * found.flood_by_day[5], (
+    assert found.refused_by_day[5] >= 0.6 * found.flood_by_day[5], (
         "nor does it learn all it is told"
     )
 
