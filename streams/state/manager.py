@@ -33,6 +33,7 @@ from streams.state.checkpoint import (
     PutRecord,
     Restored,
     Step,
+    rebuilt,
 )
 from streams.state.outbox import RETRY_PAUSE_S, Outbox, Send
 
@@ -264,12 +265,7 @@ class StateManager:
     def _state(self, partition: int, restored: Restored | None) -> chain.Partition:
         if restored is None:
             return chain.Partition(self.params)
-        try:
-            return chain.restore(self.params, restored.snapshot)
-        except (AssertionError, LookupError, TypeError, ValueError) as error:  # checksums fit
-            raise CheckpointError(
-                f"{partition}|manifest", f"its state does not fit this version ({error!r})"
-            ) from error
+        return rebuilt(self.params, partition, restored)
 
     def _copy(self, assigned: AssignedPartition) -> chain.Snapshot:
         return chain.snapshot(assigned.state, self.state_format)
