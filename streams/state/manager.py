@@ -157,6 +157,7 @@ class StateManager:
     _round: int = 0
     _rate: float = RATE_BYTES_PER_S
     _current: asyncio.Task[None] | None = None
+    _closed: bool = False
 
     # -- rebalance ------------------------------------------------------------------------------
 
@@ -323,9 +324,11 @@ class StateManager:
     # -- checkpoints ----------------------------------------------------------------------------
 
     async def write_checkpoints(self) -> None:
-        """For ever: write the checkpoint that is due, one partition at a time."""
+        """Until `close`: write the checkpoint that is due, one partition at a time."""
         while True:
             await asyncio.sleep(POLL_S)
+            if self._closed:
+                return
             if not self.positioned:
                 continue
             now = time.monotonic()
@@ -340,6 +343,14 @@ class StateManager:
                 self._current = task
                 await asyncio.wait({task})
                 self._report(task)
+
+    def close(self) -> None:
+        """Begin no checkpoint any more but the last ones, which `flush` writes: the end is near.
+
+        A member that was fenced writes no last one, so one would be due for as long as the end
+        takes, and would find the producer gone.
+        """
+        self._closed = True
 
     async def flush(self, *, fenced: bool) -> None:
         """The last checkpoints before partitions may leave, of those that fit the deadline."""
