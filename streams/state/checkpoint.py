@@ -406,4 +406,4 @@ _UNFIT: Final = (
     TypeError,
     ValueError,
 )
-"""What code meets in values of another shape than it was written for."""
+"""Errors that code meets in values of another shape than it was written for."""
