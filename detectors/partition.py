@@ -209,6 +209,8 @@ def restore(params: Params, held: Snapshot) -> Partition:
     partition.recent_s = list(rest.get("recent_s", []))
     for state in rest["suspects"]:
         suspect = _suspect_of(state, format_)
+        if not 0 <= suspect.row < partition.table.used:
+            raise ValueError("a suspect has a row that is not there")
         partition.suspects[suspect.recipient] = suspect
     partition.due = [(s.due_s, s.recipient) for s in partition.suspects.values()]
     heapify(partition.due)

@@ -44,7 +44,7 @@ class Sightings(NamedTuple):
     at_s: NDArray[np.int64]
     held: NDArray[np.uint64]  # (8, m): their rings
     back: NDArray[np.int64]  # those whose platform is in the ring, a day old and more,
-    slot: NDArray[np.int64]  # and where there
+    slot: NDArray[np.int16]  # and where there
     place: NDArray[np.int16]  # where among the prints it is; -1: not there
     late: NDArray[np.int64]  # those that are not the newest of their rows,
     order: NDArray[np.int64]  # (8, late): and how their rings were sorted
@@ -84,14 +84,17 @@ def recall(
         habit[new.back] = _returns(new, tags, born)
     rings = _shift(tags & _RINGS, habit, new)
     free = indices(printed & (outgoing == 0))
-    if len(pushed):
-        whole = len(pushed) == len(week)
-        prints = memory if whole else memory.take(pushed, axis=1)
+    if 2 * len(pushed) > len(week):  # over all rows is cheaper than to pick these
+        leaving = _leaving(outgoing, tags, week, born)
+        left = remember(memory, tags >> _WEEK, leaving, new.place, outgoing == 0)
+        tags[pushed] = left[pushed] << _WEEK
+        changed[pushed] = True
+    elif len(pushed):
+        prints = memory.take(pushed, axis=1)
         leaving = _leaving(outgoing[pushed], tags[pushed], week[pushed], born[pushed])
         left = remember(prints, tags[pushed] >> _WEEK, leaving, new.place[pushed])
         tags[pushed] = left << _WEEK
-        if not whole:
-            memory[:, pushed] = prints
+        memory[:, pushed] = prints
         changed[pushed] = True
     if len(free):
         prints = memory.take(free, axis=1)

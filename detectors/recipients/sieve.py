@@ -33,11 +33,13 @@ from detectors.recipients.row import (
     EXCUSED,
     MEMORY_WORDS,
     NOVEL,
+    PRINTS,
     RING,
     RING_WORDS,
     SECONDS,
     SUSPECT,
     TAGS,
+    first_place,
     halves,
     prints_of,
     words_of,
@@ -52,7 +54,7 @@ _TAG: Final = np.uint64(16)
 _UNTAGGED: Final = np.uint64(0xFFFF_FFFF_0000_FFFF)
 _WINDOW: Final = 0x7FFF_FFFF
 _NEVER: Final = -(1 << 62)
-_LANES: Final = np.arange(RING)[:, None]
+_LANES: Final = np.arange(RING, dtype=np.int16)[:, None]
 _LEVEL_MILLI: Final = round(1000 * BURST_WATCH_LEAST)
 _NOVEL_LEAST: Final = int(BURST_NOVEL.watch)
 
@@ -386,9 +388,10 @@ def _sight(
         same = held.view(np.uint32)[:, ::2] == p  # the low halves of little-endian words
         sighting = t > (held[-1] >> SECONDS).astype(np.int64) - DAY_S
         stirs = np.zeros(len(todo), np.bool_)  # repeats that the judge must hear
-        again = indices(same.any(axis=0))
+        slot = first_place(same)
+        again = indices(slot < RING)
         if len(again):
-            seen = held[same[:, again].argmax(axis=0), again]
+            seen = held[slot[again], again]
             fresh = np.abs(t[again] - (seen >> SECONDS).astype(np.int64)) < DAY_S
             asked = again[fresh & sighting[again] & (seen >> NOVEL & np.uint64(1) == 1)]
             stirs[asked] = loud[todo[asked]] | _many(held.take(asked, axis=1))
@@ -476,11 +479,13 @@ def _apply(
     A promoted one's ring stays as it was: the judge will see the sighting itself.
     """
     g, p, t, held, same, loud = new
-    again: NDArray[np.bool_] = np.logical_or.reduce(same, axis=0)
+    slot = first_place(same)
+    again = slot < RING
     memory = halves(taken if len(g) == len(taken) else taken.take(g, axis=0))
     wanted = prints_of(p)
-    match = memory[2:] == wanted
-    printed = match.any(axis=0) & ~again
+    place = first_place(memory[2:] == wanted)
+    place[again] = PRINTS
+    printed = place < PRINTS
     unknown = ~(again | printed)
     asked = indices(unknown)
     unknown[asked] = ~_kin(held.take(asked, axis=1), wanted[asked], t[asked])
@@ -494,9 +499,9 @@ def _apply(
     moved[:-1] = held[1:]
     moved[-1] = t.astype(np.uint64) << SECONDS | novel << NOVEL | p
     back = indices(again)
-    slot = same[:, back].argmax(axis=0)
     if len(back):  # what leaves is the platform's older sighting, not the oldest of all
-        moved[:, back] = np.where(slot > _LANES, held[:, back], moved[:, back])
+        slot[~again] = 0
+        moved = np.where(slot > _LANES, held, moved)
     late = indices(moved[-1] < moved[-2])
     order = moved[:, late].argsort(axis=0)
     if len(late):
@@ -508,11 +513,11 @@ def _apply(
     else:
         for lane, word in zip(ring, moved, strict=True):  # twice as fast as ring[:, g] = moved
             lane[g[kept]] = word[kept]
-    place = np.full(len(g), -1, np.int16)
-    known = indices(printed)
-    place[known] = match[:, known].argmax(axis=0)
+    place[~printed] = -1
     tags = (taken[g, 1] >> _TAG).astype(np.uint16)
-    told, changed = recall(memory, tags, Sightings(wanted, t, held, back, slot, place, late, order))
+    told, changed = recall(
+        memory, tags, Sightings(wanted, t, held, back, slot[back], place, late, order)
+    )
     changed &= ~promoted
     at = indices(changed)
     if len(at):

@@ -14,7 +14,7 @@ from detectors.bars import LEAK_MILLI_S
 from detectors.model.event import platform_print
 from detectors.model.records import Level, Mode, Step
 from detectors.model.times import DAY_S
-from detectors.recipients.row import AGAIN, EXCUSED, HABIT, ONCE, RING, Known, Memory, word
+from detectors.recipients.row import AGAIN, EXCUSED, HABIT, ONCE, PRINTS, RING, Known, Memory, word
 from detectors.suspects.clocks import ClockClass
 
 LATE_S: Final = 3600
@@ -159,7 +159,28 @@ class Suspect:
         days = self.tainted.get(platform)
         if days is not None:
             return days >= TAINTED_DAYS
-        return self.episode is None or since_s < self.episode.since_s
+        if self.episode is not None and since_s >= self.episode.since_s:
+            return False
+        return held >= self._oldest_held()
+
+    def _oldest_held(self) -> int:
+        """The oldest sighting of a platform that came once which a row would still have; 0: all.
+
+        The ring has the eight newest of all; those that came once get what places are left among
+        the prints. What came in an open episode displaces nothing.
+        """
+        before = self.sightings
+        if len(before) <= RING:
+            return 0
+        if self.episode is not None:
+            before = before[: bisect_left(before, word(self.episode.since_s, 0, 0))]
+        ring, older = before[-RING:], before[:-RING]
+        often = sum(each.level > ONCE for each in self.memory.known)
+        once = [w for w in older if w >> 32 & 1]
+        places = PRINTS - often - (len(older) - len(once))
+        if places >= len(once):
+            return 0
+        return once[-places] if places > 0 else ring[0]
 
     def _kin(self, platform: int, at_s: int) -> bool:
         """Tell if a known platform has the same print, and may have taken it out of the memory."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Final, Literal
 
 from detectors.bars import LEASE_MAX_MS
@@ -24,6 +25,24 @@ kept three days were kept ten."""
 AHEAD_MAX_MS: Final = HOUR_MS
 """The most that a record may be ahead of the broker's clock, where producers set its time: an
 hour is more than any clock drifts, and less than the longest lease."""
+
+
+BOUNDS: Final[Mapping[str, tuple[Literal["least", "most"], str]]] = MappingProxyType(
+    {
+        "min.compaction.lag.ms": (
+            "least",
+            "an old lease that a retry or a zombie wrote last may be the one that is left",
+        ),
+        "max.compaction.lag.ms": ("most", "what is over stays on the brokers"),
+        "min.cleanable.dirty.ratio": ("most", "a start reads what is over, and takes longer"),
+        "segment.bytes": ("most", "the newest segment is never compacted, and a start reads it"),
+        "delete.retention.ms": ("most", "a start reads what was removed, and takes longer"),
+        "segment.ms": ("most", "the newest segment is never compacted, and words stay in it"),
+        "min.insync.replicas": ("least", "what one broker alone has taken is lost with it"),
+    }
+)
+"""Settings that are to have the value that `topics create` gives them at least, or at most, and
+what is to be feared else. The others have rules of their own; a test knows of all of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,11 +145,46 @@ def cautions(wanted: Iterable[Topic], found: Mapping[str, Shape]) -> list[str]:
         shape = found.get(topic.name)
         if shape is None:
             continue
+        said += _cleanup(topic, shape.configs)
         if "delete" in shape.configs.get("cleanup.policy", ""):
             said += _retention(topic, shape.configs)
+        said += _bounds(topic, shape)
         if topic.role == "input":
             said += _times(topic.name, shape.configs)
     return said
+
+
+def _cleanup(topic: Topic, configs: Mapping[str, str]) -> Iterator[str]:
+    """Tell if records go as they should; of what is to be compacted alone `problems` tells."""
+    policy = configs.get("cleanup.policy")
+    if policy is None or topic.cleanup == "compact":
+        return
+    if set(policy.replace(" ", "").split(",")) != set(topic.cleanup.split(",")):
+        wanted = f"[{topic.cleanup}]" if "," in topic.cleanup else topic.cleanup
+        yield (
+            f"topic {topic.name} has cleanup.policy={policy}: records do not go when they should; "
+            + _alter(topic.name, "cleanup.policy", wanted)
+        )
+
+
+def _bounds(topic: Topic, shape: Shape) -> Iterator[str]:
+    """Tell of copies, and of settings that are worse than those of a topic that we make."""
+    if shape.replication < topic.replication:
+        yield (
+            f"topic {topic.name} has {shape.replication} copies, topics.replication says "
+            f"{topic.replication}: what those brokers lose is lost; "
+            "`kafka-reassign-partitions.sh` adds copies"
+        )
+    for key, wanted in topic.configs.items():
+        found = _number(shape.configs, key)
+        if key not in BOUNDS or found is None:
+            continue
+        if key == "segment.ms" and topic.retention_ms is not None:
+            continue  # a share of the retention
+        side, harm = BOUNDS[key]
+        if found < float(wanted) if side == "least" else found > float(wanted):
+            held = shape.configs[key]
+            yield f"topic {topic.name} has {key}={held}: {harm}; " + _alter(topic.name, key, wanted)
 
 
 def _retention(topic: Topic, configs: Mapping[str, str]) -> Iterator[str]:
@@ -148,7 +202,8 @@ def _retention(topic: Topic, configs: Mapping[str, str]) -> Iterator[str]:
         longest = _span(keeps_ms + segment_ms)
         yield (
             f"topic {topic.name} has segment.ms={segment_ms} at retention.ms={keeps_ms}: records "
-            f"last up to {longest}; " + _alter(topic.name, "segment.ms", keeps_ms // SEGMENTS_MIN)
+            f"last up to {longest}; "
+            + _alter(topic.name, "segment.ms", int(keeps_ms) // SEGMENTS_MIN)
         )
     if topic.role == "throttle" and keeps_ms < LEASE_MAX_MS:
         yield (
@@ -172,16 +227,22 @@ def _times(name: str, configs: Mapping[str, str]) -> Iterator[str]:
         )
 
 
-def _number(configs: Mapping[str, str], key: str) -> int | None:
-    written = configs.get(key)
-    return int(written) if written and written.removeprefix("-").isdigit() else None
+def _number(configs: Mapping[str, str], key: str) -> int | float | None:
+    """A setting as a number; whole ones exactly, for the longest of Kafka are past a float's."""
+    written = configs.get(key) or ""
+    if written.removeprefix("-").isdigit():
+        return int(written)
+    try:
+        return float(written)
+    except ValueError:
+        return None
 
 
 def _alter(name: str, key: str, value: object) -> str:
     return f"`kafka-configs.sh --alter --topic {name} --add-config {key}={value}` mends it"
 
 
-def _span(span_ms: int) -> str:
+def _span(span_ms: float) -> str:
     """A span for people.
 
     >>> _span(864_000_000), _span(8_640_000)

@@ -27,7 +27,9 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from detectors import chain
 from detectors.chain import FORMATS, Snapshot
+from detectors.recipients.table import WORDS
 
 FORMAT: Final = 1
 STATE_FORMAT: Final = FORMATS[-1]
@@ -114,9 +116,12 @@ class Manifest(msgspec.Struct, frozen=True, array_like=True):
         if head[len(MAGIC) + 2 :] != digest_of(body):
             raise CheckpointError(key, "its checksum does not match")
         try:
-            return msgspec.msgpack.decode(body, type=Manifest)
-        except msgspec.DecodeError as error:
-            raise CheckpointError(key, f"it does not decode ({error})") from error
+            manifest = msgspec.msgpack.decode(body, type=Manifest)
+        except (ValueError, RecursionError) as error:  # also of strings that are no UTF-8
+            raise CheckpointError(key, f"it does not decode ({type(error).__name__})") from None
+        if type(manifest.header.get("format", 0)) is not int or manifest.next_offset < 0:
+            raise CheckpointError(key, "it says neither format nor offset")
+        return manifest
 
 
 def digest_of(data: bytes | memoryview) -> bytes:
@@ -336,27 +341,69 @@ class ChangelogReader:
                 missing = missing or CheckpointError(key.encode().decode(), "it is missing")
                 continue
             for chunk, h in held.items():
-                if writer.chunks[chunk, h.version].digest != h.digest:
+                piece = writer.chunks[chunk, h.version]
+                if piece.digest != h.digest or len(piece.data) != h.size:
                     key = Key(partition, name, chunk, h.version)
                     raise CheckpointError(key.encode().decode(), "its checksum does not match")
-            return Restored(manifest.next_offset, _assemble(manifest, held, writer))
+            return Restored(manifest.next_offset, _assemble(partition, name, writer))
         if missing is not None:
             raise missing
         return None
 
 
-def _assemble(manifest: Manifest, held: dict[str, ChunkRef], writer: _Writer) -> Snapshot:
-    rows: NDArray[np.uint64] = np.empty(manifest.rows_shape, dtype=np.uint64)
+def _assemble(partition: int, name: str, writer: _Writer) -> Snapshot:
+    """The state of a manifest that has all its chunks.
+
+    Raises CheckpointError where they do not make what the manifest says, before that takes memory.
+    """
+    manifest = writer.manifest
+    assert isinstance(manifest, Manifest)
+    key = Key(partition, name, _MANIFEST).encode().decode()
+    count, width = manifest.rows_shape
+    sizes = [h.size for chunk, h in manifest.chunks.items() if chunk.startswith("r")]
+    whole = all(size > 0 and size % 8 == 0 for size in sizes)
+    if count < 0 or width != WORDS or not whole or sum(sizes) != 8 * count * width:
+        raise CheckpointError(key, "its chunks are not the rows that it says")
+    rows: NDArray[np.uint64] = np.empty((count, width), dtype=np.uint64)
     flat = rows.reshape(-1)
     at = 0
     rest = bytearray()
-    for name, entry in held.items():  # in the order in which they were cut
-        data = writer.chunks.pop((name, entry.version)).data
-        if name.startswith("r"):
+    for chunk, entry in manifest.chunks.items():  # in the order in which they were cut
+        data = writer.chunks.pop((chunk, entry.version)).data
+        if chunk.startswith("r"):
             words = np.frombuffer(data, dtype=np.uint64)
             flat[at : at + len(words)] = words
             at += len(words)
         else:
             rest += data
-    assert at == flat.size, (at, manifest.rows_shape)
-    return Snapshot(header=manifest.header, rows=rows, rest=msgspec.msgpack.decode(bytes(rest)))
+    try:
+        told = msgspec.msgpack.decode(bytes(rest))
+    except (ValueError, RecursionError) as error:
+        why = f"the state beside its rows does not decode ({type(error).__name__})"
+        raise CheckpointError(key, why) from None
+    return Snapshot(header=manifest.header, rows=rows, rest=told)
+
+
+def rebuilt(params: chain.Params, partition: int, restored: Restored) -> chain.Partition:
+    """The partition's state. Raises CheckpointError where what was read is none.
+
+    Its checksums fit, so another version wrote it, or a hand that may write the changelog. Of what
+    it holds nothing is told: there are numbers in it.
+    """
+    try:
+        return chain.restore(params, restored.snapshot)
+    except _UNFIT as error:
+        why = f"its state does not fit this version ({type(error).__name__})"
+        raise CheckpointError(f"{partition}|manifest", why) from None
+
+
+_UNFIT: Final = (
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    LookupError,
+    RecursionError,
+    TypeError,
+    ValueError,
+)
+"""Errors that code meets in values of another shape than it was written for."""

@@ -33,6 +33,7 @@ from streams.state.checkpoint import (
     PutRecord,
     Restored,
     Step,
+    rebuilt,
 )
 from streams.state.outbox import RETRY_PAUSE_S, Outbox, Send
 
@@ -156,6 +157,7 @@ class StateManager:
     _round: int = 0
     _rate: float = RATE_BYTES_PER_S
     _current: asyncio.Task[None] | None = None
+    _closed: bool = False
 
     # -- rebalance ------------------------------------------------------------------------------
 
@@ -264,12 +266,7 @@ class StateManager:
     def _state(self, partition: int, restored: Restored | None) -> chain.Partition:
         if restored is None:
             return chain.Partition(self.params)
-        try:
-            return chain.restore(self.params, restored.snapshot)
-        except (AssertionError, LookupError, TypeError, ValueError) as error:  # checksums fit
-            raise CheckpointError(
-                f"{partition}|manifest", f"its state does not fit this version ({error!r})"
-            ) from error
+        return rebuilt(self.params, partition, restored)
 
     def _copy(self, assigned: AssignedPartition) -> chain.Snapshot:
         return chain.snapshot(assigned.state, self.state_format)
@@ -327,9 +324,11 @@ class StateManager:
     # -- checkpoints ----------------------------------------------------------------------------
 
     async def write_checkpoints(self) -> None:
-        """For ever: write the checkpoint that is due, one partition at a time."""
+        """Until `close`: write the checkpoint that is due, one partition at a time."""
         while True:
             await asyncio.sleep(POLL_S)
+            if self._closed:
+                return
             if not self.positioned:
                 continue
             now = time.monotonic()
@@ -344,6 +343,14 @@ class StateManager:
                 self._current = task
                 await asyncio.wait({task})
                 self._report(task)
+
+    def close(self) -> None:
+        """Begin no checkpoint any more but the last ones, which `flush` writes: the end is near.
+
+        A member that was fenced writes no last one, so one would be due for as long as the end
+        takes, and would find the producer gone.
+        """
+        self._closed = True
 
     async def flush(self, *, fenced: bool) -> None:
         """The last checkpoints before partitions may leave, of those that fit the deadline."""

@@ -39,15 +39,16 @@ import numpy as np
 import uvloop
 from aiokafka.consumer import fetcher
 from aiokafka.consumer.fetcher import FetchResult, PartitionRecords
-from aiokafka.errors import CorruptRecordException, KafkaError
+from aiokafka.errors import CorruptRecordException, KafkaError, ProducerClosed
 from aiokafka.record.memory_records import MemoryRecords
 from crc32c import crc32c
 from faust import tables
+from faust.exceptions import NotReady, ProducerSendError
 from faust.stores import STORES
 from faust.stores import memory as memory_store
 from faust.transport.drivers import TRANSPORTS
 from faust.transport.drivers import aiokafka as driver
-from faust.types import TP, ConsumerMessage
+from faust.types import TP, ConsumerMessage, RecordMetadata
 from numpy.typing import NDArray
 
 from streams.transport.decompress import UnreadableBatchError, decompress
@@ -732,6 +733,21 @@ class Producer(driver.Producer):
         producer = super()._new_producer(transactional_id)
         _pause_between_metadata_updates(producer.client)
         return producer
+
+    async def send(self, *args: Any, **options: Any) -> Awaitable[RecordMetadata]:
+        """Send as stock, but raise what the client raised: KafkaError alone.
+
+        Stock wraps it in an error of Faust, and raises another once it is stopped: whoever tries
+        again after a KafkaError would take either for a state that can no longer be trusted.
+        """
+        try:
+            return await super().send(*args, **options)
+        except ProducerSendError as error:
+            if isinstance(error.__cause__, KafkaError):
+                raise error.__cause__ from None
+            raise
+        except NotReady:
+            raise ProducerClosed from None
 
     async def broker_answers(self) -> bool:
         """Tell if some broker answers a request for metadata."""

@@ -209,6 +209,7 @@ class _Worker:
                 fatal(error)
         self.heartbeats.stopping_at = time.monotonic()
         log.info("stopping")
+        self.states.close()
         await self.app.stop()
         self.detector.letters.tell(all_of_it=True)
         for task in (*background, started, crashed):

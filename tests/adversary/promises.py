@@ -14,9 +14,9 @@ REACHED_MAX: Final = 60
 """Codes of new platforms that reach a victim within ten minutes. The bar of the mass is 45 with at
 most nine of a platform; what a platform sends beyond nine comes on top."""
 
-LEARNT_MAX: Final = 24
-"""Platforms that can be taught with a code each, at eleven a day: the eight newest sightings of a
-row, and what came in the day before them, until it is forgotten."""
+LEARNT_MAX: Final = 8
+"""Platforms that can be taught with a code each, at any pace: the eight newest sightings of a row.
+Who uses fewer than 14 platforms leaves the rest of those places free as well."""
 
 TAIL_MS: Final = 2 * 60 * 60_000
 """A lease of an hour that the last evidence renewed when it was half over, and the same again for a

@@ -19,13 +19,14 @@ from streams.scenarios import (
     ordinary,
     person_to_person,
 )
+from tests.brokers import IN_CI
 from tests.scenarios.evaluate import Row, could_matter, play_part, stream
 from tests.scenarios.figures import Figures
 from tests.scenarios.play import play
 
 TRACE = Path(__file__).parents[3] / "shared" / "data" / "copenhagen-sms.csv"
-"""SMS of the Copenhagen Networks Study (Scientific Data 2019). The data are no part of this
-project: where they are not laid beside it the one test that reads them is skipped."""
+"""SMS of the Copenhagen Networks Study. The data are no part of this project, they are laid beside
+it: README.md of this folder says where they come from."""
 HOUR_MS = 3_600_000
 
 
@@ -107,17 +108,19 @@ def test_priming_does_not_buy_a_blast(
     assert found.messages(found.throttle, 0.95) <= most
 
 
-def played(name: str, runs: int, **parameters: Any) -> Figures:
+def played(name: str, runs: int, stride: int = 256, **parameters: Any) -> Figures:
     """The same beside other traffic, which moves ticks."""
-    return play_part(Row(name, name, runs, runs, parameters, stride=256), 0, runs)
+    return play_part(Row(name, name, runs, runs, parameters, stride=stride), 0, runs)
 
 
-def test_a_taught_memory_gives_up_nothing_that_came_in_three_weeks() -> None:
-    found = played("A14", 20)
+@pytest.mark.parametrize("stride", [1, 64, 1000])
+def test_a_taught_memory_gives_up_nothing_that_came_in_three_weeks(stride: int) -> None:
+    """However much other traffic there is: where ticks are rare, suspects stay suspects."""
+    found = played("A14", 20, stride)
     assert len(found.throttle) == found.recipients
     assert found.sent[Role.KNOWN] == 13 * 20
     assert found.refused[Role.KNOWN] == found.refused[Role.BANK] == 0
-    assert found.refused_by_day[5] >= 0.5 * found.flood_by_day[5], (
+    assert found.refused_by_day[5] >= 0.6 * found.flood_by_day[5], (
         "nor does it learn all it is told"
     )
 
@@ -127,7 +130,8 @@ def test_who_changes_platforms_for_years_keeps_being_served() -> None:
     assert (found.watch, found.throttle) == ([], [])
     rushed = played("B13", 20, rush=10)
     assert len(rushed.throttle) >= 15
-    # Of 5,494 codes two are of platforms that her row gave up for the strangers' sake.
+    # Of 5,494 codes: one of a platform unused for 611 days, and one whose only code before was
+    # refused as ahead of the log. That is of so few people here; of 80 it happens to no code.
     assert rushed.refused[Role.KNOWN] <= 2
     assert rushed.refused[Role.NEW] == 0
 
@@ -235,10 +239,25 @@ def test_in_the_traffic_of_twenty_thousand_only_the_victim_is_throttled(seed: in
     assert throttled == ["8617001000000"]
 
 
+def require(trace: Path, *, in_ci: bool) -> None:
+    """What is missing is a failure in CI, where nobody reads which tests were skipped."""
+    if not trace.exists():
+        why = f"the Copenhagen trace is not at {trace}; tests/scenarios/README.md says whence it is"
+        pytest.fail(why) if in_ci else pytest.skip(why)
+
+
+def test_a_missing_trace_is_a_failure_in_ci(tmp_path: Path) -> None:
+    with pytest.raises(pytest.fail.Exception, match=r"not at .*README\.md says whence"):
+        require(tmp_path / "trace.csv", in_ci=True)
+    with pytest.raises(pytest.skip.Exception, match="not at"):
+        require(tmp_path / "trace.csv", in_ci=False)
+    (tmp_path / "trace.csv").touch()
+    require(tmp_path / "trace.csv", in_ci=True)
+
+
 @pytest.mark.parametrize("as_codes", [False, True], ids=["as-they-were", "as-if-codes"])
 def test_real_conversations_raise_no_alarm(*, as_codes: bool) -> None:
-    if not TRACE.exists():
-        pytest.skip(f"needs the Copenhagen trace at {TRACE}")
+    require(TRACE, in_ci=IN_CI)
     with TRACE.open(encoding="utf-8") as lines:
         events = person_to_person(lines, DEFAULT_START_MS, as_codes=as_codes)
         first = next(events)

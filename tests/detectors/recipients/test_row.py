@@ -292,6 +292,19 @@ def test_a_taught_platform_displaces_none_that_came_on_as_many_days(
     assert knows(habits(days) + attack, [f"taught {i}" for i in range(22)]) <= RING
 
 
+@pytest.mark.parametrize("rounds", [1, 2, 3])
+def test_nor_while_a_judge_has_the_recipient(rounds: int) -> None:
+    """Where the log passes no tick, nobody lets it go."""
+    attack = [Event(START_MS + at, 7, name) for name, at in taught([0] * rounds)]
+    partition = Partition(Params())
+    run(Params(), habits([22, 15, 8]) + attack, partition)
+    suspect = partition.suspects[7]
+    later_s = max(e.at_ms for e in attack) // 1000 - EPOCH_S + DAY
+    assert all(suspect.knows(platform_id(name), later_s) for name in MINE)
+    assert sum(suspect.knows(platform_id(f"taught {i}"), later_s) for i in range(22)) <= RING
+    assert len(suspect.known(later_s)) <= RING + len(MINE)
+
+
 def test_what_came_on_two_neighbouring_days_is_less_known_than_what_came_in_three_weeks() -> None:
     neighbours, weeks = habits([80, 79]), habits([80, 60, 30])
     fresh = [

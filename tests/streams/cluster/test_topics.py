@@ -140,6 +140,59 @@ def test_what_was_created_needs_no_caution() -> None:
     assert module.cautions(WANTED, RIGHT) == []
 
 
+WORSE = {
+    "retention.ms": {"retention.ms": "-1"},
+    "segment.ms": {"segment.ms": "604800000"},
+    "message.timestamp.type": {
+        "message.timestamp.type": "CreateTime",
+        "message.timestamp.after.max.ms": str(2**63 - 1),
+    },
+    "min.cleanable.dirty.ratio": {"min.cleanable.dirty.ratio": "0.5"},
+    "max.compaction.lag.ms": {"max.compaction.lag.ms": str(2**63 - 1)},
+    "min.compaction.lag.ms": {"min.compaction.lag.ms": "0"},
+    "segment.bytes": {"segment.bytes": str(1 << 30)},
+    "delete.retention.ms": {"delete.retention.ms": "86400000"},
+    "min.insync.replicas": {"min.insync.replicas": "1"},
+}
+"""Most of them are Kafka's own defaults."""
+
+
+def worse(topic: module.Topic, key: str) -> dict[str, str]:
+    """The topic's settings with this one as a broker or a careless hand would have it."""
+    if key == "cleanup.policy":
+        return topic.configs | {key: "delete" if topic.cleanup == "compact" else "compact"}
+    return topic.configs | WORSE[key]
+
+
+SET = [(topic, key) for topic in WANTED for key in topic.configs]
+
+
+@pytest.mark.parametrize(("topic", "key"), SET, ids=[f"{t.role}-{key}" for t, key in SET])
+def test_every_setting_that_create_sets_is_checked(topic: module.Topic, key: str) -> None:
+    found = RIGHT | {topic.name: Shape(topic.partitions, 3, worse(topic, key))}
+    (said,) = module.problems(WANTED, found) + module.cautions(WANTED, found)
+    assert said.startswith(f"topic {topic.name} ")
+    assert key in said or key in ("message.timestamp.type", "retention.ms")
+
+
+@pytest.mark.parametrize("topic", WANTED, ids=[topic.role for topic in WANTED])
+def test_fewer_copies_than_wanted_are_a_caution(topic: module.Topic) -> None:
+    found = RIGHT | {topic.name: replace(RIGHT[topic.name], replication=2)}
+    (said,) = module.cautions(WANTED, found)
+    assert said.startswith(f"topic {topic.name} has 2 copies, topics.replication says 3")
+
+
+def test_settings_that_are_stricter_than_ours_are_no_caution() -> None:
+    stricter = {
+        "min.cleanable.dirty.ratio": "0.01", "max.compaction.lag.ms": "9000",
+        "min.compaction.lag.ms": "86400000", "segment.bytes": "1048576",
+        "delete.retention.ms": "60000", "min.insync.replicas": "3",
+    }  # fmt: skip
+    for topic in WANTED:
+        ours = {key: stricter.get(key, value) for key, value in topic.configs.items()}
+        assert module.cautions(WANTED, RIGHT | {topic.name: Shape(topic.partitions, 4, ours)}) == []
+
+
 def test_every_topic_says_why_it_has_its_shape() -> None:
     for topic in WANTED:
         assert topic.why
@@ -189,6 +242,29 @@ def test_a_brokers_own_defaults_are_cautioned_about_and_created_topics_are_not(
     assert "segment.ms=604800000" in said[0]
     assert "takes any time" in said[1]
     assert name in said[2]
+
+
+@pytest.mark.broker
+def test_a_real_broker_tells_each_setting_that_is_worse(kafka: Broker, unique: str) -> None:
+    settings = settings_for(kafka.bootstrap, unique)
+    wanted = {
+        (topic.role, key): replace(topic, name=f"{unique}.{topic.role}.{key}", partitions=1)
+        for topic in module.topics(settings)
+        for key in topic.configs
+    }
+    with Cluster(settings.kafka) as cluster:
+        for (_, key), topic in wanted.items():
+            cluster.create(topic.name, 1, 1, worse(topic, key))
+        found = cluster.shapes(topic.name for topic in wanted.values())
+    for (role, key), topic in wanted.items():
+        told = [
+            topic if each.role == role else replace(each, partitions=1)
+            for each in module.topics(settings)
+        ]
+        said = module.cautions(told, found) + module.problems(told, found)
+        about = [each for each in said if f"topic {topic.name} " in each and "missing" not in each]
+        assert about, (role, key)
+        assert len(about) == 1 or key == "cleanup.policy", about  # what deletes, by Kafka's segment
 
 
 @pytest.mark.broker

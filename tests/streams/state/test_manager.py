@@ -524,3 +524,23 @@ def test_checkpoints_are_written_in_the_format_of_the_settings(format_: int) -> 
         assert manifest.header["format"] == format_
 
     asyncio.run(go())
+
+
+def test_one_that_was_fenced_and_is_to_stop_begins_no_checkpoint() -> None:
+    """Its producer may be gone by then; what is due has another owner."""
+
+    async def go() -> None:
+        kafka = Kafka()
+        states = kafka.states()
+        await kafka.rebalance(states, 1, {0})
+        states.partitions[0].next = 50
+        states.partitions[0].covered_at = 0.0
+        writing = asyncio.create_task(states.write_checkpoints())
+        states.close()
+        await states.flush(fenced=True)
+        await asyncio.wait_for(writing, 10)
+        assert kafka.log == []
+        await states.flush(fenced=False)  # the last ones are written, if they may be
+        assert states.committable() == {0: 50}
+
+    asyncio.run(go())

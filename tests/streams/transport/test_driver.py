@@ -26,14 +26,14 @@ from typing import Any
 import faust.stores
 import faust.transport
 import pytest
-from aiokafka import TopicPartition
+from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.consumer import fetcher
 from aiokafka.consumer.fetcher import (
     READ_COMMITTED,
     FetchResult,
     PartitionRecords,
 )
-from aiokafka.errors import CorruptRecordException
+from aiokafka.errors import CorruptRecordException, ProducerClosed
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
 from aiokafka.record.legacy_records import LegacyRecordBatchBuilder
 from aiokafka.record.memory_records import MemoryRecords
@@ -163,6 +163,24 @@ def _of_a_member(name: str) -> Any:
         return getattr(member, name)
 
     return asyncio.run(ask())
+
+
+@pytest.mark.parametrize("stopped", ["before it was used", "in the middle"])
+def test_a_producer_that_is_gone_raises_the_error_of_a_client(stopped: str) -> None:
+    """Stock raises errors of Faust, which a worker took for a state that it cannot trust."""
+
+    async def send() -> None:
+        app = App("one", **faust_settings(Settings()))
+        producer = app.producer
+        assert isinstance(producer, transport.Producer)
+        if stopped == "in the middle":
+            client = producer._producer = AIOKafkaProducer(bootstrap_servers="127.0.0.1:1")
+            client.client.cluster._partitions["topic"] = {0: None}  # it had been told of it
+            await client._message_accumulator.close()
+        with pytest.raises(ProducerClosed):
+            await producer.send("topic", b"key", b"value", 0, None, None)
+
+    asyncio.run(send())
 
 
 def test_no_member_holds_a_rebalance_up_for_over_20_s() -> None:
