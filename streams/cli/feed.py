@@ -17,6 +17,7 @@ from streams.cli.shared import (
     opened,
     serving,
     settings_of,
+    stopping,
 )
 from streams.errors import UsageError
 
@@ -143,7 +144,7 @@ def csv_(
     if dry_run or sample:
         look(settings, files, given, sample, finished=finished)
         return
-    with _running(settings) as (stop, metrics), closing(_producer(settings)) as producer:
+    with _running(settings, ends=True) as (stop, metrics), closing(_producer(settings)) as producer:
         send(settings, files, given, producer, metrics, stop, finished=finished, again=again)
 
 
@@ -185,7 +186,7 @@ def jsonl(
             maps or (), constants or (), time_format or "ms", zone_of(settings, time_format, zone)
         )
     with (
-        _running(settings) as (stop, metrics),
+        _running(settings, ends=True) as (stop, metrics),
         closing(_producer(settings)) as producer,
         opened(file) as stream,
     ):
@@ -267,7 +268,7 @@ def kafka(
             maps or (), constants or (), time_format or "ms", zone_of(settings, time_format, zone)
         )
     heap.collect_rarely()
-    with _running(settings) as (stop, metrics):
+    with _running(settings, ends=until_end) as (stop, metrics):
         read = avro_reader(schemas) if schemas else json_reader
         count = run(
             arguments(settings.kafka),
@@ -283,12 +284,20 @@ def kafka(
 
 
 @contextmanager
-def _running(settings: Settings) -> Iterator[tuple[threading.Event, Metrics]]:
-    """Logs, metrics, and an event that SIGTERM and Ctrl-C set."""
+def _running(
+    settings: Settings, *, ends: bool = False
+) -> Iterator[tuple[threading.Event, Metrics]]:
+    """Logs, metrics, and an event that SIGTERM and Ctrl-C set.
+
+    A feed that `ends` by itself is gone before anybody scrapes it, and takes no port.
+    """
     from streams.telemetry.metrics import Metrics  # noqa: PLC0415 - start-up time
 
     log_to_stderr()
     metrics = Metrics("feed")
+    if ends:
+        yield stopping(), metrics
+        return
     with serving(settings, metrics) as stop:
         yield stop, metrics
 

@@ -51,6 +51,14 @@ def log_to_stderr() -> None:
     logging.getLogger("kafka").setLevel(logging.WARNING)
 
 
+def stopping() -> threading.Event:
+    """Return an event that SIGTERM and Ctrl-C set from now on."""
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    return stop
+
+
 @contextmanager
 def serving(
     settings: Settings, metrics: Metrics, ready: Callable[[], str] = lambda: ""
@@ -61,11 +69,10 @@ def serving(
     """
     from streams.telemetry import http  # noqa: PLC0415 - start-up time
 
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
+    stop = stopping()
     where = settings.http
-    with http.serve(where.host, where.port, metrics.registry, live=lambda: "", ready=ready):
+    port = where.port_of(metrics.role)
+    with http.serve(where.host, port, metrics.registry, live=lambda: "", ready=ready):
         yield stop
 
 

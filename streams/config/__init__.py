@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from streams.config.load import PATH_VARIABLE, RESTARTS, effective, load
 from streams.config.sections import (
+    PORTS,
     Canary,
     Detect,
     Enforce,
@@ -28,6 +29,7 @@ from streams.config.settings import ENVIRONMENT_PREFIX, SEED, TABLE, Settings
 __all__ = [
     "ENVIRONMENT_PREFIX",
     "PATH_VARIABLE",
+    "PORTS",
     "RESTARTS",
     "SEED",
     "TABLE",
