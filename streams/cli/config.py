@@ -9,6 +9,7 @@ import typer
 from streams.cli.shared import (
     ConfigOption,
     JsonOption,
+    file_of,
     group,
     settings_of,
     toml_value,
@@ -36,7 +37,8 @@ def show(
     """
     from streams.config import effective  # noqa: PLC0415 - start-up time
 
-    settings = list(effective(settings_of(config), config))
+    file = file_of(config)
+    settings = list(effective(settings_of(file), file))
     if as_json:
         write_json(settings)
         return
@@ -57,7 +59,8 @@ def template(config: ConfigOption = None) -> None:
     from streams.config import RESTARTS, effective  # noqa: PLC0415 - start-up time
 
     section = ""
-    for setting in effective(settings_of(config), config):
+    file = file_of(config)
+    for setting in effective(settings_of(file), file):
         head, _, name = setting["name"].rpartition(".")
         if head != section:
             typer.echo(f"\n[{head}]")

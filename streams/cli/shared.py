@@ -23,7 +23,11 @@ if TYPE_CHECKING:
 ConfigOption = Annotated[
     Path | None,
     typer.Option(
-        "--config", "-c", envvar="OTPGUARD_CONFIG", help="Settings file (TOML).", show_default=False
+        "--config",
+        "-c",
+        envvar="OTPGUARD_CONFIG",
+        help="Settings file (TOML).",
+        show_default="./otpguard.toml, then /etc/otpguard/otpguard.toml",
     ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="JSON on standard output.")]
@@ -40,7 +44,18 @@ def settings_of(config: Path | None) -> Settings:
     """Load the settings; pydantic is imported only by commands that need it."""
     from streams.config import load  # noqa: PLC0415 - see above
 
-    return load(config)
+    return load(file_of(config))
+
+
+def file_of(config: Path | None) -> Path | None:
+    """Return the settings file that counts, and say which, if nobody named one."""
+    from streams.config import found_path  # noqa: PLC0415 - start-up time
+
+    if config is not None:
+        return config
+    if (found := found_path()) is not None:
+        typer.echo(f"otpguard: settings of {found.absolute()}", err=True)
+    return found
 
 
 def log_to_stderr() -> None:

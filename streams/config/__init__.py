@@ -7,7 +7,7 @@ process list; a wrong or unknown name is refused, so that a typing error cannot 
 
 from __future__ import annotations
 
-from streams.config.load import PATH_VARIABLE, RESTARTS, effective, load
+from streams.config.load import PATH_VARIABLE, RESTARTS, effective, found_path, load, sentences
 from streams.config.sections import (
     PORTS,
     Canary,
@@ -48,5 +48,7 @@ __all__ = [
     "Webhook",
     "WorkerSettings",
     "effective",
+    "found_path",
     "load",
+    "sentences",
 ]
