@@ -16,6 +16,7 @@ from streams.cli.shared import (
     write_json,
     write_table,
 )
+from streams.errors import ConfigError
 from streams.shown import MASK
 
 app = group("Check and show the settings.")
@@ -85,11 +86,19 @@ def check(config: ConfigOption = None, *, as_json: JsonOption = False) -> None:
       otpguard config check --config /etc/otpguard/otpguard.toml
       otpguard config check --json
     """
-    settings = settings_of(config)
-    settings.params()
-    _, overridden = settings.registry()
+    try:
+        settings = settings_of(config)
+        settings.params()
+        _, overridden = settings.registry()
+    except ConfigError as error:
+        if as_json:
+            problems = str(error).splitlines()
+            write_json({"problems": problems, "fingerprint": None, "registry_overrides": []})
+            raise typer.Exit(error.exit_code) from None
+        raise
     if as_json:
-        write_json({"fingerprint": settings.fingerprint(), "registry_overrides": overridden})
+        found = {"fingerprint": settings.fingerprint(), "registry_overrides": overridden}
+        write_json({"problems": [], **found})
         return
     for sentence in overridden:
         typer.echo(f"note: {sentence}")

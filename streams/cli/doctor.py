@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from streams.cli.shared import ConfigOption, JsonOption, settings_of, write_json
-from streams.errors import Exit, UsageError
+from streams.errors import ConfigError, Exit, UsageError
 
 MARKS = {"ok": "ok     ", "warn": "look   ", "bad": "WRONG  ", "unknown": "unknown"}
 
@@ -31,12 +31,18 @@ def doctor(
       otpguard doctor --role monitor --json | jq '.[] | select(.state != "ok")'
     """
     from streams.cluster.rights import ROLES  # noqa: PLC0415
-    from streams.operate.doctor import examine  # noqa: PLC0415 - start-up time
+    from streams.operate.doctor import Check, examine  # noqa: PLC0415 - start-up time
 
     if role not in ROLES:
         raise UsageError(f"{role!r} is none of {', '.join(ROLES)}")
     found = []
-    for each in examine(settings_of(config), role, time.time_ns() // 1_000_000):
+    try:
+        settings = settings_of(config)
+    except ConfigError as error:
+        if as_json:
+            write_json([Check("settings", "bad", says) for says in str(error).splitlines()])
+        raise
+    for each in examine(settings, role, time.time_ns() // 1_000_000):
         found.append(each)
         if not as_json:
             typer.echo(f"{MARKS[each.state]} {each.check}: {each.says}")

@@ -6,6 +6,7 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -19,7 +20,7 @@ from streams.cli.shared import (
     settings_of,
     stopping,
 )
-from streams.errors import UsageError
+from streams.errors import ConfigError, UsageError
 
 if TYPE_CHECKING:
     from streams.config import Settings
@@ -261,6 +262,7 @@ def kafka(
     from streams.feeds.mapping import FieldMap  # noqa: PLC0415
 
     settings = settings_of(config)
+    _check_topics(settings, source)
     schemas = settings.feed.avro_schemas if avro_schemas is None else schema_files(avro_schemas)
     rules = None
     if maps or constants or time_format or schemas:
@@ -281,6 +283,23 @@ def kafka(
             until_end=until_end,
         )
     typer.echo(f"published {count}", err=True)
+
+
+def _check_topics(settings: Settings, source: str) -> None:
+    """Return if both topics are there; librdkafka would wait for them in silence."""
+    from streams.cluster.admin import Cluster, no_topic  # noqa: PLC0415 - start-up time
+
+    target = settings.topics.input
+    if source == target:
+        raise UsageError(f"{source} is what is written to: it would be read again, without end")
+    with Cluster(settings.kafka) as cluster:
+        there = cluster.names()
+    if source not in there:
+        like = "".join(get_close_matches(source, sorted(there), 1))
+        more = f"did you mean {like}?" if like else "`kafka-topics.sh --list` names what there is"
+        raise ConfigError(f"no topic {source}, or no right to see it; {more}")
+    if target not in there:
+        raise no_topic(target)
 
 
 @contextmanager
@@ -305,8 +324,11 @@ def _running(
 def _producer(settings: Settings):  # type: ignore[no-untyped-def]  # kafka-python has no types
     from kafka import KafkaProducer  # noqa: PLC0415 - start-up time
 
-    from streams.cluster.admin import client_arguments  # noqa: PLC0415
+    from streams.cluster.admin import Cluster, client_arguments, no_topic  # noqa: PLC0415
 
+    with Cluster(settings.kafka) as cluster:  # a producer would wait a minute for it
+        if settings.topics.input not in cluster.names():
+            raise no_topic(settings.topics.input)
     return KafkaProducer(
         **client_arguments(settings.kafka), client_id=f"{settings.app_id}-feed", acks="all",
         linger_ms=5,

@@ -122,9 +122,13 @@ def _broker(settings: Settings, cluster: Cluster) -> Check:
 def _shapes(settings: Settings, cluster: Cluster) -> Iterator[Check]:
     wanted = topics.topics(settings)
     found = cluster.shapes(topic.name for topic in wanted)
-    wrong = topics.problems(wanted, found)
+    who = topics.blind(settings, cluster) if len(found) < len(wanted) else None
+    wrong = topics.problems(wanted, found, who)
     for says in wrong:
-        yield Check("topics", "bad", says, "a topic of another shape has to be made anew")
+        what, _, remedy = says.partition("; ")
+        if "otpguard topics" not in remedy:
+            what, remedy = says, "a topic of another shape has to be made anew"
+        yield Check("topics", "bad", what, remedy)
     unsafe = topics.cautions(wanted, found)
     for says in unsafe:
         what, _, remedy = says.partition("; ")
@@ -167,9 +171,22 @@ def _rights(settings: Settings, role: str, cluster: Cluster) -> Check:
     needs: dict[str, frozenset[str]] = {}
     for topic, name in names(settings).items():  # two roles of topics may share one
         needs[name] = needs.get(name, frozenset()) | ROLES[role].operations(topic)
+    authoriser = cluster.authoriser()
+    if authoriser == "none":
+        return Check(
+            "rights",
+            "warn",
+            "the brokers have no authoriser: whoever reaches them may do anything",
+            "an authoriser on the brokers, and the rights that "
+            f"`otpguard topics acls {role}=USER` lists",
+        )
     may = cluster.operations(needs)
+    if not may and authoriser == "open":
+        return Check("rights", "unknown", "there are no topics to have rights on")
     lacks, more = [], []
     for name, wanted in needs.items():
+        if name not in may and authoriser == "open":  # it is missing, which is said above
+            continue
         has = may.get(name, frozenset())
         lacks += [f"{each} {name}" for each in sorted(wanted - has)]
         more += [f"{each} {name}" for each in sorted((has - wanted) & {"READ", "WRITE"})]
@@ -205,6 +222,9 @@ def _lag(settings: Settings, cluster: Cluster) -> Check:
 
 def _sample(settings: Settings, now_ms: int) -> Iterator[Check]:
     records, partitions = newest(settings)
+    if not partitions:
+        yield Check("events", "unknown", f"there is no {settings.topics.input} to look at")
+        return
     if not records:
         yield Check(
             "events",
