@@ -30,7 +30,7 @@ from streams.demo.brokers import Broker, BrokerError, Kind, Node, answers, free_
 ADDRESS_VARIABLE: Final = "OTPGUARD_TEST_BROKER"
 KAFKA_VERSION: Final = "4.3.1"
 JAVA_VERSION_MIN: Final = 17  # the oldest that Kafka 4 brokers run on
-POM: Final = Path(__file__).parent / "kafka.pom.xml"
+POM: Final = Path(__file__).parents[1] / "deploy" / "kafka" / "pom.xml"
 
 
 @dataclass(frozen=True, slots=True)

@@ -130,7 +130,9 @@ def test_topics_that_keep_records_too_long_are_named_with_the_command(config: Pa
 def test_missing_topics_are_named_with_the_way_to_make_them(config: Path) -> None:
     code, found = doctor(config)
     assert code == Exit.CONFIG
-    assert "otpguard topics create" in found["topics"]["says"]
+    assert "are missing" in found["topics"]["says"]
+    assert found["topics"]["remedy"] == "`otpguard topics create` makes them"
+    assert found["rights"]["state"] == "warn"  # nobody asks for rights here
 
 
 def test_a_wrong_cleanup_and_refused_events_are_named(config: Path) -> None:
