@@ -12,6 +12,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -398,6 +399,19 @@ def checkov(*paths: Path) -> set[str]:
         for report in (reports if isinstance(reports, list) else [reports])
         for each in report["results"]["failed_checks"]
     }
+
+
+def test_an_installation_has_the_packages_of_every_command() -> None:
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"][
+        "optional-dependencies"
+    ]
+    locked = set(
+        re.findall(r"^([\w.-]+)==", (DEPLOY / "locks/runtime.txt").read_text(), re.MULTILINE)
+    )
+    for extra in ("feed", "report"):
+        assert {re.split(r"[<>=\[]", each)[0] for each in extras[extra]} <= locked
+    page = (DEPLOY / "SECURITY.md").read_text()
+    assert f"the {len(locked)} packages of the lock" in page
 
 
 def test_hadolint_has_nothing_to_say_of_the_dockerfile() -> None:
