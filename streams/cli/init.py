@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from streams.config import Kafka, Settings
 
 USUAL: Final = ("127.0.0.1:9092", "kafka:9092")
-"""Where a broker is that nobody named: on this machine, or in this compose file."""
+"""Addresses of a broker that nobody named: on this machine, or in this compose file."""
 
 COPIES: Final = 3  # outlive a broker's loss during another's upgrade
 FEW, MANY = 4, 32  # partitions, to try it and to stay: deploy/README.md, Size
@@ -195,7 +195,7 @@ def _make_topics(settings: Settings) -> bool:
 
 
 def _next(settings: Settings, to: Path, *, rights: bool) -> list[str]:
-    """What to start now, each with its port, and who needs which rights."""
+    """Tell the processes to start now, each with its port, and the rights that they need."""
     usual = (
         to.absolute() == Path("otpguard.toml").absolute() and "OTPGUARD_CONFIG" not in os.environ
     )

@@ -17,7 +17,7 @@ from streams.shown import MASK, masked
 
 PATH_VARIABLE: Final = "OTPGUARD_CONFIG"
 PLACES: Final = (Path("otpguard.toml"), Path("/etc/otpguard/otpguard.toml"))
-"""Where the commands look for settings that nobody names: at hand, then those of the machine."""
+"""Files that count where nobody names one: that of the folder at hand, then the machine's."""
 
 RESTARTS: Final = {
     "detect": "a restart may change any of these; another window_s begins the counts of metrics "

@@ -284,7 +284,7 @@ class Adapter:
             self._up = reconciler.up
             name = reconciler.gateway_id
             if reconciler.up:
-                log.warning("gateway %s answers", name)
+                log.info("gateway %s answers", name)
             else:
                 log.warning("gateway %s is away, messages pass: %s", name, reconciler.away)
         if reconciler.up:

@@ -332,7 +332,7 @@ _LASTING: Final = {
     KafkaError.TOPIC_AUTHORIZATION_FAILED,
     KafkaError.GROUP_AUTHORIZATION_FAILED,
 }
-"""What no second try mends: a topic that is not there, a right that is lacking."""
+"""Errors that no second try mends: a topic that is not there, a right that is lacking."""
 
 _MOVING: Final = {
     KafkaError.REBALANCE_IN_PROGRESS,
