@@ -14,7 +14,7 @@ import numpy as np
 from streams.cluster import topics
 from streams.cluster.admin import Cluster, client_arguments
 from streams.cluster.rights import ROLES, names
-from streams.config import Settings
+from streams.config import PORTS, Settings
 from streams.errors import OtpguardError
 from streams.wire import Decoded, decode
 from streams.wire.partitioner import misplaced
@@ -56,6 +56,7 @@ def examine(settings: Settings, role: str, now_ms: int) -> Iterator[Check]:
     What needs a broker is left out if none can be used; what needs a right is "unknown" without it.
     """
     yield _tried("settings", lambda: _settings(settings))
+    yield _ports(settings)
     try:
         cluster = Cluster(settings.kafka)
     except OtpguardError as error:
@@ -109,6 +110,19 @@ def _settings(settings: Settings) -> Check:
     more = f", {len(overridden)} entries of the registry overridden" if overridden else ""
     says = f"mode {settings.mode}, fingerprint {settings.fingerprint()}{more}"
     return Check("settings", "ok", says)
+
+
+def _ports(settings: Settings) -> Check:
+    """Say where each kind of process serves metrics; one port for all is one for none but one."""
+    if settings.http.port:
+        return Check(
+            "ports",
+            "warn",
+            f"http.port {settings.http.port} is that of every process with these settings",
+            "leave it out, and give a single process its own by OTPGUARD_HTTP_PORT",
+        )
+    usual = ", ".join(f"{kind} {settings.http.port_of(kind)}" for kind in PORTS)
+    return Check("ports", "ok", usual if settings.http.port is None else "any that is free")
 
 
 def _broker(settings: Settings, cluster: Cluster) -> Check:
