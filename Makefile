@@ -19,7 +19,7 @@ ARGS ?=
 
 PYTEST = $(BIN)/python -m pytest --numprocesses=2 --dist=loadfile --no-loadscope-reorder --durations=25
 
-.PHONY: help demo fast test integration lint format coverage bench bench-micro faults enforce soak evaluate observe lock clean
+.PHONY: help demo kafka fast test integration lint format coverage bench bench-micro faults enforce soak evaluate observe lock clean
 
 help: ## this list
 	@echo "make TARGET [ARGS='…']  (ARGS go to the command that the target runs)"
@@ -27,6 +27,9 @@ help: ## this list
 
 demo: $(VENV)/.demo ## the incident of Dalian, noticed and throttled: embedded broker, worker, traffic, gateway, report
 	@$(BIN)/otpguard demo $(ARGS)
+
+kafka: $(VENV)/.runtime ## the program in .venv, and Apache Kafka on 127.0.0.1:9092 to try it with (README, quickstart)
+	@deploy/kafka/start $(ARGS)
 
 fast: $(VENV)/.test ## under a minute: every test without a broker, a process, or a long property
 	@$(PYTEST) -m 'not (broker or kafka or faults or integration or slow or bench or soak)' $(ARGS)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import sys
 from importlib.metadata import version
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
 from streams.cli import EPILOG, Commands
-from streams.errors import OtpguardError
+from streams.errors import Exit, OtpguardError
 from streams.shown import shown
 
 app = typer.Typer(
@@ -42,11 +44,25 @@ def _root(
 def main() -> None:
     """Run a command; what a user can put right is one line on standard error, no traceback."""
     try:
-        app(prog_name="otpguard")
+        try:
+            app(prog_name="otpguard")
+        finally:
+            sys.stdout.flush()  # here, where a full disk can still be said in a sentence
     except OtpguardError as error:
         for line in str(error).splitlines():
             print(f"otpguard: {shown(line)}", file=sys.stderr)
         sys.exit(error.exit_code)
+    except OSError as error:
+        if error.errno not in _FULL:
+            raise
+        where = error.filename or "standard output"
+        print(f"otpguard: {where}: {error.strerror}; what was written is cut off", file=sys.stderr)
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what is buffered goes nowhere
+        sys.exit(Exit.TRY_AGAIN)
+
+
+_FULL: Final = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+"""There is no room, or no more is allowed to this user or in this file."""
 
 
 if __name__ == "__main__":

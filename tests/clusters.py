@@ -30,7 +30,8 @@ from streams.demo.brokers import Broker, BrokerError, Kind, Node, answers, free_
 ADDRESS_VARIABLE: Final = "OTPGUARD_TEST_BROKER"
 KAFKA_VERSION: Final = "4.3.1"
 JAVA_VERSION_MIN: Final = 17  # the oldest that Kafka 4 brokers run on
-POM: Final = Path(__file__).parent / "kafka.pom.xml"
+POM: Final = Path(__file__).parents[1] / "deploy" / "kafka" / "pom.xml"
+TOOLS_POM: Final = Path(__file__).parent / "kafka-tools.pom.xml"
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,14 +210,17 @@ def _kafka(
 
 def fetch_kafka() -> Path:
     """The folder with the broker's jars, fetched with Maven if it is not there (43 MB, once)."""
-    jars = _jars()
+    return _fetched(_jars(), POM)
+
+
+def _fetched(jars: Path, pom: Path) -> Path:
     if jars.is_dir():
         return jars
     jars.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=jars.parent) as scratch:
         new = Path(scratch, "jars")
         settings = [f"-DoutputDirectory={new}", f"-Dkafka.version={KAFKA_VERSION}"]
-        run_tool(["mvn", "-q", "-B", "-f", str(POM), "dependency:copy-dependencies", *settings])
+        run_tool(["mvn", "-q", "-B", "-f", str(pom), "dependency:copy-dependencies", *settings])
         try:
             new.rename(jars)
         except OSError:  # another process was faster; its jars are the same
@@ -225,9 +229,14 @@ def fetch_kafka() -> Path:
     return jars
 
 
-def _jars() -> Path:
+def fetch_tools() -> Path:
+    """The folder with the jars of Kafka's command line tools, fetched as the broker's are."""
+    return _fetched(_jars("kafka-tools"), TOOLS_POM)
+
+
+def _jars(name: str = "kafka") -> Path:
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return cache / "otpguard" / f"kafka-{KAFKA_VERSION}"
+    return cache / "otpguard" / f"{name}-{KAFKA_VERSION}"
 
 
 def _java_version() -> int | None:

@@ -16,6 +16,7 @@ EPILOG: Final = (
 
 COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "worker": ("streams.cli.worker:worker", "Detect floods in a Kafka topic and publish leases."),
+    "init": ("streams.cli.init:init", "Set up: settings, topics, ports, and a check of all."),
     "demo": ("streams.demo.command:demo", "Watch an incident from end to end on this machine."),
     "replay": ("streams.cli.replay:replay", "Run the detector over files, with no broker."),
     "recognise": ("streams.cli.recognise:recognise", "Say why a text counts as a code, or not."),

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import time
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
     from streams.operate.cases import Case
 
 app = group("See who is attacked, and what is done about it.")
+
+ID: Final = re.compile(r"\d+:[^:]+:\d+:\d+")
+"""An episode's or action's id: epoch, topic, partition, offset."""
 
 SinceOption = Annotated[str, typer.Option("--since", help="How far back, such as 6h or 7d.")]
 NamedArgument = Annotated[
@@ -224,11 +228,22 @@ def _print(case: Case, record: EpisodeRecord, *, as_json: bool) -> None:
 def _found(settings: Settings, named: str, since: str) -> list[Case]:
     from streams.operate.cases import find  # noqa: PLC0415 - start-up time
 
-    cases = _cases(settings, since)
-    found = find(cases, named, settings.intake().numbers.canonical(named))
+    refuse_nobody(named)
+    found = find(_cases(settings, since), named, settings.intake().numbers.canonical(named))
     if not found:
         raise UsageError(f"no case of {named!r} in the last {since}; --since looks further back")
     return found
+
+
+def refuse_nobody(named: str, before: str = "") -> None:
+    """Raise UsageError if this can name no case; `before` says what else it is not."""
+    from streams.wire.recipients import TOKEN, WRITTEN_NUMBER  # noqa: PLC0415 - start-up time
+
+    if not any(form.fullmatch(named) for form in (WRITTEN_NUMBER, TOKEN, ID)):
+        raise UsageError(
+            f"{named!r}: {before}no recipient (a number or token), and no action or episode "
+            "(such as 1:sms.delivery.v1:7:123456)"
+        )
 
 
 def _cases(settings: Settings, since: str) -> dict[str, Case]:

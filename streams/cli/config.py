@@ -9,12 +9,14 @@ import typer
 from streams.cli.shared import (
     ConfigOption,
     JsonOption,
+    file_of,
     group,
     settings_of,
     toml_value,
     write_json,
     write_table,
 )
+from streams.errors import ConfigError
 from streams.shown import MASK
 
 app = group("Check and show the settings.")
@@ -36,7 +38,8 @@ def show(
     """
     from streams.config import effective  # noqa: PLC0415 - start-up time
 
-    settings = list(effective(settings_of(config), config))
+    file = file_of(config)
+    settings = list(effective(settings_of(file), file))
     if as_json:
         write_json(settings)
         return
@@ -57,7 +60,8 @@ def template(config: ConfigOption = None) -> None:
     from streams.config import RESTARTS, effective  # noqa: PLC0415 - start-up time
 
     section = ""
-    for setting in effective(settings_of(config), config):
+    file = file_of(config)
+    for setting in effective(settings_of(file), file):
         head, _, name = setting["name"].rpartition(".")
         if head != section:
             typer.echo(f"\n[{head}]")
@@ -82,11 +86,19 @@ def check(config: ConfigOption = None, *, as_json: JsonOption = False) -> None:
       otpguard config check --config /etc/otpguard/otpguard.toml
       otpguard config check --json
     """
-    settings = settings_of(config)
-    settings.params()
-    _, overridden = settings.registry()
+    try:
+        settings = settings_of(config)
+        settings.params()
+        _, overridden = settings.registry()
+    except ConfigError as error:
+        if as_json:
+            problems = str(error).splitlines()
+            write_json({"problems": problems, "fingerprint": None, "registry_overrides": []})
+            raise typer.Exit(error.exit_code) from None
+        raise
     if as_json:
-        write_json({"fingerprint": settings.fingerprint(), "registry_overrides": overridden})
+        found = {"fingerprint": settings.fingerprint(), "registry_overrides": overridden}
+        write_json({"problems": [], **found})
         return
     for sentence in overridden:
         typer.echo(f"note: {sentence}")

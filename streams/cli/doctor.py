@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import time
-from typing import Annotated
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from streams.cli.shared import ConfigOption, JsonOption, settings_of, write_json
-from streams.errors import Exit, UsageError
+from streams.errors import ConfigError, Exit, UsageError
+
+if TYPE_CHECKING:
+    from streams.operate.doctor import Check
 
 MARKS = {"ok": "ok     ", "warn": "look   ", "bad": "WRONG  ", "unknown": "unknown"}
 
@@ -31,18 +35,33 @@ def doctor(
       otpguard doctor --role monitor --json | jq '.[] | select(.state != "ok")'
     """
     from streams.cluster.rights import ROLES  # noqa: PLC0415
-    from streams.operate.doctor import examine  # noqa: PLC0415 - start-up time
+    from streams.operate import doctor as found  # noqa: PLC0415 - start-up time
 
     if role not in ROLES:
         raise UsageError(f"{role!r} is none of {', '.join(ROLES)}")
-    found = []
-    for each in examine(settings_of(config), role, time.time_ns() // 1_000_000):
-        found.append(each)
-        if not as_json:
-            typer.echo(f"{MARKS[each.state]} {each.check}: {each.says}")
-            if each.remedy:
-                typer.echo(f"        -> {each.remedy}")
+    try:
+        settings = settings_of(config)
+    except ConfigError as error:
+        if as_json:
+            write_json([found.Check("settings", "bad", says) for says in str(error).splitlines()])
+        raise
+    checks = found.examine(settings, role, time.time_ns() // 1_000_000)
     if as_json:
-        write_json(found)
-    if any(each.state == "bad" for each in found):
+        all_ = list(checks)
+        write_json(all_)
+        wrong = any(each.state == "bad" for each in all_)
+    else:
+        wrong = tell(checks)
+    if wrong:
         raise typer.Exit(Exit.CONFIG)
+
+
+def tell(checks: Iterable[Check]) -> bool:
+    """Write the findings as they come; return whether anything is wrong."""
+    wrong = False
+    for each in checks:
+        wrong |= each.state == "bad"
+        typer.echo(f"{MARKS[each.state]} {each.check}: {each.says}")
+        if each.remedy:
+            typer.echo(f"        -> {each.remedy}")
+    return wrong

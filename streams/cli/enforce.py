@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 import time
 from typing import TYPE_CHECKING, Annotated
@@ -10,6 +11,7 @@ import typer
 
 from streams.cli.shared import ConfigOption, group, log_to_stderr, serving, settings_of
 from streams.errors import UnavailableError
+from streams.shown import masked
 
 if TYPE_CHECKING:
     from streams.config import Settings
@@ -39,7 +41,8 @@ def redis(config: ConfigOption = None, *, gateway_id: GatewayOption = None) -> N
     settings = settings_of(config)
     registry, _ = settings.registry()
     client = connect(settings.redis)
-    _run(settings, RedisGateway(client, registry, settings.redis.prefix), gateway_id)
+    where = f"redis.url {masked(settings.redis.url)}"
+    _run(settings, RedisGateway(client, registry, settings.redis.prefix), gateway_id, where)
 
 
 @app.command()
@@ -101,7 +104,7 @@ def kannel(
         finally:
             gateway.close()
         return
-    _run(settings, gateway, gateway_id)
+    _run(settings, gateway, gateway_id, f"kannel.admin_url {masked(section.admin_url)}")
 
 
 @app.command()
@@ -124,7 +127,7 @@ def webhook(config: ConfigOption = None, *, gateway_id: GatewayOption = None) ->
         parallel=section.parallel,
         ca_file=str(section.ca_file) if section.ca_file else None,
     )
-    _run(settings, gateway, gateway_id)
+    _run(settings, gateway, gateway_id, f"webhook.url {masked(section.url)}")
 
 
 @app.command()
@@ -144,11 +147,11 @@ def log(
     """
     from streams.enforce.log import LogGateway  # noqa: PLC0415 - start-up time
 
-    _run(settings_of(config), LogGateway(sys.stdout, numbers=numbers), gateway_id)
+    _run(settings_of(config), LogGateway(sys.stdout, numbers=numbers), gateway_id, "")
 
 
-def _run(settings: Settings, gateway: Gateway, gateway_id: str | None) -> None:
-    """Run an adapter until SIGTERM or Ctrl-C."""
+def _run(settings: Settings, gateway: Gateway, gateway_id: str | None, where: str) -> None:
+    """Run an adapter until SIGTERM or Ctrl-C; `where` is the setting that says where it is."""
     # Here, because Kafka's client takes long to import and `--help` needs none.
     from streams.cluster.admin import client_arguments, working  # noqa: PLC0415
     from streams.enforce.adapter import Adapter  # noqa: PLC0415
@@ -158,6 +161,8 @@ def _run(settings: Settings, gateway: Gateway, gateway_id: str | None) -> None:
 
     log_to_stderr()
     name = gateway_id or settings.enforce.gateway_id
+    if where:
+        logging.getLogger(__name__).info("gateway %s is at %s", name, where)
     metrics = Metrics("adapter")
     with working("cannot enforce"):
         adapter = Adapter(

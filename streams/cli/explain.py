@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from streams.cli.cases import SinceOption
+from streams.cli.cases import SinceOption, refuse_nobody
 from streams.cli.cases import explain as explain_case
 from streams.cli.shared import ConfigOption, JsonOption, opened, write_json
 from streams.errors import UsageError
@@ -59,6 +59,7 @@ def explain(
       otpguard explain decisions.jsonl --only 8613900000001 --format markdown
     """
     if named != "-" and not Path(named).is_file():
+        refuse_nobody(named, "no such file, ")
         explain_case(named, config, since=since, as_json=as_json)
         return
     from detectors.model.records import EpisodeRecord  # noqa: PLC0415 - start-up time

@@ -6,6 +6,7 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -17,8 +18,9 @@ from streams.cli.shared import (
     opened,
     serving,
     settings_of,
+    stopping,
 )
-from streams.errors import UsageError
+from streams.errors import ConfigError, UsageError
 
 if TYPE_CHECKING:
     from streams.config import Settings
@@ -143,7 +145,7 @@ def csv_(
     if dry_run or sample:
         look(settings, files, given, sample, finished=finished)
         return
-    with _running(settings) as (stop, metrics), closing(_producer(settings)) as producer:
+    with _running(settings, ends=True) as (stop, metrics), closing(_producer(settings)) as producer:
         send(settings, files, given, producer, metrics, stop, finished=finished, again=again)
 
 
@@ -185,7 +187,7 @@ def jsonl(
             maps or (), constants or (), time_format or "ms", zone_of(settings, time_format, zone)
         )
     with (
-        _running(settings) as (stop, metrics),
+        _running(settings, ends=True) as (stop, metrics),
         closing(_producer(settings)) as producer,
         opened(file) as stream,
     ):
@@ -260,6 +262,7 @@ def kafka(
     from streams.feeds.mapping import FieldMap  # noqa: PLC0415
 
     settings = settings_of(config)
+    _check_topics(settings, source)
     schemas = settings.feed.avro_schemas if avro_schemas is None else schema_files(avro_schemas)
     rules = None
     if maps or constants or time_format or schemas:
@@ -267,7 +270,7 @@ def kafka(
             maps or (), constants or (), time_format or "ms", zone_of(settings, time_format, zone)
         )
     heap.collect_rarely()
-    with _running(settings) as (stop, metrics):
+    with _running(settings, ends=until_end) as (stop, metrics):
         read = avro_reader(schemas) if schemas else json_reader
         count = run(
             arguments(settings.kafka),
@@ -282,13 +285,38 @@ def kafka(
     typer.echo(f"published {count}", err=True)
 
 
+def _check_topics(settings: Settings, source: str) -> None:
+    """Return if both topics are there; librdkafka would wait for them in silence."""
+    from streams.cluster.admin import Cluster, no_topic  # noqa: PLC0415 - start-up time
+
+    target = settings.topics.input
+    if source == target:
+        raise UsageError(f"{source} is what is written to: it would be read again, without end")
+    with Cluster(settings.kafka) as cluster:
+        there = cluster.names()
+    if source not in there:
+        like = "".join(get_close_matches(source, sorted(there), 1))
+        more = f"did you mean {like}?" if like else "`kafka-topics.sh --list` names what there is"
+        raise ConfigError(f"no topic {source}, or no right to see it; {more}")
+    if target not in there:
+        raise no_topic(target)
+
+
 @contextmanager
-def _running(settings: Settings) -> Iterator[tuple[threading.Event, Metrics]]:
-    """Logs, metrics, and an event that SIGTERM and Ctrl-C set."""
+def _running(
+    settings: Settings, *, ends: bool = False
+) -> Iterator[tuple[threading.Event, Metrics]]:
+    """Logs, metrics, and an event that SIGTERM and Ctrl-C set.
+
+    A feed that `ends` by itself is gone before anybody scrapes it, and takes no port.
+    """
     from streams.telemetry.metrics import Metrics  # noqa: PLC0415 - start-up time
 
     log_to_stderr()
     metrics = Metrics("feed")
+    if ends:
+        yield stopping(), metrics
+        return
     with serving(settings, metrics) as stop:
         yield stop, metrics
 
@@ -296,8 +324,11 @@ def _running(settings: Settings) -> Iterator[tuple[threading.Event, Metrics]]:
 def _producer(settings: Settings):  # type: ignore[no-untyped-def]  # kafka-python has no types
     from kafka import KafkaProducer  # noqa: PLC0415 - start-up time
 
-    from streams.cluster.admin import client_arguments  # noqa: PLC0415
+    from streams.cluster.admin import Cluster, client_arguments, no_topic  # noqa: PLC0415
 
+    with Cluster(settings.kafka) as cluster:  # a producer would wait a minute for it
+        if settings.topics.input not in cluster.names():
+            raise no_topic(settings.topics.input)
     return KafkaProducer(
         **client_arguments(settings.kafka), client_id=f"{settings.app_id}-feed", acks="all",
         linger_ms=5,

@@ -87,6 +87,12 @@ def replay(
             f"{took_s:.1f} s, {counts['lines'] / took_s:,.0f} lines/s",
             file=sys.stderr,
         )
+    if counts["lines"] and sum(reasons.values()) == counts["lines"]:
+        few = ", ".join(reason for reason, _ in reasons.most_common(3))
+        raise UsageError(
+            f"not one of {counts['lines']} lines is an event ({few}); "
+            "`otpguard topics schema sms.delivery.v1` says what one is, --dlq FILE keeps them"
+        )
 
 
 @contextmanager

@@ -23,7 +23,11 @@ if TYPE_CHECKING:
 ConfigOption = Annotated[
     Path | None,
     typer.Option(
-        "--config", "-c", envvar="OTPGUARD_CONFIG", help="Settings file (TOML).", show_default=False
+        "--config",
+        "-c",
+        envvar="OTPGUARD_CONFIG",
+        help="Settings file (TOML).",
+        show_default="./otpguard.toml, then /etc/otpguard/otpguard.toml",
     ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="JSON on standard output.")]
@@ -40,7 +44,18 @@ def settings_of(config: Path | None) -> Settings:
     """Load the settings; pydantic is imported only by commands that need it."""
     from streams.config import load  # noqa: PLC0415 - see above
 
-    return load(config)
+    return load(file_of(config))
+
+
+def file_of(config: Path | None) -> Path | None:
+    """Return the settings file that counts, and say which, if nobody named one."""
+    from streams.config import found_path  # noqa: PLC0415 - start-up time
+
+    if config is not None:
+        return config
+    if (found := found_path()) is not None:
+        typer.echo(f"otpguard: settings of {found.absolute()}", err=True)
+    return found
 
 
 def log_to_stderr() -> None:
@@ -49,6 +64,14 @@ def log_to_stderr() -> None:
         format="%(asctime)s %(levelname)s %(name)s: %(message)s", level=logging.INFO
     )
     logging.getLogger("kafka").setLevel(logging.WARNING)
+
+
+def stopping() -> threading.Event:
+    """Return an event that SIGTERM and Ctrl-C set from now on."""
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    return stop
 
 
 @contextmanager
@@ -61,11 +84,10 @@ def serving(
     """
     from streams.telemetry import http  # noqa: PLC0415 - start-up time
 
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
+    stop = stopping()
     where = settings.http
-    with http.serve(where.host, where.port, metrics.registry, live=lambda: "", ready=ready):
+    port = where.port_of(metrics.role)
+    with http.serve(where.host, port, metrics.registry, live=lambda: "", ready=ready):
         yield stop
 
 

@@ -12,13 +12,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final, Literal, Self
 
 from aiokafka import errors as aio_errors
 from aiokafka.conn import create_conn
 from kafka import errors
 from kafka.admin import (
     ACL,
+    ACLFilter,
     ACLOperation,
     ACLPermissionType,
     ACLResourcePatternType,
@@ -26,6 +27,7 @@ from kafka.admin import (
     KafkaAdminClient,
     OffsetSpec,
     ResourcePattern,
+    ResourcePatternFilter,
     ResourceType,
 )
 
@@ -166,6 +168,33 @@ class Cluster:
             }
         return ".".join(map(str, min(found)))
 
+    def brokers(self) -> int:
+        """Return how many brokers there are: a topic has no more copies."""
+        with in_a_sentence("ask for brokers", self._where):
+            return len(self._admin.describe_cluster()["brokers"])
+
+    def names(self) -> set[str]:
+        """Return the topics that this user may see."""
+        with in_a_sentence("list topics", self._where):
+            return set(self._admin.list_topics())
+
+    def authoriser(self) -> Literal["none", "open", "closed"]:
+        """Return whether rights are asked for at all, and whether this user may look at them.
+
+        Without an authoriser everybody sees every topic. With one, only whoever may look at the
+        rights can be sure that a topic that he does not see is not there.
+        """
+        anything = ResourcePatternFilter(ResourceType.ANY, None, ACLResourcePatternType.ANY)
+        rights = ACLFilter(None, None, ACLOperation.ANY, ACLPermissionType.ANY, anything)
+        with in_a_sentence("ask for rights", self._where):
+            try:
+                self._admin.describe_acls(rights)
+            except errors.SecurityDisabledError:
+                return "none"
+            except (errors.AuthorizationError, errors.UnsupportedVersionError):
+                return "closed"
+        return "open"
+
     def broker_config(self, name: str) -> str:
         """Return a setting of the brokers, as the first of them has it.
 
@@ -275,6 +304,12 @@ async def _sign_in(kafka: Kafka, arguments: Mapping[str, Any]) -> None:
                 request_timeout_ms=int(PROBE_S * 1000),
                 **{name: value for name, value in arguments.items() if name != "bootstrap_servers"},
             )
+        except aio_errors.IllegalSaslStateError:
+            raise ConfigError(
+                f"{address} takes no password: kafka.security is {kafka.security}, and that is "
+                "another listener's port; name the port of the SASL listener, or set "
+                f"kafka.security = {'ssl' if kafka.security.endswith('ssl') else 'plaintext'!r}"
+            ) from None
         except _REFUSED:
             raise ConfigError(
                 f"{address} refuses user {kafka.username}: wrong name, password or mechanism "
@@ -285,7 +320,10 @@ async def _sign_in(kafka: Kafka, arguments: Mapping[str, Any]) -> None:
         else:
             await connection.close()
             return
-    raise UnavailableError(f"cannot sign in at {kafka.bootstrap}: {_name(reason)}")
+    raise UnavailableError(
+        f"cannot sign in at {kafka.bootstrap}: {_name(reason)}; is it up, and is kafka.security "
+        f"({kafka.security}) the protocol of this listener?"
+    )
 
 
 def _knock(kafka: Kafka, context: ssl.SSLContext | None) -> None:

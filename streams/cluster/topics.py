@@ -7,7 +7,7 @@ fails `topics check`: see `cautions`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Final, Literal
@@ -16,6 +16,7 @@ from detectors.bars import LEASE_MAX_MS
 from detectors.model.times import DAY_MS, HOUR_MS
 from streams.cluster.admin import Cluster, Shape
 from streams.config import Settings
+from streams.errors import ConfigError
 
 SEGMENTS_MIN: Final = 10
 """Segments in a retention. Kafka deletes whole segments, and one is whole when its time is over: a
@@ -107,18 +108,22 @@ def topics(settings: Settings) -> tuple[Topic, ...]:
     return tuple({topic.name: topic for topic in reversed(wanted)}.values())[::-1]
 
 
-def problems(wanted: Iterable[Topic], found: Mapping[str, Shape]) -> list[str]:
+def problems(
+    wanted: Iterable[Topic], found: Mapping[str, Shape], blind: str | None = None
+) -> list[str]:
     """Return a sentence for each thing that must be put right before a worker may start.
 
+    `blind` names a user from whom the brokers may hide topics: what he does not see may be there.
     Retention, and partition counts of outputs, are the operator's; they are no problem.
     """
     by_role = {topic.role: topic for topic in wanted}
-    said: list[str] = []
+    missing = [topic.name for topic in by_role.values() if topic.name not in found]
+    said = [_missing(missing, blind)] if missing else []
     for topic in by_role.values():
         shape = found.get(topic.name)
         if shape is None:
-            said.append(f"topic {topic.name} is missing; `otpguard topics create` makes it")
-        elif topic.cleanup == "compact" and shape.configs.get("cleanup.policy") != "compact":
+            continue
+        if topic.cleanup == "compact" and shape.configs.get("cleanup.policy") != "compact":
             policy = shape.configs.get("cleanup.policy")
             said.append(f"topic {topic.name} has cleanup.policy={policy}; it must be compact alone")
     source, log = by_role["input"].name, by_role["changelog"].name
@@ -133,6 +138,31 @@ def problems(wanted: Iterable[Topic], found: Mapping[str, Shape]) -> list[str]:
             f"{by_role['input'].partitions}: it tells which partition a key belongs to"
         )
     return said
+
+
+def _missing(names: Sequence[str], blind: str | None) -> str:
+    """Say what is not there, or not for this user, and who does what about it.
+
+    >>> _missing(["a"], None), _missing(["a", "b"], "user x")
+    ('topic a is missing; `otpguard topics create` makes it',
+    'topics a, b are missing, or user x has no right to see them; `otpguard topics acls` lists the
+    rights of each role, `otpguard topics create`, as administrator, makes topics')
+    """
+    one = len(names) == 1
+    what = f"topic {names[0]} is missing" if one else f"topics {', '.join(names)} are missing"
+    if blind is None:
+        return f"{what}; `otpguard topics create` makes {'it' if one else 'them'}"
+    return (
+        f"{what}, or {blind} has no right to see {'it' if one else 'them'}; `otpguard topics acls` "
+        "lists the rights of each role, `otpguard topics create`, as administrator, makes topics"
+    )
+
+
+def blind(settings: Settings, cluster: Cluster) -> str | None:
+    """Return who it is that does not see all topics there are; None for whoever does."""
+    if cluster.authoriser() != "closed":
+        return None
+    return f"user {settings.kafka.username}" if settings.kafka.username else "this user"
 
 
 def cautions(wanted: Iterable[Topic], found: Mapping[str, Shape]) -> list[str]:
@@ -262,15 +292,27 @@ def review(settings: Settings) -> tuple[list[str], list[str]]:
     wanted = topics(settings)
     with Cluster(settings.kafka) as cluster:
         found = cluster.shapes(topic.name for topic in wanted)
-    return problems(wanted, found), cautions(wanted, found)
+        who = blind(settings, cluster) if len(found) < len(wanted) else None
+    return problems(wanted, found, who), cautions(wanted, found)
 
 
 def create(settings: Settings) -> list[str]:
-    """Make the topics that are missing, and return their names; existing ones are left alone."""
+    """Make the topics that are missing, and return their names; existing ones are left alone.
+
+    Raise ConfigError, before the first is made, if there are fewer brokers than copies.
+    """
     wanted = topics(settings)
     with Cluster(settings.kafka) as cluster:
         found = cluster.shapes(topic.name for topic in wanted)
         missing = [topic for topic in wanted if topic.name not in found]
+        copies, brokers = settings.topics.replication, cluster.brokers()
+        if missing and copies > brokers:
+            there = "there is 1 broker" if brokers == 1 else f"there are {brokers} brokers"
+            raise ConfigError(
+                f"{there}, and topics.replication asks for {copies} copies: "
+                f"`otpguard topics create --replication {brokers}`, or replication = {brokers} "
+                "under [topics] in the settings"
+            )
         for topic in missing:
             cluster.create(topic.name, topic.partitions, topic.replication, topic.configs)
     return [topic.name for topic in missing]

@@ -7,8 +7,9 @@ process list; a wrong or unknown name is refused, so that a typing error cannot 
 
 from __future__ import annotations
 
-from streams.config.load import PATH_VARIABLE, RESTARTS, effective, load
+from streams.config.load import PATH_VARIABLE, RESTARTS, effective, found_path, load, sentences
 from streams.config.sections import (
+    PORTS,
     Canary,
     Detect,
     Enforce,
@@ -28,6 +29,7 @@ from streams.config.settings import ENVIRONMENT_PREFIX, SEED, TABLE, Settings
 __all__ = [
     "ENVIRONMENT_PREFIX",
     "PATH_VARIABLE",
+    "PORTS",
     "RESTARTS",
     "SEED",
     "TABLE",
@@ -46,5 +48,7 @@ __all__ = [
     "Webhook",
     "WorkerSettings",
     "effective",
+    "found_path",
     "load",
+    "sentences",
 ]

@@ -16,6 +16,8 @@ from streams.errors import ConfigError
 from streams.shown import MASK, masked
 
 PATH_VARIABLE: Final = "OTPGUARD_CONFIG"
+PLACES: Final = (Path("otpguard.toml"), Path("/etc/otpguard/otpguard.toml"))
+"""Files that count where nobody names one: that of the folder at hand, then the machine's."""
 
 RESTARTS: Final = {
     "detect": "a restart may change any of these; another window_s begins the counts of metrics "
@@ -41,13 +43,40 @@ def load(path: Path | None = None) -> Settings:
     try:
         return Configured()
     except ValidationError as error:
-        raise ConfigError("\n".join(_sentences(error))) from None
+        raise ConfigError("\n".join(sentences(error))) from None
 
 
 def chosen_path(path: Path | None) -> Path | None:
     """The settings file that counts: the one asked for, or the one of OTPGUARD_CONFIG."""
     named = os.environ.get(PATH_VARIABLE, "")
     return path or (Path(named) if named else None)
+
+
+def found_path() -> Path | None:
+    """The first of `PLACES` where there are settings; None if nowhere.
+
+    An empty OTPGUARD_CONFIG says that none is to be looked for. An empty file is one that somebody
+    is about to write. Raises ConfigError for one that cannot be looked at, or that a stranger put
+    into the folder at hand: it could send passwords to brokers of his own.
+    """
+    if PATH_VARIABLE in os.environ:
+        return chosen_path(None)
+    trusted = {0, os.geteuid(), int(os.environ.get("SUDO_UID") or 0)}
+    for place in PLACES:
+        try:
+            there = place.stat()
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+        except OSError as error:
+            raise ConfigError(f"{place}: {error.strerror}; --config names another file") from None
+        if not there.st_size:
+            continue
+        if there.st_uid not in trusted:
+            raise ConfigError(
+                f"{place.absolute()} belongs to somebody else: --config says that it is meant"
+            )
+        return place
+    return None
 
 
 def effective(settings: Settings, path: Path | None = None) -> Iterator[dict[str, Any]]:
@@ -96,7 +125,7 @@ def _table(path: Path) -> dict[str, Any]:
         raise ConfigError(f"{path}: {error}") from None
 
 
-def _sentences(error: ValidationError) -> Iterator[str]:
+def sentences(error: ValidationError) -> Iterator[str]:
     """One line for each thing wrong: the setting and what is expected, never the value."""
     for item in error.errors(include_url=False, include_input=False, include_context=False):
         name = ".".join(str(part) for part in item["loc"]) or "settings"

@@ -18,6 +18,9 @@ from streams.wire.events import AHEAD_MAX_MS, VALUE_BYTES_MAX
 _PARAMS: Final = chain.Params()
 _SIEVE: Final = _PARAMS.sieve
 _EPISODE: Final = _PARAMS.episode
+PORTS: Final = {"worker": 9464, "adapter": 9465, "feed": 9466, "canary": 9467}
+"""Kind of process -> where it serves metrics and health, so that one of each fits on a machine."""
+
 Seconds = Annotated[float, Field(gt=0)]
 
 
@@ -454,4 +457,15 @@ class Http(Section):
     """Metrics and health."""
 
     host: str = Field("127.0.0.1", description="loopback unless an operator says otherwise")
-    port: int = Field(9464, ge=0, le=65_535, description="the usual port of exporters; 0: any free")
+    port: int | None = Field(
+        None,
+        ge=0,
+        le=65_535,
+        description="0: any free; none: the first of its kind of process, worker 9464 (the usual "
+        "port of exporters), adapter 9465, feed 9466, canary 9467. Processes that share a file "
+        "need it in their own environment, OTPGUARD_HTTP_PORT",
+    )
+
+    def port_of(self, kind: str) -> int:
+        """The port of a process of this kind, a key of `PORTS`."""
+        return PORTS[kind] if self.port is None else self.port

@@ -77,7 +77,7 @@ def run(options: Options, audience: Audience) -> Story:
     """Play everything and return the story. Raises OtpguardError if it can't be played."""
     stage.check_memory()
     port = (
-        stage.usual_port(Http().port)
+        stage.usual_port(Http().port_of("worker"))
         if options.metrics_port is None
         else stage.free_port(options.metrics_port, "--metrics-port")
     )

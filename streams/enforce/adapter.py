@@ -96,7 +96,7 @@ class Adapter:
         metrics.follow("broker_silence_seconds", lambda: time.monotonic() - self._broker_at)
         self._rails_open = False
         self._rails_near = False
-        self._up = False
+        self._up: bool | None = None  # nobody knows yet
         self.ready = threading.Event()
 
     def run(self, stop: threading.Event) -> None:
@@ -280,9 +280,13 @@ class Adapter:
         if (share >= RAILS_ALARM_RATIO) != self._rails_near:
             self._rails_near = not self._rails_near
             log.warning("leases are at %.0f %% of what the rails let in", share * 100)
-        if reconciler.up != self._up:
+        if reconciler.up != self._up and (reconciler.up or reconciler.away):
             self._up = reconciler.up
-            log.warning("the gateway %s", "answers" if reconciler.up else "is away: messages pass")
+            name = reconciler.gateway_id
+            if reconciler.up:
+                log.info("gateway %s answers", name)
+            else:
+                log.warning("gateway %s is away, messages pass: %s", name, reconciler.away)
         if reconciler.up:
             self.ready.set()
         self._metrics.put("rails_open", guard.open)

@@ -158,6 +158,7 @@ class Reconciler:
         self.book = book
         self.gateway_id = gateway_id
         self.up = False
+        self.away = ""  # why it was not up when it was last asked
         self._jitter = random.Random(seed)  # noqa: S311 - spreads load, guards nothing
         self._pool = ThreadPoolExecutor(gateway.parallel_max + 1, thread_name_prefix="gateway")
         self._ready: OrderedDict[str, None] = OrderedDict()  # in order of arrival
@@ -329,7 +330,7 @@ class Reconciler:
             try:
                 refusals, counts = future.result()
             except GatewayAwayError as error:
-                self.up, self._probe_at_ms = False, self._timer_ms()
+                self.up, self.away, self._probe_at_ms = False, str(error), self._timer_ms()
                 if not len(batch):
                     self._incarnation = None  # it carried counts alone: ask for them anew
                 leases = {order.recipient for order in batch.applies}
@@ -498,10 +499,10 @@ class Reconciler:
         self._probe_at_ms = self._timer_ms() + PROBE_MS
         try:
             incarnation, found = probe.result()
-        except GatewayAwayError:
-            self.up = False
+        except GatewayAwayError as error:
+            self.up, self.away = False, str(error) or "no answer"
             return
-        self.up = True
+        self.up, self.away = True, ""
         if found is not None:
             self._incarnation = incarnation
             self._meet(found, now_ms)

@@ -21,7 +21,7 @@ import msgspec
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
 
 from streams.config import Kafka
-from streams.errors import UnavailableError, UsageError
+from streams.errors import ConfigError, UnavailableError, UsageError
 from streams.feeds.keys import canonical_keys
 from streams.feeds.mapping import FieldMap, UnmappableError
 from streams.telemetry.metrics import Metrics
@@ -244,7 +244,10 @@ def run(
                 break
         _commit(consumer, batches.settle())
     except KafkaException as error:
-        raise UnavailableError(f"cannot re-key {source}: {error.args[0].name()}") from None
+        name = error.args[0].name()
+        if error.args[0].code() in _LASTING:
+            raise ConfigError(f"cannot re-key {source} into {target}: {name}") from None
+        raise UnavailableError(f"cannot re-key {source}: {name}") from None
     finally:
         consumer.close()
     return total
@@ -324,6 +327,13 @@ def _is_end(error: KafkaError) -> bool:
 
 
 _PASSING: Final = {KafkaError._ALL_BROKERS_DOWN, KafkaError._TRANSPORT}  # noqa: SLF001
+_LASTING: Final = {
+    KafkaError.UNKNOWN_TOPIC_OR_PART,
+    KafkaError.TOPIC_AUTHORIZATION_FAILED,
+    KafkaError.GROUP_AUTHORIZATION_FAILED,
+}
+"""Errors that no second try mends: a topic that is not there, a right that is lacking."""
+
 _MOVING: Final = {
     KafkaError.REBALANCE_IN_PROGRESS,
     KafkaError.ILLEGAL_GENERATION,

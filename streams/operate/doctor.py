@@ -14,7 +14,7 @@ import numpy as np
 from streams.cluster import topics
 from streams.cluster.admin import Cluster, client_arguments
 from streams.cluster.rights import ROLES, names
-from streams.config import Settings
+from streams.config import PORTS, Settings
 from streams.errors import OtpguardError
 from streams.wire import Decoded, decode
 from streams.wire.partitioner import misplaced
@@ -56,6 +56,7 @@ def examine(settings: Settings, role: str, now_ms: int) -> Iterator[Check]:
     What needs a broker is left out if none can be used; what needs a right is "unknown" without it.
     """
     yield _tried("settings", lambda: _settings(settings))
+    yield _ports(settings)
     try:
         cluster = Cluster(settings.kafka)
     except OtpguardError as error:
@@ -111,6 +112,19 @@ def _settings(settings: Settings) -> Check:
     return Check("settings", "ok", says)
 
 
+def _ports(settings: Settings) -> Check:
+    """Say where each kind of process serves metrics; one port for all is one for none but one."""
+    if settings.http.port:
+        return Check(
+            "ports",
+            "warn",
+            f"http.port {settings.http.port} is that of every process with these settings",
+            "leave it out, and give a single process its own by OTPGUARD_HTTP_PORT",
+        )
+    usual = ", ".join(f"{kind} {settings.http.port_of(kind)}" for kind in PORTS)
+    return Check("ports", "ok", usual if settings.http.port is None else "any that is free")
+
+
 def _broker(settings: Settings, cluster: Cluster) -> Check:
     version = cluster.version()
     if tuple(map(int, version.split(".")[:2])) < BROKER_MIN:
@@ -122,9 +136,13 @@ def _broker(settings: Settings, cluster: Cluster) -> Check:
 def _shapes(settings: Settings, cluster: Cluster) -> Iterator[Check]:
     wanted = topics.topics(settings)
     found = cluster.shapes(topic.name for topic in wanted)
-    wrong = topics.problems(wanted, found)
+    who = topics.blind(settings, cluster) if len(found) < len(wanted) else None
+    wrong = topics.problems(wanted, found, who)
     for says in wrong:
-        yield Check("topics", "bad", says, "a topic of another shape has to be made anew")
+        what, _, remedy = says.partition("; ")
+        if "otpguard topics" not in remedy:
+            what, remedy = says, "a topic of another shape has to be made anew"
+        yield Check("topics", "bad", what, remedy)
     unsafe = topics.cautions(wanted, found)
     for says in unsafe:
         what, _, remedy = says.partition("; ")
@@ -167,9 +185,22 @@ def _rights(settings: Settings, role: str, cluster: Cluster) -> Check:
     needs: dict[str, frozenset[str]] = {}
     for topic, name in names(settings).items():  # two roles of topics may share one
         needs[name] = needs.get(name, frozenset()) | ROLES[role].operations(topic)
+    authoriser = cluster.authoriser()
+    if authoriser == "none":
+        return Check(
+            "rights",
+            "warn",
+            "the brokers have no authoriser: whoever reaches them may do anything",
+            "an authoriser on the brokers, and the rights that "
+            f"`otpguard topics acls {role}=USER` lists",
+        )
     may = cluster.operations(needs)
+    if not may and authoriser == "open":
+        return Check("rights", "unknown", "there are no topics to have rights on")
     lacks, more = [], []
     for name, wanted in needs.items():
+        if name not in may and authoriser == "open":  # it is missing, which is said above
+            continue
         has = may.get(name, frozenset())
         lacks += [f"{each} {name}" for each in sorted(wanted - has)]
         more += [f"{each} {name}" for each in sorted((has - wanted) & {"READ", "WRITE"})]
@@ -205,6 +236,9 @@ def _lag(settings: Settings, cluster: Cluster) -> Check:
 
 def _sample(settings: Settings, now_ms: int) -> Iterator[Check]:
     records, partitions = newest(settings)
+    if not partitions:
+        yield Check("events", "unknown", f"there is no {settings.topics.input} to look at")
+        return
     if not records:
         yield Check(
             "events",

@@ -51,7 +51,8 @@ def serve(
         server = BoundedServer((host, port), Handler)
     except OSError as error:
         raise UnavailableError(
-            f"cannot serve metrics on {host}:{port}: {error.strerror}; `http.port` names another"
+            f"cannot serve metrics on {host}:{port}: {error.strerror}; "
+            f"OTPGUARD_HTTP_PORT={port + 10} gives this process another, 0 any that is free"
         ) from None
     thread = threading.Thread(target=server.serve_forever, name="http", daemon=True)
     thread.start()

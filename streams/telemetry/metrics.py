@@ -204,6 +204,7 @@ class Metrics:
 
     def __init__(self, role: Role = "worker") -> None:
         disable_created_metrics()  # type: ignore[no-untyped-call]  # a timestamp beside every counter doubles the series
+        self.role = role
         self.registry = CollectorRegistry(auto_describe=False)
         ProcessCollector(registry=self.registry)
         self._counters: dict[tuple[str, ...], Counter] = {}

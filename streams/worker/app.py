@@ -71,7 +71,7 @@ def run_worker(settings: Settings, *, wait: bool = False, rebuild: bool = False)
             worker = _Worker(settings, rebuild=rebuild)
             with http.serve(
                 settings.http.host,
-                settings.http.port,
+                settings.http.port_of("worker"),
                 worker.metrics.registry,
                 live=worker.live,
                 ready=worker.ready,

@@ -12,6 +12,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -23,7 +24,7 @@ from jsonschema import Draft202012Validator
 
 from streams.cluster.rights import ROLES, rights
 from streams.cluster.topics import topics
-from streams.config import Settings, Webhook
+from streams.config import PORTS, Settings, Webhook
 from streams.telemetry.http import THREADS_MAX
 from tests.deploy.tools import ROOT, check, ran
 
@@ -400,6 +401,19 @@ def checkov(*paths: Path) -> set[str]:
     }
 
 
+def test_an_installation_has_the_packages_of_every_command() -> None:
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"][
+        "optional-dependencies"
+    ]
+    locked = set(
+        re.findall(r"^([\w.-]+)==", (DEPLOY / "locks/runtime.txt").read_text(), re.MULTILINE)
+    )
+    for extra in ("feed", "report"):
+        assert {re.split(r"[<>=\[]", each)[0] for each in extras[extra]} <= locked
+    page = (DEPLOY / "SECURITY.md").read_text()
+    assert f"the {len(locked)} packages of the lock" in page
+
+
 def test_hadolint_has_nothing_to_say_of_the_dockerfile() -> None:
     path = DEPLOY / "docker" / "Dockerfile"
     check("hadolint", path)
@@ -442,13 +456,38 @@ def test_prometheus_of_compose_scrapes_its_services(tmp_path: Path) -> None:
     check("promtool", "check", "config", "--syntax-only", path)
     services = yaml.safe_load((DEPLOY / "compose.yaml").read_text())["services"]
     for job in yaml.safe_load(path.read_text())["scrape_configs"]:
+        port = PORTS[job["job_name"].removeprefix("otpguard-")]
         for target in job["static_configs"][0]["targets"]:
-            assert target.removesuffix(":9464") in services
+            service = services[target.removesuffix(f":{port}")]
+            if port != PORTS["worker"]:  # that one the image asks by itself
+                assert f"127.0.0.1:{port}/" in service["healthcheck"]["test"][-1]
     broken = tmp_path / "prometheus.yaml"
     broken.write_text(path.read_text().replace("scrape_configs", "scrape_config"))
     code, said = ran("promtool", "check", "config", "--syntax-only", broken)
     assert code
     assert "scrape_config" in said
+
+
+def test_processes_are_scraped_where_their_kind_listens() -> None:
+    text = (DEPLOY / "prometheus" / "prometheus.yaml").read_text()
+    jobs = {
+        job["job_name"]: job["static_configs"][0]["targets"]
+        for job in yaml.safe_load(text)["scrape_configs"]
+    }
+    assert jobs == {f"otpguard-{kind}": [f"127.0.0.1:{port}"] for kind, port in PORTS.items()}
+    said = ", ".join(f"{kind} {port}" for kind, port in PORTS.items())
+    for page in ("runbooks/README.md", "SECURITY.md"):
+        assert said in (DEPLOY / page).read_text()
+    rendered = render(EVERYTHING)
+    assert "OTPGUARD_HTTP_PORT" not in json.dumps(rendered)
+    for workload in (*of_kind(rendered, "StatefulSet"), *of_kind(rendered, "Deployment")):
+        kind = workload["metadata"]["labels"]["app.kubernetes.io/component"]
+        (container,) = workload["spec"]["template"]["spec"]["containers"]
+        assert {"name": "metrics", "containerPort": PORTS[kind]} in container["ports"]
+    for service in of_kind(rendered, "Service"):
+        kind = service["metadata"]["labels"]["app.kubernetes.io/component"]
+        for port in service["spec"]["ports"]:
+            assert port["name"] != "metrics" or port["port"] == PORTS[kind]
 
 
 # -- systemd
@@ -552,7 +591,8 @@ def test_scripts_are_clean(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "streams", "topics", "acls", *(f"{r}={r}" for r in ROLES)]
     acls = tmp_path / "acls.sh"
     acls.write_bytes(subprocess.run(command, capture_output=True, check=True, cwd=ROOT).stdout)
-    check("shellcheck", acls, DEPLOY / "locks" / "compile", ROOT / ".ci" / "run",
+    check("shellcheck", acls, DEPLOY / "locks" / "compile",
+          DEPLOY / "kafka" / "start", ROOT / ".ci" / "run",
           ROOT / ".ci" / "packages")  # fmt: skip
     bad = tmp_path / "bad.sh"
     bad.write_text("#!/bin/sh\nrm $1\n")

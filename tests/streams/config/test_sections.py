@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from pydantic import BaseModel, ValidationError
@@ -13,6 +13,7 @@ from pydantic import BaseModel, ValidationError
 from streams.config import Settings, effective, load
 from streams.config.sections import Canary, Kafka, Section, Webhook
 from streams.errors import ConfigError
+from streams.telemetry.metrics import Role
 from tests.streams.config.test_load import written
 
 UNITS = ("_s", "_ms", "_bytes", "_bytes_max", "_bytes_per_s", "_days", "_per_minute")
@@ -103,3 +104,15 @@ def test_the_last_tenth_of_reserved_numbers_is_for_one_flood() -> None:
     assert Canary(numbers=2000).turns == 1800
     with pytest.raises(ValidationError, match=r"2\.5 days of rest"):
         Canary(numbers=10)
+
+
+def test_each_kind_of_process_has_a_port_of_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("OTPGUARD_HTTP_PORT", raising=False)
+    settings = load(written(tmp_path, ""))
+    usual = {kind: settings.http.port_of(kind) for kind in get_args(Role)}
+    assert usual == {"worker": 9464, "adapter": 9465, "feed": 9466, "canary": 9467}
+    monkeypatch.setenv("OTPGUARD_HTTP_PORT", "9999")
+    settings = load(written(tmp_path, ""))
+    assert {settings.http.port_of(kind) for kind in usual} == {9999}

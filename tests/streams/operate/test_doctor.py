@@ -74,7 +74,8 @@ def test_a_working_installation_has_nothing_wrong(config: Path) -> None:
     for check in ("topics", "rights", "lag", "transactions"):
         assert found[check]["state"] == "warn"
         assert found[check]["remedy"]
-    for check in ("keys", "partitions", "events", "clocks"):
+    assert found["ports"]["says"] == "worker 9464, adapter 9465, feed 9466, canary 9467"
+    for check in ("ports", "keys", "partitions", "events", "clocks"):
         assert found[check]["state"] == "ok"
 
 
@@ -127,10 +128,21 @@ def test_topics_that_keep_records_too_long_are_named_with_the_command(config: Pa
     assert "--add-config segment.ms=25920000" in said[0]["remedy"]
 
 
+def test_a_port_that_all_processes_share_is_looked_at(config: Path) -> None:
+    text = config.read_text()
+    for port, state in ((9464, "warn"), (0, "ok")):
+        config.write_text(f"http = {{port = {port}}}\n{text}")
+        _, found = doctor(config)
+        assert found["ports"]["state"] == state
+        assert ("OTPGUARD_HTTP_PORT" in found["ports"]["remedy"]) == (port != 0)
+
+
 def test_missing_topics_are_named_with_the_way_to_make_them(config: Path) -> None:
     code, found = doctor(config)
     assert code == Exit.CONFIG
-    assert "otpguard topics create" in found["topics"]["says"]
+    assert "are missing" in found["topics"]["says"]
+    assert found["topics"]["remedy"] == "`otpguard topics create` makes them"
+    assert found["rights"]["state"] == "warn"  # nobody asks for rights here
 
 
 def test_a_wrong_cleanup_and_refused_events_are_named(config: Path) -> None:
@@ -154,5 +166,5 @@ def test_a_broker_that_is_away_ends_it_with_one_finding(tmp_path: Path) -> None:
     path.write_text('kafka = {bootstrap = "127.0.0.1:1"}')
     code, found = doctor(path)
     assert code == Exit.CONFIG
-    assert found.keys() == {"settings", "broker"}
+    assert found.keys() == {"settings", "ports", "broker"}
     assert "no broker answers" in found["broker"]["says"]

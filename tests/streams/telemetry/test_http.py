@@ -82,3 +82,4 @@ def test_a_taken_port_is_said_in_one_line() -> None:
         ):
             pass
         assert e.value.exit_code is Exit.TRY_AGAIN
+        assert f"OTPGUARD_HTTP_PORT={port + 10} " in str(e.value)  # of this process alone

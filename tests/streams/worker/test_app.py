@@ -128,7 +128,8 @@ def test_without_its_topics_it_names_them_and_exits_78(run: Run) -> None:
     code, said = _ended(_start(run))
     assert code == Exit.CONFIG
     assert len(said) == 1
-    assert f"{run.settings.topics.input} is missing" in said[0]
+    assert f"topics {run.settings.topics.input}, " in said[0]
+    assert "are missing; `otpguard topics create` makes them" in said[0]
 
 
 def test_unequal_partition_counts_are_refused(run: Run) -> None:

@@ -31,7 +31,6 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 {{- end }}
 # The NetworkPolicy says who may scrape; within the pod's network alone it could not be scraped.
 - {name: OTPGUARD_HTTP_HOST, value: 0.0.0.0}
-- {name: OTPGUARD_HTTP_PORT, value: "9464"}
 - {name: OTPGUARD_WORKER_DATA_DIR, value: /tmp/otpguard}
 {{- end }}
 

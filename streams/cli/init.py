@@ -1,0 +1,222 @@
+"""`otpguard init`: from a broker's address to settings, topics and a check of all of it."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import typer
+
+from streams.cli.doctor import tell
+from streams.errors import ConfigError, Exit, OtpguardError, UnavailableError, UsageError
+
+if TYPE_CHECKING:
+    from streams.config import Kafka, Settings
+
+USUAL: Final = ("127.0.0.1:9092", "kafka:9092")
+"""Addresses of a broker that nobody named: on this machine, or in this compose file."""
+
+COPIES: Final = 3  # outlive a broker's loss during another's upgrade
+FEW, MANY = 4, 32  # partitions, to try it and to stay: deploy/README.md, Size
+SASL: Final = ("sasl_plaintext", "sasl_ssl")
+PROTOCOLS: Final = ("plaintext", "ssl", *SASL)
+
+
+def init(
+    *,
+    single: Annotated[
+        bool, typer.Option("--single", help="One machine, to try it: asks nothing.")
+    ] = False,
+    to: Annotated[Path, typer.Option(help="The settings file.")] = Path("otpguard.toml"),
+) -> None:
+    r"""Write settings, make the topics, say which processes and rights there are, run the doctor.
+
+    Asks what it cannot see, and proposes answers; OTPGUARD_KAFKA_BOOTSTRAP and its like are taken
+    as proposals. A settings file that is there already stays as it is, so it may be run again.
+
+    \b
+    Examples:
+      otpguard init --single
+      otpguard init --to /etc/otpguard/otpguard.toml
+    """
+    from streams.cluster.admin import Cluster  # noqa: PLC0415 - start-up time
+    from streams.config import load  # noqa: PLC0415
+
+    if to.exists():
+        typer.echo(f"{to} is there already, and stays as it is")
+    else:
+        _write(to, *_answers(single=single))
+        typer.echo(f"wrote {to}; `otpguard config template` lists every setting")
+    settings = load(to)
+    with Cluster(settings.kafka) as cluster:
+        authoriser = cluster.authoriser()
+    made = _make_topics(settings)
+    typer.echo("\n" + "\n".join(_next(settings, to, rights=authoriser != "none")) + "\n")
+    from streams.operate.doctor import examine  # noqa: PLC0415 - start-up time
+
+    wrong = tell(examine(settings, "worker", time.time_ns() // 1_000_000))
+    if wrong or not made:
+        raise typer.Exit(Exit.CONFIG)
+
+
+def _answers(*, single: bool) -> tuple[Kafka, dict[str, str], int, int]:
+    """Find the way to the brokers, other settings in TOML, partitions, and copies of each topic."""
+    from streams.cluster.admin import Cluster  # noqa: PLC0415 - start-up time
+    from streams.config import load  # noqa: PLC0415
+
+    usual = load()
+    if single:
+        kafka = usual.kafka.model_copy(update={"bootstrap": _found(usual.kafka)})
+    else:
+        kafka = _kafka(usual.kafka)
+    with Cluster(kafka) as cluster:
+        brokers, version, guarded = cluster.brokers(), cluster.version(), cluster.authoriser()
+    many = "broker" if brokers == 1 else "brokers"
+    typer.echo(f"{brokers} {many}, Kafka {version}, at {kafka.bootstrap}")
+    copies, partitions = min(COPIES, brokers), FEW if single or brokers == 1 else MANY
+    country = usual.input.country
+    if not single:
+        country = _asked("Country of the numbers (ISO 3166)", country).upper()
+        partitions = _number("Partitions of the input (never expanded in flight)", partitions)
+        copies = _number(f"Copies of each topic (at most {brokers})", copies)
+    more = {"input.country": f'"{country}"'}
+    if guarded != "none":  # the kill switch gets writers of its own
+        more["topics.everyone"] = '"otpguard.override.all.v1"'
+    return kafka, more, partitions, copies
+
+
+def _kafka(usual: Kafka) -> Kafka:
+    """Ask how to reach the brokers."""
+    from pydantic import ValidationError  # noqa: PLC0415 - start-up time
+
+    from streams.config import Kafka, sentences  # noqa: PLC0415
+
+    try:
+        proposed = _found(usual)
+    except UnavailableError:
+        proposed = usual.bootstrap
+    given: dict[str, Any] = {"bootstrap": _asked("Brokers (host:port,…)", proposed)}
+    given["security"] = _asked(f"Protocol ({', '.join(PROTOCOLS)})", usual.security)
+    if given["security"] in SASL:
+        given["username"] = _asked("User", usual.username or "otpguard-worker")
+        password = usual.password_file or "kafka-password"
+        given["password_file"] = Path(_asked("File with the password", password)).absolute()
+    if given["security"].endswith("ssl"):
+        what = "PEM of the authority of their certificates (-: the system's)"
+        ca = _asked(what, usual.ca_file or "-")
+        given["ca_file"] = None if ca == "-" else Path(ca).absolute()
+    try:
+        return Kafka(**given)
+    except ValidationError as error:
+        raise ConfigError("\n".join(f"kafka.{each}" for each in sentences(error))) from None
+
+
+def _found(usual: Kafka) -> str:
+    """The first address where a broker answers. Raises UnavailableError, with those tried."""
+    from streams.cluster.admin import client_arguments  # noqa: PLC0415 - start-up time
+
+    places = dict.fromkeys((usual.bootstrap, *USUAL))
+    for place in places:
+        try:
+            client_arguments(usual.model_copy(update={"bootstrap": place}))
+        except UnavailableError:
+            continue
+        return place
+    raise UnavailableError(
+        f"no broker answers at {' or '.join(places)}: OTPGUARD_KAFKA_BOOTSTRAP=host:port names "
+        "another, and `make kafka` starts one to try it with"
+    )
+
+
+def _asked(what: str, proposed: object) -> str:
+    """An answer from standard input; an empty line takes what is proposed."""
+    try:
+        return str(typer.prompt(what, default=str(proposed))).strip()
+    except typer.Abort:
+        raise UsageError(f"no answer: {what}; --single asks nothing") from None
+
+
+def _number(what: str, proposed: int) -> int:
+    answer = _asked(what, proposed)
+    if not answer.isdecimal():
+        raise UsageError(f"{answer!r} is no number: {what}")
+    return int(answer)
+
+
+def _write(to: Path, kafka: Kafka, more: dict[str, str], partitions: int, copies: int) -> None:
+    """Write the settings that are not the defaults, and take them back if they are wrong."""
+    from streams.cli.shared import toml_value  # noqa: PLC0415 - start-up time
+    from streams.config import load  # noqa: PLC0415
+
+    told = kafka.model_dump(exclude_defaults=True, exclude={"bootstrap", "password"})
+    sections: dict[str, dict[str, str | None]] = {
+        "kafka": {"bootstrap": toml_value(kafka.bootstrap)}
+        | {name: toml_value(value) for name, value in told.items()},
+        "topics": {"partitions": str(partitions), "replication": str(copies)},
+    }
+    for name, value in more.items():
+        section, _, key = name.partition(".")
+        sections.setdefault(section, {})[key] = value
+    lines = [
+        "# Settings of otpguard that are not its defaults; `otpguard config template` has all."
+    ]
+    lines.append('mode = "shadow"  # leases are published and nobody obeys them: deploy/README.md')
+    for section, values in sections.items():
+        lines += ["", f"[{section}]", *(f"{name} = {value}" for name, value in values.items())]
+    try:
+        to.write_text("\n".join(lines) + "\n", "utf-8")
+    except OSError as error:
+        raise UsageError(f"{to}: {error.strerror}; --to names another file") from None
+    try:
+        load(to)
+    except ConfigError:
+        to.unlink()
+        raise
+
+
+def _make_topics(settings: Settings) -> bool:
+    """Make the topics, and say what was made, or why not."""
+    from streams.cluster.topics import create  # noqa: PLC0415 - start-up time
+
+    try:
+        made = create(settings)
+    except OtpguardError as error:
+        typer.echo(f"topics: {error}", err=True)
+        typer.echo(
+            "        -> as administrator: OTPGUARD_KAFKA_USERNAME=admin "
+            "OTPGUARD_KAFKA_PASSWORD_FILE=FILE otpguard topics create",
+            err=True,
+        )
+        return False
+    typer.echo("\n".join(f"created {name}" for name in made) or "all topics are there")
+    return True
+
+
+def _next(settings: Settings, to: Path, *, rights: bool) -> list[str]:
+    """Tell the processes to start now, each with its port, and the rights that they need."""
+    usual = (
+        to.absolute() == Path("otpguard.toml").absolute() and "OTPGUARD_CONFIG" not in os.environ
+    )
+    config = "" if usual else f" --config {to}"
+    port = settings.http.port_of
+    lines = [
+        "What to start, and where it serves metrics and health:",
+        f"  otpguard worker{config}        # {port('worker')}",
+        f"  otpguard enforce log{config}   # {port('adapter')}; then redis, kannel or webhook",
+        f"  otpguard feed --help{config and '…'}   # {port('feed')}; or gateways write the input",
+        f"  otpguard canary{config}        # {port('canary')}",
+    ]
+    if rights:
+        roles = "worker=otpguard-worker adapter=otpguard-adapter feed=otpguard-feed"
+        lines += [
+            "Rights, given by the administrator (without --apply: a script to be read first):",
+            f"  otpguard topics acls --apply{config} {roles} \\",
+            "      canary=otpguard-canary support=USER duty=USER analyst=USER",
+        ]
+    else:
+        lines.append(
+            "Rights: these brokers ask nobody for any; deploy/SECURITY.md, before it counts"
+        )
+    return lines

@@ -1,0 +1,339 @@
+"""Every command of the guides and runbooks, run as it is written on a machine that is at work.
+
+A command that cannot run here falls under a rule of `RULES`, which says why, and which is checked.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import pytest
+from kafka import KafkaProducer
+
+from streams.config import PORTS
+from streams.demo.brokers import Broker
+from streams.scenarios.numbering import subscriber
+from tests import clusters
+from tests.brokers import IN_CI
+from tests.deploy import test_guide, test_quickstart
+from tests.deploy.machine import Machine, machine
+from tests.deploy.tools import ROOT
+from tests.enforce.loop import now_ms
+from tests.enforce.services import Server, listens, redis_server, wait_until
+
+pytestmark = [pytest.mark.kafka, pytest.mark.integration, pytest.mark.timeout(1_800)]
+
+PAGES: Final = sorted(
+    ROOT / page
+    for page in (
+        "README.md", "deploy/README.md", "deploy/gateways/README.md", "deploy/grafana/README.md",
+        *(path.relative_to(ROOT).as_posix() for folder in ("gateways/*", "runbooks")
+          for path in (ROOT / "deploy").glob(f"{folder}/*.md")),
+    )
+)  # fmt: skip
+RECIPIENT: Final = "8617000000000"  # of `otpguard scenario`
+PLACEHOLDERS: Final = {"RECIPIENT": RECIPIENT, "NUMBER": RECIPIENT}
+FOLLOWS: Final = re.compile(
+    r"otpguard (worker|enforce|feed redis|cases watch|canary(?! --once))|"
+    r"kafka-console-consumer\.sh(?!.*--(timeout-ms|offset))"
+)
+"""What waits for what comes: it is well if it still waits, and has said nothing bad."""
+MAY_FIND_NOTHING: Final = re.compile(r"^(journalctl|kafka-console-consumer\.sh).*\| *grep")
+WAIT_S: Final = 12
+
+TOOLS: Final = {
+    "kafka-topics.sh": "org.apache.kafka.tools.TopicCommand",
+    "kafka-console-consumer.sh": "org.apache.kafka.tools.consumer.ConsoleConsumer",
+    "kafka-consumer-groups.sh": "org.apache.kafka.tools.consumer.group.ConsumerGroupCommand",
+    "kafka-get-offsets.sh": "org.apache.kafka.tools.GetOffsetShell",
+    "kafka-transactions.sh": "org.apache.kafka.tools.TransactionsCommand",
+    "kafka-broker-api-versions.sh": "org.apache.kafka.tools.BrokerApiVersionsCommand",
+}
+"""The distribution's scripts -> what they start; here they are two lines each."""
+
+
+class Command(NamedTuple):
+    """One command of a page, as it is written."""
+
+    page: str
+    section: str
+    text: str
+
+
+def commands() -> Iterator[Command]:
+    """All of them: each line of each block of shell, continued lines as one."""
+    for path in PAGES:
+        text, page = path.read_text("utf-8"), path.relative_to(ROOT).as_posix()
+        section = ""
+        for found in re.finditer(
+            r"^#+ ([^\n]+)$|^( *)```sh\n(.*?)^ *```", text, re.MULTILINE | re.DOTALL
+        ):
+            if found[1]:
+                section = found[1]
+                continue
+            block = re.sub(rf"^{found[2]}", "", found[3], flags=re.MULTILINE).replace("\\\n", " ")
+            for line in block.splitlines():
+                if line.strip() and not line.startswith("#"):
+                    yield Command(page, section, line)
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """Which commands do not run here, why, and what is checked of them instead."""
+
+    why: str
+    fits: Callable[[Command], object]
+    check: Callable[[Command], None]
+
+
+def _is_followed_by(module_blocks: Callable[[], str]) -> Callable[[Command], None]:
+    def check(command: Command) -> None:
+        lines = module_blocks().replace("\\\n", " ").splitlines()
+        assert command.text in lines, command
+
+    return check
+
+
+def _names_files_of_this_checkout(command: Command) -> None:
+    named = re.findall(r"(?<![\w/])deploy/[\w./-]+", command.text)
+    assert named, command
+    for name in named:
+        assert (ROOT / name).exists(), command
+
+
+def _is_a_target(command: Command) -> None:
+    words = shlex.split(command.text, comments=True)
+    done = subprocess.run(
+        ["make", "-n", *words[1:]], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def _is_an_environment_of_the_makefile(command: Command) -> None:
+    folder = command.text.split()[1].removesuffix("/bin/activate")
+    assert f"VENV := {folder}\n" in (ROOT / "Makefile").read_text(), command
+
+
+def _is_what_jasmin_needs(command: Command) -> None:
+    assert (ROOT / "deploy/gateways/jasmin/requirements.txt").exists()
+    assert "requirements.txt" in command.text
+
+
+RULES: Final = (
+    Rule(
+        "another test follows this part in a machine of its own",
+        lambda c: c.page == "README.md" and c.section.startswith("Quickstart"),
+        _is_followed_by(lambda: "\n".join(test_quickstart.commands())),
+    ),
+    Rule(
+        "another test follows this part in a machine of its own",
+        lambda c: c.page == "deploy/README.md" and c.section == "On a machine with systemd",
+        _is_followed_by(lambda: "\n".join(test_guide.blocks("sh"))),
+    ),
+    Rule(
+        "CI runs it: it is this suite, or the demo",
+        lambda c: c.text.startswith("make "),
+        _is_a_target,
+    ),
+    Rule(
+        "needs a container engine or a cluster: what it reads is checked by test_manifests",
+        lambda c: re.match(r"(docker|helm|kubectl) ", c.text),
+        _names_files_of_this_checkout,
+    ),
+    Rule(
+        "in Jasmin's own environment, which tests/enforce/test_jasmin.py makes",
+        lambda c: c.text.startswith("pip ") and "/jasmin/" in c.page,
+        _is_what_jasmin_needs,
+    ),
+    Rule(
+        "a shell that this one is",
+        lambda c: c.text.startswith(". .venv/bin/activate"),
+        _is_an_environment_of_the_makefile,
+    ),
+)  # fmt: skip
+
+
+def rule_of(command: Command) -> Rule | None:
+    """The rule by which a command does not run here."""
+    return next((rule for rule in RULES if rule.fits(command)), None)
+
+
+HERE: Final = [each for each in commands() if rule_of(each) is None]
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """A machine at work: worker, adapter, feed and canary, at their usual ports."""
+
+    machine: Machine
+    variables: dict[str, str]
+
+    def run(self, text: str) -> subprocess.CompletedProcess[str]:
+        """A command as an operator types it, cut off once it has followed for a while."""
+        for word, value in PLACEHOLDERS.items():
+            text = re.sub(rf"\b{word}\b", value, text)
+        exports = "".join(f"export {name}={value!r}\n" for name, value in self.variables.items())
+        follows = FOLLOWS.search(text)
+        if follows:
+            exports += "export OTPGUARD_HTTP_PORT=0\n"  # the usual one is taken, by what works here
+        pipefail = "" if "| head" in text else "set -o pipefail\n"
+        lines = f"cd /root/checkout\n{exports}{pipefail}{text}\n"
+        limit = str(WAIT_S if follows else 120)
+        return self.machine.run("timeout", "-k", "20", limit, "bash", "-c", lines)
+
+
+UNIT: Final = """[Service]
+ExecStart=/opt/otpguard/bin/otpguard {words}
+Environment=OTPGUARD_CONFIG=/etc/otpguard/otpguard.toml
+"""
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    if (why := clusters.why_no_kafka()) and not IN_CI:
+        pytest.skip(why)
+    folder = tmp_path_factory.mktemp("commands")
+    wait_until(lambda: not any(map(listens, PORTS.values())), "the usual ports are free", 300)
+    with (
+        clusters.broker("kafka") as kafka,
+        redis_server(folder / "redis") as redis,
+        machine(folder) as fresh,
+    ):
+        prepare(fresh, kafka, redis)
+        fill(kafka)
+        url = f"redis://127.0.0.1:{redis.port}/0"
+        ready = Site(fresh, {"KAFKA": kafka.bootstrap, "REDIS_URL": url})
+        for text in ("otpguard scenario A1 | otpguard feed jsonl - --now", "sleep 5"):
+            done = ready.run(text)
+            assert done.returncode == 0, done.stderr
+        yield ready
+
+
+def prepare(fresh: Machine, kafka: Broker, redis: Server) -> None:
+    """The program, its settings, its processes, and Kafka's tools."""
+    jars = clusters.fetch_tools()
+    tools = "\n".join(
+        f'printf \'#!/bin/sh\\nexec java -cp "{jars}/*" {name} "$@"\\n\' > /usr/local/bin/{tool}'
+        for tool, name in TOOLS.items()
+    )
+    units = {"feed": "feed redis --consumer feed-1", "canary": "canary"}
+    written = "\n".join(
+        f"cat > /etc/systemd/system/otpguard-{name}.service <<'EOF'\n{UNIT.format(words=words)}EOF"
+        for name, words in units.items()
+    )
+    names = "otpguard-worker@1 otpguard-adapter@jasmin-1 otpguard-feed otpguard-canary"
+    settings = f"""
+kafka = {{bootstrap = "{kafka.bootstrap}"}}
+redis = {{url = "redis://127.0.0.1:{redis.port}/0"}}
+canary = {{period_s = 30, numbers = 15000}}
+[topics]
+partitions = 4
+replication = 1
+[kannel]
+list_file = "/tmp/kannel.list"
+"""
+    fresh.must(
+        "bash",
+        "-euc",
+        """
+        rm -rf /opt/otpguard /etc/otpguard /usr/local/bin/otpguard /root/checkout
+        mkdir -p /etc/otpguard/secrets /root/checkout
+        (cd /mnt && git -c safe.directory='*' ls-files -z | xargs -0 cp --parents -t /root/checkout)
+        python3 -m venv /opt/otpguard
+        /opt/otpguard/bin/pip install --quiet --require-hashes -r /mnt/deploy/locks/runtime.txt
+    """,
+    )
+    fresh.must("bash", "-euc", f"""
+        cd /root/checkout
+        /opt/otpguard/bin/pip install --quiet --no-deps --no-build-isolation .
+        ln -s /opt/otpguard/bin/otpguard /usr/local/bin/otpguard
+        {tools}
+        chmod 755 /usr/local/bin/kafka-*.sh
+        printf %s {shlex.quote(settings)} > /etc/otpguard/otpguard.toml
+        touch /etc/otpguard/secrets/{{worker-kafka-password,adapter-kafka-password,jasmin-1-secret}}
+        echo OTPGUARD_ADAPTER=redis > /etc/otpguard/adapter-jasmin-1.env
+        echo OTPGUARD_HTTP_PORT=9474 > /etc/otpguard/worker-2.env
+        cp /mnt/deploy/systemd/*.service /etc/systemd/system/
+        {written}
+        systemctl daemon-reload
+        otpguard config template > otpguard.toml  # as the guide does, for whoever picks a command
+        otpguard topics create
+        systemctl start {names}
+    """)  # fmt: skip
+    for unit, port in zip(names.split(), PORTS.values(), strict=True):
+
+        def up() -> bool:
+            if fresh.shows(unit, "ActiveState") == "failed":  # noqa: B023
+                pytest.fail(fresh.run("journalctl", "-n", "40", "-u", unit).stdout)  # noqa: B023
+            return listens(port)  # noqa: B023
+
+        wait_until(up, f"{unit} answers", 120)
+
+
+def fill(kafka: Broker) -> None:
+    """Write ordinary messages, and some that are refused."""
+    words = {"schema_version": 1, "sender": "8613800000000", "text": "see you at eight"}
+    with closing(KafkaProducer(bootstrap_servers=kafka.bootstrap, linger_ms=50)) as producer:
+        for n in range(400):
+            producer.send("sms.delivery.v1", b'{"schema_version":9}', key=str(n).encode())
+        for n in range(8_000):
+            who = subscriber(6_000_000 + n)
+            ids = {"recipient": who, "message_id": f"m-{n}", "event_time_ms": now_ms()}
+            producer.send(
+                "sms.delivery.v1", json.dumps(words | ids).encode(), key=who.lstrip("+").encode()
+            )
+        producer.flush()
+
+
+@pytest.fixture(scope="module")
+def hanging(site: Site) -> Iterator[str]:
+    """A transaction that stays open, in partition 0: the offset at which it began."""
+    from confluent_kafka import Producer
+
+    writer = Producer({
+        "bootstrap.servers": site.variables["KAFKA"], "transactional.id": "hangs",
+        "transaction.timeout.ms": 900_000,
+    })  # fmt: skip
+    writer.init_transactions()
+    writer.begin_transaction()
+    offsets: list[int] = []
+    writer.produce("sms.delivery.v1", b"{}", partition=0,
+                   on_delivery=lambda _, record: offsets.append(record.offset()))  # fmt: skip
+    writer.flush()
+    yield str(offsets[0])
+    del writer
+
+
+@pytest.mark.parametrize("command", HERE, ids=lambda each: f"{Path(each.page).stem}: {each.text}")
+def test_a_command_runs_as_it_is_written(
+    request: pytest.FixtureRequest, site: Site, command: Command
+) -> None:
+    text = command.text
+    if "OpenTransaction" in command.page:
+        text = text.replace("OFFSET", request.getfixturevalue("hanging"))
+    done = site.run(text)
+    said = done.stdout + done.stderr
+    assert "Traceback" not in said, said[-3000:]
+    allowed = {0}
+    if FOLLOWS.search(command.text):
+        allowed |= {124}
+    if MAY_FIND_NOTHING.search(command.text):
+        allowed |= {1}
+    assert done.returncode in allowed, f"{command}\n{said[-3000:]}"
+
+
+def test_what_does_not_run_here_falls_under_a_rule_that_holds() -> None:
+    left = [(each, rule) for each in commands() if (rule := rule_of(each)) is not None]
+    for command, rule in left:
+        rule.check(command)
+    assert {rule for _, rule in left} == set(RULES), "a rule that nothing falls under is deleted"
+    with pytest.raises(AssertionError):
+        _is_a_target(Command("README.md", "", "make nothing-of-that-name"))
