@@ -1,7 +1,7 @@
 """The image, built by buildah without an engine, and processes that run from its root.
 
-No registry is asked: the base is a Debian that mmdebstrap makes, once, into `.cache`. A process gets
-what a pod gives it: the image's user and environment, a root that is read-only, a tmpfs on /tmp.
+No registry is asked: the base is a Debian that mmdebstrap makes, once, into `.cache`. A process
+gets what a pod gives it: the image's user and environment, a read-only root, a tmpfs on /tmp.
 """
 
 from __future__ import annotations

@@ -35,7 +35,7 @@ def opened() -> Iterator[Browser]:
 
 @pytest.fixture(scope="module")
 def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """A report of each kind: a flood throttled, a calm history, one with attacks and near misses."""
+    """Reports: a flood that is throttled, a calm history, one with attacks and near misses."""
     folder = tmp_path_factory.mktemp("pages")
     found = {name: folder / f"{name}.html" for name in ("demo", "calm", "attacked")}
     write_page(rehearse(seed=1, subscribers=500), found["demo"], "otpguard demo --seed 1")

@@ -6,7 +6,16 @@ import itertools
 
 import pytest
 
-from streams.page import GROUNDS, PALETTE, SHAPES, WORDS, contrast, environment, foreign, readable_on
+from streams.page import (
+    GROUNDS,
+    PALETTE,
+    SHAPES,
+    WORDS,
+    contrast,
+    environment,
+    foreign,
+    readable_on,
+)
 
 
 @pytest.mark.parametrize(("ink", "ground"), list(itertools.product(WORDS, GROUNDS)))
@@ -27,13 +36,15 @@ def test_black_or_white_can_be_read_on_any_grey() -> None:
 def test_a_text_is_marked_once_and_stays_harmless() -> None:
     marked = foreign("【淘宝】验证码 ****** and <b>\u202e인증 2")
     assert marked == (
-        '<span lang="zh">【淘宝】验证码</span> ****** and &lt;b&gt;\\u202e<span lang="ko">인증</span> 2'
+        '<span lang="zh">【淘宝】验证码</span> ****** and &lt;b&gt;\\u202e'
+        '<span lang="ko">인증</span> 2'
     )
 
 
 def test_a_table_becomes_a_list_that_names_its_cells() -> None:
     page = environment().from_string(
-        '{% from "page.html.j2" import table %}{{ table(("a", "<b>"), [("1", "淘宝")], numbers=(0,)) }}'
+        '{% from "page.html.j2" import table %}'
+        '{{ table(("a", "<b>"), [("1", "淘宝")], numbers=(0,)) }}'
     )
     told = page.render()
     assert '<td role="cell" data-label="&lt;b&gt;"><span lang="zh">淘宝</span></td>' in told

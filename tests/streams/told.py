@@ -14,7 +14,7 @@ VOID: Final = {"meta", "br", "hr", "img", "input", "link"}
 
 
 def assert_tells(picture: Picture) -> None:
-    """Letters are text that stands out; name, description and figures are there; ids are its own."""
+    """Letters are text that stands out; name, description, figures are there; ids are its own."""
     ids: list[str] = []
     for svg in filter(None, (picture.wide, picture.narrow)):
         root = ET.fromstring(svg)

@@ -1,0 +1,56 @@
+"""Sizes: the guide's table, the sizes of topics.yaml and the command say the same."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+from typer.testing import CliRunner
+
+from streams.__main__ import app
+from streams.operate.size import size_of
+from tests.deploy.tools import ROOT
+
+GUIDE = (ROOT / "deploy" / "README.md").read_text("utf-8")
+ROW = re.compile(r"\| (\w+) \| ([\d,]+) \| (\d+) M \| (\d+) \| (\d+) \| (\d) GiB \| ([\d.]+) GB \|")
+ROWS = [row.groups() for row in ROW.finditer(GUIDE)]
+
+
+def test_the_guides_table_is_found() -> None:
+    assert [row[0] for row in ROWS] == ["trial", "city", "province", "nation"]
+
+
+@pytest.mark.parametrize("row", ROWS, ids=[row[0] for row in ROWS])
+def test_a_size_fits_into_what_the_guide_plans_for_it(row: tuple[str, ...]) -> None:
+    name, events, recipients, partitions, workers, gibibytes, changelog = row
+    found = size_of(int(events.replace(",", "")), int(recipients) * 10**6)
+    assert found.workers == int(workers), name
+    assert found.partitions == int(partitions), name
+    room = int(gibibytes) * 2**30 - found.memory_bytes
+    assert room > 0.7e9, "what the guide leaves for suspects"
+    assert abs(found.changelog_live_bytes / 1e9 / float(changelog) - 1) < 0.2
+
+
+@pytest.mark.parametrize("events", [1, 20_000, 20_001, 64_999, 65_001, 1_000_000, 10**8])
+@pytest.mark.parametrize("recipients", [1, 2_000_000, 2_000_001, 320_000_001, 10**10])
+def test_whatever_is_asked_for_the_partitions_hold_it(events: int, recipients: int) -> None:
+    found = size_of(events, recipients)
+    assert found.workers * 65_000 >= events
+    assert found.partitions % found.workers == 0
+    assert recipients / found.partitions <= 10_000_000
+    assert found.partitions >= (4 if events <= 20_000 and recipients <= 2_000_000 else 32)
+    assert found.memory_attacked_bytes >= found.memory_bytes > 500_000_000
+
+
+def test_the_command_says_it_in_words_and_in_json() -> None:
+    words = ["size", "--events", "100000", "--recipients", "10000000"]
+    told = CliRunner().invoke(app, words, catch_exceptions=False)
+    assert told.exit_code == 0
+    assert "measure your own traffic" in told.output
+    found = json.loads(CliRunner().invoke(app, [*words, "--json"]).output)
+    assert found["workers"] == 2
+    assert found["input_day_bytes"] == 3 * 100_000 * 86_400 * 378
+    one = json.loads(CliRunner().invoke(app, [*words, "--json", "--replicas", "1"]).output)
+    assert one["input_day_bytes"] * 3 == found["input_day_bytes"]
+    assert CliRunner().invoke(app, ["size", "--events", "0", "--recipients", "1"]).exit_code == 2
