@@ -157,9 +157,9 @@ def grid(axes: Axes, result: Result, *, narrow: bool) -> None:
     over = tables.over_pairs(result, bars)
     million = 1e6 / result.days
     shade = np.log10(over * million + 0.1)
-    mesh = axes.pcolormesh(shade, cmap=_HEAT, vmin=-1, vmax=3)
+    axes.pcolormesh(shade, cmap=_HEAT, vmin=-1, vmax=3)
     for (row, column), n in np.ndenumerate(over):
-        ground = to_hex(_HEAT(float(mesh.norm(shade[row, column]))))
+        ground = to_hex(_HEAT(float(np.interp(shade[row, column], (-1, 3), (0, 1)))))
         axes.text(
             column + 0.5,
             row + 0.5,

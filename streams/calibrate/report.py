@@ -80,9 +80,8 @@ def lead(found: dict[str, Any]) -> str:
         what += "; none of them brings the target, see below"
     if found["looks_like_attack"]:
         what += (
-            f". {found['looks_like_attack']:,} of {found['throttled_recipients']:,} throttled "
-            "recipients look like attacks, and are counted as if they were none until --judged "
-            "names them"
+            f". Of {found['throttled_recipients']:,} throttled recipients, attacks by their looks: "
+            f"{found['looks_like_attack']:,}; each counts as a false alarm until --judged names it"
         )
     return f"{said[0].upper()}{said[1:]}. Of the settings, {what}."
 
