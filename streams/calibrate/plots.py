@@ -88,7 +88,7 @@ def what_if(rates: Axes, result: Result) -> None:
 
 
 def price(axes: Axes, result: Result, *, narrow: bool) -> None:
-    """What an attack would meet under each THROTTLE bar."""
+    """Delays of rehearsed attacks under each THROTTLE bar."""
     margins = [margin for margin, _ in result.margins]
     bars = [BURST[ClockClass.EXACT].throttle + margin for margin in margins]
     minutes = [rehearsal.minutes for _, rehearsal in result.margins]

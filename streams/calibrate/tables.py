@@ -77,7 +77,7 @@ PRICE: Final = ("bar", "minutes", "messages", "missed")
 
 
 def price(result: Result) -> Rows:
-    """What rehearsed attacks meet under each bar; a dash where over half are missed."""
+    """Delays of rehearsed attacks under each bar; a dash where over half are missed."""
     bar = BURST[ClockClass.EXACT].throttle
     return [
         (

@@ -30,7 +30,7 @@ FORM: Final = "otpguard.words/1"
 
 
 @dataclass(frozen=True, slots=True)
-class Restored:
+class RestoredWords:
     """Counts of one file's words."""
 
     said: int
@@ -50,7 +50,7 @@ def saved(clients: Mapping[str, Any], topics: Iterable[str]) -> Iterator[str]:
 
 def restore(
     clients: Mapping[str, Any], lines: Iterable[str], override: str, everyone: str
-) -> Restored:
+) -> RestoredWords:
     """Say the words of a file again that have no successor, each on the topic where it belongs.
 
     Raises UsageError, before anything is said, if the file is none of ours or a word is no word;
@@ -65,7 +65,7 @@ def restore(
             if key not in standing[topic]:
                 producer.send(topic, encode_override(word), key=key).get(10)
                 said += 1
-    return Restored(said, len(words) - said)
+    return RestoredWords(said, len(words) - said)
 
 
 def _words(lines: Iterable[str]) -> Iterator[Override]:

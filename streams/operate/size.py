@@ -1,4 +1,4 @@
-"""What an installation takes, by figures that were measured. Pure.
+"""Workers, memory and disk that an installation takes, by figures that were measured. Pure.
 
 `tests/bench/README.md` says how, `deploy/README.md` under *Size* what each rests on. They are one
 machine's, with two cores and other work on it: measure your own traffic before you buy.
@@ -55,7 +55,7 @@ DAY_S: Final = 86_400
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """What so many events a second about so many recipients take. Bytes of 8 bits, no GiB."""
+    """Needs of so many events a second about so many recipients. Bytes, no GiB."""
 
     workers: int  # of one core each
     partitions: int  # of the input and of the changelog

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from streams.cli.topics import app
 from streams.demo.brokers import Broker
 from streams.errors import OtpguardError
-from streams.operate.backup import Restored, restore, saved
+from streams.operate.backup import RestoredWords, restore, saved
 from tests.enforce.records import override
 from tests.streams.operate.test_tidy import Words
 
@@ -41,9 +41,9 @@ def test_words_come_back_byte_for_byte_and_a_second_time_changes_nothing(
     lines = list(saved(old.clients, [old.name, old.name]))
     done = restore(new.clients, lines, new.name, new.name)
     standing = {key: value for key, value in old.standing().items() if key != b"junk"}
-    assert done == Restored(len(standing), 0)
+    assert done == RestoredWords(len(standing), 0)
     assert new.standing() == standing
-    assert restore(new.clients, lines, new.name, new.name) == Restored(0, len(standing))
+    assert restore(new.clients, lines, new.name, new.name) == RestoredWords(0, len(standing))
 
 
 def test_a_word_said_since_is_not_undone(pair: tuple[Words, Words]) -> None:
@@ -53,7 +53,7 @@ def test_a_word_said_since_is_not_undone(pair: tuple[Words, Words]) -> None:
     newer = msgspec.structs.replace(word, reason="said since")
     new.say(newer)
     lines = list(saved(old.clients, [old.name]))
-    assert restore(new.clients, lines, new.name, new.name) == Restored(0, 1)
+    assert restore(new.clients, lines, new.name, new.name) == RestoredWords(0, 1)
     (value,) = new.standing().values()
     assert json.loads(value)["reason"] == "said since"
 
