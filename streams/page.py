@@ -88,7 +88,7 @@ def foreign(value: Any) -> Markup:
 
 
 def contrast(one: str, other: str) -> float:
-    """How well one colour stands out from another, as WCAG 2 has it: 1 to 21.
+    """Contrast of one colour with another as WCAG 2 has it: 1 to 21.
 
     >>> contrast("#000000", "#ffffff"), round(contrast("#767676", "#ffffff"), 2)
     (21.0, 4.54)

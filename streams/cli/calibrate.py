@@ -343,7 +343,7 @@ def _say(found: dict[str, Any]) -> None:
 
 
 def _say_throttled(found: dict[str, Any]) -> None:
-    """Who would have been throttled, attacks marked as such; then what the nearest misses mean."""
+    """Say who would have been throttled, attacks marked as such, and what near misses are."""
     aside = f" ({found['set_aside']} set aside: chronic or judged)" if found["set_aside"] else ""
     typer.echo(f"\n{found['throttled_recipients']} recipients throttled{aside}")
     marks = {"judged": "judged", "chronic": "chronic", "looks_like_attack": "looks like an attack"}
@@ -371,7 +371,7 @@ def _say_throttled(found: dict[str, Any]) -> None:
 
 
 def _habits(found: dict[str, Any]) -> str:
-    """How people log in, as far as the history tells."""
+    """People's log-ins, as far as the history tells."""
     pace, sprees = found["pace"], found["novelty"]["last_week_spree"]
     said = (
         f"log-ins: half follow within {pace['median_s']} s, 5 % within {pace['p5_s']} s"

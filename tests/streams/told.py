@@ -34,7 +34,7 @@ def assert_tells(picture: Picture) -> None:
         assert not list(root.iter(f"{SVG}image")), "no pixels"
         ids += [str(e.get("id")) for e in root.iter() if e.get("id")]
     assert len(ids) == len(set(ids))
-    assert picture.table or picture.rows
+    assert picture.table or picture.head
     assert all(len(row) == len(picture.head) for row in picture.rows)
 
 

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import re
 
 import pytest
-from typer.testing import CliRunner
 
-from streams.__main__ import app
 from streams.operate.size import size_of
 from tests.deploy.tools import ROOT
 
@@ -41,16 +38,3 @@ def test_whatever_is_asked_for_the_partitions_hold_it(events: int, recipients: i
     assert recipients / found.partitions <= 10_000_000
     assert found.partitions >= (4 if events <= 20_000 and recipients <= 2_000_000 else 32)
     assert found.memory_attacked_bytes >= found.memory_bytes > 500_000_000
-
-
-def test_the_command_says_it_in_words_and_in_json() -> None:
-    words = ["size", "--events", "100000", "--recipients", "10000000"]
-    told = CliRunner().invoke(app, words, catch_exceptions=False)
-    assert told.exit_code == 0
-    assert "measure your own traffic" in told.output
-    found = json.loads(CliRunner().invoke(app, [*words, "--json"]).output)
-    assert found["workers"] == 2
-    assert found["input_day_bytes"] == 3 * 100_000 * 86_400 * 378
-    one = json.loads(CliRunner().invoke(app, [*words, "--json", "--replicas", "1"]).output)
-    assert one["input_day_bytes"] * 3 == found["input_day_bytes"]
-    assert CliRunner().invoke(app, ["size", "--events", "0", "--recipients", "1"]).exit_code == 2
