@@ -6,13 +6,16 @@ import errno
 import os
 import sys
 from importlib.metadata import version
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 
 import typer
 
 from streams.cli import EPILOG, Commands
 from streams.errors import Exit, OtpguardError
+from streams.logs import FORMAT_VARIABLE
 from streams.shown import shown
+
+LogFormat = Literal["text", "json"]
 
 app = typer.Typer(
     cls=Commands,
@@ -37,8 +40,18 @@ def _root(
     _: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show it and stop.")
     ] = False,
+    log_format: Annotated[
+        LogFormat | None,
+        typer.Option(
+            envvar=FORMAT_VARIABLE,
+            help="Of a service's log on standard error.",
+            show_default="text",
+        ),
+    ] = None,
 ) -> None:
     """Notice floods of verification codes, and tell the SMS gateways to throttle them."""
+    if log_format is not None:
+        os.environ[FORMAT_VARIABLE] = log_format
 
 
 def main() -> None:

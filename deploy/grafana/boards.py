@@ -211,7 +211,7 @@ BOARDS: Final = {
 def boards(runbooks: str) -> Iterator[tuple[str, dashboard.Dashboard]]:
     """Every dashboard with its name, ready to be written."""
     for name, (title, rows) in BOARDS.items():
-        board = _empty(name, title, (rows.__doc__ or "").strip())
+        board = _empty(name, title, (rows.__doc__ or "").strip(), runbooks)
         numbers = count(1)
         for row, panels in rows(runbooks):
             board = board.with_row(build.Row(row).id(next(numbers)))
@@ -220,7 +220,13 @@ def boards(runbooks: str) -> Iterator[tuple[str, dashboard.Dashboard]]:
         yield name, board.build()
 
 
-def _empty(name: str, title: str, says: str) -> build.Dashboard:
+GATEWAYS: Final = {
+    "pipeline": 'label_values(otpguard_gateway_events_total{job=~"$job"}, gateway)',
+}
+"""Dashboards with panels that tell gateways apart, and where the names of those are."""
+
+
+def _empty(name: str, title: str, says: str, runbooks: str) -> build.Dashboard:
     """Variables, links and annotations, the same for all."""
     board = (
         build.Dashboard(title)
@@ -248,6 +254,19 @@ def _empty(name: str, title: str, says: str) -> build.Dashboard:
             _choice("instance", 'label_values(otpguard_build_info{job=~"$job"}, instance)')
         )
     )
+    for address, label, value in (
+        ("runbooks", "Runbooks at", runbooks),
+        ("cases", "Cases at", ""),
+    ):
+        board = board.with_variable(
+            build.TextBoxVariable(address)
+            .label(label)
+            .default_value(value)
+            .current(_option(value))
+            .options([_option(value)])
+        )
+    if name in GATEWAYS:
+        board = board.with_variable(_choice("gateway", GATEWAYS[name]))
     if name == "pipeline":
         board = board.with_variable(
             build.CustomVariable("lag_metric")

@@ -30,6 +30,7 @@ ROW_INCHES: Final = 0.36
 DPI: Final = 90
 SMALL: Final = 7  # points, of labels and legends
 FILLED: Final = {"$__rate_interval": "15s", "$job": "otpguard.*", "$instance": ".+",
+                 "$gateway": ".*",
                  "$lag_metric": "kafka_consumergroup_lag"}  # fmt: skip
 """What Grafana would put in for the variables."""
 COLORS: Final = {"green": "#56a64b", "orange": "#ff9830", "red": "#e02f44", "blue": "#3274d9",

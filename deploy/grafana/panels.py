@@ -39,6 +39,9 @@ GREEN, AMBER, RED, BLUE, GREY = "green", "orange", "red", "blue", "text"
 Steps = Sequence[tuple[float | None, str]]
 """Lower bound and colour, in ascending order; the first has no bound."""
 
+ATTACKS: Final = ("episodes_open", "throttles_open", "new_throttles", "refused")
+"""Queries about attacks, whose recipients `otpguard cases` or a desk shows one by one."""
+
 HEIGHT: Final = 7
 WIDTHS: Final = {"stat": 4, "third": 8, "half": 12, "whole": 24}
 
@@ -52,6 +55,25 @@ def _says(runbooks: str, *queries: Query) -> str:
         if any(query in alert.shown for query in queries)
     )
     return f"{says}\n\nAlert and runbook: {'; '.join(watching)}" if watching else says
+
+
+def _links(*queries: Query) -> list[build.DashboardLink]:
+    """To the runbooks of the alerts that watch these queries, and from attacks to their cases.
+
+    Where both are read says a variable of the dashboard.
+    """
+    places = {
+        f"Runbook: {alert.name}": alert.runbook("${runbooks:raw}")
+        for alert in ALERTS
+        if any(query in alert.shown for query in queries)
+    }
+    if any(query.name in ATTACKS for query in queries):
+        places["Cases"] = "${cases:raw}"
+    return [
+        build.DashboardLink(title).type(dashboard.DashboardLinkType.LINK).url(url)
+        .target_blank(True)
+        for title, url in places.items()
+    ]  # fmt: skip
 
 
 def _target(query: Query, nth: int, form: Form, *, instant: bool) -> prometheus.Dataquery:
@@ -77,7 +99,7 @@ def _dressed(
 ) -> Any:
     """What all panels have."""
     panel = panel.title(title).description(_says(runbooks, *queries)).datasource(SOURCE)
-    panel = panel.unit(UNITS[queries[0].unit])
+    panel = panel.unit(UNITS[queries[0].unit]).links(_links(*queries))
     for nth, query in enumerate(queries):
         panel = panel.with_target(_target(query, nth, form, instant=instant))
     return panel

@@ -11,7 +11,15 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Final
 
-PREFIX: Final = "otpguard_"
+from streams.telemetry.metrics import PREFIX, TABLE
+
+GATEWAYED: Final = frozenset(
+    f"{metric.name}{part}"
+    for metric in TABLE
+    if "gateway" in metric.labels
+    for part in ("", "_bucket", "_count", "_sum")
+)
+"""Metrics whose series a dashboard chooses by gateway."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,14 +29,16 @@ class Scope:
     selector: str  # matchers of every series
     window: str  # of rates
     level: str  # labels that every sum keeps apart
+    gateway: str = ""  # a matcher of the metrics of ours that name gateways
 
     def over(self, window: str) -> Scope:
         """The same place over another window."""
         return replace(self, window=window)
 
     def series(self, name: str, matchers: str = "") -> str:
-        """A metric of ours, chosen."""
-        return self.pick(PREFIX + name, matchers)
+        """A metric of ours, chosen; `name` may end in a histogram's `_bucket`."""
+        ours = self.gateway if name in GATEWAYED else ""
+        return self.pick(PREFIX + name, ",".join(each for each in (ours, matchers) if each))
 
     def pick(self, name: str, matchers: str = "") -> str:
         """Any metric, chosen.
@@ -78,7 +88,9 @@ class Scope:
 
 
 RULES: Final = Scope(selector="", window="5m", level="job")
-BOARD: Final = Scope('job=~"$job",instance=~"$instance"', "$__rate_interval", "")
+BOARD: Final = Scope(
+    'job=~"$job",instance=~"$instance"', "$__rate_interval", "", 'gateway=~"$gateway"'
+)
 
 
 COUNTED: Final = 'outcome="counted"'

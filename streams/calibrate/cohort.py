@@ -99,8 +99,9 @@ class Cohort:
 
     def leave_out(self, recipient: int) -> None:
         """Counts nothing more of this recipient: its codes are an attack, or may be one."""
-        if self.people.pop(recipient, None) is not None:
-            self.left_out.add(recipient)
+        known = self.people.pop(recipient, None) is not None
+        if known or zeros_of(np.array([recipient], np.uint64))[0] >= self.zeros:
+            self.left_out.add(recipient)  # also before its first message here: all may be one batch
 
     def close(self) -> None:
         """Counts the sittings that are still under way."""

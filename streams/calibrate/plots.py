@@ -1,16 +1,13 @@
-"""The report's pictures, as SVG with letters as outlines: the same everywhere, self-contained."""
+"""The report's pictures, each with what it shows in words and the figures that it is drawn from."""
 
 from __future__ import annotations
 
-import io
-from collections.abc import Callable
-from typing import Any, Final
+from collections.abc import Iterator
+from typing import Final
 
-import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.colors import LinearSegmentedColormap
-from matplotlib.figure import Figure
+from matplotlib.colors import LinearSegmentedColormap, to_hex
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, PercentFormatter
 
 from detectors.bars import (
@@ -25,34 +22,20 @@ from detectors.bars import (
 )
 from detectors.suspects.clocks import ClockClass
 from detectors.suspects.judge import BURST, Habit
+from streams.calibrate import tables
 from streams.calibrate.cohort import GAP_BIN_S, KNOWN_MAX
 from streams.calibrate.peaks import COUNT_MOST, COUNTS, LEVEL_STEP, LEVELS, NOVELS
 from streams.calibrate.rates import THROTTLE_TARGET, WATCH_TARGET, lower, upper
 from streams.calibrate.result import LEAK_GAP_S, Result, age_names
+from streams.page import PALETTE, readable_on
+from streams.picture import GRID, MUTED, Picture, bar_line, drawn
 
-INK, MUTED, GRID = "#1b2733", "#66737f", "#e7ebef"
-WATCH, THROTTLE, GOOD, BLUE, PALE = "#b46f00", "#c8323f", "#12805c", "#2b6cb0", "#c9d6e4"
+WATCH, THROTTLE, GOOD = PALETTE["watch"], PALETTE["throttle"], PALETTE["good"]
+BLUE, PALE = PALETTE["known"], PALETTE["pale"]
 
-STYLE: Final[dict[Any, Any]] = {
-    "svg.fonttype": "path",
-    "svg.hashsalt": "otpguard",  # the same findings give the same bytes
-    "font.family": "DejaVu Sans",  # shipped inside matplotlib
-    "font.size": 9.5,
-    "text.color": INK,
-    "axes.edgecolor": GRID,
-    "axes.labelcolor": MUTED,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.axisbelow": True,
-    "xtick.color": MUTED,
-    "ytick.color": MUTED,
-    "xtick.major.size": 0,
-    "ytick.major.size": 0,
-    "xtick.minor.size": 0,
-    "ytick.minor.size": 0,
-    "legend.frameon": False,
-    "legend.fontsize": 9,
-}
+FULL: Final = (11.4, 4.3)
+"""Inches of a picture as wide as the page, and of the same on a phone. Halves and thirds alike."""
+
 
 _LEVEL: Final = np.arange(LEVELS) * LEVEL_STEP
 _SHOWN: Final = round(6 / LEVEL_STEP)  # levels up to 6: an attack's are beyond
@@ -62,29 +45,8 @@ _HEAT: Final = LinearSegmentedColormap.from_list(
 )
 
 
-def drawn(
-    draw: Callable[[Any, Result], None],
-    result: Result,
-    *,
-    height: float,
-    width: float = 11.4,
-    columns: int = 1,
-) -> str:
-    """One picture as an `<svg>` element that scales to the page's width."""
-    with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(width, height), layout="constrained")
-        axes = figure.subplots(1, columns)
-        draw(axes, result)
-        sink = io.StringIO()
-        figure.savefig(sink, format="svg", metadata={"Date": None, "Creator": None})
-    svg = sink.getvalue()
-    return svg[svg.index("<svg") :]
-
-
-def what_if(pair: Any, result: Result) -> None:
-    """Left: people over each bar of the bucket. Right: what an attack would meet."""
-    left, right = pair
-    rates: Axes = left
+def what_if(rates: Axes, result: Result) -> None:
+    """People over each bar of the score."""
     for level, novel, ink, target in (
         ("WATCH", int(BURST_NOVEL.watch), WATCH, WATCH_TARGET),
         ("THROTTLE", int(BURST_NOVEL.throttle), THROTTLE, THROTTLE_TARGET),
@@ -102,19 +64,8 @@ def what_if(pair: Any, result: Result) -> None:
         rates.plot(x, np.where(some, np.nan, high[here]), color=ink, lw=1, ls=(0, (5, 3)))
         rates.plot(x[some], over[here][some] * million, color=ink, lw=1.8, drawstyle="steps-post")
         bar = getattr(BURST[ClockClass.EXACT], level.lower()) + result.settings.detect.burst_margin
-        rates.axvline(bar, color=ink, lw=1, ls=(0, (4, 3)))
         rates.axhline(target * 1e6, color=ink, lw=0.8, ls=(0, (1, 2)))
-        rates.annotate(
-            f"{level} {bar:g}",
-            (bar, 1),
-            (4, -4),
-            xycoords=("data", "axes fraction"),
-            textcoords="offset points",
-            va="top",
-            color=ink,
-            size=8.5,
-            weight="bold",
-        )
+        bar_line(rates, bar, f"{level} {bar:g}", ink, level == "THROTTLE")
         rates.annotate(
             f"target {target * 1e6:g}",
             (1, target * 1e6),
@@ -132,35 +83,36 @@ def what_if(pair: Any, result: Result) -> None:
     rates.yaxis.set_major_locator(LogLocator(10, numticks=12))
     rates.yaxis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:,.10g}"))
     rates.yaxis.set_minor_formatter(NullFormatter())
-    rates.set_xlabel("bar: level of the bucket")
+    rates.set_xlabel("bar: the score that is asked for")
     rates.legend(loc="best")
-    _title(rates, "Recipients over the bar", "per million subscriber-days; band, dashes: 95 %")
-    price: Axes = right
+
+
+def price(axes: Axes, result: Result, *, narrow: bool) -> None:
+    """Delays of rehearsed attacks under each THROTTLE bar."""
     margins = [margin for margin, _ in result.margins]
     bars = [BURST[ClockClass.EXACT].throttle + margin for margin in margins]
     minutes = [rehearsal.minutes for _, rehearsal in result.margins]
-    price.plot(bars, minutes, color=BLUE, lw=1.8, marker="o", ms=5)
+    axes.plot(bars, minutes, color=BLUE, lw=1.8, marker="o", ms=5)
     for bar, (_, rehearsal) in zip(bars, result.margins, strict=True):
-        price.annotate(
+        axes.annotate(
             f"{rehearsal.messages:.0f} messages, {100 * rehearsal.missed:.1f} % missed",
             (bar, rehearsal.minutes),
-            (7, -3),
+            (7, 5 if narrow else -3),
             textcoords="offset points",
             size=8,
             color=MUTED,
             va="top",
         )
-    price.axvline(
+    axes.axvline(
         BURST[ClockClass.EXACT].throttle + result.settings.detect.burst_margin,
         color=THROTTLE,
         lw=1,
         ls=(0, (4, 3)),
     )
-    price.set_ylim(0, max([m for m in minutes if np.isfinite(m)], default=1) * 1.2)
-    price.set_xlim(min(bars) - 0.2, max(bars) + 1.6)
-    price.grid(axis="y", color=GRID, lw=0.8)
-    price.set_xlabel("THROTTLE bar: level of the bucket")
-    _title(price, "Minutes until an attack is throttled", "60 platforms in 35 minutes; median")
+    axes.set_ylim(0, max([m for m in minutes if np.isfinite(m)], default=1) * 1.2)
+    axes.set_xlim(min(bars) - 0.2, max(bars) + (2.6 if narrow else 1.6))
+    axes.grid(axis="y", color=GRID, lw=0.8)
+    axes.set_xlabel("THROTTLE bar: the score that is asked for")
 
 
 def peaks(axes: Axes, result: Result) -> None:
@@ -180,97 +132,84 @@ def peaks(axes: Axes, result: Result) -> None:
             LEVEL_STEP * 0.86,
             align="edge",
             color=THROTTLE,
-            alpha=0.35,
-            label=f"{attack.runs} attacks, 60 platforms in 35 min each",
+            alpha=0.6,
+            label=f"{attack.runs} rehearsed attacks",
         )
     for name, bar, ink in (
         ("WATCH", BURST[ClockClass.EXACT].watch, WATCH),
         ("THROTTLE", BURST[ClockClass.EXACT].throttle, THROTTLE),
     ):
         at = bar + result.settings.detect.burst_margin
-        axes.axvline(at, color=ink, lw=1, ls=(0, (4, 3)))
-        axes.annotate(
-            f"{name} {at:g}",
-            (at, 1),
-            (4, -4),
-            xycoords=("data", "axes fraction"),
-            textcoords="offset points",
-            va="top",
-            color=ink,
-            size=8.5,
-            weight="bold",
-        )
+        bar_line(axes, at, f"{name} {at:g}", ink, name == "THROTTLE")
     axes.set_yscale("log")
     axes.set_ylim(0.5, max(1000, axes.get_ylim()[1]))
     axes.set_xlim(1.4, 12.2)
     axes.grid(axis="y", color=GRID, lw=0.8)
     axes.yaxis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:,.10g}"))
     axes.yaxis.set_minor_formatter(NullFormatter())
-    axes.set_xlabel("highest level of the bucket on a day; 12: and over")
+    axes.set_xlabel("highest score of a day; 12: and over")
     axes.legend(loc="upper right", bbox_to_anchor=(1, 0.96))
-    _title(axes, "How high the buckets went", "recipient-days from 1.5 up; below, nobody is judged")
 
 
-def grid(axes: Axes, result: Result) -> None:
+def grid(axes: Axes, result: Result, *, narrow: bool) -> None:
     """Recipients per million over each pair of bars."""
-    bars = np.arange(1.6, 5.01, 0.2)
+    bars = tables.BARS[::2] if narrow else tables.BARS
+    over = tables.over_pairs(result, bars)
     million = 1e6 / result.days
-    over = np.array(
-        [
-            [result.current.peaks.over(novel)[round(bar / LEVEL_STEP)] for bar in bars]
-            for novel in NOVELS
-        ]
-    )
     shade = np.log10(over * million + 0.1)
-    axes.imshow(shade, cmap=_HEAT, vmin=-1, vmax=3, aspect="auto", origin="lower")
+    axes.pcolormesh(shade, cmap=_HEAT, vmin=-1, vmax=3)
     for (row, column), n in np.ndenumerate(over):
-        rate = n * million
-        text = "0" if n == 0 else f"{rate:.2g}" if rate < 100 else f"{rate:,.0f}"
+        ground = to_hex(_HEAT(float(np.interp(shade[row, column], (-1, 3), (0, 1)))))
         axes.text(
-            column,
-            row,
-            text,
+            column + 0.5,
+            row + 0.5,
+            tables.rate(int(n), million),
             ha="center",
             va="center",
             size=7.8,
-            color="#ffffff" if shade[row, column] > 2.3 else MUTED if n == 0 else INK,
+            color=readable_on(ground),
         )
-    now = (BURST[ClockClass.EXACT].throttle + result.settings.detect.burst_margin - bars[0]) / 0.2
+    now = (BURST[ClockClass.EXACT].throttle + result.settings.detect.burst_margin - bars[0]) / (
+        bars[1] - bars[0]
+    )
     row = NOVELS.index(int(BURST_NOVEL.throttle))
     if now <= len(bars) - 1:
         axes.scatter(
-            [now], [row], marker="s", s=420, facecolors="none", edgecolors=THROTTLE, lw=1.6
+            [now + 0.5],
+            [row + 0.5],
+            marker="s",
+            s=420,
+            facecolors="none",
+            edgecolors=THROTTLE,
+            lw=1.6,
         )
-    axes.set_xticks(range(len(bars)), [f"{bar:.1f}" for bar in bars])
-    axes.set_yticks(range(len(NOVELS)), [str(novel) for novel in NOVELS])
-    axes.set_xlabel("bar: level of the bucket")
+    axes.set_xticks(np.arange(len(bars)) + 0.5, [f"{bar:.1f}" for bar in bars])
+    axes.set_yticks(np.arange(len(NOVELS)) + 0.5, [str(novel) for novel in NOVELS])
+    axes.set_xlabel("bar: the score that is asked for")
     axes.set_ylabel("new platforms asked for")
     for side in axes.spines.values():
         side.set_visible(False)
-    _title(axes, "Any pair of bars", "recipients over both, a million subscriber-days; framed: now")
 
 
-def counts(each: Any, result: Result) -> None:
-    """Recipients over each bar of the counts of new platforms, for a small and a large memory."""
+def counts(axes: Axes, result: Result, rule: str) -> None:
+    """Recipients over each bar of a count of new platforms, for a small and a large memory."""
     million = 1e6 / result.days
     here = np.arange(COUNT_MIN - 2, COUNT_MOST + 1)
-    for axes, rule, counted in zip(each, COUNTS, result.current.peaks.counts, strict=True):
-        over = np.cumsum(counted[::-1])[::-1][here]
-        some = over > 0
-        axes.plot(here[some], over[some] * million, color=BLUE, lw=1.8, drawstyle="steps-pre")
-        for bar, style in _COUNT_BARS[rule]:
-            for at, ink in ((bar.watch, WATCH), (bar.throttle, THROTTLE)):
-                axes.axvline(at, color=ink, lw=1, ls=style)
-        axes.axhline(THROTTLE_TARGET * 1e6, color=THROTTLE, lw=0.8, ls=(0, (1, 2)))
-        axes.set_yscale("log")
-        axes.set_ylim(min(0.3, 0.3 * million), max(1000.0, 2 * million * over[0]))
-        axes.set_xlim(here[0], here[-1])
-        axes.grid(axis="y", color=GRID, lw=0.8)
-        axes.yaxis.set_major_locator(LogLocator(10, numticks=12))
-        axes.yaxis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:,.10g}"))
-        axes.yaxis.set_minor_formatter(NullFormatter())
-        axes.set_xlabel("new platforms")
-        _title(axes, _COUNTED[rule])
+    over = tables.over_counts(result, rule)[here]
+    some = over > 0
+    axes.plot(here[some], over[some] * million, color=BLUE, lw=1.8, drawstyle="steps-pre")
+    for bar, style in _COUNT_BARS[rule]:
+        for at, ink in ((bar.watch, WATCH), (bar.throttle, THROTTLE)):
+            axes.axvline(at, color=ink, lw=1, ls=style)
+    axes.axhline(THROTTLE_TARGET * 1e6, color=THROTTLE, lw=0.8, ls=(0, (1, 2)))
+    axes.set_yscale("log")
+    axes.set_ylim(min(0.3, 0.3 * million), max(1000.0, 2 * million * over[0]))
+    axes.set_xlim(here[0], here[-1])
+    axes.grid(axis="y", color=GRID, lw=0.8)
+    axes.yaxis.set_major_locator(LogLocator(10, numticks=6))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:,.10g}"))
+    axes.yaxis.set_minor_formatter(NullFormatter())
+    axes.set_xlabel("new platforms")
 
 
 _SOLID, _DOTTED = (0, (4, 3)), (0, (1, 2))
@@ -308,7 +247,7 @@ def pace(axes: Axes, result: Result) -> None:
         axes.bar(x[which], gaps[which] / total, GAP_BIN_S * 0.9, align="edge", color=ink)
     axes.axvline(LEAK_GAP_S, color=THROTTLE, lw=1, ls=(0, (4, 3)))
     axes.annotate(
-        f"{100 * gaps[fast].sum() / total:.1f} % come faster\nthan the bucket leaks",
+        f"{100 * gaps[fast].sum() / total:.1f} % come within {LEAK_GAP_S} s,\nas a flood does",
         (LEAK_GAP_S, 1),
         (6, -4),
         xycoords=("data", "axes fraction"),
@@ -319,11 +258,11 @@ def pace(axes: Axes, result: Result) -> None:
     )
     axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=1, symbol=" %"))
     axes.grid(axis="y", color=GRID, lw=0.8)
+    axes.set_ylim(0, max(0.01, 1.1 * float(gaps.max()) / total))
     axes.set_xlabel("seconds from one platform to the next")
-    _title(axes, "Pace of log-ins", f"{total:,} gaps under 10 min")
 
 
-def novelty(axes: Axes, result: Result) -> None:
+def novelty(axes: Axes, result: Result, *, narrow: bool) -> None:
     """P(novel) by age of memory."""
     cohort = result.current.cohort
     names = age_names()
@@ -336,13 +275,12 @@ def novelty(axes: Axes, result: Result) -> None:
         axes.bar(np.flatnonzero(some) + shift, share, 0.38, color=ink, label=label)
     for bar in (0.5, 0.3):
         axes.axhline(bar, color=MUTED, lw=0.8, ls=(0, (1, 2)))
-    axes.set_xticks(range(len(names)), names, size=8)
+    axes.set_xticks(range(len(names)), names, size=8, rotation=40 if narrow else 0)
     axes.set_xlim(-0.6, len(names) - 0.4)
     axes.set_ylim(0, 1.18)
     axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=" %"))
     axes.set_xlabel("days since the recipient's first code")
     axes.legend(loc="upper right", ncols=2)
-    _title(axes, "New to the person", "share of platforms")
 
 
 def known(axes: Axes, result: Result) -> None:
@@ -361,28 +299,83 @@ def known(axes: Axes, result: Result) -> None:
     axes.grid(axis="y", color=GRID, lw=0.8)
     axes.set_xlabel("platforms known at the end of the history")
     axes.legend(loc="upper right")
-    _title(axes, "Memory", "share of recipients")
 
 
-def _title(axes: Axes, text: str, note: str = "") -> None:
-    """A bold title with a note behind it, both above the axes and flush left."""
-    title = axes.annotate(
-        text,
-        (0, 1),
-        (0, 7),
-        xycoords="axes fraction",
-        textcoords="offset points",
-        va="bottom",
-        weight="bold",
-        size=10.5,
-    )
-    axes.annotate(
-        note,
-        (1, 0),
-        (8, 0),
-        xycoords=title,
-        textcoords="offset points",
-        va="bottom",
-        size=9,
-        color=MUTED,
-    )
+def pictures(result: Result) -> dict[str, list[Picture]]:
+    """All of them, by their place in the page."""
+    return {
+        "bursts": list(_bursts(result)),
+        "slow": [_count(result, rule) for rule in COUNTS],
+        "people": list(_people(result)),
+    }
+
+
+def _bursts(result: Result) -> Iterator[Picture]:
+    wide, phone = FULL
+    half = 5.6
+    yield drawn(
+        "what-if", "Recipients over the bar", lambda axes, _: what_if(axes, result),
+        wide=(half, 4.0), narrow=(phone, 3.8),
+        note="Per million subscriber-days; band and dashes: 95 %.",
+        description="How many recipients a day would be over each bar of the score, with at least "
+        f"{BURST_NOVEL.watch:g} or {BURST_NOVEL.throttle:g} platforms new to them; fewer, the "
+        "higher the bar.",
+        head=tables.WHAT_IF, rows=tables.what_if(result),
+    )  # fmt: skip
+    yield drawn(
+        "price", "Minutes until an attack is throttled",
+        lambda axes, narrow: price(axes, result, narrow=narrow),
+        wide=(half, 4.0), narrow=(phone, 3.8),
+        note="Rehearsed attacks of 60 platforms in 35 minutes; median.",
+        description="A higher THROTTLE bar spares more people and finds an attack later.",
+        head=tables.PRICE, rows=tables.price(result),
+    )  # fmt: skip
+    yield drawn(
+        "peaks", "How high the scores went", lambda axes, _: peaks(axes, result),
+        wide=(wide, 3.6), narrow=(phone, 3.6),
+        note="Recipients on days, by their highest score, from 1.5 up; below, nobody is judged.",
+        description="People's days lie at the left, below the bars, rehearsed attacks at the "
+        "right.",
+        head=tables.PEAKS, rows=tables.peaks(result),
+    )  # fmt: skip
+    yield drawn(
+        "grid", "Any pair of bars",
+        lambda axes, narrow: grid(axes, result, narrow=narrow),
+        wide=(wide, 3.3), narrow=(phone, 3.4),
+        note="Recipients over both bars, in a million subscriber-days; framed: the bars of now.",
+        description="Fewer recipients are over both bars as more platforms or a higher score are "
+        "asked for.",
+        head=tables.GRID, rows=tables.grid(result),
+    )  # fmt: skip
+
+
+def _count(result: Result, rule: str) -> Picture:
+    return drawn(
+        rule.replace("_", "-"), _COUNTED[rule], lambda axes, _: counts(axes, result, rule),
+        wide=(4.0, 2.2), narrow=None,
+        description="Recipients in a million subscriber-days with so many new platforms or more.",
+        head=tables.COUNTED, rows=tables.counted(result, rule),
+    )  # fmt: skip
+
+
+def _people(result: Result) -> Iterator[Picture]:
+    wide, phone = FULL
+    gaps = int(result.current.cohort.gaps.sum())
+    yield drawn(
+        "pace", "Pace of log-ins", lambda axes, _: pace(axes, result),
+        wide=(5.6, 3.4), narrow=(phone, 3.2), note=f"{gaps:,} gaps under 10 minutes.",
+        description="Share of the gaps between two platforms of one sitting, by their length.",
+        head=tables.PACE, rows=tables.pace(result),
+    )  # fmt: skip
+    yield drawn(
+        "known", "Memory", lambda axes, _: known(axes, result),
+        wide=(5.6, 3.4), narrow=(phone, 3.2), note="Share of recipients.",
+        description="How many platforms each recipient knows at the end of the history.",
+        head=tables.KNOWN, rows=tables.known(result),
+    )  # fmt: skip
+    yield drawn(
+        "novelty", "New to the person", lambda axes, narrow: novelty(axes, result, narrow=narrow),
+        wide=(wide, 2.8), narrow=(phone, 3.0), note="Share of platforms, by age of the memory.",
+        description="The longer a recipient has been seen, the fewer platforms are new to it.",
+        head=tables.NOVELTY, rows=tables.novelty(result),
+    )  # fmt: skip

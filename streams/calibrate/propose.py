@@ -155,8 +155,9 @@ def unreached(survey: Survey, throttles: Rate, judged: frozenset[str]) -> Iterat
     left = _over(survey.peaks, most)
     if left > THROTTLE_TARGET * throttles.days and rules["burst"]:
         yield (
-            f"no detect.burst_margin brings the bucket to the target: at the highest, {most:g}, "
-            f"{left:,} recipient-days are still over its bar, {1e6 * left / throttles.days:,.4g} "
+            "no detect.burst_margin brings the score of bursts to the target: at the highest, "
+            f"{most:g}, {left:,} recipient-days are still over its bar, "
+            f"{1e6 * left / throttles.days:,.4g} "
             "per million subscriber-days"
         )
 

@@ -8,49 +8,42 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import jinja2
-from markupsafe import Markup
-
+from detectors.bars import BURST_NOVEL, LEAK_MILLI_S
+from detectors.suspects.clocks import ClockClass
+from detectors.suspects.judge import BURST
 from streams.calibrate import plots
-from streams.calibrate.peaks import COUNTS
-from streams.calibrate.result import Result
+from streams.calibrate.result import LEAK_GAP_S, Result, outside
 from streams.errors import UsageError
-from streams.shown import in_page
+from streams.operate.explain import platform_name
+from streams.page import environment
 
 
 def write_page(result: Result, found: dict[str, Any], path: Path, command: str) -> None:
     """Write the page. `command` is the command line that repeats the run."""
     if not result.days:
         raise UsageError("no report of a history without any event that counts")
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("streams", "."),
-        autoescape=True,
-        finalize=in_page,
-        undefined=jinja2.StrictUndefined,
-    )
-    pictures = {
-        "what_if": plots.drawn(plots.what_if, result, height=4.2, columns=2),
-        "peaks": plots.drawn(plots.peaks, result, height=3.9),
-        "grid": plots.drawn(plots.grid, result, height=3.6),
-        "counts": plots.drawn(plots.counts, result, height=3.1, columns=len(COUNTS)),
-        "pace": plots.drawn(plots.pace, result, height=3.6, width=5.6),
-        "known": plots.drawn(plots.known, result, height=3.6, width=5.6),
-        "novelty": plots.drawn(plots.novelty, result, height=3.2),
-    }
-    page = environment.get_template("calibrate/report.html.j2").render(
-        headline=headline(found),
-        lead=lead(found),
-        tiles=list(_tiles(found)),
-        pictures={name: Markup(svg) for name, svg in pictures.items()},  # noqa: S704 - our outlines
-        changes=[
-            {**change, "was": _shown(change["was"]), "value": _shown(change["value"])}
-            for change in found["changes"]
-        ],
-        found={**found, "mode": result.settings.mode},
-        json=json.dumps(found, ensure_ascii=False, indent=1),
-        command=command,
-        version=version("otpguard"),
-        masked=not result.show_recipients,
+    page = (
+        environment()
+        .get_template("calibrate/report.html.j2")
+        .render(
+            headline=headline(found),
+            lead=lead(found),
+            tiles=list(_tiles(found)),
+            pictures=plots.pictures(result),
+            words=words(),
+            outside=outside(found["history"]),
+            verdicts=VERDICTS,
+            platform_name=platform_name,
+            changes=[
+                {**change, "was": _shown(change["was"]), "value": _shown(change["value"])}
+                for change in found["changes"]
+            ],
+            found={**found, "mode": result.settings.mode},
+            json=json.dumps(found, ensure_ascii=False, indent=1),
+            command=command,
+            version=version("otpguard"),
+            masked=not result.show_recipients,
+        )
     )
     try:
         path.write_text(page, encoding="utf-8")
@@ -65,6 +58,9 @@ def headline(found: dict[str, Any]) -> str:
     if throttle["standing"] == "shown":
         return f"At most one false throttle in a million subscriber-days: shown by {days}"
     if throttle["standing"] == "exceeded":
+        attacks = found["looks_like_attack"]
+        if attacks and attacks == found["throttled_recipients"] - found["set_aside"]:
+            return f"{throttle['episodes']:,} throttles in {days}: all look like attacks"
         return f"{throttle['episodes']:,} throttles in {days}: more than a calm network should have"
     some = f"{throttle['episodes']:,} throttles" if throttle["episodes"] else "No throttle"
     return f"{some} in {days}: too few to claim one in a million"
@@ -82,28 +78,77 @@ def lead(found: dict[str, Any]) -> str:
     )
     if found["unreached"]:
         what += "; none of them brings the target, see below"
+    if found["looks_like_attack"]:
+        what += (
+            f". Of {found['throttled_recipients']:,} throttled recipients, attacks by their looks: "
+            f"{found['looks_like_attack']:,}; each counts as a false alarm until --judged names it"
+        )
     return f"{said[0].upper()}{said[1:]}. Of the settings, {what}."
+
+
+VERDICTS = {
+    "judged": "attack or test number, as judged",
+    "chronic": "chronic, set aside",
+    "looks_like_attack": "looks like an attack",
+    "unclear": "unclear: look",
+}
+"""A verdict of `streams.calibrate.result.verdict` in words."""
+
+
+def words() -> list[tuple[str, str]]:
+    """The words of the page, each in a sentence, with the figures of the bars in force."""
+    bars, novel = BURST[ClockClass.EXACT], BURST_NOVEL
+    score = (
+        "How fast platforms send codes that the subscriber has not heard from that day. A "
+        f"platform's first code in a day adds 1, a minute takes {60 * LEAK_MILLI_S / 1000:g} away: "
+        "only many platforms in a few minutes bring it up."
+    )
+    bar = (
+        f"The score at which something happens. From {bars.watch:g} on, with {novel.watch:g} new "
+        f"platforms, a subscriber is watched (WATCH). From {bars.throttle:g} on, with "
+        f"{novel.throttle:g}, codes of platforms new to it are refused for ten minutes "
+        "(THROTTLE). detect.burst_margin raises both."
+    )
+    counts = (
+        "For floods too slow for the score: how many new platforms came in minutes or hours. They "
+        "have bars of their own."
+    )
+    episode = "One stretch of alarm about one subscriber, from WATCH until it is calm again."
+    days = (
+        "One subscriber for one day: 1,000 subscribers in a week are 7,000. Rates are given in a "
+        "million of them."
+    )
+    return [
+        ("Score", score),
+        ("Bar", bar),
+        ("Counts", counts),
+        ("New, known", "Whether this subscriber had codes of that platform on a day before."),
+        ("Episode", episode),
+        ("Subscriber-day", days),
+    ]
 
 
 def _tiles(found: dict[str, Any]) -> Iterator[dict[str, str]]:
     history, pace = found["history"], found["pace"]
     watch, throttle = (found["rates"]["current"][level] for level in ("watch", "throttle"))
-    tone = {"shown": "bank", "exceeded": "refused", "open": "flood"}
+    tone = {"shown": "good", "exceeded": "throttle", "open": "watch"}
     yield _tile("known", _short(history["subscriber_days"]), "subscriber-days of history")
     for name, rate in (("THROTTLE", throttle), ("WATCH", watch)):
         high = rate["per_million_95"][1]
         yield _tile(
             tone[rate["standing"]],
-            "?" if rate["per_million"] is None else f"{rate['per_million']:,.3g}",
+            "?" if rate["per_million"] is None else _plain(rate["per_million"]),
             f"{name} per million subscriber-days"
-            + ("" if high is None else f", at most {high:,.3g}"),
+            + ("" if high is None else f", at most {_plain(high)}"),
         )
     yield _tile("known", f"{history['codes_per_subscriber_day']:.3g}", "codes per subscriber-day")
     under = pace["under_leak"]
     yield _tile(
         "known",
         "?" if under is None else f"{100 * under:.1f} %",
-        "of a person's log-ins follow within 40 s, as a flood's do",
+        "too few log-ins to tell how fast they follow one another"
+        if under is None
+        else f"of a person's log-ins follow within {LEAK_GAP_S} s, as a flood's do",
     )
 
 
@@ -120,6 +165,15 @@ def _short(number: int) -> str:
     if number >= 1_000_000:
         return f"{number / 1e6:.1f} M"
     return f"{number / 1000:.0f} k" if number >= 10_000 else f"{number:,}"
+
+
+def _plain(value: float) -> str:
+    """A rate without powers of ten.
+
+    >>> _plain(1618.2), _plain(0.5312)
+    ('1,618', '0.531')
+    """
+    return f"{value:,.0f}" if value >= 1000 else f"{value:.3g}"
 
 
 def _shown(value: Any) -> str:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import numpy as np
 
+from detectors.bars import BURST_NOVEL
 from detectors.model.records import EpisodeRecord, Sighting
 from detectors.model.times import EPOCH_S
 from streams.calibrate.cohort import AGES, GAP_BIN_S
@@ -61,9 +62,32 @@ class Result:
         ]
         return sorted(found, key=lambda f: (aside(f[0], f[1], self.judged), f[2].at_ms))
 
+    @property
+    def longest_spree(self) -> int:
+        """Platforms in the longest sitting of anybody who was not throttled; 64 and more in one."""
+        return max(self.current.cohort.sittings, default=0)
+
     def name(self, recipient: str) -> str:
         """A recipient as it may be shown."""
         return recipient if self.show_recipients else masked(recipient)
+
+
+Verdict = Literal["judged", "chronic", "looks_like_attack", "unclear"]
+
+
+def verdict(result: Result, name: str, alarmed: Alarmed) -> Verdict:
+    """Tell what is known of a throttled recipient: by a person's word, or by how far it went.
+
+    It looks like an attack if more platforms were new to it in one episode than anybody met in a
+    sitting who was not throttled, and than a THROTTLE takes twice over. That is a hint for the
+    person who judges; nothing is left out for it.
+    """
+    if name in result.judged or not result.judged.isdisjoint(alarmed.episodes):
+        return "judged"
+    if alarmed.chronic:
+        return "chronic"
+    most = max(result.longest_spree, 2 * int(BURST_NOVEL.throttle))
+    return "looks_like_attack" if alarmed.novel > most else "unclear"
 
 
 def masked(recipient: str) -> str:
@@ -83,13 +107,20 @@ def document(result: Result) -> dict[str, Any]:
     survey = result.current
     cohort = survey.cohort
     share, limit, count = p_novel_of(survey)
-    hours = sorted(survey.hours)
+    hours, every = survey.busy, sorted(survey.hours)
     return {
         "source": result.source,
         "history": {
             "from": _clock(hours[0] * 3600) if hours else None,
             "to": _clock((hours[-1] + 1) * 3600) if hours else None,
             "days": round(survey.days, 2),
+            "hours": len(hours),
+            "outside": {
+                "messages": survey.outside,
+                "hours": len(every) - len(hours),
+                "from": _clock(every[0] * 3600) if every else None,
+                "to": _clock((every[-1] + 1) * 3600) if every else None,
+            },
             "subscribers": result.subscribers or cohort.recipients,
             "subscribers_source": "given" if result.subscribers else "seen in the history",
             "subscriber_days": round(result.days),
@@ -156,6 +187,8 @@ def document(result: Result) -> dict[str, Any]:
                 "episode_id": record.episode_id,
                 "episodes": held.throttle,
                 "set_aside": aside(name, held, result.judged),
+                "verdict": verdict(result, name, held),
+                "novel_most": held.novel,
                 "at": _clock_ms(record.at_ms),
                 "rule": record.reason.rule,
                 "score": _number(record.reason.score),
@@ -168,6 +201,10 @@ def document(result: Result) -> dict[str, Any]:
             for name, held, record in result.throttled[:CASES_MAX]
         ],
         "throttled_recipients": len(result.throttled),
+        "longest_spree": result.longest_spree,
+        "looks_like_attack": sum(
+            verdict(result, name, held) == "looks_like_attack" for name, held, _ in result.throttled
+        ),
         "set_aside": sum(aside(name, held, result.judged) for name, held, _ in result.throttled),
         "judged": {
             "named": len(result.judged),
@@ -236,6 +273,18 @@ def sentence(rate: Rate, target: float) -> str:
                 f"whether it is at or under {goal} cannot be told from {rate.days:,.0f} "
                 f"subscriber-days: that takes {needed:,}{more}"
             )
+
+
+def outside(history: dict[str, Any]) -> str:
+    """Explain the messages that make no day of a history; "" if there are none."""
+    left = history["outside"]
+    if not left["messages"]:
+        return ""
+    return (
+        f"{left['messages']:,} messages between {left['from']} and {left['to']} UTC lie in "
+        f"{left['hours']:,} hours with hardly any traffic: stray clocks, or the memory of a few "
+        "numbers, such as victims of attacks that were mixed in. They are read, and make no days"
+    )
 
 
 def _miss(result: Result, peak: Peak) -> dict[str, Any]:

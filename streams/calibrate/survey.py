@@ -36,6 +36,10 @@ QUIET_SHARE: Final = 1000
 """An hour with under a thousandth of the busiest one's messages is no part of the history: a few
 stray clocks must not make days of it."""
 
+QUIET_DAY_SHARE: Final = 50
+"""Nor is any hour of a day with under a fiftieth of the busiest day's messages: the weeks that made
+a few numbers' memory, such as those of attacks that were mixed in. A Sunday has far more."""
+
 
 @dataclass(slots=True)
 class Alarmed:
@@ -44,6 +48,7 @@ class Alarmed:
     watch: int = 0  # episodes
     throttle: int = 0  # of them
     chronic: bool = False
+    novel: int = 0  # platforms new to it, in the episode of it that had most
     episodes: list[str] = field(default_factory=list)  # ids of the newest throttles, 14 at most
     record: EpisodeRecord | None = None  # as its first THROTTLE came
 
@@ -57,9 +62,13 @@ class Alarms:
         self.unnamed = Alarmed()  # of all further recipients
 
     def take(self, records: list[EpisodeRecord]) -> None:
-        """Counts what opened or rose."""
+        """Counts what opened or rose, and of everything else how far it went."""
         for record in records:
-            if record.kind != "flood" or record.change not in ("opened", "raised"):
+            if record.kind != "flood":
+                continue
+            if record.change not in ("opened", "raised"):
+                if (known := self.by_recipient.get(record.recipient)) is not None:
+                    known.novel = max(known.novel, record.evidence.novel)
                 continue
             held = self.by_recipient.get(record.recipient)
             if held is None:
@@ -68,6 +77,7 @@ class Alarms:
                 if not full:
                     self.by_recipient[record.recipient] = held
             held.watch += record.change == "opened"
+            held.novel = max(held.novel, record.evidence.novel)
             if record.level is Level.THROTTLE:
                 held.throttle += 1
                 held.chronic |= record.chronic
@@ -140,16 +150,31 @@ class Survey:
     @property
     def days(self) -> float:
         """Days that the history covers: its hours with traffic."""
-        return len(self._busy()) / 24
+        return len(self.busy) / 24
 
     @property
     def last_day(self) -> int:
         """The last day with traffic, counted as in `detectors.recipients.row`; 0 of nothing."""
-        return max(self._busy(), default=0) // 24
+        return max(self.busy, default=0) // 24
 
-    def _busy(self) -> list[int]:
+    @property
+    def busy(self) -> list[int]:
+        """The hours that make its days, in order; hours since `EPOCH_S`."""
+        days: Counter[int] = Counter()
+        for hour, count in self.hours.items():
+            days[hour // 24] += count
         least = max(self.hours.values(), default=0) / QUIET_SHARE
-        return [hour for hour, count in self.hours.items() if count >= least]
+        least_day = max(days.values(), default=0) / QUIET_DAY_SHARE
+        return sorted(
+            hour
+            for hour, count in self.hours.items()
+            if count >= least and days[hour // 24] >= least_day
+        )
+
+    @property
+    def outside(self) -> int:
+        """Messages in none of these hours."""
+        return self.hours.total() - sum(self.hours[hour] for hour in self.busy)
 
     def stamps(self) -> dict[str, tuple[GatewayClock, ClockClass]]:
         """Measurements of each gateway over all partitions, and the class of its stamps."""

@@ -37,6 +37,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "dlq": ("streams.cli.dlq:app", "See what was refused, and send it in again."),
     "topics": ("streams.cli.topics:app", "Create and check the topics."),
     "config": ("streams.cli.config:app", "Check and show the settings."),
+    "size": ("streams.cli.size:size", "Say what so much traffic takes, before anything is bought."),
     "canary": ("streams.cli.canary:canary", "Flood a reserved number, to see it throttled."),
     "doctor": ("streams.cli.doctor:doctor", "Say what is wrong here, and what to do."),
     "metrics": ("streams.cli.metrics:app", "List the metrics."),

@@ -163,7 +163,8 @@ def calibrate(
         write_json(found)
     else:
         _say(found)
-        for path, what in ((write, "proposed settings"), (report, "report")):
+        settled = "proposed settings" if found["changes"] else "settings, as they are now"
+        for path, what in ((write, settled), (report, "report")):
             if path is not None:
                 typer.echo(f"{what}: {path.resolve()}")
 
@@ -278,17 +279,19 @@ def _run(survey: Survey, settings: Settings, slices: Iterator[Slice]) -> int:
 
 def _say(found: dict[str, Any]) -> None:
     """The findings in a screenful."""
-    history, pace, sprees = found["history"], found["pace"], found["novelty"]["last_week_spree"]
+    from streams.calibrate.result import outside  # noqa: PLC0415 - start-up time
+
+    history = found["history"]
     typer.echo(
         f"{history['from']} to {history['to']} UTC: {history['messages']:,} messages, "
         f"{history['codes']:,} codes; {history['subscribers']:,} subscribers "
         f"({history['subscribers_source']}) x {history['days']} days = "
         f"{history['subscriber_days']:,} subscriber-days"
     )
+    if said := outside(history):
+        typer.echo(f"note: {said}")
     typer.echo(
-        f"codes per subscriber-day {history['codes_per_subscriber_day']}; log-ins: median gap "
-        f"{pace['median_s']} s, 5 % under {pace['p5_s']} s; new to the person in log-in sprees of "
-        f"the last week: {sprees['p_novel']} (at most {sprees['upper']}, of {sprees['of']:,})\n"
+        f"codes per subscriber-day {history['codes_per_subscriber_day']}; {_habits(found)}\n"
     )
     rows = [
         (which, level.upper(), rate["episodes"], rate["per_million"],
@@ -304,16 +307,16 @@ def _say(found: dict[str, Any]) -> None:
     for gateway in coarse:
         typer.echo(f"stamps of {gateway['gateway']}: {gateway['class']}")
     _say_named(found)
-    aside = f" ({found['set_aside']} set aside: chronic or judged)" if found["set_aside"] else ""
-    typer.echo(f"\n{found['throttled_recipients']} recipients throttled{aside}; nearest misses:")
-    write_table(
-        ("share", "rule", "score", "bar", "recipient", "at (UTC)", "platforms"),
-        [
-            (m["share_of_bar"], m["rule"], m["score"], m["bar"], m["recipient"], m["at"],
-             len(m["sightings"]))
-            for m in found["nearest_misses"][:10]
-        ],
-    )  # fmt: skip
+    _say_throttled(found)
+    if found["nearest_misses"]:
+        write_table(
+            ("share", "rule", "score", "bar", "recipient", "at (UTC)", "platforms"),
+            [
+                (m["share_of_bar"], m["rule"], m["score"], m["bar"], m["recipient"], m["at"],
+                 len(m["sightings"]))
+                for m in found["nearest_misses"][:10]
+            ],
+        )  # fmt: skip
     if history["refused"]:
         typer.echo(
             f"warning: {history['refused']:,} values were no events and are counted nowhere; for "
@@ -337,6 +340,51 @@ def _say(found: dict[str, Any]) -> None:
             "judge the throttled (--report shows them), name attacks and test numbers with "
             "--judged, exempt shared numbers, and run again; until then stay in shadow"
         )
+
+
+def _say_throttled(found: dict[str, Any]) -> None:
+    """Say who would have been throttled, attacks marked as such, and what near misses are."""
+    aside = f" ({found['set_aside']} set aside: chronic or judged)" if found["set_aside"] else ""
+    typer.echo(f"\n{found['throttled_recipients']} recipients throttled{aside}")
+    marks = {"judged": "judged", "chronic": "chronic", "looks_like_attack": "looks like an attack"}
+    if found["throttled"]:
+        write_table(
+            ("recipient", "at (UTC)", "rule", "new platforms", "episode", "what it is"),
+            [
+                (case["recipient"], case["at"], case["rule"], case["novel_most"],
+                 case["episode_id"], marks.get(case["verdict"], "unclear: look"))
+                for case in found["throttled"][:10]
+            ],
+        )  # fmt: skip
+    if found["looks_like_attack"]:
+        typer.echo(
+            f"{found['looks_like_attack']} look like attacks: more new platforms in one episode "
+            f"than anybody else met in a sitting ({found['longest_spree']}); name them with "
+            "--judged, and they are no false alarms"
+        )
+    if found["nearest_misses"]:
+        typer.echo(
+            "\nnearest misses, as a share of the bar: the score or count that would throttle"
+        )
+    else:
+        typer.echo("nobody else came within half of what would throttle")
+
+
+def _habits(found: dict[str, Any]) -> str:
+    """People's log-ins, as far as the history tells."""
+    pace, sprees = found["pace"], found["novelty"]["last_week_spree"]
+    said = (
+        f"log-ins: half follow within {pace['median_s']} s, 5 % within {pace['p5_s']} s"
+        if pace["sightings"]
+        else "too few log-ins to tell how fast they follow one another"
+    )
+    if not sprees["of"]:
+        return f"{said}; no log-in spree in the last week to tell how many platforms are new"
+    return (
+        f"{said}; new to the person in log-in sprees of the last week: "
+        f"{100 * sprees['p_novel']:.1f} % of {sprees['of']:,} platforms "
+        f"(at most {100 * sprees['upper']:.1f} %)"
+    )
 
 
 def _say_named(found: dict[str, Any]) -> None:
@@ -363,8 +411,9 @@ def _write(path: Path, config: Path | None, result: Result) -> None:
     from streams.config import effective  # noqa: PLC0415 - start-up time
 
     changed = {change.name: change for change in result.changes}
+    did = "proposed" if changed else "left as they were"
     lines = [
-        f"# proposed by `otpguard calibrate` on {datetime.now(UTC):%Y-%m-%d}",
+        f"# {did} by `otpguard calibrate` on {datetime.now(UTC):%Y-%m-%d}",
         f"# from {result.source}: {result.days:,.0f} subscriber-days",
     ]
     kept = [

@@ -14,6 +14,7 @@ from typing import IO, TYPE_CHECKING, Annotated, Any
 import typer
 
 from streams.errors import UsageError
+from streams.logs import to_stderr
 from streams.shown import in_json, shown
 
 if TYPE_CHECKING:
@@ -60,9 +61,7 @@ def file_of(config: Path | None) -> Path | None:
 
 def log_to_stderr() -> None:
     """Log as every service of ours does; what Kafka's client says at INFO is noise."""
-    logging.basicConfig(
-        format="%(asctime)s %(levelname)s %(name)s: %(message)s", level=logging.INFO
-    )
+    to_stderr()
     logging.getLogger("kafka").setLevel(logging.WARNING)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -17,8 +19,6 @@ from streams.cli.shared import (
 from streams.errors import ConfigError, OtpguardError, UsageError
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from streams.config import Settings
 
 app = group("Create and check the topics.")
@@ -218,6 +218,65 @@ def schema(
         typer.echo(shipped[name].read_text("utf-8"), nl=False)
     else:
         raise UsageError(f"no schema of {name}; there are: {', '.join(sorted(shipped))}")
+
+
+@app.command()
+def backup(
+    config: ConfigOption = None,
+    *,
+    output: Annotated[
+        str, typer.Option("--output", "-o", help="A file, readable by its owner alone; -: stdout.")
+    ] = "-",
+) -> None:
+    r"""Write the operator's words that stand as JSON lines: no replay of the input knows them.
+
+    They name recipients: keep the file as you keep the topic.
+
+    \b
+    Examples:
+      otpguard topics backup --output words-2026-03-02.jsonl
+      otpguard topics restore words-2026-03-02.jsonl
+    """
+    from streams.cluster.admin import client_arguments  # noqa: PLC0415 - start-up time
+    from streams.operate.backup import saved  # noqa: PLC0415
+
+    settings = settings_of(config)
+    topics = settings.topics
+    lines = list(saved(client_arguments(settings.kafka), (topics.override, topics.everyone)))
+    if output == "-":
+        typer.echo("\n".join(lines))
+        return
+    try:
+        descriptor = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write("\n".join(lines) + "\n")
+    except OSError as error:
+        raise UsageError(f"{output}: {error.strerror}") from None
+    typer.echo(f"{len(lines) - 1:,} words saved to {output}")
+
+
+@app.command()
+def restore(
+    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, show_default=False)],
+    config: ConfigOption = None,
+) -> None:
+    r"""Say the words of a backup again that have none in their place; never one over a newer.
+
+    \b
+    Examples:
+      otpguard topics create && otpguard topics restore words-2026-03-02.jsonl
+    """
+    from streams.cluster.admin import client_arguments  # noqa: PLC0415 - start-up time
+    from streams.operate.backup import restore as say_again  # noqa: PLC0415
+
+    settings = settings_of(config)
+    topics = settings.topics
+    try:
+        lines = file.read_text("utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{file}: {error}") from None
+    done = say_again(client_arguments(settings.kafka), lines, topics.override, topics.everyone)
+    typer.echo(f"{done.said:,} words said again; {done.standing:,} stand already")
 
 
 def _shaped(config: Path | None, partitions: int | None, replication: int | None) -> Settings:

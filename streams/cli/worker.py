@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import logging
 from typing import Annotated
 
 import typer
 
 from streams.cli.shared import ConfigOption, settings_of
+from streams.logs import to_stderr
 
 
 def worker(
@@ -34,7 +34,5 @@ def worker(
     settings = settings_of(config)
     from streams.worker.app import run_worker  # noqa: PLC0415 - start-up time
 
-    logging.basicConfig(
-        format="%(asctime)s %(levelname)s %(name)s: %(message)s", level=logging.INFO
-    )
+    to_stderr()
     raise typer.Exit(run_worker(settings, wait=wait, rebuild=rebuild))

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-import jinja2
-from markupsafe import Markup
 from rich.console import Console
 from rich.padding import Padding
 from rich.table import Table
@@ -17,11 +16,11 @@ from rich.text import Text
 from detectors.leases.gate import Ruling
 from detectors.model.event import platform_print
 from streams.demo.clock import clock
-from streams.demo.picture import draw
+from streams.demo.picture import pictures
 from streams.demo.story import Claim, OfferedMessage, Story, claims
 from streams.operate.explain import platform_name
+from streams.page import environment
 from streams.scenarios.events import Role
-from streams.shown import in_page
 
 SIGHTINGS_MAX = 12
 """Rows of the explanation's table: the ones up to the throttle, and a few."""
@@ -43,33 +42,34 @@ LOOK_ALIKES = {
 
 def write_page(story: Story, path: Path, command: str) -> None:
     """Write the page. `command` is the command line that repeats the run."""
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("streams", "."),
-        autoescape=True,
-        finalize=in_page,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=False,
-    )
-    page = environment.get_template("demo/report.html.j2").render(
-        headline=headline(story),
-        lead=lead(story),
-        tiles=list(_tiles(story)),
-        picture=Markup(draw(story)),  # noqa: S704 - made of outlines and numbers by us
-        timeline=[
-            {"time": clock(story.utc_offset_min, at), "text": text}
-            for at, text in sorted(_timeline(story))
-        ],
-        claims=list(claims(story)),
-        explanation=_explanation(story),
-        rows=[_row(story, message) for message in story.messages],
-        story=story,
-        look_alikes=[
-            f"{count(n, 'subscriber')} with {LOOK_ALIKES[name]}"
-            for name, n in story.background.look_alikes.items()
-        ],
-        episode=json.dumps(story.episode, ensure_ascii=False, indent=2) if story.episode else "",
-        command=command,
-        version=story.machinery.version,
+    rows = list(map(partial(_row, story), story.messages))
+    page = (
+        environment()
+        .get_template("demo/report.html.j2")
+        .render(
+            headline=headline(story),
+            lead=lead(story),
+            tiles=list(_tiles(story)),
+            pictures=pictures(story),
+            timeline=[
+                {"time": clock(story.utc_offset_min, at), "text": text}
+                for at, text in sorted(_timeline(story))
+            ],
+            claims=list(claims(story)),
+            explanation=_explanation(story),
+            rows=[cells for _, cells in rows],
+            tones=[tone for tone, _ in rows],
+            story=story,
+            look_alikes=[
+                f"{count(n, 'subscriber')} with {LOOK_ALIKES[name]}"
+                for name, n in story.background.look_alikes.items()
+            ],
+            episode=json.dumps(story.episode, ensure_ascii=False, indent=2)
+            if story.episode
+            else "",
+            command=command,
+            version=story.machinery.version,
+        )
     )
     path.write_text(page, encoding="utf-8")
 
@@ -150,18 +150,18 @@ def _tiles(story: Story) -> Iterator[dict[str, str]]:
     if throttle:
         minutes = (throttle.event_time_ms - story.started_ms) / 60_000
         yield {
-            "tone": "refused",
+            "tone": "throttle",
             "figure": f"{minutes:.1f} min",
             "text": f"from the first code to the throttle, "
             f"after {count(story.flood_until(throttle.event_time_ms), 'message')}",
         }
     yield {
-        "tone": "refused",
+        "tone": "throttle",
         "figure": f"{len(refused)} of {len(flood)}",
         "text": "codes of the flood never reached the phone",
     }
     yield {
-        "tone": "bank",
+        "tone": "good",
         "figure": f"{len(bank) - len(story.refused(Role.BANK))} of {len(bank)}",
         "text": "codes of the bank arrived meanwhile",
     }
@@ -209,11 +209,11 @@ def _explanation(story: Story) -> dict[str, Any] | None:
     return {
         "throttle": throttle,
         "sightings": [
-            {
-                "time": clock(story.utc_offset_min, sighting["at_ms"]),
-                "platform": platform_name(sighting["platform"]),
-                "novelty": "new" if sighting["novel"] else "known",
-            }
+            (
+                clock(story.utc_offset_min, sighting["at_ms"]),
+                platform_name(sighting["platform"]),
+                "new" if sighting["novel"] else "known",
+            )
             for sighting in before[-SIGHTINGS_MAX:]
         ],
         "more": len(record["sightings"]) - len(before),
@@ -225,7 +225,8 @@ def _explanation(story: Story) -> dict[str, Any] | None:
     }
 
 
-def _row(story: Story, message: OfferedMessage) -> dict[str, str]:
+def _row(story: Story, message: OfferedMessage) -> tuple[str, tuple[str, ...]]:
+    """The tone and the cells of a message."""
     fate = "refused" if message.refused else "delivered"
     label = {
         Role.ATTACK: "passed, platform in use" if message.ruling is Ruling.KNOWN else fate,
@@ -234,11 +235,10 @@ def _row(story: Story, message: OfferedMessage) -> dict[str, str]:
         Role.NEW: f"own, new platform, {fate}",
         Role.OTHER: f"not a code, {fate}",
     }[message.role]
-    return {
-        "tone": "refused" if message.refused else TONES[message.role],
-        "time": clock(story.utc_offset_min, message.event_time_ms),
-        "platform": platform_name(message.platform),
-        "text": message.text,
-        "score": f"{message.level:.1f}" if message.code else "",
-        "fate": label,
-    }
+    return "refused" if message.refused else TONES[message.role], (
+        clock(story.utc_offset_min, message.event_time_ms),
+        platform_name(message.platform),
+        message.text,
+        f"{message.level:.1f}" if message.code else "",
+        label,
+    )

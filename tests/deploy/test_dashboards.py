@@ -24,6 +24,7 @@ from jsonschema import Draft7Validator
 
 from deploy.grafana.boards import BOARDS
 from deploy.prometheus.rules import ALERTS
+from deploy.prometheus.rules import RUNBOOKS as RUNBOOKS_AT
 from streams.telemetry.metrics import TABLE
 from tests.deploy.test_rules import filled, metrics_in
 from tests.deploy.tools import GRAFANA
@@ -171,6 +172,47 @@ def test_what_pages_is_shown_with_its_runbook() -> None:
     texts = " ".join(path.read_text("utf-8") for path in FILES)
     for alert in ALERTS:
         assert f"/{alert.name}.md" in texts, alert.name
+
+
+def test_a_panel_links_to_the_runbook_of_each_alert_that_watches_it() -> None:
+    linked: set[str] = set()
+    for path in FILES:
+        board = loaded(path)
+        variables = {each["name"]: each for each in board["templating"]["list"]}
+        assert variables["runbooks"]["query"] == RUNBOOKS_AT
+        for panel in panels(board):
+            told = panel["description"].partition("Alert and runbook: ")[2]
+            urls = {link["url"] for link in panel.get("links", [])}
+            wanted = {each.split(",")[0] for each in told.split("; ") if each}
+            assert {f"${{runbooks:raw}}/{name}.md" for name in wanted} <= urls
+            linked |= wanted
+            if "cases" in "".join(urls):
+                assert "${cases:raw}" in urls
+    assert linked == {alert.name for alert in ALERTS if alert.shown}
+
+
+def test_panels_that_tell_gateways_apart_are_chosen_by_gateway() -> None:
+    found = 0
+    for path in FILES:
+        board = loaded(path)
+        variables = {each["name"] for each in board["templating"]["list"]}
+        for target in (t for panel in panels(board) for t in panel["targets"]):
+            if "gateway_events_total" in target["expr"]:
+                assert 'gateway=~"$gateway"' in target["expr"]
+                assert "gateway" in variables
+                found += 1
+    assert found
+
+
+def test_an_attack_leads_to_its_cases() -> None:
+    boards = [loaded(path) for path in FILES]
+    titles = [
+        panel["title"]
+        for board in boards
+        for panel in panels(board)
+        if any(link["url"] == "${cases:raw}" for link in panel.get("links", []))
+    ]
+    assert "Under attack now" in titles
 
 
 def test_every_legend_names_a_label_that_the_query_keeps() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fnmatch
 import re
 import shlex
 from collections.abc import Iterator
@@ -208,6 +209,31 @@ def assert_exists(words: list[str]) -> None:
         context = command.context_class(command, info_name=name, parent=context)
     if words and not {"--help", "--version"} & set(words):
         command.make_context("otpguard", list(words))
+
+
+def units(text: str) -> list[str]:
+    """Units that a page names in commands of systemd."""
+    lines = re.findall(r"^\s*(?:sudo )?(systemctl|journalctl)\b(.*)$", text, re.MULTILINE)
+    words = [word for _, rest in lines for word in shlex.split(rest, comments=True)]
+    return [word for word in words if word.startswith("otpguard")]
+
+
+def is_unit(name: str) -> bool:
+    """Whether a name, or a pattern of names, is of a unit that is shipped."""
+    shipped = [path.name for path in (tools.ROOT / "deploy/systemd").iterdir()]
+    started = [each.replace("@.service", "@1") for each in shipped]
+    return any(fnmatch.fnmatch(each.removesuffix(".service"), name) for each in started) or any(
+        name.partition("@")[0] + "@.service" == each and "@" in name for each in shipped
+    )
+
+
+def test_units_of_runbooks_are_those_that_are_shipped() -> None:
+    named = {
+        unit for path in tools.RUNBOOKS.glob("*.md") for unit in units(path.read_text("utf-8"))
+    }
+    assert len(named) > 3
+    assert [name for name in sorted(named) if not is_unit(name)] == []
+    assert not is_unit("otpguard-worker")
 
 
 def test_a_command_that_does_not_exist_is_seen() -> None:

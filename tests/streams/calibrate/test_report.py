@@ -26,6 +26,9 @@ def found(standing: str, episodes: int = 0, **more: Any) -> dict[str, Any]:
         "history": {"subscriber_days": 12_345},
         "changes": [],
         "unreached": [],
+        "looks_like_attack": 0,
+        "throttled_recipients": episodes,
+        "set_aside": 0,
         **more,
     }
 
@@ -55,7 +58,7 @@ def test_a_page_is_whole_masked_and_self_contained(some: Result, tmp_path: Path)
     page = tmp_path / "page.html"
     write_page(some, document(some), page, "otpguard calibrate <x>")
     html = page.read_text(encoding="utf-8")
-    assert html.count("<svg") == 7
+    assert html.count("<svg") == 20
     assert not re.search(r'(src|href)="(?!#|data:)|url\((?!#)|<script', html)
     assert "8617000000007" not in html
     assert "&lt;b&gt;: minute" in html

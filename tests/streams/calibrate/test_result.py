@@ -10,7 +10,7 @@ import pytest
 from streams.calibrate.cohort import AGES
 from streams.calibrate.rates import Rate
 from streams.calibrate.rehearse import Incidents, rehearse
-from streams.calibrate.result import Result, age_names, document, masked, sentence
+from streams.calibrate.result import Result, age_names, document, masked, sentence, verdict
 from streams.calibrate.survey import Survey
 from streams.scenarios import generate, merged
 from tests.streams.calibrate.test_survey import SETTINGS, people, surveyed
@@ -104,3 +104,9 @@ def test_a_mask_never_shows_a_whole_number(recipient: str, shown: str) -> None:
 def test_there_is_a_name_for_every_age() -> None:
     assert len(age_names()) == len(AGES) + 1
     assert (age_names()[0], age_names()[-1]) == ("0-1", "240+")
+
+
+def test_people_who_log_in_fast_are_not_called_an_attack() -> None:
+    result = result_of(surveyed(people(250, gap_s=60, variation=0.6)))
+    assert len(result.throttled) >= 2
+    assert {verdict(result, name, held) for name, held, _ in result.throttled} == {"unclear"}

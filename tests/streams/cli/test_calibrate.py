@@ -10,12 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import typer
 from typer.testing import CliRunner
 
 from streams.cli import calibrate as command
 from streams.config import Settings, load
 from streams.errors import UsageError
 from streams.scenarios import DEFAULT_START_MS, Rates, generate, merged, ordinary
+from tests.streams.told import untold_languages
 
 SETTINGS = Settings()
 HOUR_MS = 3_600_000
@@ -36,12 +38,14 @@ def history(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def run(*arguments: str) -> dict[str, Any]:
-    import typer
-
+def _app() -> typer.Typer:
     app = typer.Typer()
     app.command()(command.calibrate)
-    result = CliRunner().invoke(app, [*arguments, "--json", "-q"], catch_exceptions=False)
+    return app
+
+
+def run(*arguments: str) -> dict[str, Any]:
+    result = CliRunner().invoke(_app(), [*arguments, "--json", "-q"], catch_exceptions=False)
     assert result.exit_code == 0, result.output
     found: dict[str, Any] = json.loads(result.stdout)
     return found
@@ -59,7 +63,8 @@ def test_everything_from_a_file_to_settings_that_the_program_accepts(
     html = page.read_text()
     assert not re.search(r'(src|href)="(?!#|data:)|url\((?!#)|<script', html), "it links to nothing"
     assert "8617000000007" not in html, "recipients are masked"
-    assert html.count("<svg") == 7
+    assert html.count("<svg") == 7 * 2 + 6, "seven for wide and narrow pages, six of one size"
+    assert untold_languages(html) == []
 
 
 def test_recipients_are_shown_when_asked_and_judged_attacks_are_no_false_alarms(
@@ -120,6 +125,91 @@ def test_a_history_without_events_is_an_error_and_no_result(content: str, tmp_pa
     file.write_text(content)
     with pytest.raises(UsageError, match="no event that counts"):
         run(str(file))
+
+
+# -- what people read ------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def mixed(history: Path, tmp_path: Path) -> Path:
+    """The same days with two attacks more, each victim with the weeks that made its memory."""
+    attacks = merged(*(generate("A1", seed, recipient=70 + seed) for seed in range(2)))
+    calm = gzip.decompress(history.read_bytes()).decode().splitlines()
+    path = tmp_path / "mixed.jsonl"
+    path.write_text("\n".join([*calm, *(json.dumps(event.value) for event in attacks)]))
+    return path
+
+
+def test_attacks_that_were_mixed_in_stretch_no_days_and_that_is_said(
+    history: Path, mixed: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    plain, found = run(str(history)), run(str(mixed))
+    assert found["history"]["days"] == plain["history"]["days"]
+    assert found["history"]["from"] == plain["history"]["from"]
+    left = found["history"]["outside"]
+    assert left["messages"] > 0
+    assert left["from"] < found["history"]["from"]
+    command._say(found)
+    said = capsys.readouterr().out
+    assert f"{left['messages']} messages between {left['from']}" in said
+    assert plain["history"]["outside"]["messages"] == 0
+    command._say(plain)
+    assert "hardly any traffic" not in capsys.readouterr().out
+
+
+def test_an_attack_is_marked_as_one_and_a_judged_one_as_judged(
+    mixed: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    page = tmp_path / "page.html"
+    found = run(str(mixed), "--show-recipients", "--report", str(page))
+    verdicts = {case["verdict"] for case in found["throttled"]}
+    assert verdicts == {"looks_like_attack"}
+    assert found["looks_like_attack"] == found["throttled_recipients"] == 3
+    command._say(found)
+    assert capsys.readouterr().out.count("looks like an attack") == 3
+    assert page.read_text().count("looks like an attack") == 3
+    judged = tmp_path / "judged.txt"
+    judged.write_text(found["throttled"][0]["episode_id"])
+    again = run(str(mixed), "--judged", str(judged), "--report", str(page))
+    assert [case["verdict"] for case in again["throttled"]].count("judged") == 1
+    assert "attack or test number, as judged" in page.read_text()
+
+
+def test_who_was_throttled_in_the_first_batch_is_no_person_of_the_sample(mixed: Path) -> None:
+    found = run(str(mixed))
+    assert found["longest_spree"] < 10, "the sixty platforms of the attacks are nobody's log-ins"
+
+
+def test_what_nothing_is_known_of_is_said_so_in_words(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    one = tmp_path / "one.jsonl"
+    event = next(iter(generate("A1", 1, history=False)))
+    one.write_text(json.dumps(event.value))
+    page, settings = tmp_path / "page.html", tmp_path / "out.toml"
+    typer_app = _app()
+    done = CliRunner().invoke(
+        typer_app, [str(one), "-q", "--report", str(page), "--write", str(settings)]
+    )
+    assert done.exit_code == 0
+    for said in (done.output, page.read_text().partition("<summary>The figures, as JSON")[0]):
+        assert not re.search(r"\bNone\b|\bnan\b|of 0\b", said)
+    assert "too few log-ins to tell" in done.output
+    assert "proposes no change" in done.output
+    assert "settings, as they are now" in done.output
+    assert "proposed" not in done.output.replace("proposes", "")
+    assert settings.read_text().startswith("# left as they were")
+    assert capsys.readouterr().out == ""
+
+
+def test_every_word_of_the_trade_is_explained_on_the_page(history: Path, tmp_path: Path) -> None:
+    page = tmp_path / "page.html"
+    run(str(history), "--report", str(page))
+    html = page.read_text()
+    told = re.sub(r"<pre>.*?</pre>|<footer>.*?</footer>", "", html, flags=re.DOTALL)
+    for word in ("Score", "Bar", "Counts", "Episode", "Subscriber-day"):
+        assert f"<dt>{word}</dt>" in told
+    assert "bucket" not in told
 
 
 # -- where history comes from ---------------------------------------------------------------------

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import xml.etree.ElementTree as ET
 from dataclasses import replace
 from html.parser import HTMLParser
 from io import StringIO
@@ -13,13 +12,14 @@ import pytest
 from rich.console import Console
 
 from detectors.leases.gate import Ruling
-from streams.demo.picture import draw
+from streams.demo.picture import pictures
 from streams.demo.report import count, headline, lead, print_report, write_page
 from streams.demo.script import script
 from streams.demo.story import Story, claims
 from streams.operate.explain import platform_name
 from streams.scenarios.events import Role
 from tests.streams.demo.rehearsal import rehearse
+from tests.streams.told import assert_tells, untold_languages
 
 
 @pytest.fixture(scope="module")
@@ -123,19 +123,21 @@ def test_the_page_holds_no_code_and_no_whole_number(page: str, story: Story) -> 
 
 
 def test_every_message_has_its_row_and_its_mark(page: str, story: Story) -> None:
-    assert page.count('<td class="fate">') == len(story.messages)
+    assert page.count('data-label="What became of it"') == len(story.messages)
     for message in story.of(Role.BANK):
         assert platform_name(message.platform) in page
 
 
-def test_the_picture_is_well_formed_and_the_same_again(story: Story) -> None:
-    picture = draw(story)
-    assert ET.fromstring(picture).tag.endswith("svg")
-    assert draw(story) == picture
+def test_pictures_are_well_formed_and_the_same_again(story: Story) -> None:
+    drawn = pictures(story)
+    assert pictures(story) == drawn
+    for picture in drawn:
+        assert_tells(picture)
 
 
-def test_the_picture_can_also_show_a_flood_that_nobody_noticed(story: Story) -> None:
-    assert ET.fromstring(draw(unthrottled(story))).tag.endswith("svg")
+def test_a_flood_that_nobody_noticed_can_be_drawn_too(story: Story) -> None:
+    for picture in pictures(unthrottled(story)):
+        assert_tells(picture)
 
 
 def test_the_terminal_says_the_same_as_the_page(page: str, story: Story) -> None:
@@ -168,3 +170,8 @@ def test_a_hostile_platform_name_stays_text(story: Story, tmp_path: Path) -> Non
 )
 def test_a_number_is_said_with_its_noun(n: int, expected: str) -> None:
     assert count(n, "message") == expected
+
+
+def test_chinese_parts_of_the_page_say_that_they_are(page: str) -> None:
+    assert untold_languages(page) == []
+    assert '<span lang="zh">' in page

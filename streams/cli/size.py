@@ -1,0 +1,64 @@
+"""`otpguard size`: what an installation takes, before anything is bought."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+from streams.cli.shared import JsonOption, write_json, write_table
+
+
+def size(
+    *,
+    events: Annotated[
+        int, typer.Option(min=1, max=10**8, help="Messages a second at the busiest.")
+    ],
+    recipients: Annotated[
+        int, typer.Option(min=1, max=10**10, help="Subscribers who are sent anything.")
+    ],
+    replicas: Annotated[int, typer.Option(min=1, max=9, help="Of each topic.")] = 3,
+    as_json: JsonOption = False,
+) -> None:
+    r"""Say how many workers, partitions, bytes of memory and of disk so much traffic takes.
+
+    The figures were measured on one machine with two cores; measure your own before you buy.
+
+    \b
+    Examples:
+      otpguard size --events 100000 --recipients 10000000
+      otpguard size --events 20000 --recipients 2000000 --replicas 1 --json
+    """
+    from streams.operate.size import size_of  # noqa: PLC0415 - start-up time
+
+    found = size_of(events, recipients, replicas=replicas)
+    if as_json:
+        write_json({"events": events, "recipients": recipients, "replicas": replicas,
+                    **asdict(found)})  # fmt: skip
+        return
+    rows = [
+        ("workers, one core each", f"{found.workers:,}"),
+        ("partitions of the input and of the changelog", f"{found.partitions:,}"),
+        ("memory of a worker", _bytes(found.memory_bytes)),
+        ("… with as many suspects as there can be", _bytes(found.memory_attacked_bytes)),
+        ("a cycle of a worker's checkpoints", f"{found.checkpoint_s:,} s"),
+        ("changelog, live, on each replica", _bytes(found.changelog_live_bytes)),
+        ("room for it on disk, all replicas", _bytes(found.changelog_disk_bytes)),
+        ("input of a day, all replicas", _bytes(found.input_day_bytes)),
+        ("… with the producer's lz4", _bytes(found.input_day_lz4_bytes)),
+    ]
+    write_table(("what", "how much"), rows)
+    typer.echo("measured on one machine with two cores: measure your own traffic before you buy")
+
+
+def _bytes(count: int) -> str:
+    """A size in the unit that suits it.
+
+    >>> _bytes(1_260_000_000), _bytes(9_797_760_000_000), _bytes(565_000_000)
+    ('1.3 GB', '9.8 TB', '565 MB')
+    """
+    for unit, one in (("TB", 10**12), ("GB", 10**9)):
+        if count >= one:
+            return f"{count / one:.1f} {unit}"
+    return f"{count / 10**6:.0f} MB"

@@ -1,0 +1,101 @@
+"""The operator's words, saved to a file and said again: what no log of events makes anew.
+
+Checkpoints are made anew from the input, leases end by themselves, episodes and acknowledgements
+are history. Exemptions, allowed platforms and the switch are known from these topics alone.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import closing
+from dataclasses import dataclass
+from typing import Any, Final
+
+from kafka import KafkaProducer
+
+from streams.cluster.admin import working
+from streams.cluster.read import reading
+from streams.errors import UsageError
+from streams.wire import (
+    EVERYONE,
+    Override,
+    UnreadableError,
+    decode_override,
+    encode_override,
+    override_key,
+)
+
+FORM: Final = "otpguard.words/1"
+
+
+@dataclass(frozen=True, slots=True)
+class RestoredWords:
+    """Counts of one file's words."""
+
+    said: int
+    standing: int  # left alone: there is a word of that key already, and it may be newer
+
+
+def saved(clients: Mapping[str, Any], topics: Iterable[str]) -> Iterator[str]:
+    """Yield a line of JSON for each word that stands, after one that names the form.
+
+    Raises ConfigError or UnavailableError if a topic cannot be read.
+    """
+    yield json.dumps({"form": FORM})
+    for topic in dict.fromkeys(topics):
+        for value in _standing(clients, topic).values():
+            yield json.dumps({"word": json.loads(value)}, ensure_ascii=False)
+
+
+def restore(
+    clients: Mapping[str, Any], lines: Iterable[str], override: str, everyone: str
+) -> RestoredWords:
+    """Say the words of a file again that have no successor, each on the topic where it belongs.
+
+    Raises UsageError, before anything is said, if the file is none of ours or a word is no word;
+    ConfigError or UnavailableError if a topic cannot be read or written.
+    """
+    words = list(_words(lines))
+    standing = {topic: _standing(clients, topic) for topic in dict.fromkeys((override, everyone))}
+    said = 0
+    with working("cannot restore"), closing(KafkaProducer(**clients, acks="all")) as producer:
+        for word in words:
+            topic, key = everyone if word.recipient == EVERYONE else override, override_key(word)
+            if key not in standing[topic]:
+                producer.send(topic, encode_override(word), key=key).get(10)
+                said += 1
+    return RestoredWords(said, len(words) - said)
+
+
+def _words(lines: Iterable[str]) -> Iterator[Override]:
+    rows = iter(lines)
+    try:
+        form = json.loads(next(rows, "null"))
+        if form != {"form": FORM}:
+            raise UsageError(f"line 1: no file of words: it should begin with {FORM}")
+        for number, line in enumerate(rows, 2):
+            try:
+                yield decode_override(json.dumps(json.loads(line)["word"]).encode())
+            except (KeyError, TypeError, UnreadableError) as error:
+                raise UsageError(f"line {number}: no word of an operator: {error}") from None
+    except json.JSONDecodeError as error:
+        raise UsageError(f"no file of words: {error.msg}") from None
+
+
+def _standing(clients: Mapping[str, Any], topic: str) -> dict[bytes, bytes]:
+    """The newest value of each key, without those that were deleted or are no words."""
+    newest: dict[bytes, bytes | None] = {}
+    with reading(clients, topic) as reader:
+        for record in reader.records(reader.spans()):
+            if record.key is not None:
+                newest[record.key] = record.value
+    return {key: value for key, value in newest.items() if value is not None and _is_word(value)}
+
+
+def _is_word(value: bytes) -> bool:
+    try:
+        decode_override(value)
+    except UnreadableError:
+        return False
+    return True

@@ -1,0 +1,104 @@
+"""A lost topic of the operator's words comes back from a file, and undoes nothing said since."""
+
+from __future__ import annotations
+
+import json
+import stat
+from pathlib import Path
+
+import msgspec
+import pytest
+from typer.testing import CliRunner
+
+from streams.cli.topics import app
+from streams.demo.brokers import Broker
+from streams.errors import OtpguardError
+from streams.operate.backup import RestoredWords, restore, saved
+from tests.enforce.records import override
+from tests.streams.operate.test_tidy import Words
+
+pytestmark = pytest.mark.broker
+
+
+@pytest.fixture
+def pair(broker: Broker, unique: str) -> tuple[Words, Words]:
+    """The topic that is saved, and a new one in its place."""
+    return Words(broker, f"{unique}-old"), Words(broker, f"{unique}-new")
+
+
+def test_words_come_back_byte_for_byte_and_a_second_time_changes_nothing(
+    pair: tuple[Words, Words],
+) -> None:
+    old, new = pair
+    words = [
+        override("exempt", recipient="8613900000001"),
+        override("allow", recipient="8613900000002", platform="sig:淘宝"),
+        override("mode", recipient="*", mode="shadow"),
+    ]
+    old.say(*words, override("exempt", recipient="8613900000003"))
+    old.producer.send(old.name, None, key=b"8613900000003|exempt|").get(10)
+    old.producer.send(old.name, b"no word", key=b"junk").get(10)
+    lines = list(saved(old.clients, [old.name, old.name]))
+    done = restore(new.clients, lines, new.name, new.name)
+    standing = {key: value for key, value in old.standing().items() if key != b"junk"}
+    assert done == RestoredWords(len(standing), 0)
+    assert new.standing() == standing
+    assert restore(new.clients, lines, new.name, new.name) == RestoredWords(0, len(standing))
+
+
+def test_a_word_said_since_is_not_undone(pair: tuple[Words, Words]) -> None:
+    old, new = pair
+    word = override("exempt", recipient="8613900000001")
+    old.say(word)
+    newer = msgspec.structs.replace(word, reason="said since")
+    new.say(newer)
+    lines = list(saved(old.clients, [old.name]))
+    assert restore(new.clients, lines, new.name, new.name) == RestoredWords(0, 1)
+    (value,) = new.standing().values()
+    assert json.loads(value)["reason"] == "said since"
+
+
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        ("{}", "no file of words"),
+        ("x", "no file of words"),
+        ('{"form": "otpguard.words/2"}', "line 1"),
+    ],
+)
+def test_another_file_is_refused_before_anything_is_said(
+    pair: tuple[Words, Words], line: str, says: str, tmp_path: Path, broker: Broker
+) -> None:
+    file = tmp_path / "words.jsonl"
+    file.write_text(f'{line}\n{{"word": {{}}}}\n')
+    done = command(pair[1], broker, tmp_path, "restore", str(file))
+    assert done[0] == 2
+    assert says in done[1]
+    assert pair[1].standing() == {}
+
+
+def test_the_commands_save_for_their_owner_alone_and_restore(
+    pair: tuple[Words, Words], tmp_path: Path, broker: Broker
+) -> None:
+    old, new = pair
+    old.say(override("exempt", recipient="8613900000001"))
+    file = tmp_path / "words.jsonl"
+    code, said = command(old, broker, tmp_path, "backup", "--output", str(file))
+    assert (code, said) == (0, f"1 words saved to {file}\n")
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    code, said = command(new, broker, tmp_path, "restore", str(file))
+    assert (code, said) == (0, "1 words said again; 0 stand already\n")
+    assert new.standing() == old.standing()
+
+
+def command(words: Words, broker: Broker, folder: Path, *arguments: str) -> tuple[int, str]:
+    """Exit code and words of `otpguard topics …` where these are the topics."""
+    config = folder / "otpguard.toml"
+    config.write_text(
+        f'kafka = {{bootstrap = "{broker.bootstrap}"}}\n'
+        f'topics = {{override = "{words.name}", everyone = "{words.name}"}}\n'
+    )
+    done = CliRunner().invoke(app, [*arguments, "--config", str(config)])
+    if isinstance(done.exception, OtpguardError):
+        return int(done.exception.exit_code), str(done.exception)
+    return done.exit_code, done.output

@@ -1,0 +1,40 @@
+"""Sizes: the guide's table, the sizes of topics.yaml and the command say the same."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from streams.operate.size import size_of
+from tests.deploy.tools import ROOT
+
+GUIDE = (ROOT / "deploy" / "README.md").read_text("utf-8")
+ROW = re.compile(r"\| (\w+) \| ([\d,]+) \| (\d+) M \| (\d+) \| (\d+) \| (\d) GiB \| ([\d.]+) GB \|")
+ROWS = [row.groups() for row in ROW.finditer(GUIDE)]
+
+
+def test_the_guides_table_is_found() -> None:
+    assert [row[0] for row in ROWS] == ["trial", "city", "province", "nation"]
+
+
+@pytest.mark.parametrize("row", ROWS, ids=[row[0] for row in ROWS])
+def test_a_size_fits_into_what_the_guide_plans_for_it(row: tuple[str, ...]) -> None:
+    name, events, recipients, partitions, workers, gibibytes, changelog = row
+    found = size_of(int(events.replace(",", "")), int(recipients) * 10**6)
+    assert found.workers == int(workers), name
+    assert found.partitions == int(partitions), name
+    room = int(gibibytes) * 2**30 - found.memory_bytes
+    assert room > 0.7e9, "what the guide leaves for suspects"
+    assert abs(found.changelog_live_bytes / 1e9 / float(changelog) - 1) < 0.2
+
+
+@pytest.mark.parametrize("events", [1, 20_000, 20_001, 64_999, 65_001, 1_000_000, 10**8])
+@pytest.mark.parametrize("recipients", [1, 2_000_000, 2_000_001, 320_000_001, 10**10])
+def test_whatever_is_asked_for_the_partitions_hold_it(events: int, recipients: int) -> None:
+    found = size_of(events, recipients)
+    assert found.workers * 65_000 >= events
+    assert found.partitions % found.workers == 0
+    assert recipients / found.partitions <= 10_000_000
+    assert found.partitions >= (4 if events <= 20_000 and recipients <= 2_000_000 else 32)
+    assert found.memory_attacked_bytes >= found.memory_bytes > 500_000_000
