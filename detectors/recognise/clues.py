@@ -17,7 +17,7 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.recognise.grams import HASH_BITS, View
+from detectors.recognise.grams import HASH_BITS, NOWHERE, View
 
 Ints = NDArray[np.int64]
 Hashes = NDArray[np.uint32]
@@ -54,9 +54,9 @@ class Clue(NamedTuple):
 
     family: int  # of FAMILIES
     form: str  # how it is told: `{0}` and `{1}` are tokens
-    text: Ints
+    at: slice | Ints  # of which token each is reckoned: it and the edge behind it are one text's
     place: Ints
-    tokens: tuple[Ints, ...]
+    tokens: tuple[slice | Ints, ...]
 
 
 class Tokens(NamedTuple):
@@ -158,16 +158,20 @@ def clues(told: Tokens) -> Iterator[Clue]:
 
 
 def _words(told: Tokens) -> Iterator[Clue]:
-    edge = np.zeros(len(told.word), np.bool_)
-    edge[told.edges] = True
-    own = np.flatnonzero(~edge)
-    yield Clue(0, "{0}", told.text[own], _place(1, told.word[own]), (own,))
-    first = np.arange(len(told.word) - 1)
+    every = slice(0, len(told.word))
+    own = _place(1, told.word)
+    own[told.edges] = NOWHERE
+    yield Clue(0, "{0}", every, own, (every,))
     pair = _place(2, told.word[:-1], told.word[1:])
-    yield Clue(0, "{0} {1}", told.text[1:], pair, (first, first + 1))
-    apart = np.flatnonzero(~edge[1:-1])
-    pair = _place(3, told.word[apart], told.word[apart + 2])
-    yield Clue(0, "{0} … {1}", told.text[apart + 1], pair, (apart, apart + 2))
+    yield Clue(0, "{0} {1}", slice(1, every.stop), pair, (slice(0, every.stop - 1), _from(1, told)))
+    pair = _place(3, told.word[:-2], told.word[2:])
+    pair[told.edges[1:-1] - 1] = NOWHERE
+    middle = slice(1, every.stop - 1)
+    yield Clue(0, "{0} … {1}", middle, pair, (slice(0, every.stop - 2), _from(2, told)))
+
+
+def _from(first: int, told: Tokens) -> slice:
+    return slice(first, len(told.word))
 
 
 def _near_numbers(told: Tokens) -> Iterator[Clue]:
@@ -185,39 +189,42 @@ def _near_numbers(told: Tokens) -> Iterator[Clue]:
                 reach + 1
             )
             with_own = how.replace("a number", "{1}")
-            yield Clue(1, how, text, _place(form + reach, told.word[near]), (near,))
+            yield Clue(1, how, at, _place(form + reach, told.word[near]), (near,))
             pair = _place(form + 8 + reach, own, told.word[near])
-            yield Clue(1, with_own, text, pair, (near, at))
+            yield Clue(1, with_own, at, pair, (near, at))
     left, right = told.word[before[0]], told.word[behind[0]]
     pair = _place(48, told.word[before[1]], left)
-    yield Clue(1, "{0} {1} before a number", text, pair, (before[1], before[0]))
+    yield Clue(1, "{0} {1} before a number", at, pair, (before[1], before[0]))
     pair = _place(49, right, told.word[behind[1]])
-    yield Clue(1, "{0} {1} behind a number", text, pair, (behind[0], behind[1]))
-    yield Clue(1, "{0} [number] {1}", text, _place(50, left, right), (before[0], behind[0]))
+    yield Clue(1, "{0} {1} behind a number", at, pair, (behind[0], behind[1]))
+    yield Clue(1, "{0} [number] {1}", at, _place(50, left, right), (before[0], behind[0]))
     pair = _place(51, own, left, right)
-    yield Clue(1, "{0} {2} {1}", text, pair, (before[0], behind[0], at))
+    yield Clue(1, "{0} {2} {1}", at, pair, (before[0], behind[0], at))
 
 
 def _shapes(told: Tokens) -> Iterator[Clue]:
+    every = slice(0, len(told.shape))
+    own = _place(64, told.shape)
+    own[told.edges] = NOWHERE
+    yield Clue(2, "{0}", every, own, (every,))
     edge = np.zeros(len(told.word), np.bool_)
     edge[told.edges] = True
-    own = np.flatnonzero(~edge)
-    yield Clue(2, "{0}", told.text[own], _place(64, told.shape[own]), (own,))
-    counted = np.zeros(len(edge) + 1, np.int64)
-    counted[told.numbers + 1] = 1
-    counted = np.cumsum(counted)
     edges = np.concatenate(([0], np.cumsum(edge)))
     for run in range(2, _RUN + 1):
         count = len(edge) - run + 1
-        if count <= 0:
-            return
-        first = np.flatnonzero(
-            (counted[run:] > counted[:count]) & (edges[run - 1 : -1] == edges[1 : count + 1])
-        )
+        # the runs that hold a number: begun at it, or up to `run - 1` tokens before it
+        begun = np.zeros(len(edge), np.bool_)
+        for back in range(run):
+            begun[np.maximum(told.numbers - back, 0)] = True
+        first = np.flatnonzero(begun[: max(count, 0)])
+        first = first[edges[first + run - 1] == edges[first + 1]]
         parts = [told.shape[first + at] for at in range(run)]
         form = " ".join(f"{{{at}}}" for at in range(run))
-        tokens_ = tuple(first + at for at in range(run))
-        yield Clue(2, form, told.text[first + 1], _place(64 + run, *parts), tokens_)
+        yield Clue(2, form, first + 1, _place(64 + run, *parts), _run(first, run))
+
+
+def _run(first: Ints, run: int) -> tuple[Ints, ...]:
+    return tuple(first + at for at in range(run))
 
 
 def weighed_down(told: Tokens, texts: int) -> NDArray[np.float64]:
@@ -239,12 +246,12 @@ def weighed_down(told: Tokens, texts: int) -> NDArray[np.float64]:
 
 def sums(seen: View, weights: NDArray[np.int8]) -> NDArray[np.float64]:
     """The sum of the weights of each text's clues, each family weighed down by what it may have."""
-    texts = len(seen.starts)
     told = tokens(seen)
-    summed = np.zeros((len(FAMILIES), texts))
+    total = np.zeros((len(FAMILIES), len(told.word) + 1), np.int32)  # of what each token begins
     for clue in clues(told):
-        summed[clue.family] += np.bincount(clue.text, weights[clue.place], texts)
-    return np.asarray((summed / weighed_down(told, texts)).sum(axis=0))
+        total[clue.family, clue.at] += weights[clue.place]
+    summed = np.add.reduceat(total, told.edges + 1, axis=1)[:, :-1]
+    return np.asarray((summed / weighed_down(told, len(seen.starts))).sum(axis=0))
 
 
 def described(seen: View) -> Iterator[tuple[str, int, float]]:
@@ -258,9 +265,10 @@ def described(seen: View) -> Iterator[tuple[str, int, float]]:
         for shape, name in zip(told.shape.tolist(), names, strict=True)
     ]
     by = weighed_down(told, 1)[:, 0].tolist()
+    numbered = np.arange(len(names))
     for clue in clues(told):
         shown = shapes if clue.family == 2 else names
-        for place, *which in zip(
-            clue.place.tolist(), *(t.tolist() for t in clue.tokens), strict=True
-        ):
-            yield clue.form.format(*(shown[at] for at in which)), place, by[clue.family]
+        which = np.stack([numbered[each] for each in clue.tokens], axis=1)
+        for place, at in zip(clue.place.tolist(), which.tolist(), strict=True):
+            if place < NOWHERE:
+                yield clue.form.format(*(shown[each] for each in at)), place, by[clue.family]

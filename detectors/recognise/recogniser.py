@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import repeat
 from typing import Final, NamedTuple
 
@@ -239,6 +240,7 @@ _CHECKED_ROWS: Final = 64
 batch on average."""
 
 
+@lru_cache(4_096)
 def _identity(key: str) -> int:
     """The platform id of a key, and its check above that."""
     return name_check(key) << 32 | platform_id(key)
@@ -533,7 +535,8 @@ class Recogniser:
             self._call(*answer)
             return answer[0]
         name = looked.signature or looked.host
-        if name is None or not _DIGIT.search(fold(seen[slice(*name)])):
+        written = seen[slice(*name)] if name else "-"
+        if name is None or written.isalpha() or not _DIGIT.search(fold(written)):
             return self._remember(key, *answer)
         if native:  # the name's digits are not where the folded text has them: read it every time
             self._call(*answer)

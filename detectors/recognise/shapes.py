@@ -97,8 +97,10 @@ _SENT_TO: Final = re.compile(
 _TO_SEND: Final = re.compile(  # "8888'e gönder"
     "(?:['’]?[yn]?[ae])? ?(?:numarasina |nomresine |ya |no.ya )?(?:sms |mesaj )?"
     "(?:gonder|yolla|yaz\\b|at(?:in|arak))"
-    "|\\s?(?:번으로|로 문자|으로 문자|(?:으로|로) (?:보내|전송)|に送信|へ(?:送信|返信)|宛|पर (?:भेज|sms)|वर पाठव|मा पठाउ)"
-    "|\\s(?:senden|schicken|sturen|szamra|zenbakira|(?:raqami)?ga yubor|нөміріне жібер|номерине жөнөт"
+    "|\\s?(?:번으로|로 문자|으로 문자|(?:으로|로) (?:보내|전송)|に送信|へ(?:送信|返信)|宛"
+    "|पर (?:भेज|sms)|वर पाठव|मा पठाउ)"
+    "|\\s(?:senden|schicken|sturen|szamra|zenbakira|(?:raqami)?ga yubor|нөміріне жібер"
+    "|номерине жөнөт"
     "|руу илгээ|дугаарт илгээ|համարին|நம்பருக்கு|எண்ணுக்கு|க்கு அனுப்ப|కి (?:పంప|sms)|ಗೆ ಕಳ|ലേക്ക് അയ"
     "|ને મોકલ|પર (?:મોકલ|sms)|['’]?ਤੇ (?:ਭੇਜ|sms)|ට (?:යව|එව)|নম্বরে পাঠা|এ পাঠা|پر بھيج|پر ارسال"
     "|را ارسال|ይላኩ|သို့ ပို့)"
@@ -273,5 +275,5 @@ def _is_name(found: re.Match[str]) -> bool:
     name = found[found.lastindex or 0].strip()
     if name.isdigit():
         return len(name) <= 5 and found[1] is not None
-    words = any(letter.isalpha() for letter in name) and "%" not in name  # 【最大50%OFF】
+    words = _LETTER.search(name) is not None and "%" not in name  # 【最大50%OFF】
     return words and name not in _LABELS
