@@ -20,10 +20,12 @@ _APART: Final = re.compile(
     f"|(?<![0-9a-z.*/:+-])(?P<d>0(?P<v>[.·•・*※_|~☆★✦◆♦●○^،、,/])(?:0(?P=v)){{2,6}}0)(?![\\w.*/:%])"
     "|(?P<b>(?:[(（\\[【<]0[)）\\]】>]){4,8})"
 )
+# A letter between two equal signs, with a letter on either side. Begins at a sign, not at a letter:
+# there are fewer of them.
 _HINT: Final = re.compile(
-    f"{_LETTER}(?P<s>{_SIGN}| ){_LETTER}(?P=s){_LETTER}(?![a-z])"
-    f"|0{_SIGN}0{_SIGN}0{_SIGN}0|0[)）\\]】>][(（\\[【<]0"
+    f"(?P<s>{_SIGN}| )(?<={_LETTER}.){_LETTER}(?P=s){_LETTER}(?![a-z])", re.DOTALL
 )
+_HINT_OF_DIGITS: Final = re.compile(f"0(?:{_SIGN}0{_SIGN}0{_SIGN}|[)）\\]】>][(（\\[【<])0")
 
 
 def gathered(folded: str) -> tuple[str, list[int] | None]:
@@ -36,7 +38,7 @@ def gathered(folded: str) -> tuple[str, list[int] | None]:
     >>> gathered("on 12.03.2025 at 10:30")
     ('on 12.03.2025 at 10:30', None)
     """
-    if not _HINT.search(folded):
+    if not _HINT.search(folded) and not _HINT_OF_DIGITS.search(folded):
         return folded, None
     places: list[int] = []
     end = 0

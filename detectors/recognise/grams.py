@@ -16,7 +16,10 @@ from numpy.typing import NDArray
 GRAM_CHARS: Final = 5
 """Characters of the longest piece. Chosen by cross-validation: six are no better, four worse."""
 HASH_BITS: Final = 18
-"""Of a piece's place in the table of weights. Chosen: 256 kB; a bit less costs .2 % of answers."""
+"""Of a piece's place in its half of the table of weights, the first; clues are in the second.
+Chosen: 256 kB a half; a bit less costs .2 % of answers."""
+NOWHERE: Final = 2 << HASH_BITS
+"""The place behind both halves, which weighs nothing."""
 RUN_MAX: Final = 9
 """The longest run of digits that is told from longer ones."""
 
@@ -31,19 +34,21 @@ class View(NamedTuple):
     """Texts as the model sees them, one behind the other, an edge before and behind each."""
 
     letters: NDArray[np.uint32]  # code points
+    cased: NDArray[np.uint32]  # the same before they were folded, for their capitals
     starts: NDArray[np.int64]  # of each text in `letters`, its first character
     lengths: NDArray[np.int64]  # characters of each
 
 
-def view(folded: Sequence[str]) -> View:
-    r"""Folded texts as the model sees them.
+def view(folded: Sequence[str], cased: Sequence[str] | None = None) -> View:
+    r"""Folded texts as the model sees them; `cased` are the same with their capitals.
 
-    >>> letters, starts, lengths = view(["code: 4829", "a"])
+    >>> letters, _, starts, lengths = view(["code: 4829", "a"])
     >>> "".join(map(chr, letters)), starts.tolist(), lengths.tolist()
     ('\x00code: 4\x00a\x00', [1, 9], [7, 1])
     """
-    octets = f"\0{chr(0).join(folded)}\0".encode("utf-32-le", "surrogatepass")
-    letters = np.frombuffer(octets, np.uint32)
+    letters = high = _points(folded)
+    if cased is not None:
+        high = _points(cased)
     lengths = np.fromiter(map(len, folded), np.int64, len(folded))
     stops = np.cumsum(lengths + 1)  # of the edge behind each text
     digit = (letters - _ZERO) < 10
@@ -54,16 +59,22 @@ def view(folded: Sequence[str]) -> View:
         letters = letters.copy()
         letters[begins] = _ZERO + np.minimum(ends - begins, RUN_MAX).astype(np.uint32)
         dropped = np.concatenate(([0], np.cumsum(inner)))
-        letters = letters[~np.concatenate(([False], inner))]
+        kept = ~np.concatenate(([False], inner))
+        letters, high = letters[kept], high[kept]
         stops = stops - dropped[stops]
     starts = np.concatenate(([0], stops[:-1])) + 1
-    return View(letters, starts, stops - starts)
+    return View(letters, high, starts, stops - starts)
+
+
+def _points(texts: Sequence[str]) -> NDArray[np.uint32]:
+    octets = f"\0{chr(0).join(texts)}\0".encode("utf-32-le", "surrogatepass")
+    return np.frombuffer(octets, np.uint32)
 
 
 def hashes(seen: View) -> Iterator[tuple[int, NDArray[np.uint32]]]:
     """For each length of pieces, the places in the table of all pieces, in order of the text.
 
-    Where a piece would reach over an edge into another text, the place is one past the table. The
+    Where a piece would reach over an edge into another text, the place is NOWHERE. The
     piece that begins at `at` is told by the text that `at + 1` is in (`at` for single characters).
     """
     letters = seen.letters
@@ -76,9 +87,9 @@ def hashes(seen: View) -> Iterator[tuple[int, NDArray[np.uint32]]]:
         places = ((piece + np.uint32(length)) * _LAST) >> np.uint32(32 - HASH_BITS)
         for back in range(1, length - 1):
             over = edges - back
-            places[over[(over >= 0) & (over < len(places))]] = 1 << HASH_BITS
+            places[over[(over >= 0) & (over < len(places))]] = NOWHERE
         if length == 1:
-            places[edges] = 1 << HASH_BITS
+            places[edges] = NOWHERE
         yield length, places
 
 
@@ -101,5 +112,5 @@ def pieces(folded: str) -> list[tuple[str, int]]:
         (text[at : at + length], place)
         for length, places in hashes(seen)
         for at, place in enumerate(places.tolist())
-        if place < 1 << HASH_BITS
+        if place < NOWHERE
     ]

@@ -26,6 +26,8 @@ _Tree = dict[str, "_Tree"]
 def any_of(words: Iterable[str], before: str = "", after: str = "") -> re.Pattern[str]:
     r"""A pattern that finds any of the words, the longest at each place; no groups.
 
+    Of no words it finds nothing: an empty pattern would find itself everywhere.
+
     A word is a regular expression of characters, classes, look-arounds and `(?:a|b)` groups; a
     space stands for any run of white space, or none. `before` and `after` stand around each.
 
@@ -39,6 +41,8 @@ def any_of(words: Iterable[str], before: str = "", after: str = "") -> re.Patter
             for atom in atoms:
                 node = node.setdefault(atom, {})
             node[""] = {}
+    if not tree:
+        return re.compile("(?!)")
     return re.compile(f"{before}(?:{_by_first(tree)}){after}")
 
 

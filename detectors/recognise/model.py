@@ -20,7 +20,8 @@ from typing import Final, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.recognise.grams import GRAM_CHARS, HASH_BITS, pieces, sums, view
+from detectors.recognise import clues
+from detectors.recognise.grams import GRAM_CHARS, NOWHERE, pieces, sums, view
 from detectors.recognise.shipped import shipped, shipped_octets
 
 
@@ -28,7 +29,7 @@ from detectors.recognise.shipped import shipped, shipped_octets
 class Model:
     """A trained model; see the module. Log-odds are in hundredths of a natural unit."""
 
-    weights: NDArray[np.int8]  # (2**HASH_BITS + 1,); the last is nought
+    weights: NDArray[np.int8]  # (NOWHERE + 1,): of pieces, of clues, and a nought
     scale: float  # of a weight, in hundredths
     bias: float  # of a text without pieces, in hundredths
     share: float  # of the score in the whole sum
@@ -44,7 +45,7 @@ class Model:
         """The model in `data/`."""
         table = tomllib.loads(shipped("model"))
         octets = shipped_octets("model.weights")
-        weights = np.zeros((1 << HASH_BITS) + 1, np.int8)
+        weights = np.zeros(NOWHERE + 1, np.int8)
         weights[:-1] = np.frombuffer(octets, np.int8)
         return cls(
             weights,
@@ -59,18 +60,21 @@ class Model:
             float(table["sure_other"]),
         )
 
-    def scores(self, folded: Sequence[str]) -> NDArray[np.int64]:
-        """The score of each folded text, in hundredths; one pass over all of them."""
+    def scores(self, folded: Sequence[str], cased: Sequence[str]) -> NDArray[np.int64]:
+        """The score of each folded text, in hundredths; one pass over all of them.
+
+        `cased` are the same texts with their capitals, a character for a character.
+        """
         if not folded:
             return np.zeros(0, np.int64)
-        seen = view(folded)
+        seen = view(folded, cased)
         norm = np.sqrt(np.maximum(seen.lengths, 1) * float(GRAM_CHARS))
-        scores = np.rint(self.bias + self.scale * sums(seen, self.weights) / norm)
-        return scores.astype(np.int64)
+        summed = sums(seen, self.weights) / norm + clues.sums(seen, self.weights)
+        return np.rint(self.bias + self.scale * summed).astype(np.int64)
 
-    def score(self, folded: str) -> int:
+    def score(self, folded: str, cased: str) -> int:
         """The score of one folded text, in hundredths."""
-        return int(self.scores([folded])[0])
+        return int(self.scores([folded], [cased])[0])
 
     def odds(self, score: int, rule: str, traits: Iterable[str]) -> int:
         """The log-odds of a code, in hundredths, for a score, the rule read, and the traits."""
@@ -83,22 +87,25 @@ class Model:
             return True
         return False if score <= self.other else None
 
-    def told(self, folded: str, most: int = 6) -> list[tuple[str, int]]:
-        """The pieces that weighed most, with what they add in hundredths, the heaviest first.
+    def told(self, folded: str, cased: str, most: int = 6) -> list[tuple[str, int]]:
+        """The pieces and clues that weighed most, with what they add in hundredths.
 
-        Of pieces inside one another only the heaviest is named. A figure stands for a number of so
-        many digits, an edge of the text for itself.
+        The heaviest first; of pieces inside one another only the heaviest is named. A figure stands
+        for a number of so many digits, an edge of the text for itself.
         """
-        norm = math.sqrt(max(1, len(view([folded]).letters) - 2) * GRAM_CHARS)
-        found: dict[str, int] = {}
+        seen = view([folded], [cased])
+        norm = math.sqrt(max(1, len(seen.letters) - 2) * GRAM_CHARS)
+        found: dict[str, float] = {}
         for piece, place in pieces(folded):
-            found[piece] = found.get(piece, 0) + int(self.weights[place])
+            found[piece] = found.get(piece, 0) + int(self.weights[place]) / norm
+        for clue, place, by in clues.described(seen):
+            found[clue] = found.get(clue, 0) + int(self.weights[place]) / by
         told: list[tuple[str, int]] = []
         for piece, weight in sorted(found.items(), key=lambda pair: (-abs(pair[1]), pair[0])):
             if len(told) == most or not weight:
                 break
             if not any(piece in other or other in piece for other, _ in told):
-                told.append((piece, round(self.share * self.scale * weight / norm)))
+                told.append((piece, round(self.share * self.scale * weight)))
         return told
 
 

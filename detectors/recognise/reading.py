@@ -77,6 +77,7 @@ _CODE_SENDER: Final = re.compile("otp|auth|verif|passcode|2fa|code|securit|éªŒè¯
 _LATE_DIGITS: Final = {  # Tibetan, Shan, Mongolian: not folded, for names hold them as they are
     zero + digit: "0" for zero in (0x0F20, 0x1090, 0x1810) for digit in range(10)
 }
+_LATE_DIGIT: Final = re.compile("[\u0f20-\u0f29\u1090-\u1099\u1810-\u1819]")
 _CAPITALS: Final = re.compile("(?<![\\w.@/])[A-Z]{4,9}(?![\\w@/]|[.]\\w)")
 _LOOSE: Final = re.compile("(?<![0-9])0(?:[^\\w\n]{0,2}0){2,9}(?![0-9])")
 _Decision = tuple[str, tuple[int, int] | None]  # rule, span of the code
@@ -136,6 +137,7 @@ class Look(NamedTuple):
     signature: tuple[int, int] | None
     host: tuple[int, int] | None
     places: list[int] | None  # of the characters of `folded`, if some were left out
+    cased: str  # `folded` with its capitals: as long, a character for a character
     capitals: tuple[tuple[int, int], ...] = ()  # words that may be codes, in a text without digits
 
     @property
@@ -154,7 +156,9 @@ def look(masked: str) -> Look:
     """Folds a masked excerpt and finds the names that stand in it as such."""
     folded = fold(masked)
     if not masked.isascii():
-        folded = mask(folded).translate(_LATE_DIGITS)  # native digits have become ASCII digits
+        folded = mask(folded)  # native digits have become ASCII digits
+        if _LATE_DIGIT.search(folded):
+            folded = folded.translate(_LATE_DIGITS)
     places = None if len(folded) == len(masked) else kept(masked)
     folded, together = gathered(folded)
     if together:
@@ -166,8 +170,9 @@ def look(masked: str) -> Look:
         capitals: tuple[tuple[int, int], ...] = ()
         if "0" not in folded and not masked.isupper():
             capitals = tuple(found.span() for found in _CAPITALS.finditer(masked))
-        return Look(folded, bracketed, host_line, bracketed, host, None, capitals)
-    looked = Look(folded, bracketed, host_line, None, None, places)
+        return Look(folded, bracketed, host_line, bracketed, host, None, masked, capitals)
+    cased = "".join([masked[place] for place in places])
+    looked = Look(folded, bracketed, host_line, None, None, places, cased)
     return looked._replace(signature=looked.unfolded(bracketed), host=looked.unfolded(host))
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import repeat
 from typing import Final, NamedTuple
 
@@ -22,7 +23,14 @@ from detectors.model.event import Batch, Trust, name_check, platform_id
 from detectors.model.strings import SPARE, StringBuffer, Strings
 from detectors.recognise import scripts
 from detectors.recognise.brands import brand, tells_nobody
-from detectors.recognise.fold import MASK, fold, has_native_digits, mask, name_key
+from detectors.recognise.fold import (
+    MASK,
+    fold,
+    has_native_digits,
+    mask,
+    masked_all,
+    name_key,
+)
 from detectors.recognise.reading import (
     READ_CHARS,
     Look,
@@ -35,7 +43,7 @@ from detectors.recognise.reading import (
 )
 from detectors.recognise.registry import Line, Registry, Sender
 from detectors.recognise.rules import RULES
-from detectors.recognise.weigh import confidence, model, named
+from detectors.recognise.weigh import confidence, model, named, scored
 
 OTP_CATEGORY: Final = "otp"
 OTHER_CATEGORIES: Final = frozenset({"txn", "notice", "marketing", "p2p"})
@@ -103,7 +111,7 @@ def recognise(
             code = read(looked).code
     else:
         reading = read(looked)
-        score = model().score(looked.folded)
+        score = model().score(looked.folded, looked.cased)
         sure = confidence(
             looked,
             score,
@@ -232,6 +240,7 @@ _CHECKED_ROWS: Final = 64
 batch on average."""
 
 
+@lru_cache(4_096)
 def _identity(key: str) -> int:
     """The platform id of a key, and its check above that."""
     return name_check(key) << 32 | platform_id(key)
@@ -252,6 +261,14 @@ _ENDS: Final = [f"{tail}\0" for tail in _TAILS]
 _TAIL_OCTETS: Final = np.frombuffer("".join(_TAILS).encode(), np.uint8).reshape(-1, SPARE)
 
 
+class _Looked(NamedTuple):
+    """A text as it was looked at with all new ones of a batch."""
+
+    look: Look
+    score: int
+    masked: str  # its excerpt
+
+
 class _Asked(NamedTuple):
     """One event as it is asked about; `kind` is the number of the kind of its sender."""
 
@@ -261,7 +278,7 @@ class _Asked(NamedTuple):
     category: str
     platform: str
     template: str
-    looked: tuple[Look, int] | None  # and its score, if it was looked at with all new texts
+    looked: _Looked | None  # if it was looked at with all new texts
 
 
 def _masked(text: str, kind: int) -> bytes:
@@ -428,24 +445,25 @@ class Recogniser:
             told = batch.category[row]
             if batch.text[row] and (told == OTP_CATEGORY or told in OTHER_CATEGORIES):
                 rows.append(row)
-        looks = [look(mask(excerpt(batch.text[row]))).folded for row in rows]
-        for row, folded, score in zip(rows, looks, model().scores(looks).tolist(), strict=True):
+        looks = [look(mask(excerpt(batch.text[row]))) for row in rows]
+        for row, looked, score in zip(rows, looks, scored(looks), strict=True):
             sure = model().sure(score)
-            code = sure is True and "0" in folded
+            code = sure is True and "0" in looked.folded
             other = sure is False
             self.checked += 1
             self.contradicted += other if batch.category[row] == OTP_CATEGORY else code
 
     def _looks(
         self, texts: Strings, keys: Sequence[_Key], rows: Sequence[int]
-    ) -> dict[_Key, tuple[Look, int]]:
+    ) -> dict[_Key, _Looked]:
         """A look at each text that no generation knows, and its score: all in one pass."""
         new = {key: row for row in rows if (key := keys[row]) not in self._old}
         for key in [key for key in new if key in self._young]:  # known but for a name's digits
             del new[key]
-        looks = [look(mask(excerpt(texts[row]))) for row in new.values()]
-        scores = model().scores([looked.folded for looked in looks]).tolist()
-        return dict(zip(new, zip(looks, scores, strict=True), strict=True))
+        masked = masked_all([excerpt(texts[row]) for row in new.values()])
+        looks = list(map(look, masked))
+        found = map(_Looked, looks, scored(looks), masked)
+        return dict(zip(new, found, strict=True))
 
     def _make_room(self) -> None:
         """Drops the old generation if the young one is full.
@@ -504,7 +522,7 @@ class Recogniser:
             return self._remember(key, *self._read(asked, seen)[1]) if known == _MISS else known
         if known != _MISS:
             return known
-        masked = mask(seen)
+        masked = asked.looked.masked if asked.looked else mask(seen)
         native = has_native_digits(masked)
         if native:  # other messages of the template differ in digits that are not masked
             masked = mask(fold(masked))
@@ -517,7 +535,8 @@ class Recogniser:
             self._call(*answer)
             return answer[0]
         name = looked.signature or looked.host
-        if name is None or not _DIGIT.search(fold(seen[slice(*name)])):
+        written = seen[slice(*name)] if name else "-"
+        if name is None or written.isalpha() or not _DIGIT.search(fold(written)):
             return self._remember(key, *answer)
         if native:  # the name's digits are not where the folded text has them: read it every time
             self._call(*answer)
@@ -561,10 +580,10 @@ class Recogniser:
         registry = self.registry
         origin = self._origins[asked.kind]
         if asked.looked:
-            looked, score = asked.looked
+            looked, score = asked.looked.look, asked.looked.score
         else:
             looked = look(mask(seen))
-            score = model().score(looked.folded)
+            score = model().score(looked.folded, looked.cased)
         name, trust = _platform(registry, looked, seen, origin, asked.signature, asked.platform)
         rule = _textless(registry, origin, asked.category, asked.template, text=bool(seen))
         if rule:

@@ -77,23 +77,33 @@ _GLUED: Final = re.compile(  # 50rb, 300tl, 10gb: an amount, a size, an order
     "|usd|eur|rs|rp|lei|kn|din|kc|ft|zl|sek|nok|dkk|chf|pts|p|d|w|v|kw|kwh|mah|mbps|hp|usdt|won|yen|baht|fps|px|hz|mhz)"
 )
 _SENT: Final = (  # verbs of sending: "text STOP to 0000"
-    "(?:text|txt|sms|send|reply|whatsapp|envoy|repond|envia|manda|mande|responde|envie|sende|senden"
-    "|antwort|schick|invia|rispond|soan|nhan tin|gui|ketik|kirim|balas|hantar|taip|yaz|gonder|yolla"
-    "|wyslij|sms-?uj|stuur|poslji|posalji|posli|odpovez|kuld|trimite|lahet|skicka|isprati"
-    "|отправ|отошл|пошл|изпрат|надішл|прати|στείλ|στειλ|ارسل|بفرست|ارسال|שלח|भेज|ส่ง|พิมพ์"
+    "(?:text|txt|sms|dms|stop|send|reply|whatsapp|envoy|repond|votez|envia|manda|mande|responde|envie"
+    "|sende|senden|antwort|schick|spende|invia|rispond|soan|nhan tin|gui|ketik|kirim|balas|hantar"
+    "|taip|yaz|gonder|yolla|wyslij|stuur|doneer|poslji|posalji|glasaj|posli|odpovez|kuld"
+    "|trimite|lahet|vasta|skicka|isprati|dergo|atbild|sut[ei]|siusk|saada|tuma|aika|tura|u dir"
+    "|thumela|bidali|yubor|mag-?register"
+    "|отправ|отошл|пошл|изпрат|надішл|прати|пошаљ|испрати|στείλ|στειλ|ارسل|بفرست|ارسال|שלח|השב"
+    "|भेज|ส่ง|พิมพ์|გააგზავნ|გაგზავნ|ուղարկ|ផ្ញើ|ສົ່ງ|илгээ"
     "|发送|發送|编辑|編輯|发短信|回复|回覆|傳送|传送|送信|보내|전송)"
 )
 _SENT_TO: Final = re.compile(
     f"{_SENT}[^.!?。！？\n]{{0,60}}?"
-    "(?:(?<![a-z])(?:to|au|al|a|ao|para|pro|an|ke|toi|den|qua|naar|na|la|til|till|pada|no|στο)"
-    "|на номер|на|الى|لرقم|به|למספר|ל|पर|ไปที่|มาที่|到|至|へ|に)"
+    "(?:(?<![a-z])(?:to|au|al|a|ao|para|pro|an|ke|toi|den|qua|naar|na|la|til|till|pada|no|uz|ne"
+    "|sa|kwenda|zuwa|ku|numeriu|numbrile|numeroon|lambarka|gui)"
+    "|στο|на номер|на|الى|لرقم|به|למספר|לנייד|ל|पर|ไปที่|มาที่|ნომერზე|ទៅ|ຫາ|到|至|へ|に)"
     "(?: (?:nr|numer|numero|no|nomor|number|so|short ?code|numarasi|nummer|номер)[.]?)?"
     "\\s?:?\\s?#?[*]?$"
 )
 _TO_SEND: Final = re.compile(  # "8888'e gönder"
-    "(?:['’]?[yn]?[ae])? ?(?:numarasina |ya |no.ya )?(?:sms |mesaj )?"
+    "(?:['’]?[yn]?[ae])? ?(?:numarasina |nomresine |ya |no.ya )?(?:sms |mesaj )?"
     "(?:gonder|yolla|yaz\\b|at(?:in|arak))"
-    "|\\s?(?:번으로|로 문자|으로 문자|(?:으로|로) (?:보내|전송)|に送信|へ送信|宛|पर (?:भेज|sms))"
+    "|\\s?(?:번으로|로 문자|으로 문자|(?:으로|로) (?:보내|전송)|に送信|へ(?:送信|返信)|宛"
+    "|पर (?:भेज|sms)|वर पाठव|मा पठाउ)"
+    "|\\s(?:senden|schicken|sturen|szamra|zenbakira|(?:raqami)?ga yubor|нөміріне жібер"
+    "|номерине жөнөт"
+    "|руу илгээ|дугаарт илгээ|համարին|நம்பருக்கு|எண்ணுக்கு|க்கு அனுப்ப|కి (?:పంప|sms)|ಗೆ ಕಳ|ലേക്ക് അയ"
+    "|ને મોકલ|પર (?:મોકલ|sms)|['’]?ਤੇ (?:ਭੇਜ|sms)|ට (?:යව|එව)|নম্বরে পাঠা|এ পাঠা|پر بھيج|پر ارسال"
+    "|را ارسال|ይላኩ|သို့ ပို့)"
 )
 _SENT_CHARS: Final = 80
 
@@ -265,5 +275,5 @@ def _is_name(found: re.Match[str]) -> bool:
     name = found[found.lastindex or 0].strip()
     if name.isdigit():
         return len(name) <= 5 and found[1] is not None
-    words = any(letter.isalpha() for letter in name) and "%" not in name  # 【最大50%OFF】
+    words = _LETTER.search(name) is not None and "%" not in name  # 【最大50%OFF】
     return words and name not in _LABELS

@@ -51,14 +51,14 @@ def why(registry: Registry, text: str, sender: str, rule: str, *, trusted: bool)
     line = registry.sender(sender).line
     person = line is Line.PERSON and looked.signature is None
     traits = (*reading.traits, "person") if person else reading.traits
-    score = weights.score(looked.folded)
+    score = weights.score(looked.folded, looked.cased)
     odds = weights.odds(score, reading.rule, traits)
     parts = [
         WhyPart("rule", RULES[reading.rule].says, weights.rules[reading.rule] / 100),
         *(WhyPart("trait", TRAITS[trait], weights.traits[trait] / 100) for trait in traits),
         *(
             WhyPart("piece", _readable(piece), adds / 100)
-            for piece, adds in weights.told(looked.folded)
+            for piece, adds in weights.told(looked.folded, looked.cased)
         ),
     ]
     rest = odds / 100 - sum(part.adds for part in parts)

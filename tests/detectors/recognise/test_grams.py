@@ -6,10 +6,10 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from detectors.recognise.grams import GRAM_CHARS, HASH_BITS, RUN_MAX, pieces, sums, view
+from detectors.recognise.grams import GRAM_CHARS, NOWHERE, RUN_MAX, pieces, sums, view
 
 TEXTS = st.lists(st.text("ab 12\0验é", max_size=20), min_size=1, max_size=5)
-WEIGHTS = np.append(np.arange(1 << HASH_BITS) % 251 - 125, 0).astype(np.int8)
+WEIGHTS = np.append(np.arange(NOWHERE) % 251 - 125, 0).astype(np.int8)
 
 
 def seen(text: str) -> str:
@@ -46,7 +46,7 @@ def test_pieces_are_all_runs_of_one_to_five_characters_with_an_edge_each_side(te
     ]
     expected = sorted(run for run in runs if run != "\0" and "\0" not in run[1:-1])
     assert sorted(piece for piece, _ in pieces(text)) == expected
-    assert all(0 <= place < 1 << HASH_BITS for _, place in pieces(text))
+    assert all(0 <= place < NOWHERE for _, place in pieces(text))
 
 
 def test_a_piece_has_one_place_wherever_it_stands() -> None:

@@ -10,15 +10,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from detectors.model.event import Trust
+from detectors.recognise import clues
 from detectors.recognise.fold import fold, mask
-from detectors.recognise.grams import HASH_BITS, pieces, sums, view
+from detectors.recognise.grams import NOWHERE, pieces, sums, view
 from detectors.recognise.model import confidence_of
-from detectors.recognise.reading import excerpt
+from detectors.recognise.reading import excerpt, look
 from detectors.recognise.recogniser import recognise
 from detectors.recognise.registry import Registry
 from detectors.recognise.rules import RULES
 from detectors.recognise.traits import TRAITS
-from detectors.recognise.weigh import model
+from detectors.recognise.weigh import model, scored
 from tests.detectors.recognise import train
 from tests.detectors.recognise.corpus import rows
 
@@ -31,32 +32,62 @@ FOLDED = st.text(st.sampled_from("ab code验证码0012 \n\0é"), max_size=30).ma
 
 @given(st.lists(FOLDED, min_size=1, max_size=6))
 def test_a_text_has_the_same_score_in_any_company(texts: list[str]) -> None:
-    together = MODEL.scores(texts).tolist()
-    assert together == [MODEL.score(text) for text in texts]
-    assert together[::-1] == MODEL.scores(texts[::-1]).tolist()
+    together = MODEL.scores(texts, texts).tolist()
+    assert together == [MODEL.score(text, text) for text in texts]
+    assert together[::-1] == MODEL.scores(texts[::-1], texts[::-1]).tolist()
 
 
 @given(FOLDED)
 def test_a_score_is_the_sum_of_the_pieces_that_are_told(text: str) -> None:
     table = MODEL.weights.astype(int)
-    assert sums(view([text]), MODEL.weights).tolist() == [sum(table[at] for _, at in pieces(text))]
+    seen = view([text])
+    assert sums(seen, MODEL.weights).tolist() == [sum(table[at] for _, at in pieces(text))]
+    told = sum(table[at] / by for _, at, by in clues.described(seen))
+    assert clues.sums(seen, MODEL.weights)[0] == pytest.approx(told)
+
+
+@given(FOLDED)
+def test_every_clue_of_a_text_is_its_own(text: str) -> None:
+    """Beside others a text has the clues that it has alone: none reaches over an edge."""
+    told = clues.tokens(view(["1 code", text, "2 pin"]))
+    alone = clues.tokens(view([text]))
+    between = sorted(
+        int(place)
+        for clue in clues.clues(told)
+        for place, owner in zip(clue.place, told.text[clue.at], strict=True)
+        if owner == 1 and place < NOWHERE
+    )
+    assert between == sorted(
+        int(at) for clue in clues.clues(alone) for at in clue.place if at < NOWHERE
+    )
+
+
+def test_capitals_are_told_from_small_letters_by_their_shape() -> None:
+    folded = "text stop to 85069"
+    capital, small = "text STOP to 85069", folded
+    told = [
+        {name for name, _, _ in clues.described(view([fold(mask(folded))], [mask(cased)]))}
+        for cased in (capital, small)
+    ]
+    assert "CAPITALS short word 5" in told[0]
+    assert "word short word 5" in told[1]
 
 
 @given(FOLDED, st.permutations("0123456789"))
 def test_digits_change_no_score(text: str, others: list[str]) -> None:
     other = text.translate(str.maketrans("0123456789", "".join(others)))
-    assert MODEL.score(text) == MODEL.score(other)
+    assert MODEL.score(text, text) == MODEL.score(other, other)
 
 
 def test_no_texts_have_no_scores() -> None:
-    assert MODEL.scores([]).tolist() == []
+    assert MODEL.scores([], []).tolist() == []
 
 
 def test_a_model_has_a_weight_for_every_rule_that_is_weighed() -> None:
     weighed = {name for name, rule in RULES.items() if rule.weighed}
     assert set(MODEL.rules) == weighed
     assert set(MODEL.traits) == set(TRAITS)
-    assert len(MODEL.weights) == (1 << HASH_BITS) + 1
+    assert len(MODEL.weights) == NOWHERE + 1
     assert MODEL.weights[-1] == 0
 
 
@@ -102,8 +133,7 @@ def test_texts_kept_back_are_not_trained_on() -> None:
 
 
 def test_texts_are_scored_a_batch_at_a_time_as_one_by_one() -> None:
-    texts = [fold(mask(excerpt(row.text))) for row in CORPUS[:2000]]
-    whole = MODEL.scores(texts).tolist()
-    starts = range(0, len(texts), 37)
-    parts = [score for at in starts for score in MODEL.scores(texts[at : at + 37]).tolist()]
-    assert whole == parts
+    looks = [look(mask(excerpt(row.text))) for row in CORPUS[:2000]]
+    whole = scored(looks)
+    starts = range(0, len(looks), 37)
+    assert whole == [score for at in starts for score in scored(looks[at : at + 37])]
