@@ -46,7 +46,7 @@ _ALONE: Final = ((0x3041, 0x3096), (0x3400, 0x9FFF))
 
 _BLANK, _LETTER, _DIGIT, _MARK = range(4)
 SHAPE_NAMES: Final = ("word", "short word", "Capital", "CAPS", "CAPITALS", "汉")
-"""What words look like, in the order of their numbers."""
+"""Looks of words, in the order of their numbers."""
 
 
 class Clue(NamedTuple):
@@ -228,7 +228,7 @@ def _run(first: Ints, run: int) -> tuple[Ints, ...]:
 
 
 def weighed_down(told: Tokens, texts: int) -> NDArray[np.float64]:
-    """What the sum of each family is divided by, of each text: the root of how many it may have."""
+    """Divisors of each family's sum, of each text: the root of how many clues it may have."""
     own = np.bincount(told.text, minlength=texts) - 1
     own[0] -= 1  # the first edge
     numbers = np.maximum(np.bincount(told.text[told.numbers], minlength=texts), 1)

@@ -46,33 +46,6 @@ def test_a_score_is_the_sum_of_the_pieces_that_are_told(text: str) -> None:
     assert clues.sums(seen, MODEL.weights)[0] == pytest.approx(told)
 
 
-@given(FOLDED)
-def test_every_clue_of_a_text_is_its_own(text: str) -> None:
-    """Beside others a text has the clues that it has alone: none reaches over an edge."""
-    told = clues.tokens(view(["1 code", text, "2 pin"]))
-    alone = clues.tokens(view([text]))
-    between = sorted(
-        int(place)
-        for clue in clues.clues(told)
-        for place, owner in zip(clue.place, told.text[clue.at], strict=True)
-        if owner == 1 and place < NOWHERE
-    )
-    assert between == sorted(
-        int(at) for clue in clues.clues(alone) for at in clue.place if at < NOWHERE
-    )
-
-
-def test_capitals_are_told_from_small_letters_by_their_shape() -> None:
-    folded = "text stop to 85069"
-    capital, small = "text STOP to 85069", folded
-    told = [
-        {name for name, _, _ in clues.described(view([fold(mask(folded))], [mask(cased)]))}
-        for cased in (capital, small)
-    ]
-    assert "CAPITALS short word 5" in told[0]
-    assert "word short word 5" in told[1]
-
-
 @given(FOLDED, st.permutations("0123456789"))
 def test_digits_change_no_score(text: str, others: list[str]) -> None:
     other = text.translate(str.maketrans("0123456789", "".join(others)))
