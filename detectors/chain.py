@@ -360,13 +360,17 @@ def _look_back(
     How many platforms were refused for the first time.
     """
     used_later, first = partition.used_later, 0
-    entries = used_later.entries
+    entries, whose = used_later.entries, recipient.tolist()
+    hit = {whose[i] for i in at.searchsorted(sorted(refused)).tolist()} if refused else ()
+    some = [i for i, whom in enumerate(whose) if whom in entries or whom in hit]
+    if not some:
+        return 0
     for i, whom, what, when_s in zip(
-        at.tolist(), recipient.tolist(), platform.tolist(), at_s.tolist(), strict=True
+        *(column[some].tolist() for column in (at, recipient, platform, at_s)), strict=True
     ):
         if i in refused:
             first += note_refusal(used_later, whom, what, when_s)
-        elif whom in entries:
+        else:
             note_use(used_later, whom, what, when_s)
     return first
 
