@@ -26,6 +26,7 @@ from detectors.partition import Params, Snapshot
 from detectors.recipients.table import WORDS, Table
 from streams import heap
 from streams.worker import app as worker
+from streams.state import checkpoint
 from streams.state.checkpoint import ChangelogReader
 from streams.config import TABLE, Settings
 from streams.state.manager import Admission, StateManager
@@ -244,5 +245,6 @@ class Counting:
 
 
 if __name__ == "__main__":
+    checkpoint.WORDS = 1 + SLOTS  # rows of this job are narrower than the detectors'
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(Counting(Settings(), int(sys.argv[1])).run())

@@ -51,7 +51,7 @@ def test_only_what_has_a_rate_is_sent() -> None:
 
 
 def test_people_of_a_range_of_indices_get_the_messages() -> None:
-    events = islice(ordinary(3, DEFAULT_START_MS, 1, first=40), 200)
+    events = ordinary(3, DEFAULT_START_MS, 1, duration_ms=60 * DAY_MS, first=40)
     assert {e.value["recipient"] for e in events} == {person(i).recipient for i in (40, 41, 42)}
 
 

@@ -173,12 +173,15 @@ def test_a_producer_that_is_gone_raises_the_error_of_a_client(stopped: str) -> N
         app = App("one", **faust_settings(Settings()))
         producer = app.producer
         assert isinstance(producer, transport.Producer)
+        client = None
         if stopped == "in the middle":
             client = producer._producer = AIOKafkaProducer(bootstrap_servers="127.0.0.1:1")
             client.client.cluster._partitions["topic"] = {0: None}  # it had been told of it
             await client._message_accumulator.close()
         with pytest.raises(ProducerClosed):
             await producer.send("topic", b"key", b"value", 0, None, None)
+        if client is not None:
+            await client.stop()
 
     asyncio.run(send())
 
