@@ -8,12 +8,15 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import IO, Annotated
+from typing import IO, Annotated, Final
 
 import typer
 
 from streams.cli.shared import ConfigOption, opened, said, settings_of
 from streams.errors import UsageError
+
+PACED_S: Final = 2.0
+"""How long a run takes at least before its pace is said: a shorter one tells of starting up."""
 
 
 def replay(
@@ -55,7 +58,7 @@ def replay(
     topic = settings.topics.episode if episodes else None
     counts: Counter[str] = Counter()
     reasons: Counter[str] = Counter()
-    began = time.perf_counter()
+    began, first = 0.0, 0
     with ExitStack() as stack:
         letters = stack.enter_context(_created(dlq)) if dlq else None
         show = stack.enter_context(_progress(files)) if not quiet and sys.stderr.isatty() else None
@@ -69,6 +72,8 @@ def replay(
                             show(sum(map(len, lines)) + len(lines))
 
         for step in run(settings, chunks()):
+            if not counts:  # what the first chunk took is mostly reading words for the first time
+                began, first = time.perf_counter(), step.lines
             sys.stdout.buffer.writelines(outputs(step, topic))
             sys.stdout.buffer.flush()
             counts["lines"] += step.lines
@@ -82,11 +87,10 @@ def replay(
                 )
     if not quiet:
         took_s = time.perf_counter() - began
-        print(
-            f"{said(counts)}; {f'refused: {said(reasons)}; ' if reasons else ''}"
-            f"{took_s:.1f} s, {counts['lines'] / took_s:,.0f} lines/s",
-            file=sys.stderr,
-        )
+        pace = f"{took_s:.1f} s, {(counts['lines'] - first) / took_s:,.0f} lines/s"
+        told = [said(counts), f"refused: {said(reasons)}" if reasons else ""]
+        told.append(pace if began and took_s >= PACED_S else "")
+        print("; ".join(filter(None, told)), file=sys.stderr)
 
 
 @contextmanager
