@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import pty
 import resource
 import subprocess
 import sys
+import termios
 from pathlib import Path
 
 import pytest
@@ -104,6 +107,54 @@ def test_schemas_can_be_read_without_the_source() -> None:
     assert "sms.delivery.v1" in names
     assert json.loads(otpguard("topics", "schema", names[0]).stdout)["title"] == names[0]
     check_fails(2, "no schema of nothing", "topics", "schema", "nothing")
+
+
+def test_a_mistyped_command_is_answered_with_those_that_may_be_meant() -> None:
+    check_fails(2, "Did you mean `otpguard release`", "relase", "13900000001")
+    check_fails(2, "No such command 'xyzzy'.", "xyzzy")
+
+
+def test_a_shell_completes_commands_and_options() -> None:
+    for words, expected in (("otpguard ca", "cases"), ("otpguard cases ls --s", "--since")):
+        count = str(len(words.split()) - 1)
+        ran = otpguard(_OTPGUARD_COMPLETE="complete_bash", COMP_WORDS=words, COMP_CWORD=count)
+        assert expected in ran.stdout.decode().splitlines()
+
+
+def test_a_narrow_screen_is_spared_columns_and_no_number_is_cut(tmp_path: Path) -> None:
+    """In a terminal of that many columns: what a hotline agent has beside her other windows."""
+    script = (
+        "from streams.cli.cases import COLUMNS, _write_cases; "
+        "_write_cases([dict.fromkeys(COLUMNS, 'x' * 12) "
+        "| {'recipient': '8613900000001', 'state': 'throttled'}])"
+    )
+    wide = in_a_terminal(script, 240)
+    assert "xxxxxxxxxxxx" in wide
+    assert "episode" in wide
+    for columns in (155, 100, 60, 24):
+        shown = in_a_terminal(script, columns)
+        assert "8613900000001" in shown, columns
+        assert "throttled" in shown, columns
+        assert "…" not in shown, columns
+        assert "episode" not in shown, columns
+    assert "\x1b[1;31m" in wide
+
+
+def in_a_terminal(script: str, columns: int) -> str:
+    """What a script writes to a terminal of so many columns."""
+    ours, theirs = pty.openpty()
+    termios.tcsetwinsize(theirs, (24, columns))
+    ran = subprocess.Popen(
+        [sys.executable, "-c", script], stdout=theirs, cwd=ROOT, env={**os.environ, "TERM": "xterm"}
+    )
+    os.close(theirs)
+    written = b""
+    with contextlib.suppress(OSError):  # of a terminal that its last user has left
+        while read := os.read(ours, 4096):
+            written += read
+    os.close(ours)
+    assert ran.wait() == 0
+    return written.decode()
 
 
 def test_a_reader_that_has_seen_enough_is_no_traceback() -> None:
