@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from difflib import get_close_matches
+from functools import partial
 from importlib import import_module
 from typing import Annotated, Any, Final
 
@@ -19,6 +21,7 @@ EPILOG: Final = (
 
 LANGUAGE_HELP: Final = "Answer in en or zh-Hans; default: as LANG says."
 ZONE_HELP: Final = "Times in UTC, not in this machine's zone."
+HEADINGS: Final = ("Examples:", "Example:", "Exit codes:")
 NEAREST: Final = 3
 """Commands named at most where one was mistyped."""
 
@@ -88,6 +91,13 @@ class Commands(TyperGroup):
         alone.command(cmd_name, epilog=EPILOG)(found)
         return _unfolded(get_command(alone))
 
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        """Write the options, those too that the library adds when all others are there."""
+        for parameter in self.params:
+            own: Any = parameter
+            own.help = own.help and tr(own.help)
+        super().format_options(ctx, formatter)
+
     def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002 - as above
         """Write the list from the table."""
         with formatter.section(tr("Commands")):
@@ -111,12 +121,23 @@ def _unfolded(command: Any) -> Any:
 
 def _translate(command: Any) -> None:
     says, examples, rest = (command.help or "").partition("\\b\n")
-    command.help = translated(says) + (examples and "\b\n") + rest.replace("\\b\n", "\b\n")
+    rest = rest.replace("\\b\n", "\b\n")
+    for heading in HEADINGS:
+        rest = rest.replace(heading, tr(heading))
+    command.help = translated(says) + (examples and "\b\n") + rest
+    command.get_help_option = partial(_help_option, command.get_help_option)
     command.epilog = command.epilog and tr(command.epilog)
     for parameter in command.params:
         parameter.help = parameter.help and tr(parameter.help)
         if isinstance(getattr(parameter, "show_default", None), str):
             parameter.show_default = tr(parameter.show_default)
+
+
+def _help_option(made: Callable[[Any], Any], ctx: Any) -> Any:
+    option = made(ctx)
+    if option is not None:
+        option.help = tr(option.help)
+    return option
 
 
 def translated(says: str) -> str:

@@ -85,6 +85,9 @@ COLUMNS: Final = {
 }
 """The columns of a list of cases, and their headings."""
 
+WORDS: Final = frozenset({"state", "level", "mode", "gateways"})
+"""Columns that hold words of ours, not of somebody else."""
+
 SPARED: Final = ("episode", "rule", "gateways", "mode", "level", "last", "platforms", "novel",
                  "refused", "messages", "since")  # fmt: skip
 """Columns that a narrow screen is spared, the first first; never whom it is about and how it is."""
@@ -106,7 +109,7 @@ def _write_cases(rows: Sequence[Mapping[str, Any]]) -> None:
     names = list(COLUMNS)
     write_table(
         [tr(heading) for heading in COLUMNS.values()],
-        [[tr(row[name]) if name == "state" else row[name] for name in names] for row in rows],
+        [[tr(row[name]) if name in WORDS else row[name] for name in names] for row in rows],
         drop=[names.index(name) for name in SPARED],
         styles={tr(state): colour for state, colour in COLOURS.items()},
     )

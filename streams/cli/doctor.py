@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import time
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
+from rich.cells import cell_len, set_cell_size
 
 from streams.cli.shared import ConfigOption, JsonOption, settings_of, write_json
 from streams.errors import Exit, UsageError
+from streams.language import tr
 
-MARKS = {"ok": "ok     ", "warn": "look   ", "bad": "WRONG  ", "unknown": "unknown"}
+MARKS: Final = {"ok": "ok", "warn": "look", "bad": "WRONG", "unknown": "unknown"}
+"""How each state is marked for people."""
 
 
 def doctor(
@@ -39,10 +42,15 @@ def doctor(
     for each in examine(settings_of(config), role, time.time_ns() // 1_000_000):
         found.append(each)
         if not as_json:
-            typer.echo(f"{MARKS[each.state]} {each.check}: {each.says}")
+            typer.echo(f"{_mark(each.state)} {tr(each.check)}: {each.says}")
             if each.remedy:
                 typer.echo(f"        -> {each.remedy}")
     if as_json:
         write_json(found)
     if any(each.state == "bad" for each in found):
         raise typer.Exit(Exit.CONFIG)
+
+
+def _mark(state: str) -> str:
+    marks = {each: tr(mark) for each, mark in MARKS.items()}
+    return set_cell_size(marks[state], max(map(cell_len, marks.values())))

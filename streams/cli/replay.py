@@ -14,6 +14,7 @@ import typer
 
 from streams.cli.shared import ConfigOption, opened, said, settings_of
 from streams.errors import UsageError
+from streams.language import tr
 
 PACED_S: Final = 2.0
 """How long a run takes at least before its pace is said: a shorter one tells of starting up."""
@@ -87,8 +88,11 @@ def replay(
                 )
     if not quiet:
         took_s = time.perf_counter() - began
-        pace = f"{took_s:.1f} s, {(counts['lines'] - first) / took_s:,.0f} lines/s"
-        told = [said(counts), f"refused: {said(reasons)}" if reasons else ""]
+        pace = tr("{took} s, {rate} lines/s").format(
+            took=f"{took_s:.1f}", rate=f"{(counts['lines'] - first) / took_s:,.0f}"
+        )
+        told = [said(counts) or tr("no lines")]
+        told.append(tr("refused: {what}").format(what=said(reasons)) if reasons else "")
         told.append(pace if began and took_s >= PACED_S else "")
         print("; ".join(filter(None, told)), file=sys.stderr)
 

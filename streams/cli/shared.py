@@ -14,6 +14,7 @@ from typing import IO, TYPE_CHECKING, Annotated, Any
 import typer
 
 from streams.errors import UsageError
+from streams.language import tr
 from streams.shown import in_json, shown
 
 if TYPE_CHECKING:
@@ -161,4 +162,4 @@ def said(counts: Mapping[str, int]) -> str:
     >>> said({"counted": 3, "rejected": 0, "other_type": 1})
     'counted 3, other_type 1'
     """
-    return ", ".join(f"{name} {n}" for name, n in counts.items() if n)
+    return tr(", ").join(f"{tr(name)} {n}" for name, n in counts.items() if n)

@@ -282,7 +282,10 @@ class Adapter:
             log.warning("leases are at %.0f %% of what the rails let in", share * 100)
         if reconciler.up != self._up:
             self._up = reconciler.up
-            log.warning("the gateway %s", "answers" if reconciler.up else "is away: messages pass")
+            if reconciler.up:
+                log.info("the gateway answers")
+            else:
+                log.warning("the gateway is away: messages pass")
         if reconciler.up:
             self.ready.set()
         self._metrics.put("rails_open", guard.open)

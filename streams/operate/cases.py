@@ -167,7 +167,7 @@ SAYS: Final = MappingProxyType(
 def banner(word: Override) -> str:
     """The kill switch, in a sentence that stands above everything else."""
     return tr("KILL SWITCH: {mode} since {since} by {actor}, {until}: {why}. {effect}").format(
-        mode=word.mode,
+        mode=tr(word.mode),
         since=moment(word.issued_at_ms),
         actor=word.actor,
         until=_until(word),
@@ -223,8 +223,8 @@ def explanation(case: Case, record: EpisodeRecord) -> Iterator[str]:
             answers = "; ".join(map(_ack, acks)) or tr("no word")
             yield "  " + tr("{id}  {verb} {mode} until {until}: {answers}").format(
                 id=action.action_id,
-                verb=action.verb,
-                mode=action.mode,
+                verb=tr(action.verb),
+                mode=tr(action.mode),
                 until=moment(action.expires_at_ms),
                 answers=answers,
             )

@@ -123,7 +123,7 @@ def markdown(record: EpisodeRecord) -> Iterator[str]:
     when = tr("when ({zone})").format(zone=zone_name(record.at_ms))
     for names, rows in (
         ((when, tr("level"), tr("rule")), told.path),
-        ((tr("counted"), tr("score"), "WATCH", "THROTTLE"), told.rungs),
+        ((tr("what is counted"), tr("score"), "WATCH", "THROTTLE"), told.rungs),
         (
             (when, tr("platform"), tr("to this recipient"), tr("a throttle")),
             [(at, in_markdown(name), *rest) for at, name, *rest in told.sightings],
@@ -158,9 +158,9 @@ def told(action: Action) -> str:
         form = tr("{verb} of {recipient}, {mode}, at {issued}")
     return shown(
         form.format(
-            verb=action.verb,
+            verb=tr(action.verb),
             recipient=action.recipient,
-            mode=action.mode,
+            mode=tr(action.mode),
             issued=moment(action.issued_at_ms),
             expires=moment(action.expires_at_ms),
             rule=reason.rule,
@@ -198,7 +198,7 @@ def _headline(record: EpisodeRecord) -> str:
         )
     by = tr("one platform re-sends") if record.kind == "resend" else because(record)
     return tr("{recipient}: {level} ({mode}), because {why}").format(
-        recipient=record.recipient, level=record.level.name, mode=record.mode, why=by
+        recipient=record.recipient, level=record.level.name, mode=tr(record.mode), why=by
     )
 
 
@@ -213,7 +213,10 @@ def _step(step: Step) -> str:
 def _facts(record: EpisodeRecord) -> Iterator[str]:
     evidence = record.evidence
     yield tr("episode {id} ({kind}), {change} at {at}").format(
-        id=record.episode_id, kind=record.kind, change=tr(record.change), at=moment(record.at_ms)
+        id=record.episode_id,
+        kind=tr(record.kind),
+        change=tr(record.change),
+        at=moment(record.at_ms),
     )
     counted = {
         "messages": trn("{n} message", "{n} messages", evidence.messages),

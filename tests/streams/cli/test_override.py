@@ -10,6 +10,7 @@ import time
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 import redis
@@ -18,7 +19,6 @@ from kafka import KafkaProducer
 from streams.demo.brokers import Broker
 from streams.enforce.webhook import WebhookGateway
 from streams.wire import encode_episode
-from tests.brokers import unique
 from tests.enforce.receiver import SECRET, receiver
 from tests.enforce.records import action
 from tests.enforce.services import redis_client, redis_server, wait_until
@@ -105,7 +105,7 @@ def test_a_platform_that_nobody_has_heard_of_is_asked_about_and_not_allowed(
     world: World, folder: Path, broker: Broker
 ) -> None:
     """`in effect` was the answer to any slip of the pen."""
-    number, topic = "8613900000001", unique("otpguard.episode.v1")
+    number, topic = "8613900000001", f"episode-{uuid4().hex}"
     with closing(KafkaProducer(bootstrap_servers=broker.bootstrap)) as producer:
         seen = replace(OPENED, recipient=number, at_ms=now_ms())
         producer.send(topic, encode_episode(seen), number.encode()).get(timeout=30)
