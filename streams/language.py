@@ -1,4 +1,4 @@
-"""What people read, in their language and on their clock.
+"""Sentences for people, in their language and on their clock.
 
 English and UTC until a program says otherwise: only `otpguard` itself does, from `--lang`, `--utc`
 and the environment. Programs read English and UTC always: JSON, topics, logs, metrics.

@@ -21,7 +21,7 @@ from streams.language import listed, tr
 from streams.shown import in_json, shown
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from detectors.model.records import EpisodeRecord
     from streams.config import Settings
@@ -334,17 +334,6 @@ def _cases(settings: Settings, since: str) -> tuple[dict[str, Case], list[Overri
         words,
     )
     return cases, words
-
-
-def lately(settings: Settings) -> Iterator[EpisodeRecord]:
-    """Yield the episode records of the last day."""
-    from streams.cluster.admin import client_arguments  # noqa: PLC0415 - start-up time
-    from streams.cluster.read import readable, records  # noqa: PLC0415
-    from streams.wire import decode_episode  # noqa: PLC0415
-
-    since_ms = time.time_ns() // 1_000_000 - 86_400_000
-    found = records(client_arguments(settings.kafka), settings.topics.episode, since_ms=since_ms)
-    yield from readable(found, decode_episode)
 
 
 def _words(settings: Settings) -> list[Override]:

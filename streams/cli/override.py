@@ -20,9 +20,10 @@ from streams.language import listed, tr
 from streams.shown import shown
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
+    from detectors.model.records import EpisodeRecord
     from streams.config import Settings
     from streams.wire import Override
 
@@ -207,8 +208,7 @@ def _canonical(settings: Settings, recipient: str) -> str:
 
 def _check_heard_of(config: Path | None, recipient: str, key: str) -> None:
     """Raise UsageError if a platform looks like a slip of the pen, and name what may be meant."""
-    from streams.cli.cases import lately  # noqa: PLC0415 - start-up time
-    from streams.operate.cases import heard_of, nearest  # noqa: PLC0415
+    from streams.operate.cases import heard_of, nearest  # noqa: PLC0415 - start-up time
 
     settings = settings_of(config)
     canonical = _canonical(settings, recipient)
@@ -218,7 +218,7 @@ def _check_heard_of(config: Path | None, recipient: str, key: str) -> None:
     try:
         own = {
             sighting.platform
-            for record in lately(settings)
+            for record in _lately(settings)
             if recipient == EVERYONE or record.recipient == canonical
             for sighting in record.sightings
         }
@@ -233,6 +233,17 @@ def _check_heard_of(config: Path | None, recipient: str, key: str) -> None:
             "mean {near}? --unseen allows it all the same"
         ).format(platform=key, near=listed(near))
     )
+
+
+def _lately(settings: Settings) -> Iterator[EpisodeRecord]:
+    """Yield the episode records of the last day."""
+    from streams.cluster.admin import client_arguments  # noqa: PLC0415 - start-up time
+    from streams.cluster.read import readable, records  # noqa: PLC0415
+    from streams.wire import decode_episode  # noqa: PLC0415
+
+    since_ms = time.time_ns() // 1_000_000 - LATELY_MS
+    found = records(client_arguments(settings.kafka), settings.topics.episode, since_ms=since_ms)
+    yield from readable(found, decode_episode)
 
 
 def _say(

@@ -67,7 +67,7 @@ FIGURES: Final = {
     "messages_of_platforms_used_later": "refused, of platforms used later",
     "harm_ratio": "share of these: probable harm",
 }
-"""What each figure is, for people."""
+"""The figures, as people are told them."""
 
 
 def _say(report: Mapping[str, Any]) -> None:

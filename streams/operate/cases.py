@@ -26,7 +26,7 @@ NEAR: Final = 0.6
 
 
 class Doing(StrEnum):
-    """What gateways do about a case at one moment."""
+    """The state of a case at one moment: what gateways do about it."""
 
     THROTTLED = "throttled"  # a gateway says that it holds the lease
     UNCONFIRMED = "unconfirmed"  # a lease is in force, and no gateway has said a word about it
@@ -108,7 +108,7 @@ def switch(words: Iterable[Override], now_ms: int) -> Override | None:
 
 
 def doing(case: Case, words: Sequence[Override], now_ms: int) -> Doing:
-    """What gateways do about this recipient now, by the rules that every adapter follows.
+    """The state of a recipient now, by the rules that every adapter follows.
 
     `words` are all of the operator's. The rails, which only an adapter knows, show in what it
     acknowledged.
@@ -161,7 +161,7 @@ SAYS: Final = MappingProxyType(
         Doing.OVER: "over: nothing is refused",
     }
 )
-"""What each means, in a sentence."""
+"""Each state in a sentence."""
 
 
 def banner(word: Override) -> str:
