@@ -51,7 +51,9 @@ def test_a_page_leads_somewhere_and_keeps_to_the_glossary(page: Path) -> None:
 
 def rows(page: Path) -> dict[str, str]:
     """Alert and severity of each row of the table of runbooks."""
-    found = re.findall(r"^\| \[(\w+)\]\(\w+\.md\) \| ([a-z, ]+) \|", page.read_text("utf-8"), re.M)
+    found = re.findall(
+        r"^\| \[(\w+)\]\(\w+\.md\) \| ([a-z, ]+) \|", page.read_text("utf-8"), re.MULTILINE
+    )
     return dict(found)
 
 
