@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import json
+import logging
 import subprocess
 import sys
 import time
@@ -89,7 +90,7 @@ def test_every_word_takes_effect_within_two_seconds_in_two_adapters_without_a_wo
 
 
 def test_a_word_is_answered_once_all_adapters_at_work_have_confirmed_it(
-    world: World, keys: redis.Redis, folder: Path
+    world: World, keys: redis.Redis, folder: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     """However long it would wait: on the telephone three seconds of silence are many."""
     with world.adapter("redis-1"):
@@ -99,6 +100,8 @@ def test_a_word_is_answered_once_all_adapters_at_work_have_confirmed_it(
         done = otpguard(folder, "release", "13900000001", "-r", "she called", "--wait", "300")
         assert done.returncode == 0, done.stderr
         assert "in effect at redis-1" in done.stdout
+    alarming = [each for each in caplog.records if each.levelno >= logging.WARNING]
+    assert [each.getMessage() for each in alarming] == [], "that a gateway answers is no warning"
 
 
 def test_a_platform_that_nobody_has_heard_of_is_asked_about_and_not_allowed(

@@ -13,6 +13,7 @@ import pytest
 from rich.console import Console
 
 from detectors.leases.gate import Ruling
+from streams.demo.command import SEED
 from streams.demo.picture import draw
 from streams.demo.report import count, headline, lead, print_report, write_page
 from streams.demo.script import script
@@ -168,3 +169,21 @@ def test_a_hostile_platform_name_stays_text(story: Story, tmp_path: Path) -> Non
 )
 def test_a_number_is_said_with_its_noun(n: int, expected: str) -> None:
     assert count(n, "message") == expected
+
+
+def test_the_readme_shows_what_is_printed() -> None:
+    """Word for word but for figures: here decisions are known at once, and others are fewer."""
+    readme = (Path(__file__).parents[3] / "README.md").read_text(encoding="utf-8")
+    (sample,) = re.findall(r"```\n(A flood of .*?)```", readme, re.DOTALL)
+    screen = StringIO()
+    console = Console(file=screen, width=100)
+    print_report(rehearse(SEED, 500), Path("report.html"), console)
+    printed = screen.getvalue()
+    shown = [line for line in figureless(printed) if "report.html" not in line]
+    assert figureless(sample) == shown
+
+
+def figureless(text: str) -> list[str]:
+    """The lines of a text that hold anything, each figure as one 0."""
+    lines = (re.sub(r"[\d,.]*\d", "0", line).rstrip() for line in text.splitlines())
+    return [line for line in lines if line]
