@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, tzinfo
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from gettext import NullTranslations
@@ -89,6 +89,13 @@ def trn(one: str, many: str, n: int) -> str:
     if _Voice.tag != ENGLISH:
         form = _translations(_Voice.tag).ngettext(one, many, n)
     return form.format(n=f"{n:,}")
+
+
+def html(message: str, **values: object) -> Any:
+    """Return a message that holds tags of ours, with values that are escaped; for a page."""
+    from markupsafe import Markup  # noqa: PLC0415 - only pages need it
+
+    return Markup(tr(message)).format(**values)  # noqa: S704 - messages and catalogues are ours
 
 
 def listed(parts: Sequence[str]) -> str:

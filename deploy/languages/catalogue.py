@@ -18,10 +18,11 @@ from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po, write_po
 from typer.main import get_command
 
+from detectors.suspects.clocks import ClockClass
 from streams.language import DOMAIN, ENGLISH, FOLDER, LANGUAGES
 
 ROOT: Final = Path(__file__).parents[2]
-KEYWORDS: Final[dict[str, Any]] = {"tr": None, "trn": (1, 2)}
+KEYWORDS: Final[dict[str, Any]] = {"tr": None, "trn": (1, 2), "html": None}
 METHODS: Final = [("**.py", "python"), ("**.j2", "jinja2")]
 
 TABLES: Final = (
@@ -34,7 +35,6 @@ TABLES: Final = (
     "streams.cli.doctor:MARKS",
     "streams.cli.shadow_report:FIGURES",
     "streams.demo.report:LOOK_ALIKES",
-    "streams.demo.picture:LANE_NAMES",
     "detectors.recognise.rules:RULES:says",
     "detectors.recognise.traits:TRAITS",
 )
@@ -46,6 +46,8 @@ WORDS: Final = (
     "lowered", "renewed", "ended", "applied", "ignored", "failed", "expired", "unknown", "over",
     "lapsed", "shadow", "enforce", "off", "no_lease", "trusted", "not_otp", "lines", "codes",
     "actions", "counted", "one platform sent verification codes again and again",
+    "current", "proposed", "shown", "exceeded", "open", "given", "seen in the history",
+    *(each.name.lower().replace("_", " ") for each in ClockClass),
     "flood", "resend", "throttle", "release", "watch", "clear", "rule", "trait", "piece", "pieces",
     "all others together", "names", "others", "weak", "denied", "Examples:", "Example:",
     "Exit codes:", "settings", "broker", "topics", "transactions", "rights", "lag", "sample",

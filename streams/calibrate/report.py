@@ -15,6 +15,7 @@ from streams.calibrate import plots
 from streams.calibrate.peaks import COUNTS
 from streams.calibrate.result import Result
 from streams.errors import UsageError
+from streams.language import CHINESE, html, spoken, tr, trn
 from streams.shown import in_page
 
 
@@ -37,6 +38,7 @@ def write_page(result: Result, found: dict[str, Any], path: Path, command: str) 
         "known": plots.drawn(plots.known, result, height=3.6, width=5.6),
         "novelty": plots.drawn(plots.novelty, result, height=3.2),
     }
+    environment.globals.update(tr=tr, trn=trn, html=html)
     page = environment.get_template("calibrate/report.html.j2").render(
         headline=headline(found),
         lead=lead(found),
@@ -51,6 +53,7 @@ def write_page(result: Result, found: dict[str, Any], path: Path, command: str) 
         command=command,
         version=version("otpguard"),
         masked=not result.show_recipients,
+        lang=spoken(),
     )
     try:
         path.write_text(page, encoding="utf-8")
@@ -61,49 +64,58 @@ def write_page(result: Result, found: dict[str, Any], path: Path, command: str) 
 def headline(found: dict[str, Any]) -> str:
     """Say in one line what the history shows of false throttles."""
     throttle = found["rates"]["current"]["throttle"]
-    days = f"{found['history']['subscriber_days']:,} subscriber-days"
+    days, n = f"{found['history']['subscriber_days']:,}", f"{throttle['episodes']:,}"
     if throttle["standing"] == "shown":
-        return f"At most one false throttle in a million subscriber-days: shown by {days}"
-    if throttle["standing"] == "exceeded":
-        return f"{throttle['episodes']:,} throttles in {days}: more than a calm network should have"
-    some = f"{throttle['episodes']:,} throttles" if throttle["episodes"] else "No throttle"
-    return f"{some} in {days}: too few to claim one in a million"
+        form = tr("At most one false throttle in a million subscriber-days: shown by {days}")
+    elif throttle["standing"] == "exceeded":
+        form = tr("{n} throttles in {days} subscriber-days: more than a calm network should have")
+    elif throttle["episodes"]:
+        form = tr("{n} throttles in {days} subscriber-days: too few to claim one in a million")
+    else:
+        form = tr("No throttle in {days} subscriber-days: too few to claim one in a million")
+    return form.format(n=n, days=days)
 
 
 def lead(found: dict[str, Any]) -> str:
     """Explain the headline in two sentences."""
-    throttle = found["rates"]["current"]["throttle"]
-    changes = len(found["changes"])
-    said = throttle["sentence"]
-    what = (
-        f"{changes} setting{'s' if changes > 1 else ''} should be another, see below"
-        if changes
-        else "nothing measured here speaks for other settings"
-    )
+    said = found["rates"]["current"]["throttle"]["sentence"]
+    what = tr("Nothing measured here speaks for other settings.")
+    if found["changes"]:
+        what = trn(
+            "{n} setting should be another, see below.",
+            "{n} settings should be others, see below.",
+            len(found["changes"]),
+        )
+    sentences = [tr("{sentence}.").format(sentence=f"{said[0].upper()}{said[1:]}"), what]
     if found["unreached"]:
-        what += "; none of them brings the target, see below"
-    return f"{said[0].upper()}{said[1:]}. Of the settings, {what}."
+        sentences.append(tr("No setting brings the target, see below."))
+    return ("" if spoken() == CHINESE else " ").join(sentences)
 
 
 def _tiles(found: dict[str, Any]) -> Iterator[dict[str, str]]:
     history, pace = found["history"], found["pace"]
     watch, throttle = (found["rates"]["current"][level] for level in ("watch", "throttle"))
     tone = {"shown": "bank", "exceeded": "refused", "open": "flood"}
-    yield _tile("known", _short(history["subscriber_days"]), "subscriber-days of history")
+    yield _tile("known", _short(history["subscriber_days"]), tr("subscriber-days of history"))
     for name, rate in (("THROTTLE", throttle), ("WATCH", watch)):
         high = rate["per_million_95"][1]
         yield _tile(
             tone[rate["standing"]],
             "?" if rate["per_million"] is None else f"{rate['per_million']:,.3g}",
-            f"{name} per million subscriber-days"
-            + ("" if high is None else f", at most {high:,.3g}"),
+            tr("{level} per million subscriber-days").format(level=name)
+            if high is None
+            else tr("{level} per million subscriber-days, at most {high}").format(
+                level=name, high=f"{high:,.3g}"
+            ),
         )
-    yield _tile("known", f"{history['codes_per_subscriber_day']:.3g}", "codes per subscriber-day")
+    yield _tile(
+        "known", f"{history['codes_per_subscriber_day']:.3g}", tr("codes per subscriber-day")
+    )
     under = pace["under_leak"]
     yield _tile(
         "known",
         "?" if under is None else f"{100 * under:.1f} %",
-        "of a person's log-ins follow within 40 s, as a flood's do",
+        tr("of a person's log-ins follow within 40 s, as a flood's do"),
     )
 
 
@@ -125,7 +137,7 @@ def _short(number: int) -> str:
 def _shown(value: Any) -> str:
     """A setting's value for a table's cell."""
     if value is None or value == {}:
-        return "not set"
+        return tr("not set")
     if isinstance(value, dict):
         return ", ".join(f"{name}: {each}" for name, each in value.items())
     return str(value)

@@ -18,6 +18,7 @@ from streams.calibrate.rates import THROTTLE_TARGET, WATCH_TARGET, Rate
 from streams.calibrate.rehearse import Rehearsal
 from streams.calibrate.survey import Alarmed, Survey, aside
 from streams.config import Settings
+from streams.language import tr
 
 CASES_MAX: Final = 50
 LEAK_GAP_S: Final = 40
@@ -202,8 +203,10 @@ def _unreached(result: Result) -> list[str]:
         _, throttle = result.rates(result.proposed)
         if throttle.standing(THROTTLE_TARGET) == "exceeded":
             reasons.append(
-                f"at the proposed settings there are still {throttle.alarms:,} THROTTLE episodes, "
-                f"{1e6 * throttle.per_day:,.4g} per million subscriber-days"
+                tr(
+                    "at the proposed settings there are still {n} THROTTLE episodes, {rate} per "
+                    "million subscriber-days"
+                ).format(n=f"{throttle.alarms:,}", rate=f"{1e6 * throttle.per_day:,.4g}")
             )
     return reasons
 
@@ -223,18 +226,24 @@ def _rate(rate: Rate, target: float) -> dict[str, Any]:
 
 def sentence(rate: Rate, target: float) -> str:
     """Say of a rate only what was shown."""
-    goal = f"{target * 1e6:g} per million subscriber-days"
+    goal = tr("{n} per million subscriber-days").format(n=f"{target * 1e6:g}")
     match rate.standing(target):
         case "shown":
-            return f"at or under {goal}, shown at 95 %"
+            return tr("at or under {goal}, shown at 95 %").format(goal=goal)
         case "exceeded":
-            return f"over {goal}, shown at 95 %"
+            return tr("over {goal}, shown at 95 %").format(goal=goal)
         case "open":
-            needed = rate.days_needed(target)
-            more = " even if no further alarm comes" if rate.alarms else ", all without an alarm"
-            return (
-                f"whether it is at or under {goal} cannot be told from {rate.days:,.0f} "
-                f"subscriber-days: that takes {needed:,}{more}"
+            form = tr(
+                "whether it is at or under {goal} cannot be told from {days} subscriber-days: that "
+                "takes {needed}, all without an alarm"
+            )
+            if rate.alarms:
+                form = tr(
+                    "whether it is at or under {goal} cannot be told from {days} subscriber-days: "
+                    "that takes {needed} even if no further alarm comes"
+                )
+            return form.format(
+                goal=goal, days=f"{rate.days:,.0f}", needed=f"{rate.days_needed(target):,}"
             )
 
 

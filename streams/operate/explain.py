@@ -6,6 +6,7 @@ No code and no text appear, for none was kept.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from types import MappingProxyType
@@ -172,13 +173,25 @@ def told(action: Action) -> str:
 
 
 def because(record: EpisodeRecord | Action) -> str:
-    """The reason of a record in the language in use; as it stands, if another version wrote it."""
-    reason = record.reason
-    form, values = REASONS.get(reason.rule, ""), {"score": reason.score}
-    values["novel"] = record.evidence.novel
-    if form.format(**values) != reason.text:
-        return tr(reason.text)
-    return tr(form).format(**values)
+    """The reason of a record in the language in use."""
+    return retold(record.reason.rule, record.reason.text)
+
+
+def retold(rule: str, text: str) -> str:
+    """Return a reason in the language in use, with the figures that it gives.
+
+    What another version wrote in other words stays as it is.
+    """
+    form = REASONS.get(rule, "")
+    pattern = "([0-9]+)".join(map(re.escape, _FIGURE.split(form)[::2]))
+    found = re.fullmatch(pattern, text)
+    if found is None:
+        return tr(text)
+    figures = dict(zip(_FIGURE.findall(form), found.groups(), strict=True))
+    return _FIGURE.sub(lambda place: figures[place[1]], tr(form))
+
+
+_FIGURE: Final = re.compile(r"{([a-z]+)[^}]*}")
 
 
 def platform_name(key: str) -> str:
