@@ -13,7 +13,7 @@ from streams.errors import Exit, UsageError
 from streams.language import tr
 
 MARKS: Final = {"ok": "ok", "warn": "look", "bad": "WRONG", "unknown": "unknown"}
-"""How each state is marked for people."""
+"""The mark of each state, for people."""
 
 
 def doctor(

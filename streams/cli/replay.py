@@ -17,7 +17,7 @@ from streams.errors import UsageError
 from streams.language import tr
 
 PACED_S: Final = 2.0
-"""How long a run takes at least before its pace is said: a shorter one tells of starting up."""
+"""Least run whose pace is said: a shorter one tells of starting up."""
 
 
 def replay(

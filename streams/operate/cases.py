@@ -22,7 +22,7 @@ NEAREST: Final = 5
 """Platforms named at most where one was mistyped."""
 
 NEAR: Final = 0.6
-"""How much of two names is the same, from 0 to 1, if one may be meant by the other; difflib's."""
+"""Share of two names that is the same, from 0 to 1, if one may be meant by the other; difflib's."""
 
 
 class Doing(StrEnum):
