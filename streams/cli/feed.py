@@ -262,13 +262,13 @@ def kafka(
     from streams.feeds.mapping import FieldMap  # noqa: PLC0415
 
     settings = settings_of(config)
-    _check_topics(settings, source)
     schemas = settings.feed.avro_schemas if avro_schemas is None else schema_files(avro_schemas)
     rules = None
     if maps or constants or time_format or schemas:
         rules = FieldMap.parse(
             maps or (), constants or (), time_format or "ms", zone_of(settings, time_format, zone)
         )
+    _check_topics(settings, source)
     heap.collect_rarely()
     with _running(settings, ends=until_end) as (stop, metrics):
         read = avro_reader(schemas) if schemas else json_reader
