@@ -7,8 +7,10 @@ batch's edges could change is decided here.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from bisect import bisect_left
+from collections.abc import Sequence
 from heapq import heappush
+from itertools import accumulate, pairwise, zip_longest
 from operator import attrgetter
 from typing import Final, NamedTuple
 
@@ -32,13 +34,20 @@ from detectors.episodes.resend import Resend
 from detectors.episodes.used_later import note_refusal, note_use
 from detectors.model.arrays import indices
 from detectors.model.codes import Codes
-from detectors.model.event import TICK_OFFSETS, TOKEN_BIT, Batch, EventKind, Trust, name_check
-from detectors.model.log_time import ASTRAY_S, SOON_S, LogTime
+from detectors.model.event import (
+    TICK_OFFSETS,
+    TOKEN_BIT,
+    Batch,
+    Block,
+    EventKind,
+    Trust,
+    name_check,
+)
+from detectors.model.log_time import ASTRAY_S, SOON_S, LogTime, LogTimes
 from detectors.model.records import Cause, Level, seconds
 from detectors.model.times import EPOCH_S
 from detectors.partition import (
     FORMATS,
-    NOTED_BITS,
     Params,
     Partition,
     Snapshot,
@@ -46,8 +55,10 @@ from detectors.partition import (
     snapshot,
 )
 from detectors.recipients.row import unpack
-from detectors.recipients.sieve import sift
+from detectors.recipients.sieve import TABLES_MAX, sift_together
+from detectors.recipients.tables import Tables
 from detectors.recipients.windows import tally
+from detectors.shares import Piece, Share, pieces
 from detectors.suspects.clocks import SAMPLE_OFFSETS, ClockClass
 from detectors.suspects.judge import CALM, judge
 from detectors.suspects.mass import Heard, forget_after, hear, many, mass
@@ -61,6 +72,7 @@ __all__ = [
     "Partition",
     "Snapshot",
     "process",
+    "process_together",
     "restore",
     "snapshot",
 ]
@@ -68,144 +80,233 @@ __all__ = [
 NAME_TICKS: Final = 16
 """A name's last use is noted to so many ticks: enough to tell which are in use at all."""
 
+NOTED_MAX: Final = 1 << 13
+"""Pairs of a platform and the check of its name that are known to be noted: ten times those of an
+hour. Past it all are looked up anew."""
+
+_FEW: Final = 4  # numbers that are sought in a list one by one, and not by a dictionary of it
+_CHECK_BITS: Final = 16  # of `name_check`
+_NEVER: Final = -(1 << 62)
+
 
 def process(params: Params, partition: Partition, batch: Batch, codes: Codes) -> Decisions:
     """Take one batch in, with the verdicts about its events.
 
     The batch's offsets lie at or after `partition.next_offset`.
     """
-    assert batch.next_offset >= partition.next_offset, "a batch must not go back in the log"
-    decisions = Decisions(events=len(batch))
-    book = partition.book
-    for start, stop, next_offset in _passes(batch, partition.next_offset):
-        _pass(params, partition, batch, codes, slice(start, stop), into=decisions)
-        if start < stop and batch.kind[stop - 1] == EventKind.RECYCLED:
-            _recycle(params, partition, batch, stop - 1, decisions)
-        partition.next_offset = next_offset
-        if next_offset % TICK_OFFSETS == 0 and next_offset:
-            tick(params, partition, batch, decisions)
-    partition.next_offset = batch.next_offset
-    decisions.actions, book.actions = book.actions, []
-    # In the order of the log, as one batch or many would have it.
-    decisions.episodes, book.records = sorted(book.records, key=lambda r: r.revision), []
-    return decisions
+    block = Block(batch.partition, batch.next_offset, 0, len(batch))
+    share = Share(partition, batch, block)
+    _process(params, batch, codes, [share])
+    return share.decisions
 
 
-def _passes(batch: Batch, offset: int) -> Iterator[tuple[int, int, int]]:
-    """Pieces of a batch: positions from, to, and the offset behind it.
+def process_together(
+    params: Params, partitions: Sequence[Partition], batch: Batch, codes: Codes
+) -> list[Decisions]:
+    """Take a batch of several partitions in; for each of its blocks the state and the decisions.
 
-    Each ends at a tick, after an event that recycles a number, or with the batch. A tick belongs
-    to the piece before it.
+    Everything is as if each block had been processed by itself, at a fraction of the cost where
+    blocks are small. All states are of one `params`.
     """
-    # The first tick behind each offset, where the log passes it before the next event. Later ones
-    # before that event would find nothing left to do.
-    behind = np.concatenate(([offset], batch.offset))
-    ticks = (behind // TICK_OFFSETS + 1) * TICK_OFFSETS
-    passed = indices(ticks <= np.append(batch.offset, batch.next_offset))
+    shares = [
+        Share(partition, batch, block)
+        for partition, block in zip(partitions, batch.blocks, strict=True)
+    ]
+    for first in range(0, len(shares), TABLES_MAX):
+        _process(params, batch, codes, shares[first : first + TABLES_MAX])
+    return [share.decisions for share in shares]
+
+
+def _process(params: Params, batch: Batch, codes: Codes, shares: Sequence[Share]) -> None:
     recycled = indices(batch.kind == EventKind.RECYCLED)
-    ends = sorted(
-        {
-            *zip(ticks[passed].tolist(), passed.tolist(), strict=True),
-            *zip((batch.offset[recycled] + 1).tolist(), (recycled + 1).tolist(), strict=True),
-            (batch.next_offset, len(batch)),
-        }
-    )
-    start = 0
-    for next_offset, stop in ends:
-        yield start, stop, next_offset
-        start = stop
+    last = set((recycled + 1).tolist())
+    for turn in zip_longest(*(pieces(share, batch, recycled) for share in shares)):
+        together = [piece for piece in turn if piece is not None]
+        _pass(params, batch, codes, together)
+        for share, start, stop, next_offset in together:
+            if start < stop and stop in last:
+                _recycle(params, share.state, share.batch, stop - 1, share.decisions)
+            share.state.next_offset = next_offset
+            if next_offset % TICK_OFFSETS == 0 and next_offset:
+                tick(params, share.state, share.batch, share.decisions)
+    for share in shares:
+        share.state.next_offset = share.block.next_offset
+        book, decisions = share.state.book, share.decisions
+        if book.actions:
+            decisions.actions, book.actions = book.actions, []
+        if book.records:  # in the order of the log, as one batch or many would have it
+            decisions.episodes = sorted(book.records, key=attrgetter("revision"))
+            book.records = []
 
 
-def _pass(
-    params: Params,
-    partition: Partition,
-    batch: Batch,
-    codes: Codes,
-    here: slice,
-    *,
-    into: Decisions,
-) -> None:
-    """One piece with no maintenance inside."""
-    sampled = indices(batch.offset[here] % SAMPLE_OFFSETS == 0) + here.start
-    gateways = [batch.gateway[i] for i in sampled.tolist()]
-    partition.samples += zip(batch.event_time_ms[sampled].tolist(), gateways, strict=True)
-    message = codes.otp[here] & (batch.kind[here] == EventKind.MESSAGE)
-    at = indices(message) + here.start
-    if not len(at):
+def _pass(params: Params, batch: Batch, codes: Codes, together: Sequence[Piece]) -> None:
+    """One piece of each of some shares, in the order of the batch."""
+    low, high = together[0].start, together[-1].stop
+    here = slice(low, high)
+    chosen = codes.otp[here] & (batch.kind[here] == EventKind.MESSAGE)
+    sampled = batch.offset[here] % SAMPLE_OFFSETS == 0
+    if sum(piece.stop - piece.start for piece in together) < high - low:
+        inside = np.zeros(high - low, np.bool_)
+        for piece in together:
+            inside[piece.start - low : piece.stop - low] = True
+        chosen &= inside
+        sampled &= inside
+    starts = [*(piece.start for piece in together), high]
+    _sample(batch, together, indices(sampled) + low, starts)
+    at = indices(chosen) + low
+    edges = at.searchsorted(starts).tolist()
+    shares = [piece.share for piece, a, b in zip(together, edges, edges[1:], strict=False) if a < b]
+    if not shares:
         return
+    edges = [*sorted(set(edges[:-1]) - {edges[-1]}), edges[-1]]
     at_s = np.minimum(np.maximum(batch.event_time_ms[at] // 1000 - EPOCH_S, 1), (1 << 31) - 1)
-    log = LogTime(partition.recent_s, at_s, partition.watermark_s)
-    partition.recent_s = log.newest_s
-    ahead = log.ahead()
-    if len(ahead):
-        into.ahead += batch.offset[at[ahead]].tolist()
-        log.without(ahead)
-        at, at_s = np.delete(at, ahead), np.delete(at_s, ahead)
-    recipient, platform, trust = batch.recipient[at], codes.platform[at], codes.trust[at]
-    if not len(at):
-        return
-    _name(partition, codes, at, platform, trust)
-    sifted = sift(params.sieve, partition.table, recipient, platform, at_s, log)
-    tally(
-        partition.windows,
-        at_s // params.sieve.window_s,
-        platform,
-        sifted.window,
-        before=sifted.before,
-        after=sifted.after,
-    )
-    into.codes += len(at)
-    into.judged += len(sifted.judged)
-    into.promoted += sifted.promoted
-    judged, loud = sifted.judged, sifted.loud
-    suspects = _Judged(
-        at[judged], judged, sifted.rows, platform[judged], trust[judged], np.isin(judged, loud)
-    )
-    refused = _judge(params, partition, batch, suspects, log)
-    into.refused += _look_back(partition, at, recipient, platform, at_s, refused=refused)
-    _resend(params, partition, batch, at[loud].tolist(), platform[loud].tolist())
+    _take(params, batch, codes, _on_time(batch, shares, edges, at, at_s))
 
 
-def _name(
-    partition: Partition,
-    codes: Codes,
-    at: NDArray[np.int64],
-    platform: NDArray[np.uint32],
-    trust: NDArray[np.uint8],
+def _sample(
+    batch: Batch, together: Sequence[Piece], sampled: NDArray[np.int64], starts: Sequence[int]
 ) -> None:
-    """Remembers the names of these platforms, and the trust that each first came with.
+    """Notes the clocks of gateways at these positions; the pieces begin at `starts`."""
+    if not len(sampled):
+        return
+    gateways = [batch.gateway[i] for i in sampled.tolist()]
+    samples = list(zip(batch.event_time_ms[sampled].tolist(), gateways, strict=True))
+    for piece, (a, b) in zip(
+        together, pairwise(sampled.searchsorted(starts).tolist()), strict=True
+    ):
+        piece.share.state.samples += samples[a:b]
+
+
+class _Pass(NamedTuple):
+    """The codes of a pass, some of each share, in the order of the batch: columns (n,)."""
+
+    shares: list[Share]
+    edges: list[int]  # the codes from `edges[i]` up to `edges[i + 1]` are of share i
+    at: NDArray[np.int64]  # their positions in the batch
+    at_s: NDArray[np.int64]
+    time: LogTimes
+
+
+def _on_time(
+    batch: Batch,
+    shares: list[Share],
+    edges: list[int],
+    at: NDArray[np.int64],
+    at_s: NDArray[np.int64],
+) -> _Pass:
+    """Refuses what is ahead of its log."""
+    logs = []
+    for share, (a, b) in zip(shares, pairwise(edges), strict=True):
+        state = share.state
+        log = LogTime(state.recent_s, at_s[a:b], state.watermark_s)
+        state.recent_s = log.newest_s
+        logs.append(log)
+    limit_s = np.repeat([log.limit_s for log in logs], np.diff(edges))
+    if not (at_s > limit_s).any():
+        return _Pass(shares, edges, at, at_s, LogTimes(logs, edges))
+    kept = np.ones(len(at), np.bool_)
+    for share, log, a in zip(shares, logs, edges[:-1], strict=True):
+        ahead = log.ahead()
+        if len(ahead):
+            log.without(ahead)
+            kept[ahead + a] = False
+            share.decisions.ahead += batch.offset[at[ahead + a]].tolist()
+    sizes = np.add.reduceat(kept, edges[:-1], dtype=np.int64).tolist()
+    left = [(share, log) for share, log, n in zip(shares, logs, sizes, strict=True) if n]
+    edges = [0, *accumulate(n for n in sizes if n)]
+    times = LogTimes([log for _, log in left], edges)
+    return _Pass([share for share, _ in left], edges, at[kept], at_s[kept], times)
+
+
+def _take(params: Params, batch: Batch, codes: Codes, some: _Pass) -> None:
+    """Sieve and windows over all codes at once, and of each share what needs a closer look."""
+    shares, edges, at, at_s, time = some
+    if not shares:
+        return
+    recipient, platform, trust = batch.recipient[at], codes.platform[at], codes.trust[at]
+    pairs = platform.astype(np.int64) << _CHECK_BITS
+    if codes.check is not None:
+        pairs |= codes.check[at]
+    ticks = (batch.offset[at[edges[:-1]]] // TICK_OFFSETS).tolist()  # a piece lies in one
+    unnoted = _unnoted(shares, edges, ticks, pairs.tolist())
+    tables = Tables([share.state.table for share in shares], edges)
+    sifted = sift_together(params.sieve, tables, recipient, platform, at_s, time)
+    number = at_s // params.sieve.window_s
+    tally([share.state.windows for share in shares], edges, number, platform, sifted)
+    loud = np.zeros(len(at), np.bool_)
+    loud[sifted.loud] = True
+    few, where = sifted.judged, at[sifted.judged]
+    judged = _Judged(
+        where,
+        few,
+        sifted.rows,
+        batch.offset[where],
+        recipient[few],
+        batch.event_time_ms[where],
+        platform[few],
+        trust[few],
+        loud[few],
+    )
+    places = few.tolist(), sifted.loud.tolist()
+    for i, (share, (a, b)) in enumerate(zip(shares, pairwise(edges), strict=True)):
+        decisions, state, notes = share.decisions, share.state, unnoted[i]
+        decisions.codes += b - a
+        decisions.promoted += sifted.promoted[i]
+        refused: set[int] = set()
+        # A record says the names that had come until its event.
+        for first, last in pairwise(sorted({a, b, *notes})):
+            if first in notes:
+                _note(state, ticks[i], codes, notes[first], int(at[first]), int(trust[first]))
+            (c, d), (e, f) = ((bisect_left(one, first), bisect_left(one, last)) for one in places)
+            if c < d:
+                decisions.judged += d - c
+                refused |= _judge(params, state, share.batch, judged.part(c, d), time)
+            if e < f:
+                where = sifted.loud[e:f]
+                _resend(params, state, share.batch, at[where].tolist(), platform[where].tolist())
+        if refused or state.used_later.entries:
+            columns = recipient[a:b], platform[a:b], at_s[a:b]
+            decisions.refused += _look_back(state, at[a:b], *columns, refused=refused)
+
+
+def _unnoted(
+    shares: Sequence[Share], edges: Sequence[int], ticks: Sequence[int], pairs: Sequence[int]
+) -> list[dict[int, int]]:
+    """Of each share the codes whose names, or that they came lately, have to be noted.
+
+    By position; in `pairs` the platform and the check of its name, in one number.
+    """
+    unnoted: list[dict[int, int]] = []
+    for share, now, (a, b) in zip(shares, ticks, pairwise(edges), strict=True):
+        noted, before, told = share.state.noted, now - NAME_TICKS, pairs[a:b]
+        old = [pair for pair in set(told) if noted.get(pair, _NEVER) <= before]
+        if len(old) <= _FEW:
+            first = {a + told.index(pair): pair for pair in old}
+        else:
+            place = dict(zip(told[::-1], range(b - 1, a - 1, -1), strict=True))
+            first = {place[pair]: pair for pair in old}
+        unnoted.append(first)
+    return unnoted
+
+
+def _note(partition: Partition, now: int, codes: Codes, pair: int, at: int, trust: int) -> None:
+    """Remembers, in this tick, the name of the code at a position, and the trust of the first.
 
     Of names that share an id the first stays, and is marked: what a log leads to may not depend on
     which of them a batch holds.
     """
-    tick = partition.next_offset // TICK_OFFSETS
-    noted, noted_tick, noted_check = partition.noted, partition.noted_tick, partition.noted_check
-    slot = platform * partition.noted_factor >> np.uint32(32 - NOTED_BITS)
-    old = (noted.take(slot) != platform) | (noted_tick.take(slot) <= tick - NAME_TICKS)
-    if codes.check is not None:
-        old |= noted_check.take(slot) != codes.check[at]
-    where = indices(old)
-    if not len(where):
-        return
-    names = partition.book.names
-    keys, places = platform[where].tolist(), at[where].tolist()
-    first = dict(zip(keys[::-1], where[::-1].tolist(), strict=True))
-    for key in sorted(first):
-        place, held = first[key], names.get(key)
-        if held is None or tick - held.tick >= NAME_TICKS:
-            held = held or Name(codes.name(int(at[place])), Trust(int(trust[place])), tick)
-            held = names[key] = held._replace(tick=tick)
-        here = slot[place]
-        noted[here], noted_tick[here] = key, held.tick
-        if codes.check is not None:
-            noted_check[here] = name_check(held.key.removesuffix(AMBIGUOUS))
-    if codes.check is not None:
-        told = dict.fromkeys(zip(keys, codes.check[places].tolist(), strict=True))
-        for key, check in told:
-            held = names[key]
-            plain = held.key.removesuffix(AMBIGUOUS)
-            if plain == held.key and name_check(plain) != check:
-                names[key] = held._replace(key=plain + AMBIGUOUS)
+    key, check = pair >> _CHECK_BITS, pair & (1 << _CHECK_BITS) - 1
+    names, noted = partition.book.names, partition.noted
+    held = names.get(key)
+    if held is None or now - held.tick >= NAME_TICKS:
+        held = held or Name(codes.name(at), Trust(trust), now)
+        held = names[key] = held._replace(tick=now)
+    plain = held.key.removesuffix(AMBIGUOUS)
+    if check and plain == held.key and name_check(plain) != check:
+        names[key] = held._replace(key=plain + AMBIGUOUS)
+    if len(noted) >= NOTED_MAX:
+        noted.clear()
+    noted[pair] = held.tick
 
 
 def _resend(
@@ -233,9 +334,16 @@ class _Judged(NamedTuple):
     where: NDArray[np.int64]  # in the batch,
     place: NDArray[np.int64]  # and among the codes of the pass
     row: NDArray[np.int64]
+    offset: NDArray[np.int64]
+    recipient: NDArray[np.uint64]
+    at_ms: NDArray[np.int64]
     platform: NDArray[np.uint32]
     trust: NDArray[np.uint8]
     loud: NDArray[np.bool_]
+
+    def part(self, first: int, last: int) -> _Judged:
+        """Return those from one to another, exclusive."""
+        return _Judged(*(column[first:last] for column in self))  # type: ignore[arg-type]
 
 
 def _look_back(
@@ -251,19 +359,14 @@ def _look_back(
 
     How many platforms were refused for the first time.
     """
-    used_later = partition.used_later
-    if not refused and not used_later.entries:
+    used_later, first = partition.used_later, 0
+    entries, whose = used_later.entries, recipient.tolist()
+    hit = {whose[i] for i in at.searchsorted(sorted(refused)).tolist()} if refused else ()
+    some = [i for i, whom in enumerate(whose) if whom in entries or whom in hit]
+    if not some:
         return 0
-    here = used_later.among(recipient)
-    if refused:
-        here |= np.isin(recipient, recipient[np.isin(at, list(refused))])
-    first = 0
     for i, whom, what, when_s in zip(
-        at[here].tolist(),
-        recipient[here].tolist(),
-        platform[here].tolist(),
-        at_s[here].tolist(),
-        strict=True,
+        *(column[some].tolist() for column in (at, recipient, platform, at_s)), strict=True
     ):
         if i in refused:
             first += note_refusal(used_later, whom, what, when_s)
@@ -273,23 +376,13 @@ def _look_back(
 
 
 def _judge(
-    params: Params, partition: Partition, batch: Batch, events: _Judged, log: LogTime
+    params: Params, partition: Partition, batch: Batch, events: _Judged, log: LogTimes
 ) -> set[int]:
     """The events of suspects, one by one; the positions of those that a lease refuses."""
     refused = set()
     book, suspects, stamps = partition.book, partition.suspects, partition.stamps
-    where = events.where
-    for i, place, offset, recipient, row, at_ms, platform, trust, loud in zip(
-        where.tolist(),
-        events.place.tolist(),
-        batch.offset[where].tolist(),
-        batch.recipient[where].tolist(),
-        events.row.tolist(),
-        batch.event_time_ms[where].tolist(),
-        events.platform.tolist(),
-        events.trust.tolist(),
-        events.loud.tolist(),
-        strict=True,
+    for i, place, row, offset, recipient, at_ms, platform, trust, loud in zip(
+        *(column.tolist() for column in events), strict=True
     ):
         at_s = seconds(at_ms)
         suspect = suspects.get(recipient)

@@ -30,10 +30,6 @@ FORMATS: Final = (1, 2)
 """Of a snapshot: those that are read and written. 1 knows less; what becomes of the rest is said
 where it is read."""
 
-NOTED_BITS: Final = 12
-"""Chosen: 4,096 places are ten times the platforms of an hour. Those that share a place are looked
-up each time, so an outsider may not know which do: the seed decides."""
-
 
 @dataclass(frozen=True, slots=True)
 class Params:
@@ -67,9 +63,6 @@ class Partition:
         "medians_s",
         "next_offset",
         "noted",
-        "noted_check",
-        "noted_factor",
-        "noted_tick",
         "recent_s",
         "resends",
         "samples",
@@ -95,12 +88,9 @@ class Partition:
         # `upkeep.DUE_SPARE`, at most.
         self.due: list[tuple[int, int]] = []
         self.book = EpisodeLog()
-        # Platforms whose names were noted lately, and when, by a hash of their ids: a copy of a
-        # part of what the book says, that arrays can be asked.
-        self.noted: NDArray[np.uint32] = np.zeros(1 << NOTED_BITS, np.uint32)
-        self.noted_tick: NDArray[np.int64] = np.zeros(1 << NOTED_BITS, np.int64)
-        self.noted_check: NDArray[np.uint16] = np.zeros(1 << NOTED_BITS, np.uint16)
-        self.noted_factor = np.uint32(params.seed >> 32 & 0xFFFF_FFFF | 1)
+        # When platforms were noted by the names that they came with, by id and check of the name:
+        # a part of what the book says, and whatever is not here is looked up there.
+        self.noted: dict[int, int] = {}
         self.gateways: dict[str, GatewayClock] = {}
         self.stamps = coarse(params.stamps, {})  # as of the last tick
         self.windows = Windows()

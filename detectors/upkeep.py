@@ -161,4 +161,4 @@ def _forget_names(params: Params, partition: Partition) -> None:
         order = sorted((name.tick, key) for key, name in names.items())
         for _, key in order[: len(names) - params.names_max * 3 // 4]:  # not at every tick
             del names[key]
-        partition.noted[:] = 0
+        partition.noted.clear()

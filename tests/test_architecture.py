@@ -51,7 +51,7 @@ PUBLIC_PARTS = {
 
 CORE_ORDER = (
     "bars", "model", "recognise", "recipients", "suspects", "episodes", "leases", "partition",
-    "decisions", "upkeep", "chain",
+    "decisions", "shares", "upkeep", "chain",
 )  # fmt: skip
 """The way of the data through the core: a package imports those before it, never one behind."""
 

@@ -15,9 +15,6 @@ from __future__ import annotations
 from collections.abc import Hashable
 from typing import Any, Final, Generic, TypeVar
 
-import numpy as np
-from numpy.typing import NDArray
-
 from detectors.model.times import DAY_S
 
 QUIET_S: Final = 1800
@@ -57,29 +54,17 @@ class UsedLater(Generic[Recipient]):
     ([], [('victim', 7)])
     """
 
-    __slots__ = ("entries", "keys", "recipients_max", "used")
+    __slots__ = ("entries", "recipients_max", "used")
 
     def __init__(self, recipients_max: int = RECIPIENTS_MAX) -> None:
         self.recipients_max = recipients_max
         self.entries: dict[Recipient, RefusedPlatforms] = {}
         self.used: dict[Recipient, None] = {}  # those with uses, in the order of the log
-        self.keys: NDArray[np.uint64] | None = None  # of entries, sorted; None: to be made anew
-
-    def among(self: UsedLater[int], recipients: NDArray[np.uint64]) -> NDArray[np.bool_]:
-        """True for those of (n,) integer recipients that had something refused."""
-        if self.keys is None:
-            self.keys = np.sort(np.fromiter(self.entries, np.uint64, len(self.entries)))
-        if not len(self.keys):
-            return np.zeros(len(recipients), np.bool_)
-        at = np.searchsorted(self.keys, recipients)
-        found: NDArray[np.bool_] = self.keys[np.minimum(at, len(self.keys) - 1)] == recipients
-        return found
 
     def drop(self, recipient: Recipient) -> None:
         """Forget a recipient."""
         if self.entries.pop(recipient, None) is not None:
             self.used.pop(recipient, None)
-            self.keys = None
 
     def state(self) -> list[list[Any]]:
         """Everything, in lists; `revive` is the way back."""
@@ -114,7 +99,6 @@ def note_refusal(
     held = entries.pop(recipient, None)
     if held is None:
         held = RefusedPlatforms(at_s)
-        used_later.keys = None
         if len(entries) >= used_later.recipients_max:
             used_later.drop(next(iter(entries)))
     entries[recipient] = held

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
 from hashlib import blake2b
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -74,9 +74,21 @@ def platform_print(platform: int) -> int:
     return (platform >> 16 ^ platform & 0xFFFF) or 1
 
 
+class Block(NamedTuple):
+    """The events of one partition in a batch of several."""
+
+    partition: int
+    next_offset: int  # as that of a batch
+    first: int  # positions: from here
+    last: int  # up to here, exclusive
+
+
 @dataclass(frozen=True, slots=True)
 class Batch:
     """Columns of consecutive accepted events of one partition, in the order of the log.
+
+    Or of several partitions, one after the other: then `blocks` says which are whose, and
+    `partition` and `next_offset` are those of one of them.
 
     Every column has length n. Strings a feed does not have are empty; each text has
     `detectors.model.strings.SPARE` bytes of its own behind it. `next_offset` may lie beyond
@@ -86,7 +98,7 @@ class Batch:
     topic: str
     partition: int
     next_offset: int  # the offset after the last record that this batch covers
-    offset: NDArray[np.int64]  # strictly increasing
+    offset: NDArray[np.int64]  # strictly increasing in each partition
     event_time_ms: NDArray[np.int64]  # UTC
     recipient: NDArray[np.uint64]  # E.164 digits as an integer, or TOKEN_BIT | 63 bits of a token
     kind: NDArray[np.uint8]  # of Kind
@@ -98,6 +110,20 @@ class Batch:
     template: Strings  # the gateway's `template_id`
     gateway: Strings
     tokens: Mapping[int, str]  # recipient -> the token as written, for the tokens of this batch
+    blocks: tuple[Block, ...] = ()  # in the order of their events
 
     def __len__(self) -> int:
         return len(self.offset)
+
+    def of(self, block: Block) -> Batch:
+        """The same columns, under the name of one of its partitions."""
+        return replace(self, partition=block.partition, next_offset=block.next_offset)
+
+    def newest_ms(self) -> dict[int, int]:
+        """The newest event time of each partition that has events here."""
+        blocks = self.blocks or (Block(self.partition, self.next_offset, 0, len(self)),)
+        some = [block for block in blocks if block.first < block.last]
+        if not some:
+            return {}
+        newest = np.maximum.reduceat(self.event_time_ms, [block.first for block in some])
+        return dict(zip((block.partition for block in some), newest.tolist(), strict=True))

@@ -45,49 +45,87 @@ BACK_S: Final = 900
 apart. Chosen: half of the time that an episode has to be quiet."""
 
 _STEP_MAX_S: Final = DAY_S // 4
+_NO_LIMIT_S: Final = 1 << 62
 
 
 class LogTime:
     """The codes of one pass, with the times of those before it."""
 
-    __slots__ = ("_place", "_times_s", "_watermark_s", "newest_s")
+    __slots__ = ("_all_s", "_at_s", "_before_s", "_gone", "_watermark_s", "newest_s")
 
     def __init__(self, before_s: Sequence[int], at_s: NDArray[np.int64], watermark_s: int) -> None:
-        self._times_s = np.concatenate((np.asarray(before_s, np.int64), at_s))
-        self._place = np.arange(len(before_s) + 1, len(self._times_s) + 1)  # behind each code
+        self._before_s, self._at_s = before_s, at_s
+        self._gone: NDArray[np.int64] | None = None  # positions that do not count any more
+        self._all_s: NDArray[np.int64] | None = None  # those before, and all of the pass
         self._watermark_s = watermark_s  # 0 before the first tick
-        self.newest_s: list[int] = self._times_s[1 - AGREE :].tolist()  # what the next pass needs
+        # What the next pass needs.
+        self.newest_s: list[int] = [*before_s, *at_s[1 - AGREE :].tolist()][1 - AGREE :]
 
     def at(self, position: NDArray[np.int64]) -> NDArray[np.int64]:
         """The time when these codes (m,) of the pass came: the watermark, or what most agree on.
 
         The lower median of a code and the thirty before it, or as many as there are.
         """
-        return np.maximum(self._middle(self._place[position]), self._watermark_s)
+        return np.maximum(self._middle(self._behind(position)), self._watermark_s)
+
+    def _behind(self, position: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Up to where the times of all codes reach that came up to these."""
+        if self._gone is not None:
+            position = np.delete(np.arange(len(self._at_s)), self._gone)[position]
+        return position + len(self._before_s) + 1
 
     def _middle(self, behind: NDArray[np.int64]) -> NDArray[np.int64]:
+        if self._all_s is None:
+            self._all_s = np.concatenate((np.asarray(self._before_s, np.int64), self._at_s))
         middle = np.empty(len(behind), np.int64)
         few = indices(behind < AGREE)
         for i in few.tolist():
-            middle[i] = np.sort(self._times_s[: behind[i]])[(behind[i] - 1) // 2]
+            middle[i] = np.sort(self._all_s[: behind[i]])[(behind[i] - 1) // 2]
         many = indices(behind >= AGREE)
         if len(many):
-            windows = np.lib.stride_tricks.sliding_window_view(self._times_s, AGREE)
+            windows = np.lib.stride_tricks.sliding_window_view(self._all_s, AGREE)
             half = AGREE // 2
             middle[many] = np.partition(windows[behind[many] - AGREE], half, axis=1)[:, half]
         return middle
 
+    @property
+    def limit_s(self) -> int:
+        """Up to here no code can be refused."""
+        return self._watermark_s + AHEAD_S if self._watermark_s else _NO_LIMIT_S
+
     def ahead(self) -> NDArray[np.int64]:
         """Positions of the codes that are refused; none before the first tick."""
-        own = self._times_s[self._place - 1]
-        if not self._watermark_s or own.max(initial=0) <= self._watermark_s + AHEAD_S:
-            return own[:0]
-        far = indices((own > self._watermark_s + AHEAD_S) & (self._place >= AGREE))
+        own = self._at_s
+        if own.max(initial=0) <= self.limit_s:
+            return indices(own[:0])
+        far = indices(own > self.limit_s)
+        far = far[self._behind(far) >= AGREE]
         return far[own[far] > self.at(far) + AHEAD_S]
 
     def without(self, position: NDArray[np.int64]) -> None:
         """Counts positions without these, which still bear on the time of the others."""
-        self._place = np.delete(self._place, position)
+        self._gone = position
+
+
+class LogTimes:
+    """The same for the codes of several partitions, one after the other in one pass."""
+
+    __slots__ = ("_edges", "_logs")
+
+    def __init__(self, logs: Sequence[LogTime], edges: Sequence[int]) -> None:
+        """The codes of log i are those from `edges[i]` up to `edges[i + 1]`."""
+        self._logs, self._edges = logs, edges
+
+    def at(self, position: NDArray[np.int64]) -> NDArray[np.int64]:
+        """The time when these codes (m,) of the pass came, each by its own log."""
+        if len(self._logs) == 1:
+            return self._logs[0].at(position)
+        which = np.searchsorted(self._edges, position, "right") - 1
+        times_s = np.empty(len(position), np.int64)
+        for each in sorted(set(which.tolist())):
+            here = indices(which == each)
+            times_s[here] = self._logs[each].at(position[here] - self._edges[each])
+        return times_s
 
 
 def latest(watermark_s: int, medians_s: Sequence[int], recent_s: Sequence[int]) -> int:

@@ -24,7 +24,7 @@ from detectors.bars import (
     MASS_NOVEL,
 )
 from detectors.model.arrays import begins, indices
-from detectors.model.log_time import ASTRAY_S, SOON_S, LogTime
+from detectors.model.log_time import ASTRAY_S, SOON_S, LogTime, LogTimes
 from detectors.model.times import DAY_S
 from detectors.recipients.recall import Sightings, recall
 from detectors.recipients.row import (
@@ -45,6 +45,7 @@ from detectors.recipients.row import (
     words_of,
 )
 from detectors.recipients.table import ROWS_LIMIT, Table
+from detectors.recipients.tables import Tables
 
 _LOW: Final = np.uint64(0xFFFF_FFFF)
 _UPPER: Final = np.uint64(32)  # above the lower half of a word
@@ -55,6 +56,11 @@ _UNTAGGED: Final = np.uint64(0xFFFF_FFFF_0000_FFFF)
 _WINDOW: Final = 0x7FFF_FFFF
 _NEVER: Final = -(1 << 62)
 _LANES: Final = np.arange(RING, dtype=np.int16)[:, None]
+_ROW: Final = (1 << 24) - 1  # no row of a table has more bits: `ROWS_LIMIT`
+TABLES_MAX: Final = 256
+"""In one pass: a row and its table have 32 bits where they are sorted."""
+_TABLES: Final = np.arange(TABLES_MAX, dtype=np.uint64) << np.uint64(24)
+_EDGES: Final = np.arange(TABLES_MAX + 1) << 24
 _LEVEL_MILLI: Final = round(1000 * BURST_WATCH_LEAST)
 _NOVEL_LEAST: Final = int(BURST_NOVEL.watch)
 
@@ -82,11 +88,12 @@ class Sifted:
 
     judged: NDArray[np.int64]  # positions of the events of suspects,
     rows: NDArray[np.int64]  # and their rows
-    promoted: int  # recipients that became suspects
+    promoted: list[int]  # recipients that became suspects, of each table
     loud: NDArray[np.int64]  # positions of events whose recipient's two windows are loud
     window: NDArray[np.int64]  # (r,) one recipient's messages in one window, as far as they
     before: NDArray[np.int64]  # count: its number, how many there were before them
     after: NDArray[np.int64]  # and after them
+    runs: list[int]  # where those of each table begin, and r
 
 
 def sift(
@@ -95,17 +102,36 @@ def sift(
     recipient: NDArray[np.uint64],
     platform: NDArray[np.uint32],
     at_s: NDArray[np.int64],
-    log: LogTime | None = None,
 ) -> Sifted:
-    """Applies codes (n,) in the order of the log; in seconds since `EPOCH_S`.
+    """Applies codes (n,) to one table in the order of its log, by whose codes alone it has a time.
 
-    `log` says what time it was by all codes of the partition; without it, by these alone. The
-    result and the table are the same however a log is cut into passes.
+    The result and the table are the same however a log is cut into passes.
     """
-    time = LogTime([], at_s, 0) if log is None else log
+    one = Tables([table], [0, len(recipient)])
+    time = LogTimes([LogTime([], at_s, 0)], one.edges)
+    return sift_together(params, one, recipient, platform, at_s, time)
+
+
+def sift_together(
+    params: SieveParams,
+    held: Tables,
+    recipient: NDArray[np.uint64],
+    platform: NDArray[np.uint32],
+    at_s: NDArray[np.int64],
+    time: LogTimes,
+) -> Sifted:
+    """Applies codes (n,) in the order of their logs, one log after the other; in seconds.
+
+    `time` says what time it was by all codes of each partition. The result and the tables are the
+    same whatever other tables a pass holds.
+    """
     n = len(recipient)
-    rows = table.find_or_add(recipient)
-    key = rows.astype(np.uint64) << _UPPER | np.arange(n, dtype=np.uint64)
+    several = len(held.tables) > 1
+    rows = held.find_or_add(recipient)
+    place = rows.astype(np.uint64)
+    if several:
+        place |= np.repeat(_TABLES[: len(held.tables)], np.diff(held.edges))
+    key = place << _UPPER | np.arange(n, dtype=np.uint64)
     key.sort()
     arrival = (key & _LOW).astype(np.int64)
     sorted_row = (key >> _UPPER).astype(np.int64)
@@ -114,21 +140,30 @@ def sift(
     starts = indices(first)
     group = first.cumsum() - 1
     row = sorted_row[starts]
-    taken = table.words.take(row, axis=0)
+    edges = [0, len(row)]
+    if several:
+        edges = row.searchsorted(_EDGES[: len(held.tables) + 1]).tolist()
+        row &= _ROW
+    touched = Tables(held.tables, edges)
+    taken = touched.take(row)
 
     clock = _Clock(time, arrival)
-    loud, window, before, after = _count(params, taken, group, at_s, clock)
+    loud, of, (window, before, after) = _count(params, taken, group, at_s, clock)
     messages = _Messages(platform[arrival], at_s, loud, clock)
-    judged, promoted = _sight(params, taken, group, messages)
-    table.put(row, taken)
+    judged, gone = _sight(params, taken, group, messages)
+    touched.put(row, taken)
     where = np.sort(arrival[judged])
-    return Sifted(where, rows[where], promoted, np.sort(arrival[loud]), window, before, after)
+    promoted, runs = [len(gone)], [0, len(window)]
+    if several:
+        runs = of.searchsorted(edges).tolist()
+        promoted = np.diff(np.sort(gone).searchsorted(edges)).tolist()
+    return Sifted(where, rows[where], promoted, np.sort(arrival[loud]), window, before, after, runs)
 
 
 class _Clock(NamedTuple):
     """The log's time at codes that stand in another order than they came in."""
 
-    log: LogTime
+    log: LogTimes
     arrival: NDArray[np.int64]
 
     def at(self, place: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -141,10 +176,12 @@ def _count(
     group: NDArray[np.int64],
     at_s: NDArray[np.int64],
     clock: _Clock,
-) -> tuple[NDArray[np.bool_], NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+) -> tuple[NDArray[np.bool_], NDArray[np.int64], NDArray[np.int64]]:
     """Adds every message to its recipient's two newest windows.
 
     A message of an older one is late and not counted, unless that window is ahead of the log.
+    Returns which messages are loud, and of each run the recipient's place and (3, r) the window,
+    what it held before and after.
     """
     n = len(group)
     number = at_s // params.window_s
@@ -173,8 +210,7 @@ def _count(
         if len(at := indices(lost)):
             limit = clock.at(start[at]) // params.window_s
             counts[:, at], total[at] = _count_astray(taken, runs.some(at), limit, soon)
-    window, before, after = counts
-    return _loud(start, size, total, n), window, before, after
+    return _loud(start, size, total, n), runs.of, counts
 
 
 def _loud(
@@ -371,8 +407,11 @@ def _sight(
     taken: NDArray[np.uint64],
     group: NDArray[np.int64],
     messages: _Messages,
-) -> tuple[NDArray[np.bool_], int]:
-    """Applies sightings, one to each recipient and round; returns the events of suspects."""
+) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
+    """Applies sightings, one to each recipient and round.
+
+    Returns the events of suspects, and the places of the recipients that became some.
+    """
     platform, at_s, loud, clock = messages
     born = indices(taken[:, 10] & np.uint64(BORN) == 0)
     if len(born):
@@ -381,7 +420,7 @@ def _sight(
     suspect = taken[:, 10] & _FLAGGED != 0
     judged = suspect[group]
     todo = indices(~judged)
-    promoted = 0
+    promoted = [todo[:0]]
     while len(todo):
         g, p, t = group[todo], platform[todo], at_s[todo]
         held = ring.take(g, axis=1)
@@ -411,7 +450,7 @@ def _sight(
             new = _New(g[one], p[one], t[one], held[:, one], same[:, one], loud[todo[one]])
             gone = np.append(gone, first[_apply(params, taken, ring, new)])
         if len(gone):
-            promoted += len(gone)
+            promoted.append(g[gone])
             suspect[g[gone]] = True
             judged[todo[gone]] = True
             judged[todo[later]] = suspect[g[later]]
@@ -419,7 +458,7 @@ def _sight(
         todo = todo[~judged[todo]]
     taken[:, RING_WORDS] = ring.T
     taken[suspect, 10] |= _FLAGGED
-    return judged, promoted
+    return judged, np.concatenate(promoted)
 
 
 def _meets_astray(

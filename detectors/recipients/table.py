@@ -14,6 +14,7 @@ pages.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -30,7 +31,7 @@ ROWS_LIMIT: Final = (1 << 24) - 2
 
 _GOLDEN: Final = 0x9E37_79B9_7F4A_7C15  # 2**64 / golden ratio: Knuth, TAOCP 6.4
 _HALF: Final = np.uint64(32)
-_ROW: Final = np.uint32(0x00FF_FFFF)
+ROW: Final = np.uint32(0x00FF_FFFF)
 _TOMB: Final = np.uint32(0x00FF_FFFF)  # tag 0, a row that cannot be: probing goes on past it
 _LOAD_MOST, _LOAD_REBUILT = 0.75, 0.65  # the gap is room for tombstones, so that rebuilds are rare
 _BLOCK: Final = 1 << 18
@@ -40,10 +41,11 @@ _SLICE: Final = 1 << 16
 _CELLS_A_ROW: Final = 16
 """The least number of cells that move for each row that is added. While they move, the new index,
 which is not smaller, gets at most a 16th of its cells: it stays under `_LOAD_MOST`."""
+NO_ROOM: Final = "a table must be given room before it is asked for rows"
 _ITEM: Final = np.dtype((np.void, 8 * WORDS))
-_ROWS: Final = _TOMB - np.uint32(1)
+ROWS: Final = _TOMB - np.uint32(1)
 _ONE: Final = np.uint32(1)
-_PROBES: Final = np.arange(8, dtype=np.int64)  # after the first miss a cache line's half at once
+PROBES: Final = np.arange(8, dtype=np.int64)  # after the first miss a cache line's half at once
 _PROBES_BITS: Final = 3
 
 
@@ -70,12 +72,14 @@ class Table:
         "_tombs",
         "count",
         "rows_max",
+        "seed",
         "used",
         "words",
     )
 
     def __init__(self, rows_max: int, rows_start: int = 4096, *, seed: int = 0) -> None:
         self.rows_max = rows_max
+        self.seed = seed
         self._mixer = _mixer(seed)
         self.words: NDArray[np.uint64] = np.zeros((min(rows_start, rows_max), WORDS), np.uint64)
         self.used = 0  # rows[used:] were never touched
@@ -101,6 +105,16 @@ class Table:
             rows = at + indices(live[at : at + _BLOCK])
             table._index_rows(rows)
         return table
+
+    @property
+    def cells(self) -> NDArray[np.uint32]:
+        """The cells of the index where a key stands unless another index is being taken over."""
+        return self._index.cells
+
+    @property
+    def shift(self) -> np.uint64:
+        """By how much a hash is shifted to be the number of one of `cells`."""
+        return self._index.shift
 
     @property
     def _full(self) -> bool:
@@ -140,6 +154,54 @@ class Table:
             rows[missing] = self._add(keys[missing], cells[missing], hashed[missing])
         return rows
 
+    def find_or_add_few(self, keys: Sequence[int], hashed: Sequence[int]) -> list[int]:
+        """The same for a few keys and their hashes, one after the other: some 2 us each."""
+        pairs = list(zip(keys, hashed, strict=True))
+        rows = [self._seek(*pair) for pair in pairs]
+        missing = sorted({pair for pair, row in zip(pairs, rows, strict=True) if row < 0})
+        if not missing:
+            return rows
+        fresh = dict(zip(missing, self._add_few(missing), strict=True))
+        return [fresh.get(pair, row) for pair, row in zip(pairs, rows, strict=True)]
+
+    def _seek(self, key: int, hashed: int) -> int:
+        """The row of one key, or -1."""
+        for index in (self._index, self._old):
+            if index is None:
+                break
+            cells = index.cells
+            cell, last = hashed >> int(index.shift), len(cells) - 1
+            tag = hashed >> 8 & int(~ROW)
+            while held := cells.item(cell):
+                row = (held ^ tag) - 1
+                if 0 <= row < ROWS and self.words.item(row, 0) == key:
+                    return row
+                cell = cell + 1 & last
+        return -1
+
+    def _add_few(self, fresh: Sequence[tuple[int, int]]) -> list[int]:
+        """Rows for absent distinct keys and their hashes."""
+        index, n = self._index.cells, len(fresh)
+        if self._old is not None or self.count + self._tombs + n > _LOAD_MOST * len(index):
+            found = self.find_or_add(np.array([key for key, _ in fresh], np.uint64))
+            return [*map(int, found)]
+        assert n <= self.room, NO_ROOM
+        rows = []
+        for key, hashed in fresh:
+            row = self._free.pop() if self._free else self.used
+            self.used = max(self.used, row + 1)
+            if row == len(self.words):
+                self._grow()
+            self.words[row, 0] = key
+            cell = hashed >> int(self._index.shift)
+            while (held := index.item(cell)) and held != _TOMB:
+                cell = cell + 1 & len(index) - 1
+            self._tombs -= held != 0
+            index[cell] = hashed >> 8 & int(~ROW) | row + 1
+            rows.append(row)
+        self.count += n
+        return rows
+
     def _look_back(
         self, keys: NDArray[np.uint64], rows: NDArray[np.int64], hashed: NDArray[np.uint64]
     ) -> NDArray[np.int64]:
@@ -176,12 +238,12 @@ class Table:
         """Row and cell of each key; where the key is absent row -1 and the cell it would have."""
         mask = len(index.cells) - 1
         cell = (hashed >> index.shift).astype(np.int64)
-        tag = (hashed >> np.uint64(8)).astype(np.uint32) & ~_ROW  # bits 32-39, under the cell's
+        tag = (hashed >> np.uint64(8)).astype(np.uint32) & ~ROW  # bits 32-39, under the cell's
         # One probe settles most keys; those left look at eight cells at a time.
         held = index.cells.take(cell)
         rows = np.full(len(keys), -1, np.int64)
         row = (held ^ tag) - _ONE  # of a free cell, a tombstone or another tag: none that can be
-        at = indices(row < _ROWS)
+        at = indices(row < ROWS)
         at = at[self.words[row[at], 0] == keys[at]]
         rows[at] = row[at]
         vacant = (held == 0) | (held == _TOMB)
@@ -192,22 +254,22 @@ class Table:
         todo = indices(open_)
         cell, tag = cell[todo, None] + 1, tag[todo, None]
         while len(todo):
-            near = (cell + _PROBES) & mask
+            near = (cell + PROBES) & mask
             held = index.cells.take(near)
             vacant = (held == 0) | (held == _TOMB)
-            first = vacant.argmax(axis=1) + np.arange(0, near.size, len(_PROBES))
+            first = vacant.argmax(axis=1) + np.arange(0, near.size, len(PROBES))
             first = first[vacant.take(first) & (cells[todo] < 0)]
             near = near.ravel()
             cells[todo[first >> _PROBES_BITS]] = near[first]
             row = ((held ^ tag) - _ONE).ravel()
-            lane = indices(row < _ROWS)
+            lane = indices(row < ROWS)
             lane = lane[self.words[row[lane], 0] == keys[todo[lane >> _PROBES_BITS]]]
             at = lane >> _PROBES_BITS
             rows[todo[at]] = row[lane]
             cells[todo[at]] = near[lane]
             open_ = (held != 0).all(axis=1)
             open_[at] = False
-            todo, cell, tag = todo[open_], cell[open_] + len(_PROBES), tag[open_]
+            todo, cell, tag = todo[open_], cell[open_] + len(PROBES), tag[open_]
         return rows, cells
 
     def _add(
@@ -218,7 +280,7 @@ class Table:
         fresh = fresh[np.append(True, fresh[1:] != fresh[:-1])]
         which = np.searchsorted(fresh, keys)
         n = len(fresh)
-        assert n <= self.room, "a table must be given room before it is asked for rows"
+        assert n <= self.room, NO_ROOM
         again = [self._free.pop() for _ in range(min(n, len(self._free)))]
         rows = np.concatenate(
             [np.array(again, np.int64), np.arange(self.used, self.used + n - len(again))]
@@ -269,7 +331,7 @@ class Table:
         for at in range(self._moved, end, _BLOCK):
             held = cells[at : min(at + _BLOCK, end)]
             held = held[(held != 0) & (held != _TOMB)]
-            rows = (held & _ROW).astype(np.int64) - 1
+            rows = (held & ROW).astype(np.int64) - 1
             self._index_rows(rows)
         self._moved = end
         if end == len(cells):
@@ -289,7 +351,7 @@ class Table:
         Of keys that meet at one the last has it. The others go on from there: they take what is
         vacant behind it in the order of their cells, as one after the other would.
         """
-        tag = (hashed >> np.uint64(8)).astype(np.uint32) & ~_ROW
+        tag = (hashed >> np.uint64(8)).astype(np.uint32) & ~ROW
         value = tag | (rows + 1).astype(np.uint32)
         lost = self._write(cells, value)
         beyond = cells
@@ -328,14 +390,14 @@ def _vacant(index: NDArray[np.uint32], cell: NDArray[np.int64]) -> NDArray[np.in
     found = cell.copy()
     todo = np.arange(len(cell))
     while len(todo):
-        near = (cell[:, None] + _PROBES) & mask
+        near = (cell[:, None] + PROBES) & mask
         held = index.take(near)
         vacant = (held == 0) | (held == _TOMB)
         first = vacant.argmax(axis=1)
         at = np.arange(len(todo))
         hit = vacant[at, first]
         found[todo[hit]] = near[at, first][hit]
-        todo, cell = todo[~hit], cell[~hit] + len(_PROBES)
+        todo, cell = todo[~hit], cell[~hit] + len(PROBES)
     return found
 
 

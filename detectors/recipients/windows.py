@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from itertools import pairwise
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from detectors.model.arrays import indices
 from detectors.model.times import EPOCH_S
 from detectors.recipients.row import prints_of
+
+if TYPE_CHECKING:
+    from detectors.recipients.sieve import Sifted
 
 RUNGS: Final = (2, 5, 10, 20, 50)
 """Messages of one recipient in one window; a closed set, for it labels a metric."""
@@ -50,33 +56,49 @@ class Windows:
 
 
 def tally(
-    windows: Windows,
+    held: Sequence[Windows],
+    edges: Sequence[int],
     number: NDArray[np.int64],
     platform: NDArray[np.uint32],
-    run: NDArray[np.int64],
-    *,
-    before: NDArray[np.int64],
-    after: NDArray[np.int64],
+    sifted: Sifted,
 ) -> None:
-    """Adds codes (n,) by window and platform, and runs (r,) as the sieve has them."""
-    low, high = int(number.min()), int(number.max())
-    windows.next = windows.next or max(1, int(number[0]) - 1)
-    for window in np.unique(number).tolist() if low != high else [low]:
-        if not windows.next <= window < windows.next + OPEN_MAX:
-            continue
-        held = windows.open.get(window)
-        if held is None:
-            held = windows.open[window] = Tally()
-        inside = slice(None) if low == high else number == window
-        prints = prints_of(platform[inside])
-        held.codes += len(prints)
-        held.prints[prints] = True
-        runs = slice(None) if low == high else run == window
-        was, now = before[runs], after[runs]
-        if now.max(initial=0) < RUNGS[0]:
-            continue
-        for i, rung in enumerate(RUNGS):
-            held.rungs[i] += int(((was < rung) & (now >= rung)).sum())
+    """Adds codes (n,) by window and platform, and their runs as the sieve has them.
+
+    Those from `edges[i]` up to `edges[i + 1]`, at least one, are of the windows i.
+    """
+    starts = edges[:-1]
+    prints, first = prints_of(platform), number[starts].tolist()
+    low, high = np.minimum.reduceat(number, starts), np.maximum.reduceat(number, starts)
+    mixed = (low != high).tolist()
+    counted = indices(sifted.after >= RUNGS[0])
+    runs = counted.searchsorted(sifted.runs).tolist()
+    window = sifted.window[counted]
+    risen = sifted.before[counted], sifted.after[counted]
+    for windows, several, newest, (a, b), (c, d) in zip(
+        held, mixed, first, pairwise(edges), pairwise(runs), strict=True
+    ):
+        windows.next = windows.next or max(1, newest - 1)
+        for each in np.unique(number[a:b]).tolist() if several else [newest]:
+            if not windows.next <= each < windows.next + OPEN_MAX:
+                continue
+            open_ = windows.open.get(each)
+            if open_ is None:
+                open_ = windows.open[each] = Tally()
+            inside = prints[a:b][number[a:b] == each] if several else prints[a:b]
+            open_.codes += len(inside)
+            open_.prints[inside] = True
+            if c < d:
+                here = indices(window[c:d] == each) + c
+                _rise(open_.rungs, *(column[here] for column in risen))
+
+
+def _rise(rungs: list[int], was: NDArray[np.int64], now: NDArray[np.int64]) -> None:
+    """Counts the runs (r,) that reach each rung."""
+    most = now.max(initial=0)
+    for i, rung in enumerate(RUNGS):
+        if most < rung:
+            break
+        rungs[i] += int(np.count_nonzero((was < rung) & (now >= rung)))
 
 
 def close(windows: Windows, window_s: int, watermark_s: int) -> list[Window]:

@@ -24,6 +24,7 @@ from streams.wire.events import (
     decode,
     decode_event,
     decode_together,
+    refusals,
     refuse,
 )
 from streams.wire.outputs import (
@@ -74,5 +75,6 @@ __all__ = [
     "key_parts",
     "override_id",
     "override_key",
+    "refusals",
     "refuse",
 ]

@@ -8,9 +8,9 @@ exception and nothing of its neighbours.
 from __future__ import annotations
 
 import re
-from bisect import bisect_left
+from bisect import bisect_right
 from collections import ChainMap, Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from itertools import accumulate, pairwise
@@ -22,7 +22,7 @@ import numpy as np
 from msgspec import Meta
 from numpy.typing import NDArray
 
-from detectors.model.event import TICK_OFFSETS, Batch, EventKind
+from detectors.model.event import TICK_OFFSETS, Batch, Block, EventKind
 from detectors.model.strings import StringBuffer, StringList, Strings, joined
 from detectors.model.times import EPOCH_S
 from streams.transport.record_batch import BytesColumn
@@ -244,17 +244,17 @@ def decode(
             partition, next_offset, values[part], keys[part],
             offset[part], None if stamp is None else stamp[part],
         )  # fmt: skip
-        blocks.append(decode_together(intake, topic, [block])[1][0])
+        blocks.append(decode_together(intake, topic, [block])[0])
     return blocks[0] if len(blocks) == 1 else _joined(blocks)
 
 
 def decode_together(
     intake: Intake, topic: str, blocks: Sequence[Records]
-) -> tuple[Batch, list[Decoded]]:
+) -> tuple[Decoded, list[list[Reject]]]:
     """Decode records of several partitions, at most `BLOCK` in all: each block as `decode` does.
 
-    Returns all events as one batch too, for what can be asked of each by itself; its offsets are
-    places among all the records. Either all blocks have times or none has.
+    Returns them as one, with a block of the batch for each, and which records of each were refused.
+    Either all blocks have times or none has.
     """
     kinds = intake.kinds
     edges = [0, *accumulate(len(block.values) for block in blocks)]
@@ -265,8 +265,9 @@ def decode_together(
     fitted, odd = intake.layouts.read(tame, lengths)
     decoded = _Fields()
     reasons: dict[int, RejectReason] = {}
-    outcomes: list[Counter[Outcome]] = [Counter() for _ in blocks]
-    for number, places in _portions(odd, edges):
+    outcomes: Counter[Outcome] = Counter()
+    for begin in range(0, len(odd), CACHED):
+        places = odd[begin : begin + CACHED]
         events, errors = _parse(_at(tame, places))
         for at, error in errors.items():
             value = values[places[at]]
@@ -282,7 +283,7 @@ def decode_together(
         ]
         if len(counted) + len(errors) < len(events):
             for shape, n in Counter(map(_SHAPE, filter(None, events))).items():
-                outcomes[number][_outcome(kinds, *shape)] += n
+                outcomes[_outcome(kinds, *shape)] += n
         decoded.take(_at(places, counted), _at(events, counted), kinds)
     if decoded.row and decoded.kind[0] == EventKind.MESSAGE:
         intake.layouts.learn(tame, decoded.row)
@@ -305,11 +306,12 @@ def decode_together(
         reasons.update((at, RejectReason.BAD_RECIPIENT) for at in read.row[nobody].tolist())
         read, recipient = read.only(fits), recipient[fits]
 
-    whole = Batch(
+    cut = read.row.searchsorted(edges).tolist()
+    batch = Batch(
         topic=topic,
-        partition=blocks[0].partition,
-        next_offset=blocks[0].next_offset,
-        offset=blocks[0].offsets[read.row] if len(blocks) == 1 else read.row,
+        partition=blocks[-1].partition,
+        next_offset=blocks[-1].next_offset,
+        offset=np.concatenate([block.offsets for block in blocks])[read.row],
         event_time_ms=read.event_time_ms,
         recipient=recipient,
         kind=read.kind,
@@ -321,21 +323,22 @@ def decode_together(
         template=read.strings["template_id"],
         gateway=read.strings["gateway_id"],
         tokens=tokens,
+        blocks=()
+        if len(blocks) == 1
+        else tuple(
+            Block(block.partition, block.next_offset, first, last)
+            for block, (first, last) in zip(blocks, pairwise(cut), strict=True)
+        ),
     )
-    batches = [whole] if len(blocks) == 1 else _cut(whole, blocks, edges)
-    astray = _astray(intake.partitions, blocks, edges, read.row)
-    cut = read.row.searchsorted(edges).tolist()
-    refused = sorted(reasons.items())
-    return whole, [
-        _decoded(
-            intake.numbers, block, batch, read.row[a:b] - edge,
-            [(at - edge, reason) for at, reason in refused if edge <= at < end], outcome,
-            int(np.count_nonzero(astray[a:b])),
-        )
-        for block, batch, outcome, (edge, end), (a, b) in zip(
-            blocks, batches, outcomes, pairwise(edges), pairwise(cut), strict=True
-        )
-    ]  # fmt: skip
+    rejects = _rejects(blocks, edges, reasons)
+    outcomes[Outcome.REJECTED] = len(reasons)
+    outcomes[Outcome.RECYCLED] = int(np.count_nonzero(read.kind == EventKind.RECYCLED))
+    outcomes[Outcome.COUNTED] = len(read.row) - outcomes[Outcome.RECYCLED]
+    keys = _at(end_to_end([block.keys for block in blocks]), read.row.tolist())
+    noncanonical = intake.numbers.noncanonical(keys, recipient, tokens)
+    astray = _astray(intake.partitions, blocks, edges, read.row, keys)
+    together = [reject for some in rejects for reject in some]
+    return Decoded(batch, together, outcomes, noncanonical, astray), rejects
 
 
 def refuse(
@@ -343,12 +346,23 @@ def refuse(
 ) -> Decoded:
     """The same, with the events at these offsets (ascending) among the refused ones.
 
-    They were counted; what the chain makes of them it has done. `records` are those of `decoded`.
+    They were counted; what the chain makes of them it has done. `records` are those of `decoded`,
+    or of one of its blocks.
     """
     if not refused:
         return decoded
+    rejects = refusals(reason, refused, records)
+    outcomes = Counter(decoded.outcomes)
+    outcomes[Outcome.COUNTED] -= len(rejects)
+    outcomes[Outcome.REJECTED] += len(rejects)
+    together = sorted([*decoded.rejects, *rejects], key=attrgetter("offset"))
+    return replace(decoded, rejects=together, outcomes=outcomes)
+
+
+def refusals(reason: RejectReason, refused: Sequence[int], records: Records) -> list[Reject]:
+    """The records at these offsets (ascending), as refused."""
     times_ms = records.timestamps_ms
-    rejects = [
+    return [
         Reject(
             offset=int(records.offsets[at]),
             reason=reason,
@@ -358,91 +372,32 @@ def refuse(
         )
         for at in np.searchsorted(records.offsets, refused).tolist()
     ]
-    outcomes = Counter(decoded.outcomes)
-    outcomes[Outcome.COUNTED] -= len(rejects)
-    outcomes[Outcome.REJECTED] += len(rejects)
-    together = sorted([*decoded.rejects, *rejects], key=attrgetter("offset"))
-    return replace(decoded, rejects=together, outcomes=outcomes)
 
 
-def _portions(odd: Sequence[int], edges: Sequence[int]) -> Iterator[tuple[int, Sequence[int]]]:
-    """Cut ascending places into portions of at most `CACHED`, each of one block."""
-    for number, (edge, end) in enumerate(pairwise(edges)):
-        first, last = bisect_left(odd, edge), bisect_left(odd, end)
-        for begin in range(first, last, CACHED):
-            yield number, odd[begin : min(begin + CACHED, last)]
-
-
-def _cut(whole: Batch, blocks: Sequence[Records], edges: Sequence[int]) -> list[Batch]:
-    """The batch of each block. The offsets of the whole are places among all records."""
-    batches = []
-    cut = whole.offset.searchsorted(edges).tolist()
-    for block, edge, (a, b) in zip(blocks, edges, pairwise(cut), strict=False):
-        batches.append(
-            Batch(
-                topic=whole.topic,
-                partition=block.partition,
-                next_offset=block.next_offset,
-                offset=block.offsets[whole.offset[a:b] - edge],
-                event_time_ms=whole.event_time_ms[a:b],
-                recipient=whole.recipient[a:b],
-                kind=whole.kind[a:b],
-                sender=whole.sender.part(a, b),
-                text=whole.text.part(a, b),
-                signature=whole.signature.part(a, b),
-                category=whole.category.part(a, b),
-                platform=whole.platform.part(a, b),
-                template=whole.template.part(a, b),
-                gateway=whole.gateway.part(a, b),
-                tokens=whole.tokens,
-            )
-        )
-    return batches
-
-
-def _decoded(
-    numbers: Numbers,
-    block: Records,
-    batch: Batch,
-    row: NDArray[np.int64],
-    refused: Sequence[tuple[int, RejectReason]],
-    outcomes: Counter[Outcome],
-    misplaced_keys: int,
-) -> Decoded:
-    """The events of a block at rows (m,), and its refused records."""
-    outcomes[Outcome.REJECTED] = len(refused)
-    outcomes[Outcome.RECYCLED] = int(np.count_nonzero(batch.kind == EventKind.RECYCLED))
-    outcomes[Outcome.COUNTED] = len(row) - outcomes[Outcome.RECYCLED]
-    times_ms = block.timestamps_ms
-    return Decoded(
-        batch=batch,
-        rejects=[
-            Reject(
-                offset=int(block.offsets[at]),
-                reason=reason,
-                key=block.keys[at],
-                value=block.values[at],
-                timestamp_ms=-1 if times_ms is None else int(times_ms[at]),
-            )
-            for at, reason in refused
-        ],
-        outcomes=outcomes,
-        noncanonical_keys=numbers.noncanonical(
-            _at(block.keys, row.tolist()), batch.recipient, batch.tokens
-        ),
-        misplaced_keys=misplaced_keys,
-    )
+def _rejects(
+    blocks: Sequence[Records], edges: Sequence[int], reasons: Mapping[int, RejectReason]
+) -> list[list[Reject]]:
+    """The refused records of each block, in the order of its log; reasons by place."""
+    refused: list[list[Reject]] = [[] for _ in blocks]
+    for place, reason in sorted(reasons.items()):
+        number = bisect_right(edges, place) - 1
+        block = blocks[number]
+        refused[number] += refusals(reason, [block.offsets[place - edges[number]]], block)
+    return refused
 
 
 def _astray(
-    partitions: int, blocks: Sequence[Records], edges: Sequence[int], row: NDArray[np.int64]
-) -> NDArray[np.bool_]:
-    """True for those of the events at rows (m,) that lie in another partition than their key's."""
+    partitions: int,
+    blocks: Sequence[Records],
+    edges: Sequence[int],
+    row: NDArray[np.int64],
+    keys: Sequence[bytes | None],
+) -> int:
+    """Count the events at rows (m,) that lie in another partition than their key's."""
     if not partitions or not len(row):
-        return np.zeros(len(row), np.bool_)
-    keys = _at(end_to_end([block.keys for block in blocks]), row.tolist())
+        return 0
     found = np.repeat([block.partition for block in blocks], np.diff(edges))
-    return misplaced(keys, found[row], partitions)
+    return int(np.count_nonzero(misplaced(keys, found[row], partitions)))
 
 
 class _Read(NamedTuple):

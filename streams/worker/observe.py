@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
@@ -46,8 +46,8 @@ class Observer:
     _stable: dict[int, tuple[int, float]] = field(default_factory=dict)  # offset, and since when
     _event_ms: dict[int, int] = field(default_factory=dict)  # partition -> of the newest event
 
-    def applied(self, partition: int, decoded: Decoded, decisions: Decisions) -> None:
-        """Count one batch."""
+    def applied(self, decoded: Decoded, decided: Mapping[int, Decisions]) -> None:
+        """Count one batch, of one partition or of several: what was decided, by partition."""
         add = self.metrics.add
         for outcome, n in decoded.outcomes.items():
             add("events_total", n, outcome=outcome)
@@ -56,18 +56,13 @@ class Observer:
         self.metrics.count_gateways(decoded.batch.gateway.counts())
         add("noncanonical_keys_total", decoded.noncanonical_keys)
         add("misplaced_keys_total", decoded.misplaced_keys)
-        add("codes_total", decisions.codes)
-        add("promoted_total", decisions.promoted)
-        add("judged_total", decisions.judged)
-        add("evictions_total", decisions.evicted)
-        add("platforms_refused_total", decisions.refused)
-        add("platforms_used_later_total", decisions.used_later)
-        self.acknowledgements.expect(partition, decisions.actions)
-        for action in decisions.actions:
-            add("actions_total", verb=action.verb, mode=action.mode)
-        for record in decisions.episodes:
-            if record.kind == "flood" and record.change in _RISES:
-                self._risen(record)
+        each = decided.values()
+        add("codes_total", sum(one.codes for one in each))
+        add("promoted_total", sum(one.promoted for one in each))
+        add("judged_total", sum(one.judged for one in each))
+        add("evictions_total", sum(one.evicted for one in each))
+        add("platforms_refused_total", sum(one.refused for one in each))
+        add("platforms_used_later_total", sum(one.used_later for one in each))
         hits, misses = self._cache
         self._cache = self.recogniser.hits, self.recogniser.misses
         add("template_cache_hits_total", self._cache[0] - hits)
@@ -76,12 +71,21 @@ class Observer:
         self._categories = self.recogniser.checked, self.recogniser.contradicted
         add("category_checks_total", self._categories[0] - checked)
         add("category_contradictions_total", self._categories[1] - contradicted)
-        if len(decoded.batch):
-            self._event_ms[partition] = int(decoded.batch.event_time_ms.max())
+        self._event_ms |= decoded.batch.newest_ms()
+        for partition, decisions in decided.items():
+            self._decided(partition, decisions)
+        if any(decisions.windows for decisions in each):
+            self._show_windows()
+
+    def _decided(self, partition: int, decisions: Decisions) -> None:
+        self.acknowledgements.expect(partition, decisions.actions)
+        for action in decisions.actions:
+            self.metrics.add("actions_total", verb=action.verb, mode=action.mode)
+        for record in decisions.episodes:
+            if record.kind == "flood" and record.change in _RISES:
+                self._risen(record)
         for window in decisions.windows:
             self._windows[partition] = window
-        if decisions.windows:
-            self._show_windows()
 
     def _risen(self, record: EpisodeRecord) -> None:
         add = self.metrics.add

@@ -15,7 +15,7 @@ from streams.demo.stage import interruptible
 from tests import clusters
 from tests.bench import compare as comparing
 from tests.bench import latency as timing
-from tests.bench import report, resume, stages
+from tests.bench import polls, report, resume, stages
 from tests.bench import scale as scaling
 from tests.bench import state as holding
 from tests.bench import worst as worsening
@@ -39,7 +39,7 @@ def all_of_it(
     """Without a command: everything, one after the other; a quarter of an hour."""
     if context.invoked_subcommand is None:
         compare(events=FULL_EVENTS if full else QUICK_EVENTS, runs=3 if full else 1, folder=folder)
-        profile(events=1_000_000 if full else 300_000, folder=folder)
+        split(events=1_000_000 if full else 300_000, folder=folder)
         state(full=full, folder=folder)
         latency(full=full, folder=folder)
         scale(full=full, folder=folder)
@@ -93,16 +93,18 @@ def compare(
         raise typer.Exit(1)
 
 
-@app.command()
-def profile(
+@app.command("stages")
+def split(
     *,
     events: Annotated[int, typer.Option(help="Half of them are warm-up.")] = 200_000,
     folder: Folder = Path("bench-results"),
 ) -> None:
-    """Where the time of an event goes, stage by stage, without Kafka."""
+    """Where the time of an event goes, stage by stage, without Kafka: backlog and live polls."""
+    folder.mkdir(parents=True, exist_ok=True)
     profiles = [stages.profile(events, batch) for batch in (TICK_OFFSETS, 1_000)]
-    figures = {"profiles": profiles, "machine": report.machine()}
-    report.write(folder, "stages", figures, report.stage_table(figures))
+    figures = {"profiles": profiles, "polls": polls.live(), "machine": report.machine()}
+    table = report.stage_table(figures) + "\n" + report.poll_table(figures)
+    report.write(folder, "stages", figures, table)
 
 
 @app.command()

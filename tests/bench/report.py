@@ -110,6 +110,19 @@ def stage_table(figures: dict[str, Any]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def poll_table(figures: dict[str, Any]) -> str:
+    """Where the time of an event goes when a poll brings a few of every partition."""
+    runs = figures["polls"]
+    heads = [f"{run['partitions']} partitions x {run['each']}" for run in runs]
+    lines = ["| us per event, live | " + " | ".join(heads) + " |", "|---|" + "---|" * len(runs)]
+    for part in runs[0]["parts_us_per_event"]:
+        cells = [f"{run['parts_us_per_event'].get(part, 0):.2f}" for run in runs]
+        lines.append(f"| {part} | " + " | ".join(cells) + " |")
+    for name, key in (("**all**", "us_per_event"), ("**all, us per poll**", "us_per_poll")):
+        lines.append(f"| {name} | " + " | ".join(f"{run[key]:,.1f}" for run in runs) + " |")
+    return "\n".join(lines) + "\n"
+
+
 def state_table(figures: dict[str, Any]) -> str:
     """Time and memory by the number of recipients; a worker's checkpoints and return; pauses."""
     sizes = figures["sizes"]

@@ -21,7 +21,7 @@ from streams.config import Settings
 from streams.heap import collect_rarely, keep_freed_memory
 from tests.bench.traffic import SUBSCRIBERS, events, value
 
-INSIDE: Final = ("sift", "tally", "_name", "_judge", "_resend", "tick", "_passes")
+INSIDE: Final = ("sift_together", "tally", "_name", "_judge", "_resend", "tick")
 """Functions that `chain.process` is made of."""
 
 TOPIC: Final = "sms.delivery.v1"

@@ -17,7 +17,7 @@ import pytest
 from streams import wire
 from streams.config import Settings
 from streams.demo.brokers import Broker
-from tests.bench import latency, offer, report, resume, scale, state, worker, worst
+from tests.bench import latency, offer, polls, report, resume, scale, state, worker, worst
 from tests.bench.compare import make_topics, python
 from tests.bench.harness import PeerError
 from tests.bench.stages import TOPIC, Pass, Records
@@ -66,6 +66,16 @@ def test_every_flood_that_is_offered_crosses_the_bar_once() -> None:
     run.run(columns(made), 500, 0, len(made))
     whole = len({one.recipient for one in made}) - offer.FLOOD_MESSAGES * 10  # some have begun only
     assert whole <= run.decisions["actions"] <= len({one.recipient for one in made})
+
+
+def test_polls_of_many_partitions_are_taken_in_whole_and_in_parts(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(polls, "POLLS", dict.fromkeys(polls.EACH, 2))
+    runs = polls.live(warm=1_000)
+    assert [run["each"] for run in runs] == list(polls.EACH)
+    assert all({"decode", "process", "agent"} <= run["parts_us_per_event"].keys() for run in runs)
+    assert "32 partitions x 78" in report.poll_table({"polls": runs})
 
 
 def test_the_rate_that_is_offered_is_the_rate_that_is_sent(

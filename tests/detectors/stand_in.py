@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from functools import cache
+from itertools import accumulate, pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -15,6 +16,7 @@ from detectors.model.codes import Codes
 from detectors.model.event import (
     TOKEN_BIT,
     Batch,
+    Block,
     EventKind,
     name_check,
     platform_id,
@@ -86,6 +88,23 @@ def batch_of(
         gateway=StringList([e.gateway for e in events]),
         tokens={e.recipient: f"h1:{e.recipient:x}" for e in events if e.recipient & TOKEN_BIT},
     )
+
+
+def poll_of(parts: Sequence[tuple[int, Sequence[Event], Sequence[int], int]]) -> Batch:
+    """A batch of several partitions: of each its number, events, offsets and next offset."""
+    batch = batch_of(
+        [event for _, events, _, _ in parts for event in events],
+        [offset for _, _, offsets, _ in parts for offset in offsets],
+        next_offset=0,
+    )
+    edges = [0, *accumulate(len(events) for _, events, _, _ in parts)]
+    blocks = (
+        Block(partition, next_offset, first, last)
+        for (partition, _, _, next_offset), (first, last) in zip(
+            parts, pairwise(edges), strict=True
+        )
+    )
+    return replace(batch, blocks=tuple(blocks))
 
 
 def run(

@@ -4,21 +4,31 @@ from __future__ import annotations
 
 import os
 import random
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import fields, replace
 from operator import attrgetter
 
 import pytest
 
-from detectors.chain import Decisions, Params, Partition, process, restore, snapshot
+from detectors.chain import (
+    Decisions,
+    Params,
+    Partition,
+    process,
+    process_together,
+    restore,
+    snapshot,
+)
 from detectors.recipients.sieve import SieveParams
 from detectors.suspects.clocks import ClockClass, ClockParams
 from detectors.suspects.judge import JudgeParams
 from tests.detectors.naive import Alarm, Naive
-from tests.detectors.stand_in import add, batch_of, codes_of, run, twin_of
+from tests.detectors.stand_in import add, batch_of, codes_of, poll_of, run, twin_of
 from tests.detectors.streams import Stream, ahead_of_time, random_stream
 
 STREAMS = int(os.environ.get("OTPGUARD_TEST_STREAMS", "1000"))
 PARTS = 20
+MIXTURES = 10
 
 
 TOLD = ClockParams(gateways={"gw": ClockClass.EXACT})
@@ -58,6 +68,104 @@ def cut_and_restored(params: Params, seed: int, stream: Stream | None = None) ->
         if rng.random() < 0.3:
             partition = restore(params, snapshot(partition))
     return total
+
+
+def alone(
+    params: Params, seed: int, number: int, stream: Stream, sizes: Sequence[int]
+) -> tuple[Decisions, Partition]:
+    """One partition's log by itself, up to one offset behind its last event."""
+    rng, partition, total = random.Random(seed), Partition(params), Decisions()
+    at = 0
+    while at < len(stream.events):
+        size = rng.choice(sizes)
+        batch = batch_of(stream.events[at : at + size], stream.offsets[at : at + size])
+        add(total, process(params, partition, replace(batch, partition=number), codes_of(batch)))
+        at += size
+    return total, partition
+
+
+def mixed(
+    params: Params, seed: int, streams: Sequence[Stream], sizes: Sequence[int]
+) -> tuple[list[Decisions], list[Partition]]:
+    """The logs of several partitions in random polls, states snapshot and restored in between."""
+    rng = random.Random(seed)
+    parts = [Partition(params) for _ in streams]
+    totals = [Decisions() for _ in streams]
+    places = [0] * len(streams)
+    while left := [i for i, stream in enumerate(streams) if places[i] < len(stream.events)]:
+        chosen = rng.sample(left, rng.randint(1, len(left)))
+        poll = []
+        for i in chosen:
+            events, offsets = streams[i]
+            last = min(places[i] + rng.choice([0, *sizes]), len(events))
+            some = offsets[places[i] : last]
+            behind = (some[-1] if some else parts[i].next_offset - 1) + 1
+            if last < len(events):  # what is not counted still moves the log on
+                behind = rng.randint(behind, max(behind, offsets[last]))
+            poll.append((i, events[places[i] : last], some, behind))
+            places[i] = last
+        batch = poll_of(poll)
+        held = [parts[i] for i in chosen]
+        decided = process_together(params, held, batch, codes_of(batch))
+        for i, decisions in zip(chosen, decided, strict=True):
+            add(totals[i], decisions)
+        for i in rng.sample(range(len(parts)), rng.choice([0, 0, 1])):
+            parts[i] = restore(params, snapshot(parts[i]))
+    return totals, parts
+
+
+def held_by(partition: Partition) -> dict[str, object]:
+    """A snapshot's content, by keys: not in which order, nor where in the table a row lies."""
+    held = snapshot(partition)
+    where = {row[0]: i for i, row in enumerate(held.rows.tolist()) if row[0]}
+    suspects = {state[0]: state for state in held.rest["suspects"]}
+    for recipient, state in suspects.items():
+        assert state[2] == where[recipient]
+        state[2] = 0
+    rows = {row[0]: row[1:] for row in held.rows.tolist() if row[0]}
+    by_key = {
+        kind: {each[0]: each[1:] for each in held.rest[kind]} for kind in ("names", "windows")
+    }
+    return held.rest | held.header | {"rows": rows, "suspects": suspects} | by_key
+
+
+@pytest.mark.parametrize("part", range(MIXTURES))
+def test_a_partition_is_decided_alike_alone_and_in_any_mixture(part: int) -> None:
+    """Actions, records, counts and snapshots: as its own log has them, byte for byte."""
+    raised = recycled = ahead = 0
+    for seed in range(part, STREAMS, 25 * MIXTURES):
+        params = replace(params_of(seed), names_max=[3, 16_384][seed // 2 % 2], seed=seed << 33)
+        streams = [random_stream(seed * 10 + i) for i in range(6)]
+        streams[0] = ahead_of_time(streams[0], seed, most=100)
+        streams[1] = ahead_of_time(streams[1], seed, most=1)
+        sizes = [[1, 2, 7], [1, 16, 78, 400]][seed % 2]
+        totals, parts = mixed(params, seed, streams, sizes)
+        for i, stream in enumerate(streams):
+            expected, partition = alone(params, seed, i, stream, sizes)
+            for field in fields(Decisions):
+                found = getattr(totals[i], field.name)
+                assert found == getattr(expected, field.name), f"seed {seed}, {i}: {field.name}"
+            assert held_by(parts[i]) == held_by(partition), f"seed {seed}, {i}"
+            raised += len(expected.episodes)
+            recycled += expected.recycled
+            ahead += len(expected.ahead)
+    assert raised, "streams without alarms prove nothing"
+    assert recycled
+    assert STREAMS < 1000 or ahead
+
+
+def test_records_say_the_names_that_had_come_until_their_event_whatever_the_batches() -> None:
+    """Where few names are remembered, and some are forgotten while a suspect has them."""
+    forgotten = 0
+    for seed in range(3, STREAMS, 50):
+        params = replace(params_of(seed), names_max=3)
+        events, offsets = random_stream(seed)
+        whole, *cut = (run(params, events, size=size, offsets=offsets) for size in (1000, 7, 1))
+        for decisions in cut:
+            assert decisions.episodes == whole.episodes, f"seed {seed}"
+        said = (s.platform for record in whole.episodes for s in record.sightings)
+        forgotten += sum(platform.startswith("#") for platform in said)
+    assert forgotten, "names that are all there prove nothing"
 
 
 @pytest.mark.parametrize("part", range(PARTS))

@@ -461,6 +461,8 @@ def simulated(safeguards: Safeguards) -> Iterator[None]:
         patch.object(manager, "log", SimpleNamespace(info=lambda *_: None)),
         patch("secrets.token_hex", lambda _: "w" if one else f"w{next(names)}"),
         patch.object(checkpoint, "CHUNK_BYTES_MAX", CHUNK_BYTES),
+        patch.object(checkpoint, "chain", toy),
+        patch.object(checkpoint, "WORDS", toy.WORDS),
     ):
         yield
 

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+WORDS = 3  # of a row
 TICK = 16
 ROWS_MAX = 24
 ROWS_KEPT = 8
@@ -88,7 +89,7 @@ def _evict(partition: Partition) -> None:
 
 def snapshot(partition: Partition) -> Snapshot:
     used = max(partition.slot_of.values(), default=-1) + 1
-    rows = np.array(partition.rows[:used], np.uint64).reshape(used, 3)
+    rows = np.array(partition.rows[:used], np.uint64).reshape(used, WORDS)
     return Snapshot({"next_offset": partition.next_offset}, rows, partition.evicted[:])
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -82,8 +81,6 @@ def test_it_is_bounded_and_those_refused_longest_ago_go_first() -> None:
             note_refusal(used_later, recipient, platform, AT_S)
     assert list(used_later.entries) == [3, 1, 4]
     assert all(len(held.platforms) == PLATFORMS_MAX for held in used_later.entries.values())
-    among = used_later.among(np.array([0, 1, 2, 3, 4, 9], np.uint64))
-    assert among.tolist() == [False, True, False, True, True, False]
 
 
 def test_people_who_were_taken_for_victims_show_and_victims_do_not() -> None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import random
 from collections import Counter
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from detectors.model.times import EPOCH_S
 from detectors.recipients.row import prints_of
-from detectors.recipients.sieve import sift
+from detectors.recipients.sieve import Sifted, sift
 from detectors.recipients.table import Table
 from detectors.recipients.windows import OPEN_MAX, RUNGS, Windows, close, tally
 from tests.detectors.recipients.test_sieve import PARAMS, START, columns
@@ -27,14 +29,7 @@ def test_closed_windows_count_codes_platforms_and_recipients_over_each_rung() ->
     for low in range(0, len(events), 97):
         recipient, platform, at_s = columns(events[low : low + 97])
         found = sift(PARAMS, table, recipient, platform, at_s)
-        tally(
-            windows,
-            at_s // 300,
-            platform,
-            found.window,
-            before=found.before,
-            after=found.after,
-        )
+        tally([windows], [0, len(at_s)], at_s // 300, platform, found)
     closed = close(windows, 300, START + 10_000)
     assert [w.codes for w in closed] == [
         sum(START + low <= t < START + low + 300 for _, _, t in events) for low in (0, 300, 600)
@@ -55,15 +50,14 @@ def test_windows_far_from_the_log_are_not_opened() -> None:
         [(i + 1, 5, START + i * 3600 * (-1) ** i) for i in range(2000)]
     )
     found = sift(PARAMS, table, recipient, platform, np.maximum(at_s, 1))
-    tally(
-        windows,
-        np.maximum(at_s, 1) // 300,
-        platform,
-        found.window,
-        before=found.before,
-        after=found.after,
-    )
+    tally([windows], [0, len(at_s)], np.maximum(at_s, 1) // 300, platform, found)
     assert 0 < len(windows.open) <= 48
+
+
+def runs(window: NDArray[np.int64], before: Any, after: Any) -> Sifted:
+    """What a sieve says of runs; nothing that is not about windows."""
+    none = window[:0]
+    return Sifted(none, none, [0], none, window, before, after, [0, len(window)])
 
 
 def tallied(numbers: list[int], windows: Windows | None = None, rise: int = 1) -> Windows:
@@ -72,7 +66,7 @@ def tallied(numbers: list[int], windows: Windows | None = None, rise: int = 1) -
     at = np.array(numbers, np.int64)
     before = np.zeros(len(at), np.int64)
     platform = np.arange(1, len(at) + 1, dtype=np.uint32)
-    tally(windows, at, platform, at, before=before, after=before + rise)
+    tally([windows], [0, len(at)], at, platform, runs(at, before, before + rise))
     return windows
 
 
@@ -96,7 +90,7 @@ def test_a_run_counts_for_each_rung_that_it_steps_over() -> None:
     windows = tallied([100], rise=10)
     before, after = np.array([10], np.int64), np.array([20], np.int64)
     at, platform = np.array([100], np.int64), np.array([1], np.uint32)
-    tally(windows, at, platform, at, before=before, after=after)
+    tally([windows], [0, len(at)], at, platform, runs(at, before, after))
     (closed,) = close(windows, 300, 200 * 300)
     assert dict(closed.recipients) == {2: 1, 5: 1, 10: 1, 20: 1, 50: 0}
 
@@ -118,6 +112,6 @@ def test_platforms_are_counted_by_their_prints() -> None:
     windows = Windows()
     platform = np.array([7, 0x0007_0000, 8], np.uint32)
     at = np.full(3, 100, np.int64)
-    tally(windows, at, platform, at[:1], before=np.zeros(1, np.int64), after=np.full(1, 3))
+    tally([windows], [0, len(at)], at, platform, runs(at[:1], np.zeros(1, np.int64), np.full(1, 3)))
     (closed,) = close(windows, 300, 200 * 300)
     assert (closed.codes, closed.platforms) == (3, len(set(prints_of(platform).tolist()))) == (3, 2)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -15,6 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from detectors.model.event import Batch, Block
 from streams import wire
 from streams.transport.record_batch import BytesColumn
 from streams.wire import Decoded, Intake, Numbers, Records, events, layout
@@ -200,13 +202,28 @@ def test_records_of_many_partitions_are_read_together_as_each_by_itself(
         decode(quick, [each for values in batches for each in values])  # learns
         found = [wire.decode_together(quick, "in", blocks)]
     found.append(wire.decode_together(one_by_one, "in", blocks))
-    for whole, each in found:
-        assert [one.batch.partition for one in each] == list(range(len(blocks)))
-        for mine, alone in zip(each, expected, strict=True):
-            assert told(with_own_tokens(mine)) == told(with_own_tokens(alone))
-            assert mine.batch.next_offset == alone.batch.next_offset
-        assert list(whole.text) == [text for one in expected for text in one.batch.text]
-        assert whole.recipient.tolist() == [r for one in expected for r in one.batch.recipient]
+    for whole, rejects in found:
+        assert [block.partition for block in whole.batch.blocks] == list(range(len(blocks)))
+        for block, mine, alone in zip(whole.batch.blocks, rejects, expected, strict=True):
+            part = replace(alone, batch=part_of(whole.batch, block), rejects=mine)
+            assert told(with_own_tokens(part)) == told(with_own_tokens(alone))
+            assert block.next_offset == alone.batch.next_offset
+        assert whole.rejects == [reject for some in rejects for reject in some]
+        assert whole.noncanonical_keys == sum(alone.noncanonical_keys for alone in expected)
+        outcomes = Counter[Any]()
+        for alone in expected:
+            outcomes.update(alone.outcomes)
+        assert +Counter(whole.outcomes) == +outcomes
+
+
+def part_of(batch: Batch, block: Block) -> Batch:
+    """The events of one block, as columns of their own."""
+    here = slice(block.first, block.last)
+    arrays = ("offset", "event_time_ms", "recipient", "kind")
+    names = ("sender", "text", "signature", "category", "platform", "template", "gateway")
+    columns: dict[str, Any] = {name: getattr(batch, name)[here] for name in arrays}
+    columns |= {name: getattr(batch, name).part(block.first, block.last) for name in names}
+    return replace(batch.of(block), blocks=(), **columns)
 
 
 @given(st.data())

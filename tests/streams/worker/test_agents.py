@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
-from itertools import pairwise
+from itertools import groupby, pairwise
+from operator import attrgetter
 from random import Random
 from typing import Any
 
@@ -15,10 +17,10 @@ import pytest
 from detectors.chain import snapshot
 from detectors.model.event import TICK_OFFSETS
 from streams.config import Settings
-from streams.state.manager import AssignedPartition
+from streams.state.manager import AssignedPartition, StateManager
 from streams.state.outbox import Output
 from streams.telemetry.metrics import Metrics
-from streams.transport.driver import Envelope
+from streams.transport.driver import Envelope, Poll
 from streams.worker.acks import Acknowledgements
 from streams.worker.agents import Detector
 from streams.worker.letters import Letters
@@ -55,9 +57,22 @@ def apply(
     metrics: Metrics | None = None,
 ) -> AssignedPartition:
     """Have an agent apply them; `others` runs at every turn of the loop."""
-    told = Metrics() if metrics is None else metrics
+    return play(envelopes, others, sent, metrics).partitions[0]
 
-    async def play() -> AssignedPartition:
+
+def play(
+    envelopes: list[Envelope],
+    others: Callable[[AssignedPartition, Any], None],
+    sent: list[Output] | None = None,
+    metrics: Metrics | None = None,
+) -> StateManager:
+    """The same for several partitions; each begins at its first envelope's start."""
+    told = Metrics() if metrics is None else metrics
+    starts: dict[int, int] = {}
+    for each in envelopes:
+        starts.setdefault(each.partition, each.start)
+
+    async def run() -> StateManager:
         settings, kafka = Settings(), Kafka()
         states = kafka.states()
 
@@ -67,9 +82,9 @@ def apply(
             return await _acknowledged(output)
 
         states.send = send
-        await kafka.rebalance(states, 1, {0})
-        assigned = states.partitions[0]
-        assigned.next = envelopes[0].start
+        await kafka.rebalance(states, 1, set(starts))
+        for partition, start in starts.items():
+            states.partitions[partition].next = start
         recogniser = settings.recogniser()
         acks = Acknowledgements(told, "in", 0, states)
         detector = Detector(
@@ -83,12 +98,12 @@ def apply(
         for one in envelopes:
             work = asyncio.create_task(detector.handle(one, kafka))  # type: ignore[arg-type]
             while not work.done():
-                others(assigned, states)
+                others(states.partitions[one.partition], states)
                 await asyncio.sleep(0)
             work.result()
-        return assigned
+        return states
 
-    return asyncio.run(play())
+    return asyncio.run(run())
 
 
 async def _acknowledged(_output: object) -> Any:
@@ -169,3 +184,115 @@ def test_a_record_a_year_ahead_of_the_log_is_a_dead_letter_with_a_reason_of_its_
     assert assigned.state.watermark_ms < START_MS + 86_400_000
     name, labels = "otpguard_dead_letters_total", {"reason": "ahead_of_log"}
     assert metrics.registry.get_sample_value(name, labels) == 1
+
+
+PARTITIONS = 5
+
+
+@pytest.fixture(scope="module")
+def logs() -> list[Envelope]:
+    """All of each partition's log, with floods and records that are refused."""
+    made = sorted(traffic(7, 12_000, PARTITIONS, START_MS, 900_000), key=attrgetter("partition"))
+    whole = []
+    for partition, some in groupby(made, attrgetter("partition")):
+        records = list(some)
+        start = partition * 1000
+        end = start + len(records)
+        whole.append(
+            Envelope(
+                partition, start, end, end,
+                [r.value for r in records], [r.key for r in records],
+                range(start, end), [r.timestamp_ms for r in records],
+            )
+        )  # fmt: skip
+    return whole
+
+
+def polls_of(logs: list[Envelope], seed: int) -> list[Envelope]:
+    """The same in polls, each of which brings a little of some partitions."""
+    rng, places, envelopes = Random(seed), [0] * len(logs), list[Envelope]()
+    while left := [log for log in logs if places[log.partition] < len(log.values)]:
+        poll = Poll()
+        for log in rng.sample(left, rng.randint(1, len(left))):
+            a = places[log.partition]
+            b = places[log.partition] = min(a + rng.choice([0, 2, 16, 78, 700]), len(log.values))
+            part = log._part(a, b, log.start + a, log.start + b)
+            envelope = replace(part, poll=poll, highwater=log.start + b)
+            poll.add(envelope)
+            envelopes.append(envelope)
+    return envelopes
+
+
+def outputs_of(partition: int, sent: list[Output]) -> dict[str, list[Output]]:
+    """Those that events of a partition made, in their order, by topic."""
+    place = b"%d" % partition
+
+    def made(output: Output) -> bool:
+        headers = dict(output.headers)
+        if "partition" in headers:
+            return headers["partition"] == place
+        return json.loads(output.value)["cause"]["partition"] == partition
+
+    by_topic = dict[str, list[Output]]()
+    for output in filter(made, sent):
+        by_topic.setdefault(output.topic, []).append(output)
+    return by_topic
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_small_envelopes_of_a_poll_are_applied_together_as_each_by_itself(
+    logs: list[Envelope], seed: int
+) -> None:
+    """A snapshot is copied now and then: what comes meanwhile for its partition waits its turn."""
+    rng, together, apart = Random(seed), list[Output](), list[Output]()
+    held: list[AssignedPartition] = []
+
+    def copy(part: AssignedPartition, _states: object) -> None:
+        if held:
+            held.pop().state_lock.release()
+        elif rng.random() < 0.05 and not part.state_lock.locked():
+            with suppress(StopIteration):  # as a copy in its thread has it
+                part.state_lock.acquire().send(None)
+            held.append(part)
+
+    counted, expected_counts = Metrics(), Metrics()
+    states = play(polls_of(logs, seed), copy, together, counted)
+    for log in logs:
+        part = states.partitions[log.partition]
+        alone = play([log], lambda *_: None, apart, expected_counts).partitions[log.partition]
+        assert part.next == part.state.next_offset == log.next_offset
+        found = outputs_of(log.partition, together)
+        assert found == outputs_of(log.partition, apart)
+        assert len(found) == 3
+        assert snapshot(part.state).header == snapshot(alone.state).header
+    for name in ("codes", "judged", "promoted", "actions"):
+        assert total(counted, name) == total(expected_counts, name) > 0
+
+
+def total(metrics: Metrics, name: str) -> float:
+    samples = (s for family in metrics.registry.collect() for s in family.samples)
+    return sum(s.value for s in samples if s.name == f"otpguard_{name}_total")
+
+
+def test_of_a_poll_only_what_follows_is_applied_before_its_turn(logs: list[Envelope]) -> None:
+    """One of the others has a hole before it, one has its first records again."""
+    poll, envelopes = Poll(), list[Envelope]()
+    for log, (a, b) in zip(logs[:4], [(0, 5), (0, 5), (7, 9), (0, 5)], strict=True):
+        part = log._part(a, b, log.start + a, log.start + b)
+        envelopes.append(replace(part, poll=poll, highwater=log.start + 50))
+        poll.add(envelopes[-1])
+    first = [
+        replace(log._part(0, 2, log.start, log.start + 2), highwater=log.start + 2)
+        for log in logs[2:4]
+    ]
+    seen: list[dict[int, int | None]] = []
+
+    def note(_part: AssignedPartition, states: StateManager) -> None:
+        seen.append({p: part.next for p, part in states.partitions.items()})
+
+    states = play([*first, *envelopes], note)
+    start = [log.start for log in logs]
+    assert {0: start[0] + 5, 1: start[1] + 5, 2: start[2] + 2, 3: start[3] + 2} in seen
+    ends = {p: part.next for p, part in states.partitions.items()}
+    assert ends == {0: start[0] + 5, 1: start[1] + 5, 2: start[2] + 2, 3: start[3] + 5}
+    assert states.partitions[2].gap == (start[2] + 2, start[2] + 7)

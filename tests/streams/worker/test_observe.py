@@ -63,7 +63,7 @@ def seen() -> World:
     taken = decoded([*values, b"{"], [*keys, b"x"])
     codes = world.recogniser.columns(taken.batch)
     decisions = process(params, Partition(params), taken.batch, codes)
-    world.observer.applied(0, taken, decisions)
+    world.observer.applied(taken, {0: decisions})
     return world
 
 
@@ -81,7 +81,7 @@ def test_a_batch_is_counted_once_in_each_way(seen: World) -> None:
 
 def test_a_count_of_the_recogniser_is_added_once(seen: World) -> None:
     hits = seen.recogniser.hits + seen.recogniser.misses
-    seen.observer.applied(0, decoded([], []), Decisions())
+    seen.observer.applied(decoded([], []), {0: Decisions()})
     counted = [seen.value(f"template_cache_{kind}_total") or 0 for kind in ("hits", "misses")]
     assert sum(counted) == hits > 0
 
@@ -103,10 +103,10 @@ def window(start_ms: int, codes: int, platforms: int, over: int) -> Window:
 def test_windows_of_all_partitions_are_shown_together_and_older_ones_not() -> None:
     world = World()
     for partition, closed in enumerate([window(600, 5, 3, 1), window(600, 7, 4, 2)]):
-        world.observer.applied(partition, decoded([], []), Decisions(windows=[closed]))
+        world.observer.applied(decoded([], []), {partition: Decisions(windows=[closed])})
     assert (world.value("window_codes"), world.value("window_platforms")) == (12, 4)
     assert world.value("window_recipients", rung=str(RUNGS[0])) == 3
-    world.observer.applied(0, decoded([], []), Decisions(windows=[window(900, 1, 1, 0)]))
+    world.observer.applied(decoded([], []), {0: Decisions(windows=[window(900, 1, 1, 0)])})
     assert world.value("window_codes") == 1, "the other has not closed this one yet"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 from typing import Any
 
@@ -14,8 +15,7 @@ from detectors.recognise.recogniser import Recogniser
 from streams.config import Settings
 from streams.telemetry.metrics import Metrics
 from streams.transport.driver import Envelope
-from streams.wire.events import BLOCK
-from streams.worker.reader import SMALL, Reader
+from streams.worker.reader import Reader
 from tests.faults.traffic import traffic
 
 START_MS = 1_700_000_000_000
@@ -47,6 +47,7 @@ def envelope(partition: int, number: int) -> Envelope:
     offsets = range(10, 10 + number)
     times = [record.timestamp_ms for record in made]
     values, keys = [record.value for record in made], [record.key for record in made]
+    values[60:61] = [b"{bad"] if number > 60 else []
     return Envelope(partition, 10, 10 + number, 10 + number, values, keys, offsets, times)
 
 
@@ -56,50 +57,30 @@ def asked(reader: Reader) -> list[int]:
     return recogniser.asked
 
 
-def check(reader: Reader, envelopes: list[Envelope]) -> None:
-    """What is read is what would be read alone."""
+def test_envelopes_that_are_read_together_say_what_each_says_alone(reader: Reader) -> None:
+    poll = [envelope(partition, number) for partition, number in enumerate((70, 0, 1, 90))]
+    decoded, rejects, codes = reader.read_together(poll)
+    assert len(asked(reader)) == 1
     fresh = Settings()
-    for one in envelopes:
-        decoded, codes = reader.read(one)
+    noncanonical = misplaced = 0
+    outcomes: Counter[str] = Counter()
+    for one, block, refused in zip(poll, decoded.batch.blocks, rejects, strict=True):
         intake = replace(fresh.intake(), partitions=4)
-        alone = Reader(intake, "in", fresh.recogniser(), Metrics())
-        expected, wanted_codes = alone.read(one)
-        assert decoded.rejects == expected.rejects
-        assert decoded.noncanonical_keys == expected.noncanonical_keys
-        assert decoded.misplaced_keys == expected.misplaced_keys
-        assert {k: n for k, n in decoded.outcomes.items() if n} == {
-            k: n for k, n in expected.outcomes.items() if n
-        }
-        assert decoded.batch.partition == one.partition
-        assert decoded.batch.next_offset == one.next_offset
+        expected, wanted = Reader(intake, "in", fresh.recogniser(), Metrics()).read(one)
+        assert refused == expected.rejects
+        noncanonical += expected.noncanonical_keys
+        misplaced += expected.misplaced_keys
+        outcomes.update(expected.outcomes)
+        assert block[:2] == (one.partition, one.next_offset)
+        here = slice(block.first, block.last)
         for column in ("offset", "event_time_ms", "recipient", "kind"):
-            found, wanted = getattr(decoded.batch, column), getattr(expected.batch, column)
-            assert found.tolist() == wanted.tolist()
-        assert list(decoded.batch.gateway) == list(expected.batch.gateway)
+            found = getattr(decoded.batch, column)[here].tolist()
+            assert found == getattr(expected.batch, column).tolist()
+        assert list(decoded.batch.gateway)[here] == list(expected.batch.gateway)
         for column in ("otp", "platform", "trust"):
-            assert np.array_equal(getattr(codes, column), getattr(wanted_codes, column))
-        for platform in codes.platform[codes.otp].tolist():
-            assert codes.names[platform] == wanted_codes.names[platform]
-
-
-def test_the_small_ones_of_a_poll_are_read_together(reader: Reader) -> None:
-    poll = [envelope(partition, number) for partition, number in enumerate((70, 0, 1, SMALL, 90))]
-    reader.expect(poll)
-    check(reader, poll)
-    assert len(asked(reader)) == 2  # the small ones, and the large one
-
-
-def test_no_more_are_read_together_than_a_block(reader: Reader) -> None:
-    poll = [envelope(partition, SMALL - 1) for partition in range(6)]
-    reader.expect(poll)
-    check(reader, poll)
-    assert len(asked(reader)) == 2
-    assert max(asked(reader)) <= BLOCK
-
-
-def test_what_a_poll_did_not_bring_is_read_by_itself(reader: Reader) -> None:
-    poll = [envelope(partition, 30) for partition in range(3)]
-    reader.expect(poll)
-    check(reader, [envelope(1, 20), poll[0], envelope(2, 25)])
-    reader.expect([envelope(0, 5)])
-    check(reader, poll[1:])
+            assert np.array_equal(getattr(codes, column)[here], getattr(wanted, column))
+        for platform in wanted.platform[wanted.otp].tolist():
+            assert codes.names[platform] == wanted.names[platform]
+    assert (decoded.noncanonical_keys, decoded.misplaced_keys) == (noncanonical, misplaced)
+    assert +Counter(decoded.outcomes) == +outcomes
+    assert decoded.rejects
