@@ -19,7 +19,7 @@ ARGS ?=
 
 PYTEST = $(BIN)/python -m pytest --numprocesses=2 --dist=loadfile --no-loadscope-reorder --durations=25
 
-.PHONY: help demo kafka fast test integration lint format coverage bench bench-micro faults enforce soak evaluate observe lock clean
+.PHONY: help demo kafka fast test integration lint format coverage bench bench-micro faults enforce soak evaluate observe messages lock clean
 
 help: ## this list
 	@echo "make TARGET [ARGS='…']  (ARGS go to the command that the target runs)"
@@ -77,6 +77,9 @@ evaluate: $(VENV)/.test ## quality of detection on the seeded scenarios
 
 observe: $(VENV)/.test ## rules, alerts and dashboards from their builders
 	@$(BIN)/python -m deploy.grafana $(ARGS)
+
+messages: $(VENV)/.test ## catalogues of what people read: new messages in, compiled; says what lacks a translation
+	@$(BIN)/python -m deploy.languages
 
 lock: ## compile deploy/locks/*.txt from pyproject.toml; UPGRADE=1 takes newer versions
 	@PYTHON='$(PYTHON)' $(LOCKS)/compile $(EXTRAS)

@@ -5,13 +5,16 @@ from __future__ import annotations
 import errno
 import os
 import sys
+from collections.abc import Mapping, Sequence
+from datetime import UTC
 from importlib.metadata import version
 from typing import Annotated, Final, Literal
 
 import typer
 
-from streams.cli import EPILOG, Commands
+from streams.cli import EPILOG, LANGUAGE_HELP, ZONE_HELP, Commands
 from streams.errors import Exit, OtpguardError
+from streams.language import LANGUAGES, matching, preferred, use
 from streams.logs import FORMAT_VARIABLE
 from streams.shown import shown
 
@@ -20,7 +23,6 @@ LogFormat = Literal["text", "json"]
 app = typer.Typer(
     cls=Commands,
     no_args_is_help=True,
-    add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     epilog=EPILOG,
@@ -48,14 +50,41 @@ def _root(
             show_default="text",
         ),
     ] = None,
+    __: Annotated[
+        str | None,
+        typer.Option("--lang", metavar="LANG", help=LANGUAGE_HELP, show_default=False),
+    ] = None,
+    ___: Annotated[bool, typer.Option("--utc", help=ZONE_HELP)] = False,
 ) -> None:
     """Notice floods of verification codes, and tell the SMS gateways to throttle them."""
     if log_format is not None:
         os.environ[FORMAT_VARIABLE] = log_format
 
 
+def speak(arguments: Sequence[str], environment: Mapping[str, str]) -> None:
+    """Choose the language and the clock of this process before anything is said or imported.
+
+    Programs, who ask for JSON, are answered in English and in UTC whatever the environment says.
+    """
+    given = list(arguments[: arguments.index("--")] if "--" in arguments else arguments)
+    if "--json" in given:
+        return
+    tag = preferred(environment)
+    for at, argument in enumerate(given):
+        name, equals, value = argument.partition("=")
+        if name == "--lang" and (equals or at + 1 < len(given)):
+            wanted = value if equals else given[at + 1]
+            found = matching(wanted)
+            if found is None:
+                print(f"otpguard: --lang {wanted}: one of {', '.join(LANGUAGES)}", file=sys.stderr)
+                sys.exit(Exit.USAGE)
+            tag = found
+    use(tag, UTC if "--utc" in given else None)
+
+
 def main() -> None:
     """Run a command; what a user can put right is one line on standard error, no traceback."""
+    speak(sys.argv[1:], os.environ)
     try:
         try:
             app(prog_name="otpguard")

@@ -8,6 +8,7 @@ from typing import Any, Final
 import jinja2
 from markupsafe import Markup, escape
 
+from streams.language import CHINESE, html, spoken, tr, trn
 from streams.shown import in_page
 
 PALETTE: Final = {
@@ -47,7 +48,7 @@ _LANGUAGES: Final = (
 
 
 def environment() -> jinja2.Environment:
-    """Templates of the package, whatever they are given made harmless."""
+    """Templates of the package in the language in use; whatever they are given is made harmless."""
     made = jinja2.Environment(
         loader=jinja2.PackageLoader("streams", "."),
         autoescape=True,
@@ -56,7 +57,7 @@ def environment() -> jinja2.Environment:
         trim_blocks=True,
     )
     made.filters["foreign"] = foreign
-    made.globals["palette"] = PALETTE
+    made.globals.update(palette=PALETTE, lang=spoken(), tr=tr, trn=trn, html=html)
     return made
 
 
@@ -72,6 +73,8 @@ def language_of(text: str) -> str | None:
 def foreign(value: Any) -> Markup:
     """Text with its East Asian parts marked as what they are, so that they are read out rightly.
 
+    On a page in Chinese, what is Chinese needs no mark.
+
     >>> foreign("its code of 听潮课堂, <new>")
     Markup('its code of <span lang="zh">听潮课堂</span>, &lt;new&gt;')
     """
@@ -80,7 +83,7 @@ def foreign(value: Any) -> Markup:
     at = 0
     for run in _RUN.finditer(text):
         language = language_of(run[0])
-        if language is not None:
+        if language is not None and not (language == "zh" and spoken() == CHINESE):
             marked = Markup('<span lang="{}">{}</span>').format(language, run[0])
             parts += [escape(text[at : run.start()]), marked]
             at = run.end()

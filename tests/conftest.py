@@ -21,6 +21,9 @@ settings.register_profile("default", deadline=None, print_blob=True)
 settings.register_profile("ci", parent=settings.get_profile("default"), derandomize=True)
 settings.load_profile("ci" if os.environ.get("CI") else "default")
 
+# Programs that tests start answer in English and in UTC, wherever the tests run.
+os.environ.update(LC_ALL="C.UTF-8", TZ="UTC")
+
 # Brokers live for seconds here: the second compiler and G1 would cost more than they save.
 os.environ.setdefault("JDK_JAVA_OPTIONS", "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC")
 

@@ -304,7 +304,7 @@ def _evidence(suspect: Suspect, episode: Episode) -> Evidence:
     return Evidence(episode.messages, len(since), novel, utc_ms(first_s), utc_ms(last_s))
 
 
-_TEXT: Final[Mapping[str, str]] = MappingProxyType(
+REASONS: Final[Mapping[str, str]] = MappingProxyType(
     {
         "burst": "verification codes of {novel} platforms that this recipient did not know came"
         " faster than people log in",
@@ -329,12 +329,13 @@ _TEXT: Final[Mapping[str, str]] = MappingProxyType(
         "quiet": "no further message of the flood came, or the episode reached its longest",
     }
 )
+"""The reason that a record gives, by rule: sentences with the places of `novel` and `score`."""
 
 
 def _reason(episode: Episode, evidence: Evidence) -> Reason:
     """The last step's; its text holds no number of a recipient and no content."""
     step = episode.path[-1]
-    text = _TEXT[step.rule].format(novel=evidence.novel, score=step.score)
+    text = REASONS[step.rule].format(novel=evidence.novel, score=step.score)
     return Reason(step.rule, step.score, step.threshold, text)
 
 

@@ -7,7 +7,7 @@ from enum import Enum
 from functools import cached_property
 from typing import Final, NamedTuple
 
-from detectors.recognise.lexicon import any_of
+from detectors.recognise.lexicon import Words
 from detectors.recognise.words import LANGUAGES, STEMS
 
 WORDS_MAX: Final = 32
@@ -35,8 +35,11 @@ class Word(NamedTuple):
     kind: WordKind
 
 
-def _end(match: re.Match[str] | None) -> int:
-    return match.end() if match else 0
+_KINDS: Final = tuple(WordKind)
+_FIELDS: Final = {kind: (kind.value,) for kind in WordKind} | {
+    WordKind.DENIED: (WordKind.DENIED.value, "needless")
+}
+"""The fields of a language that hold the words of each kind."""
 
 
 class Script:
@@ -57,7 +60,8 @@ class Script:
     ) -> None:
         self._rows = [row for row in LANGUAGES if row.lang in langs]
         self._stems = [row for row in STEMS if row.script == name]
-        self._edges = (f"(?<!{letter}){prefix}", f"(?!{letter})") if apart else ("", "")
+        self._edges = (f"(?<!{letter})", f"(?!{letter})") if apart else ("", "")
+        self._prefix = prefix
         self._letters = re.compile(f"[{letters}]")
         self._blocks = {
             block
@@ -70,50 +74,50 @@ class Script:
         return long + [w for row in self._stems for f in fields for w in row.words.get(f, ())]
 
     @cached_property
-    def _kinds(self) -> list[tuple[WordKind, re.Pattern[str]]]:
-        return [(kind, any_of(self._named(kind), *self._edges)) for kind in WordKind]
-
-    def _named(self, kind: WordKind) -> list[str]:
-        return self._words(kind.value, *(("needless",) if kind is WordKind.DENIED else ()))
+    def _kinds(self) -> Words:
+        kinds = [self._words(*_FIELDS[kind]) for kind in WordKind]
+        return Words(kinds, *self._edges, self._prefix)
 
     @cached_property
-    def _any(self) -> re.Pattern[str]:
-        return any_of([word for kind in WordKind for word in self._named(kind)], *self._edges)
+    def _names(self) -> Words:
+        return self._whole(WordKind.NAMES.value)
 
     @cached_property
-    def _names(self) -> re.Pattern[str]:
-        return dict(self._kinds)[WordKind.NAMES]
+    def _scene(self) -> Words:
+        return self._whole("scene", "needless")
 
     @cached_property
-    def _scene(self) -> re.Pattern[str]:
-        return any_of(self._words("scene", "needless"), *self._edges)
+    def _hand(self) -> Words:
+        return self._whole("hand")
 
     @cached_property
-    def _hand(self) -> re.Pattern[str]:
-        return any_of(self._words("hand"), *self._edges)
+    def _tell(self) -> Words:
+        return self._whole("tell")
 
     @cached_property
-    def _tell(self) -> re.Pattern[str]:
-        return any_of(self._words("tell"), *self._edges)
+    def _purpose(self) -> Words:
+        return self._begun("purpose")
 
     @cached_property
-    def _purpose(self) -> re.Pattern[str]:
-        return any_of(self._words("purpose"), self._edges[0])
+    def _secret(self) -> Words:
+        return self._begun("secret")
 
     @cached_property
-    def _secret(self) -> re.Pattern[str]:
-        return any_of(self._words("secret"), self._edges[0])
+    def _field(self) -> Words:
+        return self._begun("field")
 
-    @cached_property
-    def _field(self) -> re.Pattern[str]:
-        return any_of(self._words("field"), self._edges[0])
+    def _whole(self, *fields: str) -> Words:
+        return Words([self._words(*fields)], *self._edges, self._prefix)
+
+    def _begun(self, *fields: str) -> Words:
+        return Words([self._words(*fields)], self._edges[0], prefix=self._prefix)
 
     def ready(self) -> None:
-        """Compile every pattern now, not when the first text comes: .1 to 1.5 s of CPU."""
-        for each in (self._any, self._names, self._scene, self._hand, self._tell):
-            each.search("")
+        """Compile every pattern now, not when the first text comes."""
+        for each in (self._kinds, self._names, self._scene, self._hand, self._tell):
+            each.ready()
         for each in (self._purpose, self._secret, self._field):
-            each.search("")
+            each.ready()
 
     def present(self, text: str, blocks: set[int]) -> bool:
         """Tell if a text with characters of these blocks of 256 has letters of the script."""
@@ -123,25 +127,29 @@ class Script:
         """The words of a text in order, without overlaps; of two that begin alike the longer."""
         found: list[Word] = []
         place = 0
-        while len(found) < WORDS_MAX and (match := self._any.search(text, place)):
-            start, longest = match.span()
-            place = start + 1
-            kind = None
-            for each, words in self._kinds:
-                end = _end(words.match(text, start))
-                if end < place or (each is WordKind.DENIED and _NUMBER_NEXT.match(text, end)):
+        for begin, ends in self._kinds.places(text):
+            start = begin.start()
+            if start < place:
+                continue
+            best = None
+            for kind, end in ends:
+                if _KINDS[kind] is WordKind.DENIED and _NUMBER_NEXT.match(text, end):
                     continue
-                if kind is None or end > place:
-                    place, kind = end, each
-                if place >= longest:
+                if best is None:
+                    place, best = end, _KINDS[kind]
+                elif end > place:
+                    if place >= self._kinds.longest(text, begin):
+                        break
+                    place, best = end, _KINDS[kind]
+            if best is not None:
+                found.append(Word(start, place, best))
+                if len(found) == WORDS_MAX:
                     break
-            if kind:
-                found.append(Word(start, place, kind))
         return found
 
     def last_name(self, text: str) -> int:
         """The end of the last name for a code, an offset in characters; 0 if there is none."""
-        if not self._names.search(text):  # of most texts that is all
+        if not self._names.found(text):  # of most texts that is all
             return 0
         return max(
             (word.end for word in self.words(text) if word.kind is WordKind.NAMES), default=0
@@ -149,23 +157,23 @@ class Script:
 
     def other_scene(self, text: str) -> bool:
         """Tell if the text has words of courier, shop, gate or prize texts."""
-        return self._scene.search(text) is not None
+        return self._scene.found(text)
 
     def cues(self, text: str) -> tuple[bool, bool]:
         """Tell if the text tells what a code is for, and how it is to be kept."""
-        return self._purpose.search(text) is not None, self._secret.search(text) is not None
+        return self._purpose.found(text), self._secret.found(text)
 
     def typed(self, text: str) -> bool:
         """Tell if the text tells where something is to be typed in."""
-        return self._field.search(text) is not None
+        return self._field.found(text)
 
     def handed(self, text: str) -> bool:
         """Tell if the text names those to whom other numbers are told or shown."""
-        return self._hand.search(text) is not None
+        return self._hand.found(text)
 
     def told(self, text: str) -> bool:
         """Tell if the text says to tell or to show something."""
-        return self._tell.search(text) is not None
+        return self._tell.found(text)
 
 
 _NUMBER_NEXT: Final = re.compile(  # "Never share your code 482913" names it

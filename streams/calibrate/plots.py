@@ -27,6 +27,7 @@ from streams.calibrate.cohort import GAP_BIN_S, KNOWN_MAX
 from streams.calibrate.peaks import COUNT_MOST, COUNTS, LEVEL_STEP, LEVELS, NOVELS
 from streams.calibrate.rates import THROTTLE_TARGET, WATCH_TARGET, lower, upper
 from streams.calibrate.result import LEAK_GAP_S, Result, age_names
+from streams.language import tr
 from streams.page import PALETTE, readable_on
 from streams.picture import GRID, MUTED, Picture, bar_line, drawn
 
@@ -227,7 +228,7 @@ _COUNT_BARS: Final = {
         (SPACED_10MIN_24H[Habit.LARGE_MEMORY], _DOTTED),
     ),
 }
-_COUNTED: Final = {
+COUNTED: Final = {
     "raw_35min": "All, in 35 min",
     "raw_24h": "All, in 24 h",
     "spaced_50s_3h": "50 s apart, in 3 h",
@@ -314,68 +315,110 @@ def _bursts(result: Result) -> Iterator[Picture]:
     wide, phone = FULL
     half = 5.6
     yield drawn(
-        "what-if", "Recipients over the bar", lambda axes, _: what_if(axes, result),
-        wide=(half, 4.0), narrow=(phone, 3.8),
-        note="Per million subscriber-days; band and dashes: 95 %.",
-        description="How many recipients a day would be over each bar of the score, with at least "
-        f"{BURST_NOVEL.watch:g} or {BURST_NOVEL.throttle:g} platforms new to them; fewer, the "
-        "higher the bar.",
-        head=tables.WHAT_IF, rows=tables.what_if(result),
-    )  # fmt: skip
+        "what-if",
+        tr("Recipients over the bar"),
+        lambda axes, _: what_if(axes, result),
+        wide=(half, 4.0),
+        narrow=(phone, 3.8),
+        note=tr("Per million subscriber-days; band and dashes: 95 %."),
+        description=tr(
+            "How many recipients a day would be over each bar of the score, with at least {watch} "
+            "or {throttle} platforms new to them; fewer, the higher the bar."
+        ).format(watch=f"{BURST_NOVEL.watch:g}", throttle=f"{BURST_NOVEL.throttle:g}"),
+        head=tables.WHAT_IF,
+        rows=tables.what_if(result),
+    )
     yield drawn(
-        "price", "Minutes until an attack is throttled",
+        "price",
+        tr("Minutes until an attack is throttled"),
         lambda axes, narrow: price(axes, result, narrow=narrow),
-        wide=(half, 4.0), narrow=(phone, 3.8),
-        note="Rehearsed attacks of 60 platforms in 35 minutes; median.",
-        description="A higher THROTTLE bar spares more people and finds an attack later.",
-        head=tables.PRICE, rows=tables.price(result),
-    )  # fmt: skip
+        wide=(half, 4.0),
+        narrow=(phone, 3.8),
+        note=tr("Rehearsed attacks of 60 platforms in 35 minutes; median."),
+        description=tr("A higher THROTTLE bar spares more people and finds an attack later."),
+        head=tables.PRICE,
+        rows=tables.price(result),
+    )
     yield drawn(
-        "peaks", "How high the scores went", lambda axes, _: peaks(axes, result),
-        wide=(wide, 3.6), narrow=(phone, 3.6),
-        note="Recipients on days, by their highest score, from 1.5 up; below, nobody is judged.",
-        description="People's days lie at the left, below the bars, rehearsed attacks at the "
-        "right.",
-        head=tables.PEAKS, rows=tables.peaks(result),
-    )  # fmt: skip
+        "peaks",
+        tr("How high the scores went"),
+        lambda axes, _: peaks(axes, result),
+        wide=(wide, 3.6),
+        narrow=(phone, 3.6),
+        note=tr(
+            "Recipients on days, by their highest score, from 1.5 up; below, nobody is judged."
+        ),
+        description=tr(
+            "People's days lie at the left, below the bars, rehearsed attacks at the right."
+        ),
+        head=tables.PEAKS,
+        rows=tables.peaks(result),
+    )
     yield drawn(
-        "grid", "Any pair of bars",
+        "grid",
+        tr("Any pair of bars"),
         lambda axes, narrow: grid(axes, result, narrow=narrow),
-        wide=(wide, 3.3), narrow=(phone, 3.4),
-        note="Recipients over both bars, in a million subscriber-days; framed: the bars of now.",
-        description="Fewer recipients are over both bars as more platforms or a higher score are "
-        "asked for.",
-        head=tables.GRID, rows=tables.grid(result),
-    )  # fmt: skip
+        wide=(wide, 3.3),
+        narrow=(phone, 3.4),
+        note=tr(
+            "Recipients over both bars, in a million subscriber-days; framed: the bars of now."
+        ),
+        description=tr(
+            "Fewer recipients are over both bars as more platforms or a higher score are asked for."
+        ),
+        head=tables.GRID,
+        rows=tables.grid(result),
+    )
 
 
 def _count(result: Result, rule: str) -> Picture:
     return drawn(
-        rule.replace("_", "-"), _COUNTED[rule], lambda axes, _: counts(axes, result, rule),
-        wide=(4.0, 2.2), narrow=None,
-        description="Recipients in a million subscriber-days with so many new platforms or more.",
-        head=tables.COUNTED, rows=tables.counted(result, rule),
-    )  # fmt: skip
+        rule.replace("_", "-"),
+        tr(COUNTED[rule]),
+        lambda axes, _: counts(axes, result, rule),
+        wide=(4.0, 2.2),
+        narrow=None,
+        description=tr(
+            "Recipients in a million subscriber-days with so many new platforms or more."
+        ),
+        head=tables.COUNTED,
+        rows=tables.counted(result, rule),
+    )
 
 
 def _people(result: Result) -> Iterator[Picture]:
     wide, phone = FULL
     gaps = int(result.current.cohort.gaps.sum())
     yield drawn(
-        "pace", "Pace of log-ins", lambda axes, _: pace(axes, result),
-        wide=(5.6, 3.4), narrow=(phone, 3.2), note=f"{gaps:,} gaps under 10 minutes.",
-        description="Share of the gaps between two platforms of one sitting, by their length.",
-        head=tables.PACE, rows=tables.pace(result),
-    )  # fmt: skip
+        "pace",
+        tr("Pace of log-ins"),
+        lambda axes, _: pace(axes, result),
+        wide=(5.6, 3.4),
+        narrow=(phone, 3.2),
+        note=tr("{n} gaps under 10 minutes.").format(n=f"{gaps:,}"),
+        description=tr("Share of the gaps between two platforms of one sitting, by their length."),
+        head=tables.PACE,
+        rows=tables.pace(result),
+    )
     yield drawn(
-        "known", "Memory", lambda axes, _: known(axes, result),
-        wide=(5.6, 3.4), narrow=(phone, 3.2), note="Share of recipients.",
-        description="How many platforms each recipient knows at the end of the history.",
-        head=tables.KNOWN, rows=tables.known(result),
-    )  # fmt: skip
+        "known",
+        tr("Memory"),
+        lambda axes, _: known(axes, result),
+        wide=(5.6, 3.4),
+        narrow=(phone, 3.2),
+        note=tr("Share of recipients."),
+        description=tr("How many platforms each recipient knows at the end of the history."),
+        head=tables.KNOWN,
+        rows=tables.known(result),
+    )
     yield drawn(
-        "novelty", "New to the person", lambda axes, narrow: novelty(axes, result, narrow=narrow),
-        wide=(wide, 2.8), narrow=(phone, 3.0), note="Share of platforms, by age of the memory.",
-        description="The longer a recipient has been seen, the fewer platforms are new to it.",
-        head=tables.NOVELTY, rows=tables.novelty(result),
-    )  # fmt: skip
+        "novelty",
+        tr("New to the person"),
+        lambda axes, narrow: novelty(axes, result, narrow=narrow),
+        wide=(wide, 2.8),
+        narrow=(phone, 3.0),
+        note=tr("Share of platforms, by age of the memory."),
+        description=tr("The longer a recipient has been seen, the fewer platforms are new to it."),
+        head=tables.NOVELTY,
+        rows=tables.novelty(result),
+    )

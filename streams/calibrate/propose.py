@@ -16,6 +16,7 @@ from streams.calibrate.peaks import LEVEL_STEP, Peaks
 from streams.calibrate.rates import THROTTLE_TARGET, Rate
 from streams.calibrate.survey import Survey, aside
 from streams.config import Settings
+from streams.language import tr
 
 SPREE_SIGHTINGS_MIN: Final = 1000
 """The fewest sightings in log-in sprees for P(novel) to be proposed: +-3 % at 95 %."""
@@ -48,8 +49,10 @@ def propose(settings: Settings, survey: Survey, throttles: Rate) -> Iterator[Pro
         if was > CONFIDENCE_TEXTLESS:
             yield ProposedChange(
                 "recognise.confidence_min", was, CONFIDENCE_TEXTLESS,
-                f"{100 * survey.texts / survey.messages:.1f} % of the messages have a text: what "
-                "the sender alone tells must suffice",
+                tr(
+                    "{share} % of the messages have a text: what the sender alone tells must "
+                    "suffice"
+                ).format(share=f"{100 * survey.texts / survey.messages:.1f}"),
             )  # fmt: skip
 
 
@@ -78,8 +81,10 @@ def _p_novel(settings: Settings, survey: Survey) -> Iterator[ProposedChange]:
     if _class(value) != _class(was):
         yield ProposedChange(
             "detect.p_novel", was, min(1.0, value),
-            f"of {count:,} platforms in log-in sprees of the last {LAST_DAYS} days "
-            f"{100 * share:.1f} % were new to the person; with a memory as old as this history",
+            tr(
+                "of {n} platforms in log-in sprees of the last {days} days {share} % were new to "
+                "the person; with a memory as old as this history"
+            ).format(n=f"{count:,}", days=LAST_DAYS, share=f"{100 * share:.1f}"),
         )  # fmt: skip
 
 
@@ -98,7 +103,7 @@ def _stamps(settings: Settings, survey: Survey) -> Iterator[ProposedChange]:
     if measured:
         yield ProposedChange(
             "detect.stamps", was, {**was, **dict(sorted(measured.items()))},
-            "measured on this history; told, it holds from a worker's first event on",
+            tr("measured on this history; told, it holds from a worker's first event on"),
         )  # fmt: skip
 
 
@@ -111,9 +116,10 @@ def _margin(settings: Settings, peaks: Peaks, throttles: Rate) -> Iterator[Propo
     if margin is not None:
         yield ProposedChange(
             "detect.burst_margin", was, margin,
-            f"{throttles.alarms} THROTTLE episodes in {throttles.days:,.0f} subscriber-days; "
-            "right if none of them was an attack: look at them first, and name those that "
-            "were with --judged",
+            tr(
+                "{n} THROTTLE episodes in {days} subscriber-days; right if none of them was an "
+                "attack: look at them first, and name those that were with --judged"
+            ).format(n=throttles.alarms, days=f"{throttles.days:,.0f}"),
         )  # fmt: skip
 
 
@@ -146,19 +152,27 @@ def unreached(survey: Survey, throttles: Rate, judged: frozenset[str]) -> Iterat
     slow = Rate(sum(counted.values()), throttles.days)
     if slow.standing(THROTTLE_TARGET) == "exceeded":
         yield (
-            f"{slow.alarms:,} of {rules.total():,} throttled recipients were found by the counts "
-            f"over minutes and hours ({', '.join(counted)}), {1e6 * slow.per_day:,.4g} per million "
-            "subscriber-days: detect.burst_margin does not change them, and there is no setting "
-            "that raises their bars (detect.p_novel lowers them)"
+            tr(
+                "{n} of {all} throttled recipients were found by the counts over minutes and hours "
+                "({rules}), {rate} per million subscriber-days: detect.burst_margin does not "
+                "change them, and there is no setting that raises their bars (detect.p_novel "
+                "lowers them)"
+            ).format(
+                n=f"{slow.alarms:,}",
+                all=f"{rules.total():,}",
+                rules=", ".join(counted),
+                rate=f"{1e6 * slow.per_day:,.4g}",
+            )
         )
     most = BURST_MARGIN_MAX
     left = _over(survey.peaks, most)
     if left > THROTTLE_TARGET * throttles.days and rules["burst"]:
         yield (
-            "no detect.burst_margin brings the score of bursts to the target: at the highest, "
-            f"{most:g}, {left:,} recipient-days are still over its bar, "
-            f"{1e6 * left / throttles.days:,.4g} "
-            "per million subscriber-days"
+            tr(
+                "no detect.burst_margin brings the score of bursts to the target: at the highest, "
+                "{most}, {n} recipient-days are still over its bar, {rate} per million "
+                "subscriber-days"
+            ).format(most=f"{most:g}", n=f"{left:,}", rate=f"{1e6 * left / throttles.days:,.4g}")
         )
 
 

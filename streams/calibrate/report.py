@@ -14,6 +14,7 @@ from detectors.suspects.judge import BURST
 from streams.calibrate import plots
 from streams.calibrate.result import LEAK_GAP_S, Result, outside
 from streams.errors import UsageError
+from streams.language import CHINESE, spoken, tr, trn
 from streams.operate.explain import platform_name
 from streams.page import environment
 
@@ -54,36 +55,42 @@ def write_page(result: Result, found: dict[str, Any], path: Path, command: str) 
 def headline(found: dict[str, Any]) -> str:
     """Say in one line what the history shows of false throttles."""
     throttle = found["rates"]["current"]["throttle"]
-    days = f"{found['history']['subscriber_days']:,} subscriber-days"
+    days, n = f"{found['history']['subscriber_days']:,}", f"{throttle['episodes']:,}"
     if throttle["standing"] == "shown":
-        return f"At most one false throttle in a million subscriber-days: shown by {days}"
-    if throttle["standing"] == "exceeded":
+        form = tr("At most one false throttle in a million subscriber-days: shown by {days}")
+    elif throttle["standing"] == "exceeded":
+        form = tr("{n} throttles in {days} subscriber-days: more than a calm network should have")
         attacks = found["looks_like_attack"]
         if attacks and attacks == found["throttled_recipients"] - found["set_aside"]:
-            return f"{throttle['episodes']:,} throttles in {days}: all look like attacks"
-        return f"{throttle['episodes']:,} throttles in {days}: more than a calm network should have"
-    some = f"{throttle['episodes']:,} throttles" if throttle["episodes"] else "No throttle"
-    return f"{some} in {days}: too few to claim one in a million"
+            form = tr("{n} throttles in {days} subscriber-days: all look like attacks")
+    elif throttle["episodes"]:
+        form = tr("{n} throttles in {days} subscriber-days: too few to claim one in a million")
+    else:
+        form = tr("No throttle in {days} subscriber-days: too few to claim one in a million")
+    return form.format(n=n, days=days)
 
 
 def lead(found: dict[str, Any]) -> str:
     """Explain the headline in two sentences."""
-    throttle = found["rates"]["current"]["throttle"]
-    changes = len(found["changes"])
-    said = throttle["sentence"]
-    what = (
-        f"{changes} setting{'s' if changes > 1 else ''} should be another, see below"
-        if changes
-        else "nothing measured here speaks for other settings"
-    )
-    if found["unreached"]:
-        what += "; none of them brings the target, see below"
-    if found["looks_like_attack"]:
-        what += (
-            f". Of {found['throttled_recipients']:,} throttled recipients, attacks by their looks: "
-            f"{found['looks_like_attack']:,}; each counts as a false alarm until --judged names it"
+    said = found["rates"]["current"]["throttle"]["sentence"]
+    what = tr("Nothing measured here speaks for other settings.")
+    if found["changes"]:
+        what = trn(
+            "{n} setting should be another, see below.",
+            "{n} settings should be others, see below.",
+            len(found["changes"]),
         )
-    return f"{said[0].upper()}{said[1:]}. Of the settings, {what}."
+    sentences = [tr("{sentence}.").format(sentence=f"{said[0].upper()}{said[1:]}"), what]
+    if found["unreached"]:
+        sentences.append(tr("No setting brings the target, see below."))
+    if found["looks_like_attack"]:
+        form = tr(
+            "Of {n} throttled recipients, attacks by their looks: {attacks}; each counts as a "
+            "false alarm until --judged names it."
+        )
+        n, attacks = found["throttled_recipients"], found["looks_like_attack"]
+        sentences.append(form.format(n=f"{n:,}", attacks=f"{attacks:,}"))
+    return ("" if spoken() == CHINESE else " ").join(sentences)
 
 
 VERDICTS = {
@@ -98,33 +105,39 @@ VERDICTS = {
 def words() -> list[tuple[str, str]]:
     """The words of the page, each in a sentence, with the figures of the bars in force."""
     bars, novel = BURST[ClockClass.EXACT], BURST_NOVEL
-    score = (
+    score = tr(
         "How fast platforms send codes that the subscriber has not heard from that day. A "
-        f"platform's first code in a day adds 1, a minute takes {60 * LEAK_MILLI_S / 1000:g} away: "
-        "only many platforms in a few minutes bring it up."
+        "platform's first code in a day adds 1, a minute takes {leak} away: only many platforms "
+        "in a few minutes bring it up."
+    ).format(leak=f"{60 * LEAK_MILLI_S / 1000:g}")
+    bar = tr(
+        "The score at which something happens. From {watch} on, with {watch_new} new platforms, a "
+        "subscriber is watched (WATCH). From {throttle} on, with {throttle_new}, codes of "
+        "platforms new to it are refused for ten minutes (THROTTLE). detect.burst_margin raises "
+        "both."
+    ).format(
+        watch=f"{bars.watch:g}",
+        watch_new=f"{novel.watch:g}",
+        throttle=f"{bars.throttle:g}",
+        throttle_new=f"{novel.throttle:g}",
     )
-    bar = (
-        f"The score at which something happens. From {bars.watch:g} on, with {novel.watch:g} new "
-        f"platforms, a subscriber is watched (WATCH). From {bars.throttle:g} on, with "
-        f"{novel.throttle:g}, codes of platforms new to it are refused for ten minutes "
-        "(THROTTLE). detect.burst_margin raises both."
-    )
-    counts = (
+    counts = tr(
         "For floods too slow for the score: how many new platforms came in minutes or hours. They "
         "have bars of their own."
     )
-    episode = "One stretch of alarm about one subscriber, from WATCH until it is calm again."
-    days = (
+    new = tr("Whether this subscriber had codes of that platform on a day before.")
+    episode = tr("One stretch of alarm about one subscriber, from WATCH until it is calm again.")
+    days = tr(
         "One subscriber for one day: 1,000 subscribers in a week are 7,000. Rates are given in a "
         "million of them."
     )
     return [
-        ("Score", score),
-        ("Bar", bar),
-        ("Counts", counts),
-        ("New, known", "Whether this subscriber had codes of that platform on a day before."),
-        ("Episode", episode),
-        ("Subscriber-day", days),
+        (tr("Score"), score),
+        (tr("Bar"), bar),
+        (tr("Counts"), counts),
+        (tr("New, known"), new),
+        (tr("Episode"), episode),
+        (tr("Subscriber-day"), days),
     ]
 
 
@@ -132,23 +145,28 @@ def _tiles(found: dict[str, Any]) -> Iterator[dict[str, str]]:
     history, pace = found["history"], found["pace"]
     watch, throttle = (found["rates"]["current"][level] for level in ("watch", "throttle"))
     tone = {"shown": "good", "exceeded": "throttle", "open": "watch"}
-    yield _tile("known", _short(history["subscriber_days"]), "subscriber-days of history")
+    yield _tile("known", _short(history["subscriber_days"]), tr("subscriber-days of history"))
     for name, rate in (("THROTTLE", throttle), ("WATCH", watch)):
         high = rate["per_million_95"][1]
         yield _tile(
             tone[rate["standing"]],
             "?" if rate["per_million"] is None else _plain(rate["per_million"]),
-            f"{name} per million subscriber-days"
-            + ("" if high is None else f", at most {_plain(high)}"),
+            tr("{level} per million subscriber-days").format(level=name)
+            if high is None
+            else tr("{level} per million subscriber-days, at most {high}").format(
+                level=name, high=_plain(high)
+            ),
         )
-    yield _tile("known", f"{history['codes_per_subscriber_day']:.3g}", "codes per subscriber-day")
+    yield _tile(
+        "known", f"{history['codes_per_subscriber_day']:.3g}", tr("codes per subscriber-day")
+    )
     under = pace["under_leak"]
     yield _tile(
         "known",
         "?" if under is None else f"{100 * under:.1f} %",
-        "too few log-ins to tell how fast they follow one another"
+        tr("too few log-ins to tell how fast they follow one another")
         if under is None
-        else f"of a person's log-ins follow within {LEAK_GAP_S} s, as a flood's do",
+        else tr("of a person's log-ins follow within {n} s, as a flood's do").format(n=LEAK_GAP_S),
     )
 
 
@@ -179,7 +197,7 @@ def _plain(value: float) -> str:
 def _shown(value: Any) -> str:
     """A setting's value for a table's cell."""
     if value is None or value == {}:
-        return "not set"
+        return tr("not set")
     if isinstance(value, dict):
         return ", ".join(f"{name}: {each}" for name, each in value.items())
     return str(value)

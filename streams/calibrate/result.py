@@ -19,6 +19,7 @@ from streams.calibrate.rates import THROTTLE_TARGET, WATCH_TARGET, Rate
 from streams.calibrate.rehearse import Rehearsal
 from streams.calibrate.survey import Alarmed, Survey, aside
 from streams.config import Settings
+from streams.language import tr
 
 CASES_MAX: Final = 50
 LEAK_GAP_S: Final = 40
@@ -239,8 +240,10 @@ def _unreached(result: Result) -> list[str]:
         _, throttle = result.rates(result.proposed)
         if throttle.standing(THROTTLE_TARGET) == "exceeded":
             reasons.append(
-                f"at the proposed settings there are still {throttle.alarms:,} THROTTLE episodes, "
-                f"{1e6 * throttle.per_day:,.4g} per million subscriber-days"
+                tr(
+                    "at the proposed settings there are still {n} THROTTLE episodes, {rate} per "
+                    "million subscriber-days"
+                ).format(n=f"{throttle.alarms:,}", rate=f"{1e6 * throttle.per_day:,.4g}")
             )
     return reasons
 
@@ -260,18 +263,24 @@ def _rate(rate: Rate, target: float) -> dict[str, Any]:
 
 def sentence(rate: Rate, target: float) -> str:
     """Say of a rate only what was shown."""
-    goal = f"{target * 1e6:g} per million subscriber-days"
+    goal = tr("{n} per million subscriber-days").format(n=f"{target * 1e6:g}")
     match rate.standing(target):
         case "shown":
-            return f"at or under {goal}, shown at 95 %"
+            return tr("at or under {goal}, shown at 95 %").format(goal=goal)
         case "exceeded":
-            return f"over {goal}, shown at 95 %"
+            return tr("over {goal}, shown at 95 %").format(goal=goal)
         case "open":
-            needed = rate.days_needed(target)
-            more = " even if no further alarm comes" if rate.alarms else ", all without an alarm"
-            return (
-                f"whether it is at or under {goal} cannot be told from {rate.days:,.0f} "
-                f"subscriber-days: that takes {needed:,}{more}"
+            form = tr(
+                "whether it is at or under {goal} cannot be told from {days} subscriber-days: that "
+                "takes {needed}, all without an alarm"
+            )
+            if rate.alarms:
+                form = tr(
+                    "whether it is at or under {goal} cannot be told from {days} subscriber-days: "
+                    "that takes {needed} even if no further alarm comes"
+                )
+            return form.format(
+                goal=goal, days=f"{rate.days:,.0f}", needed=f"{rate.days_needed(target):,}"
             )
 
 
@@ -280,10 +289,12 @@ def outside(history: dict[str, Any]) -> str:
     left = history["outside"]
     if not left["messages"]:
         return ""
-    return (
-        f"{left['messages']:,} messages between {left['from']} and {left['to']} UTC lie in "
-        f"{left['hours']:,} hours with hardly any traffic: stray clocks, or the memory of a few "
-        "numbers, such as victims of attacks that were mixed in. They are read, and make no days"
+    return tr(
+        "{n} messages between {first} and {last} UTC lie in {hours} hours with hardly any traffic: "
+        "stray clocks, or the memory of a few numbers, such as victims of attacks that were mixed "
+        "in. They are read, and make no days"
+    ).format(
+        n=f"{left['messages']:,}", first=left["from"], last=left["to"], hours=f"{left['hours']:,}"
     )
 
 

@@ -73,7 +73,7 @@ def what_if(result: Result) -> Rows:
     ]
 
 
-PRICE: Final = ("bar", "minutes", "messages", "missed")
+PRICE: Final = ("bar", "minutes", "messages", "missed attacks")
 
 
 def price(result: Result) -> Rows:

@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from difflib import get_close_matches
+from functools import partial
 from importlib import import_module
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 import typer
 from typer.core import TyperGroup
 from typer.main import get_command
 
+from streams.language import listed, tr
+
 EPILOG: Final = (
     "Exit codes: 0 done; 2 wrong usage; 70 state cannot be trusted, restart; 75 something is away, "
     "try again; 78 wrong settings, topics or rights, a restart cannot help."
 )
+
+LANGUAGE_HELP: Final = "Answer in en or zh-Hans; default: as LANG says."
+ZONE_HELP: Final = "Times in UTC, not in this machine's zone."
+HEADINGS: Final = ("Examples:", "Example:", "Exit codes:")
+NEAREST: Final = 3
+"""Commands named at most where one was mistyped."""
 
 COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "worker": ("streams.cli.worker:worker", "Detect floods in a Kafka topic and publish leases."),
@@ -48,9 +59,26 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
 class Commands(TyperGroup):
     """Imports a command when it is called, and none of them to list them."""
 
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        _translate(self)
+
     def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002 - the base class's signature
         """In the order of the table: from the everyday to the rare."""
         return list(COMMANDS)
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Return the command that is called; where there is none, name those that may be meant."""
+        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+            near = get_close_matches(args[0], COMMANDS, NEAREST)
+            sentence = tr("No such command {name!r}.").format(name=args[0])
+            if near:
+                meant = listed([f"`otpguard {each}`" for each in near])
+                sentence = tr("{sentence} Did you mean {meant}?").format(
+                    sentence=sentence, meant=meant
+                )
+            ctx.fail(sentence)
+        return super().resolve_command(ctx, args)
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002 - as above
         """Return the command, or None if there is none of this name."""
@@ -65,18 +93,77 @@ class Commands(TyperGroup):
         alone.command(cmd_name, epilog=EPILOG)(found)
         return _unfolded(get_command(alone))
 
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        """Write the options, those too that the library adds when all others are there."""
+        for parameter in self.params:
+            own: Any = parameter
+            own.help = own.help and tr(own.help)
+        super().format_options(ctx, formatter)
+
     def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002 - as above
         """Write the list from the table."""
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, says) for name, (_, says) in COMMANDS.items()])
+        with formatter.section(tr("Commands")):
+            formatter.write_dl([(name, tr(says)) for name, (_, says) in COMMANDS.items()])
 
 
 def _unfolded(command: Any) -> Any:
-    """Return the command with the marks before its examples as click wants them, not as written.
+    """Return the command as people are to read it, in their language, with --lang and --utc.
 
-    A docstring in source holds a backslash and a b; click looks for the character.
+    A docstring in source holds a backslash and a b before its examples; click looks for the
+    character that they stand for.
     """
-    command.help = (command.help or "").replace("\\b\n", "\b\n")
-    for each in getattr(command, "commands", {}).values():
+    _translate(command)
+    below = getattr(command, "commands", None)
+    if below is None:
+        command.params += spoken_options()
+    for each in (below or {}).values():
         _unfolded(each)
     return command
+
+
+def _translate(command: Any) -> None:
+    says, examples, rest = (command.help or "").partition("\\b\n")
+    rest = rest.replace("\\b\n", "\b\n")
+    for heading in HEADINGS:
+        rest = rest.replace(heading, tr(heading))
+    command.help = translated(says) + (examples and "\b\n") + rest
+    command.get_help_option = partial(_help_option, command.get_help_option)
+    command.epilog = command.epilog and tr(command.epilog)
+    for parameter in command.params:
+        parameter.help = parameter.help and tr(parameter.help)
+        if isinstance(getattr(parameter, "show_default", None), str):
+            parameter.show_default = tr(parameter.show_default)
+
+
+def _help_option(made: Callable[[Any], Any], ctx: Any) -> Any:
+    option = made(ctx)
+    if option is not None:
+        option.help = tr(option.help)
+    return option
+
+
+def translated(says: str) -> str:
+    """Return a help text, paragraph by paragraph, in the language in use."""
+    paragraphs = (" ".join(each.split()) for each in says.split("\n\n"))
+    return "\n\n".join(map(tr, paragraphs))
+
+
+def spoken_options() -> list[Any]:
+    """The options of every command that say how people are answered; `streams.__main__` obeys."""
+
+    def asked(
+        *,
+        lang: Annotated[  # noqa: ARG001 - read before any command is imported
+            str | None,
+            typer.Option("--lang", metavar="LANG", help=tr(LANGUAGE_HELP), show_default=False),
+        ] = None,
+        utc: Annotated[bool, typer.Option("--utc", help=tr(ZONE_HELP))] = False,  # noqa: ARG001
+    ) -> None:
+        return None
+
+    alone = typer.Typer(add_completion=False, rich_markup_mode=None)
+    alone.command(context_settings={"help_option_names": []})(asked)
+    options: list[Any] = [each for each in get_command(alone).params if each.name != "help"]
+    for each in options:
+        each.expose_value = False
+    return options

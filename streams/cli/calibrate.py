@@ -26,6 +26,7 @@ from streams.cli.shared import (
     write_table,
 )
 from streams.errors import ConfigError, UsageError
+from streams.language import tr
 
 if TYPE_CHECKING:
     from streams.calibrate.history import ColumnTable, Slice
@@ -163,10 +164,10 @@ def calibrate(
         write_json(found)
     else:
         _say(found)
-        settled = "proposed settings" if found["changes"] else "settings, as they are now"
-        for path, what in ((write, settled), (report, "report")):
+        settled = tr("proposed settings") if found["changes"] else tr("settings, as they are now")
+        for path, what in ((write, settled), (report, tr("report"))):
             if path is not None:
-                typer.echo(f"{what}: {path.resolve()}")
+                typer.echo(tr("{what}: {path}").format(what=what, path=path.resolve()))
 
 
 def _read(
@@ -283,34 +284,68 @@ def _say(found: dict[str, Any]) -> None:
 
     history = found["history"]
     typer.echo(
-        f"{history['from']} to {history['to']} UTC: {history['messages']:,} messages, "
-        f"{history['codes']:,} codes; {history['subscribers']:,} subscribers "
-        f"({history['subscribers_source']}) x {history['days']} days = "
-        f"{history['subscriber_days']:,} subscriber-days"
+        tr(
+            "{first} to {last} UTC: {messages} messages, {codes} codes; {subscribers} subscribers "
+            "({source}) x {days} days = {subscriber_days} subscriber-days"
+        ).format(
+            first=history["from"],
+            last=history["to"],
+            messages=f"{history['messages']:,}",
+            codes=f"{history['codes']:,}",
+            subscribers=f"{history['subscribers']:,}",
+            source=tr(history["subscribers_source"]),
+            days=history["days"],
+            subscriber_days=f"{history['subscriber_days']:,}",
+        )
     )
     if said := outside(history):
-        typer.echo(f"note: {said}")
+        typer.echo(tr("note: {sentence}").format(sentence=said))
     typer.echo(
-        f"codes per subscriber-day {history['codes_per_subscriber_day']}; {_habits(found)}\n"
+        tr("codes per subscriber-day {codes}; {habits}").format(
+            codes=history["codes_per_subscriber_day"], habits=_habits(found)
+        )
+        + "\n"
     )
     rows = [
-        (which, level.upper(), rate["episodes"], rate["per_million"],
-         "{}-{}".format(*rate["per_million_95"]), rate["standing"])
+        (tr(which), level.upper(), rate["episodes"], rate["per_million"],
+         "{}-{}".format(*rate["per_million_95"]), tr(rate["standing"]))
         for which, rates in found["rates"].items()
         for level, rate in rates.items()
     ]  # fmt: skip
-    write_table(("settings", "level", "episodes", "per million", "95 %", "target is"), rows)
+    write_table(
+        (
+            tr("settings"),
+            tr("level"),
+            tr("episodes"),
+            tr("per million"),
+            "95 %",
+            tr("target is"),
+        ),
+        rows,
+    )
     for rate in found["rates"]["current"].values():
         if rate["standing"] != "shown":
-            typer.echo(f"note: {rate['sentence']}")
+            typer.echo(tr("note: {sentence}").format(sentence=rate["sentence"]))
     coarse = [g for g in found["gateways"] if g["class"] != "exact"]
     for gateway in coarse:
-        typer.echo(f"stamps of {gateway['gateway']}: {gateway['class']}")
+        typer.echo(
+            tr("stamps of {gateway}: {kind}").format(
+                gateway=gateway["gateway"], kind=tr(gateway["class"].replace("_", " "))
+            )
+        )
     _say_named(found)
     _say_throttled(found)
     if found["nearest_misses"]:
         write_table(
-            ("share", "rule", "score", "bar", "recipient", "at (UTC)", "platforms"),
+            (
+                tr("share"),
+                tr("rule"),
+                tr("score"),
+                tr("bar"),
+                tr("recipient"),
+                tr("at (UTC)"),
+                tr("platforms"),
+            ),
             [
                 (m["share_of_bar"], m["rule"], m["score"], m["bar"], m["recipient"], m["at"],
                  len(m["sightings"]))
@@ -319,90 +354,125 @@ def _say(found: dict[str, Any]) -> None:
         )  # fmt: skip
     if history["refused"]:
         typer.echo(
-            f"warning: {history['refused']:,} values were no events and are counted nowhere; for "
-            "CSV, look at --map, --time and --encoding"
+            tr(
+                "warning: {n} values were no events and are counted nowhere; for CSV, look at "
+                "--map, --time and --encoding"
+            ).format(n=f"{history['refused']:,}")
         )
     if history["evicted"]:
         typer.echo(
-            f"warning: {history['evicted']:,} recipients were forgotten for want of room: raise "
-            "detect.recipients_max, or rates read too low"
+            tr(
+                "warning: {n} recipients were forgotten for want of room: raise "
+                "detect.recipients_max, or rates read too low"
+            ).format(n=f"{history['evicted']:,}")
         )
     typer.echo("")
     for change in found["changes"]:
-        typer.echo(f"propose {change['name']} = {toml_value(change['value'])} "
-                   f"(now {toml_value(change['was']) or 'none'}): {change['because']}")  # fmt: skip
+        typer.echo(
+            tr("propose {name} = {value} (now {was}): {because}").format(
+                name=change["name"],
+                value=toml_value(change["value"]),
+                was=toml_value(change["was"]) or tr("none"),
+                because=change["because"],
+            )
+        )
     if not found["changes"]:
-        typer.echo("proposes no change")
+        typer.echo(tr("proposes no change"))
     for reason in found["unreached"]:
-        typer.echo(f"warning: the target is out of reach: {reason}")
+        typer.echo(tr("warning: the target is out of reach: {reason}").format(reason=reason))
     if found["unreached"]:
         typer.echo(
-            "judge the throttled (--report shows them), name attacks and test numbers with "
-            "--judged, exempt shared numbers, and run again; until then stay in shadow"
+            tr(
+                "judge the throttled (--report shows them), name attacks and test numbers with "
+                "--judged, exempt shared numbers, and run again; until then stay in shadow"
+            )
         )
 
 
 def _say_throttled(found: dict[str, Any]) -> None:
     """Say who would have been throttled, attacks marked as such, and what near misses are."""
-    aside = f" ({found['set_aside']} set aside: chronic or judged)" if found["set_aside"] else ""
-    typer.echo(f"\n{found['throttled_recipients']} recipients throttled{aside}")
-    marks = {"judged": "judged", "chronic": "chronic", "looks_like_attack": "looks like an attack"}
+    form = tr("{n} recipients throttled")
+    if found["set_aside"]:
+        form = tr("{n} recipients throttled ({aside} set aside: chronic or judged)")
+    typer.echo("\n" + form.format(n=found["throttled_recipients"], aside=found["set_aside"]))
+    marks = {
+        "judged": tr("judged"),
+        "chronic": tr("chronic"),
+        "looks_like_attack": tr("looks like an attack"),
+        "unclear": tr("unclear: look"),
+    }
     if found["throttled"]:
         write_table(
-            ("recipient", "at (UTC)", "rule", "new platforms", "episode", "what it is"),
+            (
+                tr("recipient"),
+                tr("at (UTC)"),
+                tr("rule"),
+                tr("new platforms"),
+                tr("episode"),
+                tr("what it is"),
+            ),
             [
                 (case["recipient"], case["at"], case["rule"], case["novel_most"],
-                 case["episode_id"], marks.get(case["verdict"], "unclear: look"))
+                 case["episode_id"], marks[case["verdict"]])
                 for case in found["throttled"][:10]
             ],
         )  # fmt: skip
     if found["looks_like_attack"]:
         typer.echo(
-            f"{found['looks_like_attack']} look like attacks: more new platforms in one episode "
-            f"than anybody else met in a sitting ({found['longest_spree']}); name them with "
-            "--judged, and they are no false alarms"
+            tr(
+                "{n} look like attacks: more new platforms in one episode than anybody else met in "
+                "a sitting ({most}); name them with --judged, and they are no false alarms"
+            ).format(n=found["looks_like_attack"], most=found["longest_spree"])
         )
     if found["nearest_misses"]:
-        typer.echo(
-            "\nnearest misses, as a share of the bar: the score or count that would throttle"
-        )
+        said = tr("nearest misses, as a share of the bar: the score or count that would throttle")
+        typer.echo(f"\n{said}")
     else:
-        typer.echo("nobody else came within half of what would throttle")
+        typer.echo(tr("nobody else came within half of what would throttle"))
 
 
 def _habits(found: dict[str, Any]) -> str:
     """People's log-ins, as far as the history tells."""
     pace, sprees = found["pace"], found["novelty"]["last_week_spree"]
-    said = (
-        f"log-ins: half follow within {pace['median_s']} s, 5 % within {pace['p5_s']} s"
-        if pace["sightings"]
-        else "too few log-ins to tell how fast they follow one another"
-    )
+    said = tr("too few log-ins to tell how fast they follow one another")
+    if pace["sightings"]:
+        said = tr("log-ins: half follow within {median} s, 5 % within {p5} s").format(
+            median=pace["median_s"], p5=pace["p5_s"]
+        )
     if not sprees["of"]:
-        return f"{said}; no log-in spree in the last week to tell how many platforms are new"
-    return (
-        f"{said}; new to the person in log-in sprees of the last week: "
-        f"{100 * sprees['p_novel']:.1f} % of {sprees['of']:,} platforms "
-        f"(at most {100 * sprees['upper']:.1f} %)"
+        return tr(
+            "{said}; no log-in spree in the last week to tell how many platforms are new"
+        ).format(said=said)
+    return tr(
+        "{said}; new to the person in log-in sprees of the last week: {share} % of {n} platforms "
+        "(at most {upper} %)"
+    ).format(
+        said=said,
+        share=f"{100 * sprees['p_novel']:.1f}",
+        n=f"{sprees['of']:,}",
+        upper=f"{100 * sprees['upper']:.1f}",
     )
 
 
 def _say_named(found: dict[str, Any]) -> None:
     """Chronic numbers, and names that nobody has."""
     for number in found["chronic"]:
-        said = (
-            f"chronic: {number['recipient']}, {number['throttles']} throttles: a disposable or "
-            "test number, or somebody who is flooded every day"
-        )
+        said = tr(
+            "chronic: {recipient}, {n} throttles: a disposable or test number, or somebody who is "
+            "flooded every day"
+        ).format(recipient=number["recipient"], n=number["throttles"])
         command = number["command"]
-        typer.echo(f"{said}; if it is no victim: {command}" if command else said)
+        form = tr("{said}; if it is no victim: {command}")
+        typer.echo(form.format(said=said, command=command) if command else said)
     if any(number["command"] is None for number in found["chronic"]):
-        typer.echo("(--show-recipients writes the commands that exempt them)")
+        typer.echo(tr("(--show-recipients writes the commands that exempt them)"))
     judged = found["judged"]
     if judged["without_alarm"]:
         typer.echo(
-            f"note: {judged['without_alarm']} of {judged['named']} names given by --judged are of "
-            "no recipient with an alarm, and of no throttled episode"
+            tr(
+                "note: {n} of {all} names given by --judged are of no recipient with an alarm, and "
+                "of no throttled episode"
+            ).format(n=judged["without_alarm"], all=judged["named"])
         )
 
 

@@ -18,12 +18,16 @@ from streams.cli.shared import (
     write_table,
 )
 from streams.errors import ConfigError, UsageError
+from streams.language import listed, tr
 from streams.shown import in_json, shown
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
     from detectors.model.records import EpisodeRecord
     from streams.config import Settings
     from streams.operate.cases import Case
+    from streams.wire import Override
 
 app = group("See who is attacked, and what is done about it.")
 
@@ -52,16 +56,76 @@ def ls(
       otpguard cases ls
       otpguard cases ls --all --since 7d --json
     """
-    from streams.operate.cases import open_now, summary  # noqa: PLC0415 - start-up time
+    from streams.operate.cases import doing, open_now, summary  # noqa: PLC0415 - start-up time
 
-    cases = _cases(settings_of(config), since)
-    rows = [summary(case) for case in (cases.values() if all_ else open_now(cases.values()))]
+    cases, words = _cases(settings_of(config), since)
+    now_ms = time.time_ns() // 1_000_000
+    chosen = list(cases.values() if all_ else open_now(cases.values()))
+    rows = [{**summary(case), "state": doing(case, words, now_ms)} for case in chosen]
     if as_json:
         write_json(rows)
-    elif not rows:
-        typer.echo("no cases" if all_ else "no open cases")
+        return
+    _warn(words, now_ms)
+    if rows:
+        _write_cases(rows)
     else:
-        write_table(list(rows[0]), [list(row.values()) for row in rows])
+        typer.echo(tr("no cases") if all_ else tr("no open cases"))
+
+
+COLUMNS: Final = {
+    "recipient": "recipient",
+    "state": "state",
+    "since": "since",
+    "messages": "messages",
+    "platforms": "platforms",
+    "novel": "novel",
+    "refused": "refused",
+    "last": "last",
+    "level": "level",
+    "mode": "mode",
+    "gateways": "gateways",
+    "rule": "rule",
+    "episode": "episode",
+}
+"""The columns of a list of cases, and their headings."""
+
+WORDS: Final = frozenset({"state", "level", "mode", "gateways"})
+"""Columns that hold words of ours, not of somebody else."""
+
+SPARED: Final = ("episode", "rule", "gateways", "mode", "level", "last", "platforms", "novel",
+                 "refused", "messages", "since")  # fmt: skip
+"""Columns that a narrow screen is spared, the first first; never whom it is about and how it is."""
+
+COLOURS: Final = {
+    "throttled": "bold red",
+    "unconfirmed": "bold yellow",
+    "failed": "bold yellow",
+    "released": "green",
+    "exempt": "green",
+    "off": "bold reverse",
+    "shadow": "cyan",
+    "watched": "cyan",
+}
+"""Of a state, wherever there are colours."""
+
+
+def _write_cases(rows: Sequence[Mapping[str, Any]]) -> None:
+    names = list(COLUMNS)
+    write_table(
+        [tr(heading) for heading in COLUMNS.values()],
+        [[tr(row[name]) if name in WORDS else row[name] for name in names] for row in rows],
+        drop=[names.index(name) for name in SPARED],
+        styles={tr(state): colour for state, colour in COLOURS.items()},
+    )
+
+
+def _warn(words: Iterable[Override], now_ms: int) -> None:
+    """Say it first if the operator's switch keeps gateways from doing what follows."""
+    from streams.operate.cases import banner, switch  # noqa: PLC0415 - start-up time
+
+    word = switch(words, now_ms)
+    if word is not None:
+        typer.secho(shown(banner(word)), fg="red", bold=True)
 
 
 @app.command()
@@ -79,8 +143,11 @@ def show(
       otpguard cases show +8613900000001
       otpguard cases show 1:sms.delivery.v1:7:123456 --since 7d
     """
-    for case in _found(settings_of(config), named, since):
-        _print(case, case.last, as_json=as_json)
+    found, words = _found(settings_of(config), named, since)
+    if not as_json:
+        _warn(words, time.time_ns() // 1_000_000)
+    for case in found:
+        _print(case, case.last, words, as_json=as_json)
 
 
 @app.command()
@@ -171,9 +238,12 @@ def tidy(
         write_json(done)
     else:
         for topic, told in done.items():
-            would = "would be deleted" if dry_run else "deleted"
-            again = f", {told.said_again} said again" if told.said_again else ""
-            typer.echo(f"{topic}: {told.deleted} {would}, {told.words} stand{again}")
+            form = tr("{topic}: {deleted} deleted, {stand} stand")
+            if dry_run:
+                form = tr("{topic}: {deleted} would be deleted, {stand} stand")
+            line = form.format(topic=topic, deleted=told.deleted, stand=told.words)
+            again = tr("{n} said again").format(n=told.said_again)
+            typer.echo(listed([line, again]) if told.said_again else line)
     if not done:
         raise ConfigError("\n".join(denied))
     for sentence in denied:
@@ -198,15 +268,19 @@ def explain(
     """
     from streams.operate.cases import identity  # noqa: PLC0415 - start-up time
 
-    case = _found(settings_of(config), named, since)[-1]
+    found, words = _found(settings_of(config), named, since)
+    case = found[-1]
+    if not as_json:
+        _warn(words, time.time_ns() // 1_000_000)
     at_that_time = [record for record in case.records if identity(record) == named]
-    _print(case, at_that_time[-1] if at_that_time else case.last, as_json=as_json)
+    record = at_that_time[-1] if at_that_time else case.last
+    _print(case, record, words, as_json=as_json)
 
 
-def _print(case: Case, record: EpisodeRecord, *, as_json: bool) -> None:
+def _print(case: Case, record: EpisodeRecord, words: Sequence[Override], *, as_json: bool) -> None:
     import msgspec  # noqa: PLC0415 - start-up time
 
-    from streams.operate.cases import explanation  # noqa: PLC0415
+    from streams.operate.cases import SAYS, doing, explanation  # noqa: PLC0415
     from streams.wire import encode_episode  # noqa: PLC0415
 
     if as_json:
@@ -221,18 +295,28 @@ def _print(case: Case, record: EpisodeRecord, *, as_json: bool) -> None:
             }
         )
         return
+    state = doing(case, words, time.time_ns() // 1_000_000)
+    told = tr("now: {state}").format(state=tr(SAYS[state]))
+    colour = COLOURS.get(state, "").rpartition(" ")[2]
+    typer.secho(told, fg=None if colour in ("", "reverse") else colour, bold=True)
     for line in explanation(case, record):
         typer.echo(shown(line))
 
 
-def _found(settings: Settings, named: str, since: str) -> list[Case]:
+def _found(settings: Settings, named: str, since: str) -> tuple[list[Case], list[Override]]:
+    """Find the cases of a name, and all words of the operator."""
     from streams.operate.cases import find  # noqa: PLC0415 - start-up time
 
     refuse_nobody(named)
-    found = find(_cases(settings, since), named, settings.intake().numbers.canonical(named))
+    cases, words = _cases(settings, since)
+    found = find(cases, named, settings.intake().numbers.canonical(named))
     if not found:
-        raise UsageError(f"no case of {named!r} in the last {since}; --since looks further back")
-    return found
+        raise UsageError(
+            tr("no case of {named!r} in the last {since}; --since looks further back").format(
+                named=named, since=since
+            )
+        )
+    return found, words
 
 
 def refuse_nobody(named: str, before: str = "") -> None:
@@ -241,12 +325,14 @@ def refuse_nobody(named: str, before: str = "") -> None:
 
     if not any(form.fullmatch(named) for form in (WRITTEN_NUMBER, TOKEN, ID)):
         raise UsageError(
-            f"{named!r}: {before}no recipient (a number or token), and no action or episode "
-            "(such as 1:sms.delivery.v1:7:123456)"
+            tr(
+                "{named!r}: {before}no recipient (a number or token), and no action or episode "
+                "(such as 1:sms.delivery.v1:7:123456)"
+            ).format(named=named, before=before)
         )
 
 
-def _cases(settings: Settings, since: str) -> dict[str, Case]:
+def _cases(settings: Settings, since: str) -> tuple[dict[str, Case], list[Override]]:
     from streams.cluster.admin import client_arguments  # noqa: PLC0415 - start-up time
     from streams.cluster.read import readable, records  # noqa: PLC0415
     from streams.operate.cases import collect  # noqa: PLC0415
@@ -258,15 +344,17 @@ def _cases(settings: Settings, since: str) -> dict[str, Case]:
     def read(topic: str, decode: Any) -> Any:
         return readable(records(clients, topic, since_ms=since_ms), decode)
 
-    return collect(
+    words = _words(settings)
+    cases = collect(
         read(topics.episode, decode_episode),
         read(topics.throttle, decode_action),
         read(topics.acks, decode_ack),
-        _words(settings),
+        words,
     )
+    return cases, words
 
 
-def _words(settings: Settings) -> list[Any]:
+def _words(settings: Settings) -> list[Override]:
     from streams.cluster.admin import client_arguments  # noqa: PLC0415 - start-up time
     from streams.cluster.read import readable, records  # noqa: PLC0415
     from streams.wire import decode_override  # noqa: PLC0415

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
+from rich.cells import cell_len, set_cell_size
 
 from streams.cli.shared import ConfigOption, JsonOption, settings_of, write_json
 from streams.errors import ConfigError, Exit, UsageError
+from streams.language import tr
 
 if TYPE_CHECKING:
     from streams.operate.doctor import Check
 
-MARKS = {"ok": "ok     ", "warn": "look   ", "bad": "WRONG  ", "unknown": "unknown"}
+MARKS: Final = {"ok": "ok", "warn": "look", "bad": "WRONG", "unknown": "unknown"}
+"""The mark of each state, for people."""
 
 
 def doctor(
@@ -61,7 +64,12 @@ def tell(checks: Iterable[Check]) -> bool:
     wrong = False
     for each in checks:
         wrong |= each.state == "bad"
-        typer.echo(f"{MARKS[each.state]} {each.check}: {each.says}")
+        typer.echo(f"{_mark(each.state)} {tr(each.check)}: {each.says}")
         if each.remedy:
             typer.echo(f"        -> {each.remedy}")
     return wrong
+
+
+def _mark(state: str) -> str:
+    marks = {each: tr(mark) for each, mark in MARKS.items()}
+    return set_cell_size(marks[state], max(map(cell_len, marks.values())))

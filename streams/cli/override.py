@@ -15,16 +15,29 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from streams.cli.shared import ConfigOption, JsonOption, settings_of, write_json
-from streams.errors import UnavailableError, UsageError
+from streams.errors import OtpguardError, UnavailableError, UsageError
+from streams.language import listed, tr
+from streams.shown import shown
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
+    from detectors.model.records import EpisodeRecord
     from streams.config import Settings
     from streams.wire import Override
 
 EVERYONE: Final = "*"
 PLATFORM: Final = re.compile("(sig|port|id|host|from):.+")
+AGREED_S: Final = 0.3
+"""No adapter is waited for longer, once all have confirmed that lately confirmed anything. Chosen:
+six times what one takes that is at work."""
+
+LATELY: Final = 200
+"""Acknowledgements of each partition, the newest, that tell which adapters are at work."""
+
+LATELY_MS: Final = 86_400_000
+
 _UNITS_S: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
 RecipientArgument = Annotated[str, typer.Argument(help="Number in any form, or token.")]
@@ -33,7 +46,8 @@ ActorOption = Annotated[
     str, typer.Option("--actor", help="Who says it.", show_default="who is logged in")
 ]
 WaitOption = Annotated[
-    float, typer.Option("--wait", help="Seconds to wait for adapters to confirm; 0: none.")
+    float,
+    typer.Option("--wait", help="Seconds to wait for adapters to confirm, at most; 0: none."),
 ]
 EndOption = Annotated[bool, typer.Option("--end", help="End it now.")]
 
@@ -70,11 +84,17 @@ def allow(
     *,
     lasts: Annotated[str, typer.Option("--for", help="Such as 12h or 30d.")] = "30d",
     end: EndOption = False,
+    unseen: Annotated[
+        bool, typer.Option("--unseen", help="Also a platform that nobody has heard of yet.")
+    ] = False,
     actor: ActorOption = "",
     wait_s: WaitOption = 3.0,
     as_json: JsonOption = False,
 ) -> None:
     r"""Let the codes of one more platform pass.
+
+    A platform that no registry knows and that is in no case of the last day, while others are, is
+    taken for a slip of the pen: its neighbours are named, and nothing is said to gateways.
 
     \b
     Examples:
@@ -82,9 +102,12 @@ def allow(
       otpguard allow '*' 某银行 --reason "missing in the registry" --for 7d
       otpguard allow +8613900000001 sig:某校 --reason "done" --end
     """
+    key = platform_key(platform)
+    if not (end or unseen):
+        _check_heard_of(config, recipient, key)
     _say(
         config, "allow", recipient, reason, actor, "0s" if end else lasts, wait_s,
-        as_json=as_json, platform=platform_key(platform),
+        as_json=as_json, platform=key,
     )  # fmt: skip
 
 
@@ -137,7 +160,9 @@ def mode(
       otpguard mode enforce --reason "all clear"
     """
     if switch not in ("shadow", "enforce", "off"):
-        raise typer.BadParameter(f"{switch!r} is none of shadow, enforce, off")
+        raise typer.BadParameter(
+            tr("{given!r} is none of shadow, enforce, off").format(given=switch)
+        )
     _say(config, "mode", EVERYONE, reason, actor, lasts, wait_s, as_json=as_json, mode=switch)
 
 
@@ -153,7 +178,7 @@ def platform_key(written: str) -> str:
         return written
     key = name_key(written)
     if not key:
-        raise UsageError(f"{written!r} names no platform")
+        raise UsageError(tr("{written!r} names no platform").format(written=written))
     return f"sig:{key}"
 
 
@@ -164,8 +189,61 @@ def seconds(written: str) -> int:
     (5400, 2592000)
     """
     if not re.fullmatch("[0-9]{1,6}[smhd]", written):
-        raise UsageError(f"{written!r} is no span of time; 45s, 30m, 2h and 7d are")
+        raise UsageError(
+            tr("{written!r} is no span of time; 45s, 30m, 2h and 7d are").format(written=written)
+        )
     return int(written[:-1]) * _UNITS_S[written[-1]]
+
+
+def _canonical(settings: Settings, recipient: str) -> str:
+    if recipient == EVERYONE:
+        return recipient
+    canonical = settings.intake().numbers.canonical(recipient)
+    if not canonical:
+        raise UsageError(
+            tr("{recipient!r} is neither a number nor a token").format(recipient=recipient)
+        )
+    return canonical
+
+
+def _check_heard_of(config: Path | None, recipient: str, key: str) -> None:
+    """Raise UsageError if a platform looks like a slip of the pen, and name what may be meant."""
+    from streams.operate.cases import heard_of, nearest  # noqa: PLC0415 - start-up time
+
+    settings = settings_of(config)
+    canonical = _canonical(settings, recipient)
+    registry, _ = settings.registry()
+    if heard_of(key, registry, ()):
+        return
+    try:
+        own = {
+            sighting.platform
+            for record in _lately(settings)
+            if recipient == EVERYONE or record.recipient == canonical
+            for sighting in record.sightings
+        }
+    except OtpguardError:  # who may not read cases may allow all the same
+        return
+    near = nearest(key, own, registry)
+    if heard_of(key, registry, own) or not near:
+        return
+    raise UsageError(
+        tr(
+            "nobody has heard of {platform}: no registry, and no case of the last day. Did you "
+            "mean {near}? --unseen allows it all the same"
+        ).format(platform=key, near=listed(near))
+    )
+
+
+def _lately(settings: Settings) -> Iterator[EpisodeRecord]:
+    """Yield the episode records of the last day."""
+    from streams.cluster.admin import client_arguments  # noqa: PLC0415 - start-up time
+    from streams.cluster.read import readable, records  # noqa: PLC0415
+    from streams.wire import decode_episode  # noqa: PLC0415
+
+    since_ms = time.time_ns() // 1_000_000 - LATELY_MS
+    found = records(client_arguments(settings.kafka), settings.topics.episode, since_ms=since_ms)
+    yield from readable(found, decode_episode)
 
 
 def _say(
@@ -186,11 +264,7 @@ def _say(
     from streams.wire import Override  # noqa: PLC0415
 
     settings = settings_of(config)
-    canonical = recipient
-    if recipient != EVERYONE:
-        canonical = settings.intake().numbers.canonical(recipient) or ""
-        if not canonical:
-            raise UsageError(f"{recipient!r} is neither a number nor a token")
+    canonical = _canonical(settings, recipient)
     now_ms = time.time_ns() // 1_000_000
     try:
         word = msgspec.convert(
@@ -212,16 +286,28 @@ def _say(
         answers = {"override": name, "in_effect": confirmed, "failed": failed}
         write_json({**msgspec.to_builtins(word), **answers})
     else:
-        until = "until said anew" if word.expires_at_ms is None else f"for {lasts}"
-        typer.echo(f"{verb} said by {word.actor}, {until} ({name})")
+        until = tr("until said anew") if lasts is None else tr("for {span}").format(span=lasts)
+        typer.echo(
+            tr("{verb} said by {actor}, {until} ({name})").format(
+                verb=verb, actor=shown(word.actor), until=until, name=name
+            )
+        )
         for gateway, took_s in confirmed.items():
-            typer.echo(f"in effect at {gateway} after {took_s:.2f} s")
+            typer.echo(
+                tr("in effect at {gateway} after {took} s").format(
+                    gateway=shown(gateway), took=f"{took_s:.2f}"
+                )
+            )
     if failed:
-        told = ", ".join(f"{gateway} ({why})" for gateway, why in failed.items())
-        raise UnavailableError(f"not obeyed by {told}; while a lease is in force it is said again")
+        told = listed([f"{gateway} ({why})" for gateway, why in failed.items()])
+        raise UnavailableError(
+            tr("not obeyed by {told}; while a lease is in force it is said again").format(told=told)
+        )
     if wait_s and not confirmed:
         raise UnavailableError(
-            f"no adapter confirmed within {wait_s:g} s; the word stands and counts when one runs"
+            tr(
+                "no adapter confirmed within {wait} s; the word stands and counts when one runs"
+            ).format(wait=f"{wait_s:g}")
         )
 
 
@@ -250,18 +336,23 @@ def _publish(
             places = [
                 TopicPartition(acks, number) for number in consumer.partitions_for_topic(acks) or ()
             ]
+            at_work: set[str] = set()
             if wait_s and places:
                 consumer.assign(places)
-                for place, end in consumer.end_offsets(places).items():
-                    consumer.seek(place, end)
+                ends = consumer.end_offsets(places)
+                at_work = _at_work(consumer, ends, word.issued_at_ms - LATELY_MS)
             sent = producer.send(topic, encode_override(word), key=override_key(word))
             name = override_id(word, sent.get(timeout=10).offset)
-            said = time.monotonic()
-            while places and time.monotonic() - said < wait_s:
-                for batch in consumer.poll(timeout_ms=100).values():
+            said = heard = time.monotonic()
+            while places and (now := time.monotonic()) - said < wait_s:
+                answered = confirmed.keys() | failed.keys()
+                if at_work and at_work <= answered and now - heard > AGREED_S:
+                    break
+                for batch in consumer.poll(timeout_ms=50).values():
                     for ack in readable(batch, decode_ack):
                         if ack.action_id != name:
                             continue
+                        heard = time.monotonic()
                         if ack.state == "applied":
                             confirmed[ack.gateway_id] = time.monotonic() - said
                             failed.pop(ack.gateway_id, None)
@@ -270,6 +361,28 @@ def _publish(
     except KafkaError as error:
         raise unusable(f"cannot publish to {topic}", error) from None
     return name, confirmed, failed
+
+
+def _at_work(consumer: Any, ends: Mapping[Any, int], since_ms: int) -> set[str]:
+    """Return the adapters that acknowledged anything lately, and leave the reader at the ends."""
+    from streams.cluster.read import readable  # noqa: PLC0415 - start-up time
+    from streams.wire import decode_ack  # noqa: PLC0415
+
+    firsts = consumer.beginning_offsets(list(ends))
+    for place, end in ends.items():
+        consumer.seek(place, max(firsts[place], end - LATELY))
+    found: set[str] = set()
+    while any(consumer.position(place) < end for place, end in ends.items()):
+        polled = consumer.poll(timeout_ms=500)
+        if not polled:
+            break  # what is left was compacted, or the broker is slow: then the whole wait counts
+        for batch in polled.values():
+            found |= {
+                ack.gateway_id for ack in readable(batch, decode_ack) if ack.at_ms >= since_ms
+            }
+    for place, end in ends.items():
+        consumer.seek(place, end)
+    return found
 
 
 def _who() -> str:

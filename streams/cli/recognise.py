@@ -11,6 +11,7 @@ import typer
 
 from streams.cli.shared import ConfigOption, JsonOption, opened, settings_of
 from streams.errors import UsageError
+from streams.language import tr
 
 if TYPE_CHECKING:
     from detectors.recognise.recogniser import Verdict
@@ -128,17 +129,20 @@ def _print_table(text: str, verdict: Verdict, told: Why | None, least: float) ->
     if verdict.code_span:
         shown.stylize("bold reverse", *verdict.code_span)
     colour = "green" if verdict.otp else "yellow"
-    answer = "a verification code" if verdict.otp else "no verification code"
+    answer = tr("a verification code") if verdict.otp else tr("no verification code")
     table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
-    table.add_row("text", shown)
-    table.add_row("answer", Text(answer, style=f"bold {colour}"))
-    table.add_row("confidence", f"{verdict.confidence:.2f} (counts from {least:g})")
+    table.add_row(tr("text"), shown)
+    table.add_row(tr("answer"), Text(answer, style=f"bold {colour}"))
+    counts = tr("{confidence} (counts from {least})")
+    table.add_row(
+        tr("confidence"), counts.format(confidence=f"{verdict.confidence:.2f}", least=f"{least:g}")
+    )
     if verdict.code_span:
-        table.add_row("code", Text(text[slice(*verdict.code_span)], style="bold"))
-    table.add_row("platform", Text(verdict.platform))
-    table.add_row("trust", verdict.trust.name.lower())
+        table.add_row(tr("code"), Text(text[slice(*verdict.code_span)], style="bold"))
+    table.add_row(tr("platform"), Text(verdict.platform))
+    table.add_row(tr("trust"), tr(verdict.trust.name.lower()))
     if told is not None:
-        table.add_row("rule", Text(f"{told.rule}: {told.says}"))
+        table.add_row(tr("rule"), Text(f"{told.rule}: {tr(told.says)}"))
         for what, row in _rows(told):
             table.add_row(what, row)
     console.print(table)
@@ -149,16 +153,21 @@ def _rows(told: Why) -> Iterator[tuple[str, Any]]:
     from rich.text import Text  # noqa: PLC0415 - start-up time
 
     if told.words:
-        yield "words", Text(", ".join(f"{word.strip()} ({kind})" for word, kind in told.words))
+        yield (
+            tr("words"),
+            Text(", ".join(f"{word.strip()} ({tr(kind)})" for word, kind in told.words)),
+        )
     if told.odds is None:
         return
     for place, part in enumerate(told.parts[:12]):
         style = "green" if part.adds > 0 else "red"
-        line = Text(f"{part.adds:+.2f}  ", style=style).append(f"{part.kind}: {part.says}", "")
-        yield "" if place else "weighed", line
-    yield "in all", Text(f"{told.odds:+.2f} (over 0 is a code)")
-    changed = "; ".join(told.without) or "no single part"
-    yield "else if not", Text(changed)
+        line = Text(f"{part.adds:+.2f}  ", style=style).append(
+            f"{tr(part.kind)}: {tr(part.says)}", ""
+        )
+        yield "" if place else tr("weighed"), line
+    yield tr("in all"), Text(tr("{odds} (over 0 is a code)").format(odds=f"{told.odds:+.2f}"))
+    changed = "; ".join(told.without) or tr("no single part")
+    yield tr("else if not"), Text(changed)
 
 
 def _answer_files(settings: Settings, files: list[str], *, why: bool) -> None:

@@ -8,12 +8,16 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import IO, Annotated
+from typing import IO, Annotated, Final
 
 import typer
 
 from streams.cli.shared import ConfigOption, opened, said, settings_of
 from streams.errors import UsageError
+from streams.language import tr
+
+PACED_S: Final = 2.0
+"""Least run whose pace is said: a shorter one tells of starting up."""
 
 
 def replay(
@@ -55,7 +59,7 @@ def replay(
     topic = settings.topics.episode if episodes else None
     counts: Counter[str] = Counter()
     reasons: Counter[str] = Counter()
-    began = time.perf_counter()
+    began, first = 0.0, 0
     with ExitStack() as stack:
         letters = stack.enter_context(_created(dlq)) if dlq else None
         show = stack.enter_context(_progress(files)) if not quiet and sys.stderr.isatty() else None
@@ -69,6 +73,8 @@ def replay(
                             show(sum(map(len, lines)) + len(lines))
 
         for step in run(settings, chunks()):
+            if not counts:  # what the first chunk took is mostly reading words for the first time
+                began, first = time.perf_counter(), step.lines
             sys.stdout.buffer.writelines(outputs(step, topic))
             sys.stdout.buffer.flush()
             counts["lines"] += step.lines
@@ -82,16 +88,20 @@ def replay(
                 )
     if not quiet:
         took_s = time.perf_counter() - began
-        print(
-            f"{said(counts)}; {f'refused: {said(reasons)}; ' if reasons else ''}"
-            f"{took_s:.1f} s, {counts['lines'] / took_s:,.0f} lines/s",
-            file=sys.stderr,
+        pace = tr("{took} s, {rate} lines/s").format(
+            took=f"{took_s:.1f}", rate=f"{(counts['lines'] - first) / took_s:,.0f}"
         )
+        told = [said(counts) or tr("no lines")]
+        told.append(tr("refused: {what}").format(what=said(reasons)) if reasons else "")
+        told.append(pace if began and took_s >= PACED_S else "")
+        print("; ".join(filter(None, told)), file=sys.stderr)
     if counts["lines"] and sum(reasons.values()) == counts["lines"]:
         few = ", ".join(reason for reason, _ in reasons.most_common(3))
         raise UsageError(
-            f"not one of {counts['lines']} lines is an event ({few}); "
-            "`otpguard topics schema sms.delivery.v1` says what one is, --dlq FILE keeps them"
+            tr(
+                "not one of {n} lines is an event ({few}); `otpguard topics schema "
+                "sms.delivery.v1` says what one is, --dlq FILE keeps them"
+            ).format(n=counts["lines"], few=few)
         )
 
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import typer
+from rich.cells import cell_len
 
 from streams.cli.cases import SinceOption
 from streams.cli.override import seconds
 from streams.cli.shared import ConfigOption, JsonOption, settings_of, write_json, write_table
+from streams.language import listed, tr
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -51,13 +53,40 @@ def shadow_report(
     if as_json:
         write_json(report)
         return
-    platforms = report.pop("platforms")
-    for name, value in report.items():
-        shown = f"{value:.3f}" if isinstance(value, float) else value
-        typer.echo(f"{name.replace('_', ' '):34} {shown}")
-    if platforms:
+    _say(report)
+
+
+FIGURES: Final = {
+    "since": "looked back over",
+    "leases": "leases",
+    "leases_by_mode": "leases by mode",
+    "recipients_under_lease": "recipients under lease",
+    "messages_refused": "messages refused, or that would be",
+    "recipients_refused": "recipients of these",
+    "messages_passed_under_lease": "messages passed under a lease",
+    "messages_of_platforms_used_later": "refused, of platforms used later",
+    "harm_ratio": "share of these: probable harm",
+}
+"""The figures, as people are told them."""
+
+
+def _say(report: Mapping[str, Any]) -> None:
+    """Write the report for people."""
+    labels = {name: tr(says) for name, says in FIGURES.items()}
+    wide = max(map(cell_len, labels.values()))
+    for name, label in labels.items():
+        value = report[name]
+        if isinstance(value, float):
+            value = f"{value:.1%}"
+        elif isinstance(value, dict):
+            value = listed([f"{tr(kind)} {n}" for kind, n in value.items()]) or tr("none")
+        typer.echo(f"{label}{' ' * (wide - cell_len(label))}  {value}")
+    if platforms := report["platforms"]:
         typer.echo("")
-        write_table(list(platforms[0]), [list(each.values()) for each in platforms])
+        write_table(
+            [tr("platform"), tr("messages"), tr("recipients")],
+            [list(each.values()) for each in platforms],
+        )
 
 
 def _messages(

@@ -14,6 +14,7 @@ from typing import IO, TYPE_CHECKING, Annotated, Any
 import typer
 
 from streams.errors import UsageError
+from streams.language import tr
 from streams.logs import to_stderr
 from streams.shown import in_json, shown
 
@@ -119,17 +120,40 @@ def toml_value(value: Any) -> str | None:
             return json.dumps(str(value), ensure_ascii=False)  # a JSON string is a TOML string
 
 
-def write_table(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Columns for people; a pipe gets them without frames or colours. Cells may be foreign text."""
-    from rich.console import Console  # noqa: PLC0415 - start-up time
-    from rich.table import Table  # noqa: PLC0415 - start-up time
+def write_table(
+    headings: Sequence[str],
+    rows: Iterable[Sequence[object]],
+    *,
+    drop: Sequence[int] = (),
+    styles: Mapping[str, str] | None = None,
+) -> None:
+    """Columns for people; a pipe gets them without frames or colours. Cells may be foreign text.
 
-    table = Table(*headings, box=None, pad_edge=False, header_style="bold")
-    for row in rows:
-        table.add_row(*(shown(str(cell)) for cell in row))
+    Where the screen is too narrow, columns are left out, those first that `drop` names first: no
+    cell is cut off while one of them is left. `styles` gives a cell of this content a colour.
+    """
+    from rich.cells import cell_len  # noqa: PLC0415 - start-up time
+    from rich.console import Console  # noqa: PLC0415
+    from rich.table import Table  # noqa: PLC0415
+    from rich.text import Text  # noqa: PLC0415
+
     console = Console(soft_wrap=not sys.stdout.isatty(), highlight=False, markup=False)
     if not sys.stdout.isatty():
         console.width = 10_000
+    cells = [list(headings), *([shown(str(cell)) for cell in row] for row in rows)]
+    widths = [max(map(cell_len, column)) for column in zip(*cells, strict=True)]
+    left = set(range(len(headings)))
+    for column in drop:
+        if sum(widths[each] + 2 for each in left) - 2 <= console.width:
+            break
+        left.discard(column)
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for each in sorted(left):
+        table.add_column(headings[each], no_wrap=bool(drop))
+    for row in cells[1:]:
+        table.add_row(
+            *(Text(row[each], (styles or {}).get(row[each], "")) for each in sorted(left))
+        )
     console.print(table)
 
 
@@ -159,4 +183,4 @@ def said(counts: Mapping[str, int]) -> str:
     >>> said({"counted": 3, "rejected": 0, "other_type": 1})
     'counted 3, other_type 1'
     """
-    return ", ".join(f"{name} {n}" for name, n in counts.items() if n)
+    return tr(", ").join(f"{tr(name)} {n}" for name, n in counts.items() if n)

@@ -6,6 +6,7 @@ Every failure becomes one sentence with the exit code that fits it.
 from __future__ import annotations
 
 import asyncio
+import logging
 import socket
 import ssl
 from collections.abc import Iterable, Iterator, Mapping
@@ -34,6 +35,10 @@ from kafka.admin import (
 from streams.cluster.rights import Right
 from streams.config import Kafka
 from streams.errors import ConfigError, OtpguardError, UnavailableError
+
+# At each turn that lasts long its event loop warns of a task of its own: noise to whoever reads
+# the log of a command, and nothing that anybody could mend. A loop that crashes is an error.
+logging.getLogger("kafka.net.selector").setLevel(logging.ERROR)
 
 TIMEOUT_S: Final = 10  # for one question; a healthy broker answers in milliseconds
 PROBE_S: Final = 5.0  # for a connection and a handshake

@@ -13,6 +13,7 @@ import typer
 from rich.console import Console
 
 from streams.errors import ConfigError, Exit, OtpguardError
+from streams.language import tr
 
 if TYPE_CHECKING:
     from streams.demo.story import Story
@@ -86,7 +87,7 @@ def demo(
         screen.print(f"otpguard demo: {error}", markup=False, style="red", soft_wrap=True)
         raise typer.Exit(error.exit_code) from None
     except KeyboardInterrupt:
-        screen.print("Stopped. All its processes have ended, its temporary files are gone.")
+        screen.print(tr("Stopped. All its processes have ended, its temporary files are gone."))
         raise typer.Exit(INTERRUPTED) from None
     if not no_open:
         _open(report)
@@ -133,7 +134,8 @@ def _tell(story: Story, report: Path, *, as_json: bool) -> bool:
     write_page(story, report, command)
     verdicts = list(claims(story))
     if as_json:
-        text = msgspec.json.encode({"claims": verdicts, "report": str(report), "run": story})
+        held = [{"text": claim.text, "held": claim.true} for claim in verdicts]
+        text = msgspec.json.encode({"claims": held, "report": str(report), "run": story})
         sys.stdout.write(msgspec.json.format(text).decode() + "\n")
     else:
         print_report(story, report, Console(highlight=False))

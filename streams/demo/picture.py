@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, MaxNLocator, MultipleLocator
 
 from streams.demo.story import OfferedMessage, Story
+from streams.language import tr
 from streams.page import PALETTE
 from streams.picture import GRID, INK, Picture, drawn
 from streams.scenarios.events import Role
@@ -42,6 +43,10 @@ MESSAGES: Final = "messages"
 """The id of the page's table of messages, which has the figures of the first two pictures."""
 
 
+TRAFFIC: Final = ("minute", "messages", "codes")
+"""Columns of the last picture's table."""
+
+
 def pictures(story: Story) -> list[Picture]:
     """The page's three, over one axis of time."""
     codes, refused = story.of(Role.ATTACK), story.refused(Role.ATTACK)
@@ -50,49 +55,74 @@ def pictures(story: Story) -> list[Picture]:
     return [
         drawn(
             "lanes",
-            "Every code sent to this number",
+            tr("Every code sent to this number"),
             lambda axes, narrow: _draw_lanes(axes, story, narrow=narrow),
-            wide=(11.4, 2.9), narrow=(4.3, 3.6), left=LEFT, table=MESSAGES,
-            note="One mark for each message; a red cross: refused.",
-            description=f"{len(story.codes)} codes from {first} to {last} in five lanes: "
-            f"{len(codes)} of the flood, {len(refused)} of them refused, and the number's own.",
+            wide=(11.4, 2.9),
+            narrow=(4.3, 3.6),
+            left=LEFT,
+            table=MESSAGES,
+            note=tr("One mark for each message; a red cross: refused."),
+            description=tr(
+                "{n} codes from {first} to {last} in five lanes: {flood} of the flood, {refused} "
+                "of them refused, and the number's own."
+            ).format(
+                n=len(story.codes), first=first, last=last, flood=len(codes), refused=len(refused)
+            ),
         ),
         drawn(
             "score",
-            "The score",
+            tr("The score"),
             lambda axes, narrow: _draw_score(axes, story, narrow=narrow),
-            wide=(11.4, 2.6), narrow=(4.3, 2.7), left=LEFT, table=MESSAGES,
-            note=f"A new platform adds 1, a minute takes {bars.leak_per_min:g} away. Over a dashed "
-            f"line, and with {bars.watch_novel} or {bars.throttle_novel} platforms new to this "
-            f"number, it is watched or throttled. {reached(story)}",
-            description="The score rises with each platform of the flood and falls between them. "
-            + reached(story),
+            wide=(11.4, 2.6),
+            narrow=(4.3, 2.7),
+            left=LEFT,
+            table=MESSAGES,
+            note=tr(
+                "A new platform adds 1, a minute takes {leak} away. Over a dashed line, and with "
+                "{watch} or {throttle} platforms new to this number, it is watched or throttled. "
+                "{reached}"
+            ).format(
+                leak=f"{bars.leak_per_min:g}",
+                watch=bars.watch_novel,
+                throttle=bars.throttle_novel,
+                reached=reached(story),
+            ),
+            description=tr(
+                "The score rises with each platform of the flood and falls between them. {reached}"
+            ).format(reached=reached(story)),
         ),
         drawn(
             "traffic",
-            f"Meanwhile, {story.background.subscribers:,} other subscribers",
+            tr("Meanwhile, {n} other subscribers").format(n=f"{story.background.subscribers:,}"),
             lambda axes, narrow: _draw_traffic(axes, story, narrow=narrow),
-            wide=(11.4, 1.5), narrow=(4.3, 1.8), left=LEFT,
-            note="Messages a minute; verification codes darker.",
-            description=f"A bar for each of {len(minutes)} minutes, "
-            f"{story.background.per_minute:,.0f} messages in the mean.",
-            head=("minute", "messages", "codes"),
+            wide=(11.4, 1.5),
+            narrow=(4.3, 1.8),
+            left=LEFT,
+            note=tr("Messages a minute; verification codes darker."),
+            description=tr("A bar for each of {minutes} minutes, {n} messages in the mean.").format(
+                minutes=len(minutes), n=f"{story.background.per_minute:,.0f}"
+            ),
+            head=TRAFFIC,
             rows=[
                 (clock_of(story, m.start_ms), f"{m.messages:,}", f"{m.codes:,}") for m in minutes
             ],
         ),
-    ]  # fmt: skip
+    ]
 
 
 def reached(story: Story) -> str:
     """The levels that were reached, and after how much."""
+    form = tr("{level} after {minutes} minutes and {n} messages of the flood")
     said = [
-        f"{change.level} after {(change.event_time_ms - story.started_ms) / 60_000:.1f} minutes "
-        f"and {story.flood_until(change.event_time_ms)} messages of the flood"
+        form.format(
+            level=change.level,
+            minutes=f"{(change.event_time_ms - story.started_ms) / 60_000:.1f}",
+            n=story.flood_until(change.event_time_ms),
+        )
         for change in map(story.change, ("WATCH", "THROTTLE"))
         if change
     ]
-    return f"{'; '.join(said)}." if said else "Neither was reached."
+    return tr("{sentence}.").format(sentence="; ".join(said) or tr("neither was reached"))
 
 
 def clock_of(story: Story, event_time_ms: float) -> str:

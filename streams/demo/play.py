@@ -26,6 +26,7 @@ from streams.demo.clock import EventClock
 from streams.demo.gateway import StandInGateway
 from streams.demo.stage import WorkerProcess
 from streams.errors import OtpguardError
+from streams.language import tr
 from streams.wire import decode_action
 
 BATCH_BYTES = 256 * 1024
@@ -116,6 +117,7 @@ class Player:
         self.wires, self.worker, self.gateway = wires, worker, gateway
         self.victim, self.audience = victim, audience
         self.record = Record()
+        self.announced: set[str] = set()
         self.history = 0
         self.heard = asyncio.Event()  # set by every record of the worker
 
@@ -148,10 +150,14 @@ class Player:
                 offers = list(map(pack, live))
                 audience.step("Starting the worker")
                 await asyncio.to_thread(self.worker.wait_ready)
-                audience.line(f"Metrics while it runs: {self.worker.address}/metrics")
-                audience.step("Counting the days before")
+                audience.line(
+                    tr("Metrics while it runs: {url}").format(url=f"{self.worker.address}/metrics")
+                )
+                audience.step(tr("Counting the days before"))
                 await self._counted()
-                audience.step(f"The incident, {speed:g} times as fast as it was")
+                audience.step(
+                    tr("The incident, {speed} times as fast as it was").format(speed=f"{speed:g}")
+                )
                 await self._live(producer, offers, speed)
                 await self._counted()
                 await self._silence()
@@ -165,7 +171,7 @@ class Player:
     async def _pour(self, producer: AIOKafkaProducer, offers: Iterable[Offer]) -> None:
         """Send everything, in order within each partition, in batches filled by hand."""
         topic, stamp = self.wires.delivery, int(time.time() * 1000)
-        self.audience.step("Writing the days before")
+        self.audience.step(tr("Writing the days before"))
         builders = {p: producer.create_batch() for p in range(self.wires.partitions)}
         waiting = []
         for offer in offers:
@@ -185,7 +191,9 @@ class Player:
         deadline = time.monotonic() + COUNT_S
         while True:
             taken = await asyncio.to_thread(self.worker.metric, "otpguard_events_total")
-            self.audience.at(taken, self.record.offered, f"{taken:,.0f} messages counted")
+            self.audience.at(
+                taken, self.record.offered, tr("{n} messages counted").format(n=f"{taken:,.0f}")
+            )
             if taken >= self.record.offered:
                 return
             self.worker.check()
@@ -205,7 +213,9 @@ class Player:
             at_ms = offer.event_time_ms
             if at_ms > clock.now_ms():
                 refused = record.answers.count(Ruling.REFUSE)
-                note = f"{len(record.answers)} messages to the victim, {refused} refused"
+                note = tr("{n} messages to the victim, {refused} refused").format(
+                    n=len(record.answers), refused=refused
+                )
                 audience.at(
                     at_ms - first_ms, last_ms - first_ms, f"{audience.clock(at_ms)}  {note}"
                 )
@@ -226,7 +236,7 @@ class Player:
             written = await sending  # its offset tells which message an action answers
             record.sent[written.partition, written.offset] = began
             if answer is Ruling.TRUSTED:
-                audience.moment(at_ms, "a code of a bank passes the throttle")
+                audience.moment(at_ms, tr("a code of a bank passes the throttle"))
         await producer.flush()
         record.offered += len(offers)
 
@@ -254,17 +264,38 @@ class Player:
         elif message.key == self.victim.encode():
             episode = msgspec.json.decode(message.value)
             self.record.episodes.append(episode)
-            if episode["change"] == "opened":
-                level = str(episode["level"]).upper()
-                self.audience.moment(episode["at_ms"], f"{level}: the detector has noticed")
+            self._announce()
 
     def _hear(self, action: Action) -> None:
         self.gateway.learn(action)
         if action.recipient == self.victim:
-            if not self.record.actions:
-                self.audience.moment(action.issued_at_ms, "THROTTLE: the gateway has its lease")
             self.record.actions.append(action)
+            self._announce()
             cause = action.cause
             self.record.heard.setdefault((cause.partition, cause.offset), time.monotonic())
         else:
             self.record.strangers += 1
+
+    def _announce(self) -> None:
+        """Say that the flood was noticed, then that it is throttled.
+
+        In this order, though they are read from two topics, and the second may come first.
+        """
+        for level, text, found in (
+            ("WATCH", tr("WATCH: the detector has noticed"), self._noticed()),
+            ("THROTTLE", tr("THROTTLE: the gateway has its lease"), self._throttled()),
+        ):
+            if level in self.announced:
+                continue
+            if found is None:
+                return
+            self.announced.add(level)
+            self.audience.moment(found, text)
+
+    def _noticed(self) -> int | None:
+        opened = (each for each in self.record.episodes if each["change"] == "opened")
+        return next((int(each["at_ms"]) for each in opened), None)
+
+    def _throttled(self) -> int | None:
+        actions = self.record.actions
+        return actions[0].issued_at_ms if actions else None

@@ -18,7 +18,8 @@ from detectors.model.event import platform_print
 from streams.demo.clock import clock
 from streams.demo.picture import pictures
 from streams.demo.story import Claim, OfferedMessage, Story, claims
-from streams.operate.explain import platform_name
+from streams.language import listed, tr, trn
+from streams.operate.explain import platform_name, retold
 from streams.page import environment
 from streams.scenarios.events import Role
 
@@ -61,7 +62,10 @@ def write_page(story: Story, path: Path, command: str) -> None:
             tones=[tone for tone, _ in rows],
             story=story,
             look_alikes=[
-                f"{count(n, 'subscriber')} with {LOOK_ALIKES[name]}"
+                tr("{subscribers} with {what}").format(
+                    subscribers=trn("{n} subscriber", "{n} subscribers", n),
+                    what=tr(LOOK_ALIKES[name]),
+                )
                 for name, n in story.background.look_alikes.items()
             ],
             episode=json.dumps(story.episode, ensure_ascii=False, indent=2)
@@ -85,34 +89,33 @@ def print_report(story: Story, page: Path, console: Console) -> None:
     console.print(Padding(lines, (1, 0, 1, 2)))
     for claim in claims(story):
         console.print(_verdict(claim))
-    console.print(f"\nWith a picture: {page.resolve()}", soft_wrap=True)
+    console.print()
+    console.print(tr("With a picture: {path}").format(path=page.resolve()), soft_wrap=True)
 
 
 def _verdict(claim: Claim) -> Text:
     if claim.true:
         return Text.assemble(("  ✓ ", "bold green"), claim.text)
-    return Text.assemble(("  ✗ ", "bold red"), (f"{claim.text}: not so in this run", "red"))
+    return Text.assemble(
+        ("  ✗ ", "bold red"), (tr("{claim}: not so in this run").format(claim=claim.text), "red")
+    )
 
 
-def count(n: int, one: str, many: str = "") -> str:
-    """A number with its noun.
-
-    >>> count(1, "message"), count(20_000, "message")
-    ('1 message', '20,000 messages')
-    """
-    return f"{n:,} {one if n == 1 else many or one + 's'}"
+def _messages(n: int) -> str:
+    return trn("{n} message", "{n} messages", n)
 
 
 def headline(story: Story) -> str:
     """The run in one line."""
     codes, watch, throttle = len(story.of(Role.ATTACK)), story.change("WATCH"), _throttle(story)
     if throttle is None:
-        return f"A flood of {codes} verification codes that was not throttled in this run"
+        return tr("A flood of {n} verification codes that was not throttled in this run").format(
+            n=codes
+        )
     noticed = story.flood_until(watch.event_time_ms) if watch else throttle
-    return (
-        f"A flood of {codes} verification codes, "
-        f"noticed after {noticed} and throttled after {throttle}"
-    )
+    return tr(
+        "A flood of {n} verification codes, noticed after {noticed} and throttled after {throttled}"
+    ).format(n=codes, noticed=noticed, throttled=throttle)
 
 
 def _throttle(story: Story) -> int | None:
@@ -126,13 +129,21 @@ def lead(story: Story) -> str:
     flood, bank, known = story.of(Role.ATTACK), story.of(Role.BANK), story.of(Role.KNOWN)
     platforms = len({message.platform for message in flood})
     first, last = (clock(story.utc_offset_min, flood[at].event_time_ms) for at in (0, -1))
-    return (
-        f"From {first[:5]} to {last[:5]} one subscriber was sent {len(flood)} codes that nobody "
-        f"had asked for, by {platforms} platforms, with {len(bank)} codes of its own bank among "
-        f"them. "
-        f"The gateway refused {len(story.refused(Role.ATTACK))} of the flood. "
-        f"{_share(bank).capitalize()} of the bank's codes arrived, and {_share(known)} from "
+    bank_share = _share(bank)
+    return tr(
+        "From {first} to {last} one subscriber was sent {n} codes that nobody had asked for, by "
+        "{platforms} platforms, with {bank} codes of its own bank among them. The gateway refused "
+        "{refused} of the flood. {bank_share} of the bank's codes arrived, and {known_share} from "
         "platforms that it used before."
+    ).format(
+        first=first[:5],
+        last=last[:5],
+        n=len(flood),
+        platforms=platforms,
+        bank=len(bank),
+        refused=len(story.refused(Role.ATTACK)),
+        bank_share=bank_share[:1].upper() + bank_share[1:],
+        known_share=_share(known),
     )
 
 
@@ -140,8 +151,12 @@ def _share(messages: list[OfferedMessage]) -> str:
     """The delivered share of these messages, in words."""
     arrived = sum(not message.refused for message in messages)
     if arrived == len(messages):
-        return "both" if arrived == 2 else f"all {arrived}"
-    return f"{arrived} of {len(messages)}"
+        return tr("both") if arrived == 2 else tr("all {n}").format(n=arrived)
+    return _of(arrived, len(messages))
+
+
+def _of(part: int, whole: int) -> str:
+    return tr("{part} of {whole}").format(part=f"{part:,}", whole=f"{whole:,}")
 
 
 def _tiles(story: Story) -> Iterator[dict[str, str]]:
@@ -151,52 +166,63 @@ def _tiles(story: Story) -> Iterator[dict[str, str]]:
         minutes = (throttle.event_time_ms - story.started_ms) / 60_000
         yield {
             "tone": "throttle",
-            "figure": f"{minutes:.1f} min",
-            "text": f"from the first code to the throttle, "
-            f"after {count(story.flood_until(throttle.event_time_ms), 'message')}",
+            "figure": tr("{minutes} min").format(minutes=f"{minutes:.1f}"),
+            "text": tr("from the first code to the throttle, after {messages}").format(
+                messages=_messages(story.flood_until(throttle.event_time_ms))
+            ),
         }
     yield {
         "tone": "throttle",
-        "figure": f"{len(refused)} of {len(flood)}",
-        "text": "codes of the flood never reached the phone",
+        "figure": _of(len(refused), len(flood)),
+        "text": tr("codes of the flood never reached the phone"),
     }
     yield {
         "tone": "good",
-        "figure": f"{len(bank) - len(story.refused(Role.BANK))} of {len(bank)}",
-        "text": "codes of the bank arrived meanwhile",
+        "figure": _of(len(bank) - len(story.refused(Role.BANK)), len(bank)),
+        "text": tr("codes of the bank arrived meanwhile"),
     }
     touched = story.background.actions
     yield {
         "tone": "known",
-        "figure": f"{touched} of {story.background.subscribers:,}",
-        "text": f"others touched, at {story.background.per_minute:,.0f} messages a minute",
+        "figure": _of(touched, story.background.subscribers),
+        "text": tr("others touched, at {rate} messages a minute").format(
+            rate=f"{story.background.per_minute:,.0f}"
+        ),
     }
 
 
 def _timeline(story: Story) -> Iterator[tuple[int, str]]:
     """The run's few moments that matter, in no order."""
     flood = story.of(Role.ATTACK)
-    yield flood[0].event_time_ms, f"the first code: {platform_name(flood[0].platform)}"
-    for name, text in (("WATCH", "noticed"), ("THROTTLE", "throttled")):
-        if change := story.change(name):
-            seen = count(story.flood_until(change.event_time_ms), "message")
+    name = platform_name(flood[0].platform)
+    yield flood[0].event_time_ms, tr("the first code: {platform}").format(platform=name)
+    for level, form in (
+        ("WATCH", tr("noticed after {messages}, {minutes} minutes in")),
+        ("THROTTLE", tr("throttled after {messages}, {minutes} minutes in")),
+    ):
+        if change := story.change(level):
+            seen = _messages(story.flood_until(change.event_time_ms))
             minutes = (change.event_time_ms - story.started_ms) / 60_000
-            yield change.event_time_ms, f"{text} after {seen}, {minutes:.1f} minutes in"
+            yield change.event_time_ms, form.format(messages=seen, minutes=f"{minutes:.1f}")
     refused = story.refused(Role.ATTACK)
     if refused:
-        yield refused[0].event_time_ms, "the first code refused"
+        yield refused[0].event_time_ms, tr("the first code refused")
     for i, message in enumerate(story.of(Role.BANK)):
-        fate = "was refused" if message.refused else "arrived"
-        what = "the bank's code" if i == 0 else "the bank's code, sent again,"
-        yield message.event_time_ms, f"{what} {fate}"
+        arrived, lost = tr("the bank's code arrived"), tr("the bank's code was refused")
+        if i:
+            arrived = tr("the bank's code, sent again, arrived")
+            lost = tr("the bank's code, sent again, was refused")
+        yield message.event_time_ms, lost if message.refused else arrived
     for message in story.refused(Role.NEW):
         name = platform_name(message.platform)
-        yield message.event_time_ms, f"its own code of {name}, new to it, was refused: the price"
+        form = tr("its own code of {platform}, new to it, was refused: the price")
+        yield message.event_time_ms, form.format(platform=name)
     if used := [message for message in flood if message.ruling is Ruling.KNOWN]:
-        yield used[0].event_time_ms, "one of the flood passes: its platform is in use here"
-    yield flood[-1].event_time_ms, f"the last of {len(flood)} codes; {len(refused)} were refused"
+        yield used[0].event_time_ms, tr("one of the flood passes: its platform is in use here")
+    last = tr("the last of {n} codes; {refused} were refused")
+    yield flood[-1].event_time_ms, last.format(n=len(flood), refused=len(refused))
     if story.lease_end_ms:
-        yield story.lease_end_ms, "the last lease ends by itself: everything passes again"
+        yield story.lease_end_ms, tr("the last lease ends by itself: everything passes again")
 
 
 def _explanation(story: Story) -> dict[str, Any] | None:
@@ -208,17 +234,18 @@ def _explanation(story: Story) -> dict[str, Any] | None:
     scope = record["scope"]
     return {
         "throttle": throttle,
+        "reason": retold(throttle.rule, throttle.text),
         "sightings": [
             (
                 clock(story.utc_offset_min, sighting["at_ms"]),
                 platform_name(sighting["platform"]),
-                "new" if sighting["novel"] else "known",
+                tr("new") if sighting["novel"] else tr("known"),
             )
             for sighting in before[-SIGHTINGS_MAX:]
         ],
         "more": len(record["sightings"]) - len(before),
         "evidence": record["evidence"],
-        "trusted": ", ".join(scope["trust"]),
+        "trusted": listed([tr(trust) for trust in scope["trust"]]),
         "passing": len({*scope["pass_prints"], *map(platform_print, scope["pass_ids"])}),
         "episode_id": record["episode_id"],
         "cause": record["cause"],
@@ -227,13 +254,14 @@ def _explanation(story: Story) -> dict[str, Any] | None:
 
 def _row(story: Story, message: OfferedMessage) -> tuple[str, tuple[str, ...]]:
     """The tone and the cells of a message."""
-    fate = "refused" if message.refused else "delivered"
+    fate = tr("refused") if message.refused else tr("delivered")
+    used = message.ruling is Ruling.KNOWN
     label = {
-        Role.ATTACK: "passed, platform in use" if message.ruling is Ruling.KNOWN else fate,
-        Role.BANK: f"bank, {fate}",
-        Role.KNOWN: f"known, {fate}",
-        Role.NEW: f"own, new platform, {fate}",
-        Role.OTHER: f"not a code, {fate}",
+        Role.ATTACK: tr("passed, platform in use") if used else fate,
+        Role.BANK: tr("bank, {fate}").format(fate=fate),
+        Role.KNOWN: tr("known, {fate}").format(fate=fate),
+        Role.NEW: tr("own, new platform, {fate}").format(fate=fate),
+        Role.OTHER: tr("not a code, {fate}").format(fate=fate),
     }[message.role]
     return "refused" if message.refused else TONES[message.role], (
         clock(story.utc_offset_min, message.event_time_ms),

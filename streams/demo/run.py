@@ -37,6 +37,7 @@ from streams.demo.story import (
     Story,
 )
 from streams.errors import UnavailableError
+from streams.language import tr
 from streams.scenarios.events import Labelled, Role
 
 PARTITIONS: Final = 8
@@ -83,8 +84,8 @@ def run(options: Options, audience: Audience) -> Story:
     )
     with stage.interruptible(), stage.folder(keep=options.keep) as folder:
         if options.keep:
-            audience.line(f"Logs and settings stay in {folder}")
-        audience.step("Starting the broker")
+            audience.line(tr("Logs and settings stay in {folder}").format(folder=folder))
+        audience.step(tr("Starting the broker"))
         try:
             with tansu() as kafka:
                 return _on(kafka, folder, port, options, audience)
@@ -107,7 +108,11 @@ def _on(kafka: Broker, folder: Path, port: int, options: Options, audience: Audi
     gateway = StandInGateway(Registry.shipped(), options.subscribers)
     play = script(options.seed, options.subscribers)
     with stage.worker(config, folder / "worker.log", port) as worker:
-        audience.line(f"{kafka}; worker with process id {worker.process.pid}")
+        audience.line(
+            tr("{broker}; worker with process id {pid}").format(
+                broker=kafka, pid=worker.process.pid
+            )
+        )
         player = Player(wires, worker, gateway, play.victim, audience)
         past = Past(play.history, play.victim)
         asyncio.run(player.perform(past, (event.value for event in play.live), options.speed))
@@ -123,7 +128,7 @@ def _on(kafka: Broker, folder: Path, port: int, options: Options, audience: Audi
             dead_letters=int(worker.metric("otpguard_dead_letters_total")),
             took_s=time.monotonic() - began,
         )
-        audience.step("Stopping the worker")
+        audience.step(tr("Stopping the worker"))
     return compose(play, past.victims, gateway, player.record, machinery)
 
 

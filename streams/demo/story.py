@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from detectors.leases.gate import Ruling
+from streams.language import tr
 from streams.scenarios.events import Role
 
 
@@ -158,22 +159,25 @@ def claims(story: Story) -> Iterator[Claim]:
     """The demo's promises. One that is not true makes it exit with 70."""
     throttle = story.change("THROTTLE")
     stopped = throttle is not None and bool(story.refused(Role.ATTACK))
-    yield Claim("the flood was throttled", stopped)
+    yield Claim(tr("the flood was throttled"), stopped)
     bank = story.of(Role.BANK)
     yield Claim(
-        "the bank's codes arrived, every one",
+        tr("the bank's codes arrived, every one"),
         bool(bank) and not any(message.refused for message in bank),
     )
-    yield Claim("no code of a known platform was refused", not story.refused(Role.KNOWN))
-    yield Claim("nothing but codes was refused", all(m.code for m in story.messages if m.refused))
+    yield Claim(tr("no code of a known platform was refused"), not story.refused(Role.KNOWN))
+    yield Claim(
+        tr("nothing but codes was refused"), all(m.code for m in story.messages if m.refused)
+    )
     others = story.background
     yield Claim(
-        f"nobody else was touched: {others.subscribers:,} others, "
-        f"{others.per_minute:,.0f} messages a minute",
+        tr("nobody else was touched: {n} others, {rate} messages a minute").format(
+            n=f"{others.subscribers:,}", rate=f"{others.per_minute:,.0f}"
+        ),
         others.actions == 0 and others.refused == 0,
     )
     machinery = story.machinery
     yield Claim(
-        f"every message was counted once: {machinery.offered:,}",
+        tr("every message was counted once: {n}").format(n=f"{machinery.offered:,}"),
         machinery.counted == machinery.offered and machinery.dead_letters == 0,
     )

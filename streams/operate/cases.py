@@ -2,13 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from difflib import get_close_matches
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Any, Final
 
+from detectors.leases.gate import Lease
+from detectors.leases.rails import RailParams
 from detectors.model.records import Action, EpisodeRecord, Level
-from streams.operate.explain import clock, lines
-from streams.wire import Ack, Override
+from detectors.recognise.registry import Registry
+from streams.enforce.book import DesiredState, Entry, NoLease, desired_lease, take_override
+from streams.language import listed, moment, tr
+from streams.operate.explain import lines
+from streams.wire import EVERYONE, Ack, Override
+
+NEAREST: Final = 5
+"""Platforms named at most where one was mistyped."""
+
+NEAR: Final = 0.6
+"""Share of two names that is the same, from 0 to 1, if one may be meant by the other; difflib's."""
+
+
+class Doing(StrEnum):
+    """The state of a case at one moment: what gateways do about it."""
+
+    THROTTLED = "throttled"  # a gateway says that it holds the lease
+    UNCONFIRMED = "unconfirmed"  # a lease is in force, and no gateway has said a word about it
+    FAILED = "failed"  # a lease is in force, and no gateway holds it
+    RELEASED = "released"  # by the operator
+    EXEMPT = "exempt"
+    OFF = "off"  # the operator's switch
+    SHADOW = "shadow"  # the switch, or the detector itself
+    LAPSED = "lapsed"  # the lease ended by itself, and the flood went on too slowly to renew it
+    WATCHED = "watched"  # there never was a lease
+    OVER = "over"
 
 
 @dataclass(slots=True)
@@ -67,6 +96,86 @@ def collect(
     return cases
 
 
+def switch(words: Iterable[Override], now_ms: int) -> Override | None:
+    """The operator's word that keeps every gateway from enforcing now, if there is one."""
+    last = None
+    for word in words:  # of one key the last counts
+        if word.recipient == EVERYONE and word.verb == "mode":
+            last = word
+    if last is None or last.mode == "enforce":
+        return None
+    return last if last.expires_at_ms is None or now_ms < last.expires_at_ms else None
+
+
+def doing(case: Case, words: Sequence[Override], now_ms: int) -> Doing:
+    """The state of a recipient now, by the rules that every adapter follows.
+
+    `words` are all of the operator's. The rails, which only an adapter knows, show in what it
+    acknowledged.
+    """
+    if case.last.level is Level.CLEAR:
+        return Doing.OVER
+    if not case.actions:
+        return Doing.WATCHED
+    newest = max(case.actions, key=lambda action: (action.epoch, action.revision))
+    recipient = newest.recipient
+    book = DesiredState(RailParams())
+    book.entries[recipient] = Entry(newest, None, newest.expires_at_ms, 0)
+    for word in words:
+        if word.recipient in (recipient, EVERYONE):
+            take_override(book, word)
+    wanted = desired_lease(book, recipient, now_ms)
+    if isinstance(wanted, NoLease):
+        if wanted is NoLease.MODE:
+            spoken_ = switch(words, now_ms)
+            return Doing.OFF if spoken_ is not None and spoken_.mode == "off" else Doing.SHADOW
+        return _WITHOUT[wanted]
+    assert isinstance(wanted, Lease)
+    states = {ack.gateway_id: ack.state for ack in case.acks.get(newest.action_id, ())}
+    if "applied" in states.values():
+        return Doing.THROTTLED
+    return Doing.FAILED if states else Doing.UNCONFIRMED
+
+
+_WITHOUT: Final = MappingProxyType(
+    {
+        NoLease.RELEASE: Doing.OVER,
+        NoLease.OVER: Doing.LAPSED,
+        NoLease.SHADOW: Doing.SHADOW,
+        NoLease.EXEMPT: Doing.EXEMPT,
+        NoLease.RELEASED: Doing.RELEASED,
+    }
+)
+
+SAYS: Final = MappingProxyType(
+    {
+        Doing.THROTTLED: "throttled: codes of platforms new to this recipient are refused",
+        Doing.UNCONFIRMED: "a lease is in force, and no gateway has confirmed it yet",
+        Doing.FAILED: "a lease is in force, and no gateway holds it: nothing is refused",
+        Doing.RELEASED: "released by the operator: nothing is refused",
+        Doing.EXEMPT: "exempt by the operator's word: nothing is refused",
+        Doing.OFF: "the kill switch is on: nothing is refused",
+        Doing.SHADOW: "in shadow: nothing is refused",
+        Doing.LAPSED: "its last lease has ended: nothing is refused",
+        Doing.WATCHED: "watched: nothing is refused",
+        Doing.OVER: "over: nothing is refused",
+    }
+)
+"""Each state in a sentence."""
+
+
+def banner(word: Override) -> str:
+    """The kill switch, in a sentence that stands above everything else."""
+    return tr("KILL SWITCH: {mode} since {since} by {actor}, {until}: {why}. {effect}").format(
+        mode=tr(word.mode),
+        since=moment(word.issued_at_ms),
+        actor=word.actor,
+        until=_until(word),
+        why=word.reason,
+        effect=tr("No gateway refuses anything."),
+    )
+
+
 def find(cases: dict[str, Case], named: str, recipient: str | None) -> list[Case]:
     """The cases that an episode id, an action id, or a recipient names; the newest last."""
     if named in cases:
@@ -92,8 +201,8 @@ def summary(case: Case) -> dict[str, Any]:
         "recipient": last.recipient,
         "level": last.level.name.lower(),
         "mode": last.mode,
-        "since": clock(last.evidence.first_ms),
-        "last": clock(last.evidence.last_ms),
+        "since": moment(last.evidence.first_ms),
+        "last": moment(last.evidence.last_ms),
         "messages": last.evidence.messages,
         "platforms": last.evidence.platforms,
         "novel": last.evidence.novel,
@@ -108,24 +217,39 @@ def explanation(case: Case, record: EpisodeRecord) -> Iterator[str]:
     yield from lines(record)
     if case.actions:
         yield ""
-        yield "leases"
+        yield tr("leases")
         for action in case.actions:
-            told = "; ".join(_ack(ack) for ack in case.acks.get(action.action_id, ())) or "no word"
-            until = clock(action.expires_at_ms)
-            yield f"  {action.action_id}  {action.verb} {action.mode} until {until}: {told}"
+            acks = case.acks.get(action.action_id, ())
+            answers = "; ".join(map(_ack, acks)) or tr("no word")
+            yield "  " + tr("{id}  {verb} {mode} until {until}: {answers}").format(
+                id=action.action_id,
+                verb=tr(action.verb),
+                mode=tr(action.mode),
+                until=moment(action.expires_at_ms),
+                answers=answers,
+            )
     if case.words:
         yield ""
-        yield "operator"
+        yield tr("operator")
         yield from (f"  {spoken(word)}" for word in case.words)
 
 
 def spoken(word: Override) -> str:
     """An override in one line: its verb, its reason, its author and its end."""
     what = f"{word.verb} {word.mode if word.verb == 'mode' else word.platform}".strip()
-    until = (
-        "until said anew" if word.expires_at_ms is None else f"until {clock(word.expires_at_ms)}"
+    return tr("{at}  {what} by {actor}, {until}: {why}").format(
+        at=moment(word.issued_at_ms),
+        what=what,
+        actor=word.actor,
+        until=_until(word),
+        why=word.reason,
     )
-    return f"{clock(word.issued_at_ms)}  {what} by {word.actor}, {until}: {word.reason}"
+
+
+def _until(word: Override) -> str:
+    if word.expires_at_ms is None:
+        return tr("until said anew")
+    return tr("until {at}").format(at=moment(word.expires_at_ms))
 
 
 def open_now(cases: Iterable[Case]) -> Iterator[Case]:
@@ -133,7 +257,35 @@ def open_now(cases: Iterable[Case]) -> Iterator[Case]:
     return (case for case in cases if case.last.level is not Level.CLEAR)
 
 
+def heard_of(key: str, registry: Registry, seen: Iterable[str]) -> bool:
+    """Tell if a registry or a case names this platform. Keys are as the detector writes them."""
+    return key in _known(registry) or key in set(seen)
+
+
+def nearest(key: str, seen: Iterable[str], registry: Registry) -> list[str]:
+    """Return the platforms that may be meant: those written alike, else those of the cases.
+
+    >>> nearest("sig:taobo", ["sig:taobao", "sig:美团"], Registry())
+    ['sig:taobao']
+    """
+    cases = list(dict.fromkeys(seen))
+    by_name = {name: f"sig:{owner.key}" for name, owner in registry.signatures.items()}
+    by_name |= {each.partition(":")[2]: each for each in cases}
+    alike = get_close_matches(key.partition(":")[2], by_name, NEAREST, NEAR)
+    return list(dict.fromkeys(by_name[each] for each in alike)) or sorted(cases)[:NEAREST]
+
+
+def _known(registry: Registry) -> set[str]:
+    owners = {owner.key for owner in registry.signatures.values()}
+    owners |= {owner.key for each in registry.ports.values() for owner in each}
+    return {f"{kind}:{key}" for kind in ("sig", "port") for key in owners} | {
+        f"port:{port}" for port in registry.ports
+    }
+
+
 def _ack(ack: Ack) -> str:
-    why = f" ({ack.why})" if ack.why else ""
-    refused = f", {ack.refused_count} refused" if ack.refused_count else ""
-    return f"{ack.state}{why} at {ack.gateway_id}{refused}"
+    form = tr("{state} ({why}) at {gateway}") if ack.why else tr("{state} at {gateway}")
+    told = form.format(state=tr(ack.state), why=ack.why, gateway=ack.gateway_id)
+    if not ack.refused_count:
+        return told
+    return listed([told, tr("{n} refused").format(n=ack.refused_count)])

@@ -6,18 +6,20 @@ No code and no text appear, for none was kept.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any, Final
 
 from rich.cells import cell_len, set_cell_size
 
 from detectors.bars import MASS_EACH
+from detectors.episodes.episode import REASONS
 from detectors.model.event import Trust, platform_print
-from detectors.model.records import Action, EpisodeRecord, Level, Rung, Sighting
+from detectors.model.records import Action, EpisodeRecord, Level, Rung, Sighting, Step
 from detectors.suspects.mass import RULES as MASS
+from streams.language import listed, moment, tr, trn, zone_name
 from streams.shown import in_markdown, shown
 
 KINDS: Final = MappingProxyType(
@@ -60,14 +62,13 @@ class Explanation:
 
 
 def explain(record: EpisodeRecord) -> Explanation:
-    """The record in words. Times are UTC."""
+    """The record in words, in the language and on the clock of `streams.language`."""
     evidence = record.evidence
     return Explanation(
         headline=_headline(record),
         facts=tuple(_facts(record)),
         path=tuple(
-            (clock(step.at_ms), step.level.name, f"{step.rule} {step.score:g} of {step.threshold:g}"
-             if step.threshold else step.rule)
+            (moment(step.at_ms), step.level.name, _step(step))
             for step in record.path
         ),
         rungs=tuple(_rung(rung) for rung in record.rungs),
@@ -86,10 +87,11 @@ def lines(record: EpisodeRecord) -> Iterator[str]:
 def _lines(told: Explanation, record: EpisodeRecord) -> Iterator[str]:
     yield told.headline
     yield from (f"  {fact}" for fact in told.facts)
+    scores = ("", tr("score"), tr("watch"), tr("throttle"))
     for heading, rows in (
-        ("levels", told.path),
-        ("scores", (("", "score", "watch", "throttle"), *told.rungs) if told.rungs else ()),
-        ("platforms", _headed(record, told.sightings)),
+        (tr("levels"), told.path),
+        (tr("scores"), (scores, *told.rungs) if told.rungs else ()),
+        (tr("platforms"), _headed(record, told.sightings)),
     ):
         if rows:
             yield ""
@@ -97,19 +99,19 @@ def _lines(told: Explanation, record: EpisodeRecord) -> Iterator[str]:
             yield from (f"  {row}" for row in _columns(rows))
     if told.look_alikes:
         yield ""
-        yield "why it is not"
-        yield from (f"  {name}: {why}" for name, why in told.look_alikes)
+        yield tr("why it is not")
+        yield from (f"  {tr('{name}: {why}').format(name=n, why=w)}" for n, w in told.look_alikes)
     if told.passes:
         yield ""
-        yield "passes"
+        yield tr("passes")
         yield from (f"  {each}" for each in told.passes)
     if told.refused:
         yield ""
-        yield f"refused: {told.refused}"
+        yield tr("refused: {what}").format(what=told.refused)
 
 
 def _headed(record: EpisodeRecord, sightings: Sequence[Sequence[str]]) -> Sequence[Sequence[str]]:
-    head = ("", "", "", "a throttle")
+    head = ("", "", "", tr("a throttle"))
     return (head, *sightings) if sightings and record.kind == "flood" else sightings
 
 
@@ -119,11 +121,12 @@ def markdown(record: EpisodeRecord) -> Iterator[str]:
     yield f"### {shown(told.headline)}"
     yield ""
     yield from (f"- {shown(fact)}" for fact in told.facts)
+    when = tr("when ({zone})").format(zone=zone_name(record.at_ms))
     for names, rows in (
-        (("when (UTC)", "level", "rule"), told.path),
-        (("counted", "score", "WATCH", "THROTTLE"), told.rungs),
+        ((when, tr("level"), tr("rule")), told.path),
+        ((tr("what is counted"), tr("score"), "WATCH", "THROTTLE"), told.rungs),
         (
-            ("when (UTC)", "platform", "to this recipient", "a throttle"),
+            (when, tr("platform"), tr("to this recipient"), tr("a throttle")),
             [(at, in_markdown(name), *rest) for at, name, *rest in told.sightings],
         ),
     ):
@@ -131,10 +134,11 @@ def markdown(record: EpisodeRecord) -> Iterator[str]:
             yield ""
             yield from (_row(each) for each in (names, ["---"] * len(names), *rows))
     yield ""
-    yield from (f"- Not {name}: {why}" for name, why in told.look_alikes)
-    yield from (f"- Passes: {each}" for each in told.passes)
+    for name, why in told.look_alikes:
+        yield tr("- Not {name}: {why}").format(name=name, why=why)
+    yield from (tr("- Passes: {what}").format(what=each) for each in told.passes)
     if told.refused:
-        yield f"- Refused: {told.refused}"
+        yield tr("- Refused: {what}").format(what=told.refused)
 
 
 def document(record: EpisodeRecord) -> dict[str, Any]:
@@ -147,14 +151,47 @@ def told(action: Action) -> str:
 
     It names no sightings: those are in the episode record with the same cause.
     """
-    name = f"{action.verb} of {action.recipient}, {action.mode}"
-    if action.verb == "release":
-        return f"{name}, at {clock(action.issued_at_ms)}"
     reason = action.reason
-    return shown(
-        f"{name}, {clock(action.issued_at_ms)} to {clock(action.expires_at_ms)}, by {reason.rule} "
-        f"{reason.score:g} of {reason.threshold:g}: {reason.text}"
+    form = tr(
+        "{verb} of {recipient}, {mode}, {issued} to {expires}, by {rule} {score} of {bar}: {why}"
     )
+    if action.verb == "release":
+        form = tr("{verb} of {recipient}, {mode}, at {issued}")
+    return shown(
+        form.format(
+            verb=tr(action.verb),
+            recipient=action.recipient,
+            mode=tr(action.mode),
+            issued=moment(action.issued_at_ms),
+            expires=moment(action.expires_at_ms),
+            rule=reason.rule,
+            score=f"{reason.score:g}",
+            bar=f"{reason.threshold:g}",
+            why=because(action),
+        )
+    )
+
+
+def because(record: EpisodeRecord | Action) -> str:
+    """The reason of a record in the language in use."""
+    return retold(record.reason.rule, record.reason.text)
+
+
+def retold(rule: str, text: str) -> str:
+    """Return a reason in the language in use, with the figures that it gives.
+
+    What another version wrote in other words stays as it is.
+    """
+    form = REASONS.get(rule, "")
+    pattern = "([0-9]+)".join(map(re.escape, _FIGURE.split(form)[::2]))
+    found = re.fullmatch(pattern, text)
+    if found is None:
+        return tr(text)
+    figures = dict(zip(_FIGURE.findall(form), found.groups(), strict=True))
+    return _FIGURE.sub(lambda place: figures[place[1]], tr(form))
+
+
+_FIGURE: Final = re.compile(r"{([a-z]+)[^}]*}")
 
 
 def platform_name(key: str) -> str:
@@ -164,49 +201,70 @@ def platform_name(key: str) -> str:
     ('淘宝', 'sender 106550200001', '#12')
     """
     kind, colon, name = key.partition(":")
-    return shown(KINDS.get(kind, f"{kind} ") + name if colon else key)
-
-
-def clock(at_ms: int) -> str:
-    """A time for people, in UTC.
-
-    >>> clock(1_772_422_380_000)
-    '2026-03-02 03:33:00Z'
-    """
-    return datetime.fromtimestamp(at_ms / 1000, UTC).strftime("%Y-%m-%d %H:%M:%SZ")
+    return shown(tr(KINDS.get(kind, f"{kind} ")) + name if colon else key)
 
 
 def _headline(record: EpisodeRecord) -> str:
     if record.level is Level.CLEAR:
-        return f"{record.recipient}: over ({record.reason.text})"
-    by = "one platform re-sends" if record.kind == "resend" else record.reason.text
-    return f"{record.recipient}: {record.level.name} ({record.mode}), because {by}"
+        return tr("{recipient}: over ({why})").format(
+            recipient=record.recipient, why=because(record)
+        )
+    by = tr("one platform re-sends") if record.kind == "resend" else because(record)
+    return tr("{recipient}: {level} ({mode}), because {why}").format(
+        recipient=record.recipient, level=record.level.name, mode=tr(record.mode), why=by
+    )
+
+
+def _step(step: Step) -> str:
+    if not step.threshold:
+        return step.rule
+    return tr("{rule} {score} of {bar}").format(
+        rule=step.rule, score=f"{step.score:g}", bar=f"{step.threshold:g}"
+    )
 
 
 def _facts(record: EpisodeRecord) -> Iterator[str]:
     evidence = record.evidence
-    yield f"episode {record.episode_id} ({record.kind}), {record.change} at {clock(record.at_ms)}"
-    counted = (
-        f"{_count(evidence.messages, 'message')} from {clock(evidence.first_ms)} to "
-        f"{clock(evidence.last_ms)}, of {_count(evidence.platforms, 'platform')}"
+    yield tr("episode {id} ({kind}), {change} at {at}").format(
+        id=record.episode_id,
+        kind=tr(record.kind),
+        change=tr(record.change),
+        at=moment(record.at_ms),
     )
+    counted = {
+        "messages": trn("{n} message", "{n} messages", evidence.messages),
+        "first": moment(evidence.first_ms),
+        "last": moment(evidence.last_ms),
+        "platforms": _platforms(evidence.platforms),
+    }
     if record.kind == "resend":  # whether the recipient knows the platform was never asked
-        yield counted
+        yield tr("{messages} from {first} to {last}, of {platforms}").format(**counted)
     else:
-        yield f"{counted}, {evidence.novel} of them new to this recipient"
-        yield f"it knew {_count(record.known, 'platform')}, in {_count(record.memory_days, 'day')}"
+        yield tr(
+            "{messages} from {first} to {last}, of {platforms}, {novel} of them new to this "
+            "recipient"
+        ).format(**counted, novel=evidence.novel)
+        yield tr("it knew {platforms}, in {days}").format(
+            platforms=_platforms(record.known), days=trn("{n} day", "{n} days", record.memory_days)
+        )
     cause = record.cause
-    yield (
-        f"caused by {cause.topic} partition {cause.partition} offset {cause.offset}; "
-        f"detector {record.version}, settings {record.config or 'unsigned'}"
+    yield tr(
+        "caused by {topic} partition {partition} offset {offset}; detector {version}, "
+        "settings {settings}"
+    ).format(
+        topic=cause.topic,
+        partition=cause.partition,
+        offset=cause.offset,
+        version=record.version,
+        settings=record.config or tr("unsigned"),
     )
     if record.level is Level.THROTTLE and record.mode == "shadow":
-        yield "in shadow: gateways are told, and do not obey"
+        yield tr("in shadow: gateways are told, and do not obey")
     if record.chronic:
-        yield (
+        yield tr(
             "throttled on many of 14 days: a test number or a public inbox, and no victim? then "
-            f"`otpguard exempt {record.recipient} --reason …`"
-        )
+            "`otpguard exempt {recipient} --reason …`"
+        ).format(recipient=record.recipient)
 
 
 def _look_alikes(record: EpisodeRecord) -> Iterator[tuple[str, str]]:
@@ -222,95 +280,99 @@ def _look_alikes(record: EpisodeRecord) -> Iterator[tuple[str, str]]:
         run = seen[-(int(rungs["burst_novel"].watch) + 2) :] if "burst_novel" in rungs else seen
         pace = (run[-1].at_ms - run[0].at_ms) / 1000 / (len(run) - 1) if len(run) > 1 else 0.0
         yield (
-            "a new phone's log-ins",
-            (
-                f"those come 54 to 90 s apart; the last {len(run)} platforms before this level "
-                f"came {pace:.0f} s apart, and the bucket reached {steps[-1].score:.1f}"
-            ),
+            tr("a new phone's log-ins"),
+            tr(
+                "those come 54 to 90 s apart; the last {n} platforms before this level came "
+                "{pace} s apart, and the bucket reached {score}"
+            ).format(n=len(run), pace=f"{pace:.0f}", score=f"{steps[-1].score:.1f}"),
         )
     elif rule in rungs:
-        rung = rungs[rule]
         yield (
-            "somebody who sets up accounts",
-            f"one sitting stays under {rung.watch:g} {RULES[rule]}; here were {steps[-1].score:g}",
+            tr("somebody who sets up accounts"),
+            tr("one sitting stays under {bar} {what}; here were {score}").format(
+                bar=f"{rungs[rule].watch:g}", what=tr(RULES[rule]), score=f"{steps[-1].score:g}"
+            ),
         )
-    again = _count(max(0, evidence.messages - evidence.novel), "repeat")
-    if rule in MASS:
-        weight = (
-            f"of each at most {MASS_EACH} messages count"
-            if steps[-1].level is Level.THROTTLE
-            else "it is watched, not throttled, for it may be just that"
-        )
+    if rule not in MASS:
+        again = trn("{n} repeat", "{n} repeats", max(0, evidence.messages - evidence.novel))
+        weight = tr("the {repeats} among them weigh nothing").format(repeats=again)
+    elif steps[-1].level is Level.THROTTLE:
+        weight = tr("of each at most {n} messages count").format(n=MASS_EACH)
     else:
-        weight = f"the {again} among them weigh nothing"
+        weight = tr("it is watched, not throttled, for it may be just that")
     yield (
-        "a page that fails and is tried again",
-        f"that is one platform; here were {evidence.platforms}, and {weight}",
+        tr("a page that fails and is tried again"),
+        tr("that is one platform; here were {n}, and {weight}").format(
+            n=evidence.platforms, weight=weight
+        ),
     )
     yield (
-        "a person's usual platforms",
-        (
-            f"{evidence.novel} of {evidence.platforms} had never reached this recipient, of whom "
-            f"{_count(record.known, 'platform')} are known"
-        ),
+        tr("a person's usual platforms"),
+        tr(
+            "{novel} of {all} had never reached this recipient, of whom {platforms} are known"
+        ).format(novel=evidence.novel, all=evidence.platforms, platforms=_platforms(record.known)),
     )
     trusted = sum(s.trust is not Trust.NONE for s in record.sightings)
     if trusted:
         yield (
-            "its bank, an authority or the carrier",
-            f"their {_count(trusted, 'platform')} here are no part of what is refused",
+            tr("its bank, an authority or the carrier"),
+            tr("their {platforms} here are no part of what is refused").format(
+                platforms=_platforms(trusted)
+            ),
         )
 
 
 def _rung(rung: Rung) -> tuple[str, str, str, str]:
     mark = " *" if rung.score >= rung.throttle else ""
     name = RULES.get(rung.rule, rung.rule)
-    return name, f"{rung.score:.4g}{mark}", f"{rung.watch:g}", f"{rung.throttle:g}"
+    return tr(name), f"{rung.score:.4g}{mark}", f"{rung.watch:g}", f"{rung.throttle:g}"
 
 
 def _sighting(record: EpisodeRecord, sighting: Sighting) -> tuple[str, str, str, str]:
     scope = record.scope
     if sighting.trust in scope.trust:
-        fate = f"lets it pass: {sighting.trust.name.lower()}"
+        fate = tr("lets it pass: {why}").format(why=tr(sighting.trust.name.lower()))
     elif sighting.platform_id in scope.pass_ids or (
         platform_print(sighting.platform_id) in scope.pass_prints
     ):
-        fate = "lets it pass: known"
+        fate = tr("lets it pass: {why}").format(why=tr("known"))
     else:
-        fate = "refuses it"
-    novelty = "new" if sighting.novel else "known"
+        fate = tr("refuses it")
+    novelty = tr("new") if sighting.novel else tr("known")
     if record.kind == "resend":
         novelty = fate = ""
-    return clock(sighting.at_ms), platform_name(sighting.platform), novelty, fate
+    return moment(sighting.at_ms), platform_name(sighting.platform), novelty, fate
 
 
 def _passes(record: EpisodeRecord) -> Iterator[str]:
     scope = record.scope
-    yield "everything that is no verification code"
+    yield tr("everything that is no verification code")
     if scope.trust:
-        yield f"codes of {', '.join(trust.name.lower() for trust in scope.trust)}"
+        classes = listed([tr(trust.name.lower()) for trust in scope.trust])
+        yield tr("codes of {classes}").format(classes=classes)
     known = len({*map(platform_print, scope.pass_ids), *scope.pass_prints})
-    yield f"codes of the {_count(known, 'platform')} that this recipient knew before"
+    yield tr("codes of the {platforms} that this recipient knew before").format(
+        platforms=_platforms(known)
+    )
 
 
 def _refused(record: EpisodeRecord) -> str:
     if record.kind == "resend":
-        return "nothing: the platform is told, the recipient is not throttled"
+        return tr("nothing: the platform is told, the recipient is not throttled")
     if Level.THROTTLE not in {step.level for step in record.path}:
-        return "nothing: WATCH refuses nothing"
+        return tr("nothing: WATCH refuses nothing")
     if record.level is Level.CLEAR:
-        return "nothing any more"
-    what = "codes of platforms that are new to this recipient and not trusted, its own among them"
-    return what if record.mode == "enforce" else f"nothing yet (shadow); enforced, {what}"
+        return tr("nothing any more")
+    what = tr(
+        "codes of platforms that are new to this recipient and not trusted, its own among them"
+    )
+    if record.mode == "enforce":
+        return what
+    return tr("nothing yet (shadow); enforced, {what}").format(what=what)
 
 
-def _count(n: int, one: str) -> str:
-    """A number with its noun.
-
-    >>> _count(1, "platform"), _count(0, "platform")
-    ('1 platform', '0 platforms')
-    """
-    return f"{n:,} {one}{'' if n == 1 else 's'}"
+def _platforms(n: int) -> str:
+    return trn("{n} platform", "{n} platforms", n)
 
 
 def _columns(rows: Sequence[Sequence[str]]) -> Iterator[str]:

@@ -152,7 +152,7 @@ def test_every_step_does_what_it_says(installed: Installed) -> None:
         "created sms.delivery.v1",
         "rights: those of worker, and no more",
         "the flood was ignored",  # shadow: the adapter says that it may not hold the lease
-        "leases by mode                     {'shadow': 1}",
+        "leases by mode                      shadow 1",
         "the flood was applied",
         "mode said by ops",
     ):

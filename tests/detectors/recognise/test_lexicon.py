@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from itertools import product
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from detectors.recognise.lexicon import any_of, branches
+from detectors.recognise.lexicon import Words, any_of, branches
 
 
 @given(
@@ -25,6 +27,71 @@ def test_a_tree_of_words_finds_the_longest_at_each_place(words: list[str], text:
             expected.append((place, max(ends)))
         place = max(ends, default=place + 1)
     assert found == expected
+
+
+@given(
+    st.lists(st.lists(st.text("ab", min_size=1, max_size=6), max_size=6), min_size=1, max_size=3),
+    st.sampled_from([("", ""), ("(?<![a-c])", "(?![a-c])")]),
+    st.text("abc ", max_size=16),
+)
+def test_words_in_bundles_are_found_where_one_pattern_of_each_kind_finds_them(
+    kinds: list[list[str]], edges: tuple[str, str], text: str
+) -> None:
+    bundled = Words(kinds, *edges)
+    found = {begin.start(): ends for begin, ends in bundled.places(text)}
+    whole = [any_of(words, *edges) if words else re.compile("(?!)") for words in kinds]
+    for place in range(len(text)):
+        expected = [
+            (kind, match.end())
+            for kind, pattern in enumerate(whole)
+            if (match := pattern.match(text, place))
+        ]
+        assert found.get(place, []) == expected
+    everything = [word for words in kinds for word in words]
+    for begin, _ in bundled.places(text):
+        match = any_of(everything, *edges).match(text, begin.start())
+        assert match is not None
+        assert bundled.longest(text, begin) == match.end()
+    assert bundled.found(text) == bool(found)
+    bundled.ready()
+    assert bundled.found(text) == bool(found)
+
+
+def test_words_in_bundles_are_found_in_each_of_their_spellings() -> None:
+    bundled = Words([["[验燕]证 ?码", "(?:a|o)[bc]d", "[a-c]+x", "(?<!y)z"]])
+    for text in ("验证码", "燕证 码", "abd", "ocd", "bcx", "z"):
+        assert next((begin.start(), ends) for begin, ends in bundled.places(text)) == (
+            0,
+            [(0, len(text))],
+        )
+    assert not bundled.found("yz")
+    assert not bundled.found("验码 od x")
+    assert not Words([[]]).found("anything")
+
+
+COMPILED = """
+import re
+import subprocess
+import sys
+chars, compile = 0, re.compile
+def counted(pattern, flags=0):
+    global chars
+    chars += len(pattern)
+    return compile(pattern, flags)
+re.compile = counted
+from detectors.recognise.recogniser import recognise
+from detectors.recognise.registry import Registry
+assert recognise(Registry.shipped(), "Your Acme code is 482913. Never share it with anyone.").otp
+print(chars)
+"""
+
+
+def test_the_first_text_compiles_little_more_than_the_words_it_may_hold() -> None:
+    """All words in Latin letters are 700,000 characters of patterns: two seconds."""
+    done = subprocess.run(
+        [sys.executable, "-c", COMPILED], capture_output=True, text=True, check=True
+    )
+    assert int(done.stdout) < 150_000
 
 
 @pytest.mark.parametrize("word", ["(?:a", "a|b)", "a("])

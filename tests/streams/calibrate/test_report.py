@@ -47,10 +47,10 @@ def test_the_headline_says_what_was_shown(standing: str, episodes: int, says: st
 
 
 def test_the_lead_counts_what_should_change() -> None:
-    assert "nothing measured here" in lead(found("open"))
+    assert "Nothing measured here" in lead(found("open"))
     assert "1 setting should be another" in lead(found("open", changes=[1]))
     assert "2 settings should" in lead(found("open", changes=[1, 2], unreached=["so"]))
-    assert "none of them brings the target" in lead(found("open", unreached=["so"]))
+    assert "No setting brings the target" in lead(found("open", unreached=["so"]))
 
 
 def test_a_page_is_whole_masked_and_self_contained(some: Result, tmp_path: Path) -> None:

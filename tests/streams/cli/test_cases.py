@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import pty
 import signal
 import subprocess
 import sys
+import termios
 import threading
 from collections.abc import Iterator
 from contextlib import closing
@@ -36,6 +39,7 @@ from tests.streams.operate.test_cases import ENDED, LEASE, OPENED, ack
 
 __all__ = ["kannel"]
 
+ROOT = Path(__file__).parents[3]
 ROLES = ("input", "episode", "throttle", "acks", "override", "everyone")
 
 
@@ -159,3 +163,39 @@ def test_a_watcher_is_told_of_what_happens_from_now_on(desk: Desk) -> None:
     told = [json.loads(line) for line in lines]
     assert {each["recipient"] for each in told} == {RECIPIENT}
     assert told[0]["change"] == "opened"
+
+
+def test_a_narrow_screen_is_spared_columns_and_no_number_is_cut(tmp_path: Path) -> None:
+    """In a terminal of that many columns: what a hotline agent has beside her other windows."""
+    script = (
+        "from streams.cli.cases import COLUMNS, _write_cases; "
+        "_write_cases([dict.fromkeys(COLUMNS, 'x' * 12) "
+        "| {'recipient': '8613900000001', 'state': 'throttled'}])"
+    )
+    wide = in_a_terminal(script, 240)
+    assert "xxxxxxxxxxxx" in wide
+    assert "episode" in wide
+    for columns in (155, 100, 60, 24):
+        shown = in_a_terminal(script, columns)
+        assert "8613900000001" in shown, columns
+        assert "throttled" in shown, columns
+        assert "…" not in shown, columns
+        assert "episode" not in shown, columns
+    assert "\x1b[1;31m" in wide
+
+
+def in_a_terminal(script: str, columns: int) -> str:
+    """What a script writes to a terminal of so many columns."""
+    ours, theirs = pty.openpty()
+    termios.tcsetwinsize(theirs, (24, columns))
+    ran = subprocess.Popen(
+        [sys.executable, "-c", script], stdout=theirs, cwd=ROOT, env={**os.environ, "TERM": "xterm"}
+    )
+    os.close(theirs)
+    written = b""
+    with contextlib.suppress(OSError):  # of a terminal that its last user has left
+        while read := os.read(ours, 4096):
+            written += read
+    os.close(ours)
+    assert ran.wait() == 0
+    return written.decode()

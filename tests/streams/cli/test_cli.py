@@ -106,6 +106,18 @@ def test_schemas_can_be_read_without_the_source() -> None:
     check_fails(2, "no schema of nothing", "topics", "schema", "nothing")
 
 
+def test_a_mistyped_command_is_answered_with_those_that_may_be_meant() -> None:
+    check_fails(2, "Did you mean `otpguard release`", "relase", "13900000001")
+    check_fails(2, "No such command 'xyzzy'.", "xyzzy")
+
+
+def test_a_shell_completes_commands_and_options() -> None:
+    for words, expected in (("otpguard ca", "cases"), ("otpguard cases ls --s", "--since")):
+        count = str(len(words.split()) - 1)
+        ran = otpguard(_OTPGUARD_COMPLETE="complete_bash", COMP_WORDS=words, COMP_CWORD=count)
+        assert expected in ran.stdout.decode().splitlines()
+
+
 def test_a_reader_that_has_seen_enough_is_no_traceback() -> None:
     shell = f"{sys.executable} -m streams metrics list | head -n 1"
     ran = subprocess.run(

@@ -4,21 +4,29 @@ from __future__ import annotations
 
 import getpass
 import json
+import logging
 import subprocess
 import sys
 import time
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 import redis
+from kafka import KafkaProducer
 
+from streams.cluster.admin import Cluster
+from streams.config import Kafka
 from streams.demo.brokers import Broker
 from streams.enforce.webhook import WebhookGateway
+from streams.wire import encode_episode
 from tests.enforce.receiver import SECRET, receiver
 from tests.enforce.records import action
 from tests.enforce.services import redis_client, redis_server, wait_until
 from tests.streams.enforce.test_adapter import World, keys, now_ms, throttled, world
+from tests.streams.operate.test_cases import OPENED
 
 __all__ = ["keys", "world"]
 
@@ -81,6 +89,51 @@ def test_every_word_takes_effect_within_two_seconds_in_two_adapters_without_a_wo
             assert "in effect at redis-1" in done.stdout
             expected = {f"861390000{n:04}" for n in range(3, 50)}
             wait_until(lambda: throttled(keys) == throttled(others) == expected, "held again", 5)
+
+
+def test_a_word_is_answered_once_all_adapters_at_work_have_confirmed_it(
+    world: World, keys: redis.Redis, folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """However long it would wait: on the telephone three seconds of silence are many."""
+    with world.adapter("redis-1"):
+        world.say(action("8613900000001", 1, at_ms=now_ms()))
+        wait_until(lambda: throttled(keys) == {"8613900000001"}, "held", 10)
+        wait_until(lambda: len(world.acks(1)) == 1, "acknowledged", 10)
+        done = otpguard(folder, "release", "13900000001", "-r", "she called", "--wait", "300")
+        assert done.returncode == 0, done.stderr
+        assert "in effect at redis-1" in done.stdout
+        assert done.stderr == "", "of a library's own affairs"
+    ours = [each for each in caplog.records if each.name.startswith("streams.")]
+    alarming = [each for each in ours if each.levelno >= logging.WARNING]
+    assert [each.getMessage() for each in alarming] == [], "that a gateway answers is no warning"
+
+
+def test_a_platform_that_nobody_has_heard_of_is_asked_about_and_not_allowed(
+    world: World, folder: Path, broker: Broker
+) -> None:
+    """`in effect` was the answer to any slip of the pen."""
+    number, topic = "8613900000001", f"episode-{uuid4().hex}"
+    with Cluster(Kafka(bootstrap=broker.bootstrap)) as cluster:
+        cluster.create(topic, 1, 1, {})
+    with closing(KafkaProducer(bootstrap_servers=broker.bootstrap)) as producer:
+        seen = replace(OPENED, recipient=number, at_ms=now_ms())
+        producer.send(topic, encode_episode(seen), number.encode()).get(timeout=30)
+    with (folder / "otpguard.toml").open("a") as file:
+        file.write(f'\nepisode = "{topic}"')
+    for platform, meant in (
+        ("从来见过", "sig:从未见过"),
+        ("招商银", "sig:招商银行"),
+        ("nosuchplatform", "sig:"),
+    ):
+        done = otpguard(folder, "allow", number, platform, "-r", "x")
+        assert done.returncode == 2, done.stdout
+        assert f"Did you mean {meant}" in done.stderr
+        assert done.stdout == ""
+    for platform in ("从未见过", "招商银行"):
+        done = otpguard(folder, "allow", number, platform, "-r", "x", "--wait", "0")
+        assert done.returncode == 0, done.stderr
+    done = otpguard(folder, "allow", number, "nosuchplatform", "-r", "x", "--unseen", "--wait", "0")
+    assert done.returncode == 0, done.stderr
 
 
 def test_a_word_that_nobody_confirms_is_said_to_stand_and_counts_later(

@@ -58,7 +58,7 @@ def test_the_demo_keeps_its_claims_and_cleans_up(tmp_path: Path) -> None:
         out, err = process.communicate(timeout=150)
     assert process.returncode == 0, err
     told = json.loads(out)
-    assert [claim["text"] for claim in told["claims"] if not claim["true"]] == []
+    assert [claim["text"] for claim in told["claims"] if not claim["held"]] == []
     run = told["run"]
     assert run["machinery"]["broker"].startswith("Tansu")
     assert [change["level"] for change in run["changes"]] == ["WATCH", "THROTTLE"]

@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+import io
 import json
+from dataclasses import replace
 from io import StringIO
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
 from aiokafka import ConsumerRecord
 from rich.console import Console
 
+from detectors.model.records import Level
 from detectors.recognise.registry import Registry
 from streams.demo.audience import Audience
 from streams.demo.gateway import StandInGateway
 from streams.demo.play import Packer, Player, Record, Wires
 from streams.demo.stage import WorkerProcess
 from streams.scenarios import generate
-from streams.wire import encode_action
+from streams.wire import encode_action, encode_episode
 from streams.wire.partitioner import partition_of
-from tests.enforce.records import RECIPIENT, action
+from tests.enforce.records import RECIPIENT, START_MS, action
+from tests.streams.operate.test_cases import OPENED
 
 WIRES = Wires("127.0.0.1:9", "in", "throttle", "episode", 8)
 
@@ -70,3 +75,32 @@ def test_episodes_of_others_are_not_kept(player: Player) -> None:
     heard(player, "episode", episode)
     heard(player, "episode", episode, key=b"8613900000099")
     assert len(player.record.episodes) == 1
+
+
+WATCHED = replace(OPENED, level=Level.WATCH, at_ms=START_MS)
+LEASE = action(at_ms=START_MS + 2_000)
+
+
+def message(topic: str, value: bytes) -> Any:
+    return SimpleNamespace(topic=topic, key=RECIPIENT.encode(), value=value)
+
+
+@pytest.mark.parametrize("lease_first", [True, False])
+def test_a_flood_is_noticed_before_it_is_throttled_whichever_topic_is_read_first(
+    *, lease_first: bool
+) -> None:
+    screen = io.StringIO()
+    audience = Audience(Console(file=screen), lambda at: f"{at:.0f}")
+    wires = Wires("", "in", "leases", "episodes", 1)
+    gateway = StandInGateway(Registry.shipped(), 1)
+    player = Player(wires, None, gateway, RECIPIENT, audience)  # type: ignore[arg-type]
+    messages = [
+        message("leases", encode_action(LEASE)),
+        message("episodes", encode_episode(WATCHED)),
+    ]
+    for each in messages if lease_first else reversed(messages):
+        player._take(each)
+    player._take(messages[0])  # a renewal is no news
+    said = screen.getvalue().splitlines()
+    assert [line.split()[1] for line in said] == ["WATCH:", "THROTTLE:"]
+    assert len(player.record.actions) == 2

@@ -12,10 +12,12 @@ import pytest
 from rich.console import Console
 
 from detectors.leases.gate import Ruling
+from streams.demo.command import SEED
 from streams.demo.picture import pictures
-from streams.demo.report import count, headline, lead, print_report, write_page
+from streams.demo.report import headline, lead, print_report, write_page
 from streams.demo.script import script
 from streams.demo.story import Story, claims
+from streams.language import tr, use
 from streams.operate.explain import platform_name
 from streams.scenarios.events import Role
 from tests.streams.demo.rehearsal import rehearse
@@ -165,13 +167,46 @@ def test_a_hostile_platform_name_stays_text(story: Story, tmp_path: Path) -> Non
     assert name not in (tmp_path / "report.html").read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize(
-    ("n", "expected"), [(0, "0 messages"), (1, "1 message"), (1234, "1,234 messages")]
-)
-def test_a_number_is_said_with_its_noun(n: int, expected: str) -> None:
-    assert count(n, "message") == expected
-
-
 def test_chinese_parts_of_the_page_say_that_they_are(page: str) -> None:
     assert untold_languages(page) == []
     assert '<span lang="zh">' in page
+
+
+def test_the_readme_shows_what_is_printed() -> None:
+    """Word for word but for figures: here decisions are known at once, and others are fewer."""
+    readme = (Path(__file__).parents[3] / "README.md").read_text(encoding="utf-8")
+    (sample,) = re.findall(r"```\n(A flood of .*?)```", readme, re.DOTALL)
+    screen = StringIO()
+    console = Console(file=screen, width=100)
+    print_report(rehearse(SEED, 500), Path("report.html"), console)
+    printed = screen.getvalue()
+    shown = [line for line in figureless(printed) if "report.html" not in line]
+    assert figureless(sample) == shown
+
+
+def figureless(text: str) -> list[str]:
+    """The lines of a text that hold anything, each figure as one 0."""
+    lines = (re.sub(r"[\d,.]*\d", "0", line).rstrip() for line in text.splitlines())
+    return [line for line in lines if line]
+
+
+def test_a_reader_of_chinese_gets_the_page_and_the_sample_in_chinese(
+    story: Story, tmp_path: Path
+) -> None:
+    use("zh-Hans")
+    try:
+        write_page(story, tmp_path / "report.html", "otpguard demo")
+        screen = StringIO()
+        print_report(story, tmp_path / "report.html", Console(file=screen, width=200))
+        texts = tr("Text, digits masked")
+    finally:
+        use()
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert '<html lang="zh-Hans">' in page
+    for shown in (page, screen.getvalue()):
+        assert "银行的验证码全部送达" in shown
+    cells = f'<td[^>]* data-label="{texts}"[^>]*>.*?</td>'
+    of_others = rf"<(style|svg|pre|code|title)\b.*?</\1>|{cells}|<[^>]+>"
+    words = re.sub(of_others, " ", page, flags=re.DOTALL)
+    english = re.findall(r"[a-z]{2,} [a-z]{2,} [a-z]{2,}", words)
+    assert english == [], "three English words in a row are a sentence that nobody translated"

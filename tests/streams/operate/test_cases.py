@@ -4,17 +4,27 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from detectors.model.event import Trust
 from detectors.model.records import EpisodeRecord, Level, Rung, Sighting, Step
+from detectors.recognise.registry import Registry
 from streams.operate.cases import (
+    SAYS,
+    Doing,
+    banner,
     collect,
+    doing,
     explanation,
     find,
+    heard_of,
     identity,
+    nearest,
     open_now,
     summary,
+    switch,
 )
-from streams.wire import Ack
+from streams.wire import Ack, Override
 from tests.enforce.records import LEASE_MS, RECIPIENT, START_MS, action, override
 
 LEASE = action(revision=7)
@@ -73,6 +83,65 @@ def test_records_leases_acks_and_words_meet_in_their_case_once() -> None:
     assert len(case.words) == 1
     assert (summary(case)["gateways"], summary(case)["refused"]) == ("applied", 17)
     assert list(open_now(cases.values())) == []
+
+
+@pytest.mark.parametrize(
+    ("words", "acks", "state"),
+    [
+        ([], [], Doing.UNCONFIRMED),
+        ([], ["failed"], Doing.FAILED),
+        ([], ["applied"], Doing.THROTTLED),
+        ([override("release")], ["applied"], Doing.RELEASED),
+        ([override("exempt")], ["applied"], Doing.EXEMPT),
+        ([override("release", "8613900000009")], ["applied"], Doing.THROTTLED),
+        ([override("mode", "*", mode="off")], ["applied"], Doing.OFF),
+        ([override("mode", "*", mode="shadow")], ["applied"], Doing.SHADOW),
+        (
+            [override("mode", "*", mode="off"), override("mode", "*", mode="enforce")],
+            ["applied"],
+            Doing.THROTTLED,
+        ),
+    ],
+)
+def test_a_case_stands_as_gateways_treat_it(
+    words: list[Override], acks: list[str], state: Doing
+) -> None:
+    (case,) = collect([OPENED], [LEASE], [ack(each) for each in acks], words).values()
+    assert doing(case, words, START_MS + 1) is state
+    if state not in (Doing.OFF, Doing.SHADOW):
+        assert switch(words, START_MS + 1) is None
+    else:
+        spoken_ = switch(words, START_MS + 1)
+        assert spoken_ is not None
+        assert f"KILL SWITCH: {spoken_.mode} since" in banner(spoken_)
+
+
+def test_a_case_whose_lease_ended_refuses_nothing() -> None:
+    (case,) = collect([OPENED], [LEASE], [ack("applied")]).values()
+    assert doing(case, [], START_MS + 2 * LEASE_MS) is Doing.LAPSED
+    (over,) = collect([OPENED, ENDED], [LEASE], [ack("applied")]).values()
+    assert doing(over, [], START_MS + 1) is Doing.OVER
+    (watched,) = collect([OPENED]).values()
+    assert doing(watched, [], START_MS + 1) is Doing.WATCHED
+    (shadow,) = collect([OPENED], [replace(LEASE, mode="shadow")]).values()
+    assert doing(shadow, [], START_MS + 1) is Doing.SHADOW
+
+
+def test_every_state_has_a_sentence_and_a_switch_that_ended_is_none() -> None:
+    assert set(SAYS) == set(Doing)
+    ended = override("mode", "*", mode="off", expires_at_ms=START_MS + 5)
+    assert switch([ended], START_MS + 4) is ended
+    assert switch([ended], START_MS + 5) is None
+
+
+def test_a_platform_is_heard_of_from_a_registry_or_a_case_and_else_has_neighbours() -> None:
+    registry = Registry.shipped()
+    assert heard_of("sig:招商银行", registry, ())
+    assert heard_of("sig:某校", registry, ["sig:某校"])
+    assert not heard_of("sig:nosuchplatform", registry, ["sig:某校"])
+    assert nearest("sig:招商银", (), registry) == ["sig:招商银行"]
+    assert nearest("sig:nosuchplatform", ["sig:某校"], registry) == ["sig:某校"]
+    assert nearest("sig:nosuchplatform", (), registry) == []
 
 
 def test_a_case_is_found_by_recipient_episode_and_action() -> None:

@@ -68,7 +68,7 @@ def test_closed_sets_are_those_of_the_code() -> None:
     assert sets["window_recipients"]["rung"] == tuple(map(str, RUNGS))
     risen = {level.name.lower() for level in NEXT.values()} - {Level.CLEAR.name.lower()}
     assert set(sets["episodes_open"]["level"]) == risen
-    rules = episode._TEXT.keys() - {"quiet"}
+    rules = episode.REASONS.keys() - {"quiet"}
     assert set(sets["episodes_total"]["rule"]) == rules
 
 

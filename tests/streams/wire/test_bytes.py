@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streams import wire
-from streams.operate.explain import clock
+from streams.language import moment
 from streams.wire import Intake, Numbers, Outcome, UnreadableError
 
 GOLDEN = Path(__file__).parents[2] / "golden"
@@ -70,7 +70,7 @@ def check(topic: str, value: bytes) -> None:
     for name in ("at_ms", "issued_at_ms", "expires_at_ms"):
         if getattr(record, name, None) is not None:
             assert getattr(record, name) >= 0
-            clock(getattr(record, name))
+            moment(getattr(record, name))
     if topic == "otpguard.throttle.v1":
         wire.action_headers(record)
     if topic == "otpguard.episode.v1":

@@ -1,0 +1,174 @@
+"""What people are told, collected for translators: from the source, its tables, and the help.
+
+`python -m deploy.languages` brings the catalogues up to date with the source and compiles them.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from importlib import import_module
+from pathlib import Path
+from typing import Any, Final
+
+import typer
+from babel.messages.catalog import Catalog
+from babel.messages.extract import extract_from_dir
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po, write_po
+from typer.main import get_command
+
+from detectors.suspects.clocks import ClockClass
+from streams.language import DOMAIN, ENGLISH, FOLDER, LANGUAGES
+
+ROOT: Final = Path(__file__).parents[2]
+KEYWORDS: Final[dict[str, Any]] = {"tr": None, "trn": (1, 2), "html": None}
+METHODS: Final = [("**.py", "python"), ("**.j2", "jinja2")]
+
+TABLES: Final = (
+    "detectors.episodes.episode:REASONS",
+    "streams.operate.explain:RULES",
+    "streams.operate.explain:KINDS",
+    "streams.operate.cases:SAYS",
+    "streams.cli.cases:COLUMNS",
+    "streams.cli.cases:COLOURS:keys",
+    "streams.cli.doctor:MARKS",
+    "streams.cli.shadow_report:FIGURES",
+    "streams.demo.report:LOOK_ALIKES",
+    "streams.demo.picture:TRAFFIC",
+    "streams.calibrate.report:VERDICTS",
+    "streams.calibrate.plots:COUNTED",
+    *(
+        f"streams.calibrate.tables:{name}"
+        for name in ("WHAT_IF", "PRICE", "PEAKS", "GRID", "COUNTED", "PACE", "KNOWN", "NOVELTY")
+    ),
+    "detectors.recognise.rules:RULES:says",
+    "detectors.recognise.traits:TRAITS",
+)
+"""Tables whose values (keys, a field of the values) are translated where they are shown."""
+
+WORDS: Final = (
+    # trust classes, changes of an episode, levels, answers of gateways, modes, rulings, states
+    "bank", "government", "carrier", "emergency", "none", "known", "new", "opened", "raised",
+    "lowered", "renewed", "ended", "applied", "ignored", "failed", "expired", "unknown", "over",
+    "lapsed", "shadow", "enforce", "off", "no_lease", "trusted", "not_otp", "lines", "codes",
+    "actions", "counted", "one platform sent verification codes again and again",
+    "current", "proposed", "shown", "exceeded", "open", "given", "seen in the history",
+    *(each.name.lower().replace("_", " ") for each in ClockClass),
+    "flood", "resend", "throttle", "release", "watch", "clear", "rule", "trait", "piece", "pieces",
+    "all others together", "names", "others", "weak", "denied", "Examples:", "Example:",
+    "Exit codes:", "settings", "broker", "topics", "transactions", "rights", "lag", "sample",
+    "events", "keys",    "partitions", "clocks",
+    # of the command line's library
+    "Arguments", "Options", "Commands", "required", "default: {default}", "env var: {var}",
+    "(dynamic)", "Missing command.", "Aborted!", "Show this message and exit.",
+)  # fmt: skip
+"""Words that stand for values of records and libraries."""
+
+
+def collected() -> Catalog:
+    """Return a catalogue of all messages, without translations."""
+    catalogue = Catalog(project=DOMAIN, fuzzy=False)
+    found = extract_from_dir(
+        str(ROOT / "streams"), METHODS, {"**.j2": {"silent": "false"}}, KEYWORDS, [], None
+    )
+    for name, _, message, _, _ in sorted(found, key=lambda each: (each[0], each[1])):
+        catalogue.add(message, locations=[(f"streams/{name}", 0)])
+    for message in [*_of_tables(), *WORDS, *_of_help()]:
+        if message.strip():
+            catalogue.add(message)
+    return catalogue
+
+
+def _of_tables() -> Iterator[str]:
+    for place in TABLES:
+        module, name, *part = place.split(":")
+        table = getattr(import_module(module), name)
+        if part == ["keys"] or isinstance(table, tuple):
+            yield from table
+        elif part:
+            yield from (getattr(row, part[0]) for row in table.values())
+        else:
+            yield from table.values()
+
+
+def _of_help() -> Iterator[str]:
+    """Every sentence of every `--help`."""
+    from streams.__main__ import app  # noqa: PLC0415 - a program, not a library
+    from streams.cli import COMMANDS  # noqa: PLC0415
+
+    yield from (says for _, says in COMMANDS.values())
+    root = get_command(app)
+    yield from _of_command(root)
+    for module, _, name in (place.partition(":") for place, _ in COMMANDS.values()):
+        command = getattr(import_module(module), name)
+        if not isinstance(command, typer.Typer):
+            alone = typer.Typer(add_completion=False, rich_markup_mode=None)
+            alone.command()(command)
+            command = alone
+        yield from _of_command(get_command(command))
+
+
+def _of_command(command: Any) -> Iterator[str]:
+    says = (command.help or "").partition("\\b\n")[0].partition("\b\n")[0]
+    yield from (" ".join(each.split()) for each in says.split("\n\n"))
+    yield command.epilog or ""
+    for parameter in command.params:
+        yield parameter.help or ""
+        default = getattr(parameter, "show_default", None)
+        if isinstance(default, str):
+            yield default
+    for each in getattr(command, "commands", {}).values():
+        yield from _of_command(each)
+
+
+def path_of(tag: str) -> Path:
+    """The catalogue's source; the compiled one lies beside it."""
+    return FOLDER / LANGUAGES[tag] / "LC_MESSAGES" / f"{DOMAIN}.po"
+
+
+def translated() -> list[str]:
+    """The languages that have a catalogue."""
+    return [tag for tag in LANGUAGES if tag != ENGLISH]
+
+
+def read(tag: str) -> Catalog:
+    """Return a language's catalogue as it is written."""
+    path = path_of(tag)
+    with path.open("rb") as file:
+        return read_po(file, locale=LANGUAGES[tag], domain=DOMAIN)
+
+
+def updated(tag: str) -> Catalog:
+    """Return a language's catalogue with the messages of now; those that went are left out."""
+    catalogue = read(tag)
+    catalogue.update(collected(), no_fuzzy_matching=True, update_creation_date=False)
+    catalogue.obsolete.clear()
+    return catalogue
+
+
+def lacking(catalogue: Catalog) -> list[str]:
+    """Return the messages that have no translation, or one that is marked as a guess."""
+    return [
+        str(message.id)
+        for message in catalogue
+        if message.id and (message.fuzzy or not all(_forms(message.string)))
+    ]
+
+
+def _forms(string: Any) -> list[str]:
+    return list(string) if isinstance(string, (tuple, list)) else [string or ""]
+
+
+def written(catalogue: Catalog) -> bytes:
+    """Return a catalogue as a file for translators."""
+    sink = io.BytesIO()
+    write_po(sink, catalogue, width=100, no_location=True, sort_output=False)
+    return sink.getvalue()
+
+
+def compiled(catalogue: Catalog) -> bytes:
+    """Return a catalogue as programs read it."""
+    sink = io.BytesIO()
+    write_mo(sink, catalogue)
+    return sink.getvalue()

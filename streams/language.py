@@ -1,0 +1,140 @@
+"""Sentences for people, in their language and on their clock.
+
+English and UTC until a program says otherwise: only `otpguard` itself does, from `--lang`, `--utc`
+and the environment. Programs read English and UTC always: JSON, topics, logs, metrics.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, tzinfo
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from gettext import NullTranslations
+
+DOMAIN: Final = "otpguard"
+ENGLISH: Final = "en"
+CHINESE: Final = "zh-Hans"
+LANGUAGES: Final[Mapping[str, str]] = {ENGLISH: "en", CHINESE: "zh_Hans"}
+"""BCP 47 tag -> the catalogue's folder; English needs none, for it is what the messages are in."""
+
+FOLDER: Final = Path(__file__).parent / "languages"
+
+_VARIABLES: Final = ("LC_ALL", "LC_MESSAGES", "LANG")  # the first that is set counts, as in POSIX
+_TRADITIONAL: Final = frozenset({"hant", "tw", "hk", "mo"})
+
+
+class _Voice:
+    """The one language and the one clock of this process."""
+
+    tag = ENGLISH
+    zone: tzinfo | None = UTC  # None: that of this machine
+
+
+def use(tag: str = ENGLISH, zone: tzinfo | None = UTC) -> None:
+    """Speak this language of LANGUAGES from now on, on the clock of this zone (None: local)."""
+    assert tag in LANGUAGES, tag
+    _Voice.tag, _Voice.zone = tag, zone
+    if tag == ENGLISH:
+        return
+    import gettext  # noqa: PLC0415 - start-up time; English needs none of it
+
+    # The library of the command line asks for its own few sentences this way.
+    os.environ["LANGUAGE"] = LANGUAGES[tag]
+    gettext.bindtextdomain(DOMAIN, FOLDER)
+    gettext.textdomain(DOMAIN)
+
+
+def spoken() -> str:
+    """The tag of the language in use."""
+    return _Voice.tag
+
+
+def matching(wanted: str) -> str | None:
+    """The language that a tag or a locale's name asks for; None if there is none of it.
+
+    >>> matching("zh_CN.UTF-8"), matching("zh"), matching("en-GB"), matching("zh_TW"), matching("C")
+    ('zh-Hans', 'zh-Hans', 'en', None, None)
+    """
+    parts = wanted.partition(".")[0].partition("@")[0].replace("_", "-").lower().split("-")
+    if parts[0] == "zh" and _TRADITIONAL.isdisjoint(parts):
+        return CHINESE
+    return ENGLISH if parts[0] == "en" else None
+
+
+def preferred(environment: Mapping[str, str]) -> str:
+    """The language that an environment asks for; English if it asks for none of ours.
+
+    >>> preferred({"LANG": "zh_CN.UTF-8"}), preferred({"LANG": "zh_CN.UTF-8", "LC_ALL": "C"})
+    ('zh-Hans', 'en')
+    """
+    asked = next(filter(None, map(environment.get, _VARIABLES)), "")
+    return matching(asked) or ENGLISH
+
+
+def tr(message: str) -> str:
+    """Return a message in the language in use; itself where there is no translation."""
+    if _Voice.tag == ENGLISH or not message:
+        return message
+    return _translations(_Voice.tag).gettext(message)
+
+
+def trn(one: str, many: str, n: int) -> str:
+    """Return the form of a message that goes with a number, with `{n}` filled in."""
+    form = one if n == 1 else many
+    if _Voice.tag != ENGLISH:
+        form = _translations(_Voice.tag).ngettext(one, many, n)
+    return form.format(n=f"{n:,}")
+
+
+def html(message: str, **values: object) -> Any:
+    """Return a message that holds tags of ours, with values that are escaped; for a page."""
+    from markupsafe import Markup  # noqa: PLC0415 - only pages need it
+
+    return Markup(tr(message)).format(**values)  # noqa: S704 - messages and catalogues are ours
+
+
+def listed(parts: Sequence[str]) -> str:
+    """Join parts as a list is written: with commas, or with 、 in Chinese."""
+    return ("、" if _Voice.tag == CHINESE else ", ").join(parts)
+
+
+def moment(at_ms: float) -> str:
+    """Return a time for people, to the second, with the offset of its zone.
+
+    >>> moment(1_772_422_380_000)
+    '2026-03-02 03:33:00Z'
+    """
+    at = datetime.fromtimestamp(at_ms / 1000, UTC)
+    if _Voice.zone is UTC:
+        return f"{at:%Y-%m-%d %H:%M:%SZ}"
+    at = at.astimezone(_Voice.zone)
+    return f"{at:%Y-%m-%d %H:%M:%S}{_offset(at)}"
+
+
+def zone_name(at_ms: float) -> str:
+    """Return the zone of `moment` in a word, for the head of a column.
+
+    >>> zone_name(0)
+    'UTC'
+    """
+    if _Voice.zone is UTC:
+        return "UTC"
+    return f"UTC{_offset(datetime.fromtimestamp(at_ms / 1000, UTC).astimezone(_Voice.zone))}"
+
+
+def _offset(at: datetime) -> str:
+    written = f"{at:%z}"
+    return f"{written[:3]}:{written[3:5]}"
+
+
+@lru_cache
+def _translations(tag: str) -> NullTranslations:
+    """Read a catalogue; raises FileNotFoundError if the package is not whole."""
+    import gettext  # noqa: PLC0415 - start-up time
+
+    return gettext.translation(DOMAIN, FOLDER, [LANGUAGES[tag]])

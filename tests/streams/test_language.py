@@ -1,0 +1,193 @@
+"""What people read, in their language and on their clock; what programs read, in neither."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import UTC
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from babel.messages.catalog import Catalog
+
+from deploy.languages.catalogue import (
+    compiled,
+    lacking,
+    path_of,
+    read,
+    translated,
+    updated,
+    written,
+)
+from streams import language
+from streams.language import listed, matching, moment, preferred, tr, trn, use, zone_name
+from streams.operate.cases import banner
+from tests.enforce.records import override
+
+ROOT = Path(__file__).parents[2]
+START_MS = 1_772_422_380_000
+
+
+@pytest.fixture(autouse=True)
+def english_again(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setenv("LANGUAGE", "en")
+    yield
+    use()
+
+
+@pytest.fixture(params=translated())
+def catalogue(request: pytest.FixtureRequest) -> Catalog:
+    return updated(request.param)
+
+
+def test_no_message_is_left_untranslated(catalogue: Catalog) -> None:
+    """`python -m deploy.languages` adds new ones to the catalogue, to be translated there."""
+    assert lacking(catalogue) == []
+
+
+@pytest.mark.parametrize("tag", translated())
+def test_catalogues_hold_what_the_source_says_and_are_compiled(tag: str) -> None:
+    assert written(updated(tag)) == path_of(tag).read_bytes(), "run python -m deploy.languages"
+    assert compiled(read(tag)) == path_of(tag).with_suffix(".mo").read_bytes()
+    assert len(read(tag)) > 400
+
+
+def test_a_translation_fills_in_what_its_message_fills_in(catalogue: Catalog) -> None:
+    wrong = []
+    for message in catalogue:
+        if message.id:
+            one, other = (first(each) for each in (message.id, message.string))
+            if sorted(places(one)) != sorted(places(other)):
+                wrong.append((one, other))
+    assert wrong == []
+
+
+def first(form: Any) -> str:
+    """A message's form, or its form for one."""
+    return form if isinstance(form, str) else str(form[0])
+
+
+def places(form: str) -> list[str]:
+    return re.findall(r"{[^}]*}", form)
+
+
+def test_the_glossary_is_kept() -> None:
+    """One word for each thing: what style.md asks of English holds for Chinese."""
+    wrong = []
+    for message in read("zh-Hans"):
+        english, chinese = re.sub(TYPED, "", str(message.id)).lower(), str(message.string)
+        wrong += [
+            (english, chinese)
+            for word, said in GLOSSARY.items()
+            if re.search(rf"\b{word}", english) and said not in chinese
+        ]
+        wrong += [(never, chinese) for never in NEVER if never in chinese]
+    assert wrong == []
+
+
+TYPED = r"{[^}]*}|--[\w-]+|\"\w+\""
+"""Places of values, options, fields: what stays as it is."""
+
+GLOSSARY = {
+    "verification code": "验证码",
+    "kill switch": "总开关",
+    "recipient": "号码",
+    "dead letter": "死信",
+    "checkpoint": "检查点",
+    "in shadow": "影子模式",
+    "adapter": "适配器",
+    "signature": "签名",
+}
+NEVER = ("屏蔽", "节流", "阻断", "短信炸弹", "收件人", "校验码", "信令")
+
+
+@pytest.mark.parametrize(
+    ("environment", "tag"),
+    [
+        ({}, "en"),
+        ({"LANG": "zh_CN.UTF-8"}, "zh-Hans"),
+        ({"LANG": "zh_CN.UTF-8", "LC_ALL": "C.UTF-8"}, "en"),
+        ({"LANG": "en_GB.UTF-8", "LC_MESSAGES": "zh_SG"}, "zh-Hans"),
+        ({"LANG": "zh_TW.UTF-8"}, "en"),
+        ({"LANG": "de_DE.UTF-8"}, "en"),
+    ],
+)
+def test_the_environment_chooses_as_posix_says(environment: dict[str, str], tag: str) -> None:
+    assert preferred(environment) == tag
+
+
+def test_a_tag_is_read_in_each_of_its_forms() -> None:
+    for asked in ("zh", "zh-CN", "zh_CN.UTF-8", "zh-Hans", "ZH-hans-CN", "zh_SG"):
+        assert matching(asked) == "zh-Hans", asked
+    assert matching("zh-Hant") is matching("fr") is matching("xx") is None
+
+
+def test_times_are_of_the_zone_in_use_with_its_offset() -> None:
+    assert (moment(START_MS), zone_name(START_MS)) == ("2026-03-02 03:33:00Z", "UTC")
+    use("en", ZoneInfo("Asia/Shanghai"))
+    assert moment(START_MS) == "2026-03-02 11:33:00+08:00"
+    assert zone_name(START_MS) == "UTC+08:00"
+    use("en", ZoneInfo("Asia/Kolkata"))
+    assert moment(START_MS) == "2026-03-02 09:03:00+05:30"
+    use("en", UTC)
+    assert moment(START_MS).endswith("Z")
+
+
+def test_messages_numbers_and_lists_are_those_of_the_language() -> None:
+    assert tr("no open cases") == "no open cases"
+    assert trn("{n} platform", "{n} platforms", 1) == "1 platform"
+    assert trn("{n} platform", "{n} platforms", 2_000) == "2,000 platforms"
+    assert listed(["a", "b"]) == "a, b"
+    use("zh-Hans")
+    assert tr("no open cases") == "没有进行中的事件"
+    assert tr("nobody ever said this") == "nobody ever said this"
+    assert tr("") == ""
+    assert trn("{n} platform", "{n} platforms", 2_000) == "2,000 个平台"
+    assert listed(["a", "b"]) == "a、b"
+    assert "紧急总开关已启用" in banner(override("mode", "*", mode="off"))
+    assert language.spoken() == "zh-Hans"
+
+
+CHINESE: dict[str, Any] = {"LANG": "zh_CN.UTF-8", "TZ": "Asia/Shanghai"}
+
+
+def otpguard(*words: str, given: bytes = b"", **environment: str) -> str:
+    clean = {name: v for name, v in os.environ.items() if name not in ("LC_ALL", "LANGUAGE", "TZ")}
+    done = subprocess.run(
+        [sys.executable, "-m", "streams", *words],
+        input=given, capture_output=True, cwd=ROOT, env=clean | environment,
+        check=False, timeout=60,
+    )  # fmt: skip
+    return (done.stdout + done.stderr).decode()
+
+
+def test_people_are_answered_in_chinese_on_their_own_clock_and_in_utc_on_request() -> None:
+    events = otpguard("scenario", "A1", "--seed", "3").encode()
+    records = otpguard("replay", "-", "--episodes", "-q", given=events).encode()
+    told = otpguard("explain", "-", "--last", given=records, **CHINESE)
+    assert "速度超过真人登录" in told
+    assert "2026-03-02 11:33:00+08:00" in told
+    assert "影子模式" in told
+    in_utc = otpguard("explain", "-", "--last", "--utc", "--lang", "en", given=records, **CHINESE)
+    assert "faster than people log in" in in_utc
+    assert "2026-03-02 03:33:00Z" in in_utc
+    assert "列出进行中的事件" in otpguard("cases", "ls", "--help", "--lang=zh")
+    assert "没有命令 'relase'" in otpguard("relase", **CHINESE)
+    assert "one of en, zh-Hans" in otpguard("cases", "ls", "--lang", "xx")
+
+
+def test_programs_are_answered_in_english_and_utc_whatever_the_environment_says() -> None:
+    events = otpguard("scenario", "A1", "--seed", "3").encode()
+    records = otpguard("replay", "-", "--episodes", "-q", given=events).encode()
+    plain = otpguard("explain", "-", "--json", given=records)
+    assert otpguard("explain", "-", "--json", given=records, **CHINESE) == plain
+    assert "03:33:" in json.dumps(json.loads(plain))
+    assert otpguard("replay", "-", "--episodes", "-q", given=events, **CHINESE).encode() == records
+    text = ("recognise", "【淘宝】验证码 583921，5分钟内有效", "--why", "--json")
+    assert otpguard(*text, **CHINESE) == otpguard(*text)
