@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import random
 import socket
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Final
 
 PORTS: Final = range(10_000, 20_000)
@@ -37,3 +42,15 @@ def _is_free(port: int) -> bool:
         except OSError:
             return False
     return True
+
+
+@contextmanager
+def usual_ports() -> Iterator[None]:
+    """Hold the ports that the guides name, while a test follows one word for word.
+
+    Guides use the machine's own network, which has each port once, and the test processes share
+    it: the next test waits here until this one has ended what it started.
+    """
+    with Path(tempfile.gettempdir(), "otpguard-tests-usual-ports").open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        yield

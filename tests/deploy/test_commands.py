@@ -28,6 +28,7 @@ from tests.deploy.machine import Machine, machine
 from tests.deploy.tools import ROOT
 from tests.enforce.loop import now_ms
 from tests.enforce.services import Server, listens, redis_server, wait_until
+from tests.ports import usual_ports
 
 pytestmark = [pytest.mark.kafka, pytest.mark.integration, pytest.mark.timeout(1_800)]
 
@@ -201,8 +202,8 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     if (why := clusters.why_no_kafka()) and not IN_CI:
         pytest.skip(why)
     folder = tmp_path_factory.mktemp("commands")
-    wait_until(lambda: not any(map(listens, PORTS.values())), "the usual ports are free", 300)
     with (
+        usual_ports(),
         clusters.broker("kafka") as kafka,
         redis_server(folder / "redis") as redis,
         machine(folder) as fresh,

@@ -21,8 +21,9 @@ from tests.deploy.guarded import Castle, castle
 from tests.deploy.machine import OPERATOR, Machine, machine
 from tests.deploy.tools import ROOT
 from tests.enforce.services import Server, need, wait_until
+from tests.ports import usual_ports
 
-pytestmark = [pytest.mark.kafka, pytest.mark.integration, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.kafka, pytest.mark.integration, pytest.mark.timeout(1_800)]
 
 USERS: Final = (
     "otpguard-worker", "otpguard-adapter", "otpguard-canary", "alice", "bob", "carol",
@@ -57,7 +58,12 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installed]:
     if (why := clusters.why_no_kafka()) and not IN_CI:
         pytest.skip(why)
     folder = tmp_path_factory.mktemp("guide")
-    with castle(folder, USERS) as guarded, redis(guarded, folder), machine(folder) as fresh:
+    with (
+        usual_ports(),
+        castle(folder, USERS) as guarded,
+        redis(guarded, folder),
+        machine(folder) as fresh,
+    ):
         prepare(fresh, guarded)
         said = [follow(fresh, block) for block in blocks("sh")]
         yield Installed(fresh, guarded, "\n".join(said))

@@ -14,8 +14,9 @@ from tests.brokers import IN_CI
 from tests.deploy.machine import OPERATOR, machine
 from tests.deploy.tools import ROOT
 from tests.enforce.services import listens, need
+from tests.ports import usual_ports
 
-pytestmark = [pytest.mark.kafka, pytest.mark.integration, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.kafka, pytest.mark.integration, pytest.mark.timeout(1_800)]
 
 COMMANDS_MAX: Final = 8
 
@@ -42,9 +43,9 @@ def test_the_quickstart_ends_with_a_throttle_as_written(tmp_path: Path) -> None:
         pytest.skip(why)
     need("mvn", "maven")
     need("sudo", "sudo")
-    taken = [port for port in (9092, 9093, 9464) if listens(port)]
-    assert not taken, f"the quickstart's ports are in use here: {taken}"
-    with machine(tmp_path) as fresh:
+    with usual_ports(), machine(tmp_path) as fresh:
+        taken = [port for port in (9092, 9093, 9464) if listens(port)]
+        assert not taken, f"the quickstart's ports are in use here: {taken}"
         fresh.must("sh", "-euc", f"""
             useradd --create-home --shell /bin/bash {OPERATOR}
             echo '{OPERATOR} ALL=(ALL) NOPASSWD: ALL' > /etc/sudoers.d/{OPERATOR}
