@@ -115,6 +115,7 @@ def filled(expr: str) -> str:
         .replace("$lag_metric", "kafka_consumergroup_lag")
         .replace("$job", ".+")
         .replace("$instance", ".+")
+        .replace("$gateway", ".+")
     )
 
 
@@ -154,7 +155,7 @@ def test_every_alert_has_a_runbook_with_its_four_parts(name: str) -> None:
 
 
 def test_there_is_no_runbook_of_no_alert_and_the_index_has_them_all() -> None:
-    books = {path.stem for path in tools.RUNBOOKS.glob("*.md")} - {"README"}
+    books = {path.stem for path in tools.RUNBOOKS.glob("*.md")} - {"README", "README.zh"}
     assert books == set(NAMES)
     index = (tools.RUNBOOKS / "README.md").read_text("utf-8")
     assert re.findall(r"\((Otpguard\w+)\.md\)", index) == list(

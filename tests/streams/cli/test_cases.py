@@ -139,8 +139,10 @@ def test_a_record_that_cannot_be_read_costs_no_command_the_others(
 @pytest.mark.broker
 def test_a_watcher_is_told_of_what_happens_from_now_on(desk: Desk) -> None:
     desk.put("episode", encode_episode(replace(OPENED, recipient="8613900000009")))
+    # Where this runs in a shell's background, Ctrl-C is ignored here and would be in the command.
     with subprocess.Popen(
-        [sys.executable, "-m", "streams", "cases", "watch", "--json",
+        ["env", "--default-signal=INT",
+         sys.executable, "-m", "streams", "cases", "watch", "--json",
          "--config", str(desk.folder / "otpguard.toml")],
         stdout=subprocess.PIPE, env={**os.environ, "PYTHONUNBUFFERED": "1"},
     ) as watcher:  # fmt: skip
@@ -188,9 +190,12 @@ def in_a_terminal(script: str, columns: int) -> str:
     """What a script writes to a terminal of so many columns."""
     ours, theirs = pty.openpty()
     termios.tcsetwinsize(theirs, (24, columns))
+    # A terminal's own size is asked for, not what this process was told of another.
+    environment = {k: v for k, v in os.environ.items() if k not in ("COLUMNS", "LINES")}
     ran = subprocess.Popen(
-        [sys.executable, "-c", script], stdout=theirs, cwd=ROOT, env={**os.environ, "TERM": "xterm"}
-    )
+        [sys.executable, "-c", script],
+        stdin=theirs, stdout=theirs, stderr=theirs, cwd=ROOT, env={**environment, "TERM": "xterm"},
+    )  # fmt: skip
     os.close(theirs)
     written = b""
     with contextlib.suppress(OSError):  # of a terminal that its last user has left

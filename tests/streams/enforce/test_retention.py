@@ -46,5 +46,4 @@ def test_a_lease_that_kafka_forgets_is_gone_with_its_adapter_and_topics_check_wa
                 wait_until(lambda: throttled(keys) == set(), "the lease is gone", 20)
         settings = Settings(kafka=world.kafka, topics=world.topics)
         said = [each for each in review(settings)[1] if world.topics.throttle in each]
-    assert len(said) == 1
-    assert "retention.ms=1000, less than a lease" in said[0]
+    assert len([each for each in said if "retention.ms=1000, less than a lease" in each]) == 1
