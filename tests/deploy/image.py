@@ -10,6 +10,7 @@ import json
 import os
 import shutil
 import subprocess
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -89,7 +90,9 @@ class Builder:
         limits = folder / "containers.conf"
         limits.write_text("[containers]\ndefault_ulimits = []\n")
         self._environment = {**os.environ, "CONTAINERS_CONF": str(limits)}
-        self._storage = ("--root", str(folder / "storage"), "--runroot", str(folder / "run"),
+        # podman takes no path of over 50 characters for it, and a test's folder may be longer.
+        self._run = Path(tempfile.mkdtemp(prefix="otpguard-run-", dir="/tmp"))
+        self._storage = ("--root", str(folder / "storage"), "--runroot", str(self._run),
                          "--storage-driver", "vfs")  # fmt: skip
 
     def build(self) -> Image:
@@ -117,7 +120,8 @@ class Builder:
     def close(self) -> None:
         """Nothing of it stays, mounts included."""
         self._must("podman", "image", "umount", "--all")
-        shutil.rmtree(self.folder / "storage")
+        for folder in (self.folder / "storage", self._run):
+            shutil.rmtree(folder)
 
     def _must(self, program: str, *words: str) -> str:
         done = subprocess.run(
