@@ -42,11 +42,16 @@ def kafka(request: pytest.FixtureRequest) -> Broker:
     return running
 
 
+def need_kafka() -> None:
+    """Skip what cannot run without Apache Kafka; in CI go on, and fail where it is started."""
+    if (why := clusters.why_no_kafka()) and not IN_CI:
+        pytest.skip(why)
+
+
 @pytest.fixture
 def own_kafka() -> Iterator[Callable[..., Broker]]:
     """Starts Apache Kafka for this test alone: `own_kafka(nodes=3)`, to be killed at will."""
-    if (why := clusters.why_no_kafka()) and not IN_CI:
-        pytest.skip(why)
+    need_kafka()
     with ExitStack() as stack:
 
         def start(nodes: int = 1, **options: object) -> Broker:

@@ -15,8 +15,7 @@ from typing import Final
 
 import pytest
 
-from tests import clusters
-from tests.brokers import IN_CI
+from tests.brokers import need_kafka
 from tests.deploy.guarded import Castle, castle
 from tests.deploy.machine import OPERATOR, Machine, machine
 from tests.deploy.tools import ROOT
@@ -55,8 +54,7 @@ class Installed:
 
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installed]:
-    if (why := clusters.why_no_kafka()) and not IN_CI:
-        pytest.skip(why)
+    need_kafka()
     folder = tmp_path_factory.mktemp("guide")
     with (
         usual_ports(),

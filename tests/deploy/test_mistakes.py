@@ -18,8 +18,7 @@ import pytest
 from streams.cluster.admin import Cluster
 from streams.config import Kafka
 from streams.demo.brokers import Broker
-from tests import clusters
-from tests.brokers import IN_CI
+from tests.brokers import need_kafka
 from tests.deploy.guarded import Castle, castle
 from tests.deploy.tools import ROOT
 from tests.enforce.services import wait_until
@@ -210,8 +209,7 @@ CASES: Final[Mapping[str, tuple[str, int]]] = {
 
 @pytest.fixture(scope="module")
 def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Castle]:
-    if (why := clusters.why_no_kafka()) and not IN_CI:
-        pytest.skip(why)
+    need_kafka()
     with castle(tmp_path_factory.mktemp("castle"), ["stranger"]) as running:
         yield running
 

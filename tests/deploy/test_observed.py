@@ -22,7 +22,7 @@ import pytest
 from deploy.grafana.drawing import draw
 from deploy.prometheus.queries import BOARD, QUERIES
 from tests import clusters
-from tests.brokers import IN_CI
+from tests.brokers import need_kafka
 from tests.deploy.site import Haste, Site
 from tests.deploy.test_dashboards import FILES, loaded, panels
 from tests.deploy.test_rules import filled
@@ -45,8 +45,7 @@ EMPTY: Final = {
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    if (why := clusters.why_no_kafka()) and not IN_CI:
-        pytest.skip(why)
+    need_kafka()
     folder = tmp_path_factory.mktemp("site")
     with clusters.broker("kafka", heap="512m") as broker, Site(broker, folder, SHORT) as running:
         yield running

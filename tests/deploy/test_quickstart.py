@@ -10,7 +10,7 @@ from typing import Final
 import pytest
 
 from tests import clusters
-from tests.brokers import IN_CI
+from tests.brokers import need_kafka
 from tests.deploy.machine import OPERATOR, machine
 from tests.deploy.tools import ROOT
 from tests.enforce.services import listens, need
@@ -39,8 +39,7 @@ def test_there_are_few_commands_and_kafka_comes_from_one_of_them() -> None:
 
 
 def test_the_quickstart_ends_with_a_throttle_as_written(tmp_path: Path) -> None:
-    if (why := clusters.why_no_kafka()) and not IN_CI:
-        pytest.skip(why)
+    need_kafka()
     need("mvn", "maven")
     need("sudo", "sudo")
     with usual_ports(), machine(tmp_path) as fresh:
