@@ -204,6 +204,18 @@ def test_rows_that_are_not_there_take_no_memory(shape: tuple[int, int]) -> None:
     assert "not the rows that it says" in str(told)
 
 
+@pytest.mark.parametrize("narrower", [2, 7, 14])
+def test_rows_of_another_width_are_refused_though_their_bytes_are_all_there(narrower: int) -> None:
+    records: Records = list(real(0)[1])
+    manifest = opened(records)
+    count, width = manifest.rows_shape
+    shape = (count * narrower, width // narrower)
+    other = msgspec.structs.replace(manifest, rows_shape=shape)
+    told = outcome([*records[:-1], (b"0|w|manifest|0", sealed(other))])
+    assert isinstance(told, CheckpointError)
+    assert "not the rows that it says" in str(told)
+
+
 @pytest.mark.parametrize("rest", [b"\x91" * 200_000, b"\xdd\xff\xff\xff\xff", b"\xa1\xff", b"\xc1"])
 def test_what_the_parser_stumbles_over_is_refused(rest: bytes) -> None:
     told = outcome(resealed(list(real(0)[1]), "s0", rest))
