@@ -44,6 +44,14 @@ class KannelWorld:
         url = f"http://127.0.0.1:{self.smsbox.port}/cgi-bin/sendsms?{query}"
         return self.http.request("GET", url, headers={"Connection": "close"}).data.decode()
 
+    def status(self) -> str:
+        """Bearerbox's own word on its SMSC and boxes; its port answers before it has the list."""
+        url = f"http://127.0.0.1:{self.bearerbox.port}/status.xml?password={KANNEL_PASSWORD}"
+        try:
+            return self.http.request("GET", url, headers={"Connection": "close"}).data.decode()
+        except urllib3.exceptions.HTTPError:
+            return ""
+
     def accepts(self, recipient: str) -> bool:
         """Whether it takes a message; a smsbox that still starts breaks off, or never answers."""
         try:
@@ -60,10 +68,12 @@ def kannel_world(folder: Path) -> Iterator[KannelWorld]:
     """Start all of it."""
     with smsc() as centre, ExitStack() as stack:
         made = KannelWorld(folder, centre)
-        with closing(made.gateway()) as gateway:  # bearerbox does not start without the list
+        with closing(made.gateway()):  # bearerbox does not start without the list
             stack.enter_context(made.bearerbox)
-            gateway.health()  # it goes on without its admin port if somebody else has that
+            wait_until(lambda: "online" in made.status(), "Kannel is bound to the SMSC")
         stack.enter_context(made.smsbox)
+        # A message that reaches smsbox before smsbox has reached bearerbox ends smsbox.
+        wait_until(lambda: "<type>smsbox</type>" in made.status(), "Kannel's boxes have met")
         wait_until(lambda: made.accepts("8613900000009"), "Kannel takes messages")
         yield made
 
