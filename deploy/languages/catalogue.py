@@ -30,6 +30,7 @@ TABLES: Final = (
     "streams.operate.explain:RULES",
     "streams.operate.explain:KINDS",
     "streams.operate.cases:SAYS",
+    "streams.operate.phone:ALOUD",
     "streams.cli.cases:COLUMNS",
     "streams.cli.cases:COLOURS:keys",
     "streams.cli.doctor:MARKS",

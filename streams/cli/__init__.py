@@ -34,6 +34,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "scenario": ("streams.cli.scenario:scenario", "Rehearse an attack, or what looks like one."),
     "calibrate": ("streams.cli.calibrate:calibrate", "Try the settings on one's own history."),
     "cases": ("streams.cli.cases:app", "See who is attacked, and what is done about it."),
+    "phone": ("streams.cli.phone:phone", "Say what to tell a caller, while on the line."),
     "explain": ("streams.cli.explain:explain", "Say why a recipient is throttled."),
     "release": ("streams.cli.override:release", "Take back the lease of a recipient."),
     "allow": ("streams.cli.override:allow", "Let the codes of one more platform pass."),

@@ -58,14 +58,14 @@ def ls(
     """
     from streams.operate.cases import doing, open_now, summary  # noqa: PLC0415 - start-up time
 
-    cases, words = _cases(settings_of(config), since)
+    cases, words = read_cases(settings_of(config), since)
     now_ms = time.time_ns() // 1_000_000
     chosen = list(cases.values() if all_ else open_now(cases.values()))
     rows = [{**summary(case), "state": doing(case, words, now_ms)} for case in chosen]
     if as_json:
         write_json(rows)
         return
-    _warn(words, now_ms)
+    warn(words, now_ms)
     if rows:
         _write_cases(rows)
     else:
@@ -119,7 +119,7 @@ def _write_cases(rows: Sequence[Mapping[str, Any]]) -> None:
     )
 
 
-def _warn(words: Iterable[Override], now_ms: int) -> None:
+def warn(words: Iterable[Override], now_ms: int) -> None:
     """Say it first if the operator's switch keeps gateways from doing what follows."""
     from streams.operate.cases import banner, switch  # noqa: PLC0415 - start-up time
 
@@ -145,7 +145,7 @@ def show(
     """
     found, words = _found(settings_of(config), named, since)
     if not as_json:
-        _warn(words, time.time_ns() // 1_000_000)
+        warn(words, time.time_ns() // 1_000_000)
     for case in found:
         _print(case, case.last, words, as_json=as_json)
 
@@ -271,7 +271,7 @@ def explain(
     found, words = _found(settings_of(config), named, since)
     case = found[-1]
     if not as_json:
-        _warn(words, time.time_ns() // 1_000_000)
+        warn(words, time.time_ns() // 1_000_000)
     at_that_time = [record for record in case.records if identity(record) == named]
     record = at_that_time[-1] if at_that_time else case.last
     _print(case, record, words, as_json=as_json)
@@ -308,7 +308,7 @@ def _found(settings: Settings, named: str, since: str) -> tuple[list[Case], list
     from streams.operate.cases import find  # noqa: PLC0415 - start-up time
 
     refuse_nobody(named)
-    cases, words = _cases(settings, since)
+    cases, words = read_cases(settings, since)
     found = find(cases, named, settings.intake().numbers.canonical(named))
     if not found:
         raise UsageError(
@@ -332,7 +332,8 @@ def refuse_nobody(named: str, before: str = "") -> None:
         )
 
 
-def _cases(settings: Settings, since: str) -> tuple[dict[str, Case], list[Override]]:
+def read_cases(settings: Settings, since: str) -> tuple[dict[str, Case], list[Override]]:
+    """Read the cases since then, and all words of the operator."""
     from streams.cluster.admin import client_arguments  # noqa: PLC0415 - start-up time
     from streams.cluster.read import readable, records  # noqa: PLC0415
     from streams.operate.cases import collect  # noqa: PLC0415

@@ -221,8 +221,11 @@ class Cluster:
             described = self._admin.describe_topics(present) if present else []
         return {each["name"]: frozenset(each["authorized_operations"]) for each in described}
 
-    def behind(self, group: str, topic: str) -> int | None:
-        """Return how many records of a topic a group has not committed; None: it never did."""
+    def behind(self, group: str, topic: str, before_ms: int | None = None) -> int | None:
+        """Return how many records of a topic a group has not committed; None: it never did.
+
+        With `before_ms`, UTC, only those that stand before the first record of that time or later.
+        """
         with in_a_sentence(f"read the offsets of group {group}", self._where):
             try:
                 found = self._admin.list_group_offsets({group: None})[group]
@@ -230,9 +233,13 @@ class Cluster:
                 return None
             done = {place: each.offset for place, each in found.items() if place.topic == topic}
             ends = self._admin.list_partition_offsets(dict.fromkeys(done, OffsetSpec.LATEST))
+            until = dict(ends)
+            if before_ms is not None:
+                told = self._admin.list_partition_offsets(dict.fromkeys(done, before_ms))
+                until |= {place: each for place, each in told.items() if each.offset >= 0}
         if not done:
             return None
-        return sum(max(0, ends[place].offset - offset) for place, offset in done.items())
+        return sum(max(0, until[place].offset - offset) for place, offset in done.items())
 
     def grant(self, rights: Iterable[Right]) -> None:
         """Give these rights; those that are there already stay."""

@@ -26,6 +26,7 @@ class KafkaRole:
     why: str
     group: Literal["", "app", "enforce"] = ""
     looks: bool = False  # checks the shapes of all topics before it starts
+    lag: bool = False  # sees how far the workers are in the input, and none of its events
 
     @property
     def looks_only(self) -> bool:
@@ -41,6 +42,8 @@ class KafkaRole:
             may |= {"WRITE", "DESCRIBE"}
         if self.looks:
             may |= {"DESCRIBE", "DESCRIBE_CONFIGS"}
+        if self.lag and topic == "input":
+            may |= {"DESCRIBE"}
         return frozenset(may)
 
 
@@ -51,8 +54,9 @@ def _role(
     group: Literal["", "app", "enforce"] = "",
     *,
     looks: bool = False,
+    lag: bool = False,
 ) -> KafkaRole:
-    return KafkaRole(frozenset(reads.split()), frozenset(writes.split()), why, group, looks)
+    return KafkaRole(frozenset(reads.split()), frozenset(writes.split()), why, group, looks, lag)
 
 
 ROLES: Final[Mapping[str, KafkaRole]] = {
@@ -66,8 +70,8 @@ ROLES: Final[Mapping[str, KafkaRole]] = {
     "canary": _role("floods its own numbers, and waits for lease and acknowledgement",
                     "throttle acks", "input"),
     "support": _role(
-        "people who help one recipient: release, allow, exempt, cases, explain",
-        "acks throttle episode override everyone", "override"),
+        "people who help one recipient: phone, release, allow, exempt, cases, explain",
+        "acks throttle episode override everyone", "override", lag=True),
     "duty": _role("people who may press the kill switch, or allow a platform for everyone",
                   "acks everyone", "everyone"),
     "monitor": _role("`otpguard doctor`: sees shapes and lag, reads nothing",
@@ -118,6 +122,8 @@ def rights(settings: Settings, given: Iterable[tuple[str, str]]) -> Iterator[Rig
             yield Right(principal, "group", name, "DESCRIBE", prefixed)
             if not role.looks_only:
                 yield Right(principal, "group", name, "READ", prefixed)
+        if role.lag:
+            yield Right(principal, "group", settings.app_id, "DESCRIBE")
 
 
 def script(given: Iterable[Right], bootstrap: str) -> str:

@@ -75,6 +75,8 @@ def test_worker_adapter_canary_and_people_work_with_no_more_than_their_rights(
             done = otpguard(*words, "-r", "test", config=guarded.config(user))
             assert done.returncode == Exit.DONE, done.stderr
             assert "in effect at gateway" in done.stdout
+        done = otpguard("phone", "13900000001", "--json", config=guarded.config("support"))
+        assert json.loads(done.stdout)["events_behind"] == 0, done.stderr
         clients = client_arguments(guarded.settings("feed").kafka)
         with closing(KafkaProducer(**clients)) as feed:
             feed.send(guarded.settings("feed").topics.input, b"{bad", b"key").get(timeout=10)

@@ -20,7 +20,7 @@ from typer.testing import CliRunner
 from detectors.model.event import Trust
 from detectors.model.records import Sighting
 from streams.cli import shared
-from streams.cli.cases import _print, _warn
+from streams.cli.cases import _print, warn
 from streams.cli.config import app as config_app
 from streams.errors import Exit
 from streams.operate import explain
@@ -85,7 +85,7 @@ def test_no_command_lets_a_sender_write_on_the_terminal(
 ) -> None:
     case = hostile_case()
     _print(case, case.last, case.words, as_json=False)
-    _warn([override("mode", "*", mode="off", reason=HOSTILE, actor=HOSTILE)], 0)
+    warn([override("mode", "*", mode="off", reason=HOSTILE, actor=HOSTILE)], 0)
     shared.write_table(["platform"], [[HOSTILE]])
     shared.write_json({"platform": HOSTILE.replace("\ud800", "")})
     written = capsys.readouterr().out

@@ -38,6 +38,12 @@ def test_who_only_looks_reads_and_writes_nothing() -> None:
     assert [(r.name, r.operation) for r in groups] == [(SETTINGS.app_id, "DESCRIBE")]
 
 
+def test_who_answers_callers_sees_how_far_the_workers_are_and_no_event() -> None:
+    assert {operation for topic, operation in may("support") if topic == "input"} == {"DESCRIBE"}
+    groups = [r for r in rights(SETTINGS, [("support", "User:x")]) if r.kind == "group"]
+    assert [(r.name, r.operation) for r in groups] == [(SETTINGS.app_id, "DESCRIBE")]
+
+
 def test_an_adapter_may_be_in_any_group_with_its_app_s_prefix() -> None:
     groups = {r for r in rights(SETTINGS, [("adapter", "User:x")]) if r.kind == "group"}
     assert {(r.name, r.prefixed, r.operation) for r in groups} == {
