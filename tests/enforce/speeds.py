@@ -39,9 +39,9 @@ from tests.enforce.services import (
     inside,
     redis_client,
     redis_server,
-    wait_until,
 )
 from tests.ports import free_port
+from tests.waiting import END_S, wait_until
 
 PARTITIONS: Final = 4
 BATCH: Final = 1_000
@@ -109,7 +109,7 @@ def adapter(broker: Broker, folder: Path, number: int) -> dict[str, Any]:
         program = Server("adapter", [sys.executable, "-m", "streams", *words], folder, port)
         program.environment = {"PYTHONPATH": str(Path.cwd())}
         with program, closing(redis_client(server)) as keys:
-            wait_until(lambda: ready(port), "the adapter is ready", 60)
+            wait_until(lambda: ready(port), "the adapter is ready")
             issued_ms = now_ms()
             actions = [
                 action(f"86139{n:08}", n, at_ms=issued_ms, lease_ms=LEASE_MS) for n in range(number)
@@ -240,7 +240,7 @@ def feed(broker: Broker, folder: Path, kind: str, number: int) -> Cost:
 def _records(consumer: Consumer, topic: str) -> int:
 
     marks = (
-        consumer.get_watermark_offsets(TopicPartition(topic, number), timeout=10)
+        consumer.get_watermark_offsets(TopicPartition(topic, number), timeout=END_S)
         for number in range(PARTITIONS)
     )
     return sum(high - low for low, high in marks)
@@ -410,18 +410,18 @@ def reload(folder: Path, numbers: int, times: int) -> dict[str, Any]:
 def interceptor(folder: Path, calls: int, fuzz: int) -> dict[str, Any]:
     """Milliseconds that a submission waits for the interceptor, and what hostile ones raise."""
     with redis_server(folder / "redis") as server:
-        up = inside(server, "time", calls, 0)
+        up = inside(server, "time", calls, 0, environment={})
         with closing(redis_client(server)) as keys:
             gateway = RedisGateway(keys, Registry())
             lease = Lease("a", now_ms() + LEASE_MS, action().scope)
             gateway.apply([Order("8613900000001", lease), Order("*", lease)])
         fuzzed = inside(server, "fuzz", fuzz, 7)
         server.freeze()
-        frozen = inside(server, "time", 2_000, 5)
+        frozen = inside(server, "time", 2_000, 5, environment={})
         server.thaw()
         server.kill()
-        dead = inside(server, "time", 2_000, 5)
-        without = inside(server, "fuzz", fuzz, 8)
+        dead = inside(server, "time", 2_000, 5, environment={})
+        without = inside(server, "fuzz", fuzz, 8, environment={})
     return {
         "up": up,
         "p99_ratio_to_bare_get": round(up["interceptor"]["p99_ms"] / up["bare_get"]["p99_ms"], 2),
