@@ -11,7 +11,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final, Self
@@ -202,6 +202,48 @@ SCHEMA: Final = {
         {"name": "account", "type": ["null", "string"]},
     ],
 }
+WORDS: Final = (
+    ("release", "13900000001"), ("exempt", "13900000002"), ("allow", "13900000003", "招商银行"),
+    ("mode", "off"), ("mode", "enforce"),
+)  # fmt: skip
+
+
+def word(broker: Broker, folder: Path, number: int) -> dict[str, Any]:
+    """Seconds from an operator's word on its topic until the last of two adapters obeys it."""
+    roles = topics(broker, "throttle", "acks", "override", "everyone", "undeliverable")
+    took: dict[str, list[float]] = {}
+    with ExitStack() as stack:
+        for name in ("redis-1", "redis-2"):
+            (home := folder / name).mkdir()
+            server = stack.enter_context(redis_server(home / "redis"))
+            port = free_port()
+            urls = f'redis.url = "redis://127.0.0.1:{server.port}/0"', f"http.port = {port}"
+            config = settings_file(home, broker, roles, *urls)
+            words = ["enforce", "redis", "--gateway-id", name, "--config", str(config)]
+            program = Server(name, [sys.executable, "-m", "streams", *words], home, port)
+            program.environment = {"PYTHONPATH": str(Path.cwd())}
+            stack.enter_context(program)
+            wait_until(lambda: ready(port), f"{name} is ready")  # noqa: B023
+        leases = [action(f"861390000{n:04}", n, at_ms=now_ms()) for n in range(1, 100)]
+        values = ((each.recipient.encode(), encode_action(each)) for each in leases)
+        fill(broker, roles["throttle"], values)
+        for _ in range(number):
+            for words in WORDS:
+                said = subprocess.run(
+                    [sys.executable, "-m", "streams", *words, "--reason", "a measure", "--json",
+                     "--wait", "60", "--config", str(config)],
+                    check=True, capture_output=True, timeout=END_S,
+                )  # fmt: skip
+                obeyed = json.loads(said.stdout)["in_effect"]
+                assert len(obeyed) == 2, obeyed
+                took.setdefault(words[0], []).append(max(obeyed.values()))
+    return {
+        "words": number * len(WORDS),
+        **{f"{verb}_median_s": round(statistics.median(each), 3) for verb, each in took.items()},
+        "max_s": round(max(map(max, took.values())), 3),
+    }
+
+
 FORMS: Final = ("+86139{:08}", "86139{:08}", "139{:08}")
 MAPS: Final = ("recipient=dst", "sender=src", "event_time_ms=ts", "message_id=id", "text=body")
 FEED_KINDS: Final = ("ceiling", "kept", "mapped", "avro")
