@@ -26,6 +26,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 from streams.demo.brokers import Broker, BrokerError, Kind, Node, answers, free_ports, own, tansu
+from tests.waiting import END_S
 
 ADDRESS_VARIABLE: Final = "OTPGUARD_TEST_BROKER"
 KAFKA_VERSION: Final = "4.3.1"
@@ -147,7 +148,7 @@ def _given(address: str) -> Broker:
     if not host or not port.isdigit():
         msg = f"{ADDRESS_VARIABLE} must be host:port[,host:port…], and is {address!r}"
         raise BrokerError(msg)
-    if not answers(host, int(port), timeout_s=5):
+    if not answers(host, int(port), timeout_s=END_S):
         msg = f"{ADDRESS_VARIABLE}: no Kafka broker answers at {first}"
         raise BrokerError(msg)
     return Broker("given", f"the broker in {ADDRESS_VARIABLE}", address)

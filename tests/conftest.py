@@ -52,17 +52,17 @@ def pytest_itemcollected(item: pytest.Item) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Files come first that may take longest, then those that wait for brokers.
+    """Files with broker tests come first, then slow ones, and of each those with most tests.
 
-    `make test` deals them out to two processes, which should end together.
+    `make test` deals them out to two processes, which should end together: what is quick and
+    small comes last.
     """
-    rank: dict[Path, tuple[float, bool]] = {}
+    rank: dict[Path, tuple[bool, bool, int]] = {}
     for item in items:
-        timeout = item.get_closest_marker("timeout")
         waits = any(item.iter_markers("kafka")) or any(item.iter_markers("broker"))
-        limit_s, waited = rank.get(item.path, (0.0, False))
-        limit_s = max(limit_s, timeout.args[0] if timeout else 0.0)
-        rank[item.path] = limit_s, waited or waits
+        slow = any(item.iter_markers("slow"))
+        waited, dragged, number = rank.get(item.path, (False, False, 0))
+        rank[item.path] = waited or waits, dragged or slow, number + 1
     items.sort(key=lambda item: rank[item.path], reverse=True)
 
 

@@ -187,6 +187,48 @@ def unpromised(module: str, text: str) -> list[str]:
     return wrong
 
 
+ENDS = {"communicate", "flush", "get_watermark_offsets", "join", "result", "settimeout", "wait_for",
+        "wait_until"}  # fmt: skip
+"""Calls of which a number says how long they wait."""
+
+SHORT_S = 60.0
+HANGS_S = 900.0
+
+
+def seconds(node: ast.expr) -> float:
+    """A number that is written where it is used; infinite for a name or anything else."""
+    number = isinstance(node, ast.Constant) and isinstance(node.value, int | float)
+    return float(ast.literal_eval(node)) if number else float("inf")
+
+
+def hurried(text: str) -> list[str]:
+    """Waits of a test that a busy machine does not keep, and times that it is held to.
+
+    Whoever means a short time (a silence that is no answer, a look at what stays as it is) gives
+    it a name, which says so.
+    """
+    wrong = []
+    for node in ast.walk(ast.parse(text)):
+        match node:
+            case ast.Call(func=ast.Attribute(value=ast.Attribute(attr="mark"), attr="timeout")):
+                if 0 < seconds(node.args[0]) < HANGS_S:
+                    wrong.append(f"line {node.lineno} is ended too soon")
+            case ast.Call(func=ast.Attribute(attr=name) | ast.Name(id=name)):
+                named = [
+                    e.value for e in node.keywords if e.arg in ("timeout", "timeout_s", "end_s")
+                ]
+                ends = [*named, *(node.args if name in ENDS else ())]
+                if any(0 < seconds(end) < SHORT_S for end in ends):
+                    wrong.append(f"line {node.lineno} waits too short for {name}")
+            case ast.BinOp(left=ast.Call(func=ast.Attribute(attr="monotonic")), op=ast.Add()):
+                if seconds(node.right) < SHORT_S:
+                    wrong.append(f"line {node.lineno} waits too short")
+            case ast.Compare(left=ast.BinOp(left=left), ops=[ast.Lt() | ast.LtE()]):
+                if ast.unparse(left) == "time.monotonic()":
+                    wrong.append(f"line {node.lineno} holds the machine to a time")
+    return wrong
+
+
 # --- the tree keeps them -----------------------------------------------------------------------
 
 
@@ -283,6 +325,16 @@ def test_the_top_of_the_tree_holds_what_it_should() -> None:
     assert {name for name in names if not name.startswith(".")} - TOP_LEVEL == set()
 
 
+def test_tests_wait_for_events_and_hold_no_machine_to_a_time() -> None:
+    """`tests/bench` measures; everything else has to pass where four others share each core."""
+    wrong = {
+        path.relative_to(ROOT).as_posix(): found
+        for path in sorted((ROOT / "tests").rglob("*.py"))
+        if ROOT / "tests" / "bench" not in path.parents and (found := hurried(path.read_text()))
+    }
+    assert wrong == {}
+
+
 def test_no_metric_label_names_a_person() -> None:
     labels = {(metric.name, label) for metric in metrics.TABLE for label in metric.labels}
     assert labels, "the table of metrics has moved"
@@ -367,3 +419,28 @@ def test_a_module_computes_if_it_has_a_function(text: str, has_one: bool) -> Non
 def test_inner_parts_of_faust_are_noticed(text: str) -> None:
     assert unpromised("streams.worker.agents", text)
     assert not unpromised("streams.transport.driver", text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "process.communicate(timeout=20)", "wait_until(lambda: ready(port), 'it is ready', 30)",
+        "thread.join(5)", "end = time.monotonic() + 20", "assert time.monotonic() - began < 2.0",
+        "pytestmark = [pytest.mark.kafka, pytest.mark.timeout(180)]", "connect(timeout_s=.5)",
+        "consumer.get_watermark_offsets(place, 10, cached=False)",
+    ],
+)  # fmt: skip
+def test_a_short_wait_is_noticed(text: str) -> None:
+    assert hurried(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "process.communicate(timeout=END_S)", "wait_until(lambda: ready(port), 'it is ready')",
+        "thread.join()", "','.join('ab')", "pytest.mark.timeout(1_800)", "pytest.mark.timeout(0)",
+        "assert time.monotonic() - began >= 1", "consumer.poll(timeout_ms=200)",
+    ],
+)  # fmt: skip
+def test_a_generous_wait_is_not_complained_of(text: str) -> None:
+    assert not hurried(text)

@@ -12,6 +12,9 @@ from kafka.admin import KafkaAdminClient, NewTopic
 
 from streams.demo.brokers import Broker, BrokerError, answers
 from tests import clusters
+from tests.waiting import END_S
+
+SILENCE_S = 0.3  # is no answer, where none will come
 
 
 def _host_port(broker: Broker) -> tuple[str, int]:
@@ -21,7 +24,8 @@ def _host_port(broker: Broker) -> tuple[str, int]:
 
 def _create(broker: Broker, topic: str, replicas: int = 1) -> None:
     admin = KafkaAdminClient(bootstrap_servers=broker.bootstrap)
-    admin.create_topics([NewTopic(topic, num_partitions=1, replication_factor=replicas)])
+    new = [NewTopic(topic, num_partitions=1, replication_factor=replicas)]
+    admin.create_topics(new, wait_for_metadata=True)
     admin.close()
 
 
@@ -71,9 +75,9 @@ def test_a_paused_kafka_is_silent_and_goes_on_when_resumed(
 ) -> None:
     kafka = own_kafka()
     kafka.pause()
-    assert not answers(*_host_port(kafka), timeout_s=0.3)
+    assert not answers(*_host_port(kafka), timeout_s=SILENCE_S)
     kafka.resume()
-    assert answers(*_host_port(kafka), timeout_s=10)
+    assert answers(*_host_port(kafka), timeout_s=END_S)
 
 
 @pytest.mark.kafka

@@ -373,7 +373,7 @@ def _at_work(consumer: Any, ends: Mapping[Any, int], since_ms: int) -> set[str]:
         consumer.seek(place, max(firsts[place], end - LATELY))
     found: set[str] = set()
     while any(consumer.position(place) < end for place, end in ends.items()):
-        polled = consumer.poll(timeout_ms=500)
+        polled = consumer.poll(timeout_ms=2_000)
         if not polled:
             break  # what is left was compacted, or the broker is slow: then the whole wait counts
         for batch in polled.values():

@@ -25,9 +25,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Literal
 
-READY_S: Final = 60.0
+READY_S: Final = 120.0
 """The longest that a node may take to answer. Chosen: it takes 3 s; 12 s after a crash,
-since its old registration must run out first; more where many share two cores."""
+since its old registration must run out first; 30 and more where many share two cores."""
 
 STOP_S: Final = 30.0
 """The longest clean stop, which is then cut short. Chosen: Kafka takes 1-3 s."""

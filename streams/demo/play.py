@@ -32,11 +32,12 @@ from streams.wire import decode_action
 BATCH_BYTES = 256 * 1024
 """Of the days before. Chosen: a few hundred messages, so that a request is worth its way."""
 
-QUIET_S = 1.0
+QUIET_S = 2.0
 """Without a new record for so long the output topics are taken as read to the end."""
 
-COUNT_S = 60.0
-"""The longest that a worker may be behind. Measured: 4 to 8 s after the week before."""
+COUNT_S = 180.0
+"""The longest that a worker may be behind. Measured: 4 to 8 s after the week before; a busy machine
+takes many times that."""
 
 
 @dataclass(frozen=True, slots=True)

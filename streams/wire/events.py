@@ -272,15 +272,7 @@ def decode_together(
         for at, error in errors.items():
             value = values[places[at]]
             reasons[places[at]] = _reason(value, intake.value_bytes_max, error)
-        counted = [
-            at
-            for at, event in enumerate(events)
-            if event is not None
-            and event.event_type in kinds
-            and event.segment in _FIRST
-            and event.attempt in _FIRST
-            and event.direction != "mo"
-        ]
+        counted = _counted(events, kinds)
         if len(counted) + len(errors) < len(events):
             for shape, n in Counter(map(_SHAPE, filter(None, events))).items():
                 outcomes[_outcome(kinds, *shape)] += n
@@ -290,24 +282,78 @@ def decode_together(
 
     read = _one([*map(_of_layout, fitted), decoded.read()])
     recipient, tokens, nobody = intake.numbers.column(read.strings["recipient"])
-    stamp = read.ingest_time_ms if stamps is None else stamps[read.row]
-    untimed = stamp < 0
-    fits = untimed | (read.event_time_ms - intake.ahead_max_ms <= stamp)
-    beyond = (read.event_time_ms < TIME_MIN_MS) | (read.event_time_ms > TIME_MAX_MS)
-    without = untimed if stamps is not None else untimed[:0]
-    if nobody or without.any() or beyond.any() or not fits.all():
-        reasons.update((at, RejectReason.EVENT_TIME_AHEAD) for at in read.row[~fits].tolist())
-        if len(without):
-            reasons.update((at, RejectReason.NO_RECORD_TIME) for at in read.row[without].tolist())
-            fits &= ~without
-        reasons.update((at, RejectReason.OUT_OF_RANGE) for at in read.row[beyond].tolist())
-        fits &= ~beyond
+    fits = _believed(read, stamps, intake.ahead_max_ms, reasons)
+    if nobody or not fits.all():
         fits[nobody] = False
         reasons.update((at, RejectReason.BAD_RECIPIENT) for at in read.row[nobody].tolist())
         read, recipient = read.only(fits), recipient[fits]
+    batch = _batch(topic, blocks, edges, read, recipient, tokens)
+    rejects = _rejects(blocks, edges, reasons)
+    outcomes[Outcome.REJECTED] = len(reasons)
+    outcomes[Outcome.RECYCLED] = int(np.count_nonzero(read.kind == EventKind.RECYCLED))
+    outcomes[Outcome.COUNTED] = len(read.row) - outcomes[Outcome.RECYCLED]
+    keys = _at(end_to_end([block.keys for block in blocks]), read.row.tolist())
+    noncanonical = intake.numbers.noncanonical(keys, recipient, tokens)
+    astray = _astray(intake.partitions, blocks, edges, read.row, keys)
+    together = [reject for some in rejects for reject in some]
+    return Decoded(batch, together, outcomes, noncanonical, astray), rejects
 
-    cut = read.row.searchsorted(edges).tolist()
-    batch = Batch(
+
+def _counted(events: Sequence[Event | None], kinds: Mapping[str | None, int]) -> list[int]:
+    """The places of those that count: the first part and attempt of what goes to a subscriber."""
+    return [
+        at
+        for at, event in enumerate(events)
+        if event is not None
+        and event.event_type in kinds
+        and event.segment in _FIRST
+        and event.attempt in _FIRST
+        and event.direction != "mo"
+    ]
+
+
+def _believed(
+    read: _Read,
+    stamps: NDArray[np.int64] | None,
+    ahead_max_ms: int,
+    reasons: dict[int, RejectReason],
+) -> NDArray[np.bool_]:
+    """Tell which of m events have a time that can be; reasons against the others are added.
+
+    `stamps` are the times of all records, or None where the events' own `ingest_time_ms` count.
+    """
+    stamp = read.ingest_time_ms if stamps is None else stamps[read.row]
+    untimed = stamp < 0
+    fits = untimed | (read.event_time_ms - ahead_max_ms <= stamp)
+    beyond = (read.event_time_ms < TIME_MIN_MS) | (read.event_time_ms > TIME_MAX_MS)
+    if not fits.all():
+        reasons.update((at, RejectReason.EVENT_TIME_AHEAD) for at in read.row[~fits].tolist())
+    if stamps is not None and untimed.any():
+        reasons.update((at, RejectReason.NO_RECORD_TIME) for at in read.row[untimed].tolist())
+        fits &= ~untimed
+    if beyond.any():
+        reasons.update((at, RejectReason.OUT_OF_RANGE) for at in read.row[beyond].tolist())
+        fits &= ~beyond
+    return fits
+
+
+def _batch(
+    topic: str,
+    blocks: Sequence[Records],
+    edges: Sequence[int],
+    read: _Read,
+    recipient: NDArray[np.uint64],
+    tokens: Mapping[int, str],
+) -> Batch:
+    """The events read as the core takes them; `edges` are those of the blocks among all records."""
+    several: tuple[Block, ...] = ()
+    if len(blocks) > 1:
+        cut = read.row.searchsorted(edges).tolist()
+        several = tuple(
+            Block(block.partition, block.next_offset, first, last)
+            for block, (first, last) in zip(blocks, pairwise(cut), strict=True)
+        )
+    return Batch(
         topic=topic,
         partition=blocks[-1].partition,
         next_offset=blocks[-1].next_offset,
@@ -323,22 +369,8 @@ def decode_together(
         template=read.strings["template_id"],
         gateway=read.strings["gateway_id"],
         tokens=tokens,
-        blocks=()
-        if len(blocks) == 1
-        else tuple(
-            Block(block.partition, block.next_offset, first, last)
-            for block, (first, last) in zip(blocks, pairwise(cut), strict=True)
-        ),
+        blocks=several,
     )
-    rejects = _rejects(blocks, edges, reasons)
-    outcomes[Outcome.REJECTED] = len(reasons)
-    outcomes[Outcome.RECYCLED] = int(np.count_nonzero(read.kind == EventKind.RECYCLED))
-    outcomes[Outcome.COUNTED] = len(read.row) - outcomes[Outcome.RECYCLED]
-    keys = _at(end_to_end([block.keys for block in blocks]), read.row.tolist())
-    noncanonical = intake.numbers.noncanonical(keys, recipient, tokens)
-    astray = _astray(intake.partitions, blocks, edges, read.row, keys)
-    together = [reject for some in rejects for reject in some]
-    return Decoded(batch, together, outcomes, noncanonical, astray), rejects
 
 
 def refuse(

@@ -20,7 +20,7 @@ import pytest
 
 from tests.brokers import IN_CI
 from tests.deploy.tools import ROOT, program
-from tests.enforce.services import wait_until
+from tests.waiting import wait_until
 
 OPERATOR: Final = "ops"
 SYSTEMD: Final = Path("/lib/systemd/systemd")
@@ -133,7 +133,7 @@ def machine(folder: Path) -> Iterator[Machine]:
             return bool(first) and "running" in Machine(int(first[0])).run(
                 "systemctl", "is-system-running").stdout  # fmt: skip
 
-        wait_until(up, f"systemd is up; see {console}", 60)
+        wait_until(up, f"systemd is up; see {console}")
         yield Machine(int(children.read_text().split()[0]))
     finally:
         for first in children.read_text().split():

@@ -35,8 +35,9 @@ from streams.scenarios.numbering import subscriber
 from streams.scenarios.writer import MessageWriter
 from tests.deploy.tools import PROMETHEUS, program
 from tests.enforce.loop import now_ms, ready
-from tests.enforce.services import Server, redis_server, wait_until
+from tests.enforce.services import Server, redis_server
 from tests.ports import free_port
+from tests.waiting import END_S, wait_until
 
 SCRAPE: Final = "1s"
 GATEWAYS: Final = ("gw-north", "gw-south")
@@ -220,7 +221,7 @@ replication = 1
             for server in (self.redis, self.alertmanager, *ours):
                 stack.enter_context(server)
             for server in ours:
-                wait_until(lambda: ready(server.port), f"{server.name} is ready", 90)  # noqa: B023
+                wait_until(lambda: ready(server.port), f"{server.name} is ready")  # noqa: B023
             stack.enter_context(self.prometheus)
             wait_until(self._answers, "Prometheus is ready")
             arguments = client_arguments(self.settings.kafka)
@@ -295,7 +296,7 @@ replication = 1
     def _answers(self) -> bool:
         address = f"http://127.0.0.1:{self.prometheus.port}/-/ready"
         try:
-            with urllib.request.urlopen(address, timeout=5):
+            with urllib.request.urlopen(address, timeout=END_S):
                 return True
         except urllib.error.HTTPError:
             return False
@@ -317,5 +318,5 @@ replication = 1
     def _api(self, what: str, **parameters: str) -> Any:
         query = urllib.parse.urlencode(parameters)
         address = f"http://127.0.0.1:{self.prometheus.port}/api/v1/{what}?{query}"
-        with urllib.request.urlopen(address, timeout=30) as answer:
+        with urllib.request.urlopen(address, timeout=END_S) as answer:
             return json.load(answer)["data"]

@@ -27,8 +27,9 @@ from tests.deploy import test_guide, test_quickstart
 from tests.deploy.machine import Machine, machine
 from tests.deploy.tools import ROOT
 from tests.enforce.loop import now_ms
-from tests.enforce.services import Server, listens, redis_server, wait_until
+from tests.enforce.services import Server, listens, redis_server
 from tests.ports import usual_ports
+from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.kafka, pytest.mark.integration, pytest.mark.timeout(1_800)]
 
@@ -275,7 +276,7 @@ list_file = "/tmp/kannel.list"
                 pytest.fail(fresh.run("journalctl", "-n", "40", "-u", unit).stdout)  # noqa: B023
             return listens(port)  # noqa: B023
 
-        wait_until(up, f"{unit} answers", 120)
+        wait_until(up, f"{unit} answers")
 
 
 def fill(kafka: Broker) -> None:

@@ -19,8 +19,9 @@ from tests.brokers import need_kafka
 from tests.deploy.guarded import Castle, castle
 from tests.deploy.machine import OPERATOR, Machine, machine
 from tests.deploy.tools import ROOT
-from tests.enforce.services import Server, need, wait_until
+from tests.enforce.services import Server, need
 from tests.ports import usual_ports
+from tests.waiting import END_S, wait_until
 
 pytestmark = [pytest.mark.kafka, pytest.mark.integration, pytest.mark.timeout(1_800)]
 
@@ -145,7 +146,7 @@ def follow(fresh: Machine, block: str) -> str:
 def ready(port: int = 9464) -> bool:
     """Whether the worker is."""
     try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/health/ready", timeout=5):
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/health/ready", timeout=END_S):
             return True
     except OSError:
         return False
@@ -189,8 +190,8 @@ def test_a_service_has_no_power_and_no_secret_in_its_environment(
 def test_a_service_that_is_killed_comes_back(installed: Installed) -> None:
     process = installed.machine.shows(WORKER, "MainPID")
     installed.machine.must("kill", "-9", process)
-    wait_until(lambda: installed.machine.shows(WORKER, "NRestarts") == "1", "it is restarted", 30)
-    wait_until(ready, "the worker is ready", 90)
+    wait_until(lambda: installed.machine.shows(WORKER, "NRestarts") == "1", "it is restarted")
+    wait_until(ready, "the worker is ready")
     assert installed.machine.shows(WORKER, "MainPID") != process
 
 
@@ -207,7 +208,7 @@ def test_a_worker_with_a_wrong_password_says_so_and_does_not_try_again(
     place = "/etc/otpguard/secrets/worker-kafka-password"
     installed.machine.must("sh", "-c", f"echo guess > {place}; systemctl restart {WORKER}")
     failed = lambda: installed.machine.shows(WORKER, "ActiveState") == "failed"  # noqa: E731
-    wait_until(failed, "the worker ends", 60)
+    wait_until(failed, "the worker ends")
     assert installed.machine.shows(WORKER, "ExecMainStatus") == "78"
     assert installed.machine.shows(WORKER, "NRestarts") == "0"
     said = installed.machine.must("journalctl", "--no-pager", "-u", WORKER)

@@ -17,10 +17,11 @@ from streams.demo.brokers import Broker
 from streams.scenarios import generate
 from tests.deploy.image import Builder, Image
 from tests.enforce.loop import ready
-from tests.enforce.services import Server, wait_until
+from tests.enforce.services import Server
 from tests.ports import free_port
+from tests.waiting import wait_until
 
-pytestmark = [pytest.mark.kafka, pytest.mark.integration, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.kafka, pytest.mark.integration]
 
 MEGABYTES_MAX: Final = 205
 """Of /opt in the image. Measured with the extras `feed` and `report`: 196; it was 249 without them,
@@ -87,7 +88,7 @@ def test_a_worker_of_the_image_throttles_a_flood(
     )  # fmt: skip
     producer = KafkaProducer(bootstrap_servers=kafka.bootstrap)
     with Server("worker", command, tmp_path, port) as worker:
-        wait_until(lambda: ready(port), f"the worker is ready; see {worker.log}", 90)
+        wait_until(lambda: ready(port), f"the worker is ready; see {worker.log}")
         for event in flood:
             key = str(event.value["recipient"]).lstrip("+").encode()
             producer.send(f"{unique}.input", json.dumps(event.value).encode(), key=key)
@@ -99,7 +100,7 @@ def test_a_worker_of_the_image_throttles_a_flood(
                 leases.extend(json.loads(record.value) for record in records)
             return any(lease["verb"] == "throttle" for lease in leases)
 
-        wait_until(throttled, f"a lease; see {worker.log}", 60)
+        wait_until(throttled, f"a lease; see {worker.log}")
         assert worker.process is not None
         status = Path(f"/proc/{worker.process.pid}/status").read_text()
         assert "Uid:\t10001\t10001" in status

@@ -377,7 +377,6 @@ ALLOWED: Final = {
 }
 
 
-@pytest.mark.timeout(200)
 def test_checkov_finds_nothing_that_is_not_explained(tmp_path: Path) -> None:
     assert checkov(BASE / "otpguard.yaml", DEPLOY / "docker" / "Dockerfile") <= ALLOWED
     broken = tmp_path / "broken.yaml"

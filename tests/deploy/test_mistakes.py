@@ -21,9 +21,9 @@ from streams.demo.brokers import Broker
 from tests.brokers import need_kafka
 from tests.deploy.guarded import Castle, castle
 from tests.deploy.tools import ROOT
-from tests.enforce.services import wait_until
+from tests.waiting import END_S, wait_until
 
-pytestmark = [pytest.mark.kafka, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.kafka
 
 PAGE: Final = ROOT / "deploy" / "MISTAKES.md"
 NOBODY: Final = "127.0.0.1:9"
@@ -58,7 +58,7 @@ class Bench:
         """What the command says and how it ends."""
         done = subprocess.run(
             [sys.executable, "-m", "streams", *words], input=given, capture_output=True, text=True,
-            cwd=self.folder, env=self.environment(**environment), check=False, timeout=90,
+            cwd=self.folder, env=self.environment(**environment), check=False, timeout=END_S,
         )  # fmt: skip
         return done.returncode, done.stdout + done.stderr
 
@@ -139,7 +139,7 @@ def _strange_file(on: Bench) -> Outcome:
     del environment["OTPGUARD_CONFIG"]
     done = subprocess.run(
         [sys.executable, "-c", code, "config", "check"], capture_output=True, text=True,
-        cwd=on.folder, env=environment, check=False, timeout=60,
+        cwd=on.folder, env=environment, check=False, timeout=END_S,
     )  # fmt: skip
     path.unlink()
     return done.returncode, done.stderr
@@ -167,14 +167,14 @@ def _redis_away(on: Bench) -> Outcome:
         return "goes on" if process.poll() is None else process.returncode, log.read_text()
     finally:
         process.send_signal(signal.SIGTERM)
-        process.wait(30)
+        process.wait(END_S)
 
 
 def _full_disk(on: Bench) -> Outcome:
     with Path("/dev/full").open("wb") as full:
         done = subprocess.run(
             [sys.executable, "-m", "streams", "scenario", "A1"], stdout=full, check=False,
-            stderr=subprocess.PIPE, text=True, env=on.environment(), cwd=on.folder, timeout=60,
+            stderr=subprocess.PIPE, text=True, env=on.environment(), cwd=on.folder, timeout=END_S,
         )  # fmt: skip
     return done.returncode, done.stderr
 

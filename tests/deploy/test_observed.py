@@ -26,11 +26,15 @@ from tests.brokers import need_kafka
 from tests.deploy.site import Haste, Site
 from tests.deploy.test_dashboards import FILES, loaded, panels
 from tests.deploy.test_rules import filled
-from tests.enforce.services import wait_until
+from tests.waiting import wait_until
 
-pytestmark = [pytest.mark.kafka, pytest.mark.broker, pytest.mark.timeout(480)]
+pytestmark = [pytest.mark.kafka, pytest.mark.broker]
 
 SHORT: Final = Haste(windows=15, waits=3)
+PATIENCE_S: Final = 300.0  # scrapes, rules and notifications wait for each other
+
+SPEED: Final = {"OtpguardDecisionDelayBudgetBurn", "OtpguardEventLagGrowing"}
+"""Alerts that tell of a slow machine: a busy one may raise them rightly beside what is tested."""
 
 EMPTY: Final = {
     "silent_gateways": "shows only gateways that are silent, and none is",
@@ -51,37 +55,45 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         yield running
 
 
-def campaign_is_told(site: Site) -> None:
-    wait_until(lambda: site.ask("otpguard_canary_runs_total > 0"), "the canary ran", 60)
-    assert not site.sink.told("firing")
+def told(site: Site, status: str) -> set[str]:
+    """Names of the alerts that were told so, but for those that tell of this machine."""
+    return site.sink.told(status) - SPEED
+
+
+def campaign_is_told(site: Site) -> float:
+    """Seconds from its beginning to the notification."""
+    wait_until(lambda: site.ask("otpguard_canary_runs_total > 0"), "the canary ran")
+    assert not told(site, "firing")
     began = time.monotonic()
     site.campaign()
-    wait_until(lambda: site.sink.told("firing"), "a notification", 120)
+    wait_until(lambda: told(site, "firing"), "a notification", PATIENCE_S)
     site.told_at = time.time()
-    print(f"told {time.monotonic() - began:.0f} s after the campaign began")
-    assert site.sink.told("firing") == {"OtpguardThrottleSurge"}
+    took_s = time.monotonic() - began
+    print(f"told {took_s:.0f} s after the campaign began")
+    assert told(site, "firing") == {"OtpguardThrottleSurge"}
+    return took_s
 
 
-def campaign_resolves(site: Site, within_s: float) -> None:
-    wait_until(lambda: site.sink.told("resolved"), "it resolves", within_s)
-    assert site.sink.told("firing") == site.sink.told("resolved") == {"OtpguardThrottleSurge"}
+def campaign_resolves(site: Site, within_s: float = PATIENCE_S) -> None:
+    wait_until(lambda: told(site, "resolved"), "it resolves", within_s)
+    assert told(site, "firing") == told(site, "resolved") == {"OtpguardThrottleSurge"}
 
 
-def outage_is_told_and_nothing_else(site: Site, workers_end_s: float) -> None:
+def outage_is_told_and_nothing_else(site: Site) -> None:
     site.sink.alerts.clear()
     site.hush()
     began = time.monotonic()
     site.broker.kill()
-    wait_until(lambda: site.sink.told("firing"), "a notification", 120)
+    wait_until(lambda: told(site, "firing"), "a notification", PATIENCE_S)
     print(f"told {time.monotonic() - began:.0f} s after the broker was gone")
     # The workers give up, Prometheus says so, and Alertmanager keeps that back.
-    wait_until(lambda: "OtpguardTargetDown" in site.firing(), "the workers end", workers_end_s)
+    wait_until(lambda: "OtpguardTargetDown" in site.firing(), "the workers end", PATIENCE_S)
     time.sleep(12)
-    assert site.sink.told("firing") == {"OtpguardBrokerUnreachable"}
+    assert told(site, "firing") == {"OtpguardBrokerUnreachable"}
     assert {"OtpguardBrokerUnreachable", "OtpguardTargetDown"} <= site.firing()
 
 
-def test_a_campaign_raises_its_alert_within_two_minutes(site: Site) -> None:
+def test_a_campaign_raises_its_alert(site: Site) -> None:
     campaign_is_told(site)
 
 
@@ -100,15 +112,25 @@ def test_a_canary_by_hand_comes_back(site: Site) -> None:
 def test_every_panel_has_an_answer(site: Site) -> None:
     site.rush()
     otpguard(site, "release", "+8617005000001", "--reason", "a test")
-    time.sleep(15)  # the release is scraped, and rates have their four scrapes
-    silent = {}
-    for path in FILES:
-        for panel in panels(loaded(path)):
-            for target in panel["targets"]:
-                if not answered(site, target["expr"]):
-                    silent[target["expr"]] = panel["title"]
     allowed = {query.at(BOARD) for name, query in QUERIES.items() if name in EMPTY}
-    assert set(silent) - allowed == set(), {silent[expr] for expr in set(silent) - allowed}
+    silent = {
+        target["expr"]: panel["title"]
+        for path in FILES
+        for panel in panels(loaded(path))
+        for target in panel["targets"]
+        if target["expr"] not in allowed
+    }
+
+    def all_answer() -> bool:
+        """Ask again those that were silent: the release is to be scraped, and rates take four."""
+        for expr in [each for each in silent if answered(site, each)]:
+            del silent[expr]
+        return not silent
+
+    try:
+        wait_until(all_answer, "every panel has an answer", pause_s=1)
+    finally:
+        assert set(silent.values()) == set()
 
 
 def answered(site: Site, expr: str) -> bool:
@@ -127,24 +149,25 @@ def test_ten_thousand_platforms_make_no_series(site: Site) -> None:
     series, codes = "scrape_samples_scraped", "sum(otpguard_codes_total)"
     before, counted = site.ask(f"max({series})"), float(site.ask(codes)[0]["value"][1])
     site.platforms(10_000)
-    wait_until(
-        lambda: float(site.ask(codes)[0]["value"][1]) >= counted + 10_000, "all are counted", 60
-    )
+    wait_until(lambda: float(site.ask(codes)[0]["value"][1]) >= counted + 10_000, "all are counted")
     time.sleep(3)  # what they would have made is scraped
     after = site.ask(f"max({series})")
     assert after[0]["value"][1] == before[0]["value"][1]
 
 
-def test_every_process_is_scraped_quickly_and_is_small(site: Site) -> None:
+def test_every_process_is_scraped_and_is_small(site: Site) -> None:
     for target in site.targets():
         assert target["health"] == "up", target
     series = {each["metric"]["instance"]: float(each["value"][1])
               for each in site.ask("scrape_samples_scraped")}  # fmt: skip
-    slowest = max(float(each["value"][1]) for each in
-                  site.ask("quantile_over_time(0.5, scrape_duration_seconds[1m])"))  # fmt: skip
-    print(f"series: {sorted(series.values())}; slowest scrape, median: {slowest * 1000:.0f} ms")
+    print(f"series: {sorted(series.values())}")
     assert max(series.values()) < 500
-    assert slowest < 0.05
+
+
+def slowest_scrape_s(site: Site) -> float:
+    """Of the median scrapes of all processes."""
+    took = site.ask("quantile_over_time(0.5, scrape_duration_seconds[1m])")
+    return max(float(each["value"][1]) for each in took)
 
 
 def test_the_panels_can_be_drawn(site: Site, tmp_path: Path) -> None:
@@ -157,11 +180,11 @@ def test_the_panels_can_be_drawn(site: Site, tmp_path: Path) -> None:
 
 
 def test_the_campaigns_alert_resolves(site: Site) -> None:
-    campaign_resolves(site, 150)
+    campaign_resolves(site)
 
 
 def test_a_broker_outage_raises_its_alert_and_no_other(site: Site) -> None:
-    outage_is_told_and_nothing_else(site, 120)
+    outage_is_told_and_nothing_else(site)
 
 
 @pytest.mark.soak
@@ -169,6 +192,7 @@ def test_a_broker_outage_raises_its_alert_and_no_other(site: Site) -> None:
 def test_the_same_with_the_rules_as_shipped(tmp_path: Path) -> None:
     """Half an hour: a window of 5 minutes and 10 minutes of `keep_firing_for` have to pass."""
     with clusters.broker("kafka", heap="512m") as broker, Site(broker, tmp_path, Haste()) as site:
-        campaign_is_told(site)
-        campaign_resolves(site, 1_500)
-        outage_is_told_and_nothing_else(site, 300)
+        assert campaign_is_told(site) < 120
+        assert slowest_scrape_s(site) < 0.05
+        campaign_resolves(site, 1_800)
+        outage_is_told_and_nothing_else(site)

@@ -15,7 +15,7 @@ import pytest
 
 from tests.deploy.tools import ROOT
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(900)]
+pytestmark = pytest.mark.integration
 
 BUILD = "from setuptools import build_meta as b; import sys; b.build_sdist(sys.argv[1])"
 WHEEL = "from setuptools import build_meta as b; import sys; b.build_wheel(sys.argv[1])"

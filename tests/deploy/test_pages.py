@@ -19,7 +19,7 @@ from tests.browser import browser, violations
 from tests.enforce.services import CACHE, need
 from tests.streams.demo.rehearsal import rehearse
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.integration
 
 WIDTHS: Final = (360, 1200)
 DAY_MS: Final = 86_400_000

@@ -26,11 +26,12 @@ from streams.config import load
 from streams.demo.brokers import Broker
 from streams.scenarios import generate
 from tests.enforce.loop import ready
-from tests.enforce.services import Server, wait_until
+from tests.enforce.services import Server
 from tests.ports import free_port
 from tests.streams.operate.test_doctor import NAMES
+from tests.waiting import wait_until
 
-pytestmark = [pytest.mark.broker, pytest.mark.timeout(180)]
+pytestmark = pytest.mark.broker
 
 CODE: Final = "80417293"
 SENDER: Final = "1069055512345678"
@@ -60,7 +61,7 @@ def test_numbers_and_codes_are_where_they_must_be_and_nowhere_else(
         KafkaProducer(bootstrap_servers=broker.bootstrap)
     ) as producer:  # fmt: skip
         for each in programs:
-            wait_until(lambda: ready(each.port), f"{each.name} is ready", 60)  # noqa: B023
+            wait_until(lambda: ready(each.port), f"{each.name} is ready")  # noqa: B023
         recipient = ""
         for value in flood():
             recipient = str(value["recipient"]).lstrip("+")
@@ -69,9 +70,9 @@ def test_numbers_and_codes_are_where_they_must_be_and_nowhere_else(
         producer.send(topics["input"], json.dumps(broken).encode(), key=recipient.encode())
         producer.send(topics["input"], f"no JSON {CODE} {recipient}".encode(), key=b"x")
         producer.flush()
-        wait_until(lambda: len(records(broker, topics["acks"])) > 0, "an acknowledgement", 60)
-        wait_until(lambda: len(records(broker, topics["dead_letters"])) == 2, "dead letters", 30)
-        wait_until(lambda: len(records(broker, topics["changelog"])) > 1, "a checkpoint", 30)
+        wait_until(lambda: len(records(broker, topics["acks"])) > 0, "an acknowledgement")
+        wait_until(lambda: len(records(broker, topics["dead_letters"])) == 2, "dead letters")
+        wait_until(lambda: len(records(broker, topics["changelog"])) > 1, "a checkpoint")
         written = {
             f"metrics of {each.name}": urllib.request.urlopen(
                 f"http://127.0.0.1:{each.port}/metrics"

@@ -26,10 +26,11 @@ from streams.cluster.topics import create
 from streams.errors import Exit
 from tests import clusters
 from tests.deploy.guarded import Castle, castle
-from tests.enforce.services import Server, wait_until
+from tests.enforce.services import Server
 from tests.ports import free_port
+from tests.waiting import END_S, wait_until
 
-pytestmark = [pytest.mark.kafka, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.kafka
 
 PAIRS: Final = [(role, f"User:{role}") for role in ROLES]
 
@@ -51,7 +52,7 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Castle]:
 def otpguard(*words: str, config: Path, **environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "streams", *words, "--config", str(config)],
-        capture_output=True, text=True, check=False, timeout=60,
+        capture_output=True, text=True, check=False, timeout=END_S,
         env={**os.environ, **environment},
     )  # fmt: skip
 
@@ -65,7 +66,7 @@ def test_worker_adapter_canary_and_people_work_with_no_more_than_their_rights(
         server(guarded, "adapter", adapter_port, "enforce", "log") as adapter,
     ):
         for each in (worker, adapter):
-            wait_until(lambda: ready(each.port), f"{each.name} is ready", 60)  # noqa: B023
+            wait_until(lambda: ready(each.port), f"{each.name} is ready")  # noqa: B023
         done = otpguard("canary", "--once", config=guarded.config("canary"))
         assert done.returncode == Exit.DONE, done.stderr
         for user, *words in (
@@ -79,12 +80,12 @@ def test_worker_adapter_canary_and_people_work_with_no_more_than_their_rights(
         assert json.loads(done.stdout)["events_behind"] == 0, done.stderr
         clients = client_arguments(guarded.settings("feed").kafka)
         with closing(KafkaProducer(**clients)) as feed:
-            feed.send(guarded.settings("feed").topics.input, b"{bad", b"key").get(timeout=10)
+            feed.send(guarded.settings("feed").topics.input, b"{bad", b"key").get(timeout=END_S)
         done = otpguard("shadow-report", "--json", config=guarded.config("analyst"))
         assert done.returncode == Exit.DONE, done.stderr
         assert json.loads(done.stdout)["recipients_under_lease"] >= 1
         privacy = guarded.config("privacy")
-        wait_until(lambda: "waiting" in otpguard("dlq", "ls", config=privacy).stdout, "refused", 30)
+        wait_until(lambda: "waiting" in otpguard("dlq", "ls", config=privacy).stdout, "refused")
         done = otpguard("dlq", "replay", "--unchecked", "--json", config=privacy)
         assert done.returncode == Exit.DONE, done.stderr
         assert json.loads(done.stdout)["published"] >= 1
@@ -178,7 +179,7 @@ def attempts(guarded: Castle, user: str, topics: Mapping[str, str]) -> set[tuple
             place = TopicPartition(name, 0)
             # Any error counts as a refusal: where the right is there, it must not fail.
             with suppress(KafkaError):
-                producer.send(name, key=b"try", value=b"{}", partition=0).get(timeout=10)
+                producer.send(name, key=b"try", value=b"{}", partition=0).get(timeout=END_S)
                 can.add(("write", topic))
             with suppress(KafkaError):
                 consumer.assign([place])

@@ -123,6 +123,18 @@ def adapter(
 
 
 @app.command()
+def word(
+    *,
+    number: Annotated[int, typer.Option(help="Times that each of five words is said.")] = 10,
+    folder: Folder = RESULTS,
+) -> None:
+    """From an operator's word on its topic until two adapters with a Redis each obey it."""
+    with _kafka_and_scratch() as (kafka, scratch):
+        figures = speeds.word(kafka, scratch, number)
+    _tell(folder, "word", figures, {"two seconds": figures["max_s"] >= 2.0})
+
+
+@app.command()
 def kannel(
     *,
     numbers: Annotated[int, typer.Option(help="On the list.")] = 200_000,

@@ -16,8 +16,8 @@ from smpp.pdu.pdu_types import CommandStatus
 
 from streams.scenarios import Role, generate
 from tests.enforce.loop import Loop, now_ms
-from tests.enforce.services import wait_until
 from tests.enforce.smpp_ends import Client
+from tests.waiting import wait_until
 
 OK, THROTTLED = CommandStatus.ESME_ROK, CommandStatus.ESME_RTHROTTLED
 
@@ -139,13 +139,16 @@ def time_to_refusal(loop: Loop, index: int) -> float:
     """
     events = list(generate("A2", index, recipient=index, start_ms=now_ms(), memory=8))
     loop.remember(each.value for each in events if each.truth.scenario == "history")
-    for value in (each.value for each in events if each.truth.role is Role.ATTACK):
-        victim = value["recipient"].lstrip("+")
-        if loop.client.submit(victim, value["sender"], value["text"]) is THROTTLED:
-            refused_ms = now_ms()
-            _, _, partition, offset = loop.lease(victim)["action"].rsplit(":", 3)
-            crossed = loop.input_value(int(partition), int(offset))
-            assert crossed["recipient"] == victim
-            return (refused_ms - crossed["event_time_ms"]) / 1000
-        time.sleep(0.01)
-    raise AssertionError("never refused")
+    flood = itertools.cycle(each.value for each in events if each.truth.role is Role.ATTACK)
+    victim = events[0].value["recipient"].lstrip("+")
+
+    def refused() -> bool:
+        value = next(flood)
+        return loop.client.submit(victim, value["sender"], value["text"]) is THROTTLED
+
+    wait_until(refused, "the flood is refused", pause_s=0.01)
+    refused_ms = now_ms()
+    _, _, partition, offset = loop.lease(victim)["action"].rsplit(":", 3)
+    crossed = loop.input_value(int(partition), int(offset))
+    assert crossed["recipient"] == victim
+    return (refused_ms - crossed["event_time_ms"]) / 1000

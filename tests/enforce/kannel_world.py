@@ -14,9 +14,10 @@ from streams.enforce.gateway import Order
 from streams.enforce.kannel import KannelGateway
 from tests.enforce.loop import now_ms
 from tests.enforce.records import action
-from tests.enforce.services import KANNEL_PASSWORD, kannel, wait_until
+from tests.enforce.services import KANNEL_PASSWORD, kannel
 from tests.enforce.smpp_ends import Smsc, smsc
 from tests.ports import free_port
+from tests.waiting import END_S, wait_until
 
 VICTIM: Final = "8613900000001"
 OTHER: Final = "8613900000002"
@@ -31,7 +32,7 @@ class KannelWorld:
         self.centre = centre
         url = f"http://127.0.0.1:{self.list_port}/list.txt"
         self.bearerbox, self.smsbox = kannel(folder / "kannel", centre.port, url)
-        self.http = urllib3.PoolManager(retries=False, timeout=5.0)
+        self.http = urllib3.PoolManager(retries=False, timeout=END_S)
 
     def gateway(self, password: str = KANNEL_PASSWORD) -> KannelGateway:
         return KannelGateway(

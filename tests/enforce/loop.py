@@ -31,10 +31,10 @@ from tests.enforce.services import (
     Server,
     redis_client,
     redis_server,
-    wait_until,
 )
 from tests.enforce.smpp_ends import smsc
 from tests.ports import free_port
+from tests.waiting import END_S, wait_until
 
 
 class Loop:
@@ -90,7 +90,7 @@ class Loop:
                 stack.enter_context(server)
             self.keys = stack.enter_context(closing(redis_client(self.redis)))
             for server in (self.worker, self.adapter):
-                wait_until(lambda: ready(server.port), f"{server.name} is ready", 60)  # noqa: B023
+                wait_until(lambda: ready(server.port), f"{server.name} is ready")  # noqa: B023
             self.client = stack.enter_context(closing(self.jasmin.client()))
             self.client.submit("8613000000000", "10690000000", "imports the interceptor")
             self._stack = stack.pop_all()
@@ -144,14 +144,14 @@ class Loop:
         with closing(KafkaConsumer(**client_arguments(self.settings.kafka))) as consumer:
             consumer.assign([place])
             consumer.seek(place, offset)
-            records = consumer.poll(timeout_ms=10_000, max_records=1)
+            records = consumer.poll(timeout_ms=1000 * END_S, max_records=1)
         return json.loads(records[place][0].value)
 
 
 def ready(port: int) -> bool:
     """Whether a program of ours says that it is."""
     try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/health/ready", timeout=2):
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/health/ready", timeout=END_S):
             return True
     except (urllib.error.URLError, OSError):
         return False

@@ -47,6 +47,8 @@ from smpp.pdu.pdu_types import (
     ReplaceIfPresentFlag,
 )
 
+from tests.waiting import END_S
+
 _BINDS = {
     BindTransceiver: BindTransceiverResp,
     BindTransmitter: BindTransmitterResp,
@@ -136,7 +138,7 @@ class Client:
     """One bound session; submits a message at a time and says how the gateway answered."""
 
     def __init__(self, port: int, user: str, password: str) -> None:
-        self._socket = socket.create_connection(("127.0.0.1", port), timeout=30)
+        self._socket = socket.create_connection(("127.0.0.1", port), timeout=END_S)
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._stream = self._socket.makefile("rb")
         self._numbers = itertools.count(1)

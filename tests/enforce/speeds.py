@@ -11,7 +11,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final, Self
@@ -39,9 +39,9 @@ from tests.enforce.services import (
     inside,
     redis_client,
     redis_server,
-    wait_until,
 )
 from tests.ports import free_port
+from tests.waiting import END_S, wait_until
 
 PARTITIONS: Final = 4
 BATCH: Final = 1_000
@@ -109,7 +109,7 @@ def adapter(broker: Broker, folder: Path, number: int) -> dict[str, Any]:
         program = Server("adapter", [sys.executable, "-m", "streams", *words], folder, port)
         program.environment = {"PYTHONPATH": str(Path.cwd())}
         with program, closing(redis_client(server)) as keys:
-            wait_until(lambda: ready(port), "the adapter is ready", 60)
+            wait_until(lambda: ready(port), "the adapter is ready")
             issued_ms = now_ms()
             actions = [
                 action(f"86139{n:08}", n, at_ms=issued_ms, lease_ms=LEASE_MS) for n in range(number)
@@ -202,6 +202,48 @@ SCHEMA: Final = {
         {"name": "account", "type": ["null", "string"]},
     ],
 }
+WORDS: Final = (
+    ("release", "13900000001"), ("exempt", "13900000002"), ("allow", "13900000003", "招商银行"),
+    ("mode", "off"), ("mode", "enforce"),
+)  # fmt: skip
+
+
+def word(broker: Broker, folder: Path, number: int) -> dict[str, Any]:
+    """Seconds from an operator's word on its topic until the last of two adapters obeys it."""
+    roles = topics(broker, "throttle", "acks", "override", "everyone", "undeliverable")
+    took: dict[str, list[float]] = {}
+    with ExitStack() as stack:
+        for name in ("redis-1", "redis-2"):
+            (home := folder / name).mkdir()
+            server = stack.enter_context(redis_server(home / "redis"))
+            port = free_port()
+            urls = f'redis.url = "redis://127.0.0.1:{server.port}/0"', f"http.port = {port}"
+            config = settings_file(home, broker, roles, *urls)
+            words = ["enforce", "redis", "--gateway-id", name, "--config", str(config)]
+            program = Server(name, [sys.executable, "-m", "streams", *words], home, port)
+            program.environment = {"PYTHONPATH": str(Path.cwd())}
+            stack.enter_context(program)
+            wait_until(lambda: ready(port), f"{name} is ready")  # noqa: B023
+        leases = [action(f"861390000{n:04}", n, at_ms=now_ms()) for n in range(1, 100)]
+        values = ((each.recipient.encode(), encode_action(each)) for each in leases)
+        fill(broker, roles["throttle"], values)
+        for _ in range(number):
+            for words in WORDS:
+                said = subprocess.run(
+                    [sys.executable, "-m", "streams", *words, "--reason", "a measure", "--json",
+                     "--wait", "60", "--config", str(config)],
+                    check=True, capture_output=True, timeout=END_S,
+                )  # fmt: skip
+                obeyed = json.loads(said.stdout)["in_effect"]
+                assert len(obeyed) == 2, obeyed
+                took.setdefault(words[0], []).append(max(obeyed.values()))
+    return {
+        "words": number * len(WORDS),
+        **{f"{verb}_median_s": round(statistics.median(each), 3) for verb, each in took.items()},
+        "max_s": round(max(map(max, took.values())), 3),
+    }
+
+
 FORMS: Final = ("+86139{:08}", "86139{:08}", "139{:08}")
 MAPS: Final = ("recipient=dst", "sender=src", "event_time_ms=ts", "message_id=id", "text=body")
 FEED_KINDS: Final = ("ceiling", "kept", "mapped", "avro")
@@ -240,7 +282,7 @@ def feed(broker: Broker, folder: Path, kind: str, number: int) -> Cost:
 def _records(consumer: Consumer, topic: str) -> int:
 
     marks = (
-        consumer.get_watermark_offsets(TopicPartition(topic, number), timeout=10)
+        consumer.get_watermark_offsets(TopicPartition(topic, number), timeout=END_S)
         for number in range(PARTITIONS)
     )
     return sum(high - low for low, high in marks)
@@ -410,18 +452,18 @@ def reload(folder: Path, numbers: int, times: int) -> dict[str, Any]:
 def interceptor(folder: Path, calls: int, fuzz: int) -> dict[str, Any]:
     """Milliseconds that a submission waits for the interceptor, and what hostile ones raise."""
     with redis_server(folder / "redis") as server:
-        up = inside(server, "time", calls, 0)
+        up = inside(server, "time", calls, 0, environment={})
         with closing(redis_client(server)) as keys:
             gateway = RedisGateway(keys, Registry())
             lease = Lease("a", now_ms() + LEASE_MS, action().scope)
             gateway.apply([Order("8613900000001", lease), Order("*", lease)])
         fuzzed = inside(server, "fuzz", fuzz, 7)
         server.freeze()
-        frozen = inside(server, "time", 2_000, 5)
+        frozen = inside(server, "time", 2_000, 5, environment={})
         server.thaw()
         server.kill()
-        dead = inside(server, "time", 2_000, 5)
-        without = inside(server, "fuzz", fuzz, 8)
+        dead = inside(server, "time", 2_000, 5, environment={})
+        without = inside(server, "fuzz", fuzz, 8, environment={})
     return {
         "up": up,
         "p99_ratio_to_bare_get": round(up["interceptor"]["p99_ms"] / up["bare_get"]["p99_ms"], 2),

@@ -28,11 +28,9 @@ from tests.enforce.services import (
     inside,
     redis_client,
     redis_server,
-    wait_until,
 )
 from tests.enforce.smpp_ends import Client, Smsc, smsc
-
-pytestmark = pytest.mark.timeout(300)
+from tests.waiting import wait_until
 
 VICTIM, OTHER = "8613900000001", "8613900000002"
 PORT = "10690000123"
@@ -60,7 +58,7 @@ class World:
         )
         self.keys = redis_client(server)
 
-    def hold(self, recipient: str = VICTIM, lasts_ms: int = 60_000, **scope: Any) -> None:
+    def hold(self, recipient: str = VICTIM, lasts_ms: int = 600_000, **scope: Any) -> None:
         passes = replace(action().scope, **scope)
         lease = Lease("1:sms.delivery.v1:0:7", now_ms() + lasts_ms, passes)
         self.gateway.apply([Order(recipient, lease)])
@@ -85,9 +83,15 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         jasmin = Jasmin(folder / "jasmin", server.port, centre.port)
         stack.enter_context(jasmin)
         client = stack.enter_context(closing(jasmin.client()))
-        client.submit(OTHER, PORT, "the first message imports the interceptor")
         world = World(server, jasmin, centre, client)
         with closing(world.keys), closing(world.gateway):
+
+            def reported() -> bool:
+                """Send one message more: the first imports the interceptor, which then connects."""
+                world.submit("hello", recipient=OTHER)
+                return bool(world.reports())
+
+            wait_until(reported, "the interceptor has its Redis", pause_s=0.5)
             yield world
 
 
@@ -175,7 +179,7 @@ def test_every_submission_is_reported_and_refusals_are_counted(world: World) -> 
 def test_a_lease_ends_at_its_time_by_itself(world: World) -> None:
     world.hold(lasts_ms=1_500)
     assert world.submit(code("从未见过")) is THROTTLED
-    wait_until(lambda: world.submit(code("从未见过")) is OK, "the lease ends", 5.0)
+    wait_until(lambda: world.submit(code("从未见过")) is OK, "the lease ends")
 
 
 def test_a_redis_that_is_away_or_frozen_or_full_holds_nobody_back(world: World) -> None:
@@ -185,7 +189,7 @@ def test_a_redis_that_is_away_or_frozen_or_full_holds_nobody_back(world: World) 
     for _ in range(20):
         assert world.submit(code("从未见过")) is OK
     world.server.thaw()
-    wait_until(lambda: world.submit(code("从未见过")) is THROTTLED, "it is asked again", 10.0)
+    wait_until(lambda: world.submit(code("从未见过")) is THROTTLED, "it is asked again")
     world.keys.config_set("maxmemory", "1")
     assert world.submit(code("从未见过"), recipient=OTHER) is OK
     world.keys.config_set("maxmemory", "0")
@@ -193,7 +197,7 @@ def test_a_redis_that_is_away_or_frozen_or_full_holds_nobody_back(world: World) 
     assert world.submit(code("从未见过")) is OK
     world.server.start()
     world.hold()
-    wait_until(lambda: world.submit(code("从未见过")) is THROTTLED, "it is asked again", 10.0)
+    wait_until(lambda: world.submit(code("从未见过")) is THROTTLED, "it is asked again")
 
 
 @pytest.fixture
@@ -210,9 +214,8 @@ def test_the_interceptor_answers_as_gateways_in_other_languages_should(alone: Se
 
 def test_a_name_server_that_does_not_answer_stops_nobody_but_the_look_up(alone: Server) -> None:
     hold(alone, VICTIM)
-    said = inside(alone, "lookups", 100, 5_000)
-    assert said["longest_ms"] < 2_000  # a resolver would have held each up for five seconds
-    assert (said["early"], said["refused"]) == (False, True)
+    said = inside(alone, "lookups", 100)
+    assert said == {"early": False, "waited": False, "refused": True}
 
 
 def test_a_full_redis_costs_reports_and_no_look_up(alone: Server) -> None:
@@ -243,7 +246,7 @@ def test_ten_thousand_hostile_messages_raise_nothing(alone: Server) -> None:
 
 def test_ten_thousand_hostile_messages_raise_nothing_without_redis(alone: Server) -> None:
     alone.kill()
-    said = inside(alone, "fuzz", 10_000, 8)
+    said = inside(alone, "fuzz", 10_000, 8, environment={})
     assert (said["raised"], said["refused"]) == ([], 0)
 
 
@@ -253,9 +256,9 @@ def test_the_interceptor_asks_once_a_message_and_nobody_when_redis_is_away(alone
         commands = keys.info("commandstats")
     assert 3_001 <= commands["cmdstat_evalsha"]["calls"] <= 3_003  # the first loads the script
     alone.freeze()
-    frozen = inside(alone, "time", 1_000, 5)
+    frozen = inside(alone, "time", 1_000, 5, environment={})
     alone.thaw()
     alone.kill()
-    down = inside(alone, "time", 1_000, 5)
+    down = inside(alone, "time", 1_000, 5, environment={})
     for away in (frozen, down):
         assert 1 <= away["tried"] < 100  # in a cool-down of two seconds nobody is asked

@@ -34,7 +34,7 @@ DRAIN_S = 150.0  # without a commit, while records wait: the workers hang
 STARVED_S = 150.0  # without a record made or acknowledged, while brokers run: the producers hang
 AHEAD_S = 12.0  # faults may be ahead of the traffic by an outage, during which none is made
 BEGIN_S = 150.0  # for a worker to read and the producers to be there, before anything else happens
-STOP_S = 60.0  # for the workers' own end, which their watchdogs see to
+STOP_S = 120.0  # for the workers' own end, which their watchdogs see to
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,7 @@ from tests.bench import worker
 from tests.bench.harness import PeerError, scraped
 from tests.bench.traffic import FIRST_RECIPIENT, Traffic, plain, producer_to, send
 from tests.faults.driver import Slot
+from tests.waiting import END_S
 
 RECIPIENTS: Final = 1_000_000
 TRICKLE_PER_S: Final = 1_000
@@ -100,7 +101,7 @@ def _filled(
     name = f"recovery-{time.time_ns() // 1_000_000_000}"
     topic, partitions = f"{name}.input", Settings().topics.partitions
     admin = AdminClient({"bootstrap.servers": broker.bootstrap})
-    admin.create_topics([NewTopic(topic, partitions, 1)])[topic].result(30)
+    admin.create_topics([NewTopic(topic, partitions, 1)])[topic].result(END_S)
     now_ms = time.time_ns() // 1_000_000
     made = (plain(FIRST_RECIPIENT + i, i % 600, now_ms, i) for i in range(RECIPIENTS))
     traffic = send(broker.bootstrap, topic, partitions, made)
@@ -165,7 +166,7 @@ def _trickle(broker: Broker, traffic: Traffic) -> Iterator[None]:
     finally:
         over.set()
         thread.join()
-        producer.flush(5)
+        producer.flush(END_S)
 
 
 def _kill(slot: Slot) -> None:

@@ -28,6 +28,7 @@ from tests.bench.harness import PeerError, cpu_s, started
 from tests.bench.resume import seed as seed_rows
 from tests.bench.traffic import Traffic
 from tests.faults.steady import HABITS, SUBSCRIBERS
+from tests.waiting import END_S
 
 LOOK_S: Final = 0.25
 KEEP_S: Final = 5.0
@@ -61,7 +62,7 @@ def soak(
         "file.delete.delay.ms": "1000",
     }
     admin = AdminClient({"bootstrap.servers": broker.bootstrap})
-    admin.create_topics([NewTopic(topic, partitions, 1, config=retention)])[topic].result(30)
+    admin.create_topics([NewTopic(topic, partitions, 1, config=retention)])[topic].result(END_S)
     log = folder / f"{name}.log"
     offering = [sys.executable, "-m", "tests.faults.steady", broker.bootstrap, topic]
     offering += [str(per_s), str(seed)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import signal
 import time
@@ -23,11 +24,12 @@ from tests.streams.worker.test_app import (
     _produce,
     _rebuilt,
     _start,
-    _until,
     _working,
+    wait_until_read,
 )
+from tests.waiting import END_S, wait_until
 
-pytestmark = [pytest.mark.kafka, pytest.mark.timeout(400)]
+pytestmark = pytest.mark.kafka
 
 EAGER = {"log.retention.check.interval.ms": "500", "log.initial.task.delay.ms": "500"}
 DELETING = {
@@ -77,7 +79,15 @@ def alter(run: Run, configs: dict[str, str]) -> None:
         ConfigResource.Type.TOPIC, run.settings.changelog, incremental_configs=changes
     )
     admin = AdminClient({"bootstrap.servers": run.broker.bootstrap})
-    admin.incremental_alter_configs([resource])[resource].result(30)
+    admin.incremental_alter_configs([resource])[resource].result(END_S)
+
+    def known() -> bool:
+        """Tell if the broker goes by them: what took them may not have told it yet."""
+        asked = ConfigResource(ConfigResource.Type.TOPIC, run.settings.changelog)
+        now = admin.describe_configs([asked])[asked].result(END_S)
+        return all(now[name].value == value for name, value in configs.items())
+
+    wait_until(known, "the broker goes by the new settings")
 
 
 def first_offset(run: Run) -> int:
@@ -85,7 +95,7 @@ def first_offset(run: Run) -> int:
     consumer = Consumer({"bootstrap.servers": run.broker.bootstrap, "group.id": "a look"})
     try:
         changelog = TopicPartition(run.settings.changelog, 0)
-        return consumer.get_watermark_offsets(changelog, 10, cached=False)[0]
+        return consumer.get_watermark_offsets(changelog, END_S, cached=False)[0]
     finally:
         consumer.close()
 
@@ -94,7 +104,7 @@ def rebuild(run: Run) -> None:
     """Start once with --rebuild; afterwards a plain start works, and the state is its log."""
     process = _start(run, "--rebuild")
     try:
-        _until(lambda: _rebuilt(run), 90)
+        wait_until(lambda: _rebuilt(run), "it is rebuilt", pause_s=0.2)
     finally:
         process.send_signal(signal.SIGTERM)
         code, _ = _ended(process)
@@ -111,14 +121,15 @@ def test_chunks_that_retention_took_are_missed_by_name_and_a_rebuild_makes_them_
     asyncio.run(_produce(run, codes(0, FIRST)))
     with _working(run) as process:
         alter(run, DELETING)
-        began = time.monotonic()
-        made = FIRST
-        while not first_offset(run):
-            assert time.monotonic() - began < 90, "retention took nothing"
-            asyncio.run(_produce(run, codes(made, MORE)))
-            made += MORE
-            time.sleep(1)
-        _until(lambda: not asyncio.run(run._behind()), 60)
+        made = itertools.count(FIRST, MORE)
+
+        def taken() -> bool:
+            """Ask after further codes: a segment ends with the next record alone."""
+            asyncio.run(_produce(run, codes(next(made), MORE)))
+            return first_offset(run) > 0
+
+        wait_until(taken, "retention takes the first chunks", pause_s=1)
+        wait_until_read(run)
         assert process.poll() is None, "it has its state, and goes on"
         code, said = _ended(_start(run))
         assert code == Exit.CONFIG
@@ -137,7 +148,7 @@ def test_a_changelog_that_was_emptied_is_no_new_beginning(run: Run) -> None:
     with _working(run):
         pass
     alter(run, {**DELETING, "retention.ms": "1"})
-    _until(lambda: first_offset(run) > 0, 90)
+    wait_until(lambda: first_offset(run) > 0, "retention takes the beginning", pause_s=0.2)
     alter(run, {**AS_IT_WAS, "retention.ms": "604800000"})
     code, said = _ended(_start(run))
     assert code == Exit.CONFIG

@@ -22,6 +22,7 @@ from confluent_kafka import Consumer
 from streams.demo.brokers import Broker
 from streams.errors import Exit
 from tests.faults.driver import Plan, Run
+from tests.waiting import END_S
 
 SEED_VARIABLE = "OTPGUARD_FAULT_SEED"
 SECONDS_VARIABLE = "OTPGUARD_SOAK_S"
@@ -39,7 +40,6 @@ def quiet() -> Iterator[None]:
 
 @pytest.mark.kafka
 @pytest.mark.faults
-@pytest.mark.timeout(400)
 @pytest.mark.parametrize("seed", [12])
 def test_nothing_is_lost_doubled_or_invented(
     seed: int, own_kafka: Callable[..., Broker], tmp_path: Path, unique: str
@@ -67,7 +67,7 @@ def test_a_worker_that_its_group_refuses_exits_75(
             env=run.slots[0].environment,
             stderr=subprocess.PIPE,
             text=True,
-            timeout=60,
+            timeout=END_S,
             check=False,
         )
     finally:

@@ -14,7 +14,6 @@ from tests.faults.oracle import compute_outcome, read_outcome, records
 
 
 @pytest.mark.kafka
-@pytest.mark.timeout(300)
 def test_workers_that_restart_one_after_the_other_under_load_lose_nothing(
     kafka: Broker, unique: str, tmp_path: Path
 ) -> None:
@@ -39,7 +38,6 @@ async def _formats(run: Run) -> tuple[set[int], set[int]]:
 
 
 @pytest.mark.kafka
-@pytest.mark.timeout(300)
 @pytest.mark.parametrize(("old", "new"), [(1, 2), (2, 1)], ids=["up", "down"])
 def test_a_fleet_goes_from_one_format_to_the_other_and_partitions_move_between_them(
     kafka: Broker, unique: str, tmp_path: Path, old: int, new: int

@@ -29,6 +29,7 @@ from streams import language
 from streams.language import listed, matching, moment, preferred, tr, trn, use, zone_name
 from streams.operate.cases import banner
 from tests.enforce.records import override
+from tests.waiting import END_S
 
 ROOT = Path(__file__).parents[2]
 START_MS = 1_772_422_380_000
@@ -162,7 +163,7 @@ def otpguard(*words: str, given: bytes = b"", **environment: str) -> str:
     done = subprocess.run(
         [sys.executable, "-m", "streams", *words],
         input=given, capture_output=True, cwd=ROOT, env=clean | environment,
-        check=False, timeout=60,
+        check=False, timeout=END_S,
     )  # fmt: skip
     return (done.stdout + done.stderr).decode()
 

@@ -14,6 +14,7 @@ import pytest
 from streams.errors import Exit
 from streams.logs import FORMAT_VARIABLE, JsonFormatter
 from tests.ports import free_port
+from tests.waiting import END_S
 
 
 def worker(*words: str, **environment: str) -> list[str]:
@@ -26,7 +27,7 @@ def worker(*words: str, **environment: str) -> list[str]:
     }
     done = subprocess.run(
         [sys.executable, "-m", "streams", *words, "worker"], capture_output=True, text=True,
-        check=False, env=variables, timeout=110,
+        check=False, env=variables, timeout=END_S,
     )  # fmt: skip
     assert done.returncode == Exit.TRY_AGAIN, done.stderr
     return done.stderr.splitlines()

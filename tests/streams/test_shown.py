@@ -28,6 +28,7 @@ from streams.operate.cases import Case, explanation
 from streams.shown import in_json, in_page, masked, shown
 from tests.enforce.records import action, override
 from tests.streams.operate.test_cases import OPENED, ack
+from tests.waiting import END_S
 
 HOSTILE = "\x1b[2J\x1b]0;x\x07\r\n\x00\x7f\x9b31m\u202eevil\u2066\u200b\ufeff\u2028\ud800"
 CONTROL = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
@@ -168,7 +169,7 @@ def test_a_url_that_cannot_be_read_is_refused_without_a_piece_of_it(
     path.write_text(section)
     done = subprocess.run(
         [sys.executable, "-m", "streams", "config", "check", "--config", str(path)],
-        capture_output=True, text=True, check=False, timeout=60,
+        capture_output=True, text=True, check=False, timeout=END_S,
     )  # fmt: skip
     assert done.returncode == Exit.CONFIG
     assert "host and port cannot be read" in done.stderr

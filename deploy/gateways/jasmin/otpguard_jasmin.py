@@ -97,6 +97,7 @@ class _Made:
 
     _sock: Any
     socket_timeout: Any
+    answer_s = TIMEOUT_S
 
     def connect(self) -> None:
         """Raises ConnectionError at once where nobody may wait."""
@@ -105,9 +106,9 @@ class _Made:
                 raise redis.ConnectionError("not connected")
             self.socket_timeout = CONNECT_S
             super().connect()  # type: ignore[misc]
-            self.socket_timeout = TIMEOUT_S
+            self.socket_timeout = self.answer_s
             made: Any = self._sock
-            made.settimeout(TIMEOUT_S)
+            made.settimeout(self.answer_s)
 
 
 class Connector:
@@ -338,13 +339,16 @@ def _dump(report: dict[str, Any]) -> bytes:
     return json.dumps(report, ensure_ascii=False).encode("utf-8", "replace")
 
 
-def connected(url: str) -> redis.Redis:
-    """A client whose connections are made where a `Connector` makes them, and nowhere else."""
+def connected(url: str, answer_s: float = TIMEOUT_S) -> redis.Redis:
+    """A client whose connections are made where a `Connector` makes them, and nowhere else.
+
+    `answer_s`: how long a submission waits for an answer of Redis, in seconds.
+    """
     kind = parse_url(url).get("connection_class", Connection)  # type: ignore[no-untyped-call]
     pool = ConnectionPool.from_url(
         url,
-        connection_class=type("Made", (_Made, kind), {}),
-        socket_timeout=TIMEOUT_S,
+        connection_class=type("Made", (_Made, kind), {"answer_s": answer_s}),
+        socket_timeout=answer_s,
         socket_connect_timeout=CONNECT_S,
         retry=Retry(NoBackoff(), 0),
     )
@@ -353,7 +357,10 @@ def connected(url: str) -> redis.Redis:
 
 def from_environment() -> Interceptor:
     """The interceptor that interceptord's environment describes."""
-    client = connected(os.environ.get("OTPGUARD_REDIS_URL", "redis://127.0.0.1:6379/0"))
+    client = connected(
+        os.environ.get("OTPGUARD_REDIS_URL", "redis://127.0.0.1:6379/0"),
+        float(os.environ.get("OTPGUARD_REDIS_ANSWER_S", TIMEOUT_S)),
+    )
     registry = Registry.shipped()
     if path := os.environ.get("OTPGUARD_RECOGNISE_REGISTRY_FILE"):
         registry, _ = registry.merged(Registry.load(Path(path).read_text("utf-8")))

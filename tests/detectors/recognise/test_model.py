@@ -80,7 +80,6 @@ def test_a_confidence_is_the_probability_of_log_odds(odds: int, confidence: floa
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)
 def test_a_model_trained_again_is_the_one_that_is_shipped() -> None:
     """The weights; those of the rules take all folds: `python -m tests...train --check`."""
     shipped = tomllib.loads((train.DATA / "model.toml").read_text("utf-8"))

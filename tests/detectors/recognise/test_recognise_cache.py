@@ -332,8 +332,8 @@ HOSTILE = {
 def test_no_text_costs_much_more_than_a_long_honest_one(text: str) -> None:
     """Least of some runs, in CPU time; the bound is that of a text of 501 honest characters.
 
-    Measured on a 2-core machine: .05 ms for a usual text, .1-.4 ms for the worst. A pattern that
-    backtracks would take seconds.
+    Measured on a 2-core machine: .05 ms for a usual text, .1-.4 ms for the worst; a busy one takes
+    more of its own time too. A pattern that backtracks would take seconds.
     """
 
     def cost() -> float:
@@ -341,4 +341,4 @@ def test_no_text_costs_much_more_than_a_long_honest_one(text: str) -> None:
         recognise(REGISTRY, text, sender=text, signature=text)
         return time.process_time() - start
 
-    assert min(cost() for _ in range(5)) < 0.004
+    assert min(cost() for _ in range(5)) < 0.02

@@ -23,7 +23,9 @@ def test_a_range_of_a_topic_is_read_twice_and_nothing_is_committed(
 ) -> None:
     clients = {"bootstrap_servers": kafka.bootstrap}
     admin = KafkaAdminClient(**clients)
-    admin.create_topics({unique: {"num_partitions": 2, "replication_factor": 1}})
+    admin.create_topics(
+        {unique: {"num_partitions": 2, "replication_factor": 1}}, wait_for_metadata=True
+    )
     producer = KafkaProducer(**clients)
     start_ms = DEFAULT_START_MS
     for i in range(1000):

@@ -33,9 +33,9 @@ from streams.wire import (
     override_key,
 )
 from tests.enforce.records import RECIPIENT, override
-from tests.enforce.services import wait_until
 from tests.streams.enforce.test_kannel import world as kannel
 from tests.streams.operate.test_cases import ENDED, LEASE, OPENED, ack
+from tests.waiting import END_S, wait_until
 
 __all__ = ["kannel"]
 
@@ -59,7 +59,7 @@ class Desk:
         self.producer = KafkaProducer(**client_arguments(kafka), acks="all")
 
     def put(self, role: str, value: bytes, key: bytes = RECIPIENT.encode()) -> None:
-        self.producer.send(self.topics[role], value, key=key).get(timeout=30)
+        self.producer.send(self.topics[role], value, key=key).get(timeout=END_S)
 
     def ask(self, *words: str) -> str:
         """What the command says; in this process, because a start takes a second each."""
@@ -156,9 +156,9 @@ def test_a_watcher_is_told_of_what_happens_from_now_on(desk: Desk) -> None:
             return bool(lines)
 
         try:
-            wait_until(heard, "the watcher is told", 60)
+            wait_until(heard, "the watcher is told")
             watcher.send_signal(signal.SIGINT)
-            assert watcher.wait(30) == 0
+            assert watcher.wait(END_S) == 0
         finally:
             watcher.kill()
             reader.join()

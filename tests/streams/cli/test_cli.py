@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from streams.cli import COMMANDS
+from tests.waiting import END_S
 
 ROOT = Path(__file__).parents[3]
 
@@ -26,7 +27,7 @@ def otpguard(
         capture_output=True,
         cwd=ROOT,
         env=clean | environment,
-        timeout=60,
+        timeout=END_S,
         check=False,
     )
 
@@ -121,6 +122,6 @@ def test_a_shell_completes_commands_and_options() -> None:
 def test_a_reader_that_has_seen_enough_is_no_traceback() -> None:
     shell = f"{sys.executable} -m streams metrics list | head -n 1"
     ran = subprocess.run(
-        ["sh", "-c", shell], capture_output=True, cwd=ROOT, timeout=60, check=False
+        ["sh", "-c", shell], capture_output=True, cwd=ROOT, timeout=END_S, check=False
     )
     assert b"Traceback" not in ran.stderr

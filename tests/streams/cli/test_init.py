@@ -17,8 +17,9 @@ from streams.config import Kafka, load
 from streams.demo.brokers import Broker
 from streams.errors import Exit
 from tests.deploy.guarded import castle
+from tests.waiting import END_S
 
-pytestmark = [pytest.mark.kafka, pytest.mark.timeout(180)]
+pytestmark = pytest.mark.kafka
 
 ROOT = Path(__file__).parents[3]
 
@@ -29,7 +30,7 @@ def init(
     clean = {k: v for k, v in os.environ.items() if not k.startswith("OTPGUARD_")}
     return subprocess.run(
         [sys.executable, "-m", "streams", "init", *words], input=answers, capture_output=True,
-        text=True, cwd=folder, check=False, timeout=90,
+        text=True, cwd=folder, check=False, timeout=END_S,
         env={**clean, "PYTHONPATH": str(ROOT), **environment},
     )  # fmt: skip
 

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from streams.errors import ConfigError
+from tests.waiting import END_S
 
 config: Any = import_module("streams.config.load")  # the package has a function of that name
 ROOT = Path(__file__).parents[3]
@@ -28,7 +29,7 @@ def run(folder: Path, *words: str, **environment: str) -> tuple[str, str]:
     clean = {k: v for k, v in os.environ.items() if not k.startswith("OTPGUARD_")}
     done = subprocess.run(
         [sys.executable, "-m", "streams", *words], capture_output=True, text=True, check=True,
-        cwd=folder, env=clean | {"PYTHONPATH": str(ROOT)} | environment, timeout=60,
+        cwd=folder, env=clean | {"PYTHONPATH": str(ROOT)} | environment, timeout=END_S,
     )  # fmt: skip
     return done.stdout, done.stderr
 

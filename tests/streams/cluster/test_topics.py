@@ -20,6 +20,7 @@ from streams.cluster.read import records
 from streams.config import Settings
 from streams.demo.brokers import Broker
 from streams.errors import ConfigError, UnavailableError
+from tests.waiting import END_S
 
 ROLES_NAMED = (
     "input", "throttle", "episode", "acks", "override", "everyone", "undeliverable", "dead_letters",
@@ -306,7 +307,7 @@ def test_the_brokers_clock_dates_the_input_whatever_a_producer_writes(
     with closing(KafkaProducer(**clients, acks="all")) as producer:
         for wrong_ms in (before_ms + 365 * 86_400_000, 0):
             sent = producer.send(settings.topics.input, b"{}", timestamp_ms=wrong_ms)
-            sent.get(timeout=30)
+            sent.get(timeout=END_S)
     found = list(records(clients, settings.topics.input))
     assert len(found) == 2
     for record in found:

@@ -11,6 +11,8 @@ import pytest
 from streams.demo.brokers import Broker, BrokerError, Node, answers, free_ports, own
 from tests import clusters
 
+SILENCE_S = 0.2  # is no answer, where none will come
+
 
 def test_a_stopped_broker_leaves_no_process_and_no_folder() -> None:
     with clusters.broker("tansu") as tansu:
@@ -97,5 +99,5 @@ def test_ports_are_free_and_different_and_silence_is_no_answer() -> None:
     with socket.socket() as silent:
         silent.bind(("127.0.0.1", ports[0]))
         silent.listen()
-        assert not answers("127.0.0.1", ports[0], timeout_s=0.2)
+        assert not answers("127.0.0.1", ports[0], timeout_s=SILENCE_S)
     assert not answers("127.0.0.1", ports[1])

@@ -18,6 +18,7 @@ import pytest
 from streams.demo import command, stage
 from streams.demo.clock import EventClock
 from streams.errors import ConfigError, OtpguardError, UnavailableError
+from tests.waiting import END_S
 
 OTPGUARD = [sys.executable, "-m", "streams"]
 
@@ -145,7 +146,7 @@ def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]
         [*OTPGUARD, "demo", *arguments],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=END_S,
         env={**os.environ, **environment},
         check=False,
     )

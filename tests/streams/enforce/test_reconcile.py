@@ -18,6 +18,7 @@ from streams.enforce.gateway import GatewayAwayError, Order, Refusals
 from streams.enforce.reconcile import BACKOFF_MAX_MS, BACKOFF_MS, PROBE_MS, SETTLED, Reconciler
 from streams.wire import EVERYONE, Ack
 from tests.enforce.records import LEASE_MS, RECIPIENT, START_MS, action, override
+from tests.waiting import END_S
 
 
 class Memory:
@@ -307,13 +308,13 @@ def test_an_order_that_was_overtaken_in_the_air_is_not_given_up(bench: Bench) ->
 
     def apply(orders: Sequence[Order]) -> Refusals:
         left.set()
-        landed.wait(5.0)
+        landed.wait(END_S)
         raise GatewayAwayError("http_503")
 
     bench.gateway.apply = apply  # type: ignore[method-assign]
     bench.say(action(revision=1))
     bench.step()
-    assert left.wait(5.0)
+    assert left.wait(END_S)
     bench.say(action(revision=2))
     bench.gateway.apply = whole  # type: ignore[method-assign]
     landed.set()
@@ -530,13 +531,13 @@ def test_orders_that_a_gateway_carried_out_before_it_lost_its_memory_are_said_ag
     def apply(orders: Sequence[Order]) -> Refusals:
         refusals = whole(orders)
         carried_out.set()
-        answered.wait(5.0)
+        answered.wait(END_S)
         return refusals
 
     bench.gateway.apply = apply  # type: ignore[method-assign]
     bench.say(action())
     bench.step()
-    assert carried_out.wait(5.0)
+    assert carried_out.wait(END_S)
     bench.gateway.apply = whole  # type: ignore[method-assign]
     bench.gateway.leases.clear()
     bench.gateway.life += 1

@@ -14,8 +14,9 @@ from streams.cluster.topics import review
 from streams.config import Kafka, Settings
 from streams.demo.brokers import Broker
 from tests.enforce.records import action
-from tests.enforce.services import redis_client, redis_server, wait_until
+from tests.enforce.services import redis_client, redis_server
 from tests.streams.enforce.test_adapter import World, now_ms, throttled
+from tests.waiting import wait_until
 
 EAGER = {"log.retention.check.interval.ms": "500", "log.initial.task.delay.ms": "500"}
 SHORT = {"cleanup.policy": "compact,delete", "retention.ms": "1000", "segment.ms": "100"}
@@ -35,7 +36,7 @@ def test_a_lease_that_kafka_forgets_is_gone_with_its_adapter_and_topics_check_wa
         with closing(world.producer), closing(KafkaConsumer(**world.clients)) as consumer:
             with world.adapter():
                 world.say(action(RECIPIENT, 1, at_ms=now_ms()))
-                wait_until(lambda: throttled(keys) == {RECIPIENT}, "the key is there", 10)
+                wait_until(lambda: throttled(keys) == {RECIPIENT}, "the key is there")
             places = [TopicPartition(world.topics.throttle, number) for number in range(4)]
             wait_until(
                 lambda: consumer.beginning_offsets(places) == consumer.end_offsets(places),
@@ -43,7 +44,7 @@ def test_a_lease_that_kafka_forgets_is_gone_with_its_adapter_and_topics_check_wa
                 60,
             )
             with world.adapter():  # fails open: what it does not know it does not hold
-                wait_until(lambda: throttled(keys) == set(), "the lease is gone", 20)
+                wait_until(lambda: throttled(keys) == set(), "the lease is gone")
         settings = Settings(kafka=world.kafka, topics=world.topics)
         said = [each for each in review(settings)[1] if world.topics.throttle in each]
     assert len([each for each in said if "retention.ms=1000, less than a lease" in each]) == 1

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 import threading
-import time
 from collections import Counter
 from contextlib import closing
 from pathlib import Path
@@ -27,6 +26,7 @@ from streams.feeds.keys import canonical_keys
 from streams.feeds.mapping import FieldMap, UnmappableError
 from streams.telemetry.metrics import Metrics
 from streams.wire import Numbers
+from tests.waiting import END_S, wait_until
 
 FORMS = ("+86139{:08}", "0086139{:08}", "86139{:08}", "139{:08}")
 
@@ -49,7 +49,7 @@ class Topics:
         )
         for number, value in enumerate(values):
             producer.produce(self.source, value, partition=number % 3)
-        assert producer.flush(60) == 0
+        assert producer.flush(END_S) == 0
 
     def feed(self, rekeyer: Rekeyer, stop: threading.Event | None = None) -> int:
         return run(
@@ -68,10 +68,13 @@ class Topics:
         with closing(
             KafkaConsumer(self.target, **self.readers, auto_offset_reset="earliest")
         ) as consumer:
-            end = time.monotonic() + 30
-            while len(found) < enough and time.monotonic() < end:
+
+            def come() -> bool:
                 for records in consumer.poll(timeout_ms=200).values():
-                    found += records
+                    found.extend(records)
+                return len(found) >= enough
+
+            wait_until(come, f"{enough} records", pause_s=0)
         return found
 
 

@@ -23,7 +23,8 @@ from streams.feeds import redis as feeds
 from streams.feeds.redis import GROUP, SOCKET_S, RedisFeed
 from streams.telemetry.metrics import Metrics
 from streams.wire import Numbers
-from tests.enforce.services import Server, redis_client, redis_server, wait_until
+from tests.enforce.services import Server, redis_client, redis_server
+from tests.waiting import END_S, wait_until
 
 pytestmark = pytest.mark.broker
 
@@ -60,17 +61,20 @@ class World:
                 yield metrics
             finally:
                 stop.set()
-                thread.join(30)
+                thread.join(END_S)
 
-    def published(self, enough: int, seconds: float = 15.0) -> list[Any]:
+    def published(self, enough: int) -> list[Any]:
         found: list[Any] = []
         with closing(
             KafkaConsumer(self.topic, **self.clients, auto_offset_reset="earliest")
         ) as consumer:
-            end = time.monotonic() + seconds
-            while len(found) < enough and time.monotonic() < end:
+
+            def come() -> bool:
                 for records in consumer.poll(timeout_ms=200).values():
-                    found += records
+                    found.extend(records)
+                return len(found) >= enough
+
+            wait_until(come, f"{enough} records", pause_s=0)
         return found
 
 

@@ -18,6 +18,7 @@ from streams.cluster.topics import create
 from streams.config import Settings, load
 from streams.demo.brokers import Broker
 from streams.errors import Exit
+from tests.waiting import END_S
 
 pytestmark = pytest.mark.broker
 
@@ -41,7 +42,7 @@ def doctor(config: Path, *words: str) -> tuple[int, dict[str, dict[str, str]]]:
     """Exit code, and the findings by name."""
     done = subprocess.run(
         [sys.executable, "-m", "streams", "doctor", "--json", "--config", str(config), *words],
-        capture_output=True, text=True, check=False, timeout=60,
+        capture_output=True, text=True, check=False, timeout=END_S,
     )  # fmt: skip
     assert "Traceback" not in done.stderr, done.stderr
     return done.returncode, {each["check"]: each for each in json.loads(done.stdout)}
@@ -120,7 +121,7 @@ def test_topics_that_keep_records_too_long_are_named_with_the_command(config: Pa
     create(settings)
     done = subprocess.run(
         [sys.executable, "-m", "streams", "doctor", "--json", "--config", str(config)],
-        capture_output=True, text=True, check=False, timeout=60,
+        capture_output=True, text=True, check=False, timeout=END_S,
     )  # fmt: skip
     said = [each for each in json.loads(done.stdout) if "segment.ms" in each["says"]]
     assert [each["state"] for each in said] == ["warn"]

@@ -22,6 +22,7 @@ from streams.operate.shadow import LeasedMessage, Shadow
 from streams.wire import encode_action
 from tests.enforce.records import LEASE_MS, RECIPIENT, START_MS, action
 from tests.streams.cli.test_override import otpguard
+from tests.waiting import END_S
 
 KNOWN = platform_id("sig:known")
 
@@ -125,7 +126,7 @@ def test_the_command_reads_the_partitions_of_leases_from_their_first_on(
         submit(RECIPIENT, f"平台{n}", issued_ms + n)
     submit(RECIPIENT, "平台3", now_ms - 60_000)
     submit("8613900000002", "平台4", now_ms)
-    lease = action(revision=offsets[crossing].get(timeout=30).offset, at_ms=issued_ms)
+    lease = action(revision=offsets[crossing].get(timeout=END_S).offset, at_ms=issued_ms)
     cause = lease.cause._replace(topic=names["input"], partition=partition, offset=lease.revision)
     lease = replace(lease, cause=cause)
     producer.send(names["throttle"], encode_action(lease), key=RECIPIENT.encode())

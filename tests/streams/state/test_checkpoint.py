@@ -30,6 +30,7 @@ from streams.state.checkpoint import (
 )
 from tests.faults.oracle import BATCH
 from tests.faults.traffic import traffic
+from tests.waiting import END_S
 
 START_MS = 1_800_000_000_000
 HOUR_MS = 3_600_000
@@ -331,7 +332,7 @@ print((megabytes("VmHWM") - before) / (RECIPIENTS * 112 / 2**20))
 
 def test_a_state_is_restored_in_hardly_more_memory_than_it_takes() -> None:
     done = subprocess.run(
-        [sys.executable, "-c", RESTORES], capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, "-c", RESTORES], capture_output=True, text=True, timeout=END_S, check=False
     )
     assert done.returncode == 0, done.stderr
     assert 1 < float(done.stdout) < 1.5

@@ -18,6 +18,7 @@ from streams.state.manager import GAP_TRIES, Admission, Appended, AssignedPartit
 from streams.state.outbox import Outbox
 from streams.telemetry.metrics import Metrics
 from streams.transport.driver import Envelope
+from tests.waiting import END_S
 
 PARAMS = chain.Params()
 
@@ -142,11 +143,9 @@ class Kafka:
 
 
 async def _until(reached: Callable[[], bool]) -> None:
-    for _ in range(500):
-        if reached():
-            return
-        await asyncio.sleep(0.01)
-    raise AssertionError("it did not come about in 5 s")
+    async with asyncio.timeout(END_S):
+        while not reached():  # noqa: ASYNC110 - what is looked at tells nobody
+            await asyncio.sleep(0.01)
 
 
 def _play(play: Callable[[Kafka], Any]) -> None:
@@ -538,7 +537,7 @@ def test_one_that_was_fenced_and_is_to_stop_begins_no_checkpoint() -> None:
         writing = asyncio.create_task(states.write_checkpoints())
         states.close()
         await states.flush(fenced=True)
-        await asyncio.wait_for(writing, 10)
+        await asyncio.wait_for(writing, END_S)
         assert kafka.log == []
         await states.flush(fenced=False)  # the last ones are written, if they may be
         assert states.committable() == {0: 50}

@@ -10,6 +10,7 @@ from aiokafka.errors import KafkaTimeoutError, MessageSizeTooLargeError
 
 from streams.state import outbox
 from streams.state.outbox import Outbox, Output
+from tests.waiting import END_S
 
 
 class Broker:
@@ -79,7 +80,7 @@ def test_what_fails_is_published_again() -> None:
         assert broker.received == [b"1", b"2", b"1"]
         broker.acknowledge()
         broker.acknowledge()
-        await asyncio.wait_for(settling, 1)
+        await asyncio.wait_for(settling, END_S)
 
     asyncio.run(play())
 
@@ -109,7 +110,7 @@ def test_a_checkpoint_that_is_given_up_takes_no_receipt_with_it() -> None:
         await _turns()
         assert not settling.done()
         broker.acknowledge()
-        await asyncio.wait_for(settling, 1)
+        await asyncio.wait_for(settling, END_S)
         assert broker.received == [b"1"]
 
     asyncio.run(play())

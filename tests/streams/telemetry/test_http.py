@@ -14,11 +14,12 @@ from prometheus_client.parser import text_string_to_metric_families
 from streams.errors import Exit, UnavailableError
 from streams.telemetry import http
 from streams.telemetry.metrics import Metrics
+from tests.waiting import END_S
 
 
 def get(address: str, path: str) -> tuple[int, str]:
     try:
-        with urllib.request.urlopen(f"http://{address}{path}", timeout=5) as answer:
+        with urllib.request.urlopen(f"http://{address}{path}", timeout=END_S) as answer:
             return answer.status, answer.read().decode()
     except urllib.error.HTTPError as error:
         with error:

@@ -6,11 +6,13 @@ import urllib.request
 
 from prometheus_client.parser import text_string_to_metric_families
 
+from tests.waiting import END_S
+
 
 def scraped(port: int, name: str, **labels: str) -> float | None:
     """Return the value of one series of otpguard on a local port; None before it answers."""
     try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as response:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=END_S) as response:
             text = response.read().decode()
     except OSError:
         return None

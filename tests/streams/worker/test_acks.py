@@ -18,7 +18,7 @@ from streams.wire import Ack, AckState, encode_ack
 from streams.worker import acks
 from streams.worker.acks import GRACE_MS, LINGER_MS, OPEN_MAX, Acknowledgements
 from tests.enforce.records import LEASE_MS, START_MS, action
-from tests.enforce.services import wait_until
+from tests.waiting import END_S, wait_until
 
 INPUT = "sms.delivery.v1"
 
@@ -129,7 +129,7 @@ def test_a_topic_that_cannot_be_read_is_tried_again_and_bad_records_cost_only_th
     thread = threading.Thread(target=acks.follow, args=(worker.acks, kafka, unique, stop))
     thread.start()
     try:
-        wait_until(lambda: "acknowledgements are not counted" in caplog.text, "it complains", 30)
+        wait_until(lambda: "acknowledgements are not counted" in caplog.text, "it complains")
         with Cluster(kafka) as cluster:
             cluster.create(unique, 2, 1, {})
         with closing(KafkaProducer(**client_arguments(kafka), acks="all")) as producer:
@@ -137,10 +137,10 @@ def test_a_topic_that_cannot_be_read_is_tried_again_and_bad_records_cost_only_th
                 producer.send(unique, value, partition=0)
             producer.send(unique, encode_ack(ack(2)), partition=1)
             producer.flush()
-        wait_until(lambda: worker.value("acks_total", state="applied") == 2, "both count", 20)
+        wait_until(lambda: worker.value("acks_total", state="applied") == 2, "both count")
     finally:
         stop.set()
-        thread.join(20)
+        thread.join(END_S)
     assert not thread.is_alive()
     assert caplog.text.count("no acknowledgement at [0]") == 2
     assert caplog.text.count("acknowledgements are not counted") == 1

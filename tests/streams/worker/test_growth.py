@@ -18,9 +18,10 @@ from streams.errors import Exit
 from tests.faults.driver import Plan, Run
 from tests.faults.oracle import Outcome, compute_outcome, read_outcome
 from tests.faults.traffic import traffic
-from tests.streams.worker.test_app import HOUR_MS, _ended, _start, _until, _working
+from tests.streams.worker.test_app import HOUR_MS, _ended, _start, _working
+from tests.waiting import END_S, wait_until
 
-pytestmark = [pytest.mark.kafka, pytest.mark.timeout(180)]
+pytestmark = pytest.mark.kafka
 
 EVENTS = 6_000
 
@@ -43,6 +44,9 @@ async def grow(run: Run, topic: str) -> None:
     await admin.start()
     try:
         await admin.create_partitions({topic: NewPartitions(8)})
+        async with asyncio.timeout(END_S):  # the broker that answers hears of it from another
+            while len((await admin.describe_topics([topic]))[0]["partitions"]) != 8:  # noqa: ASYNC110
+                await asyncio.sleep(0.05)
     finally:
         await admin.close()
 
@@ -92,9 +96,9 @@ def test_partitions_grow_from_4_to_8_and_every_state_is_its_log_again(
         ours = asyncio.run(read_outcome(settings)).states
         return {p: o for p, (o, _) in ours.items()} == {p: o for p, (o, _) in oracle.states.items()}
 
-    _until(whole, 90)
+    wait_until(whole, "every state is whole", pause_s=0.5)
     process.send_signal(signal.SIGTERM)
-    process.communicate(timeout=20)
+    process.communicate(timeout=END_S)
     ours = asyncio.run(read_outcome(settings))
     assert of_epoch(ours, 2) == of_epoch(oracle, 2)
     assert of_epoch(oracle, 2)

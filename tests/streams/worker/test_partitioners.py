@@ -21,9 +21,10 @@ from streams.demo.brokers import Broker
 from tests.faults.driver import Plan, Run
 from tests.ports import free_port
 from tests.streams.worker.scraped import scraped
-from tests.streams.worker.test_app import _start, _until
+from tests.streams.worker.test_app import _start
+from tests.waiting import END_S, wait_until
 
-pytestmark = [pytest.mark.kafka, pytest.mark.timeout(180)]
+pytestmark = pytest.mark.kafka
 
 EVENTS = 400
 
@@ -47,7 +48,7 @@ def librdkafka(bootstrap: str, topic: str, **settings: str) -> None:
     producer = Producer({"bootstrap.servers": bootstrap, **settings})
     for key, value in _events():
         producer.produce(topic, value, key)
-    assert producer.flush(30) == 0
+    assert producer.flush(END_S) == 0
 
 
 def librdkafka_as_told(bootstrap: str, topic: str) -> None:
@@ -76,7 +77,7 @@ def _checked(run: Run) -> tuple[list[str], dict[str, str]]:
     check, doctor = (
         subprocess.run(
             [sys.executable, "-m", "streams", *words, "--config", config],
-            capture_output=True, text=True, check=False, timeout=60,
+            capture_output=True, text=True, check=False, timeout=END_S,
         )
         for words in (("topics", "check", "--json"), ("doctor", "--json"))
     )  # fmt: skip
@@ -102,12 +103,12 @@ def test_worker_doctor_and_topics_check_tell_a_client_that_hashes_otherwise(
     port = free_port()
     process = _start(run, OTPGUARD_HTTP_PORT=str(port))
     try:
-        _until(lambda: scraped(port, "events_total", outcome="counted") == EVENTS, 60)
+        wait_until(lambda: scraped(port, "events_total", outcome="counted") == EVENTS)
         assert scraped(port, "noncanonical_keys_total") == 0
         misplaced = scraped(port, "misplaced_keys_total")
     finally:
         process.send_signal(signal.SIGTERM)
-        process.communicate(timeout=20)
+        process.communicate(timeout=END_S)
     assert misplaced == pytest.approx(misplaced_share * EVENTS, abs=0.15 * EVENTS * misplaced_share)
     problems, found = _checked(run)
     assert found["keys"] == "ok"

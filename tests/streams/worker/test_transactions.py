@@ -25,12 +25,12 @@ from tests.streams.worker.test_app import (
     _difference,
     _produce,
     _start,
-    _until,
     _values,
     _working,
 )
+from tests.waiting import END_S, wait_until
 
-pytestmark = [pytest.mark.kafka, pytest.mark.timeout(180)]
+pytestmark = pytest.mark.kafka
 
 FLOOD = 60  # codes, each of another platform
 STALL_S = 15.0
@@ -49,7 +49,7 @@ def _transactional(run: Run) -> Iterator[Producer]:
     producer = Producer(
         {"bootstrap.servers": run.broker.bootstrap, "transactional.id": f"{run.name}-gateway"}
     )
-    producer.init_transactions(30)
+    producer.init_transactions(END_S)
     yield producer
 
 
@@ -66,7 +66,7 @@ def _flood(producer: Producer, run: Run, recipient: str) -> None:
         producer.produce(
             run.settings.topics.input, json.dumps(value).encode(), recipient, partition=0
         )
-    assert producer.flush(30) == 0
+    assert producer.flush(END_S) == 0
 
 
 async def _undecided(run: Run) -> int:
@@ -88,10 +88,10 @@ async def _undecided(run: Run) -> int:
 def test_an_aborted_flood_is_counted_by_no_worker_and_makes_no_lease(run: Run) -> None:
     with _transactional(run) as producer:
         _flood(producer, run, "8613800000001")
-        producer.abort_transaction(30)
+        producer.abort_transaction(END_S)
         _flood(producer, run, "8613800000002")
-        producer.commit_transaction(30)
-    _until(lambda: not asyncio.run(_undecided(run)), 60)
+        producer.commit_transaction(END_S)
+    wait_until(lambda: not asyncio.run(_undecided(run)))
     asyncio.run(_produce(run, _values(1)))  # behind the last marker, where the oracle's log ends
     with _working(run):
         pass
@@ -111,20 +111,20 @@ def test_an_open_transaction_is_told_and_neither_read_nor_taken_for_a_stall(run:
     port = free_port()
     with _transactional(run) as producer:
         _flood(producer, run, "8613800000001")
-        producer.commit_transaction(30)
+        producer.commit_transaction(END_S)
         _flood(producer, run, "8613800000002")
         process = _start(run, OTPGUARD_HTTP_PORT=str(port), OTPGUARD_WORKER_STALL_S=str(STALL_S))
         try:
-            _until(lambda: scraped(port, "events_total", outcome="counted") == FLOOD, 60)
-            _until(lambda: (scraped(port, "transaction_open_seconds") or 0) > 1.2 * STALL_S, 60)
+            wait_until(lambda: scraped(port, "events_total", outcome="counted") == FLOOD)
+            wait_until(lambda: (scraped(port, "transaction_open_seconds") or 0) > 1.2 * STALL_S)
             assert scraped(port, "records_undecided") == FLOOD
             assert scraped(port, "records_behind") == 0
             assert scraped(port, "events_total", outcome="counted") == FLOOD
-            producer.commit_transaction(30)
-            _until(lambda: scraped(port, "events_total", outcome="counted") == 2 * FLOOD, 30)
-            _until(lambda: scraped(port, "records_undecided") == 0, 30)
+            producer.commit_transaction(END_S)
+            wait_until(lambda: scraped(port, "events_total", outcome="counted") == 2 * FLOOD)
+            wait_until(lambda: scraped(port, "records_undecided") == 0)
             assert scraped(port, "transaction_open_seconds") == 0
         finally:
             process.send_signal(signal.SIGTERM)
-            process.communicate(timeout=30)
+            process.communicate(timeout=END_S)
     assert process.returncode == 0

@@ -10,6 +10,7 @@ import pytest
 
 from streams.errors import Exit
 from streams.worker.watchdog import Heartbeats, Watchdog
+from tests.waiting import END_S
 
 STALL_S = 60.0
 STOP_S = 20.0
@@ -101,14 +102,14 @@ logging.basicConfig()
 heartbeats = Heartbeats()
 Watchdog(heartbeats, 0.2, 20, end=lambda why: end(Exit.TRY_AGAIN, why, stacks=True)).start()
 def where_it_hangs():
-    time.sleep(60)
+    time.sleep(600)
 where_it_hangs()
 """
 
 
 def test_a_hanging_process_shows_its_stacks_and_exits_75() -> None:
     done = subprocess.run(
-        [sys.executable, "-c", HANGS], capture_output=True, text=True, timeout=30, check=False
+        [sys.executable, "-c", HANGS], capture_output=True, text=True, timeout=END_S, check=False
     )
     assert done.returncode == Exit.TRY_AGAIN
     assert "where_it_hangs" in done.stderr

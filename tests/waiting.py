@@ -1,0 +1,33 @@
+"""The one way in which tests wait: for an event, and with an end that only a failure reaches."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Final
+
+import pytest
+
+END_S: Final = 120.0
+"""Longest wait for what must come: an answer, an exit, a record. What takes a second on a quiet
+machine has taken thirty where five programs wanted each core; only a failure waits so long."""
+
+STILL_S: Final = 2.0
+"""How long a test looks on where nothing may happen. On a busy machine it sees less, and passes."""
+
+
+def wait_until(
+    true: Callable[[], object],
+    what: str = "it comes about",
+    end_s: float = END_S,
+    pause_s: float = 0.05,
+) -> None:
+    """Return as soon as `true()` is; fail with `what` after so long.
+
+    `pause_s` lies between two looks: longer where a look costs much.
+    """
+    end = time.monotonic() + end_s
+    while not true():
+        if time.monotonic() > end:
+            pytest.fail(f"not within {end_s:g} s: {what}")
+        time.sleep(pause_s)
