@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from typing import TYPE_CHECKING, Any, Final, Literal, Self
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -92,14 +92,14 @@ class Settings(BaseModel):
         super().__init__(**given)
 
     @classmethod
-    def defaults(cls) -> Self:
+    def defaults(cls) -> Settings:
         """The settings where nobody sets any: checked by a test, and not at each start."""
-        sections = {
+        sections: dict[str, Any] = {
             name: field.annotation.model_construct()
             for name, field in cls.model_fields.items()
             if isinstance(field.annotation, type) and issubclass(field.annotation, Section)
         }
-        return cls.model_construct(**sections)
+        return Settings.model_construct(**sections)
 
     @property
     def changelog(self) -> str:
