@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from detectors.bars import RESEND_RECIPIENTS_MAX, SUSPECT_IDLE_S
 from detectors.decisions import Decisions
+from detectors.defaults import FORMATS
 from detectors.episodes import resend
 from detectors.episodes.episode import (
     AMBIGUOUS,
@@ -47,7 +48,6 @@ from detectors.model.log_time import ASTRAY_S, SOON_S, LogTime, LogTimes
 from detectors.model.records import Cause, Level, seconds
 from detectors.model.times import EPOCH_S
 from detectors.partition import (
-    FORMATS,
     Params,
     Partition,
     Snapshot,

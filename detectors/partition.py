@@ -9,6 +9,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from detectors.defaults import FORMATS, NAMES_MAX, SUSPECTS_MAX
 from detectors.episodes.episode import EpisodeLog, EpisodeParams, Name
 from detectors.episodes.resend import Resend
 from detectors.episodes.used_later import UsedLater, revive
@@ -26,10 +27,6 @@ from detectors.suspects.clocks import ClockClass, ClockParams, GatewayClock, coa
 from detectors.suspects.judge import JudgeParams
 from detectors.suspects.suspect import Episode, Suspect
 
-FORMATS: Final = (1, 2)
-"""Of a snapshot: those that are read and written. 1 knows less; what becomes of the rest is said
-where it is read."""
-
 
 @dataclass(frozen=True, slots=True)
 class Params:
@@ -39,8 +36,8 @@ class Params:
     judge: JudgeParams = field(default_factory=JudgeParams)
     episode: EpisodeParams = field(default_factory=EpisodeParams)
     stamps: ClockParams = field(default_factory=ClockParams)
-    suspects_max: int = 1 << 15  # of a partition; past it a tick lets go the longest idle
-    names_max: int = 16_384  # platform names remembered for explanations
+    suspects_max: int = SUSPECTS_MAX
+    names_max: int = NAMES_MAX
     seed: int = 0  # of hashes of what outsiders choose: random for each process, in no checkpoint
 
     def __post_init__(self) -> None:

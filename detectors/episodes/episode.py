@@ -14,6 +14,14 @@ from types import MappingProxyType
 from typing import Final, NamedTuple
 
 from detectors.bars import BURST_NOVEL, CHRONIC_MAX, RENEW_NOVEL
+from detectors.defaults import (
+    CHRONIC_DAYS,
+    COLD_KNOWN,
+    EPISODE_MOST_S,
+    EPOCH,
+    LEASE_MS,
+    QUIET_S,
+)
 from detectors.model.event import Trust
 from detectors.model.records import (
     ALWAYS_PASS,
@@ -67,17 +75,15 @@ class EpisodeParams:
     """Leases, rails against cold starts, and what every action is signed with."""
 
     mode: Mode = "shadow"
-    epoch: int = 1  # raised when the input topic is re-created: offsets begin anew
+    epoch: int = EPOCH
     version: str = "0"  # of the detector
     config: str = ""  # a hash of the settings
-    lease_ms: int = 600_000  # 10 min, the life of most codes; renewed when half is over
-    episode_most_s: int = DAY_S  # then it ends, and has to be found again
-    quiet_s: int = (
-        1800  # without a message of the flood: it is over. Waves are at most 30 min apart
-    )
-    cold_known: int = 6  # a recipient that knows fewer platforms is throttled in shadow only,
-    enforce_cold: bool = False  # unless the operator accepts that its habitual codes are refused
-    chronic_days: int = 7  # of the last 14 with a THROTTLE: a disposable or test number
+    lease_ms: int = LEASE_MS
+    episode_most_s: int = EPISODE_MOST_S
+    quiet_s: int = QUIET_S
+    cold_known: int = COLD_KNOWN
+    enforce_cold: bool = False  # a cold one too: its habitual codes are refused with the flood
+    chronic_days: int = CHRONIC_DAYS
 
     def __post_init__(self) -> None:
         if self.mode not in ("shadow", "enforce"):

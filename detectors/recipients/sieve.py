@@ -23,6 +23,7 @@ from detectors.bars import (
     LOUD_MESSAGES,
     MASS_NOVEL,
 )
+from detectors.defaults import ROWS_MAX, WINDOW_S
 from detectors.model.arrays import begins, indices
 from detectors.model.log_time import ASTRAY_S, SOON_S, LogTime, LogTimes
 from detectors.model.times import DAY_S
@@ -69,8 +70,8 @@ _NOVEL_LEAST: Final = int(BURST_NOVEL.watch)
 class SieveParams:
     """Sizes of one partition's table, and when a recipient is handed to the judge."""
 
-    rows_max: int = 1 << 20  # recipients remembered in a partition: 125 MB when all are used
-    window_s: int = 300  # of the tumbling counts
+    rows_max: int = ROWS_MAX
+    window_s: int = WINDOW_S
     promote_distinct: int = RING  # sightings in a day; the ring holds no more. Fewer: slower, equal
 
     def __post_init__(self) -> None:

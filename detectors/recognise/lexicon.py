@@ -27,6 +27,7 @@ _Tree = dict[str, "_Tree"]
 _KEY_CHARS: Final = 4
 """Characters that words are bundled by. Chosen: fewest CPU seconds to the first answer."""
 
+_BARS: Final = re.compile("([()|])")
 _FEW: Final = re.compile(r"\[([^\\\]^-]+)\]")  # a class that names its characters
 _PLAIN: Final = re.compile(
     r"[^\\\[(.^$]"
@@ -256,14 +257,16 @@ def branches(inner: str) -> list[str]:
     >>> branches("code|(?:pin|tan)s")
     ['code', '(?:pin|tan)s']
     """
+    if "(" not in inner:
+        return inner.split("|")
     parts = [""]
     depth = 0
-    for letter in inner:
-        depth += (letter == "(") - (letter == ")")
-        if letter == "|" and depth == 0:
+    for piece in _BARS.split(inner):  # every other piece is a bar or a bracket
+        depth += (piece == "(") - (piece == ")")
+        if piece == "|" and depth == 0:
             parts.append("")
         else:
-            parts[-1] += letter
+            parts[-1] += piece
     return parts
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import tomllib
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Final
 
 from detectors.recognise.fold import fold
@@ -68,13 +69,28 @@ _ENDING: Final = "[^\\s0:：=,.;!?()\"'«»<>/-]{0,6}"
 _WITHOUT_ENDINGS: Final = frozenset({"khmer", "lao", "burmese", "tibetan"})  # no spaces
 
 
-@dataclass(frozen=True, slots=True)
 class Stems:
-    """One language of the table of stems, its words folded and with room for their endings."""
+    """One language of the table of stems, its words folded and with room for their endings.
 
-    lang: str  # BCP 47
-    script: str
-    words: dict[str, tuple[str, ...]]  # by kind
+    They are folded when asked for: a network's texts are in few scripts.
+    """
+
+    def __init__(self, lang: str, script: str, written: dict[str, str]) -> None:
+        self.lang = lang  # BCP 47
+        self.script = script
+        self._written = written
+
+    @cached_property
+    def words(self) -> dict[str, tuple[str, ...]]:
+        """The words by kind."""
+        ending = "" if self.script in _WITHOUT_ENDINGS else _ENDING
+        return {
+            kind: tuple(
+                word if word.endswith(")") and "(?=" in word else f"{word}{ending}"
+                for word in branches(fold(value))
+            )
+            for kind, value in self._written.items()
+        }
 
 
 def load_stems(table: str) -> tuple[Stems, ...]:
@@ -83,22 +99,7 @@ def load_stems(table: str) -> tuple[Stems, ...]:
     >>> load_stems("[km]\nscript = 'khmer'\nweak = 'a|b'")[0].words
     {'weak': ('a', 'b')}
     """
-
-    def words(script: str, value: str) -> tuple[str, ...]:
-        ending = "" if script in _WITHOUT_ENDINGS else _ENDING
-        return tuple(
-            word if word.endswith(")") and "(?=" in word else f"{word}{ending}"
-            for word in branches(fold(value))
-        )
-
-    return tuple(
-        Stems(
-            lang,
-            row["script"],
-            {kind: words(row["script"], value) for kind, value in row.items() if kind != "script"},
-        )
-        for lang, row in tomllib.loads(table).items()
-    )
+    return tuple(Stems(lang, row.pop("script"), row) for lang, row in tomllib.loads(table).items())
 
 
 LANGUAGES: Final = load(shipped("words"))

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from detectors.bars import BURST_NOVEL, LEAK_MILLI_S
 from detectors.suspects.clocks import ClockClass
 from detectors.suspects.judge import BURST
+from streams import __version__
 from streams.calibrate import plots
 from streams.calibrate.result import LEAK_GAP_S, Result, outside
 from streams.errors import UsageError
@@ -42,7 +42,7 @@ def write_page(result: Result, found: dict[str, Any], path: Path, command: str) 
             found={**found, "mode": result.settings.mode},
             json=json.dumps(found, ensure_ascii=False, indent=1),
             command=command,
-            version=version("otpguard"),
+            version=__version__,
             masked=not result.show_recipients,
         )
     )

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import os
-import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
 from pydantic import BaseModel, SecretStr, ValidationError
-from pydantic_settings import SettingsConfigDict
 
 from streams.config.settings import ENVIRONMENT_PREFIX, Settings
 from streams.errors import ConfigError
@@ -36,12 +34,14 @@ def load(path: Path | None = None) -> Settings:
     path = chosen_path(path)
     if path is not None:
         _table(path)
-
-    class Configured(Settings):
-        model_config = SettingsConfigDict(toml_file=path)
+    elif not any(
+        name.upper().startswith(ENVIRONMENT_PREFIX) for name in os.environ if name != PATH_VARIABLE
+    ):
+        return Settings.defaults()
+    from streams.config.sources import configured  # noqa: PLC0415 - start-up time
 
     try:
-        return Configured()
+        return configured(path)
     except ValidationError as error:
         raise ConfigError("\n".join(sentences(error))) from None
 
@@ -116,6 +116,8 @@ def _holds(table: Mapping[str, Any], name: str) -> bool:
 
 
 def _table(path: Path) -> dict[str, Any]:
+    import tomllib  # noqa: PLC0415 - start-up time
+
     try:
         with path.open("rb") as file:
             return tomllib.load(file)

@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, Self
 from urllib.parse import urlsplit
 
-import phonenumbers
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
-from detectors import chain
 from detectors.bars import BURST_MARGIN_MAX
-from detectors.leases.rails import RailParams
-from streams.wire.events import AHEAD_MAX_MS, VALUE_BYTES_MAX
+from detectors.defaults import (
+    CHRONIC_DAYS,
+    COLD_KNOWN,
+    EPISODE_MOST_S,
+    FORMATS,
+    LEASE_MS,
+    NAMES_MAX,
+    QUIET_S,
+    ROWS_MAX,
+    SUSPECTS_MAX,
+    WINDOW_S,
+)
+from streams.limits import AHEAD_MAX_MS, VALUE_BYTES_MAX
 
-_PARAMS: Final = chain.Params()
-_SIEVE: Final = _PARAMS.sieve
-_EPISODE: Final = _PARAMS.episode
+if TYPE_CHECKING:
+    from detectors.leases.rails import RailParams
+
 PORTS: Final = {"worker": 9464, "adapter": 9465, "feed": 9466, "canary": 9467}
 """Kind of process -> where it serves metrics and health, so that one of each fits on a machine."""
 
@@ -25,9 +33,14 @@ Seconds = Annotated[float, Field(gt=0)]
 
 
 class Section(BaseModel):
-    """A table of the TOML file: frozen, and closed to names it does not know."""
+    """A table of the TOML file: frozen, and closed to names it does not know.
 
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+    What checks it is built when there is something to check: defaults need none.
+    """
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", hide_input_in_errors=True, defer_build=True
+    )
 
 
 def _read_secret(section: Section, name: str) -> None:
@@ -187,6 +200,8 @@ class Input(Section):
 
     @model_validator(mode="after")
     def _known(self) -> Self:
+        import phonenumbers  # noqa: PLC0415 - start-up time
+
         if self.country not in phonenumbers.SUPPORTED_REGIONS:
             raise ValueError(f"country {self.country} has no numbering plan")
         return self
@@ -212,18 +227,18 @@ class Detect(Section):
     """Settings of detection; sizes are for each partition."""
 
     recipients_max: int = Field(
-        _SIEVE.rows_max,
+        ROWS_MAX,
         ge=16_384,
         description="rows of a partition: 128 bytes each when used; the longest idle go first",
     )
     window_s: int = Field(
-        _SIEVE.window_s, ge=1, description="tumbling window of the counts; 5 min show a flood whole"
+        WINDOW_S, ge=1, description="tumbling window of the counts; 5 min show a flood whole"
     )
     suspects_max: int = Field(
-        _PARAMS.suspects_max, ge=1, description="recipients followed one by one; 2 kB each"
+        SUSPECTS_MAX, ge=1, description="recipients followed one by one; 2 kB each"
     )
     names_max: int = Field(
-        _PARAMS.names_max, ge=1, description="platform names kept for explanations, by last use"
+        NAMES_MAX, ge=1, description="platform names kept for explanations, by last use"
     )
     p_novel: float | None = Field(
         None,
@@ -233,32 +248,30 @@ class Detect(Section):
         "shares lower the bars for slow floods; none: not measured",
     )
     burst_margin: float = Field(
-        _PARAMS.judge.burst_margin,
+        0.0,
         ge=0,
         le=BURST_MARGIN_MAX,
         description="sightings on top of the bars for fast floods, as `calibrate` proposes it "
         "where people log in faster than assumed; each costs an attack half a minute and more",
     )
     lease_s: int = Field(
-        _EPISODE.lease_ms // 1000, ge=10, description="a lease; 10 min are the life of most codes"
+        LEASE_MS // 1000, ge=10, description="a lease; 10 min are the life of most codes"
     )
     quiet_s: int = Field(
-        _EPISODE.quiet_s, ge=60, description="without the flood for so long, an episode is over"
+        QUIET_S, ge=60, description="without the flood for so long, an episode is over"
     )
     episode_max_s: int = Field(
-        _EPISODE.episode_most_s, ge=60, description="an episode's longest; then it is found anew"
+        EPISODE_MOST_S, ge=60, description="an episode's longest; then it is found anew"
     )
     cold_known: int = Field(
-        _EPISODE.cold_known,
+        COLD_KNOWN,
         ge=0,
         description="recipients that know fewer platforms are throttled in shadow only: their "
         "habitual codes cannot be told from the flood",
     )
-    enforce_cold: bool = Field(
-        _EPISODE.enforce_cold, description="accept that, and enforce for them too"
-    )
+    enforce_cold: bool = Field(default=False, description="accept that, and enforce for them too")
     chronic_days: int = Field(
-        _EPISODE.chronic_days,
+        CHRONIC_DAYS,
         ge=1,
         le=14,
         description="with so many of 14 days under throttle a number is reported as chronic",
@@ -291,9 +304,9 @@ class WorkerSettings(Section):
         description="bandwidth of checkpoints; a cycle grows where state needs longer",
     )
     state_format: int = Field(
-        chain.FORMATS[-1],
-        ge=chain.FORMATS[0],
-        le=chain.FORMATS[-1],
+        FORMATS[-1],
+        ge=FORMATS[0],
+        le=FORMATS[-1],
         description="of checkpoints; whoever upgrades a running fleet sets that of the old version "
         "first and raises it when every worker runs the new one: older workers refuse newer states",
     )
@@ -329,6 +342,10 @@ class Enforce(Section):
 
     def guard(self) -> RailParams:
         """The rails."""
+        from dataclasses import replace  # noqa: PLC0415 - start-up time
+
+        from detectors.leases.rails import RailParams  # noqa: PLC0415
+
         sized = RailParams.sized(self.subscribers)
         return replace(
             sized,

@@ -2,25 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import secrets
-from importlib.metadata import version
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
-from pydantic import Field
-from pydantic_settings import (
-    BaseSettings,
-    PydanticBaseSettingsSource,
-    SettingsConfigDict,
-    TomlConfigSettingsSource,
-)
+from pydantic import BaseModel, ConfigDict, Field
 
-from detectors import chain
-from detectors.episodes.episode import EpisodeParams
-from detectors.recipients.sieve import SieveParams
-from detectors.recognise.registry import Registry, RegistryError
-from detectors.suspects.clocks import ClockClass, ClockParams
-from detectors.suspects.judge import JudgeParams
+from detectors.defaults import EPOCH
+from streams import __version__
 from streams.config.sections import (
     Canary,
     Detect,
@@ -32,15 +20,18 @@ from streams.config.sections import (
     Kannel,
     Recognise,
     Redis,
+    Section,
     Topics,
     Webhook,
     WorkerSettings,
 )
 from streams.errors import ConfigError
-from streams.wire import Intake, Numbers
 
 if TYPE_CHECKING:
+    from detectors import chain
     from detectors.recognise.recogniser import Recogniser
+    from detectors.recognise.registry import Registry
+    from streams.wire import Intake
 
 
 ENVIRONMENT_PREFIX: Final = "OTPGUARD_"
@@ -55,13 +46,15 @@ _UNDECIDING: Final = {"registry_file", "refused_share_max", "dead_letters_per_s"
 """Settings that no decision depends on, or whose file is looked at itself."""
 
 
-class Settings(BaseSettings):
-    """All settings of one process."""
+class Settings(BaseModel):
+    """All settings of one process; sections may be given as tables.
 
-    model_config = SettingsConfigDict(
-        env_prefix=ENVIRONMENT_PREFIX,
-        env_nested_delimiter="_",
-        env_nested_max_split=1,
+    What they are made into is imported where it is made: settings are read by commands that need
+    little of the detector, or none.
+    """
+
+    model_config = ConfigDict(
+        defer_build=True,
         extra="forbid",
         frozen=True,
         hide_input_in_errors=True,
@@ -77,23 +70,36 @@ class Settings(BaseSettings):
         "shadow", description="shadow: leases are published and say that nobody obeys them"
     )
     epoch: int = Field(
-        EpisodeParams().epoch,
+        EPOCH,
         ge=0,
         description="raised by one when the input topic is created anew: offsets restart",
     )
-    kafka: Kafka = Kafka()
-    topics: Topics = Topics()
-    input: Input = Input()
-    recognise: Recognise = Recognise()
-    detect: Detect = Detect()
-    worker: WorkerSettings = WorkerSettings()
-    feed: Feed = Feed()
-    http: Http = Http()
-    enforce: Enforce = Enforce()
-    redis: Redis = Redis()
-    kannel: Kannel = Kannel()
-    webhook: Webhook = Webhook()
-    canary: Canary = Canary()
+    kafka: Kafka = Field(default_factory=Kafka)
+    topics: Topics = Field(default_factory=Topics)
+    input: Input = Field(default_factory=Input)
+    recognise: Recognise = Field(default_factory=Recognise)
+    detect: Detect = Field(default_factory=Detect)
+    worker: WorkerSettings = Field(default_factory=WorkerSettings)
+    feed: Feed = Field(default_factory=Feed)
+    http: Http = Field(default_factory=Http)
+    enforce: Enforce = Field(default_factory=Enforce)
+    redis: Redis = Field(default_factory=Redis)
+    kannel: Kannel = Field(default_factory=Kannel)
+    webhook: Webhook = Field(default_factory=Webhook)
+    canary: Canary = Field(default_factory=Canary)
+
+    def __init__(self, **given: Any) -> None:
+        super().__init__(**given)
+
+    @classmethod
+    def defaults(cls) -> Settings:
+        """The settings where nobody sets any: checked by a test, and not at each start."""
+        sections: dict[str, Any] = {
+            name: field.annotation.model_construct()
+            for name, field in cls.model_fields.items()
+            if isinstance(field.annotation, type) and issubclass(field.annotation, Section)
+        }
+        return Settings.model_construct(**sections)
 
     @property
     def changelog(self) -> str:
@@ -102,6 +108,8 @@ class Settings(BaseSettings):
 
     def intake(self) -> Intake:
         """The rules by which records are taken in."""
+        from streams.wire import Intake, Numbers  # noqa: PLC0415 - start-up time
+
         return Intake(
             numbers=Numbers(self.input.country),
             counted_type=self.input.counted_type,
@@ -114,6 +122,11 @@ class Settings(BaseSettings):
 
         Raise ConfigError if the file cannot be used.
         """
+        from detectors.recognise.registry import (  # noqa: PLC0415 - start-up time
+            Registry,
+            RegistryError,
+        )
+
         path = self.recognise.registry_file
         shipped = Registry.shipped()
         if path is None:
@@ -135,6 +148,12 @@ class Settings(BaseSettings):
 
     def params(self) -> chain.Params:
         """Return all that decisions depend on besides the log; ConfigError if in contradiction."""
+        from detectors import chain  # noqa: PLC0415 - start-up time
+        from detectors.episodes.episode import EpisodeParams  # noqa: PLC0415
+        from detectors.recipients.sieve import SieveParams  # noqa: PLC0415
+        from detectors.suspects.clocks import ClockClass, ClockParams  # noqa: PLC0415
+        from detectors.suspects.judge import JudgeParams  # noqa: PLC0415
+
         detect = self.detect
         try:
             return chain.Params(
@@ -143,7 +162,7 @@ class Settings(BaseSettings):
                 episode=EpisodeParams(
                     mode=self.mode,
                     epoch=self.epoch,
-                    version=version("otpguard"),
+                    version=__version__,
                     config=self.fingerprint(),
                     lease_ms=detect.lease_s * 1000,
                     episode_most_s=detect.episode_max_s,
@@ -166,6 +185,8 @@ class Settings(BaseSettings):
 
     def fingerprint(self) -> str:
         """Twelve hex digits that change with every setting and file that decisions depend on."""
+        import hashlib  # noqa: PLC0415 - start-up time
+
         digest = hashlib.sha256()
         for section in (self.input, self.recognise, self.detect):
             digest.update(section.model_dump_json(exclude=_UNDECIDING).encode())
@@ -173,15 +194,3 @@ class Settings(BaseSettings):
         if self.recognise.registry_file is not None:
             digest.update(self.recognise.registry_file.read_bytes())
         return digest.hexdigest()[:12]
-
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - pydantic's signature
-        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - as above
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Arguments (tests), then the environment, then the file."""
-        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)

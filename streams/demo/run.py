@@ -8,7 +8,6 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,6 +17,7 @@ from detectors.model.times import MINUTE_MS
 from detectors.recognise.registry import Registry
 from detectors.suspects.clocks import ClockClass
 from detectors.suspects.judge import BURST
+from streams import __version__
 from streams.cluster import topics
 from streams.config import Http, load
 from streams.demo import stage
@@ -117,7 +117,7 @@ def _on(kafka: Broker, folder: Path, port: int, options: Options, audience: Audi
         past = Past(play.history, play.victim)
         asyncio.run(player.perform(past, (event.value for event in play.live), options.speed))
         machinery = Machinery(
-            version=version("otpguard"),
+            version=__version__,
             broker=kafka.version,
             partitions=PARTITIONS,
             seed=options.seed,

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import IO, Final
 
 from streams.errors import UsageError
-from streams.wire.events import VALUE_BYTES_MAX
+from streams.limits import VALUE_BYTES_MAX
 
 LINE_BYTES_MAX: Final = VALUE_BYTES_MAX  # a longer one could not be published either
 JOINED_MAX: Final = 16

@@ -11,7 +11,6 @@ import platform
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from importlib.metadata import version
 from itertools import product
 from typing import Final, Literal, get_args
 
@@ -26,6 +25,7 @@ from prometheus_client import (
 
 from detectors.model.event import Trust
 from detectors.recipients import windows
+from streams import __version__
 from streams.wire import Outcome, RejectReason
 
 PREFIX: Final = "otpguard_"
@@ -152,7 +152,7 @@ TABLE: Final = (
            "Of these, texts that surely say otherwise than their category."),
     Metric("mode", "gauge", "bool", "1 for the mode in force.", {"mode": MODES}, roles=_MODAL),
     Metric("build_info", "gauge", "info", "1, with the version that runs.",
-           {"version": (version("otpguard"),), "python": (platform.python_version(),)}, roles=_ALL),
+           {"version": (__version__,), "python": (platform.python_version(),)}, roles=_ALL),
     Metric("action_apply_seconds", "histogram", "seconds",
            "From an action's issue to its being in force at a gateway, by the adapters' acks.",
            buckets=_DELAY_S),

@@ -25,21 +25,13 @@ from numpy.typing import NDArray
 from detectors.model.event import TICK_OFFSETS, Batch, Block, EventKind
 from detectors.model.strings import StringBuffer, StringList, Strings, joined
 from detectors.model.times import EPOCH_S
+from streams.limits import AHEAD_MAX_MS, VALUE_BYTES_MAX
 from streams.transport.record_batch import BytesColumn
 from streams.transport.record_batch import joined as end_to_end
 from streams.wire.layout import Fitted, Keys, Layouts
 from streams.wire.partitioner import misplaced
 from streams.wire.recipients import Numbers
 from streams.wire.version import SCHEMA_VERSION, reader
-
-VALUE_BYTES_MAX: Final = 131_072
-"""A text of 255 parts, the most a concatenated SMS can have, holds 17,000 Chinese characters: 51 kB
-in UTF-8, and 103 kB where a producer escapes them."""
-
-AHEAD_MAX_MS: Final = 300_000
-"""Gateway clocks run within seconds of each other; 5 min forgives one without time service, and is
-half a lease, so that no lease outlives its flood by more than that."""
-
 
 TIME_MIN_MS: Final = (EPOCH_S + 1) * 1000
 TIME_MAX_MS: Final = (EPOCH_S + (1 << 31)) * 1000 - 1

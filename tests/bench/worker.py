@@ -15,7 +15,7 @@ from typing import Final
 from unittest.mock import patch
 
 from streams.cluster import topics
-from streams.config import Settings
+from streams.config import Settings, load
 from streams.demo.brokers import Broker
 from tests.bench.harness import PeerError, scraped
 from tests.bench.traffic import Traffic
@@ -110,4 +110,4 @@ def configured(
 def settings_of(env: dict[str, str]) -> Settings:
     """The settings that these variables make."""
     with patch.dict(os.environ, env):
-        return Settings()
+        return load()

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
 import sys
 from importlib.metadata import version
+from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
-from streams.__main__ import main
+from streams import __version__
+from streams.__main__ import app, main
 from streams.errors import Exit
+
+ROOT = Path(__file__).parents[2]
 
 
 def ended(monkeypatch: pytest.MonkeyPatch, *words: str) -> int:
@@ -42,3 +50,73 @@ def test_without_a_word_it_helps(
     assert ended(monkeypatch) == Exit.USAGE
     told = capsys.readouterr()
     assert "Usage: otpguard" in told.out + told.err
+
+
+def test_the_version_in_the_source_is_that_of_the_package() -> None:
+    assert version("otpguard") == __version__
+
+
+ASK = """
+import json, sys
+sys.argv = ["otpguard", *sys.argv[1:]]
+from streams.__main__ import main
+try:
+    main()
+finally:
+    print(json.dumps(sorted(sys.modules)), file=sys.stderr)
+"""
+"""A command, and behind its answer the modules that it has taken in."""
+
+SERVICES = {
+    "aiokafka", "asyncio", "faust", "jinja2", "kafka", "matplotlib", "prometheus_client", "redis",
+    "rich", "streams.telemetry", "streams.transport.driver", "urllib3",
+}  # fmt: skip
+WRITTEN_SETTINGS = {"pydantic_settings", "streams.config.sources"}
+DETECTOR = {
+    "detectors.chain", "detectors.episodes", "detectors.partition", "detectors.recipients",
+    "detectors.suspects", "phonenumbers", "streams.wire",
+}  # fmt: skip
+CORE = {
+    "detectors",
+    "importlib.metadata",
+    "msgspec",
+    "numpy",
+    "pydantic",
+    "streams.config",
+    "tomllib",
+}
+"""What takes longest to import: a start is as quick as what it does without."""
+
+
+FLOOD = CliRunner().invoke(app, ["scenario", "A1", "--seed", "3"]).stdout_bytes
+
+
+@pytest.mark.parametrize(
+    ("words", "given", "without"),
+    [
+        (["--help"], b"", SERVICES | WRITTEN_SETTINGS | DETECTOR | CORE),
+        (
+            ["recognise", "-"],
+            b'{"text": "code 482913"}',
+            SERVICES | WRITTEN_SETTINGS | DETECTOR,
+        ),
+        (["replay", "-", "--quiet"], FLOOD, SERVICES | WRITTEN_SETTINGS),
+    ],
+    ids=lambda each: each[0] if isinstance(each, list) else "",
+)
+def test_a_first_answer_waits_for_nothing_that_it_does_not_need(
+    words: list[str], given: bytes, without: set[str], tmp_path: Path
+) -> None:
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("OTPGUARD_")}
+    done = subprocess.run(
+        [sys.executable, "-c", ASK, *words],
+        input=given,
+        capture_output=True,
+        check=True,
+        cwd=tmp_path,
+        env=environment | {"PYTHONPATH": str(ROOT), "LANG": "C.UTF-8"},
+    )
+    loaded = set(json.loads(done.stderr.splitlines()[-1]))
+    assert "streams.cli" in loaded
+    assert done.stdout.strip(), "it has answered"
+    assert sorted(loaded & without) == []

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from detectors import chain
 from detectors.recognise.recogniser import RecogniseParams
 from detectors.suspects.clocks import ClockClass
 from streams.config import Detect, Settings
@@ -28,6 +30,18 @@ def test_settings_reach_the_detector() -> None:
 def test_defaults_are_those_of_the_detector() -> None:
     defaults = Settings().recognise
     assert RecogniseParams(defaults.confidence_min, defaults.templates_max) == RecogniseParams()
+
+
+def test_unwritten_settings_are_those_that_checks_let_pass() -> None:
+    assert Settings.defaults() == Settings()
+    assert Settings.defaults().params() == Settings().params()
+
+
+def test_detection_without_settings_is_the_detector_s_own() -> None:
+    params = Settings().params()
+    plain = chain.Params()
+    signed = replace(plain.episode, version=params.episode.version, config=params.episode.config)
+    assert params == replace(plain, episode=signed, seed=params.seed)
 
 
 def test_the_fingerprint_changes_with_what_decides_and_with_nothing_else(tmp_path: Path) -> None:

@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 
 from detectors.model.event import TOKEN_BIT, EventKind
 from streams import wire
+from streams.limits import VALUE_BYTES_MAX
 from streams.wire import Decoded, Intake, Numbers, Outcome, RejectReason
-from streams.wire.events import BLOCK, CACHED, VALUE_BYTES_MAX
+from streams.wire.events import BLOCK, CACHED
 from streams.wire.partitioner import partition_of
 
 CHINA = Intake(Numbers("CN"))
