@@ -170,7 +170,8 @@ def _freshen(episode: Episode, platform: int, at_ms: int) -> None:
     fresh_ms = episode.fresh_ms
     fresh_ms[platform] = max(at_ms, fresh_ms.get(platform, at_ms))
     if len(fresh_ms) > RENEW_NOVEL:
-        del fresh_ms[min(fresh_ms, key=lambda p: (fresh_ms[p], p))]
+        _, oldest = min(zip(fresh_ms.values(), fresh_ms, strict=True))
+        del fresh_ms[oldest]
 
 
 def _renews(

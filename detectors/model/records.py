@@ -67,7 +67,8 @@ def seconds(at_ms: int) -> int:
     >>> seconds(1_577_836_800_000 + 5_999)
     5
     """
-    return min(max(at_ms // 1000 - EPOCH_S, 1), (1 << 31) - 1)
+    at_s = at_ms // 1000 - EPOCH_S
+    return at_s if 0 < at_s < 1 << 31 else 1 if at_s < 1 else (1 << 31) - 1
 
 
 def utc_ms(at_s: int) -> int:
