@@ -243,6 +243,7 @@ def _take(params: Params, batch: Batch, codes: Codes, some: _Pass) -> None:
         batch.offset[where],
         recipient[few],
         batch.event_time_ms[where],
+        at_s[few],
         platform[few],
         trust[few],
         loud[few],
@@ -337,6 +338,7 @@ class _Judged(NamedTuple):
     offset: NDArray[np.int64]
     recipient: NDArray[np.uint64]
     at_ms: NDArray[np.int64]
+    at_s: NDArray[np.int64]
     platform: NDArray[np.uint32]
     trust: NDArray[np.uint8]
     loud: NDArray[np.bool_]
@@ -381,10 +383,9 @@ def _judge(
     """The events of suspects, one by one; the positions of those that a lease refuses."""
     refused = set()
     book, suspects, stamps = partition.book, partition.suspects, partition.stamps
-    for i, place, row, offset, recipient, at_ms, platform, trust, loud in zip(
+    for i, place, row, offset, recipient, at_ms, at_s, platform, trust, loud in zip(
         *(column.tolist() for column in events), strict=True
     ):
-        at_s = seconds(at_ms)
         suspect = suspects.get(recipient)
         if suspect is None:
             suspect = _adopt(partition, batch, recipient, row, at_s)

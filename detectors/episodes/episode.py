@@ -8,6 +8,7 @@ id is the position of the event that caused it, so that a replay repeats it.
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -25,6 +26,7 @@ from detectors.defaults import (
 from detectors.model.event import Trust
 from detectors.model.records import (
     ALWAYS_PASS,
+    NOWHERE,
     Action,
     Cause,
     Change,
@@ -38,9 +40,11 @@ from detectors.model.records import (
     Sighting,
     Step,
     Verb,
+    seconds,
     utc_ms,
 )
 from detectors.model.times import DAY_S
+from detectors.recipients.row import word
 from detectors.suspects.judge import (
     Band,
     Finding,
@@ -162,11 +166,15 @@ def advance(
     if episode.level is Level.THROTTLE and (
         episode.issued_ms == 0 or _renews(params, episode, cause, finding, flood=flood is not None)
     ):
-        change = change or "renewed"
-        episode.issued_ms = cause.at_ms
+        since_ms, episode.issued_ms = episode.issued_ms, cause.at_ms
         episode.expires_ms = cause.at_ms + params.lease_ms
         episode.fresh_ms.clear()
-        book.actions.append(_action(params, suspect, episode, cause, "throttle"))
+        action = _action(params, suspect, episode, cause, "throttle")
+        book.actions.append(action)
+        if change is None and since_ms:
+            book.records.append(_renewal(book, suspect, action, since_ms))
+            return
+        change = change or "renewed"
     if change is not None:
         book.records.append(_record(params, rules, book, suspect, cause, change=change))
 
@@ -176,7 +184,8 @@ def _freshen(episode: Episode, platform: int, at_ms: int) -> None:
     fresh_ms = episode.fresh_ms
     fresh_ms[platform] = max(at_ms, fresh_ms.get(platform, at_ms))
     if len(fresh_ms) > RENEW_NOVEL:
-        del fresh_ms[min(fresh_ms, key=lambda p: (fresh_ms[p], p))]
+        _, oldest = min(zip(fresh_ms.values(), fresh_ms, strict=True))
+        del fresh_ms[oldest]
 
 
 def _renews(
@@ -303,11 +312,13 @@ def _scope(suspect: Suspect, at_s: int) -> Scope:
 
 
 def _evidence(suspect: Suspect, episode: Episode) -> Evidence:
-    since = [w for w in suspect.sightings if w >> 33 >= episode.since_s]
-    first_s = since[0] >> 33 if since else episode.since_s
-    last_s = max(episode.last_flood_s, since[-1] >> 33 if since else 0)
-    novel = sum(w >> 32 & 1 for w in since)
-    return Evidence(episode.messages, len(since), novel, utc_ms(first_s), utc_ms(last_s))
+    sightings, novel_s = suspect.sightings, suspect.novel_s
+    first = bisect_left(sightings, word(episode.since_s, 0, 0))
+    number = len(sightings) - first
+    first_s = sightings[first] >> 33 if number else episode.since_s
+    last_s = max(episode.last_flood_s, sightings[-1] >> 33 if number else 0)
+    novel = len(novel_s) - bisect_left(novel_s, episode.since_s)
+    return Evidence(episode.messages, number, novel, utc_ms(first_s), utc_ms(last_s))
 
 
 REASONS: Final[Mapping[str, str]] = MappingProxyType(
@@ -397,11 +408,7 @@ def _record(
         reason=_reason(episode, evidence),
         evidence=evidence,
         path=tuple(episode.path),
-        sightings=tuple(
-            sighting_of(book, w & 0xFFFF_FFFF, w >> 33, novel=bool(w >> 32 & 1))
-            for w in suspect.sightings
-            if w >> 33 >= episode.since_s
-        ),
+        sightings=_sightings(book, suspect, episode.since_s),
         rungs=(
             Rung("burst", found.level, *bars.level),
             Rung("burst_novel", found.burst_novel, *BURST_NOVEL),
@@ -420,6 +427,44 @@ def _record(
         cause=cause,
         version=params.version,
         config=params.config,
+    )
+
+
+def _renewal(book: EpisodeLog, suspect: Suspect, action: Action, since_ms: int) -> EpisodeRecord:
+    """What changed since the lease before, which came with the record before."""
+    episode = suspect.episode
+    assert episode is not None
+    return EpisodeRecord(
+        episode_id=episode.id,
+        kind="flood",
+        change="renewed",
+        epoch=action.epoch,
+        revision=action.revision,
+        recipient=suspect.name,
+        level=episode.level,
+        mode=episode.mode,
+        at_ms=action.issued_at_ms,
+        reason=action.reason,
+        evidence=action.evidence,
+        path=(),
+        sightings=_sightings(book, suspect, max(seconds(since_ms), episode.since_s)),
+        rungs=(),
+        scope=NOWHERE,
+        known=0,
+        memory_days=0,
+        chronic=False,
+        cause=action.cause,
+        version=action.version,
+        config=action.config,
+        since_ms=since_ms,
+    )
+
+
+def _sightings(book: EpisodeLog, suspect: Suspect, since_s: int) -> tuple[Sighting, ...]:
+    held = suspect.sightings
+    return tuple(
+        sighting_of(book, w & 0xFFFF_FFFF, w >> 33, novel=bool(w >> 32 & 1))
+        for w in held[bisect_left(held, word(since_s, 0, 0)) :]
     )
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from detectors.bars import RESEND_MESSAGES
 from detectors.episodes.episode import EpisodeLog, EpisodeParams, sighting_of
 from detectors.model.records import (
+    NOWHERE,
     Cause,
     Change,
     EpisodeRecord,
@@ -17,7 +18,6 @@ from detectors.model.records import (
     Level,
     Reason,
     Rung,
-    Scope,
     Step,
     utc_ms,
 )
@@ -96,7 +96,7 @@ def _record(
         path=(opened,),
         sightings=(sighting_of(book, resend.platform, resend.first_s, novel=False),),
         rungs=(Rung("resend", count, RESEND_MESSAGES, float("inf")),),
-        scope=Scope("otp", (), (), ()),
+        scope=NOWHERE,
         known=0,
         memory_days=0,
         chronic=False,

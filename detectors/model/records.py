@@ -6,7 +6,7 @@ the position of the event that caused it, so that a replay repeats it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
 from typing import Final, Literal, NamedTuple, TypeAlias
 
@@ -67,7 +67,8 @@ def seconds(at_ms: int) -> int:
     >>> seconds(1_577_836_800_000 + 5_999)
     5
     """
-    return min(max(at_ms // 1000 - EPOCH_S, 1), (1 << 31) - 1)
+    at_s = at_ms // 1000 - EPOCH_S
+    return at_s if 0 < at_s < 1 << 31 else 1 if at_s < 1 else (1 << 31) - 1
 
 
 def utc_ms(at_s: int) -> int:
@@ -163,7 +164,11 @@ class Rung:
 
 @dataclass(frozen=True, slots=True)
 class EpisodeRecord:
-    """Everything about an episode at one change of it."""
+    """Everything about an episode at one change of it; of a renewal, what changed.
+
+    A renewal says `since_ms`. It has the sightings since then, and neither path, rungs, scope nor
+    what is known of the recipient: those are in the record before, and in `completed`.
+    """
 
     episode_id: str
     kind: Kind
@@ -186,6 +191,32 @@ class EpisodeRecord:
     cause: Cause
     version: str
     config: str
+    since_ms: int | None = None  # time of the episode's record before, which this one goes on from
+
+
+NOWHERE: Final = Scope("otp", (), (), ())
+"""What a record says that tells of no throttle's exceptions."""
+
+
+def completed(record: EpisodeRecord, before: EpisodeRecord) -> EpisodeRecord:
+    """Everything about an episode at a renewal, from what is known of it by the record before."""
+    if record.since_ms is None:
+        return record
+    sightings = {(s.at_ms, s.platform_id): s for s in (*before.sightings, *record.sightings)}
+    return replace(
+        before,
+        change=record.change,
+        revision=record.revision,
+        level=record.level,
+        mode=record.mode,
+        at_ms=record.at_ms,
+        reason=record.reason,
+        evidence=record.evidence,
+        sightings=tuple(sightings[key] for key in sorted(sightings)),
+        cause=record.cause,
+        version=record.version,
+        config=record.config,
+    )
 
 
 def refuses(scope: Scope, platform: int, trust: Trust) -> bool:

@@ -12,6 +12,7 @@ from bisect import bisect_right
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import cache
 from operator import attrgetter
 from types import MappingProxyType
 from typing import Final, NamedTuple
@@ -131,7 +132,8 @@ def judge(
     if in_order and suspect.novels < COUNT_MIN and suspect.bucket_novel < BURST_NOVEL.watch:
         return CALM  # what most benign sightings come to
     if in_order and not suspect.coarse:
-        return _compare(bars_of(params, suspect, at_s), scores(suspect))
+        bars = bars_of(params, suspect, at_s)
+        return _compare(bars, scores(suspect, bars))
     findings = [
         _compare(bars, found) for found, bars in instants(params, suspect, at_s, at_s, stamps)
     ]
@@ -221,17 +223,21 @@ def confirmed(params: JudgeParams, suspect: Suspect, since_s: int) -> bool:
     )
 
 
-def scores(suspect: Suspect) -> Scores:
-    """The evidence right after the newest sighting; a day back, and no further."""
+def scores(suspect: Suspect, bars: Bars | None = None) -> Scores:
+    """The evidence right after the newest sighting; a day back, and no further.
+
+    With `bars`, counts that cannot reach theirs may be 0.
+    """
     level = suspect.bucket_level_milli / 1000
     burst = suspect.bucket_s, level, suspect.bucket_novel, suspect.bucket_since_s
-    return _scores(suspect.novel_s, burst)
+    return _scores(suspect.novel_s, burst, bars=bars)
 
 
 def _scores(
     novel_s: list[int],
     burst: tuple[int, float, int, int],
     coarse: frozenset[ClockClass] = frozenset(),
+    bars: Bars | None = None,
 ) -> Scores:
     """Of a bucket, and the counts of all novel sightings up to then."""
     at_s = burst[0]
@@ -242,25 +248,30 @@ def _scores(
     if last < COUNT_MIN:
         return Scores(*burst, coarse=coarse)
     day = bisect_right(novel_s, at_s - DAY_S)
+    if bars is not None and last - day < bars.least:
+        return Scores(*burst, coarse=coarse)
     hours = bisect_right(novel_s, at_s - 3 * 3600, day)
+    bars = bars or _NO_BARS
     return Scores(
         *burst,
         raw_35min=last - bisect_right(novel_s, at_s - 35 * 60),
         raw_24h=last - day,
-        spaced_10min_24h=_spaced(novel_s, day, 600),
-        spaced_5min_3h=_spaced(novel_s, hours, 300),
-        spaced_2min_3h=_spaced(novel_s, hours, 120),
-        spaced_50s_3h=_spaced(novel_s, hours, 50),
+        spaced_10min_24h=_spaced(novel_s, day, 600, bars.spaced_10min_24h),
+        spaced_5min_3h=_spaced(novel_s, hours, 300, bars.spaced_5min_3h),
+        spaced_2min_3h=_spaced(novel_s, hours, 120, bars.spaced_2min_3h),
+        spaced_50s_3h=_spaced(novel_s, hours, 50, bars.spaced_50s_3h),
         coarse=coarse,
     )
 
 
-def _spaced(times_s: list[int], first: int, gap_s: int) -> int:
+def _spaced(times_s: list[int], first: int, gap_s: int, bar: Bar) -> int:
     """Count those of the ascending times, from place `first` on, that are a gap apart.
 
     From the newest back, taking each that is far enough from the last taken: the most there can
-    be, and a function of the window alone.
+    be, and a function of the window alone. 0 where all of them would not reach the bar.
     """
+    if len(times_s) - first < bar.watch:
+        return 0
     count, place = 0, len(times_s)
     while place > first:
         count += 1
@@ -278,6 +289,11 @@ class Bars(NamedTuple):
     spaced_5min_3h: Bar
     spaced_2min_3h: Bar
     spaced_50s_3h: Bar
+    least: float = 0  # novel sightings under which no count reaches WATCH
+
+
+_NO_BAR: Final = Bar(0, 0)
+_NO_BARS: Final = Bars(_NO_BAR, _NO_BAR, _NO_BAR, _NO_BAR, _NO_BAR, _NO_BAR, _NO_BAR)
 
 
 def bars_of(params: JudgeParams, suspect: Suspect, at_s: int) -> Bars:
@@ -292,8 +308,13 @@ def bars_of(params: JudgeParams, suspect: Suspect, at_s: int) -> Bars:
         habit = Habit.LARGE_MEMORY
     else:
         habit = Habit.SMALL_MEMORY
-    return Bars(
-        _raised(BURST[ClockClass.EXACT], params.burst_margin),
+    return _bars(habit, params.burst_margin)
+
+
+@cache
+def _bars(habit: Habit, margin: float) -> Bars:
+    bars = Bars(
+        _raised(BURST[ClockClass.EXACT], margin),
         RAW_35MIN,
         RAW_24H,
         SPACED_10MIN_24H[habit],
@@ -301,6 +322,7 @@ def bars_of(params: JudgeParams, suspect: Suspect, at_s: int) -> Bars:
         SPACED_2MIN_3H,
         SPACED_50S_3H,
     )
+    return bars._replace(least=min(bar.watch for bar in bars[1:-1]))
 
 
 def _paced(params: JudgeParams, bars: Bars, coarse: frozenset[ClockClass]) -> Bars:

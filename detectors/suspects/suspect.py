@@ -144,9 +144,16 @@ class Suspect:
         is tainted: it does not become known by it alone. Once it has come on days enough it is
         known, even if a new episode reaches back over the last.
         """
-        if platform in self.seen and self.met(platform, at_s):
+        seen = platform in self.seen
+        if seen and self.met(platform, at_s):
             return True
-        return platform_print(platform) in self.memory.prints or self._kin(platform, at_s)
+        wanted = platform_print(platform)
+        if wanted in self.memory.prints:
+            return True
+        # Most have no other with their print, and a look at all of them is most of a judge's time.
+        if self.prints_held[wanted % _SLOTS] == seen:
+            return False
+        return any(self.met(p, at_s) for p in self._alike(platform))
 
     def met(self, platform: int, at_s: int) -> bool:
         """The same of a platform that has a sighting, by its id alone."""
@@ -182,14 +189,8 @@ class Suspect:
             return 0
         return once[-places] if places > 0 else ring[0]
 
-    def _kin(self, platform: int, at_s: int) -> bool:
-        """Tell if a known platform has the same print, and may have taken it out of the memory."""
-        return any(self.met(p, at_s) for p in self._alike(platform))
-
     def _alike(self, platform: int) -> list[int]:
         """The platforms with sightings that have its print."""
-        if not self.prints_held[_slot(platform)]:
-            return []
         wanted = platform_print(platform)
         return [p for p in self.seen if platform_print(p) == wanted]
 
@@ -207,6 +208,9 @@ class Suspect:
     def known(self, at_s: int) -> list[int]:
         """The platform ids that it knows, ascending; those in its memory have no id any more."""
         day_ago_s = at_s - DAY_S
+        held = self.sightings
+        if len(self.novel_s) == len(held) and (not held or held[0] >> 33 > day_ago_s):
+            return []
         return sorted(
             platform
             for platform, w in self.seen.items()
@@ -344,12 +348,12 @@ def _forget(suspect: Suspect, sighting: int) -> None:
 
 def newest_s(suspect: Suspect) -> int:
     """The newest time that anything of it has."""
-    episode = suspect.episode
-    return max(
-        suspect.last_s,
-        suspect.sightings[-1] >> 33 if suspect.sightings else 0,
-        episode.last_flood_s if episode is not None else 0,
-    )
+    newest_s, episode = suspect.last_s, suspect.episode
+    if suspect.sightings and suspect.sightings[-1] >> 33 > newest_s:
+        newest_s = suspect.sightings[-1] >> 33
+    if episode is not None and episode.last_flood_s > newest_s:
+        newest_s = episode.last_flood_s
+    return newest_s
 
 
 def put_right(suspect: Suspect, limit_s: int, at_s: int) -> None:

@@ -87,20 +87,27 @@ def explain(
 
 
 def _records(name: str) -> Iterator[EpisodeRecord | Action]:
-    """Episode records and actions in the order of the file."""
+    """Episode records, each with all that is known by it, and actions in the order of the file."""
+    from detectors.model.records import completed  # noqa: PLC0415 - start-up time
     from streams.wire import (  # noqa: PLC0415 - start-up time
         UnreadableError,
         decode_action,
         decode_episode,
     )
 
+    before: dict[str, EpisodeRecord] = {}
     with opened(name) as file:
         for number, line in enumerate(file, 1):
             if not line.strip():
                 continue
             try:
-                decode = decode_action if b'"action_id"' in line[:64] else decode_episode
-                yield decode(line)
+                if b'"action_id"' in line[:64]:
+                    yield decode_action(line)
+                    continue
+                record = decode_episode(line)
+                record = completed(record, before.get(record.episode_id, record))
+                before[record.episode_id] = record
+                yield record
             except UnreadableError as error:
                 raise UsageError(
                     f"{name}, line {number}: no episode and no action: {error}"

@@ -106,7 +106,7 @@ class Kafka(Section):
         4_194_304, ge=65_536, description="bytes a partition and fetch: about 12,000 events"
     )
     buffer_envelopes: int = Field(
-        4, ge=1, le=64, description="polls waiting in memory; each is latency (up to 200 ms)"
+        1, ge=1, le=64, description="polls waiting in memory; each is latency (up to 200 ms)"
     )
 
     @model_validator(mode="after")

@@ -6,13 +6,16 @@ import asyncio
 import re
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+import msgspec
+
 from detectors.bars import BURST_NOVEL, LEAK_MILLI_S
 from detectors.model.event import platform_id
+from detectors.model.records import EpisodeRecord, completed
 from detectors.model.times import MINUTE_MS
 from detectors.recognise.registry import Registry
 from detectors.suspects.clocks import ClockClass
@@ -39,6 +42,7 @@ from streams.demo.story import (
 from streams.errors import UnavailableError
 from streams.language import tr
 from streams.scenarios.events import Labelled, Role
+from streams.wire import decode_episode, encode_episode
 
 PARTITIONS: Final = 8
 """Enough to see that the work is shared out; a topic of a carrier has 32."""
@@ -154,7 +158,7 @@ def compose(
     machinery: Machinery,
 ) -> Story:
     """Put together what was sent, what the gateway did, and what the worker published."""
-    newest = max(record.episodes, key=lambda episode: episode["revision"], default={})
+    newest = _newest(record.episodes)
     last = max(record.actions, key=lambda action: action.expires_at_ms, default=None)
     return Story(
         victim=masked_number(play.victim),
@@ -175,6 +179,18 @@ def compose(
         ),
         machinery=machinery,
     )
+
+
+def _newest(episodes: Iterable[dict[str, Any]]) -> dict[str, Any]:
+    """The newest record of the victim's episode, with all that a renewal leaves to those before."""
+    whole: EpisodeRecord | None = None
+    for episode in sorted(episodes, key=lambda episode: int(episode["revision"])):
+        record = decode_episode(msgspec.json.encode(episode))
+        whole = completed(record, record if whole is None else whole)
+    if whole is None:
+        return {}
+    told: dict[str, Any] = msgspec.json.decode(encode_episode(whole))
+    return told
 
 
 def bars() -> BucketBars:

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from detectors.leases.gate import Lease
 from detectors.leases.rails import RailParams
-from detectors.model.records import Action, EpisodeRecord, Level
+from detectors.model.records import Action, EpisodeRecord, Level, completed
 from detectors.recognise.registry import Registry
 from streams.enforce.book import DesiredState, Entry, NoLease, desired_lease, take_override
 from streams.language import listed, moment, tr
@@ -79,8 +79,9 @@ def collect(
     cases: dict[str, Case] = {}
     for record in sorted(episodes, key=lambda each: (each.epoch, each.at_ms, each.revision)):
         case = cases.setdefault(record.episode_id, Case())
-        if not case.records or case.last != record:
-            case.records.append(record)
+        whole = completed(record, case.last) if case.records else record
+        if not case.records or case.last != whole:
+            case.records.append(whole)
     by_action: dict[str, Case] = {}
     for action in actions:
         if (found := cases.get(action.episode_id)) and action.action_id not in by_action:

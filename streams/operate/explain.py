@@ -74,9 +74,14 @@ def explain(record: EpisodeRecord) -> Explanation:
         rungs=tuple(_rung(rung) for rung in record.rungs),
         look_alikes=tuple(_look_alikes(record)) if record.kind == "flood" else (),
         sightings=tuple(_sighting(record, sighting) for sighting in record.sightings),
-        passes=tuple(_passes(record)) if record.kind == "flood" else (),
+        passes=tuple(_passes(record)) if record.kind == "flood" and not partial(record) else (),
         refused=_refused(record) if evidence.messages else "",
     )  # fmt: skip
+
+
+def partial(record: EpisodeRecord) -> bool:
+    """Tell if it is a renewal whose records before are not at hand."""
+    return record.since_ms is not None
 
 
 def lines(record: EpisodeRecord) -> Iterator[str]:
@@ -112,7 +117,9 @@ def _lines(told: Explanation, record: EpisodeRecord) -> Iterator[str]:
 
 def _headed(record: EpisodeRecord, sightings: Sequence[Sequence[str]]) -> Sequence[Sequence[str]]:
     head = ("", "", "", tr("a throttle"))
-    return (head, *sightings) if sightings and record.kind == "flood" else sightings
+    if not sightings or record.kind != "flood" or partial(record):
+        return sightings
+    return (head, *sightings)
 
 
 def markdown(record: EpisodeRecord) -> Iterator[str]:
@@ -244,6 +251,11 @@ def _facts(record: EpisodeRecord) -> Iterator[str]:
             "{messages} from {first} to {last}, of {platforms}, {novel} of them new to this "
             "recipient"
         ).format(**counted, novel=evidence.novel)
+    if record.since_ms is not None:
+        yield tr("told here is what came since {at}; what was before is in older records").format(
+            at=moment(record.since_ms)
+        )
+    elif record.kind == "flood":
         yield tr("it knew {platforms}, in {days}").format(
             platforms=_platforms(record.known), days=trn("{n} day", "{n} days", record.memory_days)
         )
@@ -339,6 +351,8 @@ def _sighting(record: EpisodeRecord, sighting: Sighting) -> tuple[str, str, str,
     else:
         fate = tr("refuses it")
     novelty = tr("new") if sighting.novel else tr("known")
+    if partial(record):
+        fate = ""
     if record.kind == "resend":
         novelty = fate = ""
     return moment(sighting.at_ms), platform_name(sighting.platform), novelty, fate
@@ -359,7 +373,7 @@ def _passes(record: EpisodeRecord) -> Iterator[str]:
 def _refused(record: EpisodeRecord) -> str:
     if record.kind == "resend":
         return tr("nothing: the platform is told, the recipient is not throttled")
-    if Level.THROTTLE not in {step.level for step in record.path}:
+    if Level.THROTTLE not in {record.level, *(step.level for step in record.path)}:
         return tr("nothing: WATCH refuses nothing")
     if record.level is Level.CLEAR:
         return tr("nothing any more")

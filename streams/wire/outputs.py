@@ -15,6 +15,7 @@ import msgspec
 
 from detectors.model.event import Trust
 from detectors.model.records import (
+    NOWHERE,
     Action,
     Cause,
     Change,
@@ -32,7 +33,7 @@ from detectors.model.records import (
 )
 from streams.wire.events import Reject
 from streams.wire.events import RejectReason as Refusal
-from streams.wire.version import SCHEMA_VERSION, Integer, TimeMs, Word32, reader
+from streams.wire.version import SCHEMA_VERSION, Integer, TimeMs, UnreadableError, Word32, reader
 
 DEAD_LETTER_BYTES_MAX: Final = 100_000
 """Of a refused value, so much is kept: enough to see what it is, and under every broker's limit."""
@@ -129,8 +130,13 @@ class _Rung(msgspec.Struct):
     throttle: float | None  # None where no score is enough: JSON has no infinity
 
 
+RENEWAL_VERSION: Final = 2
+"""Of a renewal, which says what changed. All other records are as they were in version 1, and bear
+that, so that a reader of then misses renewals and nothing else."""
+
+
 class _Episode(msgspec.Struct, kw_only=True):
-    """`otpguard.episode.v1`."""
+    """`otpguard.episode.v1`. What may be unset is there in all but renewals."""
 
     schema_version: int = SCHEMA_VERSION
     episode_id: str
@@ -144,20 +150,21 @@ class _Episode(msgspec.Struct, kw_only=True):
     at_ms: TimeMs
     reason: Reason
     evidence: _Evidence
-    path: tuple[_Step, ...]
+    since_ms: TimeMs | msgspec.UnsetType = msgspec.UNSET  # of a renewal alone
+    path: tuple[_Step, ...] | msgspec.UnsetType = msgspec.UNSET
     sightings: tuple[_Sighting, ...]
-    rungs: tuple[_Rung, ...]
-    scope: _Scope
-    known: Integer
-    memory_days: Integer
-    chronic: bool
+    rungs: tuple[_Rung, ...] | msgspec.UnsetType = msgspec.UNSET
+    scope: _Scope | msgspec.UnsetType = msgspec.UNSET
+    known: Integer | msgspec.UnsetType = msgspec.UNSET
+    memory_days: Integer | msgspec.UnsetType = msgspec.UNSET
+    chronic: bool | msgspec.UnsetType = msgspec.UNSET
     cause: _Cause
     detector: _Detector
 
 
 _encode: Final = msgspec.json.Encoder().encode
 _throttle: Final = reader(_Throttle)
-_episode: Final = reader(_Episode)
+_episode: Final = reader(_Episode, RENEWAL_VERSION)
 
 
 def encode_action(action: Action) -> bytes:
@@ -213,52 +220,54 @@ def decode_action(value: bytes) -> Action:
 
 def encode_episode(record: EpisodeRecord) -> bytes:
     """The value of a record on the episode topic; its key is the recipient."""
-    return _encode(
-        _Episode(
-            episode_id=record.episode_id,
-            kind=record.kind,
-            change=record.change,
-            epoch=record.epoch,
-            revision=record.revision,
-            recipient=record.recipient,
-            level=_LEVEL_NAMES[record.level],
-            mode=record.mode,
-            at_ms=record.at_ms,
-            reason=_reason(record.reason),
-            evidence=_evidence(record.evidence),
-            path=tuple(
-                _Step(
-                    _LEVEL_NAMES[step.level],
-                    step.at_ms,
-                    step.offset,
-                    step.rule,
-                    float(step.score),
-                    float(step.threshold),
-                )
-                for step in record.path
-            ),
-            sightings=tuple(
-                _Sighting(s.platform, s.platform_id, s.at_ms, s.novel, _TRUST_NAMES[s.trust])
-                for s in record.sightings
-            ),
-            rungs=tuple(
-                _Rung(rung.rule, float(rung.score), float(rung.watch), _bar(rung.throttle))
-                for rung in record.rungs
-            ),
-            scope=_scope(record.scope),
-            known=record.known,
-            memory_days=record.memory_days,
-            chronic=record.chronic,
-            cause=_Cause(*record.cause[:3]),
-            detector=_Detector(record.version, record.config),
-        )
+    value = _Episode(
+        episode_id=record.episode_id,
+        kind=record.kind,
+        change=record.change,
+        epoch=record.epoch,
+        revision=record.revision,
+        recipient=record.recipient,
+        level=_LEVEL_NAMES[record.level],
+        mode=record.mode,
+        at_ms=record.at_ms,
+        reason=_reason(record.reason),
+        evidence=_evidence(record.evidence),
+        sightings=tuple(
+            _Sighting(s.platform, s.platform_id, s.at_ms, s.novel, _TRUST_NAMES[s.trust])
+            for s in record.sightings
+        ),
+        cause=_Cause(*record.cause[:3]),
+        detector=_Detector(record.version, record.config),
     )
+    if record.since_ms is not None:
+        value.schema_version, value.since_ms = RENEWAL_VERSION, record.since_ms
+        return _encode(value)
+    value.path = tuple(
+        _Step(
+            _LEVEL_NAMES[step.level],
+            step.at_ms,
+            step.offset,
+            step.rule,
+            float(step.score),
+            float(step.threshold),
+        )
+        for step in record.path
+    )
+    value.rungs = tuple(
+        _Rung(rung.rule, float(rung.score), float(rung.watch), _bar(rung.throttle))
+        for rung in record.rungs
+    )
+    value.scope = _scope(record.scope)
+    value.known = record.known
+    value.memory_days = record.memory_days
+    value.chronic = record.chronic
+    return _encode(value)
 
 
 def decode_episode(value: bytes) -> EpisodeRecord:
     """Raise VersionError, or UnreadableError if it is no episode at all."""
     read = _episode(value)
-    return EpisodeRecord(
+    told = EpisodeRecord(
         episode_id=read.episode_id,
         kind=read.kind,
         change=read.change,
@@ -270,13 +279,38 @@ def decode_episode(value: bytes) -> EpisodeRecord:
         at_ms=read.at_ms,
         reason=read.reason,
         evidence=_evidence_of(read.evidence),
-        path=tuple(
-            Step(_LEVELS[s.level], s.at_ms, s.offset, s.rule, s.score, s.threshold)
-            for s in read.path
-        ),
+        path=(),
         sightings=tuple(
             Sighting(s.platform, s.platform_id, s.at_ms, s.novel, _TRUSTS[s.trust])
             for s in read.sightings
+        ),
+        rungs=(),
+        scope=NOWHERE,
+        known=0,
+        memory_days=0,
+        chronic=False,
+        cause=_cause_of(read.cause, read.at_ms),
+        version=read.detector.version,
+        config=read.detector.config,
+    )
+    if read.schema_version == RENEWAL_VERSION:
+        if isinstance(read.since_ms, msgspec.UnsetType) or read.change != "renewed":
+            raise UnreadableError("no renewal, or not since when")
+        return replace(told, since_ms=read.since_ms)
+    if (
+        isinstance(read.path, msgspec.UnsetType)
+        or isinstance(read.rungs, msgspec.UnsetType)
+        or isinstance(read.scope, msgspec.UnsetType)
+        or isinstance(read.known, msgspec.UnsetType)
+        or isinstance(read.memory_days, msgspec.UnsetType)
+        or isinstance(read.chronic, msgspec.UnsetType)
+    ):
+        raise UnreadableError("no renewal, and not everything")
+    return replace(
+        told,
+        path=tuple(
+            Step(_LEVELS[s.level], s.at_ms, s.offset, s.rule, s.score, s.threshold)
+            for s in read.path
         ),
         rungs=tuple(
             Rung(r.rule, r.score, r.watch, math.inf if r.throttle is None else r.throttle)
@@ -286,9 +320,6 @@ def decode_episode(value: bytes) -> EpisodeRecord:
         known=read.known,
         memory_days=read.memory_days,
         chronic=read.chronic,
-        cause=_cause_of(read.cause, read.at_ms),
-        version=read.detector.version,
-        config=read.detector.config,
     )
 
 

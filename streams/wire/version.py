@@ -41,8 +41,10 @@ class _Versioned(msgspec.Struct):
 _version: Final = msgspec.json.Decoder(_Versioned).decode
 
 
-def reader(contract: type[_T]) -> Callable[[bytes], _T]:
+def reader(contract: type[_T], newest: int = SCHEMA_VERSION) -> Callable[[bytes], _T]:
     """Return the decoder of a contract, which raises UnreadableError and nothing else.
+
+    `newest` is the highest version that the contract has.
 
     >>> class Word(msgspec.Struct):
     ...     text: str
@@ -56,11 +58,11 @@ def reader(contract: type[_T]) -> Callable[[bytes], _T]:
     def read(value: bytes) -> _T:
         try:
             version = _version(value).schema_version
-            if version <= SCHEMA_VERSION:
+            if version <= newest:
                 return decode(value)
         except Exception as error:  # noqa: BLE001 - of what kind it is, is the parser's business
             raise UnreadableError(_said(error)) from None
-        raise VersionError(f"schema version {version}; this program knows {SCHEMA_VERSION}")
+        raise VersionError(f"schema version {version}; this program knows {newest}")
 
     return read
 

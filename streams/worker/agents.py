@@ -1,12 +1,12 @@
-"""The one agent: an envelope of records in, what the chain decided out.
+"""The one agent: polls of records in, what the chain decided out.
 
 Decode, call, publish. A state changes with no await in between, and not while it is copied, so a
 checkpoint always sees it at one offset, with everything its events made already in the outbox. An
 envelope of 20,000 records takes up to .4 s of CPU when all of them are new to the worker, and a
 multiple of that in time on a busy machine; the loop is let go at every tick in it.
 
-The small envelopes of a poll are applied together when the first of them is handled: most of what
-an event costs at a live rate is paid once for each call. The others were seen, when they come.
+The small envelopes of a poll are applied together, before the large ones: most of what an event
+costs at a live rate is paid once for each call.
 
 Where the worker is behind, the end of an envelope waits for the rest of its tick, which the log
 already holds: half a tick costs a third more an event than a whole one.
@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
 from typing import TYPE_CHECKING, Final
@@ -35,7 +35,7 @@ from streams.worker.reader import Reader, records_of
 
 if TYPE_CHECKING:
     from streams.config import Topics
-    from streams.transport.driver import Consumer, Envelope
+    from streams.transport.driver import Consumer, Envelope, Poll
 
 log = logging.getLogger(__name__)
 
@@ -60,10 +60,17 @@ class Detector:
     observer: Observer
     letters: Letters
 
-    async def handle(self, envelope: Envelope, consumer: Consumer) -> None:
-        """Apply an envelope to its partition's state, or have its records read again."""
-        for group in _groups(envelope.poll.take() if envelope.poll is not None else []):
-            await self._handle_together(group)
+    async def handle(self, poll: Poll, consumer: Consumer) -> None:
+        """Apply what a poll brought to the states, or have its records read again."""
+        waiting = poll.take()
+        for group in _groups(waiting):
+            applied = await self._handle_together(group)
+            waiting = [each for each in waiting if each.partition not in applied]
+        waiting.reverse()
+        while waiting:  # no envelope is held for longer than it is at work
+            await self._handle(waiting.pop(), consumer)
+
+    async def _handle(self, envelope: Envelope, consumer: Consumer) -> None:
         assigned = self.states.partitions.get(envelope.partition)
         if assigned is None or assigned.next is None:
             return
@@ -94,15 +101,15 @@ class Detector:
                 await assigned.outbox.settle(assigned.outbox.mark)
             await asyncio.sleep(0)
 
-    async def _handle_together(self, envelopes: Sequence[Envelope]) -> None:
-        """Apply those that are exactly what follows; the others are left for their turn."""
+    async def _handle_together(self, envelopes: Sequence[Envelope]) -> Collection[int]:
+        """Apply those that are exactly what follows; return their partitions."""
         ready = {}
         for envelope in envelopes:
             assigned = self.states.partitions.get(envelope.partition)
             if assigned is not None and self._at_work(assigned) and _follows(assigned, envelope):
                 ready[envelope.partition] = assigned, envelope
         if len(ready) < 2:
-            return
+            return ()
         self._apply_together(list(ready.values()))
         with timed(self.observer.metrics, "publish"):
             for assigned, _ in ready.values():
@@ -112,6 +119,7 @@ class Detector:
             if len(assigned.outbox) > OUTBOX_MAX:
                 await assigned.outbox.settle(assigned.outbox.mark)
         await asyncio.sleep(0)
+        return ready.keys()
 
     def _apply_together(self, ready: Sequence[tuple[AssignedPartition, Envelope]]) -> None:
         """Take the records of several partitions in; no await, as for one."""

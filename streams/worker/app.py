@@ -28,7 +28,7 @@ from streams.transport.driver import (
     STORE_URL,
     App,
     Consumer,
-    Envelope,
+    Poll,
     Producer,
     TableManager,
     crash_of,
@@ -216,10 +216,10 @@ class _Worker:
             task.cancel()
         return Exit.DONE
 
-    async def _detect(self, stream: faust.Stream[Envelope]) -> None:
+    async def _detect(self, stream: faust.Stream[Poll]) -> None:
         try:
-            async for envelope in stream:
-                await self.detector.handle(envelope, self._consumer)
+            async for poll in stream:
+                await self.detector.handle(poll, self._consumer)
         except Exception as error:  # noqa: BLE001 - Faust would go on with half-applied state
             fatal(error)
 

@@ -96,7 +96,7 @@ class Worker:
 
     def poll(self, each: int) -> list[Envelope]:
         """Up to so many records of each partition, as the transport brings them."""
-        poll, envelopes = Poll(), []
+        envelopes = []
         for partition, place in self.places.items():
             taken = self.logs[partition][place : place + each]
             if not taken:
@@ -112,17 +112,14 @@ class Worker:
                 ),
                 np.arange(place, following),
                 np.array([self.log.times_ms[at] for at in taken]),
-                poll,
             )
             self.places[partition] = following
-            poll.add(envelope)
             envelopes.append(envelope)
         return envelopes
 
     async def take(self, envelopes: list[Envelope]) -> None:
-        """Have the agent handle what a poll brought, one message after the other."""
-        for envelope in envelopes:
-            await self.detector.handle(envelope, None)  # type: ignore[arg-type]
+        """Have the agent handle what a poll brought."""
+        await self.detector.handle(Poll(envelopes), None)  # type: ignore[arg-type]
 
 
 def _columns(keys: list[bytes], values: list[bytes]) -> tuple[BytesColumn, BytesColumn]:

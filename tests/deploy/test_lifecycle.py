@@ -68,4 +68,4 @@ def test_records_of_a_newer_major_version_are_refused_and_newer_fields_are_not(t
     for record in records(topic):
         READERS[topic](json.dumps(record | {"of_tomorrow": {"a": [1]}}).encode())
         with pytest.raises(VersionError, match="version"):
-            READERS[topic](json.dumps(record | {"schema_version": 2}).encode())
+            READERS[topic](json.dumps(record | {"schema_version": 3}).encode())

@@ -168,8 +168,9 @@ class Counting:
 
     async def count(self, stream):
         try:
-            async for envelope in stream:
-                await self.take(envelope)
+            async for poll in stream:
+                for envelope in poll.take():
+                    await self.take(envelope)
         except Exception as error:
             worker.fatal(error)
 

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from operator import attrgetter
+
 import pytest
 
 from detectors.chain import Params, Partition
+from detectors.episodes import episode
 from detectors.episodes.episode import (
     NEXT,
     EpisodeLog,
@@ -19,11 +23,21 @@ from detectors.episodes.episode import (
     sighting_of,
 )
 from detectors.model.event import EventKind, Trust
-from detectors.model.records import ALWAYS_PASS, Cause, Level, seconds, utc_ms
+from detectors.model.records import (
+    ALWAYS_PASS,
+    Action,
+    Cause,
+    EpisodeRecord,
+    Level,
+    completed,
+    seconds,
+    utc_ms,
+)
 from detectors.model.times import DAY_S
 from detectors.recipients.row import AGAIN, Known, Memory
 from detectors.suspects.judge import CALM, Band, Finding, JudgeParams
 from detectors.suspects.suspect import Episode, Suspect, see
+from streams import wire
 from tests.detectors.stand_in import DAY_MS, MINUTE_MS, START_MS, Event, run
 from tests.detectors.test_chain import ENFORCE, VICTIM, changes, flood, history, throttles
 
@@ -139,6 +153,51 @@ def test_a_lease_is_renewed_by_three_platforms_past_its_half(
         advance(SIGNED, RULES, book, suspect, cause(at_s, 200 + i), finding=CALM, flood=platform)
     assert [r.change for r in book.records[1:]] == ["renewed"] * renewed
     assert len(book.actions) == 1 + renewed
+
+
+def test_a_renewal_says_what_changed_and_is_whole_with_the_record_before(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The same flood, with renewals that say everything: what their readers put together."""
+    events = history() + flood(90, gap_ms=50_000)
+    told = run(ENFORCE, events)
+
+    def whole(book: EpisodeLog, suspect: Suspect, action: Action, _since_ms: int) -> EpisodeRecord:
+        params, rules = ENFORCE.episode, ENFORCE.judge
+        return episode._record(params, rules, book, suspect, action.cause, change="renewed")
+
+    monkeypatch.setattr(episode, "_renewal", whole)
+    expected = run(ENFORCE, events)
+    assert told.actions == expected.actions
+    before, renewals = told.episodes[0], 0
+    for record, full in zip(told.episodes, expected.episodes, strict=True):
+        assert (record.since_ms is not None) == (record.change == "renewed")
+        if record.since_ms is None:
+            assert record == full
+            before = record
+            continue
+        renewals += 1
+        assert record.since_ms == before.at_ms
+        assert len(wire.encode_episode(record)) < len(wire.encode_episode(full)) / 2
+        before = completed(record, before)
+        same = replace(
+            full, rungs=before.rungs, scope=before.scope, known=before.known,
+            memory_days=before.memory_days, sightings=before.sightings,
+        )  # fmt: skip
+        assert before == same
+        assert set(full.sightings) <= set(before.sightings)
+        assert list(before.sightings) == sorted(before.sightings, key=attrgetter("at_ms"))
+    assert renewals > 5
+    assert completed(told.episodes[0], before) == told.episodes[0]
+
+
+def test_a_lease_that_a_wrong_clock_gave_is_given_anew_with_the_whole_record() -> None:
+    suspect, book = throttled()
+    assert suspect.episode is not None
+    suspect.episode.issued_ms = suspect.episode.expires_ms = 0  # as the chain puts it right
+    advance(SIGNED, RULES, book, suspect, cause(90, 200), finding=CALM, flood=3)
+    assert [(r.change, r.since_ms) for r in book.records[1:]] == [("renewed", None)]
+    assert book.records[-1].path == book.records[0].path != ()
 
 
 def test_the_mass_of_messages_renews_a_lease_by_itself() -> None:

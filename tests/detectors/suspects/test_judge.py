@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from itertools import pairwise
+from random import Random
 
 import pytest
 
@@ -31,6 +32,7 @@ from detectors.suspects.judge import (
     Band,
     Finding,
     JudgeParams,
+    _compare,
     bars_of,
     confirmed,
     instants,
@@ -239,3 +241,23 @@ def test_a_measurement_that_cannot_be_one_is_refused(wrong: dict[str, float]) ->
 def test_calm_is_under_every_bar() -> None:
     assert CALM.band is Band.HOLD
     assert found(suspect_of(0)) is CALM
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_counts_that_cannot_reach_their_bars_decide_nothing(seed: int) -> None:
+    """Floods of every pace, so that each rule is met, at every kind of memory."""
+    rng = Random(seed)
+    found: set[str] = set()
+    for _ in range(6):
+        params = JudgeParams(p_novel=rng.choice([None, 0.5, 0.3]))
+        gap_s, at_s = rng.choice([20, 55, 125, 310, 610]), 0.0
+        suspect = suspect_of(memory=rng.choice([0, LARGE_MEMORY]))
+        for platform in range(70):
+            at_s += gap_s * rng.uniform(0.9, 1.1) if rng.random() < 0.9 else 0
+            see(suspect, platform + 1, START_S + int(at_s))
+            bars = bars_of(params, suspect, suspect.bucket_s)
+            assert bars.least == min(bar.watch for bar in bars[1:-1])
+            judged = _compare(bars, scores(suspect, bars))
+            assert judged == _compare(bars, scores(suspect))
+            found.add(judged.rule)
+    assert len(found) > 2, "or the seed says nothing"

@@ -161,7 +161,21 @@ def test_a_suspect_is_bounded_and_consistent_whatever_comes(seed: int) -> None:
             forget_tainted(suspect, at_s)
         assert suspect.novels <= SIGHTINGS_MAX
         assert len(suspect.sightings) <= 2 * SIGHTINGS_MAX
+        asked = [rng.randint(1, 400), rng.choice([*suspect.seen, 1]) << 16, *suspect.seen][:9]
+        for platform in asked:
+            assert suspect.knows(platform, at_s) == knows(suspect, platform, at_s)
+        met = [p for p in suspect.seen if suspect.met(p, at_s)]
+        old = [p for p in met if suspect.seen[p] >> 33 <= at_s - DAY_S]
+        new = [p for p, w in suspect.seen.items() if not w >> 32 & 1]
+        assert suspect.known(at_s) == sorted({*old, *new})
     consistent(suspect)
+
+
+def knows(suspect: Suspect, platform: int, at_s: int) -> bool:
+    """The same as the suspect says, by a look at everything."""
+    wanted = platform_print(platform)
+    met = {platform_print(p) for p in suspect.seen if suspect.met(p, at_s)}
+    return wanted in met or wanted in suspect.memory.prints
 
 
 def test_a_flood_pushes_out_its_own_oldest_and_never_what_is_known() -> None:

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from detectors.model.event import Trust
-from detectors.model.records import EpisodeRecord, Level, Rung, Sighting, Step
+from detectors.model.records import NOWHERE, EpisodeRecord, Level, Rung, Sighting, Step
 from detectors.recognise.registry import Registry
 from streams.operate.cases import (
     SAYS,
@@ -83,6 +83,27 @@ def test_records_leases_acks_and_words_meet_in_their_case_once() -> None:
     assert len(case.words) == 1
     assert (summary(case)["gateways"], summary(case)["refused"]) == ("applied", 17)
     assert list(open_now(cases.values())) == []
+
+
+def test_a_renewal_is_put_together_with_the_records_before_it() -> None:
+    new = Sighting("sig:携程", 4, START_MS + 300_000, novel=True, trust=Trust.NONE)
+    renewed = replace(
+        OPENED, change="renewed", revision=50, at_ms=START_MS + 300_000, since_ms=START_MS,
+        sightings=(OPENED.sightings[-1], new), path=(), rungs=(), scope=NOWHERE, known=0,
+        memory_days=0,
+    )  # fmt: skip
+    (case,) = collect([ENDED, renewed, OPENED, renewed]).values()
+    assert [record.change for record in case.records] == ["opened", "renewed", "ended"]
+    assert case.records[1] == replace(
+        OPENED, change="renewed", revision=50, at_ms=renewed.at_ms,
+        sightings=(*OPENED.sightings, new),
+    )  # fmt: skip
+    (alone,) = collect([renewed]).values()
+    text = "\n".join(explanation(alone, alone.last))
+    assert "携程" in text
+    assert "what was before is in older records" in text
+    assert "it knew" not in text
+    assert "refuses it" not in text
 
 
 @pytest.mark.parametrize(

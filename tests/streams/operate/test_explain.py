@@ -77,6 +77,16 @@ def test_markdown_and_json_say_the_same(throttled: EpisodeRecord) -> None:
     json.dumps(document)
 
 
+def test_a_renewal_in_a_file_is_explained_with_the_records_before_it(decisions: Path) -> None:
+    told = json.loads(run(str(decisions), "--json").stdout)
+    renewals = [t for t in told if not isinstance(t, str) and ", renewed at " in t["facts"][0]]
+    assert renewals
+    for each in renewals:
+        assert [each["path"], each["rungs"], each["passes"]].count([]) == 0
+        assert {fate for *_, fate in each["sightings"]} >= {"refuses it"}
+        assert len(each["sightings"]) > 5
+
+
 def test_resending_is_told_as_what_it_is() -> None:
     lines = [line for line in replayed("A7") if b'"resend"' in line]
     text = "\n".join(explain.lines(decode_episode(lines[0])))

@@ -13,6 +13,7 @@ import hashlib
 import importlib
 import inspect
 import struct
+import sys
 import weakref
 from bisect import bisect_left
 from collections.abc import Sequence
@@ -22,6 +23,7 @@ from functools import reduce
 from importlib.metadata import version
 from types import SimpleNamespace
 from typing import Any
+from unittest.mock import patch
 
 import faust.stores
 import faust.transport
@@ -38,6 +40,8 @@ from aiokafka.record.default_records import DefaultRecordBatchBuilder
 from aiokafka.record.legacy_records import LegacyRecordBatchBuilder
 from aiokafka.record.memory_records import MemoryRecords
 from aiokafka.record.util import calc_crc32c
+from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread
+from faust.types import TP as PLACE
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -62,7 +66,6 @@ PARAMETERS = {
     "faust.transport.consumer:Consumer.on_buffer_full": "self tp",
     "faust.transport.consumer:Consumer._filter_tps_with_pending_acks": "self topics",
     "faust.transport.consumer:Consumer._new_offset": "self tp",
-    "faust.transport.consumer:Consumer._add_gap": "self tp offset_from offset_to",
     "faust.transport.consumer:Consumer.on_partitions_revoked": "self revoked",
     "faust.transport.consumer:Consumer.on_partitions_assigned": "self assigned generation_id",
     "faust.transport.consumer:Consumer.perform_seek": "self",
@@ -315,7 +318,7 @@ def test_a_poll_takes_no_more_of_all_partitions_together() -> None:
     held = transport._Fetched("in", {})
     first, _ = _fetched(_batch(10, [b"a", b"b", b"c"]), 10, held=held)
     second, state = _fetched(_batch(10, [b"d", b"e"]), 10, held=held)
-    held.polling.poll = Poll(4)
+    held.budget.begin(4)
     assert [list(one.getall(4)[0].values) for one in (first, second)] == [
         [b"a", b"b", b"c"],
         [b"d"],
@@ -323,7 +326,7 @@ def test_a_poll_takes_no_more_of_all_partitions_together() -> None:
     assert second.getall(3) == []
     assert second.has_more()
     assert state.position == 11
-    held.polling.poll = Poll(4)
+    held.budget.begin(4)
     assert list(second.getall(4)[0].values) == [b"e"]
 
 
@@ -407,7 +410,7 @@ def tight(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def _polled(held: transport._Fetched) -> None:
     """Another poll begins."""
-    held.polling.poll = transport.Poll(bytes_left=transport.POLL_BYTES_MAX)
+    held.budget.begin(sys.maxsize)
 
 
 @both_ways
@@ -500,6 +503,63 @@ def test_a_fetch_that_was_read_is_gone_without_the_collector() -> None:
         assert [one() for one in gone] == [None] * 4
     finally:
         gc.enable()
+
+
+def _polled_together(
+    records: dict[PLACE, list[Any]], *, closes: bool = False
+) -> dict[PLACE, list[Any]]:
+    """What Faust is given of a fetch; `closes` says that a rebalance begins meanwhile."""
+
+    async def fetch() -> dict[PLACE, list[Any]]:
+        app = App("one", **faust_settings(Settings()))
+        app.states = SimpleNamespace(topic="in", positioned=True)
+        consumer = app.consumer
+        assert isinstance(consumer, Consumer)
+
+        async def stock(*_: Any, **__: Any) -> dict[PLACE, list[Any]]:
+            app.states.positioned = not closes  # type: ignore[misc]
+            return records
+
+        member = SimpleNamespace(_fetcher=SimpleNamespace(_records=transport._Fetched("in", {})))
+        with patch.object(AIOKafkaConsumerThread, "_fetch_records", stock):
+            found: dict[PLACE, list[Any]] = await consumer._thread._fetch_records(member, set())
+        return found
+
+    return asyncio.run(fetch())
+
+
+def _of(partition: int, first: int) -> Envelope:
+    return Envelope(
+        partition, first, first + 2, 50, [b"a"] * 2, [b"k"] * 2, [first, first + 1], [1, 2]
+    )
+
+
+def test_all_that_a_poll_brings_of_the_source_is_one_record() -> None:
+    ours, other = [_of(3, 10), _of(0, 7), _of(9, 4)], object()
+    records: dict[PLACE, list[Any]] = {PLACE("else", 0): [other]}
+    records |= {PLACE("in", one.partition): [one] for one in ours}
+    found = _polled_together(dict(records))
+    (poll,) = found.pop(PLACE("in", 3))
+    assert found == {PLACE("else", 0): [other]}
+    assert (poll.first, poll.take(), poll.take()) == (ours[0], ours, [])
+    assert _polled_together(dict(records), closes=True) == found
+    assert _polled_together(found) == found
+
+
+def test_a_message_bears_the_place_of_a_polls_first_envelope_and_none_is_dropped_for_it() -> None:
+    async def ask() -> None:
+        app = App("one", **faust_settings(Settings()))
+        app.states = SimpleNamespace(topic="in")
+        consumer = app.consumer
+        assert isinstance(consumer, Consumer)
+        message = consumer._to_message(PLACE("in", 3), Poll([_of(3, 10), _of(0, 7)]))
+        assert (message.partition, message.offset, message.timestamp) == (3, 11, 0.001)
+        source, other = PLACE("in", 3), PLACE("else", 3)
+        consumer._read_offset.update({source: 99, other: 99})
+        consumer._read_offset[source] = 99
+        assert (consumer._read_offset[source], consumer._read_offset[other]) == (None, 99)
+
+    asyncio.run(ask())
 
 
 def test_other_topics_keep_aiokafkas_records() -> None:

@@ -34,8 +34,8 @@ def changed(value: bytes, **fields: Any) -> bytes:
 def test_a_newer_major_version_is_refused_and_unknown_fields_are_not(
     decode: Callable[[bytes], Any], value: bytes
 ) -> None:
-    with pytest.raises(VersionError, match="2"):
-        decode(changed(value, schema_version=2))
+    with pytest.raises(VersionError, match="3"):
+        decode(changed(value, schema_version=3))
     assert decode(changed(value, new_field={"a": 1})) == decode(value)
 
 
@@ -62,6 +62,24 @@ def test_a_bar_that_no_score_reaches_comes_back_as_it_went() -> None:
     sent = wire.encode_episode(endless)
     assert json.loads(sent)["rungs"][0]["throttle"] is None
     assert wire.decode_episode(sent) == endless
+
+
+def test_a_renewal_says_since_when_and_all_other_records_say_everything() -> None:
+    lines = (GOLDEN / "otpguard.episode.v1.jsonl").read_bytes().splitlines()
+    (renewal,) = [line for line in lines if b'"since_ms"' in line]
+    read = wire.decode_episode(renewal)
+    assert (json.loads(renewal)["schema_version"], read.path, read.rungs) == (2, (), ())
+    since = wire.decode_episode(lines[lines.index(renewal) - 1])
+    assert (read.since_ms, read.episode_id) == (since.at_ms, since.episode_id)
+    whole = {"path", "rungs", "scope", "known", "memory_days", "chronic"}
+    for wrong in (changed(renewal, change="raised"), changed(renewal, schema_version=1)):
+        with pytest.raises(UnreadableError):
+            wire.decode_episode(wrong)
+    for name in whole:
+        less = {k: v for k, v in json.loads(EPISODE).items() if k != name}
+        with pytest.raises(UnreadableError, match="everything"):
+            wire.decode_episode(json.dumps(less).encode())
+    assert whole.isdisjoint(json.loads(renewal))
 
 
 def test_trust_and_level_travel_by_name() -> None:

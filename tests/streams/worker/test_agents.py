@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from itertools import groupby, pairwise
+from itertools import chain, cycle, groupby, pairwise
 from operator import attrgetter
 from random import Random
 from typing import Any
@@ -51,17 +51,17 @@ def envelope() -> Envelope:
 
 
 def apply(
-    envelopes: list[Envelope],
+    envelopes: Sequence[Envelope],
     others: Callable[[AssignedPartition, Any], None],
     sent: list[Output] | None = None,
     metrics: Metrics | None = None,
 ) -> AssignedPartition:
     """Have an agent apply them; `others` runs at every turn of the loop."""
-    return play(envelopes, others, sent, metrics).partitions[0]
+    return play([[one] for one in envelopes], others, sent, metrics).partitions[0]
 
 
 def play(
-    envelopes: list[Envelope],
+    polls: Sequence[list[Envelope]],
     others: Callable[[AssignedPartition, Any], None],
     sent: list[Output] | None = None,
     metrics: Metrics | None = None,
@@ -69,7 +69,7 @@ def play(
     """The same for several partitions; each begins at its first envelope's start."""
     told = Metrics() if metrics is None else metrics
     starts: dict[int, int] = {}
-    for each in envelopes:
+    for each in chain.from_iterable(polls):
         starts.setdefault(each.partition, each.start)
 
     async def run() -> StateManager:
@@ -95,10 +95,11 @@ def play(
             Observer(told, recogniser, acks),
             Letters(100, told),
         )
-        for one in envelopes:
-            work = asyncio.create_task(detector.handle(one, kafka))  # type: ignore[arg-type]
+        for poll in polls:
+            work = asyncio.create_task(detector.handle(Poll(poll), kafka))  # type: ignore[arg-type]
+            turn = cycle(poll)
             while not work.done():
-                others(states.partitions[one.partition], states)
+                others(states.partitions[next(turn).partition], states)
                 await asyncio.sleep(0)
             work.result()
         return states
@@ -208,19 +209,18 @@ def logs() -> list[Envelope]:
     return whole
 
 
-def polls_of(logs: list[Envelope], seed: int) -> list[Envelope]:
+def polls_of(logs: list[Envelope], seed: int) -> list[list[Envelope]]:
     """The same in polls, each of which brings a little of some partitions."""
-    rng, places, envelopes = Random(seed), [0] * len(logs), list[Envelope]()
+    rng, places, polls = Random(seed), [0] * len(logs), list[list[Envelope]]()
     while left := [log for log in logs if places[log.partition] < len(log.values)]:
-        poll = Poll()
+        poll = list[Envelope]()
         for log in rng.sample(left, rng.randint(1, len(left))):
             a = places[log.partition]
             b = places[log.partition] = min(a + rng.choice([0, 2, 16, 78, 700]), len(log.values))
             part = log._part(a, b, log.start + a, log.start + b)
-            envelope = replace(part, poll=poll, highwater=log.start + b)
-            poll.add(envelope)
-            envelopes.append(envelope)
-    return envelopes
+            poll.append(replace(part, highwater=log.start + b))
+        polls.append(poll)
+    return polls
 
 
 def outputs_of(partition: int, sent: list[Output]) -> dict[str, list[Output]]:
@@ -259,7 +259,7 @@ def test_small_envelopes_of_a_poll_are_applied_together_as_each_by_itself(
     states = play(polls_of(logs, seed), copy, together, counted)
     for log in logs:
         part = states.partitions[log.partition]
-        alone = play([log], lambda *_: None, apart, expected_counts).partitions[log.partition]
+        alone = play([[log]], lambda *_: None, apart, expected_counts).partitions[log.partition]
         assert part.next == part.state.next_offset == log.next_offset
         found = outputs_of(log.partition, together)
         assert found == outputs_of(log.partition, apart)
@@ -276,11 +276,10 @@ def total(metrics: Metrics, name: str) -> float:
 
 def test_of_a_poll_only_what_follows_is_applied_before_its_turn(logs: list[Envelope]) -> None:
     """One of the others has a hole before it, one has its first records again."""
-    poll, envelopes = Poll(), list[Envelope]()
+    poll = list[Envelope]()
     for log, (a, b) in zip(logs[:4], [(0, 5), (0, 5), (7, 9), (0, 5)], strict=True):
         part = log._part(a, b, log.start + a, log.start + b)
-        envelopes.append(replace(part, poll=poll, highwater=log.start + 50))
-        poll.add(envelopes[-1])
+        poll.append(replace(part, highwater=log.start + 50))
     first = [
         replace(log._part(0, 2, log.start, log.start + 2), highwater=log.start + 2)
         for log in logs[2:4]
@@ -290,7 +289,7 @@ def test_of_a_poll_only_what_follows_is_applied_before_its_turn(logs: list[Envel
     def note(_part: AssignedPartition, states: StateManager) -> None:
         seen.append({p: part.next for p, part in states.partitions.items()})
 
-    states = play([*first, *envelopes], note)
+    states = play([*([one] for one in first), poll], note)
     start = [log.start for log in logs]
     assert {0: start[0] + 5, 1: start[1] + 5, 2: start[2] + 2, 3: start[3] + 2} in seen
     ends = {p: part.next for p, part in states.partitions.items()}
