@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from detectors.model.event import Trust, platform_print
-from detectors.model.records import EpisodeRecord, Level
+from detectors.model.records import Action, EpisodeRecord, Level, Scope
 from streams.language import listed, moment, tr, trn
 from streams.operate.cases import SAYS, Case, Doing, doing, spoken
 from streams.wire import Override
@@ -56,7 +56,7 @@ def answer(
         state=state,
         happening=_happening(case, state, now_ms),
         now=tr(SAYS[state]),
-        arrives=_arrives(case.last, state),
+        arrives=_arrives(case, state),
         ends=_ends(case, state, now_ms),
         words=held,
         aloud=tr(ALOUD[state]),
@@ -130,10 +130,15 @@ def _happening(case: Case, state: Doing, now_ms: int) -> str:
     )
 
 
-def _arrives(record: EpisodeRecord, state: Doing) -> str:
+def _newest(case: Case) -> Action:
+    """The lease in force: what gateways go by, and whole where a record says what changed alone."""
+    return max(case.actions, key=lambda action: (action.epoch, action.revision))
+
+
+def _arrives(case: Case, state: Doing) -> str:
     if state not in _REFUSING:
         return tr("everything that reaches the carrier")
-    scope = record.scope
+    scope = _newest(case).scope
     known = len({*map(platform_print, scope.pass_ids), *scope.pass_prints})
     classes = [tr(trust.name.lower()) for trust in scope.trust if trust is not Trust.NONE]
     return listed(
@@ -155,7 +160,7 @@ _REFUSING: Final = (Doing.THROTTLED, Doing.UNCONFIRMED)
 def _ends(case: Case, state: Doing, now_ms: int) -> str:
     if state not in _REFUSING:
         return tr("nothing is refused now; refused before: {n}").format(n=case.refused)
-    newest = max(case.actions, key=lambda action: (action.epoch, action.revision))
+    newest = _newest(case)
     minutes = max(1, round((newest.expires_at_ms - now_ms) / MINUTE_MS))
     return tr(
         "by itself at {at} (in {minutes}) unless the flood goes on; refused so far: {n}"
@@ -198,15 +203,14 @@ def _commands(recipient: str, case: Case, state: Doing) -> Iterator[str]:
     """Yield the commands to paste, each with a reason, which the words ask for."""
     reason = f'--reason "{tr("she asked for it")}"'
     if state in _REFUSING:
-        for key in _refused(case.last):
+        for key in _refused(case.last, _newest(case).scope):
             yield f"otpguard allow {recipient} {shlex.quote(key)} {reason} --for 1h"
         yield f"otpguard release {recipient} {reason} --for 1h"
     yield f"otpguard explain {recipient}"
 
 
-def _refused(record: EpisodeRecord) -> list[str]:
+def _refused(record: EpisodeRecord, scope: Scope) -> list[str]:
     """Keys of the newest platforms that a throttle refuses, which a caller may wait for."""
-    scope = record.scope
     refused = [
         sighting.platform
         for sighting in sorted(record.sightings, key=lambda each: -each.at_ms)

@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from detectors.model.event import Trust
-from detectors.model.records import Level, Sighting
+from detectors.model.records import NOWHERE, Level, Sighting
 from streams import language
 from streams.operate.cases import Doing, collect
 from streams.operate.phone import PLATFORMS_MAX, answer, lines
@@ -29,7 +29,8 @@ def told(
     words: tuple[Override, ...] = (),
 ) -> list[str]:
     """The lines for a case of these records; with a healthy worker."""
-    cases = collect(records, [LEASE] if leases else [], acks, words)  # type: ignore[arg-type]
+    lease = replace(LEASE, scope=OPENED.scope)
+    cases = collect(records, [lease] if leases else [], acks, words)  # type: ignore[arg-type]
     return list(lines(answer(RECIPIENT, [*cases.values()], words, NOW_MS, "24h"), 0))
 
 
@@ -48,6 +49,15 @@ def test_a_victim_is_told_what_is_refused_what_arrives_and_when_it_ends() -> Non
     assert "only for a caller" in careful
     assert [shlex.split(each)[1] for each in commands] == ["allow", "release", "explain"]
     assert shlex.split(commands[0])[2:4] == [RECIPIENT, "sig:从未见过"]  # no bank, nothing known
+
+
+def test_a_renewal_whose_opening_is_out_of_sight_is_told_by_its_lease() -> None:
+    renewal = replace(
+        OPENED, change="renewed", since_ms=START_MS, path=(), rungs=(), scope=NOWHERE, known=0
+    )
+    said = told(renewal, acks=(ack("applied"),))
+    assert "bank" in said[2]
+    assert "sig:招商银行" not in "".join(said)
 
 
 @pytest.mark.parametrize(
