@@ -230,8 +230,8 @@ def word(broker: Broker, folder: Path, number: int) -> dict[str, Any]:
         for _ in range(number):
             for verb, *more in WORDS:
                 said = subprocess.run(
-                    [sys.executable, "-m", "streams", verb, *more, "--reason", "a measure", "--json",
-                     "--wait", "60", "--config", str(config)],
+                    [sys.executable, "-m", "streams", verb, *more, "--reason", "a measure",
+                     "--json", "--wait", "60", "--config", str(config)],
                     check=True, capture_output=True, timeout=END_S,
                 )  # fmt: skip
                 obeyed = json.loads(said.stdout)["in_effect"]
