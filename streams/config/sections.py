@@ -327,7 +327,7 @@ class Enforce(Section):
         None, ge=1, description="under lease at a time; none: sized from subscribers"
     )
 
-    def guard(self) -> RailParams:
+    def rails(self) -> RailParams:
         """The rails."""
         sized = RailParams.sized(self.subscribers)
         return replace(

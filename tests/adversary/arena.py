@@ -105,10 +105,10 @@ def _settle(
     records: Sequence[EpisodeRecord],
 ) -> None:
     by_recipient: dict[str, list[Action]] = {}
-    guard, rails = Rails(), RailParams()
+    rails, params = Rails(), RailParams()
     for action in actions:
         if action.verb == "throttle":
-            played.rails += _railed(guard, rails, action)
+            played.rails += _railed(rails, params, action)
         by_recipient.setdefault(action.recipient, []).append(action)
     played.throttled = sum(
         r.level is Level.THROTTLE and r.change in ("opened", "raised") for r in records
@@ -181,10 +181,10 @@ def _ends(leases: Sequence[Action]) -> Iterator[int]:
             yield ends if after is None else min(ends, after.issued_at_ms)
 
 
-def _railed(guard: Rails, rails: RailParams, action: Action) -> bool:
+def _railed(rails: Rails, params: RailParams, action: Action) -> bool:
     """Whether a gateway's rail refuses this lease."""
     refusal = admit(
-        rails, guard, action.recipient,
+        params, rails, action.recipient,
         issued_at_ms=action.issued_at_ms, expires_at_ms=action.expires_at_ms,
         opened_ms=action.opened_ms, now_ms=action.issued_at_ms,
     )  # fmt: skip
