@@ -167,7 +167,7 @@ def _history(result: Result) -> dict[str, Any]:
 
 
 def _pace(survey: Survey) -> dict[str, Any]:
-    """How fast log-ins follow one another, in seconds."""
+    """The pace of log-ins: gaps in seconds."""
     cohort = survey.cohort
     return {
         "sightings": int(cohort.gaps.sum()),
@@ -200,7 +200,7 @@ def _novelty(survey: Survey) -> dict[str, Any]:
 
 
 def _gateways(survey: Survey) -> list[dict[str, Any]]:
-    """How each gateway stamps its messages."""
+    """The time stamps of each gateway."""
     return [
         {
             "gateway": name or "(none named)",

@@ -146,7 +146,7 @@ def calibrate(
 
 @dataclass(frozen=True, slots=True)
 class _History:
-    """What is calibrated on."""
+    """The messages that are calibrated on."""
 
     source: Source
     name: str

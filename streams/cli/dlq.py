@@ -234,7 +234,7 @@ def replay(
 
 
 def _say_replayed(account: LetterReplay, *, dry_run: bool, stopped: bool) -> None:
-    """How many were sent, and why the others were not."""
+    """Say how many were sent, and why the others were not."""
     typer.echo(f"{'would replay' if dry_run else 'replayed'} {account.published}")
     left = {
         **{f"would be refused as {why}:": n for why, n in account.refused_still.items()},

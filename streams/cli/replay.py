@@ -89,7 +89,7 @@ def replay(
 
 @dataclass
 class _Account:
-    """What became of all lines, and how fast."""
+    """Counts of what became of all lines, and their pace."""
 
     counts: Counter[str] = field(default_factory=Counter)
     reasons: Counter[str] = field(default_factory=Counter)
