@@ -86,7 +86,7 @@ class Rails:
 
 def admit(
     params: RailParams,
-    guard: Rails,
+    rails: Rails,
     recipient: str,
     *,
     issued_at_ms: int,
@@ -110,42 +110,42 @@ def admit(
     if issued_at_ms - opened_ms > EPISODE_MAX_MS:
         return Refusal.EPISODE
     expires_at_ms = min(expires_at_ms, now_ms + LEASE_MAX_MS)
-    guard.newest_ms = max(guard.newest_ms, min(issued_at_ms, now_ms))
-    forget(guard, guard.newest_ms)
-    held = recipient in guard.until_ms
+    rails.newest_ms = max(rails.newest_ms, min(issued_at_ms, now_ms))
+    forget(rails, rails.newest_ms)
+    held = recipient in rails.until_ms
     new = rated and not (held or renewal)
-    rushed, crowded = _rushed(params, guard, issued_at_ms, int(new)), _crowded(params, guard)
+    rushed, crowded = _rushed(params, rails, issued_at_ms, int(new)), _crowded(params, rails)
     if new and rushed:
         return Refusal.RATE
     if not held and crowded:
         return Refusal.SHARE
-    if expires_at_ms > max(guard.newest_ms, guard.until_ms.get(recipient, 0)):
-        guard.until_ms[recipient] = expires_at_ms
-        heapq.heappush(guard.ends, (expires_at_ms, recipient))
+    if expires_at_ms > max(rails.newest_ms, rails.until_ms.get(recipient, 0)):
+        rails.until_ms[recipient] = expires_at_ms
+        heapq.heappush(rails.ends, (expires_at_ms, recipient))
     return None
 
 
-def withdraw(guard: Rails, recipient: str) -> None:
+def withdraw(rails: Rails, recipient: str) -> None:
     """The lease of this recipient is over before its end: it holds no place any more."""
-    guard.until_ms.pop(recipient, None)
+    rails.until_ms.pop(recipient, None)
 
 
-def forget(guard: Rails, now_ms: int) -> None:
+def forget(rails: Rails, now_ms: int) -> None:
     """Drop what is over at `now_ms`."""
-    while guard.ends and guard.ends[0][0] <= now_ms:
-        end, recipient = heapq.heappop(guard.ends)
-        if guard.until_ms.get(recipient) == end:
-            del guard.until_ms[recipient]
+    while rails.ends and rails.ends[0][0] <= now_ms:
+        end, recipient = heapq.heappop(rails.ends)
+        if rails.until_ms.get(recipient) == end:
+            del rails.until_ms[recipient]
 
 
-def utilisation(params: RailParams, guard: Rails, now_ms: int) -> float:
+def utilisation(params: RailParams, rails: Rails, now_ms: int) -> float:
     """The used share of the nearer rail: 1 is at it. Past RAILS_ALARM_RATIO people should look."""
     second = now_ms // SECOND_MS
-    lately = sum(guard.offered.get(at, 0) for at in range(second - MINUTE_S + 1, second + 1))
-    return max(lately / params.new_per_minute, len(guard.until_ms) / params.recipients_max)
+    lately = sum(rails.offered.get(at, 0) for at in range(second - MINUTE_S + 1, second + 1))
+    return max(lately / params.new_per_minute, len(rails.until_ms) / params.recipients_max)
 
 
-def _rushed(params: RailParams, guard: Rails, issued_at_ms: int, offers: int) -> bool:
+def _rushed(params: RailParams, rails: Rails, issued_at_ms: int, offers: int) -> bool:
     """Count `offers` and swing the rate rail; True if it refuses what is new at that time.
 
     Judged by the fullest minute that holds the offer, as far as it was read: earlier offers and
@@ -153,32 +153,32 @@ def _rushed(params: RailParams, guard: Rails, issued_at_ms: int, offers: int) ->
     on; only the newest lease can shut it.
     """
     second = issued_at_ms // SECOND_MS
-    if second < guard.second and not offers:
+    if second < rails.second and not offers:
         return False
-    _go_on(guard, second)
-    guard.offered[second] = guard.offered.get(second, 0) + offers
-    if second > guard.second - MINUTE_S:
-        guard.minute += offers
-    fullest = guard.minute if second == guard.second else _fullest(guard.offered, second)
+    _go_on(rails, second)
+    rails.offered[second] = rails.offered.get(second, 0) + offers
+    if second > rails.second - MINUTE_S:
+        rails.minute += offers
+    fullest = rails.minute if second == rails.second else _fullest(rails.offered, second)
     few = fullest <= RAILS_CLOSE_RATIO * params.new_per_minute
     if fullest > params.new_per_minute:
-        guard.rate_open = True
-    elif few and issued_at_ms >= guard.newest_ms:
-        guard.rate_open = False
-    return guard.rate_open and not few
+        rails.rate_open = True
+    elif few and issued_at_ms >= rails.newest_ms:
+        rails.rate_open = False
+    return rails.rate_open and not few
 
 
-def _go_on(guard: Rails, second: int) -> None:
+def _go_on(rails: Rails, second: int) -> None:
     """Let the last minute end at `second`, if it is newer, and forget what counts no more."""
-    if len(guard.offered) > OFFERS_S:
-        kept = max(second, guard.second) - OFFERS_S
-        guard.offered = {at: n for at, n in guard.offered.items() if at > kept}
-    if second <= guard.second:
+    if len(rails.offered) > OFFERS_S:
+        kept = max(second, rails.second) - OFFERS_S
+        rails.offered = {at: n for at, n in rails.offered.items() if at > kept}
+    if second <= rails.second:
         return
-    oldest = guard.second - MINUTE_S + 1
-    leaving = range(oldest, min(second - MINUTE_S, guard.second) + 1)
-    guard.minute -= sum(guard.offered.get(at, 0) for at in leaving)
-    guard.second = second
+    oldest = rails.second - MINUTE_S + 1
+    leaving = range(oldest, min(second - MINUTE_S, rails.second) + 1)
+    rails.minute -= sum(rails.offered.get(at, 0) for at in leaving)
+    rails.second = second
 
 
 def _fullest(offered: Mapping[int, int], second: int) -> int:
@@ -191,10 +191,10 @@ def _fullest(offered: Mapping[int, int], second: int) -> int:
     return fullest
 
 
-def _crowded(params: RailParams, guard: Rails) -> bool:
+def _crowded(params: RailParams, rails: Rails) -> bool:
     """Swing the share rail; True if it refuses one more recipient."""
-    held = len(guard.until_ms)
-    guard.share_open = held >= params.recipients_max or (
-        guard.share_open and held > RAILS_CLOSE_RATIO * params.recipients_max
+    held = len(rails.until_ms)
+    rails.share_open = held >= params.recipients_max or (
+        rails.share_open and held > RAILS_CLOSE_RATIO * params.recipients_max
     )
-    return guard.share_open
+    return rails.share_open

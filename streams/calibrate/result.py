@@ -106,106 +106,23 @@ def masked(recipient: str) -> str:
 def document(result: Result) -> dict[str, Any]:
     """Everything but the curves, JSON-ready."""
     survey = result.current
-    cohort = survey.cohort
-    share, limit, count = p_novel_of(survey)
-    hours, every = survey.busy, sorted(survey.hours)
+    verdicts = [verdict(result, name, held) for name, held, _ in result.throttled]
     return {
         "source": result.source,
-        "history": {
-            "from": _clock(hours[0] * 3600) if hours else None,
-            "to": _clock((hours[-1] + 1) * 3600) if hours else None,
-            "days": round(survey.days, 2),
-            "hours": len(hours),
-            "outside": {
-                "messages": survey.outside,
-                "hours": len(every) - len(hours),
-                "from": _clock(every[0] * 3600) if every else None,
-                "to": _clock((every[-1] + 1) * 3600) if every else None,
-            },
-            "subscribers": result.subscribers or cohort.recipients,
-            "subscribers_source": "given" if result.subscribers else "seen in the history",
-            "subscriber_days": round(result.days),
-            "messages": survey.messages,
-            "refused": result.refused,
-            "codes": survey.codes,
-            "codes_per_subscriber_day": _number(survey.codes / result.days if result.days else 0),
-            "with_text": _number(survey.texts / survey.messages if survey.messages else 0),
-            "evicted": survey.evicted,
-        },
+        "history": _history(result),
         "rates": {"current": _rates(result, survey)}
         | ({"proposed": _rates(result, result.proposed)} if result.proposed else {}),
         "changes": [asdict(change) for change in result.changes],
         "unreached": _unreached(result),
-        "pace": {
-            "sightings": int(cohort.gaps.sum()),
-            "median_s": _quantile(cohort.gaps, 0.5),
-            "p5_s": _quantile(cohort.gaps, 0.05),
-            "under_leak": _number(_share_under(cohort.gaps, LEAK_GAP_S)),
-            "sprees": sum(n for size, n in cohort.sittings.items() if size >= 3),
-        },
-        "novelty": {
-            "by_memory_age_days": [
-                {
-                    "age": age,
-                    "sightings": int(every[1]),
-                    "p_novel": _number(every[0] / every[1]) if every[1] else None,
-                    "spree_sightings": int(spree[1]),
-                    "spree_p_novel": _number(spree[0] / spree[1]) if spree[1] else None,
-                }
-                for age, every, spree in zip(
-                    age_names(), cohort.novelty, cohort.spree_novelty, strict=True
-                )
-            ],
-            "last_week_spree": {"p_novel": _number(share), "upper": _number(limit), "of": count},
-        },
-        "known_platforms": cohort.known.tolist(),
-        "gateways": [
-            {
-                "gateway": name or "(none named)",
-                "samples": seen.samples,
-                "whole_seconds": _number(survey.seconds[name] / seen.samples),
-                "whole_minutes": _number(seen.minutes / seen.samples),
-                "back_over_10s": _number(seen.back_10s / seen.samples),
-                "back_over_60s": _number(seen.back_60s / seen.samples),
-                "class": stamps.name.lower(),
-            }
-            for name, (seen, stamps) in sorted(survey.stamps().items())
-        ],
-        "chronic": [
-            {
-                "recipient": result.name(name),
-                "throttles": held.throttle,
-                "command": f"otpguard exempt {name} --reason 'disposable or test'"
-                if result.show_recipients
-                else None,  # a masked number cannot be exempted
-            }
-            for name, held in survey.alarms.by_recipient.items()
-            if held.chronic
-        ][:CASES_MAX],
-        "throttled": [
-            {
-                "recipient": result.name(name),
-                "episode_id": record.episode_id,
-                "episodes": held.throttle,
-                "set_aside": aside(name, held, result.judged),
-                "verdict": verdict(result, name, held),
-                "novel_most": held.novel,
-                "at": _clock_ms(record.at_ms),
-                "rule": record.reason.rule,
-                "score": _number(record.reason.score),
-                "threshold": record.reason.threshold,
-                "text": record.reason.text,
-                "known": record.known,
-                "mode": record.mode,
-                "sightings": _sightings(record.sightings),
-            }
-            for name, held, record in result.throttled[:CASES_MAX]
-        ],
+        "pace": _pace(survey),
+        "novelty": _novelty(survey),
+        "known_platforms": survey.cohort.known.tolist(),
+        "gateways": _gateways(survey),
+        "chronic": _chronic(result),
+        "throttled": _throttled(result),
         "throttled_recipients": len(result.throttled),
         "longest_spree": result.longest_spree,
-        "looks_like_attack": sum(
-            verdict(result, name, held) == "looks_like_attack" for name, held, _ in result.throttled
-        ),
+        "looks_like_attack": verdicts.count("looks_like_attack"),
         "set_aside": sum(aside(name, held, result.judged) for name, held, _ in result.throttled),
         "judged": {
             "named": len(result.judged),
@@ -220,6 +137,120 @@ def document(result: Result) -> dict[str, Any]:
         if result.proposed_rehearsal
         else None,
     }
+
+
+def _history(result: Result) -> dict[str, Any]:
+    """Size and span of what was read, and what of it makes no day."""
+    survey = result.current
+    hours, every = survey.busy, sorted(survey.hours)
+    return {
+        "from": _clock(hours[0] * 3600) if hours else None,
+        "to": _clock((hours[-1] + 1) * 3600) if hours else None,
+        "days": round(survey.days, 2),
+        "hours": len(hours),
+        "outside": {
+            "messages": survey.outside,
+            "hours": len(every) - len(hours),
+            "from": _clock(every[0] * 3600) if every else None,
+            "to": _clock((every[-1] + 1) * 3600) if every else None,
+        },
+        "subscribers": result.subscribers or survey.cohort.recipients,
+        "subscribers_source": "given" if result.subscribers else "seen in the history",
+        "subscriber_days": round(result.days),
+        "messages": survey.messages,
+        "refused": result.refused,
+        "codes": survey.codes,
+        "codes_per_subscriber_day": _number(survey.codes / result.days if result.days else 0),
+        "with_text": _number(survey.texts / survey.messages if survey.messages else 0),
+        "evicted": survey.evicted,
+    }
+
+
+def _pace(survey: Survey) -> dict[str, Any]:
+    """The pace of log-ins: gaps in seconds."""
+    cohort = survey.cohort
+    return {
+        "sightings": int(cohort.gaps.sum()),
+        "median_s": _quantile(cohort.gaps, 0.5),
+        "p5_s": _quantile(cohort.gaps, 0.05),
+        "under_leak": _number(_share_under(cohort.gaps, LEAK_GAP_S)),
+        "sprees": sum(n for size, n in cohort.sittings.items() if size >= 3),
+    }
+
+
+def _novelty(survey: Survey) -> dict[str, Any]:
+    """Shares of sightings whose platform was new, by the age of the memory and in sprees."""
+    cohort = survey.cohort
+    share, limit, count = p_novel_of(survey)
+    return {
+        "by_memory_age_days": [
+            {
+                "age": age,
+                "sightings": int(every[1]),
+                "p_novel": _number(every[0] / every[1]) if every[1] else None,
+                "spree_sightings": int(spree[1]),
+                "spree_p_novel": _number(spree[0] / spree[1]) if spree[1] else None,
+            }
+            for age, every, spree in zip(
+                age_names(), cohort.novelty, cohort.spree_novelty, strict=True
+            )
+        ],
+        "last_week_spree": {"p_novel": _number(share), "upper": _number(limit), "of": count},
+    }
+
+
+def _gateways(survey: Survey) -> list[dict[str, Any]]:
+    """The time stamps of each gateway."""
+    return [
+        {
+            "gateway": name or "(none named)",
+            "samples": seen.samples,
+            "whole_seconds": _number(survey.seconds[name] / seen.samples),
+            "whole_minutes": _number(seen.minutes / seen.samples),
+            "back_over_10s": _number(seen.back_10s / seen.samples),
+            "back_over_60s": _number(seen.back_60s / seen.samples),
+            "class": stamps.name.lower(),
+        }
+        for name, (seen, stamps) in sorted(survey.stamps().items())
+    ]
+
+
+def _chronic(result: Result) -> list[dict[str, Any]]:
+    """Recipients that are throttled again and again, and the command that exempts each."""
+    return [
+        {
+            "recipient": result.name(name),
+            "throttles": held.throttle,
+            "command": f"otpguard exempt {name} --reason 'disposable or test'"
+            if result.show_recipients
+            else None,  # a masked number cannot be exempted
+        }
+        for name, held in result.current.alarms.by_recipient.items()
+        if held.chronic
+    ][:CASES_MAX]
+
+
+def _throttled(result: Result) -> list[dict[str, Any]]:
+    """The throttled that count first, with what is to be judged of each."""
+    return [
+        {
+            "recipient": result.name(name),
+            "episode_id": record.episode_id,
+            "episodes": held.throttle,
+            "set_aside": aside(name, held, result.judged),
+            "verdict": verdict(result, name, held),
+            "novel_most": held.novel,
+            "at": _clock_ms(record.at_ms),
+            "rule": record.reason.rule,
+            "score": _number(record.reason.score),
+            "threshold": record.reason.threshold,
+            "text": record.reason.text,
+            "known": record.known,
+            "mode": record.mode,
+            "sightings": _sightings(record.sightings),
+        }
+        for name, held, record in result.throttled[:CASES_MAX]
+    ]
 
 
 def age_names() -> list[str]:

@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -40,60 +40,71 @@ MARGINS = (0.0, 1.0, 2.0, 3.0)
 
 Source = Callable[[Callable[[int], None]], Iterator["Slice"]]
 
+FilesArgument = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="FILE…|-", help="JSON lines or .csv (.gz too), or - for stdin.", show_default=False
+    ),
+]
+KafkaOption = Annotated[
+    bool, typer.Option("--kafka", help="Read the input topic; no group, no commits.")
+]
+SinceOption = Annotated[
+    str | None, typer.Option(help="With --kafka: from then, such as 30d or 2026-03-01T00:00Z.")
+]
+UntilOption = Annotated[str | None, typer.Option(help="With --kafka: until then; default: now.")]
+SubscribersOption = Annotated[
+    int | None,
+    typer.Option(min=1, help="Subscribers behind the history; default: those seen in it."),
+]
+JudgedOption = Annotated[
+    Path | None,
+    typer.Option(
+        help="Recipients or episodes, one a line, that were attacks or test numbers.",
+        exists=True,
+        dir_okay=False,
+    ),
+]
+MissesOption = Annotated[int, typer.Option(min=0, max=1000, help="Nearest misses to show.")]
+ShowOption = Annotated[
+    bool, typer.Option("--show-recipients", help="Whole numbers instead of masked ones.")
+]
+WriteOption = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="Write the proposed settings here (TOML).")
+]
+ReportOption = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="Write a page with plots here (HTML).")
+]
+ColumnsOption = Annotated[
+    str | None, typer.Option(help="CSV: names of the fields, if there is no head line.")
+]
+DelimiterOption = Annotated[str, typer.Option(help="CSV: between fields.")]
+EncodingOption = Annotated[str, typer.Option(help="CSV: such as gb18030.")]
+QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="No progress on stderr.")]
+
 
 def calibrate(
-    files: Annotated[
-        list[str] | None,
-        typer.Argument(
-            metavar="FILE…|-",
-            help="JSON lines or .csv (.gz too), or - for stdin.",
-            show_default=False,
-        ),
-    ] = None,
+    files: FilesArgument = None,
     config: ConfigOption = None,
     *,
-    kafka: Annotated[
-        bool, typer.Option("--kafka", help="Read the input topic; no group, no commits.")
-    ] = False,
-    since: Annotated[
-        str | None, typer.Option(help="With --kafka: from then, such as 30d or 2026-03-01T00:00Z.")
-    ] = None,
-    until: Annotated[
-        str | None, typer.Option(help="With --kafka: until then; default: now.")
-    ] = None,
-    subscribers: Annotated[
-        int | None,
-        typer.Option(min=1, help="Subscribers behind the history; default: those seen in it."),
-    ] = None,
-    judged: Annotated[
-        Path | None,
-        typer.Option(
-            help="Recipients or episodes, one a line, that were attacks or test numbers.",
-            exists=True,
-            dir_okay=False,
-        ),
-    ] = None,
-    misses: Annotated[int, typer.Option(min=0, max=1000, help="Nearest misses to show.")] = 20,
-    show_recipients: Annotated[
-        bool, typer.Option("--show-recipients", help="Whole numbers instead of masked ones.")
-    ] = False,
-    write: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Write the proposed settings here (TOML).")
-    ] = None,
-    report: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Write a page with plots here (HTML).")
-    ] = None,
+    kafka: KafkaOption = False,
+    since: SinceOption = None,
+    until: UntilOption = None,
+    subscribers: SubscribersOption = None,
+    judged: JudgedOption = None,
+    misses: MissesOption = 20,
+    show_recipients: ShowOption = False,
+    write: WriteOption = None,
+    report: ReportOption = None,
     maps: MapOption = None,
     constants: SetOption = None,
     time_format: TimeOption = None,
     zone: ZoneOption = None,
-    columns: Annotated[
-        str | None, typer.Option(help="CSV: names of the fields, if there is no head line.")
-    ] = None,
-    delimiter: Annotated[str, typer.Option(help="CSV: between fields.")] = ",",
-    encoding: Annotated[str, typer.Option(help="CSV: such as gb18030.")] = "utf-8",
+    columns: ColumnsOption = None,
+    delimiter: DelimiterOption = ",",
+    encoding: EncodingOption = "utf-8",
     as_json: JsonOption = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress on stderr.")] = False,
+    quiet: QuietOption = False,
 ) -> None:
     r"""Run the detector over history, and say what its settings should be and what is unproved.
 
@@ -116,43 +127,74 @@ def calibrate(
         raise UsageError("--since and --until go with --kafka; a file is read whole")
     if report is not None:
         _need_report()
-    settings = settings_of(config)
-
-    from streams.calibrate.history import ColumnTable, TopicHistory  # noqa: PLC0415 - start-up time
-    from streams.calibrate.result import document  # noqa: PLC0415
-    from streams.cluster.admin import client_arguments  # noqa: PLC0415
-    from streams.feeds.mapping import FieldMap  # noqa: PLC0415
-
-    names = files or []
-    if kafka:
-        topic = TopicHistory(
-            client_arguments(settings.kafka), settings.topics.input, _moment(since), _moment(until)
-        )
-        source: Source = topic.slices
-        total, said = topic.records or None, f"topic {settings.topics.input}"
-    else:
-        table = None
-        if _are_csv(names):
-            rules = FieldMap.parse(
-                maps or (), constants or (), time_format or "ms",
-                zone_of(settings, time_format, zone),
-            )  # fmt: skip
-            table = ColumnTable(rules, columns.split(",") if columns else None, delimiter, encoding)
-        source = partial(_read, settings, names, table)
-        total, said = _size(names), ", ".join(names)
+    settings, names = settings_of(config), files or []
+    table = None
+    if not kafka and _are_csv(names):
+        table = _table(settings, maps, constants, time_format, zone, columns, delimiter, encoding)
+    history = _topic(settings, since, until) if kafka else _files(settings, names, table)
     result = _calibrated(
         settings,
-        source,
-        said,
-        total=total,
-        unit="records" if kafka else "bytes",
-        again="-" not in names,
+        history,
         subscribers=subscribers,
         judged=_names(judged, settings.intake().numbers),
         misses=misses,
         show_recipients=show_recipients,
         quiet=quiet or not sys.stderr.isatty(),
     )
+    _tell(result, config, write, report, as_json=as_json)
+
+
+@dataclass(frozen=True, slots=True)
+class _History:
+    """The messages that are calibrated on."""
+
+    source: Source
+    name: str
+    total: int | None  # of `unit`; None where nobody knows
+    unit: str
+    again: bool = True  # it can be read twice
+
+
+def _topic(settings: Settings, since: str | None, until: str | None) -> _History:
+    from streams.calibrate.history import TopicHistory  # noqa: PLC0415 - start-up time
+    from streams.cluster.admin import client_arguments  # noqa: PLC0415
+
+    name = settings.topics.input
+    found = TopicHistory(client_arguments(settings.kafka), name, _moment(since), _moment(until))
+    return _History(found.slices, f"topic {name}", found.records or None, "records")
+
+
+def _files(settings: Settings, names: list[str], table: ColumnTable | None) -> _History:
+    source = partial(_read, settings, names, table)
+    return _History(source, ", ".join(names), _size(names), "bytes", again="-" not in names)
+
+
+def _table(
+    settings: Settings,
+    maps: list[str] | None,
+    constants: list[str] | None,
+    time_format: str | None,
+    zone: str | None,
+    columns: str | None,
+    delimiter: str,
+    encoding: str,
+) -> ColumnTable:
+    """The rules by which lines of CSV become events."""
+    from streams.calibrate.history import ColumnTable  # noqa: PLC0415 - start-up time
+    from streams.feeds.mapping import FieldMap  # noqa: PLC0415
+
+    rules = FieldMap.parse(
+        maps or (), constants or (), time_format or "ms", zone_of(settings, time_format, zone)
+    )
+    return ColumnTable(rules, columns.split(",") if columns else None, delimiter, encoding)
+
+
+def _tell(
+    result: Result, config: Path | None, write: Path | None, report: Path | None, *, as_json: bool
+) -> None:
+    """Write the files that were asked for, and the findings to standard output."""
+    from streams.calibrate.result import document  # noqa: PLC0415 - start-up time
+
     found = document(result)
     if write is not None:
         _write(write, config, result)
@@ -162,12 +204,12 @@ def calibrate(
         write_page(result, found, report, shlex.join(["otpguard", *sys.argv[1:]]))
     if as_json:
         write_json(found)
-    else:
-        _say(found)
-        settled = tr("proposed settings") if found["changes"] else tr("settings, as they are now")
-        for path, what in ((write, settled), (report, tr("report"))):
-            if path is not None:
-                typer.echo(tr("{what}: {path}").format(what=what, path=path.resolve()))
+        return
+    _say(found)
+    settled = tr("proposed settings") if found["changes"] else tr("settings, as they are now")
+    for path, what in ((write, settled), (report, tr("report"))):
+        if path is not None:
+            typer.echo(tr("{what}: {path}").format(what=what, path=path.resolve()))
 
 
 def _read(
@@ -190,12 +232,8 @@ def _are_csv(names: list[str]) -> bool:
 
 def _calibrated(
     settings: Settings,
-    source: Source,
-    said: str,
+    history: _History,
     *,
-    total: int | None,
-    unit: str,
-    again: bool,
     subscribers: int | None,
     judged: frozenset[str],
     misses: int,
@@ -210,22 +248,22 @@ def _calibrated(
 
     def survey_of(chosen: Settings, *, measure: bool) -> tuple[Survey, int]:
         params = chosen.params()
-        if unit == "bytes":
+        if history.unit == "bytes":
             params = whole(params, chosen.topics.partitions)
         survey = Survey(params, chosen.recogniser(), judged=judged, measure=measure)
         survey.peaks.misses_max = misses
         label = "measuring" if measure else "at the proposed settings"
-        with _progress(label, total, unit, quiet=quiet) as show:
-            refused = _run(survey, chosen, source(show))
+        with _progress(label, history.total, history.unit, quiet=quiet) as show:
+            refused = _run(survey, chosen, history.source(show))
         survey.close()
         return survey, refused
 
     current, refused = survey_of(settings, measure=True)
     if not current.messages:
         raise UsageError(
-            f"{said}: no event that counts; {refused:,} values were refused. `otpguard topics "
-            "schema sms.delivery.v1` says what an event is; for CSV, --map and --time say which "
-            "column is which field"
+            f"{history.name}: no event that counts; {refused:,} values were refused. "
+            "`otpguard topics schema sms.delivery.v1` says what an event is; for CSV, --map and "
+            "--time say which column is which field"
         )
     incidents, recogniser = Incidents(settings.intake()), settings.recogniser()
     params = settings.params()
@@ -243,7 +281,7 @@ def _calibrated(
         for margin in sorted({*MARGINS, now})
     ]
     result = Result(
-        said, settings, current, subscribers, judged, [], None, margins, None, [], refused,
+        history.name, settings, current, subscribers, judged, [], None, margins, None, [], refused,
         show_recipients,
     )  # fmt: skip
     throttles = result.rates(current)[1]
@@ -252,7 +290,7 @@ def _calibrated(
     if result.changes:
         better = proposed(settings, result.changes)
         result.proposed_rehearsal = rehearse(better.params(), better.recogniser(), incidents)
-        if again:
+        if history.again:
             result.proposed, _ = survey_of(better, measure=False)
     return result
 
@@ -280,6 +318,18 @@ def _run(survey: Survey, settings: Settings, slices: Iterator[Slice]) -> int:
 
 def _say(found: dict[str, Any]) -> None:
     """The findings in a screenful."""
+    _say_history(found)
+    _say_rates(found)
+    _say_named(found)
+    _say_throttled(found)
+    _say_misses(found["nearest_misses"])
+    _say_left_out(found["history"])
+    typer.echo("")
+    _say_changes(found)
+
+
+def _say_history(found: dict[str, Any]) -> None:
+    """Size, span and habits."""
     from streams.calibrate.result import outside  # noqa: PLC0415 - start-up time
 
     history = found["history"]
@@ -306,6 +356,10 @@ def _say(found: dict[str, Any]) -> None:
         )
         + "\n"
     )
+
+
+def _say_rates(found: dict[str, Any]) -> None:
+    """Alarms per million subscriber-days, what they prove, and stamps that blunt them."""
     rows = [
         (tr(which), level.upper(), rate["episodes"], rate["per_million"],
          "{}-{}".format(*rate["per_million_95"]), tr(rate["standing"]))
@@ -333,9 +387,11 @@ def _say(found: dict[str, Any]) -> None:
                 gateway=gateway["gateway"], kind=tr(gateway["class"].replace("_", " "))
             )
         )
-    _say_named(found)
-    _say_throttled(found)
-    if found["nearest_misses"]:
+
+
+def _say_misses(misses: list[dict[str, Any]]) -> None:
+    """The ten that came nearest to a throttle."""
+    if misses:
         write_table(
             (
                 tr("share"),
@@ -349,9 +405,13 @@ def _say(found: dict[str, Any]) -> None:
             [
                 (m["share_of_bar"], m["rule"], m["score"], m["bar"], m["recipient"], m["at"],
                  len(m["sightings"]))
-                for m in found["nearest_misses"][:10]
+                for m in misses[:10]
             ],
         )  # fmt: skip
+
+
+def _say_left_out(history: dict[str, Any]) -> None:
+    """Warn of values and recipients that the rates lack."""
     if history["refused"]:
         typer.echo(
             tr(
@@ -366,7 +426,10 @@ def _say(found: dict[str, Any]) -> None:
                 "detect.recipients_max, or rates read too low"
             ).format(n=f"{history['evicted']:,}")
         )
-    typer.echo("")
+
+
+def _say_changes(found: dict[str, Any]) -> None:
+    """Proposals, and what stands in the way of the target."""
     for change in found["changes"]:
         typer.echo(
             tr("propose {name} = {value} (now {was}): {because}").format(

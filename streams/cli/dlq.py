@@ -29,7 +29,7 @@ from streams.errors import UsageError
 from streams.shown import shown
 
 if TYPE_CHECKING:
-    from streams.operate.dlq import Filter, Letter
+    from streams.operate.dlq import Filter, Letter, LetterReplay
 
 app = group("See what was refused, and send it in again.")
 
@@ -48,6 +48,23 @@ UntilOption = Annotated[
 PartitionOption = Annotated[
     int | None, typer.Option(min=0, help="Of the source.", show_default=False)
 ]
+ReplayLimitOption = Annotated[
+    int | None,
+    typer.Option(min=1, help="No more than so many, the oldest.", show_default=False),
+]
+ByKeyOption = Annotated[
+    bool,
+    typer.Option(
+        "--by-key", help="A letter without a key goes to any partition: after some were added."
+    ),
+]
+UncheckedOption = Annotated[
+    bool, typer.Option("--unchecked", help="Also what would be refused again by these settings.")
+]
+AgainOption = Annotated[
+    bool, typer.Option("--again", help="Also what a replay came to, once more.")
+]
+DryRunOption = Annotated[bool, typer.Option("--dry-run", "-n", help="Only say what would be done.")]
 
 
 @app.command("ls")
@@ -166,27 +183,12 @@ def replay(
     since: SinceOption = None,
     until: UntilOption = None,
     partition: PartitionOption = None,
-    limit: Annotated[
-        int | None,
-        typer.Option(min=1, help="No more than so many, the oldest.", show_default=False),
-    ] = None,
+    limit: ReplayLimitOption = None,
     rate_max: Annotated[float, typer.Option(min=0.1, help="Events a second.")] = 1000.0,
-    by_key: Annotated[
-        bool,
-        typer.Option(
-            "--by-key", help="A letter without a key goes to any partition: after some were added."
-        ),
-    ] = False,
-    unchecked: Annotated[
-        bool,
-        typer.Option("--unchecked", help="Also what would be refused again by these settings."),
-    ] = False,
-    again: Annotated[
-        bool, typer.Option("--again", help="Also what a replay came to, once more.")
-    ] = False,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", "-n", help="Only say what would be done.")
-    ] = False,
+    by_key: ByKeyOption = False,
+    unchecked: UncheckedOption = False,
+    again: AgainOption = False,
+    dry_run: DryRunOption = False,
     as_json: JsonOption = False,
 ) -> None:
     r"""Send refused events into the input again, with their original keys and bytes.
@@ -218,17 +220,21 @@ def replay(
         letters, account = replayer.choose(find(clients, topics.dead_letters, wanted, tell).letters)
     with _counted("replayed", len(letters)) as tell, _stopped() as stopped:
         replayer.run(letters, account, limit=limit, dry_run=dry_run, stop=stopped, tell=tell)
-    told = {
-        "would_publish" if dry_run else "published": account.published,
-        "would_be_refused": dict(sorted(account.refused_still.items())),
-        "replayed_before": account.replayed_before,
-        "refused_again": account.refused_again,
-        "cut_or_empty": account.not_whole,
-        "interrupted": stopped(),
-    }
     if as_json:
-        write_json(told)
-        return
+        write_json({
+            "would_publish" if dry_run else "published": account.published,
+            "would_be_refused": dict(sorted(account.refused_still.items())),
+            "replayed_before": account.replayed_before,
+            "refused_again": account.refused_again,
+            "cut_or_empty": account.not_whole,
+            "interrupted": stopped(),
+        })  # fmt: skip
+    else:
+        _say_replayed(account, dry_run=dry_run, stopped=stopped())
+
+
+def _say_replayed(account: LetterReplay, *, dry_run: bool, stopped: bool) -> None:
+    """Say how many were sent, and why the others were not."""
     typer.echo(f"{'would replay' if dry_run else 'replayed'} {account.published}")
     left = {
         **{f"would be refused as {why}:": n for why, n in account.refused_still.items()},
@@ -239,7 +245,7 @@ def replay(
     for what, n in left.items():
         if n:
             typer.echo(f"left: {what} {n}")
-    if stopped():
+    if stopped:
         typer.echo("stopped before the end; called again, it goes on", err=True)
 
 

@@ -166,7 +166,7 @@ def _run(settings: Settings, gateway: Gateway, gateway_id: str | None, where: st
     metrics = Metrics("adapter")
     with working("cannot enforce"):
         adapter = Adapter(
-            Reconciler(gateway, DesiredState(settings.enforce.guard()), name),
+            Reconciler(gateway, DesiredState(settings.enforce.rails()), name),
             client_arguments(settings.kafka),
             settings.topics,
             f"{settings.app_id}-enforce-{name}",

@@ -7,14 +7,18 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Annotated, Final
+from typing import IO, TYPE_CHECKING, Annotated, Final
 
 import typer
 
 from streams.cli.shared import ConfigOption, opened, said, settings_of
 from streams.errors import UsageError
 from streams.language import tr
+
+if TYPE_CHECKING:
+    from streams.operate.replay import Replayed
 
 PACED_S: Final = 2.0
 """Least run whose pace is said: a shorter one tells of starting up."""
@@ -57,9 +61,7 @@ def replay(
     from streams.operate.replay import replay as run  # noqa: PLC0415 - start-up time
 
     topic = settings.topics.episode if episodes else None
-    counts: Counter[str] = Counter()
-    reasons: Counter[str] = Counter()
-    began, first = 0.0, 0
+    account = _Account()
     with ExitStack() as stack:
         letters = stack.enter_context(_created(dlq)) if dlq else None
         show = stack.enter_context(_progress(files)) if not quiet and sys.stderr.isatty() else None
@@ -73,35 +75,59 @@ def replay(
                             show(sum(map(len, lines)) + len(lines))
 
         for step in run(settings, chunks()):
-            if not counts:  # what the first chunk took is mostly reading words for the first time
-                began, first = time.perf_counter(), step.lines
             sys.stdout.buffer.writelines(outputs(step, topic))
             sys.stdout.buffer.flush()
-            counts["lines"] += step.lines
-            counts["codes"] += step.decisions.codes
-            counts["actions"] += len(step.decisions.actions)
-            counts.update({str(outcome): n for outcome, n in step.decoded.outcomes.items()})
-            reasons.update(str(reject.reason) for reject in step.decoded.rejects)
+            account.take(step)
             if letters is not None:
                 letters.writelines(
                     msgspec.json.encode(refused(reject)) + b"\n" for reject in step.decoded.rejects
                 )
     if not quiet:
-        took_s = time.perf_counter() - began
-        pace = tr("{took} s, {rate} lines/s").format(
-            took=f"{took_s:.1f}", rate=f"{(counts['lines'] - first) / took_s:,.0f}"
-        )
-        told = [said(counts) or tr("no lines")]
-        told.append(tr("refused: {what}").format(what=said(reasons)) if reasons else "")
-        told.append(pace if began and took_s >= PACED_S else "")
-        print("; ".join(filter(None, told)), file=sys.stderr)
-    if counts["lines"] and sum(reasons.values()) == counts["lines"]:
-        few = ", ".join(reason for reason, _ in reasons.most_common(3))
+        print(account.said(), file=sys.stderr)
+    account.check()
+
+
+@dataclass
+class _Account:
+    """Counts of what became of all lines, and their pace."""
+
+    counts: Counter[str] = field(default_factory=Counter)
+    reasons: Counter[str] = field(default_factory=Counter)
+    began: float = 0.0
+    first: int = 0  # lines of the first chunk, which is mostly words read for the first time
+
+    def take(self, step: Replayed) -> None:
+        """Count one chunk."""
+        if not self.counts:
+            self.began, self.first = time.perf_counter(), step.lines
+        self.counts["lines"] += step.lines
+        self.counts["codes"] += step.decisions.codes
+        self.counts["actions"] += len(step.decisions.actions)
+        self.counts.update({str(outcome): n for outcome, n in step.decoded.outcomes.items()})
+        self.reasons.update(str(reject.reason) for reject in step.decoded.rejects)
+
+    def said(self) -> str:
+        """All of it in one line."""
+        told = [said(self.counts) or tr("no lines")]
+        if self.reasons:
+            told.append(tr("refused: {what}").format(what=said(self.reasons)))
+        took_s = time.perf_counter() - self.began
+        if self.began and took_s >= PACED_S:
+            rate = f"{(self.counts['lines'] - self.first) / took_s:,.0f}"
+            told.append(tr("{took} s, {rate} lines/s").format(took=f"{took_s:.1f}", rate=rate))
+        return "; ".join(told)
+
+    def check(self) -> None:
+        """Raise UsageError if no line was an event: then it is the wrong file."""
+        lines = self.counts["lines"]
+        if not lines or self.reasons.total() < lines:
+            return
+        few = ", ".join(reason for reason, _ in self.reasons.most_common(3))
         raise UsageError(
             tr(
                 "not one of {n} lines is an event ({few}); `otpguard topics schema "
                 "sms.delivery.v1` says what one is, --dlq FILE keeps them"
-            ).format(n=counts["lines"], few=few)
+            ).format(n=lines, few=few)
         )
 
 

@@ -340,7 +340,7 @@ class Enforce(Section):
         None, ge=1, description="under lease at a time; none: sized from subscribers"
     )
 
-    def guard(self) -> RailParams:
+    def rails(self) -> RailParams:
         """The rails."""
         from dataclasses import replace  # noqa: PLC0415 - start-up time
 

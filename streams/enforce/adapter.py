@@ -272,11 +272,11 @@ class Adapter:
     def _watch(self, now_ms: int) -> None:
         """Gauges, and a line in the log for each turn of events."""
         reconciler = self._reconciler
-        guard, params = reconciler.book.guard, reconciler.book.params
-        share = utilisation(params, guard, now_ms)
-        if guard.open != self._rails_open:
-            self._rails_open = guard.open
-            log.warning("rails %s", "hold back new leases" if guard.open else "let leases in again")
+        rails, params = reconciler.book.rails, reconciler.book.params
+        share = utilisation(params, rails, now_ms)
+        if rails.open != self._rails_open:
+            self._rails_open = rails.open
+            log.warning("rails %s", "hold back new leases" if rails.open else "let leases in again")
         if (share >= RAILS_ALARM_RATIO) != self._rails_near:
             self._rails_near = not self._rails_near
             log.warning("leases are at %.0f %% of what the rails let in", share * 100)
@@ -289,7 +289,7 @@ class Adapter:
                 log.warning("gateway %s is away, messages pass: %s", name, reconciler.away)
         if reconciler.up:
             self.ready.set()
-        self._metrics.put("rails_open", guard.open)
+        self._metrics.put("rails_open", rails.open)
         self._metrics.put("rails_load_ratio", share)
         self._metrics.put("gateway_up", reconciler.up)
         self._metrics.put("leases_held", len(reconciler.holds()))

@@ -65,7 +65,7 @@ class DesiredState:
     """Mutable. Entries are bounded by the leases of the last hour, overrides by the operator."""
 
     params: RailParams
-    guard: Rails = field(default_factory=Rails)
+    rails: Rails = field(default_factory=Rails)
     entries: dict[str, Entry] = field(default_factory=dict)
     overrides: dict[str, dict[tuple[str, str], Override]] = field(default_factory=dict)
     deadlines: list[tuple[int, str]] = field(default_factory=list)  # heap: answers that may change
@@ -97,11 +97,11 @@ def take_action(
             return None if known.action.action_id == action.action_id else NoLease.STALE
     refusal = None
     if action.verb == "release" or action.mode != "enforce":
-        withdraw(book.guard, action.recipient)
+        withdraw(book.rails, action.recipient)
     else:
         refusal = admit(
             book.params,
-            book.guard,
+            book.rails,
             action.recipient,
             issued_at_ms=action.issued_at_ms,
             expires_at_ms=action.expires_at_ms,

@@ -21,17 +21,17 @@ from detectors.chain import Params, Partition, process
 from detectors.episodes.episode import EpisodeParams
 from detectors.leases.rails import RailParams, Rails, admit
 from detectors.model.event import Trust
-from detectors.model.records import Action, EpisodeRecord, Level, refuses
+from detectors.model.records import Action, EpisodeRecord, Level
 from detectors.recognise.recogniser import RecogniseParams, Recogniser
 from detectors.recognise.registry import Registry
 from streams.wire.events import Intake, decode
 from streams.wire.recipients import Numbers
 from tests.adversary.moves import DAY_MS, HOUR_MS, MINUTE_MS, Kind, Move, Shot
+from tests.scenarios.play import is_refused
 
 INTAKE: Final = Intake(Numbers("CN"))
 REGISTRY: Final = Registry.shipped()
 PARAMS: Final = Params(episode=EpisodeParams(mode="enforce"))
-APPLY_MS: Final = 500
 OFFSETS_PER_S: Final = 16
 BATCH: Final = 2048
 LEARNT_CODES: Final = 5
@@ -105,10 +105,10 @@ def _settle(
     records: Sequence[EpisodeRecord],
 ) -> None:
     by_recipient: dict[str, list[Action]] = {}
-    guard, rails = Rails(), RailParams()
+    rails, params = Rails(), RailParams()
     for action in actions:
         if action.verb == "throttle":
-            played.rails += _railed(guard, rails, action)
+            played.rails += _railed(rails, params, action)
         by_recipient.setdefault(action.recipient, []).append(action)
     played.throttled = sum(
         r.level is Level.THROTTLE and r.change in ("opened", "raised") for r in records
@@ -137,7 +137,7 @@ class _Codes:
     def take(self, shot: Shot, platform: int, trust: Trust) -> None:
         """Count one code."""
         recipient, at_ms, played = shot.value["recipient"], shot.arrives_ms, self.played
-        refused = _refused(self.leases.get(recipient, ()), at_ms, platform, trust)
+        refused = is_refused(self.leases.get(recipient, ()), at_ms, platform, trust)
         if shot.kind is Kind.OWN:
             if refused:
                 played.own_refused.append(shot.platform)
@@ -181,10 +181,10 @@ def _ends(leases: Sequence[Action]) -> Iterator[int]:
             yield ends if after is None else min(ends, after.issued_at_ms)
 
 
-def _railed(guard: Rails, rails: RailParams, action: Action) -> bool:
+def _railed(rails: Rails, params: RailParams, action: Action) -> bool:
     """Whether a gateway's rail refuses this lease."""
     refusal = admit(
-        rails, guard, action.recipient,
+        params, rails, action.recipient,
         issued_at_ms=action.issued_at_ms, expires_at_ms=action.expires_at_ms,
         opened_ms=action.opened_ms, now_ms=action.issued_at_ms,
     )  # fmt: skip
@@ -204,16 +204,3 @@ def _open_spans(records: Iterable[EpisodeRecord]) -> dict[str, list[tuple[int, i
     for recipient, from_ms in begun.values():
         spans.setdefault(recipient, []).append((from_ms, 1 << 62))
     return spans
-
-
-def _refused(leases: Sequence[Action], at_ms: int, platform: int, trust: Trust) -> bool:
-    """Whether a gateway holds this code back: the newest lease that has reached it decides."""
-    for lease in reversed(leases):
-        if lease.issued_at_ms + APPLY_MS <= at_ms:
-            return (
-                lease.verb == "throttle"
-                and lease.mode == "enforce"
-                and at_ms < lease.expires_at_ms
-                and refuses(lease.scope, platform, trust)
-            )
-    return False

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import pytest
-from kafka import KafkaConsumer, KafkaProducer, TopicPartition
+from kafka import KafkaProducer
 
 from streams.cluster.rights import names
 from streams.cluster.topics import create
@@ -28,6 +28,7 @@ from streams.scenarios import generate
 from tests.enforce.loop import ready
 from tests.enforce.services import Server
 from tests.ports import free_port
+from tests.reading import written
 from tests.streams.operate.test_doctor import NAMES
 from tests.waiting import wait_until
 
@@ -113,18 +114,7 @@ def flood() -> Iterator[dict[str, Any]]:
 
 def records(broker: Broker, topic: str) -> list[Any]:
     """All there are now."""
-    with closing(
-        KafkaConsumer(bootstrap_servers=broker.bootstrap, allow_auto_create_topics=False)
-    ) as consumer:
-        places = [TopicPartition(topic, each) for each in consumer.partitions_for_topic(topic)]
-        consumer.assign(places)
-        consumer.seek_to_beginning(*places)
-        ends = consumer.end_offsets(places)
-        found: list[Any] = []
-        while any(consumer.position(each) < ends[each] for each in places):
-            for batch in consumer.poll(timeout_ms=1_000).values():
-                found += batch
-    return found
+    return written({"bootstrap_servers": broker.bootstrap}, topic)
 
 
 def program(config: Path, folder: Path, name: str, *words: str) -> Server:

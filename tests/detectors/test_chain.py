@@ -174,11 +174,11 @@ def test_a_flood_with_a_long_drip_before_it_keeps_within_the_rail_of_a_day() -> 
     fast = [Event(start_ms + n * 3000, VICTIM, f"new {n % 12}") for n in range(600)]
     actions = throttles(run(ENFORCE, history() + drip + fast))
     assert max(a.issued_at_ms - a.evidence.first_ms for a in actions) > DAY_MS
-    guard = Rails()
+    rails = Rails()
     for a in actions:
         refusal = admit(
             RailParams(),
-            guard,
+            rails,
             a.recipient,
             issued_at_ms=a.issued_at_ms,
             expires_at_ms=a.expires_at_ms,

@@ -144,7 +144,7 @@ class Loop:
         with closing(KafkaConsumer(**client_arguments(self.settings.kafka))) as consumer:
             consumer.assign([place])
             consumer.seek(place, offset)
-            records = consumer.poll(timeout_ms=1000 * END_S, max_records=1)
+            records = consumer.poll(timeout_ms=int(1000 * END_S), max_records=1)
         return json.loads(records[place][0].value)
 
 

@@ -228,15 +228,15 @@ def word(broker: Broker, folder: Path, number: int) -> dict[str, Any]:
         values = ((each.recipient.encode(), encode_action(each)) for each in leases)
         fill(broker, roles["throttle"], values)
         for _ in range(number):
-            for words in WORDS:
+            for verb, *more in WORDS:
                 said = subprocess.run(
-                    [sys.executable, "-m", "streams", *words, "--reason", "a measure", "--json",
-                     "--wait", "60", "--config", str(config)],
+                    [sys.executable, "-m", "streams", verb, *more, "--reason", "a measure",
+                     "--json", "--wait", "60", "--config", str(config)],
                     check=True, capture_output=True, timeout=END_S,
                 )  # fmt: skip
                 obeyed = json.loads(said.stdout)["in_effect"]
                 assert len(obeyed) == 2, obeyed
-                took.setdefault(words[0], []).append(max(obeyed.values()))
+                took.setdefault(verb, []).append(max(obeyed.values()))
     return {
         "words": number * len(WORDS),
         **{f"{verb}_median_s": round(statistics.median(each), 3) for verb, each in took.items()},

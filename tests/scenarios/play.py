@@ -6,7 +6,7 @@ What comes out is what became of each recipient: when it was noticed, and what w
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Final, NamedTuple
@@ -110,7 +110,7 @@ def play(
             refused = (
                 recipient in leases
                 and bool(codes.otp[row])
-                and _refused(
+                and is_refused(
                     leases[recipient],
                     event.value["event_time_ms"],
                     int(codes.platform[row]),
@@ -152,8 +152,8 @@ def _raise(outcome: Outcome, event: Labelled, level: Level, leases: list[Action]
             outcome.shadow = leases[0].mode == "shadow"
 
 
-def _refused(leases: list[Action], at_ms: int, platform: int, trust: Trust) -> bool:
-    """Whether a gateway holds this code back: the newest lease that has reached it decides."""
+def is_refused(leases: Sequence[Action], at_ms: int, platform: int, trust: Trust) -> bool:
+    """Tell if a gateway holds a code back: the newest lease that has reached it decides."""
     for lease in reversed(leases):
         if lease.issued_at_ms + APPLY_MS <= at_ms:
             return (

@@ -21,10 +21,10 @@ LEASE_MS = 600_000
 SMALL = RailParams(new_per_minute=10, recipients_max=50)
 
 
-def lease(guard: Rails, name: str, at_ms: int, *, params: RailParams = SMALL) -> Refusal | None:
+def lease(rails: Rails, name: str, at_ms: int, *, params: RailParams = SMALL) -> Refusal | None:
     return admit(
         params,
-        guard,
+        rails,
         name,
         issued_at_ms=at_ms,
         expires_at_ms=at_ms + LEASE_MS,
@@ -34,58 +34,58 @@ def lease(guard: Rails, name: str, at_ms: int, *, params: RailParams = SMALL) ->
 
 
 def test_a_rush_is_cut_at_the_cap_and_those_before_it_stay() -> None:
-    guard = Rails()
-    answers = [lease(guard, f"r{n}", n) for n in range(15)]
+    rails = Rails()
+    answers = [lease(rails, f"r{n}", n) for n in range(15)]
     assert answers == [None] * 10 + [Refusal.RATE] * 5
-    assert guard.open
-    assert len(guard.until_ms) == 10
+    assert rails.open
+    assert len(rails.until_ms) == 10
 
 
 def test_renewals_pass_an_open_rail() -> None:
-    guard = Rails()
+    rails = Rails()
     for n in range(15):
-        lease(guard, f"r{n}", n)
-    assert lease(guard, "r3", 20) is None
+        lease(rails, f"r{n}", n)
+    assert lease(rails, "r3", 20) is None
 
 
 def test_an_open_rail_stays_open_while_the_rush_goes_on_and_shuts_under_the_ratio() -> None:
-    guard = Rails()
+    rails = Rails()
     for n in range(11):
-        lease(guard, f"r{n}", n)
+        lease(rails, f"r{n}", n)
     # 9 a minute is under the cap, but not under 80 % of it: the middle keeps what it finds.
-    middle = [lease(guard, f"m{n}", MINUTE_MS * 2 + n) for n in range(9)]
+    middle = [lease(rails, f"m{n}", MINUTE_MS * 2 + n) for n in range(9)]
     assert middle[:8] == [None] * 8  # a whole quiet minute went by before
-    guard.rate_open = True
-    assert lease(guard, "m9", MINUTE_MS * 2 + 9) is Refusal.RATE
-    assert lease(guard, "q0", MINUTE_MS * 4) is None
-    assert not guard.open
+    rails.rate_open = True
+    assert lease(rails, "m9", MINUTE_MS * 2 + 9) is Refusal.RATE
+    assert lease(rails, "q0", MINUTE_MS * 4) is None
+    assert not rails.open
 
 
 def test_refused_offers_keep_the_rail_open() -> None:
-    guard = Rails()
-    answers = [lease(guard, f"r{n}", n * 5_000) for n in range(60)]  # 12 a minute, for 5 minutes
+    rails = Rails()
+    answers = [lease(rails, f"r{n}", n * 5_000) for n in range(60)]  # 12 a minute, for 5 minutes
     assert answers[:10] == [None] * 10
     assert set(answers[11:]) == {Refusal.RATE}
 
 
 def test_the_share_rail_holds_and_frees_places_as_leases_end() -> None:
-    guard = Rails()
+    rails = Rails()
     step = MINUTE_MS // 9
-    answers = [lease(guard, f"r{n}", n * step) for n in range(60)]
+    answers = [lease(rails, f"r{n}", n * step) for n in range(60)]
     assert answers == [None] * 50 + [Refusal.SHARE] * 10
-    assert lease(guard, "late", 49 * step + LEASE_MS - 1) is None
+    assert lease(rails, "late", 49 * step + LEASE_MS - 1) is None
 
 
 def test_a_withdrawn_lease_frees_its_place() -> None:
     params = RailParams(new_per_minute=1000, recipients_max=10)
-    guard = Rails()
+    rails = Rails()
     for n in range(10):
-        lease(guard, f"r{n}", n, params=params)
+        lease(rails, f"r{n}", n, params=params)
     for n in range(3):
-        withdraw(guard, f"r{n}")
-    assert lease(guard, "new", 11, params=params) is None
-    forget(guard, 11 + LEASE_MS)
-    assert guard.until_ms == {}
+        withdraw(rails, f"r{n}")
+    assert lease(rails, "new", 11, params=params) is None
+    forget(rails, 11 + LEASE_MS)
+    assert rails.until_ms == {}
 
 
 @pytest.mark.parametrize(
@@ -120,25 +120,25 @@ def test_reading_the_log_again_admits_the_same() -> None:
 
 
 def test_memory_is_bounded_whatever_is_offered() -> None:
-    guard = Rails()
+    rails = Rails()
     for n in range(20_000):
-        lease(guard, f"r{n}", n * 1_000)
+        lease(rails, f"r{n}", n * 1_000)
     for n in range(20_000):
-        lease(guard, f"late{n}", 10_000_000 - n * 1_000)
-    assert len(guard.offered) <= OFFERS_S + 1
-    assert len(guard.until_ms) <= SMALL.recipients_max
-    assert len(guard.ends) <= SMALL.recipients_max
+        lease(rails, f"late{n}", 10_000_000 - n * 1_000)
+    assert len(rails.offered) <= OFFERS_S + 1
+    assert len(rails.until_ms) <= SMALL.recipients_max
+    assert len(rails.ends) <= SMALL.recipients_max
 
 
 def test_a_whole_campaign_fits_under_the_caps_of_any_operator_and_alarms_before_them() -> None:
     params = RailParams.sized(100_000)
-    guard = Rails()
+    rails = Rails()
     loads = []
     for n in range(5_000):  # A6: 5,000 recipients within 10 minutes
-        assert lease(guard, f"r{n}", n * 120, params=params) is None
-        loads.append(utilisation(params, guard, n * 120))
+        assert lease(rails, f"r{n}", n * 120, params=params) is None
+        loads.append(utilisation(params, rails, n * 120))
     assert max(loads) > RAILS_ALARM_RATIO
-    assert not guard.open
+    assert not rails.open
 
 
 @given(st.data())
@@ -155,21 +155,21 @@ def test_no_order_of_reading_refuses_a_lease_that_was_in_no_crowded_minute(
         sum(first <= second < first + 60 for second in seconds) > SMALL.new_per_minute
         for first in seconds
     )
-    guard = Rails()
+    rails = Rails()
     log = data.draw(st.permutations(list(enumerate(times))))
-    answers = [lease(guard, f"r{n}", time) for n, time in log]
+    answers = [lease(rails, f"r{n}", time) for n, time in log]
     assert (Refusal.RATE in answers) <= crowded
 
 
 @given(st.data())
 def test_in_no_order_more_new_leases_than_the_cap_get_into_one_minute(data: st.DataObject) -> None:
     times = data.draw(st.lists(st.integers(0, 200), min_size=1, max_size=80))
-    guard = Rails()
+    rails = Rails()
     params = RailParams(new_per_minute=10, recipients_max=1_000)
     admitted = [
         second
         for n, second in enumerate(times)
-        if lease(guard, f"r{n}", 10**12 + second * 1_000, params=params) is None
+        if lease(rails, f"r{n}", 10**12 + second * 1_000, params=params) is None
     ]
     for first in admitted:
         assert sum(first <= second < first + 60 for second in admitted) <= 10
@@ -180,10 +180,10 @@ def test_partitions_read_one_after_another_are_no_rush() -> None:
     params = RailParams(new_per_minute=800, recipients_max=20_000)
     log = [(n * 120, n, False) for n in range(5_000)]
     log += [(n * 120 + LEASE_MS // 2, n, True) for n in range(5_000)]
-    guard = Rails()
+    rails = Rails()
     refused = [
         admit(
-            params, guard, f"r{n}", issued_at_ms=at, expires_at_ms=at + LEASE_MS, opened_ms=at,
+            params, rails, f"r{n}", issued_at_ms=at, expires_at_ms=at + LEASE_MS, opened_ms=at,
             now_ms=at, renewal=renewal,
         )
         for part in range(32)
@@ -191,19 +191,19 @@ def test_partitions_read_one_after_another_are_no_rush() -> None:
         if n % 32 == part
     ]  # fmt: skip
     assert set(refused) == {None}
-    assert len(guard.until_ms) == 5_000
+    assert len(rails.until_ms) == 5_000
 
 
 def test_a_lease_of_the_future_makes_no_rail_forget_the_others() -> None:
     params = RailParams(new_per_minute=1_000, recipients_max=10)
-    guard = Rails()
+    rails = Rails()
     at = 10**12
     for n in range(9):
-        lease(guard, f"r{n}", at + n, params=params)
+        lease(rails, f"r{n}", at + n, params=params)
     future = at + 50 * MINUTE_MS
     answer = admit(
         params,
-        guard,
+        rails,
         "ahead",
         issued_at_ms=future,
         expires_at_ms=future + LEASE_MS,
@@ -211,7 +211,7 @@ def test_a_lease_of_the_future_makes_no_rail_forget_the_others() -> None:
         now_ms=at + 9,
     )
     assert answer is None
-    assert len(guard.until_ms) == 10
-    assert lease(guard, "r10", at + 10, params=params) is Refusal.SHARE
-    forget(guard, at + 9 + LEASE_MAX_MS)
-    assert guard.until_ms == {}
+    assert len(rails.until_ms) == 10
+    assert lease(rails, "r10", at + 10, params=params) is Refusal.SHARE
+    forget(rails, at + 9 + LEASE_MAX_MS)
+    assert rails.until_ms == {}

@@ -55,40 +55,38 @@ def folder(world: World, broker: Broker, tmp_path: Path) -> Path:
 def test_every_word_takes_effect_in_two_adapters_without_a_worker(
     world: World, keys: redis.Redis, folder: Path, tmp_path: Path
 ) -> None:
-    with redis_server(tmp_path / "second") as server:
-        second = World.__new__(World)
-        second.__dict__ = {**world.__dict__, "server": server}
-        with (
-            closing(redis_client(server)) as others,
-            world.adapter("redis-1"),
-            second.adapter("redis-2"),
+    with (
+        redis_server(tmp_path / "second") as server,
+        closing(redis_client(server)) as others,
+        world.adapter("redis-1"),
+        world.beside(server).adapter("redis-2"),
+    ):
+        leases = [action(f"861390000{n:04}", n, at_ms=now_ms()) for n in range(1, 50)]
+        world.say(*leases)
+        wait_until(lambda: len(throttled(keys)) == len(throttled(others)) == 49, "held")
+        world.acks(2 * 49)  # whoever acknowledged is known to be at work
+        for words in (
+            ["release", "+86 139 0000 0001", "--reason", "she called"],
+            ["exempt", "13900000002", "--reason", "QA", "--actor", "noc-7"],
+            ["allow", "008613900000003", "某校", "--reason", "she waits for it"],
+            ["mode", "off", "--reason", "complaints"],
         ):
-            leases = [action(f"861390000{n:04}", n, at_ms=now_ms()) for n in range(1, 50)]
-            world.say(*leases)
-            wait_until(lambda: len(throttled(keys)) == len(throttled(others)) == 49, "held")
-            world.acks(2 * 49)  # whoever acknowledged is known to be at work
-            for words in (
-                ["release", "+86 139 0000 0001", "--reason", "she called"],
-                ["exempt", "13900000002", "--reason", "QA", "--actor", "noc-7"],
-                ["allow", "008613900000003", "某校", "--reason", "she waits for it"],
-                ["mode", "off", "--reason", "complaints"],
-            ):
-                done = otpguard(folder, *words, "--json", *PATIENTLY)
-                assert done.returncode == 0, done.stderr
-                said = json.loads(done.stdout)
-                assert set(said["in_effect"]) == {"redis-1", "redis-2"}
-                if words[0] == "exempt":
-                    assert (said["actor"], said["reason"]) == ("noc-7", "QA")
-                    for each in (keys, others):
-                        assert throttled(each) == {f"861390000{n:04}" for n in range(3, 50)}
-                if words[0] == "allow":
-                    value = json.loads(keys.get("otpguard:throttle:8613900000003") or b"")
-                    assert len(value["ids"]) == 1
-            assert throttled(keys) == throttled(others) == set()
-            done = otpguard(folder, "mode", "enforce", "--reason", "all clear", *PATIENTLY)
-            assert "in effect at redis-1" in done.stdout
-            expected = {f"861390000{n:04}" for n in range(3, 50)}
-            wait_until(lambda: throttled(keys) == throttled(others) == expected, "held again")
+            done = otpguard(folder, *words, "--json", *PATIENTLY)
+            assert done.returncode == 0, done.stderr
+            said = json.loads(done.stdout)
+            assert set(said["in_effect"]) == {"redis-1", "redis-2"}
+            if words[0] == "exempt":
+                assert (said["actor"], said["reason"]) == ("noc-7", "QA")
+                for each in (keys, others):
+                    assert throttled(each) == {f"861390000{n:04}" for n in range(3, 50)}
+            if words[0] == "allow":
+                value = json.loads(keys.get("otpguard:throttle:8613900000003") or b"")
+                assert len(value["ids"]) == 1
+        assert throttled(keys) == throttled(others) == set()
+        done = otpguard(folder, "mode", "enforce", "--reason", "all clear", *PATIENTLY)
+        assert "in effect at redis-1" in done.stdout
+        expected = {f"861390000{n:04}" for n in range(3, 50)}
+        wait_until(lambda: throttled(keys) == throttled(others) == expected, "held again")
 
 
 def test_a_word_is_answered_once_all_adapters_at_work_have_confirmed_it(

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from copy import copy
 from pathlib import Path
 
 import pytest
@@ -42,6 +43,7 @@ from streams.wire import (
 )
 from tests.enforce.records import RECIPIENT, action, override
 from tests.enforce.services import Server, redis_client, redis_server
+from tests.reading import awaited
 from tests.streams.wire.test_bytes import mutated
 from tests.waiting import END_S, wait_until
 
@@ -74,6 +76,12 @@ class World:
             cluster.create(self.topics.everyone, 1, 1, {})
             cluster.create(self.topics.undeliverable, 1, 1, {})
         self.producer = KafkaProducer(**self.clients, acks="all")
+
+    def beside(self, server: Server) -> World:
+        """The same topics, with adapters of another Redis."""
+        other = copy(self)
+        other.server = server
+        return other
 
     def say(self, *records: object) -> None:
         for record in records:
@@ -138,18 +146,8 @@ class World:
 
     def acks(self, enough: int) -> list[Ack]:
         """All acknowledgements, once there are so many."""
-        found: list[Ack] = []
-        with closing(
-            KafkaConsumer(self.topics.acks, **self.clients, auto_offset_reset="earliest")
-        ) as consumer:
-
-            def come() -> bool:
-                for records in consumer.poll(timeout_ms=200).values():
-                    found.extend(decode_ack(record.value) for record in records)
-                return len(found) >= enough
-
-            wait_until(come, f"{enough} acknowledgements", pause_s=0)
-        return found
+        found = awaited(self.clients, self.topics.acks, enough)
+        return [decode_ack(record.value) for record in found]
 
 
 @pytest.fixture
@@ -368,31 +366,27 @@ def test_the_operators_word_is_read_whole_before_the_first_order(
 def test_the_operators_word_takes_effect_in_two_adapters(
     world: World, keys: redis.Redis, tmp_path: Path
 ) -> None:
-    with redis_server(tmp_path / "second") as server:
-        second = World.__new__(World)
-        second.__dict__ = {**world.__dict__, "server": server}
-        with (
-            closing(redis_client(server)) as others,
-            world.adapter("redis-1"),
-            second.adapter("redis-2"),
-        ):
-            world.say(*(action(f"861390000{n:04}", n, at_ms=now_ms()) for n in range(1, 100)))
-            wait_until(lambda: len(throttled(keys)) == len(throttled(others)) == 99, "held")
-            world.say(
-                override(
-                    "release",
-                    "8613900000001",
-                    issued_at_ms=now_ms(),
-                    expires_at_ms=now_ms() + 600_000,
-                )
+    with (
+        redis_server(tmp_path / "second") as server,
+        closing(redis_client(server)) as others,
+        world.adapter("redis-1"),
+        world.beside(server).adapter("redis-2"),
+    ):
+        world.say(*(action(f"861390000{n:04}", n, at_ms=now_ms()) for n in range(1, 100)))
+        wait_until(lambda: len(throttled(keys)) == len(throttled(others)) == 99, "held")
+        world.say(
+            override(
+                "release",
+                "8613900000001",
+                issued_at_ms=now_ms(),
+                expires_at_ms=now_ms() + 600_000,
             )
-            for each in (keys, others):
-                wait_until(lambda: "8613900000001" not in throttled(each), "released")  # noqa: B023
-            world.say(
-                override("mode", EVERYONE, mode="off", issued_at_ms=now_ms(), expires_at_ms=None)
-            )
-            for each in (keys, others):
-                wait_until(lambda: not throttled(each), "all released")  # noqa: B023
+        )
+        for each in (keys, others):
+            wait_until(lambda: "8613900000001" not in throttled(each), "released")  # noqa: B023
+        world.say(override("mode", EVERYONE, mode="off", issued_at_ms=now_ms(), expires_at_ms=None))
+        for each in (keys, others):
+            wait_until(lambda: not throttled(each), "all released")  # noqa: B023
 
 
 def test_poison_on_every_topic_stops_neither_an_adapter_nor_its_kill_switch(

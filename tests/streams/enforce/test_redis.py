@@ -21,12 +21,13 @@ from detectors.recognise.registry import Registry
 from streams.config import Redis
 from streams.enforce.book import DesiredState
 from streams.enforce.gateway import GatewayAwayError, Order
-from streams.enforce.reconcile import Reconciler, Report
+from streams.enforce.reconcile import Reconciler
 from streams.enforce.redis import RedisGateway, connect
 from streams.errors import ConfigError
 from streams.wire import encode_ack
 from tests.enforce.records import action, override
 from tests.enforce.services import Server, redis_client, redis_server
+from tests.enforce.settling import settle
 from tests.ports import free_port
 from tests.waiting import END_S, STILL_S, wait_until
 
@@ -59,20 +60,6 @@ def now_ms() -> int:
 
 def order(recipient: str, lasts_ms: int = 600_000, name: str = "1:t:0:1") -> Order:
     return Order(recipient, Lease(name, now_ms() + lasts_ms, action(pass_ids=(7,)).scope))
-
-
-def settle(reconciler: Reconciler) -> Report:
-    """Run on the real clock until the gateway is as it should be."""
-    whole = Report()
-
-    def settled() -> bool:
-        report = reconciler.step(now_ms())
-        whole.acks += report.acks
-        whole.dead += report.dead
-        return reconciler.idle()
-
-    wait_until(settled, "the gateway is as it should be")
-    return whole
 
 
 def throttled(look: redis.Redis) -> set[str]:

@@ -24,11 +24,11 @@ from detectors.leases.gate import Lease
 from detectors.leases.rails import RailParams
 from streams.enforce.book import DesiredState
 from streams.enforce.gateway import GatewayAwayError, Order
-from streams.enforce.reconcile import Reconciler, Report
+from streams.enforce.reconcile import Reconciler
 from streams.enforce.webhook import WebhookGateway
 from streams.errors import ConfigError
 from tests.enforce.records import action
-from tests.waiting import wait_until
+from tests.enforce.settling import settle
 
 SECRET = b"shared"
 
@@ -124,19 +124,6 @@ def receiver(certificate: Path) -> Iterator[Receiver]:
 def gateway(receiver: Receiver, certificate: Path) -> Iterator[WebhookGateway]:
     with closing(WebhookGateway(receiver.url, SECRET, ca_file=str(certificate))) as made:
         yield made
-
-
-def settle(reconciler: Reconciler) -> Report:
-    whole = Report()
-
-    def settled() -> bool:
-        report = reconciler.step(now_ms())
-        whole.acks += report.acks
-        whole.dead += report.dead
-        return reconciler.idle()
-
-    wait_until(settled, "the gateway is as it should be", pause_s=0.02)
-    return whole
 
 
 ORDER = Order("8613900000001", Lease("1:t:0:1", 1_760_000_000_000, action().scope))

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from kafka import KafkaConsumer, KafkaProducer
+from kafka import KafkaProducer
 from typer.testing import CliRunner
 
 from streams.cli.feed import app
@@ -27,6 +27,7 @@ from streams.feeds.mapping import FieldMap
 from streams.feeds.rows import FileLayout
 from streams.telemetry.metrics import Metrics
 from streams.wire import Numbers
+from tests.reading import written
 
 MAPS = ["recipient=被叫", "sender=主叫", "event_time_ms=时间", "text=内容"]
 FIELDS = FieldMap.parse(MAPS, ["gateway_id=smsc-1"], "%Y%m%d%H%M%S", "Asia/Shanghai")
@@ -72,16 +73,7 @@ class Topic:
 
     def events(self) -> list[dict[str, Any]]:
         """All that was published, to the end of the topic."""
-        with closing(KafkaConsumer(**self.clients, auto_offset_reset="earliest")) as consumer:
-            from kafka import TopicPartition
-
-            places = [TopicPartition(self.name, n) for n in (0, 1)]
-            consumer.assign(places)
-            ends = consumer.end_offsets(places)
-            found: list[Any] = []
-            while any(consumer.position(place) < ends[place] for place in places):
-                for polled in consumer.poll(timeout_ms=200).values():
-                    found += polled
+        found = written(self.clients, self.name)
         self.keys = [record.key for record in found]
         return [json.loads(record.value) for record in found]
 

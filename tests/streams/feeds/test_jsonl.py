@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from kafka import KafkaConsumer, KafkaProducer, TopicPartition
+from kafka import KafkaProducer
 
 from streams.cluster.admin import Cluster, client_arguments
 from streams.config import Kafka
@@ -24,6 +24,7 @@ from streams.feeds.jsonl import LinesReport, publish
 from streams.feeds.mapping import FieldMap
 from streams.telemetry.metrics import Metrics
 from streams.wire import Numbers
+from tests.reading import written
 from tests.waiting import END_S, wait_until
 
 
@@ -50,15 +51,7 @@ class Topic:
         )
 
     def records(self) -> list[Any]:
-        with closing(KafkaConsumer(**self.clients, auto_offset_reset="earliest")) as consumer:
-            places = [TopicPartition(self.name, n) for n in (0, 1)]
-            consumer.assign(places)
-            ends = consumer.end_offsets(places)
-            found: list[Any] = []
-            while any(consumer.position(place) < ends[place] for place in places):
-                for polled in consumer.poll(timeout_ms=200).values():
-                    found += polled
-        return found
+        return written(self.clients, self.name)
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ import io
 import json
 import threading
 from collections import Counter
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,6 @@ import fastavro
 import numpy as np
 import pytest
 from confluent_kafka import Producer
-from kafka import KafkaConsumer
 from kafka.partitioner import murmur2
 
 from streams.cluster.admin import Cluster, client_arguments
@@ -26,7 +24,8 @@ from streams.feeds.keys import canonical_keys
 from streams.feeds.mapping import FieldMap, UnmappableError
 from streams.telemetry.metrics import Metrics
 from streams.wire import Numbers
-from tests.waiting import END_S, wait_until
+from tests.reading import awaited
+from tests.waiting import END_S
 
 FORMS = ("+86139{:08}", "0086139{:08}", "86139{:08}", "139{:08}")
 
@@ -64,18 +63,7 @@ class Topics:
         )
 
     def published(self, enough: int) -> list[Any]:
-        found: list[Any] = []
-        with closing(
-            KafkaConsumer(self.target, **self.readers, auto_offset_reset="earliest")
-        ) as consumer:
-
-            def come() -> bool:
-                for records in consumer.poll(timeout_ms=200).values():
-                    found.extend(records)
-                return len(found) >= enough
-
-            wait_until(come, f"{enough} records", pause_s=0)
-        return found
+        return awaited(self.readers, self.target, enough)
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 import redis
-from kafka import KafkaConsumer, KafkaProducer
+from kafka import KafkaProducer
 
 from streams.cluster.admin import Cluster, client_arguments
 from streams.config import Kafka, Redis
@@ -24,6 +24,7 @@ from streams.feeds.redis import GROUP, SOCKET_S, RedisFeed
 from streams.telemetry.metrics import Metrics
 from streams.wire import Numbers
 from tests.enforce.services import Server, redis_client, redis_server
+from tests.reading import awaited
 from tests.waiting import END_S, wait_until
 
 pytestmark = pytest.mark.broker
@@ -64,18 +65,7 @@ class World:
                 thread.join(END_S)
 
     def published(self, enough: int) -> list[Any]:
-        found: list[Any] = []
-        with closing(
-            KafkaConsumer(self.topic, **self.clients, auto_offset_reset="earliest")
-        ) as consumer:
-
-            def come() -> bool:
-                for records in consumer.poll(timeout_ms=200).values():
-                    found.extend(records)
-                return len(found) >= enough
-
-            wait_until(come, f"{enough} records", pause_s=0)
-        return found
+        return awaited(self.clients, self.topic, enough)
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from kafka import KafkaConsumer, KafkaProducer, TopicPartition
+from kafka import KafkaProducer
 from typer.testing import CliRunner
 
 from streams import wire
@@ -25,6 +25,7 @@ from streams.config import Settings, load
 from streams.demo.brokers import Broker
 from streams.errors import Exit
 from streams.operate.dlq import BATCH
+from tests.reading import written
 from tests.waiting import END_S
 
 pytestmark = pytest.mark.kafka
@@ -106,15 +107,7 @@ class Desk:
 
     def records(self, topic: str) -> list[Any]:
         """All records, in the order of their times."""
-        clients = client_arguments(self.settings.kafka)
-        with closing(KafkaConsumer(**clients, auto_offset_reset="earliest")) as consumer:
-            places = [TopicPartition(topic, n) for n in range(self.settings.topics.partitions)]
-            consumer.assign(places)
-            ends = consumer.end_offsets(places)
-            found: list[Any] = []
-            while any(consumer.position(place) < ends[place] for place in places):
-                for batch in consumer.poll(timeout_ms=200).values():
-                    found += batch
+        found = written(client_arguments(self.settings.kafka), topic)
         return sorted(found, key=lambda record: record.timestamp)
 
 

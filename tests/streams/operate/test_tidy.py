@@ -7,7 +7,7 @@ from contextlib import closing
 from typing import Any
 
 import pytest
-from kafka import KafkaConsumer, KafkaProducer, TopicPartition
+from kafka import KafkaProducer
 from typer.testing import CliRunner
 
 from streams.cli.cases import app
@@ -18,6 +18,7 @@ from streams.operate import tidy as module
 from streams.operate.tidy import KEPT_MS, Tidied, tidy
 from streams.wire import EVERYONE, Override, encode_override, override_key
 from tests.enforce.records import START_MS, override
+from tests.reading import written
 
 pytestmark = pytest.mark.broker
 
@@ -40,15 +41,7 @@ class Words:
 
     def standing(self) -> Mapping[bytes, bytes]:
         """What a reader of all of the topic ends up with."""
-        newest: dict[bytes, bytes | None] = {}
-        with closing(KafkaConsumer(**self.clients)) as consumer:
-            place = TopicPartition(self.name, 0)
-            consumer.assign([place])
-            consumer.seek_to_beginning()
-            end = consumer.end_offsets([place])[place]
-            while consumer.position(place) < end:
-                for batch in consumer.poll(timeout_ms=200).values():
-                    newest |= {record.key: record.value for record in batch}
+        newest = {record.key: record.value for record in written(self.clients, self.name)}
         return {key: value for key, value in newest.items() if value is not None}
 
 
