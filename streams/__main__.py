@@ -15,7 +15,7 @@ import typer
 from streams import __version__
 from streams.cli import EPILOG, LANGUAGE_HELP, ZONE_HELP, Commands
 from streams.errors import Exit, OtpguardError
-from streams.language import LANGUAGES, matching, preferred, use
+from streams.language import LANGUAGES, matching, preferred, tr, use
 from streams.logs import FORMAT_VARIABLE
 from streams.shown import shown
 
@@ -77,7 +77,12 @@ def speak(arguments: Sequence[str], environment: Mapping[str, str]) -> None:
             wanted = value if equals else given[at + 1]
             found = matching(wanted)
             if found is None:
-                print(f"otpguard: --lang {wanted}: one of {', '.join(LANGUAGES)}", file=sys.stderr)
+                print(
+                    tr("otpguard: --lang {wanted}: one of {languages}").format(
+                        wanted=wanted, languages=", ".join(LANGUAGES)
+                    ),
+                    file=sys.stderr,
+                )
                 sys.exit(Exit.USAGE)
             tag = found
     use(tag, UTC if "--utc" in given else None)
@@ -102,7 +107,12 @@ def main() -> None:
         if error.errno not in _FULL:
             raise
         where = error.filename or "standard output"
-        print(f"otpguard: {where}: {error.strerror}; what was written is cut off", file=sys.stderr)
+        print(
+            tr("otpguard: {where}: {strerror}; what was written is cut off").format(
+                where=where, strerror=error.strerror
+            ),
+            file=sys.stderr,
+        )
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what is buffered goes nowhere
         sys.exit(Exit.TRY_AGAIN)
 

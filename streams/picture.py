@@ -39,7 +39,9 @@ STYLE: Final[dict[Any, Any]] = {
     "ytick.major.size": 0,
     "xtick.minor.size": 0,
     "ytick.minor.size": 0,
-    "legend.frameon": False,
+    "legend.edgecolor": "none",  # a ground of paper: lines do not cross the words
+    "legend.facecolor": PALETTE["paper"],
+    "legend.framealpha": 0.9,
     "legend.fontsize": 9,
 }
 
@@ -152,4 +154,5 @@ def bar_line(axes: Axes, at: float, label: str, ink: str, row: int = 0) -> None:
         color=ink,
         size=8.5,
         weight="bold",
+        bbox={"facecolor": PALETTE["paper"], "alpha": 0.75, "edgecolor": "none", "pad": 0.5},
     )

@@ -19,7 +19,10 @@ from babel.messages.pofile import read_po, write_po
 from typer.main import get_command
 
 from detectors.suspects.clocks import ClockClass
+from streams.cluster.topics import topics
+from streams.config import Settings
 from streams.language import DOMAIN, ENGLISH, FOLDER, LANGUAGES
+from streams.operate.dlq import LetterStatus
 
 ROOT: Final = Path(__file__).parents[2]
 KEYWORDS: Final[dict[str, Any]] = {"tr": None, "trn": (1, 2), "html": None}
@@ -32,11 +35,18 @@ TABLES: Final = (
     "streams.operate.cases:SAYS",
     "streams.operate.phone:ALOUD",
     "streams.cli.cases:COLUMNS",
+    "streams.cli.topics:COLUMNS",
+    "streams.cluster.topics:BOUNDS:1",
+    "streams.config:RESTARTS",
+    "streams.feeds.presets:PRESETS:about",
     "streams.cli.cases:COLOURS:keys",
     "streams.cli.doctor:MARKS",
     "streams.cli.shadow_report:FIGURES",
     "streams.demo.report:LOOK_ALIKES",
     "streams.demo.picture:TRAFFIC",
+    "streams.demo.picture:LANE_NAMES",
+    "streams.cli.metrics:COLUMNS",
+    "streams.feeds.rows:REASONS",
     "streams.calibrate.report:VERDICTS",
     "streams.calibrate.plots:COUNTED",
     *(
@@ -59,7 +69,12 @@ WORDS: Final = (
     "flood", "resend", "throttle", "release", "watch", "clear", "rule", "trait", "piece", "pieces",
     "all others together", "names", "others", "weak", "denied", "Examples:", "Example:",
     "Exit codes:", "settings", "broker", "topics", "transactions", "rights", "lag", "sample",
-    "events", "keys",    "partitions", "clocks",
+    "events", "keys", "partitions", "clocks", "ports",
+    # rows and fates of dead letters, columns of settings
+    "position", "written", "reason", "source", "bytes", "fate", "key_bytes", "whole", "record_time",
+    "replayed_to", *(fate.value for fate in LetterStatus), "not listed (--limit)",
+    "repeats of a letter, not counted", "records that are no dead letters",
+    "name", "value", "default",
     # of the command line's library
     "Arguments", "Options", "Commands", "required", "default: {default}", "env var: {var}",
     "(dynamic)", "Missing command.", "Aborted!", "Show this message and exit.",
@@ -75,7 +90,7 @@ def collected() -> Catalog:
     )
     for name, _, message, _, _ in sorted(found, key=lambda each: (each[0], each[1])):
         catalogue.add(message, locations=[(f"streams/{name}", 0)])
-    for message in [*_of_tables(), *WORDS, *_of_help()]:
+    for message in [*_of_tables(), *WORDS, *_of_settings(), *_of_help()]:
         if message.strip():
             catalogue.add(message)
     return catalogue
@@ -87,10 +102,20 @@ def _of_tables() -> Iterator[str]:
         table = getattr(import_module(module), name)
         if part == ["keys"] or isinstance(table, tuple):
             yield from table
+        elif part and part[0].isdecimal():
+            yield from (row[int(part[0])] for row in table.values())
         elif part:
             yield from (getattr(row, part[0]) for row in table.values())
         else:
             yield from table.values()
+
+
+def _of_settings() -> Iterator[str]:
+    """The reason of every setting, and of every topic."""
+    for section in (Settings, *(each.annotation for each in Settings.model_fields.values())):
+        fields = getattr(section, "model_fields", {})
+        yield from (field.description or "" for field in fields.values())
+    yield from (topic.why for topic in topics(Settings()))
 
 
 def _of_help() -> Iterator[str]:

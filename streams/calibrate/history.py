@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from streams.cluster.read import reading
 from streams.errors import UsageError
 from streams.feeds.mapping import FieldMap, UnmappableError
+from streams.language import tr
 from streams.operate.replay import chunks_of
 
 ROWS: Final = 10_000
@@ -77,7 +78,9 @@ def from_csv(
                 rows = csv.reader(text, delimiter=table.delimiter)
                 names = table.columns or next(rows, None)
                 if not names:
-                    raise UsageError(f"{name}: no head line; --columns names the fields")
+                    raise UsageError(
+                        tr("{name}: no head line; --columns names the fields").format(name=name)
+                    )
                 number = 0
                 while batch := list(islice(rows, ROWS)):
                     yield [_mapped(table.rules, names, row, number + i)

@@ -29,7 +29,7 @@ from streams.calibrate.rates import THROTTLE_TARGET, WATCH_TARGET, lower, upper
 from streams.calibrate.result import LEAK_GAP_S, Result, age_names
 from streams.language import tr
 from streams.page import PALETTE, readable_on
-from streams.picture import GRID, MUTED, Picture, bar_line, drawn
+from streams.picture import GRID, INK, MUTED, Picture, bar_line, drawn
 
 WATCH, THROTTLE, GOOD = PALETTE["watch"], PALETTE["throttle"], PALETTE["good"]
 BLUE, PALE = PALETTE["known"], PALETTE["pale"]
@@ -68,7 +68,7 @@ def what_if(rates: Axes, result: Result) -> None:
         rates.axhline(target * 1e6, color=ink, lw=0.8, ls=(0, (1, 2)))
         bar_line(rates, bar, f"{level} {bar:g}", ink, level == "THROTTLE")
         rates.annotate(
-            f"target {target * 1e6:g}",
+            tr("target {n}").format(n=f"{target * 1e6:g}"),
             (1, target * 1e6),
             (-2, 3),
             ha="right",
@@ -77,14 +77,16 @@ def what_if(rates: Axes, result: Result) -> None:
             color=ink,
             size=8.5,
         )
-        rates.plot([], [], color=ink, lw=1.8, label=f"with {novel} new platforms or more")
+        rates.plot(
+            [], [], color=ink, lw=1.8, label=tr("with {n} new platforms or more").format(n=novel)
+        )
     rates.set_yscale("log")
     rates.set_ylim(bottom=min(0.3, 0.3e6 / result.days))
     rates.grid(axis="y", color=GRID, lw=0.8)
     rates.yaxis.set_major_locator(LogLocator(10, numticks=12))
     rates.yaxis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:,.10g}"))
     rates.yaxis.set_minor_formatter(NullFormatter())
-    rates.set_xlabel("bar: the score that is asked for")
+    rates.set_xlabel(tr("bar: the score that is asked for"))
     rates.legend(loc="best")
 
 
@@ -96,9 +98,11 @@ def price(axes: Axes, result: Result, *, narrow: bool) -> None:
     axes.plot(bars, minutes, color=BLUE, lw=1.8, marker="o", ms=5)
     for bar, (_, rehearsal) in zip(bars, result.margins, strict=True):
         axes.annotate(
-            f"{rehearsal.messages:.0f} messages, {100 * rehearsal.missed:.1f} % missed",
+            tr("{n} messages, {missed} % missed").format(
+                n=f"{rehearsal.messages:.0f}", missed=f"{100 * rehearsal.missed:.1f}"
+            ),
             (bar, rehearsal.minutes),
-            (7, 5 if narrow else -3),
+            (7, -3),
             textcoords="offset points",
             size=8,
             color=MUTED,
@@ -113,15 +117,15 @@ def price(axes: Axes, result: Result, *, narrow: bool) -> None:
     axes.set_ylim(0, max([m for m in minutes if np.isfinite(m)], default=1) * 1.2)
     axes.set_xlim(min(bars) - 0.2, max(bars) + (2.6 if narrow else 1.6))
     axes.grid(axis="y", color=GRID, lw=0.8)
-    axes.set_xlabel("THROTTLE bar: the score that is asked for")
+    axes.set_xlabel(tr("THROTTLE bar: the score that is asked for"))
 
 
 def peaks(axes: Axes, result: Result) -> None:
     """Plot the recipient-days that peaked at each level, and where an attack's peaks are."""
     counted = result.current.peaks.levels
     for novel, ink, label in (
-        (3, PALE, "with 3 new platforms or more"),
-        (5, BLUE, "with 5 or more"),
+        (3, PALE, tr("with {n} new platforms or more").format(n=3)),
+        (5, BLUE, tr("with {n} or more").format(n=5)),
     ):
         y = counted[NOVELS.index(novel), _FROM:]
         axes.bar(_LEVEL[_FROM:], y, LEVEL_STEP * 0.86, align="edge", color=ink, label=label)
@@ -134,7 +138,7 @@ def peaks(axes: Axes, result: Result) -> None:
             align="edge",
             color=THROTTLE,
             alpha=0.6,
-            label=f"{attack.runs} rehearsed attacks",
+            label=tr("{n} rehearsed attacks").format(n=attack.runs),
         )
     for name, bar, ink in (
         ("WATCH", BURST[ClockClass.EXACT].watch, WATCH),
@@ -148,7 +152,7 @@ def peaks(axes: Axes, result: Result) -> None:
     axes.grid(axis="y", color=GRID, lw=0.8)
     axes.yaxis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:,.10g}"))
     axes.yaxis.set_minor_formatter(NullFormatter())
-    axes.set_xlabel("highest score of a day; 12: and over")
+    axes.set_xlabel(tr("highest score of a day; 12: and over"))
     axes.legend(loc="upper right", bbox_to_anchor=(1, 0.96))
 
 
@@ -181,13 +185,13 @@ def grid(axes: Axes, result: Result, *, narrow: bool) -> None:
             marker="s",
             s=420,
             facecolors="none",
-            edgecolors=THROTTLE,
+            edgecolors=INK,
             lw=1.6,
         )
     axes.set_xticks(np.arange(len(bars)) + 0.5, [f"{bar:.1f}" for bar in bars])
     axes.set_yticks(np.arange(len(NOVELS)) + 0.5, [str(novel) for novel in NOVELS])
-    axes.set_xlabel("bar: the score that is asked for")
-    axes.set_ylabel("new platforms asked for")
+    axes.set_xlabel(tr("bar: the score that is asked for"))
+    axes.set_ylabel(tr("new platforms asked for"))
     for side in axes.spines.values():
         side.set_visible(False)
 
@@ -210,7 +214,7 @@ def counts(axes: Axes, result: Result, rule: str) -> None:
     axes.yaxis.set_major_locator(LogLocator(10, numticks=6))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:,.10g}"))
     axes.yaxis.set_minor_formatter(NullFormatter())
-    axes.set_xlabel("new platforms")
+    axes.set_xlabel(tr("new platforms"))
 
 
 _SOLID, _DOTTED = (0, (4, 3)), (0, (1, 2))
@@ -248,7 +252,9 @@ def pace(axes: Axes, result: Result) -> None:
         axes.bar(x[which], gaps[which] / total, GAP_BIN_S * 0.9, align="edge", color=ink)
     axes.axvline(LEAK_GAP_S, color=THROTTLE, lw=1, ls=(0, (4, 3)))
     axes.annotate(
-        f"{100 * gaps[fast].sum() / total:.1f} % come within {LEAK_GAP_S} s,\nas a flood does",
+        tr("{share} % come within {gap} s,\nas a flood does").format(
+            share=f"{100 * gaps[fast].sum() / total:.1f}", gap=LEAK_GAP_S
+        ),
         (LEAK_GAP_S, 1),
         (6, -4),
         xycoords=("data", "axes fraction"),
@@ -260,7 +266,7 @@ def pace(axes: Axes, result: Result) -> None:
     axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=1, symbol=" %"))
     axes.grid(axis="y", color=GRID, lw=0.8)
     axes.set_ylim(0, max(0.01, 1.1 * float(gaps.max()) / total))
-    axes.set_xlabel("seconds from one platform to the next")
+    axes.set_xlabel(tr("seconds from one platform to the next"))
 
 
 def novelty(axes: Axes, result: Result, *, narrow: bool) -> None:
@@ -268,8 +274,8 @@ def novelty(axes: Axes, result: Result, *, narrow: bool) -> None:
     cohort = result.current.cohort
     names = age_names()
     for shift, counted, ink, label in (
-        (-0.2, cohort.novelty, PALE, "all codes"),
-        (0.2, cohort.spree_novelty, BLUE, "in log-in sprees"),
+        (-0.2, cohort.novelty, PALE, tr("all codes")),
+        (0.2, cohort.spree_novelty, BLUE, tr("in log-in sprees")),
     ):
         some = counted[:, 1] > 0
         share = counted[some, 0] / counted[some, 1]
@@ -280,7 +286,7 @@ def novelty(axes: Axes, result: Result, *, narrow: bool) -> None:
     axes.set_xlim(-0.6, len(names) - 0.4)
     axes.set_ylim(0, 1.18)
     axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=" %"))
-    axes.set_xlabel("days since the recipient's first code")
+    axes.set_xlabel(tr("days since the recipient's first code"))
     axes.legend(loc="upper right", ncols=2)
 
 
@@ -291,14 +297,15 @@ def known(axes: Axes, result: Result) -> None:
     x = np.arange(KNOWN_MAX + 1)
     cold, large = x < 6, x >= 14
     for which, ink, label in (
-        (cold, PALE, f"under 6: shadow only, {100 * counts[cold].sum() / total:.0f} %"),
-        (~cold & ~large, BLUE, f"6 to 13, {100 * counts[~cold & ~large].sum() / total:.0f} %"),
-        (large, GOOD, f"14 and more: lower bars, {100 * counts[large].sum() / total:.0f} %"),
+        (cold, PALE, tr("under 6: shadow only, {share} %")),
+        (~cold & ~large, BLUE, tr("6 to 13, {share} %")),
+        (large, GOOD, tr("14 and more: lower bars, {share} %")),
     ):
-        axes.bar(x[which], counts[which] / total, 0.84, color=ink, label=label)
+        share = f"{100 * counts[which].sum() / total:.0f}"
+        axes.bar(x[which], counts[which] / total, 0.84, color=ink, label=label.format(share=share))
     axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=" %"))
     axes.grid(axis="y", color=GRID, lw=0.8)
-    axes.set_xlabel("platforms known at the end of the history")
+    axes.set_xlabel(tr("platforms known at the end of the history"))
     axes.legend(loc="upper right")
 
 

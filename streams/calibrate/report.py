@@ -22,7 +22,7 @@ from streams.page import environment
 def write_page(result: Result, found: dict[str, Any], path: Path, command: str) -> None:
     """Write the page. `command` is the command line that repeats the run."""
     if not result.days:
-        raise UsageError("no report of a history without any event that counts")
+        raise UsageError(tr("no report of a history without any event that counts"))
     page = (
         environment()
         .get_template("calibrate/report.html.j2")

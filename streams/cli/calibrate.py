@@ -26,7 +26,7 @@ from streams.cli.shared import (
     write_table,
 )
 from streams.errors import ConfigError, UsageError
-from streams.language import tr
+from streams.language import listed, tr
 
 if TYPE_CHECKING:
     from streams.calibrate.history import ColumnTable, Slice
@@ -122,9 +122,9 @@ def calibrate(
       otpguard calibrate march.jsonl.gz --judged attacks.txt --json | jq .rates
     """
     if bool(files) == kafka:
-        raise UsageError("name files, or - for stdin, or --kafka: one of them")
+        raise UsageError(tr("name files, or - for stdin, or --kafka: one of them"))
     if (since or until) and not kafka:
-        raise UsageError("--since and --until go with --kafka; a file is read whole")
+        raise UsageError(tr("--since and --until go with --kafka; a file is read whole"))
     if report is not None:
         _need_report()
     settings, names = settings_of(config), files or []
@@ -226,7 +226,7 @@ def _read(
 def _are_csv(names: list[str]) -> bool:
     csv = [name.removesuffix(".gz").endswith(".csv") for name in names]
     if any(csv) and not all(csv):
-        raise UsageError("either CSV files or JSON lines, not both")
+        raise UsageError(tr("either CSV files or JSON lines, not both"))
     return all(csv)
 
 
@@ -252,7 +252,7 @@ def _calibrated(
             params = whole(params, chosen.topics.partitions)
         survey = Survey(params, chosen.recogniser(), judged=judged, measure=measure)
         survey.peaks.misses_max = misses
-        label = "measuring" if measure else "at the proposed settings"
+        label = tr("measuring") if measure else tr("at the proposed settings")
         with _progress(label, history.total, history.unit, quiet=quiet) as show:
             refused = _run(survey, chosen, history.source(show))
         survey.close()
@@ -261,9 +261,11 @@ def _calibrated(
     current, refused = survey_of(settings, measure=True)
     if not current.messages:
         raise UsageError(
-            f"{history.name}: no event that counts; {refused:,} values were refused. "
-            "`otpguard topics schema sms.delivery.v1` says what an event is; for CSV, --map and "
-            "--time say which column is which field"
+            tr(
+                "{said}: no event that counts; {refused:,} values were refused. `otpguard topics "
+                "schema sms.delivery.v1` says what an event is; for CSV, --map and --time say "
+                "which column is which field"
+            ).format(said=history.name, refused=refused)
         )
     incidents, recogniser = Incidents(settings.intake()), settings.recogniser()
     params = settings.params()
@@ -582,8 +584,10 @@ def _need_report() -> None:
     missing = [name for name in ("jinja2", "matplotlib") if find_spec(name) is None]
     if missing:
         raise ConfigError(
-            f"--report needs {' and '.join(missing)}: pip install 'otpguard[report]' (the figures "
-            "alone need nothing: leave --report out)"
+            tr(
+                "--report needs {missing}: pip install 'otpguard[report]' (the figures alone need "
+                "nothing: leave --report out)"
+            ).format(missing=listed(missing))
         )
 
 
@@ -607,7 +611,7 @@ def _names(path: Path | None, numbers: Numbers) -> frozenset[str]:
     try:
         written = path.read_text("utf-8")
     except UnicodeDecodeError:
-        raise UsageError(f"{path}: no UTF-8 text") from None
+        raise UsageError(tr("{path}: no UTF-8 text").format(path=path)) from None
     lines = (line.partition("#")[0].strip() for line in written.splitlines())
     return frozenset(numbers.canonical(line) or line for line in lines if line)
 

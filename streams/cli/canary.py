@@ -9,6 +9,7 @@ import typer
 
 from streams.cli.shared import ConfigOption, log_to_stderr, serving, settings_of
 from streams.errors import Exit
+from streams.language import tr
 
 
 def canary(
@@ -41,7 +42,7 @@ def canary(
     metrics = Metrics("canary")
     clients = client_arguments(settings.kafka)
     with (
-        working("no flood"),
+        working(tr("no flood")),
         closing(Watch(settings.canary, clients, settings.topics, metrics)) as watch,
     ):
         if once:

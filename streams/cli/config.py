@@ -17,6 +17,7 @@ from streams.cli.shared import (
     write_table,
 )
 from streams.errors import ConfigError
+from streams.language import tr
 from streams.shown import MASK
 
 app = group("Check and show the settings.")
@@ -44,7 +45,12 @@ def show(
         write_json(settings)
         return
     fields = ["name", "value", "source"] + ["reason"] * reasons
-    write_table(fields, [[setting[field] for field in fields] for setting in settings])
+    shown = [setting | {"reason": tr(setting["reason"])} for setting in settings]
+    for each in shown:
+        each["source"] = tr("default") if each["source"] == "default" else each["source"]
+    write_table(
+        [tr(field) for field in fields], [[each[field] for field in fields] for each in shown]
+    )
 
 
 @app.command()
@@ -66,14 +72,14 @@ def template(config: ConfigOption = None) -> None:
         if head != section:
             typer.echo(f"\n[{head}]")
             if head in RESTARTS:
-                typer.echo(f"# {RESTARTS[head]}")
+                typer.echo(f"# {tr(RESTARTS[head])}")
             section = head
         value = toml_value(setting["value"])
         if value is None or name in ("password", "secret"):
             value, setting["source"] = '""', "default"
         elif MASK in value:
             setting["source"] = "default"  # not what it is: to be filled in by who knows it
-        typer.echo(f"# {setting['reason']}")
+        typer.echo(f"# {tr(setting['reason'])}")
         typer.echo(f"{'# ' if setting['source'] == 'default' else ''}{name} = {value}")
 
 
@@ -101,5 +107,9 @@ def check(config: ConfigOption = None, *, as_json: JsonOption = False) -> None:
         write_json({"problems": [], **found})
         return
     for sentence in overridden:
-        typer.echo(f"note: {sentence}")
-    typer.echo(f"settings are right (fingerprint {settings.fingerprint()})")
+        typer.echo(tr("note: {sentence}").format(sentence=sentence))
+    typer.echo(
+        tr("settings are right (fingerprint {fingerprint})").format(
+            fingerprint=settings.fingerprint()
+        )
+    )

@@ -26,6 +26,7 @@ from streams.cli.shared import (
     write_table,
 )
 from streams.errors import UsageError
+from streams.language import tr
 from streams.shown import shown
 
 if TYPE_CHECKING:
@@ -93,7 +94,7 @@ def ls(
 
     wanted = _filter(reason, since, until, partition)
     settings = settings_of(config)
-    with _counted("dead letters read", None) as tell:
+    with _counted(tr("dead letters read"), None) as tell:
         found = find(client_arguments(settings.kafka), settings.topics.dead_letters, wanted, tell)
     listed = found.letters[-limit:] if limit else []
     if as_json:
@@ -108,7 +109,10 @@ def ls(
         return
     if listed:
         rows = [_row(letter) for letter in listed]
-        write_table(list(rows[0]), [list(row.values()) for row in rows])
+        write_table(
+            [tr(name) for name in rows[0]],
+            [[*list(row.values())[:-1], tr(row["fate"])] for row in rows],
+        )
         typer.echo("")
     for why, fates in found.counts().items():
         typer.echo(f"{why}: {fates.total()} ({said(_words(fates))})")
@@ -118,7 +122,7 @@ def ls(
         "repeats of a letter, not counted": found.repeats,
         "records that are no dead letters": found.foreign,
     }
-    typer.echo(said(notes) or ("" if found.letters else "no dead letters"), err=True)
+    typer.echo(said(notes) or ("" if found.letters else tr("no dead letters")), err=True)
 
 
 @app.command()
@@ -158,7 +162,7 @@ def show(
         "replayed_to": None if target is None else str(target),
     }
     if raw:
-        typer.echo("personal data: numbers and texts of subscribers follow", err=True)
+        typer.echo(tr("personal data: numbers and texts of subscribers follow"), err=True)
         if not as_json:
             if sys.stdout.isatty():
                 typer.echo(shown(record.value.decode("utf-8", "backslashreplace")))
@@ -171,8 +175,11 @@ def show(
     if as_json:
         write_json(told)
         return
+    from rich.cells import set_cell_size  # noqa: PLC0415 - start-up time
+
     for name, value in told.items():
-        typer.echo(f"{name:12} {'-' if value is None else shown(str(value))}")
+        says = tr(value) if name == "fate" else str(value)
+        typer.echo(f"{set_cell_size(tr(name), 12)} {'-' if value is None else shown(says)}")
 
 
 @app.command()
@@ -216,9 +223,9 @@ def replay(
         clients, topics.dead_letters, topics.input, settings.intake(),
         per_s=rate_max, by_key=by_key, unchecked=unchecked, again=again,
     )  # fmt: skip
-    with _counted("dead letters read", None) as tell:
+    with _counted(tr("dead letters read"), None) as tell:
         letters, account = replayer.choose(find(clients, topics.dead_letters, wanted, tell).letters)
-    with _counted("replayed", len(letters)) as tell, _stopped() as stopped:
+    with _counted(tr("replayed"), len(letters)) as tell, _stopped() as stopped:
         replayer.run(letters, account, limit=limit, dry_run=dry_run, stop=stopped, tell=tell)
     if as_json:
         write_json({
@@ -235,18 +242,22 @@ def replay(
 
 def _say_replayed(account: LetterReplay, *, dry_run: bool, stopped: bool) -> None:
     """Say how many were sent, and why the others were not."""
-    typer.echo(f"{'would replay' if dry_run else 'replayed'} {account.published}")
+    done = tr("would replay {n}") if dry_run else tr("replayed {n}")
+    typer.echo(done.format(n=account.published))
     left = {
-        **{f"would be refused as {why}:": n for why, n in account.refused_still.items()},
-        "replayed before:": account.replayed_before,
-        "refused again after a replay (--again):": account.refused_again,
-        "cut or empty, their producer alone has them:": account.not_whole,
+        **{
+            tr("would be refused as {why}:").format(why=why): n
+            for why, n in account.refused_still.items()
+        },
+        tr("replayed before:"): account.replayed_before,
+        tr("refused again after a replay (--again):"): account.refused_again,
+        tr("cut or empty, their producer alone has them:"): account.not_whole,
     }
     for what, n in left.items():
         if n:
-            typer.echo(f"left: {what} {n}")
+            typer.echo(tr("left: {what} {n}").format(what=what, n=n))
     if stopped:
-        typer.echo("stopped before the end; called again, it goes on", err=True)
+        typer.echo(tr("stopped before the end; called again, it goes on"), err=True)
 
 
 def _filter(
@@ -257,7 +268,11 @@ def _filter(
 
     for each in reasons or ():
         if each not in set(RejectReason):
-            raise UsageError(f"no reason {each!r}; there are: {', '.join(RejectReason)}")
+            raise UsageError(
+                tr("no reason {each!r}; there are: {known}").format(
+                    each=each, known=", ".join(RejectReason)
+                )
+            )
     now_ms = time.time_ns() // 1_000_000
     return Filter(
         frozenset(reasons or ()),

@@ -41,7 +41,9 @@ def doctor(
     from streams.operate import doctor as found  # noqa: PLC0415 - start-up time
 
     if role not in ROLES:
-        raise UsageError(f"{role!r} is none of {', '.join(ROLES)}")
+        raise UsageError(
+            tr("{role!r} is none of {roles}").format(role=role, roles=", ".join(ROLES))
+        )
     try:
         settings = settings_of(config)
     except ConfigError as error:

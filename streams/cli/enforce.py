@@ -11,6 +11,7 @@ import typer
 
 from streams.cli.shared import ConfigOption, group, log_to_stderr, serving, settings_of
 from streams.errors import UnavailableError
+from streams.language import tr
 from streams.shown import masked
 
 if TYPE_CHECKING:
@@ -83,8 +84,10 @@ def kannel(
 
     if not (accept_whole_recipient or clear):
         raise typer.BadParameter(
-            "Kannel refuses a bank's code with the flood; --accept-whole-recipient says that you "
-            "know it"
+            tr(
+                "Kannel refuses a bank's code with the flood; --accept-whole-recipient says that "
+                "you know it"
+            )
         )
     settings = settings_of(config)
     section = settings.kannel
@@ -100,7 +103,9 @@ def kannel(
         try:
             gateway.clear()
         except GatewayAwayError as error:
-            raise UnavailableError(f"kannel does not take the empty list: {error}") from None
+            raise UnavailableError(
+                tr("kannel does not take the empty list: {error}").format(error=error)
+            ) from None
         finally:
             gateway.close()
         return
@@ -164,7 +169,7 @@ def _run(settings: Settings, gateway: Gateway, gateway_id: str | None, where: st
     if where:
         logging.getLogger(__name__).info("gateway %s is at %s", name, where)
     metrics = Metrics("adapter")
-    with working("cannot enforce"):
+    with working(tr("cannot enforce")):
         adapter = Adapter(
             Reconciler(gateway, DesiredState(settings.enforce.rails()), name),
             client_arguments(settings.kafka),

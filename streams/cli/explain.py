@@ -13,6 +13,7 @@ from streams.cli.cases import SinceOption, refuse_nobody
 from streams.cli.cases import explain as explain_case
 from streams.cli.shared import ConfigOption, JsonOption, opened, write_json
 from streams.errors import UsageError
+from streams.language import tr
 
 if TYPE_CHECKING:
     from detectors.model.records import Action, EpisodeRecord
@@ -59,7 +60,7 @@ def explain(
       otpguard explain decisions.jsonl --only 8613900000001 --format markdown
     """
     if named != "-" and not Path(named).is_file():
-        refuse_nobody(named, "no such file, ")
+        refuse_nobody(named, tr("no such file, "))
         explain_case(named, config, since=since, as_json=as_json)
         return
     from detectors.model.records import EpisodeRecord  # noqa: PLC0415 - start-up time
@@ -71,8 +72,9 @@ def explain(
         found = list(newest.values())
     if not found:
         raise UsageError(
-            f"{named}: no records{' of ' + only if only else ''}; "
-            "`otpguard replay --episodes` writes them"
+            tr("{named}: no records{what}; `otpguard replay --episodes` writes them").format(
+                named=named, what=tr(" of {only}").format(only=only) if only else ""
+            )
         )
     if as_json:
         write_json([document(r) if isinstance(r, EpisodeRecord) else told(r) for r in found])
@@ -110,7 +112,9 @@ def _records(name: str) -> Iterator[EpisodeRecord | Action]:
                 yield record
             except UnreadableError as error:
                 raise UsageError(
-                    f"{name}, line {number}: no episode and no action: {error}"
+                    tr("{name}, line {number}: no episode and no action: {error}").format(
+                        name=name, number=number, error=error
+                    )
                 ) from None
 
 

@@ -21,6 +21,7 @@ from streams.cli.shared import (
     stopping,
 )
 from streams.errors import ConfigError, UsageError
+from streams.language import tr
 
 if TYPE_CHECKING:
     from streams.config import Settings
@@ -195,10 +196,12 @@ def jsonl(
             stream, producer, settings.topics.input, settings.intake().numbers, rules, metrics,
             stop, rate=rate, now=now,
         )  # fmt: skip
-    typer.echo(f"published {report.published}", err=True)
+    typer.echo(tr("published {published}").format(published=report.published), err=True)
     if report.unreadable:
         raise UsageError(
-            f"{file}: {report.unreadable} lines are no events: {'; '.join(report.first)}"
+            tr("{file}: {unreadable} lines are no events: {first}").format(
+                file=file, unreadable=report.unreadable, first="; ".join(report.first)
+            )
         )
 
 
@@ -211,8 +214,10 @@ def zone_of(settings: Settings, time_format: str | None, zone: str | None) -> st
     guessed = zone_of(settings.input.country)
     if guessed is not None:
         typer.echo(
-            f"times that name no zone are read as {guessed} (input.country "
-            f"{settings.input.country}); --zone says otherwise",
+            tr(
+                "times that name no zone are read as {guessed} (input.country {country}); --zone "
+                "says otherwise"
+            ).format(guessed=guessed, country=settings.input.country),
             err=True,
         )
     return guessed
@@ -257,7 +262,7 @@ def kafka(
             schema_files,
         )
     except ImportError:
-        raise UsageError("this feed needs `pip install otpguard[feed]`") from None
+        raise UsageError(tr("this feed needs `pip install otpguard[feed]`")) from None
     from streams import heap  # noqa: PLC0415
     from streams.feeds.mapping import FieldMap  # noqa: PLC0415
 
@@ -282,7 +287,7 @@ def kafka(
             stop,
             until_end=until_end,
         )
-    typer.echo(f"published {count}", err=True)
+    typer.echo(tr("published {count}").format(count=count), err=True)
 
 
 def _check_topics(settings: Settings, source: str) -> None:
@@ -291,13 +296,21 @@ def _check_topics(settings: Settings, source: str) -> None:
 
     target = settings.topics.input
     if source == target:
-        raise UsageError(f"{source} is what is written to: it would be read again, without end")
+        raise UsageError(
+            tr("{source} is what is written to: it would be read again, without end").format(
+                source=source
+            )
+        )
     with Cluster(settings.kafka) as cluster:
         there = cluster.names()
     if source not in there:
         like = "".join(get_close_matches(source, sorted(there), 1))
-        more = f"did you mean {like}?" if like else "`kafka-topics.sh --list` names what there is"
-        raise ConfigError(f"no topic {source}, or no right to see it; {more}")
+        more = tr("`kafka-topics.sh --list` names what there is")
+        if like:
+            more = tr("did you mean {like}?").format(like=like)
+        raise ConfigError(
+            tr("no topic {source}, or no right to see it; {more}").format(source=source, more=more)
+        )
     if target not in there:
         raise no_topic(target)
 

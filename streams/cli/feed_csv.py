@@ -24,6 +24,7 @@ from streams.feeds.csv import FileReport, FileSurvey, RowRules, Target, counted,
 from streams.feeds.mapping import FieldMap
 from streams.feeds.presets import PRESETS, Preset
 from streams.feeds.rows import FileLayout
+from streams.language import listed, tr
 
 if TYPE_CHECKING:
     import threading
@@ -60,14 +61,19 @@ class Given:
         """From the words of the command line; UsageError says which is wrong."""
         if preset is not None and preset not in PRESETS:
             there = "; ".join(f"{name}: {each.about}" for name, each in PRESETS.items())
-            raise UsageError(f"no preset {preset!r}; there are {there}")
+            raise UsageError(
+                tr("no preset {preset!r}; there are {there}").format(preset=preset, there=there)
+            )
         usual = PRESETS[preset] if preset else Preset("", (), "ms")
         form = time_format or usual.time_format
-        told = "given"
+        told = tr("given")
         if zone is None and form not in ("s", "ms", "us", "ns"):
-            zone, told = guess.zone(settings.input.country), f"country {settings.input.country}"
+            zone, told = (
+                guess.zone(settings.input.country),
+                tr("country {country}").format(country=settings.input.country),
+            )
         elif zone is None:
-            told = "times are numbers"
+            told = tr("times are numbers")
         if encoding is not None and encoding.lower().replace("_", "-") == "utf-8-sig":
             encoding = "utf-8"  # a mark in front of the first line is passed over anyway
         intake = settings.intake()
@@ -80,18 +86,18 @@ class Given:
             {**usual.only, **_wanted(only)},
             usual.escaped,
         )
-        return cls(rules, encoding, f"{zone or 'none'} ({told})")
+        return cls(rules, encoding, f"{zone or tr('none')} ({told})")
 
     def of(self, file: str, stream: IO[bytes]) -> tuple[RowRules, str]:
         """The rules for one file, and its encoding with how it is known."""
         if self.encoding is not None:
-            return self.rules, f"{self.encoding} (given)"
+            return self.rules, f"{self.encoding} ({tr('given')})"
         try:
             found = guess.encoding(stream)
         except UsageError as error:
             raise UsageError(f"{file}: {error}") from None
         layout = replace(self.rules.layout, encoding=found)
-        return replace(self.rules, layout=layout), f"{found} (as its bytes say)"
+        return replace(self.rules, layout=layout), f"{found} ({tr('as its bytes say')})"
 
 
 def look(
@@ -117,7 +123,11 @@ def look(
             typer.echo(line, err=True)
         unreadable += seen.unreadable
     if unreadable:
-        raise UsageError(f"{unreadable} rows are no events; nothing was published")
+        raise UsageError(
+            tr("{unreadable} rows are no events; nothing was published").format(
+                unreadable=unreadable
+            )
+        )
 
 
 def send(
@@ -149,18 +159,30 @@ def send(
         except UsageError as error:
             wrong.append(str(error))
             continue
-        typer.echo(f"{file}: {_published(report)} [{encoding}, zone {given.zone}]", err=True)
+        typer.echo(
+            tr("{file}: {report} [{encoding}, zone {zone}]").format(
+                file=file, report=_published(report), encoding=encoding, zone=given.zone
+            ),
+            err=True,
+        )
         if report.unreadable:
-            where = f"; all are in {file}.rejects" if file != "-" else ""
-            lines = "; ".join(f"line {each.line}: {each.reason}" for each in report.first)
-            wrong.append(f"{file}: {report.unreadable} rows are no events: {lines}{where}")
+            where = tr("; all are in {file}.rejects").format(file=file) if file != "-" else ""
+            lines = tr("; ").join(
+                tr("line {line}: {reason}").format(line=each.line, reason=tr(each.reason))
+                for each in report.first
+            )
+            wrong.append(
+                tr("{file}: {unreadable} rows are no events: {lines}{where}").format(
+                    file=file, unreadable=report.unreadable, lines=lines, where=where
+                )
+            )
         if report.waiting:
             waiting.append(file)
     if waiting:
-        wrong_end = (
-            f"{', '.join(waiting)}: the last line has no end yet and waits; call again, "
-            "or with --whole if nobody writes any more"
-        )
+        wrong_end = tr(
+            "{files}: the last line has no end yet and waits; call again, or with --whole if "
+            "nobody writes any more"
+        ).format(files=listed(waiting))
         if not wrong:
             raise UnavailableError(wrong_end)
         typer.echo(wrong_end, err=True)
@@ -171,36 +193,44 @@ def send(
 def _published(report: FileReport) -> str:
     parts = [f"published {report.published}" if report.published else "nothing new"]
     if report.from_line:
-        parts.append(f"went on after line {report.from_line}")
+        parts.append(tr("went on after line {from_line}").format(from_line=report.from_line))
     if report.corrected:
-        parts.append(f"{report.corrected} of them rejected before")
+        parts.append(tr("{corrected} of them rejected before").format(corrected=report.corrected))
     if report.others:
-        parts.append(f"{report.others} of another kind left out")
+        parts.append(tr("{others} of another kind left out").format(others=report.others))
     if report.left:
-        parts.append(f"{report.left} rejected in all")
-    return ", ".join(parts)
+        parts.append(tr("{left} rejected in all").format(left=report.left))
+    return listed(parts)
 
 
 def _told(file: str, seen: FileSurvey, codes: int, encoding: str, zone: str) -> Iterator[str]:
     events = seen.rows - seen.unreadable - seen.others
     yield (
-        f"{file}: {events} events in {seen.rows} rows, {codes} of them codes; "
-        f"encoding {encoding}, zone {zone}"
+        tr(
+            "{file}: {events} events in {rows} rows, {codes} of them codes; encoding "
+            "{encoding}, zone {zone}"
+        ).format(
+            file=file, events=events, rows=seen.rows, codes=codes, encoding=encoding, zone=zone
+        )
     )
     if seen.others:
-        yield f"  {seen.others} rows of another kind are left out"
+        yield tr("  {others} rows of another kind are left out").format(others=seen.others)
     if events:
         age_h = (time.time() - seen.newest_ms / 1000) / 3600
         newest = datetime.fromtimestamp(seen.newest_ms / 1000, UTC)
-        yield f"  the newest is of {newest:%Y-%m-%d %H:%M:%S}Z, {age_h:.1f} h ago"
+        yield tr("  the newest is of {newest:%Y-%m-%d %H:%M:%S}Z, {age_h:.1f} h ago").format(
+            newest=newest, age_h=age_h
+        )
         if not codes:
-            yield "  no text reads as a code: is it the right column, and the right encoding?"
+            yield tr("  no text reads as a code: is it the right column, and the right encoding?")
     if seen.unreadable:
-        yield f"  {seen.unreadable} rows are no events: {counted(seen.reasons)}"
+        yield tr("  {unreadable} rows are no events: {reasons}").format(
+            unreadable=seen.unreadable, reasons=counted(seen.reasons)
+        )
         for each in seen.first:
-            yield f"    line {each.line}: {each.reason}"
+            yield tr("    line {line}: {reason}").format(line=each.line, reason=tr(each.reason))
     if seen.waiting:
-        yield "  the last line has no end yet (--whole takes it)"
+        yield tr("  the last line has no end yet (--whole takes it)")
 
 
 def _is_code(registry: Registry, confidence_min: float, event: dict[str, Any]) -> bool:
@@ -224,7 +254,7 @@ def _wanted(only: Sequence[str]) -> dict[str, frozenset[str]]:
     for word in only:
         column, equals, value = word.partition("=")
         if not (column and equals):
-            raise UsageError(f"{word!r} is not of the form column=value")
+            raise UsageError(tr("{word!r} is not of the form column=value").format(word=word))
         wanted[column] = wanted.get(column, frozenset()) | {value}
     return wanted
 

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from streams.cli.doctor import tell
+from streams.cli.shared import created
 from streams.errors import ConfigError, Exit, OtpguardError, UnavailableError, UsageError
+from streams.language import tr, trn
 
 if TYPE_CHECKING:
     from streams.config import Kafka, Settings
@@ -45,10 +47,10 @@ def init(
     from streams.config import load  # noqa: PLC0415
 
     if to.exists():
-        typer.echo(f"{to} is there already, and stays as it is")
+        typer.echo(tr("{to} is there already, and stays as it is").format(to=to))
     else:
         _write(to, *_answers(single=single))
-        typer.echo(f"wrote {to}; `otpguard config template` lists every setting")
+        typer.echo(tr("wrote {to}; `otpguard config template` lists every setting").format(to=to))
     settings = load(to)
     with Cluster(settings.kafka) as cluster:
         authoriser = cluster.authoriser()
@@ -73,14 +75,21 @@ def _answers(*, single: bool) -> tuple[Kafka, dict[str, str], int, int]:
         kafka = _kafka(usual.kafka)
     with Cluster(kafka) as cluster:
         brokers, version, guarded = cluster.brokers(), cluster.version(), cluster.authoriser()
-    many = "broker" if brokers == 1 else "brokers"
-    typer.echo(f"{brokers} {many}, Kafka {version}, at {kafka.bootstrap}")
+    typer.echo(
+        tr("{brokers}, Kafka {version}, at {bootstrap}").format(
+            brokers=trn("{n} broker", "{n} brokers", brokers),
+            version=version,
+            bootstrap=kafka.bootstrap,
+        )
+    )
     copies, partitions = min(COPIES, brokers), FEW if single or brokers == 1 else MANY
     country = usual.input.country
     if not single:
-        country = _asked("Country of the numbers (ISO 3166)", country).upper()
-        partitions = _number("Partitions of the input (never expanded in flight)", partitions)
-        copies = _number(f"Copies of each topic (at most {brokers})", copies)
+        country = _asked(tr("Country of the numbers (ISO 3166)"), country).upper()
+        partitions = _number(tr("Partitions of the input (never expanded in flight)"), partitions)
+        copies = _number(
+            tr("Copies of each topic (at most {brokers})").format(brokers=brokers), copies
+        )
     more = {"input.country": f'"{country}"'}
     if guarded != "none":  # the kill switch gets writers of its own
         more["topics.everyone"] = '"otpguard.override.all.v1"'
@@ -97,14 +106,16 @@ def _kafka(usual: Kafka) -> Kafka:
         proposed = _found(usual)
     except UnavailableError:
         proposed = usual.bootstrap
-    given: dict[str, Any] = {"bootstrap": _asked("Brokers (host:port,…)", proposed)}
-    given["security"] = _asked(f"Protocol ({', '.join(PROTOCOLS)})", usual.security)
+    given: dict[str, Any] = {"bootstrap": _asked(tr("Brokers (host:port,…)"), proposed)}
+    given["security"] = _asked(
+        tr("Protocol ({protocols})").format(protocols=", ".join(PROTOCOLS)), usual.security
+    )
     if given["security"] in SASL:
-        given["username"] = _asked("User", usual.username or "otpguard-worker")
+        given["username"] = _asked(tr("User"), usual.username or "otpguard-worker")
         password = usual.password_file or "kafka-password"
-        given["password_file"] = Path(_asked("File with the password", password)).absolute()
+        given["password_file"] = Path(_asked(tr("File with the password"), password)).absolute()
     if given["security"].endswith("ssl"):
-        what = "PEM of the authority of their certificates (-: the system's)"
+        what = tr("PEM of the authority of their certificates (-: the system's)")
         ca = _asked(what, usual.ca_file or "-")
         given["ca_file"] = None if ca == "-" else Path(ca).absolute()
     try:
@@ -125,8 +136,10 @@ def _found(usual: Kafka) -> str:
             continue
         return place
     raise UnavailableError(
-        f"no broker answers at {' or '.join(places)}: OTPGUARD_KAFKA_BOOTSTRAP=host:port names "
-        "another, and `make kafka` starts one to try it with"
+        tr(
+            "no broker answers at {places}: OTPGUARD_KAFKA_BOOTSTRAP=host:port names another, "
+            "and `make kafka` starts one to try it with"
+        ).format(places=" or ".join(places))
     )
 
 
@@ -135,13 +148,13 @@ def _asked(what: str, proposed: object) -> str:
     try:
         return str(typer.prompt(what, default=str(proposed))).strip()
     except typer.Abort:
-        raise UsageError(f"no answer: {what}; --single asks nothing") from None
+        raise UsageError(tr("no answer: {what}; --single asks nothing").format(what=what)) from None
 
 
 def _number(what: str, proposed: int) -> int:
     answer = _asked(what, proposed)
     if not answer.isdecimal():
-        raise UsageError(f"{answer!r} is no number: {what}")
+        raise UsageError(tr("{answer!r} is no number: {what}").format(answer=answer, what=what))
     return int(answer)
 
 
@@ -168,7 +181,9 @@ def _write(to: Path, kafka: Kafka, more: dict[str, str], partitions: int, copies
     try:
         to.write_text("\n".join(lines) + "\n", "utf-8")
     except OSError as error:
-        raise UsageError(f"{to}: {error.strerror}; --to names another file") from None
+        raise UsageError(
+            tr("{to}: {strerror}; --to names another file").format(to=to, strerror=error.strerror)
+        ) from None
     try:
         load(to)
     except ConfigError:
@@ -183,14 +198,16 @@ def _make_topics(settings: Settings) -> bool:
     try:
         made = create(settings)
     except OtpguardError as error:
-        typer.echo(f"topics: {error}", err=True)
+        typer.echo(tr("topics: {error}").format(error=error), err=True)
         typer.echo(
-            "        -> as administrator: OTPGUARD_KAFKA_USERNAME=admin "
-            "OTPGUARD_KAFKA_PASSWORD_FILE=FILE otpguard topics create",
+            tr(
+                "        -> as administrator: OTPGUARD_KAFKA_USERNAME=admin "
+                "OTPGUARD_KAFKA_PASSWORD_FILE=FILE otpguard topics create"
+            ),
             err=True,
         )
         return False
-    typer.echo("\n".join(f"created {name}" for name in made) or "all topics are there")
+    typer.echo(created(made) or tr("all topics are there"))
     return True
 
 
@@ -202,21 +219,23 @@ def _next(settings: Settings, to: Path, *, rights: bool) -> list[str]:
     config = "" if usual else f" --config {to}"
     port = settings.http.port_of
     lines = [
-        "What to start, and where it serves metrics and health:",
+        tr("What to start, and where it serves metrics and health:"),
         f"  otpguard worker{config}        # {port('worker')}",
-        f"  otpguard enforce log{config}   # {port('adapter')}; then redis, kannel or webhook",
-        f"  otpguard feed --help{config and '…'}   # {port('feed')}; or gateways write the input",
+        f"  otpguard enforce log{config}   # {port('adapter')}"
+        + tr("; then redis, kannel or webhook"),
+        f"  otpguard feed --help{config and '…'}   # {port('feed')}"
+        + tr("; or gateways write the input"),
         f"  otpguard canary{config}        # {port('canary')}",
     ]
     if rights:
         roles = "worker=otpguard-worker adapter=otpguard-adapter feed=otpguard-feed"
         lines += [
-            "Rights, given by the administrator (without --apply: a script to be read first):",
+            tr("Rights, given by the administrator (without --apply: a script to be read first):"),
             f"  otpguard topics acls --apply{config} {roles} \\",
             "      canary=otpguard-canary support=USER duty=USER analyst=USER",
         ]
     else:
         lines.append(
-            "Rights: these brokers ask nobody for any; deploy/SECURITY.md, before it counts"
+            tr("Rights: these brokers ask nobody for any; deploy/SECURITY.md, before it counts")
         )
     return lines

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from streams.cli.shared import JsonOption, group, write_json, write_table
+from streams.language import tr
+
+COLUMNS: Final = ("name", "type", "unit", "labels", "meaning")
 
 app = group("List the metrics.")
 
@@ -40,7 +45,7 @@ def list_(*, as_json: JsonOption = False) -> None:
         )
         return
     write_table(
-        ("name", "type", "unit", "labels", "meaning"),
+        [tr(each) for each in COLUMNS],
         [
             (
                 PREFIX + metric.name,

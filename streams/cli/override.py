@@ -359,7 +359,7 @@ def _publish(
                         else:
                             failed[ack.gateway_id] = ack.why
     except KafkaError as error:
-        raise unusable(f"cannot publish to {topic}", error) from None
+        raise unusable(tr("cannot publish to {topic}").format(topic=topic), error) from None
     return name, confirmed, failed
 
 

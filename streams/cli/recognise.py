@@ -187,7 +187,11 @@ def _answer_files(settings: Settings, files: list[str], *, why: bool) -> None:
                     given: Any = decoder.decode(line)
                 except (ValueError, RecursionError) as error:
                     out.flush()
-                    raise UsageError(f"{path}, line {number}: {error}") from None
+                    raise UsageError(
+                        tr("{path}, line {number}: {error}").format(
+                            path=path, number=number, error=error
+                        )
+                    ) from None
                 verdict = verdict_on(
                     registry,
                     given.text or "",

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
+from streams.language import tr
 from streams.scenarios import DEFAULT_START_MS, SCENARIOS, Labelled, Scenario, generate, merged
 
 FirstOption = Annotated[
@@ -83,10 +84,12 @@ def scenario(
         _show_list(as_json=as_json)
         return
     if name is None:
-        raise typer.BadParameter("name a scenario, or ask for --list")
+        raise typer.BadParameter(tr("name a scenario, or ask for --list"))
     chosen = SCENARIOS.get(name)
     if chosen is None:
-        raise typer.BadParameter(f"there is no scenario {name!r}; --list shows them")
+        raise typer.BadParameter(
+            tr("there is no scenario {name!r}; --list shows them").format(name=name)
+        )
     start_ms = DEFAULT_START_MS if start is None else round(start.timestamp() * 1000)
     parameters = _parameters(chosen, options or [])
     runs = (
@@ -129,11 +132,17 @@ def _parameters(chosen: Scenario, options: list[str]) -> dict[str, Any]:
         key, _, value = option.partition("=")
         if key not in chosen.parameters:
             known = ", ".join(chosen.parameters) or "none"
-            raise typer.BadParameter(f"{chosen.name} has no parameter {key!r}; it has: {known}")
+            raise typer.BadParameter(
+                tr("{name} has no parameter {key!r}; it has: {known}").format(
+                    name=chosen.name, key=key, known=known
+                )
+            )
         try:
             parameters[key] = float(value) if "." in value else int(value)
         except ValueError:
-            raise typer.BadParameter(f"{key} must be a number, not {value!r}") from None
+            raise typer.BadParameter(
+                tr("{key} must be a number, not {value!r}").format(key=key, value=value)
+            ) from None
     return parameters
 
 

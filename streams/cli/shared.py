@@ -56,7 +56,7 @@ def file_of(config: Path | None) -> Path | None:
     if config is not None:
         return config
     if (found := found_path()) is not None:
-        typer.echo(f"otpguard: settings of {found.absolute()}", err=True)
+        typer.echo(tr("otpguard: settings of {found}").format(found=found.absolute()), err=True)
     return found
 
 
@@ -175,6 +175,11 @@ def opened(path: str) -> Iterator[IO[bytes]]:
         raise UsageError(f"{path}: {error.strerror}") from None
     with file:
         yield file
+
+
+def created(names: Iterable[str]) -> str:
+    """Return a line for each topic that was made; empty if none was."""
+    return "\n".join(tr("created {name}").format(name=name) for name in names)
 
 
 def said(counts: Mapping[str, int]) -> str:

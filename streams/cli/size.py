@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from streams.cli.shared import JsonOption, write_json, write_table
+from streams.language import tr
 
 
 def size(
@@ -38,18 +39,20 @@ def size(
                     **asdict(found)})  # fmt: skip
         return
     rows = [
-        ("workers, one core each", f"{found.workers:,}"),
-        ("partitions of the input and of the changelog", f"{found.partitions:,}"),
-        ("memory of a worker", _bytes(found.memory_bytes)),
-        ("… with as many suspects as there can be", _bytes(found.memory_attacked_bytes)),
-        ("a cycle of a worker's checkpoints", f"{found.checkpoint_s:,} s"),
-        ("changelog, live, on each replica", _bytes(found.changelog_live_bytes)),
-        ("room for it on disk, all replicas", _bytes(found.changelog_disk_bytes)),
-        ("input of a day, all replicas", _bytes(found.input_day_bytes)),
-        ("… with the producer's lz4", _bytes(found.input_day_lz4_bytes)),
+        (tr("workers, one core each"), f"{found.workers:,}"),
+        (tr("partitions of the input and of the changelog"), f"{found.partitions:,}"),
+        (tr("memory of a worker"), _bytes(found.memory_bytes)),
+        (tr("… with as many suspects as there can be"), _bytes(found.memory_attacked_bytes)),
+        (tr("a cycle of a worker's checkpoints"), f"{found.checkpoint_s:,} s"),
+        (tr("changelog, live, on each replica"), _bytes(found.changelog_live_bytes)),
+        (tr("room for it on disk, all replicas"), _bytes(found.changelog_disk_bytes)),
+        (tr("input of a day, all replicas"), _bytes(found.input_day_bytes)),
+        (tr("… with the producer's lz4"), _bytes(found.input_day_lz4_bytes)),
     ]
-    write_table(("what", "how much"), rows)
-    typer.echo("measured on one machine with two cores: measure your own traffic before you buy")
+    write_table((tr("what"), tr("how much")), rows)
+    typer.echo(
+        tr("measured on one machine with two cores: measure your own traffic before you buy")
+    )
 
 
 def _bytes(count: int) -> str:

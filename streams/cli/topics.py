@@ -4,22 +4,26 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
 from streams.cli.shared import (
     ConfigOption,
     JsonOption,
+    created,
     group,
     settings_of,
     write_json,
     write_table,
 )
 from streams.errors import ConfigError, OtpguardError, UsageError
+from streams.language import tr
 
 if TYPE_CHECKING:
     from streams.config import Settings
+
+COLUMNS: Final = ("topic", "partitions", "copies", "cleanup", "why")
 
 app = group("Create and check the topics.")
 
@@ -60,9 +64,9 @@ def create(
     if as_json:
         write_json({"created": made, "problems": problems, "cautions": cautions})
     else:
-        typer.echo("\n".join(f"created {name}" for name in made) or "nothing to create")
+        typer.echo(created(made) or tr("nothing to create"))
         for sentence in (*problems, *cautions):
-            typer.echo(f"note: {sentence}", err=True)
+            typer.echo(tr("note: {sentence}").format(sentence=sentence), err=True)
 
 
 @app.command()
@@ -89,13 +93,13 @@ def check(config: ConfigOption = None, *, as_json: JsonOption = False) -> None:
         try:
             found = examine_keys(settings)
         except OtpguardError as error:
-            typer.echo(f"keys were not looked at: {error}", err=True)
+            typer.echo(tr("keys were not looked at: {error}").format(error=error), err=True)
         else:
             problems = [f"{each.says}: {each.remedy}" for each in found if each.state == "bad"]
     if as_json:
         write_json({"problems": problems, "cautions": cautions})
     elif not (problems or cautions):
-        typer.echo("topics are as they should be")
+        typer.echo(tr("topics are as they should be"))
     if problems or cautions:
         raise ConfigError("\n".join((*problems, *cautions)))
 
@@ -133,8 +137,8 @@ def list_(
         )
         return
     write_table(
-        ("topic", "partitions", "copies", "cleanup", "why"),
-        [(t.name, t.partitions, t.replication, t.cleanup, t.why) for t in wanted],
+        [tr(each) for each in COLUMNS],
+        [(t.name, t.partitions, t.replication, t.cleanup, tr(t.why)) for t in wanted],
     )
 
 
@@ -178,7 +182,11 @@ def acls(
     for each in roles:
         role, _, user = each.partition("=")
         if role not in ROLES or not user:
-            raise UsageError(f"{each!r} is no ROLE=USER; the roles are {', '.join(ROLES)}")
+            raise UsageError(
+                tr("{each!r} is no ROLE=USER; the roles are {roles}").format(
+                    each=each, roles=", ".join(ROLES)
+                )
+            )
         given.append((role, user if ":" in user else f"User:{user}"))
     settings = settings_of(config)
     wanted = list(rights(settings, given))
@@ -191,7 +199,7 @@ def acls(
 
         with Cluster(settings.kafka) as cluster:
             cluster.grant(wanted)
-        typer.echo(f"gave {len(wanted)} rights", err=True)
+        typer.echo(tr("gave {wanted} rights").format(wanted=len(wanted)), err=True)
 
 
 @app.command()
@@ -217,7 +225,11 @@ def schema(
     elif name in shipped:
         typer.echo(shipped[name].read_text("utf-8"), nl=False)
     else:
-        raise UsageError(f"no schema of {name}; there are: {', '.join(sorted(shipped))}")
+        raise UsageError(
+            tr("no schema of {name}; there are: {shipped}").format(
+                name=name, shipped=", ".join(sorted(shipped))
+            )
+        )
 
 
 @app.command()
@@ -252,7 +264,7 @@ def backup(
             file.write("\n".join(lines) + "\n")
     except OSError as error:
         raise UsageError(f"{output}: {error.strerror}") from None
-    typer.echo(f"{len(lines) - 1:,} words saved to {output}")
+    typer.echo(tr("{n:,} words saved to {output}").format(n=len(lines) - 1, output=output))
 
 
 @app.command()
@@ -276,7 +288,11 @@ def restore(
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"{file}: {error}") from None
     done = say_again(client_arguments(settings.kafka), lines, topics.override, topics.everyone)
-    typer.echo(f"{done.said:,} words said again; {done.standing:,} stand already")
+    typer.echo(
+        tr("{said:,} words said again; {standing:,} stand already").format(
+            said=done.said, standing=done.standing
+        )
+    )
 
 
 def _shaped(config: Path | None, partitions: int | None, replication: int | None) -> Settings:

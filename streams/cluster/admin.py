@@ -35,6 +35,7 @@ from kafka.admin import (
 from streams.cluster.rights import Right
 from streams.config import Kafka
 from streams.errors import ConfigError, OtpguardError, UnavailableError
+from streams.language import tr
 
 # At each turn that lasts long its event loop warns of a task of its own: noise to whoever reads
 # the log of a command, and nothing that anybody could mend. A loop that crashes is an error.
@@ -98,7 +99,7 @@ def tls(kafka: Kafka) -> ssl.SSLContext:
         if kafka.cert_file is not None:
             context.load_cert_chain(kafka.cert_file, kafka.key_file)
     except (OSError, ssl.SSLError) as error:
-        raise ConfigError(f"kafka TLS files: {error}") from None
+        raise ConfigError(tr("kafka TLS files: {error}").format(error=error)) from None
     return context
 
 
@@ -108,7 +109,7 @@ class Cluster:
     def __init__(self, kafka: Kafka, timeout_s: float = TIMEOUT_S) -> None:
         self._where = kafka.bootstrap
         arguments = client_arguments(kafka)
-        with in_a_sentence("connect", kafka.bootstrap):
+        with in_a_sentence(tr("connect"), kafka.bootstrap):
             self._admin = KafkaAdminClient(
                 **arguments,
                 client_id="otpguard-admin",
@@ -132,7 +133,7 @@ class Cluster:
 
         Only names that the cluster lists are described, since describing may create a topic.
         """
-        with in_a_sentence("describe topics", self._where):
+        with in_a_sentence(tr("describe topics"), self._where):
             present = sorted(set(names) & set(self._admin.list_topics()))
             if not present:
                 return {}
@@ -157,7 +158,7 @@ class Cluster:
             "replication_factor": replication,
             "configs": dict(configs),
         }
-        with in_a_sentence(f"create topic {name}", self._where):
+        with in_a_sentence(tr("create topic {name}").format(name=name), self._where):
             try:
                 self._admin.create_topics({name: options}, wait_for_metadata=True)
             except errors.TopicAlreadyExistsError:
@@ -165,7 +166,7 @@ class Cluster:
 
     def version(self) -> str:
         """Return the brokers' version as far as their protocol tells it, such as "4.3"."""
-        with in_a_sentence("ask for versions", self._where):
+        with in_a_sentence(tr("ask for versions"), self._where):
             brokers = self._admin.describe_cluster()["brokers"]
             found = {
                 self._admin.get_broker_version_data(each["broker_id"]).broker_version
@@ -175,12 +176,12 @@ class Cluster:
 
     def brokers(self) -> int:
         """Return how many brokers there are: a topic has no more copies."""
-        with in_a_sentence("ask for brokers", self._where):
+        with in_a_sentence(tr("ask for brokers"), self._where):
             return len(self._admin.describe_cluster()["brokers"])
 
     def names(self) -> set[str]:
         """Return the topics that this user may see."""
-        with in_a_sentence("list topics", self._where):
+        with in_a_sentence(tr("list topics"), self._where):
             return set(self._admin.list_topics())
 
     def authoriser(self) -> Literal["none", "open", "closed"]:
@@ -191,7 +192,7 @@ class Cluster:
         """
         anything = ResourcePatternFilter(ResourceType.ANY, None, ACLResourcePatternType.ANY)
         rights = ACLFilter(None, None, ACLOperation.ANY, ACLPermissionType.ANY, anything)
-        with in_a_sentence("ask for rights", self._where):
+        with in_a_sentence(tr("ask for rights"), self._where):
             try:
                 self._admin.describe_acls(rights)
             except errors.SecurityDisabledError:
@@ -205,18 +206,20 @@ class Cluster:
 
         Asks for the right DESCRIBE_CONFIGS on the cluster, which no role of ours has.
         """
-        with in_a_sentence(f"read the brokers' {name}", self._where):
+        with in_a_sentence(tr("read the brokers' {name}").format(name=name), self._where):
             broker = self._admin.describe_cluster()["brokers"][0]["broker_id"]
             resource = ConfigResource("BROKER", str(broker))
             found = self._admin.describe_configs([resource], config_filter="all")["broker"]
         told: Mapping[str, Any] = next(iter(found.values()), {})
         if name not in told:  # so a broker answers whoever may not ask
-            raise UnavailableError(f"{name} is not told without DESCRIBE_CONFIGS on the cluster")
+            raise UnavailableError(
+                tr("{name} is not told without DESCRIBE_CONFIGS on the cluster").format(name=name)
+            )
         return str(told[name]["value"])
 
     def operations(self, names: Iterable[str]) -> dict[str, frozenset[str]]:
         """Return what this user may do with those of the topics that it may see."""
-        with in_a_sentence("describe topics", self._where):
+        with in_a_sentence(tr("describe topics"), self._where):
             present = sorted(set(names) & set(self._admin.list_topics()))
             described = self._admin.describe_topics(present) if present else []
         return {each["name"]: frozenset(each["authorized_operations"]) for each in described}
@@ -226,7 +229,9 @@ class Cluster:
 
         With `before_ms`, UTC, only those that stand before the first record of that time or later.
         """
-        with in_a_sentence(f"read the offsets of group {group}", self._where):
+        with in_a_sentence(
+            tr("read the offsets of group {group}").format(group=group), self._where
+        ):
             try:
                 found = self._admin.list_group_offsets({group: None})[group]
             except errors.CoordinatorNotAvailableError:  # no group ever was on this cluster
@@ -257,7 +262,7 @@ class Cluster:
             )
             for each in rights
         ]
-        with in_a_sentence("give rights", self._where):
+        with in_a_sentence(tr("give rights"), self._where):
             for error in self._admin.create_acls(acls)["failed"]:
                 raise error
 
@@ -268,22 +273,40 @@ def in_a_sentence(verb: str, where: str) -> Iterator[None]:
     try:
         yield
     except _DENIED as error:
-        raise ConfigError(f"cannot {verb} at {where}: {_name(error)}") from None
+        raise ConfigError(
+            tr("cannot {verb} at {where}: {error}").format(
+                verb=verb, where=where, error=_name(error)
+            )
+        ) from None
     except (errors.KafkaTimeoutError, errors.KafkaConnectionError) as error:
         raise UnavailableError(
-            f"no broker answers at {where} ({_name(error)}): "
-            "is it up, and is this the right address and listener protocol?"
+            tr(
+                "no broker answers at {where} ({error}): is it up, and is this the right address "
+                "and listener protocol?"
+            ).format(where=where, error=_name(error))
         ) from None
     except errors.RetriableError as error:  # a broker answers, and is starting or overloaded
-        raise UnavailableError(f"cannot {verb} at {where}: {_name(error)}") from None
+        raise UnavailableError(
+            tr("cannot {verb} at {where}: {error}").format(
+                verb=verb, where=where, error=_name(error)
+            )
+        ) from None
     except (errors.KafkaError, OSError, ValueError) as error:
-        raise ConfigError(f"cannot {verb} at {where}: {_name(error)}") from None
+        raise ConfigError(
+            tr("cannot {verb} at {where}: {error}").format(
+                verb=verb, where=where, error=_name(error)
+            )
+        ) from None
 
 
 def unusable(what: str, error: errors.KafkaError) -> OtpguardError:
     """Say what could not be done: a right that is missing stays missing, an outage passes."""
     if isinstance(error, _DENIED):
-        return ConfigError(f"{what}: {_name(error)}; `otpguard topics acls` lists the rights")
+        return ConfigError(
+            tr("{what}: {error}; `otpguard topics acls` lists the rights").format(
+                what=what, error=_name(error)
+            )
+        )
     return UnavailableError(f"{what}: {_name(error)}")
 
 
@@ -299,8 +322,10 @@ def working(what: str) -> Iterator[None]:
 def no_topic(name: str) -> ConfigError:
     """Say that a topic is not there, or not for us: Kafka does not tell which."""
     return ConfigError(
-        f"no topic {name}, or no right to see it; "
-        "`otpguard topics create` makes topics, `otpguard topics acls` lists the rights"
+        tr(
+            "no topic {name}, or no right to see it; `otpguard topics create` makes topics, "
+            "`otpguard topics acls` lists the rights"
+        ).format(name=name)
     )
 
 
@@ -318,14 +343,22 @@ async def _sign_in(kafka: Kafka, arguments: Mapping[str, Any]) -> None:
             )
         except aio_errors.IllegalSaslStateError:
             raise ConfigError(
-                f"{address} takes no password: kafka.security is {kafka.security}, and that is "
-                "another listener's port; name the port of the SASL listener, or set "
-                f"kafka.security = {'ssl' if kafka.security.endswith('ssl') else 'plaintext'!r}"
+                tr(
+                    "{address} takes no password: kafka.security is {security}, and that is "
+                    "another listener's port; name the port of the SASL listener, or set "
+                    "kafka.security = {other!r}"
+                ).format(
+                    address=address,
+                    security=kafka.security,
+                    other="ssl" if kafka.security.endswith("ssl") else "plaintext",
+                )
             ) from None
         except _REFUSED:
             raise ConfigError(
-                f"{address} refuses user {kafka.username}: wrong name, password or mechanism "
-                f"({kafka.mechanism})"
+                tr(
+                    "{address} refuses user {username}: wrong name, password or mechanism "
+                    "({mechanism})"
+                ).format(address=address, username=kafka.username, mechanism=kafka.mechanism)
             ) from None
         except (aio_errors.KafkaError, OSError) as error:
             reason = error
@@ -333,8 +366,10 @@ async def _sign_in(kafka: Kafka, arguments: Mapping[str, Any]) -> None:
             await connection.close()
             return
     raise UnavailableError(
-        f"cannot sign in at {kafka.bootstrap}: {_name(reason)}; is it up, and is kafka.security "
-        f"({kafka.security}) the protocol of this listener?"
+        tr(
+            "cannot sign in at {bootstrap}: {reason}; is it up, and is kafka.security "
+            "({security}) the protocol of this listener?"
+        ).format(bootstrap=kafka.bootstrap, reason=_name(reason), security=kafka.security)
     )
 
 
@@ -350,16 +385,24 @@ def _knock(kafka: Kafka, context: ssl.SSLContext | None) -> None:
                 return
         except ssl.SSLCertVerificationError as error:
             raise ConfigError(
-                f"the certificate of {address} is not trusted: {error.verify_message}"
+                tr("the certificate of {address} is not trusted: {verify_message}").format(
+                    address=address, verify_message=error.verify_message
+                )
             ) from None
         except OSError as error:  # of which TimeoutError and SSLError are kinds
             problem = error
     if isinstance(problem, ssl.SSLError):
-        raise ConfigError(f"{kafka.bootstrap} does not speak TLS as expected: {problem.reason}")
+        raise ConfigError(
+            tr("{bootstrap} does not speak TLS as expected: {reason}").format(
+                bootstrap=kafka.bootstrap, reason=problem.reason
+            )
+        )
     reason = "no answer" if isinstance(problem, TimeoutError) else getattr(problem, "strerror", "")
     raise UnavailableError(
-        f"no broker answers at {kafka.bootstrap} ({reason or problem}): "
-        "is it up, and is this the right address and listener protocol?"
+        tr(
+            "no broker answers at {bootstrap} ({problem}): is it up, and is this the right "
+            "address and listener protocol?"
+        ).format(bootstrap=kafka.bootstrap, problem=reason or problem)
     )
 
 

@@ -13,6 +13,7 @@ from kafka import KafkaConsumer, TopicPartition
 
 from streams.cluster.admin import no_topic, working
 from streams.errors import UnavailableError
+from streams.language import tr
 from streams.wire import UnreadableError
 
 log = logging.getLogger(__name__)
@@ -83,7 +84,7 @@ def reading(clients: Mapping[str, Any], topic: str) -> Iterator[TopicReader]:
     now; so does whatever is done with the reader in the block.
     """
     with (
-        working(f"cannot read {topic}"),
+        working(tr("cannot read {topic}").format(topic=topic)),
         closing(
             KafkaConsumer(
                 **clients,
@@ -149,7 +150,9 @@ class TopicReader:
             if polled:
                 heard = time.monotonic()
             elif time.monotonic() - heard > SILENCE_S:
-                raise UnavailableError(f"the broker sends no more of {self._topic}")
+                raise UnavailableError(
+                    tr("the broker sends no more of {topic}").format(topic=self._topic)
+                )
 
     def following(self, spans: Spans, ended: Callable[[], bool]) -> Iterator[list[Any]]:
         """Yield records from the spans' first offsets on and on, until `ended` says so."""

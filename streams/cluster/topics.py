@@ -17,6 +17,7 @@ from detectors.model.times import DAY_MS, HOUR_MS
 from streams.cluster.admin import Cluster, Shape
 from streams.config import Settings
 from streams.errors import ConfigError
+from streams.language import tr, trn
 
 SEGMENTS_MIN: Final = 10
 """Segments in a retention. Kafka deletes whole segments, and one is whole when its time is over: a
@@ -125,17 +126,33 @@ def problems(
             continue
         if topic.cleanup == "compact" and shape.configs.get("cleanup.policy") != "compact":
             policy = shape.configs.get("cleanup.policy")
-            said.append(f"topic {topic.name} has cleanup.policy={policy}; it must be compact alone")
+            said.append(
+                tr("topic {name} has cleanup.policy={policy}; it must be compact alone").format(
+                    name=topic.name, policy=policy
+                )
+            )
     source, log = by_role["input"].name, by_role["changelog"].name
     if source in found and log in found and found[source].partitions != found[log].partitions:
         said.append(
-            f"topics {source} and {log} have {found[source].partitions} and "
-            f"{found[log].partitions} partitions; these must be equal"
+            tr(
+                "topics {source} and {log} have {one} and {other} partitions; these must be equal"
+            ).format(
+                source=source,
+                log=log,
+                one=found[source].partitions,
+                other=found[log].partitions,
+            )
         )
     elif source in found and found[source].partitions != by_role["input"].partitions:
         said.append(
-            f"topic {source} has {found[source].partitions} partitions, topics.partitions says "
-            f"{by_role['input'].partitions}: it tells which partition a key belongs to"
+            tr(
+                "topic {source} has {has} partitions, topics.partitions says "
+                "{wanted}: it tells which partition a key belongs to"
+            ).format(
+                source=source,
+                has=found[source].partitions,
+                wanted=by_role["input"].partitions,
+            )
         )
     return said
 
@@ -148,21 +165,31 @@ def _missing(names: Sequence[str], blind: str | None) -> str:
     'topics a, b are missing, or user x has no right to see them; `otpguard topics acls` lists the
     rights of each role, `otpguard topics create`, as administrator, makes topics')
     """
-    one = len(names) == 1
-    what = f"topic {names[0]} is missing" if one else f"topics {', '.join(names)} are missing"
-    if blind is None:
-        return f"{what}; `otpguard topics create` makes {'it' if one else 'them'}"
-    return (
-        f"{what}, or {blind} has no right to see {'it' if one else 'them'}; `otpguard topics acls` "
-        "lists the rights of each role, `otpguard topics create`, as administrator, makes topics"
-    )
+    if blind is None and len(names) == 1:
+        told = tr("topic {names} is missing; `otpguard topics create` makes it")
+    elif blind is None:
+        told = tr("topics {names} are missing; `otpguard topics create` makes them")
+    elif len(names) == 1:
+        told = tr(
+            "topic {names} is missing, or {blind} has no right to see it; `otpguard topics acls` "
+            "lists the rights of each role, `otpguard topics create`, as administrator, makes "
+            "topics"
+        )
+    else:
+        told = tr(
+            "topics {names} are missing, or {blind} has no right to see them; `otpguard topics "
+            "acls` lists the rights of each role, `otpguard topics create`, as administrator, "
+            "makes topics"
+        )
+    return told.format(names=", ".join(names), blind=blind)
 
 
 def blind(settings: Settings, cluster: Cluster) -> str | None:
     """Return who it is that does not see all topics there are; None for whoever does."""
     if cluster.authoriser() != "closed":
         return None
-    return f"user {settings.kafka.username}" if settings.kafka.username else "this user"
+    name = settings.kafka.username
+    return tr("user {name}").format(name=name) if name else tr("this user")
 
 
 def cautions(wanted: Iterable[Topic], found: Mapping[str, Shape]) -> list[str]:
@@ -191,9 +218,9 @@ def _cleanup(topic: Topic, configs: Mapping[str, str]) -> Iterator[str]:
         return
     if set(policy.replace(" ", "").split(",")) != set(topic.cleanup.split(",")):
         wanted = f"[{topic.cleanup}]" if "," in topic.cleanup else topic.cleanup
-        yield (
-            f"topic {topic.name} has cleanup.policy={policy}: records do not go when they should; "
-            + _alter(topic.name, "cleanup.policy", wanted)
+        told = tr("topic {name} has cleanup.policy={policy}: records do not go when they should")
+        yield _mended(
+            told.format(name=topic.name, policy=policy), topic.name, "cleanup.policy", wanted
         )
 
 
@@ -201,9 +228,10 @@ def _bounds(topic: Topic, shape: Shape) -> Iterator[str]:
     """Tell of copies, and of settings that are worse than those of a topic that we make."""
     if shape.replication < topic.replication:
         yield (
-            f"topic {topic.name} has {shape.replication} copies, topics.replication says "
-            f"{topic.replication}: what those brokers lose is lost; "
-            "`kafka-reassign-partitions.sh` adds copies"
+            tr(
+                "topic {name} has {has} copies, topics.replication says {wanted}: "
+                "what those brokers lose is lost; `kafka-reassign-partitions.sh` adds copies"
+            ).format(name=topic.name, has=shape.replication, wanted=topic.replication)
         )
     for key, wanted in topic.configs.items():
         found = _number(shape.configs, key)
@@ -214,7 +242,10 @@ def _bounds(topic: Topic, shape: Shape) -> Iterator[str]:
         side, harm = BOUNDS[key]
         if found < float(wanted) if side == "least" else found > float(wanted):
             held = shape.configs[key]
-            yield f"topic {topic.name} has {key}={held}: {harm}; " + _alter(topic.name, key, wanted)
+            told = tr("topic {name} has {key}={held}: {harm}").format(
+                name=topic.name, key=key, held=held, harm=tr(harm)
+            )
+            yield _mended(told, topic.name, key, wanted)
 
 
 def _retention(topic: Topic, configs: Mapping[str, str]) -> Iterator[str]:
@@ -224,23 +255,22 @@ def _retention(topic: Topic, configs: Mapping[str, str]) -> Iterator[str]:
         return
     if keeps_ms < 0:
         if topic.retention_ms is not None:
-            yield f"topic {topic.name} keeps records for ever; " + _alter(
-                topic.name, "retention.ms", topic.retention_ms
-            )
+            told = tr("topic {name} keeps records for ever").format(name=topic.name)
+            yield _mended(told, topic.name, "retention.ms", topic.retention_ms)
         return
     if segment_ms is not None and segment_ms * SEGMENTS_MIN > keeps_ms:
         longest = _span(keeps_ms + segment_ms)
-        yield (
-            f"topic {topic.name} has segment.ms={segment_ms} at retention.ms={keeps_ms}: records "
-            f"last up to {longest}; "
-            + _alter(topic.name, "segment.ms", int(keeps_ms) // SEGMENTS_MIN)
-        )
+        told = tr(
+            "topic {name} has segment.ms={segment_ms} at retention.ms={keeps_ms}: records last up "
+            "to {longest}"
+        ).format(name=topic.name, segment_ms=segment_ms, keeps_ms=keeps_ms, longest=longest)
+        yield _mended(told, topic.name, "segment.ms", int(keeps_ms) // SEGMENTS_MIN)
     if topic.role == "throttle" and keeps_ms < LEASE_MAX_MS:
-        yield (
-            f"topic {topic.name} has retention.ms={keeps_ms}, less than a lease: an adapter that "
-            "starts anew would not know leases that still hold; "
-            + _alter(topic.name, "retention.ms", topic.retention_ms or LEASE_MAX_MS)
-        )
+        told = tr(
+            "topic {name} has retention.ms={keeps_ms}, less than a lease: an adapter that starts "
+            "anew would not know leases that still hold"
+        ).format(name=topic.name, keeps_ms=keeps_ms)
+        yield _mended(told, topic.name, "retention.ms", topic.retention_ms or LEASE_MAX_MS)
 
 
 def _times(name: str, configs: Mapping[str, str]) -> Iterator[str]:
@@ -250,11 +280,11 @@ def _times(name: str, configs: Mapping[str, str]) -> Iterator[str]:
         return
     ahead_ms = _number(configs, "message.timestamp.after.max.ms")
     if ahead_ms is None or ahead_ms > AHEAD_MAX_MS:
-        yield (
-            f"topic {name} takes any time that a producer writes on a record; "
-            + _alter(name, "message.timestamp.type", "LogAppendTime")
-            + f" (or message.timestamp.after.max.ms of at most {AHEAD_MAX_MS})"
-        )
+        told = tr("topic {name} takes any time that a producer writes on a record")
+        more = tr(" (or message.timestamp.after.max.ms of at most {most})")
+        yield _mended(
+            told.format(name=name), name, "message.timestamp.type", "LogAppendTime"
+        ) + more.format(most=AHEAD_MAX_MS)
 
 
 def _number(configs: Mapping[str, str], key: str) -> int | float | None:
@@ -268,8 +298,20 @@ def _number(configs: Mapping[str, str], key: str) -> int | float | None:
         return None
 
 
-def _alter(name: str, key: str, value: object) -> str:
-    return f"`kafka-configs.sh --alter --topic {name} --add-config {key}={value}` mends it"
+def _mended(told: str, name: str, key: str, value: object) -> str:
+    """Return what is wrong with a topic, and how to put it right: `parted` takes them apart."""
+    command = f"kafka-configs.sh --alter --topic {name} --add-config {key}={value}"
+    return told + tr("; ") + tr("`{command}` mends it").format(command=command)
+
+
+def parted(says: str) -> tuple[str, str]:
+    """Return what a sentence of `problems` or `cautions` says is wrong, and what to do about it.
+
+    >>> parted("topic a is missing; `otpguard topics create` makes it")
+    ('topic a is missing', '`otpguard topics create` makes it')
+    """
+    what, _, remedy = says.partition(tr("; "))
+    return what, remedy
 
 
 def _span(span_ms: float) -> str:
@@ -279,7 +321,9 @@ def _span(span_ms: float) -> str:
     ('10.0 days', '2.4 hours')
     """
     days = span_ms / DAY_MS
-    return f"{days:.1f} days" if days >= 1 else f"{span_ms / HOUR_MS:.1f} hours"
+    if days >= 1:
+        return tr("{days} days").format(days=f"{days:.1f}")
+    return tr("{hours} hours").format(hours=f"{span_ms / HOUR_MS:.1f}")
 
 
 def check(settings: Settings) -> list[str]:
@@ -307,11 +351,13 @@ def create(settings: Settings) -> list[str]:
         missing = [topic for topic in wanted if topic.name not in found]
         copies, brokers = settings.topics.replication, cluster.brokers()
         if missing and copies > brokers:
-            there = "there is 1 broker" if brokers == 1 else f"there are {brokers} brokers"
+            there = trn("there is {n} broker", "there are {n} brokers", brokers)
             raise ConfigError(
-                f"{there}, and topics.replication asks for {copies} copies: "
-                f"`otpguard topics create --replication {brokers}`, or replication = {brokers} "
-                "under [topics] in the settings"
+                tr(
+                    "{there}, and topics.replication asks for {copies} copies: `otpguard topics "
+                    "create --replication {brokers}`, or replication = {brokers} under [topics] in "
+                    "the settings"
+                ).format(there=there, copies=copies, brokers=brokers)
             )
         for topic in missing:
             cluster.create(topic.name, topic.partitions, topic.replication, topic.configs)

@@ -11,6 +11,7 @@ from pydantic import BaseModel, SecretStr, ValidationError
 
 from streams.config.settings import ENVIRONMENT_PREFIX, Settings
 from streams.errors import ConfigError
+from streams.language import tr
 from streams.shown import MASK, masked
 
 PATH_VARIABLE: Final = "OTPGUARD_CONFIG"
@@ -68,12 +69,18 @@ def found_path() -> Path | None:
         except (FileNotFoundError, NotADirectoryError):
             continue
         except OSError as error:
-            raise ConfigError(f"{place}: {error.strerror}; --config names another file") from None
+            raise ConfigError(
+                tr("{place}: {strerror}; --config names another file").format(
+                    place=place, strerror=error.strerror
+                )
+            ) from None
         if not there.st_size:
             continue
         if there.st_uid not in trusted:
             raise ConfigError(
-                f"{place.absolute()} belongs to somebody else: --config says that it is meant"
+                tr("{place} belongs to somebody else: --config says that it is meant").format(
+                    place=place.absolute()
+                )
             )
         return place
     return None
@@ -132,4 +139,4 @@ def sentences(error: ValidationError) -> Iterator[str]:
     for item in error.errors(include_url=False, include_input=False, include_context=False):
         name = ".".join(str(part) for part in item["loc"]) or "settings"
         said = item["msg"].removeprefix("Value error, ")
-        yield f"{name}: {'unknown setting' if item['type'] == 'extra_forbidden' else said}"
+        yield f"{name}: {tr('unknown setting') if item['type'] == 'extra_forbidden' else said}"

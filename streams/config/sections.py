@@ -21,6 +21,7 @@ from detectors.defaults import (
     SUSPECTS_MAX,
     WINDOW_S,
 )
+from streams.language import tr
 from streams.limits import AHEAD_MAX_MS, VALUE_BYTES_MAX
 
 if TYPE_CHECKING:
@@ -49,11 +50,15 @@ def _read_secret(section: Section, name: str) -> None:
     if path is None:
         return
     if getattr(section, name).get_secret_value():
-        raise ValueError(f"{name} and {name}_file exclude each other")
+        raise ValueError(tr("{name} and {name}_file exclude each other").format(name=name))
     try:
         line = path.read_text(encoding="utf-8").split("\n", 1)[0].rstrip("\r")
     except OSError as error:
-        raise ValueError(f"{name}_file {path}: {error.strerror}") from None
+        raise ValueError(
+            tr("{name}_file {path}: {strerror}").format(
+                name=name, path=path, strerror=error.strerror
+            )
+        ) from None
     object.__setattr__(section, name, SecretStr(line))
 
 
@@ -63,8 +68,10 @@ def _check_url(section: Section, name: str) -> None:
         _ = urlsplit(getattr(section, name)).port
     except ValueError:
         raise ValueError(
-            f"{name}: host and port cannot be read; what is in front of an @ has to be "
-            "percent-encoded, and belongs in username and password_file"
+            tr(
+                "{name}: host and port cannot be read; what is in front of an @ has to be "
+                "percent-encoded, and belongs in username and password_file"
+            ).format(name=name)
         ) from None
 
 
@@ -115,14 +122,18 @@ class Kafka(Section):
         if self.security.startswith("sasl") and not (
             self.username and self.password.get_secret_value()
         ):
-            raise ValueError(f"security {self.security} needs username and password_file")
+            raise ValueError(
+                tr("security {security} needs username and password_file").format(
+                    security=self.security
+                )
+            )
         if (self.cert_file is None) != (self.key_file is None):
-            raise ValueError("cert_file and key_file belong together")
+            raise ValueError(tr("cert_file and key_file belong together"))
         for path in (self.ca_file, self.cert_file, self.key_file):
             if path is not None and not path.is_file():
-                raise ValueError(f"no such file: {path}")
+                raise ValueError(tr("no such file: {path}").format(path=path))
         if self.heartbeat_s * 3 > self.session_timeout_s:
-            raise ValueError("heartbeat_s must be at most a third of session_timeout_s")
+            raise ValueError(tr("heartbeat_s must be at most a third of session_timeout_s"))
         return self
 
 
@@ -203,7 +214,9 @@ class Input(Section):
         import phonenumbers  # noqa: PLC0415 - start-up time
 
         if self.country not in phonenumbers.SUPPORTED_REGIONS:
-            raise ValueError(f"country {self.country} has no numbering plan")
+            raise ValueError(
+                tr("country {country} has no numbering plan").format(country=self.country)
+            )
         return self
 
 
@@ -449,7 +462,7 @@ class Canary(Section):
     @model_validator(mode="after")
     def _rested(self) -> Self:
         if self.turns * self.period_s < 2.5 * 86_400:
-            raise ValueError("every number needs 2.5 days of rest: raise numbers or period_s")
+            raise ValueError(tr("every number needs 2.5 days of rest: raise numbers or period_s"))
         return self
 
 
@@ -466,7 +479,9 @@ class Feed(Section):
     def _numbered(self) -> Self:
         wrong = [name for name in self.avro_schemas if not name.isdecimal()]
         if wrong:
-            raise ValueError(f"avro_schemas: {', '.join(wrong)} is no schema id")
+            raise ValueError(
+                tr("avro_schemas: {wrong} is no schema id").format(wrong=", ".join(wrong))
+            )
         return self
 
 

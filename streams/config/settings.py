@@ -26,6 +26,7 @@ from streams.config.sections import (
     WorkerSettings,
 )
 from streams.errors import ConfigError
+from streams.language import tr
 
 if TYPE_CHECKING:
     from detectors import chain
@@ -134,7 +135,9 @@ class Settings(BaseModel):
         try:
             return shipped.merged(Registry.load(path.read_text("utf-8")))
         except (OSError, UnicodeDecodeError, RegistryError) as error:
-            raise ConfigError(f"recognise.registry_file {path}: {error}") from None
+            raise ConfigError(
+                tr("recognise.registry_file {path}: {error}").format(path=path, error=error)
+            ) from None
 
     def recogniser(self) -> Recogniser:
         """A recogniser with an empty cache. Raise ConfigError as `registry` does."""
@@ -181,7 +184,7 @@ class Settings(BaseModel):
                 seed=SEED,
             )
         except ValueError as error:
-            raise ConfigError(f"detect: {error}") from None
+            raise ConfigError(tr("detect: {error}").format(error=error)) from None
 
     def fingerprint(self) -> str:
         """Twelve hex digits that change with every setting and file that decisions depend on."""

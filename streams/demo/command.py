@@ -98,8 +98,10 @@ def _check_installed() -> None:
     missing = [f"{name} ({what})" for name, what in NEEDED.items() if find_spec(name) is None]
     if missing:
         raise ConfigError(
-            f"the demo also needs {', '.join(missing)}: pip install 'otpguard[demo]', "
-            "or `make demo` in a clone"
+            tr(
+                "the demo also needs {missing}: pip install 'otpguard[demo]', or `make demo` in a "
+                "clone"
+            ).format(missing=", ".join(missing))
         )
 
 

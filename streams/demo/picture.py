@@ -122,7 +122,7 @@ def reached(story: Story) -> str:
         for change in map(story.change, ("WATCH", "THROTTLE"))
         if change
     ]
-    return tr("{sentence}.").format(sentence="; ".join(said) or tr("neither was reached"))
+    return tr("{sentence}.").format(sentence=tr("; ").join(said) or tr("neither was reached"))
 
 
 def clock_of(story: Story, event_time_ms: float) -> str:
@@ -183,7 +183,7 @@ def _draw_lanes(axes: Axes, story: Story, *, narrow: bool) -> None:
     labels = {}
     for lane, y in LANES.items():
         shown = [m for m in story.codes if _lane(m) == lane]
-        labels[lane] = f"{LANE_NAMES[lane]}  {len(shown):>2}"
+        labels[lane] = f"{tr(LANE_NAMES[lane])}  {len(shown):>2}"
         xs = [_x(story, m.event_time_ms) for m in shown]
         axes.axhline(y, color=GRID, linewidth=0.8, zorder=0.5)
         axes.scatter(xs, [y] * len(xs), zorder=3, **MARKS[lane])

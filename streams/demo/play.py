@@ -200,8 +200,15 @@ class Player:
             self.worker.check()
             if time.monotonic() > deadline:
                 raise OtpguardError(
-                    f"the worker took in {taken:,.0f} of {self.record.offered:,} messages within "
-                    f"{COUNT_S:.0f} s:\n{self.worker.tail()}"
+                    tr(
+                        "the worker took in {taken:,.0f} of {offered:,} messages within "
+                        "{count_s:.0f} s:\n{tail}"
+                    ).format(
+                        taken=taken,
+                        offered=self.record.offered,
+                        count_s=COUNT_S,
+                        tail=self.worker.tail(),
+                    )
                 )
             await asyncio.sleep(0.1)
 

@@ -22,6 +22,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from streams.config import ENVIRONMENT_PREFIX
 from streams.errors import ConfigError, OtpguardError, UnavailableError
+from streams.language import tr
 
 MEMORY_MIN_BYTES: Final = 768 << 20
 """Twice what broker, worker and generator hold together with 20,000 subscribers: 370 MB."""
@@ -39,8 +40,10 @@ def check_memory() -> None:
     available = _memory_available()
     if available is not None and available < MEMORY_MIN_BYTES:
         raise UnavailableError(
-            f"the demo needs {MEMORY_MIN_BYTES >> 20} MB of free memory, and {available >> 20} MB "
-            "are free; close something, or try fewer with --subscribers 2000"
+            tr(
+                "the demo needs {needed} MB of free memory, and {free} MB are free; close "
+                "something, or try fewer with --subscribers 2000"
+            ).format(needed=MEMORY_MIN_BYTES >> 20, free=available >> 20)
         )
 
 
@@ -68,8 +71,10 @@ def free_port(wanted: int, option: str) -> int:
             probe.bind(("127.0.0.1", wanted))
         except OSError as error:
             raise ConfigError(
-                f"port {wanted} on 127.0.0.1 can't be used ({error.strerror}); "
-                f"choose another with {option} PORT, or any free one with {option} 0"
+                tr(
+                    "port {wanted} on 127.0.0.1 can't be used ({strerror}); choose another with "
+                    "{option} PORT, or any free one with {option} 0"
+                ).format(wanted=wanted, strerror=error.strerror, option=option)
             ) from error
         return int(probe.getsockname()[1])
 
@@ -122,7 +127,11 @@ class WorkerProcess:
         """Raise OtpguardError if it has ended."""
         code = self.process.poll()
         if code is not None:
-            raise OtpguardError(f"the worker ended with exit code {code}:\n{self.tail()}")
+            raise OtpguardError(
+                tr("the worker ended with exit code {code}:\n{tail}").format(
+                    code=code, tail=self.tail()
+                )
+            )
 
     def wait_ready(self) -> None:
         """Wait until it has its partitions and their state; raise OtpguardError if it never has."""
@@ -131,7 +140,9 @@ class WorkerProcess:
             self.check()
             if time.monotonic() > deadline:
                 raise UnavailableError(
-                    f"the worker was not ready within {START_S:.0f} s:\n{self.tail()}"
+                    tr("the worker was not ready within {start_s:.0f} s:\n{tail}").format(
+                        start_s=START_S, tail=self.tail()
+                    )
                 )
             time.sleep(0.1)
 

@@ -27,6 +27,7 @@ from streams.config import Topics
 from streams.enforce.book import REMEMBER_MS, mode
 from streams.enforce.reconcile import Reconciler, Report
 from streams.errors import UnavailableError
+from streams.language import tr
 from streams.telemetry.metrics import Metrics
 from streams.wire import (
     EVERYONE,
@@ -139,7 +140,7 @@ class Adapter:
             if stop.is_set():
                 return
             if time.monotonic() > deadline:
-                raise UnavailableError("the topics of leases could not be read to their ends")
+                raise UnavailableError(tr("the topics of leases could not be read to their ends"))
 
     def _partitions(self, topic: str) -> list[TopicPartition]:
         numbers = self._consumer.partitions_for_topic(topic)
@@ -240,13 +241,13 @@ class Adapter:
         try:
             self._sent.append(self._producer.send(topic, value, key=key, headers=list(headers)))
         except KafkaError as error:
-            raise unusable(f"cannot publish to {topic}", error) from None
+            raise unusable(tr("cannot publish to {topic}").format(topic=topic), error) from None
 
     def _commit(self) -> None:
         """Remember what is told and on the log; a crash in between tells it once more."""
         for future in self._sent:
             if future.is_done and future.failed():
-                raise unusable("the broker did not take an acknowledgement", future.exception)
+                raise unusable(tr("the broker did not take an acknowledgement"), future.exception)
         waiting = [future for future in self._sent if not future.is_done]
         if len(waiting) < len(self._sent):
             self._broker_at = time.monotonic()

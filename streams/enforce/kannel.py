@@ -24,6 +24,7 @@ import urllib3
 
 from streams.enforce.gateway import GatewayAwayError, Order, Refusals
 from streams.errors import ConfigError, UnavailableError
+from streams.language import tr
 from streams.telemetry.http import REQUEST_S, BoundedServer
 
 LIST_PATH: Final = "/list.txt"
@@ -69,13 +70,21 @@ class KannelGateway:
             self._write()
         except OSError as error:
             if error.errno not in _FULL:
-                raise ConfigError(f"kannel: cannot keep {list_file}: {error.strerror}") from None
+                raise ConfigError(
+                    tr("kannel: cannot keep {list_file}: {strerror}").format(
+                        list_file=list_file, strerror=error.strerror
+                    )
+                ) from None
         self._http = urllib3.PoolManager(retries=False, timeout=urllib3.Timeout(RELOAD_TIMEOUT_S))
         try:
             self._server = BoundedServer((list_host, list_port), _serve(lambda: self._body))
         except OSError as error:
             place = f"{list_host}:{list_port}"
-            raise UnavailableError(f"cannot serve the list on {place}: {error.strerror}") from None
+            raise UnavailableError(
+                tr("cannot serve the list on {place}: {strerror}").format(
+                    place=place, strerror=error.strerror
+                )
+            ) from None
         threading.Thread(target=self._server.serve_forever, name="list", daemon=True).start()
 
     @property
@@ -162,7 +171,7 @@ class KannelGateway:
         except urllib3.exceptions.HTTPError as error:
             raise GatewayAwayError(type(error).__name__) from error
         if b"Denied" in answer.data:
-            raise ConfigError("kannel: the admin password is wrong")
+            raise ConfigError(tr("kannel: the admin password is wrong"))
         if answer.status // 100 != 2:
             raise GatewayAwayError(f"http_{answer.status}")
 
@@ -174,7 +183,11 @@ def _read(list_file: Path) -> set[str]:
     except FileNotFoundError:
         return set()
     except OSError as error:
-        raise ConfigError(f"kannel: cannot read {list_file}: {error.strerror}") from None
+        raise ConfigError(
+            tr("kannel: cannot read {list_file}: {strerror}").format(
+                list_file=list_file, strerror=error.strerror
+            )
+        ) from None
     return set(filter(NUMBER.fullmatch, text.split()))
 
 

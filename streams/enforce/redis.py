@@ -23,6 +23,7 @@ from detectors.recognise.registry import Registry
 from streams.config import Redis
 from streams.enforce.gateway import GatewayAwayError, Order, Refusals
 from streams.errors import ConfigError
+from streams.language import tr
 
 PREFIX: Final = "otpguard:"
 VALUE_VERSION: Final = 1
@@ -197,7 +198,7 @@ class RedisGateway:
             return do()
         except redis.RedisError as error:
             if _forbids(error):
-                raise ConfigError(f"redis: {error}") from error
+                raise ConfigError(tr("redis: {error}").format(error=error)) from error
             raise GatewayAwayError(type(error).__name__) from error
 
 

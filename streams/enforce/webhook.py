@@ -32,6 +32,7 @@ from standardwebhooks.webhooks import EmptyWebhookSecretError, Webhook
 from streams.enforce.gateway import GatewayAwayError, Order, Refusals
 from streams.enforce.redis import lease_value
 from streams.errors import ConfigError
+from streams.language import tr
 
 SCHEMA_VERSION: Final = 1
 TIMEOUT_S: Final = 3.0
@@ -68,7 +69,7 @@ def signers(secrets: Sequence[bytes]) -> list[Webhook]:
             for secret in secrets
         ]
     except (ValueError, EmptyWebhookSecretError):
-        raise ConfigError("webhook: a secret is empty, or no base64 behind whsec_") from None
+        raise ConfigError(tr("webhook: a secret is empty, or no base64 behind whsec_")) from None
 
 
 class WebhookGateway:
@@ -89,9 +90,9 @@ class WebhookGateway:
         """With `old_secret` every order is signed by both, so that receivers change at leisure."""
         parts = urlsplit(url)
         if parts.scheme != "https" and parts.hostname not in _LOOPBACK:
-            raise ConfigError("webhook: only https, or http to this machine")
+            raise ConfigError(tr("webhook: only https, or http to this machine"))
         if not secret:
-            raise ConfigError("webhook: without a secret anybody could throttle anybody")
+            raise ConfigError(tr("webhook: without a secret anybody could throttle anybody"))
         self.parallel_max = parallel
         self._url = url
         self._secret = secret

@@ -29,6 +29,7 @@ from streams.feeds.keys import canonical_keys
 from streams.feeds.mapping import REQUIRED, FieldMap, UnmappableError
 from streams.feeds.progress import Progress, RejectedRow, fingerprint
 from streams.feeds.rows import FileLayout, Lines, RowRecord, head, records
+from streams.language import listed, tr
 from streams.telemetry.metrics import Metrics
 from streams.wire import Numbers
 
@@ -84,7 +85,7 @@ class RowRules:
                 bad.append((record, str(error)))
         keys, nobody = canonical_keys(self.numbers, [str(value["recipient"]) for _, value in good])
         strangers = set(nobody)
-        bad += [(good[at][0], "recipient is neither a number nor a token") for at in nobody]
+        bad += [(good[at][0], tr("recipient is neither a number nor a token")) for at in nobody]
         events = [
             (key, value)
             for at, (key, (_, value)) in enumerate(zip(keys, good, strict=True))
@@ -104,10 +105,14 @@ class RowRules:
         at_ms = value["event_time_ms"]
         if at_ms - now_ms > self.ahead_max_ms:
             ahead_h = (at_ms - now_ms) / 3_600_000
-            raise UnmappableError(f"event_time_ms is {ahead_h:.1f} h ahead: another zone or unit?")
+            raise UnmappableError(
+                tr("event_time_ms is {ahead_h:.1f} h ahead: another zone or unit?").format(
+                    ahead_h=ahead_h
+                )
+            )
         if at_ms < OLDEST_MS:
             day = datetime.fromtimestamp(max(at_ms, 0) / 1000, UTC).date()
-            raise UnmappableError(f"event_time_ms is of {day}: another unit?")
+            raise UnmappableError(tr("event_time_ms is of {day}: another unit?").format(day=day))
         return value
 
 
@@ -143,7 +148,7 @@ class Target:
             for future in sent:
                 future.get(timeout=1)
         except KafkaError as error:
-            raise unusable("cannot publish", error) from None
+            raise unusable(tr("cannot publish"), error) from None
         return len(sent)
 
 
@@ -183,7 +188,11 @@ def publish(
         report.others += len(batch) - len(wanted)
         events, bad = rules.events(names, wanted, progress.fingerprint, _now_ms())
         if place is None and bad and not (report.published or events):
-            raise UsageError(f"{file}: no row of the first {len(bad)} is an event: {_few(bad)}")
+            raise UsageError(
+                tr("{file}: no row of the first {n} is an event: {few}").format(
+                    file=file, n=len(bad), few=_few(bad)
+                )
+            )
         report.published += target.send(events)
         rejects = [_reject(progress.fingerprint, file, record, reason) for record, reason in bad]
         progress.reject(rejects)
@@ -192,7 +201,11 @@ def publish(
         metrics.add("feed_events_total", len(events), outcome="published")
         metrics.add("feed_events_total", len(rejects), outcome="unreadable")
         if report.unreadable > REJECTS_MAX:
-            raise UsageError(f"{file}: over {REJECTS_MAX:,} rows are no events; stopped there")
+            raise UsageError(
+                tr("{file}: over {rejects_max:,} rows are no events; stopped there").format(
+                    file=file, rejects_max=REJECTS_MAX
+                )
+            )
     report.waiting = rows.waiting
     report.left = len(progress.rejects())
     return report
@@ -266,12 +279,18 @@ def _names(
         if source in names:
             given |= {target for target, _ in targets}
     if missing := sorted(rules.only.keys() - set(names)):
-        raise UsageError(f"{file}: no column {', '.join(missing)}; there are {', '.join(names)}")
+        raise UsageError(
+            tr("{file}: no column {missing}; there are {names}").format(
+                file=file, missing=", ".join(missing), names=", ".join(names)
+            )
+        )
     if lacking := sorted(REQUIRED - given):
         other = next((mark for mark in ";\t|" if len(names) == 1 and mark in names[0]), "")
         hint = f"--delimiter {other!r}" if other else f"--map {lacking[0]}=…"
         raise UsageError(
-            f"{file}: no column gives {', '.join(lacking)}; there are {', '.join(names)}: {hint}"
+            tr("{file}: no column gives {lacking}; there are {names}: {hint}").format(
+                file=file, lacking=", ".join(lacking), names=", ".join(names), hint=hint
+            )
         )
     return names
 
@@ -338,7 +357,10 @@ def _count(report: FileReport, rejects: Sequence[RejectedRow]) -> None:
 
 
 def _few(bad: Sequence[tuple[RowRecord, str]]) -> str:
-    return "; ".join(f"line {record.number}: {reason}" for record, reason in bad[:FIRST_MAX])
+    return tr("; ").join(
+        tr("line {line}: {reason}").format(line=record.number, reason=tr(reason))
+        for record, reason in bad[:FIRST_MAX]
+    )
 
 
 def _batches(rows: Iterator[Any]) -> Iterator[list[Any]]:
@@ -357,4 +379,4 @@ def counted(reasons: Mapping[str, int]) -> str:
     'recipient is neither a number nor a token (7), no sender (2)'
     """
     few = sorted(reasons.items(), key=lambda each: -each[1])[:FIRST_MAX]
-    return ", ".join(f"{reason} ({n})" for reason, n in few)
+    return listed([f"{tr(reason)} ({n})" for reason, n in few])

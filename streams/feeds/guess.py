@@ -12,6 +12,7 @@ from typing import IO, Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from streams.errors import UsageError
+from streams.language import tr
 
 SAMPLE_BYTES: Final = 1 << 20
 COMMON: Final = ("gb18030", "big5", "shift_jis", "euc_kr", "cp1251", "cp1252")
@@ -34,7 +35,9 @@ def encoding(stream: IO[bytes]) -> str:
     for mark, name in _MARKS:
         if sample.startswith(mark):
             raise UsageError(
-                f"this is {name}; `iconv -f {name} -t utf-8` makes a file that can be read"
+                tr(
+                    "this is {name}; `iconv -f {name} -t utf-8` makes a file that can be read"
+                ).format(name=name)
             )
     cut = sample.rfind(b"\n") + 1
     sample = sample[:cut] or sample
@@ -44,10 +47,14 @@ def encoding(stream: IO[bytes]) -> str:
         line = sample.count(b"\n", 0, error.start) + 1
         could = [name for name in COMMON if _decodes(sample, name)]
         if not could:
-            raise UsageError(f"line {line} is text in no usual encoding; is it damaged?") from None
+            raise UsageError(
+                tr("line {line} is text in no usual encoding; is it damaged?").format(line=line)
+            ) from None
         raise UsageError(
-            f"line {line} is not UTF-8; it could be {' or '.join(could[:3])}: "
-            f"--encoding {could[0]} --sample 5 shows how it reads"
+            tr(
+                "line {line} is not UTF-8; it could be {could}: --encoding {first} --sample 5 "
+                "shows how it reads"
+            ).format(line=line, could=" or ".join(could[:3]), first=could[0])
         ) from None
     return "utf-8"
 

@@ -20,6 +20,7 @@ from streams.cluster.admin import unusable
 from streams.feeds.keys import canonical_keys
 from streams.feeds.mapping import FieldMap, UnmappableError
 from streams.feeds.rows import FileLine, Lines
+from streams.language import tr
 from streams.telemetry.metrics import Metrics
 from streams.wire import Numbers
 
@@ -43,7 +44,7 @@ class LinesReport:
         """Count a line that is no event."""
         self.unreadable += 1
         if len(self.first) < FIRST_MAX:
-            self.first.append(f"line {number}: {reason}")
+            self.first.append(tr("line {line}: {reason}").format(line=number, reason=reason))
 
 
 def publish(
@@ -84,7 +85,7 @@ def publish(
             keys, nobody = canonical_keys(numbers, written)
             strangers = {at: values[at][0] for at in nobody}
             for number in strangers.values():
-                report.miss(number, "recipient is neither a number nor a token")
+                report.miss(number, tr("recipient is neither a number nor a token"))
             events = [
                 (key, value)
                 for at, (key, (_, value)) in enumerate(zip(keys, values, strict=True))
@@ -106,7 +107,7 @@ def _values(
     for line in batch:
         if line.data is None or line.data.isspace():
             if line.data is None:
-                report.miss(line.number, "it is too long")
+                report.miss(line.number, tr("it is too long"))
             continue
         try:
             row = _event(line.data, rules)
@@ -114,11 +115,11 @@ def _values(
                 row.setdefault("message_id", f"line-{line.number}")
             recipient = row["recipient"]
             if not isinstance(recipient, str):
-                raise UnmappableError("recipient is no string")  # noqa: TRY301 - as the others
+                raise UnmappableError(tr("recipient is no string"))  # noqa: TRY301 - as the others
             if shift_ms:
                 row["event_time_ms"] += shift_ms
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            report.miss(line.number, "it is no JSON object")
+            report.miss(line.number, tr("it is no JSON object"))
         except UnmappableError as error:
             report.miss(line.number, str(error))
         else:
@@ -134,7 +135,7 @@ def _event(data: bytes, rules: FieldMap | None) -> dict[str, Any]:
         return rules.value(row)
     for name, kind in (("recipient", str), ("sender", str), ("event_time_ms", int)):
         if type(row.get(name)) is not kind:
-            raise UnmappableError(f"no {name}")
+            raise UnmappableError(tr("no {name}").format(name=name))
     return row
 
 
@@ -169,4 +170,4 @@ def _send(producer: KafkaProducer, topic: str, events: list[tuple[bytes, bytes]]
         for future in sent:
             future.get(timeout=1)
     except KafkaError as error:
-        raise unusable("cannot publish", error) from None
+        raise unusable(tr("cannot publish"), error) from None

@@ -24,6 +24,7 @@ from streams.config import Kafka
 from streams.errors import ConfigError, UnavailableError, UsageError
 from streams.feeds.keys import canonical_keys
 from streams.feeds.mapping import FieldMap, UnmappableError
+from streams.language import tr
 from streams.telemetry.metrics import Metrics
 from streams.wire import Numbers
 
@@ -59,7 +60,9 @@ def schema_files(words: Sequence[str]) -> dict[str, Path]:
         number, equals, name = word.partition("=")
         key, path = (number, name) if equals and number.isdecimal() else ("", word)
         if key in files:
-            raise UsageError(f"two Avro schemas for {key or 'values without an id'}")
+            raise UsageError(
+                tr("two Avro schemas for {what}").format(what=key or tr("values without an id"))
+            )
         files[key] = Path(path)
     return files
 
@@ -74,7 +77,7 @@ def avro_reader(files: Mapping[str, Path]) -> Callable[[bytes], Row]:
     try:
         import fastavro  # noqa: PLC0415 - an extra
     except ImportError:
-        raise UsageError("Avro needs `pip install otpguard[feed]`") from None
+        raise UsageError(tr("Avro needs `pip install otpguard[feed]`")) from None
     schemas: dict[int | None, Any] = {}
     for number, file in files.items():
         try:
@@ -108,14 +111,14 @@ class _AvroReader:
                 self._miss(number)
                 raise
         self._miss(number)
-        raise UnmappableError("no schema for this value")
+        raise UnmappableError(tr("no schema for this value"))
 
     def _row(self, value: bytes, start: int, number: int | None) -> Row:
         body = io.BytesIO(value)
         body.seek(start)
         row = self._decode(body, self._schemas[number], None)
         if not isinstance(row, dict) or body.tell() != len(value):
-            raise UnmappableError("no Avro record of this schema")
+            raise UnmappableError(tr("no Avro record of this schema"))
         return row
 
     def _miss(self, number: int | None) -> None:
@@ -246,8 +249,14 @@ def run(
     except KafkaException as error:
         name = error.args[0].name()
         if error.args[0].code() in _LASTING:
-            raise ConfigError(f"cannot re-key {source} into {target}: {name}") from None
-        raise UnavailableError(f"cannot re-key {source}: {name}") from None
+            raise ConfigError(
+                tr("cannot re-key {source} into {target}: {name}").format(
+                    source=source, target=target, name=name
+                )
+            ) from None
+        raise UnavailableError(
+            tr("cannot re-key {source}: {name}").format(source=source, name=name)
+        ) from None
     finally:
         consumer.close()
     return total
@@ -293,7 +302,11 @@ class _Batches:
         if self._failed:
             raise KafkaException(self._failed[0])
         if waiting:
-            raise UnavailableError(f"{self._topic} took no record for {FLUSH_S:g} s")
+            raise UnavailableError(
+                tr("{topic} took no record for {flush_s:g} s").format(
+                    topic=self._topic, flush_s=FLUSH_S
+                )
+            )
         after, self._after = self._after, []
         return after
 

@@ -9,6 +9,7 @@ from typing import Any, Final, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from streams.errors import UsageError
+from streams.language import tr
 
 REQUIRED: Final = frozenset({"recipient", "sender", "event_time_ms"})
 """Fields for which no default can stand. A message id can be made from the record's place."""
@@ -59,11 +60,13 @@ class FieldMap:
         given = dict(_pair(word) for word in constants)
         for name in (*sources, *given):
             if name not in FIELDS:
-                raise UsageError(f"sms.delivery.v1 has no field {name!r}")
+                raise UsageError(tr("sms.delivery.v1 has no field {name!r}").format(name=name))
         try:
             numbers = {name: int(text) if name in NUMBERS else text for name, text in given.items()}
         except ValueError:
-            raise UsageError(f"{', '.join(sorted(NUMBERS & given.keys()))}: no number") from None
+            raise UsageError(
+                tr("{what}: no number").format(what=", ".join(sorted(NUMBERS & given.keys())))
+            ) from None
         converts: dict[str, Convert] = dict.fromkeys(NUMBERS, int)
         converts["event_time_ms"] = _reader(time_format, zone)
         targets: dict[str, tuple[tuple[str, Convert], ...]] = {}
@@ -93,18 +96,20 @@ class FieldMap:
                 try:
                     value[target] = convert(found)
                 except (ValueError, TypeError, OverflowError):
-                    raise UnmappableError(f"{source} is no {target}") from None
+                    raise UnmappableError(
+                        tr("{source} is no {target}").format(source=source, target=target)
+                    ) from None
         if message_id:
             value.setdefault("message_id", message_id)
         if not value.keys() >= REQUIRED:
-            raise UnmappableError(f"no {min(REQUIRED - value.keys())}")
+            raise UnmappableError(tr("no {what}").format(what=min(REQUIRED - value.keys())))
         return value
 
 
 def _pair(word: str) -> tuple[str, str]:
     target, equals, source = word.partition("=")
     if not (target and equals and source):
-        raise UsageError(f"{word!r} is not of the form target=source")
+        raise UsageError(tr("{word!r} is not of the form target=source").format(word=word))
     return target, source
 
 
@@ -113,7 +118,7 @@ def _reader(time_format: str, zone: str | None) -> Callable[[Any], int]:
     try:
         local = None if zone is None else ZoneInfo(zone) if zone != "UTC" else UTC
     except (ZoneInfoNotFoundError, ValueError):
-        raise UsageError(f"no time zone {zone!r}") from None
+        raise UsageError(tr("no time zone {zone!r}").format(zone=zone)) from None
     if (factor := _UNITS.get(time_format)) is not None:
         return int if factor == 1 else lambda written: round(float(written) * factor)
 
@@ -125,7 +130,11 @@ def _reader(time_format: str, zone: str | None) -> Callable[[Any], int]:
             moment = datetime.strptime(text, time_format)  # noqa: DTZ007 - the zone follows
         if moment.tzinfo is None:
             if local is None:
-                raise UsageError(f"{text!r} names no time zone: --zone says which, such as {ZONE}")
+                raise UsageError(
+                    tr("{text!r} names no time zone: --zone says which, such as {zone}").format(
+                        text=text, zone=ZONE
+                    )
+                )
             moment = moment.replace(tzinfo=local)
         return round(moment.timestamp() * 1000)
 

@@ -18,6 +18,7 @@ from typing import IO, Final
 import msgspec
 
 from streams.errors import UsageError
+from streams.language import tr
 
 FILES_MAX: Final = 8  # of one name that are remembered: rotations keep a few
 PART_BYTES: Final = 1 << 20  # of the beginning and of the end of what is published
@@ -205,5 +206,7 @@ def _writable(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise UsageError(
-            f"{path}: {error.strerror}; a feed remembers beside the file how far it is"
+            tr("{path}: {strerror}; a feed remembers beside the file how far it is").format(
+                path=path, strerror=error.strerror
+            )
         ) from None

@@ -19,6 +19,7 @@ from kafka import KafkaProducer
 from kafka.errors import KafkaError
 
 from streams.cluster.admin import unusable
+from streams.language import tr
 from streams.telemetry.metrics import Metrics
 from streams.wire import Numbers
 
@@ -120,7 +121,7 @@ class RedisFeed:
             for future in published:
                 future.get(timeout=1)
         except KafkaError as error:
-            raise unusable("cannot publish", error) from None
+            raise unusable(tr("cannot publish"), error) from None
         ids = [identity for identity, _ in entries]
         with self._client.pipeline() as pipe:
             pipe.xack(self._stream, GROUP, *ids)
@@ -139,4 +140,4 @@ class RedisFeed:
         try:
             return self._producer.send(self._topic, value, key=key)
         except KafkaError as error:
-            raise unusable("cannot publish", error) from None
+            raise unusable(tr("cannot publish"), error) from None

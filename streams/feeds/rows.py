@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import IO, Final
 
 from streams.errors import UsageError
+from streams.language import tr
 from streams.limits import VALUE_BYTES_MAX
 
 LINE_BYTES_MAX: Final = VALUE_BYTES_MAX  # a longer one could not be published either
@@ -24,6 +25,10 @@ quote looks so far ahead."""
 _NO_DELIMITERS: Final = frozenset('\r\n"')
 
 TOO_LONG: Final = f"the line is longer than {LINE_BYTES_MAX} bytes"
+OPEN: Final = "a quote is opened and not closed"
+LOOSE_END: Final = "a line end outside quotes"
+REASONS: Final = (TOO_LONG, OPEN, LOOSE_END)
+"""Reasons for which a line is no row of the file, as they are counted; translated where shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,15 +45,25 @@ class FileLayout:
             plain = "\n".encode(self.encoding)
             csv.reader([], delimiter=self.delimiter)
         except LookupError:
-            raise UsageError(f"no encoding {self.encoding!r}") from None
+            raise UsageError(
+                tr("no encoding {encoding!r}").format(encoding=self.encoding)
+            ) from None
         except (TypeError, ValueError):
-            raise UsageError(f"{self.delimiter!r} is no delimiter of one character") from None
+            raise UsageError(
+                tr("{delimiter!r} is no delimiter of one character").format(
+                    delimiter=self.delimiter
+                )
+            ) from None
         if self.delimiter in _NO_DELIMITERS:
-            raise UsageError(f"{self.delimiter!r} has another meaning in a file")
+            raise UsageError(
+                tr("{delimiter!r} has another meaning in a file").format(delimiter=self.delimiter)
+            )
         if plain != b"\n":
             raise UsageError(
-                f"lines in {self.encoding} cannot be told apart; "
-                f"`iconv -f {self.encoding} -t utf-8` makes a file in which they can"
+                tr(
+                    "lines in {encoding} cannot be told apart; `iconv -f {encoding} -t utf-8` "
+                    "makes a file in which they can"
+                ).format(encoding=self.encoding)
             )
 
 
@@ -125,7 +140,11 @@ class Lines:
             self.finished = False
             return b""
         except (OSError, zlib.error) as error:
-            raise UsageError(f"the file is damaged behind byte {self._start}: {error}") from None
+            raise UsageError(
+                tr("the file is damaged behind byte {start}: {error}").format(
+                    start=self._start, error=error
+                )
+            ) from None
 
 
 def records(
@@ -141,7 +160,7 @@ def records(
             yield RowRecord(line.number, line.start, line.end, None, reason)
             continue
         fields, reason = _split(text, layout.delimiter, width)
-        if reason == _OPEN:
+        if reason == OPEN:
             joined = _joined(lines, line, text, layout, width, counts)
             if joined is None:
                 return
@@ -159,16 +178,16 @@ def head(lines: Lines, layout: FileLayout) -> tuple[str, ...] | None:
     names, reason = _split(text, layout.delimiter, None) if text is not None else (None, reason)
     if not names or not any(names):
         raise UsageError(
-            f"no head line ({reason or 'it is empty'}); "
-            "--columns names the fields of a file without one"
+            tr("no head line ({what}); --columns names the fields of a file without one").format(
+                what=reason or tr("it is empty")
+            )
         )
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
-        raise UsageError(f"the head line names {', '.join(map(repr, twice))} twice")
+        raise UsageError(
+            tr("the head line names {names} twice").format(names=", ".join(map(repr, twice)))
+        )
     return tuple(name.strip() for name in names)
-
-
-_OPEN: Final = "a quote is opened and not closed"
 
 
 def _joined(
@@ -202,10 +221,10 @@ def _joined(
         fields, reason = _split(text, layout.delimiter, width)
         if fields:
             return RowRecord(first.number, first.start, line.end, fields)
-        if reason != _OPEN:
+        if reason != OPEN:
             break
     lines.give_back(taken)
-    return RowRecord(first.number, first.start, first.end, None, _OPEN)
+    return RowRecord(first.number, first.start, first.end, None, OPEN)
 
 
 def _text(line: FileLine, encoding: str) -> tuple[str | None, str]:
@@ -214,7 +233,8 @@ def _text(line: FileLine, encoding: str) -> tuple[str | None, str]:
     try:
         text = line.data.decode(encoding)
     except UnicodeDecodeError as error:
-        return None, f"byte {error.start + 1} of the line is not {encoding}"
+        told = tr("byte {at} of the line is not {encoding}")
+        return None, told.format(at=error.start + 1, encoding=encoding)
     return text.removeprefix("\ufeff") if line.start == 0 else text, ""
 
 
@@ -224,9 +244,9 @@ def _split(text: str, delimiter: str, width: int | None) -> tuple[list[str] | No
         rows = list(csv.reader(_ended(text), delimiter=delimiter, strict=True))
     except csv.Error as error:
         said = str(error)
-        return None, _OPEN if said == "unexpected end of data" else said.split(" - ", 1)[0]
+        return None, OPEN if said == "unexpected end of data" else said.split(" - ", 1)[0]
     if len(rows) != 1:
-        return ([], "") if not rows else (None, "a line end outside quotes")
+        return ([], "") if not rows else (None, LOOSE_END)
     fields = rows[0]
     if width is None or not fields:
         return fields, ""

@@ -17,6 +17,7 @@ from kafka import KafkaProducer
 from streams.cluster.admin import working
 from streams.cluster.read import reading
 from streams.errors import UsageError
+from streams.language import tr
 from streams.wire import (
     EVERYONE,
     Override,
@@ -59,7 +60,7 @@ def restore(
     words = list(_words(lines))
     standing = {topic: _standing(clients, topic) for topic in dict.fromkeys((override, everyone))}
     said = 0
-    with working("cannot restore"), closing(KafkaProducer(**clients, acks="all")) as producer:
+    with working(tr("cannot restore")), closing(KafkaProducer(**clients, acks="all")) as producer:
         for word in words:
             topic, key = everyone if word.recipient == EVERYONE else override, override_key(word)
             if key not in standing[topic]:
@@ -73,14 +74,20 @@ def _words(lines: Iterable[str]) -> Iterator[Override]:
     try:
         form = json.loads(next(rows, "null"))
         if form != {"form": FORM}:
-            raise UsageError(f"line 1: no file of words: it should begin with {FORM}")
+            raise UsageError(
+                tr("line 1: no file of words: it should begin with {form}").format(form=FORM)
+            )
         for number, line in enumerate(rows, 2):
             try:
                 yield decode_override(json.dumps(json.loads(line)["word"]).encode())
             except (KeyError, TypeError, UnreadableError) as error:
-                raise UsageError(f"line {number}: no word of an operator: {error}") from None
+                raise UsageError(
+                    tr("line {number}: no word of an operator: {error}").format(
+                        number=number, error=error
+                    )
+                ) from None
     except json.JSONDecodeError as error:
-        raise UsageError(f"no file of words: {error.msg}") from None
+        raise UsageError(tr("no file of words: {msg}").format(msg=error.msg)) from None
 
 
 def _standing(clients: Mapping[str, Any], topic: str) -> dict[bytes, bytes]:

@@ -25,6 +25,7 @@ from detectors.model.times import HOUR_MS
 from streams.cluster.admin import unusable, working
 from streams.cluster.read import reading
 from streams.errors import UsageError
+from streams.language import tr
 from streams.wire import Intake, decode
 from streams.wire.partitioner import partition_of
 
@@ -163,8 +164,10 @@ def find(
                 letters.setdefault(letter.identity, letter)
             if max(len(letters), len(done)) > LETTERS_MAX:
                 raise UsageError(
-                    f"over {LETTERS_MAX:,} dead letters are meant: narrow them with --since and "
-                    "--until, --reason or --partition"
+                    tr(
+                        "over {letters_max:,} dead letters are meant: narrow them with --since and "
+                        "--until, --reason or --partition"
+                    ).format(letters_max=LETTERS_MAX)
                 )
     told = [
         letter._replace(fate=_fate(letter, done, targets))
@@ -182,21 +185,32 @@ def show(
     """
     partition, _, offset = position.partition(":")
     if not (partition.isdecimal() and offset.isdecimal()):
-        raise UsageError(f"{position!r} is no position; `otpguard dlq ls` shows them, such as 3:17")
+        raise UsageError(
+            tr("{position!r} is no position; `otpguard dlq ls` shows them, such as 3:17").format(
+                position=position
+            )
+        )
     with reading(clients, topic) as reader:
         begin, end = reader.spans().get(int(partition), (0, 0))
         if not begin <= int(offset) < end:
+            told = tr("no dead letter at {position}: there are none in that partition")
+            if end > begin:
+                told = tr(
+                    "no dead letter at {position}; partition {partition} of {topic} holds {begin} "
+                    "to {last}"
+                )
             raise UsageError(
-                f"no dead letter at {position}; partition {partition} of {topic} "
-                f"holds {begin} to {end - 1}"
-                if end > begin
-                else f"no dead letter at {position}: there are none in that partition"
+                told.format(
+                    position=position, partition=partition, topic=topic, begin=begin, last=end - 1
+                )
             )
         records = reader.records({int(partition): (int(offset), end)})
         record = next(records, None)
         letter = _letter(record) if record is not None and record.offset == int(offset) else None
         if letter is None:
-            raise UsageError(f"the record at {position} is no dead letter")
+            raise UsageError(
+                tr("the record at {position} is no dead letter").format(position=position)
+            )
         marks = filter(None, map(_mark, records))
         target = next((target for identity, target in marks if identity == letter.identity), None)
     fate = LetterStatus.REPLAYED if target is not None else LetterStatus.WAITING
@@ -255,7 +269,13 @@ class Replayer:
         UnavailableError if it cannot go on; what was acknowledged is marked then too, if it can be.
         """
         with ExitStack() as stack:
-            stack.enter_context(working(f"cannot replay {self.topic} to {self.target}"))
+            stack.enter_context(
+                working(
+                    tr("cannot replay {topic} to {target}").format(
+                        topic=self.topic, target=self.target
+                    )
+                )
+            )
             with reading(self.clients, self.target) as reader:
                 partitions = len(reader.partitions)
             producer = None
@@ -371,8 +391,10 @@ class Replayer:
                 mark.get(timeout=ACKNOWLEDGED_S + 5)
         except KafkaError as error:
             raise unusable(
-                f"up to {len(marks)} events were replayed and could not be marked as such in "
-                f"{self.topic}: the next replay repeats them",
+                tr(
+                    "up to {n} events were replayed and could not be marked as such in {topic}: "
+                    "the next replay repeats them"
+                ).format(n=len(marks), topic=self.topic),
                 error,
             ) from None
         if failed is not None:

@@ -16,6 +16,7 @@ from streams.cluster.admin import Cluster, client_arguments
 from streams.cluster.rights import ROLES, names
 from streams.config import PORTS, Settings
 from streams.errors import OtpguardError
+from streams.language import tr
 from streams.wire import Decoded, decode
 from streams.wire.partitioner import misplaced
 
@@ -64,8 +65,10 @@ def examine(settings: Settings, role: str, now_ms: int) -> Iterator[Check]:
             "broker",
             "bad",
             str(error),
-            "kafka.bootstrap, kafka.security, kafka.ca_file, "
-            "kafka.username and its password_file have to fit the listener",
+            tr(
+                "kafka.bootstrap, kafka.security, kafka.ca_file, kafka.username and its "
+                "password_file have to fit the listener"
+            ),
         )
         return
     with cluster:
@@ -83,8 +86,8 @@ def examine(settings: Settings, role: str, now_ms: int) -> Iterator[Check]:
         yield Check(
             "sample",
             "unknown",
-            f"the role {role} reads no events",
-            "as the worker's user: otpguard doctor --role worker",
+            tr("the role {role} reads no events").format(role=role),
+            tr("as the worker's user: otpguard doctor --role worker"),
         )
 
 
@@ -92,7 +95,7 @@ def _tried(check: str, look: Callable[[], Check]) -> Check:
     try:
         return look()
     except OtpguardError as error:
-        return Check(check, "bad", str(error), "see what it says")
+        return Check(check, "bad", str(error), tr("see what it says"))
 
 
 def _settings(settings: Settings) -> Check:
@@ -104,11 +107,14 @@ def _settings(settings: Settings) -> Check:
         return Check(
             "settings",
             "warn",
-            "events cross the network unencrypted",
+            tr("events cross the network unencrypted"),
             'kafka.security = "sasl_ssl"',
         )
-    more = f", {len(overridden)} entries of the registry overridden" if overridden else ""
-    says = f"mode {settings.mode}, fingerprint {settings.fingerprint()}{more}"
+    says = tr("mode {mode}, fingerprint {fingerprint}").format(
+        mode=settings.mode, fingerprint=settings.fingerprint()
+    )
+    if overridden:
+        says += tr(", {n} entries of the registry overridden").format(n=len(overridden))
     return Check("settings", "ok", says)
 
 
@@ -118,19 +124,32 @@ def _ports(settings: Settings) -> Check:
         return Check(
             "ports",
             "warn",
-            f"http.port {settings.http.port} is that of every process with these settings",
-            "leave it out, and give a single process its own by OTPGUARD_HTTP_PORT",
+            tr("http.port {port} is that of every process with these settings").format(
+                port=settings.http.port
+            ),
+            tr("leave it out, and give a single process its own by OTPGUARD_HTTP_PORT"),
         )
     usual = ", ".join(f"{kind} {settings.http.port_of(kind)}" for kind in PORTS)
-    return Check("ports", "ok", usual if settings.http.port is None else "any that is free")
+    return Check("ports", "ok", usual if settings.http.port is None else tr("any that is free"))
 
 
 def _broker(settings: Settings, cluster: Cluster) -> Check:
     version = cluster.version()
     if tuple(map(int, version.split(".")[:2])) < BROKER_MIN:
         oldest = ".".join(map(str, BROKER_MIN))
-        return Check("broker", "bad", f"Kafka {version}", f"upgrade the brokers to {oldest}")
-    return Check("broker", "ok", f"Kafka {version} at {settings.kafka.bootstrap}")
+        return Check(
+            "broker",
+            "bad",
+            f"Kafka {version}",
+            tr("upgrade the brokers to {oldest}").format(oldest=oldest),
+        )
+    return Check(
+        "broker",
+        "ok",
+        tr("Kafka {version} at {bootstrap}").format(
+            version=version, bootstrap=settings.kafka.bootstrap
+        ),
+    )
 
 
 def _shapes(settings: Settings, cluster: Cluster) -> Iterator[Check]:
@@ -139,28 +158,29 @@ def _shapes(settings: Settings, cluster: Cluster) -> Iterator[Check]:
     who = topics.blind(settings, cluster) if len(found) < len(wanted) else None
     wrong = topics.problems(wanted, found, who)
     for says in wrong:
-        what, _, remedy = says.partition("; ")
+        what, remedy = topics.parted(says)
         if "otpguard topics" not in remedy:
-            what, remedy = says, "a topic of another shape has to be made anew"
+            what, remedy = says, tr("a topic of another shape has to be made anew")
         yield Check("topics", "bad", what, remedy)
     unsafe = topics.cautions(wanted, found)
     for says in unsafe:
-        what, _, remedy = says.partition("; ")
+        what, remedy = topics.parted(says)
         yield Check("topics", "warn", what, remedy)
     thin = sorted({name for name, shape in found.items() if shape.replication < 2})
     if thin:
         yield Check(
             "topics",
             "warn",
-            f"one copy only: {', '.join(thin)}",
-            "three copies outlive a broker: topics.replication, before `topics create`",
+            tr("one copy only: {thin}").format(thin=", ".join(thin)),
+            tr("three copies outlive a broker: topics.replication, before `topics create`"),
         )
     if not (wrong or unsafe or thin):
         yield Check(
             "topics",
             "ok",
-            f"{len(found)} topics, {found[settings.topics.input].partitions} "
-            "partitions of the input",
+            tr("{found} topics, {partitions} partitions of the input").format(
+                found=len(found), partitions=found[settings.topics.input].partitions
+            ),
         )
 
 
@@ -168,15 +188,21 @@ def _transactions(cluster: Cluster) -> Check:
     try:
         longest_s = int(cluster.broker_config("transaction.max.timeout.ms")) / 1000
     except OtpguardError as error:
-        return Check("transactions", "unknown", f"the brokers' bound on them: {error}")
-    says = f"one that a producer leaves open hides the input for up to {longest_s:.0f} s"
+        return Check(
+            "transactions", "unknown", tr("the brokers' bound on them: {error}").format(error=error)
+        )
+    says = tr("one that a producer leaves open hides the input for up to {longest_s:.0f} s").format(
+        longest_s=longest_s
+    )
     if longest_s > TRANSACTION_S:
         return Check(
             "transactions",
             "warn",
             says,
-            f"transaction.max.timeout.ms={TRANSACTION_S * 1000:.0f} on the brokers, or no WRITE on "
-            "transactional ids for producers of the input",
+            tr(
+                "transaction.max.timeout.ms={bound_ms:.0f} on the brokers, or no WRITE on "
+                "transactional ids for producers of the input"
+            ).format(bound_ms=TRANSACTION_S * 1000),
         )
     return Check("transactions", "ok", says)
 
@@ -190,13 +216,15 @@ def _rights(settings: Settings, role: str, cluster: Cluster) -> Check:
         return Check(
             "rights",
             "warn",
-            "the brokers have no authoriser: whoever reaches them may do anything",
-            "an authoriser on the brokers, and the rights that "
-            f"`otpguard topics acls {role}=USER` lists",
+            tr("the brokers have no authoriser: whoever reaches them may do anything"),
+            tr(
+                "an authoriser on the brokers, and the rights that `otpguard topics acls "
+                "{role}=USER` lists"
+            ).format(role=role),
         )
     may = cluster.operations(needs)
     if not may and authoriser == "open":
-        return Check("rights", "unknown", "there are no topics to have rights on")
+        return Check("rights", "unknown", tr("there are no topics to have rights on"))
     lacks, more = [], []
     for name, wanted in needs.items():
         if name not in may and authoriser == "open":  # it is missing, which is said above
@@ -208,18 +236,20 @@ def _rights(settings: Settings, role: str, cluster: Cluster) -> Check:
         return Check(
             "rights",
             "bad",
-            f"as {role} this user lacks {'; '.join(lacks)}",
+            tr("as {role} this user lacks {lacks}").format(role=role, lacks="; ".join(lacks)),
             f"otpguard topics acls {role}=USER",
         )
     if more:
         return Check(
             "rights",
             "warn",
-            f"as {role} this user needs no {'; '.join(more)}",
-            "an authoriser on the brokers, and no more rights than "
-            f"`otpguard topics acls {role}=USER` lists",
+            tr("as {role} this user needs no {more}").format(role=role, more="; ".join(more)),
+            tr(
+                "an authoriser on the brokers, and no more rights than `otpguard topics acls "
+                "{role}=USER` lists"
+            ).format(role=role),
         )
-    return Check("rights", "ok", f"those of {role}, and no more")
+    return Check("rights", "ok", tr("those of {role}, and no more").format(role=role))
 
 
 def _lag(settings: Settings, cluster: Cluster) -> Check:
@@ -228,23 +258,29 @@ def _lag(settings: Settings, cluster: Cluster) -> Check:
         return Check(
             "lag",
             "warn",
-            "no worker has written a checkpoint yet",
-            "start one, or wait a minute: otpguard worker --wait",
+            tr("no worker has written a checkpoint yet"),
+            tr("start one, or wait a minute: otpguard worker --wait"),
         )
-    return Check("lag", "ok", f"{behind} events are not in a checkpoint yet")
+    return Check(
+        "lag", "ok", tr("{behind} events are not in a checkpoint yet").format(behind=behind)
+    )
 
 
 def _sample(settings: Settings, now_ms: int) -> Iterator[Check]:
     records, partitions = newest(settings)
     if not partitions:
-        yield Check("events", "unknown", f"there is no {settings.topics.input} to look at")
+        yield Check(
+            "events",
+            "unknown",
+            tr("there is no {input} to look at").format(input=settings.topics.input),
+        )
         return
     if not records:
         yield Check(
             "events",
             "warn",
-            f"none in {settings.topics.input}",
-            "bring some in: otpguard feed --help",
+            tr("none in {input}").format(input=settings.topics.input),
+            tr("bring some in: otpguard feed --help"),
         )
         return
     decoded = _decoded(settings, records)
@@ -257,22 +293,25 @@ def _sample(settings: Settings, now_ms: int) -> Iterator[Check]:
         yield Check(
             "events",
             "bad" if all_ else "warn",
-            f"{part} of {len(records)} would be refused: {', '.join(reasons)}",
-            "otpguard dlq ls, and otpguard topics schema sms.delivery.v1",
+            tr("{part} of {records} would be refused: {reasons}").format(
+                part=part, records=len(records), reasons=", ".join(reasons)
+            ),
+            tr("otpguard dlq ls, and otpguard topics schema sms.delivery.v1"),
         )
     elif newest_s > BEHIND_S:
         yield Check(
             "events",
             "warn",
-            f"the newest is {newest_s:.0f} s old",
-            "look whether the gateways or their feed still send",
+            tr("the newest is {newest_s:.0f} s old").format(newest_s=newest_s),
+            tr("look whether the gateways or their feed still send"),
         )
     else:
         yield Check(
             "events",
             "ok",
-            f"{len(records)} looked at, {refused:.1%} refused, "
-            f"the newest {max(0.0, newest_s):.0f} s old",
+            tr(
+                "{records} looked at, {refused:.1%} refused, the newest {newest_s:.0f} s old"
+            ).format(records=len(records), refused=refused, newest_s=max(0.0, newest_s)),
         )
     yield from _keys(decoded, records, partitions)
     yield _clocks(decoded.batch.event_time_ms, [each.timestamp for each in records], now_ms)
@@ -306,12 +345,14 @@ def _keys(decoded: Decoded, records: Sequence[Any], partitions: int) -> Iterator
         yield Check(
             "keys",
             "bad",
-            f"{share:.1%} of events are not keyed by their recipient's E.164 "
-            "digits: a flood may be split over partitions and missed",
-            "key them so at the gateway, or re-key: otpguard feed kafka",
+            tr(
+                "{share:.1%} of events are not keyed by their recipient's E.164 digits: a flood "
+                "may be split over partitions and missed"
+            ).format(share=share),
+            tr("key them so at the gateway, or re-key: otpguard feed kafka"),
         )
     else:
-        yield Check("keys", "ok", f"{counted} keys are canonical")
+        yield Check("keys", "ok", tr("{counted} keys are canonical").format(counted=counted))
     events = [records[at] for at in decoded.batch.offset.tolist()]
     found = np.array([each.partition for each in events], np.int64)
     astray = misplaced([each.key for each in events], found, partitions)
@@ -320,13 +361,21 @@ def _keys(decoded: Decoded, records: Sequence[Any], partitions: int) -> Iterator
         yield Check(
             "partitions",
             "bad",
-            f"{share:.1%} of events lie in another partition than murmur2 of their key: "
-            "a flood may be split over partitions and missed",
-            "producers on librdkafka need partitioner=murmur2_random; other clients: "
-            "deploy/README.md, Producers",
+            tr(
+                "{share:.1%} of events lie in another partition than murmur2 of their key: a "
+                "flood may be split over partitions and missed"
+            ).format(share=share),
+            tr(
+                "producers on librdkafka need partitioner=murmur2_random; other clients: "
+                "deploy/README.md, Producers"
+            ),
         )
     else:
-        yield Check("partitions", "ok", f"{counted} events lie where their keys belong")
+        yield Check(
+            "partitions",
+            "ok",
+            tr("{counted} events lie where their keys belong").format(counted=counted),
+        )
 
 
 def _clocks(event_ms: Any, record_ms: Sequence[int], now_ms: int) -> Check:
@@ -335,8 +384,8 @@ def _clocks(event_ms: Any, record_ms: Sequence[int], now_ms: int) -> Check:
         return Check(
             "clocks",
             "bad",
-            f"records are {ahead_s:.0f} s ahead of this machine's clock",
-            "run NTP on brokers, gateways and here",
+            tr("records are {ahead_s:.0f} s ahead of this machine's clock").format(ahead_s=ahead_s),
+            tr("run NTP on brokers, gateways and here"),
         )
     if len(event_ms):
         early_s = float(np.max(event_ms) - max(record_ms)) / 1000
@@ -344,10 +393,12 @@ def _clocks(event_ms: Any, record_ms: Sequence[int], now_ms: int) -> Check:
             return Check(
                 "clocks",
                 "bad",
-                f"events are {early_s:.0f} s ahead of their records",
-                "run NTP on the gateways",
+                tr("events are {early_s:.0f} s ahead of their records").format(early_s=early_s),
+                tr("run NTP on the gateways"),
             )
-    return Check("clocks", "ok", f"no record or event is over {SKEW_S:.0f} s ahead")
+    return Check(
+        "clocks", "ok", tr("no record or event is over {skew_s:.0f} s ahead").format(skew_s=SKEW_S)
+    )
 
 
 def newest(settings: Settings) -> tuple[list[Any], int]:

@@ -17,6 +17,7 @@ from kafka import KafkaProducer
 from detectors.model.times import DAY_MS
 from streams.cluster.admin import working
 from streams.cluster.read import reading
+from streams.language import tr
 from streams.wire import UnreadableError, decode_override
 
 KEPT_MS: Final = DAY_MS
@@ -39,7 +40,7 @@ def tidy(clients: Mapping[str, Any], topic: str, now_ms: int, *, dry_run: bool =
     """
     with (
         reading(clients, topic) as reader,
-        working(f"cannot tidy {topic}"),
+        working(tr("cannot tidy {topic}").format(topic=topic)),
         closing(KafkaProducer(**clients, acks="all")) as producer,
     ):
         spans = reader.spans()

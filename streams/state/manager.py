@@ -23,6 +23,7 @@ from aiokafka.errors import KafkaError, MessageSizeTooLargeError
 from detectors import chain
 from detectors.recipients.table import WORDS
 from streams.errors import ConfigError
+from streams.language import tr
 from streams.state.checkpoint import (
     AwaitOutputs,
     ChangelogReader,
@@ -308,16 +309,16 @@ class StateManager:
         }
 
     def _refuse(self, partition: int, refused: CheckpointError | None) -> None:
-        what = str(refused) if refused else "the group has a committed offset but no checkpoint"
-        cure = (
-            "upgrade this worker to the version that wrote it"
-            if isinstance(refused, NewerError)
-            else "put the changelog right"
-        )
+        what = str(refused or tr("the group has a committed offset but no checkpoint"))
+        cure = tr("put the changelog right")
+        if isinstance(refused, NewerError):
+            cure = tr("upgrade this worker to the version that wrote it")
         self.fatal(
             ConfigError(
-                f"partition {partition}: {what}; {cure}, or start once with --rebuild to make the "
-                "state anew from the source"
+                tr(
+                    "partition {partition}: {what}; {cure}, or start once with --rebuild to make "
+                    "the state anew from the source"
+                ).format(partition=partition, what=what, cure=cure)
             )
         )
 
@@ -431,8 +432,10 @@ class StateManager:
                 return await self.append(partition, write)
             except MessageSizeTooLargeError as error:
                 raise ConfigError(
-                    f"the changelog refuses a record of {len(write.value or b'')} bytes; "
-                    "its max.message.bytes must be 1 MB or more"
+                    tr(
+                        "the changelog refuses a record of {n} bytes; its max.message.bytes must "
+                        "be 1 MB or more"
+                    ).format(n=len(write.value or b""))
                 ) from error
             except KafkaError as error:
                 log.warning("partition %d: checkpoint record again: %r", partition, error)

@@ -18,6 +18,7 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
 
 from streams.errors import UnavailableError
+from streams.language import tr
 
 REQUEST_S: Final = 5.0  # a client that dawdles is cut off
 THREADS_MAX: Final = 8  # requests at a time: a scrape, probes and people need no more
@@ -51,8 +52,10 @@ def serve(
         server = BoundedServer((host, port), Handler)
     except OSError as error:
         raise UnavailableError(
-            f"cannot serve metrics on {host}:{port}: {error.strerror}; "
-            f"OTPGUARD_HTTP_PORT={port + 10} gives this process another, 0 any that is free"
+            tr(
+                "cannot serve metrics on {host}:{port}: {strerror}; OTPGUARD_HTTP_PORT={other} "
+                "gives this process another, 0 any that is free"
+            ).format(host=host, port=port, strerror=error.strerror, other=port + 10)
         ) from None
     thread = threading.Thread(target=server.serve_forever, name="http", daemon=True)
     thread.start()

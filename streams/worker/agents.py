@@ -25,6 +25,7 @@ from detectors import chain
 from detectors.model.event import TICK_OFFSETS
 from streams import wire
 from streams.errors import ConfigError, UnavailableError
+from streams.language import tr
 from streams.state.manager import Admission, AssignedPartition, StateManager
 from streams.state.outbox import Output
 from streams.wire.events import BLOCK
@@ -162,15 +163,17 @@ class Detector:
                 await consumer.seek_to({assigned.partition: assigned.next})
             case Admission.LOG_RESET:
                 raise ConfigError(
-                    f"partition {assigned.partition}: the state ends at offset {assigned.next}, "
-                    f"the log at {piece.highwater}: the input was cut or created anew; "
-                    "raise `epoch`"
+                    tr(
+                        "partition {partition}: the state ends at offset {next}, the log at {end}: "
+                        "the input was cut or created anew; raise `epoch`"
+                    ).format(partition=assigned.partition, next=assigned.next, end=piece.highwater)
                 )
             case Admission.GAP:
                 if assigned.overtaken(await consumer.newest_commit(assigned.partition)):
                     raise UnavailableError(
-                        f"partition {assigned.partition}: "
-                        f"another worker is past offset {assigned.next}"
+                        tr("partition {partition}: another worker is past offset {next}").format(
+                            partition=assigned.partition, next=assigned.next
+                        )
                     )
                 self.observer.metrics.add("offset_gaps_total")
                 log.error(

@@ -16,11 +16,11 @@ COUNTRIES = ROOT / "deploy" / "countries"
 CODES = {"china": 86, "india": 91, "indonesia": 62, "brazil": 55, "nigeria": 234, "germany": 49}
 TRUSTED = {
     "china": ("95588", Trust.BANK),
-    "india": ("VM-EPFOHO-G", Trust.GOVERNMENT),
-    "indonesia": ("3346", Trust.BANK),
+    "india": ("VM-HDFCBK-S", Trust.BANK),  # shipped
+    "indonesia": ("", Trust.NONE),  # no sender there is public knowledge and could be checked
     "brazil": ("40199", Trust.EMERGENCY),
     "nigeria": ("55019", Trust.GOVERNMENT),
-    "germany": ("", Trust.NONE),  # no sender there is public knowledge and checked
+    "germany": ("", Trust.NONE),  # as in Indonesia
 }
 
 
@@ -73,3 +73,15 @@ def test_a_name_alone_earns_no_trust(name: str) -> None:
     assert banks
     for bank in banks:
         assert own.trust(bank, own.sender("EVILCORP")) is Trust.NONE
+
+
+@pytest.mark.parametrize("name", sorted(CODES.keys() - {"china"}))
+def test_a_trusted_sender_says_where_it_is_known_from(name: str) -> None:
+    """Trust lets codes of a flood pass: what nobody can look up is not shipped."""
+    said = ""
+    for line in (COUNTRIES / f"{name}.registry.toml").read_text("utf-8").splitlines():
+        if line.startswith("#"):
+            said += line
+        else:
+            assert "ports" not in line or "# source: " in said, line
+            said = ""

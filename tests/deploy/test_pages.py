@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 import subprocess
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -14,6 +17,7 @@ from typer.testing import CliRunner
 
 from streams.__main__ import app
 from streams.demo.report import write_page
+from streams.language import use
 from streams.scenarios import DEFAULT_START_MS, Rates, generate, merged, ordinary
 from tests.browser import browser, violations
 from tests.enforce.services import CACHE, need
@@ -23,6 +27,7 @@ pytestmark = pytest.mark.integration
 
 WIDTHS: Final = (360, 1200)
 DAY_MS: Final = 86_400_000
+PAGES: Final = ("demo", "calm", "attacked", "demo-zh", "attacked-zh")
 PICTURES: Final = CACHE / "pages"
 """Screens and prints of the last run, to be looked at."""
 
@@ -37,8 +42,11 @@ def opened() -> Iterator[Browser]:
 def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """Reports: a flood that is throttled, a calm history, one with attacks and near misses."""
     folder = tmp_path_factory.mktemp("pages")
-    found = {name: folder / f"{name}.html" for name in ("demo", "calm", "attacked")}
-    write_page(rehearse(seed=1, subscribers=500), found["demo"], "otpguard demo --seed 1")
+    found = {name: folder / f"{name}.html" for name in PAGES}
+    story = rehearse(seed=1, subscribers=500)
+    write_page(story, found["demo"], "otpguard demo --seed 1")
+    with speaking("zh-Hans"):
+        write_page(story, found["demo-zh"], "otpguard demo --seed 1 --lang zh")
     codes = Rates(marketing=0, courier=0, notices=0, personal=0)
     calm = list(ordinary(2000, DEFAULT_START_MS - DAY_MS, 1, duration_ms=2 * DAY_MS, rates=codes))
     attacks = [generate("A1", seed, recipient=seed) for seed in range(12)]
@@ -46,10 +54,26 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     for name, sides in (("calm", [calm]), ("attacked", [calm, *attacks, *phones])):
         history = folder / f"{name}.jsonl"
         history.write_text("\n".join(json.dumps(event.value) for event in merged(*sides)))
-        words = ["calibrate", str(history), "-q", "--report", str(found[name])]
-        done = CliRunner().invoke(app, words, catch_exceptions=False)
+        words = ["calibrate", str(history), "-q", "--report"]
+        done = CliRunner().invoke(app, [*words, str(found[name])], catch_exceptions=False)
         assert done.exit_code == 0, done.output
+    with speaking("zh-Hans"):
+        done = CliRunner().invoke(app, [*words, str(found["attacked-zh"])], catch_exceptions=False)
+    assert done.exit_code == 0, done.output
     return found
+
+
+@contextmanager
+def speaking(tag: str) -> Iterator[None]:
+    before = os.environ.get("LANGUAGE")
+    use(tag)
+    try:
+        yield
+    finally:
+        use()
+        os.environ.pop("LANGUAGE", None)
+        if before is not None:
+            os.environ["LANGUAGE"] = before
 
 
 def shown(opened: Browser, path: Path, width: int) -> Page:
@@ -63,7 +87,7 @@ def unfold(page: Page) -> None:
 
 
 @pytest.mark.parametrize("width", WIDTHS)
-@pytest.mark.parametrize("name", ["demo", "calm", "attacked"])
+@pytest.mark.parametrize("name", PAGES)
 def test_a_page_fits_its_screen_and_axe_finds_nothing(
     opened: Browser, pages: dict[str, Path], name: str, width: int
 ) -> None:
@@ -76,7 +100,7 @@ def test_a_page_fits_its_screen_and_axe_finds_nothing(
     page.close()
 
 
-@pytest.mark.parametrize("name", ["demo", "calm", "attacked"])
+@pytest.mark.parametrize("name", PAGES)
 def test_a_page_prints_on_two_sheets_at_most(
     opened: Browser, pages: dict[str, Path], name: str
 ) -> None:
@@ -106,6 +130,27 @@ def test_letters_of_pictures_are_large_enough_to_read(
     )
     assert smallest >= 7
     page.close()
+
+
+@pytest.mark.parametrize("name", ["demo-zh", "attacked-zh"])
+def test_a_page_is_in_its_language_letters_in_pictures_and_all(
+    opened: Browser, pages: dict[str, Path], name: str
+) -> None:
+    page = shown(opened, pages[name], 1200)
+    unfold(page)
+    assert page.evaluate("document.documentElement.lang") == "zh-Hans"
+    for where in ("svg text, svg title, svg desc", "h1, h2, h3, th, summary, figcaption"):
+        said = page.evaluate(
+            f"[...document.querySelectorAll('{where}')].map(each => each.textContent)"
+        )
+        assert said
+        english = [each for each in said if re.search("[A-Za-z]{3}", TYPED.sub("", each))]
+        assert english == []
+    page.close()
+
+
+TYPED: Final = re.compile("CLEAR|WATCH|THROTTLE|JSON|otpguard|Kafka|[A-Za-z]*[._][a-z_.]+|--[a-z]+")
+"""Levels, settings and commands stay as they are typed."""
 
 
 def test_axe_and_the_ruler_find_what_is_wrong(opened: Browser, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import os
 import re
@@ -106,6 +107,83 @@ GLOSSARY = {
     "signature": "签名",
 }
 NEVER = ("屏蔽", "节流", "阻断", "短信炸弹", "收件人", "校验码", "信令")
+
+
+SAYING = re.compile(
+    r"typer\.(echo|secho|prompt|confirm|BadParameter)|print|_asked|_number|ctx\.fail|write_table"
+    r"|(Usage|Config|Unavailable|Otpguard)Error|Check|unusable|working|in_a_sentence|\w+\.set_[xy]label"
+)
+"""Calls whose words people read: answers, questions, errors, findings, letters in pictures."""
+
+TRANSLATED = {"tr", "trn", "html", "partial"}
+AS_TYPED = re.compile(
+    r"`[^`]*`|--[\w-]+|otpguard topics acls|\b(otpguard|Kafka)\b|=USER|\w+[=_.]\w*"
+)
+"""Commands, options, names: they are typed, not translated."""
+
+VALUES = {
+    "bold",
+    "default",
+    "none",
+    "ssl",
+    "plaintext",
+    "utf-8",
+    "backslashreplace",
+    "otpguard-worker",
+}
+"""Words that programs compare or take."""
+
+
+def literals(node: ast.AST) -> Iterator[ast.Constant]:
+    """What an argument says in the source, beside what goes through the catalogue."""
+    if isinstance(node, ast.Call) and ast.unparse(node.func) in TRANSLATED:
+        return
+    if isinstance(node, ast.Subscript):
+        return
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        yield node
+    for child in ast.iter_child_nodes(node):
+        yield from literals(child)
+
+
+def untranslated(source: str) -> list[str]:
+    """Literal English that a module says to people."""
+    found = []
+    for node in ast.walk(ast.parse(source)):
+        if not isinstance(node, ast.Call) or not SAYING.fullmatch(ast.unparse(node.func)):
+            continue
+        said = node.args[2:] if ast.unparse(node.func) == "Check" else node.args
+        for each in (part for argument in said for part in literals(argument)):
+            words = AS_TYPED.sub("", str(each.value))
+            if re.search("[A-Za-z]{3}", words) and each.value not in VALUES:
+                found.append(f"{each.lineno}: {each.value!r}")
+    return found
+
+
+def test_what_people_are_told_goes_through_the_catalogue() -> None:
+    told = [
+        f"{path.relative_to(ROOT)}:{each}"
+        for path in sorted((ROOT / "streams").rglob("*.py"))
+        for each in untranslated(path.read_text("utf-8"))
+    ]
+    assert told == []
+
+
+@pytest.mark.parametrize(
+    ("source", "count"),
+    [
+        ('typer.echo("nothing to create")', 1),
+        ('typer.echo(f"created {name}")', 1),
+        ('raise UsageError(f"no reason {each!r}")', 1),
+        ('Check("lag", "warn", "no worker yet")', 1),
+        ('axes.set_xlabel("new platforms")', 1),
+        ('typer.echo(tr("created {name}").format(name=name))', 0),
+        ('typer.echo(f"otpguard topics acls {role}=USER")', 0),
+        ('log.warning("the gateway is away")', 0),
+    ],
+)
+def test_words_beside_the_catalogue_are_noticed(source: str, count: int) -> None:
+    assert len(untranslated(source)) == count
 
 
 @pytest.mark.parametrize(

@@ -8,11 +8,13 @@ import os
 import subprocess
 import sys
 from datetime import datetime
+from pathlib import Path
 
 import pytest
 
 from streams.errors import Exit
 from streams.logs import FORMAT_VARIABLE, JsonFormatter
+from tests.enforce.services import need, wait_until
 from tests.ports import free_port
 from tests.waiting import END_S
 
@@ -67,3 +69,40 @@ def test_a_traceback_stays_on_its_line() -> None:
     told = json.loads(line)
     assert told["message"] == "it broke: 淘宝"
     assert "ValueError: invalid literal" in told["exception"]
+
+
+SERVICE = """
+import logging, sys
+from streams.logs import to_stderr
+to_stderr()
+for line in sys.stdin:
+    logging.getLogger("otpguard").info(line.strip())
+"""
+GUIDE = Path(__file__).parents[2] / "deploy" / "README.md"
+
+
+def test_a_log_file_is_rotated_as_the_guide_says(tmp_path: Path) -> None:
+    """By logrotate itself, with the guide's own lines, under a service that keeps it open."""
+    rotate = need("logrotate", "logrotate")
+    conf = GUIDE.read_text("utf-8").split("```conf\n")[1].split("```")[0]
+    rules = tmp_path / "otpguard"
+    rules.write_text(conf.replace("/var/log/otpguard", str(tmp_path)))
+    rules.chmod(0o644)
+    tmp_path.chmod(0o755)
+    log = tmp_path / "worker.log"
+    with log.open("ab") as appended:
+        service = subprocess.Popen(
+            [sys.executable, "-c", SERVICE], stdin=subprocess.PIPE, stderr=appended
+        )
+    assert service.stdin is not None
+    service.stdin.write(b"before\n")
+    service.stdin.flush()
+    wait_until(lambda: b"before" in log.read_bytes(), "a line in the log")
+    subprocess.run([rotate, "--force", "--state", str(tmp_path / "state"), str(rules)], check=True)
+    service.stdin.write(b"after\n")
+    service.stdin.close()
+    assert service.wait(timeout=60) == 0
+    assert b"before" in (tmp_path / "worker.log.1").read_bytes()
+    assert b"after" in log.read_bytes()
+    assert b"before" not in log.read_bytes()
+    assert b"\0" not in log.read_bytes(), "it goes on at the end, not at its old place"

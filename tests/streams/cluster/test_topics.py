@@ -17,7 +17,7 @@ from streams.cli.topics import app
 from streams.cluster import topics as module
 from streams.cluster.admin import Cluster, Shape, client_arguments
 from streams.cluster.read import records
-from streams.config import Settings
+from streams.config import Settings, load
 from streams.demo.brokers import Broker
 from streams.errors import ConfigError, UnavailableError
 from tests.waiting import END_S
@@ -287,7 +287,7 @@ def test_create_names_what_is_wrong_with_topics_that_were_there(
         **{f"TOPICS_{role.upper()}": f"{unique}.{role}" for role in ROLES_NAMED},
     }.items():  # fmt: skip
         monkeypatch.setenv(f"OTPGUARD_{name}", value)
-    with Cluster(Settings().kafka) as cluster:
+    with Cluster(load().kafka) as cluster:
         cluster.create(f"{unique}.dead_letters", 2, 1, {"retention.ms": "259200000"})
     done = CliRunner().invoke(app, ["create"])
     assert done.exit_code == 0, done.output
