@@ -114,9 +114,7 @@ def test_schema_and_code_refuse_the_same_absences_and_types(topic: str) -> None:
     }[topic]
     event = json.loads(golden(topic)[0])
     required = [*schema(topic)["required"]]
-    for case in schema(topic).get(
-        "allOf", []
-    ):  # by version or by verb
+    for case in schema(topic).get("allOf", []):  # by version or by verb
         if jsonschema.Draft202012Validator(case["if"]).is_valid(event):
             required += case["then"].get("required", [])
     for name in required:
