@@ -141,8 +141,7 @@ class Action:
     config: str
 
 
-@dataclass(frozen=True, slots=True)
-class Sighting:
+class Sighting(NamedTuple):
     """One platform's first message within a day, for the explanation."""
 
     platform: str
@@ -152,8 +151,7 @@ class Sighting:
     trust: Trust
 
 
-@dataclass(frozen=True, slots=True)
-class Rung:
+class Rung(NamedTuple):
     """One rule's score beside its bars."""
 
     rule: str

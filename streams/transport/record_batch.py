@@ -28,6 +28,8 @@ written in two bytes, which is so from 64 to 8,191."""
 
 _VARINT_BITS: Final = 64
 _BLANK: Final = b" "
+FEW: Final = 100
+"""Strings of a column up to which an object for each costs less than a dozen calls of numpy."""
 _WIDE: Final = 256  # bytes between two strings that are blanked by themselves
 
 
@@ -123,9 +125,10 @@ def joined(columns: Sequence[Sequence[Any] | NDArray[Any]]) -> Any:
     arrays = [column for column in columns if isinstance(column, np.ndarray)]
     if len(arrays) == len(columns):
         return np.concatenate(arrays)
-    parts = [column.alone() for column in columns if isinstance(column, BytesColumn)]
-    if len(parts) < len(columns):
+    held = [column for column in columns if isinstance(column, BytesColumn)]
+    if len(held) < len(columns) or sum(map(len, held)) < FEW * len(held):
         return list(chain.from_iterable(columns))
+    parts = [column.alone() for column in held]
     ahead = np.cumsum([0, *(len(part.buffer) for part in parts)]).tolist()
     start = [part.start + a for part, a in zip(parts, ahead, strict=False)]
     stop = [part.stop + a for part, a in zip(parts, ahead, strict=False)]

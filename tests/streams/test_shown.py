@@ -110,7 +110,7 @@ def test_no_explanation_holds_a_control_character_whatever_its_form() -> None:
 def test_a_sender_is_no_markdown() -> None:
     case = hostile_case()
     name = "from:[x](http://evil) | <img src=x> `a`"
-    record = replace(case.last, sightings=(replace(case.last.sightings[0], platform=name),))
+    record = replace(case.last, sightings=(case.last.sightings[0]._replace(platform=name),))
     (row,) = [line for line in explain.markdown(record) if "img" in line]
     assert r"sender \[x\](http://evil) \| \<img src=x\> \`a\`" in row
 

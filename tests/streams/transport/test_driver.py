@@ -506,9 +506,14 @@ def test_a_fetch_that_was_read_is_gone_without_the_collector() -> None:
 
 
 def _polled_together(
-    records: dict[PLACE, list[Any]], *, closes: bool = False
+    records: dict[PLACE, list[Any]],
+    *,
+    closes: bool = False,
+    fetcher: SimpleNamespace | None = None,
 ) -> dict[PLACE, list[Any]]:
     """What Faust is given of a fetch; `closes` says that a rebalance begins meanwhile."""
+    fetcher = fetcher or SimpleNamespace()
+    fetcher._records = transport._Fetched("in", {})
 
     async def fetch() -> dict[PLACE, list[Any]]:
         app = App("one", **faust_settings(Settings()))
@@ -520,7 +525,7 @@ def _polled_together(
             app.states.positioned = not closes  # type: ignore[misc]
             return records
 
-        member = SimpleNamespace(_fetcher=SimpleNamespace(_records=transport._Fetched("in", {})))
+        member = SimpleNamespace(_fetcher=fetcher)
         with patch.object(AIOKafkaConsumerThread, "_fetch_records", stock):
             found: dict[PLACE, list[Any]] = await consumer._thread._fetch_records(member, set())
         return found
@@ -544,6 +549,19 @@ def test_all_that_a_poll_brings_of_the_source_is_one_record() -> None:
     assert (poll.first, poll.take(), poll.take()) == (ours[0], ours, [])
     assert _polled_together(dict(records), closes=True) == found
     assert _polled_together(found) == found
+
+
+def test_a_broker_waits_for_longer_where_little_comes() -> None:
+    fetcher = SimpleNamespace()
+    for envelopes, wait_ms in (
+        ([_of(p, 10) for p in range(9)], transport.IDLE_WAIT_MS),
+        ([_of(p, 10) for p in range(transport.IDLE_RECORDS // 2)], transport.FETCH_WAIT_MS),
+        ([], transport.FETCH_WAIT_MS),  # nothing of the source came: as it was
+        ([_of(0, 10)], transport.IDLE_WAIT_MS),
+    ):
+        records: dict[PLACE, list[Any]] = {PLACE("in", one.partition): [one] for one in envelopes}
+        _polled_together(records, fetcher=fetcher)
+        assert fetcher._fetch_max_wait_ms == wait_ms
 
 
 def test_a_message_bears_the_place_of_a_polls_first_envelope_and_none_is_dropped_for_it() -> None:

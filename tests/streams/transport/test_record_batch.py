@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Sequence
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from aiokafka.record.memory_records import MemoryRecords
 from hypothesis import given
 from hypothesis import strategies as st
 
+from streams.transport import record_batch
 from streams.transport.decompress import _CODECS
 from streams.transport.driver import CheckedRecords
 from streams.transport.record_batch import (
@@ -177,7 +179,11 @@ def lying(spans: Sequence[tuple[int, int | None]]) -> BytesColumn:
 def test_octets_are_a_sequence_wherever_they_lie(spans: list[tuple[int, int | None]]) -> None:
     column = lying(spans)
     expected = [None if n is None else bytes([i]) * n for i, (_, n) in enumerate(spans)]
-    for one in (column, column.alone(), joined([column[:3], column[3:]])):
+    few = joined([column[:3], column[3:]])
+    with patch.object(record_batch, "FEW", 0):
+        many = joined([column[:3], column[3:]])
+    assert (type(few), type(many)) == (list, BytesColumn)
+    for one in (column, column.alone(), few, many):
         assert list(one) == [one[i] for i in range(len(one))] == expected
         assert list(one[1:4]) == expected[1:4]
     assert len(column.alone().buffer) <= len(column.buffer)

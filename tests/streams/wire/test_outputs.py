@@ -58,7 +58,7 @@ def test_scores_have_one_form_whether_counted_or_measured() -> None:
 def test_a_bar_that_no_score_reaches_comes_back_as_it_went() -> None:
     record = wire.decode_episode(EPISODE)
     (first, *others) = record.rungs
-    endless = replace(record, rungs=(replace(first, throttle=math.inf), *others))
+    endless = replace(record, rungs=(first._replace(throttle=math.inf), *others))
     sent = wire.encode_episode(endless)
     assert json.loads(sent)["rungs"][0]["throttle"] is None
     assert wire.decode_episode(sent) == endless
