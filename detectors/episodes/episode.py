@@ -431,7 +431,7 @@ def _record(
 
 
 def _renewal(book: EpisodeLog, suspect: Suspect, action: Action, since_ms: int) -> EpisodeRecord:
-    """What changed since the lease before, which came with the record before."""
+    """Tell what changed since the lease before, which came with the record before."""
     episode = suspect.episode
     assert episode is not None
     return EpisodeRecord(

@@ -193,7 +193,7 @@ class EpisodeRecord:
 
 
 NOWHERE: Final = Scope("otp", (), (), ())
-"""What a record says that tells of no throttle's exceptions."""
+"""Scope of a record that tells of no throttle's exceptions."""
 
 
 def completed(record: EpisodeRecord, before: EpisodeRecord) -> EpisodeRecord:

@@ -188,7 +188,7 @@ class Envelope:
 
 
 class Poll:
-    """What one poll of the source brings: the value of a Faust message."""
+    """Batches of one poll of the source: the value of a Faust message."""
 
     __slots__ = ("_envelopes",)
 
@@ -391,7 +391,7 @@ class Consumer(driver.Consumer):
 
 
 class _ReadOffsets(defaultdict[TP, int | None]):
-    """What Faust has read of each partition, by which it drops what comes again; not of the source.
+    """Offsets read of each partition, by which Faust drops what comes again; not of the source.
 
     There a message is of many partitions, and what comes again is for their states to tell.
     """
@@ -484,7 +484,7 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
 
 @dataclass(slots=True)
 class _Budget:
-    """How much the poll in hand may still take, over all partitions.
+    """Amount that the poll in hand may still take, over all partitions.
 
     aiokafka's own limit counts an envelope as one record; without this, a worker catching up on 32
     partitions held 115,000 events.

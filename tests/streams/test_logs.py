@@ -14,9 +14,9 @@ import pytest
 
 from streams.errors import Exit
 from streams.logs import FORMAT_VARIABLE, JsonFormatter
-from tests.enforce.services import need, wait_until
+from tests.enforce.services import need
 from tests.ports import free_port
-from tests.waiting import END_S
+from tests.waiting import END_S, wait_until
 
 
 def worker(*words: str, **environment: str) -> list[str]:
