@@ -12,6 +12,7 @@ import typer
 
 from streams.demo.brokers import Broker
 from streams.demo.stage import interruptible
+from streams.scenarios import Role
 from tests import clusters
 from tests.bench.report import machine, write
 from tests.enforce import floods as flooding
@@ -75,6 +76,7 @@ def incidents(
         {**figures, "pace": pace, "others": len(others), "others_refused": refused},
         {
             "every victim played": len(runs) < victims,
+            "every flood is stopped": any(r.flood == r.offered[Role.ATTACK] for r in runs),
             "at most 14 in the median": figures["reached_median"] > 14,
             "nobody else is refused": refused > 0,
         },

@@ -62,7 +62,6 @@ def check(loop: Loop, run: Run) -> None:
     wait_until(lambda: len(loop.centre.reached(run.victim)) == total, "what passed has arrived")
     assert run.reached[Role.BANK] == run.offered[Role.BANK] == 2
     assert run.reached[Role.KNOWN] == run.offered[Role.KNOWN] >= 1
-    assert run.flood < run.offered[Role.ATTACK]
 
 
 @contextmanager

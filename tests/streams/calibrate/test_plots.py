@@ -15,26 +15,22 @@ from tests.streams.calibrate.test_survey import SETTINGS, people, surveyed
 from tests.streams.told import assert_tells
 
 
+@pytest.fixture(scope="module")
 def rehearsed() -> Rehearsal:
     incidents = Incidents(SETTINGS.intake(), 3)
     return rehearse(SETTINGS.params(), SETTINGS.recogniser(), incidents, measure=True)
 
 
 @pytest.fixture(scope="module")
-def some() -> Result:
+def some(rehearsed: Rehearsal) -> Result:
     flood = [event.value for event in generate("A1", 3, recipient=7, history=False)]
-    played = rehearse(
-        SETTINGS.params(), SETTINGS.recogniser(), Incidents(SETTINGS.intake(), 3), measure=True
-    )
-    return result_of(surveyed([*people(30), *flood]), margins=[(0.0, played), (0.5, played)])
+    margins = [(0.0, rehearsed), (0.5, rehearsed)]
+    return result_of(surveyed([*people(30), *flood]), margins=margins)
 
 
 @pytest.fixture(scope="module")
-def calm() -> Result:
-    played = rehearse(
-        SETTINGS.params(), SETTINGS.recogniser(), Incidents(SETTINGS.intake(), 3), measure=True
-    )
-    return result_of(surveyed(people(1)[:1]), margins=[(0.0, played)])
+def calm(rehearsed: Rehearsal) -> Result:
+    return result_of(surveyed(people(1)[:1]), margins=[(0.0, rehearsed)])
 
 
 @pytest.mark.parametrize("history", ["some", "calm"])

@@ -20,10 +20,11 @@ from streams.cluster.admin import Cluster
 from streams.config import Kafka
 from streams.demo.brokers import Broker
 from streams.enforce.webhook import WebhookGateway
-from streams.wire import encode_episode
+from streams.wire import decode_ack, encode_episode
 from tests.enforce.receiver import SECRET, receiver
 from tests.enforce.records import action
 from tests.enforce.services import redis_client, redis_server
+from tests.reading import written
 from tests.streams.enforce.test_adapter import World, keys, now_ms, throttled, world
 from tests.streams.operate.test_cases import OPENED
 from tests.waiting import END_S, wait_until
@@ -166,9 +167,15 @@ def test_a_word_that_a_gateway_refuses_is_said_to_have_failed_and_a_restart_says
         smsc.answers = {}
         with world.adapter("smsc-1", gateway=gateway()):
             wait_until(lambda: smsc.held() == set(), "it is let go")
-    states = [(ack.state, ack.why) for ack in world.acks(4) if ack.action_id.startswith("over")]
-    assert states[0] == ("failed", "http_401")
-    assert states[-1] == ("applied", f"release by {getpass.getuser()}: she called")
+    obeyed = ("applied", f"release by {getpass.getuser()}: she called")
+    wait_until(lambda: told(world)[-1] == obeyed, "that it is obeyed is said")
+    assert told(world)[0] == ("failed", "http_401")
+
+
+def told(world: World) -> list[tuple[str, str]]:
+    """State and reason of what was acknowledged of words, in the order of the topic."""
+    acks = [decode_ack(record.value) for record in written(world.clients, world.topics.acks)]
+    return [(ack.state, ack.why) for ack in acks if ack.action_id.startswith("override")]
 
 
 @pytest.mark.parametrize(
