@@ -68,7 +68,7 @@ def test_every_message_is_collected(catalogue: Catalog) -> None:
         for node in ast.walk(ast.parse(path.read_text("utf-8")))
         if isinstance(node, ast.Call) and ast.unparse(node.func) in ("tr", "trn", "html")
         for said in node.args[:1]
-        if isinstance(said, ast.Constant) and said.value not in catalogue
+        if isinstance(said, ast.Constant) and str(said.value) not in catalogue
     ]
     assert lost == []
 
