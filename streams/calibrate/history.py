@@ -81,6 +81,7 @@ def from_csv(
                     raise UsageError(
                         tr("{name}: no head line; --columns names the fields").format(name=name)
                     )
+                table.rules.require(name, names)
                 number = 0
                 while batch := list(islice(rows, ROWS)):
                     yield [_mapped(table.rules, names, row, number + i)

@@ -70,8 +70,13 @@ class Commands(TyperGroup):
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """Return the command that is called; where there is none, name those that may be meant."""
+        if args and args[0] == "help":  # as other programs have it
+            args = [*args[1:], "--help"]
+            if len(args) == 1:
+                typer.echo(ctx.get_help())
+                ctx.exit()
         if args and args[0] not in COMMANDS and not args[0].startswith("-"):
-            near = get_close_matches(args[0], COMMANDS, NEAREST)
+            near = get_close_matches(args[0], [*COMMANDS, "help"], NEAREST)
             sentence = tr("No such command {name!r}.").format(name=args[0])
             if near:
                 meant = listed([f"`otpguard {each}`" for each in near])

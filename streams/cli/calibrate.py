@@ -262,7 +262,7 @@ def _calibrated(
     if not current.messages:
         raise UsageError(
             tr(
-                "{said}: no event that counts; {refused:,} values were refused. `otpguard topics "
+                "{said}: no event that counts; refused: {refused:,}. `otpguard topics "
                 "schema sms.delivery.v1` says what an event is; for CSV, --map and --time say "
                 "which column is which field"
             ).format(said=history.name, refused=refused)

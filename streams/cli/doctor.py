@@ -66,7 +66,8 @@ def tell(checks: Iterable[Check]) -> bool:
     wrong = False
     for each in checks:
         wrong |= each.state == "bad"
-        typer.echo(f"{_mark(each.state)} {tr(each.check)}: {each.says}")
+        told = tr("{mark} {check}: {says}")
+        typer.echo(told.format(mark=_mark(each.state), check=tr(each.check), says=each.says))
         if each.remedy:
             typer.echo(f"        -> {each.remedy}")
     return wrong

@@ -97,7 +97,8 @@ class Given:
         except UsageError as error:
             raise UsageError(f"{file}: {error}") from None
         layout = replace(self.rules.layout, encoding=found)
-        return replace(self.rules, layout=layout), f"{found} ({tr('as its bytes say')})"
+        known = tr("as its bytes say")
+        return replace(self.rules, layout=layout), f"{found} ({known})"
 
 
 def look(

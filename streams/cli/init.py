@@ -139,7 +139,7 @@ def _found(usual: Kafka) -> str:
         tr(
             "no broker answers at {places}: OTPGUARD_KAFKA_BOOTSTRAP=host:port names another, "
             "and `make kafka` starts one to try it with"
-        ).format(places=" or ".join(places))
+        ).format(places=tr(" or ").join(places))
     )
 
 

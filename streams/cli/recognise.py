@@ -55,7 +55,19 @@ def recognise(
     if len(given) == 1 and _is_text(given[0]):
         _answer_text(settings, given[0], sender, why=why, json=json)
     else:
+        if len(given) == 1 and given[0].isascii() and not _is_name(given[0]):
+            raise UsageError(
+                tr(
+                    "{name}: no such file; a text of one word is given as a line: echo "
+                    '\'{{"text": "…"}}\' | otpguard recognise -'
+                ).format(name=given[0])
+            )
         _answer_files(settings, given, why=why)
+
+
+def _is_name(argument: str) -> bool:
+    """Tell if an argument is, or looks like, the name of a file: with a folder or an ending."""
+    return argument == "-" or _exists(argument) or not argument.isalnum()
 
 
 def _is_text(argument: str) -> bool:

@@ -64,6 +64,7 @@ def log_to_stderr() -> None:
     """Log as every service of ours does; what Kafka's client says at INFO is noise."""
     to_stderr()
     logging.getLogger("kafka").setLevel(logging.WARNING)
+    logging.getLogger("kafka.coordinator").setLevel(logging.ERROR)  # "group_id is None" is meant
 
 
 def stopping() -> threading.Event:

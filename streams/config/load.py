@@ -139,4 +139,6 @@ def sentences(error: ValidationError) -> Iterator[str]:
     for item in error.errors(include_url=False, include_input=False, include_context=False):
         name = ".".join(str(part) for part in item["loc"]) or "settings"
         said = item["msg"].removeprefix("Value error, ")
-        yield f"{name}: {tr('unknown setting') if item['type'] == 'extra_forbidden' else said}"
+        if item["type"] == "extra_forbidden":
+            said = tr("unknown setting")
+        yield f"{name}: {said}"

@@ -26,7 +26,7 @@ from kafka.errors import KafkaError
 from streams.cluster.admin import unusable
 from streams.errors import UsageError
 from streams.feeds.keys import canonical_keys
-from streams.feeds.mapping import REQUIRED, FieldMap, UnmappableError
+from streams.feeds.mapping import FieldMap, UnmappableError
 from streams.feeds.progress import Progress, RejectedRow, fingerprint
 from streams.feeds.rows import FileLayout, Lines, RowRecord, head, records
 from streams.language import listed, tr
@@ -274,24 +274,13 @@ def _names(
             raise UsageError(f"{file}: {error}") from None
         if names is None:
             return lines.waiting
-    given = set(rules.fields.constants)
-    for source, targets in rules.fields.targets.items():
-        if source in names:
-            given |= {target for target, _ in targets}
     if missing := sorted(rules.only.keys() - set(names)):
         raise UsageError(
             tr("{file}: no column {missing}; there are {names}").format(
                 file=file, missing=", ".join(missing), names=", ".join(names)
             )
         )
-    if lacking := sorted(REQUIRED - given):
-        other = next((mark for mark in ";\t|" if len(names) == 1 and mark in names[0]), "")
-        hint = f"--delimiter {other!r}" if other else f"--map {lacking[0]}=…"
-        raise UsageError(
-            tr("{file}: no column gives {lacking}; there are {names}: {hint}").format(
-                file=file, lacking=", ".join(lacking), names=", ".join(names), hint=hint
-            )
-        )
+    rules.fields.require(str(file), names)
     return names
 
 

@@ -54,7 +54,7 @@ def encoding(stream: IO[bytes]) -> str:
             tr(
                 "line {line} is not UTF-8; it could be {could}: --encoding {first} --sample 5 "
                 "shows how it reads"
-            ).format(line=line, could=" or ".join(could[:3]), first=could[0])
+            ).format(line=line, could=tr(" or ").join(could[:3]), first=could[0])
         ) from None
     return "utf-8"
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final, Self
@@ -77,6 +77,26 @@ class FieldMap:
                 targets[source] = (*targets.get(source, ()), entry)
         described = f"{sorted(sources.items())} {sorted(given.items())} {time_format} {zone}"
         return cls(targets, numbers, described)
+
+    def require(self, file: str, names: Sequence[str]) -> None:
+        """Return if these columns give an event; UsageError names what is missing, and the way."""
+        given = set(self.constants)
+        for source, targets in self.targets.items():
+            if source in names:
+                given |= {target for target, _ in targets}
+        lacking = sorted(REQUIRED - given)
+        if not lacking:
+            return
+        other = next((mark for mark in ";\t|" if len(names) == 1 and mark in names[0]), "")
+        hint = " ".join(f"--map {name}=…" for name in lacking)
+        raise UsageError(
+            tr("{file}: no column gives {lacking}; there are {names}: {hint}").format(
+                file=file,
+                lacking=", ".join(lacking),
+                names=", ".join(names),
+                hint=f"--delimiter {other!r}" if other else hint,
+            )
+        )
 
     def value(self, row: Mapping[str, Any], message_id: str = "") -> dict[str, Any]:
         """A value of `sms.delivery.v1`. Empty fields are absent ones; UnmappableError says why not.

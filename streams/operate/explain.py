@@ -105,7 +105,8 @@ def _lines(told: Explanation, record: EpisodeRecord) -> Iterator[str]:
     if told.look_alikes:
         yield ""
         yield tr("why it is not")
-        yield from (f"  {tr('{name}: {why}').format(name=n, why=w)}" for n, w in told.look_alikes)
+        form = tr("{name}: {why}")
+        yield from (f"  {form.format(name=n, why=w)}" for n, w in told.look_alikes)
     if told.passes:
         yield ""
         yield tr("passes")

@@ -104,6 +104,14 @@ def settings_and_processes(on: Bench) -> Iterator[Callable[[], Outcome]]:
     yield lambda: _redis_away(on)
 
 
+def words(on: Bench) -> Iterator[Callable[[], Outcome]]:
+    yield lambda: on.otpguard("wrker")
+    yield lambda: on.otpguard("help")
+    yield lambda: on.otpguard("help", "cases")
+    yield lambda: on.otpguard("scenario", "A99")
+    yield lambda: on.otpguard("--lang", "fr", "cases", "ls")
+
+
 def feeds_and_files(on: Bench) -> Iterator[Callable[[], Outcome]]:
     yield lambda: on.otpguard("feed", "kafka", "nosuch", "--until-end")
     yield lambda: on.otpguard("feed", "kafka", f"{on.topic('cdr')}s", "--until-end")
@@ -112,6 +120,9 @@ def feeds_and_files(on: Bench) -> Iterator[Callable[[], Outcome]]:
     yield lambda: on.fed(ROW.encode("gb18030"), "--time", "iso")
     yield lambda: on.fed(ROW.encode(), "--time", "iso", input_country="BR")
     yield lambda: on.fed(ROW.encode(), "--time", "ms")
+    yield lambda: _nameless(on, "feed", "csv")
+    yield lambda: _nameless(on, "calibrate")
+    yield lambda: on.otpguard("recognise", "482913")
     yield lambda: on.otpguard("explain", "nofile")
     yield lambda: on.otpguard("cases", "show", "nobody")
     yield lambda: on.otpguard("replay", "-", given="{}\n{}\n")
@@ -170,6 +181,13 @@ def _redis_away(on: Bench) -> Outcome:
         process.wait(END_S)
 
 
+def _nameless(on: Bench, *command: str) -> Outcome:
+    """Call records whose columns have names of their own, and nobody says which is which."""
+    on.topic("input")
+    (on.folder / "cdr.csv").write_text("phone,from,time\n13900000001,1069,2026-03-02 11:33:00\n")
+    return on.otpguard(*command, "cdr.csv")
+
+
 def _full_disk(on: Bench) -> Outcome:
     with Path("/dev/full").open("wb") as full:
         done = subprocess.run(
@@ -182,6 +200,7 @@ def _full_disk(on: Bench) -> Outcome:
 PARTS: Final = {
     "Brokers and topics": brokers_and_topics,
     "Settings and processes": settings_and_processes,
+    "Words": words,
     "Feeds and files": feeds_and_files,
 }
 
@@ -197,7 +216,7 @@ def rows(part: str) -> list[list[str]]:
 
 def printed(cell: str) -> re.Pattern[str]:
     """A cell as a pattern: `…` is anything, and a space any space."""
-    told = cell.strip("`")
+    told = cell.strip("`").replace(r"\|", "|")
     said = r"\s+".join(map(re.escape, told.split()))
     return re.compile(said.replace("…", r".*?"), re.DOTALL)
 
