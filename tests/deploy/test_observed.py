@@ -26,12 +26,12 @@ from tests.brokers import need_kafka
 from tests.deploy.site import Haste, Site
 from tests.deploy.test_dashboards import FILES, loaded, panels
 from tests.deploy.test_rules import filled
-from tests.waiting import wait_until
+from tests.waiting import END_S, wait_until
 
 pytestmark = [pytest.mark.kafka, pytest.mark.broker]
 
 SHORT: Final = Haste(windows=15, waits=3)
-PATIENCE_S: Final = 300.0  # scrapes, rules and notifications wait for each other
+PATIENCE_S: Final = 1.5 * END_S  # scrapes, rules and notifications wait for each other
 
 SPEED: Final = {"OtpguardDecisionDelayBudgetBurn", "OtpguardEventLagGrowing"}
 """Alerts that tell of a slow machine: a busy one may raise them rightly beside what is tested."""

@@ -69,10 +69,11 @@ def _working(run: Run, *options: str) -> Iterator[subprocess.Popen[str]]:
     finally:
         process.send_signal(signal.SIGTERM)
         try:
-            process.communicate(timeout=END_S)
+            _, said = process.communicate(timeout=END_S)
         except subprocess.TimeoutExpired:
             process.kill()
-            process.communicate()
+            _, said = process.communicate()
+        print(said)  # shown where the test fails
 
 
 def wait_until_read(run: Run) -> None:
