@@ -208,7 +208,7 @@ def _canonical(settings: Settings, recipient: str) -> str:
 
 def _check_heard_of(config: Path | None, recipient: str, key: str) -> None:
     """Raise UsageError if a platform looks like a slip of the pen, and name what may be meant."""
-    from streams.operate.cases import heard_of, nearest  # noqa: PLC0415 - start-up time
+    from streams.operate.cases import heard_of, instead, nearest  # noqa: PLC0415 - start-up time
 
     settings = settings_of(config)
     canonical = _canonical(settings, recipient)
@@ -225,14 +225,18 @@ def _check_heard_of(config: Path | None, recipient: str, key: str) -> None:
     except OtpguardError:  # who may not read cases may allow all the same
         return
     near = nearest(key, own, registry)
-    if heard_of(key, registry, own) or not near:
+    if heard_of(key, registry, own) or not (near or own):
         return
-    raise UsageError(
-        tr(
-            "nobody has heard of {platform}: no registry, and no case of the last day. Did you "
-            "mean {near}? --unseen allows it all the same"
-        ).format(platform=key, near=listed(near))
+    told = tr(
+        "nobody has heard of {platform}: no registry, and no case of the last day. Did you mean "
+        "{near}? --unseen allows it all the same"
     )
+    if not near:
+        told = tr(
+            "nobody has heard of {platform}: no registry, and no case of the last day; this "
+            "recipient's has {near}. --unseen allows it all the same"
+        )
+    raise UsageError(told.format(platform=key, near=listed(near or instead(own))))
 
 
 def _lately(settings: Settings) -> Iterator[EpisodeRecord]:

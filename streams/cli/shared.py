@@ -8,6 +8,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Annotated, Any
 
@@ -56,8 +57,14 @@ def file_of(config: Path | None) -> Path | None:
     if config is not None:
         return config
     if (found := found_path()) is not None:
-        typer.echo(tr("otpguard: settings of {found}").format(found=found.absolute()), err=True)
+        _say_whose(found.absolute())
     return found
+
+
+@cache
+def _say_whose(settings: Path) -> None:
+    """Name the file once, however often a command reads it."""
+    typer.echo(tr("otpguard: settings of {found}").format(found=settings), err=True)
 
 
 def log_to_stderr() -> None:

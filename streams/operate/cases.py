@@ -168,7 +168,7 @@ SAYS: Final = MappingProxyType(
 def banner(word: Override) -> str:
     """The kill switch, in a sentence that stands above everything else."""
     return tr("KILL SWITCH: {mode} since {since} by {actor}, {until}: {why}. {effect}").format(
-        mode=tr(word.mode),
+        mode=word.mode,
         since=moment(word.issued_at_ms),
         actor=word.actor,
         until=_until(word),
@@ -264,7 +264,7 @@ def heard_of(key: str, registry: Registry, seen: Iterable[str]) -> bool:
 
 
 def nearest(key: str, seen: Iterable[str], registry: Registry) -> list[str]:
-    """Return the platforms that may be meant: those written alike, else those of the cases.
+    """Return the platforms that may be meant: those written alike.
 
     >>> nearest("sig:taobo", ["sig:taobao", "sig:美团"], Registry())
     ['sig:taobao']
@@ -273,7 +273,16 @@ def nearest(key: str, seen: Iterable[str], registry: Registry) -> list[str]:
     by_name = {name: f"sig:{owner.key}" for name, owner in registry.signatures.items()}
     by_name |= {each.partition(":")[2]: each for each in cases}
     alike = get_close_matches(key.partition(":")[2], by_name, NEAREST, NEAR)
-    return list(dict.fromkeys(by_name[each] for each in alike)) or sorted(cases)[:NEAREST]
+    return list(dict.fromkeys(by_name[each] for each in alike))
+
+
+def instead(seen: Iterable[str]) -> list[str]:
+    """Return platforms of a case to choose from where none is written alike, named ones first.
+
+    >>> instead(["from:check24", "sig:某校"])
+    ['sig:某校', 'from:check24']
+    """
+    return sorted(set(seen), key=lambda key: (not key.startswith("sig:"), key))[:NEAREST]
 
 
 def _known(registry: Registry) -> set[str]:

@@ -201,7 +201,8 @@ ALOUD: Final = {
 
 def _commands(recipient: str, case: Case, state: Doing) -> Iterator[str]:
     """Yield the commands to paste, each with a reason, which the words ask for."""
-    reason = f'--reason "{tr("she asked for it")}"'
+    asked = tr("she asked for it")
+    reason = f'--reason "{asked}"'
     if state in _REFUSING:
         for key in _refused(case.last, _newest(case).scope):
             yield f"otpguard allow {recipient} {shlex.quote(key)} {reason} --for 1h"

@@ -242,7 +242,7 @@ def test_messages_numbers_and_lists_are_those_of_the_language() -> None:
     assert tr("") == ""
     assert trn("{n} platform", "{n} platforms", 2_000) == "2,000 个平台"
     assert listed(["a", "b"]) == "a、b"
-    assert "紧急总开关已启用" in banner(override("mode", "*", mode="off"))
+    assert "紧急总开关已启用：off，" in banner(override("mode", "*", mode="off"))
     assert language.spoken() == "zh-Hans"
 
 

@@ -19,6 +19,7 @@ from streams.operate.cases import (
     find,
     heard_of,
     identity,
+    instead,
     nearest,
     open_now,
     summary,
@@ -161,7 +162,8 @@ def test_a_platform_is_heard_of_from_a_registry_or_a_case_and_else_has_neighbour
     assert heard_of("sig:某校", registry, ["sig:某校"])
     assert not heard_of("sig:nosuchplatform", registry, ["sig:某校"])
     assert nearest("sig:招商银", (), registry) == ["sig:招商银行"]
-    assert nearest("sig:nosuchplatform", ["sig:某校"], registry) == ["sig:某校"]
+    assert nearest("sig:nosuchplatform", ["sig:某校"], registry) == []
+    assert instead(["port:1", "sig:某校", "sig:某校"]) == ["sig:某校", "port:1"]
     assert nearest("sig:nosuchplatform", (), registry) == []
 
 
