@@ -21,6 +21,8 @@ IDLE_S: Final = 75.0  # between two requests of a connection
 PARTIAL_S: Final = 5.0  # for a request to be whole
 SWEEP_S: Final = 1.0
 
+_FRAMING: Final = {b"content-length", b"transfer-encoding"}
+_FRAMING_LENGTHS: Final = {len(each) for each in _FRAMING}
 _CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
@@ -102,7 +104,7 @@ class Connection(asyncio.Protocol):
     """One client."""
 
     __slots__ = (
-        "_answered", "_authorised", "_body", "_closing", "_head", "_out", "_parser", "_partial",
+        "_authorised", "_body", "_carried", "_closing", "_framing", "_head", "_out", "_parser", "_partial",
         "_server", "_size", "_too_large", "_transport", "_url", "heard",
     )  # fmt: skip
 
@@ -115,7 +117,9 @@ class Connection(asyncio.Protocol):
         self._url = b""
         self._head = 0  # bytes of the request's head
         self._size = 0  # bytes of its body
+        self._framing = b""  # the lines that say how long its body is
         self._authorised = False
+        self._carried = False  # it was, before it is read again
         self._partial = 0.0  # monotonic: since when a request is not whole; 0: none is
         self._closing = False
         self._too_large = 0  # the status that says so
@@ -140,12 +144,9 @@ class Connection(asyncio.Protocol):
             return
         self.heard = time.monotonic()
         try:
-            self._parser.feed_data(data)
-        except httptools.HttpParserUpgrade:
-            self._refuse(HTTPStatus.BAD_REQUEST)
+            self._feed(data)
         except httptools.HttpParserError:
-            if not self._closing:
-                self._refuse(HTTPStatus.BAD_REQUEST)
+            self._refuse(HTTPStatus.BAD_REQUEST)
         if self._out:
             self._transport.write(b"".join(self._out))
             self._out.clear()
@@ -193,7 +194,8 @@ class Connection(asyncio.Protocol):
         self._url, self._head, self._size = b"", 0, 0
         self._body.clear()
         self._too_large = 0
-        self._authorised = not self._server.limits.token
+        self._framing = b""
+        self._authorised = self._carried or not self._server.limits.token
         self._partial = self.heard
 
     def on_url(self, url: bytes) -> None:
@@ -213,6 +215,8 @@ class Connection(asyncio.Protocol):
         if len(name) == 13 and name.lower() == b"authorization":
             wanted = b"Bearer " + self._server.limits.token
             self._authorised = self._authorised or hmac.compare_digest(value, wanted)
+        elif len(name) in _FRAMING_LENGTHS and name.lower() in _FRAMING:
+            self._framing += b"%b: %b\r\n" % (name, value)
         elif len(name) == 6 and name.lower() == b"expect" and not self._too_large:
             self._out.append(_CONTINUE)
 
@@ -225,15 +229,36 @@ class Connection(asyncio.Protocol):
             self._body.append(body)
 
     def on_message_complete(self) -> None:
-        """Answer."""
-        self._partial = 0.0
-        if self._closing:
+        """Answer, unless the request is to be read again without an offer: see `_feed`."""
+        connect = self._parser.get_method() == b"CONNECT"  # behind it another protocol begins
+        if self._closing or (self._parser.should_upgrade() and not connect):
             return
-        reply = self._reply()
-        keep = self._parser.should_keep_alive() and not self._server.draining
-        self._write(reply, keep=keep)
+        self._partial = 0.0
+        keep = self._parser.should_keep_alive() and not (connect or self._server.draining)
+        self._write(self._reply(), keep=keep)
 
     # -- inside
+
+    def _feed(self, data: bytes) -> None:
+        """Have all of it parsed.
+
+        Java's own client offers HTTP/2 with its first request (`Upgrade: h2c`). llhttp stops there,
+        before the body; the offer is not taken up, so a new parser gets the request without it.
+        """
+        while True:
+            try:
+                self._parser.feed_data(data)
+            except httptools.HttpParserUpgrade as stopped:
+                data = data[stopped.args[0] :]
+            else:
+                return
+            if self._closing:
+                return
+            method, self._carried = self._parser.get_method(), self._authorised
+            self._parser = httptools.HttpRequestParser(self)
+            head = b"%b %b HTTP/1.1\r\n%b\r\n" % (method, self._url, self._framing)
+            self._parser.feed_data(head)
+            self._carried = False
 
     def _reply(self) -> Reply:
         server, method = self._server, self._parser.get_method()

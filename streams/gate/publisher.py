@@ -77,6 +77,7 @@ class Publisher:
         self._producer: Any = None
         self._thread = threading.Thread(target=self._run, name="publisher", daemon=True)
         metrics.follow("gate_queue_events", lambda: len(self._queue))
+        metrics.put("gate_spool_up", 1)
 
     def put(self, key: bytes, value: bytes) -> None:
         """Hand over one event; never waits."""
@@ -129,7 +130,9 @@ class Publisher:
         """Write what the loop handed over, and hand on what there is room for."""
         while self._queue:
             batch = [self._queue.popleft() for _ in range(min(BATCH_MAX, len(self._queue)))]
-            if not self._on_disk(lambda: self._spool.append(batch, self._clock_ms())):  # noqa: B023
+            if self._on_disk(lambda: self._spool.append(batch, self._clock_ms())):  # noqa: B023
+                self._disk_takes(takes=True)
+            else:
                 self._past_the_disk(batch)
             if len(batch) < BATCH_MAX:
                 break
@@ -182,19 +185,22 @@ class Publisher:
         self._say(f"events wait for the broker: {name}")
 
     def _on_disk(self, do: Callable[[], object]) -> bool:
-        """Do it, and take note whether the disk lets us."""
+        """Do it; False if the disk does not let us."""
         try:
             do()
         except OSError as error:
-            if self._disk:
-                log.error("the spool cannot be used: %s", error.strerror)  # noqa: TRY400
-            self._disk = False
-        else:
-            if not self._disk:
+            self._disk_takes(error.strerror or "", takes=False)
+            return False
+        return True
+
+    def _disk_takes(self, why: str = "", *, takes: bool) -> None:
+        if takes != self._disk:
+            self._disk = takes
+            if takes:
                 log.info("the spool can be used again")
-            self._disk = True
-        self._metrics.put("gate_spool_up", self._disk)
-        return self._disk
+            else:
+                log.error("the spool cannot be used: %s", why)
+        self._metrics.put("gate_spool_up", takes)
 
     def _adopt(self) -> None:
         self._spool.folder.mkdir(mode=0o700, parents=True, exist_ok=True)

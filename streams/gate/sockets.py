@@ -87,10 +87,10 @@ def _checked(number: int) -> socket.socket:
 
 def _unix(path: Path, mode: int) -> socket.socket:
     """A socket at the path, in place of any that was there: whoever listens on that goes on."""
-    made = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    scratch = path.with_name(f"{path.name}.{os.getpid()}")
     if path.exists() and not path.is_socket():
         raise ConfigError(f"gate.socket {path} is there, and is no socket")
+    made = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    scratch = path.with_name(f"{path.name}.{os.getpid()}")
     try:
         scratch.unlink(missing_ok=True)
         made.bind(str(scratch))
