@@ -104,8 +104,8 @@ class Connection(asyncio.Protocol):
     """One client."""
 
     __slots__ = (
-        "_authorised", "_body", "_carried", "_closing", "_framing", "_head", "_out", "_parser", "_partial",
-        "_server", "_size", "_too_large", "_transport", "_url", "heard",
+        "_authorised", "_body", "_carried", "_closing", "_framing", "_head", "_out", "_parser",
+        "_partial", "_server", "_size", "_too_large", "_transport", "_url", "heard",
     )  # fmt: skip
 
     def __init__(self, server: Server) -> None:

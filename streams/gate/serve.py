@@ -48,6 +48,8 @@ log = logging.getLogger(__name__)
 
 READY: Final = "GATE_READY_FD"
 """The descriptor on which a successor says that it is ready."""
+KNOWING: Final = "GATE_PREDECESSOR_KNOWS"
+"""Set where the predecessor has read all leases: then its successor waits until it has, too."""
 AGAIN_S: Final = 2.0  # between two tries of the adapter
 TAKE_OVER_S: Final = 60.0  # for a successor to be ready, or it is ended
 REBUILD_S: Final = 30.0  # that a successor waits for its leases before it takes over without
@@ -223,12 +225,12 @@ async def _answer(settings: Settings, parts: Parts, argv: Sequence[str]) -> None
 
     def replace() -> None:
         if not replacing:
-            task = loop.create_task(_replace(argv, parts.sockets, stop))
+            task = loop.create_task(_replace(argv, parts, stop))
             replacing.add(task)
             task.add_done_callback(replacing.discard)
 
     loop.add_signal_handler(signal.SIGHUP, replace)
-    if READY in os.environ:  # a predecessor answers meanwhile
+    if os.environ.pop(KNOWING, ""):  # it answers meanwhile
         await asyncio.to_thread(parts.keeper.rebuilt.wait, REBUILD_S)
     served = [await loop.create_server(server.connection, sock=each) for each in parts.sockets]
     log.info("asked at %s", ", ".join(names(parts.sockets)))
@@ -255,14 +257,14 @@ async def _beat(metrics: Metrics, timeout_s: float) -> None:
             metrics.add("gate_stalls_total")
 
 
-async def _replace(
-    argv: Sequence[str], sockets: Sequence[socket.socket], stop: asyncio.Event
-) -> None:
+async def _replace(argv: Sequence[str], parts: Parts, stop: asyncio.Event) -> None:
     """Start a successor with our sockets; leave when it is ready, go on if it never is."""
     loop = asyncio.get_running_loop()
     reader, writer = os.pipe()
-    fds = [each.fileno() for each in sockets]
+    fds = [each.fileno() for each in parts.sockets]
     environment = {**os.environ, HANDED: ",".join(map(str, fds)), READY: str(writer)}
+    if parts.keeper.rebuilt.is_set():
+        environment[KNOWING] = "1"
     for name in ("LISTEN_PID", "LISTEN_FDS"):
         environment.pop(name, None)
     try:
