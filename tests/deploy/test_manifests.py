@@ -416,7 +416,7 @@ def test_an_installation_has_the_packages_of_every_command() -> None:
             r"^([\w.-]+)(?:\[.*\])?==", (DEPLOY / "locks/runtime.txt").read_text(), re.MULTILINE
         )
     )
-    for extra in ("feed", "report"):
+    for extra in ("feed", "gate", "report"):
         assert {re.split(r"[<>=\[]", each)[0] for each in extras[extra]} <= locked
     page = (DEPLOY / "SECURITY.md").read_text()
     assert f"the {len(locked)} packages of the lock" in page
@@ -507,7 +507,11 @@ def test_a_unit_allows_the_threads_that_its_settings_and_its_servers_may_take() 
         for bound in Webhook.model_fields["parallel"].metadata
         if getattr(bound, "le", None) is not None
     ]
-    for unit, orders in (("otpguard-adapter@", parallel), ("otpguard-worker@", 0)):
+    for unit, orders in (
+        ("otpguard-adapter@", parallel),
+        ("otpguard-worker@", 0),
+        ("otpguard-gate@", 0),
+    ):
         text = (DEPLOY / "systemd" / f"{unit}.service").read_text()
         (most,) = re.findall(r"^TasksMax=(\d+)$", text, re.MULTILINE)
         # Two servers, and two dozen for Kafka's clients and the event loop.
@@ -533,7 +537,7 @@ def test_the_adapters_unit_empties_kannels_list_and_nobody_elses(kind: str, tmp_
         assert said.read_text() == "enforce kannel --clear\n"
 
 
-@pytest.mark.parametrize("unit", ["otpguard-worker@", "otpguard-adapter@"])
+@pytest.mark.parametrize("unit", ["otpguard-worker@", "otpguard-adapter@", "otpguard-gate@"])
 def test_units_are_right_and_hardened(unit: str, tmp_path: Path) -> None:
     path = DEPLOY / "systemd" / f"{unit}.service"
     # The program is not installed where this runs; everything else of the unit counts.
@@ -548,7 +552,7 @@ def test_units_are_right_and_hardened(unit: str, tmp_path: Path) -> None:
     )
     assert exposure(weak) > 2.0
     wrong = tmp_path / f"wrong-{unit}.service"
-    wrong.write_text(text.replace("Restart=on-failure", "Restart=sometimes"))
+    wrong.write_text(re.sub(r"\nRestart=\S+", "\nRestart=sometimes", text))
     _, said = ran("systemd-analyze", "verify", tmp_path / f"wrong-{unit}1.service", cwd=tmp_path)
     assert "sometimes" in said
 
