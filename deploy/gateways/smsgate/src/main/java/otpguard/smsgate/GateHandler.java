@@ -10,6 +10,7 @@ import com.zx.sms.codec.smgp.msg.SMGPSubmitMessage;
 import com.zx.sms.codec.smgp.msg.SMGPSubmitRespMessage;
 import com.zx.sms.codec.smpp.msg.SubmitSm;
 import com.zx.sms.codec.smpp.msg.SubmitSmResp;
+import com.zx.sms.common.util.MsgId;
 import com.zx.sms.handler.api.AbstractBusinessHandler;
 import io.netty.channel.ChannelHandlerContext;
 import java.io.IOException;
@@ -103,12 +104,13 @@ public final class GateHandler extends AbstractBusinessHandler {
             CmppSubmitRequestMessage one = (CmppSubmitRequestMessage) message;
             CmppSubmitResponseMessage response =
                     new CmppSubmitResponseMessage(one.getHeader().getSequenceId());
-            response.setMsgId(one.getMsgid());
+            response.setMsgId(new MsgId());
             response.setResult(codes.cmpp);
             context.channel().write(response);
         } else if (message instanceof SgipSubmitRequestMessage) {
-            SgipSubmitResponseMessage response =
-                    new SgipSubmitResponseMessage(((SgipSubmitRequestMessage) message).getHeader());
+            SgipSubmitRequestMessage one = (SgipSubmitRequestMessage) message;
+            SgipSubmitResponseMessage response = new SgipSubmitResponseMessage(one.getHeader());
+            response.setTimestamp(one.getTimestamp());
             response.setResult(codes.sgip);
             context.channel().write(response);
         } else if (message instanceof SMGPSubmitMessage) {
