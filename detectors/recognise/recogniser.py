@@ -407,10 +407,11 @@ class Recogniser:
         """
         self._make_room()
         kind = self._kind_of[sender.encode("utf-8", "surrogatepass")]
-        key: _Key = _masked(text, kind)
+        masked = _masked(text, kind)
+        key: _Key = masked
         told = (signature, category, platform, *((template,) if self.registry.templates else ()))
         if any(told):
-            key = (key, *(each.encode("utf-8", "surrogatepass") for each in told))
+            key = (masked, *(each.encode("utf-8", "surrogatepass") for each in told))
         if category in OTHER_CATEGORIES:
             answer = _OTHER_CATEGORY
         elif (answer := self._young.get(key, _MISS)) < 0:

@@ -35,11 +35,12 @@ class Load:
     recipient: str
     path: str = "/v1/submit"
     recipients: int = 10_000
+    bodies: tuple[bytes, ...] = ()  # questions in place of those that are made up
 
 
 @dataclass(slots=True)
 class Measured:
-    """What came back."""
+    """The answers, and how soon they came."""
 
     timeout_ms: float
     times_s: list[float] = field(default_factory=list)
@@ -134,14 +135,16 @@ async def _run(section: GateSettings, load: Load) -> Measured:
         due = began + n / load.rate
         if (pause := due - time.perf_counter()) > 0:
             await asyncio.sleep(pause)
-        body = _encode(
-            {
+        if load.bodies:
+            body = load.bodies[n % len(load.bodies)]
+        else:
+            question = {
                 "recipient": str(first + n % load.recipients),
                 "sender": "10690000000",
                 "message_id": f"{named}-{n}",
                 "text": TEXT.format(n=n),
             }
-        )
+            body = _encode(question)
         request = f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
         clients[n % len(clients)].ask(request, due)
     measured.took_s = time.perf_counter() - began

@@ -6,6 +6,7 @@ question, its answer is `pass`: a gateway that reads the ruling alone never hold
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
 from importlib.resources import files
 from typing import Annotated, Final, Literal
@@ -25,7 +26,7 @@ _TimeMs = Annotated[int, Meta(ge=10**12, le=10**13)]
 """As in `streams.wire.events`: what is longer or out of range the worker would refuse."""
 
 
-class Why(StrEnum):
+class AnswerReason(StrEnum):
     """The reason of an answer: the closed set of the field `why` and of a metric's label."""
 
     NO_LEASE = "no_lease"
@@ -75,7 +76,7 @@ class Told(msgspec.Struct, gc=False, frozen=True, omit_defaults=True):
     """The answer to one submission."""
 
     ruling: Literal["pass", "refuse"]
-    why: Why
+    why: AnswerReason
     action_id: str | None = None
     retry: Literal["permanent"] | None = None
     """Only with `refuse`: the message must be refused for good. A sender that repeats it by itself
@@ -92,7 +93,9 @@ submission: Final = msgspec.json.Decoder(Submission).decode
 bulk: Final = msgspec.json.Decoder(Bulk).decode
 encode: Final = msgspec.json.Encoder().encode
 
-PASSES: Final = {why: Told("pass", why) for why in Why if why is not Why.REFUSE}
+PASSES: Final[Mapping[AnswerReason, Told]] = {
+    why: Told("pass", why) for why in AnswerReason if why is not AnswerReason.REFUSE
+}
 
 
 def refused(action_id: str) -> Told:
@@ -101,7 +104,7 @@ def refused(action_id: str) -> Told:
     >>> encode(refused("1:sms.delivery.v1:0:7"))
     b'{"ruling":"refuse","why":"refuse","action_id":"1:sms.delivery.v1:0:7","retry":"permanent"}'
     """
-    return Told("refuse", Why.REFUSE, action_id, "permanent")
+    return Told("refuse", AnswerReason.REFUSE, action_id, "permanent")
 
 
 def openapi() -> bytes:

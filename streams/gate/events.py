@@ -29,7 +29,7 @@ SENDERS_MAX: Final = 65_536
 TextSetting = Literal["none", "prefix", "whole"]
 
 
-class Reading(NamedTuple):
+class EventReading(NamedTuple):
     """One message as gate and worker both see it."""
 
     otp: bool
@@ -86,7 +86,7 @@ class Reporter:
         self._text = text
         self._told = _teller(recogniser.registry)
 
-    def read(self, asked: Submission) -> Reading:
+    def read(self, asked: Submission) -> EventReading:
         """Recognise one submission."""
         signature, category = asked.signature or "", asked.category or ""
         platform = asked.platform_id or ""
@@ -99,18 +99,18 @@ class Reporter:
             asked.template_id or "",
         )
         if not asked.text:  # all that is known the worker gets as it came
-            return Reading(
+            return EventReading(
                 found.otp, found.platform, found.trust, found.confidence,
                 asked.signature, asked.category, asked.platform_id,
             )  # fmt: skip
         if not found.otp:
             told = category if category in OTHER_CATEGORIES else SILENT_CATEGORY
-            return Reading(found.otp, "", Trust.NONE, found.confidence, None, told, None)
+            return EventReading(found.otp, "", Trust.NONE, found.confidence, None, told, None)
         name, id_, key, trust = self._told(found.platform, found.trust, asked.sender, platform)
-        return Reading(found.otp, key, trust, found.confidence, name, OTP_CATEGORY, id_)
+        return EventReading(found.otp, key, trust, found.confidence, name, OTP_CATEGORY, id_)
 
     def event(
-        self, asked: Submission, recipient: str, read: Reading, now_ms: int, status: str | None
+        self, asked: Submission, recipient: str, read: EventReading, now_ms: int, status: str | None
     ) -> bytes:
         """The value of the record for one submission. `recipient` is the canonical one."""
         text, kept = asked.text, self._text

@@ -18,16 +18,16 @@ import msgspec
 from detectors.leases.gate import Lease, Ruling, rule
 from streams.gate.contract import (
     PASSES,
+    AnswerReason,
     Submission,
     Told,
     ToldAll,
-    Why,
     bulk,
     encode,
     refused,
     submission,
 )
-from streams.gate.events import Reading, Reporter
+from streams.gate.events import EventReading, Reporter
 from streams.gate.http import Reply
 from streams.gate.leases import LeaseMemory
 from streams.telemetry.metrics import Metrics
@@ -40,9 +40,9 @@ PARTS_S: Final = 60.0
 """Long messages whose later parts share the fate of a refused first one: so many, so long."""
 QUIET_S: Final = 2.0  # between two lines about requests that failed
 
-_WHYS: Final = {ruling: Why(ruling.value) for ruling in Ruling}
+_WHYS: Final = {ruling: AnswerReason(ruling.value) for ruling in Ruling}
 _PASSED: Final = {why: encode(told) for why, told in PASSES.items()}
-FAILED: Final = _PASSED[Why.UNREADABLE]
+FAILED: Final = _PASSED[AnswerReason.UNREADABLE]
 
 
 class Gate:
@@ -107,11 +107,11 @@ class Gate:
             return self._unreadable()
         for each in asked:
             recipient = self._numbers.canonical(each.recipient)
-            why = Why.REPORTED if recipient else Why.BAD_RECIPIENT
+            why = AnswerReason.REPORTED if recipient else AnswerReason.BAD_RECIPIENT
             if recipient:
                 self._send(each, recipient, self._reporter.read(each), None)
             self._metrics.add("gate_answers_total", why=why)
-        return Reply(HTTPStatus.OK, _PASSED[Why.REPORTED])
+        return Reply(HTTPStatus.OK, _PASSED[AnswerReason.REPORTED])
 
     def broken(self, error: BaseException) -> None:
         """Note that a request could not be answered as it should; its message passes."""
@@ -128,10 +128,10 @@ class Gate:
         """Rule on one submission, and report it."""
         recipient = self._numbers.canonical(asked.recipient)
         if recipient is None:
-            return PASSES[Why.BAD_RECIPIENT]
+            return PASSES[AnswerReason.BAD_RECIPIENT]
         read = self._reporter.read(asked)
         if asked.direction == "mo":
-            told = PASSES[Why.MOBILE_ORIGINATED]
+            told = PASSES[AnswerReason.MOBILE_ORIGINATED]
         else:
             lease = self._memory.leases.get(recipient)
             told = self._ruled(asked, recipient, read, lease)
@@ -141,14 +141,16 @@ class Gate:
         self._send(asked, recipient, read, "refused" if refuses else "accepted")
         return told
 
-    def _ruled(self, asked: Submission, recipient: str, read: Reading, lease: Lease | None) -> Told:
+    def _ruled(
+        self, asked: Submission, recipient: str, read: EventReading, lease: Lease | None
+    ) -> Told:
         now_ms = self._clock_ms()
         action = self._first_part(asked, recipient) if asked.segment > 1 else ""
         if action and lease is not None:
-            return PASSES[Why.OVER] if now_ms >= lease.expires_at_ms else refused(action)
+            return PASSES[AnswerReason.OVER] if now_ms >= lease.expires_at_ms else refused(action)
         ruling = rule(lease, otp=read.otp, platform=read.platform, trust=read.trust, now_ms=now_ms)
         if ruling is Ruling.NO_LEASE and not self._rebuilt():
-            return PASSES[Why.REBUILDING]
+            return PASSES[AnswerReason.REBUILDING]
         if ruling is not Ruling.REFUSE or lease is None:
             return PASSES[_WHYS[ruling]]
         if asked.segments > 1:
@@ -163,12 +165,14 @@ class Gate:
         until, action = self._parts.get((recipient, asked.sender, asked.reference), (0.0, ""))
         return action if time.monotonic() < until else ""
 
-    def _send(self, asked: Submission, recipient: str, read: Reading, status: str | None) -> None:
+    def _send(
+        self, asked: Submission, recipient: str, read: EventReading, status: str | None
+    ) -> None:
         event = self._reporter.event(asked, recipient, read, self._clock_ms(), status)
         self._publish(recipient.encode(), event)
 
     def _unreadable(self) -> Reply:
-        self._metrics.add("gate_answers_total", why=Why.UNREADABLE)
+        self._metrics.add("gate_answers_total", why=AnswerReason.UNREADABLE)
         return Reply(HTTPStatus.BAD_REQUEST, FAILED)
 
     def _answered(self, told: Told, took_s: float) -> None:

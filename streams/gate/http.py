@@ -140,7 +140,8 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Answer all requests that are whole with this, in one write."""
-        if self._closing:
+        closing = self._closing
+        if closing:
             return
         self.heard = time.monotonic()
         try:

@@ -38,7 +38,7 @@ from streams.gate.events import Reporter
 from streams.gate.gate import FAILED, Gate
 from streams.gate.http import Handler, Limits, Reply, Server
 from streams.gate.leases import LeaseMemory
-from streams.gate.publisher import Publisher
+from streams.gate.sender import EventSender
 from streams.gate.sockets import HANDED, Address, listeners, names
 from streams.gate.spool import Spool
 from streams.telemetry import http
@@ -123,7 +123,7 @@ class Parts:
 
     gate: Gate
     keeper: LeaseKeeper
-    publisher: Publisher
+    sender: EventSender
     memory: LeaseMemory
     metrics: Metrics
     sockets: list[socket.socket] = field(default_factory=list)
@@ -143,14 +143,14 @@ def serve(settings: Settings, gateway_id: str, argv: Sequence[str]) -> None:
     sys.setswitchinterval(SWITCH_S)
     heap.collect_rarely()
     with _health(settings, metrics, lambda: ""):
-        parts.publisher.start()
+        parts.sender.start()
         parts.keeper.start()
         try:
             with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
                 runner.run(_answer(settings, parts, argv))
         finally:
             parts.keeper.close(10.0)
-            parts.publisher.close()
+            parts.sender.close()
             parts.memory.leave()
 
 
@@ -163,7 +163,7 @@ def _parts(settings: Settings, gateway_id: str, metrics: Metrics) -> Parts:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     memory = LeaseMemory(folder)
     spool = Spool(folder, section.spool_bytes_max, round(section.spool_age_s * 1000))
-    publisher = Publisher(
+    sender = EventSender(
         arguments(settings.kafka) | {"client.id": f"{settings.app_id}-gate-{gateway_id}"},
         settings.topics.input,
         spool,
@@ -175,12 +175,12 @@ def _parts(settings: Settings, gateway_id: str, metrics: Metrics) -> Parts:
         settings.intake().numbers,
         Reporter(recogniser, gateway_id, f"gate@{socket.gethostname()}", section.text),
         memory,
-        publisher.put,
+        sender.put,
         metrics,
         rebuilt=keeper.rebuilt.is_set,
         timeout_s=section.timeout_ms / 1000,
     )
-    return Parts(gate, keeper, publisher, memory, metrics)
+    return Parts(gate, keeper, sender, memory, metrics)
 
 
 def routes(gate: Gate, state: Callable[[], str]) -> Mapping[tuple[bytes, bytes], Handler]:

@@ -29,7 +29,7 @@ _SCRATCH: Final = re.compile(r"\.\d+$")  # of the name that a Unix socket was bo
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Where to listen: at a path, at a port, or both."""
+    """A place to listen: a path, a port, or both."""
 
     path: Path | None
     mode: int  # of the path

@@ -39,7 +39,7 @@ REFUSED_SHARE: Final = 0.01
 (one gateway with a wrong clock, an import whose zone nobody named) is."""
 
 TOGETHER: Final = 20
-"""So many events of each of two sources of one gateway, among each other, are no change of one for
+"""Events of each of two sources of one gateway, among each other, that are no change of one for
 the other. Chosen."""
 
 SOURCES_TOLD: Final = 5  # gateways that are named

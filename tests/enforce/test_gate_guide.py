@@ -12,7 +12,7 @@ import pytest
 
 from detectors.leases.gate import Ruling
 from streams.enforce.gateway import Order
-from streams.gate.contract import Why
+from streams.gate.contract import AnswerReason
 from tests.enforce.services import need
 from tests.enforce.test_vectors import VECTORS, lease_of
 from tests.streams.gate.asked import VICTIM, Desk, desk, served
@@ -60,7 +60,7 @@ def test_under_a_lease_too(tmp_path: Path) -> None:
 
 
 def test_its_tables_have_every_reason_and_the_codes_that_are_in_the_handler() -> None:
-    assert {why for why in Why if f"`{why}`" not in PAGE} == set()
+    assert {why for why in AnswerReason if f"`{why}`" not in PAGE} == set()
     codes = dict(re.findall(r"public \w+ (\w+) = (\w+);", HANDLER.read_text()))
     assert codes.keys() == {"cmpp", "sgip", "smgp", "smpp"}
     for page in (PAGE, (HANDLER.parents[5] / "README.md").read_text("utf-8")):

@@ -11,7 +11,15 @@ import pytest
 import yaml
 
 from streams.gate import contract
-from streams.gate.contract import PASSES, Submission, Told, Why, encode, refused, submission
+from streams.gate.contract import (
+    PASSES,
+    AnswerReason,
+    Submission,
+    Told,
+    encode,
+    refused,
+    submission,
+)
 from streams.telemetry.metrics import GATE_WHYS
 
 DESCRIBED: dict[str, Any] = yaml.safe_load(contract.openapi())
@@ -44,8 +52,8 @@ def test_the_description_has_every_field_and_its_limits() -> None:
 
 def test_the_description_has_every_reason_and_so_has_the_metric() -> None:
     told = DESCRIBED["components"]["schemas"]["Told"]["properties"]
-    assert told["why"]["enum"] == list(Why)
-    assert tuple(Why) == GATE_WHYS
+    assert told["why"]["enum"] == list(AnswerReason)
+    assert tuple(AnswerReason) == GATE_WHYS
 
 
 def test_the_description_is_openapi() -> None:
@@ -64,8 +72,8 @@ def test_answers_are_as_described() -> None:
         value = json.loads(encode(told))
         jsonschema.validate(value, schema("Told"))
         assert (value["ruling"] == "refuse") == (told.retry == "permanent")
-    assert set(PASSES) == set(Why) - {Why.REFUSE}
-    assert encode(Told("pass", Why.NO_LEASE)) == b'{"ruling":"pass","why":"no_lease"}'
+    assert set(PASSES) == set(AnswerReason) - {AnswerReason.REFUSE}
+    assert encode(Told("pass", AnswerReason.NO_LEASE)) == b'{"ruling":"pass","why":"no_lease"}'
 
 
 @pytest.mark.parametrize(

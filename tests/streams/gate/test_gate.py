@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from streams.gate.contract import Why
+from streams.gate.contract import AnswerReason
 from streams.telemetry.metrics import GATE_WHYS
 from tests.streams.gate.asked import BANK, FLOOD, NOW_MS, VICTIM, desk
 
@@ -144,7 +144,7 @@ def test_every_answer_is_counted_by_its_reason() -> None:
     for why in ("refuse", "trusted", "no_lease"):
         assert made.counted("gate_answers_total", why=why) == 1
     assert made.counted("gate_answer_seconds_count") == 3
-    assert set(GATE_WHYS) == set(Why)
+    assert set(GATE_WHYS) == set(AnswerReason)
 
 
 def test_a_text_is_in_no_event_and_no_log(caplog: pytest.LogCaptureFixture) -> None:

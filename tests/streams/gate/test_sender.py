@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from confluent_kafka import KafkaError
 
-from streams.gate import publisher as publisher_
-from streams.gate.publisher import Publisher
+from streams.gate import sender as sender_
+from streams.gate.sender import EventSender
 from streams.gate.spool import Spool
 from streams.telemetry.metrics import Metrics
 from tests.enforce.services import wait_until
@@ -58,19 +58,18 @@ class Bench:
         told = {"bytes_max": 1 << 26, "age_max_ms": 3_600_000, "queue_max": 50_000, **limits}
         queue_max = told.pop("queue_max")
         self.spool = Spool(folder, **told)
-        self.publisher = Publisher({}, "input", self.spool, self.metrics, queue_max)
+        self.sender = EventSender({}, "input", self.spool, self.metrics, queue_max)
         self.broker = broker
 
     def put(self, count: int, first: int = 0) -> None:
         for n in range(first, first + count):
-            self.publisher.put(b"k", b"%d" % n)
+            self.sender.put(b"k", b"%d" % n)
 
     def outcomes(self) -> dict[str, float]:
         name = "gate_events_total"
         sample = self.metrics.registry.get_sample_value
         found = {
-            each: sample(f"otpguard_{name}", {"outcome": each}) or 0.0
-            for each in publisher_outcomes()
+            each: sample(f"otpguard_{name}", {"outcome": each}) or 0.0 for each in all_outcomes()
         }
         return {each: count for each, count in found.items() if count}
 
@@ -78,7 +77,7 @@ class Bench:
         return self.metrics.registry.get_sample_value(f"otpguard_{name}") or 0.0
 
 
-def publisher_outcomes() -> tuple[str, ...]:
+def all_outcomes() -> tuple[str, ...]:
     from streams.telemetry.metrics import GATE_OUTCOMES
 
     return GATE_OUTCOMES
@@ -87,9 +86,9 @@ def publisher_outcomes() -> tuple[str, ...]:
 @pytest.fixture
 def broker(monkeypatch: pytest.MonkeyPatch) -> Broker:
     made = Broker()
-    monkeypatch.setattr(publisher_, "Producer", made)
-    monkeypatch.setattr(publisher_, "PAUSE_S", 0.02)
-    monkeypatch.setattr(publisher_, "TRIM_S", 0.02)
+    monkeypatch.setattr(sender_, "Producer", made)
+    monkeypatch.setattr(sender_, "PAUSE_S", 0.02)
+    monkeypatch.setattr(sender_, "TRIM_S", 0.02)
     return made
 
 
@@ -99,14 +98,14 @@ def start(tmp_path: Path, broker: Broker) -> Iterator[Callable[..., Bench]]:
 
     def begin(**limits: Any) -> Bench:
         bench = Bench(tmp_path / "spool", broker, **limits)
-        bench.publisher.start()
+        bench.sender.start()
         made.append(bench)
         return bench
 
     yield begin
     for bench in made:
         broker.up, broker.full = True, False
-        bench.publisher.close()
+        bench.sender.close()
 
 
 def values(broker: Broker) -> list[int]:
@@ -120,7 +119,7 @@ def test_events_reach_kafka_in_order_and_leave_nothing_on_disk(
     bench.put(1_000)
     wait_until(lambda: len(broker.taken) == 1_000, "all are taken", 60)
     assert values(broker) == list(range(1_000))
-    bench.publisher.close()
+    bench.sender.close()
     assert not list(tmp_path.rglob("*.events"))
     assert bench.outcomes() == {"published": 1_000}
 
@@ -128,7 +127,7 @@ def test_events_reach_kafka_in_order_and_leave_nothing_on_disk(
 def test_while_kafka_is_away_events_wait_on_disk_and_come_in_order(
     start: Callable[..., Bench], broker: Broker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(publisher_, "IN_FLIGHT_MAX", 100)
+    monkeypatch.setattr(sender_, "IN_FLIGHT_MAX", 100)
     bench = start()
     broker.up = False
     bench.put(5_000)
@@ -192,8 +191,8 @@ def test_a_disk_that_takes_nothing_is_passed_by(
 def test_with_neither_disk_nor_kafka_events_are_lost_and_counted(
     start: Callable[..., Bench], broker: Broker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(publisher_, "DIRECT_MAX", 50)
-    monkeypatch.setattr(publisher_, "IN_FLIGHT_MAX", 50)
+    monkeypatch.setattr(sender_, "DIRECT_MAX", 50)
+    monkeypatch.setattr(sender_, "IN_FLIGHT_MAX", 50)
     bench = start()
     broker.up = False
 
@@ -240,11 +239,11 @@ def test_a_disk_that_hangs_makes_nobody_wait_and_events_go_past_it(
 def test_what_is_not_sent_at_the_end_stays_for_the_next(
     start: Callable[..., Bench], broker: Broker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(publisher_, "FLUSH_S", 0.1)
+    monkeypatch.setattr(sender_, "FLUSH_S", 0.1)
     bench = start()
     broker.up = False
     bench.put(20)
-    bench.publisher.close()
+    bench.sender.close()
     broker.waiting.clear()  # they died with the process
     broker.up = True
     start()
@@ -258,8 +257,8 @@ def test_too_many_are_given_up_the_oldest_first_and_counted(
     from streams.gate import spool as spool_
 
     monkeypatch.setattr(spool_, "SEGMENT_BYTES", 2_000)
-    monkeypatch.setattr(publisher_, "IN_FLIGHT_MAX", 10)
-    monkeypatch.setattr(publisher_, "BATCH_MAX", 50)
+    monkeypatch.setattr(sender_, "IN_FLIGHT_MAX", 10)
+    monkeypatch.setattr(sender_, "BATCH_MAX", 50)
     bench = start(bytes_max=10_000)
     broker.up = False
     bench.put(5_000)

@@ -48,7 +48,7 @@ _ARGUMENTS: Final[Mapping[str, Any]] = {
 }
 
 
-class Publisher:
+class EventSender:
     """The way of events out of the gate. `put` is called by the event loop alone."""
 
     def __init__(
@@ -75,7 +75,7 @@ class Publisher:
         self._said = ""
         self._stop = threading.Event()
         self._producer: Any = None
-        self._thread = threading.Thread(target=self._run, name="publisher", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="sender", daemon=True)
         metrics.follow("gate_queue_events", lambda: len(self._queue))
         metrics.put("gate_spool_up", 1)
 
