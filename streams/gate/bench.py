@@ -164,6 +164,6 @@ async def _connected(section: GateSettings, measured: Measured) -> _Client:
         )
     else:
         _, client = await loop.create_connection(
-            lambda: _Client(measured), section.host, section.port
+            lambda: _Client(measured), section.host, section.port or 0
         )
     return client

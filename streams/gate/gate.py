@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import Final
 
@@ -41,7 +41,7 @@ PARTS_S: Final = 60.0
 QUIET_S: Final = 2.0  # between two lines about requests that failed
 
 _WHYS: Final = {ruling: AnswerReason(ruling.value) for ruling in Ruling}
-_PASSED: Final = {why: encode(told) for why, told in PASSES.items()}
+_PASSED: Final[Mapping[AnswerReason, bytes]] = {why: encode(told) for why, told in PASSES.items()}
 FAILED: Final = _PASSED[AnswerReason.UNREADABLE]
 
 

@@ -6,7 +6,7 @@ import asyncio
 import json
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -118,7 +118,7 @@ class Place:
 def served(
     folder: Path,
     gate: Gate | None = None,
-    routes_: dict[tuple[bytes, bytes], Handler] | None = None,
+    routes_: Mapping[tuple[bytes, bytes], Handler] | None = None,
     **limits: Any,
 ) -> Iterator[Place]:
     """A server for the length of the block."""

@@ -26,7 +26,7 @@ def test_it_asks_as_often_as_it_is_told_and_counts_the_answers(tmp_path: Path) -
 def test_reports_are_measured_too_and_a_token_is_sent(tmp_path: Path) -> None:
     made = desk()
     with served(tmp_path, made.gate, token=b"t") as place:
-        section = GateSettings(socket=place.path, token="t")  # type: ignore[arg-type]
+        section = GateSettings(socket=place.path, token="t")
         found = run(section, Load(100, 0.1, 1, "8617000990000", "/v1/report"))
     assert found.whys == {"reported": 10}
 
