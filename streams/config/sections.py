@@ -521,7 +521,7 @@ class GateSettings(Section):
     spool_bytes_max: int = Field(
         1 << 30,
         ge=1 << 20,
-        description="of waiting events; past it the oldest are lost. 1 GiB is 20 min at 3,000/s",
+        description="of waiting events; past it the oldest are lost. 1 GiB is 15 min at 3,000/s",
     )
     spool_age_s: Seconds = Field(
         3600, description="older events are lost: a flood of an hour ago needs no throttle"

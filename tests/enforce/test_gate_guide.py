@@ -60,10 +60,12 @@ def test_under_a_lease_too(tmp_path: Path) -> None:
 
 
 def test_its_tables_have_every_reason_and_the_codes_that_are_in_the_handler() -> None:
-    assert {why for why in AnswerReason if f"`{why}`" not in PAGE} == set()
+    chinese = Path("deploy/gateways/gate.zh.md").read_text("utf-8")
+    for page in (PAGE, chinese):
+        assert {why for why in AnswerReason if f"`{why}`" not in page} == set()
     codes = dict(re.findall(r"public \w+ (\w+) = (\w+);", HANDLER.read_text()))
     assert codes.keys() == {"cmpp", "sgip", "smgp", "smpp"}
-    for page in (PAGE, (HANDLER.parents[5] / "README.md").read_text("utf-8")):
+    for page in (PAGE, chinese, (HANDLER.parents[5] / "README.md").read_text("utf-8")):
         for protocol, code in codes.items():
             (row,) = re.findall(rf"^\| {protocol}.*$", page, re.MULTILINE | re.IGNORECASE)
             assert code in row, protocol
