@@ -51,6 +51,7 @@ READY: Final = "GATE_READY_FD"
 KNOWING: Final = "GATE_PREDECESSOR_KNOWS"
 """Set where the predecessor has read all leases: then its successor waits until it has, too."""
 AGAIN_S: Final = 2.0  # between two tries of the adapter
+FOLLOW_S: Final = 0.2  # between two looks whether an adapter is ready, or has ended
 TAKE_OVER_S: Final = 60.0  # for a successor to be ready, or it is ended
 REBUILD_S: Final = 30.0  # that a successor waits for its leases before it takes over without
 SWITCH_S: Final = 0.0005
@@ -75,6 +76,8 @@ class LeaseKeeper:
 
     def start(self) -> None:
         """Begin to read the leases."""
+        began = time.monotonic()  # until an adapter says when it last heard from a broker
+        self._metrics.follow("broker_silence_seconds", lambda: time.monotonic() - began)
         self._thread.start()
 
     def close(self, timeout_s: float) -> None:
@@ -105,13 +108,17 @@ class LeaseKeeper:
             self._metrics,
             _now_ms,
         )
-        follower = threading.Thread(target=self._follow, args=(adapter.ready,), daemon=True)
-        follower.start()
-        adapter.run(self._stop)
+        ended = threading.Event()
+        threading.Thread(target=self._follow, args=(adapter.ready, ended), daemon=True).start()
+        try:
+            adapter.run(self._stop)
+        finally:
+            ended.set()
 
-    def _follow(self, ready: threading.Event) -> None:
-        while not self._stop.is_set():
-            if ready.wait(1.0):
+    def _follow(self, ready: threading.Event, ended: threading.Event) -> None:
+        """Take note when an adapter knows all leases."""
+        while not ended.is_set():
+            if ready.wait(FOLLOW_S):
                 self.state = ""
                 self.rebuilt.set()
                 return
