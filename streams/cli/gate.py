@@ -14,8 +14,6 @@ from streams.language import tr
 
 app = group("Answer a gateway's one question about each message.")
 
-NEEDS = "the gate needs `pip install otpguard[gate]`"
-
 
 @app.command()
 def serve(
@@ -42,7 +40,7 @@ def serve(
     try:
         from streams.gate.serve import serve as run  # noqa: PLC0415 - start-up time, an extra
     except ImportError:
-        raise UsageError(NEEDS) from None
+        raise UsageError(tr("the gate needs `pip install otpguard[gate]`")) from None
     from streams.config import load  # noqa: PLC0415 - start-up time
 
     log_to_stderr()
@@ -81,7 +79,7 @@ def bench(
     try:
         from streams.gate.bench import Load, run  # noqa: PLC0415 - start-up time, an extra
     except ImportError:
-        raise UsageError(NEEDS) from None
+        raise UsageError(tr("the gate needs `pip install otpguard[gate]`")) from None
     from streams.config import load  # noqa: PLC0415 - start-up time
 
     section = load(file_of(config)).gate

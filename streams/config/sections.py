@@ -547,8 +547,10 @@ class GateSettings(Section):
             and not self.token.get_secret_value()
         ):
             raise ValueError(
-                f"host {self.host} is not loopback and there is no token_file: strangers could ask "
-                "who is under attack"
+                tr(
+                    "host {host} is not loopback and there is no token_file: strangers could ask "
+                    "who is under attack"
+                ).format(host=self.host)
             )
         return self
 

@@ -17,6 +17,7 @@ import msgspec
 
 from streams.config import GateSettings
 from streams.errors import UnavailableError
+from streams.language import tr
 
 TEXT: Final = "【otpguard】这是一次压力测试，请忽略本短信，第{n}条"
 WAIT_S: Final = 2.0  # at the end, for the last answers
@@ -124,7 +125,9 @@ async def _run(section: GateSettings, load: Load) -> Measured:
     try:
         clients = [await _connected(section, measured) for _ in range(load.connections)]
     except OSError as error:
-        raise UnavailableError(f"no gate listens: {error.strerror or error}") from None
+        raise UnavailableError(
+            tr("no gate listens: {why}").format(why=error.strerror or error)
+        ) from None
     token = section.token.get_secret_value()
     head = f"POST {load.path} HTTP/1.1\r\nHost: gate\r\nContent-Type: application/json\r\n"
     head += f"Authorization: Bearer {token}\r\n" if token else ""

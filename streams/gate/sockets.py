@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Final
 
 from streams.errors import ConfigError, UnavailableError
+from streams.language import tr
 
 FIRST_FD: Final = 3  # systemd's SD_LISTEN_FDS_START
 HANDED: Final = "GATE_LISTEN_FDS"
@@ -51,7 +52,7 @@ def listeners(address: Address, environment: Mapping[str, str]) -> list[socket.s
     if address.port is not None:
         made.append(_tcp(address.host, address.port))
     if not made:
-        raise ConfigError("gate: neither a socket nor a port to listen on")
+        raise ConfigError(tr("gate: neither a socket nor a port to listen on"))
     return made
 
 
@@ -76,9 +77,15 @@ def _given(environment: Mapping[str, str]) -> list[int]:
 def _checked(number: int) -> socket.socket:
     try:
         if not stat.S_ISSOCK(os.fstat(number).st_mode):
-            raise ConfigError(f"gate: descriptor {number}, which was handed over, is no socket")
+            raise ConfigError(
+                tr("gate: descriptor {number}, which was handed over, is no socket").format(
+                    number=number
+                )
+            )
     except OSError:
-        raise ConfigError(f"gate: descriptor {number} was handed over and is closed") from None
+        raise ConfigError(
+            tr("gate: descriptor {number} was handed over and is closed").format(number=number)
+        ) from None
     given = socket.socket(fileno=number)
     given.setblocking(False)  # noqa: FBT003 - the library's
     given.set_inheritable(False)
@@ -88,7 +95,7 @@ def _checked(number: int) -> socket.socket:
 def _unix(path: Path, mode: int) -> socket.socket:
     """A socket at the path, in place of any that was there: whoever listens on that goes on."""
     if path.exists() and not path.is_socket():
-        raise ConfigError(f"gate.socket {path} is there, and is no socket")
+        raise ConfigError(tr("gate.socket {path} is there, and is no socket").format(path=path))
     made = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     scratch = path.with_name(f"{path.name}.{os.getpid()}")
     try:
@@ -114,6 +121,10 @@ def _tcp(host: str, port: int) -> socket.socket:
         made.listen(BACKLOG)
     except OSError as error:
         made.close()
-        raise UnavailableError(f"cannot listen on {host}:{port}: {error.strerror}") from None
+        raise UnavailableError(
+            tr("cannot listen on {host}:{port}: {why}").format(
+                host=host, port=port, why=error.strerror
+            )
+        ) from None
     made.setblocking(False)  # noqa: FBT003 - the library's
     return made

@@ -355,10 +355,14 @@ def _sources(records: Sequence[Any]) -> Check:
         return Check(
             "sources",
             "bad",
-            f"gateways whose events come from several sources at a time: {some}",
-            "one gate or one feed for each gateway id: enforce.gateway_id, --gateway-id",
+            tr("gateways whose events come from several sources at a time: {some}").format(
+                some=some
+            ),
+            tr("one gate or one feed for each gateway id: enforce.gateway_id, --gateway-id"),
         )
-    return Check("sources", "ok", f"{len(times)} gateways, each with one source of events")
+    return Check(
+        "sources", "ok", tr("{n} gateways, each with one source of events").format(n=len(times))
+    )
 
 
 def _together(sources: Sequence[Sequence[int]]) -> bool:

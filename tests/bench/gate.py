@@ -24,8 +24,9 @@ from streams.scenarios import generate
 from streams.wire import encode_action
 from tests.enforce.loop import now_ms
 from tests.enforce.records import action
-from tests.enforce.services import Server, wait_until
+from tests.enforce.services import Server
 from tests.ports import free_port
+from tests.waiting import wait_until
 
 QUESTIONS: Final = 20_000  # different ones: a carrier's ordinary traffic, codes among it
 WARM_S: Final = 5.0
@@ -100,7 +101,7 @@ class Bench:
         if len(cores) > 1:
             process.cpu_affinity([cores[0]])
             os.sched_setaffinity(0, cores[1:])
-        wait_until(lambda: self.counted("leases_held") >= self.leases, "all are held", READY_S)
+        wait_until(lambda: self.counted("leases_held") >= self.leases, "all are held")
         return process
 
     def counted(self, name: str) -> float:

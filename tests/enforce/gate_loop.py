@@ -22,8 +22,9 @@ from streams.cluster.topics import create
 from streams.config import load
 from streams.demo.brokers import Broker
 from tests.enforce.loop import ready, remember
-from tests.enforce.services import Server, wait_until
+from tests.enforce.services import Server
 from tests.ports import free_port
+from tests.waiting import wait_until
 
 OK, THROTTLED = CommandStatus.ESME_ROK, CommandStatus.ESME_RTHROTTLED
 TIMEOUT_S = 0.02  # what the guide tells a gateway
@@ -138,8 +139,8 @@ class GateLoop:
             for server in (self.worker, self.gate):
                 stack.enter_context(server)
             stack.callback(self.client.close)
-            wait_until(lambda: ready(self.worker.port), "the worker is ready", 60)
-            wait_until(self.rebuilt, "the gate has read the leases", 60)
+            wait_until(lambda: ready(self.worker.port), "the worker is ready")
+            wait_until(self.rebuilt, "the gate has read the leases")
             self._stack = stack.pop_all()
         return self
 

@@ -22,7 +22,7 @@ from streams.wire.partitioner import partition_of
 from tests.enforce.floods import incident
 from tests.enforce.gate_loop import OK, THROTTLED, GateClient, GateLoop, gate_loop
 from tests.enforce.loop import now_ms
-from tests.enforce.services import wait_until
+from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.broker, pytest.mark.timeout(400)]
 
@@ -84,7 +84,7 @@ def test_the_incident_is_stopped_and_banks_and_other_people_pass(loop: GateLoop)
         if "reported_by" in value:
             assert "text" not in value
     refused = loop.client.whys.count("refuse")
-    wait_until(lambda: _acked_refusals(loop) == refused, "the acks say how many", LEASE_S + 60)
+    wait_until(lambda: _acked_refusals(loop) == refused, "the acks say how many")
     assert loop.client.submit(run.victim, "10690099999", "【还没见过】验证码123456") is OK
 
 
@@ -118,7 +118,7 @@ class Flood:
             time.sleep(0.1)
             return self.go_on(1)
 
-        wait_until(once, "the flood is refused", 90)
+        wait_until(once, "the flood is refused")
 
     def _send(self, value: dict[str, Any]) -> Any:
         return self._client.submit(self.recipient, value["sender"], value["text"])
@@ -143,7 +143,7 @@ def test_whoever_dies_the_bank_passes_no_event_is_lost_and_leases_end(
         assert victim.go_on(5) == 0  # nobody answers: all of it passes
         assert loop.client.unanswered == 6
         loop.gate.start()
-        wait_until(loop.rebuilt, "the gate has read the leases", 90)
+        wait_until(loop.rebuilt, "the gate has read the leases")
         victim.go_on_until_refused()
         answered = {f"{loop.client.prefix}-{n}" for n in range(1, sent + 1)}
         wait_until(lambda: answered <= set(loop.message_ids()), "what was answered is published")
@@ -160,13 +160,13 @@ def test_whoever_dies_the_bank_passes_no_event_is_lost_and_leases_end(
         assert victim.go_on(1) == 0  # rebuilding
         assert loop.client.whys[-1] == "rebuilding"
         broker.restart()
-        wait_until(loop.rebuilt, "the gate has read the leases", 120)
+        wait_until(loop.rebuilt, "the gate has read the leases")
         mine = {f"{loop.client.prefix}-{n}" for n in range(first - 20, first + 3)}
         late = [each for each in mine if each not in set(loop.message_ids())]
-        wait_until(lambda: mine <= set(loop.message_ids()), f"all are published: {late}", 90)
+        wait_until(lambda: mine <= set(loop.message_ids()), f"all are published: {late}")
 
         victim.go_on_until_refused()
         loop.worker.kill()
-        wait_until(lambda: not victim.go_on(1), "the lease ends, with nobody to end it", 90)
+        wait_until(lambda: not victim.go_on(1), "the lease ends, with nobody to end it")
         assert victim.bank_refused == 0
         assert loop.counted("gate_failures_total") == 0

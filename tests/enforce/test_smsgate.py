@@ -15,8 +15,8 @@ from streams.scenarios import Role, generate
 from tests.enforce.floods import incident
 from tests.enforce.gate_loop import GateLoop, gate_loop
 from tests.enforce.loop import now_ms
-from tests.enforce.services import wait_until
 from tests.enforce.smsgate.ends import OK, THROTTLED, Ends, ends
+from tests.waiting import wait_until
 
 pytestmark = [
     pytest.mark.integration, pytest.mark.kafka, pytest.mark.broker, pytest.mark.timeout(600)
@@ -42,7 +42,7 @@ def test_the_incident_over_cmpp_is_stopped_and_what_the_victim_needs_arrives(
         assert run.reached[Role.BANK] == run.offered[Role.BANK] == 2
         assert run.reached[Role.KNOWN] == run.offered[Role.KNOWN] >= 1
         assert total <= 16
-        wait_until(lambda: cmpp.reached.total() == total, "what passed has arrived", 60)
+        wait_until(lambda: cmpp.reached.total() == total, "what passed has arrived")
         for n in range(5):  # and in the middle of it everybody else's, long ones too
             assert (
                 cmpp.submit(f"861380000000{n}", "10690000123", "【淘宝】验证码482913" + LONG) is OK
@@ -69,7 +69,7 @@ def flooded(loop: GateLoop, client: Ends, index: int) -> None:
         return client.submit(victim, value["sender"], value["text"] + LONG) is THROTTLED
 
     assert client.submit(victim, bank["sender"], bank["text"]) is OK
-    wait_until(refuses, "the flood is refused", 90)
+    wait_until(refuses, "the flood is refused")
     assert client.submit(victim, bank["sender"], bank["text"]) is OK
     assert client.submit("8613800000001", bank["sender"], next(flood)["text"]) is OK
 

@@ -15,7 +15,7 @@ from streams.gate import sender as sender_
 from streams.gate.sender import EventSender
 from streams.gate.spool import Spool
 from streams.telemetry.metrics import Metrics
-from tests.enforce.services import wait_until
+from tests.waiting import wait_until
 
 
 class Broker:
@@ -117,7 +117,7 @@ def test_events_reach_kafka_in_order_and_leave_nothing_on_disk(
 ) -> None:
     bench = start()
     bench.put(1_000)
-    wait_until(lambda: len(broker.taken) == 1_000, "all are taken", 60)
+    wait_until(lambda: len(broker.taken) == 1_000, "all are taken")
     assert values(broker) == list(range(1_000))
     bench.sender.close()
     assert not list(tmp_path.rglob("*.events"))
@@ -131,10 +131,10 @@ def test_while_kafka_is_away_events_wait_on_disk_and_come_in_order(
     bench = start()
     broker.up = False
     bench.put(5_000)
-    wait_until(lambda: bench.gauge("gate_spool_events") == 5_000, "all are on disk", 60)
+    wait_until(lambda: bench.gauge("gate_spool_events") == 5_000, "all are on disk")
     assert len(broker.waiting) == 100
     broker.up = True
-    wait_until(lambda: len(broker.taken) == 5_000, "all are taken", 60)
+    wait_until(lambda: len(broker.taken) == 5_000, "all are taken")
     assert values(broker) == list(range(5_000))
 
 
@@ -147,10 +147,10 @@ def test_what_kafka_refuses_for_now_is_tried_again_and_for_good_is_counted(
     time.sleep(0.2)
     assert bench.outcomes() == {}
     broker.error = None
-    wait_until(lambda: len(broker.taken) == 10, "all are taken", 60)
+    wait_until(lambda: len(broker.taken) == 10, "all are taken")
     broker.error = KafkaError(KafkaError.MSG_SIZE_TOO_LARGE)
     bench.put(3)
-    wait_until(lambda: bench.outcomes().get("refused") == 3, "they are given up", 60)
+    wait_until(lambda: bench.outcomes().get("refused") == 3, "they are given up")
     assert bench.outcomes() == {"published": 10, "refused": 3}
 
 
@@ -166,7 +166,7 @@ def test_what_a_process_that_was_killed_left_is_sent_by_the_next(
     os.close(dead._home.lock)
     bench = start()
     bench.put(5, 5)
-    wait_until(lambda: len(broker.taken) == 10, "all are taken", 60)
+    wait_until(lambda: len(broker.taken) == 10, "all are taken")
     assert values(broker) == list(range(10))
 
 
@@ -181,11 +181,11 @@ def test_a_disk_that_takes_nothing_is_passed_by(
     with monkeypatch.context() as patch:
         patch.setattr(Spool, "append", full)
         bench.put(100)
-        wait_until(lambda: len(broker.taken) == 100, "all are taken", 60)
+        wait_until(lambda: len(broker.taken) == 100, "all are taken")
         assert bench.gauge("gate_spool_up") == 0
     bench.put(100, 100)
-    wait_until(lambda: len(broker.taken) == 200, "all are taken", 60)
-    wait_until(lambda: bench.gauge("gate_spool_up") == 1, "the disk is in use again", 60)
+    wait_until(lambda: len(broker.taken) == 200, "all are taken")
+    wait_until(lambda: bench.gauge("gate_spool_up") == 1, "the disk is in use again")
 
 
 def test_with_neither_disk_nor_kafka_events_are_lost_and_counted(
@@ -201,9 +201,9 @@ def test_with_neither_disk_nor_kafka_events_are_lost_and_counted(
 
     monkeypatch.setattr(Spool, "append", full)
     bench.put(1_000)
-    wait_until(lambda: bench.outcomes().get("disk_failed", 0) > 0, "some are lost", 60)
+    wait_until(lambda: bench.outcomes().get("disk_failed", 0) > 0, "some are lost")
     broker.up = True
-    wait_until(lambda: sum(bench.outcomes().values()) == 1_000, "each is published or counted", 60)
+    wait_until(lambda: sum(bench.outcomes().values()) == 1_000, "each is published or counted")
 
 
 def test_a_disk_that_hangs_makes_nobody_wait_and_events_go_past_it(
@@ -232,7 +232,7 @@ def test_a_disk_that_hangs_makes_nobody_wait_and_events_go_past_it(
     assert bench.outcomes() == {"bypassed": 2_000, "queue_full": 10}
     broker.full = False
     go_on.set()
-    wait_until(lambda: len(broker.taken) == 3_001, "all the others are taken", 60)
+    wait_until(lambda: len(broker.taken) == 3_001, "all the others are taken")
     assert sorted(values(broker)) == list(range(3_001))
 
 
@@ -247,7 +247,7 @@ def test_what_is_not_sent_at_the_end_stays_for_the_next(
     broker.waiting.clear()  # they died with the process
     broker.up = True
     start()
-    wait_until(lambda: len(broker.taken) == 20, "all are taken", 60)
+    wait_until(lambda: len(broker.taken) == 20, "all are taken")
     assert values(broker) == list(range(20))
 
 
@@ -262,8 +262,8 @@ def test_too_many_are_given_up_the_oldest_first_and_counted(
     bench = start(bytes_max=10_000)
     broker.up = False
     bench.put(5_000)
-    wait_until(lambda: bench.outcomes().get("spool_full", 0) > 0, "some are given up", 60)
-    wait_until(lambda: bench.gauge("gate_queue_events") == 0, "all are on disk", 60)
+    wait_until(lambda: bench.outcomes().get("spool_full", 0) > 0, "some are given up")
+    wait_until(lambda: bench.gauge("gate_queue_events") == 0, "all are on disk")
     broker.up = True
-    wait_until(lambda: sum(bench.outcomes().values()) == 5_000, "each is told of", 60)
+    wait_until(lambda: sum(bench.outcomes().values()) == 5_000, "each is told of")
     assert values(broker)[-1] == 4_999

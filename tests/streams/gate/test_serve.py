@@ -24,9 +24,9 @@ from streams.errors import ConfigError
 from streams.gate.leases import LeaseMemory
 from streams.gate.serve import LeaseKeeper, routes
 from streams.telemetry.metrics import Metrics
-from tests.enforce.services import wait_until
 from tests.ports import free_port
 from tests.streams.gate.asked import FLOOD, VICTIM, desk
+from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
@@ -100,7 +100,7 @@ def unready(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, Pa
     folder = tmp_path_factory.mktemp("serve")
     path = folder / "gate.sock"
     with started(settings(folder, socket=str(path), port=free_port())) as process:
-        wait_until(lambda: path.exists() and listens(path), "it listens", READY_S)
+        wait_until(lambda: path.exists() and listens(path), "it listens")
         yield folder, path, process
 
 
@@ -122,7 +122,7 @@ def test_without_a_broker_it_answers_pass_and_says_why_and_events_wait_on_disk(
         files = (folder / "spool").glob("*/*.events")
         return any(VICTIM.encode() in file.read_bytes() for file in files)
 
-    wait_until(on_disk, "the event is on disk", 60)
+    wait_until(on_disk, "the event is on disk")
     assert "482913" not in (folder / "gate.log").read_text()
     assert VICTIM not in (folder / "gate.log").read_text()
 
@@ -151,7 +151,7 @@ def test_it_is_replaced_without_a_gap(unready: tuple[Path, Path, Any]) -> None:
     try:
         before = asked_at(folder / "gate.log")
         os.kill(process.pid, signal.SIGHUP)
-        wait_until(lambda: asked_at(folder / "gate.log") > before, "a successor", READY_S)
+        wait_until(lambda: asked_at(folder / "gate.log") > before, "a successor")
         assert process.wait(60) == 0
         time.sleep(0.2)
     finally:
