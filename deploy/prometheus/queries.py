@@ -640,6 +640,106 @@ def records_refused(at: Scope) -> str:
     return at.over("10m").increase("records_refused_total", by="kind")
 
 
+@query("cps", "{{why}}")
+def gate_answers(at: Scope) -> str:
+    """Answers of gates by their reason; `rebuilding` is one that has not read all leases yet."""
+    return at.rate("gate_answers_total", by="why")
+
+
+@query("s", "p50")
+def gate_answer_p50(at: Scope) -> str:
+    """Half of the questions to gates are answered within this time, once in their hands."""
+    return _quantile(0.5, "gate_answer_seconds", at)
+
+
+@query("s", "p99")
+def gate_answer_p99(at: Scope) -> str:
+    """Ninety-nine of a hundred questions to gates are answered within this time."""
+    return _quantile(0.99, "gate_answer_seconds", at)
+
+
+@query("short", "{{instance}}, late")
+def gate_late(at: Scope) -> str:
+    """Answers later than the gateways' time-out in 10 minutes: those messages passed unruled."""
+    return at.over("10m").increase("gate_late_answers_total", by="instance")
+
+
+@query("short", "{{instance}}, stalls")
+def gate_stalls(at: Scope) -> str:
+    """Moments in 10 minutes in which a gate answered nobody for longer than that time-out."""
+    return at.over("10m").increase("gate_stalls_total", by="instance")
+
+
+@query("short", "{{instance}}, failures")
+def gate_failures(at: Scope) -> str:
+    """Requests in 10 minutes on which a gate itself failed."""
+    return at.over("10m").increase("gate_failures_total", by="instance")
+
+
+@query("short", "{{instance}}")
+def gate_troubles(at: Scope) -> str:
+    """Late answers, stalls and failures of each gate in 10 minutes, together."""
+    parts = (gate_late, gate_stalls, gate_failures)
+    return " + ".join(each.at(at) for each in parts)
+
+
+@query("cps", "{{outcome}}")
+def gate_events(at: Scope) -> str:
+    """Events of gates by what became of them: all but `published` and `bypassed` are lost."""
+    return at.rate("gate_events_total", by="outcome")
+
+
+LOST: Final = 'outcome!~"published|bypassed"'
+
+
+@query("short", "{{outcome}}")
+def gate_lost(at: Scope) -> str:
+    """Events of gates that were lost in 10 minutes, by what lost them."""
+    return at.over("10m").increase("gate_events_total", LOST, by="instance, outcome")
+
+
+@query("short", "{{instance}}")
+def gate_waiting(at: Scope) -> str:
+    """Events of each gate that Kafka does not have yet."""
+    return at.total("gate_spool_events", by="instance")
+
+
+@query("s", "{{instance}}")
+def gate_waiting_age(at: Scope) -> str:
+    """How long the oldest events of each gate have waited; under 2 s while Kafka takes them."""
+    return at.worst("gate_spool_age_seconds", "instance")
+
+
+@query("bytes", "{{instance}}")
+def gate_spool(at: Scope) -> str:
+    """Events of each gate on disk."""
+    return at.total("gate_spool_bytes", by="instance")
+
+
+@query("short", "{{instance}}, before the disk")
+def gate_queue(at: Scope) -> str:
+    """Events of each gate between answer and disk: over a few hundred, and the disk is slow."""
+    return at.total("gate_queue_events", by="instance")
+
+
+@query("bool_yes_no", "{{instance}}")
+def gate_disk(at: Scope) -> str:
+    """Whether the disk of each gate takes events."""
+    return f"min{at.by('instance')} ({at.series('gate_spool_up')})"
+
+
+@query("short", "{{instance}}")
+def gate_connections(at: Scope) -> str:
+    """Open connections to each gate."""
+    return at.total("gate_connections", by="instance")
+
+
+@query("short", "{{instance}}")
+def gate_restarts(at: Scope) -> str:
+    """Times in 10 minutes that a gate had to begin anew to follow the leases."""
+    return at.over("10m").increase("gate_adapter_restarts_total", by="instance")
+
+
 def _in_mode(at: Scope, beside: str, matchers: str = "") -> str:
     """Processes by mode, of the kind that shows the metric `beside` too."""
     held = f"{at.series('mode', matchers)} == 1 and on (job, instance) {at.series(beside)}"

@@ -300,6 +300,30 @@ SYMPTOM_ALERTS: Final = (
         "made meanwhile are applied when it is back.",
     ),
     Alert(
+        "OtpguardGateLate", "warning",
+        f"({q.gate_troubles.at(RULES)}) > 20", "2m", "5m",
+        (q.gate_late, q.gate_stalls, q.gate_failures, q.gate_answer_p99),
+        "A gate answers too late.",
+        "{{ $labels.instance }} was late, stood still or failed {{ $value | humanize }} times in "
+        "10 minutes. The messages of that time passed unruled.",
+    ),
+    Alert(
+        "OtpguardGateEventsWaiting", "warning",
+        f"{q.gate_waiting_age.at(RULES)} > 60", "1m", "5m",
+        (q.gate_waiting, q.gate_waiting_age, q.gate_spool),
+        "A gate's events do not reach Kafka.",
+        "Those of {{ $labels.instance }} have waited {{ $value | humanizeDuration }}. It answers "
+        "under the leases that it holds; new floods go unnoticed, and past its bounds events are "
+        "lost.", needs="broker",
+    ),
+    Alert(
+        "OtpguardGateEventsLost", "critical",
+        f"{q.gate_lost.at(RULES)} > 0", "0s", "10m", (q.gate_lost, q.gate_spool, q.gate_disk),
+        "A gate loses events.",
+        "{{ $labels.instance }} lost {{ $value | humanize }} events in 10 minutes "
+        "({{ $labels.outcome }}). No message was held up by it; floods among them go unnoticed.",
+    ),
+    Alert(
         "OtpguardGatewayNotAcknowledging", "critical",
         f"{q.unacknowledged_least.at(RULES)} > 0", "1m", "2m",
         (q.unacknowledged, q.unacknowledged_least),

@@ -66,6 +66,9 @@ ROLES: Final[Mapping[str, KafkaRole]] = {
     "adapter": _role(
         "enforces at one gateway; never sees an event",
         "throttle override everyone", "acks undeliverable", "enforce"),
+    "gate": _role(
+        "asked by a gateway: enforces, and reports what was asked; reads no event",
+        "throttle override everyone", "acks undeliverable input", "enforce"),
     "feed": _role("brings events in; reads nothing", "", "input"),
     "canary": _role("floods its own numbers, and waits for lease and acknowledgement",
                     "throttle acks", "input"),

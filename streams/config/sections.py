@@ -27,7 +27,8 @@ from streams.limits import AHEAD_MAX_MS, VALUE_BYTES_MAX
 if TYPE_CHECKING:
     from detectors.leases.rails import RailParams
 
-PORTS: Final = {"worker": 9464, "adapter": 9465, "feed": 9466, "canary": 9467}
+LOOPBACK: Final = ("127.0.0.1", "::1", "localhost")
+PORTS: Final = {"worker": 9464, "adapter": 9465, "feed": 9466, "canary": 9467, "gate": 9468}
 """Kind of process -> where it serves metrics and health, so that one of each fits on a machine."""
 
 Seconds = Annotated[float, Field(gt=0)]
@@ -485,6 +486,75 @@ class Feed(Section):
         return self
 
 
+class GateSettings(Section):
+    """The gate that gateways ask about each message, and its way to Kafka."""
+
+    socket: Path | None = Field(
+        None,
+        description="path of a Unix socket to listen on; whoever may write to it may ask, so give "
+        "it to the gateway's group",
+    )
+    socket_mode: str = Field(
+        "0660", pattern="^0?[0-7]{3}$", description="rights of the socket: owner and group"
+    )
+    host: str = Field(
+        "127.0.0.1", description="address to listen on; any but loopback asks a token"
+    )
+    port: int | None = Field(
+        9080, ge=1, le=65_535, description="port to listen on; 9080 is free on most gateways"
+    )
+    token: SecretStr = Field(SecretStr(""), description="better given as token_file")
+    token_file: Path | None = Field(
+        None,
+        description="file of the token that clients send (Authorization: Bearer); none: whoever "
+        "reaches the gate may ask, and so learn who is under attack",
+    )
+    timeout_ms: float = Field(
+        20, gt=0, le=10_000, description="the clients' time-out: later answers are counted as late"
+    )
+    text: Literal["none", "prefix", "whole"] = Field(
+        "none", description="how much of a text its event carries; the gate has read it already"
+    )
+    spool_dir: Path = Field(
+        Path("/var/lib/otpguard/gate"), description="where events wait until Kafka has them"
+    )
+    spool_bytes_max: int = Field(
+        1 << 30,
+        ge=1 << 20,
+        description="of waiting events; past it the oldest are lost. 1 GiB is 15 min at 3,000/s",
+    )
+    spool_age_s: Seconds = Field(
+        3600, description="older events are lost: a flood of an hour ago needs no throttle"
+    )
+    queue_max: int = Field(
+        50_000,
+        ge=1_000,
+        description="events between answer and disk: 16 s at 3,000/s of a disk that hangs",
+    )
+    connections_max: int = Field(
+        1_024, ge=1, description="of clients; past it the longest idle one has to go"
+    )
+    drain_s: Seconds = Field(
+        5, description="at the end, for clients to come for a last answer and go elsewhere"
+    )
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        _read_secret(self, "token")
+        if (
+            self.port is not None
+            and self.host not in LOOPBACK
+            and not self.token.get_secret_value()
+        ):
+            raise ValueError(
+                tr(
+                    "host {host} is not loopback and there is no token_file: strangers could ask "
+                    "who is under attack"
+                ).format(host=self.host)
+            )
+        return self
+
+
 class Http(Section):
     """Metrics and health."""
 
@@ -494,8 +564,8 @@ class Http(Section):
         ge=0,
         le=65_535,
         description="0: any free; none: the first of its kind of process, worker 9464 (the usual "
-        "port of exporters), adapter 9465, feed 9466, canary 9467. Processes that share a file "
-        "need it in their own environment, OTPGUARD_HTTP_PORT",
+        "port of exporters), adapter 9465, feed 9466, canary 9467, gate 9468. Processes "
+        "that share a file need it in their own environment, OTPGUARD_HTTP_PORT",
     )
 
     def port_of(self, kind: str) -> int:

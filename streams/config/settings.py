@@ -14,6 +14,7 @@ from streams.config.sections import (
     Detect,
     Enforce,
     Feed,
+    GateSettings,
     Http,
     Input,
     Kafka,
@@ -87,6 +88,7 @@ class Settings(BaseModel):
     redis: Redis = Field(default_factory=Redis)
     kannel: Kannel = Field(default_factory=Kannel)
     webhook: Webhook = Field(default_factory=Webhook)
+    gate: GateSettings = Field(default_factory=GateSettings)
     canary: Canary = Field(default_factory=Canary)
 
     def __init__(self, **given: Any) -> None:

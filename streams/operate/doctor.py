@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
+import msgspec
 import numpy as np
 
 from streams.cluster import topics
@@ -17,6 +18,7 @@ from streams.cluster.rights import ROLES, names
 from streams.config import PORTS, Settings
 from streams.errors import OtpguardError
 from streams.language import tr
+from streams.shown import shown
 from streams.wire import Decoded, decode
 from streams.wire.partitioner import misplaced
 
@@ -35,6 +37,12 @@ SKEW_S: Final = 5.0  # detection counts in minutes; a gateway further off is wro
 REFUSED_SHARE: Final = 0.01
 """Chosen: a gateway's odd record now and then is no fault; one part of the traffic that is refused
 (one gateway with a wrong clock, an import whose zone nobody named) is."""
+
+TOGETHER: Final = 20
+"""Events of each of two sources of one gateway, among each other, that are no change of one for
+the other. Chosen."""
+
+SOURCES_TOLD: Final = 5  # gateways that are named
 
 NONCANONICAL_SHARE: Final = 0.001  # a few odd numbers are no misrouted topic
 
@@ -314,7 +322,57 @@ def _sample(settings: Settings, now_ms: int) -> Iterator[Check]:
             ).format(records=len(records), refused=refused, newest_s=max(0.0, newest_s)),
         )
     yield from _keys(decoded, records, partitions)
+    yield _sources(records)
     yield _clocks(decoded.batch.event_time_ms, [each.timestamp for each in records], now_ms)
+
+
+class _Reported(msgspec.Struct):
+    gateway_id: str | None = None
+    reported_by: str | None = None
+
+
+_reported: Final = msgspec.json.Decoder(_Reported).decode
+
+
+def _sources(records: Sequence[Any]) -> Check:
+    """Say whether each gateway's events come from one source.
+
+    Two at a time report every message twice, or each of them a part under one name. A source that
+    takes another's place is none of these, nor what that one left to be sent.
+    """
+    times: dict[str, dict[str, list[int]]] = {}
+    for each in records:
+        try:
+            read = _reported(each.value)
+        except (msgspec.DecodeError, UnicodeDecodeError, TypeError):
+            continue  # what is wrong with it the dead letters say
+        if read.gateway_id:
+            of = times.setdefault(read.gateway_id, {})
+            of.setdefault(read.reported_by or "", []).append(each.timestamp)
+    doubled = sorted(name for name, of in times.items() if _together(list(of.values())))
+    if doubled:
+        some = ", ".join(f"{shown(name)} ({len(times[name])})" for name in doubled[:SOURCES_TOLD])
+        return Check(
+            "sources",
+            "bad",
+            tr("gateways whose events come from several sources at a time: {some}").format(
+                some=some
+            ),
+            tr("one gate or one feed for each gateway id: enforce.gateway_id, --gateway-id"),
+        )
+    return Check(
+        "sources", "ok", tr("{n} gateways, each with one source of events").format(n=len(times))
+    )
+
+
+def _together(sources: Sequence[Sequence[int]]) -> bool:
+    """Tell if two of these sources were at work at the same time, by the times of their records."""
+    for at, one in enumerate(sources):
+        for other in sources[:at]:
+            first, last = max(min(one), min(other)), min(max(one), max(other))
+            if all(sum(first <= t <= last for t in of) >= TOGETHER for of in (one, other)):
+                return True
+    return False
 
 
 def examine_keys(settings: Settings) -> list[Check]:

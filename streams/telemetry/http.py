@@ -30,10 +30,17 @@ Check = Callable[[], str]
 
 @contextmanager
 def serve(
-    host: str, port: int, registry: CollectorRegistry, *, live: Check, ready: Check
+    host: str,
+    port: int,
+    registry: CollectorRegistry,
+    *,
+    live: Check,
+    ready: Check,
+    share: bool = False,
 ) -> Iterator[str]:
     """Serve while the block runs, and give it the address, such as `127.0.0.1:9464`.
 
+    With `share` a successor may take the same port before this process has ended.
     Raise UnavailableError if the port is taken: whoever has it may be about to end.
     """
     checks = {"/health/live": live, "/health/ready": ready}
@@ -48,8 +55,9 @@ def serve(
             wrong = check()
             return (503 if wrong else 200), "text/plain", f"{wrong or 'ok'}\n".encode()
 
+    kind = _SharingServer if share else BoundedServer
     try:
-        server = BoundedServer((host, port), Handler)
+        server = kind((host, port), Handler)
     except OSError as error:
         raise UnavailableError(
             tr(
@@ -118,6 +126,12 @@ class BoundedServer(ThreadingHTTPServer):
         with self._lock:
             self._open.pop(request, None)
         self._places.release()
+
+
+class _SharingServer(BoundedServer):
+    """A server whose port another process may listen on too (SO_REUSEPORT)."""
+
+    allow_reuse_port = True
 
 
 class _Handler(ABC, BaseHTTPRequestHandler):

@@ -51,12 +51,22 @@ REFUSED_KINDS: Final = ("newer", "bad")
 CANARY_OUTCOMES: Final = (
     "applied", "ignored", "leased", "failed", "unacknowledged", "missed",
 )  # fmt: skip
+GATE_WHYS: Final = (
+    "no_lease", "over", "not_a_code", "trusted", "known", "refuse", "rebuilding", "bad_recipient",
+    "mobile_originated", "reported", "unreadable",
+)  # fmt: skip
+GATE_OUTCOMES: Final = (
+    "published", "bypassed", "refused", "queue_full", "spool_full", "disk_failed",
+)  # fmt: skip
 ACK_STATES: Final = ("applied", "ignored", "failed", "expired")
 
 _FAST_S: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
+_ANSWER_S: Final = (
+    0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.003, 0.01, 0.02, 0.05, 0.1,
+)  # fmt: skip
 _DELAY_S: Final = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)  # 1 s: the SLO
 
-Role = Literal["worker", "adapter", "feed", "canary"]
+Role = Literal["worker", "adapter", "feed", "canary", "gate"]
 _ALL: Final[tuple[Role, ...]] = get_args(Role)
 
 
@@ -73,8 +83,9 @@ class Metric:
     roles: tuple[Role, ...] = ("worker",)
 
 
-_ADAPTER: Final[tuple[Role, ...]] = ("adapter",)
-_MODAL: Final[tuple[Role, ...]] = ("worker", "adapter")
+_ADAPTER: Final[tuple[Role, ...]] = ("adapter", "gate")  # a gate has an adapter in it
+_MODAL: Final[tuple[Role, ...]] = ("worker", "adapter", "gate")
+_GATE: Final[tuple[Role, ...]] = ("gate",)
 _FEED: Final[tuple[Role, ...]] = ("feed",)
 _CANARY: Final[tuple[Role, ...]] = ("canary",)
 
@@ -189,6 +200,33 @@ TABLE: Final = (
     Metric("canary_last_success_timestamp_seconds", "gauge", "seconds",
            "When a flood of the canary last went as it should; its start, if none has yet.",
            roles=_CANARY),
+    Metric("gate_answers_total", "counter", "answers", "Answers of a gate by their reason.",
+           {"why": GATE_WHYS}, roles=_GATE),
+    Metric("gate_answer_seconds", "histogram", "seconds",
+           "From a whole question in the gate's hands to its answer.", buckets=_ANSWER_S,
+           roles=_GATE),
+    Metric("gate_late_answers_total", "counter", "answers",
+           "Answers that took longer than the clients' time-out.", roles=_GATE),
+    Metric("gate_stalls_total", "counter", "stalls",
+           "Moments in which the gate answered nobody for longer than the clients' time-out.",
+           roles=_GATE),
+    Metric("gate_failures_total", "counter", "requests",
+           "Requests on which the gate failed; their messages passed unseen.", roles=_GATE),
+    Metric("gate_connections", "gauge", "connections", "Open connections of clients.",
+           roles=_GATE),
+    Metric("gate_events_total", "counter", "events",
+           "Events of a gate by what became of them; all but published and bypassed are lost.",
+           {"outcome": GATE_OUTCOMES}, roles=_GATE),
+    Metric("gate_queue_events", "gauge", "events", "Events between the answers and the disk.",
+           roles=_GATE),
+    Metric("gate_spool_bytes", "gauge", "bytes", "Events on disk.", roles=_GATE),
+    Metric("gate_spool_events", "gauge", "events", "Events that Kafka does not have yet.",
+           roles=_GATE),
+    Metric("gate_spool_age_seconds", "gauge", "seconds",
+           "Since the oldest file of events on disk was begun.", roles=_GATE),
+    Metric("gate_spool_up", "gauge", "bool", "1 while the disk takes events.", roles=_GATE),
+    Metric("gate_adapter_restarts_total", "counter", "restarts",
+           "Times that following the leases had to begin anew.", roles=_GATE),
 )  # fmt: skip
 
 

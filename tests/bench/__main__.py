@@ -14,6 +14,7 @@ from streams.demo.brokers import Broker, BrokerError
 from streams.demo.stage import interruptible
 from tests import clusters
 from tests.bench import compare as comparing
+from tests.bench import gate as gating
 from tests.bench import latency as timing
 from tests.bench import polls, report, resume, stages
 from tests.bench import scale as scaling
@@ -43,6 +44,7 @@ def all_of_it(
         state(full=full, folder=folder)
         latency(full=full, folder=folder)
         scale(full=full, folder=folder)
+        gate(seconds=60 if full else 20, folder=folder)
         worst(full=full, folder=folder)
 
 
@@ -91,6 +93,23 @@ def compare(
     report.cost_picture(figures, folder / "compare.svg")
     if any(peer["failed"] and not peer["missing"] for peer in figures["peers"]):
         raise typer.Exit(1)
+
+
+@app.command()
+def gate(
+    *,
+    rate: Annotated[float, typer.Option(help="Questions a second.")] = 3_000,
+    seconds: Annotated[float, typer.Option(help="For so long, after a warm-up.")] = 20,
+    leases: Annotated[int, typer.Option(help="Recipients under lease.")] = 200_000,
+    folder: Folder = Path("bench-results"),
+) -> None:
+    """A gate's CPU an answer, and how soon it answers, with leases held."""
+    folder = folder.absolute()
+    folder.mkdir(parents=True, exist_ok=True)
+    with kafka() as broker:
+        found = gating.measure(broker, rate=rate, seconds=seconds, leases=leases, folder=folder)
+    figures = {**found, "machine": report.machine()}
+    report.write(folder, "gate", figures, report.gate_table(figures))
 
 
 @app.command("stages")

@@ -96,6 +96,17 @@ def cost_picture(figures: dict[str, Any], path: Path) -> None:
     plt.close(figure)
 
 
+def gate_table(figures: dict[str, Any]) -> str:
+    """What a gate's run has shown, one line each."""
+    rows = (
+        ("questions a second", "rate"), ("answered", "answered"), ("CPU an answer, µs", "cpu_us"),
+        ("half within, ms", "p50_ms"), ("95 % within, ms", "p95_ms"), ("99 % within, ms", "p99_ms"),
+        ("slowest, ms", "max_ms"), ("later than the time-out", "late"), ("leases held", "leases"),
+        ("memory, MB", "rss_mb"), ("grown by, MB", "grown_mb"), ("load of the machine", "load"),
+    )  # fmt: skip
+    return "| | |\n|---|---|\n" + "".join(f"| {says} | {figures[key]} |\n" for says, key in rows)
+
+
 def stage_table(figures: dict[str, Any]) -> str:
     """Where the time of an event goes."""
     lines = ["| stage | " + " | ".join(f"batches of {p['batch']:,}" for p in figures["profiles"])]

@@ -1,4 +1,4 @@
-"""A whole site on loopback: Kafka, two workers, an adapter, a feed, a canary, and who watches them.
+"""A site on loopback: Kafka, two workers, adapter, feed, gate, canary, and who watches them.
 
 Prometheus and Alertmanager run with the files of `deploy/prometheus`; only addresses and times are
 changed, and `hastened` says how.
@@ -118,6 +118,7 @@ class Site:
     def __init__(self, broker: Broker, folder: Path, haste: Haste) -> None:
         self.broker, self.folder, self.haste = broker, folder, haste
         self.redis = redis_server(folder / "redis")
+        self.gate_port = free_port()
         stall_s = 60 if haste.waits == 1 else 35
         self.config = folder / "otpguard.toml"
         self.config.write_text(
@@ -127,6 +128,7 @@ mode = "enforce"
 kafka = {{bootstrap = "{broker.bootstrap}"}}
 redis = {{url = "redis://127.0.0.1:{self.redis.port}/0"}}
 canary = {{period_s = 20, numbers = 15000}}
+gate = {{port = {self.gate_port}, spool_dir = "{folder}/spool"}}
 worker = {{checkpoint_cycle_s = 10, stall_s = {stall_s}, data_dir = "{folder}/data"}}
 detect = {{window_s = 10}}
 [topics]
@@ -139,6 +141,7 @@ replication = 1
         self.adapter = self._ours("adapter", "enforce", "redis", "--gateway-id", "gw-north")
         self.feed = self._ours("feed", "feed", "redis", "--consumer", "feed-1")
         self.canary = self._ours("canary", "canary")
+        self.gate = self._ours("gate", "gate", "serve", "--gateway-id", "gw-gate")
         self.sink = Sink()
         self.told_at = 0.0  # when the campaign's alert arrived
         self.alertmanager = self._alertmanager()
@@ -190,6 +193,7 @@ replication = 1
             "otpguard-adapter": [self.adapter.port],
             "otpguard-feed": [self.feed.port],
             "otpguard-canary": [self.canary.port],
+            "otpguard-gate": [self.gate.port],
         }
         for job in config["scrape_configs"]:
             targets = [f"127.0.0.1:{port}" for port in ports[job["job_name"]]]
@@ -217,7 +221,7 @@ replication = 1
         with ExitStack() as stack:
             create(self.settings)
             stack.enter_context(self.sink)
-            ours = [*self.workers, self.adapter, self.feed, self.canary]
+            ours = [*self.workers, self.adapter, self.feed, self.canary, self.gate]
             for server in (self.redis, self.alertmanager, *ours):
                 stack.enter_context(server)
             for server in ours:
@@ -252,6 +256,8 @@ replication = 1
                 return
             now = {"event_time_ms": now_ms(), "gateway_id": GATEWAYS[nth % 2]}
             self.send(event.value | now)
+            if nth % 10 == 0:
+                self.question(nth)
             if nth % 5_000 == 0:
                 self.producer.send(self.settings.topics.input, b"no JSON", key=b"1")
 
@@ -259,6 +265,15 @@ replication = 1
         """Put an event on the input topic."""
         key = str(value["recipient"]).lstrip("+").encode()
         self.producer.send(self.settings.topics.input, json.dumps(value).encode(), key=key)
+
+    def question(self, number: int) -> None:
+        """Ask the gate about a message that is no code."""
+        body = {"recipient": subscriber(8_000_000 + number), "message_id": f"asked-{number}"}
+        body |= {"sender": "8613800000000", "text": "see you at eight"}
+        address = f"http://127.0.0.1:{self.gate_port}/v1/submit"
+        asked = urllib.request.Request(address, json.dumps(body).encode(), method="POST")
+        with urllib.request.urlopen(asked, timeout=30) as answer:
+            assert json.load(answer)["ruling"] == "pass"
 
     def rush(self, messages: int = 20_000) -> None:
         """Ordinary messages that bring every partition past a tick, where windows are closed."""

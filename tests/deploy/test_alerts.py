@@ -19,6 +19,7 @@ from tests.deploy.tools import PROMETHEUS, check, ran
 WORKER = 'job="otpguard-worker",instance="w1"'
 ADAPTER = 'job="otpguard-adapter",instance="a1"'
 CANARY = 'job="otpguard-canary",instance="c1"'
+GATE = 'job="otpguard-gate",instance="g1"'
 
 Series = Mapping[str, str]
 
@@ -64,6 +65,7 @@ def _named(series: Series) -> Series:
     for name, values in series.items():
         metric, *labels = name.split("__")
         job = ADAPTER if metric in OF_ADAPTERS else CANARY if "canary" in metric else WORKER
+        job = GATE if metric.startswith("gate_") else job
         pairs = [job, *(_label(each) for each in labels)]
         full = metric if metric in FOREIGN else f"otpguard_{metric}"
         named[f"{full}{{{','.join(pairs)}}}"] = values
@@ -190,6 +192,23 @@ CASES = (
     fires("OtpguardAdapterFailing", "the gateway is away", "3m", critical=1,
           gateway_up="1 1 1 0+0x10"),
     quiet("OtpguardAdapterFailing", "it was away for a moment", "3m", gateway_up="1 1 0 1+0x10"),
+    fires("OtpguardGateLate", "it stands still again and again", "6m", warning=1,
+          gate_late_answers_total="0+1x30", gate_stalls_total="0+2x30",
+          gate_failures_total="0+0x30"),
+    quiet("OtpguardGateLate", "once, at a restart", "6m",
+          gate_late_answers_total="0+0x4 8+0x30", gate_stalls_total="0+0x4 3+0x30",
+          gate_failures_total="0+0x34"),
+    fires("OtpguardGateEventsWaiting", "for minutes", "4m", warning=1,
+          gate_spool_age_seconds="1 1 1 15 30 45 60 75 90 105 120 135 150 165 180 195 210"),
+    quiet("OtpguardGateEventsWaiting", "for a moment", "4m",
+          gate_spool_age_seconds="1 1 1 15 30 45 1 1 1 1 1 1 1 1 1 1 1"),
+    fires("OtpguardGateEventsLost", "the spool is full", "2m", critical=1,
+          gate_events_total__outcome_spool_full="0+0x3 50+50x10",
+          gate_events_total__outcome_published="0+100x14"),
+    quiet("OtpguardGateEventsLost", "all are published, some past the disk", "2m",
+          gate_events_total__outcome_spool_full="0+0x14",
+          gate_events_total__outcome_bypassed="0+5x14",
+          gate_events_total__outcome_published="0+100x14"),
     fires("OtpguardGatewayNotAcknowledging", "the same three for minutes", "6m", critical=1,
           actions_unacknowledged="0+0x4 3+0x30"),
     quiet("OtpguardGatewayNotAcknowledging", "a busy adapter", "6m",

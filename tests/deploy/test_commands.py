@@ -231,6 +231,7 @@ def prepare(fresh: Machine, kafka: Broker, redis: Server) -> None:
         for name, words in units.items()
     )
     names = "otpguard-worker@1 otpguard-adapter@jasmin-1 otpguard-feed otpguard-canary"
+    names += " otpguard-gate@smsc-1"
     settings = f"""
 kafka = {{bootstrap = "{kafka.bootstrap}"}}
 redis = {{url = "redis://127.0.0.1:{redis.port}/0"}}
@@ -259,7 +260,8 @@ list_file = "/tmp/kannel.list"
         {tools}
         chmod 755 /usr/local/bin/kafka-*.sh
         printf %s {shlex.quote(settings)} > /etc/otpguard/otpguard.toml
-        touch /etc/otpguard/secrets/{{worker-kafka-password,adapter-kafka-password,jasmin-1-secret}}
+        touch /etc/otpguard/secrets/{{worker,adapter,gate}}-kafka-password
+        touch /etc/otpguard/secrets/jasmin-1-secret
         echo OTPGUARD_ADAPTER=redis > /etc/otpguard/adapter-jasmin-1.env
         echo OTPGUARD_HTTP_PORT=9474 > /etc/otpguard/worker-2.env
         cp /mnt/deploy/systemd/*.service /etc/systemd/system/

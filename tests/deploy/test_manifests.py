@@ -416,7 +416,7 @@ def test_an_installation_has_the_packages_of_every_command() -> None:
             r"^([\w.-]+)(?:\[.*\])?==", (DEPLOY / "locks/runtime.txt").read_text(), re.MULTILINE
         )
     )
-    for extra in ("feed", "report"):
+    for extra in ("feed", "gate", "report"):
         assert {re.split(r"[<>=\[]", each)[0] for each in extras[extra]} <= locked
     page = (DEPLOY / "SECURITY.md").read_text()
     assert f"the {len(locked)} packages of the lock" in page
@@ -498,6 +498,54 @@ def test_processes_are_scraped_where_their_kind_listens() -> None:
             assert port["name"] != "metrics" or port["port"] == PORTS[kind]
 
 
+GATEWAY_CHART: Final = """
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: smsc-1, namespace: sms}
+spec:
+  selector: {matchLabels: {app: smsc-1}}
+  template:
+    metadata: {labels: {app: smsc-1}}
+    spec:
+      securityContext: {fsGroup: 10001}
+      containers:
+        - {name: smsc, image: "smsc:1"}
+        {{- include "otpguard.gate" (dict "root" .Subcharts.otpguard "name" "smsc-1" "username" "otpguard-gate") | nindent 8 }}
+      volumes:
+        {{- include "otpguard.gateVolumes" (dict "root" .Subcharts.otpguard "passwordSecret" "otpguard-gate") | nindent 8 }}
+"""  # noqa: E501 - as it is written in a chart
+"""The one manifest of a gateway's chart, as the head of `otpguard.gate` tells to write it."""
+
+
+def test_a_gateway_s_pod_gets_a_gate_that_may_do_nothing_else(tmp_path: Path) -> None:
+    chart = tmp_path / "smsc"
+    shutil.copytree(CHART, chart / "charts" / "otpguard")
+    (chart / "templates").mkdir()
+    (chart / "templates" / "gateway.yaml").write_text(GATEWAY_CHART)
+    (chart / "Chart.yaml").write_text("apiVersion: v2\nname: smsc\nversion: 1.0.0\n")
+    (chart / "values.yaml").write_text("{}\n")
+    rendered = helm_python.Chart.load(chart).render({}, name="site", namespace="sms")
+    (text,) = [text for path, text in rendered.items() if path.endswith("gateway.yaml")]
+    spec = yaml.safe_load(text)["spec"]["template"]["spec"]
+    _, gate = spec["containers"]
+    settings = Settings()
+    assert gate["args"] == ["gate", "serve", "--gateway-id", "smsc-1"]
+    assert gate["ports"] == [{"name": "gate-metrics", "containerPort": PORTS["gate"]}]
+    names = {each["name"]: each["value"] for each in gate["env"]}
+    assert names["OTPGUARD_KAFKA_USERNAME"] == "otpguard-gate"
+    assert names["OTPGUARD_GATE_SPOOL_DIR"] == str(settings.gate.spool_dir)
+    assert not any("PASSWORD" in name and not name.endswith("_FILE") for name in names)
+    assert gate["securityContext"]["readOnlyRootFilesystem"]
+    assert gate["securityContext"]["capabilities"] == {"drop": ["ALL"]}
+    mounted = {each["name"] for each in gate["volumeMounts"]}
+    assert mounted == {each["name"] for each in spec["volumes"]}
+    (spool,) = [each for each in spec["volumes"] if each["name"] == "otpguard-spool"]
+    assert spool["emptyDir"]["sizeLimit"] == "2Gi"
+    assert settings.gate.spool_bytes_max < 2 << 30
+    assert "cpu" not in gate["resources"]["limits"]
+    assert "readinessProbe" not in gate  # a gate that cannot answer stops no message
+
+
 # -- systemd
 
 
@@ -507,7 +555,11 @@ def test_a_unit_allows_the_threads_that_its_settings_and_its_servers_may_take() 
         for bound in Webhook.model_fields["parallel"].metadata
         if getattr(bound, "le", None) is not None
     ]
-    for unit, orders in (("otpguard-adapter@", parallel), ("otpguard-worker@", 0)):
+    for unit, orders in (
+        ("otpguard-adapter@", parallel),
+        ("otpguard-worker@", 0),
+        ("otpguard-gate@", 0),
+    ):
         text = (DEPLOY / "systemd" / f"{unit}.service").read_text()
         (most,) = re.findall(r"^TasksMax=(\d+)$", text, re.MULTILINE)
         # Two servers, and two dozen for Kafka's clients and the event loop.
@@ -533,7 +585,7 @@ def test_the_adapters_unit_empties_kannels_list_and_nobody_elses(kind: str, tmp_
         assert said.read_text() == "enforce kannel --clear\n"
 
 
-@pytest.mark.parametrize("unit", ["otpguard-worker@", "otpguard-adapter@"])
+@pytest.mark.parametrize("unit", ["otpguard-worker@", "otpguard-adapter@", "otpguard-gate@"])
 def test_units_are_right_and_hardened(unit: str, tmp_path: Path) -> None:
     path = DEPLOY / "systemd" / f"{unit}.service"
     # The program is not installed where this runs; everything else of the unit counts.
@@ -548,7 +600,7 @@ def test_units_are_right_and_hardened(unit: str, tmp_path: Path) -> None:
     )
     assert exposure(weak) > 2.0
     wrong = tmp_path / f"wrong-{unit}.service"
-    wrong.write_text(text.replace("Restart=on-failure", "Restart=sometimes"))
+    wrong.write_text(re.sub(r"\nRestart=\S+", "\nRestart=sometimes", text))
     _, said = ran("systemd-analyze", "verify", tmp_path / f"wrong-{unit}1.service", cwd=tmp_path)
     assert "sometimes" in said
 

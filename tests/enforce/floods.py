@@ -7,16 +7,15 @@ import statistics
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from smpp.pdu.pdu_types import CommandStatus
 
 from streams.scenarios import Role, generate
 from tests.enforce.loop import Loop, now_ms
-from tests.enforce.smpp_ends import Client
 from tests.waiting import wait_until
 
 OK, THROTTLED = CommandStatus.ESME_ROK, CommandStatus.ESME_RTHROTTLED
@@ -36,7 +35,21 @@ class Run:
         return self.reached[Role.ATTACK]
 
 
-def incident(loop: Loop, index: int, seed: int, client: Client, pace: float) -> Run:
+class Remembers(Protocol):
+    """A loop whose input topic may be given a history."""
+
+    def remember(self, values: Iterable[Mapping[str, Any]]) -> None: ...
+
+
+class Submits(Protocol):
+    """A sender's session with a gateway."""
+
+    def submit(self, recipient: str, sender: str, text: str) -> CommandStatus: ...
+
+    def wait(self, seconds: float) -> None: ...
+
+
+def incident(loop: Remembers, index: int, seed: int, client: Submits, pace: float) -> Run:
     """Send A1 to one victim who knows 8 platforms; `pace` 1 is that of the incident."""
     events = list(generate("A1", seed, recipient=index, start_ms=now_ms(), memory=8))
     history = [each.value for each in events if each.truth.scenario == "history"]

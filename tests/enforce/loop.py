@@ -22,7 +22,7 @@ from detectors.leases.rails import RailParams
 from streams.cluster.admin import client_arguments
 from streams.cluster.read import records
 from streams.cluster.topics import create
-from streams.config import load
+from streams.config import Settings, load
 from streams.demo.brokers import Broker
 from streams.enforce.book import DesiredState, desired_lease, take_action
 from streams.wire import decode_action
@@ -101,14 +101,7 @@ class Loop:
 
     def remember(self, values: Iterable[Mapping[str, Any]]) -> None:
         """Put a history on the input topic, as a feed of old records would."""
-        with closing(KafkaProducer(**client_arguments(self.settings.kafka), acks="all")) as out:
-            for value in values:
-                out.send(
-                    self.settings.topics.input,
-                    json.dumps(value).encode(),
-                    key=str(value["recipient"]).lstrip("+").encode(),
-                )
-            out.flush()
+        remember(self.settings, values)
 
     def throttled(self) -> set[str]:
         """Recipients under lease in Redis."""
@@ -146,6 +139,18 @@ class Loop:
             consumer.seek(place, offset)
             records = consumer.poll(timeout_ms=int(1000 * END_S), max_records=1)
         return json.loads(records[place][0].value)
+
+
+def remember(settings: Settings, values: Iterable[Mapping[str, Any]]) -> None:
+    """Put events on the input topic, and wait until they are there."""
+    with closing(KafkaProducer(**client_arguments(settings.kafka), acks="all")) as out:
+        for value in values:
+            out.send(
+                settings.topics.input,
+                json.dumps(value).encode(),
+                key=str(value["recipient"]).lstrip("+").encode(),
+            )
+        out.flush()
 
 
 def ready(port: int) -> bool:

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from detectors.model.codes import Codes
-from detectors.model.event import Batch, platform_id
+from detectors.model.event import Batch, Trust, platform_id
 from detectors.model.strings import StringBuffer, StringList, Strings
 from detectors.recognise import recogniser as recogniser_
 from detectors.recognise.recogniser import RecogniseParams, Recogniser, recognise
@@ -60,6 +60,7 @@ def check(recogniser: Recogniser, events: Sequence[Event]) -> None:
     """Every column says what `recognise` says of each event, whatever it is made of."""
     for column in (StringList, lying):
         _check(recogniser, events, recogniser.columns(batch(events, column)))
+    _check_one_by_one(recogniser, events)
 
 
 def _check(recogniser: Recogniser, events: Sequence[Event], codes: Codes) -> None:
@@ -75,6 +76,22 @@ def _check(recogniser: Recogniser, events: Sequence[Event], codes: Codes) -> Non
         else:
             assert (codes.platform[row], codes.trust[row]) == (0, 0)
     assert set(codes.names) == set(codes.platform[codes.otp].tolist())
+
+
+def _check_one_by_one(recogniser: Recogniser, events: Sequence[Event]) -> None:
+    """A message by itself is answered as it is among others, by the same memory or an empty one."""
+    params = recogniser.params
+    fresh = Recogniser(recogniser.registry, params)
+    hits, misses = recogniser.hits, recogniser.misses
+    for event in events:
+        verdict = recognise(recogniser.registry, *event, confidence_min=params.confidence_min)
+        for asked in (recogniser, fresh, fresh):
+            answer = asked.one(*event)
+            assert (answer.otp, answer.confidence) == (verdict.otp, verdict.confidence), event
+            expected = (verdict.platform, verdict.trust) if verdict.otp else ("", Trust.NONE)
+            assert (answer.platform, answer.trust) == expected, event
+    assert fresh.hits + fresh.misses == 2 * len(events)
+    recogniser.hits, recogniser.misses = hits, misses  # what the tests count are columns
 
 
 # Texts that differ in a few digits and letters only, so that templates do come back: the hard case.

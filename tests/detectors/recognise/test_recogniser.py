@@ -172,6 +172,15 @@ def test_signature_beats_port_beats_id_beats_host_beats_sender(
     assert recognise(REGISTRY, **event).platform == platform  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize("key", ["sig:淘宝", "host:a.example", "text:tandem"])
+def test_a_key_that_was_read_in_a_text_stays_that_platform_without_it_and_earns_no_trust(
+    key: str,
+) -> None:
+    verdict = recognise(REGISTRY, "", "AUTHMSG", "", "otp", key)
+    assert (verdict.platform, verdict.trust) == (key, Trust.NONE)
+    assert recognise(REGISTRY, "", "AUTHMSG", "", "otp", "from:a").platform == "id:from:a"
+
+
 def test_an_id_that_the_registry_knows_is_its_platform() -> None:
     registry = Registry.load('[bank]\n"工商银行" = {ids = ["acct-7"]}')
     known = recognise(registry, "code 482913", sender="10690001", platform="acct-7")

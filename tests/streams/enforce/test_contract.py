@@ -1,4 +1,4 @@
-"""What every gateway adapter does, each at its real gateway: Redis, Kannel, a webhook, a log."""
+"""What every gateway adapter does, each at its real gateway: Redis, Kannel, webhook, gate, log."""
 
 from __future__ import annotations
 
@@ -31,6 +31,7 @@ from tests.enforce.loop import now_ms
 from tests.enforce.receiver import SECRET, Receiver, receiver
 from tests.enforce.records import action, override
 from tests.enforce.services import Server, redis_client, redis_server
+from tests.streams.gate.asked import FLOOD, desk
 from tests.waiting import END_S, STILL_S, wait_until
 
 pytestmark = pytest.mark.slow
@@ -127,6 +128,30 @@ class WebhookPlace(Place):
         self.server.leases.clear()
 
 
+class GatePlace(Place):
+    """A gate: its memory is the gateway, and obeys as long as the process lives."""
+
+    def __init__(self) -> None:
+        self.desk = desk()
+
+    def adapter(self) -> Gateway:
+        return self.desk.memory
+
+    def held(self) -> set[str]:
+        self.desk.now_ms = now_ms()
+        return {each for each in NAMES if self.desk.ask(recipient=each, **FLOOD)["why"] == "refuse"}
+
+    def fail(self) -> None:
+        pytest.fail("a process's own memory is always there")
+
+    def mend(self) -> None:
+        """Nothing failed."""
+
+    def clear(self) -> None:
+        self.desk.memory.leases.clear()
+        self.desk.memory.refused(self.desk.memory.counted())  # type: ignore[arg-type]
+
+
 class LogPlace(Place):
     def __init__(self) -> None:
         self.stream = io.StringIO()
@@ -163,11 +188,13 @@ def places(folder: Path, kind: str) -> Iterator[Place]:
             yield KannelPlace(stack.enter_context(kannel_world(folder)))
         elif kind == "webhook":
             yield WebhookPlace(stack.enter_context(receiver()))
+        elif kind == "gate":
+            yield GatePlace()
         else:
             yield LogPlace()
 
 
-@pytest.fixture(scope="module", params=["redis", "kannel", "webhook", "log"])
+@pytest.fixture(scope="module", params=["redis", "kannel", "webhook", "gate", "log"])
 def running(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Place]:
@@ -309,7 +336,7 @@ def test_one_memory_has_one_name(place: Place) -> None:
 
 
 def test_a_gateway_that_fails_is_away_and_takes_orders_when_it_is_back(place: Place) -> None:
-    if isinstance(place, LogPlace):
+    if isinstance(place, LogPlace | GatePlace):
         return  # it is always there
     with closing(place.adapter()) as gateway:
         gateway.apply([order(NAMES[0])])
@@ -381,7 +408,7 @@ def test_a_restart_leaves_those_under_lease_there_and_lets_the_others_go(place: 
 def test_a_word_to_a_gateway_that_fails_is_not_said_to_be_obeyed_and_reaches_it_later(
     place: Place,
 ) -> None:
-    if isinstance(place, LogPlace):
+    if isinstance(place, LogPlace | GatePlace):
         return
     with benches(place) as bench:
         bench.say(*leases())

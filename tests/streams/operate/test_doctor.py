@@ -6,7 +6,7 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from streams.cluster.topics import create
 from streams.config import Settings, load
 from streams.demo.brokers import Broker
 from streams.errors import Exit
+from streams.operate.doctor import _sources
 from tests.waiting import END_S
 
 pytestmark = pytest.mark.broker
@@ -62,6 +63,36 @@ def send(settings: Settings, keys: Sequence[bytes], *, ahead_ms: int = 0) -> Non
         producer.flush()
 
 
+class Record:
+    def __init__(self, at_ms: int, **value: object) -> None:
+        self.timestamp, self.value = at_ms, json.dumps(value).encode()
+
+
+def reported(by: str | None, gateway: str, times: Iterable[int]) -> list[Record]:
+    return [Record(at, gateway_id=gateway, reported_by=by) for at in times]
+
+
+@pytest.mark.parametrize(
+    ("records", "state"),
+    [
+        (reported("gate@a", "g1", range(0, 900, 10)) + reported("gate@b", "g2", range(900)), "ok"),
+        (
+            reported(None, "g1", range(0, 900, 10)) + reported("gate@a", "g1", range(890, 2_000)),
+            "ok",
+        ),
+        (
+            reported(None, "g1", range(0, 900, 10)) + reported("gate@a", "g1", range(0, 900, 9)),
+            "bad",
+        ),
+        (reported("gate@a", "g1", range(99)) + reported("gate@b", "g1", range(99)), "bad"),
+        ([], "ok"),
+    ],
+    ids=["two gateways", "one takes over", "feed and gate", "two gates", "nothing"],
+)
+def test_two_sources_of_one_gateway_at_a_time_are_wrong(records: list[Record], state: str) -> None:
+    assert _sources([*records, Record(5), Record(6, gateway_id=7)]).state == state
+
+
 def test_a_working_installation_has_nothing_wrong(config: Path) -> None:
     settings = load(config)
     create(settings)
@@ -75,7 +106,7 @@ def test_a_working_installation_has_nothing_wrong(config: Path) -> None:
     for check in ("topics", "rights", "lag", "transactions"):
         assert found[check]["state"] == "warn"
         assert found[check]["remedy"]
-    assert found["ports"]["says"] == "worker 9464, adapter 9465, feed 9466, canary 9467"
+    assert found["ports"]["says"] == "worker 9464, adapter 9465, feed 9466, canary 9467, gate 9468"
     for check in ("ports", "keys", "partitions", "events", "clocks"):
         assert found[check]["state"] == "ok"
 

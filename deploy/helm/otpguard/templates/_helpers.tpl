@@ -87,3 +87,73 @@ readinessProbe:
   periodSeconds: 5
   timeoutSeconds: 3
 {{- end }}
+
+{{- /*
+A gate for the pod of a gateway, whose chart has this one as a subchart:
+  containers:
+    - (the gateway)
+    {{- include "otpguard.gate" (dict "root" .Subcharts.otpguard "name" "smsc-1" "username" "otpguard-gate") | nindent 4 }}
+  volumes:
+    {{- include "otpguard.gateVolumes" (dict "root" .Subcharts.otpguard "passwordSecret" "otpguard-gate") | nindent 4 }}
+The gateway asks at 127.0.0.1:9080, or at /run/otpguard/gate.sock where it mounts `otpguard-run`. Ready
+means that it answers: while it has no leases yet, or Kafka is away, it answers "pass", and the
+gateway's pod takes messages.
+*/ -}}
+{{- define "otpguard.gate" -}}
+- name: otpguard-gate
+  image: {{ include "otpguard.image" .root }}
+  imagePullPolicy: {{ .root.Values.image.pullPolicy }}
+  args: [gate, serve, --gateway-id, {{ .name | quote }}]
+  env:
+    {{- include "otpguard.kafka" (dict "root" .root "username" .username) | nindent 4 }}
+    - {name: OTPGUARD_GATE_SPOOL_DIR, value: /var/lib/otpguard/gate}
+    - {name: OTPGUARD_GATE_SOCKET, value: /run/otpguard/gate.sock}
+  ports:
+    - {name: gate-metrics, containerPort: 9468}
+  startupProbe:
+    httpGet: {path: /health/live, port: gate-metrics}
+    periodSeconds: 2
+    timeoutSeconds: 3
+    failureThreshold: 60
+  livenessProbe:
+    httpGet: {path: /health/live, port: gate-metrics}
+    periodSeconds: 10
+    timeoutSeconds: 3
+  resources:
+    requests: {cpu: 500m, memory: 256Mi}
+    limits: {memory: 1Gi} # no limit of CPU: messages wait for it
+  securityContext:
+    runAsUser: 10001
+    runAsGroup: 10001
+    {{- include "otpguard.containerSecurity" .root | nindent 4 }}
+  volumeMounts:
+    - {name: otpguard-settings, mountPath: /etc/otpguard/otpguard.toml, subPath: otpguard.toml, readOnly: true}
+    - {name: otpguard-tmp, mountPath: /tmp}
+    - {name: otpguard-run, mountPath: /run/otpguard}
+    - {name: otpguard-spool, mountPath: /var/lib/otpguard/gate}
+    {{- if eq .root.Values.kafka.security "sasl_ssl" }}
+    - {name: otpguard-kafka, mountPath: /etc/otpguard/kafka, readOnly: true}
+    {{- if .root.Values.kafka.caSecret }}
+    - {name: otpguard-ca, mountPath: /etc/otpguard/ca, readOnly: true}
+    {{- end }}
+    {{- end }}
+{{- end }}
+
+{{- define "otpguard.gateVolumes" -}}
+- name: otpguard-settings
+  configMap: {name: {{ .root.Release.Name }}-settings}
+- name: otpguard-tmp
+  emptyDir: {sizeLimit: 64Mi}
+- name: otpguard-run
+  emptyDir: {medium: Memory, sizeLimit: 1Mi}
+- name: otpguard-spool # outlives the container; a claim of your own outlives the pod
+  emptyDir: {sizeLimit: 2Gi}
+{{- if eq .root.Values.kafka.security "sasl_ssl" }}
+- name: otpguard-kafka
+  secret: {secretName: {{ .passwordSecret }}, defaultMode: 0440}
+{{- with .root.Values.kafka.caSecret }}
+- name: otpguard-ca
+  secret: {secretName: {{ . }}, defaultMode: 0440}
+{{- end }}
+{{- end }}
+{{- end }}

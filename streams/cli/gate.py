@@ -1,0 +1,97 @@
+"""`otpguard gate`: one question for each message, over HTTP beside the gateway."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from streams.cli.shared import ConfigOption, JsonOption, file_of, group, log_to_stderr, write_json
+from streams.errors import UsageError
+from streams.language import tr
+
+app = group("Answer a gateway's one question about each message.")
+
+
+@app.command()
+def serve(
+    config: ConfigOption = None,
+    *,
+    gateway_id: Annotated[
+        str | None,
+        typer.Option(
+            "--gateway-id",
+            help="Name of the gateway; default: enforce.gateway_id.",
+            show_default=False,
+        ),
+    ] = None,
+) -> None:
+    r"""Serve one gateway: answer pass or refuse, and report each message to the input topic.
+
+    Whatever fails, the answer is pass. SIGHUP replaces the process without a gap, SIGTERM ends it.
+
+    \b
+    Examples:
+      otpguard gate serve --config /etc/otpguard/otpguard.toml --gateway-id smsc-1
+      OTPGUARD_GATE_SOCKET=/run/otpguard/gate.sock otpguard gate serve
+    """
+    try:
+        from streams.gate.serve import serve as run  # noqa: PLC0415 - start-up time, an extra
+    except ImportError:
+        raise UsageError(tr("the gate needs `pip install otpguard[gate]`")) from None
+    from streams.config import load  # noqa: PLC0415 - start-up time
+
+    log_to_stderr()
+    path = file_of(config)
+    settings = load(path)
+    name = gateway_id or settings.enforce.gateway_id
+    words = ["gate", "serve", "--gateway-id", name]
+    if path is not None:
+        words += ["--config", str(Path(path).absolute())]
+    run(settings, name, [sys.executable, "-m", "streams", *words])
+
+
+@app.command()
+def bench(
+    config: ConfigOption = None,
+    *,
+    rate: Annotated[float, typer.Option(min=1, help="Questions a second.")] = 1_000,
+    seconds: Annotated[float, typer.Option(min=0.1, max=3_600, help="For so long.")] = 10,
+    connections: Annotated[int, typer.Option(min=1, max=512, help="At a time.")] = 4,
+    recipient: Annotated[
+        str, typer.Option(help="First of the reserved numbers that are asked about.")
+    ] = "8617000990000",
+    report: Annotated[bool, typer.Option("--report", help="Report only: ask nothing.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    r"""Ask a running gate many questions, and say how soon it answers.
+
+    The questions are no codes, about numbers that nobody has: they change no decision, but they are
+    counted. An answer later than gate.timeout_ms is one that a gateway would not have waited for.
+
+    \b
+    Examples:
+      otpguard gate bench --rate 3000 --seconds 30
+      OTPGUARD_GATE_SOCKET=/run/otpguard/gate.sock otpguard gate bench --json
+    """
+    try:
+        from streams.gate.bench import Load, run  # noqa: PLC0415 - start-up time, an extra
+    except ImportError:
+        raise UsageError(tr("the gate needs `pip install otpguard[gate]`")) from None
+    from streams.config import load  # noqa: PLC0415 - start-up time
+
+    section = load(file_of(config)).gate
+    load_ = Load(rate, seconds, connections, recipient, "/v1/report" if report else "/v1/submit")
+    found = run(section, load_)
+    if as_json:
+        write_json(found.document())
+        return
+    says = tr(
+        "{answers} answers, {rate} a second: half within {p50} ms, 99 % within {p99} ms, the "
+        "slowest {max} ms; {late} later than {timeout} ms, {failed} not answered"
+    )
+    typer.echo(says.format(**found.words()))
+    for why, n in sorted(found.whys.items()):
+        typer.echo(f"  {why}: {n}")

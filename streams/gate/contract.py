@@ -1,0 +1,113 @@
+"""The gate's questions and answers, version 1: what `openapi.yaml` beside this file describes.
+
+A question is one submission; its answer says `pass` or `refuse`, and why. Whatever is wrong with a
+question, its answer is `pass`: a gateway that reads the ruling alone never holds back by mistake.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+from importlib.resources import files
+from typing import Annotated, Final, Literal
+
+import msgspec
+from msgspec import Meta
+
+BODY_BYTES_MAX: Final = 1 << 20
+"""Of one request. A text of 255 parts is 103 kB escaped, a bulk of usual messages 70."""
+
+BULK_MAX: Final = 200
+"""Messages in one request. Nobody else is answered meanwhile: some 6 ms, of the clients' 20."""
+
+_Name = Annotated[str, Meta(max_length=64)]
+_Identifier = Annotated[str, Meta(max_length=128)]
+_Ordinal = Annotated[int, Meta(ge=1, le=255)]
+_TimeMs = Annotated[int, Meta(ge=10**12, le=10**13)]
+"""As in `streams.wire.events`: what is longer or out of range the worker would refuse."""
+
+
+class AnswerReason(StrEnum):
+    """The reason of an answer: the closed set of the field `why` and of a metric's label."""
+
+    NO_LEASE = "no_lease"
+    OVER = "over"
+    NOT_A_CODE = "not_a_code"
+    TRUSTED = "trusted"
+    KNOWN = "known"
+    REFUSE = "refuse"
+    REBUILDING = "rebuilding"  # the gate has not read all leases yet, and found none
+    BAD_RECIPIENT = "bad_recipient"  # neither a number nor a token: no event was made of it
+    MOBILE_ORIGINATED = "mobile_originated"
+    REPORTED = "reported"  # nothing was asked
+    UNREADABLE = "unreadable"  # no question of this contract: no event was made of it
+
+
+class Submission(msgspec.Struct, gc=False, kw_only=True):
+    """One message as a gateway is offered it. Unknown fields are skipped; null means absent."""
+
+    recipient: _Identifier
+    message_id: _Identifier
+    sender: _Name = ""
+    text: str | None = None
+    signature: _Name | None = None
+    category: _Name | None = None
+    platform_id: _Name | None = None
+    template_id: _Identifier | None = None
+    event_time_ms: _TimeMs | None = None  # when the gateway took it; none: now
+    segment: _Ordinal = 1
+    segments: _Ordinal = 1
+    reference: Annotated[int, Meta(ge=0, le=65_535)] = 0  # that the parts of a long message share
+    attempt: _Ordinal = 1
+    direction: Literal["mt", "mo"] = "mt"
+    account_id: _Name | None = None
+    route_id: _Name | None = None
+    mcc_mnc: _Name | None = None
+    status: _Name | None = None  # of a report: what the gateway did
+    error_code: _Name | None = None
+
+
+class Bulk(msgspec.Struct, gc=False):
+    """Several submissions in one request."""
+
+    messages: Annotated[list[Submission], Meta(max_length=BULK_MAX)]
+
+
+class Told(msgspec.Struct, gc=False, frozen=True, omit_defaults=True):
+    """The answer to one submission."""
+
+    ruling: Literal["pass", "refuse"]
+    why: AnswerReason
+    action_id: str | None = None
+    retry: Literal["permanent"] | None = None
+    """Only with `refuse`: the message must be refused for good. A sender that repeats it by itself
+    would look like a person who asks for a second code."""
+
+
+class ToldAll(msgspec.Struct, gc=False, frozen=True):
+    """The answers to a bulk, in its order."""
+
+    answers: list[Told]
+
+
+submission: Final = msgspec.json.Decoder(Submission).decode
+bulk: Final = msgspec.json.Decoder(Bulk).decode
+encode: Final = msgspec.json.Encoder().encode
+
+PASSES: Final[Mapping[AnswerReason, Told]] = {
+    why: Told("pass", why) for why in AnswerReason if why is not AnswerReason.REFUSE
+}
+
+
+def refused(action_id: str) -> Told:
+    """Return the answer that refuses a message under an action.
+
+    >>> encode(refused("1:sms.delivery.v1:0:7"))
+    b'{"ruling":"refuse","why":"refuse","action_id":"1:sms.delivery.v1:0:7","retry":"permanent"}'
+    """
+    return Told("refuse", AnswerReason.REFUSE, action_id, "permanent")
+
+
+def openapi() -> bytes:
+    """Return the description of the contract, OpenAPI 3.1 in YAML."""
+    return files("streams.gate").joinpath("openapi.yaml").read_bytes()

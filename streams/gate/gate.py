@@ -1,0 +1,182 @@
+"""Answers questions: one look-up, one reading, one event, no waiting.
+
+The ruling is that of every gateway (`detectors.leases.gate.rule`), under the leases that the
+adapter of `streams.enforce` keeps in this process. All of it runs in the event loop's thread.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from http import HTTPStatus
+from typing import Final
+
+import msgspec
+
+from detectors.leases.gate import Lease, Ruling, rule
+from streams.gate.contract import (
+    PASSES,
+    AnswerReason,
+    Submission,
+    Told,
+    ToldAll,
+    bulk,
+    encode,
+    refused,
+    submission,
+)
+from streams.gate.events import EventReading, Reporter
+from streams.gate.http import Reply
+from streams.gate.leases import LeaseMemory
+from streams.telemetry.metrics import Metrics
+from streams.wire import Numbers
+
+log = logging.getLogger(__name__)
+
+PARTS_MAX: Final = 10_000
+PARTS_S: Final = 60.0
+"""Long messages whose later parts share the fate of a refused first one: so many, so long."""
+QUIET_S: Final = 2.0  # between two lines about requests that failed
+
+_WHYS: Final = {ruling: AnswerReason(ruling.value) for ruling in Ruling}
+_PASSED: Final[Mapping[AnswerReason, bytes]] = {why: encode(told) for why, told in PASSES.items()}
+FAILED: Final = _PASSED[AnswerReason.UNREADABLE]
+
+
+class Gate:
+    """The desk at which gateways ask. `rebuilt` says whether all leases have been read."""
+
+    def __init__(
+        self,
+        numbers: Numbers,
+        reporter: Reporter,
+        memory: LeaseMemory,
+        publish: Callable[[bytes, bytes], None],
+        metrics: Metrics,
+        *,
+        rebuilt: Callable[[], bool],
+        timeout_s: float,
+        clock_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
+    ) -> None:
+        """`publish` takes the key and the value of an event; `timeout_s` is the clients'."""
+        self._numbers = numbers
+        self._reporter = reporter
+        self._memory = memory
+        self._publish = publish
+        self._metrics = metrics
+        self._rebuilt = rebuilt
+        self._timeout_s = timeout_s
+        self._clock_ms = clock_ms
+        self._parts: OrderedDict[tuple[str, str, int], tuple[float, str]] = OrderedDict()
+        self._quiet_until = 0.0
+
+    # -- requests
+
+    def submit(self, body: bytes) -> Reply:
+        """Answer `POST /v1/submit`: one question."""
+        began = time.perf_counter()
+        try:
+            asked = submission(body)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            return self._unreadable()
+        told = self.ask(asked)
+        self._answered(told, time.perf_counter() - began)
+        passed = told.action_id is None
+        return Reply(HTTPStatus.OK, _PASSED[told.why] if passed else encode(told))
+
+    def submit_bulk(self, body: bytes) -> Reply:
+        """Answer `POST /v1/submit/bulk`: several questions, each for itself."""
+        began = time.perf_counter()
+        try:
+            asked = bulk(body).messages
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            return self._unreadable()
+        answers = [self.ask(each) for each in asked]
+        took_s = time.perf_counter() - began
+        for told in answers:
+            self._answered(told, took_s)
+        return Reply(HTTPStatus.OK, encode(ToldAll(answers)))
+
+    def report(self, body: bytes) -> Reply:
+        """Answer `POST /v1/report`: events of what is decided already; one, or `messages`."""
+        try:
+            asked = bulk(body).messages if b'"messages"' in body else [submission(body)]
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            return self._unreadable()
+        for each in asked:
+            recipient = self._numbers.canonical(each.recipient)
+            why = AnswerReason.REPORTED if recipient else AnswerReason.BAD_RECIPIENT
+            if recipient:
+                self._send(each, recipient, self._reporter.read(each), None)
+            self._metrics.add("gate_answers_total", why=why)
+        return Reply(HTTPStatus.OK, _PASSED[AnswerReason.REPORTED])
+
+    def broken(self, error: BaseException) -> None:
+        """Note that a request could not be answered as it should; its message passes."""
+        self._metrics.add("gate_failures_total")
+        now = time.monotonic()
+        if now >= self._quiet_until:
+            self._quiet_until = now + QUIET_S
+            # The trace would hold the request.
+            log.error("a message passes unseen: %s", type(error).__name__)
+
+    # -- one question
+
+    def ask(self, asked: Submission) -> Told:
+        """Rule on one submission, and report it."""
+        recipient = self._numbers.canonical(asked.recipient)
+        if recipient is None:
+            return PASSES[AnswerReason.BAD_RECIPIENT]
+        read = self._reporter.read(asked)
+        if asked.direction == "mo":
+            told = PASSES[AnswerReason.MOBILE_ORIGINATED]
+        else:
+            lease = self._memory.leases.get(recipient)
+            told = self._ruled(asked, recipient, read, lease)
+        refuses = told.action_id is not None
+        if refuses:
+            self._memory.count(told.action_id or "")
+        self._send(asked, recipient, read, "refused" if refuses else "accepted")
+        return told
+
+    def _ruled(
+        self, asked: Submission, recipient: str, read: EventReading, lease: Lease | None
+    ) -> Told:
+        now_ms = self._clock_ms()
+        action = self._first_part(asked, recipient) if asked.segment > 1 else ""
+        if action and lease is not None:
+            return PASSES[AnswerReason.OVER] if now_ms >= lease.expires_at_ms else refused(action)
+        ruling = rule(lease, otp=read.otp, platform=read.platform, trust=read.trust, now_ms=now_ms)
+        if ruling is Ruling.NO_LEASE and not self._rebuilt():
+            return PASSES[AnswerReason.REBUILDING]
+        if ruling is not Ruling.REFUSE or lease is None:
+            return PASSES[_WHYS[ruling]]
+        if asked.segments > 1:
+            long = recipient, asked.sender, asked.reference
+            self._parts[long] = time.monotonic() + PARTS_S, lease.action_id
+            while len(self._parts) > PARTS_MAX:
+                self._parts.popitem(last=False)
+        return refused(lease.action_id)
+
+    def _first_part(self, asked: Submission, recipient: str) -> str:
+        """The action under which the first part of this message was refused; empty if it passed."""
+        until, action = self._parts.get((recipient, asked.sender, asked.reference), (0.0, ""))
+        return action if time.monotonic() < until else ""
+
+    def _send(
+        self, asked: Submission, recipient: str, read: EventReading, status: str | None
+    ) -> None:
+        event = self._reporter.event(asked, recipient, read, self._clock_ms(), status)
+        self._publish(recipient.encode(), event)
+
+    def _unreadable(self) -> Reply:
+        self._metrics.add("gate_answers_total", why=AnswerReason.UNREADABLE)
+        return Reply(HTTPStatus.BAD_REQUEST, FAILED)
+
+    def _answered(self, told: Told, took_s: float) -> None:
+        self._metrics.add("gate_answers_total", why=told.why)
+        self._metrics.observe("gate_answer_seconds", took_s)
+        if took_s > self._timeout_s:
+            self._metrics.add("gate_late_answers_total")

@@ -1,0 +1,308 @@
+"""HTTP/1.1 for the gate: keep-alive, pipelining, and a bound on everything that a client may send.
+
+llhttp, the parser of Node.js, reads the requests (`httptools`). What they ask is answered at once,
+in the order in which it came: nothing here waits for anything.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any, Final
+
+import httptools
+
+HEAD_BYTES_MAX: Final = 16_384
+IDLE_S: Final = 75.0  # between two requests of a connection
+PARTIAL_S: Final = 5.0  # for a request to be whole
+SWEEP_S: Final = 1.0
+
+_FRAMING: Final = {b"content-length", b"transfer-encoding"}
+_FRAMING_LENGTHS: Final = {len(each) for each in _FRAMING}
+_CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """Status and body (JSON unless `kind` says otherwise)."""
+
+    status: int
+    body: bytes
+    kind: bytes = b"application/json"
+
+
+Handler = Callable[[bytes], Reply]
+"""Answers the body of one request. Whatever it raises is answered by `Limits.failed`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """The bounds, the secret, and the bodies of answers to what is no question."""
+
+    connections_max: int
+    body_bytes_max: int
+    token: bytes  # empty: none is asked for
+    failed: bytes  # the body of every answer that is an error
+
+
+class Server:
+    """The connections of a gate, all of them."""
+
+    def __init__(
+        self,
+        routes: Mapping[tuple[bytes, bytes], Handler],
+        limits: Limits,
+        broken: Callable[[BaseException], None],
+    ) -> None:
+        """`routes` by method and path; `broken` is told of a handler that raised."""
+        self.routes = routes
+        self.paths = {path for _, path in routes}
+        self.limits = limits
+        self.broken = broken
+        self.draining = False
+        self.connections: dict[Connection, None] = {}  # in order of arrival
+        self._sweeper: asyncio.TimerHandle | None = None
+
+    def connection(self) -> Connection:
+        """A protocol for one connection more; past the limit the longest idle has to go."""
+        return Connection(self)
+
+    def enter(self, connection: Connection) -> None:
+        """Count a connection in, and make room for it."""
+        if len(self.connections) >= self.limits.connections_max:
+            min(self.connections, key=lambda each: each.heard).cut()
+        self.connections[connection] = None
+        if self._sweeper is None:
+            self._sweep_later()
+
+    def drain(self) -> None:
+        """From now on every answer is the last of its connection."""
+        self.draining = True
+
+    def cut_all(self) -> None:
+        """Close what is still open."""
+        if self._sweeper is not None:
+            self._sweeper.cancel()
+        for connection in list(self.connections):
+            connection.close()
+
+    def _sweep_later(self) -> None:
+        self._sweeper = asyncio.get_running_loop().call_later(SWEEP_S, self._sweep)
+
+    def _sweep(self) -> None:
+        now = time.monotonic()
+        for connection in list(self.connections):
+            connection.sweep(now)
+        self._sweep_later()
+
+
+class Connection(asyncio.Protocol):
+    """One client."""
+
+    __slots__ = (
+        "_authorised", "_body", "_carried", "_closing", "_framing", "_head", "_out", "_parser",
+        "_partial", "_server", "_size", "_too_large", "_transport", "_url", "heard",
+    )  # fmt: skip
+
+    def __init__(self, server: Server) -> None:
+        self._server = server
+        self._parser: Any = None
+        self._transport: Any = None
+        self._out: list[bytes] = []
+        self._body: list[bytes] = []
+        self._url = b""
+        self._head = 0  # bytes of the request's head
+        self._size = 0  # bytes of its body
+        self._framing = b""  # the lines that say how long its body is
+        self._authorised = False
+        self._carried = False  # it was, before it is read again
+        self._partial = 0.0  # monotonic: since when a request is not whole; 0: none is
+        self._closing = False
+        self._too_large = 0  # the status that says so
+        self.heard = time.monotonic()
+
+    # -- asyncio's
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin."""
+        self._transport = transport
+        self._parser = httptools.HttpRequestParser(self)
+        self._server.enter(self)
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's
+        """End."""
+        self._server.connections.pop(self, None)
+        self._parser = None  # it and we hold each other
+
+    def data_received(self, data: bytes) -> None:
+        """Answer all requests that are whole with this, in one write."""
+        closing = self._closing
+        if closing:
+            return
+        self.heard = time.monotonic()
+        try:
+            self._feed(data)
+        except httptools.HttpParserError:
+            self._refuse(HTTPStatus.BAD_REQUEST)
+        if self._out:
+            self._transport.write(b"".join(self._out))
+            self._out.clear()
+        if self._closing:
+            self._transport.close()
+
+    def eof_received(self) -> bool:
+        """Close when the client does: what it asked is answered already."""
+        return False
+
+    def pause_writing(self) -> None:
+        """Take nothing more from a client that does not read its answers."""
+        self._transport.pause_reading()
+
+    def resume_writing(self) -> None:
+        """Go on."""
+        self._transport.resume_reading()
+
+    # -- the server's
+
+    def sweep(self, now: float) -> None:
+        """Close a connection that is idle, or too slow with a request."""
+        if self._partial and now - self._partial > PARTIAL_S:
+            self._refuse(HTTPStatus.REQUEST_TIMEOUT)
+            self._transport.write(b"".join(self._out))
+            self._out.clear()
+            self._transport.close()
+        elif now - self.heard > IDLE_S:
+            self._transport.close()
+
+    def cut(self) -> None:
+        """Leave at once."""
+        self._server.connections.pop(self, None)
+        self._transport.abort()
+
+    def close(self) -> None:
+        """Leave, when what is written is on its way."""
+        self._closing = True
+        self._transport.close()
+
+    # -- the parser's
+
+    def on_message_begin(self) -> None:
+        """Forget the request before."""
+        self._url, self._head, self._size = b"", 0, 0
+        self._body.clear()
+        self._too_large = 0
+        self._framing = b""
+        self._authorised = self._carried or not self._server.limits.token
+        self._partial = self.heard
+
+    def on_url(self, url: bytes) -> None:
+        """Add to the path."""
+        self._head += len(url)
+        if self._head <= HEAD_BYTES_MAX:
+            self._url += url
+        else:
+            self._overflow(HTTPStatus.REQUEST_URI_TOO_LONG)
+
+    def on_header(self, name: bytes, value: bytes | None) -> None:
+        """Look at the few that matter."""
+        value = value or b""
+        self._head += len(name) + len(value) + 4
+        if self._head > HEAD_BYTES_MAX:
+            self._overflow(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
+        if len(name) == 13 and name.lower() == b"authorization":
+            wanted = b"Bearer " + self._server.limits.token
+            self._authorised = self._authorised or hmac.compare_digest(value, wanted)
+        elif len(name) in _FRAMING_LENGTHS and name.lower() in _FRAMING:
+            self._framing += b"%b: %b\r\n" % (name, value)
+        elif len(name) == 6 and name.lower() == b"expect" and not self._too_large:
+            self._out.append(_CONTINUE)
+
+    def on_body(self, body: bytes) -> None:
+        """Add to the body."""
+        self._size += len(body)
+        if self._size > self._server.limits.body_bytes_max:
+            self._overflow(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+        elif not self._too_large:
+            self._body.append(body)
+
+    def on_message_complete(self) -> None:
+        """Answer, unless the request is to be read again without an offer: see `_feed`."""
+        connect = self._parser.get_method() == b"CONNECT"  # behind it another protocol begins
+        if self._closing or (self._parser.should_upgrade() and not connect):
+            return
+        self._partial = 0.0
+        keep = self._parser.should_keep_alive() and not (connect or self._server.draining)
+        self._write(self._reply(), keep=keep)
+
+    # -- inside
+
+    def _feed(self, data: bytes) -> None:
+        """Have all of it parsed.
+
+        Java's own client offers HTTP/2 with its first request (`Upgrade: h2c`). llhttp stops there,
+        before the body; the offer is not taken up, so a new parser gets the request without it.
+        """
+        while True:
+            try:
+                self._parser.feed_data(data)
+            except httptools.HttpParserUpgrade as stopped:
+                data = data[stopped.args[0] :]
+            else:
+                return
+            if self._closing:
+                return
+            method, self._carried = self._parser.get_method(), self._authorised
+            self._parser = httptools.HttpRequestParser(self)
+            head = b"%b %b HTTP/1.1\r\n%b\r\n" % (method, self._url, self._framing)
+            self._parser.feed_data(head)
+            self._carried = False
+
+    def _reply(self) -> Reply:
+        server, method = self._server, self._parser.get_method()
+        if not self._authorised:
+            return Reply(HTTPStatus.UNAUTHORIZED, server.limits.failed)
+        path = self._url.partition(b"?")[0]
+        handler = server.routes.get((method, path))
+        if handler is None:
+            known = path in server.paths
+            status = HTTPStatus.METHOD_NOT_ALLOWED if known else HTTPStatus.NOT_FOUND
+            return Reply(status, server.limits.failed)
+        try:
+            return handler(self._body[0] if len(self._body) == 1 else b"".join(self._body))
+        except Exception as error:  # noqa: BLE001 - whatever it is, the message passes
+            server.broken(error)
+            return Reply(HTTPStatus.INTERNAL_SERVER_ERROR, server.limits.failed)
+
+    def _write(self, reply: Reply, *, keep: bool) -> None:
+        self._out.append(_head(reply.status, reply.kind))
+        ending = b"\r\n\r\n" if keep else b"\r\nConnection: close\r\n\r\n"
+        self._out.append(b"%d%b%b" % (len(reply.body), ending, reply.body))
+        self._closing = not keep
+
+    def _overflow(self, status: HTTPStatus) -> None:
+        """Answer what is too large at once, and read no more of it."""
+        if not self._too_large:
+            self._too_large = status
+            self._refuse(status)
+
+    def _refuse(self, status: HTTPStatus) -> None:
+        if not self._closing:
+            self._write(Reply(status, self._server.limits.failed), keep=False)
+
+
+_heads: Final[dict[tuple[int, bytes], bytes]] = {}
+
+
+def _head(status: int, kind: bytes) -> bytes:
+    """The beginning of an answer, up to its length."""
+    if (status, kind) not in _heads:
+        phrase = HTTPStatus(status).phrase.encode()
+        _heads[status, kind] = (
+            b"HTTP/1.1 %d %b\r\nContent-Type: %b\r\nCache-Control: no-store\r\nContent-Length: "
+            % (status, phrase, kind)
+        )
+    return _heads[status, kind]

@@ -1,0 +1,241 @@
+"""Takes events from the event loop to Kafka, by way of the spool, in a thread of its own.
+
+The loop only appends to a bounded queue in memory. librdkafka carries the records: it releases the
+interpreter while it works, and costs a tenth of what a client in Python does. Where the disk does
+not take an event it goes to Kafka directly; where neither does, it is counted as lost.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from functools import partial
+from typing import Any, Final
+
+from confluent_kafka import KafkaError, KafkaException, Message, Producer
+
+from streams.gate.spool import Pair, Segment, Spool
+from streams.telemetry.metrics import Metrics
+
+log = logging.getLogger(__name__)
+
+LINGER_S: Final = 0.01  # what a kill -9 may lose, and what an event waits at most on a calm machine
+BATCH_MAX: Final = 5_000
+IN_FLIGHT_MAX: Final = 20_000
+"""Handed to librdkafka and not acknowledged: 6 MB; the rest waits on disk."""
+DIRECT_MAX: Final = 20_000  # that wait for Kafka in memory where the disk takes none
+TRIM_S: Final = 0.25
+ADOPT_S: Final = 10.0
+PAUSE_S: Final = 1.0  # before an event that Kafka refused is tried again
+FLUSH_S: Final = 5.0  # at the end
+
+_NEVER: Final = {KafkaError.MSG_SIZE_TOO_LARGE, KafkaError.INVALID_MSG}
+"""Errors that will be the same at the next try."""
+
+_ARGUMENTS: Final[Mapping[str, Any]] = {
+    # Java's, on which all producers of the topic must agree.
+    "partitioner": "murmur2_random",
+    "enable.idempotence": True,
+    "linger.ms": 5,
+    "compression.type": "lz4",
+    "queue.buffering.max.messages": 2 * (IN_FLIGHT_MAX + DIRECT_MAX),
+    "message.timeout.ms": 300_000,
+    "reconnect.backoff.max.ms": 2_000,
+}
+
+
+class EventSender:
+    """The way of events out of the gate. `put` is called by the event loop alone."""
+
+    def __init__(
+        self,
+        clients: Mapping[str, Any],
+        topic: str,
+        spool: Spool,
+        metrics: Metrics,
+        queue_max: int,
+        clock_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
+    ) -> None:
+        """`clients` are librdkafka's arguments for the cluster."""
+        self._clients = clients
+        self._topic = topic
+        self._spool = spool
+        self._metrics = metrics
+        self._queue_max = queue_max
+        self._clock_ms = clock_ms
+        self._queue: deque[Pair] = deque()
+        self._direct: deque[tuple[Segment | None, Pair]] = deque()  # Kafka refused, or disk
+        self._direct_at = 0.0
+        self._in_flight = 0
+        self._disk = True
+        self._said = ""
+        self._stop = threading.Event()
+        self._producer: Any = None
+        self._thread = threading.Thread(target=self._run, name="sender", daemon=True)
+        metrics.follow("gate_queue_events", lambda: len(self._queue))
+        metrics.put("gate_spool_up", 1)
+
+    def put(self, key: bytes, value: bytes) -> None:
+        """Hand over one event; never waits."""
+        if len(self._queue) < self._queue_max:
+            self._queue.append((key, value))
+        else:
+            self._past_the_queue(key, value)
+
+    def _past_the_queue(self, key: bytes, value: bytes) -> None:
+        """Give an event to Kafka directly: the thread hangs, on a disk that does not answer.
+
+        What librdkafka cannot hold is lost, and counted.
+        """
+        outcome = "queue_full"
+        if self._producer is not None:
+            with suppress(BufferError, KafkaException):
+                self._producer.produce(self._topic, value, key)
+                outcome = "bypassed"
+        self._metrics.add("gate_events_total", outcome=outcome)
+
+    def start(self) -> None:
+        """Begin to publish; what processes that ended have left goes first."""
+        self._thread.start()
+
+    def close(self, timeout_s: float = FLUSH_S) -> None:
+        """Give Kafka a moment to take what is there; the rest stays on disk for the next."""
+        self._stop.set()
+        self._thread.join(timeout_s + 2 * FLUSH_S)
+
+    # -- in the thread
+
+    def _run(self) -> None:
+        self._producer = Producer(
+            {**self._clients, **_ARGUMENTS}, logger=logging.getLogger("librdkafka")
+        )
+        trim_at = adopt_at = 0.0
+        while not self._stop.is_set():
+            now = time.monotonic()
+            if now >= adopt_at:
+                adopt_at = now + ADOPT_S
+                self._on_disk(self._adopt)
+            if now >= trim_at:
+                trim_at = now + TRIM_S
+                self._on_disk(self._trim)
+            self._turn()
+            self._producer.poll(LINGER_S)
+        self._finish()
+
+    def _turn(self) -> None:
+        """Write what the loop handed over, and hand on what there is room for."""
+        while self._queue:
+            batch = [self._queue.popleft() for _ in range(min(BATCH_MAX, len(self._queue)))]
+            if self._on_disk(lambda: self._spool.append(batch, self._clock_ms())):  # noqa: B023
+                self._disk_takes(takes=True)
+            else:
+                self._past_the_disk(batch)
+            if len(batch) < BATCH_MAX:
+                break
+        if self._direct and time.monotonic() >= self._direct_at:
+            for _ in range(min(len(self._direct), IN_FLIGHT_MAX - self._in_flight)):
+                self._produce(*self._direct.popleft())
+        while (room := min(BATCH_MAX, IN_FLIGHT_MAX - self._in_flight)) > 0:
+            taken: list[tuple[Segment, Pair]] = []
+            self._on_disk(lambda: taken.extend(self._spool.take(room)))  # noqa: B023
+            for segment, pair in taken:
+                self._produce(segment, pair)
+            if len(taken) < room:
+                break
+
+    def _past_the_disk(self, batch: list[Pair]) -> None:
+        room = max(0, DIRECT_MAX - len(self._direct))
+        self._direct.extend((None, pair) for pair in batch[:room])
+        lost = len(batch) - room
+        if lost > 0:
+            self._metrics.add("gate_events_total", lost, outcome="disk_failed")
+
+    def _produce(self, segment: Segment | None, pair: Pair) -> None:
+        try:
+            self._producer.produce(
+                self._topic, pair[1], pair[0], on_delivery=partial(self._delivered, segment, pair)
+            )
+            self._in_flight += 1
+        except (BufferError, KafkaException) as error:
+            self._again(segment, pair, error)
+
+    def _delivered(
+        self, segment: Segment | None, pair: Pair, error: KafkaError | None, _: Message
+    ) -> None:
+        self._in_flight -= 1
+        if error is not None and error.code() not in _NEVER:
+            self._again(segment, pair, error)
+            return
+        outcome = "published" if error is None else "refused"
+        if error is not None:
+            self._say(f"the broker never takes an event: {error.name()}")
+        self._metrics.add("gate_events_total", outcome=outcome)
+        if segment is not None:
+            self._on_disk(lambda: self._spool.done(segment))
+
+    def _again(self, segment: Segment | None, pair: Pair, error: Exception | KafkaError) -> None:
+        """Try once more, in a moment; these are at most as many as were in flight."""
+        self._direct.append((segment, pair))
+        self._direct_at = time.monotonic() + PAUSE_S
+        name = error.name() if isinstance(error, KafkaError) else type(error).__name__
+        self._say(f"events wait for the broker: {name}")
+
+    def _on_disk(self, do: Callable[[], object]) -> bool:
+        """Do it; False if the disk does not let us."""
+        try:
+            do()
+        except OSError as error:
+            self._disk_takes(error.strerror or "", takes=False)
+            return False
+        return True
+
+    def _disk_takes(self, why: str = "", *, takes: bool) -> None:
+        if takes != self._disk:
+            self._disk = takes
+            if takes:
+                log.info("the spool can be used again")
+            else:
+                log.error("the spool cannot be used: %s", why)
+        self._metrics.put("gate_spool_up", takes)
+
+    def _adopt(self) -> None:
+        self._spool.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if found := self._spool.adopt(self._clock_ms()):
+            log.info("%d events of a process that ended are sent again", found)
+
+    def _trim(self) -> None:
+        spool, metrics = self._spool, self._metrics
+        dropped = spool.counts.dropped
+        now_ms = self._clock_ms()
+        spool.trim(now_ms)
+        if dropped < spool.counts.dropped:
+            lost = spool.counts.dropped - dropped
+            metrics.add("gate_events_total", lost, outcome="spool_full")
+            log.error("%d events are lost: they waited too long, or too many do", lost)
+        oldest_ms = spool.oldest_ms()
+        metrics.put("gate_spool_bytes", spool.size())
+        metrics.put("gate_spool_events", spool.waiting() + len(self._direct))
+        metrics.put("gate_spool_age_seconds", max(0, now_ms - (oldest_ms or now_ms)) / 1000)
+
+    def _finish(self) -> None:
+        end = time.monotonic() + FLUSH_S
+        self._turn()
+        while self._in_flight and time.monotonic() < end:
+            self._producer.poll(LINGER_S)
+            self._turn()
+        self._on_disk(lambda: self._spool.trim(self._clock_ms() + 1_000))
+        lost = sum(segment is None for segment, _ in self._direct)
+        if lost:
+            self._metrics.add("gate_events_total", lost, outcome="disk_failed")
+        self._on_disk(self._spool.close)
+        log.info("events are left to the next: %d", self._in_flight + len(self._direct) - lost)
+
+    def _say(self, sentence: str) -> None:
+        """Write a line for each turn of events, not for each event."""
+        if sentence != self._said:
+            self._said = sentence
+            log.warning("%s", sentence)

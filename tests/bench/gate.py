@@ -1,0 +1,148 @@
+"""The gate on one core, its broker and clients on the other: CPU an answer, and how soon."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from contextlib import closing
+from dataclasses import replace
+from itertools import islice
+from pathlib import Path
+from typing import Any, Final
+
+import psutil
+from kafka import KafkaProducer
+
+from streams.cluster.admin import client_arguments
+from streams.cluster.topics import create
+from streams.config import load
+from streams.demo.brokers import Broker
+from streams.gate.bench import Load, Measured, run
+from streams.scenarios import generate
+from streams.wire import encode_action
+from tests.enforce.loop import now_ms
+from tests.enforce.records import action
+from tests.enforce.services import Server
+from tests.ports import free_port
+from tests.waiting import wait_until
+
+QUESTIONS: Final = 20_000  # different ones: a carrier's ordinary traffic, codes among it
+WARM_S: Final = 5.0
+READY_S: Final = 180.0
+
+
+def questions(count: int, held: int) -> tuple[bytes, ...]:
+    """Ordinary messages as a gateway would ask about them; each tenth to somebody under lease."""
+    made = []
+    for n, event in enumerate(islice(generate("ordinary", 1, start_ms=now_ms()), count)):
+        value = event.value
+        body = {"recipient": value["recipient"], "sender": value["sender"], "message_id": f"q{n}"}
+        body["text"] = value.get("text", "")
+        if held and n % 10 == 0:
+            body["recipient"] = recipient(n % held)
+        made.append(json.dumps(body, ensure_ascii=False).encode())
+    return tuple(made)
+
+
+def recipient(n: int) -> str:
+    """One of those under lease."""
+    return f"86139{n:08d}"
+
+
+def fill(broker: Broker, topic: str, leases: int) -> None:
+    """Put so many leases on the throttle topic, an hour long."""
+    at_ms = now_ms()
+    with closing(KafkaProducer(bootstrap_servers=broker.bootstrap, linger_ms=50)) as out:
+        for n in range(leases):
+            one = replace(action(recipient(n), n + 1, at_ms=at_ms, lease_ms=3_600_000))
+            out.send(topic, encode_action(one), key=one.recipient.encode())
+        out.flush()
+
+
+class Bench:
+    """A gate with a broker and leases, on a core of its own if the machine has two."""
+
+    def __init__(self, broker: Broker, folder: Path, leases: int) -> None:
+        name = f"gate-bench-{time.time_ns():x}"
+        self.folder = folder
+        self.port = free_port()
+        config = folder / "gate.toml"
+        topics = ("input", "throttle", "episode", "acks", "override", "everyone", "undeliverable",
+                  "dead_letters")  # fmt: skip
+        config.write_text(
+            f'app_id = "{name}"\nkafka = {{bootstrap = "{broker.bootstrap}"}}\n'
+            "[topics]\npartitions = 32\nreplication = 1\n"
+            + "".join(f'{each} = "{name}.{each}"\n' for each in topics)
+            + "[enforce]\nnew_leases_per_minute = 100_000_000\nrecipients_max = 1_000_000\n"
+            + f'[gate]\nport = {self.port}\nspool_dir = "{folder}/spool-{name}"\n'
+        )
+        self.settings = load(config)
+        create(self.settings)
+        fill(broker, self.settings.topics.throttle, leases)
+        http_port = free_port()
+        self.gate = Server(
+            "gate",
+            [sys.executable, "-m", "streams", "gate", "serve", "--config", config],
+            folder,
+            http_port,
+            {"OTPGUARD_HTTP_PORT": str(http_port), "PYTHONPATH": str(Path.cwd())},
+        )
+        self.http_port = http_port
+        self.leases = leases
+
+    def start(self) -> psutil.Process:
+        """Start it and wait until it holds the leases."""
+        self.gate.start()
+        assert self.gate.process is not None
+        process = psutil.Process(self.gate.process.pid)
+        cores = sorted(os.sched_getaffinity(0))
+        if len(cores) > 1:
+            process.cpu_affinity([cores[0]])
+            os.sched_setaffinity(0, cores[1:])
+        wait_until(lambda: self.counted("leases_held") >= self.leases, "all are held")
+        return process
+
+    def counted(self, name: str) -> float:
+        """A metric of the gate, added up."""
+        import urllib.request
+
+        url = f"http://127.0.0.1:{self.http_port}/metrics"
+        with urllib.request.urlopen(url, timeout=30) as got:
+            lines = got.read().decode().splitlines()
+        return sum(
+            float(line.rpartition(" ")[2])
+            for line in lines
+            if line.startswith((f"otpguard_{name} ", f"otpguard_{name}{{"))
+        )
+
+
+def measure(
+    broker: Broker, *, rate: float, seconds: float, leases: int, folder: Path
+) -> dict[str, Any]:
+    """CPU, times and memory at a steady rate, with so many leases held."""
+    bench = Bench(broker, folder, leases)
+    client_arguments(bench.settings.kafka)
+    asked = questions(QUESTIONS, leases)
+    affinity = os.sched_getaffinity(0)
+    try:
+        process = bench.start()
+        load_ = Load(rate, WARM_S, 8, "8617000990000", bodies=asked)
+        run(bench.settings.gate, load_)
+        before, memory = process.cpu_times(), process.memory_info().rss
+        found: Measured = run(bench.settings.gate, replace(load_, seconds=seconds))
+        after = process.cpu_times()
+        cpu_s = after.user + after.system - before.user - before.system
+        return {
+            **found.document(),
+            "cpu_us": round(cpu_s / max(1, len(found.times_s)) * 1e6, 1),
+            "p95_ms": round(found.at(0.95), 3),
+            "leases": leases,
+            "rss_mb": round(process.memory_info().rss / 1e6, 1),
+            "grown_mb": round((process.memory_info().rss - memory) / 1e6, 1),
+            "load": round(os.getloadavg()[0], 1),
+        }
+    finally:
+        os.sched_setaffinity(0, affinity)
+        bench.gate.stop()

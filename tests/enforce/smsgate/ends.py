@@ -1,0 +1,150 @@
+"""SMSGate's own client and server, with our handler between them, in a process of Java."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import os
+import queue
+import shutil
+import subprocess
+import tempfile
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from smpp.pdu.pdu_types import CommandStatus
+
+from tests.clusters import run_tool
+from tests.enforce.services import need
+from tests.ports import free_port
+
+HANDLER = Path("deploy/gateways/smsgate")
+ENDS = Path(__file__).with_name("Ends.java")
+CODES = {"cmpp20": "99", "cmpp30": "99", "sgip": "30", "smgp": "99", "smpp": "69"}
+"""Results by which the handler refuses, as its README says."""
+UCS2, GBK = 8, 15  # of the field that tells a text's coding
+OK, THROTTLED = CommandStatus.ESME_ROK, CommandStatus.ESME_RTHROTTLED
+PATIENCE_S = 90.0
+
+
+def built() -> Path:
+    """The folder with the handler's jar and `lib`, built by Maven if it is not there."""
+    need("mvn", "maven")
+    sources = sorted([HANDLER / "pom.xml", *HANDLER.rglob("*.java")])
+    digest = hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()[:16]
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    target = cache / "otpguard" / f"smsgate-{digest}"
+    if not target.is_dir():
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=target.parent) as scratch:
+            new = Path(scratch, "target")
+            words = [f"-DbuildDirectory={new}", "package"]
+            run_tool(["mvn", "-q", "-B", "-f", str(HANDLER / "pom.xml"), *words])
+            shutil.move(new, target)
+    return target
+
+
+class Ends:
+    """A sender and a gateway of one protocol; what the gateway lets through is `reached`."""
+
+    def __init__(self, protocol: str, gate_port: int, folder: Path) -> None:
+        self.protocol = protocol
+        self.port = free_port()
+        self.reached: Counter[tuple[str, str]] = Counter()  # by recipient and text
+        self.results: Counter[str] = Counter()
+        self._answers: queue.Queue[str] = queue.Queue()
+        self._number = 0
+        jars = built()
+        self._log = (folder / f"{protocol}.log").open("wb")
+        self._process = subprocess.Popen(
+            [
+                "java", "-Xmx256m", "-cp", f"{next(jars.glob('*.jar'))}:{jars}/lib/*", str(ENDS),
+                protocol, str(self.port), str(gate_port),
+            ],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._log,
+            text=True,
+            encoding="utf-8",
+        )  # fmt: skip
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+        assert self._next() == "READY"
+
+    def _read(self) -> None:
+        assert self._process.stdout is not None
+        for line in self._process.stdout:
+            kind, _, rest = line.strip().partition(" ")
+            if kind == "REACHED":
+                recipient, _, text = rest.partition(" ")
+                self.reached[recipient, base64.b64decode(text).decode()] += 1
+            elif kind in ("READY", "RESULT", "GATE"):
+                self._answers.put(line.strip())
+
+    def _next(self) -> str:
+        try:
+            return self._answers.get(timeout=PATIENCE_S)
+        except queue.Empty:
+            pytest.fail(f"{self.protocol}: no answer; see {self._log.name}")
+
+    def submit(self, recipient: str, sender: str, text: str) -> CommandStatus:
+        """Submit one message, in as many parts as it takes, and return what became of it."""
+        self._number += 1
+        coding = UCS2
+        if self._number % 2:
+            try:
+                text.encode("gbk")
+                coding = GBK
+            except UnicodeEncodeError:
+                pass
+        octets = base64.b64encode(text.encode()).decode()
+        line = "\t".join([str(self._number), recipient, sender, str(coding), octets])
+        assert self._process.stdin is not None
+        self._process.stdin.write(line + "\n")
+        self._process.stdin.flush()
+        kind, number, *results = self._next().split(" ")
+        assert (kind, number) == ("RESULT", str(self._number))
+        self.results.update(results)
+        assert len(set(results)) == 1, results  # all parts share the fate of the message
+        if results[0] == CODES[self.protocol]:
+            return THROTTLED
+        assert results[0] == "0", results
+        return OK
+
+    def wait(self, seconds: float) -> None:
+        """Do nothing for so long; SMSGate keeps the session alive."""
+        time.sleep(max(0.0, seconds))
+
+    def close(self) -> dict[str, int]:
+        """End it; returns how many the gate was asked, refused, and did not answer."""
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        _, *numbers = self._next().split(" ")
+        self._process.wait(PATIENCE_S)
+        return dict(zip(("asked", "refused", "unanswered"), map(int, numbers), strict=True))
+
+    def end(self) -> None:
+        """Leave nothing running."""
+        if self._process.poll() is None:
+            self._process.kill()
+            self._process.wait()
+        for pipe in (self._process.stdin, self._process.stdout):
+            if pipe is not None and not pipe.closed:
+                pipe.close()
+        self._reader.join(PATIENCE_S)
+        self._log.close()
+
+
+@contextmanager
+def ends(protocol: str, gate_port: int, folder: Path) -> Iterator[Ends]:
+    made: Any = Ends(protocol, gate_port, folder)
+    try:
+        yield made
+    finally:
+        made.end()

@@ -1,0 +1,102 @@
+"""The contract: what is read, what is answered, and the description that says the same."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import jsonschema
+import msgspec
+import pytest
+import yaml
+
+from streams.gate import contract
+from streams.gate.contract import (
+    PASSES,
+    AnswerReason,
+    Submission,
+    Told,
+    encode,
+    refused,
+    submission,
+)
+from streams.telemetry.metrics import GATE_WHYS
+
+DESCRIBED: dict[str, Any] = yaml.safe_load(contract.openapi())
+
+
+def schema(name: str) -> dict[str, Any]:
+    """A schema of the description, for a validator."""
+    return {"$ref": f"#/components/schemas/{name}", "components": DESCRIBED["components"]}
+
+
+def test_the_description_has_every_field_and_its_limits() -> None:
+    fields = {each.encode_name: each for each in msgspec.structs.fields(Submission)}
+    properties = DESCRIBED["components"]["schemas"]["Submission"]["properties"]
+    assert properties.keys() == fields.keys()
+    ours = msgspec.json.schema(Submission)["$defs"]["Submission"]
+    for name, described in properties.items():
+        made = ours["properties"][name]
+        kinds = made.get("anyOf", [made])
+        for limit in ("maxLength", "minimum", "maximum", "enum"):
+            told = next((k[limit] for k in kinds if limit in k), None)
+            found = described.get(limit)
+            assert (sorted(found) if limit == "enum" and found else found) == told, name
+        types = described["type"] if isinstance(described["type"], list) else [described["type"]]
+        assert ("null" in types) == any(kind.get("type") == "null" for kind in kinds), name
+    required = DESCRIBED["components"]["schemas"]["Submission"]["required"]
+    assert sorted(required) == sorted(ours["required"])
+    bulk = DESCRIBED["components"]["schemas"]["Bulk"]["properties"]["messages"]
+    assert bulk["maxItems"] == contract.BULK_MAX
+
+
+def test_the_description_has_every_reason_and_so_has_the_metric() -> None:
+    told = DESCRIBED["components"]["schemas"]["Told"]["properties"]
+    assert told["why"]["enum"] == list(AnswerReason)
+    assert tuple(AnswerReason) == GATE_WHYS
+
+
+def test_the_description_is_openapi() -> None:
+    assert DESCRIBED["openapi"].startswith("3.1")
+    jsonschema.Draft202012Validator.check_schema(schema("Submission"))
+    for path, methods in DESCRIBED["paths"].items():
+        assert path.startswith("/v1/")
+        for operation in methods.values():
+            assert {"operationId", "summary", "responses"} <= operation.keys()
+            assert "200" in operation["responses"]
+            assert "default" in operation["responses"]
+
+
+def test_answers_are_as_described() -> None:
+    for told in (*PASSES.values(), refused("1:sms.delivery.v1:0:7")):
+        value = json.loads(encode(told))
+        jsonschema.validate(value, schema("Told"))
+        assert (value["ruling"] == "refuse") == (told.retry == "permanent")
+    assert set(PASSES) == set(AnswerReason) - {AnswerReason.REFUSE}
+    assert encode(Told("pass", AnswerReason.NO_LEASE)) == b'{"ruling":"pass","why":"no_lease"}'
+
+
+@pytest.mark.parametrize(
+    ("body", "valid"),
+    [
+        ({"recipient": "1", "message_id": "m"}, True),
+        ({"recipient": "1", "message_id": "m", "text": None, "unknown": [1]}, True),
+        ({"recipient": "1"}, False),
+        ({"message_id": "m"}, False),
+        ({"recipient": 8613900000001, "message_id": "m"}, False),
+        ({"recipient": "1" * 129, "message_id": "m"}, False),
+        ({"recipient": "1", "message_id": "m", "segment": 0}, False),
+        ({"recipient": "1", "message_id": "m", "segment": 256}, False),
+        ({"recipient": "1", "message_id": "m", "event_time_ms": 1_760_000_000}, False),
+        ({"recipient": "1", "message_id": "m", "direction": "up"}, False),
+        ({"recipient": "1", "message_id": "m", "sender": "s" * 65}, False),
+    ],
+)
+def test_a_question_is_read_as_it_is_described(body: dict[str, Any], valid: bool) -> None:
+    validator = jsonschema.Draft202012Validator(schema("Submission"))
+    assert validator.is_valid(body) is valid
+    if valid:
+        assert submission(json.dumps(body).encode()).recipient == body["recipient"]
+    else:
+        with pytest.raises(msgspec.ValidationError):
+            submission(json.dumps(body).encode())

@@ -1,0 +1,156 @@
+"""One question: its ruling, its event, and what passes because something is wrong."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from streams.gate.contract import AnswerReason
+from streams.telemetry.metrics import GATE_WHYS
+from tests.streams.gate.asked import BANK, FLOOD, NOW_MS, VICTIM, desk
+
+
+def test_without_a_lease_everything_passes_and_is_reported_under_the_canonical_key() -> None:
+    made = desk()
+    assert made.ask(recipient="+86 139 0000 0001", **FLOOD) == {
+        "ruling": "pass", "why": "no_lease",
+    }  # fmt: skip
+    [(key, value)] = made.events
+    assert key == VICTIM.encode()
+    event = json.loads(value)
+    assert (event["recipient"], event["signature"], event["category"], event["status"]) == (
+        VICTIM, "从未见过", "otp", "accepted",
+    )  # fmt: skip
+    assert event["event_time_ms"] == NOW_MS
+
+
+def test_under_a_lease_the_flood_is_refused_for_good_and_the_bank_passes() -> None:
+    made = desk()
+    made.hold()
+    assert made.ask(**FLOOD) == {
+        "ruling": "refuse", "why": "refuse", "action_id": "a1", "retry": "permanent",
+    }  # fmt: skip
+    assert made.ask(**BANK)["why"] == "trusted"
+    assert made.ask(text="今晚一起吃饭吗", sender="10690000123")["why"] == "not_a_code"
+    assert made.ask(recipient="8613900000002", **FLOOD)["why"] == "no_lease"
+    assert [value["status"] for value in made.values()] == [
+        "refused", "accepted", "accepted", "accepted",
+    ]  # fmt: skip
+    assert list(made.memory.refused(["a1"])) == [1]
+
+
+def test_what_the_lease_lets_pass_is_known() -> None:
+    from detectors.leases.gate import Lease
+    from detectors.model.event import platform_id
+    from detectors.model.records import ALWAYS_PASS, Scope
+    from streams.enforce.gateway import Order
+
+    made = desk()
+    scope = Scope("otp", ALWAYS_PASS, (platform_id("sig:从未见过"),), ())
+    made.memory.apply([Order(VICTIM, Lease("a1", NOW_MS + 1_000, scope))])
+    assert made.ask(**FLOOD)["why"] == "known"
+
+
+def test_at_its_end_a_lease_is_over_though_nobody_took_it_away() -> None:
+    made = desk()
+    made.hold(lasts_ms=1_000)
+    made.now_ms += 999
+    assert made.ask(**FLOOD)["ruling"] == "refuse"
+    made.now_ms += 1
+    assert made.ask(**FLOOD) == {"ruling": "pass", "why": "over"}
+
+
+def test_before_all_leases_are_read_it_says_so_and_those_that_are_known_hold() -> None:
+    made = desk()
+    made.rebuilt = False
+    assert made.ask(**FLOOD) == {"ruling": "pass", "why": "rebuilding"}
+    made.hold()
+    assert made.ask(**FLOOD)["ruling"] == "refuse"
+    assert len(made.events) == 2
+
+
+@pytest.mark.parametrize(
+    ("fields", "why"),
+    [
+        ({"recipient": "nonsense"}, "bad_recipient"),
+        ({"direction": "mo", **FLOOD}, "mobile_originated"),
+    ],
+)
+def test_some_questions_have_an_answer_of_their_own(fields: dict[str, Any], why: str) -> None:
+    made = desk()
+    made.hold()
+    assert made.ask(**fields) == {"ruling": "pass", "why": why}
+    assert len(made.events) == (why != "bad_recipient")
+
+
+def test_later_parts_share_the_fate_of_the_first() -> None:
+    made = desk()
+    made.hold()
+    first, later = {**FLOOD, "segments": 2, "reference": 7}, {"text": "续", "sender": "10690000123"}
+    assert made.ask(segment=1, **first)["ruling"] == "refuse"
+    assert made.ask(segment=2, segments=2, reference=7, **later)["ruling"] == "refuse"
+    assert made.ask(segment=2, segments=2, reference=8, **later)["ruling"] == "pass"
+    made.memory.release([VICTIM])
+    assert made.ask(segment=2, segments=2, reference=7, **later)["ruling"] == "pass"
+
+
+def test_a_bulk_is_answered_in_its_order() -> None:
+    made = desk()
+    made.hold()
+    messages = [
+        {"recipient": VICTIM, "message_id": f"m{n}", **each}
+        for n, each in enumerate((FLOOD, BANK, {**FLOOD, "recipient": "x"}))
+    ]
+    reply = made.gate.submit_bulk(json.dumps({"messages": messages}).encode())
+    assert [each["why"] for each in json.loads(reply.body)["answers"]] == [
+        "refuse", "trusted", "bad_recipient",
+    ]  # fmt: skip
+    assert len(made.events) == 2
+    too_many = {"messages": [{"recipient": VICTIM, "message_id": "m"}] * 201}
+    assert made.gate.submit_bulk(json.dumps(too_many).encode()).status == 400
+
+
+def test_a_report_asks_nothing_and_says_what_the_gateway_did() -> None:
+    made = desk()
+    made.hold()
+    body = {"recipient": VICTIM, "message_id": "m1", "status": "rejected", **FLOOD}
+    assert json.loads(made.gate.report(json.dumps(body).encode()).body)["why"] == "reported"
+    many = json.dumps({"messages": [body, body]}).encode()
+    assert json.loads(made.gate.report(many).body)["ruling"] == "pass"
+    assert [value["status"] for value in made.values()] == ["rejected"] * 3
+    assert list(made.memory.refused(["a1"])) == [0]
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"{", b"[]", b'{"recipient":1}', b"\xff\xfe", b"[" * 100_000, b'"messages"']
+)
+def test_what_is_no_question_is_answered_with_pass(body: bytes) -> None:
+    made = desk()
+    made.hold()
+    for form in (made.gate.submit, made.gate.submit_bulk, made.gate.report):
+        reply = form(body)
+        assert reply.status == 400
+        assert json.loads(reply.body) == {"ruling": "pass", "why": "unreadable"}
+    assert made.events == []
+
+
+def test_every_answer_is_counted_by_its_reason() -> None:
+    made = desk()
+    made.hold()
+    for fields in (FLOOD, BANK, {**FLOOD, "recipient": "8613900000002"}):
+        made.ask(**fields)
+    for why in ("refuse", "trusted", "no_lease"):
+        assert made.counted("gate_answers_total", why=why) == 1
+    assert made.counted("gate_answer_seconds_count") == 3
+    assert set(GATE_WHYS) == set(AnswerReason)
+
+
+def test_a_text_is_in_no_event_and_no_log(caplog: pytest.LogCaptureFixture) -> None:
+    made = desk()
+    made.ask(**FLOOD)
+    made.gate.broken(ValueError(FLOOD["text"]))
+    assert "482913" not in made.events[0][1].decode()
+    assert "482913" not in caplog.text
+    assert made.counted("gate_failures_total") == 1

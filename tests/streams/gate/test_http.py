@@ -1,0 +1,258 @@
+"""HTTP: keep-alive, pipelining, bounds on all that a client may send, and a fuzz of all of it."""
+
+from __future__ import annotations
+
+import json
+import random
+import socket
+import time
+from pathlib import Path
+
+import pytest
+
+from streams.gate import http
+from streams.gate.http import Reply
+from tests.streams.gate.asked import (
+    BANK,
+    FLOOD,
+    answers,
+    desk,
+    question,
+    request,
+    served,
+    statuses,
+)
+
+ECHO = {(b"POST", b"/echo"): lambda body: Reply(200, body)}
+CLOSE = "Connection: close"
+
+
+def test_a_connection_is_kept_and_questions_may_be_sent_before_answers_come(tmp_path: Path) -> None:
+    made = desk()
+    made.hold()
+    many = [request(body=question(**each)) for each in (FLOOD, BANK, FLOOD) * 50]
+    with served(tmp_path, made.gate) as place:
+        found = answers(place.talk(b"".join(many)))
+    whys = [json.loads(body)["why"] for _, body in found]
+    assert whys == ["refuse", "trusted", "refuse"] * 50
+    assert len(made.events) == 150
+
+
+def test_a_request_may_come_a_byte_at_a_time_and_in_chunks(tmp_path: Path) -> None:
+    with served(tmp_path, routes_=dict(ECHO)) as place:
+        whole = request("/echo", b"hello")
+        assert answers(place.talk(*(whole[n : n + 1] for n in range(len(whole))))) == [
+            (200, b"hello")
+        ]
+        chunked = (
+            b"POST /echo?x=1 HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n"
+            b"3\r\nhel\r\n2\r\nlo\r\n0\r\n\r\n"
+        )
+        assert answers(place.talk(chunked)) == [(200, b"hello")]
+
+
+@pytest.mark.parametrize(
+    ("octets", "status"),
+    [
+        (request("/nowhere"), 404),
+        (request("/echo", method="GET"), 405),
+        (b"nonsense\r\n\r\n", 400),
+        (b"CONNECT a:1 HTTP/1.1\r\n\r\n", 404),
+        (b"POST /echo HTTP/1.1\r\nContent-Length: -1\r\n\r\n", 400),
+        (b"POST /echo HTTP/1.1\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n", 400),
+        (b"POST /" + b"a" * 20_000 + b" HTTP/1.1\r\n\r\n", 414),
+        (b"POST /echo HTTP/1.1\r\nA: " + b"a" * 20_000 + b"\r\n\r\n", 431),
+        (request("/echo", b"x" * 2_000), 413),
+    ],
+)
+def test_what_is_no_request_is_answered_and_passes(
+    tmp_path: Path, octets: bytes, status: int
+) -> None:
+    with served(tmp_path, routes_=dict(ECHO), body_bytes_max=1_000) as place:
+        found = answers(place.talk(octets))
+        assert [each for each, _ in found] == [status]
+        assert json.loads(found[0][1])["ruling"] == "pass"
+        assert statuses(place.talk(request("/echo", b"x"))) == [200]  # and the next is served
+
+
+def test_an_offer_of_another_protocol_is_not_taken_up(tmp_path: Path) -> None:
+    offer = (
+        b"POST /echo HTTP/1.1\r\nUpgrade: h2c\r\nConnection: Upgrade\r\nContent-Length: 2\r\n\r\nhi"
+    )
+    with served(tmp_path, routes_=dict(ECHO)) as place:
+        assert answers(place.talk(offer + offer)) == [(200, b"hi")] * 2
+        assert answers(place.talk(*(offer[n : n + 3] for n in range(0, len(offer), 3)))) == [
+            (200, b"hi")
+        ]
+    with served(tmp_path, routes_=dict(ECHO), token=b"t") as place:
+        right = offer.replace(b"Upgrade: h2c", b"Upgrade: h2c\r\nAuthorization: Bearer t")
+        assert statuses(place.talk(right + offer)) == [200, 401]
+
+
+def test_a_handler_that_fails_costs_its_own_answer(tmp_path: Path) -> None:
+    def fails(body: bytes) -> Reply:
+        raise ValueError(body)
+
+    table = {**ECHO, (b"POST", b"/fails"): fails}
+    with served(tmp_path, routes_=table) as place:
+        both = place.talk(request("/fails", b"x") + request("/echo", b"x"))
+        assert statuses(both) == [500, 200]
+
+
+def test_with_a_token_nobody_else_is_answered(tmp_path: Path) -> None:
+    made = desk()
+    made.hold()
+    with served(tmp_path, made.gate, token=b"secret") as place:
+        for header in ("X: y", "Authorization: Bearer wrong", "Authorization: secret"):
+            [(status, body)] = answers(
+                place.talk(request("/v1/submit", question(**FLOOD), "POST", header))
+            )
+            assert (status, json.loads(body)["why"]) == (401, "unreadable")
+        assert made.events == []
+        right = request("/v1/submit", question(**FLOOD), "POST", "authorization: Bearer secret")
+        both = answers(place.talk(right + request("/v1/submit", question(**FLOOD))))
+        assert [status for status, _ in both] == [200, 401]  # each request for itself
+
+
+def test_a_client_that_waits_before_its_body_is_told_to_go_on(tmp_path: Path) -> None:
+    with served(tmp_path, routes_=dict(ECHO)) as place:
+        found = place.talk(request("/echo", b"hello", "POST", "Expect: 100-continue"))
+        assert found.startswith(b"HTTP/1.1 100")
+        assert answers(found) == [(200, b"hello")]
+
+
+def test_past_the_limit_the_longest_idle_connection_goes_and_the_newest_is_answered(
+    tmp_path: Path,
+) -> None:
+    with served(tmp_path, routes_=dict(ECHO), connections_max=3) as place:
+        idle = []
+        for _ in range(3):
+            client = socket.socket(socket.AF_UNIX)
+            client.settimeout(60)
+            client.connect(str(place.path))
+            client.sendall(request("/echo", b"x"))
+            client.recv(1_000)
+            idle.append(client)
+        assert statuses(place.talk(request("/echo", b"x"))) == [200]
+        assert idle[0].recv(1_000) == b""
+        idle[2].sendall(request("/echo", b"x"))
+        assert idle[2].recv(1_000)
+        for client in idle:
+            client.close()
+
+
+def test_who_dawdles_with_a_request_or_stays_for_nothing_is_cut_off(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(http, "PARTIAL_S", 0.2)
+    monkeypatch.setattr(http, "SWEEP_S", 0.05)
+    with served(tmp_path, routes_=dict(ECHO)) as place:
+        with socket.socket(socket.AF_UNIX) as client:
+            client.settimeout(60)
+            client.connect(str(place.path))
+            client.sendall(b"POST /echo HTTP/1.1\r\n")
+            assert client.recv(1_000).startswith(b"HTTP/1.1 408")
+            assert client.recv(1_000) == b""
+        monkeypatch.setattr(http, "IDLE_S", 0.2)
+        with socket.socket(socket.AF_UNIX) as client:
+            client.settimeout(60)
+            client.connect(str(place.path))
+            assert client.recv(1_000) == b""
+
+
+def test_a_server_that_leaves_answers_each_connection_once_more(tmp_path: Path) -> None:
+    with served(tmp_path, routes_=dict(ECHO)) as place:
+        with socket.socket(socket.AF_UNIX) as client:
+            client.settimeout(60)
+            client.connect(str(place.path))
+            client.sendall(request("/echo", b"x"))
+            assert b"Connection: close" not in client.recv(1_000)
+            place.run(place.server.drain)
+            client.sendall(request("/echo", b"x") * 2)
+            found = b"".join(iter(lambda: client.recv(1_000), b""))
+        assert statuses(found) == [200]
+        assert b"Connection: close" in found
+
+
+def test_a_client_that_reads_no_answers_is_read_no_more(tmp_path: Path) -> None:
+    table = {(b"POST", b"/echo"): lambda _: Reply(200, b"x" * 10_000)}
+    with served(tmp_path, routes_=table) as place:
+        with socket.socket(socket.AF_UNIX) as client:
+            client.settimeout(1.0)
+            client.connect(str(place.path))
+            sent = 0
+            try:
+                while sent < 100_000_000:
+                    sent += client.send(request("/echo") * 100)
+            except TimeoutError:
+                pass
+            assert sent < 10_000_000
+        assert statuses(place.talk(request("/echo"))) == [200]
+
+
+def _mutated(chance: random.Random, octets: bytes) -> bytes:
+    made = bytearray(octets)
+    for _ in range(chance.randrange(1, 6)):
+        at = chance.randrange(len(made)) if made else 0
+        match chance.randrange(5):
+            case 0 if made:
+                made[at] = chance.randrange(256)
+            case 1:
+                made[at:at] = chance.randbytes(chance.randrange(1, 9))
+            case 2:
+                del made[at : at + chance.randrange(1, 9)]
+            case 3:
+                made[at:at] = chance.choice(
+                    [b"\r\n", b"\r\n\r\n", b"0\r\n", b"\0", b'"', b"{", b"\xed\xa0\x80", b"\\ud800"]
+                )
+            case _:
+                made += made[at : at + 40]
+    return bytes(made)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_of_five_thousand_hostile_requests_none_crashes_and_each_is_answered(
+    tmp_path: Path, seed: int
+) -> None:
+    """The well-formed request behind each hostile one, on a connection of its own, is answered."""
+    chance = random.Random(seed)
+    made = desk()
+    made.hold()
+    good = question(**FLOOD)
+    wholes = [
+        request(body=good),
+        request("/v1/submit/bulk", b'{"messages":[' + good + b"]}"),
+        request("/v1/report", good),
+        b"POST /v1/submit HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n",
+    ]
+    bodies = 0
+    with served(tmp_path, made.gate) as place:
+        for n in range(5_000):
+            if n % 2:  # hostile in its body, so that it is a request: it is answered in every case
+                body = _mutated(chance, good)
+                octets = request(chance.choice(["/v1/submit", "/v1/report"]), body, "POST", CLOSE)
+                found = answers(place.talk(octets))
+                assert len(found) == 1, octets
+                assert json.loads(found[0][1])["ruling"] in ("pass", "refuse")
+                bodies += found[0][0] == 200
+            else:
+                place.talk(_mutated(chance, chance.choice(wholes)))
+        assert statuses(place.talk(request(body=good))) == [200]
+        assert place.run(lambda: len(place.server.connections)) <= 1
+    assert bodies > 50
+    assert made.counted("gate_failures_total") == 0
+
+
+def test_it_answers_at_once_while_others_hold_half_a_request(tmp_path: Path) -> None:
+    with served(tmp_path, routes_=dict(ECHO)) as place:
+        held = []
+        for _ in range(20):
+            client = socket.socket(socket.AF_UNIX)
+            client.connect(str(place.path))
+            client.sendall(b"POST /echo HTTP/1.1\r\nContent-Length: 5\r\n\r\nhe")
+            held.append(client)
+        began = time.monotonic()
+        assert statuses(place.talk(request("/echo", b"x"))) == [200]
+        assert time.monotonic() - began < 60
+        for client in held:
+            client.close()

@@ -1,0 +1,40 @@
+"""The gate's memory of leases; that it obeys as every gateway does is the contract's test."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from streams.gate.leases import LeaseMemory
+
+
+def test_counts_are_taken_once() -> None:
+    memory = LeaseMemory()
+    for action in ("a1", "a1", "a2"):
+        memory.count(action)
+    assert sorted(memory.counted()) == ["a1", "a2"]
+    assert list(memory.refused(["a1", "nobody"])) == [2, 0]
+    assert list(memory.refused(["a1", "a2"])) == [0, 1]
+
+
+def test_counts_that_nobody_took_are_the_next_process_s(tmp_path: Path) -> None:
+    first, second = LeaseMemory(tmp_path), LeaseMemory(tmp_path)
+    first.count("a1")
+    first.leave()
+    second.count("a1")
+    assert list(second.refused(["a1"])) == [2]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_that_is_no_count_and_a_folder_that_is_gone_cost_nothing(tmp_path: Path) -> None:
+    (tmp_path / "refused-1-x.json").write_bytes(b"{")
+    memory = LeaseMemory(tmp_path)
+    memory.count("a1")
+    assert list(memory.refused(["a1"])) == [1]
+    gone = LeaseMemory(tmp_path / "nowhere")
+    gone.count("a1")
+    gone.leave()
+    assert list(gone.counted()) == []
+
+
+def test_another_process_is_another_memory() -> None:
+    assert LeaseMemory().health() != LeaseMemory().health()

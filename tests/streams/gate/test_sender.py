@@ -1,0 +1,269 @@
+"""Events on their way to Kafka: nothing that Kafka, disk or both do makes anybody wait."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from confluent_kafka import KafkaError
+
+from streams.gate import sender as sender_
+from streams.gate.sender import EventSender
+from streams.gate.spool import Spool
+from streams.telemetry.metrics import Metrics
+from tests.waiting import wait_until
+
+
+class Broker:
+    """librdkafka's producer, with a broker behind it that is up, away, or says no."""
+
+    def __init__(self) -> None:
+        self.up = True
+        self.error: KafkaError | None = None
+        self.full = False
+        self.taken: list[tuple[bytes, bytes]] = []
+        self.waiting: deque[tuple[bytes, bytes, Any]] = deque()
+
+    def __call__(self, arguments: dict[str, Any], **more: Any) -> Broker:
+        assert arguments["partitioner"] == "murmur2_random"
+        assert arguments["enable.idempotence"]
+        return self
+
+    def produce(self, topic: str, value: bytes, key: bytes, on_delivery: Any = None) -> None:
+        assert topic == "input"
+        if self.full:
+            raise BufferError
+        self.waiting.append((key, value, on_delivery))
+
+    def poll(self, timeout_s: float) -> int:
+        if not (self.up and self.waiting):
+            time.sleep(min(timeout_s, 0.002))
+            return 0
+        for _ in range(len(self.waiting)):
+            key, value, told = self.waiting.popleft()
+            if self.error is None:
+                self.taken.append((key, value))
+            if told is not None:
+                told(self.error, None)
+        return 1
+
+
+class Bench:
+    def __init__(self, folder: Path, broker: Broker, **limits: Any) -> None:
+        self.metrics = Metrics("gate")
+        told = {"bytes_max": 1 << 26, "age_max_ms": 3_600_000, "queue_max": 50_000, **limits}
+        queue_max = told.pop("queue_max")
+        self.spool = Spool(folder, **told)
+        self.sender = EventSender({}, "input", self.spool, self.metrics, queue_max)
+        self.broker = broker
+
+    def put(self, count: int, first: int = 0) -> None:
+        for n in range(first, first + count):
+            self.sender.put(b"k", b"%d" % n)
+
+    def outcomes(self) -> dict[str, float]:
+        name = "gate_events_total"
+        sample = self.metrics.registry.get_sample_value
+        found = {
+            each: sample(f"otpguard_{name}", {"outcome": each}) or 0.0 for each in all_outcomes()
+        }
+        return {each: count for each, count in found.items() if count}
+
+    def gauge(self, name: str) -> float:
+        return self.metrics.registry.get_sample_value(f"otpguard_{name}") or 0.0
+
+
+def all_outcomes() -> tuple[str, ...]:
+    from streams.telemetry.metrics import GATE_OUTCOMES
+
+    return GATE_OUTCOMES
+
+
+@pytest.fixture
+def broker(monkeypatch: pytest.MonkeyPatch) -> Broker:
+    made = Broker()
+    monkeypatch.setattr(sender_, "Producer", made)
+    monkeypatch.setattr(sender_, "PAUSE_S", 0.02)
+    monkeypatch.setattr(sender_, "TRIM_S", 0.02)
+    return made
+
+
+@pytest.fixture
+def start(tmp_path: Path, broker: Broker) -> Iterator[Callable[..., Bench]]:
+    made: list[Bench] = []
+
+    def begin(**limits: Any) -> Bench:
+        bench = Bench(tmp_path / "spool", broker, **limits)
+        bench.sender.start()
+        made.append(bench)
+        return bench
+
+    yield begin
+    for bench in made:
+        broker.up, broker.full = True, False
+        bench.sender.close()
+
+
+def values(broker: Broker) -> list[int]:
+    return [int(value) for _, value in broker.taken]
+
+
+def test_events_reach_kafka_in_order_and_leave_nothing_on_disk(
+    start: Callable[..., Bench], broker: Broker, tmp_path: Path
+) -> None:
+    bench = start()
+    bench.put(1_000)
+    wait_until(lambda: len(broker.taken) == 1_000, "all are taken")
+    assert values(broker) == list(range(1_000))
+    bench.sender.close()
+    assert not list(tmp_path.rglob("*.events"))
+    assert bench.outcomes() == {"published": 1_000}
+
+
+def test_while_kafka_is_away_events_wait_on_disk_and_come_in_order(
+    start: Callable[..., Bench], broker: Broker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sender_, "IN_FLIGHT_MAX", 100)
+    bench = start()
+    broker.up = False
+    bench.put(5_000)
+    wait_until(lambda: bench.gauge("gate_spool_events") == 5_000, "all are on disk")
+    assert len(broker.waiting) == 100
+    broker.up = True
+    wait_until(lambda: len(broker.taken) == 5_000, "all are taken")
+    assert values(broker) == list(range(5_000))
+
+
+def test_what_kafka_refuses_for_now_is_tried_again_and_for_good_is_counted(
+    start: Callable[..., Bench], broker: Broker
+) -> None:
+    bench = start()
+    broker.error = KafkaError(KafkaError.TOPIC_AUTHORIZATION_FAILED)
+    bench.put(10)
+    time.sleep(0.2)
+    assert bench.outcomes() == {}
+    broker.error = None
+    wait_until(lambda: len(broker.taken) == 10, "all are taken")
+    broker.error = KafkaError(KafkaError.MSG_SIZE_TOO_LARGE)
+    bench.put(3)
+    wait_until(lambda: bench.outcomes().get("refused") == 3, "they are given up")
+    assert bench.outcomes() == {"published": 10, "refused": 3}
+
+
+def test_what_a_process_that_was_killed_left_is_sent_by_the_next(
+    start: Callable[..., Bench], broker: Broker, tmp_path: Path
+) -> None:
+    dead = Spool(tmp_path / "spool", 1 << 26, 3_600_000)
+    (tmp_path / "spool").mkdir()
+    dead.append([(b"k", b"%d" % n) for n in range(5)], time.time_ns() // 1_000_000)
+    assert dead._home is not None
+    import os
+
+    os.close(dead._home.lock)
+    bench = start()
+    bench.put(5, 5)
+    wait_until(lambda: len(broker.taken) == 10, "all are taken")
+    assert values(broker) == list(range(10))
+
+
+def test_a_disk_that_takes_nothing_is_passed_by(
+    start: Callable[..., Bench], broker: Broker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench = start()
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Spool, "append", full)
+        bench.put(100)
+        wait_until(lambda: len(broker.taken) == 100, "all are taken")
+        assert bench.gauge("gate_spool_up") == 0
+    bench.put(100, 100)
+    wait_until(lambda: len(broker.taken) == 200, "all are taken")
+    wait_until(lambda: bench.gauge("gate_spool_up") == 1, "the disk is in use again")
+
+
+def test_with_neither_disk_nor_kafka_events_are_lost_and_counted(
+    start: Callable[..., Bench], broker: Broker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sender_, "DIRECT_MAX", 50)
+    monkeypatch.setattr(sender_, "IN_FLIGHT_MAX", 50)
+    bench = start()
+    broker.up = False
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Spool, "append", full)
+    bench.put(1_000)
+    wait_until(lambda: bench.outcomes().get("disk_failed", 0) > 0, "some are lost")
+    broker.up = True
+    wait_until(lambda: sum(bench.outcomes().values()) == 1_000, "each is published or counted")
+
+
+def test_a_disk_that_hangs_makes_nobody_wait_and_events_go_past_it(
+    start: Callable[..., Bench], broker: Broker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import threading
+
+    bench = start(queue_max=1_000)
+    hangs, go_on = threading.Event(), threading.Event()
+    real = Spool.append
+
+    def slow(self: Spool, *arguments: Any) -> None:
+        hangs.set()
+        go_on.wait(60)
+        real(self, *arguments)
+
+    monkeypatch.setattr(Spool, "append", slow)
+    bench.put(1)
+    assert hangs.wait(60)
+    began = time.monotonic()
+    bench.put(3_000, 1)
+    assert time.monotonic() - began < 30
+    assert bench.outcomes() == {"bypassed": 2_000}
+    broker.full = True
+    bench.put(10, 3_001)
+    assert bench.outcomes() == {"bypassed": 2_000, "queue_full": 10}
+    broker.full = False
+    go_on.set()
+    wait_until(lambda: len(broker.taken) == 3_001, "all the others are taken")
+    assert sorted(values(broker)) == list(range(3_001))
+
+
+def test_what_is_not_sent_at_the_end_stays_for_the_next(
+    start: Callable[..., Bench], broker: Broker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sender_, "FLUSH_S", 0.1)
+    bench = start()
+    broker.up = False
+    bench.put(20)
+    bench.sender.close()
+    broker.waiting.clear()  # they died with the process
+    broker.up = True
+    start()
+    wait_until(lambda: len(broker.taken) == 20, "all are taken")
+    assert values(broker) == list(range(20))
+
+
+def test_too_many_are_given_up_the_oldest_first_and_counted(
+    start: Callable[..., Bench], broker: Broker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from streams.gate import spool as spool_
+
+    monkeypatch.setattr(spool_, "SEGMENT_BYTES", 2_000)
+    monkeypatch.setattr(sender_, "IN_FLIGHT_MAX", 10)
+    monkeypatch.setattr(sender_, "BATCH_MAX", 50)
+    bench = start(bytes_max=10_000)
+    broker.up = False
+    bench.put(5_000)
+    wait_until(lambda: bench.outcomes().get("spool_full", 0) > 0, "some are given up")
+    wait_until(lambda: bench.gauge("gate_queue_events") == 0, "all are on disk")
+    broker.up = True
+    wait_until(lambda: sum(bench.outcomes().values()) == 5_000, "each is told of")
+    assert values(broker)[-1] == 4_999

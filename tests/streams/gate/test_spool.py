@@ -1,0 +1,207 @@
+"""The queue on disk: in order, whole, bounded, and the next process's when one dies."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from streams.gate import spool as spool_
+from streams.gate.spool import Segment, Spool
+
+MB = 1 << 20
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path / "spool"
+
+
+def made(folder: Path, bytes_max: int = 64 * MB, age_max_ms: int = 3_600_000) -> Spool:
+    folder.mkdir(exist_ok=True)
+    return Spool(folder, bytes_max, age_max_ms)
+
+
+def pairs(count: int, first: int = 0, size: int = 100) -> list[tuple[bytes, bytes]]:
+    return [(b"k%d" % n, b"%0*d" % (size, n)) for n in range(first, first + count)]
+
+
+def all_of(spool: Spool, each: int = 7) -> Iterator[tuple[Segment, tuple[bytes, bytes]]]:
+    while taken := spool.take(each):
+        yield from taken
+
+
+def values(spool: Spool) -> list[int]:
+    return [int(pair[1]) for _, pair in all_of(spool)]
+
+
+def files(folder: Path) -> list[Path]:
+    return sorted(folder.glob("*/*.events"))
+
+
+def test_events_come_out_in_order_and_a_file_goes_when_kafka_has_all_of_it(folder: Path) -> None:
+    spool = made(folder)
+    spool.append(pairs(10), 0)
+    spool.append(pairs(10, 10), 10)
+    taken = list(all_of(spool))
+    assert [pair for _, pair in taken] == pairs(20)
+    assert spool.waiting() == 20
+    spool.trim(2_000)
+    assert len(files(folder)) == 1
+    for segment, _ in taken:
+        spool.done(segment)
+    assert (files(folder), spool.waiting(), spool.size()) == ([], 0, 0)
+
+
+def test_files_are_begun_anew_by_size_and_by_time(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(spool_, "SEGMENT_BYTES", 5_000)
+    spool = made(folder)
+    for n in range(10):
+        spool.append(pairs(60, 60 * n), 0)
+    assert len(files(folder)) == 10
+    spool.trim(1_000)
+    spool.append(pairs(1, 600), 1_000)
+    assert len(files(folder)) == 11
+    assert values(spool) == list(range(601))
+
+
+def test_with_kafka_away_for_long_there_are_few_files_and_few_open(folder: Path) -> None:
+    spool = made(folder)
+    for second in range(200):
+        spool.append(pairs(10, 10 * second), 1_000 * second)
+        spool.trim(1_000 * second + 999)
+    assert len(files(folder)) < 30
+    assert sum(each.fd >= 0 for each in spool.segments) <= 2
+    assert values(spool) == list(range(2_000))
+
+
+@pytest.mark.parametrize("by", ["bytes", "age"])
+def test_past_a_bound_the_oldest_go_and_are_counted(
+    folder: Path, by: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(spool_, "SEGMENT_BYTES", 10_000)
+    spool = made(folder, 50_000 if by == "bytes" else MB, 10_000)
+    for n in range(20):
+        spool.append(pairs(100, 100 * n), 1_000 * n if by == "age" else 0)
+    spool.trim(19_000 if by == "age" else 0)
+    left = values(spool)
+    assert left[-1] == 1_999
+    assert left == list(range(2_000 - len(left), 2_000))
+    assert spool.counts.dropped == 2_000 - len(left) > 0
+    assert spool.size() <= 50_000 or by == "age"
+
+
+def test_what_kafka_has_of_a_file_that_is_given_up_is_not_lost(folder: Path) -> None:
+    spool = made(folder, age_max_ms=1_000)
+    spool.append(pairs(10), 0)
+    taken = spool.take(4)
+    spool.trim(5_000)
+    assert spool.counts.dropped == 6
+    for segment, _ in taken:
+        spool.done(segment)
+    assert files(folder) == []
+
+
+def test_the_next_process_sends_what_one_that_died_has_left_before_its_own(folder: Path) -> None:
+    dead = made(folder)
+    dead.append(pairs(30), 0)
+    for segment, _ in dead.take(10):
+        dead.done(segment)
+    assert dead._home is not None
+    os.close(dead._home.lock)  # as its end does
+
+    heir = made(folder)
+    heir.append(pairs(5, 30), 100)
+    assert heir.adopt(100) == 30  # those that are done too: at least once
+    taken = list(all_of(heir))
+    assert [int(pair[1]) for _, pair in taken] == list(range(35))
+    for segment, _ in taken:
+        heir.done(segment)
+    heir.trim(9_000)
+    assert files(folder) == []
+    heir.close()
+    assert list(folder.iterdir()) == []
+
+
+def test_what_a_living_process_has_is_nobody_else_s(folder: Path) -> None:
+    living, other = made(folder), made(folder)
+    living.append(pairs(3), 0)
+    other.append(pairs(3, 3), 0)
+    assert other.adopt(0) == 0
+    assert (values(living), values(other)) == ([0, 1, 2], [3, 4, 5])
+
+
+@given(st.integers(0, 2_000), st.binary(max_size=40))
+def test_an_end_that_a_crash_tore_costs_its_own_event_alone(cut: int, rubbish: bytes) -> None:
+    import tempfile
+
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        dead = made(folder)
+        dead.append(pairs(10), 0)
+        assert dead._home is not None
+        os.close(dead._home.lock)
+        [file] = files(folder)
+        whole = file.read_bytes()
+        kept = max(0, len(whole) - cut)
+        file.write_bytes(whole[:kept] + rubbish)
+        heir = made(folder)
+        heir.adopt(0)
+        found = [pair for _, pair in all_of(heir)]
+        record = len(whole) // 10
+        assert found == pairs(kept // record)
+        heir.close()
+
+
+def test_a_disk_that_is_full_leaves_no_half_of_a_batch(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spool = made(folder)
+    spool.append(pairs(5), 0)
+    real = os.pwrite
+
+    def full(fd: int, data: bytes, place: int) -> int:
+        if len(data) > 50:
+            return real(fd, data[:50], place)
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "pwrite", full)
+        with pytest.raises(OSError, match="No space"):
+            spool.append(pairs(5, 100), 0)
+    spool.append(pairs(5, 5), 0)
+    assert values(spool) == list(range(10))
+
+
+def test_bytes_that_the_disk_changed_are_passed_over_not_waited_for(folder: Path) -> None:
+    spool = made(folder)
+    spool.append(pairs(10), 0)
+    [file] = files(folder)
+    spool.trim(2_000)
+    spool.append(pairs(5, 10), 2_000)
+    octets = bytearray(file.read_bytes())
+    octets[300] ^= 0xFF
+    file.write_bytes(octets)
+    found = values(spool)
+    assert found[-5:] == list(range(10, 15))
+    assert spool.counts.torn > 0
+    assert values(spool) == []
+
+
+def test_a_process_that_ends_leaves_what_is_not_sent_and_nothing_else(folder: Path) -> None:
+    spool = made(folder)
+    spool.append(pairs(5), 0)
+    spool.close()
+    assert len(files(folder)) == 1
+    heir = made(folder)
+    assert heir.adopt(0) == 5
+    for segment, _ in list(all_of(heir)):
+        heir.done(segment)
+    heir.close()
+    assert list(folder.iterdir()) == []
