@@ -32,8 +32,8 @@ from detectors.suspects.judge import (
     Band,
     Finding,
     JudgeParams,
-    _compare,
     bars_of,
+    compare,
     confirmed,
     instants,
     judge,
@@ -257,7 +257,7 @@ def test_counts_that_cannot_reach_their_bars_decide_nothing(seed: int) -> None:
             see(suspect, platform + 1, START_S + int(at_s))
             bars = bars_of(params, suspect, suspect.bucket_s)
             assert bars.least == min(bar.watch for bar in bars[1:-1])
-            judged = _compare(bars, scores(suspect, bars))
-            assert judged == _compare(bars, scores(suspect))
+            judged = compare(bars, scores(suspect, bars))
+            assert judged == compare(bars, scores(suspect))
             found.add(judged.rule)
     assert len(found) > 2, "or the seed says nothing"
