@@ -11,8 +11,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, Final
 
-import numpy as np
-
 from detectors.bars import (
     HOT_BASE_LEAST,
     HOT_LIFT,
@@ -83,15 +81,21 @@ def choose(votes: Votes, base: Base) -> list[int]:
     """The hot platforms, those that stand out most first; none while too little is known."""
     if base.sightings < HOT_BASE_LEAST:
         return []
-    wanted = sorted(p for p, held in votes.weights.items() if held.voters >= HOT_VOTERS)
-    some = []
-    for platform, common in zip(
-        wanted, base.common(np.array(wanted, np.uint32)).tolist(), strict=True
-    ):
-        weight = votes.weights[platform].weight
+    sums = votes.sums()
+    total = int(sums.weight.sum())
+    several = sums.voters >= HOT_VOTERS
+    wanted = sums.platforms[several]
+    some = [
+        (-weight / common, platform, common)
+        for platform, weight, common in zip(
+            wanted.tolist(),
+            sums.weight[several].tolist(),
+            base.common(wanted).tolist(),
+            strict=True,
+        )
         # Its share of votes against its share of base, in whole numbers.
-        if weight * base.total >= HOT_LIFT * common * votes.total:
-            some.append((-weight / common, platform, common))
+        if weight * base.total >= HOT_LIFT * common * total
+    ]
     chosen, share = [], 0
     for _, platform, common in sorted(some)[:HOT_MAX]:
         share += common

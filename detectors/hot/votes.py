@@ -8,8 +8,11 @@ none.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any, Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
 
 from detectors.bars import HOT_DAYS, HOT_VOTE_DAYS
 
@@ -30,29 +33,24 @@ class Vote(NamedTuple):
     opened: int  # offset at which its episode opened: later records of that make it better
     platforms: bytes  # ids, u32
 
-    def ids(self) -> Sequence[int]:
-        """Platform ids."""
-        return array("I", self.platforms)
 
+class Sums(NamedTuple):
+    """The votes that count, by platform: columns (n,)."""
 
-class Weight(NamedTuple):
-    """The support of one platform."""
-
-    voters: int
-    weight: int
+    platforms: NDArray[np.uint32]  # ids, ascending
+    voters: NDArray[np.int64]
+    weight: NDArray[np.int64]
 
 
 class Votes:
-    """The votes of a partition, and the sums of those that count."""
+    """The votes of a partition."""
 
-    __slots__ = ("day", "held", "total", "voters", "weights")
+    __slots__ = ("day", "held", "voters")
 
     def __init__(self) -> None:
         self.day = 0  # today: of the last tick
         self.held: dict[int, Vote] = {}  # recipient -> its vote, the oldest first
-        self.weights: dict[int, Weight] = {}  # by platform, of the votes that count
-        self.total = 0  # weight of them all
-        self.voters = 0
+        self.voters = 0  # whose votes count
 
     def counts(self, vote: Vote) -> bool:
         """Tell if a vote is young enough."""
@@ -68,13 +66,11 @@ class Votes:
         vote = Vote(day, opened, array("I", ids).tobytes())
         if not ids or (before is not None and len(before.platforms) >= len(vote.platforms)):
             return False
-        if before is not None:
-            self._add(before, -1)
-        elif len(self.held) >= VOTERS_MAX:
-            oldest = next(iter(self.held))
-            self._add(self.held.pop(oldest), -1)
+        if before is None:
+            if len(self.held) >= VOTERS_MAX:
+                self.voters -= self.counts(self.held.pop(next(iter(self.held))))
+            self.voters += 1
         self.held[recipient] = vote
-        self._add(vote, 1)
         return True
 
     def turn(self, day: int) -> None:
@@ -83,27 +79,18 @@ class Votes:
         self.held = {
             who: vote for who, vote in self.held.items() if 0 <= day - vote.day < HOT_VOTE_DAYS
         }
-        self._sum()
+        self.voters = sum(map(self.counts, self.held.values()))
 
-    def _sum(self) -> None:
-        self.weights, self.total, self.voters = {}, 0, 0
-        for vote in self.held.values():
-            self._add(vote, 1)
-
-    def _add(self, vote: Vote, sign: int) -> None:
-        if not self.counts(vote):
-            return
-        ids = vote.ids()
-        each = VOTE // len(ids)
-        for platform in ids:
-            held = self.weights.get(platform, Weight(0, 0))
-            weight = Weight(held.voters + sign, held.weight + sign * each)
-            if weight.voters:
-                self.weights[platform] = weight
-            else:
-                del self.weights[platform]
-        self.total += sign * each * len(ids)
-        self.voters += sign
+    def sums(self) -> Sums:
+        """Each vote's weight is shared by its platforms."""
+        parts = [vote.platforms for vote in self.held.values() if self.counts(vote)]
+        ids = np.frombuffer(b"".join(parts), np.uint32)
+        sizes = np.array([len(part) // 4 for part in parts], np.int64)
+        each = np.repeat(VOTE // np.maximum(sizes, 1), sizes)
+        platforms, place, voters = np.unique(ids, return_inverse=True, return_counts=True)
+        weight = np.zeros(len(platforms), np.int64)
+        np.add.at(weight, place, each)
+        return Sums(platforms, voters.astype(np.int64), weight)
 
     def state(self) -> list[Any]:
         """Plain data, in the order in which votes give way."""
@@ -115,5 +102,5 @@ def votes_of(state: Iterable[Any]) -> Votes:
     votes = Votes()
     votes.day, held = state
     votes.held = {who: Vote(*vote) for who, *vote in held}
-    votes._sum()  # noqa: SLF001 - its own
+    votes.voters = sum(map(votes.counts, votes.held.values()))
     return votes

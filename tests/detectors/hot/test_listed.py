@@ -165,7 +165,12 @@ def test_a_campaign_makes_it_a_few_dozen_times_and_at_once_at_first(
     made: list[int] = []
     hot = Hot()
     hot.votes.turn(100)
-    monkeypatch.setattr(listed, "choose", lambda votes, _base: made.append(votes.voters) or [])
+
+    def noted(votes: Votes, _base: Base) -> list[int]:
+        made.append(votes.voters)
+        return []
+
+    monkeypatch.setattr(listed, "choose", noted)
     partition = Partition(ENFORCE)
     partition.book.hot = hot
     for v in range(300):

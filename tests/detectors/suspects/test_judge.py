@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from itertools import pairwise
 from random import Random
+from typing import Any
 
 import pytest
 
@@ -233,7 +234,7 @@ def test_every_class_of_stamps_has_bars() -> None:
         {"burst_margin": 1e9},
     ],
 )
-def test_a_measurement_that_cannot_be_one_is_refused(wrong: dict[str, float]) -> None:
+def test_a_measurement_that_cannot_be_one_is_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=r"p_novel|burst_margin"):
         JudgeParams(**wrong)
 
