@@ -159,6 +159,50 @@ RETRY_S: Final = 90
 """A message of a platform so soon after one that a lease refused is the sender's retry: evidence of
 nothing. Senders retry after 30 to 60 s; two of one platform in a wave tool are 150 s apart."""
 
+RENEW_NOVEL_LONG: Final = 1
+"""The same where half a lease is shorter than three of the flood's gaps: four codes an hour are no
+three within half an hour."""
+
 RENEW_NOVEL: Final = 3
 """A lease is renewed when so many novel, untrusted platforms came since it was given, within the
 half hour that ends an episode; or by the mass. Measured: see detectors/README.md."""
+
+# --- hot: platforms that other floods abuse -------------------------------------------------------
+
+HOT_LEAD: Final = Bar(5, 8)
+"""Of the novel platforms of a day the hot ones, less the others, never under 0. If a twentieth of
+what people meet is hot, a log-in spree comes to 8 in 4 of 10^9 subscriber-days, to 4 of 10^7 where
+people differ much in it (exact, by a Markov chain; see detectors/README.md)."""
+
+HOT_BURST: Final = 5
+"""The same where the bucket is at WATCH."""
+
+HOT_DAYS: Final = 7
+"""Days for which a vote counts. Lists of tools live for weeks."""
+
+HOT_VOTE_DAYS: Final = 14
+"""Days after a vote in which the same recipient has none: nobody can vote every day."""
+
+HOT_CHRONIC_DAYS: Final = 3
+"""Days of 14 under throttle from which on a number has no vote: a public one has floods of all."""
+
+HOT_VOTERS: Final = 2
+"""Recipients that have to vote for a platform. Simulated: 1, 2 and 3 refuse 82.1, 81.4 and 81.6 %
+of a campaign."""
+
+HOT_LIFT: Final = 3
+"""The share of votes against that of what people meet: popular platforms drop out by it."""
+
+HOT_SHARE_MILLI: Final = 50
+"""The most of what people meet that may be hot, in thousandths. False alarms depend on this share
+and on nothing else that an attacker can move."""
+
+HOT_PLATFORMS: Final = 64
+"""Platforms that one vote is shared by, at most: as many as a suspect holds."""
+
+HOT_MAX: Final = 1000
+"""Platforms of a list."""
+
+HOT_BASE_LEAST: Final = 1000
+"""Novel sightings that have to be counted before there is a list. Chosen: with fewer a platform
+that a thousandth of people's codes come from might not be among them."""

@@ -23,6 +23,7 @@ from detectors.defaults import FORMATS
 from detectors.episodes import resend
 from detectors.episodes.episode import (
     AMBIGUOUS,
+    EpisodeLog,
     Name,
     advance,
     ahead_of,
@@ -61,6 +62,7 @@ from detectors.recipients.windows import tally
 from detectors.shares import Piece, Share, pieces
 from detectors.suspects.clocks import SAMPLE_OFFSETS, ClockClass
 from detectors.suspects.judge import CALM, judge
+from detectors.suspects.lead import led
 from detectors.suspects.mass import Heard, forget_after, hear, many, mass
 from detectors.suspects.suspect import Seen, Suspect, newest_s, put_right, see
 from detectors.upkeep import DUE_MAX_S, tick
@@ -249,6 +251,8 @@ def _take(params: Params, batch: Batch, codes: Codes, some: _Pass) -> None:
         loud[few],
     )
     places = few.tolist(), sifted.loud.tolist()
+    if params.judge.hot and len(sifted.novel):
+        _meet(some, platform, sifted.novel)
     for i, (share, (a, b)) in enumerate(zip(shares, pairwise(edges), strict=True)):
         decisions, state, notes = share.decisions, share.state, unnoted[i]
         decisions.codes += b - a
@@ -268,6 +272,14 @@ def _take(params: Params, batch: Batch, codes: Codes, some: _Pass) -> None:
         if refused or state.used_later.entries:
             columns = recipient[a:b], platform[a:b], at_s[a:b]
             decisions.refused += _look_back(state, at[a:b], *columns, refused=refused)
+
+
+def _meet(some: _Pass, platform: NDArray[np.uint32], novel: NDArray[np.int64]) -> None:
+    """Counts for each share which platforms people met for the first time."""
+    met, edges = platform[novel], novel.searchsorted(some.edges).tolist()
+    for share, (a, b) in zip(some.shares, pairwise(edges), strict=True):
+        if a < b:
+            share.state.book.hot.base.met.append(met[a:b])
 
 
 def _unnoted(
@@ -404,6 +416,7 @@ def _judge(
         finding = CALM  # at THROTTLE nothing that the judge says could matter
         if seen is Seen.SIGHTING and level is not Level.THROTTLE:
             finding = judge(params.judge, suspect, at_s, stamp)
+            finding = led(suspect, book.hot.platforms, at_s, finding)
         flood = False
         if not suspect.knows(platform, at_s):
             flood = trust == Trust.NONE
@@ -415,6 +428,7 @@ def _judge(
             if heard is Heard.COUNTED and (not level or many(suspect, at_s)):
                 finding = max(finding, mass(suspect, at_ms), key=attrgetter("band"))
         if episode is None and finding is CALM:
+            _meet_one(params, book, suspect, platform, seen)
             continue
         cause = Cause(batch.topic, batch.partition, offset, at_ms)
         of = platform if flood else None
@@ -425,6 +439,16 @@ def _judge(
             )
             heappush(partition.due, (suspect.due_s, recipient))
     return refused
+
+
+def _meet_one(
+    params: Params, book: EpisodeLog, suspect: Suspect, platform: int, seen: Seen
+) -> None:
+    """As `_meet`, for a suspect's message that is no evidence of a flood."""
+    if seen is not Seen.SIGHTING or not params.judge.hot:
+        return
+    if suspect.seen.get(platform, 0) >> 32 & 1:
+        book.hot.base.one.append(platform)
 
 
 def _put_right(

@@ -38,6 +38,14 @@ COLD_KNOWN: Final = 6
 CHRONIC_DAYS: Final = 7
 """Days with a THROTTLE, of the last 14: a disposable or test number."""
 
-FORMATS: Final = (1, 2)
-"""Of a partition's snapshot: those that are read and written. 1 knows less; what becomes of the
-rest is said where it is read."""
+LEASE_MOST_MS: Final = 3_600_000
+"""An hour, the longest lease of a slow flood: a longest of six refuses 1 % more of it, and leaves a
+lease for twice as long when the flood is over (simulated)."""
+
+FORMATS: Final = (1, 2, 3)
+"""Of a partition's snapshot: those that are read and written. 1 and 2 know less; what becomes of
+the rest is said where it is read. 2 has no hot platforms: a worker that writes it does without
+them, or a restart would change what it decides."""
+
+WITH_HOT: Final = 3
+"""The first format that has hot platforms."""

@@ -9,10 +9,11 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.defaults import FORMATS, NAMES_MAX, SUSPECTS_MAX
+from detectors.defaults import FORMATS, NAMES_MAX, SUSPECTS_MAX, WITH_HOT
 from detectors.episodes.episode import EpisodeLog, EpisodeParams, Name
 from detectors.episodes.resend import Resend
 from detectors.episodes.used_later import UsedLater, revive
+from detectors.hot.listed import hot_of
 from detectors.model.event import TICK_OFFSETS, Trust
 from detectors.model.records import Level, Step
 from detectors.model.times import EPOCH_S
@@ -133,6 +134,7 @@ def snapshot(partition: Partition, format_: int = FORMATS[-1]) -> Snapshot:
     rows = table.words[: table.used].copy()
     if format_ == 1:
         to_one(rows)
+    added = {} if format_ < WITH_HOT else {"hot": book.hot.state()}
     return Snapshot(
         header={
             "format": format_,
@@ -143,7 +145,8 @@ def snapshot(partition: Partition, format_: int = FORMATS[-1]) -> Snapshot:
             "name_version": NAME_VERSION,
         },
         rows=rows,
-        rest={
+        rest=added
+        | {
             "samples": [list(sample) for sample in partition.samples],
             "medians_s": list(partition.medians_s),
             "recent_s": list(partition.recent_s),
@@ -169,8 +172,9 @@ def restore(params: Params, held: Snapshot) -> Partition:
     """The partition as it was: continuing gives the same decisions, byte for byte.
 
     It takes over `held.rows`, which are most of a state: nobody may use them any more. Of a state
-    in format 1 it goes on from what that knows. Where `params` are not those that it was made with,
-    counts by another `window_s` begin anew, and recipients past `rows_max` are forgotten.
+    in an older format it goes on from what that knows. Where `params` are not those that it was
+    made with, counts by another `window_s` begin anew, and recipients past `rows_max` are
+    forgotten.
 
     Raises ValueError if its platform ids are of other names than this version makes, or if there
     are more suspects than rows.
@@ -203,6 +207,8 @@ def restore(params: Params, held: Snapshot) -> Partition:
     heapify(partition.due)
     partition.book.names = {k: Name(name, Trust(t), tick) for k, name, t, tick in rest["names"]}
     partition.book.chronic = {key: (last, days) for key, last, days in rest["chronic"]}
+    if params.judge.hot and "hot" in rest:
+        partition.book.hot = hot_of(rest["hot"])
     partition.gateways = {name: GatewayClock(*state) for name, *state in rest["gateways"]}
     partition.stamps = coarse(params.stamps, partition.gateways)
     partition.resends = {key: _resend_of(state) for key, *state in rest["resends"]}

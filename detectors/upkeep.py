@@ -53,6 +53,8 @@ def tick(params: Params, partition: Partition, batch: Batch, decisions: Decision
         medians_s = [*partition.medians_s, seconds(times[len(times) // 2])][-TICKS:]
         partition.medians_s = medians_s
         partition.watermark_s = watermark(partition.watermark_s, medians_s)
+    if params.judge.hot:
+        partition.book.hot.tick(partition.watermark_s, partition.next_offset)
     for at_ms, gateway in partition.samples:
         observe(params.stamps, partition.gateways, gateway, at_ms)
     partition.samples = []

@@ -50,7 +50,7 @@ PUBLIC_PARTS = {
 """Submodules of aiokafka that its documentation names."""
 
 CORE_ORDER = (
-    "bars", "defaults", "model", "recognise", "recipients", "suspects", "episodes", "leases",
+    "bars", "defaults", "model", "hot", "recognise", "recipients", "suspects", "episodes", "leases",
     "partition", "decisions", "shares", "upkeep", "chain",
 )  # fmt: skip
 """The way of the data through the core: a package imports those before it, never one behind."""

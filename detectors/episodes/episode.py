@@ -14,15 +14,28 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
-from detectors.bars import BURST_NOVEL, CHRONIC_MAX, RENEW_NOVEL
+from detectors.bars import (
+    BURST_NOVEL,
+    CHRONIC_MAX,
+    HOT_BURST,
+    HOT_CHRONIC_DAYS,
+    HOT_LEAD,
+    LEASE_MAX_MS,
+    RENEW_NOVEL,
+    RENEW_NOVEL_LONG,
+)
 from detectors.defaults import (
     CHRONIC_DAYS,
     COLD_KNOWN,
     EPISODE_MOST_S,
     EPOCH,
+    LEASE_MOST_MS,
     LEASE_MS,
     QUIET_S,
 )
+from detectors.episodes.lease import lasts_ms, pace_ms, quiet_s
+from detectors.episodes.voting import vote
+from detectors.hot.listed import Hot
 from detectors.model.event import Trust
 from detectors.model.records import (
     ALWAYS_PASS,
@@ -52,6 +65,7 @@ from detectors.suspects.judge import (
     confirmed,
     strongest,
 )
+from detectors.suspects.lead import lead
 from detectors.suspects.mass import RULES, WINDOWS, heard_since, newest
 from detectors.suspects.suspect import Episode, Suspect, forget_tainted, taint_since
 
@@ -83,6 +97,7 @@ class EpisodeParams:
     version: str = "0"  # of the detector
     config: str = ""  # a hash of the settings
     lease_ms: int = LEASE_MS
+    lease_most_ms: int = LEASE_MOST_MS  # of a slow flood: `detectors.episodes.lease`
     episode_most_s: int = EPISODE_MOST_S
     quiet_s: int = QUIET_S
     cold_known: int = COLD_KNOWN
@@ -94,6 +109,8 @@ class EpisodeParams:
             raise ValueError(f"mode must be shadow or enforce: {self.mode}")
         if not 0 < self.lease_ms < self.quiet_s * 1000:
             raise ValueError("a lease must end before its episode does: lease_ms < quiet_s")
+        if not self.lease_ms <= self.lease_most_ms <= LEASE_MAX_MS:
+            raise ValueError(f"lease_most_ms must be lease_ms to {LEASE_MAX_MS}")
         if self.epoch < 0 or self.episode_most_s < self.quiet_s:
             raise ValueError("epoch must not be negative, episode_most_s not under quiet_s")
         if not 1 <= self.chronic_days <= CHRONIC_SPAN_DAYS:
@@ -117,9 +134,10 @@ CHRONIC_SPAN_DAYS: Final = 14
 class EpisodeLog:
     """The state that all episodes of a partition share, and the place of their announcements."""
 
-    __slots__ = ("actions", "chronic", "names", "records")
+    __slots__ = ("actions", "chronic", "hot", "names", "records")
 
     def __init__(self) -> None:
+        self.hot = Hot()
         self.names: dict[int, Name] = {}
         self.chronic: dict[int, tuple[int, int]] = {}  # recipient -> day, bit i: i days before
         self.actions: list[Action] = []
@@ -155,6 +173,8 @@ def advance(
             novel = sum(w >> 32 & 1 for w in suspect.sightings if w >> 33 >= since_s)
             before = max(novel, heard_since(suspect, since_s))
             episode.messages = before - (flood is not None)  # this one is counted below
+            if rules.hot:
+                _take_back(book, suspect, since_s, cause.at_s)
         episode.since_s = min(episode.since_s, since_s)
         _raise(params, book, suspect, cause, finding, level=target)
     if episode is None:
@@ -164,19 +184,30 @@ def advance(
         episode.last_flood_s = max(episode.last_flood_s, cause.at_s)
         _freshen(episode, flood, cause.at_ms)
     if episode.level is Level.THROTTLE and (
-        episode.issued_ms == 0 or _renews(params, episode, cause, finding, flood=flood is not None)
+        episode.issued_ms == 0 or _renews(params, suspect, cause, finding, flood=flood is not None)
     ):
         since_ms, episode.issued_ms = episode.issued_ms, cause.at_ms
-        episode.expires_ms = cause.at_ms + params.lease_ms
+        lasts = lasts_ms(suspect, episode, params.lease_ms, params.lease_most_ms)
+        episode.expires_ms = cause.at_ms + lasts
         episode.fresh_ms.clear()
         action = _action(params, suspect, episode, cause, "throttle")
         book.actions.append(action)
         if change is None and since_ms:
             book.records.append(_renewal(book, suspect, action, since_ms))
+            _vote(rules, book, suspect, cause)
             return
         change = change or "renewed"
     if change is not None:
-        book.records.append(_record(params, rules, book, suspect, cause, change=change))
+        _tell(params, rules, book, suspect, cause, change=change)
+
+
+def _take_back(book: EpisodeLog, suspect: Suspect, since_s: int, at_s: int) -> None:
+    """Uncount what a flood began with: it does not say what people meet. All but `at_s` counted."""
+    for sighting in reversed(suspect.sightings):
+        if sighting >> 33 < since_s:
+            break
+        if sighting >> 32 & 1 and sighting >> 33 != at_s:
+            book.hot.base.back.append(sighting & 0xFFFF_FFFF)
 
 
 def _freshen(episode: Episode, platform: int, at_ms: int) -> None:
@@ -189,15 +220,22 @@ def _freshen(episode: Episode, platform: int, at_ms: int) -> None:
 
 
 def _renews(
-    params: EpisodeParams, episode: Episode, cause: Cause, finding: Finding, *, flood: bool
+    params: EpisodeParams, suspect: Suspect, cause: Cause, finding: Finding, *, flood: bool
 ) -> bool:
-    """Tell if the lease is half over and this message makes it plain that the flood goes on."""
+    """Tell if the lease has run for long enough and this message shows that the flood goes on.
+
+    Of a flood so slow that half a lease may bring fewer platforms, each has to do.
+    """
+    episode = suspect.episode
+    assert episode is not None
     if not flood or cause.at_ms < episode.issued_ms + params.lease_ms // 2:
         return False
     if finding.band is Band.THROTTLE and finding.rule in RULES:
         return True
     since_ms = cause.at_ms - params.quiet_s * 1000
-    return sum(at_ms > since_ms for at_ms in episode.fresh_ms.values()) >= RENEW_NOVEL
+    slow = pace_ms(suspect, episode) > params.lease_ms // 2
+    wanted = RENEW_NOVEL_LONG if slow else RENEW_NOVEL
+    return sum(at_ms > since_ms for at_ms in episode.fresh_ms.values()) >= wanted
 
 
 def _began(params: EpisodeParams, suspect: Suspect, since_s: int) -> int:
@@ -221,7 +259,8 @@ def over(params: EpisodeParams, episode: Episode, now_s: int) -> bool:
 
 def ends_s(params: EpisodeParams, episode: Episode) -> int:
     """The time at which the episode ends if no further message of the flood comes."""
-    return min(episode.last_flood_s + params.quiet_s, episode.opened_s + params.episode_most_s)
+    over_s = episode.last_flood_s + quiet_s(episode, params.quiet_s)
+    return min(over_s, episode.opened_s + params.episode_most_s)
 
 
 def ahead_of(episode: Episode, limit_s: int) -> bool:
@@ -245,7 +284,7 @@ def end(
     episode.path.append(
         Step(episode.level, cause.at_ms, cause.offset, "quiet", last.score, last.threshold)
     )
-    book.records.append(_record(params, rules, book, suspect, cause, change="ended"))
+    _tell(params, rules, book, suspect, cause, change="ended")
     taint_since(suspect, episode.since_s)
     rules_of = [step.rule for step in episode.path if step.level is Level.THROTTLE]
     by_mass = any(rule in RULES for rule in rules_of)
@@ -343,6 +382,10 @@ REASONS: Final[Mapping[str, str]] = MappingProxyType(
         " recipient did not know came within 35 minutes",
         "mass_1h": "{score:.0f} verification codes, repeats and all, of platforms that this"
         " recipient did not know came within an hour",
+        "hot": "of the platforms new to this recipient within a day, those that were abused in"
+        " other floods this week outnumber the others by {score:.0f}",
+        "hot_burst": "of the platforms new to this recipient within a day, those that were abused"
+        " in other floods this week outnumber the others by {score:.0f}, and they came in a rush",
         "quiet": "no further message of the flood came, or the episode reached its longest",
     }
 )
@@ -354,6 +397,26 @@ def _reason(episode: Episode, evidence: Evidence) -> Reason:
     step = episode.path[-1]
     text = REASONS[step.rule].format(novel=evidence.novel, score=step.score)
     return Reason(step.rule, step.score, step.threshold, text)
+
+
+def _tell(
+    params: EpisodeParams,
+    rules: JudgeParams,
+    book: EpisodeLog,
+    suspect: Suspect,
+    cause: Cause,
+    *,
+    change: Change,
+) -> None:
+    """Announces a change of the suspect's episode, with which it may vote for platforms."""
+    book.records.append(_record(params, rules, book, suspect, cause, change=change))
+    _vote(rules, book, suspect, cause)
+
+
+def _vote(rules: JudgeParams, book: EpisodeLog, suspect: Suspect, cause: Cause) -> None:
+    _, days = book.chronic.get(suspect.recipient, (0, 0))
+    if rules.hot and days.bit_count() < HOT_CHRONIC_DAYS:
+        vote(rules, book.hot, book.names, suspect, cause)
 
 
 def _action(
@@ -418,6 +481,7 @@ def _record(
             Rung("spaced_10min_24h", found.spaced_10min_24h, *bars.spaced_10min_24h),
             Rung("spaced_2min_3h", found.spaced_2min_3h, *bars.spaced_2min_3h),
             Rung("spaced_50s_3h", found.spaced_50s_3h, *bars.spaced_50s_3h),
+            *_leads(book, suspect, burst=found.level >= bars.level.watch),
             *_masses(suspect),
         ),
         scope=scope,
@@ -468,6 +532,15 @@ def _sightings(book: EpisodeLog, suspect: Suspect, since_s: int) -> tuple[Sighti
     )
 
 
+def _leads(book: EpisodeLog, suspect: Suspect, *, burst: bool) -> list[Rung]:
+    """The rung of the lead, if there is a list; its bars are lower where the bucket is at WATCH."""
+    if not book.hot.platforms:
+        return []
+    found = lead(suspect, book.hot.platforms, suspect.bucket_s)
+    throttle = HOT_BURST if burst else HOT_LEAD.throttle
+    return [Rung("hot", found.score, HOT_LEAD.watch, throttle)]
+
+
 def _masses(suspect: Suspect) -> list[Rung]:
     """The rungs of the mass: all messages, or what counts for THROTTLE where that is reached."""
     found, rungs = newest(suspect), []
@@ -484,4 +557,5 @@ def _masses(suspect: Suspect) -> list[Rung]:
 def sighting_of(book: EpisodeLog, platform: int, at_s: int, *, novel: bool) -> Sighting:
     """With the platform's name, or `#<id>` where it was forgotten."""
     name = book.names.get(platform) or Name(f"#{platform}", Trust.NONE, 0)
-    return Sighting(name.key, platform, utc_ms(at_s), novel, name.trust)
+    hot = novel and platform in book.hot.platforms
+    return Sighting(name.key, platform, utc_ms(at_s), novel, name.trust, hot)

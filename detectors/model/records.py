@@ -149,6 +149,7 @@ class Sighting(NamedTuple):
     at_ms: int
     novel: bool
     trust: Trust
+    hot: bool = False  # abused in other floods, by the list that held then
 
 
 class Rung(NamedTuple):

@@ -91,6 +91,8 @@ class Sifted:
     rows: NDArray[np.int64]  # and their rows
     promoted: list[int]  # recipients that became suspects, of each table
     loud: NDArray[np.int64]  # positions of events whose recipient's two windows are loud
+    novel: NDArray[np.int64]  # positions of novel sightings of recipients that are no suspects;
+    # of one table in any order
     window: NDArray[np.int64]  # (r,) one recipient's messages in one window, as far as they
     before: NDArray[np.int64]  # count: its number, how many there were before them
     after: NDArray[np.int64]  # and after them
@@ -151,14 +153,17 @@ def sift_together(
     clock = _Clock(time, arrival)
     loud, of, (window, before, after) = _count(params, taken, group, at_s, clock)
     messages = _Messages(platform[arrival], at_s, loud, clock)
-    judged, gone = _sight(params, taken, group, messages)
+    judged, gone, novel = _sight(params, taken, group, messages)
     touched.put(row, taken)
     where = np.sort(arrival[judged])
     promoted, runs = [len(gone)], [0, len(window)]
     if several:
         runs = of.searchsorted(edges).tolist()
         promoted = np.diff(np.sort(gone).searchsorted(edges)).tolist()
-    return Sifted(where, rows[where], promoted, np.sort(arrival[loud]), window, before, after, runs)
+    heard, met = np.sort(arrival[loud]), arrival[novel]
+    if several:
+        met.sort()
+    return Sifted(where, rows[where], promoted, heard, met, window, before, after, runs)
 
 
 class _Clock(NamedTuple):
@@ -408,10 +413,11 @@ def _sight(
     taken: NDArray[np.uint64],
     group: NDArray[np.int64],
     messages: _Messages,
-) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
+) -> tuple[NDArray[np.bool_], NDArray[np.int64], NDArray[np.int64]]:
     """Applies sightings, one to each recipient and round.
 
-    Returns the events of suspects, and the places of the recipients that became some.
+    Returns the events of suspects, the places of the recipients that became some, and the positions
+    of the novel sightings of others.
     """
     platform, at_s, loud, clock = messages
     born = indices(taken[:, 10] & np.uint64(BORN) == 0)
@@ -421,7 +427,7 @@ def _sight(
     suspect = taken[:, 10] & _FLAGGED != 0
     judged = suspect[group]
     todo = indices(~judged)
-    promoted = [todo[:0]]
+    promoted, novel = [todo[:0]], [todo[:0]]
     while len(todo):
         g, p, t = group[todo], platform[todo], at_s[todo]
         held = ring.take(g, axis=1)
@@ -449,7 +455,9 @@ def _sight(
         if len(first):
             one = slice(None) if len(first) == len(todo) else first
             new = _New(g[one], p[one], t[one], held[:, one], same[:, one], loud[todo[one]])
-            gone = np.append(gone, first[_apply(params, taken, ring, new)])
+            promotes, met = _apply(params, taken, ring, new)
+            novel.append(todo[first[met]])
+            gone = np.append(gone, first[promotes])
         if len(gone):
             promoted.append(g[gone])
             suspect[g[gone]] = True
@@ -459,7 +467,7 @@ def _sight(
         todo = todo[~judged[todo]]
     taken[:, RING_WORDS] = ring.T
     taken[suspect, 10] |= _FLAGGED
-    return judged, np.concatenate(promoted)
+    return judged, np.concatenate(promoted), np.concatenate(novel)
 
 
 def _meets_astray(
@@ -513,10 +521,11 @@ def _apply(
     taken: NDArray[np.uint64],
     ring: NDArray[np.uint64],
     new: _New,
-) -> NDArray[np.int64]:
-    """Applies one sighting to each of these distinct rows; returns which of them it promotes.
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Applies one sighting to each of these distinct rows.
 
-    A promoted one's ring stays as it was: the judge will see the sighting itself.
+    Returns which of them it promotes, and which others have met a novel platform. The ring of one
+    that is promoted stays as it was: the judge will see the sighting itself.
     """
     g, p, t, held, same, loud = new
     slot = first_place(same)
@@ -565,7 +574,7 @@ def _apply(
     at = indices((told != tags) & ~promoted)
     if len(at):
         taken[g[at], 1] = taken[g[at], 1] & _UNTAGGED | told[at].astype(np.uint64) << _TAG
-    return indices(promoted)
+    return indices(promoted), indices(unknown & ~promoted)
 
 
 def _kin(

@@ -78,6 +78,7 @@ class JudgeParams:
 
     p_novel: float | None = None  # share of benign sightings that are novel, by `calibrate`
     burst_margin: float = 0.0  # sightings on top of the bucket's bars: where people are faster
+    hot: bool = True  # platforms that other floods abuse are evidence: `suspects.lead`
 
     def __post_init__(self) -> None:
         if self.p_novel is not None and not 0 <= self.p_novel <= 1:
@@ -133,9 +134,9 @@ def judge(
         return CALM  # what most benign sightings come to
     if in_order and not suspect.coarse:
         bars = bars_of(params, suspect, at_s)
-        return _compare(bars, scores(suspect, bars))
+        return compare(bars, scores(suspect, bars))
     findings = [
-        _compare(bars, found) for found, bars in instants(params, suspect, at_s, at_s, stamps)
+        compare(bars, found) for found, bars in instants(params, suspect, at_s, at_s, stamps)
     ]
     return max(findings, key=attrgetter("band"))
 
@@ -148,7 +149,7 @@ def strongest(params: JudgeParams, suspect: Suspect, at_s: int) -> tuple[Scores,
     if not suspect.coarse:
         return scores(suspect), bars_of(params, suspect, at_s)
     found = instants(params, suspect, suspect.bucket_s, at_s)
-    return max(found, key=lambda pair: (_compare(pair[1], pair[0]).band, len(pair[0].coarse)))
+    return max(found, key=lambda pair: (compare(pair[1], pair[0]).band, len(pair[0].coarse)))
 
 
 def instants(
@@ -337,7 +338,8 @@ def _raised(bar: Bar, margin: float) -> Bar:
     return Bar(bar.watch + margin, bar.throttle + margin) if margin else bar
 
 
-def _compare(bars: Bars, found: Scores) -> Finding:
+def compare(bars: Bars, found: Scores) -> Finding:
+    """Return the finding on these scores."""
     level, novel = found.level, found.burst_novel
     at_s = found.at_s
     best = CALM

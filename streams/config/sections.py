@@ -8,12 +8,13 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
-from detectors.bars import BURST_MARGIN_MAX
+from detectors.bars import BURST_MARGIN_MAX, LEASE_MAX_MS
 from detectors.defaults import (
     CHRONIC_DAYS,
     COLD_KNOWN,
     EPISODE_MOST_S,
     FORMATS,
+    LEASE_MOST_MS,
     LEASE_MS,
     NAMES_MAX,
     QUIET_S,
@@ -271,8 +272,22 @@ class Detect(Section):
     lease_s: int = Field(
         LEASE_MS // 1000, ge=10, description="a lease; 10 min are the life of most codes"
     )
+    lease_max_s: int = Field(
+        LEASE_MOST_MS // 1000,
+        ge=10,
+        le=LEASE_MAX_MS // 1000,
+        description="the longest lease: a slow flood has one of three of its gaps, so that it "
+        "does not end between two codes; as lease_s: all are alike",
+    )
     quiet_s: int = Field(
-        QUIET_S, ge=60, description="without the flood for so long, an episode is over"
+        QUIET_S,
+        ge=60,
+        description="without the flood for so long, or one and a half leases, an episode is over",
+    )
+    hot: Literal["off", "partition"] = Field(
+        "partition",
+        description="platforms that other floods of the week abuse are evidence; partition: each "
+        "partition knows those of its own recipients; needs worker.state_format 3",
     )
     episode_max_s: int = Field(
         EPISODE_MOST_S, ge=60, description="an episode's longest; then it is found anew"

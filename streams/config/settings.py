@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from detectors.defaults import EPOCH
+from detectors.defaults import EPOCH, WITH_HOT
 from streams import __version__
 from streams.config.sections import (
     Canary,
@@ -163,13 +163,14 @@ class Settings(BaseModel):
         try:
             return chain.Params(
                 sieve=SieveParams(rows_max=detect.recipients_max, window_s=detect.window_s),
-                judge=JudgeParams(detect.p_novel, detect.burst_margin),
+                judge=JudgeParams(detect.p_novel, detect.burst_margin, self.hot),
                 episode=EpisodeParams(
                     mode=self.mode,
                     epoch=self.epoch,
                     version=__version__,
                     config=self.fingerprint(),
                     lease_ms=detect.lease_s * 1000,
+                    lease_most_ms=detect.lease_max_s * 1000,
                     episode_most_s=detect.episode_max_s,
                     quiet_s=detect.quiet_s,
                     cold_known=detect.cold_known,
@@ -188,6 +189,11 @@ class Settings(BaseModel):
         except ValueError as error:
             raise ConfigError(tr("detect: {error}").format(error=error)) from None
 
+    @property
+    def hot(self) -> bool:
+        """True if hot platforms are evidence: not where checkpoints cannot keep them."""
+        return self.detect.hot != "off" and self.worker.state_format >= WITH_HOT
+
     def fingerprint(self) -> str:
         """Twelve hex digits that change with every setting and file that decisions depend on."""
         import hashlib  # noqa: PLC0415 - start-up time
@@ -195,7 +201,7 @@ class Settings(BaseModel):
         digest = hashlib.sha256()
         for section in (self.input, self.recognise, self.detect):
             digest.update(section.model_dump_json(exclude=_UNDECIDING).encode())
-        digest.update(f"{self.mode} {self.epoch}".encode())
+        digest.update(f"{self.mode} {self.epoch} {self.hot}".encode())
         if self.recognise.registry_file is not None:
             digest.update(self.recognise.registry_file.read_bytes())
         return digest.hexdigest()[:12]

@@ -16,6 +16,7 @@ from rich.cells import cell_len, set_cell_size
 
 from detectors.bars import MASS_EACH
 from detectors.episodes.episode import REASONS
+from detectors.hot.votes import HOT_RULES
 from detectors.model.event import Trust, platform_print
 from detectors.model.records import Action, EpisodeRecord, Level, Rung, Sighting, Step
 from detectors.suspects.mass import RULES as MASS
@@ -40,6 +41,7 @@ RULES: Final = MappingProxyType(
         "mass_10min": "messages of new platforms, repeats and all, within 10 minutes",
         "mass_35min": "messages of new platforms, repeats and all, within 35 minutes",
         "mass_1h": "messages of new platforms, repeats and all, within an hour",
+        "hot": "new platforms that other floods abuse, less those that none does, within 24 hours",
         "resend": "messages of one platform",
         "quiet": "no further message of the flood came, or the episode reached its longest",
     }
@@ -260,6 +262,9 @@ def _facts(record: EpisodeRecord) -> Iterator[str]:
         yield tr("it knew {platforms}, in {days}").format(
             platforms=_platforms(record.known), days=trn("{n} day", "{n} days", record.memory_days)
         )
+    hot = [platform_name(s.platform) for s in record.sightings if s.hot]
+    if hot:
+        yield tr("abused in other floods this week: {platforms}").format(platforms=listed(hot))
     cause = record.cause
     yield tr(
         "caused by {topic} partition {partition} offset {offset}; detector {version}, "
@@ -298,6 +303,14 @@ def _look_alikes(record: EpisodeRecord) -> Iterator[tuple[str, str]]:
                 "those come 54 to 90 s apart; the last {n} platforms before this level came "
                 "{pace} s apart, and the bucket reached {score}"
             ).format(n=len(run), pace=f"{pace:.0f}", score=f"{steps[-1].score:.1f}"),
+        )
+    elif rule in HOT_RULES:
+        yield (
+            tr("somebody who sets up accounts"),
+            tr(
+                "of what people meet one platform in twenty at most is abused in other floods; "
+                "here those that are outnumber the others by {score}"
+            ).format(score=f"{steps[-1].score:g}"),
         )
     elif rule in rungs:
         yield (
@@ -352,6 +365,8 @@ def _sighting(record: EpisodeRecord, sighting: Sighting) -> tuple[str, str, str,
     else:
         fate = tr("refuses it")
     novelty = tr("new") if sighting.novel else tr("known")
+    if sighting.hot:
+        novelty = tr("new, abused elsewhere")
     if partial(record):
         fate = ""
     if record.kind == "resend":

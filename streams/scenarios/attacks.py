@@ -1,4 +1,4 @@
-"""The shapes of attack that are known: A1 to A14, and A18.
+"""The shapes of attack that are known: A1 to A18.
 
 Every function writes one run: events of one or more recipients in order of event time. The numbers,
 the parameters' defaults, are those observed or published for tools with 20 to 1,000 endpoints.
@@ -8,17 +8,19 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import islice
 from random import Random
 from typing import Any, Final
 
 from detectors.model.times import DAY_MS, HOUR_MS, MINUTE_MS
+from streams.scenarios import platforms as shipped
 from streams.scenarios.events import Labelled
 from streams.scenarios.mix import merged
 from streams.scenarios.numbering import port
 from streams.scenarios.platforms import PLATFORMS, PlatformProfile
 from streams.scenarios.wording import COURIER, MARKETING, SHARED_CHINESE, SHARED_LATIN
-from streams.scenarios.writer import MessageWriter, in_order, scattered
+from streams.scenarios.writer import MessageWriter, in_order, paced, scattered
 
 REPEATS_MAX: Final = 2
 """The most repeats of a platform in the incident that this project started from."""
@@ -37,6 +39,17 @@ def hits(rng: Random, count: int, platforms: Sequence[PlatformProfile]) -> list[
     chosen = (pool + extra * -(-count // len(extra)))[:count]
     rng.shuffle(chosen)
     return chosen
+
+
+def endpoints(
+    writer: MessageWriter, platforms: int, number: int | None
+) -> Sequence[PlatformProfile]:
+    """The platforms of the tool with this number, or drawn for this run alone."""
+    return (
+        writer.rng.sample(PLATFORMS, platforms)
+        if number is None
+        else shipped.tool(number, platforms)
+    )
 
 
 def own_life(
@@ -67,9 +80,10 @@ def a1(
     minutes: float = 35,
     known_codes: int = 2,
     new_codes: int = 1,
+    tool: int | None = None,
 ) -> Iterator[Labelled]:
     """The incident: 68 codes of 40 to 60 platforms in 35 minutes, the bank's among them."""
-    used = writer.rng.sample(PLATFORMS, platforms)
+    used = endpoints(writer, platforms, tool)
     span_ms = int(minutes * MINUTE_MS)
     times = scattered(writer.rng, messages, start_ms, span_ms)
     flood = [
@@ -123,16 +137,23 @@ def a4(
     hours: float = 3,
     messages: int = 60,
     platforms: int = 60,
+    tool: int | None = None,
 ) -> Iterator[Labelled]:
     """Low and slow: 60 codes in 3 hours (with hours=24, messages=96: 4 an hour for a day)."""
     yield from a1(
-        writer, start_ms, platforms=platforms, messages=messages, minutes=60 * hours, new_codes=0
+        writer,
+        start_ms,
+        platforms=platforms,
+        messages=messages,
+        minutes=60 * hours,
+        new_codes=0,
+        tool=tool,
     )
 
 
-def a4_day(writer: MessageWriter, start_ms: int) -> Iterator[Labelled]:
+def a4_day(writer: MessageWriter, start_ms: int, *, tool: int | None = None) -> Iterator[Labelled]:
     """Low and slow over a day: 96 codes of 60 platforms in 24 hours."""
-    yield from a4(writer, start_ms, hours=24, messages=96)
+    yield from a4(writer, start_ms, hours=24, messages=96, tool=tool)
 
 
 def a5(
@@ -160,20 +181,26 @@ def a5(
 
 
 def a6(
-    writer: MessageWriter, start_ms: int, *, recipients: int = 500, platforms: int = 60
+    writer: MessageWriter,
+    start_ms: int,
+    *,
+    recipients: int = 500,
+    platforms: int = 60,
+    codes: int | None = None,
+    tool: int | None = None,
 ) -> Iterator[Labelled]:
     """A campaign: 500 to 5,000 recipients, 20 to 70 codes each in 30 minutes, same platforms."""
-    used = writer.rng.sample(PLATFORMS, platforms)
+    used = endpoints(writer, platforms, tool)
 
     def victim(offset: int) -> Iterator[Labelled]:
         other = MessageWriter("A6", writer.seed, writer.index + offset, writer.memory)
-        count = other.rng.randint(20, 70)
+        count = codes or other.rng.randint(20, 70)
         first_ms = start_ms + int(other.rng.random() * 10 * MINUTE_MS)
         times = scattered(other.rng, count, first_ms, 30 * MINUTE_MS)
         flood = zip(times, hits(other.rng, count, used), strict=True)
-        codes = [other.code(at, who) for at, who in flood]
+        sent = [other.code(at, who) for at, who in flood]
         return iter(
-            in_order(codes + own_life(other, first_ms, 30 * MINUTE_MS, used, known=1, new=0))
+            in_order(sent + own_life(other, first_ms, 30 * MINUTE_MS, used, known=1, new=0))
         )
 
     yield from merged(*map(victim, range(recipients)))
@@ -323,6 +350,77 @@ def a14(
     ]
     own = own_life(writer, flood_ms + 60_000, 8 * MINUTE_MS, used, known=14, new=0)
     yield from in_order(taught + flood + rush + own)
+
+
+def a15(
+    writer: MessageWriter,
+    start_ms: int,
+    *,
+    hours: float = 2,
+    tool: int | None = None,
+) -> Iterator[Labelled]:
+    """One code in two minutes, for two hours: slower than a person who sets up a phone."""
+    yield from a4(writer, start_ms, hours=hours, messages=round(30 * hours), tool=tool)
+
+
+def a16(
+    writer: MessageWriter,
+    start_ms: int,
+    *,
+    recipients: int = 100,
+    numbers: int = 30,
+    platforms: int = 40,
+    share: float = 0.3,
+) -> Iterator[Labelled]:
+    """A poisoner floods 30 numbers of its own for a week, so that others' platforms become hot.
+
+    It aims at people who set up a phone and have a share of their log-ins at platforms that it
+    chose, as rare as it can find: those stand out most. Its own numbers count as what was before.
+    """
+    chosen = PLATFORMS[-platforms:]
+
+    def own(number: int) -> Iterator[Labelled]:
+        other = MessageWriter("A16", writer.seed, writer.index + recipients + number, memory=14)
+        first_ms = start_ms - (1 + number % 7) * DAY_MS + number * HOUR_MS
+        for n, who in enumerate(other.rng.sample(chosen, min(60, platforms))):
+            code = other.code(first_ms + n * 5_000, who)
+            yield Labelled(code.value, replace(code.truth, scenario="history"))
+
+    def aimed_at(offset: int) -> Iterator[Labelled]:
+        other = MessageWriter("A16", writer.seed, writer.index + offset, writer.memory)
+        aimed = [who for who in chosen if who not in other.person.known]
+        others = other.strangers(30, but=chosen)
+        other.rng.shuffle(aimed)
+        count = other.rng.randint(10, 30)
+        gaps = paced(other.rng, count, start_ms, gap_ms=90_000, variation=0.45)
+        for at_ms in gaps:
+            pool = aimed if aimed and other.rng.random() < share else others
+            yield other.own(at_ms, pool.pop())
+
+    def before(offset: int) -> Iterator[Labelled]:
+        index = writer.index + offset
+        return MessageWriter("A16-before", writer.seed, index, writer.memory).history(start_ms)
+
+    people = range(recipients)
+    yield from merged(*map(before, people), *map(own, range(numbers)), *map(aimed_at, people))
+
+
+def a17(
+    writer: MessageWriter,
+    start_ms: int,
+    *,
+    platforms: int = 35,
+    minutes: float = 35,
+    tool: int | None = None,
+) -> Iterator[Labelled]:
+    """Every platform twice, the second time after one to two minutes, as a person would ask."""
+    used = endpoints(writer, platforms, tool)
+    span_ms = int(minutes * MINUTE_MS)
+    flood = []
+    for at, who in zip(scattered(writer.rng, platforms, start_ms, span_ms), used, strict=True):
+        again_ms = at + int(writer.rng.uniform(60, 120) * 1000)
+        flood += [writer.code(at, who), writer.code(again_ms, who)]
+    yield from in_order(flood + own_life(writer, start_ms, span_ms, used, known=2, new=1))
 
 
 def a18(writer: MessageWriter, start_ms: int, *, sender: str = "AUTHMSG") -> Iterator[Labelled]:

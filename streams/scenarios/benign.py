@@ -8,7 +8,7 @@ from typing import Final
 
 from detectors.model.times import DAY_MS, HOUR_MS, MINUTE_MS
 from streams.scenarios.events import Labelled, Role
-from streams.scenarios.platforms import PLATFORMS, PlatformProfile
+from streams.scenarios.platforms import ABUSED, PLATFORMS, PlatformProfile
 from streams.scenarios.wording import COURIER, MARKETING
 from streams.scenarios.writer import (
     MessageWriter,
@@ -30,9 +30,32 @@ app is opened, a number typed, a code awaited and typed, hardly ever takes under
 of 54 s, 6 % of the gaps are shorter then. Alarms depend on it: at 0.6 ten times as many."""
 
 
-def requests(writer: MessageWriter, count: int, novel: float) -> list[PlatformProfile]:
+KAPPA: Final = 30
+"""Likeness of people in the share of their new platforms that floods abuse: a person's is drawn
+from Beta(q kappa, (1 - q) kappa), and q is the share of all. Nobody has measured it."""
+
+
+def strangers(
+    writer: MessageWriter, count: int, abused: float, kappa: float
+) -> list[PlatformProfile]:
+    """Platforms new to a person, a share of them of those that floods abuse."""
+    if not abused:
+        return writer.strangers(count)
+    share = writer.rng.betavariate(abused * kappa, (1 - abused) * kappa)
+    known = {platform.name for platform in writer.person.known}
+    hot = [who for who in ABUSED if who.name not in known]
+    hot = writer.rng.sample(hot, len(hot))
+    others = writer.strangers(count, but=ABUSED)
+    return [
+        hot.pop() if hot and writer.rng.random() < share else others.pop() for _ in range(count)
+    ]
+
+
+def requests(
+    writer: MessageWriter, count: int, novel: float, abused: float = 0, kappa: float = KAPPA
+) -> list[PlatformProfile]:
     """Whom a person asks for a code while it logs in to so many platforms, one by one."""
-    fresh = writer.strangers(count)
+    fresh = strangers(writer, count, abused, kappa)
     known = writer.rng.sample(writer.person.known, len(writer.person.known))
     asked: list[PlatformProfile] = []
     for _ in range(count):
@@ -51,9 +74,11 @@ def log_ins(
     gap_s: float,
     novel: float = NOVEL,
     variation: float = VARIATION,
+    abused: float = 0,
+    kappa: float = KAPPA,
 ) -> list[Labelled]:
     """The codes of so many log-ins, at this mean gap between requests."""
-    asked = requests(writer, count, novel)
+    asked = requests(writer, count, novel, abused, kappa)
     times = paced(writer.rng, len(asked), start_ms, gap_ms=1000 * gap_s, variation=variation)
     return [writer.own(at, platform) for at, platform in zip(times, asked, strict=True)]
 
@@ -65,10 +90,21 @@ def b1(
     gap_s: float = 90,
     novel: float = NOVEL,
     variation: float = VARIATION,
+    abused: float = 0,
+    kappa: float = KAPPA,
 ) -> Iterator[Labelled]:
     """A new phone: 10 to 30 log-ins, 90 s apart on average, a fifth of the requests re-sends."""
     count = writer.rng.randint(10, 30)
-    yield from log_ins(writer, start_ms, count, gap_s=gap_s, novel=novel, variation=variation)
+    yield from log_ins(
+        writer,
+        start_ms,
+        count,
+        gap_s=gap_s,
+        novel=novel,
+        variation=variation,
+        abused=abused,
+        kappa=kappa,
+    )
 
 
 def b2(
@@ -78,21 +114,38 @@ def b2(
     gap_s: float = 54,
     novel: float = NOVEL,
     variation: float = VARIATION,
+    abused: float = 0,
+    kappa: float = KAPPA,
 ) -> Iterator[Labelled]:
     """A power user sets up: 30 to 60 log-ins, 54 s apart on average."""
     count = writer.rng.randint(30, 60)
-    yield from log_ins(writer, start_ms, count, gap_s=gap_s, novel=novel, variation=variation)
+    yield from log_ins(
+        writer,
+        start_ms,
+        count,
+        gap_s=gap_s,
+        novel=novel,
+        variation=variation,
+        abused=abused,
+        kappa=kappa,
+    )
 
 
 def b3(
-    writer: MessageWriter, start_ms: int, *, novel: float = NOVEL, ads: int = 30
+    writer: MessageWriter,
+    start_ms: int,
+    *,
+    novel: float = NOVEL,
+    ads: int = 30,
+    abused: float = 0,
+    kappa: float = KAPPA,
 ) -> Iterator[Labelled]:
     """A shopping festival evening of 4 hours: 4 to 10 log-ins, 10 pay codes, 30 marketing texts.
 
     The log-ins come here and there over the evening, each to another shop.
     """
     rng, span_ms = writer.rng, 4 * HOUR_MS
-    asked = requests(writer, rng.randint(4, 10), novel)
+    asked = requests(writer, rng.randint(4, 10), novel, abused, kappa)
     times = scattered(rng, len(asked), start_ms, span_ms)
     logins = [writer.own(at, platform) for at, platform in zip(times, asked, strict=True)]
     pay = [writer.own(at, writer.person.bank) for at in scattered(rng, 10, start_ms, span_ms)]

@@ -100,6 +100,11 @@ SCENARIOS: Final[dict[str, Scenario]] = {
         Scenario("A12", attacks.a12),
         Scenario("A13", attacks.a13),
         Scenario("A14", attacks.a14, history=history_of_weeks),
+        Scenario("A15", attacks.a15),
+        Scenario(
+            "A16", attacks.a16, history=nothing_before
+        ),  # it writes its own, beside the floods
+        Scenario("A17", attacks.a17),
         Scenario("A18", attacks.a18),
         Scenario("B1", benign.b1, 1 / 730),
         Scenario("B2", benign.b2, 1 / 20_000),

@@ -8,7 +8,9 @@ ones do: that is what makes its messages a template.
 from __future__ import annotations
 
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass
+from random import Random
 from typing import Final
 
 from streams.scenarios.numbering import port
@@ -56,3 +58,16 @@ BANKS: Final = tuple(
     _platform(name, sender, "bank", trusted=True) for name, sender in _NAMES["banks"].items()
 )
 """Banks, by the numbers that they send from."""
+
+
+TOOL_PLATFORMS: Final = 60
+"""Endpoints of an attack tool, if nothing else is said."""
+
+
+def tool(number: int, platforms: int = TOOL_PLATFORMS) -> Sequence[PlatformProfile]:
+    """The platforms that the tool with this number abuses, in its order."""
+    return Random(f"tool/{number}").sample(PLATFORMS, platforms)
+
+
+ABUSED: Final = tuple(tool(0))
+"""Platforms that floods abuse, in rehearsals of people who meet them too."""

@@ -62,11 +62,11 @@ class MessageWriter:
         truth = Truth(Role.OTHER, self.scenario, platform.name)
         return self._write(at_ms, sender, text, truth, fields)
 
-    def history(self, before_ms: int) -> Iterator[Labelled]:
-        """One code of each known platform, oldest first, 60 to 2 days before that time."""
+    def history(self, before_ms: int, first: float = 60, last: float = 2) -> Iterator[Labelled]:
+        """One code of each known platform, oldest first, so many days before that time."""
         platforms = [*self.person.known, self.person.bank] if self.memory else []
         self.rng.shuffle(platforms)
-        ages = sorted((self.rng.uniform(2, 60) * DAY_MS for _ in platforms), reverse=True)
+        ages = sorted((self.rng.uniform(last, first) * DAY_MS for _ in platforms), reverse=True)
         for age, platform in zip(ages, platforms, strict=True):
             code = self.code(before_ms - int(age), platform)
             yield Labelled(code.value, Truth(Role.KNOWN, "history", platform.name))

@@ -115,12 +115,13 @@ class _Step(msgspec.Struct):
     threshold: float
 
 
-class _Sighting(msgspec.Struct):
+class _Sighting(msgspec.Struct, omit_defaults=True):
     platform: str
     platform_id: Word32
     at_ms: TimeMs
     novel: bool
     trust: TrustName
+    hot: bool = False  # left out where it is not
 
 
 class _Rung(msgspec.Struct):
@@ -233,7 +234,7 @@ def encode_episode(record: EpisodeRecord) -> bytes:
         reason=_reason(record.reason),
         evidence=_evidence(record.evidence),
         sightings=tuple(
-            _Sighting(s.platform, s.platform_id, s.at_ms, s.novel, _TRUST_NAMES[s.trust])
+            _Sighting(s.platform, s.platform_id, s.at_ms, s.novel, _TRUST_NAMES[s.trust], s.hot)
             for s in record.sightings
         ),
         cause=_Cause(*record.cause[:3]),
@@ -281,7 +282,7 @@ def decode_episode(value: bytes) -> EpisodeRecord:
         evidence=_evidence_of(read.evidence),
         path=(),
         sightings=tuple(
-            Sighting(s.platform, s.platform_id, s.at_ms, s.novel, _TRUSTS[s.trust])
+            Sighting(s.platform, s.platform_id, s.at_ms, s.novel, _TRUSTS[s.trust], s.hot)
             for s in read.sightings
         ),
         rungs=(),

@@ -11,10 +11,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
+from itertools import pairwise
+from statistics import median
 from typing import NamedTuple
 
 from detectors.chain import Params
-from detectors.model.event import EventKind
+from detectors.model.event import EventKind, platform_id
 from detectors.model.records import Level
 from tests.detectors.stand_in import Event
 
@@ -34,6 +36,7 @@ SPACED = {  # (10 min in 24 h, 5 min in 3 h)
     "third": {Level.WATCH: (12, 12), Level.THROTTLE: (17, 14)},
 }
 
+LEAD = {Level.WATCH: 5, Level.THROTTLE: 8}
 MASS = {600_000: (38, 45), 2_100_000: (51, 60), 3_600_000: (50, 90)}
 RETRY = 90_000
 
@@ -81,8 +84,9 @@ class Person:
 
 
 class Naive:
-    def __init__(self, params: Params) -> None:
+    def __init__(self, params: Params, hot: frozenset[int] = frozenset()) -> None:
         self.params = params
+        self.hot = hot  # ids of platforms, the same all the time
         self.people: dict[int, Person] = {}
         self.alarms: list[Alarm] = []
         self.watermark = 0
@@ -155,7 +159,8 @@ class Naive:
 
     def ends(self, flood: Flood) -> int:
         episode = self.params.episode
-        return min(flood.last + episode.quiet_s, flood.opened + episode.episode_most_s)
+        quiet = max(episode.quiet_s, (flood.expires - flood.issued) * 3 // 2000)
+        return min(flood.last + quiet, flood.opened + episode.episode_most_s)
 
     def end(self, offset: int, recipient: int) -> None:
         person = self.people[recipient]
@@ -232,7 +237,7 @@ class Naive:
         if person.flood and person.flood.level is Level.THROTTLE:
             evident = by_mass and level is Level.THROTTLE
             fresh = fresh and not event.trust
-            self.lease(person.flood, event.at_ms, fresh=fresh, evident=evident)
+            self.lease(person, person.flood, event.at_ms, fresh=fresh, evident=evident)
 
     def counted(self, person: Person, window: int) -> int:
         newest, now, before = person.windows
@@ -282,16 +287,30 @@ class Naive:
                 best = max(best, (level, first), key=lambda found: found[0])
         return best
 
-    def lease(self, flood: Flood, at_ms: int, *, fresh: bool, evident: bool) -> None:
+    def lease(
+        self, person: Person, flood: Flood, at_ms: int, *, fresh: bool, evident: bool
+    ) -> None:
         if flood.issued:
             half = self.params.episode.lease_ms // 2
             quiet = self.params.episode.quiet_s * 1000
             newest = sorted(flood.fresh.items(), key=lambda f: (f[1], f[0]))[-3:]
             several = len(newest) == 3 and newest[0][1] > at_ms - quiet
+            if self.length(person, flood, 0, 10**12) > half:
+                several = bool(newest) and newest[-1][1] > at_ms - quiet
             if not fresh or at_ms < flood.issued + half or not (several or evident):
                 return
-        flood.issued, flood.expires = at_ms, at_ms + self.params.episode.lease_ms
+        least = self.params.episode.lease_ms
+        flood.issued, flood.expires = at_ms, at_ms + self.length(person, flood, least, 3_600_000)
         flood.fresh = {}
+
+    def length(self, person: Person, flood: Flood, least: int, most: int) -> int:
+        """Three times the median of up to seven gaps of the flood's novel platforms."""
+        times = sorted(s.at for s in person.seen.values() if s.novel)[-8:]
+        times = [t for t in times if t >= flood.since]
+        if len(times) < 2:
+            return least
+        gap = median(b - a for a, b in pairwise(times))
+        return int(min(max(3000 * gap, least), most))
 
     def rise(
         self, offset: int, recipient: int, level: Level, since: int, at: int, *, by_mass: bool
@@ -315,15 +334,42 @@ class Naive:
     def level(self, person: Person, at: int) -> tuple[Level, int]:
         """The highest level of any instant from `at` on, and where its evidence begins."""
         instants = sorted({s.at for s in person.seen.values() if s.at >= at})
-        best = (Level.CLEAR, 0)
+        best = (Level.CLEAR, 0, False)
         for now in instants:
             found = self.instant(person, [s for s in person.seen.values() if s.at <= now], now, at)
             best = max(best, found, key=lambda f: f[0])
+        level, since, fast = best
+        if level is Level.THROTTLE:
+            return level, since
+        score, begun = self.lead(person, at)
+        if score >= LEAD[Level.THROTTLE]:
+            return Level.THROTTLE, begun
+        if score >= LEAD[Level.WATCH] and fast:
+            return Level.THROTTLE, min(begun, since)
+        if score >= LEAD[Level.WATCH] and not level:
+            return Level.WATCH, begun
+        return level, since
+
+    def lead(self, person: Person, at: int) -> tuple[int, int]:
+        """The highest of any instant from `at` on, and where it was last nought before."""
+        newest = max(s.at for s in person.seen.values())
+        novel = sorted(
+            (s.at, platform_id(p))
+            for p, s in person.seen.items()
+            if s.novel and s.at > newest - DAY
+        )
+        best, steps = (0, 0), [0]
+        for n, (when, which) in enumerate(novel):
+            steps.append(max(0, steps[-1] + (1 if which in self.hot else -1)))
+            if when >= at and steps[-1] > best[0]:
+                nought = max(i for i in range(n + 1) if steps[i] == 0)
+                best = steps[-1], novel[nought][0]
         return best
 
     def instant(
         self, person: Person, seen: list[Seen], now: int, event_at: int
-    ) -> tuple[Level, int]:
+    ) -> tuple[Level, int, bool]:
+        """The level, where its evidence begins, and whether it is the bucket's."""
         fill, novel, begun = self.bucket(seen)
         new = sorted(s.at for s in seen if s.novel)
         day = [t for t in new if t > now - DAY]
@@ -332,7 +378,7 @@ class Naive:
         spaced = SPACED[self.habit(person, event_at)]
         for level in (Level.THROTTLE, Level.WATCH):
             if fill >= LEVEL[level] and novel >= NOVEL[level]:
-                return level, begun
+                return level, begun, True
             for count, bar, window in (
                 (len(short), RAW[level][0], 35 * 60),
                 (len(day), RAW[level][1], DAY),
@@ -342,8 +388,8 @@ class Naive:
                 (apart(day, 600), spaced[level][0], DAY),
             ):
                 if count >= bar:
-                    return level, now - window + 1
-        return Level.CLEAR, 0
+                    return level, now - window + 1, False
+        return Level.CLEAR, 0, False
 
     def bucket(self, seen: list[Seen]) -> tuple[Fraction, int, int]:
         """Its level after the last of these, the novel ones since it was empty, and when it was."""

@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict, deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from random import Random
 from typing import Any, Final
 
 from detectors.bars import (
     BURST_NOVEL,
     BURST_WATCH_LEAST,
     COUNT_MIN,
+    HOT_LEAD,
     LEAK_MILLI_S,
 )
 from detectors.model.times import DAY_S
@@ -29,6 +31,8 @@ from streams.scenarios import (
     merged,
     ordinary,
 )
+from streams.scenarios.platforms import ABUSED, TOOL_PLATFORMS, PlatformProfile, tool
+from streams.scenarios.writer import MessageWriter
 from tests.scenarios.figures import Figures, Interval, wilson
 from tests.scenarios.play import DAY_MS, play
 
@@ -48,6 +52,10 @@ class Row:
     confidence_min: float = 0.5
     stride: int = 1  # offsets from one event to the next: of a partition with other traffic
     sifted: bool = False  # after the first part, only runs that could raise an alarm are played
+    others: int = 0  # people of the same partition, codes of a week, which say what is common
+    listed: float | None = None  # the share of the tool's platforms that are hot before; each part
+    # has a tool of its own. None: the list is the one that the chain makes
+    abused: bool = False  # `ABUSED` is hot
 
 
 ATTACKS: Final = (
@@ -71,15 +79,51 @@ ATTACKS: Final = (
     Row("A13 prime 53 at 60 s", "A13", 300, 100, {"platforms": 53, "gap_s": 60, "repeats": 10}),
     Row("A14 taught memory", "A14", 500, part=100, stride=64),
     Row("A18 one shared sender", "A18", 1500),
-)
+    *(
+        Row(f"{label}: {1 if share == 1 else share:g} of its platforms hot", name, runs, part,
+            {**parameters, "tool": 0}, listed=share)
+        for label, name, runs, part, parameters in (
+            ("A1, 60 platforms", "A1", 800, 50, {}),
+            ("A1, 40 platforms", "A1", 400, 50, {"platforms": 40}),
+            ("A4, 60 in 3 h", "A4", 400, 50, {}),
+            ("A4, 96 in 24 h", "A4-day", 400, 50, {}),
+            ("A6, 20 codes", "A6", 10, 1, {"recipients": 50, "codes": 20}),
+            ("A6, 45 codes", "A6", 10, 1, {"recipients": 50, "codes": 45}),
+            ("A6, 70 codes", "A6", 10, 1, {"recipients": 50, "codes": 70}),
+            ("A15, one in two minutes", "A15", 400, 50, {}),
+            ("A17, every platform twice", "A17", 400, 50, {}),
+        )
+        for share in (0.9, 0.6)
+    ),
+    Row("A15 one in two minutes for two hours, no list", "A15", 400, 50),
+    Row("A17 every platform twice, no list", "A17", 400, 50),
+    *(
+        Row(f"A6 campaign of {what}, {where}, list empty", "A6", runs, 1,
+            {"recipients": recipients, "codes": codes}, stride=256, others=others)
+        for what, codes in (("20-70 codes", None), ("20", 20), ("45", 45), ("70", 70))
+        for where, recipients, runs, others in (
+            ("500 in one partition", 500, 2, 4000),
+            ("16 of 500 in one of 32", 16, 25, 600),
+        )
+    ),
+    *(
+        Row(f"A16 poisoned, {share:g} of log-ins aimed at", "A16", 10, 1, {"share": share},
+            stride=256, others=600)
+        for share in (0.3, 0.5)
+    ),
+)  # fmt: skip
 """The attacks. A feed without texts is read with the setting for such feeds."""
 
+ABUSED_SHARE: Final = {"abused": 0.05}
+"""The share of what people meet that may be hot at most. So the whole list counts in these days."""
+
 LOOK_ALIKES: Final = (
-    Row("B1 new phone", "B1", 80_000, part=2500, sifted=True),
-    Row("B2 power set-up", "B2", 40_000, part=500),
-    Row("B3 festival", "B3", 1_000_000, part=10_000, parameters={"ads": 0}, sifted=True),
+    Row("B1 new phone", "B1", 80_000, 2500, ABUSED_SHARE, sifted=True, abused=True),
+    Row("B2 power set-up", "B2", 40_000, 500, ABUSED_SHARE, abused=True),
+    Row("B3 festival", "B3", 1_000_000, 10_000, {"ads": 0, **ABUSED_SHARE}, sifted=True,
+        abused=True),
     Row("B4 bank retries", "B4", 400_000, part=10_000, sifted=True),
-)
+)  # fmt: skip
 """What the rate of false alarms is made of, with ORDINARY: each over 50 million subscriber-days'
 worth, so that the upper ends of their intervals add up to less than one in a million. The festivals
 come without their advertisements: B8 shows that those are not taken for codes."""
@@ -91,7 +135,20 @@ WHAT_IF: Final = (
     Row("B2, 20 % faster", "B2", 3000, parameters={"gap_s": 43.2}),
     Row("B1, less even: variation 0.6", "B1", 3000, parameters={"variation": 0.6}),
     Row("B2, less even: variation 0.6", "B2", 3000, parameters={"variation": 0.6}),
-)
+    *(
+        Row(f"{name}, {what}", name, runs, 500, {**more, **parameters}, abused=True)
+        for what, more in (
+            ("a twentieth abused, people differ (kappa 10)", {**ABUSED_SHARE, "kappa": 10}),
+            ("a tenth abused", {"abused": 0.1}),
+            ("a fifth abused", {"abused": 0.2}),
+        )
+        for name, runs, parameters in (("B1", 5000, {}), ("B2", 3000, {}), ("B3", 5000, {"ads": 0}))
+    ),
+    Row("B1, 20 % faster, a twentieth abused", "B1", 3000, 500, {"gap_s": 72, **ABUSED_SHARE},
+        abused=True),
+    Row("B2, 20 % faster, a twentieth abused", "B2", 3000, 500, {"gap_s": 43.2, **ABUSED_SHARE},
+        abused=True),
+)  # fmt: skip
 """The same if the assumptions about people are wrong."""
 
 OTHERS: Final = (
@@ -125,17 +182,35 @@ def stream(row: Row, first: int, runs: int) -> Iterator[Labelled]:
     A scenario that is out of order on purpose has a stream to itself.
     """
     apart = runs * 5000 if row.part == 1 else 1  # recipients that one run may take
+    parameters = row.parameters if row.listed is None else {**row.parameters, "tool": first}
     sides = [
         generate(
             row.name,
             seed,
             recipient=seed * apart,
             start_ms=DEFAULT_START_MS + (seed - first) * STAGGER_MS,
-            **row.parameters,
+            **parameters,
         )
         for seed in range(first, first + runs)
     ]
-    return sides[0] if runs == 1 else merged(*sides)
+    for n in range(row.others):  # some from long before, so that the log always has a time
+        writer = MessageWriter("others", first, _ELSEWHERE + n)
+        sides.append(writer.history(DEFAULT_START_MS, first=7 if n % 6 else 60, last=0.1))
+    return sides[0] if len(sides) == 1 else merged(*sides)
+
+
+_ELSEWHERE: Final = 5_000_000  # recipients whom no run takes
+
+
+def hot_of(row: Row, first: int) -> Sequence[PlatformProfile] | None:
+    """The platforms that are hot in a part, or None where the chain finds them itself."""
+    if row.abused:
+        return ABUSED
+    if row.listed is None:
+        return None
+    platforms = tool(first, row.parameters.get("platforms", TOOL_PLATFORMS))
+    chosen = Random(f"list/{first}").sample(platforms, len(platforms))
+    return chosen[: round(row.listed * len(platforms))]
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +240,10 @@ def play_part(row: Row, first: int, runs: int) -> Figures:
     """Plays runs of a row side by side."""
     figures = Figures()
     for outcome in play(
-        stream(row, first, runs), confidence_min=row.confidence_min, stride=row.stride
+        stream(row, first, runs),
+        confidence_min=row.confidence_min,
+        stride=row.stride,
+        hot=hot_of(row, first),
     ).values():
         figures.take(outcome)
     return figures
@@ -174,7 +252,7 @@ def play_part(row: Row, first: int, runs: int) -> Figures:
 def sift_part(row: Row, first: int, runs: int) -> Figures:
     """The same, but only the runs that could raise an alarm are played; the others raise none."""
     alone = (list(stream(row, seed, 1)) for seed in range(first, first + runs))
-    return _sifted(alone, runs, row.confidence_min)
+    return _sifted(alone, runs, row.confidence_min, hot_of(row, first))
 
 
 def play_ordinary(first: int, subscribers: int) -> Figures:
@@ -193,23 +271,30 @@ def play_ordinary(first: int, subscribers: int) -> Figures:
     return _sifted(by_recipient.values(), subscribers, ORDINARY.confidence_min)
 
 
-def _sifted(alone: Iterable[list[Labelled]], recipients: int, confidence_min: float) -> Figures:
+def _sifted(
+    alone: Iterable[list[Labelled]],
+    recipients: int,
+    confidence_min: float,
+    hot: Sequence[PlatformProfile] | None = None,
+) -> Figures:
     figures = Figures()
-    kept = [events for events in alone if could_matter(events)]
+    names = frozenset(who.name for who in hot or ())
+    kept = [events for events in alone if could_matter(events, names)]
     if kept:
-        for outcome in play(merged(*kept), confidence_min=confidence_min).values():
+        for outcome in play(merged(*kept), confidence_min=confidence_min, hot=hot).values():
             figures.take(outcome)
     figures.recipients = recipients
     return figures
 
 
-def could_matter(events: Iterable[Labelled]) -> bool:
+def could_matter(events: Iterable[Labelled], hot: frozenset[str] = frozenset()) -> bool:
     """Whether one recipient's messages could raise it to WATCH, were every platform novel to it.
 
-    If not, they cannot: novelty only adds to the evidence. All that is no code, and the history,
-    counts as code here. What remains are the bucket over sightings, the counts over a day, and the
-    messages of an hour.
+    If not, they cannot: novelty only adds to the evidence, or takes from the lead of hot platforms,
+    of which all count here. All that is no code, and the history, counts as code here. What remains
+    are the bucket over sightings, the counts over a day, and the messages of an hour.
     """
+    hot_s: deque[float] = deque()
     seen_s: dict[str, float] = {}
     day_s: deque[float] = deque()
     level, count, last_s = 0.0, 0, 0.0
@@ -225,6 +310,12 @@ def could_matter(events: Iterable[Labelled]) -> bool:
         if at_s - seen_s.get(platform, -math.inf) < DAY_S:
             continue
         seen_s[platform] = at_s
+        if platform in hot:
+            hot_s.append(at_s)
+            while hot_s[0] < at_s - DAY_S - 1:
+                hot_s.popleft()
+            if len(hot_s) >= HOT_LEAD.watch:
+                return True
         day_s.append(at_s)
         while day_s[0] < at_s - DAY_S - 1:
             day_s.popleft()

@@ -16,11 +16,14 @@ import numpy as np
 
 from detectors.chain import Params, Partition, process
 from detectors.episodes.episode import EpisodeParams
+from detectors.hot.listed import Hot
 from detectors.model.event import Trust
 from detectors.model.records import Action, Level, refuses
 from detectors.recognise.recogniser import RecogniseParams, Recogniser
 from detectors.recognise.registry import Registry
 from streams.scenarios import Labelled, Role
+from streams.scenarios.platforms import PlatformProfile
+from streams.scenarios.writer import MessageWriter
 from streams.wire.events import Intake, decode
 from streams.wire.recipients import Numbers
 
@@ -67,14 +70,19 @@ def play(
     params: Params = PARAMS,
     confidence_min: float = 0.5,
     stride: int = 1,
+    hot: Sequence[PlatformProfile] | None = None,
 ) -> dict[str, Outcome]:
     """What became of each recipient of these events, which are a partition's log in its order.
+
+    With `hot`, those platforms are hot from the first to the last, in place of a list that is made.
 
     Every event is so many offsets after the one before: what lies between is not counted, and
     moves ticks, as the traffic of others does.
     """
     recogniser = Recogniser(REGISTRY, RecogniseParams(confidence_min=confidence_min))
     partition = Partition(params)
+    if hot is not None:
+        partition.book.hot = Given(platform_ids(hot, recogniser))
     outcomes: dict[str, Outcome] = defaultdict(Outcome)
     leases: dict[str, list[Action]] = defaultdict(list)  # of a recipient, oldest first
     attacked = set[str]()
@@ -129,6 +137,31 @@ def play(
                 _raise(outcome, event, raised[offset + at], leases.get(recipient, []))
         offset = following
     return dict(outcomes)
+
+
+class Given(Hot):
+    """A list that nothing changes."""
+
+    __slots__ = ()
+
+    def __init__(self, platforms: frozenset[int]) -> None:
+        super().__init__()
+        self.platforms = platforms
+
+    def make(self, offset: int) -> None:
+        """Nothing."""
+
+
+def platform_ids(platforms: Sequence[PlatformProfile], recogniser: Recogniser) -> frozenset[int]:
+    """The ids that codes of these platforms are recognised with."""
+    writer = MessageWriter("ids", 0, 0)
+    values: list[bytes | None] = [
+        msgspec.json.encode(writer.code(1_700_000_000_000, who).value) for who in platforms
+    ]
+    keys: list[bytes | None] = [b"1"] * len(values)
+    offsets = np.arange(len(values))
+    decoded = decode(INTAKE, "rehearsal", 0, values, keys, offsets, None, len(values))
+    return frozenset(recogniser.columns(decoded.batch).platform.tolist())
 
 
 def _flooded(outcome: Outcome, event: Labelled, *, refused: bool, known: bool) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from itertools import pairwise
 from random import Random
+from typing import Any
 
 import pytest
 
@@ -32,8 +33,8 @@ from detectors.suspects.judge import (
     Band,
     Finding,
     JudgeParams,
-    _compare,
     bars_of,
+    compare,
     confirmed,
     instants,
     judge,
@@ -233,7 +234,7 @@ def test_every_class_of_stamps_has_bars() -> None:
         {"burst_margin": 1e9},
     ],
 )
-def test_a_measurement_that_cannot_be_one_is_refused(wrong: dict[str, float]) -> None:
+def test_a_measurement_that_cannot_be_one_is_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=r"p_novel|burst_margin"):
         JudgeParams(**wrong)
 
@@ -257,7 +258,7 @@ def test_counts_that_cannot_reach_their_bars_decide_nothing(seed: int) -> None:
             see(suspect, platform + 1, START_S + int(at_s))
             bars = bars_of(params, suspect, suspect.bucket_s)
             assert bars.least == min(bar.watch for bar in bars[1:-1])
-            judged = _compare(bars, scores(suspect, bars))
-            assert judged == _compare(bars, scores(suspect))
+            judged = compare(bars, scores(suspect, bars))
+            assert judged == compare(bars, scores(suspect))
             found.add(judged.rule)
     assert len(found) > 2, "or the seed says nothing"

@@ -22,6 +22,8 @@ CHANGES: dict[str, Any] = {
     "p_novel": 0.3,
     "burst_margin": 0.5,
     "lease_s": 60,
+    "lease_max_s": 600,
+    "hot": "off",
     "quiet_s": 700,
     "episode_max_s": 2000,
     "cold_known": 0,

@@ -1,0 +1,54 @@
+"""A recipient's vote for the platforms that flood it, by its own evidence."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from detectors.bars import HOT_PLATFORMS
+from detectors.hot.listed import Hot
+from detectors.hot.votes import HOT_RULES
+from detectors.model.event import Trust
+from detectors.model.records import Cause, Level
+from detectors.suspects.judge import Band, JudgeParams, compare, strongest
+from detectors.suspects.mass import WINDOWS, newest
+from detectors.suspects.suspect import Suspect
+
+if TYPE_CHECKING:
+    from detectors.episodes.episode import Name
+
+
+def vote(
+    rules: JudgeParams, hot: Hot, names: Mapping[int, Name], suspect: Suspect, cause: Cause
+) -> None:
+    """Lets a suspect in an episode vote at this event, if its own evidence shows a flood."""
+    episode = suspect.episode
+    assert episode is not None, "only in an episode"
+    if hot.votes.day and entitled(rules, suspect, cause.at_s):
+        platforms = named(names, suspect, episode.since_s)
+        hot.take(suspect.recipient, episode.path[0].offset, platforms, cause.offset)
+
+
+def entitled(rules: JudgeParams, suspect: Suspect, at_s: int) -> bool:
+    """Tell if pace, counts or mass pass a THROTTLE bar, now or when the level rose.
+
+    The lead of hot platforms does not count: a list would confirm itself.
+    """
+    episode = suspect.episode
+    assert episode is not None, "only in an episode"
+    if any(s.level is Level.THROTTLE and s.rule not in HOT_RULES for s in episode.path):
+        return True
+    if all(step.level is not Level.THROTTLE for step in episode.path):
+        return False  # what passes a bar raises the level
+    found, bars = strongest(rules, suspect, at_s)
+    if compare(bars, found).band is Band.THROTTLE:
+        return True
+    masses = newest(suspect)
+    return any(masses[rule][1] >= bar.throttle for rule, _, bar in WINDOWS)
+
+
+def named(names: Mapping[int, Name], suspect: Suspect, since_s: int) -> list[int]:
+    """The platforms of a vote: novel and untrusted, since then."""
+    ids = (w & 0xFFFF_FFFF for w in suspect.sightings if w >> 32 & 1 and w >> 33 >= since_s)
+    untrusted = [p for p in ids if p not in names or names[p].trust is Trust.NONE]
+    return untrusted[:HOT_PLATFORMS]

@@ -1,0 +1,120 @@
+"""The share of each platform in what people meet for the first time, outside of floods.
+
+Of about a week: at each new day a seventh of all is forgotten. When a flood shows, what its first
+codes added is taken back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detectors.bars import HOT_DAYS
+
+BASE_MAX: Final = 16_384
+"""Platforms that are counted by name, by how often they came: as many as names are remembered."""
+
+UNIT: Final = 64
+"""Of one sighting, so that what is forgotten of it is a whole number too."""
+
+_LEAST: Final = UNIT // 8  # of less is nothing left: two weeks after a platform's only sighting
+_NONE: Final = np.zeros(0, np.uint32)
+
+
+class Base:
+    """Novel sightings outside floods, by platform."""
+
+    __slots__ = ("back", "ids", "met", "one", "total", "units")
+
+    def __init__(self) -> None:
+        self.ids = _NONE  # platforms (n,), ascending
+        self.units = np.zeros(0, np.int64)  # of their sightings (n,)
+        self.total = 0  # of all, in units
+        self.met: list[NDArray[np.uint32]] = []  # platforms of sightings since the last tick,
+        self.one: list[int] = []  # more of them, one by one,
+        self.back: list[int] = []  # and of sightings that were of a flood after all
+
+    @property
+    def sightings(self) -> int:
+        """Whole sightings that are counted."""
+        return self.total // UNIT
+
+    def common(self, platforms: NDArray[np.uint32]) -> NDArray[np.int64]:
+        """The units of platforms (m,), of each one sighting more than it had.
+
+        One that nobody has met yet may be as common as one that was met once.
+        """
+        place, held = self._places(platforms)
+        units = np.zeros(len(platforms), np.int64)
+        units[held] = self.units[place[held]]
+        return units + UNIT
+
+    def _places(self, platforms: NDArray[np.uint32]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+        """Return where each of these is or would be, and which are counted."""
+        place = np.searchsorted(self.ids, platforms)
+        held = np.zeros(len(platforms), np.bool_)
+        inside = place < len(self.ids)
+        held[inside] = self.ids[place[inside]] == platforms[inside]
+        return place, held
+
+    def fold(self) -> None:
+        """Counts what came since the last tick."""
+        if self.met or self.one:
+            self._add(np.unique_counts(self._pending()))
+        if self.back:
+            ids, counts = np.unique_counts(np.array(self.back, np.uint32))
+            place, held = self._places(ids)
+            place = place[held]
+            self.units[place] = np.maximum(self.units[place] - counts[held] * UNIT, 0)
+            self._keep(self.units > 0)
+            self.back.clear()
+        self.met.clear()
+        self.one.clear()
+        self.total = int(self.units.sum())
+
+    def _pending(self) -> NDArray[np.uint32]:
+        return np.concatenate([*self.met, np.array(self.one, np.uint32)])
+
+    def _add(self, came: tuple[NDArray[np.uint32], NDArray[np.int64]]) -> None:
+        ids, counts = came
+        place, held = self._places(ids)
+        self.units[place[held]] += counts[held] * UNIT
+        fresh = ~held
+        if fresh.any():  # until a day is over twice as many, and of further ones the lowest ids
+            room = max(2 * BASE_MAX - len(self.ids), 0)
+            where = place[fresh][:room]
+            self.ids = np.insert(self.ids, where, ids[fresh][:room])
+            self.units = np.insert(self.units, where, counts[fresh][:room] * UNIT)
+
+    def _keep(self, kept: NDArray[np.bool_]) -> None:
+        self.ids, self.units = self.ids[kept], self.units[kept]
+
+    def age(self, days: int) -> None:
+        """Forgets a seventh for each of so many days, and the rarest of too many platforms."""
+        for _ in range(min(days, 16 * HOT_DAYS)):  # after which nothing would be left
+            self.units -= -(-self.units // HOT_DAYS)
+            self._keep(self.units >= _LEAST)
+        if len(self.ids) > BASE_MAX:
+            kept = np.sort(np.argsort(-self.units, kind="stable")[:BASE_MAX])
+            self.ids, self.units = self.ids[kept], self.units[kept]
+        self.total = int(self.units.sum())
+
+    def state(self) -> list[Any]:
+        """Plain data, the same whatever the order in which they came."""
+        counts = [self.ids.tobytes(), self.units.tobytes()]
+        return [counts, np.sort(self._pending()).tobytes(), sorted(self.back)]
+
+
+def base_of(state: Iterable[Any]) -> Base:
+    """The inverse of `Base.state`."""
+    (ids, units), pending, back = state
+    base = Base()
+    base.ids = np.frombuffer(ids, np.uint32)
+    base.units = np.frombuffer(units, np.int64).copy()
+    base.total = int(base.units.sum())
+    base.met = [np.frombuffer(pending, np.uint32)]
+    base.back = list(back)
+    return base

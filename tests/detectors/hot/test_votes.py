@@ -1,0 +1,91 @@
+"""Votes: who has one, how long it counts, how it is shared, and how many there are."""
+
+from __future__ import annotations
+
+import pytest
+
+from detectors.hot import votes as of
+from detectors.hot.votes import VOTE, Votes, votes_of
+
+
+def today(day: int = 100) -> Votes:
+    votes = Votes()
+    votes.turn(day)
+    return votes
+
+
+def weights(votes: Votes) -> dict[int, tuple[int, int]]:
+    """By platform: how many voted for it, and with what weight."""
+    sums = votes.sums()
+    told = zip(sums.voters.tolist(), sums.weight.tolist(), strict=True)
+    return dict(zip(sums.platforms.tolist(), told, strict=True))
+
+
+def test_a_vote_is_shared_among_its_platforms() -> None:
+    votes = today()
+    assert votes.cast(1, 7, [10, 11, 12, 13])
+    assert votes.cast(2, 8, [10])
+    assert weights(votes)[10] == (2, VOTE // 4 + VOTE)
+    assert weights(votes)[11] == (1, VOTE // 4)
+    assert votes.voters == 2
+    assert sum(weight for _, weight in weights(votes).values()) == 2 * VOTE
+
+
+def test_a_recipient_has_one_vote_in_two_weeks() -> None:
+    votes = today()
+    assert votes.cast(1, 7, [10, 11])
+    for day, may in ((100, False), (113, False), (114, True)):
+        votes.turn(day)
+        assert votes.cast(1, 1000 + day, [12, 13]) is may
+    assert weights(votes).keys() == {12, 13}
+
+
+def test_more_platforms_of_the_same_flood_make_a_vote_better_and_not_heavier() -> None:
+    votes = today()
+    votes.cast(1, 7, [10, 11])
+    assert votes.cast(1, 7, [10, 11, 12])
+    assert weights(votes).keys() == {10, 11, 12}
+    assert (votes.voters, weights(votes)[10]) == (1, (1, VOTE // 3))
+    assert not votes.cast(1, 7, [10, 11, 12]), "nothing new"
+    assert not votes.cast(1, 7, [10]), "what it named before stays"
+    assert not votes.cast(2, 9, [])
+
+
+def test_a_vote_counts_for_seven_days() -> None:
+    votes = today()
+    votes.cast(1, 7, [10])
+    votes.turn(106)
+    assert weights(votes).keys() == {10}
+    votes.turn(107)
+    assert (weights(votes), votes.voters) == ({}, 0)
+    assert votes.held, "it is remembered that there was one"
+
+
+def test_a_clock_that_went_back_forgets_what_is_ahead() -> None:
+    votes = today(400)
+    votes.cast(1, 7, [10])
+    votes.turn(100)
+    assert not votes.held
+    assert weights(votes) == {}
+
+
+def test_votes_are_bounded_and_the_oldest_gives_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(of, "VOTERS_MAX", 3)
+    votes = today()
+    for who in range(5):
+        votes.cast(who, who, [10 + who])
+    assert list(votes.held) == [2, 3, 4]
+    assert weights(votes).keys() == {12, 13, 14}
+    assert votes.voters == 3
+
+
+def test_a_state_goes_on() -> None:
+    votes = today()
+    votes.cast(3, 1, [10, 11])
+    votes.turn(104)
+    votes.cast(1, 2, [11])
+    again = votes_of(votes.state())
+    assert again.state() == votes.state()
+    assert weights(again) == weights(votes)
+    assert (again.voters, again.day) == (votes.voters, 104)
+    assert list(again.held) == [3, 1]
