@@ -41,6 +41,9 @@ _AMOUNT: Final = re.compile(
     "(?:0[.,]0|(?:eur|usd|inr|rs|rp|tl|sar|aed|rub|pln|czk|[$€£₹₽¥])[. ]?0)[^:;\n]{0,24}$",
     re.IGNORECASE,
 )
+_ENDING: Final = 3  # letters of a case's ending, at most
+_STEM_MIN: Final = 5  # letters of a name that is looked for without it
+_AMOUNT_CHARS: Final = 48
 _UNSPACED: Final = re.compile(
     "[\u0e00-\u0eff\u0f00-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]{2}"
 )
@@ -159,15 +162,17 @@ def listed() -> Listed:
     spellings: dict[str, tuple[str, ...]] = {}
     for line in _TABLE["listed"].strip().splitlines():
         words = line.split()
-        spellings[name_key(words[0].lstrip("*"))] = tuple(map(name_key, words[1:]))
+        first = name_key(words[0].lstrip("*"))
+        spellings[first] = tuple(map(name_key, words[1:]))
         for word in words:
             if word.startswith("*"):
                 ordinary.add(name_key(word[1:]))
-            names[name_key(word.lstrip("*"))] = name_key(words[0].lstrip("*"))
+            names[name_key(word.lstrip("*"))] = first
+            names[fold(word.lstrip("*"))] = first  # as a text has it: 蝦皮 is 虾皮 in keys
     apart = sorted(filter(_UNSPACED.match, names), key=len, reverse=True)
-    return Listed(
-        names, spellings, frozenset(ordinary), re.compile("|".join(map(re.escape, apart)))
-    )
+    begins = "".join(sorted({name[0] for name in apart}))  # most places of a text begin none
+    unspaced = re.compile(f"(?=[{begins}])(?:{'|'.join(map(re.escape, apart))})")
+    return Listed(names, spellings, frozenset(ordinary), unspaced)
 
 
 def tells_nobody(origin: Sender) -> bool:
@@ -219,11 +224,10 @@ def _from_list(registry: Registry, text: str) -> tuple[str | None, str | None]:
     best: tuple[int, int, str] | None = None
     for start, end, key in _spots(registry, text):
         worth = _likely(text, start, end)
-        lead = text[:start]
-        first = _LETTERS.search(lead) is None
+        first = _LETTERS.search(text, 0, start) is None
         if first:
             worth += 3 if _HEAD_MARK.match(text, end) else 1
-        if _AMOUNT.search(lead):
+        if _AMOUNT.search(text, max(0, start - _AMOUNT_CHARS), start):
             worth -= 4
         if key in listed().ordinary and not text[start:end][:1].isupper():
             worth -= 4
@@ -263,6 +267,8 @@ def _spots(registry: Registry, text: str) -> Iterator[tuple[int, int, str]]:
             ):
                 continue
             key = "".join(keys[at : at + count])
+            if count == 1 and key not in names and words[at][0][0].isupper():
+                key = _stem(key)
             if (key in names or key in known) and not key.isdigit() and len(key) > 1:
                 yield words[at].start(), last.end(), key
                 at += count - 1
@@ -275,10 +281,18 @@ def _spots(registry: Registry, text: str) -> Iterator[tuple[int, int, str]]:
                 yield found.start(), found.end(), found[0]
 
 
+def _stem(key: str) -> str:
+    """A listed name without the ending of a case: Telegramu, Googleov; else what was given."""
+    for stop in range(len(key) - 1, max(len(key) - 1 - _ENDING, _STEM_MIN - 1), -1):
+        if key[:stop] in listed().names and key[:stop] not in listed().ordinary:
+            return key[:stop]
+    return key
+
+
 def _paid(text: str, name: str) -> bool:
     """Tell if a name stands behind an amount of money."""
     at = text.find(name)
-    return at > 0 and _AMOUNT.search(text[:at]) is not None
+    return at > 0 and _AMOUNT.search(text, max(0, at - _AMOUNT_CHARS), at) is not None
 
 
 def _small(text: str) -> list[str]:

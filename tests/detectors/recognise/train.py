@@ -69,8 +69,8 @@ AGAINST: Final = frozenset(
         "other scene",
     )
 )
-"""Traits that never speak for a code, whatever these texts say: here long texts are codes with terms
-behind them more often than on a network, where they are advertising."""
+"""Traits that never speak for a code, whatever these texts say: here long texts are codes with
+terms behind them more often than on a network, where they are advertising."""
 
 
 class Pieces:
