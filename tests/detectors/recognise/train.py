@@ -48,7 +48,7 @@ SURE: Final = 0.003
 """Share of texts of unseen authors where the score alone may say other than score and rules do."""
 UNSEEN: Final = ("hand-", "later-8")
 """Authors whose texts no rule was written with: the weights of rules come mostly from these."""
-LOOK_ALIKES: Final = 3.0
+LOOK_ALIKES: Final = 2.0
 """What a look-alike counts beside a code in the second step. Chosen: of what a network sees and the
 score leaves open there are more of them, and a false code costs more than a missed one. By author
 left out that is a point and a half fewer codes for half a point more look-alikes."""
