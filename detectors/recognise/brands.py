@@ -9,17 +9,19 @@ from __future__ import annotations
 
 import re
 import tomllib
+from collections.abc import Iterator
 from functools import cache
-from typing import Final
+from itertools import islice
+from typing import Final, NamedTuple
 
 from detectors.recognise.fold import fold, name_key
 from detectors.recognise.reading import Look
 from detectors.recognise.registry import Line, Platform, Registry, Sender
+from detectors.recognise.scripts import NAMING, scripts_of
 from detectors.recognise.shipped import shipped
 
-_WORDS: Final = {
-    kind: frozenset(words.split()) for kind, words in tomllib.loads(shipped("brands")).items()
-}
+_TABLE: Final = tomllib.loads(shipped("brands"))
+_WORDS: Final = {kind: frozenset(words.split()) for kind, words in _TABLE.items()}
 _NAME_WORDS: Final = 3  # of one name
 _FIRST_CHARS: Final = 6
 _NAMES_MAX: Final = 24  # words with a capital that are looked at
@@ -27,6 +29,38 @@ _CAPITAL: Final = re.compile(  # Tandem, eBay, O'Neil, AT&T, ID.me; Вибер
     "(?<![\\w@./])(?:[a-z]{0,2}[A-Z\u00c0-\u00de](?:[A-Za-z\u00c0-\u024f&'’+]|[.](?=[A-Za-z])){0,22}[A-Za-z\u00c0-\u024f+!]"
     "(?![A-Za-z0-9\u00c0-\u024f@/])"
     "|[\u0410-\u042f][\u0400-\u04ff-]{1,22}(?![\\w@/]))"
+)
+_ANY_WORD: Final = re.compile("[^\\W_]+")
+_OF_GOOGLE: Final = re.compile("(?<![\\w-])G-0{5,8}(?![\\w-])")  # nobody else writes codes so
+_BETWEEN: Final = re.compile(" |[.&'’+!-]| [&-] ")
+_SPOTS_MAX: Final = 48  # words of a text that are looked up
+_SURE: Final = 4  # points from which a listed name needs no other opinion
+_LETTERS: Final = re.compile("[^\\W\\d_]")
+_HEAD_MARK: Final = re.compile("\\W{0,2}\\s?[:：|>»\\])】-]|[.] ")
+_AMOUNT: Final = re.compile(
+    "(?:0[.,]0|(?:eur|usd|inr|rs|rp|tl|sar|aed|rub|pln|czk|[$€£₹₽¥])[. ]?0)[^:;\n]{0,24}$",
+    re.IGNORECASE,
+)
+_ENDING: Final = 3  # letters of a case's ending, at most
+_STEM_MIN: Final = 5  # letters of a name that is looked for without it
+_AMOUNT_CHARS: Final = 48
+_UNSPACED: Final = re.compile(
+    "[\u0e00-\u0eff\u0f00-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]{2}"
+)
+_SMALL: Final = tuple(
+    re.compile(pattern)
+    for pattern in (
+        (
+            "\\b(?:[Yy]our|[Uu]r) ([a-z][a-z.&-]{1,14}) (?:[a-z-]+ ){0,2}"
+            "(?:code|otp|OTP|pin|PIN|passcode)\\b"
+        ),
+        (
+            "\\b(?:code|codigo|código|codice|kod|kode|Code|OTP)"
+            " (?:de|di|for|para|pour|untuk|für|voor|dla) ([a-z][a-z.&-]{2,14})\\b"
+        ),
+        "^\\W{0,3}([a-z][a-z.&-]{1,14})(?: (?:ur|your|secure|login|verification|code|otp|pin))+\\b",
+        "^\\W{0,3}([a-z][a-z.&-]{2,14}) 0{3}",
+    )
 )
 _HELLO: Final = re.compile(" ?[!,]")
 _CASE: Final = re.compile("['’][a-z\u00e0-\u024f]{1,4}$")  # Instagram'a
@@ -111,6 +145,36 @@ _NO_UNCASED: Final = re.compile(
 _NO_KOREAN: Final = re.compile("귀하|고객|회원|요청|입력|아래|본인|서비스")
 
 
+class Listed(NamedTuple):
+    """The names of the list, in all spellings: each key with the first one of its line."""
+
+    names: dict[str, str]
+    spellings: dict[str, tuple[str, ...]]  # of the first: the others
+    ordinary: frozenset[str]  # those that are words as well
+    unspaced: re.Pattern[str]  # those of scripts without blanks
+
+
+@cache
+def listed() -> Listed:
+    """The names of `data/brands.toml`, made ready when the first text has to be searched."""
+    names: dict[str, str] = {}
+    ordinary: set[str] = set()
+    spellings: dict[str, tuple[str, ...]] = {}
+    for line in _TABLE["listed"].strip().splitlines():
+        words = line.split()
+        first = name_key(words[0].lstrip("*"))
+        spellings[first] = tuple(map(name_key, words[1:]))
+        for word in words:
+            if word.startswith("*"):
+                ordinary.add(name_key(word[1:]))
+            names[name_key(word.lstrip("*"))] = first
+            names[fold(word.lstrip("*"))] = first  # as a text has it: 蝦皮 is 虾皮 in keys
+    apart = sorted(filter(_UNSPACED.match, names), key=len, reverse=True)
+    begins = "".join(sorted({name[0] for name in apart}))  # most places of a text begin none
+    unspaced = re.compile(f"(?=[{begins}])(?:{'|'.join(map(re.escape, apart))})")
+    return Listed(names, spellings, frozenset(ordinary), unspaced)
+
+
 def tells_nobody(origin: Sender) -> bool:
     """Tell if a sender names no platform: none, a number that nobody registered, a shared name."""
     if origin.owners:
@@ -127,16 +191,125 @@ def brand(registry: Registry, looked: Look, masked: str) -> str | None:
     if looked.bracketed and looked.signature:
         start, end = looked.signature
         text = f"{masked[:start]}{' ' * (end - start)}{masked[end:]}"
-    found = _head(text) + _chinese(text) + _latin(text)
-    for name in (*found, *_runs(text)):
+    if _OF_GOOGLE.search(text):
+        return canonical(registry, "google")
+    head = _head(text)
+    sure, likely = _from_list(registry, text)
+    if sure:
+        return sure
+    found = head + _chinese(text) + _latin(text)
+    if head and likely and name_key(head[0]) not in likely:
+        likely = None  # who writes stands first; the other may be where something is paid
+    for name in () if likely else (*found, *_runs(text)):
         known = _known(registry, name)
-        if known:
+        if known and not (head and name not in head and _paid(text, name)):
             return f"sig:{known.key}"
-    for name in found:
+    if likely:
+        return likely
+    for name in (*found, *_small(text)):
+        if _names_a_code(name):
+            continue
         key = name_key(name)
         if 2 <= len(key) <= 24 and not any(letter.isdigit() for letter in key):
-            return f"text:{key}"
+            return canonical(registry, key)
     return None
+
+
+def _from_list(registry: Registry, text: str) -> tuple[str | None, str | None]:
+    """The key of the listed or registered name that stands where names do; and of any other one.
+
+    Names of up to three words, whatever their capitals; an ordinary word such as "line" only with a
+    capital, and nothing behind an amount of money, which is where the money goes.
+    """
+    best: tuple[int, int, str] | None = None
+    for start, end, key in _spots(registry, text):
+        worth = _likely(text, start, end)
+        first = _LETTERS.search(text, 0, start) is None
+        if first:
+            worth += 3 if _HEAD_MARK.match(text, end) else 1
+        if _AMOUNT.search(text, max(0, start - _AMOUNT_CHARS), start):
+            worth -= 4
+        if key in listed().ordinary and not text[start:end][:1].isupper():
+            worth -= 4
+        elif key in listed().ordinary:
+            worth -= 1
+        if best is None or worth > best[0]:
+            best = worth, start, key
+    if best is None or best[0] < 1:
+        return None, None
+    told = canonical(registry, best[2])
+    return (told, told) if best[0] >= _SURE else (None, told)
+
+
+def canonical(registry: Registry, key: str) -> str:
+    """The platform's key for a name: the registry's by any spelling, else the list's first one."""
+    first = listed().names.get(key, key)
+    for spelling in (key, first, *listed().spellings.get(first, ())):
+        if known := registry.signatures.get(spelling):
+            return f"sig:{known.key}"
+    return f"text:{first}"
+
+
+def _spots(registry: Registry, text: str) -> Iterator[tuple[int, int, str]]:
+    """Each listed or registered name in a text: where it begins, where it ends, and its key."""
+    names, known = listed().names, registry.signatures
+    words = list(islice(_ANY_WORD.finditer(text), _SPOTS_MAX))
+    keys = [fold(word[0]) for word in words]
+    at = 0
+    while at < len(words):
+        for count in (3, 2, 1):
+            if at + count > len(words):
+                continue
+            last = words[at + count - 1]
+            if any(
+                not _BETWEEN.fullmatch(text, words[each].end(), words[each + 1].start())
+                for each in range(at, at + count - 1)
+            ):
+                continue
+            key = "".join(keys[at : at + count])
+            if count == 1 and key not in names and words[at][0][0].isupper():
+                key = _stem(key)
+            if (key in names or key in known) and not key.isdigit() and len(key) > 1:
+                yield words[at].start(), last.end(), key
+                at += count - 1
+                break
+        at += 1
+    if not text.isascii():
+        folded = fold(text)
+        if len(folded) == len(text):
+            for found in listed().unspaced.finditer(folded):
+                yield found.start(), found.end(), found[0]
+
+
+def _stem(key: str) -> str:
+    """A listed name without the ending of a case: Telegramu, Googleov; else what was given."""
+    for stop in range(len(key) - 1, max(len(key) - 1 - _ENDING, _STEM_MIN - 1), -1):
+        if key[:stop] in listed().names and key[:stop] not in listed().ordinary:
+            return key[:stop]
+    return key
+
+
+def _paid(text: str, name: str) -> bool:
+    """Tell if a name stands behind an amount of money."""
+    at = text.find(name)
+    return at > 0 and _AMOUNT.search(text, max(0, at - _AMOUNT_CHARS), at) is not None
+
+
+def _small(text: str) -> list[str]:
+    """The small word between "your" and "code", in the languages that write so: "your ofo code"."""
+    return [
+        found[1] for pattern in _SMALL if (found := pattern.search(text)) and not _is_stop(found[1])
+    ]
+
+
+def _names_a_code(name: str) -> bool:
+    """Tell if a supposed name is what some language calls a code."""
+    body = fold(name)
+    return any(
+        word.kind in NAMING and word.start == 0
+        for script in scripts_of(body)
+        for word in script.words(body)
+    )
 
 
 def _known(registry: Registry, name: str) -> Platform | None:

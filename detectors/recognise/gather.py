@@ -1,7 +1,8 @@
 """Letters and digits that stand apart to hide a word or a number, put together again.
 
-验.证.码, c-o-d-e, 4*8*2*9 and (4)(8)(2)(9) read as 验证码, code, 4829 and 4829. Only single letters
-or digits with the same sign between all of them are gathered, so that dates and amounts stay.
+验.证.码, c-o-d-e, 4*8*2*9, (4)(8)(2)(9) and k 7 q m 2 read as 验证码, code, 4829, 4829
+and k7qm2. Only single letters or digits with the same sign between all of them are gathered, so
+that dates and amounts stay.
 """
 
 from __future__ import annotations
@@ -17,6 +18,9 @@ _APART: Final = re.compile(
     f"(?P<l>{_LETTER}(?P<s>{_SIGN}| )(?:{_LETTER}(?P=s)){{1,12}}{_LETTER})(?![\\w@])"
     # Chinese letters, with words around them that are written on
     f"|(?P<c>[\u4e00-\u9fff](?P<u>{_SIGN}|[ ])(?:[\u4e00-\u9fff](?P=u)){{1,12}}[\u4e00-\u9fff])"
+    # letters and digits with blanks between: a u 0 k u f
+    "|(?<![\\w.@*/:+-])(?=(?:[a-z] ){0,8}0)(?=(?:0 ){0,8}[a-z])"
+    "(?P<m>(?:[a-z0] ){4,9}[a-z0])(?![\\w@]| [\\w@](?!\\w))"
     f"|(?<![0-9a-z.*/:+-])(?P<d>0(?P<v>[.·•・*※_|~☆★✦◆♦●○^،、,/])(?:0(?P=v)){{2,6}}0)(?![\\w.*/:%])"
     "|(?P<b>(?:[(（\\[【<]0[)）\\]】>]){4,8})"
 )
@@ -25,7 +29,10 @@ _APART: Final = re.compile(
 _HINT: Final = re.compile(
     f"(?P<s>{_SIGN}| )(?<={_LETTER}.){_LETTER}(?P=s){_LETTER}(?![a-z])", re.DOTALL
 )
-_HINT_OF_DIGITS: Final = re.compile(f"0(?:{_SIGN}0{_SIGN}0{_SIGN}|[)）\\]】>][(（\\[【<])0")
+_HINT_OF_DIGITS: Final = re.compile(
+    "[a-z] 0 [a-z](?![a-z])|0 [a-z] (?:0|[a-z] 0)(?![0-9a-z])"
+    f"|0(?:{_SIGN}0{_SIGN}0{_SIGN}|[)）\\]】>][(（\\[【<])0"
+)
 
 
 def gathered(folded: str) -> tuple[str, list[int] | None]:

@@ -80,6 +80,23 @@ _LATE_DIGITS: Final = {  # Tibetan, Shan, Mongolian: not folded, for names hold 
 _LATE_DIGIT: Final = re.compile("[\u0f20-\u0f29\u1090-\u1099\u1810-\u1819]")
 _CAPITALS: Final = re.compile("(?<![\\w.@/])[A-Z]{4,9}(?![\\w@/]|[.]\\w)")
 _LOOSE: Final = re.compile("(?<![0-9])0(?:[^\\w\n]{0,2}0){2,9}(?![0-9])")
+_HIDDEN: Final = re.compile(
+    # one digit after another, pairs between odd signs, one digit in letters
+    "(?<![0-9])0(?:[^\\w\n]{1,3}0){3,9}(?![0-9])"
+    "|(?<![0-9])000?(?:[*·•_|=~^+]000?){1,4}(?![0-9])"
+    "|(?<![0-9])0{3} / 0{3}(?![0-9])"
+    "|(?<![0-9])0{1,2}[^\\w\n]{1,3}(?:0{1,2}[^\\w\n]{1,3}){0,4}[^\\W\\d_]{1,8}(?:[^\\w\n]{1,3}0{1,2}){2,5}(?![0-9])"
+    "|(?<![0-9])(?:0{1,2}[^\\w\n]{1,3}){2,5}[^\\W\\d_]{1,8}[^\\w\n]{1,3}0{1,2}(?![0-9])"
+)
+_SHOWN: Final = re.compile(
+    "(?<![0-9a-z_@*+$€£¥₹#&=.,/:-])(?<![:][0-9])(?:0{4,8}|000[ -]000)"
+    "(?![0-9a-z_%*@]|['’][a-z]|[.,:/-]0|\\s?(?:元|円|원))"
+    "|(?<=[:=]) ?(?:0{4,8}|000[ -]000)(?![0-9a-z_%*@]|['’][a-z]|[.,:/-]0)"
+)
+_DIGITS: Final = re.compile("0+")
+_NAMED: Final = frozenset({"name", "weak name"})  # traits
+_LINK_CHARS: Final = 140  # of a text whose link verifies: longer ones are advertising
+_SOLD: Final = frozenset({"price", "way out", "phone", "other scene"})  # traits of advertising
 _Decision = tuple[str, tuple[int, int] | None]  # rule, span of the code
 
 
@@ -138,7 +155,6 @@ class Look(NamedTuple):
     host: tuple[int, int] | None
     places: list[int] | None  # of the characters of `folded`, if some were left out
     cased: str  # `folded` with its capitals: as long, a character for a character
-    capitals: tuple[tuple[int, int], ...] = ()  # words that may be codes, in a text without digits
 
     @property
     def for_app(self) -> bool:
@@ -167,10 +183,7 @@ def look(masked: str) -> Look:
     bracketed = signature_span(folded)
     host = host_line.span(1) if host_line else None
     if places is None:
-        capitals: tuple[tuple[int, int], ...] = ()
-        if "0" not in folded and not masked.isupper():
-            capitals = tuple(found.span() for found in _CAPITALS.finditer(masked))
-        return Look(folded, bracketed, host_line, bracketed, host, None, masked, capitals)
+        return Look(folded, bracketed, host_line, bracketed, host, None, masked)
     cased = "".join([masked[place] for place in places])
     looked = Look(folded, bracketed, host_line, None, None, places, cased)
     return looked._replace(signature=looked.unfolded(bracketed), host=looked.unfolded(host))
@@ -194,6 +207,29 @@ def likely(looked: Look) -> tuple[int, int] | None:
         return looked.unfolded((found[0].code, found[0].end))
     loose = _LOOSE.search(body)
     return looked.unfolded(loose.span()) if loose else None
+
+
+def shown(looked: Look) -> bool:
+    """Tell if a text shows a number of a code's usual shape: a look at it, no reading."""
+    return _SHOWN.search(looked.folded) is not None
+
+
+def may_be(looked: Look, reading: Reading) -> bool:
+    """Tell if a text in which no rule finds a code may be one all the same.
+
+    It shows something that can be a code: a number of some such shape, digits that stand apart, one
+    of them in letters, a word in capitals behind a name. Or a link, and nothing that is sold.
+    """
+    body = body_of(looked)
+    if _HIDDEN.search(body) or any(
+        number.form is not Form.ODD
+        or _NAMED.intersection(reading.traits)
+        or _DIGITS.fullmatch(body, number.code, number.end)
+        for number in numbers(body)
+    ):
+        return True
+    told = "purpose" in reading.traits and len(body) <= _LINK_CHARS and has_link(looked.folded)
+    return told and not _SOLD.intersection(reading.traits)
 
 
 def names_codes(sender: str) -> bool:
@@ -249,11 +285,12 @@ def _decide(looked: Look) -> tuple[str, tuple[int, int] | None, tuple[str, ...]]
 
 
 def _words(looked: Look) -> list[tuple[int, int, int]]:
-    """The words in capitals that may be codes, but for the signature's."""
+    """The words in capitals that may be codes, but for the signature's, where others are not."""
+    if looked.cased.isupper():
+        return []
     start, end = looked.bracketed or (0, 0)
-    return [
-        (first, first, last) for first, last in looked.capitals if last <= start or first >= end
-    ]
+    places = map(re.Match.span, _CAPITALS.finditer(looked.cased))
+    return [(first, first, last) for first, last in places if last <= start or first >= end]
 
 
 def _code(

@@ -22,9 +22,19 @@ ASKS: Final = re.compile("[?？]")
 _PERCENT: Final = re.compile("0\\s?%|%\\s?0")  # an offer
 _SHOP: Final = re.compile("[a-z]{2,}0{2,}")
 _TICKET: Final = re.compile("[a-z]-?0{2,3}")  # A112 is called up at a counter
+_MONEY: Final = (  # names of money behind an amount
+    "tl|try|lira|eur|euros?|usd|dollars?|gbp|pounds?|d|vnd|dong|р|руб|rub|грн|uah|тг|тенге|kzt|сум|som|сом|ман"
+    "|zl|pln|kc|czk|ft|huf|lei|ron|лв|bgn|kn|din|rsd|дин|den|kr|sek|nok|dkk|isk|chf|fr"
+    "|rb|ribu|jt|juta|rupiah|rm|ringgit|php|pesos?|mxn|ars|cop|clp|soles|bs|reais|real|brl"
+    "|rs|inr|rupees?|pkr|lkr|npr|bdt|taka|aed|sar|qar|omr|kwd|egp|dh|dhs|dirhams?|riyals?"
+    "|ksh|kes|tsh|tzs|ugx|ngn|naira|ghs|cedis?|zar|rand|birr|fcfa|xof|azn|manat|gel|amd|mnt"
+)
 _PRICE: Final = re.compile(
-    "[$€£¥₩₽₹฿₫₪]\\s?0|(?<![a-z])(?:rs[.]?|rp)\\s?0|0(?:[.]-|\\s?(?:[$€£₽₹₪฿₫đ元円원]|บาท|ريال|تومان"
-    "|ש[\"״'׳]ח|(?:tl|eur|d|р)(?![^\\W\\d_])))"
+    "[$€£¥₩₽₹฿₫₪₺₴₸₼₾֏₮৳₦₱៛]\\s?0"
+    "|(?<![a-z])(?:rp|rs|rm|r[$]|us[$]|nt[$]|hk[$]|ksh|tsh|usd|eur|gbp|inr|idr|vnd|aed|sar|egp|php"
+    "|ngn|kes|tzs|ugx|zar|pkr|bdt|kr|chf|bs|xof|fcfa)[.:]?\\s?0"
+    f"|0(?:[.]-|[,.]-|\\s?(?:[$€£₽₹₪฿₫đ₺₴₸₼₾֏₮៛元円원块塊]|บาท|บ[.]|ريال|تومان|درهم|جنيه|دينار|টাকা|रुपये|रु|રૂ"
+    f"|ரூ|రూ|ರೂ|രൂപ|රු|กีบ|ກີບ|រៀល|ကျပ်|ლარი|դրամ|ብር|ש[\"״'׳]ח|(?:{_MONEY})(?![^\\W\\d_])))"
 )
 _CUES_IN_A_SCENE: Final = 2  # cues that tell a weak name's code in a text of parcels or prices
 

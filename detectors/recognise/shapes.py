@@ -62,7 +62,9 @@ _CALLED: Final = (  # a number to call
     "|[へに](?:お?電話|通報|ご?連絡)|으?로 (?:신고|전화|문의|연락)"
     "|['’]?[yn]?[iıue] ara(?:yin|$)"
 )
-_UNIT_AFTER: Final = re.compile(f"\\s?(?:{_SIGNS.pattern}|{_UNITS.pattern}|{_CALLED})")
+_UNIT_AFTER: Final = re.compile(
+    f"['’][dt][ae]n?(?![a-z])|\\s?(?:{_SIGNS.pattern}|{_UNITS.pattern}|{_CALLED})"
+)
 _MONEY_BEFORE: Final = re.compile(
     "(?:[$€£¥₩₽₹฿₫#№]|(?<![a-z])(?:rs[.]?|inr|nt|usd|eur|rp|rm|no[.]?|nr[.]?|n°))\\s?$"
 )
@@ -95,8 +97,9 @@ _SENT_TO: Final = re.compile(
     "\\s?:?\\s?#?[*]?$"
 )
 _TO_SEND: Final = re.compile(  # "8888'e gönder"
-    "(?:['’]?[yn]?[ae])? ?(?:numarasina |nomresine |ya |no.ya )?(?:sms |mesaj )?"
-    "(?:gonder|yolla|yaz\\b|at(?:in|arak))"
+    "(?:['’]?[yn]?[ae])?\\s?(?:numara(?:miza|sina)|nomresine|ya|no.ya)? ?"
+    "(?:[a-z]{3,9} )?(?:sms |mesaj )?"
+    "(?:gonder|yolla|yaz\\b|at(?:in|arak|iniz))"
     "|\\s?(?:번으로|로 문자|으로 문자|(?:으로|로) (?:보내|전송)|に送信|へ(?:送信|返信)|宛"
     "|पर (?:भेज|sms)|वर पाठव|मा पठाउ)"
     "|\\s(?:senden|schicken|sturen|szamra|zenbakira|(?:raqami)?ga yubor|нөміріне жібер"

@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
-from detectors.recognise.scenes import other_words, percent, price
+from detectors.recognise.scenes import LEAVE, other_words, percent, price
 from detectors.recognise.scripts import Script, Word, WordKind, cues_of, typed_in
 from detectors.recognise.shapes import Form, Number, leading
 
@@ -30,6 +30,10 @@ TRAITS: Final = {
     "leads": "the number stands first",
     "colon": "a colon leads to the number",
     "four": "the number has four digits, as years have",
+    "unsure": "only odd shapes: letters and digits, three digits, nine and more",
+    "way out": "how to unsubscribe, as advertising has to tell",
+    "many words": "over thirty words",
+    "phone": "a phone number, in groups or with a plus",
     "long run": "more than eight digits in a row",
     "signed": "a name in brackets",
     "short": "under 60 characters",
@@ -40,6 +44,10 @@ TRAITS: Final = {
 
 _SHORT: Final = 60
 _LONG: Final = 160
+_MANY: Final = 30  # blanks
+_PHONE: Final = re.compile(
+    "[+]0{2}|(?<![0-9-])00{1,4}[ -]0{3,4}[ -]0{2,4}|(?<![0-9])0{3,4}[ -]0{2,3}[ -]00[ -]00(?![0-9])"
+)
 _COLON: Final = re.compile("[:：]\\s?$")
 
 
@@ -72,6 +80,10 @@ def traits_of(
         "leads": one is not None and leading(body, one),
         "colon": one is not None and _COLON.search(body, 0, one.start) is not None,
         "four": one is not None and one.end - one.code == 4,
+        "unsure": bool(found) and not sure,
+        "way out": LEAVE.search(body) is not None,
+        "many words": body.count(" ") > _MANY,
+        "phone": _PHONE.search(body) is not None,
         "long run": "000000000" in body,
         "signed": signed,
         "short": len(body) < _SHORT,

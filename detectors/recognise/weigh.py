@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import cache
+from typing import Final
 
 from detectors.recognise.model import Model, confidence_of
-from detectors.recognise.reading import Look, Reading
+from detectors.recognise.reading import Look, Reading, may_be, shown
 from detectors.recognise.rules import RULES
+
+CODE: Final = 0.5
+"""The confidence from which on a rule or a sum calls a text a code."""
 
 
 @cache
@@ -29,7 +33,9 @@ def confidence(
 
     The rules alone decide on what machines read, and on a trusted platform's text: who could write
     a text that deceives the model would else decide what is held of a bank. Elsewhere a score far
-    enough from nought decides alone, and `read` is not called: that makes many new texts cheap.
+    enough from nought decides alone, and `read` is not called: that makes many new texts cheap; for
+    a code a number of its shape has to be there. No sum makes a code of a text that shows nothing
+    that could be one.
     `person` is a subscriber's number with no signature.
     """
     if looked.host_line:
@@ -38,17 +44,25 @@ def confidence(
         sure = model().sure(score)
         if sure is False:
             return model().sure_other
-        if sure and not person and "0" in looked.folded:
+        if sure and not person and shown(looked):
             return model().sure_code
     reading = read(looked)
     if trusted or not RULES[reading.rule].weighed:
         return RULES[reading.rule].confidence
     traits = (*reading.traits, "person") if person else reading.traits
-    return confidence_of(model().odds(score, reading.rule, traits))
+    odds = model().odds(score, reading.rule, traits)
+    if odds > 0 and barred(looked, reading):
+        return RULES[reading.rule].confidence
+    return confidence_of(odds)
+
+
+def barred(looked: Look, reading: Reading) -> bool:
+    """Tell if no sum makes a code of a text: no rule finds one, and nothing in it could be one."""
+    return RULES[reading.rule].confidence < CODE and not may_be(looked, reading)
 
 
 def named(rule: str, confidence: float) -> str:
     """The rule a verdict is told by: the one read, or that the model's sum went against it."""
-    if not RULES[rule].weighed or (RULES[rule].confidence >= 0.5) == (confidence >= 0.5):
+    if not RULES[rule].weighed or (RULES[rule].confidence >= CODE) == (confidence >= CODE):
         return rule
-    return "rescued" if confidence >= 0.5 else "overruled"
+    return "rescued" if confidence >= CODE else "overruled"

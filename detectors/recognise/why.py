@@ -10,7 +10,7 @@ from detectors.recognise.registry import Line, Registry
 from detectors.recognise.rules import RULES
 from detectors.recognise.scripts import Word, scripts_of
 from detectors.recognise.traits import TRAITS
-from detectors.recognise.weigh import model
+from detectors.recognise.weigh import barred, model
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +53,8 @@ def why(registry: Registry, text: str, sender: str, rule: str, *, trusted: bool)
     traits = (*reading.traits, "person") if person else reading.traits
     score = weights.score(looked.folded, looked.cased)
     odds = weights.odds(score, reading.rule, traits)
+    if odds > 0 and barred(looked, reading):
+        return Why(rule, decided.says, told, (), None, ())
     parts = [
         WhyPart("rule", RULES[reading.rule].says, weights.rules[reading.rule] / 100),
         *(WhyPart("trait", TRAITS[trait], weights.traits[trait] / 100) for trait in traits),

@@ -10,6 +10,7 @@ from itertools import pairwise
 from math import sqrt
 from typing import Final
 
+from detectors.recognise.brands import canonical
 from detectors.recognise.fold import name_key
 from detectors.recognise.recogniser import Verdict, recognise
 from detectors.recognise.registry import Registry, sender_key
@@ -45,9 +46,10 @@ def platform_right(registry: Registry, row: Row, verdict: Verdict) -> bool:
     form, _, name = (row.platform or "").partition(":")
     known = registry.host(name) if form == "host" else registry.signature(name)
     own = sender_key(name) if form == "from" else name if form == "host" else name_key(name)
-    return verdict.platform in {f"{form}:{own}", f"sig:{known.key if known else own}"} or (
-        form != "text" and verdict.platform.startswith("port:")
-    )
+    return verdict.platform in {canonical(registry, own)} | {
+        f"{form}:{own}",
+        f"sig:{known.key if known else own}",
+    } or (form != "text" and verdict.platform.startswith("port:"))
 
 
 def main() -> None:

@@ -16,9 +16,11 @@ from detectors.recognise.reading import (
     in_text,
     likely,
     look,
+    may_be,
     names_codes,
     parts,
     read,
+    shown,
 )
 from tests.detectors.recognise.test_recognise_cache import TEXTS
 
@@ -93,10 +95,54 @@ def test_signature_and_links_are_no_part_of_the_body() -> None:
     assert len(body) == len("【code】 see https://code.example/0000 now")
 
 
-def test_words_in_capitals_are_looked_for_only_where_there_are_no_digits() -> None:
-    assert look("Your code: KXQRTB").capitals == ((11, 17),)
-    assert look("Your code: KXQRTB 0").capitals == ()
-    assert look("YOUR CODE: KXQRTB").capitals == (), "all of it is in capitals"
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("Your verification code: KXQRTB", "KXQRTB"),
+        ("Your verification code: KXQRTB, valid for 10 minutes", "KXQRTB"),
+        ("Your verification code: KXQRTB or 482913", "482913"),
+        ("YOUR VERIFICATION CODE: KXQRTB", None),
+    ],
+)
+def test_words_in_capitals_may_be_codes_where_no_number_is(text: str, code: str | None) -> None:
+    looked = look(mask(text))
+    span = read(looked).code
+    assert (text[slice(*span)] if span else None) == code
+
+
+@pytest.mark.parametrize(
+    ("text", "may"),
+    [
+        ("Your order 482913 is ready", True),
+        ("kod on 9 0 kaks 7 ara kysi", True),
+        ("digits 57*20*91 please", True),
+        ("Confirm your number: acme.example/v/8Kq2 (10 min)", True),
+        ("Confirm your number and get $20: acme.example/v/8Kq2", False),
+        ("New shoes are here: acme.example/v/8Kq2", False),
+        ("3-3 olmuş :)", False),
+        ("50 TL ve uzeri alisverislerde kargo bedava", False),
+        ("Kumpulan jam 7 di rumah", False),
+    ],
+)
+def test_only_a_text_that_shows_something_may_be_a_code(text: str, may: bool) -> None:
+    looked = look(mask(text))
+    assert may_be(looked, read(looked)) is may
+
+
+@pytest.mark.parametrize(
+    ("text", "so"),
+    [
+        ("code 482913.", True),
+        ("482 913 is it", True),
+        ("code:4829", True),
+        ("RET yaz 3347'ye gonder", False),
+        ("call 02526468800", False),
+        ("1.204,88 EUR", False),
+        ("3-3", False),
+    ],
+)
+def test_a_usual_code_is_shown(text: str, so: bool) -> None:
+    assert shown(look(mask(text))) is so
 
 
 @pytest.mark.parametrize(

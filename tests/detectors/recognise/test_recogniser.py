@@ -241,3 +241,71 @@ def test_a_recogniser_that_is_ready_compiles_nothing_more() -> None:
     for text in ("Your code is 482913", "验证码482913", "Ваш код 482913", "인증번호 482913"):
         recognise(REGISTRY, text)
     assert before == {id(s): set(vars(s)) for s in scripts._SCRIPTS}
+
+
+KINDS = {
+    # of codes
+    "brand between noun and number": [("Mã Netflix: 482913", True), ("Kod Wolt: 4829", True)],
+    "bare letter code": [("G-482913", True)],
+    "code with an opt-out": [
+        ("Poshly: your code is 482913. Reply STOP to opt out", True),
+        ("华为 登录验证码 482913 拒收请回复R", True),
+    ],
+    "spaced code": [("TAN\n q 7 k 2 m f\nfor the signature portal login, valid 5 min", True)],
+    "letters only": [("Ihr Freigabecode: TRKQWM", True), ("Verification code: QWKZRT", True)],
+    "transliterated": [
+        ("Vash kod podtverzhdeniya 482913. Nikomu ne soobshchayte", True),
+        ("Kod pidtverdzhennya: 4829", True),
+    ],
+    "carriers' codes": [
+        (
+            "您正在办理流量月包20元10GB，次月生效，到期自动续订，短信验证码482913，请勿告知他人",
+            True,
+        ),
+    ],
+    "hidden": [
+        ("验.证.码 482913", True),
+        ("验正码：482913 登录用", True),
+        ("YZM 482913", True),
+        ("yanzhengma 482913", True),
+        ("您的验证码 4*8*2*9*1*3", True),
+        ("您的验证码：482913，请勿告知快递员", True),
+        (f"{'条款 ' * 140}您的验证码为482913，请勿泄露", True),
+    ],
+    # of look-alikes
+    "number to reply to": [
+        ("Katilmak icin EVET yazip 4607'ye gonderin", False),
+        ("TATIL yazin yurticinden 3340'a gonderin", False),
+        ("Soan TC gui 199 de tu choi", False),
+        ("Ketik UNREG GAYA kirim ke 92828", False),
+        ("Mande VOTO 3 para 44100 e escolha", False),
+        ("Txt CHOC to 84122 for a free wallpaper", False),
+    ],
+    "amount glued to its unit": [
+        ("Dapatkan saldo 25000rb sekarang", False),
+        ("50000TL kredi hazir", False),
+        ("10240MB bonus, aktif 7hr", False),
+    ],
+    "prize": [
+        ("You have won! Claim code K52 call 09061 700 221", False),
+        ("Statement shows 810 unredeemed points. Identifier Code: 48217 expires 30/11", False),
+        ("SELAMAT! Anda pemenang 75jt, PIN pemenang: 48K7Q21", False),
+        ("恭喜您中奖，领奖验证码8841，登录 xg.example 领取奖金16万", False),
+    ],
+    "years and hotlines": [
+        ("2019'da tasindik biz oraya", False),
+        ("Fragen? Hotline 08001234 rund um die Uhr", False),
+    ],
+    "receipts": [("Pokupka 1240.50 RUB KARTA *4410 PYATEROCHKA 7718 Balans 10233.07", False)],
+    "leet": [("Th0ng ba0: cua hang khai truong 2030", False)],
+    "advertising that names codes": [
+        ("登录领10元券，验证办理即享，戳 m.example/k4 回复TD退订", False)
+    ],
+}
+"""The kinds of text that a recogniser before this one got wrong, with texts of our own."""
+
+
+@pytest.mark.parametrize(("text", "otp"), [pair for pairs in KINDS.values() for pair in pairs])
+def test_kinds_that_were_wrong_before_are_right(text: str, otp: bool) -> None:
+    verdict = recognise(Registry.shipped(), text, "AUTHMSG" if otp else "Example")
+    assert verdict.otp is otp, (verdict.rule, verdict.confidence)

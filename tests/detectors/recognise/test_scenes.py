@@ -42,7 +42,10 @@ def test_a_weak_name_is_believed_where_nothing_speaks_against_it(body: str, rule
     ("body", "amount", "share"),
     [
         ("pay $00 now", True, False), ("000元", True, False), ("00% off", False, True),
-        ("rs. 000", True, False), ("code 0000", False, False),
+        ("rs. 000", True, False), ("code 0000", False, False), ("00rb saja", True, False),
+        ("00,00 zl", True, False), ("ksh0,000", True, False), ("000 so'm", False, False),
+        ("0.000 ₸", True, False), ("০০ টাকা", False, False), ("00 টাকা", True, False),
+        ("din 000000", False, False),
     ],
 )  # fmt: skip
 def test_amounts_and_shares_are_told(body: str, amount: bool, share: bool) -> None:
@@ -80,4 +83,6 @@ def test_letters_and_digits_may_be_those_of_a_flight() -> None:
 def test_casinos_and_ways_to_unsubscribe_are_known() -> None:
     assert SPAM.search("注册即送彩金")
     assert LEAVE.search("回复td退订")
+    assert LEAVE.search("sms almak istemiyorsaniz ret yazin")
+    assert LEAVE.search("odjava: stop na 0000")
     assert not SPAM.search("your code is 0000")

@@ -51,6 +51,8 @@ def test_a_number_of_a_code_s_shape_is_found_in_its_form(
         "on 00/00/0000 it", "at 00:00 it", "$0000", "0000 eur", "0000元", "0000 分钟", "rs. 0000",
         "*0000", "0.000,00", "00000000000", "+000000000000", "x@0000", "300tl", "00gb", "0h00",
         "text stop to 00000", "0000 numarasina sms gonder", "no. 0000",
+        "ret yazip 0000'ye gonderin", "yazin yurticinden 0000'a gonderin",
+        "0000'da tasindik",
     ],
 )  # fmt: skip
 def test_dates_amounts_phones_and_addresses_are_none(body: str) -> None:

@@ -30,6 +30,14 @@ def test_a_text_without_a_digit_is_no_code_by_its_score_alone() -> None:
     assert read_ == RULES["numberless"].confidence
 
 
+@pytest.mark.parametrize(
+    "text", ["3-3 olmuş :)", "50 TL ve uzeri alisverislerde kargo bedava", "cya at 9 gud ni8 tc"]
+)
+def test_no_score_makes_a_code_of_what_shows_nothing_that_could_be_one(text: str) -> None:
+    looked = look(mask(text))
+    assert confidence(looked, 10_000, read, trusted=False, person=False) < 0.5
+
+
 def test_a_person_s_text_is_read_whatever_its_score() -> None:
     with pytest.raises(AssertionError, match="decides alone"):
         confidence(CODE, model().code, unread, trusted=False, person=True)
