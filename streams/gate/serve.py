@@ -101,7 +101,7 @@ class LeaseKeeper:
     def _adapt(self) -> None:
         settings = self._settings
         adapter = Adapter(
-            Reconciler(self._memory, DesiredState(settings.enforce.guard()), self._gateway_id),
+            Reconciler(self._memory, DesiredState(settings.enforce.rails()), self._gateway_id),
             client_arguments(settings.kafka),
             settings.topics,
             f"{settings.app_id}-enforce-{self._gateway_id}",

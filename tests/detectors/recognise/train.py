@@ -110,9 +110,9 @@ class Pieces:
         key = np.concatenate(place).astype(np.int64) * len(texts) + np.concatenate(text)
         order = np.argsort(key, kind="stable")
         key = key[order]
-        first = np.flatnonzero(np.diff(key, prepend=-1))
-        self.place, self.text = key[first] // len(texts), key[first] % len(texts)
-        self.value = np.add.reduceat(np.concatenate(value)[order], first)
+        starts = np.flatnonzero(np.diff(key, prepend=-1))
+        self.place, self.text = key[starts] // len(texts), key[starts] % len(texts)
+        self.value = np.add.reduceat(np.concatenate(value)[order], starts)
         self.count = len(texts)
 
     def scores(self, weights: Floats, bias: float) -> Floats:
