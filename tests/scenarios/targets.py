@@ -176,7 +176,7 @@ TARGETS: Final = (
         )
         for target in _held(which, missed, share)
     ),
-    _alone("A16", "share of the people aimed at that are throttled, 0.3 of log-ins at its platforms",
+    _alone("A16", "share throttled of the people aimed at, 0.3 of log-ins at its platforms",
            lambda f: 1 - f.missed, 0.02),
     _alone("A16", "the same, 0.5 of log-ins", lambda f: 1 - f.missed, 0.2, 1),
     _alone("B13", "recipients throttled", lambda f: len(f.throttle), 0),
