@@ -11,6 +11,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, Final
 
+import numpy as np
+
 from detectors.bars import (
     HOT_BASE_LEAST,
     HOT_LIFT,
@@ -81,24 +83,17 @@ def choose(votes: Votes, base: Base) -> list[int]:
     """The hot platforms, those that stand out most first; none while too little is known."""
     if base.sightings < HOT_BASE_LEAST:
         return []
-    sums = votes.sums()
-    total = int(sums.weight.sum())
-    several = sums.voters >= HOT_VOTERS
-    wanted = sums.platforms[several]
+    wanted = dict(votes.several(HOT_VOTERS))
+    common = base.common(np.array([*wanted], np.uint32)).tolist()
     some = [
-        (-weight / common, platform, common)
-        for platform, weight, common in zip(
-            wanted.tolist(),
-            sums.weight[several].tolist(),
-            base.common(wanted).tolist(),
-            strict=True,
-        )
+        (-weight / met, platform, met)
+        for (platform, weight), met in zip(wanted.items(), common, strict=True)
         # Its share of votes against its share of base, in whole numbers.
-        if weight * base.total >= HOT_LIFT * common * total
+        if weight * base.total >= HOT_LIFT * met * votes.total
     ]
     chosen, share = [], 0
-    for _, platform, common in sorted(some)[:HOT_MAX]:
-        share += common
+    for _, platform, met in sorted(some)[:HOT_MAX]:
+        share += met
         if share * 1000 > HOT_SHARE_MILLI * base.total:
             break
         chosen.append(platform)

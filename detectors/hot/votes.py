@@ -8,11 +8,8 @@ none.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any, Final, NamedTuple
-
-import numpy as np
-from numpy.typing import NDArray
 
 from detectors.bars import HOT_DAYS, HOT_VOTE_DAYS
 
@@ -34,23 +31,20 @@ class Vote(NamedTuple):
     platforms: bytes  # ids, u32
 
 
-class Sums(NamedTuple):
-    """The votes that count, by platform: columns (n,)."""
-
-    platforms: NDArray[np.uint32]  # ids, ascending
-    voters: NDArray[np.int64]
-    weight: NDArray[np.int64]
+_VOTER: Final = 1 << 40  # above the weight of all votes, in the sum of a platform
 
 
 class Votes:
-    """The votes of a partition."""
+    """The votes of a partition, and the sums of those that count."""
 
-    __slots__ = ("day", "held", "voters")
+    __slots__ = ("_sums", "day", "held", "total", "voters")
 
     def __init__(self) -> None:
         self.day = 0  # today: of the last tick
         self.held: dict[int, Vote] = {}  # recipient -> its vote, the oldest first
-        self.voters = 0  # whose votes count
+        self.voters = 0  # whose votes count,
+        self.total = 0  # and their weight
+        self._sums: dict[int, int] = {}  # by platform: its voters, times _VOTER, and their weight
 
     def counts(self, vote: Vote) -> bool:
         """Tell if a vote is young enough."""
@@ -66,11 +60,12 @@ class Votes:
         vote = Vote(day, opened, array("I", ids).tobytes())
         if not ids or (before is not None and len(before.platforms) >= len(vote.platforms)):
             return False
-        if before is None:
-            if len(self.held) >= VOTERS_MAX:
-                self.voters -= self.counts(self.held.pop(next(iter(self.held))))
-            self.voters += 1
+        if before is not None:
+            self._add(before, -1)
+        elif len(self.held) >= VOTERS_MAX:
+            self._add(self.held.pop(next(iter(self.held))), -1)
         self.held[recipient] = vote
+        self._add(vote, 1)
         return True
 
     def turn(self, day: int) -> None:
@@ -79,18 +74,33 @@ class Votes:
         self.held = {
             who: vote for who, vote in self.held.items() if 0 <= day - vote.day < HOT_VOTE_DAYS
         }
-        self.voters = sum(map(self.counts, self.held.values()))
+        self.sum_up()
 
-    def sums(self) -> Sums:
-        """Each vote's weight is shared by its platforms."""
-        parts = [vote.platforms for vote in self.held.values() if self.counts(vote)]
-        ids = np.frombuffer(b"".join(parts), np.uint32)
-        sizes = np.array([len(part) // 4 for part in parts], np.int64)
-        each = np.repeat(VOTE // np.maximum(sizes, 1), sizes)
-        platforms, place, voters = np.unique(ids, return_inverse=True, return_counts=True)
-        weight = np.zeros(len(platforms), np.int64)
-        np.add.at(weight, place, each)
-        return Sums(platforms, voters.astype(np.int64), weight)
+    def sum_up(self) -> None:
+        """Counts all votes anew."""
+        self._sums, self.total, self.voters = {}, 0, 0
+        for vote in self.held.values():
+            self._add(vote, 1)
+
+    def _add(self, vote: Vote, sign: int) -> None:
+        if not self.counts(vote):
+            return
+        ids = array("I", vote.platforms)
+        each, sums = VOTE // len(ids), self._sums
+        step = sign * (_VOTER + each)
+        for platform in ids:
+            held = sums.get(platform, 0) + step
+            if held:
+                sums[platform] = held
+            else:
+                del sums[platform]
+        self.total += sign * each * len(ids)
+        self.voters += sign
+
+    def several(self, least: int) -> Iterator[tuple[int, int]]:
+        """Each platform that so many voted for, and its weight."""
+        bar = least * _VOTER
+        return ((p, held % _VOTER) for p, held in self._sums.items() if held >= bar)
 
     def state(self) -> list[Any]:
         """Plain data, in the order in which votes give way."""
@@ -102,5 +112,5 @@ def votes_of(state: Iterable[Any]) -> Votes:
     votes = Votes()
     votes.day, held = state
     votes.held = {who: Vote(*vote) for who, *vote in held}
-    votes.voters = sum(map(votes.counts, votes.held.values()))
+    votes.sum_up()
     return votes

@@ -38,14 +38,14 @@ async def _formats(run: Run) -> tuple[set[int], set[int]]:
 
 
 @pytest.mark.kafka
-@pytest.mark.parametrize(("old", "new"), [(1, 2), (2, 1)], ids=["up", "down"])
+@pytest.mark.parametrize(("old", "new"), [(2, 3), (3, 2)], ids=["up", "down"])
 def test_a_fleet_goes_from_one_format_to_the_other_and_partitions_move_between_them(
     kafka: Broker, unique: str, tmp_path: Path, old: int, new: int
 ) -> None:
     """First one worker is restarted with the other format, then the other one.
 
-    No event is lost. Outputs are not compared: a state that was written in format 1 has forgotten
-    the evidence that only format 2 holds, and begins it afresh.
+    No event is lost. Outputs are not compared: a state that was written in format 2 has forgotten
+    the hot platforms that only format 3 holds, and begins them afresh.
     """
     script = (
         Fault(0.0, "format", 1, old),

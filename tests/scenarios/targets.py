@@ -111,6 +111,20 @@ def _at_least(name: str, what: str, value: Callable[[Figures], float], bound: fl
     return Target(what, (label(name),), of(name, value), bound, "at least")
 
 
+def _held(which: str, missed: float, share: float) -> tuple[Target, Target]:
+    """The most of a row's recipients that may be missed, and the least of its codes refused."""
+    return (
+        Target(f"{which}: share missed", (which,), lambda f: f[which].missed, missed),
+        Target(
+            f"{which}: share of the attack refused",
+            (which,),
+            lambda f: f[which].share_refused(Role.ATTACK),
+            share,
+            "at least",
+        ),
+    )
+
+
 _MINUTES = "median minutes to THROTTLE"
 _MESSAGES = "median messages to THROTTLE"
 
@@ -146,6 +160,25 @@ TARGETS: Final = (
            lambda f: f.refused[Role.BANK] + f.refused[Role.KNOWN], 0),
     _at_least("A14", "share of the flood's codes refused, of platforms taught and others",
               lambda f: f.refused_by_day[5] / f.flood_by_day[5], 0.5),
+    *(
+        target
+        for which, missed, share in (
+            ("A4, 60 in 3 h: 0.9 of its platforms hot", 0.01, 0.75),
+            ("A4, 60 in 3 h: 0.6 of its platforms hot", 0.02, 0.52),
+            ("A4, 96 in 24 h: 0.9 of its platforms hot", 0.01, 0.74),
+            ("A4, 96 in 24 h: 0.6 of its platforms hot", 0.01, 0.52),
+            ("A6, 20 codes: 0.9 of its platforms hot", 0.01, 0.52),
+            ("A6, 20 codes: 0.6 of its platforms hot", 0.35, 0.22),
+            ("A15, one in two minutes: 0.9 of its platforms hot", 0.01, 0.78),
+            ("A15, one in two minutes: 0.6 of its platforms hot", 0.03, 0.57),
+            ("A6 campaign of 20-70 codes, 500 in one partition, list empty", 0.005, 0.8),
+            ("A6 campaign of 20-70 codes, 16 of 500 in one of 32, list empty", 0.03, 0.75),
+        )
+        for target in _held(which, missed, share)
+    ),
+    _alone("A16", "share throttled of the people aimed at, 0.3 of log-ins at its platforms",
+           lambda f: 1 - f.missed, 0.02),
+    _alone("A16", "the same, 0.5 of log-ins", lambda f: 1 - f.missed, 0.2, 1),
     _alone("B13", "recipients throttled", lambda f: len(f.throttle), 0),
     Target("every scenario: codes refused of trusted platforms", (), refused(Role.BANK), 0),
     Target("every scenario: codes refused of known platforms", (), refused(Role.KNOWN), 0),

@@ -16,9 +16,8 @@ def today(day: int = 100) -> Votes:
 
 def weights(votes: Votes) -> dict[int, tuple[int, int]]:
     """By platform: how many voted for it, and with what weight."""
-    sums = votes.sums()
-    told = zip(sums.voters.tolist(), sums.weight.tolist(), strict=True)
-    return dict(zip(sums.platforms.tolist(), told, strict=True))
+    two = dict(votes.several(2))
+    return {p: (2 if p in two else 1, weight) for p, weight in votes.several(1)}
 
 
 def test_a_vote_is_shared_among_its_platforms() -> None:
