@@ -24,7 +24,7 @@ MINUTE_MS: Final = 60_000
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class CallAnswer:
     """Everything that is said of one number at one moment; sentences in the language in use."""
 
     state: Doing | None  # None: there is no case
@@ -39,7 +39,7 @@ class Answer:
 
 def answer(
     recipient: str, cases: Sequence[Case], words: Sequence[Override], now_ms: int, since: str
-) -> Answer:
+) -> CallAnswer:
     """Say what is to be said of a number.
 
     `cases` are its own, the newest last; `words` all of the operator's; `since` how far back the
@@ -52,7 +52,7 @@ def answer(
     case = next((each for each in reversed(floods) if each.last.level is not Level.CLEAR),
                 floods[-1])  # fmt: skip
     state = doing(case, words, now_ms)
-    return Answer(
+    return CallAnswer(
         state=state,
         happening=_happening(case, state, now_ms),
         now=tr(SAYS[state]),
@@ -64,7 +64,7 @@ def answer(
     )
 
 
-def lines(told: Answer, behind: int | None) -> Iterator[str]:
+def lines(told: CallAnswer, behind: int | None) -> Iterator[str]:
     """Yield the answer for a terminal; `behind` counts events of minutes ago that nobody judged."""
     yield tr("what: {what}").format(what=told.happening)
     yield tr("now: {state}").format(state=told.now)
@@ -86,12 +86,14 @@ def _holds(word: Override, recipient: str, now_ms: int) -> bool:
     return word.recipient == recipient and not ended
 
 
-def _nothing(recipient: str, cases: Sequence[Case], held: tuple[str, ...], since: str) -> Answer:
+def _nothing(
+    recipient: str, cases: Sequence[Case], held: tuple[str, ...], since: str
+) -> CallAnswer:
     again = [case for case in cases if case.last.level is not Level.CLEAR]
     happening = tr("no flood of {recipient} in the last {since}")
     if again:
         happening = tr("no flood of {recipient}; one platform sends it code after code")
-    return Answer(
+    return CallAnswer(
         state=None,
         happening=happening.format(recipient=recipient, since=since),
         now=tr("nothing is refused"),
