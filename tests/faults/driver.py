@@ -65,7 +65,7 @@ class Plan:
     faults: int = 8
     cycle_s: float = 2.0
     nodes: int = 1
-    stall_s: float = 30
+    stall_s: float = 30  # and a stop takes no longer; generous where nobody starts a worker again
     script: tuple[Fault, ...] | None = None  # instead of faults that the seed draws
 
     @property
@@ -187,6 +187,7 @@ replication = {replication}
 checkpoint_cycle_s = {self.plan.cycle_s}
 data_dir = "{self.folder / "scratch"}"
 stall_s = {self.plan.stall_s}
+stop_s = {max(20, self.plan.stall_s)}
 [input]
 dead_letters_per_s = 1000000
 [http]

@@ -46,7 +46,10 @@ MORE = 200
 @pytest.fixture
 def run(own_kafka: Callable[..., Broker], unique: str, tmp_path: Path) -> Run:
     run = Run(
-        Plan(1, script=(), partitions=1, cycle_s=1.0), own_kafka(properties=EAGER), unique, tmp_path
+        Plan(1, script=(), partitions=1, cycle_s=1.0, stall_s=END_S),
+        own_kafka(properties=EAGER),
+        unique,
+        tmp_path,
     )
     run.create_topics()
     return run

@@ -11,6 +11,7 @@ from streams.demo.brokers import Broker
 from streams.state.checkpoint import Key, Manifest
 from tests.faults.driver import Fault, Plan, Run
 from tests.faults.oracle import compute_outcome, read_outcome, records
+from tests.waiting import END_S
 
 
 @pytest.mark.kafka
@@ -18,7 +19,9 @@ def test_workers_that_restart_one_after_the_other_under_load_lose_nothing(
     kafka: Broker, unique: str, tmp_path: Path
 ) -> None:
     restarts = (Fault(0.0, "join", 1, 0), Fault(8.0, "term", 0, 0), Fault(13.0, "term", 1, 0))
-    run = Run(Plan(4, events=72_000, per_s=4_000, script=restarts), kafka, unique, tmp_path)
+    run = Run(
+        Plan(4, events=72_000, per_s=4_000, script=restarts, stall_s=END_S), kafka, unique, tmp_path
+    )
     wrong = run.execute()
     assert not wrong, f"{wrong}\nlogs in {tmp_path}"
     for slot in run.slots:
@@ -55,7 +58,7 @@ def test_a_fleet_goes_from_one_format_to_the_other_and_partitions_move_between_t
         Fault(13.0, "format", 1, new),
         Fault(13.1, "term", 1, 0),
     )
-    plan = Plan(7, events=72_000, per_s=4_000, script=script)
+    plan = Plan(7, events=72_000, per_s=4_000, script=script, stall_s=END_S)
     run = Run(plan, kafka, unique, tmp_path)
     run.slots[0].environment = {
         **run.slots[0].environment,

@@ -41,7 +41,7 @@ pytestmark = pytest.mark.kafka
 @pytest.fixture
 def run(kafka: Broker, unique: str, tmp_path: Path) -> Run:
     """Settings and names on the shared broker; its topics are made by the test."""
-    return Run(Plan(1, script=()), kafka, unique, tmp_path)
+    return Run(Plan(1, script=(), stall_s=END_S), kafka, unique, tmp_path)
 
 
 def _start(run: Run, *options: str, **environment: str) -> subprocess.Popen[str]:
@@ -64,7 +64,7 @@ def _working(run: Run, *options: str) -> Iterator[subprocess.Popen[str]]:
     """A worker that has read everything; afterwards it is stopped if it still runs."""
     process = _start(run, *options)
     try:
-        wait_until_read(run)
+        wait_until_read(run, process)
         yield process
     finally:
         process.send_signal(signal.SIGTERM)
@@ -76,9 +76,16 @@ def _working(run: Run, *options: str) -> Iterator[subprocess.Popen[str]]:
         print(said)  # shown where the test fails
 
 
-def wait_until_read(run: Run) -> None:
-    """Return when the group has committed the end of its log."""
-    wait_until(lambda: not asyncio.run(run._behind()), "all is read", pause_s=0.2)
+def wait_until_read(run: Run, process: subprocess.Popen[str] | None = None) -> None:
+    """Return when the group has committed the end of its log; fail if its worker ends before."""
+
+    def is_read() -> bool:
+        ended = process is not None and process.poll() is not None
+        behind = asyncio.run(run._behind())
+        assert not (behind and ended), "the worker has ended"
+        return not behind
+
+    wait_until(is_read, "all is read", pause_s=0.2)
 
 
 async def _produce(

@@ -64,7 +64,7 @@ def of_epoch(outcome: Outcome, epoch: int) -> dict[str, bytes]:
 def test_partitions_grow_from_4_to_8_and_every_state_is_its_log_again(
     kafka: Broker, unique: str, tmp_path: Path
 ) -> None:
-    run = Run(Plan(1, script=(), partitions=4), kafka, unique, tmp_path)
+    run = Run(Plan(1, script=(), partitions=4, stall_s=END_S), kafka, unique, tmp_path)
     run.create_topics()
     asyncio.run(produce(run, 11))
     with _working(run):  # producers have stopped; the worker drains

@@ -97,7 +97,7 @@ def test_worker_doctor_and_topics_check_tell_a_client_that_hashes_otherwise(
     unique: str,
     tmp_path: Path,
 ) -> None:
-    run = Run(Plan(1, script=()), kafka, unique, tmp_path)
+    run = Run(Plan(1, script=(), stall_s=END_S), kafka, unique, tmp_path)
     run.create_topics()
     produce(kafka.bootstrap, run.settings.topics.input)
     port = free_port()

@@ -38,7 +38,7 @@ STALL_S = 15.0
 
 @pytest.fixture
 def run(kafka: Broker, unique: str, tmp_path: Path) -> Run:
-    made = Run(Plan(1, script=(), partitions=1), kafka, unique, tmp_path)
+    made = Run(Plan(1, script=(), partitions=1, stall_s=END_S), kafka, unique, tmp_path)
     made.create_topics()
     return made
 
