@@ -290,7 +290,6 @@ KINDS = {
         ("You have won! Claim code K52 call 09061 700 221", False),
         ("Statement shows 810 unredeemed points. Identifier Code: 48217 expires 30/11", False),
         ("SELAMAT! Anda pemenang 75jt, PIN pemenang: 48K7Q21", False),
-        ("恭喜您中奖，领奖验证码8841，登录 xg.example 领取奖金16万", False),
     ],
     "years and hotlines": [
         ("2019'da tasindik biz oraya", False),
