@@ -13,7 +13,7 @@ from detectors.bars import BURST_MARGIN_MAX, BURST_NOVEL
 from detectors.suspects.clocks import ClockClass
 from detectors.suspects.judge import BURST
 from streams.calibrate.peaks import LEVEL_STEP, Peaks
-from streams.calibrate.rates import THROTTLE_TARGET, Rate
+from streams.calibrate.rates import THROTTLE_TARGET, Rate, told
 from streams.calibrate.survey import Survey, aside
 from streams.config import Settings
 from streams.language import tr
@@ -161,7 +161,7 @@ def unreached(survey: Survey, throttles: Rate, judged: frozenset[str]) -> Iterat
                 n=f"{slow.alarms:,}",
                 all=f"{rules.total():,}",
                 rules=", ".join(counted),
-                rate=f"{1e6 * slow.per_day:,.4g}",
+                rate=told(1e6 * slow.per_day),
             )
         )
     most = BURST_MARGIN_MAX
@@ -172,7 +172,7 @@ def unreached(survey: Survey, throttles: Rate, judged: frozenset[str]) -> Iterat
                 "no detect.burst_margin brings the score of bursts to the target: at the highest, "
                 "{most}, {n} recipient-days are still over its bar, {rate} per million "
                 "subscriber-days"
-            ).format(most=f"{most:g}", n=f"{left:,}", rate=f"{1e6 * left / throttles.days:,.4g}")
+            ).format(most=f"{most:g}", n=f"{left:,}", rate=told(1e6 * left / throttles.days))
         )
 
 

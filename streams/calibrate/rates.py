@@ -85,6 +85,15 @@ def lower(count: int, tail: float) -> float:
     return _solve(lambda mean: tail - (1 - _at_most(count - 1, mean)), float(count))
 
 
+def told(per_million: float) -> str:
+    """Return a rate for people: two digits under a hundred, whole and in thousands above.
+
+    >>> told(0), told(0.4567), told(6), told(1400), told(200_000)
+    ('0', '0.46', '6', '1,400', '200,000')
+    """
+    return f"{per_million:.2g}" if per_million < 99.5 else f"{per_million:,.0f}"
+
+
 def _at_most(count: int, mean: float) -> float:
     """P(a Poisson variable of this mean <= count), summed in logarithms."""
     if mean <= 0:

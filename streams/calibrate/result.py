@@ -15,7 +15,7 @@ from detectors.model.times import EPOCH_S
 from streams.calibrate.cohort import AGES, GAP_BIN_S
 from streams.calibrate.peaks import Peak
 from streams.calibrate.propose import ProposedChange, p_novel_of
-from streams.calibrate.rates import THROTTLE_TARGET, WATCH_TARGET, Rate
+from streams.calibrate.rates import THROTTLE_TARGET, WATCH_TARGET, Rate, told
 from streams.calibrate.rehearse import Rehearsal
 from streams.calibrate.survey import Alarmed, Survey, aside
 from streams.config import Settings
@@ -274,7 +274,7 @@ def _unreached(result: Result) -> list[str]:
                 tr(
                     "at the proposed settings there are still {n} THROTTLE episodes, {rate} per "
                     "million subscriber-days"
-                ).format(n=f"{throttle.alarms:,}", rate=f"{1e6 * throttle.per_day:,.4g}")
+                ).format(n=f"{throttle.alarms:,}", rate=told(1e6 * throttle.per_day))
             )
     return reasons
 

@@ -12,6 +12,7 @@ from detectors.suspects.clocks import ClockClass
 from detectors.suspects.judge import BURST
 from streams.calibrate.cohort import GAP_BIN_S
 from streams.calibrate.peaks import COUNT_MOST, COUNTS, LEVEL_STEP, LEVELS, NOVELS
+from streams.calibrate.rates import told
 from streams.calibrate.result import Result, age_names
 
 Rows = list[tuple[str, ...]]
@@ -42,8 +43,7 @@ def rate(count: int, million: float) -> str:
     >>> rate(0, 2.0), rate(3, 2.0), rate(700, 2.0)
     ('0', '6', '1,400')
     """
-    value = count * million
-    return "0" if count == 0 else f"{value:.2g}" if value < 100 else f"{value:,.0f}"
+    return told(count * million)
 
 
 def percent(share: float) -> str:

@@ -362,9 +362,11 @@ def _say_history(found: dict[str, Any]) -> None:
 
 def _say_rates(found: dict[str, Any]) -> None:
     """Alarms per million subscriber-days, what they prove, and stamps that blunt them."""
+    from streams.calibrate.rates import told  # noqa: PLC0415 - start-up time
+
     rows = [
-        (tr(which), level.upper(), rate["episodes"], rate["per_million"],
-         "{}-{}".format(*rate["per_million_95"]), tr(rate["standing"]))
+        (tr(which), level.upper(), f"{rate['episodes']:,}", told(rate["per_million"]),
+         "-".join(map(told, rate["per_million_95"])), tr(rate["standing"]))
         for which, rates in found["rates"].items()
         for level, rate in rates.items()
     ]  # fmt: skip
@@ -405,8 +407,8 @@ def _say_misses(misses: list[dict[str, Any]]) -> None:
                 tr("platforms"),
             ),
             [
-                (m["share_of_bar"], m["rule"], m["score"], m["bar"], m["recipient"], m["at"],
-                 len(m["sightings"]))
+                (f"{m['share_of_bar']:.0%}", m["rule"], m["score"], m["bar"], m["recipient"],
+                 m["at"], len(m["sightings"]))
                 for m in misses[:10]
             ],
         )  # fmt: skip

@@ -41,6 +41,7 @@ from streams.gate.leases import LeaseMemory
 from streams.gate.sender import EventSender
 from streams.gate.sockets import HANDED, Address, listeners, names
 from streams.gate.spool import Spool
+from streams.language import tr
 from streams.telemetry import http
 from streams.telemetry.metrics import Metrics
 
@@ -88,7 +89,7 @@ class LeaseKeeper:
     def _run(self) -> None:
         while not self._stop.is_set():
             try:
-                with in_a_sentence("read the leases", self._settings.kafka.bootstrap):
+                with in_a_sentence(tr("read the leases"), self._settings.kafka.bootstrap):
                     self._adapt()
             except Exception as error:  # noqa: BLE001 - whatever ends an adapter, the gate goes on
                 self._metrics.add("gate_adapter_restarts_total")
