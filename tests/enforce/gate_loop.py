@@ -177,9 +177,8 @@ class GateLoop:
 
         from prometheus_client.parser import text_string_to_metric_families
 
-        with urllib.request.urlopen(
-            f"http://127.0.0.1:{self.gate.port}/metrics", timeout=10
-        ) as got:
+        url = f"http://127.0.0.1:{self.gate.port}/metrics"
+        with urllib.request.urlopen(url, timeout=PATIENCE_S) as got:
             families = text_string_to_metric_families(got.read().decode())
         return sum(
             sample.value
