@@ -348,7 +348,7 @@ class _Remembered(dict[bytes, int]):
         return value
 
 
-class Answer(NamedTuple):
+class MessageAnswer(NamedTuple):
     """The answer of a recogniser about one message."""
 
     otp: bool
@@ -400,7 +400,7 @@ class Recogniser:
         category: str = "",
         platform: str = "",
         template: str = "",
-    ) -> Answer:
+    ) -> MessageAnswer:
         """Answer for one message what `columns` answers for many; for who cannot wait for a batch.
 
         A template that is remembered costs some 5 µs.
@@ -429,7 +429,7 @@ class Recogniser:
         else:
             held = answer >> 16
             name = other or self._young_names.get(held) or self._old_names.get(held) or ""
-        return Answer(
+        return MessageAnswer(
             bool(answer & _OTP), name, TRUSTS[answer >> 2 & 7], (answer >> 8 & 0x7F) / 100
         )
 

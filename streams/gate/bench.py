@@ -20,7 +20,7 @@ from streams.errors import UnavailableError
 from streams.language import tr
 
 TEXT: Final = "【otpguard】这是一次压力测试，请忽略本短信，第{n}条"
-WAIT_S: Final = 2.0  # at the end, for the last answers
+WAIT_S: Final = 10.0  # at the end, for the last answers
 
 _why: Final = msgspec.json.Decoder(dict[str, Any]).decode
 _encode: Final = msgspec.json.Encoder().encode

@@ -272,7 +272,7 @@ replication = 1
         body |= {"sender": "8613800000000", "text": "see you at eight"}
         address = f"http://127.0.0.1:{self.gate_port}/v1/submit"
         asked = urllib.request.Request(address, json.dumps(body).encode(), method="POST")
-        with urllib.request.urlopen(asked, timeout=30) as answer:
+        with urllib.request.urlopen(asked, timeout=END_S) as answer:
             assert json.load(answer)["ruling"] == "pass"
 
     def rush(self, messages: int = 20_000) -> None:

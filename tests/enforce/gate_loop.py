@@ -24,11 +24,11 @@ from streams.demo.brokers import Broker
 from tests.enforce.loop import ready, remember
 from tests.enforce.services import Server
 from tests.ports import free_port
-from tests.waiting import wait_until
+from tests.waiting import END_S, wait_until
 
 OK, THROTTLED = CommandStatus.ESME_ROK, CommandStatus.ESME_RTHROTTLED
 TIMEOUT_S = 0.02  # what the guide tells a gateway
-PATIENCE_S = 30.0  # where a test waits for an answer on a busy machine
+PATIENCE_S = END_S  # where a test waits for an answer on a busy machine
 
 
 class GateClient:
@@ -153,7 +153,7 @@ class GateLoop:
 
     def rebuilt(self) -> bool:
         """Tell if the gate knows all leases."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE_S)
         try:
             connection.request("GET", "/v1/ready")
             return bool(json.loads(connection.getresponse().read())["ready"])
@@ -177,9 +177,8 @@ class GateLoop:
 
         from prometheus_client.parser import text_string_to_metric_families
 
-        with urllib.request.urlopen(
-            f"http://127.0.0.1:{self.gate.port}/metrics", timeout=10
-        ) as got:
+        url = f"http://127.0.0.1:{self.gate.port}/metrics"
+        with urllib.request.urlopen(url, timeout=PATIENCE_S) as got:
             families = text_string_to_metric_families(got.read().decode())
         return sum(
             sample.value

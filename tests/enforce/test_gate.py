@@ -24,7 +24,7 @@ from tests.enforce.gate_loop import OK, THROTTLED, GateClient, GateLoop, gate_lo
 from tests.enforce.loop import now_ms
 from tests.waiting import wait_until
 
-pytestmark = [pytest.mark.broker, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.broker, pytest.mark.timeout(1_200)]
 
 LEASE_S = 20
 

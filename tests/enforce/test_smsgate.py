@@ -16,10 +16,10 @@ from tests.enforce.floods import incident
 from tests.enforce.gate_loop import GateLoop, gate_loop
 from tests.enforce.loop import now_ms
 from tests.enforce.smsgate.ends import OK, THROTTLED, Ends, ends
-from tests.waiting import wait_until
+from tests.waiting import END_S, wait_until
 
 pytestmark = [
-    pytest.mark.integration, pytest.mark.kafka, pytest.mark.broker, pytest.mark.timeout(600)
+    pytest.mark.integration, pytest.mark.kafka, pytest.mark.broker, pytest.mark.timeout(1_200)
 ]  # fmt: skip
 
 LONG = "。如非本人操作，请忽略本短信，并检查您的账户安全" * 5
@@ -107,7 +107,7 @@ def test_hostile_pdus_cost_their_own_connection_alone(loop: GateLoop, tmp_path: 
                 command = chance.choice([1, 4, 5, 8, 0x80000004, chance.getrandbits(32)])
                 octets += length.to_bytes(4, "big") + command.to_bytes(4, "big")
                 octets += n.to_bytes(4, "big") + body
-            with socket.create_connection(("127.0.0.1", cmpp.port), timeout=30) as hostile:
+            with socket.create_connection(("127.0.0.1", cmpp.port), timeout=END_S) as hostile:
                 hostile.sendall(octets)
         assert cmpp.submit("8613800000001", "10690000123", "【淘宝】验证码482913") is OK
         assert cmpp.close()["unanswered"] <= 1

@@ -23,6 +23,7 @@ from smpp.pdu.pdu_types import CommandStatus
 from tests.clusters import run_tool
 from tests.enforce.services import need
 from tests.ports import free_port
+from tests.waiting import END_S
 
 HANDLER = Path("deploy/gateways/smsgate")
 ENDS = Path(__file__).with_name("Ends.java")
@@ -30,7 +31,7 @@ CODES = {"cmpp20": "99", "cmpp30": "99", "sgip": "30", "smgp": "99", "smpp": "69
 """Results by which the handler refuses, as its README says."""
 UCS2, GBK = 8, 15  # of the field that tells a text's coding
 OK, THROTTLED = CommandStatus.ESME_ROK, CommandStatus.ESME_RTHROTTLED
-PATIENCE_S = 90.0
+PATIENCE_S = END_S
 
 
 def built() -> Path:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import random
 import socket
-import time
 from pathlib import Path
 
 import pytest
@@ -22,6 +21,7 @@ from tests.streams.gate.asked import (
     served,
     statuses,
 )
+from tests.waiting import STILL_S
 
 ECHO = {(b"POST", b"/echo"): lambda body: Reply(200, body)}
 CLOSE = "Connection: close"
@@ -178,7 +178,7 @@ def test_a_client_that_reads_no_answers_is_read_no_more(tmp_path: Path) -> None:
     table = {(b"POST", b"/echo"): lambda _: Reply(200, b"x" * 10_000)}
     with served(tmp_path, routes_=table) as place:
         with socket.socket(socket.AF_UNIX) as client:
-            client.settimeout(1.0)
+            client.settimeout(STILL_S)
             client.connect(str(place.path))
             sent = 0
             try:
@@ -251,8 +251,6 @@ def test_it_answers_at_once_while_others_hold_half_a_request(tmp_path: Path) -> 
             client.connect(str(place.path))
             client.sendall(b"POST /echo HTTP/1.1\r\nContent-Length: 5\r\n\r\nhe")
             held.append(client)
-        began = time.monotonic()
         assert statuses(place.talk(request("/echo", b"x"))) == [200]
-        assert time.monotonic() - began < 60
         for client in held:
             client.close()

@@ -28,7 +28,7 @@ from tests.ports import free_port
 from tests.streams.gate.asked import FLOOD, VICTIM, desk
 from tests.waiting import wait_until
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1_200)]
 
 READY_S = 120.0
 
