@@ -414,6 +414,7 @@ class Recogniser:
             key = (masked, *(each.encode("utf-8", "surrogatepass") for each in told))
         if category in OTHER_CATEGORIES:
             answer = _OTHER_CATEGORY
+            self.hits += 1
         elif (answer := self._young.get(key, _MISS)) < 0:
             asked = _Asked(text, kind, signature, category, platform, template, None)
             misses = self.misses
