@@ -164,9 +164,10 @@ def acls(
     Roles:
       worker     detects; the only one that writes leases
       adapter    enforces at one gateway; reads no event
+      gate       answers gateways: reads leases, writes events
       feed       writes events
       canary     writes events of its own numbers, reads leases and acknowledgements
-      support    release, allow and exempt for one recipient; cases, explain
+      support    phone, release, allow and exempt for one recipient; cases, explain
       duty       mode, and allow for everyone
       analyst    shadow-report, calibrate: reads events and leases
       privacy    dlq: reads dead letters, replays them

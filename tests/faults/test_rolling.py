@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 from pathlib import Path
 
 import pytest
@@ -67,7 +68,9 @@ def test_a_fleet_goes_from_one_format_to_the_other_and_partitions_move_between_t
     run.slots[1].environment = dict(run.slots[0].environment)
     run.execute()
     for slot in run.slots:
-        assert set(slot.exits) <= {0, 75}, "told to stop, or to try again: never refused"
+        # A worker that is told to stop while it starts has no handler yet: the signal ends it.
+        allowed = {0, 75, -signal.SIGTERM}
+        assert set(slot.exits) <= allowed, "told to stop, or to try again: never refused"
         assert slot.log.read_text().count("reading from") >= 2
     ours = asyncio.run(read_outcome(run.settings))
     theirs = asyncio.run(compute_outcome(run.settings))

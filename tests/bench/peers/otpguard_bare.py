@@ -28,7 +28,7 @@ from streams import heap
 from streams.worker import app as worker
 from streams.state import checkpoint
 from streams.state.checkpoint import ChangelogReader
-from streams.config import TABLE, Settings
+from streams.config import TABLE, Settings, load
 from streams.state.manager import Admission, StateManager
 from streams.telemetry.metrics import Metrics
 from streams.transport.driver import STORE_URL, App, TableManager
@@ -248,4 +248,4 @@ class Counting:
 if __name__ == "__main__":
     checkpoint.WORDS = 1 + SLOTS  # rows of this job are narrower than the detectors'
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(Counting(Settings(), int(sys.argv[1])).run())
+        runner.run(Counting(load(), int(sys.argv[1])).run())
