@@ -12,11 +12,11 @@ from streams.calibrate.propose import ProposedChange
 from streams.calibrate.report import headline, lead, write_page
 from streams.calibrate.result import Result, document
 from streams.errors import UsageError
-from tests.streams.calibrate.test_plots import some
+from tests.streams.calibrate.test_plots import rehearsed, some
 from tests.streams.calibrate.test_result import result_of
 from tests.streams.calibrate.test_survey import surveyed
 
-__all__ = ["some"]
+__all__ = ["rehearsed", "some"]
 
 
 def found(standing: str, episodes: int = 0, **more: Any) -> dict[str, Any]:

@@ -208,7 +208,8 @@ def test_a_state_of_a_newer_format_is_refused_before_it_is_read() -> None:
     reader, snapshot = ChangelogReader(), _snapshot(3)
     later = replace(snapshot, header={"format": checkpoint.STATE_FORMAT + 1, "other": 1})
     _write(CheckpointWriter(0, "w", 1), reader, later, 1)
-    assert "its state is in format 3, this version knows up to 2" in _refused(reader)
+    ours = checkpoint.STATE_FORMAT
+    assert f"its state is in format {ours + 1}, this version knows up to {ours}" in _refused(reader)
     written = chain.snapshot(chain.Partition(chain.Params())).header["format"]
     assert written == checkpoint.STATE_FORMAT
 

@@ -13,7 +13,13 @@ from msgspec.structs import replace as replace_struct
 
 from detectors import chain
 from streams.errors import ConfigError
-from streams.state.checkpoint import FORMAT, CheckpointWriter, Manifest, PutRecord
+from streams.state.checkpoint import (
+    FORMAT,
+    STATE_FORMAT,
+    CheckpointWriter,
+    Manifest,
+    PutRecord,
+)
 from streams.state.manager import GAP_TRIES, Admission, Appended, AssignedPartition, StateManager
 from streams.state.outbox import Outbox
 from streams.telemetry.metrics import Metrics
@@ -484,7 +490,10 @@ def test_a_changelog_that_takes_no_record_holds_the_commit_back_and_is_whole_aft
     ("change", "cure"),
     [
         (lambda m: m.encode()[:8] + (FORMAT + 1).to_bytes(2) + m.encode()[10:], "upgrade"),
-        (lambda m: replace_struct(m, header=m.header | {"format": 3}).encode(), "upgrade"),
+        (
+            lambda m: replace_struct(m, header=m.header | {"format": STATE_FORMAT + 1}).encode(),
+            "upgrade",
+        ),
         (lambda m: replace_struct(m, header=m.header | {"row_words": 15}).encode(), "changelog"),
     ],
 )
