@@ -64,7 +64,7 @@ def incidents(
     folder: Folder = RESULTS,
 ) -> None:
     """A1 through real Jasmin to ten victims, amid other traffic: what reaches the phone."""
-    with _loop() as loop, flooding.other_traffic(loop) as others:
+    with _loop() as loop, flooding.other_traffic(loop.jasmin.client) as others:
         runs = flooding.incidents(loop, victims, pace, typer.echo)
         for run in runs:
             flooding.check(loop, run)

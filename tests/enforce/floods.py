@@ -49,6 +49,12 @@ class Submits(Protocol):
     def wait(self, seconds: float) -> None: ...
 
 
+class Session(Submits, Protocol):
+    """One that its owner ends."""
+
+    def close(self) -> None: ...
+
+
 def incident(loop: Remembers, index: int, seed: int, client: Submits, pace: float) -> Run:
     """Send A1 to one victim who knows 8 platforms; `pace` 1 is that of the incident."""
     events = list(generate("A1", seed, recipient=index, start_ms=now_ms(), memory=8))
@@ -78,12 +84,12 @@ def check(loop: Loop, run: Run) -> None:
 
 
 @contextmanager
-def other_traffic(loop: Loop) -> Iterator[list[CommandStatus]]:
+def other_traffic(connect: Callable[[], Session]) -> Iterator[list[CommandStatus]]:
     """Ten messages a second to other people, codes among them, in a session of their own."""
     stop, statuses = threading.Event(), list[CommandStatus]()
 
     def send() -> None:
-        client = loop.jasmin.client()
+        client = connect()
         days = (generate("ordinary", seed, start_ms=now_ms()) for seed in itertools.count(7))
         for each in itertools.chain.from_iterable(days):
             if stop.is_set():

@@ -35,7 +35,7 @@ def loop(broker: Broker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[L
 
 
 def test_the_incident_is_stopped_and_what_the_victim_needs_arrives(loop: Loop) -> None:
-    with other_traffic(loop) as others:
+    with other_traffic(loop.jasmin.client) as others:
         run = incident(loop, index=1_000_001, seed=1, client=loop.client, pace=50)
         wait_until(lambda: len(others) > 100, "others are served")
     check(loop, run)

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import itertools
 import json
-import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +17,7 @@ from streams.demo.brokers import Broker
 from streams.scenarios import Role, generate
 from streams.wire import decode_ack
 from streams.wire.partitioner import partition_of
-from tests.enforce.floods import incident
+from tests.enforce.floods import incident, other_traffic
 from tests.enforce.gate_loop import OK, THROTTLED, GateClient, GateLoop, gate_loop
 from tests.enforce.loop import now_ms
 from tests.waiting import wait_until
@@ -36,34 +34,8 @@ def loop(broker: Broker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[G
         yield running
 
 
-@contextmanager
-def others(loop: GateLoop) -> Iterator[list[Any]]:
-    """Ten messages a second to other people, over a connection of their own."""
-    stop, statuses = threading.Event(), list[Any]()
-    client = GateClient(loop.port)
-
-    def send() -> None:
-        days = (generate("ordinary", seed, start_ms=now_ms()) for seed in itertools.count(7))
-        for each in itertools.chain.from_iterable(days):
-            if stop.is_set():
-                break
-            value = each.value
-            recipient = value["recipient"].lstrip("+")
-            statuses.append(client.submit(recipient, value["sender"], value.get("text", "")))
-            stop.wait(0.1)
-        client.close()
-
-    crowd = threading.Thread(target=send, daemon=True)
-    crowd.start()
-    try:
-        yield statuses
-    finally:
-        stop.set()
-        crowd.join()
-
-
 def test_the_incident_is_stopped_and_banks_and_other_people_pass(loop: GateLoop) -> None:
-    with others(loop) as statuses:
+    with other_traffic(lambda: GateClient(loop.port)) as statuses:
         run = incident(loop, index=1_100_001, seed=1, client=loop.client, pace=90)
     print(f"{run.reached.total()} of {run.offered.total()} reached the phone: {run.reached}")
     assert run.reached[Role.BANK] == run.offered[Role.BANK] == 2
