@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from detectors.model.event import Trust
+from detectors.model.incidents import Basis
 from streams.operate.cases import Case, Doing
 from streams.wire import Ack, Override
 
@@ -122,6 +123,7 @@ class NoticeLine:
 
     notice_id: str
     kind: str
+    addressee: str
     channel: str
     state: str
     why: str
@@ -179,7 +181,7 @@ class CaseFile:
 
     line: CaseLine
     case: Case  # records, leases, acknowledgements and words, for `explain`, `doing` and `phone`
-    opening: Mapping[str, object]  # what the decision rested on, of the first incident record
+    basis: Basis | None  # everything that the throttle rested on, where the incident tells it
     leases: tuple[LeaseLine, ...]  # oldest first
     words: tuple[WordLine, ...]  # about this number, oldest first; those that are over too
     events: tuple[CaseEvent, ...]  # oldest first
@@ -253,11 +255,12 @@ class AuditLine:
     channel: str
     address: str
     verb: str
+    outcome: str
     subject: str
     episode_id: str
+    detail: str
     reason: str
     ticket: str
-    outcome: str
     until_ms: int | None
 
 

@@ -36,7 +36,7 @@ class Papers:
 
     def add_note(self, author: str, text: str, *, recipient: str, episode_id: str = "") -> Note:
         """Write a note about a case, or a number. Raise UsageError if it is empty or too long."""
-        row = {
+        row: dict[str, Any] = {
             "episode_id": episode_id,
             "recipient": recipient,
             "author": author,

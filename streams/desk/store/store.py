@@ -27,17 +27,20 @@ from sqlalchemy import (
 from sqlalchemy.exc import DBAPIError
 
 from detectors.model.event import Trust
+from detectors.model.incidents import IncidentRecord
 from detectors.model.records import NOWHERE, Action, Level, refuses
 from detectors.model.times import DAY_MS
 from streams.desk.store.accounts import Accounts
 from streams.desk.store.answers import (
     Answer,
+    AuditLine,
     CampaignLine,
     CaseEvent,
     CaseFile,
     CaseLine,
     Freshness,
     LeaseLine,
+    NoticeLine,
     PlatformLine,
     RefusedLine,
     TopicFreshness,
@@ -52,12 +55,15 @@ from streams.desk.store.tables import (
     FORMAT,
     INDEX,
     acks,
+    audit,
     cases,
     changes,
     counts,
+    incidents,
     leases,
     links,
     meta,
+    notices,
     places,
     platform_days,
     words,
@@ -65,7 +71,14 @@ from streams.desk.store.tables import (
 from streams.errors import ConfigError, UsageError
 from streams.language import tr
 from streams.operate.cases import Case, collect, doing, standing
-from streams.wire import EVERYONE, Ack, decode_action, decode_episode, decode_override
+from streams.wire import (
+    EVERYONE,
+    Ack,
+    decode_action,
+    decode_episode,
+    decode_incident,
+    decode_override,
+)
 
 LINES_MAX: Final = 500
 """Rows of a list at most; people read no more, and the first lines are the newest."""
@@ -307,6 +320,44 @@ class CaseStore:
             )
             return tuple(sorted(found))
 
+    def audit(
+        self,
+        *,
+        actor: str = "",
+        verb: str = "",
+        subject: str = "",
+        episode_id: str = "",
+        since_ms: int = 0,
+        until_ms: int | None = None,
+        behind: AuditLine | None = None,
+        limit: int = 100,
+    ) -> tuple[AuditLine, ...]:
+        """Lines of the audit that agree in everything that is given, the newest first.
+
+        From `since_ms` to before `until_ms`; `behind` is the last line of the page before.
+        """
+        wanted = select(*(audit.c[name] for name in AuditLine.__slots__))
+        for column, value in (
+            (audit.c.actor, actor),
+            (audit.c.verb, verb),
+            (audit.c.subject, subject),
+            (audit.c.episode_id, episode_id),
+        ):
+            if value:
+                wanted = wanted.where(column == value)
+        wanted = wanted.where(audit.c.at_ms >= since_ms)
+        if until_ms is not None:
+            wanted = wanted.where(audit.c.at_ms < until_ms)
+        if behind is not None:
+            older = (audit.c.chain == behind.chain) & (audit.c.seq < behind.seq)
+            same = (audit.c.at_ms == behind.at_ms) & ((audit.c.chain > behind.chain) | older)
+            wanted = wanted.where((audit.c.at_ms < behind.at_ms) | same)
+        wanted = wanted.order_by(audit.c.at_ms.desc(), audit.c.chain, audit.c.seq.desc())
+        with self._reading() as (connection, _):
+            return tuple(
+                AuditLine(*row) for row in connection.execute(wanted.limit(min(limit, LINES_MAX)))
+            )
+
     def freshness(self) -> Freshness:
         """How far the index is behind the topics."""
         with self._reading() as (connection, at_ms):
@@ -371,12 +422,13 @@ class CaseStore:
         case = collect(records, actions, (), [each.word for each in about])[episode_id]
         case.acks = {action: list(each) for action, each in said.items()}
         by_action, by_platform = _counted(connection, episode_id)
-        events = _sightings(case)
-        names = {s.platform_id: s.platform for s in case.last.sightings}
+        told_of = _incidents(connection, episode_id)
+        events = _messages(told_of) if told_of else _sightings(case)
+        names = {e.platform_id: e.platform for e in (*_sightings(case), *events) if e.platform}
         return CaseFile(
             line=replace(line, state=doing(case, [each.word for each in told], at_ms)),
             case=case,
-            opening={},
+            basis=next((each.basis for each in told_of if each.basis is not None), None),
             leases=tuple(
                 LeaseLine(
                     action_id=action.action_id,
@@ -391,13 +443,13 @@ class CaseStore:
             ),
             words=tuple(about),
             events=events,
-            events_of="sightings",
-            events_counted=max(0, line.messages - len(events)),
+            events_of="incident" if told_of else "sightings",
+            events_counted=_unlisted(told_of) if told_of else max(0, line.messages - len(events)),
             refused=tuple(
                 RefusedLine(names.get(one, f"#{one}"), one, n)
                 for one, n in sorted(by_platform.items(), key=lambda each: (-each[1], each[0]))
             ),
-            notices=(),
+            notices=_notices(connection, episode_id),
             notes=self.papers.notes(recipient=line.recipient, episode_id=episode_id),
             appeals=self.papers.appeals(recipient=line.recipient, episode_id=episode_id),
             calls=self.papers.calls(recipient=line.recipient),
@@ -616,6 +668,57 @@ def _sightings(case: Case) -> tuple[CaseEvent, ...]:
         )
         for s in last.sightings
     )
+
+
+def _incidents(connection: Connection, episode_id: str) -> list[IncidentRecord]:
+    return [
+        decode_incident(unpacked(value))
+        for value in connection.scalars(
+            select(incidents.c.value)
+            .where(incidents.c.episode_id == episode_id)
+            .order_by(incidents.c.revision, incidents.c.first)
+        )
+    ]
+
+
+def _messages(told_of: Iterable[IncidentRecord]) -> tuple[CaseEvent, ...]:
+    """The events of a case by its incident records: sightings from before, then each message."""
+    events = [
+        CaseEvent(e.at_ms, e.platform, e.platform_id, e.novel, e.trust, "")
+        for record in told_of
+        for e in record.earlier
+    ]
+    events += [
+        CaseEvent(
+            at_ms=m.at_ms,
+            platform=m.platform,
+            platform_id=m.platform_id,
+            novel=m.novel,
+            trust=m.trust,
+            would=m.would,
+            sender=m.sender,
+            account_id=m.account,
+            gateway_id=m.gateway,
+            message_id=m.message_id,
+        )
+        for record in told_of
+        for m in record.messages
+    ]
+    return tuple(sorted(events, key=lambda event: event.at_ms))
+
+
+def _unlisted(told_of: Iterable[IncidentRecord]) -> int:
+    some = [each.unlisted for each in told_of if each.unlisted is not None]
+    return sum(each.passed + each.refused for each in some)
+
+
+def _notices(connection: Connection, episode_id: str) -> tuple[NoticeLine, ...]:
+    found = connection.execute(
+        select(*(notices.c[name] for name in NoticeLine.__slots__))
+        .where(notices.c.episode_id == episode_id)
+        .order_by(notices.c.at_ms)
+    )
+    return tuple(NoticeLine(*row) for row in found)
 
 
 def _freshness(connection: Connection, at_ms: int) -> Freshness:

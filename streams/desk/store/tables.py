@@ -142,6 +142,63 @@ counts = Table(  # refused so far, before a lease is over
     sqlite_with_rowid=False,
 )
 
+incidents = Table(
+    "incidents",
+    INDEX,
+    Column("episode_id", String, primary_key=True),
+    Column("revision", BigInteger, primary_key=True),
+    Column("first", BigInteger, primary_key=True),  # number of its first message
+    Column("recipient", String, nullable=False),
+    Column("written_ms", BigInteger, nullable=False),
+    Column("value", LargeBinary, nullable=False),
+    Index("incidents_recipient", "recipient"),
+)
+
+notices = Table(
+    "notices",
+    INDEX,
+    Column("notice_id", String, primary_key=True),
+    Column("episode_id", String, nullable=False),
+    Column("kind", String, nullable=False),
+    Column("addressee", String, nullable=False),
+    Column("channel", String, nullable=False),
+    Column("state", String, nullable=False),
+    Column("settled", Boolean, nullable=False),  # not merely on its way
+    Column("why", String, nullable=False),
+    Column("at_ms", BigInteger, nullable=False),
+    Column("written_ms", BigInteger, nullable=False),
+    Index("notices_episode", "episode_id"),
+    Index("notices_addressee", "addressee"),
+)
+
+audit = Table(
+    "audit",
+    INDEX,
+    Column("chain", String, primary_key=True),
+    Column("seq", BigInteger, primary_key=True),
+    Column("at_ms", BigInteger, nullable=False),
+    Column("actor", String, nullable=False),
+    Column("role", String, nullable=False),
+    Column("auth", String, nullable=False),
+    Column("channel", String, nullable=False),
+    Column("address", String, nullable=False),
+    Column("verb", String, nullable=False),
+    Column("outcome", String, nullable=False),
+    Column("subject", String, nullable=False),
+    Column("episode_id", String, nullable=False),
+    Column("detail", String, nullable=False),
+    Column("reason", String, nullable=False),
+    Column("ticket", String, nullable=False),
+    Column("until_ms", BigInteger),
+    Column("prev", String, nullable=False),  # digests, for a check of the chain
+    Column("digest", String, nullable=False),
+    Column("written_ms", BigInteger, nullable=False),
+    Index("audit_at", "at_ms"),
+    Index("audit_actor", "actor", "at_ms"),
+    Index("audit_subject", "subject", "at_ms"),
+    Index("audit_episode", "episode_id", "at_ms"),
+)
+
 words = Table(
     "words",
     INDEX,

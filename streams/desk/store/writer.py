@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Final, Literal, NamedTuple
 
-from sqlalchemy import Connection, Engine, Table, insert, select, update
+import msgspec
+from sqlalchemy import Connection, Engine, Table, case, insert, select, tuple_, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from detectors.model.records import Level, Sighting
@@ -22,10 +23,14 @@ from streams.desk.store.engine import writing
 from streams.desk.store.packing import id_bytes, ids_of, packed
 from streams.desk.store.tables import (
     acks,
+    audit,
     cases,
     changes,
+    counts,
+    incidents,
     leases,
     links,
+    notices,
     places,
     platform_days,
     words,
@@ -33,10 +38,16 @@ from streams.desk.store.tables import (
 from streams.errors import UnavailableError
 from streams.language import tr
 from streams.wire import (
+    Counts,
     UnreadableError,
+    chained,
     decode_ack,
     decode_action,
+    decode_audit,
+    decode_counts,
     decode_episode,
+    decode_incident,
+    decode_notice,
     decode_override,
     override_id,
     override_key,
@@ -44,7 +55,7 @@ from streams.wire import (
 
 log = logging.getLogger(__name__)
 
-Source = Literal["episode", "throttle", "acks", "override"]
+Source = Literal["episode", "throttle", "acks", "override", "incident", "counts", "notice", "audit"]
 """Kind of a topic; words about everyone are `override` too."""
 
 CHUNK: Final = 400
@@ -83,6 +94,10 @@ class _Rows:
     links: list[dict[str, Any]] = field(default_factory=list)
     leases: list[dict[str, Any]] = field(default_factory=list)
     acks: list[dict[str, Any]] = field(default_factory=list)
+    counts: list[tuple[LogRecord, Counts]] = field(default_factory=list)
+    incidents: list[dict[str, Any]] = field(default_factory=list)
+    notices: list[dict[str, Any]] = field(default_factory=list)
+    audit: list[dict[str, Any]] = field(default_factory=list)
     words: list[dict[str, Any]] = field(default_factory=list)
     withdrawn: list[tuple[str, str, int, int]] = field(default_factory=list)
     cases: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -113,7 +128,8 @@ class Writer:
         parsed = self._parsed(batch, rows)
         with self._engine.begin() as connection:
             self._fold(connection, parsed, rows)
-            self._write(connection, rows)
+            counted = _count(connection, rows)
+            self._write(connection, rows, counted)
             for place in read:
                 _move(connection, place)
         return rows.unreadable
@@ -144,21 +160,25 @@ class Writer:
             ).mappings():
                 rows.cases[row["episode_id"]] = dict(row)
         for taken, record in episodes:
-            before = rows.cases.get(record.episode_id)
+            before: dict[str, Any] | None = rows.cases.get(record.episode_id)
             if before is not None and before["revision"] >= record.revision:
                 continue
-            row = _case(record, before, taken.written_ms)
-            _platforms(record, before, row, rows.days)
-            rows.cases[record.episode_id] = row
+            after = _case(record, before, taken.written_ms)
+            _platforms(record, before, after, rows.days)
+            rows.cases[record.episode_id] = after
             rows.touched.add(record.episode_id)
 
-    def _write(self, connection: Connection, rows: _Rows) -> None:
+    def _write(self, connection: Connection, rows: _Rows, counted: list[dict[str, Any]]) -> None:
         touched = [rows.cases[each] for each in rows.touched]
         for name, some in (
             ("changes", rows.changes),
             ("links", rows.links),
             ("leases", rows.leases),
             ("acks", rows.acks),
+            ("counts", counted),
+            ("incidents", rows.incidents),
+            ("notices", rows.notices),
+            ("audit", rows.audit),
             ("words", rows.words),
             ("cases", touched),
             ("platform_days", list(rows.days.values())),
@@ -181,57 +201,40 @@ class Writer:
         return guard(put, table)
 
 
-def _newer(put: Any, table: Table) -> Any:
-    new = put.excluded
-    keys = {column.name for column in table.primary_key}
-    return put.on_conflict_do_update(
-        index_elements=list(table.primary_key),
-        set_={c.name: new[c.name] for c in table.c if c.name not in keys},
-        where=new.revision > table.c.revision,
-    )
+def _over(*by: str) -> Callable[[Any, Table], Any]:
+    """Return what puts a row over one that is less by these columns, the first first."""
 
+    def put_over(put: Any, table: Table) -> Any:
+        new = put.excluded
+        keys = {column.name for column in table.primary_key}
+        higher: Any = None
+        for name in reversed(by):
+            above = new[name] > table.c[name]
+            alike = new[name] == table.c[name]
+            higher = above if higher is None else above | (alike & higher)
+        return put.on_conflict_do_update(
+            index_elements=list(table.primary_key),
+            set_={c.name: new[c.name] for c in table.c if c.name not in keys},
+            where=higher,
+        )
 
-def _later(put: Any, table: Table) -> Any:
-    """An acknowledgement over an older one; of two at a time the higher count."""
-    new = put.excluded
-    return put.on_conflict_do_update(
-        index_elements=list(table.primary_key),
-        set_={
-            "why": new.why,
-            "at_ms": new.at_ms,
-            "refused_count": new.refused_count,
-            "written_ms": new.written_ms,
-        },
-        where=(new.at_ms > table.c.at_ms)
-        | ((new.at_ms == table.c.at_ms) & (new.refused_count > table.c.refused_count)),
-    )
+    return put_over
 
 
 def _added(put: Any, table: Table) -> Any:
     """Counts on top of those that are there; a platform's name over a number that stands for it."""
     new = put.excluded
+    unnamed = new.platform.like("#%")
     summed = {name: table.c[name] + new[name] for name in ("floods", "novel", "refused")}
     return put.on_conflict_do_update(
         index_elements=list(table.primary_key),
         set_={
             **summed,
-            "platform": _named(new.platform, table.c.platform),
-            "trust": _named(new.trust, table.c.trust, new.platform),
-            "last_ms": _most(new.last_ms, table.c.last_ms),
+            "platform": case((unnamed, table.c.platform), else_=new.platform),
+            "trust": case((unnamed, table.c.trust), else_=new.trust),
+            "last_ms": case((new.last_ms > table.c.last_ms, new.last_ms), else_=table.c.last_ms),
         },
     )
-
-
-def _named(new: Any, old: Any, by: Any = None) -> Any:
-    from sqlalchemy import case  # noqa: PLC0415
-
-    return case(((new if by is None else by).like("#%"), old), else_=new)
-
-
-def _most(new: Any, old: Any) -> Any:
-    from sqlalchemy import case  # noqa: PLC0415
-
-    return case((new > old, new), else_=old)
 
 
 _GUARDS: Final[Mapping[str, tuple[Table, Callable[[Any, Table], Any] | None]]] = MappingProxyType(
@@ -239,9 +242,13 @@ _GUARDS: Final[Mapping[str, tuple[Table, Callable[[Any, Table], Any] | None]]] =
         "changes": (changes, None),
         "links": (links, None),
         "leases": (leases, None),
-        "acks": (acks, _later),
+        "acks": (acks, _over("at_ms", "refused_count")),
+        "counts": (counts, _over("refused", "at_ms")),
+        "incidents": (incidents, None),
+        "notices": (notices, _over("at_ms", "settled")),
+        "audit": (audit, None),
         "words": (words, None),
-        "cases": (cases, _newer),
+        "cases": (cases, _over("revision")),
         "platform_days": (platform_days, _added),
     }
 )
@@ -341,6 +348,67 @@ def _take_word(record: LogRecord, rows: _Rows, erased: Collection[str]) -> None:
     )
 
 
+def _take_counts(record: LogRecord, rows: _Rows, erased: Collection[str]) -> None:
+    if record.value is None:
+        return
+    told = decode_counts(record.value)
+    if told.episode_id in erased or told.action_id in erased:
+        return
+    rows.counts.append((record, told))
+    rows.links.append({"action_id": told.action_id, "episode_id": told.episode_id})
+
+
+def _take_incident(record: LogRecord, rows: _Rows, erased: Collection[str]) -> None:
+    if record.value is None:
+        return
+    told = decode_incident(record.value)
+    if told.episode_id in erased:
+        return
+    rows.incidents.append(
+        {
+            "episode_id": told.episode_id,
+            "revision": told.revision,
+            "first": told.first,
+            "recipient": told.recipient,
+            "written_ms": record.written_ms,
+            "value": packed(record.value),
+        }
+    )
+
+
+def _take_notice(record: LogRecord, rows: _Rows, erased: Collection[str]) -> None:
+    if record.value is None:
+        return
+    told = decode_notice(record.value)
+    if told.notice_id in erased or told.episode_id in erased:
+        return
+    rows.notices.append(
+        {
+            "notice_id": told.notice_id,
+            "episode_id": told.episode_id,
+            "kind": told.kind,
+            "addressee": told.to,
+            "channel": told.channel,
+            "state": told.state,
+            "settled": told.state != "sending",
+            "why": told.why,
+            "at_ms": told.at_ms,
+            "written_ms": record.written_ms,
+        }
+    )
+
+
+def _take_audit(record: LogRecord, rows: _Rows, erased: Collection[str]) -> None:
+    if record.value is None:
+        return
+    told = decode_audit(record.value)
+    if f"audit:{told.chain}:{told.seq}" in erased:
+        return
+    row = msgspec.structs.asdict(told)
+    del row["schema_version"]
+    rows.audit.append({**row, "digest": chained(record.value), "written_ms": record.written_ms})
+
+
 _READERS: Final[Mapping[Source, Callable[[LogRecord, _Rows, Collection[str]], Any]]] = (
     MappingProxyType(
         {
@@ -348,6 +416,10 @@ _READERS: Final[Mapping[Source, Callable[[LogRecord, _Rows, Collection[str]], An
             "throttle": _take_action,
             "acks": _take_ack,
             "override": _take_word,
+            "counts": _take_counts,
+            "incident": _take_incident,
+            "notice": _take_notice,
+            "audit": _take_audit,
         }
     )
 )
@@ -399,24 +471,78 @@ def _platforms(
         if sighting.platform_id not in counted:
             added.setdefault(sighting.platform_id, sighting)
     for one, sighting in added.items():
-        day = days.setdefault(
-            (sighting.at_ms // DAY_MS, one),
-            {
-                "day": sighting.at_ms // DAY_MS,
-                "platform_id": one,
-                "platform": sighting.platform,
-                "trust": int(sighting.trust),
-                "floods": 0,
-                "novel": 0,
-                "refused": 0,
-                "last_ms": 0,
-            },
-        )
+        day = _day(days, sighting.at_ms, one)
         day["floods"] += 1
         day["novel"] += sighting.novel
         day["last_ms"] = max(day["last_ms"], sighting.at_ms)
         if not sighting.platform.startswith("#"):
             day["platform"], day["trust"] = sighting.platform, int(sighting.trust)
+
+
+def _count(connection: Connection, rows: _Rows) -> list[dict[str, Any]]:
+    """Bring counts of refused messages up to their newest records, those of platforms too.
+
+    A gateway that starts anew may count from nothing: the highest that it said stands.
+    """
+    if not rows.counts:
+        return []
+    found: dict[tuple[str, str], dict[str, Any]] = {}
+    keys = list({(told.action_id, told.gateway_id) for _, told in rows.counts})
+    for at in range(0, len(keys), CHUNK):
+        for row in connection.execute(
+            select(counts).where(
+                tuple_(counts.c.action_id, counts.c.gateway_id).in_(keys[at : at + CHUNK])
+            )
+        ).mappings():
+            found[row["action_id"], row["gateway_id"]] = dict(row)
+    touched = set()
+    for taken, told in rows.counts:
+        key = told.action_id, told.gateway_id
+        before = found.get(key)
+        old = _by_platform(before["by_platform"]) if before is not None else {}
+        if before is not None and (before["refused"], before["at_ms"]) >= (
+            told.refused,
+            told.at_ms,
+        ):
+            continue
+        most = old | {one: max(n, old.get(one, 0)) for one, n in told.by_platform.items()}
+        for one, n in most.items():
+            if more := n - old.get(one, 0):
+                day = _day(rows.days, told.at_ms, one)
+                day["refused"] += more
+        found[key] = {
+            "action_id": told.action_id,
+            "gateway_id": told.gateway_id,
+            "at_ms": told.at_ms,
+            "refused": told.refused,
+            "by_platform": msgspec.json.encode(most),
+            "written_ms": taken.written_ms,
+        }
+        touched.add(key)
+    return [found[key] for key in sorted(touched)]
+
+
+_by_platform: Final = msgspec.json.Decoder(dict[int, int]).decode
+
+
+def _day(
+    days: dict[tuple[int, int], dict[str, Any]], at_ms: int, platform_id: int
+) -> dict[str, Any]:
+    """The row of a platform's day, to be added to what is there."""
+    day = at_ms // DAY_MS
+    return days.setdefault(
+        (day, platform_id),
+        {
+            "day": day,
+            "platform_id": platform_id,
+            "platform": f"#{platform_id}",
+            "trust": 0,
+            "floods": 0,
+            "novel": 0,
+            "refused": 0,
+            "last_ms": 0,
+        },
+    )
 
 
 def _move(connection: Connection, place: Place) -> None:
