@@ -620,6 +620,11 @@ class Console(Section):
     oidc_secret: SecretStr = Field(SecretStr(""), description="better given as oidc_secret_file")
     oidc_secret_file: Path | None = Field(None, description="file of the client's secret")
     oidc_scope: str = Field("openid profile email", description="scopes that are asked for")
+    oidc_name: str = Field(
+        "sub",
+        description="claim that names a person for ever; another, such as preferred_username, only "
+        "where people cannot change it",
+    )
     oidc_claim: str = Field("groups", description="claim that lists a person's groups")
     proxy_secret: SecretStr = Field(SecretStr(""), description="better given as proxy_secret_file")
     proxy_secret_file: Path | None = Field(

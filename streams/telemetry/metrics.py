@@ -58,6 +58,15 @@ GATE_WHYS: Final = (
 GATE_OUTCOMES: Final = (
     "published", "bypassed", "refused", "queue_full", "spool_full", "disk_failed",
 )  # fmt: skip
+DESK_VERBS: Final = (
+    "enter", "logout", "password", "search", "view", "unmask", "release", "allow", "exempt", "mode",
+    "act", "call", "note", "appeal", "propose", "approve", "reject", "account", "limit",
+)  # fmt: skip
+DESK_OUTCOMES: Final = ("done", "asked", "nothing", "refused", "failed")
+DESK_DOORS: Final = ("password", "oidc", "proxy")
+DESK_ENTRIES: Final = ("done", "refused", "limited")
+DESK_LIMITS: Final = ("searches", "unmasks", "acts", "forms")
+DESK_ERRORS: Final = ("usage", "unavailable", "internal")
 ACK_STATES: Final = ("applied", "ignored", "failed", "expired")
 
 _FAST_S: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
@@ -66,7 +75,7 @@ _ANSWER_S: Final = (
 )  # fmt: skip
 _DELAY_S: Final = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)  # 1 s: the SLO
 
-Role = Literal["worker", "adapter", "feed", "canary", "gate"]
+Role = Literal["worker", "adapter", "feed", "canary", "gate", "desk"]
 _ALL: Final[tuple[Role, ...]] = get_args(Role)
 
 
@@ -88,6 +97,7 @@ _MODAL: Final[tuple[Role, ...]] = ("worker", "adapter", "gate")
 _GATE: Final[tuple[Role, ...]] = ("gate",)
 _FEED: Final[tuple[Role, ...]] = ("feed",)
 _CANARY: Final[tuple[Role, ...]] = ("canary",)
+_DESK: Final[tuple[Role, ...]] = ("desk",)
 
 TABLE: Final = (
     Metric("events_total", "counter", "records", "Input records by what became of them.",
@@ -227,6 +237,23 @@ TABLE: Final = (
     Metric("gate_spool_up", "gauge", "bool", "1 while the disk takes events.", roles=_GATE),
     Metric("gate_adapter_restarts_total", "counter", "restarts",
            "Times that following the leases had to begin anew.", roles=_GATE),
+    Metric("desk_actions_total", "counter", "acts",
+           "Acts of people at the desk, each of which the audit has by name.",
+           {"verb": DESK_VERBS, "outcome": DESK_OUTCOMES}, roles=_DESK),
+    Metric("desk_logins_total", "counter", "log-ins",
+           "Log-ins by the way in and their outcome.",
+           {"door": DESK_DOORS, "outcome": DESK_ENTRIES}, roles=_DESK),
+    Metric("desk_limited_total", "counter", "acts",
+           "Acts refused because one person did too many in a short time.",
+           {"kind": DESK_LIMITS}, roles=_DESK),
+    Metric("desk_errors_total", "counter", "requests",
+           "Requests that something out of the person's hands kept from being answered.",
+           {"kind": DESK_ERRORS}, roles=_DESK),
+    Metric("desk_streams_open", "gauge", "streams", "Live lists that are being watched.",
+           roles=_DESK),
+    Metric("desk_index_lag_seconds", "gauge", "seconds",
+           "Age of what the desk's pages say: until then every topic is in the index.",
+           roles=_DESK),
 )  # fmt: skip
 
 

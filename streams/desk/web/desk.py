@@ -15,8 +15,9 @@ from streams.desk.web.rates import Pace, RateLimit
 from streams.desk.web.render import Banner, Pages
 from streams.desk.web.telling import fresh_sentence
 from streams.desk.web.visit import RefusedError, Visit
-from streams.language import tr
+from streams.language import spoken, tr
 from streams.operate.cases import banner, switch
+from streams.telemetry.metrics import DESK_OUTCOMES
 
 if TYPE_CHECKING:
     from streams.config import Settings
@@ -105,7 +106,8 @@ class Desk:
     def audit(self, visit: Visit, verb: str, outcome: str, **more: Any) -> None:
         """Write who did what. Raise UnavailableError if it cannot be: then it must not be done."""
         session = visit.session
-        self.metrics.add("desk_actions_total", 1, verb=verb, outcome=outcome)
+        counted = outcome if outcome in DESK_OUTCOMES else "done"
+        self.metrics.add("desk_actions_total", 1, verb=verb, outcome=counted)
         self.auditor.write(
             actor=session.account.name if session else "",
             role=" ".join(sorted(session.roles)) if session else "",
@@ -148,8 +150,6 @@ class Desk:
         return self._shared()[1]
 
     def _shared(self) -> tuple[Sequence[Banner], str]:
-        from streams.language import spoken  # noqa: PLC0415 - beside `speaking`, of this request
-
         now_ms, tag = self.now_ms(), spoken()
         with self._lock:
             for at_ms, banners, fresh in self._banners:
@@ -159,9 +159,9 @@ class Desk:
         found = tuple(self._found(now_ms, fresh))
         sentence = fresh_sentence(fresh, STALE_MS)
         with self._lock:
-            self._banners = [
-                each for each in self._banners if now_ms - each[0] < BANNERS_MS
-            ] + [(now_ms, found, tag + sentence)]
+            self._banners = [each for each in self._banners if now_ms - each[0] < BANNERS_MS] + [
+                (now_ms, found, tag + sentence)
+            ]
         return found, sentence
 
     def _found(self, now_ms: int, fresh: Any) -> Any:

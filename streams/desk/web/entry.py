@@ -172,7 +172,5 @@ class Entry:
             desk.store.accounts.change(visit.session.account.name, language=tag)
         back = home_of(visit.session.roles) if visit.session else "/login"
         answer = RedirectResponse(back, 303)
-        answer.headers.append(
-            "set-cookie", set_cookie(desk.place, LANGUAGE, tag, lasts_s=YEAR_S)
-        )
+        answer.headers.append("set-cookie", set_cookie(desk.place, LANGUAGE, tag, lasts_s=YEAR_S))
         return answer

@@ -45,7 +45,7 @@ HEADERS: Final = (
     ("cross-origin-opener-policy", "same-origin"),
     ("cross-origin-resource-policy", "same-origin"),
     ("permissions-policy", "camera=(), geolocation=(), microphone=(), payment=(), usb=()"),
-    ("referrer-policy", "no-referrer"),
+    ("referrer-policy", "same-origin"),
     ("x-content-type-options", "nosniff"),
     ("x-frame-options", "DENY"),
 )
@@ -64,7 +64,7 @@ FORM: Final = "desk-form"
 class Sessions(Protocol):
     """The keeper of log-ins."""
 
-    def find(self, secret: str, *, touch: bool) -> DeskSession | None:
+    def session(self, session_id: str, *, touch: bool = True) -> DeskSession | None:
         """The session of a browser's secret if it stands; `touch`: somebody is there."""
 
 
@@ -189,7 +189,10 @@ class Guard:
         """The language: of the browser's choice here, of the account, of the browser, of all."""
         chosen = cookies.get(self._place.cookie(LANGUAGE), "")
         asked = headers.get("accept-language", "").split(",")
-        wanted = [session.account.language if session else "", *(a.partition(";")[0] for a in asked)]
+        wanted = [
+            session.account.language if session else "",
+            *(a.partition(";")[0] for a in asked),
+        ]
         if chosen in LANGUAGES:
             return chosen
         return next((tag for each in wanted if (tag := matching(each.strip()))), self._language)
@@ -213,7 +216,7 @@ class Guard:
         secret = cookies.get(self._place.cookie(SESSION), "")
         if secret and not scope["path"].startswith(QUIET):
             touch = scope["path"] != STREAM
-            session = await to_thread.run_sync(lambda: self._sessions.find(secret, touch=touch))
+            session = await to_thread.run_sync(lambda: self._sessions.session(secret, touch=touch))
         csrf = session.csrf if session else fresh or cookies[self._place.cookie(FORM)]
         form: Mapping[str, str] = {}
         if scope["method"] == "POST":

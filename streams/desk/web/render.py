@@ -13,7 +13,7 @@ from starlette.responses import HTMLResponse
 from streams.desk.web.look import static_files
 from streams.desk.web.masks import masked
 from streams.desk.web.rights import Right, home_of
-from streams.desk.web.timeline import hour
+from streams.desk.web.timeline import hour, legend
 from streams.desk.web.visit import visit_of
 from streams.language import CHINESE, ENGLISH, html, moment, spoken, tr, trn, zone_name
 from streams.page import foreign
@@ -102,14 +102,14 @@ class Pages:
         made.filters.update(foreign=foreign, masked=masked)
         made.globals.update(
             tr=tr, trn=trn, html=html, moment=moment, when=when, static=static,
-            zone_name=zone_name, age=AGE, number="{:,}".format,
+            zone_name=zone_name, age=AGE, legend=legend, number="{:,}".format,
         )  # fmt: skip
         self._environment = made
 
     def page(
         self,
         request: Request,
-        name: str,
+        template: str,
         *,
         status: int = 200,
         flashes: Sequence[Flash] = (),
@@ -122,7 +122,7 @@ class Pages:
         roles = visit.session.roles if visit.session else frozenset()
         pages = {each.path: each for each in PAGES if visit.may(each.right)}
         inside = visit.session is not None
-        body = self._environment.get_template(f"{name}.html.j2").render(
+        body = self._environment.get_template(f"{template}.html.j2").render(
             lang=spoken(),
             other=_OTHERS[spoken()],
             now_ms=self._now_ms(),
@@ -140,9 +140,9 @@ class Pages:
         )
         return HTMLResponse(body, status, dict(headers or {}))
 
-    def part(self, name: str, **values: Any) -> str:
+    def part(self, template: str, **values: Any) -> str:
         """A template alone, for a stream."""
-        return self._environment.get_template(f"{name}.html.j2").render(
+        return self._environment.get_template(f"{template}.html.j2").render(
             lang=spoken(), now_ms=self._now_ms(), **values
         )
 

@@ -102,7 +102,8 @@ class CaseView:
     happens: str
     bank: str
     arrives: str
-    ends: str
+    ends_ms: int  # of the lease in force; 0: none is
+    ends_in: str
     platforms: tuple[PlatformRow, ...]
     further: int  # platforms that are not listed
     picture: Markup
@@ -128,6 +129,8 @@ def view(file: CaseFile, everyone: Sequence[Override], now_ms: int) -> CaseView:
     state = line.state
     platforms = rows(file)
     until_ms = line.last_ms if state is Doing.OVER else max(now_ms, line.last_ms)
+    leases = [each.expires_at_ms for each in file.leases if each.verb == "throttle"]
+    ends_ms = max(leases, default=0) if state in REFUSING else 0
     dots = [Dot(each.at_ms, each.would) for each in file.events]
     return CaseView(
         episode_id=line.episode_id,
@@ -145,7 +148,8 @@ def view(file: CaseFile, everyone: Sequence[Override], now_ms: int) -> CaseView:
         happens=_happens(line),
         bank=_bank(file, platforms),
         arrives=here.arrives,
-        ends=here.ends,
+        ends_ms=ends_ms,
+        ends_in=spell(max(MINUTE_MS, ends_ms - now_ms)),
         platforms=tuple(platforms[:PLATFORMS_SHOWN]),
         further=max(0, len(platforms) - PLATFORMS_SHOWN),
         picture=drawn(dots, _marks(file), _title(line)),
@@ -171,14 +175,19 @@ def spell(span_ms: float) -> str:
 
     >>> spell(34 * 60_000), spell(3 * 3_600_000 + 5 * 60_000), spell(50 * 3_600_000)
     ('34 min', '3 h 5 min', '2 d 2 h')
+    >>> spell(3_600_000), spell(7 * 86_400_000)
+    ('1 hour', '7 days')
     """
     minutes = max(1, round(span_ms / MINUTE_MS))
     if minutes < 60:
         return tr("{n} min").format(n=minutes)
     hours, minutes = divmod(minutes, 60)
     if hours < 24:
-        return tr("{h} h {m} min").format(h=hours, m=minutes)
+        whole = trn("{n} hour", "{n} hours", hours)
+        return tr("{h} h {m} min").format(h=hours, m=minutes) if minutes else whole
     days, hours = divmod(hours, 24)
+    if not hours:
+        return trn("{n} day", "{n} days", days)
     return tr("{d} d {h} h").format(d=days, h=hours)
 
 
@@ -207,7 +216,9 @@ def _bank(file: CaseFile, platforms: Sequence[PlatformRow]) -> str:
     newest = max(file.case.actions, key=lambda each: (each.epoch, each.revision), default=None)
     scope = newest.scope if newest is not None else NOWHERE
     if Trust.BANK not in scope.trust:
-        return tr("Codes of banks are not exempt here; those of a bank that she used before arrive.")
+        return tr(
+            "Codes of banks are not exempt here; those of a bank that she used before arrive."
+        )
     if seen:
         count = sum(each.messages for each in seen)
         return tr("Yes: codes of banks arrive. In this flood {n}, none of them refused.").format(

@@ -140,9 +140,7 @@ def _svg(
     return Markup(
         '<svg class="{which}" viewBox="0 0 {wide} {high}" role="img" aria-labelledby="{name}">'
         '<title id="{name}">{title}</title>{body}</svg>'
-    ).format(
-        which=which, wide=wide, high=high, name=name, title=title, body=Markup("").join(parts)
-    )
+    ).format(which=which, wide=wide, high=high, name=name, title=title, body=Markup("").join(parts))
 
 
 def _marks(marks: Sequence[Mark], begin: int, span: int, wide: int, base: int) -> list[Markup]:

@@ -89,9 +89,8 @@ class Heard:
 
     def at_work(self) -> set[str]:
         """The gateways that acknowledged anything within a day."""
-        since_ms = self._now_ms() - LATELY_MS
         with self._changed:
-            return {name for name, at_ms in self._gateways.items() if at_ms >= since_ms}
+            return self._lately()
 
     def wait(self, word_id: str, said_at: float, wait_s: float) -> Said:
         """Wait until all gateways at work have obeyed a word, or for so long; what they said."""
@@ -99,7 +98,7 @@ class Heard:
         with self._changed:
             while True:
                 answers = self._of_word.get(word_id, {})
-                known = self.at_work_locked()
+                known = self._lately()
                 now = time.monotonic()
                 newest = max((at for _, at in answers.values()), default=now)
                 agreed = bool(known) and known <= answers.keys()
@@ -108,8 +107,7 @@ class Heard:
                 pause = end - now
                 self._changed.wait(min(pause, AGREED_S) if agreed else pause)
 
-    def at_work_locked(self) -> set[str]:
-        """Return `at_work` for who holds the lock already."""
+    def _lately(self) -> set[str]:
         since_ms = self._now_ms() - LATELY_MS
         return {name for name, at_ms in self._gateways.items() if at_ms >= since_ms}
 
@@ -132,7 +130,8 @@ class Speaker:
     def __init__(self, settings: Settings, producer: Any, heard: Heard) -> None:
         self._topics = settings.topics
         self._producer = producer
-        self.heard = heard
+        self._heard = heard
+        self._said_at: OrderedDict[str, float] = OrderedDict()  # word -> monotonic seconds
 
     def say(self, word: Override, wait_s: float) -> Said:
         """Publish a word and wait for gateways. Raise UnavailableError if it was not taken."""
@@ -143,7 +142,18 @@ class Speaker:
             offset: int = sent.get(timeout=SENT_S).offset
         except KafkaError as error:
             raise unusable(tr("cannot publish to {topic}").format(topic=topic), error) from None
-        return self.heard.wait(override_id(word, offset), said_at, wait_s)
+        word_id = override_id(word, offset)
+        self._said_at[word_id] = said_at
+        if len(self._said_at) > WORDS_MAX:
+            self._said_at.popitem(last=False)
+        return self._heard.wait(word_id, said_at, wait_s)
+
+    def heard(self, word_id: str) -> Said:
+        """What gateways made of a word until now; nothing of one that was said elsewhere."""
+        said_at = self._said_at.get(word_id)
+        if said_at is None:
+            return Said(word_id, at_work=len(self._heard.at_work()))
+        return self._heard.wait(word_id, said_at, 0)
 
 
 @contextmanager
@@ -182,7 +192,9 @@ def _follow(clients: Mapping[str, Any], topic: str, heard: Heard, stop: threadin
 
 
 def _read(consumer: Any, topic: str, heard: Heard, stop: threading.Event) -> None:
-    places = [TopicPartition(topic, number) for number in consumer.partitions_for_topic(topic) or ()]
+    places = [
+        TopicPartition(topic, number) for number in consumer.partitions_for_topic(topic) or ()
+    ]
     if not places:
         stop.wait(AGAIN_S)
         return
