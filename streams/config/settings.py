@@ -12,6 +12,7 @@ from streams import __version__
 from streams.config.sections import (
     Canary,
     Console,
+    DeskSettings,
     Detect,
     Enforce,
     Feed,
@@ -92,6 +93,7 @@ class Settings(BaseModel):
     gate: GateSettings = Field(default_factory=GateSettings)
     canary: Canary = Field(default_factory=Canary)
     console: Console = Field(default_factory=Console)
+    desk: DeskSettings = Field(default_factory=DeskSettings)
 
     def __init__(self, **given: Any) -> None:
         super().__init__(**given)

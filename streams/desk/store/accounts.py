@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+import threading
 from collections.abc import Callable, Iterable
 from typing import Any, Final
 
@@ -47,7 +48,8 @@ class Accounts:
         self._writing = writing(engine)
         self._now_ms = now_ms
         self._hasher = hasher or PasswordHasher()
-        self._nobody = self._hasher.hash(secrets.token_urlsafe())
+        self._lock = threading.Lock()
+        self._unknown = ""
 
     def add(
         self,
@@ -134,7 +136,7 @@ class Accounts:
                 select(accounts).where(accounts.c.name == name.strip().lower())
             ).first()
         known = row is not None and row.source == "local" and bool(row.password_hash)
-        hashed = row.password_hash if known and row is not None else self._nobody
+        hashed = row.password_hash if known and row is not None else self._nobody()
         try:
             self._hasher.verify(hashed, password[:PASSWORD_MAX])
             right = True
@@ -151,6 +153,13 @@ class Accounts:
         with self._writing.begin() as connection:
             connection.execute(update(accounts).where(accounts.c.name == row.name).values(values))
         return self.get(row.name)
+
+    def _nobody(self) -> str:
+        """A hash that no password has, made as slowly as the others were, once."""
+        with self._lock:
+            if not self._unknown:
+                self._unknown = self._hasher.hash(secrets.token_urlsafe())
+            return self._unknown
 
     def _wrong(self, name: str, now_ms: int) -> None:
         with self._writing.begin() as connection:

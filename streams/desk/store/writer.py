@@ -91,7 +91,7 @@ class _Rows:
     """Rows of one transaction."""
 
     changes: list[dict[str, Any]] = field(default_factory=list)
-    links: list[dict[str, Any]] = field(default_factory=list)
+    links: dict[str, str] = field(default_factory=dict)  # action -> episode
     leases: list[dict[str, Any]] = field(default_factory=list)
     acks: list[dict[str, Any]] = field(default_factory=list)
     counts: list[tuple[LogRecord, Counts]] = field(default_factory=list)
@@ -172,7 +172,7 @@ class Writer:
         touched = [rows.cases[each] for each in rows.touched]
         for name, some in (
             ("changes", rows.changes),
-            ("links", rows.links),
+            ("links", [{"action_id": a, "episode_id": e} for a, e in rows.links.items()]),
             ("leases", rows.leases),
             ("acks", rows.acks),
             ("counts", counted),
@@ -275,7 +275,7 @@ def _take_episode(record: LogRecord, rows: _Rows, erased: Collection[str]) -> An
     )
     if told.level is Level.THROTTLE:
         action_id = told.cause.id(told.epoch)
-        rows.links.append({"action_id": action_id, "episode_id": told.episode_id})
+        rows.links[action_id] = told.episode_id
     return told
 
 
@@ -299,7 +299,7 @@ def _take_action(record: LogRecord, rows: _Rows, erased: Collection[str]) -> Non
             "value": packed(value),
         }
     )
-    rows.links.append({"action_id": action.action_id, "episode_id": action.episode_id})
+    rows.links[action.action_id] = action.episode_id
 
 
 def _take_ack(record: LogRecord, rows: _Rows, erased: Collection[str]) -> None:
@@ -355,7 +355,7 @@ def _take_counts(record: LogRecord, rows: _Rows, erased: Collection[str]) -> Non
     if told.episode_id in erased or told.action_id in erased:
         return
     rows.counts.append((record, told))
-    rows.links.append({"action_id": told.action_id, "episode_id": told.episode_id})
+    rows.links[told.action_id] = told.episode_id
 
 
 def _take_incident(record: LogRecord, rows: _Rows, erased: Collection[str]) -> None:
