@@ -1,4 +1,4 @@
-"""The console as one ASGI application: doors, each with the right that opens it, behind the guard."""
+"""The console as one ASGI application: doors, each with its rights, behind the guard."""
 
 from __future__ import annotations
 

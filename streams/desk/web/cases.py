@@ -13,7 +13,6 @@ import msgspec
 from starlette.responses import RedirectResponse, Response
 
 from streams.desk.store import Answer, CaseFile
-from streams.desk.web.desk import STALE_MS
 from streams.desk.web.masks import masked, whole
 from streams.desk.web.render import Flash
 from streams.desk.web.rights import Right
@@ -108,7 +107,7 @@ class CasePages:
             flashes=flashes,
             number=masked(found.recipient),
             recipient=found.recipient,
-            says=nothing_sentence(found, STALE_MS),
+            says=nothing_sentence(found, self.desk.stale_ms),
             aloud=aloud_without(),
             facts=known_facts(found),
             calls=self._calls(found.calls),
@@ -316,9 +315,7 @@ class CasePages:
         about = {"subject": subject.recipient, "episode_id": subject.episode_id}
         try:
             if number := visit.given("appeal", 20):
-                state: Any = visit.given("outcome", 16)
-                if state not in ("granted", "refused", "withdrawn") or not number.isdecimal():
-                    raise UsageError(tr("Choose an outcome."))
+                state = _outcome(visit, number)
                 desk.audit(visit, "appeal", state, detail=number, **about)
                 desk.store.papers.decide_appeal(
                     int(number), name, state, visit.given("text", 4_001)
@@ -402,7 +399,8 @@ class CasePages:
                 "what": word_sentence(each.word),
                 "by": each.word.actor,
                 "until_ms": each.word.expires_at_ms,
-                "reason": each.word.reason,
+                "reason": _IDENTIFIED_BY.sub("", each.word.reason),
+                "identified": _identified(each.word.reason),
                 "ticket": each.word.ticket,
                 "holds": each.holds,
                 "obeyed": obeyed(each, gateways),
@@ -437,6 +435,23 @@ class CasePages:
             }
             for ack in sorted(newest.acks, key=lambda each: each.gateway_id)
         ]
+
+
+def _outcome(visit: Visit, number: str) -> Any:
+    """The outcome of an appeal. Raise UsageError if it is none."""
+    state = visit.given("outcome", 16)
+    if state not in ("granted", "refused", "withdrawn") or not number.isdecimal():
+        raise UsageError(tr("Choose an outcome."))
+    return state
+
+
+_IDENTIFIED_BY: Final = re.compile(r" \[([a-z_]+)\]$")
+
+
+def _identified(reason: str) -> str:
+    """The way in which a caller was identified, as the reason of a word has it at its end."""
+    found = _IDENTIFIED_BY.search(reason)
+    return tr(IDENTIFIED[found[1]]) if found and found[1] in IDENTIFIED else ""
 
 
 def _flash(said: Said) -> Flash:

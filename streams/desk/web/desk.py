@@ -1,4 +1,4 @@
-"""What all pages of the console share: the store, the clock, the audit, bounds, and who may speak."""
+"""All that pages of the console share: the store, the clock, the audit, bounds, a voice."""
 
 from __future__ import annotations
 
@@ -28,9 +28,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-STALE_MS: Final = 60_000
-"""An index that is further behind is announced on every page."""
-
 BANNERS_MS: Final = 1_000
 """Banners and freshness are asked for so often, however many pages are read."""
 
@@ -46,7 +43,7 @@ class Voice(Protocol):
 
 
 class Auditor(Protocol):
-    """Writes the audit; raises UnavailableError if a record is not safe, and then nothing is done."""
+    """Writes the audit; raises UnavailableError if a record is not safe: then nothing is done."""
 
     def write(self, **fields: Any) -> None:
         """Write one record: the fields of `AuditRecord` but those of its chain and time."""
@@ -100,6 +97,11 @@ class Desk:
 
     def __post_init__(self) -> None:
         self.pages = Pages(self.now_ms, self.banners, self.freshness)
+
+    @property
+    def stale_ms(self) -> float:
+        """An index that is further behind is announced on every page."""
+        return self.settings.desk.stale_s * 1000
 
     # --- audit and bounds --------------------------------------------------------------------
 
@@ -155,9 +157,9 @@ class Desk:
             for at_ms, banners, fresh in self._banners:
                 if now_ms - at_ms < BANNERS_MS and fresh.startswith(tag):
                     return banners, fresh.removeprefix(tag)
-        fresh = self.store.freshness()
-        found = tuple(self._found(now_ms, fresh))
-        sentence = fresh_sentence(fresh, STALE_MS)
+        age = self.store.freshness()
+        found = tuple(self._found(now_ms, age))
+        sentence = fresh_sentence(age, self.stale_ms)
         with self._lock:
             self._banners = [each for each in self._banners if now_ms - each[0] < BANNERS_MS] + [
                 (now_ms, found, tag + sentence)
@@ -174,11 +176,11 @@ class Desk:
                 tr("Shadow mode."),
                 tr("The detector publishes leases that nobody obeys: nothing is refused."),
             )
-        if not fresh.read_ms or fresh.lag_ms > STALE_MS:
+        if not fresh.read_ms or fresh.lag_ms > self.stale_ms:
             yield Banner(
                 tr("The index is old."),
                 tr("{how} What happened since is not on any page: “nothing found” means nothing.")
-                .format(how=fresh_sentence(fresh, STALE_MS)),
+                .format(how=fresh_sentence(fresh, self.stale_ms)),
                 "alarm",
             )  # fmt: skip
         if fresh.events_behind:

@@ -17,10 +17,11 @@ def masked(recipient: str, country_digits: int = 2) -> str:
     head, colon, tail = recipient.partition(":")
     if colon:
         return f"{head}:{DOTS}{tail[-_TAIL:]}"
-    if len(recipient) < country_digits + 3 + _TAIL:
+    shown = len(recipient) - _TAIL - len(DOTS)  # what stays in front of what is hidden
+    if shown < country_digits:
         return f"{DOTS} {recipient[-2:]}"
-    country, rest = recipient[:country_digits], recipient[country_digits:]
-    return f"+{country} {rest[:3]} {DOTS} {rest[-_TAIL:]}"
+    country, rest = recipient[:country_digits], recipient[country_digits:shown]
+    return " ".join(filter(None, (f"+{country}", rest, DOTS, recipient[-_TAIL:])))
 
 
 def whole(recipient: str) -> str:

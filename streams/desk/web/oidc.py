@@ -1,7 +1,7 @@
 """Entry by OpenID Connect: code flow with PKCE, a nonce, and a state that only this browser has.
 
-The provider says who somebody is and in which groups; the settings say which role a group gives. What
-is in flight lies in a cookie of the browser for ten minutes, so that any console may finish it.
+The provider says who somebody is and in which groups; the settings say which role a group gives.
+A log-in in flight lies in a cookie of the browser for ten minutes: any console may finish it.
 """
 
 from __future__ import annotations
@@ -135,7 +135,7 @@ class OidcEntry:
                     more = client.get(provider["userinfo_endpoint"]).json()
                     if more.get("sub") == claims["sub"]:
                         claims = {**more, **claims}
-            except (JoseError, KeyError, ValueError, *_client_errors()) as error:
+            except _wrong_answers() as error:
                 raise self._not_in(
                     request,
                     tr("The provider's answer does not fit ({kind}).").format(
@@ -163,7 +163,7 @@ class OidcEntry:
                     f"{issuer.rstrip('/')}/.well-known/openid-configuration", withhold_token=True
                 )
                 found: dict[str, Any] = answer.raise_for_status().json()
-            except (ValueError, *_client_errors()) as error:
+            except _wrong_answers() as error:
                 raise RefusedError(
                     503,
                     tr("The company's log-in does not answer ({kind}).").format(
@@ -204,8 +204,10 @@ def _library() -> Any:
     return OAuth2Client
 
 
-def _client_errors() -> tuple[type[Exception], ...]:
+def _wrong_answers() -> tuple[type[Exception], ...]:
+    """Errors of a provider that is away, or answers something else."""
     from authlib.common.errors import AuthlibBaseError  # noqa: PLC0415 - beside the client
     from httpx2 import HTTPError  # noqa: PLC0415
 
-    return AuthlibBaseError, HTTPError
+    library: type[Exception] = AuthlibBaseError
+    return library, HTTPError, JoseError, KeyError, ValueError

@@ -1,4 +1,4 @@
-"""The pages of those who watch over the desk: audit, proposals and second persons, accounts, help."""
+"""The pages of those who watch over the desk: audit, second persons, accounts, help."""
 
 from __future__ import annotations
 
@@ -261,40 +261,39 @@ class OversightPages:
         if name == visit.person.account.name:
             desk.audit(visit, "account", "refused", subject=name, detail=act)
             return self._users(request, Flash(tr("Nobody changes their own account."), "bad"), 400)
-        told = ""
-        accounts = desk.store.accounts
         try:
             desk.audit(
                 visit, "account", "asked", subject=name,
                 detail=f"{act} {' '.join(roles)}".strip()[:256],
             )  # fmt: skip
-            if act == "add":
-                password = secrets.token_urlsafe(12)
-                accounts.add(
-                    name, roles, password=password, shown_name=visit.given("shown_name", 64)
-                )
-                told = tr("First password of {name}, shown this once: {password}").format(
-                    name=name, password=password
-                )
-            elif act == "roles":
-                accounts.change(name, roles=roles)
-            elif act in ("disable", "enable"):
-                accounts.change(name, disabled=act == "disable")
-            elif act == "unlock":
-                accounts.change(name, unlock=True)
-            elif act == "end":
-                accounts.end_all(name)
-            elif act == "reset":
-                password = secrets.token_urlsafe(12)
-                accounts.change(name, password=password)
-                told = tr("New password of {name}, shown this once: {password}").format(
-                    name=name, password=password
-                )
-            else:
-                raise UsageError(tr("Choose what is to be done."))
+            told = self._changed(act, name, roles, visit.given("shown_name", 64))
         except UsageError as error:
             return self._users(request, Flash(str(error), "bad"), 400)
         return self._users(request, Flash(told or tr("Done.")))
+
+    def _changed(self, act: str, name: str, roles: list[DeskRole], shown_name: str) -> str:
+        """Change an account; what is to be told, if it is more than that it was done."""
+        accounts = self.desk.store.accounts
+        password = secrets.token_urlsafe(12)
+        if act == "add":
+            accounts.add(name, roles, password=password, shown_name=shown_name)
+            told = tr("First password of {name}, shown this once: {password}")
+            return told.format(name=name, password=password)
+        if act == "reset":
+            accounts.change(name, password=password)
+            told = tr("New password of {name}, shown this once: {password}")
+            return told.format(name=name, password=password)
+        if act == "roles":
+            accounts.change(name, roles=roles)
+        elif act in ("disable", "enable"):
+            accounts.change(name, disabled=act == "disable")
+        elif act == "unlock":
+            accounts.change(name, unlock=True)
+        elif act == "end":
+            accounts.end_all(name)
+        else:
+            raise UsageError(tr("Choose what is to be done."))
+        return ""
 
     def help(self, request: Request) -> Response:
         """The caller's five questions, and where their answers stand."""

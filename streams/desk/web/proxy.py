@@ -1,7 +1,7 @@
 """Entry through a proxy that has checked who comes, such as oauth2-proxy or a company's gateway.
 
-Its word counts only if it comes from a listed peer *and* with a secret: a header alone could be sent
-by anybody who reaches the port.
+Its word counts only if it comes from a listed peer *and* with a secret: a header alone could be
+sent by anybody who reaches the port.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Bounds on how often something is done: buckets that leak, of bounded number. No clock of its own."""
+"""Bounds on how often something is done: buckets that leak. No clock of its own."""
 
 from __future__ import annotations
 

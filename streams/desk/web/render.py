@@ -24,9 +24,6 @@ if TYPE_CHECKING:
 
     from streams.desk.store.roles import Account
 
-OLD_S: Final = 60
-"""An index that is further behind says so on every page."""
-
 
 @dataclass(frozen=True, slots=True)
 class NavPage:
@@ -45,7 +42,7 @@ PAGES: Final = (
     NavPage("/proposals", "Proposals", Right.PROPOSE),
     NavPage("/proposals", "Proposals", Right.APPROVE),
     NavPage("/audit", "Audit", Right.AUDIT),
-    NavPage("/users", "People", Right.USERS),
+    NavPage("/users", "Accounts", Right.USERS),
 )
 
 

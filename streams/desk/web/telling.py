@@ -80,6 +80,7 @@ class PlatformRow:
     messages: int
     refused: int
     would: str  # pass | refuse | empty
+    allowed: bool  # by a person's word that holds
     last_ms: int
 
 
@@ -206,7 +207,7 @@ def _title(line: CaseLine) -> str:
 
 
 def _bank(file: CaseFile, platforms: Sequence[PlatformRow]) -> str:
-    """The answer to: is my bank safe?"""
+    """Answer if the codes of her bank arrive."""
     trusted = tr(Trust.BANK.name.lower())
     seen = [each for each in platforms if each.trust == trusted]
     if any(each.refused for each in seen):
@@ -232,6 +233,7 @@ def rows(file: CaseFile) -> list[PlatformRow]:
     found: dict[int, PlatformRow] = {}
     named = {each.platform_id: each.platform for each in file.case.last.sightings}
     refused = {each.platform_id: each.refused for each in file.refused}
+    allowed = {each.word.platform for each in file.words if each.holds}
     for each in file.events:
         before = found.get(each.platform_id)
         key = each.platform or named.get(each.platform_id, "")
@@ -243,6 +245,7 @@ def rows(file: CaseFile) -> list[PlatformRow]:
             messages=(before.messages if before else 0) + 1,
             refused=refused.get(each.platform_id, 0),
             would=each.would,
+            allowed=key in allowed,
             last_ms=max(each.at_ms, before.last_ms if before else 0),
         )
     return sorted(found.values(), key=lambda row: (row.would != "refuse", -row.last_ms, row.name))
@@ -292,7 +295,7 @@ def obeyed(line: WordLine, gateways: int) -> str:
     return tr("{n} of {of} gateways have it").format(n=len(done), of=of)
 
 
-def fresh_sentence(fresh: Freshness, stale_ms: int) -> str:
+def fresh_sentence(fresh: Freshness, stale_ms: float) -> str:
     """The age of what a page says, in a sentence; `stale_ms`: from then on it is old."""
     if not fresh.read_ms:
         return tr("Nothing was read from the topics yet: a search finds nothing.")
@@ -302,7 +305,7 @@ def fresh_sentence(fresh: Freshness, stale_ms: int) -> str:
     return tr("Index {lag} s behind the topics.").format(lag=f"{lag_s:.1f}")
 
 
-def nothing_sentence(found: Answer, stale_ms: int) -> str:
+def nothing_sentence(found: Answer, stale_ms: float) -> str:
     """What a search without a case is worth."""
     if found.freshness.lag_ms > stale_ms or not found.freshness.read_ms:
         return tr(

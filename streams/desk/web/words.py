@@ -1,7 +1,7 @@
 """The operator's word from the desk: onto Kafka, and who obeys it.
 
-One producer and one reader of acknowledgements for the process, in threads of their own: a person on
-the phone waits for gateways, not for connections.
+One producer and one reader of acknowledgements for the process, in threads of their own: a person
+on the phone waits for gateways, not for connections.
 """
 
 from __future__ import annotations

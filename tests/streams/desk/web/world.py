@@ -22,11 +22,10 @@ from streams.desk.web.guard import Place
 from streams.desk.web.words import Said
 from streams.errors import UnavailableError
 from streams.telemetry.metrics import Metrics
-from streams.wire import Override, override_id
-from tests.enforce.records import LEASE_MS, RECIPIENT
+from streams.wire import Ack, Override, override_id
+from tests.enforce.records import LEASE_MS, RECIPIENT, START_MS
 from tests.streams.desk.store.filled import (
     NOW_MS,
-    START_MS,
     FilledStore,
     acked,
     counted,
@@ -58,6 +57,10 @@ class Gateways:
         self.said.append(word)
         (logged,) = fill(self.store, word)
         word_id = override_id(word, logged.offset)
+        at_ms = word.issued_at_ms
+        for name in self.gateways:
+            ack = Ack(action_id=word_id, gateway_id=name, state="applied", why="", at_ms=at_ms)
+            fill(self.store, ack)
         told = Said(word_id, dict.fromkeys(self.gateways, 0.2), {}, len(self.gateways))
         self.answers[word_id] = told
         return told
@@ -145,13 +148,14 @@ def send(client: TestClient, path: str, at: str = "/account", **fields: str) -> 
     return client.post(path, data={"csrf": token_of(client, at), **fields})
 
 
-# --- a flood as people see one, for pictures and for the browser -----------------------------------
+# --- a flood as people see one, for pictures and for the browser ----------------------------------
 
 BANKS: Final = (("sig:工商银行", 4), ("sig:建设银行", 2))
 SITES: Final = (
-    "听潮课堂", "橙子优选", "云鹿出行", "蓝鲸租房", "小满理财课", "青柠外卖", "木鱼读书", "飞象家政",
-    "南墙招聘", "大白洗衣", "星火驾校", "半亩花田", "早安健身", "知了问医", "麦田好车", "阿福到家",
-    "千里物流", "初见相亲", "海豚英语", "金橘优品", "老街火锅", "白桥电竞", "拾光旅拍", "牛角包考研",
+    "听潮课堂", "橙子优选", "云鹿出行", "蓝鲸租房", "小满理财课", "青柠外卖",
+    "木鱼读书", "飞象家政", "南墙招聘", "大白洗衣", "星火驾校", "半亩花田",
+    "早安健身", "知了问医", "麦田好车", "阿福到家", "千里物流", "初见相亲",
+    "海豚英语", "金橘优品", "老街火锅", "白桥电竞", "拾光旅拍", "牛角包考研",
 )  # fmt: skip
 
 
@@ -165,7 +169,8 @@ def busy(world: World, now_ms: int) -> str:
     total = 131
     for n in range(total):
         key = platforms[n % len(platforms)]
-        trust, would, novel = Trust.NONE, "refuse", True
+        trust, novel = Trust.NONE, True
+        would: Any = "refuse"
         if n % 33 == 20:
             key, trust, would, novel = BANKS[n // 33 % 2][0], Trust.BANK, "pass", False
         if n < 6:
