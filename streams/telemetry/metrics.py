@@ -75,7 +75,7 @@ _ANSWER_S: Final = (
 )  # fmt: skip
 _DELAY_S: Final = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)  # 1 s: the SLO
 
-Role = Literal["worker", "adapter", "feed", "canary", "gate", "desk"]
+Role = Literal["worker", "adapter", "feed", "canary", "gate", "indexer", "desk"]
 _ALL: Final[tuple[Role, ...]] = get_args(Role)
 
 
@@ -97,6 +97,7 @@ _MODAL: Final[tuple[Role, ...]] = ("worker", "adapter", "gate")
 _GATE: Final[tuple[Role, ...]] = ("gate",)
 _FEED: Final[tuple[Role, ...]] = ("feed",)
 _CANARY: Final[tuple[Role, ...]] = ("canary",)
+_INDEXER: Final[tuple[Role, ...]] = ("indexer", "desk")  # a desk has an indexer in it
 _DESK: Final[tuple[Role, ...]] = ("desk",)
 
 TABLE: Final = (
@@ -251,9 +252,14 @@ TABLE: Final = (
            {"kind": DESK_ERRORS}, roles=_DESK),
     Metric("desk_streams_open", "gauge", "streams", "Live lists that are being watched.",
            roles=_DESK),
-    Metric("desk_index_lag_seconds", "gauge", "seconds",
-           "Age of what the desk's pages say: until then every topic is in the index.",
-           roles=_DESK),
+    Metric("index_records_total", "counter", "records",
+           "Records that went into the case store.", roles=_INDEXER),
+    Metric("index_unreadable_total", "counter", "records",
+           "Of these, records that were none of their topic's contract.", roles=_INDEXER),
+    Metric("index_lag_seconds", "gauge", "seconds",
+           "Since the case store last held everything that was on its topics.", roles=_INDEXER),
+    Metric("index_records_behind", "gauge", "records",
+           "Records that the indexer knows of and has not read.", roles=_INDEXER),
 )  # fmt: skip
 
 

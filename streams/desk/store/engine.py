@@ -49,17 +49,24 @@ def files(url: str) -> dict[Half, Path]:
     return {"people": people, "index": people.with_name(f"{people.stem}-index{people.suffix}")}
 
 
-def engine(url: str, half: Half, password: str = "") -> Engine:
-    """One half of the store. It is opened with the first question."""
+def engine(url: str, half: Half, password: str = "", aside: str = "") -> Engine:
+    """One half of the store. It is opened with the first question.
+
+    With `aside`, an index of this name beside the one that counts.
+    """
     read = parsed(url)
     if read.drivername == "sqlite":
-        return _sqlite(files(url)[half], half)
+        path = files(url)[half]
+        return _sqlite(path.with_name(f"{path.stem}{aside and '-' + aside}{path.suffix}"), half)
     if password:
         read = read.set(password=password)
     made = create_engine(
         read,
         pool_pre_ping=True,
-        connect_args={"options": f"-c search_path={SCHEMAS[half]}", "connect_timeout": 10},
+        connect_args={
+            "options": f"-c search_path={SCHEMAS[half]}{aside and '_' + aside}",
+            "connect_timeout": 10,
+        },
     )
     return made.execution_options(isolation_level="READ COMMITTED")
 

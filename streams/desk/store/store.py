@@ -21,6 +21,7 @@ from sqlalchemy import (
     and_,
     func,
     inspect,
+    make_url,
     select,
     union_all,
 )
@@ -86,6 +87,8 @@ LINES_MAX: Final = 500
 CHUNK: Final = 400
 """Values of one `IN`: under SQLite's oldest bound of 999 variables."""
 
+BEHIND: Final = "events_behind"
+
 CAMPAIGN_CASES_MAX: Final = 10_000
 """Newest cases of the span that are compared for campaigns: two days' of a province."""
 
@@ -109,33 +112,59 @@ class CaseStore:
         password: str = "",
         clock: Callable[[], int] = now_ms,
         tokens: Callable[[str], Iterable[str]] = lambda _: (),
+        aside: str = "",
+        any_format: bool = False,
     ) -> None:
         """Open it, its tables made or migrated where that is needed.
 
-        Raise ConfigError for a URL that is none, or an index of another version (`otpguard desk
-        rebuild` makes that anew); UnavailableError if the database does not answer.
+        With `aside`, with an index of this name in place of the one that counts; with `any_format`
+        whatever that is of, for whoever makes it anew. Raise ConfigError for a URL that is none, or
+        an index of another format; UnavailableError if the database does not answer.
         """
         self.url = url
         self._clock = clock
         self._tokens = tokens
-        self.index = engine(url, "index", password)
+        self.index = engine(url, "index", password, aside)
         self.people = engine(url, "people", password)
         with self._answering():
             upgrade(self.people)
-            self._prepare()
+            found = self._prepare()
+        if found != FORMAT and not any_format:
+            raise ConfigError(
+                tr(
+                    "the index is of format {found}, this program's is {wanted}: `otpguard desk "
+                    "rebuild` makes it anew"
+                ).format(found=found, wanted=FORMAT)
+            )
         self.accounts = Accounts(self.people, clock)
         self.papers = Papers(self.people, clock)
+
+    @property
+    def shown_url(self) -> str:
+        """The URL without its password, for people and logs."""
+        return make_url(self.url).render_as_string(hide_password=True)
+
+    def note_behind(self, events: int | None) -> None:
+        """Note how many events of minutes ago no worker has judged; None: it cannot be told."""
+        with self._answering(), writing(self.index).begin() as connection:
+            connection.execute(meta.delete().where(meta.c.key == BEHIND))
+            if events is not None:
+                connection.execute(meta.insert().values(key=BEHIND, value=str(events)))
 
     def close(self) -> None:
         """Let go of all connections."""
         self.index.dispose()
         self.people.dispose()
 
+    def forms(self, recipient: str) -> tuple[str, ...]:
+        """The forms under which a number may be kept: its own, and its tokens."""
+        return (recipient, *self._tokens(recipient))
+
     # --- what the desk asks ------------------------------------------------------------------
 
     def find(self, recipient: str) -> Answer:
         """Everything about one number (canonical) or token, with a case or without."""
-        asked = (recipient, *self._tokens(recipient))
+        asked = self.forms(recipient)
         with self._reading() as (connection, at_ms):
             spoken = _words(connection, asked)
             lines = self._lines(
@@ -473,19 +502,13 @@ class CaseStore:
         with self._answering(), self.index.connect() as connection, connection.begin():
             yield connection, self._clock()
 
-    def _prepare(self) -> None:
+    def _prepare(self) -> str | None:
+        """Make the tables of the index if there are none, and return their format."""
         with writing(self.index).begin() as connection:
             if not inspect(connection).has_table(meta.name):
                 INDEX.create_all(connection)
                 connection.execute(meta.insert().values(key="format", value=FORMAT))
-            found = connection.scalar(select(meta.c.value).where(meta.c.key == "format"))
-        if found != FORMAT:
-            raise ConfigError(
-                tr(
-                    "the index is of format {found}, this program's is {wanted}: `otpguard desk "
-                    "rebuild` makes it anew"
-                ).format(found=found, wanted=FORMAT)
-            )
+            return connection.scalar(select(meta.c.value).where(meta.c.key == "format"))
 
 
 def _chunks(values: Sequence[Any]) -> Iterator[Sequence[Any]]:
@@ -731,7 +754,7 @@ def _freshness(connection: Connection, at_ms: int) -> Freshness:
         .group_by(places.c.topic)
         .order_by(places.c.topic)
     ).all()
-    behind = connection.scalar(select(meta.c.value).where(meta.c.key == "events_behind"))
+    behind = connection.scalar(select(meta.c.value).where(meta.c.key == BEHIND))
     return Freshness(
         at_ms=at_ms,
         read_ms=min((row[1] for row in rows), default=0),

@@ -8,15 +8,17 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import uvicorn
 
 from streams.cluster.admin import client_arguments
 from streams.desk.store import CaseStore
+from streams.desk.store.chores import Chores
 from streams.desk.store.indexer import Indexer
+from streams.desk.store.opening import opened
 from streams.desk.store.store import now_ms
-from streams.desk.store.tokens import tokens
 from streams.desk.web.app import application
 from streams.desk.web.desk import Desk, Limits
 from streams.desk.web.guard import Place
@@ -39,16 +41,6 @@ GRACE_S: Final = 3
 
 AGAIN_S: Final = 2.0  # until the indexer tries a broker that was away
 HEADERS_MAX: Final = 16_384
-
-
-def opened_store(settings: Settings) -> CaseStore:
-    """The store of the settings, which finds a number by its tokens too. Raises as it does."""
-    desk = settings.desk
-    return CaseStore(
-        desk.store,
-        password=desk.password.get_secret_value(),
-        tokens=tokens(desk.token_key_files),
-    )
 
 
 def listening(settings: Settings) -> socket.socket:
@@ -95,7 +87,7 @@ def serve(
     with ExitStack() as stack:
         sock = stack.enter_context(listening(settings))
         port = int(sock.getsockname()[1])
-        store = opened_store(settings)
+        store = opened(settings)
         stack.callback(store.close)
         metrics = Metrics("desk")
         chain = f"desk/{socket.gethostname()}:{port}"[:128]
@@ -110,9 +102,9 @@ def serve(
             now_s=time.monotonic,
             limits=Limits.of(settings),
         )
-        metrics.follow("desk_index_lag_seconds", lambda: store.freshness().lag_ms / 1000)
+        metrics.follow("index_lag_seconds", lambda: store.freshness().lag_ms / 1000)
         if index:
-            stack.enter_context(_indexing(settings, store))
+            stack.enter_context(_indexing(settings, store, metrics))
         config = uvicorn.Config(
             application(desk),
             ssl_certfile=console.cert_file,
@@ -142,11 +134,16 @@ def serve(
 
 
 @contextmanager
-def _indexing(settings: Settings, store: CaseStore) -> Iterator[None]:
+def _indexing(settings: Settings, store: CaseStore, metrics: Metrics) -> Iterator[None]:
     """Follow the topics in a thread; what is away is tried again, and the pages say how old."""
     stop = threading.Event()
 
+    def written(records: int, unreadable: int) -> None:
+        metrics.add("index_records_total", records)
+        metrics.add("index_unreadable_total", unreadable)
+
     def run() -> None:
+        chores = Chores(settings, store)
         while not stop.is_set():
             try:
                 indexer = Indexer(
@@ -155,8 +152,10 @@ def _indexing(settings: Settings, store: CaseStore) -> Iterator[None]:
                     settings.topics,
                     batch_records_max=settings.desk.batch_records_max,
                     clock=now_ms,
+                    written=written,
                 )
-                indexer.run(stop)
+                metrics.follow("index_records_behind", partial(_behind, indexer))
+                indexer.run(stop, chores)
             except OtpguardError as error:
                 log.warning("the index stands still: %s", error)
                 stop.wait(AGAIN_S)
@@ -168,6 +167,10 @@ def _indexing(settings: Settings, store: CaseStore) -> Iterator[None]:
     finally:
         stop.set()
         thread.join()
+
+
+def _behind(indexer: Indexer) -> float:
+    return float(indexer.behind)
 
 
 @contextmanager
