@@ -118,7 +118,7 @@ class OidcEntry:
                     provider["token_endpoint"], code=code, code_verifier=verifier,
                     grant_type="authorization_code",
                 )  # fmt: skip
-                keys = client.get(provider["jwks_uri"], withhold_token=True).json()
+                keys = client.request("GET", provider["jwks_uri"], withhold_token=True).json()
                 checked = jwt.decode(
                     token["id_token"], KeySet.import_key_set(keys), algorithms=list(ALGORITHMS)
                 )
@@ -159,8 +159,10 @@ class OidcEntry:
                 return self._known[1]
         with self._client("") as client:
             try:
-                answer = client.get(
-                    f"{issuer.rstrip('/')}/.well-known/openid-configuration", withhold_token=True
+                answer = client.request(
+                    "GET",
+                    f"{issuer.rstrip('/')}/.well-known/openid-configuration",
+                    withhold_token=True,
                 )
                 found: dict[str, Any] = answer.raise_for_status().json()
             except _wrong_answers() as error:

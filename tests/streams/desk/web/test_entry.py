@@ -118,7 +118,8 @@ def test_nobody_comes_in_while_the_audit_cannot_be_written(world: World) -> None
 
 
 def test_where_passwords_are_off_there_is_no_form_for_one(tmp_path: Path) -> None:
-    given: dict[str, Any] = {"enter": ("oidc",), "oidc_issuer": "http://127.0.0.1:9/", "oidc_client_id": "desk"}
+    given: dict[str, Any] = {"enter": ("oidc",), "oidc_client_id": "desk"}
+    given["oidc_issuer"] = "http://127.0.0.1:9/"
     world = World(tmp_path, **given)
     page = world.client().get("/login").text
     assert 'type="password"' not in page
