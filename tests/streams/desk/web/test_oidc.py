@@ -11,11 +11,11 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 
 import httpx2
 import pytest
-from starlette.datastructures import Headers
+from authlib.oauth2.rfc7636 import create_s256_code_challenge
 from starlette.testclient import TestClient
 
 from streams.desk.store import DeskRole
-from streams.desk.web.guard import cookies_of
+from streams.desk.web import oidc
 from tests.streams.desk.web.world import World
 from tests.waiting import END_S
 
@@ -128,14 +128,25 @@ def test_a_token_with_another_nonce_is_refused(world: World) -> None:
     assert client.get(back).status_code == 403
 
 
-def test_without_the_verifier_a_stolen_code_is_worth_nothing(world: World) -> None:
+def test_a_code_is_redeemed_with_the_verifier_of_its_challenge(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    redeemed: list[dict[str, Any]] = []
+    library = oidc._library()
+
+    class Watched(library):  # type: ignore[misc, valid-type] # a class that was imported late
+        def fetch_token(self, url: str, **given: Any) -> Any:
+            redeemed.append(given)
+            return super().fetch_token(url, **given)
+
+    monkeypatch.setattr(oidc, "_library", lambda: Watched)
     client = world.client()
-    answer = client.get("/login/oidc")
-    name = "desk-oidc"
-    state, other, _ = cookies_of(Headers({"cookie": answer.headers["set-cookie"]}))[name].split(".")
-    back = agreed(answer.headers["location"], "u-3")
-    client.cookies.set(name, f"{state}.{other}.{'v' * 43}")
-    assert client.get(back).status_code == 403
+    address = begun(client)
+    assert client.get(agreed(address, "u-1")).status_code == 303
+    (given,) = redeemed
+    challenge = parse_qs(urlsplit(address).query)["code_challenge"][0]
+    assert create_s256_code_challenge(given["code_verifier"]) == challenge
+    assert len(given["code_verifier"]) >= 43
 
 
 def test_a_disabled_person_stays_outside_and_a_local_account_is_not_taken_over(
