@@ -60,7 +60,7 @@ def save(store: CaseStore, path: Path, now_ms: int, *, people_only: bool = False
                 for table in tables:
                     for some in pieces(connection, table):
                         for row in some:
-                            put([table.name, _plain(row)])
+                            put([str(table.name), _plain(row)])
                             done[table.name] += 1
         file.write(_encode({"end": digest.hexdigest(), "rows": sum(done.values())}) + b"\n")
     return done
@@ -185,7 +185,7 @@ def _tables(metadata: Any) -> list[Table]:
 
 def _plain(row: Mapping[str, Any]) -> dict[str, Any]:
     return {
-        name: base64.b64encode(value).decode() if isinstance(value, bytes) else value
+        str(name): base64.b64encode(value).decode() if isinstance(value, bytes) else value
         for name, value in row.items()
     }
 

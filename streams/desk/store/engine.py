@@ -11,7 +11,7 @@ import os
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from streams.errors import ConfigError, UnavailableError
@@ -23,6 +23,8 @@ SCHEMAS: Final[dict[Half, str]] = {"index": "otpguard_index", "people": "otpguar
 BUSY_MS: Final = 30_000
 """Longest wait for another process' transaction; the indexer's take a second at most."""
 
+LOCK: Final = 0x6F74_7067  # of PostgreSQL; "otpg"
+
 DRIVERS: Final = ("sqlite", "postgresql+psycopg")
 
 
@@ -30,7 +32,7 @@ def parsed(url: str) -> URL:
     """The URL. Raise ConfigError if it is none, or of a database that is not known here."""
     try:
         read = make_url(url)
-    except ArgumentError:
+    except (ArgumentError, ValueError):  # no URL; no port
         read = None
     if read is None or read.drivername not in DRIVERS or not read.database:
         raise ConfigError(
@@ -110,6 +112,12 @@ def _sqlite(path: Path, half: Half) -> Engine:
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
     return made
+
+
+def alone(connection: Connection) -> None:
+    """Wait until no other process makes tables here; SQLite's writers are alone in any case."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": LOCK})
 
 
 def away(error: DBAPIError, url: str) -> UnavailableError:

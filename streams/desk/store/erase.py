@@ -246,6 +246,6 @@ def _truncate(half: Engine) -> None:
 
 def _vacuum(store: CaseStore) -> None:
     for half, metadata in ((store.index, INDEX), (store.people, PEOPLE)):
-        with half.execution_options(isolation_level="AUTOCOMMIT").connect() as connection:
+        with half.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
             for table in metadata.sorted_tables:
                 connection.execute(text(f'VACUUM "{table.name}"'))

@@ -48,7 +48,7 @@ from streams.desk.store.answers import (
     WordLine,
 )
 from streams.desk.store.campaigns import Flood, campaigns
-from streams.desk.store.engine import away, engine, writing
+from streams.desk.store.engine import alone, away, engine, writing
 from streams.desk.store.migrate import upgrade
 from streams.desk.store.packing import ids_of, unpacked
 from streams.desk.store.papers import Papers
@@ -505,6 +505,7 @@ class CaseStore:
     def _prepare(self) -> str | None:
         """Make the tables of the index if there are none, and return their format."""
         with writing(self.index).begin() as connection:
+            alone(connection)
             if not inspect(connection).has_table(meta.name):
                 INDEX.create_all(connection)
                 connection.execute(meta.insert().values(key="format", value=FORMAT))
