@@ -144,7 +144,7 @@ def view(file: CaseFile, everyone: Sequence[Override], now_ms: int) -> CaseView:
         first_ms=line.first_ms,
         last_ms=line.last_ms,
         minutes=spell(max(MINUTE_MS, until_ms - line.first_ms)),
-        line=line,
+        line=replace(line, recipient=hidden),
         aloud=tuple(_aloud(told)),
         happens=_happens(line),
         bank=_bank(file, platforms),
