@@ -88,7 +88,7 @@ def index(config: ConfigOption = None) -> None:
 
 
 class _Chores:
-    """What an indexer does beside its work, now and then."""
+    """Work of an indexer beside its own, now and then."""
 
     def __init__(self, settings: Settings, store: CaseStore) -> None:
         self._settings = settings
