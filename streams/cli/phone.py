@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import time
 from dataclasses import asdict
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from streams.cli.cases import SinceOption, read_cases, warn
+from streams.cli.override import seconds
 from streams.cli.shared import ConfigOption, JsonOption, settings_of, write_json
-from streams.errors import UsageError
+from streams.errors import ConfigError, UnavailableError, UsageError
 from streams.language import tr
 from streams.shown import shown
+
+if TYPE_CHECKING:
+    from streams.config import Settings
+    from streams.operate.cases import Case
+    from streams.wire import Override
 
 
 def phone(
@@ -24,7 +30,8 @@ def phone(
 ) -> None:
     r"""Say what to tell a caller: what happens, what is refused, what arrives, when it ends.
 
-    In six lines, with the commands to paste. A number without a case is answered too.
+    In six lines, with the commands to paste. A number without a case is answered too. The case
+    store answers where there is one that is fresh (`otpguard desk index`), else the topics.
 
     \b
     Examples:
@@ -39,13 +46,48 @@ def phone(
     recipient = settings.intake().numbers.canonical(number)
     if recipient is None:
         raise UsageError(tr("{named!r}: no recipient (a number or token)").format(named=number))
-    cases, words = read_cases(settings, since)
     now_ms = time.time_ns() // 1_000_000
-    told = answer(recipient, find(cases, recipient, recipient), words, now_ms, since)
-    behind = events_behind(settings, now_ms)
+    found = _remembered(settings, recipient, now_ms - seconds(since) * 1000)
+    if found is None:
+        every, words = read_cases(settings, since)
+        cases, behind = find(every, recipient, recipient), events_behind(settings, now_ms)
+    else:
+        cases, words, behind = found
+    told = answer(recipient, cases, words, now_ms, since)
     if as_json:
         write_json({"recipient": recipient, "events_behind": behind, **asdict(told)})
         return
     warn(words, now_ms)
     for line in lines(told, behind):
         typer.echo(shown(line))
+
+
+def _remembered(
+    settings: Settings, recipient: str, since_ms: int
+) -> tuple[list[Case], list[Override], int | None] | None:
+    """Return cases, words and how far workers are behind by the case store; None: ask the topics.
+
+    None where there is no store that we may read, or none that is as fresh as the topics.
+    """
+    try:
+        from streams.desk.store.opening import opened, there  # noqa: PLC0415 - an extra
+        from streams.desk.store.store import deciding  # noqa: PLC0415
+    except ImportError:
+        return None
+    if not there(settings):
+        return None
+    try:
+        store = opened(settings)
+        found, everyone = store.find(recipient), store.words_now()
+        store.close()
+    except (ConfigError, UnavailableError) as error:
+        typer.echo(tr("the topics are read instead: {why}").format(why=error), err=True)
+        return None
+    if found.freshness.lag_ms > settings.desk.stale_s * 1000:
+        why = tr("the case store is stale")
+        typer.echo(tr("the topics are read instead: {why}").format(why=why), err=True)
+        return None
+    newest = found.newest
+    cases = [newest.case] if newest is not None and newest.line.last_ms >= since_ms else []
+    words = deciding((*found.words, *everyone))
+    return cases, words, found.freshness.events_behind

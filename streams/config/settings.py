@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from detectors.defaults import EPOCH, WITH_HOT
+from detectors.defaults import EPOCH, WITH_HOT, WITH_INCIDENTS
 from streams import __version__
 from streams.config.sections import (
     Canary,
@@ -167,7 +167,13 @@ class Settings(BaseModel):
         try:
             return chain.Params(
                 sieve=SieveParams(rows_max=detect.recipients_max, window_s=detect.window_s),
-                judge=JudgeParams(detect.p_novel, detect.burst_margin, self.hot),
+                judge=JudgeParams(
+                    detect.p_novel,
+                    detect.burst_margin,
+                    self.hot,
+                    hot_lead=detect.hot_lead,
+                    cold_half=detect.hot_cold_half,
+                ),
                 episode=EpisodeParams(
                     mode=self.mode,
                     epoch=self.epoch,
@@ -180,6 +186,7 @@ class Settings(BaseModel):
                     cold_known=detect.cold_known,
                     enforce_cold=detect.enforce_cold,
                     chronic_days=detect.chronic_days,
+                    incidents=self.worker.state_format >= WITH_INCIDENTS,
                 ),
                 stamps=ClockParams(
                     gateways={

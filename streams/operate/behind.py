@@ -1,4 +1,4 @@
-"""How far the workers are behind what was sent: whatever is told of a number is as old as that."""
+"""The workers' distance to what was sent: whatever is told of a number is as old as that."""
 
 from __future__ import annotations
 

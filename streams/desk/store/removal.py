@@ -41,7 +41,7 @@ day, and its worker may be gone for good."""
 
 @dataclass(frozen=True, slots=True)
 class Ages:
-    """How long each class is kept, in days."""
+    """Days for which each class is kept."""
 
     cases: int
     audit: int

@@ -75,6 +75,7 @@ from streams.operate.cases import Case, collect, doing, standing
 from streams.wire import (
     EVERYONE,
     Ack,
+    Override,
     decode_action,
     decode_episode,
     decode_incident,
@@ -388,7 +389,7 @@ class CaseStore:
             )
 
     def freshness(self) -> Freshness:
-        """How far the index is behind the topics."""
+        """Tell how far the index is behind the topics."""
         with self._reading() as (connection, at_ms):
             return _freshness(connection, at_ms)
 
@@ -400,14 +401,8 @@ class CaseStore:
         newest = _newest_actions(connection, ids)
         said = _acks(connection, [each.action_id for each in newest.values()])
         refused = _refused(connection, ids)
-        spoken = [
-            each.word
-            for each in _worded(
-                _words(connection, {EVERYONE, *(row["recipient"] for row in rows)}, acked=False),
-                at_ms,
-            )
-            if each.holds or each.word.verb == "release"  # of a release its time counts too
-        ]
+        asked = {EVERYONE, *(row["recipient"] for row in rows)}
+        spoken = deciding(_worded(_words(connection, asked, acked=False), at_ms))
         lines = []
         for row in rows:
             action = newest.get(row["episode_id"])
@@ -450,12 +445,13 @@ class CaseStore:
         about = [each for each in told if each.word.recipient == line.recipient]
         case = collect(records, actions, (), [each.word for each in about])[episode_id]
         case.acks = {action: list(each) for action, each in said.items()}
+        case.counted = line.refused
         by_action, by_platform = _counted(connection, episode_id)
         told_of = _incidents(connection, episode_id)
         events = _messages(told_of) if told_of else _sightings(case)
         names = {e.platform_id: e.platform for e in (*_sightings(case), *events) if e.platform}
         return CaseFile(
-            line=replace(line, state=doing(case, [each.word for each in told], at_ms)),
+            line=replace(line, state=doing(case, deciding(told), at_ms)),
             case=case,
             basis=next((each.basis for each in told_of if each.basis is not None), None),
             leases=tuple(
@@ -565,7 +561,7 @@ def _newest_actions(connection: Connection, ids: Sequence[str]) -> dict[str, Act
 
 
 def _acks(connection: Connection, action_ids: Sequence[str]) -> dict[str, list[Ack]]:
-    """What gateways said of these actions, of each the newest word last."""
+    """Words of gateways about these actions, of each the newest last."""
     found: dict[str, list[Ack]] = defaultdict(list)
     for some in _chunks(action_ids):
         for row in connection.execute(
@@ -659,6 +655,14 @@ def _worded(
         )
         for row, said in spoken
     )
+
+
+def deciding(told: Iterable[WordLine]) -> list[Override]:
+    """Return the words that decide what gateways do: those that hold, and releases.
+
+    Of a release its own time counts too, when it is over: no lease from before it is enforced.
+    """
+    return [each.word for each in told if each.holds or each.word.verb == "release"]
 
 
 def _names(connection: Connection, ids: Iterable[int]) -> dict[int, str]:

@@ -32,7 +32,12 @@ def site(broker: Broker, unique: str, tmp_path: Path) -> Iterator[Site]:
     """Topics with something on each of them, and a store that has read it."""
     made = Site(broker, unique, tmp_path)
     with closing(made.producer):
-        made.write(*story(0, 3), ended(flood(0)[0]), override("release"), *audited({}, {}))
+        made.write(
+            *story(0, 3),
+            ended(flood(0, recipient="8613900000000")[0]),
+            override("release"),
+            *audited({}, {}),
+        )
         with closing(CaseStore(made.url)) as store:
             made.indexer(store).catch_up()
         yield made
