@@ -11,6 +11,7 @@ from detectors.defaults import EPOCH, WITH_HOT, WITH_INCIDENTS
 from streams import __version__
 from streams.config.sections import (
     Canary,
+    DeskSettings,
     Detect,
     Enforce,
     Feed,
@@ -90,6 +91,7 @@ class Settings(BaseModel):
     webhook: Webhook = Field(default_factory=Webhook)
     gate: GateSettings = Field(default_factory=GateSettings)
     canary: Canary = Field(default_factory=Canary)
+    desk: DeskSettings = Field(default_factory=DeskSettings)
 
     def __init__(self, **given: Any) -> None:
         super().__init__(**given)

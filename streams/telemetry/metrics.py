@@ -66,7 +66,7 @@ _ANSWER_S: Final = (
 )  # fmt: skip
 _DELAY_S: Final = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)  # 1 s: the SLO
 
-Role = Literal["worker", "adapter", "feed", "canary", "gate"]
+Role = Literal["worker", "adapter", "feed", "canary", "gate", "indexer"]
 _ALL: Final[tuple[Role, ...]] = get_args(Role)
 
 
@@ -88,6 +88,7 @@ _MODAL: Final[tuple[Role, ...]] = ("worker", "adapter", "gate")
 _GATE: Final[tuple[Role, ...]] = ("gate",)
 _FEED: Final[tuple[Role, ...]] = ("feed",)
 _CANARY: Final[tuple[Role, ...]] = ("canary",)
+_INDEXER: Final[tuple[Role, ...]] = ("indexer",)
 
 TABLE: Final = (
     Metric("events_total", "counter", "records", "Input records by what became of them.",
@@ -227,6 +228,14 @@ TABLE: Final = (
     Metric("gate_spool_up", "gauge", "bool", "1 while the disk takes events.", roles=_GATE),
     Metric("gate_adapter_restarts_total", "counter", "restarts",
            "Times that following the leases had to begin anew.", roles=_GATE),
+    Metric("index_records_total", "counter", "records",
+           "Records that went into the case store.", roles=_INDEXER),
+    Metric("index_unreadable_total", "counter", "records",
+           "Of these, records that were none of their topic's contract.", roles=_INDEXER),
+    Metric("index_lag_seconds", "gauge", "seconds",
+           "Since the case store last held everything that was on its topics.", roles=_INDEXER),
+    Metric("index_records_behind", "gauge", "records",
+           "Records that the indexer knows of and has not read.", roles=_INDEXER),
 )  # fmt: skip
 
 
