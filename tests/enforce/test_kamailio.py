@@ -1,0 +1,78 @@
+"""SMS over IMS: SIP MESSAGE through real Kamailio, gate, Kafka and worker."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from streams.demo.brokers import Broker
+from streams.scenarios import Role
+from tests.enforce.floods import incident
+from tests.enforce.gate_loop import OK, THROTTLED, GateLoop, gate_loop
+from tests.enforce.sip_ends import SHORT_MESSAGE, SipWorld, sip_world
+from tests.enforce.test_kamailio_reading import rp_data
+from tests.waiting import wait_until
+
+pytestmark = [
+    pytest.mark.integration, pytest.mark.kafka, pytest.mark.broker, pytest.mark.timeout(1_200)
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def loop(broker: Broker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[GateLoop]:
+    folder = tmp_path_factory.mktemp("kamailio-loop")
+    with gate_loop(broker, folder, detect={"lease_s": 60}) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def world(loop: GateLoop, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SipWorld]:
+    with sip_world(tmp_path_factory.mktemp("kamailio"), loop.port) as running:
+        yield running
+
+
+def test_the_incident_over_sip_is_stopped_by_a_final_code_and_the_bank_passes(
+    loop: GateLoop, world: SipWorld
+) -> None:
+    sip = world.client()
+    run = incident(loop, index=1_400_001, seed=1, client=sip, pace=90)
+    total = run.reached.total()
+    print(f"{total} of {run.offered.total()} reached the phone: {run.reached}")
+    assert run.reached[Role.BANK] == run.offered[Role.BANK] == 2
+    assert run.reached[Role.KNOWN] == run.offered[Role.KNOWN] >= 1
+    assert total <= 16
+    assert world.phone.reached(run.victim) == total
+
+    code = "【还没见过】验证码123456"
+    assert sip.submit(f"+{run.victim}", "10690099999", code) is THROTTLED
+    assert sip.statuses == [603]
+    assert sip.submit("+8613800000001", "10690099999", code) is OK
+    three = rp_data("10690099999", code)
+    assert sip.send(f"+{run.victim}", "ip-sm-gw", three, SHORT_MESSAGE) is THROTTLED
+    assert sip.send(f"+{run.victim}", "ip-sm-gw", rp_data("95555", "【招商银行】验证码482913"),
+                    SHORT_MESSAGE) is OK  # fmt: skip
+    assert sip.send("+8613800000001", "ip-sm-gw", three, SHORT_MESSAGE) is OK
+    wait_until(lambda: len(loop.message_ids()) == run.offered.total() + 5, "all are published")
+
+
+def test_with_the_gate_away_everything_passes(tmp_path: Path) -> None:
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        with sip_world(tmp_path, nobody.getsockname()[1], 0.02) as world:
+            sip = world.client()
+            sip.send("8613800000001", "1069", b"code 482913", "text/plain", count=50, rate=50)
+            assert sip.statuses == [200] * 50
+            assert world.phone.reached("8613800000001") == 50
+
+
+def test_a_gate_that_hangs_holds_nobody_back(tmp_path: Path) -> None:
+    with socket.socket() as silent:  # takes connections, and says nothing
+        silent.bind(("127.0.0.1", 0))
+        silent.listen(64)
+        with sip_world(tmp_path, silent.getsockname()[1], 0.02) as world:
+            sip = world.client()
+            sip.send("8613800000001", "1069", b"code 482913", "text/plain", count=500, rate=250)
+            assert sip.statuses == [200] * 500
