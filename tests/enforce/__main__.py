@@ -118,6 +118,26 @@ def cmpp(
     _tell_delays(folder, "cmpp", delays)
 
 
+@app.command()
+def sip(
+    *,
+    number: Annotated[int, typer.Option(help="Messages in each of three runs.")] = 3_000,
+    rate: Annotated[int, typer.Option(help="Messages a second.")] = 200,
+    folder: Folder = RESULTS,
+) -> None:
+    """How long Kamailio holds a MESSAGE: a gate that answers, is away, hangs."""
+    with _kafka_and_scratch() as (kafka, scratch), gate_loop(kafka, scratch) as loop:
+        figures = speeds.sip(
+            scratch, loop.port, lambda: int(loop.counted("gate_answers_total")), number, rate
+        )
+    _tell(
+        folder,
+        "sip",
+        {"rate": rate, **figures},
+        {"everything passes": any(each["passed"] < number for each in figures.values())},
+    )
+
+
 def _tell_delays(folder: Path, name: str, delays: list[float]) -> None:
     number = len(delays)
     p50, p99 = delays[number // 2], delays[min(number - 1, number * 99 // 100)]

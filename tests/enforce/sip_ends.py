@@ -8,6 +8,7 @@ import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Final
 
@@ -18,6 +19,7 @@ from tests.ports import free_port
 from tests.waiting import END_S
 
 HERE: Final = Path("deploy/gateways/kamailio")
+MODULE: Final = HERE / "otpguard_kamailio.py"
 MODULES: Final = "/usr/lib/x86_64-linux-gnu/kamailio/modules/"
 OK, THROTTLED = CommandStatus.ESME_ROK, CommandStatus.ESME_RTHROTTLED
 TEXT: Final = "text/plain;charset=UTF-8"
@@ -82,12 +84,13 @@ _SENDER: Final = """<?xml version="1.0" encoding="UTF-8" ?>
 
 
 class Sip:
-    """A session of a sender with Kamailio; statuses of the last messages in `statuses`."""
+    """A sender; what became of the messages of the last call, and how soon it was told."""
 
     def __init__(self, folder: Path, port: int, phone: SipPhone) -> None:
         self._folder, self._port, self._phone = folder, port, phone
         self._numbers = itertools.count(1)
         self.statuses: list[int] = []
+        self.delays_ms: list[float] = []
 
     def submit(self, recipient: str, sender: str, text: str) -> CommandStatus:
         """Send one text, and return what became of it."""
@@ -115,6 +118,7 @@ class Sip:
         told = seen.read_bytes()
         assert done.returncode == 0, told[-2000:]
         self.statuses = [int(each) for each in re.findall(rb"\nSIP/2.0 ([2-6]\d\d) ", told)]
+        self.delays_ms = _delays_ms(told)
         return OK if self.statuses[-1] == 200 else THROTTLED
 
     def wait(self, seconds: float) -> None:
@@ -123,6 +127,21 @@ class Sip:
 
     def close(self) -> None:
         """End: nothing is open."""
+
+
+def _delays_ms(trace: bytes) -> list[float]:
+    """Milliseconds from each first MESSAGE to its final answer, as sipp wrote them down."""
+    asked: dict[bytes, float] = {}
+    delays = []
+    for each in re.split(rb"(?m)^-{20,} ", trace)[1:]:
+        at_ms = datetime.fromisoformat(each[:26].decode()).timestamp() * 1e3
+        call = re.search(rb"(?m)^Call-ID: (\S+)", each)
+        assert call is not None
+        if b" message sent " in each:
+            asked.setdefault(call[1], at_ms)
+        elif re.search(rb"(?m)^SIP/2.0 [2-6]", each) and call[1] in asked:
+            delays.append(at_ms - asked.pop(call[1]))
+    return delays
 
 
 class SipPhone:
@@ -162,15 +181,18 @@ class SipPhone:
 class SipWorld:
     """Kamailio between a sender and a phone."""
 
-    def __init__(self, folder: Path, gate_port: int, answer_s: float) -> None:
+    def __init__(
+        self, folder: Path, gate_port: int, answer_s: float, module: Path = MODULE
+    ) -> None:
         program = need("kamailio", "kamailio kamailio-python3-modules")
         self.folder = folder
         self.port = free_port()
         self.phone = SipPhone(folder)
         script = folder / "otpguard.cfg"
-        module = (HERE / "otpguard_kamailio.py").resolve()
         guide = (HERE / "otpguard.cfg").read_text()
-        script.write_text(guide.replace("/etc/kamailio/otpguard_kamailio.py", str(module)))
+        script.write_text(
+            guide.replace("/etc/kamailio/otpguard_kamailio.py", str(module.resolve()))
+        )
         config = folder / "kamailio.cfg"
         config.write_text(
             _CONFIG.format(port=self.port, modules=MODULES, script=script, phone=self.phone.port)
@@ -191,9 +213,11 @@ class SipWorld:
 
 
 @contextmanager
-def sip_world(folder: Path, gate_port: int, answer_s: float = 2.0) -> Iterator[SipWorld]:
+def sip_world(
+    folder: Path, gate_port: int, answer_s: float = 2.0, module: Path = MODULE
+) -> Iterator[SipWorld]:
     """Start all of it; `answer_s`: the shipped 20 ms are short where a core is shared."""
-    world = SipWorld(folder, gate_port, answer_s)
+    world = SipWorld(folder, gate_port, answer_s, module)
     try:
         with world.kamailio:
             yield world

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import socket
+import time
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import unquote
 
 import pytest
 
@@ -56,6 +58,40 @@ def test_the_incident_over_sip_is_stopped_by_a_final_code_and_the_bank_passes(
                     SHORT_MESSAGE) is OK  # fmt: skip
     assert sip.send("+8613800000001", "ip-sm-gw", three, SHORT_MESSAGE) is OK
     wait_until(lambda: len(loop.message_ids()) == run.offered.total() + 5, "all are published")
+
+
+RECORDER = """
+class Recorder:
+    def child_init(self, rank):
+        return 0
+
+    def ask(self, _, words=""):
+        with open({path!r}, "a") as out:
+            out.write(words + chr(10))
+        return 2
+
+def mod_init():
+    return Recorder()
+"""
+
+
+def test_what_the_script_hands_on(tmp_path: Path) -> None:
+    path, module = tmp_path / "words.txt", tmp_path / "recorder.py"
+    module.write_text(RECORDER.format(path=str(path)))
+    began_s = time.time()
+    with sip_world(tmp_path, 1, 0.02, module) as world:
+        sip = world.client()
+        assert sip.send("+8613800000001", "106 9", b"a\0b\r\n", "text/plain") is THROTTLED
+        assert sip.send("8613800000001", "1069", b"x", "text/plain;charset=UTF-8") is THROTTLED
+    rows = [line.split(" ") for line in path.read_text().splitlines()]
+    assert len(rows) == 2
+    for at, recipient, _, message_id, address, kind, body in rows:
+        assert began_s <= float(at) <= time.time()  # microseconds and all
+        assert unquote(recipient).lstrip("+") == "8613800000001"
+        assert unquote(message_id).endswith("127.0.0.1/1")
+        assert address == "127.0.0.1"
+        assert unquote(kind).startswith("text/plain")
+        assert bytes.fromhex(body) in (b"a\0b\r\n", b"x")
 
 
 def test_with_the_gate_away_everything_passes(tmp_path: Path) -> None:
