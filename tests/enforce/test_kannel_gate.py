@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import random
 import socket
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from smpp.pdu.pdu_encoding import PDUEncoder
 from smpp.pdu.pdu_types import CommandStatus, EsmClassGsmFeatures
 
 from streams.demo.brokers import Broker
@@ -111,7 +113,25 @@ def test_parts_share_the_fate_of_the_first_and_all_else_passes_untouched(
         assert client.submit(victim, "95555", "【招商银行】验证码482913") is OK
         client.wait(0.01)  # enquire_link
         client.close()
-        for octets in (b"\0\0\0\x04", b"\xff" * 40, b"\0\0\0\x10" + b"\0\0\0\x04" * 3, b"\0\0\1\0"):
+        client = Client(running.port, "esme", "secret")
+        assert client.submit("8613800000003", "1069", CODE) is OK
+        client.close()
+
+
+def test_hostile_pdus_cost_their_own_session_alone(
+    loop: GateLoop, centre: Smsc, tmp_path: Path
+) -> None:
+    chance = random.Random(3)
+    whole = PDUEncoder().encode(submit_sm(7, "8613800000003", "1069", CODE))
+    with proxy(tmp_path, centre.port, loop.port) as running:
+        for _ in range(300):
+            octets = bytearray()
+            for _ in range(7):
+                pdu = bytearray(whole if chance.random() < 0.7 else chance.randbytes(60))
+                for _ in range(chance.randrange(6)):
+                    pdu[chance.randrange(4, len(pdu))] = chance.randrange(256)
+                length = len(pdu) if chance.random() < 0.8 else chance.getrandbits(32)
+                octets += length.to_bytes(4, "big") + pdu[4:]
             with socket.create_connection(("127.0.0.1", running.port)) as hostile:
                 hostile.sendall(octets)
         client = Client(running.port, "esme", "secret")
