@@ -32,6 +32,13 @@ children=4
 listen=udp:127.0.0.1:{port}
 listen=tcp:127.0.0.1:{port}
 mpath="{modules}"
+loadmodule "tm.so"
+loadmodule "tmx.so"
+loadmodule "sl.so"
+loadmodule "pv.so"
+loadmodule "kex.so"
+loadmodule "siputils.so"
+loadmodule "textops.so"
 include_file "{script}"
 request_route {{
 	route(OTPGUARD);

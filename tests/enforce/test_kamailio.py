@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +15,8 @@ from streams.demo.brokers import Broker
 from streams.scenarios import Role
 from tests.enforce.floods import incident
 from tests.enforce.gate_loop import OK, THROTTLED, GateLoop, gate_loop
-from tests.enforce.sip_ends import SHORT_MESSAGE, SipWorld, sip_world
+from tests.enforce.services import need
+from tests.enforce.sip_ends import HERE, MODULE, SHORT_MESSAGE, SipWorld, sip_world
 from tests.enforce.test_kamailio_reading import rp_data
 from tests.waiting import wait_until
 
@@ -92,6 +94,25 @@ def test_what_the_script_hands_on(tmp_path: Path) -> None:
         assert address == "127.0.0.1"
         assert unquote(kind).startswith("text/plain")
         assert bytes.fromhex(body) in (b"a\0b\r\n", b"x")
+
+
+def test_debians_own_configuration_takes_it(tmp_path: Path) -> None:
+    program = need("kamailio", "kamailio kamailio-python3-modules")
+    script = tmp_path / "otpguard.cfg"
+    script.write_text(
+        (HERE / "otpguard.cfg").read_text().replace(
+            "/etc/kamailio/otpguard_kamailio.py", str(MODULE.resolve())
+        )
+    )  # fmt: skip
+    theirs = Path("/etc/kamailio/kamailio.cfg").read_text()
+    ours = f'include_file "{script}"\nroute[OTPGUARD_PASSED] {{\n\tt_relay();\n}}\n'
+    config = tmp_path / "kamailio.cfg"
+    assert "\nrequest_route {\n" in theirs
+    config.write_text(
+        theirs.replace("\nrequest_route {\n", f"\n{ours}request_route {{\n\troute(OTPGUARD);\n")
+    )
+    done = subprocess.run([program, "-c", "-f", config], capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr.decode()[-2000:]
 
 
 def test_with_the_gate_away_everything_passes(tmp_path: Path) -> None:
