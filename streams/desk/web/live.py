@@ -18,7 +18,7 @@ from sse_starlette import EventSourceResponse, ServerSentEvent
 from starlette.responses import Response
 
 from streams.desk.web.lists import LIVE_MAX, live_rows, live_summary
-from streams.desk.web.rights import Right
+from streams.desk.web.rights import DeskRight
 from streams.desk.web.visit import RefusedError, visit_of
 from streams.errors import OtpguardError
 from streams.language import speaking, spoken, tr, zone
@@ -93,7 +93,7 @@ class LiveFeed:
         if self.open >= STREAMS_MAX:
             raise RefusedError(503, tr("Too many live lists are open; this one is to be reloaded."))
         key = hashlib.sha256(visit.secret.encode()).hexdigest()
-        events = self._events(key, visit.secret, spoken(), browse=visit.may(Right.BROWSE))
+        events = self._events(key, visit.secret, spoken(), browse=visit.may(DeskRight.BROWSE))
         return EventSourceResponse(events, ping=PING_S)
 
     async def _events(

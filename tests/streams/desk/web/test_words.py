@@ -11,7 +11,7 @@ import pytest
 from kafka.errors import KafkaTimeoutError
 
 from streams.config import Settings
-from streams.desk.web.words import GATEWAYS_MAX, LATELY_MS, WORDS_MAX, Heard, Said, Speaker
+from streams.desk.web.words import GATEWAYS_MAX, LATELY_MS, WORDS_MAX, HeardWords, Said, Speaker
 from streams.errors import UnavailableError
 from streams.wire import Ack, Override, decode_override
 from tests.waiting import END_S
@@ -23,8 +23,8 @@ def ack(action: str, gateway: str, state: Any = "applied", at_ms: int = NOW_MS) 
     return Ack(action_id=action, gateway_id=gateway, state=state, why="full", at_ms=at_ms)
 
 
-def heard(*gateways: str) -> Heard:
-    made = Heard(lambda: NOW_MS)
+def heard(*gateways: str) -> HeardWords:
+    made = HeardWords(lambda: NOW_MS)
     for each in gateways:
         made.take(ack("1:sms:0:1", each))
     return made
@@ -60,7 +60,7 @@ def test_one_that_said_nothing_for_a_day_is_not_expected() -> None:
 
 
 def test_what_is_remembered_is_bounded() -> None:
-    ears = Heard(lambda: NOW_MS)
+    ears = HeardWords(lambda: NOW_MS)
     for n in range(WORDS_MAX + 50):
         ears.take(ack(f"override-{n}", f"gateway-{n}"))
     assert len(ears._of_word) == WORDS_MAX

@@ -17,8 +17,8 @@ from streams.config import Settings
 from streams.desk.store import Account, DeskRole
 from streams.desk.store.accounts import Accounts
 from streams.desk.web.app import application
-from streams.desk.web.desk import Desk, Limits
-from streams.desk.web.guard import Place
+from streams.desk.web.desk import Desk, Paces
+from streams.desk.web.guard import Site
 from streams.desk.web.words import Said
 from streams.errors import UnavailableError
 from streams.telemetry.metrics import Metrics
@@ -94,7 +94,7 @@ class World:
         self.store = opened(folder)
         self.store.accounts = Accounts(self.store.people, lambda: self.store.at_ms, QUICK)
         self.ledger, self.gateways = Ledger(), Gateways(self.store)
-        self.place = Place(url, self.settings.console.proxies)
+        self.place = Site(url, self.settings.console.proxies)
         self.desk = Desk(
             settings=self.settings,
             place=self.place,
@@ -104,7 +104,7 @@ class World:
             metrics=Metrics("desk"),
             now_ms=lambda: self.store.at_ms,
             now_s=lambda: self.store.at_ms / 1000,
-            limits=Limits.of(self.settings),
+            limits=Paces.of(self.settings),
         )
         self.app = application(self.desk)
 
