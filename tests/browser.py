@@ -34,3 +34,19 @@ def violations(page: Page) -> list[str]:
     found: dict[str, Any] = page.evaluate("axe.run()")
     assert len(found["passes"]) > 10, "it looked at something"
     return [f"{v['id']}: {node['html'][:120]}" for v in found["violations"] for node in v["nodes"]]
+
+
+def complaints(page: Page) -> list[str]:
+    """What the page's console is told to complain of from now on, errors and blocked parts."""
+    found: list[str] = []
+
+    def console(message: Any) -> None:
+        if message.type == "error":
+            found.append(message.text)
+
+    def error(raised: Any) -> None:
+        found.append(str(raised))
+
+    page.on("console", console)
+    page.on("pageerror", error)
+    return found

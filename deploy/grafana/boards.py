@@ -176,6 +176,12 @@ def enforcement(r: str) -> Rows:
             lines("Connections", [q.gate_connections], r),
             lines("Leases followed anew", [q.gate_restarts], r),
         ]),
+        ("Case store", [
+            lines("Behind its topics", [q.index_lag], r, width="half", bound=60),
+            lines("Records behind", [q.index_behind], r, width="half"),
+            lines("Records", [q.index_records], r, width="half"),
+            lines("Records that could not be read", [q.index_unreadable], r, width="half"),
+        ]),
         ("Canary", [
             lines("Its floods by end, in an hour", [q.canary_runs], r, stacked=True),
             lines("Time to lease and adapter", [q.canary_throttle, q.canary_acknowledge], r),

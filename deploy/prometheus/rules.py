@@ -340,6 +340,14 @@ SYMPTOM_ALERTS: Final = (
         "it is older than who writes them: such an adapter obeys none of the leases.",
     ),
     Alert(
+        "OtpguardIndexStale", "critical",
+        f"{q.index_lag.at(RULES)} > 60", "1m", "5m",
+        (q.index_lag, q.index_behind, q.index_records),
+        "The desk's case store is behind.",
+        "The case store of {{ $labels.job }} is {{ $value | humanizeDuration }} behind its topics. "
+        "Whoever asks the desk is told so; floods of that time are not found.", needs="broker",
+    ),
+    Alert(
         "OtpguardFalseAlarms", "warning",
         f"{q.false_alarms.at(RULES)} >= 3 and {q.false_alarms.at(RULES)} > on () group_left () "
         f"0.05 * {q.throttles_enforced.at(RULES)}", "5m", "1h",

@@ -12,7 +12,7 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from streams.desk.store import DeskRole
-from tests.browser import browser, violations
+from tests.browser import browser, complaints, violations
 from tests.enforce.services import CACHE
 from tests.streams.desk.store.filled import audited, fill
 from tests.streams.desk.web.served import served
@@ -67,9 +67,7 @@ def inside(
     context = opened.new_context(locale=locale, viewport={"width": width, "height": 800}, **more)
     page = context.new_page()
     page.set_default_timeout(END_S * 1000)
-    wrong: list[str] = []
-    page.on("console", lambda each: each.type == "error" and wrong.append(each.text))
-    page.on("pageerror", lambda each: wrong.append(str(each)))
+    wrong = complaints(page)
     page.goto(f"{world.place.url}/login")
     page.fill("#name", name)
     page.fill("#password", PASSWORD)

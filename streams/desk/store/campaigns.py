@@ -16,6 +16,13 @@ more, two attackers' by the few dozen platforms that everybody abuses. Chosen.""
 APART_MS: Final = 2 * HOUR_MS
 """Between the last message of a campaign and the first of its next victim, at most. Chosen."""
 
+NEWEST: Final = 16
+"""Campaigns that each platform remembers, by last use: where thousands of floods a day share some
+platform with each other by chance, the cost of each stays the same."""
+
+LIKELY: Final = 3
+"""Campaigns that a flood is compared with: those that most of its platforms remember."""
+
 VICTIMS_MIN: Final = 2
 PLATFORMS_MIN: Final = 5
 """Floods of fewer platforms say too little about who sends them: THROTTLE asks for five."""
@@ -66,8 +73,8 @@ def campaigns(floods: Iterable[Flood]) -> list[Campaign]:
     """Campaigns of at least two victims, most victims first.
 
     A flood joins the campaign that has most of its platforms, if that is half of them or more and
-    it began in time; else it begins one. Each is compared with the campaigns that share a platform
-    with it and are not over, so the cost is that of the lists.
+    it began in time; else it begins one. Each is compared with the `LIKELY` campaigns that most of
+    its platforms remember.
     """
     going: list[Campaign] = []
     by_platform: dict[int, list[int]] = {}  # platform -> indices in `going`
@@ -78,9 +85,7 @@ def campaigns(floods: Iterable[Flood]) -> list[Campaign]:
         for one in flood.platform_ids:
             shared.update(by_platform.get(one, ()))
         found = None
-        for at, n in shared.most_common():
-            if n < SHARE * len(flood.platform_ids):
-                break
+        for at, _ in shared.most_common(LIKELY):
             campaign = going[at]
             alike = sum(campaign.seen[p] >= SHARE * len(campaign.episode_ids)
                         for p in flood.platform_ids)  # fmt: skip
@@ -94,9 +99,10 @@ def campaigns(floods: Iterable[Flood]) -> list[Campaign]:
         _join(going[found], flood)
         for one in flood.platform_ids:
             places = by_platform.setdefault(one, [])
-            if found not in places[-64:]:
-                places.append(found)
-                del places[:-64]  # the newest: of the others the time is over
+            if found in places:
+                places.remove(found)
+            places.append(found)
+            del places[:-NEWEST]
     some = [each for each in going if each.victims >= VICTIMS_MIN]
     return sorted(some, key=lambda each: (-each.victims, each.first_ms))
 

@@ -90,8 +90,8 @@ CHUNK: Final = 400
 
 BEHIND: Final = "events_behind"
 
-CAMPAIGN_CASES_MAX: Final = 10_000
-"""Newest cases of the span that are compared for campaigns: two days' of a province."""
+CAMPAIGN_CASES_MAX: Final = 5_000
+"""Newest cases of the span that are compared for campaigns: a day's of a province."""
 
 
 def now_ms() -> int:

@@ -10,7 +10,7 @@ import asyncio
 import hashlib
 import logging
 from collections import OrderedDict, defaultdict
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from typing import TYPE_CHECKING, Final
 
 from anyio import to_thread
@@ -98,7 +98,7 @@ class LiveFeed:
 
     async def _events(
         self, key: str, secret: str, tag: str, *, browse: bool
-    ) -> AsyncIterator[ServerSentEvent]:
+    ) -> AsyncGenerator[ServerSentEvent, None]:
         own, number = self._streams[key], self._last
         self._last += 1
         over = own[number] = asyncio.Event()

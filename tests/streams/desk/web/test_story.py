@@ -15,7 +15,7 @@ from playwright.sync_api import Page
 from detectors.leases.gate import Ruling
 from streams.demo.brokers import Broker
 from streams.wire import chain_start, chained, encode_audit
-from tests.browser import browser, violations
+from tests.browser import browser, complaints, violations
 from tests.streams.desk.web.phone_world import PASSWORD, PhoneWorld
 from tests.waiting import END_S, wait_until
 
@@ -36,9 +36,7 @@ def page(world: PhoneWorld) -> Iterator[Page]:
         context = started.new_context(locale="zh-CN", viewport={"width": 1280, "height": 900})
         made = context.new_page()
         made.set_default_timeout(END_S * 1000)
-        wrong: list[str] = []
-        made.on("console", lambda each: each.type == "error" and wrong.append(each.text))
-        made.on("pageerror", lambda each: wrong.append(str(each)))
+        wrong = complaints(made)
         yield made
         assert wrong == []
         context.close()

@@ -33,7 +33,12 @@ def heard(*gateways: str) -> HeardWords:
 def test_all_that_are_at_work_have_obeyed() -> None:
     ears = heard("a", "b")
     began = time.monotonic()
-    threading.Timer(0.05, lambda: [ears.take(ack("override-7", each)) for each in "ab"]).start()
+
+    def obey() -> None:
+        for each in "ab":
+            ears.take(ack("override-7", each))
+
+    threading.Timer(0.05, obey).start()
     said = ears.wait("override-7", began, END_S)
     assert (set(said.obeyed), said.failed, said.gateways) == ({"a", "b"}, {}, 2)
 
