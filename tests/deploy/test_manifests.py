@@ -586,17 +586,13 @@ def test_the_adapters_unit_empties_kannels_list_and_nobody_elses(kind: str, tmp_
         assert said.read_text() == "enforce kannel --clear\n"
 
 
-<<<<<<< HEAD
-@pytest.mark.parametrize(
-    "unit", ["otpguard-worker@", "otpguard-adapter@", "otpguard-gate@", "otpguard-smpp-proxy@"]
-)
-||||||| 23de1f7
-@pytest.mark.parametrize("unit", ["otpguard-worker@", "otpguard-adapter@", "otpguard-gate@"])
-=======
-@pytest.mark.parametrize(
-    "unit", ["otpguard-worker@", "otpguard-adapter@", "otpguard-gate@", "otpguard-desk-index"]
-)
->>>>>>> store
+UNITS = (
+    "otpguard-worker@", "otpguard-adapter@", "otpguard-gate@", "otpguard-smpp-proxy@",
+    "otpguard-desk-index", "otpguard-desk",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("unit", UNITS)
 def test_units_are_right_and_hardened(unit: str, tmp_path: Path) -> None:
     path = DEPLOY / "systemd" / f"{unit}.service"
     # The program is not installed where this runs; everything else of the unit counts.
