@@ -12,6 +12,7 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from streams.desk.store import DeskRole
+from streams.desk.web.rates import Pace, RateLimit
 from tests.browser import browser, complaints, violations
 from tests.enforce.services import CACHE
 from tests.streams.desk.store.filled import audited, fill
@@ -43,6 +44,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     with served(tmp_path_factory.mktemp("desk"), wide=True, acts_per_h=10_000,
                 searches_per_min=10_000, unmasks_per_h=10_000) as running:  # fmt: skip
         busy(running, time.time_ns() // 1_000_000)
+        running.desk.limits.logins = RateLimit(Pace(10_000, 1))  # the clock stands
         fill(running.store, *audited(
             *({"verb": verb, "subject": "8617000000001", "reason": "等验证码", "ticket": "T-7",
                "at_ms": running.store.at_ms}
