@@ -19,9 +19,11 @@ from streams.config.sections import (
     Input,
     Kafka,
     Kannel,
+    Notify,
     Recognise,
     Redis,
     Section,
+    Smpp,
     Topics,
     Webhook,
     WorkerSettings,
@@ -90,6 +92,8 @@ class Settings(BaseModel):
     webhook: Webhook = Field(default_factory=Webhook)
     gate: GateSettings = Field(default_factory=GateSettings)
     canary: Canary = Field(default_factory=Canary)
+    notify: Notify = Field(default_factory=Notify)
+    smpp: Smpp = Field(default_factory=Smpp)
 
     def __init__(self, **given: Any) -> None:
         super().__init__(**given)
