@@ -44,6 +44,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
         "streams.cli.shadow_report:shadow_report",
         "Say what enforcement would refuse.",
     ),
+    "notify": ("streams.cli.notify:app", "Tell victims, and the platforms that were used."),
     "gate": ("streams.cli.gate:app", "Answer a gateway's one question about each message."),
     "enforce": ("streams.cli.enforce:app", "Make a gateway hold the leases."),
     "feed": ("streams.cli.feed:app", "Bring a carrier's own events into the input topic."),

@@ -497,6 +497,11 @@ class Notify(Section):
     """Notices to victims: from whom, in which language, by which way, and how many."""
 
     operator: str = Field("", description="name that notices are signed with, such as 中国移动")
+    operators: dict[str, str] = Field(
+        default_factory=dict,
+        description="language -> the name in it, where it is another: "
+        '{"en" = "China Mobile"}; a Chinese name leaves a text in English 70 characters',
+    )
     sender: str = Field(
         "", description="number or name that notices come from, such as 10086; known to everybody"
     )
@@ -527,8 +532,11 @@ class Notify(Section):
     ca_file: Path | None = Field(
         None, description="PEM of the authority of the server's certificate; none: the system's"
     )
-    answer_s: Seconds = Field(
-        10, description="for an answer; later the notice may have gone, and is not sent again"
+    answer_s: float = Field(
+        10,
+        gt=0,
+        le=60,
+        description="for an answer; later the notice may have gone, and is not sent again",
     )
     gateways: list[str] = Field(
         default_factory=list,
@@ -721,8 +729,8 @@ class Http(Section):
         ge=0,
         le=65_535,
         description="0: any free; none: the first of its kind of process, worker 9464 (the usual "
-        "port of exporters), adapter 9465, feed 9466, canary 9467, gate 9468, notifier 9471. Processes "
-        "that share a file need it in their own environment, OTPGUARD_HTTP_PORT",
+        "port of exporters), adapter 9465, feed 9466, canary 9467, gate 9468, notifier 9471. "
+        "Processes that share a file need it in their own environment, OTPGUARD_HTTP_PORT",
     )
 
     def port_of(self, kind: str) -> int:

@@ -1,4 +1,4 @@
-"""Who is to be told now: leases, answers of gateways, the operator's word, and what was told before.
+"""Who is to be told now: by leases, gateways' answers, the operator's word, and what was told.
 
 Pure: no clock, no Kafka, no SMSC. Records of different topics may come in any order, and again.
 What a notifier knows of the past it has from the notice topic alone, so a successor knows it too.
@@ -47,7 +47,7 @@ _NO_RAILS: Final = RailParams(new_per_minute=10**9, recipients_max=10**9)
 class Unsent(StrEnum):
     """Reasons in the notice topic for telling nobody, or for not knowing that somebody was told."""
 
-    TOKEN = "token"  # the number is not known here
+    TOKEN = "token"  # noqa: S105 - the number is not known here
     CHRONIC = "chronic"  # a shared or test number
     HOLD_OFF = "hold_off"  # told within the hold-off
     EXEMPT = "exempt"
@@ -162,9 +162,9 @@ class NoticeBook:
         whole = completed(record, before) if before is not None else record
         self._keep("_episodes", record.episode_id, whole, now_ms + EPISODE_KEPT_MS)
         young = record.at_ms + self.params.age_max_ms > now_ms
-        if self.params.end and record.change == "ended" and young:
-            if self.was_told(record.episode_id):
-                self._enqueue(record.episode_id, "victim_end", record.recipient, now_ms)
+        told = self.was_told(record.episode_id)
+        if self.params.end and record.change == "ended" and young and told:
+            self._enqueue(record.episode_id, "victim_end", record.recipient, now_ms)
 
     def word(self, word: Override, offset: int, now_ms: int) -> None:
         """Enter the operator's word; one that opens everything may be told to the victim.
@@ -187,7 +187,10 @@ class NoticeBook:
         if not notice.kind.startswith("victim"):
             return
         known = self._told.get(notice.notice_id)
-        tries = (known.tries if known is not None else 0) + 1 if notice.state == "sending" else 0
+        tries = 0
+        if notice.state == "sending":
+            again = known is not None and (known.state, known.at_ms) == ("sending", notice.at_ms)
+            tries = (known.tries if known is not None else 0) + (not again)
         told = _Told(
             notice.notice_id, notice.to, notice.kind, notice.state, notice.why, notice.at_ms, tries
         )
@@ -203,13 +206,17 @@ class NoticeBook:
 
     # -- what is to be done
 
-    def resume(self) -> Iterator[Notice]:
-        """Make due what a process before this one left in the middle, once everything is read.
+    def resume(self, before_ms: int) -> Iterator[Notice]:
+        """Make due what a process left in the middle before a time, and drop what it finished.
 
-        One that two processes left so is over: its last record, that nobody knows, is yielded.
+        For after a start, once everything is read, and for what another process left since. One
+        that two processes left so is over: its last record, that nobody knows, is yielded.
         """
+        for notice_id in [each for each in self.queue if not self._again(each)]:
+            del self.queue[notice_id]
         for notice_id, told in list(self._told.items()):
-            if told.state != "sending":
+            own = notice_id in self.queue and self.queue[notice_id].unresolved
+            if told.state != "sending" or told.at_ms >= before_ms or own:
                 continue
             episode_id = notice_id.rpartition(":")[0]
             if told.tries >= TRIES_MAX:
@@ -300,15 +307,16 @@ class NoticeBook:
 
     def _enqueue(self, episode_id: str, kind: NoticeKind, recipient: str, now_ms: int) -> bool:
         notice_id = f"{episode_id}:{kind}"
-        told = self._told.get(notice_id)
-        again = told is None or told.state == "sending" or told.why in _AGAIN
-        if notice_id in self.queue or not again:
+        if notice_id in self.queue or not self._again(notice_id):
             return False
         facts = self._facts(episode_id)
-        self.queue[notice_id] = PendingNotice(
-            notice_id, episode_id, kind, recipient, facts, now_ms
-        )
+        self.queue[notice_id] = PendingNotice(notice_id, episode_id, kind, recipient, facts, now_ms)
         return True
+
+    def _again(self, notice_id: str) -> bool:
+        """Tell if a notice may be due: it was not told, nor decided for good."""
+        told = self._told.get(notice_id)
+        return told is None or told.why in _AGAIN
 
     def _facts(self, episode_id: str) -> Facts:
         lease = self._newest.get(episode_id)
@@ -335,8 +343,11 @@ class NoticeBook:
             if record is not None and record.chronic:
                 return Unsent.CHRONIC
             last = self._last.get(f"victim_start {recipient}")
-            other = last is not None and last.notice_id != pending.notice_id
-            if other and now_ms < last.at_ms + self.params.hold_off_ms:
+            if (
+                last is not None
+                and last.notice_id != pending.notice_id
+                and now_ms < last.at_ms + self.params.hold_off_ms
+            ):
                 return Unsent.HOLD_OFF
         if now_ms - pending.due_ms > self.params.age_max_ms:
             return Unsent.CAP if pending.due_ms <= self._full_ms else Unsent.LATE

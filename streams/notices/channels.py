@@ -161,7 +161,13 @@ class JasminChannel:
     name = "jasmin"
 
     def __init__(
-        self, url: str, username: str, password: str, *, timeout_s: float, ca_file: str | None = None
+        self,
+        url: str,
+        username: str,
+        password: str,
+        *,
+        timeout_s: float,
+        ca_file: str | None = None,
     ) -> None:
         """The URL is that of `/send`. Raises ConfigError if the password could be overheard."""
         _check_https("notify.url", url)
@@ -191,8 +197,7 @@ class JasminChannel:
 def body(message: SmsNotice) -> dict[str, object]:
     """The JSON of a notice for a system that is not a gateway's own.
 
-    >>> told = SmsNotice("e:victim_start", "victim_start", "8613900000001", "10086", "x", "en", True)
-    >>> body(told)["category"]
+    >>> body(SmsNotice("e:victim_end", "victim_end", "861", "10086", "x", "en", True))["category"]
     'notice'
     """
     return {

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import select
+import socket
 import ssl
 import time
 import warnings
@@ -53,6 +54,18 @@ class SmppPlace:
     validity_s: int = 3600  # then the SMSC forgets the message; 0: as it likes
     answer_s: float = 10.0
     context: ssl.SSLContext | None = None
+
+
+class _Session(Client):
+    """The library's client, which knows IPv4 alone and checks no name of a certificate."""
+
+    def _create_socket(self) -> socket.socket:
+        family = socket.getaddrinfo(self.host, self.port, type=socket.SOCK_STREAM)[0][0]
+        made = socket.socket(family, socket.SOCK_STREAM)
+        made.settimeout(self.timeout)
+        if self._ssl_context is None:
+            return made
+        return self._ssl_context.wrap_socket(made, server_hostname=self.host)
 
 
 class SmppChannel:
@@ -117,7 +130,7 @@ class SmppChannel:
             place = self._place
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", DeprecationWarning)
-                self._client = Client(
+                self._client = _Session(
                     place.host,
                     place.port,
                     timeout=place.answer_s,

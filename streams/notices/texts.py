@@ -60,11 +60,16 @@ class NoticeTexts:
     """Checked texts of every language that may be needed, and who gets which."""
 
     operator: str
+    operators: Mapping[str, str]  # tag -> the operator's name in that language
     zone: ZoneInfo
     command: str
     default: str  # BCP 47 tag
     by_prefix: Mapping[str, str]  # digits that a number begins with -> tag
     texts: Mapping[str, Mapping[str, str]]  # tag -> name -> template
+
+    def name(self, language: str) -> str:
+        """Return the operator's name in a language."""
+        return self.operators.get(language, self.operator)
 
     def language(self, recipient: str) -> str:
         """Return the tag for a number: that of the longest prefix that fits, else the default."""
@@ -75,7 +80,7 @@ class NoticeTexts:
         """Return the text with its values."""
         at = datetime.fromtimestamp(facts.at_ms / 1000, UTC).astimezone(self.zone)
         return self.texts[language][name].format(
-            operator=self.operator,
+            operator=self.name(language),
             time=f"{at:%H:%M}",
             messages=count(facts.messages),
             platforms=count(facts.platforms),
@@ -144,9 +149,9 @@ def read_texts(path: Path | None) -> dict[str, dict[str, str]]:
         strange = {*own} - {*TEXT_NAMES} if isinstance(own, dict) else {language}
         if strange or not all(isinstance(text, str) for text in own.values()):
             raise ConfigError(
-                tr(
-                    "notify.texts_file {path}: [{language}] may have {names}, each a text"
-                ).format(path=path, language=language, names=", ".join(TEXT_NAMES))
+                tr("notify.texts_file {path}: [{language}] may have {names}, each a text").format(
+                    path=path, language=language, names=", ".join(TEXT_NAMES)
+                )
             )
         texts.setdefault(language, {}).update(own)
     return texts
@@ -156,6 +161,7 @@ def checked(
     texts: Mapping[str, Mapping[str, str]],
     *,
     operator: str,
+    operators: Mapping[str, str],
     zone: str,
     command: str,
     default: str,
@@ -173,7 +179,7 @@ def checked(
         raise ConfigError(
             tr("notify.operator is empty: a notice has to say from whom it is, such as 中国移动")
         )
-    made = NoticeTexts(operator, zone_of(zone), command, default, by_prefix, texts)
+    made = NoticeTexts(operator, operators, zone_of(zone), command, default, by_prefix, texts)
     for language in dict.fromkeys((default, *by_prefix.values())):
         for name in names:
             for wrong in problems(made, name, language, sender, registry):
@@ -204,7 +210,7 @@ def problems(
     if "operator" not in fields:
         yield tr("it does not say {operator}, from whom it is")
     literal = "".join(part for part, *_ in Formatter().parse(template))
-    if _LINK.search(literal) or _LINK.search(texts.operator):
+    if _LINK.search(literal) or _LINK.search(texts.name(language)):
         yield tr("it has a link or an address, by which people learn to trust forged ones")
     if _NUMBER.search(literal):
         yield tr("it has a number, by which people learn to trust forged ones")
@@ -213,7 +219,7 @@ def problems(
     if taken > most:
         yield tr(
             "at its largest values it takes {taken} units and one part holds {most}: shorten it, "
-            "or notify.operator"
+            "or the name in notify.operator or notify.operators"
         ).format(taken=taken, most=most)
     smallest = texts.written(name, language, Facts(0, 1, 1))
     for text in (largest, smallest):
