@@ -134,7 +134,7 @@ def test_only_the_gateways_that_were_named_say_that_it_is_applied() -> None:
     told(on, lease)
     assert on.next(START_MS + 300) is None
     on.ack(ack(lease, gateway="g2"), START_MS + 300)
-    assert due(on)
+    assert due(on).recipient == RECIPIENT
 
 
 def test_in_shadow_nobody_is_told_anything() -> None:
@@ -179,7 +179,7 @@ def test_the_episode_s_record_is_waited_for_but_not_for_ever() -> None:
     on.action(lease, START_MS)
     on.ack(ack(lease), START_MS)
     assert on.next(START_MS + EPISODE_WAIT_MS - 1) is None
-    assert due(on, START_MS + EPISODE_WAIT_MS)
+    assert due(on, START_MS + EPISODE_WAIT_MS).recipient == RECIPIENT
 
 
 def test_a_lease_that_ended_before_is_not_told_of_and_a_later_one_is() -> None:
@@ -189,7 +189,7 @@ def test_a_lease_that_ended_before_is_not_told_of_and_a_later_one_is() -> None:
     on.noticed(notice(action(), "suppressed", Unsent.OVER, late))
     on.done(f"{action().episode_id}:victim_start")
     told(on, renumbered(action(at_ms=late), 1, 9), late + 10)
-    assert due(on, late + 20)
+    assert due(on, late + 20).recipient == RECIPIENT
 
 
 def test_a_number_is_held_off_for_a_day_and_told_again_after_it() -> None:
@@ -215,7 +215,7 @@ def test_what_did_not_go_holds_nothing_off() -> None:
     at_ms = START_MS + HOUR_MS
     other = replace(renumbered(action(at_ms=at_ms), 1, 900), episode_id="1:x:0:900")
     told(on, other, at_ms)
-    assert due(on, at_ms + 10)
+    assert due(on, at_ms + 10).recipient == RECIPIENT
 
 
 def test_a_minute_has_no_more_than_its_cap_and_what_waits_too_long_is_given_up() -> None:

@@ -29,7 +29,7 @@ def message(**fields: Any) -> Event:
         "schema_version": 1, "recipient": "10086", "sender": f"+{RECIPIENT}", "text": " kx ",
         "event_time_ms": NOW_MS, "message_id": "m1", "direction": "mo", "gateway_id": "msc-1",
     }  # fmt: skip
-    return Event(**{**usual, **fields})  # type: ignore[arg-type]
+    return Event(**{**usual, **fields})
 
 
 def replies(*sightings: Sighting, told: bool = True, **params: Any) -> Replies:

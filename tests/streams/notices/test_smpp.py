@@ -148,9 +148,14 @@ def test_a_session_that_was_ended_is_noticed_before_a_message_is_given_to_it() -
         way = channel(server.port)
         for nth in range(1, 4):
             assert way.send(ZH).state is Delivered.SENT
-            wait_until(lambda: way.rest() or way._client is None, "the end is noticed")
+            wait_until(lambda: has_ended(way), "the end is noticed")
             assert server.sessions == nth  # type: ignore[attr-defined]
         way.close()
+
+
+def has_ended(way: SmppChannel) -> bool:
+    way.rest()
+    return way._client is None
 
 
 def test_an_idle_session_is_asked_if_it_lives(monkeypatch: pytest.MonkeyPatch) -> None:
