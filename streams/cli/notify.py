@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Annotated
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -15,15 +16,20 @@ from streams.cli.shared import (
     serving,
     settings_of,
     write_json,
+    write_table,
 )
+from streams.errors import Exit
 from streams.language import tr
 from streams.shown import shown
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from streams.config import Settings
     from streams.notices.book import NoticeBook, NotifyParams
     from streams.notices.channels import Channel
     from streams.notices.reply import Replies
+    from streams.notices.tell import Decision
     from streams.notices.texts import NoticeTexts
 
 app = group("Tell victims that they are flooded, and platforms that they are used for it.")
@@ -104,6 +110,112 @@ def preview(
     for row in rows:
         typer.echo(f"{row['language']}  {row['text']}  {row['units']}/{row['of']}")
         typer.echo("  " + shown(str(row["says"])))
+
+
+@app.command()
+def platforms(
+    config: ConfigOption = None,
+    *,
+    day: Annotated[
+        str, typer.Option("--day", help="Of which, in UTC.", show_default="yesterday")
+    ] = "",
+    at_once: Annotated[
+        bool, typer.Option("--at-once", help="Of today, and only those over reports.at_once.")
+    ] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say who would be told.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    r"""Tell platforms whose pages were used: when, how much, and what stops it.
+
+    Counts and times, never a number or a hash of one; fewer than five victims are "<5". Whoever
+    was told and improves is left in peace for a week. Once a day by a timer, and with --at-once
+    every few minutes: of a day a platform is told once.
+
+    \b
+    Examples:
+      otpguard notify platforms --dry-run
+      otpguard notify platforms --at-once
+      otpguard notify platforms --day 2026-11-25 --lang zh-Hans
+    """
+    from streams.cluster.admin import client_arguments, working  # noqa: PLC0415 - start-up time
+    from streams.cluster.read import readable, records  # noqa: PLC0415
+    from streams.notices import tell  # noqa: PLC0415
+    from streams.notices.contacts import read_contacts  # noqa: PLC0415
+    from streams.wire import decode_incident, decode_notice  # noqa: PLC0415
+
+    settings = settings_of(config)
+    _need("xarf")
+    reports, topics, now_ms = settings.reports, settings.topics, tell.now()
+    day_ms = now_ms - now_ms % 86_400_000 if at_once else tell.day_of(day, now_ms)
+    contacts = read_contacts(reports.contacts_file)
+    since_ms = day_ms - reports.days * 86_400_000
+    clients = client_arguments(settings.kafka)
+    with working(tr("cannot tell platforms")):
+        decisions = tell.decide(
+            readable(records(clients, topics.incident, since_ms=since_ms), decode_incident),
+            readable(records(clients, topics.notice, since_ms=since_ms), decode_notice),
+            contacts,
+            reports,
+            day_ms=day_ms,
+            now_ms=now_ms,
+            at_once=at_once,
+        )
+        wanted = [each.report for each in decisions if each.report is not None]
+        became: dict[str, str] = {}
+        if not dry_run and wanted:
+            say, close = tell.writer(clients, topics.notice)
+            for report, state, why in tell.send(wanted, reports, say, tell.now):
+                became[report.use.key] = f"{state} {why}".strip()
+            close()
+    _show_told(decisions, became, as_json=as_json)
+    today = datetime.fromtimestamp(now_ms / 1000, UTC).date()
+    for contact in contacts.expired(today):
+        typer.echo(
+            tr("otpguard: the entry of {name} has expired on {day}; {owner} looks after it").format(
+                name=shown(contact.name), day=contact.expires, owner=shown(contact.owner)
+            ),
+            err=True,
+        )
+    if any(state.startswith("failed") for state in became.values()):
+        raise typer.Exit(Exit.TRY_AGAIN)
+
+
+def _show_told(decisions: Sequence[Decision], became: Mapping[str, str], *, as_json: bool) -> None:
+    from streams.notices.platforms import few  # noqa: PLC0415 - start-up time
+
+    rows = [
+        {
+            "platform": each.use.key,
+            "decision": str(each.telling),
+            "outcome": became.get(each.use.key, ""),
+            "to": each.contact.name if each.contact is not None else "",
+            "messages": each.use.messages,
+            "floods": len(each.use.episodes),
+            "victims": few(len(each.use.victims)),
+        }
+        for each in decisions
+    ]
+    if as_json:
+        write_json(rows)
+    elif rows:
+        heads = [tr(name) for name in COLUMNS]
+        write_table(heads, [[tr(str(v)) if n == 1 else str(v) for n, v in enumerate(row.values())]
+                            for row in rows], drop=(3, 5))  # fmt: skip
+    else:
+        typer.echo(tr("no platform was used for a flood on that day"))
+
+
+COLUMNS: Final = ("platform", "decision", "outcome", "to", "messages", "floods", "victims")
+
+
+def _need(package: str) -> None:
+    """Raise UnavailableError if a package of the extra is not there."""
+    from importlib.util import find_spec  # noqa: PLC0415 - start-up time
+
+    from streams.notices.channels import missing  # noqa: PLC0415
+
+    if find_spec(package) is None:
+        raise missing("otpguard notify platforms", "notices")
 
 
 def _names(settings: Settings) -> tuple[str, ...]:

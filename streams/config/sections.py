@@ -632,6 +632,42 @@ class Smpp(Section):
         return self
 
 
+class Reports(Section):
+    """Reports to platforms whose pages were used, and by whom they are sent."""
+
+    contacts_file: Path | None = Field(
+        None, description="whom to tell of which platform, TOML or CSV; none: nobody is told"
+    )
+    org: str = Field("", description="name of the operator in reports")
+    mail_from: str = Field("", description="address that reports come from, and answers go to")
+    mail: Literal["maildir", "smtp"] = Field(
+        "maildir", description="maildir: reports lie in a folder until somebody sends them"
+    )
+    maildir: Path = Field(
+        Path("/var/lib/otpguard/reports"), description="the folder; made if it is not there"
+    )
+    smtp_host: str = Field("127.0.0.1", description="of the mail server")
+    smtp_port: int = Field(25, ge=1, le=65_535, description="its port; 465 is TLS from the start")
+    smtp_tls: bool = Field(default=True, description="STARTTLS, with a certificate that is right")
+    smtp_username: str = Field("", description="user at the mail server; empty: none")
+    password: SecretStr = Field(SecretStr(""), description="better given as password_file")
+    password_file: Path | None = Field(None, description="file that holds its password")
+    messages_min: int = Field(
+        20, ge=1, description="of a day; a platform that was used less gets no letter"
+    )
+    at_once: int = Field(
+        500, ge=1, description="messages of a day over which `--at-once` does not wait for its end"
+    )
+    days: int = Field(
+        14, ge=2, le=180, description="looked back, to tell if a platform that was told improves"
+    )
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        _read_secret(self, "password")
+        return self
+
+
 class Feed(Section):
     """Facts that feeds cannot see in what they read."""
 

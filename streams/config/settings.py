@@ -22,6 +22,7 @@ from streams.config.sections import (
     Notify,
     Recognise,
     Redis,
+    Reports,
     Section,
     Smpp,
     Topics,
@@ -94,6 +95,7 @@ class Settings(BaseModel):
     canary: Canary = Field(default_factory=Canary)
     notify: Notify = Field(default_factory=Notify)
     smpp: Smpp = Field(default_factory=Smpp)
+    reports: Reports = Field(default_factory=Reports)
 
     def __init__(self, **given: Any) -> None:
         super().__init__(**given)

@@ -134,8 +134,11 @@ class WebhookChannel:
 
     def send(self, message: SmsNotice) -> Delivery:
         """Post it."""
-        content = msgspec.json.encode(body(message))
-        return post(self._http, self._url, content, self._headers(message.notice_id, content))
+        return self.post(message.notice_id, msgspec.json.encode(body(message)))
+
+    def post(self, identity: str, content: bytes) -> Delivery:
+        """Post anything under an id of its own."""
+        return post(self._http, self._url, content, self._headers(identity, content))
 
     def rest(self) -> None:
         """Do nothing: there is no connection to keep."""
