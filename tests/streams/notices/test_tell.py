@@ -30,12 +30,13 @@ CONTACTS = PlatformContacts({A: CONTACT})
 
 def settings(folder: Path, **more: object) -> Reports:
     usual = {"org": "中国移动", "mail_from": "abuse@carrier.example", "maildir": folder / "out"}
-    return Reports(**{**usual, **more})  # type: ignore[arg-type]
+    return Reports(**{**usual, **more})
 
 
 def decided(folder: Path, *notices: Notice, at_once: bool = False) -> list[Decision]:
     records = [
-        *use_of(A, DAY0_MS, 10, 10), *use_of(B, DAY0_MS, 10, 3, "b"), *use_of(C, DAY0_MS, 1, 2, "c"),
+        *use_of(A, DAY0_MS, 10, 10), *use_of(B, DAY0_MS, 10, 3, "b"),
+        *use_of(C, DAY0_MS, 1, 2, "c"),
         *use_of(A, DAY0_MS - 3 * DAY_MS, 10, 30),
     ]  # fmt: skip
     return decide(records, notices, CONTACTS, settings(folder, at_once=100), day_ms=DAY0_MS,
