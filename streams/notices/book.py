@@ -1,4 +1,4 @@
-"""Who is to be told now: by leases, gateways' answers, the operator's word, and what was told.
+"""The people to be told now, by leases, gateways' answers, the operator's word and what was told.
 
 Pure: no clock, no Kafka, no SMSC. Records of different topics may come in any order, and again.
 What a notifier knows of the past it has from the notice topic alone, so a successor knows it too.

@@ -39,8 +39,8 @@ REMEDIES: Final = (
 
 
 @dataclass(frozen=True, slots=True)
-class Reporter:
-    """Who reports."""
+class ReportAuthor:
+    """The operator, as reports name it."""
 
     org: str
     mail: str
@@ -140,7 +140,7 @@ def text(report: PlatformReport) -> str:
     return "\n".join(lines) + "\n"
 
 
-def xarf(report: PlatformReport, reporter: Reporter) -> dict[str, Any]:
+def xarf(report: PlatformReport, reporter: ReportAuthor) -> dict[str, Any]:
     """Return the report as XARF 4.2, valid by its own package. Raises ConfigError if it is not."""
     from xarf import create_report  # noqa: PLC0415 - only reports need it
 
@@ -165,7 +165,7 @@ def xarf(report: PlatformReport, reporter: Reporter) -> dict[str, Any]:
     return value
 
 
-def mail(report: PlatformReport, reporter: Reporter) -> MIMEMultipart:
+def mail(report: PlatformReport, reporter: ReportAuthor) -> MIMEMultipart:
     """Return the report as a mail after RFC 5965, with XARF in the place of a reported message.
 
     There is no mail to report, so the third part is the XARF document; a CSV comes with it.

@@ -80,7 +80,7 @@ NAMES: Final[Mapping[str, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """How notices leave: by whom they are sent, and through what."""
+    """The way that notices leave by, their texts and their sender."""
 
     channel: Channel
     texts: NoticeTexts

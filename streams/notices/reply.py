@@ -69,7 +69,7 @@ class Asked(NamedTuple):
 
 @dataclass(slots=True)
 class Opening:
-    """What one reply opens. More is opened while it lasts, where records came late."""
+    """The effect of one reply. More is opened while it lasts, where records came late."""
 
     recipient: str
     episode_id: str

@@ -22,7 +22,7 @@ from streams.errors import ConfigError, UnavailableError
 from streams.language import tr
 from streams.notices.channels import Delivered, WebhookChannel
 from streams.notices.contacts import PlatformContact, PlatformContacts
-from streams.notices.letters import PlatformReport, Reporter, mail, report_id, xarf
+from streams.notices.letters import PlatformReport, ReportAuthor, mail, report_id, xarf
 from streams.notices.platforms import PlatformUse, Telling, to_tell, trend, uses
 from streams.wire import Notice
 from streams.wire.notices import NoticeState
@@ -140,7 +140,7 @@ def send(
 
 
 def deliver(
-    report: PlatformReport, reporter: Reporter, settings: Reports
+    report: PlatformReport, reporter: ReportAuthor, settings: Reports
 ) -> tuple[NoticeState, str]:
     """Send one report by its contact's way."""
     contact = report.contact
@@ -161,12 +161,12 @@ def deliver(
     return _to_server(letter, settings)
 
 
-def reporter_of(settings: Reports) -> Reporter:
+def reporter_of(settings: Reports) -> ReportAuthor:
     """Return who reports. Raises ConfigError where nobody could answer."""
     name, at, domain = settings.mail_from.rpartition("@")
     if not (settings.org and name and at and domain):
         raise ConfigError(tr("reports.org and reports.mail_from say who reports: both are needed"))
-    return Reporter(settings.org, settings.mail_from, domain)
+    return ReportAuthor(settings.org, settings.mail_from, domain)
 
 
 def _to_maildir(letter: Message, settings: Reports) -> tuple[NoticeState, str]:

@@ -29,7 +29,7 @@ TEXT_NAMES: Final[tuple[TextName, ...]] = ("start", "start_reply", "opened", "en
 
 UCS2_MAX: Final = 70
 PLAIN_MAX: Final = 160
-"""What one part of a message holds: 140 octets, 3GPP TS 23.038."""
+"""Units in one part of a message, which has 140 octets (3GPP TS 23.038)."""
 COUNT_MAX: Final = 999
 """Larger counts are written `999+`: the length of a text is known before there is a flood."""
 

@@ -28,6 +28,7 @@ ZH = SmsNotice("e1:victim_start", "victim_start", "8613900000001", "10086", "【
                "zh-Hans", plain=False)  # fmt: skip
 EN = SmsNotice("e1:victim_end", "victim_end", "14155550100", "10086", "It is over !", "en",
                plain=True)  # fmt: skip
+SILENCE_S = 0.3
 SECRET = b"whsec_" + b"c2VjcmV0LXNlY3JldC1zZWNyZXQ="
 
 
@@ -142,7 +143,9 @@ def test_an_answer_says_whether_a_second_try_could_be_a_second_message(
 
 def test_silence_is_unknown_and_nobody_there_is_away() -> None:
     with receiver(None) as server:
-        channel = WebhookChannel(f"http://127.0.0.1:{server.server_port}/", SECRET, timeout_s=0.3)
+        channel = WebhookChannel(
+            f"http://127.0.0.1:{server.server_port}/", SECRET, timeout_s=SILENCE_S
+        )
         assert channel.send(ZH).state is Delivered.UNKNOWN
         channel.close()
     assert len(server.got) == 1

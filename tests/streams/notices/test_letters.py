@@ -18,7 +18,7 @@ from streams import language
 from streams.notices.contacts import PlatformContact
 from streams.notices.letters import (
     PlatformReport,
-    Reporter,
+    ReportAuthor,
     as_csv,
     content,
     mail,
@@ -30,7 +30,7 @@ from streams.notices.platforms import uses
 from tests.streams.notices.incidents import DAY0_MS, DAY_MS, use_of
 
 KEY = "sig:听潮课堂"
-REPORTER = Reporter("中国移动", "abuse@carrier.example", "carrier.example")
+REPORTER = ReportAuthor("中国移动", "abuse@carrier.example", "carrier.example")
 CONTACT = PlatformContact((KEY,), "听潮安全部", "desk", date(2030, 1, 1), mail="a@tingchao.example")
 
 
