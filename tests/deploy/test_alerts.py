@@ -217,6 +217,16 @@ CASES = (
           records_refused_total__kind_newer="0+0x4 1+1x20"),
     quiet("OtpguardRecordsRefused", "all can be read", "3m",
           records_refused_total__kind_newer="0+0x20"),
+    fires("OtpguardNoticesFailing", "the SMSC is away", "6m", warning=1,
+          notice_channel_up="1 1 1 0+0x30", notices_total__state_failed="0+0x34")
+    fires("OtpguardNoticesFailing", "nobody knows of five", "6m", warning=1,
+          notice_channel_up="1+0x34", notices_total__state_failed="0+0x4 6+0x30")
+    quiet("OtpguardNoticesFailing", "one was refused", "6m",
+          notice_channel_up="1+0x34", notices_total__state_failed="0+0x4 1+0x30")
+    fires("OtpguardNoticeCapReached", "a campaign", "6m", warning=1,
+          notice_cap_reached="0 0 0 1+0x30")
+    quiet("OtpguardNoticeCapReached", "for half a minute", "6m",
+          notice_cap_reached="0 0 0 1 1 0+0x30")
     fires("OtpguardFalseAlarms", "four releases of twenty leases", "30m", warning=1,
           false_alarm_signals_total__kind_release="0+0x20 1+0x5 2+0x5 3+0x5 4+0x90",
           actions_total__verb_throttle__mode_enforce="0+0x4 20+0x120"),
