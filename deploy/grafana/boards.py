@@ -176,6 +176,16 @@ def enforcement(r: str) -> Rows:
             lines("Connections", [q.gate_connections], r),
             lines("Leases followed anew", [q.gate_restarts], r),
         ]),
+        ("Notices", [
+            lines("Notices by end, in an hour", [q.notices], r, stacked=True),
+            lines("Failed, given up, tried again", [q.notices_failed, q.notices_capped,
+                                                    q.notice_retries], r),
+            lines("Due", [q.notices_waiting], r),
+            lines("Time to the SMSC", [q.notice_delay], r, bound=5),
+            states("Channel", q.notice_channel, DOWN_UP, r),
+            lines("Cap reached", [q.notice_cap], r),
+            lines("Replies of victims", [q.notice_replies], r),
+        ]),
         ("Canary", [
             lines("Its floods by end, in an hour", [q.canary_runs], r, stacked=True),
             lines("Time to lease and adapter", [q.canary_throttle, q.canary_acknowledge], r),

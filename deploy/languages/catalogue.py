@@ -36,6 +36,8 @@ TABLES: Final = (
     "streams.operate.phone:ALOUD",
     "streams.cli.cases:COLUMNS",
     "streams.cli.topics:COLUMNS",
+    "streams.cli.notify:COLUMNS",
+    "streams.notices.letters:REMEDIES",
     "streams.cluster.topics:BOUNDS:1",
     "streams.config:RESTARTS",
     "streams.feeds.presets:PRESETS:about",
@@ -79,6 +81,9 @@ WORDS: Final = (
     "replayed_to", *(fate.value for fate in LetterStatus), "not listed (--limit)",
     "repeats of a letter, not counted", "records that are no dead letters",
     "name", "value", "default",
+    # why a platform is told or not; columns of the month's figures
+    "digest", "at_once", "few", "quiet", "told", "nobody", "not_yet", "day", "floods", "before",
+    "after", "platform",
     # of the command line's library
     "Arguments", "Options", "Commands", "required", "default: {default}", "env var: {var}",
     "(dynamic)", "Missing command.", "Aborted!", "Show this message and exit.",

@@ -340,6 +340,22 @@ SYMPTOM_ALERTS: Final = (
         "it is older than who writes them: such an adapter obeys none of the leases.",
     ),
     Alert(
+        "OtpguardNoticesFailing", "warning",
+        f"{q.notices_failed.at(RULES)} >= 5 or {q.notice_channel.at(RULES)} == 0", "2m", "10m",
+        (q.notices, q.notices_failed, q.notice_channel, q.notice_retries),
+        "Victims are not told.",
+        "The notifier {{ $labels.job }} cannot get notices to the SMSC, or does not know what "
+        "became of them. Leases hold all the same; victims do not know why.",
+    ),
+    Alert(
+        "OtpguardNoticeCapReached", "warning",
+        f"{q.notice_cap.at(RULES)} > 0", "2m", "10m",
+        (q.notice_cap, q.notices_waiting, q.notices_capped),
+        "More victims are to be told than a minute may have.",
+        "The notifier {{ $labels.job }} sends all that notify.per_minute allows, and more are due. "
+        "A campaign is under way, or the detector is wrong.",
+    ),
+    Alert(
         "OtpguardFalseAlarms", "warning",
         f"{q.false_alarms.at(RULES)} >= 3 and {q.false_alarms.at(RULES)} > on () group_left () "
         f"0.05 * {q.throttles_enforced.at(RULES)}", "5m", "1h",

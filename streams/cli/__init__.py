@@ -46,6 +46,8 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
         "Say what enforcement would refuse.",
     ),
     "desk": ("streams.cli.desk:app", "Keep what people need to know of cases."),
+    "notify": ("streams.cli.notify:app", "Tell victims, and the platforms that were used."),
+    "report": ("streams.cli.report:report", "Count a month, for regulator and management."),
     "gate": ("streams.cli.gate:app", "Answer a gateway's one question about each message."),
     "enforce": ("streams.cli.enforce:app", "Make a gateway hold the leases."),
     "feed": ("streams.cli.feed:app", "Bring a carrier's own events into the input topic."),

@@ -171,6 +171,7 @@ def acls(
       duty       mode, and allow for everyone
       desk       the abuse desk: reads cases and audit, says words, writes the audit
       notifier   notify: reads cases, writes notices
+      replies    with notifier, where victims may reply: reads messages from phones
       signal     answers banks; writes the audit
       auditor    audit: reads who saw or did what
       analyst    shadow-report, calibrate: reads events and leases

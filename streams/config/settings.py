@@ -20,9 +20,12 @@ from streams.config.sections import (
     Input,
     Kafka,
     Kannel,
+    Notify,
     Recognise,
     Redis,
+    Reports,
     Section,
+    Smpp,
     Topics,
     Webhook,
     WorkerSettings,
@@ -92,6 +95,9 @@ class Settings(BaseModel):
     gate: GateSettings = Field(default_factory=GateSettings)
     canary: Canary = Field(default_factory=Canary)
     desk: DeskSettings = Field(default_factory=DeskSettings)
+    notify: Notify = Field(default_factory=Notify)
+    smpp: Smpp = Field(default_factory=Smpp)
+    reports: Reports = Field(default_factory=Reports)
 
     def __init__(self, **given: Any) -> None:
         super().__init__(**given)

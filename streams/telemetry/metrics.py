@@ -58,6 +58,13 @@ GATE_WHYS: Final = (
 GATE_OUTCOMES: Final = (
     "published", "bypassed", "refused", "queue_full", "spool_full", "disk_failed",
 )  # fmt: skip
+NOTICE_KINDS: Final = (
+    "victim_start", "victim_opened", "victim_end", "victim_released", "platform",
+)  # fmt: skip
+NOTICE_STATES: Final = ("sent", "failed", "suppressed")
+NOTICE_REPLIES: Final = (
+    "opened", "old", "unvouched", "unreadable", "no_lease", "not_told", "daily",
+)  # fmt: skip
 ACK_STATES: Final = ("applied", "ignored", "failed", "expired")
 
 _FAST_S: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
@@ -66,7 +73,7 @@ _ANSWER_S: Final = (
 )  # fmt: skip
 _DELAY_S: Final = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)  # 1 s: the SLO
 
-Role = Literal["worker", "adapter", "feed", "canary", "gate", "indexer"]
+Role = Literal["worker", "adapter", "feed", "canary", "gate", "indexer", "notifier"]
 _ALL: Final[tuple[Role, ...]] = get_args(Role)
 
 
@@ -87,6 +94,7 @@ _ADAPTER: Final[tuple[Role, ...]] = ("adapter", "gate")  # a gate has an adapter
 _MODAL: Final[tuple[Role, ...]] = ("worker", "adapter", "gate")
 _GATE: Final[tuple[Role, ...]] = ("gate",)
 _FEED: Final[tuple[Role, ...]] = ("feed",)
+_NOTIFIER: Final[tuple[Role, ...]] = ("notifier",)
 _CANARY: Final[tuple[Role, ...]] = ("canary",)
 _INDEXER: Final[tuple[Role, ...]] = ("indexer",)
 
@@ -110,7 +118,7 @@ TABLE: Final = (
     Metric("transaction_open_seconds", "gauge", "seconds",
            "Since an open transaction of the input holds records back, of the oldest."),
     Metric("broker_silence_seconds", "gauge", "seconds", "Since a broker last answered.",
-           roles=_MODAL),
+           roles=("worker", "adapter", "gate", "notifier")),
     Metric("loop_silence_seconds", "gauge", "seconds",
            "Since the event loop last beat; it beats four times a second."),
     Metric("decision_delay_seconds", "histogram", "seconds",
@@ -186,7 +194,7 @@ TABLE: Final = (
            roles=_ADAPTER),
     Metric("records_refused_total", "counter", "records",
            "Leases, overrides and acknowledgements that could not be read: newer than the program, "
-           "or bad.", {"kind": REFUSED_KINDS}, roles=("worker", "adapter", "canary")),
+           "or bad.", {"kind": REFUSED_KINDS}, roles=("worker", "adapter", "canary", "notifier")),
     Metric("feed_events_total", "counter", "events", "Events that a feed took in, by outcome.",
            {"outcome": FEED_OUTCOMES}, roles=_FEED),
     Metric("feed_backlog_events", "gauge", "events", "Events that wait for the feed.",
@@ -236,6 +244,23 @@ TABLE: Final = (
            "Since the case store last held everything that was on its topics.", roles=_INDEXER),
     Metric("index_records_behind", "gauge", "records",
            "Records that the indexer knows of and has not read.", roles=_INDEXER),
+    Metric("notices_total", "counter", "notices", "Notices by kind and what became of them.",
+           {"kind": NOTICE_KINDS, "state": NOTICE_STATES}, roles=_NOTIFIER),
+    Metric("notices_waiting", "gauge", "notices", "Notices that are due.", roles=_NOTIFIER),
+    Metric("notices_capped_total", "counter", "notices",
+           "Notices that were given up because more were due than a minute may have.",
+           roles=_NOTIFIER),
+    Metric("notice_cap_reached", "gauge", "bool",
+           "1 while notices wait because the minute has all that it may have.", roles=_NOTIFIER),
+    Metric("notice_channel_up", "gauge", "bool", "1 unless the last notice was not taken.",
+           roles=_NOTIFIER),
+    Metric("notice_retries_total", "counter", "tries",
+           "Tries after which a notice had certainly not gone.", roles=_NOTIFIER),
+    Metric("notice_delay_seconds", "histogram", "seconds",
+           "From a notice's being due to its being taken.", buckets=_DELAY_S, roles=_NOTIFIER),
+    Metric("notice_replies_total", "counter", "replies",
+           "Replies of victims by what became of them.", {"outcome": NOTICE_REPLIES},
+           roles=_NOTIFIER),
 )  # fmt: skip
 
 
