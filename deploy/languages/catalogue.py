@@ -34,6 +34,7 @@ TABLES: Final = (
     "streams.operate.explain:KINDS",
     "streams.operate.cases:SAYS",
     "streams.operate.phone:ALOUD",
+    "streams.evidence.gaps:GAPS",
     "streams.cli.cases:COLUMNS",
     "streams.cli.topics:COLUMNS",
     "streams.cluster.topics:BOUNDS:1",

@@ -36,6 +36,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "cases": ("streams.cli.cases:app", "See who is attacked, and what is done about it."),
     "phone": ("streams.cli.phone:phone", "Say what to tell a caller, while on the line."),
     "explain": ("streams.cli.explain:explain", "Say why a recipient is throttled."),
+    "evidence": ("streams.cli.evidence:app", "Hand over a case as evidence, and verify it."),
     "release": ("streams.cli.override:release", "Take back the lease of a recipient."),
     "allow": ("streams.cli.override:allow", "Let the codes of one more platform pass."),
     "exempt": ("streams.cli.override:exempt", "Never throttle a recipient."),

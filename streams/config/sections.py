@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, Self
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
@@ -576,6 +577,44 @@ class GateSettings(Section):
                     "who is under attack"
                 ).format(host=self.host)
             )
+        return self
+
+
+class EvidenceSettings(Section):
+    """Evidence packs: who makes them, by which key."""
+
+    unit: str = Field(
+        "", description="name of the unit that provides evidence, for the cover sheet"
+    )
+    contact: str = Field("", description="address and telephone of the unit, for the cover sheet")
+    zone: str = Field(
+        "Asia/Shanghai",
+        description="zone of the local times in reports, which have UTC beside them (IANA name)",
+    )
+    key: SecretStr = Field(SecretStr(""), description="the pack key in PEM; better as key_file")
+    key_file: Path | None = Field(
+        None,
+        description="file of the pack key, that `otpguard evidence key new` makes; nobody but its "
+        "owner may read it",
+    )
+    signers_file: Path | None = Field(
+        None,
+        description="list of successors, that `otpguard evidence key rotate` writes; goes into "
+        "every pack, so that who knows an earlier fingerprint can check it",
+    )
+    tsa_url: str = Field(
+        "", description="time-stamping authority (RFC 3161); empty: tokens are brought by hand"
+    )
+
+    @model_validator(mode="after")
+    def _there(self) -> Self:
+        try:
+            ZoneInfo(self.zone)
+        except (ZoneInfoNotFoundError, ValueError):
+            raise ValueError(tr("zone {zone!r}: no such zone").format(zone=self.zone)) from None
+        _check_url(self, "tsa_url")
+        if self.key_file is not None and self.key.get_secret_value():
+            raise ValueError(tr("{name} and {name}_file exclude each other").format(name="key"))
         return self
 
 

@@ -13,6 +13,7 @@ from streams.config.sections import (
     Canary,
     Detect,
     Enforce,
+    EvidenceSettings,
     Feed,
     GateSettings,
     Http,
@@ -90,6 +91,7 @@ class Settings(BaseModel):
     webhook: Webhook = Field(default_factory=Webhook)
     gate: GateSettings = Field(default_factory=GateSettings)
     canary: Canary = Field(default_factory=Canary)
+    evidence: EvidenceSettings = Field(default_factory=EvidenceSettings)
 
     def __init__(self, **given: Any) -> None:
         super().__init__(**given)

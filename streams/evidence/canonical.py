@@ -72,3 +72,8 @@ def decoded(text: Any) -> bytes:
     if encoded(data) != text:
         raise PackError("base64 with bits to spare")
     return data
+
+
+def entry(path: str, data: bytes) -> dict[str, Any]:
+    """Return what a manifest says of a file."""
+    return {"bytes": len(data), "path": path, "sha256": sha256(data), "sm3": sm3(data)}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC
 from types import MappingProxyType
 from typing import Any, Final
@@ -14,11 +14,17 @@ GAPS: Final = MappingProxyType(
     {
         "no_text": "No text of a message and no code is in this pack: none was kept. The texts are "
         "on the phone that received them.",
-        "no_events": "No record tells of single messages (sender number, message id, gateway): "
+        "no_messages": "No record tells of single messages (sender number, message id, gateway): "
         "only the first message of each platform is told of, without them.",
-        "events_cut": "Single messages beyond the bound of an hour are told of by count only.",
-        "first_only": "Of each platform the first message within 24 hours is listed; repeats are "
-        "in the counts.",
+        "earlier": "Of the time before the throttle only the first message of each platform is "
+        "told of, without sender number and message id.",
+        "counted": "{passed} messages that passed and {refused} that were to be refused are told "
+        "of by count only: no more than 600 in an hour are listed.",
+        "missing": "{n} single messages are missing in the middle: their records are not there.",
+        "class_only": "Of messages that pass, those of platforms that the number knows and of "
+        "trusted ones are told of by class only.",
+        "fate": "Whether a single message was refused is told by what the lease orders, not by "
+        "what the gateway did; gateways tell counts.",
         "shadow": "The system ran in shadow: it decided, and no gateway refused anything.",
         "no_acks": "No gateway's answer about a lease is there: whether anything was refused is "
         "not known.",
@@ -32,6 +38,8 @@ GAPS: Final = MappingProxyType(
         "token": "The recipient is a token; whose number it is, only the operator can say.",
         "words": "Of the operator's words about one number only the last of each kind is kept by "
         "the topic.",
+        "settings": "The settings in this pack are not those by which every record was decided "
+        "(their fingerprints differ): a repetition needs those.",
         "open": "The case was not over when the pack was made.",
         "claims": "A sender number is as it was submitted: it is a claim, and can be forged.",
     }
@@ -39,13 +47,15 @@ GAPS: Final = MappingProxyType(
 """Each gap in a sentence."""
 
 
-def gaps(chosen: Chosen) -> Iterator[tuple[str, dict[str, int]]]:
-    """Yield the gaps of a case: their names in GAPS, and the figures in their sentences."""
+def gaps(chosen: Chosen, settings: str) -> Iterator[tuple[str, dict[str, int]]]:
+    """Yield the gaps of a case: their names in GAPS, and the figures in their sentences.
+
+    `settings` is the fingerprint of those that lie in the pack.
+    """
     case = chosen.case
     yield "no_text", {}
     yield "claims", {}
-    yield "first_only", {}
-    yield "no_events", {}
+    yield from _of_messages(chosen)
     if case.last.level:
         yield "open", {}
     if case.last.mode == "shadow":
@@ -65,6 +75,8 @@ def gaps(chosen: Chosen) -> Iterator[tuple[str, dict[str, int]]]:
             yield "no_count", {"n": len(leases) - len(counted), "all": len(leases)}
     if partial := sum(each.since_ms is not None for each in case.records):
         yield "partial", {"n": partial}
+    if any(record.config != settings for record in case.records):
+        yield "settings", {}
     if lines := sum("line" in each.at for each in chosen.records):
         yield "lines", {"n": lines}
     if ":" in case.last.recipient:
@@ -73,15 +85,35 @@ def gaps(chosen: Chosen) -> Iterator[tuple[str, dict[str, int]]]:
         yield "words", {}
 
 
+def _of_messages(chosen: Chosen) -> Iterator[tuple[str, dict[str, int]]]:
+    incidents = sorted(chosen.of("incident"), key=lambda each: (each.first, each.revision))
+    if not incidents:
+        yield "no_messages", {}
+        return
+    yield "earlier", {}
+    yield "class_only", {}
+    yield "fate", {}
+    unlisted = [each.unlisted for each in incidents if each.unlisted is not None]
+    if unlisted:
+        passed, refused = (sum(counts) for counts in zip(*unlisted, strict=True))
+        yield "counted", {"passed": passed, "refused": refused}
+    expected = missing = 0
+    for each in incidents:
+        missing += max(0, each.first - expected)
+        expected = max(expected, each.first + len(each.messages))
+    if missing:
+        yield "missing", {"n": missing}
+
+
 def told(gap: str, figures: dict[str, int]) -> str:
     """Return a gap's sentence in the language in use."""
     return tr(GAPS[gap]).format(**figures)
 
 
-def documents(chosen: Chosen) -> list[dict[str, Any]]:
-    """Return the gaps for a manifest, in both languages."""
+def documents(gaps_: Iterable[tuple[str, dict[str, int]]]) -> list[dict[str, Any]]:
+    """Return gaps for a manifest, in both languages."""
     found = []
-    for gap, figures in gaps(chosen):
+    for gap, figures in gaps_:
         told_in = {}
         for tag in (ENGLISH, CHINESE):
             with speaking(tag, UTC):

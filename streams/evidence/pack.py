@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, Final
@@ -11,37 +11,34 @@ from typing import Any, Final
 from streams import __version__
 from streams.errors import UsageError
 from streams.evidence import envelope
-from streams.evidence.canonical import FORMAT, PackError, canonical, parsed, sha256, sm3
-from streams.evidence.gaps import documents
+from streams.evidence.canonical import FORMAT, PackError, canonical, entry, parsed, sha256, sm3
+from streams.evidence.gaps import documents, gaps
 from streams.evidence.keys import PackKey
-from streams.evidence.records import Chosen, lines_of
+from streams.evidence.names import (
+    COVER,
+    MANIFEST,
+    PROOFS,
+    RECORDS,
+    SETTINGS,
+    SHIPPED,
+    SIGNERS,
+    STAMP,
+    TOKEN,
+)
+from streams.evidence.records import SINGLE, Chosen, lines_of
 from streams.evidence.report import Cover, Seal, pages
 from streams.evidence.tree import MerkleTree
 from streams.language import tr
 
-MANIFEST: Final = "manifest.dsse.json"
-RECORDS: Final = "records.jsonl"
-PROOFS: Final = "proofs.json"
-SIGNERS: Final = "signers.jsonl"
-COVER: Final = "cover.json"
-SETTINGS: Final = "settings.toml"
-TOKEN: Final = "manifest.tsr"  # noqa: S105 - a file's name
-STAMP: Final = "timestamp.dsse.json"
-SHIPPED: Final = {
-    "verify.py": "standalone.py",
-    "verify.html": "verify.html",
-    "README.txt": "README.txt",
-}
-"""Files of every pack -> those of this package that they are."""
-
 METHOD: Final = (
-    "records.jsonl: one record a line, JSON by RFC 8785. Each line's prev is the SHA-256 of the line "
-    "before without its end; the first's that of '" + FORMAT + "', a line feed and the episode's id. "
-    "chain_head is the SHA-256 of the last line. tree_root is the Merkle tree hash of RFC 9162, 2.1, "
-    "over the lines. Files: SHA-256 and SM3 (GB/T 32905-2016). Signatures: DSSE v1, Ed25519 (RFC "
-    "8032) and ECDSA on P-256 with SHA-256 as r and s; both have to be good. The signer's "
-    "fingerprint, SHA-256 over both public keys in DER, is to be had from the signer."
-)  # fmt: skip
+    "records.jsonl: one record a line, JSON by RFC 8785. Each line's prev is the SHA-256 of the "
+    "line before without its end; the first's that of '" + FORMAT + "', a line feed and the "
+    "episode's id. chain_head is the SHA-256 of the last line. tree_root is the Merkle tree hash "
+    "of RFC 9162, 2.1, over the lines. Messages of an incident's record are lines of their own, "
+    "and their number stands in their place. Files: SHA-256 and SM3 (GB/T 32905-2016). Signatures: "
+    "DSSE v1, Ed25519 (RFC 8032) and ECDSA on P-256 with SHA-256 as r and s; both have to be good. "
+    "The signer's fingerprint, SHA-256 over both public keys in DER, is to be had from the signer."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +49,9 @@ class Making:
     at: str  # time of signing, ISO 8601
     cover: Cover
     settings: str  # TOML: those that decisions depend on
+    fingerprint: str  # theirs
     signers: bytes = b""  # list of successors, if keys were changed
+    more: Mapping[str, bytes] = field(default_factory=dict)  # files that the settings name
 
 
 def make(chosen: Chosen, making: Making, folder: Path) -> dict[str, Any]:
@@ -67,7 +66,7 @@ def make(chosen: Chosen, making: Making, folder: Path) -> dict[str, Any]:
         raise UsageError(tr("no pack: {error}").format(error=error)) from None
     records = b"".join(line + b"\n" for line in lines)
     tree_root = MerkleTree(lines).root.hex()
-    found = documents(chosen)
+    found = list(gaps(chosen, making.fingerprint))
     seal = Seal(
         signer=key.public.fingerprint,
         chain_head=sha256(lines[-1]),
@@ -84,8 +83,9 @@ def make(chosen: Chosen, making: Making, folder: Path) -> dict[str, Any]:
         RECORDS: records,
         COVER: canonical(cover) + b"\n",
         SETTINGS: making.settings.encode(),
-        **pages(chosen, making.cover, seal, records),
+        **pages(chosen, making.cover, seal, records, found),
         **shipped(),
+        **making.more,
     }
     if making.signers:
         written[SIGNERS] = making.signers
@@ -94,7 +94,7 @@ def make(chosen: Chosen, making: Making, folder: Path) -> dict[str, Any]:
         "episode": chosen.episode_id,
         "files": [entry(path, written[path]) for path in sorted(written)],
         "format": FORMAT,
-        "gaps": found,
+        "gaps": documents(found),
         "made": {
             "at": making.at,
             "by": making.cover.unit,
@@ -141,12 +141,7 @@ def extract(pack: Path, platform: str, folder: Path) -> int:
 
 
 def _of_platform(line: Any, platform: str) -> bool:
-    return line["kind"] == "event" and line["record"].get("platform") == platform
-
-
-def entry(path: str, data: bytes) -> dict[str, Any]:
-    """Return what a manifest says of a file."""
-    return {"bytes": len(data), "path": path, "sha256": sha256(data), "sm3": sm3(data)}
+    return line["kind"] in SINGLE and line["record"].get("platform") == platform
 
 
 def shipped() -> dict[str, bytes]:
@@ -156,7 +151,7 @@ def shipped() -> dict[str, bytes]:
 
 
 def write(folder: Path, contents: Mapping[str, bytes]) -> None:
-    """Write files into a new folder that nobody else may read; UsageError if it is there already."""
+    """Write files into a new folder that nobody else may read; UsageError if it exists."""
     try:
         folder.mkdir(mode=0o700, parents=True)
         for name, data in contents.items():

@@ -1,4 +1,4 @@
-"""The report of a pack, for people: cover sheet, course of events, gaps; HTML and PDF/A-3, two languages.
+"""The report of a pack, for people, in two languages: HTML and PDF/A-3, cover sheet to gaps.
 
 The cover sheet has the fields that item 14 of the 2022 opinion on the procedure of network crime
 names: number of the legal request, electronic seal of the unit, check values, their method.
@@ -6,13 +6,12 @@ names: number of the legal request, electronic seal of the unit, check values, t
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from streams.evidence.gaps import gaps
 from streams.evidence.gaps import told as gap_told
 from streams.evidence.records import Chosen
 from streams.language import CHINESE, ENGLISH, moment, speaking, tr, trn, zone_name
@@ -66,7 +65,10 @@ class Seal:
     config: str
 
 
-def pages(chosen: Chosen, cover: Cover, seal: Seal, records: bytes) -> dict[str, bytes]:
+Gaps = Sequence[tuple[str, dict[str, int]]]
+
+
+def pages(chosen: Chosen, cover: Cover, seal: Seal, records: bytes, gaps: Gaps) -> dict[str, bytes]:
     """Return file name -> contents of the reports; the PDF has the records attached.
 
     They say nothing of when they were made, so that a pack made again has the same.
@@ -74,13 +76,13 @@ def pages(chosen: Chosen, cover: Cover, seal: Seal, records: bytes) -> dict[str,
     made: dict[str, bytes] = {}
     for tag, name in NAMES.items():
         with speaking(tag, ZoneInfo(cover.zone)):
-            page = html(chosen, cover, seal)
+            page = html(chosen, cover, seal, gaps)
         made[f"{name}.html"] = page.encode()
         made[f"{name}.pdf"] = pdf(page, records, chosen, seal)
     return made
 
 
-def html(chosen: Chosen, cover: Cover, seal: Seal) -> str:
+def html(chosen: Chosen, cover: Cover, seal: Seal, gaps: Gaps) -> str:
     """Return the report in the language and on the clock in use."""
     case, last = chosen.case, chosen.case.last
     told = explain(last)
@@ -106,10 +108,10 @@ def html(chosen: Chosen, cover: Cover, seal: Seal) -> str:
             for each, row in zip(last.sightings, told.sightings, strict=True)
         ],
         events=list(_events(chosen))[:EVENTS_MAX],
-        events_all=len(chosen.of("event")),
+        events_all=len(chosen.of("message")),
         leases=list(_leases(chosen)),
         words=[spoken(word) for word in chosen.of("word")],
-        gaps=[gap_told(gap, figures) for gap, figures in gaps(chosen)],
+        gaps=[gap_told(gap, figures) for gap, figures in gaps],
         repeat="otpguard evidence repeat . EVENTS.jsonl",
         zone=zone_name(last.at_ms),
     )
@@ -212,17 +214,17 @@ def _facts(chosen: Chosen) -> Iterator[tuple[str, str]]:
     yield tr("messages"), f"{evidence.messages:,}"
     yield tr("platforms"), f"{evidence.platforms:,}"
     yield tr("never seen at this number before"), f"{evidence.novel:,}"
-    yield tr("refused, as far as gateways told"), f"{case.refused:,}"
+    yield tr("refused, as far as gateways told"), f"{chosen.refused:,}"
 
 
 def _events(chosen: Chosen) -> Iterator[tuple[str, ...]]:
-    for each in chosen.of("event"):
+    for each in chosen.of("message"):
         yield (
             moment(each.at_ms),
             utc(each.at_ms),
             each.sender or "-",
-            platform_name(each.platform),
-            each.gateway_id or "-",
+            platform_name(each.platform) if each.platform else tr(each.trust.name.lower()),
+            each.gateway or "-",
             each.message_id or "-",
             tr("would pass") if each.would == "pass" else tr("would be refused"),
         )
@@ -240,8 +242,8 @@ def _leases(chosen: Chosen) -> Iterator[tuple[str, ...]]:
         ]
         yield (
             moment(action.issued_at_ms),
-            moment(action.expires_at_ms),
             utc(action.issued_at_ms),
+            f"{(action.expires_at_ms - action.issued_at_ms) / 60_000:g}",
             f"{action.action_id} {tr(action.verb)} {tr(action.mode)}",
             "; ".join(answers) or tr("no word"),
         )

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from cryptography.x509 import load_pem_x509_certificates
 from rfc3161_client import (
@@ -22,7 +22,10 @@ from rfc3161_client import (
 )
 
 from streams.errors import UnavailableError, UsageError
-from streams.evidence.canonical import PackError, sha256
+from streams.evidence.canonical import PackError, entry, sha256
+from streams.evidence.envelope import TIMESTAMP, signed
+from streams.evidence.keys import PackKey
+from streams.evidence.names import MANIFEST, STAMP, TOKEN
 from streams.language import tr
 
 TIMEOUT_S: Final = 30.0
@@ -84,6 +87,28 @@ def check_token(token: bytes, manifest: bytes, authority: Path | None = None) ->
     if authority is not None:
         _check_signature(token, manifest, authority)
     return StampTime(at)
+
+
+def attach(pack: Path, key: PackKey, token: bytes) -> datetime:
+    """Put a token into a pack, with the signer's record of it; return its time.
+
+    The record makes every byte of the token the signer's word too: an authority does not sign all
+    of its answer. Raise PackError for a token of something else, UsageError for files.
+    """
+    try:
+        manifest = (pack / MANIFEST).read_bytes()
+        at = check_token(token, manifest).at
+        record = signed(key, TIMESTAMP, stamp_value(manifest, token))
+        (pack / TOKEN).write_bytes(token)
+        (pack / STAMP).write_bytes(record)
+    except OSError as error:
+        raise UsageError(f"{pack}: {error.strerror}") from None
+    return at
+
+
+def stamp_value(manifest: bytes, token: bytes) -> dict[str, Any]:
+    """Return what is signed when a token is attached: of which manifest it is, and its bytes."""
+    return {"manifest": sha256(manifest), "token": entry(TOKEN, token)}
 
 
 def _check_signature(token: bytes, manifest: bytes, authority: Path) -> None:

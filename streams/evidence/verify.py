@@ -13,10 +13,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from streams.evidence import envelope, pack
+from streams.evidence import envelope, names
 from streams.evidence.canonical import FORMAT, PackError, parsed, sha256, sm3
 from streams.evidence.keys import PublicKeys, followed
-from streams.evidence.stamp import check_token
+from streams.evidence.stamp import check_token, stamp_value
 from streams.evidence.tree import MerkleTree, leaf_hash, root_of
 
 BYTES_MAX: Final = 256 << 20
@@ -65,28 +65,28 @@ _Found = dict[str, bytes]
 
 
 def _manifest(found: _Found, trusted: str, told: Verdict, _: Path | None) -> Iterator[str]:
-    value, signatures, message = envelope.opened(found.get(pack.MANIFEST, b""), envelope.MANIFEST)
+    value, signatures, message = envelope.opened(found.get(names.MANIFEST, b""), envelope.MANIFEST)
     if value["format"] != FORMAT:
         raise PackError("another format")
     keys = PublicKeys.of(value["signer"])
     told.signer, told.manifest = keys.fingerprint, value
     for kind in envelope.check(signatures, message, keys):
-        yield f"{pack.MANIFEST}: the signature by {kind} is not good"
+        yield f"{names.MANIFEST}: the signature by {kind} is not good"
     if others := len(signatures) - len(envelope.KINDS):
-        yield f"{pack.MANIFEST}: {others} signatures of a kind that is not known here"
-    known = followed(trusted, envelope.successors(found.get(pack.SIGNERS, b"")))
+        yield f"{names.MANIFEST}: {others} signatures of a kind that is not known here"
+    known = followed(trusted, envelope.successors(found.get(names.SIGNERS, b"")))
     if keys.fingerprint not in known:
         yield f"signed by {keys.fingerprint}, which is not the fingerprint that was given"
 
 
 def _files(found: _Found, _: str, told: Verdict, __: Path | None) -> Iterator[str]:
-    told.extract = pack.PROOFS in found
-    apart = {pack.MANIFEST, pack.TOKEN, pack.STAMP, *([pack.PROOFS] if told.extract else [])}
+    told.extract = names.PROOFS in found
+    apart = {names.MANIFEST, names.TOKEN, names.STAMP, *([names.PROOFS] if told.extract else [])}
     listed = {each["path"]: each for each in told.manifest["files"]}
     for name in sorted(found.keys() - listed.keys() - apart):
         yield f"{name}: not in the manifest"
     for name, said in listed.items():
-        if told.extract and (name == pack.RECORDS or name not in found):
+        if told.extract and (name == names.RECORDS or name not in found):
             continue  # bound by proofs; or left out
         if name not in found:
             yield f"{name}: missing"
@@ -97,14 +97,14 @@ def _files(found: _Found, _: str, told: Verdict, __: Path | None) -> Iterator[st
 
 
 def _records(found: _Found, _: str, told: Verdict, __: Path | None) -> Iterator[str]:
-    data = found.get(pack.RECORDS, b"")
+    data = found.get(names.RECORDS, b"")
     lines = data.split(b"\n")
     if lines.pop():
         raise PackError("the last line has no end")
     told.records, size = len(lines), told.manifest["records"]
     root = bytes.fromhex(told.manifest["tree_root"])
     if told.extract:
-        proofs = _proofs(found[pack.PROOFS])
+        proofs = _proofs(found[names.PROOFS])
         numbers = [parsed(line)["n"] for line in lines]
         if [str(n) for n in sorted(set(numbers))] != sorted(proofs, key=int) or numbers != sorted(
             set(numbers)
@@ -138,7 +138,7 @@ def _proofs(data: bytes) -> dict[str, list[bytes]]:
 
 
 def _stamp(found: _Found, _: str, told: Verdict, authority: Path | None) -> Iterator[str]:
-    token, record = found.get(pack.TOKEN), found.get(pack.STAMP)
+    token, record = found.get(names.TOKEN), found.get(names.STAMP)
     if token is None and record is None:
         return
     if token is None or record is None:
@@ -146,15 +146,10 @@ def _stamp(found: _Found, _: str, told: Verdict, authority: Path | None) -> Iter
     value, signatures, message = envelope.opened(record, envelope.TIMESTAMP)
     keys = PublicKeys.of(told.manifest["signer"])
     if envelope.check(signatures, message, keys) or len(signatures) != len(envelope.KINDS):
-        yield f"{pack.STAMP}: not signed by the signer of the manifest"
-    if value != stamp_value(found[pack.MANIFEST], token):
-        yield f"{pack.TOKEN}: changed, or of another pack"
+        yield f"{names.STAMP}: not signed by the signer of the manifest"
+    if value != stamp_value(found[names.MANIFEST], token):
+        yield f"{names.TOKEN}: changed, or of another pack"
         return
-    checked = check_token(token, found[pack.MANIFEST], authority)
+    checked = check_token(token, found[names.MANIFEST], authority)
     told.stamped = checked.at.astimezone(dt.UTC).isoformat()
     told.stamp_checked = authority is not None
-
-
-def stamp_value(manifest: bytes, token: bytes) -> dict[str, Any]:
-    """Return what is signed when a token is attached: of which manifest it is, and its bytes."""
-    return {"manifest": sha256(manifest), "token": pack.entry(pack.TOKEN, token)}
