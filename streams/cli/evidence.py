@@ -24,7 +24,14 @@ if TYPE_CHECKING:
     from streams.evidence.records import Chosen, Placed
 
 app = group("Hand over a case as evidence that anybody can verify.")
-keys = group("Make, show and change the key that signs packs.")
+keys = group(
+    r"""Make, show and change the key that signs packs.
+
+    \b
+    Example:
+      otpguard evidence key new --out /etc/otpguard/pack.pem
+    """
+)
 app.add_typer(keys, name="key")
 
 NOT_VERIFIED: Final = 1

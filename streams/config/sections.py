@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, Self
 from urllib.parse import urlsplit
@@ -577,6 +578,63 @@ class GateSettings(Section):
                     "who is under attack"
                 ).format(host=self.host)
             )
+        return self
+
+
+class DeskSettings(Section):
+    """The desk's case store: where it is, how long it remembers, and who it knows by token."""
+
+    store: str = Field(
+        "sqlite:////var/lib/otpguard/desk.db",
+        description="URL of the case store: a file of SQLite (an index is put beside it), or "
+        "postgresql+psycopg://user@host/database, where several machines have a console",
+    )
+    password: SecretStr = Field(SecretStr(""), description="of PostgreSQL; better as password_file")
+    password_file: Path | None = Field(None, description="file that holds the password")
+    cases_days: int = Field(
+        180,
+        ge=1,
+        le=3_650,
+        description="a case, its leases, messages, notices and words about its number are kept "
+        "for so long after its end; six months are what the Cybersecurity Law (Art. 21) asks of "
+        "network logs",
+    )
+    audit_days: int = Field(
+        180, ge=180, le=3_650, description="lines of the audit are kept, six months at least"
+    )
+    papers_days: int = Field(
+        1_095,
+        ge=1,
+        le=3_650,
+        description="notes, calls, appeals and proposals are kept: three years, as the records of "
+        "impact assessments (PIPL Art. 56)",
+    )
+    batch_records_max: int = Field(
+        2_000,
+        ge=1,
+        le=50_000,
+        description="records in one transaction; more are hardly faster, and others wait longer",
+    )
+    stale_s: Seconds = Field(
+        60,
+        description="an index that is further behind is called stale wherever it is shown; it is "
+        "written to each second",
+    )
+    token_key_files: dict[str, Path] = Field(
+        default_factory=dict,
+        description="key id -> file of the key with which feeds make tokens of numbers "
+        "(HMAC-SHA-256 of the E.164 digits): a number that is typed is looked for by its tokens "
+        "too; whoever has a key can undo the tokens, so give it to the desk alone",
+    )
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        _read_secret(self, "password")
+        for key_id, path in self.token_key_files.items():
+            if not re.fullmatch("[0-9A-Za-z_-]{1,16}", key_id):
+                raise ValueError(tr("token_key_files: {key} is no key id").format(key=key_id))
+            if not path.is_file():
+                raise ValueError(tr("no such file: {path}").format(path=path))
         return self
 
 

@@ -11,6 +11,7 @@ from detectors.defaults import EPOCH, WITH_HOT
 from streams import __version__
 from streams.config.sections import (
     Canary,
+    DeskSettings,
     Detect,
     Enforce,
     EvidenceSettings,
@@ -91,6 +92,7 @@ class Settings(BaseModel):
     webhook: Webhook = Field(default_factory=Webhook)
     gate: GateSettings = Field(default_factory=GateSettings)
     canary: Canary = Field(default_factory=Canary)
+    desk: DeskSettings = Field(default_factory=DeskSettings)
     evidence: EvidenceSettings = Field(default_factory=EvidenceSettings)
 
     def __init__(self, **given: Any) -> None:

@@ -12,12 +12,15 @@ from datetime import UTC, datetime, tzinfo
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
+from markupsafe import Markup
+
 from streams.evidence.gaps import told as gap_told
 from streams.evidence.records import Chosen
 from streams.language import CHINESE, ENGLISH, moment, speaking, tr, trn, zone_name
 from streams.operate.cases import SAYS, doing, spoken
 from streams.operate.explain import explain, platform_name
 from streams.page import environment
+from streams.shown import shown
 
 NAMES: Final = {CHINESE: "report.zh", ENGLISH: "report.en"}
 EVENTS_MAX: Final = 600
@@ -220,14 +223,18 @@ def _facts(chosen: Chosen) -> Iterator[tuple[str, str]]:
 def _events(chosen: Chosen) -> Iterator[tuple[str, ...]]:
     for each in chosen.of("message"):
         yield (
-            moment(each.at_ms),
-            utc(each.at_ms),
-            each.sender or "-",
+            f"{moment(each.at_ms)} {utc(each.at_ms)}",
+            _whole(each.sender or "-"),
             platform_name(each.platform) if each.platform else tr(each.trust.name.lower()),
             each.gateway or "-",
-            each.message_id or "-",
+            _whole(each.message_id or "-") if len(each.message_id) < 16 else each.message_id,
             tr("would pass") if each.would == "pass" else tr("would be refused"),
         )
+
+
+def _whole(text: str) -> Markup:
+    """Text that no line end cuts: a number is to be read and copied whole."""
+    return Markup('<span class="whole">{}</span>').format(shown(text))
 
 
 def _leases(chosen: Chosen) -> Iterator[tuple[str, ...]]:

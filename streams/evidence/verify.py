@@ -24,7 +24,7 @@ BYTES_MAX: Final = 256 << 20
 
 
 @dataclass(slots=True)
-class Verdict:
+class PackVerdict:
     """Everything that was wrong, and what the pack says; empty `wrong` means: as it was made."""
 
     wrong: list[str] = field(default_factory=list)
@@ -36,13 +36,13 @@ class Verdict:
     stamp_checked: bool = False  # against the authority's certificate
 
 
-def verify(folder: Path, trusted: str, *, authority: Path | None = None) -> Verdict:
+def verify(folder: Path, trusted: str, *, authority: Path | None = None) -> PackVerdict:
     """Return the verdict on a pack; never raises for one that is not as it was made.
 
     `trusted` is the signer's fingerprint from elsewhere; `authority` the certificates of the
     time-stamping authority in PEM, if its token is to be checked.
     """
-    told = Verdict()
+    told = PackVerdict()
     found: dict[str, bytes] = {}
     for path in sorted(folder.iterdir()):
         if not path.is_file() or path.is_symlink() or path.stat().st_size > BYTES_MAX:
@@ -64,7 +64,7 @@ def verify(folder: Path, trusted: str, *, authority: Path | None = None) -> Verd
 _Found = dict[str, bytes]
 
 
-def _manifest(found: _Found, trusted: str, told: Verdict, _: Path | None) -> Iterator[str]:
+def _manifest(found: _Found, trusted: str, told: PackVerdict, _: Path | None) -> Iterator[str]:
     value, signatures, message = envelope.opened(found.get(names.MANIFEST, b""), envelope.MANIFEST)
     if value["format"] != FORMAT:
         raise PackError("another format")
@@ -79,7 +79,7 @@ def _manifest(found: _Found, trusted: str, told: Verdict, _: Path | None) -> Ite
         yield f"signed by {keys.fingerprint}, which is not the fingerprint that was given"
 
 
-def _files(found: _Found, _: str, told: Verdict, __: Path | None) -> Iterator[str]:
+def _files(found: _Found, _: str, told: PackVerdict, __: Path | None) -> Iterator[str]:
     told.extract = names.PROOFS in found
     apart = {names.MANIFEST, names.TOKEN, names.STAMP, *([names.PROOFS] if told.extract else [])}
     listed = {each["path"]: each for each in told.manifest["files"]}
@@ -96,7 +96,7 @@ def _files(found: _Found, _: str, told: Verdict, __: Path | None) -> Iterator[st
             yield f"{name}: changed"
 
 
-def _records(found: _Found, _: str, told: Verdict, __: Path | None) -> Iterator[str]:
+def _records(found: _Found, _: str, told: PackVerdict, __: Path | None) -> Iterator[str]:
     data = found.get(names.RECORDS, b"")
     lines = data.split(b"\n")
     if lines.pop():
@@ -137,7 +137,7 @@ def _proofs(data: bytes) -> dict[str, list[bytes]]:
     return proofs
 
 
-def _stamp(found: _Found, _: str, told: Verdict, authority: Path | None) -> Iterator[str]:
+def _stamp(found: _Found, _: str, told: PackVerdict, authority: Path | None) -> Iterator[str]:
     token, record = found.get(names.TOKEN), found.get(names.STAMP)
     if token is None and record is None:
         return
