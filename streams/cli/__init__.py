@@ -46,6 +46,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
         "Say what enforcement would refuse.",
     ),
     "gate": ("streams.cli.gate:app", "Answer a gateway's one question about each message."),
+    "signal": ("streams.cli.signal:app", "Tell banks that a number is being flooded."),
     "enforce": ("streams.cli.enforce:app", "Make a gateway hold the leases."),
     "feed": ("streams.cli.feed:app", "Bring a carrier's own events into the input topic."),
     "dlq": ("streams.cli.dlq:app", "See what was refused, and send it in again."),

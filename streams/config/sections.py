@@ -31,7 +31,9 @@ if TYPE_CHECKING:
     from detectors.leases.rails import RailParams
 
 LOOPBACK: Final = ("127.0.0.1", "::1", "localhost")
-PORTS: Final = {"worker": 9464, "adapter": 9465, "feed": 9466, "canary": 9467, "gate": 9468}
+PORTS: Final = {
+    "worker": 9464, "adapter": 9465, "feed": 9466, "canary": 9467, "gate": 9468, "signal": 9472,
+}  # fmt: skip
 """Kind of process -> where it serves metrics and health, so that one of each fits on a machine."""
 
 Seconds = Annotated[float, Field(gt=0)]
@@ -676,6 +678,44 @@ class EvidenceSettings(Section):
         return self
 
 
+class SignalSettings(Section):
+    """The signal to banks, which is answered from the desk's case store."""
+
+    host: str = Field("127.0.0.1", description="address to listen on; any but loopback needs TLS")
+    port: int = Field(9091, ge=1, le=65_535, description="port to listen on")
+    cert_file: Path | None = Field(None, description="PEM of the server's certificate chain")
+    key_file: Path | None = Field(None, description="PEM of its key")
+    client_ca_file: Path | None = Field(
+        None, description="PEM of the authorities of client certificates; none: tokens only"
+    )
+    clients_file: Path | None = Field(
+        None, description="TOML of the banks that may ask: scopes, quotas, own platforms"
+    )
+    issuer: str = Field("", description="`iss` that access tokens must have")
+    audience: str = Field("", description="`aud` that access tokens must have")
+    jwks_file: Path | None = Field(None, description="keys of the authorisation server (JWKS)")
+    jwks_url: str = Field("", description="the same by URL, read again every ten minutes")
+    number_claim: str = Field(
+        "phone_number", description="claim by which a three-legged token names its number"
+    )
+    stale_s: Seconds = Field(
+        60, description="an index that is further behind answers 503, never that there is no flood"
+    )
+
+    @model_validator(mode="after")
+    def _safe(self) -> Self:
+        _check_url(self, "jwks_url")
+        if self.host not in LOOPBACK and (self.cert_file is None or self.key_file is None):
+            raise ValueError(
+                tr("host {host} is not loopback: cert_file and key_file are needed").format(
+                    host=self.host
+                )
+            )
+        if (self.jwks_file or self.jwks_url) and not (self.issuer and self.audience):
+            raise ValueError(tr("tokens are checked by issuer and audience: name both"))
+        return self
+
+
 class Http(Section):
     """Metrics and health."""
 
@@ -685,8 +725,8 @@ class Http(Section):
         ge=0,
         le=65_535,
         description="0: any free; none: the first of its kind of process, worker 9464 (the usual "
-        "port of exporters), adapter 9465, feed 9466, canary 9467, gate 9468. Processes "
-        "that share a file need it in their own environment, OTPGUARD_HTTP_PORT",
+        "port of exporters), adapter 9465, feed 9466, canary 9467, gate 9468, signal 9472. "
+        "Processes that share a file need it in their own environment, OTPGUARD_HTTP_PORT",
     )
 
     def port_of(self, kind: str) -> int:

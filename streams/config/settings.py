@@ -24,6 +24,7 @@ from streams.config.sections import (
     Recognise,
     Redis,
     Section,
+    SignalSettings,
     Topics,
     Webhook,
     WorkerSettings,
@@ -94,6 +95,7 @@ class Settings(BaseModel):
     canary: Canary = Field(default_factory=Canary)
     desk: DeskSettings = Field(default_factory=DeskSettings)
     evidence: EvidenceSettings = Field(default_factory=EvidenceSettings)
+    signal: SignalSettings = Field(default_factory=SignalSettings)
 
     def __init__(self, **given: Any) -> None:
         super().__init__(**given)
