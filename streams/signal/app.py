@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import time
 from collections.abc import Awaitable, Callable
@@ -122,6 +123,7 @@ class Signal:
             if each.certificate_sha256
         }
         self._age: tuple[float, IndexAge | None] = -1e9, None
+        self._asking = asyncio.Lock()
 
     def app(self) -> Starlette:
         """Return the application."""
@@ -234,18 +236,23 @@ class Signal:
 
     async def stale(self) -> bool:
         """Tell if the index is too old for an answer; it is asked twice a second at most."""
-        now = time.monotonic()
         asked, age = self._age
-        if now - asked >= AGE_KEPT_S:
-            self._age = now, age  # others need not ask too
-            try:
-                age = await run_in_threadpool(self.parts.lookup.age)
-            except UnavailableError:
-                age = None
-            self._age = now, age
-            stale = age is None or age.stale(self.parts.stale_ms)
-            self.parts.metrics.put("signal_index_stale", int(stale))
+        if time.monotonic() - asked >= AGE_KEPT_S:
+            async with self._asking:  # who comes meanwhile waits for the same answer
+                asked, age = self._age
+                if time.monotonic() - asked >= AGE_KEPT_S:
+                    age = await self._ask_age()
         return age is None or age.stale(self.parts.stale_ms)
+
+    async def _ask_age(self) -> IndexAge | None:
+        try:
+            age = await run_in_threadpool(self.parts.lookup.age)
+        except UnavailableError:
+            age = None
+        self._age = time.monotonic(), age
+        stale = age is None or age.stale(self.parts.stale_ms)
+        self.parts.metrics.put("signal_index_stale", int(stale))
+        return age
 
 
 def check(signal: Signal, asked: Asked) -> tuple[dict[str, Any], str]:

@@ -8,6 +8,7 @@ ends its chain: the next begins a new one, and none ever forks.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, Final
@@ -17,6 +18,8 @@ import msgspec
 from streams.errors import UnavailableError
 from streams.language import tr
 from streams.wire import AuditRecord, chain_start, chained, encode_audit
+
+log = logging.getLogger(__name__)
 
 WORD_MAX: Final = 256
 PENDING_MAX: Final = 5_000
@@ -69,6 +72,7 @@ class SignalLedger:
             try:
                 await asyncio.to_thread(self._publish, records)
             except Exception as error:  # noqa: BLE001 - of any kind: the chain is not known to go on
+                log.warning("the audit was not written, so nobody is answered: %s", error)
                 self._begin()
                 for _, done in batch:
                     if not done.done():

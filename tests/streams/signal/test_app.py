@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from importlib.resources import files
@@ -251,3 +253,15 @@ def test_no_answer_names_a_platform(bank: Bank) -> None:
     fill(bank.store, *flood(1))
     for path in ("check", "retrieve-date"):
         assert "sig:" not in str(bank.ask(path, {"phoneNumber": NUMBER}))
+
+
+def test_all_of_the_first_questions_at_once_are_answered(bank: Bank) -> None:
+    """Those that came while the index was asked for its age were told that it was stale."""
+
+    def slow(self: FreshLookup) -> IndexAge:
+        time.sleep(0.2)
+        return IndexAge(0, 0)
+
+    with pytest.MonkeyPatch.context() as patched, ThreadPoolExecutor(8) as pool:
+        patched.setattr(FreshLookup, "age", slow)
+        assert not any(pool.map(lambda _: bank.check(), range(8)))
