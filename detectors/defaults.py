@@ -49,3 +49,7 @@ them, or a restart would change what it decides."""
 
 WITH_HOT: Final = 3
 """The first format that has hot platforms."""
+
+WITH_INCIDENTS: Final = 2
+"""The first format that has incidents: a worker that writes 1 records none, or what waits to be
+told would be lost at each restart."""

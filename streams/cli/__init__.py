@@ -45,6 +45,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
         "streams.cli.shadow_report:shadow_report",
         "Say what enforcement would refuse.",
     ),
+    "desk": ("streams.cli.desk:app", "Keep what people need to know of cases."),
     "gate": ("streams.cli.gate:app", "Answer a gateway's one question about each message."),
     "signal": ("streams.cli.signal:app", "Tell banks that a number is being flooded."),
     "enforce": ("streams.cli.enforce:app", "Make a gateway hold the leases."),

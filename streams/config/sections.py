@@ -32,7 +32,8 @@ if TYPE_CHECKING:
 
 LOOPBACK: Final = ("127.0.0.1", "::1", "localhost")
 PORTS: Final = {
-    "worker": 9464, "adapter": 9465, "feed": 9466, "canary": 9467, "gate": 9468, "signal": 9472,
+    "worker": 9464, "adapter": 9465, "feed": 9466, "canary": 9467, "gate": 9468,
+    "indexer": 9470, "signal": 9472,
 }  # fmt: skip
 """Kind of process -> where it serves metrics and health, so that one of each fits on a machine."""
 
@@ -725,8 +726,8 @@ class Http(Section):
         ge=0,
         le=65_535,
         description="0: any free; none: the first of its kind of process, worker 9464 (the usual "
-        "port of exporters), adapter 9465, feed 9466, canary 9467, gate 9468, signal 9472. "
-        "Processes that share a file need it in their own environment, OTPGUARD_HTTP_PORT",
+        "port of exporters), adapter 9465, feed 9466, canary 9467, gate 9468, indexer 9470, signal "
+        "9472. Processes that share a file need it in their own environment, OTPGUARD_HTTP_PORT",
     )
 
     def port_of(self, kind: str) -> int:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from detectors.defaults import EPOCH, WITH_HOT
+from detectors.defaults import EPOCH, WITH_HOT, WITH_INCIDENTS
 from streams import __version__
 from streams.config.sections import (
     Canary,
@@ -182,6 +182,7 @@ class Settings(BaseModel):
                     cold_known=detect.cold_known,
                     enforce_cold=detect.enforce_cold,
                     chronic_days=detect.chronic_days,
+                    incidents=self.worker.state_format >= WITH_INCIDENTS,
                 ),
                 stamps=ClockParams(
                     gateways={

@@ -48,6 +48,7 @@ class Case:
     actions: list[Action] = field(default_factory=list)
     acks: dict[str, list[Ack]] = field(default_factory=dict)  # by action
     words: list[Override] = field(default_factory=list)  # of the operator, about this recipient
+    counted: int = 0  # messages refused, where counts of running leases are known
 
     @property
     def last(self) -> EpisodeRecord:
@@ -57,7 +58,8 @@ class Case:
     @property
     def refused(self) -> int:
         """Messages that gateways say they refused."""
-        return sum(ack.refused_count for acks in self.acks.values() for ack in acks)
+        told = sum(ack.refused_count for acks in self.acks.values() for ack in acks)
+        return max(told, self.counted)
 
     @property
     def enforced(self) -> str:

@@ -71,7 +71,7 @@ _ANSWER_S: Final = (
 )  # fmt: skip
 _DELAY_S: Final = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)  # 1 s: the SLO
 
-Role = Literal["worker", "adapter", "feed", "canary", "gate", "signal"]
+Role = Literal["worker", "adapter", "feed", "canary", "gate", "indexer", "signal"]
 _ALL: Final[tuple[Role, ...]] = get_args(Role)
 
 
@@ -94,6 +94,7 @@ _GATE: Final[tuple[Role, ...]] = ("gate",)
 _SIGNAL: Final[tuple[Role, ...]] = ("signal",)
 _FEED: Final[tuple[Role, ...]] = ("feed",)
 _CANARY: Final[tuple[Role, ...]] = ("canary",)
+_INDEXER: Final[tuple[Role, ...]] = ("indexer",)
 
 TABLE: Final = (
     Metric("events_total", "counter", "records", "Input records by what became of them.",
@@ -233,6 +234,14 @@ TABLE: Final = (
     Metric("gate_spool_up", "gauge", "bool", "1 while the disk takes events.", roles=_GATE),
     Metric("gate_adapter_restarts_total", "counter", "restarts",
            "Times that following the leases had to begin anew.", roles=_GATE),
+    Metric("index_records_total", "counter", "records",
+           "Records that went into the case store.", roles=_INDEXER),
+    Metric("index_unreadable_total", "counter", "records",
+           "Of these, records that were none of their topic's contract.", roles=_INDEXER),
+    Metric("index_lag_seconds", "gauge", "seconds",
+           "Since the case store last held everything that was on its topics.", roles=_INDEXER),
+    Metric("index_records_behind", "gauge", "records",
+           "Records that the indexer knows of and has not read.", roles=_INDEXER),
     Metric("signal_answers_total", "counter", "answers",
            "Answers to banks: done, or the error of CAMARA's.", {"outcome": SIGNAL_OUTCOMES},
            roles=_SIGNAL),

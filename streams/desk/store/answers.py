@@ -1,4 +1,4 @@
-"""What the case store answers: frozen, complete, and free of any table or wire format.
+"""Answers of the case store: frozen, complete, and free of any table or wire format.
 
 Times are milliseconds UTC. Whatever names a person (recipient, sender, note) is given whole: who
 may see how much of it is decided by whoever shows it.

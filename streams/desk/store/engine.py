@@ -11,7 +11,7 @@ import os
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from streams.errors import ConfigError, UnavailableError
@@ -23,6 +23,8 @@ SCHEMAS: Final[dict[Half, str]] = {"index": "otpguard_index", "people": "otpguar
 BUSY_MS: Final = 30_000
 """Longest wait for another process' transaction; the indexer's take a second at most."""
 
+LOCK: Final = 0x6F74_7067  # of PostgreSQL; "otpg"
+
 DRIVERS: Final = ("sqlite", "postgresql+psycopg")
 
 
@@ -30,7 +32,7 @@ def parsed(url: str) -> URL:
     """The URL. Raise ConfigError if it is none, or of a database that is not known here."""
     try:
         read = make_url(url)
-    except ArgumentError:
+    except (ArgumentError, ValueError):  # no URL; no port
         read = None
     if read is None or read.drivername not in DRIVERS or not read.database:
         raise ConfigError(
@@ -49,17 +51,24 @@ def files(url: str) -> dict[Half, Path]:
     return {"people": people, "index": people.with_name(f"{people.stem}-index{people.suffix}")}
 
 
-def engine(url: str, half: Half, password: str = "") -> Engine:
-    """One half of the store. It is opened with the first question."""
+def engine(url: str, half: Half, password: str = "", aside: str = "") -> Engine:
+    """One half of the store. It is opened with the first question.
+
+    With `aside`, an index of this name beside the one that counts.
+    """
     read = parsed(url)
     if read.drivername == "sqlite":
-        return _sqlite(files(url)[half], half)
+        path = files(url)[half]
+        return _sqlite(path.with_name(f"{path.stem}{aside and '-' + aside}{path.suffix}"), half)
     if password:
         read = read.set(password=password)
     made = create_engine(
         read,
         pool_pre_ping=True,
-        connect_args={"options": f"-c search_path={SCHEMAS[half]}", "connect_timeout": 10},
+        connect_args={
+            "options": f"-c search_path={SCHEMAS[half]}{aside and '_' + aside}",
+            "connect_timeout": 10,
+        },
     )
     return made.execution_options(isolation_level="READ COMMITTED")
 
@@ -103,6 +112,12 @@ def _sqlite(path: Path, half: Half) -> Engine:
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
     return made
+
+
+def alone(connection: Connection) -> None:
+    """Wait until no other process makes tables here; SQLite's writers are alone in any case."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": LOCK})
 
 
 def away(error: DBAPIError, url: str) -> UnavailableError:

@@ -11,13 +11,12 @@ from alembic.runtime.environment import EnvironmentContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, text
 
-from streams.desk.store.engine import SCHEMAS
+from streams.desk.store.engine import SCHEMAS, alone
 from streams.desk.store.people_tables import PEOPLE
 from streams.errors import ConfigError
 from streams.language import tr
 
 SCRIPTS: Final = Path(__file__).parent / "migrations"
-LOCK: Final = 0x6F74_7067  # of PostgreSQL; "otpg"
 
 
 def head() -> str:
@@ -36,8 +35,8 @@ def upgrade(people: Engine) -> None:
         if current(connection) == head():
             return
     with people.execution_options(otpguard_writes=True).begin() as connection:
+        alone(connection)
         if connection.dialect.name == "postgresql":
-            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": LOCK})
             for schema in SCHEMAS.values():
                 connection.execute(text(f"CREATE SCHEMA IF NOT EXISTS {schema}"))
         run(connection, head())

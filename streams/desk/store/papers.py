@@ -1,4 +1,4 @@
-"""What people write at the desk: notes, calls, appeals, proposals, legal holds."""
+"""Papers of the desk: notes, calls, appeals, proposals, legal holds."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ from typing import Literal
 
 
 class DeskRole(StrEnum):
-    """What somebody at the desk may do; a person may have several."""
+    """Rights of somebody at the desk; a person may have several."""
 
     AGENT = "agent"  # exact numbers, masked; release, allow, exempt one for a short time
     LEAD = "lead"  # unmask with a reason, long exempts, notes

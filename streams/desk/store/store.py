@@ -21,6 +21,7 @@ from sqlalchemy import (
     and_,
     func,
     inspect,
+    make_url,
     select,
     union_all,
 )
@@ -47,7 +48,7 @@ from streams.desk.store.answers import (
     WordLine,
 )
 from streams.desk.store.campaigns import Flood, campaigns
-from streams.desk.store.engine import away, engine, writing
+from streams.desk.store.engine import alone, away, engine, writing
 from streams.desk.store.migrate import upgrade
 from streams.desk.store.packing import ids_of, unpacked
 from streams.desk.store.papers import Papers
@@ -74,6 +75,7 @@ from streams.operate.cases import Case, collect, doing, standing
 from streams.wire import (
     EVERYONE,
     Ack,
+    Override,
     decode_action,
     decode_episode,
     decode_incident,
@@ -85,6 +87,8 @@ LINES_MAX: Final = 500
 
 CHUNK: Final = 400
 """Values of one `IN`: under SQLite's oldest bound of 999 variables."""
+
+BEHIND: Final = "events_behind"
 
 CAMPAIGN_CASES_MAX: Final = 10_000
 """Newest cases of the span that are compared for campaigns: two days' of a province."""
@@ -109,33 +113,59 @@ class CaseStore:
         password: str = "",
         clock: Callable[[], int] = now_ms,
         tokens: Callable[[str], Iterable[str]] = lambda _: (),
+        aside: str = "",
+        any_format: bool = False,
     ) -> None:
         """Open it, its tables made or migrated where that is needed.
 
-        Raise ConfigError for a URL that is none, or an index of another version (`otpguard desk
-        rebuild` makes that anew); UnavailableError if the database does not answer.
+        With `aside`, with an index of this name in place of the one that counts; with `any_format`
+        whatever that is of, for whoever makes it anew. Raise ConfigError for a URL that is none, or
+        an index of another format; UnavailableError if the database does not answer.
         """
         self.url = url
         self._clock = clock
         self._tokens = tokens
-        self.index = engine(url, "index", password)
+        self.index = engine(url, "index", password, aside)
         self.people = engine(url, "people", password)
         with self._answering():
             upgrade(self.people)
-            self._prepare()
+            found = self._prepare()
+        if found != FORMAT and not any_format:
+            raise ConfigError(
+                tr(
+                    "the index is of format {found}, this program's is {wanted}: `otpguard desk "
+                    "rebuild` makes it anew"
+                ).format(found=found, wanted=FORMAT)
+            )
         self.accounts = Accounts(self.people, clock)
         self.papers = Papers(self.people, clock)
+
+    @property
+    def shown_url(self) -> str:
+        """The URL without its password, for people and logs."""
+        return make_url(self.url).render_as_string(hide_password=True)
+
+    def note_behind(self, events: int | None) -> None:
+        """Note how many events of minutes ago no worker has judged; None: it cannot be told."""
+        with self._answering(), writing(self.index).begin() as connection:
+            connection.execute(meta.delete().where(meta.c.key == BEHIND))
+            if events is not None:
+                connection.execute(meta.insert().values(key=BEHIND, value=str(events)))
 
     def close(self) -> None:
         """Let go of all connections."""
         self.index.dispose()
         self.people.dispose()
 
+    def forms(self, recipient: str) -> tuple[str, ...]:
+        """The forms under which a number may be kept: its own, and its tokens."""
+        return (recipient, *self._tokens(recipient))
+
     # --- what the desk asks ------------------------------------------------------------------
 
     def find(self, recipient: str) -> Answer:
         """Everything about one number (canonical) or token, with a case or without."""
-        asked = (recipient, *self._tokens(recipient))
+        asked = self.forms(recipient)
         with self._reading() as (connection, at_ms):
             spoken = _words(connection, asked)
             lines = self._lines(
@@ -359,7 +389,7 @@ class CaseStore:
             )
 
     def freshness(self) -> Freshness:
-        """How far the index is behind the topics."""
+        """Tell how far the index is behind the topics."""
         with self._reading() as (connection, at_ms):
             return _freshness(connection, at_ms)
 
@@ -371,14 +401,8 @@ class CaseStore:
         newest = _newest_actions(connection, ids)
         said = _acks(connection, [each.action_id for each in newest.values()])
         refused = _refused(connection, ids)
-        spoken = [
-            each.word
-            for each in _worded(
-                _words(connection, {EVERYONE, *(row["recipient"] for row in rows)}, acked=False),
-                at_ms,
-            )
-            if each.holds or each.word.verb == "release"  # of a release its time counts too
-        ]
+        asked = {EVERYONE, *(row["recipient"] for row in rows)}
+        spoken = deciding(_worded(_words(connection, asked, acked=False), at_ms))
         lines = []
         for row in rows:
             action = newest.get(row["episode_id"])
@@ -421,12 +445,13 @@ class CaseStore:
         about = [each for each in told if each.word.recipient == line.recipient]
         case = collect(records, actions, (), [each.word for each in about])[episode_id]
         case.acks = {action: list(each) for action, each in said.items()}
+        case.counted = line.refused
         by_action, by_platform = _counted(connection, episode_id)
         told_of = _incidents(connection, episode_id)
         events = _messages(told_of) if told_of else _sightings(case)
         names = {e.platform_id: e.platform for e in (*_sightings(case), *events) if e.platform}
         return CaseFile(
-            line=replace(line, state=doing(case, [each.word for each in told], at_ms)),
+            line=replace(line, state=doing(case, deciding(told), at_ms)),
             case=case,
             basis=next((each.basis for each in told_of if each.basis is not None), None),
             leases=tuple(
@@ -473,19 +498,14 @@ class CaseStore:
         with self._answering(), self.index.connect() as connection, connection.begin():
             yield connection, self._clock()
 
-    def _prepare(self) -> None:
+    def _prepare(self) -> str | None:
+        """Make the tables of the index if there are none, and return their format."""
         with writing(self.index).begin() as connection:
+            alone(connection)
             if not inspect(connection).has_table(meta.name):
                 INDEX.create_all(connection)
                 connection.execute(meta.insert().values(key="format", value=FORMAT))
-            found = connection.scalar(select(meta.c.value).where(meta.c.key == "format"))
-        if found != FORMAT:
-            raise ConfigError(
-                tr(
-                    "the index is of format {found}, this program's is {wanted}: `otpguard desk "
-                    "rebuild` makes it anew"
-                ).format(found=found, wanted=FORMAT)
-            )
+            return connection.scalar(select(meta.c.value).where(meta.c.key == "format"))
 
 
 def _chunks(values: Sequence[Any]) -> Iterator[Sequence[Any]]:
@@ -541,7 +561,7 @@ def _newest_actions(connection: Connection, ids: Sequence[str]) -> dict[str, Act
 
 
 def _acks(connection: Connection, action_ids: Sequence[str]) -> dict[str, list[Ack]]:
-    """What gateways said of these actions, of each the newest word last."""
+    """Words of gateways about these actions, of each the newest last."""
     found: dict[str, list[Ack]] = defaultdict(list)
     for some in _chunks(action_ids):
         for row in connection.execute(
@@ -635,6 +655,14 @@ def _worded(
         )
         for row, said in spoken
     )
+
+
+def deciding(told: Iterable[WordLine]) -> list[Override]:
+    """Return the words that decide what gateways do: those that hold, and releases.
+
+    Of a release its own time counts too, when it is over: no lease from before it is enforced.
+    """
+    return [each.word for each in told if each.holds or each.word.verb == "release"]
 
 
 def _names(connection: Connection, ids: Iterable[int]) -> dict[int, str]:
@@ -731,7 +759,7 @@ def _freshness(connection: Connection, at_ms: int) -> Freshness:
         .group_by(places.c.topic)
         .order_by(places.c.topic)
     ).all()
-    behind = connection.scalar(select(meta.c.value).where(meta.c.key == "events_behind"))
+    behind = connection.scalar(select(meta.c.value).where(meta.c.key == BEHIND))
     return Freshness(
         at_ms=at_ms,
         read_ms=min((row[1] for row in rows), default=0),

@@ -60,6 +60,9 @@ Source = Literal["episode", "throttle", "acks", "override", "incident", "counts"
 
 CHUNK: Final = 400
 
+ERASED: Final = MappingProxyType({"subject": "[erased]", "detail": "", "reason": "", "ticket": ""})
+"""Values of a line of the audit whose subject was erased."""
+
 
 class LogRecord(NamedTuple):
     """A record of a topic, as the index takes it in."""
@@ -117,7 +120,7 @@ class Writer:
         self._erased = frozenset(erased)
         dialect = index.dialect.name
         self._into = sqlite.insert if dialect == "sqlite" else postgresql.insert
-        self._put = {name: self._statement(name) for name in _GUARDS}
+        self._put = {name: self._statement(name) for name in GUARDS}
 
     def take(self, batch: Sequence[LogRecord], read: Iterable[Place]) -> int:
         """Write records and how far they are read; return how many could not be read at all.
@@ -133,6 +136,12 @@ class Writer:
             for place in read:
                 _move(connection, place)
         return rows.unreadable
+
+    def put(self, name: str, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Put rows of a table of `GUARDS` over older ones, in a transaction of their own."""
+        if rows:
+            with self._engine.begin() as connection:
+                connection.execute(self._put[name], rows)
 
     def _parsed(self, batch: Sequence[LogRecord], rows: _Rows) -> list[tuple[LogRecord, Any]]:
         """Decode, and make the rows that depend on nothing else; return episodes for the rest."""
@@ -194,7 +203,7 @@ class Writer:
             )
 
     def _statement(self, name: str) -> Any:
-        table, guard = _GUARDS[name]
+        table, guard = GUARDS[name]
         put = self._into(table)
         if guard is None:
             return put.on_conflict_do_nothing()
@@ -237,7 +246,7 @@ def _added(put: Any, table: Table) -> Any:
     )
 
 
-_GUARDS: Final[Mapping[str, tuple[Table, Callable[[Any, Table], Any] | None]]] = MappingProxyType(
+GUARDS: Final[Mapping[str, tuple[Table, Callable[[Any, Table], Any] | None]]] = MappingProxyType(
     {
         "changes": (changes, None),
         "links": (links, None),
@@ -402,10 +411,10 @@ def _take_audit(record: LogRecord, rows: _Rows, erased: Collection[str]) -> None
     if record.value is None:
         return
     told = decode_audit(record.value)
-    if f"audit:{told.chain}:{told.seq}" in erased:
-        return
     row = msgspec.structs.asdict(told)
     del row["schema_version"]
+    if f"audit:{told.chain}:{told.seq}" in erased:
+        row |= ERASED  # who looked, and when, stays
     rows.audit.append({**row, "digest": chained(record.value), "written_ms": record.written_ms})
 
 

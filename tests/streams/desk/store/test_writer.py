@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from sqlalchemy import event, select
@@ -15,7 +15,7 @@ from sqlalchemy import event, select
 from detectors.model.event import platform_id
 from detectors.model.records import NOWHERE
 from streams.desk.store.tables import INDEX, cases, places
-from streams.desk.store.writer import LogRecord, Place, Writer
+from streams.desk.store.writer import LogRecord, Place, Source, Writer
 from streams.errors import UnavailableError
 from streams.wire import Notice, override_key
 from tests.enforce.records import START_MS, override
@@ -187,8 +187,7 @@ def test_what_cannot_be_read_is_counted_and_stops_nobody(
 ) -> None:
     store = opened(tmp_path)
     good = everything(store)[:1]
-    bad = [LogRecord(each, each, 0, 0, 0, b"8613900000009", b'{"8613900000009') for each in
-           ("episode", "throttle", "acks", "override", "incident", "counts", "notice", "audit")]  # type: ignore[arg-type]  # fmt: skip
+    bad = [LogRecord(each, each, 0, 0, 0, b"", b'{"8613900000009') for each in get_args(Source)]
     assert Writer(store.index).take([*bad, *good], []) == 8
     assert len(rows(store)["cases"]) == 1
     assert "8613900000009" not in caplog.text
@@ -209,15 +208,14 @@ def test_a_word_whose_record_is_deleted_is_withdrawn(tmp_path: Path) -> None:
 def test_what_was_erased_does_not_come_back(tmp_path: Path) -> None:
     store = opened(tmp_path)
     record, lease = flood()
-    batch = logged(
-        store,
-        [record, lease, counted(lease, {7: 1}), incident(record), *audited({}), override("allow",
-         platform="sig:a")],
-        START_MS,
-    )  # fmt: skip
+    records: list[Any] = [record, lease, counted(lease, {7: 1}), incident(record)]
+    records += [*audited({"subject": record.recipient}), override("allow", platform="sig:a")]
+    batch = logged(store, records, START_MS)
     erased = [record.episode_id, "audit:desk/desk-1:0", "override-0"]
     Writer(store.index, erased).take(batch, [])
-    assert {name: len(found) for name, found in rows(store).items() if found} == {"meta": 1}
+    found = {name: len(each) for name, each in rows(store).items() if each}
+    assert found == {"meta": 1, "audit": 1}
+    assert [(a.actor, a.subject) for a in store.audit()] == [("li.lei", "[erased]")]
 
 
 def test_a_renewal_leaves_what_it_does_not_tell_of_as_it_was(tmp_path: Path) -> None:
