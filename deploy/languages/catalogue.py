@@ -35,6 +35,7 @@ TABLES: Final = (
     "streams.operate.cases:SAYS",
     "streams.operate.phone:ALOUD",
     "streams.evidence.gaps:GAPS",
+    "streams.evidence.report:KIND_NAMES",
     "streams.cli.cases:COLUMNS",
     "streams.cli.topics:COLUMNS",
     "streams.cluster.topics:BOUNDS:1",

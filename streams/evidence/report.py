@@ -16,13 +16,26 @@ from markupsafe import Markup
 
 from streams.evidence.gaps import told as gap_told
 from streams.evidence.records import Chosen
-from streams.language import CHINESE, ENGLISH, moment, speaking, tr, trn, zone_name
-from streams.operate.cases import SAYS, doing, spoken
+from streams.language import CHINESE, ENGLISH, listed, moment, speaking, tr, trn, zone_name
+from streams.operate.cases import SAYS, Doing, doing, spoken
 from streams.operate.explain import explain, platform_name
 from streams.page import environment
 from streams.shown import shown
 
 NAMES: Final = {CHINESE: "report.zh", ENGLISH: "report.en"}
+KIND_NAMES: Final = {
+    "episode": "changes of the case",
+    "incident": "incident records",
+    "message": "single messages",
+    "earlier": "first messages before the throttle",
+    "lease": "leases",
+    "ack": "answers of gateways",
+    "counts": "counts of gateways",
+    "word": "words of the operator",
+    "notice": "notices",
+}
+"""Kinds of record, as people call them."""
+
 EVENTS_MAX: Final = 600
 """Single messages in print; an hour of the fastest flood. All are in the records."""
 
@@ -100,7 +113,8 @@ def html(chosen: Chosen, cover: Cover, seal: Seal, gaps: Gaps) -> str:
         form=_form(chosen, cover),
         headline=_headline(chosen),
         integrity=_integrity(seal),
-        facts=[*_facts(chosen), (tr("then"), tr(SAYS[state]))],
+        # "Nothing is refused" of one that is over would be read as if nothing had been.
+        facts=[*_facts(chosen), *([] if state is Doing.OVER else [(tr("then"), tr(SAYS[state]))])],
         told=told,
         steps=[
             (moment(step.at_ms), utc(step.at_ms), *row[1:])
@@ -141,7 +155,11 @@ def local(at_ms: int, zone: tzinfo) -> str:
 
 def _form(chosen: Chosen, cover: Cover) -> list[tuple[str, str]]:
     blank = "____________________"
-    kinds = [f"{kind} {n}" for kind in _kinds(chosen) if (n := len(chosen.of(kind)))]
+    form = tr("{kind} ({name}) {n}")
+    kinds = [
+        form.format(kind=tr(KIND_NAMES[kind]), name=kind, n=len(chosen.of(kind)))
+        for kind in _kinds(chosen)
+    ]
     return [
         (tr("Requesting authority"), cover.authority or blank),
         (tr("Number of the legal request"), cover.document_no or blank),
@@ -151,7 +169,7 @@ def _form(chosen: Chosen, cover: Cover) -> list[tuple[str, str]]:
         (tr("Made by"), cover.officer or blank),
         (tr("Number concerned"), chosen.case.last.recipient),
         (tr("Case"), chosen.episode_id),
-        (tr("Kind and number of records"), ", ".join(kinds)),
+        (tr("Kind and number of records"), listed(kinds)),
         (
             tr("Form"),
             tr("electronic data: JSON lines (records.jsonl), with this report in HTML and PDF/A-3"),

@@ -13,7 +13,10 @@ from streams.evidence.gaps import gaps
 from streams.evidence.report import Cover, Seal, html
 from streams.language import CHINESE, ENGLISH, speaking
 from tests.streams.evidence.packs import COVER, INCIDENT, SAID, chosen, pack
+from tests.streams.operate.test_cases import LEASE, OPENED
 
+SHADOW = replace(OPENED, mode="shadow")
+LEASED = [("lease", replace(LEASE, mode="shadow"))]
 SEAL = Seal("f" * 64, "c" * 64, "7" * 64, "2" * 64, "3" * 64, 100, 9, "otpguard 0", "")
 
 
@@ -41,6 +44,11 @@ def test_both_clocks_and_whole_sender_numbers_are_told() -> None:
     assert "m-11" in told
     assert "would be refused" in told
     assert "4 of 4" in told
+
+
+def test_a_case_that_is_over_is_not_told_as_if_nothing_had_been_refused() -> None:
+    assert "nothing is refused" not in page(ENGLISH)
+    assert "in shadow: nothing is refused" in page(ENGLISH, said=[("episode", SHADOW), *LEASED])
 
 
 def test_an_empty_field_is_a_line_to_be_filled_in() -> None:
