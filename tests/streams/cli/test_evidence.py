@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import json
+from contextlib import closing
 from pathlib import Path
 
 import pytest
+from kafka import KafkaProducer
 
+from streams.cluster.admin import Cluster, client_arguments
+from streams.config import Kafka
+from streams.demo.brokers import Broker
 from streams.errors import ConfigError, UsageError
+from streams.evidence.records import KINDS
 from streams.evidence.stamp import query
 from tests.enforce.records import RECIPIENT
 from tests.streams.cli.called import called, refused, settings_file
-from tests.streams.evidence.packs import SHOP, fingerprint, key, lines, pack
+from tests.streams.evidence.packs import SAID, SHOP, fingerprint, key, lines, pack
 from tests.streams.evidence.test_repeat import log
 from tests.streams.evidence.tsa import answered, authority
 
@@ -120,3 +126,31 @@ def test_the_text_for_12321_is_chinese_in_every_language(tmp_path: Path) -> None
     assert "发送端口号：10690000000212" in called(*words, given=given)
     refused(UsageError, "no case of", "evidence", "text-12321", "8613912345678", "--from", "-",
             given=given)  # fmt: skip
+
+
+@pytest.mark.broker
+def test_a_pack_is_made_of_the_topics(
+    broker: Broker, unique: str, signer: Path, tmp_path: Path
+) -> None:
+    roles = {"episode": "episode", "lease": "throttle", "ack": "acks", "incident": "incident",
+             "counts": "counts", "notice": "notice", "word": "override"}  # fmt: skip
+    topics = {role: f"{unique}.{role}" for role in [*roles.values(), "everyone"]}
+    kafka = Kafka(bootstrap=broker.bootstrap)
+    with Cluster(kafka) as cluster:
+        for topic in topics.values():
+            cluster.create(topic, 2, 1, {})
+    with closing(KafkaProducer(**client_arguments(kafka), acks="all")) as producer:
+        for kind, said in SAID:
+            producer.send(topics[roles[kind]], KINDS[kind].encode(said))
+        producer.send(topics["episode"], b"no record")
+        producer.flush()
+    config = tmp_path / "otpguard.toml"
+    lines_ = [f'kafka.bootstrap = "{broker.bootstrap}"']
+    lines_ += [f'topics.{role} = "{topic}"' for role, topic in topics.items()]
+    config.write_text("\n".join(lines_), "utf-8")
+    out = str(tmp_path / "pack")
+    said = called("evidence", "make", RECIPIENT, "-c", str(config), "--since", "9999d", "-o", out,
+                  "--key", str(signer))  # fmt: skip
+    assert "16 records" in said
+    assert "lines of a file" not in said
+    called("evidence", "verify", out, "--fingerprint", fingerprint())
