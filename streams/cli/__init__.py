@@ -41,6 +41,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "allow": ("streams.cli.override:allow", "Let the codes of one more platform pass."),
     "exempt": ("streams.cli.override:exempt", "Never throttle a recipient."),
     "mode": ("streams.cli.override:mode", "The kill switch of all gateways."),
+    "audit": ("streams.cli.audit:app", "See who saw or did what, and that it is all there."),
     "shadow-report": (
         "streams.cli.shadow_report:shadow_report",
         "Say what enforcement would refuse.",

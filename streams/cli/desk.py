@@ -32,6 +32,11 @@ log = logging.getLogger(__name__)
 
 app = group("Keep what people need to know of cases, longer than topics do.")
 
+CHECKED: Final = ("table", "compared", "missing", "different", "only in the index")
+MADE: Final = ("table", "rows")
+HOLDS: Final = ("hold", "subject", "document", "since", "by", "reason")
+"""Headings of what the commands list."""
+
 FORGET_S: Final = 3_600.0
 BEHIND_S: Final = 15.0
 
@@ -147,14 +152,14 @@ def rebuild(
         if as_json:
             write_json(rows)
         else:
-            write_table([tr("table"), tr("rows")], sorted(rows.items()))
+            write_table([tr(head) for head in MADE], sorted(rows.items()))
         return
     found = making.check(*arguments)
     if as_json:
         write_json([asdict(each) for each in found])
     else:
-        heads = ("table", "compared", "missing", "different", "only in the index")
-        write_table([tr(head) for head in heads], [tuple(asdict(each).values()) for each in found])
+        lines = [tuple(asdict(each).values()) for each in found]
+        write_table([tr(head) for head in CHECKED], lines)
     if any(each.missing or each.different for each in found):
         raise typer.Exit(1)
 
@@ -304,9 +309,8 @@ def hold(
     if as_json:
         write_json([asdict(each) for each in found])
         return
-    heads = ("hold", "subject", "document", "since", "by", "reason")
     write_table(
-        [tr(each) for each in heads],
+        [tr(each) for each in HOLDS],
         [(h.hold_id, h.subject, h.document_no, moment(h.at_ms), h.actor, h.reason) for h in found],
     )
 
