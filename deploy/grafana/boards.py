@@ -163,6 +163,11 @@ def enforcement(r: str) -> Rows:
             states("Rails hold back", q.rails_open, UP_DOWN, r, "half"),
             lines("Load of the rails", [q.rails_load], r, width="half", bound=1),
         ]),
+        ("Signal to banks", [
+            lines("Answers to banks", [q.signal_answers], r, stacked=True),
+            lines("Time to an answer to a bank", [q.signal_answer_p99], r, bound=0.02),
+            lines("Index too old", [q.signal_stale], r),
+        ]),
         ("Gates", [
             lines("Answers of gates", [q.gate_answers], r, stacked=True),
             lines("Time to an answer", [q.gate_answer_p50, q.gate_answer_p99], r, bound=0.02),

@@ -34,6 +34,8 @@ TABLES: Final = (
     "streams.operate.explain:KINDS",
     "streams.operate.cases:SAYS",
     "streams.operate.phone:ALOUD",
+    "streams.evidence.gaps:GAPS",
+    "streams.evidence.report:KIND_NAMES",
     "streams.cli.cases:COLUMNS",
     "streams.cli.topics:COLUMNS",
     "streams.cli.notify:COLUMNS",

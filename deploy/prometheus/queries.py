@@ -932,3 +932,21 @@ def notice_delay(at: Scope) -> str:
 def notice_replies(at: Scope) -> str:
     """Replies of victims within an hour; unvouched ones may be forged."""
     return at.over("1h").increase("notice_replies_total", by="outcome")
+
+
+@query("cps", "{{outcome}}")
+def signal_answers(at: Scope) -> str:
+    """Answers to banks by what they were: done, or one of CAMARA's errors."""
+    return at.rate("signal_answers_total", by="outcome")
+
+
+@query("s", "99 %")
+def signal_answer_p99(at: Scope) -> str:
+    """Ninety-nine of a hundred banks' questions are answered within this time, audit included."""
+    return _quantile(0.99, "signal_answer_seconds", at)
+
+
+@query("short", "{{instance}}")
+def signal_stale(at: Scope) -> str:
+    """1 while the case store's index is too old to say no by: banks get 503."""
+    return at.worst("signal_index_stale", "instance")

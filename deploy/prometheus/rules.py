@@ -324,6 +324,13 @@ SYMPTOM_ALERTS: Final = (
         "({{ $labels.outcome }}). No message was held up by it; floods among them go unnoticed.",
     ),
     Alert(
+        "OtpguardSignalStale", "warning",
+        f"{q.signal_stale.at(RULES)} > 0", "2m", "2m", (q.signal_stale, q.signal_answers),
+        "Banks are told nothing.",
+        "The case store's index behind {{ $labels.instance }} is too old to say no by. Banks get "
+        "503; codes are passed and refused as ever.",
+    ),
+    Alert(
         "OtpguardGatewayNotAcknowledging", "critical",
         f"{q.unacknowledged_least.at(RULES)} > 0", "1m", "2m",
         (q.unacknowledged, q.unacknowledged_least),

@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, Self
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
@@ -824,6 +825,82 @@ class DeskSettings(Section):
                 raise ValueError(tr("token_key_files: {key} is no key id").format(key=key_id))
             if not path.is_file():
                 raise ValueError(tr("no such file: {path}").format(path=path))
+        return self
+
+
+class EvidenceSettings(Section):
+    """Evidence packs: who makes them, by which key."""
+
+    unit: str = Field(
+        "", description="name of the unit that provides evidence, for the cover sheet"
+    )
+    contact: str = Field("", description="address and telephone of the unit, for the cover sheet")
+    zone: str = Field(
+        "Asia/Shanghai",
+        description="zone of the local times in reports, which have UTC beside them (IANA name)",
+    )
+    key: SecretStr = Field(SecretStr(""), description="the pack key in PEM; better as key_file")
+    key_file: Path | None = Field(
+        None,
+        description="file of the pack key, that `otpguard evidence key new` makes; nobody but its "
+        "owner may read it",
+    )
+    signers_file: Path | None = Field(
+        None,
+        description="list of successors, that `otpguard evidence key rotate` writes; goes into "
+        "every pack, so that who knows an earlier fingerprint can check it",
+    )
+    tsa_url: str = Field(
+        "", description="time-stamping authority (RFC 3161); empty: tokens are brought by hand"
+    )
+
+    @model_validator(mode="after")
+    def _there(self) -> Self:
+        try:
+            ZoneInfo(self.zone)
+        except (ZoneInfoNotFoundError, ValueError):
+            raise ValueError(tr("zone {zone!r}: no such zone").format(zone=self.zone)) from None
+        _check_url(self, "tsa_url")
+        if self.key_file is not None and self.key.get_secret_value():
+            raise ValueError(tr("{name} and {name}_file exclude each other").format(name="key"))
+        return self
+
+
+class SignalSettings(Section):
+    """The signal to banks, which is answered from the desk's case store."""
+
+    host: str = Field("127.0.0.1", description="address to listen on; any but loopback needs TLS")
+    port: int = Field(9091, ge=1, le=65_535, description="port to listen on")
+    cert_file: Path | None = Field(None, description="PEM of the server's certificate chain")
+    key_file: Path | None = Field(None, description="PEM of its key")
+    client_ca_file: Path | None = Field(
+        None, description="PEM of the authorities of client certificates; none: tokens only"
+    )
+    clients_file: Path | None = Field(
+        None, description="TOML of the banks that may ask: scopes, quotas, own platforms"
+    )
+    issuer: str = Field("", description="`iss` that access tokens must have")
+    audience: str = Field("", description="`aud` that access tokens must have")
+    jwks_file: Path | None = Field(None, description="keys of the authorisation server (JWKS)")
+    jwks_url: str = Field("", description="the same by URL, read again every ten minutes")
+    number_claim: str = Field(
+        "phone_number", description="claim by which a three-legged token names its number"
+    )
+    stale_s: Seconds = Field(
+        60, description="an index that is further behind answers 503, never that there is no flood"
+    )
+
+    @model_validator(mode="after")
+    def _safe(self) -> Self:
+        _check_url(self, "jwks_url")
+        if self.host not in LOOPBACK and (self.cert_file is None or self.key_file is None):
+            raise ValueError(
+                tr("host {host} is not loopback: cert_file and key_file are needed").format(
+                    host=self.host
+                )
+            )
+        if (self.jwks_file or self.jwks_url) and not (self.issuer and self.audience):
+            raise ValueError(tr("tokens are checked by issuer and audience: name both"))
         return self
 
 

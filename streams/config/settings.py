@@ -14,6 +14,7 @@ from streams.config.sections import (
     DeskSettings,
     Detect,
     Enforce,
+    EvidenceSettings,
     Feed,
     GateSettings,
     Http,
@@ -25,6 +26,7 @@ from streams.config.sections import (
     Redis,
     Reports,
     Section,
+    SignalSettings,
     Smpp,
     Topics,
     Webhook,
@@ -98,6 +100,8 @@ class Settings(BaseModel):
     notify: Notify = Field(default_factory=Notify)
     smpp: Smpp = Field(default_factory=Smpp)
     reports: Reports = Field(default_factory=Reports)
+    evidence: EvidenceSettings = Field(default_factory=EvidenceSettings)
+    signal: SignalSettings = Field(default_factory=SignalSettings)
 
     def __init__(self, **given: Any) -> None:
         super().__init__(**given)

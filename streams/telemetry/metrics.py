@@ -55,6 +55,11 @@ GATE_WHYS: Final = (
     "no_lease", "over", "not_a_code", "trusted", "known", "refuse", "rebuilding", "bad_recipient",
     "mobile_originated", "reported", "unreadable",
 )  # fmt: skip
+SIGNAL_OUTCOMES: Final = (
+    "done", "invalid_argument", "out_of_range", "unauthenticated", "permission_denied",
+    "missing_identifier", "unnecessary_identifier", "service_not_applicable", "quota_exceeded",
+    "too_many_requests", "unavailable",
+)  # fmt: skip
 GATE_OUTCOMES: Final = (
     "published", "bypassed", "refused", "queue_full", "spool_full", "disk_failed",
 )  # fmt: skip
@@ -73,7 +78,7 @@ _ANSWER_S: Final = (
 )  # fmt: skip
 _DELAY_S: Final = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)  # 1 s: the SLO
 
-Role = Literal["worker", "adapter", "feed", "canary", "gate", "indexer", "notifier"]
+Role = Literal["worker", "adapter", "feed", "canary", "gate", "indexer", "notifier", "signal"]
 _ALL: Final[tuple[Role, ...]] = get_args(Role)
 
 
@@ -93,6 +98,7 @@ class Metric:
 _ADAPTER: Final[tuple[Role, ...]] = ("adapter", "gate")  # a gate has an adapter in it
 _MODAL: Final[tuple[Role, ...]] = ("worker", "adapter", "gate")
 _GATE: Final[tuple[Role, ...]] = ("gate",)
+_SIGNAL: Final[tuple[Role, ...]] = ("signal",)
 _FEED: Final[tuple[Role, ...]] = ("feed",)
 _NOTIFIER: Final[tuple[Role, ...]] = ("notifier",)
 _CANARY: Final[tuple[Role, ...]] = ("canary",)
@@ -261,6 +267,15 @@ TABLE: Final = (
     Metric("notice_replies_total", "counter", "replies",
            "Replies of victims by what became of them.", {"outcome": NOTICE_REPLIES},
            roles=_NOTIFIER),
+    Metric("signal_answers_total", "counter", "answers",
+           "Answers to banks: done, or the error of CAMARA's.", {"outcome": SIGNAL_OUTCOMES},
+           roles=_SIGNAL),
+    Metric("signal_answer_seconds", "histogram", "seconds",
+           "From a bank's question to its answer, the audit's record included.",
+           buckets=_ANSWER_S, roles=_SIGNAL),
+    Metric("signal_index_stale", "gauge", "bool",
+           "1 while the case store's index is too old for an answer: banks get 503.",
+           roles=_SIGNAL),
 )  # fmt: skip
 
 

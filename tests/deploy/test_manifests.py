@@ -590,7 +590,7 @@ def test_the_adapters_unit_empties_kannels_list_and_nobody_elses(kind: str, tmp_
     "unit",
     [
         "otpguard-worker@", "otpguard-adapter@", "otpguard-gate@", "otpguard-smpp-proxy@",
-        "otpguard-notifier",
+        "otpguard-notifier", "otpguard-signal",
     ],
 )  # fmt: skip
 def test_units_are_right_and_hardened(unit: str, tmp_path: Path) -> None:
