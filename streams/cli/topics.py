@@ -169,6 +169,10 @@ def acls(
       canary     writes events of its own numbers, reads leases and acknowledgements
       support    phone, release, allow and exempt for one recipient; cases, explain
       duty       mode, and allow for everyone
+      desk       the abuse desk: reads cases and audit, says words, writes the audit
+      notifier   notify: reads cases, writes notices
+      signal     answers banks; writes the audit
+      auditor    audit: reads who saw or did what
       analyst    shadow-report, calibrate: reads events and leases
       privacy    dlq: reads dead letters, replays them
       monitor    doctor: sees shapes and lag, reads nothing

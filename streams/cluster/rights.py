@@ -62,25 +62,34 @@ def _role(
 ROLES: Final[Mapping[str, KafkaRole]] = {
     "worker": _role(
         "detects: the only one that writes leases; never sees an operator's word",
-        "input changelog acks", "changelog throttle episode dead_letters", "app", looks=True),
+        "input changelog acks", "changelog throttle episode incident dead_letters", "app",
+        looks=True),
     "adapter": _role(
         "enforces at one gateway; never sees an event",
-        "throttle override everyone", "acks undeliverable", "enforce"),
+        "throttle override everyone", "acks counts undeliverable", "enforce"),
     "gate": _role(
         "asked by a gateway: enforces, and reports what was asked; reads no event",
-        "throttle override everyone", "acks undeliverable input", "enforce"),
+        "throttle override everyone", "acks counts undeliverable input", "enforce"),
     "feed": _role("brings events in; reads nothing", "", "input"),
     "canary": _role("floods its own numbers, and waits for lease and acknowledgement",
                     "throttle acks", "input"),
     "support": _role(
         "people who help one recipient: phone, release, allow, exempt, cases, explain",
-        "acks throttle episode override everyone", "override", lag=True),
+        "acks throttle episode override everyone", "override audit", lag=True),
     "duty": _role("people who may press the kill switch, or allow a platform for everyone",
-                  "acks everyone", "everyone"),
+                  "acks everyone", "everyone audit"),
     "monitor": _role("`otpguard doctor`: sees shapes and lag, reads nothing",
                      group="app", looks=True),
     "analyst": _role("people who weigh what enforcement would refuse: shadow-report, calibrate",
                      "input throttle"),
+    "desk": _role(
+        "the abuse desk's indexer and console; for words about everyone it is given duty too",
+        "throttle episode acks counts override everyone incident audit notice",
+        "override audit notice", lag=True),
+    "notifier": _role("tells victims and platforms; knows what it told, and the operator's word",
+                      "episode throttle override everyone incident counts notice", "notice audit"),
+    "signal": _role("answers banks from the desk's store, and audits that it did", "", "audit"),
+    "auditor": _role("people who read the audit and check its chains", "audit"),
     "privacy": _role("the few who may see refused events, send them again, and note that they did",
                      "dead_letters undeliverable", "input dead_letters"),
 }  # fmt: skip

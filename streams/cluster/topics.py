@@ -24,6 +24,9 @@ SEGMENTS_MIN: Final = 10
 record lives up to a retention and a segment. With Kafka's week of a segment, texts that were to be
 kept three days were kept ten."""
 
+EVIDENCE_MS: Final = 180 * DAY_MS
+"""Of what is evidence: six months, for which the Cybersecurity Law (Art. 21) wants logs kept."""
+
 AHEAD_MAX_MS: Final = HOUR_MS
 """The most that a record may be ahead of the broker's clock, where producers set its time: an
 hour is more than any clock drifts, and less than the longest lease."""
@@ -104,6 +107,14 @@ def topics(settings: Settings) -> tuple[Topic, ...]:
               "leases that a gateway refused for good; few, and kept as long as their acks"),
         Topic("dead_letters", names.dead_letters, few, copies, "delete", 3 * DAY_MS,
               "the one place with original texts: short, and with an ACL of its own"),
+        Topic("incident", names.incident, few, copies, "delete", EVIDENCE_MS,
+              "what a flood was made of, for complaints and reports to the police months later"),
+        Topic("counts", names.counts, few, copies, "delete", EVIDENCE_MS,
+              "what gateways refused of a flood and of whom, as long as the flood itself is known"),
+        Topic("audit", names.audit, 1, copies, "delete", EVIDENCE_MS,
+              "who saw or did what; one partition keeps the order of its chains"),
+        Topic("notice", names.notice, few, copies, "delete", EVIDENCE_MS,
+              "whom was told what of a flood, as long as the flood itself is known"),
     )  # fmt: skip
     # Words about everyone share the topic of the others unless a name of their own is set.
     return tuple({topic.name: topic for topic in reversed(wanted)}.values())[::-1]

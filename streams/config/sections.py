@@ -159,6 +159,15 @@ class Topics(Section):
         "otpguard.throttle.v1.dlq", description="leases that a gateway would not take"
     )
     dead_letters: str = Field("sms.delivery.v1.dlq", description="refused events, original bytes")
+    incident: str = Field(
+        "otpguard.incident.v1",
+        description="a flood's messages from THROTTLE on, for the desk and for evidence",
+    )
+    counts: str = Field(
+        "otpguard.throttle.counts.v1", description="what gateways refused so far, by platform"
+    )
+    audit: str = Field("otpguard.audit.v1", description="who saw or did what, chained by hash")
+    notice: str = Field("otpguard.notice.v1", description="whom was told what")
     partitions: int = Field(
         32,
         ge=1,

@@ -1,13 +1,24 @@
 """Bytes of Kafka records <-> what the core works on. No other module knows the wire formats."""
 
+from streams.wire.audit import (
+    AuditRecord,
+    chain_start,
+    chained,
+    decode_audit,
+    encode_audit,
+)
 from streams.wire.control import (
+    COUNTED_PLATFORMS_MAX,
     EVERYONE,
     Ack,
     AckState,
+    Counts,
     Override,
     decode_ack,
+    decode_counts,
     decode_override,
     encode_ack,
+    encode_counts,
     encode_override,
     key_parts,
     override_id,
@@ -27,6 +38,8 @@ from streams.wire.events import (
     refusals,
     refuse,
 )
+from streams.wire.incidents import decode_incident, encode_incident, incident_headers
+from streams.wire.notices import Notice, decode_notice, encode_notice
 from streams.wire.outputs import (
     DEAD_LETTER_BYTES_MAX,
     Headers,
@@ -42,14 +55,18 @@ from streams.wire.recipients import Numbers
 from streams.wire.version import UnreadableError, VersionError
 
 __all__ = [
+    "COUNTED_PLATFORMS_MAX",
     "DEAD_LETTER_BYTES_MAX",
     "EVERYONE",
     "Ack",
     "AckState",
+    "AuditRecord",
+    "Counts",
     "Decoded",
     "Event",
     "Headers",
     "Intake",
+    "Notice",
     "Numbers",
     "Outcome",
     "Override",
@@ -59,19 +76,30 @@ __all__ = [
     "UnreadableError",
     "VersionError",
     "action_headers",
+    "chain_start",
+    "chained",
     "dead_letter",
     "decode",
     "decode_ack",
     "decode_action",
+    "decode_audit",
+    "decode_counts",
     "decode_episode",
     "decode_event",
+    "decode_incident",
+    "decode_notice",
     "decode_override",
     "decode_together",
     "encode_ack",
     "encode_action",
+    "encode_audit",
+    "encode_counts",
     "encode_episode",
+    "encode_incident",
+    "encode_notice",
     "encode_override",
     "episode_headers",
+    "incident_headers",
     "key_parts",
     "override_id",
     "override_key",

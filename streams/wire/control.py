@@ -1,4 +1,4 @@
-"""The two small topics around the leases: the operator's word, and what adapters did.
+"""The small topics around the leases: the operator's word, and what adapters did and counted.
 
 Unknown fields are skipped; a schema version above ours is an error that names it.
 """
@@ -10,7 +10,7 @@ from typing import Annotated, Final, Literal
 import msgspec
 from msgspec import Meta
 
-from streams.wire.version import SCHEMA_VERSION, Integer, TimeMs, reader
+from streams.wire.version import SCHEMA_VERSION, Integer, TimeMs, Word32, reader
 
 EVERYONE: Final = "*"
 
@@ -37,6 +37,9 @@ class Override(msgspec.Struct, frozen=True, kw_only=True):
     expires_at_ms: TimeMs | None = None  # None: until said otherwise
     platform: _Word = ""  # key of the platform, for `allow`
     mode: Switch = "enforce"  # for `mode`
+    via: _Word = ""  # the channel: cli, desk, mo
+    ticket: _Word = ""
+    approved_by: _Word = ""  # the second person, where it takes two
     schema_version: int = SCHEMA_VERSION
 
     def __post_init__(self) -> None:
@@ -62,7 +65,35 @@ class Ack(msgspec.Struct, frozen=True, kw_only=True):
     schema_version: int = SCHEMA_VERSION
 
 
+COUNTED_PLATFORMS_MAX: Final = 64
+
+_Refused = Annotated[int, Meta(ge=0, le=2**63 - 1)]
+
+
+class Counts(msgspec.Struct, frozen=True, kw_only=True):
+    """`otpguard.throttle.counts.v1`: what one gateway has refused so far under one lease.
+
+    Later records of a lease and gateway take the place of earlier ones. `by_platform` is empty
+    where a gateway cannot tell, and else has those of whom most was refused.
+    """
+
+    action_id: str
+    episode_id: str
+    gateway_id: str
+    at_ms: TimeMs
+    refused: _Refused
+    by_platform: Annotated[dict[Word32, _Refused], Meta(max_length=COUNTED_PLATFORMS_MAX)] = (
+        msgspec.field(default_factory=dict)
+    )
+    schema_version: int = SCHEMA_VERSION
+
+
+_ADDED: Final = ("via", "ticket", "approved_by")
+"""Fields of an override that are left out where they are empty: a word without them is written
+byte for byte as before there were any."""
+
 _encode: Final = msgspec.json.Encoder().encode
+_counts: Final = reader(Counts)
 _override: Final = reader(Override)
 _ack: Final = reader(Ack)
 
@@ -99,7 +130,8 @@ def encode_override(override: Override) -> bytes:
     >>> override_key(word), decode_override(encode_override(word)) == word
     (b'8613900000001|release|', True)
     """
-    return _encode(override)
+    fields = msgspec.structs.asdict(override)
+    return _encode({k: v for k, v in fields.items() if v or k not in _ADDED})
 
 
 def decode_override(value: bytes) -> Override:
@@ -115,3 +147,18 @@ def encode_ack(ack: Ack) -> bytes:
 def decode_ack(value: bytes) -> Ack:
     """Raise VersionError, or UnreadableError if it is no acknowledgement."""
     return _ack(value)
+
+
+def encode_counts(counts: Counts) -> bytes:
+    """The record's value; its key is the action's id.
+
+    >>> encode_counts(Counts(action_id="a", episode_id="e", gateway_id="g", at_ms=0, refused=2,
+    ...                      by_platform={7: 2}))[-53:]
+    b'"refused":2,"by_platform":{"7":2},"schema_version":1}'
+    """
+    return _encode(counts)
+
+
+def decode_counts(value: bytes) -> Counts:
+    """Raise VersionError, or UnreadableError if it is no record of counts."""
+    return _counts(value)

@@ -24,6 +24,7 @@ from tests.waiting import END_S
 
 ROLES_NAMED = (
     "input", "throttle", "episode", "acks", "override", "everyone", "undeliverable", "dead_letters",
+    "incident", "counts", "audit", "notice",
 )  # fmt: skip
 WANTED = module.topics(Settings())
 RIGHT = {topic.name: Shape(topic.partitions, topic.replication, topic.configs) for topic in WANTED}
@@ -93,9 +94,11 @@ def test_a_topic_that_deletes_is_made_of_segments_that_go_with_their_records(rol
 @pytest.mark.parametrize("role", [each.role for each in WANTED if "delete" in each.cleanup])
 def test_a_segment_that_outlasts_its_retention_is_a_caution_with_its_remedy(role: str) -> None:
     topic = next(each for each in WANTED if each.role == role)
-    long = {**topic.configs, "segment.ms": "604800000"}  # Kafka's own default
-    (said,) = module.cautions(WANTED, {topic.name: Shape(8, 3, long)})
-    assert said.startswith(f"topic {topic.name} has segment.ms=604800000 at retention.ms=")
+    long_ms = worse(topic, "segment.ms")["segment.ms"]
+    (said,) = module.cautions(
+        WANTED, {topic.name: Shape(8, 3, {**topic.configs, "segment.ms": long_ms})}
+    )
+    assert said.startswith(f"topic {topic.name} has segment.ms={long_ms} at retention.ms=")
     assert f"--add-config segment.ms={topic.configs['segment.ms']}`" in said
     if role == "dead_letters":
         assert "records last up to 10.0 days" in said
@@ -149,6 +152,8 @@ def test_what_was_created_needs_no_caution() -> None:
     assert module.cautions(WANTED, RIGHT) == []
 
 
+WEEK_MS = 604_800_000  # Kafka's own default of a segment
+
 WORSE = {
     "retention.ms": {"retention.ms": "-1"},
     "segment.ms": {"segment.ms": "604800000"},
@@ -170,6 +175,8 @@ def worse(topic: module.Topic, key: str) -> dict[str, str]:
     """The topic's settings with this one as a broker or a careless hand would have it."""
     if key == "cleanup.policy":
         return topic.configs | {key: "delete" if topic.cleanup == "compact" else "compact"}
+    if key == "segment.ms" and (topic.retention_ms or 0) > 10 * WEEK_MS:
+        return topic.configs | {key: str(topic.retention_ms)}  # to which a week does nothing
     return topic.configs | WORSE[key]
 
 

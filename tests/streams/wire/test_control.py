@@ -8,12 +8,16 @@ import msgspec
 import pytest
 
 from streams.wire.control import (
+    COUNTED_PLATFORMS_MAX,
     EVERYONE,
     Ack,
+    Counts,
     Override,
     decode_ack,
+    decode_counts,
     decode_override,
     encode_ack,
+    encode_counts,
     encode_override,
     key_parts,
     override_id,
@@ -92,3 +96,28 @@ def test_an_answer_comes_back_as_it_went_and_a_newer_one_names_its_version() -> 
     with pytest.raises(VersionError, match="version 2"):
         decode_ack(msgspec.json.encode(newer))
     assert decode_ack(msgspec.json.encode(newer | {"schema_version": 1})) == said
+
+
+def test_a_word_without_the_newer_fields_is_written_as_before_there_were_any() -> None:
+    assert encode_override(word()).endswith(b'"platform":"","mode":"enforce","schema_version":1}')
+
+
+@pytest.mark.parametrize("name", ["via", "ticket", "approved_by"])
+def test_a_newer_field_is_written_where_it_says_something(name: str) -> None:
+    said = word(**{name: "x"})
+    assert msgspec.json.decode(encode_override(said))[name] == "x"
+    assert decode_override(encode_override(said)) == said
+    with pytest.raises(UnreadableError):
+        decode_override(msgspec.json.encode(msgspec.json.decode(encode_override(said)) | {name: 7}))
+
+
+def test_counts_come_back_as_they_went_and_have_so_many_platforms_at_most() -> None:
+    most = dict.fromkeys(range(1, COUNTED_PLATFORMS_MAX + 1), 1)
+    said = Counts(
+        action_id="a", episode_id="e", gateway_id="g", at_ms=5, refused=70, by_platform=most
+    )
+    assert decode_counts(encode_counts(said)) == said
+    for bad in ({**most, 99: 1}, {"x": 1}, {str(2**32): 1}, {"7": -1}):
+        raw = msgspec.json.decode(encode_counts(said)) | {"by_platform": bad}
+        with pytest.raises(UnreadableError):
+            decode_counts(msgspec.json.encode(raw))
