@@ -35,6 +35,7 @@ TABLES: Final = (
     "streams.operate.cases:SAYS",
     "streams.operate.phone:ALOUD",
     "streams.cli.cases:COLUMNS",
+    "streams.cli.campaigns:CAMPAIGN_COLUMNS",
     "streams.cli.topics:COLUMNS",
     "streams.cluster.topics:BOUNDS:1",
     "streams.config:RESTARTS",

@@ -29,7 +29,9 @@ if TYPE_CHECKING:
     from detectors.leases.rails import RailParams
 
 LOOPBACK: Final = ("127.0.0.1", "::1", "localhost")
-PORTS: Final = {"worker": 9464, "adapter": 9465, "feed": 9466, "canary": 9467, "gate": 9468}
+PORTS: Final = {
+    "worker": 9464, "adapter": 9465, "feed": 9466, "canary": 9467, "gate": 9468, "campaigns": 9473,
+}  # fmt: skip
 """Kind of process -> where it serves metrics and health, so that one of each fits on a machine."""
 
 Seconds = Annotated[float, Field(gt=0)]
@@ -168,6 +170,9 @@ class Topics(Section):
     )
     audit: str = Field("otpguard.audit.v1", description="who saw or did what, chained by hash")
     notice: str = Field("otpguard.notice.v1", description="whom was told what")
+    campaign: str = Field(
+        "otpguard.campaign.v1", description="floods at many recipients at once, told as one"
+    )
     partitions: int = Field(
         32,
         ge=1,
@@ -588,8 +593,8 @@ class Http(Section):
         ge=0,
         le=65_535,
         description="0: any free; none: the first of its kind of process, worker 9464 (the usual "
-        "port of exporters), adapter 9465, feed 9466, canary 9467, gate 9468. Processes "
-        "that share a file need it in their own environment, OTPGUARD_HTTP_PORT",
+        "port of exporters), adapter 9465, feed 9466, canary 9467, gate 9468, campaigns 9473. "
+        "Processes that share a file need it in their own environment, OTPGUARD_HTTP_PORT",
     )
 
     def port_of(self, kind: str) -> int:
