@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
-from detectors.bars import BURST_MARGIN_MAX, LEASE_MAX_MS
+from detectors.bars import BURST_MARGIN_MAX, HOT_LEAD, HOT_LEAD_MOST, LEASE_MAX_MS
 from detectors.defaults import (
     CHRONIC_DAYS,
     COLD_KNOWN,
@@ -302,6 +302,18 @@ class Detect(Section):
         "partition",
         description="platforms that other floods of the week abuse are evidence; partition: each "
         "partition knows those of its own recipients; needs worker.state_format 3",
+    )
+    hot_lead: int = Field(
+        int(HOT_LEAD.throttle),
+        ge=int(HOT_LEAD.throttle),
+        le=HOT_LEAD_MOST,
+        description="so many more of them than of others, new to a recipient within a day, are a "
+        "flood; 10 where people differ much in how many they use, as `calibrate` measures it",
+    )
+    hot_cold_half: bool = Field(
+        default=False,
+        description="a platform that is not one of them takes half a point from that lead, not a "
+        "whole one: finds more where the list covers half of a tool; if `calibrate` proposes it",
     )
     episode_max_s: int = Field(
         EPISODE_MOST_S, ge=60, description="an episode's longest; then it is found anew"

@@ -163,7 +163,13 @@ class Settings(BaseModel):
         try:
             return chain.Params(
                 sieve=SieveParams(rows_max=detect.recipients_max, window_s=detect.window_s),
-                judge=JudgeParams(detect.p_novel, detect.burst_margin, self.hot),
+                judge=JudgeParams(
+                    detect.p_novel,
+                    detect.burst_margin,
+                    self.hot,
+                    hot_lead=detect.hot_lead,
+                    cold_half=detect.hot_cold_half,
+                ),
                 episode=EpisodeParams(
                     mode=self.mode,
                     epoch=self.epoch,
