@@ -173,6 +173,9 @@ class Topics(Section):
     )
     audit: str = Field("otpguard.audit.v1", description="who saw or did what, chained by hash")
     notice: str = Field("otpguard.notice.v1", description="whom was told what")
+    campaign: str = Field(
+        "otpguard.campaign.v1", description="floods at many recipients at once, told as one"
+    )
     partitions: int = Field(
         32,
         ge=1,
