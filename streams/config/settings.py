@@ -15,15 +15,20 @@ from streams.config.sections import (
     DeskSettings,
     Detect,
     Enforce,
+    EvidenceSettings,
     Feed,
     GateSettings,
     Http,
     Input,
     Kafka,
     Kannel,
+    Notify,
     Recognise,
     Redis,
+    Reports,
     Section,
+    SignalSettings,
+    Smpp,
     Topics,
     Webhook,
     WorkerSettings,
@@ -94,6 +99,11 @@ class Settings(BaseModel):
     canary: Canary = Field(default_factory=Canary)
     console: Console = Field(default_factory=Console)
     desk: DeskSettings = Field(default_factory=DeskSettings)
+    notify: Notify = Field(default_factory=Notify)
+    smpp: Smpp = Field(default_factory=Smpp)
+    reports: Reports = Field(default_factory=Reports)
+    evidence: EvidenceSettings = Field(default_factory=EvidenceSettings)
+    signal: SignalSettings = Field(default_factory=SignalSettings)
 
     def __init__(self, **given: Any) -> None:
         super().__init__(**given)
