@@ -50,3 +50,8 @@ def complaints(page: Page) -> list[str]:
     page.on("console", console)
     page.on("pageerror", error)
     return found
+
+
+def focused(page: Page, name: str) -> None:
+    """Wait until the element of this id has the focus by itself: before that, keys are lost."""
+    page.wait_for_function(f"document.activeElement.id === {name!r}")
