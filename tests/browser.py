@@ -10,6 +10,7 @@ from typing import Any, Final
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from tests.enforce.services import need
+from tests.waiting import wait_until
 
 QUIET: Final = ("--no-sandbox", "--disable-gpu", "--disable-background-networking",
                 "--disable-component-update", "--disable-sync")  # fmt: skip
@@ -54,4 +55,5 @@ def complaints(page: Page) -> list[str]:
 
 def focused(page: Page, name: str) -> None:
     """Wait until the element of this id has the focus by itself: before that, keys are lost."""
-    page.wait_for_function(f"document.activeElement.id === {name!r}")
+    # Not by `wait_for_function`, which evaluates in the page, where a strict policy forbids it.
+    wait_until(lambda: page.evaluate("document.activeElement.id") == name, f"{name} has the focus")

@@ -18,7 +18,7 @@ from tests.enforce.services import CACHE
 from tests.streams.desk.store.filled import audited, fill
 from tests.streams.desk.web.served import served
 from tests.streams.desk.web.world import PASSWORD, World, busy
-from tests.waiting import END_S
+from tests.waiting import END_S, wait_until
 
 pytestmark = pytest.mark.integration
 
@@ -203,9 +203,7 @@ def test_rows_come_by_themselves_and_the_focus_stays(opened: Browser, world: Wor
         page.locator("#floods a").first.focus()
         name = page.evaluate("document.activeElement.textContent")
         world.flood(77, recipient="8613900000077")
-        page.wait_for_function(
-            f"document.querySelectorAll('#floods tbody tr').length === {before + 1}"
-        )
+        wait_until(lambda: rows.count() == before + 1, "the row comes by itself")
         assert page.evaluate("document.activeElement.textContent") == name
         assert str(before + 1) in page.inner_text("#summary")
 
