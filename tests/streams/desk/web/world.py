@@ -69,7 +69,7 @@ class Gateways:
         return self.answers.get(word_id, Said(word_id, at_work=len(self.gateways)))
 
 
-class Ledger:
+class AuditInMemory:
     """The audit in memory; or one that cannot be written."""
 
     def __init__(self) -> None:
@@ -93,7 +93,7 @@ class World:
         self.settings = Settings(mode="enforce", **given)
         self.store = opened(folder)
         self.store.accounts = Accounts(self.store.people, lambda: self.store.at_ms, QUICK)
-        self.ledger, self.gateways = Ledger(), Gateways(self.store)
+        self.ledger, self.gateways = AuditInMemory(), Gateways(self.store)
         self.place = Site(url, self.settings.console.proxies)
         self.desk = Desk(
             settings=self.settings,
