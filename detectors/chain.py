@@ -486,7 +486,7 @@ class _Words:
         return gateways[self._first + k], senders[self._first + k]
 
     def origin(self, k: int) -> tuple[str, str]:
-        """Its account and message id."""
+        """Account and message id of the same."""
         origin = self._batch.origin
         return origin(int(self._where[self._first + k])) if origin else ("", "")
 

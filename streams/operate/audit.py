@@ -206,7 +206,7 @@ class Fault:
 
 @dataclass(slots=True)
 class Verified:
-    """What a look at a whole audit found. `heads` are the newest number and hash of each chain."""
+    """The findings about a whole audit. `heads` are the newest number and hash of each chain."""
 
     records: int = 0
     faults: list[Fault] = field(default_factory=list)
