@@ -236,11 +236,10 @@ def verify(
             done.faults.append(Fault(offset, "", tr("it is no record of an audit")))
             continue
         digest = chained(value)
-        if (
-            said := _linked(done.heads.get(record.chain), record, digest, cut=first > 0)
-        ) is not None:
-            done.faults.append(Fault(offset, record.chain, said))
         held = done.heads.get(record.chain)
+        wrong = _linked(held, record, digest, cut=first > 0)
+        if wrong is not None:
+            done.faults.append(Fault(offset, record.chain, wrong))
         if held is None or record.seq >= held[0]:
             done.heads[record.chain] = record.seq, digest
         if sought.get((record.chain, record.seq)) == digest:
