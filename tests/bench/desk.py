@@ -35,7 +35,7 @@ from streams.desk.store.tables import (
     places,
     platform_days,
 )
-from streams.desk.store.writer import LogRecord, Place, Writer
+from streams.desk.store.writer import LogRecord, PlaceRead, Writer
 from streams.wire import (
     Ack,
     Counts,
@@ -162,7 +162,7 @@ def writes(store: CaseStore, made: list[LogRecord], batch: int = 2_000) -> dict[
         ends = {each.topic: each.offset + 1 for each in some}
         writer.take(
             some,
-            [Place(topic, 0, before.get(topic), end, end, 0, 0) for topic, end in ends.items()],
+            [PlaceRead(topic, 0, before.get(topic), end, end, 0, 0) for topic, end in ends.items()],
         )
         before |= ends
     return _rate(len(made), started, cpu)

@@ -47,7 +47,7 @@ from streams.desk.store.answers import (
     TopicFreshness,
     WordLine,
 )
-from streams.desk.store.campaigns import Flood, campaigns
+from streams.desk.store.campaigns import ComparedFlood, campaigns
 from streams.desk.store.engine import alone, away, engine, writing
 from streams.desk.store.migrate import upgrade
 from streams.desk.store.packing import ids_of, unpacked
@@ -262,7 +262,7 @@ class CaseStore:
                 .limit(CAMPAIGN_CASES_MAX)
             ).all()
             found = campaigns(
-                Flood(r[0], r[1], r[2], r[3], r[4] is None, r[5], frozenset(ids_of(r[6])))
+                ComparedFlood(r[0], r[1], r[2], r[3], r[4] is None, r[5], frozenset(ids_of(r[6])))
                 for r in rows
             )
             ids = [each for campaign in found for each in campaign.episode_ids]
