@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import replace
+from functools import partial
 from typing import Any, Final
 
 import msgspec
@@ -102,7 +103,7 @@ def flood(n: int, draw: random.Random) -> Iterator[tuple[str, bytes, bytes]]:
         told = Notice(
             notice_id=f"{record.episode_id}:victim_start", episode_id=record.episode_id,
             kind="victim_start", to=recipient, channel="smpp", template="victim_start/zh",
-            state=state, why="", at_ms=at_ms,  # type: ignore[arg-type]
+            state=state, why="", at_ms=at_ms,
         )  # fmt: skip
         yield "notice", told.notice_id.encode(), encode_notice(told)
     ended = replace(
@@ -355,8 +356,12 @@ def searches(store: CaseStore, number: int, asked: int = 2_000) -> dict[str, Any
         ("platforms of a week", lambda _: store.platforms(), 100),
         ("campaigns of a day", lambda _: store.campaigns(), 0),
     ):
-        found[name] = _times(ask, ["x"] * 20, lambda a, least=least: len(a) >= least)
+        found[name] = _times(ask, ["x"] * 20, partial(_at_least, least))
     return found
+
+
+def _at_least(least: int, answer: Any) -> bool:
+    return len(answer) >= least
 
 
 def _times(
