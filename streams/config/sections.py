@@ -782,7 +782,7 @@ class DeskSettings(Section):
     """The desk's case store: where it is, how long it remembers, and who it knows by token."""
 
     store: str = Field(
-        "sqlite:////var/lib/otpguard/desk.db",
+        "sqlite:////var/lib/otpguard/desk/desk.db",
         description="URL of the case store: a file of SQLite (an index is put beside it), or "
         "postgresql+psycopg://user@host/database, where several machines have a console",
     )
