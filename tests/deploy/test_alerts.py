@@ -20,6 +20,7 @@ WORKER = 'job="otpguard-worker",instance="w1"'
 ADAPTER = 'job="otpguard-adapter",instance="a1"'
 CANARY = 'job="otpguard-canary",instance="c1"'
 GATE = 'job="otpguard-gate",instance="g1"'
+NOTIFIER = 'job="otpguard-notifier",instance="n1"'
 
 Series = Mapping[str, str]
 
@@ -66,6 +67,7 @@ def _named(series: Series) -> Series:
         metric, *labels = name.split("__")
         job = ADAPTER if metric in OF_ADAPTERS else CANARY if "canary" in metric else WORKER
         job = GATE if metric.startswith("gate_") else job
+        job = NOTIFIER if metric.startswith("notice") else job
         pairs = [job, *(_label(each) for each in labels)]
         full = metric if metric in FOREIGN else f"otpguard_{metric}"
         named[f"{full}{{{','.join(pairs)}}}"] = values
@@ -218,15 +220,15 @@ CASES = (
     quiet("OtpguardRecordsRefused", "all can be read", "3m",
           records_refused_total__kind_newer="0+0x20"),
     fires("OtpguardNoticesFailing", "the SMSC is away", "6m", warning=1,
-          notice_channel_up="1 1 1 0+0x30", notices_total__state_failed="0+0x34")
+          notice_channel_up="1 1 1 0+0x30", notices_total__state_failed="0+0x34"),
     fires("OtpguardNoticesFailing", "nobody knows of five", "6m", warning=1,
-          notice_channel_up="1+0x34", notices_total__state_failed="0+0x4 6+0x30")
+          notice_channel_up="1+0x34", notices_total__state_failed="0+0x4 6+0x30"),
     quiet("OtpguardNoticesFailing", "one was refused", "6m",
-          notice_channel_up="1+0x34", notices_total__state_failed="0+0x4 1+0x30")
+          notice_channel_up="1+0x34", notices_total__state_failed="0+0x4 1+0x30"),
     fires("OtpguardNoticeCapReached", "a campaign", "6m", warning=1,
-          notice_cap_reached="0 0 0 1+0x30")
+          notice_cap_reached="0 0 0 1+0x30"),
     quiet("OtpguardNoticeCapReached", "for half a minute", "6m",
-          notice_cap_reached="0 0 0 1 1 0+0x30")
+          notice_cap_reached="0 0 0 1 1 0+0x30"),
     fires("OtpguardFalseAlarms", "four releases of twenty leases", "30m", warning=1,
           false_alarm_signals_total__kind_release="0+0x20 1+0x5 2+0x5 3+0x5 4+0x90",
           actions_total__verb_throttle__mode_enforce="0+0x4 20+0x120"),
