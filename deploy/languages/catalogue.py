@@ -37,6 +37,7 @@ TABLES: Final = (
     "streams.evidence.gaps:GAPS",
     "streams.evidence.report:KIND_NAMES",
     "streams.cli.cases:COLUMNS",
+    "streams.cli.campaigns:CAMPAIGN_COLUMNS",
     "streams.cli.topics:COLUMNS",
     "streams.cli.notify:COLUMNS",
     "streams.notices.letters:REMEDIES",

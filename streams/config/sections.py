@@ -32,9 +32,11 @@ if TYPE_CHECKING:
 
 LOOPBACK: Final = ("127.0.0.1", "::1", "localhost")
 PORTS: Final = {
+    
     "worker": 9464, "adapter": 9465, "feed": 9466, "canary": 9467, "gate": 9468, "desk": 9469,
     "indexer": 9470, "notifier": 9471, "signal": 9472, "campaigns": 9473,
-}  # fmt: skip
+, "campaigns": 9473,
+}  # fmt: skip  # fmt: skip
 """Kind of process -> where it serves metrics and health, so that one of each fits on a machine."""
 
 Seconds = Annotated[float, Field(gt=0)]
@@ -173,6 +175,9 @@ class Topics(Section):
     )
     audit: str = Field("otpguard.audit.v1", description="who saw or did what, chained by hash")
     notice: str = Field("otpguard.notice.v1", description="whom was told what")
+    campaign: str = Field(
+        "otpguard.campaign.v1", description="floods at many recipients at once, told as one"
+    )
     partitions: int = Field(
         32,
         ge=1,

@@ -78,7 +78,7 @@ _ANSWER_S: Final = (
 )  # fmt: skip
 _DELAY_S: Final = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)  # 1 s: the SLO
 
-Role = Literal["worker", "adapter", "feed", "canary", "gate", "indexer", "notifier", "signal"]
+Role = Literal["worker", "adapter", "feed", "canary", "gate", "indexer", "notifier", "signal", "campaigns"]
 _ALL: Final[tuple[Role, ...]] = get_args(Role)
 
 
@@ -103,6 +103,8 @@ _FEED: Final[tuple[Role, ...]] = ("feed",)
 _NOTIFIER: Final[tuple[Role, ...]] = ("notifier",)
 _CANARY: Final[tuple[Role, ...]] = ("canary",)
 _INDEXER: Final[tuple[Role, ...]] = ("indexer",)
+_CAMPAIGNS: Final[tuple[Role, ...]] = ("campaigns",)
+_AGENTS: Final[tuple[Role, ...]] = ("campaigns",)
 
 TABLE: Final = (
     Metric("events_total", "counter", "records", "Input records by what became of them.",
@@ -192,6 +194,9 @@ TABLE: Final = (
     Metric("false_alarm_signals_total", "counter", "signals",
            "The operator's words that take a throttle back; every adapter counts the same ones.",
            {"kind": FALSE_ALARMS}, roles=_ADAPTER),
+    Metric("rails_raised_ratio", "gauge", "ratio",
+           "Rails in force by those of the settings: over 1 while an operator's word raises them.",
+           roles=_ADAPTER),
     Metric("rails_open", "gauge", "bool", "1 while rails hold back new leases.", roles=_ADAPTER),
     Metric("rails_load_ratio", "gauge", "ratio",
            "How near the nearer rail is; at 1 it holds back new leases.", roles=_ADAPTER),
@@ -200,7 +205,7 @@ TABLE: Final = (
            roles=_ADAPTER),
     Metric("records_refused_total", "counter", "records",
            "Leases, overrides and acknowledgements that could not be read: newer than the program, "
-           "or bad.", {"kind": REFUSED_KINDS}, roles=("worker", "adapter", "canary", "notifier")),
+           "or bad.", {"kind": REFUSED_KINDS}, roles=("worker", "adapter", "canary", "notifier", "campaigns")),
     Metric("feed_events_total", "counter", "events", "Events that a feed took in, by outcome.",
            {"outcome": FEED_OUTCOMES}, roles=_FEED),
     Metric("feed_backlog_events", "gauge", "events", "Events that wait for the feed.",
@@ -215,6 +220,13 @@ TABLE: Final = (
     Metric("canary_last_success_timestamp_seconds", "gauge", "seconds",
            "When a flood of the canary last went as it should; its start, if none has yet.",
            roles=_CANARY),
+    Metric("agent_owner", "gauge", "bool",
+           "1 in the process that tells; of several agents of a kind one does.", roles=_AGENTS),
+    Metric("campaigns_open", "gauge", "campaigns", "Campaigns that go on.", roles=_CAMPAIGNS),
+    Metric("campaign_victims", "gauge", "recipients",
+           "Victims in an open case, of the campaign that has most.", roles=_CAMPAIGNS),
+    Metric("campaign_growth_per_minute", "gauge", "recipients",
+           "New victims a minute, of the campaign that grows most.", roles=_CAMPAIGNS),
     Metric("gate_answers_total", "counter", "answers", "Answers of a gate by their reason.",
            {"why": GATE_WHYS}, roles=_GATE),
     Metric("gate_answer_seconds", "histogram", "seconds",

@@ -560,6 +560,7 @@ def test_a_unit_allows_the_threads_that_its_settings_and_its_servers_may_take() 
         ("otpguard-worker@", 0),
         ("otpguard-gate@", 0),
         ("otpguard-notifier", 0),
+        ("otpguard-agent@", 0),
     ):
         text = (DEPLOY / "systemd" / f"{unit}.service").read_text()
         (most,) = re.findall(r"^TasksMax=(\d+)$", text, re.MULTILINE)
