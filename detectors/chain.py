@@ -421,7 +421,7 @@ def _judge(
         finding = CALM  # at THROTTLE nothing that the judge says could matter
         if seen is Seen.SIGHTING and level is not Level.THROTTLE:
             finding = judge(params.judge, suspect, at_s, stamp)
-            finding = led(suspect, book.hot.platforms, at_s, finding)
+            finding = led(params.judge, suspect, book.hot.platforms, at_s, finding)
         flood = False
         novel = not suspect.knows(platform, at_s)
         if novel:

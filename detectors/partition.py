@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from heapq import heapify
+from itertools import pairwise
 from typing import Any, Final
 
 import numpy as np
@@ -203,6 +204,8 @@ def restore(params: Params, held: Snapshot) -> Partition:
         suspect = _suspect_of(state, format_)
         if not 0 <= suspect.row < partition.table.used:
             raise ValueError("a suspect has a row that is not there")
+        if any(a >= b for a, b in pairwise(suspect.sightings)):
+            raise ValueError("a suspect's sightings do not ascend")
         partition.suspects[suspect.recipient] = suspect
     partition.due = [(s.due_s, s.recipient) for s in partition.suspects.values()]
     heapify(partition.due)
@@ -374,4 +377,6 @@ def _resend_of(state: list[Any]) -> Resend:
     held.episode_id = episode_id
     held.counts = dict(counts)
     held.opened = None if opened is None else Step(Level(opened[0]), *opened[1:])
+    if bool(platform) != (held.opened is not None):
+        raise ValueError("a re-sending platform without its opening, or the other way round")
     return held

@@ -628,6 +628,36 @@ def rails_open(at: Scope) -> str:
     return at.worst("rails_open", "instance")
 
 
+@query("short", "{{instance}}")
+def rails_raised(at: Scope) -> str:
+    """Leases that each adapter lets in, by those of the settings, by the operator's word."""
+    return at.worst("rails_raised_ratio", "instance")
+
+
+@query("short", "victims")
+def campaign_victims(at: Scope) -> str:
+    """Victims in an open case of the largest campaign that goes on."""
+    return at.worst("campaign_victims")
+
+
+@query("short", "campaigns")
+def campaigns_open(at: Scope) -> str:
+    """Campaigns that go on: floods at many recipients by the same platforms, told as one."""
+    return at.worst("campaigns_open")
+
+
+@query("short", "new victims a minute")
+def campaign_growth(at: Scope) -> str:
+    """New victims a minute, of the campaign that grows most."""
+    return at.worst("campaign_growth_per_minute")
+
+
+@query("short", "owners")
+def agent_owners(at: Scope) -> str:
+    """Agents of each kind that tell; 0: nobody does, though one runs."""
+    return at.total("agent_owner")
+
+
 @query("percentunit", "{{instance}}")
 def rails_load(at: Scope) -> str:
     """How near each adapter is to its nearer rail; at 100 % it lets no new lease in."""
@@ -932,3 +962,21 @@ def notice_delay(at: Scope) -> str:
 def notice_replies(at: Scope) -> str:
     """Replies of victims within an hour; unvouched ones may be forged."""
     return at.over("1h").increase("notice_replies_total", by="outcome")
+
+
+@query("cps", "{{outcome}}")
+def signal_answers(at: Scope) -> str:
+    """Answers to banks by what they were: done, or one of CAMARA's errors."""
+    return at.rate("signal_answers_total", by="outcome")
+
+
+@query("s", "99 %")
+def signal_answer_p99(at: Scope) -> str:
+    """Ninety-nine of a hundred banks' questions are answered within this time, audit included."""
+    return _quantile(0.99, "signal_answer_seconds", at)
+
+
+@query("short", "{{instance}}")
+def signal_stale(at: Scope) -> str:
+    """1 while the case store's index is too old to say no by: banks get 503."""
+    return at.worst("signal_index_stale", "instance")

@@ -286,6 +286,28 @@ SYMPTOM_ALERTS: Final = (
         "New victims are not protected.",
     ),
     Alert(
+        "OtpguardRailsRaised", "warning",
+        f"{q.rails_raised.at(RULES)} > 1", "3h", "0s", (q.rails_raised, q.rails_load),
+        "An operator's word has raised the rails for hours.",
+        "{{ $labels.instance }} has let in {{ $value }} times the leases of its settings for 3 "
+        "hours. A detector gone wrong would throttle so many more before it is held.",
+    ),
+    Alert(
+        "OtpguardCampaign", "warning",
+        f"{q.campaign_victims.at(RULES)} >= 20", "0s", "10m",
+        (q.campaign_victims, q.campaigns_open, q.campaign_growth),
+        "One campaign floods many recipients.",
+        "{{ $value | humanize }} recipients are under attack by the same platforms at the same "
+        "time. `otpguard campaigns ls` says how fast it grows; the rails may have to be raised.",
+    ),
+    Alert(
+        "OtpguardNoAgent", "warning",
+        f"{q.agent_owners.at(RULES)} == 0", "5m", "5m", (q.agent_owners,),
+        "No agent tells of campaigns.",
+        "Of {{ $labels.job }} none has been the owner for 5 minutes. Detection goes on; nobody is "
+        "told which floods belong together.", needs="broker",
+    ),
+    Alert(
         "OtpguardKillSwitchOn", "warning",
         q.switch_thrown.at(RULES), "10m", "0s", (q.switch, q.switch_thrown),
         "The operator's switch keeps leases from being enforced.",
@@ -322,6 +344,13 @@ SYMPTOM_ALERTS: Final = (
         "A gate loses events.",
         "{{ $labels.instance }} lost {{ $value | humanize }} events in 10 minutes "
         "({{ $labels.outcome }}). No message was held up by it; floods among them go unnoticed.",
+    ),
+    Alert(
+        "OtpguardSignalStale", "warning",
+        f"{q.signal_stale.at(RULES)} > 0", "2m", "2m", (q.signal_stale, q.signal_answers),
+        "Banks are told nothing.",
+        "The case store's index behind {{ $labels.instance }} is too old to say no by. Banks get "
+        "503; codes are passed and refused as ever.",
     ),
     Alert(
         "OtpguardGatewayNotAcknowledging", "critical",

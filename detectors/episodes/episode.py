@@ -489,7 +489,7 @@ def _record(
             Rung("spaced_10min_24h", found.spaced_10min_24h, *bars.spaced_10min_24h),
             Rung("spaced_2min_3h", found.spaced_2min_3h, *bars.spaced_2min_3h),
             Rung("spaced_50s_3h", found.spaced_50s_3h, *bars.spaced_50s_3h),
-            *_leads(book, suspect, burst=found.level >= bars.level.watch),
+            *_leads(rules, book, suspect, burst=found.level >= bars.level.watch),
             *_masses(suspect),
         ),
         scope=scope,
@@ -540,12 +540,12 @@ def _sightings(book: EpisodeLog, suspect: Suspect, since_s: int) -> tuple[Sighti
     )
 
 
-def _leads(book: EpisodeLog, suspect: Suspect, *, burst: bool) -> list[Rung]:
+def _leads(rules: JudgeParams, book: EpisodeLog, suspect: Suspect, *, burst: bool) -> list[Rung]:
     """The rung of the lead, if there is a list; its bars are lower where the bucket is at WATCH."""
     if not book.hot.platforms:
         return []
-    found = lead(suspect, book.hot.platforms, suspect.bucket_s)
-    throttle = HOT_BURST if burst else HOT_LEAD.throttle
+    found = lead(suspect, book.hot.platforms, suspect.bucket_s, cold_half=rules.cold_half)
+    throttle = HOT_BURST if burst else rules.hot_lead
     return [Rung("hot", found.score, HOT_LEAD.watch, throttle)]
 
 

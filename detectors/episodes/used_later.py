@@ -75,13 +75,15 @@ class UsedLater(Generic[Recipient]):
 
 
 def revive(state: list[list[Any]]) -> UsedLater[int]:
-    """From `UsedLater.state`."""
+    """From `UsedLater.state`. Raises ValueError for a use of what was not refused."""
     used_later: UsedLater[int] = UsedLater()
     uses = []
     for recipient, last_s, platforms, used in state:
         held = used_later.entries[recipient] = RefusedPlatforms(last_s)
         held.platforms = list(platforms)
         held.uses = dict(used)
+        if not held.uses.keys() <= set(platforms):
+            raise ValueError("a use of a platform that was not refused")
         if used:
             uses.append(recipient)
     used_later.used = dict.fromkeys(uses)

@@ -109,11 +109,13 @@ class Base:
 
 
 def base_of(state: Iterable[Any]) -> Base:
-    """The inverse of `Base.state`."""
+    """The inverse of `Base.state`. Raises ValueError where ids and counts do not match."""
     (ids, units), pending, back = state
     base = Base()
     base.ids = np.frombuffer(ids, np.uint32)
     base.units = np.frombuffer(units, np.int64).copy()
+    if len(base.ids) != len(base.units) or (base.ids[1:] <= base.ids[:-1]).any():
+        raise ValueError("a count for each id, and ids that ascend, make a base")
     base.total = int(base.units.sum())
     base.met = [np.frombuffer(pending, np.uint32)]
     base.back = list(back)

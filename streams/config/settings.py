@@ -11,8 +11,10 @@ from detectors.defaults import EPOCH, WITH_HOT, WITH_INCIDENTS
 from streams import __version__
 from streams.config.sections import (
     Canary,
+    DeskSettings,
     Detect,
     Enforce,
+    EvidenceSettings,
     Feed,
     GateSettings,
     Http,
@@ -24,6 +26,7 @@ from streams.config.sections import (
     Redis,
     Reports,
     Section,
+    SignalSettings,
     Smpp,
     Topics,
     Webhook,
@@ -93,9 +96,12 @@ class Settings(BaseModel):
     webhook: Webhook = Field(default_factory=Webhook)
     gate: GateSettings = Field(default_factory=GateSettings)
     canary: Canary = Field(default_factory=Canary)
+    desk: DeskSettings = Field(default_factory=DeskSettings)
     notify: Notify = Field(default_factory=Notify)
     smpp: Smpp = Field(default_factory=Smpp)
     reports: Reports = Field(default_factory=Reports)
+    evidence: EvidenceSettings = Field(default_factory=EvidenceSettings)
+    signal: SignalSettings = Field(default_factory=SignalSettings)
 
     def __init__(self, **given: Any) -> None:
         super().__init__(**given)
@@ -169,7 +175,13 @@ class Settings(BaseModel):
         try:
             return chain.Params(
                 sieve=SieveParams(rows_max=detect.recipients_max, window_s=detect.window_s),
-                judge=JudgeParams(detect.p_novel, detect.burst_margin, self.hot),
+                judge=JudgeParams(
+                    detect.p_novel,
+                    detect.burst_margin,
+                    self.hot,
+                    hot_lead=detect.hot_lead,
+                    cold_half=detect.hot_cold_half,
+                ),
                 episode=EpisodeParams(
                     mode=self.mode,
                     epoch=self.epoch,

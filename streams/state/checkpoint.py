@@ -20,7 +20,7 @@ from __future__ import annotations
 import hashlib
 import mmap
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -30,6 +30,7 @@ from numpy.typing import NDArray
 from detectors import chain
 from detectors.chain import FORMATS, Snapshot
 from detectors.recipients.table import WORDS
+from streams.state import written
 
 FORMAT: Final = 1
 STATE_FORMAT: Final = FORMATS[-1]
@@ -390,8 +391,10 @@ def rebuilt(params: chain.Params, partition: int, restored: Restored) -> chain.P
     Its checksums fit, so another version wrote it, or a hand that may write the changelog. Of what
     it holds nothing is told: there are numbers in it.
     """
+    snapshot = restored.snapshot
     try:
-        return chain.restore(params, restored.snapshot)
+        told = written.typed(snapshot.header["format"], snapshot.rest)
+        return chain.restore(params, replace(snapshot, rest=told))
     except _UNFIT as error:
         why = f"its state does not fit this version ({type(error).__name__})"
         raise CheckpointError(f"{partition}|manifest", why) from None

@@ -82,7 +82,7 @@ def _label(text: str) -> str:
 FOREIGN = {"up", "process_start_time_seconds"}
 OF_ADAPTERS = {
     "acks_total", "actions_unacknowledged", "gateway_up", "leases_held", "mode", "rails_open",
-    "records_refused_total", "false_alarm_signals_total",
+    "rails_raised_ratio", "records_refused_total", "false_alarm_signals_total",
 }  # fmt: skip
 
 BURN, ACKS = "OtpguardDecisionDelayBudgetBurn", "OtpguardAcknowledgementBudgetBurn"
@@ -187,6 +187,15 @@ CASES = (
     fires("OtpguardRailTripped", "new leases are held back", "1m", critical=1,
           rails_open="0 0 1 1 1"),
     quiet("OtpguardRailTripped", "the rail is shut", "1m", rails_open="0+0x5"),
+    fires("OtpguardRailsRaised", "for half a day", "4h", step="2m", warning=1,
+          rails_raised_ratio="1 3+0x150"),
+    quiet("OtpguardRailsRaised", "for two hours of a campaign", "4h", step="2m",
+          rails_raised_ratio="1 3+0x60 1+0x90"),
+    fires("OtpguardCampaign", "it grows", "2m", warning=1,
+          campaign_victims="0 4 9 16 25 40 60 90 99"),
+    quiet("OtpguardCampaign", "a small one", "5m", campaign_victims="0 5 9+0x20"),
+    fires("OtpguardNoAgent", "all of them wait", "12m", warning=1, agent_owner="1 1 0+0x60"),
+    quiet("OtpguardNoAgent", "another takes over", "12m", agent_owner="1 1 0 0 0 0 0 0 1+0x60"),
     fires("OtpguardKillSwitchOn", "off for a quarter of an hour", "16m", warning=1,
           mode__mode_off="1+0x70", mode__mode_enforce="0+0x70", leases_held="0+0x70"),
     quiet("OtpguardKillSwitchOn", "a short test of the switch", "16m",
@@ -211,6 +220,10 @@ CASES = (
           gate_events_total__outcome_spool_full="0+0x14",
           gate_events_total__outcome_bypassed="0+5x14",
           gate_events_total__outcome_published="0+100x14"),
+    fires("OtpguardSignalStale", "the indexer has stopped", "5m", warning=1,
+          signal_index_stale="0 0 0 1+0x20"),
+    quiet("OtpguardSignalStale", "a restart of the indexer", "5m",
+          signal_index_stale="0 0 0 1 1 1 0+0x20"),
     fires("OtpguardGatewayNotAcknowledging", "the same three for minutes", "6m", critical=1,
           actions_unacknowledged="0+0x4 3+0x30"),
     quiet("OtpguardGatewayNotAcknowledging", "a busy adapter", "6m",

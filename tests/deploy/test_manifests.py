@@ -48,6 +48,22 @@ BEARERBOX: Final = {"podSelector": {"matchLabels": {"app": "bearerbox"}}}
 ADAPTERS["kannel"]["listFrom"] = [BEARERBOX]
 EVERYTHING: Final[Mapping[str, Any]] = {
     "adapters": ADAPTERS,
+    "notifier": {
+        "username": "otpguard-notifier",
+        "passwordSecret": "otpguard-notifier",
+        "smscSecret": "smsc-otpguard",
+        "smscVariable": "OTPGUARD_SMPP_PASSWORD_FILE",
+        "env": {"OTPGUARD_NOTIFY_CHANNEL": "smpp"},
+        "ports": [2775],
+    },
+    "notifier": {
+        "username": "otpguard-notifier",
+        "passwordSecret": "otpguard-notifier",
+        "smscSecret": "smsc-otpguard",
+        "smscVariable": "OTPGUARD_SMPP_PASSWORD_FILE",
+        "env": {"OTPGUARD_NOTIFY_CHANNEL": "smpp"},
+        "ports": [2775],
+    },
     "settings": {"detect": {"p_novel": 0.5, "stamps": {}}, "input": {"country": "MO"}},
     "monitoring": {
         name: {"enabled": True} for name in ("serviceMonitor", "prometheusRule", "dashboards")
@@ -560,6 +576,7 @@ def test_a_unit_allows_the_threads_that_its_settings_and_its_servers_may_take() 
         ("otpguard-worker@", 0),
         ("otpguard-gate@", 0),
         ("otpguard-notifier", 0),
+        ("otpguard-agent@", 0),
     ):
         text = (DEPLOY / "systemd" / f"{unit}.service").read_text()
         (most,) = re.findall(r"^TasksMax=(\d+)$", text, re.MULTILINE)
@@ -587,12 +604,17 @@ def test_the_adapters_unit_empties_kannels_list_and_nobody_elses(kind: str, tmp_
 
 
 @pytest.mark.parametrize(
-    "unit", ["otpguard-worker@", "otpguard-adapter@", "otpguard-gate@", "otpguard-notifier"]
-)
+    "unit",
+    [
+        "otpguard-worker@", "otpguard-adapter@", "otpguard-gate@", "otpguard-smpp-proxy@",
+        "otpguard-notifier", "otpguard-signal",
+    ],
+)  # fmt: skip
 def test_units_are_right_and_hardened(unit: str, tmp_path: Path) -> None:
     path = DEPLOY / "systemd" / f"{unit}.service"
     # The program is not installed where this runs; everything else of the unit counts.
     text = path.read_text().replace("/opt/otpguard/bin/otpguard", "/bin/true")
+    text = text.replace("/usr/bin/java", "/bin/true")
     (tmp_path / f"{unit}.service").write_text(text)
     instance = f"{unit}1" if unit.endswith("@") else unit
     said = check("systemd-analyze", "verify", tmp_path / f"{instance}.service", cwd=tmp_path)

@@ -131,14 +131,21 @@ class Loop:
             if isinstance(lease, Lease)
         }
 
-    def input_value(self, partition: int, offset: int) -> dict[str, Any]:
-        """One record of the input topic."""
-        place = TopicPartition(self.settings.topics.input, partition)
-        with closing(KafkaConsumer(**client_arguments(self.settings.kafka))) as consumer:
-            consumer.assign([place])
-            consumer.seek(place, offset)
-            records = consumer.poll(timeout_ms=int(1000 * END_S), max_records=1)
-        return json.loads(records[place][0].value)
+    def crossing(self, recipient: str) -> dict[str, Any]:
+        """The event that brought a recipient under lease."""
+        return cause(self.settings, self.lease(recipient)["action"])
+
+
+def cause(settings: Settings, action_id: str) -> dict[str, Any]:
+    """The event that caused an action: the id says where it is."""
+    _, _, partition, offset = action_id.rsplit(":", 3)
+    place = TopicPartition(settings.topics.input, int(partition))
+    with closing(KafkaConsumer(**client_arguments(settings.kafka))) as consumer:
+        consumer.assign([place])
+        consumer.seek(place, int(offset))
+        found = consumer.poll(timeout_ms=int(1000 * END_S), max_records=1)
+    value: dict[str, Any] = json.loads(found[place][0].value)
+    return value
 
 
 def remember(settings: Settings, values: Iterable[Mapping[str, Any]]) -> None:

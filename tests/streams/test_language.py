@@ -177,6 +177,7 @@ def test_what_people_are_told_goes_through_the_catalogue() -> None:
     told = [
         f"{path.relative_to(ROOT)}:{each}"
         for path in sorted((ROOT / "streams").rglob("*.py"))
+        if path != ROOT / "streams" / "evidence" / "standalone.py"  # alone, and in both languages
         for each in untranslated(path.read_text("utf-8"))
     ]
     assert told == []

@@ -1,0 +1,120 @@
+"""The types of what a checkpoint holds beside its rows, by the format of its state.
+
+A checksum says that bytes are those that were written, not that they are a state: another version
+may have written them, or a hand that may write the changelog. What does not have these types is
+refused whole, before any of it is taken over; otherwise it would stop a worker hours later, in the
+middle of its work, and at every start again.
+
+`detectors.chain.snapshot` makes these values; `detectors.chain.restore` checks what they say of
+each other.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Final, Literal, NotRequired, TypedDict
+
+import msgspec
+from msgspec import Meta
+
+from detectors.recipients.row import PRINTS
+from detectors.recipients.windows import RUNGS
+
+PRINT_BYTES: Final = (1 << 16) // 8
+
+Count = Annotated[int, Meta(ge=0, le=2**53)]
+Time = Annotated[int, Meta(ge=-(2**40), le=2**40)]
+"""Seconds of `detectors.recipients.row`, a day, a tick, or the number of a window."""
+TimeMs = Annotated[int, Meta(ge=-(2**53), le=2**53)]
+Word = Annotated[int, Meta(ge=0)]  # 64 bits: a sighting, or a recipient's key
+PlatformId = Annotated[int, Meta(ge=0, lt=2**32)]
+Print = Annotated[int, Meta(ge=0, lt=2**16)]
+LevelCode = Annotated[int, Meta(ge=0, le=2)]
+TrustCode = Annotated[int, Meta(ge=0, le=4)]
+Clock = Annotated[int, Meta(ge=0, le=3)]
+Mode = Literal["shadow", "enforce"]
+Score = int | float
+Path = tuple[LevelCode, TimeMs, Count, str, Score, Score]
+
+Bucket = tuple[Time, Count, Time, Time]
+Held = tuple[
+    str, Time, Time, Time, Count, LevelCode, Mode, TimeMs, TimeMs, bool, list[Path]
+]  # an episode
+MemoryOfOne = tuple[
+    Time, Word, Annotated[list[Print], Meta(max_length=PRINTS)]
+]  # day, habits, prints
+Memory = tuple[Time, list[tuple[Print, Count, Time]], list[PlatformId]]  # day, known, habits
+Platforms = list[tuple[PlatformId, TimeMs]]
+Tainted = list[tuple[PlatformId, Count]]
+Heard = list[
+    tuple[Word, Word]
+]  # a word of more than 64 bits: what lies above the low 34, and these
+SuspectOfOne = tuple[
+    Word, str, Count, list[Word], MemoryOfOne, Time, Time, Clock, Tainted, Bucket, Held | None
+]
+Suspect = tuple[
+    Word,
+    str,
+    Count,
+    list[Word],
+    Memory,
+    Time,
+    Time,
+    list[tuple[PlatformId, Clock]],
+    Tainted,
+    Bucket,
+    Held | None,
+    tuple[Heard, Platforms, Platforms],
+]
+Resend = tuple[Word, str, Time, Time, PlatformId, str, list[tuple[PlatformId, Count]], Path | None]
+RefusedPlatforms = tuple[Word, Time, list[PlatformId], list[tuple[PlatformId, Time]]]
+Rungs = Annotated[list[Count], Meta(min_length=len(RUNGS), max_length=len(RUNGS))]
+Prints = Annotated[bytes, Meta(min_length=PRINT_BYTES, max_length=PRINT_BYTES)]
+Votes = tuple[Time, list[tuple[Word, Time, Count, bytes]]]
+Base = tuple[tuple[bytes, bytes], bytes, list[PlatformId]]
+Listed = tuple[Count, Count, list[PlatformId]]
+
+
+class Common(TypedDict):
+    """The part that is alike in all formats."""
+
+    samples: list[tuple[TimeMs, str]]
+    medians_s: NotRequired[list[Time]]
+    recent_s: NotRequired[list[Time]]
+    names: list[tuple[PlatformId, str, TrustCode, Count]]
+    chronic: list[tuple[Word, Time, Count]]
+    resends: list[Resend]
+    hindsight: NotRequired[list[RefusedPlatforms]]
+    window_next: Time
+    windows: list[tuple[Time, Count, Prints, Rungs]]
+
+
+class StateOfOne(Common):
+    """Format 1."""
+
+    suspects: list[SuspectOfOne]
+    gateways: list[tuple[str, TimeMs, Count, Count, Count, Count]]
+
+
+class StateOfTwo(Common):
+    """Format 2: messages that count for the mass, and a clock for each stamp."""
+
+    suspects: list[Suspect]
+    gateways: list[tuple[str, TimeMs, Count, Count, Count, Count, TimeMs, Count, Count]]
+
+
+class StateOfThree(StateOfTwo):
+    """Format 3: hot platforms."""
+
+    hot: NotRequired[tuple[Votes, Base, Listed]]
+
+
+_OF_FORMAT: Final = {1: StateOfOne, 2: StateOfTwo, 3: StateOfThree}
+
+
+def typed(format_: int, rest: dict[str, Any]) -> dict[str, Any]:
+    """The state beside the rows, with tuples where an entry has parts.
+
+    Raises KeyError for a format that is not known, ValueError where a value is of another type.
+    """
+    told: dict[str, Any] = msgspec.convert(rest, type=_OF_FORMAT[format_])
+    return told

@@ -1,0 +1,53 @@
+"""Types of a checkpoint's state: every format that is written has them, and little else does."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import pytest
+
+from detectors import chain
+from streams.state.written import typed
+from tests.detectors.stand_in import run
+from tests.detectors.streams import random_stream
+
+PARAMS = chain.Params()
+
+
+def state(seed: int, format_: int) -> dict[str, Any]:
+    """The state beside the rows as it comes from a changelog."""
+    events, offsets = random_stream(seed)
+    partition = chain.Partition(PARAMS)
+    run(PARAMS, events, partition, offsets=offsets)
+    rest = chain.snapshot(partition, format_).rest
+    told: dict[str, Any] = msgspec.msgpack.decode(msgspec.msgpack.encode(rest))
+    return told
+
+
+@pytest.mark.parametrize("format_", chain.FORMATS)
+def test_what_each_format_writes_is_of_its_types_and_says_the_same(format_: int) -> None:
+    suspects = 0
+    for seed in range(6):
+        rest = state(seed, format_)
+        suspects += len(rest["suspects"])
+        again = msgspec.msgpack.encode(typed(format_, rest))
+        assert msgspec.msgpack.decode(again) == rest
+    assert suspects > 10
+
+
+@pytest.mark.parametrize("wrong", [-1, 2**32, "7", None, 0.5, []])
+def test_a_value_of_another_type_or_range_is_refused(wrong: object) -> None:
+    rest = state(0, chain.FORMATS[-1])
+    rest["names"][0][0] = wrong
+    with pytest.raises(ValueError, match="names"):
+        typed(chain.FORMATS[-1], rest)
+
+
+def test_one_format_is_not_taken_for_another() -> None:
+    rest = state(0, 1)
+    assert rest["suspects"]
+    with pytest.raises(ValueError, match="suspects"):
+        typed(2, rest)
+    with pytest.raises(KeyError):
+        typed(max(chain.FORMATS) + 1, rest)
