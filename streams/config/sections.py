@@ -37,6 +37,10 @@ PORTS: Final = {
 }  # fmt: skip
 """Kind of process -> where it serves metrics and health, so that one of each fits on a machine."""
 
+DESK_ROLES: Final = ("agent", "lead", "analyst", "evidence", "approver", "auditor", "admin")
+"""Values of `streams.desk.store.roles.DeskRole`, which settings do without; a test holds them
+equal."""
+
 Seconds = Annotated[float, Field(gt=0)]
 
 
@@ -905,6 +909,137 @@ class SignalSettings(Section):
         if (self.jwks_file or self.jwks_url) and not (self.issuer and self.audience):
             raise ValueError(tr("tokens are checked by issuer and audience: name both"))
         return self
+
+
+DeskDoor = Literal["password", "oidc", "proxy"]
+
+
+class Console(Section):
+    """The desk's pages: where they are, who may enter, and what an agent may do alone."""
+
+    host: str = Field(
+        "127.0.0.1", description="address to listen on; any but loopback asks TLS or a proxy"
+    )
+    port: int = Field(8470, ge=0, le=65_535, description="port to listen on; 0: any that is free")
+    url: str = Field(
+        "",
+        pattern=r"^(https?://[^/\s]+)?$",
+        description="address by which browsers reach it, such as https://desk.example; requests "
+        "that name another are refused. Empty: that of host and port",
+    )
+    cert_file: Path | None = Field(None, description="PEM of the certificate; none: no TLS here")
+    key_file: Path | None = Field(None, description="PEM of its key")
+    proxies: tuple[str, ...] = Field(
+        (),
+        description="networks of the proxies in front, such as 10.0.0.5/32: their X-Forwarded-For "
+        "is believed, and nobody else's",
+    )
+    enter: tuple[DeskDoor, ...] = Field(
+        ("password",),
+        min_length=1,
+        description="ways in: password (local accounts), oidc, proxy (which has checked who comes)",
+    )
+    oidc_issuer: str = Field(
+        "", pattern=r"^(https?://\S+)?$", description="the provider's issuer, an https address"
+    )
+    oidc_client_id: str = Field("", description="the desk's name at the provider")
+    oidc_secret: SecretStr = Field(SecretStr(""), description="better given as oidc_secret_file")
+    oidc_secret_file: Path | None = Field(None, description="file of the client's secret")
+    oidc_scope: str = Field("openid profile email", description="scopes that are asked for")
+    oidc_name: str = Field(
+        "sub",
+        description="claim that names a person for ever; another, such as preferred_username, only "
+        "where people cannot change it",
+    )
+    oidc_claim: str = Field("groups", description="claim that lists a person's groups")
+    proxy_secret: SecretStr = Field(SecretStr(""), description="better given as proxy_secret_file")
+    proxy_secret_file: Path | None = Field(
+        None,
+        description="file of what the proxy sends as X-Otpguard-Proxy: whoever reaches the port "
+        "past it has no such word",
+    )
+    proxy_user: str = Field("x-forwarded-user", description="header that names the person")
+    proxy_groups: str = Field(
+        "x-forwarded-groups", description="header that lists the person's groups, with commas"
+    )
+    roles: dict[str, str] = Field(
+        default_factory=dict,
+        description="group at the provider or proxy -> role at the desk (agent, lead, analyst, "
+        "evidence, approver, auditor, admin); who has none does not come in",
+    )
+    idle_s: Seconds = Field(900, description="a session ends after so long without a click")
+    absolute_s: Seconds = Field(43_200, description="and after a shift, clicks or not")
+    language: Literal["zh-Hans", "en"] = Field(
+        "zh-Hans", description="of a browser that asks for none of ours"
+    )
+    zone: str = Field(
+        "Asia/Shanghai", description="IANA name of the zone whose times are shown; records are UTC"
+    )
+    searches_per_min: int = Field(
+        30, ge=1, description="of a person; a call takes minutes, so more is a list being tried"
+    )
+    unmasks_per_h: int = Field(20, ge=1, description="whole numbers shown to a person in an hour")
+    acts_per_h: int = Field(
+        60, ge=1, description="releases, allows and exempts of a person in an hour"
+    )
+    exempt_s: Seconds = Field(
+        604_800, description="longest exempt by an agent; an attacker may have talked to one"
+    )
+    exempt_lead_s: Seconds = Field(
+        7_776_000, description="longest exempt by a lead; beyond it a second person is needed"
+    )
+    appeal_s: Seconds = Field(
+        259_200, description="time to decide an appeal; the law says promptly, three days is ours"
+    )
+    wait_s: Seconds = Field(3, description="for gateways to confirm a word before the page answers")
+    streams_max: int = Field(
+        3, ge=1, le=5, description="live lists of a session: a browser has six connections"
+    )
+    wide: bool = Field(
+        default=False,
+        description="words about everyone (kill switch, platform for all) by two people; the "
+        "console's Kafka user needs the right to write them",
+    )
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        _read_secret(self, "oidc_secret")
+        _read_secret(self, "proxy_secret")
+        if (self.cert_file is None) != (self.key_file is None):
+            raise ValueError(tr("cert_file and key_file belong together"))
+        for path in (self.cert_file, self.key_file):
+            if path is not None and not path.is_file():
+                raise ValueError(tr("no such file: {path}").format(path=path))
+        if self.host not in LOOPBACK and self.cert_file is None and not self.proxies:
+            raise ValueError(
+                tr(
+                    "host {host} is not loopback, and there is neither cert_file nor a proxy with "
+                    "TLS in proxies: passwords and numbers would cross the network in clear"
+                ).format(host=self.host)
+            )
+        if "oidc" in self.enter and not (self.oidc_issuer and self.oidc_client_id):
+            raise ValueError(tr("to enter by oidc, oidc_issuer and oidc_client_id are needed"))
+        if "proxy" in self.enter and not (self.proxies and self.proxy_secret.get_secret_value()):
+            raise ValueError(tr("to enter by proxy, proxies and proxy_secret_file are needed"))
+        if wrong := set(self.roles.values()) - set(DESK_ROLES):
+            raise ValueError(tr("roles: there is no {role}").format(role=min(wrong)))
+        self._check_names()
+        return self
+
+    def _check_names(self) -> None:
+        """Refuse networks and zones that nobody knows, now and not at the first request."""
+        from ipaddress import ip_network  # noqa: PLC0415 - start-up time
+        from zoneinfo import ZoneInfo  # noqa: PLC0415
+
+        for each in self.proxies:
+            try:
+                ip_network(each, strict=False)
+            except ValueError:
+                raise ValueError(tr("proxies: {each} is no network").format(each=each)) from None
+        try:
+            ZoneInfo(self.zone)
+        except (KeyError, ValueError, OSError):
+            raise ValueError(tr("zone: there is no {zone}").format(zone=self.zone)) from None
 
 
 class Http(Section):

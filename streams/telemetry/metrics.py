@@ -70,6 +70,15 @@ NOTICE_STATES: Final = ("sent", "failed", "suppressed")
 NOTICE_REPLIES: Final = (
     "opened", "old", "unvouched", "unreadable", "no_lease", "not_told", "daily",
 )  # fmt: skip
+DESK_VERBS: Final = (
+    "enter", "logout", "password", "search", "view", "unmask", "release", "allow", "exempt", "mode",
+    "act", "call", "note", "appeal", "propose", "approve", "reject", "account", "limit",
+)  # fmt: skip
+DESK_OUTCOMES: Final = ("done", "asked", "nothing", "refused", "failed")
+DESK_DOORS: Final = ("password", "oidc", "proxy")
+DESK_ENTRIES: Final = ("done", "refused", "limited")
+DESK_LIMITS: Final = ("searches", "unmasks", "acts", "forms")
+DESK_ERRORS: Final = ("usage", "unavailable", "internal")
 ACK_STATES: Final = ("applied", "ignored", "failed", "expired")
 
 _FAST_S: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
@@ -80,7 +89,7 @@ _DELAY_S: Final = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 
 Role = Literal[
     "worker", "adapter", "feed", "canary", "gate", "indexer", "notifier", "signal", "campaigns"
-]
+, "desk"]
 _ALL: Final[tuple[Role, ...]] = get_args(Role)
 
 
@@ -104,7 +113,8 @@ _SIGNAL: Final[tuple[Role, ...]] = ("signal",)
 _FEED: Final[tuple[Role, ...]] = ("feed",)
 _NOTIFIER: Final[tuple[Role, ...]] = ("notifier",)
 _CANARY: Final[tuple[Role, ...]] = ("canary",)
-_INDEXER: Final[tuple[Role, ...]] = ("indexer",)
+_INDEXER: Final[tuple[Role, ...]] = ("indexer", "desk")  # a desk has an indexer in it
+_DESK: Final[tuple[Role, ...]] = ("desk",)
 _CAMPAIGNS: Final[tuple[Role, ...]] = ("campaigns",)
 _AGENTS: Final[tuple[Role, ...]] = ("campaigns",)
 
@@ -257,6 +267,20 @@ TABLE: Final = (
     Metric("gate_spool_up", "gauge", "bool", "1 while the disk takes events.", roles=_GATE),
     Metric("gate_adapter_restarts_total", "counter", "restarts",
            "Times that following the leases had to begin anew.", roles=_GATE),
+    Metric("desk_actions_total", "counter", "acts",
+           "Acts of people at the desk, each of which the audit has by name.",
+           {"verb": DESK_VERBS, "outcome": DESK_OUTCOMES}, roles=_DESK),
+    Metric("desk_logins_total", "counter", "log-ins",
+           "Log-ins by the way in and their outcome.",
+           {"door": DESK_DOORS, "outcome": DESK_ENTRIES}, roles=_DESK),
+    Metric("desk_limited_total", "counter", "acts",
+           "Acts refused because one person did too many in a short time.",
+           {"kind": DESK_LIMITS}, roles=_DESK),
+    Metric("desk_errors_total", "counter", "requests",
+           "Requests that something out of the person's hands kept from being answered.",
+           {"kind": DESK_ERRORS}, roles=_DESK),
+    Metric("desk_streams_open", "gauge", "streams", "Live lists that are being watched.",
+           roles=_DESK),
     Metric("index_records_total", "counter", "records",
            "Records that went into the case store.", roles=_INDEXER),
     Metric("index_unreadable_total", "counter", "records",
