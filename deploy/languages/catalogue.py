@@ -36,6 +36,12 @@ TABLES: Final = (
     "streams.operate.phone:ALOUD",
     "streams.evidence.gaps:GAPS",
     "streams.evidence.report:KIND_NAMES",
+    "streams.desk.web.rights:ROLE_NAMES",
+    "streams.desk.web.render:PAGES:name",
+    "streams.desk.web.telling:STATES",
+    "streams.desk.web.cases:IDENTIFIED",
+    "streams.desk.web.oversight:VERBS",
+    "streams.cli.desk_user:COLUMNS",
     "streams.cli.cases:COLUMNS",
     "streams.cli.campaigns:CAMPAIGN_COLUMNS",
     "streams.cli.topics:COLUMNS",
@@ -79,6 +85,10 @@ WORDS: Final = (
     "all others together", "names", "others", "weak", "denied", "Examples:", "Example:",
     "Exit codes:", "settings", "broker", "topics", "transactions", "rights", "lag", "sample",
     "events", "keys", "partitions", "clocks", "ports",
+    # what is done at the desk, and what becomes of it
+    "done", "asked", "refused", "failed", "nothing", "granted", "withdrawn", "told", "approved",
+    "rejected", "used", "local", "oidc", "proxy", "enter", "victim_start", "victim_end",
+    "victim_released", "platform", "sent", "sending", "suppressed",
     # rows and fates of dead letters, columns of settings
     "position", "written", "reason", "source", "bytes", "fate", "key_bytes", "whole", "record_time",
     "replayed_to", *(fate.value for fate in LetterStatus), "not listed (--limit)",
@@ -112,6 +122,9 @@ def _of_tables() -> Iterator[str]:
     for place in TABLES:
         module, name, *part = place.split(":")
         table = getattr(import_module(module), name)
+        if isinstance(table, tuple) and part:
+            yield from (getattr(row, part[0]) for row in table)
+            continue
         if part == ["keys"] or isinstance(table, tuple):
             yield from table
         elif part and part[0].isdecimal():

@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 LOOPBACK: Final = ("127.0.0.1", "::1", "localhost")
 PORTS: Final = {
     "worker": 9464, "adapter": 9465, "feed": 9466, "canary": 9467, "gate": 9468, "desk": 9469,
-    "desk": 9469,
     "indexer": 9470, "notifier": 9471, "signal": 9472, "campaigns": 9473,
 }  # fmt: skip
 """Kind of process -> where it serves metrics and health, so that one of each fits on a machine."""

@@ -88,8 +88,17 @@ _ANSWER_S: Final = (
 _DELAY_S: Final = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)  # 1 s: the SLO
 
 Role = Literal[
-    "worker", "adapter", "feed", "canary", "gate", "indexer", "notifier", "signal", "campaigns"
-, "desk"]
+    "worker",
+    "adapter",
+    "feed",
+    "canary",
+    "gate",
+    "indexer",
+    "notifier",
+    "signal",
+    "campaigns",
+    "desk",
+]
 _ALL: Final[tuple[Role, ...]] = get_args(Role)
 
 
