@@ -27,7 +27,7 @@ from streams.signal.app import Signal, SignalParts
 from streams.signal.clients import read
 from streams.signal.ledger import Publish, SignalLedger
 from streams.signal.lookup import Lookup
-from streams.signal.tokens import JwksFile, JwksUrl, Tokens
+from streams.signal.tokens import AccessTokens, JwksFile, JwksUrl
 from streams.telemetry import http
 from streams.telemetry.metrics import Metrics
 
@@ -132,7 +132,7 @@ def parts_of(
         fetch = JwksUrl(own.jwks_url)
     if fetch is None and not any(each.certificate_sha256 for each in clients.values()):
         raise ConfigError(tr("signal: neither jwks_file, jwks_url nor a client's certificate"))
-    tokens = fetch and Tokens(fetch, own.issuer, own.audience, number_claim=own.number_claim)
+    tokens = fetch and AccessTokens(fetch, own.issuer, own.audience, number_claim=own.number_claim)
     return SignalParts(
         lookup=Lookup(store, tokens_of(settings.desk.token_key_files)),
         clients=clients,
