@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -25,7 +26,7 @@ def log(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[bytes]]:
     (step,) = replay(Settings(), [lines])
     made = step.decisions
     assert made.incidents
-    said = [("episode", each) for each in made.episodes]
+    said: list[tuple[str, Any]] = [("episode", each) for each in made.episodes]
     said += [("lease", each) for each in made.actions]
     said += [("incident", each) for each in made.incidents]
     packed = [part for kind, each in said for part in parts(placed(kind, {}, each))]

@@ -39,8 +39,8 @@ def signer(name: str = "k1") -> ECKey:
 
 
 def jwks(*names: str) -> bytes:
-    keys = [signer(name) for name in names or ("k1",)]
-    return json.dumps(KeySet(keys).as_dict(private=False)).encode()
+    keys = KeySet([signer(name) for name in names or ("k1",)])
+    return json.dumps(keys.as_dict(private=False)).encode()
 
 
 def token(key: str = "k1", **claims: Any) -> str:
