@@ -117,10 +117,13 @@ def trn(one: str, many: str, n: int) -> str:
 
 
 def html(message: str, **values: object) -> Any:
-    """Return a message that holds tags of ours, with values that are escaped; for a page."""
+    """Return a message that holds tags of ours, with values that are made harmless; for a page."""
     from markupsafe import Markup  # noqa: PLC0415 - only pages need it
 
-    return Markup(tr(message)).format(**values)  # noqa: S704 - messages and catalogues are ours
+    from streams.shown import in_page  # noqa: PLC0415
+
+    harmless = {name: in_page(value) for name, value in values.items()}
+    return Markup(tr(message)).format(**harmless)  # noqa: S704 - messages and catalogues are ours
 
 
 def listed(parts: Sequence[str]) -> str:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import getpass
 import logging
 import os
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
+from streams.cli.desk_serve import serve
+from streams.cli.desk_user import app as users
 from streams.cli.shared import (
     ConfigOption,
     JsonOption,
@@ -26,19 +27,17 @@ from streams.language import moment, tr
 
 if TYPE_CHECKING:
     from streams.config import Settings
-    from streams.desk.store import CaseStore
 
 log = logging.getLogger(__name__)
 
 app = group("Keep what people need to know of cases, longer than topics do.")
+app.command()(serve)
+app.add_typer(users, name="user")
 
 CHECKED: Final = ("table", "compared", "missing", "different", "only in the index")
 MADE: Final = ("table", "rows")
 HOLDS: Final = ("hold", "subject", "document", "since", "by", "reason")
 """Headings of what the commands list."""
-
-FORGET_S: Final = 3_600.0
-BEHIND_S: Final = 15.0
 
 
 @app.command()
@@ -54,6 +53,7 @@ def index(config: ConfigOption = None) -> None:
     """
     _needs_the_extra()
     from streams.cluster.admin import client_arguments  # noqa: PLC0415 - start-up time
+    from streams.desk.store.chores import Chores  # noqa: PLC0415
     from streams.desk.store.indexer import Indexer  # noqa: PLC0415
     from streams.desk.store.opening import opened  # noqa: PLC0415
     from streams.desk.store.store import now_ms  # noqa: PLC0415
@@ -88,32 +88,8 @@ def index(config: ConfigOption = None) -> None:
     metrics.follow("index_records_behind", lambda: float(indexer.behind))
     log.info("the case store is %s", store.shown_url)
     with serving(settings, metrics, ready) as stop:
-        indexer.run(stop, _Chores(settings, store))
+        indexer.run(stop, Chores(settings, store))
     store.close()
-
-
-class _Chores:
-    """Work of an indexer beside its own, now and then."""
-
-    def __init__(self, settings: Settings, store: CaseStore) -> None:
-        self._settings = settings
-        self._store = store
-        self._forgot = self._looked = float("-inf")
-
-    def __call__(self) -> None:
-        from streams.desk.store.removal import Ages, forget  # noqa: PLC0415 - start-up time
-        from streams.desk.store.store import now_ms  # noqa: PLC0415
-        from streams.operate.behind import events_behind  # noqa: PLC0415
-
-        now = time.monotonic()
-        if now - self._looked >= BEHIND_S:
-            self._looked = now
-            self._store.note_behind(events_behind(self._settings, now_ms()))
-        if now - self._forgot >= FORGET_S:
-            self._forgot = now
-            rows = forget(self._store, Ages.of(self._settings.desk), now_ms())
-            if rows:
-                log.info("deleted what is old: %s", dict(rows))
 
 
 @app.command()

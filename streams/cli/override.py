@@ -1,6 +1,7 @@
-"""`otpguard release | allow | exempt | mode`: the operator's word, which wins over the machine.
+"""`otpguard release | allow | exempt | mode | rails`: the operator's word.
 
-It goes onto the override topic, which every adapter reads by itself; no worker is needed.
+It wins over the machine, and goes onto the override topic, which every adapter reads by itself; no
+worker is needed.
 """
 
 from __future__ import annotations
@@ -176,6 +177,45 @@ def mode(
     )  # fmt: skip
 
 
+def rails(
+    times: Annotated[
+        int,
+        typer.Argument(
+            help="So many times the leases of the settings: 2 to 10; 1 ends it.", metavar="TIMES"
+        ),
+    ],
+    reason: ReasonOption,
+    config: ConfigOption = None,
+    *,
+    lasts: Annotated[str, typer.Option("--for", help="Such as 30m or 2h; a day at most.")] = "2h",
+    actor: ActorOption = "",
+    wait_s: WaitOption = 3.0,
+    as_json: JsonOption = False,
+) -> None:
+    r"""Let gateways hold more leases in a campaign that is larger than the rails, for a while.
+
+    What the rails have refused and still runs is let in at once, as far as there is room. When the
+    word ends, leases in force stay until they end by themselves.
+
+    \b
+    Examples:
+      otpguard rails 3 --reason "campaign 1:sms.delivery.v1:7:123456" --for 2h
+      otpguard rails 1 --reason "over"
+    """
+    from streams.wire import RAILS_TIMES_MAX  # noqa: PLC0415 - start-up time
+
+    if not 1 <= times <= RAILS_TIMES_MAX:
+        raise typer.BadParameter(
+            tr("{given} is not 1 to {most}").format(given=times, most=RAILS_TIMES_MAX)
+        )
+    if not 0 < seconds(lasts) <= _UNITS_S["d"]:
+        raise typer.BadParameter(tr("raised rails end within a day: --for 24h at most"))
+    _say(
+        config, "rails", EVERYONE, reason, actor, lasts if times > 1 else "0s", wait_s,
+        as_json=as_json, times=times,
+    )  # fmt: skip
+
+
 def platform_key(written: str) -> str:
     """A platform as the detector names it; what has no form is a signature.
 
@@ -270,7 +310,7 @@ def _say(
     wait_s: float,
     *,
     as_json: bool,
-    **more: str,
+    **more: str | int,
 ) -> None:
     """Publish one word, and tell where it is in effect."""
     settings = settings_of(config)
@@ -311,11 +351,14 @@ def _word(
     reason: str,
     actor: str,
     lasts: str | None,
-    **more: str,
+    **more: str | int,
 ) -> Override:
     import msgspec  # noqa: PLC0415 - start-up time
 
-    from streams.wire import Override  # noqa: PLC0415
+    from streams.wire import RAILS_VERSION, Override  # noqa: PLC0415
+
+    if verb == "rails":
+        more["schema_version"] = RAILS_VERSION
 
     now_ms = time.time_ns() // 1_000_000
     fields = {
@@ -338,7 +381,8 @@ def _note(chain: AuditChain, word: Override, outcome: str, name: str = "") -> No
     """Put a word into the audit: before it is said, and what became of it."""
     import socket  # noqa: PLC0415 - start-up time
 
-    detail = word.platform or (word.mode if word.verb == "mode" else "")
+    details = {"mode": word.mode, "rails": str(word.times)}
+    detail = word.platform or details.get(word.verb, "")
     chain.append(
         at_ms=time.time_ns() // 1_000_000,
         actor=word.actor,

@@ -117,6 +117,9 @@ def topics(settings: Settings) -> tuple[Topic, ...]:
               "what gateways refused of a flood and of whom, as long as the flood itself is known"),
         Topic("audit", names.audit, 1, copies, "delete", EVIDENCE_MS,
               "who saw or did what; one partition keeps the order of its chains"),
+        Topic("campaign", names.campaign, 1, copies, "compact,delete", EVIDENCE_MS,
+              "each campaign as it stands, as long as its floods are known; one partition, whose "
+              "owner is the one writer"),
         Topic("notice", names.notice, few, copies, "delete", EVIDENCE_MS,
               "whom was told what of a flood, as long as the flood itself is known"),
     )  # fmt: skip

@@ -11,6 +11,7 @@ from detectors.defaults import EPOCH, WITH_HOT, WITH_INCIDENTS
 from streams import __version__
 from streams.config.sections import (
     Canary,
+    Console,
     DeskSettings,
     Detect,
     Enforce,
@@ -21,10 +22,13 @@ from streams.config.sections import (
     Input,
     Kafka,
     Kannel,
+    Notify,
     Recognise,
     Redis,
+    Reports,
     Section,
     SignalSettings,
+    Smpp,
     Topics,
     Webhook,
     WorkerSettings,
@@ -93,7 +97,11 @@ class Settings(BaseModel):
     webhook: Webhook = Field(default_factory=Webhook)
     gate: GateSettings = Field(default_factory=GateSettings)
     canary: Canary = Field(default_factory=Canary)
+    console: Console = Field(default_factory=Console)
     desk: DeskSettings = Field(default_factory=DeskSettings)
+    notify: Notify = Field(default_factory=Notify)
+    smpp: Smpp = Field(default_factory=Smpp)
+    reports: Reports = Field(default_factory=Reports)
     evidence: EvidenceSettings = Field(default_factory=EvidenceSettings)
     signal: SignalSettings = Field(default_factory=SignalSettings)
 

@@ -24,7 +24,7 @@ from detectors.leases.rails import utilisation
 from detectors.model.records import Action
 from streams.cluster.admin import no_topic, unusable
 from streams.config import Topics
-from streams.enforce.book import REMEMBER_MS, mode
+from streams.enforce.book import REMEMBER_MS, mode, rails_at, rails_times
 from streams.enforce.reconcile import Reconciler, Report
 from streams.errors import UnavailableError
 from streams.language import tr
@@ -100,6 +100,7 @@ class Adapter:
         metrics.follow("broker_silence_seconds", lambda: time.monotonic() - self._broker_at)
         self._rails_open = False
         self._rails_near = False
+        self._rails_times = 1
         self._up: bool | None = None  # nobody knows yet
         self.ready = threading.Event()
 
@@ -179,7 +180,7 @@ class Adapter:
             raise UnreadableError
         told = record.offset < self._told[partition]
         self._reconciler.override(word, (partition, record.offset), told=told)
-        if word.verb != "mode" and not told:
+        if word.verb not in ("mode", "rails") and not told:
             self._metrics.add("false_alarm_signals_total", kind=word.verb)
 
     def _enter_lease(self, partition: TopicPartition, record: Any) -> None:
@@ -312,7 +313,7 @@ class Adapter:
     def _watch(self, now_ms: int) -> None:
         """Gauges, and a line in the log for each turn of events."""
         reconciler = self._reconciler
-        rails, params = reconciler.book.rails, reconciler.book.params
+        rails, params = reconciler.book.rails, rails_at(reconciler.book, now_ms)
         share = utilisation(params, rails, now_ms)
         if rails.open != self._rails_open:
             self._rails_open = rails.open
@@ -329,6 +330,11 @@ class Adapter:
                 log.warning("gateway %s is away, messages pass: %s", name, reconciler.away)
         if reconciler.up:
             self.ready.set()
+        times = rails_times(reconciler.book, now_ms)
+        if times != self._rails_times:
+            self._rails_times = times
+            log.warning("rails let in %d times the leases of the settings", times)
+        self._metrics.put("rails_raised_ratio", times)
         self._metrics.put("rails_open", rails.open)
         self._metrics.put("rails_load_ratio", share)
         self._metrics.put("gateway_up", reconciler.up)

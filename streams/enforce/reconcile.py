@@ -26,9 +26,11 @@ from streams.enforce.book import (
     REMEMBER_MS,
     DesiredState,
     NoLease,
+    came_before_the_word,
     desired_lease,
     due,
     forget_override,
+    let_in,
     take_action,
     take_override,
     uncertain,
@@ -186,6 +188,8 @@ class Reconciler:
         self._tries: dict[str, int] = {}
         self._pending: dict[str, list[PendingAction]] = {}
         self._words: list[PendingOverride] = []
+        self._raised = False  # a word about the rails came: look at what they refused
+        self._let_in: set[str] = set()  # actions let in so late, which were told to be ignored
         self._incarnation: str | None = None
         self._probe: Future[tuple[str, UnknownHoldings | None]] | None = None
         self._probe_at_ms = timer_ms()
@@ -218,6 +222,8 @@ class Reconciler:
             if not told:
                 self._ack(action.action_id, SETTLED[passed_over][0], passed_over, now_ms)
             return
+        if came_before_the_word(self.book, action.recipient, now_ms):
+            self._raised = True
         if not told:
             self._pending.setdefault(action.recipient, []).append(PendingAction(action, position))
         self._look(action.recipient)
@@ -227,6 +233,8 @@ class Reconciler:
         touched = set(take_override(self.book, override))
         if override.recipient == EVERYONE:
             touched.update(self._holds, self._unsure)
+        if override.verb == "rails":
+            self._raised = True
         if not told:
             self._words.append(PendingOverride(override, position, touched))
         for recipient in touched:
@@ -245,6 +253,11 @@ class Reconciler:
         self._check_health(now_ms)
         for recipient in due(self.book, now_ms):
             self._look(recipient)
+        if self._raised:
+            self._raised = False
+            for recipient in let_in(self.book, now_ms):
+                self._let_in.add(self.book.entries[recipient].action.action_id)
+                self._look(recipient)
         while self._later and self._later[0][0] <= self._timer_ms():
             self._look(heapq.heappop(self._later)[1])
         while self._ready and len(self._batches) < self.gateway.parallel_max:
@@ -447,6 +460,10 @@ class Reconciler:
 
     def _tell_applied(self, order: Order, now_ms: int) -> None:
         """Tell it now: the next look at the book may find a newer action."""
+        if order.lease.action_id in self._let_in:
+            self._let_in.discard(order.lease.action_id)
+            self._ack(order.lease.action_id, "applied", "", now_ms)
+            return
         pending = self._pending.get(order.recipient, [])
         for each in pending:
             if each.action.action_id == order.lease.action_id:

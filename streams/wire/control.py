@@ -10,15 +10,27 @@ from typing import Annotated, Final, Literal
 import msgspec
 from msgspec import Meta
 
+from detectors.model.times import DAY_MS
 from streams.wire.version import SCHEMA_VERSION, Integer, TimeMs, Word32, reader
 
 EVERYONE: Final = "*"
 
-OverrideVerb = Literal["release", "allow", "exempt", "mode"]
+OverrideVerb = Literal["release", "allow", "exempt", "mode", "rails"]
 AckState = Literal["applied", "ignored", "failed", "expired"]
 Switch = Literal["shadow", "enforce", "off"]
 
 _Word = Annotated[str, Meta(max_length=256)]
+
+RAILS_VERSION: Final = 2
+"""Of a word about the rails, which an adapter of before does not know: it refuses the record as of
+a newer program, and its rails stay as they are. All other words bear version 1."""
+
+RAILS_TIMES_MAX: Final = 10
+"""The most that a word raises the rails by: 10,000 leases a minute for ten million subscribers. No
+campaign in view needs more, and a detector gone wrong is held at that."""
+
+RAILS_FOR_MAX_MS: Final = DAY_MS
+"""A word about the rails ends within a day: what is needed for longer belongs into the settings."""
 
 
 class Override(msgspec.Struct, frozen=True, kw_only=True):
@@ -26,10 +38,11 @@ class Override(msgspec.Struct, frozen=True, kw_only=True):
 
     Of equal `override_key` the last on the log counts. `release`: no lease is enforced that was
     issued before this, nor any until it ends. `exempt`: none until it ends. `allow`: one more
-    platform passes. `mode`: the switch of everything.
+    platform passes. `mode`: the switch of everything. `rails`: so many times the leases that the
+    rails let in.
     """
 
-    recipient: _Word  # canonical, or EVERYONE for `mode` and `allow`
+    recipient: _Word  # canonical, or EVERYONE for `mode`, `rails` and `allow`
     verb: OverrideVerb
     actor: _Word
     reason: _Word
@@ -37,6 +50,7 @@ class Override(msgspec.Struct, frozen=True, kw_only=True):
     expires_at_ms: TimeMs | None = None  # None: until said otherwise
     platform: _Word = ""  # key of the platform, for `allow`
     mode: Switch = "enforce"  # for `mode`
+    times: Annotated[int, Meta(ge=1, le=RAILS_TIMES_MAX)] = 1  # for `rails`
     via: _Word = ""  # the channel: cli, desk, mo
     ticket: _Word = ""
     approved_by: _Word = ""  # the second person, where it takes two
@@ -49,6 +63,14 @@ class Override(msgspec.Struct, frozen=True, kw_only=True):
             raise ValueError("a platform belongs to `allow`")
         if (self.verb == "mode") > (self.recipient == EVERYONE):
             raise ValueError("`mode` is about everyone")
+        if self.verb == "rails":
+            if self.recipient != EVERYONE or self.schema_version < RAILS_VERSION:
+                raise ValueError("`rails` is about everyone, from version 2 on")
+            ends_ms = self.expires_at_ms
+            if ends_ms is None or ends_ms > self.issued_at_ms + RAILS_FOR_MAX_MS:
+                raise ValueError("raised rails end within a day")
+        elif self.times != 1:
+            raise ValueError("times belong to `rails`")
         if self.recipient == EVERYONE and self.verb in ("release", "exempt"):
             raise ValueError("to hold everything back, use `mode`")
 
@@ -88,13 +110,14 @@ class Counts(msgspec.Struct, frozen=True, kw_only=True):
     schema_version: int = SCHEMA_VERSION
 
 
-_ADDED: Final = ("via", "ticket", "approved_by")
-"""Fields of an override that are left out where they are empty: a word without them is written
+_ADDED: Final = {"via": "", "ticket": "", "approved_by": "", "times": 1}
+"""Fields of an override that are left out where they are as here: a word without them is written
 byte for byte as before there were any."""
 
+_REQUIRED: Final = object()
 _encode: Final = msgspec.json.Encoder().encode
 _counts: Final = reader(Counts)
-_override: Final = reader(Override)
+_override: Final = reader(Override, RAILS_VERSION)
 _ack: Final = reader(Ack)
 
 
@@ -131,7 +154,7 @@ def encode_override(override: Override) -> bytes:
     (b'8613900000001|release|', True)
     """
     fields = msgspec.structs.asdict(override)
-    return _encode({k: v for k, v in fields.items() if v or k not in _ADDED})
+    return _encode({k: v for k, v in fields.items() if v != _ADDED.get(k, _REQUIRED)})
 
 
 def decode_override(value: bytes) -> Override:

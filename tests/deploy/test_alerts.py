@@ -80,7 +80,7 @@ def _label(text: str) -> str:
 FOREIGN = {"up", "process_start_time_seconds"}
 OF_ADAPTERS = {
     "acks_total", "actions_unacknowledged", "gateway_up", "leases_held", "mode", "rails_open",
-    "records_refused_total", "false_alarm_signals_total",
+    "rails_raised_ratio", "records_refused_total", "false_alarm_signals_total",
 }  # fmt: skip
 
 BURN, ACKS = "OtpguardDecisionDelayBudgetBurn", "OtpguardAcknowledgementBudgetBurn"
@@ -185,6 +185,15 @@ CASES = (
     fires("OtpguardRailTripped", "new leases are held back", "1m", critical=1,
           rails_open="0 0 1 1 1"),
     quiet("OtpguardRailTripped", "the rail is shut", "1m", rails_open="0+0x5"),
+    fires("OtpguardRailsRaised", "for half a day", "4h", step="2m", warning=1,
+          rails_raised_ratio="1 3+0x150"),
+    quiet("OtpguardRailsRaised", "for two hours of a campaign", "4h", step="2m",
+          rails_raised_ratio="1 3+0x60 1+0x90"),
+    fires("OtpguardCampaign", "it grows", "2m", warning=1,
+          campaign_victims="0 4 9 16 25 40 60 90 99"),
+    quiet("OtpguardCampaign", "a small one", "5m", campaign_victims="0 5 9+0x20"),
+    fires("OtpguardNoAgent", "all of them wait", "12m", warning=1, agent_owner="1 1 0+0x60"),
+    quiet("OtpguardNoAgent", "another takes over", "12m", agent_owner="1 1 0 0 0 0 0 0 1+0x60"),
     fires("OtpguardKillSwitchOn", "off for a quarter of an hour", "16m", warning=1,
           mode__mode_off="1+0x70", mode__mode_enforce="0+0x70", leases_held="0+0x70"),
     quiet("OtpguardKillSwitchOn", "a short test of the switch", "16m",
@@ -221,6 +230,16 @@ CASES = (
           records_refused_total__kind_newer="0+0x4 1+1x20"),
     quiet("OtpguardRecordsRefused", "all can be read", "3m",
           records_refused_total__kind_newer="0+0x20"),
+    fires("OtpguardNoticesFailing", "the SMSC is away", "6m", warning=1,
+          notice_channel_up="1 1 1 0+0x30", notices_total__state_failed="0+0x34"),
+    fires("OtpguardNoticesFailing", "nobody knows of five", "6m", warning=1,
+          notice_channel_up="1+0x34", notices_total__state_failed="0+0x4 6+0x30"),
+    quiet("OtpguardNoticesFailing", "one was refused", "6m",
+          notice_channel_up="1+0x34", notices_total__state_failed="0+0x4 1+0x30"),
+    fires("OtpguardNoticeCapReached", "a campaign", "6m", warning=1,
+          notice_cap_reached="0 0 0 1+0x30"),
+    quiet("OtpguardNoticeCapReached", "for half a minute", "6m",
+          notice_cap_reached="0 0 0 1 1 0+0x30"),
     fires("OtpguardFalseAlarms", "four releases of twenty leases", "30m", warning=1,
           false_alarm_signals_total__kind_release="0+0x20 1+0x5 2+0x5 3+0x5 4+0x90",
           actions_total__verb_throttle__mode_enforce="0+0x4 20+0x120"),

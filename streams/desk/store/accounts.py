@@ -248,8 +248,11 @@ class Accounts:
         assert found is not None
         return session_id, found
 
-    def session(self, session_id: str) -> DeskSession | None:
-        """The session of this id if it stands, its idle end moved on; else None."""
+    def session(self, session_id: str, *, touch: bool = True) -> DeskSession | None:
+        """The session of this id if it stands; else None.
+
+        Its idle end is moved on, but without `touch`: a page that asks by itself is no person.
+        """
         now_ms = self._now_ms()
         digest = _digest(session_id)
         with self._engine.connect() as connection:
@@ -264,7 +267,7 @@ class Accounts:
             self.end(session_id)
             return None
         idle_end_ms = row.idle_end_ms
-        if now_ms - row.seen_ms >= SEEN_STEP_MS:
+        if touch and now_ms - row.seen_ms >= SEEN_STEP_MS:
             idle_end_ms = min(row.absolute_end_ms, now_ms + (row.idle_end_ms - row.seen_ms))
             with self._writing.begin() as connection:
                 connection.execute(
@@ -280,7 +283,7 @@ class Accounts:
             csrf=row.csrf,
             address=row.address,
             created_ms=row.created_ms,
-            seen_ms=max(row.seen_ms, now_ms),
+            seen_ms=max(row.seen_ms, now_ms) if touch else row.seen_ms,
             idle_end_ms=idle_end_ms,
             absolute_end_ms=row.absolute_end_ms,
         )

@@ -24,7 +24,7 @@ from tests.waiting import END_S
 
 ROLES_NAMED = (
     "input", "throttle", "episode", "acks", "override", "everyone", "undeliverable", "dead_letters",
-    "incident", "counts", "audit", "notice",
+    "incident", "counts", "audit", "notice", "campaign",
 )  # fmt: skip
 WANTED = module.topics(Settings())
 RIGHT = {topic.name: Shape(topic.partitions, topic.replication, topic.configs) for topic in WANTED}

@@ -686,3 +686,26 @@ def test_a_gateway_that_never_comes_costs_no_memory(bench: Bench) -> None:
     assert states["failed", "away"] == 300
     assert states["ignored", "shadow"] == 300
     assert states["applied", "release"] == 0
+
+
+def test_what_a_word_lets_in_is_held_and_told_though_it_was_told_to_be_ignored() -> None:
+    bench = Bench(RailParams(new_per_minute=10, recipients_max=100))
+    bench.say(*(action(f"8613{n:09}", n + 1, at_ms=START_MS + n) for n in range(15)))
+    bench.run(200)
+    assert len(bench.gateway.leases) == 10
+    assert [why for _, state, why in bench.told() if state == "ignored"] == ["rail_rate"] * 5
+    word = override(
+        "rails", EVERYONE, times=3, issued_at_ms=bench.now, expires_at_ms=bench.now + 600_000,
+        schema_version=2,
+    )  # fmt: skip
+    bench.acks.clear()
+    bench.say(word)
+    bench.run(200)
+    assert len(bench.gateway.leases) == 15
+    applied = [name for name, state, _ in bench.told() if state == "applied"]
+    assert {str(n) for n in range(11, 16)} < set(applied)
+    bench.acks.clear()
+    bench.say(action("8613000000099", 99, at_ms=START_MS + 20))  # of before, and read after
+    bench.run(200)
+    assert len(bench.gateway.leases) == 16
+    bench.reconciler.close()

@@ -10,6 +10,7 @@ import pytest
 from streams.wire.control import (
     COUNTED_PLATFORMS_MAX,
     EVERYONE,
+    RAILS_FOR_MAX_MS,
     Ack,
     Counts,
     Override,
@@ -41,6 +42,13 @@ def word(**fields: Any) -> Override:
         {"verb": "allow", "platform": "sig:a"},
         {"verb": "allow", "platform": "sig:a", "recipient": EVERYONE},
         {"verb": "mode", "recipient": EVERYONE, "mode": "off"},
+        {
+            "verb": "rails",
+            "recipient": EVERYONE,
+            "times": 3,
+            "expires_at_ms": 9,
+            "schema_version": 2,
+        },
     ],
 )
 def test_what_can_be_said_comes_back_as_it_went(fields: dict[str, Any]) -> None:
@@ -57,6 +65,19 @@ def test_what_can_be_said_comes_back_as_it_went(fields: dict[str, Any]) -> None:
         ({"platform": "sig:a"}, "platform belongs"),
         ({"verb": "mode"}, "about everyone"),
         ({"recipient": EVERYONE}, "use `mode`"),
+        ({"times": 3}, "times belong"),
+        ({"verb": "rails", "times": 3, "expires_at_ms": 9, "schema_version": 2}, "about everyone"),
+        ({"verb": "rails", "recipient": EVERYONE, "expires_at_ms": 9}, "from version 2"),
+        ({"verb": "rails", "recipient": EVERYONE, "schema_version": 2}, "within a day"),
+        (
+            {
+                "verb": "rails",
+                "recipient": EVERYONE,
+                "schema_version": 2,
+                "expires_at_ms": 5 + RAILS_FOR_MAX_MS + 1,
+            },
+            "within a day",
+        ),
         ({"recipient": EVERYONE, "verb": "release", "expires_at_ms": 9}, "use `mode`"),
     ],
 )
@@ -121,3 +142,12 @@ def test_counts_come_back_as_they_went_and_have_so_many_platforms_at_most() -> N
         raw = msgspec.json.decode(encode_counts(said)) | {"by_platform": bad}
         with pytest.raises(UnreadableError):
             decode_counts(msgspec.json.encode(raw))
+
+
+def test_only_a_word_about_the_rails_bears_the_version_that_older_adapters_refuse() -> None:
+    said = word(verb="rails", recipient=EVERYONE, times=2, expires_at_ms=9, schema_version=2)
+    assert msgspec.json.decode(encode_override(said))["schema_version"] == 2
+    assert "times" not in msgspec.json.decode(encode_override(word()))
+    raw = msgspec.json.encode(msgspec.json.decode(encode_override(said)) | {"times": 11})
+    with pytest.raises(UnreadableError):
+        decode_override(raw)

@@ -18,6 +18,7 @@ from streams import wire
 from streams.cluster.topics import topics
 from streams.config import Settings
 from streams.wire import Intake, Numbers, Outcome, UnreadableError
+from streams.wire.campaigns import _Campaign
 from streams.wire.events import Event
 from streams.wire.incidents import _Incident
 from streams.wire.outputs import _Episode, _Throttle
@@ -35,6 +36,7 @@ STRUCTS: dict[str, type[msgspec.Struct]] = {
     "otpguard.throttle.counts.v1": wire.Counts,
     "otpguard.audit.v1": wire.AuditRecord,
     "otpguard.notice.v1": wire.Notice,
+    "otpguard.campaign.v1": _Campaign,
 }
 DECODERS: dict[str, Callable[[bytes], Any]] = {
     "otpguard.throttle.v1": wire.decode_action,
@@ -45,6 +47,7 @@ DECODERS: dict[str, Callable[[bytes], Any]] = {
     "otpguard.throttle.counts.v1": wire.decode_counts,
     "otpguard.audit.v1": wire.decode_audit,
     "otpguard.notice.v1": wire.decode_notice,
+    "otpguard.campaign.v1": wire.decode_campaign,
 }
 ROUND_TRIPS: dict[str, Callable[[bytes], bytes]] = {
     "otpguard.throttle.v1": lambda value: wire.encode_action(wire.decode_action(value)),
@@ -55,6 +58,7 @@ ROUND_TRIPS: dict[str, Callable[[bytes], bytes]] = {
     "otpguard.throttle.counts.v1": lambda value: wire.encode_counts(wire.decode_counts(value)),
     "otpguard.audit.v1": lambda value: wire.encode_audit(wire.decode_audit(value)),
     "otpguard.notice.v1": lambda value: wire.encode_notice(wire.decode_notice(value)),
+    "otpguard.campaign.v1": lambda value: wire.encode_campaign(wire.decode_campaign(value)),
 }
 
 
