@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import replace
+from functools import partial
 from typing import Any, Final
 
 import msgspec
@@ -35,7 +36,7 @@ from streams.desk.store.tables import (
     places,
     platform_days,
 )
-from streams.desk.store.writer import LogRecord, Place, Writer
+from streams.desk.store.writer import LogRecord, PlaceRead, Writer
 from streams.wire import (
     Ack,
     Counts,
@@ -102,7 +103,7 @@ def flood(n: int, draw: random.Random) -> Iterator[tuple[str, bytes, bytes]]:
         told = Notice(
             notice_id=f"{record.episode_id}:victim_start", episode_id=record.episode_id,
             kind="victim_start", to=recipient, channel="smpp", template="victim_start/zh",
-            state=state, why="", at_ms=at_ms,  # type: ignore[arg-type]
+            state=state, why="", at_ms=at_ms,
         )  # fmt: skip
         yield "notice", told.notice_id.encode(), encode_notice(told)
     ended = replace(
@@ -162,7 +163,7 @@ def writes(store: CaseStore, made: list[LogRecord], batch: int = 2_000) -> dict[
         ends = {each.topic: each.offset + 1 for each in some}
         writer.take(
             some,
-            [Place(topic, 0, before.get(topic), end, end, 0, 0) for topic, end in ends.items()],
+            [PlaceRead(topic, 0, before.get(topic), end, end, 0, 0) for topic, end in ends.items()],
         )
         before |= ends
     return _rate(len(made), started, cpu)
@@ -355,8 +356,12 @@ def searches(store: CaseStore, number: int, asked: int = 2_000) -> dict[str, Any
         ("platforms of a week", lambda _: store.platforms(), 100),
         ("campaigns of a day", lambda _: store.campaigns(), 0),
     ):
-        found[name] = _times(ask, ["x"] * 20, lambda a, least=least: len(a) >= least)
+        found[name] = _times(ask, ["x"] * 20, partial(_at_least, least))
     return found
+
+
+def _at_least(least: int, answer: Any) -> bool:
+    return len(answer) >= least
 
 
 def _times(

@@ -29,7 +29,7 @@ PLATFORMS_MIN: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
-class Flood:
+class ComparedFlood:
     """The parts of a case that are compared."""
 
     episode_id: str
@@ -42,7 +42,7 @@ class Flood:
 
 
 @dataclass(slots=True)
-class Campaign:
+class FloodGroup:
     """Floods that were found to belong together, in the order in which they began."""
 
     episode_ids: tuple[str, ...] = ()
@@ -69,14 +69,14 @@ class Campaign:
         )
 
 
-def campaigns(floods: Iterable[Flood]) -> list[Campaign]:
+def campaigns(floods: Iterable[ComparedFlood]) -> list[FloodGroup]:
     """Campaigns of at least two victims, most victims first.
 
     A flood joins the campaign that has most of its platforms, if that is half of them or more and
     it began in time; else it begins one. Each is compared with the `LIKELY` campaigns that most of
     its platforms remember.
     """
-    going: list[Campaign] = []
+    going: list[FloodGroup] = []
     by_platform: dict[int, list[int]] = {}  # platform -> indices in `going`
     for flood in sorted(floods, key=lambda each: (each.first_ms, each.episode_id)):
         if len(flood.platform_ids) < PLATFORMS_MIN:
@@ -95,7 +95,7 @@ def campaigns(floods: Iterable[Flood]) -> list[Campaign]:
                 break
         if found is None:
             found = len(going)
-            going.append(Campaign(first_ms=flood.first_ms))
+            going.append(FloodGroup(first_ms=flood.first_ms))
         _join(going[found], flood)
         for one in flood.platform_ids:
             places = by_platform.setdefault(one, [])
@@ -107,7 +107,7 @@ def campaigns(floods: Iterable[Flood]) -> list[Campaign]:
     return sorted(some, key=lambda each: (-each.victims, each.first_ms))
 
 
-def _join(campaign: Campaign, flood: Flood) -> None:
+def _join(campaign: FloodGroup, flood: ComparedFlood) -> None:
     campaign.episode_ids = (*campaign.episode_ids, flood.episode_id)
     campaign.recipients.add(flood.recipient)
     campaign.last_ms = max(campaign.last_ms, flood.last_ms)

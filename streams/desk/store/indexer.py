@@ -25,7 +25,7 @@ from streams.desk.store.engine import away
 from streams.desk.store.people_tables import erased
 from streams.desk.store.store import CaseStore
 from streams.desk.store.tables import places
-from streams.desk.store.writer import LogRecord, Place, Source, Writer
+from streams.desk.store.writer import LogRecord, PlaceRead, Source, Writer
 from streams.language import tr
 
 log = logging.getLogger(__name__)
@@ -170,7 +170,7 @@ class Indexer:
         if not polled:
             return
         batch: list[LogRecord] = []
-        moved: list[Place] = []
+        moved: list[PlaceRead] = []
         for place, records in polled.items():
             source = self._sources[place.topic]
             batch += [
@@ -183,7 +183,7 @@ class Indexer:
             after = reader.position(place)
             newest = max(at.record_ms, records[-1].timestamp)
             moved.append(
-                Place(
+                PlaceRead(
                     place.topic, place.partition, at.next_offset, after,
                     max(at.end_offset, after), newest, at.read_ms,
                 )
@@ -214,7 +214,7 @@ class Indexer:
             if position >= ends[place]:
                 at.read_ms = max(at.read_ms, now_ms)
             moved.append(
-                Place(
+                PlaceRead(
                     place.topic, place.partition, before, position, at.end_offset,
                     at.record_ms, at.read_ms,
                 )
