@@ -10,6 +10,7 @@ from typing import Any, Final
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from tests.enforce.services import need
+from tests.waiting import wait_until
 
 QUIET: Final = ("--no-sandbox", "--disable-gpu", "--disable-background-networking",
                 "--disable-component-update", "--disable-sync")  # fmt: skip
@@ -34,3 +35,25 @@ def violations(page: Page) -> list[str]:
     found: dict[str, Any] = page.evaluate("axe.run()")
     assert len(found["passes"]) > 10, "it looked at something"
     return [f"{v['id']}: {node['html'][:120]}" for v in found["violations"] for node in v["nodes"]]
+
+
+def complaints(page: Page) -> list[str]:
+    """What the page's console is told to complain of from now on, errors and blocked parts."""
+    found: list[str] = []
+
+    def console(message: Any) -> None:
+        if message.type == "error":
+            found.append(message.text)
+
+    def error(raised: Any) -> None:
+        found.append(str(raised))
+
+    page.on("console", console)
+    page.on("pageerror", error)
+    return found
+
+
+def focused(page: Page, name: str) -> None:
+    """Wait until the element of this id has the focus by itself: before that, keys are lost."""
+    # Not by `wait_for_function`, which evaluates in the page, where a strict policy forbids it.
+    wait_until(lambda: page.evaluate("document.activeElement.id") == name, f"{name} has the focus")

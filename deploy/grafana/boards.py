@@ -194,6 +194,13 @@ def enforcement(r: str) -> Rows:
             lines("Records", [q.index_records], r, width="half"),
             lines("Records that could not be read", [q.index_unreadable], r, width="half"),
         ]),
+        ("Desk", [
+            lines("Acts", [q.desk_acts], r, width="half"),
+            lines("Log-ins", [q.desk_logins], r, width="half"),
+            lines("Too much by one person", [q.desk_limited], r, width="half"),
+            lines("Requests not answered", [q.desk_errors], r, width="half"),
+            lines("Live lists", [q.desk_streams], r, width="half"),
+        ]),
         ("Notices", [
             lines("Notices by end, in an hour", [q.notices], r, stacked=True),
             lines("Failed, given up, tried again", [q.notices_failed, q.notices_capped,

@@ -794,6 +794,36 @@ def index_behind(at: Scope) -> str:
     return at.worst("index_records_behind")
 
 
+@query("short", "{{verb}} {{outcome}}")
+def desk_acts(at: Scope) -> str:
+    """Acts of people at the desk in 10 minutes; the audit has each by name."""
+    return at.over("10m").increase("desk_actions_total", by="verb, outcome")
+
+
+@query("short", "{{door}} {{outcome}}")
+def desk_logins(at: Scope) -> str:
+    """Log-ins at the desk in 10 minutes: refused ones by the dozen are somebody who guesses."""
+    return at.over("10m").increase("desk_logins_total", by="door, outcome")
+
+
+@query("short", "{{kind}}")
+def desk_limited(at: Scope) -> str:
+    """Acts in an hour that were refused because one person did too many in a short time."""
+    return at.over("1h").increase("desk_limited_total", by="kind")
+
+
+@query("short", "{{kind}}")
+def desk_errors(at: Scope) -> str:
+    """Requests in 10 minutes that something out of a person's hands kept from being answered."""
+    return at.over("10m").increase("desk_errors_total", by="kind")
+
+
+@query("short", "lists")
+def desk_streams(at: Scope) -> str:
+    """Live lists that are being watched."""
+    return at.worst("desk_streams_open")
+
+
 def _in_mode(at: Scope, beside: str, matchers: str = "") -> str:
     """Processes by mode, of the kind that shows the metric `beside` too."""
     held = f"{at.series('mode', matchers)} == 1 and on (job, instance) {at.series(beside)}"

@@ -369,6 +369,13 @@ SYMPTOM_ALERTS: Final = (
         "it is older than who writes them: such an adapter obeys none of the leases.",
     ),
     Alert(
+        "OtpguardDeskRates", "warning",
+        f"{q.desk_limited.at(RULES)} > 0", "0s", "30m", (q.desk_limited, q.desk_acts),
+        "Somebody at the desk does too much.",
+        "{{ $value | humanize }} {{ $labels.kind }} of one person were refused within an hour. The "
+        "audit has the name: an agent may be the attacker, or have lost a log-in to one.",
+    ),
+    Alert(
         "OtpguardIndexStale", "critical",
         f"{q.index_lag.at(RULES)} > 60", "1m", "5m",
         (q.index_lag, q.index_behind, q.index_records),

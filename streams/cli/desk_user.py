@@ -15,7 +15,7 @@ from streams.language import moment, tr
 if TYPE_CHECKING:
     from streams.desk.store import CaseStore
 
-app = group("Accounts of the desk.")
+app = group("Accounts of the desk.\n\n\\b\nExample:\n  otpguard desk user add root --role admin")
 
 NameArgument = Annotated[str, typer.Argument(help="The name to log in with.")]
 RolesOption = Annotated[
@@ -24,7 +24,7 @@ RolesOption = Annotated[
         "--role", help="agent, lead, analyst, evidence, approver, auditor, admin; repeatable."
     ),
 ]
-COLUMNS = ("name", "roles", "source", "state", "last log-in")
+COLUMNS = ("name", "roles", "source", "may log in", "last log-in")
 
 
 @app.command()
@@ -125,6 +125,6 @@ def _row(each: Any) -> dict[str, str]:
         "name": each.name,
         "roles": " ".join(sorted(each.roles)),
         "source": each.source,
-        "state": tr("disabled") if each.disabled else tr("open"),
+        "may_log_in": "" if each.disabled else tr("yes"),
         "last_login": moment(each.last_login_ms) if each.last_login_ms else "",
     }

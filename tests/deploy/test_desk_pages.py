@@ -12,12 +12,13 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from streams.desk.store import DeskRole
-from tests.browser import browser, violations
+from streams.desk.web.rates import Pace, RateLimit
+from tests.browser import browser, complaints, focused, violations
 from tests.enforce.services import CACHE
 from tests.streams.desk.store.filled import audited, fill
 from tests.streams.desk.web.served import served
 from tests.streams.desk.web.world import PASSWORD, World, busy
-from tests.waiting import END_S
+from tests.waiting import END_S, wait_until
 
 pytestmark = pytest.mark.integration
 
@@ -43,6 +44,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     with served(tmp_path_factory.mktemp("desk"), wide=True, acts_per_h=10_000,
                 searches_per_min=10_000, unmasks_per_h=10_000) as running:  # fmt: skip
         busy(running, time.time_ns() // 1_000_000)
+        running.desk.limits.logins = RateLimit(Pace(10_000, 1))  # the clock stands
         fill(running.store, *audited(
             *({"verb": verb, "subject": "8617000000001", "reason": "等验证码", "ticket": "T-7",
                "at_ms": running.store.at_ms}
@@ -67,9 +69,7 @@ def inside(
     context = opened.new_context(locale=locale, viewport={"width": width, "height": 800}, **more)
     page = context.new_page()
     page.set_default_timeout(END_S * 1000)
-    wrong: list[str] = []
-    page.on("console", lambda each: each.type == "error" and wrong.append(each.text))
-    page.on("pageerror", lambda each: wrong.append(str(each)))
+    wrong = complaints(page)
     page.goto(f"{world.place.url}/login")
     page.fill("#name", name)
     page.fill("#password", PASSWORD)
@@ -85,6 +85,7 @@ def go(page: Page, world: World, screen: str) -> None:
     base = world.place.url
     if screen in ("case", "done", "unmasked", "nothing"):
         page.goto(f"{base}/")
+        focused(page, "number")
         page.keyboard.type("139 1111 2222" if screen == "nothing" else NUMBER)
         with page.expect_navigation():
             page.keyboard.press("Enter")
@@ -167,6 +168,7 @@ def test_without_a_script_all_but_the_live_parts_works(opened: Browser, world: W
 def test_a_caller_is_helped_by_the_keyboard_alone(opened: Browser, world: World) -> None:
     with inside(opened, world, "li.lei", "zh-CN", 1280) as page:
         said = len(world.gateways.said)
+        focused(page, "number")
         page.keyboard.type(NUMBER)
         with page.expect_navigation():
             page.keyboard.press("Enter")
@@ -176,8 +178,7 @@ def test_a_caller_is_helped_by_the_keyboard_alone(opened: Browser, world: World)
         page.keyboard.type("她要求")
         page.keyboard.press("Tab")
         page.keyboard.press("Tab")
-        focused = "document.activeElement.value"
-        assert page.evaluate(focused) == "release 10m"
+        assert page.evaluate("document.activeElement.value") == "release 10m"
         assert page.evaluate("getComputedStyle(document.activeElement).outlineStyle") == "solid"
         with page.expect_navigation():
             page.keyboard.press("Enter")
@@ -200,12 +201,10 @@ def test_rows_come_by_themselves_and_the_focus_stays(opened: Browser, world: Wor
         rows = page.locator("#floods tbody tr")
         before = rows.count()
         page.locator("#floods a").first.focus()
-        focused = page.evaluate("document.activeElement.textContent")
+        name = page.evaluate("document.activeElement.textContent")
         world.flood(77, recipient="8613900000077")
-        page.wait_for_function(
-            f"document.querySelectorAll('#floods tbody tr').length === {before + 1}"
-        )
-        assert page.evaluate("document.activeElement.textContent") == focused
+        wait_until(lambda: rows.count() == before + 1, "the row comes by itself")
+        assert page.evaluate("document.activeElement.textContent") == name
         assert str(before + 1) in page.inner_text("#summary")
 
 

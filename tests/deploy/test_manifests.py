@@ -567,6 +567,7 @@ def test_a_unit_allows_the_threads_that_its_settings_and_its_servers_may_take() 
         ("otpguard-adapter@", parallel),
         ("otpguard-worker@", 0),
         ("otpguard-gate@", 0),
+        ("otpguard-desk", 40),
         ("otpguard-desk-index", 0),
         ("otpguard-notifier", 0),
         ("otpguard-agent@", 0),
@@ -600,7 +601,7 @@ def test_the_adapters_unit_empties_kannels_list_and_nobody_elses(kind: str, tmp_
     "unit",
     [
         "otpguard-worker@", "otpguard-adapter@", "otpguard-gate@", "otpguard-smpp-proxy@",
-        "otpguard-notifier", "otpguard-signal", "otpguard-desk-index",
+        "otpguard-notifier", "otpguard-signal", "otpguard-desk-index", "otpguard-desk",
     ],
 )  # fmt: skip
 def test_units_are_right_and_hardened(unit: str, tmp_path: Path) -> None:

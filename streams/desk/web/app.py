@@ -19,7 +19,7 @@ from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from streams.desk.web.cases import CasePages
-from streams.desk.web.entry import Entry
+from streams.desk.web.entry import EntryPages
 from streams.desk.web.guard import Guard
 from streams.desk.web.lists import ListPages
 from streams.desk.web.live import LiveFeed
@@ -27,7 +27,7 @@ from streams.desk.web.look import static_files
 from streams.desk.web.oidc import OidcEntry
 from streams.desk.web.oversight import OversightPages
 from streams.desk.web.proxy import ProxyEntry
-from streams.desk.web.rights import Right
+from streams.desk.web.rights import DeskRight
 from streams.desk.web.visit import RefusedError, visit_of
 from streams.errors import OtpguardError, UnavailableError, UsageError
 from streams.language import tr
@@ -55,16 +55,16 @@ class Door:
 
     method: str
     path: str
-    rights: tuple[Right, ...] | Open  # empty: whoever is in
+    rights: tuple[DeskRight, ...] | Open  # empty: whoever is in
     endpoint: Endpoint
 
 
 def doors(desk: Desk, feed: LiveFeed) -> list[Door]:
     """Every way into the console. A test walks each of them with every role."""
-    entry, cases, lists = Entry(desk), CasePages(desk), ListPages(desk)
+    entry, cases, lists = EntryPages(desk), CasePages(desk), ListPages(desk)
     oversight, oidc = OversightPages(desk), OidcEntry(desk, entry)
     proxy = ProxyEntry(desk, entry)
-    wide = (Right.PROPOSE, Right.APPROVE)
+    wide = (DeskRight.PROPOSE, DeskRight.APPROVE)
     return [
         Door("GET", "/login", OPEN, proxy.login_page),
         Door("POST", "/login", OPEN, entry.login),
@@ -75,24 +75,24 @@ def doors(desk: Desk, feed: LiveFeed) -> list[Door]:
         Door("GET", "/account", (), entry.account_page),
         Door("POST", "/account/password", (), entry.password),
         Door("GET", "/help", (), oversight.help),
-        Door("GET", "/", (Right.SEARCH,), cases.search_page),
-        Door("POST", "/search", (Right.SEARCH,), cases.search),
-        Door("GET", "/case/{episode_id}", (Right.SEARCH,), cases.case_page),
-        Door("POST", "/say", (Right.ACT,), cases.say),
-        Door("POST", "/note", (Right.NOTE,), cases.note),
-        Door("POST", "/appeal", (Right.NOTE,), cases.appeal),
-        Door("POST", "/unmask", (Right.UNMASK,), cases.unmask),
-        Door("GET", "/live", (Right.LIVE,), lists.live),
-        Door("GET", "/live/stream", (Right.LIVE,), feed.stream),
-        Door("GET", "/campaigns", (Right.PLATFORMS,), lists.campaigns),
-        Door("GET", "/platforms", (Right.PLATFORMS,), lists.platforms),
+        Door("GET", "/", (DeskRight.SEARCH,), cases.search_page),
+        Door("POST", "/search", (DeskRight.SEARCH,), cases.search),
+        Door("GET", "/case/{episode_id}", (DeskRight.SEARCH,), cases.case_page),
+        Door("POST", "/say", (DeskRight.ACT,), cases.say),
+        Door("POST", "/note", (DeskRight.NOTE,), cases.note),
+        Door("POST", "/appeal", (DeskRight.NOTE,), cases.appeal),
+        Door("POST", "/unmask", (DeskRight.UNMASK,), cases.unmask),
+        Door("GET", "/live", (DeskRight.LIVE,), lists.live),
+        Door("GET", "/live/stream", (DeskRight.LIVE,), feed.stream),
+        Door("GET", "/campaigns", (DeskRight.PLATFORMS,), lists.campaigns),
+        Door("GET", "/platforms", (DeskRight.PLATFORMS,), lists.platforms),
         Door("GET", "/proposals", wide, oversight.proposals),
-        Door("POST", "/proposals", (Right.PROPOSE,), oversight.propose),
-        Door("POST", "/proposals/decide", (Right.APPROVE,), oversight.decide),
-        Door("GET", "/audit", (Right.AUDIT,), oversight.audit),
-        Door("POST", "/audit", (Right.AUDIT,), oversight.audit),
-        Door("GET", "/users", (Right.USERS,), oversight.users),
-        Door("POST", "/users", (Right.USERS,), oversight.change_user),
+        Door("POST", "/proposals", (DeskRight.PROPOSE,), oversight.propose),
+        Door("POST", "/proposals/decide", (DeskRight.APPROVE,), oversight.decide),
+        Door("GET", "/audit", (DeskRight.AUDIT,), oversight.audit),
+        Door("POST", "/audit", (DeskRight.AUDIT,), oversight.audit),
+        Door("GET", "/users", (DeskRight.USERS,), oversight.users),
+        Door("POST", "/users", (DeskRight.USERS,), oversight.change_user),
     ]
 
 

@@ -15,7 +15,7 @@ from starlette.responses import RedirectResponse, Response
 from streams.desk.store import Answer, CaseFile
 from streams.desk.web.masks import masked, whole
 from streams.desk.web.render import Flash
-from streams.desk.web.rights import Right
+from streams.desk.web.rights import DeskRight
 from streams.desk.web.telling import (
     aloud_without,
     known_facts,
@@ -276,7 +276,7 @@ class CasePages:
 
     def _exempt_max_s(self, visit: Visit) -> float:
         console = self.desk.settings.console
-        return console.exempt_lead_s if visit.may(Right.EXEMPT_LONG) else console.exempt_s
+        return console.exempt_lead_s if visit.may(DeskRight.EXEMPT_LONG) else console.exempt_s
 
     def note(self, request: Request) -> Response:
         """Write a note, or that a call was answered and nothing was done."""
@@ -340,7 +340,7 @@ class CasePages:
     def _opened(self, visit: Visit, episode_id: str, grant: str | None) -> CaseFile:
         """The case of an id; raise RefusedError if it is not this person's to read."""
         desk = self.desk
-        if not (visit.may(Right.BROWSE) or desk.granted(visit, episode_id, grant or "")):
+        if not (visit.may(DeskRight.BROWSE) or desk.granted(visit, episode_id, grant or "")):
             desk.audit(visit, "view", "refused", episode_id=episode_id[:256])
             raise RefusedError(403, tr("Search for the number first: a case is opened by it."))
         try:
@@ -368,14 +368,14 @@ class CasePages:
         return self._nothing(request, store.find(subject.recipient), [flash], status)
 
     def _grant(self, visit: Visit, episode_id: str) -> str:
-        return "" if visit.may(Right.BROWSE) else self.desk.grant(visit, episode_id)
+        return "" if visit.may(DeskRight.BROWSE) else self.desk.grant(visit, episode_id)
 
     def _path(self, visit: Visit, episode_id: str) -> str:
         grant = self._grant(visit, episode_id)
         return f"/case/{quote(episode_id, safe='')}" + (f"?k={grant}" if grant else "")
 
     def _said(self, word_id: str) -> Flash:
-        """What gateways made of a word: as it was heard here, else as the index has it."""
+        """Tell what gateways made of a word: as it was heard here, else as the index has it."""
         said = self.desk.voice.heard(word_id)
         if not said.obeyed and not said.failed:
             line = self.desk.store.word(word_id)

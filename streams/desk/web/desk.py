@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from streams.desk.web.guard import Place
+from streams.desk.web.guard import Site
 from streams.desk.web.rates import Pace, RateLimit
 from streams.desk.web.render import Banner, Pages
 from streams.desk.web.telling import fresh_sentence
@@ -39,7 +39,7 @@ class Voice(Protocol):
         """Publish a word; raise UnavailableError if it was not taken."""
 
     def heard(self, word_id: str) -> Said:
-        """What gateways made of a word until now."""
+        """Tell what gateways made of a word until now."""
 
 
 class Auditor(Protocol):
@@ -50,8 +50,8 @@ class Auditor(Protocol):
 
 
 @dataclass(slots=True)
-class Limits:
-    """How often a person may do what."""
+class Paces:
+    """Bounds on what a person does in a time."""
 
     searches: RateLimit
     unmasks: RateLimit
@@ -60,7 +60,7 @@ class Limits:
     forms: RateLimit  # notes, appeals, proposals
 
     @classmethod
-    def of(cls, settings: Settings) -> Limits:
+    def of(cls, settings: Settings) -> Paces:
         """Make the bounds of the settings."""
         console = settings.console
         return cls(
@@ -83,14 +83,14 @@ class Desk:
     """The console's parts; safe among threads."""
 
     settings: Settings
-    place: Place
+    place: Site
     store: CaseStore
     voice: Voice
     auditor: Auditor
     metrics: Metrics
     now_ms: Callable[[], int]
     now_s: Callable[[], float]  # a clock that only goes forward
-    limits: Limits
+    limits: Paces
     pages: Pages = field(init=False)
     _banners: list[tuple[int, Sequence[Banner], str]] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -124,7 +124,7 @@ class Desk:
     def take(self, kind: str, visit: Visit) -> None:
         """Count one act of a person; raise RefusedError, and audit it, if there were too many.
 
-        `kind` is a field of `Limits`.
+        `kind` is a field of `Paces`.
         """
         limit: RateLimit = getattr(self.limits, kind)
         name = visit.person.account.name

@@ -31,7 +31,7 @@ YEAR_S: Final = 31_536_000
 
 
 @dataclass(slots=True)
-class Entry:
+class EntryPages:
     """The pages around a session."""
 
     desk: Desk

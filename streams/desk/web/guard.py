@@ -71,7 +71,7 @@ Refuse = Callable[["Scope", RefusedError], "ASGIApp"]
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class Site:
     """The address by which browsers reach the console, and who may speak for them."""
 
     url: str  # such as https://desk.example, no path
@@ -126,7 +126,7 @@ def cookies_of(headers: Headers) -> Mapping[str, str]:
     return {name: each.value for name, each in found.items()}
 
 
-def set_cookie(place: Place, name: str, value: str, *, lasts_s: int | None = None) -> str:
+def set_cookie(place: Site, name: str, value: str, *, lasts_s: int | None = None) -> str:
     """A Set-Cookie header's value; without `lasts_s` it goes with the browser, 0 ends it."""
     parts = [f"{place.cookie(name)}={value}", "Path=/", "HttpOnly", "SameSite=Lax"]
     if place.secure:
@@ -142,7 +142,7 @@ class Guard:
     def __init__(
         self,
         app: ASGIApp,
-        place: Place,
+        place: Site,
         sessions: Sessions,
         refuse: Refuse,
         zone: tzinfo | None,
@@ -204,7 +204,7 @@ class Guard:
         address: str,
         fresh: str,
     ) -> Visit:
-        """What is sure of a request; raise RefusedError if it may not come in."""
+        """Make sure of a request; raise RefusedError if it may not come in."""
         host = headers.get("host", "")
         if host not in self._place.hosts and not scope["path"].startswith("/health/"):
             raise RefusedError(421, tr("This desk is not reached by that name."))
@@ -231,7 +231,7 @@ class Guard:
 _SECRET_MIN: Final = 16
 
 
-def _check_origin(headers: Headers, place: Place) -> None:
+def _check_origin(headers: Headers, place: Site) -> None:
     """Refuse a form that another site sent; old browsers name an origin instead of a site."""
     site = headers.get("sec-fetch-site")
     origin = headers.get("origin")
@@ -282,7 +282,7 @@ def _no_more(receive: Receive, visit: Visit) -> Receive:
 class _Outward:
     """Sends an answer on with the headers that all have."""
 
-    def __init__(self, send: Send, place: Place, path: str, fresh: str) -> None:
+    def __init__(self, send: Send, place: Site, path: str, fresh: str) -> None:
         self._send = send
         self._place = place
         self._path = path

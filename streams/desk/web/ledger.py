@@ -33,7 +33,7 @@ Tail = tuple[int, str]
 """Number of the next record of a chain, and the digest that it names."""
 
 
-class Ledger:
+class DeskLedger:
     """Appends to one chain; safe among threads. `tail` reads the chain's end from the log."""
 
     def __init__(
@@ -66,7 +66,7 @@ class Ledger:
 
 
 @contextmanager
-def ledger_on(settings: Settings, chain: str, now_ms: Callable[[], int]) -> Iterator[Ledger]:
+def ledger_on(settings: Settings, chain: str, now_ms: Callable[[], int]) -> Iterator[DeskLedger]:
     """Give the ledger of one chain on Kafka. Raise UnavailableError if no broker answers."""
     clients = client_arguments(settings.kafka)
     topic = settings.topics.audit
@@ -82,7 +82,7 @@ def ledger_on(settings: Settings, chain: str, now_ms: Callable[[], int]) -> Iter
             raise unusable(tr("cannot publish to {topic}").format(topic=topic), error) from None
 
     with closing(producer):
-        yield Ledger(send, lambda: tail_of(clients, topic, chain), chain, now_ms)
+        yield DeskLedger(send, lambda: tail_of(clients, topic, chain), chain, now_ms)
 
 
 def tail_of(clients: Mapping[str, Any], topic: str, chain: str) -> Tail:

@@ -13,7 +13,7 @@ from detectors.model.event import Trust
 from detectors.model.times import DAY_MS
 from streams.desk.store import CaseLine
 from streams.desk.web.masks import masked
-from streams.desk.web.rights import Right
+from streams.desk.web.rights import DeskRight
 from streams.desk.web.telling import TONES, spell, state_word
 from streams.desk.web.visit import visit_of
 from streams.language import tr, trn
@@ -86,7 +86,7 @@ class ListPages:
         """Floods that go on, with a stream of what changes unless it is paused."""
         desk, visit = self.desk, visit_of(request)
         lines = desk.store.live(LIVE_MAX)
-        browse = visit.may(Right.BROWSE)
+        browse = visit.may(DeskRight.BROWSE)
         desk.audit(visit, "view", "done", detail="live")
         return desk.pages.page(
             request, "live", rows=live_rows(lines, desk.now_ms(), browse=browse),

@@ -10,7 +10,7 @@ import asyncio
 import hashlib
 import logging
 from collections import OrderedDict, defaultdict
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from typing import TYPE_CHECKING, Final
 
 from anyio import to_thread
@@ -18,7 +18,7 @@ from sse_starlette import EventSourceResponse, ServerSentEvent
 from starlette.responses import Response
 
 from streams.desk.web.lists import LIVE_MAX, live_rows, live_summary
-from streams.desk.web.rights import Right
+from streams.desk.web.rights import DeskRight
 from streams.desk.web.visit import RefusedError, visit_of
 from streams.errors import OtpguardError
 from streams.language import speaking, spoken, tr, zone
@@ -93,12 +93,12 @@ class LiveFeed:
         if self.open >= STREAMS_MAX:
             raise RefusedError(503, tr("Too many live lists are open; this one is to be reloaded."))
         key = hashlib.sha256(visit.secret.encode()).hexdigest()
-        events = self._events(key, visit.secret, spoken(), browse=visit.may(Right.BROWSE))
+        events = self._events(key, visit.secret, spoken(), browse=visit.may(DeskRight.BROWSE))
         return EventSourceResponse(events, ping=PING_S)
 
     async def _events(
         self, key: str, secret: str, tag: str, *, browse: bool
-    ) -> AsyncIterator[ServerSentEvent]:
+    ) -> AsyncGenerator[ServerSentEvent, None]:
         own, number = self._streams[key], self._last
         self._last += 1
         over = own[number] = asyncio.Event()

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
     from streams.desk.web.desk import Desk
-    from streams.desk.web.entry import Entry
+    from streams.desk.web.entry import EntryPages
 
 COOKIE: Final = "desk-oidc"
 FLIGHT_S: Final = 600
@@ -57,7 +57,7 @@ class OidcEntry:
     """The way to the provider and back."""
 
     desk: Desk
-    entry: Entry
+    entry: EntryPages
     _known: tuple[float, dict[str, Any]] | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock)
 

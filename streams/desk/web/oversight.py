@@ -78,7 +78,7 @@ class OversightPages:
     # --- proposals ---------------------------------------------------------------------------
 
     def proposals(self, request: Request) -> Response:
-        """What waits for a second person, and what became of others."""
+        """Proposals that wait for a second person, and what became of others."""
         desk, visit = self.desk, visit_of(request)
         desk.audit(visit, "view", "done", detail="proposals")
         return self._proposals(request)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
     from streams.desk.web.desk import Desk
-    from streams.desk.web.entry import Entry
+    from streams.desk.web.entry import EntryPages
 
 SECRET: Final = "x-otpguard-proxy"  # noqa: S105 - the header's name
 
@@ -32,7 +32,7 @@ class ProxyEntry:
     """The log-in page, which a trusted proxy's word passes."""
 
     desk: Desk
-    entry: Entry
+    entry: EntryPages
 
     def login_page(self, request: Request) -> Response:
         """Begin a session for whom a proxy vouches; ask everybody else who they are."""

@@ -12,7 +12,7 @@ from starlette.responses import HTMLResponse
 
 from streams.desk.web.look import static_files
 from streams.desk.web.masks import masked
-from streams.desk.web.rights import Right, home_of
+from streams.desk.web.rights import DeskRight, home_of
 from streams.desk.web.timeline import hour, legend
 from streams.desk.web.visit import visit_of
 from streams.language import CHINESE, ENGLISH, html, moment, spoken, tr, trn, zone_name
@@ -31,18 +31,18 @@ class NavPage:
 
     path: str
     name: str
-    right: Right
+    right: DeskRight
 
 
 PAGES: Final = (
-    NavPage("/", "Search", Right.SEARCH),
-    NavPage("/live", "Live floods", Right.LIVE),
-    NavPage("/campaigns", "Campaigns", Right.PLATFORMS),
-    NavPage("/platforms", "Platforms", Right.PLATFORMS),
-    NavPage("/proposals", "Proposals", Right.PROPOSE),
-    NavPage("/proposals", "Proposals", Right.APPROVE),
-    NavPage("/audit", "Audit", Right.AUDIT),
-    NavPage("/users", "Accounts", Right.USERS),
+    NavPage("/", "Search", DeskRight.SEARCH),
+    NavPage("/live", "Live floods", DeskRight.LIVE),
+    NavPage("/campaigns", "Campaigns", DeskRight.PLATFORMS),
+    NavPage("/platforms", "Platforms", DeskRight.PLATFORMS),
+    NavPage("/proposals", "Proposals", DeskRight.PROPOSE),
+    NavPage("/proposals", "Proposals", DeskRight.APPROVE),
+    NavPage("/audit", "Audit", DeskRight.AUDIT),
+    NavPage("/users", "Accounts", DeskRight.USERS),
 )
 
 
@@ -125,7 +125,7 @@ class Pages:
             now_ms=self._now_ms(),
             person=person,
             can=visit.may,
-            Right=Right,
+            Right=DeskRight,
             pages=list(pages.values()),
             home=home_of(roles) if person else "/login",
             here=request.url.path,

@@ -1,4 +1,4 @@
-"""What each role at the desk may do. Pure.
+"""Rights of each role at the desk. Pure.
 
 Nobody has a right by being above somebody: an admin makes users and sees no case, an auditor sees
 what people did and can do nothing.
@@ -14,7 +14,7 @@ from typing import Final
 from streams.desk.store.roles import DeskRole
 
 
-class Right(StrEnum):
+class DeskRight(StrEnum):
     """One thing that a person may do."""
 
     SEARCH = "search"  # for a whole number, and read the case that it names
@@ -32,20 +32,33 @@ class Right(StrEnum):
     USERS = "users"
 
 
-RIGHTS: Final[Mapping[DeskRole, frozenset[Right]]] = MappingProxyType(
+RIGHTS: Final[Mapping[DeskRole, frozenset[DeskRight]]] = MappingProxyType(
     {
-        DeskRole.AGENT: frozenset({Right.SEARCH, Right.ACT, Right.NOTE, Right.LIVE}),
-        DeskRole.LEAD: frozenset(
-            {Right.SEARCH, Right.ACT, Right.EXEMPT_LONG, Right.NOTE, Right.UNMASK, Right.LIVE,
-             Right.BROWSE, Right.PLATFORMS, Right.PROPOSE}
+        DeskRole.AGENT: frozenset(
+            {DeskRight.SEARCH, DeskRight.ACT, DeskRight.NOTE, DeskRight.LIVE}
         ),
-        DeskRole.ANALYST: frozenset({Right.LIVE, Right.PLATFORMS, Right.PROPOSE}),
-        DeskRole.EVIDENCE: frozenset({Right.SEARCH, Right.UNMASK, Right.NOTE, Right.EVIDENCE}),
-        DeskRole.APPROVER: frozenset({Right.LIVE, Right.APPROVE}),
-        DeskRole.AUDITOR: frozenset({Right.AUDIT}),
-        DeskRole.ADMIN: frozenset({Right.USERS}),
+        DeskRole.LEAD: frozenset(
+            {
+                DeskRight.SEARCH,
+                DeskRight.ACT,
+                DeskRight.EXEMPT_LONG,
+                DeskRight.NOTE,
+                DeskRight.UNMASK,
+                DeskRight.LIVE,
+                DeskRight.BROWSE,
+                DeskRight.PLATFORMS,
+                DeskRight.PROPOSE,
+            }
+        ),
+        DeskRole.ANALYST: frozenset({DeskRight.LIVE, DeskRight.PLATFORMS, DeskRight.PROPOSE}),
+        DeskRole.EVIDENCE: frozenset(
+            {DeskRight.SEARCH, DeskRight.UNMASK, DeskRight.NOTE, DeskRight.EVIDENCE}
+        ),
+        DeskRole.APPROVER: frozenset({DeskRight.LIVE, DeskRight.APPROVE}),
+        DeskRole.AUDITOR: frozenset({DeskRight.AUDIT}),
+        DeskRole.ADMIN: frozenset({DeskRight.USERS}),
     }
-)  # fmt: skip
+)
 
 ROLE_NAMES: Final[Mapping[DeskRole, str]] = MappingProxyType(
     {
@@ -61,10 +74,10 @@ ROLE_NAMES: Final[Mapping[DeskRole, str]] = MappingProxyType(
 """Each role in words, for translation."""
 
 
-def may(roles: Iterable[DeskRole], right: Right) -> bool:
+def may(roles: Iterable[DeskRole], right: DeskRight) -> bool:
     """Tell if any of a person's roles has a right.
 
-    >>> may([DeskRole.AGENT], Right.ACT), may([DeskRole.ADMIN, DeskRole.AUDITOR], Right.SEARCH)
+    >>> may([DeskRole.AGENT], DeskRight.ACT), may([DeskRole.AUDITOR], DeskRight.SEARCH)
     (True, False)
     """
     return any(right in RIGHTS[role] for role in roles)
@@ -81,9 +94,9 @@ def home_of(roles: Iterable[DeskRole]) -> str:
 
 
 _HOMES: Final = (
-    (Right.SEARCH, "/"),
-    (Right.AUDIT, "/audit"),
-    (Right.USERS, "/users"),
-    (Right.APPROVE, "/proposals"),
-    (Right.LIVE, "/live"),
+    (DeskRight.SEARCH, "/"),
+    (DeskRight.AUDIT, "/audit"),
+    (DeskRight.USERS, "/users"),
+    (DeskRight.APPROVE, "/proposals"),
+    (DeskRight.LIVE, "/live"),
 )

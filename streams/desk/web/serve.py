@@ -20,8 +20,8 @@ from streams.desk.store.indexer import Indexer
 from streams.desk.store.opening import opened
 from streams.desk.store.store import now_ms
 from streams.desk.web.app import application
-from streams.desk.web.desk import Desk, Limits
-from streams.desk.web.guard import Place
+from streams.desk.web.desk import Desk, Paces
+from streams.desk.web.guard import Site
 from streams.desk.web.ledger import ledger_on
 from streams.desk.web.words import speaking_on
 from streams.errors import OtpguardError, UnavailableError
@@ -93,14 +93,14 @@ def serve(
         chain = f"desk/{socket.gethostname()}:{port}"[:128]
         desk = Desk(
             settings=settings,
-            place=Place(address_of(settings, port), console.proxies),
+            place=Site(address_of(settings, port), console.proxies),
             store=store,
             voice=stack.enter_context(speaking_on(settings, now_ms)),
             auditor=stack.enter_context(ledger_on(settings, chain, now_ms)),
             metrics=metrics,
             now_ms=now_ms,
             now_s=time.monotonic,
-            limits=Limits.of(settings),
+            limits=Paces.of(settings),
         )
         metrics.follow("index_lag_seconds", lambda: store.freshness().lag_ms / 1000)
         if index:

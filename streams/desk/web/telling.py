@@ -277,7 +277,7 @@ def _figures(dots: Sequence[Dot]) -> Iterable[tuple[int, int, int, int]]:
 
 
 def word_sentence(word: Override) -> str:
-    """What somebody said, without who and when."""
+    """A word in a few words, without who said it and when."""
     if word.verb == "allow":
         return tr("let {platform} pass").format(platform=platform_name(word.platform))
     if word.verb == "mode":
@@ -306,7 +306,7 @@ def fresh_sentence(fresh: Freshness, stale_ms: float) -> str:
 
 
 def nothing_sentence(found: Answer, stale_ms: float) -> str:
-    """What a search without a case is worth."""
+    """The worth of a search without a case."""
     if found.freshness.lag_ms > stale_ms or not found.freshness.read_ms:
         return tr(
             "The index is behind: a flood of the last minutes may be missing. Say that you cannot "
@@ -316,7 +316,7 @@ def nothing_sentence(found: Answer, stale_ms: float) -> str:
 
 
 def known_facts(found: Answer) -> list[tuple[str, str]]:
-    """What is known of a number without a flood, by count alone."""
+    """Facts about a number without a flood, by count alone."""
     facts = [
         (
             tr("codes within a day"),

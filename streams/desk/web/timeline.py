@@ -44,14 +44,14 @@ class Mark:
 
 
 @dataclass(frozen=True, slots=True)
-class Bar:
+class TimeBar:
     """A span of time and its messages by kind."""
 
     from_ms: int
     counts: tuple[int, int, int]  # passed, refused, unknown
 
 
-def bars(dots: Sequence[Dot]) -> tuple[int, list[Bar]]:
+def bars(dots: Sequence[Dot]) -> tuple[int, list[TimeBar]]:
     """The length of a bar in milliseconds, and the bars from the first message to the last.
 
     >>> step, found = bars([Dot(0, "pass"), Dot(200, "refuse"), Dot(2_500, "refuse")])
@@ -68,7 +68,7 @@ def bars(dots: Sequence[Dot]) -> tuple[int, list[Bar]]:
         at = min(dot.at_ms // step - begin, len(counts) - 1)
         counts[at][{"pass": 0, "refuse": 1}.get(dot.would, 2)] += 1
     return step, [
-        Bar((begin + i) * step, (each[0], each[1], each[2])) for i, each in enumerate(counts)
+        TimeBar((begin + i) * step, (each[0], each[1], each[2])) for i, each in enumerate(counts)
     ]
 
 
@@ -93,7 +93,7 @@ _LEFT, _RIGHT, _TOP, _BOTTOM = 34, 8, 40, 24
 
 
 def _svg(
-    found: Sequence[Bar], step: int, marks: Sequence[Mark], title: str, which: str, wide: int,
+    found: Sequence[TimeBar], step: int, marks: Sequence[Mark], title: str, which: str, wide: int,
     high: int,
 ) -> Markup:  # fmt: skip
     most = max(sum(bar.counts) for bar in found)

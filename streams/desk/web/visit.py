@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from streams.desk.web.rights import Right, may
+from streams.desk.web.rights import DeskRight, may
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -34,7 +34,7 @@ class Visit:
     address: str  # of the person's machine, by a trusted proxy's word if there is one
     form: Mapping[str, str] = field(default_factory=dict)
 
-    def may(self, right: Right) -> bool:
+    def may(self, right: DeskRight) -> bool:
         """Tell if the person who asks has a right."""
         return self.session is not None and may(self.session.roles, right)
 

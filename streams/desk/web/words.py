@@ -64,7 +64,7 @@ class Said:
         return max(self.at_work, len(self.obeyed.keys() | self.failed.keys()))
 
 
-class Heard:
+class HeardWords:
     """Acknowledgements as they come: which gateways are at work, and what they say of words."""
 
     def __init__(self, now_ms: Callable[[], int]) -> None:
@@ -127,7 +127,7 @@ def _summed(
 class Speaker:
     """Says words on Kafka. `run` makes one for a block."""
 
-    def __init__(self, settings: Settings, producer: Any, heard: Heard) -> None:
+    def __init__(self, settings: Settings, producer: Any, heard: HeardWords) -> None:
         self._topics = settings.topics
         self._producer = producer
         self._heard = heard
@@ -149,7 +149,7 @@ class Speaker:
         return self._heard.wait(word_id, said_at, wait_s)
 
     def heard(self, word_id: str) -> Said:
-        """What gateways made of a word until now; nothing of one that was said elsewhere."""
+        """Tell what gateways made of a word until now; nothing of one said elsewhere."""
         said_at = self._said_at.get(word_id)
         if said_at is None:
             return Said(word_id, at_work=len(self._heard.at_work()))
@@ -163,7 +163,7 @@ def speaking_on(settings: Settings, now_ms: Callable[[], int]) -> Iterator[Speak
     Raise UnavailableError if no broker answers.
     """
     clients = client_arguments(settings.kafka)
-    heard, stop = Heard(now_ms), threading.Event()
+    heard, stop = HeardWords(now_ms), threading.Event()
     try:
         producer = KafkaProducer(**clients, acks="all")
     except KafkaError as error:
@@ -180,7 +180,9 @@ def speaking_on(settings: Settings, now_ms: Callable[[], int]) -> Iterator[Speak
         producer.close(timeout=SENT_S)
 
 
-def _follow(clients: Mapping[str, Any], topic: str, heard: Heard, stop: threading.Event) -> None:
+def _follow(
+    clients: Mapping[str, Any], topic: str, heard: HeardWords, stop: threading.Event
+) -> None:
     """Read acknowledgements until told to stop; a broker that goes away is tried again."""
     while not stop.is_set():
         try:
@@ -191,7 +193,7 @@ def _follow(clients: Mapping[str, Any], topic: str, heard: Heard, stop: threadin
             stop.wait(AGAIN_S)
 
 
-def _read(consumer: Any, topic: str, heard: Heard, stop: threading.Event) -> None:
+def _read(consumer: Any, topic: str, heard: HeardWords, stop: threading.Event) -> None:
     places = [
         TopicPartition(topic, number) for number in consumer.partitions_for_topic(topic) or ()
     ]

@@ -8,7 +8,7 @@ import pytest
 from starlette.datastructures import Headers
 
 from streams.desk.store import DeskRole
-from streams.desk.web.guard import BODY_MAX, FIELDS_MAX, Place, cookies_of, set_cookie
+from streams.desk.web.guard import BODY_MAX, FIELDS_MAX, Site, cookies_of, set_cookie
 from tests.streams.desk.web.world import PASSWORD, URL, World, send, token_of
 
 
@@ -144,11 +144,11 @@ def test_a_log_in_gives_a_session_that_nobody_had_before(world: World) -> None:
 
 
 def test_cookies_are_for_this_host_alone_where_there_is_tls() -> None:
-    place = Place("https://desk.example")
+    place = Site("https://desk.example")
     made = set_cookie(place, "desk-session", "x")
     assert made.startswith("__Host-desk-session=x; Path=/; HttpOnly; SameSite=Lax; Secure")
     assert "Domain" not in made
-    assert set_cookie(Place(URL), "desk-session", "x").startswith("desk-session=x; ")
+    assert set_cookie(Site(URL), "desk-session", "x").startswith("desk-session=x; ")
     assert "Max-Age=0" in set_cookie(place, "desk-session", "", lasts_s=0)
 
 
@@ -163,7 +163,7 @@ def test_cookies_are_for_this_host_alone_where_there_is_tls() -> None:
     ],
 )
 def test_only_a_listed_proxy_says_who_is_behind_it(peer: str, said: str, address: str) -> None:
-    place = Place("https://desk.example", ("10.0.0.5/32",))
+    place = Site("https://desk.example", ("10.0.0.5/32",))
     assert place.address(peer, Headers({"x-forwarded-for": said})) == address
 
 

@@ -13,7 +13,7 @@ from streams.cluster.topics import create
 from streams.config import Settings, Topics
 from streams.config.sections import Kafka
 from streams.demo.brokers import Broker
-from streams.desk.web.ledger import Ledger, Tail, ledger_on, tail_of
+from streams.desk.web.ledger import DeskLedger, Tail, ledger_on, tail_of
 from streams.errors import UnavailableError
 from streams.wire import chain_start, chained, decode_audit
 
@@ -50,8 +50,8 @@ class Log:
         return True
 
 
-def ledger(log: Log) -> Ledger:
-    return Ledger(log.send, log.tail, "desk/a", lambda: 7)
+def ledger(log: Log) -> DeskLedger:
+    return DeskLedger(log.send, log.tail, "desk/a", lambda: 7)
 
 
 def test_records_are_chained() -> None:

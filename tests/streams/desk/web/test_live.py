@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from typing import Any
 
 from streams.desk.store import DeskRole
@@ -13,7 +13,7 @@ from streams.language import speaking
 from tests.streams.desk.web.world import World
 from tests.waiting import END_S
 
-Events = AsyncIterator[Any]
+Events = AsyncGenerator[Any, None]
 
 
 def seated(world: World, *roles: DeskRole) -> str:

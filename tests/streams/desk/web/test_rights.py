@@ -6,7 +6,7 @@ import pytest
 
 from streams.config.sections import DESK_ROLES
 from streams.desk.store import DeskRole
-from streams.desk.web.rights import RIGHTS, ROLE_NAMES, Right, home_of, may
+from streams.desk.web.rights import RIGHTS, ROLE_NAMES, DeskRight, home_of, may
 
 
 def test_every_role_has_rights_and_a_name_and_the_settings_know_it() -> None:
@@ -16,15 +16,18 @@ def test_every_role_has_rights_and_a_name_and_the_settings_know_it() -> None:
 @pytest.mark.parametrize(
     ("role", "never"),
     [
-        (DeskRole.AGENT, {Right.UNMASK, Right.BROWSE, Right.EXEMPT_LONG, Right.PLATFORMS}),
-        (DeskRole.ANALYST, {Right.SEARCH, Right.BROWSE, Right.UNMASK, Right.ACT}),
-        (DeskRole.AUDITOR, set(Right) - {Right.AUDIT}),
-        (DeskRole.ADMIN, set(Right) - {Right.USERS}),
-        (DeskRole.APPROVER, {Right.PROPOSE, Right.ACT, Right.SEARCH}),
-        (DeskRole.LEAD, {Right.APPROVE, Right.AUDIT, Right.USERS}),
+        (
+            DeskRole.AGENT,
+            {DeskRight.UNMASK, DeskRight.BROWSE, DeskRight.EXEMPT_LONG, DeskRight.PLATFORMS},
+        ),
+        (DeskRole.ANALYST, {DeskRight.SEARCH, DeskRight.BROWSE, DeskRight.UNMASK, DeskRight.ACT}),
+        (DeskRole.AUDITOR, set(DeskRight) - {DeskRight.AUDIT}),
+        (DeskRole.ADMIN, set(DeskRight) - {DeskRight.USERS}),
+        (DeskRole.APPROVER, {DeskRight.PROPOSE, DeskRight.ACT, DeskRight.SEARCH}),
+        (DeskRole.LEAD, {DeskRight.APPROVE, DeskRight.AUDIT, DeskRight.USERS}),
     ],
 )
-def test_what_a_role_may_never_do(role: DeskRole, never: set[Right]) -> None:
+def test_what_a_role_may_never_do(role: DeskRole, never: set[DeskRight]) -> None:
     assert not {right for right in never if may([role], right)}
 
 

@@ -15,7 +15,7 @@ from playwright.sync_api import Page
 from detectors.leases.gate import Ruling
 from streams.demo.brokers import Broker
 from streams.wire import chain_start, chained, encode_audit
-from tests.browser import browser, violations
+from tests.browser import browser, complaints, focused, violations
 from tests.streams.desk.web.phone_world import PASSWORD, PhoneWorld
 from tests.waiting import END_S, wait_until
 
@@ -36,9 +36,7 @@ def page(world: PhoneWorld) -> Iterator[Page]:
         context = started.new_context(locale="zh-CN", viewport={"width": 1280, "height": 900})
         made = context.new_page()
         made.set_default_timeout(END_S * 1000)
-        wrong: list[str] = []
-        made.on("console", lambda each: each.type == "error" and wrong.append(each.text))
-        made.on("pageerror", lambda each: wrong.append(str(each)))
+        wrong = complaints(made)
         yield made
         assert wrong == []
         context.close()
@@ -46,7 +44,8 @@ def page(world: PhoneWorld) -> Iterator[Page]:
 
 def log_in(page: Page, world: PhoneWorld, name: str) -> None:
     page.goto(f"{world.address}/login")
-    page.keyboard.type(name)  # the field has the focus
+    focused(page, "name")
+    page.keyboard.type(name)
     page.keyboard.press("Tab")
     page.keyboard.type(PASSWORD)
     page.keyboard.press("Enter")
@@ -55,6 +54,7 @@ def log_in(page: Page, world: PhoneWorld, name: str) -> None:
 
 def search(page: Page, number: str) -> bool:
     """Type a number as it comes to mind; true if there is a case."""
+    focused(page, "number")
     page.keyboard.type(number)
     with page.expect_navigation():
         page.keyboard.press("Enter")

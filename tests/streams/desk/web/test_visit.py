@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from streams.desk.web.rights import Right
+from streams.desk.web.rights import DeskRight
 from streams.desk.web.visit import RefusedError, Visit
 
 
 def test_whoever_is_not_in_may_do_nothing() -> None:
     visit = Visit(None, "", "", "127.0.0.1")
-    assert not any(map(visit.may, Right))
+    assert not any(map(visit.may, DeskRight))
     with pytest.raises(AssertionError):
         _ = visit.person
 

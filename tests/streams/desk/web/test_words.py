@@ -11,7 +11,7 @@ import pytest
 from kafka.errors import KafkaTimeoutError
 
 from streams.config import Settings
-from streams.desk.web.words import GATEWAYS_MAX, LATELY_MS, WORDS_MAX, Heard, Said, Speaker
+from streams.desk.web.words import GATEWAYS_MAX, LATELY_MS, WORDS_MAX, HeardWords, Said, Speaker
 from streams.errors import UnavailableError
 from streams.wire import Ack, Override, decode_override
 from tests.waiting import END_S
@@ -23,8 +23,8 @@ def ack(action: str, gateway: str, state: Any = "applied", at_ms: int = NOW_MS) 
     return Ack(action_id=action, gateway_id=gateway, state=state, why="full", at_ms=at_ms)
 
 
-def heard(*gateways: str) -> Heard:
-    made = Heard(lambda: NOW_MS)
+def heard(*gateways: str) -> HeardWords:
+    made = HeardWords(lambda: NOW_MS)
     for each in gateways:
         made.take(ack("1:sms:0:1", each))
     return made
@@ -33,7 +33,12 @@ def heard(*gateways: str) -> Heard:
 def test_all_that_are_at_work_have_obeyed() -> None:
     ears = heard("a", "b")
     began = time.monotonic()
-    threading.Timer(0.05, lambda: [ears.take(ack("override-7", each)) for each in "ab"]).start()
+
+    def obey() -> None:
+        for each in "ab":
+            ears.take(ack("override-7", each))
+
+    threading.Timer(0.05, obey).start()
     said = ears.wait("override-7", began, END_S)
     assert (set(said.obeyed), said.failed, said.gateways) == ({"a", "b"}, {}, 2)
 
@@ -60,7 +65,7 @@ def test_one_that_said_nothing_for_a_day_is_not_expected() -> None:
 
 
 def test_what_is_remembered_is_bounded() -> None:
-    ears = Heard(lambda: NOW_MS)
+    ears = HeardWords(lambda: NOW_MS)
     for n in range(WORDS_MAX + 50):
         ears.take(ack(f"override-{n}", f"gateway-{n}"))
     assert len(ears._of_word) == WORDS_MAX

@@ -17,8 +17,8 @@ from streams.config import Settings
 from streams.desk.store import Account, DeskRole
 from streams.desk.store.accounts import Accounts
 from streams.desk.web.app import application
-from streams.desk.web.desk import Desk, Limits
-from streams.desk.web.guard import Place
+from streams.desk.web.desk import Desk, Paces
+from streams.desk.web.guard import Site
 from streams.desk.web.words import Said
 from streams.errors import UnavailableError
 from streams.telemetry.metrics import Metrics
@@ -69,7 +69,7 @@ class Gateways:
         return self.answers.get(word_id, Said(word_id, at_work=len(self.gateways)))
 
 
-class Ledger:
+class AuditInMemory:
     """The audit in memory; or one that cannot be written."""
 
     def __init__(self) -> None:
@@ -93,8 +93,8 @@ class World:
         self.settings = Settings(mode="enforce", **given)
         self.store = opened(folder)
         self.store.accounts = Accounts(self.store.people, lambda: self.store.at_ms, QUICK)
-        self.ledger, self.gateways = Ledger(), Gateways(self.store)
-        self.place = Place(url, self.settings.console.proxies)
+        self.ledger, self.gateways = AuditInMemory(), Gateways(self.store)
+        self.place = Site(url, self.settings.console.proxies)
         self.desk = Desk(
             settings=self.settings,
             place=self.place,
@@ -104,7 +104,7 @@ class World:
             metrics=Metrics("desk"),
             now_ms=lambda: self.store.at_ms,
             now_s=lambda: self.store.at_ms / 1000,
-            limits=Limits.of(self.settings),
+            limits=Paces.of(self.settings),
         )
         self.app = application(self.desk)
 
