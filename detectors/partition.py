@@ -10,7 +10,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.defaults import FORMATS, NAMES_MAX, SUSPECTS_MAX, WITH_HOT
+from detectors.defaults import FORMATS, NAMES_MAX, SUSPECTS_MAX, WITH_HOT, WITH_INCIDENTS
 from detectors.episodes.episode import EpisodeLog, EpisodeParams, Name
 from detectors.episodes.resend import Resend
 from detectors.episodes.used_later import UsedLater, revive
@@ -136,7 +136,9 @@ def snapshot(partition: Partition, format_: int = FORMATS[-1]) -> Snapshot:
     rows = table.words[: table.used].copy()
     if format_ == 1:
         to_one(rows)
-    added = {} if format_ < WITH_HOT else {"hot": book.hot.state()}
+    added: dict[str, Any] = {} if format_ < WITH_HOT else {"hot": book.hot.state()}
+    if format_ >= WITH_INCIDENTS:  # older readers pass over it: they tell of no incidents
+        added["incidents"] = [_incident_state(s) for s in partition.suspects.values()]
     return Snapshot(
         header={
             "format": format_,
@@ -209,7 +211,7 @@ def restore(params: Params, held: Snapshot) -> Partition:
         partition.suspects[suspect.recipient] = suspect
     partition.due = [(s.due_s, s.recipient) for s in partition.suspects.values()]
     heapify(partition.due)
-    partition.book.incidents.restore(partition.suspects)
+    _take_incidents(partition, rest.get("incidents", []))
     partition.book.names = {k: Name(name, Trust(t), tick) for k, name, t, tick in rest["names"]}
     partition.book.chronic = {key: (last, days) for key, last, days in rest["chronic"]}
     if params.judge.hot and "hot" in rest:
@@ -247,10 +249,6 @@ def _window_s(held: Snapshot, window_s: int) -> int:
 
 _FIELDS_OF_ONE: Final = 11
 """Format 1 knows no messages that count for the mass, and of all stamps the coarsest alone."""
-
-
-_WITHOUT_INCIDENT: Final = 12
-"""Fields of a suspect in a state from before there were incidents."""
 
 
 def _suspect_state(suspect: Suspect, format_: int) -> list[Any]:
@@ -293,13 +291,26 @@ def _suspect_state(suspect: Suspect, format_: int) -> list[Any]:
             [list(item) for item in suspect.refused_ms.items()],
             [] if episode is None else [list(item) for item in episode.fresh_ms.items()],
         ],
-        # Older readers pass over what is behind: they tell of no incidents.
-        [
-            [list(item) for item in suspect.places.items()],
-            None if episode is None or episode.incident is None else episode.incident.state(),
-        ],
     ]
     return state[:_FIELDS_OF_ONE] if format_ == 1 else state
+
+
+def _take_incidents(partition: Partition, states: list[Any]) -> None:
+    for recipient, places, state in states:
+        suspect = partition.suspects.get(recipient)
+        if suspect is None:
+            raise ValueError("an incident is of nobody who is a suspect")
+        suspect.places = dict(places)
+        if suspect.episode is not None and state is not None:
+            suspect.episode.incident = incident_of(state)
+    partition.book.incidents.restore(partition.suspects)
+
+
+def _incident_state(suspect: Suspect) -> list[Any]:
+    """Where its sightings lie in the log, and what of its incident waits."""
+    incident = suspect.episode.incident if suspect.episode is not None else None
+    places = [list(item) for item in suspect.places.items()]
+    return [suspect.recipient, places, None if incident is None else incident.state()]
 
 
 def _memory_state(suspect: Suspect, format_: int) -> list[Any]:
@@ -355,11 +366,6 @@ def _suspect_of(state: list[Any], format_: int) -> Suspect:
         episode.level = Level(level)
         episode.fresh_ms = dict(fresh_ms)
         episode.path = [Step(Level(step[0]), *step[1:]) for step in path]
-    if len(state) > _WITHOUT_INCIDENT:
-        places, incident = state[_WITHOUT_INCIDENT]
-        suspect.places = dict(places)
-        if suspect.episode is not None and incident is not None:
-            suspect.episode.incident = incident_of(incident)
     return suspect
 
 

@@ -74,6 +74,17 @@ Base = tuple[tuple[bytes, bytes], bytes, list[PlatformId]]
 Listed = tuple[Count, Count, list[PlatformId]]
 
 
+Offset = Annotated[int, Meta(ge=-1, le=2**63 - 1)]
+ListedMessage = tuple[
+    Offset, TimeMs, Literal["pass", "refuse"], bool, TrustCode, str, str, PlatformId, str, str, str,
+    Offset,
+]  # fmt: skip
+IncidentState = tuple[
+    Time, Offset, Count, Count, Count, Count, Count, Time, list[ListedMessage]
+]  # of an incident: opened, lease, told, hour, listed, passed, refused, due, what waits
+Incidents = list[tuple[Word, list[tuple[PlatformId, Offset]], IncidentState | None]]
+
+
 class Common(TypedDict):
     """The part that is alike in all formats."""
 
@@ -100,6 +111,7 @@ class StateOfTwo(Common):
 
     suspects: list[Suspect]
     gateways: list[tuple[str, TimeMs, Count, Count, Count, Count, TimeMs, Count, Count]]
+    incidents: NotRequired[Incidents]
 
 
 class StateOfThree(StateOfTwo):
