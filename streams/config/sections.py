@@ -579,7 +579,7 @@ class Notify(Section):
         600, ge=10, description="a notice that could not go for so long says what is over"
     )
     end: bool = Field(default=False, description="tell victims too when it is over")
-    released: bool = Field(
+    taken_back: bool = Field(
         default=False,
         description="tell a number when somebody releases or exempts it: an agent may be deceived",
     )

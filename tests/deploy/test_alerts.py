@@ -21,6 +21,7 @@ ADAPTER = 'job="otpguard-adapter",instance="a1"'
 CANARY = 'job="otpguard-canary",instance="c1"'
 GATE = 'job="otpguard-gate",instance="g1"'
 INDEXER = 'job="otpguard-indexer",instance="i1"'
+NOTIFIER = 'job="otpguard-notifier",instance="n1"'
 
 Series = Mapping[str, str]
 
@@ -68,6 +69,7 @@ def _named(series: Series) -> Series:
         job = ADAPTER if metric in OF_ADAPTERS else CANARY if "canary" in metric else WORKER
         job = GATE if metric.startswith("gate_") else job
         job = INDEXER if metric.startswith("index_") else job
+        job = NOTIFIER if metric.startswith("notice") else job
         pairs = [job, *(_label(each) for each in labels)]
         full = metric if metric in FOREIGN else f"otpguard_{metric}"
         named[f"{full}{{{','.join(pairs)}}}"] = values

@@ -48,6 +48,14 @@ BEARERBOX: Final = {"podSelector": {"matchLabels": {"app": "bearerbox"}}}
 ADAPTERS["kannel"]["listFrom"] = [BEARERBOX]
 EVERYTHING: Final[Mapping[str, Any]] = {
     "adapters": ADAPTERS,
+    "notifier": {
+        "username": "otpguard-notifier",
+        "passwordSecret": "otpguard-notifier",
+        "smscSecret": "smsc-otpguard",
+        "smscVariable": "OTPGUARD_SMPP_PASSWORD_FILE",
+        "env": {"OTPGUARD_NOTIFY_CHANNEL": "smpp"},
+        "ports": [2775],
+    },
     "settings": {"detect": {"p_novel": 0.5, "stamps": {}}, "input": {"country": "MO"}},
     "monitoring": {
         name: {"enabled": True} for name in ("serviceMonitor", "prometheusRule", "dashboards")
