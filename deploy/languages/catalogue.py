@@ -36,6 +36,7 @@ TABLES: Final = (
     "streams.operate.phone:ALOUD",
     "streams.cli.cases:COLUMNS",
     "streams.cli.campaigns:CAMPAIGN_COLUMNS",
+    "streams.cli.platforms:PLATFORM_COLUMNS",
     "streams.cli.topics:COLUMNS",
     "streams.cluster.topics:BOUNDS:1",
     "streams.config:RESTARTS",

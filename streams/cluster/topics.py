@@ -116,6 +116,10 @@ def topics(settings: Settings) -> tuple[Topic, ...]:
         Topic("campaign", names.campaign, 1, copies, "compact,delete", EVIDENCE_MS,
               "each campaign as it stands, as long as its floods are known; one partition, whose "
               "owner is the one writer"),
+        Topic("platform_parts", names.platform_parts, 1, copies, "delete", 8 * DAY_MS,
+              "sums of codes by platform, a week of which its agent reads at its start"),
+        Topic("platform", names.platform, 1, copies, "compact", None,
+              "each platform's figures of a week; deleted when it has sent nothing for one"),
         Topic("notice", names.notice, few, copies, "delete", EVIDENCE_MS,
               "whom was told what of a flood, as long as the flood itself is known"),
     )  # fmt: skip

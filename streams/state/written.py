@@ -73,6 +73,8 @@ Votes = tuple[Time, list[tuple[Word, Time, Count, bytes]]]
 Base = tuple[tuple[bytes, bytes], bytes, list[PlatformId]]
 Listed = tuple[Count, Count, list[PlatformId]]
 
+Figured = tuple[Time, bytes, bytes, Annotated[list[Count], Meta(min_length=4, max_length=4)]]
+
 
 class Common(TypedDict):
     """The part that is alike in all formats."""
@@ -108,7 +110,13 @@ class StateOfThree(StateOfTwo):
     hot: NotRequired[tuple[Votes, Base, Listed]]
 
 
-_OF_FORMAT: Final = {1: StateOfOne, 2: StateOfTwo, 3: StateOfThree}
+class StateOfFour(StateOfThree):
+    """Format 4: figures of platforms."""
+
+    figures: NotRequired[Figured]
+
+
+_OF_FORMAT: Final = {1: StateOfOne, 2: StateOfTwo, 3: StateOfThree, 4: StateOfFour}
 
 
 def typed(format_: int, rest: dict[str, Any]) -> dict[str, Any]:

@@ -135,7 +135,7 @@ class Detector:
                 decoded = wire.refuse(decoded, _AHEAD, decisions.ahead, records)
                 refused.extend(wire.refusals(_AHEAD, decisions.ahead, records))
                 refused.sort(key=attrgetter("offset"))
-            if refused or decisions.actions or decisions.episodes:
+            if refused or decisions.actions or decisions.episodes or decisions.parts:
                 assigned.outbox.add(self._outputs(assigned.partition, refused, decisions))
             assigned.next = envelope.next_offset
         self.states.progress += len(ready)
@@ -218,6 +218,13 @@ class Detector:
                 record.recipient.encode(),
                 wire.encode_episode(record),
                 wire.episode_headers(record),
+            )
+        for part in decisions.parts:
+            yield Output(
+                self.topics.platform_parts,
+                str(partition).encode(),
+                wire.encode_part(part),
+                wire.part_headers(part, self.states.topic),
             )
         for reject in self.letters.admit(partition, rejects):
             yield Output(

@@ -24,7 +24,8 @@ from tests.waiting import END_S
 
 ROLES_NAMED = (
     "input", "throttle", "episode", "acks", "override", "everyone", "undeliverable", "dead_letters",
-    "incident", "counts", "audit", "notice", "campaign",
+    "incident", "counts", "audit", "notice", "campaign", "platform_parts",
+    "platform",
 )  # fmt: skip
 WANTED = module.topics(Settings())
 RIGHT = {topic.name: Shape(topic.partitions, topic.replication, topic.configs) for topic in WANTED}
