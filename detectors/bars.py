@@ -210,3 +210,16 @@ HOT_MAX: Final = 1000
 HOT_BASE_LEAST: Final = 1000
 """Novel sightings that have to be counted before there is a list. Chosen: with fewer a platform
 that a thousandth of people's codes come from might not be among them."""
+
+# --- incidents: what is remembered of a flood -----------------------------------------------------
+
+INCIDENT_RECORD_MAX: Final = 64
+"""Messages of one record: under 20 kB, and the cost of a record is shared by many."""
+
+INCIDENT_HOUR_MAX: Final = 600
+"""Messages listed in an hour of an episode; the others are counted. Chosen: three times what the
+victim of Dalian got in her 35 minutes, and a bound on what a single number can make us write."""
+
+INCIDENT_PENDING_MAX: Final = 1 << 16
+"""Messages of a partition that wait to be told, 20 MB; past it they are counted. Chosen: 64 of each
+of a thousand victims at once, in one of 32 partitions."""

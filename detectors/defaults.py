@@ -52,3 +52,7 @@ WITH_HOT: Final = 3
 
 WITH_FIGURES: Final = 4
 """The first format that has figures of platforms: with an older one a worker makes none."""
+
+WITH_INCIDENTS: Final = 2
+"""The first format that has incidents: a worker that writes 1 records none, or what waits to be
+told would be lost at each restart."""

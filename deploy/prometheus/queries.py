@@ -916,3 +916,79 @@ def canary_acknowledge(at: Scope) -> str:
 def canary_runs(at: Scope) -> str:
     """Floods of the canary within an hour by how they ended."""
     return at.over("1h").increase("canary_runs_total", by="outcome")
+
+
+# --- notices -------------------------------------------------------------------------------------
+
+
+@query("short", "{{state}}")
+def notices(at: Scope) -> str:
+    """Notices to victims within an hour by what became of them."""
+    return at.over("1h").increase("notices_total", by="state")
+
+
+@query("short", "failed")
+def notices_failed(at: Scope) -> str:
+    """Notices within an hour that the SMSC refused, or of which nobody knows if they arrived."""
+    return at.over("1h").increase("notices_total", 'state="failed"')
+
+
+@query("short", "due")
+def notices_waiting(at: Scope) -> str:
+    """Notices that are due and have not gone."""
+    return at.worst("notices_waiting")
+
+
+@query("short", "cap reached")
+def notice_cap(at: Scope) -> str:
+    """1 while notices wait because the minute has all that it may have."""
+    return at.worst("notice_cap_reached")
+
+
+@query("short", "given up for the cap")
+def notices_capped(at: Scope) -> str:
+    """Notices within an hour that were given up because more were due than a minute may have."""
+    return at.over("1h").increase("notices_capped_total")
+
+
+@query("short", "channel")
+def notice_channel(at: Scope) -> str:
+    """0 while the SMSC, or whatever carries notices, does not take them."""
+    return f"min{at.by('')} ({at.series('notice_channel_up')})"
+
+
+@query("short", "tries in vain")
+def notice_retries(at: Scope) -> str:
+    """Tries within an hour after which a notice had certainly not gone: it is tried again."""
+    return at.over("1h").increase("notice_retries_total")
+
+
+@query("s", "95 %")
+def notice_delay(at: Scope) -> str:
+    """From a gateway's word that it holds the lease to the SMSC's that it has the notice."""
+    buckets = at.over("1h").increase("notice_delay_seconds_bucket", by="le")
+    return f"histogram_quantile(0.95, {buckets})"
+
+
+@query("short", "{{outcome}}")
+def notice_replies(at: Scope) -> str:
+    """Replies of victims within an hour; unvouched ones may be forged."""
+    return at.over("1h").increase("notice_replies_total", by="outcome")
+
+
+@query("cps", "{{outcome}}")
+def signal_answers(at: Scope) -> str:
+    """Answers to banks by what they were: done, or one of CAMARA's errors."""
+    return at.rate("signal_answers_total", by="outcome")
+
+
+@query("s", "99 %")
+def signal_answer_p99(at: Scope) -> str:
+    """Ninety-nine of a hundred banks' questions are answered within this time, audit included."""
+    return _quantile(0.99, "signal_answer_seconds", at)
+
+
+@query("short", "{{instance}}")
+def signal_stale(at: Scope) -> str:
+    """1 while the case store's index is too old to say no by: banks get 503."""
+    return at.worst("signal_index_stale", "instance")

@@ -346,6 +346,13 @@ SYMPTOM_ALERTS: Final = (
         "({{ $labels.outcome }}). No message was held up by it; floods among them go unnoticed.",
     ),
     Alert(
+        "OtpguardSignalStale", "warning",
+        f"{q.signal_stale.at(RULES)} > 0", "2m", "2m", (q.signal_stale, q.signal_answers),
+        "Banks are told nothing.",
+        "The case store's index behind {{ $labels.instance }} is too old to say no by. Banks get "
+        "503; codes are passed and refused as ever.",
+    ),
+    Alert(
         "OtpguardGatewayNotAcknowledging", "critical",
         f"{q.unacknowledged_least.at(RULES)} > 0", "1m", "2m",
         (q.unacknowledged, q.unacknowledged_least),
@@ -360,6 +367,22 @@ SYMPTOM_ALERTS: Final = (
         "Leases, overrides or acknowledgements cannot be read.",
         "{{ $value | humanize }} records were {{ $labels.kind }} to {{ $labels.job }}. If `newer`, "
         "it is older than who writes them: such an adapter obeys none of the leases.",
+    ),
+    Alert(
+        "OtpguardNoticesFailing", "warning",
+        f"{q.notices_failed.at(RULES)} >= 5 or {q.notice_channel.at(RULES)} == 0", "2m", "10m",
+        (q.notices, q.notices_failed, q.notice_channel, q.notice_retries),
+        "Victims are not told.",
+        "The notifier {{ $labels.job }} cannot get notices to the SMSC, or does not know what "
+        "became of them. Leases hold all the same; victims do not know why.",
+    ),
+    Alert(
+        "OtpguardNoticeCapReached", "warning",
+        f"{q.notice_cap.at(RULES)} > 0", "2m", "10m",
+        (q.notice_cap, q.notices_waiting, q.notices_capped),
+        "More victims are to be told than a minute may have.",
+        "The notifier {{ $labels.job }} sends all that notify.per_minute allows, and more are due. "
+        "A campaign is under way, or the detector is wrong.",
     ),
     Alert(
         "OtpguardFalseAlarms", "warning",

@@ -33,6 +33,8 @@ from detectors.defaults import (
     LEASE_MS,
     QUIET_S,
 )
+from detectors.episodes import incident
+from detectors.episodes.incident import IncidentLog
 from detectors.episodes.lease import lasts_ms, pace_ms, quiet_s
 from detectors.episodes.voting import vote
 from detectors.hot.listed import Hot
@@ -103,6 +105,7 @@ class EpisodeParams:
     cold_known: int = COLD_KNOWN
     enforce_cold: bool = False  # a cold one too: its habitual codes are refused with the flood
     chronic_days: int = CHRONIC_DAYS
+    incidents: bool = True  # are recorded; nothing else depends on it
 
     def __post_init__(self) -> None:
         if self.mode not in ("shadow", "enforce"):
@@ -134,7 +137,7 @@ CHRONIC_SPAN_DAYS: Final = 14
 class EpisodeLog:
     """The state that all episodes of a partition share, and the place of their announcements."""
 
-    __slots__ = ("actions", "chronic", "hot", "names", "records")
+    __slots__ = ("actions", "chronic", "hot", "incidents", "names", "records")
 
     def __init__(self) -> None:
         self.hot = Hot()
@@ -142,6 +145,7 @@ class EpisodeLog:
         self.chronic: dict[int, tuple[int, int]] = {}  # recipient -> day, bit i: i days before
         self.actions: list[Action] = []
         self.records: list[EpisodeRecord] = []
+        self.incidents = IncidentLog()
 
 
 def advance(
@@ -192,6 +196,8 @@ def advance(
         episode.fresh_ms.clear()
         action = _action(params, suspect, episode, cause, "throttle")
         book.actions.append(action)
+        if episode.incident is not None:
+            episode.incident.lease = cause.offset
         if change is None and since_ms:
             book.records.append(_renewal(book, suspect, action, since_ms))
             _vote(rules, book, suspect, cause)
@@ -285,6 +291,7 @@ def end(
         Step(episode.level, cause.at_ms, cause.offset, "quiet", last.score, last.threshold)
     )
     _tell(params, rules, book, suspect, cause, change="ended")
+    incident.tell(params, book.incidents, suspect, cause)
     taint_since(suspect, episode.since_s)
     rules_of = [step.rule for step in episode.path if step.level is Level.THROTTLE]
     by_mass = any(rule in RULES for rule in rules_of)
@@ -305,6 +312,7 @@ def recycle(
         book.actions.append(_action(params, suspect, episode, cause, "release"))
     episode.level = Level.CLEAR
     book.records.append(_record(params, rules, book, suspect, cause, change="recycled"))
+    incident.tell(params, book.incidents, suspect, cause)
     suspect.episode = None
 
 

@@ -7,7 +7,7 @@ knows) no more than their class: whom else somebody deals with is nobody's busin
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, NamedTuple, TypeAlias
+from typing import Final, Literal, NamedTuple, TypeAlias
 
 from detectors.model.event import Trust
 from detectors.model.records import Cause, Mode, Reason, Rung
@@ -33,6 +33,18 @@ class FloodMessage(NamedTuple):
     lease: int = -1  # offset of the cause of the lease that refuses it; -1: none did
 
 
+Listed: TypeAlias = tuple[int, int, Fate, bool, int, str, str, int, str, str, str, int]
+"""The fields of a `FloodMessage` while it waits: plain, for there are many of them."""
+
+
+_TRUSTS: Final = tuple(Trust)
+
+
+def flood_message(listed: Listed) -> FloodMessage:
+    """Return it with names for its fields."""
+    return FloodMessage._make((*listed[:4], _TRUSTS[listed[4]], *listed[5:]))
+
+
 class EarlierSighting(NamedTuple):
     """One platform's first message within a day, before THROTTLE; a known one has no name."""
 
@@ -50,7 +62,7 @@ class KnownPrint(NamedTuple):
 
     print: int
     level: Literal[0, 1, 2]  # it came once; on a second day; is a habit
-    last_ms: int  # to the day or the week, as far as a row tells it
+    last_ms: int  # as far as a row tells it, to the week; 0: it does not
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from detectors.model.times import DAY_MS
 from detectors.platforms.days import KEPT_DAYS, NetworkDays
-from streams.agents.ledger import Ledger
+from streams.agents.kept import KeptTopic
 from streams.cluster.read import Spans, TopicReader, reading
 from streams.config import Topics
 from streams.telemetry.metrics import Metrics
@@ -50,7 +50,7 @@ class PlatformAgent:
     ) -> None:
         """`clients` are the arguments by which Kafka clients reach the cluster."""
         self._clients, self._topic = clients, topics.platform_parts
-        self._ledger = Ledger(clients, topics.platform, group)
+        self._ledger = KeptTopic(clients, topics.platform, group)
         self._metrics = metrics
         self._clock_ms = clock_ms
         self._days = NetworkDays()

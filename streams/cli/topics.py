@@ -172,6 +172,7 @@ def acls(
       agent      tells of campaigns: reads cases
       desk       the abuse desk: reads cases and audit, says words, writes the audit
       notifier   notify: reads cases, writes notices
+      replies    with notifier, where victims may reply: reads messages from phones
       signal     answers banks; writes the audit
       auditor    audit: reads who saw or did what
       analyst    shadow-report, calibrate: reads events and leases

@@ -90,8 +90,11 @@ ROLES: Final[Mapping[str, KafkaRole]] = {
         "the abuse desk's indexer and console; for words about everyone it is given duty too",
         "throttle episode acks counts override everyone incident audit notice",
         "override audit notice", lag=True),
-    "notifier": _role("tells victims and platforms; knows what it told, and the operator's word",
-                      "episode throttle override everyone incident counts notice", "notice audit"),
+    "notifier": _role(
+        "tells victims and platforms; knows what it told, and the operator's word; reads no event",
+        "episode throttle acks override everyone incident counts notice", "notice"),
+    "replies": _role("with notifier, where victims may reply: reads messages from phones",
+                     "input", "override audit"),
     "signal": _role("answers banks from the desk's store, and audits that it did", "", "audit"),
     "auditor": _role("people who read the audit and check its chains", "audit"),
     "privacy": _role("the few who may see refused events, send them again, and note that they did",

@@ -27,6 +27,10 @@ kept three days were kept ten."""
 EVIDENCE_MS: Final = 180 * DAY_MS
 """Of what is evidence: six months, for which the Cybersecurity Law (Art. 21) wants logs kept."""
 
+MEMORY: Final = frozenset({"incident", "counts", "audit", "notice"})
+"""Roles of topics without which floods are found and held all the same: whoever upgrades a cluster
+that has none of them yet goes on, and is told what is not kept."""
+
 AHEAD_MAX_MS: Final = HOUR_MS
 """The most that a record may be ahead of the broker's clock, where producers set its time: an
 hour is more than any clock drifts, and less than the longest lease."""
@@ -136,7 +140,11 @@ def problems(
     Retention, and partition counts of outputs, are the operator's; they are no problem.
     """
     by_role = {topic.role: topic for topic in wanted}
-    missing = [topic.name for topic in by_role.values() if topic.name not in found]
+    missing = [
+        topic.name
+        for topic in by_role.values()
+        if topic.name not in found and topic.role not in MEMORY
+    ]
     said = [_missing(missing, blind)] if missing else []
     for topic in by_role.values():
         shape = found.get(topic.name)
@@ -173,6 +181,14 @@ def problems(
             )
         )
     return said
+
+
+def forgetful(
+    wanted: Iterable[Topic], found: Mapping[str, Shape], blind: str | None = None
+) -> list[str]:
+    """Return a sentence if topics of `MEMORY` are missing: everything works, and little is kept."""
+    missing = [each.name for each in wanted if each.role in MEMORY and each.name not in found]
+    return [_missing(missing, blind)] if missing else []
 
 
 def _missing(names: Sequence[str], blind: str | None) -> str:
@@ -355,7 +371,13 @@ def review(settings: Settings) -> tuple[list[str], list[str]]:
     with Cluster(settings.kafka) as cluster:
         found = cluster.shapes(topic.name for topic in wanted)
         who = blind(settings, cluster) if len(found) < len(wanted) else None
-    return problems(wanted, found, who), cautions(wanted, found)
+    return problems(wanted, found, who), forgetful(wanted, found, who) + cautions(wanted, found)
+
+
+def writable(settings: Settings, name: str) -> bool:
+    """Tell if a topic is there and this user may write it."""
+    with Cluster(settings.kafka) as cluster:
+        return "WRITE" in cluster.operations([name]).get(name, ())
 
 
 def create(settings: Settings) -> list[str]:

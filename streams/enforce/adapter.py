@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
-from kafka.errors import KafkaError
+from kafka.errors import AuthorizationError, KafkaError
 from kafka.structs import OffsetAndMetadata
 
 from detectors.bars import RAILS_ALARM_RATIO
@@ -31,6 +31,7 @@ from streams.language import tr
 from streams.telemetry.metrics import Metrics
 from streams.wire import (
     EVERYONE,
+    Counts,
     UnreadableError,
     VersionError,
     action_headers,
@@ -38,6 +39,7 @@ from streams.wire import (
     decode_override,
     encode_ack,
     encode_action,
+    encode_counts,
     key_parts,
 )
 
@@ -86,6 +88,7 @@ class Adapter:
         self._producer = KafkaProducer(
             **clients, client_id=group, acks="all", linger_ms=5, batch_size=BATCH_BYTES
         )
+        self._counts = self._counts_topic()
         self._words = {topics.everyone, topics.override}
         self._told: dict[TopicPartition, int] = {}
         self._sent: list[Any] = []
@@ -235,6 +238,42 @@ class Adapter:
                 encode_action(action),
                 headers,
             )
+
+        if self._counts:
+            for counts in report.counts:
+                self._tell_counts(counts)
+
+    def _counts_topic(self) -> str:
+        """The topic of counts; "" where there is none, or none for us.
+
+        To enforce it is not needed, and a send to it would wait for it to be made.
+        """
+        name = self._topics.counts
+        if self._consumer.partitions_for_topic(name):
+            return name
+        log.warning(
+            "no topic %s, or no right to see it: what is refused by platform is not told; "
+            "`otpguard topics create` makes topics, `otpguard topics acls` lists the rights",
+            name,
+        )
+        return ""
+
+    def _tell_counts(self, counts: Counts) -> None:
+        """Tell what was refused so far; a loss of that changes nothing."""
+        try:
+            sent = self._producer.send(
+                self._counts, encode_counts(counts), key=counts.action_id.encode()
+            )
+        except KafkaError as error:
+            self._no_counts(error)
+        else:
+            sent.add_errback(self._no_counts)
+
+    def _no_counts(self, error: BaseException) -> None:
+        if self._counts:
+            log.warning("what is refused by platform is not told: %s", type(error).__name__)
+        if isinstance(error, AuthorizationError):
+            self._counts = ""
 
     def _send(
         self, topic: str, key: bytes, value: bytes, headers: Iterable[tuple[str, bytes]] = ()

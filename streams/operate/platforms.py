@@ -20,11 +20,11 @@ ORDERS: Final[Mapping[str, Callable[[PlatformFigures], float]]] = MappingProxyTy
         "trend": lambda each: each.trend or 0.0,
     }
 )
-"""What a ranking goes by; the highest come first."""
+"""Orders of a ranking; the highest come first."""
 
 
 def read_platforms(clients: Mapping[str, Any], topic: str) -> list[PlatformFigures]:
-    """Every platform as it was told last.
+    """Return every platform as it was told last.
 
     Raises what `streams.cluster.read.reading` raises.
     """

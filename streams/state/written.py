@@ -48,6 +48,26 @@ Tainted = list[tuple[PlatformId, Count]]
 Heard = list[
     tuple[Word, Word]
 ]  # a word of more than 64 bits: what lies above the low 34, and these
+Offset = Annotated[int, Meta(ge=-1, le=2**53)]  # -1: of nothing that is known
+Listed = tuple[
+    Offset,
+    TimeMs,
+    Literal["pass", "refuse"],
+    bool,
+    TrustCode,
+    str,
+    str,
+    Count,
+    str,
+    str,
+    str,
+    Offset,
+]  # a message of an incident
+Incident = tuple[Time, Offset, Count, Count, Count, Count, Count, Time, list[Listed]]
+Record = tuple[list[tuple[PlatformId, Offset]], Incident | None]
+_NO_RECORD: Final = ([], None)
+_BEFORE_RECORDS: Final = 12
+"""Fields of a suspect in formats 2 and 3 from before there were incidents."""
 SuspectOfOne = tuple[
     Word, str, Count, list[Word], MemoryOfOne, Time, Time, Clock, Tainted, Bucket, Held | None
 ]
@@ -64,16 +84,17 @@ Suspect = tuple[
     Bucket,
     Held | None,
     tuple[Heard, Platforms, Platforms],
+    Record,
 ]
 Resend = tuple[Word, str, Time, Time, PlatformId, str, list[tuple[PlatformId, Count]], Path | None]
 RefusedPlatforms = tuple[Word, Time, list[PlatformId], list[tuple[PlatformId, Time]]]
+Gateway = tuple[str, TimeMs, Count, Count, Count, Count, TimeMs, Count, Count]
 Rungs = Annotated[list[Count], Meta(min_length=len(RUNGS), max_length=len(RUNGS))]
 Prints = Annotated[bytes, Meta(min_length=PRINT_BYTES, max_length=PRINT_BYTES)]
 Votes = tuple[Time, list[tuple[Word, Time, Count, bytes]]]
 Base = tuple[tuple[bytes, bytes], bytes, list[PlatformId]]
-Listed = tuple[Count, Count, list[PlatformId]]
-
 Figured = tuple[Time, bytes, bytes, Annotated[list[Count], Meta(min_length=4, max_length=4)]]
+HotList = tuple[Count, Count, list[PlatformId]]
 
 
 class Common(TypedDict):
@@ -101,13 +122,13 @@ class StateOfTwo(Common):
     """Format 2: messages that count for the mass, and a clock for each stamp."""
 
     suspects: list[Suspect]
-    gateways: list[tuple[str, TimeMs, Count, Count, Count, Count, TimeMs, Count, Count]]
+    gateways: list[Gateway]
 
 
 class StateOfThree(StateOfTwo):
     """Format 3: hot platforms."""
 
-    hot: NotRequired[tuple[Votes, Base, Listed]]
+    hot: NotRequired[tuple[Votes, Base, HotList]]
 
 
 class StateOfFour(StateOfThree):
@@ -115,6 +136,8 @@ class StateOfFour(StateOfThree):
 
     figures: NotRequired[Figured]
 
+
+_WITH_RECORDS: Final = (2, 3, 4)
 
 _OF_FORMAT: Final = {1: StateOfOne, 2: StateOfTwo, 3: StateOfThree, 4: StateOfFour}
 
@@ -124,5 +147,15 @@ def typed(format_: int, rest: dict[str, Any]) -> dict[str, Any]:
 
     Raises KeyError for a format that is not known, ValueError where a value is of another type.
     """
+    suspects = rest.get("suspects")
+    if isinstance(suspects, list) and format_ in _WITH_RECORDS:
+        rest = rest | {"suspects": [_with_record(each) for each in suspects]}
     told: dict[str, Any] = msgspec.convert(rest, type=_OF_FORMAT[format_])
     return told
+
+
+def _with_record(suspect: object) -> object:
+    """Return a suspect with an empty record of its incident, where it has none."""
+    if isinstance(suspect, list) and len(suspect) == _BEFORE_RECORDS:
+        return [*suspect, _NO_RECORD]
+    return suspect

@@ -9,7 +9,9 @@ from msgspec import Meta
 
 from streams.wire.version import SCHEMA_VERSION, TimeMs, reader
 
-NoticeKind = Literal["victim_start", "victim_end", "victim_released", "platform", "bank"]
+NoticeKind = Literal[
+    "victim_start", "victim_opened", "victim_end", "victim_released", "platform", "bank"
+]
 NoticeState = Literal["sending", "sent", "failed", "suppressed"]
 
 _Word = Annotated[str, Meta(max_length=256)]
