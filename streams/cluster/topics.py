@@ -27,7 +27,9 @@ kept three days were kept ten."""
 EVIDENCE_MS: Final = 180 * DAY_MS
 """Of what is evidence: six months, for which the Cybersecurity Law (Art. 21) wants logs kept."""
 
-MEMORY: Final = frozenset({"incident", "counts", "audit", "notice"})
+MEMORY: Final = frozenset(
+    {"incident", "counts", "audit", "notice", "campaign", "platform_parts", "platform"}
+)
 """Roles of topics without which floods are found and held all the same: whoever upgrades a cluster
 that has none of them yet goes on, and is told what is not kept."""
 
