@@ -658,6 +658,12 @@ def platforms_abused(at: Scope) -> str:
     return at.worst("platforms_abused")
 
 
+@query("short", "platforms")
+def platforms_known(at: Scope) -> str:
+    """Platforms of which figures are known: those that sent a code within a week."""
+    return at.worst("platforms_known")
+
+
 @query("percentunit", "of all codes")
 def flood_codes_share(at: Scope) -> str:
     """Share of a week's codes that were evidence of floods."""
