@@ -255,7 +255,7 @@ def _take(params: Params, batch: Batch, codes: Codes, some: _Pass) -> None:
         trust[few],
         loud[few],
     )
-    places = few.tolist(), sifted.loud.tolist()
+    places, words = (few.tolist(), sifted.loud.tolist()), _Words(batch, where)
     if params.judge.hot and len(sifted.novel):
         _meet(some, platform, sifted.novel)
     if params.figures:
@@ -272,7 +272,8 @@ def _take(params: Params, batch: Batch, codes: Codes, some: _Pass) -> None:
             (c, d), (e, f) = ((bisect_left(one, first), bisect_left(one, last)) for one in places)
             if c < d:
                 decisions.judged += d - c
-                refused |= _judge(params, state, share.batch, judged.part(c, d), time)
+                said = words if not c else words.behind(c)
+                refused |= _judge(params, state, share.batch, judged.part(c, d), time, said)
             if e < f:
                 where = sifted.loud[e:f]
                 _resend(params, state, share.batch, at[where].tolist(), platform[where].tolist())
@@ -418,13 +419,18 @@ def _look_back(
 
 
 def _judge(
-    params: Params, partition: Partition, batch: Batch, events: _Judged, log: LogTimes
+    params: Params,
+    partition: Partition,
+    batch: Batch,
+    events: _Judged,
+    log: LogTimes,
+    words: _Words,
 ) -> set[int]:
     """The events of suspects, one by one; the positions of those that a lease refuses."""
     refused = set()
     book, suspects, stamps = partition.book, partition.suspects, partition.stamps
     figures = partition.figures
-    recorder = _Recorder(params, book, batch, events.where)
+    recorder = _Recorder(params, book, words)
     for k, (i, place, row, offset, recipient, at_ms, at_s, platform, trust, loud) in enumerate(
         zip(*(column.tolist() for column in events), strict=True)
     ):
@@ -480,24 +486,47 @@ _Heard: TypeAlias = tuple[int, int, int, bool, bool, ClockClass]
 refuses it or would, and the class of its stamp. No class: one is made for most of a campaign."""
 
 
-class _Recorder:
-    """Moves suspects on, and keeps the record of those at THROTTLE.
+class _Words:
+    """The strings that only a record says of judged events, read when there is one."""
 
-    What only a record says of an event is read when there is one.
-    """
+    __slots__ = ("_batch", "_columns", "_first", "_where")
 
-    __slots__ = ("_batch", "_book", "_gateways", "_params", "_senders", "_where")
-
-    def __init__(
-        self, params: Params, book: EpisodeLog, batch: Batch, where: NDArray[np.int64]
-    ) -> None:
-        """`where` are the positions of the judged events in the batch."""
-        self._params = params
-        self._book = book
+    def __init__(self, batch: Batch, where: NDArray[np.int64]) -> None:
+        """`where` are the positions of the judged events of a pass in the batch."""
         self._batch = batch
         self._where = where
-        self._gateways: list[str] | None = None
-        self._senders: list[str] = []
+        self._first = 0
+        self._columns: list[list[str]] = []  # gateways and senders: of all at once, for a campaign
+
+    def behind(self, first: int) -> _Words:
+        """Return the same, counted from this judged event on."""
+        other = _Words(self._batch, self._where)
+        other._columns, other._first = self._columns, first  # one list: read once for all
+        return other
+
+    def of(self, k: int) -> tuple[str, str]:
+        """Gateway and sender of the judged event of number `k`."""
+        if not self._columns:
+            batch = self._batch
+            self._columns += [[*batch.gateway.take(self._where)], [*batch.sender.take(self._where)]]
+        gateways, senders = self._columns
+        return gateways[self._first + k], senders[self._first + k]
+
+    def origin(self, k: int) -> tuple[str, str]:
+        """Account and message id of the same."""
+        origin = self._batch.origin
+        return origin(int(self._where[self._first + k])) if origin else ("", "")
+
+
+class _Recorder:
+    """Moves suspects on, and keeps the record of those at THROTTLE."""
+
+    __slots__ = ("_book", "_params", "_words")
+
+    def __init__(self, params: Params, book: EpisodeLog, words: _Words) -> None:
+        self._params = params
+        self._book = book
+        self._words = words
 
     def advance(
         self, suspect: Suspect, cause: Cause, heard: _Heard, finding: Finding, flood: int | None
@@ -522,16 +551,12 @@ class _Recorder:
             begin(params.episode, book.incidents, suspect, cause, message, rests)
 
     def _message(self, suspect: Suspect, cause: Cause, heard: _Heard) -> Listed:
-        if self._gateways is None:  # of all at once: in a campaign most are asked for
-            self._gateways = [*self._batch.gateway.take(self._where)]
-            self._senders = [*self._batch.sender.take(self._where)]
         k, platform, trust, novel, refused, _ = heard
         _, _, offset, at_ms = cause
-        gateway, sender = self._gateways[k], self._senders[k]
+        gateway, sender = self._words.of(k)
         if trust or not novel:
             return offset, at_ms, "pass", novel, trust, _plain(gateway), "", 0, "", "", "", -1
-        origin = self._batch.origin
-        account, message_id = origin(int(self._where[k])) if origin else ("", "")
+        account, message_id = self._words.origin(k)
         if not (gateway + sender + account + message_id).isascii():
             gateway, sender, account, message_id = map(
                 _plain, (gateway, sender, account, message_id)

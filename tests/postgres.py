@@ -38,7 +38,7 @@ class Postgres:
         """Make an empty database, and return its URL for a case store."""
         name = f"desk{next(self._names)}"
         with psycopg.connect(self._url("postgres"), autocommit=True) as connection:
-            connection.execute(f"CREATE DATABASE {name}")  # type: ignore[arg-type]
+            connection.execute(f"CREATE DATABASE {name}")
         return self._url(name).replace("postgresql://", "postgresql+psycopg://")
 
     def _url(self, name: str) -> str:

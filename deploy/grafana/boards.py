@@ -191,6 +191,12 @@ def enforcement(r: str) -> Rows:
             lines("Connections", [q.gate_connections], r),
             lines("Leases followed anew", [q.gate_restarts], r),
         ]),
+        ("Case store", [
+            lines("Behind its topics", [q.index_lag], r, width="half", bound=60),
+            lines("Records behind", [q.index_behind], r, width="half"),
+            lines("Records", [q.index_records], r, width="half"),
+            lines("Records that could not be read", [q.index_unreadable], r, width="half"),
+        ]),
         ("Notices", [
             lines("Notices by end, in an hour", [q.notices], r, stacked=True),
             lines("Failed, given up, tried again", [q.notices_failed, q.notices_capped,

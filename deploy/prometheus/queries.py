@@ -788,6 +788,30 @@ def gate_restarts(at: Scope) -> str:
     return at.over("10m").increase("gate_adapter_restarts_total", by="instance")
 
 
+@query("short", "records")
+def index_records(at: Scope) -> str:
+    """Records a second that go into the case store."""
+    return at.rate("index_records_total")
+
+
+@query("short", "unreadable")
+def index_unreadable(at: Scope) -> str:
+    """Records within an hour that were none of their topic's contract, or of a newer program."""
+    return at.over("1h").increase("index_unreadable_total")
+
+
+@query("s", "lag")
+def index_lag(at: Scope) -> str:
+    """How far the case store is behind its topics; under 3 s while its indexer works."""
+    return at.worst("index_lag_seconds")
+
+
+@query("short", "behind")
+def index_behind(at: Scope) -> str:
+    """Records that the indexer knows of and has not read."""
+    return at.worst("index_records_behind")
+
+
 def _in_mode(at: Scope, beside: str, matchers: str = "") -> str:
     """Processes by mode, of the kind that shows the metric `beside` too."""
     held = f"{at.series('mode', matchers)} == 1 and on (job, instance) {at.series(beside)}"

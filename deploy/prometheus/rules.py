@@ -369,6 +369,14 @@ SYMPTOM_ALERTS: Final = (
         "it is older than who writes them: such an adapter obeys none of the leases.",
     ),
     Alert(
+        "OtpguardIndexStale", "critical",
+        f"{q.index_lag.at(RULES)} > 60", "1m", "5m",
+        (q.index_lag, q.index_behind, q.index_records),
+        "The desk's case store is behind.",
+        "The case store of {{ $labels.job }} is {{ $value | humanizeDuration }} behind its topics. "
+        "Whoever asks the desk is told so; floods of that time are not found.", needs="broker",
+    ),
+    Alert(
         "OtpguardNoticesFailing", "warning",
         f"{q.notices_failed.at(RULES)} >= 5 or {q.notice_channel.at(RULES)} == 0", "2m", "10m",
         (q.notices, q.notices_failed, q.notice_channel, q.notice_retries),

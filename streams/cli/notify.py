@@ -224,7 +224,7 @@ def _names(settings: Settings) -> tuple[str, ...]:
     return (
         *(("start_reply", "opened") if notify.reply else ("start",)),
         *(("end",) if notify.end else ()),
-        *(("released",) if notify.released else ()),
+        *(("released",) if notify.taken_back else ()),
     )
 
 
@@ -258,7 +258,7 @@ def _params(settings: Settings) -> NotifyParams:
         gateways=frozenset(notify.gateways),
         canary=range(first, first + settings.canary.numbers),
         end=notify.end,
-        released=notify.released,
+        released=notify.taken_back,
     )
 
 

@@ -587,7 +587,7 @@ class Notify(Section):
         600, ge=10, description="a notice that could not go for so long says what is over"
     )
     end: bool = Field(default=False, description="tell victims too when it is over")
-    released: bool = Field(
+    taken_back: bool = Field(
         default=False,
         description="tell a number when somebody releases or exempts it: an agent may be deceived",
     )
@@ -790,7 +790,7 @@ class DeskSettings(Section):
     """The desk's case store: where it is, how long it remembers, and who it knows by token."""
 
     store: str = Field(
-        "sqlite:////var/lib/otpguard/desk.db",
+        "sqlite:////var/lib/otpguard/desk/desk.db",
         description="URL of the case store: a file of SQLite (an index is put beside it), or "
         "postgresql+psycopg://user@host/database, where several machines have a console",
     )

@@ -1,4 +1,4 @@
-"""When to ask a gateway how much it has refused under the leases that it holds, and what is new.
+"""Asking a gateway, now and then, how much it has refused under its leases; and what is new in it.
 
 One, two and five minutes after the first lease of an episode, and then every five: a person on the
 phone hears of the first minute, and 20,000 leases cost 70 records a second.
@@ -12,7 +12,7 @@ from typing import Final
 
 from detectors.model.records import Action
 from streams.enforce.book import REMEMBER_MS
-from streams.enforce.gateway import Tally
+from streams.enforce.gateway import LeaseTally
 
 FIRST_MS: Final = (60_000, 120_000)
 EVERY_MS: Final = 300_000
@@ -78,7 +78,7 @@ class Counting:
             heapq.heappush(self._due, (due_after(lease.since_ms, timer_ms), name))
         return found
 
-    def news(self, action_id: str, tally: Tally) -> str | None:
+    def news(self, action_id: str, tally: LeaseTally) -> str | None:
         """Return the episode of an action of which more was refused than was told; else None."""
         lease = self._leases.get(action_id)
         if lease is None or tally.refused <= lease.told:

@@ -31,7 +31,7 @@ usually empty."""
 
 
 @dataclass(frozen=True, slots=True)
-class Tally:
+class LeaseTally:
     """The messages refused under one action so far, and by platform id where that is counted."""
 
     refused: int
@@ -65,7 +65,7 @@ class Gateway(Protocol):
         """Counts of messages refused under each action; 0 where the gateway can't tell."""
         ...
 
-    def tallies(self, action_ids: Sequence[str]) -> Sequence[Tally]:
+    def tallies(self, action_ids: Sequence[str]) -> Sequence[LeaseTally]:
         """Counts under each action so far, which go on; nothing where the gateway can't tell."""
         ...
 

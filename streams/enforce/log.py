@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TextIO
 
 from detectors.model.event import platform_print
-from streams.enforce.gateway import Order, Refusals, Tally
+from streams.enforce.gateway import LeaseTally, Order, Refusals
 
 
 class LogGateway:
@@ -55,9 +55,9 @@ class LogGateway:
         """Zeros: nothing was refused."""
         return [0] * len(action_ids)
 
-    def tallies(self, action_ids: Sequence[str]) -> Sequence[Tally]:
+    def tallies(self, action_ids: Sequence[str]) -> Sequence[LeaseTally]:
         """Nothing was refused."""
-        return [Tally(0)] * len(action_ids)
+        return [LeaseTally(0)] * len(action_ids)
 
     def counted(self) -> Iterable[str]:
         """Nothing was refused."""

@@ -36,7 +36,7 @@ from streams.enforce.book import (
     uncertain,
 )
 from streams.enforce.counting import Counting
-from streams.enforce.gateway import Gateway, GatewayAwayError, Order, Refusals, Tally
+from streams.enforce.gateway import Gateway, GatewayAwayError, LeaseTally, Order, Refusals
 from streams.wire import (
     COUNTED_PLATFORMS_MAX,
     EVERYONE,
@@ -120,7 +120,7 @@ class OrderBatch:
         yield from self.releases
         yield from self.expires
 
-    def run(self, gateway: Gateway) -> tuple[Refusals, Sequence[int], Sequence[Tally]]:
+    def run(self, gateway: Gateway) -> tuple[Refusals, Sequence[int], Sequence[LeaseTally]]:
         """Carry out the orders.
 
         Returns what the gateway will not do, and how many messages were refused under each of the
@@ -155,7 +155,7 @@ class Report:
     dead: list[Action] = field(default_factory=list)  # given up: the gateway will not take them
 
 
-_Ran: TypeAlias = tuple[Refusals, Sequence[int], Sequence[Tally]]
+_Ran: TypeAlias = tuple[Refusals, Sequence[int], Sequence[LeaseTally]]
 
 
 class Reconciler:
@@ -195,7 +195,7 @@ class Reconciler:
         self._probe_at_ms = timer_ms()
         self._report = Report()
         self._counting = Counting()
-        self._asked: tuple[Future[Sequence[Tally]], list[str]] | None = None
+        self._asked: tuple[Future[Sequence[LeaseTally]], list[str]] | None = None
 
     # -- what the log says
 
@@ -547,7 +547,7 @@ class Reconciler:
         ):
             self._asked = self._pool.submit(self.gateway.tallies, due), due
 
-    def _tell_counts(self, action_id: str, tally: Tally, now_ms: int) -> None:
+    def _tell_counts(self, action_id: str, tally: LeaseTally, now_ms: int) -> None:
         episode_id = self._counting.news(action_id, tally)
         if episode_id is None:
             return

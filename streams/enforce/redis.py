@@ -22,7 +22,7 @@ from redis.retry import Retry
 from detectors.leases.gate import Lease
 from detectors.recognise.registry import Registry
 from streams.config import Redis
-from streams.enforce.gateway import GatewayAwayError, Order, Refusals, Tally
+from streams.enforce.gateway import GatewayAwayError, LeaseTally, Order, Refusals
 from streams.errors import ConfigError
 from streams.language import tr
 
@@ -151,19 +151,19 @@ class RedisGateway:
 
         return self._call(take)
 
-    def tallies(self, action_ids: Sequence[str]) -> Sequence[Tally]:
+    def tallies(self, action_ids: Sequence[str]) -> Sequence[LeaseTally]:
         """Read the counters of these actions, and those by platform; both stay."""
         if not action_ids:
             return ()
 
-        def look() -> list[Tally]:
+        def look() -> list[LeaseTally]:
             with self._client.pipeline(transaction=False) as pipe:
                 for action_id in action_ids:
                     pipe.get(_key(self._refused, action_id))
                     pipe.hgetall(_key(self._platforms, action_id))
                 answers = _answers(pipe)
             pairs = zip(answers[::2], answers[1::2], strict=True)
-            return [Tally(_count(total), _by_platform(hash_)) for total, hash_ in pairs]
+            return [LeaseTally(_count(total), _by_platform(hash_)) for total, hash_ in pairs]
 
         return self._call(look)
 

@@ -29,7 +29,7 @@ import msgspec
 import urllib3
 from standardwebhooks.webhooks import EmptyWebhookSecretError, Webhook
 
-from streams.enforce.gateway import GatewayAwayError, Order, Refusals, Tally
+from streams.enforce.gateway import GatewayAwayError, LeaseTally, Order, Refusals
 from streams.enforce.redis import lease_value
 from streams.errors import ConfigError
 from streams.language import tr
@@ -130,9 +130,9 @@ class WebhookGateway:
         """Zeros: the receiver does not tell."""
         return [0] * len(action_ids)
 
-    def tallies(self, action_ids: Sequence[str]) -> Sequence[Tally]:
+    def tallies(self, action_ids: Sequence[str]) -> Sequence[LeaseTally]:
         """Nothing: the receiver does not tell."""
-        return [Tally(0)] * len(action_ids)
+        return [LeaseTally(0)] * len(action_ids)
 
     def counted(self) -> Iterable[str]:
         """Nothing: the receiver does not tell."""

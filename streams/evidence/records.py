@@ -118,7 +118,7 @@ def from_topic(kind: str, found: Iterable[Any]) -> Iterator[Placed]:
         except UnreadableError:
             continue
         at = {"offset": record.offset, "partition": record.partition, "topic": record.topic}
-        yield _placed(kind, at, said)
+        yield placed(kind, at, said)
 
 
 def from_lines(name: str, lines: Iterable[bytes]) -> Iterator[Placed]:
@@ -148,7 +148,7 @@ def from_lines(name: str, lines: Iterable[bytes]) -> Iterator[Placed]:
                     name=name, number=number
                 )
             ) from None
-        yield _placed(kind, at, said)
+        yield placed(kind, at, said)
 
 
 def _kind_of(document: Any) -> str:
@@ -160,7 +160,8 @@ def _kind_of(document: Any) -> str:
     raise KeyError
 
 
-def _placed(kind: str, at: Mapping[str, str | int], said: Any) -> Placed:
+def placed(kind: str, at: Mapping[str, str | int], said: Any) -> Placed:
+    """Return a record with its place and the document that a pack has of it."""
     return Placed(kind, at, said, msgspec.json.decode(KINDS[kind].encode(said)))
 
 
@@ -181,7 +182,7 @@ def choose(found: Iterable[Placed], named: str, recipient: str | None) -> Chosen
     if not matching:
         return None
     case = matching[-1]
-    kept = [part for each in first.values() if _belongs(each.said, case) for part in _parts(each)]
+    kept = [part for each in first.values() if _belongs(each.said, case) for part in parts(each)]
     kept.sort(key=_order)
     chosen = Chosen(case, kept)
     case.words[:] = chosen.of("word")
@@ -202,12 +203,12 @@ def _belongs(said: Any, case: Case) -> bool:
     return held and said.issued_at_ms <= ends_ms
 
 
-def _parts(placed: Placed) -> Iterator[Placed]:
+def parts(whole: Placed) -> Iterator[Placed]:
     """Yield a record, and of an incident's its messages each by itself."""
-    if not isinstance(placed.said, IncidentRecord):
-        yield placed
+    if not isinstance(whole.said, IncidentRecord):
+        yield whole
         return
-    record, document = placed.said, dict(placed.document)
+    record, document = whole.said, dict(whole.document)
     for kind, singles in (("message", record.messages), ("earlier", record.earlier)):
         name = {"message": "messages", "earlier": "earlier"}[kind]
         told = document.pop(name, [])
@@ -216,31 +217,31 @@ def _parts(placed: Placed) -> Iterator[Placed]:
         for number, (said, single) in enumerate(zip(singles, told, strict=True)):
             own = {"episode_id": record.episode_id, "number": first + number, **single}
             own |= {"partition": record.cause.partition, "topic": record.cause.topic}
-            yield Placed(kind, placed.at, said, own)
-    yield Placed(placed.kind, placed.at, record, document)
+            yield Placed(kind, whole.at, said, own)
+    yield Placed(whole.kind, whole.at, record, document)
 
 
-def at_ms(placed: Placed) -> int:
+def at_ms(record: Placed) -> int:
     """Return the time that a record says, ms UTC."""
-    contract = KINDS.get(placed.kind)
-    return int(placed.document["at_ms" if contract is None else contract.dated])
+    contract = KINDS.get(record.kind)
+    return int(record.document["at_ms" if contract is None else contract.dated])
 
 
-def _order(placed: Placed) -> tuple[Any, ...]:
-    at = placed.at
+def _order(record: Placed) -> tuple[Any, ...]:
+    at = record.at
     kinds = [*SINGLE, *KINDS]
     return (
-        at_ms(placed),
-        kinds.index(placed.kind),
+        at_ms(record),
+        kinds.index(record.kind),
         str(at.get("topic", "")),
         *(int(at.get(name, 0)) for name in ("partition", "offset", "line")),
-        int(placed.document.get("number", 0)),
+        int(record.document.get("number", 0)),
     )
 
 
-def platform_of(placed: Placed) -> str:
+def platform_of(record: Placed) -> str:
     """Return the platform of a single message; empty where its record names none, or of others."""
-    said = placed.said
+    said = record.said
     return said.platform if isinstance(said, FloodMessage | EarlierSighting) else ""
 
 
@@ -251,14 +252,14 @@ def lines_of(key: PackKey, episode_id: str, records: Sequence[Placed]) -> list[b
     """
     before = sha256(f"{FORMAT}\n{episode_id}".encode())
     lines = []
-    for number, placed in enumerate(records):
+    for number, record in enumerate(records):
         line = canonical(
             {
-                "at": dict(placed.at),
-                "kind": placed.kind,
+                "at": dict(record.at),
+                "kind": record.kind,
                 "n": number,
                 "prev": before,
-                "record": dict(placed.document),
+                "record": dict(record.document),
                 "salt": key.salt(episode_id, number),
             }
         )

@@ -21,11 +21,11 @@ from streams.config import Settings
 from streams.errors import UsageError
 from streams.evidence.canonical import canonical
 from streams.evidence.names import RECORDS, REGISTRY, SETTINGS
+from streams.evidence.records import SINGLE, parts, placed
 from streams.language import tr
 from streams.operate.replay import replay_placed
-from streams.wire import encode_action, encode_episode
 
-DECIDED: Final = ("episode", "lease")
+DECIDED: Final = ("episode", "lease", "incident", *SINGLE)
 SECTIONS: Final = ("input", "recognise", "detect")
 CHUNK: Final = 10_000
 
@@ -91,10 +91,13 @@ def repeat(pack: Path, events: Iterable[bytes]) -> Repetition:
     counted = 0
     for step in replay_placed(settings, number, places):
         counted += step.lines
-        for record in step.decisions.episodes:
-            found.add(canonical(msgspec.json.decode(encode_episode(record))))
-        for action in step.decisions.actions:
-            found.add(canonical(msgspec.json.decode(encode_action(action))))
+        made = step.decisions
+        for kind, said in (
+            *(("episode", each) for each in made.episodes),
+            *(("lease", each) for each in made.actions),
+            *(("incident", each) for each in made.incidents),
+        ):
+            found.update(canonical(dict(each.document)) for each in parts(placed(kind, {}, said)))
     other = tuple(n for n, record in wanted if canonical(record) not in found)
     return Repetition(len(wanted) - len(other), other, counted)
 

@@ -18,7 +18,7 @@ from typing import Final
 import msgspec
 
 from detectors.leases.gate import Lease
-from streams.enforce.gateway import Order, Refusals, Tally
+from streams.enforce.gateway import LeaseTally, Order, Refusals
 
 log = logging.getLogger(__name__)
 
@@ -85,11 +85,11 @@ class LeaseMemory:
                 self._platforms.pop(action_id, None)
             return [self._counts.pop(action_id, 0) for action_id in action_ids]
 
-    def tallies(self, action_ids: Sequence[str]) -> Sequence[Tally]:
+    def tallies(self, action_ids: Sequence[str]) -> Sequence[LeaseTally]:
         """Copy the counts of these actions. Those by platform are of this process alone."""
         with self._lock:
             return [
-                Tally(self._counts[each], dict(self._platforms.get(each, {})))
+                LeaseTally(self._counts[each], dict(self._platforms.get(each, {})))
                 for each in action_ids
             ]
 

@@ -37,7 +37,7 @@ class MonthRecords:
 
 
 @dataclass(frozen=True, slots=True)
-class Spread:
+class TimeSpread:
     """A span of time, in seconds, as it was for half of all and for all but one in twenty."""
 
     n: int
@@ -70,8 +70,8 @@ class Month:
     victims: int
     by_day: Mapping[int, int]  # midnight UTC -> floods
     rules: Mapping[str, int]  # the rule that decided -> floods
-    to_notice: Spread  # from the first message to THROTTLE
-    to_hold: Spread  # from THROTTLE to a gateway's word that it holds the lease
+    to_notice: TimeSpread  # from the first message to THROTTLE
+    to_hold: TimeSpread  # from THROTTLE to a gateway's word that it holds the lease
     refused: int
     words: Mapping[str, int]  # release, allow, exempt by people -> times
     replies: int  # victims who opened a platform themselves
@@ -202,12 +202,12 @@ def _platforms(
     return tuple(made)
 
 
-def _spread(spans_ms: list[int]) -> Spread:
+def _spread(spans_ms: list[int]) -> TimeSpread:
     spans = sorted(max(0, span) / 1000 for span in spans_ms)
     if not spans:
-        return Spread(0, None, None)
+        return TimeSpread(0, None, None)
     at = min(len(spans) - 1, -(-95 * len(spans) // 100) - 1)
-    return Spread(len(spans), statistics.median(spans), spans[at])
+    return TimeSpread(len(spans), statistics.median(spans), spans[at])
 
 
 def figures(month: Month) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import Any
 from detectors.model.times import DAY_MS
 from streams import __version__
 from streams.language import tr, trn
-from streams.notices.month import Month, MonthPlatform, Spread
+from streams.notices.month import Month, MonthPlatform, TimeSpread
 from streams.operate.explain import RULES, platform_name
 from streams.page import PALETTE, environment
 from streams.picture import Picture, drawn
@@ -124,10 +124,10 @@ def _row(platform: MonthPlatform) -> tuple[str, ...]:
             platform.victims, told, *sides)  # fmt: skip
 
 
-def spread_words(spread: Spread) -> str:
+def spread_words(spread: TimeSpread) -> str:
     """A spread in words.
 
-    >>> spread_words(Spread(3, 10.0, 200.0))
+    >>> spread_words(TimeSpread(3, 10.0, 200.0))
     'half within 10.0 s, 95 % within 3.3 min (of 3)'
     """
     if not spread.n:

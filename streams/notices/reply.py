@@ -59,7 +59,7 @@ class ReplyParams:
     platforms_max: int = 8
 
 
-class Asked(NamedTuple):
+class RefusedPlatform(NamedTuple):
     """One platform that was refused under a lease."""
 
     key: str
@@ -102,7 +102,7 @@ class Replies:
     book: NoticeBook
     openings: dict[str, Opening] = field(default_factory=dict)  # by recipient
     _hot: dict[int, None] = field(default_factory=dict)  # ids, the newest last
-    _late: dict[str, tuple[int, dict[str, Asked]]] = field(default_factory=dict)
+    _late: dict[str, tuple[int, dict[str, RefusedPlatform]]] = field(default_factory=dict)
     """Episode -> time of its newest incident record, and what was refused, the newest last."""
 
     def heard(self, event: Event, now_ms: int) -> tuple[HeardReply, Opening | None]:
@@ -146,7 +146,7 @@ class Replies:
                 key = message.platform
                 known = asked.pop(key, None)
                 at_ms = max(message.at_ms, known.at_ms if known is not None else 0)
-                asked[key] = Asked(key, message.platform_id, at_ms)
+                asked[key] = RefusedPlatform(key, message.platform_id, at_ms)
         while len(asked) > LATE_MAX:
             del asked[next(iter(asked))]
         self._late[record.episode_id] = record.at_ms, asked
@@ -180,16 +180,16 @@ class Replies:
         for episode_id in [e for e, (at, _) in self._late.items() if at + HOUR_MS <= now_ms]:
             del self._late[episode_id]
 
-    def _refused(self, lease: Action) -> Iterator[Asked]:
+    def _refused(self, lease: Action) -> Iterator[RefusedPlatform]:
         """Yield the platforms that a lease refuses, with the newest time that is known of each."""
-        found: dict[str, Asked] = dict(self._late.get(lease.episode_id, (0, {}))[1])
+        found: dict[str, RefusedPlatform] = dict(self._late.get(lease.episode_id, (0, {}))[1])
         record = self.book.record_of(lease.episode_id)
         for s in record.sightings if record is not None else ():
             named = not s.platform.startswith("#")  # else it was let go: nothing to open it by
             known = found.get(s.platform)
             newer = known is None or known.at_ms < s.at_ms
             if s.novel and s.trust is Trust.NONE and not s.hot and named and newer:
-                found[s.platform] = Asked(s.platform, s.platform_id, s.at_ms)
+                found[s.platform] = RefusedPlatform(s.platform, s.platform_id, s.at_ms)
         for each in found.values():
             if refuses(lease.scope, each.platform_id, Trust.NONE):
                 yield each

@@ -206,7 +206,7 @@ class Fault:
 
 @dataclass(slots=True)
 class Verified:
-    """What a look at a whole audit found. `heads` are the newest number and hash of each chain."""
+    """The findings about a whole audit. `heads` are the newest number and hash of each chain."""
 
     records: int = 0
     faults: list[Fault] = field(default_factory=list)
@@ -236,11 +236,10 @@ def verify(
             done.faults.append(Fault(offset, "", tr("it is no record of an audit")))
             continue
         digest = chained(value)
-        if (
-            said := _linked(done.heads.get(record.chain), record, digest, cut=first > 0)
-        ) is not None:
-            done.faults.append(Fault(offset, record.chain, said))
         held = done.heads.get(record.chain)
+        wrong = _linked(held, record, digest, cut=first > 0)
+        if wrong is not None:
+            done.faults.append(Fault(offset, record.chain, wrong))
         if held is None or record.seq >= held[0]:
             done.heads[record.chain] = record.seq, digest
         if sought.get((record.chain, record.seq)) == digest:

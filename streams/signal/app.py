@@ -24,7 +24,7 @@ from streams.signal.clients import CHECK, DATE, OWN, SignalClient
 from streams.signal.ledger import SignalLedger
 from streams.signal.lookup import IndexAge, Lookup
 from streams.signal.quota import Quotas
-from streams.signal.tokens import TokenError, Tokens
+from streams.signal.tokens import AccessTokens, TokenError
 from streams.telemetry.metrics import Metrics
 from streams.wire import Numbers
 
@@ -70,7 +70,7 @@ _SAYS: Final = {
 }
 
 
-class Refusal(Exception):  # noqa: N818 - an answer of the interface, not an error of the program
+class CamaraError(Exception):
     """An answer that is an error of CAMARA's."""
 
     def __init__(self, code: str) -> None:
@@ -98,7 +98,7 @@ class SignalParts:
 
     lookup: Lookup
     clients: dict[str, SignalClient]
-    tokens: Tokens | None
+    tokens: AccessTokens | None
     ledger: SignalLedger
     numbers: Numbers
     metrics: Metrics
@@ -144,7 +144,7 @@ class Signal:
             try:
                 body = await self._answered(request, verb, scope, work, correlator)
                 response, outcome = _json(200, body, correlator or ""), "done"
-            except Refusal as refusal:
+            except CamaraError as refusal:
                 outcome = refusal.code.lower()
                 response = _error(refusal.code, correlator or "")
             self.parts.metrics.add("signal_answers_total", outcome=outcome)
@@ -158,7 +158,7 @@ class Signal:
     ) -> dict[str, Any]:
         """Answer, with a record of it; a refusal to a client that is known has one too."""
         if correlator is None:
-            raise Refusal("INVALID_ARGUMENT")
+            raise CamaraError("INVALID_ARGUMENT")
         client, auth, number = await self._who(request, scope)
         line = {
             "actor": client.name,
@@ -173,12 +173,12 @@ class Signal:
             line["subject"] = asked.number
             await self._may(asked, scope, auth)
             body, word = await run_in_threadpool(work, self, asked)
-        except Refusal as refusal:
+        except CamaraError as refusal:
             await self._audit(**line, outcome="refused", reason=refusal.code)
             raise
         except UnavailableError:
             await self._audit(**line, outcome="failed", reason="UNAVAILABLE")
-            raise Refusal("UNAVAILABLE") from None
+            raise CamaraError("UNAVAILABLE") from None
         await self._audit(**line, outcome="done", detail=word)
         return body
 
@@ -187,52 +187,52 @@ class Signal:
         try:
             await self.parts.ledger.write(**fields)
         except UnavailableError:
-            raise Refusal("UNAVAILABLE") from None
+            raise CamaraError("UNAVAILABLE") from None
 
     async def _who(self, request: Request, scope: str) -> tuple[SignalClient, str, str]:
         """The client, how it is known, and the number of a three-legged token."""
         kind, _, token = request.headers.get("authorization", "").partition(" ")
         if token and self.parts.tokens is not None:
             if kind.lower() != "bearer":
-                raise Refusal("UNAUTHENTICATED")
+                raise CamaraError("UNAUTHENTICATED")
             try:
                 found = await self.parts.tokens.checked(token.strip())
             except TokenError:
-                raise Refusal("UNAUTHENTICATED") from None
+                raise CamaraError("UNAUTHENTICATED") from None
             client = self.parts.clients.get(found.client)
             if client is None or scope not in found.scopes:
-                raise Refusal("PERMISSION_DENIED")
+                raise CamaraError("PERMISSION_DENIED")
             return client, "jwt", found.number
         certificate = request.scope.get("extensions", {}).get("otpguard.tls", {})
         client = self._by_certificate.get(certificate.get("client_sha256", ""))
         if client is None:
-            raise Refusal("UNAUTHENTICATED")
+            raise CamaraError("UNAUTHENTICATED")
         return client, "mtls", ""
 
     async def _asked(self, request: Request, client: SignalClient, of_token: str) -> Asked:
         question = await _question(request)
         if question.phoneNumber and of_token:
-            raise Refusal("UNNECESSARY_IDENTIFIER")
+            raise CamaraError("UNNECESSARY_IDENTIFIER")
         written = question.phoneNumber or of_token
         if not written:
-            raise Refusal("MISSING_IDENTIFIER")
+            raise CamaraError("MISSING_IDENTIFIER")
         number = self.parts.numbers.canonical(written) if _NUMBER.fullmatch(written) else None
         if number is None:
-            raise Refusal("INVALID_ARGUMENT")
+            raise CamaraError("INVALID_ARGUMENT")
         hours = MAX_AGE_H if question.maxAge is None else question.maxAge
         if not 0 <= hours <= 2_400:
-            raise Refusal("OUT_OF_RANGE")
+            raise CamaraError("OUT_OF_RANGE")
         return Asked(client, number, hours)
 
     async def _may(self, asked: Asked, scope: str, auth: str) -> None:
         if scope not in asked.client.scopes:
-            raise Refusal("PERMISSION_DENIED")
+            raise CamaraError("PERMISSION_DENIED")
         assert auth
         over = self._quotas.take(asked.client, asked.number, self.parts.now_ms())
         if over:
-            raise Refusal(over)
+            raise CamaraError(over)
         if await self.stale():
-            raise Refusal("UNAVAILABLE")
+            raise CamaraError("UNAVAILABLE")
 
     async def stale(self) -> bool:
         """Tell if the index is too old for an answer; it is asked twice a second at most."""
@@ -276,7 +276,7 @@ def retrieve_date(signal: Signal, asked: Asked) -> tuple[dict[str, Any], str]:
 def own(signal: Signal, asked: Asked) -> tuple[dict[str, Any], str]:
     """Answer if the client's own codes pass now, and how many of them were held."""
     if not asked.client.platforms:
-        raise Refusal("SERVICE_NOT_APPLICABLE")
+        raise CamaraError("SERVICE_NOT_APPLICABLE")
     lookup, now_ms = signal.parts.lookup, signal.parts.now_ms()
     state = own_codes(
         lookup.leases(asked.number, now_ms), asked.client.platforms, asked.client.trust, now_ms
@@ -290,13 +290,13 @@ async def _question(request: Request) -> _Question:
         async for piece in request.stream():
             body += piece
             if len(body) > BODY_BYTES_MAX:
-                raise Refusal("INVALID_ARGUMENT")
+                raise CamaraError("INVALID_ARGUMENT")
     except ClientDisconnect:
-        raise Refusal("INVALID_ARGUMENT") from None
+        raise CamaraError("INVALID_ARGUMENT") from None
     try:
         return msgspec.json.decode(body or b"{}", type=_Question)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        raise Refusal("INVALID_ARGUMENT") from None
+        raise CamaraError("INVALID_ARGUMENT") from None
 
 
 def _iso(at_ms: int) -> str:

@@ -28,7 +28,7 @@ FLOODS_MAX: Final = 200
 
 @dataclass(frozen=True, slots=True)
 class IndexAge:
-    """How far behind the index is; None: not known, which counts as too far."""
+    """Age of the index; events behind None: not known, which counts as too far."""
 
     behind_ms: int
     events_behind: int | None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import logging
 import signal as signals
 import socket
 import ssl
@@ -15,19 +16,19 @@ from typing import TYPE_CHECKING, Any, Final
 
 import uvicorn
 import uvloop
-from kafka import KafkaProducer
-from kafka.errors import KafkaError
+from confluent_kafka import Producer
 
-from streams.cluster.admin import client_arguments, unusable
+from streams.cluster.admin import Cluster
 from streams.desk.store import CaseStore
 from streams.desk.store.tokens import tokens as tokens_of
-from streams.errors import ConfigError
+from streams.errors import ConfigError, UnavailableError
+from streams.feeds.kafka import arguments
 from streams.language import tr
 from streams.signal.app import Signal, SignalParts
 from streams.signal.clients import read
 from streams.signal.ledger import Publish, SignalLedger
 from streams.signal.lookup import Lookup
-from streams.signal.tokens import JwksFile, JwksUrl, Tokens
+from streams.signal.tokens import AccessTokens, JwksFile, JwksUrl
 from streams.telemetry import http
 from streams.telemetry.metrics import Metrics
 
@@ -98,23 +99,41 @@ def now_ms() -> int:
 def publishing(settings: Settings) -> Iterator[Publish]:
     """Give what writes to the audit's topic. Raise UnavailableError if no broker answers."""
     topic = settings.topics.audit
-    try:
-        producer = KafkaProducer(
-            **client_arguments(settings.kafka),
-            acks="all",
-            enable_idempotence=True,
-            linger_ms=LINGER_MS,
-        )
-    except KafkaError as error:
-        raise unusable(tr("cannot reach Kafka"), error) from None
+    with Cluster(settings.kafka):
+        pass  # librdkafka would wait in silence for a broker that is not there
+    # In C, without Python's lock: a producer in Python made answers wait for its turns.
+    producer = Producer(
+        {
+            **arguments(settings.kafka),
+            "partitioner": "murmur2_random",
+            "enable.idempotence": True,
+            "linger.ms": LINGER_MS,
+            "message.timeout.ms": int(SENT_S * 1000),
+        },
+        logger=logging.getLogger("librdkafka"),
+    )
 
     def publish(records: list[tuple[bytes, bytes]]) -> None:
-        sent = [producer.send(topic, value, key=key) for key, value in records]
-        for each in sent:
-            each.get(timeout=SENT_S)
+        failed: list[Any] = []
+        waiting = len(records)
 
-    with closing(producer):
+        def delivered(error: Any, _: Any) -> None:
+            nonlocal waiting
+            waiting -= 1
+            if error is not None:
+                failed.append(error)
+
+        for key, value in records:
+            producer.produce(topic, value, key=key, on_delivery=delivered)
+        while waiting:
+            producer.poll(SENT_S)
+        if failed:
+            raise UnavailableError(str(failed[0].name()))
+
+    try:
         yield publish
+    finally:
+        producer.flush(SENT_S)
 
 
 def parts_of(
@@ -132,7 +151,7 @@ def parts_of(
         fetch = JwksUrl(own.jwks_url)
     if fetch is None and not any(each.certificate_sha256 for each in clients.values()):
         raise ConfigError(tr("signal: neither jwks_file, jwks_url nor a client's certificate"))
-    tokens = fetch and Tokens(fetch, own.issuer, own.audience, number_claim=own.number_claim)
+    tokens = fetch and AccessTokens(fetch, own.issuer, own.audience, number_claim=own.number_claim)
     return SignalParts(
         lookup=Lookup(store, tokens_of(settings.desk.token_key_files)),
         clients=clients,

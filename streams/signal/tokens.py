@@ -84,7 +84,7 @@ class JwksUrl:
         return answer.data
 
 
-class Tokens:
+class AccessTokens:
     """Checks tokens; those found good are remembered until they end, for a bank sends one often."""
 
     def __init__(

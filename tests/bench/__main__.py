@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +15,7 @@ from streams.demo.brokers import Broker, BrokerError
 from streams.demo.stage import interruptible
 from tests import clusters
 from tests.bench import compare as comparing
+from tests.bench import desk as desking
 from tests.bench import gate as gating
 from tests.bench import latency as timing
 from tests.bench import polls, report, resume, stages
@@ -110,6 +112,32 @@ def gate(
         found = gating.measure(broker, rate=rate, seconds=seconds, leases=leases, folder=folder)
     figures = {**found, "machine": report.machine()}
     report.write(folder, "gate", figures, report.gate_table(figures))
+
+
+@app.command()
+def desk(
+    *,
+    cases: Annotated[int, typer.Option(help="In the full store.")] = 1_000_000,
+    floods: Annotated[int, typer.Option(help="Whose records the indexer reads; 63 each.")] = 2_000,
+    database: Annotated[
+        str, typer.Option(help="URL of an empty case store to fill; default: SQLite.")
+    ] = "",
+    folder: Folder = Path("bench-results"),
+) -> None:
+    """The case store: records a second of the indexer, and how soon a search answers."""
+    folder = folder.absolute()
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder) as place:
+        figures: dict[str, Any] = {"machine": report.machine(), "cases": cases}
+        made = desking.records(floods)
+        with kafka() as broker, desking.opened(f"sqlite:///{place}/followed.db") as store:
+            figures["indexer"] = desking.follows(broker, store, made)
+        with desking.opened(f"sqlite:///{place}/written.db") as store:
+            figures["writer"] = desking.writes(store, made)
+        with desking.opened(database or f"sqlite:///{place}/full.db") as store:
+            figures["fill_s"] = round(desking.fill(store, cases))
+            figures["searches"] = desking.searches(store, cases)
+    report.write(folder, "desk", figures, desking.table(figures))
 
 
 @app.command("stages")

@@ -5,8 +5,9 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import replace
+from functools import partial
 from typing import Any, Final
 
 import msgspec
@@ -23,6 +24,7 @@ from streams.demo.brokers import Broker
 from streams.desk.store import CaseStore
 from streams.desk.store.indexer import SOURCES, Indexer
 from streams.desk.store.packing import id_bytes, packed
+from streams.desk.store.store import now_ms
 from streams.desk.store.tables import (
     acks,
     cases,
@@ -34,7 +36,7 @@ from streams.desk.store.tables import (
     places,
     platform_days,
 )
-from streams.desk.store.writer import LogRecord, Place, Writer
+from streams.desk.store.writer import LogRecord, PlaceRead, Writer
 from streams.wire import (
     Ack,
     Counts,
@@ -101,7 +103,7 @@ def flood(n: int, draw: random.Random) -> Iterator[tuple[str, bytes, bytes]]:
         told = Notice(
             notice_id=f"{record.episode_id}:victim_start", episode_id=record.episode_id,
             kind="victim_start", to=recipient, channel="smpp", template="victim_start/zh",
-            state=state, why="", at_ms=at_ms,  # type: ignore[arg-type]
+            state=state, why="", at_ms=at_ms,
         )  # fmt: skip
         yield "notice", told.notice_id.encode(), encode_notice(told)
     ended = replace(
@@ -161,7 +163,7 @@ def writes(store: CaseStore, made: list[LogRecord], batch: int = 2_000) -> dict[
         ends = {each.topic: each.offset + 1 for each in some}
         writer.take(
             some,
-            [Place(topic, 0, before.get(topic), end, end, 0, 0) for topic, end in ends.items()],
+            [PlaceRead(topic, 0, before.get(topic), end, end, 0, 0) for topic, end in ends.items()],
         )
         before |= ends
     return _rate(len(made), started, cpu)
@@ -210,7 +212,15 @@ PLATFORM_DAYS: Final = 180
 FILL_STEP: Final = 10_000
 
 
-def fill(store: CaseStore, number: int, now_ms: int) -> float:
+@contextmanager
+def opened(url: str) -> Iterator[CaseStore]:
+    """A store whose clock stands still, so that a fill and the questions after it agree."""
+    at_ms = now_ms()
+    with closing(CaseStore(url, clock=lambda: at_ms)) as store:
+        yield store
+
+
+def fill(store: CaseStore, number: int) -> float:
     """Fill a store with so many cases of half a year, past the writer; return the seconds.
 
     Every value can be read: it is a record's own bytes, with the case's names in it. Each has a
@@ -219,23 +229,24 @@ def fill(store: CaseStore, number: int, now_ms: int) -> float:
     """
     templates = _templates()
     draw = random.Random(2)
+    at_ms = store.freshness().at_ms
     started = time.perf_counter()
     for first in range(0, number, FILL_STEP):
         rows: dict[Table, list[dict[str, Any]]] = {}
         for n in range(first, min(number, first + FILL_STEP)):
-            _case(rows, n, number, now_ms, templates, draw)
+            _case(rows, n, number, at_ms, templates, draw)
         for table, some in rows.items():
             _copy(store.index, table, some)
     days = [
-        {"day": now_ms // DAY_MS - day, "platform_id": IDS[name], "platform": name, "trust": 0,
-         "floods": draw.randint(1, 200), "novel": 1, "refused": 5, "last_ms": now_ms}
+        {"day": at_ms // DAY_MS - day, "platform_id": IDS[name], "platform": name, "trust": 0,
+         "floods": draw.randint(1, 200), "novel": 1, "refused": 5, "last_ms": at_ms}
         for day in range(PLATFORM_DAYS)
         for name in NAMES
     ]  # fmt: skip
     _copy(store.index, platform_days, days)
     _copy(store.index, places, [
         {"topic": "otpguard.episode.v1", "partition": 0, "next_offset": 1, "end_offset": 1,
-         "record_ms": now_ms, "read_ms": now_ms}])  # fmt: skip
+         "record_ms": at_ms, "read_ms": at_ms}])  # fmt: skip
     with store.index.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.exec_driver_sql("ANALYZE")
     return time.perf_counter() - started
@@ -345,8 +356,12 @@ def searches(store: CaseStore, number: int, asked: int = 2_000) -> dict[str, Any
         ("platforms of a week", lambda _: store.platforms(), 100),
         ("campaigns of a day", lambda _: store.campaigns(), 0),
     ):
-        found[name] = _times(ask, ["x"] * 20, lambda a, least=least: len(a) >= least)
+        found[name] = _times(ask, ["x"] * 20, partial(_at_least, least))
     return found
+
+
+def _at_least(least: int, answer: Any) -> bool:
+    return len(answer) >= least
 
 
 def _times(
@@ -363,3 +378,18 @@ def _times(
         f"p{share}_ms": round(took[min(len(took) - 1, len(took) * share // 100)], 2)
         for share in (50, 95, 99)
     } | {"max_ms": round(took[-1], 2)}
+
+
+def table(figures: dict[str, Any]) -> str:
+    """The figures as a table in Markdown."""
+    lines = ["| | records/s | CPU us/record |", "|---|---|---|"]
+    lines += [
+        f"| {name} | {figures[name]['records_per_s']:,} | {figures[name]['cpu_us_per_record']} |"
+        for name in ("indexer", "writer")
+    ]
+    lines += ["", f"| of {figures['cases']:,} cases | p50 ms | p95 | p99 |", "|---|---|---|---|"]
+    lines += [
+        f"| {name} | {took['p50_ms']} | {took['p95_ms']} | {took['p99_ms']} |"
+        for name, took in figures["searches"].items()
+    ]
+    return "\n".join(lines) + "\n"

@@ -21,7 +21,7 @@ import psutil
 
 from streams.cluster.admin import Cluster
 from streams.config import Kafka
-from streams.desk.store.writer import Place, Writer
+from streams.desk.store.writer import PlaceRead, Writer
 from streams.signal.app import PATH
 from tests.clusters import broker
 from tests.enforce.services import Server
@@ -42,7 +42,7 @@ def filled(folder: Path) -> FilledStore:
         before = dict(store.offsets)
         batch = logged(store, records, store.at_ms)
         places = [
-            Place(topic, 0, before.get(topic), end, end, store.at_ms, store.at_ms)
+            PlaceRead(topic, 0, before.get(topic), end, end, store.at_ms, store.at_ms)
             for topic, end in store.offsets.items()
         ]
         Writer(store.index).take(batch, places)

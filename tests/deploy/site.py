@@ -131,6 +131,7 @@ canary = {{period_s = 20, numbers = 15000}}
 gate = {{port = {self.gate_port}, spool_dir = "{folder}/spool"}}
 worker = {{checkpoint_cycle_s = 10, stall_s = {stall_s}, data_dir = "{folder}/data"}}
 detect = {{window_s = 10}}
+desk = {{store = "sqlite:///{folder}/desk.db"}}
 [topics]
 partitions = 4
 replication = 1
@@ -142,6 +143,7 @@ replication = 1
         self.feed = self._ours("feed", "feed", "redis", "--consumer", "feed-1")
         self.canary = self._ours("canary", "canary")
         self.gate = self._ours("gate", "gate", "serve", "--gateway-id", "gw-gate")
+        self.indexer = self._ours("indexer", "desk", "index")
         self.sink = Sink()
         self.told_at = 0.0  # when the campaign's alert arrived
         self.alertmanager = self._alertmanager()
@@ -194,6 +196,7 @@ replication = 1
             "otpguard-feed": [self.feed.port],
             "otpguard-canary": [self.canary.port],
             "otpguard-gate": [self.gate.port],
+            "otpguard-indexer": [self.indexer.port],
         }
         for job in config["scrape_configs"]:
             targets = [f"127.0.0.1:{port}" for port in ports[job["job_name"]]]
@@ -222,6 +225,7 @@ replication = 1
             create(self.settings)
             stack.enter_context(self.sink)
             ours = [*self.workers, self.adapter, self.feed, self.canary, self.gate]
+            ours.append(self.indexer)
             for server in (self.redis, self.alertmanager, *ours):
                 stack.enter_context(server)
             for server in ours:

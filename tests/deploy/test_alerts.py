@@ -20,6 +20,8 @@ WORKER = 'job="otpguard-worker",instance="w1"'
 ADAPTER = 'job="otpguard-adapter",instance="a1"'
 CANARY = 'job="otpguard-canary",instance="c1"'
 GATE = 'job="otpguard-gate",instance="g1"'
+INDEXER = 'job="otpguard-indexer",instance="i1"'
+NOTIFIER = 'job="otpguard-notifier",instance="n1"'
 
 Series = Mapping[str, str]
 
@@ -66,6 +68,8 @@ def _named(series: Series) -> Series:
         metric, *labels = name.split("__")
         job = ADAPTER if metric in OF_ADAPTERS else CANARY if "canary" in metric else WORKER
         job = GATE if metric.startswith("gate_") else job
+        job = INDEXER if metric.startswith("index_") else job
+        job = NOTIFIER if metric.startswith("notice") else job
         pairs = [job, *(_label(each) for each in labels)]
         full = metric if metric in FOREIGN else f"otpguard_{metric}"
         named[f"{full}{{{','.join(pairs)}}}"] = values
@@ -207,6 +211,10 @@ CASES = (
     quiet("OtpguardGateLate", "once, at a restart", "6m",
           gate_late_answers_total="0+0x4 8+0x30", gate_stalls_total="0+0x4 3+0x30",
           gate_failures_total="0+0x34"),
+    fires("OtpguardIndexStale", "for minutes", "4m", critical=1,
+          index_lag_seconds="1 1 1 15 30 45 60 75 90 105 120 135 150 165 180 195 210"),
+    quiet("OtpguardIndexStale", "for a moment", "4m",
+          index_lag_seconds="1 1 1 15 30 45 1 1 1 1 1 1 1 1 1 1 1"),
     fires("OtpguardGateEventsWaiting", "for minutes", "4m", warning=1,
           gate_spool_age_seconds="1 1 1 15 30 45 60 75 90 105 120 135 150 165 180 195 210"),
     quiet("OtpguardGateEventsWaiting", "for a moment", "4m",

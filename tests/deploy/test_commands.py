@@ -226,12 +226,13 @@ def prepare(fresh: Machine, kafka: Broker, redis: Server) -> None:
         for tool, name in TOOLS.items()
     )
     units = {"feed": "feed redis --consumer feed-1", "canary": "canary"}
+    units["indexer"] = "desk index"  # here without its own user and folder
     written = "\n".join(
         f"cat > /etc/systemd/system/otpguard-{name}.service <<'EOF'\n{UNIT.format(words=words)}EOF"
         for name, words in units.items()
     )
     names = "otpguard-worker@1 otpguard-adapter@jasmin-1 otpguard-feed otpguard-canary"
-    names += " otpguard-gate@smsc-1"
+    names += " otpguard-gate@smsc-1 otpguard-indexer"
     settings = f"""
 kafka = {{bootstrap = "{kafka.bootstrap}"}}
 redis = {{url = "redis://127.0.0.1:{redis.port}/0"}}
@@ -241,6 +242,8 @@ partitions = 4
 replication = 1
 [kannel]
 list_file = "/tmp/kannel.list"
+[desk]
+store = "sqlite:////tmp/desk.db"
 """
     fresh.must(
         "bash",

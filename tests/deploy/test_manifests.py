@@ -48,6 +48,14 @@ BEARERBOX: Final = {"podSelector": {"matchLabels": {"app": "bearerbox"}}}
 ADAPTERS["kannel"]["listFrom"] = [BEARERBOX]
 EVERYTHING: Final[Mapping[str, Any]] = {
     "adapters": ADAPTERS,
+    "notifier": {
+        "username": "otpguard-notifier",
+        "passwordSecret": "otpguard-notifier",
+        "smscSecret": "smsc-otpguard",
+        "smscVariable": "OTPGUARD_SMPP_PASSWORD_FILE",
+        "env": {"OTPGUARD_NOTIFY_CHANNEL": "smpp"},
+        "ports": [2775],
+    },
     "settings": {"detect": {"p_novel": 0.5, "stamps": {}}, "input": {"country": "MO"}},
     "monitoring": {
         name: {"enabled": True} for name in ("serviceMonitor", "prometheusRule", "dashboards")
@@ -559,6 +567,7 @@ def test_a_unit_allows_the_threads_that_its_settings_and_its_servers_may_take() 
         ("otpguard-adapter@", parallel),
         ("otpguard-worker@", 0),
         ("otpguard-gate@", 0),
+        ("otpguard-desk-index", 0),
         ("otpguard-notifier", 0),
         ("otpguard-agent@", 0),
     ):
@@ -591,7 +600,7 @@ def test_the_adapters_unit_empties_kannels_list_and_nobody_elses(kind: str, tmp_
     "unit",
     [
         "otpguard-worker@", "otpguard-adapter@", "otpguard-gate@", "otpguard-smpp-proxy@",
-        "otpguard-notifier", "otpguard-signal",
+        "otpguard-notifier", "otpguard-signal", "otpguard-desk-index",
     ],
 )  # fmt: skip
 def test_units_are_right_and_hardened(unit: str, tmp_path: Path) -> None:

@@ -16,13 +16,20 @@ more, two attackers' by the few dozen platforms that everybody abuses. Chosen.""
 APART_MS: Final = 2 * HOUR_MS
 """Between the last message of a campaign and the first of its next victim, at most. Chosen."""
 
+NEWEST: Final = 16
+"""Campaigns that each platform remembers, by last use: where thousands of floods a day share some
+platform with each other by chance, the cost of each stays the same."""
+
+LIKELY: Final = 3
+"""Campaigns that a flood is compared with: those that most of its platforms remember."""
+
 VICTIMS_MIN: Final = 2
 PLATFORMS_MIN: Final = 5
 """Floods of fewer platforms say too little about who sends them: THROTTLE asks for five."""
 
 
 @dataclass(frozen=True, slots=True)
-class Flood:
+class ComparedFlood:
     """The parts of a case that are compared."""
 
     episode_id: str
@@ -35,7 +42,7 @@ class Flood:
 
 
 @dataclass(slots=True)
-class Campaign:
+class FloodGroup:
     """Floods that were found to belong together, in the order in which they began."""
 
     episode_ids: tuple[str, ...] = ()
@@ -62,14 +69,14 @@ class Campaign:
         )
 
 
-def campaigns(floods: Iterable[Flood]) -> list[Campaign]:
+def campaigns(floods: Iterable[ComparedFlood]) -> list[FloodGroup]:
     """Campaigns of at least two victims, most victims first.
 
     A flood joins the campaign that has most of its platforms, if that is half of them or more and
-    it began in time; else it begins one. Each is compared with the campaigns that share a platform
-    with it and are not over, so the cost is that of the lists.
+    it began in time; else it begins one. Each is compared with the `LIKELY` campaigns that most of
+    its platforms remember.
     """
-    going: list[Campaign] = []
+    going: list[FloodGroup] = []
     by_platform: dict[int, list[int]] = {}  # platform -> indices in `going`
     for flood in sorted(floods, key=lambda each: (each.first_ms, each.episode_id)):
         if len(flood.platform_ids) < PLATFORMS_MIN:
@@ -78,9 +85,7 @@ def campaigns(floods: Iterable[Flood]) -> list[Campaign]:
         for one in flood.platform_ids:
             shared.update(by_platform.get(one, ()))
         found = None
-        for at, n in shared.most_common():
-            if n < SHARE * len(flood.platform_ids):
-                break
+        for at, _ in shared.most_common(LIKELY):
             campaign = going[at]
             alike = sum(campaign.seen[p] >= SHARE * len(campaign.episode_ids)
                         for p in flood.platform_ids)  # fmt: skip
@@ -90,18 +95,19 @@ def campaigns(floods: Iterable[Flood]) -> list[Campaign]:
                 break
         if found is None:
             found = len(going)
-            going.append(Campaign(first_ms=flood.first_ms))
+            going.append(FloodGroup(first_ms=flood.first_ms))
         _join(going[found], flood)
         for one in flood.platform_ids:
             places = by_platform.setdefault(one, [])
-            if found not in places[-64:]:
-                places.append(found)
-                del places[:-64]  # the newest: of the others the time is over
+            if found in places:
+                places.remove(found)
+            places.append(found)
+            del places[:-NEWEST]
     some = [each for each in going if each.victims >= VICTIMS_MIN]
     return sorted(some, key=lambda each: (-each.victims, each.first_ms))
 
 
-def _join(campaign: Campaign, flood: Flood) -> None:
+def _join(campaign: FloodGroup, flood: ComparedFlood) -> None:
     campaign.episode_ids = (*campaign.episode_ids, flood.episode_id)
     campaign.recipients.add(flood.recipient)
     campaign.last_ms = max(campaign.last_ms, flood.last_ms)

@@ -20,7 +20,7 @@ BEHIND_S: Final = 15.0
 
 
 class Chores:
-    """What an indexer does beside its work, now and then."""
+    """Work of an indexer beside its own, now and then."""
 
     def __init__(self, settings: Settings, store: CaseStore) -> None:
         self._settings = settings

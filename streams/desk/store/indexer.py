@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from kafka import KafkaConsumer, TopicPartition
+from kafka.errors import KafkaError
 from sqlalchemy import select
 from sqlalchemy.exc import DBAPIError
 
@@ -24,7 +25,7 @@ from streams.desk.store.engine import away
 from streams.desk.store.people_tables import erased
 from streams.desk.store.store import CaseStore
 from streams.desk.store.tables import places
-from streams.desk.store.writer import LogRecord, Place, Source, Writer
+from streams.desk.store.writer import LogRecord, PlaceRead, Source, Writer
 from streams.language import tr
 
 log = logging.getLogger(__name__)
@@ -85,15 +86,18 @@ class Indexer:
         self._written = written
         self._at: dict[TopicPartition, _Position] = {}
         self._caught_up = False
+        self._patient = False  # with a broker that is away
         self.behind = 0  # records that are known of and not read
         self.read_ms = 0  # everything is in the store up to this time
 
     def run(self, stop: threading.Event, each_beat: Callable[[], None] = lambda: None) -> None:
         """Follow the topics until told to stop; `each_beat` is called about once a second.
 
-        Raise ConfigError for a topic that is not there, UnavailableError where the broker or the
-        database is away, or somebody else writes to the store: a supervisor starts it again.
+        A broker that goes away is waited for. Raise ConfigError for a topic that is not there,
+        UnavailableError where the broker is away at the start, the database is, or somebody else
+        writes to the store: a supervisor starts it again.
         """
+        self._patient = True
         self._drive(stop.is_set, each_beat)
 
     def catch_up(self) -> None:
@@ -166,7 +170,7 @@ class Indexer:
         if not polled:
             return
         batch: list[LogRecord] = []
-        moved: list[Place] = []
+        moved: list[PlaceRead] = []
         for place, records in polled.items():
             source = self._sources[place.topic]
             batch += [
@@ -179,7 +183,7 @@ class Indexer:
             after = reader.position(place)
             newest = max(at.record_ms, records[-1].timestamp)
             moved.append(
-                Place(
+                PlaceRead(
                     place.topic, place.partition, at.next_offset, after,
                     max(at.end_offset, after), newest, at.read_ms,
                 )
@@ -194,7 +198,14 @@ class Indexer:
     def _beat(self, reader: KafkaConsumer, writer: Writer) -> None:
         """Look how far the topics go, and note what is read to the end, and when that was."""
         now_ms = self._clock()
-        ends = reader.end_offsets(list(self._at))
+        try:
+            ends = reader.end_offsets(list(self._at))
+        except KafkaError as error:
+            if not self._patient:
+                raise
+            # The client tries again by itself; how old the store is shows meanwhile.
+            log.warning("the broker does not say how far the topics go: %s", type(error).__name__)
+            return
         moved = []
         for place, at in self._at.items():
             position = reader.position(place)
@@ -203,7 +214,7 @@ class Indexer:
             if position >= ends[place]:
                 at.read_ms = max(at.read_ms, now_ms)
             moved.append(
-                Place(
+                PlaceRead(
                     place.topic, place.partition, before, position, at.end_offset,
                     at.record_ms, at.read_ms,
                 )

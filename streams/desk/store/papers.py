@@ -254,6 +254,29 @@ class Papers:
             wanted = wanted.where(holds.c.lifted_ms.is_(None))
         return [Hold(**row) for row in self._rows(wanted)]
 
+    def about(
+        self, recipient: str, episode_id: str
+    ) -> tuple[tuple[Note, ...], tuple[Appeal, ...], tuple[Call, ...], bool]:
+        """Notes, appeals and calls about a number or case, and if it is held: one question."""
+        with self._engine.connect() as connection:
+
+            def rows(table: Any, where: Any, newest: Any) -> list[RowMapping]:
+                wanted = select(table).where(where).order_by(newest.desc()).limit(LIST_MAX)
+                return list(connection.execute(wanted).mappings())
+
+            def either(table: Any) -> Any:
+                return or_(table.c.recipient == recipient, table.c.episode_id == episode_id)
+
+            held = holds.c.subject.in_([recipient, episode_id]) & holds.c.lifted_ms.is_(None)
+            return (
+                tuple(Note(**row) for row in rows(notes, either(notes), notes.c.note_id)),
+                tuple(Appeal(**row) for row in rows(appeals, either(appeals),
+                                                    appeals.c.appeal_id)),
+                tuple(Call(**row) for row in rows(calls, calls.c.recipient == recipient,
+                                                  calls.c.call_id)),
+                bool(rows(holds, held, holds.c.hold_id)),
+            )  # fmt: skip
+
     # --- in common ---------------------------------------------------------------------------
 
     def _insert(self, table: Any, row: dict[str, Any]) -> int:

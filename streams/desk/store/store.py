@@ -47,7 +47,7 @@ from streams.desk.store.answers import (
     TopicFreshness,
     WordLine,
 )
-from streams.desk.store.campaigns import Flood, campaigns
+from streams.desk.store.campaigns import ComparedFlood, campaigns
 from streams.desk.store.engine import alone, away, engine, writing
 from streams.desk.store.migrate import upgrade
 from streams.desk.store.packing import ids_of, unpacked
@@ -90,8 +90,8 @@ CHUNK: Final = 400
 
 BEHIND: Final = "events_behind"
 
-CAMPAIGN_CASES_MAX: Final = 10_000
-"""Newest cases of the span that are compared for campaigns: two days' of a province."""
+CAMPAIGN_CASES_MAX: Final = 5_000
+"""Newest cases of the span that are compared for campaigns: a day's of a province."""
 
 
 def now_ms() -> int:
@@ -262,12 +262,14 @@ class CaseStore:
                 .limit(CAMPAIGN_CASES_MAX)
             ).all()
             found = campaigns(
-                Flood(r[0], r[1], r[2], r[3], r[4] is None, r[5], frozenset(ids_of(r[6])))
+                ComparedFlood(r[0], r[1], r[2], r[3], r[4] is None, r[5], frozenset(ids_of(r[6])))
                 for r in rows
             )
             ids = [each for campaign in found for each in campaign.episode_ids]
             refused = _refused(connection, ids)
-            names = _names(connection, {p for c in found for p in c.platform_ids})
+            ids_of_all = {p for c in found for p in c.platform_ids}
+            first_ms = min((each.first_ms for each in found), default=since_ms)
+            names = _names(connection, ids_of_all, first_ms // DAY_MS - 1)
         return tuple(
             CampaignLine(
                 campaign_id=each.episode_ids[0],
@@ -447,6 +449,7 @@ class CaseStore:
         case.acks = {action: list(each) for action, each in said.items()}
         case.counted = line.refused
         by_action, by_platform = _counted(connection, episode_id)
+        notes, appeals, calls, held = self.papers.about(line.recipient, episode_id)
         told_of = _incidents(connection, episode_id)
         events = _messages(told_of) if told_of else _sightings(case)
         names = {e.platform_id: e.platform for e in (*_sightings(case), *events) if e.platform}
@@ -475,15 +478,15 @@ class CaseStore:
                 for one, n in sorted(by_platform.items(), key=lambda each: (-each[1], each[0]))
             ),
             notices=_notices(connection, episode_id),
-            notes=self.papers.notes(recipient=line.recipient, episode_id=episode_id),
-            appeals=self.papers.appeals(recipient=line.recipient, episode_id=episode_id),
-            calls=self.papers.calls(recipient=line.recipient),
+            notes=notes,
+            appeals=appeals,
+            calls=calls,
             earlier=tuple(
                 each
                 for each in others
                 if each.episode_id != episode_id and each.first_ms <= line.first_ms
             ),
-            held=bool(self.papers.holds([episode_id, line.recipient])),
+            held=held,
         )
 
     @contextmanager
@@ -665,12 +668,13 @@ def deciding(told: Iterable[WordLine]) -> list[Override]:
     return [each.word for each in told if each.holds or each.word.verb == "release"]
 
 
-def _names(connection: Connection, ids: Iterable[int]) -> dict[int, str]:
+def _names(connection: Connection, ids: Iterable[int], since_day: int) -> dict[int, str]:
+    """Names of platforms that were in floods since this day."""
     found: dict[int, str] = {}
     for some in _chunks(list(ids)):
         for row in connection.execute(
             select(platform_days.c.platform_id, platform_days.c.platform)
-            .where(platform_days.c.platform_id.in_(some))
+            .where(platform_days.c.platform_id.in_(some), platform_days.c.day >= since_day)
             .order_by(platform_days.c.day)
         ):
             found[row.platform_id] = row.platform

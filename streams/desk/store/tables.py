@@ -228,5 +228,6 @@ platform_days = Table(
     Column("novel", BigInteger, nullable=False),
     Column("refused", BigInteger, nullable=False),
     Column("last_ms", BigInteger, nullable=False),
+    Index("platform_days_platform", "platform_id", "day"),
     sqlite_with_rowid=False,
 )

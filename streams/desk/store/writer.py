@@ -77,7 +77,7 @@ class LogRecord(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class PlaceRead:
     """A partition as far as it is read once these records are in."""
 
     topic: str
@@ -122,7 +122,7 @@ class Writer:
         self._into = sqlite.insert if dialect == "sqlite" else postgresql.insert
         self._put = {name: self._statement(name) for name in GUARDS}
 
-    def take(self, batch: Sequence[LogRecord], read: Iterable[Place]) -> int:
+    def take(self, batch: Sequence[LogRecord], read: Iterable[PlaceRead]) -> int:
         """Write records and how far they are read; return how many could not be read at all.
 
         Raise UnavailableError if another process has written meanwhile.
@@ -554,7 +554,7 @@ def _day(
     )
 
 
-def _move(connection: Connection, place: Place) -> None:
+def _move(connection: Connection, place: PlaceRead) -> None:
     """Note how far a partition is read, if nobody else has noted anything meanwhile."""
     values = {
         "next_offset": place.next_offset,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from detectors.model.event import Trust
-from detectors.model.incidents import EarlierSighting, FloodMessage, flood_message
+from detectors.model.incidents import EarlierSighting, FloodMessage, Listed, flood_message
 
 
 def test_whoever_gives_a_class_alone_gives_no_name() -> None:
@@ -13,6 +13,6 @@ def test_whoever_gives_a_class_alone_gives_no_name() -> None:
 
 
 def test_a_listed_message_has_its_names_back() -> None:
-    listed = (8, 6, "pass", False, 1, "gw", "", 0, "", "", "", -1)
+    listed: Listed = (8, 6, "pass", False, 1, "gw", "", 0, "", "", "", -1)
     assert flood_message(listed) == FloodMessage(8, 6, "pass", False, Trust.BANK, "gw")
     assert isinstance(flood_message(listed).trust, Trust)

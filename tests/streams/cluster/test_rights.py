@@ -34,7 +34,7 @@ def test_only_a_worker_writes_leases_and_only_few_read_what_was_refused(role: st
     assert (("campaign", "WRITE") in allowed) is (role == "agent")
     assert (("counts", "WRITE") in allowed) is (role in ("adapter", "gate"))
     assert (("dead_letters", "READ") in allowed) is (role == "privacy")
-    assert (("input", "READ") in allowed) is (role in ("worker", "analyst"))
+    assert (("input", "READ") in allowed) is (role in ("worker", "analyst", "replies"))
 
 
 def test_the_desk_may_say_words_about_one_and_none_about_everyone() -> None:
@@ -49,7 +49,7 @@ def test_the_desk_may_say_words_about_one_and_none_about_everyone() -> None:
 
 
 def test_who_acts_writes_the_audit_and_reads_it_not() -> None:
-    for role in ("support", "duty", "signal", "notifier"):
+    for role in ("support", "duty", "signal", "replies"):
         assert ("audit", "WRITE") in may(role)
         assert ("audit", "READ") not in may(role)
     assert may("auditor") == {("audit", "READ"), ("audit", "DESCRIBE")}

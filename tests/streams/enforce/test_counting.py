@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from streams.enforce.book import REMEMBER_MS
 from streams.enforce.counting import Counting, due_after
-from streams.enforce.gateway import Tally
+from streams.enforce.gateway import LeaseTally
 from tests.enforce.records import LEASE_MS, START_MS, action
 
 FIRST, SECOND = action(), action(revision=2, at_ms=START_MS + LEASE_MS // 2)
@@ -46,9 +46,9 @@ def test_a_renewal_goes_on_with_its_episode_and_another_flood_begins_anew() -> N
 def test_news_is_what_is_more_than_was_told() -> None:
     counting = Counting()
     counting.begin(FIRST, 0)
-    told = [counting.news(FIRST.action_id, Tally(n)) for n in (0, 3, 3, 2, 4)]
+    told = [counting.news(FIRST.action_id, LeaseTally(n)) for n in (0, 3, 3, 2, 4)]
     assert told == [None, FIRST.episode_id, None, None, FIRST.episode_id]
-    assert counting.news("other", Tally(9)) is None
+    assert counting.news("other", LeaseTally(9)) is None
 
 
 def test_a_lease_whose_end_nobody_told_is_let_go_when_it_is_long_over() -> None:

@@ -14,7 +14,7 @@ from detectors.bars import LEASE_MAX_MS
 from detectors.leases.gate import Lease
 from detectors.leases.rails import RailParams
 from streams.enforce.book import AHEAD_MAX_MS, DesiredState, NoLease, desired_lease
-from streams.enforce.gateway import GatewayAwayError, Order, Refusals, Tally
+from streams.enforce.gateway import GatewayAwayError, LeaseTally, Order, Refusals
 from streams.enforce.reconcile import BACKOFF_MAX_MS, BACKOFF_MS, PROBE_MS, SETTLED, Reconciler
 from streams.wire import COUNTED_PLATFORMS_MAX, EVERYONE, Ack, Counts
 from tests.enforce.records import LEASE_MS, RECIPIENT, START_MS, action, override
@@ -74,10 +74,11 @@ class Memory:
         self._answer()
         return [self.counts.pop(each, 0) for each in action_ids]
 
-    def tallies(self, action_ids: Sequence[str]) -> Sequence[Tally]:
+    def tallies(self, action_ids: Sequence[str]) -> Sequence[LeaseTally]:
         self._answer()
         return [
-            Tally(self.counts.get(each, 0), self.platforms.get(each, {})) for each in action_ids
+            LeaseTally(self.counts.get(each, 0), self.platforms.get(each, {}))
+            for each in action_ids
         ]
 
     def counted(self) -> Iterable[str]:

@@ -25,8 +25,8 @@ def test_it_imports_nothing_but_the_standard_library() -> None:
 @pytest.mark.parametrize("kind", ["pack", "extract"])
 def test_it_runs_from_the_pack_without_any_package(kind: str) -> None:
     folder = whole()[kind]
-    words = [sys.executable, "-I", "-S", folder / "verify.py", folder]
-    more = ["--fingerprint", fingerprint(), "--tsa-ca", whole()["authority"]]
+    words = [sys.executable, "-I", "-S", str(folder / "verify.py"), str(folder)]
+    more = ["--fingerprint", fingerprint(), "--tsa-ca", str(whole()["authority"])]
     done = subprocess.run([*words, *more], check=False, capture_output=True, text=True)
     assert (done.returncode, "VERIFIED 校验通过" in done.stdout) == (0, True), done.stdout
     assert ("an extract" in done.stdout) is (kind == "extract")

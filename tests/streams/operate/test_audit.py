@@ -25,7 +25,7 @@ def word(number: int) -> dict[str, Any]:
 
 def written(folder: Path, number: int, login: str = "agent7") -> list[bytes]:
     """So many records of one chain, each by a process of its own; Kafka takes them all."""
-    found = []
+    found: list[bytes] = []
     for each in range(number):
         with AuditChain(folder, login) as chain:
             chain.append(**word(each))
@@ -34,8 +34,10 @@ def written(folder: Path, number: int, login: str = "agent7") -> list[bytes]:
     return found
 
 
-def checked(values: list[bytes], first: int = 0, **anchors: tuple[int, str]) -> Verified:
-    return verify(((first + i, value) for i, value in enumerate(values)), first, anchors)
+def checked(
+    values: list[bytes], first: int = 0, anchors: dict[str, tuple[int, str]] | None = None
+) -> Verified:
+    return verify(((first + i, value) for i, value in enumerate(values)), first, anchors or {})
 
 
 def said(done: Verified) -> list[str]:
@@ -160,6 +162,6 @@ def test_the_newest_records_taken_away_are_found_by_who_kept_the_heads(tmp_path:
     heads = json.loads(json.dumps(checked(values).heads))
     anchors = {chain: (seq, digest) for chain, (seq, digest) in heads.items()}
     more = [*values, *written(tmp_path, 2)]
-    assert said(checked(more, **anchors)) == []
-    assert said(checked(values[:3], **anchors)) == ["record 4 is not what it was, or gone"]
-    assert said(checked([], **anchors)) == ["record 4 is not what it was, or gone"]
+    assert said(checked(more, anchors=anchors)) == []
+    assert said(checked(values[:3], anchors=anchors)) == ["record 4 is not what it was, or gone"]
+    assert said(checked([], anchors=anchors)) == ["record 4 is not what it was, or gone"]

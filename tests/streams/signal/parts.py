@@ -22,7 +22,7 @@ from streams.signal.clients import CHECK, DATE, OWN, SignalClient
 from streams.signal.ledger import SignalLedger
 from streams.signal.lookup import IndexAge, Lookup
 from streams.signal.serve import run
-from streams.signal.tokens import Tokens
+from streams.signal.tokens import AccessTokens
 from streams.telemetry.metrics import Metrics
 from streams.wire import AuditRecord, decode_audit
 from tests.streams.desk.store.filled import FilledStore
@@ -39,8 +39,8 @@ def signer(name: str = "k1") -> ECKey:
 
 
 def jwks(*names: str) -> bytes:
-    keys = [signer(name) for name in names or ("k1",)]
-    return json.dumps(KeySet(keys).as_dict(private=False)).encode()
+    keys = KeySet([signer(name) for name in names or ("k1",)])
+    return json.dumps(keys.as_dict(private=False)).encode()
 
 
 def token(key: str = "k1", **claims: Any) -> str:
@@ -81,7 +81,7 @@ def signal(store: FilledStore, memory: Memory, **client: Any) -> Signal:
         SignalParts(
             lookup=FreshLookup(store, lambda _: ()),
             clients={"bank-1": SignalClient("bank-1", **given)},
-            tokens=Tokens(jwks, ISSUER, AUDIENCE),
+            tokens=AccessTokens(jwks, ISSUER, AUDIENCE),
             ledger=SignalLedger(memory.publish, "signal/test", lambda: store.at_ms),
             numbers=Settings().intake().numbers,
             metrics=Metrics("signal"),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from streams.signal import quota
 from streams.signal.clients import SignalClient
 from streams.signal.quota import HOUR_MS, MINUTE_MS, Quotas
@@ -24,7 +26,7 @@ def test_one_number_may_be_asked_about_so_often_in_an_hour() -> None:
     assert quotas.take(CLIENT, "1", HOUR_MS) == ""
 
 
-def test_numbers_remembered_are_bounded(monkeypatch) -> None:
+def test_numbers_remembered_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(quota, "NUMBERS_MAX", 2)
     quotas = Quotas()
     for n in ("1", "2", "3"):

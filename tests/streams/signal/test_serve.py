@@ -109,7 +109,7 @@ def test_a_bank_is_known_by_its_certificate_and_a_stranger_is_not(
     told = {}
     with served(made, **tls) as port:
         for name in ("bank", "stranger", None):
-            more = {} if name is None else {
+            more: dict[str, Any] = {} if name is None else {
                 "cert_file": certificates / f"{name}.pem", "key_file": certificates / f"{name}.key",
             }  # fmt: skip
             with urllib3.PoolManager(ca_certs=str(certificates / "ca.pem"), **more) as pool:

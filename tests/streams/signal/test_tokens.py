@@ -12,7 +12,7 @@ from joserfc.jwk import OctKey
 
 from streams.errors import ConfigError, UnavailableError
 from streams.signal.clients import CHECK
-from streams.signal.tokens import REFRESH_S, JwksFile, JwksUrl, TokenError, Tokens
+from streams.signal.tokens import REFRESH_S, AccessTokens, JwksFile, JwksUrl, TokenError
 from tests.streams.signal.parts import AUDIENCE, ISSUER, jwks, token
 
 
@@ -25,7 +25,7 @@ class Clock:
 
 
 def test_a_good_token_says_who_and_what() -> None:
-    tokens = Tokens(jwks, ISSUER, AUDIENCE)
+    tokens = AccessTokens(jwks, ISSUER, AUDIENCE)
     found = tokens.check(token(phone_number="+8613900000001"))
     assert (found.client, found.number) == ("bank-1", "+8613900000001")
     assert CHECK in found.scopes
@@ -41,11 +41,11 @@ def test_a_good_token_says_who_and_what() -> None:
 )  # fmt: skip
 def test_a_token_of_somebody_else_or_of_before_allows_nothing(claims: dict) -> None:
     with pytest.raises(TokenError):
-        Tokens(jwks, ISSUER, AUDIENCE).check(token(**claims))
+        AccessTokens(jwks, ISSUER, AUDIENCE).check(token(**claims))
 
 
 def test_a_token_that_nobody_signed_or_with_a_shared_secret_allows_nothing() -> None:
-    tokens = Tokens(jwks, ISSUER, AUDIENCE)
+    tokens = AccessTokens(jwks, ISSUER, AUDIENCE)
     head, body, _ = token().split(".")
     shared = jwt.encode({"alg": "HS256", "kid": "k1"}, {"iss": ISSUER}, OctKey.generate_key(256))
     for wrong in ("", "x", "a.b.c", f"{head}.{body}.", token("k2"), shared):
@@ -55,7 +55,7 @@ def test_a_token_that_nobody_signed_or_with_a_shared_secret_allows_nothing() -> 
 
 def test_a_token_that_was_good_ends_when_it_says() -> None:
     clock = Clock()
-    tokens = Tokens(jwks, ISSUER, AUDIENCE, clock=clock)
+    tokens = AccessTokens(jwks, ISSUER, AUDIENCE, clock=clock)
     given = token(exp=int(clock.now) + 60)
     assert tokens.check(given) is tokens.check(given)
     clock.now += 120
@@ -65,7 +65,7 @@ def test_a_token_that_was_good_ends_when_it_says() -> None:
 
 def test_a_new_key_is_learnt_and_a_withdrawn_one_forgotten() -> None:
     clock, names = Clock(), ["k1"]
-    tokens = Tokens(lambda: jwks(*names), ISSUER, AUDIENCE, clock=clock)
+    tokens = AccessTokens(lambda: jwks(*names), ISSUER, AUDIENCE, clock=clock)
     old, new = token(exp=int(clock.now) + 9_000), token("k2", exp=int(clock.now) + 9_000)
     tokens.check(old)
     names[:] = ["k2"]
@@ -84,7 +84,7 @@ def test_where_no_keys_come_the_old_ones_stay() -> None:
             raise UnavailableError
         return answers.pop()
 
-    tokens = Tokens(fetch, ISSUER, AUDIENCE, clock=clock)
+    tokens = AccessTokens(fetch, ISSUER, AUDIENCE, clock=clock)
     clock.now += REFRESH_S + 1
     tokens.check(token(exp=int(clock.now) + 600))
 
@@ -97,4 +97,4 @@ def test_keys_come_from_a_file_or_a_server(tmp_path: Path) -> None:
     with pytest.raises(UnavailableError):
         JwksUrl("http://127.0.0.1:9/jwks")()
     with pytest.raises(ConfigError, match="no JWKS"):
-        Tokens(lambda: b"{", ISSUER, AUDIENCE)
+        AccessTokens(lambda: b"{", ISSUER, AUDIENCE)

@@ -14,7 +14,7 @@ from detectors.model.event import Trust, platform_id
 from detectors.model.incidents import EarlierSighting, FloodMessage, IncidentRecord
 from detectors.model.records import Action, EpisodeRecord, Level, Scope, Sighting
 from streams.desk.store import CaseStore
-from streams.desk.store.writer import LogRecord, Place, Source, Writer
+from streams.desk.store.writer import LogRecord, PlaceRead, Source, Writer
 from streams.wire import (
     Ack,
     AuditRecord,
@@ -87,7 +87,7 @@ def fill(store: FilledStore, *records: Any, written_ms: int | None = None) -> li
     Writer(store.index).take(
         batch,
         [
-            Place(topic, 0, before.get(topic), end, end, at_ms, store.at_ms)
+            PlaceRead(topic, 0, before.get(topic), end, end, at_ms, store.at_ms)
             for topic, end in store.offsets.items()
         ],
     )

@@ -94,7 +94,8 @@ def test_whoever_another_vouches_for_takes_over_no_local_account(store: FilledSt
     assert store.accounts.verify("bob", "") is None, "he has no password"
     again = store.accounts.vouched("bob", "oidc", [DeskRole.AUDITOR])
     assert again is not None
-    assert (again.roles, again.shown_name) == ({DeskRole.AUDITOR}, "Bob B")
+    assert again.roles == {DeskRole.AUDITOR}
+    assert again.shown_name == "Bob B"
     assert store.accounts.vouched("bob", "proxy", [DeskRole.ADMIN]) is None
     store.accounts.change("bob", disabled=True)
     assert store.accounts.vouched("bob", "oidc", [DeskRole.AGENT]) is None
@@ -146,7 +147,7 @@ def test_sessions_end_one_by_one_all_at_once_and_with_rights(store: FilledStore)
     assert store.accounts.end_all("ann") == 2
     for change in ({"roles": [DeskRole.AGENT]}, {"password": PASSWORD}, {"disabled": True}):
         session_id, _ = store.accounts.begin(store.accounts.get("ann"), "local", "")
-        store.accounts.change("ann", **change)  # type: ignore[arg-type]
+        store.accounts.change("ann", **change)
         assert store.accounts.session(session_id) is None, change
         store.accounts.change("ann", disabled=False)
 

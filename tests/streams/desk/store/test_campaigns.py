@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import random
 
-from streams.desk.store.campaigns import APART_MS, Flood, campaigns
+from streams.desk.store.campaigns import APART_MS, ComparedFlood, campaigns
 
 
-def flood(n: int, ids: list[int], first_ms: int = 0, recipient: str = "") -> Flood:
-    return Flood(f"e{n:04}", recipient or f"r{n}", first_ms, first_ms + 60_000, True, 10,
+def flood(n: int, ids: list[int], first_ms: int = 0, recipient: str = "") -> ComparedFlood:
+    return ComparedFlood(f"e{n:04}", recipient or f"r{n}", first_ms, first_ms + 60_000, True, 10,
                  frozenset(ids))  # fmt: skip
 
 

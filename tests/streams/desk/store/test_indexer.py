@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 from kafka import KafkaProducer
+from kafka.errors import KafkaConnectionError
 from sqlalchemy import select
 
 from detectors.model.event import platform_id
@@ -248,4 +249,29 @@ def test_a_topic_that_was_made_anew_is_read_whole(
     site.indexer(store).catch_up()
     assert "made anew" in caplog.text
     assert store.case("1:sms.delivery.v1:0:0").leases[0].acks
+    store.close()
+
+
+@pytest.mark.broker
+def test_a_broker_that_goes_away_is_waited_for_and_the_age_shows(
+    site: Site, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    store = CaseStore(site.url)
+    indexer, stop, beats = site.indexer(store), threading.Event(), 0
+
+    def away(*_: object) -> None:
+        raise KafkaConnectionError
+
+    def beat() -> None:
+        nonlocal beats
+        beats += 1
+        if beats == 1:
+            monkeypatch.setattr("kafka.KafkaConsumer.end_offsets", away)
+        elif beats == 2:
+            stop.set()
+
+    indexer.run(stop, beat)
+    assert "does not say how far" in caplog.text
+    with pytest.raises(UnavailableError):
+        site.indexer(store).catch_up()
     store.close()

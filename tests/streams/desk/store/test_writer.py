@@ -15,7 +15,7 @@ from sqlalchemy import event, select
 from detectors.model.event import platform_id
 from detectors.model.records import NOWHERE
 from streams.desk.store.tables import INDEX, cases, places
-from streams.desk.store.writer import LogRecord, Place, Source, Writer
+from streams.desk.store.writer import LogRecord, PlaceRead, Source, Writer
 from streams.errors import UnavailableError
 from streams.wire import Notice, override_key
 from tests.enforce.records import START_MS, override
@@ -74,10 +74,10 @@ def everything(store: FilledStore) -> list[LogRecord]:
     )  # fmt: skip
 
 
-def read(batch: list[LogRecord], known: dict[str, int]) -> list[Place]:
+def read(batch: list[LogRecord], known: dict[str, int]) -> list[PlaceRead]:
     """How far these bring a store that knew this."""
     ends = {each.topic: each.offset + 1 for each in batch}
-    moved = [Place(t, 0, known.get(t), end, end, 0, 0) for t, end in ends.items()]
+    moved = [PlaceRead(t, 0, known.get(t), end, end, 0, 0) for t, end in ends.items()]
     known |= ends
     return moved
 
@@ -178,7 +178,7 @@ def test_a_second_indexer_is_found_out_before_it_writes(tmp_path: Path) -> None:
     Writer(store.index).take(batch[:3], read(batch[:3], {}))
     before = rows(store)
     with pytest.raises(UnavailableError, match="another indexer"):
-        Writer(store.index).take(batch[3:4], [Place(batch[3].topic, 0, 0, 4, 4, 0, 0)])
+        Writer(store.index).take(batch[3:4], [PlaceRead(batch[3].topic, 0, 0, 4, 4, 0, 0)])
     assert rows(store) == before
 
 
