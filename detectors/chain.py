@@ -57,6 +57,7 @@ from detectors.partition import (
     restore,
     snapshot,
 )
+from detectors.platforms.figures import FLOODED, SIGHTED, STRANGE, Figures
 from detectors.recipients.row import unpack
 from detectors.recipients.sieve import TABLES_MAX, sift_together
 from detectors.recipients.tables import Tables
@@ -257,6 +258,8 @@ def _take(params: Params, batch: Batch, codes: Codes, some: _Pass) -> None:
     places, words = (few.tolist(), sifted.loud.tolist()), _Words(batch, where)
     if params.judge.hot and len(sifted.novel):
         _meet(some, platform, sifted.novel)
+    if params.figures:
+        _figure(some, platform, sifted.sighted, sifted.novel)
     for i, (share, (a, b)) in enumerate(zip(shares, pairwise(edges), strict=True)):
         decisions, state, notes = share.decisions, share.state, unnoted[i]
         decisions.codes += b - a
@@ -285,6 +288,27 @@ def _meet(some: _Pass, platform: NDArray[np.uint32], novel: NDArray[np.int64]) -
     for share, (a, b) in zip(some.shares, pairwise(edges), strict=True):
         if a < b:
             share.state.book.hot.base.met.append(met[a:b])
+
+
+def _figure(
+    some: _Pass, platform: NDArray[np.uint32], sighted: NDArray[np.int64], novel: NDArray[np.int64]
+) -> None:
+    """Count for each share its codes, their sightings, and those that were novel, by platform."""
+    columns = platform, platform[sighted], platform[novel]
+    if len(some.shares) == 1:
+        cuts = [[0, len(column)] for column in columns]
+    else:
+        cuts = [
+            some.edges,
+            sighted.searchsorted(some.edges).tolist(),
+            novel.searchsorted(some.edges).tolist(),
+        ]
+    for i, share in enumerate(some.shares):
+        figures = share.state.figures
+        assert figures is not None
+        for pending, column, cut in zip(figures.pending, columns, cuts, strict=False):
+            if cut[i] < cut[i + 1]:
+                pending.append(column[cut[i] : cut[i + 1]])
 
 
 def _unnoted(
@@ -405,6 +429,7 @@ def _judge(
     """The events of suspects, one by one; the positions of those that a lease refuses."""
     refused = set()
     book, suspects, stamps = partition.book, partition.suspects, partition.stamps
+    figures = partition.figures
     recorder = _Recorder(params, book, words)
     for k, (i, place, row, offset, recipient, at_ms, at_s, platform, trust, loud) in enumerate(
         zip(*(column.tolist() for column in events), strict=True)
@@ -422,6 +447,7 @@ def _judge(
         seen = see(suspect, platform, at_s, stamp, offset)
         if seen is Seen.LATE:
             continue
+        _figure_one(figures, suspect, platform, seen)
         episode = suspect.episode
         level = Level.CLEAR if episode is None else episode.level
         finding = CALM  # at THROTTLE nothing that the judge says could matter
@@ -446,6 +472,7 @@ def _judge(
         of = platform if flood else None
         said = k, platform, trust, novel, i in refused, stamp
         recorder.advance(suspect, cause, said, finding, of)
+        _figure_flood(figures, suspect, of)
         if episode is None and suspect.episode is not None:
             suspect.due_s = min(
                 ends_s(params.episode, suspect.episode), partition.watermark_s + DUE_MAX_S
@@ -557,6 +584,20 @@ def _meet_one(
         return
     if suspect.seen.get(platform, 0) >> 32 & 1:
         book.hot.base.one.append(platform)
+
+
+def _figure_one(figures: Figures | None, suspect: Suspect, platform: int, seen: Seen) -> None:
+    """As `_figure`, for a suspect's message."""
+    if figures is not None and seen is Seen.SIGHTING:
+        figures.waiting[SIGHTED].append(platform)
+        if suspect.seen.get(platform, 0) >> 32 & 1:
+            figures.waiting[STRANGE].append(platform)
+
+
+def _figure_flood(figures: Figures | None, suspect: Suspect, flood: int | None) -> None:
+    """Count a code of a flood: novel, untrusted, and its recipient in an episode."""
+    if figures is not None and flood is not None and suspect.episode is not None:
+        figures.waiting[FLOODED].append(flood)
 
 
 def _put_right(

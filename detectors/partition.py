@@ -10,7 +10,14 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.defaults import FORMATS, NAMES_MAX, SUSPECTS_MAX, WITH_HOT, WITH_INCIDENTS
+from detectors.defaults import (
+    FORMATS,
+    NAMES_MAX,
+    SUSPECTS_MAX,
+    WITH_FIGURES,
+    WITH_HOT,
+    WITH_INCIDENTS,
+)
 from detectors.episodes.episode import EpisodeLog, EpisodeParams, Name
 from detectors.episodes.resend import Resend
 from detectors.episodes.used_later import UsedLater, revive
@@ -18,6 +25,7 @@ from detectors.hot.listed import hot_of
 from detectors.model.event import TICK_OFFSETS, Trust
 from detectors.model.records import Level, Step
 from detectors.model.times import EPOCH_S
+from detectors.platforms.figures import Figures, figures_of
 from detectors.recipients.evict import make_room
 from detectors.recipients.older import from_one, known_from_one, known_to_one, to_one
 from detectors.recipients.row import TAGS, Known, Memory
@@ -41,6 +49,7 @@ class Params:
     stamps: ClockParams = field(default_factory=ClockParams)
     suspects_max: int = SUSPECTS_MAX
     names_max: int = NAMES_MAX
+    figures: bool = True  # of platforms: they decide nothing
     seed: int = 0  # of hashes of what outsiders choose: random for each process, in no checkpoint
 
     def __post_init__(self) -> None:
@@ -59,6 +68,7 @@ class Partition:
     __slots__ = (
         "book",
         "due",
+        "figures",
         "gateways",
         "medians_s",
         "next_offset",
@@ -94,6 +104,7 @@ class Partition:
         self.gateways: dict[str, GatewayClock] = {}
         self.stamps = coarse(params.stamps, {})  # as of the last tick
         self.windows = Windows()
+        self.figures = Figures() if params.figures else None
         self.resends: dict[int, Resend] = {}  # by recipient
         self.used_later: UsedLater[int] = UsedLater()
 
@@ -139,6 +150,8 @@ def snapshot(partition: Partition, format_: int = FORMATS[-1]) -> Snapshot:
     added: dict[str, Any] = {} if format_ < WITH_HOT else {"hot": book.hot.state()}
     if format_ >= WITH_INCIDENTS:  # older readers pass over it: they tell of no incidents
         added["incidents"] = [_incident_state(s) for s in partition.suspects.values()]
+    if format_ >= WITH_FIGURES and partition.figures is not None:
+        added["figures"] = partition.figures.state()
     return Snapshot(
         header={
             "format": format_,
@@ -216,6 +229,8 @@ def restore(params: Params, held: Snapshot) -> Partition:
     partition.book.chronic = {key: (last, days) for key, last, days in rest["chronic"]}
     if params.judge.hot and "hot" in rest:
         partition.book.hot = hot_of(rest["hot"])
+    if params.figures and "figures" in rest:
+        partition.figures = figures_of(rest["figures"])
     partition.gateways = {name: GatewayClock(*state) for name, *state in rest["gateways"]}
     partition.stamps = coarse(params.stamps, partition.gateways)
     partition.resends = {key: _resend_of(state) for key, *state in rest["resends"]}

@@ -82,6 +82,9 @@ def floods(r: str) -> Rows:
             lines("Campaigns that go on", [q.campaigns_open], r),
             lines("New victims a minute", [q.campaign_growth], r),
             lines("Agents that tell", [q.agent_owners], r),
+            lines("Platforms in a week, and abused", [q.platforms_known, q.platforms_abused], r,
+                  width="half"),
+            lines("Codes that are of floods, in a week", [q.flood_codes_share], r, width="half"),
         ]),
         ("The whole traffic", [
             lines("Recipients with so many codes in a window", [q.window_recipients], r),

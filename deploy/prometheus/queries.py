@@ -652,6 +652,24 @@ def campaign_growth(at: Scope) -> str:
     return at.worst("campaign_growth_per_minute")
 
 
+@query("short", "platforms")
+def platforms_abused(at: Scope) -> str:
+    """Platforms of which half of a week's codes, of a hundred or more, were part of floods."""
+    return at.worst("platforms_abused")
+
+
+@query("short", "platforms")
+def platforms_known(at: Scope) -> str:
+    """Platforms of which figures are known: those that sent a code within a week."""
+    return at.worst("platforms_known")
+
+
+@query("percentunit", "of all codes")
+def flood_codes_share(at: Scope) -> str:
+    """Share of a week's codes that were evidence of floods."""
+    return at.worst("flood_codes_ratio")
+
+
 @query("short", "owners")
 def agent_owners(at: Scope) -> str:
     """Agents of each kind that tell; 0: nobody does, though one runs."""

@@ -34,6 +34,7 @@ LOOPBACK: Final = ("127.0.0.1", "::1", "localhost")
 PORTS: Final = {
     "worker": 9464, "adapter": 9465, "feed": 9466, "canary": 9467, "gate": 9468, "desk": 9469,
     "indexer": 9470, "notifier": 9471, "signal": 9472, "campaigns": 9473,
+    "platforms": 9475,
 }  # fmt: skip
 """Kind of process -> where it serves metrics and health, so that one of each fits on a machine."""
 
@@ -179,6 +180,13 @@ class Topics(Section):
     notice: str = Field("otpguard.notice.v1", description="whom was told what")
     campaign: str = Field(
         "otpguard.campaign.v1", description="floods at many recipients at once, told as one"
+    )
+    platform_parts: str = Field(
+        "otpguard.platform.parts.v1", description="the workers' sums of codes by platform"
+    )
+    platform: str = Field(
+        "otpguard.platform.v1",
+        description="each platform's codes of a week, and how many of floods",
     )
     partitions: int = Field(
         32,
@@ -1052,8 +1060,8 @@ class Http(Section):
         le=65_535,
         description="0: any free; none: the first of its kind of process, worker 9464 (the usual "
         "port of exporters), adapter 9465, feed 9466, canary 9467, gate 9468, desk 9469, indexer "
-        "9470, notifier 9471, signal 9472, campaigns 9473. Processes that share a file need it in "
-        "their own environment, OTPGUARD_HTTP_PORT",
+        "9470, notifier 9471, signal 9472, campaigns 9473, platforms 9475. Processes that share a "
+        "file need it in their own environment, OTPGUARD_HTTP_PORT",
     )
 
     def port_of(self, kind: str) -> int:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from detectors.defaults import EPOCH, WITH_HOT, WITH_INCIDENTS
+from detectors.defaults import EPOCH, WITH_FIGURES, WITH_HOT, WITH_INCIDENTS
 from streams import __version__
 from streams.config.sections import (
     Canary,
@@ -205,6 +205,7 @@ class Settings(BaseModel):
                 ),
                 suspects_max=detect.suspects_max,
                 names_max=detect.names_max,
+                figures=self.figures,
                 seed=SEED,
             )
         except ValueError as error:
@@ -214,6 +215,11 @@ class Settings(BaseModel):
     def hot(self) -> bool:
         """True if hot platforms are evidence: not where checkpoints cannot keep them."""
         return self.detect.hot != "off" and self.worker.state_format >= WITH_HOT
+
+    @property
+    def figures(self) -> bool:
+        """True if workers make figures of platforms: not where checkpoints cannot keep them."""
+        return self.worker.state_format >= WITH_FIGURES
 
     def fingerprint(self) -> str:
         """Twelve hex digits that change with every setting and file that decisions depend on."""

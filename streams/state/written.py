@@ -72,8 +72,7 @@ Prints = Annotated[bytes, Meta(min_length=PRINT_BYTES, max_length=PRINT_BYTES)]
 Votes = tuple[Time, list[tuple[Word, Time, Count, bytes]]]
 Base = tuple[tuple[bytes, bytes], bytes, list[PlatformId]]
 Listed = tuple[Count, Count, list[PlatformId]]
-
-
+Figured = tuple[Time, bytes, bytes, Annotated[list[Count], Meta(min_length=4, max_length=4)]]
 Offset = Annotated[int, Meta(ge=-1, le=2**63 - 1)]
 ListedMessage = tuple[
     Offset, TimeMs, Literal["pass", "refuse"], bool, TrustCode, str, str, PlatformId, str, str, str,
@@ -120,7 +119,13 @@ class StateOfThree(StateOfTwo):
     hot: NotRequired[tuple[Votes, Base, Listed]]
 
 
-_OF_FORMAT: Final = {1: StateOfOne, 2: StateOfTwo, 3: StateOfThree}
+class StateOfFour(StateOfThree):
+    """Format 4: figures of platforms."""
+
+    figures: NotRequired[Figured]
+
+
+_OF_FORMAT: Final = {1: StateOfOne, 2: StateOfTwo, 3: StateOfThree, 4: StateOfFour}
 
 
 def typed(format_: int, rest: dict[str, Any]) -> dict[str, Any]:

@@ -169,7 +169,8 @@ def test_each_role_can_do_what_the_table_says_and_nothing_else(guarded: Castle) 
     assert writers["override"] == {"support", "desk", "replies"}
     assert writers["incident"] == {"worker"}
     assert writers["counts"] == {"adapter", "gate"}
-    assert writers["campaign"] == {"agent"}
+    assert writers["campaign"] == writers["platform"] == {"agent"}
+    assert writers["platform_parts"] == {"worker"}
     assert readers["audit"] == {"auditor", "desk"}
     assert writers["everyone"] == {"duty"}
     assert readers["input"] == {"worker", "analyst", "replies"}
