@@ -322,7 +322,7 @@ def _take_incidents(partition: Partition, states: list[Any]) -> None:
 
 
 def _incident_state(suspect: Suspect) -> list[Any]:
-    """Where its sightings lie in the log, and what of its incident waits."""
+    """The places of its sightings in the log, and what of its incident waits."""
     incident = suspect.episode.incident if suspect.episode is not None else None
     places = [list(item) for item in suspect.places.items()]
     return [suspect.recipient, places, None if incident is None else incident.state()]
