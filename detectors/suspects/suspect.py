@@ -15,6 +15,7 @@ from detectors.model.event import platform_print
 from detectors.model.records import Level, Mode, Step
 from detectors.model.times import DAY_S
 from detectors.recipients.row import AGAIN, EXCUSED, HABIT, ONCE, PRINTS, RING, Known, Memory, word
+from detectors.suspects.again import SecondRequests
 from detectors.suspects.clocks import ClockClass
 
 LATE_S: Final = 3600
@@ -47,6 +48,7 @@ class Episode:
         "mode",
         "opened_s",
         "path",
+        "requests",
         "since_s",
     )
 
@@ -63,6 +65,7 @@ class Episode:
         self.fresh_ms: dict[int, int] = {}  # platforms of the flood since the lease -> their newest
         self.chronic = False
         self.path: list[Step] = []
+        self.requests = SecondRequests()
 
 
 class Seen(IntEnum):

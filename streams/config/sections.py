@@ -289,6 +289,11 @@ class Detect(Section):
         description="platforms that other floods of the week abuse are evidence; partition: each "
         "partition knows those of its own recipients; needs worker.state_format 3",
     )
+    again: bool = Field(
+        default=True,
+        description="under a lease a refused platform's code passes when it is asked for again one "
+        "to two and a half minutes later, few in ten minutes; needs worker.state_format 4",
+    )
     episode_max_s: int = Field(
         EPISODE_MOST_S, ge=60, description="an episode's longest; then it is found anew"
     )

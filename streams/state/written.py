@@ -65,8 +65,31 @@ Suspect = tuple[
     Held | None,
     tuple[Heard, Platforms, Platforms],
 ]
+Requests = tuple[
+    Annotated[int, Meta(ge=-1, le=2**53)],  # the offset of the lease, or -1
+    TimeMs,
+    TimeMs,
+    Platforms,
+    list[tuple[TimeMs, bool]],
+]
+SuspectOfFour = tuple[
+    Word,
+    str,
+    Count,
+    list[Word],
+    Memory,
+    Time,
+    Time,
+    list[tuple[PlatformId, Clock]],
+    Tainted,
+    Bucket,
+    Held | None,
+    tuple[Heard, Platforms, Platforms],
+    Requests | None,
+]
 Resend = tuple[Word, str, Time, Time, PlatformId, str, list[tuple[PlatformId, Count]], Path | None]
 RefusedPlatforms = tuple[Word, Time, list[PlatformId], list[tuple[PlatformId, Time]]]
+Gateway = tuple[str, TimeMs, Count, Count, Count, Count, TimeMs, Count, Count]
 Rungs = Annotated[list[Count], Meta(min_length=len(RUNGS), max_length=len(RUNGS))]
 Prints = Annotated[bytes, Meta(min_length=PRINT_BYTES, max_length=PRINT_BYTES)]
 Votes = tuple[Time, list[tuple[Word, Time, Count, bytes]]]
@@ -99,7 +122,7 @@ class StateOfTwo(Common):
     """Format 2: messages that count for the mass, and a clock for each stamp."""
 
     suspects: list[Suspect]
-    gateways: list[tuple[str, TimeMs, Count, Count, Count, Count, TimeMs, Count, Count]]
+    gateways: list[Gateway]
 
 
 class StateOfThree(StateOfTwo):
@@ -108,7 +131,15 @@ class StateOfThree(StateOfTwo):
     hot: NotRequired[tuple[Votes, Base, Listed]]
 
 
-_OF_FORMAT: Final = {1: StateOfOne, 2: StateOfTwo, 3: StateOfThree}
+class StateOfFour(Common):
+    """Format 4: second requests."""
+
+    suspects: list[SuspectOfFour]
+    gateways: list[Gateway]
+    hot: NotRequired[tuple[Votes, Base, Listed]]
+
+
+_OF_FORMAT: Final = {1: StateOfOne, 2: StateOfTwo, 3: StateOfThree, 4: StateOfFour}
 
 
 def typed(format_: int, rest: dict[str, Any]) -> dict[str, Any]:
