@@ -177,9 +177,9 @@ person ask again after a minute; tools go on to the next platform."""
 AGAIN_MOST: Final = 3
 AGAIN_HOT_MOST: Final = 1
 AGAIN_BUDGET_MS: Final = 720_000
-"""The second messages that pass within some time, of platforms that are hot and of others. With 2, 3
-and 4 of the others in 10 min 42, 55 and 65 % of the log-ins of somebody wrongly throttled get
-through (simulated). In 12 min: who sends everything twice gets four through at best, three times in
+"""The second messages that pass within some time, of other platforms and of hot ones. With 2, 3 and
+4 of the others in 10 min 42, 55 and 65 % of the log-ins of somebody wrongly throttled get through
+(simulated). In 12 min: who sends everything twice gets four through at best, three times in
 an incident of 35 min."""
 
 AGAIN_HELD: Final = 64
