@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from heapq import heappush
 from itertools import accumulate, pairwise, zip_longest
 from operator import attrgetter
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,6 +32,7 @@ from detectors.episodes.episode import (
     over,
     recycle,
 )
+from detectors.episodes.incident import Rests, begin, note
 from detectors.episodes.resend import Resend
 from detectors.episodes.used_later import note_refusal, note_use
 from detectors.model.arrays import indices
@@ -45,6 +46,7 @@ from detectors.model.event import (
     Trust,
     name_check,
 )
+from detectors.model.incidents import Listed
 from detectors.model.log_time import ASTRAY_S, SOON_S, LogTime, LogTimes
 from detectors.model.records import Cause, Level, seconds
 from detectors.model.times import EPOCH_S
@@ -62,7 +64,7 @@ from detectors.recipients.windows import tally
 from detectors.shares import Piece, Share, pieces
 from detectors.suspects.again import asked
 from detectors.suspects.clocks import SAMPLE_OFFSETS, ClockClass
-from detectors.suspects.judge import CALM, judge
+from detectors.suspects.judge import CALM, Finding, judge
 from detectors.suspects.lead import led
 from detectors.suspects.mass import Heard, forget_after, hear, many, mass
 from detectors.suspects.suspect import Seen, Suspect, newest_s, put_right, see
@@ -140,6 +142,8 @@ def _process(params: Params, batch: Batch, codes: Codes, shares: Sequence[Share]
         if book.records:  # in the order of the log, as one batch or many would have it
             decisions.episodes = sorted(book.records, key=attrgetter("revision"))
             book.records = []
+        if book.incidents.records:
+            decisions.incidents, book.incidents.records = book.incidents.records, []
 
 
 def _pass(params: Params, batch: Batch, codes: Codes, together: Sequence[Piece]) -> None:
@@ -396,8 +400,9 @@ def _judge(
     """The events of suspects, one by one; the positions of those that a lease refuses."""
     refused = set()
     book, suspects, stamps = partition.book, partition.suspects, partition.stamps
-    for i, place, row, offset, recipient, at_ms, at_s, platform, trust, loud in zip(
-        *(column.tolist() for column in events), strict=True
+    recorder = _Recorder(params, book, batch, events.where)
+    for k, (i, place, row, offset, recipient, at_ms, at_s, platform, trust, loud) in enumerate(
+        zip(*(column.tolist() for column in events), strict=True)
     ):
         suspect = suspects.get(recipient)
         if suspect is None:
@@ -409,7 +414,7 @@ def _judge(
             _put_right(params, partition, suspect, _cause(batch, i), now_s)
         if suspect.episode is not None and over(params.episode, suspect.episode, at_s):
             end(params.episode, params.judge, book, suspect, _cause(batch, i))
-        seen = see(suspect, platform, at_s, stamp)
+        seen = see(suspect, platform, at_s, stamp, offset)
         if seen is Seen.LATE:
             continue
         episode = suspect.episode
@@ -417,9 +422,10 @@ def _judge(
         finding = CALM  # at THROTTLE nothing that the judge says could matter
         if seen is Seen.SIGHTING and level is not Level.THROTTLE:
             finding = judge(params.judge, suspect, at_s, stamp)
-            finding = led(suspect, book.hot.platforms, at_s, finding)
+            finding = led(params.judge, suspect, book.hot.platforms, at_s, finding)
         flood = False
-        if not suspect.knows(platform, at_s):
+        novel = not suspect.knows(platform, at_s)
+        if novel:
             flood = trust == Trust.NONE
             held = flood and episode is not None and episode.issued_ms < at_ms < episode.expires_ms
             if held and not _asked_again(params, book, suspect, platform, at_ms, seen):
@@ -435,7 +441,8 @@ def _judge(
             continue
         cause = Cause(batch.topic, batch.partition, offset, at_ms)
         of = platform if flood else None
-        advance(params.episode, params.judge, book, suspect, cause, finding=finding, flood=of)
+        said = k, platform, trust, novel, i in refused, stamp
+        recorder.advance(suspect, cause, said, finding, of)
         if episode is None and suspect.episode is not None:
             suspect.due_s = min(
                 ends_s(params.episode, suspect.episode), partition.watermark_s + DUE_MAX_S
@@ -455,6 +462,82 @@ def _asked_again(
     first = seen is Seen.SIGHTING and refused_s < episode.since_s
     hot = platform in book.hot.platforms
     return asked(episode.requests, platform, at_ms, first=first, hot=hot)
+
+
+_Heard: TypeAlias = tuple[int, int, int, bool, bool, ClockClass]
+"""Of one judged event: its number among them, platform, trust, whether it is novel, whether a lease
+refuses it or would, and the class of its stamp. No class: one is made for most of a campaign."""
+
+
+class _Recorder:
+    """Moves suspects on, and keeps the record of those at THROTTLE.
+
+    What only a record says of an event is read when there is one.
+    """
+
+    __slots__ = ("_batch", "_book", "_gateways", "_params", "_senders", "_where")
+
+    def __init__(
+        self, params: Params, book: EpisodeLog, batch: Batch, where: NDArray[np.int64]
+    ) -> None:
+        """`where` are the positions of the judged events in the batch."""
+        self._params = params
+        self._book = book
+        self._batch = batch
+        self._where = where
+        self._gateways: list[str] | None = None
+        self._senders: list[str] = []
+
+    def advance(
+        self, suspect: Suspect, cause: Cause, heard: _Heard, finding: Finding, flood: int | None
+    ) -> None:
+        """As `detectors.episodes.episode.advance`."""
+        params, book = self._params, self._book
+        episode = suspect.episode
+        throttled = episode is not None and episode.level is Level.THROTTLE
+        if throttled and params.episode.incidents:  # before the lease is another
+            note(
+                params.episode, book.incidents, suspect, cause, self._message(suspect, cause, heard)
+            )
+        advance(params.episode, params.judge, book, suspect, cause, finding=finding, flood=flood)
+        episode = suspect.episode
+        if throttled or episode is None or episode.level is not Level.THROTTLE:
+            return
+        if params.episode.incidents:
+            told = book.records[-1]  # of the same moment
+            version = book.hot.version if book.hot.platforms else 0
+            message = self._message(suspect, cause, heard)
+            rests = Rests(told, heard[-1], version)
+            begin(params.episode, book.incidents, suspect, cause, message, rests)
+
+    def _message(self, suspect: Suspect, cause: Cause, heard: _Heard) -> Listed:
+        if self._gateways is None:  # of all at once: in a campaign most are asked for
+            self._gateways = [*self._batch.gateway.take(self._where)]
+            self._senders = [*self._batch.sender.take(self._where)]
+        k, platform, trust, novel, refused, _ = heard
+        _, _, offset, at_ms = cause
+        gateway, sender = self._gateways[k], self._senders[k]
+        if trust or not novel:
+            return offset, at_ms, "pass", novel, trust, _plain(gateway), "", 0, "", "", "", -1
+        origin = self._batch.origin
+        account, message_id = origin(int(self._where[k])) if origin else ("", "")
+        if not (gateway + sender + account + message_id).isascii():
+            gateway, sender, account, message_id = map(
+                _plain, (gateway, sender, account, message_id)
+            )
+        held = self._book.names.get(platform)
+        name = held.key if held else f"#{platform}"
+        who = gateway, name, platform, sender, account, message_id
+        if not refused:
+            return offset, at_ms, "pass", novel, trust, *who, -1
+        assert suspect.episode is not None, "a lease is an episode's"
+        incident = suspect.episode.incident
+        return offset, at_ms, "refuse", novel, trust, *who, incident.lease if incident else -1
+
+
+def _plain(written: str) -> str:
+    """Return an outsider's words without halves of surrogate pairs, which no encoding can have."""
+    return written if written.isascii() else written.encode("utf-8", "replace").decode()
 
 
 def _meet_one(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from detectors.model.incidents import IncidentRecord
 from detectors.model.records import Action, EpisodeRecord
 from detectors.recipients.windows import Window
 
@@ -14,6 +15,7 @@ class Decisions:
 
     actions: list[Action] = field(default_factory=list)
     episodes: list[EpisodeRecord] = field(default_factory=list)
+    incidents: list[IncidentRecord] = field(default_factory=list)
     windows: list[Window] = field(default_factory=list)  # closed at ticks within this batch
     ahead: list[int] = field(default_factory=list)  # offsets of codes refused: ahead of the log
     events: int = 0

@@ -52,3 +52,7 @@ WITH_HOT: Final = 3
 
 WITH_AGAIN: Final = 4
 """The first format that has second requests."""
+
+WITH_INCIDENTS: Final = 2
+"""The first format that has incidents: a worker that writes 1 records none, or what waits to be
+told would be lost at each restart."""

@@ -27,6 +27,7 @@ from detectors.recipients.windows import OPEN_MAX, Tally, Windows
 from detectors.recognise.fold import NAME_VERSION
 from detectors.suspects.again import SecondRequests
 from detectors.suspects.clocks import ClockClass, ClockParams, GatewayClock, coarse
+from detectors.suspects.incident import incident_of
 from detectors.suspects.judge import JudgeParams
 from detectors.suspects.suspect import Episode, Suspect
 
@@ -211,6 +212,7 @@ def restore(params: Params, held: Snapshot) -> Partition:
         partition.suspects[suspect.recipient] = suspect
     partition.due = [(s.due_s, s.recipient) for s in partition.suspects.values()]
     heapify(partition.due)
+    partition.book.incidents.restore(partition.suspects)
     partition.book.names = {k: Name(name, Trust(t), tick) for k, name, t, tick in rest["names"]}
     partition.book.chronic = {key: (last, days) for key, last, days in rest["chronic"]}
     if params.judge.hot and "hot" in rest:
@@ -246,9 +248,13 @@ def _window_s(held: Snapshot, window_s: int) -> int:
     return window_s if alike else 0
 
 
-_FIELDS: Final = {1: 11, 2: 12, 3: 12}
+_FIELDS: Final = {1: 11, 2: 13, 3: 13}
 """Of a suspect's state in the older formats, so many. Format 1 knows no messages that count for the
 mass, and of all stamps the coarsest alone; none before 4 has second requests."""
+
+
+_WITHOUT_INCIDENT: Final = 12
+"""Fields of a suspect in a state from before there were incidents."""
 
 
 def _suspect_state(suspect: Suspect, format_: int) -> list[Any]:
@@ -290,6 +296,11 @@ def _suspect_state(suspect: Suspect, format_: int) -> list[Any]:
             [[w >> 34, w & _LOW_34] for w in suspect.heard],  # msgpack has 64 bits at most
             [list(item) for item in suspect.refused_ms.items()],
             [] if episode is None else [list(item) for item in episode.fresh_ms.items()],
+        ],
+        # Older readers pass over what is behind: they tell of no incidents.
+        [
+            [list(item) for item in suspect.places.items()],
+            None if episode is None or episode.incident is None else episode.incident.state(),
         ],
         None if episode is None else _requests_state(episode.requests),
     ]
@@ -369,8 +380,13 @@ def _suspect_of(state: list[Any], format_: int) -> Suspect:
         episode.level = Level(level)
         episode.fresh_ms = dict(fresh_ms)
         if format_ >= WITH_AGAIN:
-            episode.requests = _requests_of(state[12])
+            episode.requests = _requests_of(state[13])
         episode.path = [Step(Level(step[0]), *step[1:]) for step in path]
+    if len(state) > _WITHOUT_INCIDENT:
+        places, incident = state[_WITHOUT_INCIDENT]
+        suspect.places = dict(places)
+        if suspect.episode is not None and incident is not None:
+            suspect.episode.incident = incident_of(incident)
     return suspect
 
 

@@ -13,6 +13,7 @@ from detectors.bars import RESEND_QUIET_S, SUSPECT_IDLE_S
 from detectors.decisions import Decisions
 from detectors.episodes import resend
 from detectors.episodes.episode import ahead_of, end, ends_s, over
+from detectors.episodes.incident import tell_due
 from detectors.episodes.used_later import confirm
 from detectors.model.event import TICK_OFFSETS, Batch
 from detectors.model.log_time import AHEAD_S, TICKS, latest, watermark
@@ -60,6 +61,10 @@ def tick(params: Params, partition: Partition, batch: Batch, decisions: Decision
     partition.samples = []
     partition.stamps = coarse(params.stamps, partition.gateways)
     decisions.released += _let_go(params, partition, batch)
+    if partition.book.incidents.due:
+        tell_due(
+            params.episode, partition.book.incidents, partition.suspects, _cause(partition, batch)
+        )
     decisions.evicted += make_room(
         partition.table, newest_window=_limit_s(partition) // params.sieve.window_s
     )
@@ -75,7 +80,7 @@ def _let_go(params: Params, partition: Partition, batch: Batch) -> int:
     """
     released = looked_at = 0
     now_s = partition.watermark_s
-    cause = Cause(batch.topic, batch.partition, partition.next_offset, partition.watermark_ms)
+    cause = _cause(partition, batch)
     limit_s = _limit_s(partition)
     while partition.due and partition.due[0][0] <= now_s and looked_at < RELEASE_MAX:
         due_s, recipient = heappop(partition.due)
@@ -111,6 +116,11 @@ def _let_go(params: Params, partition: Partition, batch: Batch) -> int:
         partition.due = [(s.due_s, s.recipient) for s in partition.suspects.values()]
         heapify(partition.due)
     return released
+
+
+def _cause(partition: Partition, batch: Batch) -> Cause:
+    """The tick."""
+    return Cause(batch.topic, batch.partition, partition.next_offset, partition.watermark_ms)
 
 
 def _limit_s(partition: Partition) -> int:

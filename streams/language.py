@@ -1,13 +1,16 @@
 """Sentences for people, in their language and on their clock.
 
 English and UTC until a program says otherwise: only `otpguard` itself does, from `--lang`, `--utc`
-and the environment. Programs read English and UTC always: JSON, topics, logs, metrics.
+and the environment, and the desk for each request. Programs read English and UTC always: JSON,
+topics, logs, metrics.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import UTC, datetime, tzinfo
 from functools import lru_cache
 from pathlib import Path
@@ -29,10 +32,14 @@ _TRADITIONAL: Final = frozenset({"hant", "tw", "hk", "mo"})
 
 
 class _Voice:
-    """The one language and the one clock of this process."""
+    """The language and the clock of this process, where no request has its own."""
 
     tag = ENGLISH
     zone: tzinfo | None = UTC  # None: that of this machine
+
+
+_asked: Final[ContextVar[tuple[str, tzinfo | None] | None]] = ContextVar("asked", default=None)
+"""The language and the clock of the request at hand."""
 
 
 def use(tag: str = ENGLISH, zone: tzinfo | None = UTC) -> None:
@@ -49,9 +56,27 @@ def use(tag: str = ENGLISH, zone: tzinfo | None = UTC) -> None:
     gettext.textdomain(DOMAIN)
 
 
+@contextmanager
+def speaking(tag: str, zone: tzinfo | None) -> Iterator[None]:
+    """Speak this language on this clock inside the block, in this task or thread alone."""
+    assert tag in LANGUAGES, tag
+    before = _asked.set((tag, zone))
+    try:
+        yield
+    finally:
+        _asked.reset(before)
+
+
 def spoken() -> str:
     """The tag of the language in use."""
-    return _Voice.tag
+    asked = _asked.get()
+    return _Voice.tag if asked is None else asked[0]
+
+
+def zone() -> tzinfo | None:
+    """The zone of the clock in use; None: that of this machine."""
+    asked = _asked.get()
+    return _Voice.zone if asked is None else asked[1]
 
 
 def matching(wanted: str) -> str | None:
@@ -78,29 +103,32 @@ def preferred(environment: Mapping[str, str]) -> str:
 
 def tr(message: str) -> str:
     """Return a message in the language in use; itself where there is no translation."""
-    if _Voice.tag == ENGLISH or not message:
+    if (tag := spoken()) == ENGLISH or not message:
         return message
-    return _translations(_Voice.tag).gettext(message)
+    return _translations(tag).gettext(message)
 
 
 def trn(one: str, many: str, n: int) -> str:
     """Return the form of a message that goes with a number, with `{n}` filled in."""
     form = one if n == 1 else many
-    if _Voice.tag != ENGLISH:
-        form = _translations(_Voice.tag).ngettext(one, many, n)
+    if (tag := spoken()) != ENGLISH:
+        form = _translations(tag).ngettext(one, many, n)
     return form.format(n=f"{n:,}")
 
 
 def html(message: str, **values: object) -> Any:
-    """Return a message that holds tags of ours, with values that are escaped; for a page."""
+    """Return a message that holds tags of ours, with values that are made harmless; for a page."""
     from markupsafe import Markup  # noqa: PLC0415 - only pages need it
 
-    return Markup(tr(message)).format(**values)  # noqa: S704 - messages and catalogues are ours
+    from streams.shown import in_page  # noqa: PLC0415
+
+    harmless = {name: in_page(value) for name, value in values.items()}
+    return Markup(tr(message)).format(**harmless)  # noqa: S704 - messages and catalogues are ours
 
 
 def listed(parts: Sequence[str]) -> str:
     """Join parts as a list is written: with commas, or with 、 in Chinese."""
-    return ("、" if _Voice.tag == CHINESE else ", ").join(parts)
+    return ("、" if spoken() == CHINESE else ", ").join(parts)
 
 
 def moment(at_ms: float) -> str:
@@ -110,9 +138,9 @@ def moment(at_ms: float) -> str:
     '2026-03-02 03:33:00Z'
     """
     at = datetime.fromtimestamp(at_ms / 1000, UTC)
-    if _Voice.zone is UTC:
+    if (here := zone()) is UTC:
         return f"{at:%Y-%m-%d %H:%M:%SZ}"
-    at = at.astimezone(_Voice.zone)
+    at = at.astimezone(here)
     return f"{at:%Y-%m-%d %H:%M:%S}{_offset(at)}"
 
 
@@ -122,9 +150,9 @@ def zone_name(at_ms: float) -> str:
     >>> zone_name(0)
     'UTC'
     """
-    if _Voice.zone is UTC:
+    if (here := zone()) is UTC:
         return "UTC"
-    return f"UTC{_offset(datetime.fromtimestamp(at_ms / 1000, UTC).astimezone(_Voice.zone))}"
+    return f"UTC{_offset(datetime.fromtimestamp(at_ms / 1000, UTC).astimezone(here))}"
 
 
 def _offset(at: datetime) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,9 @@ settings.load_profile("ci" if os.environ.get("CI") else "default")
 
 # Programs that tests start answer in English and in UTC, wherever the tests run.
 os.environ.update(LC_ALL="C.UTF-8", TZ="UTC")
+
+# Nor do words said in tests belong to the chain of whoever runs them.
+os.environ["XDG_STATE_HOME"] = tempfile.mkdtemp(prefix="otpguard-state-")
 
 # Brokers live for seconds here: the second compiler and G1 would cost more than they save.
 os.environ.setdefault("JDK_JAVA_OPTIONS", "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC")

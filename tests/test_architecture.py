@@ -51,6 +51,7 @@ PUBLIC_PARTS = {
 
 CORE_ORDER = (
     "bars", "defaults", "model", "hot", "recognise", "recipients", "suspects", "episodes", "leases",
+    "campaigns",
     "partition", "decisions", "shares", "upkeep", "chain",
 )  # fmt: skip
 """The way of the data through the core: a package imports those before it, never one behind."""

@@ -77,6 +77,12 @@ def floods(r: str) -> Rows:
                   width="half", stacked=True),
             lines("Of them known to the recipient", [q.flood_known_share], r, width="half"),
         ]),
+        ("Campaigns", [
+            lines("Victims of the largest campaign", [q.campaign_victims], r, bound=20),
+            lines("Campaigns that go on", [q.campaigns_open], r),
+            lines("New victims a minute", [q.campaign_growth], r),
+            lines("Agents that tell", [q.agent_owners], r),
+        ]),
         ("The whole traffic", [
             lines("Recipients with so many codes in a window", [q.window_recipients], r),
             lines("Codes in a window", [q.window_codes], r),
@@ -162,6 +168,12 @@ def enforcement(r: str) -> Rows:
             lines("Messages refused", [q.refused], r),
             states("Rails hold back", q.rails_open, UP_DOWN, r, "half"),
             lines("Load of the rails", [q.rails_load], r, width="half", bound=1),
+            lines("Rails by an operator's word", [q.rails_raised], r),
+        ]),
+        ("Signal to banks", [
+            lines("Answers to banks", [q.signal_answers], r, stacked=True),
+            lines("Time to an answer to a bank", [q.signal_answer_p99], r, bound=0.02),
+            lines("Index too old", [q.signal_stale], r),
         ]),
         ("Gates", [
             lines("Answers of gates", [q.gate_answers], r, stacked=True),
@@ -175,6 +187,16 @@ def enforcement(r: str) -> Rows:
             states("Disk takes events", q.gate_disk, DOWN_UP, r),
             lines("Connections", [q.gate_connections], r),
             lines("Leases followed anew", [q.gate_restarts], r),
+        ]),
+        ("Notices", [
+            lines("Notices by end, in an hour", [q.notices], r, stacked=True),
+            lines("Failed, given up, tried again", [q.notices_failed, q.notices_capped,
+                                                    q.notice_retries], r),
+            lines("Due", [q.notices_waiting], r),
+            lines("Time to the SMSC", [q.notice_delay], r, bound=5),
+            states("Channel", q.notice_channel, DOWN_UP, r),
+            lines("Cap reached", [q.notice_cap], r),
+            lines("Replies of victims", [q.notice_replies], r),
         ]),
         ("Canary", [
             lines("Its floods by end, in an hour", [q.canary_runs], r, stacked=True),

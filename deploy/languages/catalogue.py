@@ -34,8 +34,19 @@ TABLES: Final = (
     "streams.operate.explain:KINDS",
     "streams.operate.cases:SAYS",
     "streams.operate.phone:ALOUD",
+    "streams.evidence.gaps:GAPS",
+    "streams.evidence.report:KIND_NAMES",
+    "streams.desk.web.rights:ROLE_NAMES",
+    "streams.desk.web.render:PAGES:name",
+    "streams.desk.web.telling:STATES",
+    "streams.desk.web.cases:IDENTIFIED",
+    "streams.desk.web.oversight:VERBS",
+    "streams.cli.desk_user:COLUMNS",
     "streams.cli.cases:COLUMNS",
+    "streams.cli.campaigns:CAMPAIGN_COLUMNS",
     "streams.cli.topics:COLUMNS",
+    "streams.cli.notify:COLUMNS",
+    "streams.notices.letters:REMEDIES",
     "streams.cluster.topics:BOUNDS:1",
     "streams.config:RESTARTS",
     "streams.feeds.presets:PRESETS:about",
@@ -46,6 +57,10 @@ TABLES: Final = (
     "streams.demo.picture:TRAFFIC",
     "streams.demo.picture:LANE_NAMES",
     "streams.cli.metrics:COLUMNS",
+    "streams.cli.desk:CHECKED",
+    "streams.cli.desk:MADE",
+    "streams.cli.desk:HOLDS",
+    "streams.operate.held:ALWAYS",
     "streams.feeds.rows:REASONS",
     "streams.calibrate.report:VERDICTS",
     "streams.calibrate.plots:COUNTED",
@@ -70,11 +85,18 @@ WORDS: Final = (
     "all others together", "names", "others", "weak", "denied", "Examples:", "Example:",
     "Exit codes:", "settings", "broker", "topics", "transactions", "rights", "lag", "sample",
     "events", "keys", "partitions", "clocks", "ports",
+    # what is done at the desk, and what becomes of it
+    "done", "asked", "refused", "failed", "nothing", "granted", "withdrawn", "told", "approved",
+    "rejected", "used", "local", "oidc", "proxy", "enter", "victim_start", "victim_end",
+    "victim_released", "platform", "sent", "sending", "suppressed",
     # rows and fates of dead letters, columns of settings
     "position", "written", "reason", "source", "bytes", "fate", "key_bytes", "whole", "record_time",
     "replayed_to", *(fate.value for fate in LetterStatus), "not listed (--limit)",
     "repeats of a letter, not counted", "records that are no dead letters",
     "name", "value", "default",
+    # why a platform is told or not; columns of the month's figures
+    "digest", "at_once", "few", "quiet", "told", "nobody", "not_yet", "day", "floods", "before",
+    "after", "platform",
     # of the command line's library
     "Arguments", "Options", "Commands", "required", "default: {default}", "env var: {var}",
     "(dynamic)", "Missing command.", "Aborted!", "Show this message and exit.",
@@ -100,6 +122,9 @@ def _of_tables() -> Iterator[str]:
     for place in TABLES:
         module, name, *part = place.split(":")
         table = getattr(import_module(module), name)
+        if isinstance(table, tuple) and part:
+            yield from (getattr(row, part[0]) for row in table)
+            continue
         if part == ["keys"] or isinstance(table, tuple):
             yield from table
         elif part and part[0].isdecimal():

@@ -628,6 +628,36 @@ def rails_open(at: Scope) -> str:
     return at.worst("rails_open", "instance")
 
 
+@query("short", "{{instance}}")
+def rails_raised(at: Scope) -> str:
+    """Leases that each adapter lets in, by those of the settings, by the operator's word."""
+    return at.worst("rails_raised_ratio", "instance")
+
+
+@query("short", "victims")
+def campaign_victims(at: Scope) -> str:
+    """Victims in an open case of the largest campaign that goes on."""
+    return at.worst("campaign_victims")
+
+
+@query("short", "campaigns")
+def campaigns_open(at: Scope) -> str:
+    """Campaigns that go on: floods at many recipients by the same platforms, told as one."""
+    return at.worst("campaigns_open")
+
+
+@query("short", "new victims a minute")
+def campaign_growth(at: Scope) -> str:
+    """New victims a minute, of the campaign that grows most."""
+    return at.worst("campaign_growth_per_minute")
+
+
+@query("short", "owners")
+def agent_owners(at: Scope) -> str:
+    """Agents of each kind that tell; 0: nobody does, though one runs."""
+    return at.total("agent_owner")
+
+
 @query("percentunit", "{{instance}}")
 def rails_load(at: Scope) -> str:
     """How near each adapter is to its nearer rail; at 100 % it lets no new lease in."""
@@ -874,3 +904,79 @@ def canary_acknowledge(at: Scope) -> str:
 def canary_runs(at: Scope) -> str:
     """Floods of the canary within an hour by how they ended."""
     return at.over("1h").increase("canary_runs_total", by="outcome")
+
+
+# --- notices -------------------------------------------------------------------------------------
+
+
+@query("short", "{{state}}")
+def notices(at: Scope) -> str:
+    """Notices to victims within an hour by what became of them."""
+    return at.over("1h").increase("notices_total", by="state")
+
+
+@query("short", "failed")
+def notices_failed(at: Scope) -> str:
+    """Notices within an hour that the SMSC refused, or of which nobody knows if they arrived."""
+    return at.over("1h").increase("notices_total", 'state="failed"')
+
+
+@query("short", "due")
+def notices_waiting(at: Scope) -> str:
+    """Notices that are due and have not gone."""
+    return at.worst("notices_waiting")
+
+
+@query("short", "cap reached")
+def notice_cap(at: Scope) -> str:
+    """1 while notices wait because the minute has all that it may have."""
+    return at.worst("notice_cap_reached")
+
+
+@query("short", "given up for the cap")
+def notices_capped(at: Scope) -> str:
+    """Notices within an hour that were given up because more were due than a minute may have."""
+    return at.over("1h").increase("notices_capped_total")
+
+
+@query("short", "channel")
+def notice_channel(at: Scope) -> str:
+    """0 while the SMSC, or whatever carries notices, does not take them."""
+    return f"min{at.by('')} ({at.series('notice_channel_up')})"
+
+
+@query("short", "tries in vain")
+def notice_retries(at: Scope) -> str:
+    """Tries within an hour after which a notice had certainly not gone: it is tried again."""
+    return at.over("1h").increase("notice_retries_total")
+
+
+@query("s", "95 %")
+def notice_delay(at: Scope) -> str:
+    """From a gateway's word that it holds the lease to the SMSC's that it has the notice."""
+    buckets = at.over("1h").increase("notice_delay_seconds_bucket", by="le")
+    return f"histogram_quantile(0.95, {buckets})"
+
+
+@query("short", "{{outcome}}")
+def notice_replies(at: Scope) -> str:
+    """Replies of victims within an hour; unvouched ones may be forged."""
+    return at.over("1h").increase("notice_replies_total", by="outcome")
+
+
+@query("cps", "{{outcome}}")
+def signal_answers(at: Scope) -> str:
+    """Answers to banks by what they were: done, or one of CAMARA's errors."""
+    return at.rate("signal_answers_total", by="outcome")
+
+
+@query("s", "99 %")
+def signal_answer_p99(at: Scope) -> str:
+    """Ninety-nine of a hundred banks' questions are answered within this time, audit included."""
+    return _quantile(0.99, "signal_answer_seconds", at)
+
+
+@query("short", "{{instance}}")
+def signal_stale(at: Scope) -> str:
+    """1 while the case store's index is too old to say no by: banks get 503."""
+    return at.worst("signal_index_stale", "instance")

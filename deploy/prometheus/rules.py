@@ -286,6 +286,28 @@ SYMPTOM_ALERTS: Final = (
         "New victims are not protected.",
     ),
     Alert(
+        "OtpguardRailsRaised", "warning",
+        f"{q.rails_raised.at(RULES)} > 1", "3h", "0s", (q.rails_raised, q.rails_load),
+        "An operator's word has raised the rails for hours.",
+        "{{ $labels.instance }} has let in {{ $value }} times the leases of its settings for 3 "
+        "hours. A detector gone wrong would throttle so many more before it is held.",
+    ),
+    Alert(
+        "OtpguardCampaign", "warning",
+        f"{q.campaign_victims.at(RULES)} >= 20", "0s", "10m",
+        (q.campaign_victims, q.campaigns_open, q.campaign_growth),
+        "One campaign floods many recipients.",
+        "{{ $value | humanize }} recipients are under attack by the same platforms at the same "
+        "time. `otpguard campaigns ls` says how fast it grows; the rails may have to be raised.",
+    ),
+    Alert(
+        "OtpguardNoAgent", "warning",
+        f"{q.agent_owners.at(RULES)} == 0", "5m", "5m", (q.agent_owners,),
+        "No agent tells of campaigns.",
+        "Of {{ $labels.job }} none has been the owner for 5 minutes. Detection goes on; nobody is "
+        "told which floods belong together.", needs="broker",
+    ),
+    Alert(
         "OtpguardKillSwitchOn", "warning",
         q.switch_thrown.at(RULES), "10m", "0s", (q.switch, q.switch_thrown),
         "The operator's switch keeps leases from being enforced.",
@@ -324,6 +346,13 @@ SYMPTOM_ALERTS: Final = (
         "({{ $labels.outcome }}). No message was held up by it; floods among them go unnoticed.",
     ),
     Alert(
+        "OtpguardSignalStale", "warning",
+        f"{q.signal_stale.at(RULES)} > 0", "2m", "2m", (q.signal_stale, q.signal_answers),
+        "Banks are told nothing.",
+        "The case store's index behind {{ $labels.instance }} is too old to say no by. Banks get "
+        "503; codes are passed and refused as ever.",
+    ),
+    Alert(
         "OtpguardGatewayNotAcknowledging", "critical",
         f"{q.unacknowledged_least.at(RULES)} > 0", "1m", "2m",
         (q.unacknowledged, q.unacknowledged_least),
@@ -338,6 +367,22 @@ SYMPTOM_ALERTS: Final = (
         "Leases, overrides or acknowledgements cannot be read.",
         "{{ $value | humanize }} records were {{ $labels.kind }} to {{ $labels.job }}. If `newer`, "
         "it is older than who writes them: such an adapter obeys none of the leases.",
+    ),
+    Alert(
+        "OtpguardNoticesFailing", "warning",
+        f"{q.notices_failed.at(RULES)} >= 5 or {q.notice_channel.at(RULES)} == 0", "2m", "10m",
+        (q.notices, q.notices_failed, q.notice_channel, q.notice_retries),
+        "Victims are not told.",
+        "The notifier {{ $labels.job }} cannot get notices to the SMSC, or does not know what "
+        "became of them. Leases hold all the same; victims do not know why.",
+    ),
+    Alert(
+        "OtpguardNoticeCapReached", "warning",
+        f"{q.notice_cap.at(RULES)} > 0", "2m", "10m",
+        (q.notice_cap, q.notices_waiting, q.notices_capped),
+        "More victims are to be told than a minute may have.",
+        "The notifier {{ $labels.job }} sends all that notify.per_minute allows, and more are due. "
+        "A campaign is under way, or the detector is wrong.",
     ),
     Alert(
         "OtpguardFalseAlarms", "warning",

@@ -34,6 +34,8 @@ from detectors.defaults import (
     LEASE_MS,
     QUIET_S,
 )
+from detectors.episodes import incident
+from detectors.episodes.incident import IncidentLog
 from detectors.episodes.lease import lasts_ms, pace_ms, quiet_s
 from detectors.episodes.voting import vote
 from detectors.hot.listed import Hot
@@ -106,6 +108,7 @@ class EpisodeParams:
     enforce_cold: bool = False  # a cold one too: its habitual codes are refused with the flood
     chronic_days: int = CHRONIC_DAYS
     again: bool = True  # what is asked for again passes: `detectors.suspects.again`
+    incidents: bool = True  # are recorded; nothing else depends on it
 
     def __post_init__(self) -> None:
         if self.mode not in ("shadow", "enforce"):
@@ -137,7 +140,7 @@ CHRONIC_SPAN_DAYS: Final = 14
 class EpisodeLog:
     """The state that all episodes of a partition share, and the place of their announcements."""
 
-    __slots__ = ("actions", "chronic", "hot", "names", "records")
+    __slots__ = ("actions", "chronic", "hot", "incidents", "names", "records")
 
     def __init__(self) -> None:
         self.hot = Hot()
@@ -145,6 +148,7 @@ class EpisodeLog:
         self.chronic: dict[int, tuple[int, int]] = {}  # recipient -> day, bit i: i days before
         self.actions: list[Action] = []
         self.records: list[EpisodeRecord] = []
+        self.incidents = IncidentLog()
 
 
 def advance(
@@ -196,6 +200,8 @@ def advance(
         episode.requests.lease_offset = cause.offset
         action = _lease(params, book, suspect, cause)
         book.actions.append(action)
+        if episode.incident is not None:
+            episode.incident.lease = cause.offset
         if change is None and since_ms:
             book.records.append(_renewal(book, suspect, action, since_ms))
             _vote(rules, book, suspect, cause)
@@ -321,6 +327,7 @@ def end(
         Step(episode.level, cause.at_ms, cause.offset, "quiet", last.score, last.threshold)
     )
     _tell(params, rules, book, suspect, cause, change="ended")
+    incident.tell(params, book.incidents, suspect, cause)
     taint_since(suspect, episode.since_s)
     rules_of = [step.rule for step in episode.path if step.level is Level.THROTTLE]
     by_mass = any(rule in RULES for rule in rules_of)
@@ -341,6 +348,7 @@ def recycle(
         book.actions.append(_action(params, suspect, episode, cause, "release"))
     episode.level = Level.CLEAR
     book.records.append(_record(params, rules, book, suspect, cause, change="recycled"))
+    incident.tell(params, book.incidents, suspect, cause)
     suspect.episode = None
 
 
@@ -517,7 +525,7 @@ def _record(
             Rung("spaced_10min_24h", found.spaced_10min_24h, *bars.spaced_10min_24h),
             Rung("spaced_2min_3h", found.spaced_2min_3h, *bars.spaced_2min_3h),
             Rung("spaced_50s_3h", found.spaced_50s_3h, *bars.spaced_50s_3h),
-            *_leads(book, suspect, burst=found.level >= bars.level.watch),
+            *_leads(rules, book, suspect, burst=found.level >= bars.level.watch),
             *_masses(suspect),
         ),
         scope=scope,
@@ -568,12 +576,12 @@ def _sightings(book: EpisodeLog, suspect: Suspect, since_s: int) -> tuple[Sighti
     )
 
 
-def _leads(book: EpisodeLog, suspect: Suspect, *, burst: bool) -> list[Rung]:
+def _leads(rules: JudgeParams, book: EpisodeLog, suspect: Suspect, *, burst: bool) -> list[Rung]:
     """The rung of the lead, if there is a list; its bars are lower where the bucket is at WATCH."""
     if not book.hot.platforms:
         return []
-    found = lead(suspect, book.hot.platforms, suspect.bucket_s)
-    throttle = HOT_BURST if burst else HOT_LEAD.throttle
+    found = lead(suspect, book.hot.platforms, suspect.bucket_s, cold_half=rules.cold_half)
+    throttle = HOT_BURST if burst else rules.hot_lead
     return [Rung("hot", found.score, HOT_LEAD.watch, throttle)]
 
 

@@ -64,6 +64,14 @@ class RailParams:
             recipients_max=max(6_000, subscribers // 500),
         )
 
+    def raised(self, times: int) -> RailParams:
+        """Return limits so many times as high, both.
+
+        >>> RailParams().raised(3).new_per_minute
+        3000
+        """
+        return RailParams(self.new_per_minute * times, self.recipients_max * times)
+
 
 @dataclass(slots=True)
 class Rails:
@@ -77,6 +85,7 @@ class Rails:
     newest_ms: int = 0  # of the leases offered
     rate_open: bool = False
     share_open: bool = False
+    judged_by: RailParams | None = None  # the limits that opened or shut them last
 
     @property
     def open(self) -> bool:
@@ -110,6 +119,8 @@ def admit(
     if issued_at_ms - opened_ms > EPISODE_MAX_MS:
         return Refusal.EPISODE
     expires_at_ms = min(expires_at_ms, now_ms + LEASE_MAX_MS)
+    if params != rails.judged_by:  # a rail that lower limits opened is shut by higher ones
+        rails.judged_by, rails.rate_open, rails.share_open = params, False, False
     rails.newest_ms = max(rails.newest_ms, min(issued_at_ms, now_ms))
     forget(rails, rails.newest_ms)
     held = recipient in rails.until_ms
@@ -118,6 +129,23 @@ def admit(
     if new and rushed:
         return Refusal.RATE
     if not held and crowded:
+        return Refusal.SHARE
+    if expires_at_ms > max(rails.newest_ms, rails.until_ms.get(recipient, 0)):
+        rails.until_ms[recipient] = expires_at_ms
+        heapq.heappush(rails.ends, (expires_at_ms, recipient))
+    return None
+
+
+def readmit(
+    params: RailParams, rails: Rails, recipient: str, *, issued_at_ms: int, expires_at_ms: int
+) -> Refusal | None:
+    """None if a lease that a lower rail refused may be enforced under these, else which refuses it.
+
+    It was counted when it was offered: a minute that is too crowded for these, too, stays refused.
+    """
+    if _fullest(rails.offered, issued_at_ms // SECOND_MS) > params.new_per_minute:
+        return Refusal.RATE
+    if recipient not in rails.until_ms and _crowded(params, rails):
         return Refusal.SHARE
     if expires_at_ms > max(rails.newest_ms, rails.until_ms.get(recipient, 0)):
         rails.until_ms[recipient] = expires_at_ms

@@ -7,7 +7,7 @@ partition in the order of its log; what was refused or is not counted never gets
 from __future__ import annotations
 
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from enum import IntEnum
 from hashlib import blake2b
@@ -111,6 +111,8 @@ class Batch:
     gateway: Strings
     tokens: Mapping[int, str]  # recipient -> the token as written, for the tokens of this batch
     blocks: tuple[Block, ...] = ()  # in the order of their events
+    # The account and the message id of the event at a position, which few are asked for.
+    origin: Callable[[int], tuple[str, str]] | None = None
 
     def __len__(self) -> int:
         return len(self.offset)

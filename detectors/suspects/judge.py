@@ -28,6 +28,8 @@ from detectors.bars import (
     CONFIRMED_35MIN,
     CONFIRMED_LEVEL,
     COUNT_MIN,
+    HOT_LEAD,
+    HOT_LEAD_MOST,
     LARGE_MEMORY,
     LEAK_MILLI_S,
     RAW_24H,
@@ -79,12 +81,17 @@ class JudgeParams:
     p_novel: float | None = None  # share of benign sightings that are novel, by `calibrate`
     burst_margin: float = 0.0  # sightings on top of the bucket's bars: where people are faster
     hot: bool = True  # platforms that other floods abuse are evidence: `suspects.lead`
+    hot_lead: int = int(HOT_LEAD.throttle)  # the bar of their lead
+    cold_half: bool = False  # another platform takes half a point from the lead, not a whole one
 
     def __post_init__(self) -> None:
         if self.p_novel is not None and not 0 <= self.p_novel <= 1:
             raise ValueError(f"p_novel must be a probability: {self.p_novel}")
         if not 0 <= self.burst_margin <= BURST_MARGIN_MAX:
             raise ValueError(f"burst_margin must be 0 to {BURST_MARGIN_MAX}: {self.burst_margin}")
+        if not HOT_LEAD.throttle <= self.hot_lead <= HOT_LEAD_MOST:
+            least = int(HOT_LEAD.throttle)
+            raise ValueError(f"hot_lead must be {least} to {HOT_LEAD_MOST}: {self.hot_lead}")
 
 
 class Scores(NamedTuple):

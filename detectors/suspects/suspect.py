@@ -17,6 +17,7 @@ from detectors.model.times import DAY_S
 from detectors.recipients.row import AGAIN, EXCUSED, HABIT, ONCE, PRINTS, RING, Known, Memory, word
 from detectors.suspects.again import SecondRequests
 from detectors.suspects.clocks import ClockClass
+from detectors.suspects.incident import Incident
 
 LATE_S: Final = 3600
 """A suspect keeps its sightings for a day plus this, so messages up to an hour out of order are
@@ -41,6 +42,7 @@ class Episode:
         "expires_ms",
         "fresh_ms",
         "id",
+        "incident",
         "issued_ms",
         "last_flood_s",
         "level",
@@ -66,6 +68,7 @@ class Episode:
         self.chronic = False
         self.path: list[Step] = []
         self.requests = SecondRequests()
+        self.incident: Incident | None = None  # from THROTTLE on
 
 
 class Seen(IntEnum):
@@ -97,6 +100,7 @@ class Suspect:
         "memory",
         "name",
         "novel_s",
+        "places",
         "prints_held",
         "recipient",
         "refused_ms",
@@ -118,6 +122,7 @@ class Suspect:
         self.prints_held = bytearray(_SLOTS)  # sightings by the low bits of their platform's print
         for platform in self.seen:
             self.prints_held[_slot(platform)] += 1
+        self.places: dict[int, int] = {}  # platform of a sighting -> its offset, if it came since
         self.tainted: dict[int, int] = {}  # platform first seen in an episode -> days it came on
         self.memory = memory
         self.habits: set[int] = set()  # platforms of known sightings that are a habit
@@ -245,7 +250,13 @@ def _slot(platform: int) -> int:
     return platform_print(platform) % _SLOTS
 
 
-def see(suspect: Suspect, platform: int, at_s: int, stamps: ClockClass = ClockClass.EXACT) -> Seen:
+def see(
+    suspect: Suspect,
+    platform: int,
+    at_s: int,
+    stamps: ClockClass = ClockClass.EXACT,
+    offset: int = -1,
+) -> Seen:
     """Takes one message in, from a gateway whose stamps are of this class."""
     sightings = suspect.sightings
     suspect.last_s = max(suspect.last_s, at_s)
@@ -264,6 +275,7 @@ def see(suspect: Suspect, platform: int, at_s: int, stamps: ClockClass = ClockCl
             suspect.tainted[platform] = days + 1
     sighting = word(at_s, novel, platform)
     _hold(suspect, sighting)
+    suspect.places[platform] = offset
     if stamps:
         suspect.coarse[platform] = stamps
     if habit:
@@ -346,6 +358,7 @@ def _forget(suspect: Suspect, sighting: int) -> None:
         del suspect.novel_s[bisect_left(suspect.novel_s, sighting >> 33)]
     suspect.tainted.pop(platform, None)
     suspect.coarse.pop(platform, None)
+    suspect.places.pop(platform, None)
     suspect.habits.discard(platform)
 
 

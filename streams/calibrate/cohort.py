@@ -34,12 +34,13 @@ KNOWN_MAX: Final = RING + PRINTS
 class Subscriber:
     """One recipient of the sample."""
 
-    __slots__ = ("born_s", "novel", "platforms", "sighted_s", "size")
+    __slots__ = ("born_s", "hot", "met", "novel", "platforms", "sighted_s", "size")
 
     def __init__(self) -> None:
         self.born_s = 0  # of its first code; 0: none yet
         self.sighted_s = 0  # of its last sighting
         self.size = self.novel = 0  # of the sitting under way: platforms, and novel ones
+        self.met = self.hot = 0  # novel platforms since there are hot ones, and hot ones of them
         self.platforms: dict[int, int] = {}  # -> when sighted; the longest unseen first
 
 
@@ -69,12 +70,19 @@ class Cohort:
         sizes = [len(person.platforms) for person in self.people.values() if person.born_s]
         return np.bincount(sizes, minlength=KNOWN_MAX + 1).astype(np.int64)
 
+    @property
+    def hot_counts(self) -> NDArray[np.int64]:
+        """People of the sample (n, 2): novel platforms since there are hot ones, and hot ones."""
+        counts = [(person.met, person.hot) for person in self.people.values() if person.met]
+        return np.array(counts, np.int64).reshape(-1, 2)
+
     def observe(
         self,
         recipient: NDArray[np.uint64],
         at_s: NDArray[np.int64],
         platform: NDArray[np.uint32],
         otp: NDArray[np.bool_],
+        hot: frozenset[int] = frozenset(),
     ) -> None:
         """Takes messages in, in the order of the log; seconds since `EPOCH_S`."""
         chosen = np.flatnonzero(zeros_of(recipient) >= self.zeros)
@@ -91,7 +99,7 @@ class Cohort:
                     continue
                 person = self.people[who] = Subscriber()
             if code:
-                self._sight(person, at, what)
+                self._sight(person, at, what, hot)
         while len(self.people) + len(self.left_out) > self.people_max:
             self.zeros += 1
             self.people = {who: self.people[who] for who in self._kept(self.people)}
@@ -112,7 +120,7 @@ class Cohort:
         keys = np.fromiter(recipients, np.uint64, len(recipients))
         return [int(key) for key in keys[zeros_of(keys) >= self.zeros].tolist()]
 
-    def _sight(self, person: Subscriber, at_s: int, platform: int) -> None:
+    def _sight(self, person: Subscriber, at_s: int, platform: int, hot: frozenset[int]) -> None:
         """One code: nothing if it repeats a sighting."""
         platforms = person.platforms
         held = platforms.pop(platform, None)
@@ -132,6 +140,9 @@ class Cohort:
         person.sighted_s = max(person.sighted_s, at_s)
         person.size += 1
         person.novel += held is None
+        if hot and held is None:
+            person.met += 1
+            person.hot += platform in hot
         self.novelty[self._age(person)] += (held is None, 1)
 
     def _end_sitting(self, person: Subscriber) -> None:

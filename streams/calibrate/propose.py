@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -9,9 +10,10 @@ from typing import Any, Final
 
 import numpy as np
 
-from detectors.bars import BURST_MARGIN_MAX, BURST_NOVEL
+from detectors.bars import BURST_MARGIN_MAX, BURST_NOVEL, HOT_LEAD
 from detectors.suspects.clocks import ClockClass
 from detectors.suspects.judge import BURST
+from streams.calibrate.leads import kappa_of, spread
 from streams.calibrate.peaks import LEVEL_STEP, Peaks
 from streams.calibrate.rates import THROTTLE_TARGET, Rate, told
 from streams.calibrate.survey import Survey, aside
@@ -20,6 +22,15 @@ from streams.language import tr
 
 SPREE_SIGHTINGS_MIN: Final = 1000
 """The fewest sightings in log-in sprees for P(novel) to be proposed: +-3 % at 95 %."""
+
+KAPPA_MUCH: Final = 20
+"""People who differ more than this want the higher bar of the lead: between the kappa of 30 that
+the lower one holds with much to spare, and that of 10 with which it takes half of the budget."""
+
+KAPPA_LITTLE: Final = 30
+"""People who differ less than this may have the lead with half a point."""
+
+BAR_MUCH: Final = 10
 
 LAST_DAYS: Final = 7
 """P(novel) is that of the history's last week: the memory then is the oldest there is."""
@@ -44,6 +55,7 @@ def propose(settings: Settings, survey: Survey, throttles: Rate) -> Iterator[Pro
     yield from _stamps(settings, survey)
     yield from _p_novel(settings, survey)
     yield from _margin(settings, survey.peaks, throttles)
+    yield from _lead(settings, survey)
     if survey.messages and survey.texts < TEXTLESS * survey.messages:
         was = settings.recognise.confidence_min
         if was > CONFIDENCE_TEXTLESS:
@@ -121,6 +133,50 @@ def _margin(settings: Settings, peaks: Peaks, throttles: Rate) -> Iterator[Propo
                 "attack: look at them first, and name those that were with --judged"
             ).format(n=throttles.alarms, days=f"{throttles.days:,.0f}"),
         )  # fmt: skip
+
+
+def _lead(settings: Settings, survey: Survey) -> Iterator[ProposedChange]:
+    """The bar of the lead, and whether another platform may take half a point from it.
+
+    Simulated with a twentieth of what people meet being hot, per million subscriber-days: a bar of
+    8 adds .0042 false throttles where kappa is 30 and .41 where it is 10; one of 10 adds .09 there.
+    Half a point adds .019 and 1.2.
+    """
+    detect, found = settings.detect, spread(survey.cohort.hot_counts)
+    if detect.hot == "off" or math.isnan(found.rho):
+        return
+    measured = tr(
+        "{share} % of {n} new platforms were hot, and people differ in that by a kappa of {kappa} "
+        "(95 %: {low} to {high}); watch it in shadow first"
+    ).format(
+        share=f"{100 * found.share:.1f}",
+        n=f"{found.sightings:,}",
+        kappa=kappa_told(found.rho),
+        low=kappa_told(found.high),
+        high=kappa_told(found.low),
+    )
+    bar = detect.hot_lead
+    if kappa_of(found.low) < KAPPA_MUCH:
+        bar = max(bar, BAR_MUCH)
+    elif kappa_of(found.high) >= KAPPA_MUCH:
+        bar = int(HOT_LEAD.throttle)
+    if bar != detect.hot_lead:
+        yield ProposedChange("detect.hot_lead", detect.hot_lead, bar, measured)
+    calm = not survey.leads.over(bar, cold_half=True)
+    alike = kappa_of(found.high) >= KAPPA_LITTLE
+    half = detect.hot_cold_half
+    if kappa_of(found.low) < KAPPA_LITTLE if half else alike and calm:
+        yield ProposedChange("detect.hot_cold_half", half, not half, measured)
+
+
+def kappa_told(rho: float) -> str:
+    """Return kappa for people, whole; a sign where it has no end.
+
+    >>> kappa_told(0.05), kappa_told(-0.01)
+    ('19', '∞')
+    """
+    kappa = kappa_of(rho)
+    return "∞" if math.isinf(kappa) else f"{kappa:,.0f}"
 
 
 def _least_margin(was: float, peaks: Peaks, throttles: Rate) -> float | None:

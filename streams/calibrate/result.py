@@ -13,6 +13,7 @@ from detectors.bars import BURST_NOVEL
 from detectors.model.records import EpisodeRecord, Sighting
 from detectors.model.times import EPOCH_S
 from streams.calibrate.cohort import AGES, GAP_BIN_S
+from streams.calibrate.leads import BARS, kappa_of, spread
 from streams.calibrate.peaks import Peak
 from streams.calibrate.propose import ProposedChange, p_novel_of
 from streams.calibrate.rates import THROTTLE_TARGET, WATCH_TARGET, Rate, told
@@ -116,6 +117,7 @@ def document(result: Result) -> dict[str, Any]:
         "unreached": _unreached(result),
         "pace": _pace(survey),
         "novelty": _novelty(survey),
+        "hot": _hot(result),
         "known_platforms": survey.cohort.known.tolist(),
         "gateways": _gateways(survey),
         "chronic": _chronic(result),
@@ -196,6 +198,37 @@ def _novelty(survey: Survey) -> dict[str, Any]:
             )
         ],
         "last_week_spree": {"p_novel": _number(share), "upper": _number(limit), "of": count},
+    }
+
+
+def _hot(result: Result) -> dict[str, Any]:
+    """Leads of hot platforms, and how far people differ in them; kappa is null if it has no end."""
+    survey = result.current
+    found = spread(survey.cohort.hot_counts)
+
+    def days(bar: int, *, cold_half: bool) -> dict[str, Any]:
+        rate = Rate(survey.leads.over(bar, cold_half=cold_half), result.days)
+        low, high = rate.interval
+        return {
+            "recipient_days": rate.alarms,
+            "per_million": _number(rate.per_day * 1e6),
+            "per_million_95": [_number(low * 1e6), _number(high * 1e6)],
+        }
+
+    return {
+        "listed": survey.leads.listed,
+        "share": _number(found.share),
+        "of": found.sightings,
+        "kappa": _number(found.kappa),
+        "kappa_95": [_number(kappa_of(found.high)), _number(kappa_of(found.low))],
+        "leads": [
+            {
+                "bar": bar,
+                "whole": days(bar, cold_half=False),
+                "half": days(bar, cold_half=True),
+            }
+            for bar in BARS
+        ],
     }
 
 

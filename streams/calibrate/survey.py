@@ -29,6 +29,7 @@ from detectors.suspects.clocks import (
     observe,
 )
 from streams.calibrate.cohort import Cohort
+from streams.calibrate.leads import Leads
 from streams.calibrate.peaks import Peaks
 
 HOUR_S: Final = 3600
@@ -120,6 +121,7 @@ class Survey:
         self.alarms = Alarms()
         self.cohort = Cohort()
         self.peaks = Peaks(aside=judged)
+        self.leads = Leads(aside=judged)
         self.hours: Counter[int] = Counter()
         self.gateways: dict[int, dict[str, GatewayClock]] = {}  # by partition
         self.seconds: Counter[str] = Counter()  # samples on a whole second, by gateway
@@ -146,6 +148,7 @@ class Survey:
         for name, held in self.alarms.by_recipient.items():
             if aside(name, held, self.judged):
                 self.peaks.set_aside(name)
+                self.leads.aside.add(name)
 
     @property
     def days(self) -> float:
@@ -205,7 +208,9 @@ class Survey:
             episode = part.suspects[recipient].episode
             if episode is not None and episode.level is Level.THROTTLE:
                 self.cohort.leave_out(recipient)
-        self.cohort.observe(batch.recipient, at_s, codes.platform, otp)
+        hot = part.book.hot.platforms
+        self.cohort.observe(batch.recipient, at_s, codes.platform, otp, hot)
+        self.leads.observe(hot, part.suspects, first_s)
         self.peaks.observe(self.params.judge, part.book, part.suspects, first_s)
         self.peaks.close(min(p.watermark_s for p in self.parts.values()) // DAY_S - 1)
 

@@ -1,6 +1,7 @@
-"""`otpguard release | allow | exempt | mode`: the operator's word, which wins over the machine.
+"""`otpguard release | allow | exempt | mode | rails`: the operator's word.
 
-It goes onto the override topic, which every adapter reads by itself; no worker is needed.
+It wins over the machine, and goes onto the override topic, which every adapter reads by itself; no
+worker is needed.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
     from detectors.model.records import EpisodeRecord
     from streams.config import Settings
+    from streams.operate.audit import AuditChain
     from streams.wire import Override
 
 EVERYONE: Final = "*"
@@ -49,6 +51,7 @@ WaitOption = Annotated[
     float,
     typer.Option("--wait", help="Seconds to wait for adapters to confirm, at most; 0: none."),
 ]
+TicketOption = Annotated[str, typer.Option("--ticket", help="Its number, for the audit.")]
 EndOption = Annotated[bool, typer.Option("--end", help="End it now.")]
 
 
@@ -61,6 +64,7 @@ def release(
         str, typer.Option("--for", help="No new lease for so long either, such as 30m or 2h.")
     ] = "1h",
     actor: ActorOption = "",
+    ticket: TicketOption = "",
     wait_s: WaitOption = 3.0,
     as_json: JsonOption = False,
 ) -> None:
@@ -71,7 +75,7 @@ def release(
       otpguard release +8613900000001 --reason "ticket 4711"
       otpguard release 13900000001 -r "she called" --for 1d
     """
-    _say(config, "release", recipient, reason, actor, lasts, wait_s, as_json=as_json)
+    _say(config, "release", recipient, reason, actor, lasts, wait_s, as_json=as_json, ticket=ticket)
 
 
 def allow(
@@ -88,6 +92,7 @@ def allow(
         bool, typer.Option("--unseen", help="Also a platform that nobody has heard of yet.")
     ] = False,
     actor: ActorOption = "",
+    ticket: TicketOption = "",
     wait_s: WaitOption = 3.0,
     as_json: JsonOption = False,
 ) -> None:
@@ -107,7 +112,7 @@ def allow(
         _check_heard_of(config, recipient, key)
     _say(
         config, "allow", recipient, reason, actor, "0s" if end else lasts, wait_s,
-        as_json=as_json, platform=key,
+        as_json=as_json, ticket=ticket, platform=key,
     )  # fmt: skip
 
 
@@ -121,6 +126,7 @@ def exempt(
     ] = None,
     end: EndOption = False,
     actor: ActorOption = "",
+    ticket: TicketOption = "",
     wait_s: WaitOption = 3.0,
     as_json: JsonOption = False,
 ) -> None:
@@ -132,8 +138,9 @@ def exempt(
       otpguard exempt +8613900000001 --reason "number given back" --end
     """
     _say(
-        config, "exempt", recipient, reason, actor, "0s" if end else lasts, wait_s, as_json=as_json
-    )
+        config, "exempt", recipient, reason, actor, "0s" if end else lasts, wait_s,
+        as_json=as_json, ticket=ticket,
+    )  # fmt: skip
 
 
 def mode(
@@ -145,6 +152,7 @@ def mode(
         str | None, typer.Option("--for", help="Then enforce again; default: until said anew.")
     ] = None,
     actor: ActorOption = "",
+    ticket: TicketOption = "",
     wait_s: WaitOption = 3.0,
     as_json: JsonOption = False,
 ) -> None:
@@ -163,7 +171,49 @@ def mode(
         raise typer.BadParameter(
             tr("{given!r} is none of shadow, enforce, off").format(given=switch)
         )
-    _say(config, "mode", EVERYONE, reason, actor, lasts, wait_s, as_json=as_json, mode=switch)
+    _say(
+        config, "mode", EVERYONE, reason, actor, lasts, wait_s,
+        as_json=as_json, ticket=ticket, mode=switch,
+    )  # fmt: skip
+
+
+def rails(
+    times: Annotated[
+        int,
+        typer.Argument(
+            help="So many times the leases of the settings: 2 to 10; 1 ends it.", metavar="TIMES"
+        ),
+    ],
+    reason: ReasonOption,
+    config: ConfigOption = None,
+    *,
+    lasts: Annotated[str, typer.Option("--for", help="Such as 30m or 2h; a day at most.")] = "2h",
+    actor: ActorOption = "",
+    wait_s: WaitOption = 3.0,
+    as_json: JsonOption = False,
+) -> None:
+    r"""Let gateways hold more leases in a campaign that is larger than the rails, for a while.
+
+    What the rails have refused and still runs is let in at once, as far as there is room. When the
+    word ends, leases in force stay until they end by themselves.
+
+    \b
+    Examples:
+      otpguard rails 3 --reason "campaign 1:sms.delivery.v1:7:123456" --for 2h
+      otpguard rails 1 --reason "over"
+    """
+    from streams.wire import RAILS_TIMES_MAX  # noqa: PLC0415 - start-up time
+
+    if not 1 <= times <= RAILS_TIMES_MAX:
+        raise typer.BadParameter(
+            tr("{given} is not 1 to {most}").format(given=times, most=RAILS_TIMES_MAX)
+        )
+    if not 0 < seconds(lasts) <= _UNITS_S["d"]:
+        raise typer.BadParameter(tr("raised rails end within a day: --for 24h at most"))
+    _say(
+        config, "rails", EVERYONE, reason, actor, lasts if times > 1 else "0s", wait_s,
+        as_json=as_json, times=times,
+    )  # fmt: skip
 
 
 def platform_key(written: str) -> str:
@@ -260,48 +310,25 @@ def _say(
     wait_s: float,
     *,
     as_json: bool,
-    **more: str,
+    **more: str | int,
 ) -> None:
     """Publish one word, and tell where it is in effect."""
-    import msgspec  # noqa: PLC0415 - start-up time
-
-    from streams.wire import Override  # noqa: PLC0415
-
     settings = settings_of(config)
-    canonical = _canonical(settings, recipient)
-    now_ms = time.time_ns() // 1_000_000
-    try:
-        word = msgspec.convert(
-            {
-                "recipient": canonical,
-                "verb": verb,
-                "actor": actor or _who(),
-                "reason": reason,
-                "issued_at_ms": now_ms,
-                "expires_at_ms": None if lasts is None else now_ms + seconds(lasts) * 1000,
-                **more,
-            },
-            Override,
-        )
-    except msgspec.ValidationError as error:
-        raise UsageError(str(error)) from None
-    name, confirmed, failed = _publish(settings, word, wait_s)
-    if as_json:
-        answers = {"override": name, "in_effect": confirmed, "failed": failed}
-        write_json({**msgspec.to_builtins(word), **answers})
-    else:
-        until = tr("until said anew") if lasts is None else tr("for {span}").format(span=lasts)
-        typer.echo(
-            tr("{verb} said by {actor}, {until} ({name})").format(
-                verb=verb, actor=shown(word.actor), until=until, name=name
-            )
-        )
-        for gateway, took_s in confirmed.items():
-            typer.echo(
-                tr("in effect at {gateway} after {took} s").format(
-                    gateway=shown(gateway), took=f"{took_s:.2f}"
-                )
-            )
+    word = _word(settings, verb, recipient, reason, actor, lasts, **more)
+    from streams.operate.audit import reported  # noqa: PLC0415 - start-up time
+
+    with reported(_login(), os.environ) as chain:
+        _note(chain, word, "asked")
+        try:
+            name, confirmed, failed = _publish(settings, word, wait_s)
+        except OtpguardError:
+            _note(chain, word, "failed")
+            _deliver(settings, chain)  # what went wrong with the word is said, and not this
+            raise
+        outcome = "failed" if failed else "done" if confirmed or not wait_s else "unconfirmed"
+        _note(chain, word, outcome, name)
+        unaudited = _deliver(settings, chain)
+    _tell(word, name, lasts, confirmed, failed, unaudited, as_json=as_json)
     if failed:
         told = listed([f"{gateway} ({why})" for gateway, why in failed.items()])
         raise UnavailableError(
@@ -312,6 +339,111 @@ def _say(
             tr(
                 "no adapter confirmed within {wait} s; the word stands and counts when one runs"
             ).format(wait=f"{wait_s:g}")
+        )
+    if unaudited:
+        raise UnavailableError(tr("the word is in effect, and its audit is not written"))
+
+
+def _word(
+    settings: Settings,
+    verb: str,
+    recipient: str,
+    reason: str,
+    actor: str,
+    lasts: str | None,
+    **more: str | int,
+) -> Override:
+    import msgspec  # noqa: PLC0415 - start-up time
+
+    from streams.wire import RAILS_VERSION, Override  # noqa: PLC0415
+
+    if verb == "rails":
+        more["schema_version"] = RAILS_VERSION
+
+    now_ms = time.time_ns() // 1_000_000
+    fields = {
+        "recipient": _canonical(settings, recipient),
+        "verb": verb,
+        "actor": actor or _who(),
+        "reason": reason,
+        "issued_at_ms": now_ms,
+        "expires_at_ms": None if lasts is None else now_ms + seconds(lasts) * 1000,
+        "via": "cli",
+        **more,
+    }
+    try:
+        return msgspec.convert(fields, Override)
+    except msgspec.ValidationError as error:
+        raise UsageError(str(error)) from None
+
+
+def _note(chain: AuditChain, word: Override, outcome: str, name: str = "") -> None:
+    """Put a word into the audit: before it is said, and what became of it."""
+    import socket  # noqa: PLC0415 - start-up time
+
+    details = {"mode": word.mode, "rails": str(word.times)}
+    detail = word.platform or details.get(word.verb, "")
+    chain.append(
+        at_ms=time.time_ns() // 1_000_000,
+        actor=word.actor,
+        channel="cli",
+        auth="os",
+        address=socket.gethostname()[:256],
+        verb=word.verb,
+        outcome=outcome,
+        subject=word.recipient,
+        detail=" ".join(each for each in (detail, name) if each)[:256],
+        reason=word.reason,
+        ticket=word.ticket,
+        until_ms=word.expires_at_ms,
+    )
+
+
+def _deliver(settings: Settings, chain: AuditChain) -> bool:
+    """Give the audit to Kafka; return whether it could not be, after saying so loudly."""
+    from streams.cluster.admin import client_arguments  # noqa: PLC0415 - start-up time
+    from streams.operate.audit import deliver  # noqa: PLC0415
+
+    try:
+        deliver(chain, client_arguments(settings.kafka), settings.topics.audit)
+    except OtpguardError as error:
+        told = tr("NOT IN THE AUDIT: {error}; {n} records are lost when this command ends")
+        if chain.kept:
+            told = tr(
+                "NOT IN THE AUDIT: {error}; {n} records wait in {path}, and go with the next word"
+            )
+        typer.echo(told.format(error=error, n=len(chain.pending), path=chain.path), err=True)
+        return True
+    return False
+
+
+def _tell(
+    word: Override,
+    name: str,
+    lasts: str | None,
+    confirmed: Mapping[str, float],
+    failed: Mapping[str, str],
+    unaudited: bool,
+    *,
+    as_json: bool,
+) -> None:
+    import msgspec  # noqa: PLC0415 - start-up time
+
+    if as_json:
+        answers = {"override": name, "in_effect": confirmed, "failed": failed}
+        write_json({**msgspec.to_builtins(word), **answers, "audited": not unaudited})
+        return
+    until = tr("until said anew") if lasts is None else tr("for {span}").format(span=lasts)
+    typer.echo(
+        tr("{verb} said by {actor}, {until} ({name})").format(
+            verb=word.verb, actor=shown(word.actor), until=until, name=name
+        )
+    )
+    for gateway, took_s in confirmed.items():
+        typer.echo(
+            tr("in effect at {gateway} after {took} s").format(
+                gateway=shown(gateway), took=f"{took_s:.2f}"
+            )
         )
 
 
@@ -387,6 +519,14 @@ def _at_work(consumer: Any, ends: Mapping[Any, int], since_ms: int) -> set[str]:
     for place, end in ends.items():
         consumer.seek(place, end)
     return found
+
+
+def _login() -> str:
+    """The system's name of this user, whoever it speaks for."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a user that the system has no name for
+        return str(os.getuid())
 
 
 def _who() -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from streams.cli.cases import SinceOption, read_cases, warn
+from streams.cli.override import seconds
 from streams.cli.shared import ConfigOption, JsonOption, settings_of, write_json
 from streams.errors import ConfigError, UnavailableError, UsageError
 from streams.language import tr
@@ -16,6 +17,8 @@ from streams.shown import shown
 
 if TYPE_CHECKING:
     from streams.config import Settings
+    from streams.operate.cases import Case
+    from streams.wire import Override
 
 
 def phone(
@@ -27,24 +30,30 @@ def phone(
 ) -> None:
     r"""Say what to tell a caller: what happens, what is refused, what arrives, when it ends.
 
-    In six lines, with the commands to paste. A number without a case is answered too.
+    In six lines, with the commands to paste. A number without a case is answered too. The case
+    store answers where there is one that is fresh (`otpguard desk index`), else the topics.
 
     \b
     Examples:
       otpguard phone 13900000001
       otpguard phone +8613900000001 --since 7d --lang zh-Hans
     """
-    from streams.operate.cases import find  # noqa: PLC0415 - start-up time
+    from streams.operate.behind import events_behind  # noqa: PLC0415 - start-up time
+    from streams.operate.cases import find  # noqa: PLC0415
     from streams.operate.phone import answer, lines  # noqa: PLC0415
 
     settings = settings_of(config)
     recipient = settings.intake().numbers.canonical(number)
     if recipient is None:
         raise UsageError(tr("{named!r}: no recipient (a number or token)").format(named=number))
-    cases, words = read_cases(settings, since)
     now_ms = time.time_ns() // 1_000_000
-    told = answer(recipient, find(cases, recipient, recipient), words, now_ms, since)
-    behind = _behind(settings, now_ms)
+    found = _remembered(settings, recipient, now_ms - seconds(since) * 1000)
+    if found is None:
+        every, words = read_cases(settings, since)
+        cases, behind = find(every, recipient, recipient), events_behind(settings, now_ms)
+    else:
+        cases, words, behind = found
+    told = answer(recipient, cases, words, now_ms, since)
     if as_json:
         write_json({"recipient": recipient, "events_behind": behind, **asdict(told)})
         return
@@ -53,14 +62,32 @@ def phone(
         typer.echo(shown(line))
 
 
-def _behind(settings: Settings, now_ms: int) -> int | None:
-    """Events older than a healthy worker's last checkpoint that none has; None: not to be seen."""
-    from streams.cluster.admin import Cluster  # noqa: PLC0415 - start-up time
-    from streams.operate.doctor import BEHIND_S  # noqa: PLC0415
+def _remembered(
+    settings: Settings, recipient: str, since_ms: int
+) -> tuple[list[Case], list[Override], int | None] | None:
+    """Return cases, words and how far workers are behind by the case store; None: ask the topics.
 
-    before_ms = now_ms - int(BEHIND_S * 1000)
+    None where there is no store that we may read, or none that is as fresh as the topics.
+    """
     try:
-        with Cluster(settings.kafka) as cluster:
-            return cluster.behind(settings.app_id, settings.topics.input, before_ms)
-    except (ConfigError, UnavailableError):
+        from streams.desk.store.opening import opened, there  # noqa: PLC0415 - an extra
+        from streams.desk.store.store import deciding  # noqa: PLC0415
+    except ImportError:
         return None
+    if not there(settings):
+        return None
+    try:
+        store = opened(settings)
+        found, everyone = store.find(recipient), store.words_now()
+        store.close()
+    except (ConfigError, UnavailableError) as error:
+        typer.echo(tr("the topics are read instead: {why}").format(why=error), err=True)
+        return None
+    if found.freshness.lag_ms > settings.desk.stale_s * 1000:
+        why = tr("the case store is stale")
+        typer.echo(tr("the topics are read instead: {why}").format(why=why), err=True)
+        return None
+    newest = found.newest
+    cases = [newest.case] if newest is not None and newest.line.last_ms >= since_ms else []
+    words = deciding((*found.words, *everyone))
+    return cases, words, found.freshness.events_behind

@@ -169,6 +169,12 @@ def acls(
       canary     writes events of its own numbers, reads leases and acknowledgements
       support    phone, release, allow and exempt for one recipient; cases, explain
       duty       mode, and allow for everyone
+      agent      tells of campaigns: reads cases
+      desk       the abuse desk: reads cases and audit, says words, writes the audit
+      notifier   notify: reads cases, writes notices
+      replies    with notifier, where victims may reply: reads messages from phones
+      signal     answers banks; writes the audit
+      auditor    audit: reads who saw or did what
       analyst    shadow-report, calibrate: reads events and leases
       privacy    dlq: reads dead letters, replays them
       monitor    doctor: sees shapes and lag, reads nothing

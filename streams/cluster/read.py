@@ -161,6 +161,19 @@ class TopicReader:
             polled = self._consumer.poll(timeout_ms=POLL_MS, max_records=POLL_RECORDS)
             yield from polled.values()
 
+    def stand(self, spans: Spans) -> None:
+        """Begin `take` at the spans' first offsets."""
+        self._stand(spans, list(spans))
+
+    def take(self, timeout_ms: int = POLL_MS) -> Iterator[list[Any]]:
+        """Yield what came since the last call, for who has more to do than to read."""
+        yield from self._consumer.poll(timeout_ms=timeout_ms, max_records=POLL_RECORDS).values()
+
+    def past(self, spans: Spans) -> bool:
+        """Tell if all records of these spans were taken."""
+        ends = zip(self._places(spans), spans.values(), strict=True)
+        return all(self._consumer.position(place) >= end for place, (_, end) in ends)
+
     def _stand(self, spans: Spans, partitions: Collection[int]) -> None:
         places = self._places(partitions)
         self._consumer.assign(places)

@@ -24,7 +24,7 @@ class KafkaRole:
     reads: frozenset[str]
     writes: frozenset[str]
     why: str
-    group: Literal["", "app", "enforce"] = ""
+    group: Literal["", "app", "enforce", "agents"] = ""
     looks: bool = False  # checks the shapes of all topics before it starts
     lag: bool = False  # sees how far the workers are in the input, and none of its events
 
@@ -51,7 +51,7 @@ def _role(
     why: str,
     reads: str = "",
     writes: str = "",
-    group: Literal["", "app", "enforce"] = "",
+    group: Literal["", "app", "enforce", "agents"] = "",
     *,
     looks: bool = False,
     lag: bool = False,
@@ -62,25 +62,40 @@ def _role(
 ROLES: Final[Mapping[str, KafkaRole]] = {
     "worker": _role(
         "detects: the only one that writes leases; never sees an operator's word",
-        "input changelog acks", "changelog throttle episode dead_letters", "app", looks=True),
+        "input changelog acks", "changelog throttle episode incident dead_letters", "app",
+        looks=True),
     "adapter": _role(
         "enforces at one gateway; never sees an event",
-        "throttle override everyone", "acks undeliverable", "enforce"),
+        "throttle override everyone", "acks counts undeliverable", "enforce"),
     "gate": _role(
         "asked by a gateway: enforces, and reports what was asked; reads no event",
-        "throttle override everyone", "acks undeliverable input", "enforce"),
+        "throttle override everyone", "acks counts undeliverable input", "enforce"),
+    "agent": _role(
+        "makes one picture of all partitions, of campaigns; sees cases, no event, no word",
+        "episode campaign", "campaign", "agents"),
     "feed": _role("brings events in; reads nothing", "", "input"),
     "canary": _role("floods its own numbers, and waits for lease and acknowledgement",
                     "throttle acks", "input"),
     "support": _role(
         "people who help one recipient: phone, release, allow, exempt, cases, explain",
-        "acks throttle episode override everyone", "override", lag=True),
+        "acks throttle episode override everyone", "override audit", lag=True),
     "duty": _role("people who may press the kill switch, or allow a platform for everyone",
-                  "acks everyone", "everyone"),
+                  "acks everyone", "everyone audit"),
     "monitor": _role("`otpguard doctor`: sees shapes and lag, reads nothing",
                      group="app", looks=True),
     "analyst": _role("people who weigh what enforcement would refuse: shadow-report, calibrate",
                      "input throttle"),
+    "desk": _role(
+        "the abuse desk's indexer and console; for words about everyone it is given duty too",
+        "throttle episode acks counts override everyone incident audit notice",
+        "override audit notice", lag=True),
+    "notifier": _role(
+        "tells victims and platforms; knows what it told, and the operator's word; reads no event",
+        "episode throttle acks override everyone incident counts notice", "notice"),
+    "replies": _role("with notifier, where victims may reply: reads messages from phones",
+                     "input", "override audit"),
+    "signal": _role("answers banks from the desk's store, and audits that it did", "", "audit"),
+    "auditor": _role("people who read the audit and check its chains", "audit"),
     "privacy": _role("the few who may see refused events, send them again, and note that they did",
                      "dead_letters undeliverable", "input dead_letters"),
 }  # fmt: skip
@@ -119,9 +134,10 @@ def rights(settings: Settings, given: Iterable[tuple[str, str]]) -> Iterator[Rig
             for operation in sorted(role.operations(topic))
         )
         if role.group:
-            # A worker's group is the app's id itself; an adapter's has its gateway's name behind.
-            prefixed = role.group == "enforce"
-            name = f"{settings.app_id}-enforce-" if prefixed else settings.app_id
+            # A worker's group is the app's id itself; an adapter's has its gateway's name behind,
+            # an agent's what it tells of.
+            prefixed = role.group != "app"
+            name = f"{settings.app_id}-{role.group}-" if prefixed else settings.app_id
             yield Right(principal, "group", name, "DESCRIBE", prefixed)
             if not role.looks_only:
                 yield Right(principal, "group", name, "READ", prefixed)

@@ -24,6 +24,13 @@ SEGMENTS_MIN: Final = 10
 record lives up to a retention and a segment. With Kafka's week of a segment, texts that were to be
 kept three days were kept ten."""
 
+EVIDENCE_MS: Final = 180 * DAY_MS
+"""Of what is evidence: six months, for which the Cybersecurity Law (Art. 21) wants logs kept."""
+
+MEMORY: Final = frozenset({"incident", "counts", "audit", "notice"})
+"""Roles of topics without which floods are found and held all the same: whoever upgrades a cluster
+that has none of them yet goes on, and is told what is not kept."""
+
 AHEAD_MAX_MS: Final = HOUR_MS
 """The most that a record may be ahead of the broker's clock, where producers set its time: an
 hour is more than any clock drifts, and less than the longest lease."""
@@ -104,6 +111,17 @@ def topics(settings: Settings) -> tuple[Topic, ...]:
               "leases that a gateway refused for good; few, and kept as long as their acks"),
         Topic("dead_letters", names.dead_letters, few, copies, "delete", 3 * DAY_MS,
               "the one place with original texts: short, and with an ACL of its own"),
+        Topic("incident", names.incident, few, copies, "delete", EVIDENCE_MS,
+              "what a flood was made of, for complaints and reports to the police months later"),
+        Topic("counts", names.counts, few, copies, "delete", EVIDENCE_MS,
+              "what gateways refused of a flood and of whom, as long as the flood itself is known"),
+        Topic("audit", names.audit, 1, copies, "delete", EVIDENCE_MS,
+              "who saw or did what; one partition keeps the order of its chains"),
+        Topic("campaign", names.campaign, 1, copies, "compact,delete", EVIDENCE_MS,
+              "each campaign as it stands, as long as its floods are known; one partition, whose "
+              "owner is the one writer"),
+        Topic("notice", names.notice, few, copies, "delete", EVIDENCE_MS,
+              "whom was told what of a flood, as long as the flood itself is known"),
     )  # fmt: skip
     # Words about everyone share the topic of the others unless a name of their own is set.
     return tuple({topic.name: topic for topic in reversed(wanted)}.values())[::-1]
@@ -118,7 +136,11 @@ def problems(
     Retention, and partition counts of outputs, are the operator's; they are no problem.
     """
     by_role = {topic.role: topic for topic in wanted}
-    missing = [topic.name for topic in by_role.values() if topic.name not in found]
+    missing = [
+        topic.name
+        for topic in by_role.values()
+        if topic.name not in found and topic.role not in MEMORY
+    ]
     said = [_missing(missing, blind)] if missing else []
     for topic in by_role.values():
         shape = found.get(topic.name)
@@ -155,6 +177,14 @@ def problems(
             )
         )
     return said
+
+
+def forgetful(
+    wanted: Iterable[Topic], found: Mapping[str, Shape], blind: str | None = None
+) -> list[str]:
+    """Return a sentence if topics of `MEMORY` are missing: everything works, and little is kept."""
+    missing = [each.name for each in wanted if each.role in MEMORY and each.name not in found]
+    return [_missing(missing, blind)] if missing else []
 
 
 def _missing(names: Sequence[str], blind: str | None) -> str:
@@ -337,7 +367,13 @@ def review(settings: Settings) -> tuple[list[str], list[str]]:
     with Cluster(settings.kafka) as cluster:
         found = cluster.shapes(topic.name for topic in wanted)
         who = blind(settings, cluster) if len(found) < len(wanted) else None
-    return problems(wanted, found, who), cautions(wanted, found)
+    return problems(wanted, found, who), forgetful(wanted, found, who) + cautions(wanted, found)
+
+
+def writable(settings: Settings, name: str) -> bool:
+    """Tell if a topic is there and this user may write it."""
+    with Cluster(settings.kafka) as cluster:
+        return "WRITE" in cluster.operations([name]).get(name, ())
 
 
 def create(settings: Settings) -> list[str]:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, Self
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
-from detectors.bars import BURST_MARGIN_MAX, LEASE_MAX_MS
+from detectors.bars import BURST_MARGIN_MAX, HOT_LEAD, HOT_LEAD_MOST, LEASE_MAX_MS
 from detectors.defaults import (
     CHRONIC_DAYS,
     COLD_KNOWN,
@@ -29,8 +31,15 @@ if TYPE_CHECKING:
     from detectors.leases.rails import RailParams
 
 LOOPBACK: Final = ("127.0.0.1", "::1", "localhost")
-PORTS: Final = {"worker": 9464, "adapter": 9465, "feed": 9466, "canary": 9467, "gate": 9468}
+PORTS: Final = {
+    "worker": 9464, "adapter": 9465, "feed": 9466, "canary": 9467, "gate": 9468, "desk": 9469,
+    "indexer": 9470, "notifier": 9471, "signal": 9472, "campaigns": 9473,
+}  # fmt: skip
 """Kind of process -> where it serves metrics and health, so that one of each fits on a machine."""
+
+DESK_ROLES: Final = ("agent", "lead", "analyst", "evidence", "approver", "auditor", "admin")
+"""Values of `streams.desk.store.roles.DeskRole`, which settings do without; a test holds them
+equal."""
 
 Seconds = Annotated[float, Field(gt=0)]
 
@@ -159,6 +168,18 @@ class Topics(Section):
         "otpguard.throttle.v1.dlq", description="leases that a gateway would not take"
     )
     dead_letters: str = Field("sms.delivery.v1.dlq", description="refused events, original bytes")
+    incident: str = Field(
+        "otpguard.incident.v1",
+        description="a flood's messages from THROTTLE on, for the desk and for evidence",
+    )
+    counts: str = Field(
+        "otpguard.throttle.counts.v1", description="what gateways refused so far, by platform"
+    )
+    audit: str = Field("otpguard.audit.v1", description="who saw or did what, chained by hash")
+    notice: str = Field("otpguard.notice.v1", description="whom was told what")
+    campaign: str = Field(
+        "otpguard.campaign.v1", description="floods at many recipients at once, told as one"
+    )
     partitions: int = Field(
         32,
         ge=1,
@@ -292,7 +313,19 @@ class Detect(Section):
     again: bool = Field(
         default=True,
         description="under a lease a refused platform's code passes when it is asked for again one "
-        "to two and a half minutes later, few in ten minutes; needs worker.state_format 4",
+        "to two and a half minutes later, few in twelve; needs worker.state_format 4",
+    )
+    hot_lead: int = Field(
+        int(HOT_LEAD.throttle),
+        ge=int(HOT_LEAD.throttle),
+        le=HOT_LEAD_MOST,
+        description="so many more of them than of others, new to a recipient within a day, are a "
+        "flood; 10 where people differ much in how many they use, as `calibrate` measures it",
+    )
+    hot_cold_half: bool = Field(
+        default=False,
+        description="a platform that is not one of them takes half a point from that lead, not a "
+        "whole one: finds more where the list covers half of a tool; if `calibrate` proposes it",
     )
     episode_max_s: int = Field(
         EPISODE_MOST_S, ge=60, description="an episode's longest; then it is found anew"
@@ -487,6 +520,181 @@ class Canary(Section):
         return self
 
 
+class Notify(Section):
+    """Notices to victims: from whom, in which language, by which way, and how many."""
+
+    operator: str = Field("", description="name that notices are signed with, such as 中国移动")
+    operators: dict[str, str] = Field(
+        default_factory=dict,
+        description="language -> the name in it, where it is another: "
+        '{"en" = "China Mobile"}; a Chinese name leaves a text in English 70 characters',
+    )
+    sender: str = Field(
+        "", description="number or name that notices come from, such as 10086; known to everybody"
+    )
+    language: str = Field("zh-Hans", description="of the texts: zh-Hans, zh-Hant, en, or a file's")
+    languages: dict[str, str] = Field(
+        default_factory=dict,
+        description="digits that a number begins with -> its language; the longest counts, such "
+        'as {"852" = "zh-Hant"}',
+    )
+    texts_file: Path | None = Field(
+        None, description="TOML with texts of one's own, by language; over the shipped ones"
+    )
+    zone: str = Field("Asia/Shanghai", description="the clock of the texts, by its IANA name")
+    channel: Literal["file", "smpp", "jasmin", "webhook"] = Field(
+        "file", description="the way to phones; smpp has a section of its own"
+    )
+    file: Path = Field(
+        Path("/var/lib/otpguard/notices.jsonl"), description="lines of JSON, for channel file"
+    )
+    url: str = Field(
+        "", description="of Jasmin's /send, or of a webhook; https, or http to this machine"
+    )
+    username: str = Field("", description="user at Jasmin")
+    password: SecretStr = Field(SecretStr(""), description="better given as password_file")
+    password_file: Path | None = Field(None, description="file that holds Jasmin's password")
+    secret: SecretStr = Field(SecretStr(""), description="better given as secret_file")
+    secret_file: Path | None = Field(None, description="file that holds a webhook's key")
+    ca_file: Path | None = Field(
+        None, description="PEM of the authority of the server's certificate; none: the system's"
+    )
+    answer_s: float = Field(
+        10,
+        gt=0,
+        le=60,
+        description="for an answer; later the notice may have gone, and is not sent again",
+    )
+    gateways: list[str] = Field(
+        default_factory=list,
+        description="gateways whose lease is told of once they hold it; none: any. An adapter that "
+        "only logs has to be left out",
+    )
+    hold_off_h: float = Field(
+        24, ge=1, le=720, description="a number gets no second notice for so long"
+    )
+    per_minute: int = Field(
+        600,
+        ge=1,
+        le=60_000,
+        description="notices a minute: what the SMSC may carry, and the most that a machine gone "
+        "wrong may send; 5,000 victims take 8 min",
+    )
+    age_max_s: float = Field(
+        600, ge=10, description="a notice that could not go for so long says what is over"
+    )
+    end: bool = Field(default=False, description="tell victims too when it is over")
+    released: bool = Field(
+        default=False,
+        description="tell a number when somebody releases or exempts it: an agent may be deceived",
+    )
+    reply: bool = Field(
+        default=False,
+        description="let victims open new platforms for 10 min by a reply; teaches people to "
+        "reply to messages, so it is off",
+    )
+    reply_command: str = Field(
+        "KX", pattern=r"^[A-Za-z]{2,8}$", description="the whole reply, in any case"
+    )
+    reply_to: list[str] = Field(
+        default_factory=list, description="numbers that replies are sent to, such as 10086"
+    )
+    reply_gateways: list[str] = Field(
+        default_factory=list,
+        description="gateways that vouch for the sender of a message from a phone: those of one's "
+        "own radio network. Of others anybody could be named as the sender",
+    )
+    reply_topic: str = Field(
+        "",
+        description="topic of messages from phones, in the contract of the input; empty: the input",
+    )
+    reply_platforms_max: int = Field(
+        8,
+        ge=1,
+        le=64,
+        description="platforms that a reply opens, the newest first: it is for the one she waits "
+        "for, and the flood takes the rest",
+    )
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        _read_secret(self, "password")
+        _read_secret(self, "secret")
+        _check_url(self, "url")
+        if self.reply and not (self.reply_to and self.reply_gateways):
+            raise ValueError(
+                tr("reply needs reply_to and reply_gateways: else anybody could reply for anybody")
+            )
+        return self
+
+
+class Smpp(Section):
+    """The SMSC that notices are submitted to, for notify.channel smpp."""
+
+    host: str = Field("127.0.0.1", description="of the SMSC; Jasmin's SMPP server will do")
+    port: int = Field(2775, ge=1, le=65_535, description="its port; 2775 is the usual one")
+    system_id: str = Field("", max_length=15, description="user of the bind")
+    password: SecretStr = Field(SecretStr(""), description="better given as password_file")
+    password_file: Path | None = Field(
+        None, description="file that holds the bind's password; 8 characters at most, by SMPP"
+    )
+    system_type: str = Field("", max_length=12, description="of the bind; most SMSCs ask for none")
+    source_ton: int = Field(
+        0, ge=0, le=6, description="type of number of notify.sender: 0 unknown, 3 short, 5 a name"
+    )
+    source_npi: int = Field(0, ge=0, le=18, description="numbering plan of notify.sender")
+    validity_s: int = Field(
+        3600, ge=0, le=604_800, description="the SMSC then forgets a notice; 0: as it likes"
+    )
+    tls: bool = Field(default=False, description="TLS; else the line has to be one's own")
+    ca_file: Path | None = Field(
+        None, description="PEM of the authority of the SMSC's certificate; none: the system's"
+    )
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        _read_secret(self, "password")
+        if len(self.password.get_secret_value()) > 8:
+            raise ValueError(tr("a password of SMPP has 8 characters at most"))
+        return self
+
+
+class Reports(Section):
+    """Reports to platforms whose pages were used, and by whom they are sent."""
+
+    contacts_file: Path | None = Field(
+        None, description="whom to tell of which platform, TOML or CSV; none: nobody is told"
+    )
+    org: str = Field("", description="name of the operator in reports")
+    mail_from: str = Field("", description="address that reports come from, and answers go to")
+    mail: Literal["maildir", "smtp"] = Field(
+        "maildir", description="maildir: reports lie in a folder until somebody sends them"
+    )
+    maildir: Path = Field(
+        Path("/var/lib/otpguard/reports"), description="the folder; made if it is not there"
+    )
+    smtp_host: str = Field("127.0.0.1", description="of the mail server")
+    smtp_port: int = Field(25, ge=1, le=65_535, description="its port; 465 is TLS from the start")
+    smtp_tls: bool = Field(default=True, description="STARTTLS, with a certificate that is right")
+    smtp_username: str = Field("", description="user at the mail server; empty: none")
+    password: SecretStr = Field(SecretStr(""), description="better given as password_file")
+    password_file: Path | None = Field(None, description="file that holds its password")
+    messages_min: int = Field(
+        20, ge=1, description="of a day; a platform that was used less gets no letter"
+    )
+    at_once: int = Field(
+        500, ge=1, description="messages of a day over which `--at-once` does not wait for its end"
+    )
+    days: int = Field(
+        14, ge=2, le=180, description="looked back, to tell if a platform that was told improves"
+    )
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        _read_secret(self, "password")
+        return self
+
+
 class Feed(Section):
     """Facts that feeds cannot see in what they read."""
 
@@ -575,6 +783,270 @@ class GateSettings(Section):
         return self
 
 
+class DeskSettings(Section):
+    """The desk's case store: where it is, how long it remembers, and who it knows by token."""
+
+    store: str = Field(
+        "sqlite:////var/lib/otpguard/desk.db",
+        description="URL of the case store: a file of SQLite (an index is put beside it), or "
+        "postgresql+psycopg://user@host/database, where several machines have a console",
+    )
+    password: SecretStr = Field(SecretStr(""), description="of PostgreSQL; better as password_file")
+    password_file: Path | None = Field(None, description="file that holds the password")
+    cases_days: int = Field(
+        180,
+        ge=1,
+        le=3_650,
+        description="a case, its leases, messages, notices and words about its number are kept "
+        "for so long after its end; six months are what the Cybersecurity Law (Art. 21) asks of "
+        "network logs",
+    )
+    audit_days: int = Field(
+        180, ge=180, le=3_650, description="lines of the audit are kept, six months at least"
+    )
+    papers_days: int = Field(
+        1_095,
+        ge=1,
+        le=3_650,
+        description="notes, calls, appeals and proposals are kept: three years, as the records of "
+        "impact assessments (PIPL Art. 56)",
+    )
+    batch_records_max: int = Field(
+        2_000,
+        ge=1,
+        le=50_000,
+        description="records in one transaction; more are hardly faster, and others wait longer",
+    )
+    stale_s: Seconds = Field(
+        60,
+        description="an index that is further behind is called stale wherever it is shown; it is "
+        "written to each second",
+    )
+    token_key_files: dict[str, Path] = Field(
+        default_factory=dict,
+        description="key id -> file of the key with which feeds make tokens of numbers "
+        "(HMAC-SHA-256 of the E.164 digits): a number that is typed is looked for by its tokens "
+        "too; whoever has a key can undo the tokens, so give it to the desk alone",
+    )
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        _read_secret(self, "password")
+        for key_id, path in self.token_key_files.items():
+            if not re.fullmatch("[0-9A-Za-z_-]{1,16}", key_id):
+                raise ValueError(tr("token_key_files: {key} is no key id").format(key=key_id))
+            if not path.is_file():
+                raise ValueError(tr("no such file: {path}").format(path=path))
+        return self
+
+
+class EvidenceSettings(Section):
+    """Evidence packs: who makes them, by which key."""
+
+    unit: str = Field(
+        "", description="name of the unit that provides evidence, for the cover sheet"
+    )
+    contact: str = Field("", description="address and telephone of the unit, for the cover sheet")
+    zone: str = Field(
+        "Asia/Shanghai",
+        description="zone of the local times in reports, which have UTC beside them (IANA name)",
+    )
+    key: SecretStr = Field(SecretStr(""), description="the pack key in PEM; better as key_file")
+    key_file: Path | None = Field(
+        None,
+        description="file of the pack key, that `otpguard evidence key new` makes; nobody but its "
+        "owner may read it",
+    )
+    signers_file: Path | None = Field(
+        None,
+        description="list of successors, that `otpguard evidence key rotate` writes; goes into "
+        "every pack, so that who knows an earlier fingerprint can check it",
+    )
+    tsa_url: str = Field(
+        "", description="time-stamping authority (RFC 3161); empty: tokens are brought by hand"
+    )
+
+    @model_validator(mode="after")
+    def _there(self) -> Self:
+        try:
+            ZoneInfo(self.zone)
+        except (ZoneInfoNotFoundError, ValueError):
+            raise ValueError(tr("zone {zone!r}: no such zone").format(zone=self.zone)) from None
+        _check_url(self, "tsa_url")
+        if self.key_file is not None and self.key.get_secret_value():
+            raise ValueError(tr("{name} and {name}_file exclude each other").format(name="key"))
+        return self
+
+
+class SignalSettings(Section):
+    """The signal to banks, which is answered from the desk's case store."""
+
+    host: str = Field("127.0.0.1", description="address to listen on; any but loopback needs TLS")
+    port: int = Field(9091, ge=1, le=65_535, description="port to listen on")
+    cert_file: Path | None = Field(None, description="PEM of the server's certificate chain")
+    key_file: Path | None = Field(None, description="PEM of its key")
+    client_ca_file: Path | None = Field(
+        None, description="PEM of the authorities of client certificates; none: tokens only"
+    )
+    clients_file: Path | None = Field(
+        None, description="TOML of the banks that may ask: scopes, quotas, own platforms"
+    )
+    issuer: str = Field("", description="`iss` that access tokens must have")
+    audience: str = Field("", description="`aud` that access tokens must have")
+    jwks_file: Path | None = Field(None, description="keys of the authorisation server (JWKS)")
+    jwks_url: str = Field("", description="the same by URL, read again every ten minutes")
+    number_claim: str = Field(
+        "phone_number", description="claim by which a three-legged token names its number"
+    )
+    stale_s: Seconds = Field(
+        60, description="an index that is further behind answers 503, never that there is no flood"
+    )
+
+    @model_validator(mode="after")
+    def _safe(self) -> Self:
+        _check_url(self, "jwks_url")
+        if self.host not in LOOPBACK and (self.cert_file is None or self.key_file is None):
+            raise ValueError(
+                tr("host {host} is not loopback: cert_file and key_file are needed").format(
+                    host=self.host
+                )
+            )
+        if (self.jwks_file or self.jwks_url) and not (self.issuer and self.audience):
+            raise ValueError(tr("tokens are checked by issuer and audience: name both"))
+        return self
+
+
+DeskDoor = Literal["password", "oidc", "proxy"]
+
+
+class Console(Section):
+    """The desk's pages: where they are, who may enter, and what an agent may do alone."""
+
+    host: str = Field(
+        "127.0.0.1", description="address to listen on; any but loopback asks TLS or a proxy"
+    )
+    port: int = Field(8470, ge=0, le=65_535, description="port to listen on; 0: any that is free")
+    url: str = Field(
+        "",
+        pattern=r"^(https?://[^/\s]+)?$",
+        description="address by which browsers reach it, such as https://desk.example; requests "
+        "that name another are refused. Empty: that of host and port",
+    )
+    cert_file: Path | None = Field(None, description="PEM of the certificate; none: no TLS here")
+    key_file: Path | None = Field(None, description="PEM of its key")
+    proxies: tuple[str, ...] = Field(
+        (),
+        description="networks of the proxies in front, such as 10.0.0.5/32: their X-Forwarded-For "
+        "is believed, and nobody else's",
+    )
+    enter: tuple[DeskDoor, ...] = Field(
+        ("password",),
+        min_length=1,
+        description="ways in: password (local accounts), oidc, proxy (which has checked who comes)",
+    )
+    oidc_issuer: str = Field(
+        "", pattern=r"^(https?://\S+)?$", description="the provider's issuer, an https address"
+    )
+    oidc_client_id: str = Field("", description="the desk's name at the provider")
+    oidc_secret: SecretStr = Field(SecretStr(""), description="better given as oidc_secret_file")
+    oidc_secret_file: Path | None = Field(None, description="file of the client's secret")
+    oidc_scope: str = Field("openid profile email", description="scopes that are asked for")
+    oidc_name: str = Field(
+        "sub",
+        description="claim that names a person for ever; another, such as preferred_username, only "
+        "where people cannot change it",
+    )
+    oidc_claim: str = Field("groups", description="claim that lists a person's groups")
+    proxy_secret: SecretStr = Field(SecretStr(""), description="better given as proxy_secret_file")
+    proxy_secret_file: Path | None = Field(
+        None,
+        description="file of what the proxy sends as X-Otpguard-Proxy: whoever reaches the port "
+        "past it has no such word",
+    )
+    proxy_user: str = Field("x-forwarded-user", description="header that names the person")
+    proxy_groups: str = Field(
+        "x-forwarded-groups", description="header that lists the person's groups, with commas"
+    )
+    roles: dict[str, str] = Field(
+        default_factory=dict,
+        description="group at the provider or proxy -> role at the desk (agent, lead, analyst, "
+        "evidence, approver, auditor, admin); who has none does not come in",
+    )
+    idle_s: Seconds = Field(900, description="a session ends after so long without a click")
+    absolute_s: Seconds = Field(43_200, description="and after a shift, clicks or not")
+    language: Literal["zh-Hans", "en"] = Field(
+        "zh-Hans", description="of a browser that asks for none of ours"
+    )
+    zone: str = Field(
+        "Asia/Shanghai", description="IANA name of the zone whose times are shown; records are UTC"
+    )
+    searches_per_min: int = Field(
+        30, ge=1, description="of a person; a call takes minutes, so more is a list being tried"
+    )
+    unmasks_per_h: int = Field(20, ge=1, description="whole numbers shown to a person in an hour")
+    acts_per_h: int = Field(
+        60, ge=1, description="releases, allows and exempts of a person in an hour"
+    )
+    exempt_s: Seconds = Field(
+        604_800, description="longest exempt by an agent; an attacker may have talked to one"
+    )
+    exempt_lead_s: Seconds = Field(
+        7_776_000, description="longest exempt by a lead; beyond it a second person is needed"
+    )
+    appeal_s: Seconds = Field(
+        259_200, description="time to decide an appeal; the law says promptly, three days is ours"
+    )
+    wait_s: Seconds = Field(3, description="for gateways to confirm a word before the page answers")
+    streams_max: int = Field(
+        3, ge=1, le=5, description="live lists of a session: a browser has six connections"
+    )
+    wide: bool = Field(
+        default=False,
+        description="words about everyone (kill switch, platform for all) by two people; the "
+        "console's Kafka user needs the right to write them",
+    )
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        _read_secret(self, "oidc_secret")
+        _read_secret(self, "proxy_secret")
+        if (self.cert_file is None) != (self.key_file is None):
+            raise ValueError(tr("cert_file and key_file belong together"))
+        for path in (self.cert_file, self.key_file):
+            if path is not None and not path.is_file():
+                raise ValueError(tr("no such file: {path}").format(path=path))
+        if self.host not in LOOPBACK and self.cert_file is None and not self.proxies:
+            raise ValueError(
+                tr(
+                    "host {host} is not loopback, and there is neither cert_file nor a proxy with "
+                    "TLS in proxies: passwords and numbers would cross the network in clear"
+                ).format(host=self.host)
+            )
+        if "oidc" in self.enter and not (self.oidc_issuer and self.oidc_client_id):
+            raise ValueError(tr("to enter by oidc, oidc_issuer and oidc_client_id are needed"))
+        if "proxy" in self.enter and not (self.proxies and self.proxy_secret.get_secret_value()):
+            raise ValueError(tr("to enter by proxy, proxies and proxy_secret_file are needed"))
+        if wrong := set(self.roles.values()) - set(DESK_ROLES):
+            raise ValueError(tr("roles: there is no {role}").format(role=min(wrong)))
+        self._check_names()
+        return self
+
+    def _check_names(self) -> None:
+        """Refuse networks and zones that nobody knows, now and not at the first request."""
+        from ipaddress import ip_network  # noqa: PLC0415 - start-up time
+        from zoneinfo import ZoneInfo  # noqa: PLC0415
+
+        for each in self.proxies:
+            try:
+                ip_network(each, strict=False)
+            except ValueError:
+                raise ValueError(tr("proxies: {each} is no network").format(each=each)) from None
+        try:
+            ZoneInfo(self.zone)
+        except (KeyError, ValueError, OSError):
+            raise ValueError(tr("zone: there is no {zone}").format(zone=self.zone)) from None
+
+
 class Http(Section):
     """Metrics and health."""
 
@@ -584,8 +1056,9 @@ class Http(Section):
         ge=0,
         le=65_535,
         description="0: any free; none: the first of its kind of process, worker 9464 (the usual "
-        "port of exporters), adapter 9465, feed 9466, canary 9467, gate 9468. Processes "
-        "that share a file need it in their own environment, OTPGUARD_HTTP_PORT",
+        "port of exporters), adapter 9465, feed 9466, canary 9467, gate 9468, desk 9469, indexer "
+        "9470, notifier 9471, signal 9472, campaigns 9473. Processes that share a file need it in "
+        "their own environment, OTPGUARD_HTTP_PORT",
     )
 
     def port_of(self, kind: str) -> int:

@@ -7,21 +7,28 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from detectors.defaults import EPOCH, WITH_AGAIN, WITH_HOT
+from detectors.defaults import EPOCH, WITH_AGAIN, WITH_HOT, WITH_INCIDENTS
 from streams import __version__
 from streams.config.sections import (
     Canary,
+    Console,
+    DeskSettings,
     Detect,
     Enforce,
+    EvidenceSettings,
     Feed,
     GateSettings,
     Http,
     Input,
     Kafka,
     Kannel,
+    Notify,
     Recognise,
     Redis,
+    Reports,
     Section,
+    SignalSettings,
+    Smpp,
     Topics,
     Webhook,
     WorkerSettings,
@@ -90,6 +97,13 @@ class Settings(BaseModel):
     webhook: Webhook = Field(default_factory=Webhook)
     gate: GateSettings = Field(default_factory=GateSettings)
     canary: Canary = Field(default_factory=Canary)
+    console: Console = Field(default_factory=Console)
+    desk: DeskSettings = Field(default_factory=DeskSettings)
+    notify: Notify = Field(default_factory=Notify)
+    smpp: Smpp = Field(default_factory=Smpp)
+    reports: Reports = Field(default_factory=Reports)
+    evidence: EvidenceSettings = Field(default_factory=EvidenceSettings)
+    signal: SignalSettings = Field(default_factory=SignalSettings)
 
     def __init__(self, **given: Any) -> None:
         super().__init__(**given)
@@ -163,7 +177,13 @@ class Settings(BaseModel):
         try:
             return chain.Params(
                 sieve=SieveParams(rows_max=detect.recipients_max, window_s=detect.window_s),
-                judge=JudgeParams(detect.p_novel, detect.burst_margin, self.hot),
+                judge=JudgeParams(
+                    detect.p_novel,
+                    detect.burst_margin,
+                    self.hot,
+                    hot_lead=detect.hot_lead,
+                    cold_half=detect.hot_cold_half,
+                ),
                 episode=EpisodeParams(
                     mode=self.mode,
                     epoch=self.epoch,
@@ -177,6 +197,7 @@ class Settings(BaseModel):
                     enforce_cold=detect.enforce_cold,
                     chronic_days=detect.chronic_days,
                     again=self.again,
+                    incidents=self.worker.state_format >= WITH_INCIDENTS,
                 ),
                 stamps=ClockParams(
                     gateways={

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
-from kafka.errors import KafkaError
+from kafka.errors import AuthorizationError, KafkaError
 from kafka.structs import OffsetAndMetadata
 
 from detectors.bars import RAILS_ALARM_RATIO
@@ -24,13 +24,14 @@ from detectors.leases.rails import utilisation
 from detectors.model.records import Action
 from streams.cluster.admin import no_topic, unusable
 from streams.config import Topics
-from streams.enforce.book import REMEMBER_MS, mode
+from streams.enforce.book import REMEMBER_MS, mode, rails_at, rails_times
 from streams.enforce.reconcile import Reconciler, Report
 from streams.errors import UnavailableError
 from streams.language import tr
 from streams.telemetry.metrics import Metrics
 from streams.wire import (
     EVERYONE,
+    Counts,
     UnreadableError,
     VersionError,
     action_headers,
@@ -38,6 +39,7 @@ from streams.wire import (
     decode_override,
     encode_ack,
     encode_action,
+    encode_counts,
     key_parts,
 )
 
@@ -86,6 +88,7 @@ class Adapter:
         self._producer = KafkaProducer(
             **clients, client_id=group, acks="all", linger_ms=5, batch_size=BATCH_BYTES
         )
+        self._counts = self._counts_topic()
         self._words = {topics.everyone, topics.override}
         self._told: dict[TopicPartition, int] = {}
         self._sent: list[Any] = []
@@ -97,6 +100,7 @@ class Adapter:
         metrics.follow("broker_silence_seconds", lambda: time.monotonic() - self._broker_at)
         self._rails_open = False
         self._rails_near = False
+        self._rails_times = 1
         self._up: bool | None = None  # nobody knows yet
         self.ready = threading.Event()
 
@@ -176,7 +180,7 @@ class Adapter:
             raise UnreadableError
         told = record.offset < self._told[partition]
         self._reconciler.override(word, (partition, record.offset), told=told)
-        if word.verb != "mode" and not told:
+        if word.verb not in ("mode", "rails") and not told:
             self._metrics.add("false_alarm_signals_total", kind=word.verb)
 
     def _enter_lease(self, partition: TopicPartition, record: Any) -> None:
@@ -235,6 +239,42 @@ class Adapter:
                 headers,
             )
 
+        if self._counts:
+            for counts in report.counts:
+                self._tell_counts(counts)
+
+    def _counts_topic(self) -> str:
+        """The topic of counts; "" where there is none, or none for us.
+
+        To enforce it is not needed, and a send to it would wait for it to be made.
+        """
+        name = self._topics.counts
+        if self._consumer.partitions_for_topic(name):
+            return name
+        log.warning(
+            "no topic %s, or no right to see it: what is refused by platform is not told; "
+            "`otpguard topics create` makes topics, `otpguard topics acls` lists the rights",
+            name,
+        )
+        return ""
+
+    def _tell_counts(self, counts: Counts) -> None:
+        """Tell what was refused so far; a loss of that changes nothing."""
+        try:
+            sent = self._producer.send(
+                self._counts, encode_counts(counts), key=counts.action_id.encode()
+            )
+        except KafkaError as error:
+            self._no_counts(error)
+        else:
+            sent.add_errback(self._no_counts)
+
+    def _no_counts(self, error: BaseException) -> None:
+        if self._counts:
+            log.warning("what is refused by platform is not told: %s", type(error).__name__)
+        if isinstance(error, AuthorizationError):
+            self._counts = ""
+
     def _send(
         self, topic: str, key: bytes, value: bytes, headers: Iterable[tuple[str, bytes]] = ()
     ) -> None:
@@ -273,7 +313,7 @@ class Adapter:
     def _watch(self, now_ms: int) -> None:
         """Gauges, and a line in the log for each turn of events."""
         reconciler = self._reconciler
-        rails, params = reconciler.book.rails, reconciler.book.params
+        rails, params = reconciler.book.rails, rails_at(reconciler.book, now_ms)
         share = utilisation(params, rails, now_ms)
         if rails.open != self._rails_open:
             self._rails_open = rails.open
@@ -290,6 +330,11 @@ class Adapter:
                 log.warning("gateway %s is away, messages pass: %s", name, reconciler.away)
         if reconciler.up:
             self.ready.set()
+        times = rails_times(reconciler.book, now_ms)
+        if times != self._rails_times:
+            self._rails_times = times
+            log.warning("rails let in %d times the leases of the settings", times)
+        self._metrics.put("rails_raised_ratio", times)
         self._metrics.put("rails_open", rails.open)
         self._metrics.put("rails_load_ratio", share)
         self._metrics.put("gateway_up", reconciler.up)

@@ -15,7 +15,7 @@ from typing import Final
 
 from detectors.bars import LEASE_MAX_MS
 from detectors.leases.gate import Lease
-from detectors.leases.rails import RailParams, Rails, Refusal, admit, withdraw
+from detectors.leases.rails import RailParams, Rails, Refusal, admit, readmit, withdraw
 from detectors.model.event import platform_id
 from detectors.model.records import Action
 from detectors.model.times import HOUR_MS, MINUTE_MS
@@ -100,7 +100,7 @@ def take_action(
         withdraw(book.rails, action.recipient)
     else:
         refusal = admit(
-            book.params,
+            rails_at(book, action.issued_at_ms),
             book.rails,
             action.recipient,
             issued_at_ms=action.issued_at_ms,
@@ -194,6 +194,50 @@ def mode(book: DesiredState, now_ms: int) -> str:
     """The operator's switch: "enforce" unless a word that still holds says otherwise."""
     word = book.overrides.get(EVERYONE, {}).get(("mode", ""))
     return word.mode if word is not None and _holds(word, now_ms) else "enforce"
+
+
+def rails_times(book: DesiredState, now_ms: int) -> int:
+    """The rails that the operator lets in by those of the settings; 1 if nobody raised them."""
+    word = book.overrides.get(EVERYONE, {}).get(("rails", ""))
+    if word is None or not word.issued_at_ms <= now_ms or not _holds(word, now_ms):
+        return 1
+    return word.times
+
+
+def rails_at(book: DesiredState, now_ms: int) -> RailParams:
+    """The rails in force, the operator's word about them heeded."""
+    return book.params.raised(rails_times(book, now_ms))
+
+
+def came_before_the_word(book: DesiredState, recipient: str, now_ms: int) -> bool:
+    """Tell if the rails refused a lease that was issued before a word that raises them now."""
+    entry, word = book.entries[recipient], book.overrides.get(EVERYONE, {}).get(("rails", ""))
+    if entry.refusal not in (Refusal.RATE, Refusal.SHARE) or rails_times(book, now_ms) == 1:
+        return False
+    assert word is not None, "it raises them"
+    return entry.action.issued_at_ms < word.issued_at_ms
+
+
+def let_in(book: DesiredState, now_ms: int) -> set[str]:
+    """Let in what the rails refused before the operator's word, and the word has room for.
+
+    In the order in which they were issued. What came after the word was judged by it. When it
+    ends, those in force stay, as at every rail.
+    """
+    params, found = rails_at(book, now_ms), set[str]()
+    refused = [
+        (entry.action.issued_at_ms, name)
+        for name, entry in book.entries.items()
+        if entry.until_ms > now_ms and came_before_the_word(book, name, now_ms)
+    ]
+    for issued_at_ms, name in sorted(refused):
+        entry = book.entries[name]
+        entry.refusal = readmit(
+            params, book.rails, name, issued_at_ms=issued_at_ms, expires_at_ms=entry.until_ms
+        )
+        if entry.refusal is None:
+            found.add(name)
+    return found
 
 
 def uncertain(book: DesiredState, now_ms: int) -> set[str]:

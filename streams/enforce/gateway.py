@@ -7,7 +7,7 @@ knows already changes nothing, so the adapter repeats itself whenever it is in d
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from detectors.leases.gate import Lease
@@ -28,6 +28,14 @@ class GatewayAwayError(Exception):
 Refusals = Mapping[str, str]
 """Recipients whose orders the gateway did not carry out and, as they are, never will, and why;
 usually empty."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """The messages refused under one action so far, and by platform id where that is counted."""
+
+    refused: int
+    by_platform: Mapping[int, int] = field(default_factory=dict)
 
 
 class Gateway(Protocol):
@@ -56,6 +64,10 @@ class Gateway(Protocol):
 
     def refused(self, action_ids: Sequence[str]) -> Sequence[int]:
         """Counts of messages refused under each action; 0 where the gateway can't tell."""
+        ...
+
+    def tallies(self, action_ids: Sequence[str]) -> Sequence[Tally]:
+        """Counts under each action so far, which go on; nothing where the gateway can't tell."""
         ...
 
     def counted(self) -> Iterable[str]:

@@ -22,7 +22,7 @@ from urllib.parse import urlencode
 
 import urllib3
 
-from streams.enforce.gateway import GatewayAwayError, Order, Refusals
+from streams.enforce.gateway import GatewayAwayError, Order, Refusals, Tally
 from streams.errors import ConfigError, UnavailableError
 from streams.language import tr
 from streams.telemetry.http import REQUEST_S, BoundedServer
@@ -117,6 +117,10 @@ class KannelGateway:
     def refused(self, action_ids: Sequence[str]) -> Sequence[int]:
         """Zeros: Kannel does not count."""
         return [0] * len(action_ids)
+
+    def tallies(self, action_ids: Sequence[str]) -> Sequence[Tally]:
+        """Nothing: Kannel does not count."""
+        return [Tally(0)] * len(action_ids)
 
     def counted(self) -> Iterable[str]:
         """Nothing: Kannel does not count."""

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TextIO
 
 from detectors.model.event import platform_print
-from streams.enforce.gateway import Order, Refusals
+from streams.enforce.gateway import Order, Refusals, Tally
 
 
 class LogGateway:
@@ -55,6 +55,10 @@ class LogGateway:
     def refused(self, action_ids: Sequence[str]) -> Sequence[int]:
         """Zeros: nothing was refused."""
         return [0] * len(action_ids)
+
+    def tallies(self, action_ids: Sequence[str]) -> Sequence[Tally]:
+        """Nothing was refused."""
+        return [Tally(0)] * len(action_ids)
 
     def counted(self) -> Iterable[str]:
         """Nothing was refused."""

@@ -18,7 +18,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeAlias
 
 from detectors.leases.gate import Lease
 from detectors.model.records import Action
@@ -26,15 +26,26 @@ from streams.enforce.book import (
     REMEMBER_MS,
     DesiredState,
     NoLease,
+    came_before_the_word,
     desired_lease,
     due,
     forget_override,
+    let_in,
     take_action,
     take_override,
     uncertain,
 )
-from streams.enforce.gateway import Gateway, GatewayAwayError, Order, Refusals
-from streams.wire import EVERYONE, Ack, AckState, Override, override_id
+from streams.enforce.counting import Counting
+from streams.enforce.gateway import Gateway, GatewayAwayError, Order, Refusals, Tally
+from streams.wire import (
+    COUNTED_PLATFORMS_MAX,
+    EVERYONE,
+    Ack,
+    AckState,
+    Counts,
+    Override,
+    override_id,
+)
 
 PROBE_MS: Final = 1_000  # chosen: a gateway that lost its memory is seen within a second
 BACKOFF_MS: Final = 100  # first wait after a failure; doubles each time
@@ -109,11 +120,11 @@ class OrderBatch:
         yield from self.releases
         yield from self.expires
 
-    def run(self, gateway: Gateway) -> tuple[Refusals, Sequence[int]]:
+    def run(self, gateway: Gateway) -> tuple[Refusals, Sequence[int], Sequence[Tally]]:
         """Carry out the orders.
 
         Returns what the gateway will not do, and how many messages were refused under each of the
-        actions that ended.
+        actions that ended, the second time by platform.
         """
         refusals: dict[str, str] = {}
         if self.expires:
@@ -122,7 +133,9 @@ class OrderBatch:
             refusals.update(gateway.release(self.releases))
         if self.applies:
             refusals.update(gateway.apply(self.applies))
-        return refusals, gateway.refused([each.action_id for each in self.ended])
+        over = [each.action_id for each in self.ended]
+        tallies = gateway.tallies(over)  # before the counts are taken
+        return refusals, gateway.refused(over), tallies
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +151,11 @@ class Report:
     """The orders and overrides that one step settled."""
 
     acks: list[Ack] = field(default_factory=list)
+    counts: list[Counts] = field(default_factory=list)  # of leases that go on, and at their ends
     dead: list[Action] = field(default_factory=list)  # given up: the gateway will not take them
+
+
+_Ran: TypeAlias = tuple[Refusals, Sequence[int], Sequence[Tally]]
 
 
 class Reconciler:
@@ -164,17 +181,21 @@ class Reconciler:
         self._ready: OrderedDict[str, None] = OrderedDict()  # in order of arrival
         self._later: list[tuple[int, str]] = []  # heap: when to try again after a failure
         self._deferred: dict[str, None] = {}  # until the gateway is back
-        self._batches: dict[Future[tuple[Refusals, Sequence[int]]], OrderBatch] = {}
+        self._batches: dict[Future[_Ran], OrderBatch] = {}
         self._flying: dict[str, bool] = {}  # recipient -> changed again since
         self._holds: dict[str, Lease] = {}  # what the gateway said yes to
         self._unsure: set[str] = set()  # may hold something that nobody here remembers
         self._tries: dict[str, int] = {}
         self._pending: dict[str, list[PendingAction]] = {}
         self._words: list[PendingOverride] = []
+        self._raised = False  # a word about the rails came: look at what they refused
+        self._let_in: set[str] = set()  # actions let in so late, which were told to be ignored
         self._incarnation: str | None = None
         self._probe: Future[tuple[str, UnknownHoldings | None]] | None = None
         self._probe_at_ms = timer_ms()
         self._report = Report()
+        self._counting = Counting()
+        self._asked: tuple[Future[Sequence[Tally]], list[str]] | None = None
 
     # -- what the log says
 
@@ -203,6 +224,8 @@ class Reconciler:
             if not told:
                 self._ack(action.action_id, SETTLED[passed_over][0], passed_over, now_ms)
             return
+        if came_before_the_word(self.book, action.recipient, now_ms):
+            self._raised = True
         # A lease that is told again, with other windows, was acknowledged under its name.
         if not told and action.action_id != known_id:
             self._pending.setdefault(action.recipient, []).append(PendingAction(action, position))
@@ -213,6 +236,8 @@ class Reconciler:
         touched = set(take_override(self.book, override))
         if override.recipient == EVERYONE:
             touched.update(self._holds, self._unsure)
+        if override.verb == "rails":
+            self._raised = True
         if not told:
             self._words.append(PendingOverride(override, position, touched))
         for recipient in touched:
@@ -231,6 +256,11 @@ class Reconciler:
         self._check_health(now_ms)
         for recipient in due(self.book, now_ms):
             self._look(recipient)
+        if self._raised:
+            self._raised = False
+            for recipient in let_in(self.book, now_ms):
+                self._let_in.add(self.book.entries[recipient].action.action_id)
+                self._look(recipient)
         while self._later and self._later[0][0] <= self._timer_ms():
             self._look(heapq.heappop(self._later)[1])
         while self._ready and len(self._batches) < self.gateway.parallel_max:
@@ -240,6 +270,7 @@ class Reconciler:
             self._batches[self._pool.submit(batch.run, self.gateway)] = batch
         if self._met:
             self._speak(now_ms)
+        self._count(now_ms)
         report, self._report = self._report, Report()
         return report
 
@@ -261,11 +292,13 @@ class Reconciler:
 
     def busy(self) -> bool:
         """True while an order or a question is on its way."""
-        return bool(self._batches) or self._probe is not None
+        return bool(self._batches) or self._probe is not None or self._asked is not None
 
     def wait(self, timeout_s: float) -> None:
         """Sleep until an order comes back, or the time is over."""
         waiting: set[Future[object]] = {*self._batches}  # type: ignore[arg-type]
+        if self._asked is not None:
+            waiting.add(self._asked[0])  # type: ignore[arg-type]
         if self._probe is not None:
             waiting.add(self._probe)  # type: ignore[arg-type]
         wait(waiting, timeout_s, return_when="FIRST_COMPLETED")
@@ -338,7 +371,7 @@ class Reconciler:
         for future in [future for future in self._batches if future.done()]:
             batch = self._batches.pop(future)
             try:
-                refusals, counts = future.result()
+                refusals, counts, tallies = future.result()
             except GatewayAwayError as error:
                 self.up, self.away, self._probe_at_ms = False, str(error), self._timer_ms()
                 if not len(batch):
@@ -347,9 +380,11 @@ class Reconciler:
                 for recipient in batch.recipients():
                     self._failed(recipient, str(error), now_ms, lease=recipient in leases)
                 continue
-            for ended, count in zip(batch.ended, counts, strict=True):
+            for ended, count, tally in zip(batch.ended, counts, tallies, strict=True):
                 if ended.recipient not in refusals:
                     self._ack(ended.action_id, "expired", ended.why, now_ms, count)
+                    self._tell_counts(ended.action_id, tally, now_ms)
+                    self._counting.end(ended.action_id)
             for order in batch.applies:
                 self._applied(order, refusals.get(order.recipient), now_ms, batch)
             for recipient in (*batch.releases, *batch.expires):
@@ -365,6 +400,9 @@ class Reconciler:
         recipient = order.recipient
         if refusal is None:
             self._holds[recipient] = order.lease
+            entry = self.book.entries.get(recipient)
+            if entry is not None and entry.action.action_id == order.lease.action_id:
+                self._counting.begin(entry.action, self._timer_ms())
             self._tell_applied(order, now_ms)
             self._carried_out(recipient, batch)
         elif self._flying.pop(recipient):
@@ -432,6 +470,10 @@ class Reconciler:
 
     def _tell_applied(self, order: Order, now_ms: int) -> None:
         """Tell it now: the next look at the book may find a newer action."""
+        if order.lease.action_id in self._let_in:
+            self._let_in.discard(order.lease.action_id)
+            self._ack(order.lease.action_id, "applied", "", now_ms)
+            return
         pending = self._pending.get(order.recipient, [])
         for each in pending:
             if each.action.action_id == order.lease.action_id:
@@ -495,6 +537,39 @@ class Reconciler:
                 why=str(why),
                 at_ms=now_ms,
                 refused_count=refused,
+            )
+        )
+
+    def _count(self, now_ms: int) -> None:
+        """Ask, now and then, how much was refused so far, and tell what is new in the answer."""
+        if self._asked is not None:
+            answer, asked = self._asked
+            if not answer.done():
+                return
+            self._asked = None
+            try:
+                for action_id, tally in zip(asked, answer.result(), strict=True):
+                    self._tell_counts(action_id, tally, now_ms)
+            except GatewayAwayError:
+                return  # whoever asks for its health says so; the next time is soon enough
+        if self.up and (
+            due := self._counting.due(self._timer_ms(), now_ms, self.gateway.batch_max)
+        ):
+            self._asked = self._pool.submit(self.gateway.tallies, due), due
+
+    def _tell_counts(self, action_id: str, tally: Tally, now_ms: int) -> None:
+        episode_id = self._counting.news(action_id, tally)
+        if episode_id is None:
+            return
+        most = sorted(tally.by_platform.items(), key=lambda each: (-each[1], each[0]))
+        self._report.counts.append(
+            Counts(
+                action_id=action_id,
+                episode_id=episode_id,
+                gateway_id=self.gateway_id,
+                at_ms=now_ms,
+                refused=tally.refused,
+                by_platform=dict(most[:COUNTED_PLATFORMS_MAX]),
             )
         )
 

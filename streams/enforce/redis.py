@@ -1,9 +1,10 @@
 """Leases as Redis keys, for gateways whose interceptor can look one up before it takes a message.
 
 `otpguard:throttle:<recipient>` is a compact JSON that ends with its lease (PXAT), so a dead adapter
-leaves nothing behind. `otpguard:refused:<action>` is counted up by the gateway's script, which
-keeps what it lets through at a second request under `otpguard:again:<recipient>`. The hash
-`otpguard:trusted` gives scripts without the registry the class of each trusted platform.
+leaves nothing behind. `otpguard:refused:<action>` is counted up by the gateway's script, and so, if
+it can, is the hash `otpguard:platforms:<action>`, by platform id; what it lets through at a second
+request it keeps under `otpguard:again:<recipient>`. The hash `otpguard:trusted` gives scripts
+without the registry the class of each trusted platform.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from redis.retry import Retry
 from detectors.leases.gate import Lease
 from detectors.recognise.registry import Registry
 from streams.config import Redis
-from streams.enforce.gateway import GatewayAwayError, Order, Refusals
+from streams.enforce.gateway import GatewayAwayError, Order, Refusals, Tally
 from streams.errors import ConfigError
 from streams.language import tr
 
@@ -111,6 +112,7 @@ class RedisGateway:
         self._prefix = prefix
         self._throttle = f"{prefix}throttle:"
         self._refused = f"{prefix}refused:"
+        self._platforms = f"{prefix}platforms:"
         self._announced = False
 
     def held(self) -> Iterable[str]:
@@ -155,6 +157,22 @@ class RedisGateway:
                 return [_count(answer) for answer in _answers(pipe)]
 
         return self._call(take)
+
+    def tallies(self, action_ids: Sequence[str]) -> Sequence[Tally]:
+        """Read the counters of these actions, and those by platform; both stay."""
+        if not action_ids:
+            return ()
+
+        def look() -> list[Tally]:
+            with self._client.pipeline(transaction=False) as pipe:
+                for action_id in action_ids:
+                    pipe.get(_key(self._refused, action_id))
+                    pipe.hgetall(_key(self._platforms, action_id))
+                answers = _answers(pipe)
+            pairs = zip(answers[::2], answers[1::2], strict=True)
+            return [Tally(_count(total), _by_platform(hash_)) for total, hash_ in pairs]
+
+        return self._call(look)
 
     def counted(self) -> Iterable[str]:
         """Actions of all counters; the gateway's script lets them end after a day."""
@@ -233,6 +251,17 @@ def _execute(pipe: Pipeline) -> list[Any]:
 
 def _answers(pipe: Pipeline) -> list[Any]:
     return pipe.execute(raise_on_error=False)
+
+
+def _by_platform(answer: Any) -> dict[int, int]:
+    """Counts by platform id; none where the user may not look, as with rights of before."""
+    if not isinstance(answer, dict):
+        return {}
+    found = {}
+    for name, count in answer.items():
+        if name.isdigit() and count.isdigit() and int(name) < 1 << 32:
+            found[int(name)] = int(count)
+    return found
 
 
 def _count(answer: Any) -> int:

@@ -29,7 +29,7 @@ import msgspec
 import urllib3
 from standardwebhooks.webhooks import EmptyWebhookSecretError, Webhook
 
-from streams.enforce.gateway import GatewayAwayError, Order, Refusals
+from streams.enforce.gateway import GatewayAwayError, Order, Refusals, Tally
 from streams.enforce.redis import lease_value
 from streams.errors import ConfigError
 from streams.language import tr
@@ -130,6 +130,10 @@ class WebhookGateway:
     def refused(self, action_ids: Sequence[str]) -> Sequence[int]:
         """Zeros: the receiver does not tell."""
         return [0] * len(action_ids)
+
+    def tallies(self, action_ids: Sequence[str]) -> Sequence[Tally]:
+        """Nothing: the receiver does not tell."""
+        return [Tally(0)] * len(action_ids)
 
     def counted(self) -> Iterable[str]:
         """Nothing: the receiver does not tell."""

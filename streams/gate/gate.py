@@ -17,6 +17,7 @@ import msgspec
 
 from detectors.leases.again import SecondPasses, window_of
 from detectors.leases.gate import Lease, Ruling, rule
+from detectors.model.event import platform_id
 from streams.gate.contract import (
     PASSES,
     AnswerReason,
@@ -139,7 +140,8 @@ class Gate:
             told = self._ruled(asked, recipient, read, lease)
         refuses = told.action_id is not None
         if refuses:
-            self._memory.count(told.action_id or "")
+            known = asked.segment == 1 and read.platform  # a later part names nobody
+            self._memory.count(told.action_id or "", platform_id(read.platform) if known else 0)
         self._send(asked, recipient, read, "refused" if refuses else "accepted")
         return told
 

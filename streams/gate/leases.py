@@ -18,11 +18,14 @@ from typing import Final
 import msgspec
 
 from detectors.leases.gate import Lease
-from streams.enforce.gateway import Order, Refusals
+from streams.enforce.gateway import Order, Refusals, Tally
 
 log = logging.getLogger(__name__)
 
 COUNTS_GLOB: Final = "refused-*.json"
+
+PLATFORMS_MAX: Final = 1024
+"""Platforms of one action that are told apart; a flood has some hundreds."""
 
 _counts: Final = msgspec.json.Decoder(dict[str, int]).decode
 
@@ -42,14 +45,19 @@ class LeaseMemory:
     def __init__(self, folder: Path | None = None) -> None:
         self.leases: dict[str, Lease] = {}
         self._counts: Counter[str] = Counter()
+        self._platforms: dict[str, Counter[int]] = {}  # of actions that are counted
         self._lock = threading.Lock()
         self._incarnation = uuid.uuid4().hex
         self._folder = folder
 
-    def count(self, action_id: str) -> None:
-        """Count one message refused under an action."""
+    def count(self, action_id: str, platform: int = 0) -> None:
+        """Count one message refused under an action; 0 is a platform that is not known."""
         with self._lock:
             self._counts[action_id] += 1
+            if platform:
+                held = self._platforms.setdefault(action_id, Counter())
+                if platform in held or len(held) < PLATFORMS_MAX:
+                    held[platform] += 1
 
     def held(self) -> Iterable[str]:
         """Recipients under lease."""
@@ -74,7 +82,17 @@ class LeaseMemory:
         """Take the counts of these actions."""
         self._adopt_counts()
         with self._lock:
+            for action_id in action_ids:
+                self._platforms.pop(action_id, None)
             return [self._counts.pop(action_id, 0) for action_id in action_ids]
+
+    def tallies(self, action_ids: Sequence[str]) -> Sequence[Tally]:
+        """Copy the counts of these actions. Those by platform are of this process alone."""
+        with self._lock:
+            return [
+                Tally(self._counts[each], dict(self._platforms.get(each, {})))
+                for each in action_ids
+            ]
 
     def counted(self) -> Iterable[str]:
         """Actions under which messages were refused, in this process or in one that ended."""

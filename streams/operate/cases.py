@@ -49,6 +49,7 @@ class Case:
     actions: list[Action] = field(default_factory=list)
     acks: dict[str, list[Ack]] = field(default_factory=dict)  # by action
     words: list[Override] = field(default_factory=list)  # of the operator, about this recipient
+    counted: int = 0  # messages refused, where counts of running leases are known
 
     @property
     def last(self) -> EpisodeRecord:
@@ -58,7 +59,8 @@ class Case:
     @property
     def refused(self) -> int:
         """Messages that gateways say they refused."""
-        return sum(ack.refused_count for acks in self.acks.values() for ack in acks)
+        told = sum(ack.refused_count for acks in self.acks.values() for ack in acks)
+        return max(told, self.counted)
 
     @property
     def enforced(self) -> str:
@@ -120,17 +122,29 @@ def doing(case: Case, words: Sequence[Override], now_ms: int) -> Doing:
     `words` are all of the operator's. The rails, which only an adapter knows, show in what it
     acknowledged.
     """
-    if case.last.level is Level.CLEAR:
+    newest = max(case.actions, key=lambda each: (each.epoch, each.revision), default=None)
+    said = case.acks.get(newest.action_id, ()) if newest is not None else ()
+    return standing(case.last.level, newest, said, words, now_ms)
+
+
+def standing(
+    level: Level,
+    newest: Action | None,
+    acks: Iterable[Ack],
+    words: Iterable[Override],
+    now_ms: int,
+) -> Doing:
+    """The same from the parts of a case: its level, its newest action, and who acknowledged it."""
+    if level is Level.CLEAR:
         return Doing.OVER
-    if not case.actions:
+    if newest is None:
         return Doing.WATCHED
-    newest = max(case.actions, key=lambda action: (action.epoch, action.revision))
     recipient = newest.recipient
     book = DesiredState(RailParams())
     book.entries[recipient] = Entry(newest, None, newest.expires_at_ms, 0)
+    words = [word for word in words if word.recipient in (recipient, EVERYONE)]
     for word in words:
-        if word.recipient in (recipient, EVERYONE):
-            take_override(book, word)
+        take_override(book, word)
     wanted = desired_lease(book, recipient, now_ms)
     if isinstance(wanted, NoLease):
         if wanted is NoLease.MODE:
@@ -138,7 +152,7 @@ def doing(case: Case, words: Sequence[Override], now_ms: int) -> Doing:
             return Doing.OFF if spoken_ is not None and spoken_.mode == "off" else Doing.SHADOW
         return _WITHOUT[wanted]
     assert isinstance(wanted, Lease)
-    states = {ack.gateway_id: ack.state for ack in case.acks.get(newest.action_id, ())}
+    states = {ack.gateway_id: ack.state for ack in acks}
     if "applied" in states.values():
         return Doing.THROTTLED
     return Doing.FAILED if states else Doing.UNCONFIRMED
@@ -243,7 +257,8 @@ def explanation(case: Case, record: EpisodeRecord) -> Iterator[str]:
 
 def spoken(word: Override) -> str:
     """An override in one line: its verb, its reason, its author and its end."""
-    what = f"{word.verb} {word.mode if word.verb == 'mode' else word.platform}".strip()
+    more = {"mode": word.mode, "rails": f"x {word.times}"}.get(word.verb, word.platform)
+    what = f"{word.verb} {more}".strip()
     return tr("{at}  {what} by {actor}, {until}: {why}").format(
         at=moment(word.issued_at_ms),
         what=what,

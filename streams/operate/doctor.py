@@ -170,7 +170,7 @@ def _shapes(settings: Settings, cluster: Cluster) -> Iterator[Check]:
         if "otpguard topics" not in remedy:
             what, remedy = says, tr("a topic of another shape has to be made anew")
         yield Check("topics", "bad", what, remedy)
-    unsafe = topics.cautions(wanted, found)
+    unsafe = topics.forgetful(wanted, found, who) + topics.cautions(wanted, found)
     for says in unsafe:
         what, remedy = topics.parted(says)
         yield Check("topics", "warn", what, remedy)

@@ -143,17 +143,19 @@ def _arrives(case: Case, state: Doing) -> str:
     scope = _newest(case).scope
     known = len({*map(platform_print, scope.pass_ids), *scope.pass_prints})
     classes = [tr(trust.name.lower()) for trust in scope.trust if trust is not Trust.NONE]
-    return listed(
-        [
-            tr("everything that is no verification code"),
-            tr("codes of {classes}").format(classes=listed(classes)),
+    told = [
+        tr("everything that is no verification code"),
+        tr("codes of {classes}").format(classes=listed(classes)),
+    ]
+    if known:
+        told.append(
             trn(
                 "codes of the {n} platform that this number knew before",
                 "codes of the {n} platforms that this number knew before",
                 known,
-            ).format(n=known),
-        ]
-    )
+            )
+        )
+    return listed(told)
 
 
 _REFUSING: Final = (Doing.THROTTLED, Doing.UNCONFIRMED)

@@ -13,6 +13,7 @@ from typing import IO, Final
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
 from detectors import chain
 from streams import wire
@@ -38,18 +39,30 @@ def replay(settings: Settings, chunks: Iterable[list[bytes]]) -> Iterator[Replay
     An event is judged against its own `ingest_time_ms`, if it has one, for files know no record
     times. Where a chunk ends makes no difference.
     """
+
+    def placed() -> Iterator[tuple[list[bytes], NDArray[np.int64]]]:
+        offset = 0
+        for lines in chunks:
+            yield lines, np.arange(offset, offset + len(lines))
+            offset += len(lines)
+
+    return replay_placed(settings, PARTITION, placed())
+
+
+def replay_placed(
+    settings: Settings, number: int, chunks: Iterable[tuple[list[bytes], NDArray[np.int64]]]
+) -> Iterator[Replayed]:
+    """Run the chain over the lines of a partition, each with its offset there, ascending (n,)."""
     intake, params, recogniser = settings.intake(), settings.params(), settings.recogniser()
     partition = chain.Partition(params)
-    offset = 0
-    for lines in chunks:
+    for lines, offsets in chunks:
         n = len(lines)
-        offsets = np.arange(offset, offset + n)
-        offset += n
-        records = wire.Records(PARTITION, offset, lines, [None] * n, offsets, None)
+        following = int(offsets[-1]) + 1 if n else 0
+        records = wire.Records(number, following, lines, [None] * n, offsets, None)
         decoded = wire.decode(
             intake,
             settings.topics.input,
-            PARTITION,
+            number,
             records.values,
             records.keys,
             records.offsets,

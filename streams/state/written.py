@@ -48,6 +48,26 @@ Tainted = list[tuple[PlatformId, Count]]
 Heard = list[
     tuple[Word, Word]
 ]  # a word of more than 64 bits: what lies above the low 34, and these
+Offset = Annotated[int, Meta(ge=-1, le=2**53)]  # -1: of nothing that is known
+Listed = tuple[
+    Offset,
+    TimeMs,
+    Literal["pass", "refuse"],
+    bool,
+    TrustCode,
+    str,
+    str,
+    Count,
+    str,
+    str,
+    str,
+    Offset,
+]  # a message of an incident
+Incident = tuple[Time, Offset, Count, Count, Count, Count, Count, Time, list[Listed]]
+Record = tuple[list[tuple[PlatformId, Offset]], Incident | None]
+_NO_RECORD: Final = ([], None)
+_BEFORE_RECORDS: Final = 12
+"""Fields of a suspect in formats 2 and 3 from before there were incidents."""
 SuspectOfOne = tuple[
     Word, str, Count, list[Word], MemoryOfOne, Time, Time, Clock, Tainted, Bucket, Held | None
 ]
@@ -64,10 +84,11 @@ Suspect = tuple[
     Bucket,
     Held | None,
     tuple[Heard, Platforms, Platforms],
+    Record,
 ]
 Requests = tuple[
-    Annotated[int, Meta(ge=-1, le=2**53)],  # the offset of the lease, or -1
-    TimeMs,
+    Offset,  # of the lease
+    TimeMs,  # when gateways were told, and when they would have been at the mean pace
     TimeMs,
     Platforms,
     list[tuple[TimeMs, bool]],
@@ -85,6 +106,7 @@ SuspectOfFour = tuple[
     Bucket,
     Held | None,
     tuple[Heard, Platforms, Platforms],
+    Record,
     Requests | None,
 ]
 Resend = tuple[Word, str, Time, Time, PlatformId, str, list[tuple[PlatformId, Count]], Path | None]
@@ -94,7 +116,7 @@ Rungs = Annotated[list[Count], Meta(min_length=len(RUNGS), max_length=len(RUNGS)
 Prints = Annotated[bytes, Meta(min_length=PRINT_BYTES, max_length=PRINT_BYTES)]
 Votes = tuple[Time, list[tuple[Word, Time, Count, bytes]]]
 Base = tuple[tuple[bytes, bytes], bytes, list[PlatformId]]
-Listed = tuple[Count, Count, list[PlatformId]]
+HotList = tuple[Count, Count, list[PlatformId]]
 
 
 class Common(TypedDict):
@@ -128,7 +150,7 @@ class StateOfTwo(Common):
 class StateOfThree(StateOfTwo):
     """Format 3: hot platforms."""
 
-    hot: NotRequired[tuple[Votes, Base, Listed]]
+    hot: NotRequired[tuple[Votes, Base, HotList]]
 
 
 class StateOfFour(Common):
@@ -136,8 +158,10 @@ class StateOfFour(Common):
 
     suspects: list[SuspectOfFour]
     gateways: list[Gateway]
-    hot: NotRequired[tuple[Votes, Base, Listed]]
+    hot: NotRequired[tuple[Votes, Base, HotList]]
 
+
+_WITH_RECORDS: Final = (2, 3)
 
 _OF_FORMAT: Final = {1: StateOfOne, 2: StateOfTwo, 3: StateOfThree, 4: StateOfFour}
 
@@ -147,5 +171,15 @@ def typed(format_: int, rest: dict[str, Any]) -> dict[str, Any]:
 
     Raises KeyError for a format that is not known, ValueError where a value is of another type.
     """
+    suspects = rest.get("suspects")
+    if isinstance(suspects, list) and format_ in _WITH_RECORDS:
+        rest = rest | {"suspects": [_with_record(each) for each in suspects]}
     told: dict[str, Any] = msgspec.convert(rest, type=_OF_FORMAT[format_])
     return told
+
+
+def _with_record(suspect: object) -> object:
+    """Return a suspect with an empty record of its incident, where it has none."""
+    if isinstance(suspect, list) and len(suspect) == _BEFORE_RECORDS:
+        return [*suspect, _NO_RECORD]
+    return suspect

@@ -55,9 +55,30 @@ GATE_WHYS: Final = (
     "no_lease", "over", "not_a_code", "trusted", "known", "again", "refuse", "rebuilding",
     "bad_recipient", "mobile_originated", "reported", "unreadable",
 )  # fmt: skip
+SIGNAL_OUTCOMES: Final = (
+    "done", "invalid_argument", "out_of_range", "unauthenticated", "permission_denied",
+    "missing_identifier", "unnecessary_identifier", "service_not_applicable", "quota_exceeded",
+    "too_many_requests", "unavailable",
+)  # fmt: skip
 GATE_OUTCOMES: Final = (
     "published", "bypassed", "refused", "queue_full", "spool_full", "disk_failed",
 )  # fmt: skip
+NOTICE_KINDS: Final = (
+    "victim_start", "victim_opened", "victim_end", "victim_released", "platform",
+)  # fmt: skip
+NOTICE_STATES: Final = ("sent", "failed", "suppressed")
+NOTICE_REPLIES: Final = (
+    "opened", "old", "unvouched", "unreadable", "no_lease", "not_told", "daily",
+)  # fmt: skip
+DESK_VERBS: Final = (
+    "enter", "logout", "password", "search", "view", "unmask", "release", "allow", "exempt", "mode",
+    "act", "call", "note", "appeal", "propose", "approve", "reject", "account", "limit",
+)  # fmt: skip
+DESK_OUTCOMES: Final = ("done", "asked", "nothing", "refused", "failed")
+DESK_DOORS: Final = ("password", "oidc", "proxy")
+DESK_ENTRIES: Final = ("done", "refused", "limited")
+DESK_LIMITS: Final = ("searches", "unmasks", "acts", "forms")
+DESK_ERRORS: Final = ("usage", "unavailable", "internal")
 ACK_STATES: Final = ("applied", "ignored", "failed", "expired")
 
 _FAST_S: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
@@ -66,7 +87,18 @@ _ANSWER_S: Final = (
 )  # fmt: skip
 _DELAY_S: Final = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)  # 1 s: the SLO
 
-Role = Literal["worker", "adapter", "feed", "canary", "gate"]
+Role = Literal[
+    "worker",
+    "adapter",
+    "feed",
+    "canary",
+    "gate",
+    "indexer",
+    "notifier",
+    "signal",
+    "campaigns",
+    "desk",
+]
 _ALL: Final[tuple[Role, ...]] = get_args(Role)
 
 
@@ -86,8 +118,14 @@ class Metric:
 _ADAPTER: Final[tuple[Role, ...]] = ("adapter", "gate")  # a gate has an adapter in it
 _MODAL: Final[tuple[Role, ...]] = ("worker", "adapter", "gate")
 _GATE: Final[tuple[Role, ...]] = ("gate",)
+_SIGNAL: Final[tuple[Role, ...]] = ("signal",)
 _FEED: Final[tuple[Role, ...]] = ("feed",)
+_NOTIFIER: Final[tuple[Role, ...]] = ("notifier",)
 _CANARY: Final[tuple[Role, ...]] = ("canary",)
+_INDEXER: Final[tuple[Role, ...]] = ("indexer", "desk")  # a desk has an indexer in it
+_DESK: Final[tuple[Role, ...]] = ("desk",)
+_CAMPAIGNS: Final[tuple[Role, ...]] = ("campaigns",)
+_AGENTS: Final[tuple[Role, ...]] = ("campaigns",)
 
 TABLE: Final = (
     Metric("events_total", "counter", "records", "Input records by what became of them.",
@@ -109,7 +147,7 @@ TABLE: Final = (
     Metric("transaction_open_seconds", "gauge", "seconds",
            "Since an open transaction of the input holds records back, of the oldest."),
     Metric("broker_silence_seconds", "gauge", "seconds", "Since a broker last answered.",
-           roles=_MODAL),
+           roles=("worker", "adapter", "gate", "notifier")),
     Metric("loop_silence_seconds", "gauge", "seconds",
            "Since the event loop last beat; it beats four times a second."),
     Metric("decision_delay_seconds", "histogram", "seconds",
@@ -179,6 +217,9 @@ TABLE: Final = (
     Metric("false_alarm_signals_total", "counter", "signals",
            "The operator's words that take a throttle back; every adapter counts the same ones.",
            {"kind": FALSE_ALARMS}, roles=_ADAPTER),
+    Metric("rails_raised_ratio", "gauge", "ratio",
+           "Rails in force by those of the settings: over 1 while an operator's word raises them.",
+           roles=_ADAPTER),
     Metric("rails_open", "gauge", "bool", "1 while rails hold back new leases.", roles=_ADAPTER),
     Metric("rails_load_ratio", "gauge", "ratio",
            "How near the nearer rail is; at 1 it holds back new leases.", roles=_ADAPTER),
@@ -187,7 +228,8 @@ TABLE: Final = (
            roles=_ADAPTER),
     Metric("records_refused_total", "counter", "records",
            "Leases, overrides and acknowledgements that could not be read: newer than the program, "
-           "or bad.", {"kind": REFUSED_KINDS}, roles=("worker", "adapter", "canary")),
+           "or bad.", {"kind": REFUSED_KINDS},
+           roles=("worker", "adapter", "canary", "notifier", "campaigns")),
     Metric("feed_events_total", "counter", "events", "Events that a feed took in, by outcome.",
            {"outcome": FEED_OUTCOMES}, roles=_FEED),
     Metric("feed_backlog_events", "gauge", "events", "Events that wait for the feed.",
@@ -202,6 +244,13 @@ TABLE: Final = (
     Metric("canary_last_success_timestamp_seconds", "gauge", "seconds",
            "When a flood of the canary last went as it should; its start, if none has yet.",
            roles=_CANARY),
+    Metric("agent_owner", "gauge", "bool",
+           "1 in the process that tells; of several agents of a kind one does.", roles=_AGENTS),
+    Metric("campaigns_open", "gauge", "campaigns", "Campaigns that go on.", roles=_CAMPAIGNS),
+    Metric("campaign_victims", "gauge", "recipients",
+           "Victims in an open case, of the campaign that has most.", roles=_CAMPAIGNS),
+    Metric("campaign_growth_per_minute", "gauge", "recipients",
+           "New victims a minute, of the campaign that grows most.", roles=_CAMPAIGNS),
     Metric("gate_answers_total", "counter", "answers", "Answers of a gate by their reason.",
            {"why": GATE_WHYS}, roles=_GATE),
     Metric("gate_answer_seconds", "histogram", "seconds",
@@ -229,6 +278,54 @@ TABLE: Final = (
     Metric("gate_spool_up", "gauge", "bool", "1 while the disk takes events.", roles=_GATE),
     Metric("gate_adapter_restarts_total", "counter", "restarts",
            "Times that following the leases had to begin anew.", roles=_GATE),
+    Metric("desk_actions_total", "counter", "acts",
+           "Acts of people at the desk, each of which the audit has by name.",
+           {"verb": DESK_VERBS, "outcome": DESK_OUTCOMES}, roles=_DESK),
+    Metric("desk_logins_total", "counter", "log-ins",
+           "Log-ins by the way in and their outcome.",
+           {"door": DESK_DOORS, "outcome": DESK_ENTRIES}, roles=_DESK),
+    Metric("desk_limited_total", "counter", "acts",
+           "Acts refused because one person did too many in a short time.",
+           {"kind": DESK_LIMITS}, roles=_DESK),
+    Metric("desk_errors_total", "counter", "requests",
+           "Requests that something out of the person's hands kept from being answered.",
+           {"kind": DESK_ERRORS}, roles=_DESK),
+    Metric("desk_streams_open", "gauge", "streams", "Live lists that are being watched.",
+           roles=_DESK),
+    Metric("index_records_total", "counter", "records",
+           "Records that went into the case store.", roles=_INDEXER),
+    Metric("index_unreadable_total", "counter", "records",
+           "Of these, records that were none of their topic's contract.", roles=_INDEXER),
+    Metric("index_lag_seconds", "gauge", "seconds",
+           "Since the case store last held everything that was on its topics.", roles=_INDEXER),
+    Metric("index_records_behind", "gauge", "records",
+           "Records that the indexer knows of and has not read.", roles=_INDEXER),
+    Metric("notices_total", "counter", "notices", "Notices by kind and what became of them.",
+           {"kind": NOTICE_KINDS, "state": NOTICE_STATES}, roles=_NOTIFIER),
+    Metric("notices_waiting", "gauge", "notices", "Notices that are due.", roles=_NOTIFIER),
+    Metric("notices_capped_total", "counter", "notices",
+           "Notices that were given up because more were due than a minute may have.",
+           roles=_NOTIFIER),
+    Metric("notice_cap_reached", "gauge", "bool",
+           "1 while notices wait because the minute has all that it may have.", roles=_NOTIFIER),
+    Metric("notice_channel_up", "gauge", "bool", "1 unless the last notice was not taken.",
+           roles=_NOTIFIER),
+    Metric("notice_retries_total", "counter", "tries",
+           "Tries after which a notice had certainly not gone.", roles=_NOTIFIER),
+    Metric("notice_delay_seconds", "histogram", "seconds",
+           "From a notice's being due to its being taken.", buckets=_DELAY_S, roles=_NOTIFIER),
+    Metric("notice_replies_total", "counter", "replies",
+           "Replies of victims by what became of them.", {"outcome": NOTICE_REPLIES},
+           roles=_NOTIFIER),
+    Metric("signal_answers_total", "counter", "answers",
+           "Answers to banks: done, or the error of CAMARA's.", {"outcome": SIGNAL_OUTCOMES},
+           roles=_SIGNAL),
+    Metric("signal_answer_seconds", "histogram", "seconds",
+           "From a bank's question to its answer, the audit's record included.",
+           buckets=_ANSWER_S, roles=_SIGNAL),
+    Metric("signal_index_stale", "gauge", "bool",
+           "1 while the case store's index is too old for an answer: banks get 503.",
+           roles=_SIGNAL),
 )  # fmt: skip
 
 

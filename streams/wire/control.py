@@ -1,4 +1,4 @@
-"""The two small topics around the leases: the operator's word, and what adapters did.
+"""The small topics around the leases: the operator's word, and what adapters did and counted.
 
 Unknown fields are skipped; a schema version above ours is an error that names it.
 """
@@ -10,15 +10,27 @@ from typing import Annotated, Final, Literal
 import msgspec
 from msgspec import Meta
 
-from streams.wire.version import SCHEMA_VERSION, Integer, TimeMs, reader
+from detectors.model.times import DAY_MS
+from streams.wire.version import SCHEMA_VERSION, Integer, TimeMs, Word32, reader
 
 EVERYONE: Final = "*"
 
-OverrideVerb = Literal["release", "allow", "exempt", "mode"]
+OverrideVerb = Literal["release", "allow", "exempt", "mode", "rails"]
 AckState = Literal["applied", "ignored", "failed", "expired"]
 Switch = Literal["shadow", "enforce", "off"]
 
 _Word = Annotated[str, Meta(max_length=256)]
+
+RAILS_VERSION: Final = 2
+"""Of a word about the rails, which an adapter of before does not know: it refuses the record as of
+a newer program, and its rails stay as they are. All other words bear version 1."""
+
+RAILS_TIMES_MAX: Final = 10
+"""The most that a word raises the rails by: 10,000 leases a minute for ten million subscribers. No
+campaign in view needs more, and a detector gone wrong is held at that."""
+
+RAILS_FOR_MAX_MS: Final = DAY_MS
+"""A word about the rails ends within a day: what is needed for longer belongs into the settings."""
 
 
 class Override(msgspec.Struct, frozen=True, kw_only=True):
@@ -26,10 +38,11 @@ class Override(msgspec.Struct, frozen=True, kw_only=True):
 
     Of equal `override_key` the last on the log counts. `release`: no lease is enforced that was
     issued before this, nor any until it ends. `exempt`: none until it ends. `allow`: one more
-    platform passes. `mode`: the switch of everything.
+    platform passes. `mode`: the switch of everything. `rails`: so many times the leases that the
+    rails let in.
     """
 
-    recipient: _Word  # canonical, or EVERYONE for `mode` and `allow`
+    recipient: _Word  # canonical, or EVERYONE for `mode`, `rails` and `allow`
     verb: OverrideVerb
     actor: _Word
     reason: _Word
@@ -37,6 +50,10 @@ class Override(msgspec.Struct, frozen=True, kw_only=True):
     expires_at_ms: TimeMs | None = None  # None: until said otherwise
     platform: _Word = ""  # key of the platform, for `allow`
     mode: Switch = "enforce"  # for `mode`
+    times: Annotated[int, Meta(ge=1, le=RAILS_TIMES_MAX)] = 1  # for `rails`
+    via: _Word = ""  # the channel: cli, desk, mo
+    ticket: _Word = ""
+    approved_by: _Word = ""  # the second person, where it takes two
     schema_version: int = SCHEMA_VERSION
 
     def __post_init__(self) -> None:
@@ -46,6 +63,14 @@ class Override(msgspec.Struct, frozen=True, kw_only=True):
             raise ValueError("a platform belongs to `allow`")
         if (self.verb == "mode") > (self.recipient == EVERYONE):
             raise ValueError("`mode` is about everyone")
+        if self.verb == "rails":
+            if self.recipient != EVERYONE or self.schema_version < RAILS_VERSION:
+                raise ValueError("`rails` is about everyone, from version 2 on")
+            ends_ms = self.expires_at_ms
+            if ends_ms is None or ends_ms > self.issued_at_ms + RAILS_FOR_MAX_MS:
+                raise ValueError("raised rails end within a day")
+        elif self.times != 1:
+            raise ValueError("times belong to `rails`")
         if self.recipient == EVERYONE and self.verb in ("release", "exempt"):
             raise ValueError("to hold everything back, use `mode`")
 
@@ -62,8 +87,37 @@ class Ack(msgspec.Struct, frozen=True, kw_only=True):
     schema_version: int = SCHEMA_VERSION
 
 
+COUNTED_PLATFORMS_MAX: Final = 64
+
+_Refused = Annotated[int, Meta(ge=0, le=2**63 - 1)]
+
+
+class Counts(msgspec.Struct, frozen=True, kw_only=True):
+    """`otpguard.throttle.counts.v1`: what one gateway has refused so far under one lease.
+
+    Later records of a lease and gateway take the place of earlier ones. `by_platform` is empty
+    where a gateway cannot tell, and else has those of whom most was refused.
+    """
+
+    action_id: str
+    episode_id: str
+    gateway_id: str
+    at_ms: TimeMs
+    refused: _Refused
+    by_platform: Annotated[dict[Word32, _Refused], Meta(max_length=COUNTED_PLATFORMS_MAX)] = (
+        msgspec.field(default_factory=dict)
+    )
+    schema_version: int = SCHEMA_VERSION
+
+
+_ADDED: Final = {"via": "", "ticket": "", "approved_by": "", "times": 1}
+"""Fields of an override that are left out where they are as here: a word without them is written
+byte for byte as before there were any."""
+
+_REQUIRED: Final = object()
 _encode: Final = msgspec.json.Encoder().encode
-_override: Final = reader(Override)
+_counts: Final = reader(Counts)
+_override: Final = reader(Override, RAILS_VERSION)
 _ack: Final = reader(Ack)
 
 
@@ -99,7 +153,8 @@ def encode_override(override: Override) -> bytes:
     >>> override_key(word), decode_override(encode_override(word)) == word
     (b'8613900000001|release|', True)
     """
-    return _encode(override)
+    fields = msgspec.structs.asdict(override)
+    return _encode({k: v for k, v in fields.items() if v != _ADDED.get(k, _REQUIRED)})
 
 
 def decode_override(value: bytes) -> Override:
@@ -115,3 +170,18 @@ def encode_ack(ack: Ack) -> bytes:
 def decode_ack(value: bytes) -> Ack:
     """Raise VersionError, or UnreadableError if it is no acknowledgement."""
     return _ack(value)
+
+
+def encode_counts(counts: Counts) -> bytes:
+    """The record's value; its key is the action's id.
+
+    >>> encode_counts(Counts(action_id="a", episode_id="e", gateway_id="g", at_ms=0, refused=2,
+    ...                      by_platform={7: 2}))[-53:]
+    b'"refused":2,"by_platform":{"7":2},"schema_version":1}'
+    """
+    return _encode(counts)
+
+
+def decode_counts(value: bytes) -> Counts:
+    """Raise VersionError, or UnreadableError if it is no record of counts."""
+    return _counts(value)

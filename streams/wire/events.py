@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections import ChainMap, Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from itertools import accumulate, pairwise
@@ -279,7 +279,7 @@ def decode_together(
         fits[nobody] = False
         reasons.update((at, RejectReason.BAD_RECIPIENT) for at in read.row[nobody].tolist())
         read, recipient = read.only(fits), recipient[fits]
-    batch = _batch(topic, blocks, edges, read, recipient, tokens)
+    batch = _batch(topic, blocks, edges, values, read, recipient, tokens)
     rejects = _rejects(blocks, edges, reasons)
     outcomes[Outcome.REJECTED] = len(reasons)
     outcomes[Outcome.RECYCLED] = int(np.count_nonzero(read.kind == EventKind.RECYCLED))
@@ -333,6 +333,7 @@ def _batch(
     topic: str,
     blocks: Sequence[Records],
     edges: Sequence[int],
+    values: Sequence[bytes | None],
     read: _Read,
     recipient: NDArray[np.uint64],
     tokens: Mapping[int, str],
@@ -362,7 +363,36 @@ def _batch(
         gateway=read.strings["gateway_id"],
         tokens=tokens,
         blocks=several,
+        origin=Origins(values, read.row).of,
     )
+
+
+class _Origin(msgspec.Struct, gc=False):
+    """The fields that few events are asked for. An account may be anything: it decides nothing."""
+
+    message_id: str
+    account_id: Any = None
+
+
+_decode_origin: Final = msgspec.json.Decoder(_Origin).decode
+ORIGIN_MAX: Final = 128
+"""Characters kept of an account's name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Origins:
+    """The accounts and message ids of the events of a batch, read when one is asked for."""
+
+    values: Sequence[bytes | None]
+    row: NDArray[np.int64]  # of each event, the place of its value
+
+    def of(self, i: int) -> tuple[str, str]:
+        """Return account and message id of the event at a position; what is no string is empty."""
+        value = self.values[int(self.row[i])]
+        assert value is not None, "an event was decoded from it"
+        read = _decode_origin(value)
+        account = read.account_id if isinstance(read.account_id, str) else ""
+        return account[:ORIGIN_MAX], read.message_id
 
 
 def refuse(
@@ -601,6 +631,18 @@ def _outcome(
     return Outcome.COUNTED if attempt in _FIRST else Outcome.LATER_ATTEMPT
 
 
+def _origin_of(batches: Sequence[Batch]) -> Callable[[int], tuple[str, str]]:
+    """The same of some batches, one behind the other."""
+    edges = [0, *accumulate(map(len, batches))]
+
+    def origin(i: int) -> tuple[str, str]:
+        number = bisect_right(edges, i) - 1
+        found = batches[number].origin
+        return found(i - edges[number]) if found else ("", "")
+
+    return origin
+
+
 def _joined(blocks: Sequence[Decoded]) -> Decoded:
     """The blocks of one poll as one."""
     batches = [block.batch for block in blocks]
@@ -621,6 +663,7 @@ def _joined(blocks: Sequence[Decoded]) -> Decoded:
             partition=batches[0].partition,
             next_offset=batches[0].next_offset,
             tokens=dict(ChainMap(*(dict(batch.tokens) for batch in batches))),
+            origin=_origin_of(batches),
             **columns,
         ),
         rejects=[reject for block in blocks for reject in block.rejects],

@@ -45,14 +45,14 @@ Headers = tuple[tuple[str, bytes], ...]
 TrustName = Literal["none", "bank", "government", "carrier", "emergency"]
 LevelName = Literal["clear", "watch", "throttle"]
 
-_TRUST_NAMES: Final[dict[Trust, TrustName]] = {
+TRUST_NAMES: Final[dict[Trust, TrustName]] = {
     Trust.NONE: "none",
     Trust.BANK: "bank",
     Trust.GOVERNMENT: "government",
     Trust.CARRIER: "carrier",
     Trust.EMERGENCY: "emergency",
 }
-_TRUSTS: Final = {name: trust for trust, name in _TRUST_NAMES.items()}
+TRUSTS: Final = {name: trust for trust, name in TRUST_NAMES.items()}
 _LEVEL_NAMES: Final[dict[Level, LevelName]] = {
     Level.CLEAR: "clear",
     Level.WATCH: "watch",
@@ -82,7 +82,9 @@ class _Evidence(msgspec.Struct):
     last_ms: TimeMs
 
 
-class _Detector(msgspec.Struct):
+class DetectorField(msgspec.Struct):
+    """The version and the settings that a record comes from."""
+
     version: str
     config: str
 
@@ -115,7 +117,7 @@ class _Throttle(msgspec.Struct, kw_only=True):
     reason: Reason
     evidence: _Evidence
     cause: _Cause
-    detector: _Detector
+    detector: DetectorField
     again: Annotated[tuple[_Window, ...], Meta(max_length=AGAIN_HELD)] | msgspec.UnsetType = (
         msgspec.UNSET
     )  # left out where there are none
@@ -139,7 +141,9 @@ class _Sighting(msgspec.Struct, omit_defaults=True):
     hot: bool = False  # left out where it is not
 
 
-class _Rung(msgspec.Struct):
+class RungField(msgspec.Struct):
+    """One rule's score beside its bars, as records have it."""
+
     rule: str
     score: float
     watch: float
@@ -169,13 +173,13 @@ class _Episode(msgspec.Struct, kw_only=True):
     since_ms: TimeMs | msgspec.UnsetType = msgspec.UNSET  # of a renewal alone
     path: tuple[_Step, ...] | msgspec.UnsetType = msgspec.UNSET
     sightings: tuple[_Sighting, ...]
-    rungs: tuple[_Rung, ...] | msgspec.UnsetType = msgspec.UNSET
+    rungs: tuple[RungField, ...] | msgspec.UnsetType = msgspec.UNSET
     scope: _Scope | msgspec.UnsetType = msgspec.UNSET
     known: Integer | msgspec.UnsetType = msgspec.UNSET
     memory_days: Integer | msgspec.UnsetType = msgspec.UNSET
     chronic: bool | msgspec.UnsetType = msgspec.UNSET
     cause: _Cause
-    detector: _Detector
+    detector: DetectorField
 
 
 _encode: Final = msgspec.json.Encoder().encode
@@ -199,10 +203,10 @@ def encode_action(action: Action) -> bytes:
             expires_at_ms=action.expires_at_ms,
             opened_ms=action.opened_ms,
             level=_LEVEL_NAMES[action.level],
-            reason=_reason(action.reason),
+            reason=floating(action.reason),
             evidence=_evidence(action.evidence),
             cause=_Cause(*action.cause[:3]),
-            detector=_Detector(action.version, action.config),
+            detector=DetectorField(action.version, action.config),
             again=tuple(_Window(*window) for window in action.again) or msgspec.UNSET,
         )
     )
@@ -250,14 +254,14 @@ def encode_episode(record: EpisodeRecord) -> bytes:
         level=_LEVEL_NAMES[record.level],
         mode=record.mode,
         at_ms=record.at_ms,
-        reason=_reason(record.reason),
+        reason=floating(record.reason),
         evidence=_evidence(record.evidence),
         sightings=tuple(
-            _Sighting(s.platform, s.platform_id, s.at_ms, s.novel, _TRUST_NAMES[s.trust], s.hot)
+            _Sighting(s.platform, s.platform_id, s.at_ms, s.novel, TRUST_NAMES[s.trust], s.hot)
             for s in record.sightings
         ),
         cause=_Cause(*record.cause[:3]),
-        detector=_Detector(record.version, record.config),
+        detector=DetectorField(record.version, record.config),
     )
     if record.since_ms is not None:
         value.schema_version, value.since_ms = RENEWAL_VERSION, record.since_ms
@@ -274,7 +278,7 @@ def encode_episode(record: EpisodeRecord) -> bytes:
         for step in record.path
     )
     value.rungs = tuple(
-        _Rung(rung.rule, float(rung.score), float(rung.watch), _bar(rung.throttle))
+        RungField(rung.rule, float(rung.score), float(rung.watch), _bar(rung.throttle))
         for rung in record.rungs
     )
     value.scope = _scope(record.scope)
@@ -301,7 +305,7 @@ def decode_episode(value: bytes) -> EpisodeRecord:
         evidence=_evidence_of(read.evidence),
         path=(),
         sightings=tuple(
-            Sighting(s.platform, s.platform_id, s.at_ms, s.novel, _TRUSTS[s.trust], s.hot)
+            Sighting(s.platform, s.platform_id, s.at_ms, s.novel, TRUSTS[s.trust], s.hot)
             for s in read.sightings
         ),
         rungs=(),
@@ -346,13 +350,13 @@ def decode_episode(value: bytes) -> EpisodeRecord:
 def action_headers(action: Action) -> Headers:
     """CloudEvents 1.0 in Kafka's binary mode."""
     identity = f"{action.action_id}/{action.revision}" if action.update else action.action_id
-    return _cloud_event("otpguard.throttle.v1", identity, action.cause, action.issued_at_ms)
+    return cloud_event("otpguard.throttle.v1", identity, action.cause, action.issued_at_ms)
 
 
 def episode_headers(record: EpisodeRecord) -> Headers:
     """As `action_headers`; an episode has a record for each change of it."""
     identity = f"{record.episode_id}/{record.revision}"
-    return _cloud_event("otpguard.episode.v1", identity, record.cause, record.at_ms)
+    return cloud_event("otpguard.episode.v1", identity, record.cause, record.at_ms)
 
 
 def dead_letter(reject: Reject, topic: str, partition: int) -> tuple[bytes, bytes, Headers]:
@@ -383,7 +387,8 @@ def dead_letter(reject: Reject, topic: str, partition: int) -> tuple[bytes, byte
     return f"{partition}-{reject.offset}".encode(), kept, tuple(headers)
 
 
-def _cloud_event(kind: str, identity: str, cause: Cause, at_ms: int) -> Headers:
+def cloud_event(kind: str, identity: str, cause: Cause, at_ms: int) -> Headers:
+    """Headers of CloudEvents 1.0 of a record of this kind and identity."""
     time = datetime.fromtimestamp(at_ms / 1000, UTC).isoformat(timespec="milliseconds")
     return (
         ("ce_specversion", b"1.0"),
@@ -396,12 +401,12 @@ def _cloud_event(kind: str, identity: str, cause: Cause, at_ms: int) -> Headers:
 
 
 def _scope(scope: Scope) -> _Scope:
-    trust = tuple(_TRUST_NAMES[each] for each in scope.trust)
+    trust = tuple(TRUST_NAMES[each] for each in scope.trust)
     return _Scope(scope.category, trust, scope.pass_ids, scope.pass_prints)
 
 
 def _scope_of(scope: _Scope) -> Scope:
-    trust = tuple(_TRUSTS[each] for each in scope.trust)
+    trust = tuple(TRUSTS[each] for each in scope.trust)
     return Scope(scope.category, trust, scope.pass_ids, scope.pass_prints)
 
 
@@ -421,6 +426,6 @@ def _bar(throttle: float) -> float | None:
     return None if math.isinf(throttle) else float(throttle)
 
 
-def _reason(reason: Reason) -> Reason:
-    """With floats where a rule counts in integers: 5 and 5.0 are different bytes."""
+def floating(reason: Reason) -> Reason:
+    """Return it with floats where a rule counts in integers: 5 and 5.0 are different bytes."""
     return replace(reason, score=float(reason.score), threshold=float(reason.threshold))

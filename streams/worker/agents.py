@@ -135,7 +135,7 @@ class Detector:
                 decoded = wire.refuse(decoded, _AHEAD, decisions.ahead, records)
                 refused.extend(wire.refusals(_AHEAD, decisions.ahead, records))
                 refused.sort(key=attrgetter("offset"))
-            if refused or decisions.actions or decisions.episodes:
+            if refused or decisions.actions or decisions.episodes or decisions.incidents:
                 assigned.outbox.add(self._outputs(assigned.partition, refused, decisions))
             assigned.next = envelope.next_offset
         self.states.progress += len(ready)
@@ -218,6 +218,13 @@ class Detector:
                 record.recipient.encode(),
                 wire.encode_episode(record),
                 wire.episode_headers(record),
+            )
+        for incident in decisions.incidents:
+            yield Output(
+                self.topics.incident,
+                incident.recipient.encode(),
+                wire.encode_incident(incident),
+                wire.incident_headers(incident),
             )
         for reject in self.letters.admit(partition, rejects):
             yield Output(

@@ -67,8 +67,9 @@ def run_worker(settings: Settings, *, wait: bool = False, rebuild: bool = False)
     try:
         check_folder(settings.worker.data_dir)
         check_before_start(settings, wait=wait)
+        recorded = records_incidents(settings)
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            worker = _Worker(settings, rebuild=rebuild)
+            worker = _Worker(settings, rebuild=rebuild, incidents=recorded)
             with http.serve(
                 settings.http.host,
                 settings.http.port_of("worker"),
@@ -114,10 +115,27 @@ def check_before_start(settings: Settings, *, wait: bool) -> None:
         time.sleep(WAIT_S)
 
 
+def records_incidents(settings: Settings) -> bool:
+    """Tell if what floods are made of can be kept; says so where it cannot.
+
+    To find and hold them that is not needed: a worker that was upgraded before its topics and
+    rights works on.
+    """
+    name = settings.topics.incident
+    if topics.writable(settings, name):
+        return True
+    log.warning(
+        "no topic %s, or no right to write it: floods are held, and not recorded; `otpguard topics "
+        "create` makes topics, `otpguard topics acls` lists the rights",
+        name,
+    )
+    return False
+
+
 class _Worker:
     """One run of the app in a running event loop."""
 
-    def __init__(self, settings: Settings, *, rebuild: bool) -> None:
+    def __init__(self, settings: Settings, *, rebuild: bool, incidents: bool) -> None:
         self.settings = settings
         self.heartbeats = Heartbeats()
         self.metrics = Metrics()
@@ -125,10 +143,13 @@ class _Worker:
         recogniser.ready()  # before the loop turns: a first text would hold it up for seconds
         self.metrics.set_mode(settings.mode)
         self.app = App(settings.app_id, **faust_settings(settings))
+        params = settings.params()
+        if not incidents:
+            params = replace(params, episode=replace(params.episode, incidents=False))
         publisher = Publisher(self.app, settings.changelog, self.metrics)
         self.states = self.app.states = StateManager(
             topic=settings.topics.input,
-            params=settings.params(),
+            params=params,
             epoch=settings.epoch,
             cycle_s=settings.worker.checkpoint_cycle_s,
             bytes_per_s=settings.worker.checkpoint_bytes_per_s,

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import os
+import statistics
 import sys
+import threading
 import time
 from contextlib import closing
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Self
 
 import psutil
 from kafka import KafkaProducer
@@ -31,6 +33,7 @@ from tests.waiting import wait_until
 QUESTIONS: Final = 20_000  # different ones: a carrier's ordinary traffic, codes among it
 WARM_S: Final = 5.0
 READY_S: Final = 180.0
+SAMPLES: Final = 100  # of the gate's memory in a run
 
 
 def questions(count: int, held: int) -> tuple[bytes, ...]:
@@ -118,6 +121,35 @@ class Bench:
         )
 
 
+class MemoryWatch:
+    """Samples a process's memory while the block runs."""
+
+    def __init__(self, process: psutil.Process, every_s: float) -> None:
+        self._process, self._every_s = process, every_s
+        self._done = threading.Event()
+        self._thread = threading.Thread(target=self._look, daemon=True)
+        self.samples: list[tuple[float, float]] = []  # seconds, MB
+
+    def _look(self) -> None:
+        began = time.monotonic()
+        while not self._done.wait(self._every_s):
+            mb = self._process.memory_info().rss / 1e6
+            self.samples.append((time.monotonic() - began, mb))
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._done.set()
+        self._thread.join()
+
+    def slope_mb_per_minute(self) -> float:
+        """Growth in the second half, by least squares."""
+        half = self.samples[len(self.samples) // 2 :]
+        return 60 * statistics.linear_regression(*zip(*half, strict=True)).slope
+
+
 def measure(
     broker: Broker, *, rate: float, seconds: float, leases: int, folder: Path
 ) -> dict[str, Any]:
@@ -131,7 +163,8 @@ def measure(
         load_ = Load(rate, WARM_S, 8, "8617000990000", bodies=asked)
         run(bench.settings.gate, load_)
         before, memory = process.cpu_times(), process.memory_info().rss
-        found: Measured = run(bench.settings.gate, replace(load_, seconds=seconds))
+        with MemoryWatch(process, seconds / SAMPLES) as watch:
+            found: Measured = run(bench.settings.gate, replace(load_, seconds=seconds))
         after = process.cpu_times()
         cpu_s = after.user + after.system - before.user - before.system
         return {
@@ -141,6 +174,7 @@ def measure(
             "leases": leases,
             "rss_mb": round(process.memory_info().rss / 1e6, 1),
             "grown_mb": round((process.memory_info().rss - memory) / 1e6, 1),
+            "second_half_mb_per_minute": round(watch.slope_mb_per_minute(), 3),
             "load": round(os.getloadavg()[0], 1),
         }
     finally:

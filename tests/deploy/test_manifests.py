@@ -559,6 +559,8 @@ def test_a_unit_allows_the_threads_that_its_settings_and_its_servers_may_take() 
         ("otpguard-adapter@", parallel),
         ("otpguard-worker@", 0),
         ("otpguard-gate@", 0),
+        ("otpguard-notifier", 0),
+        ("otpguard-agent@", 0),
     ):
         text = (DEPLOY / "systemd" / f"{unit}.service").read_text()
         (most,) = re.findall(r"^TasksMax=(\d+)$", text, re.MULTILINE)
@@ -585,13 +587,21 @@ def test_the_adapters_unit_empties_kannels_list_and_nobody_elses(kind: str, tmp_
         assert said.read_text() == "enforce kannel --clear\n"
 
 
-@pytest.mark.parametrize("unit", ["otpguard-worker@", "otpguard-adapter@", "otpguard-gate@"])
+@pytest.mark.parametrize(
+    "unit",
+    [
+        "otpguard-worker@", "otpguard-adapter@", "otpguard-gate@", "otpguard-smpp-proxy@",
+        "otpguard-notifier", "otpguard-signal",
+    ],
+)  # fmt: skip
 def test_units_are_right_and_hardened(unit: str, tmp_path: Path) -> None:
     path = DEPLOY / "systemd" / f"{unit}.service"
     # The program is not installed where this runs; everything else of the unit counts.
     text = path.read_text().replace("/opt/otpguard/bin/otpguard", "/bin/true")
+    text = text.replace("/usr/bin/java", "/bin/true")
     (tmp_path / f"{unit}.service").write_text(text)
-    said = check("systemd-analyze", "verify", tmp_path / f"{unit}1.service", cwd=tmp_path)
+    instance = f"{unit}1" if unit.endswith("@") else unit
+    said = check("systemd-analyze", "verify", tmp_path / f"{instance}.service", cwd=tmp_path)
     assert f"{unit}" not in said
     assert exposure(path) < 2.0
     weak = tmp_path / f"weak-{unit}.service"
@@ -601,7 +611,8 @@ def test_units_are_right_and_hardened(unit: str, tmp_path: Path) -> None:
     assert exposure(weak) > 2.0
     wrong = tmp_path / f"wrong-{unit}.service"
     wrong.write_text(re.sub(r"\nRestart=\S+", "\nRestart=sometimes", text))
-    _, said = ran("systemd-analyze", "verify", tmp_path / f"wrong-{unit}1.service", cwd=tmp_path)
+    wrong = tmp_path / f"wrong-{instance}.service"
+    _, said = ran("systemd-analyze", "verify", wrong, cwd=tmp_path)
     assert "sometimes" in said
 
 

@@ -8,7 +8,9 @@ dead letters but the original key and value.
 from __future__ import annotations
 
 import json
+import os
 import re
+import subprocess
 import sys
 import time
 import urllib.request
@@ -25,12 +27,13 @@ from streams.cluster.topics import create
 from streams.config import load
 from streams.demo.brokers import Broker
 from streams.scenarios import generate
+from streams.wire import decode_audit, decode_incident
 from tests.enforce.loop import ready
 from tests.enforce.services import Server
 from tests.ports import free_port
 from tests.reading import written
 from tests.streams.operate.test_doctor import NAMES
-from tests.waiting import wait_until
+from tests.waiting import END_S, wait_until
 
 pytestmark = pytest.mark.broker
 
@@ -74,12 +77,15 @@ def test_numbers_and_codes_are_where_they_must_be_and_nowhere_else(
         wait_until(lambda: len(records(broker, topics["acks"])) > 0, "an acknowledgement")
         wait_until(lambda: len(records(broker, topics["dead_letters"])) == 2, "dead letters")
         wait_until(lambda: len(records(broker, topics["changelog"])) > 1, "a checkpoint")
+        wait_until(lambda: len(records(broker, topics["incident"])) > 1, "an incident")
+        said = spoken(config, tmp_path, "release", recipient, "-r", "she called", "--wait", "60")
         written = {
             f"metrics of {each.name}": urllib.request.urlopen(
                 f"http://127.0.0.1:{each.port}/metrics"
             ).read()
             for each in programs
         }
+    written["what release says"] = said
     written |= {f"log of {each.name}": each.log.read_bytes() for each in programs}
     refused = topics["dead_letters"]
     for name in topics.values():
@@ -98,6 +104,23 @@ def test_numbers_and_codes_are_where_they_must_be_and_nowhere_else(
     for topic in topics.keys() - {"input", "dead_letters"}:
         found = [r for r in records(broker, topics[topic]) if CODE.encode() in (r.value or b"")]
         assert found == [], topic
+    for topic in topics.keys() - {"input", "dead_letters"}:
+        kept = b"".join(each.value or b"" for each in records(broker, topics[topic]))
+        assert "验证码".encode() not in kept, topic  # nor anything else of a text
+    about = {"throttle", "episode", "override", "everyone", "changelog", "incident", "audit"}
+    for topic in topics.keys() - about - {"input", "dead_letters", "undeliverable"}:
+        for record in records(broker, topics[topic]):
+            assert recipient.encode() not in (record.key or b"") + (record.value or b""), topic
+    incidents = records(broker, topics["incident"])
+    senders = [m.sender for r in incidents for m in decode_incident(r.value).messages]
+    assert any(senders)  # the one topic of ours that has them: SECURITY.md
+    for topic in topics.keys() - {"input", "dead_letters", "incident", "episode", "changelog"}:
+        kept = b"".join(each.value or b"" for each in records(broker, topics[topic]))
+        assert not any(sender and sender.encode() in kept for sender in senders), topic
+    assert [decode_audit(r.value).outcome for r in records(broker, topics["audit"])] == [
+        "asked",
+        "done",
+    ]
     leases = records(broker, topics["throttle"])
     assert any(recipient.encode() in record.value for record in leases)  # the search can find
 
@@ -110,6 +133,17 @@ def flood() -> Iterator[dict[str, Any]]:
         if "text" in value:
             value["text"] = re.sub(r"(?<!\d)\d{4,8}(?!\d)", CODE, value["text"])
         yield value
+
+
+def spoken(config: Path, folder: Path, *words: str) -> bytes:
+    """What a command says on both its outputs; it is done without a fault."""
+    done = subprocess.run(
+        [sys.executable, "-m", "streams", *words, "--config", str(config)],
+        capture_output=True, check=False, timeout=END_S,
+        env={**os.environ, "XDG_STATE_HOME": str(folder / "state")},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return done.stdout + done.stderr
 
 
 def records(broker: Broker, topic: str) -> list[Any]:

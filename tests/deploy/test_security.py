@@ -161,7 +161,11 @@ def test_each_role_can_do_what_the_table_says_and_nothing_else(guarded: Castle) 
     writers = {topic: {role for role in can if ("write", topic) in can[role]} for topic in topics}
     readers = {topic: {role for role in can if ("read", topic) in can[role]} for topic in topics}
     assert writers["throttle"] == writers["episode"] == {"worker"}
-    assert writers["override"] == {"support"}
+    assert writers["override"] == {"support", "desk"}
+    assert writers["incident"] == {"worker"}
+    assert writers["counts"] == {"adapter", "gate"}
+    assert writers["campaign"] == {"agent"}
+    assert readers["audit"] == {"auditor", "desk"}
     assert writers["everyone"] == {"duty"}
     assert readers["input"] == {"worker", "analyst"}
     assert readers["dead_letters"] == {"privacy"}

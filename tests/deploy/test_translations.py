@@ -29,7 +29,8 @@ def commands(text: str) -> set[str]:
 
 def test_there_is_a_page_for_operators_for_the_hotline_and_for_alarms() -> None:
     assert [page.relative_to(DEPLOY).as_posix() for page in PAGES] == [
-        "README.zh.md", "gateways/gate.zh.md", "hotline.zh.md", "runbooks/README.zh.md",
+        "README.zh.md", "evidence.zh.md", "gateways/gate.zh.md", "hotline.zh.md",
+        "runbooks/README.zh.md", "signal.zh.md",
     ]  # fmt: skip
 
 

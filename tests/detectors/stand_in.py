@@ -79,7 +79,7 @@ def batch_of(
         event_time_ms=np.array([e.at_ms for e in events], np.int64),
         recipient=np.array([e.recipient for e in events], np.uint64),
         kind=np.array([e.kind for e in events], np.uint8),
-        sender=empty,
+        sender=StringList([f"of {e.platform}" for e in events]),
         text=empty,
         signature=empty,
         category=StringList([str(int(e.trust)) for e in events]),
@@ -87,6 +87,7 @@ def batch_of(
         template=empty,
         gateway=StringList([e.gateway for e in events]),
         tokens={e.recipient: f"h1:{e.recipient:x}" for e in events if e.recipient & TOKEN_BIT},
+        origin=lambda i: ("account", f"id {offsets[i]}"),
     )
 
 

@@ -5,6 +5,7 @@ Of those: they are read, written, and something is lost on the way there and bac
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
@@ -12,6 +13,7 @@ import numpy as np
 import pytest
 
 from detectors.chain import FORMATS, Params, Partition, Snapshot, restore, snapshot
+from detectors.defaults import WITH_INCIDENTS
 from detectors.model.event import TICK_OFFSETS, platform_print
 from detectors.model.records import Level
 from detectors.recipients.row import AGAIN, HABIT, MEMORY_WORDS, ONCE, SUSPECT, unpack
@@ -89,9 +91,11 @@ def test_a_state_is_read_in_every_format_that_is_written(format_: int) -> None:
     before, after = levels(partition), levels(again)
     assert set(before.values()) == {HABIT}
     assert after == (before if format_ > 1 else dict.fromkeys(before, AGAIN))
-    assert run(ENFORCE, history()[14:] + flood(9), again) == run(
-        ENFORCE, history()[14:] + flood(9), partition
-    )
+    incidents = format_ >= WITH_INCIDENTS
+    params = replace(ENFORCE, episode=replace(ENFORCE.episode, incidents=incidents))
+    decided = run(params, history()[14:] + flood(9), again)
+    assert decided == run(params, history()[14:] + flood(9), partition)
+    assert bool(decided.incidents) is incidents
 
 
 def test_a_format_of_later_is_none_to_be_restored() -> None:

@@ -17,7 +17,9 @@ from tests import clusters
 from tests.bench.report import machine, write
 from tests.enforce import floods as flooding
 from tests.enforce import speeds
+from tests.enforce.gate_loop import gate_loop
 from tests.enforce.loop import Loop, now_ms
+from tests.enforce.smsgate.ends import ends
 
 app: Final = typer.Typer(
     help=__doc__, add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False
@@ -92,12 +94,56 @@ def floods(
     """From the submit that crosses the threshold to the first refusal of real Jasmin."""
     with _loop() as loop:
         delays = sorted(
-            flooding.time_to_refusal(loop, 4_000_000 + index) for index in range(number)
+            flooding.time_to_refusal(loop, 4_000_000 + index, loop.client)
+            for index in range(number)
         )
+    _tell_delays(folder, "floods", delays)
+
+
+@app.command()
+def cmpp(
+    *,
+    number: Annotated[int, typer.Option(help="Floods, one after the other.")] = 200,
+    folder: Folder = RESULTS,
+) -> None:
+    """The same over CMPP: SMSGate's client and server, our handler, gate, Kafka, worker."""
+    with (
+        _kafka_and_scratch() as (kafka, scratch),
+        gate_loop(kafka, scratch) as loop,
+        ends("cmpp20", loop.port, scratch) as client,
+    ):
+        delays = sorted(
+            flooding.time_to_refusal(loop, 6_000_000 + index, client) for index in range(number)
+        )
+    _tell_delays(folder, "cmpp", delays)
+
+
+@app.command()
+def sip(
+    *,
+    number: Annotated[int, typer.Option(help="Messages in each of three runs.")] = 3_000,
+    rate: Annotated[int, typer.Option(help="Messages a second.")] = 200,
+    folder: Folder = RESULTS,
+) -> None:
+    """How long Kamailio holds a MESSAGE: a gate that answers, is away, hangs."""
+    with _kafka_and_scratch() as (kafka, scratch), gate_loop(kafka, scratch) as loop:
+        figures = speeds.sip(
+            scratch, loop.port, lambda: int(loop.counted("gate_answers_total")), number, rate
+        )
+    _tell(
+        folder,
+        "sip",
+        {"rate": rate, **figures},
+        {"everything passes": any(each["passed"] < number for each in figures.values())},
+    )
+
+
+def _tell_delays(folder: Path, name: str, delays: list[float]) -> None:
+    number = len(delays)
     p50, p99 = delays[number // 2], delays[min(number - 1, number * 99 // 100)]
     _tell(
         folder,
-        "floods",
+        name,
         {"floods": number, "p50_s": p50, "p99_s": p99, "max_s": delays[-1]},
         {"p50 under 1 s": p50 >= 1.0, "p99 under 3 s": p99 >= 3.0},
     )

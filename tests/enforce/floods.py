@@ -41,6 +41,12 @@ class Remembers(Protocol):
     def remember(self, values: Iterable[Mapping[str, Any]]) -> None: ...
 
 
+class Traces(Remembers, Protocol):
+    """One that knows which event brought a recipient under lease."""
+
+    def crossing(self, recipient: str) -> dict[str, Any]: ...
+
+
 class Submits(Protocol):
     """A sender's session with a gateway."""
 
@@ -149,11 +155,11 @@ def figures(runs: list[Run]) -> dict[str, Any]:
     }
 
 
-def time_to_refusal(loop: Loop, index: int) -> float:
+def time_to_refusal(loop: Traces, index: int, client: Submits) -> float:
     """Seconds from the submit that crosses the threshold to the first refusal.
 
-    The interceptor stamps a submission when it takes it, so the record that caused the lease says
-    when that was, on the clock that this process reads too.
+    Interceptor and gate stamp a submission when they take it, so the record that caused the lease
+    says when that was, on the clock that this process reads too.
     """
     events = list(generate("A2", index, recipient=index, start_ms=now_ms(), memory=8))
     loop.remember(each.value for each in events if each.truth.scenario == "history")
@@ -162,11 +168,10 @@ def time_to_refusal(loop: Loop, index: int) -> float:
 
     def refused() -> bool:
         value = next(flood)
-        return loop.client.submit(victim, value["sender"], value["text"]) is REFUSED
+        return client.submit(victim, value["sender"], value["text"]) is REFUSED
 
     wait_until(refused, "the flood is refused", pause_s=0.01)
     refused_ms = now_ms()
-    _, _, partition, offset = loop.lease(victim)["action"].rsplit(":", 3)
-    crossed = loop.input_value(int(partition), int(offset))
+    crossed = loop.crossing(victim)
     assert crossed["recipient"] == victim
     return (refused_ms - crossed["event_time_ms"]) / 1000

@@ -21,7 +21,7 @@ from streams.cluster.read import records
 from streams.cluster.topics import create
 from streams.config import load
 from streams.demo.brokers import Broker
-from tests.enforce.loop import ready, remember
+from tests.enforce.loop import cause, ready, remember
 from tests.enforce.services import Server
 from tests.ports import free_port
 from tests.waiting import END_S, wait_until
@@ -150,6 +150,17 @@ class GateLoop:
     def remember(self, values: Iterable[Mapping[str, Any]]) -> None:
         """Put a history on the input topic, as a feed of old records would."""
         remember(self.settings, values)
+
+    def crossing(self, recipient: str) -> dict[str, Any]:
+        """The event that brought a recipient under lease: a refusal names the action."""
+        self.client.numbered += 1
+        answer = self.client.ask(
+            {
+                "recipient": recipient, "text": "【还没见过】验证码123456",
+                "message_id": f"{self.client.prefix}-{self.client.numbered}",
+            }
+        )  # fmt: skip
+        return cause(self.settings, answer["action_id"])
 
     def rebuilt(self) -> bool:
         """Tell if the gate knows all leases."""

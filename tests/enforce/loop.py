@@ -22,7 +22,7 @@ from detectors.leases.rails import RailParams
 from streams.cluster.admin import client_arguments
 from streams.cluster.read import records
 from streams.cluster.topics import create
-from streams.config import Settings, load
+from streams.config import Settings, Topics, load
 from streams.demo.brokers import Broker
 from streams.enforce.book import DesiredState, desired_lease, take_action
 from streams.wire import decode_action
@@ -46,8 +46,7 @@ class Loop:
         self.folder = folder
         self.redis = redis_server(folder / "redis")
         self.config = folder / "otpguard.toml"
-        topics = ["input", "throttle", "episode", "acks", "override", "everyone"]
-        topics.append("undeliverable")
+        topics = [each for each in Topics.model_fields if each not in ("partitions", "replication")]
         lines = [
             f'app_id = "{name}"',
             'mode = "enforce"',
@@ -57,18 +56,19 @@ class Loop:
             "[topics]",
             "partitions = 4",
             "replication = 1",
-            *(f'{topic} = "{name}.{topic}"' for topic in [*topics, "dead_letters"]),
+            *(f'{topic} = "{name}.{topic}"' for topic in topics),
             "[detect]",
             "recipients_max = 200_000",
             *(f"{key} = {value}" for key, value in (settings or {}).items()),
         ]
         self.config.write_text("\n".join(lines) + "\n")
         self.settings = load(self.config)
-        self.worker = self._program("worker", "worker")
-        self.feed = self._program("feed", "feed", "redis", "--consumer", "feed-1")
-        self.adapter = self._program("adapter", "enforce", "redis", "--gateway-id", "jasmin-1")
+        self.worker = self.program("worker", "worker")
+        self.feed = self.program("feed", "feed", "redis", "--consumer", "feed-1")
+        self.adapter = self.program("adapter", "enforce", "redis", "--gateway-id", "jasmin-1")
 
-    def _program(self, name: str, *words: str) -> Server:
+    def program(self, name: str, *words: str) -> Server:
+        """A command of ours with the loop's settings; its port is that of its health."""
         port = free_port()
         return Server(
             name,
@@ -131,14 +131,21 @@ class Loop:
             if isinstance(lease, Lease)
         }
 
-    def input_value(self, partition: int, offset: int) -> dict[str, Any]:
-        """One record of the input topic."""
-        place = TopicPartition(self.settings.topics.input, partition)
-        with closing(KafkaConsumer(**client_arguments(self.settings.kafka))) as consumer:
-            consumer.assign([place])
-            consumer.seek(place, offset)
-            records = consumer.poll(timeout_ms=int(1000 * END_S), max_records=1)
-        return json.loads(records[place][0].value)
+    def crossing(self, recipient: str) -> dict[str, Any]:
+        """The event that brought a recipient under lease."""
+        return cause(self.settings, self.lease(recipient)["action"])
+
+
+def cause(settings: Settings, action_id: str) -> dict[str, Any]:
+    """The event that caused an action: the id says where it is."""
+    _, _, partition, offset = action_id.rsplit(":", 3)
+    place = TopicPartition(settings.topics.input, int(partition))
+    with closing(KafkaConsumer(**client_arguments(settings.kafka))) as consumer:
+        consumer.assign([place])
+        consumer.seek(place, int(offset))
+        found = consumer.poll(timeout_ms=int(1000 * END_S), max_records=1)
+    value: dict[str, Any] = json.loads(found[place][0].value)
+    return value
 
 
 def remember(settings: Settings, values: Iterable[Mapping[str, Any]]) -> None:

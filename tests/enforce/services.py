@@ -160,16 +160,23 @@ def redis_client(server: Server) -> redis.Redis:
 KANNEL_PASSWORD = "kannel"
 
 
-def kannel(folder: Path, smsc_port: int, list_url: str) -> tuple[Server, Server]:
+def kannel(
+    folder: Path, smsc_port: int, list_url: str | None, core: str = "", smsc: str = ""
+) -> tuple[Server, Server]:
     """Bearerbox and smsbox, bound to an SMSC, with our guide's lines in their configuration.
 
-    The first's port is the admin's, the second's takes `/cgi-bin/sendsms`.
+    The first's port is the admin's, the second's takes `/cgi-bin/sendsms`. No `list_url`: no black
+    list. `core`, `smsc`: more lines of these groups.
     """
     bearerbox, smsbox = need("bearerbox", "kannel"), need("smsbox", "kannel")
     admin, box, sendsms = free_port(), free_port(), free_port()
     folder.mkdir(parents=True)
     guide = Path("deploy/gateways/kannel/otpguard.conf").read_text()
-    guide = guide.replace("http://127.0.0.1:13080/list.txt", list_url)
+    guide = guide.replace("http://127.0.0.1:13080/list.txt", list_url) if list_url else ""
+    # Two empty lines in a row are a group without a name, which Kannel refuses.
+    more, smsc = (
+        "".join(f"\n{each.strip()}" for each in one if each) for one in ([guide, core], [smsc])
+    )
     config = folder / "kannel.conf"
     config.write_text(
         f"""
@@ -179,8 +186,7 @@ admin-password = {KANNEL_PASSWORD}
 admin-interface = 127.0.0.1
 smsbox-port = {box}
 smsbox-interface = 127.0.0.1
-log-level = 1
-{guide}
+log-level = 1{more}
 
 group = smsc
 smsc = smpp
@@ -191,7 +197,7 @@ smsc-username = kannel
 smsc-password = kannel
 system-type = ""
 transceiver-mode = true
-log-level = 1
+log-level = 1{smsc}
 
 group = smsbox
 bearerbox-host = 127.0.0.1

@@ -91,6 +91,9 @@ class Smsc(socketserver.ThreadingTCPServer):
         self.arrived: list[Arrived] = []
         self.port: int = self.server_address[1]
 
+    def handle_error(self, *_: object) -> None:
+        """End a session that cannot be read, and say nothing."""
+
     def reached(self, recipient: str) -> list[Arrived]:
         """Messages to one recipient, in order of arrival."""
         return [each for each in self.arrived if each.recipient == recipient]

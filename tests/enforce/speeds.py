@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import socket
 import statistics
 import subprocess
 import sys
@@ -40,6 +41,8 @@ from tests.enforce.services import (
     redis_client,
     redis_server,
 )
+from tests.enforce.sip_ends import TEXT as PLAIN
+from tests.enforce.sip_ends import sip_world
 from tests.ports import free_port
 from tests.waiting import END_S, wait_until
 
@@ -473,3 +476,34 @@ def interceptor(folder: Path, calls: int, fuzz: int) -> dict[str, Any]:
         "refused": fuzzed["refused"],
         "raised": fuzzed["raised"] + without["raised"],
     }
+
+
+def sip(
+    folder: Path, gate_port: int, asked: Callable[[], int], number: int, rate: int
+) -> dict[str, Any]:
+    """Milliseconds from a MESSAGE to its answer: a gate that answers, one that is away, one that
+    takes connections and never answers; with the shipped time-out."""
+    figures: dict[str, Any] = {}
+    with socket.socket() as away, socket.socket() as silent:
+        for each in (away, silent):
+            each.bind(("127.0.0.1", 0))
+        silent.listen(64)
+        ports = {"answers": gate_port, "away": away.getsockname()[1],
+                 "hangs": silent.getsockname()[1]}  # fmt: skip
+        for name, port in ports.items():
+            place = folder / f"sip-{name}"
+            place.mkdir()
+            with sip_world(place, port, 0.02) as world:
+                client = world.client()
+                client.send("8613800000001", "1069", b"hello", PLAIN, count=number, rate=rate)
+            times = sorted(client.delays_ms)
+            figures[name] = {
+                "messages": len(times),
+                "asked": asked() if name == "answers" else 0,
+                "passed": client.statuses.count(200),
+                "p50_ms": round(times[len(times) // 2], 2),
+                "p95_ms": round(times[len(times) * 95 // 100], 2),
+                "p99_ms": round(times[len(times) * 99 // 100], 2),
+                "max_ms": round(times[-1], 2),
+            }
+    return figures

@@ -56,7 +56,7 @@ def test_the_incident_is_stopped_and_what_the_victim_needs_arrives(loop: Loop) -
 
 def test_a_refusal_names_the_message_that_crossed_the_threshold(loop: Loop) -> None:
     """`make enforce ARGS=floods` says how soon it follows."""
-    assert time_to_refusal(loop, 2_000_000) > 0
+    assert time_to_refusal(loop, 2_000_000, loop.client) > 0
 
 
 @pytest.mark.faults

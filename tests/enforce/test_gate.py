@@ -11,11 +11,13 @@ from typing import Any
 
 import pytest
 
+from detectors.model.records import Action
 from streams.cluster.admin import client_arguments
 from streams.cluster.read import records
 from streams.demo.brokers import Broker
+from streams.operate.replay import replay
 from streams.scenarios import Role, generate
-from streams.wire import decode_ack
+from streams.wire import decode_ack, decode_action
 from streams.wire.partitioner import partition_of
 from tests.enforce.floods import incident, other_traffic
 from tests.enforce.gate_loop import OK, REFUSED, GateClient, GateLoop, gate_loop
@@ -142,3 +144,22 @@ def test_whoever_dies_the_bank_passes_no_event_is_lost_and_leases_end(
         wait_until(lambda: not victim.go_on(1), "the lease ends, with nobody to end it")
         assert victim.bank_refused == 0
         assert loop.counted("gate_failures_total") == 0
+        doubles_change_no_decision(loop)
+
+
+def doubles_change_no_decision(loop: GateLoop) -> None:
+    """Live decisions are those of the log without doubles, and of one with nothing but doubles."""
+    values = [record.value for record in loop.published()]
+    once = list({json.loads(value)["message_id"]: value for value in reversed(values)}.values())
+    once.reverse()
+    print(f"{len(values)} events in the log, {len(values) - len(once)} of them doubles")
+    clients, topic = client_arguments(loop.settings.kafka), loop.settings.topics.throttle
+    live = {_episode(decode_action(each.value)) for each in records(clients, topic)}
+    assert live
+    for log in (values, once, [value for value in once for _ in range(2)]):
+        steps = replay(loop.settings, [log])
+        assert {_episode(action) for step in steps for action in step.decisions.actions} == live
+
+
+def _episode(action: Action) -> tuple[str, int | None]:
+    return action.recipient, action.opened_ms

@@ -71,6 +71,18 @@ def test_its_tables_have_every_reason_and_the_codes_that_are_in_the_handler() ->
             assert code in row, protocol
 
 
+def test_kamailio_and_the_proxy_refuse_by_the_code_that_the_tables_name() -> None:
+    script = Path("deploy/gateways/kamailio/otpguard.cfg").read_text()
+    (sip,) = re.findall(r't_reply\("(\d+)", "Decline"\)', script)
+    proxy = (HANDLER.parent / "SmppProxy.java").read_text()
+    (smpp,) = re.findall(r'"--code", "(\w+)"', proxy)
+    for name in ("gate.md", "gate.zh.md"):
+        page = Path("deploy/gateways", name).read_text("utf-8")
+        for protocol, code in (("SIP MESSAGE", sip), ("SMPP 3.4", smpp)):
+            (row,) = re.findall(rf"^\| {protocol}.*$", page, re.MULTILINE)
+            assert code in row, protocol
+
+
 @pytest.mark.parametrize("vector", VECTORS["messages"], ids=lambda vector: vector["name"])
 def test_a_gate_rules_as_the_vectors_say(vector: dict[str, Any]) -> None:
     made = desk()

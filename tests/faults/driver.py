@@ -28,6 +28,7 @@ from tests.faults.traffic import Record, traffic
 from tests.faults.watch import READS, UndecidedError, Watch
 
 HOUR_MS = 3_600_000
+COMPARED = ("throttle", "episode", "incident", "dead_letters")  # with the oracle, all of them
 RESTART_S = 0.5  # a supervisor's patience
 LINGERS_MS = (20, 200)  # of the two producers
 DRAIN_S = 150.0  # without a commit, while records wait: the workers hang
@@ -181,6 +182,10 @@ episode = "{self.name}.episode"
 acks = "{self.name}.acks"
 override = "{self.name}.override"
 dead_letters = "{self.name}.dlq"
+incident = "{self.name}.incident"
+counts = "{self.name}.counts"
+audit = "{self.name}.audit"
+notice = "{self.name}.notice"
 partitions = {self.plan.partitions}
 replication = {replication}
 [worker]
@@ -207,7 +212,12 @@ port = 0
         with Cluster(self.settings.kafka) as cluster:
             for topic in topics.topics(self.settings):
                 configs = topic.configs
-                if topic.role in ("throttle", "episode", "dead_letters"):  # all are compared
+                if topic.role in (
+                    "throttle",
+                    "episode",
+                    "incident",
+                    "dead_letters",
+                ):  # all are compared
                     configs = {"cleanup.policy": "delete", "retention.ms": str(30 * 24 * HOUR_MS)}
                 cluster.create(topic.name, topic.partitions, topic.replication, configs)
 

@@ -120,6 +120,8 @@ async def read_outcome(settings: Settings) -> Outcome:
         outcome.add(wire.decode_action(record.value).action_id, record.value)
     async for record in records(settings, settings.topics.episode):
         outcome.add(_episode_identity(wire.decode_episode(record.value)), record.value)
+    async for record in records(settings, settings.topics.incident):
+        outcome.add(_incident_identity(wire.decode_incident(record.value)), record.value)
     async for record in records(settings, settings.topics.dead_letters):
         outcome.add(f"dead letter {record.key.decode()}", record.value)
     return outcome
@@ -153,6 +155,8 @@ async def compute_outcome(settings: Settings) -> Outcome:
             outcome.add(action.action_id, wire.encode_action(action))
         for episode in decisions.episodes:
             outcome.add(_episode_identity(episode), wire.encode_episode(episode))
+        for incident in decisions.incidents:
+            outcome.add(_incident_identity(incident), wire.encode_incident(incident))
         for reject in decoded.rejects:
             key, value, _ = wire.dead_letter(reject, settings.topics.input, partition)
             outcome.add(f"dead letter {key.decode()}", value)
@@ -173,6 +177,10 @@ async def compute_outcome(settings: Settings) -> Outcome:
 
 def _episode_identity(record: Any) -> str:
     return f"{record.episode_id}/{record.revision}/{record.change}"
+
+
+def _incident_identity(record: Any) -> str:
+    return f"incident {record.episode_id}/{record.revision}/{record.first}"
 
 
 async def records(settings: Settings, topic: str) -> Any:

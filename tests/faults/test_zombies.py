@@ -44,7 +44,7 @@ class Topics:
             [TopicPartition(self._changelog, 0, 0)]
             + [
                 TopicPartition(topic, 0, 0)
-                for topic in (names.throttle, names.episode, names.dead_letters)
+                for topic in (names.throttle, names.episode, names.incident, names.dead_letters)
             ]
         )
 

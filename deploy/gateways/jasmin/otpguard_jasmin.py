@@ -33,7 +33,7 @@ from smpp.pdu.pdu_encoding import DataCodingEncoder, EsmClassEncoder
 from detectors.bars import AGAIN_BUDGET_MS
 from detectors.leases.again import most, window_of
 from detectors.leases.gate import Lease, Ruling, rule
-from detectors.model.event import Trust
+from detectors.model.event import Trust, platform_id
 from detectors.model.records import AgainWindow, Scope
 from detectors.recognise.recogniser import recognise
 from detectors.recognise.registry import Registry
@@ -184,6 +184,7 @@ class Interceptor:
         self._throttle = f"{prefix}throttle:"
         self._refused = f"{prefix}refused:"
         self._again = f"{prefix}again:"
+        self._platforms = f"{prefix}platforms:"
         self._stream = f"{prefix}submissions"
         self._stream_entries = stream_entries
         self._ids = count()
@@ -241,12 +242,16 @@ class Interceptor:
         if found is None:
             return False
         lease = lease_of(found)
-        refused = self._ruling(lease, submission, recipient, now_ms, now) is Ruling.REFUSE
+        ruling, platform = self._ruling(lease, submission, recipient, now_ms, now)
+        refused = ruling is Ruling.REFUSE
         pipe = self._client.pipeline(transaction=False)
         if refused:
             report["status"], report["error_code"] = "refused", str(ESME_RSUBMITFAIL)
             pipe.incr(self._refused + lease.action_id)
             pipe.expire(self._refused + lease.action_id, REFUSED_COUNTER_S)
+            if platform:
+                pipe.hincrby(self._platforms + lease.action_id, str(platform_id(platform)), 1)
+                pipe.expire(self._platforms + lease.action_id, REFUSED_COUNTER_S)
         pipe.xadd(self._stream, {"value": _dump(report)}, maxlen=self._stream_entries)
         # The ruling is known; whatever fails here, only its report is lost.
         try:
@@ -259,11 +264,11 @@ class Interceptor:
 
     def _ruling(
         self, lease: Lease, submission: Submission, recipient: str, now_ms: int, now: float
-    ) -> Ruling:
-        """The common rule; later parts of a message share the fate of its first."""
+    ) -> tuple[Ruling, str]:
+        """The common rule, and the platform; later parts share the first's fate, and have none."""
         long = (recipient, submission.sender, submission.reference)
         if submission.part > 1 and self._parts.get(long, 0.0) > now:
-            return Ruling.REFUSE if now_ms < lease.expires_at_ms else Ruling.OVER
+            return (Ruling.REFUSE if now_ms < lease.expires_at_ms else Ruling.OVER), ""
         verdict = recognise(self._registry, submission.text, sender=submission.sender)
         ruling = rule(
             lease,
@@ -280,7 +285,7 @@ class Interceptor:
             self._parts[long] = now + PARTS_S
             while len(self._parts) > PARTS_MAX:
                 self._parts.popitem(last=False)
-        return ruling
+        return ruling, verdict.platform
 
     def _passes_again(self, recipient: str, window: AgainWindow | None, now_ms: int) -> bool:
         """Whether a window has not been used yet, and the budget has room."""

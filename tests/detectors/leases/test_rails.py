@@ -12,6 +12,7 @@ from detectors.leases.rails import (
     Refusal,
     admit,
     forget,
+    readmit,
     utilisation,
     withdraw,
 )
@@ -215,3 +216,33 @@ def test_a_lease_of_the_future_makes_no_rail_forget_the_others() -> None:
     assert lease(rails, "r10", at + 10, params=params) is Refusal.SHARE
     forget(rails, at + 9 + LEASE_MAX_MS)
     assert rails.until_ms == {}
+
+
+def again(rails: Rails, name: str, at_ms: int, times: int) -> Refusal | None:
+    return readmit(
+        SMALL.raised(times), rails, name, issued_at_ms=at_ms, expires_at_ms=at_ms + LEASE_MS
+    )
+
+
+def test_raised_rails_let_in_what_was_refused_as_far_as_there_is_room() -> None:
+    rails = Rails()
+    for n in range(15):
+        lease(rails, f"r{n}", n)
+    assert [again(rails, f"r{n}", n, 2) for n in range(10, 15)] == [None] * 5
+    assert len(rails.until_ms) == 15
+    for n in range(15, 40):
+        lease(rails, f"r{n}", n)
+    assert again(rails, "r20", 20, 2) is Refusal.RATE, "forty a minute are over twice ten"
+    assert again(rails, "r20", 20, 4) is None
+    crowded = Rails(until_ms={f"h{n}": MINUTE_MS * 9 for n in range(100)})
+    assert again(crowded, "one more", 0, 2) is Refusal.SHARE
+    assert again(crowded, "h7", 0, 2) is None, "who holds a place holds it"
+
+
+def test_what_was_let_in_frees_its_place_when_its_lease_ends() -> None:
+    rails = Rails()
+    for n in range(15):
+        lease(rails, f"r{n}", n)
+    again(rails, "r12", 12, 2)
+    forget(rails, 12 + LEASE_MS)
+    assert "r12" not in rails.until_ms

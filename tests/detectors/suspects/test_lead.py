@@ -6,11 +6,12 @@ import pytest
 
 from detectors.model.times import DAY_S
 from detectors.recipients.row import Memory
-from detectors.suspects.judge import CALM, Band, Finding
+from detectors.suspects.judge import CALM, Band, Finding, JudgeParams
 from detectors.suspects.lead import lead, led
 from detectors.suspects.suspect import Suspect, see
 
 HOT = frozenset(range(100, 200))
+RULES = JudgeParams()
 START_S = 50 * DAY_S
 
 
@@ -86,8 +87,32 @@ FAST = Finding(Band.THROTTLE, "burst", 2.7, 2.6, START_S)
 )
 def test_the_stronger_evidence_decides(steps: str, before: Finding, band: Band, rule: str) -> None:
     suspect = suspect_of(steps)
-    found = led(suspect, HOT, START_S + (len(steps) - 1) * 600, before)
+    found = led(RULES, suspect, HOT, START_S + (len(steps) - 1) * 600, before)
     assert (found.band, found.rule) == (band, rule)
     if rule in ("hot", "hot_burst"):
         assert found.since_s == START_S
-    assert led(suspect, frozenset(), START_S, before) == before
+    assert led(RULES, suspect, frozenset(), START_S, before) == before
+
+
+@pytest.mark.parametrize(
+    ("steps", "score"),
+    [("hhhh", 4), ("hhc", 2), ("hchchc", 2), ("ccch", 1), ("hcc", 1), ("hcchcc", 1)],
+)
+def test_another_platform_may_take_half_a_point(steps: str, score: float) -> None:
+    suspect = suspect_of(steps)
+    assert lead(suspect, HOT, START_S, cold_half=True).score == score
+
+
+def test_a_higher_bar_asks_for_more_and_half_a_point_finds_what_a_list_covers_half() -> None:
+    eight, half = suspect_of("hhhhhhhh"), suspect_of("hc" * 16)
+    assert led(RULES, eight, HOT, START_S, CALM).band is Band.THROTTLE
+    assert led(JudgeParams(hot_lead=10), eight, HOT, START_S, CALM).band is Band.WATCH
+    assert led(RULES, half, HOT, START_S, CALM).band is Band.HOLD
+    found = led(JudgeParams(cold_half=True), half, HOT, START_S, CALM)
+    assert (found.band, found.rule, found.threshold) == (Band.THROTTLE, "hot", 8)
+
+
+@pytest.mark.parametrize("bar", [0, 7, 13])
+def test_a_bar_that_was_not_measured_is_refused(bar: int) -> None:
+    with pytest.raises(ValueError, match="hot_lead"):
+        JudgeParams(hot_lead=bar)

@@ -46,7 +46,8 @@ def otpguard(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
 @pytest.fixture
 def folder(world: World, broker: Broker, tmp_path: Path) -> Path:
     topics = world.topics
-    names = {name: getattr(topics, name) for name in ("throttle", "acks", "override", "everyone")}
+    roles = ("throttle", "acks", "override", "everyone", "counts", "audit")
+    names = {name: getattr(topics, name) for name in roles}
     lines = [f'kafka = {{bootstrap = "{broker.bootstrap}"}}', "[topics]"]
     lines += [f'{name} = "{topic}"' for name, topic in names.items()]
     (tmp_path / "otpguard.toml").write_text("\n".join(lines))

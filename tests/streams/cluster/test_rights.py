@@ -28,8 +28,29 @@ def may(role: str) -> set[tuple[str, str]]:
 def test_only_a_worker_writes_leases_and_only_few_read_what_was_refused(role: str) -> None:
     allowed = may(role)
     assert (("throttle", "WRITE") in allowed) is (role == "worker")
+    assert (("incident", "WRITE") in allowed) is (role == "worker")
+    assert (("campaign", "WRITE") in allowed) is (role == "agent")
+    assert (("counts", "WRITE") in allowed) is (role in ("adapter", "gate"))
     assert (("dead_letters", "READ") in allowed) is (role == "privacy")
     assert (("input", "READ") in allowed) is (role in ("worker", "analyst"))
+
+
+def test_the_desk_may_say_words_about_one_and_none_about_everyone() -> None:
+    apart = Settings(topics={"everyone": "otpguard.override.all.v1"})
+    by_name = {name: each for each, name in names(apart).items()}
+    written = {
+        by_name[right.name]
+        for right in rights(apart, [("desk", "User:x")])
+        if right.kind == "topic" and right.operation == "WRITE"
+    }
+    assert written == {"override", "audit", "notice"}
+
+
+def test_who_acts_writes_the_audit_and_reads_it_not() -> None:
+    for role in ("support", "duty", "signal", "notifier"):
+        assert ("audit", "WRITE") in may(role)
+        assert ("audit", "READ") not in may(role)
+    assert may("auditor") == {("audit", "READ"), ("audit", "DESCRIBE")}
 
 
 def test_who_only_looks_reads_and_writes_nothing() -> None:

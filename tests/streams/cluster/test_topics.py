@@ -24,6 +24,7 @@ from tests.waiting import END_S
 
 ROLES_NAMED = (
     "input", "throttle", "episode", "acks", "override", "everyone", "undeliverable", "dead_letters",
+    "incident", "counts", "audit", "notice", "campaign",
 )  # fmt: skip
 WANTED = module.topics(Settings())
 RIGHT = {topic.name: Shape(topic.partitions, topic.replication, topic.configs) for topic in WANTED}
@@ -41,9 +42,20 @@ def test_what_was_created_is_right() -> None:
 def test_each_missing_topic_is_named() -> None:
     for topic in WANTED:
         found = {name: shape for name, shape in RIGHT.items() if name != topic.name}
-        check(found, f"topic {topic.name} is missing; `otpguard topics create` makes it")
-    names = ", ".join(topic.name for topic in WANTED)
+        said = f"topic {topic.name} is missing; `otpguard topics create` makes it"
+        needed = topic.role not in module.MEMORY
+        check(found, *[said] * needed)
+        assert module.forgetful(WANTED, found) == [said] * (not needed)
+    names = ", ".join(topic.name for topic in WANTED if topic.role not in module.MEMORY)
     check({}, f"topics {names} are missing; `otpguard topics create` makes them")
+
+
+def test_what_only_remembers_may_be_missing_and_whoever_looks_is_told() -> None:
+    (said,) = module.forgetful(WANTED, {}, "user x")
+    for role in module.MEMORY:
+        assert next(topic.name for topic in WANTED if topic.role == role) in said
+    assert "or user x has no right to see them" in said
+    assert module.forgetful(WANTED, RIGHT) == []
 
 
 def test_who_may_not_look_at_rights_cannot_know_that_a_topic_is_not_there() -> None:
@@ -93,9 +105,11 @@ def test_a_topic_that_deletes_is_made_of_segments_that_go_with_their_records(rol
 @pytest.mark.parametrize("role", [each.role for each in WANTED if "delete" in each.cleanup])
 def test_a_segment_that_outlasts_its_retention_is_a_caution_with_its_remedy(role: str) -> None:
     topic = next(each for each in WANTED if each.role == role)
-    long = {**topic.configs, "segment.ms": "604800000"}  # Kafka's own default
-    (said,) = module.cautions(WANTED, {topic.name: Shape(8, 3, long)})
-    assert said.startswith(f"topic {topic.name} has segment.ms=604800000 at retention.ms=")
+    long_ms = worse(topic, "segment.ms")["segment.ms"]
+    (said,) = module.cautions(
+        WANTED, {topic.name: Shape(8, 3, {**topic.configs, "segment.ms": long_ms})}
+    )
+    assert said.startswith(f"topic {topic.name} has segment.ms={long_ms} at retention.ms=")
     assert f"--add-config segment.ms={topic.configs['segment.ms']}`" in said
     if role == "dead_letters":
         assert "records last up to 10.0 days" in said
@@ -149,6 +163,8 @@ def test_what_was_created_needs_no_caution() -> None:
     assert module.cautions(WANTED, RIGHT) == []
 
 
+WEEK_MS = 604_800_000  # Kafka's own default of a segment
+
 WORSE = {
     "retention.ms": {"retention.ms": "-1"},
     "segment.ms": {"segment.ms": "604800000"},
@@ -170,6 +186,8 @@ def worse(topic: module.Topic, key: str) -> dict[str, str]:
     """The topic's settings with this one as a broker or a careless hand would have it."""
     if key == "cleanup.policy":
         return topic.configs | {key: "delete" if topic.cleanup == "compact" else "compact"}
+    if key == "segment.ms" and (topic.retention_ms or 0) > 10 * WEEK_MS:
+        return topic.configs | {key: str(topic.retention_ms)}  # to which a week does nothing
     return topic.configs | WORSE[key]
 
 

@@ -24,6 +24,8 @@ CHANGES: dict[str, Any] = {
     "lease_s": 60,
     "lease_max_s": 600,
     "hot": "off",
+    "hot_lead": 10,
+    "hot_cold_half": True,
     "quiet_s": 700,
     "episode_max_s": 2000,
     "cold_known": 0,

@@ -24,6 +24,7 @@ from streams.cluster.topics import topics
 from streams.config import Kafka, Redis, Settings, Topics
 from streams.demo.brokers import Broker
 from streams.enforce import adapter as adapter_module
+from streams.enforce import counting
 from streams.enforce.adapter import Adapter
 from streams.enforce.book import DesiredState, desired_lease, take_action
 from streams.enforce.gateway import Gateway
@@ -36,6 +37,7 @@ from streams.wire import (
     UnreadableError,
     decode_ack,
     decode_action,
+    decode_counts,
     decode_override,
     encode_action,
     encode_override,
@@ -66,6 +68,8 @@ class World:
             override=f"{name}.override",
             everyone=f"{name}.everyone",
             undeliverable=f"{name}.dlq",
+            counts=f"{name}.counts",
+            audit=f"{name}.audit",
         )
         self.name = name
         self.server = server
@@ -75,6 +79,8 @@ class World:
             cluster.create(self.topics.override, 1, 1, {})
             cluster.create(self.topics.everyone, 1, 1, {})
             cluster.create(self.topics.undeliverable, 1, 1, {})
+            cluster.create(self.topics.counts, 1, 1, {})
+            cluster.create(self.topics.audit, 1, 1, {})
         self.producer = KafkaProducer(**self.clients, acks="all")
 
     def beside(self, server: Server) -> World:
@@ -184,6 +190,34 @@ def test_a_lease_on_the_topic_becomes_a_key_and_is_acknowledged(
     ]
     assert metrics.registry.get_sample_value("otpguard_actions_unacknowledged") == 0
     assert metrics.registry.get_sample_value("otpguard_leases_held") == 0
+
+
+def test_what_a_gateway_refused_so_far_is_told_by_platform_while_the_lease_runs(
+    world: World, keys: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(counting, "FIRST_MS", (500, 1_000))
+    lease = action("8613900000001", 1, at_ms=now_ms())
+    with world.adapter():
+        world.say(lease)
+        wait_until(lambda: throttled(keys) == {"8613900000001"}, "the key is there")
+        keys.set(f"otpguard:refused:{lease.action_id}", 5)
+        keys.hset(f"otpguard:platforms:{lease.action_id}", mapping={"7": 3, "9": 2, "x": 1})
+        (record,) = awaited(world.clients, world.topics.counts, 1)
+    told = decode_counts(record.value)
+    assert record.key == told.action_id.encode() == lease.action_id.encode()
+    assert (told.episode_id, told.gateway_id) == (lease.episode_id, "redis-1")
+    assert (told.refused, told.by_platform) == (5, {7: 3, 9: 2})
+    assert b"8613900000001" not in record.value
+
+
+def test_an_adapter_without_a_topic_for_counts_enforces_all_the_same(
+    world: World, keys: redis.Redis, caplog: pytest.LogCaptureFixture
+) -> None:
+    world.topics = world.topics.model_copy(update={"counts": f"{world.name}.none"})
+    with world.adapter():
+        world.say(action("8613900000001", 1, at_ms=now_ms()))
+        wait_until(lambda: throttled(keys) == {"8613900000001"}, "the key is there")
+    assert "what is refused by platform is not told" in caplog.text
 
 
 def test_a_deleted_word_is_heeded_where_it_could_be_said_and_nowhere_else(

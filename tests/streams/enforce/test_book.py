@@ -1,11 +1,13 @@
 """What should be enforced, decided by the book alone."""
 
 import random
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from detectors.bars import LEASE_MAX_MS
 from detectors.leases.gate import Lease
 from detectors.leases.rails import RailParams
 from detectors.model.event import platform_id
@@ -14,14 +16,17 @@ from streams.enforce.book import (
     REMEMBER_MS,
     DesiredState,
     NoLease,
+    came_before_the_word,
     desired_lease,
     due,
     forget_override,
+    let_in,
     mode,
+    rails_times,
     take_action,
     take_override,
 )
-from streams.wire import EVERYONE
+from streams.wire import EVERYONE, Override
 from tests.enforce.records import LEASE_MS, RECIPIENT, START_MS, action, override
 
 
@@ -166,3 +171,75 @@ def test_neither_order_nor_repetition_changes_what_stands(
     assert desired_lease(book_of(*actions), RECIPIENT, now) == desired_lease(
         book_of(*shuffled), RECIPIENT, now
     )
+
+
+SMALL = RailParams(new_per_minute=10, recipients_max=100)
+
+
+def raised(times: int = 3, at_ms: int = START_MS + 1000, **more: Any) -> Override:
+    ends = {"expires_at_ms": at_ms + 3_600_000, **more}
+    return override("rails", EVERYONE, times=times, issued_at_ms=at_ms, schema_version=2, **ends)
+
+
+def rush(count: int, at_ms: int = START_MS, first: int = 0) -> list[Action]:
+    return [action(f"8613{n:09}", n + 1, at_ms=at_ms + n) for n in range(first, first + count)]
+
+
+def held(book: DesiredState, at_ms: int) -> int:
+    return sum(isinstance(desired_lease(book, name, at_ms), Lease) for name in book.entries)
+
+
+def test_a_campaign_past_the_rails_is_let_in_by_the_operator_s_word_and_no_more_than_it_says() -> (
+    None
+):
+    book = book_of(*rush(40), params=SMALL)
+    assert held(book, START_MS + 100) == 10
+    assert let_in(book, START_MS + 100) == set(), "nobody said anything"
+    take_override(book, raised())
+    assert let_in(book, START_MS + 999) == set(), "not before it was said"
+    assert let_in(book, START_MS + 1000) == set(), "forty a minute are more than thirty"
+    take_override(book, raised(times=4))
+    assert len(let_in(book, START_MS + 1000)) == 30
+    assert held(book, START_MS + 1001) == 40
+    assert let_in(book, START_MS + 1001) == set()
+
+
+def test_raised_rails_hold_new_leases_from_the_word_on_until_it_ends() -> None:
+    word = raised(expires_at_ms=START_MS + 600_000)
+    book = book_of(word, *rush(30, START_MS + 2000), params=SMALL)
+    assert held(book, START_MS + 2100) == 30
+    assert rails_times(book, START_MS + 600_000) == 1
+    later_ms = START_MS + 600_000
+    for each in rush(30, later_ms, first=100):
+        take_action(book, each, later_ms + 200)
+    assert held(book, later_ms + 200) == 30 + 10, "those in force stay, of new ones as before"
+
+
+def test_whoever_reads_it_all_again_lets_in_the_same() -> None:
+    live = book_of(*rush(25), params=SMALL)
+    take_override(live, raised())
+    let_in(live, START_MS + 2000)
+    for each in rush(4, START_MS + 3000, first=50):
+        take_action(live, each, START_MS + 3100)
+    again = DesiredState(SMALL)
+    take_override(again, raised())
+    for each in [*rush(25), *rush(4, START_MS + 3000, first=50)]:
+        take_action(again, each, START_MS + 9000)
+    let_in(again, START_MS + 9000)
+    assert {name: entry.refusal for name, entry in again.entries.items()} == {
+        name: entry.refusal for name, entry in live.entries.items()
+    }
+
+
+def test_a_lease_of_before_the_word_that_is_read_after_it_is_looked_at_again() -> None:
+    book = book_of(raised(), *rush(12), params=SMALL)
+    late = f"8613{11:09}"
+    assert came_before_the_word(book, late, START_MS + 2000)
+    assert not came_before_the_word(book, late, START_MS + 90_000_000)
+    assert not came_before_the_word(book, f"8613{1:09}", START_MS + 2000), "it stands"
+
+
+def test_an_overlong_lease_is_not_let_in_by_any_word() -> None:
+    long = action(lease_ms=LEASE_MAX_MS + 1)
+    book = book_of(long, raised(times=10), params=SMALL)
+    assert let_in(book, START_MS + 1000) == set()

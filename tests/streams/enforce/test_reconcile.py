@@ -16,9 +16,9 @@ from detectors.leases.gate import Lease
 from detectors.leases.rails import RailParams
 from detectors.model.records import Action, AgainWindow
 from streams.enforce.book import AHEAD_MAX_MS, DesiredState, NoLease, desired_lease
-from streams.enforce.gateway import GatewayAwayError, Order, Refusals
+from streams.enforce.gateway import GatewayAwayError, Order, Refusals, Tally
 from streams.enforce.reconcile import BACKOFF_MAX_MS, BACKOFF_MS, PROBE_MS, SETTLED, Reconciler
-from streams.wire import EVERYONE, Ack
+from streams.wire import COUNTED_PLATFORMS_MAX, EVERYONE, Ack, Counts
 from tests.enforce.records import LEASE_MS, RECIPIENT, START_MS, action, override
 from tests.waiting import END_S
 
@@ -34,6 +34,7 @@ class Memory:
     def __init__(self) -> None:
         self.leases: dict[str, Lease] = {}
         self.counts: dict[str, int] = {}
+        self.platforms: dict[str, dict[int, int]] = {}
         self.away = False
         self.mute = False  # does as it is told, but the answer is lost
         self.never: set[str] = set()
@@ -76,6 +77,12 @@ class Memory:
         self._answer()
         return [self.counts.pop(each, 0) for each in action_ids]
 
+    def tallies(self, action_ids: Sequence[str]) -> Sequence[Tally]:
+        self._answer()
+        return [
+            Tally(self.counts.get(each, 0), self.platforms.get(each, {})) for each in action_ids
+        ]
+
     def counted(self) -> Iterable[str]:
         self._answer()
         return list(self.counts)
@@ -104,6 +111,7 @@ class Bench:
             self.gateway, self.book, "smsc-1", timer_ms=lambda: self.now + self.timer_ahead_ms
         )
         self.acks: list[Ack] = []
+        self.counts: list[Counts] = []
         self.dead: list[str] = []
         self.offset = 0
 
@@ -130,6 +138,7 @@ class Bench:
         """Send what can be sent, and wait for nothing."""
         report = self.reconciler.step(self.now)
         self.acks += report.acks
+        self.counts += report.counts
         self.dead += [each.action_id for each in report.dead]
 
     def told(self) -> list[tuple[str, str, str]]:
@@ -154,6 +163,48 @@ def test_a_lease_is_applied_acknowledged_and_ended_with_its_count(bench: Bench) 
     assert bench.told()[1:] == [("1", "expired", "over")]
     assert bench.acks[-1].refused_count == 17
     assert bench.reconciler.idle()
+
+
+def test_what_is_refused_so_far_is_told_after_one_two_and_five_minutes_where_it_changed(
+    bench: Bench,
+) -> None:
+    name = "1:sms.delivery.v1:0:1"
+    bench.say(action())
+    bench.run(1_000)
+    began = bench.now
+    for minute in range(1, 10):
+        bench.gateway.counts[name] = 10 * (min(4, minute))
+        bench.gateway.platforms[name] = {7: 3 * minute}
+        bench.run(60_000, step_ms=1_000)
+    told = [((each.at_ms - began) // 60_000, each.refused) for each in bench.counts]
+    assert told == [(0, 10), (1, 20), (4, 40)]
+    assert bench.counts[0].by_platform == {7: 3}
+    assert {each.episode_id for each in bench.counts} == {action().episode_id}
+    bench.gateway.counts[name] = 50
+    bench.run(LEASE_MS, step_ms=60_000)
+    assert bench.counts[-1].refused == bench.acks[-1].refused_count == 50
+
+
+def test_of_many_platforms_those_of_most_messages_are_told(bench: Bench) -> None:
+    name = "1:sms.delivery.v1:0:1"
+    bench.say(action())
+    bench.gateway.counts[name] = 10_000
+    bench.gateway.platforms[name] = {each: each for each in range(1, 200)}
+    bench.run(90_000, step_ms=1_000)
+    (told,) = bench.counts
+    assert sorted(told.by_platform) == list(range(200 - COUNTED_PLATFORMS_MAX, 200))
+
+
+def test_a_gateway_that_is_away_when_it_is_asked_is_asked_again(bench: Bench) -> None:
+    bench.say(action())
+    bench.run(1_000)
+    bench.gateway.counts["1:sms.delivery.v1:0:1"] = 3
+    bench.gateway.away = True
+    bench.run(70_000, step_ms=1_000)
+    assert bench.counts == []
+    bench.gateway.away = False
+    bench.run(120_000, step_ms=1_000)
+    assert [each.refused for each in bench.counts] == [3]
 
 
 def test_counts_of_leases_that_ended_while_nobody_was_there_are_told(bench: Bench) -> None:
@@ -686,3 +737,26 @@ def test_a_gateway_that_never_comes_costs_no_memory(bench: Bench) -> None:
     assert states["failed", "away"] == 300
     assert states["ignored", "shadow"] == 300
     assert states["applied", "release"] == 0
+
+
+def test_what_a_word_lets_in_is_held_and_told_though_it_was_told_to_be_ignored() -> None:
+    bench = Bench(RailParams(new_per_minute=10, recipients_max=100))
+    bench.say(*(action(f"8613{n:09}", n + 1, at_ms=START_MS + n) for n in range(15)))
+    bench.run(200)
+    assert len(bench.gateway.leases) == 10
+    assert [why for _, state, why in bench.told() if state == "ignored"] == ["rail_rate"] * 5
+    word = override(
+        "rails", EVERYONE, times=3, issued_at_ms=bench.now, expires_at_ms=bench.now + 600_000,
+        schema_version=2,
+    )  # fmt: skip
+    bench.acks.clear()
+    bench.say(word)
+    bench.run(200)
+    assert len(bench.gateway.leases) == 15
+    applied = [name for name, state, _ in bench.told() if state == "applied"]
+    assert {str(n) for n in range(11, 16)} < set(applied)
+    bench.acks.clear()
+    bench.say(action("8613000000099", 99, at_ms=START_MS + 20))  # of before, and read after
+    bench.run(200)
+    assert len(bench.gateway.leases) == 16
+    bench.reconciler.close()

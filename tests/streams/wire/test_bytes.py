@@ -24,6 +24,10 @@ DECODERS: dict[str, Callable[[bytes], Any]] = {
     "otpguard.episode.v1": wire.decode_episode,
     "otpguard.throttle.acks.v1": wire.decode_ack,
     "otpguard.override.v1": wire.decode_override,
+    "otpguard.incident.v1": wire.decode_incident,
+    "otpguard.throttle.counts.v1": wire.decode_counts,
+    "otpguard.audit.v1": wire.decode_audit,
+    "otpguard.notice.v1": wire.decode_notice,
 }
 TOPICS = pytest.mark.parametrize("topic", DECODERS)
 DEEP = b"[" * 100_000
@@ -42,6 +46,8 @@ def leaves(value: Any) -> list[Any]:
         return [leaf for name in value.__struct_fields__ for leaf in leaves(getattr(value, name))]
     if is_dataclass(value):
         return [leaf for each in fields(value) for leaf in leaves(getattr(value, each.name))]
+    if isinstance(value, dict):
+        return [leaf for item in value.items() for leaf in leaves(item)]
     if isinstance(value, tuple | list):
         return [leaf for each in value for leaf in leaves(each)]
     return [value]
@@ -59,7 +65,7 @@ def check(topic: str, value: bytes) -> None:
     record, error = read(topic, value)
     if error is not None:
         assert error.__cause__ is None
-        assert error.__suppress_context__
+        assert error.__context__ is None or error.__suppress_context__
         assert len(str(error)) < 200
         return
     for leaf in leaves(record):
@@ -75,6 +81,8 @@ def check(topic: str, value: bytes) -> None:
         wire.action_headers(record)
     if topic == "otpguard.episode.v1":
         wire.episode_headers(record)
+    if topic == "otpguard.incident.v1":
+        wire.incident_headers(record)
 
 
 def mutated(value: bytes, chance: random.Random) -> bytes:

@@ -8,12 +8,17 @@ import msgspec
 import pytest
 
 from streams.wire.control import (
+    COUNTED_PLATFORMS_MAX,
     EVERYONE,
+    RAILS_FOR_MAX_MS,
     Ack,
+    Counts,
     Override,
     decode_ack,
+    decode_counts,
     decode_override,
     encode_ack,
+    encode_counts,
     encode_override,
     key_parts,
     override_id,
@@ -37,6 +42,13 @@ def word(**fields: Any) -> Override:
         {"verb": "allow", "platform": "sig:a"},
         {"verb": "allow", "platform": "sig:a", "recipient": EVERYONE},
         {"verb": "mode", "recipient": EVERYONE, "mode": "off"},
+        {
+            "verb": "rails",
+            "recipient": EVERYONE,
+            "times": 3,
+            "expires_at_ms": 9,
+            "schema_version": 2,
+        },
     ],
 )
 def test_what_can_be_said_comes_back_as_it_went(fields: dict[str, Any]) -> None:
@@ -53,6 +65,19 @@ def test_what_can_be_said_comes_back_as_it_went(fields: dict[str, Any]) -> None:
         ({"platform": "sig:a"}, "platform belongs"),
         ({"verb": "mode"}, "about everyone"),
         ({"recipient": EVERYONE}, "use `mode`"),
+        ({"times": 3}, "times belong"),
+        ({"verb": "rails", "times": 3, "expires_at_ms": 9, "schema_version": 2}, "about everyone"),
+        ({"verb": "rails", "recipient": EVERYONE, "expires_at_ms": 9}, "from version 2"),
+        ({"verb": "rails", "recipient": EVERYONE, "schema_version": 2}, "within a day"),
+        (
+            {
+                "verb": "rails",
+                "recipient": EVERYONE,
+                "schema_version": 2,
+                "expires_at_ms": 5 + RAILS_FOR_MAX_MS + 1,
+            },
+            "within a day",
+        ),
         ({"recipient": EVERYONE, "verb": "release", "expires_at_ms": 9}, "use `mode`"),
     ],
 )
@@ -92,3 +117,37 @@ def test_an_answer_comes_back_as_it_went_and_a_newer_one_names_its_version() -> 
     with pytest.raises(VersionError, match="version 2"):
         decode_ack(msgspec.json.encode(newer))
     assert decode_ack(msgspec.json.encode(newer | {"schema_version": 1})) == said
+
+
+def test_a_word_without_the_newer_fields_is_written_as_before_there_were_any() -> None:
+    assert encode_override(word()).endswith(b'"platform":"","mode":"enforce","schema_version":1}')
+
+
+@pytest.mark.parametrize("name", ["via", "ticket", "approved_by"])
+def test_a_newer_field_is_written_where_it_says_something(name: str) -> None:
+    said = word(**{name: "x"})
+    assert msgspec.json.decode(encode_override(said))[name] == "x"
+    assert decode_override(encode_override(said)) == said
+    with pytest.raises(UnreadableError):
+        decode_override(msgspec.json.encode(msgspec.json.decode(encode_override(said)) | {name: 7}))
+
+
+def test_counts_come_back_as_they_went_and_have_so_many_platforms_at_most() -> None:
+    most = dict.fromkeys(range(1, COUNTED_PLATFORMS_MAX + 1), 1)
+    said = Counts(
+        action_id="a", episode_id="e", gateway_id="g", at_ms=5, refused=70, by_platform=most
+    )
+    assert decode_counts(encode_counts(said)) == said
+    for bad in ({**most, 99: 1}, {"x": 1}, {str(2**32): 1}, {"7": -1}):
+        raw = msgspec.json.decode(encode_counts(said)) | {"by_platform": bad}
+        with pytest.raises(UnreadableError):
+            decode_counts(msgspec.json.encode(raw))
+
+
+def test_only_a_word_about_the_rails_bears_the_version_that_older_adapters_refuse() -> None:
+    said = word(verb="rails", recipient=EVERYONE, times=2, expires_at_ms=9, schema_version=2)
+    assert msgspec.json.decode(encode_override(said))["schema_version"] == 2
+    assert "times" not in msgspec.json.decode(encode_override(word()))
+    raw = msgspec.json.encode(msgspec.json.decode(encode_override(said)) | {"times": 11})
+    with pytest.raises(UnreadableError):
+        decode_override(raw)

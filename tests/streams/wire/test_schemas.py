@@ -18,7 +18,9 @@ from streams import wire
 from streams.cluster.topics import topics
 from streams.config import Settings
 from streams.wire import Intake, Numbers, Outcome, UnreadableError
+from streams.wire.campaigns import _Campaign
 from streams.wire.events import Event
+from streams.wire.incidents import _Incident
 from streams.wire.outputs import _Episode, _Throttle
 from streams.wire.version import TIME_MAX_MS
 
@@ -30,12 +32,33 @@ STRUCTS: dict[str, type[msgspec.Struct]] = {
     "otpguard.episode.v1": _Episode,
     "otpguard.throttle.acks.v1": wire.Ack,
     "otpguard.override.v1": wire.Override,
+    "otpguard.incident.v1": _Incident,
+    "otpguard.throttle.counts.v1": wire.Counts,
+    "otpguard.audit.v1": wire.AuditRecord,
+    "otpguard.notice.v1": wire.Notice,
+    "otpguard.campaign.v1": _Campaign,
+}
+DECODERS: dict[str, Callable[[bytes], Any]] = {
+    "otpguard.throttle.v1": wire.decode_action,
+    "otpguard.episode.v1": wire.decode_episode,
+    "otpguard.throttle.acks.v1": wire.decode_ack,
+    "otpguard.override.v1": wire.decode_override,
+    "otpguard.incident.v1": wire.decode_incident,
+    "otpguard.throttle.counts.v1": wire.decode_counts,
+    "otpguard.audit.v1": wire.decode_audit,
+    "otpguard.notice.v1": wire.decode_notice,
+    "otpguard.campaign.v1": wire.decode_campaign,
 }
 ROUND_TRIPS: dict[str, Callable[[bytes], bytes]] = {
     "otpguard.throttle.v1": lambda value: wire.encode_action(wire.decode_action(value)),
     "otpguard.episode.v1": lambda value: wire.encode_episode(wire.decode_episode(value)),
     "otpguard.throttle.acks.v1": lambda value: wire.encode_ack(wire.decode_ack(value)),
     "otpguard.override.v1": lambda value: wire.encode_override(wire.decode_override(value)),
+    "otpguard.incident.v1": lambda value: wire.encode_incident(wire.decode_incident(value)),
+    "otpguard.throttle.counts.v1": lambda value: wire.encode_counts(wire.decode_counts(value)),
+    "otpguard.audit.v1": lambda value: wire.encode_audit(wire.decode_audit(value)),
+    "otpguard.notice.v1": lambda value: wire.encode_notice(wire.decode_notice(value)),
+    "otpguard.campaign.v1": lambda value: wire.encode_campaign(wire.decode_campaign(value)),
 }
 
 
@@ -105,13 +128,7 @@ def test_schema_and_code_know_the_same_fields(topic: str) -> None:
 
 @pytest.mark.parametrize("topic", STRUCTS)
 def test_schema_and_code_refuse_the_same_absences_and_types(topic: str) -> None:
-    decode: Callable[[bytes], Any] = {
-        "sms.delivery.v1": msgspec.json.Decoder(Event).decode,
-        "otpguard.throttle.v1": wire.decode_action,
-        "otpguard.episode.v1": wire.decode_episode,
-        "otpguard.throttle.acks.v1": wire.decode_ack,
-        "otpguard.override.v1": wire.decode_override,
-    }[topic]
+    decode = {"sms.delivery.v1": msgspec.json.Decoder(Event).decode, **DECODERS}[topic]
     event = json.loads(golden(topic)[0])
     required = [*schema(topic)["required"]]
     for case in schema(topic).get("allOf", []):  # by version or by verb
@@ -141,12 +158,7 @@ def test_limits_of_an_event_are_the_same_in_schema_and_code() -> None:
 
 @pytest.mark.parametrize("topic", ROUND_TRIPS)
 def test_times_have_the_same_limits_in_schema_and_code(topic: str) -> None:
-    decode = {
-        "otpguard.throttle.v1": wire.decode_action,
-        "otpguard.episode.v1": wire.decode_episode,
-        "otpguard.throttle.acks.v1": wire.decode_ack,
-        "otpguard.override.v1": wire.decode_override,
-    }[topic]
+    decode = DECODERS[topic]
     record = json.loads(golden(topic)[0])
     named = [name for name in schema(topic)["properties"] if name.endswith("_ms")]
     assert named
@@ -169,8 +181,10 @@ def test_golden_examples_hold_no_number_that_a_person_could_have() -> None:
     """170 0000 xxxx is not given out; everything that looks like a number is of that range."""
     for path in GOLDEN.glob("*.jsonl"):
         for line in path.read_bytes().splitlines():
-            recipient = json.loads(line).get("recipient", "*").lstrip("+0").removeprefix("86")
-            assert recipient.startswith(("1700000", "hk1:", "*", "17100")), path
+            record = json.loads(line)
+            for name in ("recipient", "subject", "to"):
+                number = record.get(name, "*").lstrip("+0").removeprefix("86")
+                assert number.startswith(("1700000", "hk1:", "*", "17100", "sig:")), path
 
 
 def test_columns_of_golden_events_have_their_types() -> None:

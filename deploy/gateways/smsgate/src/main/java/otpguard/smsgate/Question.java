@@ -5,6 +5,8 @@ import com.fasterxml.jackson.core.JsonGenerator;
 import com.fasterxml.jackson.core.JsonParser;
 import com.fasterxml.jackson.core.JsonToken;
 import com.zx.sms.codec.cmpp.msg.CmppSubmitRequestMessage;
+import com.zx.sms.codec.cmpp.wap.LongMessageFrame;
+import com.zx.sms.codec.cmpp.wap.LongMessageFrameHolder;
 import com.zx.sms.codec.sgip12.msg.SgipSubmitRequestMessage;
 import com.zx.sms.codec.smgp.msg.SMGPSubmitMessage;
 import com.zx.sms.codec.smpp.msg.SubmitSm;
@@ -23,11 +25,46 @@ final class Question {
     final String[] recipients;
     final String sender;
     final String text;
+    private int segment = 1;
+    private int segments = 1;
+    private int reference;
 
     private Question(String[] recipients, String sender, String text) {
         this.recipients = recipients == null ? new String[0] : recipients;
         this.sender = sender == null ? "" : sender;
         this.text = text;
+    }
+
+    /** The question about one part of a message, or about one that has no parts. */
+    static Question ofPart(SubmitSm part) throws Exception {
+        LongMessageFrame frame = part.generateFrame(); // with sar_* and message_payload in place
+        Question whole = of(part);
+        Question question =
+                new Question(whole.recipients, whole.sender, LongMessageFrameHolder.INS.getPartTextMsg(frame));
+        if (frame.isHasTpudhi()) {
+            question.number(frame.getMsgContentBytes());
+        }
+        return question;
+    }
+
+    /** Take the part's number from the header before its text (3GPP TS 23.040, 9.2.3.24.1 and .8). */
+    private void number(byte[] content) {
+        int end = 1 + (content[0] & 0xFF);
+        for (int at = 1; at + 2 <= end && end <= content.length; at += 2 + (content[at + 1] & 0xFF)) {
+            int wide = content[at] == 0x00 ? 1 : content[at] == 0x08 ? 2 : 0;
+            int last = at + 1 + wide + 2;
+            if (wide == 0 || content[at + 1] != wide + 2 || last >= end) {
+                continue;
+            }
+            int of = content[last - 1] & 0xFF, number = content[last] & 0xFF;
+            if (number >= 1 && number <= of) {
+                segment = number;
+                segments = of;
+                reference = wide == 1 ? content[at + 2] & 0xFF
+                        : (content[at + 2] & 0xFF) << 8 | content[at + 3] & 0xFF;
+            }
+            return;
+        }
     }
 
     /** The question about a message, or null if it is none that is submitted. */
@@ -65,6 +102,11 @@ final class Question {
                 json.writeStringField("text", text);
             }
             json.writeStringField("account_id", cut(account, NAME_CHARS));
+            if (segments > 1) {
+                json.writeNumberField("segment", segment);
+                json.writeNumberField("segments", segments);
+                json.writeNumberField("reference", reference);
+            }
             json.writeEndObject();
         }
         return out.toByteArray();

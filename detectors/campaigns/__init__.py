@@ -1,0 +1,1 @@
+"""Floods that belong together: many recipients, the same platforms, the same minutes."""

@@ -1,0 +1,124 @@
+"""A compacted topic of one partition, kept as somebody's records say, by one process at a time.
+
+The group coordinator of Kafka chooses the owner: whoever is assigned the topic's one partition.
+Others wait. The owner reads what is on the topic and writes what differs, so that a restart, a
+change of owners, or a paused owner that wrote once more changes nothing for long.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any, Final
+
+from kafka import ConsumerRebalanceListener, KafkaConsumer, KafkaProducer, TopicPartition
+
+from streams.cluster.admin import no_topic
+from streams.wire import Headers
+
+log = logging.getLogger(__name__)
+
+POLL_MS: Final = 200
+SENT_S: Final = 30.0  # a broker that takes a record for longer is not well: the process ends
+
+Records = Mapping[bytes, tuple[bytes | None, Headers]]
+"""Key -> value (None: deleted) and headers."""
+
+
+class Ledger:
+    """The topic, as this process knows it. Bounded by what is on the topic."""
+
+    def __init__(self, clients: Mapping[str, Any], topic: str, group: str) -> None:
+        """Raise ConfigError if there is no such topic."""
+        self._place = TopicPartition(topic, 0)
+        self._consumer = KafkaConsumer(
+            **clients,
+            client_id=group,
+            group_id=group,
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+            allow_auto_create_topics=False,
+        )
+        if not self._consumer.partitions_for_topic(topic):
+            raise no_topic(topic)
+        self._producer = KafkaProducer(**clients, client_id=group, acks="all")
+        self._end: int | None = None  # of the topic when it was assigned; None: another owns it
+        self._turns = self._turned = 0  # changes of owners, and those that were seen to
+        self._written: dict[bytes, bytes | None] = {}  # and not read again yet
+        self.held: dict[bytes, bytes] = {}
+        self._consumer.subscribe([topic], listener=_Listener(self))
+
+    @property
+    def whole(self) -> bool:
+        """True while this process is the owner and knows what is on the topic."""
+        return self._end is not None and self._consumer.position(self._place) >= self._end
+
+    @property
+    def owned(self) -> bool:
+        """True while this process is the owner, as far as it knows."""
+        return self._end is not None
+
+    def poll(self, timeout_ms: int = POLL_MS) -> None:
+        """Take part in the group, and read what came."""
+        polled = self._consumer.poll(timeout_ms=timeout_ms).values()
+        if self._turns != self._turned:
+            self._turned = self._turns
+            self._begin()
+            return
+        for batch in polled:
+            for record in batch:
+                if record.value is None:
+                    self.held.pop(record.key, None)
+                else:
+                    self.held[record.key] = record.value
+                if self._written.get(record.key, b"") == record.value:
+                    del self._written[record.key]
+
+    def keep(self, wanted: Records) -> int:
+        """Write those of these records that are not on the topic; return how many."""
+        sent = []
+        for key, (value, headers) in wanted.items():
+            if self._written.get(key, self.held.get(key)) == value:
+                continue
+            self._written[key] = value
+            sent.append(
+                self._producer.send(
+                    self._place.topic, value, key=key, partition=0, headers=list(headers)
+                )
+            )
+        for future in sent:
+            future.get(timeout=SENT_S)
+        return len(sent)
+
+    def close(self) -> None:
+        """Leave the group, so that another takes over at once."""
+        self._producer.close(timeout=5)
+        self._consumer.close()
+
+    def turn(self) -> None:
+        """Note that owners change: write nothing before the next `poll` has seen to it."""
+        self._end = None
+        self._turns += 1
+
+    def _begin(self) -> None:
+        """Begin anew with what is on the topic, if it is ours now."""
+        self.held.clear()
+        self._written.clear()
+        self._end = None
+        if self._place in self._consumer.assignment():
+            self._consumer.seek_to_beginning(self._place)
+            self._end = self._consumer.end_offsets([self._place])[self._place]
+            log.info("owner of %s", self._place.topic)
+
+
+class _Listener(ConsumerRebalanceListener):
+    """Notes; the client may not be asked anything in here."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+
+    def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:  # noqa: ARG002
+        self._ledger.turn()
+
+    def on_partitions_assigned(self, assigned: Collection[TopicPartition]) -> None:  # noqa: ARG002
+        self._ledger.turn()

@@ -1,0 +1,57 @@
+"""`otpguard agent`: services that make one picture of what all partitions say."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+from streams.cli.shared import ConfigOption, group, log_to_stderr, serving, settings_of
+from streams.language import tr
+
+if TYPE_CHECKING:
+    from streams.telemetry.metrics import Role
+
+app = group("Tell of campaigns: one picture of what all partitions say.")
+
+
+@app.callback()
+def agent() -> None:
+    """Tell of campaigns: one picture of what all partitions say."""
+
+
+@app.command()
+def campaigns(config: ConfigOption = None) -> None:
+    r"""Follow the cases, and tell which floods are one campaign.
+
+    Of several processes one is at work, the others take over when it ends. Nothing is saved: what
+    it tells follows from the cases of the last days, which it reads again at its start.
+
+    \b
+    Example:
+      otpguard agent campaigns --config /etc/otpguard/otpguard.toml
+    """
+    from streams.agents.campaigns import CampaignAgent  # noqa: PLC0415 - start-up time
+
+    _run(config, "campaigns", CampaignAgent)
+
+
+def _run(config: ConfigOption, role: Role, made: Any) -> None:
+    """Run an agent until SIGTERM or Ctrl-C."""
+    # Here, because Kafka's client takes long to import and `--help` needs none.
+    from streams.cluster.admin import client_arguments, working  # noqa: PLC0415
+    from streams.telemetry.metrics import Metrics  # noqa: PLC0415
+
+    log_to_stderr()
+    settings = settings_of(config)
+    metrics = Metrics(role)
+    with working(tr("no picture of all partitions")):
+        agent = made(
+            client_arguments(settings.kafka),
+            settings.topics,
+            f"{settings.app_id}-agents-{role}",
+            metrics,
+            lambda: time.time_ns() // 1_000_000,
+        )
+        joining = "joining the group"
+        with serving(settings, metrics, lambda: "" if agent.ready.is_set() else joining) as stop:
+            agent.run(stop)

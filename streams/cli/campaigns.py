@@ -1,0 +1,119 @@
+"""`otpguard campaigns`: floods at many recipients at once, told as one."""
+
+from __future__ import annotations
+
+import time
+from typing import Annotated, Final
+
+import typer
+
+from streams.cli.override import seconds
+from streams.cli.shared import (
+    ConfigOption,
+    JsonOption,
+    group,
+    settings_of,
+    write_json,
+    write_table,
+)
+from streams.errors import UsageError
+from streams.language import tr
+from streams.shown import shown
+
+app = group("See floods at many recipients at once, each campaign told as one.")
+
+CAMPAIGN_COLUMNS: Final = {
+    "campaign": "campaign",
+    "state": "state",
+    "start": "since",
+    "last": "last",
+    "victims": "victims",
+    "throttled": "throttled",
+    "messages": "messages",
+    "platforms": "platforms",
+    "pace": "codes a minute",
+    "growth": "new victims a minute",
+}
+"""The columns of a list of campaigns, and their headings."""
+
+SPARED: Final = ("pace", "platforms", "messages", "last", "growth", "throttled")
+"""Columns that a narrow screen is spared, the first first."""
+
+
+@app.command("ls")
+def ls(
+    config: ConfigOption = None,
+    *,
+    since: Annotated[str, typer.Option("--since", help="How far back, such as 6h or 7d.")] = "24h",
+    all_: Annotated[bool, typer.Option("--all", help="Also those that are over.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    r"""List open campaigns: how many victims, how fast they grow. No number is in them.
+
+    \b
+    Examples:
+      otpguard campaigns ls
+      otpguard campaigns ls --all --since 7d --json
+    """
+    from streams.cluster.admin import client_arguments  # noqa: PLC0415 - start-up time
+    from streams.operate.campaigns import campaign_row, newest  # noqa: PLC0415
+
+    settings = settings_of(config)
+    since_ms = time.time_ns() // 1_000_000 - seconds(since) * 1000
+    found = [
+        each
+        for each in newest(client_arguments(settings.kafka), settings.topics.campaign)
+        if each.end_ms >= since_ms and (all_ or each.open)
+    ]
+    rows = [campaign_row(each) for each in found]
+    if as_json:
+        write_json(rows)
+    elif rows:
+        names = list(CAMPAIGN_COLUMNS)
+        write_table(
+            [tr(heading) for heading in CAMPAIGN_COLUMNS.values()],
+            [[tr(row[name]) if name == "state" else row[name] for name in names] for row in rows],
+            drop=[names.index(name) for name in SPARED],
+            styles={tr("open"): "bold red"},
+        )
+    else:
+        typer.echo(tr("no campaigns") if all_ else tr("no open campaigns"))
+
+
+@app.command()
+def show(
+    campaign: Annotated[str, typer.Argument(help="Id of the campaign, from `campaigns ls`.")],
+    config: ConfigOption = None,
+    *,
+    as_json: JsonOption = False,
+) -> None:
+    r"""Show one campaign: pace, growth, and the platforms that it abuses.
+
+    \b
+    Example:
+      otpguard campaigns show 1:sms.delivery.v1:7:123456
+    """
+    import msgspec  # noqa: PLC0415 - start-up time
+
+    from streams.cluster.admin import client_arguments  # noqa: PLC0415
+    from streams.operate.campaigns import (  # noqa: PLC0415
+        campaign_lines,
+        find_campaign,
+        newest,
+    )
+    from streams.wire import encode_campaign  # noqa: PLC0415
+
+    settings = settings_of(config)
+    told = newest(client_arguments(settings.kafka), settings.topics.campaign)
+    found = find_campaign(told, campaign)
+    if found is None:
+        raise UsageError(
+            tr(
+                "no campaign {named!r}; `otpguard campaigns ls --all --since 90d` lists them"
+            ).format(named=campaign)
+        )
+    if as_json:
+        write_json(msgspec.json.decode(encode_campaign(found)))
+        return
+    for line in campaign_lines(found):
+        typer.echo(shown(line))

@@ -1,0 +1,314 @@
+"""`otpguard desk`: the case store, which remembers for people what topics forget."""
+
+from __future__ import annotations
+
+import getpass
+import logging
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+from streams.cli.desk_serve import serve
+from streams.cli.desk_user import app as users
+from streams.cli.shared import (
+    ConfigOption,
+    JsonOption,
+    group,
+    log_to_stderr,
+    serving,
+    settings_of,
+    write_json,
+    write_table,
+)
+from streams.errors import UsageError
+from streams.language import moment, tr
+
+if TYPE_CHECKING:
+    from streams.config import Settings
+
+log = logging.getLogger(__name__)
+
+app = group("Keep what people need to know of cases, longer than topics do.")
+app.command()(serve)
+app.add_typer(users, name="user")
+
+CHECKED: Final = ("table", "compared", "missing", "different", "only in the index")
+MADE: Final = ("table", "rows")
+HOLDS: Final = ("hold", "subject", "document", "since", "by", "reason")
+"""Headings of what the commands list."""
+
+
+@app.command()
+def index(config: ConfigOption = None) -> None:
+    r"""Follow the topics and write them into the case store; one process for a store.
+
+    It also deletes what is older than desk.cases_days, audit_days and papers_days, once an hour.
+    Killed at any moment, it loses nothing and writes nothing twice.
+
+    \b
+    Example:
+      otpguard desk index --config /etc/otpguard/otpguard.toml
+    """
+    _needs_the_extra()
+    from streams.cluster.admin import client_arguments  # noqa: PLC0415 - start-up time
+    from streams.desk.store.chores import Chores  # noqa: PLC0415
+    from streams.desk.store.indexer import Indexer  # noqa: PLC0415
+    from streams.desk.store.opening import opened  # noqa: PLC0415
+    from streams.desk.store.store import now_ms  # noqa: PLC0415
+    from streams.telemetry.metrics import Metrics  # noqa: PLC0415
+
+    log_to_stderr()
+    settings = settings_of(config)
+    store = opened(settings)
+    metrics = Metrics("indexer")
+
+    def written(records: int, unreadable: int) -> None:
+        metrics.add("index_records_total", records)
+        metrics.add("index_unreadable_total", unreadable)
+
+    indexer = Indexer(
+        store,
+        client_arguments(settings.kafka),
+        settings.topics,
+        batch_records_max=settings.desk.batch_records_max,
+        clock=now_ms,
+        written=written,
+    )
+    started_ms = now_ms()
+
+    def lag_s() -> float:
+        return (now_ms() - (indexer.read_ms or started_ms)) / 1000
+
+    def ready() -> str:
+        return "" if indexer.read_ms else "reading the topics"
+
+    metrics.follow("index_lag_seconds", lag_s)
+    metrics.follow("index_records_behind", lambda: float(indexer.behind))
+    log.info("the case store is %s", store.shown_url)
+    with serving(settings, metrics, ready) as stop:
+        indexer.run(stop, Chores(settings, store))
+    store.close()
+
+
+@app.command()
+def rebuild(
+    config: ConfigOption = None,
+    *,
+    check: Annotated[
+        bool, typer.Option("--check", help="Only compare the index with the topics.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    r"""Make the index anew from the topics, or see if it says what they say.
+
+    What topics no longer hold is taken from the index of before. People go on reading meanwhile; an
+    indexer that runs ends, and is started again by its supervisor. With --check nothing is changed,
+    and the exit code is 1 if something is missing or different.
+
+    \b
+    Examples:
+      otpguard desk rebuild --check
+      otpguard desk rebuild
+    """
+    _needs_the_extra()
+    from dataclasses import asdict  # noqa: PLC0415 - start-up time
+    from functools import partial  # noqa: PLC0415
+
+    from streams.cluster.admin import client_arguments  # noqa: PLC0415
+    from streams.desk.store import rebuild as making  # noqa: PLC0415
+    from streams.desk.store.opening import opened  # noqa: PLC0415
+    from streams.desk.store.store import now_ms  # noqa: PLC0415
+
+    settings = settings_of(config)
+    arguments = (settings, partial(opened, settings), client_arguments(settings.kafka), now_ms)
+    if not check:
+        rows = making.rebuild(*arguments)
+        if as_json:
+            write_json(rows)
+        else:
+            write_table([tr(head) for head in MADE], sorted(rows.items()))
+        return
+    found = making.check(*arguments)
+    if as_json:
+        write_json([asdict(each) for each in found])
+    else:
+        lines = [tuple(asdict(each).values()) for each in found]
+        write_table([tr(head) for head in CHECKED], lines)
+    if any(each.missing or each.different for each in found):
+        raise typer.Exit(1)
+
+
+@app.command()
+def erase(
+    number: Annotated[str, typer.Argument(help="Number in any form, or token.")],
+    config: ConfigOption = None,
+    *,
+    even_open: Annotated[
+        bool, typer.Option("--even-open", help="Even while a case of it goes on.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    r"""Erase a number from the case store, and say which topics hold it until when.
+
+    The bytes of the store's files are searched for it afterwards. A legal hold forbids it.
+
+    \b
+    Example:
+      otpguard desk erase 13900000001
+    """
+    _needs_the_extra()
+    from streams.desk.store.erase import erase as erase_number  # noqa: PLC0415 - start-up time
+    from streams.desk.store.opening import opened  # noqa: PLC0415
+    from streams.operate.held import still_held  # noqa: PLC0415
+
+    settings = settings_of(config)
+    recipient = _recipient(settings, number)
+    store = opened(settings)
+    if not yes:
+        typer.confirm(tr("Erase everything about {number}?").format(number=number), abort=True)
+    done = erase_number(store, recipient, even_open=even_open)
+    held = still_held(settings, done.newest_ms)
+    store.close()
+    if as_json:
+        write_json(
+            {
+                "rows": dict(done.rows),
+                "searched": [{"file": str(p), "bytes": n} for p, n in done.searched],
+                "topics": [{"topic": topic, "until": until} for topic, until in held],
+            }
+        )
+        return
+    rows = sum(done.rows.values())
+    typer.echo(tr("erased: {rows} rows of the case store").format(rows=rows))
+    for path, size in done.searched:
+        typer.echo(tr("  {path}: {n} bytes searched, not there").format(path=path, n=size))
+    if not done.searched:
+        typer.echo(tr("  PostgreSQL: its own log and backups go by its administrator's rules"))
+    typer.echo(tr("topics cannot be erased from; they hold it"))
+    for topic, until in held:
+        typer.echo(f"  {topic}: {until}")
+    typer.echo(tr("backups of before hold it too: delete them, or erase it again after a restore"))
+
+
+@app.command()
+def backup(
+    path: Annotated[Path, typer.Argument(help="File to write, such as desk.jsonl.gz.")],
+    config: ConfigOption = None,
+    *,
+    people_only: Annotated[
+        bool, typer.Option("--people-only", help="Without the index, which topics make anew.")
+    ] = False,
+) -> None:
+    r"""Save the case store to a file, while it is in use.
+
+    The file holds numbers, and digests of passwords: keep it as you keep the store.
+
+    \b
+    Example:
+      otpguard desk backup /var/backups/otpguard/desk-$(date +%F).jsonl.gz
+    """
+    _needs_the_extra()
+    from streams.desk.store.backup import save  # noqa: PLC0415 - start-up time
+    from streams.desk.store.opening import opened  # noqa: PLC0415
+    from streams.desk.store.store import now_ms  # noqa: PLC0415
+
+    store = opened(settings_of(config))
+    rows = save(store, path, now_ms(), people_only=people_only)
+    store.close()
+    typer.echo(tr("{path}: {n} rows").format(path=path, n=sum(rows.values())))
+
+
+@app.command()
+def restore(
+    path: Annotated[Path, typer.Argument(help="File that `desk backup` wrote.")],
+    config: ConfigOption = None,
+) -> None:
+    r"""Fill an empty case store from a file: SQLite or PostgreSQL, whichever it came from.
+
+    \b
+    Example:
+      otpguard desk restore /var/backups/otpguard/desk-2026-11-26.jsonl.gz
+    """
+    _needs_the_extra()
+    from streams.desk.store.backup import restore as fill  # noqa: PLC0415 - start-up time
+    from streams.desk.store.opening import opened  # noqa: PLC0415
+
+    store = opened(settings_of(config))
+    rows = fill(store, path)
+    store.close()
+    typer.echo(tr("{path}: {n} rows").format(path=path, n=sum(rows.values())))
+    if not rows.get("cases"):
+        typer.echo(tr("without an index: `otpguard desk index` makes it of the topics"))
+
+
+@app.command()
+def hold(
+    subject: Annotated[str, typer.Argument(help="Number, token or episode.")] = "",
+    config: ConfigOption = None,
+    *,
+    document: Annotated[
+        str, typer.Option("--document", help="Number of the authority's request.")
+    ] = "",
+    reason: Annotated[str, typer.Option("--reason", help="For whoever asks later.")] = "",
+    lift: Annotated[
+        int | None, typer.Option("--lift", help="Lift the hold of this number.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    r"""Keep a case or a number until a hold is lifted; without a subject, list the holds.
+
+    \b
+    Examples:
+      otpguard desk hold 13900000001 --document 调证2026-17 --reason "police, case 4711"
+      otpguard desk hold --lift 3
+      otpguard desk hold
+    """
+    _needs_the_extra()
+    from dataclasses import asdict  # noqa: PLC0415 - start-up time
+
+    from streams.desk.store.opening import opened  # noqa: PLC0415
+
+    settings = settings_of(config)
+    store = opened(settings)
+    actor = os.environ.get("SUDO_USER") or getpass.getuser()
+    if lift is not None:
+        store.papers.lift(actor, lift)
+    elif subject:
+        if not (document and reason):
+            raise UsageError(tr("a hold needs --document and --reason"))
+        store.papers.hold(actor, _subject(settings, subject), document, reason)
+    found = store.papers.holds()
+    store.close()
+    if as_json:
+        write_json([asdict(each) for each in found])
+        return
+    write_table(
+        [tr(each) for each in HOLDS],
+        [(h.hold_id, h.subject, h.document_no, moment(h.at_ms), h.actor, h.reason) for h in found],
+    )
+
+
+def _recipient(settings: Settings, number: str) -> str:
+    recipient = settings.intake().numbers.canonical(number)
+    if recipient is None:
+        raise UsageError(tr("{named!r}: no recipient (a number or token)").format(named=number))
+    return recipient
+
+
+def _subject(settings: Settings, named: str) -> str:
+    from streams.cli.cases import ID  # noqa: PLC0415 - start-up time
+
+    return named if ID.fullmatch(named) else _recipient(settings, named)
+
+
+def _needs_the_extra() -> None:
+    """Raise UsageError where the packages of the store are not installed."""
+    try:
+        import alembic  # noqa: F401, PLC0415 - an extra
+        import argon2  # noqa: F401, PLC0415
+        import sqlalchemy  # noqa: F401, PLC0415
+    except ImportError:
+        raise UsageError(tr("the desk needs `pip install otpguard[desk]`")) from None

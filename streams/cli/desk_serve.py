@@ -1,0 +1,43 @@
+"""`otpguard desk serve`: the console."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from streams.cli.shared import ConfigOption, log_to_stderr, settings_of
+from streams.errors import UsageError
+from streams.language import tr
+
+
+def serve(
+    config: ConfigOption = None,
+    *,
+    no_index: Annotated[
+        bool,
+        typer.Option("--no-index", help="Another process follows the topics for this store."),
+    ] = False,
+) -> None:
+    r"""Serve the desk's pages, and keep its index up to date.
+
+    On loopback until settings say otherwise (console.host); the first administrator is made by
+    `otpguard desk user add`.
+
+    \b
+    Examples:
+      otpguard desk serve
+      otpguard desk serve --config /etc/otpguard/otpguard.toml --no-index
+    """
+    try:
+        from streams.desk.web.serve import serve as run  # noqa: PLC0415 - start-up time, an extra
+    except ImportError:
+        raise UsageError(tr("the desk needs `pip install otpguard[desk]`")) from None
+    log_to_stderr()
+    settings = settings_of(config)
+    told = tr("the desk is at {address}")
+    run(
+        settings,
+        index=not no_index,
+        started=lambda address: typer.echo(told.format(address=address), err=True),
+    )

@@ -1,0 +1,130 @@
+"""`otpguard desk user`: local accounts of the desk, the first administrator among them."""
+
+from __future__ import annotations
+
+import getpass
+import sys
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from streams.cli.shared import ConfigOption, JsonOption, group, settings_of, write_json, write_table
+from streams.errors import UsageError
+from streams.language import moment, tr
+
+if TYPE_CHECKING:
+    from streams.desk.store import CaseStore
+
+app = group("Accounts of the desk.")
+
+NameArgument = Annotated[str, typer.Argument(help="The name to log in with.")]
+RolesOption = Annotated[
+    list[str],
+    typer.Option(
+        "--role", help="agent, lead, analyst, evidence, approver, auditor, admin; repeatable."
+    ),
+]
+COLUMNS = ("name", "roles", "source", "state", "last log-in")
+
+
+@app.command()
+def add(
+    name: NameArgument,
+    role: RolesOption,
+    config: ConfigOption = None,
+    *,
+    shown_name: Annotated[str, typer.Option("--shown-name", help="As colleagues read it.")] = "",
+) -> None:
+    r"""Make a local account; its password is asked for, or is the first line of standard input.
+
+    \b
+    Examples:
+      otpguard desk user add wang.fang --role admin
+      otpguard desk user add li.lei --role agent < password
+    """
+    store = _store(config)
+    made = store.accounts.add(name, _roles(role), password=_password(), shown_name=shown_name)
+    typer.echo(tr("made {name}").format(name=made.name))
+
+
+@app.command()
+def passwd(name: NameArgument, config: ConfigOption = None) -> None:
+    r"""Give a local account another password; its sessions end, and a lock is lifted.
+
+    \b
+    Example:
+      otpguard desk user passwd li.lei
+    """
+    _store(config).accounts.change(name, password=_password())
+    typer.echo(tr("changed; its sessions have ended"))
+
+
+@app.command("ls")
+def list_(config: ConfigOption = None, *, as_json: JsonOption = False) -> None:
+    r"""List the accounts.
+
+    \b
+    Example:
+      otpguard desk user ls --json
+    """
+    found = [_row(each) for each in _store(config).accounts.all()]
+    if as_json:
+        write_json(found)
+        return
+    write_table([tr(each) for each in COLUMNS], [list(row.values()) for row in found])
+
+
+@app.command()
+def disable(
+    name: NameArgument,
+    config: ConfigOption = None,
+    *,
+    enable: Annotated[bool, typer.Option("--enable", help="Let it in again.")] = False,
+) -> None:
+    r"""Keep somebody out from now on; all sessions end.
+
+    \b
+    Examples:
+      otpguard desk user disable li.lei
+      otpguard desk user disable li.lei --enable
+    """
+    _store(config).accounts.change(name, disabled=not enable, unlock=enable)
+    typer.echo(tr("may log in again") if enable else tr("kept out; its sessions have ended"))
+
+
+def _store(config: Any) -> CaseStore:
+    try:
+        from streams.desk.store import CaseStore  # noqa: PLC0415 - start-up time, an extra
+    except ImportError:
+        raise UsageError(tr("the desk needs `pip install otpguard[desk]`")) from None
+    desk = settings_of(config).desk
+    return CaseStore(desk.store, password=desk.password.get_secret_value())
+
+
+def _roles(given: list[str]) -> list[Any]:
+    from streams.desk.store import DeskRole  # noqa: PLC0415 - start-up time
+
+    wrong = sorted(set(given) - set(DeskRole))
+    if wrong:
+        raise UsageError(tr("there is no role {role}").format(role=wrong[0]))
+    return [DeskRole(each) for each in given]
+
+
+def _password() -> str:
+    """Ask twice at a terminal; a pipe gives one line."""
+    if not sys.stdin.isatty():
+        return sys.stdin.readline().rstrip("\r\n")
+    password = getpass.getpass(tr("Password: "))
+    if getpass.getpass(tr("Once more: ")) != password:
+        raise UsageError(tr("Both have to be the same."))
+    return password
+
+
+def _row(each: Any) -> dict[str, str]:
+    return {
+        "name": each.name,
+        "roles": " ".join(sorted(each.roles)),
+        "source": each.source,
+        "state": tr("disabled") if each.disabled else tr("open"),
+        "last_login": moment(each.last_login_ms) if each.last_login_ms else "",
+    }

@@ -1,0 +1,475 @@
+"""`otpguard evidence`: packs for the police, a court, a platform; made, cut, stamped, verified."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Annotated, Any, Final
+
+import typer
+
+from streams.cli.cases import refuse_nobody
+from streams.cli.override import seconds
+from streams.cli.shared import ConfigOption, JsonOption, group, opened, settings_of, write_json
+from streams.errors import ConfigError, UsageError
+from streams.language import spoken, tr
+from streams.shown import shown
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from streams.config import Settings
+    from streams.evidence.keys import PackKey
+    from streams.evidence.records import Chosen, Placed
+
+app = group("Hand over a case as evidence that anybody can verify.")
+keys = group(
+    r"""Make, show and change the key that signs packs.
+
+    \b
+    Example:
+      otpguard evidence key new --out /etc/otpguard/pack.pem
+    """
+)
+app.add_typer(keys, name="key")
+
+NOT_VERIFIED: Final = 1
+
+CaseArgument = Annotated[
+    str,
+    typer.Argument(help="Recipient in any form, action or episode.", metavar="ACTION|RECIPIENT"),
+]
+PackArgument = Annotated[Path, typer.Argument(help="Folder of the pack.", metavar="PACK")]
+SinceOption = Annotated[str, typer.Option("--since", help="How far back, such as 6h or 180d.")]
+FromOption = Annotated[
+    str | None,
+    typer.Option(
+        "--from", metavar="FILE", help="JSON lines instead of topics, - for stdin (.gz too)."
+    ),
+]
+OutOption = Annotated[Path, typer.Option("--out", "-o", help="New folder to write into.")]
+KeyOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--key",
+        help="File of the pack key.",
+        show_default="evidence.key_file, or OTPGUARD_EVIDENCE_KEY",
+    ),
+]
+
+
+@app.command()
+def make(
+    named: CaseArgument,
+    out: OutOption,
+    config: ConfigOption = None,
+    *,
+    since: SinceOption = "180d",
+    from_: FromOption = None,
+    key: KeyOption = None,
+    authority: Annotated[str, typer.Option("--authority", help="Who asks for it.")] = "",
+    document: Annotated[str, typer.Option("--document", help="Number of the legal request.")] = "",
+    received: Annotated[str, typer.Option("--received", help="Date of the request.")] = "",
+    officer: Annotated[str, typer.Option("--officer", help="Who makes the pack.")] = "",
+    as_json: JsonOption = False,
+) -> None:
+    r"""Make a pack of a case: records, signed manifest, report in Chinese and English, verifiers.
+
+    \b
+    Examples:
+      otpguard evidence make 13900000001 --document 调证字2026-17 --authority 某公安局 -o pack
+      otpguard evidence make 1:sms.delivery.v1:7:123456 --from records.jsonl --key pack.pem -o pack
+    """
+    from streams.evidence.names import REGISTRY  # noqa: PLC0415 - start-up time
+    from streams.evidence.pack import Making  # noqa: PLC0415 - start-up time
+    from streams.evidence.pack import make as make_pack  # noqa: PLC0415
+    from streams.evidence.repeat import settings_text  # noqa: PLC0415
+    from streams.evidence.report import Cover  # noqa: PLC0415
+
+    settings = settings_of(config)
+    own = settings.evidence
+    chosen = _chosen(settings, named, since, from_)
+    cover = Cover(own.unit, own.contact, authority, document, received, officer, own.zone)
+    registry = settings.recognise.registry_file
+    making = Making(
+        key=_key(settings, key),
+        at=_now(),
+        cover=cover,
+        settings=settings_text(settings),
+        fingerprint=settings.fingerprint(),
+        signers=_bytes(own.signers_file) if own.signers_file else b"",
+        more={REGISTRY: _bytes(registry)} if registry else {},
+    )
+    manifest = make_pack(chosen, making, out)
+    signer = making.key.public.fingerprint
+    if as_json:
+        write_json({"pack": str(out), "fingerprint": signer, **manifest})
+        return
+    typer.echo(
+        tr("{out}: {n} records of case {case}").format(
+            out=out, n=manifest["records"], case=manifest["episode"]
+        )
+    )
+    for gap in manifest["gaps"]:
+        typer.echo(tr("gap: {gap}").format(gap=gap.get(spoken(), gap["en"])))
+    typer.echo(_signed(signer))
+
+
+@app.command()
+def extract(
+    pack: PackArgument,
+    out: OutOption,
+    *,
+    platform: Annotated[str, typer.Option("--platform", help="Key, such as sig:示例购物.")],
+) -> None:
+    r"""Cut a pack down to one platform's own messages, still provably of the signed pack.
+
+    \b
+    Example:
+      otpguard evidence extract pack --platform sig:示例购物 -o for-the-platform
+    """
+    from streams.evidence.pack import extract as cut  # noqa: PLC0415 - start-up time
+
+    n = cut(pack, platform, out)
+    typer.echo(tr("{out}: {n} records of {platform}").format(out=out, n=n, platform=platform))
+
+
+@app.command()
+def verify(
+    pack: PackArgument,
+    *,
+    fingerprint: Annotated[
+        str, typer.Option("--fingerprint", help="Of the signer; from elsewhere, not from the pack.")
+    ],
+    authority: Annotated[
+        Path | None,
+        typer.Option("--tsa-ca", help="Certificates of the time-stamping authority (PEM)."),
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    r"""Verify a pack; exit 1 if it is not as it was made.
+
+    \b
+    Example:
+      otpguard evidence verify pack --fingerprint "1f2e 3d4c …"
+    """
+    from streams.evidence.canonical import PackError  # noqa: PLC0415 - start-up time
+    from streams.evidence.keys import fingerprint_of  # noqa: PLC0415
+    from streams.evidence.verify import verify as check  # noqa: PLC0415
+
+    try:
+        trusted = fingerprint_of(fingerprint)
+        told = check(pack, trusted, authority=authority)
+    except PackError as error:
+        raise UsageError(str(error)) from None
+    except OSError as error:
+        raise UsageError(f"{pack}: {error.strerror}") from None
+    if as_json:
+        said = {
+            "verified": not told.wrong,
+            "wrong": told.wrong,
+            "extract": told.extract,
+            "records": told.records,
+            "signer": told.signer,
+            "stamped": told.stamped,
+            "stamp_checked": told.stamp_checked,
+        }
+        write_json(said | ({"manifest": told.manifest} if not told.wrong else {}))
+    elif told.wrong:
+        for each in told.wrong:
+            typer.echo(shown(tr("wrong: {what}").format(what=each)))
+        typer.echo(tr("not verified: the pack is not as it was made"))
+    else:
+        for line in _verified(told.manifest, told.extract, told.records):
+            typer.echo(shown(line))
+        if told.stamped:
+            form = tr("time stamp {at}; the authority's signature was not checked (--tsa-ca)")
+            if told.stamp_checked:
+                form = tr("time stamp {at}, by an authority of these certificates")
+            typer.echo(form.format(at=told.stamped))
+        typer.echo(tr("verified"))
+    if told.wrong:
+        raise typer.Exit(NOT_VERIFIED)
+
+
+@app.command()
+def stamp(
+    pack: PackArgument,
+    config: ConfigOption = None,
+    *,
+    key: KeyOption = None,
+    url: Annotated[
+        str, typer.Option("--url", help="Of the authority.", show_default="evidence.tsa_url")
+    ] = "",
+    token: Annotated[
+        Path | None, typer.Option("--token", help="Attach this token (TimeStampResp, DER).")
+    ] = None,
+    query: Annotated[
+        Path | None, typer.Option("--query", help="Write the request, to be brought by hand.")
+    ] = None,
+) -> None:
+    r"""Add the time stamp of an authority (RFC 3161) to a pack.
+
+    \b
+    Examples:
+      otpguard evidence stamp pack --url https://tsa.example/tsr
+      otpguard evidence stamp pack --query pack.tsq    # to the authority, by hand
+      otpguard evidence stamp pack --token pack.tsr    # and back
+    """
+    from streams.evidence.canonical import PackError  # noqa: PLC0415 - start-up time
+    from streams.evidence.stamp import attach, fetched  # noqa: PLC0415
+    from streams.evidence.stamp import query as request  # noqa: PLC0415
+
+    settings = settings_of(config)
+    manifest = _bytes(pack / "manifest.dsse.json")
+    if query is not None:
+        query.write_bytes(request(manifest))
+        typer.echo(tr("{file}: bring it to the authority").format(file=query))
+        return
+    where = url or settings.evidence.tsa_url
+    if token is None and not where:
+        raise UsageError(tr("name --token, --query, --url, or evidence.tsa_url"))
+    answer = _bytes(token) if token is not None else fetched(where, manifest)
+    try:
+        at = attach(pack, _key(settings, key), answer)
+    except PackError as error:
+        raise UsageError(tr("{pack}: {error}").format(pack=pack, error=error)) from None
+    typer.echo(tr("{pack}: stamped at {at}").format(pack=pack, at=at.isoformat()))
+
+
+@app.command()
+def repeat(
+    pack: PackArgument,
+    events: Annotated[
+        str, typer.Argument(help="Events of the input topic (JSON lines, .gz too), - for stdin.")
+    ],
+    *,
+    as_json: JsonOption = False,
+) -> None:
+    r"""Judge the kept events again by the pack's settings; exit 1 if one comes out otherwise.
+
+    Events are of one partition, from the time on when the recipient's memory began.
+
+    \b
+    Example:
+      otpguard evidence repeat pack partition-7.jsonl.gz
+    """
+    from streams.evidence.repeat import repeat as again  # noqa: PLC0415 - start-up time
+
+    with opened(events) as lines:
+        found = again(pack, lines)
+    if as_json:
+        write_json({"same": found.same, "other": found.other, "events": found.events})
+    else:
+        typer.echo(
+            tr("{same} of {all} decisions came out the same, from {n} events").format(
+                same=found.same, all=found.same + len(found.other), n=found.events
+            )
+        )
+        for n in found.other:
+            typer.echo(tr("record {n}: not repeated").format(n=n))
+    if found.other:
+        raise typer.Exit(NOT_VERIFIED)
+
+
+@app.command("text-12321")
+def text_12321(
+    named: CaseArgument,
+    config: ConfigOption = None,
+    *,
+    since: SinceOption = "180d",
+    from_: FromOption = None,
+) -> None:
+    r"""Write the text of a report to 12321, in Chinese: whole sender numbers and times, to paste.
+
+    \b
+    Example:
+      otpguard evidence text-12321 13900000001
+    """
+    from zoneinfo import ZoneInfo  # noqa: PLC0415 - start-up time
+
+    from streams.evidence.text_12321 import lines  # noqa: PLC0415
+
+    settings = settings_of(config)
+    chosen = _chosen(settings, named, since, from_)
+    for line in lines(chosen, ZoneInfo(settings.evidence.zone)):
+        typer.echo(shown(line))
+
+
+@keys.command("new")
+def new(
+    out: Annotated[Path, typer.Option("--out", "-o", help="New file for the key.")],
+) -> None:
+    r"""Make a pack key: Ed25519 and P-256 in one file that nobody else may read.
+
+    \b
+    Example:
+      otpguard evidence key new --out /etc/otpguard/pack.pem
+    """
+    from streams.evidence.keys import PackKey  # noqa: PLC0415 - start-up time
+
+    made = PackKey.fresh()
+    try:
+        with _private(out) as file:
+            file.write(made.written())
+    except OSError as error:
+        raise UsageError(f"{out}: {error.strerror}") from None
+    typer.echo(_signed(made.public.fingerprint))
+
+
+@keys.command("show")
+def show(
+    config: ConfigOption = None, *, key: KeyOption = None, as_json: JsonOption = False
+) -> None:
+    r"""Show the fingerprint to give out: on the unit's site, in letters.
+
+    \b
+    Example:
+      otpguard evidence key show --key /etc/otpguard/pack.pem
+    """
+    public = _key(settings_of(config), key).public
+    if as_json:
+        write_json({"fingerprint": public.fingerprint, **public.document()})
+        return
+    typer.echo(_signed(public.fingerprint))
+
+
+@keys.command("rotate")
+def rotate(
+    old: Annotated[Path, typer.Option("--old", help="File of the key until now.")],
+    new_: Annotated[Path, typer.Option("--new", help="File of the key from now on.")],
+    signers: Annotated[
+        Path, typer.Option("--list", help="List of successors; a line is added to it.")
+    ],
+) -> None:
+    r"""Let the old key name the new one, so that who knows the old fingerprint can go on.
+
+    Not after a theft: whoever holds the old key could do the same. Then give out the new one.
+
+    \b
+    Example:
+      otpguard evidence key rotate --old pack.pem --new pack-2027.pem --list signers.jsonl
+    """
+    from streams.evidence.canonical import PackError  # noqa: PLC0415 - start-up time
+    from streams.evidence.envelope import succession, successors  # noqa: PLC0415
+
+    before = _bytes(signers) if signers.exists() else b""
+    line = succession(_key_of(old), _key_of(new_).public, _now())
+    try:
+        successors(before + line)
+        signers.write_bytes(before + line)
+    except PackError as error:
+        raise UsageError(tr("{file}: {error}").format(file=signers, error=error)) from None
+    except OSError as error:
+        raise UsageError(f"{signers}: {error.strerror}") from None
+    typer.echo(_signed(_key_of(new_).public.fingerprint))
+
+
+def _chosen(settings: Settings, named: str, since: str, from_: str | None) -> Chosen:
+    """Choose the case out of a file or of the topics. Raise UsageError if there is none."""
+    from streams.evidence.records import choose, from_lines  # noqa: PLC0415 - start-up time
+
+    refuse_nobody(named)
+    recipient = settings.intake().numbers.canonical(named)
+    if from_ is None:
+        chosen = choose(_of_topics(settings, since), named, recipient)
+    else:
+        with opened(from_) as file:
+            chosen = choose(from_lines(from_, file), named, recipient)
+    if chosen is None:
+        raise UsageError(
+            tr("no case of {named!r} in {source}").format(named=named, source=from_ or since)
+        )
+    return chosen
+
+
+def _of_topics(settings: Settings, since: str) -> Iterator[Placed]:
+    from streams.cluster.admin import client_arguments  # noqa: PLC0415 - start-up time
+    from streams.cluster.read import records  # noqa: PLC0415
+    from streams.evidence.records import from_topic  # noqa: PLC0415
+
+    since_ms = max(0, time.time_ns() // 1_000_000 - seconds(since) * 1000)
+    clients, topics = client_arguments(settings.kafka), settings.topics
+    for kind, topic, start_ms in (
+        ("episode", topics.episode, since_ms),
+        ("lease", topics.throttle, since_ms),
+        ("ack", topics.acks, since_ms),
+        ("incident", topics.incident, since_ms),
+        ("counts", topics.counts, since_ms),
+        ("notice", topics.notice, since_ms),
+        ("word", topics.override, None),
+        ("word", topics.everyone, None),
+    ):
+        yield from from_topic(kind, records(clients, topic, since_ms=start_ms))
+
+
+def _key(settings: Settings, file: Path | None) -> PackKey:
+    """Read the pack key of an option, or of the settings. Raise ConfigError without one."""
+    from streams.evidence.canonical import PackError  # noqa: PLC0415 - start-up time
+    from streams.evidence.keys import PackKey  # noqa: PLC0415
+
+    own = settings.evidence
+    if (named := file or own.key_file) is not None:
+        return _key_of(named)
+    if not (text := own.key.get_secret_value()):
+        raise ConfigError(
+            tr("no pack key: --key, evidence.key_file or OTPGUARD_EVIDENCE_KEY names it")
+        )
+    try:
+        return PackKey.read(text)
+    except PackError as error:
+        raise ConfigError(tr("evidence.key: {error}").format(error=error)) from None
+
+
+def _key_of(file: Path) -> PackKey:
+    from streams.evidence.canonical import PackError  # noqa: PLC0415 - start-up time
+    from streams.evidence.keys import PackKey  # noqa: PLC0415
+
+    try:
+        if file.stat().st_mode & 0o077:
+            raise ConfigError(tr("{file}: others may read it; chmod 600").format(file=file))
+        return PackKey.read(file.read_text("ascii"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(tr("{file}: {error}").format(file=file, error=error)) from None
+    except PackError as error:
+        raise ConfigError(tr("{file}: {error}").format(file=file, error=error)) from None
+
+
+def _private(out: Path) -> IO[str]:
+    """Create a file that nobody else may read; OSError if it is there."""
+    import os  # noqa: PLC0415 - only here
+
+    return os.fdopen(os.open(out, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w")
+
+
+def _bytes(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        raise UsageError(f"{file}: {error.strerror}") from None
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+def _signed(fingerprint: str) -> str:
+    from streams.evidence.keys import in_groups  # noqa: PLC0415 - start-up time
+
+    return tr("fingerprint of the signer: {fingerprint}").format(fingerprint=in_groups(fingerprint))
+
+
+def _verified(manifest: dict[str, Any], extract_: bool, n: int) -> Iterator[str]:
+    form = tr("case {case}: all {n} records, made by {unit}")
+    if extract_:
+        form = tr("case {case}: an extract, {n} of {all} records, made by {unit}")
+    made = manifest["made"]
+    yield form.format(
+        case=manifest["episode"], n=n, all=manifest["records"], unit=made["by"] or "-"
+    )
+    yield tr("signed at {at} by the signer's clock, by {program}").format(
+        at=made["at"], program=made["program"]
+    )
+    for gap in manifest["gaps"]:
+        yield tr("gap: {gap}").format(gap=gap.get(spoken(), gap["en"]))

@@ -1,0 +1,335 @@
+"""`otpguard notify`: tell victims of a flood, and the platforms whose pages were used."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+from streams.cli.shared import (
+    ConfigOption,
+    JsonOption,
+    group,
+    log_to_stderr,
+    serving,
+    settings_of,
+    write_json,
+    write_table,
+)
+from streams.errors import Exit
+from streams.language import tr
+from streams.shown import shown
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from streams.config import Settings
+    from streams.notices.book import NoticeBook, NotifyParams
+    from streams.notices.channels import Channel
+    from streams.notices.reply import Replies
+    from streams.notices.tell import Decision
+    from streams.notices.texts import NoticeTexts
+
+app = group("Tell victims that they are flooded, and platforms that they are used for it.")
+
+
+@app.command()
+def run(config: ConfigOption = None) -> None:
+    r"""Tell each victim once, when a gateway holds the lease.
+
+    Texts are checked first, at their largest values: one part each, no link, no number, and no
+    verification code to our own recogniser. In shadow mode nobody is told anything.
+
+    \b
+    Example:
+      otpguard notify run --config /etc/otpguard/otpguard.toml
+    """
+    settings = settings_of(config)
+    # Here, because Kafka's client takes long to import and `--help` needs none.
+    from streams.cluster.admin import client_arguments, working  # noqa: PLC0415
+    from streams.notices.book import NoticeBook  # noqa: PLC0415
+    from streams.notices.notifier import Notifier, Way  # noqa: PLC0415
+    from streams.telemetry.metrics import Metrics  # noqa: PLC0415
+
+    log_to_stderr()
+    texts = _texts(settings)
+    book = NoticeBook(_params(settings))
+    metrics = Metrics("notifier")
+    with working(tr("cannot notify")):
+        notifier = Notifier(
+            book,
+            Way(_channel(settings), texts, settings.notify.sender),
+            client_arguments(settings.kafka),
+            settings.topics,
+            metrics,
+            lambda: time.time_ns() // 1_000_000,
+            replies=_replies(settings, book) if settings.notify.reply else None,
+            reply_topic=settings.notify.reply_topic,
+        )
+        reading = "reading what was told"
+        with serving(settings, metrics, lambda: "" if notifier.ready.is_set() else reading) as stop:
+            notifier.run(stop)
+
+
+@app.command()
+def preview(
+    config: ConfigOption = None,
+    *,
+    number: Annotated[
+        str, typer.Option("--number", help="Say which language this number gets.")
+    ] = "",
+    as_json: JsonOption = False,
+) -> None:
+    r"""Show every text that victims may get, as long as it can get; nothing is sent.
+
+    \b
+    Examples:
+      otpguard notify preview --config /etc/otpguard/otpguard.toml
+      otpguard notify preview --number 85261234567
+    """
+    from streams.notices.texts import COUNT_MAX, Facts, units  # noqa: PLC0415 - start-up time
+
+    settings = settings_of(config)
+    texts = _texts(settings)
+    notify = settings.notify
+    chosen = [texts.language(number.lstrip("+"))] if number else list(
+        dict.fromkeys((notify.language, *notify.languages.values()))
+    )  # fmt: skip
+    rows = []
+    for language in chosen:
+        for name in _names(settings):
+            text = texts.written(name, language, Facts(0, COUNT_MAX + 1, COUNT_MAX + 1))
+            taken, most = units(text)
+            rows.append({"language": language, "text": name, "units": taken, "of": most,
+                         "sender": notify.sender, "says": text})  # fmt: skip
+    if as_json:
+        write_json(rows)
+        return
+    for row in rows:
+        typer.echo(f"{row['language']}  {row['text']}  {row['units']}/{row['of']}")
+        typer.echo("  " + shown(str(row["says"])))
+
+
+@app.command()
+def platforms(
+    config: ConfigOption = None,
+    *,
+    day: Annotated[
+        str, typer.Option("--day", help="Of which, in UTC.", show_default="yesterday")
+    ] = "",
+    at_once: Annotated[
+        bool, typer.Option("--at-once", help="Of today, and only those over reports.at_once.")
+    ] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say who would be told.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    r"""Tell platforms whose pages were used: when, how much, and what stops it.
+
+    Counts and times, never a number or a hash of one; fewer than five victims are "<5". Whoever
+    was told and improves is left in peace for a week. Once a day by a timer, and with --at-once
+    every few minutes: of a day a platform is told once.
+
+    \b
+    Examples:
+      otpguard notify platforms --dry-run
+      otpguard notify platforms --at-once
+      otpguard notify platforms --day 2026-11-25 --lang zh-Hans
+    """
+    from streams.cluster.admin import client_arguments, working  # noqa: PLC0415 - start-up time
+    from streams.cluster.read import readable, records  # noqa: PLC0415
+    from streams.notices import tell  # noqa: PLC0415
+    from streams.notices.contacts import read_contacts  # noqa: PLC0415
+    from streams.wire import decode_incident, decode_notice  # noqa: PLC0415
+
+    settings = settings_of(config)
+    _need("xarf")
+    reports, topics, now_ms = settings.reports, settings.topics, tell.now()
+    day_ms = now_ms - now_ms % 86_400_000 if at_once else tell.day_of(day, now_ms)
+    contacts = read_contacts(reports.contacts_file)
+    since_ms = day_ms - reports.days * 86_400_000
+    clients = client_arguments(settings.kafka)
+    with working(tr("cannot tell platforms")):
+        decisions = tell.decide(
+            readable(records(clients, topics.incident, since_ms=since_ms), decode_incident),
+            readable(records(clients, topics.notice, since_ms=since_ms), decode_notice),
+            contacts,
+            reports,
+            day_ms=day_ms,
+            now_ms=now_ms,
+            at_once=at_once,
+        )
+        wanted = [each.report for each in decisions if each.report is not None]
+        became: dict[str, str] = {}
+        if not dry_run and wanted:
+            say, close = tell.writer(clients, topics.notice)
+            for report, state, why in tell.send(wanted, reports, say, tell.now):
+                became[report.use.key] = f"{state} {why}".strip()
+            close()
+    _show_told(decisions, became, as_json=as_json)
+    today = datetime.fromtimestamp(now_ms / 1000, UTC).date()
+    for contact in contacts.expired(today):
+        typer.echo(
+            tr("otpguard: the entry of {name} has expired on {day}; {owner} looks after it").format(
+                name=shown(contact.name), day=contact.expires, owner=shown(contact.owner)
+            ),
+            err=True,
+        )
+    if any(state.startswith("failed") for state in became.values()):
+        raise typer.Exit(Exit.TRY_AGAIN)
+
+
+def _show_told(decisions: Sequence[Decision], became: Mapping[str, str], *, as_json: bool) -> None:
+    from streams.notices.platforms import few  # noqa: PLC0415 - start-up time
+
+    rows = [
+        {
+            "platform": each.use.key,
+            "decision": str(each.telling),
+            "outcome": became.get(each.use.key, ""),
+            "to": each.contact.name if each.contact is not None else "",
+            "messages": each.use.messages,
+            "floods": len(each.use.episodes),
+            "victims": few(len(each.use.victims)),
+        }
+        for each in decisions
+    ]
+    if as_json:
+        write_json(rows)
+    elif rows:
+        heads = [tr(name) for name in COLUMNS]
+        write_table(heads, [[tr(str(v)) if n == 1 else str(v) for n, v in enumerate(row.values())]
+                            for row in rows], drop=(3, 5))  # fmt: skip
+    else:
+        typer.echo(tr("no platform was used for a flood on that day"))
+
+
+COLUMNS: Final = ("platform", "decision", "outcome", "to", "messages", "floods", "victims")
+
+
+def _need(package: str) -> None:
+    """Raise UnavailableError if a package of the extra is not there."""
+    from importlib.util import find_spec  # noqa: PLC0415 - start-up time
+
+    from streams.notices.channels import missing  # noqa: PLC0415
+
+    if find_spec(package) is None:
+        raise missing("otpguard notify platforms", "notices")
+
+
+def _names(settings: Settings) -> tuple[str, ...]:
+    """The texts that these settings may need."""
+    notify = settings.notify
+    return (
+        *(("start_reply", "opened") if notify.reply else ("start",)),
+        *(("end",) if notify.end else ()),
+        *(("released",) if notify.released else ()),
+    )
+
+
+def _texts(settings: Settings) -> NoticeTexts:
+    from streams.notices.texts import checked, read_texts  # noqa: PLC0415 - start-up time
+
+    notify = settings.notify
+    registry, _ = settings.registry()
+    return checked(
+        read_texts(notify.texts_file),
+        operator=notify.operator,
+        operators=notify.operators,
+        zone=notify.zone,
+        command=notify.reply_command,
+        default=notify.language,
+        by_prefix=notify.languages,
+        names=_names(settings),
+        sender=notify.sender,
+        registry=registry,
+    )
+
+
+def _params(settings: Settings) -> NotifyParams:
+    from streams.notices.book import NotifyParams  # noqa: PLC0415 - start-up time
+
+    notify, first = settings.notify, int(settings.canary.first)
+    return NotifyParams(
+        hold_off_ms=round(notify.hold_off_h * 3_600_000),
+        per_minute=notify.per_minute,
+        age_max_ms=round(notify.age_max_s * 1000),
+        gateways=frozenset(notify.gateways),
+        canary=range(first, first + settings.canary.numbers),
+        end=notify.end,
+        released=notify.released,
+    )
+
+
+def _channel(settings: Settings) -> Channel:
+    from streams.errors import ConfigError  # noqa: PLC0415 - start-up time
+    from streams.notices import channels  # noqa: PLC0415
+
+    notify = settings.notify
+    ca_file = str(notify.ca_file) if notify.ca_file else None
+    if not notify.sender:
+        raise ConfigError(tr("notify.sender is empty: a notice comes from a number, such as 10086"))
+    if notify.channel == "file":
+        return channels.FileChannel(notify.file)
+    if notify.channel == "jasmin":
+        return channels.JasminChannel(
+            notify.url,
+            notify.username,
+            notify.password.get_secret_value(),
+            timeout_s=notify.answer_s,
+            ca_file=ca_file,
+        )
+    if notify.channel == "webhook":
+        return channels.WebhookChannel(
+            notify.url,
+            notify.secret.get_secret_value().encode(),
+            timeout_s=notify.answer_s,
+            ca_file=ca_file,
+        )
+    return _smpp(settings)
+
+
+def _smpp(settings: Settings) -> Channel:
+    import ssl  # noqa: PLC0415 - start-up time
+
+    from streams.notices.channels import missing  # noqa: PLC0415
+
+    try:
+        from streams.notices.smpp import SmppChannel, SmppPlace  # noqa: PLC0415
+    except ModuleNotFoundError:
+        raise missing("notify.channel smpp", "notices") from None
+    smsc = settings.smpp
+    context = None
+    if smsc.tls:
+        context = ssl.create_default_context(cafile=smsc.ca_file)
+    return SmppChannel(
+        SmppPlace(
+            host=smsc.host,
+            port=smsc.port,
+            system_id=smsc.system_id,
+            password=smsc.password.get_secret_value(),
+            system_type=smsc.system_type,
+            source_ton=smsc.source_ton,
+            source_npi=smsc.source_npi,
+            validity_s=smsc.validity_s,
+            answer_s=settings.notify.answer_s,
+            context=context,
+        )
+    )
+
+
+def _replies(settings: Settings, book: NoticeBook) -> Replies:
+    from streams.notices.reply import Replies, ReplyParams  # noqa: PLC0415 - start-up time
+
+    notify = settings.notify
+    return Replies(
+        ReplyParams(
+            command=notify.reply_command,
+            to=frozenset(each.lstrip("+") for each in notify.reply_to),
+            gateways=frozenset(notify.reply_gateways),
+            platforms_max=notify.reply_platforms_max,
+        ),
+        settings.intake().numbers,
+        book,
+    )

@@ -1,0 +1,115 @@
+"""`otpguard report`: a month in figures, for regulator and management."""
+
+from __future__ import annotations
+
+import calendar
+import re
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from streams.cli.shared import ConfigOption, JsonOption, settings_of, write_json
+from streams.errors import UsageError
+from streams.language import tr
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from streams.config import Settings
+    from streams.notices.month import MonthRecords
+
+
+def report(
+    month: Annotated[str, typer.Option("--month", help="Such as 2026-11; in UTC.")],
+    config: ConfigOption = None,
+    *,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Folder for the page, its JSON and its PDF.")
+    ] = None,
+    pdf: Annotated[bool, typer.Option("--pdf", help="A PDF too, for --out.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    r"""Count a month: floods, victims, times, what was refused, what was taken back, platforms.
+
+    From the topics, so a month is whole only while they hold it; what is missing is said. No
+    number of anybody is in it.
+
+    \b
+    Examples:
+      otpguard report --month 2026-11 --json
+      otpguard report --month 2026-11 --out /srv/reports --pdf --lang zh-Hans
+    """
+    from_ms, until_ms = span_of(month)
+    settings = settings_of(config)
+    from streams.cluster.admin import client_arguments, working  # noqa: PLC0415 - start-up time
+    from streams.notices.month import count_month, figures  # noqa: PLC0415
+
+    with working(tr("cannot count the month")):
+        found = count_month(
+            _records(settings, client_arguments(settings.kafka), from_ms), from_ms, until_ms
+        )
+    if as_json or out is None:
+        write_json(figures(found))
+    if out is None:
+        return
+    import msgspec  # noqa: PLC0415 - start-up time
+
+    from streams.notices import month_page  # noqa: PLC0415
+
+    operator = settings.reports.org or settings.notify.operator
+    document = month_page.page(found, operator)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        written = {".html": document.encode(), ".json": msgspec.json.encode(figures(found))}
+        if pdf:
+            written[".pdf"] = month_page.pdf(document)
+        for ending, content in written.items():
+            path = out / f"otpguard-{month}{ending}"
+            path.write_bytes(content)
+            typer.echo(str(path), err=True)
+    except OSError as error:
+        raise UsageError(f"{out}: {error.strerror}") from None
+
+
+def span_of(month: str) -> tuple[int, int]:
+    """Return the first millisecond of a month in UTC, and the first of the next.
+
+    >>> span_of("1970-02")
+    (2678400000, 5097600000)
+    """
+    if not re.fullmatch(r"\d{4}-(0[1-9]|1[0-2])", month):
+        raise UsageError(tr("{written!r} is no month; 2026-11 is").format(written=month))
+    year, number = int(month[:4]), int(month[5:])
+    first = int(datetime(year, number, 1, tzinfo=UTC).timestamp()) * 1000
+    return first, first + calendar.monthrange(year, number)[1] * 86_400_000
+
+
+def _records(settings: Settings, clients: Mapping[str, Any], from_ms: int) -> MonthRecords:
+    """Read what the topics hold since the month began."""
+    from streams import wire  # noqa: PLC0415 - start-up time
+    from streams.cluster.read import readable, records  # noqa: PLC0415
+    from streams.notices.month import MonthRecords  # noqa: PLC0415
+
+    topics, reach = settings.topics, dict[str, int | None]()
+
+    def read(role: str, since_ms: int | None = from_ms) -> Iterator[Any]:
+        name = getattr(topics, role)
+        oldest = next(iter(records(clients, name)), None)
+        reach[role] = None if oldest is None else int(oldest.timestamp)
+        return records(clients, name, since_ms=since_ms)
+
+    def words() -> Iterator[Any]:
+        for role in dict.fromkeys(("override", "everyone")):
+            yield from readable(records(clients, getattr(topics, role)), wire.decode_override)
+
+    return MonthRecords(
+        episodes=list(readable(read("episode"), wire.decode_episode)),
+        acks=list(readable(read("acks"), wire.decode_ack)),
+        counts=list(readable(read("counts"), wire.decode_counts)),
+        incidents=list(readable(read("incident"), wire.decode_incident)),
+        words=list({(w.recipient, w.verb, w.platform): w for w in words()}.values()),
+        notices=list(readable(read("notice"), wire.decode_notice)),
+        reach_ms=reach,
+    )

@@ -1,0 +1,42 @@
+"""`otpguard signal`: tell banks that a number is being flooded."""
+
+from __future__ import annotations
+
+import typer
+
+from streams.cli.shared import ConfigOption, group, log_to_stderr, settings_of
+from streams.errors import UsageError
+from streams.language import tr
+
+app = group("Tell banks that a number is being flooded.")
+
+
+@app.command()
+def serve(config: ConfigOption = None) -> None:
+    r"""Answer banks over HTTPS, in CAMARA's shapes: is this number flooded, since when.
+
+    Every answer is audited first; an index that is too old answers 503, never "no".
+
+    \b
+    Example:
+      otpguard signal serve --config /etc/otpguard/otpguard.toml
+    """
+    try:
+        from streams.signal.serve import serve as run  # noqa: PLC0415 - start-up time, an extra
+    except ImportError:
+        raise UsageError(tr("the signal needs `pip install otpguard[desk]`")) from None
+    log_to_stderr()
+    run(settings_of(config))
+
+
+@app.command()
+def openapi() -> None:
+    r"""Write the description of the interface (OpenAPI 3.0).
+
+    \b
+    Example:
+      otpguard signal openapi > verification-flood-signal.yaml
+    """
+    from importlib.resources import files  # noqa: PLC0415 - only here
+
+    typer.echo(files("streams.signal").joinpath("openapi.yaml").read_text("utf-8"), nl=False)

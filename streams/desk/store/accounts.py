@@ -1,0 +1,348 @@
+"""Accounts and sessions: who may enter the desk, by whose word, and for how long."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+import threading
+from collections.abc import Callable, Iterable
+from typing import Any, Final
+
+from argon2 import PasswordHasher
+from argon2.exceptions import VerificationError
+from sqlalchemy import Engine, Row, delete, insert, select, update
+
+from streams.desk.store.engine import writing
+from streams.desk.store.people_tables import accounts, sessions
+from streams.desk.store.roles import Account, AccountSource, DeskRole, DeskSession
+from streams.errors import UsageError
+from streams.language import tr
+
+NAME_MAX: Final = 64
+PASSWORD_MIN: Final = 12
+PASSWORD_MAX: Final = 256
+"""Characters; argon2 hashes any length, and nobody should be able to have it hash a book."""
+
+FAILED_MAX: Final = 5
+LOCK_MS: Final = 15 * 60_000
+"""After so many wrong passwords in a row nobody enters for so long, with the right one neither: a
+guesser has 480 a day, and whoever locks a colleague out has done it for a quarter of an hour."""
+
+SEEN_STEP_MS: Final = 30_000
+"""A session's idle end is moved on in steps: not every request writes."""
+
+IDLE_MS: Final = 15 * 60_000
+ABSOLUTE_MS: Final = 12 * 3_600_000
+
+
+class Accounts:
+    """Reads and writes accounts and sessions; safe to share between threads.
+
+    `now_ms` is the clock. Names are folded to lower case.
+    """
+
+    def __init__(
+        self, engine: Engine, now_ms: Callable[[], int], hasher: PasswordHasher | None = None
+    ) -> None:
+        self._engine = engine
+        self._writing = writing(engine)
+        self._now_ms = now_ms
+        self._hasher = hasher or PasswordHasher()
+        self._lock = threading.Lock()
+        self._unknown = ""
+
+    def add(
+        self,
+        name: str,
+        roles: Iterable[DeskRole],
+        *,
+        password: str = "",
+        source: AccountSource = "local",
+        shown_name: str = "",
+    ) -> Account:
+        """Make an account. Raise UsageError if the name is taken or the password too short."""
+        name = _name(name)
+        hashed = self._hashed(password) if source == "local" else ""
+        row = {
+            "name": name,
+            "shown_name": shown_name or name,
+            "roles": _joined(roles),
+            "source": source,
+            "password_hash": hashed,
+            "disabled": False,
+            "failed": 0,
+            "locked_until_ms": 0,
+            "created_ms": self._now_ms(),
+            "last_login_ms": None,
+            "language": "",
+            "shortcuts": True,
+        }
+        with self._writing.begin() as connection:
+            if connection.execute(select(accounts.c.name).where(accounts.c.name == name)).first():
+                raise UsageError(tr("there is an account {name} already").format(name=name))
+            connection.execute(insert(accounts).values(row))
+        return self.get(name)
+
+    def get(self, name: str) -> Account:
+        """The account of this name. Raise UsageError if there is none."""
+        with self._engine.connect() as connection:
+            row = connection.execute(
+                select(accounts).where(accounts.c.name == name.strip().lower())
+            ).first()
+        if row is None:
+            raise UsageError(tr("there is no account {name}").format(name=name))
+        return _account(row)
+
+    def all(self) -> list[Account]:
+        """All accounts, by name."""
+        with self._engine.connect() as connection:
+            return [_account(row) for row in connection.execute(
+                select(accounts).order_by(accounts.c.name))]  # fmt: skip
+
+    def vouched(
+        self, name: str, source: AccountSource, roles: Iterable[DeskRole], shown_name: str = ""
+    ) -> Account | None:
+        """The account of somebody for whom a provider or proxy vouches, made at the first time.
+
+        Its roles are those that are given now. None if it is disabled, or of another source: a
+        provider cannot take over a local account.
+        """
+        name = _name(name)
+        wanted = _joined(roles)
+        with self._writing.begin() as connection:
+            row = connection.execute(select(accounts).where(accounts.c.name == name)).first()
+            if row is not None:
+                if row.disabled or row.source != source:
+                    return None
+                connection.execute(
+                    update(accounts)
+                    .where(accounts.c.name == name)
+                    .values(roles=wanted, last_login_ms=self._now_ms(),
+                            shown_name=shown_name or row.shown_name)
+                )  # fmt: skip
+        if row is None:
+            self.add(name, roles, source=source, shown_name=shown_name)
+        return self.get(name)
+
+    def verify(self, name: str, password: str) -> Account | None:
+        """The local account if the password is right; None, as slowly, if it is not.
+
+        None too for a disabled, locked or unknown account. The fifth wrong password in a row locks
+        for a quarter of an hour.
+        """
+        now_ms = self._now_ms()
+        with self._engine.connect() as connection:
+            row = connection.execute(
+                select(accounts).where(accounts.c.name == name.strip().lower())
+            ).first()
+        known = row is not None and row.source == "local" and bool(row.password_hash)
+        hashed = row.password_hash if known and row is not None else self._nobody()
+        try:
+            self._hasher.verify(hashed, password[:PASSWORD_MAX])
+            right = True
+        except VerificationError:
+            right = False
+        if not known or row is None or row.disabled or row.locked_until_ms > now_ms:
+            return None
+        if not right:
+            self._wrong(row.name, now_ms)
+            return None
+        values: dict[str, Any] = {"failed": 0, "locked_until_ms": 0, "last_login_ms": now_ms}
+        if self._hasher.check_needs_rehash(hashed):
+            values["password_hash"] = self._hasher.hash(password)
+        with self._writing.begin() as connection:
+            connection.execute(update(accounts).where(accounts.c.name == row.name).values(values))
+        return self.get(row.name)
+
+    def _nobody(self) -> str:
+        """A hash that no password has, made as slowly as the others were, once."""
+        with self._lock:
+            if not self._unknown:
+                self._unknown = self._hasher.hash(secrets.token_urlsafe())
+            return self._unknown
+
+    def _wrong(self, name: str, now_ms: int) -> None:
+        with self._writing.begin() as connection:
+            connection.execute(
+                update(accounts).where(accounts.c.name == name).values(failed=accounts.c.failed + 1)
+            )
+            connection.execute(
+                update(accounts)
+                .where(accounts.c.name == name, accounts.c.failed >= FAILED_MAX)
+                .values(failed=0, locked_until_ms=now_ms + LOCK_MS)
+            )
+
+    def change(
+        self,
+        name: str,
+        *,
+        roles: Iterable[DeskRole] | None = None,
+        password: str | None = None,
+        disabled: bool | None = None,
+        language: str | None = None,
+        shortcuts: bool | None = None,
+        unlock: bool = False,
+    ) -> Account:
+        """Change what is given. A new password, fewer rights or `disabled` end all its sessions."""
+        account = self.get(name)
+        values: dict[str, Any] = {}
+        if roles is not None:
+            values["roles"] = _joined(roles)
+        if password is not None:
+            values |= {"password_hash": self._hashed(password), "failed": 0, "locked_until_ms": 0}
+        if disabled is not None:
+            values["disabled"] = disabled
+        if language is not None:
+            values["language"] = language
+        if shortcuts is not None:
+            values["shortcuts"] = shortcuts
+        if unlock:
+            values |= {"failed": 0, "locked_until_ms": 0}
+        ends = bool({"roles", "password_hash"} & values.keys()) or bool(disabled)
+        with self._writing.begin() as connection:
+            if values:
+                connection.execute(
+                    update(accounts).where(accounts.c.name == account.name).values(values)
+                )
+            if ends:
+                connection.execute(delete(sessions).where(sessions.c.name == account.name))
+        return self.get(account.name)
+
+    def remove(self, name: str) -> None:
+        """Delete an account and its sessions; its name stays in what it wrote."""
+        account = self.get(name)
+        with self._writing.begin() as connection:
+            connection.execute(delete(sessions).where(sessions.c.name == account.name))
+            connection.execute(delete(accounts).where(accounts.c.name == account.name))
+
+    # --- sessions ----------------------------------------------------------------------------
+
+    def begin(
+        self,
+        account: Account,
+        auth: str,
+        address: str,
+        *,
+        idle_ms: int = IDLE_MS,
+        absolute_ms: int = ABSOLUTE_MS,
+    ) -> tuple[str, DeskSession]:
+        """Begin a session: its random id, for the browser alone, and what it stands for."""
+        now_ms = self._now_ms()
+        session_id = secrets.token_urlsafe(32)
+        row = {
+            "digest": _digest(session_id),
+            "name": account.name,
+            "roles": _joined(account.roles),
+            "auth": auth,
+            "csrf": secrets.token_urlsafe(32),
+            "address": address,
+            "created_ms": now_ms,
+            "seen_ms": now_ms,
+            "idle_end_ms": now_ms + idle_ms,
+            "absolute_end_ms": now_ms + absolute_ms,
+        }
+        with self._writing.begin() as connection:
+            connection.execute(delete(sessions).where(_over(now_ms)))
+            connection.execute(insert(sessions).values(row))
+        found = self.session(session_id)
+        assert found is not None
+        return session_id, found
+
+    def session(self, session_id: str, *, touch: bool = True) -> DeskSession | None:
+        """The session of this id if it stands; else None.
+
+        Its idle end is moved on, but without `touch`: a page that asks by itself is no person.
+        """
+        now_ms = self._now_ms()
+        digest = _digest(session_id)
+        with self._engine.connect() as connection:
+            row = connection.execute(
+                select(sessions, *(c.label(f"account_{c.name}") for c in accounts.c))
+                .join(accounts, accounts.c.name == sessions.c.name)
+                .where(sessions.c.digest == digest)
+            ).first()
+        if row is None or row.account_disabled:
+            return None
+        if row.idle_end_ms <= now_ms or row.absolute_end_ms <= now_ms:
+            self.end(session_id)
+            return None
+        idle_end_ms = row.idle_end_ms
+        if touch and now_ms - row.seen_ms >= SEEN_STEP_MS:
+            idle_end_ms = min(row.absolute_end_ms, now_ms + (row.idle_end_ms - row.seen_ms))
+            with self._writing.begin() as connection:
+                connection.execute(
+                    update(sessions)
+                    .where(sessions.c.digest == digest)
+                    .values(seen_ms=now_ms, idle_end_ms=idle_end_ms)
+                )
+        account = _account(row, "account_")
+        return DeskSession(
+            account=account,
+            roles=_roles(row.roles) & account.roles,
+            auth=row.auth,
+            csrf=row.csrf,
+            address=row.address,
+            created_ms=row.created_ms,
+            seen_ms=max(row.seen_ms, now_ms) if touch else row.seen_ms,
+            idle_end_ms=idle_end_ms,
+            absolute_end_ms=row.absolute_end_ms,
+        )
+
+    def end(self, session_id: str) -> None:
+        """End one session, if it still stands."""
+        with self._writing.begin() as connection:
+            connection.execute(delete(sessions).where(sessions.c.digest == _digest(session_id)))
+
+    def end_all(self, name: str) -> int:
+        """End all sessions of an account, and return how many stood."""
+        with self._writing.begin() as connection:
+            done = connection.execute(delete(sessions).where(sessions.c.name == name.lower()))
+            return done.rowcount
+
+    def _hashed(self, password: str) -> str:
+        if not PASSWORD_MIN <= len(password) <= PASSWORD_MAX:
+            raise UsageError(
+                tr("a password has {least} to {most} characters").format(
+                    least=PASSWORD_MIN, most=PASSWORD_MAX
+                )
+            )
+        return self._hasher.hash(password)
+
+
+def _over(now_ms: int) -> Any:
+    return (sessions.c.idle_end_ms <= now_ms) | (sessions.c.absolute_end_ms <= now_ms)
+
+
+def _digest(session_id: str) -> str:
+    return hashlib.sha256(session_id.encode()).hexdigest()
+
+
+def _name(name: str) -> str:
+    folded = name.strip().lower()
+    if not folded or len(folded) > NAME_MAX or not folded.isprintable() or " " in folded:
+        raise UsageError(tr("a name has 1 to {most} characters and no space").format(most=NAME_MAX))
+    return folded
+
+
+def _joined(roles: Iterable[DeskRole]) -> str:
+    return " ".join(sorted(DeskRole(role) for role in roles))
+
+
+def _roles(joined: str) -> frozenset[DeskRole]:
+    return frozenset(map(DeskRole, joined.split()))
+
+
+def _account(row: Row[Any], prefix: str = "") -> Account:
+    got = row._mapping  # noqa: SLF001 - the public name of a row's mapping in SQLAlchemy
+    return Account(
+        name=got[f"{prefix}name"],
+        shown_name=got[f"{prefix}shown_name"],
+        roles=_roles(got[f"{prefix}roles"]),
+        source=got[f"{prefix}source"],
+        disabled=got[f"{prefix}disabled"],
+        locked_until_ms=got[f"{prefix}locked_until_ms"],
+        created_ms=got[f"{prefix}created_ms"],
+        last_login_ms=got[f"{prefix}last_login_ms"],
+        language=got[f"{prefix}language"],
+        shortcuts=got[f"{prefix}shortcuts"],
+    )

@@ -1,0 +1,226 @@
+"""Saves a store to a file, and fills an empty one from it: lines of JSON, packed.
+
+The form is the same for SQLite and PostgreSQL, so that it also moves a store from one to the other.
+Sessions are left out: whoever was logged in logs in again. The file holds numbers and digests of
+passwords: whoever may read it may read the store.
+"""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import hashlib
+import os
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+from sqlalchemy import Connection, Engine, LargeBinary, Table, func, insert, select, text
+
+from streams.desk.store.engine import writing
+from streams.desk.store.migrate import head
+from streams.desk.store.people_tables import PEOPLE, accounts, sessions
+from streams.desk.store.rebuild import pieces
+from streams.desk.store.store import CaseStore
+from streams.desk.store.tables import FORMAT, INDEX, cases, meta
+from streams.errors import UsageError
+from streams.language import tr
+
+FORM: Final = "otpguard.desk/1"
+STEP: Final = 1_000
+
+_encode: Final = msgspec.json.Encoder().encode
+
+
+def save(store: CaseStore, path: Path, now_ms: int, *, people_only: bool = False) -> Counter[str]:
+    """Write a file that only its owner may read, whole or not at all; return rows by table.
+
+    Each half is as it was at one moment; the people's half is read last, so that what it refers to
+    is there.
+    """
+    halves = ([] if people_only else [(store.index, _tables(INDEX))]) + [
+        (store.people, [t for t in _tables(PEOPLE) if t is not sessions])
+    ]
+    done: Counter[str] = Counter()
+    digest = hashlib.sha256()
+    head_ = {"form": FORM, "index": FORMAT, "people": head(), "at_ms": now_ms}
+    with _whole(path) as file:
+
+        def put(line: Any) -> None:
+            written = _encode(line) + b"\n"
+            digest.update(written)
+            file.write(written)
+
+        put(head_)
+        for engine, tables in halves:
+            with _still(engine) as connection:
+                for table in tables:
+                    for some in pieces(connection, table):
+                        for row in some:
+                            put([str(table.name), _plain(row)])
+                            done[table.name] += 1
+        file.write(_encode({"end": digest.hexdigest(), "rows": sum(done.values())}) + b"\n")
+    return done
+
+
+def restore(store: CaseStore, path: Path) -> Counter[str]:
+    """Fill an empty store from a file; return rows by table.
+
+    Raise UsageError, before anything is written, if the store is not empty, or the file is none of
+    ours, cut short, changed, or of another program's tables.
+    """
+    _empty(store)
+    told = _checked(path)
+    if told["people"] != head():
+        raise UsageError(
+            tr("{path} is of tables {found}, this program's are {wanted}: restore it with that")
+            .format(path=path, found=told["people"], wanted=head())
+        )  # fmt: skip
+    done: Counter[str] = Counter()
+    index = told["index"] == FORMAT  # else the index is made anew from the topics
+    for engine, tables in ((store.people, _tables(PEOPLE)), (store.index, _tables(INDEX))):
+        if engine is store.index and not index:
+            continue
+        by_name = {table.name: table for table in tables}
+        with writing(engine).begin() as connection:
+            if engine is store.index:
+                connection.execute(meta.delete())
+            done += _fill(connection, by_name, _lines(path))
+            _counted_on(connection, tables)
+    return done
+
+
+def _fill(
+    connection: Connection, tables: Mapping[str, Table], lines: Iterable[Any]
+) -> Counter[str]:
+    done: Counter[str] = Counter()
+    kept: dict[str, list[dict[str, Any]]] = {}
+
+    def flush(name: str) -> None:
+        if rows := kept.pop(name, []):
+            connection.execute(insert(tables[name]), rows)
+            done[name] += len(rows)
+
+    for line in lines:
+        if not isinstance(line, list) or line[0] not in tables:
+            continue
+        name, row = line
+        rows = kept.setdefault(name, [])
+        rows.append(_typed(tables[name], row))
+        if len(rows) >= STEP:
+            flush(name)
+    for name in list(kept):
+        flush(name)
+    return done
+
+
+def _counted_on(connection: Connection, tables: Iterable[Table]) -> None:
+    """Let PostgreSQL's counters go on behind the ids that were filled in."""
+    if connection.dialect.name != "postgresql":
+        return
+    for table in tables:
+        for column in table.primary_key:
+            if column.autoincrement is True:
+                most = connection.scalar(select(func.max(column))) or 0
+                connection.execute(
+                    text("SELECT setval(pg_get_serial_sequence(:t, :c), :n, false)"),
+                    {"t": table.name, "c": column.name, "n": most + 1},
+                )
+
+
+def _empty(store: CaseStore) -> None:
+    for engine, table in ((store.people, accounts), (store.index, cases)):
+        with engine.connect() as connection:
+            if connection.execute(select(table).limit(1)).first() is not None:
+                raise UsageError(
+                    tr("this store is not empty; desk.store names one that is, to restore into")
+                )
+
+
+def _checked(path: Path) -> dict[str, Any]:
+    """The head of a file whose every byte is as it was written."""
+    digest = hashlib.sha256()
+    first: Any = None
+    end: Any = None
+    for raw in _raw(path):
+        end = _read(raw, path)
+        if isinstance(end, dict) and "end" in end:
+            break
+        digest.update(raw)
+        first = end if first is None else first
+    if not isinstance(first, dict) or first.get("form") != FORM:
+        raise UsageError(tr("{path} is no backup of a case store").format(path=path))
+    if not isinstance(end, dict) or end.get("end") != digest.hexdigest():
+        raise UsageError(tr("{path} is cut short, or was changed").format(path=path))
+    return first
+
+
+def _lines(path: Path) -> Iterator[Any]:
+    return (_read(raw, path) for raw in _raw(path))
+
+
+def _raw(path: Path) -> Iterator[bytes]:
+    try:
+        with gzip.open(path, "rb") as file:
+            yield from file
+    except (OSError, EOFError) as error:
+        raise UsageError(
+            tr("{path} cannot be read: {kind}").format(path=path, kind=type(error).__name__)
+        ) from None
+
+
+def _read(raw: bytes, path: Path) -> Any:
+    try:
+        return msgspec.json.decode(raw)
+    except msgspec.DecodeError:
+        raise UsageError(tr("{path} is cut short, or was changed").format(path=path)) from None
+
+
+def _tables(metadata: Any) -> list[Table]:
+    return list(metadata.sorted_tables)
+
+
+def _plain(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        str(name): base64.b64encode(value).decode() if isinstance(value, bytes) else value
+        for name, value in row.items()
+    }
+
+
+def _typed(table: Table, row: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        name: base64.b64decode(value)
+        if isinstance(table.c[name].type, LargeBinary) and value is not None
+        else value
+        for name, value in row.items()
+    }
+
+
+@contextmanager
+def _still(engine: Engine) -> Iterator[Connection]:
+    """A connection that sees one moment, whatever is written meanwhile."""
+    if engine.dialect.name == "postgresql":
+        engine = engine.execution_options(isolation_level="REPEATABLE READ")
+    with engine.connect() as connection, connection.begin():
+        yield connection
+
+
+@contextmanager
+def _whole(path: Path) -> Iterator[gzip.GzipFile]:
+    """A packed file that takes its place when it is whole."""
+    part = path.with_name(f"{path.name}.part")
+    try:
+        handle = os.open(part, os.O_CREAT | os.O_WRONLY | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+        with os.fdopen(handle, "wb") as below:
+            with gzip.GzipFile(fileobj=below, mode="wb", compresslevel=1, mtime=0) as file:
+                yield file
+            below.flush()
+            os.fsync(below.fileno())
+        part.rename(path)
+    except OSError as error:
+        raise UsageError(f"{path}: {error.strerror}") from None
+    finally:
+        part.unlink(missing_ok=True)

@@ -1,0 +1,40 @@
+"""Chores of an indexer beside its work: it deletes what is old, and asks how far workers are."""
+
+from __future__ import annotations
+
+import logging
+import time
+from typing import TYPE_CHECKING, Final
+
+from streams.desk.store.removal import Ages, forget
+from streams.desk.store.store import CaseStore, now_ms
+from streams.operate.behind import events_behind
+
+if TYPE_CHECKING:
+    from streams.config import Settings
+
+log = logging.getLogger(__name__)
+
+FORGET_S: Final = 3_600.0
+BEHIND_S: Final = 15.0
+
+
+class Chores:
+    """What an indexer does beside its work, now and then."""
+
+    def __init__(self, settings: Settings, store: CaseStore) -> None:
+        self._settings = settings
+        self._store = store
+        self._forgot = self._looked = float("-inf")
+
+    def __call__(self) -> None:
+        """Do what is due."""
+        now = time.monotonic()
+        if now - self._looked >= BEHIND_S:
+            self._looked = now
+            self._store.note_behind(events_behind(self._settings, now_ms()))
+        if now - self._forgot >= FORGET_S:
+            self._forgot = now
+            rows = forget(self._store, Ages.of(self._settings.desk), now_ms())
+            if rows:
+                log.info("deleted what is old: %s", dict(rows))

@@ -1,0 +1,129 @@
+"""Databases of the desk, by URL: SQLite files that belong to this user alone, or PostgreSQL.
+
+Two of everything: the *index*, which the indexer makes of topics and which may be made anew, and
+*people*, which holds what was said and done at the desk and is migrated, never dropped. In SQLite
+they are two files (`desk.db` and `desk-index.db`), in PostgreSQL two schemas.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any, Final, Literal
+
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
+from sqlalchemy.exc import ArgumentError, DBAPIError
+
+from streams.errors import ConfigError, UnavailableError
+from streams.language import tr
+
+Half = Literal["index", "people"]
+
+SCHEMAS: Final[dict[Half, str]] = {"index": "otpguard_index", "people": "otpguard_people"}
+BUSY_MS: Final = 30_000
+"""Longest wait for another process' transaction; the indexer's take a second at most."""
+
+LOCK: Final = 0x6F74_7067  # of PostgreSQL; "otpg"
+
+DRIVERS: Final = ("sqlite", "postgresql+psycopg")
+
+
+def parsed(url: str) -> URL:
+    """The URL. Raise ConfigError if it is none, or of a database that is not known here."""
+    try:
+        read = make_url(url)
+    except (ArgumentError, ValueError):  # no URL; no port
+        read = None
+    if read is None or read.drivername not in DRIVERS or not read.database:
+        raise ConfigError(
+            tr("desk.store: no URL of a store; such as sqlite:////var/lib/otpguard/desk.db or {pg}")
+            .format(pg="postgresql+psycopg://otpguard@db/otpguard")
+        )  # fmt: skip
+    return read
+
+
+def files(url: str) -> dict[Half, Path]:
+    """The files of an SQLite store; empty for PostgreSQL."""
+    read = parsed(url)
+    if read.drivername != "sqlite":
+        return {}
+    people = Path(str(read.database))
+    return {"people": people, "index": people.with_name(f"{people.stem}-index{people.suffix}")}
+
+
+def engine(url: str, half: Half, password: str = "", aside: str = "") -> Engine:
+    """One half of the store. It is opened with the first question.
+
+    With `aside`, an index of this name beside the one that counts.
+    """
+    read = parsed(url)
+    if read.drivername == "sqlite":
+        path = files(url)[half]
+        return _sqlite(path.with_name(f"{path.stem}{aside and '-' + aside}{path.suffix}"), half)
+    if password:
+        read = read.set(password=password)
+    made = create_engine(
+        read,
+        pool_pre_ping=True,
+        connect_args={
+            "options": f"-c search_path={SCHEMAS[half]}{aside and '_' + aside}",
+            "connect_timeout": 10,
+        },
+    )
+    return made.execution_options(isolation_level="READ COMMITTED")
+
+
+def writing(on: Engine) -> Engine:
+    """The same, for a transaction that writes: SQLite locks at once, and never fails half-way."""
+    return on.execution_options(otpguard_writes=True)
+
+
+def _sqlite(path: Path, half: Half) -> Engine:
+    made = create_engine(URL.create("sqlite", database=str(path)), connect_args={"timeout": 30})
+
+    @event.listens_for(made, "do_connect")
+    def create(*_: Any) -> None:
+        if not path.exists():  # for nobody else, whatever the umask; -wal and -shm take it over
+            try:
+                os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
+            except OSError as error:
+                raise ConfigError(f"{path}: {error.strerror}") from None
+
+    @event.listens_for(made, "connect")
+    def connect(connection: Any, _: Any) -> None:
+        connection.isolation_level = None  # transactions begin where `begin` below says so
+        cursor = connection.cursor()
+        for pragma in (
+            f"busy_timeout={BUSY_MS}",
+            "journal_mode=WAL",
+            # What the index loses with a machine is read again; of people nothing may be lost.
+            f"synchronous={'NORMAL' if half == 'index' else 'FULL'}",
+            "secure_delete=ON",  # erased bytes are overwritten
+            "foreign_keys=ON",
+            "temp_store=MEMORY",
+            "cache_size=-32000",
+        ):
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+
+    @event.listens_for(made, "begin")
+    def begin(connection: Connection) -> None:
+        writes = connection.get_execution_options().get("otpguard_writes")
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+    return made
+
+
+def alone(connection: Connection) -> None:
+    """Wait until no other process makes tables here; SQLite's writers are alone in any case."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": LOCK})
+
+
+def away(error: DBAPIError, url: str) -> UnavailableError:
+    """The error for people: no statement, no parameter (they hold numbers), no password."""
+    kind = type(error.orig).__name__ if error.orig is not None else type(error).__name__
+    where = make_url(url).render_as_string(hide_password=True)
+    return UnavailableError(
+        tr("the case store {where} does not answer: {kind}").format(where=where, kind=kind)
+    )

@@ -1,0 +1,251 @@
+"""Erases everything about one number from the store, and looks at the bytes of its files.
+
+Rows go, with what lies in free pages and in the write-ahead log of SQLite; in PostgreSQL dead rows
+go by VACUUM, its own log and backups by its administrator. Topics cannot be erased from: what they
+hold goes by retention, and `still_held` says when.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import phonenumbers
+from sqlalchemy import Connection, Engine, delete, func, or_, select, text, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from detectors.model.times import DAY_MS
+from streams.desk.store.engine import files, writing
+from streams.desk.store.people_tables import (
+    PEOPLE,
+    appeals,
+    calls,
+    erased,
+    holds,
+    notes,
+    proposals,
+)
+from streams.desk.store.removal import STEP, remove_cases
+from streams.desk.store.store import CaseStore
+from streams.desk.store.tables import (
+    INDEX,
+    acks,
+    audit,
+    cases,
+    changes,
+    incidents,
+    leases,
+    links,
+    notices,
+    words,
+)
+from streams.desk.store.writer import ERASED
+from streams.errors import UnavailableError, UsageError
+from streams.language import tr
+
+GONE: Final = ERASED["subject"]
+REMEMBERED_MS: Final = 400 * DAY_MS
+"""For so long a rebuild leaves the erased records out: over twice the topics' longest retention."""
+
+TRUNCATE_S: Final = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Erasure:
+    """One erasure: what was deleted, what was looked at, and when topics have the number last."""
+
+    rows: Counter[str]
+    searched: tuple[tuple[Path, int], ...]  # files of the store and their bytes; SQLite alone
+    newest_ms: dict[str, int]  # kind of topic -> broker's time of its newest record about it
+
+
+def erase(store: CaseStore, recipient: str, *, even_open: bool = False) -> Erasure:
+    """Erase a number (canonical) and its tokens.
+
+    Raise UsageError if a legal hold forbids it, or if a case goes on, whose next record would bring
+    it back; with `even_open` that is accepted. Raise UnavailableError if a file cannot be cleaned
+    because somebody reads it.
+    """
+    forms = store.forms(recipient)
+    ids = _allowed(store, forms, even_open=even_open)
+    now_ms = int(time.time() * 1000)
+    rows: Counter[str] = Counter()
+    with writing(store.index).begin() as connection:
+        newest = _newest(connection, forms, ids)
+        identities = [*ids, *_identities(connection, forms)]
+    _remember(store.people, identities, now_ms)  # first: what dies after this is only left out
+    with writing(store.index).begin() as connection:
+        rows += _index(connection, forms, ids)
+    with writing(store.people).begin() as connection:
+        rows += _papers(connection, forms)
+    if store.people.dialect.name == "sqlite":
+        for half in (store.index, store.people):
+            _truncate(half)
+    else:
+        _vacuum(store)
+    found = tuple(searched(store.url, forms))
+    return Erasure(+rows, found, newest)
+
+
+def searched(url: str, forms: Sequence[str]) -> Iterator[tuple[Path, int]]:
+    """Yield the files of a store, each with its bytes; UnavailableError if one has the number.
+
+    Values are packed there: a number is found in keys, in people's texts, and in what lies free.
+    """
+    needles = [form.encode() for each in forms for form in written_forms(each)]
+    for path in files(url).values():
+        for one in (path, path.with_name(f"{path.name}-wal"), path.with_name(f"{path.name}-shm")):
+            if not one.exists():
+                continue
+            held = one.read_bytes()
+            if any(needle in held for needle in needles):
+                raise UnavailableError(
+                    tr("{path} still holds it: something reads or writes; again in a moment")
+                    .format(path=one)
+                )  # fmt: skip
+            yield one, len(held)
+
+
+def written_forms(recipient: str) -> tuple[str, ...]:
+    """The forms in which a number is looked for in texts: canonical, and national digits.
+
+    >>> written_forms("8613900000001")
+    ('8613900000001', '13900000001')
+    """
+    if not recipient.isdecimal():
+        return (recipient,)
+    try:
+        national = str(phonenumbers.parse(f"+{recipient}").national_number)
+    except phonenumbers.NumberParseException:
+        return (recipient,)
+    return (recipient, national) if len(national) >= 7 else (recipient,)
+
+
+def _allowed(store: CaseStore, forms: Sequence[str], *, even_open: bool) -> list[str]:
+    """The cases of a number, if they may be erased."""
+    with store.index.connect() as connection:
+        found = connection.execute(
+            select(cases.c.episode_id, cases.c.ended_ms).where(cases.c.recipient.in_(forms))
+        ).all()
+    ids = [row.episode_id for row in found]
+    if standing := store.papers.holds([*forms, *ids]):
+        raise UsageError(
+            tr("hold {id} ({document}) forbids it: `otpguard desk hold --lift {id}` lifts it")
+            .format(id=standing[0].hold_id, document=standing[0].document_no)
+        )  # fmt: skip
+    if not even_open and any(row.ended_ms is None for row in found):
+        raise UsageError(
+            tr("a case of this number goes on: erase it when that is over, or with --even-open")
+        )
+    return ids
+
+
+def _newest(connection: Connection, forms: Sequence[str], ids: Sequence[str]) -> dict[str, int]:
+    """The broker's time of the newest record about it, by kind of topic."""
+    own = select(links.c.action_id).where(links.c.episode_id.in_(ids))
+    asked = {
+        "episode": select(func.max(changes.c.written_ms)).where(changes.c.episode_id.in_(ids)),
+        "throttle": select(func.max(leases.c.written_ms)).where(leases.c.recipient.in_(forms)),
+        "acks": select(func.max(acks.c.written_ms)).where(acks.c.action_id.in_(own)),
+        "incident": select(func.max(incidents.c.written_ms)).where(
+            incidents.c.recipient.in_(forms)
+        ),
+        "override": select(func.max(words.c.written_ms)).where(words.c.recipient.in_(forms)),
+        "notice": select(func.max(notices.c.written_ms)).where(notices.c.addressee.in_(forms)),
+        "audit": select(func.max(audit.c.written_ms)).where(audit.c.subject.in_(forms)),
+    }
+    found = {name: connection.scalar(one) for name, one in asked.items()}
+    return {name: int(ms) for name, ms in found.items() if ms is not None}
+
+
+def _identities(connection: Connection, forms: Sequence[str]) -> Iterator[str]:
+    """Yield identities of records, beside those of the cases, that are not to come back."""
+    yield from connection.scalars(select(words.c.word_id).where(words.c.recipient.in_(forms)))
+    yield from connection.scalars(select(notices.c.notice_id).where(notices.c.addressee.in_(forms)))
+    for row in connection.execute(
+        select(audit.c.chain, audit.c.seq).where(audit.c.subject.in_(forms))
+    ):
+        yield f"audit:{row.chain}:{row.seq}"
+
+
+def _remember(people: Engine, identities: Sequence[str], now_ms: int) -> None:
+    into = sqlite.insert if people.dialect.name == "sqlite" else postgresql.insert
+    rows = [
+        {"identity": each, "at_ms": now_ms, "forget_ms": now_ms + REMEMBERED_MS}
+        for each in dict.fromkeys(identities)
+    ]
+    if rows:
+        with writing(people).begin() as connection:
+            connection.execute(into(erased).on_conflict_do_nothing(), rows)
+
+
+def _index(connection: Connection, forms: Sequence[str], ids: Sequence[str]) -> Counter[str]:
+    rows: Counter[str] = Counter()
+    for at in range(0, len(ids), STEP):
+        rows += remove_cases(connection, ids[at : at + STEP])
+    said = select(words.c.word_id).where(words.c.recipient.in_(forms))
+    rows["acks"] += connection.execute(delete(acks).where(acks.c.action_id.in_(said))).rowcount
+    for table, column in (
+        (leases, leases.c.recipient),
+        (incidents, incidents.c.recipient),
+        (words, words.c.recipient),
+        (notices, notices.c.addressee),
+    ):
+        rows[table.name] += connection.execute(delete(table).where(column.in_(forms))).rowcount
+    # Who looked at it, and when, stays; at whom, goes.
+    rows["audit"] += connection.execute(
+        update(audit).where(audit.c.subject.in_(forms)).values(**ERASED)
+    ).rowcount
+    return rows
+
+
+def _papers(connection: Connection, forms: Sequence[str]) -> Counter[str]:
+    rows: Counter[str] = Counter()
+    for table in (notes, calls, appeals):
+        rows[table.name] += connection.execute(
+            delete(table).where(table.c.recipient.in_(forms))
+        ).rowcount
+    rows["holds"] += connection.execute(delete(holds).where(holds.c.subject.in_(forms))).rowcount
+    for form in (form for each in forms for form in written_forms(each)):
+        named = or_(*(c.contains(form, autoescape=True) for c in _texts(proposals)))
+        rows["proposals"] += connection.execute(delete(proposals).where(named)).rowcount
+        for table in (notes, calls, appeals, holds):
+            for column in _texts(table):
+                rows[table.name] += connection.execute(
+                    update(table)
+                    .where(column.contains(form, autoescape=True))
+                    .values({column.name: func.replace(column, form, GONE)})
+                ).rowcount
+    return rows
+
+
+def _texts(table: Any) -> list[Any]:
+    """The columns in which people write freely."""
+    free = {"text", "outcome", "ticket", "reason", "says", "why", "document_no", "identified_by"}
+    return [column for column in table.c if column.name in free]
+
+
+def _truncate(half: Engine) -> None:
+    """Write SQLite's log into the file and empty it, once nobody reads the old state any more."""
+    end = time.monotonic() + TRUNCATE_S
+    with half.connect() as connection:
+        raw = connection.connection.driver_connection
+        assert raw is not None
+        connection.rollback()
+        while raw.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]:
+            if time.monotonic() > end:
+                raise UnavailableError(
+                    tr("the rows are gone, but somebody reads the file's old state: again later")
+                )
+            time.sleep(0.05)
+
+
+def _vacuum(store: CaseStore) -> None:
+    for half, metadata in ((store.index, INDEX), (store.people, PEOPLE)):
+        with half.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            for table in metadata.sorted_tables:
+                connection.execute(text(f'VACUUM "{table.name}"'))

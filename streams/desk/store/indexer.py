@@ -1,0 +1,214 @@
+"""The indexer: follows the topics that the desk needs, and writes them into the store.
+
+It is in no consumer group: how far it has read stands in the store, in the transaction that wrote
+the rows. So whatever dies, and whenever, nothing is lost and nothing is there twice.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Mapping
+from contextlib import closing
+from dataclasses import dataclass
+from typing import Any, Final
+
+from kafka import KafkaConsumer, TopicPartition
+from sqlalchemy import select
+from sqlalchemy.exc import DBAPIError
+
+from streams.cluster.admin import no_topic, working
+from streams.config import Topics
+from streams.desk.store.engine import away
+from streams.desk.store.people_tables import erased
+from streams.desk.store.store import CaseStore
+from streams.desk.store.tables import places
+from streams.desk.store.writer import LogRecord, Place, Source, Writer
+from streams.language import tr
+
+log = logging.getLogger(__name__)
+
+POLL_MS: Final = 200
+FETCH_BYTES: Final = 4 << 20
+BEAT_S: Final = 1.0
+"""Between two looks at how far the topics go: what the desk shows as the age of its index."""
+
+SOURCES: Final[Mapping[str, Source]] = {
+    "episode": "episode",
+    "throttle": "throttle",
+    "acks": "acks",
+    "override": "override",
+    "everyone": "override",
+    "incident": "incident",
+    "counts": "counts",
+    "notice": "notice",
+    "audit": "audit",
+}
+"""Setting of a topic -> what its records are."""
+
+
+@dataclass(slots=True)
+class _Position:
+    """A partition, as the store has it."""
+
+    next_offset: int | None = None  # None: the store knows nothing of it
+    end_offset: int = 0
+    record_ms: int = 0
+    read_ms: int = 0
+
+
+def sources(topics: Topics) -> dict[str, Source]:
+    """Topic name -> what its records are."""
+    return {getattr(topics, setting): source for setting, source in SOURCES.items()}
+
+
+class Indexer:
+    """One process that writes to a store. Not safe to share between threads."""
+
+    def __init__(
+        self,
+        store: CaseStore,
+        clients: Mapping[str, Any],
+        topics: Topics,
+        *,
+        batch_records_max: int,
+        clock: Callable[[], int],
+        written: Callable[[int, int], None] = lambda _records, _unreadable: None,
+    ) -> None:
+        """`written` hears how many records were read at a time, and how many were none."""
+        self._store = store
+        self._clients = clients
+        self._sources = sources(topics)
+        self._most = batch_records_max
+        self._clock = clock
+        self._written = written
+        self._at: dict[TopicPartition, _Position] = {}
+        self._caught_up = False
+        self.behind = 0  # records that are known of and not read
+        self.read_ms = 0  # everything is in the store up to this time
+
+    def run(self, stop: threading.Event, each_beat: Callable[[], None] = lambda: None) -> None:
+        """Follow the topics until told to stop; `each_beat` is called about once a second.
+
+        Raise ConfigError for a topic that is not there, UnavailableError where the broker or the
+        database is away, or somebody else writes to the store: a supervisor starts it again.
+        """
+        self._drive(stop.is_set, each_beat)
+
+    def catch_up(self) -> None:
+        """Read everything that is on the topics now, and return."""
+        self._drive(lambda: self._caught_up, lambda: None)
+
+    def _drive(self, ended: Callable[[], bool], each_beat: Callable[[], None]) -> None:
+        try:
+            with working(tr("cannot read the topics of the desk")), closing(self._open()) as reader:
+                writer = Writer(self._store.index, self._erased())
+                beaten = 0.0
+                while not ended():
+                    polled = reader.poll(timeout_ms=POLL_MS, max_records=self._most)
+                    self._take(reader, writer, polled)
+                    if time.monotonic() - beaten >= BEAT_S or not (polled or self._caught_up):
+                        self._beat(reader, writer)
+                        beaten = time.monotonic()
+                        each_beat()
+        except DBAPIError as error:
+            raise away(error, self._store.url) from None
+
+    def _open(self) -> KafkaConsumer:
+        reader = KafkaConsumer(
+            **self._clients,
+            auto_offset_reset="earliest",  # where retention overtook us
+            enable_auto_commit=False,
+            allow_auto_create_topics=False,
+            isolation_level="read_committed",
+            max_partition_fetch_bytes=FETCH_BYTES,
+        )
+        try:
+            self._assign(reader)
+        except BaseException:
+            reader.close()
+            raise
+        return reader
+
+    def _assign(self, reader: KafkaConsumer) -> None:
+        found = []
+        for topic in self._sources:
+            partitions = reader.partitions_for_topic(topic)
+            if not partitions:
+                raise no_topic(topic)
+            found += [TopicPartition(topic, each) for each in sorted(partitions)]
+        with self._store.index.connect() as connection:
+            known = {
+                TopicPartition(row.topic, row.partition): _Position(
+                    row.next_offset, row.end_offset, row.record_ms, row.read_ms
+                )
+                for row in connection.execute(select(places))
+            }
+        self._at = {place: known.get(place, _Position()) for place in found}
+        reader.assign(found)
+        ends = reader.end_offsets(found)
+        for place, at in self._at.items():
+            if at.next_offset is not None and at.next_offset > ends[place]:
+                log.warning("%s[%d] was made anew: reading it whole", *place)
+                reader.seek_to_beginning(place)
+            elif at.next_offset is None:
+                reader.seek_to_beginning(place)
+            else:
+                reader.seek(place, at.next_offset)
+
+    def _erased(self) -> list[str]:
+        with self._store.people.connect() as connection:
+            return list(connection.scalars(select(erased.c.identity)))
+
+    def _take(self, reader: KafkaConsumer, writer: Writer, polled: Mapping[Any, list[Any]]) -> None:
+        """Write what was polled, and how far that is, in one transaction."""
+        if not polled:
+            return
+        batch: list[LogRecord] = []
+        moved: list[Place] = []
+        for place, records in polled.items():
+            source = self._sources[place.topic]
+            batch += [
+                LogRecord(
+                    source, place.topic, place.partition, r.offset, r.timestamp, r.key, r.value
+                )
+                for r in records
+            ]
+            at = self._at[place]
+            after = reader.position(place)
+            newest = max(at.record_ms, records[-1].timestamp)
+            moved.append(
+                Place(
+                    place.topic, place.partition, at.next_offset, after,
+                    max(at.end_offset, after), newest, at.read_ms,
+                )
+            )  # fmt: skip
+        unreadable = writer.take(batch, moved)
+        for each in moved:
+            at = self._at[TopicPartition(each.topic, each.partition)]
+            at.next_offset, at.end_offset = each.next_offset, each.end_offset
+            at.record_ms = each.record_ms
+        self._written(len(batch), unreadable)
+
+    def _beat(self, reader: KafkaConsumer, writer: Writer) -> None:
+        """Look how far the topics go, and note what is read to the end, and when that was."""
+        now_ms = self._clock()
+        ends = reader.end_offsets(list(self._at))
+        moved = []
+        for place, at in self._at.items():
+            position = reader.position(place)
+            before = at.next_offset
+            at.next_offset, at.end_offset = position, ends[place]
+            if position >= ends[place]:
+                at.read_ms = max(at.read_ms, now_ms)
+            moved.append(
+                Place(
+                    place.topic, place.partition, before, position, at.end_offset,
+                    at.record_ms, at.read_ms,
+                )
+            )  # fmt: skip
+        writer.take((), moved)
+        self.behind = sum(max(0, a.end_offset - (a.next_offset or 0)) for a in self._at.values())
+        self.read_ms = min(at.read_ms for at in self._at.values())
+        self._caught_up = self._caught_up or self.read_ms >= now_ms

@@ -1,0 +1,69 @@
+"""Migrations of what people wrote: by alembic, at every opening, each in one transaction."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.runtime.environment import EnvironmentContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, Engine, text
+
+from streams.desk.store.engine import SCHEMAS, alone
+from streams.desk.store.people_tables import PEOPLE
+from streams.errors import ConfigError
+from streams.language import tr
+
+SCRIPTS: Final = Path(__file__).parent / "migrations"
+
+
+def head() -> str:
+    """The revision that this program's tables are of."""
+    found = _scripts().get_current_head()
+    assert found is not None
+    return found
+
+
+def upgrade(people: Engine) -> None:
+    """Bring the people's half to this program's tables; two that do it at once wait.
+
+    Raise ConfigError if it is of a newer program.
+    """
+    with people.connect() as connection:
+        if current(connection) == head():
+            return
+    with people.execution_options(otpguard_writes=True).begin() as connection:
+        alone(connection)
+        if connection.dialect.name == "postgresql":
+            for schema in SCHEMAS.values():
+                connection.execute(text(f"CREATE SCHEMA IF NOT EXISTS {schema}"))
+        run(connection, head())
+
+
+def current(connection: Connection) -> str | None:
+    """The revision that the tables are of; None if there are none."""
+    return MigrationContext.configure(connection).get_current_revision()
+
+
+def run(connection: Connection, revision: str) -> None:
+    """Migrate to this revision, within the transaction at hand."""
+    scripts = _scripts()
+    known = {each.revision for each in scripts.walk_revisions()}
+    found = current(connection)
+    if found is not None and found not in known:
+        raise ConfigError(
+            tr("the case store is of a newer version ({found}): run that").format(found=found)
+        )
+    with EnvironmentContext(
+        Config(),
+        scripts,
+        fn=lambda rev, _: scripts._upgrade_revs(revision, rev),  # noqa: SLF001 - alembic's own cookbook
+    ) as environment:
+        environment.configure(connection=connection, target_metadata=PEOPLE)
+        environment.run_migrations()
+
+
+def _scripts() -> ScriptDirectory:
+    return ScriptDirectory(str(SCRIPTS))

@@ -1,0 +1,300 @@
+"""Papers of the desk: notes, calls, appeals, proposals, legal holds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any, Final, Literal
+
+from sqlalchemy import Engine, RowMapping, and_, insert, or_, select, update
+
+from streams.desk.store.answers import Appeal, Call, Hold, Note
+from streams.desk.store.engine import writing
+from streams.desk.store.people_tables import appeals, calls, holds, notes, proposals
+from streams.desk.store.roles import Proposal
+from streams.errors import UsageError
+from streams.language import tr
+
+TEXT_MAX: Final = 4_000
+"""Characters of a note or an appeal: a page."""
+
+WORD_MAX: Final = 256
+LIST_MAX: Final = 500
+"""Rows that a list has at most."""
+
+PROPOSAL_MS: Final = 15 * 60_000
+
+
+class Papers:
+    """Reads and writes what people said; safe to share between threads. `now_ms` is the clock."""
+
+    def __init__(self, engine: Engine, now_ms: Callable[[], int]) -> None:
+        self._engine = engine
+        self._writing = writing(engine)
+        self._now_ms = now_ms
+
+    # --- notes and calls ---------------------------------------------------------------------
+
+    def add_note(self, author: str, text: str, *, recipient: str, episode_id: str = "") -> Note:
+        """Write a note about a case, or a number. Raise UsageError if it is empty or too long."""
+        row: dict[str, Any] = {
+            "episode_id": episode_id,
+            "recipient": recipient,
+            "author": author,
+            "at_ms": self._now_ms(),
+            "text": _text(text),
+        }
+        return Note(note_id=self._insert(notes, row), **row)
+
+    def notes(self, *, recipient: str = "", episode_id: str = "") -> tuple[Note, ...]:
+        """Notes about this number or case, newest first, at most `LIST_MAX`."""
+        found = self._about(notes, recipient, episode_id, notes.c.note_id)
+        return tuple(Note(**row) for row in found)
+
+    def add_call(
+        self,
+        agent: str,
+        recipient: str,
+        *,
+        identified_by: str,
+        same_caller: bool,
+        episode_id: str = "",
+        ticket: str = "",
+        outcome: str = "",
+    ) -> Call:
+        """Record a call about a number: how the caller was identified, and what came of it."""
+        row: dict[str, Any] = {
+            "recipient": recipient,
+            "episode_id": episode_id,
+            "agent": agent,
+            "at_ms": self._now_ms(),
+            "identified_by": _word(identified_by),
+            "same_caller": same_caller,
+            "ticket": _word(ticket),
+            "outcome": _word(outcome),
+        }
+        return Call(call_id=self._insert(calls, row), **row)
+
+    def calls(self, *, recipient: str = "", agent: str = "", since_ms: int = 0) -> tuple[Call, ...]:
+        """Calls about a number, of an agent, or all; newest first, at most `LIST_MAX`."""
+        wanted = select(calls).where(calls.c.at_ms >= since_ms)
+        if recipient:
+            wanted = wanted.where(calls.c.recipient == recipient)
+        if agent:
+            wanted = wanted.where(calls.c.agent == agent)
+        found = self._rows(wanted.order_by(calls.c.call_id.desc()).limit(LIST_MAX))
+        return tuple(Call(**row) for row in found)
+
+    # --- appeals -----------------------------------------------------------------------------
+
+    def add_appeal(
+        self,
+        received_by: str,
+        recipient: str,
+        text: str,
+        *,
+        due_ms: int,
+        identified_by: str,
+        episode_id: str = "",
+    ) -> Appeal:
+        """Record an appeal with the time by which it has to be decided."""
+        row: dict[str, Any] = {
+            "recipient": recipient,
+            "episode_id": episode_id,
+            "received_by": received_by,
+            "received_ms": self._now_ms(),
+            "due_ms": due_ms,
+            "identified_by": _word(identified_by),
+            "text": _text(text),
+            "state": "open",
+            "outcome": "",
+            "decided_by": "",
+            "decided_ms": None,
+        }
+        return Appeal(appeal_id=self._insert(appeals, row), **row)
+
+    def decide_appeal(
+        self,
+        appeal_id: int,
+        decided_by: str,
+        state: Literal["granted", "refused", "withdrawn"],
+        outcome: str,
+    ) -> Appeal:
+        """Decide an open appeal. Raise UsageError if it is none, or decided already."""
+        values = {
+            "state": state,
+            "outcome": _text(outcome),
+            "decided_by": decided_by,
+            "decided_ms": self._now_ms(),
+        }
+        self._once(appeals, appeals.c.appeal_id == appeal_id, values)
+        return Appeal(**self._rows(select(appeals).where(appeals.c.appeal_id == appeal_id))[0])
+
+    def appeals(
+        self, *, recipient: str = "", episode_id: str = "", open_: bool = False
+    ) -> tuple[Appeal, ...]:
+        """Appeals, newest first; with `open_` those to decide, the most urgent first."""
+        if open_:
+            wanted = select(appeals).where(appeals.c.state == "open").order_by(appeals.c.due_ms)
+            return tuple(Appeal(**row) for row in self._rows(wanted.limit(LIST_MAX)))
+        found = self._about(appeals, recipient, episode_id, appeals.c.appeal_id)
+        return tuple(Appeal(**row) for row in found)
+
+    # --- proposals ---------------------------------------------------------------------------
+
+    def propose(
+        self,
+        proposer: str,
+        verb: str,
+        value: bytes,
+        says: str,
+        reason: str,
+        ticket: str,
+        *,
+        for_ms: int = PROPOSAL_MS,
+    ) -> Proposal:
+        """Propose a wide action; a second person has so long to approve exactly these bytes."""
+        now_ms = self._now_ms()
+        row: dict[str, Any] = {
+            "verb": verb,
+            "value": value,
+            "says": says,
+            "reason": _text(reason),
+            "ticket": _word(ticket),
+            "proposer": proposer,
+            "at_ms": now_ms,
+            "expires_ms": now_ms + for_ms,
+            "state": "open",
+            "decided_by": "",
+            "decided_ms": None,
+            "why": "",
+        }
+        return Proposal(proposal_id=self._insert(proposals, row), **row)
+
+    def decide_proposal(
+        self, proposal_id: int, decided_by: str, state: Literal["approved", "rejected"], why: str
+    ) -> Proposal:
+        """Decide an open proposal. Raise UsageError if it is over, or the proposer's own."""
+        own = (proposals.c.proposer == decided_by) if state == "approved" else None
+        where = [
+            proposals.c.proposal_id == proposal_id,
+            proposals.c.expires_ms > self._now_ms(),
+            *(() if own is None else (~own,)),
+        ]
+        values = {
+            "state": state,
+            "decided_by": decided_by,
+            "decided_ms": self._now_ms(),
+            "why": why[:TEXT_MAX],
+        }
+        self._once(proposals, and_(*where), values)
+        return self.proposal(proposal_id)
+
+    def use_proposal(self, proposal_id: int) -> bytes:
+        """Take the bytes of an approved proposal, once. Raise UsageError if it is not to be had."""
+        where = [
+            proposals.c.proposal_id == proposal_id,
+            proposals.c.expires_ms > self._now_ms(),
+        ]
+        self._once(proposals, and_(*where), {"state": "used"}, "approved")
+        return self.proposal(proposal_id).value
+
+    def proposal(self, proposal_id: int) -> Proposal:
+        """The proposal of this id. Raise UsageError if there is none."""
+        found = self._rows(select(proposals).where(proposals.c.proposal_id == proposal_id))
+        if not found:
+            raise UsageError(tr("there is no proposal {id}").format(id=proposal_id))
+        return self._proposal(found[0])
+
+    def proposals(self, *, open_: bool = False) -> tuple[Proposal, ...]:
+        """Proposals, newest first; with `open_` those that wait for a second person."""
+        wanted = select(proposals)
+        if open_:
+            wanted = wanted.where(
+                proposals.c.state == "open", proposals.c.expires_ms > self._now_ms()
+            )
+        found = self._rows(wanted.order_by(proposals.c.proposal_id.desc()).limit(LIST_MAX))
+        return tuple(map(self._proposal, found))
+
+    def _proposal(self, row: RowMapping) -> Proposal:
+        got = dict(row)
+        if got["state"] in ("open", "approved") and got["expires_ms"] <= self._now_ms():
+            got["state"] = "expired"
+        return Proposal(**got)
+
+    # --- holds -------------------------------------------------------------------------------
+
+    def hold(self, actor: str, subject: str, document_no: str, reason: str) -> Hold:
+        """Hold a case or a number: neither retention nor erasure touches it until it is lifted."""
+        row: dict[str, Any] = {
+            "subject": subject,
+            "document_no": _word(document_no),
+            "reason": _text(reason),
+            "actor": actor,
+            "at_ms": self._now_ms(),
+            "lifted_ms": None,
+            "lifted_by": "",
+        }
+        return Hold(hold_id=self._insert(holds, row), **row)
+
+    def lift(self, actor: str, hold_id: int) -> Hold:
+        """Lift a hold. Raise UsageError if there is none that stands."""
+        where = and_(holds.c.hold_id == hold_id, holds.c.lifted_ms.is_(None))
+        values = {"lifted_ms": self._now_ms(), "lifted_by": actor}
+        with self._writing.begin() as connection:
+            if not connection.execute(update(holds).where(where).values(values)).rowcount:
+                raise UsageError(tr("there is no hold {id} that stands").format(id=hold_id))
+        return Hold(**self._rows(select(holds).where(holds.c.hold_id == hold_id))[0])
+
+    def holds(self, subjects: Iterable[str] | None = None, *, all_: bool = False) -> list[Hold]:
+        """Holds of these cases and numbers, or of any; those that stand, or all."""
+        wanted = select(holds).order_by(holds.c.hold_id)
+        if subjects is not None:
+            wanted = wanted.where(holds.c.subject.in_(list(subjects)))
+        if not all_:
+            wanted = wanted.where(holds.c.lifted_ms.is_(None))
+        return [Hold(**row) for row in self._rows(wanted)]
+
+    # --- in common ---------------------------------------------------------------------------
+
+    def _insert(self, table: Any, row: dict[str, Any]) -> int:
+        with self._writing.begin() as connection:
+            made = connection.execute(insert(table).values(row))
+            assert made.inserted_primary_key is not None
+            return int(made.inserted_primary_key[0])
+
+    def _once(self, table: Any, where: Any, values: dict[str, Any], state: str = "open") -> None:
+        """Change a row of this state, once: of two people at a time one is told that it was."""
+        with self._writing.begin() as connection:
+            done = connection.execute(
+                update(table).where(where, table.c.state == state).values(values)
+            )
+            if not done.rowcount:
+                raise UsageError(tr("it is decided already, over, or not yours to decide"))
+
+    def _about(self, table: Any, recipient: str, episode_id: str, newest: Any) -> list[RowMapping]:
+        either = []
+        if recipient:
+            either.append(table.c.recipient == recipient)
+        if episode_id:
+            either.append(table.c.episode_id == episode_id)
+        wanted = select(table).where(or_(*either)) if either else select(table)
+        return self._rows(wanted.order_by(newest.desc()).limit(LIST_MAX))
+
+    def _rows(self, wanted: Any) -> list[RowMapping]:
+        with self._engine.connect() as connection:
+            return list(connection.execute(wanted).mappings())
+
+
+def _text(text: str) -> str:
+    """A text that is there and no longer than a page."""
+    cut = text.strip()
+    if not cut or len(cut) > TEXT_MAX:
+        raise UsageError(tr("a text has 1 to {most} characters").format(most=TEXT_MAX))
+    return cut
+
+
+def _word(word: str) -> str:
+    cut = word.strip()
+    if len(cut) > WORD_MAX:
+        raise UsageError(tr("a line has at most {most} characters").format(most=WORD_MAX))
+    return cut

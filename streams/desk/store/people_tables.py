@@ -1,0 +1,148 @@
+"""Tables of what people said and did at the desk. Migrations make them: see `migrations/`."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+)
+
+PEOPLE: Final = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+_Id = BigInteger().with_variant(Integer, "sqlite")  # SQLite counts up in INTEGER alone
+
+
+accounts = Table(
+    "accounts",
+    PEOPLE,
+    Column("name", String, primary_key=True),
+    Column("shown_name", String, nullable=False),
+    Column("roles", String, nullable=False),  # names, by spaces
+    Column("source", String, nullable=False),
+    Column("password_hash", String, nullable=False),  # of argon2id; empty where another vouches
+    Column("disabled", Boolean, nullable=False),
+    Column("failed", Integer, nullable=False),  # wrong passwords in a row
+    Column("locked_until_ms", BigInteger, nullable=False),
+    Column("created_ms", BigInteger, nullable=False),
+    Column("last_login_ms", BigInteger),
+    Column("language", String, nullable=False),
+    Column("shortcuts", Boolean, nullable=False),
+)
+
+sessions = Table(
+    "sessions",
+    PEOPLE,
+    Column("digest", String, primary_key=True),  # SHA-256 of the id that the browser has
+    Column(
+        "name", String, ForeignKey("accounts.name", ondelete="CASCADE"), nullable=False, index=True
+    ),
+    Column("roles", String, nullable=False),
+    Column("auth", String, nullable=False),
+    Column("csrf", String, nullable=False),
+    Column("address", String, nullable=False),
+    Column("created_ms", BigInteger, nullable=False),
+    Column("seen_ms", BigInteger, nullable=False),
+    Column("idle_end_ms", BigInteger, nullable=False),
+    Column("absolute_end_ms", BigInteger, nullable=False),
+)
+
+notes = Table(
+    "notes",
+    PEOPLE,
+    Column("note_id", _Id, primary_key=True, autoincrement=True),
+    Column("episode_id", String, nullable=False, index=True),
+    Column("recipient", String, nullable=False, index=True),
+    Column("author", String, nullable=False),
+    Column("at_ms", BigInteger, nullable=False),
+    Column("text", Text, nullable=False),
+)
+
+calls = Table(
+    "calls",
+    PEOPLE,
+    Column("call_id", _Id, primary_key=True, autoincrement=True),
+    Column("recipient", String, nullable=False, index=True),
+    Column("episode_id", String, nullable=False),
+    Column("agent", String, nullable=False, index=True),
+    Column("at_ms", BigInteger, nullable=False),
+    Column("identified_by", String, nullable=False),
+    Column("same_caller", Boolean, nullable=False),
+    Column("ticket", String, nullable=False),
+    Column("outcome", String, nullable=False),
+)
+
+appeals = Table(
+    "appeals",
+    PEOPLE,
+    Column("appeal_id", _Id, primary_key=True, autoincrement=True),
+    Column("recipient", String, nullable=False, index=True),
+    Column("episode_id", String, nullable=False),
+    Column("received_by", String, nullable=False),
+    Column("received_ms", BigInteger, nullable=False),
+    Column("due_ms", BigInteger, nullable=False),
+    Column("identified_by", String, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("state", String, nullable=False),
+    Column("outcome", Text, nullable=False),
+    Column("decided_by", String, nullable=False),
+    Column("decided_ms", BigInteger),
+    Index("ix_appeals_state", "state", "due_ms"),
+)
+
+proposals = Table(
+    "proposals",
+    PEOPLE,
+    Column("proposal_id", _Id, primary_key=True, autoincrement=True),
+    Column("verb", String, nullable=False),
+    Column("value", LargeBinary, nullable=False),
+    Column("says", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("ticket", String, nullable=False),
+    Column("proposer", String, nullable=False),
+    Column("at_ms", BigInteger, nullable=False),
+    Column("expires_ms", BigInteger, nullable=False),
+    Column("state", String, nullable=False),
+    Column("decided_by", String, nullable=False),
+    Column("decided_ms", BigInteger),
+    Column("why", Text, nullable=False),
+    Index("ix_proposals_state", "state", "expires_ms"),
+)
+
+holds = Table(
+    "holds",
+    PEOPLE,
+    Column("hold_id", _Id, primary_key=True, autoincrement=True),
+    Column("subject", String, nullable=False, index=True),
+    Column("document_no", String, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("actor", String, nullable=False),
+    Column("at_ms", BigInteger, nullable=False),
+    Column("lifted_ms", BigInteger),
+    Column("lifted_by", String, nullable=False),
+)
+
+erased = Table(  # identities of erased rows, which name no number: a rebuild leaves them out
+    "erased",
+    PEOPLE,
+    Column("identity", String, primary_key=True),
+    Column("at_ms", BigInteger, nullable=False),
+    Column("forget_ms", BigInteger, nullable=False),  # no topic holds the record any more
+)

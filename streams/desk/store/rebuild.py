@@ -1,0 +1,309 @@
+"""Makes the index anew from topics, and checks one against them.
+
+Topics forget: a lease after two days, an acknowledgement after a week. What they no longer hold is
+taken from the index of before, where values lie as they were read; so the index is made of the same
+records, whatever its shape was.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Final
+
+from sqlalchemy import Connection, Engine, Table, func, inspect, select, text, tuple_, update
+from sqlalchemy.exc import DBAPIError
+
+from streams.config import Settings
+from streams.desk.store.engine import SCHEMAS, away, files, writing
+from streams.desk.store.indexer import Indexer
+from streams.desk.store.packing import unpacked
+from streams.desk.store.removal import Ages, forget
+from streams.desk.store.store import CaseStore
+from streams.desk.store.tables import (
+    INDEX,
+    acks,
+    audit,
+    cases,
+    changes,
+    counts,
+    incidents,
+    leases,
+    notices,
+    platform_days,
+    words,
+)
+from streams.desk.store.writer import LogRecord, Source, Writer
+
+ASIDE: Final = "new"
+STEP: Final = 1_000
+
+RAW: Final[tuple[tuple[Source, Table], ...]] = (
+    ("episode", changes),
+    ("throttle", leases),
+    ("incident", incidents),
+)
+"""Tables whose rows hold the record itself: it is read again."""
+
+TOLD: Final = (acks, counts, notices, audit, words)
+"""Tables whose rows are the record: they are taken over under the writer's guard."""
+
+RISING: Final = {"acks": "at_ms", "counts": "refused", "notices": "at_ms"}
+"""Table -> what only rises: a row of the index may be ahead of what was read for a check."""
+
+
+@dataclass(frozen=True, slots=True)
+class TableCheck:
+    """One table of an index beside what the topics say."""
+
+    table: str
+    compared: int
+    missing: int  # on the topics, not in the index
+    different: int
+    beyond: int  # rows of the index that topics no longer hold
+
+
+def rebuild(
+    settings: Settings,
+    opened: Callable[..., CaseStore],
+    clients: Mapping[str, Any],
+    clock: Callable[[], int],
+) -> dict[str, int]:
+    """Make the index anew, in place of the one there is; return its rows by table.
+
+    `opened` opens the store. Readers go on with the old one meanwhile; an indexer that runs ends
+    with 75 as the new one takes its place, and is started again by its supervisor.
+    """
+    with _aside(settings, opened, clients, clock) as (old, new):
+        _carry_over(old.index, new.index)
+        forget(new, Ages.of(settings.desk), clock())
+        with new.index.connect() as connection:
+            rows = {
+                table.name: int(connection.scalar(select(func.count()).select_from(table)) or 0)
+                for table in INDEX.sorted_tables
+            }
+        new.index.dispose()
+        _take_its_place(old)
+        return rows
+
+
+def check(
+    settings: Settings,
+    opened: Callable[..., CaseStore],
+    clients: Mapping[str, Any],
+    clock: Callable[[], int],
+) -> list[TableCheck]:
+    """Compare the index with one that is made of the topics, which is thrown away after."""
+    with _aside(settings, opened, clients, clock) as (old, new):
+        forget(new, Ages.of(settings.desk), clock())
+        with old.index.connect() as live, new.index.connect() as fresh:
+            return [
+                _compared(live, fresh, table)
+                for table in (*(table for _, table in RAW), *TOLD, cases, platform_days)
+            ]
+
+
+@contextmanager
+def _aside(
+    settings: Settings,
+    opened: Callable[..., CaseStore],
+    clients: Mapping[str, Any],
+    clock: Callable[[], int],
+) -> Iterator[tuple[CaseStore, CaseStore]]:
+    """The store as it is, and one with an index that is made of the topics as they are now."""
+    old = opened(any_format=True)
+    try:
+        _drop_aside(old)
+        _make_aside(old)
+        new = opened(aside=ASIDE)
+        try:
+            Indexer(
+                new,
+                clients,
+                settings.topics,
+                batch_records_max=settings.desk.batch_records_max,
+                clock=clock,
+            ).catch_up()
+            yield old, new
+        finally:
+            new.close()
+            _drop_aside(old)
+    except DBAPIError as error:
+        raise away(error, old.url) from None
+    finally:
+        old.close()
+
+
+def _carry_over(old: Engine, new: Engine) -> None:
+    """Give the new index what only the old one holds."""
+    writer = Writer(new)
+    with old.connect() as connection:
+        has = set(inspect(connection).get_table_names())
+        for source, table in RAW:
+            if table.name in has:
+                for some in pieces(connection, table):
+                    writer.take([_record(source, table, row) for row in some], [])
+        for table in TOLD:
+            if table.name in has:
+                for some in pieces(connection, table):
+                    writer.put(table.name, some)
+        withdrawn = (
+            [
+                (row["word_id"], row["withdrawn_ms"])
+                for some in pieces(connection, words)
+                for row in some
+                if row["withdrawn_ms"] is not None
+            ]
+            if words.name in has
+            else []
+        )
+    with writing(new).begin() as connection:
+        for word_id, ms in withdrawn:
+            connection.execute(
+                update(words)
+                .where(words.c.word_id == word_id, words.c.withdrawn_ms.is_(None))
+                .values(withdrawn_ms=ms)
+            )
+
+
+def _record(source: Source, table: Table, row: Mapping[str, Any]) -> LogRecord:
+    return LogRecord(source, table.name, 0, 0, row["written_ms"], None, unpacked(row["value"]))
+
+
+def pieces(connection: Connection, table: Table) -> Iterator[list[dict[str, Any]]]:
+    """Yield all rows in pieces, in the order of the key."""
+    keys = list(table.primary_key)
+    behind: tuple[Any, ...] | None = None
+    while True:
+        wanted = select(table).order_by(*keys).limit(STEP)
+        if behind is not None:
+            wanted = wanted.where(tuple_(*keys) > behind)
+        rows = [dict(row) for row in connection.execute(wanted).mappings()]
+        if not rows:
+            return
+        yield rows
+        behind = tuple(rows[-1][key.name] for key in keys)
+
+
+def _compared(live: Connection, fresh: Connection, table: Table) -> TableCheck:
+    keys = list(table.primary_key)
+    compared = missing = different = 0
+    whole = not _more_changes(live, fresh, None)
+    for some in pieces(fresh, table):
+        asked = [tuple(row[key.name] for key in keys) for row in some]
+        found: dict[tuple[Any, ...], dict[str, Any]] = {}
+        for at in range(0, len(asked), 200):
+            for held in live.execute(
+                select(table).where(tuple_(*keys).in_(asked[at : at + 200]))
+            ).mappings():
+                found[tuple(held[key.name] for key in keys)] = dict(held)
+        for key, row in zip(asked, some, strict=True):
+            compared += 1
+            if key not in found:
+                missing += 1
+            elif not _agree(table, found[key], row) and not _excused(
+                table, found[key], row, live, fresh, whole=whole
+            ):
+                different += 1
+    total = int(live.scalar(select(func.count()).select_from(table)) or 0)
+    return TableCheck(table.name, compared, missing, different, total - (compared - missing))
+
+
+def _agree(table: Table, one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    if "value" in table.c and unpacked(one["value"]) != unpacked(other["value"]):
+        return False
+    return all(one[c.name] == other[c.name] for c in table.c if c.name != "value")
+
+
+def _excused(
+    table: Table,
+    row: Mapping[str, Any],
+    new: Mapping[str, Any],
+    live: Connection,
+    fresh: Connection,
+    *,
+    whole: bool,
+) -> bool:
+    """Tell if a row may differ: it is newer, or made of records that the topics no longer hold."""
+    if rising := RISING.get(table.name):
+        return bool(row[rising] > new[rising])
+    if table.name == cases.name:
+        return _more_changes(live, fresh, row["episode_id"])
+    if table.name == words.name:  # withdrawn by a record that is compacted away
+        return all(row[name] == new[name] for name in new if name != "withdrawn_ms")
+    return table.name == platform_days.name and not whole
+
+
+def _more_changes(live: Connection, fresh: Connection, episode_id: str | None) -> bool:
+    wanted = select(func.count()).select_from(changes)
+    if episode_id is not None:
+        wanted = wanted.where(changes.c.episode_id == episode_id)
+    return (live.scalar(wanted) or 0) > (fresh.scalar(wanted) or 0)
+
+
+# --- the place of an index ---------------------------------------------------------------------
+
+
+def _make_aside(old: CaseStore) -> None:
+    if old.index.dialect.name == "postgresql":
+        with old.index.begin() as connection:
+            connection.execute(text(f"CREATE SCHEMA {SCHEMAS['index']}_{ASIDE}"))
+
+
+def _drop_aside(old: CaseStore) -> None:
+    if old.index.dialect.name == "postgresql":
+        with old.index.begin() as connection:
+            connection.execute(text(f"DROP SCHEMA IF EXISTS {SCHEMAS['index']}_{ASIDE} CASCADE"))
+        return
+    path = files(old.url)["index"]
+    for end in ("", "-wal", "-shm"):
+        path.with_name(f"{path.stem}-{ASIDE}{path.suffix}{end}").unlink(missing_ok=True)
+
+
+def _take_its_place(old: CaseStore) -> None:
+    """Put the new index where the old one is, in one transaction."""
+    if old.index.dialect.name == "postgresql":
+        with old.index.begin() as connection:
+            connection.execute(text(f"DROP SCHEMA {SCHEMAS['index']} CASCADE"))
+            connection.execute(
+                text(f"ALTER SCHEMA {SCHEMAS['index']}_{ASIDE} RENAME TO {SCHEMAS['index']}")
+            )
+        return
+    path = files(old.url)["index"]
+    with old.index.connect() as connection:
+        raw = connection.connection.driver_connection
+        assert raw is not None
+        connection.rollback()
+        raw.execute(
+            "ATTACH DATABASE ? AS fresh", [str(path.with_name(f"{path.stem}-{ASIDE}{path.suffix}"))]
+        )
+        try:
+            raw.execute("BEGIN IMMEDIATE")
+            _copy(raw)
+            raw.execute("COMMIT")
+        except BaseException:
+            if raw.in_transaction:
+                raw.execute("ROLLBACK")
+            raise
+        finally:
+            raw.execute("DETACH DATABASE fresh")
+
+
+def _copy(raw: Any) -> None:
+    """Put each table of the attached index in place of the main one's."""
+    for (name,) in raw.execute(
+        "SELECT name FROM main.sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"
+    ).fetchall():
+        raw.execute(f'DROP TABLE main."{name}"')
+    made: Sequence[tuple[str, str, str]] = raw.execute(
+        "SELECT type, name, sql FROM fresh.sqlite_master WHERE sql IS NOT NULL"
+        " AND name NOT LIKE 'sqlite_%'"
+    ).fetchall()
+    for kind, name, sql in made:
+        if kind == "table":
+            raw.execute(sql)  # unqualified: of the main database
+            raw.execute(f'INSERT INTO main."{name}" SELECT * FROM fresh."{name}"')  # noqa: S608 - names of our own tables
+    for kind, _, sql in made:
+        if kind == "index":
+            raw.execute(sql)

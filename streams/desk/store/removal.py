@@ -1,0 +1,145 @@
+"""Deletes what is no longer to be kept: cases by age, papers by theirs, never what is held.
+
+Every step is a transaction of its own and small, so that others wait for no more than a moment.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from sqlalchemy import Connection, and_, case, delete, exists, or_, select
+
+from detectors.model.times import DAY_MS
+from streams.config import DeskSettings
+from streams.desk.store.engine import writing
+from streams.desk.store.people_tables import appeals, calls, erased, notes, proposals, sessions
+from streams.desk.store.store import CaseStore
+from streams.desk.store.tables import (
+    acks,
+    audit,
+    cases,
+    changes,
+    counts,
+    incidents,
+    leases,
+    links,
+    notices,
+    platform_days,
+    words,
+)
+
+STEP: Final = 200
+"""Cases deleted in one transaction."""
+
+LOST_MS: Final = 2 * DAY_MS
+"""A case without an end counts as ended so long after its last message: an episode ends within a
+day, and its worker may be gone for good."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ages:
+    """Days for which each class is kept."""
+
+    cases: int
+    audit: int
+    papers: int
+
+    @classmethod
+    def of(cls, settings: DeskSettings) -> Ages:
+        """As the settings say."""
+        return cls(settings.cases_days, settings.audit_days, settings.papers_days)
+
+
+def remove_cases(connection: Connection, ids: Sequence[str]) -> Counter[str]:
+    """Delete these cases with everything that hangs on them; return rows by table."""
+    done: Counter[str] = Counter()
+    actions = list(connection.scalars(select(links.c.action_id).where(links.c.episode_id.in_(ids))))
+    for at in range(0, len(actions), STEP):
+        some = actions[at : at + STEP]
+        for table in (acks, counts):
+            done[table.name] += connection.execute(
+                delete(table).where(table.c.action_id.in_(some))
+            ).rowcount
+    for table in (links, leases, changes, incidents, notices, cases):
+        done[table.name] += connection.execute(
+            delete(table).where(table.c.episode_id.in_(ids))
+        ).rowcount
+    return done
+
+
+def forget(store: CaseStore, ages: Ages, now_ms: int) -> Counter[str]:
+    """Delete what is older than its class is kept; return rows by table."""
+    held = [each.subject for each in store.papers.holds()]
+    done: Counter[str] = Counter()
+    done += _old_cases(store, now_ms - ages.cases * DAY_MS, held)
+    done += _old_rows(store, now_ms - ages.cases * DAY_MS, now_ms - ages.audit * DAY_MS, held)
+    done += _old_papers(store, now_ms - ages.papers * DAY_MS, now_ms, held)
+    return +done
+
+
+def _old_cases(store: CaseStore, limit_ms: int, held: Sequence[str]) -> Counter[str]:
+    over = or_(
+        cases.c.ended_ms < limit_ms,
+        and_(cases.c.ended_ms.is_(None), cases.c.last_ms < limit_ms - LOST_MS),
+    )
+    free = ~or_(cases.c.episode_id.in_(held), cases.c.recipient.in_(held))
+    done: Counter[str] = Counter()
+    while True:
+        with writing(store.index).begin() as connection:
+            ids = list(connection.scalars(select(cases.c.episode_id).where(over, free).limit(STEP)))
+            if not ids:
+                return done
+            done += remove_cases(connection, ids)
+
+
+def _old_rows(store: CaseStore, limit_ms: int, audit_ms: int, held: Sequence[str]) -> Counter[str]:
+    """Rows that hang on no case, or have an age of their own."""
+    linked = exists().where(links.c.action_id == acks.c.action_id)
+    caseless = {
+        table: ~exists().where(cases.c.episode_id == table.c.episode_id)
+        for table in (leases, links, notices)
+    }
+    newer = words.alias()
+    said_anew = exists().where(newer.c.key == words.c.key, newer.c.offset > words.c.offset)
+    ended_ms = case(
+        (words.c.withdrawn_ms.is_not(None), words.c.withdrawn_ms),
+        (words.c.expires_at_ms.is_not(None), words.c.expires_at_ms),
+        (said_anew, words.c.written_ms),
+    )
+    old: list[tuple[Any, Any]] = [
+        (acks, and_(acks.c.written_ms < limit_ms, ~linked)),
+        (leases, and_(leases.c.written_ms < limit_ms, caseless[leases],
+                      ~leases.c.recipient.in_(held))),
+        (notices, and_(notices.c.at_ms < limit_ms, caseless[notices])),
+        (words, and_(ended_ms < limit_ms, ~words.c.recipient.in_(held))),
+        (platform_days, platform_days.c.day < limit_ms // DAY_MS),
+        (audit, and_(audit.c.at_ms < audit_ms, ~audit.c.subject.in_(held),
+                     ~audit.c.episode_id.in_(held))),
+    ]  # fmt: skip
+    done: Counter[str] = Counter()
+    for table, where in old:
+        with writing(store.index).begin() as connection:
+            done[table.name] += connection.execute(delete(table).where(where)).rowcount
+    return done
+
+
+def _old_papers(store: CaseStore, limit_ms: int, now_ms: int, held: Sequence[str]) -> Counter[str]:
+    def free(table: Any) -> Any:
+        return ~or_(table.c.recipient.in_(held), table.c.episode_id.in_(held))
+
+    old: list[tuple[Any, Any]] = [
+        (notes, and_(notes.c.at_ms < limit_ms, free(notes))),
+        (calls, and_(calls.c.at_ms < limit_ms, free(calls))),
+        (appeals, and_(appeals.c.decided_ms < limit_ms, free(appeals))),
+        (proposals, proposals.c.at_ms < limit_ms),
+        (sessions, sessions.c.idle_end_ms < now_ms),
+        (erased, erased.c.forget_ms < now_ms),
+    ]
+    done: Counter[str] = Counter()
+    for table, where in old:
+        with writing(store.people).begin() as connection:
+            done[table.name] += connection.execute(delete(table).where(where)).rowcount
+    return done

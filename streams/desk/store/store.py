@@ -1,0 +1,768 @@
+"""The case store as the desk asks it: a number, a case, lists, and how fresh all of it is.
+
+Every question is answered from one state of the index (one transaction) and one moment of the
+clock. The index is written by the indexer alone; this reads.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any, Final
+
+import msgspec
+from sqlalchemy import (
+    Connection,
+    RowMapping,
+    Select,
+    and_,
+    func,
+    inspect,
+    make_url,
+    select,
+    union_all,
+)
+from sqlalchemy.exc import DBAPIError
+
+from detectors.model.event import Trust
+from detectors.model.incidents import IncidentRecord
+from detectors.model.records import NOWHERE, Action, Level, refuses
+from detectors.model.times import DAY_MS
+from streams.desk.store.accounts import Accounts
+from streams.desk.store.answers import (
+    Answer,
+    AuditLine,
+    CampaignLine,
+    CaseEvent,
+    CaseFile,
+    CaseLine,
+    Freshness,
+    LeaseLine,
+    NoticeLine,
+    PlatformLine,
+    RefusedLine,
+    TopicFreshness,
+    WordLine,
+)
+from streams.desk.store.campaigns import Flood, campaigns
+from streams.desk.store.engine import alone, away, engine, writing
+from streams.desk.store.migrate import upgrade
+from streams.desk.store.packing import ids_of, unpacked
+from streams.desk.store.papers import Papers
+from streams.desk.store.tables import (
+    FORMAT,
+    INDEX,
+    acks,
+    audit,
+    cases,
+    changes,
+    counts,
+    incidents,
+    leases,
+    links,
+    meta,
+    notices,
+    places,
+    platform_days,
+    words,
+)
+from streams.errors import ConfigError, UsageError
+from streams.language import tr
+from streams.operate.cases import Case, collect, doing, standing
+from streams.wire import (
+    EVERYONE,
+    Ack,
+    Override,
+    decode_action,
+    decode_episode,
+    decode_incident,
+    decode_override,
+)
+
+LINES_MAX: Final = 500
+"""Rows of a list at most; people read no more, and the first lines are the newest."""
+
+CHUNK: Final = 400
+"""Values of one `IN`: under SQLite's oldest bound of 999 variables."""
+
+BEHIND: Final = "events_behind"
+
+CAMPAIGN_CASES_MAX: Final = 10_000
+"""Newest cases of the span that are compared for campaigns: two days' of a province."""
+
+
+def now_ms() -> int:
+    """Milliseconds UTC by this machine's clock."""
+    return time.time_ns() // 1_000_000
+
+
+class CaseStore:
+    """Both halves of a store, opened by URL; safe to share between threads.
+
+    `tokens` gives the forms under which a number may be kept, beside its own; `clock` is a time in
+    milliseconds. `accounts` and `papers` are what people wrote.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        password: str = "",
+        clock: Callable[[], int] = now_ms,
+        tokens: Callable[[str], Iterable[str]] = lambda _: (),
+        aside: str = "",
+        any_format: bool = False,
+    ) -> None:
+        """Open it, its tables made or migrated where that is needed.
+
+        With `aside`, with an index of this name in place of the one that counts; with `any_format`
+        whatever that is of, for whoever makes it anew. Raise ConfigError for a URL that is none, or
+        an index of another format; UnavailableError if the database does not answer.
+        """
+        self.url = url
+        self._clock = clock
+        self._tokens = tokens
+        self.index = engine(url, "index", password, aside)
+        self.people = engine(url, "people", password)
+        with self._answering():
+            upgrade(self.people)
+            found = self._prepare()
+        if found != FORMAT and not any_format:
+            raise ConfigError(
+                tr(
+                    "the index is of format {found}, this program's is {wanted}: `otpguard desk "
+                    "rebuild` makes it anew"
+                ).format(found=found, wanted=FORMAT)
+            )
+        self.accounts = Accounts(self.people, clock)
+        self.papers = Papers(self.people, clock)
+
+    @property
+    def shown_url(self) -> str:
+        """The URL without its password, for people and logs."""
+        return make_url(self.url).render_as_string(hide_password=True)
+
+    def note_behind(self, events: int | None) -> None:
+        """Note how many events of minutes ago no worker has judged; None: it cannot be told."""
+        with self._answering(), writing(self.index).begin() as connection:
+            connection.execute(meta.delete().where(meta.c.key == BEHIND))
+            if events is not None:
+                connection.execute(meta.insert().values(key=BEHIND, value=str(events)))
+
+    def close(self) -> None:
+        """Let go of all connections."""
+        self.index.dispose()
+        self.people.dispose()
+
+    def forms(self, recipient: str) -> tuple[str, ...]:
+        """The forms under which a number may be kept: its own, and its tokens."""
+        return (recipient, *self._tokens(recipient))
+
+    # --- what the desk asks ------------------------------------------------------------------
+
+    def find(self, recipient: str) -> Answer:
+        """Everything about one number (canonical) or token, with a case or without."""
+        asked = self.forms(recipient)
+        with self._reading() as (connection, at_ms):
+            spoken = _words(connection, asked)
+            lines = self._lines(
+                connection,
+                select(cases)
+                .where(cases.c.recipient.in_(asked))
+                .order_by(cases.c.first_ms.desc())
+                .limit(LINES_MAX),
+                at_ms,
+            )
+            chosen = next(
+                (each for each in lines if each.open and each.kind == "flood"),
+                next((each for each in lines if each.kind == "flood"), lines[0] if lines else None),
+            )
+            newest = self._file(connection, chosen, lines, at_ms) if chosen is not None else None
+            ended = connection.scalar(
+                select(func.count())
+                .select_from(leases)
+                .where(leases.c.recipient.in_(asked), leases.c.expires_at_ms <= at_ms)
+                .where(leases.c.verb == "throttle")
+            )
+            fresh = _freshness(connection, at_ms)
+            known = connection.scalar(
+                select(cases.c.known)
+                .where(cases.c.recipient.in_(asked), cases.c.known.is_not(None))
+                .order_by(cases.c.at_ms.desc())
+                .limit(1)
+            )
+        told = _worded(spoken, at_ms)
+        lately = [each for each in lines if each.last_ms > at_ms - DAY_MS]
+        return Answer(
+            recipient=recipient,
+            asked=asked,
+            newest=newest,
+            cases=tuple(lines),
+            codes=sum(each.messages for each in lately) if lately else None,
+            known=known,
+            exempt=next((w for w in told if w.holds and w.word.verb == "exempt"), None),
+            words=told,
+            leases_ended=ended or 0,
+            calls=self.papers.calls(recipient=recipient),
+            freshness=fresh,
+        )
+
+    def case(self, episode_id: str) -> CaseFile:
+        """One case with everything that is known of it. Raise UsageError if there is none."""
+        with self._reading() as (connection, at_ms):
+            lines = self._lines(
+                connection, select(cases).where(cases.c.episode_id == episode_id), at_ms
+            )
+            if not lines:
+                raise UsageError(tr("there is no case {id}").format(id=episode_id))
+            others = self._lines(
+                connection,
+                select(cases)
+                .where(cases.c.recipient == lines[0].recipient)
+                .order_by(cases.c.first_ms.desc())
+                .limit(LINES_MAX),
+                at_ms,
+            )
+            return self._file(connection, lines[0], others, at_ms)
+
+    def live(self, limit: int = 100, *, watched: bool = False) -> tuple[CaseLine, ...]:
+        """Floods that go on now, the newest message first; with `watched` those at WATCH too."""
+        with self._reading() as (connection, at_ms):
+            wanted = select(cases).where(cases.c.ended_ms.is_(None))
+            if not watched:
+                wanted = wanted.where(cases.c.level == "throttle", cases.c.kind == "flood")
+            wanted = wanted.order_by(cases.c.last_ms.desc()).limit(min(limit, LINES_MAX))
+            return tuple(self._lines(connection, wanted, at_ms))
+
+    def mark(self) -> str:
+        """A mark that changes with every change of the index: what a page shows is as old as it."""
+        with self._reading() as (connection, _):
+            total = connection.scalar(select(func.sum(places.c.next_offset)))
+        return str(total or 0)
+
+    def campaigns(self, *, since_ms: int | None = None) -> tuple[CampaignLine, ...]:
+        """Floods since then (or of a day) that share platforms and time, most victims first."""
+        with self._reading() as (connection, at_ms):
+            since_ms = at_ms - DAY_MS if since_ms is None else since_ms
+            rows = connection.execute(
+                select(
+                    cases.c.episode_id,
+                    cases.c.recipient,
+                    cases.c.first_ms,
+                    cases.c.last_ms,
+                    cases.c.ended_ms,
+                    cases.c.messages,
+                    cases.c.platform_ids,
+                )
+                .where(cases.c.last_ms >= since_ms, cases.c.kind == "flood", cases.c.throttled)
+                .order_by(cases.c.last_ms.desc())
+                .limit(CAMPAIGN_CASES_MAX)
+            ).all()
+            found = campaigns(
+                Flood(r[0], r[1], r[2], r[3], r[4] is None, r[5], frozenset(ids_of(r[6])))
+                for r in rows
+            )
+            ids = [each for campaign in found for each in campaign.episode_ids]
+            refused = _refused(connection, ids)
+            names = _names(connection, {p for c in found for p in c.platform_ids})
+        return tuple(
+            CampaignLine(
+                campaign_id=each.episode_ids[0],
+                first_ms=each.first_ms,
+                last_ms=each.last_ms,
+                victims=each.victims,
+                open=each.open,
+                messages=each.messages,
+                refused=sum(refused.get(one, 0) for one in each.episode_ids),
+                platforms=tuple(names.get(p, f"#{p}") for p in each.platform_ids),
+                episode_ids=each.episode_ids[:LINES_MAX],
+            )
+            for each in found
+        )
+
+    def platforms(self, *, days: int = 7, limit: int = 100) -> tuple[PlatformLine, ...]:
+        """Platforms by the number of floods that they were seen in, in so many days (UTC)."""
+        with self._reading() as (connection, at_ms):
+            first = at_ms // DAY_MS - days + 1
+            floods = func.sum(platform_days.c.floods)
+            top = connection.execute(
+                select(
+                    platform_days.c.platform_id,
+                    floods,
+                    func.sum(platform_days.c.novel),
+                    func.sum(platform_days.c.refused),
+                    func.max(platform_days.c.last_ms),
+                )
+                .where(platform_days.c.day >= first)
+                .group_by(platform_days.c.platform_id)
+                .order_by(floods.desc(), platform_days.c.platform_id)
+                .limit(min(limit, LINES_MAX))
+            ).all()
+            by_day: dict[int, dict[str, int]] = defaultdict(dict)
+            named: dict[int, tuple[str, int]] = {}
+            for some in _chunks([row[0] for row in top]):
+                for row in connection.execute(
+                    select(platform_days)
+                    .where(platform_days.c.platform_id.in_(some), platform_days.c.day >= first)
+                    .order_by(platform_days.c.day)
+                ).mappings():
+                    by_day[row["platform_id"]][_date(row["day"])] = row["floods"]
+                    named[row["platform_id"]] = (row["platform"], row["trust"])
+        return tuple(
+            PlatformLine(
+                platform=named[one][0],
+                platform_id=one,
+                floods=int(n),
+                novel=int(novel),
+                refused=int(refused),
+                trust=Trust(named[one][1]),
+                last_ms=last_ms,
+                days=by_day[one],
+            )
+            for one, n, novel, refused, last_ms in top
+        )
+
+    def words_now(self) -> tuple[WordLine, ...]:
+        """Words about everyone that hold now: the kill switch, platforms for all."""
+        with self._reading() as (connection, at_ms):
+            found = _worded(_words(connection, (EVERYONE,)), at_ms)
+        return tuple(each for each in found if each.holds)
+
+    def word(self, word_id: str) -> WordLine | None:
+        """One word of the operator and which gateways have it; None if it is not in the store."""
+        with self._reading() as (connection, at_ms):
+            row = connection.execute(
+                select(words.c.recipient).where(words.c.word_id == word_id)
+            ).first()
+            if row is None:
+                return None
+            told = _worded(_words(connection, (row.recipient,)), at_ms)
+        return next(each for each in told if each.word_id == word_id)
+
+    def gateways(self) -> tuple[str, ...]:
+        """Gateways that acknowledged anything in the last day: those that should have a word."""
+        with self._reading() as (connection, at_ms):
+            found = connection.scalars(
+                select(acks.c.gateway_id).where(acks.c.written_ms > at_ms - DAY_MS).distinct()
+            )
+            return tuple(sorted(found))
+
+    def audit(
+        self,
+        *,
+        actor: str = "",
+        verb: str = "",
+        subject: str = "",
+        episode_id: str = "",
+        since_ms: int = 0,
+        until_ms: int | None = None,
+        behind: AuditLine | None = None,
+        limit: int = 100,
+    ) -> tuple[AuditLine, ...]:
+        """Lines of the audit that agree in everything that is given, the newest first.
+
+        From `since_ms` to before `until_ms`; `behind` is the last line of the page before.
+        """
+        wanted = select(*(audit.c[name] for name in AuditLine.__slots__))
+        for column, value in (
+            (audit.c.actor, actor),
+            (audit.c.verb, verb),
+            (audit.c.subject, subject),
+            (audit.c.episode_id, episode_id),
+        ):
+            if value:
+                wanted = wanted.where(column == value)
+        wanted = wanted.where(audit.c.at_ms >= since_ms)
+        if until_ms is not None:
+            wanted = wanted.where(audit.c.at_ms < until_ms)
+        if behind is not None:
+            older = (audit.c.chain == behind.chain) & (audit.c.seq < behind.seq)
+            same = (audit.c.at_ms == behind.at_ms) & ((audit.c.chain > behind.chain) | older)
+            wanted = wanted.where((audit.c.at_ms < behind.at_ms) | same)
+        wanted = wanted.order_by(audit.c.at_ms.desc(), audit.c.chain, audit.c.seq.desc())
+        with self._reading() as (connection, _):
+            return tuple(
+                AuditLine(*row) for row in connection.execute(wanted.limit(min(limit, LINES_MAX)))
+            )
+
+    def freshness(self) -> Freshness:
+        """Tell how far the index is behind the topics."""
+        with self._reading() as (connection, at_ms):
+            return _freshness(connection, at_ms)
+
+    # --- parts -------------------------------------------------------------------------------
+
+    def _lines(self, connection: Connection, wanted: Select[Any], at_ms: int) -> list[CaseLine]:
+        rows = connection.execute(wanted).mappings().all()
+        ids = [row["episode_id"] for row in rows]
+        newest = _newest_actions(connection, ids)
+        said = _acks(connection, [each.action_id for each in newest.values()])
+        refused = _refused(connection, ids)
+        asked = {EVERYONE, *(row["recipient"] for row in rows)}
+        spoken = deciding(_worded(_words(connection, asked, acked=False), at_ms))
+        lines = []
+        for row in rows:
+            action = newest.get(row["episode_id"])
+            state = standing(
+                Level[row["level"].upper()],
+                action,
+                said.get(action.action_id, ()) if action is not None else (),
+                spoken,
+                at_ms,
+            )
+            lines.append(_line(row, state, refused.get(row["episode_id"], 0)))
+        return lines
+
+    def _file(
+        self, connection: Connection, line: CaseLine, others: Sequence[CaseLine], at_ms: int
+    ) -> CaseFile:
+        episode_id = line.episode_id
+        records = [
+            decode_episode(unpacked(value))
+            for value in connection.scalars(
+                select(changes.c.value)
+                .where(changes.c.episode_id == episode_id)
+                .order_by(changes.c.revision)
+            )
+        ]
+        actions = [
+            decode_action(unpacked(value))
+            for value in connection.scalars(
+                select(leases.c.value)
+                .where(leases.c.episode_id == episode_id)
+                .order_by(leases.c.epoch, leases.c.revision)
+            )
+        ]
+        linked = connection.scalars(
+            select(links.c.action_id).where(links.c.episode_id == episode_id)
+        )
+        said = _acks(connection, linked.all())
+        spoken = _words(connection, (line.recipient, EVERYONE))
+        told = _worded(spoken, at_ms)
+        about = [each for each in told if each.word.recipient == line.recipient]
+        case = collect(records, actions, (), [each.word for each in about])[episode_id]
+        case.acks = {action: list(each) for action, each in said.items()}
+        case.counted = line.refused
+        by_action, by_platform = _counted(connection, episode_id)
+        told_of = _incidents(connection, episode_id)
+        events = _messages(told_of) if told_of else _sightings(case)
+        names = {e.platform_id: e.platform for e in (*_sightings(case), *events) if e.platform}
+        return CaseFile(
+            line=replace(line, state=doing(case, deciding(told), at_ms)),
+            case=case,
+            basis=next((each.basis for each in told_of if each.basis is not None), None),
+            leases=tuple(
+                LeaseLine(
+                    action_id=action.action_id,
+                    verb=action.verb,
+                    mode=action.mode,
+                    issued_at_ms=action.issued_at_ms,
+                    expires_at_ms=action.expires_at_ms,
+                    acks=tuple(said.get(action.action_id, ())),
+                    refused=by_action.get(action.action_id, 0),
+                )
+                for action in case.actions
+            ),
+            words=tuple(about),
+            events=events,
+            events_of="incident" if told_of else "sightings",
+            events_counted=_unlisted(told_of) if told_of else max(0, line.messages - len(events)),
+            refused=tuple(
+                RefusedLine(names.get(one, f"#{one}"), one, n)
+                for one, n in sorted(by_platform.items(), key=lambda each: (-each[1], each[0]))
+            ),
+            notices=_notices(connection, episode_id),
+            notes=self.papers.notes(recipient=line.recipient, episode_id=episode_id),
+            appeals=self.papers.appeals(recipient=line.recipient, episode_id=episode_id),
+            calls=self.papers.calls(recipient=line.recipient),
+            earlier=tuple(
+                each
+                for each in others
+                if each.episode_id != episode_id and each.first_ms <= line.first_ms
+            ),
+            held=bool(self.papers.holds([episode_id, line.recipient])),
+        )
+
+    @contextmanager
+    def _answering(self) -> Iterator[None]:
+        try:
+            yield
+        except DBAPIError as error:
+            raise away(error, self.url) from None
+
+    @contextmanager
+    def _reading(self) -> Iterator[tuple[Connection, int]]:
+        with self._answering(), self.index.connect() as connection, connection.begin():
+            yield connection, self._clock()
+
+    def _prepare(self) -> str | None:
+        """Make the tables of the index if there are none, and return their format."""
+        with writing(self.index).begin() as connection:
+            alone(connection)
+            if not inspect(connection).has_table(meta.name):
+                INDEX.create_all(connection)
+                connection.execute(meta.insert().values(key="format", value=FORMAT))
+            return connection.scalar(select(meta.c.value).where(meta.c.key == "format"))
+
+
+def _chunks(values: Sequence[Any]) -> Iterator[Sequence[Any]]:
+    return (values[at : at + CHUNK] for at in range(0, len(values), CHUNK))
+
+
+def _date(day: int) -> str:
+    return time.strftime("%Y-%m-%d", time.gmtime(day * 86_400))
+
+
+def _line(row: RowMapping, state: Any, refused: int) -> CaseLine:
+    return CaseLine(
+        episode_id=row["episode_id"],
+        recipient=row["recipient"],
+        kind=row["kind"],
+        level=row["level"],
+        mode=row["mode"],
+        state=state,
+        first_ms=row["first_ms"],
+        last_ms=row["last_ms"],
+        ended_ms=row["ended_ms"],
+        messages=row["messages"],
+        platforms=row["platforms"],
+        novel=row["novel"],
+        rule=row["rule"],
+        refused=refused,
+        chronic=row["chronic"],
+    )
+
+
+def _newest_actions(connection: Connection, ids: Sequence[str]) -> dict[str, Action]:
+    """The action of the highest epoch and revision of each episode."""
+    found: dict[str, Action] = {}
+    for some in _chunks(ids):
+        last = (
+            select(leases.c.episode_id, func.max(leases.c.revision).label("revision"))
+            .where(leases.c.episode_id.in_(some))
+            .group_by(leases.c.episode_id)
+            .subquery()
+        )
+        # An episode's id begins with its epoch: all its leases are of one.
+        for row in connection.execute(
+            select(leases.c.episode_id, leases.c.value).join(
+                last,
+                and_(
+                    leases.c.episode_id == last.c.episode_id,
+                    leases.c.revision == last.c.revision,
+                ),
+            )
+        ):
+            found[row.episode_id] = decode_action(unpacked(row.value))
+    return found
+
+
+def _acks(connection: Connection, action_ids: Sequence[str]) -> dict[str, list[Ack]]:
+    """Words of gateways about these actions, of each the newest last."""
+    found: dict[str, list[Ack]] = defaultdict(list)
+    for some in _chunks(action_ids):
+        for row in connection.execute(
+            select(acks)
+            .where(acks.c.action_id.in_(some))
+            .order_by(acks.c.action_id, acks.c.at_ms, acks.c.written_ms, acks.c.state)
+        ):
+            found[row.action_id].append(
+                Ack(
+                    action_id=row.action_id,
+                    gateway_id=row.gateway_id,
+                    state=row.state,
+                    why=row.why,
+                    at_ms=row.at_ms,
+                    refused_count=row.refused_count,
+                )
+            )
+    return found
+
+
+def _refused(connection: Connection, ids: Sequence[str]) -> dict[str, int]:
+    """Messages refused in each episode: of each lease and gateway the higher of both counts."""
+    found: dict[str, int] = {}
+    for some in _chunks(ids):
+        both = union_all(
+            *(
+                select(links.c.episode_id, table.c.action_id, table.c.gateway_id, n.label("n"))
+                .join(table, table.c.action_id == links.c.action_id)
+                .where(links.c.episode_id.in_(some))
+                for table, n in ((acks, acks.c.refused_count), (counts, counts.c.refused))
+            )
+        ).subquery()
+        each = (
+            select(both.c.episode_id, func.max(both.c.n).label("n"))
+            .group_by(both.c.episode_id, both.c.action_id, both.c.gateway_id)
+            .subquery()
+        )
+        for episode_id, n in connection.execute(
+            select(each.c.episode_id, func.sum(each.c.n)).group_by(each.c.episode_id)
+        ):
+            found[episode_id] = int(n)
+    return found
+
+
+def _counted(connection: Connection, episode_id: str) -> tuple[dict[str, int], dict[int, int]]:
+    """Messages refused in an episode, by action and by platform."""
+    by_gateway: dict[tuple[str, str], int] = {}
+    by_platform: dict[int, int] = defaultdict(int)
+    own = select(links.c.action_id).where(links.c.episode_id == episode_id)
+    for row in connection.execute(select(counts).where(counts.c.action_id.in_(own))):
+        by_gateway[row.action_id, row.gateway_id] = row.refused
+        for one, n in msgspec.json.decode(row.by_platform, type=dict[int, int]).items():
+            by_platform[one] += n
+    for row in connection.execute(select(acks).where(acks.c.action_id.in_(own))):
+        key = row.action_id, row.gateway_id
+        by_gateway[key] = max(by_gateway.get(key, 0), row.refused_count)
+    by_action: dict[str, int] = defaultdict(int)
+    for (action_id, _), n in by_gateway.items():
+        by_action[action_id] += n
+    return by_action, by_platform
+
+
+def _words(
+    connection: Connection, recipients: Iterable[str], *, acked: bool = True
+) -> list[tuple[RowMapping, tuple[Ack, ...]]]:
+    """The operator's words about these, in the order of the log, and who acknowledged them."""
+    rows: list[RowMapping] = []
+    for some in _chunks(list(recipients)):
+        rows += connection.execute(
+            select(words)
+            .where(words.c.recipient.in_(some))
+            .order_by(words.c.written_ms, words.c.offset)
+        ).mappings()
+    said = _acks(connection, [row["word_id"] for row in rows]) if acked else {}
+    return [(row, tuple(said.get(row["word_id"], ()))) for row in rows]
+
+
+def _worded(
+    spoken: Iterable[tuple[RowMapping, tuple[Ack, ...]]], at_ms: int
+) -> tuple[WordLine, ...]:
+    spoken = list(spoken)
+    last = {row["key"]: row["word_id"] for row, _ in spoken}
+    return tuple(
+        WordLine(
+            word_id=row["word_id"],
+            word=decode_override(unpacked(row["value"])),
+            holds=last[row["key"]] == row["word_id"]
+            and row["withdrawn_ms"] is None
+            and (row["expires_at_ms"] is None or at_ms < row["expires_at_ms"]),
+            acks=said,
+        )
+        for row, said in spoken
+    )
+
+
+def deciding(told: Iterable[WordLine]) -> list[Override]:
+    """Return the words that decide what gateways do: those that hold, and releases.
+
+    Of a release its own time counts too, when it is over: no lease from before it is enforced.
+    """
+    return [each.word for each in told if each.holds or each.word.verb == "release"]
+
+
+def _names(connection: Connection, ids: Iterable[int]) -> dict[int, str]:
+    found: dict[int, str] = {}
+    for some in _chunks(list(ids)):
+        for row in connection.execute(
+            select(platform_days.c.platform_id, platform_days.c.platform)
+            .where(platform_days.c.platform_id.in_(some))
+            .order_by(platform_days.c.day)
+        ):
+            found[row.platform_id] = row.platform
+    return found
+
+
+def _sightings(case: Case) -> tuple[CaseEvent, ...]:
+    """The events of a case of which no incident record tells: its sightings."""
+    last = case.last
+    scope = (
+        max(case.actions, key=lambda a: (a.epoch, a.revision)).scope if case.actions else NOWHERE
+    )
+    return tuple(
+        CaseEvent(
+            at_ms=s.at_ms,
+            platform=s.platform,
+            platform_id=s.platform_id,
+            novel=s.novel,
+            trust=s.trust,
+            would=("refuse" if refuses(scope, s.platform_id, s.trust) else "pass")
+            if case.actions
+            else "",
+        )
+        for s in last.sightings
+    )
+
+
+def _incidents(connection: Connection, episode_id: str) -> list[IncidentRecord]:
+    return [
+        decode_incident(unpacked(value))
+        for value in connection.scalars(
+            select(incidents.c.value)
+            .where(incidents.c.episode_id == episode_id)
+            .order_by(incidents.c.revision, incidents.c.first)
+        )
+    ]
+
+
+def _messages(told_of: Iterable[IncidentRecord]) -> tuple[CaseEvent, ...]:
+    """The events of a case by its incident records: sightings from before, then each message."""
+    events = [
+        CaseEvent(e.at_ms, e.platform, e.platform_id, e.novel, e.trust, "")
+        for record in told_of
+        for e in record.earlier
+    ]
+    events += [
+        CaseEvent(
+            at_ms=m.at_ms,
+            platform=m.platform,
+            platform_id=m.platform_id,
+            novel=m.novel,
+            trust=m.trust,
+            would=m.would,
+            sender=m.sender,
+            account_id=m.account,
+            gateway_id=m.gateway,
+            message_id=m.message_id,
+        )
+        for record in told_of
+        for m in record.messages
+    ]
+    return tuple(sorted(events, key=lambda event: event.at_ms))
+
+
+def _unlisted(told_of: Iterable[IncidentRecord]) -> int:
+    some = [each.unlisted for each in told_of if each.unlisted is not None]
+    return sum(each.passed + each.refused for each in some)
+
+
+def _notices(connection: Connection, episode_id: str) -> tuple[NoticeLine, ...]:
+    found = connection.execute(
+        select(*(notices.c[name] for name in NoticeLine.__slots__))
+        .where(notices.c.episode_id == episode_id)
+        .order_by(notices.c.at_ms)
+    )
+    return tuple(NoticeLine(*row) for row in found)
+
+
+def _freshness(connection: Connection, at_ms: int) -> Freshness:
+    rows = connection.execute(
+        select(
+            places.c.topic,
+            func.min(places.c.read_ms),
+            func.sum(places.c.end_offset - places.c.next_offset),
+        )
+        .group_by(places.c.topic)
+        .order_by(places.c.topic)
+    ).all()
+    behind = connection.scalar(select(meta.c.value).where(meta.c.key == BEHIND))
+    return Freshness(
+        at_ms=at_ms,
+        read_ms=min((row[1] for row in rows), default=0),
+        events_behind=int(behind) if behind else None,
+        topics=tuple(TopicFreshness(name, ms, max(0, int(n))) for name, ms, n in rows),
+    )

@@ -1,0 +1,580 @@
+"""Records of topics into rows of the index; rows and offsets in one transaction.
+
+A record may come twice, whenever: its row has the identity that it carries, and is written only
+over an older one. So it does not matter where a process died between two transactions, and a replay
+changes nothing.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any, Final, Literal, NamedTuple
+
+import msgspec
+from sqlalchemy import Connection, Engine, Table, case, insert, select, tuple_, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from detectors.model.records import Level, Sighting
+from detectors.model.times import DAY_MS
+from streams.desk.store.engine import writing
+from streams.desk.store.packing import id_bytes, ids_of, packed
+from streams.desk.store.tables import (
+    acks,
+    audit,
+    cases,
+    changes,
+    counts,
+    incidents,
+    leases,
+    links,
+    notices,
+    places,
+    platform_days,
+    words,
+)
+from streams.errors import UnavailableError
+from streams.language import tr
+from streams.wire import (
+    Counts,
+    UnreadableError,
+    chained,
+    decode_ack,
+    decode_action,
+    decode_audit,
+    decode_counts,
+    decode_episode,
+    decode_incident,
+    decode_notice,
+    decode_override,
+    override_id,
+    override_key,
+)
+
+log = logging.getLogger(__name__)
+
+Source = Literal["episode", "throttle", "acks", "override", "incident", "counts", "notice", "audit"]
+"""Kind of a topic; words about everyone are `override` too."""
+
+CHUNK: Final = 400
+
+ERASED: Final = MappingProxyType({"subject": "[erased]", "detail": "", "reason": "", "ticket": ""})
+"""Values of a line of the audit whose subject was erased."""
+
+
+class LogRecord(NamedTuple):
+    """A record of a topic, as the index takes it in."""
+
+    source: Source
+    topic: str
+    partition: int
+    offset: int
+    written_ms: int  # by its time on the log
+    key: bytes | None
+    value: bytes | None  # None: deleted
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A partition as far as it is read once these records are in."""
+
+    topic: str
+    partition: int
+    before: int | None  # next offset that the store says now; None: it says nothing yet
+    next_offset: int
+    end_offset: int
+    record_ms: int
+    read_ms: int
+
+
+@dataclass(slots=True)
+class _Rows:
+    """Rows of one transaction."""
+
+    changes: list[dict[str, Any]] = field(default_factory=list)
+    links: dict[str, str] = field(default_factory=dict)  # action -> episode
+    leases: list[dict[str, Any]] = field(default_factory=list)
+    acks: list[dict[str, Any]] = field(default_factory=list)
+    counts: list[tuple[LogRecord, Counts]] = field(default_factory=list)
+    incidents: list[dict[str, Any]] = field(default_factory=list)
+    notices: list[dict[str, Any]] = field(default_factory=list)
+    audit: list[dict[str, Any]] = field(default_factory=list)
+    words: list[dict[str, Any]] = field(default_factory=list)
+    withdrawn: list[tuple[str, str, int, int]] = field(default_factory=list)
+    cases: dict[str, dict[str, Any]] = field(default_factory=dict)
+    touched: set[str] = field(default_factory=set)
+    days: dict[tuple[int, int], dict[str, Any]] = field(default_factory=dict)
+    unreadable: int = 0
+
+
+class Writer:
+    """Writes batches of records. One at a time writes to a store; a second is found out.
+
+    `erased` are identities of records that are not to come back.
+    """
+
+    def __init__(self, index: Engine, erased: Collection[str] = ()) -> None:
+        self._engine = writing(index)
+        self._erased = frozenset(erased)
+        dialect = index.dialect.name
+        self._into = sqlite.insert if dialect == "sqlite" else postgresql.insert
+        self._put = {name: self._statement(name) for name in GUARDS}
+
+    def take(self, batch: Sequence[LogRecord], read: Iterable[Place]) -> int:
+        """Write records and how far they are read; return how many could not be read at all.
+
+        Raise UnavailableError if another process has written meanwhile.
+        """
+        rows = _Rows()
+        parsed = self._parsed(batch, rows)
+        with self._engine.begin() as connection:
+            self._fold(connection, parsed, rows)
+            counted = _count(connection, rows)
+            self._write(connection, rows, counted)
+            for place in read:
+                _move(connection, place)
+        return rows.unreadable
+
+    def put(self, name: str, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Put rows of a table of `GUARDS` over older ones, in a transaction of their own."""
+        if rows:
+            with self._engine.begin() as connection:
+                connection.execute(self._put[name], rows)
+
+    def _parsed(self, batch: Sequence[LogRecord], rows: _Rows) -> list[tuple[LogRecord, Any]]:
+        """Decode, and make the rows that depend on nothing else; return episodes for the rest."""
+        episodes: list[tuple[LogRecord, Any]] = []
+        for record in batch:
+            try:
+                found = _READERS[record.source](record, rows, self._erased)
+            except UnreadableError as error:
+                rows.unreadable += 1
+                place = record.topic, record.partition, record.offset
+                log.warning("passed over a record at %s[%d]@%d: %s", *place, error)
+            else:
+                if found is not None:
+                    episodes.append((record, found))
+        return episodes
+
+    def _fold(
+        self, connection: Connection, episodes: list[tuple[LogRecord, Any]], rows: _Rows
+    ) -> None:
+        """Bring the rows of cases up to their newest records."""
+        ids = list({record.episode_id for _, record in episodes})
+        for at in range(0, len(ids), CHUNK):
+            for row in connection.execute(
+                select(cases).where(cases.c.episode_id.in_(ids[at : at + CHUNK]))
+            ).mappings():
+                rows.cases[row["episode_id"]] = dict(row)
+        for taken, record in episodes:
+            before: dict[str, Any] | None = rows.cases.get(record.episode_id)
+            if before is not None and before["revision"] >= record.revision:
+                continue
+            after = _case(record, before, taken.written_ms)
+            _platforms(record, before, after, rows.days)
+            rows.cases[record.episode_id] = after
+            rows.touched.add(record.episode_id)
+
+    def _write(self, connection: Connection, rows: _Rows, counted: list[dict[str, Any]]) -> None:
+        touched = [rows.cases[each] for each in rows.touched]
+        for name, some in (
+            ("changes", rows.changes),
+            ("links", [{"action_id": a, "episode_id": e} for a, e in rows.links.items()]),
+            ("leases", rows.leases),
+            ("acks", rows.acks),
+            ("counts", counted),
+            ("incidents", rows.incidents),
+            ("notices", rows.notices),
+            ("audit", rows.audit),
+            ("words", rows.words),
+            ("cases", touched),
+            ("platform_days", list(rows.days.values())),
+        ):
+            if some:
+                connection.execute(self._put[name], some)
+        for topic, key, offset, written_ms in rows.withdrawn:
+            connection.execute(
+                update(words)
+                .where(words.c.key == key, words.c.topic == topic, words.c.offset < offset)
+                .where(words.c.withdrawn_ms.is_(None))
+                .values(withdrawn_ms=written_ms)
+            )
+
+    def _statement(self, name: str) -> Any:
+        table, guard = GUARDS[name]
+        put = self._into(table)
+        if guard is None:
+            return put.on_conflict_do_nothing()
+        return guard(put, table)
+
+
+def _over(*by: str) -> Callable[[Any, Table], Any]:
+    """Return what puts a row over one that is less by these columns, the first first."""
+
+    def put_over(put: Any, table: Table) -> Any:
+        new = put.excluded
+        keys = {column.name for column in table.primary_key}
+        higher: Any = None
+        for name in reversed(by):
+            above = new[name] > table.c[name]
+            alike = new[name] == table.c[name]
+            higher = above if higher is None else above | (alike & higher)
+        return put.on_conflict_do_update(
+            index_elements=list(table.primary_key),
+            set_={c.name: new[c.name] for c in table.c if c.name not in keys},
+            where=higher,
+        )
+
+    return put_over
+
+
+def _added(put: Any, table: Table) -> Any:
+    """Counts on top of those that are there; a platform's name over a number that stands for it."""
+    new = put.excluded
+    unnamed = new.platform.like("#%")
+    summed = {name: table.c[name] + new[name] for name in ("floods", "novel", "refused")}
+    return put.on_conflict_do_update(
+        index_elements=list(table.primary_key),
+        set_={
+            **summed,
+            "platform": case((unnamed, table.c.platform), else_=new.platform),
+            "trust": case((unnamed, table.c.trust), else_=new.trust),
+            "last_ms": case((new.last_ms > table.c.last_ms, new.last_ms), else_=table.c.last_ms),
+        },
+    )
+
+
+GUARDS: Final[Mapping[str, tuple[Table, Callable[[Any, Table], Any] | None]]] = MappingProxyType(
+    {
+        "changes": (changes, None),
+        "links": (links, None),
+        "leases": (leases, None),
+        "acks": (acks, _over("at_ms", "refused_count")),
+        "counts": (counts, _over("refused", "at_ms")),
+        "incidents": (incidents, None),
+        "notices": (notices, _over("at_ms", "settled")),
+        "audit": (audit, None),
+        "words": (words, None),
+        "cases": (cases, _over("revision")),
+        "platform_days": (platform_days, _added),
+    }
+)
+"""Table -> how a row is put over one that is there; None: it stays."""
+
+
+# --- records -> rows ---------------------------------------------------------------------------
+
+
+def _take_episode(record: LogRecord, rows: _Rows, erased: Collection[str]) -> Any:
+    value = record.value
+    if value is None:
+        return None
+    told = decode_episode(value)
+    if told.episode_id in erased:
+        return None
+    rows.changes.append(
+        {
+            "episode_id": told.episode_id,
+            "revision": told.revision,
+            "written_ms": record.written_ms,
+            "value": packed(value),
+        }
+    )
+    if told.level is Level.THROTTLE:
+        action_id = told.cause.id(told.epoch)
+        rows.links[action_id] = told.episode_id
+    return told
+
+
+def _take_action(record: LogRecord, rows: _Rows, erased: Collection[str]) -> None:
+    value = record.value
+    if value is None:
+        return
+    action = decode_action(value)
+    if action.episode_id in erased:
+        return
+    rows.leases.append(
+        {
+            "action_id": action.action_id,
+            "episode_id": action.episode_id,
+            "recipient": action.recipient,
+            "epoch": action.epoch,
+            "revision": action.revision,
+            "verb": action.verb,
+            "expires_at_ms": action.expires_at_ms,
+            "written_ms": record.written_ms,
+            "value": packed(value),
+        }
+    )
+    rows.links[action.action_id] = action.episode_id
+
+
+def _take_ack(record: LogRecord, rows: _Rows, erased: Collection[str]) -> None:
+    if record.value is None:
+        return
+    ack = decode_ack(record.value)
+    if ack.action_id in erased:
+        return
+    rows.acks.append(
+        {
+            "action_id": ack.action_id,
+            "gateway_id": ack.gateway_id,
+            "state": ack.state,
+            "why": ack.why,
+            "at_ms": ack.at_ms,
+            "refused_count": ack.refused_count,
+            "written_ms": record.written_ms,
+        }
+    )
+
+
+def _take_word(record: LogRecord, rows: _Rows, erased: Collection[str]) -> None:
+    if record.value is None:
+        if record.key is not None:
+            key = record.key.decode(errors="replace")
+            rows.withdrawn.append((record.topic, key, record.offset, record.written_ms))
+        return
+    word = decode_override(record.value)
+    word_id = override_id(word, record.offset)
+    if word_id in erased:
+        return
+    rows.words.append(
+        {
+            "word_id": word_id,
+            "key": override_key(word).decode(),
+            "topic": record.topic,
+            "offset": record.offset,
+            "recipient": word.recipient,
+            "verb": word.verb,
+            "issued_at_ms": word.issued_at_ms,
+            "expires_at_ms": word.expires_at_ms,
+            "withdrawn_ms": None,
+            "written_ms": record.written_ms,
+            "value": packed(record.value),
+        }
+    )
+
+
+def _take_counts(record: LogRecord, rows: _Rows, erased: Collection[str]) -> None:
+    if record.value is None:
+        return
+    told = decode_counts(record.value)
+    if told.episode_id in erased or told.action_id in erased:
+        return
+    rows.counts.append((record, told))
+    rows.links[told.action_id] = told.episode_id
+
+
+def _take_incident(record: LogRecord, rows: _Rows, erased: Collection[str]) -> None:
+    if record.value is None:
+        return
+    told = decode_incident(record.value)
+    if told.episode_id in erased:
+        return
+    rows.incidents.append(
+        {
+            "episode_id": told.episode_id,
+            "revision": told.revision,
+            "first": told.first,
+            "recipient": told.recipient,
+            "written_ms": record.written_ms,
+            "value": packed(record.value),
+        }
+    )
+
+
+def _take_notice(record: LogRecord, rows: _Rows, erased: Collection[str]) -> None:
+    if record.value is None:
+        return
+    told = decode_notice(record.value)
+    if told.notice_id in erased or told.episode_id in erased:
+        return
+    rows.notices.append(
+        {
+            "notice_id": told.notice_id,
+            "episode_id": told.episode_id,
+            "kind": told.kind,
+            "addressee": told.to,
+            "channel": told.channel,
+            "state": told.state,
+            "settled": told.state != "sending",
+            "why": told.why,
+            "at_ms": told.at_ms,
+            "written_ms": record.written_ms,
+        }
+    )
+
+
+def _take_audit(record: LogRecord, rows: _Rows, erased: Collection[str]) -> None:
+    if record.value is None:
+        return
+    told = decode_audit(record.value)
+    row = msgspec.structs.asdict(told)
+    del row["schema_version"]
+    if f"audit:{told.chain}:{told.seq}" in erased:
+        row |= ERASED  # who looked, and when, stays
+    rows.audit.append({**row, "digest": chained(record.value), "written_ms": record.written_ms})
+
+
+_READERS: Final[Mapping[Source, Callable[[LogRecord, _Rows, Collection[str]], Any]]] = (
+    MappingProxyType(
+        {
+            "episode": _take_episode,
+            "throttle": _take_action,
+            "acks": _take_ack,
+            "override": _take_word,
+            "counts": _take_counts,
+            "incident": _take_incident,
+            "notice": _take_notice,
+            "audit": _take_audit,
+        }
+    )
+)
+
+
+def _case(record: Any, before: Mapping[str, Any] | None, written_ms: int) -> dict[str, Any]:
+    """The row of a case after this record. A renewal leaves what it does not tell of as it was."""
+    partial = record.since_ms is not None
+    own = [s.platform_id for s in record.sightings]
+    known = ids_of(before["platform_ids"]) if before is not None else []
+    over = record.level is Level.CLEAR
+    return {
+        "episode_id": record.episode_id,
+        "recipient": record.recipient,
+        "kind": record.kind,
+        "level": record.level.name.lower(),
+        "mode": record.mode,
+        "change": record.change,
+        "epoch": record.epoch,
+        "revision": record.revision,
+        "at_ms": record.at_ms,
+        "first_ms": record.evidence.first_ms,
+        "last_ms": record.evidence.last_ms,
+        "ended_ms": record.at_ms if over else None,
+        "messages": record.evidence.messages,
+        "platforms": record.evidence.platforms,
+        "novel": record.evidence.novel,
+        "rule": record.reason.rule,
+        "known": (before["known"] if before is not None else None) if partial else record.known,
+        "chronic": bool(before and before["chronic"]) if partial else record.chronic,
+        "throttled": record.level is Level.THROTTLE or bool(before and before["throttled"]),
+        "platform_ids": id_bytes([*known, *own]),
+        "written_ms": written_ms,
+    }
+
+
+def _platforms(
+    record: Any,
+    before: Mapping[str, Any] | None,
+    row: Mapping[str, Any],
+    days: dict[tuple[int, int], dict[str, Any]],
+) -> None:
+    """Count the platforms that this record adds to a flood that was throttled at some time."""
+    if record.kind != "flood" or not row["throttled"]:
+        return
+    counted = set(ids_of(before["platform_ids"])) if before and before["throttled"] else set()
+    added: dict[int, Sighting] = {}
+    for sighting in record.sightings:
+        if sighting.platform_id not in counted:
+            added.setdefault(sighting.platform_id, sighting)
+    for one, sighting in added.items():
+        day = _day(days, sighting.at_ms, one)
+        day["floods"] += 1
+        day["novel"] += sighting.novel
+        day["last_ms"] = max(day["last_ms"], sighting.at_ms)
+        if not sighting.platform.startswith("#"):
+            day["platform"], day["trust"] = sighting.platform, int(sighting.trust)
+
+
+def _count(connection: Connection, rows: _Rows) -> list[dict[str, Any]]:
+    """Bring counts of refused messages up to their newest records, those of platforms too.
+
+    A gateway that starts anew may count from nothing: the highest that it said stands.
+    """
+    if not rows.counts:
+        return []
+    found: dict[tuple[str, str], dict[str, Any]] = {}
+    keys = list({(told.action_id, told.gateway_id) for _, told in rows.counts})
+    for at in range(0, len(keys), CHUNK):
+        for row in connection.execute(
+            select(counts).where(
+                tuple_(counts.c.action_id, counts.c.gateway_id).in_(keys[at : at + CHUNK])
+            )
+        ).mappings():
+            found[row["action_id"], row["gateway_id"]] = dict(row)
+    touched = set()
+    for taken, told in rows.counts:
+        key = told.action_id, told.gateway_id
+        before = found.get(key)
+        old = _by_platform(before["by_platform"]) if before is not None else {}
+        if before is not None and (before["refused"], before["at_ms"]) >= (
+            told.refused,
+            told.at_ms,
+        ):
+            continue
+        most = old | {one: max(n, old.get(one, 0)) for one, n in told.by_platform.items()}
+        for one, n in most.items():
+            if more := n - old.get(one, 0):
+                day = _day(rows.days, told.at_ms, one)
+                day["refused"] += more
+        found[key] = {
+            "action_id": told.action_id,
+            "gateway_id": told.gateway_id,
+            "at_ms": told.at_ms,
+            "refused": told.refused,
+            "by_platform": msgspec.json.encode(most),
+            "written_ms": taken.written_ms,
+        }
+        touched.add(key)
+    return [found[key] for key in sorted(touched)]
+
+
+_by_platform: Final = msgspec.json.Decoder(dict[int, int]).decode
+
+
+def _day(
+    days: dict[tuple[int, int], dict[str, Any]], at_ms: int, platform_id: int
+) -> dict[str, Any]:
+    """The row of a platform's day, to be added to what is there."""
+    day = at_ms // DAY_MS
+    return days.setdefault(
+        (day, platform_id),
+        {
+            "day": day,
+            "platform_id": platform_id,
+            "platform": f"#{platform_id}",
+            "trust": 0,
+            "floods": 0,
+            "novel": 0,
+            "refused": 0,
+            "last_ms": 0,
+        },
+    )
+
+
+def _move(connection: Connection, place: Place) -> None:
+    """Note how far a partition is read, if nobody else has noted anything meanwhile."""
+    values = {
+        "next_offset": place.next_offset,
+        "end_offset": place.end_offset,
+        "record_ms": place.record_ms,
+        "read_ms": place.read_ms,
+    }
+    if place.before is None:
+        connection.execute(
+            insert(places).values(topic=place.topic, partition=place.partition, **values)
+        )
+        return
+    moved = connection.execute(
+        update(places)
+        .where(
+            places.c.topic == place.topic,
+            places.c.partition == place.partition,
+            places.c.next_offset == place.before,
+        )
+        .values(values)
+    )
+    if not moved.rowcount:
+        raise UnavailableError(tr("another indexer writes to this case store"))

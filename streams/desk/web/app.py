@@ -1,0 +1,202 @@
+"""The console as one ASGI application: doors, each with its rights, behind the guard."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from inspect import iscoroutinefunction
+from typing import TYPE_CHECKING, Any, Final
+from zoneinfo import ZoneInfo
+
+from anyio import to_thread
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, RedirectResponse, Response
+from starlette.routing import Route
+
+from streams.desk.web.cases import CasePages
+from streams.desk.web.entry import Entry
+from streams.desk.web.guard import Guard
+from streams.desk.web.lists import ListPages
+from streams.desk.web.live import LiveFeed
+from streams.desk.web.look import static_files
+from streams.desk.web.oidc import OidcEntry
+from streams.desk.web.oversight import OversightPages
+from streams.desk.web.proxy import ProxyEntry
+from streams.desk.web.rights import Right
+from streams.desk.web.visit import RefusedError, visit_of
+from streams.errors import OtpguardError, UnavailableError, UsageError
+from streams.language import tr
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Scope
+
+    from streams.desk.web.desk import Desk
+
+log = logging.getLogger(__name__)
+
+Endpoint = Callable[[Request], Any]
+
+
+class Open:
+    """Marks a door that needs no log-in."""
+
+
+OPEN: Final = Open()
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """One path and method, the rights of which one opens it, and the page behind it."""
+
+    method: str
+    path: str
+    rights: tuple[Right, ...] | Open  # empty: whoever is in
+    endpoint: Endpoint
+
+
+def doors(desk: Desk, feed: LiveFeed) -> list[Door]:
+    """Every way into the console. A test walks each of them with every role."""
+    entry, cases, lists = Entry(desk), CasePages(desk), ListPages(desk)
+    oversight, oidc = OversightPages(desk), OidcEntry(desk, entry)
+    proxy = ProxyEntry(desk, entry)
+    wide = (Right.PROPOSE, Right.APPROVE)
+    return [
+        Door("GET", "/login", OPEN, proxy.login_page),
+        Door("POST", "/login", OPEN, entry.login),
+        Door("GET", "/login/oidc", OPEN, oidc.start),
+        Door("GET", "/login/oidc/back", OPEN, oidc.back),
+        Door("POST", "/language", OPEN, entry.language),
+        Door("POST", "/logout", (), entry.logout),
+        Door("GET", "/account", (), entry.account_page),
+        Door("POST", "/account/password", (), entry.password),
+        Door("GET", "/help", (), oversight.help),
+        Door("GET", "/", (Right.SEARCH,), cases.search_page),
+        Door("POST", "/search", (Right.SEARCH,), cases.search),
+        Door("GET", "/case/{episode_id}", (Right.SEARCH,), cases.case_page),
+        Door("POST", "/say", (Right.ACT,), cases.say),
+        Door("POST", "/note", (Right.NOTE,), cases.note),
+        Door("POST", "/appeal", (Right.NOTE,), cases.appeal),
+        Door("POST", "/unmask", (Right.UNMASK,), cases.unmask),
+        Door("GET", "/live", (Right.LIVE,), lists.live),
+        Door("GET", "/live/stream", (Right.LIVE,), feed.stream),
+        Door("GET", "/campaigns", (Right.PLATFORMS,), lists.campaigns),
+        Door("GET", "/platforms", (Right.PLATFORMS,), lists.platforms),
+        Door("GET", "/proposals", wide, oversight.proposals),
+        Door("POST", "/proposals", (Right.PROPOSE,), oversight.propose),
+        Door("POST", "/proposals/decide", (Right.APPROVE,), oversight.decide),
+        Door("GET", "/audit", (Right.AUDIT,), oversight.audit),
+        Door("POST", "/audit", (Right.AUDIT,), oversight.audit),
+        Door("GET", "/users", (Right.USERS,), oversight.users),
+        Door("POST", "/users", (Right.USERS,), oversight.change_user),
+    ]
+
+
+def application(desk: Desk) -> ASGIApp:
+    """Return the console."""
+    feed = LiveFeed(desk)
+
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        looking = asyncio.create_task(feed.run())
+        yield
+        looking.cancel()
+        with suppress(asyncio.CancelledError):
+            await looking
+
+    def refused(request: Request, error: RefusedError) -> Response:
+        headers = {"retry-after": str(round(error.wait_s) or 1)} if error.wait_s else {}
+        return desk.pages.page(
+            request, "refused", status=error.status, says=error.says, headers=headers
+        )
+
+    def on_refusal(request: Request, error: Exception) -> Response:
+        assert isinstance(error, RefusedError)
+        return refused(request, error)
+
+    def on_error(request: Request, error: Exception) -> Response:
+        assert isinstance(error, OtpguardError)
+        status = 503 if isinstance(error, UnavailableError) else 500
+        if isinstance(error, UsageError):
+            status = 400
+        desk.metrics.add("desk_errors_total", 1, kind=_KINDS[status])
+        return refused(request, RefusedError(status, str(error)))
+
+    def on_http(request: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)
+        says = {404: tr("There is no such page."), 405: tr("That page takes no form.")}
+        told = says.get(error.status_code, tr("That cannot be answered."))
+        return refused(request, RefusedError(error.status_code, told))
+
+    routes = [
+        Route("/static/{digest}/{name}", _static, methods=["GET"]),
+        Route("/health/live", _live, methods=["GET"]),
+        *_routes(desk, doors(desk, feed)),
+    ]
+    inner = Starlette(
+        routes=routes,
+        lifespan=lifespan,
+        exception_handlers={
+            RefusedError: on_refusal,
+            OtpguardError: on_error,
+            HTTPException: on_http,
+        },
+    )
+
+    def refuse(scope: Scope, error: RefusedError) -> ASGIApp:
+        return refused(Request(scope), error)
+
+    console = desk.settings.console
+    return Guard(
+        inner, desk.place, desk.store.accounts, refuse, ZoneInfo(console.zone), console.language
+    )
+
+
+_KINDS: Final = {400: "usage", 500: "internal", 503: "unavailable"}
+
+
+def _routes(desk: Desk, all_doors: Iterable[Door]) -> list[Route]:
+    """One route for each path: a HEAD is a GET, and no method goes past its door."""
+    return [
+        Route(
+            door.path, _opened(desk, door), methods=[door.method], name=f"{door.method}{door.path}"
+        )
+        for door in all_doors
+    ]
+
+
+def _opened(desk: Desk, door: Door) -> Endpoint:
+    """The endpoint behind its door."""
+
+    async def answer(request: Request) -> Response:
+        visit = visit_of(request)
+        if not isinstance(door.rights, Open):
+            if visit.session is None:
+                if request.method == "POST" or request.url.path.endswith("/stream"):
+                    raise RefusedError(401, tr("Your log-in has ended. Log in again."))
+                return RedirectResponse("/login", 303)
+            if door.rights and not any(map(visit.may, door.rights)):
+                name = f"{door.method} {door.path}"
+                await to_thread.run_sync(lambda: desk.audit(visit, "enter", "refused", detail=name))
+                raise RefusedError(403, tr("Your roles at the desk do not open this page."))
+        if iscoroutinefunction(door.endpoint):
+            found: Response = await door.endpoint(request)
+            return found
+        return await to_thread.run_sync(door.endpoint, request)
+
+    return answer
+
+
+async def _static(request: Request) -> Response:
+    file = static_files().get(request.path_params["name"])
+    if file is None or file.path != request.url.path:
+        return PlainTextResponse("not here\n", 404)
+    return Response(file.body, media_type=file.kind)
+
+
+async def _live(_: Request) -> Response:
+    return PlainTextResponse("ok\n")

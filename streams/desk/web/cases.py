@@ -1,0 +1,471 @@
+"""The pages of the phone: a number is looked for, a case is read, something is done about it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import quote
+
+import msgspec
+from starlette.responses import RedirectResponse, Response
+
+from streams.desk.store import Answer, CaseFile
+from streams.desk.web.masks import masked, whole
+from streams.desk.web.render import Flash
+from streams.desk.web.rights import Right
+from streams.desk.web.telling import (
+    aloud_without,
+    known_facts,
+    nothing_sentence,
+    obeyed,
+    spell,
+    view,
+    word_sentence,
+)
+from streams.desk.web.visit import RefusedError, Visit, visit_of
+from streams.errors import UnavailableError, UsageError
+from streams.language import listed, tr
+from streams.wire import Override
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+
+    from streams.desk.web.desk import Desk
+    from streams.desk.web.words import Said
+
+IDENTIFIED: Final = MappingProxyType(
+    {
+        "own_line": "calls from this number, and the network says so",
+        "called_back": "was called back on this number",
+        "questions": "answered the questions of the account",
+        "papers": "is in a shop, with papers",
+        "none": "is not identified",
+    }
+)
+"""Ways in which a caller shows that a number is theirs, for translation."""
+
+NOBODY: Final = "none"
+RELEASES_S: Final[Mapping[str, int]] = MappingProxyType({"10m": 600, "1h": 3_600, "1d": 86_400})
+ALLOW_S: Final = 86_400
+EXEMPTS_S: Final[Mapping[str, int]] = MappingProxyType(
+    {"1d": 86_400, "7d": 604_800, "30d": 2_592_000, "90d": 7_776_000}
+)
+REASON_MAX: Final = 200
+WORD_ID: Final = re.compile(r"override(-all)?-\d{1,19}")
+KEY: Final = re.compile(r"(sig|port|id|host|from):.{1,200}")
+CALLS_SHOWN: Final = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """The number that a form is about, and the case that it was sent from, if any."""
+
+    recipient: str
+    episode_id: str = ""
+
+
+@dataclass(slots=True)
+class CasePages:
+    """Search, case, and what can be done about it."""
+
+    desk: Desk
+
+    # --- looking -----------------------------------------------------------------------------
+
+    def search_page(self, request: Request) -> Response:
+        """Ask for a number."""
+        return self.desk.pages.page(request, "search")
+
+    def search(self, request: Request) -> Response:
+        """Find a number's case, or say what is known without one."""
+        desk, visit = self.desk, visit_of(request)
+        desk.take("searches", visit)
+        number = visit.given("number", 80)
+        recipient = desk.settings.intake().numbers.canonical(number) if number else None
+        if recipient is None:
+            desk.audit(visit, "search", "refused")
+            says = tr("That is neither a number nor a token: digits, with or without +86 or 0086.")
+            return desk.pages.page(request, "search", status=400, flashes=[Flash(says, "bad")])
+        found = desk.store.find(recipient)
+        episode_id = found.newest.line.episode_id if found.newest else ""
+        outcome = "done" if found.newest else "nothing"
+        desk.audit(visit, "search", outcome, subject=recipient, episode_id=episode_id)
+        if found.newest:
+            return RedirectResponse(self._path(visit, episode_id), 303)
+        return self._nothing(request, found)
+
+    def _nothing(
+        self, request: Request, found: Answer, flashes: Sequence[Flash] = (), status: int = 200
+    ) -> Response:
+        return self.desk.pages.page(
+            request,
+            "nothing",
+            status=status,
+            flashes=flashes,
+            number=masked(found.recipient),
+            recipient=found.recipient,
+            says=nothing_sentence(found, self.desk.stale_ms),
+            aloud=aloud_without(),
+            facts=known_facts(found),
+            calls=self._calls(found.calls),
+            words=self._words(found.words),
+            **self._choices(visit_of(request)),
+        )
+
+    def case_page(self, request: Request) -> Response:
+        """Show a case to whoever looked for its number, or may browse."""
+        desk, visit = self.desk, visit_of(request)
+        file = self._opened(visit, request.path_params["episode_id"], request.query_params.get("k"))
+        desk.audit(
+            visit, "view", "done", subject=file.line.recipient, episode_id=file.line.episode_id
+        )
+        said = request.query_params.get("said", "")
+        flashes = [self._said(said)] if WORD_ID.fullmatch(said) else []
+        if flashes:  # the page shows what was just done: the index has had its moment by now
+            file = desk.store.case(file.line.episode_id)
+        return self._case(request, file, flashes)
+
+    def _case(
+        self, request: Request, file: CaseFile, flashes: Sequence[Flash] = (), status: int = 200,
+        **more: Any,
+    ) -> Response:  # fmt: skip
+        desk, visit = self.desk, visit_of(request)
+        everyone = [each.word for each in desk.store.words_now()]
+        values = {
+            "case": view(file, everyone, desk.now_ms()),
+            "grant": self._grant(visit, file.line.episode_id),
+            "whole": "",
+            "leases": file.leases,
+            "words": self._words(file.words),
+            "calls": self._calls(file.calls),
+            "notes": file.notes,
+            "appeals": file.appeals,
+            "notices": file.notices,
+            "held": file.held,
+            "earlier": [
+                (each, self._path(visit, each.episode_id)) for each in file.earlier[:CALLS_SHOWN]
+            ],
+            "gateways": self._gateways(file),
+            **self._choices(visit),
+            **more,
+        }
+        return desk.pages.page(request, "case", status=status, flashes=flashes, **values)
+
+    def unmask(self, request: Request) -> Response:
+        """Show one whole number, once, for a reason."""
+        desk, visit = self.desk, visit_of(request)
+        file = self._opened(visit, visit.given("episode"), visit.given("k"))
+        desk.take("unmasks", visit)
+        reason = visit.given("reason", REASON_MAX)
+        if not reason:
+            return self._case(request, file, [Flash(tr("A reason is needed."), "bad")], 400)
+        desk.audit(
+            visit, "unmask", "done", subject=file.line.recipient, reason=reason,
+            episode_id=file.line.episode_id,
+        )  # fmt: skip
+        return self._case(request, file, whole=whole(file.line.recipient))
+
+    # --- doing -------------------------------------------------------------------------------
+
+    def say(self, request: Request) -> Response:
+        """Say a word to the gateways for a caller: release, let pass, exempt."""
+        desk, visit = self.desk, visit_of(request)
+        subject = self._subject(visit)
+        try:
+            word = self._word(visit, subject)
+        except UsageError as error:
+            desk.audit(
+                visit, "act", "refused", subject=subject.recipient, episode_id=subject.episode_id
+            )
+            return self._again(request, subject, Flash(str(error), "bad"), 400)
+        desk.take("acts", visit)
+        about: dict[str, Any] = {
+            "subject": subject.recipient,
+            "episode_id": subject.episode_id,
+            "reason": word.reason,
+            "ticket": word.ticket,
+            "until_ms": word.expires_at_ms,
+        }
+        desk.audit(visit, word.verb, "asked", detail=word.platform[:256], **about)
+        try:
+            said = desk.voice.say(word, desk.settings.console.wait_s)
+        except UnavailableError as error:
+            desk.audit(visit, word.verb, "failed", **about)
+            return self._again(request, subject, Flash(str(error), "bad"), 503)
+        desk.audit(visit, word.verb, "done", detail=said.word_id, **about)
+        identified = visit.given("identified", 32)
+        desk.store.papers.add_call(
+            visit.person.account.name,
+            subject.recipient,
+            identified_by=identified,
+            same_caller=identified == "own_line",
+            episode_id=subject.episode_id,
+            ticket=word.ticket,
+            outcome=word.verb,
+        )
+        if subject.episode_id:
+            path = self._path(visit, subject.episode_id)
+            joint = "&" if "?" in path else "?"
+            return RedirectResponse(f"{path}{joint}said={said.word_id}", 303)
+        return self._nothing(request, desk.store.find(subject.recipient), [_flash(said)])
+
+    def _word(self, visit: Visit, subject: Subject) -> Override:
+        """The word that a form asks for. Raise UsageError if it is not to be said."""
+        desk = self.desk
+        act, _, span = visit.given("act", 300).partition(" ")
+        identified, reason = visit.given("identified", 32), visit.given("reason", REASON_MAX)
+        if identified not in IDENTIFIED:
+            raise UsageError(tr("Say first how the caller showed that the number is theirs."))
+        if identified == NOBODY and act != "end":
+            raise UsageError(
+                tr("Who is not identified gets nothing done: the caller may be the attacker.")
+            )
+        if not reason:
+            raise UsageError(tr("A reason is needed."))
+        now_ms = desk.now_ms()
+        more: dict[str, Any] = {}
+        if act == "release" and span in RELEASES_S:
+            lasts_s = RELEASES_S[span]
+        elif act == "allow":
+            key = span if KEY.fullmatch(span) else self._named(visit.given("platform"))
+            more["platform"], lasts_s = key, ALLOW_S
+        elif act == "exempt" and visit.given("for", 8) in EXEMPTS_S:
+            lasts_s = EXEMPTS_S[visit.given("for", 8)]
+            if lasts_s > self._exempt_max_s(visit):
+                raise UsageError(
+                    tr("You may exempt for {span} at most; a lead may for longer.").format(
+                        span=spell(self._exempt_max_s(visit) * 1000)
+                    )
+                )
+        elif act == "end":
+            return self._ending(visit, subject, span, now_ms)
+        else:
+            raise UsageError(tr("Choose what is to be done."))
+        verb: Any = act
+        return Override(
+            recipient=subject.recipient, verb=verb, actor=visit.person.account.name,
+            reason=f"{reason} [{identified}]", issued_at_ms=now_ms,
+            expires_at_ms=now_ms + lasts_s * 1000, via="desk", ticket=visit.given("ticket", 64),
+            **more,
+        )  # fmt: skip
+
+    def _ending(self, visit: Visit, subject: Subject, word_id: str, now_ms: int) -> Override:
+        """Take back a word that holds: the same, over at once."""
+        line = self.desk.store.word(word_id)
+        if line is None or line.word.recipient != subject.recipient or line.word.verb == "mode":
+            raise UsageError(tr("That word is not about this number, or over."))
+        return msgspec.structs.replace(
+            line.word, actor=visit.person.account.name, reason=visit.given("reason", REASON_MAX),
+            issued_at_ms=now_ms, expires_at_ms=now_ms, via="desk", approved_by="",
+            ticket=visit.given("ticket", 64),
+        )  # fmt: skip
+
+    def _named(self, written: str) -> str:
+        """A platform's key from what a caller calls it."""
+        from detectors.recognise.fold import name_key  # noqa: PLC0415 - start-up time
+
+        if KEY.fullmatch(written):
+            return written
+        key = name_key(written)
+        if not key:
+            raise UsageError(tr("Choose a platform, or write its name."))
+        return f"sig:{key}"
+
+    def _exempt_max_s(self, visit: Visit) -> float:
+        console = self.desk.settings.console
+        return console.exempt_lead_s if visit.may(Right.EXEMPT_LONG) else console.exempt_s
+
+    def note(self, request: Request) -> Response:
+        """Write a note, or that a call was answered and nothing was done."""
+        desk, visit = self.desk, visit_of(request)
+        subject = self._subject(visit)
+        desk.take("forms", visit)
+        name = visit.person.account.name
+        about = {"subject": subject.recipient, "episode_id": subject.episode_id}
+        try:
+            if visit.given("what", 8) == "call":
+                identified = visit.given("identified", 32)
+                desk.audit(visit, "call", "done", **about)
+                desk.store.papers.add_call(
+                    name, subject.recipient, identified_by=identified, outcome="told",
+                    same_caller=identified == "own_line", episode_id=subject.episode_id,
+                    ticket=visit.given("ticket", 64),
+                )  # fmt: skip
+                says = tr("The call is noted.")
+            else:
+                text = visit.given("text", 4_001)
+                desk.audit(visit, "note", "done", **about)
+                desk.store.papers.add_note(
+                    name, text, recipient=subject.recipient, episode_id=subject.episode_id
+                )
+                says = tr("The note is kept.")
+        except UsageError as error:
+            return self._again(request, subject, Flash(str(error), "bad"), 400)
+        return self._again(request, subject, Flash(says))
+
+    def appeal(self, request: Request) -> Response:
+        """Record an appeal, or decide one."""
+        desk, visit = self.desk, visit_of(request)
+        subject = self._subject(visit)
+        desk.take("forms", visit)
+        name = visit.person.account.name
+        about = {"subject": subject.recipient, "episode_id": subject.episode_id}
+        try:
+            if number := visit.given("appeal", 20):
+                state = _outcome(visit, number)
+                desk.audit(visit, "appeal", state, detail=number, **about)
+                desk.store.papers.decide_appeal(
+                    int(number), name, state, visit.given("text", 4_001)
+                )
+                says = tr("The outcome is kept. Tell the subscriber.")
+            else:
+                due_ms = desk.now_ms() + round(desk.settings.console.appeal_s * 1000)
+                desk.audit(visit, "appeal", "asked", until_ms=due_ms, **about)
+                desk.store.papers.add_appeal(
+                    name, subject.recipient, visit.given("text", 4_001), due_ms=due_ms,
+                    identified_by=visit.given("identified", 32), episode_id=subject.episode_id,
+                )  # fmt: skip
+                says = tr("The appeal is recorded; it is to be decided within {span}.").format(
+                    span=spell(desk.settings.console.appeal_s * 1000)
+                )
+        except UsageError as error:
+            return self._again(request, subject, Flash(str(error), "bad"), 400)
+        return self._again(request, subject, Flash(says))
+
+    # --- parts -------------------------------------------------------------------------------
+
+    def _opened(self, visit: Visit, episode_id: str, grant: str | None) -> CaseFile:
+        """The case of an id; raise RefusedError if it is not this person's to read."""
+        desk = self.desk
+        if not (visit.may(Right.BROWSE) or desk.granted(visit, episode_id, grant or "")):
+            desk.audit(visit, "view", "refused", episode_id=episode_id[:256])
+            raise RefusedError(403, tr("Search for the number first: a case is opened by it."))
+        try:
+            return desk.store.case(episode_id)
+        except UsageError as error:
+            raise RefusedError(404, str(error)) from None
+
+    def _subject(self, visit: Visit) -> Subject:
+        """The number that a form is about: that of its case, or the one that was searched."""
+        if episode_id := visit.given("episode"):
+            line = self._opened(visit, episode_id, visit.given("k")).line
+            return Subject(line.recipient, episode_id)
+        recipient = self.desk.settings.intake().numbers.canonical(visit.given("recipient", 80))
+        if recipient is None:
+            raise RefusedError(400, tr("The form names no number."))
+        return Subject(recipient)
+
+    def _again(
+        self, request: Request, subject: Subject, flash: Flash, status: int = 200
+    ) -> Response:
+        """The page that a form was sent from, with a word about it."""
+        store = self.desk.store
+        if subject.episode_id:
+            return self._case(request, store.case(subject.episode_id), [flash], status)
+        return self._nothing(request, store.find(subject.recipient), [flash], status)
+
+    def _grant(self, visit: Visit, episode_id: str) -> str:
+        return "" if visit.may(Right.BROWSE) else self.desk.grant(visit, episode_id)
+
+    def _path(self, visit: Visit, episode_id: str) -> str:
+        grant = self._grant(visit, episode_id)
+        return f"/case/{quote(episode_id, safe='')}" + (f"?k={grant}" if grant else "")
+
+    def _said(self, word_id: str) -> Flash:
+        """What gateways made of a word: as it was heard here, else as the index has it."""
+        said = self.desk.voice.heard(word_id)
+        if not said.obeyed and not said.failed:
+            line = self.desk.store.word(word_id)
+            if line is not None and line.acks:
+                return Flash(obeyed(line, len(self.desk.store.gateways())))
+        return _flash(said)
+
+    def _choices(self, visit: Visit) -> dict[str, Any]:
+        most_s = self._exempt_max_s(visit)
+        return {
+            "identified": [(name, tr(says)) for name, says in IDENTIFIED.items()],
+            "exempts": [(name, spell(s * 1000)) for name, s in EXEMPTS_S.items() if s <= most_s],
+        }
+
+    def _words(self, lines: Sequence[Any]) -> list[dict[str, Any]]:
+        gateways = len(self.desk.store.gateways()) if lines else 0
+        return [
+            {
+                "id": each.word_id,
+                "at_ms": each.word.issued_at_ms,
+                "what": word_sentence(each.word),
+                "by": each.word.actor,
+                "until_ms": each.word.expires_at_ms,
+                "reason": _IDENTIFIED_BY.sub("", each.word.reason),
+                "identified": _identified(each.word.reason),
+                "ticket": each.word.ticket,
+                "holds": each.holds,
+                "obeyed": obeyed(each, gateways),
+            }
+            for each in reversed(lines)
+        ]
+
+    def _calls(self, calls: Sequence[Any]) -> list[dict[str, Any]]:
+        return [
+            {
+                "at_ms": each.at_ms,
+                "agent": each.agent,
+                "identified": tr(IDENTIFIED.get(each.identified_by, each.identified_by)),
+                "ticket": each.ticket,
+                "outcome": tr(each.outcome),
+            }
+            for each in calls[:CALLS_SHOWN]
+        ]
+
+    def _gateways(self, file: CaseFile) -> list[dict[str, Any]]:
+        """Each gateway's newest word about the newest lease."""
+        if not file.leases:
+            return []
+        newest = max(file.leases, key=lambda each: each.issued_at_ms)
+        return [
+            {
+                "gateway": ack.gateway_id,
+                "state": tr(ack.state),
+                "why": ack.why,
+                "at_ms": ack.at_ms,
+                "after_s": max(0, ack.at_ms - newest.issued_at_ms) / 1000,
+            }
+            for ack in sorted(newest.acks, key=lambda each: each.gateway_id)
+        ]
+
+
+def _outcome(visit: Visit, number: str) -> Any:
+    """The outcome of an appeal. Raise UsageError if it is none."""
+    state = visit.given("outcome", 16)
+    if state not in ("granted", "refused", "withdrawn") or not number.isdecimal():
+        raise UsageError(tr("Choose an outcome."))
+    return state
+
+
+_IDENTIFIED_BY: Final = re.compile(r" \[([a-z_]+)\]$")
+
+
+def _identified(reason: str) -> str:
+    """The way in which a caller was identified, as the reason of a word has it at its end."""
+    found = _IDENTIFIED_BY.search(reason)
+    return tr(IDENTIFIED[found[1]]) if found and found[1] in IDENTIFIED else ""
+
+
+def _flash(said: Said) -> Flash:
+    """Of how many gateways a word is obeyed, and how soon."""
+    if said.failed:
+        told = listed([f"{name} ({why})" for name, why in sorted(said.failed.items())])
+        return Flash(tr("Said, and not obeyed by {told}. Call the NOC.").format(told=told), "bad")
+    if not said.obeyed:
+        return Flash(
+            tr("Said. No gateway has confirmed it yet; it counts as soon as one does."), "bad"
+        )
+    return Flash(
+        tr("Done: {n} of {of} gateways have it, after {s} s.").format(
+            n=len(said.obeyed), of=said.gateways, s=f"{max(said.obeyed.values()):.1f}"
+        ),
+        "good" if len(said.obeyed) >= said.gateways else "bad",
+    )

@@ -1,0 +1,204 @@
+"""All that pages of the console share: the store, the clock, the audit, bounds, a voice."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import logging
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+from streams.desk.web.guard import Place
+from streams.desk.web.rates import Pace, RateLimit
+from streams.desk.web.render import Banner, Pages
+from streams.desk.web.telling import fresh_sentence
+from streams.desk.web.visit import RefusedError, Visit
+from streams.language import spoken, tr
+from streams.operate.cases import banner, switch
+from streams.telemetry.metrics import DESK_OUTCOMES
+
+if TYPE_CHECKING:
+    from streams.config import Settings
+    from streams.desk.store.store import CaseStore
+    from streams.desk.web.words import Said
+    from streams.telemetry.metrics import Metrics
+    from streams.wire import Override
+
+log = logging.getLogger(__name__)
+
+BANNERS_MS: Final = 1_000
+"""Banners and freshness are asked for so often, however many pages are read."""
+
+
+class Voice(Protocol):
+    """Says words to gateways."""
+
+    def say(self, word: Override, wait_s: float) -> Said:
+        """Publish a word; raise UnavailableError if it was not taken."""
+
+    def heard(self, word_id: str) -> Said:
+        """What gateways made of a word until now."""
+
+
+class Auditor(Protocol):
+    """Writes the audit; raises UnavailableError if a record is not safe: then nothing is done."""
+
+    def write(self, **fields: Any) -> None:
+        """Write one record: the fields of `AuditRecord` but those of its chain and time."""
+
+
+@dataclass(slots=True)
+class Limits:
+    """How often a person may do what."""
+
+    searches: RateLimit
+    unmasks: RateLimit
+    acts: RateLimit
+    logins: RateLimit  # by address
+    forms: RateLimit  # notes, appeals, proposals
+
+    @classmethod
+    def of(cls, settings: Settings) -> Limits:
+        """Make the bounds of the settings."""
+        console = settings.console
+        return cls(
+            searches=RateLimit(Pace(console.searches_per_min, 60 / console.searches_per_min)),
+            unmasks=RateLimit(Pace(console.unmasks_per_h, 3600 / console.unmasks_per_h)),
+            acts=RateLimit(Pace(console.acts_per_h, 3600 / console.acts_per_h)),
+            logins=RateLimit(Pace(LOGINS, LOGIN_EVERY_S)),
+            forms=RateLimit(Pace(30, 10)),
+        )
+
+
+LOGINS: Final = 20
+LOGIN_EVERY_S: Final = 6.0
+"""Log-ins of one address: twenty at once, as when a shift begins behind one proxy; then ten a
+minute. A guesser is stopped by each account's lock-out long before."""
+
+
+@dataclass(slots=True)
+class Desk:
+    """The console's parts; safe among threads."""
+
+    settings: Settings
+    place: Place
+    store: CaseStore
+    voice: Voice
+    auditor: Auditor
+    metrics: Metrics
+    now_ms: Callable[[], int]
+    now_s: Callable[[], float]  # a clock that only goes forward
+    limits: Limits
+    pages: Pages = field(init=False)
+    _banners: list[tuple[int, Sequence[Banner], str]] = field(default_factory=list)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def __post_init__(self) -> None:
+        self.pages = Pages(self.now_ms, self.banners, self.freshness)
+
+    @property
+    def stale_ms(self) -> float:
+        """An index that is further behind is announced on every page."""
+        return self.settings.desk.stale_s * 1000
+
+    # --- audit and bounds --------------------------------------------------------------------
+
+    def audit(self, visit: Visit, verb: str, outcome: str, **more: Any) -> None:
+        """Write who did what. Raise UnavailableError if it cannot be: then it must not be done."""
+        session = visit.session
+        counted = outcome if outcome in DESK_OUTCOMES else "done"
+        self.metrics.add("desk_actions_total", 1, verb=verb, outcome=counted)
+        self.auditor.write(
+            actor=session.account.name if session else "",
+            role=" ".join(sorted(session.roles)) if session else "",
+            auth=session.auth if session else "",
+            channel="desk",
+            address=visit.address,
+            verb=verb,
+            outcome=outcome,
+            **more,
+        )
+
+    def take(self, kind: str, visit: Visit) -> None:
+        """Count one act of a person; raise RefusedError, and audit it, if there were too many.
+
+        `kind` is a field of `Limits`.
+        """
+        limit: RateLimit = getattr(self.limits, kind)
+        name = visit.person.account.name
+        wait_s = limit.take(name, self.now_s())
+        if wait_s:
+            self.metrics.add("desk_limited_total", 1, kind=kind)
+            log.warning("%s of one person are over the bound: %s", kind, name)
+            self.audit(visit, "limit", "refused", detail=kind)
+            raise RefusedError(
+                429,
+                tr("Too many in a short time. Go on in {n} s, and expect to be asked why.").format(
+                    n=round(wait_s) or 1
+                ),
+                wait_s=wait_s,
+            )
+
+    # --- what is true of every page ----------------------------------------------------------
+
+    def banners(self) -> Sequence[Banner]:
+        """Shadow, kill switch and a stale index, whichever holds."""
+        return self._shared()[0]
+
+    def freshness(self) -> str:
+        """The index' age, in a sentence."""
+        return self._shared()[1]
+
+    def _shared(self) -> tuple[Sequence[Banner], str]:
+        now_ms, tag = self.now_ms(), spoken()
+        with self._lock:
+            for at_ms, banners, fresh in self._banners:
+                if now_ms - at_ms < BANNERS_MS and fresh.startswith(tag):
+                    return banners, fresh.removeprefix(tag)
+        age = self.store.freshness()
+        found = tuple(self._found(now_ms, age))
+        sentence = fresh_sentence(age, self.stale_ms)
+        with self._lock:
+            self._banners = [each for each in self._banners if now_ms - each[0] < BANNERS_MS] + [
+                (now_ms, found, tag + sentence)
+            ]
+        return found, sentence
+
+    def _found(self, now_ms: int, fresh: Any) -> Any:
+        words = [each.word for each in self.store.words_now()]
+        off = switch(words, now_ms)
+        if off is not None:
+            yield Banner("", banner(off), "alarm")
+        elif self.settings.mode == "shadow":
+            yield Banner(
+                tr("Shadow mode."),
+                tr("The detector publishes leases that nobody obeys: nothing is refused."),
+            )
+        if not fresh.read_ms or fresh.lag_ms > self.stale_ms:
+            yield Banner(
+                tr("The index is old."),
+                tr("{how} What happened since is not on any page: “nothing found” means nothing.")
+                .format(how=fresh_sentence(fresh, self.stale_ms)),
+                "alarm",
+            )  # fmt: skip
+        if fresh.events_behind:
+            yield Banner(
+                tr("The detector is behind."),
+                tr("What came in the last minutes is not judged yet. Call the NOC."),
+            )
+
+    # --- cases are opened by who looked for them ---------------------------------------------
+
+    def grant(self, visit: Visit, episode_id: str) -> str:
+        """A word that opens one case to one session: of no use to anybody else, or later."""
+        digest = hmac.new(visit.secret.encode(), episode_id.encode(), hashlib.sha256)
+        return digest.hexdigest()[:_GRANT]
+
+    def granted(self, visit: Visit, episode_id: str, word: str) -> bool:
+        """Tell if a word opens a case."""
+        return hmac.compare_digest(self.grant(visit, episode_id).encode(), word.encode())
+
+
+_GRANT: Final = 32

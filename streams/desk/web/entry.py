@@ -1,0 +1,176 @@
+"""Coming in and going out: the log-in page, passwords, the own account, the language.
+
+OpenID Connect and proxies are in modules of their own, and end here in `begin`.
+"""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from starlette.responses import RedirectResponse, Response
+
+from streams.desk.web.guard import LANGUAGE, SESSION, set_cookie
+from streams.desk.web.render import Flash
+from streams.desk.web.rights import ROLE_NAMES, home_of
+from streams.desk.web.visit import RefusedError, Visit, visit_of
+from streams.errors import UsageError
+from streams.language import LANGUAGES, tr
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+
+    from streams.desk.store.roles import Account
+    from streams.desk.web.desk import Desk
+
+HASHES_AT_ONCE: Final = 4
+"""Each takes 64 MiB and a core: so many log-ins at a time, the others wait their turn."""
+
+YEAR_S: Final = 31_536_000
+
+
+@dataclass(slots=True)
+class Entry:
+    """The pages around a session."""
+
+    desk: Desk
+    _turn: threading.BoundedSemaphore = field(
+        default_factory=lambda: threading.BoundedSemaphore(HASHES_AT_ONCE)
+    )
+
+    def login_page(self, request: Request) -> Response:
+        """Ask who comes; whoever is in is sent on."""
+        visit = visit_of(request)
+        if visit.session:
+            return RedirectResponse(home_of(visit.session.roles), 303)
+        return self._asking(request)
+
+    def _asking(
+        self, request: Request, status: int = 200, says: str = "", name: str = ""
+    ) -> Response:
+        enter = self.desk.settings.console.enter
+        flashes = [Flash(says, "bad")] if says else []
+        return self.desk.pages.page(
+            request, "login", status=status, flashes=flashes, name=name,
+            by_password="password" in enter, by_oidc="oidc" in enter,
+        )  # fmt: skip
+
+    def login(self, request: Request) -> Response:
+        """Check a name and its password, and begin a session that nobody had before."""
+        desk, visit = self.desk, visit_of(request)
+        if "password" not in desk.settings.console.enter:
+            raise RefusedError(404, tr("There are no passwords here."))
+        wait_s = desk.limits.logins.take(visit.address, desk.now_s())
+        if wait_s:
+            desk.metrics.add("desk_logins_total", 1, door="password", outcome="limited")
+            says = tr("Too many log-ins from your address. Try again in {n} s.")
+            return self._asking(request, 429, says.format(n=round(wait_s) or 1))
+        name = visit.given("name", 64)
+        with self._turn:
+            account = desk.store.accounts.verify(name, visit.form.get("password", ""))
+        if account is None:
+            self._failed(visit, "password", name)
+            return self._asking(
+                request,
+                401,
+                tr("That is not right. After five wrong passwords a name is locked for 15 min."),
+                name,
+            )
+        return self.begin(visit, account, "password")
+
+    def _failed(self, visit: Visit, door: str, name: str) -> None:
+        self.desk.metrics.add("desk_logins_total", 1, door=door, outcome="refused")
+        self.desk.auditor.write(
+            actor=name[:64] or "?", auth=door, channel="desk", address=visit.address,
+            verb="login", outcome="refused",
+        )  # fmt: skip
+
+    def refused(self, visit: Visit, door: str, name: str, says: str) -> RefusedError:
+        """Audit somebody for whom a door did not open, and return the refusal."""
+        self._failed(visit, door, name)
+        return RefusedError(403, says)
+
+    def begin(self, visit: Visit, account: Account, door: str) -> Response:
+        """Begin a session; one that this browser had ends, and its id with it."""
+        desk = self.desk
+        if not account.roles:
+            raise self.refused(visit, door, account.name, tr("You have no role at the desk."))
+        console = desk.settings.console
+        desk.auditor.write(
+            actor=account.name, role=" ".join(sorted(account.roles)), auth=door, channel="desk",
+            address=visit.address, verb="login", outcome="done",
+        )  # fmt: skip
+        if visit.session:
+            desk.store.accounts.end(visit.secret)
+        secret, session = desk.store.accounts.begin(
+            account,
+            door,
+            visit.address,
+            idle_ms=round(console.idle_s * 1000),
+            absolute_ms=round(console.absolute_s * 1000),
+        )
+        desk.metrics.add("desk_logins_total", 1, door=door, outcome="done")
+        answer = RedirectResponse(home_of(session.roles), 303)
+        answer.headers.append("set-cookie", set_cookie(desk.place, SESSION, secret))
+        return answer
+
+    def logout(self, request: Request) -> Response:
+        """End the session, or all of the person's."""
+        desk, visit = self.desk, visit_of(request)
+        name = visit.person.account.name
+        desk.audit(visit, "logout", "done", detail=visit.given("all", 8))
+        if visit.given("all"):
+            desk.store.accounts.end_all(name)
+        else:
+            desk.store.accounts.end(visit.secret)
+        answer = RedirectResponse("/login", 303)
+        answer.headers.append("set-cookie", set_cookie(desk.place, SESSION, "", lasts_s=0))
+        answer.headers.append("clear-site-data", '"cache", "storage"')
+        return answer
+
+    def account_page(self, request: Request) -> Response:
+        """Show a person's own account."""
+        return self._account(request)
+
+    def _account(self, request: Request, status: int = 200, says: str = "") -> Response:
+        visit = visit_of(request)
+        roles = [tr(ROLE_NAMES[each]) for each in sorted(visit.person.roles)]
+        flashes = [Flash(says, "bad")] if says else []
+        return self.desk.pages.page(
+            request, "account", status=status, flashes=flashes, roles=roles, session=visit.person,
+            local=visit.person.account.source == "local",
+        )  # fmt: skip
+
+    def password(self, request: Request) -> Response:
+        """Change the own password: all sessions end, and a new one begins."""
+        desk, visit = self.desk, visit_of(request)
+        account = visit.person.account
+        if account.source != "local":
+            raise RefusedError(404, tr("There are no passwords here."))
+        desk.take("forms", visit)
+        with self._turn:
+            right = desk.store.accounts.verify(account.name, visit.form.get("old", ""))
+            if right is None:
+                return self._account(request, 401, tr("The password so far is not right."))
+            if visit.form.get("new", "") != visit.form.get("again", ""):
+                return self._account(request, 400, tr("Both new ones have to be the same."))
+            try:
+                desk.store.accounts.change(account.name, password=visit.form.get("new", ""))
+            except UsageError as error:
+                return self._account(request, 400, str(error))
+        desk.audit(visit, "password", "done")
+        return self.begin(visit, desk.store.accounts.get(account.name), visit.person.auth)
+
+    def language(self, request: Request) -> Response:
+        """Speak another language to this browser, and to this person elsewhere."""
+        desk, visit = self.desk, visit_of(request)
+        tag = visit.given("language", 16)
+        if tag not in LANGUAGES:
+            raise RefusedError(400, tr("The desk does not speak that language."))
+        if visit.session:
+            desk.store.accounts.change(visit.session.account.name, language=tag)
+        back = home_of(visit.session.roles) if visit.session else "/login"
+        answer = RedirectResponse(back, 303)
+        answer.headers.append("set-cookie", set_cookie(desk.place, LANGUAGE, tag, lasts_s=YEAR_S))
+        return answer

@@ -1,0 +1,305 @@
+"""The console's door: what every request passes before a page sees it. Pure ASGI.
+
+A page is reached with a known host, a small body, a form that the console itself sent to this very
+browser, and a session that stands; every answer leaves with headers that let no script, frame,
+cache or referrer do anything by it. Nothing here names a person in a log.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass
+from http.cookies import CookieError, SimpleCookie
+from ipaddress import ip_address, ip_network
+from typing import TYPE_CHECKING, Any, Final, Protocol
+from urllib.parse import parse_qsl, urlsplit
+
+from anyio import to_thread
+from starlette.datastructures import Headers, MutableHeaders
+
+from streams.desk.web.visit import RefusedError, Visit
+from streams.language import LANGUAGES, matching, speaking, tr
+
+if TYPE_CHECKING:
+    from datetime import tzinfo
+
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+    from streams.desk.store.roles import DeskSession
+
+BODY_MAX: Final = 65_536
+"""Bytes of a form: the longest has a note of 4,000 characters in it, percent-encoded."""
+
+FIELDS_MAX: Final = 64
+
+POLICY: Final = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
+    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+
+HEADERS: Final = (
+    ("content-security-policy", POLICY),
+    ("cross-origin-opener-policy", "same-origin"),
+    ("cross-origin-resource-policy", "same-origin"),
+    ("permissions-policy", "camera=(), geolocation=(), microphone=(), payment=(), usb=()"),
+    ("referrer-policy", "same-origin"),
+    ("x-content-type-options", "nosniff"),
+    ("x-frame-options", "DENY"),
+)
+
+QUIET: Final = ("/static/", "/health/")
+"""Paths that need no person; of the first a browser may keep what it got."""
+
+STREAM: Final = "/live/stream"
+"""Asks by itself for as long as a page stands open: that is no sign of a person."""
+
+LANGUAGE: Final = "desk-language"
+SESSION: Final = "desk-session"
+FORM: Final = "desk-form"
+
+
+class Sessions(Protocol):
+    """The keeper of log-ins."""
+
+    def session(self, session_id: str, *, touch: bool = True) -> DeskSession | None:
+        """The session of a browser's secret if it stands; `touch`: somebody is there."""
+
+
+Refuse = Callable[["Scope", RefusedError], "ASGIApp"]
+"""Makes the page that says why a request is refused."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """The address by which browsers reach the console, and who may speak for them."""
+
+    url: str  # such as https://desk.example, no path
+    proxies: tuple[str, ...] = ()  # networks whose X-Forwarded-For is believed
+
+    @property
+    def secure(self) -> bool:
+        """True if browsers come by TLS."""
+        return self.url.startswith("https://")
+
+    @property
+    def hosts(self) -> frozenset[str]:
+        """Names that a request may call the console by: the address, and loopback's other names."""
+        parts = urlsplit(self.url)
+        names = {parts.netloc}
+        if parts.hostname in ("127.0.0.1", "localhost", "::1"):
+            port = f":{parts.port}" if parts.port else ""
+            names |= {f"{name}{port}" for name in ("127.0.0.1", "localhost", "[::1]")}
+        return frozenset(names)
+
+    def cookie(self, name: str) -> str:
+        """The name of a cookie: with a prefix that no other site can write, where there is TLS."""
+        return f"__Host-{name}" if self.secure else name
+
+    def trusts(self, peer: str) -> bool:
+        """Tell if a peer is one of the proxies."""
+        return _within(peer, self.proxies)
+
+    def address(self, peer: str, headers: Headers) -> str:
+        """The address of the browser: the last that a trusted proxy says, else the peer's."""
+        if self.trusts(peer):
+            said = headers.get("x-forwarded-for", "").rpartition(",")[2].strip()
+            if said:
+                return said[:45]
+        return peer
+
+
+def _within(peer: str, networks: Iterable[str]) -> bool:
+    try:
+        here = ip_address(peer)
+    except ValueError:
+        return False
+    return any(here in ip_network(each, strict=False) for each in networks)
+
+
+def cookies_of(headers: Headers) -> Mapping[str, str]:
+    """The cookies of a request; none if they cannot be read."""
+    try:
+        found = SimpleCookie(headers.get("cookie", ""))
+    except CookieError:
+        return {}
+    return {name: each.value for name, each in found.items()}
+
+
+def set_cookie(place: Place, name: str, value: str, *, lasts_s: int | None = None) -> str:
+    """A Set-Cookie header's value; without `lasts_s` it goes with the browser, 0 ends it."""
+    parts = [f"{place.cookie(name)}={value}", "Path=/", "HttpOnly", "SameSite=Lax"]
+    if place.secure:
+        parts.append("Secure")
+    if lasts_s is not None:
+        parts.append(f"Max-Age={lasts_s}")
+    return "; ".join(parts)
+
+
+class Guard:
+    """The outermost layer: `app` sees only what passed."""
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        place: Place,
+        sessions: Sessions,
+        refuse: Refuse,
+        zone: tzinfo | None,
+        language: str,
+    ) -> None:
+        self._app = app
+        self._place = place
+        self._sessions = sessions
+        self._refuse = refuse
+        self._zone = zone
+        self._language = language
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let a request through, or answer it with a refusal."""
+        if scope["type"] == "lifespan":
+            await self._app(scope, receive, send)
+            return
+        if scope["type"] != "http":
+            await send({"type": "websocket.close", "code": 1008})
+            return
+        headers = Headers(scope=scope)
+        cookies = cookies_of(headers)
+        peer = scope["client"][0] if scope.get("client") else ""
+        address = self._place.address(peer, headers)
+        form_secret = cookies.get(self._place.cookie(FORM), "")
+        fresh = secrets.token_urlsafe(24) if len(form_secret) < _SECRET_MIN else ""
+        scope.setdefault("state", {})["visit"] = Visit(None, "", form_secret or fresh, address)
+        outward = _Outward(send, self._place, scope["path"], fresh)
+        with speaking(self._tag(headers, cookies, None), self._zone):
+            try:
+                visit = await self._settled(scope, receive, headers, cookies, address, fresh)
+            except RefusedError as error:
+                await self._refuse(scope, error)(scope, receive, outward)
+                return
+        scope["state"]["visit"] = visit
+        with speaking(self._tag(headers, cookies, visit.session), self._zone):
+            await self._app(scope, _no_more(receive, visit), outward)
+
+    def _tag(
+        self, headers: Headers, cookies: Mapping[str, str], session: DeskSession | None
+    ) -> str:
+        """The language: of the browser's choice here, of the account, of the browser, of all."""
+        chosen = cookies.get(self._place.cookie(LANGUAGE), "")
+        asked = headers.get("accept-language", "").split(",")
+        wanted = [
+            session.account.language if session else "",
+            *(a.partition(";")[0] for a in asked),
+        ]
+        if chosen in LANGUAGES:
+            return chosen
+        return next((tag for each in wanted if (tag := matching(each.strip()))), self._language)
+
+    async def _settled(
+        self,
+        scope: Scope,
+        receive: Receive,
+        headers: Headers,
+        cookies: Mapping[str, str],
+        address: str,
+        fresh: str,
+    ) -> Visit:
+        """What is sure of a request; raise RefusedError if it may not come in."""
+        host = headers.get("host", "")
+        if host not in self._place.hosts and not scope["path"].startswith("/health/"):
+            raise RefusedError(421, tr("This desk is not reached by that name."))
+        if scope["method"] not in ("GET", "HEAD", "POST"):
+            raise RefusedError(405, tr("A page of the desk is read, or a form of it is sent."))
+        session = None
+        secret = cookies.get(self._place.cookie(SESSION), "")
+        if secret and not scope["path"].startswith(QUIET):
+            touch = scope["path"] != STREAM
+            session = await to_thread.run_sync(lambda: self._sessions.session(secret, touch=touch))
+        csrf = session.csrf if session else fresh or cookies[self._place.cookie(FORM)]
+        form: Mapping[str, str] = {}
+        if scope["method"] == "POST":
+            _check_origin(headers, self._place)
+            form = await _form(receive, headers)
+            if not secrets.compare_digest(form.get("csrf", "").encode(), csrf.encode()):
+                raise RefusedError(
+                    403,
+                    tr("The form is of an earlier log-in, or not of this desk. Load it again."),
+                )
+        return Visit(session, secret if session else "", csrf, address, form)
+
+
+_SECRET_MIN: Final = 16
+
+
+def _check_origin(headers: Headers, place: Place) -> None:
+    """Refuse a form that another site sent; old browsers name an origin instead of a site."""
+    site = headers.get("sec-fetch-site")
+    origin = headers.get("origin")
+    known = {f"{urlsplit(place.url).scheme}://{host}" for host in place.hosts}
+    if (site is not None and site != "same-origin") or (origin is not None and origin not in known):
+        raise RefusedError(403, tr("The form was sent by another site."))
+
+
+async def _form(receive: Receive, headers: Headers) -> Mapping[str, str]:
+    kind = headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind != "application/x-www-form-urlencoded":
+        raise RefusedError(415, tr("The desk takes its own forms only."))
+    body = bytearray()
+    more = True
+    while more:
+        message: Message = await receive()
+        if message["type"] != "http.request":
+            raise RefusedError(400, tr("The form ended in its middle."))
+        body += message.get("body", b"")
+        if len(body) > BODY_MAX:
+            raise RefusedError(413, tr("The form is too long."))
+        more = message.get("more_body", False)
+    try:
+        pairs = parse_qsl(
+            body.decode("utf-8"), keep_blank_values=True, max_num_fields=FIELDS_MAX, errors="strict"
+        )
+    except ValueError:  # UnicodeDecodeError is one
+        raise RefusedError(400, tr("The form cannot be read.")) from None
+    return dict(pairs)
+
+
+def _no_more(receive: Receive, visit: Visit) -> Receive:
+    """Give a page, which has its form already, an empty body, and then whatever comes."""
+    if not visit.form:
+        return receive
+    told = False
+
+    async def after() -> Any:
+        nonlocal told
+        if told:
+            return await receive()
+        told = True
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    return after
+
+
+class _Outward:
+    """Sends an answer on with the headers that all have."""
+
+    def __init__(self, send: Send, place: Place, path: str, fresh: str) -> None:
+        self._send = send
+        self._place = place
+        self._path = path
+        self._fresh = fresh
+
+    def __call__(self, message: Message) -> Awaitable[None]:
+        if message["type"] == "http.response.start":
+            message.setdefault("headers", [])
+            headers = MutableHeaders(scope=message)
+            for name, value in HEADERS:
+                headers[name] = value
+            if self._place.secure:
+                headers["strict-transport-security"] = "max-age=31536000"
+            if message["status"] == 200 and self._path.startswith("/static/"):
+                headers["cache-control"] = "public, max-age=31536000, immutable"
+            else:
+                headers["cache-control"] = "no-store"
+                if self._fresh and not self._path.startswith(QUIET):
+                    headers.append("set-cookie", set_cookie(self._place, FORM, self._fresh))
+        return self._send(message)

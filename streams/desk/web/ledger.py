@@ -1,0 +1,124 @@
+"""The desk's own chain of the audit: one record at a time, each safe before anything is done.
+
+A record whose fate is not known (a broker that did not answer in time) may be on the log or not:
+the chain is then read again from the log before the next record, so that it never forks.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+from kafka import KafkaConsumer, KafkaProducer, TopicPartition
+from kafka.errors import KafkaError
+
+from streams.cluster.admin import client_arguments, no_topic, unusable
+from streams.cluster.read import readable
+from streams.errors import UnavailableError
+from streams.language import tr
+from streams.wire import AuditRecord, chain_start, chained, decode_audit, encode_audit
+
+if TYPE_CHECKING:
+    from streams.config import Settings
+
+SENT_S: Final = 10.0
+LOOK_BACK: Final = 1_000
+"""Records that are read first for the end of a chain; then twice as many, and so on."""
+
+WORD_MAX: Final = 256
+Tail = tuple[int, str]
+"""Number of the next record of a chain, and the digest that it names."""
+
+
+class Ledger:
+    """Appends to one chain; safe among threads. `tail` reads the chain's end from the log."""
+
+    def __init__(
+        self,
+        send: Callable[[bytes, bytes], None],
+        tail: Callable[[], Tail],
+        chain: str,
+        now_ms: Callable[[], int],
+    ) -> None:
+        self._send = send
+        self._tail = tail
+        self._chain = chain
+        self._now_ms = now_ms
+        self._next: Tail | None = None
+        self._lock = threading.Lock()
+
+    def write(self, **fields: Any) -> None:
+        """Write one record, and return when it is safe; raise UnavailableError if it is not."""
+        cut = {k: v[:WORD_MAX] if isinstance(v, str) else v for k, v in fields.items()}
+        with self._lock:
+            seq, prev = self._next or self._tail()
+            self._next = None
+            record = msgspec.convert(
+                {"chain": self._chain, "seq": seq, "prev": prev, "at_ms": self._now_ms(), **cut},
+                AuditRecord,
+            )
+            value = encode_audit(record)
+            self._send(self._chain.encode(), value)
+            self._next = seq + 1, chained(value)
+
+
+@contextmanager
+def ledger_on(settings: Settings, chain: str, now_ms: Callable[[], int]) -> Iterator[Ledger]:
+    """Give the ledger of one chain on Kafka. Raise UnavailableError if no broker answers."""
+    clients = client_arguments(settings.kafka)
+    topic = settings.topics.audit
+    try:
+        producer = KafkaProducer(**clients, acks="all")
+    except KafkaError as error:
+        raise unusable(tr("cannot reach Kafka"), error) from None
+
+    def send(key: bytes, value: bytes) -> None:
+        try:
+            producer.send(topic, value, key=key).get(timeout=SENT_S)
+        except KafkaError as error:
+            raise unusable(tr("cannot publish to {topic}").format(topic=topic), error) from None
+
+    with closing(producer):
+        yield Ledger(send, lambda: tail_of(clients, topic, chain), chain, now_ms)
+
+
+def tail_of(clients: Mapping[str, Any], topic: str, chain: str) -> Tail:
+    """The end of a chain on the log; its beginning if there is none.
+
+    Raise UnavailableError if the log cannot be read.
+    """
+    try:
+        with closing(KafkaConsumer(**clients, allow_auto_create_topics=False)) as consumer:
+            places = [TopicPartition(topic, n) for n in consumer.partitions_for_topic(topic) or ()]
+            if not places:
+                raise no_topic(topic)
+            return _found(consumer, places, chain)
+    except KafkaError as error:
+        raise unusable(tr("cannot read {topic}").format(topic=topic), error) from None
+
+
+def _found(consumer: Any, places: list[TopicPartition], chain: str) -> Tail:
+    consumer.assign(places)
+    firsts, ends = consumer.beginning_offsets(places), consumer.end_offsets(places)
+    look = LOOK_BACK
+    while True:
+        for place in places:
+            consumer.seek(place, max(firsts[place], ends[place] - look))
+        newest: tuple[int, bytes] | None = None
+        while any(consumer.position(place) < ends[place] for place in places):
+            polled = consumer.poll(timeout_ms=int(SENT_S * 1000))
+            if not polled:
+                raise UnavailableError(tr("the end of the audit cannot be read"))
+            for batch in polled.values():
+                mine = [each for each in batch if each.key == chain.encode()]
+                for each, record in zip(mine, readable(mine, decode_audit), strict=False):
+                    if newest is None or record.seq > newest[0]:
+                        newest = record.seq, each.value
+        if newest is not None:
+            return newest[0] + 1, chained(newest[1])
+        if all(ends[place] - look <= firsts[place] for place in places):
+            return 0, chain_start(chain)
+        look *= 2

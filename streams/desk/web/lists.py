@@ -1,0 +1,167 @@
+"""Floods as they happen, campaigns, and the platforms that are abused for them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import quote
+
+from starlette.responses import Response
+
+from detectors.model.event import Trust
+from detectors.model.times import DAY_MS
+from streams.desk.store import CaseLine
+from streams.desk.web.masks import masked
+from streams.desk.web.rights import Right
+from streams.desk.web.telling import TONES, spell, state_word
+from streams.desk.web.visit import visit_of
+from streams.language import tr, trn
+from streams.operate.explain import platform_name
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+
+    from streams.desk.web.desk import Desk
+
+LIVE_MAX: Final = 50
+"""Rows of the live list: a campaign has more, and is on a page of its own."""
+
+DAYS: Final = (1, 7, 30)
+FEW: Final = 5
+"""Victims under which a platform's figures are not told: a small group can be guessed."""
+
+
+@dataclass(frozen=True, slots=True)
+class LiveRow:
+    """One flood of the list."""
+
+    path: str  # empty for whoever may not go from a list into a case
+    number: str  # masked, or a running number
+    state: str
+    tone: str
+    first_ms: int
+    span: str
+    messages: int
+    platforms: int
+    refused: int
+    last_ms: int
+
+
+def live_rows(lines: Sequence[CaseLine], now_ms: int, *, browse: bool) -> list[LiveRow]:
+    """Rows for people who may go into a case (`browse`), or who see no number at all."""
+    return [
+        LiveRow(
+            path=f"/case/{quote(each.episode_id, safe='')}" if browse else "",
+            number=masked(each.recipient) if browse else tr("flood {n}").format(n=at + 1),
+            state=state_word(each.state),
+            tone=TONES[each.state],
+            first_ms=each.first_ms,
+            span=spell(max(0, now_ms - each.first_ms)),
+            messages=each.messages,
+            platforms=each.platforms,
+            refused=each.refused,
+            last_ms=each.last_ms,
+        )
+        for at, each in enumerate(lines[:LIVE_MAX])
+    ]
+
+
+def live_summary(lines: Sequence[CaseLine]) -> str:
+    """The list in one sentence, for who does not see its rows."""
+    refused = sum(each.refused for each in lines)
+    return tr("{floods} now, {messages} refused in them.").format(
+        floods=trn("{n} flood", "{n} floods", len(lines)),
+        messages=trn("{n} message", "{n} messages", refused),
+    )
+
+
+@dataclass(slots=True)
+class ListPages:
+    """The pages of lists."""
+
+    desk: Desk
+
+    def live(self, request: Request) -> Response:
+        """Floods that go on, with a stream of what changes unless it is paused."""
+        desk, visit = self.desk, visit_of(request)
+        lines = desk.store.live(LIVE_MAX)
+        browse = visit.may(Right.BROWSE)
+        desk.audit(visit, "view", "done", detail="live")
+        return desk.pages.page(
+            request, "live", rows=live_rows(lines, desk.now_ms(), browse=browse),
+            summary=live_summary(lines), browse=browse,
+            paused=request.query_params.get("pause") == "1",
+        )  # fmt: skip
+
+    def campaigns(self, request: Request) -> Response:
+        """Floods that share platforms and time."""
+        desk, visit = self.desk, visit_of(request)
+        days = _days(request)
+        desk.audit(visit, "view", "done", detail="campaigns")
+        found = desk.store.campaigns(since_ms=desk.now_ms() - days * DAY_MS)
+        return desk.pages.page(
+            request, "campaigns", campaigns=[self._campaign(each) for each in found[:100]],
+            days=days, spans=DAYS,
+        )  # fmt: skip
+
+    def _campaign(self, each: Any) -> dict[str, Any]:
+        return {
+            "first_ms": each.first_ms,
+            "last_ms": each.last_ms,
+            "victims": each.victims,
+            "open": each.open,
+            "messages": each.messages,
+            "refused": each.refused,
+            "platforms": [platform_name(key) for key in each.platforms[:8]],
+            "further": max(0, len(each.platforms) - 8),
+        }
+
+    def platforms(self, request: Request) -> Response:
+        """Platforms by the floods in which they were seen, with a name to look for."""
+        desk, visit = self.desk, visit_of(request)
+        days = _days(request)
+        wanted = request.query_params.get("name", "").strip()[:64]
+        desk.audit(visit, "view", "done", detail="platforms")
+        found = desk.store.platforms(days=days, limit=500)
+        rows = [
+            {
+                "name": platform_name(each.platform),
+                "trust": "" if each.trust is Trust.NONE else tr(each.trust.name.lower()),
+                "floods": few(each.floods),
+                "novel": few(each.novel),
+                "refused": each.refused,
+                "last_ms": each.last_ms,
+                "trend": _trend(each.days),
+            }
+            for each in found
+            if wanted.casefold() in platform_name(each.platform).casefold()
+        ]
+        return desk.pages.page(
+            request, "platforms", rows=rows[:100], days=days, spans=DAYS, wanted=wanted
+        )
+
+
+def few(n: int) -> str:
+    """A number of victims; a small one is not told.
+
+    >>> few(0), few(3), few(1200)
+    ('0', '<5', '1,200')
+    """
+    return f"<{FEW}" if 0 < n < FEW else f"{n:,}"
+
+
+def _trend(days: Any) -> str:
+    """The newest day beside the mean of those before, in a word."""
+    counts = [n for _, n in sorted(days.items())]
+    if len(counts) < 2:
+        return tr("new")
+    before = sum(counts[:-1]) / (len(counts) - 1)
+    if counts[-1] > before * 1.5:
+        return tr("rising")
+    return tr("falling") if counts[-1] < before / 1.5 else tr("steady")
+
+
+def _days(request: Request) -> int:
+    asked = request.query_params.get("days", "")
+    return int(asked) if asked.isdecimal() and int(asked) in DAYS else DAYS[1]

@@ -1,0 +1,152 @@
+"""The live list's stream: one look at the store a second, however many people watch.
+
+Each page has one stream; a session has few, because a browser has six connections to a host and the
+seventh page would hang: the oldest is told to end.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import logging
+from collections import OrderedDict, defaultdict
+from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING, Final
+
+from anyio import to_thread
+from sse_starlette import EventSourceResponse, ServerSentEvent
+from starlette.responses import Response
+
+from streams.desk.web.lists import LIVE_MAX, live_rows, live_summary
+from streams.desk.web.rights import Right
+from streams.desk.web.visit import RefusedError, visit_of
+from streams.errors import OtpguardError
+from streams.language import speaking, spoken, tr, zone
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+
+    from streams.desk.store import CaseLine
+    from streams.desk.web.desk import Desk
+
+log = logging.getLogger(__name__)
+
+LOOK_S: Final = 1.0
+"""Between two looks at the store: a row is seen a second after the index has it, at most two."""
+
+REFRESH_S: Final = 15.0
+"""The spans of the rows grow by themselves, and a session that ended is noticed."""
+
+STREAMS_MAX: Final = 2_000
+PING_S: Final = 20
+ENDED: Final = "ended"
+"""Event that tells a page to ask no more."""
+
+
+class LiveFeed:
+    """Looks at the store and tells all streams when something has changed."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+        self._mark = ""
+        self._turn = 0
+        self._lines: tuple[CaseLine, ...] = ()
+        self._changed = asyncio.Condition()
+        self._made: dict[tuple[int, str, bool], str] = {}
+        self._streams: defaultdict[str, OrderedDict[int, asyncio.Event]] = defaultdict(OrderedDict)
+        self._last = 0
+
+    @property
+    def open(self) -> int:
+        """Streams at this moment."""
+        return sum(map(len, self._streams.values()))
+
+    async def run(self) -> None:
+        """Look once a second until cancelled; a store that is away is tried again."""
+        waited = 0.0
+        while True:
+            try:
+                if self._streams:
+                    mark = await to_thread.run_sync(self._desk.store.mark)
+                    if mark != self._mark or waited >= REFRESH_S:
+                        lines = await to_thread.run_sync(self._desk.store.live, LIVE_MAX)
+                        await self._tell(mark, lines)
+                        waited = 0
+                    self._desk.metrics.put("desk_streams_open", self.open)
+            except OtpguardError as error:
+                log.warning("the live list stands still: %s", error)
+            await asyncio.sleep(LOOK_S)
+            waited += LOOK_S
+
+    async def _tell(self, mark: str, lines: tuple[CaseLine, ...]) -> None:
+        async with self._changed:
+            self._mark, self._lines = mark, lines
+            self._turn += 1
+            self._made.clear()
+            self._changed.notify_all()
+
+    async def stream(self, request: Request) -> Response:
+        """Send rows to one page, at once and whenever they change."""
+        visit = visit_of(request)
+        if visit.session is None:
+            raise RefusedError(401, tr("Log in again."))
+        if self.open >= STREAMS_MAX:
+            raise RefusedError(503, tr("Too many live lists are open; this one is to be reloaded."))
+        key = hashlib.sha256(visit.secret.encode()).hexdigest()
+        events = self._events(key, visit.secret, spoken(), browse=visit.may(Right.BROWSE))
+        return EventSourceResponse(events, ping=PING_S)
+
+    async def _events(
+        self, key: str, secret: str, tag: str, *, browse: bool
+    ) -> AsyncIterator[ServerSentEvent]:
+        own, number = self._streams[key], self._last
+        self._last += 1
+        over = own[number] = asyncio.Event()
+        while len(own) > self._desk.settings.console.streams_max:
+            own.popitem(last=False)[1].set()
+        clock = zone()
+        try:
+            await self._begin()
+            seen = -1
+            while not over.is_set():
+                if not await self._stands(secret):
+                    break
+                if seen != self._turn:
+                    seen = self._turn
+                    yield ServerSentEvent(data=self._html(tag, clock, browse=browse))
+                await self._wait(seen)
+            yield ServerSentEvent(event=ENDED, data="-")
+        finally:
+            own.pop(number, None)
+            if not own:
+                self._streams.pop(key, None)
+
+    async def _begin(self) -> None:
+        if self._turn == 0 or self.open == 1:  # nobody looked lately
+            mark = await to_thread.run_sync(self._desk.store.mark)
+            lines = await to_thread.run_sync(self._desk.store.live, LIVE_MAX)
+            await self._tell(mark, lines)
+
+    async def _stands(self, secret: str) -> bool:
+        find = self._desk.store.accounts.session
+        return await to_thread.run_sync(lambda: find(secret, touch=False)) is not None
+
+    async def _wait(self, seen: int) -> None:
+        """Wait for a change, or until it is time to look whether the session still stands."""
+        async with self._changed:
+            try:
+                async with asyncio.timeout(REFRESH_S):
+                    await self._changed.wait_for(lambda: self._turn != seen)
+            except TimeoutError:
+                return
+
+    def _html(self, tag: str, clock: object, *, browse: bool) -> str:
+        key = self._turn, tag, browse
+        if key not in self._made:
+            with speaking(tag, clock):  # type: ignore[arg-type] # what `zone` gave
+                now_ms = self._desk.now_ms()
+                self._made[key] = self._desk.pages.part(
+                    "rows", rows=live_rows(self._lines, now_ms, browse=browse), live=True,
+                    summary=live_summary(self._lines),
+                )  # fmt: skip
+        return self._made[key]

@@ -1,0 +1,36 @@
+"""Numbers as people at the desk may see them: the middle hidden, and never in an address. Pure."""
+
+from __future__ import annotations
+
+from typing import Final
+
+DOTS: Final = "••••"
+_TAIL: Final = 4
+
+
+def masked(recipient: str, country_digits: int = 2) -> str:
+    """A recipient with its middle hidden; of a token the key's name and a tail.
+
+    >>> masked("8617009999999"), masked("h1:0123456789abcdef"), masked("12345")
+    ('+86 170 •••• 9999', 'h1:••••cdef', '•••• 45')
+    """
+    head, colon, tail = recipient.partition(":")
+    if colon:
+        return f"{head}:{DOTS}{tail[-_TAIL:]}"
+    shown = len(recipient) - _TAIL - len(DOTS)  # what stays in front of what is hidden
+    if shown < country_digits:
+        return f"{DOTS} {recipient[-2:]}"
+    country, rest = recipient[:country_digits], recipient[country_digits:shown]
+    return " ".join(filter(None, (f"+{country}", rest, DOTS, recipient[-_TAIL:])))
+
+
+def whole(recipient: str) -> str:
+    """A recipient as it is read out: digits in groups.
+
+    >>> whole("8617009999999"), whole("h1:0123456789abcdef")
+    ('+86 170 0999 9999', 'h1:0123456789abcdef')
+    """
+    if ":" in recipient or len(recipient) < 9:
+        return recipient
+    country, rest = recipient[:2], recipient[2:]
+    return f"+{country} {rest[:3]} {rest[3:-_TAIL]} {rest[-_TAIL:]}"

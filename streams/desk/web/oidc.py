@@ -1,0 +1,215 @@
+"""Entry by OpenID Connect: code flow with PKCE, a nonce, and a state that only this browser has.
+
+The provider says who somebody is and in which groups; the settings say which role a group gives.
+A log-in in flight lies in a cookie of the browser for ten minutes: any console may finish it.
+"""
+
+from __future__ import annotations
+
+import hmac
+import secrets
+import threading
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
+
+from joserfc import jwt
+from joserfc.errors import JoseError
+from joserfc.jwk import KeySet
+from starlette.responses import RedirectResponse, Response
+
+from streams.desk.web.guard import cookies_of, set_cookie
+from streams.desk.web.proxy import roles_of
+from streams.desk.web.visit import RefusedError, visit_of
+from streams.language import tr
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from starlette.requests import Request
+
+    from streams.desk.web.desk import Desk
+    from streams.desk.web.entry import Entry
+
+COOKIE: Final = "desk-oidc"
+FLIGHT_S: Final = 600
+KNOWN_S: Final = 3_600.0  # the provider's addresses and keys are asked for again
+TIMEOUT_S: Final = 10.0
+ALGORITHMS: Final = (
+    "RS256",
+    "RS384",
+    "RS512",
+    "PS256",
+    "PS384",
+    "PS512",
+    "ES256",
+    "ES384",
+    "EdDSA",
+)
+"""Signatures that a provider may use; no shared secret and no `none`."""
+
+LOOPBACK: Final = ("127.0.0.1", "localhost", "::1")
+
+
+@dataclass(slots=True)
+class OidcEntry:
+    """The way to the provider and back."""
+
+    desk: Desk
+    entry: Entry
+    _known: tuple[float, dict[str, Any]] | None = None
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def start(self, request: Request) -> Response:  # noqa: ARG002 - an endpoint's signature
+        """Send a browser to the provider."""
+        self._check_on()
+        provider = self._provider()
+        state, nonce, verifier = (secrets.token_urlsafe(32) for _ in range(3))
+        with self._client(state) as client:
+            url, _ = client.create_authorization_url(
+                provider["authorization_endpoint"], state=state, nonce=nonce, code_verifier=verifier
+            )
+        answer = RedirectResponse(url, 303)
+        answer.headers.append(
+            "set-cookie",
+            set_cookie(self.desk.place, COOKIE, f"{state}.{nonce}.{verifier}", lasts_s=FLIGHT_S),
+        )
+        return answer
+
+    def back(self, request: Request) -> Response:
+        """Take a browser that comes back, and begin a session if all of it fits."""
+        self._check_on()
+        desk, visit = self.desk, visit_of(request)
+        console = desk.settings.console
+        flight = cookies_of(request.headers).get(desk.place.cookie(COOKIE), "").split(".")
+        state = request.query_params.get("state", "")
+        if len(flight) != 3 or not hmac.compare_digest(flight[0].encode(), state.encode()):
+            raise self._not_in(request, tr("That log-in was not begun in this browser."))
+        provider = self._provider()
+        claims = self._claims(request, provider, flight)
+        name = str(claims.get(console.oidc_name, ""))
+        groups = claims.get(console.oidc_claim, [])
+        listed = groups if isinstance(groups, list) else [groups]
+        roles = roles_of(map(str, listed), console.roles)
+        if not name:
+            raise self._not_in(request, tr("The provider did not say who you are."))
+        account = desk.store.accounts.vouched(
+            name, "oidc", roles, str(claims.get("name", "") or claims.get("email", ""))[:64]
+        )
+        if account is None:
+            raise self.entry.refused(visit, "oidc", name, tr("Your account is disabled."))
+        answer = self.entry.begin(visit, account, "oidc")
+        answer.headers.append("set-cookie", set_cookie(desk.place, COOKIE, "", lasts_s=0))
+        return answer
+
+    def _claims(
+        self, request: Request, provider: Mapping[str, Any], flight: list[str]
+    ) -> dict[str, Any]:
+        """Exchange the code, check the token, and return what it says of the person."""
+        console = self.desk.settings.console
+        state, nonce, verifier = flight
+        code = request.query_params.get("code", "")
+        if not code:
+            raise self._not_in(request, tr("The provider did not let you in."))
+        with self._client(state) as client:
+            try:
+                token = client.fetch_token(
+                    provider["token_endpoint"], code=code, code_verifier=verifier,
+                    grant_type="authorization_code",
+                )  # fmt: skip
+                keys = client.request("GET", provider["jwks_uri"], withhold_token=True).json()
+                checked = jwt.decode(
+                    token["id_token"], KeySet.import_key_set(keys), algorithms=list(ALGORITHMS)
+                )
+                jwt.JWTClaimsRegistry(
+                    leeway=60,
+                    iss={"essential": True, "value": console.oidc_issuer},
+                    aud={"essential": True, "value": console.oidc_client_id},
+                    exp={"essential": True},
+                    sub={"essential": True},
+                    nonce={"essential": True, "value": nonce},
+                ).validate(checked.claims)
+                claims = dict(checked.claims)
+                if console.oidc_claim not in claims and "userinfo_endpoint" in provider:
+                    more = client.get(provider["userinfo_endpoint"]).json()
+                    if more.get("sub") == claims["sub"]:
+                        claims = {**more, **claims}
+            except _wrong_answers() as error:
+                raise self._not_in(
+                    request,
+                    tr("The provider's answer does not fit ({kind}).").format(
+                        kind=type(error).__name__
+                    ),
+                ) from None
+        return claims
+
+    def _not_in(self, request: Request, says: str) -> RefusedError:
+        return self.entry.refused(visit_of(request), "oidc", "?", says)
+
+    def _check_on(self) -> None:
+        if "oidc" not in self.desk.settings.console.enter:
+            raise RefusedError(404, tr("There is no such page."))
+
+    def _provider(self) -> dict[str, Any]:
+        """The provider's own description, an hour old at most."""
+        issuer = self.desk.settings.console.oidc_issuer
+        with self._lock:
+            if self._known and time.monotonic() - self._known[0] < KNOWN_S:
+                return self._known[1]
+        with self._client("") as client:
+            try:
+                answer = client.request(
+                    "GET",
+                    f"{issuer.rstrip('/')}/.well-known/openid-configuration",
+                    withhold_token=True,
+                )
+                found: dict[str, Any] = answer.raise_for_status().json()
+            except _wrong_answers() as error:
+                raise RefusedError(
+                    503,
+                    tr("The company's log-in does not answer ({kind}).").format(
+                        kind=type(error).__name__
+                    ),
+                ) from None
+        if found.get("issuer") != issuer or not all(
+            _safe(str(found.get(name, "")))
+            for name in ("authorization_endpoint", "token_endpoint", "jwks_uri")
+        ):
+            raise RefusedError(503, tr("The company's log-in describes itself wrongly."))
+        with self._lock:
+            self._known = time.monotonic(), found
+        return found
+
+    def _client(self, state: str) -> Any:
+        console = self.desk.settings.console
+        return _library()(
+            client_id=console.oidc_client_id,
+            client_secret=console.oidc_secret.get_secret_value() or None,
+            scope=console.oidc_scope,
+            state=state or None,
+            redirect_uri=f"{self.desk.place.url}/login/oidc/back",
+            code_challenge_method="S256",
+            timeout=TIMEOUT_S,
+        )
+
+
+def _safe(url: str) -> bool:
+    """Tell if an address of the provider is by TLS, or on this machine."""
+    parts = urlsplit(url)
+    return parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in LOOPBACK)
+
+
+def _library() -> Any:
+    from authlib.integrations.httpx_client import OAuth2Client  # noqa: PLC0415 - half a second
+
+    return OAuth2Client
+
+
+def _wrong_answers() -> tuple[type[Exception], ...]:
+    """Errors of a provider that is away, or answers something else."""
+    from authlib.common.errors import AuthlibBaseError  # noqa: PLC0415 - beside the client
+    from httpx2 import HTTPError  # noqa: PLC0415
+
+    library: type[Exception] = AuthlibBaseError
+    return library, HTTPError, JoseError, KeyError, ValueError

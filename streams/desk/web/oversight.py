@@ -1,0 +1,322 @@
+"""The pages of those who watch over the desk: audit, second persons, accounts, help."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+from starlette.responses import Response
+
+from detectors.model.times import DAY_MS
+from streams.desk.store import Account, DeskRole, Proposal
+from streams.desk.web.cases import KEY, REASON_MAX
+from streams.desk.web.masks import masked
+from streams.desk.web.render import Flash
+from streams.desk.web.rights import ROLE_NAMES
+from streams.desk.web.telling import spell, word_sentence
+from streams.desk.web.visit import Visit, visit_of
+from streams.errors import OtpguardError, UnavailableError, UsageError
+from streams.language import tr
+from streams.wire import EVERYONE, Override, decode_override, encode_override
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+
+    from streams.desk.web.desk import Desk
+
+VERBS: Final = (
+    "login", "logout", "password", "search", "view", "unmask", "release", "allow", "exempt", "mode",
+    "act", "call", "note", "appeal", "propose", "approve", "reject", "export", "notice", "limit",
+    "account",
+)  # fmt: skip
+"""Verbs of the audit that are offered for a search; any other may be in it too."""
+
+PAGE: Final = 100
+SPANS_S: Final[Mapping[str, int]] = MappingProxyType(
+    {"1h": 3_600, "4h": 14_400, "1d": 86_400, "7d": 604_800, "30d": 2_592_000, "180d": 15_552_000}
+)
+DIGEST: Final = 16
+
+
+@dataclass(slots=True)
+class OversightPages:
+    """Audit, proposals, people."""
+
+    desk: Desk
+
+    # --- audit -------------------------------------------------------------------------------
+
+    def audit(self, request: Request) -> Response:
+        """Lines of the audit, newest first; a number is asked for in a form's body alone."""
+        desk, visit = self.desk, visit_of(request)
+        asked = {**request.query_params, **visit.form}
+        subject = ""
+        flashes = []
+        if number := asked.get("number", "").strip()[:80]:
+            subject = desk.settings.intake().numbers.canonical(number) or ""
+            if not subject:
+                flashes.append(Flash(tr("That is neither a number nor a token."), "bad"))
+        actor, verb = asked.get("actor", "").strip()[:64], asked.get("verb", "")[:32]
+        until = asked.get("until", "")
+        until_ms = int(until) if until.isdecimal() and len(until) < 16 else None
+        desk.audit(visit, "view", "done", subject=subject, detail=f"audit {actor} {verb}".strip())
+        found = desk.store.audit(
+            actor=actor, verb=verb, subject=subject, until_ms=until_ms, limit=PAGE + 1
+        )
+        return desk.pages.page(
+            request, "audit", flashes=flashes, lines=[_line(each) for each in found[:PAGE]],
+            actor=actor, verb=verb, verbs=VERBS, by_number=bool(subject),
+            older_ms=found[PAGE - 1].at_ms if len(found) > PAGE and not subject else None,
+        )  # fmt: skip
+
+    # --- proposals ---------------------------------------------------------------------------
+
+    def proposals(self, request: Request) -> Response:
+        """What waits for a second person, and what became of others."""
+        desk, visit = self.desk, visit_of(request)
+        desk.audit(visit, "view", "done", detail="proposals")
+        return self._proposals(request)
+
+    def _proposals(
+        self, request: Request, flash: Flash | None = None, status: int = 200
+    ) -> Response:
+        desk, visit = self.desk, visit_of(request)
+        own = visit.person.account.name
+        return desk.pages.page(
+            request,
+            "proposals",
+            status=status,
+            flashes=[flash] if flash else [],
+            proposals=[self._proposal(each, own) for each in desk.store.papers.proposals()[:50]],
+            wide=desk.settings.console.wide,
+            spans=[(name, spell(s * 1000)) for name, s in SPANS_S.items()],
+        )
+
+    def _proposal(self, each: Proposal, own: str) -> dict[str, Any]:
+        return {
+            "id": each.proposal_id,
+            "says": each.says,
+            "reason": each.reason,
+            "ticket": each.ticket,
+            "by": each.proposer,
+            "at_ms": each.at_ms,
+            "expires_ms": each.expires_ms,
+            "state": each.state,
+            "decided_by": each.decided_by,
+            "why": each.why,
+            "own": each.proposer == own,
+            "digest": _digest(each.value),
+        }
+
+    def propose(self, request: Request) -> Response:
+        """Propose a word that one person may not say alone."""
+        desk, visit = self.desk, visit_of(request)
+        desk.take("forms", visit)
+        try:
+            word = self._wide_word(visit)
+            says = self._says(word)
+            desk.audit(
+                visit, "propose", "asked", subject=word.recipient, reason=word.reason,
+                ticket=word.ticket, until_ms=word.expires_at_ms, detail=word.verb,
+            )  # fmt: skip
+            made = desk.store.papers.propose(
+                visit.person.account.name, word.verb, encode_override(word), says, word.reason,
+                word.ticket,
+            )  # fmt: skip
+        except UsageError as error:
+            return self._proposals(request, Flash(str(error), "bad"), 400)
+        told = tr("Proposed, number {n}: a second person has 15 minutes to approve it.")
+        return self._proposals(request, Flash(told.format(n=made.proposal_id)))
+
+    def _wide_word(self, visit: Visit) -> Override:
+        """The word of a proposal. Raise UsageError if it is none."""
+        desk = self.desk
+        what, reason = visit.given("what", 16), visit.given("reason", REASON_MAX)
+        span_s = SPANS_S.get(visit.given("span", 8))
+        if not reason or span_s is None:
+            raise UsageError(tr("A reason and a time are needed."))
+        now_ms = desk.now_ms()
+        more: dict[str, Any] = {}
+        recipient = EVERYONE
+        if what in ("off", "shadow", "enforce"):
+            verb: Any = "mode"
+            more["mode"] = what
+        elif what == "allow":
+            verb = "allow"
+            more["platform"] = visit.given("platform", 200)
+            if not KEY.fullmatch(more["platform"]):
+                raise UsageError(tr("A platform's key is needed, such as sig:某校 or port:1069…."))
+        elif what == "exempt":
+            verb = "exempt"
+            recipient = desk.settings.intake().numbers.canonical(visit.given("number", 80)) or ""
+            if not recipient:
+                raise UsageError(tr("That is neither a number nor a token."))
+        else:
+            raise UsageError(tr("Choose what is to be done."))
+        if recipient == EVERYONE and not desk.settings.console.wide:
+            raise UsageError(tr("Words about everyone are off here: set console.wide."))
+        return Override(
+            recipient=recipient, verb=verb, actor=visit.person.account.name, reason=reason,
+            issued_at_ms=now_ms, expires_at_ms=now_ms + span_s * 1000, via="desk",
+            ticket=visit.given("ticket", 64), **more,
+        )  # fmt: skip
+
+    def _says(self, word: Override) -> str:
+        who = tr("for everybody") if word.recipient == EVERYONE else masked(word.recipient)
+        assert word.expires_at_ms is not None
+        return tr("{what} {who}, for {span}").format(
+            what=word_sentence(word), who=who,
+            span=spell(word.expires_at_ms - word.issued_at_ms),
+        )  # fmt: skip
+
+    def decide(self, request: Request) -> Response:
+        """Approve or reject a proposal; what is approved is said, in its very bytes."""
+        desk, visit = self.desk, visit_of(request)
+        number, why = visit.given("proposal", 12), visit.given("why", REASON_MAX)
+        name = visit.person.account.name
+        approved = visit.given("decision", 8) == "approve"
+        try:
+            if not number.isdecimal():
+                raise UsageError(tr("there is no proposal {id}").format(id=number))
+            proposal = desk.store.papers.proposal(int(number))
+            word = decode_override(proposal.value)
+            about: dict[str, Any] = {
+                "subject": word.recipient, "detail": f"{word.verb} {number}", "reason": why,
+                "ticket": proposal.ticket,
+            }  # fmt: skip
+            if not hmac.compare_digest(_digest(proposal.value), visit.given("digest", 64)):
+                raise UsageError(tr("That is not the proposal that you have read."))
+            if approved and proposal.proposer == name:
+                desk.audit(visit, "approve", "refused", **about)
+                raise UsageError(tr("Nobody approves what they proposed."))
+            desk.audit(visit, "approve" if approved else "reject", "asked", **about)
+            desk.store.papers.decide_proposal(
+                int(number), name, "approved" if approved else "rejected", why
+            )
+        except OtpguardError as error:
+            return self._proposals(request, Flash(str(error), "bad"), 400)
+        if not approved:
+            return self._proposals(request, Flash(tr("Rejected.")))
+        return self._use(request, int(number), name, about)
+
+    def _use(self, request: Request, number: int, name: str, about: dict[str, Any]) -> Response:
+        desk, visit = self.desk, visit_of(request)
+        try:
+            value = desk.store.papers.use_proposal(number)
+            word = msgspec.structs.replace(decode_override(value), approved_by=name)
+            said = desk.voice.say(word, desk.settings.console.wait_s)
+        except OtpguardError as error:
+            desk.audit(visit, "approve", "failed", **about)
+            status = 503 if isinstance(error, UnavailableError) else 400
+            return self._proposals(request, Flash(str(error), "bad"), status)
+        desk.audit(visit, word.verb, "done", **about)
+        told = tr("Approved and said: {n} of {of} gateways have it.")
+        return self._proposals(request, Flash(told.format(n=len(said.obeyed), of=said.gateways)))
+
+    # --- people ------------------------------------------------------------------------------
+
+    def users(self, request: Request) -> Response:
+        """All accounts."""
+        self.desk.audit(visit_of(request), "view", "done", detail="people")
+        return self._users(request)
+
+    def _users(self, request: Request, flash: Flash | None = None, status: int = 200) -> Response:
+        desk = self.desk
+        return desk.pages.page(
+            request,
+            "users",
+            status=status,
+            flashes=[flash] if flash else [],
+            accounts=[self._account(each) for each in desk.store.accounts.all()],
+            roles=[(role.value, tr(says)) for role, says in ROLE_NAMES.items()],
+            local="password" in desk.settings.console.enter,
+        )
+
+    def _account(self, each: Account) -> dict[str, Any]:
+        now_ms = self.desk.now_ms()
+        return {
+            "name": each.name,
+            "shown_name": each.shown_name,
+            "roles": sorted(each.roles),
+            "role_words": [tr(ROLE_NAMES[role]) for role in sorted(each.roles)],
+            "source": each.source,
+            "disabled": each.disabled,
+            "locked": each.locked_until_ms > now_ms,
+            "last_login_ms": each.last_login_ms,
+            "idle": each.last_login_ms is None or now_ms - each.last_login_ms > 90 * DAY_MS,
+        }
+
+    def change_user(self, request: Request) -> Response:
+        """Make an account, or change one; nobody changes their own."""
+        desk, visit = self.desk, visit_of(request)
+        desk.take("forms", visit)
+        name, act = visit.given("name", 64).lower(), visit.given("act", 16)
+        roles = [role for role in DeskRole if visit.form.get(f"role-{role.value}")]
+        if name == visit.person.account.name:
+            desk.audit(visit, "account", "refused", subject=name, detail=act)
+            return self._users(request, Flash(tr("Nobody changes their own account."), "bad"), 400)
+        try:
+            desk.audit(
+                visit, "account", "asked", subject=name,
+                detail=f"{act} {' '.join(roles)}".strip()[:256],
+            )  # fmt: skip
+            told = self._changed(act, name, roles, visit.given("shown_name", 64))
+        except UsageError as error:
+            return self._users(request, Flash(str(error), "bad"), 400)
+        return self._users(request, Flash(told or tr("Done.")))
+
+    def _changed(self, act: str, name: str, roles: list[DeskRole], shown_name: str) -> str:
+        """Change an account; what is to be told, if it is more than that it was done."""
+        accounts = self.desk.store.accounts
+        password = secrets.token_urlsafe(12)
+        if act == "add":
+            accounts.add(name, roles, password=password, shown_name=shown_name)
+            told = tr("First password of {name}, shown this once: {password}")
+            return told.format(name=name, password=password)
+        if act == "reset":
+            accounts.change(name, password=password)
+            told = tr("New password of {name}, shown this once: {password}")
+            return told.format(name=name, password=password)
+        if act == "roles":
+            accounts.change(name, roles=roles)
+        elif act in ("disable", "enable"):
+            accounts.change(name, disabled=act == "disable")
+        elif act == "unlock":
+            accounts.change(name, unlock=True)
+        elif act == "end":
+            accounts.end_all(name)
+        else:
+            raise UsageError(tr("Choose what is to be done."))
+        return ""
+
+    def help(self, request: Request) -> Response:
+        """The caller's five questions, and where their answers stand."""
+        return self.desk.pages.page(request, "help")
+
+
+def _digest(value: bytes) -> str:
+    return hashlib.sha256(value).hexdigest()[:DIGEST]
+
+
+def _line(each: Any) -> dict[str, Any]:
+    subject = each.subject
+    numeric = subject[:1].isdigit() or ":" in subject
+    return {
+        "at_ms": each.at_ms,
+        "actor": each.actor,
+        "role": each.role,
+        "verb": each.verb,
+        "outcome": each.outcome,
+        "subject": masked(subject) if numeric else subject,
+        "reason": each.reason,
+        "ticket": each.ticket,
+        "channel": each.channel,
+        "address": each.address,
+        "place": f"{each.chain} {each.seq}",
+    }

@@ -1,0 +1,171 @@
+"""Pages from templates: whatever they are given is made harmless, and nothing is kept."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import jinja2
+from markupsafe import Markup
+from starlette.responses import HTMLResponse
+
+from streams.desk.web.look import static_files
+from streams.desk.web.masks import masked
+from streams.desk.web.rights import Right, home_of
+from streams.desk.web.timeline import hour, legend
+from streams.desk.web.visit import visit_of
+from streams.language import CHINESE, ENGLISH, html, moment, spoken, tr, trn, zone_name
+from streams.page import foreign
+from streams.shown import in_page
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+
+    from streams.desk.store.roles import Account
+
+
+@dataclass(frozen=True, slots=True)
+class NavPage:
+    """One entry of the bar on top."""
+
+    path: str
+    name: str
+    right: Right
+
+
+PAGES: Final = (
+    NavPage("/", "Search", Right.SEARCH),
+    NavPage("/live", "Live floods", Right.LIVE),
+    NavPage("/campaigns", "Campaigns", Right.PLATFORMS),
+    NavPage("/platforms", "Platforms", Right.PLATFORMS),
+    NavPage("/proposals", "Proposals", Right.PROPOSE),
+    NavPage("/proposals", "Proposals", Right.APPROVE),
+    NavPage("/audit", "Audit", Right.AUDIT),
+    NavPage("/users", "Accounts", Right.USERS),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Banner:
+    """A strip under the bar: a thing that is true of all that is on any page."""
+
+    head: str
+    text: str
+    tone: str = "watch"  # watch | alarm
+
+
+@dataclass(frozen=True, slots=True)
+class Flash:
+    """The answer to what somebody has just done."""
+
+    text: str
+    tone: str = "good"  # good | bad
+
+
+@dataclass(frozen=True, slots=True)
+class OtherLanguage:
+    """The language that a page is not in."""
+
+    tag: str
+    name: str
+
+
+_OTHERS: Final = {
+    ENGLISH: OtherLanguage(CHINESE, "中文"),
+    CHINESE: OtherLanguage(ENGLISH, "English"),
+}
+
+
+class Pages:
+    """Renders templates for a visit. `now_ms` is the clock."""
+
+    def __init__(
+        self,
+        now_ms: Callable[[], int],
+        banners: Callable[[], Sequence[Banner]],
+        freshness: Callable[[], str],
+    ) -> None:
+        self._now_ms = now_ms
+        self._banners = banners
+        self._freshness = freshness
+        made = jinja2.Environment(
+            loader=jinja2.PackageLoader("streams.desk.web", "templates"),
+            autoescape=True,
+            finalize=in_page,
+            undefined=jinja2.StrictUndefined,
+            trim_blocks=True,
+        )
+        made.filters.update(foreign=foreign, masked=masked)
+        made.globals.update(
+            tr=tr, trn=trn, html=html, moment=moment, when=when, static=static,
+            zone_name=zone_name, age=AGE, legend=legend, number="{:,}".format,
+        )  # fmt: skip
+        self._environment = made
+
+    def page(
+        self,
+        request: Request,
+        template: str,
+        *,
+        status: int = 200,
+        flashes: Sequence[Flash] = (),
+        headers: Mapping[str, str] | None = None,
+        **values: Any,
+    ) -> HTMLResponse:
+        """The page of a template, in the language and with the rights of whoever asks."""
+        visit = visit_of(request)
+        person: Account | None = visit.session.account if visit.session else None
+        roles = visit.session.roles if visit.session else frozenset()
+        pages = {each.path: each for each in PAGES if visit.may(each.right)}
+        inside = visit.session is not None
+        body = self._environment.get_template(f"{template}.html.j2").render(
+            lang=spoken(),
+            other=_OTHERS[spoken()],
+            now_ms=self._now_ms(),
+            person=person,
+            can=visit.may,
+            Right=Right,
+            pages=list(pages.values()),
+            home=home_of(roles) if person else "/login",
+            here=request.url.path,
+            token=token(visit.csrf),
+            banners=self._banners() if inside else (),
+            fresh=self._freshness() if inside else None,
+            flashes=flashes,
+            **values,
+        )
+        return HTMLResponse(body, status, dict(headers or {}))
+
+    def part(self, template: str, **values: Any) -> str:
+        """A template alone, for a stream."""
+        return self._environment.get_template(f"{template}.html.j2").render(
+            lang=spoken(), now_ms=self._now_ms(), **values
+        )
+
+
+def token(csrf: str) -> Markup:
+    """The hidden field that every form carries."""
+    return Markup('<input type="hidden" name="csrf" value="{}">').format(csrf)
+
+
+def static(name: str) -> str:
+    """The address of a file of the console."""
+    return static_files()[name].path
+
+
+AGE: Final = Markup('<span data-age="">1</span>')
+
+
+def when(at_ms: float, now_ms: float = 0) -> Markup:
+    """A time as people say it, the whole of it for whoever points at it.
+
+    Within a day of `now_ms` the hour alone; else with its date.
+    """
+    whole = moment(at_ms)
+    short = hour(int(at_ms), seconds=True)
+    if not now_ms or whole[:10] != moment(now_ms)[:10]:
+        short = f"{whole[5:10]} {short}"
+    return Markup('<time datetime="{}" title="{}">{}</time>').format(
+        whole.replace(" ", "T", 1), whole, short
+    )

@@ -1,0 +1,186 @@
+"""The console as a process: pages, the indexer beside them, metrics, and a quick end."""
+
+from __future__ import annotations
+
+import logging
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
+
+import uvicorn
+
+from streams.cluster.admin import client_arguments
+from streams.desk.store import CaseStore
+from streams.desk.store.chores import Chores
+from streams.desk.store.indexer import Indexer
+from streams.desk.store.opening import opened
+from streams.desk.store.store import now_ms
+from streams.desk.web.app import application
+from streams.desk.web.desk import Desk, Limits
+from streams.desk.web.guard import Place
+from streams.desk.web.ledger import ledger_on
+from streams.desk.web.words import speaking_on
+from streams.errors import OtpguardError, UnavailableError
+from streams.language import tr
+from streams.telemetry import http
+from streams.telemetry.metrics import Metrics
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from streams.config import Settings
+
+log = logging.getLogger(__name__)
+
+GRACE_S: Final = 3
+"""For pages that are being answered as the process ends."""
+
+AGAIN_S: Final = 2.0  # until the indexer tries a broker that was away
+HEADERS_MAX: Final = 16_384
+
+
+def listening(settings: Settings) -> socket.socket:
+    """A socket on the console's address. Raise UnavailableError if it is taken."""
+    console = settings.console
+    family = socket.AF_INET6 if ":" in console.host else socket.AF_INET
+    made = socket.socket(family, socket.SOCK_STREAM)
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        made.bind((console.host, console.port))
+    except OSError as error:
+        made.close()
+        raise UnavailableError(
+            tr("cannot serve the desk on {host}:{port}: {strerror}").format(
+                host=console.host, port=console.port, strerror=error.strerror
+            )
+        ) from None
+    made.listen(128)
+    return made
+
+
+def address_of(settings: Settings, port: int) -> str:
+    """The address by which browsers come."""
+    console = settings.console
+    if console.url:
+        return console.url
+    host = f"[{console.host}]" if ":" in console.host else console.host
+    return f"{'https' if console.cert_file else 'http'}://{host}:{port}"
+
+
+def serve(
+    settings: Settings,
+    *,
+    index: bool = True,
+    started: Callable[[str], None] = lambda _: None,
+    stop: threading.Event | None = None,
+) -> None:
+    """Serve until SIGTERM, Ctrl-C, or `stop`; `started` hears the address.
+
+    `index`: follow the topics too; of several consoles on one store one process does. Raise
+    UnavailableError for what is away at the start, ConfigError for what is wrong.
+    """
+    console = settings.console
+    with ExitStack() as stack:
+        sock = stack.enter_context(listening(settings))
+        port = int(sock.getsockname()[1])
+        store = opened(settings)
+        stack.callback(store.close)
+        metrics = Metrics("desk")
+        chain = f"desk/{socket.gethostname()}:{port}"[:128]
+        desk = Desk(
+            settings=settings,
+            place=Place(address_of(settings, port), console.proxies),
+            store=store,
+            voice=stack.enter_context(speaking_on(settings, now_ms)),
+            auditor=stack.enter_context(ledger_on(settings, chain, now_ms)),
+            metrics=metrics,
+            now_ms=now_ms,
+            now_s=time.monotonic,
+            limits=Limits.of(settings),
+        )
+        metrics.follow("index_lag_seconds", lambda: store.freshness().lag_ms / 1000)
+        if index:
+            stack.enter_context(_indexing(settings, store, metrics))
+        config = uvicorn.Config(
+            application(desk),
+            ssl_certfile=console.cert_file,
+            ssl_keyfile=console.key_file,
+            proxy_headers=False,  # the guard believes listed peers alone
+            server_header=False,
+            access_log=False,  # paths hold no number; what people do is in the audit
+            log_config=None,
+            lifespan="on",
+            timeout_graceful_shutdown=GRACE_S,
+            h11_max_incomplete_event_size=HEADERS_MAX,
+            http="h11",
+            ws="none",
+        )
+        server = uvicorn.Server(config)
+        where = settings.http
+        stack.enter_context(
+            http.serve(
+                where.host, where.port_of("desk"), metrics.registry, live=lambda: "",
+                ready=lambda: "" if server.started else "starting",
+            )
+        )  # fmt: skip
+        if stop is not None:
+            stack.enter_context(_stopped_by(server, stop))
+        started(desk.place.url)
+        server.run(sockets=[sock])
+
+
+@contextmanager
+def _indexing(settings: Settings, store: CaseStore, metrics: Metrics) -> Iterator[None]:
+    """Follow the topics in a thread; what is away is tried again, and the pages say how old."""
+    stop = threading.Event()
+
+    def written(records: int, unreadable: int) -> None:
+        metrics.add("index_records_total", records)
+        metrics.add("index_unreadable_total", unreadable)
+
+    def run() -> None:
+        chores = Chores(settings, store)
+        while not stop.is_set():
+            try:
+                indexer = Indexer(
+                    store,
+                    client_arguments(settings.kafka),
+                    settings.topics,
+                    batch_records_max=settings.desk.batch_records_max,
+                    clock=now_ms,
+                    written=written,
+                )
+                metrics.follow("index_records_behind", partial(_behind, indexer))
+                indexer.run(stop, chores)
+            except OtpguardError as error:
+                log.warning("the index stands still: %s", error)
+                stop.wait(AGAIN_S)
+
+    thread = threading.Thread(target=run, name="indexer", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
+
+
+def _behind(indexer: Indexer) -> float:
+    return float(indexer.behind)
+
+
+@contextmanager
+def _stopped_by(server: Any, stop: threading.Event) -> Iterator[None]:
+    """End a server that has no signals of its own: one in a thread of another program."""
+
+    def wait() -> None:
+        stop.wait()
+        server.should_exit = True
+
+    thread = threading.Thread(target=wait, name="desk-stop", daemon=True)
+    thread.start()
+    yield

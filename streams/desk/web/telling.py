@@ -1,0 +1,333 @@
+"""A case as the person on the phone needs it: five answers, a text to read aloud, a picture. Pure.
+
+Nothing here holds a whole number: whoever may see one asks for it by itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+from typing import Final
+
+from markupsafe import Markup
+
+from detectors.model.event import Trust
+from detectors.model.records import NOWHERE, Level
+from streams.desk.store.answers import Answer, CaseFile, CaseLine, Freshness, WordLine
+from streams.desk.web.masks import masked
+from streams.desk.web.timeline import Dot, Mark, bars, drawn
+from streams.language import LANGUAGES, listed, speaking, spoken, tr, trn, zone
+from streams.operate.cases import SAYS, Doing
+from streams.operate.explain import Explanation, explain, platform_name
+from streams.operate.phone import CallAnswer, answer
+from streams.wire import Override
+
+MINUTE_MS: Final = 60_000
+PLATFORMS_SHOWN: Final = 100
+MARKS_MAX: Final = 12
+
+STATES: Final = MappingProxyType(
+    {
+        Doing.THROTTLED: "throttled",
+        Doing.UNCONFIRMED: "not confirmed yet",
+        Doing.FAILED: "no gateway obeys",
+        Doing.RELEASED: "released",
+        Doing.EXEMPT: "exempt",
+        Doing.OFF: "kill switch on",
+        Doing.SHADOW: "shadow",
+        Doing.LAPSED: "lease ended",
+        Doing.WATCHED: "watched",
+        Doing.OVER: "over",
+    }
+)
+"""Each state in a word or three, for translation."""
+
+TONES: Final = MappingProxyType(
+    {
+        **dict.fromkeys(Doing, "plain"),
+        Doing.THROTTLED: "throttle",
+        Doing.UNCONFIRMED: "watch",
+        Doing.FAILED: "watch",
+        Doing.SHADOW: "watch",
+        Doing.OFF: "watch",
+        Doing.WATCHED: "watch",
+        Doing.RELEASED: "good",
+        Doing.EXEMPT: "good",
+        Doing.OVER: "good",
+    }
+)
+
+REFUSING: Final = (Doing.THROTTLED, Doing.UNCONFIRMED)
+
+
+@dataclass(frozen=True, slots=True)
+class AloudText:
+    """One text to read to the caller, and its language."""
+
+    tag: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class PlatformRow:
+    """One platform of a flood."""
+
+    key: str  # empty where nothing can be allowed by it
+    name: str
+    trust: str
+    novel: bool
+    messages: int
+    refused: int
+    would: str  # pass | refuse | empty
+    allowed: bool  # by a person's word that holds
+    last_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class CaseView:
+    """Everything that the page of a case shows."""
+
+    episode_id: str
+    number: str  # masked
+    kind: str
+    state: str
+    tone: str
+    says: str
+    refusing: bool
+    first_ms: int
+    last_ms: int
+    minutes: str
+    line: CaseLine
+    aloud: tuple[AloudText, ...]  # in the page's language first
+    happens: str
+    bank: str
+    arrives: str
+    ends_ms: int  # of the lease in force; 0: none is
+    ends_in: str
+    platforms: tuple[PlatformRow, ...]
+    further: int  # platforms that are not listed
+    picture: Markup
+    figures: tuple[tuple[int, int, int, int], ...]  # of the picture: from, passed, refused, unknown
+    explanation: Explanation
+
+
+def state_word(state: Doing) -> str:
+    """A state in the language in use."""
+    return tr(STATES[state])
+
+
+def view(file: CaseFile, everyone: Sequence[Override], now_ms: int) -> CaseView:
+    """Put a case into words, in the language and on the clock in use."""
+    line = file.line
+    hidden = masked(line.recipient)
+    words = [*everyone, *(each.word for each in file.words)]
+
+    def told() -> CallAnswer:
+        return answer(line.recipient, [file.case], words, now_ms, "")
+
+    here = told()
+    state = line.state
+    platforms = rows(file)
+    until_ms = line.last_ms if state is Doing.OVER else max(now_ms, line.last_ms)
+    leases = [each.expires_at_ms for each in file.leases if each.verb == "throttle"]
+    ends_ms = max(leases, default=0) if state in REFUSING else 0
+    dots = [Dot(each.at_ms, each.would) for each in file.events]
+    return CaseView(
+        episode_id=line.episode_id,
+        number=hidden,
+        kind=line.kind,
+        state=state_word(state),
+        tone=TONES[state],
+        says=tr(SAYS[state]),
+        refusing=state in REFUSING,
+        first_ms=line.first_ms,
+        last_ms=line.last_ms,
+        minutes=spell(max(MINUTE_MS, until_ms - line.first_ms)),
+        line=replace(line, recipient=hidden),
+        aloud=tuple(_aloud(told)),
+        happens=_happens(line),
+        bank=_bank(file, platforms),
+        arrives=here.arrives,
+        ends_ms=ends_ms,
+        ends_in=spell(max(MINUTE_MS, ends_ms - now_ms)),
+        platforms=tuple(platforms[:PLATFORMS_SHOWN]),
+        further=max(0, len(platforms) - PLATFORMS_SHOWN),
+        picture=drawn(dots, _marks(file), _title(line)),
+        figures=tuple(_figures(dots)),
+        explanation=explain(replace(file.case.last, recipient=hidden)),
+    )
+
+
+def _aloud(told: Callable[[], CallAnswer]) -> Iterable[AloudText]:
+    tags = sorted(LANGUAGES, key=lambda tag: (tag != spoken(), tag))
+    for tag in tags:
+        with speaking(tag, zone()):
+            yield AloudText(tag, told().aloud)
+
+
+def aloud_without() -> tuple[AloudText, ...]:
+    """The texts where there is no case, in the page's language first."""
+    return tuple(_aloud(lambda: answer("", [], [], 0, "")))
+
+
+def spell(span_ms: float) -> str:
+    """A span of time in the largest units that say it.
+
+    >>> spell(34 * 60_000), spell(3 * 3_600_000 + 5 * 60_000), spell(50 * 3_600_000)
+    ('34 min', '3 h 5 min', '2 d 2 h')
+    >>> spell(3_600_000), spell(7 * 86_400_000)
+    ('1 hour', '7 days')
+    """
+    minutes = max(1, round(span_ms / MINUTE_MS))
+    if minutes < 60:
+        return tr("{n} min").format(n=minutes)
+    hours, minutes = divmod(minutes, 60)
+    if hours < 24:
+        whole = trn("{n} hour", "{n} hours", hours)
+        return tr("{h} h {m} min").format(h=hours, m=minutes) if minutes else whole
+    days, hours = divmod(hours, 24)
+    if not hours:
+        return trn("{n} day", "{n} days", days)
+    return tr("{d} d {h} h").format(d=days, h=hours)
+
+
+def _happens(line: CaseLine) -> str:
+    if line.kind != "flood":
+        return tr("One platform sends code after code to this number. Nothing is refused.")
+    return tr("{messages} from {platforms}, {novel} of them new to this number.").format(
+        messages=trn("{n} message", "{n} messages", line.messages),
+        platforms=trn("{n} platform", "{n} platforms", line.platforms),
+        novel=line.novel,
+    )
+
+
+def _title(line: CaseLine) -> str:
+    return tr("Messages of the flood by time. {what}").format(what=_happens(line))
+
+
+def _bank(file: CaseFile, platforms: Sequence[PlatformRow]) -> str:
+    """Answer if the codes of her bank arrive."""
+    trusted = tr(Trust.BANK.name.lower())
+    seen = [each for each in platforms if each.trust == trusted]
+    if any(each.refused for each in seen):
+        return tr("CODES OF A BANK WERE REFUSED. Release now, and tell the NOC.")
+    if file.line.state not in REFUSING:
+        return tr("Yes: nothing is refused, her bank's codes arrive too.")
+    newest = max(file.case.actions, key=lambda each: (each.epoch, each.revision), default=None)
+    scope = newest.scope if newest is not None else NOWHERE
+    if Trust.BANK not in scope.trust:
+        return tr(
+            "Codes of banks are not exempt here; those of a bank that she used before arrive."
+        )
+    if seen:
+        count = sum(each.messages for each in seen)
+        return tr("Yes: codes of banks arrive. In this flood {n}, none of them refused.").format(
+            n=trn("{n} message of a bank", "{n} messages of banks", count)
+        )
+    return tr("Yes: codes of banks arrive, whatever happens.")
+
+
+def rows(file: CaseFile) -> list[PlatformRow]:
+    """Platforms of a case, those that are refused and came last first."""
+    found: dict[int, PlatformRow] = {}
+    named = {each.platform_id: each.platform for each in file.case.last.sightings}
+    refused = {each.platform_id: each.refused for each in file.refused}
+    allowed = {each.word.platform for each in file.words if each.holds}
+    for each in file.events:
+        before = found.get(each.platform_id)
+        key = each.platform or named.get(each.platform_id, "")
+        found[each.platform_id] = PlatformRow(
+            key="" if key.startswith("#") else key,
+            name=_named(key, each.trust, novel=each.novel),
+            trust="" if each.trust is Trust.NONE else tr(each.trust.name.lower()),
+            novel=each.novel,
+            messages=(before.messages if before else 0) + 1,
+            refused=refused.get(each.platform_id, 0),
+            would=each.would,
+            allowed=key in allowed,
+            last_ms=max(each.at_ms, before.last_ms if before else 0),
+        )
+    return sorted(found.values(), key=lambda row: (row.would != "refuse", -row.last_ms, row.name))
+
+
+def _named(key: str, trust: Trust, *, novel: bool) -> str:
+    if key:
+        return platform_name(key)
+    if trust is not Trust.NONE:
+        return tr("a platform of this class: {trust}").format(trust=tr(trust.name.lower()))
+    return tr("a platform without a name") if novel else tr("a platform that she knew before")
+
+
+def _marks(file: CaseFile) -> list[Mark]:
+    """Levels that were reached, and the words of people."""
+    marks = [
+        Mark(step.at_ms, step.level.name)
+        for step in file.case.last.path
+        if step.level is not Level.CLEAR
+    ]
+    marks += [Mark(each.word.issued_at_ms, tr(each.word.verb)) for each in file.words]
+    return marks[-MARKS_MAX:]
+
+
+def _figures(dots: Sequence[Dot]) -> Iterable[tuple[int, int, int, int]]:
+    for bar in bars(dots)[1]:
+        if any(bar.counts):
+            yield (bar.from_ms, *bar.counts)
+
+
+def word_sentence(word: Override) -> str:
+    """What somebody said, without who and when."""
+    if word.verb == "allow":
+        return tr("let {platform} pass").format(platform=platform_name(word.platform))
+    if word.verb == "mode":
+        return tr("mode {mode}").format(mode=tr(word.mode))
+    return tr(word.verb)
+
+
+def obeyed(line: WordLine, gateways: int) -> str:
+    """Of how many gateways a word was heard to be obeyed.
+
+    `gateways` counts those that should.
+    """
+    done = {ack.gateway_id for ack in line.acks if ack.state == "applied"}
+    of = max(gateways, len({ack.gateway_id for ack in line.acks}))
+    return tr("{n} of {of} gateways have it").format(n=len(done), of=of)
+
+
+def fresh_sentence(fresh: Freshness, stale_ms: float) -> str:
+    """The age of what a page says, in a sentence; `stale_ms`: from then on it is old."""
+    if not fresh.read_ms:
+        return tr("Nothing was read from the topics yet: a search finds nothing.")
+    lag_s = fresh.lag_ms / 1000
+    if fresh.lag_ms > stale_ms:
+        return tr("The index is {span} behind.").format(span=spell(fresh.lag_ms))
+    return tr("Index {lag} s behind the topics.").format(lag=f"{lag_s:.1f}")
+
+
+def nothing_sentence(found: Answer, stale_ms: float) -> str:
+    """What a search without a case is worth."""
+    if found.freshness.lag_ms > stale_ms or not found.freshness.read_ms:
+        return tr(
+            "The index is behind: a flood of the last minutes may be missing. Say that you cannot "
+            "see it yet, and search again."
+        )
+    return tr("No flood of this number, as far as the topics were read.")
+
+
+def known_facts(found: Answer) -> list[tuple[str, str]]:
+    """What is known of a number without a flood, by count alone."""
+    facts = [
+        (
+            tr("codes within a day"),
+            tr("none that any record tells of") if found.codes is None else f"{found.codes:,}",
+        ),
+        (
+            tr("platforms it knows"),
+            tr("no record tells") if found.known is None else f"{found.known:,}",
+        ),
+        (tr("leases that ended"), f"{found.leases_ended:,}"),
+    ]
+    held = [word_sentence(each.word) for each in found.words if each.holds]
+    facts.append((tr("words that hold"), listed(held) or tr("none")))
+    return facts

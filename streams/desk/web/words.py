@@ -1,0 +1,209 @@
+"""The operator's word from the desk: onto Kafka, and who obeys it.
+
+One producer and one reader of acknowledgements for the process, in threads of their own: a person
+on the phone waits for gateways, not for connections.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+from kafka import KafkaConsumer, KafkaProducer, TopicPartition
+from kafka.errors import KafkaError
+
+from streams.cluster.admin import client_arguments, unusable
+from streams.cluster.read import readable
+from streams.language import tr
+from streams.wire import (
+    EVERYONE,
+    Ack,
+    Override,
+    decode_ack,
+    encode_override,
+    override_id,
+    override_key,
+)
+
+if TYPE_CHECKING:
+    from streams.config import Settings
+
+log = logging.getLogger(__name__)
+
+AGREED_S: Final = 0.3
+"""No gateway is waited for longer, once all have confirmed that lately confirmed anything."""
+
+LATELY: Final = 200
+"""Acknowledgements of each partition, the newest, that tell which gateways are at work."""
+
+LATELY_MS: Final = 86_400_000
+WORDS_MAX: Final = 1_000  # whose acknowledgements are remembered
+GATEWAYS_MAX: Final = 256
+SENT_S: Final = 10.0  # a broker that takes no word for so long is away
+AGAIN_S: Final = 1.0  # until the reader tries a broker that was away
+
+
+@dataclass(slots=True)
+class Said:
+    """One word on the log, and what gateways made of it until now."""
+
+    word_id: str
+    obeyed: dict[str, float] = field(default_factory=dict)  # gateway -> seconds after it was said
+    failed: dict[str, str] = field(default_factory=dict)  # gateway -> why
+    at_work: int = 0  # gateways that lately said anything
+
+    @property
+    def gateways(self) -> int:
+        """Of how many gateways one may expect to hear."""
+        return max(self.at_work, len(self.obeyed.keys() | self.failed.keys()))
+
+
+class Heard:
+    """Acknowledgements as they come: which gateways are at work, and what they say of words."""
+
+    def __init__(self, now_ms: Callable[[], int]) -> None:
+        self._now_ms = now_ms
+        self._changed = threading.Condition()
+        self._of_word: OrderedDict[str, dict[str, tuple[Ack, float]]] = OrderedDict()
+        self._gateways: OrderedDict[str, int] = OrderedDict()  # gateway -> its newest word, ms
+
+    def take(self, ack: Ack) -> None:
+        """Remember one acknowledgement."""
+        with self._changed:
+            self._gateways[ack.gateway_id] = max(self._gateways.get(ack.gateway_id, 0), ack.at_ms)
+            self._gateways.move_to_end(ack.gateway_id)
+            if len(self._gateways) > GATEWAYS_MAX:
+                self._gateways.popitem(last=False)
+            if ack.action_id.startswith("override-"):
+                word = self._of_word.setdefault(ack.action_id, {})
+                word[ack.gateway_id] = ack, time.monotonic()
+                if len(self._of_word) > WORDS_MAX:
+                    self._of_word.popitem(last=False)
+                self._changed.notify_all()
+
+    def at_work(self) -> set[str]:
+        """The gateways that acknowledged anything within a day."""
+        with self._changed:
+            return self._lately()
+
+    def wait(self, word_id: str, said_at: float, wait_s: float) -> Said:
+        """Wait until all gateways at work have obeyed a word, or for so long; what they said."""
+        end = said_at + wait_s
+        with self._changed:
+            while True:
+                answers = self._of_word.get(word_id, {})
+                known = self._lately()
+                now = time.monotonic()
+                newest = max((at for _, at in answers.values()), default=now)
+                agreed = bool(known) and known <= answers.keys()
+                if (agreed and now - newest >= AGREED_S) or now >= end:
+                    return _summed(word_id, answers, said_at, len(known))
+                pause = end - now
+                self._changed.wait(min(pause, AGREED_S) if agreed else pause)
+
+    def _lately(self) -> set[str]:
+        since_ms = self._now_ms() - LATELY_MS
+        return {name for name, at_ms in self._gateways.items() if at_ms >= since_ms}
+
+
+def _summed(
+    word_id: str, answers: Mapping[str, tuple[Ack, float]], said_at: float, at_work: int
+) -> Said:
+    told = Said(word_id, at_work=at_work)
+    for gateway, (ack, at) in answers.items():
+        if ack.state == "applied":
+            told.obeyed[gateway] = max(0.0, at - said_at)
+        else:
+            told.failed[gateway] = ack.why or ack.state
+    return told
+
+
+class Speaker:
+    """Says words on Kafka. `run` makes one for a block."""
+
+    def __init__(self, settings: Settings, producer: Any, heard: Heard) -> None:
+        self._topics = settings.topics
+        self._producer = producer
+        self._heard = heard
+        self._said_at: OrderedDict[str, float] = OrderedDict()  # word -> monotonic seconds
+
+    def say(self, word: Override, wait_s: float) -> Said:
+        """Publish a word and wait for gateways. Raise UnavailableError if it was not taken."""
+        topic = self._topics.everyone if word.recipient == EVERYONE else self._topics.override
+        said_at = time.monotonic()
+        try:
+            sent = self._producer.send(topic, encode_override(word), key=override_key(word))
+            offset: int = sent.get(timeout=SENT_S).offset
+        except KafkaError as error:
+            raise unusable(tr("cannot publish to {topic}").format(topic=topic), error) from None
+        word_id = override_id(word, offset)
+        self._said_at[word_id] = said_at
+        if len(self._said_at) > WORDS_MAX:
+            self._said_at.popitem(last=False)
+        return self._heard.wait(word_id, said_at, wait_s)
+
+    def heard(self, word_id: str) -> Said:
+        """What gateways made of a word until now; nothing of one that was said elsewhere."""
+        said_at = self._said_at.get(word_id)
+        if said_at is None:
+            return Said(word_id, at_work=len(self._heard.at_work()))
+        return self._heard.wait(word_id, said_at, 0)
+
+
+@contextmanager
+def speaking_on(settings: Settings, now_ms: Callable[[], int]) -> Iterator[Speaker]:
+    """Give a speaker whose reader of acknowledgements runs while the block does.
+
+    Raise UnavailableError if no broker answers.
+    """
+    clients = client_arguments(settings.kafka)
+    heard, stop = Heard(now_ms), threading.Event()
+    try:
+        producer = KafkaProducer(**clients, acks="all")
+    except KafkaError as error:
+        raise unusable(tr("cannot reach Kafka"), error) from None
+    reader = threading.Thread(
+        target=_follow, args=(clients, settings.topics.acks, heard, stop), name="acks", daemon=True
+    )
+    reader.start()
+    try:
+        yield Speaker(settings, producer, heard)
+    finally:
+        stop.set()
+        reader.join()
+        producer.close(timeout=SENT_S)
+
+
+def _follow(clients: Mapping[str, Any], topic: str, heard: Heard, stop: threading.Event) -> None:
+    """Read acknowledgements until told to stop; a broker that goes away is tried again."""
+    while not stop.is_set():
+        try:
+            with closing(KafkaConsumer(**clients, allow_auto_create_topics=False)) as consumer:
+                _read(consumer, topic, heard, stop)
+        except KafkaError as error:
+            log.warning("acknowledgements cannot be read: %s", type(error).__name__)
+            stop.wait(AGAIN_S)
+
+
+def _read(consumer: Any, topic: str, heard: Heard, stop: threading.Event) -> None:
+    places = [
+        TopicPartition(topic, number) for number in consumer.partitions_for_topic(topic) or ()
+    ]
+    if not places:
+        stop.wait(AGAIN_S)
+        return
+    consumer.assign(places)
+    ends = consumer.end_offsets(places)
+    firsts = consumer.beginning_offsets(places)
+    for place in places:
+        consumer.seek(place, max(firsts[place], ends[place] - LATELY))
+    while not stop.is_set():
+        for batch in consumer.poll(timeout_ms=100).values():
+            for ack in readable(batch, decode_ack):
+                heard.take(ack)

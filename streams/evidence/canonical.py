@@ -1,0 +1,79 @@
+"""Bytes that are the same wherever they are made: canonical JSON, digests, base64. Pure."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import json
+from typing import Any, Final
+
+import rfc8785
+from cryptography.hazmat.primitives import hashes
+
+FORMAT: Final = "otpguard.evidence/1"
+"""Name and version of the pack's format; also the seed of the chain."""
+
+
+class PackError(ValueError):
+    """A pack that is not as it was made, or cannot be made; the message says where."""
+
+
+def canonical(value: Any) -> bytes:
+    """Return JSON by RFC 8785. Raise PackError for a number that not every reader holds.
+
+    >>> canonical({"b": 1.0, "a": "x"})
+    b'{"a":"x","b":1}'
+    """
+    try:
+        return rfc8785.dumps(value)
+    except rfc8785.CanonicalizationError as error:
+        raise PackError(f"no canonical JSON: {error}") from None
+
+
+def parsed(data: bytes) -> Any:
+    """Return the value of canonical JSON; PackError if it is written in any other way."""
+    try:
+        value = json.loads(data)
+    except (ValueError, RecursionError):
+        raise PackError("no JSON") from None
+    if canonical(value) != data:
+        raise PackError("not written canonically")
+    return value
+
+
+def sha256(data: bytes) -> str:
+    """Return SHA-256 in hex digits."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def sm3(data: bytes) -> str:
+    """Return SM3 (GB/T 32905-2016) in hex digits.
+
+    >>> sm3(b"abc")[:16]
+    '66c7f0f462eeedd9'
+    """
+    digest = hashes.Hash(hashes.SM3())
+    digest.update(data)
+    return digest.finalize().hex()
+
+
+def encoded(data: bytes) -> str:
+    """Return base64."""
+    return base64.b64encode(data).decode()
+
+
+def decoded(text: Any) -> bytes:
+    """Return the bytes of base64 as it is written here; PackError if written in any other way."""
+    try:
+        data = base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError, TypeError):
+        raise PackError("no base64") from None
+    if encoded(data) != text:
+        raise PackError("base64 with bits to spare")
+    return data
+
+
+def entry(path: str, data: bytes) -> dict[str, Any]:
+    """Return what a manifest says of a file."""
+    return {"bytes": len(data), "path": path, "sha256": sha256(data), "sm3": sm3(data)}

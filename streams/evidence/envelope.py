@@ -1,0 +1,103 @@
+"""DSSE envelopes, signed by both halves of a pack key, in one way of writing. Pure.
+
+https://github.com/secure-systems-lab/dsse/blob/master/protocol.md (v1). No byte of one is free: the
+JSON is canonical, and both signatures have to be good.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from streams.evidence.canonical import PackError, canonical, decoded, encoded, parsed
+from streams.evidence.keys import PackKey, PublicKeys
+
+MANIFEST: Final = "application/vnd.otpguard.evidence.v1+json"
+TIMESTAMP: Final = "application/vnd.otpguard.evidence.timestamp.v1+json"
+SUCCESSOR: Final = "application/vnd.otpguard.evidence.successor.v1+json"
+
+KINDS: Final = ("ed25519", "p256")
+
+
+def signed(key: PackKey, kind: str, value: Any) -> bytes:
+    """Return the envelope of a value, a line of canonical JSON with its end."""
+    payload = canonical(value)
+    made = key.signatures(pae(kind, payload))
+    name = key.public.fingerprint
+    return (
+        canonical(
+            {
+                "payload": encoded(payload),
+                "payloadType": kind,
+                "signatures": [
+                    {"keyid": f"{name}:{each}", "sig": encoded(made[each])} for each in KINDS
+                ],
+            }
+        )
+        + b"\n"
+    )
+
+
+def opened(data: bytes, kind: str) -> tuple[Any, dict[str, bytes], bytes]:
+    """Return value, signatures by key id, and what was signed; PackError if it is no envelope.
+
+    Nothing is verified yet.
+    """
+    if not data.endswith(b"\n"):
+        raise PackError("no line")
+    envelope = parsed(data[:-1])
+    if not isinstance(envelope, dict) or set(envelope) != {"payload", "payloadType", "signatures"}:
+        raise PackError("no envelope")
+    if envelope["payloadType"] != kind:
+        raise PackError("an envelope of something else")
+    payload = decoded(envelope["payload"])
+    try:
+        signatures = {each["keyid"]: decoded(each["sig"]) for each in envelope["signatures"]}
+        exact = all(set(each) == {"keyid", "sig"} for each in envelope["signatures"])
+    except (TypeError, KeyError):
+        raise PackError("no signatures") from None
+    if not exact or len(signatures) != len(envelope["signatures"]):
+        raise PackError("no signatures")
+    return parsed(payload), signatures, pae(kind, payload)
+
+
+def check(signatures: dict[str, bytes], message: bytes, keys: PublicKeys) -> list[str]:
+    """Return the kinds of signature that are missing or bad; the key ids of others are left."""
+    name = keys.fingerprint
+    return [
+        kind
+        for kind in KINDS
+        if not keys.verifies(kind, signatures.get(f"{name}:{kind}", b""), message)
+    ]
+
+
+def pae(kind: str, payload: bytes) -> bytes:
+    """Return what is signed: DSSE's pre-authentication encoding.
+
+    >>> pae("http://example.com/HelloWorld", b"hello world")
+    b'DSSEv1 29 http://example.com/HelloWorld 11 hello world'
+    """
+    return b"DSSEv1 %d %s %d %s" % (len(kind.encode()), kind.encode(), len(payload), payload)
+
+
+def succession(old: PackKey, new: PublicKeys, at: str) -> bytes:
+    """Return the line of a list of successors by which a key passes its trust on.
+
+    `at` is the time in ISO 8601. Who holds a stolen key can write such a line too: whoever lost a
+    key gives out the new fingerprint, and no list.
+    """
+    value = {"at": at, "from": old.public.document(), "to": new.document()}
+    return signed(old, SUCCESSOR, value)
+
+
+def successors(data: bytes) -> list[tuple[PublicKeys, PublicKeys]]:
+    """Read a list of successors; PackError for a line that is none, or is not signed by the old."""
+    found = []
+    for line in data.splitlines(keepends=True):
+        value, signatures, message = opened(line, SUCCESSOR)
+        if not isinstance(value, dict) or set(value) != {"at", "from", "to"}:
+            raise PackError("no successor")
+        old, new = PublicKeys.of(value["from"]), PublicKeys.of(value["to"])
+        if check(signatures, message, old) or len(signatures) != len(KINDS):
+            raise PackError("a successor that the key before did not sign")
+        found.append((old, new))
+    return found

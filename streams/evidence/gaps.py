@@ -1,0 +1,122 @@
+"""Gaps: all that a pack does not show, said plainly. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import UTC
+from types import MappingProxyType
+from typing import Any, Final
+
+from streams.evidence.records import Chosen
+from streams.language import CHINESE, ENGLISH, speaking, tr
+
+GAPS: Final = MappingProxyType(
+    {
+        "no_text": "No text of a message and no code is in this pack: none was kept. The texts are "
+        "on the phone that received them.",
+        "no_messages": "No record tells of single messages (sender number, message id, gateway): "
+        "only the first message of each platform is told of, without them.",
+        "earlier": "Of the time before the throttle only the first message of each platform is "
+        "told of, without sender number and message id.",
+        "counted": "{passed} messages that passed and {refused} that were to be refused are told "
+        "of by count only: no more than 600 in an hour are listed.",
+        "missing": "{n} single messages are missing in the middle: their records are not there.",
+        "class_only": "Of messages that pass, those of platforms that the number knows and of "
+        "trusted ones are told of by class only.",
+        "fate": "Whether a single message was refused is told by what the lease orders, not by "
+        "what the gateway did; gateways tell counts.",
+        "shadow": "The system ran in shadow: it decided, and no gateway refused anything.",
+        "no_acks": "No gateway's answer about a lease is there: whether anything was refused is "
+        "not known.",
+        "no_count": "No count of refused messages came for {n} of {all} leases: what they refused "
+        "is not known.",
+        "no_leases": "No lease was issued in this case: nothing was refused.",
+        "partial": "The record of the beginning is not there any more: {n} records say only what "
+        "changed.",
+        "lines": "Positions of {n} records are lines of a file: which offsets of a topic they had "
+        "is not told.",
+        "token": "The recipient is a token; whose number it is, only the operator can say.",
+        "words": "Of the operator's words about one number only the last of each kind is kept by "
+        "the topic.",
+        "settings": "The settings in this pack are not those by which every record was decided "
+        "(their fingerprints differ): a repetition needs those.",
+        "open": "The case was not over when the pack was made.",
+        "claims": "A sender number is as it was submitted: it is a claim, and can be forged.",
+    }
+)  # fmt: skip
+"""Each gap in a sentence."""
+
+
+def gaps(chosen: Chosen, settings: str) -> Iterator[tuple[str, dict[str, int]]]:
+    """Yield the gaps of a case: their names in GAPS, and the figures in their sentences.
+
+    `settings` is the fingerprint of those that lie in the pack.
+    """
+    case = chosen.case
+    yield "no_text", {}
+    yield "claims", {}
+    yield from _of_messages(chosen)
+    if case.last.level:
+        yield "open", {}
+    if case.last.mode == "shadow":
+        yield "shadow", {}
+    if not case.actions:
+        yield "no_leases", {}
+    elif not case.acks:
+        yield "no_acks", {}
+    else:
+        leases = [each for each in case.actions if each.verb == "throttle"]
+        counted = {
+            each.action_id
+            for each in leases
+            if any(ack.state == "expired" for ack in case.acks.get(each.action_id, ()))
+        }
+        if len(counted) < len(leases):
+            yield "no_count", {"n": len(leases) - len(counted), "all": len(leases)}
+    if partial := sum(each.since_ms is not None for each in case.records):
+        yield "partial", {"n": partial}
+    if any(record.config != settings for record in case.records):
+        yield "settings", {}
+    if lines := sum("line" in each.at for each in chosen.records):
+        yield "lines", {"n": lines}
+    if ":" in case.last.recipient:
+        yield "token", {}
+    if chosen.of("word"):
+        yield "words", {}
+
+
+def _of_messages(chosen: Chosen) -> Iterator[tuple[str, dict[str, int]]]:
+    incidents = sorted(chosen.of("incident"), key=lambda each: (each.first, each.revision))
+    if not incidents:
+        yield "no_messages", {}
+        return
+    yield "earlier", {}
+    yield "class_only", {}
+    yield "fate", {}
+    unlisted = [each.unlisted for each in incidents if each.unlisted is not None]
+    if unlisted:
+        passed, refused = (sum(counts) for counts in zip(*unlisted, strict=True))
+        yield "counted", {"passed": passed, "refused": refused}
+    expected = missing = 0
+    for each in incidents:
+        missing += max(0, each.first - expected)
+        expected = max(expected, each.first + len(each.messages))
+    if missing:
+        yield "missing", {"n": missing}
+
+
+def told(gap: str, figures: dict[str, int]) -> str:
+    """Return a gap's sentence in the language in use."""
+    return tr(GAPS[gap]).format(**figures)
+
+
+def documents(gaps_: Iterable[tuple[str, dict[str, int]]]) -> list[dict[str, Any]]:
+    """Return gaps for a manifest, in both languages."""
+    found = []
+    for gap, figures in gaps_:
+        told_in = {}
+        for tag in (ENGLISH, CHINESE):
+            with speaking(tag, UTC):
+                told_in[tag] = told(gap, figures)
+        found.append({"gap": gap, **told_in})
+    return found

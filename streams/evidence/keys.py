@@ -1,0 +1,176 @@
+"""The pack key: Ed25519 and ECDSA P-256 side by side, its fingerprint, and the list of successors.
+
+Two signatures, for old browsers know P-256 alone and `openssl` of every age verifies it too. Who
+checks a pack takes the fingerprint from elsewhere: a pack that brings its own trusted key proves
+nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519
+from cryptography.hazmat.primitives.asymmetric.utils import (
+    decode_dss_signature,
+    encode_dss_signature,
+)
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+    load_der_public_key,
+    load_pem_private_key,
+)
+
+from streams.evidence.canonical import FORMAT, PackError, decoded, encoded
+
+SALT_BYTES: Final = 16
+_END: Final = "-----END PRIVATE KEY-----"
+_HALF: Final = 32  # bytes of r and of s
+
+
+@dataclass(frozen=True, slots=True)
+class PublicKeys:
+    """The public half of a pack key: both keys as DER (SubjectPublicKeyInfo)."""
+
+    ed25519: bytes
+    p256: bytes
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 over both, in 64 hex digits."""
+        return hashlib.sha256(self.ed25519 + self.p256).hexdigest()
+
+    def document(self) -> dict[str, str]:
+        """Return the keys for JSON."""
+        return {"ed25519": encoded(self.ed25519), "p256": encoded(self.p256)}
+
+    @classmethod
+    def of(cls, document: Any) -> PublicKeys:
+        """Read keys of JSON; PackError if they are none."""
+        if not isinstance(document, dict) or set(document) != {"ed25519", "p256"}:
+            raise PackError("no public keys")
+        return cls(decoded(document["ed25519"]), decoded(document["p256"]))
+
+    def verifies(self, kind: str, signature: bytes, message: bytes) -> bool:
+        """Tell if a signature of a kind, `ed25519` or `p256` (r and s, 64 bytes), is good."""
+        try:
+            if kind == "ed25519":
+                key = load_der_public_key(self.ed25519)
+                if not isinstance(key, ed25519.Ed25519PublicKey):
+                    return False
+                key.verify(signature, message)
+                return True
+            curve = load_der_public_key(self.p256)
+            if not isinstance(curve, ec.EllipticCurvePublicKey) or len(signature) != 2 * _HALF:
+                return False
+            r, s = (int.from_bytes(each) for each in (signature[:_HALF], signature[_HALF:]))
+            curve.verify(encode_dss_signature(r, s), message, ec.ECDSA(hashes.SHA256()))
+        except (InvalidSignature, UnsupportedAlgorithm, ValueError):
+            return False
+        return True
+
+
+class PackKey:
+    """A private pack key."""
+
+    def __init__(self, ed: ed25519.Ed25519PrivateKey, curve: ec.EllipticCurvePrivateKey) -> None:
+        """Take the two halves."""
+        self._ed, self._curve = ed, curve
+
+    @classmethod
+    def fresh(cls) -> PackKey:
+        """Return a new key, by the system's chance."""
+        return cls(ed25519.Ed25519PrivateKey.generate(), ec.generate_private_key(ec.SECP256R1()))
+
+    @classmethod
+    def read(cls, text: str) -> PackKey:
+        """Read two PKCS #8 keys in PEM, in any order; PackError if they are anything else."""
+        found: dict[type, Any] = {}
+        for part in text.split(_END)[:-1]:
+            try:
+                key = load_pem_private_key((part.strip() + f"\n{_END}\n").encode(), None)
+            except (ValueError, TypeError):
+                raise PackError("no private key in PEM without a passphrase") from None
+            base = (ed25519.Ed25519PrivateKey, ec.EllipticCurvePrivateKey)
+            found |= {kind: key for kind in base if isinstance(key, kind)}
+        try:
+            ed, curve = found[ed25519.Ed25519PrivateKey], found[ec.EllipticCurvePrivateKey]
+        except KeyError:
+            raise PackError("a pack key is an Ed25519 and a P-256 key in one file") from None
+        if not isinstance(curve.curve, ec.SECP256R1):
+            raise PackError("a pack key's second half is on the curve P-256")
+        return cls(ed, curve)
+
+    def written(self) -> str:
+        """Return the key in PEM, as `read` takes it."""
+        return "".join(
+            key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+            for key in (self._ed, self._curve)
+        )
+
+    @property
+    def public(self) -> PublicKeys:
+        """The public half."""
+        return PublicKeys(
+            *(
+                key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+                for key in (self._ed, self._curve)
+            )
+        )
+
+    def signatures(self, message: bytes) -> dict[str, bytes]:
+        """Return a signature of each kind; both are the same each time (RFC 8032, RFC 6979)."""
+        der = self._curve.sign(message, ec.ECDSA(hashes.SHA256(), deterministic_signing=True))
+        p256 = b"".join(number.to_bytes(_HALF) for number in decode_dss_signature(der))
+        return {"ed25519": self._ed.sign(message), "p256": p256}
+
+    def salt(self, *place: object) -> str:
+        """Return the salt of a place in a pack, in hex: the same each time, and not to be guessed.
+
+        Without it a record of one platform could be found by trying every phone number.
+        """
+        seed = self._ed.private_bytes(Encoding.Raw, PrivateFormat.Raw, NoEncryption())
+        key = hmac.digest(seed, f"{FORMAT} salt".encode(), "sha256")
+        named = "\n".join(map(str, place)).encode()
+        return hmac.digest(key, named, "sha256")[:SALT_BYTES].hex()
+
+
+def fingerprint_of(text: str) -> str:
+    """Return a fingerprint as it is compared, from one as people write it; PackError if it is none.
+
+    >>> fingerprint_of("AB " * 31 + "ab")[:4]
+    'abab'
+    """
+    plain = "".join(text.split()).replace(":", "").lower()
+    if len(plain) != 64 or set(plain) - set("0123456789abcdef"):
+        raise PackError("a fingerprint has 64 hex digits")
+    return plain
+
+
+def in_groups(fingerprint: str) -> str:
+    """Return a fingerprint in groups of four, to be read aloud.
+
+    >>> in_groups("0123456789ab")
+    '0123 4567 89ab'
+    """
+    return " ".join(fingerprint[at : at + 4] for at in range(0, len(fingerprint), 4))
+
+
+def followed(trusted: str, statements: Iterable[tuple[PublicKeys, PublicKeys]]) -> set[str]:
+    """Return the fingerprints to trust: the one from elsewhere, and its successors in their order.
+
+    A statement is an old key and a new one, its signatures already verified by the old.
+    """
+    found = {trusted}
+    for old, new in statements:
+        if old.fingerprint in found:
+            found.add(new.fingerprint)
+    return found

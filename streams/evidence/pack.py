@@ -1,0 +1,160 @@
+"""A pack as files: made of a case, and cut down to the records of one platform."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, Final
+
+from streams import __version__
+from streams.errors import UsageError
+from streams.evidence import envelope
+from streams.evidence.canonical import FORMAT, PackError, canonical, entry, parsed, sha256, sm3
+from streams.evidence.gaps import documents, gaps
+from streams.evidence.keys import PackKey
+from streams.evidence.names import (
+    COVER,
+    MANIFEST,
+    PROOFS,
+    RECORDS,
+    SETTINGS,
+    SHIPPED,
+    SIGNERS,
+    STAMP,
+    TOKEN,
+)
+from streams.evidence.records import SINGLE, Chosen, lines_of
+from streams.evidence.report import Cover, Seal, pages
+from streams.evidence.tree import MerkleTree
+from streams.language import tr
+
+METHOD: Final = (
+    "records.jsonl: one record a line, JSON by RFC 8785. Each line's prev is the SHA-256 of the "
+    "line before without its end; the first's that of '" + FORMAT + "', a line feed and the "
+    "episode's id. chain_head is the SHA-256 of the last line. tree_root is the Merkle tree hash "
+    "of RFC 9162, 2.1, over the lines. Messages of an incident's record are lines of their own, "
+    "and their number stands in their place. Files: SHA-256 and SM3 (GB/T 32905-2016). Signatures: "
+    "DSSE v1, Ed25519 (RFC 8032) and ECDSA on P-256 with SHA-256 as r and s; both have to be good. "
+    "The signer's fingerprint, SHA-256 over both public keys in DER, is to be had from the signer."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Making:
+    """Everything that a pack needs besides its records."""
+
+    key: PackKey
+    at: str  # time of signing, ISO 8601
+    cover: Cover
+    settings: str  # TOML: those that decisions depend on
+    fingerprint: str  # theirs
+    signers: bytes = b""  # list of successors, if keys were changed
+    more: Mapping[str, bytes] = field(default_factory=dict)  # files that the settings name
+
+
+def make(chosen: Chosen, making: Making, folder: Path) -> dict[str, Any]:
+    """Write a pack into a folder, which must not exist; return its manifest.
+
+    Raise UsageError if it does, or if the records cannot be packed.
+    """
+    key = making.key
+    try:
+        lines = lines_of(key, chosen.episode_id, chosen.records)
+    except PackError as error:
+        raise UsageError(tr("no pack: {error}").format(error=error)) from None
+    records = b"".join(line + b"\n" for line in lines)
+    tree_root = MerkleTree(lines).root.hex()
+    found = list(gaps(chosen, making.fingerprint))
+    seal = Seal(
+        signer=key.public.fingerprint,
+        chain_head=sha256(lines[-1]),
+        tree_root=tree_root,
+        sha256=sha256(records),
+        sm3=sm3(records),
+        bytes=len(records),
+        lines=len(lines),
+        program=f"otpguard {__version__}",
+        config=chosen.case.last.config,
+    )
+    cover = {"salt": key.salt(chosen.episode_id, COVER), **making.cover.document()}
+    written = {
+        RECORDS: records,
+        COVER: canonical(cover) + b"\n",
+        SETTINGS: making.settings.encode(),
+        **pages(chosen, making.cover, seal, records, found),
+        **shipped(),
+        **making.more,
+    }
+    if making.signers:
+        written[SIGNERS] = making.signers
+    manifest = {
+        "chain_head": seal.chain_head,
+        "episode": chosen.episode_id,
+        "files": [entry(path, written[path]) for path in sorted(written)],
+        "format": FORMAT,
+        "gaps": documents(found),
+        "made": {
+            "at": making.at,
+            "by": making.cover.unit,
+            "config": seal.config,
+            "program": seal.program,
+        },
+        "method": METHOD,
+        "records": len(lines),
+        "signer": key.public.document(),
+        "tree_root": tree_root,
+    }
+    written[MANIFEST] = envelope.signed(key, envelope.MANIFEST, manifest)
+    write(folder, written)
+    return manifest
+
+
+def extract(pack: Path, platform: str, folder: Path) -> int:
+    """Write a platform's own records of a pack, with their proofs; return how many they are.
+
+    The rest is left out, not hidden behind a hash: seven milliard phone numbers are tried within
+    hours. Raise UsageError if there is none, or the pack cannot be read.
+    """
+    try:
+        lines = (pack / RECORDS).read_bytes().splitlines()
+        own = [n for n, line in enumerate(lines) if _of_platform(parsed(line), platform)]
+        kept = {name: (pack / name).read_bytes() for name in (MANIFEST, *SHIPPED)}
+        for name in (SIGNERS, TOKEN, STAMP):
+            if (pack / name).exists():
+                kept[name] = (pack / name).read_bytes()
+    except (OSError, PackError) as error:
+        raise UsageError(tr("{pack}: {error}").format(pack=pack, error=error)) from None
+    if not own:
+        raise UsageError(
+            tr("{pack}: no record of a single message of {platform}").format(
+                pack=pack, platform=platform
+            )
+        )
+    tree = MerkleTree(lines)
+    proofs = {str(n): [each.hex() for each in tree.proof(n)] for n in own}
+    kept[RECORDS] = b"".join(lines[n] + b"\n" for n in own)
+    kept[PROOFS] = canonical(proofs) + b"\n"
+    write(folder, kept)
+    return len(own)
+
+
+def _of_platform(line: Any, platform: str) -> bool:
+    return line["kind"] in SINGLE and line["record"].get("platform") == platform
+
+
+def shipped() -> dict[str, bytes]:
+    """The files that every pack has: two verifiers and how to use them."""
+    here = files("streams.evidence")
+    return {name: here.joinpath(source).read_bytes() for name, source in SHIPPED.items()}
+
+
+def write(folder: Path, contents: Mapping[str, bytes]) -> None:
+    """Write files into a new folder that nobody else may read; UsageError if it exists."""
+    try:
+        folder.mkdir(mode=0o700, parents=True)
+        for name, data in contents.items():
+            (folder / name).write_bytes(data)
+    except OSError as error:
+        raise UsageError(f"{folder}: {error.strerror}") from None

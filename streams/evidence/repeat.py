@@ -1,0 +1,147 @@
+"""Repetition of the decisions of a pack from the events of the input topic.
+
+The chain is a function of settings and log: whoever has kept the log gets the same records, byte
+for byte. The log has to begin where the recipient's memory began, or the memory is another.
+"""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from streams.config import Settings
+from streams.errors import UsageError
+from streams.evidence.canonical import canonical
+from streams.evidence.names import RECORDS, REGISTRY, SETTINGS
+from streams.language import tr
+from streams.operate.replay import replay_placed
+from streams.wire import encode_action, encode_episode
+
+DECIDED: Final = ("episode", "lease")
+SECTIONS: Final = ("input", "recognise", "detect")
+CHUNK: Final = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Repetition:
+    """Decisions of a pack that came out again, and those that did not, by their places in it."""
+
+    same: int
+    other: tuple[int, ...]
+    events: int
+
+
+def settings_text(settings: Settings) -> str:
+    """Return the settings that decisions depend on, as TOML; the registry is a file of its own."""
+    lines = [
+        "# The settings that these decisions depend on; fingerprint " + settings.fingerprint(),
+        f"mode = {_toml(settings.mode)}",
+        f"epoch = {settings.epoch}",
+        f"topics = {_toml({'input': settings.topics.input})}",
+        f"worker = {_toml({'state_format': settings.worker.state_format})}",
+    ]
+    for name in SECTIONS:
+        section = getattr(settings, name).model_dump(
+            mode="json", exclude_none=True, exclude={"registry_file"}
+        )
+        lines += ["", f"[{name}]", *(f"{key} = {_toml(value)}" for key, value in section.items())]
+    return "\n".join(lines) + "\n"
+
+
+def _toml(value: Any) -> str:
+    if isinstance(value, Mapping):
+        pairs = (f"{json.dumps(key)} = {_toml(each)}" for key, each in value.items())
+        return "{" + ", ".join(pairs) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(_toml, value)) + "]"
+    return json.dumps(value, ensure_ascii=False)  # what JSON writes of the rest is TOML
+
+
+def settings_of(pack: Path) -> Settings:
+    """Return the settings that lie in a pack. Raise UsageError if they cannot be read."""
+    try:
+        given = tomllib.loads((pack / SETTINGS).read_text("utf-8"))
+        if (pack / REGISTRY).exists():
+            given["recognise"]["registry_file"] = pack / REGISTRY
+        return Settings(**given)
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise UsageError(
+            tr("{pack}: no settings: {error}").format(pack=pack, error=type(error).__name__)
+        ) from None
+
+
+def repeat(pack: Path, events: Iterable[bytes]) -> Repetition:
+    """Judge the events again by a pack's settings, and compare. Raise UsageError if they cannot be.
+
+    Lines of events are `{"topic", "partition", "offset", "value"}` of one partition in their order,
+    or values alone, which count as partition 0 from offset 0.
+    """
+    settings = settings_of(pack)
+    wanted = list(_decisions(pack))
+    number, places = _placed(events)
+    found: set[bytes] = set()
+    counted = 0
+    for step in replay_placed(settings, number, places):
+        counted += step.lines
+        for record in step.decisions.episodes:
+            found.add(canonical(msgspec.json.decode(encode_episode(record))))
+        for action in step.decisions.actions:
+            found.add(canonical(msgspec.json.decode(encode_action(action))))
+    other = tuple(n for n, record in wanted if canonical(record) not in found)
+    return Repetition(len(wanted) - len(other), other, counted)
+
+
+def _decisions(pack: Path) -> Iterator[tuple[int, Any]]:
+    try:
+        with (pack / RECORDS).open("rb") as lines:
+            for line in map(msgspec.json.decode, lines):
+                if line["kind"] in DECIDED:
+                    yield line["n"], line["record"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UsageError(
+            tr("{pack}: no records: {error}").format(pack=pack, error=type(error).__name__)
+        ) from None
+
+
+def _placed(events: Iterable[bytes]) -> tuple[int, Iterator[tuple[list[bytes], NDArray[np.int64]]]]:
+    """Partition of the events, and they in chunks with their offsets."""
+    lines = (line for line in events if line.strip())
+    first = next(lines, b"{}")
+    partition = _place(first, 0)[0]
+
+    def chunks() -> Iterator[tuple[list[bytes], NDArray[np.int64]]]:
+        values: list[bytes] = []
+        offsets: list[int] = []
+        following = 0
+        for line in (first, *lines):
+            number, offset, value = _place(line, following)
+            if number != partition or offset < following:
+                raise UsageError(tr("events of one partition, in the order of their offsets"))
+            following = offset + 1
+            values.append(value)
+            offsets.append(offset)
+            if len(values) == CHUNK:
+                yield values, np.array(offsets, np.int64)
+                values, offsets = [], []
+        yield values, np.array(offsets, np.int64)
+
+    return partition, chunks()
+
+
+def _place(line: bytes, following: int) -> tuple[int, int, bytes]:
+    """Partition, offset and value of a line; of a value alone, what comes next."""
+    if b'"offset"' not in line:
+        return 0, following, line.rstrip(b"\n")
+    try:
+        told = msgspec.json.decode(line, type=dict[str, msgspec.Raw])
+        return int(bytes(told["partition"])), int(bytes(told["offset"])), bytes(told["value"])
+    except (ValueError, KeyError):
+        raise UsageError(tr("an event is no JSON line")) from None

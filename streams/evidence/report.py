@@ -1,0 +1,308 @@
+"""The report of a pack, for people, in two languages: HTML and PDF/A-3, cover sheet to gaps.
+
+The cover sheet has the fields that item 14 of the 2022 opinion on the procedure of network crime
+names: number of the legal request, electronic seal of the unit, check values, their method.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, tzinfo
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+from markupsafe import Markup
+
+from streams.evidence.gaps import told as gap_told
+from streams.evidence.records import Chosen
+from streams.language import CHINESE, ENGLISH, listed, moment, speaking, tr, trn, zone_name
+from streams.operate.cases import SAYS, Doing, doing, spoken
+from streams.operate.explain import explain, platform_name
+from streams.page import environment
+from streams.shown import shown
+
+NAMES: Final = {CHINESE: "report.zh", ENGLISH: "report.en"}
+KIND_NAMES: Final = {
+    "episode": "changes of the case",
+    "incident": "incident records",
+    "message": "single messages",
+    "earlier": "first messages before the throttle",
+    "lease": "leases",
+    "ack": "answers of gateways",
+    "counts": "counts of gateways",
+    "word": "words of the operator",
+    "notice": "notices",
+}
+"""Kinds of record, as people call them."""
+
+EVENTS_MAX: Final = 600
+"""Single messages in print; an hour of the fastest flood. All are in the records."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cover:
+    """The fields of the cover sheet; an empty one is a line to be filled in by hand."""
+
+    unit: str = ""
+    contact: str = ""
+    authority: str = ""
+    document_no: str = ""
+    received: str = ""
+    officer: str = ""
+    zone: str = "Asia/Shanghai"
+
+    def document(self) -> dict[str, Any]:
+        """Return the cover sheet for a program."""
+        return {
+            "contact": self.contact,
+            "officer": self.officer,
+            "request": {
+                "authority": self.authority,
+                "document_no": self.document_no,
+                "received": self.received,
+            },
+            "unit": self.unit,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Seal:
+    """Check values of the records, and who made them with which program."""
+
+    signer: str
+    chain_head: str
+    tree_root: str
+    sha256: str
+    sm3: str
+    bytes: int
+    lines: int
+    program: str
+    config: str
+
+
+Gaps = Sequence[tuple[str, dict[str, int]]]
+
+
+def pages(chosen: Chosen, cover: Cover, seal: Seal, records: bytes, gaps: Gaps) -> dict[str, bytes]:
+    """Return file name -> contents of the reports; the PDF has the records attached.
+
+    They say nothing of when they were made, so that a pack made again has the same.
+    """
+    made: dict[str, bytes] = {}
+    for tag, name in NAMES.items():
+        with speaking(tag, ZoneInfo(cover.zone)):
+            page = html(chosen, cover, seal, gaps)
+        made[f"{name}.html"] = page.encode()
+        made[f"{name}.pdf"] = pdf(page, records, chosen, seal)
+    return made
+
+
+def html(chosen: Chosen, cover: Cover, seal: Seal, gaps: Gaps) -> str:
+    """Return the report in the language and on the clock in use."""
+    case, last = chosen.case, chosen.case.last
+    told = explain(last)
+    templates = environment()
+    templates.filters["cssquoted"] = _cssquoted
+    # The state at the end of what is told, not now: a pack made later says the same.
+    state = doing(case, chosen.of("word"), last.at_ms)
+    return templates.get_template("evidence/report.html.j2").render(
+        episode=chosen.episode_id,
+        cover=cover,
+        seal=seal,
+        form=_form(chosen, cover),
+        headline=_headline(chosen),
+        integrity=_integrity(seal),
+        # "Nothing is refused" of one that is over would be read as if nothing had been.
+        facts=[*_facts(chosen), *([] if state is Doing.OVER else [(tr("then"), tr(SAYS[state]))])],
+        told=told,
+        steps=[
+            (moment(step.at_ms), utc(step.at_ms), *row[1:])
+            for step, row in zip(last.path, told.path, strict=True)
+        ],
+        sightings=[
+            (moment(each.at_ms), utc(each.at_ms), *row[1:])
+            for each, row in zip(last.sightings, told.sightings, strict=True)
+        ],
+        events=list(_events(chosen))[:EVENTS_MAX],
+        events_all=len(chosen.of("message")),
+        leases=list(_leases(chosen)),
+        words=[spoken(word) for word in chosen.of("word")],
+        gaps=[gap_told(gap, figures) for gap, figures in gaps],
+        repeat="otpguard evidence repeat . EVENTS.jsonl",
+        zone=zone_name(last.at_ms),
+    )
+
+
+def utc(at_ms: int) -> str:
+    """Return a time in UTC, to the millisecond.
+
+    >>> utc(1_772_422_380_123)
+    '2026-03-02T03:33:00.123Z'
+    """
+    at = datetime.fromtimestamp(at_ms / 1000, UTC)
+    return f"{at:%Y-%m-%dT%H:%M:%S}.{at_ms % 1000:03}Z"
+
+
+def local(at_ms: int, zone: tzinfo) -> str:
+    """Return a time on a zone's clock, without the zone.
+
+    >>> local(1_772_422_380_123, ZoneInfo("Asia/Shanghai"))
+    '2026-03-02 11:33:00'
+    """
+    return f"{datetime.fromtimestamp(at_ms / 1000, zone):%Y-%m-%d %H:%M:%S}"
+
+
+def _form(chosen: Chosen, cover: Cover) -> list[tuple[str, str]]:
+    blank = "____________________"
+    form = tr("{kind} ({name}) {n}")
+    kinds = [
+        form.format(kind=tr(KIND_NAMES[kind]), name=kind, n=len(chosen.of(kind)))
+        for kind in _kinds(chosen)
+    ]
+    return [
+        (tr("Requesting authority"), cover.authority or blank),
+        (tr("Number of the legal request"), cover.document_no or blank),
+        (tr("Request received"), cover.received or blank),
+        (tr("Unit that provides"), cover.unit or blank),
+        (tr("Contact"), cover.contact or blank),
+        (tr("Made by"), cover.officer or blank),
+        (tr("Number concerned"), chosen.case.last.recipient),
+        (tr("Case"), chosen.episode_id),
+        (tr("Kind and number of records"), listed(kinds)),
+        (
+            tr("Form"),
+            tr("electronic data: JSON lines (records.jsonl), with this report in HTML and PDF/A-3"),
+        ),
+        (
+            tr("Origin"),
+            tr("the topics of the system otpguard, read without change; nothing was added by hand"),
+        ),
+    ]
+
+
+def _kinds(chosen: Chosen) -> list[str]:
+    return list(dict.fromkeys(each.kind for each in chosen.records))
+
+
+def _integrity(seal: Seal) -> list[tuple[str, str]]:
+    return [
+        (tr("records.jsonl, lines"), f"{seal.lines}"),
+        (tr("records.jsonl, bytes"), f"{seal.bytes}"),
+        ("SHA-256", seal.sha256),
+        ("SM3", seal.sm3),
+        (tr("Last value of the chain"), seal.chain_head),
+        (tr("Root of the tree"), seal.tree_root),
+        (tr("Signer's fingerprint"), seal.signer),
+    ]
+
+
+def _headline(chosen: Chosen) -> str:
+    last = chosen.case.last
+    evidence = last.evidence
+    return tr(
+        "From {first} to {last} the number {recipient} was sent {messages} that look like "
+        "verification codes, of {platforms}; {novel} of these had never reached it before."
+    ).format(
+        first=moment(evidence.first_ms),
+        last=moment(evidence.last_ms),
+        recipient=last.recipient,
+        messages=trn("{n} message", "{n} messages", evidence.messages),
+        platforms=trn("{n} platform", "{n} platforms", evidence.platforms),
+        novel=evidence.novel,
+    )
+
+
+def _facts(chosen: Chosen) -> Iterator[tuple[str, str]]:
+    case, evidence = chosen.case, chosen.case.last.evidence
+    both = tr("{local} ({utc})")
+    yield (
+        tr("first message"),
+        both.format(local=moment(evidence.first_ms), utc=utc(evidence.first_ms)),
+    )
+    yield (
+        tr("last message"),
+        both.format(local=moment(evidence.last_ms), utc=utc(evidence.last_ms)),
+    )
+    for record in case.records:
+        if record.change != "renewed":
+            when = both.format(local=moment(record.at_ms), utc=utc(record.at_ms))
+            form = tr("{level}, {mode}: {when}")
+            yield (
+                tr(record.change),
+                form.format(level=record.level.name, mode=tr(record.mode), when=when),
+            )
+    yield tr("messages"), f"{evidence.messages:,}"
+    yield tr("platforms"), f"{evidence.platforms:,}"
+    yield tr("never seen at this number before"), f"{evidence.novel:,}"
+    yield tr("refused, as far as gateways told"), f"{chosen.refused:,}"
+
+
+def _events(chosen: Chosen) -> Iterator[tuple[str, ...]]:
+    for each in chosen.of("message"):
+        yield (
+            f"{moment(each.at_ms)} {utc(each.at_ms)}",
+            _whole(each.sender or "-"),
+            platform_name(each.platform) if each.platform else tr(each.trust.name.lower()),
+            each.gateway or "-",
+            _whole(each.message_id or "-") if len(each.message_id) < 16 else each.message_id,
+            tr("would pass") if each.would == "pass" else tr("would be refused"),
+        )
+
+
+def _whole(text: str) -> Markup:
+    """Text that no line end cuts: a number is to be read and copied whole."""
+    return Markup('<span class="whole">{}</span>').format(shown(text))
+
+
+def _leases(chosen: Chosen) -> Iterator[tuple[str, ...]]:
+    for action in chosen.case.actions:
+        answers = [
+            tr("{gateway}: {state}, {n} refused").format(
+                gateway=ack.gateway_id, state=tr(ack.state), n=ack.refused_count
+            )
+            if ack.refused_count
+            else tr("{gateway}: {state}").format(gateway=ack.gateway_id, state=tr(ack.state))
+            for ack in chosen.case.acks.get(action.action_id, ())
+        ]
+        yield (
+            moment(action.issued_at_ms),
+            utc(action.issued_at_ms),
+            f"{(action.expires_at_ms - action.issued_at_ms) / 60_000:g}",
+            f"{action.action_id} {tr(action.verb)} {tr(action.mode)}",
+            "; ".join(answers) or tr("no word"),
+        )
+
+
+def pdf(page: str, records: bytes, chosen: Chosen, seal: Seal) -> bytes:
+    """Return a page as PDF/A-3u with the records attached; nothing is fetched for it."""
+    # A second to import, and only packs need it.
+    from weasyprint import HTML, Attachment  # noqa: PLC0415
+    from weasyprint.urls import URLFetcher  # noqa: PLC0415
+
+    nowhere = URLFetcher(allowed_protocols=())
+    at = datetime.fromtimestamp(chosen.case.last.at_ms / 1000, UTC)
+    attached = Attachment(
+        string=records,
+        name="records.jsonl",
+        description=f"SHA-256 {seal.sha256}",
+        created=at,
+        modified=at,
+        relationship="Source",
+        url_fetcher=nowhere,
+    )
+    made: bytes = HTML(string=page, url_fetcher=nowhere).write_pdf(
+        pdf_variant="pdf/a-3u",
+        attachments=[attached],
+        pdf_identifier=seal.sha256.encode(),
+    )
+    return made
+
+
+def _cssquoted(text: str) -> str:
+    r"""Return text for the inside of a CSS string: nothing of it can end one.
+
+    >>> _cssquoted('1:a"b')
+    '1:a\\22 b'
+    """
+    return "".join(c if c.isalnum() or c in ":.-_ " else f"\\{ord(c):x} " for c in text)

@@ -1,0 +1,123 @@
+"""Time stamps of RFC 3161 over a manifest: asked for, taken in, checked.
+
+An authority says that the manifest was there at a time. Many carriers' networks reach none: then
+the query goes there on a stick, and the token comes back so.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final
+
+from cryptography.x509 import load_pem_x509_certificates
+from rfc3161_client import (
+    HashAlgorithm,
+    PKIStatus,
+    TimestampRequestBuilder,
+    VerificationError,
+    VerifierBuilder,
+    decode_timestamp_response,
+)
+
+from streams.errors import UnavailableError, UsageError
+from streams.evidence.canonical import PackError, entry, sha256
+from streams.evidence.envelope import TIMESTAMP, signed
+from streams.evidence.keys import PackKey
+from streams.evidence.names import MANIFEST, STAMP, TOKEN
+from streams.language import tr
+
+TIMEOUT_S: Final = 30.0
+ANSWER_BYTES_MAX: Final = 1 << 20
+QUERY_TYPE: Final = "application/timestamp-query"
+
+
+@dataclass(frozen=True, slots=True)
+class StampTime:
+    """The time that a token says."""
+
+    at: datetime
+
+
+def query(manifest: bytes) -> bytes:
+    """Return a request for a token over a manifest, in DER, by SHA-256 and with a nonce."""
+    builder = TimestampRequestBuilder().data(manifest).hash_algorithm(HashAlgorithm.SHA256)
+    return builder.cert_request(cert_request=True).build().as_bytes()
+
+
+def fetched(url: str, manifest: bytes) -> bytes:
+    """Ask an authority for a token. Raise UnavailableError if none comes."""
+    import urllib3  # noqa: PLC0415 - only here
+
+    try:
+        with urllib3.PoolManager(retries=False, timeout=TIMEOUT_S) as pool:
+            answer = pool.request(
+                "POST", url, body=query(manifest), headers={"Content-Type": QUERY_TYPE}
+            )
+    except urllib3.exceptions.HTTPError as error:
+        raise UnavailableError(
+            tr("the time-stamping authority does not answer: {error}").format(
+                error=type(error).__name__
+            )
+        ) from None
+    if answer.status != 200 or len(answer.data) > ANSWER_BYTES_MAX:
+        raise UnavailableError(
+            tr("the time-stamping authority answers {status}").format(status=answer.status)
+        )
+    return answer.data
+
+
+def check_token(token: bytes, manifest: bytes, authority: Path | None = None) -> StampTime:
+    """Return the time of a token over this manifest; PackError if it is none.
+
+    With `authority`, the certificates in PEM that are trusted, the token's own signature is
+    checked; without, only that it speaks of this manifest.
+    """
+    try:
+        response = decode_timestamp_response(token)
+        if PKIStatus(response.status) != PKIStatus.GRANTED:
+            raise PackError("the authority refused")
+        imprint = response.tst_info.message_imprint.message
+        at = response.tst_info.gen_time
+    except ValueError as error:
+        raise PackError(f"no time-stamp token: {error}") from None
+    if imprint.hex() != sha256(manifest):
+        raise PackError("a token of something else")
+    if authority is not None:
+        _check_signature(token, manifest, authority)
+    return StampTime(at)
+
+
+def attach(pack: Path, key: PackKey, token: bytes) -> datetime:
+    """Put a token into a pack, with the signer's record of it; return its time.
+
+    The record makes every byte of the token the signer's word too: an authority does not sign all
+    of its answer. Raise PackError for a token of something else, UsageError for files.
+    """
+    try:
+        manifest = (pack / MANIFEST).read_bytes()
+        at = check_token(token, manifest).at
+        record = signed(key, TIMESTAMP, stamp_value(manifest, token))
+        (pack / TOKEN).write_bytes(token)
+        (pack / STAMP).write_bytes(record)
+    except OSError as error:
+        raise UsageError(f"{pack}: {error.strerror}") from None
+    return at
+
+
+def stamp_value(manifest: bytes, token: bytes) -> dict[str, Any]:
+    """Return what is signed when a token is attached: of which manifest it is, and its bytes."""
+    return {"manifest": sha256(manifest), "token": entry(TOKEN, token)}
+
+
+def _check_signature(token: bytes, manifest: bytes, authority: Path) -> None:
+    try:
+        builder = VerifierBuilder()
+        for certificate in load_pem_x509_certificates(authority.read_bytes()):
+            builder = builder.add_root_certificate(certificate)
+        builder.build().verify_message(decode_timestamp_response(token), manifest)
+    except OSError as error:
+        raise UsageError(f"{authority}: {error.strerror}") from None
+    except (ValueError, VerificationError) as error:
+        raise PackError(f"the token's signature is not good: {error}") from None

@@ -1,0 +1,324 @@
+#!/usr/bin/env python3
+"""Verify an otpguard evidence pack with Python 3.8 or later and openssl 3, and nothing else.
+
+    python3 verify.py --fingerprint FINGERPRINT [--tsa-ca CERTIFICATES.pem] FOLDER
+
+The fingerprint of the signer comes from elsewhere (a letter, the unit's site): one that came with
+the pack proves nothing. Ends with 0 if the pack is as it was made, with 1 if it is not.
+"""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import hashlib
+import json
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+FORMAT = "otpguard.evidence/1"
+MANIFEST = "application/vnd.otpguard.evidence.v1+json"
+TIMESTAMP = "application/vnd.otpguard.evidence.timestamp.v1+json"
+SUCCESSOR = "application/vnd.otpguard.evidence.successor.v1+json"
+KINDS = ("ed25519", "p256")
+
+
+class Wrong(Exception):
+    """Something is not as it was made."""
+
+
+def sha256(data: bytes) -> str:
+    """SHA-256 in hex."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def sm3(data: bytes) -> str:
+    """SM3 in hex, by openssl."""
+    done = subprocess.run(
+        ["openssl", "dgst", "-sm3", "-r"], check=False, input=data, capture_output=True
+    )
+    if done.returncode:
+        raise Wrong("this openssl has no SM3")
+    return done.stdout.split()[0].decode()
+
+
+def b64(text: str) -> bytes:
+    """Base64 written in the one way that the format allows."""
+    data = base64.b64decode(text, validate=True)
+    if base64.b64encode(data).decode() != text:
+        raise Wrong("base64 with bits to spare")
+    return data
+
+
+def canonical(value: Any) -> bytes:
+    """JSON by RFC 8785 for what holds no fractions: envelopes, proofs."""
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
+    return text.encode() + b"\n"
+
+
+def openssl(folder: Path, public: bytes, kind: str, message: bytes, signature: bytes) -> bool:
+    """Tell if openssl finds a signature good."""
+    pem = "-----BEGIN PUBLIC KEY-----\n{}\n-----END PUBLIC KEY-----\n"
+    (folder / "key").write_text(pem.format(base64.b64encode(public).decode()))
+    (folder / "message").write_bytes(message)
+    if kind == "p256":
+        if len(signature) != 64:
+            return False
+        signature = der(signature[:32], signature[32:])
+    (folder / "signature").write_bytes(signature)
+    key, text, sig = (str(folder / name) for name in ("key", "message", "signature"))
+    words = ["openssl", "dgst", "-sha256", "-verify", key, "-signature", sig, text]
+    if kind == "ed25519":
+        words = ["openssl", "pkeyutl", "-verify", "-pubin", "-inkey", key, "-rawin", "-in", text]
+        words += ["-sigfile", sig]
+    return subprocess.run(words, check=False, capture_output=True).returncode == 0
+
+
+def der(*numbers: bytes) -> bytes:
+    """A DER sequence of positive integers."""
+    body = b""
+    for number in numbers:
+        plain = number.lstrip(b"\0") or b"\0"
+        plain = b"\0" + plain if plain[0] & 0x80 else plain
+        body += bytes([2, len(plain)]) + plain
+    return bytes([0x30, len(body)]) + body
+
+
+def kind_of_key(public: bytes) -> str:
+    """The kind of a public key by its DER prefix; Wrong if it is another."""
+    if public[:12] == bytes.fromhex("302a300506032b6570032100") and len(public) == 44:
+        return "ed25519"
+    if public[:27] == bytes.fromhex("3059301306072a8648ce3d020106082a8648ce3d03010703420004")[:27]:
+        return "p256"
+    raise Wrong("a key of an unknown kind")
+
+
+def opened(data: bytes, kind: str) -> tuple[Any, dict[str, bytes], bytes]:
+    """Value, signatures and signed bytes of an envelope."""
+    envelope = json.loads(data)
+    if canonical(envelope) != data or set(envelope) != {"payload", "payloadType", "signatures"}:
+        raise Wrong("an envelope is not written canonically")
+    if envelope["payloadType"] != kind:
+        raise Wrong("an envelope of something else")
+    payload = b64(envelope["payload"])
+    found = {}
+    for each in envelope["signatures"]:
+        if set(each) != {"keyid", "sig"} or each["keyid"] in found:
+            raise Wrong("signatures of another form")
+        found[each["keyid"]] = b64(each["sig"])
+    head = f"DSSEv1 {len(kind)} {kind} {len(payload)} ".encode()
+    return json.loads(payload), found, head + payload
+
+
+def keys_of(document: dict[str, str]) -> dict[str, bytes]:
+    """The two public keys of a signer."""
+    keys = {kind: b64(document[kind]) for kind in KINDS}
+    if any(kind_of_key(keys[kind]) != kind for kind in KINDS):
+        raise Wrong("keys of another kind")
+    return keys
+
+
+def fingerprint(keys: dict[str, bytes]) -> str:
+    """The signer's fingerprint."""
+    return sha256(keys["ed25519"] + keys["p256"])
+
+
+def signed(
+    keys: dict[str, bytes],
+    found: dict[str, bytes],
+    message: bytes,
+) -> list[str]:
+    """Complaints about signatures: bad, missing, or of a kind that is not known."""
+    name = fingerprint(keys)
+    wrong = []
+    with tempfile.TemporaryDirectory() as folder:
+        for kind in KINDS:
+            signature = found.get(f"{name}:{kind}", b"")
+            if not openssl(Path(folder), keys[kind], kind, message, signature):
+                wrong.append(f"the signature by {kind} is not good")
+    if len(found) > len(KINDS):
+        wrong.append("signatures of a kind that is not known here")
+    return wrong
+
+
+def trusted_of(given: str, data: bytes) -> list[str]:
+    """The given fingerprint and its successors."""
+    trusted = [given]
+    for line in data.splitlines(keepends=True):
+        value, found, message = opened(line, SUCCESSOR)
+        old, new = keys_of(value["from"]), keys_of(value["to"])
+        if set(value) != {"at", "from", "to"} or signed(old, found, message):
+            raise Wrong("a successor that the key before did not sign")
+        if fingerprint(old) in trusted:
+            trusted.append(fingerprint(new))
+    return trusted
+
+
+def check_files(files: dict[str, bytes], manifest: Any, *, extract: bool) -> list[str]:
+    """Complaints about files."""
+    apart = {"manifest.dsse.json", "manifest.tsr", "timestamp.dsse.json"}
+    apart |= {"proofs.json"} if extract else set()
+    listed = {each["path"]: each for each in manifest["files"]}
+    wrong = [f"{name}: not in the manifest" for name in sorted(set(files) - set(listed) - apart)]
+    for name, said in listed.items():
+        if extract and (name == "records.jsonl" or name not in files):
+            continue
+        if name not in files:
+            wrong.append(f"{name}: missing")
+            continue
+        data = files[name]
+        if (len(data), sha256(data), sm3(data)) != (said["bytes"], said["sha256"], said["sm3"]):
+            wrong.append(f"{name}: changed")
+    return wrong
+
+
+def node(left: bytes, right: bytes) -> bytes:
+    """An inner hash of the tree."""
+    return hashlib.sha256(b"\1" + left + right).digest()
+
+
+def leaf(line: bytes) -> bytes:
+    """The hash of a leaf."""
+    return hashlib.sha256(b"\0" + line).digest()
+
+
+def root_over(hashes: list[bytes]) -> bytes:
+    """The root of RFC 9162, 2.1.1."""
+    if len(hashes) < 2:
+        return hashes[0] if hashes else hashlib.sha256(b"").digest()
+    middle = 1 << ((len(hashes) - 1).bit_length() - 1)
+    return node(root_over(hashes[:middle]), root_over(hashes[middle:]))
+
+
+def root_by(line: bytes, index: int, size: int, path: list[str]) -> bytes:
+    """The root that a proof of RFC 9162, 2.1.3.2 leads to; Wrong if it cannot be one."""
+    number, last, found = index, size - 1, leaf(line)
+    if not 0 <= index < size:
+        raise Wrong("a record outside the tree")
+    for text in path:
+        each = bytes.fromhex(text)
+        if each.hex() != text or last == 0:
+            raise Wrong("a proof is of another form")
+        if number % 2 or number == last:
+            found = node(each, found)
+            while number and not number % 2:
+                number, last = number >> 1, last >> 1
+        else:
+            found = node(found, each)
+        number, last = number >> 1, last >> 1
+    if last:
+        raise Wrong("a proof is too short")
+    return found
+
+
+def check_records(files: dict[str, bytes], manifest: Any, *, extract: bool) -> list[str]:
+    """Complaints about records: chain and tree, or proofs."""
+    lines = files["records.jsonl"].split(b"\n")
+    if lines.pop():
+        raise Wrong("the last line has no end")
+    root, size = bytes.fromhex(manifest["tree_root"]), manifest["records"]
+    if extract:
+        proofs = json.loads(files["proofs.json"])
+        if canonical(proofs) != files["proofs.json"]:
+            raise Wrong("proofs are not written canonically")
+        numbers = [json.loads(line)["n"] for line in lines]
+        if numbers != sorted(set(numbers)) or set(proofs) != {str(n) for n in numbers}:
+            raise Wrong("proofs and records are not of the same lines")
+        return [
+            f"record {n}: not of this pack"
+            for n, line in zip(numbers, lines)  # noqa: B905 - Python 3.8
+            if root_by(line, n, size, proofs[str(n)]) != root
+        ]
+    wrong = []
+    before = sha256(f"{FORMAT}\n{manifest['episode']}".encode())
+    for n, line in enumerate(lines):
+        said = json.loads(line)
+        if (said["n"], said["prev"]) != (n, before):
+            wrong.append(f"record {n}: the chain is broken")
+        before = sha256(line)
+    if len(lines) != size or before != manifest["chain_head"]:
+        wrong.append("the chain does not end where the manifest says")
+    if root_over([leaf(line) for line in lines]) != root:
+        wrong.append("the tree has another root than the manifest says")
+    return wrong
+
+
+def check_stamp(files: dict[str, bytes], keys: dict[str, bytes], authority: str) -> list[str]:
+    """Complaints about the time stamp, if there is one."""
+    token, record = files.get("manifest.tsr"), files.get("timestamp.dsse.json")
+    if token is None and record is None:
+        return []
+    if token is None or record is None:
+        return ["a token and the record of it belong together"]
+    value, found, message = opened(record, TIMESTAMP)
+    said = {"bytes": len(token), "path": "manifest.tsr", "sha256": sha256(token), "sm3": sm3(token)}
+    wrong = signed(keys, found, message)
+    if value != {"manifest": sha256(files["manifest.dsse.json"]), "token": said}:
+        wrong.append("manifest.tsr: changed, or of another pack")
+    if not authority:
+        print("time stamp: there; give --tsa-ca to have the authority's signature checked")
+        return wrong
+    with tempfile.TemporaryDirectory() as folder:
+        for name in ("manifest.dsse.json", "manifest.tsr"):
+            (Path(folder) / name).write_bytes(files[name])
+        words = ["openssl", "ts", "-verify", "-data", f"{folder}/manifest.dsse.json"]
+        words += ["-in", f"{folder}/manifest.tsr", "-CAfile", authority]
+        if subprocess.run(words, check=False, capture_output=True).returncode:
+            wrong.append("manifest.tsr: the authority's signature is not good")
+    return wrong
+
+
+def verify(folder: Path, given: str, authority: str = "") -> list[str]:
+    """Everything that is wrong with a pack; nothing if it is as it was made."""
+    files = {}
+    for path in sorted(folder.iterdir()):
+        if not path.is_file() or path.is_symlink():
+            return [f"{path.name}: no plain file"]
+        files[path.name] = path.read_bytes()
+    wrong: list[str] = []
+    try:
+        manifest, found, message = opened(files["manifest.dsse.json"], MANIFEST)
+        keys = keys_of(manifest["signer"])
+        wrong += signed(keys, found, message)
+        if manifest["format"] != FORMAT:
+            wrong.append("another format")
+        if fingerprint(keys) not in trusted_of(given, files.get("signers.jsonl", b"")):
+            wrong.append(f"signed by {fingerprint(keys)}, not by the signer who was given")
+        extract = "proofs.json" in files
+        wrong += check_files(files, manifest, extract=extract)
+        wrong += check_records(files, manifest, extract=extract)
+        wrong += check_stamp(files, keys, authority)
+    except Wrong as error:
+        return [*wrong, str(error)]
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError, RecursionError) as error:
+        return [*wrong, f"not of this format ({type(error).__name__})"]
+    if not wrong:
+        print(f"case {manifest['episode']}, made by {manifest['made']['by'] or '-'}")
+        print(f"signed at {manifest['made']['at']} (the signer's clock)")
+        kind = "an extract: some records of" if extract else "all"
+        print(f"{kind} {manifest['records']} records")
+        for gap in manifest["gaps"]:
+            print(f"gap: {gap['en']}\n     {gap['zh-Hans']}")
+    return wrong
+
+
+def main() -> int:
+    """Verify the folder that the command line names."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0])
+    parser.add_argument("--fingerprint", required=True, help="of the signer, from elsewhere")
+    parser.add_argument("--tsa-ca", default="", help="PEM of the time-stamping authority")
+    parser.add_argument("folder", type=Path)
+    words = parser.parse_args()
+    given = "".join(words.fingerprint.split()).replace(":", "").lower()
+    wrong = verify(words.folder, given, words.tsa_ca)
+    for each in wrong:
+        print(f"WRONG 不符: {each}")
+    print("NOT VERIFIED 校验未通过" if wrong else "VERIFIED 校验通过")
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,59 @@
+"""Text for a report to 12321, the centre for bad and unwanted messages: ready to paste, in Chinese.
+
+Its form asks for the reporter's number, the whole sender number (1069…), the time and the text of
+the message. The text is on the phone of who reports; a pack brings the rest, for each sender.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import tzinfo
+from typing import Final
+
+from detectors.model.incidents import FloodMessage
+from streams.evidence.records import Chosen
+from streams.evidence.report import local
+from streams.operate.explain import platform_name
+
+TIMES_MAX: Final = 20
+"""Times of one sender that are listed; the rest is a number."""
+
+
+@dataclass(slots=True)
+class _Sent:
+    platforms: dict[str, None] = field(default_factory=dict)
+    times: list[int] = field(default_factory=list)
+
+
+def lines(chosen: Chosen, zone: tzinfo) -> Iterator[str]:
+    """Yield the report's lines: one block a sender, whole numbers, times to the second."""
+    case = chosen.case.last
+    told: dict[str, _Sent] = {}
+    for message in chosen.of("message"):
+        assert isinstance(message, FloodMessage)
+        if message.sender:
+            sent = told.setdefault(message.sender, _Sent())
+            sent.platforms.setdefault(platform_name(message.platform))
+            sent.times.append(message.at_ms)
+    evidence = case.evidence
+    yield f"举报号码：{case.recipient}"
+    yield "举报类型：短信轰炸（短时间内收到大量非本人请求的验证码短信）"
+    yield (
+        f"起止时间：{local(evidence.first_ms, zone)} 至 {local(evidence.last_ms, zone)}（{zone}）"
+    )
+    yield (
+        f"总量：{evidence.messages} 条，来自 {evidence.platforms} 个平台，"
+        f"其中 {evidence.novel} 个此前从未向该号码发送过"
+    )
+    yield "说明：均非本人操作，疑为网站验证码接口被滥用。短信原文及截图见附件（由本人手机提供）。"
+    if not told:
+        yield "发送端口号：运营商记录中没有逐条的发送号码，请从手机上逐条抄录。"
+    for number, sender in enumerate(sorted(told, key=lambda each: told[each].times[0]), 1):
+        sent = told[sender]
+        times = [local(each, zone) for each in sorted(sent.times)]
+        more = f" 等共 {len(times)} 条" if len(times) > TIMES_MAX else f" 共 {len(times)} 条"
+        yield ""
+        yield f"{number}. 发送端口号：{sender}"
+        yield f"   签名或平台：{'、'.join(sent.platforms)}"
+        yield f"   接收时间：{'，'.join(times[:TIMES_MAX])}{more}"

@@ -1,0 +1,155 @@
+"""Verification of a pack by the program itself; the shipped verifiers follow the same rules.
+
+Whatever is in the folder is either named in the signed manifest with its digests, or is one of four
+files that are bound otherwise: the manifest, the proofs of an extract, a time-stamp token and the
+signed record of it.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from streams.evidence import envelope, names
+from streams.evidence.canonical import FORMAT, PackError, parsed, sha256, sm3
+from streams.evidence.keys import PublicKeys, followed
+from streams.evidence.stamp import check_token, stamp_value
+from streams.evidence.tree import MerkleTree, leaf_hash, root_of
+
+BYTES_MAX: Final = 256 << 20
+"""Of one file: a pack of an hour's flood is a hundredth of this."""
+
+
+@dataclass(slots=True)
+class PackVerdict:
+    """Everything that was wrong, and what the pack says; empty `wrong` means: as it was made."""
+
+    wrong: list[str] = field(default_factory=list)
+    manifest: dict[str, Any] = field(default_factory=dict)
+    signer: str = ""
+    extract: bool = False
+    records: int = 0
+    stamped: str = ""  # when, by the token; empty without one
+    stamp_checked: bool = False  # against the authority's certificate
+
+
+def verify(folder: Path, trusted: str, *, authority: Path | None = None) -> PackVerdict:
+    """Return the verdict on a pack; never raises for one that is not as it was made.
+
+    `trusted` is the signer's fingerprint from elsewhere; `authority` the certificates of the
+    time-stamping authority in PEM, if its token is to be checked.
+    """
+    told = PackVerdict()
+    found: dict[str, bytes] = {}
+    for path in sorted(folder.iterdir()):
+        if not path.is_file() or path.is_symlink() or path.stat().st_size > BYTES_MAX:
+            told.wrong.append(f"{path.name}: no plain file")
+        else:
+            found[path.name] = path.read_bytes()
+    for step in (_manifest, _files, _records, _stamp):
+        try:
+            told.wrong += step(found, trusted, told, authority)
+        except PackError as error:
+            told.wrong.append(f"{step.__name__.strip('_')}: {error}")
+        except (KeyError, TypeError, ValueError, AttributeError, IndexError):
+            told.wrong.append(f"{step.__name__.strip('_')}: not of this format")
+        if not told.manifest:
+            break
+    return told
+
+
+_Found = dict[str, bytes]
+
+
+def _manifest(found: _Found, trusted: str, told: PackVerdict, _: Path | None) -> Iterator[str]:
+    value, signatures, message = envelope.opened(found.get(names.MANIFEST, b""), envelope.MANIFEST)
+    if value["format"] != FORMAT:
+        raise PackError("another format")
+    keys = PublicKeys.of(value["signer"])
+    told.signer, told.manifest = keys.fingerprint, value
+    for kind in envelope.check(signatures, message, keys):
+        yield f"{names.MANIFEST}: the signature by {kind} is not good"
+    if others := len(signatures) - len(envelope.KINDS):
+        yield f"{names.MANIFEST}: {others} signatures of a kind that is not known here"
+    known = followed(trusted, envelope.successors(found.get(names.SIGNERS, b"")))
+    if keys.fingerprint not in known:
+        yield f"signed by {keys.fingerprint}, which is not the fingerprint that was given"
+
+
+def _files(found: _Found, _: str, told: PackVerdict, __: Path | None) -> Iterator[str]:
+    told.extract = names.PROOFS in found
+    apart = {names.MANIFEST, names.TOKEN, names.STAMP, *([names.PROOFS] if told.extract else [])}
+    listed = {each["path"]: each for each in told.manifest["files"]}
+    for name in sorted(found.keys() - listed.keys() - apart):
+        yield f"{name}: not in the manifest"
+    for name, said in listed.items():
+        if told.extract and (name == names.RECORDS or name not in found):
+            continue  # bound by proofs; or left out
+        if name not in found:
+            yield f"{name}: missing"
+            continue
+        data = found[name]
+        if (len(data), sha256(data), sm3(data)) != (said["bytes"], said["sha256"], said["sm3"]):
+            yield f"{name}: changed"
+
+
+def _records(found: _Found, _: str, told: PackVerdict, __: Path | None) -> Iterator[str]:
+    data = found.get(names.RECORDS, b"")
+    lines = data.split(b"\n")
+    if lines.pop():
+        raise PackError("the last line has no end")
+    told.records, size = len(lines), told.manifest["records"]
+    root = bytes.fromhex(told.manifest["tree_root"])
+    if told.extract:
+        proofs = _proofs(found[names.PROOFS])
+        numbers = [parsed(line)["n"] for line in lines]
+        if [str(n) for n in sorted(set(numbers))] != sorted(proofs, key=int) or numbers != sorted(
+            set(numbers)
+        ):
+            yield "proofs and records are not of the same lines"
+        for n, line in zip(numbers, lines, strict=True):
+            if root_of(leaf_hash(line), n, size, proofs.get(str(n), [])) != root:
+                yield f"record {n}: not of this pack"
+        return
+    before = sha256(f"{FORMAT}\n{told.manifest['episode']}".encode())
+    for n, line in enumerate(lines):
+        said = parsed(line)
+        if (said["n"], said["prev"]) != (n, before):
+            yield f"record {n}: the chain is broken"
+        before = sha256(line)
+    if len(lines) != size or before != told.manifest["chain_head"]:
+        yield "the chain does not end where the manifest says"
+    if MerkleTree(lines).root != root:
+        yield "the tree has another root than the manifest says"
+
+
+def _proofs(data: bytes) -> dict[str, list[bytes]]:
+    if not data.endswith(b"\n"):
+        raise PackError("the proofs have no end")
+    proofs = {}
+    for n, path in parsed(data[:-1]).items():
+        proofs[n] = [bytes.fromhex(each) for each in path]
+        if str(int(n)) != n or [each.hex() for each in proofs[n]] != path:
+            raise PackError("proofs are not written canonically")
+    return proofs
+
+
+def _stamp(found: _Found, _: str, told: PackVerdict, authority: Path | None) -> Iterator[str]:
+    token, record = found.get(names.TOKEN), found.get(names.STAMP)
+    if token is None and record is None:
+        return
+    if token is None or record is None:
+        raise PackError("a token and the record of it belong together")
+    value, signatures, message = envelope.opened(record, envelope.TIMESTAMP)
+    keys = PublicKeys.of(told.manifest["signer"])
+    if envelope.check(signatures, message, keys) or len(signatures) != len(envelope.KINDS):
+        yield f"{names.STAMP}: not signed by the signer of the manifest"
+    if value != stamp_value(found[names.MANIFEST], token):
+        yield f"{names.TOKEN}: changed, or of another pack"
+        return
+    checked = check_token(token, found[names.MANIFEST], authority)
+    told.stamped = checked.at.astimezone(dt.UTC).isoformat()
+    told.stamp_checked = authority is not None

@@ -1,0 +1,1 @@
+"""Telling those whom a flood concerns: its victims, and the platforms whose pages were used."""

@@ -1,0 +1,373 @@
+"""The people to be told now, by leases, gateways' answers, the operator's word and what was told.
+
+Pure: no clock, no Kafka, no SMSC. Records of different topics may come in any order, and again.
+What a notifier knows of the past it has from the notice topic alone, so a successor knows it too.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections import OrderedDict, deque
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from enum import StrEnum
+from itertools import islice
+from typing import Any, Final
+
+from detectors.leases.gate import Lease
+from detectors.leases.rails import RailParams
+from detectors.model.records import Action, EpisodeRecord, completed
+from detectors.model.times import DAY_MS, HOUR_MS, MINUTE_MS
+from streams.enforce.book import (
+    DesiredState,
+    NoLease,
+    desired_lease,
+    due,
+    forget_override,
+    take_action,
+    take_override,
+)
+from streams.notices.texts import Facts
+from streams.wire import EVERYONE, Ack, Notice, Override
+from streams.wire.notices import NoticeKind
+
+EPISODE_WAIT_MS: Final = 2_000
+"""A lease and its episode's record are written together and read from two topics: for so long one
+waits for the other, which says if a number is chronic. Chosen: ten polls."""
+TRIES_MAX: Final = 2
+"""Processes that may have sent one notice without living to say so: the second is the last."""
+EPISODE_KEPT_MS: Final = DAY_MS + HOUR_MS
+"""An episode lasts a day at most; what is to be said of it comes within another hour."""
+LOOKED_AT: Final = 256
+"""Notices looked at for one that may go: those before it wait for their episodes' records."""
+_NO_RAILS: Final = RailParams(new_per_minute=10**9, recipients_max=10**9)
+"""Rails are the adapters': what they hold back, no gateway acknowledges as applied."""
+
+
+class Unsent(StrEnum):
+    """Reasons in the notice topic for telling nobody, or for not knowing that somebody was told."""
+
+    TOKEN = "token"  # noqa: S105 - the number is not known here
+    CHRONIC = "chronic"  # a shared or test number
+    HOLD_OFF = "hold_off"  # told within the hold-off
+    EXEMPT = "exempt"
+    RELEASED = "released"  # the operator took the lease back before
+    OVER = "over"  # the lease ended before
+    SHADOW = "shadow"
+    SWITCH = "switch"  # the kill switch is on
+    CAP = "cap"  # more were due than a minute may have
+    LATE = "late"  # the SMSC was away for too long
+    AWAY = "away"  # the SMSC did not take it, and is tried again
+    UNKNOWN = "unknown"  # it may have arrived: not sent again
+    REFUSED = "refused"  # the SMSC will not take it
+
+
+_AGAIN: Final = frozenset(
+    {Unsent.OVER, Unsent.SHADOW, Unsent.SWITCH, Unsent.CAP, Unsent.LATE, Unsent.AWAY}
+)
+"""Reasons after which a later lease of the same episode is told of."""
+
+_OF_LEASE: Final = {
+    NoLease.EXEMPT: Unsent.EXEMPT,
+    NoLease.RELEASED: Unsent.RELEASED,
+    NoLease.SHADOW: Unsent.SHADOW,
+    NoLease.MODE: Unsent.SWITCH,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class NotifyParams:
+    """Rules of one notifier."""
+
+    hold_off_ms: int = DAY_MS
+    per_minute: int = 600
+    age_max_ms: int = 10 * MINUTE_MS
+    gateways: frozenset[str] = frozenset()  # whose word counts; empty: everybody's
+    canary: range = range(0)  # numbers of ours
+    end: bool = False
+    released: bool = False
+
+    def __post_init__(self) -> None:
+        if self.per_minute < 1 or self.age_max_ms < 1:
+            raise ValueError("whoever may send nothing need not run")
+
+
+@dataclass(frozen=True, slots=True)
+class PendingNotice:
+    """One notice that is due."""
+
+    notice_id: str
+    episode_id: str
+    kind: NoticeKind
+    recipient: str
+    facts: Facts
+    due_ms: int  # since when
+    unresolved: bool = False  # a process before this one may have sent it
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    notice_id: str
+    recipient: str
+    kind: NoticeKind
+    state: str
+    why: str
+    at_ms: int
+    tries: int  # processes that said `sending` and nothing after it
+
+
+@dataclass(slots=True)
+class NoticeBook:
+    """Mutable. Bounded by the episodes and notices of a day, which rails and the cap bound."""
+
+    params: NotifyParams
+    desired: DesiredState = field(default_factory=lambda: DesiredState(_NO_RAILS))
+    queue: OrderedDict[str, PendingNotice] = field(default_factory=OrderedDict)
+    full: bool = False  # the minute has all that it may have
+    _leases: dict[str, Action] = field(default_factory=dict)  # by action id
+    _newest: dict[str, Action] = field(default_factory=dict)  # by episode id
+    _applied: dict[str, int] = field(default_factory=dict)  # action id -> when a gateway said so
+    _episodes: dict[str, EpisodeRecord] = field(default_factory=dict)
+    _told: dict[str, _Told] = field(default_factory=dict)  # by notice id
+    _last: dict[str, _Told] = field(default_factory=dict)  # by kind and recipient
+    _ends: dict[tuple[str, str], int] = field(default_factory=dict)  # table, key -> forgotten at
+    _heap: list[tuple[int, str, str]] = field(default_factory=list)  # of _ends, may be stale
+    _sent_ms: deque[int] = field(default_factory=deque)  # of the last minute
+    _full_ms: int = -1  # when the minute was last full
+
+    # -- what the topics say
+
+    def action(self, action: Action, now_ms: int) -> None:
+        """Enter a lease, or its withdrawal."""
+        take_action(self.desired, action, now_ms)
+        if action.verb != "throttle" or action.mode != "enforce":
+            return
+        until_ms = max(now_ms, action.expires_at_ms) + HOUR_MS
+        self._keep("_leases", action.action_id, action, until_ms)
+        known = self._newest.get(action.episode_id)
+        if known is None or known.revision < action.revision:
+            self._keep("_newest", action.episode_id, action, until_ms)
+        self._consider(action.action_id, now_ms)
+
+    def ack(self, ack: Ack, now_ms: int) -> None:
+        """Enter the answer of a gateway. Only `applied` says that anything is refused."""
+        gateways = self.params.gateways
+        if ack.state == "applied" and (not gateways or ack.gateway_id in gateways):
+            self._keep("_applied", ack.action_id, ack.at_ms, now_ms + HOUR_MS)
+            self._consider(ack.action_id, now_ms)
+
+    def episode(self, record: EpisodeRecord, now_ms: int) -> None:
+        """Enter an episode's record; its end may be told."""
+        before = self._episodes.get(record.episode_id)
+        whole = completed(record, before) if before is not None else record
+        self._keep("_episodes", record.episode_id, whole, now_ms + EPISODE_KEPT_MS)
+        young = record.at_ms + self.params.age_max_ms > now_ms
+        told = self.was_told(record.episode_id)
+        if self.params.end and record.change == "ended" and young and told:
+            self._enqueue(record.episode_id, "victim_end", record.recipient, now_ms)
+
+    def word(self, word: Override, offset: int, now_ms: int) -> None:
+        """Enter the operator's word; one that opens everything may be told to the victim.
+
+        Each such word is told once, by its place in the log, whatever else goes on.
+        """
+        take_override(self.desired, word)
+        opens = word.verb in ("release", "exempt") and word.recipient != EVERYONE
+        lasts = word.expires_at_ms is None or word.expires_at_ms > now_ms
+        young = word.issued_at_ms + self.params.age_max_ms > now_ms
+        if self.params.released and opens and lasts and young:
+            self._enqueue(f"override-{offset}", "victim_released", word.recipient, now_ms)
+
+    def forget(self, recipient: str, verb: str, platform: str) -> None:
+        """Take back a word of the operator."""
+        forget_override(self.desired, recipient, verb, platform)
+
+    def noticed(self, notice: Notice) -> None:
+        """Enter what a notifier said, this one or another."""
+        if not notice.kind.startswith("victim"):
+            return
+        known = self._told.get(notice.notice_id)
+        tries = 0
+        if notice.state == "sending":
+            again = known is not None and (known.state, known.at_ms) == ("sending", notice.at_ms)
+            tries = (known.tries if known is not None else 0) + (not again)
+        told = _Told(
+            notice.notice_id, notice.to, notice.kind, notice.state, notice.why, notice.at_ms, tries
+        )
+        kept_ms = notice.at_ms + max(self.params.hold_off_ms, EPISODE_KEPT_MS)
+        self._keep("_told", notice.notice_id, told, kept_ms)
+        key = f"{notice.kind} {notice.to}"
+        last = self._last.get(key)
+        if _may_have(told):
+            if last is None or last.at_ms <= told.at_ms:
+                self._keep("_last", key, told, kept_ms)
+        elif last is not None and last.notice_id == told.notice_id:
+            del self._last[key]  # it was on its way, and did not arrive
+
+    # -- what is to be done
+
+    def resume(self, before_ms: int) -> Iterator[Notice]:
+        """Make due what a process left in the middle before a time, and drop what it finished.
+
+        For after a start, once everything is read, and for what another process left since. One
+        that two processes left so is over: its last record, that nobody knows, is yielded.
+        """
+        for notice_id in [each for each in self.queue if not self._again(each)]:
+            del self.queue[notice_id]
+        for notice_id, told in list(self._told.items()):
+            own = notice_id in self.queue and self.queue[notice_id].unresolved
+            if told.state != "sending" or told.at_ms >= before_ms or own:
+                continue
+            episode_id = notice_id.rpartition(":")[0]
+            if told.tries >= TRIES_MAX:
+                self.queue.pop(notice_id, None)
+                yield Notice(
+                    notice_id=notice_id, episode_id=episode_id, kind=told.kind, to=told.recipient,
+                    channel="", template="", state="failed", why=Unsent.UNKNOWN, at_ms=told.at_ms,
+                )  # fmt: skip
+                continue
+            self.queue[notice_id] = PendingNotice(
+                notice_id, episode_id, told.kind, told.recipient, self._facts(episode_id),
+                told.at_ms, unresolved=True,
+            )  # fmt: skip
+
+    def next(self, now_ms: int) -> PendingNotice | tuple[PendingNotice, Unsent] | None:
+        """Return what is to be sent now, or what is not to be sent and why; None: neither.
+
+        It stays due until `done`.
+        """
+        while self._sent_ms and self._sent_ms[0] <= now_ms - MINUTE_MS:
+            self._sent_ms.popleft()
+        waiting = bool(self.queue)
+        self.full = waiting and len(self._sent_ms) >= self.params.per_minute
+        if self.full:
+            self._full_ms = now_ms
+        for pending in islice(self.queue.values(), 1 if self.full else LOOKED_AT):
+            if (why := self._unsent(pending, now_ms)) is not None:
+                return pending, why
+            if not self.full and not self._waits(pending, now_ms):
+                return pending
+        return None
+
+    def begun(self, now_ms: int) -> None:
+        """Count one that is sent now against the cap."""
+        self._sent_ms.append(now_ms)
+
+    def done(self, notice_id: str) -> None:
+        """Take one out of what is due."""
+        self.queue.pop(notice_id, None)
+
+    def ask(self, episode_id: str, kind: NoticeKind, recipient: str, now_ms: int) -> None:
+        """Make a notice due that somebody waits for, before all others."""
+        if self._enqueue(episode_id, kind, recipient, now_ms):
+            self.queue.move_to_end(f"{episode_id}:{kind}", last=False)
+
+    def turn(self, now_ms: int) -> None:
+        """Forget what is long over."""
+        due(self.desired, now_ms)
+        while self._heap and self._heap[0][0] <= now_ms:
+            _, table, key = heapq.heappop(self._heap)
+            if self._ends.get((table, key), now_ms + 1) <= now_ms:
+                del self._ends[table, key]
+                getattr(self, table).pop(key, None)
+
+    # -- what is asked about a victim
+
+    def lease_of(self, recipient: str, now_ms: int) -> Action | None:
+        """Return the lease that refuses messages of a recipient now, if there is one."""
+        if not isinstance(desired_lease(self.desired, recipient, now_ms), Lease):
+            return None
+        return self.desired.entries[recipient].action
+
+    def record_of(self, episode_id: str) -> EpisodeRecord | None:
+        """Return an episode as far as its records tell it."""
+        return self._episodes.get(episode_id)
+
+    def was_told(self, episode_id: str) -> bool:
+        """Tell if the victim of an episode was told that it began."""
+        told = self._told.get(f"{episode_id}:victim_start")
+        return told is not None and _may_have(told)
+
+    def last_told(self, kind: NoticeKind, recipient: str) -> int | None:
+        """Return when a notice of this kind last went to a recipient, in ms; None: not of late."""
+        last = self._last.get(f"{kind} {recipient}")
+        return None if last is None else last.at_ms
+
+    # -- inside
+
+    def _consider(self, action_id: str, now_ms: int) -> None:
+        """Make a start due once lease and answer are both here."""
+        action = self._leases.get(action_id)
+        if action is None or action_id not in self._applied:
+            return
+        recipient = action.recipient
+        if recipient.isdecimal() and int(recipient) in self.params.canary:
+            return
+        self._enqueue(action.episode_id, "victim_start", recipient, now_ms)
+
+    def _enqueue(self, episode_id: str, kind: NoticeKind, recipient: str, now_ms: int) -> bool:
+        notice_id = f"{episode_id}:{kind}"
+        if notice_id in self.queue or not self._again(notice_id):
+            return False
+        facts = self._facts(episode_id)
+        self.queue[notice_id] = PendingNotice(notice_id, episode_id, kind, recipient, facts, now_ms)
+        return True
+
+    def _again(self, notice_id: str) -> bool:
+        """Tell if a notice may be due: it was not told, nor decided for good."""
+        told = self._told.get(notice_id)
+        return told is None or told.why in _AGAIN
+
+    def _facts(self, episode_id: str) -> Facts:
+        lease = self._newest.get(episode_id)
+        if lease is None:
+            return Facts()
+        evidence = lease.evidence
+        return Facts(evidence.first_ms, evidence.messages, evidence.platforms)
+
+    def _unsent(self, pending: PendingNotice, now_ms: int) -> Unsent | None:
+        why = self._why_not(pending, now_ms)
+        if why is None or not pending.unresolved:
+            return why
+        return Unsent.UNKNOWN  # it is not sent a second time, and may have been the first
+
+    def _why_not(self, pending: PendingNotice, now_ms: int) -> Unsent | None:
+        recipient = pending.recipient
+        if not recipient.isdecimal():
+            return Unsent.TOKEN
+        if pending.kind == "victim_start":
+            lease = desired_lease(self.desired, recipient, now_ms)
+            if not isinstance(lease, Lease):
+                return _OF_LEASE.get(lease, Unsent.OVER)
+            record = self._episodes.get(pending.episode_id)
+            if record is not None and record.chronic:
+                return Unsent.CHRONIC
+            last = self._last.get(f"victim_start {recipient}")
+            if (
+                last is not None
+                and last.notice_id != pending.notice_id
+                and now_ms < last.at_ms + self.params.hold_off_ms
+            ):
+                return Unsent.HOLD_OFF
+        if now_ms - pending.due_ms > self.params.age_max_ms:
+            return Unsent.CAP if pending.due_ms <= self._full_ms else Unsent.LATE
+        return None
+
+    def _waits(self, pending: PendingNotice, now_ms: int) -> bool:
+        return (
+            pending.kind == "victim_start"
+            and pending.episode_id not in self._episodes
+            and now_ms - pending.due_ms < EPISODE_WAIT_MS
+        )
+
+    def _keep(self, table: str, key: str, value: Any, until_ms: int) -> None:
+        """Enter a value that is forgotten at a time, or later if it is entered again."""
+        getattr(self, table)[key] = value
+        if until_ms > self._ends.get((table, key), 0):
+            self._ends[table, key] = until_ms
+            heapq.heappush(self._heap, (until_ms, table, key))
+
+
+def _may_have(told: _Told) -> bool:
+    """Tell if the victim may have got it."""
+    return told.state in ("sending", "sent") or told.why == Unsent.UNKNOWN

@@ -1,0 +1,131 @@
+"""Whom to tell of a platform: data with an owner and an end, in TOML or CSV.
+
+    [[contact]]
+    platforms = ["sig:某站", "port:10690000001"]
+    name = "某站安全部"
+    mail = "abuse@example.com"
+    owner = "abuse desk"          # who looks after this entry here
+    expires = 2027-06-30          # after it nobody is told by it
+    contract = true               # its own message ids may go with a report
+
+A person may have left a platform, or a platform a domain: what has expired is not used.
+"""
+
+from __future__ import annotations
+
+import csv
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from streams.errors import ConfigError
+from streams.language import tr
+
+FIELDS: Final = (
+    "platforms", "name", "mail", "webhook", "secret_file", "owner", "expires", "contract",
+)  # fmt: skip
+_TRUE: Final = frozenset({"true", "yes", "1"})
+
+
+@dataclass(frozen=True, slots=True)
+class PlatformContact:
+    """One addressee. `platforms` are keys as the detector writes them."""
+
+    platforms: tuple[str, ...]
+    name: str
+    owner: str
+    expires: date
+    mail: str = ""
+    webhook: str = ""
+    secret_file: Path | None = None
+    contract: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PlatformContacts:
+    """All addressees, by platform."""
+
+    by_platform: Mapping[str, PlatformContact]
+
+    def of(self, platform: str, today: date) -> PlatformContact | None:
+        """Return who is told of a platform today; None if nobody is, any more."""
+        found = self.by_platform.get(platform)
+        return found if found is not None and today <= found.expires else None
+
+    def expired(self, today: date) -> list[PlatformContact]:
+        """Return the entries whose time is over, each once."""
+        return list({id(c): c for c in self.by_platform.values() if c.expires < today}.values())
+
+
+def read_contacts(path: Path | None) -> PlatformContacts:
+    """Read a register. Raises ConfigError that names the entry."""
+    if path is None:
+        return PlatformContacts({})
+    try:
+        if path.suffix == ".csv":
+            with path.open(encoding="utf-8-sig", newline="") as file:
+                rows = [dict(row) for row in csv.DictReader(file)]
+        else:
+            rows = tomllib.loads(path.read_text(encoding="utf-8")).get("contact", [])
+    except (OSError, ValueError) as error:
+        said = error.strerror if isinstance(error, OSError) else error
+        raise ConfigError(
+            tr("reports.contacts_file {path}: {error}").format(path=path, error=said)
+        ) from None
+    found: dict[str, PlatformContact] = {}
+    for nth, contact in enumerate(_contacts(rows, path), 1):
+        for platform in contact.platforms:
+            if platform in found:
+                raise _wrong(path, nth, tr("{name} stands in two entries").format(name=platform))
+            found[platform] = contact
+    return PlatformContacts(found)
+
+
+def _contacts(rows: Iterable[Any], path: Path) -> Iterable[PlatformContact]:
+    for nth, row in enumerate(rows, 1):
+        if not isinstance(row, dict):
+            raise _wrong(path, nth, tr("no table"))
+        if strange := sorted(str(name) for name in row.keys() - set(FIELDS)):
+            raise _wrong(path, nth, tr("no field {names}").format(names=", ".join(strange)))
+        platforms = row.get("platforms") or ()
+        if isinstance(platforms, str):
+            platforms = platforms.split()
+        mail, webhook = str(row.get("mail") or ""), str(row.get("webhook") or "")
+        owner, secret = str(row.get("owner") or ""), row.get("secret_file")
+        if not platforms or not all(":" in str(each) for each in platforms):
+            raise _wrong(path, nth, tr("platforms are keys such as sig:某站"))
+        if not owner:
+            raise _wrong(path, nth, tr("an owner looks after each entry"))
+        if not (mail or webhook) or (mail and "@" not in mail) or "\n" in mail:
+            raise _wrong(path, nth, tr("mail or webhook is needed, and a mail has an @"))
+        if webhook and (urlsplit(webhook).scheme != "https" or not secret):
+            raise _wrong(path, nth, tr("a webhook is https, and signed by secret_file"))
+        yield PlatformContact(
+            platforms=tuple(map(str, platforms)),
+            name=str(row.get("name") or platforms[0]),
+            owner=owner,
+            expires=_date(row.get("expires"), path, nth),
+            mail=mail,
+            webhook=webhook,
+            secret_file=Path(str(secret)) if secret else None,
+            contract=str(row.get("contract", "")).lower() in _TRUE,
+        )
+
+
+def _date(written: Any, path: Path, nth: int) -> date:
+    if isinstance(written, date):
+        return written
+    try:
+        return date.fromisoformat(str(written))
+    except ValueError:
+        raise _wrong(path, nth, tr("expires is a day such as 2027-06-30")) from None
+
+
+def _wrong(path: Path, nth: int, what: str) -> ConfigError:
+    return ConfigError(
+        tr("reports.contacts_file {path}, entry {n}: {what}").format(path=path, n=nth, what=what)
+    )

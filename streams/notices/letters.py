@@ -1,0 +1,224 @@
+"""Reports to platforms, as XARF 4.2, mail, CSV and a signed POST: one content in four shapes.
+
+`vulnerability/open_service` is the type that says what is the matter: a service that answers
+whoever asks, and is abused to flood others. The platform is no sender of spam.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.mime.base import MIMEBase
+from email.mime.multipart import MIMEMultipart
+from email.mime.text import MIMEText
+from email.utils import format_datetime, make_msgid
+from typing import Any, Final
+
+from detectors.model.times import MINUTE_MS
+from streams.errors import ConfigError
+from streams.language import moment, tr, trn
+from streams.notices.contacts import PlatformContact
+from streams.notices.platforms import PlatformUse, UseWindow, few
+from streams.shown import shown
+
+SERVICE: Final = "sms-otp-endpoint"
+NAMESPACE: Final = uuid.UUID("6f1d0a52-8d1e-5b7f-9c55-0f7f2d3b8a41")
+"""Of report ids: the same day and platform give the same id, so that a receiver knows a repeat."""
+REMEDIES: Final = (
+    "a captcha, or another proof of a person, before the page sends a code",
+    "a limit for each number: one code a minute, five an hour, ten a day",
+    "a limit for each address and each device that asks, and an alarm where one names many numbers",
+    "a signed, single-use token in the page, so that nobody calls the sending interface without it",
+)
+"""Sentences about what a platform can do; in the order in which they help."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReportAuthor:
+    """The operator, as reports name it."""
+
+    org: str
+    mail: str
+    domain: str
+
+
+@dataclass(frozen=True, slots=True)
+class PlatformReport:
+    """One report about one platform and one span of time."""
+
+    report_id: str
+    use: PlatformUse
+    contact: PlatformContact
+    from_ms: int
+    until_ms: int
+    made_ms: int
+    share: float  # of the messages of all floods in this span
+    before: float | None  # messages a day before it was first told
+    after: float | None
+
+
+def report_id(platform: str, from_ms: int) -> str:
+    """The id of a report about a platform and the span that begins then.
+
+    >>> report_id("sig:a", 0) == report_id("sig:a", 0), len(report_id("sig:a", 0))
+    (True, 36)
+    """
+    return str(uuid.uuid5(NAMESPACE, f"{platform}|{from_ms}"))
+
+
+def content(report: PlatformReport) -> dict[str, Any]:
+    """Return what is said, for programs: counts and times, no number and no hash of one."""
+    use = report.use
+    found: dict[str, Any] = {
+        "platform": use.key,
+        "from": _iso(report.from_ms),
+        "until": _iso(report.until_ms),
+        "floods": len(use.episodes),
+        "victims": few(len(use.victims)),
+        "messages": use.messages,
+        "refused": use.refused,
+        "share_of_flood_messages": round(report.share, 4),
+        "senders": [name for name, _ in use.senders.most_common(16)],
+        "accounts": [name for name, _ in use.accounts.most_common(16)],
+        "windows": [_window(each) for each in use.windows()],
+        "messages_a_day_before_told": report.before,
+        "messages_a_day_since_told": report.after,
+        "remedies": list(REMEDIES),
+    }
+    if report.contact.contract:
+        found["message_ids"] = list(use.message_ids)
+    return found
+
+
+def text(report: PlatformReport) -> str:
+    """Return the report for a person, in the language in use."""
+    use = report.use
+    lines = [
+        tr("To: {name}").format(name=shown(report.contact.name)),
+        "",
+        tr(
+            "Somebody used the page of yours that sends verification codes to flood people's "
+            "phones. They did not ask for these codes, and neither did you mean to send them."
+        ),
+        "",
+        tr("platform: {key}").format(key=shown(use.key)),
+        tr("from {start} until {end}").format(
+            start=moment(report.from_ms), end=moment(report.until_ms)
+        ),
+        tr("{messages} in {floods}, to {victims} people; {share} of all messages of floods").format(
+            messages=trn("{n} message", "{n} messages", use.messages),
+            floods=trn("{n} flood", "{n} floods", len(use.episodes)),
+            victims=few(len(use.victims)),
+            share=f"{report.share:.1%}",
+        ),
+        tr("sent by: {senders}").format(senders=", ".join(map(shown, use.senders)) or "-"),
+        "",
+        tr("When:"),
+    ]
+    lines += [
+        "  "
+        + tr("{start} to {end}: {n} messages, at most {most} a minute").format(
+            start=moment(w.from_ms), end=moment(w.until_ms), n=w.messages, most=w.most_a_minute
+        )
+        for w in use.windows()
+    ]
+    if report.before is not None and report.after is not None:
+        lines += [
+            "",
+            tr("Messages a day before you were first told: {before}; since: {after}").format(
+                before=f"{report.before:.0f}", after=f"{report.after:.0f}"
+            ),
+        ]
+    lines += ["", tr("What stops it, by what helps most:")]
+    lines += [f"  {n}. {tr(each)}" for n, each in enumerate(REMEDIES, 1)]
+    lines += ["", tr("No number of a victim is in this report, and none will be given.")]
+    return "\n".join(lines) + "\n"
+
+
+def xarf(report: PlatformReport, reporter: ReportAuthor) -> dict[str, Any]:
+    """Return the report as XARF 4.2, valid by its own package. Raises ConfigError if it is not."""
+    from xarf import create_report  # noqa: PLC0415 - only reports need it
+
+    who = {"org": reporter.org, "contact": reporter.mail, "domain": reporter.domain}
+    made = create_report(
+        category="vulnerability",
+        type="open_service",
+        source_identifier=report.use.key,
+        reporter=who,
+        sender=who,
+        service=SERVICE,
+        evidence_source="automated_scan",
+        description=text(report),
+        otpguard=content(report),
+    )
+    if made.report is None or made.errors:
+        fields = ", ".join(sorted(str(error.field) for error in made.errors))
+        raise ConfigError(tr("no XARF report can be made: {fields}").format(fields=fields))
+    value: dict[str, Any] = made.report.model_dump(mode="json", by_alias=True, exclude_none=True)
+    value["report_id"] = report.report_id
+    value["timestamp"] = _iso(report.made_ms)
+    return value
+
+
+def mail(report: PlatformReport, reporter: ReportAuthor) -> MIMEMultipart:
+    """Return the report as a mail after RFC 5965, with XARF in the place of a reported message.
+
+    There is no mail to report, so the third part is the XARF document; a CSV comes with it.
+    """
+    message = MIMEMultipart("report", report_type="feedback-report")
+    message["From"] = reporter.mail
+    message["To"] = report.contact.mail
+    message["Subject"] = tr("Your page was used to flood people with codes: {platform}").format(
+        platform=shown(report.use.key)
+    )
+    at = datetime.fromtimestamp(report.made_ms / 1000, UTC)
+    message["Date"] = format_datetime(at)
+    message["Message-ID"] = make_msgid(report.report_id, reporter.domain)
+    message["X-XARF"] = "PLAIN"
+    message["Auto-Submitted"] = "auto-generated"
+    message.attach(MIMEText(text(report), "plain", "utf-8"))
+    feedback = MIMEBase("message", "feedback-report")
+    feedback.set_payload(
+        "Feedback-Type: other\r\nUser-Agent: otpguard/1\r\nVersion: 1\r\n"
+        f"Arrival-Date: {format_datetime(datetime.fromtimestamp(report.from_ms / 1000, UTC))}\r\n"
+        f"Incidents: {report.use.messages}\r\n"
+    )
+    message.attach(feedback)
+    document = json.dumps(xarf(report, reporter), ensure_ascii=False, indent=1)
+    attached = MIMEText(document, "json", "utf-8")
+    attached.replace_header("Content-Type", 'application/json; charset="utf-8"; name="xarf.json"')
+    attached["Content-Disposition"] = 'attachment; filename="xarf.json"'
+    message.attach(attached)
+    table = MIMEText(as_csv(report), "csv", "utf-8")
+    table["Content-Disposition"] = 'attachment; filename="minutes.csv"'
+    message.attach(table)
+    return message
+
+
+def as_csv(report: PlatformReport) -> str:
+    """Return messages by minute: two columns, times in UTC."""
+    sink = io.StringIO()
+    rows = csv.writer(sink, lineterminator="\n")
+    rows.writerow(["minute_utc", "messages"])
+    for at, n in sorted(report.use.minutes.items()):
+        rows.writerow([_iso(at), n])
+    return sink.getvalue()
+
+
+def _window(window: UseWindow) -> Mapping[str, Any]:
+    return {
+        "from": _iso(window.from_ms),
+        "until": _iso(window.until_ms),
+        "minutes": (window.until_ms - window.from_ms) // MINUTE_MS,
+        "messages": window.messages,
+        "most_a_minute": window.most_a_minute,
+    }
+
+
+def _iso(at_ms: float) -> str:
+    return f"{datetime.fromtimestamp(at_ms / 1000, UTC):%Y-%m-%dT%H:%M:%SZ}"

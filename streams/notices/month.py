@@ -1,0 +1,225 @@
+"""A month in figures, for regulator and management: counted from what the topics still hold. Pure.
+
+No number is in it, and what could not be counted is said: a topic that reaches back less far than
+the month has lost a part of it.
+"""
+
+from __future__ import annotations
+
+import statistics
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from detectors.model.incidents import IncidentRecord
+from detectors.model.records import EpisodeRecord, Level
+from detectors.model.times import DAY_MS
+from streams.notices.platforms import PlatformUse, Trend, few, trend, uses
+from streams.notices.tell import told_days
+from streams.wire import EVERYONE, Ack, Counts, Notice, Override
+
+PLATFORMS_MAX: Final = 30
+
+
+@dataclass(frozen=True, slots=True)
+class MonthRecords:
+    """Everything that the topics hold of a month and of the time around it."""
+
+    episodes: Iterable[EpisodeRecord] = ()
+    acks: Iterable[Ack] = ()
+    counts: Iterable[Counts] = ()
+    incidents: Iterable[IncidentRecord] = ()
+    words: Iterable[Override] = ()
+    notices: Iterable[Notice] = ()
+    reach_ms: Mapping[str, int | None] = field(default_factory=dict)
+    """Role of a topic -> time of its oldest record; None: it is empty."""
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """A span of time, in seconds, as it was for half of all and for all but one in twenty."""
+
+    n: int
+    median_s: float | None
+    p95_s: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class MonthPlatform:
+    """One platform of the month."""
+
+    key: str
+    messages: int
+    floods: int
+    victims: str  # few are "<5"
+    told: bool
+    before: float | None  # messages a day before it was first told
+    after: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Month:
+    """The figures of a month."""
+
+    from_ms: int
+    until_ms: int
+    floods: int
+    floods_in_shadow: int
+    watched: int  # episodes that never came to a throttle
+    victims: int
+    by_day: Mapping[int, int]  # midnight UTC -> floods
+    rules: Mapping[str, int]  # the rule that decided -> floods
+    to_notice: Spread  # from the first message to THROTTLE
+    to_hold: Spread  # from THROTTLE to a gateway's word that it holds the lease
+    refused: int
+    words: Mapping[str, int]  # release, allow, exempt by people -> times
+    replies: int  # victims who opened a platform themselves
+    false_signals: int  # floods of whose victim somebody took something back
+    notices: Mapping[str, int]  # state -> notices to victims
+    platforms: tuple[MonthPlatform, ...]
+    platforms_used: int
+    unlisted: int  # messages of floods that were counted and not listed
+    lost: Mapping[str, int]  # role of a topic -> first moment that it still holds, where too late
+
+
+def count_month(records: MonthRecords, from_ms: int, until_ms: int) -> Month:
+    """Count a month. Records may come twice, and from outside of it."""
+    floods, watched = _floods(records.episodes, from_ms, until_ms)
+    held = _held(floods, records.acks)
+    words = [w for w in records.words if from_ms <= w.issued_at_ms < until_ms]
+    people = [w for w in words if w.verb != "mode" and w.actor != "victim"]
+    taken_back = {w.recipient for w in words if w.verb != "mode"} - {EVERYONE}
+    incidents = list(records.incidents)
+    notices = list(records.notices)
+    days = [each.at_ms - each.at_ms % DAY_MS for each in floods.values()]
+    enforced = [each for each in floods.values() if each.mode == "enforce"]
+    return Month(
+        from_ms=from_ms,
+        until_ms=until_ms,
+        floods=len(floods),
+        floods_in_shadow=len(floods) - len(enforced),
+        watched=watched,
+        victims=len({each.recipient for each in floods.values()}),
+        by_day=dict(sorted(Counter(days).items())),
+        rules=dict(Counter(each.reason.rule for each in floods.values()).most_common()),
+        to_notice=_spread([each.at_ms - each.evidence.first_ms for each in floods.values()]),
+        to_hold=_spread([held[e] - floods[e].at_ms for e in floods.keys() & held.keys()]),
+        refused=_refused(records.counts, records.acks, from_ms, until_ms),
+        words=dict(Counter(w.verb for w in people)),
+        replies=len({(w.recipient, w.issued_at_ms) for w in words if w.actor == "victim"}),
+        false_signals=sum(each.recipient in taken_back for each in enforced),
+        notices=_notices(notices, from_ms, until_ms),
+        platforms=_platforms(incidents, notices, from_ms, until_ms),
+        platforms_used=len(uses(incidents, from_ms, until_ms)),
+        unlisted=sum(
+            sum(r.unlisted) for r in incidents
+            if r.unlisted is not None and from_ms <= r.at_ms < until_ms
+        ),
+        lost={
+            role: reach for role, reach in records.reach_ms.items()
+            if reach is not None and reach > from_ms
+        },
+    )  # fmt: skip
+
+
+def _floods(
+    episodes: Iterable[EpisodeRecord], from_ms: int, until_ms: int
+) -> tuple[dict[str, EpisodeRecord], int]:
+    """The record by which each flood came to THROTTLE, and how many episodes never did."""
+    found: dict[str, EpisodeRecord] = {}
+    seen: set[str] = set()
+    for record in episodes:
+        if record.kind != "flood" or not from_ms <= record.at_ms < until_ms:
+            continue
+        seen.add(record.episode_id)
+        known = found.get(record.episode_id)
+        first = known is None or record.at_ms < known.at_ms
+        if record.level is Level.THROTTLE and record.change in ("opened", "raised") and first:
+            found[record.episode_id] = record
+    return found, len(seen - found.keys())
+
+
+def _held(floods: Mapping[str, EpisodeRecord], acks: Iterable[Ack]) -> dict[str, int]:
+    """Episode -> when a gateway held its first lease, whose id is that of the record's cause."""
+    episode_of = {record.cause.id(record.epoch): name for name, record in floods.items()}
+    found: dict[str, int] = {}
+    for ack in acks:
+        episode = episode_of.get(ack.action_id)
+        if ack.state == "applied" and episode is not None:
+            found[episode] = min(ack.at_ms, found.get(episode, ack.at_ms))
+    return found
+
+
+def _refused(counts: Iterable[Counts], acks: Iterable[Ack], from_ms: int, until_ms: int) -> int:
+    """Messages that gateways refused: the last count of each lease and gateway."""
+    last: dict[tuple[str, str], int] = {}
+    for each in counts:
+        if from_ms <= each.at_ms < until_ms:
+            key = each.action_id, each.gateway_id
+            last[key] = max(each.refused, last.get(key, 0))
+    for ack in acks:
+        if ack.state == "expired" and from_ms <= ack.at_ms < until_ms:
+            key = ack.action_id, ack.gateway_id
+            last[key] = max(ack.refused_count, last.get(key, 0))
+    return sum(last.values())
+
+
+def _notices(notices: Iterable[Notice], from_ms: int, until_ms: int) -> dict[str, int]:
+    """State -> notices to victims, by the last record of each."""
+    last: dict[str, Notice] = {}
+    for notice in notices:
+        if notice.kind == "victim_start" and from_ms <= notice.at_ms < until_ms:
+            known = last.get(notice.notice_id)
+            if known is None or known.at_ms <= notice.at_ms:
+                last[notice.notice_id] = notice
+    return dict(Counter(notice.state for notice in last.values()))
+
+
+def _platforms(
+    incidents: Iterable[IncidentRecord], notices: Iterable[Notice], from_ms: int, until_ms: int
+) -> tuple[MonthPlatform, ...]:
+    told = told_days(notices)
+    found: list[PlatformUse] = sorted(
+        uses(incidents, from_ms, until_ms).values(), key=lambda each: (-each.messages, each.key)
+    )
+    made = []
+    for use in found[:PLATFORMS_MAX]:
+        first = min(told.get(use.key, ()), default=None)
+        change = trend(use.days(), first, from_ms, until_ms) if first else Trend(None, None)
+        victims, told_once = few(len(use.victims)), first is not None
+        made.append(
+            MonthPlatform(
+                use.key,
+                use.messages,
+                len(use.episodes),
+                victims,
+                told_once,
+                change.before,
+                change.after,
+            )
+        )
+    return tuple(made)
+
+
+def _spread(spans_ms: list[int]) -> Spread:
+    spans = sorted(max(0, span) / 1000 for span in spans_ms)
+    if not spans:
+        return Spread(0, None, None)
+    at = min(len(spans) - 1, -(-95 * len(spans) // 100) - 1)
+    return Spread(len(spans), statistics.median(spans), spans[at])
+
+
+def figures(month: Month) -> dict[str, Any]:
+    """Return the month as JSON: times in ISO 8601 UTC, spans in seconds."""
+    from dataclasses import asdict  # noqa: PLC0415 - used here alone
+    from datetime import UTC, datetime  # noqa: PLC0415
+
+    def iso(at_ms: float) -> str:
+        return f"{datetime.fromtimestamp(at_ms / 1000, UTC):%Y-%m-%dT%H:%M:%SZ}"
+
+    found = asdict(month)
+    found["from"], found["until"] = iso(found.pop("from_ms")), iso(found.pop("until_ms"))
+    found["by_day"] = {iso(day)[:10]: n for day, n in month.by_day.items()}
+    found["lost"] = {role: iso(at) for role, at in month.lost.items()}
+    return found

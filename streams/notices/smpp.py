@@ -1,0 +1,209 @@
+"""Notices over SMPP 3.4: one session bound as a transmitter, one message on its way at a time.
+
+One at a time, and by a client that does no more than it is told: what is known after a failure is
+then known of one message, and no library tries again behind our back.
+"""
+
+from __future__ import annotations
+
+import logging
+import select
+import socket
+import ssl
+import time
+import warnings
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any, Final
+
+from smpplib import consts, exceptions, smpp
+from smpplib.client import Client
+
+from streams.notices.channels import UCS2, Delivered, Delivery, SmsNotice
+
+log = logging.getLogger(__name__)
+
+ALIVE_S: Final = 20.0
+"""With nothing to send the session is asked so often if it lives. Most SMSCs hang up after 30 s."""
+_TAKEN_LATER: Final = frozenset(
+    {
+        consts.SMPP_ESME_RTHROTTLED,
+        consts.SMPP_ESME_RMSGQFUL,
+    }
+)
+"""Statuses that say: not taken, and to be offered again."""
+_ANSWERS: Final = frozenset({"submit_sm_resp", "generic_nack"})
+_ERRORS: Final = (exceptions.ConnectionError, exceptions.PDUError, OSError, ValueError)
+
+# At DEBUG the library writes every message, number and text, in hex.
+_library = logging.getLogger(f"{__name__}.session")
+_library.setLevel(logging.ERROR)
+
+
+@dataclass(frozen=True, slots=True)
+class SmppPlace:
+    """The SMSC, and how it knows us."""
+
+    host: str
+    port: int
+    system_id: str
+    password: str
+    system_type: str = ""
+    source_ton: int = 0
+    source_npi: int = 0
+    validity_s: int = 3600  # then the SMSC forgets the message; 0: as it likes
+    answer_s: float = 10.0
+    context: ssl.SSLContext | None = None
+
+
+class _Session(Client):
+    """The library's client, which knows IPv4 alone and checks no name of a certificate."""
+
+    def _create_socket(self) -> socket.socket:
+        family = socket.getaddrinfo(self.host, self.port, type=socket.SOCK_STREAM)[0][0]
+        made = socket.socket(family, socket.SOCK_STREAM)
+        made.settimeout(self.timeout)
+        if self._ssl_context is None:
+            return made
+        return self._ssl_context.wrap_socket(made, server_hostname=self.host)
+
+
+class SmppChannel:
+    """A session that is bound when there is something to send, and kept."""
+
+    name = "smpp"
+
+    def __init__(self, place: SmppPlace) -> None:
+        self._place = place
+        self._client: Client | None = None
+        self._used_at = 0.0  # monotonic
+
+    def send(self, message: SmsNotice) -> Delivery:
+        """Submit one message, and wait for its answer."""
+        try:
+            client = self._bound()
+        except _ERRORS as error:
+            self._drop()
+            log.warning("the SMSC does not let us in: %s", type(error).__name__)
+            return Delivery(Delivered.AWAY, _why(error))
+        pdu = self._pdu(client, message)
+        try:
+            client.send_pdu(pdu)
+            answer = self._answer(client, pdu.sequence)
+        except _ERRORS as error:
+            self._drop()
+            return Delivery(Delivered.UNKNOWN, _why(error))
+        self._used_at = time.monotonic()
+        status = int(answer.status)
+        if answer.command == "generic_nack" or status:
+            state = Delivered.AWAY if status in _TAKEN_LATER else Delivered.REFUSED
+            return Delivery(state, f"smpp_{status:#x}")
+        return Delivery(Delivered.SENT)
+
+    def rest(self) -> None:
+        """Answer the SMSC, and ask it if it lives; a session that does not is given up."""
+        client = self._client
+        if client is None:
+            return
+        try:
+            while select.select([client._socket], [], [], 0)[0]:  # noqa: SLF001 - it has no other
+                self._heed(client, client.read_pdu())
+            if time.monotonic() - self._used_at > ALIVE_S:
+                asked = smpp.make_pdu("enquire_link", client=client)
+                client.send_pdu(asked)
+                self._used_at = time.monotonic()
+        except _ERRORS as error:
+            log.info("the session has ended: %s", type(error).__name__)
+            self._drop()
+
+    def close(self) -> None:
+        """Say good-bye, if anybody listens."""
+        if self._client is not None:
+            with suppress(*_ERRORS):
+                self._client.send_pdu(smpp.make_pdu("unbind", client=self._client))
+        self._drop()
+
+    def _bound(self) -> Client:
+        if self._client is not None:
+            self.rest()  # an SMSC that hung up is noticed before a message is given to it
+        if self._client is None:
+            place = self._place
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", DeprecationWarning)
+                self._client = _Session(
+                    place.host,
+                    place.port,
+                    timeout=place.answer_s,
+                    ssl_context=place.context,
+                    logger_name=_library.name,
+                    allow_unknown_opt_params=True,
+                )
+            self._client.connect()
+            self._client.bind_transmitter(
+                system_id=place.system_id,
+                password=place.password,
+                system_type=place.system_type,
+            )
+            self._used_at = time.monotonic()
+        return self._client
+
+    def _pdu(self, client: Client, message: SmsNotice) -> Any:
+        encoding = "ascii" if message.plain else "utf-16-be"
+        fields: dict[str, Any] = {
+            "source_addr_ton": self._place.source_ton,
+            "source_addr_npi": self._place.source_npi,
+            "source_addr": message.sender,
+            "dest_addr_ton": consts.SMPP_TON_INTL,
+            "dest_addr_npi": consts.SMPP_NPI_ISDN,
+            "destination_addr": message.recipient,
+            "data_coding": 0 if message.plain else UCS2,
+            "short_message": message.text.encode(encoding),
+        }
+        if self._place.validity_s:
+            fields["validity_period"] = validity(self._place.validity_s)
+        return smpp.make_pdu("submit_sm", client=client, **fields)
+
+    def _answer(self, client: Client, sequence: int) -> Any:
+        """Read up to the answer to this PDU. Raises OSError if it does not come in time."""
+        end = time.monotonic() + self._place.answer_s
+        while time.monotonic() < end:
+            pdu = client.read_pdu()
+            if pdu.command in _ANSWERS and pdu.sequence == sequence:
+                return pdu
+            self._heed(client, pdu)
+        raise TimeoutError
+
+    def _heed(self, client: Client, pdu: Any) -> None:
+        """Answer what the SMSC says by itself. Raises ConnectionError where it says good-bye."""
+        if pdu.command == "enquire_link":
+            answer = smpp.make_pdu("enquire_link_resp", client=client)
+            answer.sequence = pdu.sequence
+            client.send_pdu(answer)
+        elif pdu.command == "unbind":
+            raise exceptions.ConnectionError
+
+    def _drop(self) -> None:
+        client, self._client = self._client, None
+        if client is not None:
+            client.state = consts.SMPP_CLIENT_STATE_OPEN  # or it warns of what it is told to do
+            with suppress(*_ERRORS):
+                client.disconnect()
+
+
+def validity(seconds: int) -> str:
+    """A relative time of SMPP.
+
+    >>> validity(3600)
+    '000000010000000R'
+    """
+    minutes, s = divmod(seconds, 60)
+    hours, m = divmod(minutes, 60)
+    days, h = divmod(hours, 24)
+    return f"0000{days:02}{h:02}{m:02}{s:02}000R"
+
+
+def _why(error: Exception) -> str:
+    """A word for a failure, without what it says: the library repeats what it was given."""
+    if isinstance(error, exceptions.PDUError) and len(error.args) > 1:
+        return f"smpp_{int(error.args[1]):#x}"
+    return "timeout" if isinstance(error, TimeoutError) else "no_connection"

@@ -1,0 +1,243 @@
+"""Sends reports to platforms: which of them, to whom, once each, with a record before it goes."""
+
+from __future__ import annotations
+
+import json
+import logging
+import mailbox
+import smtplib
+import ssl
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from email.message import Message
+from typing import Any, Final
+
+from detectors.model.incidents import IncidentRecord
+from detectors.model.times import DAY_MS
+from streams.config import Reports
+from streams.errors import ConfigError, UnavailableError
+from streams.language import tr
+from streams.notices.channels import Delivered, WebhookChannel
+from streams.notices.contacts import PlatformContact, PlatformContacts
+from streams.notices.letters import PlatformReport, ReportAuthor, mail, report_id, xarf
+from streams.notices.platforms import PlatformUse, Telling, to_tell, trend, uses
+from streams.wire import Notice
+from streams.wire.notices import NoticeState
+
+log = logging.getLogger(__name__)
+
+SMTP_S: Final = 30.0
+KEY_MAX: Final = 200  # of a platform's key in the id of a notice
+
+Say = Callable[[Notice], None]
+"""Writes a record to the notice topic, and returns when it is there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """One platform of a day, and what is done about it."""
+
+    telling: Telling
+    use: PlatformUse
+    contact: PlatformContact | None
+    report: PlatformReport | None  # of those that are told
+
+
+def decide(
+    incidents: Iterable[IncidentRecord],
+    notices: Iterable[Notice],
+    contacts: PlatformContacts,
+    settings: Reports,
+    *,
+    day_ms: int,
+    now_ms: int,
+    at_once: bool,
+) -> list[Decision]:
+    """Decide about every platform that was used on a day, the most used first.
+
+    `day_ms` is the day's first millisecond UTC; incidents and notices reach `settings.days` back.
+    """
+    incidents = list(incidents)
+    since_ms = day_ms - settings.days * DAY_MS
+    found = uses(incidents, day_ms, day_ms + DAY_MS)
+    before = uses(incidents, since_ms, day_ms + DAY_MS)
+    told = told_days(notices)
+    total = sum(use.messages for use in found.values())
+    today = datetime.fromtimestamp(now_ms / 1000, UTC).date()
+    decisions = []
+    for use in sorted(found.values(), key=lambda each: (-each.messages, each.key)):
+        days = before[use.key].days()
+        telling = to_tell(
+            use,
+            told={at: days.get(at, 0) for at in told.get(use.key, ())},
+            today_ms=day_ms,
+            now_ms=now_ms,
+            messages_min=settings.messages_min,
+            at_once=settings.at_once if at_once else None,
+        )
+        contact = contacts.of(use.key, today)
+        report = None
+        if telling in (Telling.DIGEST, Telling.AT_ONCE):
+            if contact is None:
+                telling = Telling.NOBODY
+            else:
+                first = min(told.get(use.key, ()), default=None)
+                change = trend(days, first, since_ms, day_ms + DAY_MS)
+                report = PlatformReport(
+                    report_id=report_id(use.key, day_ms), use=use, contact=contact,
+                    from_ms=day_ms, until_ms=min(day_ms + DAY_MS, now_ms), made_ms=now_ms,
+                    share=use.messages / total, after=change.after if first else None,
+                    before=change.before if first else None,
+                )  # fmt: skip
+        decisions.append(Decision(telling, use, contact, report))
+    return decisions
+
+
+def told_days(notices: Iterable[Notice]) -> Mapping[str, set[int]]:
+    """Return the days of which platforms were told: key -> first milliseconds.
+
+    One that was on its way counts: a platform is told at most once of a day.
+    """
+    found: dict[str, set[int]] = defaultdict(set)
+    for notice in notices:
+        _, _, rest = notice.notice_id.partition(":")
+        day = rest.partition(":")[0]
+        if notice.kind == "platform" and day.isdecimal() and notice.state in ("sending", "sent"):
+            found[notice.to].add(int(day))
+    return found
+
+
+def send(
+    reports: Iterable[PlatformReport], settings: Reports, say: Say, now_ms: Callable[[], int]
+) -> Iterator[tuple[PlatformReport, NoticeState, str]]:
+    """Send reports one by one, and yield what became of each.
+
+    `sending` is on the log before a report goes; one that failed for sure is sent by the next run.
+    """
+    reporter = reporter_of(settings)
+    for report in reports:
+        channel = "webhook" if report.contact.webhook else settings.mail
+        day = report.from_ms
+
+        def record(
+            state: NoticeState, why: str, report: PlatformReport = report, channel: str = channel,
+            day: int = day,
+        ) -> Notice:  # fmt: skip
+            key = report.use.key
+            return Notice(
+                notice_id=f"platform:{day}:{key[:KEY_MAX]}", episode_id="", kind="platform",
+                to=key[:256], channel=channel, template="xarf-4.2", state=state, why=why,
+                at_ms=now_ms(),
+            )  # fmt: skip
+
+        say(record("sending", ""))
+        state, why = deliver(report, reporter, settings)
+        say(record(state, why))
+        yield report, state, why
+
+
+def deliver(
+    report: PlatformReport, reporter: ReportAuthor, settings: Reports
+) -> tuple[NoticeState, str]:
+    """Send one report by its contact's way."""
+    contact = report.contact
+    if contact.webhook:
+        assert contact.secret_file is not None
+        try:
+            secret = contact.secret_file.read_bytes().split(b"\n", 1)[0].strip()
+        except OSError as error:
+            return "failed", f"secret_file errno_{error.errno}"
+        way = WebhookChannel(contact.webhook, secret, timeout_s=SMTP_S)
+        body = json.dumps(xarf(report, reporter), ensure_ascii=False).encode()
+        delivery = way.post(report.report_id, body)
+        way.close()
+        return ("sent", "") if delivery.state is Delivered.SENT else ("failed", delivery.why)
+    letter = mail(report, reporter)
+    if settings.mail == "maildir":
+        return _to_maildir(letter, settings)
+    return _to_server(letter, settings)
+
+
+def reporter_of(settings: Reports) -> ReportAuthor:
+    """Return who reports. Raises ConfigError where nobody could answer."""
+    name, at, domain = settings.mail_from.rpartition("@")
+    if not (settings.org and name and at and domain):
+        raise ConfigError(tr("reports.org and reports.mail_from say who reports: both are needed"))
+    return ReportAuthor(settings.org, settings.mail_from, domain)
+
+
+def _to_maildir(letter: Message, settings: Reports) -> tuple[NoticeState, str]:
+    try:
+        box = mailbox.Maildir(settings.maildir, create=True)
+        try:
+            box.add(letter.as_bytes())
+            box.flush()
+        finally:
+            box.close()
+    except OSError as error:
+        return "failed", f"errno_{error.errno}"
+    return "sent", ""
+
+
+def _to_server(letter: Message, settings: Reports) -> tuple[NoticeState, str]:
+    context = ssl.create_default_context()
+    try:
+        kind: Any = smtplib.SMTP_SSL if settings.smtp_port == 465 else smtplib.SMTP
+        more = {"context": context} if settings.smtp_port == 465 else {}
+        with kind(settings.smtp_host, settings.smtp_port, timeout=SMTP_S, **more) as server:
+            if settings.smtp_tls and settings.smtp_port != 465:
+                server.starttls(context=context)
+            if settings.smtp_username:
+                server.login(settings.smtp_username, settings.password.get_secret_value())
+            server.send_message(letter)
+    except smtplib.SMTPResponseException as error:
+        return "failed", f"smtp_{error.smtp_code}"
+    except (smtplib.SMTPException, OSError) as error:
+        return "failed", type(error).__name__
+    return "sent", ""
+
+
+def day_of(written: str, now_ms: int) -> int:
+    """Return the first millisecond UTC of a day; of yesterday for nothing. Raises ConfigError.
+
+    >>> day_of("1970-01-02", 0), day_of("", 3 * 86_400_000 + 5)
+    (86400000, 172800000)
+    """
+    if not written:
+        return now_ms - now_ms % DAY_MS - DAY_MS
+    try:
+        at = date.fromisoformat(written)
+    except ValueError:
+        raise ConfigError(
+            tr("{written!r} is no day; 2026-11-26 is").format(written=written)
+        ) from None
+    return int(datetime(at.year, at.month, at.day, tzinfo=UTC).timestamp()) * 1000
+
+
+def writer(clients: Mapping[str, Any], topic: str) -> tuple[Say, Callable[[], None]]:
+    """Return what writes to the notice topic, and what closes it."""
+    from kafka import KafkaProducer  # noqa: PLC0415 - start-up time
+    from kafka.errors import KafkaError  # noqa: PLC0415
+
+    from streams.wire import encode_notice  # noqa: PLC0415
+
+    producer = KafkaProducer(**clients, client_id="otpguard-notify", acks="all")
+
+    def say(notice: Notice) -> None:
+        key = notice.notice_id.encode()
+        try:
+            producer.send(topic, encode_notice(notice), key=key).get(timeout=SMTP_S)
+        except KafkaError as error:
+            raise UnavailableError(
+                tr("cannot publish to {topic}").format(topic=topic) + f": {type(error).__name__}"
+            ) from None
+
+    return say, lambda: producer.close(timeout=5)
+
+
+def now() -> int:
+    """The time of the real clock, in milliseconds UTC."""
+    return time.time_ns() // 1_000_000

@@ -1,0 +1,77 @@
+"""Until when topics hold a number that was erased elsewhere: they let go by time alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
+
+from detectors.model.times import DAY_MS
+from streams.cluster.admin import Cluster, Shape
+from streams.cluster.topics import Topic, topics
+from streams.config import Settings
+from streams.errors import ConfigError, UnavailableError
+from streams.language import moment, tr
+
+ALWAYS: Final = MappingProxyType(
+    {
+        "input": "{days} days after the number's last message",
+        "dead_letters": "{days} days after its last refused message, texts and all",
+        "undeliverable": "{days} days after a lease of it that a gateway would not take",
+    }
+)
+"""Topics of whose records about one number the store knows nothing."""
+
+
+def still_held(settings: Settings, newest_ms: Mapping[str, int]) -> list[tuple[str, str]]:
+    """Topic and, in words, until when it holds the number at the latest.
+
+    `newest_ms` is the broker's time of the newest record by kind of topic; of a kind that is not
+    there the store knew none. Retentions are those that the brokers say, or, where they are not to
+    be seen, those with which `topics create` makes topics.
+    """
+    wanted = topics(settings)
+    found = _shapes(settings, wanted)
+    said = []
+    for topic in wanted:
+        keeps_ms = _keeps_ms(topic, found.get(topic.name))
+        if topic.role == "changelog":
+            until = tr("until its row is the longest idle of its partition, or the number recycled")
+        elif topic.role in ("override", "everyone"):
+            if "override" not in newest_ms or topic.name != settings.topics.override:
+                continue
+            until = tr("until the word is over, and `otpguard cases tidy` has run")
+        elif topic.role in ALWAYS:
+            until = tr(ALWAYS[topic.role]).format(days=_days(keeps_ms))
+        elif topic.role in newest_ms:
+            if keeps_ms is None:
+                until = tr("for ever: it has no retention")
+            else:
+                until = tr("until {at} at the latest").format(
+                    at=moment(newest_ms[topic.role] + keeps_ms)
+                )
+        else:
+            continue
+        said.append((topic.name, until))
+    return said
+
+
+def _shapes(settings: Settings, wanted: tuple[Topic, ...]) -> Mapping[str, Shape]:
+    try:
+        with Cluster(settings.kafka) as cluster:
+            return cluster.shapes(topic.name for topic in wanted)
+    except (ConfigError, UnavailableError):
+        return {}
+
+
+def _keeps_ms(topic: Topic, shape: Shape | None) -> int | None:
+    """A record's longest life: the retention, and the segment that it lies in."""
+    configs = dict(topic.configs)
+    if shape is not None:
+        configs |= {key: value for key, value in shape.configs.items() if value}
+    keeps_ms = int(configs.get("retention.ms", "-1"))
+    return None if keeps_ms < 0 else keeps_ms + int(configs.get("segment.ms", "0"))
+
+
+def _days(keeps_ms: int | None) -> str:
+    return tr("any number of") if keeps_ms is None else f"{keeps_ms / DAY_MS:.1f}"

@@ -1,0 +1,327 @@
+"""The signal's HTTP interface, in CAMARA's shapes and errors; `openapi.yaml` describes it."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import msgspec
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from streams.errors import UnavailableError
+from streams.signal.answers import MAX_AGE_H, flooded, latest, own_codes
+from streams.signal.clients import CHECK, DATE, OWN, SignalClient
+from streams.signal.ledger import SignalLedger
+from streams.signal.lookup import IndexAge, Lookup
+from streams.signal.quota import Quotas
+from streams.signal.tokens import TokenError, Tokens
+from streams.telemetry.metrics import Metrics
+from streams.wire import Numbers
+
+PATH: Final = "/verification-flood-signal/v0"
+BODY_BYTES_MAX: Final = 4_096
+AGE_KEPT_S: Final = 0.5
+"""The index says its age no more often than this; its bound is a minute."""
+
+_CORRELATOR: Final = re.compile(r"[a-zA-Z0-9\-_:;./<>{}]{0,256}")
+_NUMBER: Final = re.compile(r"\+[1-9][0-9]{4,14}")
+
+STATUS: Final = {
+    "INVALID_ARGUMENT": 400,
+    "OUT_OF_RANGE": 400,
+    "UNAUTHENTICATED": 401,
+    "PERMISSION_DENIED": 403,
+    "NOT_FOUND": 404,
+    "METHOD_NOT_ALLOWED": 405,
+    "IDENTIFIER_NOT_FOUND": 404,
+    "MISSING_IDENTIFIER": 422,
+    "UNNECESSARY_IDENTIFIER": 422,
+    "SERVICE_NOT_APPLICABLE": 422,
+    "QUOTA_EXCEEDED": 429,
+    "TOO_MANY_REQUESTS": 429,
+    "UNAVAILABLE": 503,
+}
+"""CAMARA's codes and their status."""
+
+_SAYS: Final = {
+    "INVALID_ARGUMENT": "Client specified an invalid argument, request body or query param.",
+    "OUT_OF_RANGE": "maxAge is 0 to 2400 hours.",
+    "UNAUTHENTICATED": "Request not authenticated due to missing, invalid, or expired credentials.",
+    "PERMISSION_DENIED": "Client does not have sufficient permissions to perform this action.",
+    "NOT_FOUND": "The specified resource is not found.",
+    "METHOD_NOT_ALLOWED": "The requested method is not allowed on this resource.",
+    "IDENTIFIER_NOT_FOUND": "The phone number is not one that this service knows of.",
+    "MISSING_IDENTIFIER": "The phone number cannot be identified.",
+    "UNNECESSARY_IDENTIFIER": "The phone number is already identified by the access token.",
+    "SERVICE_NOT_APPLICABLE": "The service is not available for the provided phone number.",
+    "QUOTA_EXCEEDED": "Out of resource quota for this phone number.",
+    "TOO_MANY_REQUESTS": "Rate limit reached.",
+    "UNAVAILABLE": "Service unavailable: what is known is not new enough to answer.",
+}
+
+
+class Refusal(Exception):  # noqa: N818 - an answer of the interface, not an error of the program
+    """An answer that is an error of CAMARA's."""
+
+    def __init__(self, code: str) -> None:
+        super().__init__(code)
+        self.code = code
+
+
+class _Question(msgspec.Struct):
+    phoneNumber: str = ""  # noqa: N815 - CAMARA's name
+    maxAge: int | None = None  # noqa: N815 - as above
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One question of a client about one number (canonical)."""
+
+    client: SignalClient
+    number: str
+    max_age_h: int
+
+
+@dataclass(frozen=True, slots=True)
+class SignalParts:
+    """Everything that answers need."""
+
+    lookup: Lookup
+    clients: dict[str, SignalClient]
+    tokens: Tokens | None
+    ledger: SignalLedger
+    numbers: Numbers
+    metrics: Metrics
+    stale_ms: float
+    kept_days: int
+    now_ms: Callable[[], int]
+
+
+Work = Callable[["Signal", Asked], tuple[dict[str, Any], str]]
+"""Answers a question, in a thread: the body, and a word of it for the audit."""
+
+
+class Signal:
+    """The service: who asks, may they, is the index new enough, the audit, the answer."""
+
+    def __init__(self, parts: SignalParts) -> None:
+        self.parts = parts
+        self._quotas = Quotas()
+        self._by_certificate = {
+            each.certificate_sha256: each
+            for each in parts.clients.values()
+            if each.certificate_sha256
+        }
+        self._age: tuple[float, IndexAge | None] = -1e9, None
+        self._asking = asyncio.Lock()
+
+    def app(self) -> Starlette:
+        """Return the application."""
+        routes = [
+            Route(f"{PATH}/check", self._endpoint("check", CHECK, check), methods=["POST"]),
+            Route(f"{PATH}/retrieve-date", self._endpoint("retrieve_date", DATE, retrieve_date),
+                  methods=["POST"]),
+            Route(f"{PATH}/own-codes", self._endpoint("own_codes", OWN, own), methods=["POST"]),
+        ]  # fmt: skip
+        return Starlette(routes=routes, exception_handlers={HTTPException: _other})
+
+    def _endpoint(
+        self, verb: str, scope: str, work: Work
+    ) -> Callable[[Request], Awaitable[Response]]:
+        async def endpoint(request: Request) -> Response:
+            began = time.perf_counter()
+            correlator = _correlator(request)
+            try:
+                body = await self._answered(request, verb, scope, work, correlator)
+                response, outcome = _json(200, body, correlator or ""), "done"
+            except Refusal as refusal:
+                outcome = refusal.code.lower()
+                response = _error(refusal.code, correlator or "")
+            self.parts.metrics.add("signal_answers_total", outcome=outcome)
+            self.parts.metrics.observe("signal_answer_seconds", time.perf_counter() - began)
+            return response
+
+        return endpoint
+
+    async def _answered(
+        self, request: Request, verb: str, scope: str, work: Work, correlator: str | None
+    ) -> dict[str, Any]:
+        """Answer, with a record of it; a refusal to a client that is known has one too."""
+        if correlator is None:
+            raise Refusal("INVALID_ARGUMENT")
+        client, auth, number = await self._who(request, scope)
+        line = {
+            "actor": client.name,
+            "channel": "api",
+            "auth": auth,
+            "address": request.client.host if request.client else "",
+            "verb": verb,
+            "ticket": correlator,
+        }
+        try:
+            asked = await self._asked(request, client, number)
+            line["subject"] = asked.number
+            await self._may(asked, scope, auth)
+            body, word = await run_in_threadpool(work, self, asked)
+        except Refusal as refusal:
+            await self._audit(**line, outcome="refused", reason=refusal.code)
+            raise
+        except UnavailableError:
+            await self._audit(**line, outcome="failed", reason="UNAVAILABLE")
+            raise Refusal("UNAVAILABLE") from None
+        await self._audit(**line, outcome="done", detail=word)
+        return body
+
+    async def _audit(self, **fields: Any) -> None:
+        """Write a record; without it there is no answer."""
+        try:
+            await self.parts.ledger.write(**fields)
+        except UnavailableError:
+            raise Refusal("UNAVAILABLE") from None
+
+    async def _who(self, request: Request, scope: str) -> tuple[SignalClient, str, str]:
+        """The client, how it is known, and the number of a three-legged token."""
+        kind, _, token = request.headers.get("authorization", "").partition(" ")
+        if token and self.parts.tokens is not None:
+            if kind.lower() != "bearer":
+                raise Refusal("UNAUTHENTICATED")
+            try:
+                found = await self.parts.tokens.checked(token.strip())
+            except TokenError:
+                raise Refusal("UNAUTHENTICATED") from None
+            client = self.parts.clients.get(found.client)
+            if client is None or scope not in found.scopes:
+                raise Refusal("PERMISSION_DENIED")
+            return client, "jwt", found.number
+        certificate = request.scope.get("extensions", {}).get("otpguard.tls", {})
+        client = self._by_certificate.get(certificate.get("client_sha256", ""))
+        if client is None:
+            raise Refusal("UNAUTHENTICATED")
+        return client, "mtls", ""
+
+    async def _asked(self, request: Request, client: SignalClient, of_token: str) -> Asked:
+        question = await _question(request)
+        if question.phoneNumber and of_token:
+            raise Refusal("UNNECESSARY_IDENTIFIER")
+        written = question.phoneNumber or of_token
+        if not written:
+            raise Refusal("MISSING_IDENTIFIER")
+        number = self.parts.numbers.canonical(written) if _NUMBER.fullmatch(written) else None
+        if number is None:
+            raise Refusal("INVALID_ARGUMENT")
+        hours = MAX_AGE_H if question.maxAge is None else question.maxAge
+        if not 0 <= hours <= 2_400:
+            raise Refusal("OUT_OF_RANGE")
+        return Asked(client, number, hours)
+
+    async def _may(self, asked: Asked, scope: str, auth: str) -> None:
+        if scope not in asked.client.scopes:
+            raise Refusal("PERMISSION_DENIED")
+        assert auth
+        over = self._quotas.take(asked.client, asked.number, self.parts.now_ms())
+        if over:
+            raise Refusal(over)
+        if await self.stale():
+            raise Refusal("UNAVAILABLE")
+
+    async def stale(self) -> bool:
+        """Tell if the index is too old for an answer; it is asked twice a second at most."""
+        asked, age = self._age
+        if time.monotonic() - asked >= AGE_KEPT_S:
+            async with self._asking:  # who comes meanwhile waits for the same answer
+                asked, age = self._age
+                if time.monotonic() - asked >= AGE_KEPT_S:
+                    age = await self._ask_age()
+        return age is None or age.stale(self.parts.stale_ms)
+
+    async def _ask_age(self) -> IndexAge | None:
+        try:
+            age = await run_in_threadpool(self.parts.lookup.age)
+        except UnavailableError:
+            age = None
+        self._age = time.monotonic(), age
+        stale = age is None or age.stale(self.parts.stale_ms)
+        self.parts.metrics.put("signal_index_stale", int(stale))
+        return age
+
+
+def check(signal: Signal, asked: Asked) -> tuple[dict[str, Any], str]:
+    """Answer if the number is flooded, or was within `maxAge` hours."""
+    parts = signal.parts
+    found = flooded(parts.lookup.floods(asked.number), parts.now_ms(), asked.max_age_h)
+    return {"flooded": found}, "flooded" if found else "not flooded"
+
+
+def retrieve_date(signal: Signal, asked: Asked) -> tuple[dict[str, Any], str]:
+    """Answer when the newest flood began, and when it ended, if it has."""
+    newest = latest(signal.parts.lookup.floods(asked.number))
+    body = {
+        "latestFlood": None if newest is None else _iso(newest.first_ms),
+        "ended": None if newest is None or newest.ended_ms is None else _iso(newest.ended_ms),
+        "monitoredPeriod": signal.parts.kept_days,
+    }
+    return body, "no flood" if newest is None else "a flood"
+
+
+def own(signal: Signal, asked: Asked) -> tuple[dict[str, Any], str]:
+    """Answer if the client's own codes pass now, and how many of them were held."""
+    if not asked.client.platforms:
+        raise Refusal("SERVICE_NOT_APPLICABLE")
+    lookup, now_ms = signal.parts.lookup, signal.parts.now_ms()
+    state = own_codes(
+        lookup.leases(asked.number, now_ms), asked.client.platforms, asked.client.trust, now_ms
+    )
+    return {"ownCodes": state, "held": lookup.held(asked.number, asked.client)}, state.lower()
+
+
+async def _question(request: Request) -> _Question:
+    body = b""
+    try:
+        async for piece in request.stream():
+            body += piece
+            if len(body) > BODY_BYTES_MAX:
+                raise Refusal("INVALID_ARGUMENT")
+    except ClientDisconnect:
+        raise Refusal("INVALID_ARGUMENT") from None
+    try:
+        return msgspec.json.decode(body or b"{}", type=_Question)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        raise Refusal("INVALID_ARGUMENT") from None
+
+
+def _iso(at_ms: int) -> str:
+    at = datetime.fromtimestamp(at_ms / 1000, UTC)
+    return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _json(status: int, body: dict[str, Any], correlator: str) -> Response:
+    headers = {"cache-control": "no-store"} | ({"x-correlator": correlator} if correlator else {})
+    return Response(msgspec.json.encode(body), status, headers, "application/json")
+
+
+def _error(code: str, correlator: str) -> Response:
+    status = STATUS[code]
+    return _json(status, {"status": status, "code": code, "message": _SAYS[code]}, correlator)
+
+
+async def _other(request: Request, error: Exception) -> Response:
+    """Errors of the router in the same form."""
+    status = getattr(error, "status_code", 404)
+    code = "METHOD_NOT_ALLOWED" if status == 405 else "NOT_FOUND"
+    return _error(code, _correlator(request) or "")
+
+
+def _correlator(request: Request) -> str | None:
+    """The client's id of this call, empty without one; None if it has another form."""
+    given = request.headers.get("x-correlator", "")
+    return given if _CORRELATOR.fullmatch(given) else None

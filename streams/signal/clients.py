@@ -1,0 +1,71 @@
+"""Banks that may ask: each by name, its scopes, its quotas, its own platforms, its certificate."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from detectors.model.event import Trust
+from streams.errors import ConfigError
+from streams.language import tr
+
+CHECK: Final = "verification-flood-signal:check"
+DATE: Final = "verification-flood-signal:retrieve-date"
+OWN: Final = "verification-flood-signal:own-codes"
+SCOPES: Final = (CHECK, DATE, OWN)
+
+
+@dataclass(frozen=True, slots=True)
+class SignalClient:
+    """One client. `scopes` bound what its tokens may ask; without a token they are what it may."""
+
+    name: str
+    scopes: frozenset[str] = frozenset({CHECK, DATE})
+    per_minute: int = 600
+    number_per_hour: int = 30  # about one number: more is somebody watching a person
+    platforms: tuple[str, ...] = ()  # its own, as keys
+    trust: Trust = Trust.BANK
+    certificate_sha256: str = ""  # of its client certificate in DER, hex; empty: tokens only
+
+
+class _Row(msgspec.Struct, forbid_unknown_fields=True):
+    scopes: list[str] = msgspec.field(default_factory=lambda: [CHECK, DATE])
+    per_minute: int = 600
+    number_per_hour: int = 30
+    platforms: list[str] = msgspec.field(default_factory=list)
+    trust: str = "bank"
+    certificate_sha256: str = ""
+
+
+def read(path: Path) -> dict[str, SignalClient]:
+    """Read clients by name from TOML, a table each. Raise ConfigError for what is wrong."""
+    try:
+        tables = tomllib.loads(path.read_text("utf-8"))
+        return {name: _client(name, msgspec.convert(row, _Row)) for name, row in tables.items()}
+    except (OSError, ValueError, KeyError) as error:
+        raise ConfigError(
+            tr("signal.clients_file {path}: {error}").format(path=path, error=error)
+        ) from None
+
+
+def _client(name: str, row: Any) -> SignalClient:
+    if unknown := set(row.scopes) - set(SCOPES):
+        raise ValueError(f"{name}: unknown scopes {', '.join(sorted(unknown))}")
+    if min(row.per_minute, row.number_per_hour) < 1:
+        raise ValueError(f"{name}: a quota is 1 or more")
+    fingerprint = row.certificate_sha256.replace(":", "").lower()
+    if fingerprint and (len(fingerprint) != 64 or set(fingerprint) - set("0123456789abcdef")):
+        raise ValueError(f"{name}: certificate_sha256 has 64 hex digits")
+    return SignalClient(
+        name,
+        frozenset(row.scopes),
+        row.per_minute,
+        row.number_per_hour,
+        tuple(row.platforms),
+        Trust[row.trust.upper()],
+        fingerprint,
+    )

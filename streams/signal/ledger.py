@@ -1,0 +1,91 @@
+"""Audit of the signal: a chain of its own for each run, many records on their way at a time.
+
+An answer waits for its record. Records that come while others are on their way are sent together,
+so that hundreds a second need no more than a few round trips. A record whose fate is not known
+ends its chain: the next begins a new one, and none ever forks.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any, Final
+
+import msgspec
+
+from streams.errors import UnavailableError
+from streams.language import tr
+from streams.wire import AuditRecord, chain_start, chained, encode_audit
+
+log = logging.getLogger(__name__)
+
+WORD_MAX: Final = 256
+PENDING_MAX: Final = 5_000
+
+Publish = Callable[[list[tuple[bytes, bytes]]], None]
+"""Publishes keys and values in their order, and returns when all are safe; or raises."""
+
+
+class SignalLedger:
+    """Writes the audit. `publish` is called in a thread, one call at a time."""
+
+    def __init__(self, publish: Publish, chain: str, now_ms: Callable[[], int]) -> None:
+        self._publish, self._name, self._now_ms = publish, chain, now_ms
+        self._pending: list[tuple[dict[str, Any], asyncio.Future[None]]] = []
+        self._wake = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+        self._run = 0
+        self._begin()
+
+    def _begin(self) -> None:
+        self._run += 1
+        self._chain = f"{self._name}/{self._run}"
+        self._seq, self._prev = 0, chain_start(self._chain)
+
+    async def write(self, **fields: Any) -> None:
+        """Write a record, and return when it is safe. Raise UnavailableError if it is not."""
+        if len(self._pending) >= PENDING_MAX:
+            raise UnavailableError(tr("the audit is behind"))
+        if self._task is None:
+            self._task = asyncio.create_task(self._send_on())
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._pending.append((fields, done))
+        self._wake.set()
+        await done
+
+    async def close(self) -> None:
+        """Stop sending; whoever still waits has no answer any more."""
+        task, self._task = self._task, None
+        if task is not None:
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+
+    async def _send_on(self) -> None:
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            batch, self._pending = self._pending, []
+            records = [self._record(fields) for fields, _ in batch]
+            try:
+                await asyncio.to_thread(self._publish, records)
+            except Exception as error:  # noqa: BLE001 - of any kind: the chain is not known to go on
+                log.warning("the audit was not written, so nobody is answered: %s", error)
+                self._begin()
+                for _, done in batch:
+                    if not done.done():
+                        done.set_exception(UnavailableError(type(error).__name__))
+            else:
+                for _, done in batch:
+                    if not done.done():
+                        done.set_result(None)
+
+    def _record(self, fields: dict[str, Any]) -> tuple[bytes, bytes]:
+        cut = {k: v[:WORD_MAX] if isinstance(v, str) else v for k, v in fields.items()}
+        place = {"chain": self._chain, "seq": self._seq, "prev": self._prev}
+        record = msgspec.convert({**place, "at_ms": self._now_ms(), **cut}, AuditRecord)
+        value = encode_audit(record)
+        self._seq, self._prev = self._seq + 1, chained(value)
+        return self._chain.encode(), value

@@ -1,0 +1,97 @@
+"""Small questions to the index of the case store: floods of a number, its leases, its age.
+
+The desk asks for whole cases; a bank's check is answered from a few columns of one table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from sqlalchemy import func, select
+from sqlalchemy.exc import DBAPIError
+
+from detectors.model.event import platform_id
+from detectors.model.records import Action
+from streams.desk.store import CaseStore
+from streams.desk.store.engine import away
+from streams.desk.store.packing import unpacked
+from streams.desk.store.tables import cases, leases
+from streams.signal.answers import FloodSpan
+from streams.signal.clients import SignalClient
+from streams.wire import decode_action
+
+FLOODS_MAX: Final = 200
+"""Floods of one number that are looked at, the newest first."""
+
+
+@dataclass(frozen=True, slots=True)
+class IndexAge:
+    """How far behind the index is; None: not known, which counts as too far."""
+
+    behind_ms: int
+    events_behind: int | None
+
+    def stale(self, most_ms: float) -> bool:
+        """Tell if a `no` from this index could be wrong."""
+        return self.behind_ms > most_ms or self.events_behind is None or self.events_behind > 0
+
+
+class Lookup:
+    """Questions to a store; safe among threads. `tokens` gives other forms of a number."""
+
+    def __init__(self, store: CaseStore, tokens: Callable[[str], Iterable[str]]) -> None:
+        self._store, self._tokens = store, tokens
+
+    def age(self) -> IndexAge:
+        """Return how far the index is behind. Raise UnavailableError if it does not answer."""
+        fresh = self._store.freshness()
+        return IndexAge(fresh.lag_ms, fresh.events_behind)
+
+    def floods(self, number: str) -> list[FloodSpan]:
+        """Return the floods of a number that reached THROTTLE, the newest first.
+
+        Raise UnavailableError if the store does not answer.
+        """
+        wanted = (
+            select(cases.c.first_ms, cases.c.last_ms, cases.c.ended_ms)
+            .where(cases.c.recipient.in_(self._asked(number)))
+            .where(cases.c.kind == "flood", cases.c.throttled)
+            .order_by(cases.c.first_ms.desc())
+            .limit(FLOODS_MAX)
+        )
+        try:
+            with self._store.index.connect() as connection:
+                return [FloodSpan(*row) for row in connection.execute(wanted)]
+        except DBAPIError as error:
+            raise away(error, self._store.url) from None
+
+    def leases(self, number: str, now_ms: int) -> list[Action]:
+        """Return the leases of a number that gateways enforce now. Raise as `floods` does."""
+        newest = (
+            select(func.max(leases.c.revision))
+            .where(leases.c.recipient.in_(self._asked(number)))
+            .scalar_subquery()
+        )
+        wanted = select(leases.c.value).where(
+            leases.c.recipient.in_(self._asked(number)),
+            leases.c.revision == newest,
+            (leases.c.expires_at_ms > now_ms) | (leases.c.verb == "release"),
+        )
+        try:
+            with self._store.index.connect() as connection:
+                found = [decode_action(unpacked(value)) for value in connection.scalars(wanted)]
+        except DBAPIError as error:
+            raise away(error, self._store.url) from None
+        return [each for each in found if each.mode == "enforce"]
+
+    def held(self, number: str, client: SignalClient) -> int:
+        """Return how many codes of a client's own platforms were refused, in the newest flood."""
+        file = self._store.find(number).newest
+        own = set(map(platform_id, client.platforms))
+        refused = file.refused if file is not None else ()
+        return sum(each.refused for each in refused if each.platform_id in own)
+
+    def _asked(self, number: str) -> tuple[str, ...]:
+        return (number, *self._tokens(number))

@@ -1,0 +1,206 @@
+"""The signal as a process: TLS, the audit's producer, metrics, and an end within seconds."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import signal as signals
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from typing import TYPE_CHECKING, Any, Final
+
+import uvicorn
+import uvloop
+from kafka import KafkaProducer
+from kafka.errors import KafkaError
+
+from streams.cluster.admin import client_arguments, unusable
+from streams.desk.store import CaseStore
+from streams.desk.store.tokens import tokens as tokens_of
+from streams.errors import ConfigError
+from streams.language import tr
+from streams.signal.app import Signal, SignalParts
+from streams.signal.clients import read
+from streams.signal.ledger import Publish, SignalLedger
+from streams.signal.lookup import Lookup
+from streams.signal.tokens import JwksFile, JwksUrl, Tokens
+from streams.telemetry import http
+from streams.telemetry.metrics import Metrics
+
+if TYPE_CHECKING:
+    from streams.config import Settings
+
+SENT_S: Final = 10.0
+GRACE_S: Final = 3
+LINGER_MS: Final = 1
+BACKLOG: Final = 512
+CONCURRENT_MAX: Final = 512
+"""Requests at a time; more get 503 at once, which is better than all of them late."""
+
+
+try:  # the parser of the gate, if it is there, takes a third of the time
+    from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol as _Protocol
+except ImportError:  # pragma: no cover
+    from uvicorn.protocols.http.h11_impl import (  # type: ignore[assignment]
+        H11Protocol as _Protocol,
+    )
+
+
+class CertifiedProtocol(_Protocol):
+    """HTTP of uvicorn, which tells the application whose certificate a client has shown."""
+
+    def connection_made(self, transport: Any) -> None:
+        """Note the SHA-256 of the client's certificate, if the handshake asked for one."""
+        shown = transport.get_extra_info("ssl_object")
+        der = shown.getpeercert(binary_form=True) if shown is not None else None
+        inner = self.app
+        if der:
+            told = {"client_sha256": hashlib.sha256(der).hexdigest()}
+
+            async def certified(scope: Any, receive: Any, send: Any) -> None:
+                scope.setdefault("extensions", {})["otpguard.tls"] = told
+                await inner(scope, receive, send)
+
+            self.app = certified
+        super().connection_made(transport)
+
+
+class EndingServer(uvicorn.Server):
+    """Ends with 0 when it is asked to: uvicorn's own raises the signal again at its end."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Take SIGTERM and SIGINT while it serves, if this is the thread that gets them."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        before = {
+            number: signals.signal(number, self.handle_exit)
+            for number in (signals.SIGTERM, signals.SIGINT)
+        }
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signals.signal(number, handler)
+
+
+def now_ms() -> int:
+    """Milliseconds UTC."""
+    return time.time_ns() // 1_000_000
+
+
+@contextmanager
+def publishing(settings: Settings) -> Iterator[Publish]:
+    """Give what writes to the audit's topic. Raise UnavailableError if no broker answers."""
+    topic = settings.topics.audit
+    try:
+        producer = KafkaProducer(
+            **client_arguments(settings.kafka),
+            acks="all",
+            enable_idempotence=True,
+            linger_ms=LINGER_MS,
+        )
+    except KafkaError as error:
+        raise unusable(tr("cannot reach Kafka"), error) from None
+
+    def publish(records: list[tuple[bytes, bytes]]) -> None:
+        sent = [producer.send(topic, value, key=key) for key, value in records]
+        for each in sent:
+            each.get(timeout=SENT_S)
+
+    with closing(producer):
+        yield publish
+
+
+def parts_of(
+    settings: Settings, store: CaseStore, publish: Publish, metrics: Metrics
+) -> SignalParts:
+    """Put the service together. Raise ConfigError for settings by which nobody could ask."""
+    own = settings.signal
+    if own.clients_file is None:
+        raise ConfigError(tr("signal.clients_file: nobody may ask without one"))
+    clients = read(own.clients_file)
+    fetch: Callable[[], bytes] | None = None
+    if own.jwks_file is not None:
+        fetch = JwksFile(own.jwks_file)
+    elif own.jwks_url:
+        fetch = JwksUrl(own.jwks_url)
+    if fetch is None and not any(each.certificate_sha256 for each in clients.values()):
+        raise ConfigError(tr("signal: neither jwks_file, jwks_url nor a client's certificate"))
+    tokens = fetch and Tokens(fetch, own.issuer, own.audience, number_claim=own.number_claim)
+    return SignalParts(
+        lookup=Lookup(store, tokens_of(settings.desk.token_key_files)),
+        clients=clients,
+        tokens=tokens,
+        ledger=SignalLedger(publish, f"signal/{socket.gethostname()[:64]}/{now_ms()}", now_ms),
+        numbers=settings.intake().numbers,
+        metrics=metrics,
+        stale_ms=own.stale_s * 1000,
+        kept_days=settings.desk.cases_days,
+        now_ms=now_ms,
+    )
+
+
+def server_of(settings: Settings, signal: Signal) -> uvicorn.Server:
+    """Return uvicorn's server by the settings; with a client CA certificates are asked for."""
+    own = settings.signal
+    config = uvicorn.Config(
+        signal.app(),
+        host=own.host,
+        port=own.port,
+        http=CertifiedProtocol,
+        ws="none",
+        lifespan="off",
+        access_log=False,  # it would log addresses, and nothing that the audit has not
+        log_config=None,
+        server_header=False,
+        backlog=BACKLOG,
+        limit_concurrency=CONCURRENT_MAX,
+        timeout_graceful_shutdown=GRACE_S,
+        ssl_certfile=own.cert_file,
+        ssl_keyfile=own.key_file,
+        ssl_ca_certs=None if own.client_ca_file is None else str(own.client_ca_file),
+        ssl_cert_reqs=ssl.CERT_NONE if own.client_ca_file is None else ssl.CERT_OPTIONAL,
+    )
+    return EndingServer(config)
+
+
+async def run(signal: Signal, server: uvicorn.Server) -> None:
+    """Serve until SIGTERM or SIGINT."""
+    try:
+        await server.serve()
+    finally:
+        await signal.parts.ledger.close()
+
+
+def serve(settings: Settings) -> None:
+    """Serve banks. Raise ConfigError or UnavailableError if that cannot begin."""
+    own = settings.signal
+    store = CaseStore(
+        settings.desk.store,
+        password=settings.desk.password.get_secret_value(),
+        tokens=tokens_of(settings.desk.token_key_files),
+    )
+    metrics = Metrics("signal")
+    with closing(store), publishing(settings) as publish:
+        signal = Signal(parts_of(settings, store, publish, metrics))
+        age = signal.parts.lookup.age()
+
+        def ready() -> str:
+            stale = signal.parts.lookup.age().stale(own.stale_s * 1000)
+            metrics.put("signal_index_stale", int(stale))
+            return tr("the case store's index is stale") if stale else ""
+
+        metrics.put("signal_index_stale", int(age.stale(own.stale_s * 1000)))
+        where = settings.http
+        with (
+            http.serve(where.host, where.port_of("signal"), metrics.registry,
+                       live=lambda: "", ready=ready),
+            asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
+        ):  # fmt: skip
+            runner.run(run(signal, server_of(settings, signal)))

@@ -1,0 +1,75 @@
+"""`otpguard.campaign.v1`: one campaign as it stands; compacted, no number in it."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import Annotated, Final
+
+import msgspec
+from msgspec import Meta
+
+from detectors.campaigns.campaign import PLATFORMS_MAX, Abused, Campaign
+from streams.wire.outputs import Headers
+from streams.wire.version import SCHEMA_VERSION, TimeMs, Word32, reader
+
+_Count = Annotated[int, Meta(ge=0, le=2**63 - 1)]
+_Pace = Annotated[float, Meta(ge=0)]
+
+
+class _Abused(msgspec.Struct, frozen=True):
+    platform: str
+    platform_id: Word32
+    victims: _Count
+
+
+class _Campaign(msgspec.Struct, frozen=True, kw_only=True):
+    """`otpguard.campaign.v1`."""
+
+    schema_version: int = SCHEMA_VERSION
+    campaign_id: str
+    open: bool
+    start_ms: TimeMs
+    opened_ms: TimeMs
+    newest_ms: TimeMs
+    end_ms: TimeMs
+    victims: _Count
+    victims_open: _Count
+    victims_throttled: _Count
+    messages: _Count
+    pace_per_minute: _Pace
+    growth_per_minute: _Pace
+    platforms: Annotated[tuple[_Abused, ...], Meta(max_length=PLATFORMS_MAX)]
+    platforms_total: _Count
+
+
+_encode: Final = msgspec.json.Encoder().encode
+_campaign: Final = reader(_Campaign)
+
+
+def encode_campaign(campaign: Campaign) -> bytes:
+    """The value of a record; its key is the campaign's id."""
+    return _encode(_Campaign(**asdict(campaign)))
+
+
+def decode_campaign(value: bytes) -> Campaign:
+    """Raise VersionError, or UnreadableError if it is no campaign at all."""
+    read = _campaign(value)
+    fields = {name: getattr(read, name) for name in Campaign.__slots__}
+    platforms = tuple(
+        Abused(each.platform, each.platform_id, each.victims) for each in read.platforms
+    )
+    return Campaign(**fields | {"platforms": platforms})
+
+
+def campaign_headers(campaign: Campaign) -> Headers:
+    """CloudEvents 1.0 in Kafka's binary mode; a function of the record."""
+    time = datetime.fromtimestamp(campaign.end_ms / 1000, UTC).isoformat(timespec="milliseconds")
+    return (
+        ("ce_specversion", b"1.0"),
+        ("ce_id", f"{campaign.campaign_id}/{campaign.end_ms}/{campaign.victims}".encode()),
+        ("ce_source", b"/otpguard/agent/campaigns"),
+        ("ce_type", b"otpguard.campaign.v1"),
+        ("ce_time", time.replace("+00:00", "Z").encode()),
+        ("content-type", b"application/json"),
+    )

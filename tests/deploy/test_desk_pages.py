@@ -1,0 +1,218 @@
+"""Every screen of the desk as people have it: languages, widths, dark, paper, keyboard alone."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+from playwright.sync_api import Browser, Page
+
+from streams.desk.store import DeskRole
+from tests.browser import browser, violations
+from tests.enforce.services import CACHE
+from tests.streams.desk.store.filled import audited, fill
+from tests.streams.desk.web.served import served
+from tests.streams.desk.web.world import PASSWORD, World, busy
+from tests.waiting import END_S
+
+pytestmark = pytest.mark.integration
+
+WIDTHS: Final = (360, 1280)
+LOCALES: Final = ("zh-CN", "en-GB")
+PICTURES: Final = CACHE / "desk"
+NUMBER: Final = "0086 170-0000 0001"
+PEOPLE: Final = {
+    "li.lei": (DeskRole.AGENT,), "han.mei": (DeskRole.LEAD,), "zhao": (DeskRole.APPROVER,),
+    "shen.ji": (DeskRole.AUDITOR,), "root": (DeskRole.ADMIN,), "fen.xi": (DeskRole.ANALYST,),
+}  # fmt: skip
+SCREENS: Final = (
+    ("li.lei", "search"), ("li.lei", "case"), ("li.lei", "nothing"), ("li.lei", "done"),
+    ("li.lei", "refused"), ("li.lei", "account"), ("li.lei", "help"), ("li.lei", "live"),
+    ("han.mei", "live"), ("han.mei", "unmasked"), ("han.mei", "proposals"),
+    ("fen.xi", "campaigns"), ("fen.xi", "platforms"), ("zhao", "proposals"),
+    ("shen.ji", "audit"), ("root", "users"),
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    with served(tmp_path_factory.mktemp("desk"), wide=True, acts_per_h=10_000,
+                searches_per_min=10_000, unmasks_per_h=10_000) as running:  # fmt: skip
+        busy(running, time.time_ns() // 1_000_000)
+        fill(running.store, *audited(
+            *({"verb": verb, "subject": "8617000000001", "reason": "等验证码", "ticket": "T-7",
+               "at_ms": running.store.at_ms}
+              for verb in ("search", "view", "allow", "release"))))  # fmt: skip
+        for name, roles in PEOPLE.items():
+            running.store.accounts.add(name, roles, password=PASSWORD, shown_name=name)
+        running.store.papers.propose("wang.fang", "mode", b"{}", "mode off", "reason", "T-1")
+        yield running
+
+
+@pytest.fixture(scope="module")
+def opened() -> Iterator[Browser]:
+    with browser() as started:
+        yield started
+
+
+@contextmanager
+def inside(
+    opened: Browser, world: World, name: str, locale: str, width: int, **more: Any
+) -> Iterator[Page]:
+    """A page of somebody who has logged in; nothing may be blocked or fail on it."""
+    context = opened.new_context(locale=locale, viewport={"width": width, "height": 800}, **more)
+    page = context.new_page()
+    page.set_default_timeout(END_S * 1000)
+    wrong: list[str] = []
+    page.on("console", lambda each: each.type == "error" and wrong.append(each.text))
+    page.on("pageerror", lambda each: wrong.append(str(each)))
+    page.goto(f"{world.place.url}/login")
+    page.fill("#name", name)
+    page.fill("#password", PASSWORD)
+    with page.expect_navigation():
+        page.keyboard.press("Enter")
+    yield page
+    assert [each for each in wrong if "403" not in each] == []
+    context.close()
+
+
+def go(page: Page, world: World, screen: str) -> None:
+    """Come to a screen as a person does."""
+    base = world.place.url
+    if screen in ("case", "done", "unmasked", "nothing"):
+        page.goto(f"{base}/")
+        page.keyboard.type("139 1111 2222" if screen == "nothing" else NUMBER)
+        with page.expect_navigation():
+            page.keyboard.press("Enter")
+    if screen == "done":
+        page.select_option("#identified", "own_line")
+        page.fill("#reason", "等验证码")
+        with page.expect_navigation():
+            page.click("button[value='release 10m']")
+    elif screen == "unmasked":
+        page.click("details:has(#unmask-reason) > summary")
+        page.fill("#unmask-reason", "公安调取")
+        with page.expect_navigation():
+            page.press("#unmask-reason", "Enter")
+    elif screen == "refused":
+        page.goto(f"{base}/users")
+    elif screen not in ("case", "nothing"):
+        page.goto(f"{base}/{'' if screen == 'search' else screen}")
+
+
+@pytest.mark.parametrize("locale", LOCALES)
+@pytest.mark.parametrize("width", WIDTHS)
+def test_every_screen_fits_and_axe_finds_nothing(
+    opened: Browser, world: World, width: int, locale: str
+) -> None:
+    PICTURES.mkdir(parents=True, exist_ok=True)
+    wrong = []
+    for name in PEOPLE:
+        with inside(opened, world, name, locale, width) as page:
+            for who, screen in SCREENS:
+                if who != name:
+                    continue
+                go(page, world, screen)
+                place = f"{screen}-{name}-{locale}-{width}"
+                page.screenshot(path=PICTURES / f"{place}.png", full_page=True)
+                page.evaluate("document.querySelectorAll('details').forEach(e => e.open = true)")
+                if (wide := page.evaluate("document.documentElement.scrollWidth")) != width:
+                    wrong.append(f"{place} is {wide} wide")
+                wrong += [f"{place}: {each}" for each in violations(page)]
+    assert wrong == []
+
+
+def test_the_log_in_fits_too(opened: Browser, world: World) -> None:
+    for width in WIDTHS:
+        page = opened.new_page(viewport={"width": width, "height": 800}, locale="zh-CN")
+        page.goto(f"{world.place.url}/login")
+        assert page.evaluate("document.documentElement.scrollWidth") == width
+        assert violations(page) == []
+        page.close()
+
+
+def test_in_the_dark_it_can_be_read_too(opened: Browser, world: World) -> None:
+    with inside(opened, world, "li.lei", "zh-CN", 1280, color_scheme="dark") as page:
+        go(page, world, "case")
+        page.screenshot(path=PICTURES / "case-dark.png", full_page=True)
+        assert violations(page) == []
+
+
+def test_without_a_script_all_but_the_live_parts_works(opened: Browser, world: World) -> None:
+    context = opened.new_context(locale="zh-CN", java_script_enabled=False)
+    page = context.new_page()
+    page.set_default_timeout(END_S * 1000)
+    page.goto(f"{world.place.url}/login")
+    page.fill("#name", "li.lei")
+    page.fill("#password", PASSWORD)
+    with page.expect_navigation():
+        page.press("#password", "Enter")
+    page.fill("#number", NUMBER)
+    with page.expect_navigation():
+        page.press("#number", "Enter")
+    page.select_option("#identified", "own_line")
+    page.fill("#reason", "等验证码")
+    with page.expect_navigation():
+        page.click("button[value='release 1h']")
+    assert "3 个网关中 3 个已执行" in page.inner_text(".message")
+    page.goto(f"{world.place.url}/live")
+    assert "重新加载页面" in page.inner_text("noscript")
+    context.close()
+
+
+def test_a_caller_is_helped_by_the_keyboard_alone(opened: Browser, world: World) -> None:
+    with inside(opened, world, "li.lei", "zh-CN", 1280) as page:
+        said = len(world.gateways.said)
+        page.keyboard.type(NUMBER)
+        with page.expect_navigation():
+            page.keyboard.press("Enter")
+        assert _tab_to(page, "identified") < 40
+        page.keyboard.press("ArrowDown")
+        page.keyboard.press("Tab")
+        page.keyboard.type("她要求")
+        page.keyboard.press("Tab")
+        page.keyboard.press("Tab")
+        focused = "document.activeElement.value"
+        assert page.evaluate(focused) == "release 10m"
+        assert page.evaluate("getComputedStyle(document.activeElement).outlineStyle") == "solid"
+        with page.expect_navigation():
+            page.keyboard.press("Enter")
+        assert [word.verb for word in world.gateways.said[said:]] == ["release"]
+        assert page.locator(".message[role=status]").count() == 1
+
+
+def _tab_to(page: Page, name: str) -> int:
+    """Press Tab until an element has the focus; how often that took."""
+    for n in range(1, 100):
+        page.keyboard.press("Tab")
+        if page.evaluate("document.activeElement.id") == name:
+            return n
+    pytest.fail(f"{name} is never reached")
+
+
+def test_rows_come_by_themselves_and_the_focus_stays(opened: Browser, world: World) -> None:
+    with inside(opened, world, "han.mei", "zh-CN", 1280) as page:
+        page.goto(f"{world.place.url}/live")
+        rows = page.locator("#floods tbody tr")
+        before = rows.count()
+        page.locator("#floods a").first.focus()
+        focused = page.evaluate("document.activeElement.textContent")
+        world.flood(77, recipient="8613900000077")
+        page.wait_for_function(
+            f"document.querySelectorAll('#floods tbody tr').length === {before + 1}"
+        )
+        assert page.evaluate("document.activeElement.textContent") == focused
+        assert str(before + 1) in page.inner_text("#summary")
+
+
+def test_it_prints_without_its_controls(opened: Browser, world: World, tmp_path: Path) -> None:
+    with inside(opened, world, "li.lei", "zh-CN", 1280) as page:
+        go(page, world, "case")
+        page.emulate_media(media="print")
+        assert not page.locator("header.bar").is_visible()
+        assert not page.locator("button").first.is_visible()
+        assert page.locator(".aloud").first.is_visible()

@@ -1,0 +1,138 @@
+"""Evidence as strangers meet it: the verifier's page in a browser without a network, the report."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from playwright.sync_api import Browser, Page
+
+from tests.browser import browser, violations
+from tests.enforce.services import CACHE
+from tests.streams.evidence.packs import broken, fingerprint
+from tests.streams.evidence.tsa import whole
+
+pytestmark = pytest.mark.integration
+
+PICTURES: Final = CACHE / "evidence"
+"""Screens and pages of the last run, to be looked at."""
+
+
+@pytest.fixture(scope="module")
+def opened() -> Iterator[Browser]:
+    with browser() as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def page(opened: Browser) -> Iterator[Page]:
+    """The page as a file, offline; whatever it asks of a network is an error."""
+    PICTURES.mkdir(parents=True, exist_ok=True)
+    context = opened.new_context(offline=True, viewport={"width": 360, "height": 800})
+    made = context.new_page()
+    asked: list[str] = []
+    made.on("request", lambda each: asked.append(each.url))
+    made.goto(f"file://{whole()['pack'] / 'verify.html'}")
+    yield made
+    assert [url for url in asked if not url.startswith("file://")] == []
+    context.close()
+
+
+def verdict(page: Page, folder: Path, trusted: str) -> tuple[bool, str]:
+    """If the page finds a pack good, and everything that it says."""
+    page.fill("#fingerprint", trusted)
+    page.set_input_files("#folder", folder)
+    page.click("#check")
+    page.locator("#verdict.good, #verdict.bad").wait_for()
+    good = "NOT" not in page.text_content("#verdict")  # type: ignore[operator]
+    return good, str(page.inner_text("main"))
+
+
+@pytest.mark.parametrize("kind", ["pack", "extract"])
+def test_the_page_verifies_a_pack_offline_from_a_file(page: Page, kind: str) -> None:
+    for trusted in (fingerprint(), fingerprint("before"), f" {fingerprint().upper()} "):
+        good, told = verdict(page, whole()[kind], trusted)
+        assert good, told
+        assert ("an extract of" in told) is (kind == "extract")
+        assert "verify.py --tsa-ca" in told
+    page.screenshot(path=PICTURES / f"verify-{kind}.png", full_page=True)
+    good, told = verdict(page, whole()[kind], fingerprint("another"))
+    assert (good, "not by the signer" in told) == (False, True)
+    good, told = verdict(page, whole()[kind], "1234")
+    assert (good, "64 hex digits" in told) == (False, True)
+
+
+def test_the_page_takes_single_files_too(page: Page) -> None:
+    page.reload()
+    page.set_input_files("#files", sorted(whole()["pack"].iterdir()))
+    page.fill("#fingerprint", fingerprint())
+    page.click("#check")
+    page.locator("#verdict.good, #verdict.bad").wait_for()
+    assert "NOT" not in str(page.text_content("#verdict"))
+    page.reload()
+
+
+@settings(
+    deadline=None, max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(data=st.data())
+@pytest.mark.parametrize("kind", ["pack", "extract"])
+def test_the_page_finds_every_changed_byte_of_every_file(
+    page: Page, kind: str, data: st.DataObject
+) -> None:
+    path = data.draw(st.sampled_from(sorted(whole()[kind].iterdir())))
+    before = path.read_bytes()
+    place, by = data.draw(st.integers(0, 1 << 24)), data.draw(st.integers(1, 255))
+    path.write_bytes(broken(before, place, by))
+    try:
+        good, told = verdict(page, whole()[kind], fingerprint("before"))
+        assert not good, told
+    finally:
+        path.write_bytes(before)
+
+
+def test_a_file_less_or_more_is_found_by_the_page(page: Page, tmp_path: Path) -> None:
+    import shutil
+
+    folder = Path(shutil.copytree(whole()["pack"], tmp_path / "pack"))
+    (folder / "more.txt").write_bytes(b"x")
+    assert verdict(page, folder, fingerprint()) != (True, "")
+    assert "more.txt: not in the manifest" in verdict(page, folder, fingerprint())[1]
+    (folder / "more.txt").unlink()
+    (folder / "report.en.html").unlink()
+    assert "report.en.html: missing" in verdict(page, folder, fingerprint())[1]
+
+
+def test_the_verifier_s_page_can_be_used_by_everybody(page: Page) -> None:
+    assert violations(page) == []
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+@pytest.mark.parametrize("tag", ["zh", "en"])
+@pytest.mark.parametrize("width", [360, 1200])
+def test_the_report_fits_its_screen_and_can_be_used_by_everybody(
+    opened: Browser, tag: str, width: int
+) -> None:
+    shown = opened.new_page(viewport={"width": width, "height": 800})
+    shown.goto(f"file://{whole()['pack']}/report.{tag}.html")
+    assert shown.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    assert violations(shown) == []
+    shown.screenshot(path=PICTURES / f"report-{tag}-{width}.png", full_page=True)
+    shown.close()
+
+
+@pytest.mark.parametrize("tag", ["zh", "en"])
+def test_the_cover_with_its_seal_is_one_page_of_the_pdf(tag: str) -> None:
+    made = whole()["pack"] / f"report.{tag}.pdf"
+    words = ["pdftotext", "-f", "1", "-l", "1", "-layout", str(made), "-"]
+    told = subprocess.run(words, capture_output=True, text=True, check=True).stdout
+    for each in {"zh": ("电子证明文件", "单位电子公章", "SM3"),
+                 "en": ("Certificate", "Electronic seal", "SM3")}[tag]:  # fmt: skip
+        assert each in told
+    words = ["pdftoppm", "-r", "70", "-png", str(made), str(PICTURES / f"report-{tag}")]
+    subprocess.run(words, check=True)

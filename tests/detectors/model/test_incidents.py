@@ -1,0 +1,18 @@
+"""What a flood's record has of a message that passes: nothing by which a platform is known."""
+
+from __future__ import annotations
+
+from detectors.model.event import Trust
+from detectors.model.incidents import EarlierSighting, FloodMessage, flood_message
+
+
+def test_whoever_gives_a_class_alone_gives_no_name() -> None:
+    passing = FloodMessage(7, 5, "pass", novel=False, trust=Trust.BANK, gateway="gw-1")
+    assert passing[6:] == ("", 0, "", "", "", -1)
+    assert EarlierSighting(5, novel=False, trust=Trust.BANK)[3:] == ("", 0, False, -1)
+
+
+def test_a_listed_message_has_its_names_back() -> None:
+    listed = (8, 6, "pass", False, 1, "gw", "", 0, "", "", "", -1)
+    assert flood_message(listed) == FloodMessage(8, 6, "pass", False, Trust.BANK, "gw")
+    assert isinstance(flood_message(listed).trust, Trust)

@@ -1,0 +1,155 @@
+"""The part of Kamailio's script that reads messages: text, and 3GPP's short messages."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import random
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Final
+
+import pytest
+from smpplib.gsm import gsm_encode
+
+FILE: Final = Path("deploy/gateways/kamailio/otpguard_kamailio.py")
+SENT: Final = bytes.fromhex("62112612345623")
+
+
+def _loaded() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("otpguard_kamailio", FILE)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+kamailio = _loaded()
+
+
+def packed(values: bytes) -> bytes:
+    """Septets of one octet each, packed."""
+    bits = sum(value << 7 * n for n, value in enumerate(values))
+    return bits.to_bytes((len(values) * 7 + 7) // 8, "little")
+
+
+def address(sender: str) -> bytes:
+    """TP-OA."""
+    if not sender.isdigit():
+        octets = packed(gsm_encode(sender))
+        digits = -(-len(sender) * 7 // 4)
+        return bytes([digits, 0xD0]) + octets
+    padded = sender + "f" * (len(sender) % 2)
+    octets = bytes.fromhex("".join(b + a for a, b in zip(padded[::2], padded[1::2], strict=True)))
+    return bytes([len(sender), 0x81]) + octets
+
+
+def tpdu(sender: str, text: str, *, gsm7: bool = False, header: bytes = b"") -> bytes:
+    """SMS-DELIVER."""
+    head = bytes([len(header), *header]) if header else b""
+    if gsm7:
+        before = (len(head) * 8 + 6) // 7
+        values = gsm_encode(text)
+        data = bytearray(packed(bytes(before) + values))
+        data[: len(head)] = head
+        length, coding = before + len(values), 0
+    else:
+        data = bytearray(head + text.encode("utf-16-be"))
+        length, coding = len(data), 8
+    first = 0x44 if header else 0x04
+    return bytes([first]) + address(sender) + bytes([0, coding]) + SENT + bytes([length]) + data
+
+
+def rp_data(sender: str, text: str, **more: Any) -> bytes:
+    """RP-DATA on its way to a phone."""
+    deliver = tpdu(sender, text, **more)
+    centre = bytes.fromhex("06916831080200")
+    return bytes([1, 7]) + centre + b"\0" + bytes([len(deliver)]) + deliver
+
+
+def read(body: bytes, kind: str = "application/vnd.3gpp.sms") -> Any:
+    return kamailio.read("8613900000001", "gw", kind, body)
+
+
+@pytest.mark.parametrize("gsm7", [True, False])
+@pytest.mark.parametrize(
+    "header", [b"", bytes.fromhex("0003a70302"), bytes.fromhex("0804a7010302")]
+)
+def test_a_short_message_is_read_with_its_parts(gsm7: bool, header: bytes) -> None:
+    text = "code 482913 {ok} 10€" if gsm7 else "【淘宝】验证码482913"
+    message = read(rp_data("10690000123", text, gsm7=gsm7, header=header))
+    parts = {0: (1, 1, 0), 5: (2, 3, 0xA7), 6: (2, 3, 0xA701)}[len(header)]
+    assert message == kamailio.Message("8613900000001", "10690000123", text, *parts)
+
+
+@pytest.mark.parametrize("sender", ["1", "95555", "Taobao", "AUTHMSG", "G", "Verify12345"])
+def test_its_sender_is_a_number_or_a_name(sender: str) -> None:
+    message = read(rp_data(sender, "x"))
+    assert message.sender == sender
+
+
+def test_septets_of_a_known_message() -> None:
+    assert kamailio.septets(bytes.fromhex("e8329bfd4697d9ec37"), 10) == "hellohello"
+
+
+def test_what_phones_send_and_reports_are_not_asked_about() -> None:
+    whole = rp_data("1069", "x")
+    for first in (0, 2, 3, 4, 5, 6):  # from the phone; acknowledgements; errors; memory free
+        assert read(bytes([first]) + whole[1:]) is None
+    report = bytearray(whole)
+    report[11] = report[11] & ~3 | 2  # SMS-STATUS-REPORT
+    assert whole[11] & 3 == 0
+    assert read(bytes(report)) is None
+    assert read(b"<isComposing/>", "application/im-iscomposing+xml") is None
+
+
+def test_one_that_cannot_be_read_was_offered_all_the_same() -> None:
+    whole = rp_data("1069", "【淘宝】验证码482913")
+    for length in range(12, len(whole)):
+        message = read(whole[:length])
+        assert (message.text, message.recipient) == (None, "8613900000001")
+    assert read(whole).text is not None
+
+
+@pytest.mark.parametrize(
+    ("coding", "alphabet"),
+    [(0, "gsm7"), (4, None), (8, "ucs2"), (0x18, "ucs2"), (0x20, None), (0x11, "gsm7"),
+     (0x48, "ucs2"), (0xC8, "gsm7"), (0xE0, "ucs2"), (0xF0, "gsm7"), (0xF4, None)],
+)  # fmt: skip
+def test_alphabets(coding: int, alphabet: str | None) -> None:
+    assert kamailio._alphabet(coding) == alphabet
+
+
+def test_text_in_its_charset_and_in_one_that_nobody_knows() -> None:
+    for charset in ("utf-8", "gb18030", "utf-16"):
+        body = "【淘宝】验证码482913".encode(charset)
+        message = read(body, f"text/plain; charset={charset}")
+        assert message.text == "【淘宝】验证码482913"
+    assert read(b"x", "text/plain; charset=none").text == "x"
+
+
+def test_a_question_has_no_more_than_the_gate_takes() -> None:
+    message = kamailio.Message("1" * 200, "s" * 200, "t", 2, 3, 9)
+    asked = json.loads(kamailio.question(message, "i" * 300, "a" * 300))
+    assert [len(asked[each]) for each in ("recipient", "sender", "message_id", "account_id")] == [
+        128, 64, 128, 64
+    ]  # fmt: skip
+    assert (asked["segment"], asked["segments"], asked["reference"]) == (2, 3, 9)
+
+
+def test_nothing_hostile_raises_and_nobody_there_lets_it_pass() -> None:
+    asks = kamailio.Kamailio()
+    chance = random.Random(5)
+    whole = rp_data("1069", "【淘宝】验证码482913")
+    for n in range(20_000):
+        octets = bytearray(whole if n % 2 else chance.randbytes(chance.randrange(60)))
+        for _ in range(chance.randrange(4)):
+            if octets:
+                octets[chance.randrange(len(octets))] = chance.randrange(256)
+        kind = chance.choice(["application/vnd.3gpp.sms", "text/plain", "", "\0;=", "<null>"])
+        words = f"0 %2B86 %ff i/1 127.0.0.1 {kind} {octets.hex()}"
+        assert asks.ask(None, words) in (kamailio.PASS, kamailio.UNANSWERED)
+    assert asks.ask(None, "") == kamailio.UNANSWERED

@@ -1,0 +1,62 @@
+"""`otpguard campaigns` as typed, against a real broker."""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from kafka import KafkaProducer
+
+from streams.cluster.admin import Cluster, client_arguments
+from streams.config import Kafka
+from streams.demo.brokers import Broker
+from streams.errors import UnavailableError, UsageError
+from streams.wire import encode_campaign
+from tests.streams.cli.called import called, refused, settings_file
+from tests.streams.wire.test_campaigns import CAMPAIGN
+
+
+@pytest.mark.broker
+def test_open_campaigns_are_listed_and_one_is_shown(
+    broker: Broker, unique: str, tmp_path: Path
+) -> None:
+    now_ms = time.time_ns() // 1_000_000
+    kafka = Kafka(bootstrap=broker.bootstrap)
+    with Cluster(kafka) as cluster:
+        cluster.create(unique, 1, 1, {})
+    open_ = replace(CAMPAIGN, end_ms=now_ms)
+    over = replace(open_, campaign_id="1:sms:0:2", open=False)
+    old = replace(over, campaign_id="1:sms:0:3", end_ms=now_ms - 9 * 86_400_000)
+    gone = replace(open_, campaign_id="1:sms:0:4")
+    producer = KafkaProducer(**client_arguments(kafka), acks="all")
+    for each in (replace(open_, victims=1), open_, over, old, gone):
+        producer.send(unique, encode_campaign(each), key=each.campaign_id.encode())
+    producer.send(unique, None, key=gone.campaign_id.encode())
+    producer.flush()
+    producer.close()
+    path = settings_file(
+        tmp_path, f'kafka.bootstrap = "{broker.bootstrap}"', f'topics.campaign = "{unique}"'
+    )
+    config = ("--config", path)
+    (row,) = json.loads(called("campaigns", "ls", "--json", *config))
+    assert (row["campaign"], row["victims"]) == ("1:sms:0:1", 9)
+    assert "1:sms:0:1" in called("campaigns", "ls", *config)
+    rows = json.loads(called("campaigns", "ls", "--all", "--json", *config))
+    assert [each["campaign"] for each in rows] == ["1:sms:0:1", "1:sms:0:2"]
+    rows = json.loads(called("campaigns", "ls", "--all", "--since", "30d", "--json", *config))
+    assert len(rows) == 3
+    shown = called("campaigns", "show", "1:sms:0:1", *config)
+    assert "9 victims" in shown
+    assert json.loads(called("campaigns", "show", "1:sms:0:1", "--json", *config))["victims"] == 9
+    assert "9 个被轰炸号码" in called(
+        "--lang", "zh-Hans", "campaigns", "show", "1:sms:0:1", *config
+    )
+    refused(UsageError, "no campaign '1:sms:0:4'", "campaigns", "show", "1:sms:0:4", *config)
+
+
+def test_without_a_broker_it_says_so(tmp_path: Path) -> None:
+    config = settings_file(tmp_path)
+    refused(UnavailableError, "127.0.0.1:9", "campaigns", "ls", "--config", config)

@@ -1,0 +1,23 @@
+"""The first step, up and down."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from alembic.migration import MigrationContext
+from alembic.operations import Operations
+from sqlalchemy import inspect
+
+from streams.desk.store.engine import engine, writing
+from streams.desk.store.migrations.versions import r0001_people as step
+from streams.desk.store.people_tables import PEOPLE
+
+
+def test_it_makes_the_tables_and_drops_them(tmp_path: Path) -> None:
+    people = engine(f"sqlite:///{tmp_path / 'desk.db'}", "people")
+    with writing(people).begin() as connection:
+        with Operations.context(MigrationContext.configure(connection)):
+            step.upgrade()
+            assert set(inspect(connection).get_table_names()) == set(PEOPLE.tables)
+            step.downgrade()
+        assert inspect(connection).get_table_names() == []

@@ -1,0 +1,119 @@
+"""A store saved and filled again: every row, no session, and no file that was touched."""
+
+from __future__ import annotations
+
+import gzip
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from streams.desk.store import DeskRole
+from streams.desk.store.backup import restore, save
+from streams.desk.store.people_tables import PEOPLE
+from streams.errors import UsageError
+from tests.enforce.records import RECIPIENT
+from tests.streams.desk.store.filled import FilledStore, opened
+from tests.streams.desk.store.test_removal import one_of_each
+from tests.streams.desk.store.test_writer import rows
+
+
+def fresh(tmp_path: Path, name: str) -> FilledStore:
+    (tmp_path / name).mkdir()
+    return opened(tmp_path / name)
+
+
+def people(store: FilledStore) -> dict[str, list[tuple[Any, ...]]]:
+    with store.people.connect() as connection:
+        return {
+            table.name: [tuple(row) for row in connection.execute(select(table))]
+            for table in PEOPLE.sorted_tables
+        }
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> FilledStore:
+    made = fresh(tmp_path, "from")
+    for n in range(3):
+        one_of_each(made, n)
+    ann = made.accounts.add("ann", [DeskRole.AGENT], password="correct horse battery")
+    made.accounts.begin(ann, "local", "127.0.0.1")
+    made.papers.add_note("ann", "呼叫", recipient=RECIPIENT)
+    made.papers.propose("ann", "mode", b"\x00\xff", "off", "r", "t")
+    made.papers.hold("ann", "x", "d", "r")
+    return made
+
+
+def test_every_row_comes_back_and_no_session(store: FilledStore, tmp_path: Path) -> None:
+    path = tmp_path / "desk.jsonl.gz"
+    done = save(store, path, 7)
+    assert path.stat().st_mode & 0o777 == 0o600
+    other = fresh(tmp_path, "to")
+    assert restore(other, path) == done
+    assert rows(other) == rows(store)
+    wanted = people(store)
+    assert wanted.pop("sessions")
+    found = people(other)
+    assert found.pop("sessions") == []
+    assert found == wanted
+    assert other.accounts.verify("ann", "correct horse battery") is not None
+    assert other.papers.add_note("ann", "next", recipient=RECIPIENT).note_id == 2
+
+
+def test_people_alone_are_saved_where_topics_make_the_index(
+    store: FilledStore, tmp_path: Path
+) -> None:
+    path = tmp_path / "people.gz"
+    assert "cases" not in save(store, path, 7, people_only=True)
+    other = fresh(tmp_path, "to")
+    restore(other, path)
+    assert people(other)["notes"] == people(store)["notes"]
+    assert rows(other)["cases"] == []
+    assert other.find(RECIPIENT).newest is None
+
+
+def test_a_store_that_is_not_empty_is_left_alone(store: FilledStore, tmp_path: Path) -> None:
+    path = tmp_path / "desk.jsonl.gz"
+    save(store, path, 7)
+    before = rows(store), people(store)
+    with pytest.raises(UsageError, match="not empty"):
+        restore(store, path)
+    assert (rows(store), people(store)) == before
+
+
+@pytest.mark.parametrize("harm", ["cut", "changed", "short", "other", "text", "newer"])
+def test_a_file_that_is_not_whole_fills_nothing(
+    store: FilledStore, tmp_path: Path, harm: str
+) -> None:
+    path = tmp_path / "desk.jsonl.gz"
+    save(store, path, 7)
+    lines = gzip.decompress(path.read_bytes()).splitlines(keepends=True)
+    match harm:
+        case "cut":
+            path.write_bytes(path.read_bytes()[:-30])
+        case "changed":
+            lines[5] = lines[5].replace(b"1", b"2", 1)
+            path.write_bytes(gzip.compress(b"".join(lines)))
+        case "short":
+            path.write_bytes(gzip.compress(b"".join(lines[:4] + lines[5:])))
+        case "other":
+            path.write_bytes(gzip.compress(b'{"form": "otpguard.words/1"}\n'))
+        case "text":
+            path.write_bytes(b"hello")
+        case "newer":
+            lines[0] = lines[0].replace(b'"people":"0001"', b'"people":"9999"')
+            path.write_bytes(gzip.compress(b"".join(lines)))
+    other = fresh(tmp_path, "to")
+    before = rows(other), people(other)
+    with pytest.raises(UsageError, match=r"cut short|cannot be read|no backup|changed"):
+        restore(other, path)
+    assert (rows(other), people(other)) == before
+
+
+def test_a_file_that_cannot_be_written_is_named_and_none_is_left(
+    store: FilledStore, tmp_path: Path
+) -> None:
+    with pytest.raises(UsageError, match="nowhere"):
+        save(store, tmp_path / "nowhere" / "desk.gz", 7)
+    assert not list(tmp_path.glob("*.part"))

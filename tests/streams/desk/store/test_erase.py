@@ -1,0 +1,130 @@
+"""An erased number is in no byte of the store, and a rebuild does not bring it back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from sqlalchemy import select
+
+from streams.desk.store.erase import erase, searched, written_forms
+from streams.desk.store.people_tables import erased
+from streams.desk.store.writer import Writer
+from streams.errors import UnavailableError, UsageError
+from tests.enforce.records import RECIPIENT, START_MS
+from tests.streams.desk.store.filled import (
+    FilledStore,
+    audited,
+    ended,
+    fill,
+    flood,
+    logged,
+    opened,
+)
+from tests.streams.desk.store.test_removal import OTHER, one_of_each
+
+TOKEN = f"hk1:{'5a' * 32}"
+
+
+def token_of(number: str) -> list[str]:
+    return [TOKEN] if number == RECIPIENT else []
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> FilledStore:
+    """A store in which a number is everywhere it can be, and others beside it."""
+    made = opened(tmp_path, tokens=token_of)
+    for n in range(60):  # pages enough that freed ones are of many kinds
+        one_of_each(made, n + 2, f"86138{n:08d}")
+    one_of_each(made)
+    one_of_each(made, 1, TOKEN)
+    people = made.papers
+    people.add_note("ann", f"{RECIPIENT} called at noon", recipient=RECIPIENT)
+    people.add_note("ann", f"same caller as 13900000001, says {OTHER}", recipient=OTHER)
+    people.add_call("ann", RECIPIENT, identified_by="from it", same_caller=True)
+    people.add_appeal("ann", RECIPIENT, "why", due_ms=START_MS, identified_by="id")
+    people.propose("ann", "exempt", RECIPIENT.encode(), f"exempt {RECIPIENT}", "test", "T-1")
+    people.lift("ann", people.hold("ann", RECIPIENT, "d", "r").hold_id)
+    return made
+
+
+def bytes_of(folder: Path) -> bytes:
+    return b"".join(path.read_bytes() for path in sorted(folder.iterdir()))
+
+
+def test_the_number_is_in_no_byte_of_any_file(store: FilledStore, tmp_path: Path) -> None:
+    before = bytes_of(tmp_path)
+    assert before.count(RECIPIENT.encode()) > 5
+    assert TOKEN.encode() in before
+    done = erase(store, RECIPIENT)
+    after = bytes_of(tmp_path)
+    for form in (RECIPIENT, "13900000001", TOKEN):
+        assert form.encode() not in after
+    assert after.count(OTHER.encode()) == before.count(OTHER.encode()) > 0
+    assert {path for path, _ in done.searched} >= {
+        tmp_path / "desk.db",
+        tmp_path / "desk-index.db",
+    }
+    assert done.rows["cases"] == 2
+    assert done.newest_ms["episode"] == START_MS
+    assert set(done.newest_ms) == {
+        "episode", "throttle", "acks", "incident", "override", "notice", "audit",
+    }  # fmt: skip
+
+
+def test_nothing_is_found_of_it_afterwards_and_others_are_whole(store: FilledStore) -> None:
+    erase(store, RECIPIENT)
+    found = store.find(RECIPIENT)
+    assert (found.cases, found.words, found.calls) == ((), (), ())
+    assert store.papers.notes(recipient=RECIPIENT) == ()
+    (note,) = store.papers.notes(recipient=OTHER)
+    assert note.text == f"same caller as [erased], says {OTHER}"
+    assert store.papers.proposals() == ()
+    assert store.find("8613800000007").newest is not None
+    told = store.audit(subject="[erased]")
+    assert {(each.actor, each.verb) for each in told} == {("li.lei", "search")}
+
+
+def test_a_replay_does_not_bring_it_back(store: FilledStore) -> None:
+    record, lease = flood()
+    erase(store, RECIPIENT)
+    with store.people.connect() as connection:
+        gone = list(connection.scalars(select(erased.c.identity)))
+    assert not any(RECIPIENT in each or TOKEN in each for each in gone)
+    records = [record, lease, ended(record), *audited({"subject": RECIPIENT}, chain="desk/0")]
+    Writer(store.index, gone).take(logged(store, records, START_MS), [])
+    assert store.find(RECIPIENT).cases == ()
+    assert store.audit(subject=RECIPIENT) == ()
+
+
+def test_a_hold_forbids_it_and_so_does_a_case_that_goes_on(store: FilledStore) -> None:
+    hold = store.papers.hold("ann", RECIPIENT, "调证2026-17", "police")
+    with pytest.raises(UsageError, match="调证2026-17"):
+        erase(store, RECIPIENT)
+    store.papers.lift("ann", hold.hold_id)
+    record, lease = flood(900)
+    fill(store, record, lease)
+    with pytest.raises(UsageError, match="goes on"):
+        erase(store, RECIPIENT)
+    erase(store, RECIPIENT, even_open=True)
+    assert store.find(RECIPIENT).newest is None
+
+
+def test_a_number_that_nobody_knows_is_erased_with_nothing_done(store: FilledStore) -> None:
+    done = erase(store, "8613700000000")
+    assert not done.rows
+    assert not done.newest_ms
+
+
+def test_bytes_that_are_left_are_an_error_that_names_the_file(
+    store: FilledStore, tmp_path: Path
+) -> None:
+    erase(store, RECIPIENT)
+    (tmp_path / "desk-index.db-wal").write_bytes(b"..." + RECIPIENT.encode())
+    with pytest.raises(UnavailableError, match=r"desk-index\.db-wal"):
+        list(searched(store.url, [RECIPIENT]))
+
+
+def test_a_token_and_a_foreign_number_have_the_forms_they_have() -> None:
+    assert written_forms(TOKEN) == (TOKEN,)
+    assert written_forms("33612345678") == ("33612345678", "612345678")

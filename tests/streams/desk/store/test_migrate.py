@@ -1,0 +1,60 @@
+"""People's tables: made by migrations, the same as the program's, never dropped."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import text
+
+from streams.desk.store import CaseStore, DeskRole
+from streams.desk.store.engine import engine
+from streams.desk.store.migrate import current, head, upgrade
+from streams.desk.store.people_tables import PEOPLE
+from streams.errors import ConfigError
+from tests.streams.desk.store.filled import opened
+from tests.waiting import END_S
+
+
+def test_migrations_make_the_tables_that_the_program_has(tmp_path: Path) -> None:
+    people = engine(f"sqlite:///{tmp_path / 'desk.db'}", "people")
+    upgrade(people)
+    with people.connect() as connection:
+        assert current(connection) == head()
+        assert compare_metadata(MigrationContext.configure(connection), PEOPLE) == []
+
+
+def test_an_upgrade_leaves_what_is_there(tmp_path: Path) -> None:
+    store = opened(tmp_path)
+    store.accounts.add("ann", [DeskRole.AGENT], password="correct horse battery")
+    upgrade(store.people)
+    assert [each.name for each in opened(tmp_path).accounts.all()] == ["ann"]
+
+
+def test_a_store_of_a_newer_program_is_not_touched(tmp_path: Path) -> None:
+    store = opened(tmp_path)
+    with store.people.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    with pytest.raises(ConfigError, match="newer"):
+        opened(tmp_path)
+
+
+def test_several_that_open_a_new_store_at_once_all_find_it_made(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'desk.db'}"
+    failed: list[BaseException] = []
+
+    def open_it() -> None:
+        try:
+            CaseStore(url).close()
+        except Exception as error:  # noqa: BLE001 - whatever it is, the test names it
+            failed.append(error)
+
+    threads = [threading.Thread(target=open_it) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(END_S)
+    assert failed == []

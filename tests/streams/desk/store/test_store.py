@@ -1,0 +1,238 @@
+"""The case store as the desk asks it: one number, one case, lists, and how fresh all of it is."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from detectors.model.event import platform_id
+from detectors.model.records import Level
+from streams.errors import ConfigError, UsageError
+from streams.operate.cases import Doing
+from streams.wire import EVERYONE, Ack, Notice
+from tests.enforce.records import LEASE_MS, RECIPIENT, START_MS, override
+from tests.streams.desk.store.filled import (
+    NOW_MS,
+    FilledStore,
+    acked,
+    audited,
+    counted,
+    ended,
+    fill,
+    flood,
+    incident,
+    opened,
+)
+
+OTHER = "8613900000002"
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> FilledStore:
+    return opened(tmp_path)
+
+
+def test_a_number_without_a_case_is_answered_with_how_fresh_that_is(store: FilledStore) -> None:
+    found = store.find(RECIPIENT)
+    assert (found.newest, found.cases, found.codes, found.known) == (None, (), None, None)
+    assert found.freshness.read_ms == 0
+    assert found.freshness.lag_ms == NOW_MS
+    fill(store, *flood())
+    store.at_ms += 5_000
+    found = store.find(OTHER)
+    assert found.newest is None
+    assert found.freshness.lag_ms == 5_000
+
+
+def test_a_victim_is_found_with_everything_that_belongs_to_her(store: FilledStore) -> None:
+    record, lease = flood()
+    taobao = platform_id("sig:甲平台")
+    notice = Notice(
+        notice_id=f"{record.episode_id}:victim_start", episode_id=record.episode_id,
+        kind="victim_start", to=RECIPIENT, channel="smpp", template="victim_start/zh",
+        state="sent", why="", at_ms=START_MS + 900,
+    )  # fmt: skip
+    fill(
+        store,
+        record,
+        lease,
+        acked(lease),
+        acked(lease, "ignored", "smsc-2"),
+        counted(lease, {taobao: 9, 77: 5}),
+        counted(lease, {taobao: 2}, "smsc-2"),
+        override("allow", platform="sig:甲平台", ticket="T-1"),
+        notice,
+    )
+    store.papers.add_note("ann", "called at noon", recipient=RECIPIENT)
+    store.papers.add_call("ann", RECIPIENT, identified_by="called from it", same_caller=True)
+    found = store.find(RECIPIENT)
+    assert found.newest is not None
+    case = found.newest
+    assert case.line.state is Doing.THROTTLED
+    assert case.line.refused == 16
+    assert [(r.platform, r.refused) for r in case.refused] == [("sig:甲平台", 11), ("#77", 5)]
+    assert {(a.gateway_id, a.state) for a in case.leases[0].acks} == {
+        ("smsc-1", "applied"), ("smsc-2", "ignored"),
+    }  # fmt: skip
+    assert case.leases[0].refused == 16
+    assert [(w.word.verb, w.holds, w.word.ticket) for w in case.words] == [("allow", True, "T-1")]
+    assert [n.state for n in case.notices] == ["sent"]
+    assert [n.text for n in case.notes] == ["called at noon"]
+    assert [c.same_caller for c in found.calls] == [True]
+    assert (found.codes, found.known) == (5, 8)
+    assert case.events_of == "sightings"
+    assert {e.would for e in case.events} == {"refuse"}
+
+
+def test_the_incident_tells_more_than_sightings_where_there_is_one(store: FilledStore) -> None:
+    record, lease = flood()
+    fill(store, record, lease, incident(record), incident(record, first=3))
+    case = store.case(record.episode_id)
+    assert case.events_of == "incident"
+    assert [e.sender for e in case.events if e.would == "refuse"] == [
+        f"1069000000{n:02}" for n in range(6)
+    ]
+    assert [e.platform for e in case.events if not e.would] == [
+        s.platform for s in record.sightings
+    ]
+
+
+def test_the_open_flood_comes_first_and_earlier_cases_are_named(store: FilledStore) -> None:
+    old, old_lease = flood(at_ms=START_MS - 86_400_000)
+    new, new_lease = flood(1)
+    fill(store, new, new_lease, old, old_lease, ended(old, START_MS - 86_000_000))
+    found = store.find(RECIPIENT)
+    assert found.newest is not None
+    assert found.newest.line.episode_id == new.episode_id
+    assert [each.episode_id for each in found.newest.earlier] == [old.episode_id]
+    assert [each.state for each in found.cases] == [Doing.UNCONFIRMED, Doing.OVER]
+    assert found.leases_ended == 1
+
+
+def test_words_change_the_state_in_the_live_list_too(store: FilledStore) -> None:
+    record, lease = flood()
+    fill(store, record, lease, acked(lease))
+    assert [each.state for each in store.live()] == [Doing.THROTTLED]
+    fill(store, override("release", issued_at_ms=NOW_MS, expires_at_ms=NOW_MS + 600_000))
+    assert [each.state for each in store.live()] == [Doing.RELEASED]
+    (said,) = store.find(RECIPIENT).words
+    assert said.word_id == "override-0"
+    fill(store, Ack(action_id=said.word_id, gateway_id="smsc-1", state="applied", why="",
+                    at_ms=NOW_MS))  # fmt: skip
+    told = store.word(said.word_id)
+    assert told is not None
+    assert [(a.gateway_id, a.state) for a in told.acks] == [("smsc-1", "applied")]
+    assert store.word("override-99") is None
+
+
+def test_the_kill_switch_is_seen_by_every_case(store: FilledStore) -> None:
+    record, lease = flood()
+    fill(store, record, lease, acked(lease), override("mode", EVERYONE, mode="off"))
+    assert [each.state for each in store.live()] == [Doing.OFF]
+    assert [w.word.mode for w in store.words_now()] == ["off"]
+    store.at_ms = START_MS + 3_600_000
+    assert store.words_now() == ()
+
+
+def test_a_word_said_anew_takes_the_place_of_the_one_before(store: FilledStore) -> None:
+    fill(store, override("exempt", reason="a"), override("exempt", reason="b"))
+    found = store.find(RECIPIENT)
+    assert [w.holds for w in found.words] == [False, True]
+    assert found.exempt is not None
+    assert found.exempt.word.reason == "b"
+
+
+def test_live_lists_what_goes_on_the_newest_message_first(store: FilledStore) -> None:
+    first, _ = flood()
+    second, _ = flood(1, recipient=OTHER, at_ms=START_MS + 30_000)
+    watched, _ = flood(2, recipient="8613900000003")
+    watched = replace(watched, level=Level.WATCH)
+    over, _ = flood(3, recipient="8613900000004")
+    fill(store, first, second, watched, over, ended(over))
+    assert [each.recipient for each in store.live()] == [OTHER, RECIPIENT]
+    assert len(store.live(watched=True)) == 3
+    assert len(store.live(1)) == 1
+
+
+def test_campaigns_are_floods_that_share_platforms_and_time(store: FilledStore) -> None:
+    one = [f"sig:名单一{n}" for n in range(8)]
+    two = [f"sig:名单二{n}" for n in range(8)]
+    for n in range(4):
+        platforms = one if n < 3 else two
+        record, lease = flood(n, recipient=f"861390000000{n}", platforms=platforms)
+        fill(store, record, lease, acked(lease, "expired", refused=10))
+    (found,) = store.campaigns()
+    assert (found.victims, found.open, found.refused, found.messages) == (3, 3, 30, 24)
+    assert set(found.platforms) == set(one)
+    assert len(found.episode_ids) == 3
+    assert store.campaigns(since_ms=NOW_MS + 1) == ()
+
+
+def test_platforms_are_ranked_by_the_floods_they_were_seen_in(store: FilledStore) -> None:
+    record, lease = flood()
+    other, _ = flood(1, recipient=OTHER, platforms=["sig:甲平台"])
+    fill(store, record, lease, counted(lease, {platform_id("sig:甲平台"): 7}), other)
+    top, *rest = store.platforms()
+    assert (top.platform, top.floods, top.novel, top.refused) == ("sig:甲平台", 2, 2, 7)
+    assert list(top.days.values()) == [2]
+    assert {each.floods for each in rest} == {1}
+    store.at_ms += 8 * 86_400_000
+    assert store.platforms() == ()
+
+
+def test_the_audit_is_searched_and_read_page_by_page(store: FilledStore) -> None:
+    said = [{"subject": RECIPIENT if n % 2 else OTHER, "at_ms": START_MS} for n in range(6)]
+    fill(store, *audited(*said, {"verb": "release", "actor": "ann", "at_ms": START_MS + 9}))
+    assert [each.actor for each in store.audit(verb="release")] == ["ann"]
+    assert len(store.audit(subject=RECIPIENT)) == 3
+    assert store.audit(since_ms=START_MS + 10) == ()
+    pages = [*store.audit(limit=3)]
+    while page := store.audit(limit=3, behind=pages[-1]):
+        pages += page
+    assert len(pages) == len(set(pages)) == 7
+
+
+def test_gateways_are_those_that_said_something_lately(store: FilledStore) -> None:
+    record, lease = flood()
+    fill(store, record, lease, acked(lease), acked(lease, gateway="smsc-2"))
+    assert store.gateways() == ("smsc-1", "smsc-2")
+    store.at_ms += 2 * 86_400_000
+    assert store.gateways() == ()
+
+
+def test_the_mark_changes_with_the_index(store: FilledStore) -> None:
+    before = store.mark()
+    fill(store, *flood())
+    assert store.mark() != before
+    assert store.mark() == store.mark()
+
+
+def test_a_case_that_is_none_is_said_so(store: FilledStore) -> None:
+    with pytest.raises(UsageError, match="no case"):
+        store.case("1:x:0:1")
+
+
+def test_a_token_is_found_by_the_number_that_was_typed(tmp_path: Path) -> None:
+    store = opened(tmp_path, tokens=lambda number: [f"hk1:{number}"])
+    record, lease = flood(recipient=f"hk1:{RECIPIENT}")
+    fill(store, record, lease)
+    found = store.find(RECIPIENT)
+    assert found.newest is not None
+    assert found.asked == (RECIPIENT, f"hk1:{RECIPIENT}")
+
+
+def test_an_index_of_another_format_is_not_read(store: FilledStore, tmp_path: Path) -> None:
+    with store.index.connect() as connection:
+        connection.exec_driver_sql("UPDATE meta SET value = '0' WHERE key = 'format'")
+        connection.commit()
+    with pytest.raises(ConfigError, match="rebuild"):
+        opened(tmp_path)
+
+
+def test_a_lease_that_lapsed_is_told_from_one_that_stands(store: FilledStore) -> None:
+    record, lease = flood()
+    fill(store, record, lease, acked(lease))
+    store.at_ms = START_MS + LEASE_MS
+    assert [each.state for each in store.live()] == [Doing.LAPSED]

@@ -1,0 +1,77 @@
+"""What all pages share: bounds, banners, and words that open one case to one session."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from streams.desk.store import DeskRole
+from streams.desk.web.desk import BANNERS_MS
+from streams.desk.web.visit import RefusedError, Visit
+from streams.language import speaking, zone
+from streams.wire import Override
+from tests.streams.desk.store.filled import fill
+from tests.streams.desk.web.world import World
+
+
+def visit(world: World, secret: str = "s" * 43) -> Visit:
+    account = world.person("li.lei", DeskRole.AGENT)
+    _, session = world.store.accounts.begin(account, "password", "127.0.0.1")
+    return Visit(session, secret, session.csrf, "127.0.0.1")
+
+
+def test_a_word_opens_one_case_to_one_session(world: World) -> None:
+    mine = visit(world)
+    other = replace(mine, secret="o" * 43)
+    word = world.desk.grant(mine, "1:sms:0:7")
+    assert world.desk.granted(mine, "1:sms:0:7", word)
+    assert not world.desk.granted(mine, "1:sms:0:8", word)
+    assert not world.desk.granted(other, "1:sms:0:7", word)
+    assert not world.desk.granted(mine, "1:sms:0:7", "é")
+
+
+def test_one_persons_bound_is_not_anothers(world: World) -> None:
+    mine = visit(world)
+    for _ in range(60):
+        world.desk.take("acts", mine)
+    with pytest.raises(RefusedError) as refused:
+        world.desk.take("acts", mine)
+    assert refused.value.status == 429
+    assert world.ledger.lines[-1]["actor"] == "li.lei"
+
+
+def test_banners_are_asked_for_once_a_second_and_in_each_language(world: World) -> None:
+    world.flood()
+    assert world.desk.banners() == ()
+    off = Override(recipient="*", verb="mode", mode="off", actor="noc", reason="r",
+                   issued_at_ms=world.store.at_ms)  # fmt: skip
+    fill(world.store, off)
+    assert world.desk.banners() == (), "within the second"
+    world.store.at_ms += BANNERS_MS
+    (banner,) = world.desk.banners()
+    assert (banner.tone, "KILL SWITCH" in banner.text) == ("alarm", True)
+    with speaking("zh-Hans", zone()):
+        (chinese,) = world.desk.banners()
+    assert "KILL SWITCH" not in chinese.text
+    assert world.desk.banners() == (banner,)
+
+
+def test_an_index_that_is_old_or_empty_and_a_detector_that_is_behind_are_said_to_be(
+    world: World,
+) -> None:
+    assert world.desk.banners()[0].tone == "alarm", "nothing was read yet"
+    world.flood()
+    world.store.at_ms += 61_000
+    assert "behind" in world.desk.banners()[0].text
+    world.flood(1)
+    world.store.note_behind(7)
+    world.store.at_ms += BANNERS_MS
+    assert [each.head for each in world.desk.banners()] == ["The detector is behind."]
+
+
+def test_shadow_mode_is_said_and_not_in_the_words_of_an_alarm(world: World) -> None:
+    world.flood()
+    world.desk.settings = world.settings.model_copy(update={"mode": "shadow"})
+    (banner,) = world.desk.banners()
+    assert (banner.head, banner.tone) == ("Shadow mode.", "watch")

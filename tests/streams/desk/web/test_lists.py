@@ -1,0 +1,59 @@
+"""Lists: rows without numbers for who may not see one, campaigns, platforms."""
+
+from __future__ import annotations
+
+import pytest
+
+from streams.desk.store import DeskRole
+from streams.desk.web.lists import few
+from tests.streams.desk.web.world import World, busy
+
+NUMBER = "8617000000001"
+
+
+def test_an_agents_list_has_no_number_and_no_way_into_a_case(world: World) -> None:
+    busy(world, world.store.at_ms)
+    page = world.inside(DeskRole.AGENT).get("/live").text
+    assert page.count('<tr role="row">') == 1 + 8
+    assert "••••" not in page
+    assert "/case/" not in page
+
+
+def test_a_leads_list_has_masked_numbers_and_ways_in(world: World) -> None:
+    busy(world, world.store.at_ms)
+    page = world.inside(DeskRole.LEAD).get("/live").text
+    assert "+86 170 •••• 0001" in page
+    assert NUMBER not in page
+    assert page.count("/case/") == 8
+
+
+def test_a_list_is_live_until_somebody_pauses_it(world: World) -> None:
+    client = world.inside(DeskRole.LEAD)
+    assert 'hx-sse:connect="/live/stream"' in client.get("/live").text
+    paused = client.get("/live?pause=1").text
+    assert "hx-sse" not in paused
+    assert "htmx" not in paused
+
+
+def test_floods_of_one_list_of_platforms_are_a_campaign_without_a_number(world: World) -> None:
+    busy(world, world.store.at_ms)
+    page = world.inside(DeskRole.ANALYST).get("/campaigns").text
+    assert page.count('<tr role="row">') == 1 + 1
+    assert "听潮课堂" in page
+    assert "170" not in page.replace("1700", "")
+
+
+def test_platforms_are_found_by_name_and_few_victims_are_not_told(world: World) -> None:
+    busy(world, world.store.at_ms)
+    client = world.inside(DeskRole.ANALYST)
+    page = client.get("/platforms").text
+    assert "&lt;5" in page
+    one = client.get("/platforms?name=听潮").text
+    assert one.count('<tr role="row">') == 1 + 1
+    assert client.get("/platforms?days=999&name=<script>").text.count("<script>") == 0
+    assert "没有" in client.get("/platforms?name=nobody").text
+
+
+@pytest.mark.parametrize(("n", "told"), [(0, "0"), (1, "<5"), (4, "<5"), (5, "5")])
+def test_a_small_group_is_not_counted_out(n: int, told: str) -> None:
+    assert few(n) == told

@@ -1,0 +1,24 @@
+"""The middle of a number is never shown."""
+
+from __future__ import annotations
+
+import pytest
+
+from streams.desk.web.masks import masked, whole
+
+
+@pytest.mark.parametrize(
+    "recipient", ["8617000012345", "15551234567", "h1:0123456789abcdef0123", "4915112345678"]
+)
+def test_a_mask_hides_at_least_four_characters(recipient: str) -> None:
+    shown = masked(recipient).replace(" ", "").lstrip("+")
+    assert "••••" in shown
+    assert len(shown.replace("•", "")) <= len(recipient) - 4
+
+
+def test_a_short_code_is_hidden_nearly_whole() -> None:
+    assert masked("95588") == "•••• 88"
+
+
+def test_a_whole_number_is_in_groups_that_can_be_read() -> None:
+    assert whole("8613900000001") == "+86 139 0000 0001"

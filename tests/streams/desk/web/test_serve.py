@@ -1,0 +1,52 @@
+"""The console as a process: its address, what keeps it from starting, and its end."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from streams.config import Settings
+from streams.config.sections import Console
+from streams.desk.web.serve import address_of, listening, serve
+from streams.errors import UnavailableError
+from tests.ports import free_port
+
+
+def settings(**console: Any) -> Settings:
+    return Settings(console=Console.model_validate(console))
+
+
+@pytest.mark.parametrize(
+    ("console", "address"),
+    [
+        ({}, "http://127.0.0.1:4711"),
+        ({"host": "::1"}, "http://[::1]:4711"),
+        ({"url": "https://desk.example"}, "https://desk.example"),
+    ],
+)
+def test_browsers_come_by_the_address_that_is_said(console: dict[str, str], address: str) -> None:
+    assert address_of(settings(**console), 4711) == address
+
+
+def test_a_port_that_is_taken_is_named() -> None:
+    port = free_port()
+    with socket.create_server(("127.0.0.1", port)), pytest.raises(UnavailableError) as error:
+        listening(settings(port=port))
+    assert str(port) in str(error.value)
+
+
+def test_without_kafka_it_does_not_start(tmp_path: Path) -> None:
+    given = Settings.model_validate(
+        {
+            "kafka": {"bootstrap": f"127.0.0.1:{free_port()}"},
+            "desk": {"store": f"sqlite:///{tmp_path}/desk.db"},
+            "console": {"port": 0},
+            "http": {"port": 0},
+        }
+    )
+    with pytest.raises(UnavailableError):
+        serve(given, stop=threading.Event())

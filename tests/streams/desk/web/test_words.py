@@ -1,0 +1,115 @@
+"""The desk's voice: of how many gateways a word is obeyed, and how long one waits to know."""
+
+from __future__ import annotations
+
+import threading
+import time
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from kafka.errors import KafkaTimeoutError
+
+from streams.config import Settings
+from streams.desk.web.words import GATEWAYS_MAX, LATELY_MS, WORDS_MAX, Heard, Said, Speaker
+from streams.errors import UnavailableError
+from streams.wire import Ack, Override, decode_override
+from tests.waiting import END_S
+
+NOW_MS = 1_800_000_000_000
+
+
+def ack(action: str, gateway: str, state: Any = "applied", at_ms: int = NOW_MS) -> Ack:
+    return Ack(action_id=action, gateway_id=gateway, state=state, why="full", at_ms=at_ms)
+
+
+def heard(*gateways: str) -> Heard:
+    made = Heard(lambda: NOW_MS)
+    for each in gateways:
+        made.take(ack("1:sms:0:1", each))
+    return made
+
+
+def test_all_that_are_at_work_have_obeyed() -> None:
+    ears = heard("a", "b")
+    began = time.monotonic()
+    threading.Timer(0.05, lambda: [ears.take(ack("override-7", each)) for each in "ab"]).start()
+    said = ears.wait("override-7", began, END_S)
+    assert (set(said.obeyed), said.failed, said.gateways) == ({"a", "b"}, {}, 2)
+
+
+def test_one_that_does_not_obey_is_named_with_its_reason() -> None:
+    ears = heard("a", "b")
+    ears.take(ack("override-7", "a"))
+    ears.take(ack("override-7", "b", "failed"))
+    said = ears.wait("override-7", time.monotonic(), END_S)
+    assert (set(said.obeyed), said.failed) == ({"a"}, {"b": "full"})
+
+
+def test_one_that_is_silent_is_waited_for_and_counted() -> None:
+    ears = heard("a", "b", "c")
+    ears.take(ack("override-7", "a"))
+    said = ears.wait("override-7", time.monotonic(), 0.1)
+    assert (len(said.obeyed), said.gateways) == (1, 3)
+
+
+def test_one_that_said_nothing_for_a_day_is_not_expected() -> None:
+    ears = heard("a")
+    ears.take(ack("1:sms:0:2", "gone", at_ms=NOW_MS - LATELY_MS - 1))
+    assert ears.at_work() == {"a"}
+
+
+def test_what_is_remembered_is_bounded() -> None:
+    ears = Heard(lambda: NOW_MS)
+    for n in range(WORDS_MAX + 50):
+        ears.take(ack(f"override-{n}", f"gateway-{n}"))
+    assert len(ears._of_word) == WORDS_MAX
+    assert len(ears._gateways) == GATEWAYS_MAX
+
+
+class Broker:
+    """Takes records, or does not."""
+
+    def __init__(self, *, away: bool = False) -> None:
+        self.sent: list[tuple[str, bytes, bytes]] = []
+        self._away = away
+
+    def send(self, topic: str, value: bytes, key: bytes) -> Any:
+        self.sent.append((topic, value, key))
+
+        def get(timeout: float) -> Any:
+            if self._away:
+                raise KafkaTimeoutError("nobody there")
+            return SimpleNamespace(offset=41)
+
+        return SimpleNamespace(get=get)
+
+
+def word(recipient: str = "8613900000001", **more: Any) -> Override:
+    given: dict[str, Any] = {"verb": "release", "expires_at_ms": NOW_MS + 1, **more}
+    return Override(recipient=recipient, actor="li", reason="r", issued_at_ms=NOW_MS, **given)
+
+
+def test_words_about_everyone_have_a_topic_of_their_own() -> None:
+    broker, settings = Broker(), Settings()
+    speaker = Speaker(settings, broker, heard())
+    assert speaker.say(word(), 0).word_id == "override-41"
+    assert speaker.say(word("*", verb="mode", mode="off"), 0).word_id == "override-all-41"
+    topics = settings.topics
+    assert [topic for topic, _, _ in broker.sent] == [topics.override, topics.everyone]
+    assert decode_override(broker.sent[0][1]) == word()
+
+
+def test_a_word_that_was_not_taken_is_an_error() -> None:
+    with pytest.raises(UnavailableError):
+        Speaker(Settings(), Broker(away=True), heard()).say(word(), 0)
+
+
+def test_what_was_said_here_can_be_asked_about_later_and_what_was_not_is_no_error() -> None:
+    ears = heard("a")
+    speaker = Speaker(Settings(), Broker(), ears)
+    speaker.say(word(), 0)
+    assert speaker.heard("override-41").obeyed == {}
+    ears.take(ack("override-41", "a"))
+    assert set(speaker.heard("override-41").obeyed) == {"a"}
+    assert speaker.heard("override-99") == Said("override-99", at_work=1)

@@ -1,0 +1,52 @@
+"""Bytes that are the same wherever they are made, and the digests of standards' own examples."""
+
+from __future__ import annotations
+
+import subprocess
+
+import pytest
+
+from streams.evidence.canonical import (
+    PackError,
+    canonical,
+    decoded,
+    encoded,
+    entry,
+    parsed,
+    sha256,
+    sm3,
+)
+
+
+def test_json_is_written_in_one_way() -> None:
+    value = {"ключ": [1, 2.5, None, True], "a": "\u20ac\n", "é": {}}
+    assert parsed(canonical(value)) == value
+    assert canonical({"b": 1, "a": 2}) == b'{"a":2,"b":1}'
+
+
+@pytest.mark.parametrize("data", [b'{"b":1,"a":2}', b'{"a": 2}', b'{"a":2.0}', b"{", b"\xff"])
+def test_json_that_is_written_in_another_way_is_none(data: bytes) -> None:
+    with pytest.raises(PackError):
+        parsed(data)
+
+
+def test_a_number_that_not_every_reader_holds_is_refused() -> None:
+    with pytest.raises(PackError):
+        canonical({"n": 2**60})
+
+
+@pytest.mark.parametrize("text", ["YQ", "YR==", "Y Q==", 7, None])
+def test_base64_is_written_in_one_way(text: object) -> None:
+    assert decoded(encoded(b"a")) == b"a"
+    with pytest.raises(PackError):
+        decoded(text)
+
+
+def test_digests_are_those_of_openssl() -> None:
+    data = b"evidence" * 100
+    for name, made in (("sha256", sha256(data)), ("sm3", sm3(data))):
+        done = subprocess.run(
+            ["openssl", "dgst", f"-{name}", "-r"], input=data, capture_output=True, check=True
+        )
+        assert done.stdout.split()[0].decode() == made
+    assert entry("x", data)["bytes"] == 800

@@ -1,0 +1,48 @@
+"""Envelopes: no byte of one is free, and a list of successors needs the old key's word."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from streams.evidence import envelope
+from streams.evidence.canonical import PackError
+from tests.streams.evidence.packs import broken, fingerprint, key
+
+
+def good(data: bytes) -> bool:
+    try:
+        value, signatures, message = envelope.opened(data, envelope.MANIFEST)
+    except PackError:
+        return False
+    exact = len(signatures) == len(envelope.KINDS)
+    return exact and value == {"a": 1} and not envelope.check(signatures, message, key().public)
+
+
+MADE = envelope.signed(key(), envelope.MANIFEST, {"a": 1})
+
+
+def test_an_envelope_opens_as_it_was_signed() -> None:
+    assert good(MADE)
+    assert envelope.signed(key(), envelope.MANIFEST, {"a": 1}) == MADE
+    with pytest.raises(PackError, match="something else"):
+        envelope.opened(MADE, envelope.TIMESTAMP)
+
+
+@given(st.integers(0, len(MADE) - 1), st.integers(1, 255))
+def test_every_changed_byte_is_found(place: int, by: int) -> None:
+    assert not good(broken(MADE, place, by))
+
+
+def test_a_list_of_successors_is_signed_by_the_key_before() -> None:
+    line = envelope.succession(key("a"), key("b").public, "2027-01-01T00:00:00Z")
+    more = line + envelope.succession(key("b"), key("c").public, "2028-01-01T00:00:00Z")
+    found = envelope.successors(more)
+    assert [new.fingerprint for _, new in found] == [fingerprint("b"), fingerprint("c")]
+    value = {"at": "", "from": key("a").public.document(), "to": key("b").public.document()}
+    forged = envelope.signed(key("b"), envelope.SUCCESSOR, value)
+    with pytest.raises(PackError, match="did not sign"):
+        envelope.successors(line + forged)
+    with pytest.raises(PackError):
+        envelope.successors(line[:-1])

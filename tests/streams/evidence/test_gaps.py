@@ -1,0 +1,53 @@
+"""Gaps: all that a pack does not show is said, in both languages, and nothing else."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from streams.evidence.gaps import GAPS, documents, gaps, told
+from tests.streams.evidence.packs import INCIDENT, LATER, SAID, chosen
+from tests.streams.operate.test_cases import ENDED, LEASE, OPENED, ack
+
+ALWAYS = {"no_text", "claims"}
+ONE = [("episode", ENDED), ("episode", OPENED), ("lease", LEASE), ("ack", ack("expired", 3))]
+SHADOW = [("episode", replace(OPENED, mode="shadow"))]
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        (ONE, {"no_messages"}),
+        ([("episode", OPENED)], {"no_messages", "open", "no_leases"}),
+        (SHADOW, {"no_messages", "open", "no_leases", "shadow"}),
+        (ONE[:3], {"no_messages", "no_acks"}),
+        ([*ONE[:3], ("ack", ack("applied"))], {"no_messages", "no_count"}),
+        (
+            [("episode", replace(OPENED, change="renewed", since_ms=1)), *ONE[2:]],
+            {"no_messages", "open", "partial"},
+        ),
+        ([*ONE, ("incident", INCIDENT)], {"earlier", "class_only", "fate"}),
+        ([*ONE, ("incident", LATER)], {"earlier", "class_only", "fate", "counted", "missing"}),
+        (SAID, {"earlier", "class_only", "fate", "counted", "words"}),
+    ],
+)
+def test_what_is_not_there_is_said(said: list, expected: set[str]) -> None:
+    assert {gap for gap, _ in gaps(chosen(said), "")} == ALWAYS | expected
+
+
+def test_settings_of_another_time_and_tokens_are_gaps() -> None:
+    assert "settings" in {gap for gap, _ in gaps(chosen(), "0123")}
+    found = chosen()
+    found.case.records[-1] = replace(found.case.last, recipient="hk1:00ff")
+    assert "token" in {gap for gap, _ in gaps(found, "")}
+
+
+def test_every_gap_has_its_sentence_in_both_languages() -> None:
+    figures = {"n": 1, "all": 2, "passed": 3, "refused": 4}
+    for document in documents([(gap, figures) for gap in GAPS]):
+        assert document["en"] == told(document["gap"], figures)
+        assert document["zh-Hans"] != document["en"]
+        assert "{" not in document["zh-Hans"]
+    assert ("counted", {"passed": 3, "refused": 40}) in list(gaps(chosen(), ""))
+    assert ("missing", {"n": 2}) in list(gaps(chosen([*ONE, ("incident", LATER)]), ""))

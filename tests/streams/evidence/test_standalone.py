@@ -1,0 +1,63 @@
+"""The verifier for strangers: the standard library and openssl alone, on its own as a program."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from streams.evidence import standalone
+from streams.evidence.names import TOKEN
+from tests.streams.evidence.packs import broken, fingerprint
+from tests.streams.evidence.tsa import whole
+from tests.test_architecture import imports
+
+
+def test_it_imports_nothing_but_the_standard_library() -> None:
+    text = Path(standalone.__file__).read_text("utf-8")
+    assert {name.partition(".")[0] for name in imports(text)} <= sys.stdlib_module_names
+
+
+@pytest.mark.parametrize("kind", ["pack", "extract"])
+def test_it_runs_from_the_pack_without_any_package(kind: str) -> None:
+    folder = whole()[kind]
+    words = [sys.executable, "-I", "-S", folder / "verify.py", folder]
+    more = ["--fingerprint", fingerprint(), "--tsa-ca", whole()["authority"]]
+    done = subprocess.run([*words, *more], check=False, capture_output=True, text=True)
+    assert (done.returncode, "VERIFIED 校验通过" in done.stdout) == (0, True), done.stdout
+    assert ("an extract" in done.stdout) is (kind == "extract")
+    done = subprocess.run(
+        [*words, "--fingerprint", fingerprint("another")],
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    assert (done.returncode, "not by the signer" in done.stdout) == (1, True)
+
+
+def test_a_list_of_successors_is_followed() -> None:
+    assert standalone.verify(whole()["pack"], fingerprint("before")) == []
+
+
+def test_another_authority_is_found(tmp_path: Path) -> None:
+    (tmp_path / "ca.pem").write_bytes((whole()["authority"].parent / "tsa.pem").read_bytes())
+    wrong = standalone.verify(whole()["pack"], fingerprint(), str(tmp_path / "ca.pem"))
+    assert wrong == [f"{TOKEN}: the authority's signature is not good"]
+
+
+@settings(deadline=None, max_examples=20)
+@given(data=st.data())
+@pytest.mark.parametrize("kind", ["pack", "extract"])
+def test_every_changed_byte_of_every_file_is_found(kind: str, data: st.DataObject) -> None:
+    path = data.draw(st.sampled_from(sorted(whole()[kind].iterdir())))
+    before = path.read_bytes()
+    place, by = data.draw(st.integers(0, 1 << 24)), data.draw(st.integers(1, 255))
+    path.write_bytes(broken(before, place, by))
+    try:
+        assert standalone.verify(whole()[kind], fingerprint("before"))
+    finally:
+        path.write_bytes(before)

@@ -1,0 +1,170 @@
+"""Telling platforms: who is told of a day, by which way, once, and what is written down before."""
+
+from __future__ import annotations
+
+import mailbox
+import socketserver
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from streams.config import Reports
+from streams.errors import ConfigError
+from streams.notices.contacts import PlatformContact, PlatformContacts
+from streams.notices.platforms import Telling
+from streams.notices.tell import Decision, decide, send, told_days
+from streams.wire import Notice
+from tests.ports import free_port
+from tests.streams.notices.incidents import DAY0_MS, DAY_MS, use_of
+from tests.waiting import END_S
+
+NOW_MS = DAY0_MS + DAY_MS + 3_600_000
+A, B, C = "sig:a", "sig:b", "sig:c"
+CONTACT = PlatformContact((A,), "A", "desk", date(2100, 1, 1), mail="abuse@a.example")
+CONTACTS = PlatformContacts({A: CONTACT})
+
+
+def settings(folder: Path, **more: object) -> Reports:
+    usual = {"org": "中国移动", "mail_from": "abuse@carrier.example", "maildir": folder / "out"}
+    return Reports(**{**usual, **more})
+
+
+def decided(folder: Path, *notices: Notice, at_once: bool = False) -> list[Decision]:
+    records = [
+        *use_of(A, DAY0_MS, 10, 10), *use_of(B, DAY0_MS, 10, 3, "b"),
+        *use_of(C, DAY0_MS, 1, 2, "c"),
+        *use_of(A, DAY0_MS - 3 * DAY_MS, 10, 30),
+    ]  # fmt: skip
+    return decide(records, notices, CONTACTS, settings(folder, at_once=100), day_ms=DAY0_MS,
+                  now_ms=NOW_MS, at_once=at_once)  # fmt: skip
+
+
+def sent(folder: Path, decisions: list[Decision], **more: object) -> tuple[list[Notice], list[str]]:
+    said: list[Notice] = []
+    reports = [each.report for each in decisions if each.report is not None]
+    states = [f"{state} {why}".strip() for _, state, why in
+              send(reports, settings(folder, **more), said.append, lambda: NOW_MS)]  # fmt: skip
+    return said, states
+
+
+def test_who_was_used_most_is_told_if_anybody_knows_whom(tmp_path: Path) -> None:
+    found = [(each.use.key, each.telling) for each in decided(tmp_path)]
+    assert found == [(A, Telling.DIGEST), (B, Telling.NOBODY), (C, Telling.FEW)]
+    once = [(each.use.key, each.telling) for each in decided(tmp_path, at_once=True)]
+    assert once == [(A, Telling.AT_ONCE), (B, Telling.NOT_YET), (C, Telling.NOT_YET)]
+    (first, *_) = decided(tmp_path)
+    assert first.report is not None
+    assert first.report.share == pytest.approx(100 / 132)
+
+
+def test_a_letter_lies_in_the_folder_and_its_record_came_first(tmp_path: Path) -> None:
+    said, states = sent(tmp_path, decided(tmp_path))
+    assert states == ["sent"]
+    assert [(n.state, n.to, n.kind, n.channel) for n in said] == [
+        ("sending", A, "platform", "maildir"), ("sent", A, "platform", "maildir"),
+    ]  # fmt: skip
+    box = mailbox.Maildir(tmp_path / "out")
+    (letter,) = list(box)
+    box.close()
+    assert (letter["To"], letter["From"]) == ("abuse@a.example", "abuse@carrier.example")
+
+
+def test_of_a_day_a_platform_is_told_once_even_if_the_first_run_died(tmp_path: Path) -> None:
+    said, _ = sent(tmp_path, decided(tmp_path))
+    for known in (said, said[:1]):
+        again = {each.use.key: each.telling for each in decided(tmp_path, *known)}
+        assert again[A] is Telling.TOLD
+
+
+def test_whoever_was_told_and_improves_hears_nothing_and_a_failure_is_no_telling(
+    tmp_path: Path,
+) -> None:
+    earlier = Notice(
+        notice_id=f"platform:{DAY0_MS - 3 * DAY_MS}:{A}", episode_id="", kind="platform", to=A,
+        channel="smtp", template="xarf-4.2", state="sent", why="", at_ms=NOW_MS,
+    )  # fmt: skip
+    assert decided(tmp_path, earlier)[0].telling is Telling.QUIET  # 100 after 300
+    assert told_days([earlier]) == {A: {DAY0_MS - 3 * DAY_MS}}
+    failed = Notice(**{name: getattr(earlier, name) for name in earlier.__struct_fields__}
+                    | {"state": "failed"})  # fmt: skip
+    assert decided(tmp_path, failed)[0].telling is Telling.DIGEST
+
+
+class Mailer(socketserver.ThreadingTCPServer):
+    """Speaks as much SMTP as a client needs, and keeps what it is given."""
+
+    allow_reuse_address = True
+    daemon_threads = True
+
+    def __init__(self, answer: str) -> None:
+        super().__init__(("127.0.0.1", 0), _Session)
+        self.answer = answer
+        self.got: list[bytes] = []
+
+
+class _Session(socketserver.StreamRequestHandler):
+    server: Mailer
+
+    def handle(self) -> None:
+        self.wfile.write(b"220 ready\r\n")
+        while line := self.rfile.readline():
+            word = line.split()[0].upper()
+            if word == b"DATA":
+                self.wfile.write(b"354 go\r\n")
+                body = b""
+                while (line := self.rfile.readline()) != b".\r\n":
+                    body += line
+                self.server.got.append(body)
+                self.wfile.write(b"250 taken\r\n")
+            elif word == b"QUIT":
+                self.wfile.write(b"221 bye\r\n")
+                return
+            elif word == b"RCPT":
+                self.wfile.write(self.server.answer.encode() + b"\r\n")
+            else:
+                self.wfile.write(b"250 fine\r\n")
+
+
+@contextmanager
+def mailer(answer: str = "250 known") -> Iterator[Mailer]:
+    with Mailer(answer) as server:
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        try:
+            yield server
+        finally:
+            server.shutdown()
+            thread.join(END_S)
+
+
+def test_a_mail_server_gets_the_letter_or_says_why_not(tmp_path: Path) -> None:
+    more = {"mail": "smtp", "smtp_tls": False}
+    with mailer() as server:
+        port = server.server_address[1]
+        _, states = sent(tmp_path, decided(tmp_path), smtp_port=port, **more)
+    assert states == ["sent"]
+    assert b"Content-Type: multipart/report" in server.got[0]
+    with mailer("550 unknown") as server:
+        port = server.server_address[1]
+        said, states = sent(tmp_path, decided(tmp_path), smtp_port=port, **more)
+    assert states == ["failed SMTPRecipientsRefused"]
+    assert said[-1].state == "failed"
+    _, states = sent(tmp_path, decided(tmp_path), smtp_port=free_port(), **more)
+    assert states == ["failed ConnectionRefusedError"]
+
+
+def test_a_server_without_tls_gets_nothing_unless_it_may(tmp_path: Path) -> None:
+    with mailer() as server:
+        port = server.server_address[1]
+        _, states = sent(tmp_path, decided(tmp_path), smtp_port=port, mail="smtp")
+    assert states == ["failed SMTPNotSupportedError"]
+    assert server.got == []
+
+
+def test_nobody_is_told_by_nobody(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="who reports"):
+        sent(tmp_path, decided(tmp_path), mail_from="")

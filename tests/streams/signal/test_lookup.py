@@ -1,0 +1,84 @@
+"""Questions to the index: floods that reached THROTTLE, leases in force, the index's age."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from detectors.model.event import platform_id
+from detectors.model.records import Level, Step
+from streams.errors import UnavailableError
+from streams.signal.clients import SignalClient
+from streams.signal.lookup import IndexAge, Lookup
+from streams.wire import Counts
+from tests.enforce.records import LEASE_MS, RECIPIENT, START_MS
+from tests.streams.desk.store.filled import FilledStore, fill, flood, opened
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[FilledStore]:
+    made = opened(tmp_path)
+    yield made
+    made.close()
+
+
+@pytest.mark.parametrize(
+    ("behind_ms", "events", "stale"),
+    [(0, 0, False), (60_000, 0, False), (60_001, 0, True), (0, 1, True), (0, None, True)],
+)
+def test_what_is_not_known_to_be_new_is_stale(
+    behind_ms: int, events: int | None, stale: bool
+) -> None:
+    assert IndexAge(behind_ms, events).stale(60_000) is stale
+
+
+def test_floods_are_those_that_reached_throttle(store: FilledStore) -> None:
+    lookup = Lookup(store, lambda _: ())
+    assert lookup.floods(RECIPIENT) == []
+    watched, _ = flood(1)
+    fill(store, replace(watched, level=Level.WATCH,
+                        path=(Step(Level.WATCH, START_MS, 1, "burst", 2.0, 1.6),)))  # fmt: skip
+    assert lookup.floods(RECIPIENT) == []
+    record, lease = flood(2)
+    fill(store, record, lease)
+    (span,) = lookup.floods(RECIPIENT)
+    assert (span.first_ms, span.ended_ms) == (record.evidence.first_ms, None)
+    assert lookup.floods("8613900000555") == []
+    assert Lookup(store, lambda _: [RECIPIENT]).floods("8613900000555") == [span]
+
+
+def test_leases_are_those_that_are_enforced_now(store: FilledStore) -> None:
+    lookup = Lookup(store, lambda _: ())
+    fill(store, *flood(1))
+    assert len(lookup.leases(RECIPIENT, START_MS)) == 1
+    assert lookup.leases(RECIPIENT, START_MS + LEASE_MS) == []
+    fill(store, *flood(2, recipient="8613900000002", mode="shadow"))
+    assert lookup.leases("8613900000002", START_MS) == []
+
+
+def test_held_counts_only_a_client_s_own(store: FilledStore) -> None:
+    record, lease = flood(1)
+    refused = {platform_id("sig:甲平台"): 3, platform_id("sig:乙平台"): 4}
+    counts = Counts(action_id=lease.action_id, episode_id=record.episode_id, gateway_id="g",
+                    at_ms=START_MS, refused=7, by_platform=refused)  # fmt: skip
+    fill(store, record, lease, counts)
+    lookup = Lookup(store, lambda _: ())
+    assert lookup.held(RECIPIENT, SignalClient("a", platforms=("sig:甲平台",))) == 3
+    assert lookup.held(RECIPIENT, SignalClient("a")) == 0
+    assert lookup.held("8613900000555", SignalClient("a", platforms=("sig:甲平台",))) == 0
+
+
+def test_a_store_that_is_gone_is_said(store: FilledStore) -> None:
+    from sqlalchemy import text
+
+    with store.index.begin() as connection:
+        connection.execute(text("DROP TABLE cases"))
+        connection.execute(text("DROP TABLE leases"))
+    lookup = Lookup(store, lambda _: ())
+    with pytest.raises(UnavailableError):
+        lookup.floods(RECIPIENT)
+    with pytest.raises(UnavailableError):
+        lookup.leases(RECIPIENT, START_MS)

@@ -1,0 +1,195 @@
+"""The signal as a process: its settings, certificates of clients, the audit on a real broker."""
+
+from __future__ import annotations
+
+import signal as signals
+import ssl
+import subprocess
+import sys
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+import urllib3
+
+from streams.cluster.admin import Cluster, client_arguments
+from streams.cluster.read import records
+from streams.config import Kafka, Settings
+from streams.demo.brokers import Broker
+from streams.errors import ConfigError, UnavailableError
+from streams.signal.app import PATH, Signal
+from streams.signal.serve import CertifiedProtocol, parts_of, publishing, server_of
+from streams.telemetry.metrics import Metrics
+from streams.wire import decode_audit
+from tests.enforce.records import RECIPIENT
+from tests.ports import free_port
+from tests.streams.desk.store.filled import fill, flood, opened
+from tests.streams.evidence.tsa import openssl
+from tests.streams.signal.parts import (
+    AUDIENCE,
+    ISSUER,
+    Memory,
+    clients_file,
+    jwks,
+    served,
+    signal,
+    token,
+)
+from tests.waiting import END_S, wait_until
+
+BODY = {"phoneNumber": f"+{RECIPIENT}"}
+
+
+def settings(folder: Path, **more: Any) -> Settings:
+    given = {"clients_file": clients_file(folder, "[bank-1]"), **more}
+    return Settings(signal=given, desk={"store": f"sqlite:///{folder / 'desk.db'}"})
+
+
+@pytest.mark.parametrize(
+    ("more", "says"),
+    [
+        ({"clients_file": None}, "nobody may ask"),
+        ({}, "neither jwks_file"),
+        ({"jwks_file": "/nowhere", "issuer": "a", "audience": "b"}, "/nowhere"),
+    ],
+)
+def test_settings_by_which_nobody_could_ask_are_refused(
+    tmp_path: Path, more: dict, says: str
+) -> None:
+    with closing(opened(tmp_path)) as store, pytest.raises(ConfigError, match=says):
+        parts_of(settings(tmp_path, **more), store, Memory().publish, Metrics("signal"))
+
+
+@pytest.mark.parametrize(
+    ("more", "says"),
+    [
+        ({"host": "0.0.0.0"}, "not loopback"),
+        ({"jwks_url": "https://a/jwks"}, "issuer and audience"),
+        ({"jwks_url": "https://a:b:c/", "issuer": "a", "audience": "b"}, "jwks_url"),
+    ],
+)
+def test_settings_that_are_not_safe_are_refused(more: dict, says: str) -> None:
+    with pytest.raises(ValueError, match=says):
+        Settings(signal=more)
+
+
+@pytest.fixture(scope="module")
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An authority, a server's certificate for 127.0.0.1, a bank's and a stranger's."""
+    folder = tmp_path_factory.mktemp("certificates")
+    openssl("req", "-x509", "-nodes", "-newkey", "rsa:2048", "-days", "30", "-subj", "/CN=ca",
+            "-keyout", folder / "ca.key", "-out", folder / "ca.pem")  # fmt: skip
+    (folder / "ext").write_text("subjectAltName=IP:127.0.0.1\n")
+    for name in ("server", "bank", "stranger"):
+        openssl("req", "-nodes", "-newkey", "rsa:2048", "-subj", f"/CN={name}",
+                "-keyout", folder / f"{name}.key", "-out", folder / f"{name}.csr")  # fmt: skip
+        openssl("x509", "-req", "-in", folder / f"{name}.csr", "-CA", folder / "ca.pem", "-CAkey",
+                folder / "ca.key", "-CAcreateserial", "-days", "30", "-extfile", folder / "ext",
+                "-out", folder / f"{name}.pem")  # fmt: skip
+    return folder
+
+
+def test_a_bank_is_known_by_its_certificate_and_a_stranger_is_not(
+    tmp_path: Path, certificates: Path
+) -> None:
+    der = ssl.PEM_cert_to_DER_cert((certificates / "bank.pem").read_text())
+    import hashlib
+
+    store, memory = opened(tmp_path), Memory()
+    fill(store, *flood(1))
+    made = signal(store, memory, certificate_sha256=hashlib.sha256(der).hexdigest())
+    tls = {
+        "http": CertifiedProtocol,
+        "ssl_certfile": certificates / "server.pem",
+        "ssl_keyfile": certificates / "server.key",
+        "ssl_ca_certs": str(certificates / "ca.pem"),
+        "ssl_cert_reqs": ssl.CERT_OPTIONAL,
+    }
+    told = {}
+    with served(made, **tls) as port:
+        for name in ("bank", "stranger", None):
+            more = {} if name is None else {
+                "cert_file": certificates / f"{name}.pem", "key_file": certificates / f"{name}.key",
+            }  # fmt: skip
+            with urllib3.PoolManager(ca_certs=str(certificates / "ca.pem"), **more) as pool:
+                answer = pool.request("POST", f"https://127.0.0.1:{port}{PATH}/check", json=BODY)
+                told[name] = answer.status, answer.json().get("flooded")
+    store.close()
+    assert told == {"bank": (200, True), "stranger": (401, None), None: (401, None)}
+    assert [(each.auth, each.actor) for each in memory.records] == [("mtls", "bank-1")]
+
+
+def test_without_a_client_authority_no_certificate_is_asked_for(tmp_path: Path) -> None:
+    with closing(opened(tmp_path)) as store:
+        server = server_of(settings(tmp_path), signal(store, Memory()))
+    assert server.config.ssl_certfile is None
+    assert server.config.timeout_graceful_shutdown
+    assert isinstance(signal(store, Memory()), Signal)
+
+
+def test_without_a_broker_it_does_not_begin() -> None:
+    nowhere = Settings(kafka={"bootstrap": "127.0.0.1:9"})
+    with pytest.raises(UnavailableError), publishing(nowhere):
+        pass
+
+
+@pytest.mark.broker
+def test_the_process_answers_audits_and_ends(broker: Broker, unique: str, tmp_path: Path) -> None:
+    kafka = Kafka(bootstrap=broker.bootstrap)
+    topic = f"{unique}.audit"
+    with Cluster(kafka) as cluster:
+        cluster.create(topic, 1, 1, {})
+    with closing(opened(tmp_path)) as store:
+        fill(store, *flood(1))
+        fresh(store)
+    (tmp_path / "jwks.json").write_bytes(jwks())
+    clients_file(tmp_path, "[bank-1]")
+    port, health = free_port(), free_port()
+    (tmp_path / "otpguard.toml").write_text(
+        f'kafka.bootstrap = "{broker.bootstrap}"\ntopics.audit = "{topic}"\n'
+        f'desk.store = "sqlite:///{tmp_path}/desk.db"\nhttp.port = {health}\n[signal]\n'
+        f'port = {port}\nclients_file = "{tmp_path}/clients.toml"\n'
+        f'jwks_file = "{tmp_path}/jwks.json"\nissuer = "{ISSUER}"\naudience = "{AUDIENCE}"\n'
+    )
+    command = [sys.executable, "-m", "streams", "signal", "serve", "-c"]
+    with (
+        subprocess.Popen([*command, tmp_path / "otpguard.toml"], stderr=subprocess.PIPE) as process,
+        urllib3.PoolManager(retries=False) as pool,
+    ):
+        try:
+            wait_until(lambda: _answers(pool, f"http://127.0.0.1:{health}/health/ready"), "ready")
+            wait_until(lambda: _answers(pool, f"http://127.0.0.1:{port}/", 404), "it listens")
+            headers = {"Authorization": f"Bearer {token()}"}
+            url = f"http://127.0.0.1:{port}{PATH}/check"
+            for _ in range(3):
+                answer = pool.request("POST", url, json=BODY, headers=headers)
+                assert (answer.status, answer.json()) == (200, {"flooded": True}), answer.data
+            metrics = pool.request("GET", f"http://127.0.0.1:{health}/metrics").data.decode()
+            assert 'otpguard_signal_answers_total{outcome="done"} 3.0' in metrics
+            assert "otpguard_signal_index_stale 0.0" in metrics
+        finally:
+            process.send_signal(signals.SIGTERM)
+            _, said = process.communicate(timeout=END_S)
+    assert process.returncode == 0, said
+    assert RECIPIENT.encode() not in said
+    found = [decode_audit(each.value) for each in records(client_arguments(kafka), topic)]
+    assert [(each.seq, each.subject, each.detail) for each in found] == [
+        (n, RECIPIENT, "flooded") for n in range(3)
+    ]
+
+
+def fresh(store: Any) -> None:
+    """Say that the index is new until the end of time, as an indexer would each second."""
+    from sqlalchemy import text
+
+    with store.index.begin() as connection:
+        connection.execute(text("UPDATE places SET read_ms = 4000000000000"))
+        connection.execute(text("INSERT OR REPLACE INTO meta VALUES ('events_behind', '0')"))
+
+
+def _answers(pool: urllib3.PoolManager, url: str, status: int = 200) -> bool:
+    try:
+        return pool.request("GET", url).status == status
+    except urllib3.exceptions.HTTPError:
+        return False
