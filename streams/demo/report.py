@@ -213,9 +213,9 @@ def _timeline(story: Story) -> Iterator[tuple[int, str]]:
             arrived = tr("the bank's code, sent again, arrived")
             lost = tr("the bank's code, sent again, was refused")
         yield message.event_time_ms, lost if message.refused else arrived
-    for message in story.refused(Role.NEW):
+    for message in [first for first in story.of(Role.NEW)[:1] if first.refused]:
         name = platform_name(message.platform)
-        form = tr("its own code of {platform}, new to it, was refused: the price")
+        form = tr("its own code of {platform}, new to it, was refused")
         yield message.event_time_ms, form.format(platform=name)
     for message in story.of(Role.NEW):
         if message.ruling is Ruling.AGAIN:

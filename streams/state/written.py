@@ -65,7 +65,7 @@ Listed = tuple[
 ]  # a message of an incident
 Incident = tuple[Time, Offset, Count, Count, Count, Count, Count, Time, list[Listed]]
 Record = tuple[list[tuple[PlatformId, Offset]], Incident | None]
-_NO_RECORD: Final = ([], None)
+_NO_RECORD: Final[tuple[list[Any], None]] = ([], None)
 _BEFORE_RECORDS: Final = 12
 """Fields of a suspect in formats 2 and 3 from before there were incidents."""
 SuspectOfOne = tuple[
