@@ -88,17 +88,9 @@ _ANSWER_S: Final = (
 _DELAY_S: Final = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)  # 1 s: the SLO
 
 Role = Literal[
-    "worker",
-    "adapter",
-    "feed",
-    "canary",
-    "gate",
-    "indexer",
-    "notifier",
-    "signal",
+    "worker", "adapter", "feed", "canary", "gate", "desk", "indexer", "notifier", "signal",
     "campaigns",
-    "desk",
-]
+]  # fmt: skip
 _ALL: Final[tuple[Role, ...]] = get_args(Role)
 
 
