@@ -63,6 +63,7 @@ from detectors.recipients.sieve import TABLES_MAX, sift_together
 from detectors.recipients.tables import Tables
 from detectors.recipients.windows import tally
 from detectors.shares import Piece, Share, pieces
+from detectors.suspects.again import asked
 from detectors.suspects.clocks import SAMPLE_OFFSETS, ClockClass
 from detectors.suspects.judge import CALM, Finding, judge
 from detectors.suspects.lead import led
@@ -458,9 +459,11 @@ def _judge(
         novel = not suspect.knows(platform, at_s)
         if novel:
             flood = trust == Trust.NONE
-            if flood and episode is not None and episode.issued_ms < at_ms < episode.expires_ms:
+            held = flood and episode is not None and episode.issued_ms < at_ms < episode.expires_ms
+            if held and not _asked_again(params, book, suspect, platform, at_ms, seen):
                 refused.add(i)
-            heard = hear(suspect, platform, at_ms, refused=i in refused, loud=loud)
+            # What passes, being asked for again, is evidence of no more than what does not.
+            heard = hear(suspect, platform, at_ms, refused=held, loud=loud)
             flood = flood and heard is not Heard.AGAIN
             # Of fewer platforms the mass is WATCH at most.
             if heard is Heard.COUNTED and (not level or many(suspect, at_s)):
@@ -479,6 +482,19 @@ def _judge(
             )
             heappush(partition.due, (suspect.due_s, recipient))
     return refused
+
+
+def _asked_again(
+    params: Params, book: EpisodeLog, suspect: Suspect, platform: int, at_ms: int, seen: Seen
+) -> bool:
+    """Tell if a message passes, though its recipient is under a lease that refuses its platform."""
+    episode = suspect.episode
+    if not params.episode.again or episode is None:
+        return False
+    refused_s = seconds(suspect.refused_ms.get(platform, 0))
+    first = seen is Seen.SIGHTING and refused_s < episode.since_s
+    hot = platform in book.hot.platforms
+    return asked(episode.requests, platform, at_ms, first=first, hot=hot)
 
 
 _Heard: TypeAlias = tuple[int, int, int, bool, bool, ClockClass]

@@ -14,6 +14,7 @@ from detectors.defaults import (
     FORMATS,
     NAMES_MAX,
     SUSPECTS_MAX,
+    WITH_AGAIN,
     WITH_FIGURES,
     WITH_HOT,
     WITH_INCIDENTS,
@@ -33,6 +34,7 @@ from detectors.recipients.sieve import SieveParams
 from detectors.recipients.table import WORDS, Table
 from detectors.recipients.windows import OPEN_MAX, Tally, Windows
 from detectors.recognise.fold import NAME_VERSION
+from detectors.suspects.again import SecondRequests
 from detectors.suspects.clocks import ClockClass, ClockParams, GatewayClock, coarse
 from detectors.suspects.incident import incident_of
 from detectors.suspects.judge import JudgeParams
@@ -217,6 +219,8 @@ def restore(params: Params, held: Snapshot) -> Partition:
     partition.recent_s = list(rest.get("recent_s", []))
     for state in rest["suspects"]:
         suspect = _suspect_of(state, format_)
+        if suspect.episode is not None and not params.episode.again:
+            suspect.episode.requests = SecondRequests()
         if not 0 <= suspect.row < partition.table.used:
             raise ValueError("a suspect has a row that is not there")
         if any(a >= b for a, b in pairwise(suspect.sightings)):
@@ -262,8 +266,9 @@ def _window_s(held: Snapshot, window_s: int) -> int:
     return window_s if alike else 0
 
 
-_FIELDS_OF_ONE: Final = 11
-"""Format 1 knows no messages that count for the mass, and of all stamps the coarsest alone."""
+_FIELDS: Final = {1: 11, 2: 12, 3: 12}
+"""Of a suspect's state in the older formats, so many. Format 1 knows no messages that count for the
+mass, and of all stamps the coarsest alone; none before 4 has second requests."""
 
 
 def _suspect_state(suspect: Suspect, format_: int) -> list[Any]:
@@ -306,8 +311,29 @@ def _suspect_state(suspect: Suspect, format_: int) -> list[Any]:
             [list(item) for item in suspect.refused_ms.items()],
             [] if episode is None else [list(item) for item in episode.fresh_ms.items()],
         ],
+        None if episode is None else _requests_state(episode.requests),
     ]
-    return state[:_FIELDS_OF_ONE] if format_ == 1 else state
+    return state[: _FIELDS.get(format_)]
+
+
+def _requests_state(requests: SecondRequests) -> list[Any]:
+    return [
+        requests.lease_offset,
+        requests.told_ms,
+        requests.paced_ms,
+        [list(item) for item in requests.first_ms.items()],
+        [list(each) for each in requests.passed],
+    ]
+
+
+def _requests_of(state: list[Any]) -> SecondRequests:
+    requests = SecondRequests()
+    requests.lease_offset, requests.told_ms, requests.paced_ms, first_ms, passed = state
+    requests.first_ms = dict(first_ms)
+    requests.passed = [(at_ms, hot) for at_ms, hot in passed]
+    if requests.passed != sorted(requests.passed):
+        raise ValueError("what passed, being asked for again, does not ascend")
+    return requests
 
 
 def _take_incidents(partition: Partition, states: list[Any]) -> None:
@@ -380,6 +406,8 @@ def _suspect_of(state: list[Any], format_: int) -> Suspect:
         ) = rest
         episode.level = Level(level)
         episode.fresh_ms = dict(fresh_ms)
+        if format_ >= WITH_AGAIN:
+            episode.requests = _requests_of(state[12])
         episode.path = [Step(Level(step[0]), *step[1:]) for step in path]
     return suspect
 

@@ -158,7 +158,7 @@ def enforcement(r: str) -> Rows:
             light("Enforced in a day", q.throttles_enforced, [(None, BLUE)], r),
         ]),
         ("Actions", [
-            lines("Actions", [q.actions], r, stacked=True),
+            lines("Actions", [q.actions, q.lease_updates], r, stacked=True),
             lines("Acknowledgements", [q.acknowledgements_by_state], r, stacked=True),
             lines("From issue to force", [q.apply_p50, q.apply_p99], r, bound=1),
             lines("Settled and failed", [q.acknowledgements, q.acknowledgements_failed], r),

@@ -551,6 +551,12 @@ def actions(at: Scope) -> str:
     return at.per_minute("actions_total", by="verb, mode")
 
 
+@query("cpm", "told again")
+def lease_updates(at: Scope) -> str:
+    """Leases told again in a minute, with the windows of second requests. Nobody acknowledges."""
+    return at.per_minute("lease_updates_total")
+
+
 @query("cps", "settled")
 def acknowledgements(at: Scope) -> str:
     """Actions of which an adapter said whether it could do what they ask."""

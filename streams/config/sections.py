@@ -318,6 +318,11 @@ class Detect(Section):
         description="platforms that other floods of the week abuse are evidence; partition: each "
         "partition knows those of its own recipients; needs worker.state_format 3",
     )
+    again: bool = Field(
+        default=True,
+        description="under a lease a refused platform's code passes when it is asked for again one "
+        "to two and a half minutes later, few in twelve; needs worker.state_format 4",
+    )
     hot_lead: int = Field(
         int(HOT_LEAD.throttle),
         ge=int(HOT_LEAD.throttle),

@@ -65,8 +65,31 @@ Suspect = tuple[
     Held | None,
     tuple[Heard, Platforms, Platforms],
 ]
+Requests = tuple[
+    Annotated[int, Meta(ge=-1, le=2**63 - 1)],  # offset of the lease
+    TimeMs,  # when gateways were told, and when they would have been at the mean pace
+    TimeMs,
+    Platforms,
+    list[tuple[TimeMs, bool]],
+]
+SuspectOfFour = tuple[
+    Word,
+    str,
+    Count,
+    list[Word],
+    Memory,
+    Time,
+    Time,
+    list[tuple[PlatformId, Clock]],
+    Tainted,
+    Bucket,
+    Held | None,
+    tuple[Heard, Platforms, Platforms],
+    Requests | None,
+]
 Resend = tuple[Word, str, Time, Time, PlatformId, str, list[tuple[PlatformId, Count]], Path | None]
 RefusedPlatforms = tuple[Word, Time, list[PlatformId], list[tuple[PlatformId, Time]]]
+Gateway = tuple[str, TimeMs, Count, Count, Count, Count, TimeMs, Count, Count]
 Rungs = Annotated[list[Count], Meta(min_length=len(RUNGS), max_length=len(RUNGS))]
 Prints = Annotated[bytes, Meta(min_length=PRINT_BYTES, max_length=PRINT_BYTES)]
 Votes = tuple[Time, list[tuple[Word, Time, Count, bytes]]]
@@ -109,7 +132,7 @@ class StateOfTwo(Common):
     """Format 2: messages that count for the mass, and a clock for each stamp."""
 
     suspects: list[Suspect]
-    gateways: list[tuple[str, TimeMs, Count, Count, Count, Count, TimeMs, Count, Count]]
+    gateways: list[Gateway]
     incidents: NotRequired[Incidents]
 
 
@@ -119,9 +142,13 @@ class StateOfThree(StateOfTwo):
     hot: NotRequired[tuple[Votes, Base, Listed]]
 
 
-class StateOfFour(StateOfThree):
-    """Format 4: figures of platforms."""
+class StateOfFour(Common):
+    """Format 4: second requests, and figures of platforms."""
 
+    suspects: list[SuspectOfFour]
+    gateways: list[Gateway]
+    incidents: NotRequired[Incidents]
+    hot: NotRequired[tuple[Votes, Base, Listed]]
     figures: NotRequired[Figured]
 
 

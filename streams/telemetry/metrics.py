@@ -52,8 +52,8 @@ CANARY_OUTCOMES: Final = (
     "applied", "ignored", "leased", "failed", "unacknowledged", "missed",
 )  # fmt: skip
 GATE_WHYS: Final = (
-    "no_lease", "over", "not_a_code", "trusted", "known", "refuse", "rebuilding", "bad_recipient",
-    "mobile_originated", "reported", "unreadable",
+    "no_lease", "over", "not_a_code", "trusted", "known", "again", "refuse", "rebuilding",
+    "bad_recipient", "mobile_originated", "reported", "unreadable",
 )  # fmt: skip
 SIGNAL_OUTCOMES: Final = (
     "done", "invalid_argument", "out_of_range", "unauthenticated", "permission_denied",
@@ -164,6 +164,8 @@ TABLE: Final = (
            "Of those, platforms that the recipient uses when the flood is over."),
     Metric("actions_total", "counter", "actions", "Actions published.",
            {"verb": VERBS, "mode": LEASE_MODES}),
+    Metric("lease_updates_total", "counter", "updates",
+           "Leases told again, with the windows of second requests."),
     Metric("recipients_tracked", "gauge", "recipients", "Rows in the sieve."),
     Metric("evictions_total", "counter", "recipients", "Rows given up for newer ones."),
     Metric("suspects", "gauge", "recipients", "Recipients that the judge follows."),
