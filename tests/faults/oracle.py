@@ -117,7 +117,7 @@ async def read_outcome(settings: Settings) -> Outcome:
             held = restored.snapshot
             outcome.states[partition] = restored.next_offset, {held.header["format"]: held}
     async for record in records(settings, settings.topics.throttle):
-        outcome.add(wire.decode_action(record.value).action_id, record.value)
+        outcome.add(_action_identity(wire.decode_action(record.value)), record.value)
     async for record in records(settings, settings.topics.episode):
         outcome.add(_episode_identity(wire.decode_episode(record.value)), record.value)
     async for record in records(settings, settings.topics.incident):
@@ -152,7 +152,7 @@ async def compute_outcome(settings: Settings) -> Outcome:
         decisions = chain.process(params, state, decoded.batch, recogniser.columns(decoded.batch))
         decoded = wire.refuse(decoded, wire.RejectReason.AHEAD_OF_LOG, decisions.ahead, whole)
         for action in decisions.actions:
-            outcome.add(action.action_id, wire.encode_action(action))
+            outcome.add(_action_identity(action), wire.encode_action(action))
         for episode in decisions.episodes:
             outcome.add(_episode_identity(episode), wire.encode_episode(episode))
         for incident in decisions.incidents:
@@ -173,6 +173,11 @@ async def compute_outcome(settings: Settings) -> Outcome:
         for p, s in states.items()
     }
     return outcome
+
+
+def _action_identity(action: Any) -> str:
+    """An update of a lease's windows keeps its id, and has a revision of its own."""
+    return f"{action.action_id}@{action.revision}"
 
 
 def _episode_identity(record: Any) -> str:

@@ -316,7 +316,8 @@ def test_replay_of_days_says_the_same_byte_for_byte(run: Run, tmp_path: Path) ->
     ]
     assert len(lines) > 100
     assert sum(b'"verb":"throttle"' in line for line in lines) > 50
-    assert sorted(lines) == sorted(ours.published.values())
+    said = [v for k, v in ours.published.items() if not k.startswith("incident ")]
+    assert sorted(lines) == sorted(said)
 
 
 SIDES = ("A1", "A5", "B1", "B3", "A7")
