@@ -26,6 +26,7 @@ CHANGES: dict[str, Any] = {
     "hot": "off",
     "hot_lead": 10,
     "hot_cold_half": True,
+    "again": False,
     "quiet_s": 700,
     "episode_max_s": 2000,
     "cold_known": 0,
