@@ -167,6 +167,30 @@ RENEW_NOVEL: Final = 3
 """A lease is renewed when so many novel, untrusted platforms came since it was given, within the
 half hour that ends an episode; or by the mass. Measured: see detectors/README.md."""
 
+# --- again: second requests under a lease ---------------------------------------------------------
+
+AGAIN_FROM_MS: Final = 55_000
+AGAIN_UNTIL_MS: Final = 150_000
+"""A refused platform's second message passes from here up to there after the first. Pages let a
+person ask again after a minute; tools go on to the next platform."""
+
+AGAIN_MOST: Final = 3
+AGAIN_HOT_MOST: Final = 1
+AGAIN_BUDGET_MS: Final = 720_000
+"""The second messages that pass within some time, of other platforms and of hot ones. With 2, 3 and
+4 of the others in 10 min 42, 55 and 65 % of the log-ins of somebody wrongly throttled get through
+(simulated). In 12 min: who sends everything twice gets four through at best, three times in
+an incident of 35 min."""
+
+AGAIN_HELD: Final = 64
+"""Platforms whose second message is waited for, the newest: as many as a suspect holds."""
+
+AGAIN_TOLD_MS: Final = 30_000
+AGAIN_TOLD_BURST: Final = 3
+"""Gateways are told of new windows once in so long in the mean, and so often at once: one that is
+told late is of no use. Of the victim's new platforms that are asked for again in an incident
+96 % arrive, in a rotation of two codes a minute too; with 40 s 94 %, and a tenth fewer tellings."""
+
 # --- hot: platforms that other floods abuse -------------------------------------------------------
 
 HOT_LEAD: Final = Bar(5, 8)

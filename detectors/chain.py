@@ -57,11 +57,13 @@ from detectors.partition import (
     restore,
     snapshot,
 )
+from detectors.platforms.figures import FLOODED, SIGHTED, STRANGE, Figures
 from detectors.recipients.row import unpack
 from detectors.recipients.sieve import TABLES_MAX, sift_together
 from detectors.recipients.tables import Tables
 from detectors.recipients.windows import tally
 from detectors.shares import Piece, Share, pieces
+from detectors.suspects.again import asked
 from detectors.suspects.clocks import SAMPLE_OFFSETS, ClockClass
 from detectors.suspects.judge import CALM, Finding, judge
 from detectors.suspects.lead import led
@@ -257,6 +259,8 @@ def _take(params: Params, batch: Batch, codes: Codes, some: _Pass) -> None:
     places, words = (few.tolist(), sifted.loud.tolist()), _Words(batch, where)
     if params.judge.hot and len(sifted.novel):
         _meet(some, platform, sifted.novel)
+    if params.figures:
+        _figure(some, platform, sifted.sighted, sifted.novel)
     for i, (share, (a, b)) in enumerate(zip(shares, pairwise(edges), strict=True)):
         decisions, state, notes = share.decisions, share.state, unnoted[i]
         decisions.codes += b - a
@@ -285,6 +289,27 @@ def _meet(some: _Pass, platform: NDArray[np.uint32], novel: NDArray[np.int64]) -
     for share, (a, b) in zip(some.shares, pairwise(edges), strict=True):
         if a < b:
             share.state.book.hot.base.met.append(met[a:b])
+
+
+def _figure(
+    some: _Pass, platform: NDArray[np.uint32], sighted: NDArray[np.int64], novel: NDArray[np.int64]
+) -> None:
+    """Count for each share its codes, their sightings, and those that were novel, by platform."""
+    columns = platform, platform[sighted], platform[novel]
+    if len(some.shares) == 1:
+        cuts = [[0, len(column)] for column in columns]
+    else:
+        cuts = [
+            some.edges,
+            sighted.searchsorted(some.edges).tolist(),
+            novel.searchsorted(some.edges).tolist(),
+        ]
+    for i, share in enumerate(some.shares):
+        figures = share.state.figures
+        assert figures is not None
+        for pending, column, cut in zip(figures.pending, columns, cuts, strict=False):
+            if cut[i] < cut[i + 1]:
+                pending.append(column[cut[i] : cut[i + 1]])
 
 
 def _unnoted(
@@ -405,6 +430,7 @@ def _judge(
     """The events of suspects, one by one; the positions of those that a lease refuses."""
     refused = set()
     book, suspects, stamps = partition.book, partition.suspects, partition.stamps
+    figures = partition.figures
     recorder = _Recorder(params, book, words)
     for k, (i, place, row, offset, recipient, at_ms, at_s, platform, trust, loud) in enumerate(
         zip(*(column.tolist() for column in events), strict=True)
@@ -422,6 +448,7 @@ def _judge(
         seen = see(suspect, platform, at_s, stamp, offset)
         if seen is Seen.LATE:
             continue
+        _figure_one(figures, suspect, platform, seen)
         episode = suspect.episode
         level = Level.CLEAR if episode is None else episode.level
         finding = CALM  # at THROTTLE nothing that the judge says could matter
@@ -432,9 +459,11 @@ def _judge(
         novel = not suspect.knows(platform, at_s)
         if novel:
             flood = trust == Trust.NONE
-            if flood and episode is not None and episode.issued_ms < at_ms < episode.expires_ms:
+            held = flood and episode is not None and episode.issued_ms < at_ms < episode.expires_ms
+            if held and not _asked_again(params, book, suspect, platform, at_ms, seen):
                 refused.add(i)
-            heard = hear(suspect, platform, at_ms, refused=i in refused, loud=loud)
+            # What passes, being asked for again, is evidence of no more than what does not.
+            heard = hear(suspect, platform, at_ms, refused=held, loud=loud)
             flood = flood and heard is not Heard.AGAIN
             # Of fewer platforms the mass is WATCH at most.
             if heard is Heard.COUNTED and (not level or many(suspect, at_s)):
@@ -446,12 +475,26 @@ def _judge(
         of = platform if flood else None
         said = k, platform, trust, novel, i in refused, stamp
         recorder.advance(suspect, cause, said, finding, of)
+        _figure_flood(figures, suspect, of)
         if episode is None and suspect.episode is not None:
             suspect.due_s = min(
                 ends_s(params.episode, suspect.episode), partition.watermark_s + DUE_MAX_S
             )
             heappush(partition.due, (suspect.due_s, recipient))
     return refused
+
+
+def _asked_again(
+    params: Params, book: EpisodeLog, suspect: Suspect, platform: int, at_ms: int, seen: Seen
+) -> bool:
+    """Tell if a message passes, though its recipient is under a lease that refuses its platform."""
+    episode = suspect.episode
+    if not params.episode.again or episode is None:
+        return False
+    refused_s = seconds(suspect.refused_ms.get(platform, 0))
+    first = seen is Seen.SIGHTING and refused_s < episode.since_s
+    hot = platform in book.hot.platforms
+    return asked(episode.requests, platform, at_ms, first=first, hot=hot)
 
 
 _Heard: TypeAlias = tuple[int, int, int, bool, bool, ClockClass]
@@ -557,6 +600,20 @@ def _meet_one(
         return
     if suspect.seen.get(platform, 0) >> 32 & 1:
         book.hot.base.one.append(platform)
+
+
+def _figure_one(figures: Figures | None, suspect: Suspect, platform: int, seen: Seen) -> None:
+    """As `_figure`, for a suspect's message."""
+    if figures is not None and seen is Seen.SIGHTING:
+        figures.waiting[SIGHTED].append(platform)
+        if suspect.seen.get(platform, 0) >> 32 & 1:
+            figures.waiting[STRANGE].append(platform)
+
+
+def _figure_flood(figures: Figures | None, suspect: Suspect, flood: int | None) -> None:
+    """Count a code of a flood: novel, untrusted, and its recipient in an episode."""
+    if figures is not None and flood is not None and suspect.episode is not None:
+        figures.waiting[FLOODED].append(flood)
 
 
 def _put_right(

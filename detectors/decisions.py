@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from detectors.model.incidents import IncidentRecord
 from detectors.model.records import Action, EpisodeRecord
+from detectors.platforms.figures import PlatformPart
 from detectors.recipients.windows import Window
 
 
@@ -16,6 +17,7 @@ class Decisions:
     actions: list[Action] = field(default_factory=list)
     episodes: list[EpisodeRecord] = field(default_factory=list)
     incidents: list[IncidentRecord] = field(default_factory=list)
+    parts: list[PlatformPart] = field(default_factory=list)  # figures of platforms
     windows: list[Window] = field(default_factory=list)  # closed at ticks within this batch
     ahead: list[int] = field(default_factory=list)  # offsets of codes refused: ahead of the log
     events: int = 0

@@ -10,7 +10,15 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.defaults import FORMATS, NAMES_MAX, SUSPECTS_MAX, WITH_HOT
+from detectors.defaults import (
+    FORMATS,
+    NAMES_MAX,
+    SUSPECTS_MAX,
+    WITH_AGAIN,
+    WITH_FIGURES,
+    WITH_HOT,
+    WITH_INCIDENTS,
+)
 from detectors.episodes.episode import EpisodeLog, EpisodeParams, Name
 from detectors.episodes.resend import Resend
 from detectors.episodes.used_later import UsedLater, revive
@@ -18,6 +26,7 @@ from detectors.hot.listed import hot_of
 from detectors.model.event import TICK_OFFSETS, Trust
 from detectors.model.records import Level, Step
 from detectors.model.times import EPOCH_S
+from detectors.platforms.figures import Figures, figures_of
 from detectors.recipients.evict import make_room
 from detectors.recipients.older import from_one, known_from_one, known_to_one, to_one
 from detectors.recipients.row import TAGS, Known, Memory
@@ -25,6 +34,7 @@ from detectors.recipients.sieve import SieveParams
 from detectors.recipients.table import WORDS, Table
 from detectors.recipients.windows import OPEN_MAX, Tally, Windows
 from detectors.recognise.fold import NAME_VERSION
+from detectors.suspects.again import SecondRequests
 from detectors.suspects.clocks import ClockClass, ClockParams, GatewayClock, coarse
 from detectors.suspects.incident import incident_of
 from detectors.suspects.judge import JudgeParams
@@ -41,6 +51,7 @@ class Params:
     stamps: ClockParams = field(default_factory=ClockParams)
     suspects_max: int = SUSPECTS_MAX
     names_max: int = NAMES_MAX
+    figures: bool = True  # of platforms: they decide nothing
     seed: int = 0  # of hashes of what outsiders choose: random for each process, in no checkpoint
 
     def __post_init__(self) -> None:
@@ -59,6 +70,7 @@ class Partition:
     __slots__ = (
         "book",
         "due",
+        "figures",
         "gateways",
         "medians_s",
         "next_offset",
@@ -94,6 +106,7 @@ class Partition:
         self.gateways: dict[str, GatewayClock] = {}
         self.stamps = coarse(params.stamps, {})  # as of the last tick
         self.windows = Windows()
+        self.figures = Figures() if params.figures else None
         self.resends: dict[int, Resend] = {}  # by recipient
         self.used_later: UsedLater[int] = UsedLater()
 
@@ -136,7 +149,11 @@ def snapshot(partition: Partition, format_: int = FORMATS[-1]) -> Snapshot:
     rows = table.words[: table.used].copy()
     if format_ == 1:
         to_one(rows)
-    added = {} if format_ < WITH_HOT else {"hot": book.hot.state()}
+    added: dict[str, Any] = {} if format_ < WITH_HOT else {"hot": book.hot.state()}
+    if format_ >= WITH_INCIDENTS:  # older readers pass over it: they tell of no incidents
+        added["incidents"] = [_incident_state(s) for s in partition.suspects.values()]
+    if format_ >= WITH_FIGURES and partition.figures is not None:
+        added["figures"] = partition.figures.state()
     return Snapshot(
         header={
             "format": format_,
@@ -202,6 +219,8 @@ def restore(params: Params, held: Snapshot) -> Partition:
     partition.recent_s = list(rest.get("recent_s", []))
     for state in rest["suspects"]:
         suspect = _suspect_of(state, format_)
+        if suspect.episode is not None and not params.episode.again:
+            suspect.episode.requests = SecondRequests()
         if not 0 <= suspect.row < partition.table.used:
             raise ValueError("a suspect has a row that is not there")
         if any(a >= b for a, b in pairwise(suspect.sightings)):
@@ -209,11 +228,13 @@ def restore(params: Params, held: Snapshot) -> Partition:
         partition.suspects[suspect.recipient] = suspect
     partition.due = [(s.due_s, s.recipient) for s in partition.suspects.values()]
     heapify(partition.due)
-    partition.book.incidents.restore(partition.suspects)
+    _take_incidents(partition, rest.get("incidents", []))
     partition.book.names = {k: Name(name, Trust(t), tick) for k, name, t, tick in rest["names"]}
     partition.book.chronic = {key: (last, days) for key, last, days in rest["chronic"]}
     if params.judge.hot and "hot" in rest:
         partition.book.hot = hot_of(rest["hot"])
+    if params.figures and "figures" in rest:
+        partition.figures = figures_of(rest["figures"])
     partition.gateways = {name: GatewayClock(*state) for name, *state in rest["gateways"]}
     partition.stamps = coarse(params.stamps, partition.gateways)
     partition.resends = {key: _resend_of(state) for key, *state in rest["resends"]}
@@ -245,12 +266,9 @@ def _window_s(held: Snapshot, window_s: int) -> int:
     return window_s if alike else 0
 
 
-_FIELDS_OF_ONE: Final = 11
-"""Format 1 knows no messages that count for the mass, and of all stamps the coarsest alone."""
-
-
-_WITHOUT_INCIDENT: Final = 12
-"""Fields of a suspect in a state from before there were incidents."""
+_FIELDS: Final = {1: 11, 2: 12, 3: 12}
+"""Of a suspect's state in the older formats, so many. Format 1 knows no messages that count for the
+mass, and of all stamps the coarsest alone; none before 4 has second requests."""
 
 
 def _suspect_state(suspect: Suspect, format_: int) -> list[Any]:
@@ -293,13 +311,47 @@ def _suspect_state(suspect: Suspect, format_: int) -> list[Any]:
             [list(item) for item in suspect.refused_ms.items()],
             [] if episode is None else [list(item) for item in episode.fresh_ms.items()],
         ],
-        # Older readers pass over what is behind: they tell of no incidents.
-        [
-            [list(item) for item in suspect.places.items()],
-            None if episode is None or episode.incident is None else episode.incident.state(),
-        ],
+        None if episode is None else _requests_state(episode.requests),
     ]
-    return state[:_FIELDS_OF_ONE] if format_ == 1 else state
+    return state[: _FIELDS.get(format_)]
+
+
+def _requests_state(requests: SecondRequests) -> list[Any]:
+    return [
+        requests.lease_offset,
+        requests.told_ms,
+        requests.paced_ms,
+        [list(item) for item in requests.first_ms.items()],
+        [list(each) for each in requests.passed],
+    ]
+
+
+def _requests_of(state: list[Any]) -> SecondRequests:
+    requests = SecondRequests()
+    requests.lease_offset, requests.told_ms, requests.paced_ms, first_ms, passed = state
+    requests.first_ms = dict(first_ms)
+    requests.passed = [(at_ms, hot) for at_ms, hot in passed]
+    if requests.passed != sorted(requests.passed):
+        raise ValueError("what passed, being asked for again, does not ascend")
+    return requests
+
+
+def _take_incidents(partition: Partition, states: list[Any]) -> None:
+    for recipient, places, state in states:
+        suspect = partition.suspects.get(recipient)
+        if suspect is None:
+            raise ValueError("an incident is of nobody who is a suspect")
+        suspect.places = dict(places)
+        if suspect.episode is not None and state is not None:
+            suspect.episode.incident = incident_of(state)
+    partition.book.incidents.restore(partition.suspects)
+
+
+def _incident_state(suspect: Suspect) -> list[Any]:
+    """The places of its sightings in the log, and what of its incident waits."""
+    incident = suspect.episode.incident if suspect.episode is not None else None
+    places = [list(item) for item in suspect.places.items()]
+    return [suspect.recipient, places, None if incident is None else incident.state()]
 
 
 def _memory_state(suspect: Suspect, format_: int) -> list[Any]:
@@ -354,12 +406,9 @@ def _suspect_of(state: list[Any], format_: int) -> Suspect:
         ) = rest
         episode.level = Level(level)
         episode.fresh_ms = dict(fresh_ms)
+        if format_ >= WITH_AGAIN:
+            episode.requests = _requests_of(state[12])
         episode.path = [Step(Level(step[0]), *step[1:]) for step in path]
-    if len(state) > _WITHOUT_INCIDENT:
-        places, incident = state[_WITHOUT_INCIDENT]
-        suspect.places = dict(places)
-        if suspect.episode is not None and incident is not None:
-            suspect.episode.incident = incident_of(incident)
     return suspect
 
 

@@ -56,6 +56,8 @@ def tick(params: Params, partition: Partition, batch: Batch, decisions: Decision
         partition.watermark_s = watermark(partition.watermark_s, medians_s)
     if params.judge.hot:
         partition.book.hot.tick(partition.watermark_s, partition.next_offset)
+    if partition.figures is not None:
+        _give_out(params, partition, batch, decisions)
     for at_ms, gateway in partition.samples:
         observe(params.stamps, partition.gateways, gateway, at_ms)
     partition.samples = []
@@ -71,6 +73,20 @@ def tick(params: Params, partition: Partition, batch: Batch, decisions: Decision
     decisions.used_later += len(confirm(partition.used_later, partition.watermark_s))
     decisions.windows += close(partition.windows, params.sieve.window_s, partition.watermark_s)
     _forget_names(params, partition)
+
+
+def _give_out(params: Params, partition: Partition, batch: Batch, decisions: Decisions) -> None:
+    """Give out the figures of platforms, if a part of them is whole."""
+    assert partition.figures is not None
+    cause = Cause(batch.topic, batch.partition, partition.next_offset, partition.watermark_ms)
+    names = partition.book.names
+
+    def named(platform: int) -> str:
+        return names[platform].key if platform in names else f"#{platform}"
+
+    part = partition.figures.tick(partition.watermark_s, cause, params.episode.epoch, named)
+    if part is not None:
+        decisions.parts.append(part)
 
 
 def _let_go(params: Params, partition: Partition, batch: Batch) -> int:

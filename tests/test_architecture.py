@@ -50,9 +50,8 @@ PUBLIC_PARTS = {
 """Submodules of aiokafka that its documentation names."""
 
 CORE_ORDER = (
-    "bars", "defaults", "model", "hot", "recognise", "recipients", "suspects", "episodes", "leases",
-    "campaigns",
-    "partition", "decisions", "shares", "upkeep", "chain",
+    "bars", "defaults", "model", "hot", "platforms", "recognise", "recipients", "suspects",
+    "episodes", "leases", "campaigns", "partition", "decisions", "shares", "upkeep", "chain",
 )  # fmt: skip
 """The way of the data through the core: a package imports those before it, never one behind."""
 

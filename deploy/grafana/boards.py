@@ -82,6 +82,9 @@ def floods(r: str) -> Rows:
             lines("Campaigns that go on", [q.campaigns_open], r),
             lines("New victims a minute", [q.campaign_growth], r),
             lines("Agents that tell", [q.agent_owners], r),
+            lines("Platforms in a week, and abused", [q.platforms_known, q.platforms_abused], r,
+                  width="half"),
+            lines("Codes that are of floods, in a week", [q.flood_codes_share], r, width="half"),
         ]),
         ("The whole traffic", [
             lines("Recipients with so many codes in a window", [q.window_recipients], r),
@@ -155,7 +158,7 @@ def enforcement(r: str) -> Rows:
             light("Enforced in a day", q.throttles_enforced, [(None, BLUE)], r),
         ]),
         ("Actions", [
-            lines("Actions", [q.actions], r, stacked=True),
+            lines("Actions", [q.actions, q.lease_updates], r, stacked=True),
             lines("Acknowledgements", [q.acknowledgements_by_state], r, stacked=True),
             lines("From issue to force", [q.apply_p50, q.apply_p99], r, bound=1),
             lines("Settled and failed", [q.acknowledgements, q.acknowledgements_failed], r),

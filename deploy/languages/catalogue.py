@@ -44,6 +44,7 @@ TABLES: Final = (
     "streams.cli.desk_user:COLUMNS",
     "streams.cli.cases:COLUMNS",
     "streams.cli.campaigns:CAMPAIGN_COLUMNS",
+    "streams.cli.platforms:PLATFORM_COLUMNS",
     "streams.cli.topics:COLUMNS",
     "streams.cli.notify:COLUMNS",
     "streams.notices.letters:REMEDIES",

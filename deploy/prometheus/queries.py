@@ -551,6 +551,12 @@ def actions(at: Scope) -> str:
     return at.per_minute("actions_total", by="verb, mode")
 
 
+@query("cpm", "told again")
+def lease_updates(at: Scope) -> str:
+    """Leases told again in a minute, with the windows of second requests. Nobody acknowledges."""
+    return at.per_minute("lease_updates_total")
+
+
 @query("cps", "settled")
 def acknowledgements(at: Scope) -> str:
     """Actions of which an adapter said whether it could do what they ask."""
@@ -650,6 +656,24 @@ def campaigns_open(at: Scope) -> str:
 def campaign_growth(at: Scope) -> str:
     """New victims a minute, of the campaign that grows most."""
     return at.worst("campaign_growth_per_minute")
+
+
+@query("short", "platforms")
+def platforms_abused(at: Scope) -> str:
+    """Platforms of which half of a week's codes, of a hundred or more, were part of floods."""
+    return at.worst("platforms_abused")
+
+
+@query("short", "platforms")
+def platforms_known(at: Scope) -> str:
+    """Platforms of which figures are known: those that sent a code within a week."""
+    return at.worst("platforms_known")
+
+
+@query("percentunit", "of all codes")
+def flood_codes_share(at: Scope) -> str:
+    """Share of a week's codes that were evidence of floods."""
+    return at.worst("flood_codes_ratio")
 
 
 @query("short", "owners")

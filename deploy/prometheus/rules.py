@@ -303,9 +303,9 @@ SYMPTOM_ALERTS: Final = (
     Alert(
         "OtpguardNoAgent", "warning",
         f"{q.agent_owners.at(RULES)} == 0", "5m", "5m", (q.agent_owners,),
-        "No agent tells of campaigns.",
+        "No agent tells of campaigns, or of platforms.",
         "Of {{ $labels.job }} none has been the owner for 5 minutes. Detection goes on; nobody is "
-        "told which floods belong together.", needs="broker",
+        "told which floods belong together, or which platforms they abuse.", needs="broker",
     ),
     Alert(
         "OtpguardKillSwitchOn", "warning",

@@ -10,11 +10,12 @@ from __future__ import annotations
 import math
 from bisect import bisect_left
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
 from detectors.bars import (
+    AGAIN_TOLD_MS,
     BURST_NOVEL,
     CHRONIC_MAX,
     HOT_BURST,
@@ -60,6 +61,7 @@ from detectors.model.records import (
 )
 from detectors.model.times import DAY_S
 from detectors.recipients.row import word
+from detectors.suspects.again import news, windows
 from detectors.suspects.judge import (
     Band,
     Finding,
@@ -105,6 +107,7 @@ class EpisodeParams:
     cold_known: int = COLD_KNOWN
     enforce_cold: bool = False  # a cold one too: its habitual codes are refused with the flood
     chronic_days: int = CHRONIC_DAYS
+    again: bool = True  # what is asked for again passes: `detectors.suspects.again`
     incidents: bool = True  # are recorded; nothing else depends on it
 
     def __post_init__(self) -> None:
@@ -194,7 +197,8 @@ def advance(
         lasts = lasts_ms(suspect, episode, params.lease_ms, params.lease_most_ms)
         episode.expires_ms = cause.at_ms + lasts
         episode.fresh_ms.clear()
-        action = _action(params, suspect, episode, cause, "throttle")
+        episode.requests.lease_offset = cause.offset
+        action = _lease(params, book, suspect, cause)
         book.actions.append(action)
         if episode.incident is not None:
             episode.incident.lease = cause.offset
@@ -203,8 +207,40 @@ def advance(
             _vote(rules, book, suspect, cause)
             return
         change = change or "renewed"
+    elif params.again and episode.issued_ms < cause.at_ms < episode.expires_ms:
+        _update(params, book, suspect, cause)
     if change is not None:
         _tell(params, rules, book, suspect, cause, change=change)
+
+
+def _lease(params: EpisodeParams, book: EpisodeLog, suspect: Suspect, cause: Cause) -> Action:
+    """The lease that is given now, or told again."""
+    episode = suspect.episode
+    assert episode is not None
+    action = _action(params, suspect, episode, cause, "throttle")
+    if not params.again:
+        return action
+    return replace(action, again=windows(episode.requests, book.hot.platforms, cause.at_ms))
+
+
+def _update(params: EpisodeParams, book: EpisodeLog, suspect: Suspect, cause: Cause) -> None:
+    """Tells the lease again, with the windows of now, where there are others than were told."""
+    episode = suspect.episode
+    assert episode is not None
+    requests = episode.requests
+    if requests.lease_offset < 0 or not news(requests, cause.at_ms):
+        return
+    told_ms, hot = requests.told_ms, book.hot.platforms
+    spent = bool(requests.passed) and requests.passed[-1][0] == cause.at_ms > told_ms
+    again = windows(requests, hot, cause.at_ms)
+    if not spent and all(ms <= told_ms for ms in requests.first_ms.values()):
+        return  # what is new cannot be used: the budget is spent
+    requests.paced_ms = max(requests.paced_ms, cause.at_ms) + AGAIN_TOLD_MS
+    action_id = cause._replace(offset=requests.lease_offset).id(params.epoch)
+    action = _action(params, suspect, episode, cause, "throttle")
+    book.actions.append(
+        replace(action, action_id=action_id, issued_at_ms=episode.issued_ms, again=again)
+    )
 
 
 def _take_back(book: EpisodeLog, suspect: Suspect, since_s: int, at_s: int) -> None:

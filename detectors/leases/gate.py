@@ -11,17 +11,18 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from detectors.model.event import Trust, platform_id
-from detectors.model.records import Scope, refuses
+from detectors.model.records import AgainWindow, Scope, refuses
 
 
 class Ruling(StrEnum):
-    """The answer and its reason. Only REFUSE holds a message back."""
+    """The answer and its reason. REFUSE holds a message back, and AGAIN where no room is left."""
 
     NO_LEASE = "no_lease"
     OVER = "over"  # the lease ended by itself
     NOT_A_CODE = "not_a_code"
     TRUSTED = "trusted"
     KNOWN = "known"  # to this recipient, or allowed by the operator
+    AGAIN = "again"  # asked for once more: passes if `detectors.leases.again` has room
     REFUSE = "refuse"
 
 
@@ -32,6 +33,7 @@ class Lease:
     action_id: str
     expires_at_ms: int  # UTC; at this time the lease is over
     scope: Scope
+    again: tuple[AgainWindow, ...] = ()
 
 
 def rule(lease: Lease | None, *, otp: bool, platform: str, trust: Trust, now_ms: int) -> Ruling:
@@ -51,6 +53,11 @@ def rule(lease: Lease | None, *, otp: bool, platform: str, trust: Trust, now_ms:
         return Ruling.OVER
     if not otp:
         return Ruling.NOT_A_CODE
-    if refuses(lease.scope, platform_id(platform), trust):
-        return Ruling.REFUSE
+    platform_ = platform_id(platform)
+    if refuses(lease.scope, platform_, trust):
+        asked_again = any(
+            window.platform_id == platform_ and window.from_ms <= now_ms < window.until_ms
+            for window in lease.again
+        )
+        return Ruling.AGAIN if asked_again else Ruling.REFUSE
     return Ruling.TRUSTED if trust in lease.scope.trust else Ruling.KNOWN

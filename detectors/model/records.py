@@ -118,9 +118,22 @@ class Reason:
     text: str
 
 
+class AgainWindow(NamedTuple):
+    """A refused platform whose next code passes, being asked for again: within this time, once."""
+
+    platform_id: int
+    from_ms: int
+    until_ms: int  # exclusive
+    hot: bool  # abused in other floods: of those fewer pass
+
+
 @dataclass(frozen=True, slots=True)
 class Action:
-    """One lease, or its withdrawal; of one recipient's the highest (epoch, revision) holds."""
+    """One lease, or its withdrawal; of one recipient's the highest (epoch, revision) holds.
+
+    A lease that stands may be told again with other windows: under its own id, with a new revision
+    and the cause of that.
+    """
 
     action_id: str
     episode_id: str
@@ -139,6 +152,12 @@ class Action:
     cause: Cause
     version: str
     config: str
+    again: tuple[AgainWindow, ...] = ()  # ascending by when they open
+
+    @property
+    def update(self) -> bool:
+        """True if it tells new windows of a lease that was told before."""
+        return self.action_id != self.cause.id(self.epoch)
 
 
 class Sighting(NamedTuple):

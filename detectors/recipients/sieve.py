@@ -93,6 +93,7 @@ class Sifted:
     loud: NDArray[np.int64]  # positions of events whose recipient's two windows are loud
     novel: NDArray[np.int64]  # positions of novel sightings of recipients that are no suspects;
     # of one table in any order
+    sighted: NDArray[np.int64]  # positions of all sightings of those, in any order
     window: NDArray[np.int64]  # (r,) one recipient's messages in one window, as far as they
     before: NDArray[np.int64]  # count: its number, how many there were before them
     after: NDArray[np.int64]  # and after them
@@ -153,7 +154,7 @@ def sift_together(
     clock = _Clock(time, arrival)
     loud, of, (window, before, after) = _count(params, taken, group, at_s, clock)
     messages = _Messages(platform[arrival], at_s, loud, clock)
-    judged, gone, novel = _sight(params, taken, group, messages)
+    judged, gone, novel, seen = _sight(params, taken, group, messages)
     touched.put(row, taken)
     where = np.sort(arrival[judged])
     promoted, runs = [len(gone)], [0, len(window)]
@@ -163,7 +164,8 @@ def sift_together(
     heard, met = np.sort(arrival[loud]), arrival[novel]
     if several:
         met.sort()
-    return Sifted(where, rows[where], promoted, heard, met, window, before, after, runs)
+    sighted = np.sort(arrival[seen]) if several else arrival[seen]
+    return Sifted(where, rows[where], promoted, heard, met, sighted, window, before, after, runs)
 
 
 class _Clock(NamedTuple):
@@ -413,11 +415,11 @@ def _sight(
     taken: NDArray[np.uint64],
     group: NDArray[np.int64],
     messages: _Messages,
-) -> tuple[NDArray[np.bool_], NDArray[np.int64], NDArray[np.int64]]:
+) -> tuple[NDArray[np.bool_], NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
     """Applies sightings, one to each recipient and round.
 
     Returns the events of suspects, the places of the recipients that became some, and the positions
-    of the novel sightings of others.
+    of the novel sightings and of all sightings of others.
     """
     platform, at_s, loud, clock = messages
     born = indices(taken[:, 10] & np.uint64(BORN) == 0)
@@ -427,7 +429,7 @@ def _sight(
     suspect = taken[:, 10] & _FLAGGED != 0
     judged = suspect[group]
     todo = indices(~judged)
-    promoted, novel = [todo[:0]], [todo[:0]]
+    promoted, novel, sighted = [todo[:0]], [todo[:0]], [todo[:0]]
     while len(todo):
         g, p, t = group[todo], platform[todo], at_s[todo]
         held = ring.take(g, axis=1)
@@ -457,6 +459,7 @@ def _sight(
             new = _New(g[one], p[one], t[one], held[:, one], same[:, one], loud[todo[one]])
             promotes, met = _apply(params, taken, ring, new)
             novel.append(todo[first[met]])
+            sighted.append(todo[np.delete(first, promotes) if len(promotes) else first])
             gone = np.append(gone, first[promotes])
         if len(gone):
             promoted.append(g[gone])
@@ -467,7 +470,7 @@ def _sight(
         todo = todo[~judged[todo]]
     taken[:, RING_WORDS] = ring.T
     taken[suspect, 10] |= _FLAGGED
-    return judged, np.concatenate(promoted), np.concatenate(novel)
+    return judged, np.concatenate(promoted), np.concatenate(novel), np.concatenate(sighted)
 
 
 def _meets_astray(

@@ -31,6 +31,7 @@ from detectors.bars import (
 )
 from detectors.model.records import seconds, utc_ms
 from detectors.model.times import DAY_S
+from detectors.suspects.again import forget_from
 from detectors.suspects.judge import CALM, Band, Finding
 from detectors.suspects.suspect import Suspect
 
@@ -103,6 +104,7 @@ def forget_after(suspect: Suspect, limit_s: int) -> None:
     suspect.refused_ms = {p: ms for p, ms in suspect.refused_ms.items() if ms < from_ms}
     if (episode := suspect.episode) is not None:
         episode.fresh_ms = {p: ms for p, ms in episode.fresh_ms.items() if ms < from_ms}
+        forget_from(episode.requests, from_ms)
 
 
 def many(suspect: Suspect, at_s: int) -> bool:

@@ -15,6 +15,7 @@ from detectors.model.event import platform_print
 from detectors.model.records import Level, Mode, Step
 from detectors.model.times import DAY_S
 from detectors.recipients.row import AGAIN, EXCUSED, HABIT, ONCE, PRINTS, RING, Known, Memory, word
+from detectors.suspects.again import SecondRequests
 from detectors.suspects.clocks import ClockClass
 from detectors.suspects.incident import Incident
 
@@ -49,6 +50,7 @@ class Episode:
         "mode",
         "opened_s",
         "path",
+        "requests",
         "since_s",
     )
 
@@ -65,6 +67,7 @@ class Episode:
         self.fresh_ms: dict[int, int] = {}  # platforms of the flood since the lease -> their newest
         self.chronic = False
         self.path: list[Step] = []
+        self.requests = SecondRequests()
         self.incident: Incident | None = None  # from THROTTLE on
 
 

@@ -17,7 +17,7 @@ from typing import Any, Final
 from detectors.campaigns.campaign import Campaign, campaigns, final_ms
 from detectors.campaigns.floods import KEPT_DAYS, Floods
 from detectors.model.times import DAY_MS
-from streams.agents.ledger import Ledger, Records
+from streams.agents.kept import KeptTopic, Records
 from streams.cluster.read import Spans, TopicReader, reading
 from streams.config import Topics
 from streams.telemetry.metrics import Metrics
@@ -50,7 +50,7 @@ class CampaignAgent:
     ) -> None:
         """`clients` are the arguments by which Kafka clients reach the cluster."""
         self._clients, self._topic = clients, topics.episode
-        self._ledger = Ledger(clients, topics.campaign, group)
+        self._ledger = KeptTopic(clients, topics.campaign, group)
         self._metrics = metrics
         self._clock_ms = clock_ms
         self._floods = Floods()

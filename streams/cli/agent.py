@@ -11,12 +11,12 @@ from streams.language import tr
 if TYPE_CHECKING:
     from streams.telemetry.metrics import Role
 
-app = group("Tell of campaigns: one picture of what all partitions say.")
+app = group("Tell of campaigns and platforms, across partitions.")
 
 
 @app.callback()
 def agent() -> None:
-    """Tell of campaigns: one picture of what all partitions say."""
+    """Tell of campaigns and platforms, across partitions."""
 
 
 @app.command()
@@ -33,6 +33,22 @@ def campaigns(config: ConfigOption = None) -> None:
     from streams.agents.campaigns import CampaignAgent  # noqa: PLC0415 - start-up time
 
     _run(config, "campaigns", CampaignAgent)
+
+
+@app.command()
+def platforms(config: ConfigOption = None) -> None:
+    r"""Add up what the workers count of each platform, and tell of a week, day by day.
+
+    Of several processes one is at work, the others take over when it ends. Workers tell each half
+    hour, where `worker.state_format` is 4.
+
+    \b
+    Example:
+      otpguard agent platforms --config /etc/otpguard/otpguard.toml
+    """
+    from streams.agents.platforms import PlatformAgent  # noqa: PLC0415 - start-up time
+
+    _run(config, "platforms", PlatformAgent)
 
 
 def _run(config: ConfigOption, role: Role, made: Any) -> None:

@@ -62,7 +62,8 @@ def _role(
 ROLES: Final[Mapping[str, KafkaRole]] = {
     "worker": _role(
         "detects: the only one that writes leases; never sees an operator's word",
-        "input changelog acks", "changelog throttle episode incident dead_letters", "app",
+        "input changelog acks",
+        "changelog throttle episode incident platform_parts dead_letters", "app",
         looks=True),
     "adapter": _role(
         "enforces at one gateway; never sees an event",
@@ -71,8 +72,8 @@ ROLES: Final[Mapping[str, KafkaRole]] = {
         "asked by a gateway: enforces, and reports what was asked; reads no event",
         "throttle override everyone", "acks counts undeliverable input", "enforce"),
     "agent": _role(
-        "makes one picture of all partitions, of campaigns; sees cases, no event, no word",
-        "episode campaign", "campaign", "agents"),
+        "makes one picture of all partitions, of campaigns and platforms; sees cases, no event, no "
+        "word", "episode campaign platform_parts platform", "campaign platform", "agents"),
     "feed": _role("brings events in; reads nothing", "", "input"),
     "canary": _role("floods its own numbers, and waits for lease and acknowledgement",
                     "throttle acks", "input"),

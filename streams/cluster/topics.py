@@ -27,7 +27,9 @@ kept three days were kept ten."""
 EVIDENCE_MS: Final = 180 * DAY_MS
 """Of what is evidence: six months, for which the Cybersecurity Law (Art. 21) wants logs kept."""
 
-MEMORY: Final = frozenset({"incident", "counts", "audit", "notice"})
+MEMORY: Final = frozenset(
+    {"incident", "counts", "audit", "notice", "campaign", "platform_parts", "platform"}
+)
 """Roles of topics without which floods are found and held all the same: whoever upgrades a cluster
 that has none of them yet goes on, and is told what is not kept."""
 
@@ -120,6 +122,10 @@ def topics(settings: Settings) -> tuple[Topic, ...]:
         Topic("campaign", names.campaign, 1, copies, "compact,delete", EVIDENCE_MS,
               "each campaign as it stands, as long as its floods are known; one partition, whose "
               "owner is the one writer"),
+        Topic("platform_parts", names.platform_parts, 1, copies, "delete", 8 * DAY_MS,
+              "sums of codes by platform, a week of which its agent reads at its start"),
+        Topic("platform", names.platform, 1, copies, "compact", None,
+              "each platform's figures of a week; deleted when it has sent nothing for one"),
         Topic("notice", names.notice, few, copies, "delete", EVIDENCE_MS,
               "whom was told what of a flood, as long as the flood itself is known"),
     )  # fmt: skip

@@ -34,6 +34,7 @@ LOOPBACK: Final = ("127.0.0.1", "::1", "localhost")
 PORTS: Final = {
     "worker": 9464, "adapter": 9465, "feed": 9466, "canary": 9467, "gate": 9468, "desk": 9469,
     "indexer": 9470, "notifier": 9471, "signal": 9472, "campaigns": 9473,
+    "platforms": 9475,
 }  # fmt: skip
 """Kind of process -> where it serves metrics and health, so that one of each fits on a machine."""
 
@@ -180,6 +181,13 @@ class Topics(Section):
     campaign: str = Field(
         "otpguard.campaign.v1", description="floods at many recipients at once, told as one"
     )
+    platform_parts: str = Field(
+        "otpguard.platform.parts.v1", description="the workers' sums of codes by platform"
+    )
+    platform: str = Field(
+        "otpguard.platform.v1",
+        description="each platform's codes of a week, and how many of floods",
+    )
     partitions: int = Field(
         32,
         ge=1,
@@ -309,6 +317,11 @@ class Detect(Section):
         "partition",
         description="platforms that other floods of the week abuse are evidence; partition: each "
         "partition knows those of its own recipients; needs worker.state_format 3",
+    )
+    again: bool = Field(
+        default=True,
+        description="under a lease a refused platform's code passes when it is asked for again one "
+        "to two and a half minutes later, few in twelve; needs worker.state_format 4",
     )
     hot_lead: int = Field(
         int(HOT_LEAD.throttle),
@@ -1052,8 +1065,8 @@ class Http(Section):
         le=65_535,
         description="0: any free; none: the first of its kind of process, worker 9464 (the usual "
         "port of exporters), adapter 9465, feed 9466, canary 9467, gate 9468, desk 9469, indexer "
-        "9470, notifier 9471, signal 9472, campaigns 9473. Processes that share a file need it in "
-        "their own environment, OTPGUARD_HTTP_PORT",
+        "9470, notifier 9471, signal 9472, campaigns 9473, platforms 9475. Processes that share a "
+        "file need it in their own environment, OTPGUARD_HTTP_PORT",
     )
 
     def port_of(self, kind: str) -> int:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from detectors.defaults import EPOCH, WITH_HOT, WITH_INCIDENTS
+from detectors.defaults import EPOCH, WITH_AGAIN, WITH_FIGURES, WITH_HOT, WITH_INCIDENTS
 from streams import __version__
 from streams.config.sections import (
     Canary,
@@ -196,6 +196,7 @@ class Settings(BaseModel):
                     cold_known=detect.cold_known,
                     enforce_cold=detect.enforce_cold,
                     chronic_days=detect.chronic_days,
+                    again=self.again,
                     incidents=self.worker.state_format >= WITH_INCIDENTS,
                 ),
                 stamps=ClockParams(
@@ -205,6 +206,7 @@ class Settings(BaseModel):
                 ),
                 suspects_max=detect.suspects_max,
                 names_max=detect.names_max,
+                figures=self.figures,
                 seed=SEED,
             )
         except ValueError as error:
@@ -215,6 +217,16 @@ class Settings(BaseModel):
         """True if hot platforms are evidence: not where checkpoints cannot keep them."""
         return self.detect.hot != "off" and self.worker.state_format >= WITH_HOT
 
+    @property
+    def figures(self) -> bool:
+        """True if workers make figures of platforms: not where checkpoints cannot keep them."""
+        return self.worker.state_format >= WITH_FIGURES
+
+    @property
+    def again(self) -> bool:
+        """True if second requests pass: not where checkpoints cannot keep them."""
+        return self.detect.again and self.worker.state_format >= WITH_AGAIN
+
     def fingerprint(self) -> str:
         """Twelve hex digits that change with every setting and file that decisions depend on."""
         import hashlib  # noqa: PLC0415 - start-up time
@@ -222,7 +234,7 @@ class Settings(BaseModel):
         digest = hashlib.sha256()
         for section in (self.input, self.recognise, self.detect):
             digest.update(section.model_dump_json(exclude=_UNDECIDING).encode())
-        digest.update(f"{self.mode} {self.epoch} {self.hot}".encode())
+        digest.update(f"{self.mode} {self.epoch} {self.hot} {self.again}".encode())
         if self.recognise.registry_file is not None:
             digest.update(self.recognise.registry_file.read_bytes())
         return digest.hexdigest()[:12]

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from detectors.leases.again import SecondPasses, window_of
 from detectors.leases.gate import Lease, Ruling, rule
 from detectors.leases.rails import RailParams
 from detectors.model.records import Action
@@ -23,6 +24,7 @@ class StandInGateway:
     def __init__(self, registry: Registry, subscribers: int) -> None:
         self.registry = registry
         self.book = DesiredState(RailParams.sized(subscribers))
+        self.second = SecondPasses()
 
     def learn(self, action: Action) -> None:
         """Take in an action read from the throttle topic."""
@@ -35,13 +37,18 @@ class StandInGateway:
         if not isinstance(lease, Lease):  # nearly always: a text is looked at only under a lease
             return Ruling.NO_LEASE
         verdict = self.recognise(value)
-        return rule(
+        ruling = rule(
             lease,
             otp=verdict.otp,
             platform=verdict.platform,
             trust=verdict.trust,
             now_ms=now_ms,
         )
+        if ruling is not Ruling.AGAIN:
+            return ruling
+        window = window_of(lease, verdict.platform, now_ms)
+        passes = window is not None and self.second.take(recipient, window, now_ms)
+        return Ruling.AGAIN if passes else Ruling.REFUSE
 
     def recognise(self, value: Mapping[str, Any]) -> Verdict:
         """Recognise the message, as the worker does."""

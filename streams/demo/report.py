@@ -213,10 +213,15 @@ def _timeline(story: Story) -> Iterator[tuple[int, str]]:
             arrived = tr("the bank's code, sent again, arrived")
             lost = tr("the bank's code, sent again, was refused")
         yield message.event_time_ms, lost if message.refused else arrived
-    for message in story.refused(Role.NEW):
+    for message in [first for first in story.of(Role.NEW)[:1] if first.refused]:
         name = platform_name(message.platform)
-        form = tr("its own code of {platform}, new to it, was refused: the price")
+        form = tr("its own code of {platform}, new to it, was refused")
         yield message.event_time_ms, form.format(platform=name)
+    for message in story.of(Role.NEW):
+        if message.ruling is Ruling.AGAIN:
+            form = tr("its own code of {platform}, asked for again, arrived")
+            name = platform_name(message.platform)
+            yield message.event_time_ms, form.format(platform=name)
     if used := [message for message in flood if message.ruling is Ruling.KNOWN]:
         yield used[0].event_time_ms, tr("one of the flood passes: its platform is in use here")
     last = tr("the last of {n} codes; {refused} were refused")
@@ -256,6 +261,8 @@ def _row(story: Story, message: OfferedMessage) -> tuple[str, tuple[str, ...]]:
     """The tone and the cells of a message."""
     fate = tr("refused") if message.refused else tr("delivered")
     used = message.ruling is Ruling.KNOWN
+    if message.ruling is Ruling.AGAIN:
+        fate = tr("passed as asked for again")
     label = {
         Role.ATTACK: tr("passed, platform in use") if used else fate,
         Role.BANK: tr("bank, {fate}").format(fate=fate),

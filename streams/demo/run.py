@@ -168,7 +168,7 @@ def compose(
         messages=list(_messages(play, past, gateway, record)),
         changes=list(_changes(record)),
         lease_end_ms=last.expires_at_ms if last else None,
-        leases=len(record.actions),
+        leases=sum(not action.update for action in record.actions),
         episode=newest and {**newest, "recipient": masked_number(play.victim)},
         background=Background(
             subscribers=play.subscribers,

@@ -90,7 +90,7 @@ def incident(seed: int) -> list[Labelled]:
     """A1 of the catalogue with its victim's history.
 
     In between come codes that the victim asks for: its bank's, some of platforms that it knows, and
-    one of a platform new to it, which is the price of a throttle.
+    one of a platform new to it: that is refused, and arrives when it is asked for again.
     """
     return list(
         generate(
@@ -101,6 +101,7 @@ def incident(seed: int) -> list[Labelled]:
             messages=FLOOD_MESSAGES,
             known_codes=4,
             new_codes=1,
+            again=1.0,
         )
     )
 

@@ -138,6 +138,12 @@ class Story:
         """The messages of these kinds that the gateway held back."""
         return [message for message in self.of(*roles) if message.refused]
 
+    @property
+    def asked_again(self) -> tuple[OfferedMessage | None, OfferedMessage | None]:
+        """The first two codes of the platform that is new to the victim."""
+        first, again, *_ = [*self.of(Role.NEW), None, None]
+        return first, again
+
     def change(self, level: str) -> LevelChange | None:
         """The first time that the episode reached this level, or None."""
         return next((change for change in self.changes if change.level == level), None)
@@ -169,6 +175,12 @@ def claims(story: Story) -> Iterator[Claim]:
     yield Claim(
         tr("nothing but codes was refused"), all(m.code for m in story.messages if m.refused)
     )
+    first, again = story.asked_again
+    if first is not None and first.refused:
+        yield Claim(
+            tr("a code of a platform new to the victim arrived when it was asked for again"),
+            again is not None and not again.refused,
+        )
     others = story.background
     yield Claim(
         tr("nobody else was touched: {n} others, {rate} messages a minute").format(

@@ -187,7 +187,7 @@ def desired_lease(book: DesiredState, recipient: str, now_ms: int) -> Lease | No
     scope = action.scope
     if allowed:
         scope = replace(scope, pass_ids=tuple(sorted(allowed.union(scope.pass_ids))))
-    return Lease(action.action_id, entry.until_ms, scope)
+    return Lease(action.action_id, entry.until_ms, scope, action.again)
 
 
 def mode(book: DesiredState, now_ms: int) -> str:

@@ -44,6 +44,7 @@ class Gateway(Protocol):
     batch_max: int  # orders that one call takes
     parallel_max: int  # calls at a time
     tries_max: int | None  # calls for one lease before it is given up; None: for ever
+    again: bool  # it lets second requests pass: told of their windows, it looks at platforms
 
     def held(self) -> Iterable[str] | None:
         """Recipients under lease at the gateway, from before; None if it cannot tell."""

@@ -44,6 +44,7 @@ class KannelGateway:
     batch_max = 1_000_000  # a reload costs the same for one change as for all of them
     parallel_max = 1
     tries_max: int | None = None
+    again = False
 
     def __init__(
         self,

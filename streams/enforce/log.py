@@ -16,6 +16,7 @@ class LogGateway:
     batch_max = 1_000
     parallel_max = 1
     tries_max: int | None = None
+    again = False
 
     def __init__(self, stream: TextIO, *, numbers: bool = False) -> None:
         self._stream = stream

@@ -17,7 +17,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, NamedTuple, TypeAlias
 
 from detectors.leases.gate import Lease
@@ -217,6 +217,8 @@ class Reconciler:
             if not told:
                 self._ack(action.action_id, "expired", NoLease.OVER, now_ms)
             return
+        known = self.book.entries.get(action.recipient)
+        known_id = known.action.action_id if known is not None else ""
         passed_over = take_action(self.book, action, now_ms, written_ms)
         if passed_over is not None:
             if not told:
@@ -224,7 +226,8 @@ class Reconciler:
             return
         if came_before_the_word(self.book, action.recipient, now_ms):
             self._raised = True
-        if not told:
+        # A lease that is told again, with other windows, was acknowledged under its name.
+        if not told and action.action_id != known_id:
             self._pending.setdefault(action.recipient, []).append(PendingAction(action, position))
         self._look(action.recipient)
 
@@ -327,7 +330,7 @@ class Reconciler:
         batch = OrderBatch()
         while self._ready and len(batch) < self.gateway.batch_max:
             recipient, _ = self._ready.popitem(last=False)
-            want = desired_lease(self.book, recipient, now_ms)
+            want = self._desired(recipient, now_ms)
             holds = self._holds.get(recipient)
             unsure = recipient in self._unsure
             if not self._met:
@@ -340,6 +343,13 @@ class Reconciler:
                 self._flying[recipient] = False
                 _enter(batch, recipient, want, holds, unsure=unsure)
         return batch if len(batch) else None
+
+    def _desired(self, recipient: str, now_ms: int) -> Lease | NoLease:
+        """The lease as this gateway can keep it: what it cannot tell apart is no news to it."""
+        want = desired_lease(self.book, recipient, now_ms)
+        if isinstance(want, Lease) and want.again and not self.gateway.again:
+            return replace(want, again=())
+        return want
 
     def _bide(self, recipient: str, want: Lease | NoLease, now_ms: int) -> None:
         """Wait for the gateway to be met: then everybody is looked at again.

@@ -2,8 +2,9 @@
 
 `otpguard:throttle:<recipient>` is a compact JSON that ends with its lease (PXAT), so a dead adapter
 leaves nothing behind. `otpguard:refused:<action>` is counted up by the gateway's script, and so, if
-it can, is the hash `otpguard:platforms:<action>`, by platform id. The
-hash `otpguard:trusted` gives scripts without the registry the class of each trusted platform.
+it can, is the hash `otpguard:platforms:<action>`, by platform id; what it lets through at a second
+request it keeps under `otpguard:again:<recipient>`. The hash `otpguard:trusted` gives scripts
+without the registry the class of each trusted platform.
 """
 
 from __future__ import annotations
@@ -48,17 +49,22 @@ def lease_value(lease: Lease) -> bytes:
     >>> lease_value(Lease("a1", 600_000, Scope("otp", (Trust.BANK,), (7,), ())))
     b'{"v":1,"action":"a1","until":600000,"category":"otp","trust":["bank"],"ids":[7],"prints":[]}'
     """
-    return _encode(
-        {
-            "v": VALUE_VERSION,
-            "action": lease.action_id,
-            "until": lease.expires_at_ms,
-            "category": lease.scope.category,
-            "trust": [trust.name.lower() for trust in lease.scope.trust],
-            "ids": lease.scope.pass_ids,
-            "prints": lease.scope.pass_prints,
-        }
-    )
+    value = {
+        "v": VALUE_VERSION,
+        "action": lease.action_id,
+        "until": lease.expires_at_ms,
+        "category": lease.scope.category,
+        "trust": [trust.name.lower() for trust in lease.scope.trust],
+        "ids": lease.scope.pass_ids,
+        "prints": lease.scope.pass_prints,
+    }
+    if lease.again:
+        value["again"] = [
+            {"id": window.platform_id, "from": window.from_ms, "until": window.until_ms}
+            | ({"hot": True} if window.hot else {})
+            for window in lease.again
+        ]
+    return _encode(value)
 
 
 def trusted(registry: Registry) -> dict[str, str]:
@@ -97,6 +103,7 @@ class RedisGateway:
     batch_max = 1_000
     parallel_max = 1
     tries_max: int | None = None
+    again = True
 
     def __init__(self, client: redis.Redis, registry: Registry, prefix: str = PREFIX) -> None:
         self._client = client

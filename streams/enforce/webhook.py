@@ -77,6 +77,7 @@ class WebhookGateway:
 
     batch_max = 1
     tries_max: int | None = 8  # chosen: half a minute, with the adapter's back-off
+    again = True
 
     def __init__(
         self,

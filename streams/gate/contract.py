@@ -35,6 +35,7 @@ class AnswerReason(StrEnum):
     NOT_A_CODE = "not_a_code"
     TRUSTED = "trusted"
     KNOWN = "known"
+    AGAIN = "again"  # a code that was refused, and that the recipient asks for once more
     REFUSE = "refuse"
     REBUILDING = "rebuilding"  # the gate has not read all leases yet, and found none
     BAD_RECIPIENT = "bad_recipient"  # neither a number nor a token: no event was made of it

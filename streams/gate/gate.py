@@ -15,6 +15,7 @@ from typing import Final
 
 import msgspec
 
+from detectors.leases.again import SecondPasses, window_of
 from detectors.leases.gate import Lease, Ruling, rule
 from detectors.model.event import platform_id
 from streams.gate.contract import (
@@ -71,6 +72,7 @@ class Gate:
         self._timeout_s = timeout_s
         self._clock_ms = clock_ms
         self._parts: OrderedDict[tuple[str, str, int], tuple[float, str]] = OrderedDict()
+        self._second = SecondPasses()
         self._quiet_until = 0.0
 
     # -- requests
@@ -151,6 +153,11 @@ class Gate:
         if action and lease is not None:
             return PASSES[AnswerReason.OVER] if now_ms >= lease.expires_at_ms else refused(action)
         ruling = rule(lease, otp=read.otp, platform=read.platform, trust=read.trust, now_ms=now_ms)
+        if ruling is Ruling.AGAIN and lease is not None:
+            # What a sender repeats by itself nobody asked for.
+            window = window_of(lease, read.platform, now_ms) if asked.attempt == 1 else None
+            if window is None or not self._second.take(recipient, window, now_ms):
+                ruling = Ruling.REFUSE
         if ruling is Ruling.NO_LEASE and not self._rebuilt():
             return PASSES[AnswerReason.REBUILDING]
         if ruling is not Ruling.REFUSE or lease is None:

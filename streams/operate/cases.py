@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from enum import StrEnum
+from operator import attrgetter
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -86,9 +87,14 @@ def collect(
             case.records.append(whole)
     by_action: dict[str, Case] = {}
     for action in actions:
-        if (found := cases.get(action.episode_id)) and action.action_id not in by_action:
+        if not (found := cases.get(action.episode_id)):
+            continue
+        if action.action_id not in by_action:
             found.actions.append(action)
             by_action[action.action_id] = found
+        else:  # it is told again, with the windows of second requests; or read twice
+            at = [each.action_id for each in found.actions].index(action.action_id)
+            found.actions[at] = max(found.actions[at], action, key=attrgetter("revision"))
     for ack in acks:
         if (found := by_action.get(ack.action_id)) is not None:
             found.acks.setdefault(ack.action_id, []).append(ack)

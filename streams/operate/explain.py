@@ -167,7 +167,7 @@ def told(action: Action) -> str:
     )
     if action.verb == "release":
         form = tr("{verb} of {recipient}, {mode}, at {issued}")
-    return shown(
+    said = shown(
         form.format(
             verb=tr(action.verb),
             recipient=action.recipient,
@@ -180,6 +180,11 @@ def told(action: Action) -> str:
             why=because(action),
         )
     )
+    if not action.again:
+        return said
+    last = moment(max(window.until_ms for window in action.again))
+    more = tr("passes once if asked for again until {until}: {platforms}")
+    return f"{said}; {more.format(until=last, platforms=_platforms(len(action.again)))}"
 
 
 def because(record: EpisodeRecord | Action) -> str:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from detectors.episodes.used_later import UsedLater, confirm, note_refusal, note_use
+from detectors.leases.again import SecondPasses, window_of
 from detectors.leases.gate import Lease, Ruling, rule
 from detectors.model.event import Trust, platform_id
-from detectors.model.records import Action, seconds
+from detectors.model.records import Action, AgainWindow, seconds
 
 TOP: int = 20  # platforms in the report, by messages
 
@@ -36,6 +37,7 @@ class Shadow:
     passed: Counter[Ruling] = field(default_factory=Counter)  # under lease, by why
     uses: UsedLater[str] = field(default_factory=UsedLater)
     used_later: set[tuple[str, int]] = field(default_factory=set)  # (recipient, platform id)
+    second: SecondPasses = field(default_factory=SecondPasses)
     now_s: int = 0  # of the newest message
 
     @classmethod
@@ -44,7 +46,11 @@ class Shadow:
         newest = {(each.recipient, each.epoch, each.revision): each for each in actions}
         leases: defaultdict[str, list[Action]] = defaultdict(list)
         for _, action in sorted(newest.items()):
-            leases[action.recipient].append(action)
+            held = leases[action.recipient]
+            if held and held[-1].action_id == action.action_id:  # told again, with other windows
+                held[-1] = replace(held[-1], again=_all_windows(held[-1].again, action.again))
+            else:
+                held.append(action)
         return cls(dict(leases), uses=UsedLater(len(leases)))
 
     def meet(self, message: LeasedMessage) -> None:
@@ -59,6 +65,8 @@ class Shadow:
             trust=message.trust,
             now_ms=message.at_ms,
         )
+        if ruling is Ruling.AGAIN and not self._asked_again(message):
+            ruling = Ruling.REFUSE
         if ruling is Ruling.REFUSE:
             self.refused[recipient, message.platform] += 1
             note_refusal(self.uses, recipient, platform, at_s)
@@ -75,7 +83,13 @@ class Shadow:
         if at == 0 or actions[at - 1].verb == "release":
             return None
         newest = actions[at - 1]
-        return Lease(newest.action_id, newest.expires_at_ms, newest.scope)
+        return Lease(newest.action_id, newest.expires_at_ms, newest.scope, newest.again)
+
+    def _asked_again(self, message: LeasedMessage) -> bool:
+        """Tell if a second request is one that a gateway would have let pass."""
+        lease = self._lease(message.recipient, message.at_ms)
+        window = None if lease is None else window_of(lease, message.platform, message.at_ms)
+        return window is not None and self.second.take(message.recipient, window, message.at_ms)
 
     def report(self) -> dict[str, Any]:
         """The figures.
@@ -115,3 +129,11 @@ class Shadow:
                 for platform, count in by_platform.most_common(TOP)
             ],
         }
+
+
+def _all_windows(
+    before: tuple[AgainWindow, ...], after: tuple[AgainWindow, ...]
+) -> tuple[AgainWindow, ...]:
+    """The windows that a lease told at any time, each as it was told last."""
+    told = {(window.platform_id, window.until_ms): window for window in (*before, *after)}
+    return tuple(told.values())

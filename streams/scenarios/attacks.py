@@ -1,4 +1,4 @@
-"""The shapes of attack that are known: A1 to A18.
+"""The shapes of attack that are known: A1 to A19.
 
 Every function writes one run: events of one or more recipients in order of event time. The numbers,
 the parameters' defaults, are those observed or published for tools with 20 to 1,000 endpoints.
@@ -60,15 +60,31 @@ def own_life(
     *,
     known: int,
     new: int,
+    again: float = 0.0,
 ) -> list[Labelled]:
-    """The victim's own codes meanwhile: one of its bank, sent again once, and a few others."""
+    """The victim's own codes meanwhile: one of its bank, sent again once, and a few others.
+
+    `again` is the chance that it asks for a code of a new platform again, after 60 to 120 s, and
+    half of that that it does so once more: whether it came or not, for who writes a log cannot
+    know.
+    """
     rng = writer.rng
     at_ms = start_ms + int(rng.random() * span_ms)
     events = [writer.own(at_ms, writer.person.bank), writer.own(at_ms + 65_000, writer.person.bank)]
     platforms = rng.sample(writer.person.known, min(known, len(writer.person.known)))
     platforms += writer.strangers(new, but=used)
     times = scattered(rng, len(platforms), start_ms, span_ms)
-    return events + [writer.own(at, who) for at, who in zip(times, platforms, strict=True)]
+    events += [writer.own(at, who) for at, who in zip(times, platforms, strict=True)]
+    if not new or not again:
+        return events
+    for first_ms, who in zip(times[-new:], platforms[-new:], strict=True):
+        at_ms = first_ms
+        for chance in (again, 0.5):
+            if rng.random() >= chance:
+                break
+            at_ms += int(rng.uniform(60, 120) * 1000)
+            events.append(writer.own(at_ms, who))
+    return events
 
 
 def a1(
@@ -80,6 +96,7 @@ def a1(
     minutes: float = 35,
     known_codes: int = 2,
     new_codes: int = 1,
+    again: float = 0.0,
     tool: int | None = None,
 ) -> Iterator[Labelled]:
     """The incident: 68 codes of 40 to 60 platforms in 35 minutes, the bank's among them."""
@@ -91,14 +108,24 @@ def a1(
         for at, who in zip(times, hits(writer.rng, messages, used), strict=True)
     ]
     yield from in_order(
-        flood + own_life(writer, start_ms, span_ms, used, known=known_codes, new=new_codes)
+        flood
+        + own_life(writer, start_ms, span_ms, used, known=known_codes, new=new_codes, again=again)
     )
 
 
-def a2(writer: MessageWriter, start_ms: int, *, platforms: int | None = None) -> Iterator[Labelled]:
+def a2(
+    writer: MessageWriter,
+    start_ms: int,
+    *,
+    platforms: int | None = None,
+    again: float = 0.0,
+    tool: int | None = None,
+) -> Iterator[Labelled]:
     """A burst: 200 codes of 120 to 200 platforms in 5 minutes."""
     platforms = platforms or writer.rng.randint(120, 200)
-    yield from a1(writer, start_ms, platforms=platforms, messages=200, minutes=5)
+    yield from a1(
+        writer, start_ms, platforms=platforms, messages=200, minutes=5, again=again, tool=tool
+    )
 
 
 def a3(
@@ -164,9 +191,12 @@ def a5(
     slots: int = 2,
     rate_min: float = 4.5,
     platforms: int = 300,
+    new_codes: int = 0,
+    again: float = 0.0,
+    tool: int | None = None,
 ) -> Iterator[Labelled]:
     """Days: 4 to 5 codes a minute in slots of 2 hours, for a week."""
-    used = writer.rng.sample(PLATFORMS, platforms)
+    used = endpoints(writer, platforms, tool)
     messages = round(rate_min * 120)
     for day in range(days):
         hours = sorted(writer.rng.sample(range(8, 22, 2), slots))
@@ -175,9 +205,8 @@ def a5(
             times = scattered(writer.rng, messages, slot_ms, 2 * HOUR_MS)
             order = hits(writer.rng, messages, used)
             flood = [writer.code(at, who) for at, who in zip(times, order, strict=True)]
-            yield from in_order(
-                flood + own_life(writer, slot_ms, 2 * HOUR_MS, used, known=1, new=0)
-            )
+            own = own_life(writer, slot_ms, 2 * HOUR_MS, used, known=1, new=new_codes, again=again)
+            yield from in_order(flood + own)
 
 
 def a6(
@@ -225,6 +254,7 @@ def a8(
     minutes: float = 35,
     pool: int = 500,
     rate_min: float = 2,
+    again: float = 0.0,
 ) -> Iterator[Labelled]:
     """Rotation: 2 a minute from a pool of 500, none twice in 24 h, each from a new port."""
     messages, span_ms = round(minutes * rate_min), int(minutes * MINUTE_MS)
@@ -234,7 +264,8 @@ def a8(
         writer.code(at, who, sender=port(who.name, writer.rng.randrange(1, 10_000)))
         for at, who in zip(times, islice(used, messages), strict=True)
     ]
-    yield from in_order(flood + own_life(writer, start_ms, span_ms, used, known=2, new=1))
+    own = own_life(writer, start_ms, span_ms, used, known=2, new=1, again=again)
+    yield from in_order(flood + own)
 
 
 def a9(writer: MessageWriter, start_ms: int, *, without_text: float = 0) -> Iterator[Labelled]:
@@ -411,6 +442,7 @@ def a17(
     *,
     platforms: int = 35,
     minutes: float = 35,
+    again: float = 0.0,
     tool: int | None = None,
 ) -> Iterator[Labelled]:
     """Every platform twice, the second time after one to two minutes, as a person would ask."""
@@ -420,7 +452,33 @@ def a17(
     for at, who in zip(scattered(writer.rng, platforms, start_ms, span_ms), used, strict=True):
         again_ms = at + int(writer.rng.uniform(60, 120) * 1000)
         flood += [writer.code(at, who), writer.code(again_ms, who)]
-    yield from in_order(flood + own_life(writer, start_ms, span_ms, used, known=2, new=1))
+    own = own_life(writer, start_ms, span_ms, used, known=2, new=1, again=again)
+    yield from in_order(flood + own)
+
+
+def a19(
+    writer: MessageWriter,
+    start_ms: int,
+    *,
+    platforms: int = 105,
+    minutes: float = 35,
+    period_s: int = 150,
+    again: float = 0.0,
+    tool: int | None = None,
+) -> Iterator[Labelled]:
+    """Second requests abused: waves of platforms within a second, each again 60 s later at once.
+
+    Who knows the rule that lets a second message pass fills every window that it opens.
+    """
+    used = endpoints(writer, platforms, tool)
+    span_ms = int(minutes * MINUTE_MS)
+    waves = max(1, span_ms // (period_s * 1000))
+    flood = []
+    for n, who in enumerate(used):
+        at = start_ms + n % waves * period_s * 1000 + n // waves * 1000 // (-(-platforms // waves))
+        flood += [writer.code(at, who), writer.code(at + 60_000, who)]
+    own = own_life(writer, start_ms, span_ms, used, known=2, new=1, again=again)
+    yield from in_order(flood + own)
 
 
 def a18(writer: MessageWriter, start_ms: int, *, sender: str = "AUTHMSG") -> Iterator[Labelled]:

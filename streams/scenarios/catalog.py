@@ -106,6 +106,7 @@ SCENARIOS: Final[dict[str, Scenario]] = {
         ),  # it writes its own, beside the floods
         Scenario("A17", attacks.a17),
         Scenario("A18", attacks.a18),
+        Scenario("A19", attacks.a19),
         Scenario("B1", benign.b1, 1 / 730),
         Scenario("B2", benign.b2, 1 / 20_000),
         Scenario("B3", benign.b3, 1 / 50),

@@ -84,7 +84,7 @@ class _Question(msgspec.Struct):
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class BankQuestion:
     """One question of a client about one number (canonical)."""
 
     client: SignalClient
@@ -107,7 +107,7 @@ class SignalParts:
     now_ms: Callable[[], int]
 
 
-Work = Callable[["Signal", Asked], tuple[dict[str, Any], str]]
+Work = Callable[["Signal", BankQuestion], tuple[dict[str, Any], str]]
 """Answers a question, in a thread: the body, and a word of it for the audit."""
 
 
@@ -209,7 +209,7 @@ class Signal:
             raise CamaraError("UNAUTHENTICATED")
         return client, "mtls", ""
 
-    async def _asked(self, request: Request, client: SignalClient, of_token: str) -> Asked:
+    async def _asked(self, request: Request, client: SignalClient, of_token: str) -> BankQuestion:
         question = await _question(request)
         if question.phoneNumber and of_token:
             raise CamaraError("UNNECESSARY_IDENTIFIER")
@@ -222,9 +222,9 @@ class Signal:
         hours = MAX_AGE_H if question.maxAge is None else question.maxAge
         if not 0 <= hours <= 2_400:
             raise CamaraError("OUT_OF_RANGE")
-        return Asked(client, number, hours)
+        return BankQuestion(client, number, hours)
 
-    async def _may(self, asked: Asked, scope: str, auth: str) -> None:
+    async def _may(self, asked: BankQuestion, scope: str, auth: str) -> None:
         if scope not in asked.client.scopes:
             raise CamaraError("PERMISSION_DENIED")
         assert auth
@@ -255,14 +255,14 @@ class Signal:
         return age
 
 
-def check(signal: Signal, asked: Asked) -> tuple[dict[str, Any], str]:
+def check(signal: Signal, asked: BankQuestion) -> tuple[dict[str, Any], str]:
     """Answer if the number is flooded, or was within `maxAge` hours."""
     parts = signal.parts
     found = flooded(parts.lookup.floods(asked.number), parts.now_ms(), asked.max_age_h)
     return {"flooded": found}, "flooded" if found else "not flooded"
 
 
-def retrieve_date(signal: Signal, asked: Asked) -> tuple[dict[str, Any], str]:
+def retrieve_date(signal: Signal, asked: BankQuestion) -> tuple[dict[str, Any], str]:
     """Answer when the newest flood began, and when it ended, if it has."""
     newest = latest(signal.parts.lookup.floods(asked.number))
     body = {
@@ -273,7 +273,7 @@ def retrieve_date(signal: Signal, asked: Asked) -> tuple[dict[str, Any], str]:
     return body, "no flood" if newest is None else "a flood"
 
 
-def own(signal: Signal, asked: Asked) -> tuple[dict[str, Any], str]:
+def own(signal: Signal, asked: BankQuestion) -> tuple[dict[str, Any], str]:
     """Answer if the client's own codes pass now, and how many of them were held."""
     if not asked.client.platforms:
         raise CamaraError("SERVICE_NOT_APPLICABLE")

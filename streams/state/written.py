@@ -65,13 +65,46 @@ Suspect = tuple[
     Held | None,
     tuple[Heard, Platforms, Platforms],
 ]
+Requests = tuple[
+    Annotated[int, Meta(ge=-1, le=2**63 - 1)],  # offset of the lease
+    TimeMs,  # when gateways were told, and when they would have been at the mean pace
+    TimeMs,
+    Platforms,
+    list[tuple[TimeMs, bool]],
+]
+SuspectOfFour = tuple[
+    Word,
+    str,
+    Count,
+    list[Word],
+    Memory,
+    Time,
+    Time,
+    list[tuple[PlatformId, Clock]],
+    Tainted,
+    Bucket,
+    Held | None,
+    tuple[Heard, Platforms, Platforms],
+    Requests | None,
+]
 Resend = tuple[Word, str, Time, Time, PlatformId, str, list[tuple[PlatformId, Count]], Path | None]
 RefusedPlatforms = tuple[Word, Time, list[PlatformId], list[tuple[PlatformId, Time]]]
+Gateway = tuple[str, TimeMs, Count, Count, Count, Count, TimeMs, Count, Count]
 Rungs = Annotated[list[Count], Meta(min_length=len(RUNGS), max_length=len(RUNGS))]
 Prints = Annotated[bytes, Meta(min_length=PRINT_BYTES, max_length=PRINT_BYTES)]
 Votes = tuple[Time, list[tuple[Word, Time, Count, bytes]]]
 Base = tuple[tuple[bytes, bytes], bytes, list[PlatformId]]
 Listed = tuple[Count, Count, list[PlatformId]]
+Figured = tuple[Time, bytes, bytes, Annotated[list[Count], Meta(min_length=4, max_length=4)]]
+Offset = Annotated[int, Meta(ge=-1, le=2**63 - 1)]
+ListedMessage = tuple[
+    Offset, TimeMs, Literal["pass", "refuse"], bool, TrustCode, str, str, PlatformId, str, str, str,
+    Offset,
+]  # fmt: skip
+IncidentState = tuple[
+    Time, Offset, Count, Count, Count, Count, Count, Time, list[ListedMessage]
+]  # of an incident: opened, lease, told, hour, listed, passed, refused, due, what waits
+Incidents = list[tuple[Word, list[tuple[PlatformId, Offset]], IncidentState | None]]
 
 
 class Common(TypedDict):
@@ -99,7 +132,8 @@ class StateOfTwo(Common):
     """Format 2: messages that count for the mass, and a clock for each stamp."""
 
     suspects: list[Suspect]
-    gateways: list[tuple[str, TimeMs, Count, Count, Count, Count, TimeMs, Count, Count]]
+    gateways: list[Gateway]
+    incidents: NotRequired[Incidents]
 
 
 class StateOfThree(StateOfTwo):
@@ -108,7 +142,17 @@ class StateOfThree(StateOfTwo):
     hot: NotRequired[tuple[Votes, Base, Listed]]
 
 
-_OF_FORMAT: Final = {1: StateOfOne, 2: StateOfTwo, 3: StateOfThree}
+class StateOfFour(Common):
+    """Format 4: second requests, and figures of platforms."""
+
+    suspects: list[SuspectOfFour]
+    gateways: list[Gateway]
+    incidents: NotRequired[Incidents]
+    hot: NotRequired[tuple[Votes, Base, Listed]]
+    figures: NotRequired[Figured]
+
+
+_OF_FORMAT: Final = {1: StateOfOne, 2: StateOfTwo, 3: StateOfThree, 4: StateOfFour}
 
 
 def typed(format_: int, rest: dict[str, Any]) -> dict[str, Any]:

@@ -52,8 +52,8 @@ CANARY_OUTCOMES: Final = (
     "applied", "ignored", "leased", "failed", "unacknowledged", "missed",
 )  # fmt: skip
 GATE_WHYS: Final = (
-    "no_lease", "over", "not_a_code", "trusted", "known", "refuse", "rebuilding", "bad_recipient",
-    "mobile_originated", "reported", "unreadable",
+    "no_lease", "over", "not_a_code", "trusted", "known", "again", "refuse", "rebuilding",
+    "bad_recipient", "mobile_originated", "reported", "unreadable",
 )  # fmt: skip
 SIGNAL_OUTCOMES: Final = (
     "done", "invalid_argument", "out_of_range", "unauthenticated", "permission_denied",
@@ -89,7 +89,7 @@ _DELAY_S: Final = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 
 Role = Literal[
     "worker", "adapter", "feed", "canary", "gate", "desk", "indexer", "notifier", "signal",
-    "campaigns",
+    "campaigns", "platforms",
 ]  # fmt: skip
 _ALL: Final[tuple[Role, ...]] = get_args(Role)
 
@@ -117,7 +117,8 @@ _CANARY: Final[tuple[Role, ...]] = ("canary",)
 _INDEXER: Final[tuple[Role, ...]] = ("indexer", "desk")  # a desk has an indexer in it
 _DESK: Final[tuple[Role, ...]] = ("desk",)
 _CAMPAIGNS: Final[tuple[Role, ...]] = ("campaigns",)
-_AGENTS: Final[tuple[Role, ...]] = ("campaigns",)
+_AGENTS: Final[tuple[Role, ...]] = ("campaigns", "platforms")
+_PLATFORMS: Final[tuple[Role, ...]] = ("platforms",)
 
 TABLE: Final = (
     Metric("events_total", "counter", "records", "Input records by what became of them.",
@@ -163,6 +164,8 @@ TABLE: Final = (
            "Of those, platforms that the recipient uses when the flood is over."),
     Metric("actions_total", "counter", "actions", "Actions published.",
            {"verb": VERBS, "mode": LEASE_MODES}),
+    Metric("lease_updates_total", "counter", "updates",
+           "Leases told again, with the windows of second requests."),
     Metric("recipients_tracked", "gauge", "recipients", "Rows in the sieve."),
     Metric("evictions_total", "counter", "recipients", "Rows given up for newer ones."),
     Metric("suspects", "gauge", "recipients", "Recipients that the judge follows."),
@@ -219,7 +222,7 @@ TABLE: Final = (
     Metric("records_refused_total", "counter", "records",
            "Leases, overrides and acknowledgements that could not be read: newer than the program, "
            "or bad.", {"kind": REFUSED_KINDS},
-           roles=("worker", "adapter", "canary", "notifier", "campaigns")),
+           roles=("worker", "adapter", "canary", "notifier", *_AGENTS)),
     Metric("feed_events_total", "counter", "events", "Events that a feed took in, by outcome.",
            {"outcome": FEED_OUTCOMES}, roles=_FEED),
     Metric("feed_backlog_events", "gauge", "events", "Events that wait for the feed.",
@@ -241,6 +244,12 @@ TABLE: Final = (
            "Victims in an open case, of the campaign that has most.", roles=_CAMPAIGNS),
     Metric("campaign_growth_per_minute", "gauge", "recipients",
            "New victims a minute, of the campaign that grows most.", roles=_CAMPAIGNS),
+    Metric("platforms_known", "gauge", "platforms", "Platforms with figures.", roles=_PLATFORMS),
+    Metric("platforms_abused", "gauge", "platforms",
+           "Platforms of which half of the codes of a week, of a hundred or more, were of floods.",
+           roles=_PLATFORMS),
+    Metric("flood_codes_ratio", "gauge", "ratio",
+           "Share of all codes of a week that were evidence of floods.", roles=_PLATFORMS),
     Metric("gate_answers_total", "counter", "answers", "Answers of a gate by their reason.",
            {"why": GATE_WHYS}, roles=_GATE),
     Metric("gate_answer_seconds", "histogram", "seconds",

@@ -54,6 +54,14 @@ from streams.wire.outputs import (
     encode_episode,
     episode_headers,
 )
+from streams.wire.platforms import (
+    decode_part,
+    decode_platform,
+    encode_part,
+    encode_platform,
+    part_headers,
+    platform_headers,
+)
 from streams.wire.recipients import Numbers
 from streams.wire.version import UnreadableError, VersionError
 
@@ -96,6 +104,8 @@ __all__ = [
     "decode_incident",
     "decode_notice",
     "decode_override",
+    "decode_part",
+    "decode_platform",
     "decode_together",
     "encode_ack",
     "encode_action",
@@ -106,11 +116,15 @@ __all__ = [
     "encode_incident",
     "encode_notice",
     "encode_override",
+    "encode_part",
+    "encode_platform",
     "episode_headers",
     "incident_headers",
     "key_parts",
     "override_id",
     "override_key",
+    "part_headers",
+    "platform_headers",
     "refusals",
     "refuse",
 ]

@@ -9,14 +9,17 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Final, Literal
+from typing import Annotated, Final, Literal
 
 import msgspec
+from msgspec import Meta
 
+from detectors.bars import AGAIN_HELD
 from detectors.model.event import Trust
 from detectors.model.records import (
     NOWHERE,
     Action,
+    AgainWindow,
     Cause,
     Change,
     EpisodeRecord,
@@ -86,6 +89,15 @@ class DetectorField(msgspec.Struct):
     config: str
 
 
+class _Window(msgspec.Struct, omit_defaults=True):
+    """A refused platform whose next code passes within this time, once."""
+
+    id: Word32
+    from_ms: TimeMs
+    until_ms: TimeMs
+    hot: bool = False  # left out where it is not
+
+
 class _Throttle(msgspec.Struct, kw_only=True):
     """`otpguard.throttle.v1`."""
 
@@ -106,6 +118,9 @@ class _Throttle(msgspec.Struct, kw_only=True):
     evidence: _Evidence
     cause: _Cause
     detector: DetectorField
+    again: Annotated[tuple[_Window, ...], Meta(max_length=AGAIN_HELD)] | msgspec.UnsetType = (
+        msgspec.UNSET
+    )  # left out where there are none
 
 
 class _Step(msgspec.Struct):
@@ -192,6 +207,7 @@ def encode_action(action: Action) -> bytes:
             evidence=_evidence(action.evidence),
             cause=_Cause(*action.cause[:3]),
             detector=DetectorField(action.version, action.config),
+            again=tuple(_Window(*window) for window in action.again) or msgspec.UNSET,
         )
     )
 
@@ -220,6 +236,9 @@ def decode_action(value: bytes) -> Action:
         cause=_cause_of(read.cause, read.issued_at_ms),
         version=read.detector.version,
         config=read.detector.config,
+        again=()
+        if isinstance(read.again, msgspec.UnsetType)
+        else tuple(AgainWindow(w.id, w.from_ms, w.until_ms, w.hot) for w in read.again),
     )
 
 
@@ -300,7 +319,7 @@ def decode_episode(value: bytes) -> EpisodeRecord:
     )
     if read.schema_version == RENEWAL_VERSION:
         if isinstance(read.since_ms, msgspec.UnsetType) or read.change != "renewed":
-            raise UnreadableError("no renewal, or not since when")
+            raise UnreadableError("no renewal, or not since when") from None
         return replace(told, since_ms=read.since_ms)
     if (
         isinstance(read.path, msgspec.UnsetType)
@@ -310,7 +329,7 @@ def decode_episode(value: bytes) -> EpisodeRecord:
         or isinstance(read.memory_days, msgspec.UnsetType)
         or isinstance(read.chronic, msgspec.UnsetType)
     ):
-        raise UnreadableError("no renewal, and not everything")
+        raise UnreadableError("no renewal, and not everything") from None
     return replace(
         told,
         path=tuple(
@@ -330,7 +349,8 @@ def decode_episode(value: bytes) -> EpisodeRecord:
 
 def action_headers(action: Action) -> Headers:
     """CloudEvents 1.0 in Kafka's binary mode."""
-    return cloud_event("otpguard.throttle.v1", action.action_id, action.cause, action.issued_at_ms)
+    identity = f"{action.action_id}/{action.revision}" if action.update else action.action_id
+    return cloud_event("otpguard.throttle.v1", identity, action.cause, action.issued_at_ms)
 
 
 def episode_headers(record: EpisodeRecord) -> Headers:

@@ -85,7 +85,9 @@ class Acknowledgements:
         with self._lock:
             for action in actions:
                 # Only what adapters should obey: who watches in shadow may have none.
-                if action.mode == "enforce" and action.verb == "throttle":
+                # A lease that is told again was acknowledged.
+                wanted = action.mode == "enforce" and action.verb == "throttle"
+                if wanted and not action.update:
                     until_ms = action.expires_at_ms + LINGER_MS
                     self._open[action.action_id] = _Open(
                         partition, action.issued_at_ms, now_ms, until_ms

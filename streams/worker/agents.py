@@ -135,7 +135,8 @@ class Detector:
                 decoded = wire.refuse(decoded, _AHEAD, decisions.ahead, records)
                 refused.extend(wire.refusals(_AHEAD, decisions.ahead, records))
                 refused.sort(key=attrgetter("offset"))
-            if refused or decisions.actions or decisions.episodes or decisions.incidents:
+            told = decisions.actions or decisions.episodes or decisions.incidents or decisions.parts
+            if refused or told:
                 assigned.outbox.add(self._outputs(assigned.partition, refused, decisions))
             assigned.next = envelope.next_offset
         self.states.progress += len(ready)
@@ -225,6 +226,13 @@ class Detector:
                 incident.recipient.encode(),
                 wire.encode_incident(incident),
                 wire.incident_headers(incident),
+            )
+        for part in decisions.parts:
+            yield Output(
+                self.topics.platform_parts,
+                str(partition).encode(),
+                wire.encode_part(part),
+                wire.part_headers(part, self.states.topic),
             )
         for reject in self.letters.admit(partition, rejects):
             yield Output(

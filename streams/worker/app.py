@@ -67,9 +67,9 @@ def run_worker(settings: Settings, *, wait: bool = False, rebuild: bool = False)
     try:
         check_folder(settings.worker.data_dir)
         check_before_start(settings, wait=wait)
-        recorded = records_incidents(settings)
+        recorded, figured = records_incidents(settings), makes_figures(settings)
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            worker = _Worker(settings, rebuild=rebuild, incidents=recorded)
+            worker = _Worker(settings, rebuild=rebuild, incidents=recorded, figures=figured)
             with http.serve(
                 settings.http.host,
                 settings.http.port_of("worker"),
@@ -132,10 +132,30 @@ def records_incidents(settings: Settings) -> bool:
     return False
 
 
+def makes_figures(settings: Settings) -> bool:
+    """Tell if figures of platforms are made and can be told; says so where they cannot.
+
+    They decide nothing: as with incidents a worker goes on without them.
+    """
+    if not settings.figures:
+        return False
+    name = settings.topics.platform_parts
+    if topics.writable(settings, name):
+        return True
+    log.warning(
+        "no topic %s, or no right to write it: there are no figures of platforms; `otpguard topics "
+        "create` makes topics, `otpguard topics acls` lists the rights",
+        name,
+    )
+    return False
+
+
 class _Worker:
     """One run of the app in a running event loop."""
 
-    def __init__(self, settings: Settings, *, rebuild: bool, incidents: bool) -> None:
+    def __init__(
+        self, settings: Settings, *, rebuild: bool, incidents: bool, figures: bool
+    ) -> None:
         self.settings = settings
         self.heartbeats = Heartbeats()
         self.metrics = Metrics()
@@ -143,7 +163,7 @@ class _Worker:
         recogniser.ready()  # before the loop turns: a first text would hold it up for seconds
         self.metrics.set_mode(settings.mode)
         self.app = App(settings.app_id, **faust_settings(settings))
-        params = settings.params()
+        params = replace(settings.params(), figures=figures)
         if not incidents:
             params = replace(params, episode=replace(params.episode, incidents=False))
         publisher = Publisher(self.app, settings.changelog, self.metrics)

@@ -80,7 +80,10 @@ class Observer:
     def _decided(self, partition: int, decisions: Decisions) -> None:
         self.acknowledgements.expect(partition, decisions.actions)
         for action in decisions.actions:
-            self.metrics.add("actions_total", verb=action.verb, mode=action.mode)
+            if action.update:
+                self.metrics.add("lease_updates_total")
+            else:
+                self.metrics.add("actions_total", verb=action.verb, mode=action.mode)
         for record in decisions.episodes:
             if record.kind == "flood" and record.change in _RISES:
                 self._risen(record)

@@ -19,6 +19,7 @@ import numpy as np
 
 from detectors.chain import Params, Partition, process
 from detectors.episodes.episode import EpisodeParams
+from detectors.leases.gate import Ruling
 from detectors.leases.rails import RailParams, Rails, admit
 from detectors.model.event import Trust
 from detectors.model.records import Action, EpisodeRecord, Level
@@ -27,7 +28,7 @@ from detectors.recognise.registry import Registry
 from streams.wire.events import Intake, decode
 from streams.wire.recipients import Numbers
 from tests.adversary.moves import DAY_MS, HOUR_MS, MINUTE_MS, Kind, Move, Shot
-from tests.scenarios.play import is_refused
+from tests.scenarios.play import Gateway
 
 INTAKE: Final = Intake(Numbers("CN"))
 REGISTRY: Final = Registry.shipped()
@@ -128,6 +129,7 @@ class _Codes:
     played: Played
     leases: dict[str, list[Action]]
     opened: dict[str, list[tuple[int, int]]]
+    gateway: Gateway = field(default_factory=Gateway)
     unseen: dict[str, list[int]] = field(default_factory=dict)
     reached: dict[str, list[int]] = field(default_factory=dict)
     evident: dict[str, int] = field(default_factory=dict)
@@ -137,7 +139,8 @@ class _Codes:
     def take(self, shot: Shot, platform: int, trust: Trust) -> None:
         """Count one code."""
         recipient, at_ms, played = shot.value["recipient"], shot.arrives_ms, self.played
-        refused = is_refused(self.leases.get(recipient, ()), at_ms, platform, trust)
+        ruling = self.gateway.ask(self.leases.get(recipient, ()), at_ms, platform, trust)
+        refused = ruling is Ruling.REFUSE
         if shot.kind is Kind.OWN:
             if refused:
                 played.own_refused.append(shot.platform)

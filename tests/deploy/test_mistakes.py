@@ -28,7 +28,8 @@ pytestmark = pytest.mark.kafka
 PAGE: Final = ROOT / "deploy" / "MISTAKES.md"
 NOBODY: Final = "127.0.0.1:9"
 NAMES: Final = ("input", "throttle", "episode", "acks", "override", "everyone", "undeliverable",
-                "dead_letters", "incident", "counts", "audit", "notice", "campaign")  # fmt: skip
+                "dead_letters", "incident", "counts", "audit", "notice", "campaign",
+                "platform_parts", "platform")  # fmt: skip
 
 Outcome = tuple[int | str, str]
 """Exit code, or what happens instead of an end, and everything that was said."""

@@ -52,7 +52,7 @@ def idle(count: int, start_ms: int, step_ms: int = 1000) -> list[Event]:
 
 
 def throttles(decisions: Decisions) -> list[Action]:
-    return [a for a in decisions.actions if a.verb == "throttle"]
+    return [a for a in decisions.actions if a.verb == "throttle" and not a.update]
 
 
 def changes(decisions: Decisions, kind: str = "flood") -> list[tuple[str, Level]]:

@@ -18,7 +18,7 @@ from streams.scenarios import Role, generate
 from tests.enforce.loop import Loop, now_ms
 from tests.waiting import wait_until
 
-OK, THROTTLED = CommandStatus.ESME_ROK, CommandStatus.ESME_RTHROTTLED
+OK, REFUSED = CommandStatus.ESME_ROK, CommandStatus.ESME_RSUBMITFAIL
 
 
 @dataclass
@@ -75,7 +75,7 @@ def incident(loop: Remembers, index: int, seed: int, client: Submits, pace: floa
         client.wait(due - time.monotonic())
         value, role = each.value, each.truth.role
         status = client.submit(victim, value["sender"], value.get("text", ""))
-        assert status in (OK, THROTTLED)
+        assert status in (OK, REFUSED)
         run.offered[role] += 1
         run.reached[role] += status is OK
     return run
@@ -168,7 +168,7 @@ def time_to_refusal(loop: Traces, index: int, client: Submits) -> float:
 
     def refused() -> bool:
         value = next(flood)
-        return client.submit(victim, value["sender"], value["text"]) is THROTTLED
+        return client.submit(victim, value["sender"], value["text"]) is REFUSED
 
     wait_until(refused, "the flood is refused", pause_s=0.01)
     refused_ms = now_ms()

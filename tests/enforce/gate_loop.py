@@ -26,7 +26,7 @@ from tests.enforce.services import Server
 from tests.ports import free_port
 from tests.waiting import END_S, wait_until
 
-OK, THROTTLED = CommandStatus.ESME_ROK, CommandStatus.ESME_RTHROTTLED
+OK, REFUSED = CommandStatus.ESME_ROK, CommandStatus.ESME_RSUBMITFAIL
 TIMEOUT_S = 0.02  # what the guide tells a gateway
 PATIENCE_S = END_S  # where a test waits for an answer on a busy machine
 
@@ -54,7 +54,7 @@ class GateClient:
                 "message_id": f"{self.prefix}-{self.numbered}",
             }
         )
-        return THROTTLED if answer["ruling"] == "refuse" else OK
+        return REFUSED if answer["ruling"] == "refuse" else OK
 
     def ask(self, body: Mapping[str, Any], path: str = "/v1/submit") -> dict[str, Any]:
         """The answer; `pass` if there is none."""

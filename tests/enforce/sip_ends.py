@@ -21,7 +21,7 @@ from tests.waiting import END_S
 HERE: Final = Path("deploy/gateways/kamailio")
 MODULE: Final = HERE / "otpguard_kamailio.py"
 MODULES: Final = "/usr/lib/x86_64-linux-gnu/kamailio/modules/"
-OK, THROTTLED = CommandStatus.ESME_ROK, CommandStatus.ESME_RTHROTTLED
+OK, REFUSED = CommandStatus.ESME_ROK, CommandStatus.ESME_RSUBMITFAIL
 TEXT: Final = "text/plain;charset=UTF-8"
 SHORT_MESSAGE: Final = "application/vnd.3gpp.sms"
 
@@ -126,7 +126,7 @@ class Sip:
         assert done.returncode == 0, told[-2000:]
         self.statuses = [int(each) for each in re.findall(rb"\nSIP/2.0 ([2-6]\d\d) ", told)]
         self.delays_ms = _delays_ms(told)
-        return OK if self.statuses[-1] == 200 else THROTTLED
+        return OK if self.statuses[-1] == 200 else REFUSED
 
     def wait(self, seconds: float) -> None:
         """Do nothing for so long."""

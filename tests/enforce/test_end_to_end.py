@@ -17,7 +17,7 @@ from smpp.pdu.pdu_types import CommandStatus
 
 from streams.demo.brokers import Broker
 from streams.scenarios import Role, generate
-from tests.enforce.floods import OK, THROTTLED, check, incident, other_traffic, time_to_refusal
+from tests.enforce.floods import OK, REFUSED, check, incident, other_traffic, time_to_refusal
 from tests.enforce.loop import Loop, now_ms, ready
 from tests.waiting import wait_until
 
@@ -46,7 +46,7 @@ def test_the_incident_is_stopped_and_what_the_victim_needs_arrives(loop: Loop) -
     def refused() -> bool:
         """Go on with the flood: how soon it is stopped, `make enforce` says."""
         code = f"【还没见过{next(numbers)}】验证码123456"
-        return loop.client.submit(run.victim, "10690099999", code) is THROTTLED
+        return loop.client.submit(run.victim, "10690099999", code) is REFUSED
 
     numbers = itertools.count()
     wait_until(refused, "the flood is refused", pause_s=0.1)
@@ -116,8 +116,8 @@ class Flood:
 
     def go_on(self, count: int) -> int:
         """Send so many, and the bank's code; returns how many were refused."""
-        refused = sum(self._send(next(self._flood)) is THROTTLED for _ in range(count))
-        self.bank_refused += self._send(self._bank) is THROTTLED
+        refused = sum(self._send(next(self._flood)) is REFUSED for _ in range(count))
+        self.bank_refused += self._send(self._bank) is REFUSED
         return refused
 
     def go_on_until_refused(self) -> None:

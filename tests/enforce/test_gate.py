@@ -20,7 +20,7 @@ from streams.scenarios import Role, generate
 from streams.wire import decode_ack, decode_action
 from streams.wire.partitioner import partition_of
 from tests.enforce.floods import incident, other_traffic
-from tests.enforce.gate_loop import OK, THROTTLED, GateClient, GateLoop, gate_loop
+from tests.enforce.gate_loop import OK, REFUSED, GateClient, GateLoop, gate_loop
 from tests.enforce.loop import now_ms
 from tests.waiting import wait_until
 
@@ -83,8 +83,8 @@ class Flood:
 
     def go_on(self, count: int) -> int:
         """Send so many, and the bank's code; returns how many were refused."""
-        refused = sum(self._send(next(self._flood)) is THROTTLED for _ in range(count))
-        self.bank_refused += self._send(self._bank) is THROTTLED
+        refused = sum(self._send(next(self._flood)) is REFUSED for _ in range(count))
+        self.bank_refused += self._send(self._bank) is REFUSED
         return refused
 
     def go_on_until_refused(self) -> None:

@@ -34,7 +34,7 @@ from tests.waiting import wait_until
 
 VICTIM, OTHER = "8613900000001", "8613900000002"
 PORT = "10690000123"
-OK, THROTTLED = CommandStatus.ESME_ROK, CommandStatus.ESME_RTHROTTLED
+OK, REFUSED = CommandStatus.ESME_ROK, CommandStatus.ESME_RSUBMITFAIL
 
 
 def code(name: str, number: int = 123456) -> str:
@@ -105,7 +105,7 @@ def world(running: World) -> World:
 def test_a_flood_is_refused_and_the_bank_the_known_and_the_rest_pass(world: World) -> None:
     known, by_print = platform_id("sig:美团"), platform_print(platform_id("sig:某外卖"))
     world.hold(pass_ids=(known,), pass_prints=(by_print,))
-    assert world.submit(code("从未见过")) is THROTTLED
+    assert world.submit(code("从未见过")) is REFUSED
     passing = [
         code("美团"),
         code("某外卖"),
@@ -128,7 +128,7 @@ def test_a_flood_is_refused_and_the_bank_the_known_and_the_rest_pass(world: Worl
 
 def test_a_signature_that_claims_a_bank_from_anothers_number_is_no_bank(world: World) -> None:
     world.hold()
-    assert world.submit(code("招商银行"), sender="13800138000") is THROTTLED
+    assert world.submit(code("招商银行"), sender="13800138000") is REFUSED
 
 
 def test_http_says_429_and_nothing_of_a_long_message_gets_through(world: World) -> None:
@@ -150,7 +150,7 @@ def test_http_says_429_and_nothing_of_a_long_message_gets_through(world: World) 
         }
         url = f"http://127.0.0.1:{world.jasmin.http_port}/send"
         status[name] = http.request("GET", url, fields=fields).status
-    assert status == {"code": 429, "long": 429, "other": 200}
+    assert status == {"code": 403, "long": 403, "other": 200}
     wait_until(lambda: len(world.centre.reached(OTHER)) == 2, "both parts arrive")
     assert world.centre.reached(VICTIM) == []
     assert [report["text"] for report in world.reports()][1] == code("从未见过") + "长" * 100
@@ -178,18 +178,18 @@ def test_every_submission_is_reported_and_refusals_are_counted(world: World) -> 
 
 def test_a_lease_ends_at_its_time_by_itself(world: World) -> None:
     world.hold(lasts_ms=1_500)
-    assert world.submit(code("从未见过")) is THROTTLED
+    assert world.submit(code("从未见过")) is REFUSED
     wait_until(lambda: world.submit(code("从未见过")) is OK, "the lease ends")
 
 
 def test_a_redis_that_is_away_or_frozen_or_full_holds_nobody_back(world: World) -> None:
     world.hold()
-    assert world.submit(code("从未见过")) is THROTTLED
+    assert world.submit(code("从未见过")) is REFUSED
     world.server.freeze()
     for _ in range(20):
         assert world.submit(code("从未见过")) is OK
     world.server.thaw()
-    wait_until(lambda: world.submit(code("从未见过")) is THROTTLED, "it is asked again")
+    wait_until(lambda: world.submit(code("从未见过")) is REFUSED, "it is asked again")
     world.keys.config_set("maxmemory", "1")
     assert world.submit(code("从未见过"), recipient=OTHER) is OK
     world.keys.config_set("maxmemory", "0")
@@ -197,7 +197,7 @@ def test_a_redis_that_is_away_or_frozen_or_full_holds_nobody_back(world: World) 
     assert world.submit(code("从未见过")) is OK
     world.server.start()
     world.hold()
-    wait_until(lambda: world.submit(code("从未见过")) is THROTTLED, "it is asked again")
+    wait_until(lambda: world.submit(code("从未见过")) is REFUSED, "it is asked again")
 
 
 @pytest.fixture

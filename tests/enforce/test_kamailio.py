@@ -14,7 +14,7 @@ import pytest
 from streams.demo.brokers import Broker
 from streams.scenarios import Role
 from tests.enforce.floods import incident
-from tests.enforce.gate_loop import OK, THROTTLED, GateLoop, gate_loop
+from tests.enforce.gate_loop import OK, REFUSED, GateLoop, gate_loop
 from tests.enforce.services import need
 from tests.enforce.sip_ends import HERE, MODULE, SHORT_MESSAGE, SipWorld, sip_world
 from tests.enforce.test_kamailio_reading import rp_data
@@ -51,11 +51,11 @@ def test_the_incident_over_sip_is_stopped_by_a_final_code_and_the_bank_passes(
     assert world.phone.reached(run.victim) == total
 
     code = "【还没见过】验证码123456"
-    assert sip.submit(f"+{run.victim}", "10690099999", code) is THROTTLED
+    assert sip.submit(f"+{run.victim}", "10690099999", code) is REFUSED
     assert sip.statuses == [603]
     assert sip.submit("+8613800000001", "10690099999", code) is OK
     three = rp_data("10690099999", code)
-    assert sip.send(f"+{run.victim}", "ip-sm-gw", three, SHORT_MESSAGE) is THROTTLED
+    assert sip.send(f"+{run.victim}", "ip-sm-gw", three, SHORT_MESSAGE) is REFUSED
     assert sip.send(f"+{run.victim}", "ip-sm-gw", rp_data("95555", "【招商银行】验证码482913"),
                     SHORT_MESSAGE) is OK  # fmt: skip
     assert sip.send("+8613800000001", "ip-sm-gw", three, SHORT_MESSAGE) is OK
@@ -83,8 +83,8 @@ def test_what_the_script_hands_on(tmp_path: Path) -> None:
     began_s = time.time()
     with sip_world(tmp_path, 1, 0.02, module) as world:
         sip = world.client()
-        assert sip.send("+8613800000001", "106 9", b"a\0b\r\n", "text/plain") is THROTTLED
-        assert sip.send("8613800000001", "1069", b"x", "text/plain;charset=UTF-8") is THROTTLED
+        assert sip.send("+8613800000001", "106 9", b"a\0b\r\n", "text/plain") is REFUSED
+        assert sip.send("8613800000001", "1069", b"x", "text/plain;charset=UTF-8") is REFUSED
     rows = [line.split(" ") for line in path.read_text().splitlines()]
     assert len(rows) == 2
     for at, recipient, _, message_id, address, kind, body in rows:

@@ -14,7 +14,7 @@ from smpp.pdu.pdu_types import CommandStatus, EsmClassGsmFeatures
 from streams.demo.brokers import Broker
 from streams.scenarios import Role
 from tests.enforce.floods import incident
-from tests.enforce.gate_loop import OK, THROTTLED, GateLoop, gate_loop
+from tests.enforce.gate_loop import OK, REFUSED, GateLoop, gate_loop
 from tests.enforce.proxy_world import REJECTED, SENT, proxy, proxy_world
 from tests.enforce.smpp_ends import Client, Smsc, smsc, submit_sm
 from tests.waiting import STILL_S, wait_until
@@ -56,7 +56,7 @@ def test_the_incident_through_kannel_is_stopped_and_what_the_victim_needs_arrive
         assert run.reached[Role.KNOWN] == run.offered[Role.KNOWN] >= 1
         assert total <= 16
         assert len(centre.reached(run.victim)) == total
-        assert sender.submit(run.victim, "10690099999", CODE) is THROTTLED
+        assert sender.submit(run.victim, "10690099999", CODE) is REFUSED
         assert sender.submit("8613800000001", "10690099999", CODE) is OK
         offered = run.offered.total() + 2
         wait_until(lambda: len(loop.message_ids()) == offered, "all are published")

@@ -16,7 +16,7 @@ from streams.cluster.read import records
 from streams.demo.brokers import Broker
 from streams.scenarios import Role, generate
 from streams.wire import decode_action, decode_audit, decode_notice
-from tests.enforce.floods import OK, THROTTLED
+from tests.enforce.floods import OK, REFUSED
 from tests.enforce.loop import Loop, now_ms, ready
 from tests.enforce.smpp_ends import Arrived
 from tests.waiting import STILL_S, wait_until
@@ -77,18 +77,18 @@ def test_the_phone_gets_one_notice_and_a_reply_lets_her_own_site_in(loop: Loop) 
     took_s = sent_at_ms(loop, victim) / 1000 - lease / 1000
     print(f"from the first lease to the notice at the SMSC: {took_s:.2f} s")
     assert "您正遭验证码轰炸" in notices_at(loop, victim)[0].text
-    assert send(loop, victim, SENDER, HERS) is THROTTLED
+    assert send(loop, victim, SENDER, HERS) is REFUSED
 
     for value in flood[-20:]:
-        assert send(loop, victim, value["sender"], value["text"]) is THROTTLED
+        assert send(loop, victim, value["sender"], value["text"]) is REFUSED
     reply(loop, victim, gateway="smpp-7")  # forged by whoever may submit: nothing opens
     time.sleep(STILL_S)
-    assert send(loop, victim, SENDER, HERS) is THROTTLED
+    assert send(loop, victim, SENDER, HERS) is REFUSED
     reply(loop, victim, gateway="msc-1")
     wait_until(lambda: send(loop, victim, SENDER, HERS) is OK, "her site passes", pause_s=0.2)
     wait_until(lambda: len(notices_at(loop, victim)) == 2, "it is confirmed")
     assert "放行10分钟" in notices_at(loop, victim)[1].text
-    refused = [send(loop, victim, v["sender"], v["text"]) is THROTTLED for v in flood[-20:]]
+    refused = [send(loop, victim, v["sender"], v["text"]) is REFUSED for v in flood[-20:]]
     assert all(refused)  # the flood's own are as refused as before
     assert send(loop, victim, str(bank["sender"]), str(bank["text"])) is OK
     time.sleep(STILL_S)

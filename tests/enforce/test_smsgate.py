@@ -15,7 +15,7 @@ from streams.scenarios import Role, generate
 from tests.enforce.floods import incident
 from tests.enforce.gate_loop import GateLoop, gate_loop
 from tests.enforce.loop import now_ms
-from tests.enforce.smsgate.ends import OK, THROTTLED, Ends, ends
+from tests.enforce.smsgate.ends import OK, REFUSED, Ends, ends
 from tests.waiting import END_S, wait_until
 
 pytestmark = [
@@ -48,7 +48,7 @@ def test_the_incident_over_cmpp_is_stopped_and_what_the_victim_needs_arrives(
                 cmpp.submit(f"861380000000{n}", "10690000123", "【淘宝】验证码482913" + LONG) is OK
             )
         refused = cmpp.submit(run.victim, "10690099999", "【还没见过】验证码482913" + LONG)
-        assert refused is THROTTLED
+        assert refused is REFUSED
         told = cmpp.close()
     print(f"the gate was asked {told['asked']} times, {told['unanswered']} without an answer")
     assert told["refused"] == run.offered.total() - total + 1
@@ -66,7 +66,7 @@ def flooded(loop: GateLoop, client: Ends, index: int) -> None:
     def refuses() -> bool:
         value = next(flood)
         client.wait(0.1)
-        return client.submit(victim, value["sender"], value["text"] + LONG) is THROTTLED
+        return client.submit(victim, value["sender"], value["text"] + LONG) is REFUSED
 
     assert client.submit(victim, bank["sender"], bank["text"]) is OK
     wait_until(refuses, "the flood is refused")

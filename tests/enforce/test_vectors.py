@@ -10,7 +10,7 @@ import pytest
 
 from detectors.leases.gate import Lease, Ruling, rule
 from detectors.model.event import Trust, platform_id, platform_print
-from detectors.model.records import Scope
+from detectors.model.records import AgainWindow, Scope
 from detectors.recognise.recogniser import recognise
 from detectors.recognise.registry import Registry
 from streams.enforce.redis import lease_value
@@ -24,7 +24,11 @@ def lease_of(fields: dict[str, Any] | None) -> Lease | None:
         return None
     trust = tuple(Trust[name.upper()] for name in fields["trust"])
     scope = Scope(fields["category"], trust, tuple(fields["ids"]), tuple(fields["prints"]))
-    return Lease(fields["action"], fields["until"], scope)
+    again = tuple(
+        AgainWindow(each["id"], each["from"], each["until"], each.get("hot", False))
+        for each in fields.get("again", ())
+    )
+    return Lease(fields["action"], fields["until"], scope, again)
 
 
 @pytest.mark.parametrize("vector", VECTORS["platforms"], ids=lambda vector: vector["key"])

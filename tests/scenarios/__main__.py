@@ -29,7 +29,7 @@ from tests.scenarios.evaluate import (
     parts_of,
     per_million,
 )
-from tests.scenarios.figures import Figures, Interval, wilson
+from tests.scenarios.figures import Figures, Interval, quantile, wilson
 from tests.scenarios.parts import Kept, play_parts
 from tests.scenarios.targets import compared, worst_day
 
@@ -148,6 +148,11 @@ def detection(row: Row, figures: Figures) -> dict[str, Any]:
         "refused trusted": refused(figures, Role.BANK),
         "refused known": refused(figures, Role.KNOWN),
         "refused new": refused(figures, Role.NEW),
+        "own new that came after all %": percent(figures.share_came),
+        "own new that came 95 %": between(wilson(figures.came_new, figures.held_new).scaled(100))
+        if figures.came_new
+        else "",
+        "flood's passed again, mean; p95": extra(figures),
         "codes recognised %": percent(share(figures, codes)),
         "others taken for codes %": percent(share(figures, [Role.OTHER])),
         "throttled by day": dict(sorted(figures.throttled_by_day.items())),
@@ -196,6 +201,15 @@ def share(figures: Figures, roles: Iterable[Role]) -> float:
 def refused(figures: Figures, role: Role) -> str:
     """How many of how many."""
     return f"{figures.refused[role]}/{figures.sent[role]}" if figures.sent[role] else ""
+
+
+def extra(figures: Figures) -> str:
+    """Messages of the flood that passed as second requests, for each recipient; 0 is not shown."""
+    if not any(figures.extra):
+        return ""
+    mean = sum(figures.extra) / len(figures.extra)
+    p95 = quantile([float(n) for n in figures.extra], len(figures.extra), 0.95)
+    return f"{mean:.2f}; {p95:g}; most {max(figures.extra)}"
 
 
 def number(value: float) -> float | None:

@@ -98,6 +98,24 @@ ATTACKS: Final = (
     Row("A15 one in two minutes for two hours, no list", "A15", 400, 50),
     Row("A17 every platform twice, no list", "A17", 400, 50),
     *(
+        Row(f"{label}, the victim asks again", name, runs, part,
+            {**parameters, "again": 0.7} | ({} if listed is None else {"tool": 0}), listed=listed)
+        for label, name, runs, part, parameters, listed in (
+            ("A1, 60 platforms: 0.9 hot", "A1", 2000, 50, {}, 0.9),
+            ("A1, 60 platforms: no list", "A1", 1000, 100, {}, None),
+            ("A2, 150 platforms: 0.9 hot", "A2", 800, 25, {"platforms": 150}, 0.9),
+            ("A2: no list", "A2", 400, 50, {}, None),
+            ("A5, two hours: 0.9 hot", "A5", 600, 10,
+             {"days": 1, "slots": 1, "new_codes": 1, "platforms": 300}, 0.9),
+            ("A8 rotation", "A8", 2000, 100, {}, None),
+            ("A17, every platform twice: 0.9 hot", "A17", 600, 50, {}, 0.9),
+            ("A17, 100 platforms twice: 0.9 hot", "A17", 600, 50, {"platforms": 100}, 0.9),
+            ("A17, 100 platforms twice: no list", "A17", 400, 50, {"platforms": 100}, None),
+            ("A19, waves that fill the windows: 0.9 hot", "A19", 600, 50, {}, 0.9),
+            ("A19, waves that fill the windows: 0.5 hot", "A19", 600, 50, {}, 0.5),
+        )
+    ),
+    *(
         Row(f"A6 campaign of {what}, {where}, list empty", "A6", runs, 1,
             {"recipients": recipients, "codes": codes}, stride=256, others=others)
         for what, codes in (("20-70 codes", None), ("20", 20), ("45", 45), ("70", 70))

@@ -68,6 +68,10 @@ class Figures:
     sent: Counter[Role] = field(default_factory=Counter)
     recognised: Counter[Role] = field(default_factory=Counter)
     refused: Counter[Role] = field(default_factory=Counter)
+    again: Counter[Role] = field(default_factory=Counter)  # passed, being asked for again
+    extra: list[int] = field(default_factory=list)  # of the flood's, by recipient
+    held_new: int = 0  # own new platforms whose first code was refused,
+    came_new: int = 0  # and of which one came later
     flood_by_day: Counter[int] = field(default_factory=Counter)
     refused_by_day: Counter[int] = field(default_factory=Counter)
     throttled_by_day: Counter[int] = field(default_factory=Counter)  # recipients
@@ -83,6 +87,10 @@ class Figures:
         self.sent.update(outcome.sent)
         self.recognised.update(outcome.recognised)
         self.refused.update(outcome.refused)
+        self.again.update(outcome.again)
+        self.extra.append(outcome.again[Role.ATTACK])
+        self.held_new += len(outcome.held_new)
+        self.came_new += len(outcome.came_new)
         self.flood_by_day.update(outcome.flood_by_day)
         self.refused_by_day.update(outcome.refused_by_day)
         self.throttled_by_day.update(outcome.throttled_by_day.keys())
@@ -112,6 +120,11 @@ class Figures:
     def missed(self) -> float:
         """Share of recipients that were never throttled."""
         return 1 - len(self.throttle) / self.recipients
+
+    @property
+    def share_came(self) -> float:
+        """Of own new platforms whose first code was refused, the share that came after all."""
+        return self.came_new / self.held_new if self.held_new else math.nan
 
     def share_refused(self, role: Role) -> float:
         """Share of the messages of a role that were refused; nan if there were none."""

@@ -17,6 +17,8 @@ import numpy as np
 from detectors.chain import Params, Partition, process
 from detectors.episodes.episode import EpisodeParams
 from detectors.hot.listed import Hot
+from detectors.leases.again import SecondPasses
+from detectors.leases.gate import Ruling
 from detectors.model.event import Trust
 from detectors.model.records import Action, Level, refuses
 from detectors.recognise.recogniser import RecogniseParams, Recogniser
@@ -58,6 +60,10 @@ class Outcome:
     sent: Counter[Role] = field(default_factory=Counter)
     recognised: Counter[Role] = field(default_factory=Counter)  # as codes
     refused: Counter[Role] = field(default_factory=Counter)
+    again: Counter[Role] = field(default_factory=Counter)  # passed, being asked for again
+    held_new: set[str] = field(default_factory=set)  # own new platforms whose first was refused,
+    came_new: set[str] = field(default_factory=set)  # and those of them of which one came then
+    met_new: set[str] = field(default_factory=set)
     # Of the flood's messages, those of platforms that the recipient did not know: known ones pass.
     flood_by_day: Counter[int] = field(default_factory=Counter)
     refused_by_day: Counter[int] = field(default_factory=Counter)
@@ -87,6 +93,7 @@ def play(
     leases: dict[str, list[Action]] = defaultdict(list)  # of a recipient, oldest first
     attacked = set[str]()
     known = set[tuple[str, str]]()  # recipient, platform
+    gateway = Gateway()
     offset = 0
     events = iter(events)
     while chunk := list(islice(events, BATCH)):
@@ -115,20 +122,22 @@ def play(
                 continue
             if role is Role.ATTACK:
                 attacked.add(recipient)
-            refused = (
-                recipient in leases
-                and bool(codes.otp[row])
-                and is_refused(
+            ruling = Ruling.NO_LEASE
+            if recipient in leases and codes.otp[row]:
+                ruling = gateway.ask(
                     leases[recipient],
                     event.value["event_time_ms"],
                     int(codes.platform[row]),
                     Trust(int(codes.trust[row])),
                 )
-            )
+            refused = ruling is Ruling.REFUSE
             in_flood = role is Role.ATTACK if recipient in attacked else role is not Role.OTHER
             outcome = outcomes[recipient]
             outcome.sent[role] += 1
             outcome.refused[role] += refused
+            outcome.again[role] += ruling is Ruling.AGAIN
+            if role is Role.NEW:
+                _asked(outcome, event.truth.platform, refused=refused)
             if in_flood:
                 _flooded(outcome, event, refused=refused, known=acquainted in known)
             if codes.otp[row]:
@@ -175,6 +184,14 @@ def _flooded(outcome: Outcome, event: Labelled, *, refused: bool, known: bool) -
         outcome.refused_by_day[day] += refused
 
 
+def _asked(outcome: Outcome, platform: str, *, refused: bool) -> None:
+    if not refused and platform in outcome.held_new:
+        outcome.came_new.add(platform)
+    elif refused and platform not in outcome.met_new:
+        outcome.held_new.add(platform)
+    outcome.met_new.add(platform)
+
+
 def _raise(outcome: Outcome, event: Labelled, level: Level, leases: list[Action]) -> None:
     found = Found(event.value["event_time_ms"] - outcome.first_ms, outcome.flood)
     outcome.watch = outcome.watch or found
@@ -185,14 +202,27 @@ def _raise(outcome: Outcome, event: Labelled, level: Level, leases: list[Action]
             outcome.shadow = leases[0].mode == "shadow"
 
 
-def is_refused(leases: Sequence[Action], at_ms: int, platform: int, trust: Trust) -> bool:
-    """Tell if a gateway holds a code back: the newest lease that has reached it decides."""
-    for lease in reversed(leases):
-        if lease.issued_at_ms + APPLY_MS <= at_ms:
-            return (
-                lease.verb == "throttle"
-                and lease.mode == "enforce"
-                and at_ms < lease.expires_at_ms
-                and refuses(lease.scope, platform, trust)
-            )
-    return False
+class Gateway:
+    """One gateway that obeys a lease half a second after it was told."""
+
+    def __init__(self) -> None:
+        self.second = SecondPasses()
+
+    def ask(self, leases: Sequence[Action], at_ms: int, platform: int, trust: Trust) -> Ruling:
+        """The ruling on a code: the newest lease that has reached the gateway decides."""
+        for lease in reversed(leases):
+            if lease.cause.at_ms + APPLY_MS > at_ms:
+                continue
+            if lease.verb != "throttle" or lease.mode != "enforce":
+                return Ruling.NO_LEASE
+            if at_ms >= lease.expires_at_ms:
+                return Ruling.OVER
+            if not refuses(lease.scope, platform, trust):
+                return Ruling.KNOWN
+            for window in lease.again:
+                inside = window.from_ms <= at_ms < window.until_ms
+                if window.platform_id == platform and inside:
+                    passes = self.second.take(lease.recipient, window, at_ms)
+                    return Ruling.AGAIN if passes else Ruling.REFUSE
+            return Ruling.REFUSE
+        return Ruling.NO_LEASE

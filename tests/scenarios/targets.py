@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from statistics import fmean
 from typing import Final, Literal
 
 from streams.scenarios import Role
@@ -125,6 +126,19 @@ def _held(which: str, missed: float, share: float) -> tuple[Target, Target]:
     )
 
 
+def _asked_again(which: str, least: float) -> Target:
+    """The least share of the victim's own new platforms that come after all; .7 are asked for."""
+    which = f"{which}, the victim asks again"
+    what = f"{which}: share of own codes of new platforms that came after all"
+    return Target(what, (which,), lambda figures: figures[which].share_came, least, "at least")
+
+
+def _let_through(which: str, what: str, value: Callable[[list[int]], float], most: float) -> Target:
+    """The most of a flood's messages that pass as second requests."""
+    which = f"{which}, the victim asks again"
+    return Target(f"{which}: {what}", (which,), lambda f: value(f[which].extra), most)
+
+
 _MINUTES = "median minutes to THROTTLE"
 _MESSAGES = "median messages to THROTTLE"
 
@@ -179,6 +193,20 @@ TARGETS: Final = (
     _alone("A16", "share throttled of the people aimed at, 0.3 of log-ins at its platforms",
            lambda f: 1 - f.missed, 0.02),
     _alone("A16", "the same, 0.5 of log-ins", lambda f: 1 - f.missed, 0.2, 1),
+    _asked_again("A1, 60 platforms: 0.9 hot", 0.66),
+    _asked_again("A2, 150 platforms: 0.9 hot", 0.45),
+    _asked_again("A5, two hours: 0.9 hot", 0.66),
+    _asked_again("A8 rotation", 0.66),
+    _let_through("A1, 60 platforms: 0.9 hot", "codes of the flood let through, mean", fmean, 1.5),
+    *(
+        _let_through(which, "codes of the flood let through, the most", max, 12)
+        for which in (
+            "A17, 100 platforms twice: 0.9 hot",
+            "A17, 100 platforms twice: no list",
+            "A19, waves that fill the windows: 0.9 hot",
+            "A19, waves that fill the windows: 0.5 hot",
+        )
+    ),
     _alone("B13", "recipients throttled", lambda f: len(f.throttle), 0),
     Target("every scenario: codes refused of trusted platforms", (), refused(Role.BANK), 0),
     Target("every scenario: codes refused of known platforms", (), refused(Role.KNOWN), 0),

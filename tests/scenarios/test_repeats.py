@@ -48,7 +48,8 @@ def decided(values: Iterable[Value]) -> list[Action]:
     decoded = decode(INTAKE, "t", 0, raw, keys, range(len(raw)), None, len(raw))
     assert not decoded.rejects, decoded.rejects[:3]
     codes = Recogniser(REGISTRY).columns(decoded.batch)
-    return process(PARAMS, Partition(PARAMS), decoded.batch, codes).actions
+    actions = process(PARAMS, Partition(PARAMS), decoded.batch, codes).actions
+    return [action for action in actions if not action.update]
 
 
 def told(actions: Iterable[Action], *, counted: bool = True) -> list[tuple[object, ...]]:

@@ -11,5 +11,5 @@ try:
 except Exception:  # noqa: BLE001 - whatever it is, the message passes
     refused = False
 if refused:
-    smpp_status = 0x58  # ESME_RTHROTTLED
-    http_status = 429
+    smpp_status = 0x45  # ESME_RSUBMITFAIL: this message, for good
+    http_status = 403

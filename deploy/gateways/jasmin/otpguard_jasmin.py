@@ -30,9 +30,11 @@ from redis.connection import Connection, ConnectionPool, parse_url
 from redis.retry import Retry
 from smpp.pdu.pdu_encoding import DataCodingEncoder, EsmClassEncoder
 
+from detectors.bars import AGAIN_BUDGET_MS
+from detectors.leases.again import most, window_of
 from detectors.leases.gate import Lease, Ruling, rule
 from detectors.model.event import Trust, platform_id
-from detectors.model.records import Scope
+from detectors.model.records import AgainWindow, Scope
 from detectors.recognise.recogniser import recognise
 from detectors.recognise.registry import Registry
 from streams.wire.recipients import Numbers
@@ -53,7 +55,10 @@ PARTS_S: Final = 60.0
 REFUSED_COUNTER_S: Final = 86_400
 VALUE_VERSION: Final = 1
 
-ESME_RTHROTTLED: Final = 0x58
+ESME_RSUBMITFAIL: Final = 0x45
+"""Refuses this message, for good. After 0x58 (throttled) a sender may pause the whole bind, and
+repeats the message, which looks like a person who asks again; after 0x0B (destination) the victim's
+number may come upon lists of numbers that get nothing more."""
 
 LOOK: Final = """
 local lease = redis.call('GET', KEYS[1])
@@ -64,6 +69,18 @@ return lease
 """
 """A report that a full Redis does not take (`pcall`) must not cost the look-up: the next would be
 left out too, and whoever fills Redis would have switched the throttle off."""
+
+AGAIN: Final = """
+redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', ARGV[2] - ARGV[3])
+if redis.call('ZSCORE', KEYS[1], ARGV[1]) or redis.call('ZCARD', KEYS[1]) >= tonumber(ARGV[4]) then
+  return 0
+end
+redis.call('ZADD', KEYS[1], ARGV[2], ARGV[1])
+redis.call('PEXPIRE', KEYS[1], ARGV[3])
+return 1
+"""
+"""Lets a second request pass, if its window was not used and the budget has room: for all gateways
+of this Redis at once. As `detectors.leases.again`."""
 
 _UDH_INDICATOR: Final = 0x40
 _UCS2: Final = 8
@@ -160,11 +177,13 @@ class Interceptor:
         self._client = client
         self._connector = Connector(client)
         self._look = client.register_script(LOOK)
+        self._take = client.register_script(AGAIN)
         self._registry = registry
         self._numbers = numbers
         self._gateway_id = gateway_id
         self._throttle = f"{prefix}throttle:"
         self._refused = f"{prefix}refused:"
+        self._again = f"{prefix}again:"
         self._platforms = f"{prefix}platforms:"
         self._stream = f"{prefix}submissions"
         self._stream_entries = stream_entries
@@ -227,7 +246,7 @@ class Interceptor:
         refused = ruling is Ruling.REFUSE
         pipe = self._client.pipeline(transaction=False)
         if refused:
-            report["status"], report["error_code"] = "refused", str(ESME_RTHROTTLED)
+            report["status"], report["error_code"] = "refused", str(ESME_RSUBMITFAIL)
             pipe.incr(self._refused + lease.action_id)
             pipe.expire(self._refused + lease.action_id, REFUSED_COUNTER_S)
             if platform:
@@ -258,11 +277,23 @@ class Interceptor:
             trust=verdict.trust,
             now_ms=now_ms,
         )
+        if ruling is Ruling.AGAIN and not self._passes_again(
+            recipient, window_of(lease, verdict.platform, now_ms), now_ms
+        ):
+            ruling = Ruling.REFUSE
         if ruling is Ruling.REFUSE and submission.parts > 1:
             self._parts[long] = now + PARTS_S
             while len(self._parts) > PARTS_MAX:
                 self._parts.popitem(last=False)
         return ruling, verdict.platform
+
+    def _passes_again(self, recipient: str, window: AgainWindow | None, now_ms: int) -> bool:
+        """Whether a window has not been used yet, and the budget has room."""
+        if window is None:
+            return False
+        key = f"{self._again}{recipient}:{int(window.hot)}"
+        args = [window.platform_id, now_ms, AGAIN_BUDGET_MS, most(window)]
+        return bool(self._take(keys=[key], args=args))
 
 
 def read(routable: Any) -> Submission:
@@ -311,6 +342,10 @@ def lease_of(value: bytes) -> Lease:
             trust=tuple(Trust[name.upper()] for name in fields["trust"]),
             pass_ids=tuple(fields["ids"]),
             pass_prints=tuple(fields["prints"]),
+        ),
+        again=tuple(
+            AgainWindow(each["id"], each["from"], each["until"], each.get("hot", False))
+            for each in fields.get("again", ())
         ),
     )
 

@@ -66,7 +66,7 @@ def engine(url: str, half: Half, password: str = "", aside: str = "") -> Engine:
         read,
         pool_pre_ping=True,
         connect_args={
-            "options": f"-c search_path={SCHEMAS[half]}{aside and '_' + aside}",
+            "options": f"-c search_path={SCHEMAS[half]}{aside and '_' + aside} -c jit=off",
             "connect_timeout": 10,
         },
     )

@@ -46,4 +46,5 @@ def test_refuse_is_the_only_ruling_that_holds_a_message_back() -> None:
     passing = {r for r in Ruling if r is not Ruling.REFUSE}
     assert passing == {
         Ruling.NO_LEASE, Ruling.OVER, Ruling.NOT_A_CODE, Ruling.TRUSTED, Ruling.KNOWN,
+        Ruling.AGAIN,
     }  # fmt: skip

@@ -30,7 +30,7 @@ ENDS = Path(__file__).with_name("Ends.java")
 CODES = {"cmpp20": "99", "cmpp30": "99", "sgip": "30", "smgp": "99", "smpp": "69"}
 """Results by which the handler refuses, as its README says."""
 UCS2, GBK = 8, 15  # of the field that tells a text's coding
-OK, THROTTLED = CommandStatus.ESME_ROK, CommandStatus.ESME_RTHROTTLED
+OK, REFUSED = CommandStatus.ESME_ROK, CommandStatus.ESME_RSUBMITFAIL
 PATIENCE_S = END_S
 
 
@@ -114,7 +114,7 @@ class Ends:
         self.results.update(results)
         assert len(set(results)) == 1, results  # all parts share the fate of the message
         if results[0] == CODES[self.protocol]:
-            return THROTTLED
+            return REFUSED
         assert results[0] == "0", results
         return OK
 

@@ -10,11 +10,13 @@ from streams.errors import UnavailableError
 from tests.streams.cli.called import called, refused, settings_file
 
 
-@pytest.mark.parametrize("agent", ["campaigns"])
+@pytest.mark.parametrize("agent", ["campaigns", "platforms"])
 def test_an_agent_without_a_broker_says_so(agent: str, tmp_path: Path) -> None:
     config = settings_file(tmp_path, "http.port = 0")
     refused(UnavailableError, "127.0.0.1:9", "agent", agent, "--config", config)
 
 
 def test_its_help_names_the_agents() -> None:
-    assert "campaigns" in called("agent", "--help")
+    told = called("agent", "--help")
+    assert "campaigns" in told
+    assert "platforms" in told

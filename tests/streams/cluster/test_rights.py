@@ -29,6 +29,8 @@ def test_only_a_worker_writes_leases_and_only_few_read_what_was_refused(role: st
     allowed = may(role)
     assert (("throttle", "WRITE") in allowed) is (role == "worker")
     assert (("incident", "WRITE") in allowed) is (role == "worker")
+    assert (("platform", "WRITE") in allowed) is (role == "agent")
+    assert (("platform_parts", "WRITE") in allowed) is (role == "worker")
     assert (("campaign", "WRITE") in allowed) is (role == "agent")
     assert (("counts", "WRITE") in allowed) is (role in ("adapter", "gate"))
     assert (("dead_letters", "READ") in allowed) is (role == "privacy")

@@ -76,6 +76,8 @@ def test_a_run_as_promised_keeps_every_claim() -> None:
         ({"messages": [*MESSAGES, message(6, Role.KNOWN, refused=True)]}, "no code of a known"),
         ({"messages": [*MESSAGES, message(6, Role.OTHER, refused=True, code=False)]},
          "nothing but codes"),
+        ({"messages": [*MESSAGES, message(6, Role.NEW, refused=True),
+                       message(9, Role.NEW, refused=True)]}, "a code of a platform new"),
         ({"background": replace(OTHERS, refused=1)}, "nobody else was touched"),
         ({"machinery": replace(MACHINERY, counted=9)}, "every message was counted once"),
         ({"machinery": replace(MACHINERY, dead_letters=1)}, "every message was counted once"),

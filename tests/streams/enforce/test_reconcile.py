@@ -6,6 +6,7 @@ import random
 import threading
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -13,6 +14,7 @@ import pytest
 from detectors.bars import LEASE_MAX_MS
 from detectors.leases.gate import Lease
 from detectors.leases.rails import RailParams
+from detectors.model.records import Action, AgainWindow
 from streams.enforce.book import AHEAD_MAX_MS, DesiredState, NoLease, desired_lease
 from streams.enforce.gateway import GatewayAwayError, LeaseTally, Order, Refusals
 from streams.enforce.reconcile import BACKOFF_MAX_MS, BACKOFF_MS, PROBE_MS, SETTLED, Reconciler
@@ -27,6 +29,7 @@ class Memory:
     batch_max = 10
     parallel_max = 2
     tries_max: int | None = None
+    again = True
 
     def __init__(self) -> None:
         self.leases: dict[str, Lease] = {}
@@ -230,6 +233,54 @@ def test_a_renewal_takes_the_place_of_its_predecessor(bench: Bench) -> None:
     bench.run(200)
     assert bench.gateway.leases[RECIPIENT].expires_at_ms == START_MS + 300_000 + LEASE_MS
     assert bench.told() == [("1", "applied", ""), ("1", "expired", "renewed"), ("2", "applied", "")]
+
+
+def windows(*ids: int) -> tuple[AgainWindow, ...]:
+    return tuple(AgainWindow(each, START_MS, START_MS + 95_000, hot=False) for each in ids)
+
+
+def again_of(lease: Action, revision: int, *ids: int) -> Action:
+    """The lease told again, with the windows of these platforms."""
+    cause = lease.cause._replace(offset=revision)
+    return replace(lease, revision=revision, cause=cause, again=windows(*ids))
+
+
+def test_a_lease_told_again_is_applied_and_neither_acknowledged_nor_ended(bench: Bench) -> None:
+    bench.say(action())
+    bench.run(200)
+    bench.gateway.counts["1:sms.delivery.v1:0:1"] = 5
+    bench.say(again_of(action(), 2, 7), again_of(action(), 3, 7, 8))
+    bench.run(200)
+    assert bench.gateway.leases[RECIPIENT].again == windows(7, 8)
+    assert bench.told() == [("1", "applied", "")]
+    bench.say(again_of(action(), 2, 9))
+    bench.run(200)
+    assert bench.gateway.leases[RECIPIENT].again == windows(7, 8), "an older one says nothing"
+    bench.run(LEASE_MS, step_ms=60_000)
+    assert bench.told()[1:] == [("1", "expired", "over")]
+    assert bench.acks[-1].refused_count == 5
+    assert bench.reconciler.idle()
+
+
+def test_a_gateway_that_knows_no_platforms_is_not_told_of_windows(bench: Bench) -> None:
+    bench.gateway.again = False
+    bench.say(action())
+    bench.run(200)
+    orders = bench.gateway.orders
+    bench.say(again_of(action(), 2, 7))
+    bench.run(200)
+    assert bench.gateway.orders == orders
+    assert bench.gateway.leases[RECIPIENT].again == ()
+    assert bench.reconciler.idle()
+
+
+def test_a_lease_of_which_the_log_has_only_the_newest_telling_is_acknowledged(
+    bench: Bench,
+) -> None:
+    bench.say(again_of(action(), 4, 7))
+    bench.run(200)
+    assert bench.told() == [("1", "applied", "")]
+    assert bench.gateway.leases[RECIPIENT].again == windows(7)
 
 
 def test_what_is_not_enforced_is_ignored_and_says_why(bench: Bench) -> None:

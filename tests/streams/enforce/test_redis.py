@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing, suppress
 from pathlib import Path
+from random import Random
 
 import pytest
 import redis
 from pydantic import SecretStr
 
+from detectors.bars import AGAIN_BUDGET_MS
+from detectors.leases.again import SecondPasses, most
 from detectors.leases.gate import Lease
 from detectors.leases.rails import RailParams
 from detectors.model.event import platform_id
+from detectors.model.records import AgainWindow
 from detectors.recognise.registry import Registry
 from streams.config import Redis
 from streams.enforce.book import DesiredState
@@ -25,7 +30,7 @@ from streams.enforce.reconcile import Reconciler
 from streams.enforce.redis import RedisGateway, connect
 from streams.errors import ConfigError
 from streams.wire import encode_ack
-from tests.enforce.records import action, override
+from tests.enforce.records import START_MS, action, override
 from tests.enforce.services import Server, redis_client, redis_server
 from tests.enforce.settling import settle
 from tests.ports import free_port
@@ -83,6 +88,29 @@ def test_a_lease_is_a_key_that_a_script_can_read_and_that_ends_by_itself(
     }
     assert look.pexpiretime("otpguard:throttle:8613900000001") == given.lease.expires_at_ms
     wait_until(lambda: throttled(look) == {"8613900000001"}, "the other's key is gone")
+
+
+def script(name: str) -> str:
+    """A script of Jasmin's interceptor, which only Jasmin's interpreter can import."""
+    source = Path("deploy/gateways/jasmin/otpguard_jasmin.py").read_text("utf-8")
+    found = re.search(rf'^{name}: Final = """(.*?)"""', source, re.MULTILINE | re.DOTALL)
+    assert found is not None
+    return found[1]
+
+
+def test_the_script_lets_pass_what_the_rule_of_all_gateways_does(look: redis.Redis) -> None:
+    take, rule, chance = look.register_script(script("AGAIN")), SecondPasses(), Random(7)
+    at_ms, passed = START_MS, 0
+    for _ in range(400):
+        at_ms += chance.randrange(60_000)
+        window = AgainWindow(chance.randrange(1, 9), at_ms, at_ms + 1, chance.random() < 0.3)
+        args = [window.platform_id, at_ms, AGAIN_BUDGET_MS, most(window)]
+        key = f"otpguard:again:1:{int(window.hot)}"
+        by_rule = rule.take("1", window, at_ms)
+        assert bool(take(keys=[key], args=args)) == by_rule
+        passed += by_rule
+    assert 40 < passed < 360
+    assert 0 < look.pttl("otpguard:again:1:0") <= AGAIN_BUDGET_MS
 
 
 def test_a_release_takes_the_keys_away_and_counters_are_taken_once(

@@ -7,6 +7,10 @@ from typing import Any
 
 import pytest
 
+from detectors.leases.gate import Lease
+from detectors.model.event import platform_id
+from detectors.model.records import ALWAYS_PASS, AgainWindow, Scope
+from streams.enforce.gateway import Order
 from streams.gate.contract import AnswerReason
 from streams.telemetry.metrics import GATE_WHYS
 from tests.streams.gate.asked import BANK, FLOOD, NOW_MS, VICTIM, desk
@@ -51,6 +55,22 @@ def test_what_the_lease_lets_pass_is_known() -> None:
     scope = Scope("otp", ALWAYS_PASS, (platform_id("sig:从未见过"),), ())
     made.memory.apply([Order(VICTIM, Lease("a1", NOW_MS + 1_000, scope))])
     assert made.ask(**FLOOD)["why"] == "known"
+
+
+def test_a_code_that_is_asked_for_again_passes_once_and_a_senders_repetition_does_not() -> None:
+    made = desk()
+    identity = platform_id("sig:从未见过")
+    window = AgainWindow(identity, NOW_MS + 55_000, NOW_MS + 150_000, hot=False)
+    scope = Scope("otp", ALWAYS_PASS, (), ())
+    made.memory.apply([Order(VICTIM, Lease("a1", NOW_MS + 600_000, scope, (window,)))])
+    assert made.ask(**FLOOD)["ruling"] == "refuse"
+    made.now_ms = NOW_MS + 60_000
+    assert made.ask(**FLOOD, attempt=2)["ruling"] == "refuse"
+    assert made.ask(**FLOOD) == {"ruling": "pass", "why": "again"}
+    assert made.ask(**FLOOD)["ruling"] == "refuse"
+    assert [each["status"] for each in made.values()] == [
+        "refused", "refused", "accepted", "refused",
+    ]  # fmt: skip
 
 
 def test_at_its_end_a_lease_is_over_though_nobody_took_it_away() -> None:

@@ -24,7 +24,8 @@ from tests.waiting import END_S
 pytestmark = pytest.mark.broker
 
 NAMES = ("input", "throttle", "episode", "acks", "override", "everyone", "undeliverable",
-         "dead_letters", "incident", "counts", "audit", "notice", "campaign")  # fmt: skip
+         "dead_letters", "incident", "counts", "audit", "notice", "campaign", "platform_parts",
+         "platform")  # fmt: skip
 
 
 @pytest.fixture

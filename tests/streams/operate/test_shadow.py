@@ -14,6 +14,7 @@ from kafka import KafkaProducer
 from kafka.partitioner import murmur2
 
 from detectors.model.event import Trust, platform_id
+from detectors.model.records import AgainWindow
 from streams.cluster.admin import Cluster, client_arguments
 from streams.cluster.read import records
 from streams.config import Kafka
@@ -53,6 +54,30 @@ def test_what_a_lease_refuses_is_counted_by_platform_and_what_passes_by_reason()
     assert report["messages_passed_under_lease"] == {"trusted": 1, "known": 1, "not_a_code": 1}
     assert report["platforms"][0] == {"platform": "sig:a", "messages": 2, "recipients": 1}
     assert report["harm_ratio"] == 0.0
+
+
+def test_a_lease_told_again_is_one_and_what_it_lets_pass_is_no_refusal() -> None:
+    lease = action(mode="shadow")
+    told = [
+        replace(
+            lease,
+            revision=revision,
+            cause=lease.cause._replace(offset=revision),
+            again=(AgainWindow(platform_id(name), from_ms, from_ms + 95_000, hot=False),),
+        )
+        for revision, name, from_ms in (
+            (2, "sig:a", START_MS + 55_000),
+            (3, "sig:b", START_MS + 90_000),
+        )
+    ]
+    shadow = Shadow.of([lease, *told])
+    for each in (message("sig:a", 0), message("sig:b", 35_000), message("sig:a", 60_000),
+                 message("sig:a", 70_000), message("sig:b", 95_000)):  # fmt: skip
+        shadow.meet(each)
+    report = shadow.report()
+    assert report["leases"] == 1
+    assert report["messages_refused"] == 3
+    assert report["messages_passed_under_lease"] == {"again": 2}
 
 
 def test_a_platform_used_when_the_flood_is_over_was_probably_wanted() -> None:

@@ -256,6 +256,18 @@ def a17(events: list[Labelled]) -> None:
     assert all(60_000 <= max(each) - min(each) <= 120_000 for each in times.values())
 
 
+def a19(events: list[Labelled]) -> None:
+    flood = attack(events)
+    assert len(flood) == 210
+    assert set(platforms(flood).values()) == {2}
+    waves = Counter(at(e) // 30_000 for e in flood)
+    assert max(waves.values()) <= 8
+    times: dict[str, list[int]] = {}
+    for event in flood:
+        times.setdefault(event.truth.platform, []).append(at(event))
+    assert {max(each) - min(each) for each in times.values()} == {60_000}
+
+
 def b1(events: list[Labelled]) -> None:
     assert 10 <= len(platforms(events)) <= 30
 
@@ -348,7 +360,7 @@ def everyday(events: list[Labelled]) -> None:
 SHAPES: dict[str, Callable[[list[Labelled]], None]] = {
     "A1": a1, "A2": a2, "A3": a3, "A4": a4, "A4-day": a4_day, "A5": a5, "A6": a6, "A7": a7,
     "A8": a8, "A9": a9, "A9-sender": a9_sender, "A10": a10, "A11": a11, "A12": a12, "A13": a13,
-    "A14": a14, "A15": a15, "A16": a16, "A17": a17, "A18": a18,
+    "A14": a14, "A15": a15, "A16": a16, "A17": a17, "A18": a18, "A19": a19,
     "B1": b1, "B2": b2, "B3": b3, "B4": b4, "B5": b5, "B6": b6, "B7": b7, "B8": b8, "B9": b9,
     "B10": b10, "B11": b11, "B12": b12, "B13": b13, "ordinary": everyday,
 }  # fmt: skip

@@ -9,8 +9,10 @@ import pytest
 
 from detectors import chain
 from streams.state.written import typed
+from tests.detectors.episodes.test_incident import long_flood
 from tests.detectors.stand_in import run
 from tests.detectors.streams import random_stream
+from tests.detectors.test_chain import ENFORCE, history
 
 PARAMS = chain.Params()
 
@@ -34,6 +36,20 @@ def test_what_each_format_writes_is_of_its_types_and_says_the_same(format_: int)
         again = msgspec.msgpack.encode(typed(format_, rest))
         assert msgspec.msgpack.decode(again) == rest
     assert suspects > 10
+
+
+def test_what_waits_to_be_told_of_a_flood_has_its_types_and_comes_back() -> None:
+    partition = chain.Partition(ENFORCE)
+    run(ENFORCE, [*history(), *long_flood(50)], partition)
+    rest = msgspec.msgpack.decode(msgspec.msgpack.encode(chain.snapshot(partition).rest))
+    ((_, places, incident),) = rest["incidents"]
+    assert places
+    assert incident[-1], "messages wait"
+    again = msgspec.msgpack.encode(typed(chain.FORMATS[-1], rest))
+    assert msgspec.msgpack.decode(again) == rest
+    incident[-1][0][0] = "7"
+    with pytest.raises(ValueError, match="incidents"):
+        typed(chain.FORMATS[-1], rest)
 
 
 @pytest.mark.parametrize("wrong", [-1, 2**32, "7", None, 0.5, []])

@@ -22,6 +22,7 @@ from streams.wire.campaigns import _Campaign
 from streams.wire.events import Event
 from streams.wire.incidents import _Incident
 from streams.wire.outputs import _Episode, _Throttle
+from streams.wire.platforms import _Part, _Platform
 from streams.wire.version import TIME_MAX_MS
 
 GOLDEN = Path(__file__).parents[2] / "golden"
@@ -37,6 +38,8 @@ STRUCTS: dict[str, type[msgspec.Struct]] = {
     "otpguard.audit.v1": wire.AuditRecord,
     "otpguard.notice.v1": wire.Notice,
     "otpguard.campaign.v1": _Campaign,
+    "otpguard.platform.parts.v1": _Part,
+    "otpguard.platform.v1": _Platform,
 }
 DECODERS: dict[str, Callable[[bytes], Any]] = {
     "otpguard.throttle.v1": wire.decode_action,
@@ -48,6 +51,8 @@ DECODERS: dict[str, Callable[[bytes], Any]] = {
     "otpguard.audit.v1": wire.decode_audit,
     "otpguard.notice.v1": wire.decode_notice,
     "otpguard.campaign.v1": wire.decode_campaign,
+    "otpguard.platform.parts.v1": wire.decode_part,
+    "otpguard.platform.v1": wire.decode_platform,
 }
 ROUND_TRIPS: dict[str, Callable[[bytes], bytes]] = {
     "otpguard.throttle.v1": lambda value: wire.encode_action(wire.decode_action(value)),
@@ -59,6 +64,8 @@ ROUND_TRIPS: dict[str, Callable[[bytes], bytes]] = {
     "otpguard.audit.v1": lambda value: wire.encode_audit(wire.decode_audit(value)),
     "otpguard.notice.v1": lambda value: wire.encode_notice(wire.decode_notice(value)),
     "otpguard.campaign.v1": lambda value: wire.encode_campaign(wire.decode_campaign(value)),
+    "otpguard.platform.parts.v1": lambda value: wire.encode_part(wire.decode_part(value)),
+    "otpguard.platform.v1": lambda value: wire.encode_platform(wire.decode_platform(value)),
 }
 
 

@@ -10,17 +10,19 @@ from dataclasses import replace
 from itertools import chain, cycle, groupby, pairwise
 from operator import attrgetter
 from random import Random
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from detectors.chain import snapshot
+from detectors.chain import Decisions, snapshot
 from detectors.model.event import TICK_OFFSETS
 from streams.config import Settings
 from streams.state.manager import AssignedPartition, StateManager
 from streams.state.outbox import Output
 from streams.telemetry.metrics import Metrics
 from streams.transport.driver import Envelope, Poll
+from streams.wire import decode_part
 from streams.worker.acks import Acknowledgements
 from streams.worker.agents import Detector
 from streams.worker.letters import Letters
@@ -28,6 +30,7 @@ from streams.worker.observe import Observer
 from streams.worker.reader import Reader
 from tests.faults.traffic import traffic
 from tests.streams.state.test_manager import Kafka
+from tests.streams.wire.test_platforms import PART
 
 EVENTS = 5 * TICK_OFFSETS
 START_MS = 1_700_000_000_000
@@ -263,7 +266,7 @@ def test_small_envelopes_of_a_poll_are_applied_together_as_each_by_itself(
         assert part.next == part.state.next_offset == log.next_offset
         found = outputs_of(log.partition, together)
         assert found == outputs_of(log.partition, apart)
-        assert len(found) == 3
+        assert len(found) == 4, "actions, episodes, incidents, letters"
         assert snapshot(part.state).header == snapshot(alone.state).header
     for name in ("codes", "judged", "promoted", "actions"):
         assert total(counted, name) == total(expected_counts, name) > 0
@@ -295,3 +298,14 @@ def test_of_a_poll_only_what_follows_is_applied_before_its_turn(logs: list[Envel
     ends = {p: part.next for p, part in states.partitions.items()}
     assert ends == {0: start[0] + 5, 1: start[1] + 5, 2: start[2] + 2, 3: start[3] + 5}
     assert states.partitions[2].gap == (start[2] + 2, start[2] + 7)
+
+
+def test_a_part_of_figures_goes_to_its_own_topic_by_its_partition() -> None:
+    told, topics = Metrics(), Settings().topics
+    states: Any = SimpleNamespace(topic="in")
+    nobody: Any = None
+    detector = Detector(nobody, nobody, topics, states, nobody, Letters(100, told))
+    (output,) = detector._outputs(3, [], Decisions(parts=[PART]))
+    assert (output.topic, output.key) == ("otpguard.platform.parts.v1", b"3")
+    assert decode_part(output.value) == PART
+    assert dict(output.headers)["ce_source"] == b"/otpguard/in/3"

@@ -25,7 +25,7 @@ Records = Mapping[bytes, tuple[bytes | None, Headers]]
 """Key -> value (None: deleted) and headers."""
 
 
-class Ledger:
+class KeptTopic:
     """The topic, as this process knows it. Bounded by what is on the topic."""
 
     def __init__(self, clients: Mapping[str, Any], topic: str, group: str) -> None:
@@ -114,7 +114,7 @@ class Ledger:
 class _Listener(ConsumerRebalanceListener):
     """Notes; the client may not be asked anything in here."""
 
-    def __init__(self, ledger: Ledger) -> None:
+    def __init__(self, ledger: KeptTopic) -> None:
         self._ledger = ledger
 
     def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:  # noqa: ARG002

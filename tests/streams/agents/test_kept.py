@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from kafka import KafkaProducer
 
-from streams.agents.ledger import Ledger
+from streams.agents.kept import KeptTopic
 from streams.cluster.admin import Cluster, client_arguments
 from streams.config import Kafka
 from streams.demo.brokers import Broker
@@ -19,7 +19,7 @@ from tests.waiting import wait_until
 
 pytestmark = pytest.mark.kafka
 
-Opened = Callable[[], Ledger]
+Opened = Callable[[], KeptTopic]
 
 
 class Place:
@@ -30,8 +30,8 @@ class Place:
         with Cluster(kafka) as cluster:
             cluster.create(name, 1, 1, {"cleanup.policy": "compact"})
 
-    def ledger(self) -> Ledger:
-        return Ledger(self.clients, self.name, f"{self.name}-agents")
+    def ledger(self) -> KeptTopic:
+        return KeptTopic(self.clients, self.name, f"{self.name}-agents")
 
     def standing(self) -> dict[bytes, bytes]:
         newest = {record.key: record.value for record in written(self.clients, self.name)}
@@ -47,7 +47,7 @@ def place(kafka: Broker, unique: str) -> Place:
 def opened(place: Place) -> Iterator[Opened]:
     with ExitStack() as stack:
 
-        def open_() -> Ledger:
+        def open_() -> KeptTopic:
             ledger = place.ledger()
             stack.callback(ledger.close)
             return ledger
@@ -55,12 +55,12 @@ def opened(place: Place) -> Iterator[Opened]:
         yield open_
 
 
-def whole(ledger: Ledger) -> bool:
+def whole(ledger: KeptTopic) -> bool:
     ledger.poll()
     return ledger.whole
 
 
-def read(ledger: Ledger) -> dict[bytes, bytes]:
+def read(ledger: KeptTopic) -> dict[bytes, bytes]:
     ledger.poll()
     return ledger.held
 
@@ -111,4 +111,4 @@ def test_what_another_wrote_meanwhile_is_put_right(place: Place, opened: Opened)
 
 def test_a_missing_topic_is_said_at_once(place: Place) -> None:
     with pytest.raises(ConfigError, match="topics create"):
-        Ledger(place.clients, f"{place.name}-not", "group")
+        KeptTopic(place.clients, f"{place.name}-not", "group")

@@ -1,0 +1,118 @@
+"""`otpguard platforms`: which platforms are abused, and how much each sends."""
+
+from __future__ import annotations
+
+from typing import Annotated, Final
+
+import typer
+
+from streams.cli.shared import (
+    ConfigOption,
+    JsonOption,
+    group,
+    settings_of,
+    write_json,
+    write_table,
+)
+from streams.errors import UsageError
+from streams.language import listed, tr
+from streams.shown import shown
+
+app = group("See which platforms floods abuse, and how much each sends.")
+
+PLATFORM_COLUMNS: Final = {
+    "platform": "platform",
+    "codes": "codes",
+    "recipients": "recipients",
+    "strangers": "strangers",
+    "floods": "in floods",
+    "trend": "trend",
+}
+"""The columns of a ranking, and their headings."""
+
+
+@app.command("ls")
+def ls(
+    config: ConfigOption = None,
+    *,
+    by: Annotated[
+        str,
+        typer.Option("--by", help="floods, flood-codes, strangers, codes or trend: highest first."),
+    ] = "floods",
+    least: Annotated[int, typer.Option("--least", min=0, help="Codes a week, at least.")] = 100,
+    most: Annotated[int, typer.Option("--most", min=1, help="So many.")] = 30,
+    as_json: JsonOption = False,
+) -> None:
+    r"""Rank platforms by the share of their codes that was part of floods, in the last week.
+
+    A platform is its signature, port or sender as submitted, which others can forge. Codes are
+    counted, not other messages.
+
+    \b
+    Examples:
+      otpguard platforms ls
+      otpguard platforms ls --by trend --least 1000 --json
+    """
+    from streams.cluster.admin import client_arguments  # noqa: PLC0415 - start-up time
+    from streams.operate.platforms import (  # noqa: PLC0415
+        ORDERS,
+        percent,
+        platform_row,
+        ranked,
+        read_platforms,
+    )
+
+    if by not in ORDERS:
+        raise typer.BadParameter(
+            tr("{given!r} is none of {known}").format(given=by, known=listed(list(ORDERS)))
+        )
+    settings = settings_of(config)
+    found = read_platforms(client_arguments(settings.kafka), settings.topics.platform)
+    rows = [platform_row(each) for each in ranked(found, by, least, most)]
+    if as_json:
+        write_json(rows)
+    elif rows:
+        for row in rows:
+            row |= {name: percent(row[name]) for name in ("strangers", "floods")}
+            row["trend"] = "" if row["trend"] is None else f"x {row['trend']:g}"
+        write_table(
+            [tr(heading) for heading in PLATFORM_COLUMNS.values()],
+            [[row[name] for name in PLATFORM_COLUMNS] for row in rows],
+        )
+    else:
+        typer.echo(tr("no figures of platforms"))
+
+
+@app.command()
+def show(
+    platform: Annotated[
+        str, typer.Argument(help="Key, such as sig:某校 or port:106…; a bare name is a signature.")
+    ],
+    config: ConfigOption = None,
+    *,
+    as_json: JsonOption = False,
+) -> None:
+    r"""Show one platform day by day.
+
+    \b
+    Example:
+      otpguard platforms show sig:某校
+    """
+    import msgspec  # noqa: PLC0415 - start-up time
+
+    from streams.cli.override import platform_key  # noqa: PLC0415
+    from streams.cluster.admin import client_arguments  # noqa: PLC0415
+    from streams.operate.platforms import platform_lines, read_platforms  # noqa: PLC0415
+    from streams.wire import encode_platform  # noqa: PLC0415
+
+    settings = settings_of(config)
+    key = platform_key(platform)
+    told = read_platforms(client_arguments(settings.kafka), settings.topics.platform)
+    found = next((each for each in told if each.platform == key), None)
+    if found is None:
+        raise UsageError(tr("no figures of {platform} in the last week").format(platform=key))
+    if as_json:
+        write_json(msgspec.json.decode(encode_platform(found)))
+        return
+    for line in platform_lines(found):
+        typer.echo(shown(line))

@@ -1,0 +1,93 @@
+"""Figures of platforms for people: a ranking, and one platform day by day."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from types import MappingProxyType
+from typing import Any, Final
+
+from detectors.platforms.days import PlatformFigures
+from streams.cluster.read import readable, reading
+from streams.language import moment, tr
+from streams.wire import decode_platform
+
+ORDERS: Final[Mapping[str, Callable[[PlatformFigures], float]]] = MappingProxyType(
+    {
+        "floods": lambda each: each.flood_share,
+        "flood-codes": lambda each: sum(day.flood_codes for day in each.days),
+        "strangers": lambda each: each.strangers_share,
+        "codes": lambda each: each.codes,
+        "trend": lambda each: each.trend or 0.0,
+    }
+)
+"""Orders of a ranking; the highest come first."""
+
+
+def read_platforms(clients: Mapping[str, Any], topic: str) -> list[PlatformFigures]:
+    """Return every platform as it was told last.
+
+    Raises what `streams.cluster.read.reading` raises.
+    """
+    last: dict[bytes, Any] = {}
+    with reading(clients, topic) as reader:
+        for record in reader.records(reader.spans()):
+            last[record.key] = record
+    return list(readable((r for r in last.values() if r.value is not None), decode_platform))
+
+
+def ranked(
+    found: Iterable[PlatformFigures], order: str, least_codes: int, most: int
+) -> list[PlatformFigures]:
+    """The first of a ranking, without those of fewer codes; by their names where they are alike."""
+    some = [each for each in found if each.codes >= least_codes]
+    return sorted(some, key=lambda each: (-ORDERS[order](each), each.platform))[:most]
+
+
+def platform_row(figures: PlatformFigures) -> dict[str, Any]:
+    """One line of a ranking."""
+    return {
+        "platform": figures.platform,
+        "codes": figures.codes,
+        "recipients": sum(day.recipients for day in figures.days),
+        "strangers": figures.strangers_share,
+        "floods": figures.flood_share,
+        "trend": figures.trend,
+    }
+
+
+def percent(share: float) -> str:
+    """A share for people.
+
+    >>> percent(0.1234)
+    '12.3 %'
+    """
+    return f"{share * 100:.1f} %"
+
+
+def platform_lines(figures: PlatformFigures) -> Iterator[str]:
+    """One platform, in lines for a person."""
+    yield f"{figures.platform}  #{figures.platform_id}"
+    yield tr(
+        "{codes} codes in {days} days; {floods} of them were part of floods; {strangers} of its "
+        "recipients did not know it"
+    ).format(
+        codes=f"{figures.codes:,}",
+        days=len(figures.days),
+        floods=percent(figures.flood_share),
+        strangers=percent(figures.strangers_share),
+    )
+    if figures.trend is not None:
+        yield tr("yesterday {times} times as many as on the days before").format(
+            times=f"{figures.trend:g}"
+        )
+    for day in figures.days:
+        yield "  " + tr(
+            "{day}  {codes} codes, {recipients} recipients, {strangers} of them strangers, "
+            "{floods} codes in floods"
+        ).format(
+            day=moment(day.day_ms)[:10],
+            codes=f"{day.codes:,}",
+            recipients=f"{day.recipients:,}",
+            strangers=f"{day.strangers:,}",
+            floods=f"{day.flood_codes:,}",
+        )

@@ -1,0 +1,141 @@
+"""`otpguard.platform.parts.v1`, a partition's partial sums; `otpguard.platform.v1`, the network's.
+
+Neither names anybody. A part that is written again, by a replay or another owner, has the same
+bytes and the same offset.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import Annotated, Final
+
+import msgspec
+from msgspec import Meta
+
+from detectors.platforms.days import KEPT_DAYS, PlatformDay, PlatformFigures
+from detectors.platforms.figures import PART_PLATFORMS, PlatformCounts, PlatformPart
+from streams.wire.outputs import Headers
+from streams.wire.version import SCHEMA_VERSION, TimeMs, Word32, reader
+
+_Count = Annotated[int, Meta(ge=0, le=2**53)]
+_Share = Annotated[float, Meta(ge=0, le=1)]
+
+
+class _Counts(msgspec.Struct, frozen=True, omit_defaults=True):
+    platform: str
+    platform_id: Word32
+    codes: _Count
+    recipients: _Count = 0  # left out where there are none, as the next two
+    strangers: _Count = 0
+    flood_codes: _Count = 0
+
+
+class _Part(msgspec.Struct, frozen=True, kw_only=True):
+    """`otpguard.platform.parts.v1`."""
+
+    schema_version: int = SCHEMA_VERSION
+    partition: _Count
+    offset: _Count
+    epoch: _Count
+    start_ms: TimeMs
+    platforms: Annotated[tuple[_Counts, ...], Meta(max_length=PART_PLATFORMS + 1)]
+
+
+class _Day(msgspec.Struct, frozen=True):
+    day_ms: TimeMs
+    codes: _Count
+    recipients: _Count
+    strangers: _Count
+    flood_codes: _Count
+
+
+class _Platform(msgspec.Struct, frozen=True, kw_only=True):
+    """`otpguard.platform.v1`."""
+
+    schema_version: int = SCHEMA_VERSION
+    platform: str
+    platform_id: Word32
+    newest_ms: TimeMs
+    days: Annotated[tuple[_Day, ...], Meta(min_length=1, max_length=KEPT_DAYS)]
+    codes: _Count
+    flood_share: _Share
+    strangers_share: _Share
+    trend: Annotated[float, Meta(ge=0)] | None
+
+
+_encode: Final = msgspec.json.Encoder().encode
+_part: Final = reader(_Part)
+_platform: Final = reader(_Platform)
+
+
+def encode_part(part: PlatformPart) -> bytes:
+    """The value of a record; its key is the input partition's number."""
+    counts = tuple(_Counts(**asdict(each)) for each in part.platforms)
+    return _encode(
+        _Part(
+            partition=part.partition,
+            offset=part.offset,
+            epoch=part.epoch,
+            start_ms=part.start_ms,
+            platforms=counts,
+        )
+    )
+
+
+def decode_part(value: bytes) -> PlatformPart:
+    """Raise VersionError, or UnreadableError if it is no part at all."""
+    read = _part(value)
+    counts = tuple(
+        PlatformCounts(
+            each.platform, each.platform_id, each.codes, each.recipients, each.strangers,
+            each.flood_codes,
+        )
+        for each in read.platforms
+    )  # fmt: skip
+    return PlatformPart(read.partition, read.offset, read.epoch, read.start_ms, counts)
+
+
+def part_headers(part: PlatformPart, topic: str) -> Headers:
+    """CloudEvents 1.0 in Kafka's binary mode; `topic` is the input."""
+    identity = f"{part.epoch}:{topic}:{part.partition}:{part.offset}/platforms"
+    source = f"/otpguard/{topic}/{part.partition}"
+    return _headers("otpguard.platform.parts.v1", identity, source, part.start_ms)
+
+
+def encode_platform(figures: PlatformFigures) -> bytes:
+    """The value of a record; its key is the platform's id."""
+    return _encode(_Platform(**asdict(figures)))
+
+
+def decode_platform(value: bytes) -> PlatformFigures:
+    """Raise VersionError, or UnreadableError if it is none."""
+    read = _platform(value)
+    days = tuple(
+        PlatformDay(each.day_ms, each.codes, each.recipients, each.strangers, each.flood_codes)
+        for each in read.days
+    )
+    return PlatformFigures(
+        read.platform, read.platform_id, read.newest_ms, days, read.codes, read.flood_share,
+        read.strangers_share, read.trend,
+    )  # fmt: skip
+
+
+def platform_headers(figures: PlatformFigures) -> Headers:
+    """As `part_headers`."""
+    identity = f"{figures.platform_id}/{figures.newest_ms}/{figures.codes}"
+    return _headers(
+        "otpguard.platform.v1", identity, "/otpguard/agent/platforms", figures.newest_ms
+    )
+
+
+def _headers(kind: str, identity: str, source: str, at_ms: int) -> Headers:
+    time = datetime.fromtimestamp(at_ms / 1000, UTC).isoformat(timespec="milliseconds")
+    return (
+        ("ce_specversion", b"1.0"),
+        ("ce_id", identity.encode()),
+        ("ce_source", source.encode()),
+        ("ce_type", kind.encode()),
+        ("ce_time", time.replace("+00:00", "Z").encode()),
+        ("content-type", b"application/json"),
+    )

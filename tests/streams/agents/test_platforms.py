@@ -1,0 +1,100 @@
+"""The agent of platform figures on a broker: sums that no restart and no duplicate changes."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from kafka import KafkaProducer
+
+from detectors.model.times import DAY_MS
+from detectors.platforms.days import KEPT_DAYS
+from detectors.platforms.figures import PlatformPart
+from streams.agents import platforms as module
+from streams.agents.platforms import PlatformAgent
+from streams.cluster.admin import Cluster, client_arguments
+from streams.config import Kafka, Topics
+from streams.demo.brokers import Broker
+from streams.operate.platforms import read_platforms
+from streams.telemetry.metrics import Metrics
+from streams.wire import encode_part, encode_platform
+from tests.detectors.platforms.test_days import part
+from tests.reading import written
+from tests.streams.wire.test_platforms import FIGURES
+from tests.waiting import wait_until
+
+pytestmark = pytest.mark.kafka
+
+TODAY = time.time_ns() // 1_000_000 // DAY_MS
+
+
+class World:
+    def __init__(self, broker: Broker, name: str) -> None:
+        kafka = Kafka(bootstrap=broker.bootstrap)
+        self.clients: dict[str, Any] = client_arguments(kafka)
+        self.name = name
+        self.topics = Topics(platform_parts=f"{name}.parts", platform=f"{name}.platform")
+        with Cluster(kafka) as cluster:
+            cluster.create(self.topics.platform_parts, 1, 1, {})
+            cluster.create(self.topics.platform, 1, 1, {})
+        self.producer = KafkaProducer(**self.clients, acks="all")
+
+    def say(self, *parts: PlatformPart) -> None:
+        for each in parts:
+            self.producer.send(self.topics.platform_parts, encode_part(each), key=b"0")
+        self.producer.flush()
+
+    def told(self) -> dict[str, int]:
+        found = read_platforms(self.clients, self.topics.platform)
+        return {each.platform: each.codes for each in found}
+
+    @contextmanager
+    def agent(self) -> Iterator[Metrics]:
+        metrics, stop, failed = Metrics("platforms"), threading.Event(), []
+        agent = PlatformAgent(
+            self.clients, self.topics, f"{self.name}-agents", metrics,
+            lambda: time.time_ns() // 1_000_000,
+        )  # fmt: skip
+
+        def run() -> None:
+            try:
+                agent.run(stop)
+            except Exception as error:  # noqa: BLE001 - told by the test's thread
+                failed.append(error)
+
+        thread = threading.Thread(target=run)
+        thread.start()
+        try:
+            yield metrics
+        finally:
+            stop.set()
+            thread.join()
+            assert not failed, failed
+
+
+def test_sums_are_told_and_a_restart_tells_nothing_again(
+    kafka: Broker, unique: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "TELL_S", 0.2)
+    world = World(kafka, unique)
+    old = encode_platform(FIGURES)  # of a platform that has sent nothing for a week
+    world.producer.send(world.topics.platform, old, key=b"7").get(timeout=60)
+    yesterday = {"day": TODAY - 1}
+    world.say(part(0, 4096, **yesterday, p1=200, p2=40), part(1, 8192, **yesterday, p1=100))
+    with world.agent() as metrics:
+        wait_until(lambda: world.told() == {"sig:p1": 300, "sig:p2": 40}, "told")
+        world.say(part(0, 4096, **yesterday, p1=200, p2=40))  # a replay
+        world.say(part(0, 8192, day=TODAY, p1=10), part(2, 1, day=TODAY - KEPT_DAYS, p9=5))
+        wait_until(lambda: world.told() == {"sig:p1": 310, "sig:p2": 40}, "summed up")
+        sample = metrics.registry.get_sample_value
+        wait_until(lambda: sample("otpguard_platforms_known") == 2, "shown")
+        assert sample("otpguard_platforms_abused") == 0
+    number = len(written(world.clients, world.topics.platform))
+    with world.agent() as metrics:
+        sample = metrics.registry.get_sample_value
+        wait_until(lambda: sample("otpguard_platforms_known") == 2, "read again")
+    assert len(written(world.clients, world.topics.platform)) == number

@@ -1,0 +1,51 @@
+"""The contracts of platform figures: the golden files hold their bytes."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from detectors.platforms.days import PlatformDay, PlatformFigures
+from detectors.platforms.figures import PART_PLATFORMS, PlatformCounts, PlatformPart
+from streams.wire import (
+    UnreadableError,
+    VersionError,
+    decode_part,
+    decode_platform,
+    encode_part,
+    encode_platform,
+    part_headers,
+    platform_headers,
+)
+
+PART = PlatformPart(3, 8192, 1, 86_400_000, (PlatformCounts("sig:a", 7, 9, 4, 0, 2),))
+DAY = PlatformDay(86_400_000, 90, 40, 20, 30)
+FIGURES = PlatformFigures("sig:a", 7, 86_400_000, (DAY,), 90, 0.3333, 0.5, None)
+
+
+def test_both_come_back_as_they_went() -> None:
+    assert decode_part(encode_part(PART)) == PART
+    assert decode_platform(encode_platform(FIGURES)) == FIGURES
+
+
+def test_the_same_part_has_the_same_id_and_zeros_cost_nothing() -> None:
+    assert dict(part_headers(PART, "sms"))["ce_id"] == b"1:sms:3:8192/platforms"
+    assert dict(platform_headers(FIGURES))["ce_time"] == b"1970-01-02T00:00:00.000Z"
+    assert b"strangers" not in encode_part(PART)
+
+
+def test_the_largest_part_is_under_every_broker_s_limit() -> None:
+    counts = PlatformCounts("sig:" + "名" * 12, 4_000_000_000, 99_999, 88_888, 77_777, 66_666)
+    assert len(encode_part(PlatformPart(3, 1, 1, 0, (counts,) * (PART_PLATFORMS + 1)))) < 900_000
+
+
+@pytest.mark.parametrize("change", [{"schema_version": 2}, {"platforms": 3}, {"days": []}])
+def test_what_is_newer_or_something_else_is_refused(change: dict[str, object]) -> None:
+    for value, decode in ((encode_part(PART), decode_part),
+                          (encode_platform(FIGURES), decode_platform)):  # fmt: skip
+        wrong = msgspec.json.decode(value)
+        if not change.keys() <= wrong.keys():
+            continue
+        kind = VersionError if "schema_version" in change else UnreadableError
+        with pytest.raises(kind):
+            decode(msgspec.json.encode(wrong | change))
