@@ -13,8 +13,15 @@ from typing import Final
 from markupsafe import Markup
 
 from detectors.model.event import Trust
-from detectors.model.records import NOWHERE, Level
-from streams.desk.store.answers import Answer, CaseFile, CaseLine, Freshness, WordLine
+from detectors.model.records import NOWHERE, Action, Level, refuses
+from streams.desk.store.answers import (
+    Answer,
+    CaseEvent,
+    CaseFile,
+    CaseLine,
+    Freshness,
+    WordLine,
+)
 from streams.desk.web.masks import masked
 from streams.desk.web.timeline import Dot, Mark, bars, drawn
 from streams.language import LANGUAGES, listed, speaking, spoken, tr, trn, zone
@@ -234,7 +241,8 @@ def rows(file: CaseFile) -> list[PlatformRow]:
     named = {each.platform_id: each.platform for each in file.case.last.sightings}
     refused = {each.platform_id: each.refused for each in file.refused}
     allowed = {each.word.platform for each in file.words if each.holds}
-    for each in file.events:
+    newest = max(file.case.actions, key=lambda each: (each.epoch, each.revision), default=None)
+    for each in _seen(file):
         before = found.get(each.platform_id)
         key = each.platform or named.get(each.platform_id, "")
         found[each.platform_id] = PlatformRow(
@@ -244,11 +252,33 @@ def rows(file: CaseFile) -> list[PlatformRow]:
             novel=each.novel,
             messages=(before.messages if before else 0) + 1,
             refused=refused.get(each.platform_id, 0),
-            would=each.would,
+            would=each.would or _ruling(newest, each),
             allowed=key in allowed,
             last_ms=max(each.at_ms, before.last_ms if before else 0),
         )
     return sorted(found.values(), key=lambda row: (row.would != "refuse", -row.last_ms, row.name))
+
+
+def _seen(file: CaseFile) -> Iterable[CaseEvent]:
+    """The events, and before them sightings of platforms that no event names yet.
+
+    The messages of a young flood are recorded a little later than its platforms are known.
+    """
+    told = {each.platform_id for each in file.events}
+    for each in file.case.last.sightings:
+        if each.platform_id not in told:
+            yield CaseEvent(
+                each.at_ms, each.platform, each.platform_id, novel=each.novel, trust=each.trust,
+                would="",
+            )  # fmt: skip
+    yield from file.events
+
+
+def _ruling(newest: Action | None, each: CaseEvent) -> str:
+    """The ruling on a platform under the newest lease; empty without one."""
+    if newest is None:
+        return ""
+    return "refuse" if refuses(newest.scope, each.platform_id, each.trust) else "pass"
 
 
 def _named(key: str, trust: Trust, *, novel: bool) -> str:

@@ -118,3 +118,14 @@ def test_nothing_found_is_worth_what_the_index_is(world: World) -> None:
 )
 def test_the_age_of_the_index_is_a_sentence(read_ms: int, told_: str) -> None:
     assert fresh_sentence(Freshness(100_000, read_ms, None), 60_000).startswith(told_)
+
+
+def test_platforms_of_a_young_flood_can_be_let_through_before_its_messages_are_recorded(
+    world: World,
+) -> None:
+    file = opened(world)
+    young = replace(file, events=tuple(replace(each, would="") for each in file.events[:2]))
+    case = told(world, young)
+    assert len(case.platforms) == len(file.case.last.sightings)
+    assert {each.would for each in case.platforms} == {"refuse"}
+    assert all(each.key for each in case.platforms)
