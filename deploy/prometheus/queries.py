@@ -658,13 +658,13 @@ def campaign_growth(at: Scope) -> str:
     return at.worst("campaign_growth_per_minute")
 
 
-@query("short", "platforms")
+@query("short", "abused")
 def platforms_abused(at: Scope) -> str:
     """Platforms of which half of a week's codes, of a hundred or more, were part of floods."""
     return at.worst("platforms_abused")
 
 
-@query("short", "platforms")
+@query("short", "known")
 def platforms_known(at: Scope) -> str:
     """Platforms of which figures are known: those that sent a code within a week."""
     return at.worst("platforms_known")

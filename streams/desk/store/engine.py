@@ -27,6 +27,9 @@ LOCK: Final = 0x6F74_7067  # of PostgreSQL; "otpg"
 
 DRIVERS: Final = ("sqlite", "postgresql+psycopg")
 
+_POSTGRESQL: Final = "postgresql+psycopg://otpguard@db/otpguard"
+"""An example."""
+
 
 def parsed(url: str) -> URL:
     """The URL. Raise ConfigError if it is none, or of a database that is not known here."""
@@ -37,7 +40,7 @@ def parsed(url: str) -> URL:
     if read is None or read.drivername not in DRIVERS or not read.database:
         raise ConfigError(
             tr("desk.store: no URL of a store; such as sqlite:////var/lib/otpguard/desk.db or {pg}")
-            .format(pg="postgresql+psycopg://otpguard@db/otpguard")
+            .format(pg=_POSTGRESQL)
         )  # fmt: skip
     return read
 
