@@ -323,7 +323,8 @@ def _say(
             name, confirmed, failed = _publish(settings, word, wait_s)
         except OtpguardError:
             _note(chain, word, "failed")
-            _deliver(settings, chain)  # what went wrong with the word is said, and not this
+            # What went wrong with the word is said, and this alone where its records would be lost.
+            _deliver(settings, chain, quiet=chain.kept)
             raise
         outcome = "failed" if failed else "done" if confirmed or not wait_s else "unconfirmed"
         _note(chain, word, outcome, name)
@@ -399,14 +400,16 @@ def _note(chain: AuditChain, word: Override, outcome: str, name: str = "") -> No
     )
 
 
-def _deliver(settings: Settings, chain: AuditChain) -> bool:
-    """Give the audit to Kafka; return whether it could not be, after saying so loudly."""
+def _deliver(settings: Settings, chain: AuditChain, *, quiet: bool = False) -> bool:
+    """Give the audit to Kafka; return whether it could not be, after saying so if not `quiet`."""
     from streams.cluster.admin import client_arguments  # noqa: PLC0415 - start-up time
     from streams.operate.audit import deliver  # noqa: PLC0415
 
     try:
         deliver(chain, client_arguments(settings.kafka), settings.topics.audit)
     except OtpguardError as error:
+        if quiet:
+            return True
         told = tr("NOT IN THE AUDIT: {error}; {n} records are lost when this command ends")
         if chain.kept:
             told = tr(

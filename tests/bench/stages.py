@@ -84,6 +84,7 @@ class Pass:
         self.partition = chain.Partition(self.params)
         self.watch = Stopwatch()
         self.decisions: defaultdict[str, int] = defaultdict(int)
+        self.told: set[str] = set()
 
     def run(self, log: Records, batch: int, first: int, last: int, ahead: int = 0) -> None:
         """Take the records from `first` up to `last` in, as the worker would.
@@ -111,7 +112,9 @@ class Pass:
                     wire.episode_headers(record)
             for name in ("codes", "judged", "promoted", "released", "evicted"):
                 self.decisions[name] += getattr(done, name)
-            self.decisions["actions"] += len(done.actions)
+            told = {action.action_id for action in done.actions} - self.told
+            self.told |= told  # a lease that is told again, for its windows, is the same action
+            self.decisions["actions"] += len(told)
             self.decisions["episodes"] += len(done.episodes)
 
 

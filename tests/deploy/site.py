@@ -112,6 +112,12 @@ class Sink:
         return {a["labels"]["alertname"] for a in list(self.alerts) if a["status"] == status}
 
 
+ABSENT: Final = frozenset(
+    f"otpguard-{kind}" for kind in ("campaigns", "desk", "notifier", "platforms", "signal")
+)
+"""Jobs of processes that have sites of their own."""
+
+
 class Site:
     """Everything, started in order and stopped in the reverse."""
 
@@ -198,7 +204,9 @@ replication = 1
             "otpguard-gate": [self.gate.port],
             "otpguard-indexer": [self.indexer.port],
         }
-        for job in config["scrape_configs"]:
+        jobs = [each for each in config["scrape_configs"] if each["job_name"] not in ABSENT]
+        config["scrape_configs"] = jobs
+        for job in jobs:
             targets = [f"127.0.0.1:{port}" for port in ports[job["job_name"]]]
             job["static_configs"][0]["targets"] = targets
         files = {"recording": recording_file(), "alerts": alert_file()}
