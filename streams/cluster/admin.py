@@ -103,6 +103,9 @@ def tls(kafka: Kafka) -> ssl.SSLContext:
     return context
 
 
+_EVERY: Final = frozenset(("ALTER", "CREATE", "DELETE", "DESCRIBE", "READ", "WRITE"))
+
+
 class Cluster:
     """A connection for questions and administration; use it in a `with` block."""
 
@@ -218,11 +221,15 @@ class Cluster:
         return str(told[name]["value"])
 
     def operations(self, names: Iterable[str]) -> dict[str, frozenset[str]]:
-        """Return what this user may do with those of the topics that it may see."""
+        """Return what this user may do with those of the topics that it may see.
+
+        With a broker that does not know rights, and so tells of none, that is everything.
+        """
         with in_a_sentence(tr("describe topics"), self._where):
             present = sorted(set(names) & set(self._admin.list_topics()))
             described = self._admin.describe_topics(present) if present else []
-        return {each["name"]: frozenset(each["authorized_operations"]) for each in described}
+        told = {each["name"]: each["authorized_operations"] for each in described}
+        return {name: _EVERY if may is None else frozenset(may) for name, may in told.items()}
 
     def behind(self, group: str, topic: str, before_ms: int | None = None) -> int | None:
         """Return how many records of a topic a group has not committed; None: it never did.

@@ -7,12 +7,13 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource
 from kafka import KafkaProducer
 
 from detectors.model.records import Cause
 from streams.cluster.admin import client_arguments
 from streams.cluster.topics import create
-from streams.config import Topics, load
+from streams.config import Settings, Topics, load
 from streams.demo.brokers import Broker
 from streams.errors import UnavailableError, UsageError
 from streams.wire import encode_ack, encode_episode, encode_incident, encode_override, override_key
@@ -20,6 +21,7 @@ from tests.enforce.records import override
 from tests.streams.cli.called import NOWHERE, called, refused, settings_file
 from tests.streams.notices.incidents import DAY0_MS, use_of
 from tests.streams.notices.test_month import ack, flood
+from tests.waiting import END_S
 
 
 def test_a_month_that_is_none_and_a_broker_that_is_away(tmp_path: Path) -> None:
@@ -27,6 +29,15 @@ def test_a_month_that_is_none_and_a_broker_that_is_away(tmp_path: Path) -> None:
     for month in ("2026-13", "2026-1", "November"):
         refused(UsageError, "is no month", "report", "--month", month, "-c", config)
     refused(UnavailableError, NOWHERE, "report", "--month", "2026-11", "-c", config)
+
+
+def keep(settings: Settings, names: list[str]) -> None:
+    """Have a broker keep records of a month that is long over."""
+    admin = AdminClient({"bootstrap.servers": settings.kafka.bootstrap})
+    for_ever = ConfigEntry("retention.ms", "-1", incremental_operation=AlterConfigOpType.SET)
+    topics = [ConfigResource("TOPIC", name, incremental_configs=[for_ever]) for name in names]
+    for done in admin.incremental_alter_configs(topics).values():
+        done.result(END_S)
 
 
 @pytest.mark.broker
@@ -38,7 +49,7 @@ def test_a_month_is_counted_from_the_topics(broker: Broker, unique: str, tmp_pat
              '[reports]\norg = "中国移动"']  # fmt: skip
     config.write_text("\n".join(lines), encoding="utf-8")
     settings = load(config)
-    create(settings)
+    keep(settings, create(settings))
     case = flood(1, DAY0_MS + 5)
     word = override("release", case.recipient, issued_at_ms=DAY0_MS + 9, expires_at_ms=DAY0_MS + 99)
     with closing(KafkaProducer(**client_arguments(settings.kafka), acks="all")) as out:

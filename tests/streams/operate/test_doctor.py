@@ -16,6 +16,7 @@ from kafka import KafkaProducer
 from streams.cluster.admin import Cluster
 from streams.cluster.topics import create
 from streams.config import Settings, load
+from streams.config.sections import PORTS
 from streams.demo.brokers import Broker
 from streams.errors import Exit
 from streams.operate.doctor import _sources
@@ -107,7 +108,8 @@ def test_a_working_installation_has_nothing_wrong(config: Path) -> None:
     for check in ("topics", "rights", "lag", "transactions"):
         assert found[check]["state"] == "warn"
         assert found[check]["remedy"]
-    assert found["ports"]["says"] == "worker 9464, adapter 9465, feed 9466, canary 9467, gate 9468"
+    told = [f"{kind} {port}" for kind, port in PORTS.items()]
+    assert found["ports"]["says"] == ", ".join(told)
     for check in ("ports", "keys", "partitions", "events", "clocks"):
         assert found[check]["state"] == "ok"
 
