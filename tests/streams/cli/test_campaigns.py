@@ -52,7 +52,6 @@ def test_open_campaigns_are_listed_and_one_is_shown(
     shown = called("campaigns", "show", "1:sms:0:1", *config)
     assert "9 victims" in shown
     assert json.loads(called("campaigns", "show", "1:sms:0:1", "--json", *config))["victims"] == 9
-    assert "9 个被轰炸号码" in called()
     refused(UsageError, "no campaign '1:sms:0:4'", "campaigns", "show", "1:sms:0:4", *config)
 
 
