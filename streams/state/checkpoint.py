@@ -393,7 +393,7 @@ def rebuilt(params: chain.Params, partition: int, restored: Restored) -> chain.P
     """
     snapshot = restored.snapshot
     try:
-        told = written.typed(snapshot.header["format"], snapshot.rest)
+        told = written.typed(snapshot.header.get("format", 0), snapshot.rest)
         return chain.restore(params, replace(snapshot, rest=told))
     except _UNFIT as error:
         why = f"its state does not fit this version ({type(error).__name__})"

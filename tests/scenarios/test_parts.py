@@ -56,7 +56,7 @@ def test_figures_of_another_version_are_not_taken(
 
 
 def test_a_target_that_was_not_reached_is_said() -> None:
-    (row,) = (row for row in ATTACKS if row.name == "A2")
+    (row,) = (row for row in ATTACKS if row.label == "A2 burst")
     figures = Part(row, 0, 2).play()
     lines = {str(line["target"]): line for line in compared({row.label: figures})}
     assert all(line["reached"] == "yes" for line in lines.values())

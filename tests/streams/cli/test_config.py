@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 from streams.errors import ConfigError
@@ -16,7 +17,7 @@ def test_a_template_of_the_settings_is_a_settings_file(tmp_path: Path) -> None:
         otpguard("config", "template", OTPGUARD_DETECT_STAMPS='{"gw": "exact"}').stdout
     )
     uncommented = [
-        line.removeprefix("# ") if " = " in line and not line.endswith('= ""') else line
+        line.removeprefix("# ") if re.match(r"# \w+ = (?!\"\"$)", line) else line
         for line in path.read_text("utf-8").splitlines()
     ]
     assert 'stamps = {"gw" = "exact"}' in uncommented
