@@ -274,7 +274,8 @@ store = "sqlite:////tmp/desk.db"
         otpguard topics create
         systemctl start {names}
     """)  # fmt: skip
-    for unit, port in zip(names.split(), PORTS.values(), strict=True):
+    kinds = ("worker", "adapter", "feed", "canary", "gate", "indexer")
+    for unit, port in zip(names.split(), [PORTS[kind] for kind in kinds], strict=True):
 
         def up() -> bool:
             if fresh.shows(unit, "ActiveState") == "failed":  # noqa: B023
