@@ -23,9 +23,9 @@ from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.kafka, pytest.mark.integration]
 
-MEGABYTES_MAX: Final = 205
-"""Of /opt in the image. Measured with the extras `feed` and `report`: 196; it was 249 without them,
-before anything was slimmed."""
+MEGABYTES_MAX: Final = 300
+"""Of /opt in the image. Measured with every command: 287, of which the desk, evidence and notices
+are 91; with `feed` and `report` alone it was 196."""
 
 EVERYTHING: Final = """
 import importlib, pkgutil, detectors, streams
