@@ -129,6 +129,16 @@ def _is_what_jasmin_needs(command: Command) -> None:
     assert "requirements.txt" in command.text
 
 
+def _names_a_class_of_the_jar(command: Command) -> None:
+    smsgate = ROOT / "deploy/gateways/smsgate"
+    jar = re.search(r"otpguard-smsgate-([\d.]+)\.jar", command.text)
+    name = re.search(r" otpguard\.smsgate\.(\w+) ", command.text)
+    assert jar, command
+    assert name, command
+    assert f"<version>{jar[1]}</version>" in (smsgate / "pom.xml").read_text("utf-8")
+    assert (smsgate / f"src/main/java/otpguard/smsgate/{name[1]}.java").exists()
+
+
 RULES: Final = (
     Rule(
         "another test follows this part in a machine of its own",
@@ -154,6 +164,11 @@ RULES: Final = (
         "in Jasmin's own environment, which tests/enforce/test_jasmin.py makes",
         lambda c: c.text.startswith("pip ") and "/jasmin/" in c.page,
         _is_what_jasmin_needs,
+    ),
+    Rule(
+        "needs the jar that Maven builds: tests/enforce/test_kannel_gate.py runs it",
+        lambda c: c.text.startswith("java "),
+        _names_a_class_of_the_jar,
     ),
     Rule(
         "a shell that this one is",
@@ -226,13 +241,14 @@ def prepare(fresh: Machine, kafka: Broker, redis: Server) -> None:
         for tool, name in TOOLS.items()
     )
     units = {"feed": "feed redis --consumer feed-1", "canary": "canary"}
-    units["indexer"] = "desk index"  # here without its own user and folder
+    # Here without users and folders of their own.
+    units |= {"desk-index": "desk index", "notifier": "notify run"}
     written = "\n".join(
         f"cat > /etc/systemd/system/otpguard-{name}.service <<'EOF'\n{UNIT.format(words=words)}EOF"
         for name, words in units.items()
     )
     names = "otpguard-worker@1 otpguard-adapter@jasmin-1 otpguard-feed otpguard-canary"
-    names += " otpguard-gate@smsc-1 otpguard-indexer"
+    names += " otpguard-gate@smsc-1 otpguard-desk-index otpguard-notifier"
     settings = f"""
 kafka = {{bootstrap = "{kafka.bootstrap}"}}
 redis = {{url = "redis://127.0.0.1:{redis.port}/0"}}
@@ -244,6 +260,9 @@ replication = 1
 list_file = "/tmp/kannel.list"
 [desk]
 store = "sqlite:////tmp/desk.db"
+[notify]
+operator = "中国移动"
+file = "/tmp/notices.jsonl"
 """
     fresh.must(
         "bash",
@@ -274,7 +293,7 @@ store = "sqlite:////tmp/desk.db"
         otpguard topics create
         systemctl start {names}
     """)  # fmt: skip
-    kinds = ("worker", "adapter", "feed", "canary", "gate", "indexer")
+    kinds = ("worker", "adapter", "feed", "canary", "gate", "indexer", "notifier")
     for unit, port in zip(names.split(), [PORTS[kind] for kind in kinds], strict=True):
 
         def up() -> bool:

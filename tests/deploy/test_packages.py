@@ -85,5 +85,5 @@ def test_a_flood_is_seen_by_the_installed_command_alone(otpguard: Path, tmp_path
 def test_the_demo_runs_from_the_wheel_without_a_checkout(otpguard: Path, tmp_path: Path) -> None:
     # Not the usual port: the guide's worker may start on it at the same moment.
     said = run(otpguard, "demo", "--metrics-port", "0", cwd=tmp_path)
-    assert said.count("✓") == 6, said
+    assert said.count("✓") == 7, said
     assert (tmp_path / "report.html").stat().st_size > 10_000
