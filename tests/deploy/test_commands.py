@@ -262,6 +262,7 @@ list_file = "/tmp/kannel.list"
 store = "sqlite:////tmp/desk.db"
 [notify]
 operator = "中国移动"
+sender = "10086"
 file = "/tmp/notices.jsonl"
 """
     fresh.must(
