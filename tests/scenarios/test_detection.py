@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import cache
 from itertools import chain
 from pathlib import Path
@@ -10,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from detectors.chain import Params
 from streams.scenarios import (
     DEFAULT_START_MS,
     Labelled,
@@ -22,7 +25,7 @@ from streams.scenarios import (
 from tests.brokers import IN_CI
 from tests.scenarios.evaluate import Row, could_matter, play_part, stream
 from tests.scenarios.figures import Figures
-from tests.scenarios.play import play
+from tests.scenarios.play import PARAMS, play
 
 TRACE = Path(__file__).parents[3] / "shared" / "data" / "copenhagen-sms.csv"
 """SMS of the Copenhagen Networks Study. The data are no part of this project, they are laid beside
@@ -70,11 +73,23 @@ def test_a_day_long_flood_is_stopped() -> None:
     assert found.missed <= 0.05
 
 
+def held_by_day(params: Params) -> list[float]:
+    """The share of a week-long flood that is refused, on the worst day first."""
+    sent, refused = Counter[int](), Counter[int]()
+    for seed in range(2):
+        for outcome in play(generate("A5", seed), params=params).values():
+            sent += outcome.flood_by_day
+            refused += outcome.refused_by_day
+    assert len(sent) == 7
+    return sorted(refused[day] / sent[day] for day in sent)
+
+
 def test_a_week_long_flood_is_held_back_every_day() -> None:
-    found = figures("A5", 2)
-    held = {day: found.refused_by_day[day] / sent for day, sent in found.flood_by_day.items()}
-    assert len(held) == 7
-    assert min(held.values()) >= 0.97, "a code in a hundred passes, being asked for again"
+    assert held_by_day(replace(PARAMS, episode=replace(PARAMS.episode, again=False)))[0] >= 0.98
+
+
+def test_second_requests_let_a_hundredth_of_it_pass() -> None:
+    assert held_by_day(PARAMS)[0] >= 0.97
 
 
 @pytest.mark.parametrize("name", ["A8", "A9", "A12", "A18"])
