@@ -7,18 +7,16 @@ is no state to save: an owner reads these days again when it starts.
 from __future__ import annotations
 
 import logging
-import threading
 import time
 from collections.abc import Callable, Mapping
-from contextlib import ExitStack
 from dataclasses import replace
 from typing import Any, Final
 
 from detectors.campaigns.campaign import Campaign, campaigns, final_ms
 from detectors.campaigns.floods import KEPT_DAYS, Floods
 from detectors.model.times import DAY_MS
+from streams.agents.agent import Agent
 from streams.agents.kept import KeptTopic, Records
-from streams.cluster.read import Spans, TopicReader, reading
 from streams.config import Topics
 from streams.telemetry.metrics import Metrics
 from streams.wire import (
@@ -37,8 +35,8 @@ LOOK_S: Final = 2.0
 the largest in view, of 5,000 victims, takes 1.2 s."""
 
 
-class CampaignAgent:
-    """Runs until told to stop; tells of campaigns while it owns their topic."""
+class CampaignAgent(Agent):
+    """Tells of campaigns."""
 
     def __init__(
         self,
@@ -49,73 +47,28 @@ class CampaignAgent:
         clock_ms: Callable[[], int],
     ) -> None:
         """`clients` are the arguments by which Kafka clients reach the cluster."""
-        self._clients, self._topic = clients, topics.episode
-        self._ledger = KeptTopic(clients, topics.campaign, group)
-        self._metrics = metrics
-        self._clock_ms = clock_ms
+        kept = KeptTopic(clients, topics.campaign, group)
+        super().__init__(clients, topics.episode, kept, metrics, clock_ms)
         self._floods = Floods()
-        self._reader: TopicReader | None = None
-        self._spans: Spans = {}
         self._changed = False
         self._look_at = 0.0  # monotonic
-        self._stack = ExitStack()
-        self.ready = threading.Event()  # in the group: owner, or waiting to be
 
-    def run(self, stop: threading.Event) -> None:
-        """Raise what the clients raise where only a restart helps."""
-        try:
-            while not stop.is_set():
-                self.turn()
-        finally:
-            self._stack.close()
-            self._ledger.close()
-
-    def turn(self) -> None:
-        """Take what came, and tell of what it changed."""
-        self._ledger.poll()
-        self._metrics.put("agent_owner", self._ledger.owned)
-        self.ready.set()
-        if not self._ledger.owned:
-            if self._reader is not None:
-                self._let_go()
-            return
-        if self._reader is None:
-            self._begin()
-        assert self._reader is not None
-        for batch in self._reader.take():
-            for record in batch:
-                self._take(record)
-        due = self._changed and time.monotonic() >= self._look_at
-        if due and self._ledger.whole and self._reader.past(self._spans):
-            self._tell()
-
-    def _begin(self) -> None:
-        """Read the floods of the last days again."""
+    def _begin(self) -> int:
         today = self._clock_ms() // DAY_MS
-        self._floods = Floods()
+        self._floods, self._changed = Floods(), True
         # One day more: the newest record may be of yesterday.
         self._floods.horizon_ms = (today - KEPT_DAYS - 1) * DAY_MS
-        self._reader = self._stack.enter_context(reading(self._clients, self._topic))
-        self._spans = self._reader.spans(self._floods.horizon_ms)
-        self._reader.stand(self._spans)
-        self._changed = True
+        return self._floods.horizon_ms
 
     def _let_go(self) -> None:
-        self._stack.close()
-        self._reader, self._floods = None, Floods()
+        self._floods = Floods()
         self._show([])
 
     def _take(self, record: Any) -> None:
-        if record.value is None:
-            return
-        try:
-            episode = decode_episode(record.value)
-        except UnreadableError as error:
-            kind = "newer" if isinstance(error, VersionError) else "bad"
-            self._metrics.add("records_refused_total", kind=kind)
-            log.warning("no episode at [%d]@%d: %s", record.partition, record.offset, kind)
-            return
-        self._changed |= self._floods.take(episode, record.timestamp)
+        self._changed |= self._floods.take(decode_episode(record.value), record.timestamp)
+
+    def _due(self) -> bool:
+        return self._changed and time.monotonic() >= self._look_at
 
     def _tell(self) -> None:
         began = time.monotonic()

@@ -6,21 +6,17 @@ What it tells is a function of the parts of the last week, so there is no state 
 from __future__ import annotations
 
 import logging
-import threading
 import time
 from collections.abc import Callable, Mapping
-from contextlib import ExitStack
 from typing import Any, Final
 
 from detectors.model.times import DAY_MS
 from detectors.platforms.days import KEPT_DAYS, NetworkDays
+from streams.agents.agent import Agent
 from streams.agents.kept import KeptTopic
-from streams.cluster.read import Spans, TopicReader, reading
 from streams.config import Topics
 from streams.telemetry.metrics import Metrics
 from streams.wire import (
-    UnreadableError,
-    VersionError,
     decode_part,
     encode_platform,
     platform_headers,
@@ -37,8 +33,8 @@ ABUSED_SHARE: Final = 0.5
 ABUSED_CODES: Final = 100
 
 
-class PlatformAgent:
-    """Runs until told to stop; tells of platforms while it owns their topic."""
+class PlatformAgent(Agent):
+    """Tells of platforms."""
 
     def __init__(
         self,
@@ -49,68 +45,27 @@ class PlatformAgent:
         clock_ms: Callable[[], int],
     ) -> None:
         """`clients` are the arguments by which Kafka clients reach the cluster."""
-        self._clients, self._topic = clients, topics.platform_parts
-        self._ledger = KeptTopic(clients, topics.platform, group)
-        self._metrics = metrics
-        self._clock_ms = clock_ms
+        kept = KeptTopic(clients, topics.platform, group)
+        super().__init__(clients, topics.platform_parts, kept, metrics, clock_ms)
         self._days = NetworkDays()
-        self._reader: TopicReader | None = None
-        self._spans: Spans = {}
         self._told = False  # everything that is on the topic of this owner
         self._tell_at = 0.0  # monotonic
-        self._stack = ExitStack()
-        self.ready = threading.Event()  # in the group: owner, or waiting to be
 
-    def run(self, stop: threading.Event) -> None:
-        """Raise what the clients raise where only a restart helps."""
-        try:
-            while not stop.is_set():
-                self.turn()
-        finally:
-            self._stack.close()
-            self._ledger.close()
-
-    def turn(self) -> None:
-        """Take what came, and tell of it when it is time."""
-        self._ledger.poll()
-        self._metrics.put("agent_owner", self._ledger.owned)
-        self.ready.set()
-        if not self._ledger.owned:
-            if self._reader is not None:
-                self._stack.close()
-                self._reader = None
-                self._days = NetworkDays()
-                self._show()
-            return
-        if self._reader is None:
-            self._begin()
-        assert self._reader is not None
-        for batch in self._reader.take():
-            for record in batch:
-                self._take(record)
-        due = self._days.changed and time.monotonic() >= self._tell_at
-        if (due or not self._told) and self._ledger.whole and self._reader.past(self._spans):
-            self._tell()
-
-    def _begin(self) -> None:
-        """Read the parts of the last week again."""
+    def _begin(self) -> int:
         first = self._clock_ms() // DAY_MS - KEPT_DAYS + 1
         self._days, self._told = NetworkDays(first), False
-        self._reader = self._stack.enter_context(reading(self._clients, self._topic))
-        self._spans = self._reader.spans(first * DAY_MS)
-        self._reader.stand(self._spans)
+        return first * DAY_MS
+
+    def _let_go(self) -> None:
+        self._days = NetworkDays()
+        self._show()
 
     def _take(self, record: Any) -> None:
-        if record.value is None:
-            return
-        try:
-            part = decode_part(record.value)
-        except UnreadableError as error:
-            kind = "newer" if isinstance(error, VersionError) else "bad"
-            self._metrics.add("records_refused_total", kind=kind)
-            log.warning("no part at [%d]@%d: %s", record.partition, record.offset, kind)
-        else:
-            self._days.take(part)
+        self._days.take(decode_part(record.value))
+
+    def _due(self) -> bool:
+        changed = bool(self._days.changed) and time.monotonic() >= self._tell_at
+        return changed or not self._told
 
     def _tell(self) -> None:
         """Write what changed, and delete what has sent nothing for a week."""

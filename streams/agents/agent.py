@@ -1,0 +1,109 @@
+"""The loop of an agent: one owner by consumer group, which reads a topic and keeps another.
+
+What an agent tells is a function of the records of its last days, so there is no state to save: an
+owner reads these days again when it begins, and says nothing before it has read them whole.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from typing import Any
+
+from streams.agents.kept import KeptTopic
+from streams.cluster.read import Spans, TopicReader, reading
+from streams.telemetry.metrics import Metrics
+from streams.wire import UnreadableError, VersionError
+
+log = logging.getLogger(__name__)
+
+
+class Agent(ABC):
+    """Runs until told to stop; tells while it owns its topic."""
+
+    def __init__(
+        self,
+        clients: Mapping[str, Any],
+        source: str,
+        kept: KeptTopic,
+        metrics: Metrics,
+        clock_ms: Callable[[], int],
+    ) -> None:
+        """`clients` are the arguments by which Kafka clients reach the cluster."""
+        self._clients, self._source = clients, source
+        self._ledger = kept
+        self._metrics = metrics
+        self._clock_ms = clock_ms
+        self._reader: TopicReader | None = None
+        self._spans: Spans = {}
+        self._stack = ExitStack()
+        self.ready = threading.Event()  # in the group: owner, or waiting to be
+
+    @abstractmethod
+    def _begin(self) -> int:
+        """Forgets everything; the records to read again are those from this time on, ms UTC."""
+
+    @abstractmethod
+    def _let_go(self) -> None:
+        """Forgets everything: another process owns the topic now."""
+
+    @abstractmethod
+    def _take(self, record: Any) -> None:
+        """Takes a record with a value; raises UnreadableError for one that is none."""
+
+    @abstractmethod
+    def _due(self) -> bool:
+        """Tell if there is something to tell by now."""
+
+    @abstractmethod
+    def _tell(self) -> None:
+        """Writes what changed."""
+
+    def run(self, stop: threading.Event) -> None:
+        """Raise what the clients raise where only a restart helps."""
+        try:
+            while not stop.is_set():
+                self.turn()
+        finally:
+            self._stack.close()
+            self._ledger.close()
+
+    def turn(self) -> None:
+        """Take what came, and tell of it when it is time."""
+        self._ledger.poll()
+        self._metrics.put("agent_owner", self._ledger.owned)
+        self.ready.set()
+        if not self._ledger.owned:
+            if self._reader is not None:
+                self._stack.close()
+                self._reader = None
+                self._let_go()
+            return
+        if self._reader is None:
+            self._read_again()
+        assert self._reader is not None
+        for batch in self._reader.take():
+            for record in batch:
+                self._read(record)
+        if self._due() and self._ledger.whole and self._reader.past(self._spans):
+            self._tell()
+
+    def _read_again(self) -> None:
+        since_ms = self._begin()
+        self._reader = self._stack.enter_context(reading(self._clients, self._source))
+        self._spans = self._reader.spans(since_ms)
+        self._reader.stand(self._spans)
+
+    def _read(self, record: Any) -> None:
+        if record.value is None:
+            return
+        try:
+            self._take(record)
+        except UnreadableError as error:
+            kind = "newer" if isinstance(error, VersionError) else "bad"
+            self._metrics.add("records_refused_total", kind=kind)
+            at = f"{record.topic}[{record.partition}]@{record.offset}"
+            log.warning("%s cannot be read: %s", at, kind)
