@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import settings
 
+from streams import language
 from tests import clusters
 from tests.brokers import broker, kafka, own_kafka, started, unique
 
@@ -23,13 +25,21 @@ settings.register_profile("ci", parent=settings.get_profile("default"), derandom
 settings.load_profile("ci" if os.environ.get("CI") else "default")
 
 # Programs that tests start answer in English and in UTC, wherever the tests run.
-os.environ.update(LC_ALL="C.UTF-8", TZ="UTC")
+os.environ.update(LC_ALL="C.UTF-8", LANGUAGE="en", TZ="UTC")
 
 # Nor do words said in tests belong to the chain of whoever runs them.
 os.environ["XDG_STATE_HOME"] = tempfile.mkdtemp(prefix="otpguard-state-")
 
 # Brokers live for seconds here: the second compiler and G1 would cost more than they save.
 os.environ.setdefault("JDK_JAVA_OPTIONS", "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC")
+
+
+@pytest.fixture(autouse=True)
+def voice_as_before() -> Iterator[None]:
+    """A command that a test runs in this process may choose language and zone: for itself alone."""
+    yield
+    language.use()
+    os.environ["LANGUAGE"] = "en"
 
 
 def pytest_ignore_collect(collection_path: Path) -> bool | None:

@@ -36,13 +36,6 @@ ROOT = Path(__file__).parents[2]
 START_MS = 1_772_422_380_000
 
 
-@pytest.fixture(autouse=True)
-def english_again(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setenv("LANGUAGE", "en")
-    yield
-    use()
-
-
 @pytest.fixture(params=translated())
 def catalogue(request: pytest.FixtureRequest) -> Catalog:
     return updated(request.param)

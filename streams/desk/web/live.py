@@ -52,6 +52,7 @@ class LiveFeed:
         self._turn = 0
         self._lines: tuple[CaseLine, ...] = ()
         self._changed = asyncio.Condition()
+        self._looking = asyncio.Lock()
         self._made: dict[tuple[int, str, bool], str] = {}
         self._streams: defaultdict[str, OrderedDict[int, asyncio.Event]] = defaultdict(OrderedDict)
         self._last = 0
@@ -67,10 +68,7 @@ class LiveFeed:
         while True:
             try:
                 if self._streams:
-                    mark = await to_thread.run_sync(self._desk.store.mark)
-                    if mark != self._mark or waited >= REFRESH_S:
-                        lines = await to_thread.run_sync(self._desk.store.live, LIVE_MAX)
-                        await self._tell(mark, lines)
+                    if await self._look(anew=waited >= REFRESH_S):
                         waited = 0
                     self._desk.metrics.put("desk_streams_open", self.open)
             except OtpguardError as error:
@@ -78,12 +76,22 @@ class LiveFeed:
             await asyncio.sleep(LOOK_S)
             waited += LOOK_S
 
-    async def _tell(self, mark: str, lines: tuple[CaseLine, ...]) -> None:
-        async with self._changed:
-            self._mark, self._lines = mark, lines
-            self._turn += 1
-            self._made.clear()
-            self._changed.notify_all()
+    async def _look(self, *, anew: bool) -> bool:
+        """Tell all streams if the store has changed, or in any case; say whether they were told.
+
+        One look at a time: two that began before either had told would tell the same twice.
+        """
+        async with self._looking:
+            mark = await to_thread.run_sync(self._desk.store.mark)
+            if mark == self._mark and not anew:
+                return False
+            lines = await to_thread.run_sync(self._desk.store.live, LIVE_MAX)
+            async with self._changed:
+                self._mark, self._lines = mark, lines
+                self._turn += 1
+                self._made.clear()
+                self._changed.notify_all()
+            return True
 
     async def stream(self, request: Request) -> Response:
         """Send rows to one page, at once and whenever they change."""
@@ -123,9 +131,7 @@ class LiveFeed:
 
     async def _begin(self) -> None:
         if self._turn == 0 or self.open == 1:  # nobody looked lately
-            mark = await to_thread.run_sync(self._desk.store.mark)
-            lines = await to_thread.run_sync(self._desk.store.live, LIVE_MAX)
-            await self._tell(mark, lines)
+            await self._look(anew=self.open == 1)
 
     async def _stands(self, secret: str) -> bool:
         find = self._desk.store.accounts.session

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import email
 import json
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date
 from email.message import Message
@@ -35,10 +34,8 @@ CONTACT = PlatformContact((KEY,), "听潮安全部", "desk", date(2030, 1, 1), m
 
 
 @pytest.fixture
-def chinese() -> Iterator[None]:
+def chinese() -> None:
     language.use(language.CHINESE)
-    yield
-    language.use()
 
 
 def report(victims: int = 6, each: int = 10, **fields: Any) -> PlatformReport:

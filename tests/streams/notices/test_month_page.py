@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,10 +14,10 @@ from tests.streams.notices.test_month import counted
 
 
 @pytest.fixture(params=[language.ENGLISH, language.CHINESE])
-def spoken(request: pytest.FixtureRequest) -> Iterator[str]:
-    language.use(request.param)
-    yield request.param
-    language.use()
+def spoken(request: pytest.FixtureRequest) -> str:
+    tag: str = request.param
+    language.use(tag)
+    return tag
 
 
 def test_the_page_says_everything_in_the_language_that_is_spoken(spoken: str) -> None:

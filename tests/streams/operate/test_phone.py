@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
@@ -127,10 +126,8 @@ def test_hostile_names_are_quoted_and_only_the_newest_get_a_command() -> None:
 
 
 @pytest.fixture
-def chinese() -> Iterator[None]:
+def chinese() -> None:
     language.use(language.CHINESE)
-    yield
-    language.use()
 
 
 @pytest.mark.usefixtures("chinese")

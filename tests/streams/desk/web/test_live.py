@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from typing import Any
 
@@ -11,7 +12,7 @@ from streams.desk.web import live
 from streams.desk.web.live import ENDED, LiveFeed
 from streams.language import speaking
 from tests.streams.desk.web.world import World
-from tests.waiting import END_S
+from tests.waiting import END_S, wait_until
 
 Events = AsyncGenerator[Any, None]
 
@@ -56,6 +57,34 @@ def test_rows_come_at_once_and_when_something_changes(world: World) -> None:
         assert second.count('<tr role="row">') == 1 + 2
         await stream.aclose()
         assert feed.open == 0
+
+    watched(world, script)
+
+
+def test_a_change_is_told_once_however_many_look_at_the_same_time(
+    world: World, monkeypatch: Any
+) -> None:
+    world.flood()
+    secret = seated(world, DeskRole.LEAD)
+    marks: list[str] = []
+    mark = world.store.mark
+
+    def slow() -> str:
+        found = mark()
+        time.sleep(0.05)  # so that looks which are not held apart overlap
+        marks.append(found)
+        return found
+
+    monkeypatch.setattr(live, "LOOK_S", 0.01)
+    monkeypatch.setattr(world.store, "mark", slow)
+
+    async def script(feed: LiveFeed) -> None:
+        streams = [events(feed, secret) for _ in range(2)]
+        await asyncio.gather(*map(anext, streams))
+        await asyncio.to_thread(wait_until, lambda: len(marks) >= 8, "looks at the store")
+        assert feed._turn == 1
+        for each in streams:
+            await each.aclose()
 
     watched(world, script)
 
