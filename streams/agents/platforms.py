@@ -6,6 +6,7 @@ What it tells is a function of the parts of the last week, so there is no state 
 from __future__ import annotations
 
 import logging
+import re
 import time
 from collections.abc import Callable, Mapping
 from typing import Any, Final
@@ -31,6 +32,9 @@ ABUSED_SHARE: Final = 0.5
 """A platform of which so much is of floods counts as abused, from `ABUSED_CODES` a week on."""
 
 ABUSED_CODES: Final = 100
+
+_KEY: Final = re.compile(rb"[0-9]{1,20}")
+"""Key of a record: the id of a platform. Any other is left alone, a number too long to read too."""
 
 
 class PlatformAgent(Agent):
@@ -73,7 +77,7 @@ class PlatformAgent(Agent):
         self._days.changed.clear()
         if not self._told:
             self._told = True
-            changed |= {int(key) for key in self._ledger.held if key.isdigit()}
+            changed |= set(map(int, filter(_KEY.fullmatch, self._ledger.held)))
         wanted: dict[bytes, tuple[bytes | None, Any]] = {}
         for platform in changed:
             found = self._days.figures(platform)

@@ -83,6 +83,8 @@ def test_sums_are_told_and_a_restart_tells_nothing_again(
     world = World(kafka, unique)
     old = encode_platform(FIGURES)  # of a platform that has sent nothing for a week
     world.producer.send(world.topics.platform, old, key=b"7").get(timeout=60)
+    stray = b"9" * 5_000  # digits, and no number that Python would read
+    world.producer.send(world.topics.platform, b"{}", key=stray).get(timeout=60)
     yesterday = {"day": TODAY - 1}
     world.say(part(0, 4096, **yesterday, p1=200, p2=40), part(1, 8192, **yesterday, p1=100))
     with world.agent() as metrics:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 from collections.abc import Callable
 from dataclasses import fields, is_dataclass
 from pathlib import Path
@@ -28,12 +29,20 @@ DECODERS: dict[str, Callable[[bytes], Any]] = {
     "otpguard.throttle.counts.v1": wire.decode_counts,
     "otpguard.audit.v1": wire.decode_audit,
     "otpguard.notice.v1": wire.decode_notice,
+    "otpguard.campaign.v1": wire.decode_campaign,
+    "otpguard.platform.parts.v1": wire.decode_part,
+    "otpguard.platform.v1": wire.decode_platform,
 }
 TOPICS = pytest.mark.parametrize("topic", DECODERS)
 DEEP = b"[" * 100_000
 HUGE = b"9" * 400
 SCRAPS = [b"", b"\xff", b"\x00", b'"', b"\\ud800", b"\\udc00\\ud800", b"{", b"}", b"[[[[", b"null"]
 SCRAPS += [b"-1", HUGE, b"1e999", b"NaN", b"\xed\xa0\x80", DEEP]
+
+
+def test_every_decoder_of_a_record_is_tried_here() -> None:
+    named = {getattr(wire, name) for name in wire.__all__ if name.startswith("decode_")}
+    assert named - set(DECODERS.values()) == {wire.decode_event, wire.decode_together}
 
 
 def golden(topic: str) -> list[bytes]:
@@ -123,13 +132,12 @@ def test_what_the_parser_stumbles_over_is_the_one_error(topic: str) -> None:
 
 @TOPICS
 def test_every_string_that_is_not_utf_8_is_the_one_error(topic: str) -> None:
-    record = json.loads(golden(topic)[0])
-    named = [name for name, value in record.items() if isinstance(value, str)]
-    assert named
-    for name in named:
-        bad = json.dumps(record | {name: "HERE"}).encode().replace(b"HERE", b"\xff")
+    line = golden(topic)[0]
+    strings = [found.span(1) for found in re.finditer(rb'"([^"\\]+)"[],}]', line)]
+    assert strings
+    for start, end in strings:
         with pytest.raises(UnreadableError):
-            DECODERS[topic](bad)
+            DECODERS[topic](line[:start] + b"\xff" + line[end:])
 
 
 @TOPICS
