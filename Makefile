@@ -38,7 +38,7 @@ test: $(VENV)/.test lint ## ruff, mypy and the tests, on Apache Kafka where Java
 	@mkdir -p .cache
 	@$(PYTEST) $(ARGS) | tee .cache/durations-test.txt
 
-integration: $(VENV)/.test ## what needs machines of its own: systemd as first process, frozen workers
+integration: $(VENV)/.test ## what needs machines of its own: systemd, images, PostgreSQL, Maven, SIP, frozen workers
 	@mkdir -p .cache
 	@$(PYTEST) -m 'integration and not soak' $(ARGS) | tee .cache/durations-integration.txt
 

@@ -385,6 +385,7 @@ ALLOWED: Final = {
 }
 
 
+@pytest.mark.integration
 def test_checkov_finds_nothing_that_is_not_explained(tmp_path: Path) -> None:
     assert checkov(BASE / "otpguard.yaml", DEPLOY / "docker" / "Dockerfile") <= ALLOWED
     broken = tmp_path / "broken.yaml"

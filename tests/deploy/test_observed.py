@@ -30,7 +30,7 @@ from tests.deploy.test_dashboards import FILES, loaded, panels
 from tests.deploy.test_rules import filled
 from tests.waiting import END_S, wait_until
 
-pytestmark = [pytest.mark.kafka, pytest.mark.broker]
+pytestmark = [pytest.mark.integration, pytest.mark.kafka, pytest.mark.broker]
 
 SHORT: Final = Haste(windows=15, waits=3)
 PATIENCE_S: Final = 1.5 * END_S  # scrapes, rules and notifications wait for each other

@@ -59,6 +59,7 @@ def test_a_refusal_names_the_message_that_crossed_the_threshold(loop: Loop) -> N
     assert time_to_refusal(loop, 2_000_000, loop.client) > 0
 
 
+@pytest.mark.integration
 @pytest.mark.faults
 @pytest.mark.kafka
 def test_whoever_dies_the_bank_passes_and_redis_is_as_the_topic_says_in_the_end(

@@ -15,6 +15,7 @@ from tests.faults.oracle import compute_outcome, read_outcome, records
 from tests.waiting import END_S
 
 
+@pytest.mark.integration
 @pytest.mark.kafka
 def test_workers_that_restart_one_after_the_other_under_load_lose_nothing(
     kafka: Broker, unique: str, tmp_path: Path
@@ -41,6 +42,7 @@ async def _formats(run: Run) -> tuple[set[int], set[int]]:
     return written, {format_ for _, held in outcome.states.values() for format_ in held}
 
 
+@pytest.mark.integration
 @pytest.mark.kafka
 @pytest.mark.parametrize(("old", "new"), [(2, 3), (3, 2)], ids=["up", "down"])
 def test_a_fleet_goes_from_one_format_to_the_other_and_partitions_move_between_them(

@@ -115,6 +115,7 @@ def produce(run: Run) -> None:
     assert producer.flush(END_S) == 0
 
 
+@pytest.mark.integration
 @pytest.mark.kafka
 @pytest.mark.faults
 @pytest.mark.parametrize("seed", [1, 2, 3])
