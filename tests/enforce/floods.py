@@ -7,7 +7,7 @@ import statistics
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -15,7 +15,7 @@ from typing import Any, Protocol
 from smpp.pdu.pdu_types import CommandStatus
 
 from streams.scenarios import Role, generate
-from tests.enforce.loop import Loop, now_ms
+from tests.enforce.loop import now_ms
 from tests.waiting import wait_until
 
 OK, REFUSED = CommandStatus.ESME_ROK, CommandStatus.ESME_RSUBMITFAIL
@@ -81,28 +81,33 @@ def incident(loop: Remembers, index: int, seed: int, client: Submits, pace: floa
     return run
 
 
-def check(loop: Loop, run: Run) -> None:
-    """What every run has to show; and that the SMSC has seen exactly what the client was told."""
-    total = run.reached.total()
-    wait_until(lambda: len(loop.centre.reached(run.victim)) == total, "what passed has arrived")
+def check(run: Run, arrived: Callable[[], int]) -> None:
+    """What every run has to show; and that what `arrived` is what the client was told."""
+    wait_until(lambda: arrived() == run.reached.total(), "what passed has arrived")
     assert run.reached[Role.BANK] == run.offered[Role.BANK] == 2
     assert run.reached[Role.KNOWN] == run.offered[Role.KNOWN] >= 1
 
 
 @contextmanager
-def other_traffic(connect: Callable[[], Session]) -> Iterator[list[CommandStatus]]:
-    """Ten messages a second to other people, codes among them, in a session of their own."""
+def other_traffic(
+    connect: Callable[[], Session], longer: str = ""
+) -> Iterator[list[CommandStatus]]:
+    """Ten messages a second to other people, codes among them, in a session of their own.
+
+    `longer` is put behind each third text, so that it takes several parts.
+    """
     stop, statuses = threading.Event(), list[CommandStatus]()
 
     def send() -> None:
         client = connect()
         days = (generate("ordinary", seed, start_ms=now_ms()) for seed in itertools.count(7))
-        for each in itertools.chain.from_iterable(days):
+        for number, each in enumerate(itertools.chain.from_iterable(days)):
             if stop.is_set():
                 break
             value = each.value
             recipient = value["recipient"].lstrip("+")
-            statuses.append(client.submit(recipient, value["sender"], value.get("text", "")))
+            text = value.get("text", "") + (longer if number % 3 == 0 else "")
+            statuses.append(client.submit(recipient, value["sender"], text))
             stop.wait(0.1)
         client.close()
 
@@ -115,19 +120,23 @@ def other_traffic(connect: Callable[[], Session]) -> Iterator[list[CommandStatus
         crowd.join()
 
 
-def incidents(loop: Loop, number: int, pace: float, tell: Callable[[str], object]) -> list[Run]:
-    """A1 to so many victims at a time, each with a session of its own."""
+def incidents(
+    loop: Remembers, senders: Sequence[Session], pace: float, tell: Callable[[str], object]
+) -> list[Run]:
+    """A1 to as many victims at a time as there are senders, each with a seed of its own."""
     runs: list[Run] = []
 
-    def play(index: int) -> None:
-        client = loop.jasmin.client()
+    def play(index: int, client: Session) -> None:
         run = incident(loop, 3_000_000 + index, seed=index, client=client, pace=pace)
         by_role = ", ".join(f"{n} {role}" for role, n in run.reached.items())
         tell(f"{run.reached.total()} of {run.offered.total()} reached the phone: {by_role}")
         runs.append(run)
         client.close()
 
-    threads = [threading.Thread(target=play, args=(index,), daemon=True) for index in range(number)]
+    threads = [
+        threading.Thread(target=play, args=(index, sender), daemon=True)
+        for index, sender in enumerate(senders)
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -145,6 +154,7 @@ def figures(runs: list[Run]) -> dict[str, Any]:
         "reached_median": statistics.median(reached),
         "reached_worst": reached[-1],
         "reached": reached,
+        "of_the_flood_median": statistics.median(run.flood for run in runs),
         "by_role": {
             role.value: {
                 "offered": sum(run.offered[role] for run in runs),

@@ -15,14 +15,12 @@ from streams.scenarios import Role, generate
 from tests.enforce.floods import incident
 from tests.enforce.gate_loop import GateLoop, gate_loop
 from tests.enforce.loop import now_ms
-from tests.enforce.smsgate.ends import OK, REFUSED, Ends, ends
+from tests.enforce.smsgate.ends import LONG, OK, REFUSED, Ends, ends
 from tests.waiting import END_S, wait_until
 
 pytestmark = [
     pytest.mark.integration, pytest.mark.kafka, pytest.mark.broker, pytest.mark.timeout(1_200)
 ]  # fmt: skip
-
-LONG = "。如非本人操作，请忽略本短信，并检查您的账户安全" * 5
 
 
 @pytest.fixture(scope="module")
