@@ -81,11 +81,57 @@ def incident(loop: Remembers, index: int, seed: int, client: Submits, pace: floa
     return run
 
 
-def check(run: Run, arrived: Callable[[], int]) -> None:
+def check(run: Run, arrived: Callable[[], int], at_most: int | None = None) -> None:
     """What every run has to show; and that what `arrived` is what the client was told."""
-    wait_until(lambda: arrived() == run.reached.total(), "what passed has arrived")
+    total = run.reached.total()
+    print(f"{total} of {run.offered.total()} reached the phone: {run.reached}")
+    wait_until(lambda: arrived() == total, "what passed has arrived")
     assert run.reached[Role.BANK] == run.offered[Role.BANK] == 2
     assert run.reached[Role.KNOWN] == run.offered[Role.KNOWN] >= 1
+    assert at_most is None or total <= at_most
+
+
+class Flood:
+    """An endless A2 of platforms nobody knows, and the victim's bank in between."""
+
+    def __init__(self, loop: Remembers, index: int, client: Submits, longer: str = "") -> None:
+        """`longer` is put behind each text of the flood."""
+        events = list(generate("A2", index, recipient=index, start_ms=now_ms(), memory=8))
+        loop.remember(each.value for each in events if each.truth.scenario == "history")
+        self._bank = next(each.value for each in events if each.truth.role is Role.BANK)
+        attack = [each.value for each in events if each.truth.role is Role.ATTACK]
+        self._flood = itertools.cycle(attack)
+        self._client = client
+        self._longer = longer
+        self.recipient: str = self._bank["recipient"].lstrip("+")
+        self.bank_refused = 0
+
+    def once(self) -> bool:
+        """Send one message of the flood; tell if it was refused."""
+        value = next(self._flood)
+        return self._sent(value["sender"], value["text"] + self._longer) is REFUSED
+
+    def bank(self) -> bool:
+        """Send the bank's code; tell if it was refused."""
+        return self._sent(self._bank["sender"], self._bank["text"]) is REFUSED
+
+    def go_on(self, count: int) -> int:
+        """Send so many, and the bank's code; return how many were refused."""
+        refused = sum(self.once() for _ in range(count))
+        self.bank_refused += self.bank()
+        return refused
+
+    def go_on_until_refused(self) -> None:
+        """Send ten messages of the flood a second, with the bank's after each."""
+
+        def refused() -> int:
+            time.sleep(0.1)
+            return self.go_on(1)
+
+        wait_until(refused, "the flood is refused")
+
+    def _sent(self, sender: str, text: str) -> CommandStatus:
+        return self._client.submit(self.recipient, sender, text)
 
 
 @contextmanager
@@ -171,17 +217,9 @@ def time_to_refusal(loop: Traces, index: int, client: Submits) -> float:
     Interceptor and gate stamp a submission when they take it, so the record that caused the lease
     says when that was, on the clock that this process reads too.
     """
-    events = list(generate("A2", index, recipient=index, start_ms=now_ms(), memory=8))
-    loop.remember(each.value for each in events if each.truth.scenario == "history")
-    flood = itertools.cycle(each.value for each in events if each.truth.role is Role.ATTACK)
-    victim = events[0].value["recipient"].lstrip("+")
-
-    def refused() -> bool:
-        value = next(flood)
-        return client.submit(victim, value["sender"], value["text"]) is REFUSED
-
-    wait_until(refused, "the flood is refused", pause_s=0.01)
+    flood = Flood(loop, index, client)
+    wait_until(flood.once, "the flood is refused", pause_s=0.01)
     refused_ms = now_ms()
-    crossed = loop.crossing(victim)
-    assert crossed["recipient"] == victim
+    crossed = loop.crossing(flood.recipient)
+    assert crossed["recipient"] == flood.recipient
     return (refused_ms - crossed["event_time_ms"]) / 1000
