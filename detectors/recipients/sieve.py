@@ -25,7 +25,7 @@ from detectors.bars import (
 )
 from detectors.defaults import ROWS_MAX, WINDOW_S
 from detectors.model.arrays import begins, indices
-from detectors.model.log_time import ASTRAY_S, SOON_S, LogTime, LogTimes
+from detectors.model.log_time import ASTRAY_S, SOON_S, LogTimes
 from detectors.model.times import DAY_S
 from detectors.recipients.recall import Sightings, recall
 from detectors.recipients.row import (
@@ -45,7 +45,7 @@ from detectors.recipients.row import (
     prints_of,
     words_of,
 )
-from detectors.recipients.table import ROWS_LIMIT, Table
+from detectors.recipients.table import ROWS_LIMIT
 from detectors.recipients.tables import Tables
 
 _LOW: Final = np.uint64(0xFFFF_FFFF)
@@ -98,22 +98,6 @@ class Sifted:
     before: NDArray[np.int64]  # count: its number, how many there were before them
     after: NDArray[np.int64]  # and after them
     runs: list[int]  # where those of each table begin, and r
-
-
-def sift(
-    params: SieveParams,
-    table: Table,
-    recipient: NDArray[np.uint64],
-    platform: NDArray[np.uint32],
-    at_s: NDArray[np.int64],
-) -> Sifted:
-    """Applies codes (n,) to one table in the order of its log, by whose codes alone it has a time.
-
-    The result and the table are the same however a log is cut into passes.
-    """
-    one = Tables([table], [0, len(recipient)])
-    time = LogTimes([LogTime([], at_s, 0)], one.edges)
-    return sift_together(params, one, recipient, platform, at_s, time)
 
 
 def sift_together(

@@ -23,7 +23,6 @@ NOWHERE: Final = 2 << HASH_BITS
 RUN_MAX: Final = 9
 """The longest run of digits that is told from longer ones."""
 
-_EDGE: Final = 0  # before, between and behind texts
 _MIX: Final = np.uint32(0x9E3779B1)  # 2**32 over the golden ratio, odd: Knuth's multiplicative hash
 _LAST: Final = np.uint32(0x85EBCA6B)  # an odd constant with bits spread evenly
 _FOLD_BITS: Final = np.uint32(15)

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import msgspec
 
-from detectors.model.incidents import EarlierSighting, FloodMessage, IncidentRecord
+from detectors.model.incidents import IncidentRecord
 from detectors.model.records import Action, EpisodeRecord
 from streams.errors import UsageError
 from streams.evidence.canonical import FORMAT, canonical, sha256
@@ -237,12 +237,6 @@ def _order(record: Placed) -> tuple[Any, ...]:
         *(int(at.get(name, 0)) for name in ("partition", "offset", "line")),
         int(record.document.get("number", 0)),
     )
-
-
-def platform_of(record: Placed) -> str:
-    """Return the platform of a single message; empty where its record names none, or of others."""
-    said = record.said
-    return said.platform if isinstance(said, FloodMessage | EarlierSighting) else ""
 
 
 def lines_of(key: PackKey, episode_id: str, records: Sequence[Placed]) -> list[bytes]:

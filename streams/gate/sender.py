@@ -13,12 +13,13 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from typing import Any, Final
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
-from streams.gate.spool import Pair, Segment, Spool
+from streams.gate.spool import Pair, Segment, Spool, SpoolCounts
 from streams.telemetry.metrics import Metrics
 
 log = logging.getLogger(__name__)
@@ -73,6 +74,7 @@ class EventSender:
         self._in_flight = 0
         self._disk = True
         self._said = ""
+        self._lost = SpoolCounts()  # as far as it has been told
         self._stop = threading.Event()
         self._producer: Any = None
         self._thread = threading.Thread(target=self._run, name="sender", daemon=True)
@@ -209,13 +211,15 @@ class EventSender:
 
     def _trim(self) -> None:
         spool, metrics = self._spool, self._metrics
-        dropped = spool.counts.dropped
         now_ms = self._clock_ms()
         spool.trim(now_ms)
-        if dropped < spool.counts.dropped:
-            lost = spool.counts.dropped - dropped
+        before, self._lost = self._lost, replace(spool.counts)
+        if lost := self._lost.dropped - before.dropped:
             metrics.add("gate_events_total", lost, outcome="spool_full")
             log.error("%d events are lost: they waited too long, or too many do", lost)
+        if lost := self._lost.torn - before.torn:
+            metrics.add("gate_events_total", lost, outcome="disk_failed")
+            log.error("%d events are lost: the spool cannot be read there", lost)
         oldest_ms = spool.oldest_ms()
         metrics.put("gate_spool_bytes", spool.size())
         metrics.put("gate_spool_events", spool.waiting() + len(self._direct))

@@ -27,7 +27,7 @@ import uvloop
 
 from streams import heap
 from streams.cluster.admin import client_arguments, in_a_sentence
-from streams.config import Settings
+from streams.config import GateSettings, Settings
 from streams.enforce.adapter import Adapter
 from streams.enforce.book import DesiredState
 from streams.enforce.reconcile import Reconciler
@@ -58,6 +58,7 @@ REBUILD_S: Final = 30.0  # that a successor waits for its leases before it takes
 SWITCH_S: Final = 0.0005
 """Of Python's threads, in place of 5 ms: the adapter may be decoding when a question comes."""
 BEAT_S: Final = 0.02
+SOURCE_CHARS: Final = 128  # of `reported_by`: what the contract has at most
 
 
 class LeaseKeeper:
@@ -181,7 +182,7 @@ def _parts(settings: Settings, gateway_id: str, metrics: Metrics) -> Parts:
     keeper = LeaseKeeper(settings, gateway_id, memory, metrics)
     gate = Gate(
         settings.intake().numbers,
-        Reporter(recogniser, gateway_id, f"gate@{socket.gethostname()}", section.text),
+        Reporter(recogniser, gateway_id, source_name(section), section.text),
         memory,
         sender.put,
         metrics,
@@ -189,6 +190,16 @@ def _parts(settings: Settings, gateway_id: str, metrics: Metrics) -> Parts:
         timeout_s=section.timeout_ms / 1000,
     )
     return Parts(gate, keeper, sender, memory, metrics)
+
+
+def source_name(section: GateSettings) -> str:
+    """Return the name of this gate as a source of events: the machine, and where it listens.
+
+    A second gate of one gateway on the same machine is another source by it, which `doctor` names;
+    a successor that takes over the sockets is the same.
+    """
+    name = f"gate@{socket.gethostname()}:{section.socket or section.port}"
+    return name[:SOURCE_CHARS]
 
 
 def routes(gate: Gate, state: Callable[[], str]) -> Mapping[tuple[bytes, bytes], Handler]:

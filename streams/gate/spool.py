@@ -82,9 +82,8 @@ class Home:
 class SpoolCounts:
     """Counts since the start."""
 
-    dropped: int = 0  # too old, or one too many
-    torn: int = 0  # bytes at the end of a file that a crash cut
-    adopted: int = 0
+    dropped: int = 0  # events that were too old, or too many
+    torn: int = 0  # events that cannot be read: the disk gave back other bytes, or a crash cut one
 
 
 @dataclass(slots=True)
@@ -130,7 +129,7 @@ class Spool:
             if len(taken) >= count:
                 break
             if segment.sealed and segment.taken < segment.events:  # the disk gave back other bytes
-                self.counts.torn += segment.written - segment.read
+                self.counts.torn += segment.events - segment.taken
                 segment.events = segment.taken
             self._leave(segment)
         return taken
@@ -174,7 +173,6 @@ class Spool:
                 found += segment.events
             if not home.files:
                 _drop(home)
-        self.counts.adopted += found
         return found
 
     def size(self) -> int:
@@ -239,7 +237,7 @@ class Spool:
         for _ in self._records(segment, 1 << 62):
             segment.events += 1
         whole = segment.read
-        self.counts.torn += status.st_size - whole
+        self.counts.torn += whole < status.st_size  # one at least: the rest tells no number
         segment.close()
         segment.written, segment.read = whole, 0
         home.files += 1

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import statistics
-import sys
 import threading
 import time
 from contextlib import closing
@@ -26,7 +25,7 @@ from streams.scenarios import generate
 from streams.wire import encode_action
 from tests.enforce.loop import now_ms
 from tests.enforce.records import action
-from tests.enforce.services import Server
+from tests.enforce.services import ours
 from tests.ports import free_port
 from tests.waiting import wait_until
 
@@ -84,15 +83,7 @@ class Bench:
         self.settings = load(config)
         create(self.settings)
         fill(broker, self.settings.topics.throttle, leases)
-        http_port = free_port()
-        self.gate = Server(
-            "gate",
-            [sys.executable, "-m", "streams", "gate", "serve", "--config", config],
-            folder,
-            http_port,
-            {"OTPGUARD_HTTP_PORT": str(http_port), "PYTHONPATH": str(Path.cwd())},
-        )
-        self.http_port = http_port
+        self.gate = ours(config, folder, "gate", "gate", "serve")
         self.leases = leases
 
     def start(self) -> psutil.Process:
@@ -111,7 +102,7 @@ class Bench:
         """A metric of the gate, added up."""
         import urllib.request
 
-        url = f"http://127.0.0.1:{self.http_port}/metrics"
+        url = f"http://127.0.0.1:{self.gate.port}/metrics"
         with urllib.request.urlopen(url, timeout=30) as got:
             lines = got.read().decode().splitlines()
         return sum(

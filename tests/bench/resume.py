@@ -22,7 +22,6 @@ from numpy.typing import NDArray
 
 from detectors import chain
 from detectors.model.times import EPOCH_S
-from detectors.recipients.sieve import sift
 from streams import wire
 from streams.config import Settings
 from streams.demo.brokers import Broker
@@ -40,6 +39,7 @@ from tests.bench.traffic import (
     plain,
     producer_to,
 )
+from tests.detectors.recipients.sifting import sift
 
 DAY_S: Final = 86_400
 NATION_PER_S: Final = 15_000  # events of all its subscribers, by which the events' times are spread

@@ -23,11 +23,12 @@ from detectors.model.codes import Codes
 from detectors.model.event import TICK_OFFSETS, Batch, EventKind
 from detectors.model.strings import StringList
 from detectors.model.times import EPOCH_S
-from detectors.recipients.sieve import sift, sift_together
+from detectors.recipients.sieve import sift_together
 from streams.config import Settings
 from streams.state.checkpoint import CheckpointWriter, PutRecord
 from tests.bench.stages import Pass, Records
 from tests.bench.traffic import FIRST_RECIPIENT, PLATFORMS, Record, plain
+from tests.detectors.recipients.sifting import sift
 
 PARTITIONS: Final = 8
 """A poll's batch belongs to one of them, and the next to another. As many as let each have two

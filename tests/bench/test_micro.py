@@ -12,11 +12,12 @@ import numpy as np
 import pytest
 
 from detectors import chain
-from detectors.recipients.sieve import SieveParams, sift
+from detectors.recipients.sieve import SieveParams
 from detectors.recipients.table import Table
 from streams import wire
 from streams.config import Settings
 from tests.bench.stages import TOPIC, Records, records
+from tests.detectors.recipients.sifting import sift
 
 N = 10_000  # events of a batch, about what a fetch of 4 MB holds
 Benchmark = Callable[..., Any]

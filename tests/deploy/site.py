@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import re
-import sys
 import threading
 import time
 import urllib.error
@@ -35,7 +34,7 @@ from streams.scenarios.numbering import subscriber
 from streams.scenarios.writer import MessageWriter
 from tests.deploy.tools import PROMETHEUS, program
 from tests.enforce.loop import now_ms, ready
-from tests.enforce.services import Server, redis_server
+from tests.enforce.services import Server, ours, redis_server
 from tests.ports import free_port
 from tests.waiting import END_S, wait_until
 
@@ -144,29 +143,18 @@ replication = 1
 """
         )
         self.settings = load(self.config)
-        self.workers = [self._ours(f"worker-{n}", "worker") for n in (1, 2)]
-        self.adapter = self._ours("adapter", "enforce", "redis", "--gateway-id", "gw-north")
-        self.feed = self._ours("feed", "feed", "redis", "--consumer", "feed-1")
-        self.canary = self._ours("canary", "canary")
-        self.gate = self._ours("gate", "gate", "serve", "--gateway-id", "gw-gate")
-        self.indexer = self._ours("indexer", "desk", "index")
+        self.workers = [ours(self.config, folder, f"worker-{n}", "worker") for n in (1, 2)]
+        self.adapter = ours(
+            self.config, folder, "adapter", "enforce", "redis", "--gateway-id", "gw-north"
+        )
+        self.feed = ours(self.config, folder, "feed", "feed", "redis", "--consumer", "feed-1")
+        self.canary = ours(self.config, folder, "canary", "canary")
+        self.gate = ours(self.config, folder, "gate", "gate", "serve", "--gateway-id", "gw-gate")
+        self.indexer = ours(self.config, folder, "indexer", "desk", "index")
         self.sink = Sink()
         self.told_at = 0.0  # when the campaign's alert arrived
         self.alertmanager = self._alertmanager()
         self.prometheus = self._prometheus()
-
-    def _ours(self, name: str, *words: str) -> Server:
-        port = free_port()
-        command: list[str | Path] = [
-            sys.executable,
-            "-m",
-            "streams",
-            *words,
-            "--config",
-            self.config,
-        ]
-        environment = {"OTPGUARD_HTTP_PORT": str(port), "PYTHONPATH": str(Path.cwd())}
-        return Server(name, command, self.folder, port, environment)
 
     def _alertmanager(self) -> Server:
         text = (PROMETHEUS / "alertmanager.yaml").read_text()

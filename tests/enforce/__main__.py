@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Annotated, Any, Final
 
 import typer
+from smpp.pdu.pdu_types import CommandStatus
 
 from streams.demo.brokers import Broker
 from streams.demo.stage import interruptible
@@ -19,7 +20,7 @@ from tests.enforce import floods as flooding
 from tests.enforce import speeds
 from tests.enforce.gate_loop import gate_loop
 from tests.enforce.loop import Loop, now_ms
-from tests.enforce.smsgate.ends import ends
+from tests.enforce.smsgate.ends import LONG, ends
 
 app: Final = typer.Typer(
     help=__doc__, add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False
@@ -67,17 +68,57 @@ def incidents(
 ) -> None:
     """A1 through real Jasmin to ten victims, amid other traffic: what reaches the phone."""
     with _loop() as loop, flooding.other_traffic(loop.jasmin.client) as others:
-        runs = flooding.incidents(loop, victims, pace, typer.echo)
+        senders = [loop.jasmin.client() for _ in range(victims)]
+        runs = flooding.incidents(loop, senders, pace, typer.echo)
         for run in runs:
-            flooding.check(loop, run)
+            flooding.check(run, lambda: len(loop.centre.reached(run.victim)))  # noqa: B023
+    _tell_incidents(folder, "incidents", runs, others, {"victims": victims, "pace": pace})
+
+
+@app.command()
+def cmpp_incidents(
+    *,
+    victims: Annotated[int, typer.Option(help="At a time, each with a bind of its own.")] = 5,
+    pace: Annotated[float, typer.Option(help="1: that of the incident, 35 minutes.")] = 1,
+    timeout_ms: Annotated[int, typer.Option(help="That SMSGate waits for the gate.")] = 20,
+    folder: Folder = RESULTS,
+) -> None:
+    """A1 over CMPP, through SMSGate and gate, to five victims: what reaches the phone."""
+    with (
+        _kafka_and_scratch() as (kafka, scratch),
+        gate_loop(kafka, scratch) as loop,
+        ends("cmpp20", loop.port, scratch, clients=victims + 1, timeout_ms=timeout_ms) as cmpp,
+    ):
+        *senders, other = cmpp.senders
+        with flooding.other_traffic(lambda: other, LONG) as others:
+            runs = flooding.incidents(loop, senders, pace, typer.echo)
+        for run in runs:
+            flooding.check(run, lambda: cmpp.reached_by(run.victim))  # noqa: B023
+        told = {
+            "victims": victims,
+            "pace": pace,
+            "timeout_ms": timeout_ms,
+            **cmpp.close(),
+            "late_at_the_gate": loop.counted("gate_late_answers_total"),
+        }
+    _tell_incidents(folder, "cmpp-incidents", runs, others, told)
+
+
+def _tell_incidents(
+    folder: Path,
+    name: str,
+    runs: list[flooding.Run],
+    others: list[CommandStatus],
+    told: dict[str, Any],
+) -> None:
     figures = flooding.figures(runs)
     refused = sum(status is not flooding.OK for status in others)
     _tell(
         folder,
-        "incidents",
-        {**figures, "pace": pace, "others": len(others), "others_refused": refused},
+        name,
+        {**told, **figures, "others": len(others), "others_refused": refused},
         {
-            "every victim played": len(runs) < victims,
+            "every victim played": len(runs) < told["victims"],
             "every flood is stopped": any(r.flood == r.offered[Role.ATTACK] for r in runs),
             "at most 14 in the median": figures["reached_median"] > 14,
             "nobody else is refused": refused > 0,
@@ -101,12 +142,12 @@ def floods(
 
 
 @app.command()
-def cmpp(
+def cmpp_floods(
     *,
     number: Annotated[int, typer.Option(help="Floods, one after the other.")] = 200,
     folder: Folder = RESULTS,
 ) -> None:
-    """The same over CMPP: SMSGate's client and server, our handler, gate, Kafka, worker."""
+    """From the submit that crosses the threshold to the first refusal over CMPP, as above."""
     with (
         _kafka_and_scratch() as (kafka, scratch),
         gate_loop(kafka, scratch) as loop,
@@ -115,7 +156,7 @@ def cmpp(
         delays = sorted(
             flooding.time_to_refusal(loop, 6_000_000 + index, client) for index in range(number)
         )
-    _tell_delays(folder, "cmpp", delays)
+    _tell_delays(folder, "cmpp-floods", delays)
 
 
 @app.command()

@@ -7,7 +7,7 @@ import statistics
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -15,7 +15,7 @@ from typing import Any, Protocol
 from smpp.pdu.pdu_types import CommandStatus
 
 from streams.scenarios import Role, generate
-from tests.enforce.loop import Loop, now_ms
+from tests.enforce.loop import now_ms
 from tests.waiting import wait_until
 
 OK, REFUSED = CommandStatus.ESME_ROK, CommandStatus.ESME_RSUBMITFAIL
@@ -81,28 +81,79 @@ def incident(loop: Remembers, index: int, seed: int, client: Submits, pace: floa
     return run
 
 
-def check(loop: Loop, run: Run) -> None:
-    """What every run has to show; and that the SMSC has seen exactly what the client was told."""
+def check(run: Run, arrived: Callable[[], int], at_most: int | None = None) -> None:
+    """What every run has to show; and that what `arrived` is what the client was told."""
     total = run.reached.total()
-    wait_until(lambda: len(loop.centre.reached(run.victim)) == total, "what passed has arrived")
+    print(f"{total} of {run.offered.total()} reached the phone: {run.reached}")
+    wait_until(lambda: arrived() == total, "what passed has arrived")
     assert run.reached[Role.BANK] == run.offered[Role.BANK] == 2
     assert run.reached[Role.KNOWN] == run.offered[Role.KNOWN] >= 1
+    assert at_most is None or total <= at_most
+
+
+class Flood:
+    """An endless A2 of platforms nobody knows, and the victim's bank in between."""
+
+    def __init__(self, loop: Remembers, index: int, client: Submits, longer: str = "") -> None:
+        """`longer` is put behind each text of the flood."""
+        events = list(generate("A2", index, recipient=index, start_ms=now_ms(), memory=8))
+        loop.remember(each.value for each in events if each.truth.scenario == "history")
+        self._bank = next(each.value for each in events if each.truth.role is Role.BANK)
+        attack = [each.value for each in events if each.truth.role is Role.ATTACK]
+        self._flood = itertools.cycle(attack)
+        self._client = client
+        self._longer = longer
+        self.recipient: str = self._bank["recipient"].lstrip("+")
+        self.bank_refused = 0
+
+    def once(self) -> bool:
+        """Send one message of the flood; tell if it was refused."""
+        value = next(self._flood)
+        return self._sent(value["sender"], value["text"] + self._longer) is REFUSED
+
+    def bank(self) -> bool:
+        """Send the bank's code; tell if it was refused."""
+        return self._sent(self._bank["sender"], self._bank["text"]) is REFUSED
+
+    def go_on(self, count: int) -> int:
+        """Send so many, and the bank's code; return how many were refused."""
+        refused = sum(self.once() for _ in range(count))
+        self.bank_refused += self.bank()
+        return refused
+
+    def go_on_until_refused(self) -> None:
+        """Send ten messages of the flood a second, with the bank's after each."""
+
+        def refused() -> int:
+            time.sleep(0.1)
+            return self.go_on(1)
+
+        wait_until(refused, "the flood is refused")
+
+    def _sent(self, sender: str, text: str) -> CommandStatus:
+        return self._client.submit(self.recipient, sender, text)
 
 
 @contextmanager
-def other_traffic(connect: Callable[[], Session]) -> Iterator[list[CommandStatus]]:
-    """Ten messages a second to other people, codes among them, in a session of their own."""
+def other_traffic(
+    connect: Callable[[], Session], longer: str = ""
+) -> Iterator[list[CommandStatus]]:
+    """Ten messages a second to other people, codes among them, in a session of their own.
+
+    `longer` is put behind each third text, so that it takes several parts.
+    """
     stop, statuses = threading.Event(), list[CommandStatus]()
 
     def send() -> None:
         client = connect()
         days = (generate("ordinary", seed, start_ms=now_ms()) for seed in itertools.count(7))
-        for each in itertools.chain.from_iterable(days):
+        for number, each in enumerate(itertools.chain.from_iterable(days)):
             if stop.is_set():
                 break
             value = each.value
             recipient = value["recipient"].lstrip("+")
-            statuses.append(client.submit(recipient, value["sender"], value.get("text", "")))
+            text = value.get("text", "") + (longer if number % 3 == 0 else "")
+            statuses.append(client.submit(recipient, value["sender"], text))
             stop.wait(0.1)
         client.close()
 
@@ -115,19 +166,23 @@ def other_traffic(connect: Callable[[], Session]) -> Iterator[list[CommandStatus
         crowd.join()
 
 
-def incidents(loop: Loop, number: int, pace: float, tell: Callable[[str], object]) -> list[Run]:
-    """A1 to so many victims at a time, each with a session of its own."""
+def incidents(
+    loop: Remembers, senders: Sequence[Session], pace: float, tell: Callable[[str], object]
+) -> list[Run]:
+    """A1 to as many victims at a time as there are senders, each with a seed of its own."""
     runs: list[Run] = []
 
-    def play(index: int) -> None:
-        client = loop.jasmin.client()
+    def play(index: int, client: Session) -> None:
         run = incident(loop, 3_000_000 + index, seed=index, client=client, pace=pace)
         by_role = ", ".join(f"{n} {role}" for role, n in run.reached.items())
         tell(f"{run.reached.total()} of {run.offered.total()} reached the phone: {by_role}")
         runs.append(run)
         client.close()
 
-    threads = [threading.Thread(target=play, args=(index,), daemon=True) for index in range(number)]
+    threads = [
+        threading.Thread(target=play, args=(index, sender), daemon=True)
+        for index, sender in enumerate(senders)
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -145,6 +200,7 @@ def figures(runs: list[Run]) -> dict[str, Any]:
         "reached_median": statistics.median(reached),
         "reached_worst": reached[-1],
         "reached": reached,
+        "of_the_flood_median": statistics.median(run.flood for run in runs),
         "by_role": {
             role.value: {
                 "offered": sum(run.offered[role] for run in runs),
@@ -161,17 +217,9 @@ def time_to_refusal(loop: Traces, index: int, client: Submits) -> float:
     Interceptor and gate stamp a submission when they take it, so the record that caused the lease
     says when that was, on the clock that this process reads too.
     """
-    events = list(generate("A2", index, recipient=index, start_ms=now_ms(), memory=8))
-    loop.remember(each.value for each in events if each.truth.scenario == "history")
-    flood = itertools.cycle(each.value for each in events if each.truth.role is Role.ATTACK)
-    victim = events[0].value["recipient"].lstrip("+")
-
-    def refused() -> bool:
-        value = next(flood)
-        return client.submit(victim, value["sender"], value["text"]) is REFUSED
-
-    wait_until(refused, "the flood is refused", pause_s=0.01)
+    flood = Flood(loop, index, client)
+    wait_until(flood.once, "the flood is refused", pause_s=0.01)
     refused_ms = now_ms()
-    crossed = loop.crossing(victim)
-    assert crossed["recipient"] == victim
+    crossed = loop.crossing(flood.recipient)
+    assert crossed["recipient"] == flood.recipient
     return (refused_ms - crossed["event_time_ms"]) / 1000

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import http.client
 import json
-import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -22,10 +21,11 @@ from streams.cluster.topics import create
 from streams.config import load
 from streams.demo.brokers import Broker
 from tests.enforce.loop import cause, ready, remember
-from tests.enforce.services import Server
+from tests.enforce.services import Server, ours
 from tests.ports import free_port
 from tests.waiting import END_S, wait_until
 
+GATEWAY_ID = "smsc-1"
 OK, REFUSED = CommandStatus.ESME_ROK, CommandStatus.ESME_RSUBMITFAIL
 TIMEOUT_S = 0.02  # what the guide tells a gateway
 PATIENCE_S = END_S  # where a test waits for an answer on a busy machine
@@ -71,6 +71,17 @@ class GateClient:
             return {"ruling": "pass", "why": ""}
         self.whys.append(answer["why"])
         return answer
+
+    def ready(self) -> bool:
+        """Tell if the gate knows all leases."""
+        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=PATIENCE_S)
+        try:
+            connection.request("GET", "/v1/ready")
+            return bool(json.loads(connection.getresponse().read())["ready"])
+        except (OSError, http.client.HTTPException):
+            return False
+        finally:
+            connection.close()
 
     def wait(self, seconds: float) -> None:
         """Do nothing for so long."""
@@ -118,20 +129,9 @@ class GateLoop:
         ]
         self.config.write_text("\n".join(lines) + "\n")
         self.settings = load(self.config)
-        self.worker = self.program("worker", "worker")
-        self.gate = self.program("gate", "gate", "serve", "--gateway-id", "smsc-1")
+        self.worker = ours(self.config, folder, "worker", "worker")
+        self.gate = ours(self.config, folder, "gate", "gate", "serve", "--gateway-id", GATEWAY_ID)
         self.client = GateClient(self.port)
-
-    def program(self, name: str, *words: str) -> Server:
-        """One of our programs, with these settings."""
-        port = free_port()
-        return Server(
-            name,
-            [sys.executable, "-m", "streams", *words, "--config", self.config],
-            self.folder,
-            port,
-            {"OTPGUARD_HTTP_PORT": str(port), "PYTHONPATH": str(Path.cwd())},
-        )
 
     def __enter__(self) -> Self:
         with ExitStack() as stack:
@@ -146,6 +146,26 @@ class GateLoop:
 
     def __exit__(self, *_: object) -> None:
         self._stack.close()
+
+    @contextmanager
+    def another(
+        self, gateway_id: str, spool: str, **environment: str
+    ) -> Iterator[tuple[Server, GateClient]]:
+        """Run one more gate, at a port and with a spool of its own, and its client."""
+        port = free_port()
+        gate = ours(self.config, self.folder, f"gate-{port}", "gate", "serve", "--gateway-id",
+                    gateway_id)  # fmt: skip
+        gate.environment = {
+            **gate.environment,
+            "OTPGUARD_GATE_PORT": str(port),
+            "OTPGUARD_GATE_SPOOL_DIR": str(self.folder / spool),
+            **environment,
+        }
+        gate.ports = (port,)
+        client = GateClient(port)
+        with gate:
+            yield gate, client
+        client.close()
 
     def remember(self, values: Iterable[Mapping[str, Any]]) -> None:
         """Put a history on the input topic, as a feed of old records would."""
@@ -164,14 +184,7 @@ class GateLoop:
 
     def rebuilt(self) -> bool:
         """Tell if the gate knows all leases."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE_S)
-        try:
-            connection.request("GET", "/v1/ready")
-            return bool(json.loads(connection.getresponse().read())["ready"])
-        except (OSError, http.client.HTTPException):
-            return False
-        finally:
-            connection.close()
+        return self.client.ready()
 
     def published(self) -> Iterator[Any]:
         """Records of the input topic."""

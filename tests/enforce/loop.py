@@ -6,12 +6,12 @@ Client, Jasmin, Redis, feed, Kafka, worker, adapter, Redis, Jasmin, SMSC.
 from __future__ import annotations
 
 import json
-import sys
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterable, Mapping
 from contextlib import ExitStack, closing
+from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
@@ -28,12 +28,11 @@ from streams.enforce.book import DesiredState, desired_lease, take_action
 from streams.wire import decode_action
 from tests.enforce.services import (
     Jasmin,
-    Server,
+    ours,
     redis_client,
     redis_server,
 )
 from tests.enforce.smpp_ends import smsc
-from tests.ports import free_port
 from tests.waiting import END_S, wait_until
 
 
@@ -63,20 +62,10 @@ class Loop:
         ]
         self.config.write_text("\n".join(lines) + "\n")
         self.settings = load(self.config)
-        self.worker = self.program("worker", "worker")
-        self.feed = self.program("feed", "feed", "redis", "--consumer", "feed-1")
-        self.adapter = self.program("adapter", "enforce", "redis", "--gateway-id", "jasmin-1")
-
-    def program(self, name: str, *words: str) -> Server:
-        """A command of ours with the loop's settings; its port is that of its health."""
-        port = free_port()
-        return Server(
-            name,
-            [sys.executable, "-m", "streams", *words, "--config", self.config],
-            self.folder,
-            port,
-            {"OTPGUARD_HTTP_PORT": str(port), "PYTHONPATH": str(Path.cwd())},
-        )
+        program = partial(ours, self.config, folder)
+        self.worker = program("worker", "worker")
+        self.feed = program("feed", "feed", "redis", "--consumer", "feed-1")
+        self.adapter = program("adapter", "enforce", "redis", "--gateway-id", "jasmin-1")
 
     def __enter__(self) -> Self:
         with ExitStack() as stack:
@@ -161,7 +150,7 @@ def remember(settings: Settings, values: Iterable[Mapping[str, Any]]) -> None:
 
 
 def ready(port: int) -> bool:
-    """Whether a program of ours says that it is."""
+    """Tell if a program of ours says that it is ready."""
     try:
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/health/ready", timeout=END_S):
             return True

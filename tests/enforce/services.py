@@ -144,6 +144,18 @@ class Server:
         self.stop()
 
 
+def ours(config: Path, folder: Path, name: str, *words: str) -> Server:
+    """A command of ours with these settings; its port is that of its health."""
+    port = free_port()
+    return Server(
+        name,
+        [sys.executable, "-m", "streams", *words, "--config", config],
+        folder,
+        port,
+        {"OTPGUARD_HTTP_PORT": str(port), "PYTHONPATH": str(Path.cwd())},
+    )
+
+
 def redis_server(folder: Path, *options: str) -> Server:
     """A Redis that keeps nothing on disk."""
     port = free_port()

@@ -4,25 +4,30 @@ from __future__ import annotations
 
 import itertools
 import json
+import os
+import signal
+import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
+from smpp.pdu.pdu_types import CommandStatus
 
 from detectors.model.records import Action
 from streams.cluster.admin import client_arguments
 from streams.cluster.read import records
 from streams.demo.brokers import Broker
+from streams.operate.doctor import TOGETHER
 from streams.operate.replay import replay
-from streams.scenarios import Role, generate
 from streams.wire import decode_ack, decode_action
 from streams.wire.partitioner import partition_of
-from tests.enforce.floods import incident, other_traffic
-from tests.enforce.gate_loop import OK, REFUSED, GateClient, GateLoop, gate_loop
-from tests.enforce.loop import now_ms
-from tests.waiting import wait_until
+from tests.enforce.floods import Flood, Submits, check, incident, other_traffic
+from tests.enforce.gate_loop import GATEWAY_ID, OK, GateClient, GateLoop, gate_loop
+from tests.ports import free_port
+from tests.streams.operate.test_doctor import doctor
+from tests.waiting import END_S, wait_until
 
 pytestmark = [pytest.mark.broker, pytest.mark.timeout(1_200)]
 
@@ -39,10 +44,7 @@ def loop(broker: Broker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[G
 def test_the_incident_is_stopped_and_banks_and_other_people_pass(loop: GateLoop) -> None:
     with other_traffic(lambda: GateClient(loop.port)) as statuses:
         run = incident(loop, index=1_100_001, seed=1, client=loop.client, pace=90)
-    print(f"{run.reached.total()} of {run.offered.total()} reached the phone: {run.reached}")
-    assert run.reached[Role.BANK] == run.offered[Role.BANK] == 2
-    assert run.reached[Role.KNOWN] == run.offered[Role.KNOWN] >= 1
-    assert run.reached.total() <= 16
+    check(run, run.reached.total, at_most=16)
     assert len(statuses) > 5
     assert set(statuses) == {OK}
     assert loop.client.unanswered == 0
@@ -67,35 +69,116 @@ def _acked_refusals(loop: GateLoop) -> int:
     return sum(decode_ack(each.value).refused_count for each in records(clients, topic))
 
 
-class Flood:
-    """An endless flood of platforms nobody knows, and the victim's bank in between."""
+class Turns:
+    """A sender whose messages gateways take by turns."""
 
-    def __init__(self, loop: GateLoop, index: int) -> None:
-        events = list(generate("A2", index, recipient=index, start_ms=now_ms(), memory=8))
-        loop.remember(each.value for each in events if each.truth.scenario == "history")
-        self._bank = next(each.value for each in events if each.truth.role is Role.BANK)
-        self._flood = itertools.cycle(
-            each.value for each in events if each.truth.role is Role.ATTACK
-        )
-        self.recipient: str = self._bank["recipient"].lstrip("+")
-        self._client = loop.client
-        self.bank_refused = 0
+    def __init__(self, *clients: Submits) -> None:
+        self.take(*clients)
 
-    def go_on(self, count: int) -> int:
-        """Send so many, and the bank's code; returns how many were refused."""
-        refused = sum(self._send(next(self._flood)) is REFUSED for _ in range(count))
-        self.bank_refused += self._send(self._bank) is REFUSED
-        return refused
+    def take(self, *clients: Submits) -> None:
+        """Go on by these."""
+        self._clients = itertools.cycle(clients)
 
-    def go_on_until_refused(self) -> None:
-        def once() -> int:
-            time.sleep(0.1)
-            return self.go_on(1)
+    def submit(self, recipient: str, sender: str, text: str) -> CommandStatus:
+        """Submit by the next."""
+        return next(self._clients).submit(recipient, sender, text)
 
-        wait_until(once, "the flood is refused")
+    def wait(self, seconds: float) -> None:
+        """Do nothing for so long."""
+        time.sleep(max(0.0, seconds))
 
-    def _send(self, value: dict[str, Any]) -> Any:
-        return self._client.submit(self.recipient, value["sender"], value["text"])
+
+def test_two_gates_for_one_recipient_decide_alike_though_one_s_events_come_late(
+    loop: GateLoop,
+) -> None:
+    """One has no broker, and dies; the next drains its spool when the lease is long there."""
+    nowhere = f"127.0.0.1:{free_port()}"
+    with loop.another("smsc-2", "late", OTPGUARD_KAFKA_BOOTSTRAP=nowhere) as (gate, late):
+        turns = Turns(loop.client, late, late)  # three, as each turn of the flood has two messages
+        flood = Flood(loop, 5_200_000, turns)
+        flood.go_on_until_refused()
+        assert set(late.whys) == {"rebuilding"}
+        said = {f"{late.prefix}-{n}" for n in range(1, late.numbered + 1)}
+        assert len(said) >= 8
+        wait_until(lambda: _spooled(loop.folder / "late") >= len(said), "they are on disk")
+        gate.kill()
+        assert not said & set(loop.message_ids())
+    with loop.another("smsc-2", "late") as (_, late):
+        wait_until(lambda: said <= set(loop.message_ids()), "the spool is drained")
+        wait_until(late.ready, "the next has read the leases")
+        turns.take(loop.client, late, late)
+        wait_until(lambda: flood.go_on(3) == 3 and "refuse" in late.whys, "both refuse")
+        assert flood.bank_refused == 0
+    doubles_change_no_decision(loop)
+    values = [record.value for record in loop.published()]
+    by_time = sorted(values, key=lambda value: json.loads(value)["event_time_ms"])
+    assert _throttled(loop, by_time) == _throttled(loop, values)  # as if none had come late
+
+
+def _spooled(folder: Path) -> int:
+    files = folder.glob("*/*.events")
+    return sum(file.read_bytes().count(b'"message_id"') for file in files)
+
+
+def _throttled(loop: GateLoop, values: list[bytes]) -> set[str]:
+    steps = replay(loop.settings, [values])
+    return {action.recipient for step in steps for action in step.decisions.actions}
+
+
+def test_a_gate_that_is_replaced_under_load_goes_on_with_its_leases(loop: GateLoop) -> None:
+    """Each question is answered, by the old one or the new, which has read the leases by then."""
+    victim = Flood(loop, 5_300_000, loop.client)
+    victim.go_on_until_refused()
+    stop = threading.Event()
+    with loop.another("smsc-3", "replaced") as (gate, client):
+        assert gate.process is not None
+        group, port = gate.process.pid, int(gate.environment["OTPGUARD_GATE_PORT"])
+        wait_until(client.ready, "it has read the leases")
+        askers = [GateClient(port) for _ in range(4)]
+
+        names = itertools.count()
+
+        def ask(asker: GateClient) -> None:
+            while not stop.is_set():
+                text = f"【没见过{next(names)}】验证码123456"  # each is a reason to renew the lease
+                asker.submit(victim.recipient, "10690099999", text)
+                asker.wait(0.01)
+            asker.close()
+
+        threads = [threading.Thread(target=ask, args=(each,)) for each in askers]
+        for thread in threads:
+            thread.start()
+        try:
+            wait_until(lambda: all(each.whys for each in askers), "they ask")
+            gate.process.send_signal(signal.SIGHUP)
+            assert gate.process.wait(END_S) == 0
+            before = [len(each.whys) for each in askers]
+            wait_until(
+                lambda: all(len(a.whys) > n for a, n in zip(askers, before, strict=True)),
+                "the successor answers",
+            )
+        finally:
+            stop.set()
+            for thread in threads:
+                thread.join()
+            os.killpg(group, signal.SIGKILL)  # the successor is the group's, not the server's
+    whys = Counter(why for each in askers for why in each.whys)
+    print(f"{whys.total()} answers: {whys}")
+    assert [each.unanswered for each in askers] == [0] * 4
+    assert whys["refuse"] > 100
+    assert whys.keys() <= {"refuse", "no_lease", "over", "again"}  # never "rebuilding"
+
+
+def test_doctor_refuses_a_second_gate_of_one_gateway(loop: GateLoop) -> None:
+    with loop.another(GATEWAY_ID, "second") as (_, second):
+        turns = Turns(loop.client, second)
+        for n in range(2 * 2 * TOGETHER):
+            assert turns.submit(f"86137{n:08d}", "10690000123", "您的快递到了") is OK
+        said = {f"{second.prefix}-{n}" for n in range(1, second.numbered + 1)}
+        wait_until(lambda: said <= set(loop.message_ids()), "all are published")
+    code, found = doctor(loop.config, "--role", "worker")
+    assert (found["sources"]["state"], code) == ("bad", 78)
+    assert f"{GATEWAY_ID} (2)" in found["sources"]["says"]
 
 
 @pytest.mark.integration
@@ -107,7 +190,7 @@ def test_whoever_dies_the_bank_passes_no_event_is_lost_and_leases_end(
     """Kill -9 of gate, worker and broker in the middle of a flood, one after another."""
     broker = own_kafka()
     with gate_loop(broker, tmp_path, detect={"lease_s": 30}) as loop:
-        victim = Flood(loop, 5_100_000)
+        victim = Flood(loop, 5_100_000, loop.client)
         victim.go_on_until_refused()
 
         time.sleep(0.5)  # past what stands in the gate's memory alone

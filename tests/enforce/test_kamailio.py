@@ -12,8 +12,7 @@ from urllib.parse import unquote
 import pytest
 
 from streams.demo.brokers import Broker
-from streams.scenarios import Role
-from tests.enforce.floods import incident
+from tests.enforce.floods import check, incident
 from tests.enforce.gate_loop import OK, REFUSED, GateLoop, gate_loop
 from tests.enforce.services import need
 from tests.enforce.sip_ends import HERE, MODULE, SHORT_MESSAGE, SipWorld, sip_world
@@ -43,12 +42,7 @@ def test_the_incident_over_sip_is_stopped_by_a_final_code_and_the_bank_passes(
 ) -> None:
     sip = world.client()
     run = incident(loop, index=1_400_001, seed=1, client=sip, pace=90)
-    total = run.reached.total()
-    print(f"{total} of {run.offered.total()} reached the phone: {run.reached}")
-    assert run.reached[Role.BANK] == run.offered[Role.BANK] == 2
-    assert run.reached[Role.KNOWN] == run.offered[Role.KNOWN] >= 1
-    assert total <= 16
-    assert world.phone.reached(run.victim) == total
+    check(run, lambda: world.phone.reached(run.victim), at_most=16)
 
     code = "【还没见过】验证码123456"
     assert sip.submit(f"+{run.victim}", "10690099999", code) is REFUSED

@@ -18,6 +18,7 @@ from streams.scenarios import Role, generate
 from streams.wire import decode_action, decode_audit, decode_notice
 from tests.enforce.floods import OK, REFUSED
 from tests.enforce.loop import Loop, now_ms, ready
+from tests.enforce.services import ours
 from tests.enforce.smpp_ends import Arrived
 from tests.waiting import STILL_S, wait_until
 
@@ -49,7 +50,7 @@ def loop(broker: Broker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[L
     with made:
         with made.config.open("a") as file:
             file.write(SETTINGS.format(port=made.jasmin.smpp_port))
-        with made.program("notifier", "notify", "run") as notifier:
+        with ours(made.config, folder, "notifier", "notify", "run") as notifier:
             wait_until(lambda: ready(notifier.port), "the notifier is ready")
             yield made
 

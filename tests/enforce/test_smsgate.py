@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import random
 import socket
 from collections.abc import Iterator
@@ -11,18 +10,14 @@ from pathlib import Path
 import pytest
 
 from streams.demo.brokers import Broker
-from streams.scenarios import Role, generate
-from tests.enforce.floods import incident
+from tests.enforce.floods import Flood, check, incident
 from tests.enforce.gate_loop import GateLoop, gate_loop
-from tests.enforce.loop import now_ms
-from tests.enforce.smsgate.ends import OK, REFUSED, Ends, ends
+from tests.enforce.smsgate.ends import LONG, OK, REFUSED, Ends, ends
 from tests.waiting import END_S, wait_until
 
 pytestmark = [
     pytest.mark.integration, pytest.mark.kafka, pytest.mark.broker, pytest.mark.timeout(1_200)
 ]  # fmt: skip
-
-LONG = "。如非本人操作，请忽略本短信，并检查您的账户安全" * 5
 
 
 @pytest.fixture(scope="module")
@@ -37,12 +32,7 @@ def test_the_incident_over_cmpp_is_stopped_and_what_the_victim_needs_arrives(
 ) -> None:
     with ends("cmpp20", loop.port, tmp_path) as cmpp:
         run = incident(loop, index=1_200_001, seed=1, client=cmpp, pace=90)
-        total = run.reached.total()
-        print(f"{total} of {run.offered.total()} reached the phone: {run.reached}")
-        assert run.reached[Role.BANK] == run.offered[Role.BANK] == 2
-        assert run.reached[Role.KNOWN] == run.offered[Role.KNOWN] >= 1
-        assert total <= 16
-        wait_until(lambda: cmpp.reached.total() == total, "what passed has arrived")
+        check(run, lambda: cmpp.reached_by(run.victim), at_most=16)
         for n in range(5):  # and in the middle of it everybody else's, long ones too
             assert (
                 cmpp.submit(f"861380000000{n}", "10690000123", "【淘宝】验证码482913" + LONG) is OK
@@ -51,27 +41,17 @@ def test_the_incident_over_cmpp_is_stopped_and_what_the_victim_needs_arrives(
         assert refused is REFUSED
         told = cmpp.close()
     print(f"the gate was asked {told['asked']} times, {told['unanswered']} without an answer")
-    assert told["refused"] == run.offered.total() - total + 1
+    assert told["refused"] == run.offered.total() - run.reached.total() + 1
     assert told["unanswered"] <= told["asked"] // 20
 
 
 def flooded(loop: GateLoop, client: Ends, index: int) -> None:
     """A2, as fast as it is answered, until it is refused; the bank passes before and after."""
-    events = list(generate("A2", index, recipient=index, start_ms=now_ms(), memory=8))
-    loop.remember(each.value for each in events if each.truth.scenario == "history")
-    bank = next(each.value for each in events if each.truth.role is Role.BANK)
-    victim = bank["recipient"].lstrip("+")
-    flood = itertools.cycle(each.value for each in events if each.truth.role is Role.ATTACK)
-
-    def refuses() -> bool:
-        value = next(flood)
-        client.wait(0.1)
-        return client.submit(victim, value["sender"], value["text"] + LONG) is REFUSED
-
-    assert client.submit(victim, bank["sender"], bank["text"]) is OK
-    wait_until(refuses, "the flood is refused")
-    assert client.submit(victim, bank["sender"], bank["text"]) is OK
-    assert client.submit("8613800000001", bank["sender"], next(flood)["text"]) is OK
+    flood = Flood(loop, index, client, LONG)
+    assert not flood.bank()
+    wait_until(flood.once, "the flood is refused", pause_s=0.1)
+    assert not flood.bank()
+    assert client.submit("8613800000001", "95555", "【还没见过】验证码482913") is OK
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from detectors.recipients.row import HABIT, unpack
-from detectors.recipients.sieve import sift
 from detectors.recipients.table import Table
+from tests.detectors.recipients.sifting import sift
 from tests.detectors.recipients.test_row import DAY, PARAMS, START, seen_by_sieve
 
 

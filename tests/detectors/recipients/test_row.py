@@ -24,8 +24,9 @@ from detectors.recipients.row import (
     unpack,
     word,
 )
-from detectors.recipients.sieve import SieveParams, sift
+from detectors.recipients.sieve import SieveParams
 from detectors.recipients.table import Table
+from tests.detectors.recipients.sifting import sift
 from tests.detectors.stand_in import DAY_MS, HOUR_MS, START_MS, Event, run
 
 DAY = 86_400

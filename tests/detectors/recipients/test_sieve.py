@@ -11,8 +11,9 @@ import pytest
 from detectors.bars import LOUD_MESSAGES
 from detectors.model.times import DAY_S
 from detectors.recipients.row import SUSPECT
-from detectors.recipients.sieve import SieveParams, sift
+from detectors.recipients.sieve import SieveParams
 from detectors.recipients.table import Table
+from tests.detectors.recipients.sifting import sift
 
 START = 200 * DAY_S
 PARAMS = SieveParams()

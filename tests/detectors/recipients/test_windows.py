@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 
 from detectors.model.times import EPOCH_S
 from detectors.recipients.row import prints_of
-from detectors.recipients.sieve import Sifted, sift
+from detectors.recipients.sieve import Sifted
 from detectors.recipients.table import Table
 from detectors.recipients.windows import OPEN_MAX, RUNGS, Windows, close, tally
+from tests.detectors.recipients.sifting import sift
 from tests.detectors.recipients.test_sieve import PARAMS, START, columns
 
 

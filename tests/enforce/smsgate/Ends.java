@@ -41,15 +41,18 @@ import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.Base64;
 import java.util.List;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
 import java.util.concurrent.TimeUnit;
 import otpguard.smsgate.GateClient;
 import otpguard.smsgate.GateHandler;
 
 /**
- * A real client and a real server of one protocol, with the gate's handler between them; told by
- * lines what to send: `number TAB recipient TAB sender TAB dcs TAB base64 of the text`. Says
- * `RESULT number result…` for the answers of each part, `REACHED recipient base64` for what passed.
- * Arguments: protocol, its port, the gate's port.
+ * Real clients and a real server of one protocol, with the gate's handler between them; told by
+ * lines what to send: `client TAB number TAB recipient TAB sender TAB dcs TAB base64 of the text`.
+ * Says `RESULT client number result…` for the answers of each part, `REACHED recipient base64` for
+ * what passed. Each client has a bind of its own, and waits for nobody but itself.
+ * Arguments: protocol, its port, the gate's port, its time-out in ms, how many clients.
  */
 public final class Ends {
     private static final String USER = "test01";
@@ -58,12 +61,14 @@ public final class Ends {
     public static void main(String[] words) throws Exception {
         String protocol = words[0];
         int port = Integer.parseInt(words[1]);
-        GateClient gate = new GateClient("127.0.0.1", Integer.parseInt(words[2]), "", 500, 1_000);
+        GateClient gate = new GateClient(
+                "127.0.0.1", Integer.parseInt(words[2]), "", Long.parseLong(words[3]), 1_000);
+        int count = Integer.parseInt(words[4]);
         List<BusinessHandlerInterface> handlers = new ArrayList<>();
         handlers.add(new GateHandler(gate, new GateHandler.Codes()));
         handlers.add(new Phone());
         EndpointEntity[] ends = ends(protocol);
-        EndpointEntity server = ends[0], child = ends[1], client = ends[2];
+        EndpointEntity server = ends[0], child = ends[1];
         server.setId("server");
         server.setHost("127.0.0.1");
         server.setPort(port);
@@ -71,7 +76,7 @@ public final class Ends {
         child.setId("child");
         child.setValid(true);
         child.setChannelType(ChannelType.DUPLEX);
-        child.setMaxChannels((short) 3);
+        child.setMaxChannels((short) (count + 2));
         child.setReSendFailMsg(false);
         child.setSupportLongmsg(SupportLongMessage.BOTH);
         child.setBusinessHandlerSet(handlers);
@@ -81,7 +86,37 @@ public final class Ends {
                 break;
             }
         }
-        client.setId("client");
+        EndpointManager.INS.openEndpoint(server);
+        EndpointEntity[] clients = new EndpointEntity[count];
+        ExecutorService[] senders = new ExecutorService[count];
+        for (int n = 0; n < count; n++) {
+            clients[n] = opened(ends(protocol)[2], "client" + n, port);
+            senders[n] = Executors.newSingleThreadExecutor();
+        }
+        for (EndpointEntity client : clients) {
+            while (client.getSingletonConnector() == null
+                    || client.getSingletonConnector().getConnectionNum() < 1) {
+                Thread.sleep(50);
+            }
+        }
+        Thread.sleep(500); // the logins are answered
+        say("READY");
+        BufferedReader lines = new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
+        for (String line; (line = lines.readLine()) != null; ) {
+            String[] fields = line.split("\t", -1);
+            int n = Integer.parseInt(fields[0]);
+            senders[n].execute(() -> send(clients[n], protocol, fields));
+        }
+        for (ExecutorService sender : senders) {
+            sender.shutdown();
+            sender.awaitTermination(60, TimeUnit.SECONDS);
+        }
+        say("GATE " + gate.asked + " " + gate.refused + " " + gate.unanswered);
+        System.exit(0);
+    }
+
+    private static EndpointEntity opened(EndpointEntity client, String id, int port) throws Exception {
+        client.setId(id);
         client.setHost("127.0.0.1");
         client.setPort(port);
         client.setChannelType(ChannelType.DUPLEX);
@@ -90,19 +125,8 @@ public final class Ends {
         client.setRetryWaitTimeSec((short) 60);
         client.setSupportLongmsg(SupportLongMessage.BOTH);
         client.setBusinessHandlerSet(new ArrayList<>());
-        EndpointManager.INS.openEndpoint(server);
         EndpointManager.INS.openEndpoint(client);
-        while (client.getSingletonConnector() == null || client.getSingletonConnector().getConnectionNum() < 1) {
-            Thread.sleep(50);
-        }
-        Thread.sleep(500); // the login is answered
-        say("READY");
-        BufferedReader lines = new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
-        for (String line; (line = lines.readLine()) != null; ) {
-            send(client, protocol, line.split("\t", -1));
-        }
-        say("GATE " + gate.asked + " " + gate.refused + " " + gate.unanswered);
-        System.exit(0);
+        return client;
     }
 
     private static EndpointEntity[] ends(String protocol) {
@@ -156,41 +180,49 @@ public final class Ends {
         }
     }
 
-    private static void send(EndpointEntity client, String protocol, String[] fields) throws Exception {
-        String recipient = fields[1], sender = fields[2];
-        String text = new String(Base64.getDecoder().decode(fields[4]), StandardCharsets.UTF_8);
-        SmsTextMessage sms = new SmsTextMessage(text, new SmsDcs((byte) Integer.parseInt(fields[3])));
-        BaseMessage message;
+    private static void send(EndpointEntity client, String protocol, String[] fields) {
+        StringBuilder results = new StringBuilder("RESULT " + fields[0] + " " + fields[1]);
+        try {
+            BaseMessage message = message(protocol, fields);
+            for (Promise<BaseMessage> part : ChannelUtil.syncWriteLongMsgToEntity(client, message)) {
+                boolean came = part.await(60, TimeUnit.SECONDS) && part.isSuccess();
+                results.append(' ').append(came ? result(part.getNow()) : "none");
+            }
+        } catch (Exception failed) {
+            failed.printStackTrace();
+            results.append(" failed");
+        }
+        say(results.toString());
+    }
+
+    private static BaseMessage message(String protocol, String[] fields) {
+        String recipient = fields[2], sender = fields[3];
+        String text = new String(Base64.getDecoder().decode(fields[5]), StandardCharsets.UTF_8);
+        SmsTextMessage sms = new SmsTextMessage(text, new SmsDcs((byte) Integer.parseInt(fields[4])));
         if (protocol.equals("smpp")) {
             SubmitSm one = new SubmitSm();
             one.setSourceAddress(new Address((byte) 0, (byte) 0, sender));
             one.setDestAddress(new Address((byte) 0, (byte) 0, recipient));
             one.setSmsMsg(sms);
-            message = one;
-        } else if (protocol.equals("smgp")) {
+            return one;
+        }
+        if (protocol.equals("smgp")) {
             SMGPSubmitMessage one = new SMGPSubmitMessage();
             one.setSrcTermId(sender);
             one.setDestTermIdArray(recipient);
             one.setMsgContent(sms);
-            message = one;
-        } else if (protocol.equals("sgip")) {
+            return one;
+        }
+        if (protocol.equals("sgip")) {
             SgipSubmitRequestMessage one = new SgipSubmitRequestMessage();
             one.setSpnumber(sender);
             one.setUsernumber(recipient);
             one.setMsgContent(sms);
-            message = one;
-        } else {
-            CmppSubmitRequestMessage one = CmppSubmitRequestMessage.create(recipient, sender, "");
-            one.setMsgContent(sms);
-            message = one;
+            return one;
         }
-        StringBuilder results = new StringBuilder("RESULT " + fields[0]);
-        List<Promise<BaseMessage>> parts = ChannelUtil.syncWriteLongMsgToEntity(client, message);
-        for (Promise<BaseMessage> part : parts) {
-            boolean came = part.await(60, TimeUnit.SECONDS) && part.isSuccess();
-            results.append(' ').append(came ? result(part.getNow()) : "none");
-        }
-        say(results.toString());
+        CmppSubmitRequestMessage one = CmppSubmitRequestMessage.create(recipient, sender, "");
+        one.setMsgContent(sms);
+        return one;
     }
 
     private static String result(BaseMessage answer) {

@@ -16,7 +16,6 @@ from streams.evidence.records import (
     from_lines,
     from_topic,
     lines_of,
-    platform_of,
 )
 from tests.enforce.records import RECIPIENT
 from tests.streams.evidence.packs import SAID, SHOP, TRIP, chosen, key, lines
@@ -93,12 +92,11 @@ def test_each_line_names_the_one_before_and_can_be_read_back() -> None:
 
 def test_messages_stand_by_themselves_with_their_platform_and_position() -> None:
     single = [each for each in chosen().records if each.kind == "message"]
-    assert [platform_of(each) for each in single] == [SHOP, "", TRIP, SHOP]
+    assert [each.said.platform for each in single] == [SHOP, "", TRIP, SHOP]
     assert [each.document["number"] for each in single] == [0, 1, 2, 3]
     assert single[2].document["sender"] == "10690000000212"
     assert single[2].document["topic"] == "sms.delivery.v1"
     headers = [each.document for each in chosen().records if each.kind == "incident"]
     assert [each["messages"] for each in headers] == [2, 2]
     assert RECIPIENT not in json.dumps([dict(each.document) for each in single])
-    assert all(platform_of(each) == "" for each in chosen().records if each.kind == "episode")
     assert len(SAID) == 14

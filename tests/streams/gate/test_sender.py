@@ -170,6 +170,26 @@ def test_what_a_process_that_was_killed_left_is_sent_by_the_next(
     assert values(broker) == list(range(10))
 
 
+def test_what_the_disk_does_not_give_back_is_lost_and_counted(
+    start: Callable[..., Bench], broker: Broker, tmp_path: Path
+) -> None:
+    broker.up = False
+    bench = start()
+    bench.put(20_000)  # more than is handed on at a time: the rest is read when there is room
+    wait_until(lambda: bench.gauge("gate_spool_events") == 20_000, "they are on disk")
+    bench.put(1_000, 20_000)
+    wait_until(lambda: bench.gauge("gate_spool_events") == 21_000, "they are on disk")
+    newest = max(tmp_path.rglob("*.events"))
+    octets = bytearray(newest.read_bytes())
+    octets[-1] ^= 0xFF
+    newest.write_bytes(octets)
+    broker.up = True
+    wait_until(lambda: sum(bench.outcomes().values()) == 21_000, "each is accounted for")
+    lost = bench.outcomes()["disk_failed"]
+    assert 0 < lost <= 1_000
+    assert len(broker.taken) == 21_000 - lost
+
+
 def test_a_disk_that_takes_nothing_is_passed_by(
     start: Callable[..., Bench], broker: Broker, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -19,10 +19,10 @@ from typing import Any
 import pytest
 
 from detectors.leases.gate import Lease
-from streams.config import load
+from streams.config import GateSettings, load
 from streams.errors import ConfigError
 from streams.gate.leases import LeaseMemory
-from streams.gate.serve import LeaseKeeper, routes
+from streams.gate.serve import LeaseKeeper, routes, source_name
 from streams.telemetry.metrics import Metrics
 from tests.ports import free_port
 from tests.streams.gate.asked import FLOOD, VICTIM, desk
@@ -123,6 +123,9 @@ def test_without_a_broker_it_answers_pass_and_says_why_and_events_wait_on_disk(
         return any(VICTIM.encode() in file.read_bytes() for file in files)
 
     wait_until(on_disk, "the event is on disk")
+    spool = b"".join(file.read_bytes() for file in (folder / "spool").rglob("*") if file.is_file())
+    assert b"482913" not in spool  # nor is any other part of a text
+    assert "从未见过】".encode() not in spool
     assert "482913" not in (folder / "gate.log").read_text()
     assert VICTIM not in (folder / "gate.log").read_text()
 
@@ -214,6 +217,14 @@ def test_every_path_that_is_described_is_answered() -> None:
     assert set(routes(desk().gate, lambda: "")) == wanted
 
 
+def test_a_second_gate_of_one_machine_is_another_source_of_events() -> None:
+    names = {source_name(GateSettings(port=port)) for port in (9080, 9081)}
+    names |= {source_name(GateSettings(socket=Path(path))) for path in ("/run/a", "/run/b")}
+    assert len(names) == 4
+    assert source_name(GateSettings(port=9080)) in names  # whatever process it is
+    assert len(source_name(GateSettings(socket=Path("/run", "a" * 200)))) == 128
+
+
 @pytest.mark.parametrize(
     ("gate", "fits"),
     [
@@ -228,8 +239,6 @@ def test_strangers_are_answered_only_with_a_token(
 ) -> None:
     path = settings(tmp_path, **{k: v for k, v in gate.items() if v is not None})
     if gate.get("port", 0) is None:
-        from streams.config import GateSettings
-
         assert GateSettings(host="0.0.0.0", port=None).port is None
         return
     if fits:

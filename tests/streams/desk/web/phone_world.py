@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, closing
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, Self
 
@@ -21,7 +22,7 @@ from streams.demo.brokers import Broker
 from streams.scenarios import Role, generate
 from streams.wire import AuditRecord, decode_audit
 from tests.enforce.loop import now_ms, ready, remember
-from tests.enforce.services import Server, redis_client, redis_server
+from tests.enforce.services import ours, redis_client, redis_server
 from tests.ports import free_port
 from tests.waiting import END_S, wait_until
 
@@ -61,19 +62,10 @@ class PhoneWorld:
         )
         self.settings = load(self.config)
         self.address = f"http://127.0.0.1:{self.port}"
-        self.worker = self._program("worker", "worker")
-        self.adapter = self._program("adapter", "enforce", "redis", "--gateway-id", "smsc-1")
-        self.desk = self._program("desk", "desk", "serve")
-
-    def _program(self, name: str, *words: str) -> Server:
-        port = free_port()
-        return Server(
-            name,
-            [sys.executable, "-m", "streams", *words, "--config", self.config],
-            self.folder,
-            port,
-            {"OTPGUARD_HTTP_PORT": str(port), "PYTHONPATH": str(Path.cwd())},
-        )
+        program = partial(ours, self.config, folder)
+        self.worker = program("worker", "worker")
+        self.adapter = program("adapter", "enforce", "redis", "--gateway-id", "smsc-1")
+        self.desk = program("desk", "desk", "serve")
 
     def __enter__(self) -> Self:
         with ExitStack() as stack:
