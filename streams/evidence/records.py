@@ -17,7 +17,7 @@ from detectors.model.incidents import EarlierSighting, FloodMessage, IncidentRec
 from detectors.model.records import Action, EpisodeRecord
 from streams.errors import UsageError
 from streams.evidence.canonical import FORMAT, canonical, sha256
-from streams.evidence.keys import PackKey
+from streams.evidence.keys import PackSigner
 from streams.language import tr
 from streams.operate.cases import Case, collect, find
 from streams.wire import (
@@ -245,7 +245,7 @@ def platform_of(record: Placed) -> str:
     return said.platform if isinstance(said, FloodMessage | EarlierSighting) else ""
 
 
-def lines_of(key: PackKey, episode_id: str, records: Sequence[Placed]) -> list[bytes]:
+def lines_of(key: PackSigner, episode_id: str, records: Sequence[Placed]) -> list[bytes]:
     """Return the lines of a pack, without their ends: each names the hash of the one before.
 
     Raise PackError for a number that not every reader of JSON holds.
