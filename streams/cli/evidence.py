@@ -149,7 +149,7 @@ def verify(
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    r"""Verify a pack; exit 1 if it is not as it was made.
+    r"""Verify a pack, or a signed report; exit 1 if it is not as it was made.
 
     \b
     Example:
@@ -171,6 +171,7 @@ def verify(
             "verified": not told.wrong,
             "wrong": told.wrong,
             "extract": told.extract,
+            "report": told.report,
             "records": told.records,
             "signer": told.signer,
             "stamped": told.stamped,
@@ -455,11 +456,15 @@ def _verified(manifest: dict[str, Any], extract_: bool, n: int) -> Iterator[str]
     if extract_:
         form = tr("case {case}: an extract, {n} of {all} records, made by {unit}")
     made = manifest["made"]
-    yield form.format(
-        case=manifest["episode"], n=n, all=manifest["records"], unit=made["by"] or "-"
-    )
+    if "month" in manifest:
+        form = tr("report of {month}, made by {unit}")
+        yield form.format(month=manifest["month"], unit=made["by"] or "-")
+    else:
+        yield form.format(
+            case=manifest["episode"], n=n, all=manifest["records"], unit=made["by"] or "-"
+        )
     yield tr("signed at {at} by the signer's clock, by {program}").format(
         at=made["at"], program=made["program"]
     )
-    for gap in manifest["gaps"]:
+    for gap in manifest.get("gaps", ()):
         yield tr("gap: {gap}").format(gap=gap.get(spoken(), gap["en"]))

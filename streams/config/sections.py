@@ -895,6 +895,11 @@ class EvidenceSettings(Section):
             raise ValueError(tr("one pack key: key_file, key_uri or key"))
         return self
 
+    @property
+    def has_key(self) -> bool:
+        """True if a pack key is named."""
+        return bool(self.key_uri or self.key_file or self.key.get_secret_value())
+
 
 class SignalSettings(Section):
     """The signal to banks, which is answered from the desk's case store."""

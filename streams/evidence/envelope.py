@@ -12,6 +12,7 @@ from streams.evidence.canonical import PackError, canonical, decoded, encoded, p
 from streams.evidence.keys import PackSigner, PublicKeys
 
 MANIFEST: Final = "application/vnd.otpguard.evidence.v1+json"
+REPORT: Final = "application/vnd.otpguard.report.v1+json"
 TIMESTAMP: Final = "application/vnd.otpguard.evidence.timestamp.v1+json"
 SUCCESSOR: Final = "application/vnd.otpguard.evidence.successor.v1+json"
 
@@ -58,6 +59,16 @@ def opened(data: bytes, kind: str) -> tuple[Any, dict[str, bytes], bytes]:
     if not exact or len(signatures) != len(envelope["signatures"]):
         raise PackError("no signatures")
     return parsed(payload), signatures, pae(kind, payload)
+
+
+def kind_of(data: bytes) -> str:
+    """Return the kind that an envelope says it is, of which nothing is verified; else nothing."""
+    try:
+        envelope = parsed(data.removesuffix(b"\n"))
+    except PackError:
+        return ""
+    kind = envelope.get("payloadType") if isinstance(envelope, dict) else None
+    return kind if isinstance(kind, str) else ""
 
 
 def check(signatures: dict[str, bytes], message: bytes, keys: PublicKeys) -> list[str]:

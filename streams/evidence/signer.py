@@ -36,12 +36,6 @@ def signer(settings: Settings, named: str = "") -> PackSigner:
         raise ConfigError(tr("evidence.key: {error}").format(error=error)) from None
 
 
-def has_signer(settings: Settings) -> bool:
-    """Tell if the settings name a pack key."""
-    own = settings.evidence
-    return bool(own.key_uri or own.key_file or own.key.get_secret_value())
-
-
 def signer_named(named: str, pin: str) -> PackSigner:
     """Return the pack key of a file, or of a PKCS#11 URI. Raise as `signer` does."""
     if named.startswith(SCHEME):

@@ -15,6 +15,7 @@ from playwright.sync_api import Browser, Page
 from tests.browser import browser, violations
 from tests.enforce.services import CACHE
 from tests.streams.evidence.packs import broken, fingerprint
+from tests.streams.evidence.test_sealed_report import sealed
 from tests.streams.evidence.tsa import whole
 
 pytestmark = pytest.mark.integration
@@ -65,6 +66,20 @@ def test_the_page_verifies_a_pack_offline_from_a_file(page: Page, kind: str) -> 
     assert (good, "not by the signer" in told) == (False, True)
     good, told = verdict(page, whole()[kind], "1234")
     assert (good, "64 hex digits" in told) == (False, True)
+
+
+def test_the_page_verifies_a_signed_report_and_finds_a_changed_bit(
+    page: Page, tmp_path: Path
+) -> None:
+    folder = sealed(tmp_path)
+    good, told = verdict(page, folder, fingerprint())
+    assert good, told
+    assert "report of 2026-11" in told
+    for path in sorted(folder.iterdir()):
+        before = path.read_bytes()
+        path.write_bytes(broken(before, len(before) // 2, 1))
+        assert not verdict(page, folder, fingerprint())[0], path.name
+        path.write_bytes(before)
 
 
 def test_the_page_takes_single_files_too(page: Page) -> None:

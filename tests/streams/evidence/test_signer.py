@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from streams.config import Settings
 from streams.errors import ConfigError
-from streams.evidence.signer import has_signer, signer
+from streams.evidence.signer import signer
 from tests.streams.evidence.packs import key
 from tests.streams.evidence.softhsm import uri
 
@@ -25,11 +25,11 @@ def test_the_option_counts_before_the_settings(tmp_path: Path) -> None:
     settings = Settings(evidence={"key_file": kept(tmp_path, "signer")})
     assert signer(settings).public == key().public
     assert signer(settings, str(kept(tmp_path, "another"))).public == key("another").public
-    assert has_signer(settings)
+    assert settings.evidence.has_key
 
 
 def test_without_a_key_nothing_is_signed(tmp_path: Path) -> None:
-    assert not has_signer(Settings())
+    assert not Settings().evidence.has_key
     with pytest.raises(ConfigError, match="no pack key"):
         signer(Settings())
     (tmp_path / "empty").touch(0o600)
