@@ -234,7 +234,7 @@ def _order(record: Placed) -> tuple[Any, ...]:
         at_ms(record),
         kinds.index(record.kind),
         str(at.get("topic", "")),
-        *(int(at.get(name, 0)) for name in ("partition", "offset", "line")),
+        *(int(at.get(name, 0)) for name in ("partition", "offset", "line", "store")),
         int(record.document.get("number", 0)),
     )
 
