@@ -12,7 +12,7 @@ import typer
 from streams.cli.cases import refuse_nobody
 from streams.cli.override import seconds
 from streams.cli.shared import ConfigOption, JsonOption, group, opened, settings_of, write_json
-from streams.errors import ConfigError, UsageError
+from streams.errors import UsageError
 from streams.language import spoken, tr
 from streams.shown import shown
 
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from streams.config import Settings
-    from streams.evidence.keys import PackKey
     from streams.evidence.records import Chosen, Placed
 
 app = group("Hand over a case as evidence that anybody can verify.")
@@ -50,11 +49,12 @@ FromOption = Annotated[
 ]
 OutOption = Annotated[Path, typer.Option("--out", "-o", help="New folder to write into.")]
 KeyOption = Annotated[
-    Path | None,
+    str,
     typer.Option(
         "--key",
-        help="File of the pack key.",
-        show_default="evidence.key_file, or OTPGUARD_EVIDENCE_KEY",
+        metavar="FILE|URI",
+        help="File of the pack key, or its PKCS#11 URI.",
+        show_default="evidence.key_file, evidence.key_uri, or OTPGUARD_EVIDENCE_KEY",
     ),
 ]
 
@@ -67,7 +67,7 @@ def make(
     *,
     since: SinceOption = "180d",
     from_: FromOption = None,
-    key: KeyOption = None,
+    key: KeyOption = "",
     authority: Annotated[str, typer.Option("--authority", help="Who asks for it.")] = "",
     document: Annotated[str, typer.Option("--document", help="Number of the legal request.")] = "",
     received: Annotated[str, typer.Option("--received", help="Date of the request.")] = "",
@@ -86,6 +86,7 @@ def make(
     from streams.evidence.pack import make as make_pack  # noqa: PLC0415
     from streams.evidence.repeat import settings_text  # noqa: PLC0415
     from streams.evidence.report import Cover  # noqa: PLC0415
+    from streams.evidence.signer import signer as signer_of  # noqa: PLC0415
 
     settings = settings_of(config)
     own = settings.evidence
@@ -93,7 +94,7 @@ def make(
     cover = Cover(own.unit, own.contact, authority, document, received, officer, own.zone)
     registry = settings.recognise.registry_file
     making = Making(
-        key=_key(settings, key),
+        key=signer_of(settings, key),
         at=_now(),
         cover=cover,
         settings=settings_text(settings),
@@ -148,7 +149,7 @@ def verify(
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    r"""Verify a pack; exit 1 if it is not as it was made.
+    r"""Verify a pack, or a signed report; exit 1 if it is not as it was made.
 
     \b
     Example:
@@ -170,6 +171,7 @@ def verify(
             "verified": not told.wrong,
             "wrong": told.wrong,
             "extract": told.extract,
+            "report": told.report,
             "records": told.records,
             "signer": told.signer,
             "stamped": told.stamped,
@@ -198,7 +200,7 @@ def stamp(
     pack: PackArgument,
     config: ConfigOption = None,
     *,
-    key: KeyOption = None,
+    key: KeyOption = "",
     url: Annotated[
         str, typer.Option("--url", help="Of the authority.", show_default="evidence.tsa_url")
     ] = "",
@@ -218,6 +220,7 @@ def stamp(
       otpguard evidence stamp pack --token pack.tsr    # and back
     """
     from streams.evidence.canonical import PackError  # noqa: PLC0415 - start-up time
+    from streams.evidence.signer import signer  # noqa: PLC0415
     from streams.evidence.stamp import attach, fetched  # noqa: PLC0415
     from streams.evidence.stamp import query as request  # noqa: PLC0415
 
@@ -232,7 +235,7 @@ def stamp(
         raise UsageError(tr("name --token, --query, --url, or evidence.tsa_url"))
     answer = _bytes(token) if token is not None else fetched(where, manifest)
     try:
-        at = attach(pack, _key(settings, key), answer)
+        at = attach(pack, signer(settings, key), answer)
     except PackError as error:
         raise UsageError(tr("{pack}: {error}").format(pack=pack, error=error)) from None
     typer.echo(tr("{pack}: stamped at {at}").format(pack=pack, at=at.isoformat()))
@@ -299,19 +302,31 @@ def text_12321(
 
 @keys.command("new")
 def new(
-    out: Annotated[Path, typer.Option("--out", "-o", help="New file for the key.")],
+    out: Annotated[
+        str,
+        typer.Option(
+            "--out", "-o", metavar="FILE|URI", help="New file for the key, or a PKCS#11 URI."
+        ),
+    ],
+    config: ConfigOption = None,
 ) -> None:
-    r"""Make a pack key: Ed25519 and P-256 in one file that nobody else may read.
+    r"""Make a pack key, Ed25519 and P-256: in a file that nobody else may read, or in hardware.
 
     \b
-    Example:
+    Examples:
       otpguard evidence key new --out /etc/otpguard/pack.pem
+      otpguard evidence key new --out 'pkcs11:token=unit;object=pack?module-path=/usr/lib/hsm.so'
     """
-    from streams.evidence.keys import PackKey  # noqa: PLC0415 - start-up time
+    from streams.evidence.hardware import SCHEME, TokenUri, make_in_hardware  # noqa: PLC0415
+    from streams.evidence.keys import PackKey  # noqa: PLC0415
 
+    if out.startswith(SCHEME):
+        pin = settings_of(config).evidence.pin.get_secret_value()
+        typer.echo(_signed(make_in_hardware(TokenUri.of(out), pin).fingerprint))
+        return
     made = PackKey.fresh()
     try:
-        with _private(out) as file:
+        with _private(Path(out)) as file:
             file.write(made.written())
     except OSError as error:
         raise UsageError(f"{out}: {error.strerror}") from None
@@ -319,16 +334,16 @@ def new(
 
 
 @keys.command("show")
-def show(
-    config: ConfigOption = None, *, key: KeyOption = None, as_json: JsonOption = False
-) -> None:
+def show(config: ConfigOption = None, *, key: KeyOption = "", as_json: JsonOption = False) -> None:
     r"""Show the fingerprint to give out: on the unit's site, in letters.
 
     \b
     Example:
       otpguard evidence key show --key /etc/otpguard/pack.pem
     """
-    public = _key(settings_of(config), key).public
+    from streams.evidence.signer import signer  # noqa: PLC0415 - start-up time
+
+    public = signer(settings_of(config), key).public
     if as_json:
         write_json({"fingerprint": public.fingerprint, **public.document()})
         return
@@ -337,11 +352,16 @@ def show(
 
 @keys.command("rotate")
 def rotate(
-    old: Annotated[Path, typer.Option("--old", help="File of the key until now.")],
-    new_: Annotated[Path, typer.Option("--new", help="File of the key from now on.")],
+    old: Annotated[
+        str, typer.Option("--old", metavar="FILE|URI", help="The key until now, as for --key.")
+    ],
+    new_: Annotated[
+        str, typer.Option("--new", metavar="FILE|URI", help="The key from now on, as for --key.")
+    ],
     signers: Annotated[
         Path, typer.Option("--list", help="List of successors; a line is added to it.")
     ],
+    config: ConfigOption = None,
 ) -> None:
     r"""Let the old key name the new one, so that who knows the old fingerprint can go on.
 
@@ -353,9 +373,12 @@ def rotate(
     """
     from streams.evidence.canonical import PackError  # noqa: PLC0415 - start-up time
     from streams.evidence.envelope import succession, successors  # noqa: PLC0415
+    from streams.evidence.signer import signer  # noqa: PLC0415
 
     before = _bytes(signers) if signers.exists() else b""
-    line = succession(_key_of(old), _key_of(new_).public, _now())
+    settings = settings_of(config)
+    public = signer(settings, new_).public
+    line = succession(signer(settings, old), public, _now())
     try:
         successors(before + line)
         signers.write_bytes(before + line)
@@ -363,7 +386,7 @@ def rotate(
         raise UsageError(tr("{file}: {error}").format(file=signers, error=error)) from None
     except OSError as error:
         raise UsageError(f"{signers}: {error.strerror}") from None
-    typer.echo(_signed(_key_of(new_).public.fingerprint))
+    typer.echo(_signed(public.fingerprint))
 
 
 def _chosen(settings: Settings, named: str, since: str, from_: str | None) -> Chosen:
@@ -404,38 +427,6 @@ def _of_topics(settings: Settings, since: str) -> Iterator[Placed]:
         yield from from_topic(kind, records(clients, topic, since_ms=start_ms))
 
 
-def _key(settings: Settings, file: Path | None) -> PackKey:
-    """Read the pack key of an option, or of the settings. Raise ConfigError without one."""
-    from streams.evidence.canonical import PackError  # noqa: PLC0415 - start-up time
-    from streams.evidence.keys import PackKey  # noqa: PLC0415
-
-    own = settings.evidence
-    if (named := file or own.key_file) is not None:
-        return _key_of(named)
-    if not (text := own.key.get_secret_value()):
-        raise ConfigError(
-            tr("no pack key: --key, evidence.key_file or OTPGUARD_EVIDENCE_KEY names it")
-        )
-    try:
-        return PackKey.read(text)
-    except PackError as error:
-        raise ConfigError(tr("evidence.key: {error}").format(error=error)) from None
-
-
-def _key_of(file: Path) -> PackKey:
-    from streams.evidence.canonical import PackError  # noqa: PLC0415 - start-up time
-    from streams.evidence.keys import PackKey  # noqa: PLC0415
-
-    try:
-        if file.stat().st_mode & 0o077:
-            raise ConfigError(tr("{file}: others may read it; chmod 600").format(file=file))
-        return PackKey.read(file.read_text("ascii"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(tr("{file}: {error}").format(file=file, error=error)) from None
-    except PackError as error:
-        raise ConfigError(tr("{file}: {error}").format(file=file, error=error)) from None
-
-
 def _private(out: Path) -> IO[str]:
     """Create a file that nobody else may read; OSError if it is there."""
     import os  # noqa: PLC0415 - only here
@@ -465,11 +456,15 @@ def _verified(manifest: dict[str, Any], extract_: bool, n: int) -> Iterator[str]
     if extract_:
         form = tr("case {case}: an extract, {n} of {all} records, made by {unit}")
     made = manifest["made"]
-    yield form.format(
-        case=manifest["episode"], n=n, all=manifest["records"], unit=made["by"] or "-"
-    )
+    if "month" in manifest:
+        form = tr("report of {month}, made by {unit}")
+        yield form.format(month=manifest["month"], unit=made["by"] or "-")
+    else:
+        yield form.format(
+            case=manifest["episode"], n=n, all=manifest["records"], unit=made["by"] or "-"
+        )
     yield tr("signed at {at} by the signer's clock, by {program}").format(
         at=made["at"], program=made["program"]
     )
-    for gap in manifest["gaps"]:
+    for gap in manifest.get("gaps", ()):
         yield tr("gap: {gap}").format(gap=gap.get(spoken(), gap["en"]))

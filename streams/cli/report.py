@@ -29,12 +29,22 @@ def report(
         Path | None, typer.Option("--out", help="Folder for the page, its JSON and its PDF.")
     ] = None,
     pdf: Annotated[bool, typer.Option("--pdf", help="A PDF too, for --out.")] = False,
+    key: Annotated[
+        str,
+        typer.Option(
+            "--key",
+            metavar="FILE|URI",
+            help="Pack key that signs the files of --out.",
+            show_default="that of the section evidence, if it has one",
+        ),
+    ] = "",
     as_json: JsonOption = False,
 ) -> None:
     r"""Count a month: floods, victims, times, what was refused, what was taken back, platforms.
 
     From the topics, so a month is whole only while they hold it; what is missing is said. No
-    number of anybody is in it.
+    number of anybody is in it. With a pack key the files lie signed in a folder of their own,
+    which `otpguard evidence verify` and the verifiers in it check.
 
     \b
     Examples:
@@ -43,7 +53,9 @@ def report(
     """
     from_ms, until_ms = span_of(month)
     settings = settings_of(config)
-    from streams.cluster.admin import client_arguments, working  # noqa: PLC0415 - start-up time
+    import msgspec  # noqa: PLC0415 - start-up time
+
+    from streams.cluster.admin import client_arguments, working  # noqa: PLC0415
     from streams.notices.month import count_month, figures  # noqa: PLC0415
 
     with working(tr("cannot count the month")):
@@ -54,23 +66,48 @@ def report(
         write_json(figures(found))
     if out is None:
         return
-    import msgspec  # noqa: PLC0415 - start-up time
-
     from streams.notices import month_page  # noqa: PLC0415
 
     operator = settings.reports.org or settings.notify.operator
     document = month_page.page(found, operator)
+    written = {".html": document.encode(), ".json": msgspec.json.encode(figures(found))}
+    if pdf:
+        written[".pdf"] = month_page.pdf(document)
+    _keep(settings, month, {f"otpguard-{month}{e}": each for e, each in written.items()}, out, key)
+
+
+def _keep(
+    settings: Settings, month: str, written: Mapping[str, bytes], out: Path, key: str
+) -> None:
+    """Write the files of a month: signed in a folder of their own, if there is a key.
+
+    Raise UsageError if they cannot be written, or the month was signed before.
+    """
     try:
         out.mkdir(parents=True, exist_ok=True)
-        written = {".html": document.encode(), ".json": msgspec.json.encode(figures(found))}
-        if pdf:
-            written[".pdf"] = month_page.pdf(document)
-        for ending, content in written.items():
-            path = out / f"otpguard-{month}{ending}"
-            path.write_bytes(content)
-            typer.echo(str(path), err=True)
+        if not key and not settings.evidence.has_key:
+            for name, content in written.items():
+                (out / name).write_bytes(content)
+                typer.echo(str(out / name), err=True)
+            typer.echo(tr("not signed: there is no pack key"), err=True)
+            return
+        own = settings.evidence
+        signers = own.signers_file.read_bytes() if own.signers_file else b""
     except OSError as error:
-        raise UsageError(f"{out}: {error.strerror}") from None
+        raise UsageError(f"{error.filename}: {error.strerror}") from None
+    from streams.evidence.keys import in_groups  # noqa: PLC0415 - start-up time
+    from streams.evidence.sealed_report import ReportSeal, seal_report  # noqa: PLC0415
+    from streams.evidence.signer import signer  # noqa: PLC0415
+
+    folder, at = out / f"otpguard-{month}", datetime.now(UTC).isoformat(timespec="seconds")
+    unit = own.unit or settings.reports.org or settings.notify.operator
+    seal = ReportSeal(
+        signer(settings, key), at.replace("+00:00", "Z"), unit, settings.fingerprint(), signers
+    )
+    seal_report(month, written, seal, folder)
+    typer.echo(str(folder), err=True)
+    shown = in_groups(seal.key.public.fingerprint)
+    typer.echo(tr("fingerprint of the signer: {fingerprint}").format(fingerprint=shown), err=True)
 
 
 def span_of(month: str) -> tuple[int, int]:

@@ -865,6 +865,14 @@ class EvidenceSettings(Section):
         description="file of the pack key, that `otpguard evidence key new` makes; nobody but its "
         "owner may read it",
     )
+    key_uri: str = Field(
+        "",
+        pattern=r"^(pkcs11:\S+)?$",
+        description="the pack key in hardware, by its PKCS#11 URI with token, object and "
+        "module-path; it never leaves there",
+    )
+    pin: SecretStr = Field(SecretStr(""), description="better given as pin_file")
+    pin_file: Path | None = Field(None, description="file that holds the PIN of key_uri's token")
     signers_file: Path | None = Field(
         None,
         description="list of successors, that `otpguard evidence key rotate` writes; goes into "
@@ -881,9 +889,16 @@ class EvidenceSettings(Section):
         except (ZoneInfoNotFoundError, ValueError):
             raise ValueError(tr("zone {zone!r}: no such zone").format(zone=self.zone)) from None
         _check_url(self, "tsa_url")
-        if self.key_file is not None and self.key.get_secret_value():
-            raise ValueError(tr("{name} and {name}_file exclude each other").format(name="key"))
+        _read_secret(self, "pin")
+        named = (self.key_file, self.key_uri, self.key.get_secret_value())
+        if sum(map(bool, named)) > 1:
+            raise ValueError(tr("one pack key: key_file, key_uri or key"))
         return self
+
+    @property
+    def has_key(self) -> bool:
+        """True if a pack key is named."""
+        return bool(self.key_uri or self.key_file or self.key.get_secret_value())
 
 
 class SignalSettings(Section):

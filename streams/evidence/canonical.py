@@ -13,6 +13,8 @@ from cryptography.hazmat.primitives import hashes
 
 FORMAT: Final = "otpguard.evidence/1"
 """Name and version of the pack's format; also the seed of the chain."""
+REPORT_FORMAT: Final = "otpguard.report/1"
+"""The same of a month's report, which has no chain: each of its files is in the manifest."""
 
 
 class PackError(ValueError):

@@ -9,16 +9,17 @@ from __future__ import annotations
 from typing import Any, Final
 
 from streams.evidence.canonical import PackError, canonical, decoded, encoded, parsed
-from streams.evidence.keys import PackKey, PublicKeys
+from streams.evidence.keys import PackSigner, PublicKeys
 
 MANIFEST: Final = "application/vnd.otpguard.evidence.v1+json"
+REPORT: Final = "application/vnd.otpguard.report.v1+json"
 TIMESTAMP: Final = "application/vnd.otpguard.evidence.timestamp.v1+json"
 SUCCESSOR: Final = "application/vnd.otpguard.evidence.successor.v1+json"
 
 KINDS: Final = ("ed25519", "p256")
 
 
-def signed(key: PackKey, kind: str, value: Any) -> bytes:
+def signed(key: PackSigner, kind: str, value: Any) -> bytes:
     """Return the envelope of a value, a line of canonical JSON with its end."""
     payload = canonical(value)
     made = key.signatures(pae(kind, payload))
@@ -60,6 +61,16 @@ def opened(data: bytes, kind: str) -> tuple[Any, dict[str, bytes], bytes]:
     return parsed(payload), signatures, pae(kind, payload)
 
 
+def kind_of(data: bytes) -> str:
+    """Return the kind that an envelope says it is, of which nothing is verified; else nothing."""
+    try:
+        envelope = parsed(data.removesuffix(b"\n"))
+    except PackError:
+        return ""
+    kind = envelope.get("payloadType") if isinstance(envelope, dict) else None
+    return kind if isinstance(kind, str) else ""
+
+
 def check(signatures: dict[str, bytes], message: bytes, keys: PublicKeys) -> list[str]:
     """Return the kinds of signature that are missing or bad; the key ids of others are left."""
     name = keys.fingerprint
@@ -79,7 +90,7 @@ def pae(kind: str, payload: bytes) -> bytes:
     return b"DSSEv1 %d %s %d %s" % (len(kind.encode()), kind.encode(), len(payload), payload)
 
 
-def succession(old: PackKey, new: PublicKeys, at: str) -> bytes:
+def succession(old: PackSigner, new: PublicKeys, at: str) -> bytes:
     """Return the line of a list of successors by which a key passes its trust on.
 
     `at` is the time in ISO 8601. Who holds a stolen key can write such a line too: whoever lost a

@@ -35,6 +35,9 @@ GAPS: Final = MappingProxyType(
         "changed.",
         "lines": "Positions of {n} records are lines of a file: which offsets of a topic they had "
         "is not told.",
+        "store": "Positions of {n} records in their topics are not told: they are from the desk's "
+        "store, which keeps what topics forget. Of answers of gateways, counts and notices it has "
+        "the last of each.",
         "token": "The recipient is a token; whose number it is, only the operator can say.",
         "words": "Of the operator's words about one number only the last of each kind is kept by "
         "the topic.",
@@ -79,6 +82,8 @@ def gaps(chosen: Chosen, settings: str) -> Iterator[tuple[str, dict[str, int]]]:
         yield "settings", {}
     if lines := sum("line" in each.at for each in chosen.records):
         yield "lines", {"n": lines}
+    if stored := sum("store" in each.at for each in chosen.records):
+        yield "store", {"n": stored}
     if ":" in case.last.recipient:
         yield "token", {}
     if chosen.of("word"):

@@ -11,7 +11,7 @@ import hashlib
 import hmac
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
@@ -32,6 +32,8 @@ from cryptography.hazmat.primitives.serialization import (
 from streams.evidence.canonical import FORMAT, PackError, decoded, encoded
 
 SALT_BYTES: Final = 16
+SALTING: Final = f"{FORMAT} salt".encode()
+"""Domain of salts. No envelope is signed under it: those begin with `DSSEv1`."""
 _END: Final = "-----END PRIVATE KEY-----"
 _HALF: Final = 32  # bytes of r and of s
 
@@ -78,8 +80,22 @@ class PublicKeys:
         return True
 
 
+class PackSigner(Protocol):
+    """A pack key that can sign, wherever its private half lies."""
+
+    @property
+    def public(self) -> PublicKeys:
+        """The public half."""
+
+    def signatures(self, message: bytes) -> dict[str, bytes]:
+        """Return a signature of each kind, `ed25519` and `p256` (r and s, 64 bytes)."""
+
+    def salt(self, *place: object) -> str:
+        """Return the salt of a place in a pack: the same each time, and not to be guessed."""
+
+
 class PackKey:
-    """A private pack key."""
+    """A private pack key in memory."""
 
     def __init__(self, ed: ed25519.Ed25519PrivateKey, curve: ec.EllipticCurvePrivateKey) -> None:
         """Take the two halves."""
@@ -138,9 +154,14 @@ class PackKey:
         Without it a record of one platform could be found by trying every phone number.
         """
         seed = self._ed.private_bytes(Encoding.Raw, PrivateFormat.Raw, NoEncryption())
-        key = hmac.digest(seed, f"{FORMAT} salt".encode(), "sha256")
-        named = "\n".join(map(str, place)).encode()
-        return hmac.digest(key, named, "sha256")[:SALT_BYTES].hex()
+        return salt_by(seed, place)
+
+
+def salt_by(secret: bytes, place: Iterable[object]) -> str:
+    """Return the salt of a place by a secret of the key, in hex."""
+    key = hmac.digest(secret, SALTING, "sha256")
+    named = "\n".join(map(str, place)).encode()
+    return hmac.digest(key, named, "sha256")[:SALT_BYTES].hex()
 
 
 def fingerprint_of(text: str) -> str:

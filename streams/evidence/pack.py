@@ -13,7 +13,7 @@ from streams.errors import UsageError
 from streams.evidence import envelope
 from streams.evidence.canonical import FORMAT, PackError, canonical, entry, parsed, sha256, sm3
 from streams.evidence.gaps import documents, gaps
-from streams.evidence.keys import PackKey
+from streams.evidence.keys import PackSigner
 from streams.evidence.names import (
     COVER,
     MANIFEST,
@@ -45,7 +45,7 @@ METHOD: Final = (
 class Making:
     """Everything that a pack needs besides its records."""
 
-    key: PackKey
+    key: PackSigner
     at: str  # time of signing, ISO 8601
     cover: Cover
     settings: str  # TOML: those that decisions depend on

@@ -17,7 +17,7 @@ from detectors.model.incidents import IncidentRecord
 from detectors.model.records import Action, EpisodeRecord
 from streams.errors import UsageError
 from streams.evidence.canonical import FORMAT, canonical, sha256
-from streams.evidence.keys import PackKey
+from streams.evidence.keys import PackSigner
 from streams.language import tr
 from streams.operate.cases import Case, collect, find
 from streams.wire import (
@@ -234,7 +234,7 @@ def _order(record: Placed) -> tuple[Any, ...]:
         at_ms(record),
         kinds.index(record.kind),
         str(at.get("topic", "")),
-        *(int(at.get(name, 0)) for name in ("partition", "offset", "line")),
+        *(int(at.get(name, 0)) for name in ("partition", "offset", "line", "store")),
         int(record.document.get("number", 0)),
     )
 

@@ -24,7 +24,7 @@ from rfc3161_client import (
 from streams.errors import UnavailableError, UsageError
 from streams.evidence.canonical import PackError, entry, sha256
 from streams.evidence.envelope import TIMESTAMP, signed
-from streams.evidence.keys import PackKey
+from streams.evidence.keys import PackSigner
 from streams.evidence.names import MANIFEST, STAMP, TOKEN
 from streams.language import tr
 
@@ -89,7 +89,7 @@ def check_token(token: bytes, manifest: bytes, authority: Path | None = None) ->
     return StampTime(at)
 
 
-def attach(pack: Path, key: PackKey, token: bytes) -> datetime:
+def attach(pack: Path, key: PackSigner, token: bytes) -> datetime:
     """Put a token into a pack, with the signer's record of it; return its time.
 
     The record makes every byte of the token the signer's word too: an authority does not sign all

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Verify an otpguard evidence pack with Python 3.8 or later and openssl 3, and nothing else.
+"""Verify an otpguard evidence pack or signed report with Python 3.8 or later and openssl 3 alone.
 
     python3 verify.py --fingerprint FINGERPRINT [--tsa-ca CERTIFICATES.pem] FOLDER
 
@@ -20,6 +20,8 @@ from pathlib import Path
 from typing import Any
 
 FORMAT = "otpguard.evidence/1"
+REPORT_FORMAT = "otpguard.report/1"
+REPORT = "application/vnd.otpguard.report.v1+json"
 MANIFEST = "application/vnd.otpguard.evidence.v1+json"
 TIMESTAMP = "application/vnd.otpguard.evidence.timestamp.v1+json"
 SUCCESSOR = "application/vnd.otpguard.evidence.successor.v1+json"
@@ -280,29 +282,41 @@ def verify(folder: Path, given: str, authority: str = "") -> list[str]:
         files[path.name] = path.read_bytes()
     wrong: list[str] = []
     try:
-        manifest, found, message = opened(files["manifest.dsse.json"], MANIFEST)
+        report = json.loads(files["manifest.dsse.json"])["payloadType"] == REPORT
+        manifest, found, message = opened(
+            files["manifest.dsse.json"], REPORT if report else MANIFEST
+        )
         keys = keys_of(manifest["signer"])
         wrong += signed(keys, found, message)
-        if manifest["format"] != FORMAT:
+        if manifest["format"] != (REPORT_FORMAT if report else FORMAT):
             wrong.append("another format")
         if fingerprint(keys) not in trusted_of(given, files.get("signers.jsonl", b"")):
             wrong.append(f"signed by {fingerprint(keys)}, not by the signer who was given")
-        extract = "proofs.json" in files
+        extract = "proofs.json" in files and not report
         wrong += check_files(files, manifest, extract=extract)
-        wrong += check_records(files, manifest, extract=extract)
+        if not report:
+            wrong += check_records(files, manifest, extract=extract)
         wrong += check_stamp(files, keys, authority)
     except Wrong as error:
         return [*wrong, str(error)]
     except (KeyError, TypeError, ValueError, AttributeError, IndexError, RecursionError) as error:
         return [*wrong, f"not of this format ({type(error).__name__})"]
     if not wrong:
-        print(f"case {manifest['episode']}, made by {manifest['made']['by'] or '-'}")
-        print(f"signed at {manifest['made']['at']} (the signer's clock)")
-        kind = "an extract: some records of" if extract else "all"
-        print(f"{kind} {manifest['records']} records")
-        for gap in manifest["gaps"]:
-            print(f"gap: {gap['en']}\n     {gap['zh-Hans']}")
+        tell(manifest, extract=extract)
     return wrong
+
+
+def tell(manifest: Any, *, extract: bool) -> None:
+    """Print what a good manifest is of."""
+    of = f"report of {manifest['month']}" if "month" in manifest else f"case {manifest['episode']}"
+    print(f"{of}, made by {manifest['made']['by'] or '-'}")
+    print(f"signed at {manifest['made']['at']} (the signer's clock)")
+    if "month" in manifest:
+        return
+    kind = "an extract: some records of" if extract else "all"
+    print(f"{kind} {manifest['records']} records")
+    for gap in manifest["gaps"]:
+        print(f"gap: {gap['en']}\n     {gap['zh-Hans']}")
 
 
 def main() -> int:

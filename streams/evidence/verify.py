@@ -1,4 +1,4 @@
-"""Verification of a pack by the program itself; the shipped verifiers follow the same rules.
+"""Verification of a pack or a signed report; the shipped verifiers follow the same rules.
 
 Whatever is in the folder is either named in the signed manifest with its digests, or is one of four
 files that are bound otherwise: the manifest, the proofs of an extract, a time-stamp token and the
@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from streams.evidence import envelope, names
-from streams.evidence.canonical import FORMAT, PackError, parsed, sha256, sm3
+from streams.evidence.canonical import FORMAT, REPORT_FORMAT, PackError, parsed, sha256, sm3
 from streams.evidence.keys import PublicKeys, followed
 from streams.evidence.stamp import check_token, stamp_value
 from streams.evidence.tree import MerkleTree, leaf_hash, root_of
@@ -31,6 +31,7 @@ class PackVerdict:
     manifest: dict[str, Any] = field(default_factory=dict)
     signer: str = ""
     extract: bool = False
+    report: bool = False  # of a month; it has files alone, no records
     records: int = 0
     stamped: str = ""  # when, by the token; empty without one
     stamp_checked: bool = False  # against the authority's certificate
@@ -65,8 +66,11 @@ _Found = dict[str, bytes]
 
 
 def _manifest(found: _Found, trusted: str, told: PackVerdict, _: Path | None) -> Iterator[str]:
-    value, signatures, message = envelope.opened(found.get(names.MANIFEST, b""), envelope.MANIFEST)
-    if value["format"] != FORMAT:
+    data = found.get(names.MANIFEST, b"")
+    told.report = envelope.kind_of(data) == envelope.REPORT
+    kind = envelope.REPORT if told.report else envelope.MANIFEST
+    value, signatures, message = envelope.opened(data, kind)
+    if value["format"] != (REPORT_FORMAT if told.report else FORMAT):
         raise PackError("another format")
     keys = PublicKeys.of(value["signer"])
     told.signer, told.manifest = keys.fingerprint, value
@@ -80,7 +84,7 @@ def _manifest(found: _Found, trusted: str, told: PackVerdict, _: Path | None) ->
 
 
 def _files(found: _Found, _: str, told: PackVerdict, __: Path | None) -> Iterator[str]:
-    told.extract = names.PROOFS in found
+    told.extract = names.PROOFS in found and not told.report
     apart = {names.MANIFEST, names.TOKEN, names.STAMP, *([names.PROOFS] if told.extract else [])}
     listed = {each["path"]: each for each in told.manifest["files"]}
     for name in sorted(found.keys() - listed.keys() - apart):
@@ -97,6 +101,8 @@ def _files(found: _Found, _: str, told: PackVerdict, __: Path | None) -> Iterato
 
 
 def _records(found: _Found, _: str, told: PackVerdict, __: Path | None) -> Iterator[str]:
+    if told.report:
+        return
     data = found.get(names.RECORDS, b"")
     lines = data.split(b"\n")
     if lines.pop():

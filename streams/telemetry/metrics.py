@@ -71,8 +71,9 @@ NOTICE_REPLIES: Final = (
     "opened", "old", "unvouched", "unreadable", "no_lease", "not_told", "daily",
 )  # fmt: skip
 DESK_VERBS: Final = (
-    "enter", "logout", "password", "search", "view", "unmask", "release", "allow", "exempt", "mode",
-    "act", "call", "note", "appeal", "propose", "approve", "reject", "account", "limit",
+    "enter", "logout", "password", "search", "view", "unmask", "export", "release", "allow",
+    "exempt", "mode", "act", "call", "note", "appeal", "propose", "approve", "reject", "account",
+    "limit",
 )  # fmt: skip
 DESK_OUTCOMES: Final = ("done", "asked", "nothing", "refused", "failed")
 DESK_DOORS: Final = ("password", "oidc", "proxy")

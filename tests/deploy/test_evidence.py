@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Iterator
+from datetime import UTC
 from pathlib import Path
 from typing import Final
 
@@ -11,11 +12,17 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from playwright.sync_api import Browser, Page
+from weasyprint import HTML
 
+from streams import language
+from streams.notices import month_page
 from tests.browser import browser, violations
+from tests.deploy.verapdf import checked
 from tests.enforce.services import CACHE
 from tests.streams.evidence.packs import broken, fingerprint
+from tests.streams.evidence.test_sealed_report import sealed
 from tests.streams.evidence.tsa import whole
+from tests.streams.notices.test_month import counted
 
 pytestmark = pytest.mark.integration
 
@@ -65,6 +72,20 @@ def test_the_page_verifies_a_pack_offline_from_a_file(page: Page, kind: str) -> 
     assert (good, "not by the signer" in told) == (False, True)
     good, told = verdict(page, whole()[kind], "1234")
     assert (good, "64 hex digits" in told) == (False, True)
+
+
+def test_the_page_verifies_a_signed_report_and_finds_a_changed_bit(
+    page: Page, tmp_path: Path
+) -> None:
+    folder = sealed(tmp_path)
+    good, told = verdict(page, folder, fingerprint())
+    assert good, told
+    assert "report of 2026-11" in told
+    for path in sorted(folder.iterdir()):
+        before = path.read_bytes()
+        path.write_bytes(broken(before, len(before) // 2, 1))
+        assert not verdict(page, folder, fingerprint())[0], path.name
+        path.write_bytes(before)
 
 
 def test_the_page_takes_single_files_too(page: Page) -> None:
@@ -136,3 +157,18 @@ def test_the_cover_with_its_seal_is_one_page_of_the_pdf(tag: str) -> None:
         assert each in told
     words = ["pdftoppm", "-r", "70", "-png", str(made), str(PICTURES / f"report-{tag}")]
     subprocess.run(words, check=True)
+
+
+def test_every_pdf_is_pdf_a_3_by_verapdf_and_one_that_is_none_is_found(tmp_path: Path) -> None:
+    files = [whole()["pack"] / f"report.{tag}.pdf" for tag in ("zh", "en")]
+    for tag in (language.CHINESE, language.ENGLISH):
+        with language.speaking(tag, UTC):
+            document = month_page.page(counted(), "中国移动")
+        files.append(tmp_path / f"month-{tag}.pdf")
+        files[-1].write_bytes(month_page.pdf(document))
+    plain = tmp_path / "plain.pdf"
+    HTML(string="<p>68</p>").write_pdf(plain)
+    said = checked(*files, plain)
+    assert {path.name: said[path].broken for path in files} == {path.name: [] for path in files}
+    assert min(said[path].checks for path in files) > 1_000
+    assert said[plain].broken

@@ -21,6 +21,7 @@ from starlette.routing import Route
 from streams.desk.web.cases import CasePages
 from streams.desk.web.entry import EntryPages
 from streams.desk.web.guard import Guard
+from streams.desk.web.handing import EvidencePages
 from streams.desk.web.lists import ListPages
 from streams.desk.web.live import LiveFeed
 from streams.desk.web.look import static_files
@@ -82,6 +83,7 @@ def doors(desk: Desk, feed: LiveFeed) -> list[Door]:
         Door("POST", "/note", (DeskRight.NOTE,), cases.note),
         Door("POST", "/appeal", (DeskRight.NOTE,), cases.appeal),
         Door("POST", "/unmask", (DeskRight.UNMASK,), cases.unmask),
+        Door("POST", "/evidence", (DeskRight.EVIDENCE,), EvidencePages(desk, cases).make),
         Door("GET", "/live", (DeskRight.LIVE,), lists.live),
         Door("GET", "/live/stream", (DeskRight.LIVE,), feed.stream),
         Door("GET", "/campaigns", (DeskRight.PLATFORMS,), lists.campaigns),

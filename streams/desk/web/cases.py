@@ -118,7 +118,7 @@ class CasePages:
     def case_page(self, request: Request) -> Response:
         """Show a case to whoever looked for its number, or may browse."""
         desk, visit = self.desk, visit_of(request)
-        file = self._opened(visit, request.path_params["episode_id"], request.query_params.get("k"))
+        file = self.opened(visit, request.path_params["episode_id"], request.query_params.get("k"))
         desk.audit(
             visit, "view", "done", subject=file.line.recipient, episode_id=file.line.episode_id
         )
@@ -157,7 +157,7 @@ class CasePages:
     def unmask(self, request: Request) -> Response:
         """Show one whole number, once, for a reason."""
         desk, visit = self.desk, visit_of(request)
-        file = self._opened(visit, visit.given("episode"), visit.given("k"))
+        file = self.opened(visit, visit.given("episode"), visit.given("k"))
         desk.take("unmasks", visit)
         reason = visit.given("reason", REASON_MAX)
         if not reason:
@@ -337,7 +337,7 @@ class CasePages:
 
     # --- parts -------------------------------------------------------------------------------
 
-    def _opened(self, visit: Visit, episode_id: str, grant: str | None) -> CaseFile:
+    def opened(self, visit: Visit, episode_id: str, grant: str | None) -> CaseFile:
         """The case of an id; raise RefusedError if it is not this person's to read."""
         desk = self.desk
         if not (visit.may(DeskRight.BROWSE) or desk.granted(visit, episode_id, grant or "")):
@@ -348,10 +348,14 @@ class CasePages:
         except UsageError as error:
             raise RefusedError(404, str(error)) from None
 
+    def again(self, request: Request, file: CaseFile, flash: Flash, status: int = 200) -> Response:
+        """The page of a case, with a word about what a form asked for."""
+        return self._case(request, file, [flash], status)
+
     def _subject(self, visit: Visit) -> Subject:
         """The number that a form is about: that of its case, or the one that was searched."""
         if episode_id := visit.given("episode"):
-            line = self._opened(visit, episode_id, visit.given("k")).line
+            line = self.opened(visit, episode_id, visit.given("k")).line
             return Subject(line.recipient, episode_id)
         recipient = self.desk.settings.intake().numbers.canonical(visit.given("recipient", 80))
         if recipient is None:

@@ -18,10 +18,11 @@ from streams.evidence.stamp import query
 from tests.enforce.records import RECIPIENT
 from tests.streams.cli.called import called, refused, settings_file
 from tests.streams.evidence.packs import SAID, SHOP, fingerprint, key, lines, pack
+from tests.streams.evidence.softhsm import PIN, token, uri
 from tests.streams.evidence.test_repeat import log
 from tests.streams.evidence.tsa import answered, authority
 
-__all__ = ["log"]
+__all__ = ["log", "token"]
 
 
 @pytest.fixture
@@ -109,6 +110,30 @@ def test_keys_are_made_for_their_owner_and_changed_by_the_old(tmp_path: Path) ->
     Path(signers).write_bytes(b"x\n")
     words = ("evidence", "key", "rotate", "--old", old, "--new", new, "--list", signers)
     refused(UsageError, "no JSON", *words)
+
+
+def test_a_key_in_hardware_is_made_shown_and_takes_over_from_a_file(
+    token: Path, signer: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    signers, out = str(tmp_path / "signers.jsonl"), str(tmp_path / "pack")
+    records = tmp_path / "records.jsonl"
+    records.write_bytes(b"\n".join(lines()))
+    monkeypatch.setenv("OTPGUARD_EVIDENCE_PIN", PIN)
+    for label in ("one", "two"):
+        assert "fingerprint" in called("evidence", "key", "new", "-o", uri(label))
+    rotate = ("evidence", "key", "rotate", "--list", signers)
+    called(*rotate, "--old", str(signer), "--new", uri("one"))
+    called(*rotate, "--old", uri("one"), "--new", uri("two"))
+    config = settings_file(
+        tmp_path, "[evidence]", f'key_uri = "{uri("two")}"', f'signers_file = "{signers}"'
+    )
+    shown = json.loads(called("evidence", "key", "show", "-c", config, "--json"))["fingerprint"]
+    make = ("evidence", "make", RECIPIENT, "-c", config, "--from", str(records), "-o", out)
+    assert json.loads(called(*make, "--json"))["fingerprint"] == shown
+    for trusted in (shown, fingerprint()):
+        called("evidence", "verify", out, "--fingerprint", trusted)
+    called("evidence", "verify", out, "--fingerprint", fingerprint("another"), code=1)
+    assert PIN not in called("config", "show", "-c", config)
 
 
 def test_decisions_are_repeated_from_events(log: tuple[Path, list[bytes]]) -> None:

@@ -19,6 +19,8 @@ from streams.errors import UnavailableError, UsageError
 from streams.wire import encode_ack, encode_episode, encode_incident, encode_override, override_key
 from tests.enforce.records import override
 from tests.streams.cli.called import NOWHERE, called, refused, settings_file
+from tests.streams.evidence.packs import fingerprint
+from tests.streams.evidence.packs import key as pack_key
 from tests.streams.notices.incidents import DAY0_MS, use_of
 from tests.streams.notices.test_month import ack, flood
 from tests.waiting import END_S
@@ -69,10 +71,19 @@ def test_a_month_is_counted_from_the_topics(broker: Broker, unique: str, tmp_pat
     assert found["to_hold"]["median_s"] == 0.7
     assert found["platforms"][0]["messages"] == 60
     assert set(found["lost"]) <= {"acks", "counts", "episode", "incident", "notice"}
-    called(*month, "--out", str(tmp_path / "out"), "--pdf")
+    called(*month, "--out", str(tmp_path / "out"), "--pdf")  # nobody signs it
     made = {each.suffix: each.read_bytes() for each in (tmp_path / "out").iterdir()}
     assert set(made) == {".html", ".json", ".pdf"}
     assert json.loads(made[".json"]) == found
     assert made[".pdf"].startswith(b"%PDF-")
     assert "听潮课堂".encode() in made[".html"]
     assert case.recipient.encode() not in made[".html"] + made[".json"]
+    pem = tmp_path / "pack.pem"
+    pem.write_text(pack_key().written(), "ascii")
+    pem.chmod(0o600)
+    called(*month, "--out", str(tmp_path / "signed"), "--key", str(pem))
+    folder = tmp_path / "signed" / "otpguard-2024-10"
+    said = called("evidence", "verify", str(folder), "--fingerprint", fingerprint())
+    assert "report of 2024-10, made by 中国移动" in said
+    assert json.loads((folder / "otpguard-2024-10.json").read_bytes()) == found
+    refused(UsageError, "exists", *month, "--out", str(tmp_path / "signed"), "--key", str(pem))

@@ -1,0 +1,92 @@
+"""Records of one case, as the store keeps them: for whoever hands the case over.
+
+Of episodes, leases, incident records and words the store has every record; of answers of gateways,
+counts and notices the last of each. Where they lay in their topics it does not keep.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any, Final
+
+import msgspec
+from sqlalchemy import Connection, Select, select
+from sqlalchemy.exc import DBAPIError
+
+from streams.desk.store.engine import away
+from streams.desk.store.packing import unpacked
+from streams.desk.store.store import CaseStore
+from streams.desk.store.tables import (
+    acks,
+    cases,
+    changes,
+    counts,
+    incidents,
+    leases,
+    links,
+    notices,
+    words,
+)
+from streams.wire import (
+    EVERYONE,
+    Ack,
+    Counts,
+    Notice,
+    decode_action,
+    decode_episode,
+    decode_incident,
+    decode_override,
+)
+
+_PLATFORMS: Final = msgspec.json.Decoder(dict[int, int])
+
+
+def case_records(store: CaseStore, episode_id: str) -> list[tuple[str, Any]]:
+    """Return the records of a case by kind (`episode`, `lease`, `ack`, …), none for no case.
+
+    Raise UnavailableError if the store does not answer.
+    """
+    try:
+        with store.index.connect() as connection, connection.begin():
+            return list(_records(connection, episode_id))
+    except DBAPIError as error:
+        raise away(error, store.url) from None
+
+
+def _records(connection: Connection, episode_id: str) -> Iterator[tuple[str, Any]]:
+    recipient = connection.scalar(select(cases.c.recipient).where(cases.c.episode_id == episode_id))
+    if recipient is None:
+        return
+    about = words.c.recipient.in_((recipient, EVERYONE))
+    kept: tuple[tuple[str, Select[Any], Callable[[bytes], Any]], ...] = (
+        ("episode", select(changes.c.value).where(changes.c.episode_id == episode_id)
+         .order_by(changes.c.revision), decode_episode),
+        ("lease", select(leases.c.value).where(leases.c.episode_id == episode_id)
+         .order_by(leases.c.epoch, leases.c.revision), decode_action),
+        ("incident", select(incidents.c.value).where(incidents.c.episode_id == episode_id)
+         .order_by(incidents.c.revision, incidents.c.first), decode_incident),
+        ("word", select(words.c.value).where(about).order_by(words.c.written_ms, words.c.offset),
+         decode_override),
+    )  # fmt: skip
+    for kind, wanted, decode in kept:
+        for value in connection.scalars(wanted):
+            yield kind, decode(unpacked(value))
+    own = select(links.c.action_id).where(links.c.episode_id == episode_id)
+    for row in connection.execute(
+        select(*(acks.c[name] for name in Ack.__struct_fields__ if name in acks.c))
+        .where(acks.c.action_id.in_(own))
+        .order_by(acks.c.at_ms, acks.c.gateway_id, acks.c.state)
+    ).mappings():
+        yield "ack", Ack(**{str(name): value for name, value in row.items()})
+    for row in connection.execute(
+        select(counts).where(counts.c.action_id.in_(own)).order_by(counts.c.at_ms)
+    ).mappings():
+        told = {name: row[name] for name in ("action_id", "gateway_id", "at_ms", "refused")}
+        by_platform = _PLATFORMS.decode(row["by_platform"])
+        yield "counts", Counts(**told, episode_id=episode_id, by_platform=by_platform)
+    for row in connection.execute(
+        select(notices).where(notices.c.episode_id == episode_id).order_by(notices.c.at_ms)
+    ).mappings():
+        told = {name: row[name] for name in ("notice_id", "kind", "channel", "state", "why",
+                                             "at_ms")}  # fmt: skip
+        yield "notice", Notice(**told, episode_id=episode_id, to=row["addressee"], template="")

@@ -1,0 +1,140 @@
+"""The evidence officer's button: a pack of a case, made of the store, audited, downloaded once.
+
+Nothing of it stays on this machine: it is made in a folder that goes with the request.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+import tempfile
+import threading
+import zipfile
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from starlette.responses import Response
+
+from streams.desk.store.case_records import case_records
+from streams.desk.web.cases import REASON_MAX, CasePages
+from streams.desk.web.render import Flash
+from streams.desk.web.visit import RefusedError, visit_of
+from streams.errors import ConfigError, OtpguardError, UnavailableError, UsageError
+from streams.language import tr
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+
+    from streams.desk.store import CaseFile
+    from streams.desk.web.desk import Desk
+    from streams.desk.web.visit import Visit
+
+
+@dataclass(slots=True)
+class EvidencePages:
+    """Makes packs; one at a time, since each takes seconds of a core."""
+
+    desk: Desk
+    cases: CasePages
+    _making: threading.Lock = field(default_factory=threading.Lock)
+
+    def make(self, request: Request) -> Response:
+        """Answer with a pack as a zip file, of a request that has a number and an authority."""
+        desk, visit = self.desk, visit_of(request)
+        file = self.cases.opened(visit, visit.given("episode"), visit.given("k"))
+        asked = {name: visit.given(name, REASON_MAX) for name in ("authority", "document")}
+        received = visit.given("received", 32)
+        if not all(asked.values()):
+            flash = Flash(tr("The authority and the number of its request are needed."), "bad")
+            return self.cases.again(request, file, flash, 400)
+        desk.take("unmasks", visit)  # a pack has the whole number
+        about: dict[str, Any] = {
+            "subject": file.line.recipient,
+            "episode_id": file.line.episode_id,
+            "reason": asked["authority"],
+            "ticket": asked["document"][:64],
+        }
+        desk.audit(visit, "export", "asked", **about)
+        if not self._making.acquire(blocking=False):
+            desk.audit(visit, "export", "refused", **about)
+            raise RefusedError(429, tr("Another pack is being made. Try again."), wait_s=10)
+        try:
+            name, content, digest = self._made(visit, file, {**asked, "received": received})
+        except OtpguardError as error:
+            desk.audit(visit, "export", "failed", **about)
+            status = 503 if isinstance(error, UnavailableError | ConfigError) else 400
+            return self.cases.again(request, file, Flash(str(error), "bad"), status)
+        finally:
+            self._making.release()
+        desk.audit(visit, "export", "done", detail=f"manifest sha256 {digest}", **about)
+        headers = {"content-disposition": f'attachment; filename="{name}.zip"',
+                   "cache-control": "no-store"}  # fmt: skip
+        return Response(content, 200, headers, "application/zip")
+
+    def _made(self, visit: Visit, file: CaseFile, asked: dict[str, str]) -> tuple[str, bytes, str]:
+        """Name, zip file, and digest of the manifest. Raise OtpguardError if there can be none."""
+        try:
+            from streams.evidence.canonical import sha256  # noqa: PLC0415 - an extra of its own
+            from streams.evidence.names import MANIFEST, REGISTRY  # noqa: PLC0415
+            from streams.evidence.pack import Making, make  # noqa: PLC0415
+            from streams.evidence.records import choose, placed  # noqa: PLC0415
+            from streams.evidence.repeat import settings_text  # noqa: PLC0415
+            from streams.evidence.report import Cover  # noqa: PLC0415
+            from streams.evidence.signer import signer  # noqa: PLC0415
+        except ImportError:
+            raise UnavailableError(
+                tr("packs need more packages: pip install 'otpguard[evidence]'")
+            ) from None
+        settings, own = self.desk.settings, self.desk.settings.evidence
+        episode_id = file.line.episode_id
+        found = case_records(self.desk.store, episode_id)
+        chosen = choose(
+            (placed(kind, {"store": n}, said) for n, (kind, said) in enumerate(found)),
+            episode_id,
+            file.line.recipient,
+        )
+        if chosen is None:
+            raise UsageError(tr("there is no case {id}").format(id=episode_id))
+        account = visit.person.account
+        cover = Cover(own.unit, own.contact, asked["authority"], asked["document"],
+                      asked["received"], account.shown_name or account.name, own.zone)  # fmt: skip
+        registry = settings.recognise.registry_file
+        making = Making(
+            key=signer(settings),
+            at=datetime.fromtimestamp(self.desk.now_ms() // 1000, UTC).strftime(
+                "%Y-%m-%dT%H:%M:%SZ"
+            ),
+            cover=cover,
+            settings=settings_text(settings),
+            fingerprint=settings.fingerprint(),
+            signers=_bytes(own.signers_file),
+            more={REGISTRY: _bytes(registry)} if registry else {},
+        )
+        name = "evidence-" + re.sub(r"[^A-Za-z0-9.-]", "-", episode_id)[:80]
+        with tempfile.TemporaryDirectory(prefix="otpguard-pack-") as scratch:
+            folder = Path(scratch) / name
+            make(chosen, making, folder)
+            return name, zipped(folder), sha256((folder / MANIFEST).read_bytes())
+
+
+def zipped(folder: Path) -> bytes:
+    """Return a folder as a zip file: the same bytes for the same files."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        for path in sorted(folder.iterdir()):
+            entry = zipfile.ZipInfo(f"{folder.name}/{path.name}")  # of 1980: the manifest has times
+            entry.compress_type = zipfile.ZIP_DEFLATED
+            entry.external_attr = 0o600 << 16
+            archive.writestr(entry, path.read_bytes())
+    return out.getvalue()
+
+
+def _bytes(file: Path | None) -> bytes:
+    if file is None:
+        return b""
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        raise ConfigError(f"{file}: {error.strerror}") from None

@@ -1,0 +1,250 @@
+"""A pack key that lies in a hardware security module: it signs there and never leaves it.
+
+Named by a PKCS#11 URI (RFC 7512), such as
+`pkcs11:token=unit;object=pack-2026?module-path=/usr/lib/softhsm/libsofthsm2.so`. Both halves have
+the label that `object` gives: an Ed25519 key (CKK_EC_EDWARDS, PKCS#11 3.0) and one on P-256. Most
+devices sign by P-256 with a fresh random number, so there a pack made twice differs in that
+signature. Salts come from a signature by Ed25519, which is the same each time (RFC 8032).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import unquote, urlsplit
+
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from streams.errors import ConfigError, UnavailableError, UsageError
+from streams.evidence.keys import SALTING, PublicKeys, salt_by
+from streams.language import tr
+
+if TYPE_CHECKING:
+    from pkcs11 import Session
+
+SCHEME: Final = "pkcs11:"
+_ED25519: Final = bytes.fromhex("06032b6570")
+_P256: Final = bytes.fromhex("06082a8648ce3d030107")
+"""Object identifiers of the curves in DER (RFC 8410, RFC 5480), for CKA_EC_PARAMS."""
+_OCTETS: Final = 0x04  # tag of an OCTET STRING; also the first byte of a point that is not packed
+_PATH: Final = frozenset({"token", "object", "serial"})
+_QUERY: Final = frozenset({"module-path", "pin-source"})
+
+# A process has one log-in at a token, whatever the number of its threads.
+_one_at_a_time = threading.Lock()
+
+
+@dataclass(frozen=True, slots=True)
+class TokenUri:
+    """A PKCS#11 URI, as far as it is used here."""
+
+    module: str  # path of the device's library
+    label: str  # of the two keys
+    token: str  # label of the token
+    serial: str = ""
+    pin_source: str = ""  # path of a file whose first line is the PIN
+
+    @classmethod
+    def of(cls, uri: str) -> TokenUri:
+        """Read a URI. Raise UsageError for one that names no key, or has a PIN in it."""
+        try:
+            parts = urlsplit(uri)
+            path = _named(parts.path, ";", _PATH)
+            query = _named(parts.query, "&", _QUERY)
+        except ValueError as error:
+            raise UsageError(tr("{uri}: {error}").format(uri=uri, error=error)) from None
+        pin = query.get("pin-source", "")
+        made = cls(
+            module=query.get("module-path", ""),
+            label=path.get("object", ""),
+            token=path.get("token", ""),
+            serial=path.get("serial", ""),
+            pin_source=unquote(urlsplit(pin).path) if pin.startswith("file:") else pin,
+        )
+        if parts.scheme != "pkcs11" or not (made.module and made.label and made.token):
+            raise UsageError(
+                tr("{uri}: a key in hardware has token, object and module-path").format(uri=uri)
+            )
+        return made
+
+
+def _named(text: str, between: str, allowed: frozenset[str]) -> dict[str, str]:
+    """Split attributes; ValueError for one that is not known here, or comes twice."""
+    found: dict[str, str] = {}
+    for part in filter(None, text.split(between)):
+        name, _, value = part.partition("=")
+        if name not in allowed or name in found:
+            raise ValueError(name)
+        found[name] = unquote(value)
+    return found
+
+
+class HardwareKey:
+    """A pack key in a token. Each signature is a log-in of its own, so that none stays open."""
+
+    def __init__(self, uri: TokenUri, pin: str) -> None:
+        """Find both halves. Raise ConfigError or UnavailableError if that cannot be done."""
+        self._uri, self._pin = uri, _pin_of(uri, pin)
+        with _session(uri, self._pin) as session:
+            self.public = _public(session, uri.label)
+        self._secret = b""
+
+    def signatures(self, message: bytes) -> dict[str, bytes]:
+        """Return a signature of each kind, which were verified. Raise as `__init__` does."""
+        from pkcs11 import Mechanism  # noqa: PLC0415 - an extra of its own
+
+        with _session(self._uri, self._pin) as session:
+            ed, curve = _private(session, self._uri.label)
+            made: dict[str, bytes] = {
+                "ed25519": ed.sign(message, mechanism=Mechanism.EDDSA),
+                # The digest is made here: not every device has the mechanism that does both.
+                "p256": curve.sign(hashlib.sha256(message).digest(), mechanism=Mechanism.ECDSA),
+            }
+        for kind, signature in made.items():
+            if not self.public.verifies(kind, signature, message):
+                raise UnavailableError(
+                    tr("{token}: its signature by {kind} is not good").format(
+                        token=self._uri.token, kind=kind
+                    )
+                )
+        return made
+
+    def salt(self, *place: object) -> str:
+        """Return the salt of a place. Raise as `__init__` does."""
+        if not self._secret:
+            self._secret = hashlib.sha256(self.signatures(SALTING)["ed25519"]).digest()
+        return salt_by(self._secret, place)
+
+
+def make_in_hardware(uri: TokenUri, pin: str) -> PublicKeys:
+    """Make a pack key in a token, of which no private half can be taken out; return the public.
+
+    Raise UsageError if there is a key of that label, ConfigError or UnavailableError for the token.
+    """
+    from pkcs11 import Attribute, KeyType, Mechanism  # noqa: PLC0415 - an extra of its own
+
+    with _session(uri, _pin_of(uri, pin), write=True) as session:
+        if any(True for _ in session.get_objects({Attribute.LABEL: uri.label})):
+            raise UsageError(
+                tr("{token}: there is a key {label}").format(token=uri.token, label=uri.label)
+            )
+        kept = {Attribute.SENSITIVE: True, Attribute.EXTRACTABLE: False}
+        for kind, curve, way in (
+            (KeyType.EC_EDWARDS, _ED25519, Mechanism.EC_EDWARDS_KEY_PAIR_GEN),
+            (KeyType.EC, _P256, Mechanism.EC_KEY_PAIR_GEN),
+        ):
+            given = {Attribute.EC_PARAMS: curve}
+            session.create_domain_parameters(kind, given, local=True).generate_keypair(
+                mechanism=way, store=True, label=uri.label, private_template=kept
+            )
+        return _public(session, uri.label)
+
+
+def _pin_of(uri: TokenUri, given: str) -> str:
+    """The PIN that the URI's file has, else the one that was given. Raise ConfigError for none."""
+    if not uri.pin_source:
+        if not given:
+            raise ConfigError(
+                tr("no PIN: evidence.pin_file, OTPGUARD_EVIDENCE_PIN or pin-source names it")
+            )
+        return given
+    try:
+        file = Path(uri.pin_source)
+        if file.stat().st_mode & 0o077:
+            raise ConfigError(tr("{file}: others may read it; chmod 600").format(file=file))
+        return file.read_text("utf-8").split("\n", 1)[0]
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(tr("{file}: {error}").format(file=uri.pin_source, error=error)) from None
+
+
+@contextmanager
+def _session(uri: TokenUri, pin: str, *, write: bool = False) -> Iterator[Session]:
+    """Log in at a token. Raise ConfigError for what settings cause, else UnavailableError."""
+    try:
+        import pkcs11  # noqa: PLC0415 - an extra of its own
+    except ImportError:
+        raise UnavailableError(
+            tr("a key in hardware needs more packages: pip install 'otpguard[hsm]'")
+        ) from None
+    settled = (
+        pkcs11.NoSuchToken,
+        pkcs11.MultipleTokensReturned,
+        pkcs11.NoSuchKey,
+        pkcs11.MultipleObjectsReturned,
+        pkcs11.PinIncorrect,
+        pkcs11.PinLenRange,
+        pkcs11.PinInvalid,
+        pkcs11.PinLocked,
+        pkcs11.PinExpired,
+    )
+    wanted: dict[str, Any] = {"token_label": uri.token}
+    if uri.serial:
+        wanted["token_serial"] = uri.serial.encode()
+    with _one_at_a_time:
+        try:
+            token = pkcs11.lib(uri.module).get_token(**wanted)
+            with token.open(user_pin=pin, rw=write) as session:
+                yield session
+        except settled as error:
+            # Said once and not tried again: a token locks itself after a few wrong PINs.
+            raise ConfigError(
+                tr("{token}, key {label}: {error}").format(
+                    token=uri.token, label=uri.label, error=type(error).__name__
+                )
+            ) from None
+        except pkcs11.PKCS11Error as error:
+            raise UnavailableError(
+                tr("{token}: {error}").format(
+                    token=uri.token, error=str(error) or type(error).__name__
+                )
+            ) from None
+
+
+def _private(session: Session, label: str) -> tuple[Any, Any]:
+    from pkcs11 import KeyType, ObjectClass  # noqa: PLC0415 - an extra of its own
+
+    ed, curve = (
+        session.get_key(ObjectClass.PRIVATE_KEY, kind, label)
+        for kind in (KeyType.EC_EDWARDS, KeyType.EC)
+    )
+    return ed, curve
+
+
+def _public(session: Session, label: str) -> PublicKeys:
+    """The public keys of a token. Raise UnavailableError if they are of another curve."""
+    from pkcs11 import Attribute, KeyType, ObjectClass  # noqa: PLC0415 - an extra of its own
+
+    ed, curve = (
+        bytes(session.get_key(ObjectClass.PUBLIC_KEY, kind, label)[Attribute.EC_POINT])
+        for kind in (KeyType.EC_EDWARDS, KeyType.EC)
+    )
+    try:
+        keys: tuple[ed25519.Ed25519PublicKey, ec.EllipticCurvePublicKey] = (
+            ed25519.Ed25519PublicKey.from_public_bytes(_point(ed, 32)),
+            ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), _point(curve, 65)),
+        )
+    except ValueError:
+        raise UnavailableError(
+            tr("key {label}: a pack key is an Ed25519 and a P-256 key of one label").format(
+                label=label
+            )
+        ) from None
+    der = (key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo) for key in keys)
+    return PublicKeys(*der)
+
+
+def _point(value: bytes, size: int) -> bytes:
+    """A point out of its OCTET STRING, in which the standard has it and some devices do not.
+
+    >>> _point(bytes([4, 2, 7, 8]), 2).hex(), _point(bytes([7, 8]), 2).hex()
+    ('0708', '0708')
+    """
+    if len(value) == size + 2 and value[0] == _OCTETS and value[1] == size:
+        return value[2:]
+    return value

@@ -1,0 +1,60 @@
+"""A report that is signed as a pack is: its files, a manifest with their digests, the verifiers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from streams import __version__
+from streams.evidence import envelope
+from streams.evidence.canonical import REPORT_FORMAT, entry
+from streams.evidence.keys import PackSigner
+from streams.evidence.names import MANIFEST, SIGNERS
+from streams.evidence.pack import shipped, write
+
+METHOD: Final = (
+    "Files: SHA-256 and SM3 (GB/T 32905-2016). Signatures: DSSE v1, Ed25519 (RFC 8032) and ECDSA "
+    "on P-256 with SHA-256 as r and s; both have to be good. The signer's fingerprint, SHA-256 "
+    "over both public keys in DER, is to be had from the signer."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ReportSeal:
+    """Everything that a signed report says besides its files."""
+
+    key: PackSigner
+    at: str  # time of signing, ISO 8601
+    by: str  # the unit
+    config: str  # fingerprint of the settings
+    signers: bytes = b""  # list of successors, if keys were changed
+
+
+def seal_report(
+    month: str, contents: Mapping[str, bytes], seal: ReportSeal, folder: Path
+) -> dict[str, Any]:
+    """Write a month's report and its signature into a new folder; return the manifest.
+
+    Raise UsageError if the folder exists: what is signed is not written over.
+    """
+    written = {**contents, **shipped()}
+    if seal.signers:
+        written[SIGNERS] = seal.signers
+    manifest = {
+        "files": [entry(path, written[path]) for path in sorted(written)],
+        "format": REPORT_FORMAT,
+        "made": {
+            "at": seal.at,
+            "by": seal.by,
+            "config": seal.config,
+            "program": f"otpguard {__version__}",
+        },
+        "method": METHOD,
+        "month": month,
+        "signer": seal.key.public.document(),
+    }
+    written[MANIFEST] = envelope.signed(seal.key, envelope.REPORT, manifest)
+    write(folder, written)
+    return manifest

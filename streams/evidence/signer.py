@@ -1,0 +1,49 @@
+"""The pack key that an option or the settings name: a file, the environment, or hardware."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from streams.errors import ConfigError
+from streams.evidence.canonical import PackError
+from streams.evidence.hardware import SCHEME, HardwareKey, TokenUri
+from streams.evidence.keys import PackKey, PackSigner
+from streams.language import tr
+
+if TYPE_CHECKING:
+    from streams.config import Settings
+
+
+def signer(settings: Settings, named: str = "") -> PackSigner:
+    """Return the pack key of an option, else of the settings. Raise ConfigError without one.
+
+    Raise UnavailableError for hardware that does not answer.
+    """
+    own = settings.evidence
+    if named := named or own.key_uri or str(own.key_file or ""):
+        return signer_named(named, own.pin.get_secret_value())
+    if not (text := own.key.get_secret_value()):
+        raise ConfigError(
+            tr(
+                "no pack key: --key, evidence.key_file, evidence.key_uri or "
+                "OTPGUARD_EVIDENCE_KEY names it"
+            )
+        )
+    try:
+        return PackKey.read(text)
+    except PackError as error:
+        raise ConfigError(tr("evidence.key: {error}").format(error=error)) from None
+
+
+def signer_named(named: str, pin: str) -> PackSigner:
+    """Return the pack key of a file, or of a PKCS#11 URI. Raise as `signer` does."""
+    if named.startswith(SCHEME):
+        return HardwareKey(TokenUri.of(named), pin)
+    file = Path(named)
+    try:
+        if file.stat().st_mode & 0o077:
+            raise ConfigError(tr("{file}: others may read it; chmod 600").format(file=file))
+        return PackKey.read(file.read_text("ascii"))
+    except (OSError, UnicodeDecodeError, PackError) as error:
+        raise ConfigError(tr("{file}: {error}").format(file=file, error=error)) from None
