@@ -1,32 +1,50 @@
 #!/usr/bin/env python3
 """Writes the chart's output, as `helm template` does: `render VALUES.yaml > manifests.yaml`.
 
+With `--without OTHER.yaml` what stands in OTHER.yaml is left out.
+
 Needs no Helm and no cluster, only the `test` extra. With a Helm:
 `helm template otpguard deploy/helm/otpguard --namespace otpguard -f VALUES.yaml`.
 """
 
 from __future__ import annotations
 
+import re
 import sys
+from argparse import ArgumentParser
 from pathlib import Path
 
 import yaml
 from helm_python import Chart, disable_logging
 
 
-def render(values: dict[str, object]) -> str:
-    """Every manifest in one stream, notes left out, in the order of the templates' names."""
+def render(values: dict[str, object], without: str = "") -> str:
+    """Return the manifests as one stream, notes left out, in the order of the templates' names."""
     disable_logging()
     chart = Chart.load(Path(__file__).parent / "otpguard")
     chart.validate_schema(values)
     rendered = chart.render(values, name="otpguard", namespace="otpguard")
-    parts = (
-        text.strip().removeprefix("---").strip()
+    known = set(manifests(without))
+    made = [
+        part
         for path, text in sorted(rendered.items())
         if path.endswith(".yaml")
-    )
-    return "---\n" + "\n---\n".join(part for part in parts if part) + "\n"
+        for part in manifests(text)
+        if part not in known
+    ]
+    return "---\n" + "\n---\n".join(made) + "\n"
+
+
+def manifests(text: str) -> list[str]:
+    """Return the documents of a stream of YAML, as they are written, but for the empty ones."""
+    parts = (part.strip() for part in re.split(r"^---$", text, flags=re.MULTILINE))
+    return [part for part in parts if yaml.safe_load(part)]
 
 
 if __name__ == "__main__":
-    sys.stdout.write(render(yaml.safe_load(Path(sys.argv[1]).read_text("utf-8")) or {}))
+    arguments = ArgumentParser(description=__doc__)
+    arguments.add_argument("values", type=Path)
+    arguments.add_argument("--without", type=Path)
+    given = arguments.parse_args()
+    other = given.without.read_text("utf-8") if given.without else ""
+    sys.stdout.write(render(yaml.safe_load(given.values.read_text("utf-8")) or {}, other))

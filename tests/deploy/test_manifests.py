@@ -22,9 +22,11 @@ import pytest
 import yaml
 from jsonschema import Draft202012Validator
 
+from streams.cli import COMMANDS
 from streams.cluster.rights import ROLES, rights
 from streams.cluster.topics import topics
-from streams.config import PORTS, Settings, Webhook
+from streams.config import PORTS, Settings, Webhook, load
+from streams.extras import CONSOLE_EXTRAS, USED_BY
 from streams.telemetry.http import THREADS_MAX
 from tests.deploy.tools import ROOT, check, ran
 
@@ -32,6 +34,7 @@ DEPLOY: Final = ROOT / "deploy"
 CHART: Final = DEPLOY / "helm" / "otpguard"
 BASE: Final = DEPLOY / "kustomize" / "base"
 ENFORCE: Final = DEPLOY / "kustomize" / "overlays" / "enforce"
+CONSOLE: Final = DEPLOY / "kustomize" / "overlays" / "console"
 APART: Final = {"everyone": "otpguard.override.all.v1"}
 """As in the chart's values: words about everyone have a topic, so writers, of their own."""
 
@@ -46,16 +49,55 @@ ADAPTERS: Final[dict[str, dict[str, Any]]] = {
 }
 BEARERBOX: Final = {"podSelector": {"matchLabels": {"app": "bearerbox"}}}
 ADAPTERS["kannel"]["listFrom"] = [BEARERBOX]
+
+
+def given(user: str, **more: Any) -> dict[str, Any]:
+    """Values of a process: its user, its password, and what it has beside them."""
+    return {"username": user, "passwordSecret": user, **more}
+
+
+DESK: Final = given(
+    "otpguard-desk",
+    store="postgresql+psycopg://otpguard@postgres/otpguard",
+    storeSecret="postgres-otpguard",
+    replicas=2,
+    url="https://desk.example",
+    proxies=["10.1.0.0/16"],
+    **{"from": [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "web"}}}]},
+    ports=[5432],
+)
+SIGNAL: Final = given(
+    "otpguard-signal",
+    tlsSecret="signal-tls",
+    clientsSecret="signal-clients",
+    **{"from": [{"ipBlock": {"cidr": "192.0.2.0/24"}}]},
+    env={"OTPGUARD_SIGNAL_ISSUER": "https://login.example",
+         "OTPGUARD_SIGNAL_AUDIENCE": "verification-flood-signal",
+         "OTPGUARD_SIGNAL_JWKS_URL": "https://login.example/jwks.json"},
+    ports=[5432, 443],
+)  # fmt: skip
 EVERYTHING: Final[Mapping[str, Any]] = {
     "adapters": ADAPTERS,
-    "notifier": {
-        "username": "otpguard-notifier",
-        "passwordSecret": "otpguard-notifier",
-        "smscSecret": "smsc-otpguard",
-        "smscVariable": "OTPGUARD_SMPP_PASSWORD_FILE",
-        "env": {"OTPGUARD_NOTIFY_CHANNEL": "smpp"},
-        "ports": [2775],
+    "feeds": {
+        "redis": given(
+            "otpguard-feed",
+            args=["redis", "--consumer", "feed-1"],
+            ports=[6380],
+            sourceSecret="redis-feed",
+            env={"OTPGUARD_REDIS_PASSWORD_FILE": "/etc/otpguard/source/password"},
+        ),
     },
+    "canary": given("otpguard-canary"),
+    "agents": given("otpguard-agent"),
+    "notifier": given(
+        "otpguard-notifier",
+        smscSecret="smsc-otpguard",
+        smscVariable="OTPGUARD_SMPP_PASSWORD_FILE",
+        env={"OTPGUARD_NOTIFY_CHANNEL": "smpp"},
+        ports=[2775],
+    ),
+    "desk": DESK,
+    "signal": SIGNAL,
     "settings": {"detect": {"p_novel": 0.5, "stamps": {}}, "input": {"country": "MO"}},
     "monitoring": {
         name: {"enabled": True} for name in ("serviceMonitor", "prometheusRule", "dashboards")
@@ -110,6 +152,14 @@ def test_the_chart_has_no_finding_of_helm_lint(tmp_path: Path) -> None:
         {"adapters": {"gw": {"kind": "redis", "password": "in the values"}}},
         {"adapters": {"gw": {"kind": "kannel", "username": "a", "passwordSecret": "p"}}},
         {"strimzi": {"users": {"root": "x"}}},
+        {"desk": given("desk")},
+        {"desk": {**DESK, "store": "sqlite:////tmp/desk.db"}},
+        {"desk": {**DESK, "url": "http://desk.example"}},
+        {"signal": given("signal")},
+        {"signal": {**SIGNAL, "env": {"PATH": "/tmp"}}},
+        {"canary": {"username": "canary"}},
+        {"notifier": {"username": "n", "passwordSecret": "p", "smscSecret": "s"}},
+        {"feeds": {"cdr": given("feed")}},
         {"wrokers": 3},
     ],
     ids=json.dumps,
@@ -333,10 +383,37 @@ def test_kannels_list_can_be_kept_and_bearerbox_alone_can_fetch_it() -> None:
 # -- Kustomize: base and overlay without the program, which is not on the registries
 
 
-def test_the_base_is_the_charts_output() -> None:
-    command = [sys.executable, str(DEPLOY / "helm" / "render.py"), str(BASE / "values.yaml")]
-    made = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    assert made == (BASE / "otpguard.yaml").read_text()
+@pytest.mark.parametrize(
+    ("folder", "words"),
+    [(BASE, ()), (CONSOLE, ("--without", str(BASE / "otpguard.yaml")))],
+    ids=["base", "console"],
+)
+def test_the_base_and_the_console_are_the_charts_output(
+    folder: Path, words: tuple[str, ...]
+) -> None:
+    command = [sys.executable, str(DEPLOY / "helm" / "render.py"), str(folder / "values.yaml")]
+    made = subprocess.run([*command, *words], capture_output=True, text=True, check=True).stdout
+    assert made == (folder / "otpguard.yaml").read_text()
+
+
+def test_the_console_stands_on_the_base_and_says_nothing_anew() -> None:
+    listed = yaml.safe_load((CONSOLE / "kustomization.yaml").read_text())["resources"]
+    assert [(CONSOLE / each).resolve() for each in listed] == [BASE, CONSOLE / "otpguard.yaml"]
+    made = [
+        each
+        for folder in (BASE, CONSOLE)
+        for each in yaml.safe_load_all((folder / "otpguard.yaml").read_text())
+        if each
+    ]
+    names = [(each["kind"], each["metadata"]["name"]) for each in made]
+    assert len(names) == len(set(names))
+    kinds = {
+        each["metadata"]["labels"]["app.kubernetes.io/component"]
+        for kind in ("Deployment", "StatefulSet")
+        for each in of_kind(made, kind)
+    }
+    # A feed reads what the operator has, and a gate is in the pod of its gateway.
+    assert kinds == PORTS.keys() - {"feed", "gate"}
 
 
 def test_the_base_is_shadow_and_the_overlay_changes_that_alone() -> None:
@@ -387,7 +464,10 @@ ALLOWED: Final = {
 
 @pytest.mark.integration
 def test_checkov_finds_nothing_that_is_not_explained(tmp_path: Path) -> None:
-    assert checkov(BASE / "otpguard.yaml", DEPLOY / "docker" / "Dockerfile") <= ALLOWED
+    assert (
+        checkov(BASE / "otpguard.yaml", CONSOLE / "otpguard.yaml", DEPLOY / "docker" / "Dockerfile")
+        <= ALLOWED
+    )
     broken = tmp_path / "broken.yaml"
     text = (BASE / "otpguard.yaml").read_text()
     broken.write_text(text.replace("allowPrivilegeEscalation: false", ""))
@@ -396,10 +476,16 @@ def test_checkov_finds_nothing_that_is_not_explained(tmp_path: Path) -> None:
     assert {"CKV_K8S_20", "CKV_DOCKER_3"} <= checkov(broken, image)
 
 
-def test_the_base_of_the_image_is_a_version_and_not_the_latest() -> None:
+def test_the_base_of_the_images_is_a_version_and_not_the_latest() -> None:
     text = (DEPLOY / "docker" / "Dockerfile").read_text()
     assert re.findall(r"^ARG BASE=(.*)$", text, re.MULTILINE) == ["python:3.11.13-slim-bookworm"]
-    assert set(re.findall(r"^FROM (\S+)", text, re.MULTILINE)) == {"${BASE}"}
+    stages = re.findall(r"^FROM (\S+) AS (\S+)$", text, re.MULTILINE)
+    assert len(stages) == len(re.findall(r"^FROM ", text, re.MULTILINE))
+    known = {"${BASE}"}
+    for base, name in stages:
+        assert base in known
+        known.add(name)
+    assert [name for _, name in stages][-2:] == ["console", "worker"]  # the last is the default
 
 
 def checkov(*paths: Path) -> set[str]:
@@ -420,15 +506,21 @@ def test_an_installation_has_the_packages_of_every_command() -> None:
     extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"][
         "optional-dependencies"
     ]
-    locked = set(
-        re.findall(
-            r"^([\w.-]+)(?:\[.*\])?==", (DEPLOY / "locks/runtime.txt").read_text(), re.MULTILINE
-        )
-    )
-    for extra in ("feed", "gate", "report"):
-        assert {re.split(r"[<>=\[]", each)[0] for each in extras[extra]} <= locked
+    locks = {name: pins(name) for name in ("worker", "runtime")}
+    for extra in ("feed", "gate", "report", *CONSOLE_EXTRAS):
+        wanted = {re.split(r"[<>=\[]", each)[0].lower() for each in extras[extra]}
+        assert wanted <= locks["runtime"].keys()
+        assert (wanted <= locks["worker"].keys()) == (extra not in CONSOLE_EXTRAS)
+    assert locks["worker"].items() < locks["runtime"].items()  # of the same versions
     page = (DEPLOY / "SECURITY.md").read_text()
-    assert f"the {len(locked)} packages of the lock" in page
+    assert f"the {len(locks['runtime'])} packages of the lock" in page
+    assert f"{len(locks['worker'])} in the worker's image" in page
+
+
+def pins(lock: str) -> dict[str, str]:
+    """Package -> version, of a lock."""
+    text = (DEPLOY / "locks" / f"{lock}.txt").read_text()
+    return dict(re.findall(r"^([\w.-]+)(?:\[.*\])?==(\S+)", text, re.MULTILINE))
 
 
 def test_hadolint_has_nothing_to_say_of_the_dockerfile() -> None:
@@ -450,6 +542,43 @@ def test_the_image_is_made_of_what_the_ignore_file_lets_in() -> None:
     assert all((ROOT / name).exists() for name in copied)
 
 
+def composed() -> dict[str, Any]:
+    """Services of the compose file."""
+    services: dict[str, Any] = yaml.safe_load((DEPLOY / "compose.yaml").read_text())["services"]
+    return services
+
+
+def test_services_of_compose_have_settings_and_commands_that_there_are(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "otpguard.toml").write_text("")
+    (tmp_path / "clients.toml").write_text("")
+    kinds = set()
+    for name, service in composed().items():
+        if not service["image"].startswith("otpguard"):
+            continue
+        command, *_ = service.get("command", ["worker", "--wait"])
+        kinds.add(command)
+        assert command in COMMANDS
+        with monkeypatch.context() as inside:
+            for variable, value in service["environment"].items():
+                written = re.sub(r"\$\{\w+:-(.*?)\}", r"\1", value)
+                if "/etc/otpguard/signal/" in written:  # of whoever answers banks
+                    written = str(tmp_path / "clients.toml")
+                inside.setenv(variable, written)
+            settings = load(tmp_path / "otpguard.toml")
+        mounted = [each.split(":")[1] for each in service.get("volumes", [])]
+        store = Path(settings.desk.store.removeprefix("sqlite:///"))
+        wanted = {"desk", "indexer", "signal"}
+        assert (str(store.parent) in mounted) == (name in wanted)
+        image = USED_BY.get(command) in CONSOLE_EXTRAS
+        assert service["image"].startswith("otpguard-console:") == image
+        assert service["build"]["target"] == ("console" if image else "worker")
+    # A gate stands beside its gateway.
+    assert kinds == {"topics", "worker", "enforce", "canary", "feed", "agent", "notify", "desk",
+                     "signal"}  # fmt: skip
+
+
 def test_compose_reads_its_file_and_the_files_it_mounts_are_there() -> None:
     path = DEPLOY / "compose.yaml"
     services = yaml.safe_load(check("docker-compose", "-f", path, "config", GRAFANA_PASSWORD="x"))[
@@ -461,7 +590,9 @@ def test_compose_reads_its_file_and_the_files_it_mounts_are_there() -> None:
     for name, service in services.items():
         for volume in service.get("volumes", []):
             source = volume.split(":")[0] if isinstance(volume, str) else volume["source"]
-            assert not source.startswith("/") or Path(source).exists(), name
+            # Keys and banks of the signal are the operator's own.
+            there = not source.startswith("/") or Path(source).exists()
+            assert there != (source == str(DEPLOY / "signal")), name
         for port in service.get("ports", []):
             assert str(port).startswith("127.0.0.1:"), name  # to this machine alone
     assert {"kafka", "worker-1", "worker-2", "adapter", "redis", "prometheus", "alertmanager",
@@ -471,13 +602,28 @@ def test_compose_reads_its_file_and_the_files_it_mounts_are_there() -> None:
 def test_prometheus_of_compose_scrapes_its_services(tmp_path: Path) -> None:
     path = DEPLOY / "docker" / "prometheus.yaml"
     check("promtool", "check", "config", "--syntax-only", path)
-    services = yaml.safe_load((DEPLOY / "compose.yaml").read_text())["services"]
+    services = composed()
+    scraped = set()
     for job in yaml.safe_load(path.read_text())["scrape_configs"]:
-        port = PORTS[job["job_name"].removeprefix("otpguard-")]
-        for target in job["static_configs"][0]["targets"]:
-            service = services[target.removesuffix(f":{port}")]
-            if port != PORTS["worker"]:  # that one the image asks by itself
-                assert f"127.0.0.1:{port}/" in service["healthcheck"]["test"][-1]
+        kind = job["job_name"].removeprefix("otpguard-")
+        if "static_configs" in job:
+            for target in job["static_configs"][0]["targets"]:
+                name, _, port = target.partition(":")
+                assert int(port) == PORTS[kind]
+                assert "profiles" not in services[name]
+                scraped.add(name)
+        else:
+            (looked_up,) = job["dns_sd_configs"]
+            assert looked_up["port"] == PORTS[kind]
+            assert services[looked_up["names"][0]]["profiles"]
+            scraped.add(looked_up["names"][0])
+    ours = {name for name, each in services.items() if each["image"].startswith("otpguard")}
+    assert scraped == ours - {"topics"}
+    # The image itself asks whichever of these ports answers: no service says it anew.
+    text = (DEPLOY / "docker" / "Dockerfile").read_text()
+    ((first, last),) = re.findall(r"range\((\d+), (\d+)\)", text)
+    assert all(int(first) <= port < int(last) for port in PORTS.values())
+    assert not [name for name in ours - {"topics"} if "healthcheck" in services[name]]
     broken = tmp_path / "prometheus.yaml"
     broken.write_text(path.read_text().replace("scrape_configs", "scrape_config"))
     code, said = ran("promtool", "check", "config", "--syntax-only", broken)
@@ -497,14 +643,82 @@ def test_processes_are_scraped_where_their_kind_listens() -> None:
         assert said in (DEPLOY / page).read_text()
     rendered = render(EVERYTHING)
     assert "OTPGUARD_HTTP_PORT" not in json.dumps(rendered)
+    scraped = {
+        each["spec"]["selector"]["matchLabels"]["app.kubernetes.io/component"]
+        for each in of_kind(rendered, "ServiceMonitor")
+    }
+    served = {
+        each["metadata"]["labels"].get("app.kubernetes.io/component")
+        for each in of_kind(rendered, "Service")
+        if each["spec"]["ports"][0]["name"] == "metrics"
+    }
+    # A gate is in the pod of a gateway, whose chart says what scrapes it.
+    assert scraped == served == PORTS.keys() - {"gate"}
     for workload in (*of_kind(rendered, "StatefulSet"), *of_kind(rendered, "Deployment")):
         kind = workload["metadata"]["labels"]["app.kubernetes.io/component"]
         (container,) = workload["spec"]["template"]["spec"]["containers"]
         assert {"name": "metrics", "containerPort": PORTS[kind]} in container["ports"]
     for service in of_kind(rendered, "Service"):
-        kind = service["metadata"]["labels"]["app.kubernetes.io/component"]
         for port in service["spec"]["ports"]:
-            assert port["name"] != "metrics" or port["port"] == PORTS[kind]
+            if port["name"] == "metrics":
+                kind = service["metadata"]["labels"]["app.kubernetes.io/component"]
+                assert port["port"] == PORTS[kind]
+
+
+def test_pages_are_reached_by_those_who_are_named_and_by_nobody_else() -> None:
+    manifests = render(EVERYTHING)
+    for process, name, peers in (
+        ("desk", "pages", DESK["from"]),
+        ("signal", "https", SIGNAL["from"]),
+    ):
+        (pod,) = [
+            each["spec"]["template"]
+            for each in of_kind(manifests, "Deployment")
+            if each["metadata"]["name"] == f"otpguard-{process}"
+        ]
+        (service,) = [
+            each["spec"]
+            for each in of_kind(manifests, "Service")
+            if each["metadata"]["name"] == f"otpguard-{process}-{name}"
+        ]
+        assert service["selector"].items() <= pod["metadata"]["labels"].items()
+        assert service["ports"][0]["targetPort"] == name
+        (container,) = pod["spec"]["containers"]
+        (port,) = [each["containerPort"] for each in container["ports"] if each["name"] == name]
+        assert port == service["ports"][0]["port"]
+        settings = Settings()
+        assert port == {"desk": settings.console.port, "signal": settings.signal.port}[process]
+        (policy,) = [
+            each["spec"]
+            for each in of_kind(manifests, "NetworkPolicy")
+            if each["metadata"]["name"] == f"otpguard-{process}"
+        ]
+        assert policy["podSelector"]["matchLabels"].items() <= pod["metadata"]["labels"].items()
+        assert policy["ingress"] == [{"from": peers, "ports": [{"protocol": "TCP", "port": name}]}]
+    with pytest.raises(helm_python.HelmError, match=r"desk\.store"):
+        render({"signal": SIGNAL})
+
+
+def test_pods_of_the_desk_start_with_the_settings_that_the_chart_gives_them(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for pod in pods(render(EVERYTHING)):
+        (container,) = pod["containers"]
+        given_ = {each["name"]: each["value"] for each in container["env"] if "value" in each}
+        with monkeypatch.context() as inside:
+            for name, value in given_.items():
+                if name.endswith("_FILE"):  # a Secret's; here something to read
+                    value = tmp_path / name  # noqa: PLW2901
+                    value.write_text("secret")
+                inside.setenv(name, str(value))
+            (tmp_path / "otpguard.toml").write_text("")
+            settings = load(tmp_path / "otpguard.toml")
+        if container["name"] == "desk":
+            assert settings.console.proxies == ("10.1.0.0/16",)
+            assert settings.console.url == "https://desk.example"
+            assert settings.desk.password.get_secret_value() == "secret"
+        wanted = {"desk", "indexer", "notifier", "signal"}
+        assert ("otpguard-console:" in container["image"]) == (container["name"] in wanted)
 
 
 GATEWAY_CHART: Final = """
@@ -660,6 +874,7 @@ def test_yaml_is_tidy(tmp_path: Path) -> None:
     written = [
         *DEPLOY.glob("*.yaml"), CHART / "Chart.yaml", CHART / "values.yaml",
         *(DEPLOY / "docker").glob("*.yaml"), *(DEPLOY / "kustomize").rglob("kustomization.yaml"),
+        *(DEPLOY / "kustomize").rglob("values.yaml"),
     ]  # fmt: skip
     check("yamllint", "--strict", "-d", YAML_RULES, *written)
     twice = tmp_path / "twice.yaml"
@@ -674,7 +889,8 @@ def test_scripts_are_clean(tmp_path: Path) -> None:
     acls = tmp_path / "acls.sh"
     acls.write_bytes(subprocess.run(command, capture_output=True, check=True, cwd=ROOT).stdout)
     check("shellcheck", acls, DEPLOY / "locks" / "compile", DEPLOY / "kafka" / "start",
-          DEPLOY / "docker" / "slim", ROOT / ".ci" / "run", ROOT / ".ci" / "packages")  # fmt: skip
+          DEPLOY / "docker" / "slim", DEPLOY / "docker" / "install", ROOT / ".ci" / "run",
+          ROOT / ".ci" / "packages")  # fmt: skip
     bad = tmp_path / "bad.sh"
     bad.write_text("#!/bin/sh\nrm $1\n")
     code, said = ran("shellcheck", bad)
