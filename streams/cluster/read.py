@@ -58,12 +58,14 @@ def records(
     starts: Mapping[int, int] | None = None,
     follow: bool = False,
     stop: threading.Event | None = None,
+    wait_ms: int = POLL_MS,
 ) -> Iterator[Any]:
     """Records of all partitions, each in its order; with values only.
 
     From the first whose time is at least `since_ms`, or all; with `starts` only of these
     partitions, each from an offset, or from its first record if that is later. Up to the end as
-    it was when asked, or, with `follow`, until `stop` is set. Raises what `reading` raises.
+    it was when asked, or, with `follow`, until `stop` is set, for which it looks every `wait_ms`.
+    Raises what `reading` raises.
     """
     with reading(clients, topic) as reader:
         spans = reader.spans(since_ms)
@@ -72,7 +74,7 @@ def records(
                 p: (max(first, starts[p]), end) for p, (first, end) in spans.items() if p in starts
             }
         ended = (lambda: False) if stop is None else stop.is_set
-        for batch in reader.following(spans, ended) if follow else reader.batches(spans):
+        for batch in reader.following(spans, ended, wait_ms) if follow else reader.batches(spans):
             yield from (record for record in batch if record.value is not None)
 
 
@@ -154,11 +156,13 @@ class TopicReader:
                     tr("the broker sends no more of {topic}").format(topic=self._topic)
                 )
 
-    def following(self, spans: Spans, ended: Callable[[], bool]) -> Iterator[list[Any]]:
+    def following(
+        self, spans: Spans, ended: Callable[[], bool], wait_ms: int = POLL_MS
+    ) -> Iterator[list[Any]]:
         """Yield records from the spans' first offsets on and on, until `ended` says so."""
         self._stand(spans, list(spans))
         while spans and not ended():
-            polled = self._consumer.poll(timeout_ms=POLL_MS, max_records=POLL_RECORDS)
+            polled = self._consumer.poll(timeout_ms=wait_ms, max_records=POLL_RECORDS)
             yield from polled.values()
 
     def stand(self, spans: Spans) -> None:

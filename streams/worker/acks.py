@@ -34,6 +34,10 @@ GRACE_MS: Final = 10_000
 between tries included within five."""
 LINGER_MS: Final = 60_000  # after a lease's end, when nobody will say anything more of it
 PAUSE_S: Final = 10.0  # between tries to read the topic
+WAIT_MS: Final = 2_000
+"""Time for which a broker may wait with an answer while nothing is said. What is said comes at once
+whatever it is; each answer without anything in it cost a millisecond, and there were five a second
+of all partitions."""
 OVERLAP_MS: Final = 60_000  # read again after a failure: partitions do not advance together
 
 
@@ -153,8 +157,10 @@ def follow(
     said = ""
     while not stop.is_set():
         try:
-            clients = client_arguments(kafka)
-            for record in records(clients, topic, since_ms=since_ms, follow=True, stop=stop):
+            clients = client_arguments(kafka) | {"fetch_max_wait_ms": WAIT_MS}
+            for record in records(
+                clients, topic, since_ms=since_ms, follow=True, stop=stop, wait_ms=WAIT_MS
+            ):
                 said = ""
                 if record.offset >= following.get(record.partition, 0):
                     following[record.partition] = record.offset + 1
