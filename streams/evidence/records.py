@@ -239,7 +239,7 @@ def _order(record: Placed) -> tuple[Any, ...]:
     )
 
 
-def lines_of(key: PackKey, episode_id: str, records: Sequence[Placed]) -> list[bytes]:
+def lines_of(key: PackSigner, episode_id: str, records: Sequence[Placed]) -> list[bytes]:
     """Return the lines of a pack, without their ends: each names the hash of the one before.
 
     Raise PackError for a number that not every reader of JSON holds.
