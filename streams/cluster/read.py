@@ -78,6 +78,19 @@ def records(
             yield from (record for record in batch if record.value is not None)
 
 
+def newest_records(clients: Mapping[str, Any], topic: str) -> dict[bytes, Any]:
+    """Return the newest record of each key of a compacted topic, without those that were deleted.
+
+    Raise what `reading` raises.
+    """
+    last: dict[bytes, Any] = {}
+    with reading(clients, topic) as reader:
+        for record in reader.records(reader.spans()):
+            if record.key is not None:  # none belongs on such a topic
+                last[record.key] = record
+    return {key: record for key, record in last.items() if record.value is not None}
+
+
 @contextmanager
 def reading(clients: Mapping[str, Any], topic: str) -> Iterator[TopicReader]:
     """Yield a reader of a topic.

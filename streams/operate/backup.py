@@ -15,7 +15,7 @@ from typing import Any, Final
 from kafka import KafkaProducer
 
 from streams.cluster.admin import working
-from streams.cluster.read import reading
+from streams.cluster.read import newest_records
 from streams.errors import UsageError
 from streams.language import tr
 from streams.wire import (
@@ -92,12 +92,8 @@ def _words(lines: Iterable[str]) -> Iterator[Override]:
 
 def _standing(clients: Mapping[str, Any], topic: str) -> dict[bytes, bytes]:
     """The newest value of each key, without those that were deleted or are no words."""
-    newest: dict[bytes, bytes | None] = {}
-    with reading(clients, topic) as reader:
-        for record in reader.records(reader.spans()):
-            if record.key is not None:
-                newest[record.key] = record.value
-    return {key: value for key, value in newest.items() if value is not None and _is_word(value)}
+    found = {key: record.value for key, record in newest_records(clients, topic).items()}
+    return {key: value for key, value in found.items() if _is_word(value)}
 
 
 def _is_word(value: bytes) -> bool:
