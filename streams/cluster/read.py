@@ -65,7 +65,7 @@ def records(
     From the first whose time is at least `since_ms`, or all; with `starts` only of these
     partitions, each from an offset, or from its first record if that is later. Up to the end as
     it was when asked, or, with `follow`, until `stop` is set, for which it looks every `wait_ms`.
-    Raises what `reading` raises.
+    Raise what `reading` raises.
     """
     with reading(clients, topic) as reader:
         spans = reader.spans(since_ms)

@@ -105,7 +105,7 @@ class Adapter:
         self.ready = threading.Event()
 
     def run(self, stop: threading.Event) -> None:
-        """Raises UnavailableError where only a restart helps."""
+        """Run until told to stop. Raise UnavailableError if only a restart helps."""
         try:
             self._rebuild(stop)
             while not stop.is_set():

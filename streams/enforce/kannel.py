@@ -58,7 +58,7 @@ class KannelGateway(CountsNothing):
     ) -> None:
         """`admin_url` is the root of bearerbox' admin port; `list_port` 0 takes any free port.
 
-        Raises ConfigError if the list can't be kept where it should be, and UnavailableError if
+        Raise ConfigError if the list can't be kept where it should be, and UnavailableError if
         the port is taken.
         """
         self._file = list_file
@@ -115,7 +115,7 @@ class KannelGateway(CountsNothing):
         return self.release(recipients)
 
     def health(self) -> str:
-        """Always the same one: bearerbox fetches the list by itself when it starts."""
+        """Return a constant: bearerbox fetches the list by itself when it starts."""
         self._admin("status.txt")
         return "kannel"
 

@@ -53,7 +53,7 @@ class LogGateway(CountsNothing):
         return {}
 
     def health(self) -> str:
-        """Always the same one."""
+        """Return a constant: a log forgets nothing."""
         return "log"
 
     def close(self) -> None:

@@ -61,7 +61,7 @@ def sign(secret: bytes, at_ms: int, body: bytes) -> str:
 def signers(secrets: Sequence[bytes]) -> list[Webhook]:
     """One for each key: base64 behind `whsec_`, as the scheme writes them, or the bytes themselves.
 
-    Raises ConfigError if one is empty or no base64.
+    Raise ConfigError if one is empty or no base64.
     """
     try:
         return [
@@ -128,7 +128,7 @@ class WebhookGateway(CountsNothing):
         return self._post_all((recipient, "expire", {}) for recipient in recipients)
 
     def health(self) -> str:
-        """Always the same one: only an order shows whether the receiver is there."""
+        """Return a constant: only an order shows if the receiver is there."""
         return "webhook"
 
     def close(self) -> None:

@@ -88,7 +88,7 @@ class Way:
 
 
 class Notifier:
-    """Runs until told to stop. `ready` is set once everything is read."""
+    """One notifier's process; `ready` is set once everything is read."""
 
     def __init__(
         self,
@@ -144,7 +144,7 @@ class Notifier:
         self.ready = threading.Event()
 
     def run(self, stop: threading.Event) -> None:
-        """Raises UnavailableError where only a restart helps."""
+        """Run until told to stop. Raise UnavailableError if only a restart helps."""
         try:
             self._rebuild(stop)
             while not stop.is_set():
@@ -311,7 +311,7 @@ class Notifier:
             self._metrics.add("notices_total", kind=notice.kind, state=notice.state)
 
     def _drop(self, pending: PendingNotice, why: Unsent) -> None:
-        """Say of one that it is not sent."""
+        """Record that a notice is not sent."""
         state = "failed" if why is Unsent.UNKNOWN else "suppressed"
         self._book.done(pending.notice_id)
         self._say(self._notice(pending, state, why))
@@ -320,7 +320,7 @@ class Notifier:
             self._metrics.add("notices_capped_total")
 
     def _tell(self, pending: PendingNotice) -> None:
-        """Send one, after its record, and say what is known then."""
+        """Record that a notice is being sent, send it, and record what is known then."""
         message = self._message(pending)
         if not self._claim(pending):
             log.warning("another notifier sends a notice that was due here too")
@@ -428,7 +428,7 @@ class Notifier:
             self._write(self._topics.override, override_key(word), encode_override(word))
 
     def _audit(self, opening: Opening, platforms: int, now_ms: int) -> None:
-        """Write that she asked for it, before it is done."""
+        """Write to the audit that the victim asked for an opening, before anything is opened."""
         seq, prev = self._audited
         value = encode_audit(
             AuditRecord(

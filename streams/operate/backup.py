@@ -41,7 +41,7 @@ class RestoredWords:
 def saved(clients: Mapping[str, Any], topics: Iterable[str]) -> Iterator[str]:
     """Yield a line of JSON for each word that stands, after one that names the form.
 
-    Raises ConfigError or UnavailableError if a topic cannot be read.
+    Raise ConfigError or UnavailableError if a topic cannot be read.
     """
     yield json.dumps({"form": FORM})
     for topic in dict.fromkeys(topics):
@@ -54,7 +54,7 @@ def restore(
 ) -> RestoredWords:
     """Say the words of a file again that have no successor, each on the topic where it belongs.
 
-    Raises UsageError, before anything is said, if the file is none of ours or a word is no word;
+    Raise UsageError, before anything is said, if the file is none of ours or a word is no word;
     ConfigError or UnavailableError if a topic cannot be read or written.
     """
     words = list(_words(lines))
