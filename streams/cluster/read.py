@@ -78,6 +78,14 @@ def records(
             yield from (record for record in batch if record.value is not None)
 
 
+def partitions_of(consumer: KafkaConsumer, topic: str) -> list[TopicPartition]:
+    """Return the partitions of a topic, in their order. Raise ConfigError if there is none."""
+    numbers = consumer.partitions_for_topic(topic)
+    if not numbers:
+        raise no_topic(topic)
+    return [TopicPartition(topic, number) for number in sorted(numbers)]
+
+
 def newest_records(clients: Mapping[str, Any], topic: str) -> dict[bytes, Any]:
     """Return the newest record of each key of a compacted topic, without those that were deleted.
 
@@ -123,9 +131,7 @@ class TopicReader:
         """Raise ConfigError if there is no such topic."""
         self._consumer = consumer
         self._topic = topic
-        self.partitions: list[int] = sorted(consumer.partitions_for_topic(topic) or ())
-        if not self.partitions:
-            raise no_topic(topic)
+        self.partitions = [place.partition for place in partitions_of(consumer, topic)]
 
     def spans(self, since_ms: int | None = None, until_ms: int | None = None) -> Spans:
         """Return what each partition holds now, by the records' times if one is given.

@@ -21,7 +21,8 @@ from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.errors import KafkaError
 
 from detectors.model.times import HOUR_MS, MINUTE_MS
-from streams.cluster.admin import no_topic, unusable
+from streams.cluster.admin import unusable
+from streams.cluster.read import partitions_of
 from streams.config import Topics
 from streams.errors import UnavailableError
 from streams.language import tr
@@ -169,7 +170,7 @@ class Notifier:
             self._topics.incident: now_ms - LEASE_AGE_MS,
             self._reply_topic: now_ms - REPLY_AGE_MAX_MS,
         }
-        places = [place for name in self._enter for place in self._partitions(name)]
+        places = [place for name in self._enter for place in partitions_of(self._consumer, name)]
         self._consumer.assign(places)
         self._consumer.seek_to_beginning()
         asked = {place: since[place.topic] for place in places if place.topic in since}
@@ -186,12 +187,6 @@ class Notifier:
         self._sweep(now_ms=self._clock_ms(), before_ms=self._clock_ms() + 1)
         log.info("read everything; %d notices are due", len(self._book.queue))
         self.ready.set()
-
-    def _partitions(self, topic: str) -> list[TopicPartition]:
-        numbers = self._consumer.partitions_for_topic(topic)
-        if not numbers:
-            raise no_topic(topic)
-        return [TopicPartition(topic, number) for number in sorted(numbers)]
 
     def _take(self, timeout_ms: int) -> None:
         """Enter what the log says; a record that says nothing costs its own line in our log."""
