@@ -55,7 +55,7 @@ class Floods:
         self.stale = 0  # records that told of a flood of before the horizon, or of none known
 
     def take(self, record: EpisodeRecord, written_ms: int) -> bool:
-        """Takes a record in; False if nothing about campaigns can have changed by it.
+        """Take a record in; False if nothing about campaigns can have changed by it.
 
         `written_ms` is when the log took it in: a time of the future moves no horizon.
         """
@@ -95,7 +95,7 @@ class Floods:
         return True
 
     def forget(self) -> bool:
-        """Forgets what opened before the horizon, which the newest record moves; if anything."""
+        """Forget what opened before the horizon, which the newest record moves; if anything."""
         self.horizon_ms = max(self.horizon_ms, (self.newest_ms // DAY_MS - KEPT_DAYS) * DAY_MS)
         over = [f for f in self.by_id.values() if f.opened_ms < self.horizon_ms]
         if len(self.by_id) - len(over) > FLOODS_MAX:

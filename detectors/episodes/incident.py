@@ -60,7 +60,7 @@ class IncidentLog:
         self.pending = 0  # messages of all
 
     def restore(self, suspects: Mapping[int, Suspect]) -> None:
-        """Takes from the suspects what follows from them: the same wherever it is done."""
+        """Take from the suspects what follows from them: the same wherever it is done."""
         held = [
             (s.episode.incident, s.recipient)
             for s in suspects.values()
@@ -87,7 +87,7 @@ def begin(
     message: Listed,
     rests: Rests,
 ) -> None:
-    """Begins the incident of an episode that is at THROTTLE since this message, and tells of it."""
+    """Begin the incident of an episode that is at THROTTLE since this message, and tell of it."""
     episode = suspect.episode
     assert episode is not None
     incident = episode.incident = Incident(cause.at_s)
@@ -114,7 +114,7 @@ def begin(
 def note(
     params: EpisodeParams, log: IncidentLog, suspect: Suspect, cause: Cause, message: Listed
 ) -> None:
-    """Takes a message of an incident in, and tells of those that wait if it is time.
+    """Take a message of an incident in, and tell of those that wait if it is time.
 
     Past so many in an hour of the episode, or in the partition, messages are counted only.
     """
@@ -150,7 +150,7 @@ def tell(
     basis: Basis | None = None,
     earlier: tuple[EarlierSighting, ...] = (),
 ) -> None:
-    """Tells of what waits in the suspect's incident, if anything does."""
+    """Tell of what waits in the suspect's incident, if anything does."""
     episode = suspect.episode
     assert episode is not None
     incident = episode.incident
@@ -187,7 +187,7 @@ def tell(
 def tell_due(
     params: EpisodeParams, log: IncidentLog, suspects: Mapping[int, Suspect], cause: Cause
 ) -> None:
-    """Tells, at a tick, of incidents that were due by the partition's time; the rest waits."""
+    """Tell, at a tick, of incidents that were due by the partition's time; the rest waits."""
     records, now_s = len(log.records), cause.at_s
     while log.due and log.due[0][0] <= now_s and len(log.records) - records < TICK_MAX:
         due_s, recipient = heappop(log.due)

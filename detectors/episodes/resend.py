@@ -45,7 +45,7 @@ def observe(
     *,
     platform: int,
 ) -> None:
-    """Takes one loud message in, and announces the platform whose re-sending shows with it."""
+    """Take one loud message in, and announce the platform whose re-sending shows with it."""
     counts = resend.counts
     resend.last_s = max(resend.last_s, cause.at_s)
     if platform in counts or len(counts) < 2:
@@ -62,7 +62,7 @@ def observe(
 
 
 def end(signed: EpisodeParams, book: EpisodeLog, resend: Resend, cause: Cause) -> None:
-    """Announces that it is over, if it was announced."""
+    """Announce that it is over, if it was announced."""
     if resend.platform:
         book.records.append(_record(signed, book, resend, cause, change="ended"))
 

@@ -75,7 +75,7 @@ class UsedLater(Generic[Recipient]):
 
 
 def revive(state: list[list[Any]]) -> UsedLater[int]:
-    """From `UsedLater.state`. Raises ValueError for a use of what was not refused."""
+    """From `UsedLater.state`. Raise ValueError for a use of what was not refused."""
     used_later: UsedLater[int] = UsedLater()
     uses = []
     for recipient, last_s, platforms, used in state:

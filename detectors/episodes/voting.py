@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 def vote(
     rules: JudgeParams, hot: Hot, names: Mapping[int, Name], suspect: Suspect, cause: Cause
 ) -> None:
-    """Lets a suspect in an episode vote at this event, if its own evidence shows a flood."""
+    """Let a suspect in an episode vote at this event, if its own evidence shows a flood."""
     episode = suspect.episode
     assert episode is not None, "only in an episode"
     if hot.votes.day and entitled(rules, suspect, cause.at_s):

@@ -93,7 +93,7 @@ class Base:
         self.ids, self.units = self.ids[kept], self.units[kept]
 
     def age(self, days: int) -> None:
-        """Forgets a seventh for each of so many days, and the rarest of too many platforms."""
+        """Forget a seventh for each of so many days, and the rarest of too many platforms."""
         for _ in range(min(days, 16 * HOT_DAYS)):  # after which nothing would be left
             self.units -= -(-self.units // HOT_DAYS)
             self._keep(self.units >= _LEAST)
@@ -109,7 +109,7 @@ class Base:
 
 
 def base_of(state: Iterable[Any]) -> Base:
-    """The inverse of `Base.state`. Raises ValueError where ids and counts do not match."""
+    """The inverse of `Base.state`. Raise ValueError where ids and counts do not match."""
     (ids, units), pending, back = state
     base = Base()
     base.ids = np.frombuffer(ids, np.uint32)

@@ -38,7 +38,7 @@ _WEEK_S: Final = WEEK_DAYS * DAY_S
 
 
 def from_one(rows: NDArray[np.uint64]) -> None:
-    """Turns rows (n, 14) of format 1 into today's, in place.
+    """Turn rows (n, 14) of format 1 into today's, in place.
 
     Of what format 1 does not tell: whatever was seen on two days or more came AGAIN, last used a
     week before the row's newest sighting; counts over 255 are 255.
@@ -65,7 +65,7 @@ def from_one(rows: NDArray[np.uint64]) -> None:
 
 
 def to_one(rows: NDArray[np.uint64]) -> None:
-    """Turns rows (n, 14) into those of format 1, in place: of three steps it keeps two."""
+    """Turn rows (n, 14) into those of format 1, in place: of three steps it keeps two."""
     for at in range(0, len(rows), _BLOCK):
         part = rows[at : at + _BLOCK]
         counts = part[:, 1]

@@ -53,9 +53,9 @@ class Sightings(NamedTuple):
 def recall(
     memory: NDArray[np.uint16], tags: NDArray[np.uint16], new: Sightings
 ) -> tuple[NDArray[np.uint16], NDArray[np.bool_]]:
-    """Moves prints (16, m), in place, with the platforms that enter and leave the rings.
+    """Move prints (16, m), in place, with the platforms that enter and leave the rings.
 
-    Returns the tags (m,) anew, and which rows of `memory` changed.
+    Return the tags (m,) anew, and which rows of `memory` changed.
     """
     born = memory[0] & np.uint16(BORN)
     newest = (new.held[-1] >> SECONDS).astype(np.int64)

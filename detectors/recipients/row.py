@@ -170,7 +170,7 @@ def remember(
     place: NDArray[np.int16],
     none: NDArray[np.bool_] | None = None,
 ) -> NDArray[np.uint16]:
-    """Puts each platform that leaves the ring among the prints of its row, in place.
+    """Put each platform that leaves the ring among the prints of its row, in place.
 
     `memory` is (16, m); `week` (m,) how many prints AGAIN are of this week, which is returned anew.
     `place` (m,) is where the print stood that comes back into the ring, and leaves room there; -1
@@ -224,7 +224,7 @@ def remember(
 def forget(
     memory: NDArray[np.uint16], week: NDArray[np.uint16], place: NDArray[np.int16]
 ) -> NDArray[np.uint16]:
-    """Takes the print at `place` (m,) out of each row's memory (16, m), in place.
+    """Take the print at `place` (m,) out of each row's memory (16, m), in place.
 
     `week` as in `remember`.
     """
@@ -356,7 +356,7 @@ def pack(
     recent_s: int,
     habits: Container[int] = (),
 ) -> None:
-    """Writes a judge's sightings (oldest first) back into a row.
+    """Write a judge's sightings (oldest first) back into a row.
 
     All from after `recent_s` must stay in the ring (the newest eight, if they are more). What
     place is left there goes to the latest that came on two days or more, then to the latest of any

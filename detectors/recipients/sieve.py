@@ -108,7 +108,7 @@ def sift_together(
     at_s: NDArray[np.int64],
     time: LogTimes,
 ) -> Sifted:
-    """Applies codes (n,) in the order of their logs, one log after the other; in seconds.
+    """Apply codes (n,) in the order of their logs, one log after the other; in seconds.
 
     `time` says what time it was by all codes of each partition. The result and the tables are the
     same whatever other tables a pass holds.
@@ -169,10 +169,10 @@ def _count(
     at_s: NDArray[np.int64],
     clock: _Clock,
 ) -> tuple[NDArray[np.bool_], NDArray[np.int64], NDArray[np.int64]]:
-    """Adds every message to its recipient's two newest windows.
+    """Add every message to its recipient's two newest windows.
 
     A message of an older one is late and not counted, unless that window is ahead of the log.
-    Returns which messages are loud, and of each run the recipient's place and (3, r) the window,
+    Return which messages are loud, and of each run the recipient's place and (3, r) the window,
     what it held before and after.
     """
     n = len(group)
@@ -370,7 +370,7 @@ def _settle(
     window: NDArray[np.int64],
     after: NDArray[np.int64],
 ) -> None:
-    """Writes the two newest windows of each row; `of` and `window` ascend."""
+    """Write the two newest windows of each row; `of` and `window` ascend."""
     if not len(of):
         return
     ends = indices(np.append(of[1:] != of[:-1], True))
@@ -400,9 +400,9 @@ def _sight(
     group: NDArray[np.int64],
     messages: _Messages,
 ) -> tuple[NDArray[np.bool_], NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-    """Applies sightings, one to each recipient and round.
+    """Apply sightings, one to each recipient and round.
 
-    Returns the events of suspects, the places of the recipients that became some, and the positions
+    Return the events of suspects, the places of the recipients that became some, and the positions
     of the novel sightings and of all sightings of others.
     """
     platform, at_s, loud, clock = messages
@@ -509,9 +509,9 @@ def _apply(
     ring: NDArray[np.uint64],
     new: _New,
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Applies one sighting to each of these distinct rows.
+    """Apply one sighting to each of these distinct rows.
 
-    Returns which of them it promotes, and which others have met a novel platform. The ring of one
+    Return which of them it promotes, and which others have met a novel platform. The ring of one
     that is promoted stays as it was: the judge will see the sighting itself.
     """
     g, p, t, held, same, loud = new

@@ -205,7 +205,7 @@ class Table:
     def _look_back(
         self, keys: NDArray[np.uint64], rows: NDArray[np.int64], hashed: NDArray[np.uint64]
     ) -> NDArray[np.int64]:
-        """Completes `rows` from the old index; the positions that are still without one."""
+        """Complete `rows` from the old index; the positions that are still without one."""
         absent = indices(rows < 0)
         if self._old is not None:
             rows[absent] = self._probe(self._old, keys[absent], hashed[absent])[0]
@@ -213,7 +213,7 @@ class Table:
         return absent
 
     def put(self, rows: NDArray[np.int64], words: NDArray[np.uint64]) -> None:
-        """Writes whole rows (m, 14): each as one item, a third of the time of `words[rows] = …`."""
+        """Write whole rows (m, 14): each as one item, a third of the time of `words[rows] = …`."""
         np.put(self.words.view(_ITEM), rows, words.view(_ITEM))
 
     def drop(self, keys: NDArray[np.uint64]) -> int:
@@ -300,7 +300,7 @@ class Table:
         return rows[which]
 
     def _grow(self) -> None:
-        """Makes the matrix larger, up to `rows_max`: twice as large, past 2**18 rows by so many.
+        """Make the matrix larger, up to `rows_max`: twice as large, past 2**18 rows by so many.
 
         A large one is moved by its pages, without a copy, unless somebody holds a view of it.
         """
@@ -314,7 +314,7 @@ class Table:
             self.words = words
 
     def _take_over(self, n: int) -> None:
-        """Moves a slice to a new index, one made now if the present one is full; `n` rows come."""
+        """Move a slice to a new index, one made now if the present one is full; `n` rows come."""
         self._move(n)
         if self._full:
             assert self._old is None
@@ -338,7 +338,7 @@ class Table:
             self._old = None
 
     def _index_rows(self, rows: NDArray[np.int64]) -> None:
-        """Gives cells of the present index to rows that have none there."""
+        """Give cells of the present index to rows that have none there."""
         keys = self.words[rows, 0]
         hashed = self.mixed(keys)
         self._place(self._probe(self._index, keys, hashed)[1], hashed, rows)
@@ -346,7 +346,7 @@ class Table:
     def _place(
         self, cells: NDArray[np.int64], hashed: NDArray[np.uint64], rows: NDArray[np.int64]
     ) -> None:
-        """Writes cells of absent distinct keys, those that `_probe` found.
+        """Write cells of absent distinct keys, those that `_probe` found.
 
         Of keys that meet at one the last has it. The others go on from there: they take what is
         vacant behind it in the order of their cells, as one after the other would.
@@ -370,7 +370,7 @@ class Table:
             beyond = cells[indices(ends)[np.cumsum(ends) - ends]]
 
     def _write(self, cells: NDArray[np.int64], value: NDArray[np.uint32]) -> NDArray[np.int64]:
-        """Writes those whose cell is vacant; positions of the others, and of those overwritten."""
+        """Write those whose cell is vacant; positions of the others, and of those overwritten."""
         index = self._index.cells
         held = index.take(cells)
         tomb = held == _TOMB

@@ -76,7 +76,7 @@ class Tables(NamedTuple):
         return taken
 
     def put(self, rows: NDArray[np.int64], words: NDArray[np.uint64]) -> None:
-        """Writes whole rows (m, 14)."""
+        """Write whole rows (m, 14)."""
         for table, (a, b) in zip(self.tables, pairwise(self.edges), strict=True):
             table.put(rows[a:b], words[a:b])
 

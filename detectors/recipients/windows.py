@@ -62,7 +62,7 @@ def tally(
     platform: NDArray[np.uint32],
     sifted: Sifted,
 ) -> None:
-    """Adds codes (n,) by window and platform, and their runs as the sieve has them.
+    """Add codes (n,) by window and platform, and their runs as the sieve has them.
 
     Those from `edges[i]` up to `edges[i + 1]`, at least one, are of the windows i.
     """
@@ -102,7 +102,7 @@ def _rise(rungs: list[int], was: NDArray[np.int64], now: NDArray[np.int64]) -> N
 
 
 def close(windows: Windows, window_s: int, watermark_s: int) -> list[Window]:
-    """Closes, at a tick, what lies a whole window behind the watermark.
+    """Close, at a tick, what lies a whole window behind the watermark.
 
     Windows that are out of its reach, after it went back, are dropped: a clock was ahead.
     """

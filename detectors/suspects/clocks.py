@@ -102,7 +102,7 @@ class GatewayClock:
 def observe(
     params: ClockParams, gateways: dict[str, GatewayClock], gateway: str, event_time_ms: int
 ) -> None:
-    """Takes one sample in."""
+    """Take one sample in."""
     seen = gateways.get(gateway)
     if seen is None:
         if len(gateways) >= GATEWAYS_MAX:

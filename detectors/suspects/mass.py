@@ -62,7 +62,7 @@ class Heard(Enum):
 
 
 def hear(suspect: Suspect, platform: int, at_ms: int, *, refused: bool, loud: bool) -> Heard:
-    """Takes one message of a novel platform in.
+    """Take one message of a novel platform in.
 
     `refused` says that a lease in force refuses it, `loud` that the sieve counted many messages of
     the recipient. A message counts for WATCH if it is loud, or if the day had as many novel
@@ -169,7 +169,7 @@ class MassWindow:
             self.add(word)
 
     def add(self, word: int) -> None:
-        """Takes one message in."""
+        """Take one message in."""
         self.heard += word & (_LOUD | _MANY) != 0
         if word & _MANY:
             platform = word >> 2 & 0xFFFF_FFFF

@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 
 
 class Agent(ABC):
-    """Runs until told to stop; tells while it owns its topic."""
+    """One agent's process. `run` goes on until it is told to stop; only the topic's owner tells."""
 
     def __init__(
         self,
@@ -44,15 +44,15 @@ class Agent(ABC):
 
     @abstractmethod
     def _begin(self) -> int:
-        """Forgets everything; the records to read again are those from this time on, ms UTC."""
+        """Forget everything; return the time, ms UTC, from which records are to be read again."""
 
     @abstractmethod
     def _let_go(self) -> None:
-        """Forgets everything: another process owns the topic now."""
+        """Forget everything: another process owns the topic now."""
 
     @abstractmethod
     def _take(self, record: Any) -> None:
-        """Takes a record with a value; raises UnreadableError for one that is none."""
+        """Take a record with a value; raise UnreadableError for one that is none."""
 
     @abstractmethod
     def _due(self) -> bool:
@@ -60,10 +60,10 @@ class Agent(ABC):
 
     @abstractmethod
     def _tell(self) -> None:
-        """Writes what changed."""
+        """Write what changed."""
 
     def run(self, stop: threading.Event) -> None:
-        """Raise what the clients raise where only a restart helps."""
+        """Take turns until told to stop. Raise what the clients raise if only a restart helps."""
         try:
             while not stop.is_set():
                 self.turn()

@@ -1,7 +1,7 @@
-"""The agent of campaigns: follows the episode topic, and keeps the topic of campaigns as it says.
+"""The agent of campaigns: follows the episode topic, and keeps the topic of campaigns by it.
 
-What a campaign is, is a function of the floods of the last days (`detectors.campaigns`), so there
-is no state to save: an owner reads these days again when it starts.
+Campaigns are a function of the floods of the last days (`detectors.campaigns`), so there is no
+state to save: an owner reads these days again when it starts.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ the largest in view, of 5,000 victims, takes 1.2 s."""
 
 
 class CampaignAgent(Agent):
-    """Tells of campaigns."""
+    """Finds campaigns among the floods of the last days, and keeps a record of each."""
 
     def __init__(
         self,
@@ -90,10 +90,10 @@ class CampaignAgent(Agent):
 
 
 def wanted(found: list[Campaign], held: Mapping[bytes, bytes], since_ms: int) -> Records:
-    """The records that the topic should hold, of campaigns that may still change and others.
+    """Return the records that the topic should hold, of what was `found` and of what it `held`.
 
-    A campaign that grew together with an older one is deleted under its own id. One of before
-    `since_ms` is over, though nobody may have been there to say so.
+    None is a record to delete: of a campaign that grew together with an older one, or of a value
+    that is no campaign. A campaign that ended before `since_ms` is kept as over, whoever told last.
     """
     told: dict[bytes, tuple[bytes | None, Any]] = {
         each.campaign_id.encode(): (encode_campaign(each), campaign_headers(each)) for each in found

@@ -1,4 +1,4 @@
-"""A compacted topic of one partition, kept as somebody's records say, by one process at a time.
+"""A compacted topic of one partition, which one process at a time keeps up to date.
 
 The group coordinator of Kafka chooses the owner: whoever is assigned the topic's one partition.
 Others wait. The owner reads what is on the topic and writes what differs, so that a restart, a
@@ -112,7 +112,7 @@ class KeptTopic:
 
 
 class _Listener(ConsumerRebalanceListener):
-    """Notes; the client may not be asked anything in here."""
+    """Notes changes of the assignment. The client may not be asked anything in here."""
 
     def __init__(self, ledger: KeptTopic) -> None:
         self._ledger = ledger

@@ -84,7 +84,7 @@ class Cohort:
         otp: NDArray[np.bool_],
         hot: frozenset[int] = frozenset(),
     ) -> None:
-        """Takes messages in, in the order of the log; seconds since `EPOCH_S`."""
+        """Take messages in, in the order of the log; seconds since `EPOCH_S`."""
         chosen = np.flatnonzero(zeros_of(recipient) >= self.zeros)
         for who, at, what, code in zip(
             recipient[chosen].tolist(),

@@ -127,7 +127,7 @@ class TopicHistory:
         return sum(end - first for first, end in self.ranges.values())
 
     def slices(self, progress: Progress) -> Iterator[Slice]:
-        """Reads the range, once more with every call."""
+        """Read the range, once more with every call."""
         with reading(self._clients, self._topic) as reader:
             for records in reader.batches(self.ranges):
                 yield _slice(records)

@@ -49,7 +49,7 @@ class Leads:
     def observe(
         self, hot: frozenset[int], suspects: Mapping[int, Suspect], first_s: Mapping[int, int]
     ) -> None:
-        """Looks at suspects again of whom messages came, the earliest at `first_s`."""
+        """Look at suspects again of whom messages came, the earliest at `first_s`."""
         self.listed = max(self.listed, len(hot))
         if not hot:
             return

@@ -101,7 +101,7 @@ class Peaks:
         return [peak for _, _, peak in nearest if peak.recipient not in self.aside]
 
     def set_aside(self, recipient: str) -> None:
-        """Takes out again the days on which this recipient came near a bar."""
+        """Take out again the days on which this recipient came near a bar."""
         self.aside.add(recipient)
         for near in self._near.pop(recipient, ()):
             self.levels[_NOVEL_ROWS, near.levels] -= 1
@@ -114,7 +114,7 @@ class Peaks:
         suspects: dict[int, Suspect],
         first_s: dict[int, int],
     ) -> None:
-        """Looks at suspects again of whom messages came, the earliest at `first_s`."""
+        """Look at suspects again of whom messages came, the earliest at `first_s`."""
         for recipient in suspects.keys() & first_s.keys():
             self._look(params, book, suspects[recipient], first_s[recipient])
         while len(self.open) > self.open_max:

@@ -74,7 +74,7 @@ class Incidents:
 def rehearse(
     params: Params, recogniser: Recogniser, incidents: Incidents, *, measure: bool = False
 ) -> Rehearsal:
-    """Plays the incidents; without `measure` no levels are looked at."""
+    """Play the incidents; without `measure` no levels are looked at."""
     survey = Survey(params, recogniser, measure=measure)
     survey.take(incidents.batch)
     survey.close()

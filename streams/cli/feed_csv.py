@@ -106,7 +106,7 @@ def look(
 ) -> None:
     """Say what is in files: `sample` events of each on stdout, the rest on stderr.
 
-    Raises UsageError if any row is no event.
+    Raise UsageError if any row is no event.
     """
     unreadable = 0
     registry, _ = settings.registry()
@@ -144,7 +144,7 @@ def send(
 ) -> None:
     """Publish files, each whatever became of the others; then say what was wrong.
 
-    Raises UsageError for rows that are no events, UnavailableError for lines that have no end yet.
+    Raise UsageError for rows that are no events, UnavailableError for lines that have no end yet.
     """
     target = Target(producer, settings.topics.input)
     wrong: list[str] = []

@@ -125,7 +125,7 @@ def _kafka(usual: Kafka) -> Kafka:
 
 
 def _found(usual: Kafka) -> str:
-    """The first address where a broker answers. Raises UnavailableError, with those tried."""
+    """The first address where a broker answers. Raise UnavailableError, with those tried."""
     from streams.cluster.admin import client_arguments  # noqa: PLC0415 - start-up time
 
     places = dict.fromkeys((usual.bootstrap, *USUAL))

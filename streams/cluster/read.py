@@ -65,7 +65,7 @@ def records(
     From the first whose time is at least `since_ms`, or all; with `starts` only of these
     partitions, each from an offset, or from its first record if that is later. Up to the end as
     it was when asked, or, with `follow`, until `stop` is set, for which it looks every `wait_ms`.
-    Raises what `reading` raises.
+    Raise what `reading` raises.
     """
     with reading(clients, topic) as reader:
         spans = reader.spans(since_ms)
@@ -76,6 +76,27 @@ def records(
         ended = (lambda: False) if stop is None else stop.is_set
         for batch in reader.following(spans, ended, wait_ms) if follow else reader.batches(spans):
             yield from (record for record in batch if record.value is not None)
+
+
+def partitions_of(consumer: KafkaConsumer, topic: str) -> list[TopicPartition]:
+    """Return the partitions of a topic, in their order. Raise ConfigError if there is none."""
+    numbers = consumer.partitions_for_topic(topic)
+    if not numbers:
+        raise no_topic(topic)
+    return [TopicPartition(topic, number) for number in sorted(numbers)]
+
+
+def newest_records(clients: Mapping[str, Any], topic: str) -> dict[bytes, Any]:
+    """Return the newest record of each key of a compacted topic, without those that were deleted.
+
+    Raise what `reading` raises.
+    """
+    last: dict[bytes, Any] = {}
+    with reading(clients, topic) as reader:
+        for record in reader.records(reader.spans()):
+            if record.key is not None:  # none belongs on such a topic
+                last[record.key] = record
+    return {key: record for key, record in last.items() if record.value is not None}
 
 
 @contextmanager
@@ -110,9 +131,7 @@ class TopicReader:
         """Raise ConfigError if there is no such topic."""
         self._consumer = consumer
         self._topic = topic
-        self.partitions: list[int] = sorted(consumer.partitions_for_topic(topic) or ())
-        if not self.partitions:
-            raise no_topic(topic)
+        self.partitions = [place.partition for place in partitions_of(consumer, topic)]
 
     def spans(self, since_ms: int | None = None, until_ms: int | None = None) -> Spans:
         """Return what each partition holds now, by the records' times if one is given.

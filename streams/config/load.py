@@ -57,7 +57,7 @@ def found_path() -> Path | None:
     """The first of `PLACES` where there are settings; None if nowhere.
 
     An empty OTPGUARD_CONFIG says that none is to be looked for. An empty file is one that somebody
-    is about to write. Raises ConfigError for one that cannot be looked at, or that a stranger put
+    is about to write. Raise ConfigError for one that cannot be looked at, or that a stranger put
     into the folder at hand: it could send passwords to brokers of his own.
     """
     if PATH_VARIABLE in os.environ:

@@ -92,7 +92,7 @@ class Node:
         self._end(signal.SIGKILL)
 
     def pause(self) -> None:
-        """Freeze it: connections stay open and nothing answers. Returns when it stands still."""
+        """Freeze it: connections stay open and nothing answers. Return when it stands still."""
         self.send(signal.SIGSTOP)
         assert self.process is not None
         os.waitid(os.P_PID, self.process.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
@@ -186,7 +186,7 @@ class Broker:
 def tansu() -> Iterator[Broker]:
     """A Tansu that answers, for the length of the block.
 
-    Raises BrokerError when its package is not there or it does not answer.
+    Raise BrokerError when its package is not there or it does not answer.
     """
     folder = Path(tempfile.mkdtemp(prefix="otpguard-tansu-"))
     with own(_tansu, folder) as made:

@@ -22,7 +22,8 @@ from kafka.structs import OffsetAndMetadata
 from detectors.bars import RAILS_ALARM_RATIO
 from detectors.leases.rails import utilisation
 from detectors.model.records import Action
-from streams.cluster.admin import no_topic, unusable
+from streams.cluster.admin import unusable
+from streams.cluster.read import partitions_of
 from streams.config import Topics
 from streams.enforce.book import REMEMBER_MS, mode, rails_at, rails_times
 from streams.enforce.reconcile import Reconciler, Report
@@ -105,7 +106,7 @@ class Adapter:
         self.ready = threading.Event()
 
     def run(self, stop: threading.Event) -> None:
-        """Raises UnavailableError where only a restart helps."""
+        """Run until told to stop. Raise UnavailableError if only a restart helps."""
         try:
             self._rebuild(stop)
             while not stop.is_set():
@@ -119,8 +120,8 @@ class Adapter:
 
     def _rebuild(self, stop: threading.Event) -> None:
         """Read the operator's word to its end, then the leases, before the first order."""
-        overrides = [each for name in self._words for each in self._partitions(name)]
-        leases = self._partitions(self._topics.throttle)
+        overrides = [each for name in self._words for each in partitions_of(self._consumer, name)]
+        leases = partitions_of(self._consumer, self._topics.throttle)
         for partition in (*overrides, *leases):
             self._told[partition] = self._consumer.committed(partition) or 0
         self._read_whole(overrides, overrides, stop)
@@ -145,12 +146,6 @@ class Adapter:
                 return
             if time.monotonic() > deadline:
                 raise UnavailableError(tr("the topics of leases could not be read to their ends"))
-
-    def _partitions(self, topic: str) -> list[TopicPartition]:
-        numbers = self._consumer.partitions_for_topic(topic)
-        if not numbers:
-            raise no_topic(topic)
-        return [TopicPartition(topic, number) for number in sorted(numbers)]
 
     def _take(self, timeout_ms: int) -> None:
         """Enter what the log says; a record that says nothing costs its own line in our log."""

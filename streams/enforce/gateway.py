@@ -38,6 +38,22 @@ class LeaseTally:
     by_platform: Mapping[int, int] = field(default_factory=dict)
 
 
+class CountsNothing:
+    """The part of a gateway that does not tell how many messages it refused."""
+
+    def refused(self, action_ids: Sequence[str]) -> Sequence[int]:
+        """Return zeros."""
+        return [0] * len(action_ids)
+
+    def tallies(self, action_ids: Sequence[str]) -> Sequence[LeaseTally]:
+        """Return zeros."""
+        return [LeaseTally(0)] * len(action_ids)
+
+    def counted(self) -> Iterable[str]:
+        """Return nothing."""
+        return ()
+
+
 class Gateway(Protocol):
     """One way to reach gateways. Every method but `close` may raise `GatewayAwayError`."""
 

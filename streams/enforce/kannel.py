@@ -22,7 +22,7 @@ from urllib.parse import urlencode
 
 import urllib3
 
-from streams.enforce.gateway import GatewayAwayError, LeaseTally, Order, Refusals
+from streams.enforce.gateway import CountsNothing, GatewayAwayError, Order, Refusals
 from streams.errors import ConfigError, UnavailableError
 from streams.language import tr
 from streams.telemetry.http import REQUEST_S, BoundedServer
@@ -38,7 +38,7 @@ NUMBER: Final = re.compile("[0-9]{5,18}")
 _FULL: Final = {errno.ENOSPC, errno.EDQUOT}  # a disk that may have room later
 
 
-class KannelGateway:
+class KannelGateway(CountsNothing):
     """Serves the list, on loopback unless told otherwise. One call at a time."""
 
     batch_max = 1_000_000  # a reload costs the same for one change as for all of them
@@ -58,7 +58,7 @@ class KannelGateway:
     ) -> None:
         """`admin_url` is the root of bearerbox' admin port; `list_port` 0 takes any free port.
 
-        Raises ConfigError if the list can't be kept where it should be, and UnavailableError if
+        Raise ConfigError if the list can't be kept where it should be, and UnavailableError if
         the port is taken.
         """
         self._file = list_file
@@ -114,20 +114,8 @@ class KannelGateway:
         """Take numbers off the list: Kannel does not know when a lease is over."""
         return self.release(recipients)
 
-    def refused(self, action_ids: Sequence[str]) -> Sequence[int]:
-        """Zeros: Kannel does not count."""
-        return [0] * len(action_ids)
-
-    def tallies(self, action_ids: Sequence[str]) -> Sequence[LeaseTally]:
-        """Nothing: Kannel does not count."""
-        return [LeaseTally(0)] * len(action_ids)
-
-    def counted(self) -> Iterable[str]:
-        """Nothing: Kannel does not count."""
-        return ()
-
     def health(self) -> str:
-        """Always the same one: bearerbox fetches the list by itself when it starts."""
+        """Return a constant: bearerbox fetches the list by itself when it starts."""
         self._admin("status.txt")
         return "kannel"
 

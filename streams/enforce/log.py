@@ -7,10 +7,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TextIO
 
 from detectors.model.event import platform_print
-from streams.enforce.gateway import LeaseTally, Order, Refusals
+from streams.enforce.gateway import CountsNothing, Order, Refusals
 
 
-class LogGateway:
+class LogGateway(CountsNothing):
     """Writes to a stream. Recipients are named only if `numbers` is set: logs are read by many."""
 
     batch_max = 1_000
@@ -52,20 +52,8 @@ class LogGateway:
             self._say("expire", recipient)
         return {}
 
-    def refused(self, action_ids: Sequence[str]) -> Sequence[int]:
-        """Zeros: nothing was refused."""
-        return [0] * len(action_ids)
-
-    def tallies(self, action_ids: Sequence[str]) -> Sequence[LeaseTally]:
-        """Nothing was refused."""
-        return [LeaseTally(0)] * len(action_ids)
-
-    def counted(self) -> Iterable[str]:
-        """Nothing was refused."""
-        return ()
-
     def health(self) -> str:
-        """Always the same one."""
+        """Return a constant: a log forgets nothing."""
         return "log"
 
     def close(self) -> None:

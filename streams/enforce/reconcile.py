@@ -123,7 +123,7 @@ class OrderBatch:
     def run(self, gateway: Gateway) -> tuple[Refusals, Sequence[int], Sequence[LeaseTally]]:
         """Carry out the orders.
 
-        Returns what the gateway will not do, and how many messages were refused under each of the
+        Return what the gateway will not do, and how many messages were refused under each of the
         actions that ended, the second time by platform.
         """
         refusals: dict[str, str] = {}

@@ -29,7 +29,7 @@ import msgspec
 import urllib3
 from standardwebhooks.webhooks import EmptyWebhookSecretError, Webhook
 
-from streams.enforce.gateway import GatewayAwayError, LeaseTally, Order, Refusals
+from streams.enforce.gateway import CountsNothing, GatewayAwayError, Order, Refusals
 from streams.enforce.redis import lease_value
 from streams.errors import ConfigError
 from streams.language import tr
@@ -61,7 +61,7 @@ def sign(secret: bytes, at_ms: int, body: bytes) -> str:
 def signers(secrets: Sequence[bytes]) -> list[Webhook]:
     """One for each key: base64 behind `whsec_`, as the scheme writes them, or the bytes themselves.
 
-    Raises ConfigError if one is empty or no base64.
+    Raise ConfigError if one is empty or no base64.
     """
     try:
         return [
@@ -72,7 +72,7 @@ def signers(secrets: Sequence[bytes]) -> list[Webhook]:
         raise ConfigError(tr("webhook: a secret is empty, or no base64 behind whsec_")) from None
 
 
-class WebhookGateway:
+class WebhookGateway(CountsNothing):
     """Posts to one URL, a bounded number at a time. Safe for use by several threads."""
 
     batch_max = 1
@@ -127,20 +127,8 @@ class WebhookGateway:
         """Post ends, for receivers that keep no time."""
         return self._post_all((recipient, "expire", {}) for recipient in recipients)
 
-    def refused(self, action_ids: Sequence[str]) -> Sequence[int]:
-        """Zeros: the receiver does not tell."""
-        return [0] * len(action_ids)
-
-    def tallies(self, action_ids: Sequence[str]) -> Sequence[LeaseTally]:
-        """Nothing: the receiver does not tell."""
-        return [LeaseTally(0)] * len(action_ids)
-
-    def counted(self) -> Iterable[str]:
-        """Nothing: the receiver does not tell."""
-        return ()
-
     def health(self) -> str:
-        """Always the same one: only an order shows whether the receiver is there."""
+        """Return a constant: only an order shows if the receiver is there."""
         return "webhook"
 
     def close(self) -> None:

@@ -168,7 +168,7 @@ def publish(
 
     `finished` says that its last line counts without an end; `again` tries rejected rows once more,
     as other rules do. Without `remember` nothing is kept beside the file, and all of it is new.
-    Raises UsageError, before anything is published, if not one row of the first batch is an event.
+    Raise UsageError, before anything is published, if not one row of the first batch is an event.
     """
     progress = Progress(file, stream, headed=rules.layout.columns is None, remember=remember)
     names = _names(file, stream, rules, finished=finished)
@@ -262,7 +262,7 @@ def _names(
 ) -> tuple[str, ...] | int:
     """The names of the fields, or how many bytes there are of a head line that has no end yet.
 
-    Raises UsageError if they give no event.
+    Raise UsageError if they give no event.
     """
     names = rules.layout.columns
     if names is None:

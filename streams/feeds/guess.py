@@ -23,7 +23,7 @@ _SEASONS: Final = (datetime(2026, 1, 15, tzinfo=UTC), datetime(2026, 7, 15, tzin
 
 
 def encoding(stream: IO[bytes]) -> str:
-    """UTF-8, where the first bytes are. Raises UsageError with what else they could be.
+    """UTF-8, where the first bytes are. Raise UsageError with what else they could be.
 
     Leaves the stream anywhere.
     """

@@ -170,7 +170,7 @@ def records(
 
 
 def head(lines: Lines, layout: FileLayout) -> tuple[str, ...] | None:
-    """The names in the first line; None if it is not whole. Raises UsageError if they are none."""
+    """The names in the first line; None if it is not whole. Raise UsageError if they are none."""
     line = lines.take()
     if line is None:
         return None

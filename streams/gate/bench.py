@@ -1,4 +1,4 @@
-"""Asks a gate at a steady rate, as a gateway's connections do, and measures the answers.
+"""A load for a gate: questions at a steady rate, as from a gateway's connections, and measures.
 
 The questions are sent when they are due, whether or not earlier ones are answered: a gate that
 stands still is not spared those that come meanwhile. Times count from when a question was due.
@@ -55,7 +55,7 @@ class Measured:
         return ordered[min(len(ordered) - 1, int(share * len(ordered)))] * 1000 if ordered else 0.0
 
     def document(self) -> dict[str, Any]:
-        """Everything, for JSON."""
+        """Return all figures, for JSON."""
         late = sum(each * 1000 > self.timeout_ms for each in self.times_s)
         return {
             "sent": self.sent,
@@ -69,7 +69,7 @@ class Measured:
         }
 
     def words(self) -> dict[str, object]:
-        """The same for a sentence."""
+        """Return all figures by their names in the sentence that people read."""
         told = self.document()
         return {
             "answers": told["answered"], "rate": told["rate"], "p50": told["p50_ms"],

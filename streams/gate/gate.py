@@ -48,7 +48,7 @@ FAILED: Final = _PASSED[AnswerReason.UNREADABLE]
 
 
 class Gate:
-    """The desk at which gateways ask. `rebuilt` says whether all leases have been read."""
+    """Answers a gateway's questions. `rebuilt` tells if all leases have been read."""
 
     def __init__(
         self,

@@ -50,7 +50,7 @@ class Limits:
 
 
 class Server:
-    """The connections of a gate, all of them."""
+    """All connections of a gate."""
 
     def __init__(
         self,
@@ -101,7 +101,7 @@ class Server:
 
 
 class Connection(asyncio.Protocol):
-    """One client."""
+    """One client's connection."""
 
     __slots__ = (
         "_authorised", "_body", "_carried", "_closing", "_framing", "_head", "_out", "_parser",
@@ -128,13 +128,13 @@ class Connection(asyncio.Protocol):
     # -- asyncio's
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Begin."""
+        """Count the connection in."""
         self._transport = transport
         self._parser = httptools.HttpRequestParser(self)
         self._server.enter(self)
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's
-        """End."""
+        """Count the connection out."""
         self._server.connections.pop(self, None)
         self._parser = None  # it and we hold each other
 
@@ -163,7 +163,7 @@ class Connection(asyncio.Protocol):
         self._transport.pause_reading()
 
     def resume_writing(self) -> None:
-        """Go on."""
+        """Read from the client again."""
         self._transport.resume_reading()
 
     # -- the server's
@@ -179,12 +179,12 @@ class Connection(asyncio.Protocol):
             self._transport.close()
 
     def cut(self) -> None:
-        """Leave at once."""
+        """Close at once."""
         self._server.connections.pop(self, None)
         self._transport.abort()
 
     def close(self) -> None:
-        """Leave, when what is written is on its way."""
+        """Close, once what is written is on its way."""
         self._closing = True
         self._transport.close()
 
@@ -200,7 +200,7 @@ class Connection(asyncio.Protocol):
         self._partial = self.heard
 
     def on_url(self, url: bytes) -> None:
-        """Add to the path."""
+        """Take in a piece of the path."""
         self._head += len(url)
         if self._head <= HEAD_BYTES_MAX:
             self._url += url
@@ -208,7 +208,7 @@ class Connection(asyncio.Protocol):
             self._overflow(HTTPStatus.REQUEST_URI_TOO_LONG)
 
     def on_header(self, name: bytes, value: bytes | None) -> None:
-        """Look at the few that matter."""
+        """Take in a header, if it is one of the few that matter."""
         value = value or b""
         self._head += len(name) + len(value) + 4
         if self._head > HEAD_BYTES_MAX:
@@ -222,7 +222,7 @@ class Connection(asyncio.Protocol):
             self._out.append(_CONTINUE)
 
     def on_body(self, body: bytes) -> None:
-        """Add to the body."""
+        """Take in a piece of the body."""
         self._size += len(body)
         if self._size > self._server.limits.body_bytes_max:
             self._overflow(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)

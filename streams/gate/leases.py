@@ -1,7 +1,7 @@
 """The leases that a gate holds in its own memory: a gateway as `streams.enforce` sees one.
 
-The adapter's thread orders, the event loop looks up: every method is a few operations on
-dictionaries, each whole by itself.
+The adapter's thread writes and the event loop reads, without a lock on the leases: every method is
+a few operations on dictionaries, each of which is atomic.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ class LeaseMemory:
         return list(self.leases)
 
     def apply(self, orders: Sequence[Order]) -> Refusals:
-        """Hold these leases."""
+        """Hold these leases, each in place of any other of its recipient."""
         self.leases.update({order.recipient: order.lease for order in orders})
         return {}
 
@@ -101,7 +101,7 @@ class LeaseMemory:
             return list(self._counts)
 
     def health(self) -> str:
-        """Name this memory: it lives as long as the process."""
+        """Return the name of this memory, which lives as long as the process."""
         return self._incarnation
 
     def close(self) -> None:

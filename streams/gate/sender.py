@@ -50,7 +50,7 @@ _ARGUMENTS: Final[Mapping[str, Any]] = {
 
 
 class EventSender:
-    """The way of events out of the gate. `put` is called by the event loop alone."""
+    """Publishes the gate's events. `put` is called by the event loop alone."""
 
     def __init__(
         self,
@@ -89,7 +89,7 @@ class EventSender:
             self._past_the_queue(key, value)
 
     def _past_the_queue(self, key: bytes, value: bytes) -> None:
-        """Give an event to Kafka directly: the thread hangs, on a disk that does not answer.
+        """Give an event to Kafka directly, past a thread that hangs on a disk that does not answer.
 
         What librdkafka cannot hold is lost, and counted.
         """
@@ -180,14 +180,14 @@ class EventSender:
             self._on_disk(lambda: self._spool.done(segment))
 
     def _again(self, segment: Segment | None, pair: Pair, error: Exception | KafkaError) -> None:
-        """Try once more, in a moment; these are at most as many as were in flight."""
+        """Put an event back, to be sent again in a moment; at most as many as were in flight."""
         self._direct.append((segment, pair))
         self._direct_at = time.monotonic() + PAUSE_S
         name = error.name() if isinstance(error, KafkaError) else type(error).__name__
         self._say(f"events wait for the broker: {name}")
 
     def _on_disk(self, do: Callable[[], object]) -> bool:
-        """Do it; False if the disk does not let us."""
+        """Do something with the spool; False if the disk fails."""
         try:
             do()
         except OSError as error:
@@ -239,7 +239,7 @@ class EventSender:
         log.info("events are left to the next: %d", self._in_flight + len(self._direct) - lost)
 
     def _say(self, sentence: str) -> None:
-        """Write a line for each turn of events, not for each event."""
+        """Log a sentence, unless it is the one that was logged last."""
         if sentence != self._said:
             self._said = sentence
             log.warning("%s", sentence)

@@ -83,7 +83,7 @@ class LeaseKeeper:
         self._thread.start()
 
     def close(self, timeout_s: float) -> None:
-        """Tell and remember what can be, and end."""
+        """Stop the adapter, which acknowledges and commits what it can; wait for so long."""
         self._stop.set()
         self._thread.join(timeout_s)
 
@@ -118,7 +118,7 @@ class LeaseKeeper:
             ended.set()
 
     def _follow(self, ready: threading.Event, ended: threading.Event) -> None:
-        """Take note when an adapter knows all leases."""
+        """Set `rebuilt` when an adapter knows all leases."""
         while not ended.is_set():
             if ready.wait(FOLLOW_S):
                 self.state = ""

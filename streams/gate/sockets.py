@@ -93,7 +93,7 @@ def _checked(number: int) -> socket.socket:
 
 
 def _unix(path: Path, mode: int) -> socket.socket:
-    """A socket at the path, in place of any that was there: whoever listens on that goes on."""
+    """Return a socket at the path, in place of any there; who listens on that one can go on."""
     if path.exists() and not path.is_socket():
         raise ConfigError(tr("gate.socket {path} is there, and is no socket").format(path=path))
     made = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)

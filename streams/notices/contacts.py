@@ -62,7 +62,7 @@ class PlatformContacts:
 
 
 def read_contacts(path: Path | None) -> PlatformContacts:
-    """Read a register. Raises ConfigError that names the entry."""
+    """Read a register. Raise ConfigError that names the entry."""
     if path is None:
         return PlatformContacts({})
     try:

@@ -141,7 +141,7 @@ def text(report: PlatformReport) -> str:
 
 
 def xarf(report: PlatformReport, reporter: ReportAuthor) -> dict[str, Any]:
-    """Return the report as XARF 4.2, valid by its own package. Raises ConfigError if it is not."""
+    """Return the report as XARF 4.2, valid by its own package. Raise ConfigError if it is not."""
     from xarf import create_report  # noqa: PLC0415 - only reports need it
 
     who = {"org": reporter.org, "contact": reporter.mail, "domain": reporter.domain}

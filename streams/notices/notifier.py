@@ -21,7 +21,8 @@ from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.errors import KafkaError
 
 from detectors.model.times import HOUR_MS, MINUTE_MS
-from streams.cluster.admin import no_topic, unusable
+from streams.cluster.admin import unusable
+from streams.cluster.read import partitions_of
 from streams.config import Topics
 from streams.errors import UnavailableError
 from streams.language import tr
@@ -88,7 +89,7 @@ class Way:
 
 
 class Notifier:
-    """Runs until told to stop. `ready` is set once everything is read."""
+    """One notifier's process; `ready` is set once everything is read."""
 
     def __init__(
         self,
@@ -144,7 +145,7 @@ class Notifier:
         self.ready = threading.Event()
 
     def run(self, stop: threading.Event) -> None:
-        """Raises UnavailableError where only a restart helps."""
+        """Run until told to stop. Raise UnavailableError if only a restart helps."""
         try:
             self._rebuild(stop)
             while not stop.is_set():
@@ -169,7 +170,7 @@ class Notifier:
             self._topics.incident: now_ms - LEASE_AGE_MS,
             self._reply_topic: now_ms - REPLY_AGE_MAX_MS,
         }
-        places = [place for name in self._enter for place in self._partitions(name)]
+        places = [place for name in self._enter for place in partitions_of(self._consumer, name)]
         self._consumer.assign(places)
         self._consumer.seek_to_beginning()
         asked = {place: since[place.topic] for place in places if place.topic in since}
@@ -186,12 +187,6 @@ class Notifier:
         self._sweep(now_ms=self._clock_ms(), before_ms=self._clock_ms() + 1)
         log.info("read everything; %d notices are due", len(self._book.queue))
         self.ready.set()
-
-    def _partitions(self, topic: str) -> list[TopicPartition]:
-        numbers = self._consumer.partitions_for_topic(topic)
-        if not numbers:
-            raise no_topic(topic)
-        return [TopicPartition(topic, number) for number in sorted(numbers)]
 
     def _take(self, timeout_ms: int) -> None:
         """Enter what the log says; a record that says nothing costs its own line in our log."""
@@ -311,7 +306,7 @@ class Notifier:
             self._metrics.add("notices_total", kind=notice.kind, state=notice.state)
 
     def _drop(self, pending: PendingNotice, why: Unsent) -> None:
-        """Say of one that it is not sent."""
+        """Record that a notice is not sent."""
         state = "failed" if why is Unsent.UNKNOWN else "suppressed"
         self._book.done(pending.notice_id)
         self._say(self._notice(pending, state, why))
@@ -320,7 +315,7 @@ class Notifier:
             self._metrics.add("notices_capped_total")
 
     def _tell(self, pending: PendingNotice) -> None:
-        """Send one, after its record, and say what is known then."""
+        """Record that a notice is being sent, send it, and record what is known then."""
         message = self._message(pending)
         if not self._claim(pending):
             log.warning("another notifier sends a notice that was due here too")
@@ -428,7 +423,7 @@ class Notifier:
             self._write(self._topics.override, override_key(word), encode_override(word))
 
     def _audit(self, opening: Opening, platforms: int, now_ms: int) -> None:
-        """Write that she asked for it, before it is done."""
+        """Write to the audit that the victim asked for an opening, before anything is opened."""
         seq, prev = self._audited
         value = encode_audit(
             AuditRecord(

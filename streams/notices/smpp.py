@@ -164,7 +164,7 @@ class SmppChannel:
         return smpp.make_pdu("submit_sm", client=client, **fields)
 
     def _answer(self, client: Client, sequence: int) -> Any:
-        """Read up to the answer to this PDU. Raises OSError if it does not come in time."""
+        """Read up to the answer to this PDU. Raise OSError if it does not come in time."""
         end = time.monotonic() + self._place.answer_s
         while time.monotonic() < end:
             pdu = client.read_pdu()
@@ -174,7 +174,7 @@ class SmppChannel:
         raise TimeoutError
 
     def _heed(self, client: Client, pdu: Any) -> None:
-        """Answer what the SMSC says by itself. Raises ConnectionError where it says good-bye."""
+        """Answer what the SMSC says by itself. Raise ConnectionError where it says good-bye."""
         if pdu.command == "enquire_link":
             answer = smpp.make_pdu("enquire_link_resp", client=client)
             answer.sequence = pdu.sequence

@@ -162,7 +162,7 @@ def deliver(
 
 
 def reporter_of(settings: Reports) -> ReportAuthor:
-    """Return who reports. Raises ConfigError where nobody could answer."""
+    """Return who reports. Raise ConfigError where nobody could answer."""
     name, at, domain = settings.mail_from.rpartition("@")
     if not (settings.org and name and at and domain):
         raise ConfigError(tr("reports.org and reports.mail_from say who reports: both are needed"))
@@ -201,7 +201,7 @@ def _to_server(letter: Message, settings: Reports) -> tuple[NoticeState, str]:
 
 
 def day_of(written: str, now_ms: int) -> int:
-    """Return the first millisecond UTC of a day; of yesterday for nothing. Raises ConfigError.
+    """Return the first millisecond UTC of a day; of yesterday for nothing. Raise ConfigError.
 
     >>> day_of("1970-01-02", 0), day_of("", 3 * 86_400_000 + 5)
     (86400000, 172800000)

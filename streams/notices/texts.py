@@ -118,7 +118,7 @@ def units(text: str) -> tuple[int, int]:
 
 
 def zone_of(name: str) -> ZoneInfo:
-    """Return the zone of this name, such as Asia/Shanghai. Raises ConfigError."""
+    """Return the zone of this name, such as Asia/Shanghai. Raise ConfigError."""
     try:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):
@@ -134,7 +134,7 @@ def shipped() -> Mapping[str, Mapping[str, str]]:
 
 
 def read_texts(path: Path | None) -> dict[str, dict[str, str]]:
-    """Return the shipped texts with those of a file over them. Raises ConfigError."""
+    """Return the shipped texts with those of a file over them. Raise ConfigError."""
     texts = {language: dict(own) for language, own in shipped().items()}
     if path is None:
         return texts
@@ -170,7 +170,7 @@ def checked(
     sender: str,
     registry: Registry,
 ) -> NoticeTexts:
-    """Return the texts, each of which can be sent whatever its values. Raises ConfigError.
+    """Return the texts, each of which can be sent whatever its values. Raise ConfigError.
 
     `names` are those that will be needed. The registry is the operator's: by that, gateways ask if
     a text is a verification code.

@@ -15,7 +15,7 @@ from typing import Any, Final
 from kafka import KafkaProducer
 
 from streams.cluster.admin import working
-from streams.cluster.read import reading
+from streams.cluster.read import newest_records
 from streams.errors import UsageError
 from streams.language import tr
 from streams.wire import (
@@ -41,7 +41,7 @@ class RestoredWords:
 def saved(clients: Mapping[str, Any], topics: Iterable[str]) -> Iterator[str]:
     """Yield a line of JSON for each word that stands, after one that names the form.
 
-    Raises ConfigError or UnavailableError if a topic cannot be read.
+    Raise ConfigError or UnavailableError if a topic cannot be read.
     """
     yield json.dumps({"form": FORM})
     for topic in dict.fromkeys(topics):
@@ -54,7 +54,7 @@ def restore(
 ) -> RestoredWords:
     """Say the words of a file again that have no successor, each on the topic where it belongs.
 
-    Raises UsageError, before anything is said, if the file is none of ours or a word is no word;
+    Raise UsageError, before anything is said, if the file is none of ours or a word is no word;
     ConfigError or UnavailableError if a topic cannot be read or written.
     """
     words = list(_words(lines))
@@ -92,12 +92,8 @@ def _words(lines: Iterable[str]) -> Iterator[Override]:
 
 def _standing(clients: Mapping[str, Any], topic: str) -> dict[bytes, bytes]:
     """The newest value of each key, without those that were deleted or are no words."""
-    newest: dict[bytes, bytes | None] = {}
-    with reading(clients, topic) as reader:
-        for record in reader.records(reader.spans()):
-            if record.key is not None:
-                newest[record.key] = record.value
-    return {key: value for key, value in newest.items() if value is not None and _is_word(value)}
+    found = {key: record.value for key, record in newest_records(clients, topic).items()}
+    return {key: value for key, value in found.items() if _is_word(value)}
 
 
 def _is_word(value: bytes) -> bool:

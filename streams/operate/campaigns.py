@@ -6,22 +6,17 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from detectors.campaigns.campaign import Campaign
-from streams.cluster.read import readable, reading
+from streams.cluster.read import newest_records, readable
 from streams.language import listed, moment, tr, trn
 from streams.wire import decode_campaign
 
 
 def newest(clients: Mapping[str, Any], topic: str) -> list[Campaign]:
-    """Every campaign as it was told last, in the order in which they began.
+    """Return every campaign as it was told last, in the order in which they began.
 
-    Raises what `streams.cluster.read.reading` raises.
+    Raise what `streams.cluster.read.reading` raises.
     """
-    last: dict[bytes, Any] = {}
-    with reading(clients, topic) as reader:
-        for record in reader.records(reader.spans()):
-            last[record.key] = record
-    told = [record for record in last.values() if record.value is not None]
-    found = readable(told, decode_campaign)
+    found = readable(newest_records(clients, topic).values(), decode_campaign)
     return sorted(found, key=lambda each: (each.opened_ms, each.campaign_id))
 
 

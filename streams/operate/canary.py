@@ -15,11 +15,11 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Final
 
-from kafka import KafkaConsumer, KafkaProducer, TopicPartition
+from kafka import KafkaConsumer, KafkaProducer
 from kafka.errors import KafkaError
 
 from detectors.model.records import Action
-from streams.cluster.admin import no_topic
+from streams.cluster.read import partitions_of
 from streams.config import Canary, Topics
 from streams.scenarios.writer import MessageWriter
 from streams.telemetry.metrics import Metrics
@@ -115,9 +115,7 @@ class Watch:
         )
         places = []
         for topic in (topics.throttle, topics.acks):
-            if not (partitions := self._consumer.partitions_for_topic(topic)):
-                raise no_topic(topic)
-            places += [TopicPartition(topic, each) for each in partitions]
+            places += partitions_of(self._consumer, topic)
         self._consumer.assign(places)
         # Until the first run ends, the start counts as a success: an alert has to wait for it.
         metrics.put("canary_last_success_timestamp_seconds", time.time())

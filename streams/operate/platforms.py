@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from detectors.platforms.days import PlatformFigures
-from streams.cluster.read import readable, reading
+from streams.cluster.read import newest_records, readable
 from streams.language import moment, tr
 from streams.wire import decode_platform
 
@@ -26,13 +26,9 @@ ORDERS: Final[Mapping[str, Callable[[PlatformFigures], float]]] = MappingProxyTy
 def read_platforms(clients: Mapping[str, Any], topic: str) -> list[PlatformFigures]:
     """Return every platform as it was told last.
 
-    Raises what `streams.cluster.read.reading` raises.
+    Raise what `streams.cluster.read.reading` raises.
     """
-    last: dict[bytes, Any] = {}
-    with reading(clients, topic) as reader:
-        for record in reader.records(reader.spans()):
-            last[record.key] = record
-    return list(readable((r for r in last.values() if r.value is not None), decode_platform))
+    return list(readable(newest_records(clients, topic).values(), decode_platform))
 
 
 def ranked(

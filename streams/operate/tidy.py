@@ -36,7 +36,7 @@ class Tidied:
 def tidy(clients: Mapping[str, Any], topic: str, now_ms: int, *, dry_run: bool = False) -> Tidied:
     """Delete the words of a topic that ended over a day before `now_ms`; count them alone if dry.
 
-    Raises ConfigError or UnavailableError if the topic cannot be read or written.
+    Raise ConfigError or UnavailableError if the topic cannot be read or written.
     """
     with (
         reading(clients, topic) as reader,

@@ -139,7 +139,7 @@ def generate(
 
     `recipient` is the index of the (first) subscriber; `memory` how many platforms it knows, each
     seen once, 2 to 60 days before `start_ms`; with `history=False` that part is left out. The same
-    arguments give the same events. `parameters` are the scenario's own. Raises KeyError for an
+    arguments give the same events. `parameters` are the scenario's own. Raise KeyError for an
     unknown name and TypeError for an unknown parameter.
     """
     scenario = SCENARIOS[name]

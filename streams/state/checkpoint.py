@@ -105,7 +105,7 @@ class Manifest(msgspec.Struct, frozen=True, array_like=True):
 
     @staticmethod
     def decode(key: str, value: bytes) -> Manifest:
-        """Raises CheckpointError if it is damaged or was written by a newer version."""
+        """Raise CheckpointError if it is damaged or was written by a newer version."""
         head, body = (
             value[: len(MAGIC) + 2 + _DIGEST_BYTES],
             value[len(MAGIC) + 2 + _DIGEST_BYTES :],
@@ -144,7 +144,7 @@ class Key(NamedTuple):
 
     @staticmethod
     def decode(key: bytes) -> Key:
-        """Raises CheckpointError if it is none of ours."""
+        """Raise CheckpointError if it is none of ours."""
         try:
             partition, writer, name, version = key.decode().split("|")
             return Key(int(partition), writer, name, int(version))
@@ -284,7 +284,7 @@ class ChangelogReader:
         self._writers: dict[str, _Writer] = {}
 
     def put(self, raw_key: bytes, value: bytes | None) -> None:
-        """The next record of the log. Raises CheckpointError for a key that is none of ours."""
+        """The next record of the log. Raise CheckpointError for a key that is none of ours."""
         key = Key.decode(raw_key)
         if value is None:
             self.keys.discard(raw_key)
@@ -355,7 +355,7 @@ class ChangelogReader:
 def _assemble(partition: int, name: str, writer: _Writer) -> Snapshot:
     """The state of a manifest that has all its chunks.
 
-    Raises CheckpointError where they do not make what the manifest says, before that takes memory.
+    Raise CheckpointError where they do not make what the manifest says, before that takes memory.
     """
     manifest = writer.manifest
     assert isinstance(manifest, Manifest)
@@ -386,7 +386,7 @@ def _assemble(partition: int, name: str, writer: _Writer) -> Snapshot:
 
 
 def rebuilt(params: chain.Params, partition: int, restored: Restored) -> chain.Partition:
-    """The partition's state. Raises CheckpointError where what was read is none.
+    """The partition's state. Raise CheckpointError where what was read is none.
 
     Its checksums fit, so another version wrote it, or a hand that may write the changelog. Of what
     it holds nothing is told: there are numbers in it.

@@ -353,7 +353,7 @@ class Consumer(driver.Consumer):
         return offset
 
     async def seek_to(self, positions: Mapping[int, int]) -> None:
-        """Stand at these offsets of the source. Returns when the consumer does."""
+        """Stand at these offsets of the source. Return when the consumer does."""
         source = self.app.states.topic
         mine = self.assignment()
         wanted = {TP(source, p): offset for p, offset in positions.items()}
@@ -612,7 +612,7 @@ class _Checked:
         return Refused(first, first + delta, last_ms)
 
     def batch_slice(self) -> BatchSlice:
-        """All of its records. Raises MalformedError, or UnreadableError if they are too much."""
+        """All of its records. Raise MalformedError, or UnreadableError if they are too much."""
         header = _HEADER.unpack_from(self._raw, self._begin)
         offset, _, _, _, _, attributes, delta, first_ms, last_ms, _, _, _, count = header
         buffer, begin, end = self._raw, self._begin + _HEADER.size, self._end
@@ -727,7 +727,7 @@ class _Unread(NamedTuple):
 def read_together(polled: Sequence[Envelope | _Unread]) -> list[Envelope]:
     """The envelopes of a poll; those that are not read yet are read at once.
 
-    Raises CorruptRecordException if a batch does not hold what it says, which its checksum does.
+    Raise CorruptRecordException if a batch does not hold what it says, which its checksum does.
     """
     unread = [one for one in polled if isinstance(one, _Unread)]
     try:

@@ -98,7 +98,7 @@ class BytesColumn(Sequence[bytes | None]):
     def apart(self, spare: int) -> tuple[bytes, NDArray[np.int64], NDArray[np.int64]]:
         """The same (n > 0, none of them None) in a buffer with nothing but blanks between them.
 
-        Returns the buffer, with `spare` > 0 bytes behind the last one, and its `start` and `stop`.
+        Return the buffer, with `spare` > 0 bytes behind the last one, and its `start` and `stop`.
         """
         first, last = int(self.start[0]), int(self.stop[-1])
         octets = np.zeros(last - first + spare, np.uint8)
@@ -171,7 +171,7 @@ class BatchSlice(NamedTuple):
         return len(self.places) - 1
 
     def part(self, first: int, last: int) -> BatchSlice:
-        """The records from one to another, exclusive. Raises MalformedError."""
+        """The records from one to another, exclusive. Raise MalformedError."""
         places = self.places[first : last + 1]
         if last >= self.number:
             return self._replace(places=places)
@@ -209,7 +209,7 @@ class Columns(NamedTuple):
 
     @classmethod
     def of(cls, parts: Sequence[BatchSlice | Columns]) -> Columns:
-        """The records of all parts. Raises MalformedError."""
+        """The records of all parts. Raise MalformedError."""
         slices = [part for part in parts if isinstance(part, BatchSlice)]
         if len(slices) == len(parts):
             return decode_records(slices)
@@ -245,7 +245,7 @@ class Columns(NamedTuple):
 def record_starts(buffer: bytes, at: int, end: int, count: int) -> list[int]:
     """Find where `count` records begin, the first of them at `at`; and the end of the last.
 
-    Raises MalformedError if that is not `end`.
+    Raise MalformedError if that is not `end`.
     """
     first, second = _SKIP_FIRST, _SKIP_SECOND
     next_ = at
@@ -289,7 +289,7 @@ def _varint(buffer: bytes, at: int) -> tuple[int, int]:
 def decode_records(slices: Sequence[BatchSlice]) -> Columns:
     """The records of some slices, one slice after the other.
 
-    Raises MalformedError if they are not what they say they are.
+    Raise MalformedError if they are not what they say they are.
     """
     if not slices:
         return Columns([], [], [], [])

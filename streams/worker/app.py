@@ -97,7 +97,7 @@ def check_folder(path: Path) -> None:
 def check_before_start(settings: Settings, *, wait: bool) -> None:
     """Return when brokers answer and topics have the right shape.
 
-    Raises what is wrong, or, with `wait`, says it each time it changes and tries again.
+    Raise what is wrong, or, with `wait`, say it each time it changes and try again.
     """
     said = ""
     while True:

@@ -63,7 +63,7 @@ class Reader:
     ) -> tuple[wire.Decoded, list[list[wire.Reject]], Codes]:
         """Decode several, of at most `BLOCK` records in all and none refused as a batch, as one.
 
-        Returns the refused records of each too. 2,500 events cost half of 32 batches of 78.
+        Return the refused records of each too. 2,500 events cost half of 32 batches of 78.
         """
         with timed(self.metrics, "decode"):
             blocks = [records_of(envelope) for envelope in envelopes]

@@ -40,6 +40,7 @@ from tests.bench.traffic import (
     producer_to,
 )
 from tests.detectors.recipients.sifting import sift
+from tests.threads import meanwhile
 
 DAY_S: Final = 86_400
 NATION_PER_S: Final = 15_000  # events of all its subscribers, by which the events' times are spread
@@ -261,10 +262,9 @@ def _until_at_work(one: worker.Worker, process: Any) -> dict[str, float]:
 @contextmanager
 def _offered(broker: Broker, topic: str, partitions: int, recipients: int) -> Iterator[None]:
     """A steady stream of codes to the recipients while the block lasts."""
-    over = threading.Event()
     producer = producer_to(broker.bootstrap)
 
-    def offer() -> None:
+    def offer(over: threading.Event) -> None:
         rng = np.random.default_rng(SEED)
         number = 0
         while not over.wait(0.1):
@@ -274,14 +274,9 @@ def _offered(broker: Broker, topic: str, partitions: int, recipients: int) -> It
                 send_in_place(producer, topic, partitions, habitual(subscriber, now_ms, number))
             producer.poll(0)
 
-    thread = threading.Thread(target=offer)
-    thread.start()
-    try:
+    with meanwhile(offer):
         yield
-    finally:
-        over.set()
-        thread.join()
-        producer.flush(30)
+    producer.flush(30)
 
 
 def max_rss(pid: int) -> int:

@@ -29,8 +29,7 @@ from streams.demo.brokers import Broker
 from streams.scenarios import generate
 from streams.wire import decode_audit, decode_incident
 from tests.enforce.loop import ready
-from tests.enforce.services import Server
-from tests.ports import free_port
+from tests.enforce.services import ours
 from tests.reading import written
 from tests.streams.operate.test_doctor import NAMES
 from tests.waiting import END_S, wait_until
@@ -58,8 +57,8 @@ def test_numbers_and_codes_are_where_they_must_be_and_nowhere_else(
     create(settings)
     topics = names(settings)
     programs = [
-        program(config, tmp_path, "worker", "worker"),
-        program(config, tmp_path, "adapter", "enforce", "log"),
+        ours(config, tmp_path, "worker", "worker"),
+        ours(config, tmp_path, "adapter", "enforce", "log"),
     ]
     with programs[0], programs[1], closing(
         KafkaProducer(bootstrap_servers=broker.bootstrap)
@@ -149,14 +148,3 @@ def spoken(config: Path, folder: Path, *words: str) -> bytes:
 def records(broker: Broker, topic: str) -> list[Any]:
     """All there are now."""
     return written({"bootstrap_servers": broker.bootstrap}, topic)
-
-
-def program(config: Path, folder: Path, name: str, *words: str) -> Server:
-    port = free_port()
-    return Server(
-        name,
-        [sys.executable, "-m", "streams", *words, "--config", config],
-        folder,
-        port,
-        {"OTPGUARD_HTTP_PORT": str(port), "PYTHONPATH": str(Path.cwd())},
-    )

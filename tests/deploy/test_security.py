@@ -22,12 +22,15 @@ from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.errors import KafkaError
 
 from streams.cluster.admin import Cluster, client_arguments
+from streams.cluster.read import records
 from streams.cluster.rights import ROLES, names, rights, script
 from streams.cluster.topics import create
 from streams.errors import Exit
 from tests import clusters
 from tests.deploy.guarded import Castle, castle
-from tests.enforce.services import Server
+from tests.enforce.gate_loop import GateClient
+from tests.enforce.loop import ready
+from tests.enforce.services import Server, ours
 from tests.ports import free_port
 from tests.waiting import END_S, wait_until
 
@@ -61,10 +64,9 @@ def otpguard(*words: str, config: Path, **environment: str) -> subprocess.Comple
 def test_worker_adapter_canary_and_people_work_with_no_more_than_their_rights(
     guarded: Castle,
 ) -> None:
-    port, adapter_port = free_port(), free_port()
     with (
-        server(guarded, "worker", port, "worker") as worker,
-        server(guarded, "adapter", adapter_port, "enforce", "log") as adapter,
+        server(guarded, "worker", "worker") as worker,
+        server(guarded, "adapter", "enforce", "log") as adapter,
     ):
         for each in (worker, adapter):
             wait_until(lambda: ready(each.port), f"{each.name} is ready")  # noqa: B023
@@ -97,6 +99,31 @@ def test_worker_adapter_canary_and_people_work_with_no_more_than_their_rights(
         log = each.log.read_text()
         assert "Traceback" not in log
         assert "-Secret-1" not in log
+
+
+def test_a_gate_reads_leases_and_reports_with_no_more_than_its_rights(guarded: Castle) -> None:
+    port = free_port()
+    gate = server(guarded, "gate", "gate", "serve")
+    gate.ports = (port,)
+    gate.environment = {
+        **gate.environment,
+        "OTPGUARD_GATE_PORT": str(port),
+        "OTPGUARD_GATE_SPOOL_DIR": str(guarded.folder / "spool"),
+    }
+    with gate, closing(GateClient(port)) as client:
+        wait_until(client.ready, "the gate has read the leases")
+        question = {"recipient": "8613900000009", "sender": "1069", "message_id": "by-a-gate"}
+        assert client.ask(question)["why"] == "no_lease"
+        reader = guarded.settings("analyst")
+        clients = client_arguments(reader.kafka)
+
+        def published() -> bool:
+            return any(b"by-a-gate" in each.value for each in records(clients, reader.topics.input))
+
+        wait_until(published, "its event is published")
+    log = gate.log.read_text()
+    assert "not followed" not in log
+    assert "Traceback" not in log
 
 
 @pytest.mark.parametrize(("user", "code"), [("worker", Exit.DONE), ("adapter", Exit.CONFIG)])
@@ -240,17 +267,5 @@ def test_the_script_says_the_same_to_kafkas_own_tool(guarded: Castle, tmp_path: 
     }
 
 
-def server(guarded: Castle, user: str, port: int, *words: str) -> Server:
-    return Server(
-        user,
-        [sys.executable, "-m", "streams", *words, "--config", guarded.config(user)],
-        guarded.folder / "logs",
-        port,
-        {"OTPGUARD_HTTP_PORT": str(port), "PYTHONPATH": str(Path.cwd())},
-    )
-
-
-def ready(port: int) -> bool:
-    from tests.enforce.loop import ready as is_ready
-
-    return bool(is_ready(port))
+def server(guarded: Castle, user: str, *words: str) -> Server:
+    return ours(guarded.config(user), guarded.folder / "logs", user, *words)

@@ -104,6 +104,11 @@ class Server:
             self.process.wait()
             self._forget()
 
+    def supervise(self) -> None:
+        """Start it if it has ended: a worker does where its broker is away for long."""
+        if self.process is None or self.process.poll() is not None:
+            self.start()
+
     def freeze(self) -> None:
         """Let it keep its connections and answer nobody."""
         self._signal(signal.SIGSTOP)

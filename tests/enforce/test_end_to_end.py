@@ -77,8 +77,7 @@ def test_whoever_dies_the_bank_passes_and_redis_is_as_the_topic_says_in_the_end(
             if blow == broker.kill:
                 broker.restart()
             for server in (loop.redis, loop.worker, loop.feed, loop.adapter):
-                if server.process is None or server.process.poll() is not None:
-                    server.start()  # as a supervisor would
+                server.supervise()
             for server in (loop.worker, loop.adapter):
                 wait_until(lambda: ready(server.port), f"{server.name} is back")  # noqa: B023
             for victim in victims:

@@ -217,6 +217,7 @@ def test_whoever_dies_the_bank_passes_no_event_is_lost_and_leases_end(
         assert victim.go_on(1) == 0  # rebuilding
         assert loop.client.whys[-1] == "rebuilding"
         broker.restart()
+        loop.worker.supervise()  # the broker was away, on a busy machine for over a minute
         wait_until(loop.rebuilt, "the gate has read the leases")
         mine = {f"{loop.client.prefix}-{n}" for n in range(first - 20, first + 3)}
         late = [each for each in mine if each not in set(loop.message_ids())]

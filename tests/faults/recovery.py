@@ -25,6 +25,7 @@ from tests.bench import worker
 from tests.bench.harness import PeerError, scraped
 from tests.bench.traffic import FIRST_RECIPIENT, Traffic, plain, producer_to, send
 from tests.faults.driver import Slot
+from tests.threads import meanwhile
 from tests.waiting import END_S
 
 RECIPIENTS: Final = 1_000_000
@@ -123,20 +124,15 @@ def _filled(
 
 @contextmanager
 def _supervised(slots: list[Slot]) -> Iterator[None]:
-    over = threading.Event()
-
-    def supervise() -> None:
+    def supervise(over: threading.Event) -> None:
         while not over.wait(LOOK_S):
             for slot in slots:
                 slot.supervise()
 
-    thread = threading.Thread(target=supervise)
-    thread.start()
     try:
-        yield
+        with meanwhile(supervise):
+            yield
     finally:
-        over.set()
-        thread.join()
         for slot in slots:
             slot.send(signal.SIGKILL)
             if slot.process is not None:
@@ -145,10 +141,9 @@ def _supervised(slots: list[Slot]) -> Iterator[None]:
 
 @contextmanager
 def _trickle(broker: Broker, traffic: Traffic) -> Iterator[None]:
-    over = threading.Event()
     producer = producer_to(broker.bootstrap, linger_ms=5)
 
-    def feed() -> None:
+    def feed(over: threading.Event) -> None:
         sent = 0
         while not over.wait(0.05):
             for _ in range(TRICKLE_PER_S // 20):
@@ -159,14 +154,9 @@ def _trickle(broker: Broker, traffic: Traffic) -> Iterator[None]:
                 sent += 1
             producer.poll(0)
 
-    thread = threading.Thread(target=feed)
-    thread.start()
-    try:
+    with meanwhile(feed):
         yield
-    finally:
-        over.set()
-        thread.join()
-        producer.flush(END_S)
+    producer.flush(END_S)
 
 
 def _kill(slot: Slot) -> None:

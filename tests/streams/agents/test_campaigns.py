@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -27,6 +26,7 @@ from streams.wire import decode_campaign, encode_campaign, encode_episode
 from tests.detectors.campaigns.tales import OTHER, tale
 from tests.reading import written
 from tests.streams.wire.test_campaigns import CAMPAIGN
+from tests.threads import meanwhile
 from tests.waiting import wait_until
 
 
@@ -54,26 +54,13 @@ class World:
 
     @contextmanager
     def agent(self) -> Iterator[Metrics]:
-        metrics, stop, failed = Metrics("campaigns"), threading.Event(), []
+        metrics = Metrics("campaigns")
         agent = CampaignAgent(
             self.clients, self.topics, f"{self.name}-agents", metrics,
             lambda: time.time_ns() // 1_000_000,
         )  # fmt: skip
-
-        def run() -> None:
-            try:
-                agent.run(stop)
-            except Exception as error:  # noqa: BLE001 - told by the test's thread
-                failed.append(error)
-
-        thread = threading.Thread(target=run)
-        thread.start()
-        try:
+        with meanwhile(agent.run):
             yield metrics
-        finally:
-            stop.set()
-            thread.join()
-            assert not failed, failed
 
 
 @pytest.fixture

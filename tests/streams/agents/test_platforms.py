@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -25,6 +24,7 @@ from streams.wire import encode_part, encode_platform
 from tests.detectors.platforms.test_days import part
 from tests.reading import written
 from tests.streams.wire.test_platforms import FIGURES
+from tests.threads import meanwhile
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.kafka
@@ -54,26 +54,13 @@ class World:
 
     @contextmanager
     def agent(self) -> Iterator[Metrics]:
-        metrics, stop, failed = Metrics("platforms"), threading.Event(), []
+        metrics = Metrics("platforms")
         agent = PlatformAgent(
             self.clients, self.topics, f"{self.name}-agents", metrics,
             lambda: time.time_ns() // 1_000_000,
         )  # fmt: skip
-
-        def run() -> None:
-            try:
-                agent.run(stop)
-            except Exception as error:  # noqa: BLE001 - told by the test's thread
-                failed.append(error)
-
-        thread = threading.Thread(target=run)
-        thread.start()
-        try:
+        with meanwhile(agent.run):
             yield metrics
-        finally:
-            stop.set()
-            thread.join()
-            assert not failed, failed
 
 
 def test_sums_are_told_and_a_restart_tells_nothing_again(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import random
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
@@ -47,6 +46,7 @@ from tests.enforce.records import RECIPIENT, action, override
 from tests.enforce.services import Server, redis_client, redis_server
 from tests.reading import awaited
 from tests.streams.wire.test_bytes import mutated
+from tests.threads import meanwhile
 from tests.waiting import END_S, wait_until
 
 pytestmark = pytest.mark.broker
@@ -122,24 +122,8 @@ class World:
             metrics,
             now_ms,
         )
-        stop, failed = threading.Event(), []
-
-        def run() -> None:
-            try:
-                adapter.run(stop)
-            except BaseException as error:  # noqa: BLE001 - shown by the test that waits
-                failed.append(error)
-
-        thread = threading.Thread(target=run)
-        thread.start()
-        try:
-            wait_until(lambda: adapter.ready.is_set() or failed, "the adapter is ready")
+        with meanwhile(adapter.run, adapter.ready):
             yield metrics
-        finally:
-            stop.set()
-            thread.join(END_S)
-            assert not failed, failed
-            assert not thread.is_alive()
 
     def committed(self, group: str = "redis-1") -> int:
         """How many actions a restart of this adapter need not tell again."""

@@ -13,12 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from kafka import KafkaProducer
 from typer.testing import CliRunner
 
 from streams.cli.feed import app
-from streams.cluster.admin import Cluster, client_arguments
-from streams.config import Kafka
 from streams.demo.brokers import Broker
 from streams.errors import Exit, OtpguardError, UsageError
 from streams.feeds import csv as feeds
@@ -27,7 +24,7 @@ from streams.feeds.mapping import FieldMap
 from streams.feeds.rows import FileLayout
 from streams.telemetry.metrics import Metrics
 from streams.wire import Numbers
-from tests.reading import written
+from tests.streams.feeds.target import TargetTopic
 
 MAPS = ["recipient=被叫", "sender=主叫", "event_time_ms=时间", "text=内容"]
 FIELDS = FieldMap.parse(MAPS, ["gateway_id=smsc-1"], "%Y%m%d%H%M%S", "Asia/Shanghai")
@@ -42,15 +39,8 @@ def rules(fields: FieldMap = FIELDS, **layout: Any) -> RowRules:
     return RowRules(fields, FileLayout(**layout), Numbers("CN"), 300_000)
 
 
-class Topic:
+class Topic(TargetTopic):
     """An empty topic, and how a file gets into it."""
-
-    def __init__(self, broker: Broker, name: str) -> None:
-        self.name = name
-        self.clients = client_arguments(Kafka(bootstrap=broker.bootstrap))
-        with Cluster(Kafka(bootstrap=broker.bootstrap)) as cluster:
-            cluster.create(name, 2, 1, {})
-        self.producer = KafkaProducer(**self.clients, acks="all", linger_ms=1)
 
     def feed(
         self,
@@ -73,7 +63,7 @@ class Topic:
 
     def events(self) -> list[dict[str, Any]]:
         """All that was published, to the end of the topic."""
-        found = written(self.clients, self.name)
+        found = self.records()
         self.keys = [record.key for record in found]
         return [json.loads(record.value) for record in found]
 

@@ -14,28 +14,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from kafka import KafkaProducer
 
-from streams.cluster.admin import Cluster, client_arguments
-from streams.config import Kafka
 from streams.demo.brokers import Broker
 from streams.errors import Exit
 from streams.feeds.jsonl import LinesReport, publish
 from streams.feeds.mapping import FieldMap
 from streams.telemetry.metrics import Metrics
 from streams.wire import Numbers
-from tests.reading import written
+from tests.streams.feeds.target import TargetTopic
 from tests.waiting import END_S, wait_until
 
 
-class Topic:
-    def __init__(self, broker: Broker, name: str) -> None:
-        self.name = name
-        self.clients = client_arguments(Kafka(bootstrap=broker.bootstrap))
-        with Cluster(Kafka(bootstrap=broker.bootstrap)) as cluster:
-            cluster.create(name, 2, 1, {})
-        self.producer = KafkaProducer(**self.clients, acks="all", linger_ms=1)
-
+class Topic(TargetTopic):
     def feed(
         self, content: bytes, rules: FieldMap | None = None, stop: Any = None, **how: Any
     ) -> LinesReport:
@@ -49,9 +39,6 @@ class Topic:
             stop or threading.Event(),
             **how,
         )
-
-    def records(self) -> list[Any]:
-        return written(self.clients, self.name)
 
 
 @pytest.fixture

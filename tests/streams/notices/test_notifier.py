@@ -44,6 +44,7 @@ from streams.wire import (
 )
 from tests.enforce.records import action, override
 from tests.streams.notices.test_book import ack, episode
+from tests.threads import meanwhile
 from tests.waiting import STILL_S, wait_until
 
 pytestmark = pytest.mark.broker
@@ -116,24 +117,9 @@ class World:
 
     @contextmanager
     def running(self, **params: Any) -> Iterator[Notifier]:
-        made, stop = self.notifier(**params), threading.Event()
-        failed: list[BaseException] = []
-
-        def run() -> None:
-            try:
-                made.run(stop)
-            except BaseException as error:  # noqa: BLE001 - told below
-                failed.append(error)
-
-        thread = threading.Thread(target=run)
-        thread.start()
-        try:
-            wait_until(lambda: made.ready.is_set() or failed, "everything is read")
+        made = self.notifier(**params)
+        with meanwhile(made.run, made.ready):
             yield made
-        finally:
-            stop.set()
-            thread.join()
-        assert failed == []
 
     def flood(self, *numbers: int, mode: Any = "enforce", **more: Any) -> list[Action]:
         """Lease, episode and answer of so many victims."""

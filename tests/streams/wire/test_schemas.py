@@ -24,6 +24,7 @@ from streams.wire.incidents import _Incident
 from streams.wire.outputs import _Episode, _Throttle
 from streams.wire.platforms import _Part, _Platform
 from streams.wire.version import TIME_MAX_MS
+from tests.streams.wire.test_bytes import DECODERS
 
 GOLDEN = Path(__file__).parents[2] / "golden"
 SCHEMAS = resources.files("streams") / "schemas"
@@ -40,19 +41,6 @@ STRUCTS: dict[str, type[msgspec.Struct]] = {
     "otpguard.campaign.v1": _Campaign,
     "otpguard.platform.parts.v1": _Part,
     "otpguard.platform.v1": _Platform,
-}
-DECODERS: dict[str, Callable[[bytes], Any]] = {
-    "otpguard.throttle.v1": wire.decode_action,
-    "otpguard.episode.v1": wire.decode_episode,
-    "otpguard.throttle.acks.v1": wire.decode_ack,
-    "otpguard.override.v1": wire.decode_override,
-    "otpguard.incident.v1": wire.decode_incident,
-    "otpguard.throttle.counts.v1": wire.decode_counts,
-    "otpguard.audit.v1": wire.decode_audit,
-    "otpguard.notice.v1": wire.decode_notice,
-    "otpguard.campaign.v1": wire.decode_campaign,
-    "otpguard.platform.parts.v1": wire.decode_part,
-    "otpguard.platform.v1": wire.decode_platform,
 }
 ROUND_TRIPS: dict[str, Callable[[bytes], bytes]] = {
     "otpguard.throttle.v1": lambda value: wire.encode_action(wire.decode_action(value)),

@@ -26,7 +26,7 @@ from streams.desk.store import CaseStore
 from streams.desk.store.indexer import SOURCES, Indexer, sources
 from streams.desk.store.store import now_ms
 from streams.desk.store.tables import INDEX, meta, places
-from streams.errors import ConfigError, OtpguardError, UnavailableError
+from streams.errors import ConfigError, UnavailableError
 from tests.streams.desk.store.filled import (
     FilledStore,
     acked,
@@ -37,6 +37,7 @@ from tests.streams.desk.store.filled import (
     logged,
     opened,
 )
+from tests.threads import meanwhile
 from tests.waiting import END_S, wait_until
 
 ROOT = Path(__file__).parents[4]
@@ -147,24 +148,9 @@ def test_it_goes_on_from_where_the_store_says_it_is(site: Site) -> None:
     site.write(*story(0, 2))
     site.indexer(store).catch_up()
     heard: list[int] = []
-    stop = threading.Event()
-    failed: list[BaseException] = []
-
-    def follow() -> None:
-        try:
-            site.indexer(store, written=lambda n, _: heard.append(n)).run(stop)
-        except OtpguardError as error:
-            failed.append(error)
-
-    thread = threading.Thread(target=follow)
-    thread.start()
-    try:
+    with meanwhile(site.indexer(store, written=lambda n, _: heard.append(n)).run):
         site.write(*story(2, 1))
-        wait_until(lambda: sum(heard) >= 5 or failed, "the new records are in")
-    finally:
-        stop.set()
-        thread.join(END_S)
-    assert not failed
+        wait_until(lambda: sum(heard) >= 5, "the new records are in")
     assert sum(heard) == 5, "what was in the store was not read again"
     assert len(store.live()) == 3
     store.close()
