@@ -31,11 +31,12 @@ from detectors.model.event import Trust
 from detectors.model.incidents import IncidentRecord
 from detectors.model.records import NOWHERE, Action, Level, refuses
 from detectors.model.times import DAY_MS
+from detectors.platforms.days import PlatformFigures
 from streams.desk.store.accounts import Accounts
 from streams.desk.store.answers import (
     Answer,
     AuditLine,
-    CampaignLine,
+    CampaignList,
     CaseEvent,
     CaseFile,
     CaseLine,
@@ -43,20 +44,21 @@ from streams.desk.store.answers import (
     LeaseLine,
     NoticeLine,
     PlatformLine,
+    PlatformList,
     RefusedLine,
     TopicFreshness,
     WordLine,
 )
-from streams.desk.store.campaigns import ComparedFlood, campaigns
 from streams.desk.store.engine import alone, away, engine, writing
 from streams.desk.store.migrate import upgrade
-from streams.desk.store.packing import ids_of, unpacked
+from streams.desk.store.packing import unpacked
 from streams.desk.store.papers import Papers
 from streams.desk.store.tables import (
     FORMAT,
     INDEX,
     acks,
     audit,
+    campaigns,
     cases,
     changes,
     counts,
@@ -67,6 +69,7 @@ from streams.desk.store.tables import (
     notices,
     places,
     platform_days,
+    platform_weeks,
     words,
 )
 from streams.errors import ConfigError, UsageError
@@ -77,9 +80,11 @@ from streams.wire import (
     Ack,
     Override,
     decode_action,
+    decode_campaign,
     decode_episode,
     decode_incident,
     decode_override,
+    decode_platform,
 )
 
 LINES_MAX: Final = 500
@@ -90,9 +95,6 @@ CHUNK: Final = 400
 
 BEHIND: Final = "events_behind"
 
-CAMPAIGN_CASES_MAX: Final = 5_000
-"""Newest cases of the span that are compared for campaigns: a day's of a province."""
-
 
 def now_ms() -> int:
     """Milliseconds UTC by this machine's clock."""
@@ -102,8 +104,10 @@ def now_ms() -> int:
 class CaseStore:
     """Both halves of a store, opened by URL; safe to share between threads.
 
-    `tokens` gives the forms under which a number may be kept, beside its own; `clock` is a time in
-    milliseconds. `accounts` and `papers` are what people wrote.
+    `tokens` gives the forms under which a number may be kept, beside its own; `clock` is the time
+    at which cases stand, in milliseconds, and `wall` that of the machine, by which the index ages
+    and log-ins end: another one only where an incident is played faster than it was. `accounts` and
+    `papers` are what people wrote.
     """
 
     def __init__(
@@ -112,6 +116,7 @@ class CaseStore:
         *,
         password: str = "",
         clock: Callable[[], int] = now_ms,
+        wall: Callable[[], int] | None = None,
         tokens: Callable[[str], Iterable[str]] = lambda _: (),
         aside: str = "",
         any_format: bool = False,
@@ -124,6 +129,7 @@ class CaseStore:
         """
         self.url = url
         self._clock = clock
+        self._wall = wall or clock
         self._tokens = tokens
         self.index = engine(url, "index", password, aside)
         self.people = engine(url, "people", password)
@@ -137,7 +143,7 @@ class CaseStore:
                     "rebuild` makes it anew"
                 ).format(found=found, wanted=FORMAT)
             )
-        self.accounts = Accounts(self.people, clock)
+        self.accounts = Accounts(self.people, self._wall)
         self.papers = Papers(self.people, clock)
 
     @property
@@ -187,7 +193,7 @@ class CaseStore:
                 .where(leases.c.recipient.in_(asked), leases.c.expires_at_ms <= at_ms)
                 .where(leases.c.verb == "throttle")
             )
-            fresh = _freshness(connection, at_ms)
+            fresh = _freshness(connection, self._wall())
             known = connection.scalar(
                 select(cases.c.known)
                 .where(cases.c.recipient.in_(asked), cases.c.known.is_not(None))
@@ -243,49 +249,20 @@ class CaseStore:
             total = connection.scalar(select(func.sum(places.c.next_offset)))
         return str(total or 0)
 
-    def campaigns(self, *, since_ms: int | None = None) -> tuple[CampaignLine, ...]:
-        """Floods since then (or of a day) that share platforms and time, most victims first."""
+    def campaigns(self, *, since_ms: int | None = None) -> CampaignList:
+        """Campaigns of which a message came since then, or within a day; most victims first."""
         with self._reading() as (connection, at_ms):
             since_ms = at_ms - DAY_MS if since_ms is None else since_ms
-            rows = connection.execute(
-                select(
-                    cases.c.episode_id,
-                    cases.c.recipient,
-                    cases.c.first_ms,
-                    cases.c.last_ms,
-                    cases.c.ended_ms,
-                    cases.c.messages,
-                    cases.c.platform_ids,
-                )
-                .where(cases.c.last_ms >= since_ms, cases.c.kind == "flood", cases.c.throttled)
-                .order_by(cases.c.last_ms.desc())
-                .limit(CAMPAIGN_CASES_MAX)
+            found = connection.scalars(
+                select(campaigns.c.value)
+                .where(campaigns.c.end_ms >= since_ms)
+                .order_by(campaigns.c.victims.desc(), campaigns.c.campaign_id)
+                .limit(LINES_MAX)
             ).all()
-            found = campaigns(
-                ComparedFlood(r[0], r[1], r[2], r[3], r[4] is None, r[5], frozenset(ids_of(r[6])))
-                for r in rows
-            )
-            ids = [each for campaign in found for each in campaign.episode_ids]
-            refused = _refused(connection, ids)
-            ids_of_all = {p for c in found for p in c.platform_ids}
-            first_ms = min((each.first_ms for each in found), default=since_ms)
-            names = _names(connection, ids_of_all, first_ms // DAY_MS - 1)
-        return tuple(
-            CampaignLine(
-                campaign_id=each.episode_ids[0],
-                first_ms=each.first_ms,
-                last_ms=each.last_ms,
-                victims=each.victims,
-                open=each.open,
-                messages=each.messages,
-                refused=sum(refused.get(one, 0) for one in each.episode_ids),
-                platforms=tuple(names.get(p, f"#{p}") for p in each.platform_ids),
-                episode_ids=each.episode_ids[:LINES_MAX],
-            )
-            for each in found
-        )
+            told_ms = connection.scalar(select(func.max(campaigns.c.written_ms)))
+        return CampaignList(tuple(decode_campaign(unpacked(each)) for each in found), told_ms or 0)
 
-    def platforms(self, *, days: int = 7, limit: int = 100) -> tuple[PlatformLine, ...]:
+    def platforms(self, *, days: int = 7, limit: int = 100) -> PlatformList:
         """Platforms by the number of floods that they were seen in, in so many days (UTC)."""
         with self._reading() as (connection, at_ms):
             first = at_ms // DAY_MS - days + 1
@@ -303,17 +280,23 @@ class CaseStore:
                 .order_by(floods.desc(), platform_days.c.platform_id)
                 .limit(min(limit, LINES_MAX))
             ).all()
-            by_day: dict[int, dict[str, int]] = defaultdict(dict)
             named: dict[int, tuple[str, int]] = {}
+            weeks: dict[int, PlatformFigures] = {}
             for some in _chunks([row[0] for row in top]):
                 for row in connection.execute(
                     select(platform_days)
                     .where(platform_days.c.platform_id.in_(some), platform_days.c.day >= first)
                     .order_by(platform_days.c.day)
                 ).mappings():
-                    by_day[row["platform_id"]][_date(row["day"])] = row["floods"]
                     named[row["platform_id"]] = (row["platform"], row["trust"])
-        return tuple(
+                for one, value in connection.execute(
+                    select(platform_weeks.c.platform_id, platform_weeks.c.value).where(
+                        platform_weeks.c.platform_id.in_(some)
+                    )
+                ):
+                    weeks[one] = decode_platform(unpacked(value))
+            told_ms = connection.scalar(select(func.max(platform_weeks.c.written_ms)))
+        lines = (
             PlatformLine(
                 platform=named[one][0],
                 platform_id=one,
@@ -322,10 +305,11 @@ class CaseStore:
                 refused=int(refused),
                 trust=Trust(named[one][1]),
                 last_ms=last_ms,
-                days=by_day[one],
+                week=weeks.get(one),
             )
             for one, n, novel, refused, last_ms in top
         )
+        return PlatformList(tuple(lines), told_ms or 0)
 
     def words_now(self) -> tuple[WordLine, ...]:
         """Words about everyone that hold now: the kill switch, platforms for all."""
@@ -392,8 +376,8 @@ class CaseStore:
 
     def freshness(self) -> Freshness:
         """Tell how far the index is behind the topics."""
-        with self._reading() as (connection, at_ms):
-            return _freshness(connection, at_ms)
+        with self._reading() as (connection, _):
+            return _freshness(connection, self._wall())
 
     # --- parts -------------------------------------------------------------------------------
 
@@ -513,10 +497,6 @@ class CaseStore:
 
 def _chunks(values: Sequence[Any]) -> Iterator[Sequence[Any]]:
     return (values[at : at + CHUNK] for at in range(0, len(values), CHUNK))
-
-
-def _date(day: int) -> str:
-    return time.strftime("%Y-%m-%d", time.gmtime(day * 86_400))
 
 
 def _line(row: RowMapping, state: Any, refused: int) -> CaseLine:
@@ -666,19 +646,6 @@ def deciding(told: Iterable[WordLine]) -> list[Override]:
     Of a release its own time counts too, when it is over: no lease from before it is enforced.
     """
     return [each.word for each in told if each.holds or each.word.verb == "release"]
-
-
-def _names(connection: Connection, ids: Iterable[int], since_day: int) -> dict[int, str]:
-    """Names of platforms that were in floods since this day."""
-    found: dict[int, str] = {}
-    for some in _chunks(list(ids)):
-        for row in connection.execute(
-            select(platform_days.c.platform_id, platform_days.c.platform)
-            .where(platform_days.c.platform_id.in_(some), platform_days.c.day >= since_day)
-            .order_by(platform_days.c.day)
-        ):
-            found[row.platform_id] = row.platform
-    return found
 
 
 def _sightings(case: Case) -> tuple[CaseEvent, ...]:

@@ -233,4 +233,4 @@ def test_a_gateway_that_counts_anew_takes_nothing_back(tmp_path: Path) -> None:
     fill(store, record, lease, counted(lease, {TAOBAO: 5}))
     fill(store, counted(lease, {TAOBAO: 1}))
     assert store.case(record.episode_id).line.refused == 5
-    assert sum(each.refused for each in store.platforms()) == 5
+    assert sum(each.refused for each in store.platforms().platforms) == 5
