@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from streams.desk.web.guard import Site
+from streams.desk.web.once import LoginTicket
 from streams.desk.web.rates import Pace, RateLimit
 from streams.desk.web.render import Banner, Pages
 from streams.desk.web.telling import fresh_sentence
@@ -91,6 +92,7 @@ class Desk:
     now_ms: Callable[[], int]
     now_s: Callable[[], float]  # a clock that only goes forward
     limits: Paces
+    ticket: LoginTicket | None = None  # the demo's alone
     pages: Pages = field(init=False)
     _banners: list[tuple[int, Sequence[Banner], str]] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
