@@ -27,10 +27,11 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import DBAPIError
 
+from detectors.leases.rails import Refusal
 from detectors.model.event import Trust
 from detectors.model.incidents import IncidentRecord
 from detectors.model.records import NOWHERE, Action, Level, refuses
-from detectors.model.times import DAY_MS
+from detectors.model.times import DAY_MS, MINUTE_MS
 from detectors.platforms.days import PlatformFigures
 from streams.desk.store.accounts import Accounts
 from streams.desk.store.answers import (
@@ -94,6 +95,12 @@ CHUNK: Final = 400
 """Values of one `IN`: under SQLite's oldest bound of 999 variables."""
 
 BEHIND: Final = "events_behind"
+
+RAILS: Final = (Refusal.RATE, Refusal.SHARE)
+"""Rails that stand against many leases at once, and not against one that is wrong."""
+
+RAILS_MS: Final = 10 * MINUTE_MS
+"""Refused so lately a lease may still be missing: the default lease lasts as long. Chosen."""
 
 
 def now_ms() -> int:
@@ -316,6 +323,19 @@ class CaseStore:
         with self._reading() as (connection, at_ms):
             found = _worded(_words(connection, (EVERYONE,)), at_ms)
         return tuple(each for each in found if each.holds)
+
+    def rail_refusals(self) -> int:
+        """Leases of the last minutes that gateways' rails refused, as gateways said."""
+        with self._reading() as (connection, at_ms):
+            told = connection.scalar(
+                select(func.count(acks.c.action_id.distinct())).where(
+                    acks.c.written_ms > self._wall() - RAILS_MS,
+                    acks.c.at_ms > at_ms - RAILS_MS,
+                    acks.c.state == "ignored",
+                    acks.c.why.in_([str(each) for each in RAILS]),
+                )
+            )
+        return told or 0
 
     def word(self, word_id: str) -> WordLine | None:
         """One word of the operator and which gateways have it; None if it is not in the store."""
