@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import msgspec
@@ -180,33 +180,23 @@ class CaseStore:
         """Everything about one number (canonical) or token, with a case or without."""
         asked = self.forms(recipient)
         with self._reading() as (connection, at_ms):
-            spoken = _words(connection, asked)
-            lines = self._lines(
-                connection,
-                select(cases)
-                .where(cases.c.recipient.in_(asked))
-                .order_by(cases.c.first_ms.desc())
-                .limit(LINES_MAX),
-                at_ms,
-            )
+            rows = _cases(connection, asked)
+            loaded = _load(connection, rows, asked)
+            lines = loaded.lines(at_ms)
             chosen = next(
                 (each for each in lines if each.open and each.kind == "flood"),
                 next((each for each in lines if each.kind == "flood"), lines[0] if lines else None),
             )
-            newest = self._file(connection, chosen, lines, at_ms) if chosen is not None else None
-            ended = connection.scalar(
-                select(func.count())
-                .select_from(leases)
-                .where(leases.c.recipient.in_(asked), leases.c.expires_at_ms <= at_ms)
-                .where(leases.c.verb == "throttle")
-            )
+            newest = self._file(connection, chosen, lines, loaded, at_ms) if chosen else None
             fresh = _freshness(connection, self._wall())
-            known = connection.scalar(
-                select(cases.c.known)
-                .where(cases.c.recipient.in_(asked), cases.c.known.is_not(None))
-                .order_by(cases.c.at_ms.desc())
-                .limit(1)
-            )
+        ended = sum(
+            row["verb"] == "throttle" and row["expires_at_ms"] <= at_ms for row in loaded.leases
+        )
+        known = max(
+            ((row["at_ms"], row["known"]) for row in rows if row["known"] is not None),
+            default=(0, None),
+        )[1]
+        spoken = [each for each in loaded.words if each[0]["recipient"] != EVERYONE]
         told = _worded(spoken, at_ms)
         lately = [each for each in lines if each.last_ms > at_ms - DAY_MS]
         return Answer(
@@ -218,7 +208,7 @@ class CaseStore:
             known=known,
             exempt=next((w for w in told if w.holds and w.word.verb == "exempt"), None),
             words=told,
-            leases_ended=ended or 0,
+            leases_ended=ended,
             calls=self.papers.calls(recipient=recipient),
             freshness=fresh,
         )
@@ -226,20 +216,18 @@ class CaseStore:
     def case(self, episode_id: str) -> CaseFile:
         """One case with everything that is known of it. Raise UsageError if there is none."""
         with self._reading() as (connection, at_ms):
-            lines = self._lines(
-                connection, select(cases).where(cases.c.episode_id == episode_id), at_ms
-            )
-            if not lines:
+            wanted = select(cases).where(cases.c.episode_id == episode_id)
+            row = connection.execute(wanted).mappings().first()
+            if row is None:
                 raise UsageError(tr("there is no case {id}").format(id=episode_id))
-            others = self._lines(
-                connection,
-                select(cases)
-                .where(cases.c.recipient == lines[0].recipient)
-                .order_by(cases.c.first_ms.desc())
-                .limit(LINES_MAX),
-                at_ms,
-            )
-            return self._file(connection, lines[0], others, at_ms)
+            asked = (row["recipient"],)
+            rows = _cases(connection, asked)
+            if all(each["episode_id"] != episode_id for each in rows):  # an old one of very many
+                rows.append(row)
+            loaded = _load(connection, rows, asked)
+            lines = loaded.lines(at_ms)
+            line = next(each for each in lines if each.episode_id == episode_id)
+            return self._file(connection, line, lines, loaded, at_ms)
 
     def live(self, limit: int = 100, *, watched: bool = False) -> tuple[CaseLine, ...]:
         """Floods that go on now, the newest message first; with `watched` those at WATCH too."""
@@ -423,7 +411,12 @@ class CaseStore:
         return lines
 
     def _file(
-        self, connection: Connection, line: CaseLine, others: Sequence[CaseLine], at_ms: int
+        self,
+        connection: Connection,
+        line: CaseLine,
+        others: Sequence[CaseLine],
+        loaded: _Loaded,
+        at_ms: int,
     ) -> CaseFile:
         episode_id = line.episode_id
         records = [
@@ -434,25 +427,19 @@ class CaseStore:
                 .order_by(changes.c.revision)
             )
         ]
-        actions = [
-            decode_action(unpacked(value))
-            for value in connection.scalars(
-                select(leases.c.value)
-                .where(leases.c.episode_id == episode_id)
-                .order_by(leases.c.epoch, leases.c.revision)
-            )
-        ]
-        linked = connection.scalars(
-            select(links.c.action_id).where(links.c.episode_id == episode_id)
+        own = [row for row in loaded.leases if row["episode_id"] == episode_id]
+        own.sort(key=lambda row: (row["epoch"], row["revision"]))
+        actions = [decode_action(unpacked(row["value"])) for row in own]
+        said = {each: loaded.acks.get(each, []) for each in loaded.links[episode_id]}
+        told = _worded(
+            [each for each in loaded.words if each[0]["recipient"] in (line.recipient, EVERYONE)],
+            at_ms,
         )
-        said = _acks(connection, linked.all())
-        spoken = _words(connection, (line.recipient, EVERYONE))
-        told = _worded(spoken, at_ms)
         about = [each for each in told if each.word.recipient == line.recipient]
         case = collect(records, actions, (), [each.word for each in about])[episode_id]
-        case.acks = {action: list(each) for action, each in said.items()}
+        case.acks = {action: list(each) for action, each in said.items() if each}
         case.counted = line.refused
-        by_action, by_platform = _counted(connection, episode_id)
+        by_action, by_platform = loaded.counted(episode_id)
         notes, appeals, calls, held = self.papers.about(line.recipient, episode_id)
         told_of = _incidents(connection, episode_id)
         events = _messages(told_of) if told_of else _sightings(case)
@@ -539,6 +526,88 @@ def _line(row: RowMapping, state: Any, refused: int) -> CaseLine:
     )
 
 
+def _cases(connection: Connection, asked: Sequence[str]) -> list[RowMapping]:
+    """The cases of these recipients, the newest first."""
+    wanted = select(cases).where(cases.c.recipient.in_(asked)).order_by(cases.c.first_ms.desc())
+    return list(connection.execute(wanted.limit(LINES_MAX)).mappings())
+
+
+@dataclass(slots=True)
+class _Loaded:
+    """Everything about some recipients and their cases that several answers need, asked for once.
+
+    A question to a database that is far away or busy costs its way, whatever it asks.
+    """
+
+    rows: Sequence[RowMapping]  # of cases
+    words: list[tuple[RowMapping, tuple[Ack, ...]]]  # about them and about everyone
+    leases: list[RowMapping]
+    links: Mapping[str, Sequence[str]]  # episode -> its actions
+    acks: Mapping[str, list[Ack]]  # of these actions
+    counts: Mapping[str, list[RowMapping]]  # of these actions
+
+    def lines(self, at_ms: int) -> list[CaseLine]:
+        """Lines of the cases as they stand at a time."""
+        newest: dict[str, RowMapping] = {}
+        for row in self.leases:
+            held = newest.get(row["episode_id"])
+            if held is None or row["revision"] > held["revision"]:
+                newest[row["episode_id"]] = row
+        spoken = deciding(_worded(self.words, at_ms))
+        lines = []
+        for row in self.rows:
+            lease = newest.get(row["episode_id"])
+            action = None if lease is None else decode_action(unpacked(lease["value"]))
+            said = self.acks.get(action.action_id, ()) if action is not None else ()
+            state = standing(Level[row["level"].upper()], action, said, spoken, at_ms)
+            refused = sum(self.counted(row["episode_id"])[0].values())
+            lines.append(_line(row, state, refused))
+        return lines
+
+    def counted(self, episode_id: str) -> tuple[dict[str, int], dict[int, int]]:
+        """Messages refused in an episode, by action and by platform.
+
+        Of each lease and gateway the higher of both counts: on the way, and at the end.
+        """
+        by_action: dict[str, int] = {}
+        by_platform: dict[int, int] = defaultdict(int)
+        for action_id in self.links.get(episode_id, ()):
+            most: dict[str, int] = {}
+            for row in self.counts.get(action_id, ()):
+                most[row["gateway_id"]] = row["refused"]
+                for one, n in _by_platform(row["by_platform"]).items():
+                    by_platform[one] += n
+            for ack in self.acks.get(action_id, ()):
+                most[ack.gateway_id] = max(most.get(ack.gateway_id, 0), ack.refused_count)
+            if most:
+                by_action[action_id] = sum(most.values())
+        return by_action, by_platform
+
+
+_by_platform: Final = msgspec.json.Decoder(dict[int, int]).decode
+
+
+def _load(connection: Connection, rows: Sequence[RowMapping], asked: Sequence[str]) -> _Loaded:
+    """Load what there is about these recipients and their cases."""
+    spoken = _words(connection, (*asked, EVERYONE), acked=False)
+    held: list[RowMapping] = []
+    for some in _chunks(asked):
+        held += connection.execute(select(leases).where(leases.c.recipient.in_(some))).mappings()
+    linked: dict[str, list[str]] = defaultdict(list)
+    for some in _chunks([row["episode_id"] for row in rows]):
+        for row in connection.execute(select(links).where(links.c.episode_id.in_(some))):
+            linked[row.episode_id].append(row.action_id)
+    actions = [each for some in linked.values() for each in some]
+    said = _acks(connection, [*actions, *(row["word_id"] for row, _ in spoken)])
+    counted: dict[str, list[RowMapping]] = defaultdict(list)
+    for some in _chunks(actions):
+        found = connection.execute(select(counts).where(counts.c.action_id.in_(some)))
+        for each in found.mappings():
+            counted[each["action_id"]].append(each)
+    words_ = [(row, tuple(said.get(row["word_id"], ()))) for row, _ in spoken]
+    return _Loaded(rows, words_, held, linked, said, counted)
+
+
 def _newest_actions(connection: Connection, ids: Sequence[str]) -> dict[str, Action]:
     """The action of the highest epoch and revision of each episode."""
     found: dict[str, Action] = {}
@@ -607,24 +676,6 @@ def _refused(connection: Connection, ids: Sequence[str]) -> dict[str, int]:
         ):
             found[episode_id] = int(n)
     return found
-
-
-def _counted(connection: Connection, episode_id: str) -> tuple[dict[str, int], dict[int, int]]:
-    """Messages refused in an episode, by action and by platform."""
-    by_gateway: dict[tuple[str, str], int] = {}
-    by_platform: dict[int, int] = defaultdict(int)
-    own = select(links.c.action_id).where(links.c.episode_id == episode_id)
-    for row in connection.execute(select(counts).where(counts.c.action_id.in_(own))):
-        by_gateway[row.action_id, row.gateway_id] = row.refused
-        for one, n in msgspec.json.decode(row.by_platform, type=dict[int, int]).items():
-            by_platform[one] += n
-    for row in connection.execute(select(acks).where(acks.c.action_id.in_(own))):
-        key = row.action_id, row.gateway_id
-        by_gateway[key] = max(by_gateway.get(key, 0), row.refused_count)
-    by_action: dict[str, int] = defaultdict(int)
-    for (action_id, _), n in by_gateway.items():
-        by_action[action_id] += n
-    return by_action, by_platform
 
 
 def _words(
@@ -746,14 +797,15 @@ def _freshness(connection: Connection, at_ms: int) -> Freshness:
             places.c.topic,
             func.min(places.c.read_ms),
             func.sum(places.c.end_offset - places.c.next_offset),
+            select(meta.c.value).where(meta.c.key == BEHIND).scalar_subquery(),
         )
         .group_by(places.c.topic)
         .order_by(places.c.topic)
     ).all()
-    behind = connection.scalar(select(meta.c.value).where(meta.c.key == BEHIND))
+    behind = rows[0][3] if rows else None
     return Freshness(
         at_ms=at_ms,
         read_ms=min((row[1] for row in rows), default=0),
         events_behind=int(behind) if behind else None,
-        topics=tuple(TopicFreshness(name, ms, max(0, int(n))) for name, ms, n in rows),
+        topics=tuple(TopicFreshness(name, ms, max(0, int(n))) for name, ms, n, _ in rows),
     )

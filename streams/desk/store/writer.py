@@ -447,8 +447,8 @@ def _take_audit(record: LogRecord, rows: _Rows, erased: Collection[str]) -> None
 
 
 def _take_campaign(record: LogRecord, rows: _Rows, _: Collection[str]) -> None:
-    if record.key is None:
-        return
+    if not record.key:
+        raise UnreadableError("the key is no campaign's id")
     row: dict[str, Any] = {"campaign_id": record.key.decode(errors="replace")}
     row |= {"end_ms": 0, "victims": 0, "value": None}
     if record.value is not None:
@@ -460,7 +460,7 @@ def _take_campaign(record: LogRecord, rows: _Rows, _: Collection[str]) -> None:
 
 def _take_platform(record: LogRecord, rows: _Rows, _: Collection[str]) -> None:
     if record.key is None or not record.key.isdigit():
-        return
+        raise UnreadableError("the key is no platform's id")
     row: dict[str, Any] = {"platform_id": int(record.key)}
     row |= {"codes": 0, "flood_codes": 0, "value": None}
     if record.value is not None:
