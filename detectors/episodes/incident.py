@@ -20,7 +20,7 @@ from detectors.model.incidents import (
     KnownPrint,
     Listed,
     Unlisted,
-    flood_message,
+    flood_messages,
 )
 from detectors.model.records import Cause, EpisodeRecord, utc_ms
 from detectors.model.times import DAY_S
@@ -168,7 +168,7 @@ def tell(
             mode=episode.mode,
             at_ms=cause.at_ms,
             first=incident.told,
-            messages=tuple(map(flood_message, incident.pending)),
+            messages=flood_messages(incident.pending),
             unlisted=Unlisted(incident.passed, incident.refused) if counted else None,
             basis=basis,
             earlier=earlier,

@@ -6,6 +6,7 @@ knows) no more than their class: whom else somebody deals with is nobody's busin
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Literal, NamedTuple, TypeAlias
 
@@ -40,9 +41,21 @@ Listed: TypeAlias = tuple[int, int, Fate, bool, int, str, str, int, str, str, st
 _TRUSTS: Final = tuple(Trust)
 
 
-def flood_message(listed: Listed) -> FloodMessage:
-    """Return it with names for its fields."""
-    return FloodMessage._make((*listed[:4], _TRUSTS[listed[4]], *listed[5:]))
+def flood_messages(listed: Sequence[Listed]) -> tuple[FloodMessage, ...]:
+    """Return them with names for their fields.
+
+    Past the constructor of the named tuple, which takes twice as long: a campaign has a million.
+
+    >>> flood_messages([(7, 9, "pass", False, 1, "smsc-1", "", 0, "", "", "", -1)])[0].trust
+    <Trust.BANK: 1>
+    """
+    made, trusts = tuple.__new__, _TRUSTS
+    return tuple(
+        [
+            made(FloodMessage, (a, b, c, d, trusts[e], f, g, h, i, j, k, m))
+            for a, b, c, d, e, f, g, h, i, j, k, m in listed
+        ]
+    )
 
 
 class EarlierSighting(NamedTuple):

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import getpass
 import logging
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
+from streams.cli.audited import actor, audited
 from streams.cli.desk_serve import serve
 from streams.cli.desk_user import app as users
 from streams.cli.shared import (
@@ -33,6 +32,9 @@ log = logging.getLogger(__name__)
 app = group("Keep what people need to know of cases, longer than topics do.")
 app.command()(serve)
 app.add_typer(users, name="user")
+
+ReasonOption = Annotated[str, typer.Option("--reason", help="For whoever asks later.")]
+TicketOption = Annotated[str, typer.Option("--ticket", help="Its number, for the audit.")]
 
 CHECKED: Final = ("table", "compared", "missing", "different", "only in the index")
 MADE: Final = ("table", "rows")
@@ -148,16 +150,19 @@ def erase(
     even_open: Annotated[
         bool, typer.Option("--even-open", help="Even while a case of it goes on.")
     ] = False,
+    reason: ReasonOption = "",
+    ticket: TicketOption = "",
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     as_json: JsonOption = False,
 ) -> None:
     r"""Erase a number from the case store, and say which topics hold it until when.
 
-    The bytes of the store's files are searched for it afterwards. A legal hold forbids it.
+    The bytes of the store's files are searched for it afterwards. A legal hold forbids it. The
+    audit says who erased and why, and not whom.
 
     \b
     Example:
-      otpguard desk erase 13900000001
+      otpguard desk erase 13900000001 --ticket T-4711
     """
     _needs_the_extra()
     from streams.desk.store.erase import erase as erase_number  # noqa: PLC0415 - start-up time
@@ -169,7 +174,10 @@ def erase(
     store = opened(settings)
     if not yes:
         typer.confirm(tr("Erase everything about {number}?").format(number=number), abort=True)
-    done = erase_number(store, recipient, even_open=even_open)
+    # The number itself would stay in the audit for as long as that is kept.
+    with audited(settings, "erase", reason=reason, ticket=ticket) as more:
+        done = erase_number(store, recipient, even_open=even_open)
+        more["detail"] = f"rows={sum(done.rows.values())}"
     held = still_held(settings, done.newest_ms)
     store.close()
     if as_json:
@@ -215,8 +223,10 @@ def backup(
     from streams.desk.store.opening import opened  # noqa: PLC0415
     from streams.desk.store.store import now_ms  # noqa: PLC0415
 
-    store = opened(settings_of(config))
-    rows = save(store, path, now_ms(), people_only=people_only)
+    settings = settings_of(config)
+    store = opened(settings)
+    with audited(settings, "backup", detail=str(path)):
+        rows = save(store, path, now_ms(), people_only=people_only)
     store.close()
     typer.echo(tr("{path}: {n} rows").format(path=path, n=sum(rows.values())))
 
@@ -236,8 +246,10 @@ def restore(
     from streams.desk.store.backup import restore as fill  # noqa: PLC0415 - start-up time
     from streams.desk.store.opening import opened  # noqa: PLC0415
 
-    store = opened(settings_of(config))
-    rows = fill(store, path)
+    settings = settings_of(config)
+    store = opened(settings)
+    with audited(settings, "restore", detail=str(path)):
+        rows = fill(store, path)
     store.close()
     typer.echo(tr("{path}: {n} rows").format(path=path, n=sum(rows.values())))
     if not rows.get("cases"):
@@ -252,7 +264,7 @@ def hold(
     document: Annotated[
         str, typer.Option("--document", help="Number of the authority's request.")
     ] = "",
-    reason: Annotated[str, typer.Option("--reason", help="For whoever asks later.")] = "",
+    reason: ReasonOption = "",
     lift: Annotated[
         int | None, typer.Option("--lift", help="Lift the hold of this number.")
     ] = None,
@@ -273,13 +285,15 @@ def hold(
 
     settings = settings_of(config)
     store = opened(settings)
-    actor = os.environ.get("SUDO_USER") or getpass.getuser()
     if lift is not None:
-        store.papers.lift(actor, lift)
+        with audited(settings, "lift", detail=f"hold={lift}", reason=reason):
+            store.papers.lift(actor(), lift)
     elif subject:
         if not (document and reason):
             raise UsageError(tr("a hold needs --document and --reason"))
-        store.papers.hold(actor, _subject(settings, subject), document, reason)
+        about = _subject(settings, subject)
+        with audited(settings, "hold", subject=about, detail=document, reason=reason):
+            store.papers.hold(actor(), about, document, reason)
     found = store.papers.holds()
     store.close()
     if as_json:

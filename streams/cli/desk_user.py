@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from streams.cli.audited import audited
 from streams.cli.shared import ConfigOption, JsonOption, group, settings_of, write_json, write_table
 from streams.errors import UsageError
 from streams.language import moment, tr
 
 if TYPE_CHECKING:
+    from streams.config import Settings
     from streams.desk.store import CaseStore
 
 app = group("Accounts of the desk.\n\n\\b\nExample:\n  otpguard desk user add root --role admin")
@@ -42,8 +44,10 @@ def add(
       otpguard desk user add wang.fang --role admin
       otpguard desk user add li.lei --role agent < password
     """
-    store = _store(config)
-    made = store.accounts.add(name, _roles(role), password=_password(), shown_name=shown_name)
+    settings, roles = settings_of(config), _roles(role)
+    store, password = _store(settings), _password()
+    with audited(settings, "account", subject=name, detail=f"add {' '.join(sorted(roles))}"):
+        made = store.accounts.add(name, roles, password=password, shown_name=shown_name)
     typer.echo(tr("made {name}").format(name=made.name))
 
 
@@ -55,7 +59,10 @@ def passwd(name: NameArgument, config: ConfigOption = None) -> None:
     Example:
       otpguard desk user passwd li.lei
     """
-    _store(config).accounts.change(name, password=_password())
+    settings = settings_of(config)
+    store, password = _store(settings), _password()
+    with audited(settings, "account", subject=name, detail="reset"):
+        store.accounts.change(name, password=password)
     typer.echo(tr("changed; its sessions have ended"))
 
 
@@ -67,7 +74,7 @@ def list_(config: ConfigOption = None, *, as_json: JsonOption = False) -> None:
     Example:
       otpguard desk user ls --json
     """
-    found = [_row(each) for each in _store(config).accounts.all()]
+    found = [_row(each) for each in _store(settings_of(config)).accounts.all()]
     if as_json:
         write_json(found)
         return
@@ -88,16 +95,19 @@ def disable(
       otpguard desk user disable li.lei
       otpguard desk user disable li.lei --enable
     """
-    _store(config).accounts.change(name, disabled=not enable, unlock=enable)
+    settings = settings_of(config)
+    store = _store(settings)
+    with audited(settings, "account", subject=name, detail="enable" if enable else "disable"):
+        store.accounts.change(name, disabled=not enable, unlock=enable)
     typer.echo(tr("may log in again") if enable else tr("kept out; its sessions have ended"))
 
 
-def _store(config: Any) -> CaseStore:
+def _store(settings: Settings) -> CaseStore:
     try:
         from streams.desk.store import CaseStore  # noqa: PLC0415 - start-up time, an extra
     except ImportError:
         raise UsageError(tr("the desk needs `pip install otpguard[desk]`")) from None
-    desk = settings_of(config).desk
+    desk = settings.desk
     return CaseStore(desk.store, password=desk.password.get_secret_value())
 
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
+from streams.cli.audited import deliver_audit, login
 from streams.cli.shared import ConfigOption, JsonOption, settings_of, write_json
 from streams.errors import OtpguardError, UnavailableError, UsageError
 from streams.language import listed, tr
@@ -317,18 +318,18 @@ def _say(
     word = _word(settings, verb, recipient, reason, actor, lasts, **more)
     from streams.operate.audit import reported  # noqa: PLC0415 - start-up time
 
-    with reported(_login(), os.environ) as chain:
+    with reported(login(), os.environ) as chain:
         _note(chain, word, "asked")
         try:
             name, confirmed, failed = _publish(settings, word, wait_s)
         except OtpguardError:
             _note(chain, word, "failed")
             # What went wrong with the word is said, and this alone where its records would be lost.
-            _deliver(settings, chain, quiet=chain.kept)
+            deliver_audit(settings, chain, quiet=chain.kept)
             raise
         outcome = "failed" if failed else "done" if confirmed or not wait_s else "unconfirmed"
         _note(chain, word, outcome, name)
-        unaudited = _deliver(settings, chain)
+        unaudited = deliver_audit(settings, chain)
     _tell(word, name, lasts, confirmed, failed, unaudited, as_json=as_json)
     if failed:
         told = listed([f"{gateway} ({why})" for gateway, why in failed.items()])
@@ -398,26 +399,6 @@ def _note(chain: AuditChain, word: Override, outcome: str, name: str = "") -> No
         ticket=word.ticket,
         until_ms=word.expires_at_ms,
     )
-
-
-def _deliver(settings: Settings, chain: AuditChain, *, quiet: bool = False) -> bool:
-    """Give the audit to Kafka; return whether it could not be, after saying so if not `quiet`."""
-    from streams.cluster.admin import client_arguments  # noqa: PLC0415 - start-up time
-    from streams.operate.audit import deliver  # noqa: PLC0415
-
-    try:
-        deliver(chain, client_arguments(settings.kafka), settings.topics.audit)
-    except OtpguardError as error:
-        if quiet:
-            return True
-        told = tr("NOT IN THE AUDIT: {error}; {n} records are lost when this command ends")
-        if chain.kept:
-            told = tr(
-                "NOT IN THE AUDIT: {error}; {n} records wait in {path}, and go with the next word"
-            )
-        typer.echo(told.format(error=error, n=len(chain.pending), path=chain.path), err=True)
-        return True
-    return False
 
 
 def _tell(
@@ -522,14 +503,6 @@ def _at_work(consumer: Any, ends: Mapping[Any, int], since_ms: int) -> set[str]:
     for place, end in ends.items():
         consumer.seek(place, end)
     return found
-
-
-def _login() -> str:
-    """The system's name of this user, whoever it speaks for."""
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # a user that the system has no name for
-        return str(os.getuid())
 
 
 def _who() -> str:

@@ -88,7 +88,7 @@ ROLES: Final[Mapping[str, KafkaRole]] = {
                      "input throttle"),
     "desk": _role(
         "the abuse desk's indexer and console; for words about everyone it is given duty too",
-        "throttle episode acks counts override everyone incident audit notice",
+        "throttle episode acks counts override everyone incident audit notice campaign platform",
         "override audit notice", lag=True),
     "notifier": _role(
         "tells victims and platforms; knows what it told, and the operator's word; reads no event",

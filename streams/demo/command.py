@@ -16,6 +16,8 @@ from streams.errors import ConfigError, Exit, OtpguardError
 from streams.language import tr
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from streams.demo.story import Story
 
 INTERRUPTED: Final = 130
@@ -58,14 +60,19 @@ def demo(
         bool, typer.Option("--json", help="Write the run as JSON to standard output.")
     ] = False,
     no_open: Annotated[
-        bool, typer.Option("--no-open", help="Don't open the report in a browser.")
+        bool, typer.Option("--no-open", help="Don't open the desk and the report in a browser.")
+    ] = False,
+    no_desk: Annotated[
+        bool, typer.Option("--no-desk", help="Don't open the abuse desk on the incident.")
     ] = False,
 ) -> None:
     r"""Watch a flood of verification codes being noticed and throttled, in about a minute.
 
     Starts an embedded broker and a worker, sends a week of ordinary traffic, then 68 codes within
-    35 minutes to one subscriber, and plays the gateway that obeys the throttle. All of it runs on
-    loopback with made-up numbers, and nothing stays behind but the report.
+    35 minutes to one subscriber, and plays the gateway that obeys the throttle and the abuse desk,
+    whose address it prints: on a terminal the desk stays open afterwards, and the incident goes on
+    until Enter is pressed. All of it runs on loopback with made-up numbers, and nothing stays
+    behind but the report.
 
     \b
     Examples:
@@ -79,19 +86,43 @@ def demo(
     process that did not start), 78 a port in use or something not installed, 130 interrupted.
     """
     screen = Console(stderr=True, highlight=False)
+    held: list[bool] = []  # once the story is told
+
+    def told(story: Story) -> None:
+        held.append(_tell(story, report, as_json=as_json))
+        if not no_open:
+            _open(report.resolve().as_uri())
+
     try:
         _check_installed()
-        story = _play(seed, subscribers, speed, metrics_port, keep=keep, screen=screen)
-        held = _tell(story, report, as_json=as_json)
+        desk = not no_desk and _desk(screen)
+        _play(
+            seed, subscribers, speed, metrics_port, told, keep=keep, screen=screen, desk=desk,
+            stay=desk and not as_json and _somebody_there(screen), no_open=no_open,
+        )  # fmt: skip
     except OtpguardError as error:
         screen.print(f"otpguard demo: {error}", markup=False, style="red", soft_wrap=True)
         raise typer.Exit(error.exit_code) from None
     except KeyboardInterrupt:
         screen.print(tr("Stopped. All its processes have ended, its temporary files are gone."))
-        raise typer.Exit(INTERRUPTED) from None
-    if not no_open:
-        _open(report)
-    raise typer.Exit(Exit.DONE if held else Exit.INVARIANT)
+        if not held:
+            raise typer.Exit(INTERRUPTED) from None
+    raise typer.Exit(Exit.DONE if all(held) else Exit.INVARIANT)
+
+
+def _desk(screen: Console) -> bool:
+    """Tell if the desk can be opened; say so if it cannot."""
+    from streams.demo.desk import installed  # noqa: PLC0415 - start-up time
+
+    found = installed()
+    if not found:
+        screen.print(tr("Without the abuse desk: its packages come with otpguard[demo]."))
+    return found
+
+
+def _somebody_there(screen: Console) -> bool:
+    """Tell if a person sits at this terminal, who may be waited for."""
+    return sys.stdin.isatty() and screen.is_terminal and not os.environ.get("CI")
 
 
 def _check_installed() -> None:
@@ -110,10 +141,14 @@ def _play(
     subscribers: int,
     speed: float,
     metrics_port: int | None,
+    told: Callable[[Story], None],
     *,
     keep: bool,
     screen: Console,
-) -> Story:
+    desk: bool,
+    stay: bool,
+    no_open: bool,
+) -> None:
     # Imported here: other commands need none of it, and the report's libraries take a second.
     from streams.demo.audience import Audience  # noqa: PLC0415
     from streams.demo.clock import clock  # noqa: PLC0415
@@ -121,7 +156,11 @@ def _play(
     from streams.demo.script import UTC_OFFSET_MIN  # noqa: PLC0415
 
     with Audience(screen, lambda at: clock(UTC_OFFSET_MIN, at)) as audience:
-        return run(Options(seed, subscribers, speed, metrics_port, keep), audience)
+        options = Options(
+            seed, subscribers, speed, metrics_port, keep, desk, stay,
+            (lambda _: None) if no_open else _open,
+        )  # fmt: skip
+        run(options, audience, told)
 
 
 def _tell(story: Story, report: Path, *, as_json: bool) -> bool:
@@ -144,8 +183,8 @@ def _tell(story: Story, report: Path, *, as_json: bool) -> bool:
     return all(claim.true for claim in verdicts)
 
 
-def _open(report: Path) -> None:
-    """Show the report if somebody sits in front of a screen."""
+def _open(address: str) -> None:
+    """Show a page if somebody sits in front of a screen."""
     screen = os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
     if sys.stdout.isatty() and (screen or sys.platform == "darwin"):
-        webbrowser.open(report.resolve().as_uri())
+        webbrowser.open(address)

@@ -1,21 +1,27 @@
-"""A stand-in for an SMS gateway: it obeys the leases that it reads, by the rule of every gateway.
+"""A stand-in for an SMS gateway: it obeys the leases and words that it reads, as every gateway.
 
 It knows nothing of the scenario and nothing of the detector but the throttle topic. Its clock is
-the time of the message it is asked about, since the demo's hour passes within a minute.
+the time of the message it is asked about, since the demo's hour passes within a minute. Like the
+adapters of real gateways it acknowledges what it obeys and tells how much it has refused.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
 
 from detectors.leases.again import SecondPasses, window_of
 from detectors.leases.gate import Lease, Ruling, rule
 from detectors.leases.rails import RailParams
+from detectors.model.event import platform_id
 from detectors.model.records import Action
 from detectors.recognise.recogniser import Verdict, recognise
 from detectors.recognise.registry import Registry
-from streams.enforce.book import DesiredState, desired_lease, take_action
+from streams.enforce.book import DesiredState, desired_lease, take_action, take_override
+from streams.wire import COUNTED_PLATFORMS_MAX, Ack, AckState, Counts, Override, override_id
+
+GATEWAY_ID: Final = "smsc-demo"
 
 
 class StandInGateway:
@@ -25,10 +31,35 @@ class StandInGateway:
         self.registry = registry
         self.book = DesiredState(RailParams.sized(subscribers))
         self.second = SecondPasses()
+        # Messages refused under each lease, by platform; and of which leases more than was told.
+        self._refused: dict[str, Counter[int]] = defaultdict(Counter)
+        self._untold: dict[str, str] = {}  # action -> its episode
 
-    def learn(self, action: Action) -> None:
-        """Take in an action read from the throttle topic."""
-        take_action(self.book, action, action.issued_at_ms)
+    def learn(self, action: Action) -> Ack:
+        """Take in an action read from the throttle topic; return what a gateway says of it."""
+        stale = take_action(self.book, action, action.issued_at_ms)
+        return _ack(
+            action.action_id, action.issued_at_ms, "ignored" if stale else "applied", stale or ""
+        )
+
+    def obey(self, word: Override, offset: int) -> Ack:
+        """Take in a word of the operator; `offset` is that of its record."""
+        take_override(self.book, word)
+        return _ack(override_id(word, offset), word.issued_at_ms, "applied", "")
+
+    def counts(self, now_ms: int) -> Iterator[Counts]:
+        """Tell of leases under which more was refused than was told."""
+        for action_id, episode_id in self._untold.items():
+            refused = self._refused[action_id]
+            yield Counts(
+                action_id=action_id,
+                episode_id=episode_id,
+                gateway_id=GATEWAY_ID,
+                at_ms=now_ms,
+                refused=refused.total(),
+                by_platform=dict(refused.most_common(COUNTED_PLATFORMS_MAX)),
+            )
+        self._untold.clear()
 
     def ask(self, recipient: str, value: Mapping[str, Any]) -> Ruling:
         """Rule whether a message, a value of `sms.delivery.v1`, may pass."""
@@ -44,11 +75,24 @@ class StandInGateway:
             trust=verdict.trust,
             now_ms=now_ms,
         )
-        if ruling is not Ruling.AGAIN:
-            return ruling
-        window = window_of(lease, verdict.platform, now_ms)
-        passes = window is not None and self.second.take(recipient, window, now_ms)
-        return Ruling.AGAIN if passes else Ruling.REFUSE
+        if ruling is Ruling.AGAIN:
+            window = window_of(lease, verdict.platform, now_ms)
+            passes = window is not None and self.second.take(recipient, window, now_ms)
+            ruling = Ruling.AGAIN if passes else Ruling.REFUSE
+        if ruling is Ruling.REFUSE:
+            self._refused[lease.action_id][platform_id(verdict.platform)] += 1
+            self._untold[lease.action_id] = self.book.entries[recipient].action.episode_id
+        return ruling
+
+    def holds(self, value: Mapping[str, Any], now_ms: int) -> bool:
+        """Tell if a message like this would be refused at `now_ms`; nobody is told of it."""
+        lease = desired_lease(self.book, value["recipient"], now_ms)
+        if not isinstance(lease, Lease):
+            return False
+        seen = self.recognise(value)
+        return rule(
+            lease, otp=seen.otp, platform=seen.platform, trust=seen.trust, now_ms=now_ms
+        ) in (Ruling.REFUSE, Ruling.AGAIN)  # fmt: skip
 
     def recognise(self, value: Mapping[str, Any]) -> Verdict:
         """Recognise the message, as the worker does."""
@@ -61,3 +105,7 @@ class StandInGateway:
             platform=value.get("platform_id") or "",
             template=value.get("template_id") or "",
         )
+
+
+def _ack(action_id: str, at_ms: int, state: AckState, why: str) -> Ack:
+    return Ack(action_id=action_id, gateway_id=GATEWAY_ID, state=state, why=why, at_ms=at_ms)

@@ -1,16 +1,17 @@
 """Plays a script against a real worker: offers the messages, and does what the gateway says.
 
 The loop is closed through Kafka alone. Every message is offered to the topic when the event clock
-reaches it, whether the gateway delivers it or not; what the worker publishes is read by a consumer
-and taught to the gateway as it arrives. The clock does not wait for the worker, so a decision that
-comes late comes late for the messages in between, as it would at a carrier.
+reaches it, whether the gateway delivers it or not; what the worker publishes, and what a person
+says at the desk, is read by a consumer and taught to the gateway as it arrives. The clock does not
+wait for the worker, so a decision that comes late comes late for the messages in between, as it
+would at a carrier.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -21,19 +22,23 @@ from aiokafka.partitioner import DefaultPartitioner
 
 from detectors.leases.gate import Ruling
 from detectors.model.records import Action
+from streams.config import Topics
 from streams.demo.audience import Audience
 from streams.demo.clock import EventClock
 from streams.demo.gateway import StandInGateway
 from streams.demo.stage import WorkerProcess
 from streams.errors import OtpguardError
 from streams.language import tr
-from streams.wire import decode_action
+from streams.wire import Ack, decode_action, decode_override, encode_ack, encode_counts
 
 BATCH_BYTES = 256 * 1024
 """Of the days before. Chosen: a few hundred messages, so that a request is worth its way."""
 
 QUIET_S = 2.0
 """Without a new record for so long the output topics are taken as read to the end."""
+
+COUNTS_S = 1.0
+"""The gateway tells so often how much it has refused, in real time: a minute of the incident."""
 
 COUNT_S = 180.0
 """The longest that a worker may be behind. Measured: 4 to 8 s after the week before; a busy machine
@@ -48,7 +53,19 @@ class Wires:
     delivery: str  # topics
     throttle: str
     episode: str
+    override: str
+    everyone: str
+    acks: str
+    counts: str
     partitions: int
+
+    @classmethod
+    def of(cls, bootstrap: str, topics: Topics) -> Wires:
+        """Those of the settings."""
+        return cls(
+            bootstrap, topics.input, topics.throttle, topics.episode, topics.override,
+            topics.everyone, topics.acks, topics.counts, topics.partitions,
+        )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,16 +138,24 @@ class Player:
         self.announced: set[str] = set()
         self.history = 0
         self.heard = asyncio.Event()  # set by every record of the worker
+        self.pack = Packer(wires.partitions).pack
+        self._counts_at = 0.0  # monotonic
 
     async def perform(
-        self, history: Iterable[Mapping[str, Any]], live: Iterable[Mapping[str, Any]], speed: float
+        self,
+        history: Iterable[Mapping[str, Any]],
+        live: Iterable[Mapping[str, Any]],
+        speed: float,
+        *,
+        begun: Callable[[EventClock], None] = lambda _: None,
+        after: Callable[[AIOKafkaProducer], Awaitable[None]] | None = None,
     ) -> None:
         """Write the history while the worker starts, then play the live part.
 
-        `speed` seconds of the event clock pass in a real one.
+        `speed` seconds of the event clock pass in a real one. `begun` hears of the clock as it
+        starts; `after` is awaited at the end, while everything still runs.
         """
-        wires, audience = self.wires, self.audience
-        pack = Packer(wires.partitions).pack
+        wires, audience, pack = self.wires, self.audience, self.pack
         async with (
             AIOKafkaProducer(
                 bootstrap_servers=wires.bootstrap,
@@ -140,11 +165,13 @@ class Player:
             AIOKafkaConsumer(
                 wires.throttle,
                 wires.episode,
+                wires.override,
+                wires.everyone,
                 bootstrap_servers=wires.bootstrap,
                 auto_offset_reset="earliest",
             ) as consumer,
         ):
-            listening = asyncio.create_task(self._listen(consumer))
+            listening = asyncio.create_task(self._listen(consumer, producer))
             try:
                 await self._pour(producer, map(pack, history))
                 self.history = self.record.offered
@@ -159,11 +186,13 @@ class Player:
                 audience.step(
                     tr("The incident, {speed} times as fast as it was").format(speed=f"{speed:g}")
                 )
-                await self._live(producer, offers, speed)
+                await self._live(producer, offers, speed, begun)
                 await self._counted()
                 await self._silence()
                 if listening.done():
                     listening.result()
+                if after is not None:
+                    await after(producer)
             finally:
                 listening.cancel()
                 with suppress(asyncio.CancelledError):
@@ -213,10 +242,15 @@ class Player:
             await asyncio.sleep(0.1)
 
     async def _live(
-        self, producer: AIOKafkaProducer, offers: Sequence[Offer], speed: float
+        self,
+        producer: AIOKafkaProducer,
+        offers: Sequence[Offer],
+        speed: float,
+        begun: Callable[[EventClock], None],
     ) -> None:
         first_ms, last_ms = offers[0].event_time_ms, offers[-1].event_time_ms
         clock, record, audience = EventClock(first_ms, speed), self.record, self.audience
+        begun(clock)
         for offer in offers:
             at_ms = offer.event_time_ms
             if at_ms > clock.now_ms():
@@ -228,6 +262,7 @@ class Player:
                     at_ms - first_ms, last_ms - first_ms, f"{audience.clock(at_ms)}  {note}"
                 )
                 self.worker.check()
+                await self.tell(producer, clock.now_ms())
                 await clock.reach(at_ms)
             answer = self.gateway.ask(offer.recipient, offer.value)
             began = time.monotonic()
@@ -245,8 +280,19 @@ class Player:
             record.sent[written.partition, written.offset] = began
             if answer is Ruling.TRUSTED:
                 audience.moment(at_ms, tr("a code of a bank passes the throttle"))
+        await self.tell(producer, clock.now_ms(), wait=False)
         await producer.flush()
         record.offered += len(offers)
+
+    async def tell(self, producer: AIOKafkaProducer, now_ms: float, *, wait: bool = True) -> None:
+        """Publish what the gateway has refused since it was told last; `wait`: when it is time."""
+        now = time.monotonic()
+        if wait and now - self._counts_at < COUNTS_S:
+            return
+        self._counts_at = now
+        for counts in self.gateway.counts(int(now_ms)):
+            key, value = counts.action_id.encode(), encode_counts(counts)
+            await producer.send(self.wires.counts, key=key, value=value)
 
     async def _silence(self) -> None:
         """Return when nothing of the worker has been read for QUIET_S."""
@@ -256,26 +302,33 @@ class Player:
                 async with asyncio.timeout(QUIET_S):
                     await self.heard.wait()
 
-    async def _listen(self, consumer: AIOKafkaConsumer) -> None:
-        """Teach the gateway every action as it arrives; keep what is about the victim."""
+    async def _listen(self, consumer: AIOKafkaConsumer, producer: AIOKafkaProducer) -> None:
+        """Teach the gateway everything as it arrives; keep what is about the victim."""
         async for message in consumer:
             self.heard.set()
             if message.value is None:  # a tombstone
                 continue
             # Who reads a topic passes over what it cannot read; the report counts what was heard.
             with suppress(ValueError, RecursionError):
-                self._take(message)
+                ack = self._take(message)
+                if ack is not None:
+                    key, value = ack.action_id.encode(), encode_ack(ack)
+                    await producer.send(self.wires.acks, key=key, value=value)
 
-    def _take(self, message: ConsumerRecord[Any, Any]) -> None:
+    def _take(self, message: ConsumerRecord[Any, Any]) -> Ack | None:
+        """Take a record in; return what the gateway says of it, if it is one for gateways."""
         if message.topic == self.wires.throttle:
-            self._hear(decode_action(message.value))
-        elif message.key == self.victim.encode():
+            return self._hear(decode_action(message.value))
+        if message.topic in (self.wires.override, self.wires.everyone):
+            return self.gateway.obey(decode_override(message.value), message.offset)
+        if message.key == self.victim.encode():
             episode = msgspec.json.decode(message.value)
             self.record.episodes.append(episode)
             self._announce()
+        return None
 
-    def _hear(self, action: Action) -> None:
-        self.gateway.learn(action)
+    def _hear(self, action: Action) -> Ack:
+        ack = self.gateway.learn(action)
         if action.recipient == self.victim:
             self.record.actions.append(action)
             self._announce()
@@ -283,6 +336,7 @@ class Player:
             self.record.heard.setdefault((cause.partition, cause.offset), time.monotonic())
         else:
             self.record.strangers += 1
+        return ack
 
     def _announce(self) -> None:
         """Say that the flood was noticed, then that it is throttled.

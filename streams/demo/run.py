@@ -6,12 +6,14 @@ import asyncio
 import re
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import msgspec
+from aiokafka import AIOKafkaProducer
 
 from detectors.bars import BURST_NOVEL, LEAK_MILLI_S
 from detectors.model.event import platform_id
@@ -26,6 +28,9 @@ from streams.config import Http, load
 from streams.demo import stage
 from streams.demo.audience import Audience
 from streams.demo.brokers import Broker, BrokerError, tansu
+from streams.demo.clock import EventClock
+from streams.demo.desk import DeskProcess
+from streams.demo.encore import encore
 from streams.demo.gateway import StandInGateway
 from streams.demo.play import Player, Record, Wires
 from streams.demo.score import follow
@@ -76,10 +81,19 @@ class Options:
     speed: float  # seconds of the event clock in a real second
     metrics_port: int | None  # None: the usual one, or another while that is in use
     keep: bool
+    desk: bool = False  # opens on the incident
+    stay: bool = False  # a person is there: the desk stays open until they have seen enough
+    browse: Callable[[str], None] = lambda _: None  # shows somebody an address
 
 
-def run(options: Options, audience: Audience) -> Story:
-    """Play everything and return the story. Raises OtpguardError if it can't be played."""
+Told = Callable[[Story], None]
+
+
+def run(options: Options, audience: Audience, told: Told = lambda _: None) -> Story:
+    """Play everything and return the story. Raises OtpguardError if it can't be played.
+
+    `told` hears the story as soon as it is over; with `stay` the desk is open for some time more.
+    """
     stage.check_memory()
     port = (
         stage.usual_port(Http().port_of("worker"))
@@ -92,12 +106,14 @@ def run(options: Options, audience: Audience) -> Story:
         audience.step(tr("Starting the broker"))
         try:
             with tansu() as kafka:
-                return _on(kafka, folder, port, options, audience)
+                return _on(kafka, folder, port, options, audience, told)
         except BrokerError as error:
             raise UnavailableError(str(error)) from error
 
 
-def _on(kafka: Broker, folder: Path, port: int, options: Options, audience: Audience) -> Story:
+def _on(
+    kafka: Broker, folder: Path, port: int, options: Options, audience: Audience, told: Told
+) -> Story:
     """Play on a broker that runs."""
     began = time.monotonic()
     config = folder / "otpguard.toml"
@@ -107,11 +123,14 @@ def _on(kafka: Broker, folder: Path, port: int, options: Options, audience: Audi
     with stage.own_settings():
         settings = load(config)
     topics.create(settings)
-    names = settings.topics
-    wires = Wires(kafka.bootstrap, names.input, names.throttle, names.episode, PARTITIONS)
+    wires = Wires.of(kafka.bootstrap, settings.topics)
     gateway = StandInGateway(Registry.shipped(), options.subscribers)
     play = script(options.seed, options.subscribers)
-    with stage.worker(config, folder / "worker.log", port) as worker:
+    with ExitStack() as stack:
+        worker = stack.enter_context(stage.worker(config, folder / "worker.log", port))
+        desk = (
+            stack.enter_context(DeskProcess(config, folder / "desk.log")) if options.desk else None
+        )
         audience.line(
             tr("{broker}; worker with process id {pid}").format(
                 broker=kafka, pid=worker.process.pid
@@ -119,21 +138,38 @@ def _on(kafka: Broker, folder: Path, port: int, options: Options, audience: Audi
         )
         player = Player(wires, worker, gateway, play.victim, audience)
         past = Past(play.history, play.victim)
-        asyncio.run(player.perform(past, (event.value for event in play.live), options.speed))
-        machinery = Machinery(
-            version=__version__,
-            broker=kafka.version,
-            partitions=PARTITIONS,
-            seed=options.seed,
-            speed=options.speed,
-            history=player.history,
-            offered=player.record.offered,
-            counted=int(worker.metric("otpguard_events_total", outcome="counted")),
-            dead_letters=int(worker.metric("otpguard_dead_letters_total")),
-            took_s=time.monotonic() - began,
-        )
+        stories: list[Story] = []
+
+        def begun(clock: EventClock) -> None:
+            if desk is not None:
+                desk.show(audience)
+                desk.follow(clock)
+                options.browse(desk.link)
+
+        async def after(producer: AIOKafkaProducer) -> None:
+            machinery = Machinery(
+                version=__version__,
+                broker=kafka.version,
+                partitions=PARTITIONS,
+                seed=options.seed,
+                speed=options.speed,
+                history=player.history,
+                offered=player.record.offered,
+                counted=int(worker.metric("otpguard_events_total", outcome="counted")),
+                dead_letters=int(worker.metric("otpguard_dead_letters_total")),
+                took_s=time.monotonic() - began,
+            )
+            stories.append(compose(play, past.victims, gateway, player.record, machinery))
+            if desk is not None and options.stay:
+                told(stories[0])
+                await encore(player, producer, play, options.seed, desk)
+
+        values = (event.value for event in play.live)
+        asyncio.run(player.perform(past, values, options.speed, begun=begun, after=after))
         audience.step(tr("Stopping the worker"))
-    return compose(play, past.victims, gateway, player.record, machinery)
+    if not options.stay or desk is None:
+        told(stories[0])
+    return stories[0]
 
 
 class Past:

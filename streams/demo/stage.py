@@ -120,7 +120,7 @@ class WorkerProcess:
                 stdout=sink,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
-                env=_environment(),
+                env=environment(),
             )
 
     def check(self) -> None:
@@ -177,7 +177,7 @@ class WorkerProcess:
             return None
 
 
-def _environment() -> dict[str, str]:
+def environment() -> dict[str, str]:
     """Return the environment without settings meant for a real worker."""
     return {
         name: value
@@ -190,7 +190,7 @@ def _environment() -> dict[str, str]:
 def own_settings() -> Iterator[None]:
     """Keep settings meant for a real worker away, as from the demo's worker."""
     before = dict(os.environ)
-    kept = _environment()
+    kept = environment()
     try:
         for name in before.keys() - kept.keys():
             del os.environ[name]

@@ -76,7 +76,7 @@ DESK_VERBS: Final = (
     "limit",
 )  # fmt: skip
 DESK_OUTCOMES: Final = ("done", "asked", "nothing", "refused", "failed")
-DESK_DOORS: Final = ("password", "oidc", "proxy")
+DESK_DOORS: Final = ("password", "oidc", "proxy", "once")
 DESK_ENTRIES: Final = ("done", "refused", "limited")
 DESK_LIMITS: Final = ("searches", "unmasks", "acts", "forms")
 DESK_ERRORS: Final = ("usage", "unavailable", "internal")

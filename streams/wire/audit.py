@@ -39,7 +39,7 @@ class AuditRecord(msgspec.Struct, frozen=True, kw_only=True):
     verb: _Kind
     outcome: _Kind
     role: _Word = ""
-    auth: _Word = ""  # how the actor is known: os, password, oidc, proxy, msisdn, mtls
+    auth: _Word = ""  # how the actor is known: os, password, oidc, proxy, once, msisdn, mtls
     address: _Word = ""  # of the actor's machine
     subject: _Word = ""  # the recipient in canonical form, "*" for everyone; or whom it is about
     episode_id: _Word = ""

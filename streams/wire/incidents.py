@@ -50,7 +50,7 @@ class _Cause(msgspec.Struct):
     offset: Integer
 
 
-class _Message(msgspec.Struct, omit_defaults=True):
+class _Message(msgspec.Struct, omit_defaults=True, gc=False):  # made by the million
     offset: Integer
     at_ms: TimeMs
     would: Fate
@@ -65,7 +65,7 @@ class _Message(msgspec.Struct, omit_defaults=True):
     lease: Integer = -1
 
 
-class _Earlier(msgspec.Struct, omit_defaults=True):
+class _Earlier(msgspec.Struct, omit_defaults=True, gc=False):
     at_ms: TimeMs
     novel: bool
     trust: TrustName
@@ -132,7 +132,10 @@ def encode_incident(record: IncidentRecord) -> bytes:
             at_ms=record.at_ms,
             first=record.first,
             messages=tuple(
-                [_Message(m[0], m[1], m[2], m[3], names[m[4]], *m[5:]) for m in record.messages]
+                [
+                    _Message(a, b, c, d, names[e], f, g, h, i, j, k, m)
+                    for a, b, c, d, e, f, g, h, i, j, k, m in record.messages
+                ]
             ),
             unlisted=None if record.unlisted is None else _Unlisted(*record.unlisted),
             basis=None if record.basis is None else _basis(record.basis),

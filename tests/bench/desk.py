@@ -353,8 +353,8 @@ def searches(store: CaseStore, number: int, asked: int = 2_000) -> dict[str, Any
     store.case(store.find(with_case[0]).cases[0].episode_id)
     for name, ask, least in (
         ("live, 100", lambda _: store.live(100), 100),
-        ("platforms of a week", lambda _: store.platforms(), 100),
-        ("campaigns of a day", lambda _: store.campaigns(), 0),
+        ("platforms of a week", lambda _: store.platforms().platforms, 100),
+        ("campaigns of a day", lambda _: store.campaigns().campaigns, 0),
     ):
         found[name] = _times(ask, ["x"] * 20, partial(_at_least, least))
     return found

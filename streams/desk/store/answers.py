@@ -6,12 +6,13 @@ may see how much of it is decided by whoever shows it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal
 
+from detectors.campaigns.campaign import Campaign
 from detectors.model.event import Trust
 from detectors.model.incidents import Basis
+from detectors.platforms.days import PlatformFigures
 from streams.operate.cases import Case, Doing
 from streams.wire import Ack, Override
 
@@ -215,7 +216,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class PlatformLine:
-    """One platform in the floods of a span of days."""
+    """One platform in the floods of a span of days, and in its whole traffic of a week."""
 
     platform: str
     platform_id: int
@@ -224,22 +225,23 @@ class PlatformLine:
     refused: int
     trust: Trust
     last_ms: int
-    days: Mapping[str, int] = field(default_factory=dict)  # date (UTC) -> cases
+    week: PlatformFigures | None  # as the agent told last; None: it did not
 
 
 @dataclass(frozen=True, slots=True)
-class CampaignLine:
-    """Floods that share platforms and time: one attacker's list, as far as one can tell."""
+class CampaignList:
+    """Campaigns as the agent of campaigns tells them."""
 
-    campaign_id: str  # episode id of its first case
-    first_ms: int
-    last_ms: int
-    victims: int
-    open: int
-    messages: int
-    refused: int
-    platforms: tuple[str, ...]  # shared by at least half of its cases, most first
-    episode_ids: tuple[str, ...]  # first 500
+    campaigns: tuple[Campaign, ...]  # most victims first
+    told_ms: int  # when it wrote last; 0: it never did, and perhaps none runs
+
+
+@dataclass(frozen=True, slots=True)
+class PlatformList:
+    """Platforms of floods, and what the agent of platforms tells of them."""
+
+    platforms: tuple[PlatformLine, ...]  # most floods first
+    told_ms: int  # when the agent wrote last; 0: it never did, and perhaps none runs
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,6 +45,8 @@ SOURCES: Final[Mapping[str, Source]] = {
     "counts": "counts",
     "notice": "notice",
     "audit": "audit",
+    "campaign": "campaign",
+    "platform": "platform",
 }
 """Setting of a topic -> what its records are."""
 

@@ -25,6 +25,7 @@ from streams.desk.store.tables import (
     INDEX,
     acks,
     audit,
+    campaigns,
     cases,
     changes,
     counts,
@@ -32,6 +33,7 @@ from streams.desk.store.tables import (
     leases,
     notices,
     platform_days,
+    platform_weeks,
     words,
 )
 from streams.desk.store.writer import LogRecord, Source, Writer
@@ -49,7 +51,13 @@ RAW: Final[tuple[tuple[Source, Table], ...]] = (
 TOLD: Final = (acks, counts, notices, audit, words)
 """Tables whose rows are the record: they are taken over under the writer's guard."""
 
-RISING: Final = {"acks": "at_ms", "counts": "refused", "notices": "at_ms"}
+NETWORK: Final = (campaigns, platform_weeks)
+"""Tables of what agents tell: their topics are compacted, and hold all that there is."""
+
+RISING: Final = {
+    "acks": "at_ms", "counts": "refused", "notices": "at_ms", "campaigns": "offset",
+    "platform_weeks": "offset",
+}  # fmt: skip
 """Table -> what only rises: a row of the index may be ahead of what was read for a check."""
 
 
@@ -100,7 +108,7 @@ def check(
         with old.index.connect() as live, new.index.connect() as fresh:
             return [
                 _compared(live, fresh, table)
-                for table in (*(table for _, table in RAW), *TOLD, cases, platform_days)
+                for table in (*(table for _, table in RAW), *TOLD, *NETWORK, cases, platform_days)
             ]
 
 

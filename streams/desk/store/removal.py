@@ -20,6 +20,7 @@ from streams.desk.store.store import CaseStore
 from streams.desk.store.tables import (
     acks,
     audit,
+    campaigns,
     cases,
     changes,
     counts,
@@ -116,6 +117,7 @@ def _old_rows(store: CaseStore, limit_ms: int, audit_ms: int, held: Sequence[str
         (notices, and_(notices.c.at_ms < limit_ms, caseless[notices])),
         (words, and_(ended_ms < limit_ms, ~words.c.recipient.in_(held))),
         (platform_days, platform_days.c.day < limit_ms // DAY_MS),
+        (campaigns, campaigns.c.end_ms < limit_ms),
         (audit, and_(audit.c.at_ms < audit_ms, ~audit.c.subject.in_(held),
                      ~audit.c.episode_id.in_(held))),
     ]  # fmt: skip

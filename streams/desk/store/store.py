@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import msgspec
@@ -27,15 +27,17 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import DBAPIError
 
+from detectors.leases.rails import Refusal
 from detectors.model.event import Trust
 from detectors.model.incidents import IncidentRecord
 from detectors.model.records import NOWHERE, Action, Level, refuses
-from detectors.model.times import DAY_MS
+from detectors.model.times import DAY_MS, MINUTE_MS
+from detectors.platforms.days import PlatformFigures
 from streams.desk.store.accounts import Accounts
 from streams.desk.store.answers import (
     Answer,
     AuditLine,
-    CampaignLine,
+    CampaignList,
     CaseEvent,
     CaseFile,
     CaseLine,
@@ -43,20 +45,21 @@ from streams.desk.store.answers import (
     LeaseLine,
     NoticeLine,
     PlatformLine,
+    PlatformList,
     RefusedLine,
     TopicFreshness,
     WordLine,
 )
-from streams.desk.store.campaigns import ComparedFlood, campaigns
 from streams.desk.store.engine import alone, away, engine, writing
 from streams.desk.store.migrate import upgrade
-from streams.desk.store.packing import ids_of, unpacked
+from streams.desk.store.packing import unpacked
 from streams.desk.store.papers import Papers
 from streams.desk.store.tables import (
     FORMAT,
     INDEX,
     acks,
     audit,
+    campaigns,
     cases,
     changes,
     counts,
@@ -67,6 +70,7 @@ from streams.desk.store.tables import (
     notices,
     places,
     platform_days,
+    platform_weeks,
     words,
 )
 from streams.errors import ConfigError, UsageError
@@ -77,9 +81,11 @@ from streams.wire import (
     Ack,
     Override,
     decode_action,
+    decode_campaign,
     decode_episode,
     decode_incident,
     decode_override,
+    decode_platform,
 )
 
 LINES_MAX: Final = 500
@@ -90,8 +96,11 @@ CHUNK: Final = 400
 
 BEHIND: Final = "events_behind"
 
-CAMPAIGN_CASES_MAX: Final = 5_000
-"""Newest cases of the span that are compared for campaigns: a day's of a province."""
+RAILS: Final = (Refusal.RATE, Refusal.SHARE)
+"""Rails that stand against many leases at once, and not against one that is wrong."""
+
+RAILS_MS: Final = 10 * MINUTE_MS
+"""Refused so lately a lease may still be missing: the default lease lasts as long. Chosen."""
 
 
 def now_ms() -> int:
@@ -102,8 +111,10 @@ def now_ms() -> int:
 class CaseStore:
     """Both halves of a store, opened by URL; safe to share between threads.
 
-    `tokens` gives the forms under which a number may be kept, beside its own; `clock` is a time in
-    milliseconds. `accounts` and `papers` are what people wrote.
+    `tokens` gives the forms under which a number may be kept, beside its own; `clock` is the time
+    at which cases stand, in milliseconds, and `wall` that of the machine, by which the index ages
+    and log-ins end: another one only where an incident is played faster than it was. `accounts` and
+    `papers` are what people wrote.
     """
 
     def __init__(
@@ -112,6 +123,7 @@ class CaseStore:
         *,
         password: str = "",
         clock: Callable[[], int] = now_ms,
+        wall: Callable[[], int] | None = None,
         tokens: Callable[[str], Iterable[str]] = lambda _: (),
         aside: str = "",
         any_format: bool = False,
@@ -124,6 +136,7 @@ class CaseStore:
         """
         self.url = url
         self._clock = clock
+        self._wall = wall or clock
         self._tokens = tokens
         self.index = engine(url, "index", password, aside)
         self.people = engine(url, "people", password)
@@ -137,7 +150,7 @@ class CaseStore:
                     "rebuild` makes it anew"
                 ).format(found=found, wanted=FORMAT)
             )
-        self.accounts = Accounts(self.people, clock)
+        self.accounts = Accounts(self.people, self._wall)
         self.papers = Papers(self.people, clock)
 
     @property
@@ -167,33 +180,23 @@ class CaseStore:
         """Everything about one number (canonical) or token, with a case or without."""
         asked = self.forms(recipient)
         with self._reading() as (connection, at_ms):
-            spoken = _words(connection, asked)
-            lines = self._lines(
-                connection,
-                select(cases)
-                .where(cases.c.recipient.in_(asked))
-                .order_by(cases.c.first_ms.desc())
-                .limit(LINES_MAX),
-                at_ms,
-            )
+            rows = _cases(connection, asked)
+            loaded = _load(connection, rows, asked)
+            lines = loaded.lines(at_ms)
             chosen = next(
                 (each for each in lines if each.open and each.kind == "flood"),
                 next((each for each in lines if each.kind == "flood"), lines[0] if lines else None),
             )
-            newest = self._file(connection, chosen, lines, at_ms) if chosen is not None else None
-            ended = connection.scalar(
-                select(func.count())
-                .select_from(leases)
-                .where(leases.c.recipient.in_(asked), leases.c.expires_at_ms <= at_ms)
-                .where(leases.c.verb == "throttle")
-            )
-            fresh = _freshness(connection, at_ms)
-            known = connection.scalar(
-                select(cases.c.known)
-                .where(cases.c.recipient.in_(asked), cases.c.known.is_not(None))
-                .order_by(cases.c.at_ms.desc())
-                .limit(1)
-            )
+            newest = self._file(connection, chosen, lines, loaded, at_ms) if chosen else None
+            fresh = _freshness(connection, self._wall())
+        ended = sum(
+            row["verb"] == "throttle" and row["expires_at_ms"] <= at_ms for row in loaded.leases
+        )
+        known = max(
+            ((row["at_ms"], row["known"]) for row in rows if row["known"] is not None),
+            default=(0, None),
+        )[1]
+        spoken = [each for each in loaded.words if each[0]["recipient"] != EVERYONE]
         told = _worded(spoken, at_ms)
         lately = [each for each in lines if each.last_ms > at_ms - DAY_MS]
         return Answer(
@@ -205,7 +208,7 @@ class CaseStore:
             known=known,
             exempt=next((w for w in told if w.holds and w.word.verb == "exempt"), None),
             words=told,
-            leases_ended=ended or 0,
+            leases_ended=ended,
             calls=self.papers.calls(recipient=recipient),
             freshness=fresh,
         )
@@ -213,20 +216,18 @@ class CaseStore:
     def case(self, episode_id: str) -> CaseFile:
         """One case with everything that is known of it. Raise UsageError if there is none."""
         with self._reading() as (connection, at_ms):
-            lines = self._lines(
-                connection, select(cases).where(cases.c.episode_id == episode_id), at_ms
-            )
-            if not lines:
+            wanted = select(cases).where(cases.c.episode_id == episode_id)
+            row = connection.execute(wanted).mappings().first()
+            if row is None:
                 raise UsageError(tr("there is no case {id}").format(id=episode_id))
-            others = self._lines(
-                connection,
-                select(cases)
-                .where(cases.c.recipient == lines[0].recipient)
-                .order_by(cases.c.first_ms.desc())
-                .limit(LINES_MAX),
-                at_ms,
-            )
-            return self._file(connection, lines[0], others, at_ms)
+            asked = (row["recipient"],)
+            rows = _cases(connection, asked)
+            if all(each["episode_id"] != episode_id for each in rows):  # an old one of very many
+                rows.append(row)
+            loaded = _load(connection, rows, asked)
+            lines = loaded.lines(at_ms)
+            line = next(each for each in lines if each.episode_id == episode_id)
+            return self._file(connection, line, lines, loaded, at_ms)
 
     def live(self, limit: int = 100, *, watched: bool = False) -> tuple[CaseLine, ...]:
         """Floods that go on now, the newest message first; with `watched` those at WATCH too."""
@@ -243,49 +244,20 @@ class CaseStore:
             total = connection.scalar(select(func.sum(places.c.next_offset)))
         return str(total or 0)
 
-    def campaigns(self, *, since_ms: int | None = None) -> tuple[CampaignLine, ...]:
-        """Floods since then (or of a day) that share platforms and time, most victims first."""
+    def campaigns(self, *, since_ms: int | None = None) -> CampaignList:
+        """Campaigns of which a message came since then, or within a day; most victims first."""
         with self._reading() as (connection, at_ms):
             since_ms = at_ms - DAY_MS if since_ms is None else since_ms
-            rows = connection.execute(
-                select(
-                    cases.c.episode_id,
-                    cases.c.recipient,
-                    cases.c.first_ms,
-                    cases.c.last_ms,
-                    cases.c.ended_ms,
-                    cases.c.messages,
-                    cases.c.platform_ids,
-                )
-                .where(cases.c.last_ms >= since_ms, cases.c.kind == "flood", cases.c.throttled)
-                .order_by(cases.c.last_ms.desc())
-                .limit(CAMPAIGN_CASES_MAX)
+            found = connection.scalars(
+                select(campaigns.c.value)
+                .where(campaigns.c.end_ms >= since_ms)
+                .order_by(campaigns.c.victims.desc(), campaigns.c.campaign_id)
+                .limit(LINES_MAX)
             ).all()
-            found = campaigns(
-                ComparedFlood(r[0], r[1], r[2], r[3], r[4] is None, r[5], frozenset(ids_of(r[6])))
-                for r in rows
-            )
-            ids = [each for campaign in found for each in campaign.episode_ids]
-            refused = _refused(connection, ids)
-            ids_of_all = {p for c in found for p in c.platform_ids}
-            first_ms = min((each.first_ms for each in found), default=since_ms)
-            names = _names(connection, ids_of_all, first_ms // DAY_MS - 1)
-        return tuple(
-            CampaignLine(
-                campaign_id=each.episode_ids[0],
-                first_ms=each.first_ms,
-                last_ms=each.last_ms,
-                victims=each.victims,
-                open=each.open,
-                messages=each.messages,
-                refused=sum(refused.get(one, 0) for one in each.episode_ids),
-                platforms=tuple(names.get(p, f"#{p}") for p in each.platform_ids),
-                episode_ids=each.episode_ids[:LINES_MAX],
-            )
-            for each in found
-        )
+            told_ms = connection.scalar(select(func.max(campaigns.c.written_ms)))
+        return CampaignList(tuple(decode_campaign(unpacked(each)) for each in found), told_ms or 0)
 
-    def platforms(self, *, days: int = 7, limit: int = 100) -> tuple[PlatformLine, ...]:
+    def platforms(self, *, days: int = 7, limit: int = 100) -> PlatformList:
         """Platforms by the number of floods that they were seen in, in so many days (UTC)."""
         with self._reading() as (connection, at_ms):
             first = at_ms // DAY_MS - days + 1
@@ -303,17 +275,23 @@ class CaseStore:
                 .order_by(floods.desc(), platform_days.c.platform_id)
                 .limit(min(limit, LINES_MAX))
             ).all()
-            by_day: dict[int, dict[str, int]] = defaultdict(dict)
             named: dict[int, tuple[str, int]] = {}
+            weeks: dict[int, PlatformFigures] = {}
             for some in _chunks([row[0] for row in top]):
                 for row in connection.execute(
                     select(platform_days)
                     .where(platform_days.c.platform_id.in_(some), platform_days.c.day >= first)
                     .order_by(platform_days.c.day)
                 ).mappings():
-                    by_day[row["platform_id"]][_date(row["day"])] = row["floods"]
                     named[row["platform_id"]] = (row["platform"], row["trust"])
-        return tuple(
+                for one, value in connection.execute(
+                    select(platform_weeks.c.platform_id, platform_weeks.c.value).where(
+                        platform_weeks.c.platform_id.in_(some)
+                    )
+                ):
+                    weeks[one] = decode_platform(unpacked(value))
+            told_ms = connection.scalar(select(func.max(platform_weeks.c.written_ms)))
+        lines = (
             PlatformLine(
                 platform=named[one][0],
                 platform_id=one,
@@ -322,16 +300,30 @@ class CaseStore:
                 refused=int(refused),
                 trust=Trust(named[one][1]),
                 last_ms=last_ms,
-                days=by_day[one],
+                week=weeks.get(one),
             )
             for one, n, novel, refused, last_ms in top
         )
+        return PlatformList(tuple(lines), told_ms or 0)
 
     def words_now(self) -> tuple[WordLine, ...]:
         """Words about everyone that hold now: the kill switch, platforms for all."""
         with self._reading() as (connection, at_ms):
             found = _worded(_words(connection, (EVERYONE,)), at_ms)
         return tuple(each for each in found if each.holds)
+
+    def rail_refusals(self) -> int:
+        """Leases of the last minutes that gateways' rails refused, as gateways said."""
+        with self._reading() as (connection, at_ms):
+            told = connection.scalar(
+                select(func.count(acks.c.action_id.distinct())).where(
+                    acks.c.written_ms > self._wall() - RAILS_MS,
+                    acks.c.at_ms > at_ms - RAILS_MS,
+                    acks.c.state == "ignored",
+                    acks.c.why.in_([str(each) for each in RAILS]),
+                )
+            )
+        return told or 0
 
     def word(self, word_id: str) -> WordLine | None:
         """One word of the operator and which gateways have it; None if it is not in the store."""
@@ -392,8 +384,8 @@ class CaseStore:
 
     def freshness(self) -> Freshness:
         """Tell how far the index is behind the topics."""
-        with self._reading() as (connection, at_ms):
-            return _freshness(connection, at_ms)
+        with self._reading() as (connection, _):
+            return _freshness(connection, self._wall())
 
     # --- parts -------------------------------------------------------------------------------
 
@@ -419,7 +411,12 @@ class CaseStore:
         return lines
 
     def _file(
-        self, connection: Connection, line: CaseLine, others: Sequence[CaseLine], at_ms: int
+        self,
+        connection: Connection,
+        line: CaseLine,
+        others: Sequence[CaseLine],
+        loaded: _Loaded,
+        at_ms: int,
     ) -> CaseFile:
         episode_id = line.episode_id
         records = [
@@ -430,25 +427,19 @@ class CaseStore:
                 .order_by(changes.c.revision)
             )
         ]
-        actions = [
-            decode_action(unpacked(value))
-            for value in connection.scalars(
-                select(leases.c.value)
-                .where(leases.c.episode_id == episode_id)
-                .order_by(leases.c.epoch, leases.c.revision)
-            )
-        ]
-        linked = connection.scalars(
-            select(links.c.action_id).where(links.c.episode_id == episode_id)
+        own = [row for row in loaded.leases if row["episode_id"] == episode_id]
+        own.sort(key=lambda row: (row["epoch"], row["revision"]))
+        actions = [decode_action(unpacked(row["value"])) for row in own]
+        said = {each: loaded.acks.get(each, []) for each in loaded.links[episode_id]}
+        told = _worded(
+            [each for each in loaded.words if each[0]["recipient"] in (line.recipient, EVERYONE)],
+            at_ms,
         )
-        said = _acks(connection, linked.all())
-        spoken = _words(connection, (line.recipient, EVERYONE))
-        told = _worded(spoken, at_ms)
         about = [each for each in told if each.word.recipient == line.recipient]
         case = collect(records, actions, (), [each.word for each in about])[episode_id]
-        case.acks = {action: list(each) for action, each in said.items()}
+        case.acks = {action: list(each) for action, each in said.items() if each}
         case.counted = line.refused
-        by_action, by_platform = _counted(connection, episode_id)
+        by_action, by_platform = loaded.counted(episode_id)
         notes, appeals, calls, held = self.papers.about(line.recipient, episode_id)
         told_of = _incidents(connection, episode_id)
         events = _messages(told_of) if told_of else _sightings(case)
@@ -515,10 +506,6 @@ def _chunks(values: Sequence[Any]) -> Iterator[Sequence[Any]]:
     return (values[at : at + CHUNK] for at in range(0, len(values), CHUNK))
 
 
-def _date(day: int) -> str:
-    return time.strftime("%Y-%m-%d", time.gmtime(day * 86_400))
-
-
 def _line(row: RowMapping, state: Any, refused: int) -> CaseLine:
     return CaseLine(
         episode_id=row["episode_id"],
@@ -537,6 +524,88 @@ def _line(row: RowMapping, state: Any, refused: int) -> CaseLine:
         refused=refused,
         chronic=row["chronic"],
     )
+
+
+def _cases(connection: Connection, asked: Sequence[str]) -> list[RowMapping]:
+    """The cases of these recipients, the newest first."""
+    wanted = select(cases).where(cases.c.recipient.in_(asked)).order_by(cases.c.first_ms.desc())
+    return list(connection.execute(wanted.limit(LINES_MAX)).mappings())
+
+
+@dataclass(slots=True)
+class _Loaded:
+    """Everything about some recipients and their cases that several answers need, asked for once.
+
+    A question to a database that is far away or busy costs its way, whatever it asks.
+    """
+
+    rows: Sequence[RowMapping]  # of cases
+    words: list[tuple[RowMapping, tuple[Ack, ...]]]  # about them and about everyone
+    leases: list[RowMapping]
+    links: Mapping[str, Sequence[str]]  # episode -> its actions
+    acks: Mapping[str, list[Ack]]  # of these actions
+    counts: Mapping[str, list[RowMapping]]  # of these actions
+
+    def lines(self, at_ms: int) -> list[CaseLine]:
+        """Lines of the cases as they stand at a time."""
+        newest: dict[str, RowMapping] = {}
+        for row in self.leases:
+            held = newest.get(row["episode_id"])
+            if held is None or row["revision"] > held["revision"]:
+                newest[row["episode_id"]] = row
+        spoken = deciding(_worded(self.words, at_ms))
+        lines = []
+        for row in self.rows:
+            lease = newest.get(row["episode_id"])
+            action = None if lease is None else decode_action(unpacked(lease["value"]))
+            said = self.acks.get(action.action_id, ()) if action is not None else ()
+            state = standing(Level[row["level"].upper()], action, said, spoken, at_ms)
+            refused = sum(self.counted(row["episode_id"])[0].values())
+            lines.append(_line(row, state, refused))
+        return lines
+
+    def counted(self, episode_id: str) -> tuple[dict[str, int], dict[int, int]]:
+        """Messages refused in an episode, by action and by platform.
+
+        Of each lease and gateway the higher of both counts: on the way, and at the end.
+        """
+        by_action: dict[str, int] = {}
+        by_platform: dict[int, int] = defaultdict(int)
+        for action_id in self.links.get(episode_id, ()):
+            most: dict[str, int] = {}
+            for row in self.counts.get(action_id, ()):
+                most[row["gateway_id"]] = row["refused"]
+                for one, n in _by_platform(row["by_platform"]).items():
+                    by_platform[one] += n
+            for ack in self.acks.get(action_id, ()):
+                most[ack.gateway_id] = max(most.get(ack.gateway_id, 0), ack.refused_count)
+            if most:
+                by_action[action_id] = sum(most.values())
+        return by_action, by_platform
+
+
+_by_platform: Final = msgspec.json.Decoder(dict[int, int]).decode
+
+
+def _load(connection: Connection, rows: Sequence[RowMapping], asked: Sequence[str]) -> _Loaded:
+    """Load what there is about these recipients and their cases."""
+    spoken = _words(connection, (*asked, EVERYONE), acked=False)
+    held: list[RowMapping] = []
+    for some in _chunks(asked):
+        held += connection.execute(select(leases).where(leases.c.recipient.in_(some))).mappings()
+    linked: dict[str, list[str]] = defaultdict(list)
+    for some in _chunks([row["episode_id"] for row in rows]):
+        for row in connection.execute(select(links).where(links.c.episode_id.in_(some))):
+            linked[row.episode_id].append(row.action_id)
+    actions = [each for some in linked.values() for each in some]
+    said = _acks(connection, [*actions, *(row["word_id"] for row, _ in spoken)])
+    counted: dict[str, list[RowMapping]] = defaultdict(list)
+    for some in _chunks(actions):
+        found = connection.execute(select(counts).where(counts.c.action_id.in_(some)))
+        for each in found.mappings():
+            counted[each["action_id"]].append(each)
+    words_ = [(row, tuple(said.get(row["word_id"], ()))) for row, _ in spoken]
+    return _Loaded(rows, words_, held, linked, said, counted)
 
 
 def _newest_actions(connection: Connection, ids: Sequence[str]) -> dict[str, Action]:
@@ -609,24 +678,6 @@ def _refused(connection: Connection, ids: Sequence[str]) -> dict[str, int]:
     return found
 
 
-def _counted(connection: Connection, episode_id: str) -> tuple[dict[str, int], dict[int, int]]:
-    """Messages refused in an episode, by action and by platform."""
-    by_gateway: dict[tuple[str, str], int] = {}
-    by_platform: dict[int, int] = defaultdict(int)
-    own = select(links.c.action_id).where(links.c.episode_id == episode_id)
-    for row in connection.execute(select(counts).where(counts.c.action_id.in_(own))):
-        by_gateway[row.action_id, row.gateway_id] = row.refused
-        for one, n in msgspec.json.decode(row.by_platform, type=dict[int, int]).items():
-            by_platform[one] += n
-    for row in connection.execute(select(acks).where(acks.c.action_id.in_(own))):
-        key = row.action_id, row.gateway_id
-        by_gateway[key] = max(by_gateway.get(key, 0), row.refused_count)
-    by_action: dict[str, int] = defaultdict(int)
-    for (action_id, _), n in by_gateway.items():
-        by_action[action_id] += n
-    return by_action, by_platform
-
-
 def _words(
     connection: Connection, recipients: Iterable[str], *, acked: bool = True
 ) -> list[tuple[RowMapping, tuple[Ack, ...]]]:
@@ -666,19 +717,6 @@ def deciding(told: Iterable[WordLine]) -> list[Override]:
     Of a release its own time counts too, when it is over: no lease from before it is enforced.
     """
     return [each.word for each in told if each.holds or each.word.verb == "release"]
-
-
-def _names(connection: Connection, ids: Iterable[int], since_day: int) -> dict[int, str]:
-    """Names of platforms that were in floods since this day."""
-    found: dict[int, str] = {}
-    for some in _chunks(list(ids)):
-        for row in connection.execute(
-            select(platform_days.c.platform_id, platform_days.c.platform)
-            .where(platform_days.c.platform_id.in_(some), platform_days.c.day >= since_day)
-            .order_by(platform_days.c.day)
-        ):
-            found[row.platform_id] = row.platform
-    return found
 
 
 def _sightings(case: Case) -> tuple[CaseEvent, ...]:
@@ -759,14 +797,15 @@ def _freshness(connection: Connection, at_ms: int) -> Freshness:
             places.c.topic,
             func.min(places.c.read_ms),
             func.sum(places.c.end_offset - places.c.next_offset),
+            select(meta.c.value).where(meta.c.key == BEHIND).scalar_subquery(),
         )
         .group_by(places.c.topic)
         .order_by(places.c.topic)
     ).all()
-    behind = connection.scalar(select(meta.c.value).where(meta.c.key == BEHIND))
+    behind = rows[0][3] if rows else None
     return Freshness(
         at_ms=at_ms,
         read_ms=min((row[1] for row in rows), default=0),
         events_behind=int(behind) if behind else None,
-        topics=tuple(TopicFreshness(name, ms, max(0, int(n))) for name, ms, n in rows),
+        topics=tuple(TopicFreshness(name, ms, max(0, int(n))) for name, ms, n, _ in rows),
     )

@@ -23,7 +23,7 @@ from sqlalchemy import (
     text,
 )
 
-FORMAT: Final = "1"
+FORMAT: Final = "2"
 """Of this module; an index of another is not used, and `otpguard desk rebuild` makes it anew."""
 
 INDEX: Final = MetaData()
@@ -230,4 +230,28 @@ platform_days = Table(
     Column("last_ms", BigInteger, nullable=False),
     Index("platform_days_platform", "platform_id", "day"),
     sqlite_with_rowid=False,
+)
+
+campaigns = Table(  # as the agent of campaigns told of each last
+    "campaigns",
+    INDEX,
+    Column("campaign_id", String, primary_key=True),
+    Column("end_ms", BigInteger, nullable=False),
+    Column("victims", BigInteger, nullable=False),
+    Column("written_ms", BigInteger, nullable=False),
+    Column("offset", BigInteger, nullable=False),
+    Column("value", LargeBinary, nullable=False),
+    Index("campaigns_end", "end_ms"),
+)
+
+platform_weeks = Table(  # as the agent of platforms told of each last
+    "platform_weeks",
+    INDEX,
+    Column("platform_id", BigInteger, primary_key=True),
+    Column("codes", BigInteger, nullable=False),
+    Column("flood_codes", BigInteger, nullable=False),
+    Column("written_ms", BigInteger, nullable=False),
+    Column("offset", BigInteger, nullable=False),
+    Column("value", LargeBinary, nullable=False),
+    Index("platform_weeks_floods", "flood_codes"),
 )

@@ -14,7 +14,7 @@ from types import MappingProxyType
 from typing import Any, Final, Literal, NamedTuple
 
 import msgspec
-from sqlalchemy import Connection, Engine, Table, case, insert, select, tuple_, update
+from sqlalchemy import Connection, Engine, Table, case, delete, insert, select, tuple_, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from detectors.model.records import Level, Sighting
@@ -24,6 +24,7 @@ from streams.desk.store.packing import id_bytes, ids_of, packed
 from streams.desk.store.tables import (
     acks,
     audit,
+    campaigns,
     cases,
     changes,
     counts,
@@ -33,6 +34,7 @@ from streams.desk.store.tables import (
     notices,
     places,
     platform_days,
+    platform_weeks,
     words,
 )
 from streams.errors import UnavailableError
@@ -44,18 +46,23 @@ from streams.wire import (
     decode_ack,
     decode_action,
     decode_audit,
+    decode_campaign,
     decode_counts,
     decode_episode,
     decode_incident,
     decode_notice,
     decode_override,
+    decode_platform,
     override_id,
     override_key,
 )
 
 log = logging.getLogger(__name__)
 
-Source = Literal["episode", "throttle", "acks", "override", "incident", "counts", "notice", "audit"]
+Source = Literal[
+    "episode", "throttle", "acks", "override", "incident", "counts", "notice", "audit", "campaign",
+    "platform",
+]  # fmt: skip
 """Kind of a topic; words about everyone are `override` too."""
 
 CHUNK: Final = 400
@@ -106,6 +113,9 @@ class _Rows:
     cases: dict[str, dict[str, Any]] = field(default_factory=dict)
     touched: set[str] = field(default_factory=set)
     days: dict[tuple[int, int], dict[str, Any]] = field(default_factory=dict)
+    # Key of a record -> its row; without a value where its record was deleted.
+    campaigns: dict[str, dict[str, Any]] = field(default_factory=dict)
+    platform_weeks: dict[int, dict[str, Any]] = field(default_factory=dict)
     unreadable: int = 0
 
 
@@ -194,6 +204,8 @@ class Writer:
         ):
             if some:
                 connection.execute(self._put[name], some)
+        for name, found in (("campaigns", rows.campaigns), ("platform_weeks", rows.platform_weeks)):
+            self._keep(connection, name, found.values())
         for topic, key, offset, written_ms in rows.withdrawn:
             connection.execute(
                 update(words)
@@ -201,6 +213,20 @@ class Writer:
                 .where(words.c.withdrawn_ms.is_(None))
                 .values(withdrawn_ms=written_ms)
             )
+
+    def _keep(self, connection: Connection, name: str, rows: Iterable[dict[str, Any]]) -> None:
+        """Have of a compacted topic what it has: the last record of each key, if it has a value."""
+        rows = list(rows)
+        if some := [row for row in rows if row["value"] is not None]:
+            connection.execute(self._put[name], some)
+        table = GUARDS[name][0]
+        (key,) = table.primary_key
+        for row in rows:
+            if row["value"] is None:
+                older = tuple_(table.c.written_ms, table.c.offset) < tuple_(
+                    row["written_ms"], row["offset"]
+                )
+                connection.execute(delete(table).where(key == row[key.name], older))
 
     def _statement(self, name: str) -> Any:
         table, guard = GUARDS[name]
@@ -259,6 +285,8 @@ GUARDS: Final[Mapping[str, tuple[Table, Callable[[Any, Table], Any] | None]]] = 
         "words": (words, None),
         "cases": (cases, _over("revision")),
         "platform_days": (platform_days, _added),
+        "campaigns": (campaigns, _over("written_ms", "offset")),
+        "platform_weeks": (platform_weeks, _over("written_ms", "offset")),
     }
 )
 """Table -> how a row is put over one that is there; None: it stays."""
@@ -418,6 +446,31 @@ def _take_audit(record: LogRecord, rows: _Rows, erased: Collection[str]) -> None
     rows.audit.append({**row, "digest": chained(record.value), "written_ms": record.written_ms})
 
 
+def _take_campaign(record: LogRecord, rows: _Rows, _: Collection[str]) -> None:
+    if not record.key:
+        raise UnreadableError("the key is no campaign's id")
+    row: dict[str, Any] = {"campaign_id": record.key.decode(errors="replace")}
+    row |= {"end_ms": 0, "victims": 0, "value": None}
+    if record.value is not None:
+        told = decode_campaign(record.value)
+        row |= {"end_ms": told.end_ms, "victims": told.victims, "value": packed(record.value)}
+    row |= {"written_ms": record.written_ms, "offset": record.offset}
+    rows.campaigns[row["campaign_id"]] = row
+
+
+def _take_platform(record: LogRecord, rows: _Rows, _: Collection[str]) -> None:
+    if record.key is None or not record.key.isdigit():
+        raise UnreadableError("the key is no platform's id")
+    row: dict[str, Any] = {"platform_id": int(record.key)}
+    row |= {"codes": 0, "flood_codes": 0, "value": None}
+    if record.value is not None:
+        told = decode_platform(record.value)
+        row |= {"codes": told.codes, "flood_codes": sum(day.flood_codes for day in told.days)}
+        row["value"] = packed(record.value)
+    row |= {"written_ms": record.written_ms, "offset": record.offset}
+    rows.platform_weeks[row["platform_id"]] = row
+
+
 _READERS: Final[Mapping[Source, Callable[[LogRecord, _Rows, Collection[str]], Any]]] = (
     MappingProxyType(
         {
@@ -429,6 +482,8 @@ _READERS: Final[Mapping[Source, Callable[[LogRecord, _Rows, Collection[str]], An
             "incident": _take_incident,
             "notice": _take_notice,
             "audit": _take_audit,
+            "campaign": _take_campaign,
+            "platform": _take_platform,
         }
     )
 )

@@ -26,6 +26,7 @@ from streams.desk.web.lists import ListPages
 from streams.desk.web.live import LiveFeed
 from streams.desk.web.look import static_files
 from streams.desk.web.oidc import OidcEntry
+from streams.desk.web.once import OnceEntry
 from streams.desk.web.oversight import OversightPages
 from streams.desk.web.proxy import ProxyEntry
 from streams.desk.web.rights import DeskRight
@@ -71,6 +72,7 @@ def doors(desk: Desk, feed: LiveFeed) -> list[Door]:
         Door("POST", "/login", OPEN, entry.login),
         Door("GET", "/login/oidc", OPEN, oidc.start),
         Door("GET", "/login/oidc/back", OPEN, oidc.back),
+        Door("GET", "/login/once/{secret}", OPEN, OnceEntry(desk, entry).enter),
         Door("POST", "/language", OPEN, entry.language),
         Door("POST", "/logout", (), entry.logout),
         Door("GET", "/account", (), entry.account_page),

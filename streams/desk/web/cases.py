@@ -12,7 +12,7 @@ from urllib.parse import quote
 import msgspec
 from starlette.responses import RedirectResponse, Response
 
-from streams.desk.store import Answer, CaseFile
+from streams.desk.store import Answer, Call, CaseFile
 from streams.desk.web.masks import masked, whole
 from streams.desk.web.render import Flash
 from streams.desk.web.rights import DeskRight
@@ -57,6 +57,11 @@ REASON_MAX: Final = 200
 WORD_ID: Final = re.compile(r"override(-all)?-\d{1,19}")
 KEY: Final = re.compile(r"(sig|port|id|host|from):.{1,200}")
 CALLS_SHOWN: Final = 10
+CALL_MS: Final = 600_000
+"""One call, at most: what an agent noted of a caller so lately is said of the same one."""
+
+ACTS: Final = ("release", "allow", "exempt")
+"""Outcomes of calls for which a caller had to be identified."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +117,7 @@ class CasePages:
             facts=known_facts(found),
             calls=self._calls(found.calls),
             words=self._words(found.words),
-            **self._choices(visit_of(request)),
+            **self._choices(visit_of(request), found.calls),
         )
 
     def case_page(self, request: Request) -> Response:
@@ -149,7 +154,7 @@ class CasePages:
                 (each, self._path(visit, each.episode_id)) for each in file.earlier[:CALLS_SHOWN]
             ],
             "gateways": self._gateways(file),
-            **self._choices(visit),
+            **self._choices(visit, file.calls),
             **more,
         }
         return desk.pages.page(request, "case", status=status, flashes=flashes, **values)
@@ -387,10 +392,16 @@ class CasePages:
                 return Flash(obeyed(line, len(self.desk.store.gateways())))
         return _flash(said)
 
-    def _choices(self, visit: Visit) -> dict[str, Any]:
+    def _choices(self, visit: Visit, calls: Sequence[Call]) -> dict[str, Any]:
+        """The choices of forms; how this caller was identified in this call is chosen already."""
         most_s = self._exempt_max_s(visit)
+        since_ms, name = self.desk.now_ms() - CALL_MS, visit.person.account.name
+        mine = (each for each in calls if each.agent == name and each.at_ms > since_ms)
+        lately = next((each.identified_by for each in mine if each.outcome in ACTS), NOBODY)
         return {
-            "identified": [(name, tr(says)) for name, says in IDENTIFIED.items()],
+            "identified": [
+                (way, tr(says), way == lately != NOBODY) for way, says in IDENTIFIED.items()
+            ],
             "exempts": [(name, spell(s * 1000)) for name, s in EXEMPTS_S.items() if s <= most_s],
         }
 

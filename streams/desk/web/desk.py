@@ -6,16 +6,17 @@ import hashlib
 import hmac
 import logging
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from streams.desk.web.guard import Site
+from streams.desk.web.once import LoginTicket
 from streams.desk.web.rates import Pace, RateLimit
 from streams.desk.web.render import Banner, Pages
 from streams.desk.web.telling import fresh_sentence
 from streams.desk.web.visit import RefusedError, Visit
-from streams.language import spoken, tr
+from streams.language import moment, spoken, tr, trn
 from streams.operate.cases import banner, switch
 from streams.telemetry.metrics import DESK_OUTCOMES
 
@@ -91,6 +92,7 @@ class Desk:
     now_ms: Callable[[], int]
     now_s: Callable[[], float]  # a clock that only goes forward
     limits: Paces
+    ticket: LoginTicket | None = None  # the demo's alone
     pages: Pages = field(init=False)
     _banners: list[tuple[int, Sequence[Banner], str]] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -144,7 +146,7 @@ class Desk:
     # --- what is true of every page ----------------------------------------------------------
 
     def banners(self) -> Sequence[Banner]:
-        """Shadow, kill switch and a stale index, whichever holds."""
+        """Shadow, kill switch, rails and a stale index, whichever holds."""
         return self._shared()[0]
 
     def freshness(self) -> str:
@@ -176,6 +178,7 @@ class Desk:
                 tr("Shadow mode."),
                 tr("The detector publishes leases that nobody obeys: nothing is refused."),
             )
+        yield from _rails(words, self.store.rail_refusals())
         if not fresh.read_ms or fresh.lag_ms > self.stale_ms:
             yield Banner(
                 tr("The index is old."),
@@ -202,3 +205,27 @@ class Desk:
 
 
 _GRANT: Final = 32
+
+
+def _rails(words: Sequence[Override], refused: int) -> Iterator[Banner]:
+    """The rails: leases that they kept from gateways lately, and a word that raised them."""
+    if refused:
+        yield Banner(
+            tr("The rails of a gateway are reached."),
+            trn(
+                "In the last ten minutes {n} lease was refused by them: of that number nothing is "
+                "held at that gateway, whatever its case says. Call the NOC.",
+                "In the last ten minutes {n} leases were refused by them: of these numbers nothing "
+                "is held at that gateway, whatever their cases say. Call the NOC.",
+                refused,
+            ),
+            "alarm",
+        )
+    raised = next((each for each in words if each.verb == "rails" and each.times > 1), None)
+    if raised is not None and raised.expires_at_ms is not None:
+        yield Banner(
+            tr("The rails are raised."),
+            tr("Gateways take {times} times as many leases, until {at}; said by {actor}.").format(
+                times=raised.times, at=moment(raised.expires_at_ms), actor=raised.actor
+            ),
+        )

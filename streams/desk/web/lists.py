@@ -9,8 +9,10 @@ from urllib.parse import quote
 
 from starlette.responses import Response
 
+from detectors.campaigns.campaign import Campaign
 from detectors.model.event import Trust
 from detectors.model.times import DAY_MS
+from detectors.platforms.days import PlatformFigures
 from streams.desk.store import CaseLine
 from streams.desk.web.masks import masked
 from streams.desk.web.rights import DeskRight
@@ -18,6 +20,7 @@ from streams.desk.web.telling import TONES, spell, state_word
 from streams.desk.web.visit import visit_of
 from streams.language import tr, trn
 from streams.operate.explain import platform_name
+from streams.operate.platforms import percent
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -28,6 +31,7 @@ LIVE_MAX: Final = 50
 """Rows of the live list: a campaign has more, and is on a page of its own."""
 
 DAYS: Final = (1, 7, 30)
+CAMPAIGN_PLATFORMS: Final = 8
 FEW: Final = 5
 """Victims under which a platform's figures are not told: a small group can be guessed."""
 
@@ -95,27 +99,15 @@ class ListPages:
         )  # fmt: skip
 
     def campaigns(self, request: Request) -> Response:
-        """Floods that share platforms and time."""
+        """Floods at many numbers at once, each campaign as its agent tells it."""
         desk, visit = self.desk, visit_of(request)
         days = _days(request)
         desk.audit(visit, "view", "done", detail="campaigns")
         found = desk.store.campaigns(since_ms=desk.now_ms() - days * DAY_MS)
         return desk.pages.page(
-            request, "campaigns", campaigns=[self._campaign(each) for each in found[:100]],
-            days=days, spans=DAYS,
+            request, "campaigns", campaigns=[_campaign(each) for each in found.campaigns[:100]],
+            days=days, spans=DAYS, told_ms=found.told_ms,
         )  # fmt: skip
-
-    def _campaign(self, each: Any) -> dict[str, Any]:
-        return {
-            "first_ms": each.first_ms,
-            "last_ms": each.last_ms,
-            "victims": each.victims,
-            "open": each.open,
-            "messages": each.messages,
-            "refused": each.refused,
-            "platforms": [platform_name(key) for key in each.platforms[:8]],
-            "further": max(0, len(each.platforms) - 8),
-        }
 
     def platforms(self, request: Request) -> Response:
         """Platforms by the floods in which they were seen, with a name to look for."""
@@ -132,14 +124,42 @@ class ListPages:
                 "novel": few(each.novel),
                 "refused": each.refused,
                 "last_ms": each.last_ms,
-                "trend": _trend(each.days),
+                **_week(each.week),
             }
-            for each in found
+            for each in found.platforms
             if wanted.casefold() in platform_name(each.platform).casefold()
         ]
         return desk.pages.page(
-            request, "platforms", rows=rows[:100], days=days, spans=DAYS, wanted=wanted
-        )
+            request, "platforms", rows=rows[:100], days=days, spans=DAYS, wanted=wanted,
+            told_ms=found.told_ms,
+        )  # fmt: skip
+
+
+def _campaign(each: Campaign) -> dict[str, Any]:
+    shown = each.platforms[:CAMPAIGN_PLATFORMS]
+    return {
+        "first_ms": each.start_ms,
+        "last_ms": each.end_ms,
+        "victims": each.victims,
+        "open": each.victims_open if each.open else 0,
+        "throttled": each.victims_throttled,
+        "messages": each.messages,
+        "growth": f"{each.growth_per_minute:g}" if each.open else "",
+        "platforms": [platform_name(one.platform) for one in shown],
+        "further": max(0, each.platforms_total - len(shown)),
+    }
+
+
+def _week(told: PlatformFigures | None) -> dict[str, str]:
+    """What the agent tells of a platform; nothing where it told nothing."""
+    if told is None:
+        return dict.fromkeys(("codes", "share", "strangers", "trend"), "")
+    return {
+        "codes": f"{told.codes:,}",
+        "share": percent(told.flood_share),
+        "strangers": percent(told.strangers_share),
+        "trend": "" if told.trend is None else f"× {told.trend:g}",
+    }
 
 
 def few(n: int) -> str:
@@ -149,17 +169,6 @@ def few(n: int) -> str:
     ('0', '<5', '1,200')
     """
     return f"<{FEW}" if 0 < n < FEW else f"{n:,}"
-
-
-def _trend(days: Any) -> str:
-    """The newest day beside the mean of those before, in a word."""
-    counts = [n for _, n in sorted(days.items())]
-    if len(counts) < 2:
-        return tr("new")
-    before = sum(counts[:-1]) / (len(counts) - 1)
-    if counts[-1] > before * 1.5:
-        return tr("rising")
-    return tr("falling") if counts[-1] < before / 1.5 else tr("steady")
 
 
 def _days(request: Request) -> int:

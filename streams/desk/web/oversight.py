@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 VERBS: Final = (
     "login", "logout", "password", "search", "view", "unmask", "release", "allow", "exempt", "mode",
     "act", "call", "note", "appeal", "propose", "approve", "reject", "export", "notice", "limit",
-    "account",
+    "account", "erase", "hold", "lift", "backup", "restore",
 )  # fmt: skip
 """Verbs of the audit that are offered for a search; any other may be in it too."""
 

@@ -23,6 +23,7 @@ from streams.desk.web.app import application
 from streams.desk.web.desk import Desk, Paces
 from streams.desk.web.guard import Site
 from streams.desk.web.ledger import ledger_on
+from streams.desk.web.once import LoginTicket
 from streams.desk.web.words import speaking_on
 from streams.errors import OtpguardError, UnavailableError
 from streams.language import tr
@@ -77,17 +78,20 @@ def serve(
     index: bool = True,
     started: Callable[[str], None] = lambda _: None,
     stop: threading.Event | None = None,
+    clock: Callable[[], int] = now_ms,
+    ticket: LoginTicket | None = None,
 ) -> None:
     """Serve until SIGTERM, Ctrl-C, or `stop`; `started` hears the address.
 
-    `index`: follow the topics too; of several consoles on one store one process does. Raise
-    UnavailableError for what is away at the start, ConfigError for what is wrong.
+    `index`: follow the topics too; of several consoles on one store one process does. `clock` is
+    the time at which cases stand; `ticket` opens the desk once, without a password: both for the
+    demo alone. Raise UnavailableError for what is away at the start, ConfigError for what is wrong.
     """
     console = settings.console
     with ExitStack() as stack:
         sock = stack.enter_context(listening(settings))
         port = int(sock.getsockname()[1])
-        store = opened(settings)
+        store = opened(settings, clock=clock, wall=now_ms)
         stack.callback(store.close)
         metrics = Metrics("desk")
         chain = f"desk/{socket.gethostname()}:{port}"[:128]
@@ -95,12 +99,13 @@ def serve(
             settings=settings,
             place=Site(address_of(settings, port), console.proxies),
             store=store,
-            voice=stack.enter_context(speaking_on(settings, now_ms)),
-            auditor=stack.enter_context(ledger_on(settings, chain, now_ms)),
+            voice=stack.enter_context(speaking_on(settings, clock)),
+            auditor=stack.enter_context(ledger_on(settings, chain, clock)),
             metrics=metrics,
-            now_ms=now_ms,
+            now_ms=clock,
             now_s=time.monotonic,
             limits=Paces.of(settings),
+            ticket=ticket,
         )
         metrics.follow("index_lag_seconds", lambda: store.freshness().lag_ms / 1000)
         if index:

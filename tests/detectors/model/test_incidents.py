@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from detectors.model.event import Trust
-from detectors.model.incidents import EarlierSighting, FloodMessage, Listed, flood_message
+from detectors.model.incidents import EarlierSighting, FloodMessage, Listed, flood_messages
 
 
 def test_whoever_gives_a_class_alone_gives_no_name() -> None:
@@ -14,5 +14,5 @@ def test_whoever_gives_a_class_alone_gives_no_name() -> None:
 
 def test_a_listed_message_has_its_names_back() -> None:
     listed: Listed = (8, 6, "pass", False, 1, "gw", "", 0, "", "", "", -1)
-    assert flood_message(listed) == FloodMessage(8, 6, "pass", False, Trust.BANK, "gw")
-    assert isinstance(flood_message(listed).trust, Trust)
+    assert flood_messages([listed])[0] == FloodMessage(8, 6, "pass", False, Trust.BANK, "gw")
+    assert isinstance(flood_messages([listed])[0].trust, Trust)

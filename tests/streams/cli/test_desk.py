@@ -15,9 +15,11 @@ import pytest
 from typer.testing import CliRunner
 
 from streams.__main__ import app
+from streams.cluster.read import records
 from streams.demo.brokers import Broker
 from streams.desk.store import CaseStore
 from streams.errors import UsageError
+from streams.wire import AuditRecord, decode_audit
 from tests.streams.cli.test_cases import ROOT
 from tests.streams.desk.store.filled import ended, flood
 from tests.streams.desk.store.test_indexer import Site, story
@@ -99,8 +101,21 @@ def test_a_number_is_erased_and_the_topics_that_hold_it_are_named(site: Store) -
     assert "backups of before" in said
     told = json.loads(site.ask("erase", NUMBER, "--yes", "--json"))
     assert told["rows"] == {}
+    audit = audit_of(site)
+    assert [(each.verb, each.outcome) for each in audit][:6] == [
+        ("hold", "asked"), ("hold", "done"), ("erase", "asked"), ("erase", "failed"),
+        ("lift", "asked"), ("lift", "done"),
+    ]  # fmt: skip
+    assert {each.subject for each in audit if each.verb == "erase"} == {""}, "not whom"
+    assert audit[-3].detail.startswith("rows=")
     with pytest.raises(UsageError, match="no recipient"):
         site.ask("erase", "nobody", "--yes")
+
+
+def audit_of(site: Store) -> list[AuditRecord]:
+    """The audit as it lies on its topic, the oldest first."""
+    found = records(site.clients, site.names["audit"])
+    return [decode_audit(each.value) for each in found if each.value is not None]
 
 
 @pytest.mark.broker
@@ -113,3 +128,8 @@ def test_a_backup_fills_another_store(site: Store, tmp_path: Path) -> None:
         assert store.find(NUMBER).newest is not None
     with pytest.raises(UsageError, match="not empty"):
         site.ask("restore", str(path))
+    assert [(each.verb, each.outcome, each.detail) for each in audit_of(site)] == [
+        ("backup", "asked", str(path)), ("backup", "done", str(path)),
+        ("restore", "asked", str(path)), ("restore", "done", str(path)),
+        ("restore", "asked", str(path)), ("restore", "failed", str(path)),
+    ]  # fmt: skip

@@ -25,7 +25,9 @@ from streams.wire.partitioner import partition_of
 from tests.enforce.records import RECIPIENT, START_MS, action
 from tests.streams.operate.test_cases import OPENED
 
-WIRES = Wires("127.0.0.1:9", "in", "throttle", "episode", 8)
+WIRES = Wires(
+    "127.0.0.1:9", "in", "throttle", "episode", "override", "everyone", "acks", "counts", 8
+)
 
 
 def test_a_message_goes_where_any_producer_would_put_it() -> None:
@@ -91,7 +93,7 @@ def test_a_flood_is_noticed_before_it_is_throttled_whichever_topic_is_read_first
 ) -> None:
     screen = io.StringIO()
     audience = Audience(Console(file=screen), lambda at: f"{at:.0f}")
-    wires = Wires("", "in", "leases", "episodes", 1)
+    wires = Wires("", "in", "leases", "episodes", "override", "everyone", "acks", "counts", 1)
     gateway = StandInGateway(Registry.shipped(), 1)
     player = Player(wires, None, gateway, RECIPIENT, audience)  # type: ignore[arg-type]
     messages = [

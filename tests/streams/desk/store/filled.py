@@ -10,9 +10,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
+from detectors.campaigns.campaign import Abused, Campaign
 from detectors.model.event import Trust, platform_id
 from detectors.model.incidents import EarlierSighting, FloodMessage, IncidentRecord
 from detectors.model.records import Action, EpisodeRecord, Level, Scope, Sighting
+from detectors.model.times import DAY_MS
+from detectors.platforms.days import PlatformDay, PlatformFigures
 from streams.desk.store import CaseStore
 from streams.desk.store.writer import LogRecord, PlaceRead, Source, Writer
 from streams.wire import (
@@ -26,11 +29,13 @@ from streams.wire import (
     encode_ack,
     encode_action,
     encode_audit,
+    encode_campaign,
     encode_counts,
     encode_episode,
     encode_incident,
     encode_notice,
     encode_override,
+    encode_platform,
     override_key,
 )
 from tests.enforce.records import LEASE_MS, RECIPIENT, START_MS, action
@@ -50,6 +55,10 @@ _ENCODED: Final[dict[type, tuple[Source, str, Any, Any]]] = {
     Counts: (
         "counts", "otpguard.throttle.counts.v1", encode_counts, lambda r: r.action_id.encode()),
     Notice: ("notice", "otpguard.notice.v1", encode_notice, lambda r: r.notice_id.encode()),
+    Campaign: ("campaign", "otpguard.campaign.v1", encode_campaign,
+               lambda r: r.campaign_id.encode()),
+    PlatformFigures: ("platform", "otpguard.platform.v1", encode_platform,
+                      lambda r: str(r.platform_id).encode()),
     AuditRecord: ("audit", "otpguard.audit.v1", encode_audit, lambda r: r.chain.encode()),
 }  # fmt: skip
 
@@ -218,3 +227,32 @@ def audited(*said: dict[str, Any], chain: str = "desk/desk-1") -> list[AuditReco
         records.append(AuditRecord(chain=chain, seq=seq, prev=prev, **{**usual, **each}))
         prev = chained(encode_audit(records[-1]))
     return records
+
+
+def campaign(
+    n: int = 0, *, victims: int = 12, end_ms: int = START_MS, platforms: Sequence[str] = PLATFORMS
+) -> Campaign:
+    """A campaign as its agent tells it."""
+    return Campaign(
+        campaign_id=f"1:sms.delivery.v1:0:{n * 1_000}",
+        open=True,
+        start_ms=end_ms - 1_800_000,
+        opened_ms=end_ms - 1_700_000,
+        newest_ms=end_ms - 60_000,
+        end_ms=end_ms,
+        victims=victims,
+        victims_open=victims - 2,
+        victims_throttled=victims - 1,
+        messages=31 * victims,
+        pace_per_minute=2.1,
+        growth_per_minute=1.5,
+        platforms=tuple(Abused(key, platform_id(key), victims) for key in platforms),
+        platforms_total=len(platforms) + 60,
+    )
+
+
+def week_of(platform: str, codes: int = 5_000, at_ms: int = START_MS) -> PlatformFigures:
+    """A platform's figures as their agent tells them: a fifth of its codes in floods."""
+    today = at_ms // DAY_MS * DAY_MS
+    days = (PlatformDay(today, codes, codes // 2, codes // 4, codes // 5),)
+    return PlatformFigures(platform, platform_id(platform), today, days, codes, 0.2, 0.5, 1.8)

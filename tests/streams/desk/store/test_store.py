@@ -9,6 +9,8 @@ import pytest
 
 from detectors.model.event import platform_id
 from detectors.model.records import Level
+from streams.desk.store import CampaignList
+from streams.desk.store.writer import Writer
 from streams.errors import ConfigError, UsageError
 from streams.operate.cases import Doing
 from streams.wire import EVERYONE, Ack, Notice
@@ -18,12 +20,14 @@ from tests.streams.desk.store.filled import (
     FilledStore,
     acked,
     audited,
+    campaign,
     counted,
     ended,
     fill,
     flood,
     incident,
     opened,
+    week_of,
 )
 
 OTHER = "8613900000002"
@@ -156,30 +160,52 @@ def test_live_lists_what_goes_on_the_newest_message_first(store: FilledStore) ->
     assert len(store.live(1)) == 1
 
 
-def test_campaigns_are_floods_that_share_platforms_and_time(store: FilledStore) -> None:
-    one = [f"sig:名单一{n}" for n in range(8)]
-    two = [f"sig:名单二{n}" for n in range(8)]
-    for n in range(4):
-        platforms = one if n < 3 else two
-        record, lease = flood(n, recipient=f"861390000000{n}", platforms=platforms)
-        fill(store, record, lease, acked(lease, "expired", refused=10))
-    (found,) = store.campaigns()
-    assert (found.victims, found.open, found.refused, found.messages) == (3, 3, 30, 24)
-    assert set(found.platforms) == set(one)
-    assert len(found.episode_ids) == 3
-    assert store.campaigns(since_ms=NOW_MS + 1) == ()
+def test_campaigns_are_those_that_their_agent_told_most_victims_first(store: FilledStore) -> None:
+    assert store.campaigns() == CampaignList((), 0), "no agent has told anything"
+    small, large = campaign(1), campaign(2, victims=500)
+    fill(store, small, large)
+    told = store.campaigns()
+    assert told == CampaignList((large, small), NOW_MS)
+    over = replace(small, open=False, victims_open=0, victims=600)
+    fill(store, over)
+    assert store.campaigns().campaigns == (over, large), "the newest word of each"
+    assert store.campaigns(since_ms=START_MS + 1).campaigns == ()
+
+
+def test_a_campaign_whose_record_was_deleted_is_gone_and_an_older_word_changes_nothing(
+    store: FilledStore,
+) -> None:
+    (first, second) = fill(store, campaign(1), campaign(1, victims=40))
+    writer = Writer(store.index)
+    writer.take([first], [])
+    assert [each.victims for each in store.campaigns().campaigns] == [40]
+    gone = second._replace(offset=second.offset + 1, value=None)
+    again = second._replace(offset=second.offset + 2, value=first.value)
+    writer.take([gone], [])
+    assert store.campaigns().campaigns == ()
+    writer.take([gone, again], [])
+    writer.take([gone], [])
+    assert [each.victims for each in store.campaigns().campaigns] == [12]
 
 
 def test_platforms_are_ranked_by_the_floods_they_were_seen_in(store: FilledStore) -> None:
     record, lease = flood()
     other, _ = flood(1, recipient=OTHER, platforms=["sig:甲平台"])
     fill(store, record, lease, counted(lease, {platform_id("sig:甲平台"): 7}), other)
-    top, *rest = store.platforms()
+    found = store.platforms()
+    top, *rest = found.platforms
     assert (top.platform, top.floods, top.novel, top.refused) == ("sig:甲平台", 2, 2, 7)
-    assert list(top.days.values()) == [2]
+    assert (top.week, found.told_ms) == (None, 0), "no agent has told anything"
     assert {each.floods for each in rest} == {1}
+    week = week_of("sig:甲平台")
+    (told,) = fill(store, week, week_of("sig:从未见过"))[:1]
+    found = store.platforms()
+    assert (found.platforms[0].week, found.told_ms) == (week, NOW_MS)
+    assert len(found.platforms) == 5, "what was in no flood is on no list of them"
+    Writer(store.index).take([told._replace(offset=9, value=None)], [])
+    assert store.platforms().platforms[0].week is None
     store.at_ms += 8 * 86_400_000
-    assert store.platforms() == ()
+    assert store.platforms().platforms == ()
 
 
 def test_the_audit_is_searched_and_read_page_by_page(store: FilledStore) -> None:

@@ -51,7 +51,7 @@ def test_doors_that_need_no_log_in_are_few(world: World) -> None:
     }
     assert open_ == {
         ("GET", "/login"), ("POST", "/login"), ("GET", "/login/oidc"),
-        ("GET", "/login/oidc/back"), ("POST", "/language"),
+        ("GET", "/login/oidc/back"), ("GET", "/login/once/{secret}"), ("POST", "/language"),
     }  # fmt: skip
 
 

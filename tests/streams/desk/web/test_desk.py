@@ -10,7 +10,7 @@ from streams.desk.store import DeskRole
 from streams.desk.web.desk import BANNERS_MS
 from streams.desk.web.visit import RefusedError, Visit
 from streams.language import speaking, zone
-from streams.wire import Override
+from streams.wire import Ack, Override
 from tests.streams.desk.store.filled import fill
 from tests.streams.desk.web.world import World
 
@@ -68,6 +68,44 @@ def test_an_index_that_is_old_or_empty_and_a_detector_that_is_behind_are_said_to
     world.store.note_behind(7)
     world.store.at_ms += BANNERS_MS
     assert [each.head for each in world.desk.banners()] == ["The detector is behind."]
+
+
+def test_rails_that_keep_leases_from_a_gateway_are_an_alarm_while_they_matter(
+    world: World,
+) -> None:
+    world.flood()
+    at_ms = world.store.at_ms
+    said = [
+        Ack(action_id=f"1:sms:0:{n}", gateway_id=gateway, state="ignored", why=why, at_ms=at_ms)
+        for n, why, gateway in (
+            (1, "rail_rate", "smsc-1"), (1, "rail_rate", "smsc-2"), (2, "rail_share", "smsc-1"),
+            (3, "rail_lease", "smsc-1"), (4, "exempt", "smsc-1"),
+        )
+    ]  # fmt: skip
+    fill(world.store, *said)
+    (banner,) = world.desk.banners()
+    assert (banner.tone, banner.head) == ("alarm", "The rails of a gateway are reached.")
+    assert "2 leases" in banner.text, "each once, and none that a rail for one lease refused"
+    page = world.inside(DeskRole.AGENT).get("/").text
+    assert "2 条限流租约" in page, "on every page"
+    world.store.at_ms += 601_000
+    world.flood(1)
+    assert world.desk.banners() == (), "long enough ago"
+
+
+def test_rails_that_somebody_raised_are_said_with_their_end(world: World) -> None:
+    world.flood()
+    word = Override(
+        recipient="*", verb="rails", times=4, actor="noc", reason="r", schema_version=2,
+        issued_at_ms=world.store.at_ms, expires_at_ms=world.store.at_ms + 3_600_000,
+    )  # fmt: skip
+    fill(world.store, word)
+    (banner,) = world.desk.banners()
+    assert (banner.tone, banner.head) == ("watch", "The rails are raised.")
+    assert "4 times" in banner.text
+    world.store.at_ms += 3_600_000
+    world.flood(1)
+    assert world.desk.banners() == ()
 
 
 def test_shadow_mode_is_said_and_not_in_the_words_of_an_alarm(world: World) -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from streams.desk.store import DeskRole
 from streams.desk.web.lists import few
+from tests.streams.desk.store.filled import campaign, fill, week_of
 from tests.streams.desk.web.world import World, busy
 
 NUMBER = "8617000000001"
@@ -35,12 +36,32 @@ def test_a_list_is_live_until_somebody_pauses_it(world: World) -> None:
     assert "htmx" not in paused
 
 
-def test_floods_of_one_list_of_platforms_are_a_campaign_without_a_number(world: World) -> None:
+def test_a_campaign_is_shown_as_its_agent_tells_it_without_a_number(world: World) -> None:
+    client = world.inside(DeskRole.ANALYST)
+    silent = client.get("/campaigns").text
+    assert "otpguard agent campaigns" in silent, "an empty page says what it needs"
     busy(world, world.store.at_ms)
-    page = world.inside(DeskRole.ANALYST).get("/campaigns").text
+    page = client.get("/campaigns").text
     assert page.count('<tr role="row">') == 1 + 1
     assert "听潮课堂" in page
+    assert "otpguard agent campaigns" not in page
     assert "170" not in page.replace("1700", "")
+    fill(world.store, *(campaign(n, victims=10 + n) for n in range(3, 9)))
+    assert client.get("/campaigns").text.count('<tr role="row">') == 1 + 7
+    fill(world.store, campaign(20, end_ms=world.store.at_ms - 2 * 86_400_000))
+    assert client.get("/campaigns?days=1").text.count('<tr role="row">') == 1 + 7
+    assert client.get("/campaigns?days=7").text.count('<tr role="row">') == 1 + 8
+
+
+def test_figures_of_the_network_stand_beside_a_platforms_floods(world: World) -> None:
+    world.flood()
+    client = world.inside(DeskRole.ANALYST)
+    assert "otpguard agent platforms" in client.get("/platforms").text
+    fill(world.store, week_of("sig:甲平台", codes=12_345))
+    page = client.get("/platforms").text
+    assert "otpguard agent platforms" not in page
+    for piece in ("12,345", "20.0 %", "50.0 %", "× 1.8"):
+        assert piece in page, piece
 
 
 def test_platforms_are_found_by_name_and_few_victims_are_not_told(world: World) -> None:

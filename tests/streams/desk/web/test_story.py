@@ -89,7 +89,7 @@ def test_a_caller_is_answered_helped_and_released(world: PhoneWorld, page: Page)
     button = page.locator("button[value^='allow ']").first
     platform = (button.get_attribute("value") or "").removeprefix("allow ")
     assert world.ruling(recipient, platform) is Ruling.REFUSE
-    page.select_option("#identified", "own_line")
+    page.check("#identified-own_line")
     page.fill("#reason", "等这个平台的验证码")
     with page.expect_navigation():
         button.click()
@@ -99,7 +99,7 @@ def test_a_caller_is_answered_helped_and_released(world: PhoneWorld, page: Page)
     assert world.ruling(recipient, "sig:还没见过") is Ruling.REFUSE, "and no other"
     look(page)
 
-    page.select_option("#identified", "called_back")
+    page.check("#identified-called_back")
     page.fill("#reason", "用户要求")
     with page.expect_navigation():
         page.click("button[value='release 1h']")

@@ -28,11 +28,13 @@ from tests.streams.desk.store.filled import (
     NOW_MS,
     FilledStore,
     acked,
+    campaign,
     counted,
     fill,
     flood,
     incident,
     opened,
+    week_of,
 )
 
 PASSWORD: Final = "Rain-on-the-quay-7"
@@ -215,6 +217,10 @@ def busy(world: World, now_ms: int) -> str:
         fill(
             world.store, other, held, acked(held), counted(held, {platform_id(platforms[n]): 9 * n})
         )
+    fill(
+        world.store, campaign(1, victims=9, end_ms=now_ms - 60_000, platforms=platforms[:18]),
+        *(week_of(key, 800 + 450 * at, now_ms) for at, key in enumerate(platforms)),
+    )  # fmt: skip
     return record.episode_id
 
 

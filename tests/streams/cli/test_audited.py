@@ -1,0 +1,60 @@
+"""Acts by command are in the audit before they are done, whatever becomes of them."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from streams.cli import audited as module
+from streams.cli.audited import actor, audited
+from streams.config import Settings
+from streams.errors import UsageError
+from streams.operate.audit import AuditChain, reported
+from streams.wire import AuditRecord, decode_audit
+from tests.ports import free_port
+
+
+@pytest.fixture
+def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    """Of an installation whose brokers are away."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    return Settings(kafka={"bootstrap": f"127.0.0.1:{free_port()}"})
+
+
+def waiting() -> list[AuditRecord]:
+    with reported(module.login(), os.environ) as chain:
+        return [decode_audit(each) for each in chain.pending]
+
+
+def test_an_act_is_noted_before_and_after_and_waits_for_kafka(
+    settings: Settings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with audited(settings, "erase", ticket="T-1", reason="she asked" * 60) as more:
+        more["detail"] = "rows=7"
+    asked, done = waiting()
+    assert (asked.verb, asked.outcome, asked.detail) == ("erase", "asked", "")
+    assert (done.verb, done.outcome, done.detail) == ("erase", "done", "rows=7")
+    assert (done.actor, done.channel, done.auth, done.ticket) == (actor(), "cli", "os", "T-1")
+    assert len(done.reason) == 256
+    assert "NOT IN THE AUDIT" in capsys.readouterr().err
+
+
+def test_an_act_that_fails_is_noted_and_its_own_error_is_told(
+    settings: Settings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(UsageError, match="no such"), audited(settings, "hold", subject="x"):
+        raise UsageError("no such thing")
+    assert [each.outcome for each in waiting()] == ["asked", "failed"]
+    assert capsys.readouterr().err == "", "one error is enough where its record is not lost"
+
+
+def test_what_cannot_even_wait_is_an_error(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(AuditChain, "kept", property(lambda _: False))
+    done = []
+    with pytest.raises(Exception, match="audit is not written"), audited(settings, "backup"):
+        done.append(True)
+    assert done == [True]
