@@ -177,6 +177,7 @@ def enforcement(r: str) -> Rows:
             lines("Answers to banks", [q.signal_answers], r, stacked=True),
             lines("Time to an answer to a bank", [q.signal_answer_p99], r, bound=0.02),
             lines("Index too old", [q.signal_stale], r),
+            lines("Floods pushed to banks", [q.signal_pushes], r),
         ]),
         ("Gates", [
             lines("Answers of gates", [q.gate_answers], r, stacked=True),

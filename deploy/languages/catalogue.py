@@ -47,6 +47,7 @@ TABLES: Final = (
     "streams.cli.platforms:PLATFORM_COLUMNS",
     "streams.cli.topics:COLUMNS",
     "streams.cli.notify:COLUMNS",
+    "streams.cli.notify:SAID",
     "streams.notices.letters:REMEDIES",
     "streams.cluster.topics:BOUNDS:1",
     "streams.config:RESTARTS",

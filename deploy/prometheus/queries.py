@@ -1058,3 +1058,15 @@ def signal_answer_p99(at: Scope) -> str:
 def signal_stale(at: Scope) -> str:
     """1 while the case store's index is too old to say no by: banks get 503."""
     return at.worst("signal_index_stale", "instance")
+
+
+@query("short", "{{outcome}}")
+def signal_pushes(at: Scope) -> str:
+    """Floods pushed to banks within ten minutes; failed ones were tried for as long."""
+    return at.over("10m").increase("signal_pushes_total", by="outcome")
+
+
+@query("short", "{{outcome}}")
+def signal_pushes_failed(at: Scope) -> str:
+    """Floods within ten minutes that a bank's sink refused, or did not take in time."""
+    return at.over("10m").increase("signal_pushes_total", 'outcome!="sent"', by="outcome")

@@ -353,6 +353,14 @@ SYMPTOM_ALERTS: Final = (
         "503; codes are passed and refused as ever.",
     ),
     Alert(
+        "OtpguardSignalPushFailing", "warning",
+        f"{q.signal_pushes_failed.at(RULES)} > 0", "2m", "10m",
+        (q.signal_pushes, q.signal_pushes_failed),
+        "A bank is not told of floods.",
+        "{{ $value | humanize }} floods in 10 minutes were not taken by a bank's sink "
+        "({{ $labels.outcome }}). It can still ask; nothing else is touched.",
+    ),
+    Alert(
         "OtpguardGatewayNotAcknowledging", "critical",
         f"{q.unacknowledged_least.at(RULES)} > 0", "1m", "2m",
         (q.unacknowledged, q.unacknowledged_least),

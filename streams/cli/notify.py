@@ -199,11 +199,22 @@ def _show_told(decisions: Sequence[Decision], became: Mapping[str, str], *, as_j
         write_json(rows)
     elif rows:
         heads = [tr(name) for name in COLUMNS]
-        write_table(heads, [[tr(str(v)) if n == 1 else str(v) for n, v in enumerate(row.values())]
-                            for row in rows], drop=(3, 5))  # fmt: skip
+        told = [{**row, "decision": tr(SAID[str(row["decision"])])} for row in rows]
+        write_table(heads, [list(map(str, row.values())) for row in told], drop=(3, 5))
     else:
         typer.echo(tr("no platform was used for a flood on that day"))
 
+
+SAID: Final = {
+    "digest": "is told of the day",
+    "at_once": "is told at once",
+    "few": "was used too little",
+    "quiet": "improves since it was told",
+    "told": "was told already",
+    "nobody": "has no contact",
+    "not_yet": "is told at the day's end",
+}
+"""Decisions as people read them."""
 
 COLUMNS: Final = ("platform", "decision", "outcome", "to", "messages", "floods", "victims")
 

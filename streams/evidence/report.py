@@ -174,11 +174,17 @@ def _form(chosen: Chosen, cover: Cover) -> list[tuple[str, str]]:
             tr("Form"),
             tr("electronic data: JSON lines (records.jsonl), with this report in HTML and PDF/A-3"),
         ),
-        (
-            tr("Origin"),
-            tr("the topics of the system otpguard, read without change; nothing was added by hand"),
-        ),
+        (tr("Origin"), _origin(chosen)),
     ]
+
+
+def _origin(chosen: Chosen) -> str:
+    if any("store" in each.at for each in chosen.records):
+        return tr(
+            "the case store of the system otpguard, which keeps the records of its topics; nothing "
+            "was added by hand"
+        )
+    return tr("the topics of the system otpguard, read without change; nothing was added by hand")
 
 
 def _kinds(chosen: Chosen) -> list[str]:

@@ -6,6 +6,7 @@ import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -17,6 +18,7 @@ CHECK: Final = "verification-flood-signal:check"
 DATE: Final = "verification-flood-signal:retrieve-date"
 OWN: Final = "verification-flood-signal:own-codes"
 SCOPES: Final = (CHECK, DATE, OWN)
+LOOPBACK: Final = ("127.0.0.1", "::1", "localhost")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +32,10 @@ class SignalClient:
     platforms: tuple[str, ...] = ()  # its own, as keys
     trust: Trust = Trust.BANK
     certificate_sha256: str = ""  # of its client certificate in DER, hex; empty: tokens only
+    sink: str = ""  # URL that floods of its customers are pushed to; empty: it asks
+    sink_secret_file: Path | None = None  # key of Standard Webhooks, shared with it
+    sink_numbers_file: Path | None = None  # a number a line: customers who agreed
+    sink_per_minute: int = 120
 
 
 class _Row(msgspec.Struct, forbid_unknown_fields=True):
@@ -39,6 +45,10 @@ class _Row(msgspec.Struct, forbid_unknown_fields=True):
     platforms: list[str] = msgspec.field(default_factory=list)
     trust: str = "bank"
     certificate_sha256: str = ""
+    sink: str = ""
+    sink_secret_file: str = ""
+    sink_numbers_file: str = ""
+    sink_per_minute: int = 120
 
 
 def read(path: Path) -> dict[str, SignalClient]:
@@ -55,11 +65,12 @@ def read(path: Path) -> dict[str, SignalClient]:
 def _client(name: str, row: Any) -> SignalClient:
     if unknown := set(row.scopes) - set(SCOPES):
         raise ValueError(f"{name}: unknown scopes {', '.join(sorted(unknown))}")
-    if min(row.per_minute, row.number_per_hour) < 1:
+    if min(row.per_minute, row.number_per_hour, row.sink_per_minute) < 1:
         raise ValueError(f"{name}: a quota is 1 or more")
     fingerprint = row.certificate_sha256.replace(":", "").lower()
     if fingerprint and (len(fingerprint) != 64 or set(fingerprint) - set("0123456789abcdef")):
         raise ValueError(f"{name}: certificate_sha256 has 64 hex digits")
+    _check_sink(name, row)
     return SignalClient(
         name,
         frozenset(row.scopes),
@@ -68,4 +79,21 @@ def _client(name: str, row: Any) -> SignalClient:
         tuple(row.platforms),
         Trust[row.trust.upper()],
         fingerprint,
+        row.sink,
+        Path(row.sink_secret_file) if row.sink_secret_file else None,
+        Path(row.sink_numbers_file) if row.sink_numbers_file else None,
+        row.sink_per_minute,
     )
+
+
+def _check_sink(name: str, row: Any) -> None:
+    """Raise ValueError for a sink that others could read, or whose events nobody could check."""
+    named = [bool(each) for each in (row.sink, row.sink_secret_file, row.sink_numbers_file)]
+    if any(named) and not all(named):
+        raise ValueError(f"{name}: sink, sink_secret_file and sink_numbers_file belong together")
+    if row.sink:
+        parts = urlsplit(row.sink)
+        if parts.scheme != "https" and parts.hostname not in LOOPBACK:
+            raise ValueError(f"{name}: only https, or http to this machine")
+        if not parts.hostname or parts.username:
+            raise ValueError(f"{name}: sink is no URL, or has a user in it")

@@ -22,8 +22,21 @@ from streams.signal.answers import FloodSpan
 from streams.signal.clients import SignalClient
 from streams.wire import decode_action
 
+CHANGES_MAX: Final = 50_000
+"""Floods of the last hour that are looked at for sinks: ten campaigns."""
+
 FLOODS_MAX: Final = 200
 """Floods of one number that are looked at, the newest first."""
+
+
+@dataclass(frozen=True, slots=True)
+class FloodChange:
+    """One flood as the store has it; `recipient` in the form that is kept."""
+
+    episode_id: str
+    recipient: str
+    first_ms: int
+    ended_ms: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +77,24 @@ class Lookup:
         try:
             with self._store.index.connect() as connection:
                 return [FloodSpan(*row) for row in connection.execute(wanted)]
+        except DBAPIError as error:
+            raise away(error, self._store.url) from None
+
+    def changes(self, since_ms: int) -> list[FloodChange]:
+        """Return floods that reached THROTTLE with a message or an end since then, at most 50,000.
+
+        Raise as `floods` does.
+        """
+        wanted = (
+            select(cases.c.episode_id, cases.c.recipient, cases.c.first_ms, cases.c.ended_ms)
+            .where((cases.c.last_ms >= since_ms) | (cases.c.ended_ms >= since_ms))
+            .where(cases.c.kind == "flood", cases.c.throttled)
+            .order_by(cases.c.last_ms.desc())
+            .limit(CHANGES_MAX)
+        )
+        try:
+            with self._store.index.connect() as connection:
+                return [FloodChange(*row) for row in connection.execute(wanted)]
         except DBAPIError as error:
             raise away(error, self._store.url) from None
 

@@ -11,7 +11,7 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Final
 
 import uvicorn
@@ -28,6 +28,7 @@ from streams.signal.app import Signal, SignalParts
 from streams.signal.clients import read
 from streams.signal.ledger import Publish, SignalLedger
 from streams.signal.lookup import Lookup
+from streams.signal.push import Pusher, pusher_of
 from streams.signal.tokens import AccessTokens, JwksFile, JwksUrl
 from streams.telemetry import http
 from streams.telemetry.metrics import Metrics
@@ -189,11 +190,16 @@ def server_of(settings: Settings, signal: Signal) -> uvicorn.Server:
     return EndingServer(config)
 
 
-async def run(signal: Signal, server: uvicorn.Server) -> None:
-    """Serve until SIGTERM or SIGINT."""
+async def run(signal: Signal, server: uvicorn.Server, pusher: Pusher | None = None) -> None:
+    """Serve until SIGTERM or SIGINT, and tell sinks meanwhile."""
+    pushing = None if pusher is None else asyncio.create_task(pusher.run())
     try:
         await server.serve()
     finally:
+        if pushing is not None:
+            pushing.cancel()
+            with suppress(asyncio.CancelledError):
+                await pushing
         await signal.parts.ledger.close()
 
 
@@ -209,6 +215,7 @@ def serve(settings: Settings) -> None:
     with closing(store), publishing(settings) as publish:
         signal = Signal(parts_of(settings, store, publish, metrics))
         age = signal.parts.lookup.age()
+        pusher = pusher_of(signal.parts, tokens_of(settings.desk.token_key_files))
 
         def ready() -> str:
             stale = signal.parts.lookup.age().stale(own.stale_s * 1000)
@@ -222,4 +229,4 @@ def serve(settings: Settings) -> None:
                        live=lambda: "", ready=ready),
             asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
         ):  # fmt: skip
-            runner.run(run(signal, server_of(settings, signal)))
+            runner.run(run(signal, server_of(settings, signal), pusher))

@@ -75,6 +75,7 @@ DESK_VERBS: Final = (
     "exempt", "mode", "act", "call", "note", "appeal", "propose", "approve", "reject", "account",
     "limit",
 )  # fmt: skip
+PUSH_OUTCOMES: Final = ("sent", "failed", "dropped")
 DESK_OUTCOMES: Final = ("done", "asked", "nothing", "refused", "failed")
 DESK_DOORS: Final = ("password", "oidc", "proxy", "once")
 DESK_ENTRIES: Final = ("done", "refused", "limited")
@@ -325,6 +326,9 @@ TABLE: Final = (
            buckets=_ANSWER_S, roles=_SIGNAL),
     Metric("signal_index_stale", "gauge", "bool",
            "1 while the case store's index is too old for an answer: banks get 503.",
+           roles=_SIGNAL),
+    Metric("signal_pushes_total", "counter", "events",
+           "Floods that banks with a sink were told of, or were not.", {"outcome": PUSH_OUTCOMES},
            roles=_SIGNAL),
 )  # fmt: skip
 

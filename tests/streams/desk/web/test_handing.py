@@ -52,7 +52,9 @@ def test_an_officer_downloads_a_pack_that_anybody_can_verify(signed: World, tmp_
     assert standalone.verify(folder, fingerprint()) == []
     assert {each["gap"] for each in told.manifest["gaps"]} >= {"store", "no_text"}
     assert RECIPIENT.encode() in (folder / RECORDS).read_bytes()
-    assert "调证字〔2026〕17号" in (folder / "report.zh.html").read_text("utf-8")
+    page = (folder / "report.zh.html").read_text("utf-8")
+    assert "调证字〔2026〕17号" in page
+    assert "系统 otpguard 的事件库" in page  # it does not say that topics were read
     first, last = signed.ledger.of("export")
     assert (first["outcome"], last["outcome"]) == ("asked", "done")
     assert (last["subject"], last["reason"], last["ticket"]) == (

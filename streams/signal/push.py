@@ -1,0 +1,287 @@
+"""Floods pushed to a bank that wants to be told, as CloudEvents 1.0, signed by Standard Webhooks.
+
+Off unless a client has a sink. Only numbers of the client's own list are told of: those of its
+customers who agreed, as the bank has handed them over. An event has an id that is the same however
+often it is sent, so that a receiver passes over what it had: what is not answered, or was sent
+within the hour before a restart, is sent again. Each sink has a queue and a pace of its own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import logging
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final, Literal
+
+import msgspec
+import urllib3
+
+from streams.enforce.webhook import signers
+from streams.errors import ConfigError, UnavailableError
+from streams.language import tr
+from streams.notices.channels import CONNECT_S, Delivered, Delivery, post
+from streams.signal.clients import SignalClient
+from streams.signal.ledger import SignalLedger
+from streams.signal.lookup import FloodChange, Lookup
+from streams.telemetry.metrics import Metrics
+from streams.wire import Numbers
+
+log = logging.getLogger(__name__)
+
+SOURCE: Final = "urn:otpguard:verification-flood-signal"
+TYPE: Final = "otpguard.verification-flood-signal.v0"
+LOOK_S: Final = 1.0
+LOOK_BACK_MS: Final = 3_600_000
+"""Floods with a message or an end within this are looked at: the end of one comes late where
+little happens in its partition."""
+AGE_MAX_S: Final = 600.0
+"""Tried for so long; later it is of no use to a payment."""
+PAUSES_S: Final = (1.0, 2.0, 5.0, 10.0, 30.0)
+ANSWER_S: Final = 5.0
+WAITING_MAX: Final = 1_000  # events of a sink; over that the oldest are dropped
+SEEN_MAX: Final = 200_000  # ids of a sink
+NUMBERS_MAX: Final = 2_000_000  # of a sink
+
+FloodEventKind = Literal["flood-started", "flood-ended"]
+
+
+@dataclass(frozen=True, slots=True)
+class FloodEvent:
+    """One thing that a bank is told. `number` is canonical."""
+
+    episode_id: str
+    kind: FloodEventKind
+    number: str
+    started_ms: int
+    ended_ms: int | None
+
+    @property
+    def event_id(self) -> str:
+        """The same for the same event, and of nothing that could be told from it."""
+        named = f"{self.episode_id}\n{self.kind}".encode()
+        return hashlib.sha256(named).hexdigest()[:32]
+
+    def body(self) -> dict[str, Any]:
+        """Return the CloudEvent."""
+        at_ms = self.started_ms if self.ended_ms is None else self.ended_ms
+        data = {"phoneNumber": f"+{self.number}", "started": _iso(self.started_ms)}
+        if self.ended_ms is not None:
+            data["ended"] = _iso(self.ended_ms)
+        return {
+            "specversion": "1.0",
+            "id": self.event_id,
+            "source": SOURCE,
+            "type": f"{TYPE}.{self.kind}",
+            "time": _iso(at_ms),
+            "datacontenttype": "application/json",
+            "data": data,
+        }
+
+
+def events_of(change: FloodChange, number: str) -> Iterable[FloodEvent]:
+    """Yield what a change of a flood tells: its start always, its end if it is over."""
+    yield FloodEvent(change.episode_id, "flood-started", number, change.first_ms, None)
+    if change.ended_ms is not None:
+        yield FloodEvent(change.episode_id, "flood-ended", number, change.first_ms, change.ended_ms)
+
+
+class SinkNumbers:
+    """The numbers of one client, by every form that the store has of them; read anew if changed."""
+
+    def __init__(
+        self, path: Path, numbers: Numbers, tokens: Callable[[str], Iterable[str]]
+    ) -> None:
+        """Read the file. Raise ConfigError for a line that is no number."""
+        self._path, self._numbers, self._tokens = path, numbers, tokens
+        self._changed, self.by_form = self._read()
+
+    def renew(self) -> None:
+        """Read the file if it has changed; one that is wrong leaves what was."""
+        try:
+            if self._path.stat().st_mtime_ns != self._changed:
+                self._changed, self.by_form = self._read()
+        except (OSError, ConfigError) as error:
+            log.warning("%s: the numbers of before are kept: %s", self._path, type(error).__name__)
+
+    def _read(self) -> tuple[int, dict[str, str]]:
+        found: dict[str, str] = {}
+        try:
+            changed = self._path.stat().st_mtime_ns
+            with self._path.open(encoding="utf-8") as lines:
+                for place, line in enumerate(lines, 1):
+                    if not (written := line.strip()):
+                        continue
+                    number = self._numbers.canonical(written)
+                    if number is None or not number.isdecimal() or place > NUMBERS_MAX:
+                        raise ConfigError(
+                            tr("{path}, line {n}: no number").format(path=self._path, n=place)
+                        )
+                    found |= dict.fromkeys((number, *self._tokens(number)), number)
+        except (OSError, UnicodeDecodeError) as error:
+            raise ConfigError(tr("{path}: {error}").format(path=self._path, error=error)) from None
+        return changed, found
+
+
+class Sink:
+    """The place where one client wants to be told. `send` blocks, and is for a thread."""
+
+    def __init__(self, client: SignalClient) -> None:
+        """Read its secret. Raise ConfigError if it cannot sign."""
+        assert client.sink_secret_file is not None
+        try:
+            secret = client.sink_secret_file.read_bytes().strip()
+        except OSError as error:
+            raise ConfigError(f"{client.sink_secret_file}: {error.strerror}") from None
+        self.client = client
+        self._signers = signers([secret])
+        self._http = urllib3.PoolManager(
+            retries=False, timeout=urllib3.Timeout(connect=CONNECT_S, read=ANSWER_S)
+        )
+
+    def send(self, event: FloodEvent) -> Delivery:
+        """Post an event once."""
+        content = msgspec.json.encode(event.body())
+        now = datetime.fromtimestamp(int(time.time()), UTC)
+        made = (each.sign(event.event_id, now, content.decode()) for each in self._signers)
+        headers = {
+            "Content-Type": "application/cloudevents+json",
+            "webhook-id": event.event_id,
+            "webhook-timestamp": str(int(now.timestamp())),
+            "webhook-signature": " ".join(made),
+        }
+        return post(self._http, self.client.sink, content, headers)
+
+
+@dataclass(slots=True)
+class Outgoing:
+    """Mutable: the queue of one sink, and the ids that were in it."""
+
+    sink: Sink
+    numbers: SinkNumbers
+    waiting: asyncio.Queue[tuple[float, FloodEvent]] = field(
+        default_factory=lambda: asyncio.Queue(WAITING_MAX)
+    )
+    seen: OrderedDict[str, None] = field(default_factory=OrderedDict)
+
+    def put(self, event: FloodEvent, at_s: float) -> int:
+        """Queue an event that is new; return how many old ones had to go for it."""
+        if event.event_id in self.seen:
+            return 0
+        self.seen[event.event_id] = None
+        if len(self.seen) > SEEN_MAX:
+            self.seen.popitem(last=False)
+        dropped = 0
+        if self.waiting.full():
+            self.waiting.get_nowait()
+            dropped = 1
+        self.waiting.put_nowait((at_s, event))
+        return dropped
+
+
+class Pusher:
+    """Looks for floods and tells sinks of them, until it is cancelled."""
+
+    def __init__(
+        self,
+        lookup: Lookup,
+        ledger: SignalLedger,
+        metrics: Metrics,
+        outgoing: Iterable[Outgoing],
+        now_ms: Callable[[], int],
+        *,
+        pauses_s: tuple[float, ...] = PAUSES_S,
+    ) -> None:
+        self._lookup, self._ledger, self._metrics = lookup, ledger, metrics
+        self._outgoing = list(outgoing)
+        self._now_ms, self._pauses_s = now_ms, pauses_s
+
+    async def run(self) -> None:
+        """Run."""
+        async with asyncio.TaskGroup() as group:
+            for each in self._outgoing:
+                group.create_task(self._deliver(each))
+            while True:
+                await self.look()
+                await asyncio.sleep(LOOK_S)
+
+    async def look(self) -> None:
+        """Queue what is new in the store; a store that does not answer is asked again later."""
+        since_ms = self._now_ms() - LOOK_BACK_MS
+        try:
+            changes = await asyncio.to_thread(self._lookup.changes, since_ms)
+        except UnavailableError:
+            return
+        for each in self._outgoing:
+            await asyncio.to_thread(each.numbers.renew)
+            for change in changes:
+                number = each.numbers.by_form.get(change.recipient)
+                for event in events_of(change, number) if number else ():
+                    if each.put(event, time.monotonic()):
+                        self._count("dropped")
+
+    async def _deliver(self, each: Outgoing) -> None:
+        pause_s = 60 / each.sink.client.sink_per_minute
+        while True:
+            at_s, event = await each.waiting.get()
+            await self._tell(each.sink, event, at_s + AGE_MAX_S)
+            await asyncio.sleep(pause_s)
+
+    async def _tell(self, sink: Sink, event: FloodEvent, until_s: float) -> None:
+        """Send an event until it is taken, refused, or too old. Nothing leaves without audit."""
+        line: dict[str, Any] = {
+            "actor": sink.client.name, "channel": "api", "auth": "sink", "verb": "push",
+            "subject": event.number, "episode_id": event.episode_id, "detail": event.kind,
+        }  # fmt: skip
+        tries = 0
+        asked = False
+        while True:
+            try:
+                if not asked:
+                    await self._ledger.write(**line, outcome="asked")
+                    asked = True
+                told = await asyncio.to_thread(sink.send, event)
+            except UnavailableError:
+                told = Delivery(Delivered.AWAY, "audit")
+            pause_s = self._pauses_s[min(tries, len(self._pauses_s) - 1)]
+            final = told.state in (Delivered.SENT, Delivered.REFUSED)
+            if final or time.monotonic() + pause_s > until_s:
+                break
+            tries += 1
+            await asyncio.sleep(pause_s)
+        sent = told.state is Delivered.SENT
+        self._count("sent" if sent else "failed")
+        if not sent:
+            log.warning("%s was not told of a flood: %s", sink.client.name, told.why or told.state)
+        try:
+            await self._ledger.write(**line, outcome="done" if sent else "failed", reason=told.why)
+        except UnavailableError:
+            log.warning("the audit has no end of a push to %s", sink.client.name)
+
+    def _count(self, outcome: str) -> None:
+        self._metrics.add("signal_pushes_total", outcome=outcome)
+
+
+def pusher_of(parts: Any, tokens: Callable[[str], Iterable[str]]) -> Pusher | None:
+    """Return what tells the clients that have a sink; None if none has.
+
+    `parts` are the signal's. Raise ConfigError for a sink that cannot be told.
+    """
+    outgoing = [
+        Outgoing(Sink(client), SinkNumbers(client.sink_numbers_file, parts.numbers, tokens))
+        for client in parts.clients.values()
+        if client.sink and client.sink_numbers_file is not None
+    ]
+    if not outgoing:
+        return None
+    return Pusher(parts.lookup, parts.ledger, parts.metrics, outgoing, parts.now_ms)
+
+
+def _iso(at_ms: int) -> str:
+    at = datetime.fromtimestamp(at_ms / 1000, UTC)
+    return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
