@@ -85,6 +85,7 @@ WORDS: Final = (
     "flood", "resend", "throttle", "release", "watch", "clear", "rule", "trait", "piece", "pieces",
     "all others together", "names", "others", "weak", "denied", "Examples:", "Example:",
     "Exit codes:", "settings", "broker", "topics", "transactions", "rights", "lag", "sample",
+    "store", "console", "signal", "notices",
     "events", "keys", "partitions", "clocks", "ports",
     # what is done at the desk, and what becomes of it
     "done", "asked", "refused", "failed", "nothing", "granted", "withdrawn", "told", "approved",
