@@ -18,7 +18,7 @@ MODULES: Final[Mapping[str, frozenset[str]]] = {
         "gate": "confluent_kafka httptools",
         "report": "jinja2 markupsafe matplotlib",
         "desk": (
-            "alembic argon2 authlib confluent_kafka httpx2 jinja2 joserfc psycopg multipart "
+            "alembic anyio argon2 authlib confluent_kafka httpx2 jinja2 joserfc psycopg multipart "
             "python_multipart sqlalchemy sse_starlette starlette uvicorn"
         ),
         "evidence": "cryptography jinja2 markupsafe rfc3161_client rfc8785 weasyprint",
