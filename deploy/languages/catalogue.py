@@ -53,6 +53,7 @@ TABLES: Final = (
     "streams.feeds.presets:PRESETS:about",
     "streams.cli.cases:COLOURS:keys",
     "streams.cli.doctor:MARKS",
+    "streams.foreign:SENTENCES",
     "streams.cli.shadow_report:FIGURES",
     "streams.demo.report:LOOK_ALIKES",
     "streams.demo.picture:TRAFFIC",
