@@ -9,7 +9,7 @@ SHELL := bash
 VENV := .venv
 BIN := $(VENV)/bin
 LOCKS := deploy/locks
-EXTRAS := runtime demo test bench
+EXTRAS := worker runtime demo test bench
 
 # The first interpreter that is new enough and can make a virtual environment with pip in it.
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \

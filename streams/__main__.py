@@ -8,13 +8,14 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 from datetime import UTC
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final, Literal, NoReturn
 
 import typer
 
 from streams import __version__
-from streams.cli import EPILOG, LANGUAGE_HELP, ZONE_HELP, Commands
+from streams.cli import COMMANDS, EPILOG, LANGUAGE_HELP, ZONE_HELP, Commands
 from streams.errors import Exit, OtpguardError
+from streams.extras import lacking
 from streams.language import LANGUAGES, matching, preferred, tr, use
 from streams.logs import FORMAT_VARIABLE
 from streams.shown import shown
@@ -100,9 +101,13 @@ def main() -> None:
         finally:
             sys.stdout.flush()  # here, where a full disk can still be said in a sentence
     except OtpguardError as error:
-        for line in str(error).splitlines():
-            print(f"otpguard: {shown(line)}", file=sys.stderr)
-        sys.exit(error.exit_code)
+        _end(error)
+    except ModuleNotFoundError as error:
+        command = next((word for word in sys.argv[1:] if word in COMMANDS), "")
+        wanted = lacking(error, command)
+        if wanted is None:
+            raise
+        _end(wanted)
     except OSError as error:
         if error.errno not in _FULL:
             raise
@@ -115,6 +120,12 @@ def main() -> None:
         )
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what is buffered goes nowhere
         sys.exit(Exit.TRY_AGAIN)
+
+
+def _end(error: OtpguardError) -> NoReturn:
+    for line in str(error).splitlines():
+        print(f"otpguard: {shown(line)}", file=sys.stderr)
+    sys.exit(error.exit_code)
 
 
 _SELDOM: Final = (50_000, 20, 20)

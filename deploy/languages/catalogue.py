@@ -54,6 +54,7 @@ TABLES: Final = (
     "streams.feeds.presets:PRESETS:about",
     "streams.cli.cases:COLOURS:keys",
     "streams.cli.doctor:MARKS",
+    "streams.foreign:SENTENCES",
     "streams.cli.shadow_report:FIGURES",
     "streams.demo.report:LOOK_ALIKES",
     "streams.demo.picture:TRAFFIC",
@@ -86,6 +87,7 @@ WORDS: Final = (
     "flood", "resend", "throttle", "release", "watch", "clear", "rule", "trait", "piece", "pieces",
     "all others together", "names", "others", "weak", "denied", "Examples:", "Example:",
     "Exit codes:", "settings", "broker", "topics", "transactions", "rights", "lag", "sample",
+    "store", "console", "signal", "notices",
     "events", "keys", "partitions", "clocks", "ports",
     # what is done at the desk, and what becomes of it
     "done", "asked", "refused", "failed", "nothing", "granted", "withdrawn", "told", "approved",

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from difflib import get_close_matches
 from functools import partial
 from importlib import import_module
@@ -10,9 +11,12 @@ from typing import Annotated, Any, Final
 
 import typer
 from typer.core import TyperGroup
+from typer.exceptions import TyperException
 from typer.main import get_command
 
-from streams.language import listed, tr
+from streams.errors import Exit
+from streams.foreign import understood
+from streams.language import ENGLISH, listed, spoken, tr
 
 EPILOG: Final = (
     "Exit codes: 0 done; 2 wrong usage; 70 state cannot be trusted, restart; 75 something is away, "
@@ -75,6 +79,16 @@ class Commands(TyperGroup):
         super().__init__(*arguments, **named)
         _translate(self)
 
+    def make_context(self, *arguments: Any, **named: Any) -> Any:
+        """Read the command line; what is wrong with it is said in the language in use."""
+        with _understood():
+            return super().make_context(*arguments, **named)
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run what was called, or say what is wrong with its words."""
+        with _understood():
+            return super().invoke(ctx)
+
     def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002 - the base class's signature
         """In the order of the table: from the everyday to the rare."""
         return list(COMMANDS)
@@ -123,6 +137,28 @@ class Commands(TyperGroup):
             formatter.write_dl([(name, tr(says)) for name, (_, says) in COMMANDS.items()])
 
 
+@contextmanager
+def _understood() -> Iterator[None]:
+    """Let a mistake on the command line be shown in the language in use."""
+    try:
+        yield
+    except TyperException as error:
+        ctx = getattr(error, "ctx", None)
+        helps = ctx is not None and error.message == ctx.get_help()
+        if error.exit_code == Exit.USAGE and spoken() != ENGLISH and not helps:
+            error.show = partial(_show, error, ctx)  # type: ignore[attr-defined]
+        raise
+
+
+def _show(error: TyperException, ctx: Any, file: Any = None) -> None:  # noqa: ARG001 - as typer's
+    """Write what `UsageError.show` writes, in the language in use."""
+    if ctx is not None:
+        typer.echo(ctx.get_usage(), err=True)
+        hint = tr("`{command} --help` says more.").format(command=ctx.command_path)
+        typer.echo(f"{hint}\n", err=True)
+    typer.echo(tr("Error: {what}").format(what=understood(error.format_message())), err=True)
+
+
 def _unfolded(command: Any) -> Any:
     """Return the command as people are to read it, in their language, with --lang and --utc.
 
@@ -144,12 +180,18 @@ def _translate(command: Any) -> None:
     for heading in HEADINGS:
         rest = rest.replace(heading, tr(heading))
     command.help = translated(says) + (examples and "\b\n") + rest
+    command.format_usage = partial(_format_usage, command)
     command.get_help_option = partial(_help_option, command.get_help_option)
     command.epilog = command.epilog and tr(command.epilog)
     for parameter in command.params:
         parameter.help = parameter.help and tr(parameter.help)
         if isinstance(getattr(parameter, "show_default", None), str):
             parameter.show_default = tr(parameter.show_default)
+
+
+def _format_usage(command: Any, ctx: Any, formatter: Any) -> None:
+    pieces = " ".join(command.collect_usage_pieces(ctx))
+    formatter.write_usage(ctx.command_path, pieces, tr("Usage: "))
 
 
 def _help_option(made: Callable[[Any], Any], ctx: Any) -> Any:

@@ -53,7 +53,6 @@ def index(config: ConfigOption = None) -> None:
     Example:
       otpguard desk index --config /etc/otpguard/otpguard.toml
     """
-    _needs_the_extra()
     from streams.cluster.admin import client_arguments  # noqa: PLC0415 - start-up time
     from streams.desk.store.chores import Chores  # noqa: PLC0415
     from streams.desk.store.indexer import Indexer  # noqa: PLC0415
@@ -114,7 +113,6 @@ def rebuild(
       otpguard desk rebuild --check
       otpguard desk rebuild
     """
-    _needs_the_extra()
     from dataclasses import asdict  # noqa: PLC0415 - start-up time
     from functools import partial  # noqa: PLC0415
 
@@ -164,7 +162,6 @@ def erase(
     Example:
       otpguard desk erase 13900000001 --ticket T-4711
     """
-    _needs_the_extra()
     from streams.desk.store.erase import erase as erase_number  # noqa: PLC0415 - start-up time
     from streams.desk.store.opening import opened  # noqa: PLC0415
     from streams.operate.held import still_held  # noqa: PLC0415
@@ -218,7 +215,6 @@ def backup(
     Example:
       otpguard desk backup /var/backups/otpguard/desk-$(date +%F).jsonl.gz
     """
-    _needs_the_extra()
     from streams.desk.store.backup import save  # noqa: PLC0415 - start-up time
     from streams.desk.store.opening import opened  # noqa: PLC0415
     from streams.desk.store.store import now_ms  # noqa: PLC0415
@@ -242,7 +238,6 @@ def restore(
     Example:
       otpguard desk restore /var/backups/otpguard/desk-2026-11-26.jsonl.gz
     """
-    _needs_the_extra()
     from streams.desk.store.backup import restore as fill  # noqa: PLC0415 - start-up time
     from streams.desk.store.opening import opened  # noqa: PLC0415
 
@@ -278,7 +273,6 @@ def hold(
       otpguard desk hold --lift 3
       otpguard desk hold
     """
-    _needs_the_extra()
     from dataclasses import asdict  # noqa: PLC0415 - start-up time
 
     from streams.desk.store.opening import opened  # noqa: PLC0415
@@ -316,13 +310,3 @@ def _subject(settings: Settings, named: str) -> str:
     from streams.cli.cases import ID  # noqa: PLC0415 - start-up time
 
     return named if ID.fullmatch(named) else _recipient(settings, named)
-
-
-def _needs_the_extra() -> None:
-    """Raise UsageError where the packages of the store are not installed."""
-    try:
-        import alembic  # noqa: F401, PLC0415 - an extra
-        import argon2  # noqa: F401, PLC0415
-        import sqlalchemy  # noqa: F401, PLC0415
-    except ImportError:
-        raise UsageError(tr("the desk needs `pip install otpguard[desk]`")) from None

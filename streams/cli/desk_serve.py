@@ -7,7 +7,6 @@ from typing import Annotated
 import typer
 
 from streams.cli.shared import ConfigOption, log_to_stderr, settings_of
-from streams.errors import UsageError
 from streams.language import tr
 
 
@@ -29,10 +28,8 @@ def serve(
       otpguard desk serve
       otpguard desk serve --config /etc/otpguard/otpguard.toml --no-index
     """
-    try:
-        from streams.desk.web.serve import serve as run  # noqa: PLC0415 - start-up time, an extra
-    except ImportError:
-        raise UsageError(tr("the desk needs `pip install otpguard[desk]`")) from None
+    from streams.desk.web.serve import serve as run  # noqa: PLC0415 - start-up time, an extra
+
     log_to_stderr()
     settings = settings_of(config)
     told = tr("the desk is at {address}")

@@ -252,18 +252,15 @@ def kafka(
       otpguard feed kafka cdr --map recipient=dst --map event_time_ms=ts --time s
       otpguard feed kafka cdr --avro-schema 7=cdr.avsc --set gateway_id=smsc-1
     """
-    try:
-        from streams.feeds.kafka import (  # noqa: PLC0415 - an extra
-            Rekeyer,
-            arguments,
-            avro_reader,
-            json_reader,
-            run,
-            schema_files,
-        )
-    except ImportError:
-        raise UsageError(tr("this feed needs `pip install otpguard[feed]`")) from None
-    from streams import heap  # noqa: PLC0415
+    from streams import heap  # noqa: PLC0415 - start-up time
+    from streams.feeds.kafka import (  # noqa: PLC0415 - an extra
+        Rekeyer,
+        arguments,
+        avro_reader,
+        json_reader,
+        run,
+        schema_files,
+    )
     from streams.feeds.mapping import FieldMap  # noqa: PLC0415
 
     settings = settings_of(config)

@@ -9,7 +9,6 @@ from typing import Annotated
 import typer
 
 from streams.cli.shared import ConfigOption, JsonOption, file_of, group, log_to_stderr, write_json
-from streams.errors import UsageError
 from streams.language import tr
 
 app = group("Answer a gateway's one question about each message.")
@@ -37,11 +36,8 @@ def serve(
       otpguard gate serve --config /etc/otpguard/otpguard.toml --gateway-id smsc-1
       OTPGUARD_GATE_SOCKET=/run/otpguard/gate.sock otpguard gate serve
     """
-    try:
-        from streams.gate.serve import serve as run  # noqa: PLC0415 - start-up time, an extra
-    except ImportError:
-        raise UsageError(tr("the gate needs `pip install otpguard[gate]`")) from None
     from streams.config import load  # noqa: PLC0415 - start-up time
+    from streams.gate.serve import serve as run  # noqa: PLC0415 - start-up time, an extra
 
     log_to_stderr()
     path = file_of(config)
@@ -76,11 +72,8 @@ def bench(
       otpguard gate bench --rate 3000 --seconds 30
       OTPGUARD_GATE_SOCKET=/run/otpguard/gate.sock otpguard gate bench --json
     """
-    try:
-        from streams.gate.bench import Load, run  # noqa: PLC0415 - start-up time, an extra
-    except ImportError:
-        raise UsageError(tr("the gate needs `pip install otpguard[gate]`")) from None
     from streams.config import load  # noqa: PLC0415 - start-up time
+    from streams.gate.bench import Load, run  # noqa: PLC0415 - start-up time, an extra
 
     section = load(file_of(config)).gate
     load_ = Load(rate, seconds, connections, recipient, "/v1/report" if report else "/v1/submit")

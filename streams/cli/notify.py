@@ -144,7 +144,8 @@ def platforms(
     from streams.wire import decode_incident, decode_notice  # noqa: PLC0415
 
     settings = settings_of(config)
-    _need("xarf")
+    import xarf  # noqa: F401, PLC0415 - an extra: said before anything is read
+
     reports, topics, now_ms = settings.reports, settings.topics, tell.now()
     day_ms = now_ms - now_ms % 86_400_000 if at_once else tell.day_of(day, now_ms)
     contacts = read_contacts(reports.contacts_file)
@@ -217,16 +218,6 @@ SAID: Final = {
 """Decisions as people read them."""
 
 COLUMNS: Final = ("platform", "decision", "outcome", "to", "messages", "floods", "victims")
-
-
-def _need(package: str) -> None:
-    """Raise UnavailableError if a package of the extra is not there."""
-    from importlib.util import find_spec  # noqa: PLC0415 - start-up time
-
-    from streams.notices.channels import missing  # noqa: PLC0415
-
-    if find_spec(package) is None:
-        raise missing("otpguard notify platforms", "notices")
 
 
 def _names(settings: Settings) -> tuple[str, ...]:
@@ -304,12 +295,8 @@ def _channel(settings: Settings) -> Channel:
 def _smpp(settings: Settings) -> Channel:
     import ssl  # noqa: PLC0415 - start-up time
 
-    from streams.notices.channels import missing  # noqa: PLC0415
+    from streams.notices.smpp import SmppChannel, SmppPlace  # noqa: PLC0415 - an extra
 
-    try:
-        from streams.notices.smpp import SmppChannel, SmppPlace  # noqa: PLC0415
-    except ModuleNotFoundError:
-        raise missing("notify.channel smpp", "notices") from None
     smsc = settings.smpp
     context = None
     if smsc.tls:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import typer
 
 from streams.cli.shared import ConfigOption, group, log_to_stderr, settings_of
-from streams.errors import UsageError
-from streams.language import tr
 
 app = group("Tell banks that a number is being flooded.")
 
@@ -21,10 +19,8 @@ def serve(config: ConfigOption = None) -> None:
     Example:
       otpguard signal serve --config /etc/otpguard/otpguard.toml
     """
-    try:
-        from streams.signal.serve import serve as run  # noqa: PLC0415 - start-up time, an extra
-    except ImportError:
-        raise UsageError(tr("the signal needs `pip install otpguard[desk]`")) from None
+    from streams.signal.serve import serve as run  # noqa: PLC0415 - start-up time, an extra
+
     log_to_stderr()
     run(settings_of(config))
 

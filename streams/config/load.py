@@ -11,6 +11,7 @@ from pydantic import BaseModel, SecretStr, ValidationError
 
 from streams.config.settings import ENVIRONMENT_PREFIX, Settings
 from streams.errors import ConfigError
+from streams.foreign import understood
 from streams.language import tr
 from streams.shown import MASK, masked
 
@@ -141,4 +142,4 @@ def sentences(error: ValidationError) -> Iterator[str]:
         said = item["msg"].removeprefix("Value error, ")
         if item["type"] == "extra_forbidden":
             said = tr("unknown setting")
-        yield f"{name}: {said}"
+        yield f"{name}: {understood(said)}"

@@ -16,6 +16,7 @@ from markupsafe import Markup
 
 from streams.evidence.gaps import told as gap_told
 from streams.evidence.records import Chosen
+from streams.extras import pdf_writer
 from streams.language import CHINESE, ENGLISH, listed, moment, speaking, tr, trn, zone_name
 from streams.operate.cases import SAYS, Doing, doing, spoken
 from streams.operate.explain import explain, platform_name
@@ -283,12 +284,10 @@ def _leases(chosen: Chosen) -> Iterator[tuple[str, ...]]:
 def pdf(page: str, records: bytes, chosen: Chosen, seal: Seal) -> bytes:
     """Return a page as PDF/A-3u with the records attached; nothing is fetched for it."""
     # A second to import, and only packs need it.
-    from weasyprint import HTML, Attachment  # noqa: PLC0415
-    from weasyprint.urls import URLFetcher  # noqa: PLC0415
-
-    nowhere = URLFetcher(allowed_protocols=())
+    weasyprint = pdf_writer()
+    nowhere = weasyprint.urls.URLFetcher(allowed_protocols=())
     at = datetime.fromtimestamp(chosen.case.last.at_ms / 1000, UTC)
-    attached = Attachment(
+    attached = weasyprint.Attachment(
         string=records,
         name="records.jsonl",
         description=f"SHA-256 {seal.sha256}",
@@ -297,7 +296,7 @@ def pdf(page: str, records: bytes, chosen: Chosen, seal: Seal) -> bytes:
         relationship="Source",
         url_fetcher=nowhere,
     )
-    made: bytes = HTML(string=page, url_fetcher=nowhere).write_pdf(
+    made: bytes = weasyprint.HTML(string=page, url_fetcher=nowhere).write_pdf(
         pdf_variant="pdf/a-3u",
         attachments=[attached],
         pdf_identifier=seal.sha256.encode(),

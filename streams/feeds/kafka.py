@@ -74,10 +74,8 @@ def avro_reader(files: Mapping[str, Path]) -> Callable[[bytes], Row]:
     under "" is that of values without a head. No registry is asked: an id without a file is no
     guess, but an UnmappableError, and a line in the log when it first comes.
     """
-    try:
-        import fastavro  # noqa: PLC0415 - an extra
-    except ImportError:
-        raise UsageError(tr("Avro needs `pip install otpguard[feed]`")) from None
+    import fastavro  # noqa: PLC0415 - an extra
+
     schemas: dict[int | None, Any] = {}
     for number, file in files.items():
         try:

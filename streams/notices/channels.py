@@ -20,7 +20,7 @@ import msgspec
 import urllib3
 
 from streams.enforce.webhook import signers
-from streams.errors import ConfigError, UnavailableError
+from streams.errors import ConfigError
 from streams.language import tr
 
 CATEGORY: Final = "notice"
@@ -255,12 +255,3 @@ def _check_https(setting: str, url: str) -> None:
         raise ConfigError(
             tr("{setting}: only https, or http to this machine").format(setting=setting)
         )
-
-
-def missing(name: str, extra: str) -> UnavailableError:
-    """Return the error of a channel whose package is not installed."""
-    return UnavailableError(
-        tr("{name} needs more packages: pip install 'otpguard[{extra}]'").format(
-            name=name, extra=extra
-        )
-    )

@@ -9,6 +9,7 @@ from typing import Any
 
 from detectors.model.times import DAY_MS
 from streams import __version__
+from streams.extras import pdf_writer
 from streams.language import tr, trn
 from streams.notices.month import Month, MonthPlatform, TimeSpread
 from streams.operate.explain import RULES, platform_name
@@ -41,11 +42,10 @@ def page(month: Month, operator: str) -> str:
 
 def pdf(document: str) -> bytes:
     """Return a page as PDF/A-3u."""
-    from weasyprint import HTML  # noqa: PLC0415 - heavy
-
+    weasyprint = pdf_writer()
     # It warns of every style of a picture that is none of a page's.
     logging.getLogger("weasyprint").setLevel(logging.ERROR)
-    made: bytes = HTML(string=document).write_pdf(pdf_variant="pdf/a-3u")
+    made: bytes = weasyprint.HTML(string=document).write_pdf(pdf_variant="pdf/a-3u")
     return made
 
 

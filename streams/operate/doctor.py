@@ -5,9 +5,8 @@ Only looks: nothing is written, no group is joined, no offset is moved.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any, Final, Literal
+from collections.abc import Iterator, Sequence
+from typing import Any, Final
 
 import msgspec
 import numpy as np
@@ -18,6 +17,7 @@ from streams.cluster.rights import ROLES, names
 from streams.config import PORTS, Settings
 from streams.errors import OtpguardError
 from streams.language import tr
+from streams.operate.beside import Check, examine_role, tried
 from streams.shown import shown
 from streams.wire import Decoded, decode
 from streams.wire.partitioner import misplaced
@@ -46,26 +46,15 @@ SOURCES_TOLD: Final = 5  # gateways that are named
 
 NONCANONICAL_SHARE: Final = 0.001  # a few odd numbers are no misrouted topic
 
-State = Literal["ok", "warn", "bad", "unknown"]
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """One check. `remedy` is empty if there is nothing to do."""
-
-    check: str
-    state: State
-    says: str
-    remedy: str = ""
-
 
 def examine(settings: Settings, role: str, now_ms: int) -> Iterator[Check]:
     """Yield the findings, for a user that is meant to have the rights of `role`.
 
     What needs a broker is left out if none can be used; what needs a right is "unknown" without it.
     """
-    yield _tried("settings", lambda: _settings(settings))
+    yield tried("settings", lambda: _settings(settings))
     yield _ports(settings)
+    yield from examine_role(settings, role, now_ms)
     try:
         cluster = Cluster(settings.kafka)
     except OtpguardError as error:
@@ -80,11 +69,11 @@ def examine(settings: Settings, role: str, now_ms: int) -> Iterator[Check]:
         )
         return
     with cluster:
-        yield _tried("broker", lambda: _broker(settings, cluster))
+        yield tried("broker", lambda: _broker(settings, cluster))
         yield from _shapes(settings, cluster)
         yield _transactions(cluster)
-        yield _tried("rights", lambda: _rights(settings, role, cluster))
-        yield _tried("lag", lambda: _lag(settings, cluster))
+        yield tried("rights", lambda: _rights(settings, role, cluster))
+        yield tried("lag", lambda: _lag(settings, cluster))
     if "input" in ROLES[role].reads:
         try:
             yield from _sample(settings, now_ms)
@@ -97,13 +86,6 @@ def examine(settings: Settings, role: str, now_ms: int) -> Iterator[Check]:
             tr("the role {role} reads no events").format(role=role),
             tr("as the worker's user: otpguard doctor --role worker"),
         )
-
-
-def _tried(check: str, look: Callable[[], Check]) -> Check:
-    try:
-        return look()
-    except OtpguardError as error:
-        return Check(check, "bad", str(error), tr("see what it says"))
 
 
 def _settings(settings: Settings) -> Check:

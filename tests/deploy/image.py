@@ -1,4 +1,4 @@
-"""The image, built by buildah without an engine, and processes that run from its root.
+"""The images, built by buildah without an engine, and processes that run from its root.
 
 No registry is asked: the base is a Debian that mmdebstrap makes, once, into `.cache`. A process
 gets what a pod gives it: the image's user and environment, a read-only root, a tmpfs on /tmp.
@@ -23,7 +23,6 @@ from tests.enforce.services import CACHE, need
 
 RELEASE: Final = "bookworm"
 BASE: Final = "localhost/otpguard-base"
-NAME: Final = "localhost/otpguard:test"
 
 PACKAGES: Final = {
     "buildah": "buildah",
@@ -94,28 +93,36 @@ class Builder:
         self._run = Path(tempfile.mkdtemp(prefix="otpguard-run-", dir="/tmp"))
         self._storage = ("--root", str(folder / "storage"), "--runroot", str(self._run),
                          "--storage-driver", "vfs")  # fmt: skip
+        self._based = False
 
-    def build(self) -> Image:
+    def build(self, target: str) -> Image:
         """Base, image, mount."""
-        start = self._must("buildah", "from", "scratch")
-        self._must("buildah", "add", start, str(base()), "/")
-        self._must("buildah", "commit", "--rm", start, BASE)
+        name = f"localhost/otpguard-{target}:test"
+        if not self._based:
+            self._lay_the_base()
         docker = ROOT / "deploy" / "docker"
         trust = [
             word
-            for name in ("PIP_CERT", "SSL_CERT_FILE")
-            if name in os.environ  # a network with an authority of its own
-            for word in ("--env", name)
+            for variable in ("PIP_CERT", "SSL_CERT_FILE")
+            if variable in os.environ  # a network with an authority of its own
+            for word in ("--env", variable)
         ]
         self._must(
             "buildah", "bud", "--isolation=chroot", "--network=host", "--ulimit=nofile=1024:1024",
             "--format=docker", "--layers=false", "--volume=/etc/ssl:/etc/ssl:ro", *trust,
             "--build-arg", f"BASE={BASE}", "--file", str(docker / "Dockerfile"),
-            "--ignorefile", str(docker / "Dockerfile.dockerignore"), "--tag", NAME, str(ROOT),
+            "--ignorefile", str(docker / "Dockerfile.dockerignore"), "--target", target,
+            "--tag", name, str(ROOT),
         )  # fmt: skip
-        (told,) = json.loads(self._must("podman", "inspect", NAME))
-        mounted = Path(self._must("podman", "image", "mount", NAME))
+        (told,) = json.loads(self._must("podman", "inspect", name))
+        mounted = Path(self._must("podman", "image", "mount", name))
         return Image(mounted, told["Config"], told["Healthcheck"]["Test"])
+
+    def _lay_the_base(self) -> None:
+        start = self._must("buildah", "from", "scratch")
+        self._must("buildah", "add", start, str(base()), "/")
+        self._must("buildah", "commit", "--rm", start, BASE)
+        self._based = True
 
     def close(self) -> None:
         """Nothing of it stays, mounts included."""

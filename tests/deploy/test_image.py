@@ -1,49 +1,75 @@
-"""The image: built, then run from its root as a pod would run it."""
+"""The images: built, then run from their roots as pods would run them."""
 
 from __future__ import annotations
 
 import json
 import os
 import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
+from urllib.request import urlopen
 
 import pytest
 from kafka import KafkaConsumer, KafkaProducer
 
 from streams.demo.brokers import Broker
+from streams.errors import Exit
+from streams.extras import CONSOLE_IMAGE
 from streams.scenarios import generate
 from tests.deploy.image import Builder, Image
 from tests.enforce.loop import ready
-from tests.enforce.services import Server
+from tests.enforce.services import Server, need
 from tests.ports import free_port
-from tests.waiting import wait_until
+from tests.waiting import END_S, wait_until
 
 pytestmark = [pytest.mark.kafka, pytest.mark.integration]
 
-MEGABYTES_MAX: Final = 300
-"""Of /opt in the image. Measured with every command: 287, of which the desk, evidence and notices
-are 91; with `feed` and `report` alone it was 196."""
+MEGABYTES_MAX: Final = {"worker": 205, "console": 300}
+"""Of /opt in each image. Measured: 196 and 287."""
 
 EVERYTHING: Final = """
-import importlib, pkgutil, detectors, streams
+import importlib, pkgutil, sys, detectors, streams
+from streams.extras import CONSOLE_EXTRAS, MODULES
+lacking = set()
 for package in (detectors, streams):
     for each in pkgutil.walk_packages(package.__path__, package.__name__ + "."):
         if not each.name.startswith("streams.demo") and not each.name.endswith("__main__"):
-            importlib.import_module(each.name)
+            try:
+                importlib.import_module(each.name)
+            except ModuleNotFoundError as error:
+                lacking.add(error.name.partition(".")[0])
+assert lacking <= set().union(*(MODULES[extra] for extra in CONSOLE_EXTRAS)), lacking
+print(*sorted(lacking))
 """
-"""The demo brings its own broker, an extra that the image does without."""
+"""The demo brings its own broker, an extra that the images do without."""
+
+LETTERS: Final = """
+import sys
+from streams.extras import pdf_writer
+pdf_writer().HTML(string="验证码").write_pdf(sys.stdout.buffer)
+"""
 
 
 @pytest.fixture(scope="module")
-def image(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Image]:
-    builder = Builder(tmp_path_factory.mktemp("image"))
+def builder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Builder]:
+    made = Builder(tmp_path_factory.mktemp("image"))
     try:
-        yield builder.build()
+        yield made
     finally:
-        builder.close()
+        made.close()
+
+
+@pytest.fixture(scope="module")
+def image(builder: Builder) -> Image:
+    return builder.build("worker")
+
+
+@pytest.fixture(scope="module")
+def console(builder: Builder) -> Image:
+    return builder.build("console")
 
 
 @pytest.fixture
@@ -60,15 +86,27 @@ def settings(kafka: Broker, unique: str, tmp_path: Path) -> Path:
     return path
 
 
+def done(
+    image: Image, settings: Path, *words: str, stdin: str = ""
+) -> subprocess.CompletedProcess[bytes]:
+    """A command, inside."""
+    folder = settings.parent / f"{words[0].strip('-')}-root"
+    return subprocess.run(
+        image.command(folder, settings, *words, OTPGUARD_CONFIG="/etc/otpguard/otpguard.toml"),
+        input=stdin.encode(), capture_output=True, check=False,
+    )  # fmt: skip
+
+
 def said(image: Image, settings: Path, *words: str, stdin: str = "") -> str:
     """What a command says inside, which has to end well."""
-    folder = settings.parent / f"{words[0].strip('-')}-root"
-    done = subprocess.run(
-        image.command(folder, settings, *words, OTPGUARD_CONFIG="/etc/otpguard/otpguard.toml"),
-        input=stdin, capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-3000:]
-    return done.stdout
+    ended = done(image, settings, *words, stdin=stdin)
+    assert ended.returncode == 0, ended.stdout[-2000:] + ended.stderr[-3000:]
+    return ended.stdout.decode()
+
+
+def python(image: Image) -> Image:
+    """The same image, as its interpreter."""
+    return replace(image, config={**image.config, "Entrypoint": ["/opt/otpguard/bin/python"]})
 
 
 def test_a_worker_of_the_image_throttles_a_flood(
@@ -113,8 +151,24 @@ def test_a_worker_of_the_image_throttles_a_flood(
 
 
 def test_nothing_that_a_command_needs_was_left_out(image: Image, settings: Path) -> None:
-    python = {**image.config, "Entrypoint": ["/opt/otpguard/bin/python"]}
-    said(replace(image, config=python), settings, "-c", EVERYTHING)
+    lacking = set(said(python(image), settings, "-c", EVERYTHING).split())
+    assert {"sqlalchemy", "weasyprint"} & lacking  # the other image's
+
+
+@pytest.mark.parametrize(
+    ("words", "extra"),
+    [
+        ("desk serve", "desk"),
+        ("evidence key new --out /tmp/pack.pem", "evidence"),
+        ("notify platforms --dry-run", "notices"),
+    ],
+)
+def test_the_worker_s_image_names_the_other_one(
+    words: str, extra: str, image: Image, settings: Path
+) -> None:
+    ended = done(image, settings, *words.split())
+    assert ended.returncode == Exit.CONFIG, ended.stderr
+    assert f"otpguard[{extra}]', or the image {CONSOLE_IMAGE}" in ended.stderr.decode()
 
 
 def test_a_report_is_drawn_in_the_image(image: Image, settings: Path) -> None:
@@ -126,8 +180,56 @@ def test_a_report_is_drawn_in_the_image(image: Image, settings: Path) -> None:
     assert found["rates"]["current"]["throttle"]["episodes"] == 1
 
 
-def test_the_image_stays_small(image: Image) -> None:
-    assert image.megabytes("/opt") <= MEGABYTES_MAX
+def test_the_console_s_image_has_every_command(console: Image, settings: Path) -> None:
+    assert said(python(console), settings, "-c", EVERYTHING).split() == []
+
+
+def test_the_desk_opens_in_the_console_s_image(
+    console: Image, settings: Path, tmp_path: Path
+) -> None:
+    said(console, settings, "topics", "create")
+    port = int(settings.read_text().partition("port = ")[2].partition("}")[0])
+    pages = free_port()
+    more = f'[desk]\nstore = "sqlite:////tmp/desk.db"\n[console]\nport = {pages}\n'
+    settings.write_text(settings.read_text() + more)
+    command = console.command(
+        tmp_path / "desk", settings, "desk", "serve",
+        OTPGUARD_CONFIG="/etc/otpguard/otpguard.toml",
+    )  # fmt: skip
+    with Server("desk", command, tmp_path, port) as desk:
+        wait_until(lambda: ready(port), f"the desk is ready; see {desk.log}")
+        with urlopen(f"http://127.0.0.1:{pages}/login", timeout=END_S) as answer:
+            assert 'name="password"' in answer.read().decode()
+        health = [*console.health[1:]]
+        health[-1] = health[-1].replace("range(9464, 9476)", f"[{port}]")
+        subprocess.run([sys.executable, *health[1:]], check=True)  # as an engine asks
+    assert desk.log.read_text().count("Traceback") == 0
+
+
+def test_a_pdf_has_chinese_letters_in_the_console_s_image(
+    console: Image, settings: Path, tmp_path: Path
+) -> None:
+    ended = done(python(console), settings, "-c", LETTERS)
+    assert ended.returncode == 0, ended.stderr
+    (tmp_path / "letters.pdf").write_bytes(ended.stdout)
+    text = subprocess.run(
+        [need("pdftotext", "poppler-utils"), tmp_path / "letters.pdf", "-"],
+        capture_output=True, text=True, check=True,
+    ).stdout  # fmt: skip
+    fonts = subprocess.run(
+        [need("pdffonts", "poppler-utils"), tmp_path / "letters.pdf"],
+        capture_output=True, text=True, check=True,
+    ).stdout  # fmt: skip
+    assert "验证码" in text
+    assert "WenQuanYi" in fonts
+
+
+@pytest.mark.parametrize("target", MEGABYTES_MAX)
+def test_the_images_stay_small(request: pytest.FixtureRequest, target: str) -> None:
+    image: Image = request.getfixturevalue("image" if target == "worker" else target)
+    size = image.megabytes("/opt")
+    print(f"{target}: /opt {size} MB, all {image.megabytes('/')} MB")
+    assert size <= MEGABYTES_MAX[target]
     left = [*(image.root / "opt").rglob("tests"), *(image.root / "opt").rglob("geodata")]
     assert not left
     assert not os.path.lexists(image.root / "opt/otpguard/bin/pip")

@@ -786,6 +786,8 @@ def test_a_unit_allows_the_threads_that_its_settings_and_its_servers_may_take() 
         ("otpguard-desk-index", 0),
         ("otpguard-notifier", 0),
         ("otpguard-agent@", 0),
+        ("otpguard-feed@", 0),
+        ("otpguard-canary", 0),
     ):
         text = (DEPLOY / "systemd" / f"{unit}.service").read_text()
         (most,) = re.findall(r"^TasksMax=(\d+)$", text, re.MULTILINE)
@@ -812,13 +814,38 @@ def test_the_adapters_unit_empties_kannels_list_and_nobody_elses(kind: str, tmp_
         assert said.read_text() == "enforce kannel --clear\n"
 
 
-@pytest.mark.parametrize(
-    "unit",
-    [
-        "otpguard-worker@", "otpguard-adapter@", "otpguard-gate@", "otpguard-smpp-proxy@",
-        "otpguard-notifier", "otpguard-signal", "otpguard-desk-index", "otpguard-desk",
-    ],
-)  # fmt: skip
+UNITS: Final = sorted(path.stem for path in (DEPLOY / "systemd").glob("*.service"))
+
+
+def test_every_kind_of_process_has_a_unit() -> None:
+    named = {"indexer": "otpguard-desk-index", "campaigns": "otpguard-agent@",
+             "platforms": "otpguard-agent@"}  # fmt: skip
+    for kind in PORTS:
+        unit = named.get(kind, f"otpguard-{kind}")
+        assert {unit, f"{unit}@"} & set(UNITS), kind
+
+
+def test_the_table_of_processes_names_what_there_is() -> None:
+    text = (DEPLOY / "README.md").read_text().partition("\n## Processes\n")[2].partition("\n## ")[0]
+    rows = [
+        [cell.strip() for cell in line.strip("|").split("|")]
+        for line in text.splitlines()
+        if line.startswith("| `")
+    ]
+    assert sorted(int(row[4]) for row in rows) == sorted(PORTS.values())
+    values = yaml.safe_load((CHART / "values.yaml").read_text())
+    services = composed()
+    for command, unit, value, service, port, role in rows:
+        assert command.strip("`").split()[1] in COMMANDS
+        name = unit.strip("`")
+        assert (name if "@" not in name else f"{name.partition('@')[0]}@") in UNITS
+        assert value.strip("`") in values or value.endswith("`otpguard.gate`")
+        assert all(each.strip(" `") in services for each in service.split(",") if each)
+        assert role in ROLES
+        assert int(port) in PORTS.values()
+
+
+@pytest.mark.parametrize("unit", UNITS)
 def test_units_are_right_and_hardened(unit: str, tmp_path: Path) -> None:
     path = DEPLOY / "systemd" / f"{unit}.service"
     # The program is not installed where this runs; everything else of the unit counts.

@@ -5,9 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy import func, select
+from sqlalchemy.exc import DBAPIError
+
 from streams.config import Settings
-from streams.desk.store.engine import files
+from streams.desk.store.engine import away, engine, files
 from streams.desk.store.store import CaseStore
+from streams.desk.store.tables import places
 from streams.desk.store.tokens import tokens
 
 
@@ -34,3 +38,20 @@ def _readable(path: Path) -> bool:
             return True
     except OSError:
         return False
+
+
+def read_ms(settings: Settings) -> int | None:
+    """Return the time up to which all topics are in the store; None if nothing was ever read.
+
+    Neither makes nor migrates the store. Raises UnavailableError if it does not answer.
+    """
+    desk = settings.desk
+    index = engine(desk.store, "index", desk.password.get_secret_value())
+    try:
+        with index.connect() as connection:
+            oldest: int | None = connection.scalar(select(func.min(places.c.read_ms)))
+    except DBAPIError as error:
+        raise away(error, desk.store) from None
+    finally:
+        index.dispose()
+    return oldest or None

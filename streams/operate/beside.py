@@ -1,0 +1,144 @@
+"""Checks of what a process needs beside Kafka: the case store, certificates, texts for victims.
+
+Only looks: a store is neither made nor migrated, nothing is sent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, Literal
+
+from streams.errors import ConfigError, OtpguardError
+from streams.language import tr
+
+if TYPE_CHECKING:
+    from streams.config import Settings
+
+State = Literal["ok", "warn", "bad", "unknown"]
+
+EXPIRES_DAYS: Final = 14
+"""A certificate with less than this left is told; chosen, as those that renew themselves do it at
+a third of 90 days."""
+
+DAY_MS: Final = 86_400_000
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One check. `remedy` is empty if there is nothing to do."""
+
+    check: str
+    state: State
+    says: str
+    remedy: str = ""
+
+
+def tried(check: str, look: Callable[[], Check]) -> Check:
+    """Return what `look` finds; what it raises is bad."""
+    try:
+        return look()
+    except OtpguardError as error:
+        return Check(check, "bad", str(error), tr("see what it says"))
+
+
+def examine_role(settings: Settings, role: str, now_ms: int) -> Iterator[Check]:
+    """Yield the findings for a role of `streams.cluster.rights`; none if it needs no more."""
+    if role in ("desk", "signal"):
+        yield tried("store", lambda: _store(settings, now_ms))
+    if role == "desk":
+        yield tried("console", lambda: _console(settings, now_ms))
+    if role == "signal":
+        yield tried("signal", lambda: _signal(settings, now_ms))
+    if role == "notifier":
+        yield tried("notices", lambda: _notices(settings))
+
+
+def _store(settings: Settings, now_ms: int) -> Check:
+    try:
+        from streams.desk.store.opening import read_ms, there  # noqa: PLC0415 - an extra
+    except ModuleNotFoundError as error:
+        return Check("store", "bad", *_lacks(error, "desk"))
+    index = tr("start `otpguard desk index`, or see why it lags: deploy/store.md")
+    where = settings.desk.store.rpartition("@")[2]
+    if not there(settings):
+        says = tr("{store}: there is no case store, or no right to read it").format(store=where)
+        return Check("store", "bad", says, index)
+    read = read_ms(settings)
+    if read is None:
+        says = tr("{store}: nothing of the topics is in it yet").format(store=where)
+        return Check("store", "warn", says, index)
+    lag_s = max(0, now_ms - read) // 1000
+    says = tr("{store}: {n} s behind its topics").format(store=where, n=lag_s)
+    if lag_s > settings.desk.stale_s:
+        return Check("store", "warn", says, index)
+    return Check("store", "ok", says)
+
+
+def _console(settings: Settings, now_ms: int) -> Check:
+    own = settings.console
+    if own.cert_file is not None:
+        return _certificate("console", own.cert_file, now_ms)
+    who = ", ".join(own.proxies) or tr("this machine alone")
+    return Check("console", "ok", tr("{host}:{port}, without TLS, for {who}").format(
+        host=own.host, port=own.port, who=who
+    ))  # fmt: skip
+
+
+def _signal(settings: Settings, now_ms: int) -> Check:
+    try:
+        from streams.signal.clients import read  # noqa: PLC0415 - an extra
+    except ModuleNotFoundError as error:
+        return Check("signal", "bad", *_lacks(error, "signal"))
+    own = settings.signal
+    if own.clients_file is None:
+        says = tr("signal.clients_file: nobody may ask without one")
+        return Check("signal", "bad", says, "deploy/signal.md")
+    banks = len(read(own.clients_file))
+    if own.cert_file is not None:
+        found = _certificate("signal", own.cert_file, now_ms)
+        if found.state != "ok":
+            return found
+    return Check("signal", "ok", tr("{n} banks may ask").format(n=banks))
+
+
+def _certificate(check: str, file: Path, now_ms: int) -> Check:
+    try:
+        from cryptography.x509 import load_pem_x509_certificates  # noqa: PLC0415 - an extra
+    except ModuleNotFoundError as error:
+        return Check(check, "bad", *_lacks(error, check))
+    try:
+        first, *_ = load_pem_x509_certificates(file.read_bytes())
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"{file}: {error}") from None
+    left = (round(first.not_valid_after_utc.timestamp() * 1000) - now_ms) // DAY_MS
+    says = tr("{file}: the certificate ends in {n} days").format(file=file, n=left)
+    if left < 0:
+        says = tr("{file}: the certificate has ended").format(file=file)
+    remedy = tr("renew it; the process reads it at its start")
+    if left < EXPIRES_DAYS:
+        return Check(check, "bad" if left < 0 else "warn", says, remedy)
+    return Check(check, "ok", says)
+
+
+def _notices(settings: Settings) -> Check:
+    notify = settings.notify
+    says = tr("channel {channel}, from {sender} in the name of {operator}").format(
+        channel=notify.channel, sender=notify.sender, operator=notify.operator
+    )
+    if not (notify.sender and notify.operator):
+        says = tr("notify.sender and notify.operator are needed: a notice says who it is from")
+        return Check("notices", "bad", says, "deploy/notices.md")
+    if notify.channel == "file":
+        return Check("notices", "warn", says, tr("into a file: nobody is told"))
+    return Check("notices", "ok", says)
+
+
+def _lacks(error: ModuleNotFoundError, command: str) -> tuple[str, str]:
+    from streams.extras import lacking  # noqa: PLC0415 - start-up time
+
+    says = lacking(error, command)
+    if says is None:
+        raise error
+    return str(says), ""
