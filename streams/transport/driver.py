@@ -33,7 +33,7 @@ from collections.abc import (
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import islice
-from typing import Any, Final, Protocol, cast
+from typing import Any, Final, NamedTuple, Protocol, cast
 
 import aiokafka
 import faust
@@ -60,6 +60,7 @@ from streams.transport.record_batch import (
     MalformedError,
     Refused,
     alone,
+    decode_records,
     joined,
     record_starts,
 )
@@ -462,7 +463,7 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         polled = {tp: rs for tp, rs in records.items() if tp.topic == states.topic}
         if not polled:
             return records
-        envelopes = [one for (one,) in polled.values()]
+        envelopes = read_together([one for (one,) in polled.values()])
         few = sum(len(one.values) for one in envelopes) < IDLE_RECORDS
         # Of the next fetch, which is asked for when this one's records are gone: after this.
         consumer._fetcher._fetch_max_wait_ms = IDLE_WAIT_MS if few else FETCH_WAIT_MS
@@ -543,8 +544,8 @@ _HOLD_GIL: Final = 0
 times as long."""
 
 BULK_BYTES: Final = 200_000
-"""Of a fetch whose records are read at once: 500 events. Below, numpy's calls cost as much as the
-objects that they save."""
+"""Of a partition's fetch whose records are read by themselves: 500 events. Below, they are read
+with those of the other partitions: some fifty calls of numpy are paid once for a poll."""
 
 
 class CheckedRecords:
@@ -574,24 +575,24 @@ class _Checked:
 
     def __init__(self, batch: Any, raw: bytes, begin: int, end: int) -> None:
         self.is_old = raw[begin + _MAGIC_AT] <= _MAGIC_OLD
-        self._batch = batch
+        self.plain = batch
         self._raw = raw
         self._begin = begin
         self._end = end
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self._batch, name)
+        return getattr(self.plain, name)
 
     def __iter__(self) -> Iterator[Any]:
-        return iter(self._batch)
+        return iter(self.plain)
 
     def __next__(self) -> Any:
-        return next(self._batch)
+        return next(self.plain)
 
     def validate_crc(self) -> bool:
         """Tell if its bytes are those that were sent."""
         if self.is_old:
-            return bool(self._batch.validate_crc())
+            return bool(self.plain.validate_crc())
         _, _, _, _, expected, *_ = _HEADER.unpack_from(self._raw, self._begin)
         octets = memoryview(self._raw)[self._begin + _ATTRIBUTES_AT : self._end]
         return bool(crc32c(octets, 0, _HOLD_GIL) == expected)
@@ -613,14 +614,15 @@ class _Checked:
     def batch_slice(self) -> BatchSlice:
         """All of its records. Raises MalformedError, or UnreadableError if they are too much."""
         header = _HEADER.unpack_from(self._raw, self._begin)
-        offset, _, _, _, _, attributes, _, first_ms, last_ms, _, _, _, count = header
+        offset, _, _, _, _, attributes, delta, first_ms, last_ms, _, _, _, count = header
         buffer, begin, end = self._raw, self._begin + _HEADER.size, self._end
         if number := attributes & _CODEC:
             buffer = decompress(number, buffer[begin:end], BATCH_BYTES_MAX)
             begin, end = 0, len(buffer)
         appended = bool(attributes & _APPENDED)
         found = record_starts(buffer, begin, end, count)
-        return BatchSlice(buffer, found, offset, last_ms if appended else first_ms, appended)
+        base_ms = last_ms if appended else first_ms
+        return BatchSlice(buffer, found, offset, base_ms, appended, offset + delta)
 
 
 class _Batches:
@@ -630,8 +632,8 @@ class _Batches:
         self.has_next = records.has_next
         self.room = 1
         self.decompressed = 0  # bytes, since somebody asked
+        self.bulk = len(records.raw) >= BULK_BYTES
         self._records = records
-        self._bulk = len(records.raw) >= BULK_BYTES
 
     def next_batch(self) -> Any:
         batch = self._records.next_batch()
@@ -643,7 +645,7 @@ class _Batches:
         """Choose a reader for the batch. Aiokafka would decompress whatever there is."""
         if batch.is_old:
             return _refusal if batch.is_compressed else _lists
-        return _slabs if self._bulk or batch.is_compressed else _lists
+        return _slabs
 
 
 _Part = BatchSlice | Columns | Refused
@@ -654,12 +656,14 @@ class _Batch:
     """A record batch; all but its records is as it was."""
 
     def __init__(self, batches: _Batches, batch: _Checked, parts: _Parts) -> None:
+        self.validate_crc = batch.validate_crc
         self._batches = batches
         self._batch = batch
+        self._plain = batch.plain
         self._parts = parts
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self._batch, name)
+        return getattr(self._plain, name)
 
     def __iter__(self) -> Iterator[_Part]:
         return self._parts(self._batches, self._batch)
@@ -678,10 +682,11 @@ def _slabs(batches: _Batches, batch: _Checked) -> Iterator[_Part]:
         return
     if batch.is_compressed:
         batches.decompressed += len(piece.buffer)
+        batches.bulk |= len(piece.buffer) >= BULK_BYTES
     done = 0
     while done < piece.number:
         room = batches.room
-        yield piece._replace(places=piece.places[done : done + room + 1])
+        yield piece.part(done, done + room) if done or room < piece.number else piece
         done += room
 
 
@@ -707,12 +712,49 @@ def _lists(batches: _Batches, batch: _Checked) -> Iterator[_Part]:
             yield Columns(values, keys, offsets, timestamps_ms)
 
 
+class _Unread(NamedTuple):
+    """An envelope whose n > 0 records still lie in their batches; all are at `start` or later."""
+
+    partition: int
+    start: int
+    next_offset: int
+    highwater: int
+    slices: list[BatchSlice]
+    stable: int
+    refused: tuple[Refused, ...]
+
+
+def read_together(polled: Sequence[Envelope | _Unread]) -> list[Envelope]:
+    """The envelopes of a poll; those that are not read yet are read at once.
+
+    Raises CorruptRecordException if a batch does not hold what it says, which its checksum does.
+    """
+    unread = [one for one in polled if isinstance(one, _Unread)]
+    try:
+        got = decode_records([piece for one in unread for piece in one.slices])
+    except MalformedError:
+        raise CorruptRecordException(
+            f"Malformed batch - partitions {[one.partition for one in unread]}"
+        ) from None
+    envelopes = []
+    last = 0
+    for one in polled:
+        if isinstance(one, Envelope):
+            envelopes.append(one)
+            continue
+        first, last = last, last + sum(piece.number for piece in one.slices)
+        partition, start, end, highwater, _, stable, refused = one
+        columns = got.part(first, last)
+        envelopes.append(Envelope(partition, start, end, highwater, *columns, stable, refused))
+    return envelopes
+
+
 def _envelopes(
     budget: _Budget,
     of: weakref.ref[FetchResult],
     batches: _Batches,
     max_records: int | None = None,
-) -> list[Envelope]:
+) -> list[Envelope] | list[_Unread]:
     """`FetchResult.getall` as one envelope, which also covers offsets without a record.
 
     The result holds this, so this may not hold the result: a fetch is megabytes, and the collector,
@@ -741,7 +783,8 @@ def _envelopes(
                 continue
             parts.append(part)
             room -= part.number
-        got = Columns.of(parts).since(start)
+        slices = None if batches.bulk else _from(parts, start)
+        got = Columns.of(parts).since(start) if slices is None else None
     except MalformedError:
         raise CorruptRecordException(f"Malformed batch - {tp}") from None
     result._update_position()  # not before: a batch that is broken has all of them read again
@@ -753,8 +796,19 @@ def _envelopes(
         return []
     highwater = max(state.highwater or 0, end)
     stable = max(_stable(state.lso, highwater), end)
+    if slices is not None:
+        budget.records -= sum(piece.number for piece in slices)
+        return [_Unread(tp.partition, start, end, highwater, slices, stable, tuple(refused))]
+    assert got is not None
     budget.records -= len(got.values)
     return [Envelope(tp.partition, start, end, highwater, *got, stable, tuple(refused))]
+
+
+def _from(parts: Sequence[BatchSlice | Columns], start: int) -> list[BatchSlice] | None:
+    """The same parts, if they are slices of which nothing lies before `start`; else None."""
+    slices = [part for part in parts if isinstance(part, BatchSlice)]
+    here = slices and len(slices) == len(parts) and slices[0].base_offset >= start
+    return slices if here else None
 
 
 class Producer(driver.Producer):

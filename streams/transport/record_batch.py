@@ -80,6 +80,10 @@ class BytesColumn(Sequence[bytes | None]):
             return None
         return StringBuffer(self.buffer, self.start, self.stop).matrix()
 
+    def take(self, rows: Sequence[int] | NDArray[np.int64]) -> BytesColumn:
+        """The strings at these places, which ascend."""
+        return BytesColumn(self.buffer, self.start[rows], self.stop[rows])
+
     def alone(self) -> BytesColumn:
         """The same in a buffer that holds hardly anything else, if they lie close together."""
         if not len(self):
@@ -126,7 +130,11 @@ def joined(columns: Sequence[Sequence[Any] | NDArray[Any]]) -> Any:
     if len(arrays) == len(columns):
         return np.concatenate(arrays)
     held = [column for column in columns if isinstance(column, BytesColumn)]
-    if len(held) < len(columns) or sum(map(len, held)) < FEW * len(held):
+    if len(held) < len(columns):
+        return list(chain.from_iterable(columns))
+    if (beside := _beside(held)) is not None:
+        return beside
+    if sum(map(len, held)) < FEW * len(held):
         return list(chain.from_iterable(columns))
     parts = [column.alone() for column in held]
     ahead = np.cumsum([0, *(len(part.buffer) for part in parts)]).tolist()
@@ -134,6 +142,17 @@ def joined(columns: Sequence[Sequence[Any] | NDArray[Any]]) -> Any:
     stop = [part.stop + a for part, a in zip(parts, ahead, strict=False)]
     buffer = b"".join(part.buffer for part in parts)
     return BytesColumn(buffer, np.concatenate(start), np.concatenate(stop))
+
+
+def _beside(columns: Sequence[BytesColumn]) -> BytesColumn | None:
+    """The strings of columns that lie in one buffer, one column behind the other; else None."""
+    buffer = columns[0].buffer
+    if any(column.buffer is not buffer for column in columns):
+        return None
+    start = np.concatenate([column.start for column in columns])
+    if (start[1:] < start[:-1]).any():
+        return None
+    return BytesColumn(buffer, start, np.concatenate([column.stop for column in columns]))
 
 
 class BatchSlice(NamedTuple):
@@ -144,19 +163,22 @@ class BatchSlice(NamedTuple):
     base_offset: int
     base_time_ms: int
     appended: bool  # all have that time: the broker's
+    offset: int  # of its last record, or the batch's last, behind which there is none
 
     @property
     def number(self) -> int:
         """The number of records."""
         return len(self.places) - 1
 
-    @property
-    def offset(self) -> int:
-        """Of its last record."""
-        _, at = _varint(self.buffer, self.places[-2])  # its length
+    def part(self, first: int, last: int) -> BatchSlice:
+        """The records from one to another, exclusive. Raises MalformedError."""
+        places = self.places[first : last + 1]
+        if last >= self.number:
+            return self._replace(places=places)
+        _, at = _varint(self.buffer, places[-2])  # the last one's length
         _, at = _varint(self.buffer, at + 1)  # its time, behind a byte of attributes
         delta, _ = _varint(self.buffer, at)
-        return self.base_offset + delta
+        return self._replace(places=places, offset=self.base_offset + delta)
 
 
 class Refused(NamedTuple):
@@ -212,11 +234,12 @@ class Columns(NamedTuple):
     def since(self, offset: int) -> Columns:
         """Return the records from `offset` on."""
         cut = bisect_left(self.offsets, offset)
-        if not cut:
-            return self
-        return Columns(
-            self.values[cut:], self.keys[cut:], self.offsets[cut:], self.timestamps_ms[cut:]
-        )
+        return self.part(cut, self.number) if cut else self
+
+    def part(self, first: int, last: int) -> Columns:
+        """Return the records from position `first` up to `last`, exclusive."""
+        cut = slice(first, last)
+        return Columns(self.values[cut], self.keys[cut], self.offsets[cut], self.timestamps_ms[cut])
 
 
 def record_starts(buffer: bytes, at: int, end: int, count: int) -> list[int]:

@@ -552,7 +552,11 @@ def _one(reads: Sequence[_Read]) -> _Read:
 
 def _at(items: Sequence[Any], kept: Sequence[int]) -> Sequence[Any]:
     """Return the items at some indices: all of them as they are, which is the common case."""
-    return items if len(kept) == len(items) else [items[at] for at in kept]
+    if len(kept) == len(items):
+        return items
+    if isinstance(kept, range):
+        return items[kept.start : kept.stop]
+    return items.take(kept) if isinstance(items, BytesColumn) else [items[at] for at in kept]
 
 
 def _tame(

@@ -42,7 +42,7 @@ from aiokafka.record.memory_records import MemoryRecords
 from aiokafka.record.util import calc_crc32c
 from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread
 from faust.types import TP as PLACE
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streams.config import Settings
@@ -207,6 +207,7 @@ def test_urls_lead_to_the_transport_and_the_store() -> None:
 TP = TopicPartition("in", 3)
 
 
+ZSTD = 4
 ABORT_MARKER = b"\0\0\0\0"
 
 
@@ -249,10 +250,15 @@ def _fetched(
     return held[TP], state
 
 
-@pytest.fixture(params=["bytes", "objects"])
+def _taken(result: FetchResult, most: int) -> list[Envelope]:
+    """What a poll takes of it."""
+    return transport.read_together(result.getall(most))
+
+
+@pytest.fixture(params=["alone", "together"])
 def _way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """How records are read: at once, as those of a large fetch, or as aiokafka does."""
-    if request.param == "bytes":
+    """How records are read: by themselves, as those of a large fetch, or with other partitions'."""
+    if request.param == "alone":
         monkeypatch.setattr(transport, "BULK_BYTES", 0)
 
 
@@ -272,7 +278,7 @@ def _listed(envelope: Envelope) -> Envelope:
 @both_ways
 def test_a_fetch_becomes_one_envelope() -> None:
     result, state = _fetched(_batch(10, [b"a", b"b"]) + _batch(12, [b"c"]), 10)
-    (envelope,) = result.getall(100)
+    (envelope,) = _taken(result, 100)
     assert _listed(envelope) == Envelope(
         3,
         10,
@@ -290,15 +296,15 @@ def test_a_fetch_becomes_one_envelope() -> None:
 @both_ways
 def test_offsets_without_a_record_are_covered_by_the_envelope_around_them() -> None:
     result, _ = _fetched(_batch(10, [b"a"]) + _batch(20, [b"b"]), 10)
-    (envelope,) = result.getall(100)
+    (envelope,) = _taken(result, 100)
     assert (envelope.start, envelope.next_offset, list(envelope.offsets)) == (10, 21, [10, 20])
 
 
 @both_ways
 def test_a_poll_takes_no_more_than_it_may_and_the_next_goes_on() -> None:
     result, _ = _fetched(_batch(10, [b"a", b"b", b"c"]), 10)
-    (first,) = result.getall(2)
-    (second,) = result.getall(2)
+    (first,) = _taken(result, 2)
+    (second,) = _taken(result, 2)
     assert (first.start, first.next_offset, list(first.values)) == (10, 12, [b"a", b"b"])
     assert (second.start, second.next_offset, list(second.values)) == (12, 13, [b"c"])
 
@@ -306,9 +312,9 @@ def test_a_poll_takes_no_more_than_it_may_and_the_next_goes_on() -> None:
 @both_ways
 def test_a_poll_takes_from_many_batches_and_stops_inside_one() -> None:
     result, state = _fetched(_batch(10, [b"a", b"b"]) + _batch(12, [b"c", b"d", b"e"]), 10)
-    (first,) = result.getall(4)
+    (first,) = _taken(result, 4)
     assert (first.next_offset, state.position, list(first.offsets)) == (14, 14, [10, 11, 12, 13])
-    (second,) = result.getall(4)
+    (second,) = _taken(result, 4)
     assert (second.start, second.next_offset, list(second.values)) == (14, 15, [b"e"])
     assert not result.has_more()
 
@@ -319,15 +325,65 @@ def test_a_poll_takes_no_more_of_all_partitions_together() -> None:
     first, _ = _fetched(_batch(10, [b"a", b"b", b"c"]), 10, held=held)
     second, state = _fetched(_batch(10, [b"d", b"e"]), 10, held=held)
     held.budget.begin(4)
-    assert [list(one.getall(4)[0].values) for one in (first, second)] == [
+    assert [list(_taken(one, 4)[0].values) for one in (first, second)] == [
         [b"a", b"b", b"c"],
         [b"d"],
     ]
-    assert second.getall(3) == []
+    assert _taken(second, 3) == []
     assert second.has_more()
     assert state.position == 11
     held.budget.begin(4)
-    assert list(second.getall(4)[0].values) == [b"e"]
+    assert list(_taken(second, 4)[0].values) == [b"e"]
+
+
+def _of_all(batches: dict[int, bytes], start: int, bulk_bytes: int) -> list[Envelope]:
+    """What a poll of some partitions brings, all of them fetched from one offset on."""
+    with patch.object(transport, "BULK_BYTES", bulk_bytes):
+        held = transport._Fetched("in", {})
+        polled: list[Any] = []
+        for partition, raw in batches.items():
+            place = TopicPartition("in", partition)
+            result, _ = _fetched(raw, start, held=held)
+            result._topic_partition = place
+            polled += result.getall(1_000)
+        return transport.read_together(polled)
+
+
+@given(
+    st.dictionaries(
+        st.integers(0, 31),
+        st.lists(st.tuples(st.lists(st.binary(max_size=90), max_size=5), st.integers(0, 3)),
+                 min_size=1, max_size=4),
+        min_size=1, max_size=6,
+    ),
+    st.integers(0, 4),
+)  # fmt: skip
+@settings(max_examples=60)
+def test_partitions_that_are_read_together_have_what_each_has_by_itself(
+    logs: dict[int, list[tuple[list[bytes], int]]], behind: int
+) -> None:
+    """Several batches with holes between them; reading begins in the middle of the first."""
+    batches = {}
+    for partition, log in logs.items():
+        raw, offset = b"", 10
+        for number, (values, hole) in enumerate(log):
+            some = values or [b"x"]
+            raw += _batch(offset, some, codec=ZSTD if number % 3 == 2 else 0)
+            offset += len(some) + hole
+        batches[partition] = raw
+    start = 10 + behind % 2
+    together, alone = (_of_all(batches, start, bulk) for bulk in (1 << 20, 0))
+    assert [_listed(one) for one in together] == [_listed(one) for one in alone]
+    assert {type(o) for one in together for o in (one.start, one.next_offset)} <= {int}
+
+
+@pytest.mark.parametrize("bulk", [0, 1 << 20])
+def test_a_batch_that_is_not_what_it_says_is_corrupt_however_it_is_read(bulk: int) -> None:
+    raw = bytearray(_batch(10, [b"abc"]))
+    raw[-5] = 98  # the length of its value, 49
+    raw[17:21] = struct.pack(">I", calc_crc32c(bytes(raw[21:])))
+    with pytest.raises(CorruptRecordException):
+        _of_all({3: _batch(10, [b"a"]), 4: bytes(raw)}, 10, bulk)
 
 
 @both_ways
@@ -336,7 +392,7 @@ def test_what_lies_before_the_position_in_its_batch_is_not_handed_out(most: int)
     result, _ = _fetched(_batch(8, [b"x", b"y", b"a", b"b"]) + _batch(12, [b"c"]), 10)
     offsets = []
     while result.has_more():
-        for envelope in result.getall(most):
+        for envelope in _taken(result, most):
             assert len(envelope.values) <= most
             offsets += list(envelope.offsets)
     assert offsets == [10, 11, 12]
@@ -348,7 +404,7 @@ def test_a_broken_batch_moves_no_position() -> None:
     broken[-1] ^= 1
     result, state = _fetched(_batch(10, [b"a", b"b"]) + bytes(broken), 10)
     with pytest.raises(CorruptRecordException):
-        result.getall(100)
+        _taken(result, 100)
     assert state.position == 10
 
 
@@ -391,13 +447,12 @@ def test_aborted_transactions_and_control_records_are_passed_over() -> None:
         + _batch(12, [b""], producer=7, control=True)
     )
     result, _ = _fetched(raw + _batch(13, [b"c"]), 10, aborted=[(7, 11)])
-    (envelope,) = result.getall(100)
+    (envelope,) = _taken(result, 100)
     assert (list(envelope.values), envelope.next_offset) == ([b"a", b"c"], 14)
 
 
 # -- what is too much -----------------------------------------------------------------------------
 
-ZSTD = 4
 BOMB = [bytes(100), bytes(5_000)]
 
 
@@ -418,7 +473,7 @@ def _polled(held: transport._Fetched) -> None:
 def test_a_batch_that_takes_too_much_is_passed_over_and_its_offsets_are_told() -> None:
     raw = _batch(10, [b"a"]) + _batch(11, BOMB, codec=ZSTD) + _batch(13, [b"b"], codec=ZSTD)
     result, state = _fetched(raw, 10)
-    (envelope,) = result.getall(100)
+    (envelope,) = _taken(result, 100)
     assert list(envelope.values) == [b"a", b"b"]
     assert envelope.refused == (Refused(11, 12, 1_700_000_000_012),)
     assert (envelope.start, envelope.next_offset, state.position) == (10, 14, 14)
@@ -427,7 +482,7 @@ def test_a_batch_that_takes_too_much_is_passed_over_and_its_offsets_are_told() -
 @pytest.mark.usefixtures("tight")
 def test_a_batch_alone_that_takes_too_much_makes_an_envelope_without_records() -> None:
     result, state = _fetched(_batch(11, BOMB, codec=ZSTD), 11)
-    (envelope,) = result.getall(100)
+    (envelope,) = _taken(result, 100)
     assert (len(envelope.values), len(envelope.refused), state.position) == (0, 1, 13)
     assert not result.has_more()
 
@@ -437,7 +492,7 @@ def test_one_that_is_read_from_its_middle_is_told_as_the_same() -> None:
     """As after a restart, where a state ended at a tick within it."""
     raw = _batch(11, BOMB, codec=ZSTD)
     fetches = [_fetched(raw, at) for at in (11, 12)]
-    (whole,), (rest,) = (result.getall(100) for result, _ in fetches)
+    (whole,), (rest,) = (_taken(result, 100) for result, _ in fetches)
     assert (rest.start, rest.refused) == (12, whole.refused)
 
 
@@ -449,7 +504,7 @@ def test_a_compressed_batch_in_the_old_format_is_passed_over(codec: int) -> None
         builder.append(number, 1_700_000_000_000, b"k", b"v")
     raw = struct.pack(">q", 2) + bytes(builder.build())[8:]  # as a broker has it: of the last one
     result, _ = _fetched(raw, 0)
-    (envelope,) = result.getall(100)
+    (envelope,) = _taken(result, 100)
     assert (len(envelope.values), envelope.next_offset) == (0, 3)
     assert [one.last for one in envelope.refused] == [2]
 
@@ -462,9 +517,9 @@ def test_a_poll_decompresses_so_much_and_the_next_one_goes_on() -> None:
     found: list[list[int]] = []
     while result.has_more():
         _polled(held)
-        found += [list(envelope.offsets) for envelope in result.getall(100)]
+        found += [list(envelope.offsets) for envelope in _taken(result, 100)]
         if result.has_more():
-            assert result.getall(100) == []  # in the same poll
+            assert _taken(result, 100) == []  # in the same poll
     assert found == [[10, 11, 12, 13], [14, 15, 16, 17]]
 
 
@@ -488,7 +543,7 @@ def test_what_was_refused_is_told_once_wherever_an_envelope_is_cut(
 def test_a_fetch_from_before_a_seek_gives_nothing() -> None:
     result, state = _fetched(_batch(10, [b"a"]), 10)
     state.position = 5
-    assert result.getall(100) == []
+    assert _taken(result, 100) == []
 
 
 @both_ways
@@ -498,7 +553,7 @@ def test_a_fetch_that_was_read_is_gone_without_the_collector() -> None:
         result, _ = _fetched(_batch(10, [b"a", b"b"]), 10)
         records = weakref.ref(result._partition_records._records)
         gone = [weakref.ref(result), weakref.ref(result._partition_records), records]
-        gone += map(weakref.ref, result.getall(100))
+        gone += map(weakref.ref, _taken(result, 100))
         del result
         assert [one() for one in gone] == [None] * 4
     finally:
@@ -625,13 +680,13 @@ def test_an_envelope_ends_early_if_the_log_had_all_of_its_last_tick(
 def test_an_envelope_does_not_wait_for_what_lies_behind_an_open_transaction() -> None:
     result, state = _fetched(_batch(10, [b"a"]), 10)
     state.lso = 11
-    (envelope,) = result.getall(100)
+    (envelope,) = _taken(result, 100)
     assert (envelope.highwater, envelope.stable) == (100, 11)
     assert not envelope.ends_early(20)
     assert envelope.since(5).stable == next(envelope.pieces(7)).stable == 11
     result, state = _fetched(_batch(10, [b"a"]), 10)
     state.lso = None  # of an old broker
-    assert result.getall(100)[0].ends_early(20)
+    assert _taken(result, 100)[0].ends_early(20)
 
 
 @given(st.sets(st.integers(10, 60)), st.integers(1, 60))

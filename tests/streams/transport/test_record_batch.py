@@ -179,11 +179,15 @@ def lying(spans: Sequence[tuple[int, int | None]]) -> BytesColumn:
 def test_octets_are_a_sequence_wherever_they_lie(spans: list[tuple[int, int | None]]) -> None:
     column = lying(spans)
     expected = [None if n is None else bytes([i]) * n for i, (_, n) in enumerate(spans)]
-    few = joined([column[:3], column[3:]])
+    elsewhere = BytesColumn(bytes(bytearray(column.buffer)), column.start, column.stop)
+    few = joined([column[:3], elsewhere[3:]])
     with patch.object(record_batch, "FEW", 0):
-        many = joined([column[:3], column[3:]])
+        many = joined([column[:3], elsewhere[3:]])
     assert (type(few), type(many)) == (list, BytesColumn)
-    for one in (column, column.alone(), few, many):
+    beside = joined([column[:3], column[3:]])
+    assert beside.buffer is column.buffer, "no copy where they lie behind one another"
+    assert [*joined([column[3:], column[:3]])] == expected[3:] + expected[:3]
+    for one in (column, column.alone(), few, many, beside):
         assert list(one) == [one[i] for i in range(len(one))] == expected
         assert list(one[1:4]) == expected[1:4]
     assert len(column.alone().buffer) <= len(column.buffer)
