@@ -8,7 +8,7 @@ batch's edges could change is decided here.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from heapq import heappush
 from itertools import accumulate, pairwise, zip_longest
 from operator import attrgetter
@@ -244,43 +244,79 @@ def _take(params: Params, batch: Batch, codes: Codes, some: _Pass) -> None:
     loud = np.zeros(len(at), np.bool_)
     loud[sifted.loud] = True
     few, where = sifted.judged, at[sifted.judged]
-    judged = _Judged(
-        where,
-        few,
-        sifted.rows,
-        batch.offset[where],
-        recipient[few],
-        batch.event_time_ms[where],
-        at_s[few],
-        platform[few],
-        trust[few],
-        loud[few],
-    )
-    places, words = (few.tolist(), sifted.loud.tolist()), _Words(batch, where)
+    columns = (
+        where, few, sifted.rows, batch.offset[where], recipient[few], batch.event_time_ms[where],
+        at_s[few], platform[few], trust[few], loud[few],
+    )  # fmt: skip
+    judged = list(zip(*(column.tolist() for column in columns), strict=True))
+    close = _Close(at, platform, trust, judged, few.tolist(), sifted.loud.tolist(), time,
+                   _Words(batch, where))  # fmt: skip
     if params.judge.hot and len(sifted.novel):
         _meet(some, platform, sifted.novel)
     if params.figures:
         _figure(some, platform, sifted.sighted, sifted.novel)
-    for i, (share, (a, b)) in enumerate(zip(shares, pairwise(edges), strict=True)):
-        decisions, state, notes = share.decisions, share.state, unnoted[i]
+    whose = recipient.tolist()
+    cuts = (edges, few.searchsorted(edges).tolist(), sifted.loud.searchsorted(edges).tolist())
+    for i, (share, (a, b), (c, d), (e, f)) in enumerate(
+        zip(shares, *map(pairwise, cuts), strict=True)
+    ):
+        decisions, state = share.decisions, share.state
         decisions.codes += b - a
         decisions.promoted += sifted.promoted[i]
         refused: set[int] = set()
-        # A record says the names that had come until its event.
-        for first, last in pairwise(sorted({a, b, *notes})):
-            if first in notes:
-                _note(state, ticks[i], codes, notes[first], int(at[first]), int(trust[first]))
-            (c, d), (e, f) = ((bisect_left(one, first), bisect_left(one, last)) for one in places)
-            if c < d:
-                decisions.judged += d - c
-                said = words if not c else words.behind(c)
-                refused |= _judge(params, state, share.batch, judged.part(c, d), time, said)
-            if e < f:
-                where = sifted.loud[e:f]
-                _resend(params, state, share.batch, at[where].tolist(), platform[where].tolist())
-        if refused or state.used_later.entries:
-            columns = recipient[a:b], platform[a:b], at_s[a:b]
-            decisions.refused += _look_back(state, at[a:b], *columns, refused=refused)
+        if unnoted[i] or c < d or e < f:
+            refused = _closely(params, codes, share, close, (a, b), unnoted[i], ticks[i])
+        if refused or not state.used_later.entries.keys().isdisjoint(whose[a:b]):
+            held = recipient[a:b], platform[a:b], at_s[a:b]
+            decisions.refused += _look_back(state, at[a:b], *held, refused=refused)
+
+
+_Event: TypeAlias = tuple[int, int, int, int, int, int, int, int, int, bool]
+"""One of a suspect: its position in the batch, and among the codes of the pass; the suspect's row;
+offset, recipient, event time in ms and s, platform, trust, and whether it is loud. No class: there
+is one for each event of a campaign."""
+
+
+class _Close(NamedTuple):
+    """What of a pass needs a closer look, and what that needs."""
+
+    at: NDArray[np.int64]  # positions of the pass's codes in the batch,
+    platform: NDArray[np.uint32]
+    trust: NDArray[np.uint8]
+    judged: list[_Event]  # those of suspects, in the order of the batch,
+    few: list[int]  # and where among the codes they are
+    loud: list[int]  # where those are whose recipients are loud
+    time: LogTimes
+    words: _Words
+
+
+def _closely(
+    params: Params,
+    codes: Codes,
+    share: Share,
+    close: _Close,
+    span: tuple[int, int],
+    notes: Mapping[int, int],
+    tick_: int,
+) -> set[int]:
+    """Judge what lies in a span of the pass's codes; the positions of what a lease refuses.
+
+    A record says the names that had come until its event, so names are noted in between.
+    """
+    at, platform, trust, judged, few, loud, time, words = close
+    state, refused = share.state, set()
+    for first, last in pairwise(sorted({*span, *notes})):
+        if first in notes:
+            _note(state, tick_, codes, notes[first], int(at[first]), int(trust[first]))
+        (c, d), (e, f) = ((bisect_left(one, first), bisect_left(one, last)) for one in (few, loud))
+        if c < d:
+            share.decisions.judged += d - c
+            said = words if not c else words.behind(c)
+            refused |= _judge(params, state, share.batch, judged[c:d], time, said)
+        if e < f:
+            where = loud[e:f]
+            _resend(params, state, share.batch, at[where].tolist(), platform[where].tolist())
+    return refused
 
 
 def _meet(some: _Pass, platform: NDArray[np.uint32], novel: NDArray[np.int64]) -> None:
@@ -371,25 +407,6 @@ def _text(batch: Batch, recipient: int) -> str:
     return batch.tokens[recipient] if recipient & TOKEN_BIT else str(recipient)
 
 
-class _Judged(NamedTuple):
-    """The events of suspects, in the order of the log."""
-
-    where: NDArray[np.int64]  # in the batch,
-    place: NDArray[np.int64]  # and among the codes of the pass
-    row: NDArray[np.int64]
-    offset: NDArray[np.int64]
-    recipient: NDArray[np.uint64]
-    at_ms: NDArray[np.int64]
-    at_s: NDArray[np.int64]
-    platform: NDArray[np.uint32]
-    trust: NDArray[np.uint8]
-    loud: NDArray[np.bool_]
-
-    def part(self, first: int, last: int) -> _Judged:
-        """Return those from one to another, exclusive."""
-        return _Judged(*(column[first:last] for column in self))  # type: ignore[arg-type]
-
-
 def _look_back(
     partition: Partition,
     at: NDArray[np.int64],
@@ -423,7 +440,7 @@ def _judge(
     params: Params,
     partition: Partition,
     batch: Batch,
-    events: _Judged,
+    events: Sequence[_Event],
     log: LogTimes,
     words: _Words,
 ) -> set[int]:
@@ -433,7 +450,7 @@ def _judge(
     figures = partition.figures
     recorder = _Recorder(params, book, words)
     for k, (i, place, row, offset, recipient, at_ms, at_s, platform, trust, loud) in enumerate(
-        zip(*(column.tolist() for column in events), strict=True)
+        events
     ):
         suspect = suspects.get(recipient)
         if suspect is None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from bisect import bisect_left
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
@@ -44,6 +44,7 @@ from detectors.model.records import (
     ALWAYS_PASS,
     NOWHERE,
     Action,
+    AgainWindow,
     Cause,
     Change,
     EpisodeRecord,
@@ -217,10 +218,10 @@ def _lease(params: EpisodeParams, book: EpisodeLog, suspect: Suspect, cause: Cau
     """The lease that is given now, or told again."""
     episode = suspect.episode
     assert episode is not None
-    action = _action(params, suspect, episode, cause, "throttle")
-    if not params.again:
-        return action
-    return replace(action, again=windows(episode.requests, book.hot.platforms, cause.at_ms))
+    again: tuple[AgainWindow, ...] = ()
+    if params.again:
+        again = windows(episode.requests, book.hot.platforms, cause.at_ms)
+    return _action(params, suspect, episode, cause, "throttle", again)
 
 
 def _update(params: EpisodeParams, book: EpisodeLog, suspect: Suspect, cause: Cause) -> None:
@@ -236,10 +237,8 @@ def _update(params: EpisodeParams, book: EpisodeLog, suspect: Suspect, cause: Ca
     if not spent and all(ms <= told_ms for ms in requests.first_ms.values()):
         return  # what is new cannot be used: the budget is spent
     requests.paced_ms = max(requests.paced_ms, cause.at_ms) + AGAIN_TOLD_MS
-    action_id = cause._replace(offset=requests.lease_offset).id(params.epoch)
-    action = _action(params, suspect, episode, cause, "throttle")
     book.actions.append(
-        replace(action, action_id=action_id, issued_at_ms=episode.issued_ms, again=again)
+        _action(params, suspect, episode, cause, "throttle", again, told_again=True)
     )
 
 
@@ -464,11 +463,20 @@ def _vote(rules: JudgeParams, book: EpisodeLog, suspect: Suspect, cause: Cause) 
 
 
 def _action(
-    params: EpisodeParams, suspect: Suspect, episode: Episode, cause: Cause, verb: Verb
+    params: EpisodeParams,
+    suspect: Suspect,
+    episode: Episode,
+    cause: Cause,
+    verb: Verb,
+    again: tuple[AgainWindow, ...] = (),
+    *,
+    told_again: bool = False,
 ) -> Action:
+    """What is asked of gateways from this event on; what is told again keeps its id and time."""
     evidence = _evidence(suspect, episode)
+    origin = cause._replace(offset=episode.requests.lease_offset) if told_again else cause
     return Action(
-        action_id=cause.id(params.epoch),
+        action_id=origin.id(params.epoch),
         episode_id=episode.id,
         epoch=params.epoch,
         revision=cause.offset,
@@ -476,7 +484,7 @@ def _action(
         verb=verb,
         mode=episode.mode,
         scope=_scope(suspect, cause.at_s),
-        issued_at_ms=cause.at_ms,
+        issued_at_ms=episode.issued_ms if told_again else cause.at_ms,
         expires_at_ms=episode.expires_ms if verb == "throttle" else cause.at_ms,
         opened_ms=episode.path[0].at_ms,
         level=episode.level if verb == "throttle" else Level.CLEAR,
@@ -485,6 +493,7 @@ def _action(
         cause=cause,
         version=params.version,
         config=params.config,
+        again=again,
     )
 
 

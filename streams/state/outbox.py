@@ -58,6 +58,11 @@ class Outbox:
         return len(self._entries)
 
     @property
+    def waiting(self) -> bool:
+        """True while it holds something that the producer does not have."""
+        return self._handed < len(self._entries)
+
+    @property
     def mark(self) -> int:
         """Outputs ever added: a point to settle up to."""
         return self._settled + len(self._entries)

@@ -749,6 +749,43 @@ def read_together(polled: Sequence[Envelope | _Unread]) -> list[Envelope]:
     return envelopes
 
 
+class _Unread(NamedTuple):
+    """An envelope whose n > 0 records still lie in their batches; all are at `start` or later."""
+
+    partition: int
+    start: int
+    next_offset: int
+    highwater: int
+    slices: list[BatchSlice]
+    stable: int
+    refused: tuple[Refused, ...]
+
+
+def read_together(polled: Sequence[Envelope | _Unread]) -> list[Envelope]:
+    """The envelopes of a poll; those that are not read yet are read at once.
+
+    Raises CorruptRecordException if a batch does not hold what it says, which its checksum does.
+    """
+    unread = [one for one in polled if isinstance(one, _Unread)]
+    try:
+        got = decode_records([piece for one in unread for piece in one.slices])
+    except MalformedError:
+        raise CorruptRecordException(
+            f"Malformed batch - partitions {[one.partition for one in unread]}"
+        ) from None
+    envelopes = []
+    last = 0
+    for one in polled:
+        if isinstance(one, Envelope):
+            envelopes.append(one)
+            continue
+        first, last = last, last + sum(piece.number for piece in one.slices)
+        partition, start, end, highwater, _, stable, refused = one
+        columns = got.part(first, last)
+        envelopes.append(Envelope(partition, start, end, highwater, *columns, stable, refused))
+    return envelopes
+
+
 def _envelopes(
     budget: _Budget,
     of: weakref.ref[FetchResult],

@@ -428,4 +428,4 @@ def _bar(throttle: float) -> float | None:
 
 def floating(reason: Reason) -> Reason:
     """Return it with floats where a rule counts in integers: 5 and 5.0 are different bytes."""
-    return replace(reason, score=float(reason.score), threshold=float(reason.threshold))
+    return Reason(reason.rule, float(reason.score), float(reason.threshold), reason.text)

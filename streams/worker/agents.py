@@ -114,7 +114,7 @@ class Detector:
         self._apply_together(list(ready.values()))
         with timed(self.observer.metrics, "publish"):
             for assigned, _ in ready.values():
-                if len(assigned.outbox):
+                if assigned.outbox.waiting:
                     await assigned.outbox.push()
         for assigned, _ in ready.values():
             if len(assigned.outbox) > OUTBOX_MAX:

@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from operator import attrgetter
 from typing import TYPE_CHECKING, Final
 
 from detectors.model.records import Level
@@ -22,6 +23,18 @@ if TYPE_CHECKING:
 
 _LEVELS: Final = {Level.WATCH: "watch", Level.THROTTLE: "throttle"}
 _RISES: Final = frozenset({"opened", "raised"})
+_COUNTED: Final = tuple(
+    (name, attrgetter(told))
+    for name, told in (
+        ("codes_total", "codes"),
+        ("promoted_total", "promoted"),
+        ("judged_total", "judged"),
+        ("evictions_total", "evicted"),
+        ("platforms_refused_total", "refused"),
+        ("platforms_used_later_total", "used_later"),
+    )
+)
+"""Counters of decisions, and what of each is added to them."""
 
 
 @contextmanager
@@ -48,7 +61,7 @@ class Observer:
 
     def applied(self, decoded: Decoded, decided: Mapping[int, Decisions]) -> None:
         """Count one batch, of one partition or of several: what was decided, by partition."""
-        add = self.metrics.add
+        add = self._add
         for outcome, n in decoded.outcomes.items():
             add("events_total", n, outcome=outcome)
         for reject in decoded.rejects:
@@ -57,12 +70,8 @@ class Observer:
         add("noncanonical_keys_total", decoded.noncanonical_keys)
         add("misplaced_keys_total", decoded.misplaced_keys)
         each = decided.values()
-        add("codes_total", sum(one.codes for one in each))
-        add("promoted_total", sum(one.promoted for one in each))
-        add("judged_total", sum(one.judged for one in each))
-        add("evictions_total", sum(one.evicted for one in each))
-        add("platforms_refused_total", sum(one.refused for one in each))
-        add("platforms_used_later_total", sum(one.used_later for one in each))
+        for name, of in _COUNTED:
+            add(name, sum(map(of, each)))
         hits, misses = self._cache
         self._cache = self.recogniser.hits, self.recogniser.misses
         add("template_cache_hits_total", self._cache[0] - hits)
@@ -73,9 +82,14 @@ class Observer:
         add("category_contradictions_total", self._categories[1] - contradicted)
         self._event_ms |= decoded.batch.newest_ms()
         for partition, decisions in decided.items():
-            self._decided(partition, decisions)
+            if decisions.actions or decisions.episodes or decisions.windows:
+                self._decided(partition, decisions)
         if any(decisions.windows for decisions in each):
             self._show_windows()
+
+    def _add(self, name: str, amount: int, **labels: str) -> None:
+        if amount:  # most are 0 in a small batch, and a counter has a lock
+            self.metrics.add(name, amount, **labels)
 
     def _decided(self, partition: int, decisions: Decisions) -> None:
         self.acknowledgements.expect(partition, decisions.actions)

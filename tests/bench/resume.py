@@ -195,17 +195,20 @@ def _read(
     }
 
 
-def come_back(broker: Broker, *, recipients: int, partitions: int, folder: Path) -> dict[str, Any]:
+def come_back(
+    broker: Broker, *, recipients: int, partitions: int, folder: Path, instance: str = ""
+) -> dict[str, Any]:
     """A worker with all of them at work, killed, and started again: seconds until it is back.
 
     Events come at `OFFERED_PER_S` all the time, so the first one that it takes in is at once there.
+    With `instance` it is a static member, for whom the group keeps its partitions.
     """
     pin(broker.pids, BROKER_CPU)
     name = f"back-{time.time_ns() // 1_000_000_000}"
     topic = f"{name}.input"
     make_topics(broker, partitions, topic)
     traffic = Traffic(topic, partitions, 0, 0, 0, 0)
-    with worker.configured(broker, traffic, f"{name}.worker") as one:
+    with worker.configured(broker, traffic, f"{name}.worker", instance=instance) as one:
         began = time.monotonic()
         size = seed(broker, worker.settings_of(one.env), recipients)
         seeded_s = time.monotonic() - began
@@ -228,6 +231,7 @@ def come_back(broker: Broker, *, recipients: int, partitions: int, folder: Path)
     return {
         "recipients": recipients,
         "partitions": partitions,
+        "instance": instance,
         "seeded_s": seeded_s,
         "checkpoint_bytes": size,
         "session_timeout_s": Settings().kafka.session_timeout_s,

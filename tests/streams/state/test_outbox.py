@@ -67,6 +67,21 @@ def test_settling_waits_for_everything_up_to_the_mark_and_no_more() -> None:
     asyncio.run(play())
 
 
+def test_what_the_producer_has_waits_no_more_though_nobody_has_acknowledged_it() -> None:
+    async def play() -> None:
+        broker = Broker()
+        box = Outbox(broker.send)
+        assert not box.waiting
+        box.add(_outputs(b"1"))
+        assert box.waiting
+        await box.push()
+        assert (box.waiting, len(box)) == (False, 1)
+        box.add(_outputs(b"2"))
+        assert box.waiting
+
+    asyncio.run(play())
+
+
 def test_what_fails_is_published_again() -> None:
     async def play() -> None:
         broker = Broker()
