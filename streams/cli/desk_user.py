@@ -103,10 +103,8 @@ def disable(
 
 
 def _store(settings: Settings) -> CaseStore:
-    try:
-        from streams.desk.store import CaseStore  # noqa: PLC0415 - start-up time, an extra
-    except ImportError:
-        raise UsageError(tr("the desk needs `pip install otpguard[desk]`")) from None
+    from streams.desk.store import CaseStore  # noqa: PLC0415 - start-up time, an extra
+
     desk = settings.desk
     return CaseStore(desk.store, password=desk.password.get_secret_value())
 

@@ -14,7 +14,7 @@ from streams.errors import ConfigError, Exit, UsageError
 from streams.language import tr
 
 if TYPE_CHECKING:
-    from streams.operate.doctor import Check
+    from streams.operate.beside import Check
 
 MARKS: Final = {"ok": "ok", "warn": "look", "bad": "WRONG", "unknown": "unknown"}
 """The mark of each state, for people."""
@@ -39,6 +39,7 @@ def doctor(
     """
     from streams.cluster.rights import ROLES  # noqa: PLC0415
     from streams.operate import doctor as found  # noqa: PLC0415 - start-up time
+    from streams.operate.beside import Check  # noqa: PLC0415
 
     if role not in ROLES:
         raise UsageError(
@@ -48,7 +49,7 @@ def doctor(
         settings = settings_of(config)
     except ConfigError as error:
         if as_json:
-            write_json([found.Check("settings", "bad", says) for says in str(error).splitlines()])
+            write_json([Check("settings", "bad", says) for says in str(error).splitlines()])
         raise
     checks = found.examine(settings, role, time.time_ns() // 1_000_000)
     if as_json:

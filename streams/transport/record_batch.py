@@ -98,7 +98,7 @@ class BytesColumn(Sequence[bytes | None]):
     def apart(self, spare: int) -> tuple[bytes, NDArray[np.int64], NDArray[np.int64]]:
         """The same (n > 0, none of them None) in a buffer with nothing but blanks between them.
 
-        Return the buffer, with `spare` > 0 bytes behind the last one, and its `start` and `stop`.
+        Returns the buffer, with `spare` > 0 bytes behind the last one, and its `start` and `stop`.
         """
         first, last = int(self.start[0]), int(self.stop[-1])
         octets = np.zeros(last - first + spare, np.uint8)
@@ -245,7 +245,7 @@ class Columns(NamedTuple):
 def record_starts(buffer: bytes, at: int, end: int, count: int) -> list[int]:
     """Find where `count` records begin, the first of them at `at`; and the end of the last.
 
-    Raise MalformedError if that is not `end`.
+    Raises MalformedError if that is not `end`.
     """
     first, second = _SKIP_FIRST, _SKIP_SECOND
     next_ = at
@@ -289,7 +289,7 @@ def _varint(buffer: bytes, at: int) -> tuple[int, int]:
 def decode_records(slices: Sequence[BatchSlice]) -> Columns:
     """The records of some slices, one slice after the other.
 
-    Raise MalformedError if they are not what they say they are.
+    Raises MalformedError if they are not what they say they are.
     """
     if not slices:
         return Columns([], [], [], [])
@@ -300,9 +300,14 @@ def decode_records(slices: Sequence[BatchSlice]) -> Columns:
             ahead[id(piece.buffer)] = sum(map(len, parts))
             parts.append(piece.buffer)
     buffer = parts[0] if len(parts) == 1 else b"".join(parts)
-    edges = [np.array(piece.places) + ahead[id(piece.buffer)] for piece in slices]
-    begin = np.concatenate([each[:-1] for each in edges])
-    end = np.concatenate([each[1:] for each in edges])
+    begins: list[int] = []
+    ends: list[int] = []
+    for piece in slices:  # most have a few records, for which an array each is too much
+        shift = ahead[id(piece.buffer)]
+        places = [at + shift for at in piece.places] if shift else piece.places
+        begins += places[:-1]
+        ends += places[1:]
+    begin, end = np.array(begins), np.array(ends)
     count = [piece.number for piece in slices]
 
     octets = np.frombuffer(buffer, np.uint8)

@@ -21,12 +21,12 @@ import helm_python
 import pytest
 import yaml
 from jsonschema import Draft202012Validator
-from streams.extras import CONSOLE_EXTRAS, USED_BY
 
 from streams.cli import COMMANDS
 from streams.cluster.rights import ROLES, rights
 from streams.cluster.topics import topics
 from streams.config import PORTS, Settings, Webhook, load
+from streams.extras import CONSOLE_EXTRAS, USED_BY
 from streams.telemetry.http import THREADS_MAX
 from tests.deploy.tools import ROOT, check, ran
 

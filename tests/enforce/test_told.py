@@ -14,6 +14,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -30,6 +31,7 @@ from streams.wire import decode_incident
 from tests.browser import browser
 from tests.deploy.test_evidence import verdict
 from tests.enforce.loop import Loop, now_ms, ready
+from tests.enforce.services import ours
 from tests.enforce.test_notices import actions, notices_at, sent_at_ms
 from tests.ports import free_port
 from tests.streams.cli.called import called
@@ -93,8 +95,9 @@ def loop(broker: Broker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[L
         )  # fmt: skip
         (folder / "pack.pem").touch(0o600)
         (folder / "pack.pem").write_text(key().written(), "ascii")
-        parts = [made.program("notifier", "notify", "run"), made.program("index", "desk", "index"),
-                 made.program("signal", "signal", "serve")]  # fmt: skip
+        program = partial(ours, made.config, folder)
+        parts = [program("notifier", "notify", "run"), program("index", "desk", "index"),
+                 program("signal", "signal", "serve")]  # fmt: skip
         with parts[0], parts[1], parts[2]:
             for part in parts:
                 wait_until(lambda: ready(part.port), f"{part.name} is ready")  # noqa: B023
