@@ -75,6 +75,10 @@ exec unshare --cgroup sh -c '
 """
 
 
+RUN_END_S: Final = 1_500
+"""End of one command there: the quickstart's installs all that it needs."""
+
+
 @dataclass(frozen=True, slots=True)
 class Machine:
     """Where `systemd` is the first process."""
@@ -88,7 +92,7 @@ class Machine:
                   "SYSTEMD_PAGER=")  # fmt: skip
         return subprocess.run(
             [*inside, *map(str, words)], stdin=subprocess.DEVNULL, capture_output=True, text=True,
-            check=False, timeout=300,
+            check=False, timeout=RUN_END_S,
         )  # fmt: skip
 
     def must(self, *words: str | Path) -> str:
