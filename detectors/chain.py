@@ -278,7 +278,7 @@ is one for each event of a campaign."""
 
 
 class _Close(NamedTuple):
-    """What of a pass needs a closer look, and what that needs."""
+    """Codes of a pass that need a closer look, and what that takes."""
 
     at: NDArray[np.int64]  # positions of the pass's codes in the batch,
     platform: NDArray[np.uint32]

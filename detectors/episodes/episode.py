@@ -472,7 +472,7 @@ def _action(
     *,
     told_again: bool = False,
 ) -> Action:
-    """What is asked of gateways from this event on; what is told again keeps its id and time."""
+    """Ask gateways for a verb from this event on; a lease told again keeps its id and its time."""
     evidence = _evidence(suspect, episode)
     origin = cause._replace(offset=episode.requests.lease_offset) if told_again else cause
     return Action(

@@ -154,10 +154,17 @@ class Table:
             rows[missing] = self._add(keys[missing], cells[missing], hashed[missing])
         return rows
 
-    def find_or_add_few(self, keys: Sequence[int], hashed: Sequence[int]) -> list[int]:
-        """The same for a few keys and their hashes, one after the other: some 2 us each."""
+    def find_or_add_few(
+        self, keys: Sequence[int], hashed: Sequence[int], absent: Sequence[bool]
+    ) -> list[int]:
+        """The same for a few keys and their hashes, one after the other: some 2 us each.
+
+        Those that are `absent` from the newest index need not be sought, if there is no older one.
+        """
         pairs = list(zip(keys, hashed, strict=True))
-        rows = [self._seek(*pair) for pair in pairs]
+        if self._old is not None:
+            absent = [False] * len(pairs)
+        rows = [-1 if new else self._seek(*pair) for pair, new in zip(pairs, absent, strict=True)]
         missing = sorted({pair for pair, row in zip(pairs, rows, strict=True) if row < 0})
         if not missing:
             return rows

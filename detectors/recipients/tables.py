@@ -19,6 +19,8 @@ from detectors.recipients.table import PROBES, ROW, ROWS, WORDS, Table
 
 FEW: Final = 24
 """Keys of one table up to which a loop in Python is faster than its arrays. Measured."""
+FEW_NEW: Final = 96
+"""The same of keys that are known to be absent: nobody has to look for them."""
 
 
 class Tables(NamedTuple):
@@ -34,7 +36,7 @@ class Tables(NamedTuple):
             return tables[0].find_or_add(keys)
         assert len({table.seed for table in tables}) == 1
         hashed = tables[0].mixed(keys)
-        rows = self._first_guess(hashed)
+        rows, absent = self._first_guess(hashed)
         found = np.empty(len(keys), np.uint64)
         word = rows * WORDS
         for table, (a, b) in zip(tables, pairwise(edges), strict=True):
@@ -44,11 +46,17 @@ class Tables(NamedTuple):
             cut = left.searchsorted(edges).tolist()
             for table, (a, b) in zip(tables, pairwise(cut), strict=True):
                 if a < b:
-                    rows[left[a:b]] = _one_by_one(table, keys[left[a:b]], hashed[left[a:b]])
+                    some = left[a:b]
+                    rows[some] = _one_by_one(table, keys[some], hashed[some], absent[some])
         return rows
 
-    def _first_guess(self, hashed: NDArray[np.uint64]) -> NDArray[np.int64]:
-        """Of each key the first row near its cell that has its tag, if one has."""
+    def _first_guess(
+        self, hashed: NDArray[np.uint64]
+    ) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+        """Of each key the first row near its cell that has its tag, if one has.
+
+        And whether it cannot stand in its table's newest index: none has, and a cell is empty.
+        """
         tables, edges = self
         sizes = np.diff(edges)
         shift = np.repeat([table.shift for table in tables], sizes)
@@ -57,13 +65,15 @@ class Tables(NamedTuple):
         held = np.empty(near.shape, np.uint32)
         for table, (a, b) in zip(tables, pairwise(edges), strict=True):
             table.cells.take(near[a:b], out=held[a:b], mode="clip")
+        empty = (held == 0).any(axis=1)
         held ^= ((hashed >> np.uint64(8)).astype(np.uint32) & ~ROW)[:, None]
         held -= np.uint32(1)
         lane = (held < ROWS).argmax(axis=1)
         lane += np.arange(0, held.size, len(PROBES))
         rows: NDArray[np.int64] = held.take(lane).astype(np.int64)
-        rows[rows >= ROWS] = 0
-        return rows
+        without = rows >= ROWS
+        rows[without] = 0
+        return rows, without & empty
 
     def take(self, rows: NDArray[np.int64]) -> NDArray[np.uint64]:
         """Copies of rows: (m, 14)."""
@@ -82,8 +92,12 @@ class Tables(NamedTuple):
 
 
 def _one_by_one(
-    table: Table, keys: NDArray[np.uint64], hashed: NDArray[np.uint64]
+    table: Table,
+    keys: NDArray[np.uint64],
+    hashed: NDArray[np.uint64],
+    absent: NDArray[np.bool_],
 ) -> NDArray[np.int64]:
-    if len(keys) > FEW:
+    if len(keys) > FEW_NEW or len(keys) - np.count_nonzero(absent) > FEW:
         return table.find_or_add(keys)
-    return np.array(table.find_or_add_few(keys.tolist(), hashed.tolist()), np.int64)
+    found = table.find_or_add_few(keys.tolist(), hashed.tolist(), absent.tolist())
+    return np.array(found, np.int64)

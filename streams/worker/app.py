@@ -159,8 +159,8 @@ class _Worker:
         self.settings = settings
         self.heartbeats = Heartbeats()
         self.metrics = Metrics()
-        recogniser = settings.recogniser()
-        recogniser.ready()  # before the loop turns: a first text would hold it up for seconds
+        self.recogniser = recogniser = settings.recogniser()
+        self._compiled: asyncio.Task[None] | None = None
         self.metrics.set_mode(settings.mode)
         self.app = App(settings.app_id, **faust_settings(settings))
         params = replace(settings.params(), figures=figures)
@@ -232,7 +232,11 @@ class _Worker:
         stop = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
+        # Three seconds of CPU, which a first text would hold the loop up for: beside the answers
+        # of the group and of brokers, and the reading of states.
+        self._compiled = _supervised(asyncio.to_thread(self.recogniser.ready))
         background = [
+            self._compiled,
             _supervised(self._beat()),
             _supervised(self._probe()),
             _supervised(self.states.write_checkpoints()),
@@ -258,7 +262,9 @@ class _Worker:
         return Exit.DONE
 
     async def _detect(self, stream: faust.Stream[Poll]) -> None:
+        assert self._compiled is not None
         try:
+            await self._compiled
             async for poll in stream:
                 await self.detector.handle(poll, self._consumer)
         except Exception as error:  # noqa: BLE001 - Faust would go on with half-applied state
@@ -279,7 +285,10 @@ class _Worker:
         """The reason for which this worker is not at work, or an empty string."""
         if not self.states.owned:
             return "no partitions assigned"
-        return "" if self.states.positioned else "state is being loaded"
+        if not self.states.positioned:
+            return "state is being loaded"
+        compiled = self._compiled is not None and self._compiled.done()
+        return "" if compiled else "patterns are being compiled"
 
     async def _beat(self) -> None:
         """Show the watchdog that the loop runs, and whether there is something to do."""

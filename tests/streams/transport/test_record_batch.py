@@ -15,7 +15,7 @@ from aiokafka.record.memory_records import MemoryRecords
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.transport import record_batch
+from streams.transport import driver, record_batch
 from streams.transport.decompress import _CODECS
 from streams.transport.driver import CheckedRecords
 from streams.transport.record_batch import (
@@ -64,9 +64,11 @@ def by_aiokafka(raw: bytes) -> Told:
 
 def slices(raw: bytes) -> list[BatchSlice | Columns]:
     found: list[BatchSlice | Columns] = []
-    records = CheckedRecords(raw)
-    while records.has_next():
-        found.append(records.next_batch().batch_slice())
+    batches = driver._Batches(CheckedRecords(raw))
+    batches.room = 1 << 20
+    while batches.has_next():
+        for bundle in batches.next_batch():
+            found += bundle.slices
     return found
 
 
