@@ -38,7 +38,6 @@ _ALONE_SHAPE: Final = np.uint32(5)
 _MIX: Final = np.uint32(0x9E3779B1)  # as in `grams`
 _LAST: Final = np.uint32(0x85EBCA6B)
 _FOLD_BITS: Final = np.uint32(15)
-_ZERO: Final = np.uint32(ord("0"))
 _PLANE: Final = 1 << 16  # letters beyond are marks: emoji, and rare ideographs
 
 _ALONE: Final = ((0x3041, 0x3096), (0x3400, 0x9FFF))

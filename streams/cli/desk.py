@@ -53,9 +53,8 @@ def index(config: ConfigOption = None) -> None:
     Example:
       otpguard desk index --config /etc/otpguard/otpguard.toml
     """
-    from streams.cluster.admin import client_arguments  # noqa: PLC0415 - start-up time
-    from streams.desk.store.chores import Chores  # noqa: PLC0415
-    from streams.desk.store.indexer import Indexer  # noqa: PLC0415
+    from streams.desk.store.chores import Chores  # noqa: PLC0415 - start-up time
+    from streams.desk.store.indexer import indexer_of  # noqa: PLC0415
     from streams.desk.store.opening import opened  # noqa: PLC0415
     from streams.desk.store.store import now_ms  # noqa: PLC0415
     from streams.telemetry.metrics import Metrics  # noqa: PLC0415
@@ -65,18 +64,7 @@ def index(config: ConfigOption = None) -> None:
     store = opened(settings)
     metrics = Metrics("indexer")
 
-    def written(records: int, unreadable: int) -> None:
-        metrics.add("index_records_total", records)
-        metrics.add("index_unreadable_total", unreadable)
-
-    indexer = Indexer(
-        store,
-        client_arguments(settings.kafka),
-        settings.topics,
-        batch_records_max=settings.desk.batch_records_max,
-        clock=now_ms,
-        written=written,
-    )
+    indexer = indexer_of(settings, store, metrics)
     started_ms = now_ms()
 
     def lag_s() -> float:
@@ -86,7 +74,6 @@ def index(config: ConfigOption = None) -> None:
         return "" if indexer.read_ms else "reading the topics"
 
     metrics.follow("index_lag_seconds", lag_s)
-    metrics.follow("index_records_behind", lambda: float(indexer.behind))
     log.info("the case store is %s", store.shown_url)
     with serving(settings, metrics, ready) as stop:
         indexer.run(stop, Chores(settings, store))

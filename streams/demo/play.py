@@ -61,7 +61,7 @@ class Wires:
 
     @classmethod
     def of(cls, bootstrap: str, topics: Topics) -> Wires:
-        """Those of the settings."""
+        """Return the topics of the settings, and the broker."""
         return cls(
             bootstrap, topics.input, topics.throttle, topics.episode, topics.override,
             topics.everyone, topics.acks, topics.counts, topics.partitions,

@@ -23,7 +23,7 @@ from detectors.model.times import MINUTE_MS
 from streams.errors import ConfigError
 from streams.language import moment, tr, trn
 from streams.notices.contacts import PlatformContact
-from streams.notices.platforms import PlatformUse, UseWindow, few
+from streams.notices.platforms import PlatformUse, UseWindow, few, most
 from streams.shown import shown
 
 SERVICE: Final = "sms-otp-endpoint"
@@ -83,8 +83,8 @@ def content(report: PlatformReport) -> dict[str, Any]:
         "messages": use.messages,
         "refused": use.refused,
         "share_of_flood_messages": round(report.share, 4),
-        "senders": [name for name, _ in use.senders.most_common(16)],
-        "accounts": [name for name, _ in use.accounts.most_common(16)],
+        "senders": most(use.senders),
+        "accounts": most(use.accounts),
         "windows": [_window(each) for each in use.windows()],
         "messages_a_day_before_told": report.before,
         "messages_a_day_since_told": report.after,
@@ -116,7 +116,7 @@ def text(report: PlatformReport) -> str:
             victims=few(len(use.victims)),
             share=f"{report.share:.1%}",
         ),
-        tr("sent by: {senders}").format(senders=", ".join(map(shown, use.senders)) or "-"),
+        tr("sent by: {senders}").format(senders=", ".join(map(shown, most(use.senders))) or "-"),
         "",
         tr("When:"),
     ]

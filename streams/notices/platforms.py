@@ -21,7 +21,7 @@ FEW: Final = 5
 GAP_MS: Final = 30 * MINUTE_MS
 """A window of use ends where nothing came for so long; as an episode does."""
 WINDOWS_MAX: Final = 50  # of a report, the largest
-SENDERS_MAX: Final = 16
+SENDERS_MAX: Final = 16  # that a report names, and accounts: those that sent most
 IDS_MAX: Final = 1_000
 BETTER: Final = 0.5
 """Use has to fall to this share of what it was when a platform was told, to call it improving."""
@@ -66,6 +66,11 @@ class PlatformUse:
                 found.append(UseWindow(at, at + MINUTE_MS, n, n))
         largest = sorted(found, key=lambda each: -each.messages)[:WINDOWS_MAX]
         return sorted(largest, key=lambda each: each.from_ms)
+
+
+def most(counted: Counter[str]) -> list[str]:
+    """Return the senders or accounts that a report names, the commonest first."""
+    return [name for name, _ in counted.most_common(SENDERS_MAX)]
 
 
 @dataclass(frozen=True, slots=True)

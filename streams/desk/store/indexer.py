@@ -19,14 +19,15 @@ from kafka.errors import KafkaError
 from sqlalchemy import select
 from sqlalchemy.exc import DBAPIError
 
-from streams.cluster.admin import no_topic, working
-from streams.config import Topics
+from streams.cluster.admin import client_arguments, no_topic, working
+from streams.config import Settings, Topics
 from streams.desk.store.engine import away
 from streams.desk.store.people_tables import erased
-from streams.desk.store.store import CaseStore
+from streams.desk.store.store import CaseStore, now_ms
 from streams.desk.store.tables import places
 from streams.desk.store.writer import LogRecord, PlaceRead, Source, Writer
 from streams.language import tr
+from streams.telemetry.metrics import Metrics
 
 log = logging.getLogger(__name__)
 
@@ -225,3 +226,22 @@ class Indexer:
         self.behind = sum(max(0, a.end_offset - (a.next_offset or 0)) for a in self._at.values())
         self.read_ms = min(at.read_ms for at in self._at.values())
         self._caught_up = self._caught_up or self.read_ms >= now_ms
+
+
+def indexer_of(settings: Settings, store: CaseStore, metrics: Metrics) -> Indexer:
+    """Return an indexer of the store by the settings, whose figures are in the metrics."""
+
+    def written(records: int, unreadable: int) -> None:
+        metrics.add("index_records_total", records)
+        metrics.add("index_unreadable_total", unreadable)
+
+    made = Indexer(
+        store,
+        client_arguments(settings.kafka),
+        settings.topics,
+        batch_records_max=settings.desk.batch_records_max,
+        clock=now_ms,
+        written=written,
+    )
+    metrics.follow("index_records_behind", lambda: float(made.behind))
+    return made

@@ -151,7 +151,7 @@ def _campaign(each: Campaign) -> dict[str, Any]:
 
 
 def _week(told: PlatformFigures | None) -> dict[str, str]:
-    """What the agent tells of a platform; nothing where it told nothing."""
+    """Return the agent's figures of a platform as words; nothing where it told nothing."""
     if told is None:
         return dict.fromkeys(("codes", "share", "strangers", "trend"), "")
     return {

@@ -8,15 +8,13 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import uvicorn
 
-from streams.cluster.admin import client_arguments
 from streams.desk.store import CaseStore
 from streams.desk.store.chores import Chores
-from streams.desk.store.indexer import Indexer
+from streams.desk.store.indexer import indexer_of
 from streams.desk.store.opening import opened
 from streams.desk.store.store import now_ms
 from streams.desk.web.app import application
@@ -143,24 +141,11 @@ def _indexing(settings: Settings, store: CaseStore, metrics: Metrics) -> Iterato
     """Follow the topics in a thread; what is away is tried again, and the pages say how old."""
     stop = threading.Event()
 
-    def written(records: int, unreadable: int) -> None:
-        metrics.add("index_records_total", records)
-        metrics.add("index_unreadable_total", unreadable)
-
     def run() -> None:
         chores = Chores(settings, store)
         while not stop.is_set():
             try:
-                indexer = Indexer(
-                    store,
-                    client_arguments(settings.kafka),
-                    settings.topics,
-                    batch_records_max=settings.desk.batch_records_max,
-                    clock=now_ms,
-                    written=written,
-                )
-                metrics.follow("index_records_behind", partial(_behind, indexer))
-                indexer.run(stop, chores)
+                indexer_of(settings, store, metrics).run(stop, chores)
             except OtpguardError as error:
                 log.warning("the index stands still: %s", error)
                 stop.wait(AGAIN_S)
@@ -172,10 +157,6 @@ def _indexing(settings: Settings, store: CaseStore, metrics: Metrics) -> Iterato
     finally:
         stop.set()
         thread.join()
-
-
-def _behind(indexer: Indexer) -> float:
-    return float(indexer.behind)
 
 
 @contextmanager

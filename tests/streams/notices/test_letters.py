@@ -25,7 +25,7 @@ from streams.notices.letters import (
     text,
     xarf,
 )
-from streams.notices.platforms import uses
+from streams.notices.platforms import SENDERS_MAX, uses
 from tests.streams.notices.incidents import DAY0_MS, DAY_MS, use_of
 
 KEY = "sig:听潮课堂"
@@ -86,6 +86,15 @@ def test_no_number_and_no_hash_of_one_leaves_the_house() -> None:
             assert form not in whole
     episodes = made.use.episodes
     assert not any(each in json.dumps(content(report())) for each in episodes)
+
+
+def test_of_many_senders_those_that_sent_most_are_named() -> None:
+    made = report()
+    made.use.senders.update({f"1069{n:04d}": 1 + n for n in range(1_000)})
+    for said in (text(made), json.dumps(content(made))):
+        assert said.count("10690") <= SENDERS_MAX
+        assert "10690999" in said
+        assert "10690001" not in said
 
 
 def test_few_victims_are_said_to_be_few() -> None:
