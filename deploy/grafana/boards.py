@@ -204,6 +204,7 @@ def enforcement(r: str) -> Rows:
             lines("Too much by one person", [q.desk_limited], r, width="half"),
             lines("Requests not answered", [q.desk_errors], r, width="half"),
             lines("Live lists", [q.desk_streams], r, width="half"),
+            lines("Evidence packs", [q.desk_packs], r, width="half"),
         ]),
         ("Notices", [
             lines("Notices by end, in an hour", [q.notices], r, stacked=True),

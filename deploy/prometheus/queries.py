@@ -836,6 +836,18 @@ def desk_limited(at: Scope) -> str:
     return at.over("1h").increase("desk_limited_total", by="kind")
 
 
+@query("short", "{{outcome}}")
+def desk_packs(at: Scope) -> str:
+    """Evidence packs made at the desk in a day; each is verified before it is given out."""
+    return at.over("1d").increase("desk_packs_total", by="outcome")
+
+
+@query("short", "packs")
+def desk_packs_bad(at: Scope) -> str:
+    """Evidence packs within an hour that did not verify, and so were not given out."""
+    return at.over("1h").increase("desk_packs_total", 'outcome="bad"')
+
+
 @query("short", "{{kind}}")
 def desk_errors(at: Scope) -> str:
     """Requests in 10 minutes that something out of a person's hands kept from being answered."""

@@ -384,6 +384,13 @@ SYMPTOM_ALERTS: Final = (
         "audit has the name: an agent may be the attacker, or have lost a log-in to one.",
     ),
     Alert(
+        "OtpguardPackNotVerified", "critical",
+        f"{q.desk_packs_bad.at(RULES)} > 0", "0s", "30m", (q.desk_packs, q.desk_packs_bad),
+        "An evidence pack does not verify.",
+        "{{ $value | humanize }} packs that the desk made within an hour did not verify and were "
+        "not given out. The key, its device, the disk or the program is not as it should be.",
+    ),
+    Alert(
         "OtpguardIndexStale", "critical",
         f"{q.index_lag.at(RULES)} > 60", "1m", "5m",
         (q.index_lag, q.index_behind, q.index_records),

@@ -75,6 +75,7 @@ DESK_VERBS: Final = (
     "exempt", "mode", "act", "call", "note", "appeal", "propose", "approve", "reject", "account",
     "limit",
 )  # fmt: skip
+PACK_OUTCOMES: Final = ("good", "bad")
 PUSH_OUTCOMES: Final = ("sent", "failed", "dropped")
 DESK_OUTCOMES: Final = ("done", "asked", "nothing", "refused", "failed")
 DESK_DOORS: Final = ("password", "oidc", "proxy", "once")
@@ -288,6 +289,9 @@ TABLE: Final = (
     Metric("desk_limited_total", "counter", "acts",
            "Acts refused because one person did too many in a short time.",
            {"kind": DESK_LIMITS}, roles=_DESK),
+    Metric("desk_packs_total", "counter", "packs",
+           "Evidence packs made at the desk, by whether they verify.", {"outcome": PACK_OUTCOMES},
+           roles=_DESK),
     Metric("desk_errors_total", "counter", "requests",
            "Requests that something out of the person's hands kept from being answered.",
            {"kind": DESK_ERRORS}, roles=_DESK),

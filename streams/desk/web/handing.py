@@ -6,6 +6,7 @@ Nothing of it stays on this machine: it is made in a folder that goes with the r
 from __future__ import annotations
 
 import io
+import logging
 import re
 import tempfile
 import threading
@@ -30,6 +31,9 @@ if TYPE_CHECKING:
     from streams.desk.store import CaseFile
     from streams.desk.web.desk import Desk
     from streams.desk.web.visit import Visit
+
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
@@ -83,6 +87,7 @@ class EvidencePages:
             from streams.evidence.repeat import settings_text  # noqa: PLC0415
             from streams.evidence.report import Cover  # noqa: PLC0415
             from streams.evidence.signer import signer  # noqa: PLC0415
+            from streams.evidence.verify import verify  # noqa: PLC0415
         except ImportError:
             raise UnavailableError(
                 tr("packs need more packages: pip install 'otpguard[evidence]'")
@@ -116,6 +121,11 @@ class EvidencePages:
         with tempfile.TemporaryDirectory(prefix="otpguard-pack-") as scratch:
             folder = Path(scratch) / name
             make(chosen, making, folder)
+            wrong = verify(folder, making.key.public.fingerprint).wrong
+            self.desk.metrics.add("desk_packs_total", outcome="bad" if wrong else "good")
+            if wrong:  # a pack that is found out in court is worse than none
+                log.error("a pack was made that does not verify: %s", "; ".join(wrong[:5]))
+                raise UnavailableError(tr("the pack that was made does not verify; call the NOC"))
             return name, zipped(folder), sha256((folder / MANIFEST).read_bytes())
 
 

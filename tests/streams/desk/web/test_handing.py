@@ -12,6 +12,7 @@ import pytest
 from streams.desk.store import DeskRole
 from streams.desk.web.handing import zipped
 from streams.evidence import standalone
+from streams.evidence.keys import PackKey
 from streams.evidence.names import MANIFEST, RECORDS
 from streams.evidence.verify import verify
 from tests.enforce.records import RECIPIENT
@@ -117,6 +118,27 @@ def test_packs_are_made_one_at_a_time_and_a_bounded_number_an_hour(signed: World
     answer = send(client, "/evidence", at=path, **asked(path), **ASKS)
     assert answer.status_code == 429
     assert not signed.ledger.of("export")
+
+
+def test_a_pack_that_does_not_verify_is_not_given_out(
+    signed: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    signed.flood()
+    client = signed.inside(DeskRole.EVIDENCE)
+    path = found(signed, client)
+    good = PackKey.signatures
+    monkeypatch.setattr(
+        PackKey, "signatures", lambda own, message: {**good(own, message), "p256": bytes(64)}
+    )
+    answer = send(client, "/evidence", at=path, **asked(path), **ASKS)
+    assert (answer.status_code, answer.headers["content-type"][:9]) == (503, "text/html")
+    assert [line["outcome"] for line in signed.ledger.of("export")] == ["asked", "failed"]
+    assert (
+        signed.desk.metrics.registry.get_sample_value(
+            "otpguard_desk_packs_total", {"outcome": "bad"}
+        )
+        == 1
+    )
 
 
 def test_a_zip_of_the_same_files_is_the_same(tmp_path: Path) -> None:
