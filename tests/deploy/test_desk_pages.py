@@ -191,10 +191,18 @@ keys and clicks, Chinese read aloud, and what a word to gateways took on a real 
 
 
 def test_the_five_questions_of_a_caller_are_answered_within_a_minute(
-    opened: Browser, world: World
+    opened: Browser, tmp_path: Path
 ) -> None:
     """Counted by keys, clicks and characters of the page as it is; no clock is looked at."""
+    with served(tmp_path) as world:
+        busy(world, time.time_ns() // 1_000_000)
+        world.store.accounts.add("li.lei", (DeskRole.AGENT,), password=PASSWORD)
+        _answer_five(opened, world)
+
+
+def _answer_five(opened: Browser, world: World) -> None:
     with inside(opened, world, "li.lei", "zh-CN", 1280) as page:
+        page.set_default_timeout(60_000)
         go(page, world, "case")
         at_s = [12 * KEY_S + ANSWER_S]
 
