@@ -185,6 +185,52 @@ def test_a_caller_is_helped_by_the_keyboard_alone(opened: Browser, world: World)
         assert page.locator(".message[role=status]").count() == 1
 
 
+KEY_S, CLICK_S, READ_PER_S, ANSWER_S = 0.25, 1.3, 5, 0.7
+"""Of somebody who has never seen the page: the keystroke-level model of Card, Moran and Newell for
+keys and clicks, Chinese read aloud, and what a word to gateways took on a real site."""
+
+
+def test_the_five_questions_of_a_caller_are_answered_within_a_minute(
+    opened: Browser, tmp_path: Path
+) -> None:
+    """Counted by keys, clicks and characters of the page as it is; no clock is looked at."""
+    with served(tmp_path) as world:
+        busy(world, time.time_ns() // 1_000_000)
+        world.store.accounts.add("li.lei", (DeskRole.AGENT,), password=PASSWORD)
+        _answer_five(opened, world)
+
+
+def _answer_five(opened: Browser, world: World) -> None:
+    with inside(opened, world, "li.lei", "zh-CN", 1280) as page:
+        page.set_default_timeout(60_000)
+        go(page, world, "case")
+        at_s = [12 * KEY_S + ANSWER_S]
+
+        def read(place: str) -> None:
+            at_s.append(at_s[-1] + len(page.locator(place).first.inner_text()) / READ_PER_S)
+
+        def clicked(*places: str) -> None:
+            for place in places[:-1]:
+                page.click(place)
+            with page.expect_navigation():
+                page.click(places[-1])
+            at_s[-1] += len(places) * CLICK_S + ANSWER_S
+            read(".message p")
+
+        read(".aloud")
+        read(".facts dd:nth-of-type(2)")
+        read(".facts dd:nth-of-type(3)")
+        at_s.append(at_s[-1])
+        clicked("#identified-own_line", "button[value^='allow ']")
+        said = page.locator("#identified-own_line")
+        assert said.is_checked(), "of the same caller it is known how"
+        at_s.append(at_s[-1])
+        clicked("button[value='release 10m']")
+        print("seconds:", [round(each, 1) for each in at_s])
+        assert at_s[-1] < 60
+        assert [word.verb for word in world.gateways.said[-2:]] == ["allow", "release"]
+
+
 def _tab_to(page: Page, name: str) -> int:
     """Press Tab until an element has the focus; how often that took."""
     for n in range(1, 100):

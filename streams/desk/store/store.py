@@ -209,7 +209,7 @@ class CaseStore:
             exempt=next((w for w in told if w.holds and w.word.verb == "exempt"), None),
             words=told,
             leases_ended=ended,
-            calls=self.papers.calls(recipient=recipient),
+            calls=newest.calls if newest else self.papers.calls(recipient=recipient),
             freshness=fresh,
         )
 

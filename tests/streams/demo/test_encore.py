@@ -68,8 +68,13 @@ class Terminal:
         os.write(self._leader, keys.encode())
 
     def close(self) -> None:
-        self.process.kill()
-        self.process.wait()
+        """End it as a closed terminal does: killed, it would leave its broker behind."""
+        self.process.terminate()
+        try:
+            self.process.wait(END_S)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
         self._reads.join()
         os.close(self._leader)
 
