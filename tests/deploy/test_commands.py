@@ -353,7 +353,7 @@ key_file = "/etc/otpguard/pack.pem"
         touch /etc/otpguard/secrets/{{,feed-}}jasmin-1-secret
         useradd --system otpguard-desk
         echo OTPGUARD_ADAPTER=redis > /etc/otpguard/adapter-jasmin-1.env
-        echo OTPGUARD_FEED=redis --consumer feed-1 > /etc/otpguard/feed-jasmin-1.env
+        echo OTPGUARD_SOURCE=redis --consumer feed-1 > /etc/otpguard/feed-jasmin-1.env
         echo OTPGUARD_HTTP_PORT=9474 > /etc/otpguard/worker-2.env
         cp /mnt/deploy/systemd/*.service /etc/systemd/system/
         {written}
