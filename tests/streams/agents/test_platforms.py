@@ -113,10 +113,12 @@ def test_votes_of_several_partitions_become_a_list_and_two_agents_tell_one(
     world.say(votes(0, 4096, 7, 8), votes(0, 4096, 7, 8), votes(1, 4096, 7, 9))
     with world.agent(), world.agent():
         wait_until(lambda: place.lists()[0] != [], "a list")
-        time.sleep(1)  # the second agent, and further looks, tell nothing more
-    assert [told.platforms for told in place.lists()[0]] == [(7,)]
+        time.sleep(1)  # further looks tell nothing more; a second owner may have told it once
+    lists = place.lists()
+    assert {told.platforms for each in lists for told in each} == {(7,)}
+    before = len(lists[2])
+    assert before <= 2
     with world.agent():  # an owner that begins tells it once: it does not know what was told
-        wait_until(lambda: len(place.lists()[2]) == 2, "told anew")
-    first, second = place.lists()[2]
-    assert second.platforms == first.platforms
-    assert second.version_ms > first.version_ms
+        wait_until(lambda: len(place.lists()[2]) == before + 1, "told anew")
+    versions = [told.version_ms for told in place.lists()[2]]
+    assert versions == sorted(set(versions))
