@@ -225,6 +225,13 @@ HOT_SHARE_MILLI: Final = 50
 """The most of what people meet that may be hot, in thousandths. False alarms depend on this share
 and on nothing else that an attacker can move."""
 
+HOT_NETWORK_MILLI: Final = 75
+"""The same of the network's list by what one partition counts, which chance moves: of 1,000
+sightings a twentieth is 3.6 % to 6.4 % at 95 %."""
+
+HOT_VALID_MS: Final = 86_400_000
+"""A list of the network holds for a day at most; its agent tells it again every six hours."""
+
 HOT_PLATFORMS: Final = 64
 """Platforms that one vote is shared by, at most: as many as a suspect holds."""
 

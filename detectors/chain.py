@@ -124,14 +124,14 @@ def process_together(
 
 
 def _process(params: Params, batch: Batch, codes: Codes, shares: Sequence[Share]) -> None:
-    recycled = indices(batch.kind == EventKind.RECYCLED)
-    last = set((recycled + 1).tolist())
-    for turn in zip_longest(*(pieces(share, batch, recycled) for share in shares)):
+    apart = indices(batch.kind != EventKind.MESSAGE)  # after each of which a piece ends
+    last = set((apart + 1).tolist())
+    for turn in zip_longest(*(pieces(share, batch, apart) for share in shares)):
         together = [piece for piece in turn if piece is not None]
         _pass(params, batch, codes, together)
         for share, start, stop, next_offset in together:
             if start < stop and stop in last:
-                _recycle(params, share.state, share.batch, stop - 1, share.decisions)
+                _set_apart(params, share.state, share.batch, stop - 1, share.decisions)
             share.state.next_offset = next_offset
             if next_offset % TICK_OFFSETS == 0 and next_offset:
                 tick(params, share.state, share.batch, share.decisions)
@@ -662,6 +662,19 @@ def _adopt(partition: Partition, batch: Batch, recipient: int, row: int, at_s: i
     suspect.due_s = partition.watermark_s + SUSPECT_IDLE_S
     heappush(partition.due, (suspect.due_s, recipient))
     return suspect
+
+
+def _set_apart(
+    params: Params, partition: Partition, batch: Batch, i: int, decisions: Decisions
+) -> None:
+    """The event at a position that is no message."""
+    if batch.kind[i] == EventKind.RECYCLED:
+        _recycle(params, partition, batch, i, decisions)
+    elif partition.network:
+        told = batch.listed(i) if batch.listed else None
+        offset, now_ms = int(batch.offset[i]), partition.watermark_ms
+        hot = partition.book.hot
+        decisions.lists.append(hot.adopt(told, params.list_keys, now_ms, offset))
 
 
 def _recycle(

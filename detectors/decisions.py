@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from detectors.hot.network import ListOutcome
 from detectors.model.incidents import IncidentRecord
 from detectors.model.records import Action, EpisodeRecord
 from detectors.platforms.figures import PlatformPart
@@ -18,6 +19,7 @@ class Decisions:
     episodes: list[EpisodeRecord] = field(default_factory=list)
     incidents: list[IncidentRecord] = field(default_factory=list)
     parts: list[PlatformPart] = field(default_factory=list)  # figures of platforms
+    lists: list[ListOutcome] = field(default_factory=list)  # of the network: what became of each
     windows: list[Window] = field(default_factory=list)  # closed at ticks within this batch
     ahead: list[int] = field(default_factory=list)  # offsets of codes refused: ahead of the log
     events: int = 0

@@ -56,6 +56,10 @@ WITH_FIGURES: Final = 4
 WITH_AGAIN: Final = 4
 """The first format that has second requests."""
 
+WITH_NETWORK: Final = 4
+"""The first format that has the network's list of hot platforms, in a part that older readers pass
+over: those go on with a partition's own."""
+
 WITH_INCIDENTS: Final = 2
 """The first format that has incidents: a worker that writes 1 records none, or what waits to be
 told would be lost at each restart."""

@@ -18,6 +18,7 @@ from detectors.defaults import (
     WITH_FIGURES,
     WITH_HOT,
     WITH_INCIDENTS,
+    WITH_NETWORK,
 )
 from detectors.episodes.episode import EpisodeLog, EpisodeParams, Name
 from detectors.episodes.resend import Resend
@@ -52,6 +53,9 @@ class Params:
     suspects_max: int = SUSPECTS_MAX
     names_max: int = NAMES_MAX
     figures: bool = True  # of platforms: they decide nothing
+    # Keys of the network's lists of hot platforms, any of which may have signed one; none: no list
+    # of the network is taken, or told of.
+    list_keys: tuple[bytes, ...] = field(default=(), repr=False)
     seed: int = 0  # of hashes of what outsiders choose: random for each process, in no checkpoint
 
     def __post_init__(self) -> None:
@@ -73,6 +77,7 @@ class Partition:
         "figures",
         "gateways",
         "medians_s",
+        "network",
         "next_offset",
         "noted",
         "recent_s",
@@ -107,6 +112,7 @@ class Partition:
         self.stamps = coarse(params.stamps, {})  # as of the last tick
         self.windows = Windows()
         self.figures = Figures() if params.figures else None
+        self.network = bool(params.list_keys and params.judge.hot)  # its lists are taken, and fed
         self.resends: dict[int, Resend] = {}  # by recipient
         self.used_later: UsedLater[int] = UsedLater()
 
@@ -152,6 +158,8 @@ def snapshot(partition: Partition, format_: int = FORMATS[-1]) -> Snapshot:
     added: dict[str, Any] = {} if format_ < WITH_HOT else {"hot": book.hot.state()}
     if format_ >= WITH_INCIDENTS:  # older readers pass over it: they tell of no incidents
         added["incidents"] = [_incident_state(s) for s in partition.suspects.values()]
+    if format_ >= WITH_NETWORK and partition.network:  # older readers pass over it, as above
+        added["network"] = book.hot.network_state()
     if format_ >= WITH_FIGURES and partition.figures is not None:
         added["figures"] = partition.figures.state()
     return Snapshot(
@@ -233,6 +241,7 @@ def restore(params: Params, held: Snapshot) -> Partition:
     partition.book.chronic = {key: (last, days) for key, last, days in rest["chronic"]}
     if params.judge.hot and "hot" in rest:
         partition.book.hot = hot_of(rest["hot"])
+        _take_network(partition, rest.get("network"))
     if params.figures and "figures" in rest:
         partition.figures = figures_of(rest["figures"])
     partition.gateways = {name: GatewayClock(*state) for name, *state in rest["gateways"]}
@@ -244,12 +253,17 @@ def restore(params: Params, held: Snapshot) -> Partition:
     if partition.table.room < coming:
         raise ValueError(f"rows_max leaves no room beside {len(partition.suspects)} suspects")
     partition.windows.next = rest["window_next"] if same else 0
-    for number, codes, prints, rungs in rest["windows"] if same else ():
+    if same:
+        _take_windows(partition, rest["windows"])
+    return partition
+
+
+def _take_windows(partition: Partition, states: list[Any]) -> None:
+    for number, codes, prints, rungs in states:
         tallied = partition.windows.open[number] = Tally()
         tallied.codes = codes
         tallied.prints = np.unpackbits(np.frombuffer(prints, np.uint8)).astype(np.bool_)
         tallied.rungs = list(rungs)
-    return partition
 
 
 def _window_s(held: Snapshot, window_s: int) -> int:
@@ -334,6 +348,15 @@ def _requests_of(state: list[Any]) -> SecondRequests:
     if requests.passed != sorted(requests.passed):
         raise ValueError("what passed, being asked for again, does not ascend")
     return requests
+
+
+def _take_network(partition: Partition, state: list[Any] | None) -> None:
+    """The network's list; where none is taken any more, its own alone, made at this offset."""
+    hot = partition.book.hot
+    if partition.network and state is not None:
+        hot.take_network(state)
+    elif state is not None and state[0] is not None:
+        hot.make(partition.next_offset)
 
 
 def _take_incidents(partition: Partition, states: list[Any]) -> None:

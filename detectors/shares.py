@@ -44,16 +44,16 @@ class Piece(NamedTuple):
     next_offset: int  # behind it
 
 
-def pieces(share: Share, batch: Batch, recycled: NDArray[np.int64]) -> Iterator[Piece]:
-    """Pieces of a share; each ends at a tick, after an event that recycles a number, or with it.
+def pieces(share: Share, batch: Batch, apart: NDArray[np.int64]) -> Iterator[Piece]:
+    """Pieces of a share; each ends at a tick, after an event that is no message, or with it.
 
     A tick belongs to the piece before it.
     """
     _, next_offset, first, last = share.block
     offset = share.state.next_offset
-    if len(recycled):
-        recycled = recycled[slice(*recycled.searchsorted((first, last)))]
-    if offset // TICK_OFFSETS == next_offset // TICK_OFFSETS and not len(recycled):
+    if len(apart):
+        apart = apart[slice(*apart.searchsorted((first, last)))]
+    if offset // TICK_OFFSETS == next_offset // TICK_OFFSETS and not len(apart):
         yield Piece(share, first, last, next_offset)
         return
     # The first tick behind each offset, where the log passes it before the next event. Later ones
@@ -65,7 +65,7 @@ def pieces(share: Share, batch: Batch, recycled: NDArray[np.int64]) -> Iterator[
     ends = sorted(
         {
             *zip(ticks[passed].tolist(), (passed + first).tolist(), strict=True),
-            *zip((batch.offset[recycled] + 1).tolist(), (recycled + 1).tolist(), strict=True),
+            *zip((batch.offset[apart] + 1).tolist(), (apart + 1).tolist(), strict=True),
             (next_offset, last),
         }
     )

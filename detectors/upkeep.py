@@ -6,6 +6,7 @@ windows close. Each step is bounded, so that no tick stops the worker for long.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from heapq import heapify, heappop, heappush
 from typing import Final
 
@@ -17,9 +18,10 @@ from detectors.episodes.incident import tell_due
 from detectors.episodes.used_later import confirm
 from detectors.model.event import TICK_OFFSETS, Batch
 from detectors.model.log_time import AHEAD_S, TICKS, latest, watermark
-from detectors.model.records import Cause, seconds
+from detectors.model.records import Cause, seconds, utc_ms
 from detectors.model.times import DAY_S
 from detectors.partition import Params, Partition
+from detectors.platforms.figures import PART_S, PlatformPart
 from detectors.recipients.evict import make_room
 from detectors.recipients.row import pack
 from detectors.recipients.windows import close
@@ -84,7 +86,12 @@ def _give_out(params: Params, partition: Partition, batch: Batch, decisions: Dec
     def named(platform: int) -> str:
         return names[platform].key if platform in names else f"#{platform}"
 
-    part = partition.figures.tick(partition.watermark_s, cause, params.episode.epoch, named)
+    now_s, hot, epoch = partition.watermark_s, partition.book.hot, params.episode.epoch
+    part = partition.figures.tick(now_s, cause, epoch, named)
+    if partition.network and (told := hot.telling.due(now_s, hot.votes, hot.base)) is not None:
+        begun_ms = utc_ms(now_s // PART_S * PART_S)
+        part = part or PlatformPart(cause.partition, cause.offset, epoch, begun_ms, ())
+        part = replace(part, hot=told)
     if part is not None:
         decisions.parts.append(part)
 

@@ -676,6 +676,36 @@ def flood_codes_share(at: Scope) -> str:
     return at.worst("flood_codes_ratio")
 
 
+@query("short", "{{outcome}}")
+def hot_lists_refused(at: Scope) -> str:
+    """Lists of the network that partitions refused in 10 minutes, by reason."""
+    return at.over("10m").increase("hot_lists_total", 'outcome!="adopted"', by="outcome")
+
+
+@query("short", "on a partition's list")
+def hot_platforms(at: Scope) -> str:
+    """Platforms that other floods abuse, on the longest list that a partition goes by."""
+    return at.worst("hot_platforms")
+
+
+@query("short", "on the network's list")
+def hot_list_platforms(at: Scope) -> str:
+    """The same on the newest list that the agent told."""
+    return at.worst("hot_list_platforms")
+
+
+@query("short", "told")
+def hot_lists_told(at: Scope) -> str:
+    """Lists that the agent appended to the input in 10 minutes."""
+    return at.over("10m").increase("hot_lists_told_total")
+
+
+@query("short", "partitions")
+def hot_lists_held(at: Scope) -> str:
+    """Partitions that go by the network's list; none where `detect.hot` is not network."""
+    return at.total("hot_lists_held")
+
+
 @query("short", "owners")
 def agent_owners(at: Scope) -> str:
     """Agents of each kind that tell; 0: nobody does, though one runs."""

@@ -308,6 +308,14 @@ SYMPTOM_ALERTS: Final = (
         "told which floods belong together, or which platforms they abuse.", needs="broker",
     ),
     Alert(
+        "OtpguardListRefused", "warning",
+        f"{q.hot_lists_refused.at(RULES)} > 0", "0s", "10m",
+        (q.hot_lists_refused, q.hot_lists_held, q.hot_list_platforms),
+        "A list of abused platforms is refused.",
+        "Partitions refused {{ $value | humanize }} lists as {{ $labels.outcome }}. They go on "
+        "with the list before, and then with their own.",
+    ),
+    Alert(
         "OtpguardKillSwitchOn", "warning",
         q.switch_thrown.at(RULES), "10m", "0s", (q.switch, q.switch_thrown),
         "The operator's switch keeps leases from being enforced.",

@@ -389,8 +389,13 @@ def _chronic(params: EpisodeParams, book: EpisodeLog, recipient: int, day: int) 
 
 
 def _scope(suspect: Suspect, at_s: int) -> Scope:
-    known, prints = suspect.known(at_s), suspect.prints(at_s)
-    return Scope("otp", ALWAYS_PASS, tuple(known), tuple(sorted(prints)))
+    episode, known = suspect.episode, suspect.known(at_s)
+    assert episode is not None
+    if episode.scope and episode.scope[0] == known and episode.scope[1] is suspect.memory:
+        return episode.scope[2]
+    scope = Scope("otp", ALWAYS_PASS, tuple(known), tuple(sorted(suspect.prints_with(known))))
+    episode.scope = known, suspect.memory, scope
+    return scope
 
 
 def _evidence(suspect: Suspect, episode: Episode) -> Evidence:

@@ -102,6 +102,10 @@ class Votes:
         bar = least * _VOTER
         return ((p, held % _VOTER) for p, held in self._sums.items() if held >= bar)
 
+    def sums(self) -> Iterator[tuple[int, int, int]]:
+        """Each platform with votes that count, who voted for it, and their weight."""
+        return ((p, held // _VOTER, held % _VOTER) for p, held in self._sums.items())
+
     def state(self) -> list[Any]:
         """Plain data, in the order in which votes give way."""
         return [self.day, [[who, *vote] for who, vote in self.held.items()]]

@@ -41,6 +41,7 @@ class EventKind(IntEnum):
 
     MESSAGE = 0
     RECYCLED = 1  # the number has a new owner: its row is dropped
+    LISTED = 2  # the network's list of hot platforms, which no recipient is meant by
 
 
 def platform_id(key: str) -> int:
@@ -72,6 +73,15 @@ def platform_print(platform: int) -> int:
     4661
     """
     return (platform >> 16 ^ platform & 0xFFFF) or 1
+
+
+class HotList(NamedTuple):
+    """The hot platforms of the whole network, as a record of the log has them."""
+
+    version_ms: int  # when it was made: of two lists the later one counts
+    valid_until_ms: int  # by the log's time
+    platforms: tuple[int, ...]  # ids
+    mac: str  # hex: HMAC-SHA-256 of the three
 
 
 class Block(NamedTuple):
@@ -113,6 +123,8 @@ class Batch:
     blocks: tuple[Block, ...] = ()  # in the order of their events
     # The account and the message id of the event at a position, which few are asked for.
     origin: Callable[[int], tuple[str, str]] | None = None
+    # The list in the event of kind LISTED at a position; None where it cannot be read.
+    listed: Callable[[int], HotList | None] | None = None
 
     def __len__(self) -> int:
         return len(self.offset)

@@ -13,6 +13,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from detectors.hot.telling import HotPart
 from detectors.model.records import Cause, utc_ms
 
 PART_S: Final = 1800
@@ -59,6 +60,7 @@ class PlatformPart:
     epoch: int
     start_ms: int  # of the half hour; by the log's time, not by each message's
     platforms: tuple[PlatformCounts, ...]  # in the order of their ids, the rest first
+    hot: HotPart | None = None  # for the network's list, where it is told now
 
 
 class Figures:

@@ -84,16 +84,20 @@ def news(requests: SecondRequests, at_ms: int) -> bool:
 
 def windows(requests: SecondRequests, hot: Collection[int], at_ms: int) -> tuple[AgainWindow, ...]:
     """The windows that may yet be used, as they are told now; forgets the others."""
-    told = []
-    for platform, held_ms in list(requests.first_ms.items()):
+    told, over = [], []
+    free_ms = {kind: _free_ms(requests, hot=kind) for kind in MOST}
+    for platform, held_ms in requests.first_ms.items():
         kind, until_ms = platform in hot, held_ms + AGAIN_UNTIL_MS
-        from_ms = _opens_ms(requests, held_ms, hot=kind)
-        if max(from_ms, at_ms) < until_ms:
-            told.append(AgainWindow(platform, from_ms, until_ms, kind))
+        from_ms = max(held_ms + AGAIN_FROM_MS, free_ms[kind])
+        if from_ms < until_ms > at_ms:
+            told.append((from_ms, platform, until_ms, kind))
         else:
-            del requests.first_ms[platform]
+            over.append(platform)
+    for platform in over:
+        del requests.first_ms[platform]
     requests.told_ms = max(requests.told_ms, at_ms)
-    return tuple(sorted(told, key=lambda window: window[1::-1]))
+    told.sort()
+    return tuple([AgainWindow(platform, a, b, kind) for a, platform, b, kind in told])
 
 
 def forget_from(requests: SecondRequests, from_ms: int) -> None:
@@ -106,7 +110,11 @@ def forget_from(requests: SecondRequests, from_ms: int) -> None:
 
 def _opens_ms(requests: SecondRequests, held_ms: int, *, hot: bool) -> int:
     """The time from which the second message after this first one passes, as the budget has it."""
+    return max(held_ms + AGAIN_FROM_MS, _free_ms(requests, hot=hot))
+
+
+def _free_ms(requests: SecondRequests, *, hot: bool) -> int:
+    """The time from which the budget has room for one more of a kind; 0 where it has it now."""
     lately = [at_ms for at_ms, kind in requests.passed if kind is hot]
     most = MOST[hot]
-    free_ms = lately[-most] + AGAIN_BUDGET_MS if len(lately) >= most else 0
-    return max(held_ms + AGAIN_FROM_MS, free_ms)
+    return lately[-most] + AGAIN_BUDGET_MS if len(lately) >= most else 0

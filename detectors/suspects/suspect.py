@@ -7,12 +7,13 @@ its open episode. A message is taken in here, or forgotten; what it amounts to i
 from __future__ import annotations
 
 from bisect import bisect_left, insort
+from collections.abc import Iterable
 from enum import IntEnum
 from typing import Final
 
 from detectors.bars import LEAK_MILLI_S
 from detectors.model.event import platform_print
-from detectors.model.records import Level, Mode, Step
+from detectors.model.records import Level, Mode, Scope, Step
 from detectors.model.times import DAY_S
 from detectors.recipients.row import AGAIN, EXCUSED, HABIT, ONCE, PRINTS, RING, Known, Memory, word
 from detectors.suspects.again import SecondRequests
@@ -51,6 +52,7 @@ class Episode:
         "opened_s",
         "path",
         "requests",
+        "scope",
         "since_s",
     )
 
@@ -69,6 +71,8 @@ class Episode:
         self.path: list[Step] = []
         self.requests = SecondRequests()
         self.incident: Incident | None = None  # from THROTTLE on
+        # What its newest lease lets pass, and what that was made of: most are told again and again.
+        self.scope: tuple[list[int], Memory, Scope] | None = None
 
 
 class Seen(IntEnum):
@@ -96,6 +100,7 @@ class Suspect:
         "episode",
         "habits",
         "heard",
+        "known_held",
         "last_s",
         "memory",
         "name",
@@ -119,6 +124,9 @@ class Suspect:
         self.sightings = sightings  # ascending
         self.seen = {w & 0xFFFF_FFFF: w for w in sightings}
         self.novel_s = [w >> 33 for w in sightings if w >> 32 & 1]  # times of the novel ones
+        self.known_held = {
+            w & 0xFFFF_FFFF for w in sightings if not w >> 32 & 1
+        }  # platforms of the others
         self.prints_held = bytearray(_SLOTS)  # sightings by the low bits of their platform's print
         for platform in self.seen:
             self.prints_held[_slot(platform)] += 1
@@ -168,15 +176,18 @@ class Suspect:
         held = self.seen[platform]
         if not held >> 32 & 1:
             return True
-        since_s = held >> 33
-        if at_s - since_s < DAY_S:
+        if at_s - (held >> 33) < DAY_S:
             return False
-        days = self.tainted.get(platform)
+        return self._met_once(held, None)
+
+    def _met_once(self, held: int, oldest: int | None) -> bool:
+        """The same of a novel sighting of over a day ago; `oldest` is `_oldest_held`, if known."""
+        days = self.tainted.get(held & 0xFFFF_FFFF)
         if days is not None:
             return days >= TAINTED_DAYS
-        if self.episode is not None and since_s >= self.episode.since_s:
+        if self.episode is not None and held >> 33 >= self.episode.since_s:
             return False
-        return held >= self._oldest_held()
+        return held >= (self._oldest_held() if oldest is None else oldest)
 
     def _oldest_held(self) -> int:
         """The oldest sighting of a platform that came once which a row would still have; 0: all.
@@ -217,17 +228,24 @@ class Suspect:
         """The platform ids that it knows, ascending; those in its memory have no id any more."""
         day_ago_s = at_s - DAY_S
         held = self.sightings
-        if len(self.novel_s) == len(held) and (not held or held[0] >> 33 > day_ago_s):
-            return []
-        return sorted(
-            platform
-            for platform, w in self.seen.items()
-            if not w >> 32 & 1 or (w >> 33 <= day_ago_s and self.met(platform, at_s))
-        )
+        known = [*self.known_held]
+        old = held[: bisect_left(held, word(day_ago_s + 1, 0, 0))]
+        if self.novel_s and self.novel_s[0] <= day_ago_s:
+            oldest = self._oldest_held()
+            known += [w & 0xFFFF_FFFF for w in old if w >> 32 & 1 and self._met_once(w, oldest)]
+        known.sort()
+        return known
 
     def prints(self, at_s: int) -> set[int]:
         """The prints of all that it knows, in its memory or by id."""
-        return set(self.memory.prints) - {0} | {platform_print(p) for p in self.known(at_s)}
+        return self.prints_with(self.known(at_s))
+
+    def prints_with(self, known: Iterable[int]) -> set[int]:
+        """The same, where it is known which it knows by id."""
+        prints = set(self.memory.prints)
+        prints.discard(0)
+        prints.update(map(platform_print, known))
+        return prints
 
     def memory_size(self, at_s: int) -> int:
         """The number of platforms that the recipient knows, as far as prints tell them apart."""
@@ -347,6 +365,8 @@ def _hold(suspect: Suspect, sighting: int) -> None:
     insort(suspect.sightings, sighting)
     if sighting >> 32 & 1:
         insort(suspect.novel_s, sighting >> 33)
+    else:
+        suspect.known_held.add(platform)
 
 
 def _forget(suspect: Suspect, sighting: int) -> None:
@@ -356,6 +376,8 @@ def _forget(suspect: Suspect, sighting: int) -> None:
     del suspect.sightings[bisect_left(suspect.sightings, sighting)]
     if sighting >> 32 & 1:
         del suspect.novel_s[bisect_left(suspect.novel_s, sighting >> 33)]
+    else:
+        suspect.known_held.discard(platform)
     suspect.tainted.pop(platform, None)
     suspect.coarse.pop(platform, None)
     suspect.places.pop(platform, None)

@@ -9,7 +9,10 @@ from streams.cli.shared import ConfigOption, group, log_to_stderr, serving, sett
 from streams.language import tr
 
 if TYPE_CHECKING:
-    from streams.telemetry.metrics import Role
+    from streams.agents.campaigns import CampaignAgent
+    from streams.agents.platforms import PlatformAgent
+    from streams.config import Settings
+    from streams.telemetry.metrics import Metrics, Role
 
 app = group("Tell of campaigns and platforms, across partitions.")
 
@@ -32,7 +35,10 @@ def campaigns(config: ConfigOption = None) -> None:
     """
     from streams.agents.campaigns import CampaignAgent  # noqa: PLC0415 - start-up time
 
-    _run(config, "campaigns", CampaignAgent)
+    def made(settings: Settings, clients: dict[str, Any], **rest: Any) -> CampaignAgent:
+        return CampaignAgent(clients, settings.topics, **rest)
+
+    _run(config, "campaigns", made)
 
 
 @app.command()
@@ -40,15 +46,25 @@ def platforms(config: ConfigOption = None) -> None:
     r"""Add up what the workers count of each platform, and tell of a week, day by day.
 
     Of several processes one is at work, the others take over when it ends. Workers tell each half
-    hour, where `worker.state_format` is 4.
+    hour, where `worker.state_format` is 4. Where `detect.hot` is network it also makes the list of
+    platforms that floods abuse, and appends it to the input, for the workers.
 
     \b
     Example:
       otpguard agent platforms --config /etc/otpguard/otpguard.toml
     """
+    from streams.agents.lists import ListWriter  # noqa: PLC0415 - start-up time
     from streams.agents.platforms import PlatformAgent  # noqa: PLC0415 - start-up time
 
-    _run(config, "platforms", PlatformAgent)
+    def made(
+        settings: Settings, clients: dict[str, Any], metrics: Metrics, **rest: Any
+    ) -> PlatformAgent:
+        keys = settings.list_keys()
+        topic = settings.topics.input
+        lists = ListWriter(clients, topic, keys[0], metrics) if keys else None
+        return PlatformAgent(clients, settings.topics, metrics=metrics, lists=lists, **rest)
+
+    _run(config, "platforms", made)
 
 
 def _run(config: ConfigOption, role: Role, made: Any) -> None:
@@ -62,11 +78,11 @@ def _run(config: ConfigOption, role: Role, made: Any) -> None:
     metrics = Metrics(role)
     with working(tr("no picture of all partitions")):
         agent = made(
+            settings,
             client_arguments(settings.kafka),
-            settings.topics,
-            f"{settings.app_id}-agents-{role}",
-            metrics,
-            lambda: time.time_ns() // 1_000_000,
+            group=f"{settings.app_id}-agents-{role}",
+            metrics=metrics,
+            clock_ms=lambda: time.time_ns() // 1_000_000,
         )
         joining = "joining the group"
         with serving(settings, metrics, lambda: "" if agent.ready.is_set() else joining) as stop:

@@ -74,6 +74,8 @@ ROLES: Final[Mapping[str, KafkaRole]] = {
     "agent": _role(
         "makes one picture of all partitions, of campaigns and platforms; sees cases, no event, no "
         "word", "episode campaign platform_parts platform", "campaign platform", "agents"),
+    "lists": _role("with agent, where `detect.hot` is network: appends lists of abused platforms",
+                   "", "input"),
     "feed": _role("brings events in; reads nothing", "", "input"),
     "canary": _role("floods its own numbers, and waits for lease and acknowledgement",
                     "throttle acks", "input"),

@@ -313,10 +313,23 @@ class Detect(Section):
         ge=60,
         description="without the flood for so long, or one and a half leases, an episode is over",
     )
-    hot: Literal["off", "partition"] = Field(
+    hot: Literal["off", "partition", "network"] = Field(
         "partition",
         description="platforms that other floods of the week abuse are evidence; partition: each "
-        "partition knows those of its own recipients; needs worker.state_format 3",
+        "partition knows those of its own recipients; needs worker.state_format 3; network: those "
+        "of all, by `otpguard agent platforms`, which appends lists to the input: only where that "
+        "topic is otpguard's own; needs worker.state_format 4",
+    )
+    hot_key: SecretStr = Field(
+        SecretStr(""),
+        description="with network: signs these lists, 16 characters or more; better given as "
+        "hot_key_file; worker and agent have the same",
+    )
+    hot_key_file: Path | None = Field(
+        None, description="file that holds that key; read by workers and that agent alone"
+    )
+    hot_old_key_file: Path | None = Field(
+        None, description="file of the key before, until no list that it signed is in the input"
     )
     again: bool = Field(
         default=True,

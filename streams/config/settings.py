@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from detectors.defaults import EPOCH, WITH_AGAIN, WITH_FIGURES, WITH_HOT, WITH_INCIDENTS
+from detectors.defaults import (
+    EPOCH,
+    WITH_AGAIN,
+    WITH_FIGURES,
+    WITH_HOT,
+    WITH_INCIDENTS,
+    WITH_NETWORK,
+)
 from streams import __version__
 from streams.config.sections import (
     Canary,
@@ -37,6 +44,8 @@ from streams.errors import ConfigError
 from streams.language import tr
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from detectors import chain
     from detectors.recognise.recogniser import Recogniser
     from detectors.recognise.registry import Registry
@@ -50,6 +59,9 @@ TABLE: Final = "recipients"
 
 SEED: Final = secrets.randbits(64)
 """Of this process: where numbers and names hash to that outsiders choose, they must not know."""
+
+KEY_BYTES_MIN: Final = 16
+"""Of a key that signs: 128 bits, if they are random."""
 
 _UNDECIDING: Final = {"registry_file", "refused_share_max", "dead_letters_per_s"}
 """Settings that no decision depends on, or whose file is looked at itself."""
@@ -132,6 +144,7 @@ class Settings(BaseModel):
             counted_type=self.input.counted_type,
             value_bytes_max=self.input.value_bytes_max,
             ahead_max_ms=round(self.input.ahead_max_s * 1000),
+            listed=self.network,
         )
 
     def registry(self) -> tuple[Registry, list[str]]:
@@ -207,6 +220,7 @@ class Settings(BaseModel):
                 suspects_max=detect.suspects_max,
                 names_max=detect.names_max,
                 figures=self.figures,
+                list_keys=self.list_keys(),
                 seed=SEED,
             )
         except ValueError as error:
@@ -216,6 +230,31 @@ class Settings(BaseModel):
     def hot(self) -> bool:
         """True if hot platforms are evidence: not where checkpoints cannot keep them."""
         return self.detect.hot != "off" and self.worker.state_format >= WITH_HOT
+
+    @property
+    def network(self) -> bool:
+        """True if the network's lists of them are taken from the input."""
+        return self.detect.hot == "network" and self.worker.state_format >= WITH_NETWORK
+
+    def list_keys(self) -> tuple[bytes, ...]:
+        """The keys of those lists, the present one first; none where no list is taken.
+
+        Read when they are needed: what only enforces or looks has no right to them. Raise
+        ConfigError if there is none that can be used.
+        """
+        if not self.network:
+            return ()
+        detect = self.detect
+        given = detect.hot_key.get_secret_value().encode()
+        if bool(given) == (detect.hot_key_file is not None):
+            raise ConfigError(tr("detect.hot = network needs hot_key_file, or hot_key"))
+        files = filter(None, (detect.hot_key_file, detect.hot_old_key_file))
+        keys = [given] * bool(given) + [_key_in(path) for path in files]
+        if any(len(key) < KEY_BYTES_MIN for key in keys):
+            raise ConfigError(
+                tr("detect.hot: a key has {least} characters or more").format(least=KEY_BYTES_MIN)
+            )
+        return tuple(keys)
 
     @property
     def figures(self) -> bool:
@@ -238,3 +277,10 @@ class Settings(BaseModel):
         if self.recognise.registry_file is not None:
             digest.update(self.recognise.registry_file.read_bytes())
         return digest.hexdigest()[:12]
+
+
+def _key_in(path: Path) -> bytes:
+    try:
+        return path.read_bytes().split(b"\n", 1)[0].rstrip(b"\r")
+    except OSError as error:
+        raise ConfigError(f"detect.hot_key_file {path}: {error.strerror}") from None

@@ -22,7 +22,7 @@ from streams.feeds.mapping import FieldMap, UnmappableError
 from streams.feeds.rows import FileLine, Lines
 from streams.language import tr
 from streams.telemetry.metrics import Metrics
-from streams.wire import Numbers
+from streams.wire import LISTED_TYPE, Numbers
 
 BATCH: Final = 5_000  # lines between two looks at Kafka's answers
 FIRST_MAX: Final = 3  # lines that are no events and are told at once
@@ -136,6 +136,8 @@ def _event(data: bytes, rules: FieldMap | None) -> dict[str, Any]:
     for name, kind in (("recipient", str), ("sender", str), ("event_time_ms", int)):
         if type(row.get(name)) is not kind:
             raise UnmappableError(tr("no {name}").format(name=name))
+    if row.get("event_type") == LISTED_TYPE:
+        raise UnmappableError(tr("event_type hot is the platform agent's own"))
     return row
 
 

@@ -26,7 +26,7 @@ from streams.feeds.keys import canonical_keys
 from streams.feeds.mapping import FieldMap, UnmappableError
 from streams.language import tr
 from streams.telemetry.metrics import Metrics
-from streams.wire import Numbers
+from streams.wire import Numbers, is_listed
 
 POLL_S: Final = 0.2
 POLL_RECORDS: Final = 20_000
@@ -159,6 +159,8 @@ class Rekeyer:
         unread: list[int] = []
         for at, record in enumerate(records):
             value = record.value() or b""
+            if is_listed(value):  # the platform agent's own: not even as it is
+                value = b""
             try:
                 if self._rules is None:
                     recipient = _recipient(value).recipient

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from streams.errors import UsageError
 from streams.language import tr
+from streams.wire.events import LISTED_TYPE
 
 REQUIRED: Final = frozenset({"recipient", "sender", "event_time_ms"})
 """Fields for which no default can stand. A message id can be made from the record's place."""
@@ -61,6 +62,8 @@ class FieldMap:
         for name in (*sources, *given):
             if name not in FIELDS:
                 raise UsageError(tr("sms.delivery.v1 has no field {name!r}").format(name=name))
+        if given.get("event_type") == LISTED_TYPE:
+            raise UsageError(tr("event_type hot is the platform agent's own: no feed brings it"))
         try:
             numbers = {name: int(text) if name in NUMBERS else text for name, text in given.items()}
         except ValueError:
@@ -121,6 +124,8 @@ class FieldMap:
                     ) from None
         if message_id:
             value.setdefault("message_id", message_id)
+        if value.get("event_type") == LISTED_TYPE:
+            raise UnmappableError(tr("event_type hot is the platform agent's own"))
         if not value.keys() >= REQUIRED:
             raise UnmappableError(tr("no {what}").format(what=min(REQUIRED - value.keys())))
         return value

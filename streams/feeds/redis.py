@@ -21,7 +21,7 @@ from kafka.errors import KafkaError
 from streams.cluster.admin import unusable
 from streams.language import tr
 from streams.telemetry.metrics import Metrics
-from streams.wire import Numbers
+from streams.wire import Numbers, is_listed
 
 log = logging.getLogger(__name__)
 
@@ -131,6 +131,8 @@ class RedisFeed:
     def _publish(self, value: bytes) -> Any:
         """Hand over as it is: what is wrong with it the worker says, with a dead letter."""
         outcome = "published"
+        if is_listed(value):  # the platform agent's own: not even as it is
+            value = b""
         try:
             written = _recipient(value).recipient
             key = (self._numbers.canonical(written) or written).encode()

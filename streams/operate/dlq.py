@@ -26,7 +26,7 @@ from streams.cluster.admin import unusable, working
 from streams.cluster.read import reading
 from streams.errors import UsageError
 from streams.language import tr
-from streams.wire import Intake, decode
+from streams.wire import LISTED_TYPE, Intake, decode, is_listed
 from streams.wire.partitioner import partition_of
 
 BATCH: Final = 200
@@ -336,6 +336,8 @@ class Replayer:
 
     def _refused_now(self, letter: Letter, record: Any) -> str | None:
         """The reason for which this version, by these settings, would refuse it at this instant."""
+        if is_listed(record.value or b""):
+            return LISTED_TYPE  # the agent tells it again itself: no other word is one
         if self.unchecked:
             return None
         now_ms = time.time_ns() // 1_000_000

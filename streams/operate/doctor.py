@@ -53,6 +53,8 @@ def examine(settings: Settings, role: str, now_ms: int) -> Iterator[Check]:
     What needs a broker is left out if none can be used; what needs a right is "unknown" without it.
     """
     yield tried("settings", lambda: _settings(settings))
+    if settings.detect.hot == "network":
+        yield _lists(settings)
     yield _ports(settings)
     yield from examine_role(settings, role, now_ms)
     try:
@@ -106,6 +108,30 @@ def _settings(settings: Settings) -> Check:
     if overridden:
         says += tr(", {n} entries of the registry overridden").format(n=len(overridden))
     return Check("settings", "ok", says)
+
+
+def _lists(settings: Settings) -> Check:
+    """Look where the network's lists of abused platforms go; a key that is none is named before."""
+    topic = settings.topics.input
+    if not settings.network:
+        return Check(
+            "lists",
+            "bad",
+            tr("detect.hot = network, and checkpoints cannot keep lists"),
+            tr("worker.state_format 4 for all workers, or detect.hot = partition"),
+        )
+    if topic != type(settings.topics).model_fields["input"].default:
+        return Check(
+            "lists",
+            "warn",
+            tr("lists go into {topic}; whoever else reads it must pass over them").format(
+                topic=topic
+            ),
+            tr("where that topic is not otpguard's own: detect.hot = partition"),
+        )
+    return Check(
+        "lists", "ok", tr("lists of the whole network go into {topic}").format(topic=topic)
+    )
 
 
 def _ports(settings: Settings) -> Check:

@@ -95,6 +95,10 @@ Prints = Annotated[bytes, Meta(min_length=PRINT_BYTES, max_length=PRINT_BYTES)]
 Votes = tuple[Time, list[tuple[Word, Time, Count, bytes]]]
 Base = tuple[tuple[bytes, bytes], bytes, list[PlatformId]]
 Listed = tuple[Count, Count, list[PlatformId]]
+Network = tuple[
+    tuple[TimeMs, TimeMs, bytes, str] | None,  # the list: version, end, ids, signature
+    tuple[bool, Time, Time],  # what is told: news, and when
+]
 Figured = tuple[Time, bytes, bytes, Annotated[list[Count], Meta(min_length=4, max_length=4)]]
 Offset = Annotated[int, Meta(ge=-1, le=2**63 - 1)]
 ListedMessage = tuple[
@@ -150,6 +154,7 @@ class StateOfFour(Common):
     incidents: NotRequired[Incidents]
     hot: NotRequired[tuple[Votes, Base, Listed]]
     figures: NotRequired[Figured]
+    network: NotRequired[Network]
 
 
 _OF_FORMAT: Final = {1: StateOfOne, 2: StateOfTwo, 3: StateOfThree, 4: StateOfFour}

@@ -23,6 +23,7 @@ from prometheus_client import (
     disable_created_metrics,
 )
 
+from detectors.hot.network import ListOutcome
 from detectors.model.event import Trust
 from detectors.recipients import windows
 from streams import __version__
@@ -82,6 +83,7 @@ DESK_DOORS: Final = ("password", "oidc", "proxy", "once")
 DESK_ENTRIES: Final = ("done", "refused", "limited")
 DESK_LIMITS: Final = ("searches", "unmasks", "acts", "forms")
 DESK_ERRORS: Final = ("usage", "unavailable", "internal")
+LIST_OUTCOMES: Final = get_args(ListOutcome)
 ACK_STATES: Final = ("applied", "ignored", "failed", "expired")
 
 _FAST_S: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
@@ -247,6 +249,17 @@ TABLE: Final = (
            "Victims in an open case, of the campaign that has most.", roles=_CAMPAIGNS),
     Metric("campaign_growth_per_minute", "gauge", "recipients",
            "New victims a minute, of the campaign that grows most.", roles=_CAMPAIGNS),
+    Metric("hot_platforms", "gauge", "platforms",
+           "Platforms that other floods abuse, on the longest list of a partition."),
+    Metric("hot_lists_held", "gauge", "partitions",
+           "Partitions of this worker that go by the network's list of such platforms."),
+    Metric("hot_lists_total", "counter", "lists",
+           "Lists of the network that came, in each partition, by what became of them.",
+           {"outcome": LIST_OUTCOMES}),
+    Metric("hot_lists_told_total", "counter", "lists",
+           "Lists of the network that were appended to the input.", roles=_PLATFORMS),
+    Metric("hot_list_platforms", "gauge", "platforms", "Platforms on the newest of these.",
+           roles=_PLATFORMS),
     Metric("platforms_known", "gauge", "platforms", "Platforms with figures.", roles=_PLATFORMS),
     Metric("platforms_abused", "gauge", "platforms",
            "Platforms of which half of the codes of a week, of a hundred or more, were of floods.",

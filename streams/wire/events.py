@@ -15,14 +15,16 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from itertools import accumulate, pairwise
 from operator import attrgetter
-from typing import Annotated, Any, Final, Literal, NamedTuple
+from typing import Annotated, Any, Final, Literal, NamedTuple, TypeVar
 
 import msgspec
 import numpy as np
 from msgspec import Meta
 from numpy.typing import NDArray
 
-from detectors.model.event import TICK_OFFSETS, Batch, Block, EventKind
+from detectors.bars import HOT_MAX
+from detectors.model.arrays import indices
+from detectors.model.event import TICK_OFFSETS, Batch, Block, EventKind, HotList
 from detectors.model.strings import StringBuffer, StringList, Strings, joined
 from detectors.model.times import EPOCH_S
 from streams.limits import AHEAD_MAX_MS, VALUE_BYTES_MAX
@@ -31,7 +33,9 @@ from streams.transport.record_batch import joined as end_to_end
 from streams.wire.layout import Fitted, Keys, Layouts
 from streams.wire.partitioner import misplaced
 from streams.wire.recipients import Numbers
-from streams.wire.version import SCHEMA_VERSION, reader
+from streams.wire.version import SCHEMA_VERSION, Word32, reader
+
+T = TypeVar("T")
 
 TIME_MIN_MS: Final = (EPOCH_S + 1) * 1000
 TIME_MAX_MS: Final = (EPOCH_S + (1 << 31)) * 1000 - 1
@@ -43,6 +47,11 @@ BLOCK: Final = TICK_OFFSETS
 
 CACHED: Final = 512
 """Records decoded before their fields are read, while they still lie in the processor's cache."""
+
+
+LISTED_TYPE: Final = "hot"
+"""The event type of a list of hot platforms. The platform agent alone writes it: whatever brings
+events in from outside refuses it."""
 
 
 class RejectReason(StrEnum):
@@ -67,6 +76,7 @@ class Outcome(StrEnum):
 
     COUNTED = "counted"
     RECYCLED = "recycled"
+    LISTED = "listed"  # a list of hot platforms: what became of it, `hot_lists_total` says
     OTHER_TYPE = "other_type"
     LATER_SEGMENT = "later_segment"
     LATER_ATTEMPT = "later_attempt"
@@ -143,12 +153,15 @@ class Intake:
     value_bytes_max: int = VALUE_BYTES_MAX
     ahead_max_ms: int = AHEAD_MAX_MS
     partitions: int = 0  # of the input; 0: it has none, as a file, and no key is misplaced
+    listed: bool = False  # lists of hot platforms are taken in
     layouts: Layouts = field(default_factory=lambda: Layouts(_KEYS), compare=False)
 
     @property
     def kinds(self) -> dict[str | None, int]:
         """The event types that reach the core, and their `EventKind`; an absent one is "submit"."""
         kinds: dict[str | None, int] = {"recycled": int(EventKind.RECYCLED)}
+        if self.listed:
+            kinds[LISTED_TYPE] = int(EventKind.LISTED)
         kinds[self.counted_type] = int(EventKind.MESSAGE)
         if self.counted_type == "submit":
             kinds[None] = int(EventKind.MESSAGE)
@@ -275,6 +288,9 @@ def decode_together(
     read = _one([*map(_of_layout, fitted), decoded.read()])
     recipient, tokens, nobody = intake.numbers.column(read.strings["recipient"])
     fits = _believed(read, stamps, intake.ahead_max_ms, reasons)
+    listed = indices(read.kind == EventKind.LISTED)
+    if len(listed):
+        _not_of_later(read, listed, stamps, reasons, fits)
     if nobody or not fits.all():
         fits[nobody] = False
         reasons.update((at, RejectReason.BAD_RECIPIENT) for at in read.row[nobody].tolist())
@@ -283,10 +299,15 @@ def decode_together(
     rejects = _rejects(blocks, edges, reasons)
     outcomes[Outcome.REJECTED] = len(reasons)
     outcomes[Outcome.RECYCLED] = int(np.count_nonzero(read.kind == EventKind.RECYCLED))
-    outcomes[Outcome.COUNTED] = len(read.row) - outcomes[Outcome.RECYCLED]
-    keys = _at(end_to_end([block.keys for block in blocks]), read.row.tolist())
+    row = read.row
+    if len(listed):  # their keys say nothing: they go to every partition
+        events = read.kind != EventKind.LISTED
+        outcomes[Outcome.LISTED] = len(row) - int(np.count_nonzero(events))
+        row, recipient = row[events], recipient[events]
+    outcomes[Outcome.COUNTED] = len(row) - outcomes[Outcome.RECYCLED]
+    keys = _at(end_to_end([block.keys for block in blocks]), row.tolist())
     noncanonical = intake.numbers.noncanonical(keys, recipient, tokens)
-    astray = _astray(intake.partitions, blocks, edges, read.row, keys)
+    astray = _astray(intake.partitions, blocks, edges, row, keys)
     together = [reject for some in rejects for reject in some]
     return Decoded(batch, together, outcomes, noncanonical, astray), rejects
 
@@ -329,6 +350,24 @@ def _believed(
     return fits
 
 
+def _not_of_later(
+    read: _Read,
+    listed: NDArray[np.int64],
+    stamps: NDArray[np.int64] | None,
+    reasons: dict[int, RejectReason],
+    fits: NDArray[np.bool_],
+) -> None:
+    """Refuse lists of hot platforms that were made after their records, whatever events may be.
+
+    One of tomorrow would keep all of today's out.
+    """
+    rows = read.row[listed]
+    stamp = read.ingest_time_ms[listed] if stamps is None else stamps[rows]
+    late = (stamp >= 0) & (read.event_time_ms[listed] - AHEAD_MAX_MS > stamp) & fits[listed]
+    reasons.update((at, RejectReason.EVENT_TIME_AHEAD) for at in rows[late].tolist())
+    fits[listed[late]] = False
+
+
 def _batch(
     topic: str,
     blocks: Sequence[Records],
@@ -340,6 +379,7 @@ def _batch(
 ) -> Batch:
     """The events read as the core takes them; `edges` are those of the blocks among all records."""
     several: tuple[Block, ...] = ()
+    origins = Origins(values, read.row)
     if len(blocks) > 1:
         cut = read.row.searchsorted(edges).tolist()
         several = tuple(
@@ -363,7 +403,8 @@ def _batch(
         gateway=read.strings["gateway_id"],
         tokens=tokens,
         blocks=several,
-        origin=Origins(values, read.row).of,
+        origin=origins.of,
+        listed=origins.listed,
     )
 
 
@@ -379,9 +420,75 @@ ORIGIN_MAX: Final = 128
 """Characters kept of an account's name."""
 
 
+class _List(msgspec.Struct, gc=False):
+    """The field `hot` of a list of hot platforms."""
+
+    valid_until_ms: _TimeMs
+    platforms: Annotated[tuple[Word32, ...], Meta(max_length=HOT_MAX)]
+    mac: Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
+
+
+class _Listed(msgspec.Struct, gc=False):
+    """The part that a list of hot platforms has beside the required fields of an event."""
+
+    event_time_ms: _TimeMs
+    hot: _List
+
+
+_decode_listed: Final = msgspec.json.Decoder(_Listed).decode
+
+
+class _ListEvent(msgspec.Struct):
+    """The value of a record that holds such a list: an event that no reader of before counts."""
+
+    schema_version: int
+    recipient: str
+    sender: str
+    event_time_ms: int
+    message_id: str
+    event_type: str
+    hot: _List
+
+
+LISTED_RECIPIENT: Final = "h0:0000000000000000"
+"""In a record of nobody: a token that stands for no number."""
+
+
+def encode_listed(told: HotList) -> bytes:
+    """The value of a record that holds a list of hot platforms; it has no key."""
+    return msgspec.json.encode(
+        _ListEvent(
+            SCHEMA_VERSION, LISTED_RECIPIENT, "otpguard", told.version_ms,
+            f"{LISTED_TYPE}-{told.version_ms}", LISTED_TYPE,
+            _List(told.valid_until_ms, told.platforms, told.mac),
+        )
+    )  # fmt: skip
+
+
+class _Type(msgspec.Struct, gc=False):
+    event_type: Any = None
+
+
+_decode_type: Final = msgspec.json.Decoder(_Type).decode
+
+
+def is_listed(value: bytes) -> bool:
+    """Tell if a value is a list of hot platforms, or would pass for one.
+
+    >>> is_listed(b'{"event_type": "hot"}'), is_listed(b'{"event_type": "submit"}')
+    (True, False)
+    """
+    if LISTED_TYPE.encode() not in value and b"\\" not in value:
+        return False  # nothing that stands for it: most are not looked at further
+    try:
+        return bool(_decode_type(value).event_type == LISTED_TYPE)
+    except (ValueError, RecursionError):
+        return False
+
+
 @dataclass(frozen=True, slots=True)
 class Origins:
-    """The accounts and message ids of the events of a batch, read when one is asked for."""
+    """The senders and lists of events of a batch, read when one is asked for."""
 
     values: Sequence[bytes | None]
     row: NDArray[np.int64]  # of each event, the place of its value
@@ -393,6 +500,15 @@ class Origins:
         read = _decode_origin(value)
         account = read.account_id if isinstance(read.account_id, str) else ""
         return account[:ORIGIN_MAX], read.message_id
+
+    def listed(self, i: int) -> HotList | None:
+        """Return the list of hot platforms in the event at a position; None if it has none."""
+        try:
+            read = _decode_listed(self.values[int(self.row[i])] or b"")
+        except (ValueError, RecursionError):
+            return None
+        hot = read.hot
+        return HotList(read.event_time_ms, hot.valid_until_ms, hot.platforms, hot.mac)
 
 
 def refuse(
@@ -635,16 +751,18 @@ def _outcome(
     return Outcome.COUNTED if attempt in _FIRST else Outcome.LATER_ATTEMPT
 
 
-def _origin_of(batches: Sequence[Batch]) -> Callable[[int], tuple[str, str]]:
-    """The same of some batches, one behind the other."""
+def _of_each(
+    batches: Sequence[Batch], asked: Callable[[Batch], Callable[[int], T] | None], nothing: T
+) -> Callable[[int], T]:
+    """Ask some batches, one behind the other, about the event at a position."""
     edges = [0, *accumulate(map(len, batches))]
 
-    def origin(i: int) -> tuple[str, str]:
+    def answer(i: int) -> T:
         number = bisect_right(edges, i) - 1
-        found = batches[number].origin
-        return found(i - edges[number]) if found else ("", "")
+        found = asked(batches[number])
+        return found(i - edges[number]) if found else nothing
 
-    return origin
+    return answer
 
 
 def _joined(blocks: Sequence[Decoded]) -> Decoded:
@@ -667,7 +785,8 @@ def _joined(blocks: Sequence[Decoded]) -> Decoded:
             partition=batches[0].partition,
             next_offset=batches[0].next_offset,
             tokens=dict(ChainMap(*(dict(batch.tokens) for batch in batches))),
-            origin=_origin_of(batches),
+            origin=_of_each(batches, attrgetter("origin"), ("", "")),
+            listed=_of_each(batches, attrgetter("listed"), None),
             **columns,
         ),
         rejects=[reject for block in blocks for reject in block.rejects],

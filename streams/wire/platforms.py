@@ -13,6 +13,7 @@ from typing import Annotated, Final
 import msgspec
 from msgspec import Meta
 
+from detectors.hot.telling import TOLD_MOST, HotPart, VoteSum
 from detectors.platforms.days import KEPT_DAYS, PlatformDay, PlatformFigures
 from detectors.platforms.figures import PART_PLATFORMS, PlatformCounts, PlatformPart
 from streams.wire.outputs import Headers
@@ -31,6 +32,26 @@ class _Counts(msgspec.Struct, frozen=True, omit_defaults=True):
     flood_codes: _Count = 0
 
 
+class _Votes(msgspec.Struct, frozen=True, array_like=True):
+    platform_id: Word32
+    voters: _Count
+    weight: _Count
+
+
+class _Met(msgspec.Struct, frozen=True, array_like=True):
+    platform_id: Word32
+    units: _Count
+
+
+class _Hot(msgspec.Struct, frozen=True, kw_only=True):
+    weight: _Count
+    votes: Annotated[tuple[_Votes, ...], Meta(max_length=TOLD_MOST)]
+    base_total: _Count
+    base: Annotated[tuple[_Met, ...], Meta(max_length=TOLD_MOST)] | msgspec.UnsetType = (
+        msgspec.UNSET
+    )  # left out where it is as it was told before
+
+
 class _Part(msgspec.Struct, frozen=True, kw_only=True):
     """`otpguard.platform.parts.v1`."""
 
@@ -40,6 +61,7 @@ class _Part(msgspec.Struct, frozen=True, kw_only=True):
     epoch: _Count
     start_ms: TimeMs
     platforms: Annotated[tuple[_Counts, ...], Meta(max_length=PART_PLATFORMS + 1)]
+    hot: _Hot | msgspec.UnsetType = msgspec.UNSET  # left out where there is nothing new
 
 
 class _Day(msgspec.Struct, frozen=True):
@@ -79,7 +101,28 @@ def encode_part(part: PlatformPart) -> bytes:
             epoch=part.epoch,
             start_ms=part.start_ms,
             platforms=counts,
+            hot=msgspec.UNSET if part.hot is None else _hot(part.hot),
         )
+    )
+
+
+def _hot(part: HotPart) -> _Hot:
+    votes = tuple(_Votes(*each) for each in part.votes)
+    base = msgspec.UNSET if part.base is None else tuple(_Met(*each) for each in part.base)
+    return _Hot(weight=part.weight, votes=votes, base_total=part.base_total, base=base)
+
+
+def _hot_of(read: _Hot | msgspec.UnsetType) -> HotPart | None:
+    if isinstance(read, msgspec.UnsetType):
+        return None
+    base = read.base
+    return HotPart(
+        read.weight,
+        tuple(VoteSum(each.platform_id, each.voters, each.weight) for each in read.votes),
+        read.base_total,
+        None
+        if isinstance(base, msgspec.UnsetType)
+        else tuple((each.platform_id, each.units) for each in base),
     )
 
 
@@ -93,7 +136,9 @@ def decode_part(value: bytes) -> PlatformPart:
         )
         for each in read.platforms
     )  # fmt: skip
-    return PlatformPart(read.partition, read.offset, read.epoch, read.start_ms, counts)
+    return PlatformPart(
+        read.partition, read.offset, read.epoch, read.start_ms, counts, _hot_of(read.hot)
+    )
 
 
 def part_headers(part: PlatformPart, topic: str) -> Headers:

@@ -101,6 +101,8 @@ class Observer:
         for record in decisions.episodes:
             if record.kind == "flood" and record.change in _RISES:
                 self._risen(record)
+        for outcome in decisions.lists:
+            self.metrics.add("hot_lists_total", outcome=outcome)
         for window in decisions.windows:
             self._windows[partition] = window
 
@@ -136,6 +138,8 @@ class Observer:
         uncovered = [now - assigned.covered_at for assigned in held if assigned.dirty]
         put("checkpoint_age_seconds", max(uncovered, default=0))
         put("checkpoint_bytes", sum(assigned.writer.size for assigned in held))
+        put("hot_platforms", max((len(p.state.book.hot.platforms) for p in held), default=0))
+        put("hot_lists_held", sum(p.state.book.hot.network is not None for p in held))
         levels = [assigned.state.levels() for assigned in held]
         for level, name in _LEVELS.items():
             put("episodes_open", sum(counts[level] for counts in levels), level=name)

@@ -18,6 +18,7 @@ from detectors.model.event import (
     Batch,
     Block,
     EventKind,
+    HotList,
     name_check,
     platform_id,
     platform_print,
@@ -37,6 +38,7 @@ class Event(NamedTuple):
     trust: int = 0
     kind: EventKind = EventKind.MESSAGE
     gateway: str = "gw"
+    told: HotList | None = None  # of one of kind LISTED
 
 
 @cache
@@ -88,6 +90,7 @@ def batch_of(
         gateway=StringList([e.gateway for e in events]),
         tokens={e.recipient: f"h1:{e.recipient:x}" for e in events if e.recipient & TOKEN_BIT},
         origin=lambda i: ("account", f"id {offsets[i]}"),
+        listed=lambda i: events[i].told,
     )
 
 

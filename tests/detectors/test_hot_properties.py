@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from dataclasses import fields
+from dataclasses import fields, replace
 from operator import attrgetter
 
 import pytest
@@ -11,8 +11,9 @@ import pytest
 from detectors.chain import Decisions, Params, Partition, process, restore, snapshot
 from detectors.hot import listed
 from detectors.hot.base import Base
+from detectors.hot.network import signed
 from detectors.hot.votes import Votes
-from detectors.model.event import platform_id
+from detectors.model.event import EventKind, platform_id
 from tests.detectors.naive import Naive
 from tests.detectors.stand_in import DAY_MS, START_MS, Event, add, batch_of, codes_of
 from tests.detectors.streams import Stream, random_stream
@@ -139,4 +140,52 @@ def test_lists_that_a_log_makes_are_the_same_alone_and_in_any_mixture(
             assert held_by(parts[i]) == held_by(partition), f"seed {seed}, {i}"
             rules |= {step.rule for e in expected.episodes for step in e.path}
     assert STREAMS < 1000 or any(young), "no list was made"
+    assert STREAMS < 1000 or rules & {"hot", "hot_burst"}, "no list decided anything"
+
+
+KEYS = (b"the key of today", b"that of yesterday")
+
+
+def with_lists(stream: Stream, seed: int) -> Stream:
+    """The same log, in which the network's lists stand: good, forged, old, over and of nothing."""
+    rng = random.Random(seed)
+    tool = sorted({platform_id(e.platform) for e in stream.events if e.platform.startswith("tool")})
+    events = list(stream.events)
+    for _ in range(rng.randint(3, 12)):
+        at = rng.randrange(len(events))
+        now_ms = events[at].at_ms
+        ids = rng.sample(tool, rng.randint(0, len(tool))) + rng.sample(range(1, 1 << 32), 3)
+        key = rng.choice([*KEYS, *KEYS, b"nobody's, at all"])
+        valid_ms = rng.choice([DAY_MS, DAY_MS, DAY_MS // 8, 0, 2 * DAY_MS])
+        told = signed(key, now_ms + rng.choice([0, 60_000, -DAY_MS]), now_ms + valid_ms, ids)
+        some = rng.choice([told, told, told, None, told._replace(platforms=told.platforms[1:])])
+        events.insert(at, Event(now_ms, 1, "", kind=EventKind.LISTED, told=some))
+    step = stream.offsets[0]
+    return Stream(events, [step * n for n in range(1, len(events) + 1)])
+
+
+@pytest.mark.usefixtures("young")
+@pytest.mark.parametrize("part", range(PARTS))
+def test_lists_of_the_network_are_met_at_their_own_offsets(part: int) -> None:
+    """Alone, in batches of one to 20,000, in mixtures, with restores: the same, byte for byte."""
+    became, rules = set[str](), set[str]()
+    for seed in range(part, max(STREAMS // 100, PARTS), PARTS):
+        params = replace(params_of(seed), list_keys=KEYS)
+        streams = [with_lists(campaign(seed * 10 + i), seed * 10 + i) for i in range(3)]
+        sizes = [[7, 30, 99], [1, 16, 78, 400]][seed % 2]
+        totals, parts = mixed(params, seed, streams, sizes)
+        for i, stream in enumerate(streams):
+            expected, partition = alone(params, seed, i, stream, sizes)
+            for one in ([1], [20_000])[i > 0 :]:
+                found, other = alone(params, seed, i, stream, one)
+                assert found == expected, f"seed {seed}, {i}, batches of {one}"
+                assert held_by(other) == held_by(partition), f"seed {seed}, {i}"
+            for field in fields(Decisions):
+                got = getattr(totals[i], field.name)
+                assert got == getattr(expected, field.name), f"seed {seed}, {i}: {field.name}"
+            assert held_by(parts[i]) == held_by(partition), f"seed {seed}, {i}"
+            became |= {*expected.lists}
+            rules |= {step.rule for e in expected.episodes for step in e.path}
+    assert "adopted" in became
+    assert STREAMS < 1000 or {"forged", "old", "unreadable"} <= became
     assert STREAMS < 1000 or rules & {"hot", "hot_burst"}, "no list decided anything"

@@ -10,10 +10,14 @@ from typing import Any
 import pytest
 from kafka import KafkaProducer
 
+from detectors.hot.base import UNIT
+from detectors.hot.telling import HotPart, VoteSum
+from detectors.hot.votes import VOTE
 from detectors.model.times import DAY_MS
 from detectors.platforms.days import KEPT_DAYS
 from detectors.platforms.figures import PlatformPart
 from streams.agents import platforms as module
+from streams.agents.lists import ListWriter
 from streams.agents.platforms import PlatformAgent
 from streams.cluster.admin import Cluster, client_arguments
 from streams.config import Kafka, Topics
@@ -23,6 +27,7 @@ from streams.telemetry.metrics import Metrics
 from streams.wire import encode_part, encode_platform
 from tests.detectors.platforms.test_days import part
 from tests.reading import written
+from tests.streams.agents.test_lists import KEY, Input
 from tests.streams.wire.test_platforms import FIGURES
 from tests.threads import meanwhile
 from tests.waiting import wait_until
@@ -37,6 +42,7 @@ class World:
         kafka = Kafka(bootstrap=broker.bootstrap)
         self.clients: dict[str, Any] = client_arguments(kafka)
         self.name = name
+        self.lists = False
         self.topics = Topics(platform_parts=f"{name}.parts", platform=f"{name}.platform")
         with Cluster(kafka) as cluster:
             cluster.create(self.topics.platform_parts, 1, 1, {})
@@ -58,6 +64,7 @@ class World:
         agent = PlatformAgent(
             self.clients, self.topics, f"{self.name}-agents", metrics,
             lambda: time.time_ns() // 1_000_000,
+            ListWriter(self.clients, f"{self.name}.input", KEY, metrics) if self.lists else None,
         )  # fmt: skip
         with meanwhile(agent.run):
             yield metrics
@@ -87,3 +94,31 @@ def test_sums_are_told_and_a_restart_tells_nothing_again(
         sample = metrics.registry.get_sample_value
         wait_until(lambda: sample("otpguard_platforms_known") == 2, "read again")
     assert len(written(world.clients, world.topics.platform)) == number
+
+
+def votes(partition: int, offset: int, *platforms: int) -> PlatformPart:
+    """One flood's vote in a partition whose people meet enough."""
+    sums = tuple(VoteSum(platform, 1, VOTE // len(platforms)) for platform in platforms)
+    hot = HotPart(VOTE, sums, 5000 * UNIT, ((1, 5000 * UNIT),))
+    return PlatformPart(partition, offset, 1, TODAY * DAY_MS, (), hot)
+
+
+def test_votes_of_several_partitions_become_a_list_and_two_agents_tell_one(
+    kafka: Broker, unique: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "LOOK_S", 0.2)
+    world = World(kafka, unique)
+    world.lists = True
+    place = Input(kafka, f"{unique}.input")
+    world.say(votes(0, 4096, 7, 8), votes(0, 4096, 7, 8), votes(1, 4096, 7, 9))
+    with world.agent(), world.agent():
+        wait_until(lambda: place.lists()[0] != [], "a list")
+        time.sleep(1)  # further looks tell nothing more; a second owner may have told it once
+    lists = place.lists()
+    assert {told.platforms for each in lists for told in each} == {(7,)}
+    before = len(lists[2])
+    assert before <= 2
+    with world.agent():  # an owner that begins tells it once: it does not know what was told
+        wait_until(lambda: len(place.lists()[2]) == before + 1, "told anew")
+    versions = [told.version_ms for told in place.lists()[2]]
+    assert versions == sorted(set(versions))

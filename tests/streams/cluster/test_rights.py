@@ -32,6 +32,8 @@ def test_only_a_worker_writes_leases_and_only_few_read_what_was_refused(role: st
     assert (("platform", "WRITE") in allowed) is (role == "agent")
     assert (("platform_parts", "WRITE") in allowed) is (role == "worker")
     assert (("campaign", "WRITE") in allowed) is (role == "agent")
+    writes_input = role in ("gate", "lists", "feed", "canary", "privacy")
+    assert (("input", "WRITE") in allowed) is writes_input
     assert (("counts", "WRITE") in allowed) is (role in ("adapter", "gate"))
     assert (("dead_letters", "READ") in allowed) is (role == "privacy")
     assert (("input", "READ") in allowed) is (role in ("worker", "analyst", "replies"))

@@ -24,6 +24,9 @@ CHANGES: dict[str, Any] = {
     "lease_s": 60,
     "lease_max_s": 600,
     "hot": "off",
+    "hot_key": "a key of sixteen",
+    "hot_key_file": "nothing reads it where no list is taken",
+    "hot_old_key_file": "likewise",
     "hot_lead": 10,
     "hot_cold_half": True,
     "again": False,
@@ -75,7 +78,11 @@ def test_the_walk_leaves_no_setting_out() -> None:
 @pytest.mark.parametrize("name", CHANGES)
 @pytest.mark.parametrize("back", [False, True], ids=["there", "back"])
 def test_a_state_goes_on_under_another_setting(*, name: str, back: bool) -> None:
-    more = {"suspects_max": 4000} if name == "recipients_max" else {}
+    others: dict[str, dict[str, Any]] = {
+        "recipients_max": {"suspects_max": 4000},
+        "hot_key": {"hot": "network"},
+    }
+    more = others.get(name, {})
     old, new = params_of(), params_of(**{name: CHANGES[name]}, **more)
     if back:
         old, new = new, old

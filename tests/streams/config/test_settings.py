@@ -72,3 +72,29 @@ def test_the_operators_registry_lies_over_the_shipped_one(tmp_path: Path) -> Non
     path.write_text("[bnk]\n", encoding="utf-8")
     with pytest.raises(ConfigError, match="registry_file"):
         Settings(recognise={"registry_file": path}).recogniser()
+
+
+def test_lists_of_the_network_have_keys_of_their_own_that_only_who_needs_them_reads(
+    tmp_path: Path,
+) -> None:
+    assert not Settings().intake().listed
+    assert Settings().params().list_keys == ()
+    new, old, short = (tmp_path / name for name in ("new", "old", "short"))
+    new.write_text("the key of today, x\nsecond line")
+    old.write_text("the key of before..\r\n")
+    short.write_text("short")
+    both = {"hot": "network", "hot_key_file": new, "hot_old_key_file": old}
+    settings = Settings(detect=both)
+    assert settings.list_keys() == (b"the key of today, x", b"the key of before..")
+    assert settings.params().list_keys == settings.list_keys()
+    assert settings.intake().listed
+    assert "the key" not in repr(settings.params()) + repr(settings) + settings.model_dump_json()
+    older = Settings(detect=both, worker={"state_format": 3})
+    assert (older.list_keys(), older.intake().listed) == ((), False)
+    for wrong in (
+        {"hot_key_file": tmp_path / "absent"}, {"hot_key_file": short}, {"hot_key": "short"}, {},
+        {"hot_key": "the key of today, x", "hot_key_file": new},
+    ):  # fmt: skip
+        settings = Settings(detect={"hot": "network", **wrong})  # others do without it
+        with pytest.raises(ConfigError, match="detect"):
+            settings.params()

@@ -7,6 +7,7 @@ import json
 import threading
 from collections import Counter
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import fastavro
@@ -15,6 +16,7 @@ import pytest
 from confluent_kafka import Producer
 from kafka.partitioner import murmur2
 
+from detectors.hot.network import signed
 from streams.cluster.admin import Cluster, client_arguments
 from streams.config import Kafka, load
 from streams.demo.brokers import Broker
@@ -23,7 +25,7 @@ from streams.feeds.kafka import Rekeyer, arguments, avro_reader, run
 from streams.feeds.keys import canonical_keys
 from streams.feeds.mapping import FieldMap, UnmappableError
 from streams.telemetry.metrics import Metrics
-from streams.wire import Numbers
+from streams.wire import Numbers, encode_listed
 from tests.reading import awaited
 from tests.waiting import END_S
 
@@ -228,3 +230,13 @@ def test_a_feed_that_is_stopped_and_started_again_loses_nothing(topics: Topics) 
     records = topics.published(60_000)
     assert {record.value for record in records} == set(values)
     assert first >= 0
+
+
+@pytest.mark.parametrize("rules", [None, FieldMap.parse([], [], "ms", "UTC")])
+def test_a_list_of_abused_platforms_is_not_handed_over_even_as_it_is(
+    rules: FieldMap | None,
+) -> None:
+    told = encode_listed(signed(b"k", 1_772_422_380_000, 1_772_422_390_000, [5]))
+    records: Any = [SimpleNamespace(value=lambda: told)]
+    values, _, unread = Rekeyer(Numbers("CN"), rules).convert(records)
+    assert (values, unread) == ([b""], 1), "the worker refuses it, with a dead letter"

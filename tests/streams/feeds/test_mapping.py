@@ -114,3 +114,11 @@ def test_mappings_that_give_other_values_are_described_otherwise() -> None:
     others = {plain("sender=a").described, plain("sender=b").described, plain().described,
               FieldMap.parse([], [], "s", "UTC").described}  # fmt: skip
     assert len(others | {same}) == 5
+
+
+def test_a_list_of_abused_platforms_is_brought_in_by_nobody() -> None:
+    with pytest.raises(UsageError, match="the platform agent's own"):
+        plain(constants=("event_type=hot",))
+    with pytest.raises(UnmappableError, match="the platform agent's own"):
+        plain().value({**ROW, "event_type": "hot"})
+    assert plain().value({**ROW, "event_type": "hotel"})["event_type"] == "hotel"

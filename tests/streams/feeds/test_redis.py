@@ -108,13 +108,14 @@ def test_every_report_is_published_under_its_canonical_key_and_leaves_the_stream
 
 
 def test_what_nobody_can_read_is_handed_over_as_it_is(world: World, stream: redis.Redis) -> None:
-    for value in (b"nonsense", b"", b"\xff", b'{"recipient": 7}'):
+    listed = b'{"recipient": "13900000001", "event_type": "hot"}'  # the platform agent's own
+    for value in (b"nonsense", b"", b"\xff", b'{"recipient": 7}', listed):
         stream.xadd(STREAM, {"value": value})
     stream.xadd(STREAM, {"other": "x"})
     with world.feed():
-        records = world.published(5)
+        records = world.published(6)
     assert sorted(record.value for record in records) == sorted(
-        [b"nonsense", b"", b"\xff", b'{"recipient": 7}', b""]
+        [b"nonsense", b"", b"\xff", b'{"recipient": 7}', b"", b""]
     )
 
 

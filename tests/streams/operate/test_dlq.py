@@ -224,6 +224,13 @@ def test_a_replay_that_is_refused_again_is_shown_and_left_alone_until_asked_for(
     assert desk.json("replay", "--unchecked", "--again")["published"] == 1
 
 
+def test_a_list_of_abused_platforms_is_not_replayed_even_unchecked(desk: Desk) -> None:
+    desk.send([b'{"event_type": "hot"}'])
+    assert desk.refuse() == 1
+    told = desk.json("replay", "--unchecked")
+    assert (told["published"], told["would_be_refused"]) == (0, {"hot": 1})
+
+
 def test_cut_and_empty_letters_are_not_replayed(desk: Desk) -> None:
     desk.send([b"x" * 200_000, None])
     assert desk.refuse() == 2

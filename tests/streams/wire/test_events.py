@@ -12,10 +12,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from detectors.hot.network import signed
 from detectors.model.event import TOKEN_BIT, EventKind
 from streams import wire
 from streams.limits import VALUE_BYTES_MAX
-from streams.wire import Decoded, Intake, Numbers, Outcome, RejectReason
+from streams.wire import Decoded, Intake, Numbers, Outcome, RejectReason, encode_listed
 from streams.wire.events import BLOCK, CACHED
 from streams.wire.partitioner import partition_of
 
@@ -423,3 +424,61 @@ def test_every_accepted_text_can_be_encoded(text: str, ascii_only: bool) -> None
     raw = json.dumps(event, ensure_ascii=ascii_only).encode("utf-8", "surrogatepass")
     for accepted in decode([raw]).batch.text:
         assert accepted.encode().decode() == text
+
+
+LISTING = replace(CHINA, listed=True, partitions=32)
+LIST = signed(b"a key of sixteen", NOW_MS, NOW_MS + 3_600_000, [5, 4_000_000_000])
+
+
+@pytest.mark.parametrize("before", [0, 3, CACHED, BLOCK - 1, BLOCK, BLOCK + 1])
+def test_a_list_of_hot_platforms_is_read_at_its_place(before: int) -> None:
+    n = before + 2
+    keys: list[bytes | None] = [b"8617000000001"] * n
+    keys[before] = None
+    values = [value(message_id=str(i)) for i in range(n)]
+    values[before] = encode_listed(LIST)
+    decoded = decode(values, keys, LISTING)
+    batch = decoded.batch
+    assert batch.kind.tolist().index(EventKind.LISTED) == before
+    assert batch.listed is not None
+    assert batch.listed(before) == LIST
+    assert batch.listed(n - 1) is None
+    assert batch.text[before] == ""
+    assert decoded.outcomes[Outcome.LISTED] == 1
+    assert decoded.outcomes[Outcome.COUNTED] == n - 1
+    assert not decoded.noncanonical_keys, "its key says nothing"
+    assert decoded.misplaced_keys == n - 1, "all others lie in a wrong partition"
+
+
+def test_who_takes_no_lists_passes_over_them() -> None:
+    decoded = decode([encode_listed(LIST)], [None])
+    assert decoded.outcomes[Outcome.OTHER_TYPE] == 1
+    assert not len(decoded.batch)
+    assert not decoded.rejects
+
+
+def test_a_list_from_after_its_record_is_refused_however_far_ahead_events_may_be() -> None:
+    forgiving = replace(LISTING, ahead_max_ms=3_600_000)
+    late = encode_listed(signed(b"k", NOW_MS + 300_001, NOW_MS + 400_000, [5]))
+    decoded = decode([late, value(event_time_ms=NOW_MS + 300_001)], None, forgiving)
+    assert [(r.offset, r.reason) for r in decoded.rejects] == [(100, "event_time_ahead")]
+    assert decoded.outcomes[Outcome.COUNTED] == 1
+    in_time = encode_listed(signed(b"k", NOW_MS + 300_000, NOW_MS + 400_000, [5]))
+    assert decode([in_time], [None], forgiving).outcomes[Outcome.LISTED] == 1
+
+
+@pytest.mark.parametrize(
+    "hot",
+    [
+        ..., None, 7, [], {}, {"platforms": [1]},
+        {"valid_until_ms": NOW_MS, "platforms": [-1], "mac": "0" * 64},
+        {"valid_until_ms": NOW_MS, "platforms": [1] * 1001, "mac": "0" * 64},
+        {"valid_until_ms": NOW_MS, "platforms": [1], "mac": "é" * 64},
+        {"valid_until_ms": 1, "platforms": [1], "mac": "0" * 64},
+    ],
+)  # fmt: skip
+def test_a_list_that_cannot_be_read_is_none(hot: Any) -> None:
+    batch = decode([value(event_type="hot", hot=hot)], None, LISTING).batch
+    assert batch.kind.tolist() == [EventKind.LISTED]
+    assert batch.listed is not None
+    assert batch.listed(0) is None

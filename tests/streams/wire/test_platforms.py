@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import msgspec
 import pytest
 
+from detectors.hot.telling import TOLD_MOST, HotPart, VoteSum
 from detectors.platforms.days import PlatformDay, PlatformFigures
 from detectors.platforms.figures import PART_PLATFORMS, PlatformCounts, PlatformPart
 from streams.wire import (
@@ -49,3 +52,22 @@ def test_what_is_newer_or_something_else_is_refused(change: dict[str, object]) -
         kind = VersionError if "schema_version" in change else UnreadableError
         with pytest.raises(kind):
             decode(msgspec.json.encode(wrong | change))
+
+
+HOT = HotPart(1 << 20, (VoteSum(7, 2, 1 << 19), VoteSum(9, 1, 3)), 6400, ((7, 64), (9, 128)))
+
+
+@pytest.mark.parametrize("hot", [HOT, HOT._replace(base=None), HotPart(0, (), 0, ())])
+def test_sums_of_hot_platforms_come_back_as_they_went(hot: HotPart) -> None:
+    part = replace(PART, hot=hot)
+    assert decode_part(encode_part(part)) == part
+    assert (b'"base":' in encode_part(part)) == (hot.base is not None)
+    assert b"hot" not in encode_part(PART)
+
+
+def test_the_largest_sums_are_under_every_broker_s_limit_too() -> None:
+    hot = HotPart(1 << 31, (VoteSum(1 << 31, 1024, 1 << 31),) * TOLD_MOST, 1 << 40,
+                  ((1 << 31, 1 << 31),) * TOLD_MOST)  # fmt: skip
+    counts = PlatformCounts("sig:" + "名" * 12, 4_000_000_000, 99_999, 88_888, 77_777, 66_666)
+    part = PlatformPart(3, 1, 1, 0, (counts,) * (PART_PLATFORMS + 1), hot)
+    assert len(encode_part(part)) < 1_000_000

@@ -1,0 +1,52 @@
+"""The network's list, of what all partitions tell."""
+
+from __future__ import annotations
+
+from detectors.bars import HOT_BASE_LEAST, HOT_VOTERS
+from detectors.hot.base import UNIT
+from detectors.hot.listed import stand_out
+from detectors.hot.telling import HotPart
+
+
+class NetworkSums:
+    """The newest sums of all partitions. Bounded by `telling.TOLD_MOST` of each."""
+
+    __slots__ = ("_base", "_read", "_votes")
+
+    def __init__(self) -> None:
+        self._read: dict[int, tuple[int, int]] = {}  # partition -> epoch and offset of its newest
+        self._votes: dict[int, HotPart] = {}
+        self._base: dict[int, tuple[int, dict[int, int]]] = {}  # total, and units by platform
+
+    def take(self, partition: int, epoch: int, offset: int, part: HotPart) -> bool:
+        """Take a part in; False if a newer one of its partition is known."""
+        place = epoch, offset
+        if place <= self._read.get(partition, (-1, -1)):
+            return False
+        self._read[partition] = place
+        self._votes[partition] = part
+        if part.base is not None:
+            self._base[partition] = part.base_total, dict(part.base)
+        return True
+
+    def chosen(self) -> list[int]:
+        """The hot platforms of the network, those that stand out most first.
+
+        None while too little is known; by the same rule as a partition's own list.
+        """
+        total = sum(of_all for of_all, _ in self._base.values())
+        if total < HOT_BASE_LEAST * UNIT:
+            return []
+        voters: dict[int, int] = {}
+        weights: dict[int, int] = {}
+        for part in self._votes.values():
+            for platform, number, weight in part.votes:
+                voters[platform] = voters.get(platform, 0) + number
+                weights[platform] = weights.get(platform, 0) + weight
+        wanted = {p: weights[p] for p, number in voters.items() if number >= HOT_VOTERS}
+        common = [
+            sum(units.get(platform, 0) for _, units in self._base.values()) + UNIT
+            for platform in wanted
+        ]
+        of_votes = sum(part.weight for part in self._votes.values())
+        return stand_out(wanted, common, of_votes, total)
