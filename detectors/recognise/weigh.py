@@ -51,14 +51,14 @@ def confidence(
         return RULES[reading.rule].confidence
     traits = (*reading.traits, "person") if person else reading.traits
     odds = model().odds(score, reading.rule, traits)
-    if odds > 0 and barred(looked, reading):
+    if odds > 0 and barred(looked, reading, score):
         return RULES[reading.rule].confidence
     return confidence_of(odds)
 
 
-def barred(looked: Look, reading: Reading) -> bool:
+def barred(looked: Look, reading: Reading, score: int) -> bool:
     """Tell if no sum makes a code of a text: no rule finds one, and nothing in it could be one."""
-    return RULES[reading.rule].confidence < CODE and not may_be(looked, reading)
+    return RULES[reading.rule].confidence < CODE and not may_be(looked, reading, score)
 
 
 def named(rule: str, confidence: float) -> str:

@@ -234,7 +234,9 @@ class Stack:
         self.prior = np.array([0.7, *odds, *(0.0 for _ in TRAITS)])
         self.by_rules = np.array([RULES[rule].confidence >= 0.5 for rule in self.rules])
         self.shown = np.array(list(map(shown, looks)))
-        may = map(may_be, looks, readings)  # of the others the rules have the last word
+        may = map(
+            may_be, looks, readings, (scores * 100).tolist()
+        )  # of the others the rules have the last word
         told = zip(self.rules, self.by_rules.tolist(), may, strict=True)
         self.weighed = np.array([rule in self.names and (by or so) for rule, by, so in told])
 
