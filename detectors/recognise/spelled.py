@@ -25,8 +25,8 @@ _CHINESE: Final = "[零〇一二三四五六七八九壹贰貳叁參肆伍陆陸
 _NUMERAL: Final = re.compile(_CHINESE)
 _AMONG: Final = re.compile(f"0{_SIGN}?{_CHINESE}|{_CHINESE}{_SIGN}?0")
 _MIXED: Final = re.compile(
-    f"(?<![第0-9十百千万周])(?:0{{1,3}}|{_CHINESE})(?P<s>{_SIGN}?)(?:(?:0{{1,3}}|{_CHINESE})(?P=s)){{1,6}}"
-    f"(?:0{{1,3}}|{_CHINESE})(?![0-9十百千万年月日号號点點时時分元块折条條层層楼])"
+    f"(?<![第0-9十百千万周])(?:0{{1,3}}(?!0)|{_CHINESE})(?P<s>{_SIGN}?)(?:(?:0{{1,3}}(?!0)|{_CHINESE})(?P=s)){{1,6}}"
+    f"(?:0{{1,3}}(?!0)|{_CHINESE})(?:(?<=0)|(?![\u4e00-\u9fff]))(?![0-9十百千万年月日号號点點时時分元块折条條层層楼])"
 )
 _DIGIT: Final = re.compile("0+")
 
@@ -42,7 +42,7 @@ class _Words:
         words = frozenset(self.langs)
         self.plain = words
         word = any_of(words).pattern
-        part = f"(?:{word}|0{{1,5}})"
+        part = f"(?:{word}|0{{1,5}}(?!0))"
         letter = "[^\\W\\d_]"
         self.run = re.compile(
             f"(?<![^\\W_])(?:{part}(?:[ -]{{1,3}}{part}){{2,7}}"
