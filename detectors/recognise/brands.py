@@ -37,6 +37,14 @@ _SPOTS_MAX: Final = 48  # words of a text that are looked up
 _SURE: Final = 4  # points from which a listed name needs no other opinion
 _LETTERS: Final = re.compile("[^\\W\\d_]")
 _HEAD_MARK: Final = re.compile("\\W{0,2}\\s?[:：|>»\\])】-]|[.] ")
+_BEHIND_NAME: Final = re.compile(  # of a first word that is a name
+    "\\W{0,2}\\s?[:：|>»\\])】\n-]|[.,] |(?: here!?|['’]s)?[ -](?:here|one[ -]?time|login"
+    "|log-?in|sign-?in|verification|security|secure"
+    "|access|sms|2fa|your|otp|pin|code)(?![a-z])"
+)
+_CODES_BEHIND: Final = re.compile(
+    "(?:会員登録|新規登録|会員|登録|ログイン|アカウント|コード|会员注册|注册|登录|登入|小程序|\\s?코드)$"
+)
 _AMOUNT: Final = re.compile(
     "(?:0[.,]0|(?:eur|usd|inr|rs|rp|tl|sar|aed|rub|pln|czk|[$€£₹₽¥])[. ]?0)[^:;\n]{0,24}$",
     re.IGNORECASE,
@@ -62,13 +70,19 @@ _SMALL: Final = tuple(
         "^\\W{0,3}([a-z][a-z.&-]{2,14}) 0{3}",
     )
 )
+_CONSONANTS: Final = re.compile("[B-DF-HJ-NP-TV-XZ]{4,9}")  # a code in letters, rather
 _HELLO: Final = re.compile(" ?[!,]")
 _CASE: Final = re.compile("['’][a-z\u00e0-\u024f]{1,4}$")  # Instagram'a
 _TAILS: Final = frozenset({"pago", "pay", "now", "go"})
 _JOINT: Final = re.compile(" (?:of |& )?|-|&")
+_SIGNS: Final = "\u0900-\u0dff\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff"
+"""Scripts whose vowel signs are no letters to `\\w`."""
 _HEAD: Final = re.compile(
-    "\\W{0,6}(?:<#>\\s?)?([^\\W\\d_][\\w .&'’+-]{1,23}?)\\s?(?:[:：|>»]|\\s[-\u2013\u2014~])"
+    f"\\W{{0,6}}(?:<#>\\s?)?([^\\W\\d_][\\w{_SIGNS} .&'’+-]{{1,23}}?)"
+    "\\s?(?:[:：|>»]|\\s[-\u2013\u2014~])"
 )
+_DOMAIN: Final = re.compile("(?<=[^\\W\\d_]{3})[.](?:com|net|org|app|[a-z]{2})$")
+_INSTITUTE: Final = re.compile("banka?s?|banca|banco|banque|pank|банка?|pojistovna|schranka")
 _FIRST_OTP: Final = re.compile(
     "\\W{0,4}([A-Za-z]{3,16}) (?:ka |ke |ki )?(?:otp|OTP|pin|PIN|code|kod|kode)\\b"
 )
@@ -85,6 +99,7 @@ _CHINESE: Final = tuple(
         f"^\\W{{0,3}}({_CJK}{{2,10}}?)\\s?(?:的)?{_CODES_NAME}",
         f"(?:登录|登錄|登入|注册|註冊|用于|用於)\\s?({_CJK}{{2,8}})[，,。！]",
         f"(?:在|欢迎回到|歡迎回到|欢迎来到|登录到)\\s?({_CJK}{{2,10}}?)(?:小程序|进行|進行|的{_CODES_NAME}|登录|登入|，|,|绑定|App|APP)",
+        f"^\\W{{0,3}}({_CJK}{{2,8}}?)(?:小程序|APP|App|app)",
         f"^\\W{{0,3}}({_CJK}{{2,10}}?)(?:提醒您|温馨提示|通知您|客服|の|です|に(?:ご登録|ログイン))",
         f"(?:^|[，,。 ])({_CJK}{{1,6}}(?:银行|銀行|证券|證券|保险|保險))",
         (
@@ -106,7 +121,7 @@ _CHINESE: Final = tuple(
 _HAN: Final = re.compile("[\u4e00-\u9fff]{3,}")
 _RUN_CHARS: Final = 100
 _NO_CHINESE: Final = re.compile(
-    "^使用|提醒$|验证|驗證|登录|登錄|登入|注册|註冊|您|你|手机|手機|账号|帐号|帳號|密码|密碼|短信|正在|请|請|勿|本人|操作|身份|新设备|会员$|一次|动态|安全|确认|確認|支付$|^的|^为|^了|绑定"
+    "^使用|^[をがにのはへでと]|提醒$|填写|填寫|修改|口令|本次|完成|点击|點擊|尊敬|客户|客戶|办理|辦理|验证|驗證|登录|登錄|登入|注册|註冊|您|你|手机|手機|账号|帐号|帳號|密码|密碼|短信|正在|请|請|勿|本人|操作|身份|新设备|会员$|一次|动态|安全|确认|確認|支付$|^的|^为|^了|绑定"
 )
 _JAPANESE: Final = re.compile(
     "([\u3040-\u30ff\u4e00-\u9fffA-Za-z]{2,14}?)(?:の|\\s)?(?:認証|確認|ログイン|セキュリティ|本人確認|ワンタイム)"
@@ -124,12 +139,19 @@ _UNCASED: Final = tuple(
             " ([\u0620-\u06ff]{3,14}(?: شات| ایپ)?) (?:شما|الخاص|هو|:)"
         ),
         "(?:کد تایید|کد ورود|کد فعالسازی|كود|رمز) ([\u0620-\u06ff]{3,14}(?: شات)?)(?::|\\s*$| 0)",
-        "(?:الخاص بك في|الخاص بك من|لحسابك في|رمزك 0+ من|کد|به) ([\u0620-\u06ff]{3,14})(?:[ .!]|$)",
+        (
+            "(?:الخاص بك في|الخاص بك من|ل?حسابك في|تطبيق|رمزك 0+ من|کد|به)"
+            " ([\u0620-\u06ff]{3,14})(?:[ .!]|$)"
+        ),
         "^([\u0620-\u06ff]{3,14})[!:] ",
         "^([\u0620-\u06ff]{3,14}) (?:کد|كود|رمز)",
         "(?:שלך ל-?|באתר |באפליקציית |לחשבון )([\u05d0-\u05ea]{2,12})",
         "(?:รหัส(?:ยืนยัน)?|OTP|บัญชี)(?:ของ)?([\u0e00-\u0e7f]{3,14}) 0",
-        "^([\u0900-\u0dff]{3,16})[ :]",
+        "^([\u0900-\u0dff]{3,16}(?: [\u0900-\u0dff]{2,12})?)\\s?[:-]",
+        (
+            "^([\u0900-\u0dff]{3,16}) (?:(?:का|की|के|এর|ને|ਦਾ) )?(?:OTP|PIN|ओटीपी|कोड|কোড|ওটিপি"
+            "|કોડ|ਕੋਡ|ಕೋಡ್|ಒಟಿಪಿ|കോഡ്|ഒടിപി|కోడ్|குறியீடு)"
+        ),
         "^የ?([\u1200-\u137f]{2,10}) ",
         "^([\u30a0-\u30ff\u4e00-\u9fff]{2,10})(?:です。|に(?:ご登録|ログイン)|アプリ|の画面)",
         "0+を([\u30a0-\u30ff]{2,10})の",
@@ -179,18 +201,21 @@ def tells_nobody(origin: Sender) -> bool:
     """Tell if a sender names no platform: none, a number that nobody registered, a shared name."""
     if origin.owners:
         return False
-    return origin.line is not Line.NAMED or origin.key in _WORDS["shared"]
+    return origin.line is not Line.NAMED or origin.shared or origin.key in _WORDS["shared"]
 
 
-def brand(registry: Registry, looked: Look, masked: str) -> str | None:
+def brand(registry: Registry, looked: Look) -> str | None:
     """The key of the platform that a text names, or None: the registry's, else `text:` and a name.
 
     The registry's names come first, wherever they stand; else the likeliest place decides.
     """
-    text = masked
-    if looked.bracketed and looked.signature:
-        start, end = looked.signature
-        text = f"{masked[:start]}{' ' * (end - start)}{masked[end:]}"
+    text = looked.cased
+    if looked.places is not None:  # digits in words, or of other scripts
+        pairs = zip(text, looked.folded, strict=True)
+        text = "".join(["0" if folded == "0" else letter for letter, folded in pairs])
+    if looked.bracketed:
+        start, end = looked.bracketed
+        text = f"{text[:start]}{' ' * (end - start)}{text[end:]}"
     if _OF_GOOGLE.search(text):
         return canonical(registry, "google")
     head = _head(text)
@@ -207,12 +232,19 @@ def brand(registry: Registry, looked: Look, masked: str) -> str | None:
     if likely:
         return likely
     for name in (*found, *_small(text)):
-        if _names_a_code(name):
+        if _names_a_code(name) or (name not in head and _CONSONANTS.fullmatch(name)):
             continue
         key = name_key(name)
         if 2 <= len(key) <= 24 and not any(letter.isdigit() for letter in key):
-            return canonical(registry, key)
+            return canonical(registry, _without_domain(registry, name) or key)
     return None
+
+
+def _without_domain(registry: Registry, name: str) -> str | None:
+    """The key of a known name with a domain behind it, as in ameli.fr; None if it is no such."""
+    bare = name_key(_DOMAIN.sub("", name))
+    known = bare in listed().names or bare in registry.signatures
+    return bare if known and name_key(name) not in listed().names else None
 
 
 def _from_list(registry: Registry, text: str) -> tuple[str | None, str | None]:
@@ -229,10 +261,11 @@ def _from_list(registry: Registry, text: str) -> tuple[str | None, str | None]:
             worth += 3 if _HEAD_MARK.match(text, end) else 1
         if _AMOUNT.search(text, max(0, start - _AMOUNT_CHARS), start):
             worth -= 4
-        if key in listed().ordinary and not text[start:end][:1].isupper():
-            worth -= 4
-        elif key in listed().ordinary:
-            worth -= 1
+        if key in listed().ordinary:
+            small = not text[start:end][:1].isupper()
+            worth -= 4 if small or (first and _HELLO.match(text, end)) else 1
+        elif worth == 0:
+            worth = 1  # wherever it stands
         if best is None or worth > best[0]:
             best = worth, start, key
     if best is None or best[0] < 1:
@@ -303,13 +336,15 @@ def _small(text: str) -> list[str]:
 
 
 def _names_a_code(name: str) -> bool:
-    """Tell if a supposed name is what some language calls a code."""
-    body = fold(name)
-    return any(
-        word.kind in NAMING and word.start == 0
-        for script in scripts_of(body)
-        for word in script.words(body)
-    )
+    """Tell if a supposed name is what some language calls a code, or what a code is for."""
+    camel = not name[1:].islower() and not name[1:].isupper()
+    for body in dict.fromkeys((fold(name), name_key(name))):
+        scripts = scripts_of(body)
+        if any(w.kind in NAMING and w.start == 0 for script in scripts for w in script.words(body)):
+            return True
+        if not camel and any(script.is_purpose(body) for script in scripts):
+            return True
+    return False
 
 
 def _known(registry: Registry, name: str) -> Platform | None:
@@ -347,7 +382,11 @@ def _head(text: str) -> list[str]:
         return []
     words = found[1].split()
     while len(words) > 1 and (words[-1].islower() or _is_stop(words[-1])):
+        if len(words) <= _NAME_WORDS and _INSTITUTE.fullmatch(fold(words[-1])):
+            break
         words.pop()
+    if not words[-1].isascii():
+        words[-1] = _CODES_BEHIND.sub("", words[-1]) or words[-1]
     stops = any(map(_is_stop, words)) or len(words) > _NAME_WORDS
     return [] if stops or _NO_CHINESE.search(found[1]) else [" ".join(words)]
 
@@ -364,9 +403,8 @@ def _latin(text: str) -> list[str]:
     while at < len(words):
         first = last = words[at]
         at += 1
-        if _is_stop(first[0]) or (
-            first.start() <= _FIRST_CHARS and _HELLO.match(text, first.end())
-        ):
+        hello = first[0].endswith("!") or _HELLO.match(text, first.end())
+        if _is_stop(first[0]) or (first.start() <= _FIRST_CHARS and hello):
             continue
         count = 1
         while at < len(words) and count < _NAME_WORDS and _continues(words[at][0]):
@@ -375,14 +413,20 @@ def _latin(text: str) -> list[str]:
             last = words[at]
             at += 1
             count += 1
-        told.append(
-            (
-                -_likely(text, first.start(), last.end()),
-                first.start(),
-                text[first.start() : last.end()],
-            )
-        )
+        place = first.start(), last.end()
+        worth = _likely(text, *place)
+        if worth > 1 or not _begins(text, *place):
+            told.append((-worth, first.start(), text[slice(*place)]))
     return [_CASE.sub("", name) for _, _, name in sorted(told)]
+
+
+def _begins(text: str, start: int, end: int) -> bool:
+    """Tell if a word has its capital only because a sentence begins with it: "Enter 4829"."""
+    word = text[start:end]
+    if " " in word or not word[1:].islower():
+        return False
+    mark = start <= _FIRST_CHARS and _BEHIND_NAME.match(text, end)
+    return not mark and _SENTENCE.search(text, max(0, start - 4), start) is not None
 
 
 def _continues(word: str) -> bool:

@@ -44,7 +44,7 @@ def supported(
     likely: list[tuple[int, bool, Number]] = []
     for number in found:
         if number.form in (Form.CUT, Form.ODD, Form.SPELLED, Form.LETTERS) or held(
-            body, number, words
+            body, number, words, scripts
         ):
             continue
         if number.form is Form.MIXED and _LEET.fullmatch(body, number.start, number.end):

@@ -21,7 +21,11 @@ _APART: Final = re.compile(
     # letters and digits with blanks between: a u 0 k u f
     "|(?<![\\w.@*/:+-])(?=(?:[a-z] ){0,8}0)(?=(?:0 ){0,8}[a-z])"
     "(?P<m>(?:[a-z0] ){4,9}[a-z0])(?![\\w@]| [\\w@](?!\\w))"
-    f"|(?<![0-9a-z.*/:+-])(?P<d>0(?P<v>[.·•・*※_|~☆★✦◆♦●○^،、,/])(?:0(?P=v)){{2,6}}0)(?![\\w.*/:%])"
+    f"|(?<![0-9a-z.*/:+-])(?P<d>0(?P<v> ?[.·•・*※_|~☆★✦◆♦●○^،、,/] ?)(?:0(?P=v)){{2,6}}0)"
+    "(?![\\w.*/:%])"
+    # digits in groups between one odd sign, or a doubled one: 48*20*19, 5__9__2__0
+    "|(?<![0-9a-z.*/:+#-])(?P<g>0{1,3}(?P<w> ?[*·•※|~☆★✦◆♦●○^_] ?|__|[*]{2}|~~)"
+    "(?:0{1,3}(?P=w)){0,6}0{1,3})(?![\\w.*/:%#])"
     "|(?P<b>(?:[(（\\[【<]0[)）\\]】>]){4,8})"
 )
 # A letter between two equal signs, with a letter on either side. Begins at a sign, not at a letter:
@@ -32,7 +36,11 @@ _HINT: Final = re.compile(
 _HINT_OF_DIGITS: Final = re.compile(
     "[a-z] 0 [a-z](?![a-z])|0 [a-z] (?:0|[a-z] 0)(?![0-9a-z])"
     f"|0(?:{_SIGN}0{_SIGN}0{_SIGN}|[)）\\]】>][(（\\[【<])0"
+    "|0 ?[*·•※|~☆★✦◆♦●○^_]{1,2} ?0|0 [./] 0 [./] 0"
 )
+
+_LEAST: Final = 4  # digits of what stands in groups
+_MOST: Final = 8
 
 
 def gathered(folded: str) -> tuple[str, list[int] | None]:
@@ -53,10 +61,15 @@ def gathered(folded: str) -> tuple[str, list[int] | None]:
         places += range(end, found.start())
         if found["b"]:
             places += range(found.start() + 1, found.end(), 3)
+        elif found["g"] or found["d"]:
+            digits = [place for place in range(*found.span()) if folded[place] == "0"]
+            places += digits if _LEAST <= len(digits) <= _MOST else range(*found.span())
         else:
             places += range(found.start(), found.end(), 2)
         end = found.end()
     if not end:
         return folded, None
     places += range(end, len(folded))
+    if len(places) == len(folded):
+        return folded, None
     return "".join(map(folded.__getitem__, places)), places

@@ -9,8 +9,8 @@ import re
 from typing import Final
 
 from detectors.recognise.lexicon import any_of, branches
-from detectors.recognise.scripts import NAMING, Word, WordKind
-from detectors.recognise.shapes import STOP, Form, Number, leading
+from detectors.recognise.scripts import NAMING, Script, Word, WordKind, cues_of, typed_in
+from detectors.recognise.shapes import STOP, Form, Number, leading, sentence_span
 from detectors.recognise.words import all_words
 
 # Distances in characters, chosen so that the training texts come out right; domain knowledge says
@@ -219,10 +219,24 @@ def _owned_by(body: str, word: Word, number: Number) -> bool:
     )
 
 
-def held(body: str, number: Number, words: list[Word]) -> bool:
+_NUMBER_WORD: Final = any_of(
+    branches(
+        "number|number is|nummer[a-z]{0,2}|numer[a-z]{0,3}|numero[a-z]{0,3}|szam[a-z]{0,4}"
+        "|cisl[a-z]{0,4}"
+        "|номер[а-я]{0,3}|числ[а-я]{0,3}"
+        "|αριθμο[ςυ]|broj[a-z]{0,3}|број[а-я]{0,3}|numar[a-z]{0,3}|numr[a-z]{0,2}"
+        "|raqam[a-z]{0,5}|nomor|nombor|nomer|zenbaki[a-z]{0,3}|namba|lamba[a-z]{0,3}|skaitl[a-z]{0,3}"
+        "|号码|號碼|番号|번호|رقم|شماره|מספר|नंबर|নম্বর|எண்|సంఖ్య|ಸಂಖ್ಯೆ|നമ്പർ|નંબર|ਨੰਬਰ|අංකය|หมายเลข"
+    )
+)
+"""A number's plainest name, by which codes are called as well."""
+
+
+def held(body: str, number: Number, words: list[Word], scripts: list[Script]) -> bool:
     """Tell if a number is something else's: by a word in front of it with no other, or behind it.
 
-    Also behind a question, which tells whom to call, and in brackets with what it refers to.
+    Also behind a question, which tells whom to call, and in brackets with what it refers to. Where
+    a sentence tells what its number is for, or where it is typed in, "number" alone holds none.
     """
     if _ASKED.search(body, max(0, number.start - 4), number.start):
         return True
@@ -241,9 +255,21 @@ def held(body: str, number: Number, words: list[Word]) -> bool:
             linked = number.start - end <= _LINKED and not _SPENT.search(body, end, number.start)
         of_another = _OF_ANOTHER.search(body, max(0, start - 2), start)
         by = _BY_BEFORE.search(body, max(0, number.start - _BY_CHARS), number.start)
-        if linked and not of_another and not by:
+        if linked and not of_another and not by and not _of_use(body, number, before, scripts):
             return True
     return any(word.kind is WordKind.OTHERS and 0 <= word.start - number.end <= 1 for word in words)
+
+
+def _of_use(body: str, number: Number, before: list[Word], scripts: list[Script]) -> bool:
+    """Tell if a number is called just so, in a sentence that tells its use as of a code."""
+    start, end, _ = before[-1]
+    if not _NUMBER_WORD.fullmatch(body, start, end):
+        return False
+    if len(before) > 1 and before[-2].kind is WordKind.OTHERS and start - before[-2].end <= 1:
+        return False  # "order number"
+    first, last = sentence_span(body, number)
+    sentence = body[first:last]
+    return cues_of(sentence, scripts)[0] or typed_in(sentence, scripts)
 
 
 def done_with(body: str, number: Number) -> bool:

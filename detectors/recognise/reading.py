@@ -27,6 +27,7 @@ from detectors.recognise.scenes import (
     handed_over,
     of_another,
     other_scene,
+    spent,
     to_keep,
     weak_rule,
 )
@@ -42,6 +43,7 @@ from detectors.recognise.shapes import (
     signature_span,
     without_links,
 )
+from detectors.recognise.spelled import spelled
 from detectors.recognise.traits import traits_of
 from detectors.recognise.words import all_words
 
@@ -79,6 +81,8 @@ _LATE_DIGITS: Final = {  # Tibetan, Shan, Mongolian: not folded, for names hold 
 }
 _LATE_DIGIT: Final = re.compile("[\u0f20-\u0f29\u1090-\u1099\u1810-\u1819]")
 _CAPITALS: Final = re.compile("(?<![\\w.@/])[A-Z]{4,9}(?![\\w@/]|[.]\\w)")
+_RANDOM: Final = re.compile("(?<![\\w.@/])[B-DF-HJ-NP-TV-XZ]{4,9}(?![\\w@/]|[.]\\w)")
+"""A word in capitals without a vowel: no word, perhaps a code."""
 _LOOSE: Final = re.compile("(?<![0-9])0(?:[^\\w\n]{0,2}0){2,9}(?![0-9])")
 _HIDDEN: Final = re.compile(
     # one digit after another, pairs between odd signs, one digit in letters
@@ -95,6 +99,9 @@ _SHOWN: Final = re.compile(
 )
 _DIGITS: Final = re.compile("0+")
 _NAMED: Final = frozenset({"name", "weak name"})  # traits
+_USED: Final = frozenset({"purpose", "secret", "typed"})  # traits
+_LINK_SCORE: Final = 200
+"""Hundredths of log-odds from which a link needs no listed word that tells what it is for."""
 _LINK_CHARS: Final = 140  # of a text whose link verifies: longer ones are advertising
 _SOLD: Final = frozenset({"price", "way out", "phone", "other scene"})  # traits of advertising
 _Decision = tuple[str, tuple[int, int] | None]  # rule, span of the code
@@ -179,6 +186,9 @@ def look(masked: str) -> Look:
     folded, together = gathered(folded)
     if together:
         places = [places[place] for place in together] if places else together
+    folded, together = spelled(folded)
+    if together:
+        places = [places[place] for place in together] if places else together
     host_line = HOST_LINE.search(folded) if "@" in folded else None
     bracketed = signature_span(folded)
     host = host_line.span(1) if host_line else None
@@ -205,6 +215,9 @@ def likely(looked: Look) -> tuple[int, int] | None:
     found = sorted(numbers(body), key=lambda number: (not number.sure, number.start))
     if found:
         return looked.unfolded((found[0].code, found[0].end))
+    random = _RANDOM.search(looked.cased)
+    if random:
+        return looked.unfolded(random.span())
     loose = _LOOSE.search(body)
     return looked.unfolded(loose.span()) if loose else None
 
@@ -214,22 +227,26 @@ def shown(looked: Look) -> bool:
     return _SHOWN.search(looked.folded) is not None
 
 
-def may_be(looked: Look, reading: Reading) -> bool:
+def may_be(looked: Look, reading: Reading, score: int) -> bool:
     """Tell if a text in which no rule finds a code may be one all the same.
 
     It shows something that can be a code: a number of some such shape, digits that stand apart, one
-    of them in letters, a word in capitals behind a name. Or a link, and nothing that is sold.
+    of them in letters, a word in capitals behind a name or of consonants alone. Or a link, and
+    nothing that is sold, with what it is for or where the model's score is high.
     """
     body = body_of(looked)
     if _HIDDEN.search(body) or any(
         number.form is not Form.ODD
         or _NAMED.intersection(reading.traits)
-        or _DIGITS.fullmatch(body, number.code, number.end)
+        or (_DIGITS.fullmatch(body, number.code, number.end) and _USED.intersection(reading.traits))
         for number in numbers(body)
     ):
         return True
-    told = "purpose" in reading.traits and len(body) <= _LINK_CHARS and has_link(looked.folded)
-    return told and not _SOLD.intersection(reading.traits)
+    if reading.rule == "shapeless" and _RANDOM.search(looked.cased):
+        return True
+    told = "purpose" in reading.traits or score >= _LINK_SCORE
+    linked = told and len(body) <= _LINK_CHARS and has_link(looked.folded)
+    return linked and not _SOLD.intersection(reading.traits)
 
 
 def names_codes(sender: str) -> bool:
@@ -275,10 +292,11 @@ def _decide(looked: Look) -> tuple[str, tuple[int, int] | None, tuple[str, ...]]
         code = _cut_off(body, found, scripts, signed=signature is not None)
     if code is None:
         rule = "nothing" if words else "wordless"
-        if all(held(body, number, words) for number in found):
+        if all(held(body, number, words, scripts) for number in found):
             rule = "held"
         if not found or letters:
-            rule = "shapeless" if "0" in body else "link" if linked else "numberless"
+            random = letters and _RANDOM.search(looked.cased) is not None
+            rule = "shapeless" if "0" in body or random else "link" if linked else "numberless"
         code = rule, None
     traits = traits_of(body, found, words, scripts, signed=signature is not None)
     return *code, tuple(traits)
@@ -313,7 +331,7 @@ def _code(
     if not owned:
         return None
     rule, number = max(owned, key=lambda pair: RULES[pair[0]].confidence)
-    if handed_over(body, number, scripts):
+    if handed_over(body, number, scripts) or spent(body, number):
         return "held", None
     if rule == "named" and number.form is Form.MIXED and of_another(body, number, words, scripts):
         return "held", None

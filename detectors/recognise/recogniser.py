@@ -129,7 +129,7 @@ def recognise(
             code = likely(looked)
     otp = sure >= confidence_min
     if otp and key == origin.from_key and tells_nobody(origin):
-        key = brand(registry, looked, masked) or key
+        key = brand(registry, looked) or key
     span = in_text(text, code) if otp and code else None
     return Verdict(otp, sure, span, key, trust, rule)
 
@@ -659,7 +659,7 @@ class Recogniser:
             return looked, (round(sure * 100) << 8, "")
         answer = round(sure * 100) << 8 | trust << 2 | _OTP
         if name == origin.from_key:
-            told = brand(registry, looked, mask(seen)) if tells_nobody(origin) else None
+            told = brand(registry, looked) if tells_nobody(origin) else None
             if told is None:
                 return looked, (answer | _FROM_SENDER, "")
             name = told

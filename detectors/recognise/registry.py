@@ -59,6 +59,7 @@ class Sender(NamedTuple):
     owners: tuple[Platform, ...]  # mostly one; names of one house may share a number
     key: str  # normalised sender, empty without one
     international: bool = False  # written with + or 00, and no number of the registry's countries
+    shared: bool = False  # by many platforms, as the operator says
 
     @property
     def from_key(self) -> str:
@@ -87,6 +88,7 @@ class Registry:
     templates: Mapping[str, str] = field(default_factory=dict)  # template id -> category
     lines: Mapping[str, Line] = field(default_factory=dict)  # number prefix -> kind of line
     countries: frozenset[str] = frozenset()  # codes of those whose ports and lines these are
+    shared: frozenset[str] = frozenset()  # keys of named senders that many platforms share
     open_lengths: tuple[int, ...] = field(init=False)  # of ports with `*`, the longest first
     line_lengths: tuple[int, ...] = field(init=False)  # of prefixes in `lines`, the longest first
 
@@ -179,6 +181,7 @@ class Registry:
                 over("template", self.templates, other.templates),
                 over("line", self.lines, other.lines),
                 self.countries | other.countries,
+                self.shared | other.shared,
             ),
             conflicts,
         )
@@ -207,7 +210,7 @@ class Registry:
         key = sender_key(sender)
         digits = _digits(sender)
         if digits is None:
-            return Sender(Line.NAMED, self._named(sender, key), key)
+            return Sender(Line.NAMED, self._named(sender, key), key, shared=key in self.shared)
         form, international = self._form(digits)
         owners = self.ports.get(form) or self.ports.get(digits, ())
         for length in () if owners else self.open_lengths:

@@ -35,6 +35,10 @@ class Word(NamedTuple):
     kind: WordKind
 
 
+_STEM_MIN: Final = 2
+_ENDING_MAX: Final = 5
+"""Letters of a word's stem and of its ending, where it has to be that word alone."""
+
 _KINDS: Final = tuple(WordKind)
 _FIELDS: Final = {kind: (kind.value,) for kind in WordKind} | {
     WordKind.DENIED: (WordKind.DENIED.value, "needless")
@@ -162,6 +166,14 @@ class Script:
     def cues(self, text: str) -> tuple[bool, bool]:
         """Tell if the text tells what a code is for, and how it is to be kept."""
         return self._purpose.found(text), self._secret.found(text)
+
+    def is_purpose(self, word: str) -> bool:
+        """Tell if a word, but for its ending, is one that tells what a code is for."""
+        return any(
+            begin.start() == 0 and end >= _STEM_MIN and len(word) - end <= _ENDING_MAX
+            for begin, ends in self._purpose.places(word)
+            for _, end in ends
+        )
 
     def typed(self, text: str) -> bool:
         """Tell if the text tells where something is to be typed in."""

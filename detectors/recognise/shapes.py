@@ -16,10 +16,11 @@ from detectors.recognise.lexicon import any_of, branches
 
 NUMBERS_MAX: Final = 12  # chosen: no code comes after a dozen other numbers of its shape
 
+_NATIVE: Final = "\u0370-\u052f"  # Greek and Cyrillic
 _DASH: Final = "\u2010-\u2015-"
 _NUMBER: Final = re.compile(
     # not inside a word, a longer number, an amount, a time, an address, a card's `*0000`
-    "(?<![0-9a-z_@*+$€£¥₩₹₽฿₫%/&.])(?=[0a-z零〇一二三四五六七八九壹贰貳叁參肆伍陆陸柒捌玖])"
+    "(?<![0-9a-z_@*+$€£¥₩₹₽฿₫%/&.])(?=[0a-z零〇一二三四五六七八九壹贰貳叁參肆伍陆陸柒捌玖\u0370-\u052f])"
     f"(?<!0[:,.{_DASH}])(?<!0 )"
     "(?:"
     "(?P<letter>[a-z]{1,2}-0{5,8})"
@@ -34,6 +35,9 @@ _NUMBER: Final = re.compile(
     "|(?P<odd>0{9,10}|000|(?=[a-z#$@!&_-]{0,8}0)(?=[^ ]{0,8}[a-z])"
     "(?:(?:[0-9a-z]{1,10}-){2,3}|(?:[0-9a-z]{1,10}[#$@!&_]){1,3})[0-9a-z]{1,10}[!#$]?"
     "|(?=[a-z]{0,2}0)(?=0{0,2}[a-z])[0-9a-z]{3}(?![#$@!&-][0-9a-z]))"
+    # letters of other alphabets between digits: К7М2Т
+    f"|(?P<native>(?<![{_NATIVE}])(?=[0{_NATIVE}]{{4,9}}(?![0{_NATIVE}]))"
+    f"(?:[{_NATIVE}]{{1,4}}0{{1,4}}[{_NATIVE}][0{_NATIVE}]*|0{{1,4}}[{_NATIVE}]{{1,4}}0[0{_NATIVE}]*))"
     ")"
     "(?![0-9a-z_%*@])"
     # "482913,valid" and "482913,5分钟" are written without a space too
@@ -54,6 +58,7 @@ _UNITS: Final = any_of(
     branches(
         "gb|mb|kb|km|kwh|kg|lakh|eur|euros?|usd|inr|tl|rp|vnd|руб|р[.]|dinar|days?|hours?|hrs?"
         "|minutes?|mins?|am|pm|uhr|customers?|points?|pts|people|usdt|btc|eth|fcfa|cfa|pesos?|soles|reais|dirhams?|riyals?|baht|ringgit|pkr|chf|zl"
+        "|ft|huf|kc|czk|kr|sek|nok|dkk|ron|pln|gbp|aed|sar|mxn|cop|kes|ngn|zar|php|idr|vnd|myr|azn|mnt"
     ),
     after="(?![a-z])",
 )
@@ -159,7 +164,7 @@ class Form(Enum):
     ODD = "odd"  # 627, 8KD, 9 or 10 digits, bib#62k: a code only right behind its name
 
 
-_FORMS: Final = {form.value: form for form in Form}
+_FORMS: Final = {form.value: form for form in Form} | {"native": Form.MIXED}
 
 
 class Number(NamedTuple):

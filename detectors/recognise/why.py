@@ -53,7 +53,7 @@ def why(registry: Registry, text: str, sender: str, rule: str, *, trusted: bool)
     traits = (*reading.traits, "person") if person else reading.traits
     score = weights.score(looked.folded, looked.cased)
     odds = weights.odds(score, reading.rule, traits)
-    if odds > 0 and barred(looked, reading):
+    if odds > 0 and barred(looked, reading, score, odds):
         return Why(rule, decided.says, told, (), None, ())
     parts = [
         WhyPart("rule", RULES[reading.rule].says, weights.rules[reading.rule] / 100),

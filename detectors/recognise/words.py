@@ -65,7 +65,14 @@ def load(table: str) -> tuple[Language, ...]:
     )
 
 
-_ENDING: Final = "[^\\s0:：=,.;!?()\"'«»<>/-]{0,6}"
+_ENDED: Final = "[^\\s0:：=,.;!?()\"'«»<>/-]"
+_ENDING: Final = f"{_ENDED}{{0,6}}"
+_SHORT: Final = re.compile("[^\\W\\d_]{1,3}")
+_SHORT_ENDING: Final = f"{_ENDED}{{0,2}}"
+"""Of a short stem of what is no code: "bel" would else be the beginning of many words."""
+_ABBREVIATION: Final = re.compile(".*[.]\\]\\??|[^\\W\\d_]{1,2}")
+"""A stem that is a whole word, such as "no.": it has no ending."""
+_NOT_CODES: Final = frozenset({"others", "scene", "denied"})
 _WITHOUT_ENDINGS: Final = frozenset({"khmer", "lao", "burmese", "tibetan"})  # no spaces
 
 
@@ -83,14 +90,20 @@ class Stems:
     @cached_property
     def words(self) -> dict[str, tuple[str, ...]]:
         """The words by kind."""
-        ending = "" if self.script in _WITHOUT_ENDINGS else _ENDING
         return {
             kind: tuple(
-                word if word.endswith(")") and "(?=" in word else f"{word}{ending}"
+                _with_ending(word, kind) if self.script not in _WITHOUT_ENDINGS else word
                 for word in branches(fold(value))
             )
             for kind, value in self._written.items()
         }
+
+
+def _with_ending(word: str, kind: str) -> str:
+    if (word.endswith(")") and "(?=" in word) or _ABBREVIATION.fullmatch(word):
+        return word
+    short = kind in _NOT_CODES and _SHORT.fullmatch(word)
+    return word + (_SHORT_ENDING if short else _ENDING)
 
 
 def load_stems(table: str) -> tuple[Stems, ...]:

@@ -56,6 +56,7 @@ def propose(settings: Settings, survey: Survey, throttles: Rate) -> Iterator[Pro
     yield from _p_novel(settings, survey)
     yield from _margin(settings, survey.peaks, throttles)
     yield from _lead(settings, survey)
+    yield from _shared(settings, survey)
     if survey.messages and survey.texts < TEXTLESS * survey.messages:
         was = settings.recognise.confidence_min
         if was > CONFIDENCE_TEXTLESS:
@@ -66,6 +67,20 @@ def propose(settings: Settings, survey: Survey, throttles: Rate) -> Iterator[Pro
                     "suffice"
                 ).format(share=f"{100 * survey.texts / survey.messages:.1f}"),
             )  # fmt: skip
+
+
+def _shared(settings: Settings, survey: Survey) -> Iterator[ProposedChange]:
+    """The senders under whose names many platforms were seen to send."""
+    was = settings.recognise.shared_senders
+    found = survey.fanout.shared()
+    if new := [sender for sender in found if sender not in was]:
+        yield ProposedChange(
+            "recognise.shared_senders", list(was), [*was, *new],
+            tr(
+                "texts from them name {names} platforms and more, none of them mostly; look at "
+                "each first: one that is a single platform's would be told apart into many"
+            ).format(names=min(found[sender] for sender in new)),
+        )  # fmt: skip
 
 
 def p_novel_of(survey: Survey) -> tuple[float, float, int]:

@@ -19,6 +19,7 @@ from detectors.model.event import TICK_OFFSETS, Batch, EventKind
 from detectors.model.records import EpisodeRecord, Level
 from detectors.model.times import DAY_S, EPOCH_S
 from detectors.recipients.table import ROWS_LIMIT
+from detectors.recognise.fanout import FanOut
 from detectors.recognise.recogniser import Recogniser
 from detectors.suspects.clocks import (
     SAMPLE_OFFSETS,
@@ -122,6 +123,7 @@ class Survey:
         self.cohort = Cohort()
         self.peaks = Peaks(aside=judged)
         self.leads = Leads(aside=judged)
+        self.fanout = FanOut(recogniser.registry)
         self.hours: Counter[int] = Counter()
         self.gateways: dict[int, dict[str, GatewayClock]] = {}  # by partition
         self.seconds: Counter[str] = Counter()  # samples on a whole second, by gateway
@@ -210,6 +212,7 @@ class Survey:
                 self.cohort.leave_out(recipient)
         hot = part.book.hot.platforms
         self.cohort.observe(batch.recipient, at_s, codes.platform, otp, hot)
+        self.fanout.take(batch, codes)
         self.leads.observe(hot, part.suspects, first_s)
         self.peaks.observe(self.params.judge, part.book, part.suspects, first_s)
         self.peaks.close(min(p.watermark_s for p in self.parts.values()) // DAY_S - 1)

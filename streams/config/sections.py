@@ -260,6 +260,11 @@ class Recognise(Section):
     registry_file: Path | None = Field(
         None, description="operator's platforms, ports and trust classes, over the shipped ones"
     )
+    shared_senders: tuple[str, ...] = Field(
+        (),
+        description="names that many platforms send under, besides the shipped ones: there the "
+        "text of a code tells the platform; `calibrate` proposes them",
+    )
     templates_max: int = Field(
         32_768,
         ge=16,

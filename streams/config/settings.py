@@ -155,10 +155,12 @@ class Settings(BaseModel):
         from detectors.recognise.registry import (  # noqa: PLC0415 - start-up time
             Registry,
             RegistryError,
+            sender_key,
         )
 
         path = self.recognise.registry_file
-        shipped = Registry.shipped()
+        shared = frozenset(map(sender_key, self.recognise.shared_senders))
+        shipped, _ = Registry.shipped().merged(Registry(shared=shared))
         if path is None:
             return shipped, []
         try:

@@ -20,6 +20,9 @@ NAMED: Final = frozenset("zh en ja ko ru es pt fr de it vi th id tr ar fa he hi"
 """The languages of `words.toml`."""
 BANDS: Final = (0.0, 0.05, 0.2, 0.5, 0.8, 0.95, 1.01)
 
+WIDTH: Final = 50
+"""Characters of a reliability diagram."""
+
 _Asked = tuple[Row, Verdict]
 
 
@@ -27,10 +30,8 @@ def interval(right: int, of: int) -> str:
     """A share with its Wilson interval of 95 %."""
     if not of:
         return "none"
-    share, z = right / of, 1.96
-    middle = (share + z * z / (2 * of)) / (1 + z * z / of)
-    half = z / (1 + z * z / of) * sqrt(share * (1 - share) / of + z * z / (4 * of * of))
-    return f"{right} of {of}: {share:.1%} ({middle - half:.1%}-{middle + half:.1%})"
+    first, last = limits(right, of)
+    return f"{right} of {of}: {right / of:.1%} ({first:.1%}-{last:.1%})"
 
 
 def told(rows: Sequence[Row], registry: Registry) -> list[_Asked]:
@@ -50,6 +51,37 @@ def platform_right(registry: Registry, row: Row, verdict: Verdict) -> bool:
         f"{form}:{own}",
         f"sig:{known.key if known else own}",
     } or (form != "text" and verdict.platform.startswith("port:"))
+
+
+def limits(right: int, of: int) -> tuple[float, float]:
+    """The Wilson interval of 95 % of a share."""
+    share, z = right / of, 1.96
+    middle = (share + z * z / (2 * of)) / (1 + z * z / of)
+    half = z / (1 + z * z / of) * sqrt(share * (1 - share) / of + z * z / (4 * of * of))
+    return middle - half, middle + half
+
+
+def picture(asked: Sequence[_Asked]) -> list[str]:
+    """A reliability diagram in letters: for each band of confidences what is told and what is so.
+
+    A confidence is one where the + lies between the ends of the interval.
+    """
+    lines = []
+    for low, high in pairwise(BANDS):
+        band = [each for each in asked if low <= each[1].confidence < high]
+        if not band:
+            continue
+        right = sum(row.otp for row, _ in band)
+        told_ = sum(verdict.confidence for _, verdict in band) / len(band)
+        first, last = limits(right, len(band))
+        cells = [" "] * (WIDTH + 1)
+        for at in range(round(first * WIDTH), round(last * WIDTH) + 1):
+            cells[at] = "="
+        cells[round(right / len(band) * WIDTH)] = "|"
+        cells[round(told_ * WIDTH)] = "+"
+        name = f"{low:.2f}-{min(high, 1):.2f} n {len(band):4d}"
+        lines.append(f"{name} [{''.join(cells)}] {told_:.2f} told, {right / len(band):.2f} found")
+    return lines
 
 
 def main() -> None:
@@ -88,9 +120,9 @@ def main() -> None:
     named_in_text = [each for each in asked if (each[0].platform or "").startswith("text:")]
     right = sum(platform_right(registry, *each) for each in named_in_text if each[1].otp)
     print(f"platform in the text: {interval(right, sum(v.otp for _, v in named_in_text))}")
-    for low, high in pairwise(BANDS):
-        band = [row.otp for row, verdict in asked if low <= verdict.confidence < high]
-        print(f"confidence {low:.2f} to {min(high, 1):.2f}: codes {interval(sum(band), len(band))}")
+    print("confidence: told (+), found (|) with its interval (=)")
+    for line_ in picture(asked):
+        print(line_)
 
 
 if __name__ == "__main__":

@@ -121,3 +121,39 @@ def test_most_platforms_named_in_labelled_texts_are_found() -> None:
     print(f"{right} of {all_}")
     assert all_ >= 300
     assert right / all_ >= 0.85
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Enter 482913 to go on",
+        "Унесите 482913 да завршите пријаву",
+        "Kirish uchun 482913 ni kiriting",
+        "लॉगिन करने के लिए 482913 लिखें",
+        "Verifikacija naloga: 482913",
+        "Salut! Ton code est 482913. Expire dans 5 min",
+        "Your access code: QWKZRT",
+        "C.O.D.E 482913",
+        "482913を画面に入力するとログインできます",
+    ],
+)
+def test_a_first_word_or_a_word_for_codes_is_no_name(text: str) -> None:
+    assert recognise(REGISTRY, text, "AUTHMSG").platform == "from:authmsg"
+
+
+@pytest.mark.parametrize(
+    ("text", "platform"),
+    [
+        ("Olá! Aqui é o Tandem. Pra entrar, use 482913", "text:tandem"),
+        ("Tandem banka: za potvrdu unesite 482913", "text:tandembanka"),
+        ("गंगा बैंक: पुष्टि हेतु 482913 डालें", "text:गंगाबैंक"),
+        ("ameli.fr : code de sécurité 482913", "text:ameli"),
+        ("Tandem one-time code is 482913", "text:tandem"),
+        ("ことりマート会員登録：482913（10分有効）", "text:ことりマート"),
+        ("Godkänn med 482913 för att logga in. Microsoft", "sig:microsoft"),
+    ],
+)
+def test_a_name_is_told_from_what_greets_and_what_stands_around_it(
+    text: str, platform: str
+) -> None:
+    assert recognise(REGISTRY, text, "AUTHMSG").platform == platform

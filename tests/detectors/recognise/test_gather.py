@@ -18,6 +18,10 @@ from detectors.recognise.gather import gathered
         ("(0)(0)(0)(0) is it", "0000 is it"),
         ("【0】【0】【0】【0】", "0000"),
         ("0_0_0_0", "0000"),
+        ("00*00*00 ok", "000000 ok"),
+        ("000~000", "000000"),
+        ("0__0__0__0", "0000"),
+        ("0 . 0 . 0 . 0 now", "0000 now"),
         ("tan\n a u 0 k u f\nplease", "tan\n au0kuf\nplease"),
         ("your code is k 0 q m 0 now", "your code is k0qm0 now"),
     ],
@@ -33,6 +37,7 @@ def test_letters_and_digits_with_one_sign_between_them_are_gathered(
     [
         "on 00.00.0000", "0,000.00", "at 00:00", "a.b", "u.s.", "0-0-0-0", "i am a b",
         "www.a.b.c", "(0)(0)(0)", "0*0*0", "plain text",
+        "*000*0000#", "00*00*00cm", "00*0", "000*000*000*000",
         "u r 0 late m 0 u b", "0 a 0 b", "row 0 b",
     ],
 )  # fmt: skip

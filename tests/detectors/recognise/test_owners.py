@@ -53,6 +53,9 @@ def test_what_a_code_is_for_is_no_owner() -> None:
     ("body", "is_held"),
     [
         ("order number 000000 shipped", True),
+        ("use the number 000000 to log in", False),
+        ("use the order number 000000 to log in", True),
+        ("his number 000000 is ours", True),
         ("your code (file 0000) came", True),
         ("not you? 0000 0000", True),
         ("type 000000 here", False),
@@ -60,7 +63,7 @@ def test_what_a_code_is_for_is_no_owner() -> None:
 )
 def test_a_number_may_be_held_by_something_else(body: str, is_held: bool) -> None:
     number = numbers(body)[-1]
-    assert held(body, number, heard(body)) is is_held
+    assert held(body, number, heard(body), scripts_of(body)) is is_held
 
 
 @pytest.mark.parametrize(

@@ -126,7 +126,37 @@ def test_words_in_capitals_may_be_codes_where_no_number_is(text: str, code: str 
 )
 def test_only_a_text_that_shows_something_may_be_a_code(text: str, may: bool) -> None:
     looked = look(mask(text))
-    assert may_be(looked, read(looked)) is may
+    assert may_be(looked, read(looked), 0) is may
+
+
+@pytest.mark.parametrize(("score", "may"), [(150, False), (250, True)])
+def test_a_link_needs_a_listed_purpose_or_a_high_score(score: int, may: bool) -> None:
+    looked = look(mask("Paina tästä niin pääset sisään: acme.example/v/8Kq"))
+    assert may_be(looked, read(looked), score) is may
+
+
+@pytest.mark.parametrize(
+    ("text", "may"), [("Enter QWRTK to go on", True), ("Enter MARCH to go on", False)]
+)
+def test_capitals_without_a_vowel_may_be_a_code(text: str, may: bool) -> None:
+    looked = look(mask(text))
+    assert may_be(looked, read(looked), 0) is may
+    assert read(looked).code is None
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("Your login code is eight two four zero", "eight two four zero"),
+        ("ФНС: код для входа К7М2Т. Никому не сообщайте", "К7М2Т"),
+        ("动态码四8二0一9，五分钟内有效", "四8二0一9"),
+        ("Your code: 57*20*91", "57*20*91"),
+    ],
+)
+def test_a_hidden_code_is_found_at_its_place(text: str, code: str) -> None:
+    span = read(look(mask(text))).code
+    assert span is not None
+    assert text[slice(*span)] == code
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from detectors.recognise.scenes import (
     other_scene,
     percent,
     price,
+    spent,
     to_keep,
     weak_rule,
 )
@@ -86,3 +87,18 @@ def test_casinos_and_ways_to_unsubscribe_are_known() -> None:
     assert LEAVE.search("sms almak istemiyorsaniz ret yazin")
     assert LEAVE.search("odjava: stop na 0000")
     assert not SPAM.search("your code is 0000")
+
+
+@pytest.mark.parametrize(
+    ("text", "is_spent"),
+    [
+        ("code 0000 has expired", True),
+        ("der code 0000 gilt nicht mehr", True),
+        ("код 0000 больше не действует", True),
+        ("验证码0000已失效", True),
+        ("code 0000 is yours. if it has expired ask again", False),
+        ("code 0000 expires in 0 min", False),
+    ],
+)
+def test_a_code_that_was_one_is_told(text: str, is_spent: bool) -> None:
+    assert spent(text, numbers(text)[0]) is is_spent

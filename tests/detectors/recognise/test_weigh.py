@@ -7,7 +7,7 @@ import pytest
 from detectors.recognise.fold import mask
 from detectors.recognise.reading import Look, Reading, look, read
 from detectors.recognise.rules import RULES
-from detectors.recognise.weigh import confidence, model, named
+from detectors.recognise.weigh import RESCUE_OF_A_SALE, barred, confidence, model, named
 
 CODE = look(mask("Your verification code is 482913"))
 CHAT = look(mask("see you at the station"))
@@ -70,3 +70,18 @@ def test_a_verdict_is_told_by_its_rule_unless_the_model_went_against_it(
     rule: str, sure: float, told: str
 ) -> None:
     assert named(rule, sure) == told
+
+
+@pytest.mark.parametrize(
+    ("text", "odds", "so"),
+    [
+        ("Toimipisteesi on 482913, tervetuloa", 10, False),
+        ("Toimipisteesi on 482913, 20 EUR", RESCUE_OF_A_SALE - 1, True),
+        ("Toimipisteesi on 482913, 20 EUR", RESCUE_OF_A_SALE, False),
+        ("Toimipisteesi on 482913, 20 EUR, soita +358 20 500 0142", 400, True),
+        ("Your verification code is 482913 for 20 EUR, call +358 20 500 0142", 10, False),
+    ],
+)
+def test_a_text_that_sells_is_rescued_by_a_high_sum_alone(text: str, odds: int, so: bool) -> None:
+    looked = look(mask(text))
+    assert barred(looked, read(looked), 0, odds) is so

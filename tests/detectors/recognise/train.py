@@ -26,10 +26,11 @@ from numpy.typing import NDArray
 from detectors.recognise.clues import clues, tokens, weighed_down
 from detectors.recognise.fold import mask
 from detectors.recognise.grams import GRAM_CHARS, NOWHERE, hashes, view
-from detectors.recognise.reading import excerpt, look, may_be, read, shown
+from detectors.recognise.reading import Look, Reading, excerpt, look, read, shown
 from detectors.recognise.registry import Line, Registry
 from detectors.recognise.rules import RULES
 from detectors.recognise.traits import TRAITS
+from detectors.recognise.weigh import RESCUE_OF_A_SALE, barred
 from tests.detectors.recognise.corpus import Row, rows
 
 Floats = NDArray[np.float64]
@@ -234,7 +235,9 @@ class Stack:
         self.prior = np.array([0.7, *odds, *(0.0 for _ in TRAITS)])
         self.by_rules = np.array([RULES[rule].confidence >= 0.5 for rule in self.rules])
         self.shown = np.array(list(map(shown, looks)))
-        may = map(may_be, looks, readings)  # of the others the rules have the last word
+        may = map(
+            may_rescue, looks, readings, (scores * 100).tolist()
+        )  # of the others the rules have the last word
         told = zip(self.rules, self.by_rules.tolist(), may, strict=True)
         self.weighed = np.array([rule in self.names and (by or so) for rule, by, so in told])
 
@@ -259,6 +262,11 @@ class Stack:
             x = np.where(out, 0.0, x)
             point = np.where(out, 0.0, minimised(loss, self.prior.copy(), 200))
         return point
+
+
+def may_rescue(looked: Look, reading: Reading, score: float) -> bool:
+    """Whether a sum, if it is high, makes a code of a text in which no rule finds one."""
+    return not barred(looked, reading, round(score), RESCUE_OF_A_SALE)
 
 
 def sure_scores(scores: Floats, answers: NDArray[np.bool_]) -> tuple[int, int]:

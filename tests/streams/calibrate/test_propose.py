@@ -117,6 +117,32 @@ def test_a_feed_without_texts_lowers_the_confidence_that_counts() -> None:
     assert not [c for c in propose(low, survey, Rate(0, 10.0)) if "confidence" in c.name]
 
 
+def test_senders_with_many_names_in_their_texts_are_proposed() -> None:
+    names = [
+        "Tandem",
+        "Kestrel",
+        "Larkbank",
+        "Fernway",
+        "Okapi",
+        "Quokka",
+        "Tessel",
+        "Glimmer",
+        "Nubex",
+        "Colibri",
+    ]
+    values = [
+        {**value, "sender": "AcmeSend", "text": f"Your {names[i % len(names)]} code is 482913"}
+        for i, value in enumerate(people(60))
+    ]
+    survey = surveyed(values)
+    changes = {c.name: c for c in propose(SETTINGS, survey, Rate(0, 10_000))}
+    assert changes["recognise.shared_senders"].value == ["acmesend"]
+    better = proposed(SETTINGS, list(changes.values()))
+    assert "recognise.shared_senders" not in {
+        c.name for c in propose(better, surveyed(values, better), Rate(0, 10_000))
+    }
+
+
 def test_an_empty_history_proposes_nothing() -> None:
     assert list(propose(SETTINGS, surveyed([]), Rate(0, 0.0))) == []
 

@@ -1,0 +1,128 @@
+"""Digits written as words, or in Chinese among others, read as digits: "four 8 2 zero" is a number.
+
+Who hides a code from a filter writes one of its digits, or all, as a word. A run is read so if it
+makes four to eight digits, at least one of them a word, and nothing but one sign, or none, stands
+between them; the words are of one language. So "one of 20" and dates stay.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from functools import cache
+from typing import Final
+
+from detectors.recognise.fold import fold
+from detectors.recognise.lexicon import any_of
+from detectors.recognise.shipped import shipped
+
+_LEAST: Final = 4
+_MOST: Final = 8
+_GROUP: Final = 3
+"""Digits of one group at most, if the groups stand apart."""
+_SIGN: Final = "[ .·•*_~+,/\u2010-\u2015-]"
+_CHINESE: Final = "[零〇一二三四五六七八九壹贰貳叁參肆伍陆陸柒捌玖两]"
+_NUMERAL: Final = re.compile(_CHINESE)
+_AMONG: Final = re.compile(f"0{_SIGN}?{_CHINESE}|{_CHINESE}{_SIGN}?0")
+_MIXED: Final = re.compile(
+    f"(?<![第0-9十百千万周])(?:0{{1,3}}(?!0)|{_CHINESE})(?P<s>{_SIGN}?)(?:(?:0{{1,3}}(?!0)|{_CHINESE})(?P=s)){{1,6}}"
+    f"(?:0{{1,3}}(?!0)|{_CHINESE})(?:(?<=0)|(?![\u4e00-\u9fff]))(?![0-9十百千万年月日号號点點时時分元块折条條层層楼])"
+)
+_DIGIT: Final = re.compile("0+")
+
+
+class _Words:
+    """The words, made ready when the first text has to be searched."""
+
+    def __init__(self) -> None:
+        self.langs: dict[str, set[str]] = {}  # of each word
+        for lang, row in tomllib.loads(shipped("digits")).items():
+            for word in row.replace("|", " ").split():
+                self.langs.setdefault(fold(word), set()).add(lang)
+        words = frozenset(self.langs)
+        self.plain = words
+        word = any_of(words).pattern
+        part = f"(?:{word}|0{{1,5}}(?!0))"
+        letter = "[^\\W\\d_]"
+        self.run = re.compile(
+            f"(?<![^\\W_])(?:{part}(?:[ -]{{1,3}}{part}){{2,7}}"
+            f"|{part}(?P<s>{_SIGN}|)(?:{part}(?P=s)){{0,6}}{part})(?!{letter}|[.,:/-]?0)"
+        )
+        self.part = re.compile(f"{word}|0+")
+
+
+@cache
+def _words() -> _Words:
+    return _Words()
+
+
+def spelled(folded: str) -> tuple[str, list[int] | None]:
+    """A folded, masked text with such runs as digits, and the places of its characters in it.
+
+    A word's digit has the place of its first letter, or of its last if it ends the run: so the
+    place of the number is the place of the run. The places are None where nothing was read so.
+
+    >>> spelled("your code is four 0 0 zero")
+    ('your code is 0000', [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 18, 20, 25])
+    >>> spelled("one of 00 people")
+    ('one of 00 people', None)
+    """
+    found: list[tuple[int, int, list[int]]] = []
+    if not folded.isascii() and _NUMERAL.search(folded) and _AMONG.search(folded):
+        for run in _MIXED.finditer(folded):
+            places = [place for place in range(*run.span()) if folded[place] != run["s"]]
+            among = {folded[place] == "0" for place in places}
+            if _LEAST <= len(places) <= _MOST and len(among) == 2:
+                found.append((run.start(), run.end(), places))
+    if _may_hold(folded):
+        for run in _words().run.finditer(folded):
+            places, last = _places(run)
+            if places and not any(start < last and run.start() < end for start, end, _ in found):
+                found.append((run.start(), last, places))
+    if not found:
+        return folded, None
+    letters: list[str] = []
+    kept: list[int] = []
+    done = 0
+    for start, end, places in sorted(found):
+        letters += [folded[done:start], "0" * len(places)]
+        kept += [*range(done, start), *places]
+        done = end
+    letters.append(folded[done:])
+    return "".join(letters), [*kept, *range(done, len(folded))]
+
+
+def _may_hold(folded: str) -> bool:
+    """Tell if a text may hold a digit as a word; of one that shows a number, by its words alone."""
+    at = folded.find("0000")
+    if at > 0 and folded[at - 1].isalpha():
+        return True
+    if at >= 0:
+        return not _words().plain.isdisjoint(folded.replace("-", " ").split())
+    return True
+
+
+def _places(run: re.Match[str]) -> tuple[list[int], int]:
+    """The places of a run's digits, and its end; none if it has no four to eight, or no word.
+
+    All words are of one language: a run ends where the next is of none that the others are of.
+    """
+    places: list[int] = []
+    langs: set[str] | None = None
+    last = 0
+    for part in _words().part.finditer(run[0]):
+        if _DIGIT.fullmatch(part[0]):
+            if len(part[0]) > _GROUP and run["s"] != "":
+                break  # "nine 30 2024"
+            places += range(part.start(), part.end())
+        else:
+            known = _words().langs[part[0]]
+            if langs is not None and not known & langs:
+                break
+            langs = known if langs is None else known & langs
+            places.append(part.start())
+        last = part.end()
+    if not langs or not _LEAST <= len(places) <= _MOST:
+        return [], 0
+    places[-1] = last - 1
+    return [run.start() + place for place in places], run.start() + last
