@@ -31,7 +31,7 @@ TEMPLATES_MAX: Final = 128
 
 @dataclass(slots=True)
 class _Sent:
-    """What codes of one sender were seen."""
+    """The codes of one sender that were seen."""
 
     templates: set[int] = field(default_factory=set)  # CRC-32 of masked texts
     names: Counter[str] = field(default_factory=Counter)  # named by them, one each
