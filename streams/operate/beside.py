@@ -59,7 +59,7 @@ def _store(settings: Settings, now_ms: int) -> Check:
     try:
         from streams.desk.store.opening import read_ms, there  # noqa: PLC0415 - an extra
     except ModuleNotFoundError as error:
-        return Check("store", "bad", *_lacks(error, "desk"))
+        return _lacking("store", error, "desk")
     index = tr("start `otpguard desk index`, or see why it lags: deploy/store.md")
     where = settings.desk.store.rpartition("@")[2]
     if not there(settings):
@@ -90,11 +90,11 @@ def _signal(settings: Settings, now_ms: int) -> Check:
     try:
         from streams.signal.clients import read  # noqa: PLC0415 - an extra
     except ModuleNotFoundError as error:
-        return Check("signal", "bad", *_lacks(error, "signal"))
+        return _lacking("signal", error, "signal")
     own = settings.signal
     if own.clients_file is None:
         says = tr("signal.clients_file: nobody may ask without one")
-        return Check("signal", "bad", says, "deploy/signal.md")
+        return Check("signal", "bad", says, tr("see deploy/signal.md"))
     banks = len(read(own.clients_file))
     if own.cert_file is not None:
         found = _certificate("signal", own.cert_file, now_ms)
@@ -107,7 +107,7 @@ def _certificate(check: str, file: Path, now_ms: int) -> Check:
     try:
         from cryptography.x509 import load_pem_x509_certificates  # noqa: PLC0415 - an extra
     except ModuleNotFoundError as error:
-        return Check(check, "bad", *_lacks(error, check))
+        return _lacking(check, error, check)
     try:
         first, *_ = load_pem_x509_certificates(file.read_bytes())
     except (OSError, ValueError) as error:
@@ -129,16 +129,16 @@ def _notices(settings: Settings) -> Check:
     )
     if not (notify.sender and notify.operator):
         says = tr("notify.sender and notify.operator are needed: a notice says who it is from")
-        return Check("notices", "bad", says, "deploy/notices.md")
+        return Check("notices", "bad", says, tr("see deploy/notices.md"))
     if notify.channel == "file":
         return Check("notices", "warn", says, tr("into a file: nobody is told"))
     return Check("notices", "ok", says)
 
 
-def _lacks(error: ModuleNotFoundError, command: str) -> tuple[str, str]:
+def _lacking(check: str, error: ModuleNotFoundError, command: str) -> Check:
     from streams.extras import lacking  # noqa: PLC0415 - start-up time
 
     says = lacking(error, command)
     if says is None:
         raise error
-    return str(says), ""
+    return Check(check, "bad", str(says))
