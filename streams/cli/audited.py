@@ -33,6 +33,16 @@ def actor() -> str:
 
 
 @contextmanager
+def audit_chain(settings: Settings) -> Iterator[AuditChain]:
+    """Yield the chain of whoever is logged in, for the audit that these settings name."""
+    from streams.operate.audit import reported  # noqa: PLC0415 - start-up time
+
+    brokers, topic = settings.kafka.bootstrap, settings.topics.audit
+    with reported(login(), os.environ, brokers, topic) as chain:
+        yield chain
+
+
+@contextmanager
 def audited(settings: Settings, verb: str, **fields: Any) -> Iterator[dict[str, Any]]:
     """Put an act into the audit before and after the block; `fields` are those of an `AuditRecord`.
 
@@ -40,9 +50,7 @@ def audited(settings: Settings, verb: str, **fields: Any) -> Iterator[dict[str, 
     though the audit cannot be written, as a word at the command line is: its records wait for the
     next one. Raise UnavailableError after the block if they cannot even wait.
     """
-    from streams.operate.audit import reported  # noqa: PLC0415 - start-up time
-
-    with reported(login(), os.environ) as chain:
+    with audit_chain(settings) as chain:
         _note(chain, verb, "asked", fields)
         more: dict[str, Any] = {}
         try:

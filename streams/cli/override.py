@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from streams.cli.audited import deliver_audit, login
+from streams.cli.audited import audit_chain, deliver_audit
 from streams.cli.shared import ConfigOption, JsonOption, settings_of, write_json
 from streams.errors import OtpguardError, UnavailableError, UsageError
 from streams.language import listed, tr
@@ -316,9 +316,7 @@ def _say(
     """Publish one word, and tell where it is in effect."""
     settings = settings_of(config)
     word = _word(settings, verb, recipient, reason, actor, lasts, **more)
-    from streams.operate.audit import reported  # noqa: PLC0415 - start-up time
-
-    with reported(login(), os.environ) as chain:
+    with audit_chain(settings) as chain:
         _note(chain, word, "asked")
         try:
             name, confirmed, failed = _publish(settings, word, wait_s)

@@ -1,13 +1,15 @@
 """The audit of people's words: written before they are said, chained, kept until Kafka has it.
 
-A chain has one writer: one login on one machine. Its place (the next number, the hash of the record
-before, and what Kafka has not taken yet) is in a file, so that a word that is said while the audit
-cannot be written is not lost to it. Who acts need not be able to read the audit.
+A chain has one writer, one login on one machine, and one audit, the topic of one cluster. Its place
+(the next number, the hash of the record before, and what Kafka has not taken yet) is in a file, so
+that a word that is said while the audit cannot be written is not lost to it. Who acts need not be
+able to read the audit.
 """
 
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import os
 import secrets
 import socket
@@ -53,14 +55,17 @@ class _Place(msgspec.Struct):
 _place: Final = msgspec.json.Decoder(_Place).decode
 
 
-def folder_of(environment: Mapping[str, str]) -> Path:
-    """Return where a login's chain is kept: `XDG_STATE_HOME`, else as the XDG says.
+def folder_of(environment: Mapping[str, str], brokers: str, topic: str) -> Path:
+    """Return where a login's chain for an audit is kept: `XDG_STATE_HOME`, else as the XDG says.
 
-    >>> str(folder_of({"XDG_STATE_HOME": "/var/lib/x"}))
-    '/var/lib/x/otpguard'
+    Each audit has a folder of its own: what one cluster did not take is nothing to another.
+
+    >>> str(folder_of({"XDG_STATE_HOME": "/var/lib/x"}, "b:9092,a:9092", "otpguard.audit.v1"))
+    '/var/lib/x/otpguard/audit-5dbd688b6d50'
     """
     home = environment.get("XDG_STATE_HOME") or Path(environment.get("HOME", "/"), ".local/state")
-    return Path(home, "otpguard")
+    audit = f"{topic} {sorted(brokers.replace(' ', '').split(','))}"
+    return Path(home, "otpguard", f"audit-{hashlib.sha256(audit.encode()).hexdigest()[:12]}")
 
 
 class AuditChain:
@@ -189,9 +194,11 @@ def deliver(chain: AuditChain, clients: Mapping[str, Any], topic: str) -> None:
 
 
 @contextmanager
-def reported(login: str, environment: Mapping[str, str]) -> Iterator[AuditChain]:
-    """Yield the chain of this login on this machine."""
-    with AuditChain(folder_of(environment), login) as chain:
+def reported(
+    login: str, environment: Mapping[str, str], brokers: str, topic: str
+) -> Iterator[AuditChain]:
+    """Yield the chain of this login on this machine for the audit of these brokers."""
+    with AuditChain(folder_of(environment, brokers, topic), login) as chain:
         yield chain
 
 

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
 
-from streams.cli import audited as module
-from streams.cli.audited import actor, audited
+from streams.cli.audited import actor, audit_chain, audited
 from streams.config import Settings
 from streams.errors import UsageError
-from streams.operate.audit import AuditChain, reported
+from streams.operate.audit import AuditChain
 from streams.wire import AuditRecord, decode_audit
 from tests.ports import free_port
 
@@ -23,8 +21,8 @@ def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
     return Settings(kafka={"bootstrap": f"127.0.0.1:{free_port()}"})
 
 
-def waiting() -> list[AuditRecord]:
-    with reported(module.login(), os.environ) as chain:
+def waiting(settings: Settings) -> list[AuditRecord]:
+    with audit_chain(settings) as chain:
         return [decode_audit(each) for each in chain.pending]
 
 
@@ -33,7 +31,7 @@ def test_an_act_is_noted_before_and_after_and_waits_for_kafka(
 ) -> None:
     with audited(settings, "erase", ticket="T-1", reason="she asked" * 60) as more:
         more["detail"] = "rows=7"
-    asked, done = waiting()
+    asked, done = waiting(settings)
     assert (asked.verb, asked.outcome, asked.detail) == ("erase", "asked", "")
     assert (done.verb, done.outcome, done.detail) == ("erase", "done", "rows=7")
     assert (done.actor, done.channel, done.auth, done.ticket) == (actor(), "cli", "os", "T-1")
@@ -46,7 +44,7 @@ def test_an_act_that_fails_is_noted_and_its_own_error_is_told(
 ) -> None:
     with pytest.raises(UsageError, match="no such"), audited(settings, "hold", subject="x"):
         raise UsageError("no such thing")
-    assert [each.outcome for each in waiting()] == ["asked", "failed"]
+    assert [each.outcome for each in waiting(settings)] == ["asked", "failed"]
     assert capsys.readouterr().err == "", "one error is enough where its record is not lost"
 
 
@@ -58,3 +56,11 @@ def test_what_cannot_even_wait_is_an_error(
     with pytest.raises(Exception, match="audit is not written"), audited(settings, "backup"):
         done.append(True)
     assert done == [True]
+
+
+def test_what_one_cluster_did_not_take_goes_to_no_other(settings: Settings) -> None:
+    with audited(settings, "backup"):
+        pass
+    other = Settings(kafka={"bootstrap": f"127.0.0.1:{free_port()}"})
+    assert waiting(other) == []
+    assert [each.outcome for each in waiting(settings)] == ["asked", "done"]
