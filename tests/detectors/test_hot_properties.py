@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable, Sequence
 from dataclasses import fields, replace
 from operator import attrgetter
+from typing import Final
 
 import pytest
 
@@ -13,7 +15,7 @@ from detectors.hot import listed
 from detectors.hot.base import Base
 from detectors.hot.network import signed
 from detectors.hot.votes import Votes
-from detectors.model.event import EventKind, platform_id
+from detectors.model.event import EventKind, HotList, platform_id
 from tests.detectors.naive import Naive
 from tests.detectors.stand_in import DAY_MS, START_MS, Event, add, batch_of, codes_of
 from tests.detectors.streams import Stream, random_stream
@@ -151,17 +153,27 @@ def with_lists(stream: Stream, seed: int) -> Stream:
     rng = random.Random(seed)
     tool = sorted({platform_id(e.platform) for e in stream.events if e.platform.startswith("tool")})
     events = list(stream.events)
-    for _ in range(rng.randint(3, 12)):
-        at = rng.randrange(len(events))
+    places = sorted(rng.sample(range(len(events)), rng.randint(4, 12)), reverse=True)
+    for number, at in zip(range(len(places))[::-1], places, strict=True):
         now_ms = events[at].at_ms
         ids = rng.sample(tool, rng.randint(0, len(tool))) + rng.sample(range(1, 1 << 32), 3)
         key = rng.choice([*KEYS, *KEYS, b"nobody's, at all"])
         valid_ms = rng.choice([DAY_MS, DAY_MS, DAY_MS // 8, 0, 2 * DAY_MS])
         told = signed(key, now_ms + rng.choice([0, 60_000, -DAY_MS]), now_ms + valid_ms, ids)
         some = rng.choice([told, told, told, None, told._replace(platforms=told.platforms[1:])])
+        if number < len(FIRST_LISTS):  # whatever chance does, these are met
+            some = FIRST_LISTS[number](now_ms, ids)
         events.insert(at, Event(now_ms, 1, "", kind=EventKind.LISTED, told=some))
     step = stream.offsets[0]
     return Stream(events, [step * n for n in range(1, len(events) + 1)])
+
+
+FIRST_LISTS: Final[Sequence[Callable[[int, list[int]], HotList | None]]] = (
+    lambda now_ms, ids: signed(KEYS[0], now_ms, now_ms + DAY_MS, ids),
+    lambda now_ms, ids: signed(KEYS[0], now_ms - DAY_MS, now_ms, ids),  # old, where that is held
+    lambda now_ms, ids: signed(b"nobody's, at all", now_ms, now_ms + DAY_MS, ids),
+    lambda _now_ms, _ids: None,
+)
 
 
 @pytest.mark.usefixtures("young")

@@ -792,17 +792,18 @@ def _notices(connection: Connection, episode_id: str) -> tuple[NoticeLine, ...]:
 
 
 def _freshness(connection: Connection, at_ms: int) -> Freshness:
+    noted = select(meta.c.value).where(meta.c.key == BEHIND)
     rows = connection.execute(
         select(
             places.c.topic,
             func.min(places.c.read_ms),
             func.sum(places.c.end_offset - places.c.next_offset),
-            select(meta.c.value).where(meta.c.key == BEHIND).scalar_subquery(),
+            noted.scalar_subquery(),
         )
         .group_by(places.c.topic)
         .order_by(places.c.topic)
     ).all()
-    behind = rows[0][3] if rows else None
+    behind = rows[0][3] if rows else connection.scalar(noted)
     return Freshness(
         at_ms=at_ms,
         read_ms=min((row[1] for row in rows), default=0),
