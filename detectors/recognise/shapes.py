@@ -68,7 +68,8 @@ _CALLED: Final = (  # a number to call
     "|['’]?[yn]?[iıue] ara(?:yin|$)"
 )
 _UNIT_AFTER: Final = re.compile(
-    f"['’][dt][ae]n?(?![a-z])|\\s?(?:{_SIGNS.pattern}|{_UNITS.pattern}|{_CALLED})"
+    # "999+件": so many and more
+    f"['’][dt][ae]n?(?![a-z])|\\+?\\s?(?:{_SIGNS.pattern}|{_UNITS.pattern}|{_CALLED})"
 )
 _MONEY_BEFORE: Final = re.compile(
     "(?:[$€£¥₩₽₹฿₫#№]|(?<![a-z])(?:rs[.]?|inr|nt|usd|eur|rp|rm|no[.]?|nr[.]?|n°))\\s?$"

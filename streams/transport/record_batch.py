@@ -293,17 +293,11 @@ def decode_records(slices: Sequence[BatchSlice]) -> Columns:
     """
     if not slices:
         return Columns([], [], [], [])
-    ahead: dict[int, int] = {}
-    parts: list[bytes] = []
-    for piece in slices:
-        if id(piece.buffer) not in ahead:
-            ahead[id(piece.buffer)] = sum(map(len, parts))
-            parts.append(piece.buffer)
-    buffer = parts[0] if len(parts) == 1 else b"".join(parts)
+    buffer, shifts = _in_order(slices)
     begins: list[int] = []
     ends: list[int] = []
-    for piece in slices:  # most have a few records, for which an array each is too much
-        shift = ahead[id(piece.buffer)]
+    for piece, shift in zip(slices, shifts, strict=True):
+        # Most have a few records, for which an array each is too much.
         places = [at + shift for at in piece.places] if shift else piece.places
         begins += places[:-1]
         ends += places[1:]
@@ -325,6 +319,29 @@ def decode_records(slices: Sequence[BatchSlice]) -> Columns:
         np.repeat([piece.base_offset for piece in slices], count) + delta,
         np.repeat([piece.base_time_ms for piece in slices], count) + delta_ms,
     )
+
+
+def _in_order(slices: Sequence[BatchSlice]) -> tuple[bytes, list[int]]:
+    """The bytes of all in one buffer, in which they ascend; how far each lies from where it was.
+
+    Batches that are not compressed share the buffer of their fetch, and between two of them there
+    may be one that was decompressed into its own.
+    """
+    runs: list[list[BatchSlice]] = []
+    for piece in slices:
+        last = runs[-1][-1] if runs else None
+        if last is None or piece.buffer is not last.buffer or piece.places[0] < last.places[-1]:
+            runs.append([])
+        runs[-1].append(piece)
+    if len(runs) == 1:
+        return slices[0].buffer, [0] * len(slices)
+    shifts, parts, octets = [], [], 0
+    for run in runs:
+        first, last_ = run[0].places[0], run[-1].places[-1]
+        shifts += [octets - first] * len(run)
+        parts.append(memoryview(run[0].buffer)[first:last_])
+        octets += last_ - first
+    return b"".join(parts), shifts
 
 
 def _strings(

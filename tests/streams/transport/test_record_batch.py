@@ -115,6 +115,30 @@ def test_what_is_read_at_once_is_what_aiokafka_reads(raw: bytes) -> None:
         assert told(columns.since(offset)) == [one for one in expected if one[0] >= offset]
 
 
+@given(fetches())
+def test_strings_of_batches_compressed_or_not_lie_in_the_order_of_the_log(raw: bytes) -> None:
+    """What reads values apart goes by their places, which ascend whatever batch they are of."""
+    values = Columns.of(slices(raw)).values
+    expected = [value for *_, value in by_aiokafka(raw)]
+    if None in expected or not isinstance(values, BytesColumn):
+        return
+    buffer, start, stop = values.apart(1)
+    assert [buffer[a:b] for a, b in zip(start.tolist(), stop.tolist(), strict=True)] == expected
+
+
+def test_a_batch_between_two_of_another_buffer_keeps_its_place() -> None:
+    said = [b"value %d" % i for i in range(3)]
+    raw = b"".join(
+        batch([(0, NOW_MS, b"k", value, [])], i, compression=codec)
+        for i, (value, codec) in enumerate(zip(said, [0, CODECS[1], 0], strict=True))
+    )
+    values = Columns.of(slices(raw)).values
+    assert isinstance(values, BytesColumn)
+    buffer, start, stop = values.apart(8)
+    read = [buffer[a:b] for a, b in zip(start.tolist(), stop.tolist(), strict=True)]
+    assert read == said
+
+
 @given(st.data())
 def test_no_change_of_a_byte_makes_it_read_what_is_not_there(data: st.DataObject) -> None:
     good = batch([(n, NOW_MS + n, b"86139", b"v" * 70 * n, []) for n in range(4)], 7)
