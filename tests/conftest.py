@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -27,11 +26,14 @@ settings.load_profile("ci" if os.environ.get("CI") else "default")
 # Programs that tests start answer in English and in UTC, wherever the tests run.
 os.environ.update(LC_ALL="C.UTF-8", LANGUAGE="en", TZ="UTC")
 
-# Nor do words said in tests belong to the chain of whoever runs them.
-os.environ["XDG_STATE_HOME"] = tempfile.mkdtemp(prefix="otpguard-state-")
-
 # Brokers live for seconds here: the second compiler and G1 would cost more than they save.
 os.environ.setdefault("JDK_JAVA_OPTIONS", "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC")
+
+
+@pytest.fixture(autouse=True, scope="module")
+def own_words(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Words said in tests join no chain of whoever runs them, nor one of another file's tests."""
+    os.environ["XDG_STATE_HOME"] = str(tmp_path_factory.mktemp("state"))
 
 
 @pytest.fixture(autouse=True)

@@ -37,8 +37,7 @@ def audit_chain(settings: Settings) -> Iterator[AuditChain]:
     """Yield the chain of whoever is logged in, for the audit that these settings name."""
     from streams.operate.audit import reported  # noqa: PLC0415 - start-up time
 
-    brokers, topic = settings.kafka.bootstrap, settings.topics.audit
-    with reported(login(), os.environ, brokers, topic) as chain:
+    with reported(login(), os.environ, settings.kafka.bootstrap, settings.app_id) as chain:
         yield chain
 
 

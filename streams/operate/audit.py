@@ -1,6 +1,6 @@
 """The audit of people's words: written before they are said, chained, kept until Kafka has it.
 
-A chain has one writer, one login on one machine, and one audit, the topic of one cluster. Its place
+A chain has one writer, one login on one machine, and one audit, that of one installation. Its place
 (the next number, the hash of the record before, and what Kafka has not taken yet) is in a file, so
 that a word that is said while the audit cannot be written is not lost to it. Who acts need not be
 able to read the audit.
@@ -55,16 +55,17 @@ class _Place(msgspec.Struct):
 _place: Final = msgspec.json.Decoder(_Place).decode
 
 
-def folder_of(environment: Mapping[str, str], brokers: str, topic: str) -> Path:
+def folder_of(environment: Mapping[str, str], brokers: str, app_id: str) -> Path:
     """Return where a login's chain for an audit is kept: `XDG_STATE_HOME`, else as the XDG says.
 
-    Each audit has a folder of its own: what one cluster did not take is nothing to another.
+    Each installation has a folder of its own: what one cluster did not take is nothing to another.
+    A topic whose name is mended gets what waited for it.
 
-    >>> str(folder_of({"XDG_STATE_HOME": "/var/lib/x"}, "b:9092,a:9092", "otpguard.audit.v1"))
-    '/var/lib/x/otpguard/audit-5dbd688b6d50'
+    >>> str(folder_of({"XDG_STATE_HOME": "/var/lib/x"}, "b:9092,a:9092", "otpguard"))
+    '/var/lib/x/otpguard/audit-74e5d3219993'
     """
     home = environment.get("XDG_STATE_HOME") or Path(environment.get("HOME", "/"), ".local/state")
-    audit = f"{topic} {sorted(brokers.replace(' ', '').split(','))}"
+    audit = f"{app_id} {sorted(brokers.replace(' ', '').split(','))}"
     return Path(home, "otpguard", f"audit-{hashlib.sha256(audit.encode()).hexdigest()[:12]}")
 
 
@@ -195,10 +196,10 @@ def deliver(chain: AuditChain, clients: Mapping[str, Any], topic: str) -> None:
 
 @contextmanager
 def reported(
-    login: str, environment: Mapping[str, str], brokers: str, topic: str
+    login: str, environment: Mapping[str, str], brokers: str, app_id: str
 ) -> Iterator[AuditChain]:
-    """Yield the chain of this login on this machine for the audit of these brokers."""
-    with AuditChain(folder_of(environment, brokers, topic), login) as chain:
+    """Yield the chain of this login on this machine for the audit of an installation."""
+    with AuditChain(folder_of(environment, brokers, app_id), login) as chain:
         yield chain
 
 
