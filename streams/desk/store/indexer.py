@@ -89,6 +89,7 @@ class Indexer:
         self._written = written
         self._at: dict[TopicPartition, _Position] = {}
         self._caught_up = False
+        self._until: Mapping[tuple[str, int], int] | None = None
         self._patient = False  # with a broker that is away
         self.behind = 0  # records that are known of and not read
         self.read_ms = 0  # everything is in the store up to this time
@@ -103,8 +104,13 @@ class Indexer:
         self._patient = True
         self._drive(stop.is_set, each_beat)
 
-    def catch_up(self) -> None:
-        """Read everything that is on the topics now, and return."""
+    def catch_up(self, until: Mapping[tuple[str, int], int] | None = None) -> None:
+        """Read everything that is on the topics now, and return.
+
+        With `until`, what lies before these offsets alone: of a topic's partition that is not
+        named, nothing.
+        """
+        self._until = until
         self._drive(lambda: self._caught_up, lambda: None)
 
     def _drive(self, ended: Callable[[], bool], each_beat: Callable[[], None]) -> None:
@@ -181,6 +187,7 @@ class Indexer:
                     source, place.topic, place.partition, r.offset, r.timestamp, r.key, r.value
                 )
                 for r in records
+                if self._until is None or r.offset < self._until.get(place, 0)
             ]
             at = self._at[place]
             after = reader.position(place)

@@ -32,6 +32,7 @@ from streams.desk.store.tables import (
     incidents,
     leases,
     notices,
+    places,
     platform_days,
     platform_weeks,
     words,
@@ -102,8 +103,11 @@ def check(
     clients: Mapping[str, Any],
     clock: Callable[[], int],
 ) -> list[TableCheck]:
-    """Compare the index with one that is made of the topics, which is thrown away after."""
-    with _aside(settings, opened, clients, clock) as (old, new):
+    """Compare the index with one that is made of the topics, which is thrown away after.
+
+    As far as the index has read: what came since is missing nowhere, it is not read yet.
+    """
+    with _aside(settings, opened, clients, clock, as_far=True) as (old, new):
         forget(new, Ages.of(settings.desk), clock())
         with old.index.connect() as live, new.index.connect() as fresh:
             return [
@@ -118,8 +122,13 @@ def _aside(
     opened: Callable[..., CaseStore],
     clients: Mapping[str, Any],
     clock: Callable[[], int],
+    *,
+    as_far: bool = False,
 ) -> Iterator[tuple[CaseStore, CaseStore]]:
-    """The store as it is, and one with an index that is made of the topics as they are now."""
+    """The store as it is, and one with an index that is made of the topics as they are now.
+
+    With `as_far`, of what the store's own index has read of them.
+    """
     old = opened(any_format=True)
     try:
         _drop_aside(old)
@@ -132,7 +141,7 @@ def _aside(
                 settings.topics,
                 batch_records_max=settings.desk.batch_records_max,
                 clock=clock,
-            ).catch_up()
+            ).catch_up(_read(old) if as_far else None)
             yield old, new
         finally:
             new.close()
@@ -141,6 +150,15 @@ def _aside(
         raise away(error, old.url) from None
     finally:
         old.close()
+
+
+def _read(store: CaseStore) -> dict[tuple[str, int], int]:
+    """Topic and partition -> the offset up to which the index has read."""
+    with store.index.connect() as connection:
+        return {
+            (row.topic, row.partition): row.next_offset
+            for row in connection.execute(select(places))
+        }
 
 
 def _carry_over(old: Engine, new: Engine) -> None:

@@ -67,6 +67,12 @@ def told(found: list[TableCheck]) -> dict[str, tuple[int, int, int]]:
     }
 
 
+def test_what_came_after_the_index_last_read_is_missing_nowhere(site: Site) -> None:
+    settings_of(site)
+    site.write(*story(7, 1), *audited({}, {}, chain="cli/noc"))
+    assert told(run(site, check)) == {}
+
+
 def test_a_rebuild_gives_the_same_rows(site: Site, tmp_path: Path) -> None:
     settings_of(site)
     before = whole(site)
