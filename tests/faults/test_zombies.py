@@ -26,7 +26,7 @@ from tests.streams.worker.test_app import _difference, wait_until_read
 from tests.waiting import END_S, wait_until
 
 EVENTS = 100_000
-POLL_RECORDS = 4_000  # so that it takes seconds, and polls wait in memory when it freezes
+POLL_RECORDS = 1_000  # a hundred polls: some are left when it freezes, on a busy machine too
 
 
 class Topics:
