@@ -36,7 +36,7 @@ fast: $(VENV)/.test ## under a minute: every test without a broker, a process, o
 
 test: $(VENV)/.test lint ## ruff, mypy and the tests, on Apache Kafka where Java 17 and Maven are
 	@mkdir -p .cache
-	@$(PYTEST) $(ARGS) | tee .cache/durations-test.txt
+	@$(PYTEST) --numprocesses=3 $(ARGS) | tee .cache/durations-test.txt
 
 integration: $(VENV)/.test ## what needs machines of its own: systemd, images, PostgreSQL, Maven, SIP, frozen workers
 	@mkdir -p .cache

@@ -70,7 +70,7 @@ def pytest_itemcollected(item: pytest.Item) -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Files with broker tests come first, then slow ones, and of each those with most tests.
 
-    `make test` deals them out to two processes, which should end together: what is quick and
+    `make test` deals them out to three processes, which should end together: what is quick and
     small comes last.
     """
     rank: dict[Path, tuple[bool, bool, int]] = {}

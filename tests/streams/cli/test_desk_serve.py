@@ -9,6 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from streams.__main__ import app
+from streams.desk.web import serve as served
 
 
 @pytest.mark.parametrize(("words", "index"), [((), True), (("--no-index",), False)])
@@ -21,7 +22,7 @@ def test_the_console_is_served_with_the_settings(
         seen.update(port=settings.console.port, index=index)
         started("http://127.0.0.1:1")
 
-    monkeypatch.setattr("streams.desk.web.serve.serve", serve)
+    monkeypatch.setattr(served, "serve", serve)
     config = tmp_path / "otpguard.toml"
     config.write_text("console = {port = 4711}\n")
     done = CliRunner().invoke(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,7 @@ def test_what_is_due_is_done_and_nothing_else(
 
     monkeypatch.setattr(chores, "events_behind", behind)
     monkeypatch.setattr(chores, "forget", forget)
-    monkeypatch.setattr("streams.desk.store.chores.time.monotonic", lambda: clock[0])
+    monkeypatch.setattr(time, "monotonic", lambda: clock[0])
     store = opened(tmp_path)
     each = Chores(Settings(), store)
     each()
