@@ -15,6 +15,7 @@ from streams.calibrate.rates import Rate
 from streams.calibrate.survey import Survey
 from streams.config import Detect, Settings
 from streams.scenarios import DEFAULT_START_MS, generate, merged
+from tests.detectors.recognise.test_fanout import BRANDS
 from tests.streams.calibrate.test_leads import people as drawn
 from tests.streams.calibrate.test_survey import DAY_MS, SETTINGS, people, surveyed
 
@@ -118,18 +119,7 @@ def test_a_feed_without_texts_lowers_the_confidence_that_counts() -> None:
 
 
 def test_senders_with_many_names_in_their_texts_are_proposed() -> None:
-    names = [
-        "Tandem",
-        "Kestrel",
-        "Larkbank",
-        "Fernway",
-        "Okapi",
-        "Quokka",
-        "Tessel",
-        "Glimmer",
-        "Nubex",
-        "Colibri",
-    ]
+    names = BRANDS[:10]
     values = [
         {**value, "sender": "AcmeSend", "text": f"Your {names[i % len(names)]} code is 482913"}
         for i, value in enumerate(people(60))
