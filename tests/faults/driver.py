@@ -445,7 +445,7 @@ port = 0
         ]
         return said
 
-    async def _behind(self) -> dict[int, tuple[int | None, int]]:
+    async def behind(self) -> dict[int, tuple[int | None, int]]:
         """Partition -> committed offset and end of the log, where they differ."""
         consumer = AIOKafkaConsumer(
             bootstrap_servers=self.broker.bootstrap, group_id=self.name, enable_auto_commit=False

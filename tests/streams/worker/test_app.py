@@ -81,7 +81,7 @@ def wait_until_read(run: Run, process: subprocess.Popen[str] | None = None) -> N
 
     def is_read() -> bool:
         ended = process is not None and process.poll() is not None
-        behind = asyncio.run(run._behind())
+        behind = asyncio.run(run.behind())
         assert not (behind and ended), "the worker has ended"
         return not behind
 
