@@ -11,6 +11,7 @@ from detectors.recognise.scenes import (
     of_another,
     other_scene,
     percent,
+    plain_way_out,
     price,
     spent,
     to_keep,
@@ -102,3 +103,28 @@ def test_casinos_and_ways_to_unsubscribe_are_known() -> None:
 )
 def test_a_code_that_was_one_is_told(text: str, is_spent: bool) -> None:
     assert spent(text, numbers(text)[0]) is is_spent
+
+
+@pytest.mark.parametrize(
+    ("text", "is_spent"),
+    [
+        ("验证码0000有误，请重新输入", True),
+        ("認証コード000000は有効期限が切れました", True),
+        ("인증번호 000000은 만료되었습니다", True),
+        ("kode 0000 sudah kedaluwarsa", True),
+        ("wrong code 0000", True),
+        ("验证码000000，如已使用请忽略", False),
+        ("ma otp 000000 het han sau 0 phut", False),
+        ("code 0000, ignore it if it has been used", False),
+        ("code 0000 is used to sign in", False),
+        ("kode 000000 kedaluwarsa dalam 0 menit", False),
+    ],
+)
+def test_what_was_a_code_is_told_from_what_ends_in_a_while(text: str, is_spent: bool) -> None:
+    assert spent(text, numbers(text)[0]) is is_spent
+
+
+def test_a_plain_way_out_stands_beside_a_code_but_not_beside_a_price() -> None:
+    code, offer = "code 0000. reply stop to end", "code 0000, only $0. reply stop to end"
+    assert plain_way_out(code, numbers(code)[0])
+    assert not plain_way_out(offer, numbers(offer)[0])
