@@ -32,7 +32,7 @@ kafka: $(VENV)/.runtime ## the program in .venv, and Apache Kafka on 127.0.0.1:9
 	@deploy/kafka/start $(ARGS)
 
 fast: $(VENV)/.test ## under a minute: every test without a broker, a process, or a long property
-	@$(PYTEST) -m 'not (broker or kafka or faults or integration or slow or bench or soak)' $(ARGS)
+	@$(PYTEST) --hypothesis-profile=fast -m 'not (broker or kafka or faults or integration or slow or bench or soak)' $(ARGS)
 
 test: $(VENV)/.test lint ## ruff, mypy and the tests, on Apache Kafka where Java 17 and Maven are
 	@mkdir -p .cache

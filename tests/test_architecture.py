@@ -12,7 +12,9 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from graphlib import CycleError, TopologicalSorter
+from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -74,36 +76,33 @@ def sources(package: str) -> Iterator[tuple[str, str]]:
         yield module_name(path), path.read_text()
 
 
+@cache
 def is_module(name: str) -> bool:
     path = ROOT.joinpath(*name.split("."))
     return path.with_suffix(".py").is_file() or (path / "__init__.py").is_file()
 
 
-def imports(text: str) -> set[str]:
+@cache
+def imports(text: str, *, run: bool = False) -> frozenset[str]:
     """Every dotted name that a module imports, anywhere in it.
 
-    `from a.b import c` gives a.b.c where that is a module of this tree, else a.b.
+    `from a.b import c` gives a.b.c where that is a module of this tree, else a.b. With `run`, the
+    imports that run: those for the type checker alone make no module wait for another.
     """
     found: set[str] = set()
-    for node in ast.walk(ast.parse(text)):
+    body = [
+        node
+        for node in ast.parse(text).body
+        if not (run and isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING")
+    ]
+    for node in chain.from_iterable(map(ast.walk, body)):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
             assert node.module, "imports are absolute"
             inner = {f"{node.module}.{alias.name}" for alias in node.names}
             found |= {name if is_module(name) else node.module for name in inner}
-    return found
-
-
-def loaded(text: str) -> set[str]:
-    """The imports that run: those for the type checker alone make no module wait for another."""
-    tree = ast.parse(text)
-    tree.body = [
-        node
-        for node in tree.body
-        if not (isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING")
-    ]
-    return imports(ast.unparse(tree))
+    return frozenset(found)
 
 
 def top(name: str) -> str:
@@ -310,7 +309,10 @@ def test_only_the_transport_uses_what_faust_and_aiokafka_do_not_promise() -> Non
 @pytest.mark.parametrize("package", ["detectors", "streams"])
 def test_no_module_imports_itself_by_a_detour(package: str) -> None:
     modules = dict(sources(package))
-    graph = {name: loaded(text) & (modules.keys() - {name}) for name, text in modules.items()}
+    graph = {
+        name: imports(text, run=True) & (modules.keys() - {name})
+        for name, text in modules.items()
+    }
     try:
         TopologicalSorter(graph).prepare()
     except CycleError as error:
