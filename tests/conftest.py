@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Generator, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -78,14 +79,16 @@ SLOW = (
 for seconds."""
 
 
+@cache
 def is_slow(path: Path) -> bool:
     """Is a file or folder in a slow place?"""
     return any(path == HERE / slow or HERE / slow in path.parents for slow in SLOW)
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
-    """Whatever lies in a slow place is slow: `make fast` leaves it out."""
-    if is_slow(item.path):
+    """Whatever lies in a slow place is slow, and of a test's seeds all but the first two."""
+    drawn = item.callspec.params.get("seed", 0) if hasattr(item, "callspec") else 0
+    if is_slow(item.path) or drawn > 1:
         item.add_marker(pytest.mark.slow)
 
 
