@@ -86,6 +86,7 @@ print(chars)
 """
 
 
+@pytest.mark.slow
 def test_the_first_text_compiles_little_more_than_the_words_it_may_hold() -> None:
     """All words in Latin letters are 700,000 characters of patterns: two seconds."""
     done = subprocess.run(
