@@ -139,6 +139,21 @@ def test_the_verifier_s_page_can_be_used_by_everybody(page: Page) -> None:
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
+@pytest.mark.parametrize("tag", [language.CHINESE, language.ENGLISH])
+def test_the_month_fits_a_phone_and_can_be_used_by_everybody(
+    opened: Browser, tmp_path: Path, tag: str
+) -> None:
+    with language.speaking(tag, UTC):
+        (tmp_path / "month.html").write_text(month_page.page(counted(), "中国移动"), "utf-8")
+    shown = opened.new_page(viewport={"width": 360, "height": 800})
+    shown.goto((tmp_path / "month.html").as_uri())
+    PICTURES.mkdir(parents=True, exist_ok=True)
+    shown.screenshot(path=PICTURES / f"month-{tag}-360.png", full_page=True)
+    assert shown.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    assert violations(shown) == []
+    shown.close()
+
+
 @pytest.mark.parametrize("tag", ["zh", "en"])
 @pytest.mark.parametrize("width", [360, 1200])
 def test_the_report_fits_its_screen_and_can_be_used_by_everybody(
