@@ -17,6 +17,7 @@ from tests.bench.traffic import (
     FIRST_RECIPIENT,
     PLATFORMS,
     Record,
+    categorised,
     habitual,
     plain,
     produce,
@@ -76,16 +77,21 @@ def offer(
 
 
 def main(bootstrap: str, topic: str, *levels: str) -> None:
-    """usage: BOOTSTRAP TOPIC RATE:SECONDS...; a level begins with each line on standard input."""
+    """usage: BOOTSTRAP TOPIC [category] RATE:SECONDS...
+
+    A level begins with each line on standard input. With `category` events say themselves that
+    they are codes.
+    """
     producer = producer_to(bootstrap, linger_ms=5)
+    says = levels[0] == "category"
 
     def send(record: Record) -> None:
-        produce(producer, topic, record)
+        produce(producer, topic, categorised(record) if says else record)
         producer.poll(0)
 
     rng = random.Random(7)
     first_victim = 0
-    for level in levels:
+    for level in levels[says:]:
         rate, _, seconds = level.partition(":")
         if not sys.stdin.readline():
             return
