@@ -157,7 +157,7 @@ def pathway() -> list[str]:
         install = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
         try:
             run_tool([sys.executable, "-m", "venv", "--clear", str(BUILT / "pathway")])
-            run_tool([str(python_there), *install, "--require-hashes", "-r", str(lock)])
+            run_tool([str(python_there), *install, "--no-deps", "-r", str(lock)])
         except BrokerError as error:
             raise PeerError(f"not installed: {error}") from None
         stamp.touch()

@@ -187,6 +187,12 @@ def ended(generator: subprocess.Popen[bytes]) -> dict[str, Any]:
     if not line:
         raise PeerError(f"the generator ended (exit code {generator.wait()})")
     offered: dict[str, Any] = json.loads(line)
+    if offered["unsent"]:
+        msg = (
+            f"the broker did not take {offered['unsent']:,} of {offered['sent']:,} events at "
+            f"{offered['rate']:,}/s: the machine is too busy to measure"
+        )
+        raise PeerError(msg)
     return offered
 
 

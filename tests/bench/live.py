@@ -51,6 +51,8 @@ FOREVER: Final = 10**12
 """Events that a program is told to read: more than there will be."""
 LATE_S: Final = 3.0
 """A peer keeps up if it has read all within so long of the end of a rate."""
+SAID_EACH: Final = 100
+"""A program says how far it is at least so often, so the last events of a rate may go unsaid."""
 READY_S: Final = 60
 POLL_S: Final = 0.1
 WARM_PEER_S: Final = 10.0
@@ -174,10 +176,11 @@ def measure(
     found = []
     for i, peer in enumerate(chosen):
         name = f"live-{stamp}-{i}"
-        failed, levels = peer.needs(), []
+        failed = peer.needs()
+        levels: list[dict[str, Any]] = []
         if not failed:
             try:
-                levels = _one(broker, peer, name, rates, seconds, partitions, folder)
+                _one(broker, peer, name, rates, seconds, partitions, folder, levels)
             except PeerError as error:
                 failed = str(error)
                 compare.say(f"{peer.name}, {peer.job}: {error}")
@@ -222,8 +225,9 @@ def _one(
     seconds: float,
     partitions: int,
     folder: Path,
-) -> list[dict[str, Any]]:
-    """The levels of one peer, up to the first at which it falls behind."""
+    levels: list[dict[str, Any]],
+) -> None:
+    """Adds the levels of one peer, up to the first at which it falls behind."""
     topic, group = f"{name}.input", f"{name}.run"
     log = folder / f"{name}.log"
     make_timed(broker, topic, partitions)
@@ -231,7 +235,6 @@ def _one(
     turn = compare.Round(broker, traffic, FOREVER, group, log, live=True)
     whole = peer.job == "whole"
     words = [f"{rates[0]}:{WARM_PEER_S}", *(f"{rate}:{seconds + SETTLE_S}" for rate in rates)]
-    levels: list[dict[str, Any]] = []
     with ExitStack() as stack:
         one = stack.enter_context(peer.start(turn))
         if turn.output in one.command:
@@ -271,10 +274,10 @@ def _one(
                 break
             window = (before[2], offered["ended"])
             if reader is not None:
+                time.sleep(SETTLE_S)  # its last leases are on their way
                 level |= percentiles(delays_of(broker.bootstrap, topic, reader, window))
             elif peer.writes and outputs is not None:
                 level |= _late(outputs, appended(broker.bootstrap, topic, window))
-    return levels
 
 
 def _await(
@@ -286,7 +289,7 @@ def _await(
 ) -> float | None:
     """The seconds until a peer has read so many events; with `log` a peer that does not, fails."""
     began = time.monotonic()
-    while progress() < sent:
+    while progress() <= sent - SAID_EACH:
         if process.poll() is not None:
             raise PeerError(f"ended (exit code {process.returncode})")
         if time.monotonic() - began > limit_s:

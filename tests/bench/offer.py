@@ -99,8 +99,10 @@ def main(bootstrap: str, topic: str, *levels: str) -> None:
         sent = offer(send, int(rate), float(seconds), rng, first_victim)
         first_victim += 100_000
         ended = time.time()
-        producer.flush(30)
-        line = {"rate": int(rate), "sent": sent, "began": began, "ended": ended}
+        unsent = producer.flush(30)
+        line = {
+            "rate": int(rate), "sent": sent, "unsent": unsent, "began": began, "ended": ended,
+        }  # fmt: skip
         print(json.dumps(line), flush=True)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import random
@@ -12,6 +13,7 @@ from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from types import SimpleNamespace
+from typing import cast
 
 import numpy as np
 import pytest
@@ -221,6 +223,16 @@ def test_cost_is_between_two_moments_and_a_peer_that_reads_nothing_has_none() ->
         live._cost(1_000, offered, (100, 1.0, 10.0), (100, 1.1, 12.0))
 
 
+def test_what_the_broker_did_not_take_is_not_measured() -> None:
+    line = {"rate": 1_000, "sent": 3_000, "unsent": 0, "began": 1.0, "ended": 4.0}
+    lines = [line, line | {"unsent": 12}]
+    said = io.BytesIO(b"".join(json.dumps(one).encode() + b"\n" for one in lines))
+    generator = cast("subprocess.Popen[bytes]", SimpleNamespace(stdout=said))
+    assert latency.ended(generator) == line
+    with pytest.raises(PeerError, match="did not take 12 of 3,000 events"):
+        latency.ended(generator)
+
+
 def test_each_peer_is_told_what_it_needs_live_and_on_a_backlog(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -249,7 +261,7 @@ def test_each_peer_is_told_what_it_needs_live_and_on_a_backlog(
 
 def test_the_version_of_pathway_is_that_of_its_lock() -> None:
     lock = compare.HERE / "peers" / "pathway" / "requirements.txt"
-    assert f"pathway=={compare.PATHWAY} \\\n" in lock.read_text()
+    assert f"pathway=={compare.PATHWAY}\n" in lock.read_text()
 
 
 def test_the_live_table_and_picture_say_who_falls_behind(tmp_path: Path) -> None:
