@@ -199,7 +199,7 @@ def ended(generator: subprocess.Popen[bytes]) -> dict[str, Any]:
 def percentiles(delays_s: np.ndarray) -> dict[str, float]:
     """In ms; of nothing, nothing."""
     if not len(delays_s):
-        raise PeerError("no lease was read: nothing to time")
+        raise PeerError("no output was read: nothing to time")
     p50, p95, p99 = np.percentile(delays_s, [50, 95, 99]) * 1000
     return {
         "leases": len(delays_s),

@@ -105,7 +105,7 @@ class Outputs:
         new = [
             TopicPartition(name, p, 0)
             for name, topic in found.items()
-            if name.startswith(self._prefix)
+            if self._prefix in name  # some put a word of their own ahead
             for p in topic.partitions
         ]
         if len(new) > len(self._assigned):

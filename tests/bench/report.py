@@ -115,7 +115,8 @@ def live_table(figures: dict[str, Any]) -> str:
             lines.append(f"{start} {' '.join(peer['failed'].split())} | | | | | |")
         for level in peer["levels"]:
             cost = (
-                f"{start} {level['offered_per_s']:,} | {level['us_per_event']:.3g} | "
+                f"{start} {level['offered_per_s']:,} | "
+                f"{format(level['us_per_event'], ',.0f' if level['us_per_event'] >= 100 else '.3g')} | "
                 f"{level['core_used']:.0%}"
             )
             if not level["kept_up"]:
