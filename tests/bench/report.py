@@ -114,11 +114,9 @@ def live_table(figures: dict[str, Any]) -> str:
         if peer["failed"]:
             lines.append(f"{start} {' '.join(peer['failed'].split())} | | | | | |")
         for level in peer["levels"]:
-            cost = (
-                f"{start} {level['offered_per_s']:,} | "
-                f"{format(level['us_per_event'], ',.0f' if level['us_per_event'] >= 100 else '.3g')} | "
-                f"{level['core_used']:.0%}"
-            )
+            us = level["us_per_event"]
+            said = f"{us:,.0f}" if us >= 100 else f"{us:.3g}"
+            cost = f"{start} {level['offered_per_s']:,} | {said} | {level['core_used']:.0%}"
             if not level["kept_up"]:
                 lines.append(f"{cost} | falls behind: {level['taken_per_s']:,.0f}/s | | |")
             elif "p50_ms" in level:
