@@ -31,8 +31,8 @@ demo: $(VENV)/.demo ## the incident of Dalian, noticed and throttled: embedded b
 kafka: $(VENV)/.runtime ## the program in .venv, and Apache Kafka on 127.0.0.1:9092 to try it with (README, quickstart)
 	@deploy/kafka/start $(ARGS)
 
-fast: $(VENV)/.test ## under a minute: every test without a broker, a process, or a long property
-	@$(PYTEST) -m 'not (broker or kafka or faults or integration or slow or bench or soak)' $(ARGS)
+fast: $(VENV)/.test ## under a minute: every test without a broker, a process, a server, a database, or a long property
+	@$(PYTEST) --hypothesis-profile=fast -m 'not (broker or kafka or faults or integration or slow or bench or soak)' $(ARGS)
 
 test: $(VENV)/.test lint ## ruff, mypy and the tests, on Apache Kafka where Java 17 and Maven are
 	@mkdir -p .cache

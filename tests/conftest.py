@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
+from _pytest.doctest import DoctestModule
 from hypothesis import settings
 
 from streams import language
@@ -21,6 +23,7 @@ __all__ = ["broker", "kafka", "own_kafka", "unique"]
 # A property that fails prints the blob that repeats it; on a busy machine time is no evidence.
 settings.register_profile("default", deadline=None, print_blob=True)
 settings.register_profile("ci", parent=settings.get_profile("default"), derandomize=True)
+settings.register_profile("fast", parent=settings.get_profile("default"), max_examples=10)
 settings.load_profile("ci" if os.environ.get("CI") else "default")
 
 # Programs that tests start answer in English and in UTC, wherever the tests run.
@@ -45,26 +48,48 @@ def voice_as_before() -> Iterator[None]:
 
 
 def pytest_ignore_collect(collection_path: Path) -> bool | None:
-    """Nothing is collected from what tests merely import (some of it runs in another Python)."""
+    """Nothing is collected from what tests merely import (some of it runs in another Python).
+
+    `make fast`, which leaves slow places out, does not even import them.
+    """
     helper = collection_path.suffix == ".py" and not collection_path.name.startswith("test_")
-    return True if helper and HERE in collection_path.parents else None
+    fast = settings.get_current_profile_name() == "fast"
+    return True if helper or (fast and is_slow(collection_path)) else None
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collect_file() -> Generator[None, list[pytest.Collector], list[pytest.Collector]]:
+    """Tests hold no examples: to look for some takes longer than to find the tests."""
+    found = yield
+    return [each for each in found if not isinstance(each, DoctestModule)]
 
 
 SLOW = (
-    "adversary", "bench", "deploy", "detectors/test_chain_properties.py", "enforce", "faults",
-    "scenarios", "streams/calibrate", "streams/cli", "streams/demo",
-    "streams/enforce/test_kannel.py", "streams/enforce/test_redis.py",
-    "streams/scenarios/test_catalog.py", "streams/scenarios/test_ordinary.py",
+    "adversary", "bench", "deploy", "detectors/recognise/test_recognise_texts.py",
+    "detectors/test_chain_properties.py", "detectors/test_hot_properties.py", "enforce", "faults",
+    "scenarios", "streams/calibrate", "streams/cli", "streams/config/test_restart.py",
+    "streams/demo", "streams/desk", "streams/enforce/test_kannel.py",
+    "streams/enforce/test_redis.py", "streams/enforce/test_webhook.py", "streams/evidence",
+    "streams/gate/test_events.py", "streams/gate/test_http.py", "streams/gate/test_sender.py",
+    "streams/notices/test_month_page.py", "streams/notices/test_smpp.py",
+    "streams/scenarios/test_catalog.py", "streams/scenarios/test_ordinary.py", "streams/signal",
+    "streams/test_extras.py", "streams/test_logs.py", "streams/test_main.py",
 )  # fmt: skip
-"""Folders and files of this folder whose tests start processes or draw for seconds."""
+"""Folders and files of this folder whose tests start processes or servers, open databases, or draw
+for seconds."""
+
+
+@cache
+def is_slow(path: Path) -> bool:
+    """Is a file or folder in a slow place?"""
+    return any(path == HERE / slow or HERE / slow in path.parents for slow in SLOW)
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
-    """Whatever lies in a slow place is slow: `make fast` leaves it out."""
-    if item.path.is_relative_to(HERE):
-        place = item.path.relative_to(HERE).as_posix()
-        if any(place == slow or place.startswith(f"{slow}/") for slow in SLOW):
-            item.add_marker(pytest.mark.slow)
+    """Whatever lies in a slow place is slow, and of a test's seeds all but the first two."""
+    drawn = item.callspec.params.get("seed", 0) if hasattr(item, "callspec") else 0
+    if is_slow(item.path) or drawn > 1:
+        item.add_marker(pytest.mark.slow)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -12,7 +12,9 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from graphlib import CycleError, TopologicalSorter
+from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -74,18 +76,31 @@ def sources(package: str) -> Iterator[tuple[str, str]]:
         yield module_name(path), path.read_text()
 
 
+@cache
+def parsed(text: str) -> ast.Module:
+    """The syntax tree of a source text: five rules read the same trees."""
+    return ast.parse(text)
+
+
+@cache
 def is_module(name: str) -> bool:
     path = ROOT.joinpath(*name.split("."))
     return path.with_suffix(".py").is_file() or (path / "__init__.py").is_file()
 
 
-def imports(text: str) -> set[str]:
+def imports(text: str, *, run: bool = False) -> set[str]:
     """Every dotted name that a module imports, anywhere in it.
 
-    `from a.b import c` gives a.b.c where that is a module of this tree, else a.b.
+    `from a.b import c` gives a.b.c where that is a module of this tree, else a.b. With `run`, the
+    imports that run: those for the type checker alone make no module wait for another.
     """
     found: set[str] = set()
-    for node in ast.walk(ast.parse(text)):
+    body = [
+        node
+        for node in parsed(text).body
+        if not (run and isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING")
+    ]
+    for node in chain.from_iterable(map(ast.walk, body)):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
@@ -93,17 +108,6 @@ def imports(text: str) -> set[str]:
             inner = {f"{node.module}.{alias.name}" for alias in node.names}
             found |= {name if is_module(name) else node.module for name in inner}
     return found
-
-
-def loaded(text: str) -> set[str]:
-    """The imports that run: those for the type checker alone make no module wait for another."""
-    tree = ast.parse(text)
-    tree.body = [
-        node
-        for node in tree.body
-        if not (isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING")
-    ]
-    return imports(ast.unparse(tree))
 
 
 def top(name: str) -> str:
@@ -118,7 +122,7 @@ def impurities(module: str, text: str) -> list[str]:
     allowed = (sys.stdlib_module_names - WORLD - {"importlib"}) | {"detectors", "numpy"}
     allowed |= SHIPPED_DATA.get(module, set())
     wrong = [f"imports {name}" for name in sorted(imports(text)) if top(name) not in allowed]
-    for node in ast.walk(ast.parse(text)):
+    for node in ast.walk(parsed(text)):
         match node:
             case ast.Call(func=ast.Name(id=name)) if name in WORLDLY_CALLS:
                 wrong.append(f"line {node.lineno} calls {name}()")
@@ -158,7 +162,7 @@ def classes(package: str) -> dict[str, list[str]]:
     """Public class name -> the modules that define one of that name."""
     found: dict[str, list[str]] = {}
     for module, text in sources(package):
-        for node in ast.parse(text).body:
+        for node in parsed(text).body:
             if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
                 found.setdefault(node.name, []).append(module)
     return found
@@ -169,7 +173,7 @@ def unpromised(module: str, text: str) -> list[str]:
     if module.startswith(PRIVATE_HOME):
         return []
     wrong = []
-    for node in ast.walk(ast.parse(text)):
+    for node in ast.walk(parsed(text)):
         names: list[str] = []
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
@@ -208,7 +212,7 @@ def hurried(text: str) -> list[str]:
     it a name, which says so.
     """
     wrong = []
-    for node in ast.walk(ast.parse(text)):
+    for node in ast.walk(parsed(text)):
         match node:
             case ast.Call(func=ast.Attribute(value=ast.Attribute(attr="mark"), attr="timeout")):
                 if 0 < seconds(node.args[0]) < HANGS_S:
@@ -267,7 +271,7 @@ def test_a_docstring_begins_with_its_subject_or_a_verb() -> None:
         f"{module}:{node.lineno}"
         for package in ("detectors", "streams")
         for module, text in sources(package)
-        for node in ast.walk(ast.parse(text))
+        for node in ast.walk(parsed(text))
         if isinstance(node, ast.Expr)  # of a module, class, function or, below it, a constant
         and isinstance(node.value, ast.Constant)
         and QUESTIONS.match(str(node.value.value))
@@ -278,7 +282,7 @@ def test_a_docstring_begins_with_its_subject_or_a_verb() -> None:
 def computes(text: str) -> bool:
     """Tell if a module has a function; tables, declarations and re-exports have none to test."""
     return any(
-        isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef) for n in ast.walk(ast.parse(text))
+        isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef) for n in ast.walk(parsed(text))
     )
 
 
@@ -310,7 +314,9 @@ def test_only_the_transport_uses_what_faust_and_aiokafka_do_not_promise() -> Non
 @pytest.mark.parametrize("package", ["detectors", "streams"])
 def test_no_module_imports_itself_by_a_detour(package: str) -> None:
     modules = dict(sources(package))
-    graph = {name: loaded(text) & (modules.keys() - {name}) for name, text in modules.items()}
+    graph = {
+        name: imports(text, run=True) & (modules.keys() - {name}) for name, text in modules.items()
+    }
     try:
         TopologicalSorter(graph).prepare()
     except CycleError as error:

@@ -75,7 +75,7 @@ class RailParams:
 
 @dataclass(slots=True)
 class Rails:
-    """Mutable: the leases admitted. Bounded by `recipients_max` entries and `OFFERS_S` counts."""
+    """Mutable: the leases admitted. Bounded: `recipients_max` entries, 2 * `OFFERS_S` counts."""
 
     until_ms: dict[str, int] = field(default_factory=dict)  # recipient -> end of its lease
     ends: list[tuple[int, str]] = field(default_factory=list)  # heap over until_ms, may be stale
@@ -198,7 +198,7 @@ def _rushed(params: RailParams, rails: Rails, issued_at_ms: int, offers: int) ->
 
 def _go_on(rails: Rails, second: int) -> None:
     """Let the last minute end at `second`, if it is newer, and forget what counts no more."""
-    if len(rails.offered) > OFFERS_S:
+    if len(rails.offered) > 2 * OFFERS_S:  # seldom, so that an offer costs no walk over them all
         kept = max(second, rails.second) - OFFERS_S
         rails.offered = {at: n for at, n in rails.offered.items() if at > kept}
     if second <= rails.second:

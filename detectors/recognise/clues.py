@@ -44,6 +44,8 @@ _ALONE: Final = ((0x3041, 0x3096), (0x3400, 0x9FFF))
 """Kana and Chinese letters: there are no blanks between words, so each is a token by itself."""
 
 _BLANK, _LETTER, _DIGIT, _MARK = range(4)
+_HIGH: Final = 4  # a bit beside the class: a capital
+_UNKNOWN: Final = 255
 SHAPE_NAMES: Final = ("word", "short word", "Capital", "CAPS", "CAPITALS", "汉")
 """Looks of words, in the order of their numbers."""
 
@@ -70,26 +72,38 @@ class Tokens(NamedTuple):
 
 
 @cache
-def _classes() -> NDArray[np.uint8]:
-    """Of each character of the first plane: blank, part of a word, digit, or a mark by itself."""
-    table = np.full(_PLANE + 1, _MARK, np.uint8)
-    for point in range(_PLANE):
-        category = unicodedata.category(chr(point))
-        if category[0] in "LM":
-            table[point] = _LETTER
-        elif category[0] in "ZC" and point not in (0, 10):
-            table[point] = _BLANK
-    table[ord("0") : ord("9") + 1] = _DIGIT
-    for first, last in _ALONE:
-        table[first : last + 1] = _MARK
+def _known() -> NDArray[np.uint8]:
+    """What is known of each character of the first plane and of those beyond: see `_seen_as`."""
+    table = np.full(_PLANE + 1, _UNKNOWN, np.uint8)
+    table[_PLANE] = _MARK
     return table
 
 
-@cache
-def _capitals() -> NDArray[np.bool_]:
-    table = np.zeros(_PLANE + 1, np.bool_)
-    table[:_PLANE] = [chr(point).isupper() for point in range(_PLANE)]
-    return table
+def _seen_as(letters: Hashes) -> NDArray[np.uint8]:
+    """The class of each character: blank, part of a word, digit, mark; and `_HIGH` of capitals.
+
+    Looked up in Unicode's tables when a character first comes: all 65,536 of them take longer than
+    a thousand texts.
+    """
+    table = _known()
+    seen = table[letters]
+    new = seen == _UNKNOWN
+    if new.any():
+        for point in set(letters[new].tolist()):
+            table[point] = _class(point) | (_HIGH if chr(point).isupper() else 0)
+        seen = table[letters]
+    return seen
+
+
+def _class(point: int) -> int:
+    if ord("0") <= point <= ord("9"):
+        return _DIGIT
+    if any(first <= point <= last for first, last in _ALONE):
+        return _MARK
+    category = unicodedata.category(chr(point))
+    if category[0] in "LM":
+        return _LETTER
+    return _BLANK if category[0] in "ZC" and point not in (0, 10) else _MARK
 
 
 @cache
@@ -105,7 +119,7 @@ def _mixed(hashes: Hashes) -> Hashes:
 def tokens(seen: View) -> Tokens:
     """The tokens of texts."""
     letters = np.minimum(seen.letters, _PLANE)
-    kinds = _classes()[letters]
+    kinds = _seen_as(letters) & (_HIGH - 1)
     letter = kinds == _LETTER
     begins = kinds != _BLANK
     begins[1:] &= ~(letter[1:] & letter[:-1])
@@ -117,7 +131,7 @@ def tokens(seen: View) -> Tokens:
     word = _mixed(np.add.reduceat(parts, start, dtype=np.uint32))
     kind = kinds[start]
     length = np.add.reduceat(letter, start, dtype=np.int64)
-    high = letter & _capitals()[np.minimum(seen.cased, _PLANE)]
+    high = letter & ((_seen_as(np.minimum(seen.cased, _PLANE)) & _HIGH) > 0)
     capitals = np.add.reduceat(high, start, dtype=np.int64)
     shape = np.where(length <= _SHORT, 1, 0)
     shape[high[start]] = 2

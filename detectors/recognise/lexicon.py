@@ -27,6 +27,11 @@ _Tree = dict[str, "_Tree"]
 _KEY_CHARS: Final = 4
 """Characters that words are bundled by. Chosen: fewest CPU seconds to the first answer."""
 
+_Spelling = tuple[int, int]  # number of a word, and of one of its spellings
+_HEAD_CHARS: Final = 2
+_HEAD: Final = re.compile(2 * r"(?:([^\\\[(.^$ ])|\[([^\\\]^-]+)\])(?![?*+{])")
+"""Two characters at a word's beginning that stand for themselves or in a class."""
+
 _BARS: Final = re.compile("([()|])")
 _FEW: Final = re.compile(r"\[([^\\\]^-]+)\]")  # a class that names its characters
 _PLAIN: Final = re.compile(
@@ -62,9 +67,10 @@ class Words:
 
     Of a kind without words nothing is found.
 
-    One pattern of all 8,000 spellings in Latin letters takes a second to compile. Here one small
-    pattern finds where words may begin, and those that begin with the same characters are compiled
-    when a text has such a place.
+    One pattern of all 8,000 spellings in Latin letters takes a second to compile, and to write them
+    all out a tenth. Here one small pattern finds where words may begin; those that begin with the
+    same two characters are written out, and those with the same four compiled, when a text has such
+    a place.
     """
 
     def __init__(
@@ -76,23 +82,18 @@ class Words:
     ) -> None:
         """`prefix` is a pattern of what may be written together with a word, before it."""
         self._before, self._after = f"{before}{prefix}", after
-        self._spelled = [
-            (kind, atoms)
-            for kind, words in enumerate(kinds)
-            for word in words
-            for atoms in _spellings(word)
-        ]
-        self._by_key: dict[str, list[int]] = {}
-        begins: _Tree = {}
-        rest: _Tree = {}
-        for number, (_, atoms) in enumerate(self._spelled):
-            for key in [""] if prefix else _keys(atoms):
-                self._by_key.setdefault(key, []).append(number)
-                _plant(*((begins, map(re.escape, key)) if key else (rest, atoms)))
-        ways = [f"({_by_first(begins)})"] if begins else []
-        ways += [f"(?:{_by_first(rest)}){after}"] if rest else []
-        self._begin = re.compile(f"{self._before}(?={'|'.join(ways)})" if ways else "(?!)")
-        self._keyed = bool(begins)
+        self._words = [(kind, word) for kind, words in enumerate(kinds) for word in words]
+        self._spelled: dict[_Spelling, tuple[str, ...]] = {}
+        self._by_key: dict[str, list[_Spelling]] = {}
+        self._waiting: dict[str, list[int]] = {}  # words by what they begin with, not yet spelled
+        self._written: set[int] = set()
+        for number, (_, word) in enumerate(self._words):
+            heads = None if prefix else _heads(word)
+            if heads is None:
+                self._spell(number, keyed=not prefix)
+            for head in heads or ():
+                self._waiting.setdefault(head, []).append(number)
+        self._begin = self._beginnings()
         self._bundles: dict[str, list[tuple[int, re.Pattern[str]]]] = {}
         self._all: dict[str, re.Pattern[str]] = {}
         self._whole: re.Pattern[str] | None = None
@@ -103,65 +104,120 @@ class Words:
             return self._whole.search(text) is not None
         return any(True for _ in self.places(text))
 
-    def places(self, text: str) -> Iterator[tuple[re.Match[str], list[tuple[int, int]]]]:
+    def places(self, text: str) -> Iterator[tuple[int, list[tuple[int, int]]]]:
         """Yield the places where words begin, each with the kinds that do and the end of each."""
         for begin in self._begin.finditer(text):
             start = begin.start()
             ends = [
                 (kind, found.end())
-                for kind, pattern in self._bundle(begin)
+                for kind, pattern in self._bundle(self._key(text, start))
                 if (found := pattern.match(text, start))
             ]
             if ends:
-                yield begin, ends
+                yield start, ends
 
-    def longest(self, text: str, begin: re.Match[str]) -> int:
+    def longest(self, text: str, start: int) -> int:
         """The end of the longest word of all kinds at a place that `places` gave."""
-        key = self._key(begin)
+        key = self._key(text, start)
         pattern = self._all.get(key)
         if pattern is None:
             tree: _Tree = {}
-            for number in self._under(key):
-                _plant(tree, self._spelled[number][1])
+            for spelling in self._under(key):
+                _plant(tree, self._spelled[spelling])
             pattern = self._all[key] = self._pattern(tree)
-        found = pattern.match(text, begin.start())
+        found = pattern.match(text, start)
         return found.end() if found else 0
 
     def ready(self) -> None:
         """Compile all words now; what has one kind into one pattern, which is asked faster."""
-        if {kind for kind, _ in self._spelled} == {0}:
+        for head in list(self._waiting):
+            self._write_out(head)
+        if {kind for kind, _ in self._words} == {0}:
             tree: _Tree = {}
-            for _, atoms in self._spelled:
-                _plant(tree, atoms)
+            for spelling in sorted(self._spelled):
+                _plant(tree, self._spelled[spelling])
             self._whole = self._pattern(tree)
         else:
             for key in self._by_key:
                 self._compiled(key)
 
-    def _key(self, begin: re.Match[str]) -> str:
-        return (begin[1] or "") if self._keyed else ""
+    def _beginnings(self) -> re.Pattern[str]:
+        """The pattern of places where a word may begin, by its first character."""
+        firsts = {begun[0] for begun in (*self._waiting, *self._by_key) if begun}
+        ways = [f"[{re.escape(''.join(sorted(firsts)))}]"] if firsts else []
+        rest: _Tree = {}
+        for spelling in self._by_key.get("", ()):
+            _plant(rest, self._spelled[spelling])
+        ways += [f"(?:{_by_first(rest)}){self._after}"] if rest else []
+        return re.compile(f"{self._before}(?={'|'.join(ways)})" if ways else "(?!)")
 
-    def _bundle(self, begin: re.Match[str]) -> list[tuple[int, re.Pattern[str]]]:
-        key = self._key(begin)
+    def _spell(self, number: int, *, keyed: bool = True) -> None:
+        """Writes a word out in all its spellings."""
+        if number in self._written:
+            return
+        self._written.add(number)
+        for at, atoms in enumerate(_spellings(self._words[number][1])):
+            self._spelled[number, at] = atoms
+            for key in _keys(atoms) if keyed else [""]:
+                self._by_key.setdefault(key, []).append((number, at))
+
+    def _write_out(self, head: str) -> None:
+        for number in self._waiting.pop(head, ()):
+            self._spell(number)
+
+    def _key(self, text: str, start: int) -> str:
+        """The most of a text from a place on that any word begins with."""
+        head = text[start : start + _HEAD_CHARS]
+        if head in self._waiting:
+            self._write_out(head)
+        for end in range(start + _KEY_CHARS, start, -1):
+            if (key := text[start:end]) in self._by_key:
+                return key
+        return ""
+
+    def _bundle(self, key: str) -> list[tuple[int, re.Pattern[str]]]:
         bundle = self._bundles.get(key)
         return self._compiled(key) if bundle is None else bundle
 
     def _compiled(self, key: str) -> list[tuple[int, re.Pattern[str]]]:
         trees: dict[int, _Tree] = {}
-        for number in self._under(key):
-            kind, atoms = self._spelled[number]
-            _plant(trees.setdefault(kind, {}), atoms)
+        for spelling in self._under(key):
+            kind, _ = self._words[spelling[0]]
+            _plant(trees.setdefault(kind, {}), self._spelled[spelling])
         bundle = self._bundles[key] = [(kind, self._pattern(tree)) for kind, tree in trees.items()]
         bundle.sort(key=itemgetter(0))
         return bundle
 
-    def _under(self, key: str) -> list[int]:
+    def _under(self, key: str) -> list[_Spelling]:
         """The words of a key and of what it begins with, in their order."""
         begun = (self._by_key.get(key[:length], ()) for length in range(len(key) + 1))
-        return sorted({number for numbers in begun for number in numbers})
+        return sorted({spelling for spellings in begun for spelling in spellings})
 
     def _pattern(self, tree: _Tree) -> re.Pattern[str]:
         return re.compile(f"{self._before}(?:{_by_first(tree)}){self._after}")
+
+
+def _heads(word: str) -> list[str] | None:
+    """The two characters that a word begins with, in each way that they may be written.
+
+    None where that takes more than a look at them: the word has to be written out.
+    """
+    plain = _HEAD.match(word)
+    if plain is not None:
+        one, one_of, two, two_of = plain.groups()
+        return ["".join(pair) for pair in product(one or one_of, two or two_of)]
+    if not word.startswith("(?:"):
+        return None
+    end = _closing(word, 0)
+    rest = word[end + 1 :]
+    if rest[:1] in ("*", "+", "{"):
+        return None
+    begun = [f"{branch}{rest.removeprefix('?')}" for branch in branches(word[3:end])]
+    if rest.startswith("?"):
+        begun.append(rest[1:])
+    found = [_heads(each) for each in begun]
+    known = [heads for heads in found if heads is not None]
+    return [head for heads in known for head in heads] if len(known) == len(found) else None
 
 
 def _plant(tree: _Tree, atoms: Iterable[str]) -> None:

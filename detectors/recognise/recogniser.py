@@ -21,7 +21,7 @@ from detectors.model.arrays import indices
 from detectors.model.codes import Codes
 from detectors.model.event import Batch, Trust, name_check, platform_id
 from detectors.model.strings import SPARE, StringBuffer, Strings
-from detectors.recognise import scripts
+from detectors.recognise import scripts, spelled
 from detectors.recognise.brands import brand, tells_nobody
 from detectors.recognise.fold import (
     MASK,
@@ -391,6 +391,7 @@ class Recogniser:
         """Load the model and compile all patterns, in some seconds: then no text has to wait."""
         model()
         scripts.ready()
+        spelled.ready()
 
     def one(
         self,

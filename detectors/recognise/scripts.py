@@ -131,8 +131,7 @@ class Script:
         """The words of a text in order, without overlaps; of two that begin alike the longer."""
         found: list[Word] = []
         place = 0
-        for begin, ends in self._kinds.places(text):
-            start = begin.start()
+        for start, ends in self._kinds.places(text):
             if start < place:
                 continue
             best = None
@@ -142,7 +141,7 @@ class Script:
                 if best is None:
                     place, best = end, _KINDS[kind]
                 elif end > place:
-                    if place >= self._kinds.longest(text, begin):
+                    if place >= self._kinds.longest(text, start):
                         break
                     place, best = end, _KINDS[kind]
             if best is not None:
@@ -170,8 +169,8 @@ class Script:
     def is_purpose(self, word: str) -> bool:
         """Tell if a word, but for its ending, is one that tells what a code is for."""
         return any(
-            begin.start() == 0 and end >= _STEM_MIN and len(word) - end <= _ENDING_MAX
-            for begin, ends in self._purpose.places(word)
+            start == 0 and end >= _STEM_MIN and len(word) - end <= _ENDING_MAX
+            for start, ends in self._purpose.places(word)
             for _, end in ends
         )
 

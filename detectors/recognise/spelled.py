@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from functools import cache
+from functools import cache, cached_property
 from typing import Final
 
 from detectors.recognise.fold import fold
@@ -20,7 +20,10 @@ _LEAST: Final = 4
 _MOST: Final = 8
 _GROUP: Final = 3
 """Digits of one group at most, if the groups stand apart."""
-_SIGN: Final = "[ .·•*_~+,/\u2010-\u2015-]"
+_SIGNS: Final = " .·•*_~+,/\u2010\u2011\u2012\u2013\u2014\u2015-"
+_SIGN: Final = f"[{_SIGNS}]"
+_GAP: Final = 3
+"""Signs between two words at most."""
 _CHINESE: Final = "[零〇一二三四五六七八九壹贰貳叁參肆伍陆陸柒捌玖两]"
 _NUMERAL: Final = re.compile(_CHINESE)
 _AMONG: Final = re.compile(f"0{_SIGN}?{_CHINESE}|{_CHINESE}{_SIGN}?0")
@@ -29,6 +32,8 @@ _MIXED: Final = re.compile(
     f"(?:0{{1,3}}(?!0)|{_CHINESE})(?:(?<=0)|(?![\u4e00-\u9fff]))(?![0-9十百千万年月日号號点點时時分元块折条條层層楼])"
 )
 _DIGIT: Final = re.compile("0+")
+_FIRST_LETTER: Final = re.compile("(?<![^\\W\\d_])[^\\W\\d_]")
+_HEAD_CHARS: Final = 2
 
 
 class _Words:
@@ -39,21 +44,69 @@ class _Words:
         for lang, row in tomllib.loads(shipped("digits")).items():
             for word in row.replace("|", " ").split():
                 self.langs.setdefault(fold(word), set()).add(lang)
-        words = frozenset(self.langs)
-        self.plain = words
-        word = any_of(words).pattern
+        self.plain = frozenset(self.langs)
+        self._longest = max(map(len, self.plain))
+        self._short = tuple(word for word in self.plain if len(word) < _HEAD_CHARS)
+        self._begun: dict[str, tuple[str, ...]] = {}  # the others by how they begin
+        for word in self.plain.difference(self._short):
+            head = word[:_HEAD_CHARS]
+            self._begun[head] = (*self._begun.get(head, ()), word)
+
+    def may_run(self, folded: str) -> bool:
+        """Tell if a text has what each run has: a word behind no letter, beside another part.
+
+        Asked until some text has it: the pattern takes longer to compile than a text to read, and
+        once it is there it is the faster one to ask.
+        """
+        if "run" in vars(self):
+            return True
+        for letter in _FIRST_LETTER.finditer(folded):
+            at = letter.start()
+            if any(
+                folded[max(0, at - 1 - _GAP) : at].rstrip(_SIGNS).endswith("0")
+                or self._part_at(folded[at + len(word) :][: _GAP + self._longest].lstrip(_SIGNS))
+                for word in self._at(folded, at)
+            ):
+                return True
+        return False
+
+    def _at(self, folded: str, at: int) -> list[str]:
+        words = (*self._begun.get(folded[at : at + _HEAD_CHARS], ()), *self._short)
+        return [word for word in words if folded.startswith(word, at)]
+
+    def _part_at(self, rest: str) -> bool:
+        return rest.startswith("0") or bool(self._at(rest, 0))
+
+    @cached_property
+    def run(self) -> re.Pattern[str]:
+        """The pattern of a run."""
+        word = self._word
         part = f"(?:{word}|0{{1,5}}(?!0))"
         letter = "[^\\W\\d_]"
-        self.run = re.compile(
+        return re.compile(
             f"(?<![^\\W_])(?:{part}(?:[ -]{{1,3}}{part}){{2,7}}"
             f"|{part}(?P<s>{_SIGN}|)(?:{part}(?P=s)){{0,6}}{part})(?!{letter}|[.,:/-]?0)"
         )
-        self.part = re.compile(f"{word}|0+")
+
+    @cached_property
+    def part(self) -> re.Pattern[str]:
+        """The pattern of a word or of digits in a run."""
+        return re.compile(f"{self._word}|0+")
+
+    @cached_property
+    def _word(self) -> str:
+        return any_of(self.plain).pattern
 
 
 @cache
 def _words() -> _Words:
     return _Words()
+
+
+def ready() -> None:
+    """Compile the patterns of the words now, not when the first text may hold one."""
+    words = _words()
+    _ = words.run, words.part
 
 
 def spelled(folded: str) -> tuple[str, list[int] | None]:
@@ -99,7 +152,7 @@ def _may_hold(folded: str) -> bool:
         return True
     if at >= 0:
         return not _words().plain.isdisjoint(folded.replace("-", " ").split())
-    return True
+    return _words().may_run(folded)
 
 
 def _places(run: re.Match[str]) -> tuple[list[int], int]:

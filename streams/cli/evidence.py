@@ -67,6 +67,9 @@ def make(
     *,
     since: SinceOption = "180d",
     from_: FromOption = None,
+    store: Annotated[
+        bool, typer.Option("--store", help="Of the case store in place of the topics.")
+    ] = False,
     key: KeyOption = "",
     authority: Annotated[str, typer.Option("--authority", help="Who asks for it.")] = "",
     document: Annotated[str, typer.Option("--document", help="Number of the legal request.")] = "",
@@ -79,6 +82,7 @@ def make(
     \b
     Examples:
       otpguard evidence make 13900000001 --document 调证字2026-17 --authority 某公安局 -o pack
+      otpguard evidence make 13900000001 --store -o pack    # what topics forgot too
       otpguard evidence make 1:sms.delivery.v1:7:123456 --from records.jsonl --key pack.pem -o pack
     """
     from streams.evidence.names import REGISTRY  # noqa: PLC0415 - start-up time
@@ -90,7 +94,9 @@ def make(
 
     settings = settings_of(config)
     own = settings.evidence
-    chosen = _chosen(settings, named, since, from_)
+    if store and from_ is not None:
+        raise UsageError(tr("--store and --from are two sources: name one"))
+    chosen = _remembered(settings, named) if store else _chosen(settings, named, since, from_)
     cover = Cover(own.unit, own.contact, authority, document, received, officer, own.zone)
     registry = settings.recognise.registry_file
     making = Making(
@@ -404,6 +410,36 @@ def _chosen(settings: Settings, named: str, since: str, from_: str | None) -> Ch
         raise UsageError(
             tr("no case of {named!r} in {source}").format(named=named, source=from_ or since)
         )
+    return chosen
+
+
+def _remembered(settings: Settings, named: str) -> Chosen:
+    """Choose the case out of the case store. Raise UsageError if it has none."""
+    from streams.desk.store.case_records import case_records, named_episode  # noqa: PLC0415
+    from streams.desk.store.opening import opened as opened_store  # noqa: PLC0415
+    from streams.desk.store.opening import there  # noqa: PLC0415
+    from streams.evidence.records import choose, from_store  # noqa: PLC0415 - start-up time
+
+    refuse_nobody(named)
+    if not there(settings):
+        raise UsageError(
+            tr("there is no case store that you may read: `otpguard desk index` fills desk.store")
+        )
+    case_store = opened_store(settings)
+    try:
+        episode_id = named_episode(case_store, named, settings.intake().numbers.canonical(named))
+        found = from_store(case_records(case_store, episode_id)) if episode_id else ()
+        chosen = choose(found, episode_id or "", None)
+        behind_s = case_store.freshness().lag_ms // 1000
+    finally:
+        case_store.close()
+    if chosen is None:
+        raise UsageError(
+            tr(
+                "no case of {named!r} in the case store: it forgot it, or has not read it yet"
+            ).format(named=named)
+        )
+    chosen.behind_s = behind_s
     return chosen
 
 

@@ -24,7 +24,7 @@ from streams.feeds.csv import FileReport, FileSurvey, RowRules, Target, counted,
 from streams.feeds.mapping import FieldMap
 from streams.feeds.presets import PRESETS, Preset
 from streams.feeds.rows import FileLayout
-from streams.language import listed, tr
+from streams.language import listed, tr, trn
 
 if TYPE_CHECKING:
     import threading
@@ -124,11 +124,7 @@ def look(
             typer.echo(line, err=True)
         unreadable += seen.unreadable
     if unreadable:
-        raise UsageError(
-            tr("{unreadable} rows are no events; nothing was published").format(
-                unreadable=unreadable
-            )
-        )
+        raise UsageError(tr("{rows}; nothing was published").format(rows=_no_events(unreadable)))
 
 
 def send(
@@ -173,8 +169,8 @@ def send(
                 for each in report.first
             )
             wrong.append(
-                tr("{file}: {unreadable} rows are no events: {lines}{where}").format(
-                    file=file, unreadable=report.unreadable, lines=lines, where=where
+                tr("{file}: {rows}: {lines}{where}").format(
+                    file=file, rows=_no_events(report.unreadable), lines=lines, where=where
                 )
             )
         if report.waiting:
@@ -215,7 +211,11 @@ def _told(file: str, seen: FileSurvey, codes: int, encoding: str, zone: str) -> 
         )
     )
     if seen.others:
-        yield tr("  {others} rows of another kind are left out").format(others=seen.others)
+        yield "  " + trn(
+            "{n} row of another kind is left out",
+            "{n} rows of another kind are left out",
+            seen.others,
+        )
     if events:
         age_h = (time.time() - seen.newest_ms / 1000) / 3600
         newest = datetime.fromtimestamp(seen.newest_ms / 1000, UTC)
@@ -225,13 +225,17 @@ def _told(file: str, seen: FileSurvey, codes: int, encoding: str, zone: str) -> 
         if not codes:
             yield tr("  no text reads as a code: is it the right column, and the right encoding?")
     if seen.unreadable:
-        yield tr("  {unreadable} rows are no events: {reasons}").format(
-            unreadable=seen.unreadable, reasons=counted(seen.reasons)
+        yield tr("  {rows}: {reasons}").format(
+            rows=_no_events(seen.unreadable), reasons=counted(seen.reasons)
         )
         for each in seen.first:
             yield tr("    line {line}: {reason}").format(line=each.line, reason=tr(each.reason))
     if seen.waiting:
         yield tr("  the last line has no end yet (--whole takes it)")
+
+
+def _no_events(rows: int) -> str:
+    return trn("{n} row is no event", "{n} rows are no events", rows)
 
 
 def _is_code(registry: Registry, confidence_min: float, event: dict[str, Any]) -> bool:

@@ -616,8 +616,8 @@ class Notify(Section):
     )
     reply: bool = Field(
         default=False,
-        description="let victims open new platforms for 10 min by a reply; teaches people to "
-        "reply to messages, so it is off",
+        description="let victims open new platforms for one code within 10 min by a reply; "
+        "teaches people to reply to messages, so it is off",
     )
     reply_command: str = Field(
         "KX", pattern=r"^[A-Za-z]{2,8}$", description="the whole reply, in any case"
@@ -638,8 +638,8 @@ class Notify(Section):
         8,
         ge=1,
         le=64,
-        description="platforms that a reply opens, the newest first: it is for the one she waits "
-        "for, and the flood takes the rest",
+        description="platforms that a reply opens for one code each, the newest first; a gateway "
+        "lets three such codes and second requests through in 12 min, whatever this says",
     )
 
     @model_validator(mode="after")

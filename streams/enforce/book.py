@@ -8,7 +8,7 @@ known and the time asked about.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Final
@@ -17,7 +17,7 @@ from detectors.bars import LEASE_MAX_MS
 from detectors.leases.gate import Lease
 from detectors.leases.rails import RailParams, Rails, Refusal, admit, readmit, withdraw
 from detectors.model.event import platform_id
-from detectors.model.records import Action
+from detectors.model.records import Action, AgainWindow
 from detectors.model.times import HOUR_MS, MINUTE_MS
 from streams.wire import EVERYONE, Override
 
@@ -178,16 +178,48 @@ def desired_lease(book: DesiredState, recipient: str, now_ms: int) -> Lease | No
         return NoLease.RELEASED
     if entry.refusal is not None:
         return NoLease.RAIL
-    allowed = {
-        platform_id(platform)
-        for spoken in (words, book.overrides.get(EVERYONE, {}))
-        for (verb, platform), override in spoken.items()
-        if verb == "allow" and _holds(override, now_ms)
-    }
+    allowed, once = _opened(book, words, now_ms)
     scope = action.scope
     if allowed:
         scope = replace(scope, pass_ids=tuple(sorted(allowed.union(scope.pass_ids))))
-    return Lease(action.action_id, entry.until_ms, scope, action.again)
+    return Lease(action.action_id, entry.until_ms, scope, _wider(action.again, once))
+
+
+def _opened(
+    book: DesiredState, words: Mapping[tuple[str, str], Override], now_ms: int
+) -> tuple[set[int], list[AgainWindow]]:
+    """Ids of platforms that words let pass now, and the windows of those that pass once."""
+    allowed, once = set[int](), list[AgainWindow]()
+    for spoken in (words, book.overrides.get(EVERYONE, {})):
+        for (verb, platform), override in spoken.items():
+            if verb != "allow" or not _holds(override, now_ms):
+                continue
+            if override.once:
+                assert override.expires_at_ms is not None, "one code passes until some time"
+                window = override.issued_at_ms, override.expires_at_ms
+                once.append(AgainWindow(platform_id(platform), *window, hot=False))
+            else:
+                allowed.add(platform_id(platform))
+    return allowed, once
+
+
+def _wider(again: tuple[AgainWindow, ...], once: Sequence[AgainWindow]) -> tuple[AgainWindow, ...]:
+    """The windows of a lease with those of words that let one code of a platform pass.
+
+    Such a code takes the place of a second request in what a gateway lets through. Of a platform
+    that the lease says is hot a word changes nothing.
+    """
+    found = {window.platform_id: window for window in again}
+    for window in once:
+        known = found.get(window.platform_id, window)
+        if not known.hot:
+            found[window.platform_id] = AgainWindow(
+                window.platform_id,
+                min(known.from_ms, window.from_ms),
+                max(known.until_ms, window.until_ms),
+                hot=False,
+            )
+    return tuple(found.values())
 
 
 def mode(book: DesiredState, now_ms: int) -> str:

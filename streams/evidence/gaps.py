@@ -7,6 +7,7 @@ from datetime import UTC
 from types import MappingProxyType
 from typing import Any, Final
 
+from detectors.model.times import MINUTE_MS
 from streams.evidence.records import Chosen
 from streams.language import CHINESE, ENGLISH, speaking, tr
 
@@ -38,6 +39,8 @@ GAPS: Final = MappingProxyType(
         "store": "Positions of {n} records in their topics are not told: they are from the desk's "
         "store, which keeps what topics forget. Of answers of gateways, counts and notices it has "
         "the last of each.",
+        "behind": "The desk's store was {n} min behind the topics when the pack was made: what "
+        "they got in that time may be missing.",
         "token": "The recipient is a token; whose number it is, only the operator can say.",
         "words": "Of the operator's words about one number only the last of each kind is kept by "
         "the topic.",
@@ -48,6 +51,9 @@ GAPS: Final = MappingProxyType(
     }
 )  # fmt: skip
 """Each gap in a sentence."""
+
+BEHIND_S: Final = MINUTE_MS // 1000
+"""A store that is so far behind is said to be. Chosen: the page of the desk calls it old then."""
 
 
 def gaps(chosen: Chosen, settings: str) -> Iterator[tuple[str, dict[str, int]]]:
@@ -80,14 +86,20 @@ def gaps(chosen: Chosen, settings: str) -> Iterator[tuple[str, dict[str, int]]]:
         yield "partial", {"n": partial}
     if any(record.config != settings for record in case.records):
         yield "settings", {}
-    if lines := sum("line" in each.at for each in chosen.records):
-        yield "lines", {"n": lines}
-    if stored := sum("store" in each.at for each in chosen.records):
-        yield "store", {"n": stored}
+    yield from _of_places(chosen)
     if ":" in case.last.recipient:
         yield "token", {}
     if chosen.of("word"):
         yield "words", {}
+
+
+def _of_places(chosen: Chosen) -> Iterator[tuple[str, dict[str, int]]]:
+    if lines := sum("line" in each.at for each in chosen.records):
+        yield "lines", {"n": lines}
+    if stored := sum("store" in each.at for each in chosen.records):
+        yield "store", {"n": stored}
+    if chosen.behind_s >= BEHIND_S:
+        yield "behind", {"n": -(-chosen.behind_s // BEHIND_S)}
 
 
 def _of_messages(chosen: Chosen) -> Iterator[tuple[str, dict[str, int]]]:

@@ -87,6 +87,7 @@ class Chosen:
 
     case: Case
     records: list[Placed] = field(default_factory=list)
+    behind_s: int = 0  # what the topics got so lately may be missing: their copy had not got it
 
     @property
     def episode_id(self) -> str:
@@ -119,6 +120,12 @@ def from_topic(kind: str, found: Iterable[Any]) -> Iterator[Placed]:
             continue
         at = {"offset": record.offset, "partition": record.partition, "topic": record.topic}
         yield placed(kind, at, said)
+
+
+def from_store(found: Iterable[tuple[str, Any]]) -> Iterator[Placed]:
+    """Yield the records of a case as the desk's store has them: by kind, without their places."""
+    for number, (kind, said) in enumerate(found):
+        yield placed(kind, {"store": number}, said)
 
 
 def from_lines(name: str, lines: Iterable[bytes]) -> Iterator[Placed]:

@@ -16,6 +16,7 @@ from detectors.model.incidents import IncidentRecord
 from detectors.model.records import EpisodeRecord, Level
 from detectors.model.times import DAY_MS
 from streams.notices.platforms import PlatformUse, Trend, few, trend, uses
+from streams.notices.second import SecondRequestCount, second_requests
 from streams.notices.tell import told_days
 from streams.wire import EVERYONE, Ack, Counts, Notice, Override
 
@@ -73,6 +74,9 @@ class Month:
     to_notice: TimeSpread  # from the first message to THROTTLE
     to_hold: TimeSpread  # from THROTTLE to a gateway's word that it holds the lease
     refused: int
+    own: (
+        SecondRequestCount  # the nearest sign of own codes that were refused, and of those repaired
+    )
     words: Mapping[str, int]  # release, allow, exempt by people -> times
     replies: int  # victims who opened a platform themselves
     false_signals: int  # floods of whose victim somebody took something back
@@ -106,6 +110,7 @@ def count_month(records: MonthRecords, from_ms: int, until_ms: int) -> Month:
         to_notice=_spread([each.at_ms - each.evidence.first_ms for each in floods.values()]),
         to_hold=_spread([held[e] - floods[e].at_ms for e in floods.keys() & held.keys()]),
         refused=_refused(records.counts, records.acks, from_ms, until_ms),
+        own=second_requests(incidents, from_ms, until_ms),
         words=dict(Counter(w.verb for w in people)),
         replies=len({(w.recipient, w.issued_at_ms) for w in words if w.actor == "victim"}),
         false_signals=sum(each.recipient in taken_back for each in enforced),

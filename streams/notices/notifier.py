@@ -230,7 +230,10 @@ class Notifier:
         self._book.word(word, record.offset, now_ms)
 
     def _enter_lease(self, record: Any, now_ms: int) -> None:
-        self._book.action(decode_action(record.value), now_ms)
+        action = decode_action(record.value)
+        self._book.action(action, now_ms)
+        if self._replies is not None:
+            self._replies.lease(action)
 
     def _enter_ack(self, record: Any, now_ms: int) -> None:
         self._book.ack(decode_ack(record.value), now_ms)

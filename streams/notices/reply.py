@@ -1,9 +1,10 @@
-"""A victim's reply: for ten minutes the new platforms of her flood pass that are not hot.
+"""A victim's reply: for ten minutes new platforms of her flood pass once that are not hot.
 
 Pure. She may wait for the code of a site that she never used before, in the middle of a flood; her
-word opens the newest few platforms that were refused, once a day, and not those that other floods
-abuse. Attackers will write to people "reply KX" too: so it opens little, for a short time, and
-never exempts.
+word opens the newest few platforms that were refused, once a day: those that sent no more than one
+message before it, for one code each, and not those that other floods abuse. Attackers will write
+to people "reply KX" too: so a gateway counts such a code as a second request, of which it lets
+three through in twelve minutes at most, whoever asked for them. A reply never exempts.
 
 A reply counts only if it comes by a gateway that vouches for its sender, and from a number that a
 lease holds and that was told so: whoever forges a sender elsewhere opens nothing.
@@ -17,11 +18,11 @@ from enum import StrEnum
 from typing import Final, NamedTuple
 
 from detectors.model.event import Trust
-from detectors.model.incidents import IncidentRecord
+from detectors.model.incidents import EarlierSighting, FloodMessage, IncidentRecord
 from detectors.model.records import Action, EpisodeRecord, refuses
 from detectors.model.times import DAY_MS, HOUR_MS, MINUTE_MS
 from streams.notices.book import NoticeBook
-from streams.wire import Event, Numbers, Override
+from streams.wire import ONCE_VERSION, Event, Numbers, Override
 
 ACTOR: Final = "victim"
 VIA: Final = "mo"
@@ -30,8 +31,8 @@ AGE_MAX_MS: Final = 5 * MINUTE_MS
 """An older reply is not heeded: whoever sent it has given up. Chosen: half of what it opens."""
 AFTER_MS: Final = 30_000
 """Her own request may come so much after her reply, and counts as one before it."""
-LATE_MAX: Final = 64
-"""Refused platforms remembered of an episode, the newest: as many as a reply can ever open."""
+ASKED_MAX: Final = 64
+"""New platforms remembered of an episode, the newest: as many as a suspect holds."""
 HOT_MAX: Final = 100_000
 """Platforms remembered as hot; there are fewer platforms than that in the world of floods."""
 
@@ -59,12 +60,31 @@ class ReplyParams:
     platforms_max: int = 8
 
 
-class RefusedPlatform(NamedTuple):
-    """One platform that was refused under a lease."""
+class AskedPlatform(NamedTuple):
+    """One platform new to the victim, and when its messages came in this episode."""
 
     key: str
     platform_id: int
-    at_ms: int
+    times_ms: tuple[int, ...]  # the first, the second and the newest, as far as there are so many
+
+    def also(self, at_ms: int) -> AskedPlatform:
+        """Return it with one more message; the same message twice counts once.
+
+        >>> AskedPlatform("sig:a", 1, (5,)).also(9).also(7).also(9).also(8).times_ms
+        (5, 7, 9)
+        """
+        times = sorted({*self.times_ms, at_ms})
+        return self._replace(times_ms=(*times[:2], *times[2:][-1:]))
+
+    def heard_ms(self, asked_ms: int) -> int | None:
+        """Return when it last sent something that a reply is about; None: it is not about it.
+
+        Its next message has to be the first or the second of the episode, as the victim saw it
+        when she replied: whoever repeats more is the flood.
+        """
+        before = sum(each <= asked_ms for each in self.times_ms[:2])
+        near = [each for each in self.times_ms if each <= asked_ms + AFTER_MS]
+        return max(near) if near and before < 2 else None
 
 
 @dataclass(slots=True)
@@ -89,7 +109,7 @@ class Opening:
             yield Override(
                 recipient=self.recipient, verb="allow", platform=key, actor=ACTOR,
                 reason=self.reason, issued_at_ms=self.asked_ms, expires_at_ms=self.until_ms,
-                via=VIA,
+                via=VIA, once=True, schema_version=ONCE_VERSION,
             )  # fmt: skip
 
 
@@ -102,8 +122,8 @@ class Replies:
     book: NoticeBook
     openings: dict[str, Opening] = field(default_factory=dict)  # by recipient
     _hot: dict[int, None] = field(default_factory=dict)  # ids, the newest last
-    _late: dict[str, tuple[int, dict[str, RefusedPlatform]]] = field(default_factory=dict)
-    """Episode -> time of its newest incident record, and what was refused, the newest last."""
+    _asked: dict[str, tuple[int, dict[str, AskedPlatform]]] = field(default_factory=dict)
+    """Episode -> time of its newest incident record, and its new platforms, the newest last."""
 
     def heard(self, event: Event, now_ms: int) -> tuple[HeardReply, Opening | None]:
         """Judge a message from a phone; where it opens something, return what."""
@@ -129,27 +149,27 @@ class Replies:
         self.openings[recipient] = opening
         return HeardReply.OPENED, opening
 
+    def lease(self, action: Action) -> None:
+        """Learn which platforms are hot, by what a lease says of second requests."""
+        self._are_hot(window.platform_id for window in action.again if window.hot)
+
     def episode(self, record: EpisodeRecord) -> None:
         """Learn which platforms are hot."""
-        for sighting in record.sightings:
-            if sighting.hot:
-                self._hot.pop(sighting.platform_id, None)
-                self._hot[sighting.platform_id] = None
-        while len(self._hot) > HOT_MAX:
-            del self._hot[next(iter(self._hot))]
+        self._are_hot(each.platform_id for each in record.sightings if each.hot)
 
     def incident(self, record: IncidentRecord) -> None:
-        """Learn which platforms are refused under a lease: sooner than by the episode's record."""
-        _, asked = self._late.get(record.episode_id, (0, {}))
-        for message in record.messages:
-            if message.would == "refuse" and message.novel and message.platform:
+        """Learn which platforms a flood has: sooner than by the episode's record."""
+        self._are_hot(each.platform_id for each in record.earlier if each.hot)
+        _, asked = self._asked.get(record.episode_id, (0, {}))
+        messages: list[EarlierSighting | FloodMessage] = [*record.earlier, *record.messages]
+        for message in messages:
+            if message.novel and message.trust is Trust.NONE and message.platform:
                 key = message.platform
-                known = asked.pop(key, None)
-                at_ms = max(message.at_ms, known.at_ms if known is not None else 0)
-                asked[key] = RefusedPlatform(key, message.platform_id, at_ms)
-        while len(asked) > LATE_MAX:
+                known = asked.pop(key, AskedPlatform(key, message.platform_id, ()))
+                asked[key] = known.also(message.at_ms)
+        while len(asked) > ASKED_MAX:
             del asked[next(iter(asked))]
-        self._late[record.episode_id] = record.at_ms, asked
+        self._asked[record.episode_id] = record.at_ms, asked
 
     def to_open(self, opening: Opening, now_ms: int) -> list[str]:
         """Return the keys of platforms to be opened now, the newest first; those before left out.
@@ -161,37 +181,42 @@ class Replies:
             return []
         room = self.params.platforms_max - len(opening.platforms)
         said = self.book.desired.overrides.get(opening.recipient, {})
-        newest = sorted(self._refused(lease), key=lambda each: -each.at_ms)
         fits = [
-            each.key
-            for each in newest
-            if each.at_ms <= opening.asked_ms + AFTER_MS
+            (-heard_ms, each.key)
+            for each in self._refused(lease)
+            if (heard_ms := each.heard_ms(opening.asked_ms)) is not None
             and each.platform_id not in self._hot
             and each.key not in opening.platforms
             and ("allow", each.key) not in said
         ]
-        return fits[: max(0, room)]
+        return [key for _, key in sorted(fits)[: max(0, room)]]
 
     def turn(self, now_ms: int) -> None:
         """Forget what is over."""
         for recipient, opening in list(self.openings.items()):
             if opening.until_ms <= now_ms:
                 del self.openings[recipient]
-        for episode_id in [e for e, (at, _) in self._late.items() if at + HOUR_MS <= now_ms]:
-            del self._late[episode_id]
+        for episode_id in [e for e, (at, _) in self._asked.items() if at + HOUR_MS <= now_ms]:
+            del self._asked[episode_id]
 
-    def _refused(self, lease: Action) -> Iterator[RefusedPlatform]:
-        """Yield the platforms that a lease refuses, with the newest time that is known of each."""
-        found: dict[str, RefusedPlatform] = dict(self._late.get(lease.episode_id, (0, {}))[1])
+    def _are_hot(self, platform_ids: Iterable[int]) -> None:
+        for each in platform_ids:
+            self._hot.pop(each, None)
+            self._hot[each] = None
+        while len(self._hot) > HOT_MAX:
+            del self._hot[next(iter(self._hot))]
+
+    def _refused(self, lease: Action) -> Iterator[AskedPlatform]:
+        """Yield the platforms that a lease refuses, with what is known of their messages."""
+        found: dict[str, AskedPlatform] = dict(self._asked.get(lease.episode_id, (0, {}))[1])
         record = self.book.record_of(lease.episode_id)
         for s in record.sightings if record is not None else ():
-            named = not s.platform.startswith("#")  # else it was let go: nothing to open it by
-            known = found.get(s.platform)
-            newer = known is None or known.at_ms < s.at_ms
-            if s.novel and s.trust is Trust.NONE and not s.hot and named and newer:
-                found[s.platform] = RefusedPlatform(s.platform, s.platform_id, s.at_ms)
+            if s.novel and s.trust is Trust.NONE:
+                known = found.get(s.platform, AskedPlatform(s.platform, s.platform_id, ()))
+                found[s.platform] = known.also(s.at_ms)
         for each in found.values():
-            if refuses(lease.scope, each.platform_id, Trust.NONE):
+            named = not each.key.startswith("#")  # else it was let go: nothing to open it by
+            if named and refuses(lease.scope, each.platform_id, Trust.NONE):
                 yield each
 
     def _replied(self, recipient: str, now_ms: int) -> bool:

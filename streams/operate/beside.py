@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
 
+from detectors.model.times import DAY_MS
 from streams.errors import ConfigError, OtpguardError
 from streams.language import tr
 
@@ -21,8 +22,6 @@ State = Literal["ok", "warn", "bad", "unknown"]
 EXPIRES_DAYS: Final = 14
 """A certificate with less than this left is told; chosen, as those that renew themselves do it at
 a third of 90 days."""
-
-DAY_MS: Final = 86_400_000
 
 
 @dataclass(frozen=True, slots=True)

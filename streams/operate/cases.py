@@ -258,7 +258,7 @@ def explanation(case: Case, record: EpisodeRecord) -> Iterator[str]:
 def spoken(word: Override) -> str:
     """An override in one line: its verb, its reason, its author and its end."""
     more = {"mode": word.mode, "rails": f"x {word.times}"}.get(word.verb, word.platform)
-    what = f"{word.verb} {more}".strip()
+    what = f"{word.verb} {more}".strip() + (" once" if word.once else "")
     return tr("{at}  {what} by {actor}, {until}: {why}").format(
         at=moment(word.issued_at_ms),
         what=what,

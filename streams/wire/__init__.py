@@ -11,6 +11,7 @@ from streams.wire.campaigns import campaign_headers, decode_campaign, encode_cam
 from streams.wire.control import (
     COUNTED_PLATFORMS_MAX,
     EVERYONE,
+    ONCE_VERSION,
     RAILS_TIMES_MAX,
     RAILS_VERSION,
     Ack,
@@ -73,6 +74,7 @@ __all__ = [
     "DEAD_LETTER_BYTES_MAX",
     "EVERYONE",
     "LISTED_TYPE",
+    "ONCE_VERSION",
     "RAILS_TIMES_MAX",
     "RAILS_VERSION",
     "Ack",

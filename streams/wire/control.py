@@ -23,7 +23,11 @@ _Word = Annotated[str, Meta(max_length=256)]
 
 RAILS_VERSION: Final = 2
 """Of a word about the rails, which an adapter of before does not know: it refuses the record as of
-a newer program, and its rails stay as they are. All other words bear version 1."""
+a newer program, and its rails stay as they are. Other words bear version 1, but for `once`."""
+
+ONCE_VERSION: Final = 3
+"""Of a word that lets one code of a platform pass. An adapter of before would open the platform for
+all of them, so it shall refuse the record."""
 
 RAILS_TIMES_MAX: Final = 10
 """The most that a word raises the rails by: 10,000 leases a minute for ten million subscribers. No
@@ -38,8 +42,8 @@ class Override(msgspec.Struct, frozen=True, kw_only=True):
 
     Of equal `override_key` the last on the log counts. `release`: no lease is enforced that was
     issued before this, nor any until it ends. `exempt`: none until it ends. `allow`: one more
-    platform passes. `mode`: the switch of everything. `rails`: so many times the leases that the
-    rails let in.
+    platform passes, or `once` the next code of it, as a second request does. `mode`: the switch of
+    everything. `rails`: so many times the leases that the rails let in.
     """
 
     recipient: _Word  # canonical, or EVERYONE for `mode`, `rails` and `allow`
@@ -51,6 +55,7 @@ class Override(msgspec.Struct, frozen=True, kw_only=True):
     platform: _Word = ""  # key of the platform, for `allow`
     mode: Switch = "enforce"  # for `mode`
     times: Annotated[int, Meta(ge=1, le=RAILS_TIMES_MAX)] = 1  # for `rails`
+    once: bool = False  # for `allow`
     via: _Word = ""  # the channel: cli, desk, mo
     ticket: _Word = ""
     approved_by: _Word = ""  # the second person, where it takes two
@@ -71,6 +76,13 @@ class Override(msgspec.Struct, frozen=True, kw_only=True):
                 raise ValueError("raised rails end within a day")
         elif self.times != 1:
             raise ValueError("times belong to `rails`")
+        if self.once and (
+            self.verb != "allow"
+            or self.recipient == EVERYONE
+            or self.expires_at_ms is None
+            or self.schema_version < ONCE_VERSION
+        ):
+            raise ValueError("one code of a platform passes at one number, until some time")
         if self.recipient == EVERYONE and self.verb in ("release", "exempt"):
             raise ValueError("to hold everything back, use `mode`")
 
@@ -110,14 +122,14 @@ class Counts(msgspec.Struct, frozen=True, kw_only=True):
     schema_version: int = SCHEMA_VERSION
 
 
-_ADDED: Final = {"via": "", "ticket": "", "approved_by": "", "times": 1}
+_ADDED: Final = {"via": "", "ticket": "", "approved_by": "", "times": 1, "once": False}
 """Fields of an override that are left out where they are as here: a word without them is written
 byte for byte as before there were any."""
 
 _REQUIRED: Final = object()
 _encode: Final = msgspec.json.Encoder().encode
 _counts: Final = reader(Counts)
-_override: Final = reader(Override, RAILS_VERSION)
+_override: Final = reader(Override, ONCE_VERSION)
 _ack: Final = reader(Ack)
 
 

@@ -82,8 +82,7 @@ class Observer:
         add("category_contradictions_total", self._categories[1] - contradicted)
         self._event_ms |= decoded.batch.newest_ms()
         for partition, decisions in decided.items():
-            if decisions.actions or decisions.episodes or decisions.windows:
-                self._decided(partition, decisions)
+            self._decided(partition, decisions)
         if any(decisions.windows for decisions in each):
             self._show_windows()
 
@@ -92,7 +91,8 @@ class Observer:
             self.metrics.add(name, amount, **labels)
 
     def _decided(self, partition: int, decisions: Decisions) -> None:
-        self.acknowledgements.expect(partition, decisions.actions)
+        if decisions.actions:
+            self.acknowledgements.expect(partition, decisions.actions)
         for action in decisions.actions:
             if action.update:
                 self.metrics.add("lease_updates_total")

@@ -18,6 +18,7 @@ from tests.bench import compare as comparing
 from tests.bench import desk as desking
 from tests.bench import gate as gating
 from tests.bench import latency as timing
+from tests.bench import live as living
 from tests.bench import polls, report, resume, stages
 from tests.bench import scale as scaling
 from tests.bench import state as holding
@@ -39,11 +40,12 @@ FULL_EVENTS: Final = 3_000_000
 def all_of_it(
     context: typer.Context, *, full: Full = False, folder: Folder = Path("bench-results")
 ) -> None:
-    """Without a command: everything, one after the other; a quarter of an hour."""
+    """Without a command: everything, one after the other; half an hour."""
     if context.invoked_subcommand is None:
         compare(events=FULL_EVENTS if full else QUICK_EVENTS, runs=3 if full else 1, folder=folder)
         split(events=1_000_000 if full else 300_000, folder=folder)
         state(full=full, folder=folder)
+        live(full=full, folder=folder)
         latency(full=full, folder=folder)
         scale(full=full, folder=folder)
         gate(seconds=60 if full else 20, folder=folder)
@@ -93,6 +95,35 @@ def compare(
     figures |= {"runs": runs, "machine": report.machine()}
     report.write(folder, "compare", figures, report.cost_table(figures))
     report.cost_picture(figures, folder / "compare.svg")
+    if any(peer["failed"] and not peer["missing"] for peer in figures["peers"]):
+        raise typer.Exit(1)
+
+
+@app.command(epilog="Example: python -m tests.bench live --only pathway,otpguard --seconds 5")
+def live(
+    *,
+    full: Full = False,
+    rates: Annotated[str, typer.Option(help="Events offered a second, rising.")] = (
+        "1000,15000,50000"
+    ),
+    seconds: Annotated[float, typer.Option(help="Of each rate; 0 for the form's own.")] = 0,
+    partitions: Annotated[int, typer.Option(help="Of each topic.")] = 32,
+    only: Annotated[
+        str, typer.Option(help="Peers whose name or job has one of these, as pathway,whole.")
+    ] = "",
+    folder: Folder = Path("bench-results"),
+) -> None:
+    """otpguard beside its peers at fixed rates: CPU per event, and how late each output is."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with kafka() as broker:
+        figures = living.measure(
+            broker, rates=sorted(int(rate) for rate in rates.split(",")),
+            seconds=seconds or (30 if full else 8), partitions=partitions, only=only,
+            whole_cycle_s=comparing.WHOLE_CYCLE_S, folder=folder,
+        )  # fmt: skip
+    figures["machine"] = report.machine()
+    report.write(folder, "live", figures, report.live_table(figures))
+    report.live_picture(figures, folder / "live.svg")
     if any(peer["failed"] and not peer["missing"] for peer in figures["peers"]):
         raise typer.Exit(1)
 

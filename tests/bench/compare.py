@@ -11,9 +11,9 @@ import statistics
 import sys
 import time
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
-from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -21,7 +21,7 @@ from typing import Any, Final, Literal
 from confluent_kafka import Consumer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
-from streams.demo.brokers import Broker
+from streams.demo.brokers import Broker, BrokerError
 from tests import clusters
 from tests.bench import worker
 from tests.bench.harness import BROKER_CPU, Cost, PeerError, pin, run
@@ -37,6 +37,10 @@ WHOLE_CYCLE_S: Final = 5
 """Between checkpoints in the whole job: one or two in a run of 2 million events. An operator's
 worker has 60 s, which takes a run of 12 million to see."""
 
+PATHWAY: Final = "0.33.0"
+OUTPUT: Final = "OUTPUT"
+"""Stands for the name of a run's own topic among the arguments of a program."""
+
 Job = Literal["ceiling", "bare", "whole"]
 
 
@@ -49,6 +53,12 @@ class Round:
     events: int  # how many of the topic's events to read
     group: str  # a name that no other run has
     log: Path
+    live: bool = False  # it reads what comes until it is stopped, and writes what it can write
+
+    @property
+    def output(self) -> str:
+        """The topic for those that write their counts where they are told to."""
+        return f"{self.group}-counts"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +72,18 @@ class Result:
 
 
 @dataclass(frozen=True, slots=True)
+class Program:
+    """How a peer is started for one run."""
+
+    command: Sequence[str]
+    env: Mapping[str, str] = field(default_factory=dict)
+    asked: worker.Worker | None = None  # one that is asked how far it is; others say it
+
+
+Start = Callable[[Round], AbstractContextManager[Program]]
+
+
+@dataclass(frozen=True, slots=True)
 class Peer:
     """A program to measure."""
 
@@ -69,15 +91,37 @@ class Peer:
     job: Job
     version: str
     settings: str  # what was set, and why if it is not what its documentation recommends
-    run: Callable[[Round], Result]
+    start: Start
     share: float = 1.0  # of the events; slow peers read fewer
     needs: Callable[[], str] = field(default=lambda: "")  # why it cannot run here
+    writes: str = ""  # what it writes to Kafka about a recipient soon after an event
 
 
-def programs(command: Sequence[str], turn: Round, *more: str) -> Result:
-    """A peer that is a program with the protocol of `harness`."""
-    arguments = [turn.broker.bootstrap, turn.traffic.topic, turn.group, str(turn.events), *more]
-    finished = run([*command, *arguments], turn.broker, warm=turn.events // 3, log=turn.log)
+def program(command: Callable[[], Sequence[str]], *more: str, live: Sequence[str] = ()) -> Start:
+    """A peer with the protocol of `harness`; `live` are its arguments for a run without an end."""
+
+    @contextmanager
+    def start(turn: Round) -> Iterator[Program]:
+        arguments = [turn.broker.bootstrap, turn.traffic.topic, turn.group, str(turn.events), *more]
+        if turn.live:
+            arguments += [turn.output if word == OUTPUT else word for word in live]
+        yield Program([*command(), *arguments])
+
+    return start
+
+
+def measured(start: Start, turn: Round) -> Result:
+    """One run of a peer over the topic."""
+    with start(turn) as one:
+        asked = one.asked
+        finished = run(
+            one.command, turn.broker, warm=turn.events // 3, log=turn.log, env=dict(one.env),
+            progress=asked.progress if asked else None, total=turn.events,
+        )  # fmt: skip
+    if asked:
+        outcomes = {k: v for k, v in asked.series.items() if k.startswith("otpguard_events_total")}
+        codes = int(asked.series["otpguard_codes_total"])
+        return Result(finished.cost, int(sum(outcomes.values())), codes, codes)
     said = finished.said
     held = said["sum"] if "sum" in said else newest_sum(turn.broker, said["changelog"])
     return Result(finished.cost, said["events"], said["codes"], held)
@@ -103,6 +147,23 @@ def java(name: str) -> list[str]:
     return ["java", "-Xmx3g", "-XX:+UseG1GC", *opens, "-cp", path, "CountCodes"]
 
 
+def pathway() -> list[str]:
+    """The command of Pathway, in an environment of its own: its licence is not an open one, and
+    what it needs does not choose our versions. Made anew when its lock is newer."""
+    lock = HERE / "peers" / "pathway" / "requirements.txt"
+    python_there = (BUILT / "pathway" / "bin" / "python").absolute()
+    stamp = BUILT / "pathway" / ".installed"
+    if not stamp.is_file() or stamp.stat().st_mtime < lock.stat().st_mtime:
+        install = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+        try:
+            run_tool([sys.executable, "-m", "venv", "--clear", str(BUILT / "pathway")])
+            run_tool([str(python_there), *install, "--no-deps", "-r", str(lock)])
+        except BrokerError as error:
+            raise PeerError(f"not installed: {error}") from None
+        stamp.touch()
+    return [str(python_there), str(HERE / "peers" / "pathway" / "count_codes.py")]
+
+
 def newest_sum(broker: Broker, topic: str) -> int:
     """The sum over all keys of the newest 8-byte number of each: what a changelog table holds."""
     consumer = Consumer({"bootstrap.servers": broker.bootstrap, "group.id": uuid.uuid4().hex})
@@ -124,32 +185,36 @@ def newest_sum(broker: Broker, topic: str) -> int:
     return sum(int.from_bytes(number, "big") for number in newest.values() if number)
 
 
-def otpguard(cycle_s: int, turn: Round) -> Result:
+def otpguard(cycle_s: int) -> Start:
     """The worker itself, as an operator starts it."""
-    with worker.configured(
-        turn.broker, turn.traffic, turn.group, checkpoint_cycle_s=cycle_s
-    ) as one:
-        finished = run(
-            one.command, turn.broker, warm=turn.events // 3, log=turn.log,
-            progress=one.progress, total=turn.events, env=one.env,
-        )  # fmt: skip
-        series = one.series
-    outcomes = {k: v for k, v in series.items() if k.startswith("otpguard_events_total")}
-    codes = int(series["otpguard_codes_total"])
-    return Result(finished.cost, int(sum(outcomes.values())), codes, codes)
+
+    @contextmanager
+    def start(turn: Round) -> Iterator[Program]:
+        with worker.configured(
+            turn.broker, turn.traffic, turn.group, checkpoint_cycle_s=cycle_s
+        ) as one:
+            yield Program(one.command, one.env, one)
+
+    return start
 
 
-def otpguard_bare(cycle_s: int, turn: Round) -> Result:
+def otpguard_bare(cycle_s: int) -> Start:
     """The worker's parts around a count, with the worker's settings."""
-    with worker.configured(
-        turn.broker, turn.traffic, turn.group, checkpoint_cycle_s=cycle_s
-    ) as one:
-        finished = run(
-            [*python("otpguard_bare.py"), str(turn.events)], turn.broker, warm=turn.events // 3,
-            log=turn.log, env=one.env,
-        )  # fmt: skip
-    said = finished.said
-    return Result(finished.cost, said["events"], said["codes"], said["sum"])
+
+    @contextmanager
+    def start(turn: Round) -> Iterator[Program]:
+        with worker.configured(
+            turn.broker, turn.traffic, turn.group, checkpoint_cycle_s=cycle_s
+        ) as one:
+            yield Program([*python("otpguard_bare.py"), str(turn.events)], one.env)
+
+    return start
+
+
+def faust(turn: Round) -> AbstractContextManager[Program]:
+    """Stock Faust has to know the partitions."""
+    partitions = str(turn.traffic.partitions)
+    return program(lambda: python("faust_table.py"), partitions)(turn)
 
 
 def peers(whole_cycle_s: int) -> list[Peer]:
@@ -158,31 +223,44 @@ def peers(whole_cycle_s: int) -> list[Peer]:
     cycle = str(BARE_CYCLE_S)
     every_s = f"every {cycle} s"
     checkpoints = f"checkpoints {every_s}"
+    changelog = "its changelog"
     ours = version("otpguard")
     return [
         Peer("librdkafka + msgspec", "ceiling", version("confluent-kafka"),
              "fetch.queue.backoff.ms 10, queued.min.messages 1,000,000; three fields decoded",
-             partial(programs, python("ceiling.py"))),
+             program(lambda: python("ceiling.py"))),
         Peer("otpguard", "bare", ours, f"{checkpoints}; transport, table and checkpoints of the "
-             "worker around a count; no detector", partial(otpguard_bare, BARE_CYCLE_S)),
+             "worker around a count; no detector", otpguard_bare(BARE_CYCLE_S)),
         Peer("otpguard", "whole", ours, f"checkpoints every {whole_cycle_s} s; otherwise as "
-             "shipped", partial(otpguard, whole_cycle_s)),
+             "shipped", otpguard(whole_cycle_s), writes="leases"),
         Peer("Flink, heap state", "bare", "2.2.1", f"{checkpoints} to a folder, object reuse, "
              "parallelism 1, G1, 3 GB; recipients as integers",
-             lambda turn: programs(java("flink"), turn, cycle), needs=no_java),
+             program(lambda: java("flink"), cycle, live=["live"]), needs=no_java),
+        Peer("Pathway, in memory", "bare", PATHWAY, "epochs of 100 ms, one thread; nothing is "
+             "durable", program(pathway, cycle, "memory", live=[OUTPUT]), writes="its counts"),
+        Peer("Pathway, persistence", "bare", PATHWAY, f"epochs of 100 ms, one thread; what it "
+             f"reads is written to a folder {every_s}",
+             program(pathway, cycle, "persistence", live=[OUTPUT]), writes="its counts"),
         Peer("Kafka Streams, in memory", "bare", "4.3.1", f"commits {every_s}, 256 MB of cache, "
              "1 thread, G1, 3 GB",
-             lambda turn: programs(java("kafka-streams"), turn, "memory", cycle), needs=no_java),
+             program(lambda: java("kafka-streams"), "memory", cycle), needs=no_java,
+             writes=changelog),
         Peer("Kafka Streams, RocksDB", "bare", "4.3.1", f"commits {every_s}, 256 MB of cache, "
              "1 thread, G1, 3 GB",
-             lambda turn: programs(java("kafka-streams"), turn, "rocksdb", cycle), needs=no_java),
+             program(lambda: java("kafka-streams"), "rocksdb", cycle), needs=no_java,
+             writes=changelog),
         Peer("Quix Streams", "bare", version("quixstreams"), f"commits {every_s}, changelog on",
-             lambda turn: programs(python("quix.py"), turn, cycle), share=0.1),
+             program(lambda: python("quix.py"), cycle), share=0.1, writes=changelog),
         Peer("stock Faust", "bare", version("faust-streaming"), "in-memory tumbling table with "
-             "changelog, raw codec, polls of 5,000",
-             lambda turn: programs(
-                 python("faust_table.py"), turn, str(turn.traffic.partitions)), share=0.05),
+             "changelog, raw codec, polls of 5,000", faust, share=0.05, writes=changelog),
     ]  # fmt: skip
+
+
+def those(only: str, whole_cycle_s: int) -> list[Peer]:
+    """The peers whose name or job has one of these words."""
+    words = only.lower().split(",")
+    called = {f"{peer.name}, {peer.job}".lower(): peer for peer in peers(whole_cycle_s)}
+    return [peer for name, peer in called.items() if any(word in name for word in words)]
 
 
 def check(peer: Peer, turn: Round, result: Result) -> None:
@@ -228,9 +306,7 @@ def compare(
 ) -> dict[str, Any]:
     """Measure all peers `runs` times in turn; return their costs, or why they could not run."""
     pin(broker.pids, BROKER_CPU)
-    words = only.lower().split(",")
-    called = {f"{peer.name}, {peer.job}".lower(): peer for peer in peers(whole_cycle_s)}
-    chosen = [peer for name, peer in called.items() if any(word in name for word in words)]
+    chosen = those(only, whole_cycle_s)
     make_topics(broker, partitions, "bench.bare", "bench.whole")
     traffic: dict[str, Traffic] = {}
     for job in {"whole" if peer.job == "whole" else "bare" for peer in chosen}:
@@ -252,7 +328,7 @@ def compare(
                 failed[i] = why
                 continue
             try:
-                result = peer.run(turn)
+                result = measured(peer.start, turn)
                 check(peer, turn, result)
             except PeerError as error:
                 failed[i] = str(error)

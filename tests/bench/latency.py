@@ -12,7 +12,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -82,9 +83,7 @@ def measure(
     pin(broker.pids, BROKER_CPU)
     name = f"latency-{time.time_ns() // 1_000_000_000}"
     topic = f"{name}.input"
-    append_time = {"message.timestamp.type": "LogAppendTime"}
-    admin = AdminClient({"bootstrap.servers": broker.bootstrap})
-    admin.create_topics([NewTopic(topic, partitions, 1, config=append_time)])[topic].result(30)
+    make_timed(broker, topic, partitions)
     traffic = Traffic(topic, partitions, 0, 0, 0, 0)
     with worker.configured(broker, traffic, name, checkpoint_cycle_s=CHECKPOINT_CYCLE_S) as one:
         log = folder / f"{name}.log"
@@ -117,30 +116,23 @@ def _levels(
     watched = psutil.Process(process.pid)
     levels = []
     words = [f"{WARM_PER_S}:{WARM_S}", *(f"{rate}:{seconds + SETTLE_S}" for rate in rates)]
-    command = [sys.executable, "-m", "tests.bench.offer", broker.bootstrap, topic, *words]
-    with (
-        log.with_suffix(".offer.log").open("wb") as errors,
-        subprocess.Popen(
-            ["taskset", "-c", str(BROKER_CPU), *command],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors,
-        ) as generator,
-    ):  # fmt: skip
-        _begin(generator)
-        _ended(generator)
+    with offering(broker, topic, words, log) as generator:
+        begin(generator)
+        ended(generator)
         one.await_drained(process)
         reader.seen = []
         for rate in rates:
-            _begin(generator)
+            begin(generator)
             time.sleep(SETTLE_S)
             before = (one.progress(), cpu_s(watched), time.time())
             checkpoints = one.series["otpguard_checkpoints_total"]
             time.sleep(seconds - 0.5)
             after = (one.progress(), cpu_s(watched), time.time())
             checkpoints = one.series["otpguard_checkpoints_total"] - checkpoints
-            offered = _ended(generator)
+            offered = ended(generator)
             behind = one.await_drained(process)
             window = (before[2], offered["ended"])
-            delays = _delays(broker.bootstrap, topic, reader, window)
+            delays = delays_of(broker.bootstrap, topic, reader, window)
             events = after[0] - before[0]
             levels.append(
                 {
@@ -158,27 +150,56 @@ def _levels(
     return levels
 
 
-def _begin(generator: subprocess.Popen[bytes]) -> None:
+def make_timed(broker: Broker, topic: str, partitions: int) -> None:
+    """Create a topic whose records bear the time at which the broker appended them."""
+    append_time = {"message.timestamp.type": "LogAppendTime"}
+    admin = AdminClient({"bootstrap.servers": broker.bootstrap})
+    admin.create_topics([NewTopic(topic, partitions, 1, config=append_time)])[topic].result(30)
+
+
+@contextmanager
+def offering(
+    broker: Broker, topic: str, words: Sequence[str], log: Path
+) -> Iterator[subprocess.Popen[bytes]]:
+    """The generator of these levels, on the broker's core; what it complains of is beside `log`."""
+    command = [sys.executable, "-m", "tests.bench.offer", broker.bootstrap, topic, *words]
+    with (
+        log.with_suffix(".offer.log").open("wb") as errors,
+        subprocess.Popen(
+            ["taskset", "-c", str(BROKER_CPU), *command],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors,
+        ) as generator,
+    ):  # fmt: skip
+        yield generator
+
+
+def begin(generator: subprocess.Popen[bytes]) -> None:
     """Let it begin its next level."""
     assert generator.stdin is not None
     generator.stdin.write(b"\n")
     generator.stdin.flush()
 
 
-def _ended(generator: subprocess.Popen[bytes]) -> dict[str, Any]:
+def ended(generator: subprocess.Popen[bytes]) -> dict[str, Any]:
     """What it says at the end of a level."""
     assert generator.stdout is not None
     line = generator.stdout.readline()
     if not line:
         raise PeerError(f"the generator ended (exit code {generator.wait()})")
     offered: dict[str, Any] = json.loads(line)
+    if offered["unsent"]:
+        msg = (
+            f"the broker did not take {offered['unsent']:,} of {offered['sent']:,} events at "
+            f"{offered['rate']:,}/s: the machine is too busy to measure"
+        )
+        raise PeerError(msg)
     return offered
 
 
 def percentiles(delays_s: np.ndarray) -> dict[str, float]:
     """In ms; of nothing, nothing."""
     if not len(delays_s):
-        raise PeerError("no lease was read: nothing to time")
+        raise PeerError("no output was read: nothing to time")
     p50, p95, p99 = np.percentile(delays_s, [50, 95, 99]) * 1000
     return {
         "leases": len(delays_s),
@@ -189,7 +210,9 @@ def percentiles(delays_s: np.ndarray) -> dict[str, float]:
     }
 
 
-def _delays(bootstrap: str, topic: str, reader: Reader, window: tuple[float, float]) -> np.ndarray:
+def delays_of(
+    bootstrap: str, topic: str, reader: Reader, window: tuple[float, float]
+) -> np.ndarray:
     """Seconds from append to reading, of the leases whose cause was appended in this time.
 
     The causing events are looked up in the input: their records bear the broker's time.

@@ -17,6 +17,7 @@ from tests.bench.traffic import (
     FIRST_RECIPIENT,
     PLATFORMS,
     Record,
+    categorised,
     habitual,
     plain,
     produce,
@@ -76,16 +77,21 @@ def offer(
 
 
 def main(bootstrap: str, topic: str, *levels: str) -> None:
-    """usage: BOOTSTRAP TOPIC RATE:SECONDS...; a level begins with each line on standard input."""
+    """usage: BOOTSTRAP TOPIC [category] RATE:SECONDS...
+
+    A level begins with each line on standard input. With `category` events say themselves that
+    they are codes.
+    """
     producer = producer_to(bootstrap, linger_ms=5)
+    says = levels[0] == "category"
 
     def send(record: Record) -> None:
-        produce(producer, topic, record)
+        produce(producer, topic, categorised(record) if says else record)
         producer.poll(0)
 
     rng = random.Random(7)
     first_victim = 0
-    for level in levels:
+    for level in levels[says:]:
         rate, _, seconds = level.partition(":")
         if not sys.stdin.readline():
             return
@@ -93,8 +99,10 @@ def main(bootstrap: str, topic: str, *levels: str) -> None:
         sent = offer(send, int(rate), float(seconds), rng, first_victim)
         first_victim += 100_000
         ended = time.time()
-        producer.flush(30)
-        line = {"rate": int(rate), "sent": sent, "began": began, "ended": ended}
+        unsent = producer.flush(30)
+        line = {
+            "rate": int(rate), "sent": sent, "unsent": unsent, "began": began, "ended": ended,
+        }  # fmt: skip
         print(json.dumps(line), flush=True)
 
 

@@ -96,6 +96,83 @@ def cost_picture(figures: dict[str, Any], path: Path) -> None:
     plt.close(figure)
 
 
+def live_table(figures: dict[str, Any]) -> str:
+    """CPU per event, share of a core and lateness of each peer at each rate."""
+    low, high = figures["load"]
+    lines = [
+        (
+            f"{figures['partitions']} partitions, {figures['seconds']:.0f} s a rate; "
+            "client on one core, broker and generator on the other; "
+            f"load of the machine {low:.1f} before, {high:.1f} after."
+        ),
+        "",
+        "| job | peer | offered/s | CPU us/event | of a core | output | p50 ms | p99 ms |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for peer in figures["peers"]:
+        start = f"| {peer['job']} | {peer['name']} |"
+        if peer["failed"]:
+            lines.append(f"{start} {' '.join(peer['failed'].split())} | | | | | |")
+        for level in peer["levels"]:
+            us = level["us_per_event"]
+            said = f"{us:,.0f}" if us >= 100 else f"{us:.3g}"
+            cost = f"{start} {level['offered_per_s']:,} | {said} | {level['core_used']:.0%}"
+            if not level["kept_up"]:
+                lines.append(f"{cost} | falls behind: {level['taken_per_s']:,.0f}/s | | |")
+            elif "p50_ms" in level:
+                times = f"{level['p50_ms']:,.0f} | {level['p99_ms']:,.0f}"
+                lines.append(f"{cost} | {peer['writes']} | {times} |")
+            else:
+                lines.append(f"{cost} | none | | |")
+    lines += ["", "Settings:", ""]
+    lines += [
+        f"- {peer['name']} {peer['version']}, {peer['job']}: {peer['settings']}"
+        for peer in figures["peers"]
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def live_picture(figures: dict[str, Any], path: Path) -> None:
+    """Cost against rate, a line for each peer, named where it ends; a cross where one falls behind.
+
+    Names stand to the right of the lines, pushed apart where two end at the same cost.
+    """
+    lines = [peer for peer in figures["peers"] if peer["levels"]]
+    figure, axes = plt.subplots(figsize=(9, 5.2), layout="constrained")
+    figure.patch.set_facecolor("white")  # legible on a dark page too
+    named: list[tuple[float, float, str, str]] = []
+    greys = ["#1f77b4", "#2ca02c", "#9467bd", "#8c564b", "#e377c2", "#ff7f0e", "#17becf", "#7f7f7f"]
+    for i, peer in enumerate(lines):
+        ours = peer["name"] == "otpguard"
+        colour = "#c0392b" if ours else greys[i % len(greys)]
+        style = "--" if ours and peer["job"] == "bare" else "-"
+        rates = [level["offered_per_s"] for level in peer["levels"]]
+        costs = [level["us_per_event"] for level in peer["levels"]]
+        axes.plot(rates, costs, style, marker="o", color=colour, linewidth=2.2 if ours else 1.2)
+        if not peer["levels"][-1]["kept_up"]:
+            axes.plot(rates[-1:], costs[-1:], "x", color=colour, markersize=11, markeredgewidth=2)
+        named.append((costs[-1], rates[-1], f"{peer['name']}, {peer['job']}", colour))
+    axes.set_xscale("log")
+    axes.set_yscale("log")
+    axes.set_xticks(figures["rates"], [f"{rate:,}" for rate in figures["rates"]])
+    axes.minorticks_off()
+    axes.yaxis.set_major_formatter(lambda y, _: f"{y:g}")
+    axes.set_xlabel("events offered a second (logarithmic); x: falls behind")
+    axes.set_ylabel("CPU per event, us (client only; logarithmic)")
+    axes.grid(axis="y", color="#dddddd", linewidth=0.6)
+    right = max(figures["rates"]) * 1.25
+    axes.set_xlim(min(figures["rates"]) * 0.8, right * 6)
+    at = 0.0
+    for cost, rate, name, colour in sorted(named):
+        at = max(cost, at * 1.28)
+        axes.annotate(
+            name, (rate, cost), (right, at), color=colour, fontsize=9, va="center",
+            arrowprops={"arrowstyle": "-", "color": colour, "linewidth": 0.4},
+        )  # fmt: skip
+    figure.savefig(path)
+    plt.close(figure)
+
+
 def gate_table(figures: dict[str, Any]) -> str:
     """What a gate's run has shown, one line each."""
     rows = (

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import random
 import subprocess
+import sys
 import time
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from types import SimpleNamespace
+from typing import cast
 
 import numpy as np
 import pytest
@@ -17,11 +21,40 @@ import pytest
 from streams import wire
 from streams.config import Settings
 from streams.demo.brokers import Broker
-from tests.bench import latency, offer, polls, report, resume, scale, state, worker, worst
+from tests.bench import (
+    compare,
+    latency,
+    live,
+    offer,
+    polls,
+    report,
+    resume,
+    scale,
+    state,
+    worker,
+    worst,
+)
 from tests.bench.compare import make_topics, python
 from tests.bench.harness import PeerError
 from tests.bench.stages import TOPIC, Pass, Records
-from tests.bench.traffic import Record, fill
+from tests.bench.traffic import Record, Traffic, categorised, fill, plain
+
+COUNTS_EACH = """
+import json, sys
+from confluent_kafka import Consumer, Producer
+bootstrap, topic, group, total, output = sys.argv[1:]
+settings = {"bootstrap.servers": bootstrap, "group.id": group, "auto.offset.reset": "earliest"}
+consumer, producer = Consumer(settings), Producer({"bootstrap.servers": bootstrap})
+consumer.subscribe([topic])
+seen = 0
+while seen < int(total):
+    for message in consumer.consume(1_000, 0.05):
+        assert json.loads(message.value())["category"] == "otp"
+        producer.produce(output, b"1", message.key())
+        seen += 1
+    producer.flush()
+    print(json.dumps({"events": seen}), flush=True)
+"""
 
 NOW_MS = time.time_ns() // 1_000_000
 
@@ -145,6 +178,138 @@ def test_pictures_and_tables_show_every_level(tmp_path: Path) -> None:
     assert "| 1,000 | 999 | 2 | 5 | 6 | 7 | 7 | 9.0 | 10% | 3 |" in report.latency_table(figures)
     report.latency_picture(figures, tmp_path / "latency.svg")
     assert (tmp_path / "latency.svg").stat().st_size > 5_000
+
+
+def test_a_code_that_says_itself_what_it_is_is_the_same_event() -> None:
+    made = plain(offer.VICTIMS_FROM, 3, NOW_MS, 7)
+    told = categorised(made)
+    assert json.loads(told.value) == {"category": "otp", **json.loads(made.value)}
+    assert told[2:] == made[2:]
+    assert [*decoded([told]).batch.category] == ["otp"]
+
+
+@pytest.mark.parametrize(
+    ("key", "recipient"),
+    [
+        (b"8617002000123", 8_617_002_000_123),
+        (b'["8617002000123", [1.7e9, 1.7e9]]', 8_617_002_000_123),
+        (b"8617002000123\x00\x00\x01\x99\x12\x86\x00\x00", 8_617_002_000_123),
+        (b"8617000000123", 0),  # a subscriber with habits
+        (b"chunk-17", 0),
+        (None, 0),
+    ],
+)
+def test_a_victim_is_found_in_whatever_key_a_peer_writes(key: bytes | None, recipient: int) -> None:
+    assert live.victim(key) == recipient
+
+
+def test_a_program_is_as_far_as_its_newest_whole_line_says(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    log.write_bytes(b"")
+    assert live.said(log) == 0
+    log.write_bytes(b'a warning\n{"events": 7}\n{"events": 12, "all": false}\noops\n{"events": 1')
+    assert live.said(log) == 12
+    log.write_bytes(b'{"events": 5}\n' + b"x" * 9_000)
+    assert live.said(log) == 0  # only the end is read
+
+
+def test_cost_is_between_two_moments_and_a_peer_that_reads_nothing_has_none() -> None:
+    offered = {"sent": 3_000, "began": 1.0, "ended": 4.0}
+    found = live._cost(1_000, offered, (100, 1.0, 10.0), (2_100, 1.1, 12.0))
+    assert found["sent_per_s"] == found["taken_per_s"] == 1_000
+    assert found["us_per_event"] == pytest.approx(50)
+    assert found["core_used"] == pytest.approx(0.05)
+    with pytest.raises(PeerError, match="read nothing at 1,000"):
+        live._cost(1_000, offered, (100, 1.0, 10.0), (100, 1.1, 12.0))
+
+
+def test_what_the_broker_did_not_take_is_not_measured() -> None:
+    line = {"rate": 1_000, "sent": 3_000, "unsent": 0, "began": 1.0, "ended": 4.0}
+    lines = [line, line | {"unsent": 12}]
+    said = io.BytesIO(b"".join(json.dumps(one).encode() + b"\n" for one in lines))
+    generator = cast("subprocess.Popen[bytes]", SimpleNamespace(stdout=said))
+    assert latency.ended(generator) == line
+    with pytest.raises(PeerError, match="did not take 12 of 3,000 events"):
+        latency.ended(generator)
+
+
+def test_each_peer_is_told_what_it_needs_live_and_on_a_backlog(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(compare, "pathway", lambda: ["pathway"])
+    monkeypatch.setattr(compare, "java", lambda name: [name])
+    turn = compare.Round(
+        Broker("kafka", "4", "there:9092"), Traffic("in", 32, 0, 0, 0, 0), 9, "run", Path("log")
+    )
+
+    def commands(turn: compare.Round) -> dict[str, list[str]]:
+        found = {}
+        for peer in compare.those("flink,pathway,streams,faust", 5):
+            with peer.start(turn) as one:
+                found[peer.name] = [*one.command][-5:]
+        return found
+
+    ended = commands(turn)
+    assert ended["Flink, heap state"] == ["there:9092", "in", "run", "9", "1"]
+    assert ended["Pathway, persistence"] == ["in", "run", "9", "1", "persistence"]
+    assert ended["stock Faust"] == ["there:9092", "in", "run", "9", "32"]
+    going_on = commands(replace(turn, live=True))
+    assert going_on["Flink, heap state"] == ["in", "run", "9", "1", "live"]
+    assert going_on["Pathway, persistence"][-2:] == ["persistence", "run-counts"]
+    assert going_on["Kafka Streams, RocksDB"] == ended["Kafka Streams, RocksDB"]
+
+
+def test_the_version_of_pathway_is_that_of_its_lock() -> None:
+    lock = compare.HERE / "peers" / "pathway" / "requirements.txt"
+    assert f"pathway=={compare.PATHWAY}\n" in lock.read_text()
+
+
+def test_the_live_table_and_picture_say_who_falls_behind(tmp_path: Path) -> None:
+    level = {
+        "offered_per_s": 1_000, "taken_per_s": 999.0, "us_per_event": 9.04, "core_used": 0.1,
+        "kept_up": True, "p50_ms": 5.0, "p99_ms": 1_007.0,
+    }  # fmt: skip
+    lost = level | {"offered_per_s": 15_000, "taken_per_s": 4_200.0, "kept_up": False}
+    common = {"version": "1", "settings": "as it comes", "failed": ""}
+    figures = {
+        "partitions": 32, "seconds": 8, "rates": [1_000, 15_000], "load": [9.0, 12.25],
+        "peers": [
+            common | {"name": "otpguard", "job": "whole", "writes": "leases", "levels": [level]},
+            common | {"name": "slow", "job": "bare", "writes": "counts", "levels": [level, lost]},
+            common | {"name": "ended", "job": "bare", "levels": [], "failed": "exit code 1"},
+        ],
+    }  # fmt: skip
+    table = report.live_table(figures)
+    assert "load of the machine 9.0 before, 12.2 after" in table
+    assert "| whole | otpguard | 1,000 | 9.04 | 10% | leases | 5 | 1,007 |" in table
+    assert "| bare | slow | 15,000 | 9.04 | 10% | falls behind: 4,200/s | | |" in table
+    assert "| bare | ended | exit code 1 |" in table
+    report.live_picture(figures, tmp_path / "live.svg")
+    assert (tmp_path / "live.svg").stat().st_size > 5_000
+
+
+@pytest.mark.broker
+def test_a_peer_is_offered_rates_and_its_outputs_are_timed(
+    broker: Broker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live, "WARM_S", 0.5)
+    monkeypatch.setattr(live, "WARM_PEER_S", 1.0)
+    monkeypatch.setattr(live, "SETTLE_S", 0.5)
+    monkeypatch.setattr(live, "LATE_S", 30.0)  # nobody is behind on a busy machine
+    counting = tmp_path / "peer.py"
+    counting.write_text(COUNTS_EACH)
+    start = compare.program(lambda: [sys.executable, str(counting)], live=[compare.OUTPUT])
+    peer = compare.Peer("counter", "bare", "1", "none", start, writes="its counts")
+    monkeypatch.setattr(compare, "peers", lambda _: [peer])
+    found = live.measure(
+        broker, rates=[200, 400], seconds=3, partitions=2, only="", whole_cycle_s=5,
+        folder=tmp_path,
+    )  # fmt: skip
+    (one,) = found["peers"]
+    assert one["failed"] == ""
+    assert [level["offered_per_s"] for level in one["levels"]] == [200, 400]
+    assert all(level["kept_up"] and level["unseen"] == 0 for level in one["levels"])
+    assert all(0 < level["p50_ms"] <= level["p99_ms"] for level in one["levels"])
 
 
 @pytest.mark.broker

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import sys
 from collections.abc import Iterator
 from datetime import UTC
 from pathlib import Path
@@ -15,11 +16,15 @@ from playwright.sync_api import Browser, Page
 from weasyprint import HTML
 
 from streams import language
+from streams.errors import UsageError
 from streams.notices import month_page
 from tests.browser import browser, violations
 from tests.deploy.verapdf import checked
 from tests.enforce.services import CACHE
-from tests.streams.evidence.packs import broken, fingerprint
+from tests.streams.cli.called import called, refused, settings_file
+from tests.streams.desk.store.filled import acked, ended, fill, flood, incident
+from tests.streams.desk.store.filled import opened as filled
+from tests.streams.evidence.packs import broken, fingerprint, key
 from tests.streams.evidence.test_sealed_report import sealed
 from tests.streams.evidence.tsa import whole
 from tests.streams.notices.test_month import counted
@@ -134,6 +139,21 @@ def test_the_verifier_s_page_can_be_used_by_everybody(page: Page) -> None:
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
+@pytest.mark.parametrize("tag", [language.CHINESE, language.ENGLISH])
+def test_the_month_fits_a_phone_and_can_be_used_by_everybody(
+    opened: Browser, tmp_path: Path, tag: str
+) -> None:
+    with language.speaking(tag, UTC):
+        (tmp_path / "month.html").write_text(month_page.page(counted(), "中国移动"), "utf-8")
+    shown = opened.new_page(viewport={"width": 360, "height": 800})
+    shown.goto((tmp_path / "month.html").as_uri())
+    PICTURES.mkdir(parents=True, exist_ok=True)
+    shown.screenshot(path=PICTURES / f"month-{tag}-360.png", full_page=True)
+    assert shown.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    assert violations(shown) == []
+    shown.close()
+
+
 @pytest.mark.parametrize("tag", ["zh", "en"])
 @pytest.mark.parametrize("width", [360, 1200])
 def test_the_report_fits_its_screen_and_can_be_used_by_everybody(
@@ -172,3 +192,35 @@ def test_every_pdf_is_pdf_a_3_by_verapdf_and_one_that_is_none_is_found(tmp_path:
     assert {path.name: said[path].broken for path in files} == {path.name: [] for path in files}
     assert min(said[path].checks for path in files) > 1_000
     assert said[plain].broken
+
+
+def test_a_pack_of_the_case_store_verifies_in_the_three_ways_and_says_what_it_lacks(
+    page: Page, tmp_path: Path
+) -> None:
+    store = filled(tmp_path)
+    record, lease = flood(1)
+    fill(store, record, ended(record), lease, acked(lease), incident(record, 3))
+    store.close()
+    signer = tmp_path / "pack.pem"
+    signer.write_text(key().written(), "ascii")
+    signer.chmod(0o600)
+    own = f'store = "{store.url}"'
+    config = settings_file(tmp_path, "[desk]", own, "[evidence]", f'key_file = "{signer}"')
+    out = tmp_path / "of-the-store"
+    said = called("evidence", "make", record.recipient, "--store", "-c", config, "-o", str(out))
+    assert "not told: they are from the desk's store" in said
+    assert "min behind the topics when the pack was made" in said  # it was filled long ago
+    assert "No count of refused messages came" in said
+    called("evidence", "verify", str(out), "--fingerprint", fingerprint())
+    strangers = [sys.executable, "-I", "-S", str(out / "verify.py"), str(out)]
+    done = subprocess.run([*strangers, "--fingerprint", fingerprint()], check=False)
+    good, told = verdict(page, out, fingerprint())
+    assert (done.returncode, good) == (0, True), told
+    refused(UsageError, "name one", "evidence", "make", record.recipient, "--store", "--from", "-",
+            "-c", config, "-o", str(out))  # fmt: skip
+    refused(UsageError, "in the case store", "evidence", "make", "8613900000099", "--store",
+            "-c", config, "-o", str(out))  # fmt: skip
+    (tmp_path / "other").mkdir()
+    nowhere = settings_file(tmp_path / "other", "[desk]", f'store = "sqlite:///{tmp_path}/none.db"')
+    refused(UsageError, "no case store", "evidence", "make", record.recipient, "--store",
+            "-c", nowhere, "-o", str(out))  # fmt: skip

@@ -30,6 +30,7 @@ def test_a_tick_after_a_campaign_looks_at_so_many_suspects_and_leaves_the_others
 
 
 @pytest.mark.parametrize("restored", range(13))
+@pytest.mark.slow
 def test_a_restore_lets_go_of_the_same_at_the_same_offsets(
     monkeypatch: pytest.MonkeyPatch, restored: int
 ) -> None:
@@ -50,6 +51,7 @@ def test_a_restore_lets_go_of_the_same_at_the_same_offsets(
     assert ended(restored) == ended(-1)
 
 
+@pytest.mark.slow
 def test_what_waits_for_a_tick_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     """Numbers that become suspects and are let go again and again leave nothing behind."""
     monkeypatch.setattr(upkeep, "DUE_SPARE", 16)

@@ -82,6 +82,7 @@ AHEAD = {
 @pytest.mark.parametrize("around", [False, True])
 @pytest.mark.parametrize("first", [False, True])
 @pytest.mark.parametrize("ahead", AHEAD)
+@pytest.mark.slow
 def test_floods_after_a_clock_that_was_ahead_are_all_found(
     ahead: str, first: bool, around: bool, ticks: bool
 ) -> None:

@@ -136,6 +136,7 @@ def test_a_url_is_shown_without_what_lets_somebody_in(url: str, told: str) -> No
     assert masked(url) == told
 
 
+@pytest.mark.slow
 def test_no_command_about_settings_shows_a_password_in_a_url(tmp_path: Path) -> None:
     path = tmp_path / "otpguard.toml"
     path.write_text(
@@ -162,6 +163,7 @@ def test_no_command_about_settings_shows_a_password_in_a_url(tmp_path: Path) -> 
         'webhook = {url = "https://user:hun/ter2@gw/x"}',
     ],
 )
+@pytest.mark.slow
 def test_a_url_that_cannot_be_read_is_refused_without_a_piece_of_it(
     tmp_path: Path, section: str
 ) -> None:

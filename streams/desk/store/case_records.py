@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import Connection, Select, select
+from sqlalchemy import Connection, Select, or_, select
 from sqlalchemy.exc import DBAPIError
 
 from streams.desk.store.engine import away
@@ -51,6 +51,34 @@ def case_records(store: CaseStore, episode_id: str) -> list[tuple[str, Any]]:
             return list(_records(connection, episode_id))
     except DBAPIError as error:
         raise away(error, store.url) from None
+
+
+def named_episode(store: CaseStore, named: str, recipient: str | None) -> str | None:
+    """Return the newest case that an episode, an action or a recipient names; None: there is none.
+
+    `recipient` is what is named in its canonical form, if it has one; its tokens are looked for
+    too. Raise UnavailableError if the store does not answer.
+    """
+    of_action = select(links.c.episode_id).where(links.c.action_id == named)
+    forms = store.forms(recipient) if recipient is not None else (named,)
+    wanted = (
+        select(cases.c.episode_id)
+        .where(
+            or_(
+                cases.c.episode_id == named,
+                cases.c.episode_id.in_(of_action),
+                cases.c.recipient.in_(forms),
+            )
+        )
+        .order_by(cases.c.first_ms.desc())
+        .limit(1)
+    )
+    try:
+        with store.index.connect() as connection:
+            found: str | None = connection.scalar(wanted)
+    except DBAPIError as error:
+        raise away(error, store.url) from None
+    return found
 
 
 def _records(connection: Connection, episode_id: str) -> Iterator[tuple[str, Any]]:

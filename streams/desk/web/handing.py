@@ -83,7 +83,7 @@ class EvidencePages:
             from streams.evidence.canonical import sha256  # noqa: PLC0415 - an extra of its own
             from streams.evidence.names import MANIFEST, REGISTRY  # noqa: PLC0415
             from streams.evidence.pack import Making, make  # noqa: PLC0415
-            from streams.evidence.records import choose, placed  # noqa: PLC0415
+            from streams.evidence.records import choose, from_store  # noqa: PLC0415
             from streams.evidence.repeat import settings_text  # noqa: PLC0415
             from streams.evidence.report import Cover  # noqa: PLC0415
             from streams.evidence.signer import signer  # noqa: PLC0415
@@ -94,14 +94,11 @@ class EvidencePages:
             ) from None
         settings, own = self.desk.settings, self.desk.settings.evidence
         episode_id = file.line.episode_id
-        found = case_records(self.desk.store, episode_id)
-        chosen = choose(
-            (placed(kind, {"store": n}, said) for n, (kind, said) in enumerate(found)),
-            episode_id,
-            file.line.recipient,
-        )
+        found = from_store(case_records(self.desk.store, episode_id))
+        chosen = choose(found, episode_id, file.line.recipient)
         if chosen is None:
             raise UsageError(tr("there is no case {id}").format(id=episode_id))
+        chosen.behind_s = self.desk.store.freshness().lag_ms // 1000
         account = visit.person.account
         cover = Cover(own.unit, own.contact, asked["authority"], asked["document"],
                       asked["received"], account.shown_name or account.name, own.zone)  # fmt: skip

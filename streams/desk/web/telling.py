@@ -309,7 +309,8 @@ def _figures(dots: Sequence[Dot]) -> Iterable[tuple[int, int, int, int]]:
 def word_sentence(word: Override) -> str:
     """A word in a few words, without who said it and when."""
     if word.verb == "allow":
-        return tr("let {platform} pass").format(platform=platform_name(word.platform))
+        form = tr("let {platform} pass once") if word.once else tr("let {platform} pass")
+        return form.format(platform=platform_name(word.platform))
     if word.verb == "mode":
         return tr("mode {mode}").format(mode=tr(word.mode))
     return tr(word.verb)

@@ -52,7 +52,7 @@ async def count(stream):
         if event.category == "otp":
             codes += 1
             counts[event.recipient] += 1
-        if seen % 1_000 == 0:
+        if seen % 100 == 0:
             print(json.dumps({"events": seen}), flush=True)
         if seen >= total:
             held = sum(counts.table.values())

@@ -32,7 +32,7 @@ app = Application(
 def is_code(value):
     global seen, codes
     seen += 1
-    if seen % 1_000 == 0:
+    if seen % 100 == 0:
         print(json.dumps({"events": seen}), flush=True)
     code = value["category"] == "otp"
     codes += code

@@ -63,6 +63,7 @@ def looks(table: Table, numbers: np.ndarray) -> int:
 
 @pytest.mark.usefixtures("counted")
 @pytest.mark.parametrize("known", [0, 1, 0x1234_5678_9ABC_DEF0])
+@pytest.mark.slow
 def test_numbers_chosen_for_a_seed_cost_what_others_cost_where_the_seed_is_another(
     known: int,
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from detectors.chain import Params, Partition
 from detectors.model.event import TICK_OFFSETS
@@ -14,6 +15,7 @@ from tests.detectors.stand_in import START_MS, Event, batch_of, run
 from tests.detectors.test_chain import VICTIM, flood
 
 
+@pytest.mark.slow
 def test_the_longest_idle_are_forgotten_but_never_a_suspect() -> None:
     params = Params(sieve=SieveParams(rows_max=1 << 14), suspects_max=1 << 13)
     partition = Partition(params)

@@ -137,6 +137,7 @@ def test_a_row_is_kept_as_its_rules_say(seed: int) -> None:
         assert told == [(h.platform, *naive.rank(h, newest)) for h in naive.prints]
 
 
+@pytest.mark.slow
 def test_the_judge_remembers_by_the_rules_of_the_sieve() -> None:
     """The same year of one person, once sifted and once judged message by message."""
     compared = 0

@@ -74,6 +74,7 @@ def test_a_recipient_takes_at_most_128_bytes() -> None:
             assert held / table.count <= 128
 
 
+@pytest.mark.slow
 def test_an_index_takes_over_from_another_slice_by_slice(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tables, "_SLICE", 1)
     rng = random.Random(5)
@@ -106,6 +107,7 @@ def test_an_index_takes_over_from_another_slice_by_slice(monkeypatch: pytest.Mon
     assert between > 100
 
 
+@pytest.mark.slow
 def test_no_call_does_more_than_a_slice_beside_its_own_rows(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

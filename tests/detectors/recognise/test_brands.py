@@ -107,6 +107,7 @@ def test_a_name_with_digits_is_none() -> None:
     assert not any(letter.isdigit() for letter in verdict.platform)
 
 
+@pytest.mark.slow
 def test_most_platforms_named_in_labelled_texts_are_found() -> None:
     right, all_ = 0, 0
     for row in rows():

@@ -38,7 +38,7 @@ def test_words_in_bundles_are_found_where_one_pattern_of_each_kind_finds_them(
     kinds: list[list[str]], edges: tuple[str, str], text: str
 ) -> None:
     bundled = Words(kinds, *edges)
-    found = {begin.start(): ends for begin, ends in bundled.places(text)}
+    found = dict(bundled.places(text))
     whole = [any_of(words, *edges) if words else re.compile("(?!)") for words in kinds]
     for place in range(len(text)):
         expected = [
@@ -48,19 +48,43 @@ def test_words_in_bundles_are_found_where_one_pattern_of_each_kind_finds_them(
         ]
         assert found.get(place, []) == expected
     everything = [word for words in kinds for word in words]
-    for begin, _ in bundled.places(text):
-        match = any_of(everything, *edges).match(text, begin.start())
+    for start, _ in bundled.places(text):
+        match = any_of(everything, *edges).match(text, start)
         assert match is not None
-        assert bundled.longest(text, begin) == match.end()
+        assert bundled.longest(text, start) == match.end()
     assert bundled.found(text) == bool(found)
     bundled.ready()
     assert bundled.found(text) == bool(found)
 
 
+PARTS = ["a", "b", "c", "ab", "[ab]", "[^a]", "b?", " ", "(?:a|bc)", "(?:ab|(?:c|b)a)?", "(?:a|b)+"]
+
+
+@given(
+    st.lists(
+        st.lists(st.sampled_from(PARTS), min_size=1, max_size=5).map("".join),
+        min_size=1,
+        max_size=5,
+    ),
+    st.sampled_from([("", ""), ("(?<![a-c])", "(?![a-c])")]),
+    st.text("abc ", max_size=12),
+)
+def test_words_are_found_however_they_begin(
+    words: list[str], edges: tuple[str, str], text: str
+) -> None:
+    """A word is written out when a text has what it begins with: by groups, classes, or nothing."""
+    bundled = Words([[word] for word in words], *edges)
+    found = {start: {kind for kind, _ in ends} for start, ends in bundled.places(text)}
+    patterns = [any_of([word], *edges) for word in words]
+    for place in range(len(text) + 1):
+        kinds = {kind for kind, each in enumerate(patterns) if each.match(text, place)}
+        assert found.get(place, set()) == kinds
+
+
 def test_words_in_bundles_are_found_in_each_of_their_spellings() -> None:
     bundled = Words([["[验燕]证 ?码", "(?:a|o)[bc]d", "[a-c]+x", "(?<!y)z"]])
     for text in ("验证码", "燕证 码", "abd", "ocd", "bcx", "z"):
-        assert next((begin.start(), ends) for begin, ends in bundled.places(text)) == (
+        assert next(bundled.places(text)) == (
             0,
             [(0, len(text))],
         )
@@ -86,6 +110,7 @@ print(chars)
 """
 
 
+@pytest.mark.slow
 def test_the_first_text_compiles_little_more_than_the_words_it_may_hold() -> None:
     """All words in Latin letters are 700,000 characters of patterns: two seconds."""
     done = subprocess.run(

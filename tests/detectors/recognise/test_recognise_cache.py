@@ -164,6 +164,7 @@ def retold(draw: st.DrawFn) -> list[Event]:
 
 
 @given(st.lists(retold(), min_size=1, max_size=4), st.integers(1, 8))
+@pytest.mark.slow
 def test_the_cache_changes_no_answer(batches: list[list[Event]], templates: int) -> None:
     recogniser = Recogniser(REGISTRY, RecogniseParams(cache_templates=templates))
     for events in [*batches, *batches]:
@@ -285,6 +286,7 @@ def test_texts_that_contradict_their_category_are_counted_in_a_sample() -> None:
     assert recogniser.checked == 8
 
 
+@pytest.mark.slow
 def test_the_cache_is_bounded_however_many_templates_come() -> None:
     recogniser = Recogniser(REGISTRY, RecogniseParams(cache_templates=50))
     for start in range(0, 3000, 20):

@@ -11,6 +11,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from detectors.recognise.recogniser import recognise
 from detectors.recognise.registry import Registry
 
@@ -18,6 +20,7 @@ REGISTRY = Registry.shipped()
 ROWS = (Path(__file__).parent / "texts" / "wording.txt").read_text("utf-8").splitlines()
 
 
+@pytest.mark.slow
 def test_new_wording_is_told_right() -> None:
     """All but one in a hundred: no rule is bent for a single text."""
     wrong = []

@@ -235,6 +235,7 @@ def test_padding_behind_a_code_does_not_hide_it(padding: int) -> None:
     assert code("【淘宝】您的验证码是482913，请勿泄露。" + "。" * padding) == "482913"
 
 
+@pytest.mark.slow
 def test_a_recogniser_that_is_ready_compiles_nothing_more() -> None:
     Recogniser(REGISTRY).ready()
     before = {id(s): set(vars(s)) for s in scripts._SCRIPTS}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import tomllib
 
 import pytest
@@ -10,7 +12,7 @@ from hypothesis import strategies as st
 
 from detectors.recognise.fold import fold, mask
 from detectors.recognise.shipped import shipped
-from detectors.recognise.spelled import spelled
+from detectors.recognise.spelled import _places, _Words, _words, spelled
 
 
 @pytest.mark.parametrize(
@@ -74,6 +76,46 @@ def test_each_character_has_a_place(text: str) -> None:
             for letter, place in zip(read, places, strict=True)
             if letter != "0"
         )
+
+
+UNCOMPILED = _Words()
+PARTS = [
+    "four",
+    "eight",
+    "zero",
+    "dos",
+    "u",
+    "ゼロ",
+    "八",
+    "4",
+    "71",
+    " ",
+    "-",
+    " - ",
+    ".",
+    "a",
+    ": ",
+]
+
+
+@given(st.lists(st.sampled_from(PARTS), max_size=10).map("".join))
+def test_no_run_is_missed_before_its_words_are_compiled(text: str) -> None:
+    folded = fold(mask(text))
+    if any(_places(run)[0] for run in _words().run.finditer(folded)):
+        assert UNCOMPILED.may_run(folded)
+
+
+FIRST = """
+from detectors.recognise import spelled
+spelled.spelled("your account is closed, do not reply")
+assert not {"run", "part"} & set(vars(spelled._words()))
+spelled.spelled("your code is four 0 0 zero")
+assert {"run", "part"} <= set(vars(spelled._words()))
+"""
+
+
+def test_the_words_are_compiled_when_a_text_may_hold_one() -> None:
+    subprocess.run([sys.executable, "-c", FIRST], check=True)
 
 
 def test_each_language_has_ten_words() -> None:

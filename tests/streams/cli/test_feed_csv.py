@@ -66,7 +66,7 @@ def test_a_sample_is_json_and_all_else_is_said_beside_it(
 def test_rows_that_are_no_events_are_an_error_and_nothing_is_published(tmp_path: Path) -> None:
     path = tmp_path / "cdr.csv"
     path.write_text(ROWS + "x\n", encoding="utf-8")
-    with pytest.raises(UsageError, match="1 rows are no events; nothing was published"):
+    with pytest.raises(UsageError, match="1 row is no event; nothing was published"):
         look(SETTINGS, [str(path)], given(), 0, finished=True)
 
 

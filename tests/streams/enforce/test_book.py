@@ -1,17 +1,19 @@
 """What should be enforced, decided by the book alone."""
 
 import random
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from detectors.bars import LEASE_MAX_MS
-from detectors.leases.gate import Lease
+from detectors.bars import AGAIN_MOST, LEASE_MAX_MS
+from detectors.leases.again import SecondPasses, window_of
+from detectors.leases.gate import Lease, Ruling, rule
 from detectors.leases.rails import RailParams
-from detectors.model.event import platform_id
-from detectors.model.records import Action
+from detectors.model.event import Trust, platform_id
+from detectors.model.records import Action, AgainWindow
 from streams.enforce.book import (
     REMEMBER_MS,
     DesiredState,
@@ -243,3 +245,48 @@ def test_an_overlong_lease_is_not_let_in_by_any_word() -> None:
     long = action(lease_ms=LEASE_MAX_MS + 1)
     book = book_of(long, raised(times=10), params=SMALL)
     assert let_in(book, START_MS + 1000) == set()
+
+
+def once(key: str, **more: Any) -> Override:
+    return override(
+        "allow", platform=key, once=True, actor="victim", via="mo", schema_version=3, **more
+    )
+
+
+def lease_of(*records: object, at_ms: int = START_MS + 1) -> Lease:
+    found = desired_lease(book_of(*records), RECIPIENT, at_ms)
+    assert isinstance(found, Lease)
+    return found
+
+
+def test_a_word_for_one_code_is_a_window_and_opens_no_platform() -> None:
+    word = once("sig:a", expires_at_ms=START_MS + 300_000)
+    lease = lease_of(action(), word)
+    window = AgainWindow(platform_id("sig:a"), START_MS, START_MS + 300_000, hot=False)
+    assert (lease.again, lease.scope) == ((window,), action().scope)
+    assert lease_of(action(), word, at_ms=START_MS + 300_000).again == ()
+
+
+def test_a_word_for_one_code_widens_the_lease_s_own_window_and_leaves_hot_platforms_shut() -> None:
+    own, hot, other = (
+        AgainWindow(platform_id(key), START_MS + 55_000, START_MS + 150_000, hot=key == "sig:hot")
+        for key in ("sig:own", "sig:hot", "sig:other")
+    )
+    given = replace(action(), again=(own, hot, other))
+    found = lease_of(given, once("sig:own"), once("sig:hot")).again
+    assert found == (own._replace(from_ms=START_MS, until_ms=START_MS + 3_600_000), hot, other)
+
+
+def test_whoever_replies_has_of_a_gateway_what_second_requests_have_and_no_more() -> None:
+    """A reply that somebody forged opens eight platforms, of which three get one code through."""
+    keys = [f"sig:p{nth}" for nth in range(8)]
+    lease = lease_of(action(), *map(once, keys))
+    passes, passed = SecondPasses(), list[str]()
+    for at_ms in range(START_MS + 1, START_MS + LEASE_MS, 1_000):
+        for key in keys:  # the flood goes on, with all of them
+            ruling = rule(lease, otp=True, platform=key, trust=Trust.NONE, now_ms=at_ms)
+            window = window_of(lease, key, at_ms)
+            assert (ruling, window is None) == (Ruling.AGAIN, False)
+            if window is not None and passes.take(RECIPIENT, window, at_ms):
+                passed.append(key)
+    assert passed == keys[:AGAIN_MOST]

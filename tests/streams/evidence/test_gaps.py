@@ -43,6 +43,14 @@ def test_settings_of_another_time_and_tokens_are_gaps() -> None:
     assert "token" in {gap for gap, _ in gaps(found, "")}
 
 
+def test_a_store_that_is_behind_the_topics_says_by_how_much() -> None:
+    found = chosen()
+    found.behind_s = 59
+    assert "behind" not in dict(gaps(found, ""))
+    found.behind_s = 61
+    assert dict(gaps(found, ""))["behind"] == {"n": 2}
+
+
 def test_every_gap_has_its_sentence_in_both_languages() -> None:
     figures = {"n": 1, "all": 2, "passed": 3, "refused": 4}
     for document in documents([(gap, figures) for gap in GAPS]):

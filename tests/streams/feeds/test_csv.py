@@ -462,7 +462,7 @@ def test_files_are_fed_from_the_command_line_and_what_was_lost_is_an_exit_code(
     content += row(2, at="x").encode()
     code, output = command(tmp_path, content, *TIME, *mapped())
     assert code == Exit.USAGE
-    assert "1 rows are no events: line 3: 时间 is no event_time_ms; all are in" in output
+    assert "1 row is no event: line 3: 时间 is no event_time_ms; all are in" in output
     content += row(3, at=now).encode()[:-1]
     code, output = command(tmp_path, content, *TIME, *mapped())
     assert code == Exit.TRY_AGAIN

@@ -128,6 +128,7 @@ def test_jasmin_gets_text_and_password_in_the_body(message: SmsNotice) -> None:
         (504, Delivered.UNKNOWN),
     ],
 )  # fmt: skip
+@pytest.mark.slow
 def test_an_answer_says_whether_a_second_try_could_be_a_second_message(
     status: int, state: Delivered
 ) -> None:

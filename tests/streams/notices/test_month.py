@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from detectors.model.incidents import Unlisted
+from detectors.model.incidents import Fate, Unlisted
 from detectors.model.records import Cause, EpisodeRecord, Evidence, Level
 from streams.notices.month import Month, MonthPlatform, MonthRecords, count_month, figures
+from streams.notices.second import SecondRequestCount
 from streams.wire import Ack, AckState, Counts, Notice
 from streams.wire.notices import NoticeKind, NoticeState
 from tests.enforce.records import action, override
@@ -15,6 +16,7 @@ from tests.streams.notices.test_book import episode
 
 FROM_MS, UNTIL_MS = DAY0_MS, DAY0_MS + 30 * DAY_MS
 A = "sig:a"
+SECOND: tuple[tuple[int, Fate], ...] = ((1, "refuse"), (70_001, "pass"))
 
 
 def flood(nth: int, at_ms: int, took_s: int = 120, mode: str = "enforce") -> EpisodeRecord:
@@ -66,6 +68,8 @@ def counted() -> Month:
         incidents=[
             *use_of(A, FROM_MS, 6, 10), *use_of(A, FROM_MS + 2 * DAY_MS, 2, 3),
             replace(incident("e1", "861", first=9), at_ms=FROM_MS + 3, unlisted=Unlisted(4, 5)),
+            *(incident("e2", "862", ("sig:own", FROM_MS + at_ms), first=at_ms, would=fate)
+              for at_ms, fate in SECOND),
         ],
         words=words,
         notices=[notice(0, "sending", FROM_MS + 1), notice(0, "sent", FROM_MS + 2),
@@ -84,6 +88,7 @@ def test_every_figure_is_counted_once_and_of_this_month_alone() -> None:
     assert (month.to_notice.n, month.to_notice.median_s, month.to_notice.p95_s) == (5, 120, 240)
     assert (month.to_hold.n, month.to_hold.median_s) == (2, 0.5)
     assert month.refused == 20 + 3 + 7
+    assert month.own == SecondRequestCount(asked=1, arrived=1)
     assert month.words == {"release": 1, "allow": 1}
     assert (month.replies, month.false_signals) == (1, 2)
     assert month.notices == {"sent": 1, "suppressed": 1, "failed": 1}
@@ -93,9 +98,9 @@ def test_every_figure_is_counted_once_and_of_this_month_alone() -> None:
 
 def test_a_platform_shows_what_telling_it_did() -> None:
     month = counted()
-    (platform,) = month.platforms
+    platform, _ = month.platforms
     assert platform == MonthPlatform(A, 66, 8, "6", told=True, before=60.0, after=6 / 28)
-    assert month.platforms_used == 1
+    assert month.platforms_used == 2
 
 
 def test_a_month_without_records_is_no_month_without_floods() -> None:

@@ -378,15 +378,17 @@ def test_a_reply_opens_a_platform_and_is_confirmed_and_audited(world: World) -> 
             "schema_version": 1, "recipient": "10086", "sender": f"+{lease.recipient}",
             "text": "kx", "event_time_ms": now_ms(), "message_id": "m1", "direction": "mo",
         }  # fmt: skip
-        forged = [{**reply, "gateway_id": "smpp-7"}, reply]
+        abroad = {**reply, "sender": "+14155550100", "gateway_id": "msc-1"}
+        forged = [{**reply, "gateway_id": "smpp-7"}, reply, abroad]
         for each in (*forged, {**reply, "gateway_id": "msc-1"}, {**reply, "gateway_id": "msc-1"}):
             world.say(world.topics.input, lease.recipient.encode(), json.dumps(each).encode())
         wait_until(lambda: len(world.phones.got) == 2, "it is confirmed")
         time.sleep(STILL_S)
-    assert "放行10分钟" in world.phones.got[1].text
+    assert "10分钟内各放行一条" in world.phones.got[1].text
     assert len(world.phones.got) == 2
     (said,) = [decode_override(r.value) for r in records(world.clients, world.topics.override)]
     assert (said.verb, said.platform, said.actor, said.via) == ("allow", key, "victim", "mo")
+    assert said.once
     assert said.expires_at_ms is not None
     assert said.expires_at_ms - said.issued_at_ms == 600_000
     (audited,) = [decode_audit(r.value) for r in records(world.clients, world.topics.audit)]

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from detectors.model.event import Trust, platform_id
-from detectors.model.incidents import FloodMessage, IncidentRecord
-from detectors.model.records import Cause, Sighting
+from detectors.model.incidents import EarlierSighting, FloodMessage, IncidentRecord
+from detectors.model.records import AgainWindow, Cause, Sighting
 from streams.notices.book import NoticeBook, NotifyParams
 from streams.notices.reply import HeardReply, Opening, Replies, ReplyParams
 from streams.wire import Event, Numbers
@@ -68,6 +68,7 @@ def test_a_reply_opens_what_was_refused_and_is_not_hot_the_newest_first() -> Non
     assert [(w.verb, w.platform, w.actor, w.via) for w in words] == [
         ("allow", "sig:new", "victim", "mo"), ("allow", "sig:old", "victim", "mo"),
     ]  # fmt: skip
+    assert all(each.once for each in words)  # one code of each, and no platform whole
     assert {w.expires_at_ms for w in words} == {NOW_MS + 600_000}
     assert on.to_open(opening, NOW_MS) == []  # and nothing a second time
 
@@ -91,6 +92,38 @@ def test_a_platform_that_other_floods_abuse_is_hot_in_this_one() -> None:
     on = replies()
     on.episode(replace(episode(action("8613900000002")), sightings=(saw("tool", 1, hot=True),)))
     on.incident(incident(("tool", NOW_MS - 9), ("hers", NOW_MS - 8)))
+    assert on.to_open(opened(on), NOW_MS) == ["sig:hers"]
+
+
+def test_a_platform_that_the_lease_says_is_hot_is_not_opened() -> None:
+    on = replies(saw("tool", START_MS), saw("hers", START_MS))
+    windows = [AgainWindow(platform_id(f"sig:{name}"), NOW_MS, NOW_MS + 9, hot=name == "tool")
+               for name in ("tool", "hers")]  # fmt: skip
+    on.lease(replace(action(), again=tuple(windows)))
+    assert on.to_open(opened(on), NOW_MS) == ["sig:hers"]
+
+
+def test_a_platform_that_was_hot_before_the_throttle_is_not_opened() -> None:
+    on, key = replies(), "sig:tool"
+    early = EarlierSighting(START_MS, True, Trust.NONE, key, platform_id(key), hot=True, offset=7)
+    on.incident(replace(incident(("hers", NOW_MS - 9)), earlier=(early,)))
+    assert on.to_open(opened(on), NOW_MS) == ["sig:hers"]
+
+
+def test_who_sent_twice_before_the_reply_is_the_flood_and_not_she() -> None:
+    on = replies(saw("hers", START_MS + 5), saw("flood", START_MS + 6))
+    on.incident(incident(("flood", START_MS + 6), ("flood", NOW_MS - 1), ("hers", NOW_MS + 20_000)))
+    opening = opened(on)
+    assert on.to_open(opening, NOW_MS) == ["sig:hers"]  # she asked again after her reply
+    early = EarlierSighting(START_MS - 9, True, Trust.NONE, "sig:hers", platform_id("sig:hers"))
+    on.incident(replace(incident(), earlier=(early,)))
+    assert on.to_open(opening, NOW_MS) == []  # what came before the lease counts
+
+
+def test_the_same_record_twice_is_one_message() -> None:
+    on = replies(saw("hers", NOW_MS - 9))
+    for _ in range(2):
+        on.incident(incident(("hers", NOW_MS - 9)))
     assert on.to_open(opened(on), NOW_MS) == ["sig:hers"]
 
 
@@ -161,7 +194,7 @@ def test_openings_and_what_was_refused_are_forgotten() -> None:
     on.turn(NOW_MS + 600_000)
     assert not on.openings
     on.turn(NOW_MS + 3_600_000)
-    assert not on._late
+    assert not on._asked
 
 
 def incident(*asked: tuple[str, int]) -> IncidentRecord:

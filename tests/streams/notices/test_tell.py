@@ -141,6 +141,7 @@ def mailer(answer: str = "250 known") -> Iterator[Mailer]:
             thread.join(END_S)
 
 
+@pytest.mark.slow
 def test_a_mail_server_gets_the_letter_or_says_why_not(tmp_path: Path) -> None:
     more = {"mail": "smtp", "smtp_tls": False}
     with mailer() as server:

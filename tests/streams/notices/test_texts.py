@@ -42,6 +42,7 @@ def texts(given: Any = None, **fields: Any) -> NoticeTexts:
 
 @pytest.mark.parametrize("language", NAMES)
 @pytest.mark.parametrize("name", TEXT_NAMES)
+@pytest.mark.slow
 def test_a_shipped_text_is_one_part_and_no_code_whoever_sends_it(language: str, name: str) -> None:
     senders = ("10086", "10010", "10690012345678", "95588", "CMCC", "Notice", "")
     for operator in NAMES[language]:

@@ -282,6 +282,7 @@ def _decisions(
     yield str(sorted(chain.snapshot(state).rows.tolist())).encode()
 
 
+@pytest.mark.slow
 def test_a_state_that_dies_at_every_cut_decides_the_same_to_the_byte() -> None:
     settings = Settings(app_id="test")
     params = replace(settings.params(), sieve=SieveParams(rows_max=ROWS_MAX), suspects_max=4_000)
@@ -331,6 +332,7 @@ print((megabytes("VmHWM") - before) / (RECIPIENTS * 112 / 2**20))
 """
 
 
+@pytest.mark.slow
 def test_a_state_is_restored_in_hardly_more_memory_than_it_takes() -> None:
     done = subprocess.run(
         [sys.executable, "-c", RESTORES], capture_output=True, text=True, timeout=END_S, check=False

@@ -445,6 +445,7 @@ def test_a_checkpoint_is_written_when_it_is_due_and_only_if_there_is_something_n
 
 @pytest.mark.parametrize("refusal", [KafkaStorageError, NotEnoughReplicasError])
 @pytest.mark.parametrize("record", [1, 2, 3])  # two chunks and the manifest
+@pytest.mark.slow
 def test_a_changelog_that_takes_no_record_holds_the_commit_back_and_is_whole_afterwards(
     record: int, refusal: type[KafkaError], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -41,6 +41,13 @@ def word(**fields: Any) -> Override:
         {"verb": "release", "expires_at_ms": 9},
         {"verb": "allow", "platform": "sig:a"},
         {"verb": "allow", "platform": "sig:a", "recipient": EVERYONE},
+        {
+            "verb": "allow",
+            "platform": "sig:a",
+            "once": True,
+            "expires_at_ms": 9,
+            "schema_version": 3,
+        },
         {"verb": "mode", "recipient": EVERYONE, "mode": "off"},
         {
             "verb": "rails",
@@ -87,6 +94,26 @@ def test_what_cannot_be_meant_is_refused_here_and_from_the_topic(
     with pytest.raises(ValueError, match=why):
         word(**fields)
     raw = msgspec.json.decode(encode_override(word())) | fields
+    with pytest.raises(UnreadableError):
+        decode_override(msgspec.json.encode(raw))
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"verb": "exempt", "platform": ""},
+        {"recipient": EVERYONE},
+        {"expires_at_ms": None},
+        {"schema_version": 2},
+    ],
+)
+def test_one_code_passes_of_one_platform_at_one_number_until_a_time(fields: dict[str, Any]) -> None:
+    said: dict[str, Any] = {
+        "verb": "allow", "platform": "sig:a", "once": True, "expires_at_ms": 9, "schema_version": 3,
+    }  # fmt: skip
+    with pytest.raises(ValueError, match="one code"):
+        word(**{**said, **fields})
+    raw = msgspec.json.decode(encode_override(word(**said))) | fields
     with pytest.raises(UnreadableError):
         decode_override(msgspec.json.encode(raw))
 
@@ -144,7 +171,7 @@ def test_counts_come_back_as_they_went_and_have_so_many_platforms_at_most() -> N
             decode_counts(msgspec.json.encode(raw))
 
 
-def test_only_a_word_about_the_rails_bears_the_version_that_older_adapters_refuse() -> None:
+def test_a_word_about_the_rails_bears_the_version_that_older_adapters_refuse() -> None:
     said = word(verb="rails", recipient=EVERYONE, times=2, expires_at_ms=9, schema_version=2)
     assert msgspec.json.decode(encode_override(said))["schema_version"] == 2
     assert "times" not in msgspec.json.decode(encode_override(word()))

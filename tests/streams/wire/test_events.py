@@ -354,6 +354,7 @@ def mixed(n: int) -> list[bytes | None]:
 
 
 @pytest.mark.parametrize("size", [1, 7, 1000, BLOCK - 1, BLOCK, BLOCK + 1])
+@pytest.mark.slow
 def test_batch_and_block_edges_make_no_difference(size: int) -> None:
     values = mixed(2 * BLOCK + 3)
     whole = decode(values)

@@ -116,6 +116,7 @@ async def _acknowledged(_output: object) -> Any:
     return done
 
 
+@pytest.mark.slow
 def test_the_loop_is_let_go_at_every_tick_of_an_envelope(envelope: Envelope) -> None:
     seen: list[int] = []
     assigned = apply([envelope], lambda assigned, _: seen.append(assigned.next or 0))
@@ -135,6 +136,7 @@ def test_an_envelope_is_given_up_where_a_rebalance_begins(envelope: Envelope) ->
 
 
 @pytest.mark.parametrize("seed", range(4))
+@pytest.mark.slow
 def test_where_more_is_in_the_log_the_end_of_an_envelope_waits_for_the_rest_of_its_tick(
     envelope: Envelope, seed: int
 ) -> None:
@@ -152,6 +154,7 @@ def test_where_more_is_in_the_log_the_end_of_an_envelope_waits_for_the_rest_of_i
     assert {at for at in seen if at < last} <= {start, *range(0, last, TICK_OFFSETS)}
 
 
+@pytest.mark.slow
 def test_what_waits_is_read_again_where_something_else_follows(envelope: Envelope) -> None:
     start, stop = envelope.start, envelope.next_offset
     head = replace(envelope._part(0, 10, start, start + 10), highwater=stop)
@@ -243,6 +246,7 @@ def outputs_of(partition: int, sent: list[Output]) -> dict[str, list[Output]]:
 
 
 @pytest.mark.parametrize("seed", range(3))
+@pytest.mark.slow
 def test_small_envelopes_of_a_poll_are_applied_together_as_each_by_itself(
     logs: list[Envelope], seed: int
 ) -> None:

@@ -86,6 +86,13 @@ def test_a_count_of_the_recogniser_is_added_once(seen: World) -> None:
     assert sum(counted) == hits > 0
 
 
+def test_a_list_is_counted_though_nothing_else_was_decided(seen: World) -> None:
+    """A forged one comes when it likes, mostly with no flood beside it: an alert hangs on it."""
+    nothing = decoded([], [])
+    seen.observer.applied(nothing, {0: Decisions(lists=["forged"]), 1: Decisions()})
+    assert seen.value("hot_lists_total", outcome="forged") == 1
+
+
 def test_an_action_is_waited_for_by_the_acknowledgements(seen: World) -> None:
     assert len(seen.acknowledgements) >= 1
 

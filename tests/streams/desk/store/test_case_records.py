@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from streams.desk.store.case_records import case_records
+from streams.desk.store.case_records import case_records, named_episode
 from streams.errors import UnavailableError
 from streams.evidence.records import KINDS
 from streams.wire import Notice
-from tests.enforce.records import override
+from tests.enforce.records import START_MS, override
 from tests.streams.desk.store.filled import (
     acked,
     counted,
@@ -45,6 +45,22 @@ def test_a_case_comes_out_as_it_was_written(tmp_path: Path) -> None:
     said = {KINDS[kind].encode(each) for kind, each in found}
     assert said == {next(filter(None, map(partial(_encoded, each), KINDS))) for each in mine}
     assert case_records(store, "1:none:0:0") == []
+    store.close()
+
+
+def test_a_case_is_found_by_its_number_its_token_its_lease_and_its_name(tmp_path: Path) -> None:
+    store = opened(tmp_path, tokens=lambda number: (f"h1:{number[-4:]}",))
+    older, its_lease = flood(1)
+    newer, _ = flood(2, at_ms=START_MS + 3_600_000, revision=20)
+    token, _ = flood(3, recipient="h1:0077", revision=30)
+    fill(store, older, its_lease, newer, token)
+    named = partial(named_episode, store)
+    assert named("+86 139 0000 0001", older.recipient) == newer.episode_id
+    assert named(older.episode_id, None) == older.episode_id
+    assert named(its_lease.action_id, None) == older.episode_id
+    assert named("13900000077", "8613900000077") == token.episode_id
+    assert named("13900000078", "8613900000078") is None
+    assert named("nobody", None) is None
     store.close()
 
 

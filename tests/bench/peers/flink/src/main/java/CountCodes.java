@@ -17,12 +17,13 @@ import org.apache.flink.configuration.Configuration;
 import org.apache.flink.configuration.PipelineOptions;
 import org.apache.flink.configuration.StateBackendOptions;
 import org.apache.flink.connector.kafka.source.KafkaSource;
+import org.apache.flink.connector.kafka.source.KafkaSourceBuilder;
 import org.apache.flink.connector.kafka.source.enumerator.initializer.OffsetsInitializer;
 import org.apache.flink.streaming.api.environment.StreamExecutionEnvironment;
 import org.apache.flink.streaming.api.functions.sink.v2.DiscardingSink;
 import org.apache.flink.streaming.api.windowing.assigners.TumblingEventTimeWindows;
 
-/** Codes per recipient in 60 s tumbling windows of event time; usage: BOOTSTRAP TOPIC GROUP EVENTS CYCLE_S. */
+/** Codes per recipient in 60 s tumbling windows of event time; usage: BOOTSTRAP TOPIC GROUP EVENTS CYCLE_S [live]. */
 public final class CountCodes {
     static final LongAdder EVENTS = new LongAdder();
     static final LongAdder CODES = new LongAdder();
@@ -93,17 +94,18 @@ public final class CountCodes {
         settings.set(PipelineOptions.OBJECT_REUSE, true);
         StreamExecutionEnvironment env = StreamExecutionEnvironment.createLocalEnvironment(1, settings);
 
-        KafkaSource<Tuple3<Long, Long, Boolean>> source = KafkaSource.<Tuple3<Long, Long, Boolean>>builder()
+        KafkaSourceBuilder<Tuple3<Long, Long, Boolean>> source = KafkaSource.<Tuple3<Long, Long, Boolean>>builder()
                 .setBootstrapServers(args[0])
                 .setTopics(args[1])
                 .setGroupId(args[2])
                 .setStartingOffsets(OffsetsInitializer.earliest())
-                .setBounded(OffsetsInitializer.latest())
                 .setProperty("max.poll.records", "10000")
                 .setProperty("max.partition.fetch.bytes", String.valueOf(4 << 20))
-                .setValueOnlyDeserializer(new Decode())
-                .build();
-        env.fromSource(source, WatermarkStrategy
+                .setValueOnlyDeserializer(new Decode());
+        if (args.length < 6) { // live it goes on until it is stopped
+            source.setBounded(OffsetsInitializer.latest());
+        }
+        env.fromSource(source.build(), WatermarkStrategy
                         .<Tuple3<Long, Long, Boolean>>forBoundedOutOfOrderness(Duration.ofMinutes(5))
                         .withTimestampAssigner((event, recordMs) -> event.f1), "events")
                 .filter(event -> event.f2)
