@@ -360,13 +360,13 @@ def _neighbours(
     """Count for each share the strangers of platforms by neighbourhood."""
     first = np.zeros(len(platform), np.bool_)
     first[fresh] = True
-    columns = platform[novel], recipient[novel], first[novel]
+    whose, whom, new = platform[novel], recipient[novel], first[novel]
     edges = [0, len(novel)] if len(some.shares) == 1 else novel.searchsorted(some.edges).tolist()
     for share, (a, b) in zip(some.shares, pairwise(edges), strict=True):
         strangers = share.state.strangers
         assert strangers is not None
         if a < b:
-            strangers.meet(*(column[a:b] for column in columns))
+            strangers.meet(whose[a:b], whom[a:b], new[a:b])
 
 
 def _unnoted(

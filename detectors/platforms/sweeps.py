@@ -4,8 +4,8 @@ Whoever earns by each message that is delivered (artificial traffic), or collect
 in use, has one platform send to many neighbours. It is told to people and throttles nobody: each
 recipient gets one code. Two rules, each about one platform:
 
-- `range`: thousands that stand out within 24 hours from its next fullest ones. Of a sign-up
-  campaign in a city no thousand does: the city's others are as full.
+- `range`: thousands that are full within an hour, and stand out from its next fullest ones. A
+  campaign in a city takes a day for as many. Or one, as good as whole, within 24 hours.
 - `fresh`: in an hour, strangers of whom no code was ever seen. Numbers that nobody uses are swept
   as well as others; people who sign up are seldom new to all platforms.
 
@@ -34,8 +34,8 @@ HOUR_SLOTS: Final = HOUR_MS // SLOT_MS
 DAY_SLOTS: Final = DAY_MS // SLOT_MS
 
 RANGE_LEAST: Final = 20
-"""Strangers in each of `RANGE_THOUSANDS`. With this and the factor below no ordinary day of 5,000
-platforms comes to it (simulated)."""
+"""Strangers in an hour in each of `RANGE_THOUSANDS`: ten times those of a campaign that reaches
+three of a hundred in its city in a day."""
 
 RANGE_THOUSANDS: Final = 3
 
@@ -44,7 +44,7 @@ RANGE_FACTOR: Final = 2
 city's does not come to it."""
 
 RANGE_ALONE: Final = 600
-"""Strangers in one thousand that need no others: more than a firm signs up."""
+"""Strangers in one thousand, in 24 hours, that need no others: more than a firm signs up."""
 
 SPARED: Final = 22
 """A platform's fullest thousands, which are not compared with: two ranges of ten thousand numbers
@@ -135,13 +135,19 @@ class NetworkSweeps:
         """Look for sweeps in what is known by now."""
         if not self._slots:
             return
-        self._note("range", _ranges(self._since(self._newest - DAY_SLOTS + 1)))
-        self._note("fresh", self._fresh())
+        self._look_at_hour()
+        self._note("range", _whole(self._since(self._newest - DAY_SLOTS + 1)))
+
+    def _look_at_hour(self) -> None:
+        """What an hour shows is looked for in each slot too: who reads again finds it again."""
+        rows = self._since(self._newest - HOUR_SLOTS + 1)
+        self._note("range", _ranges(rows))
+        self._note("fresh", self._fresh(rows))
 
     def _turn(self, slot: int) -> None:
         """Begin a newer slot; what is over is summed up, or forgotten."""
         if self._newest:
-            self._note("fresh", self._fresh())
+            self._look_at_hour()
         else:
             self._hours = slot // HOUR_SLOTS + 1  # the first may not be whole
         hour = slot // HOUR_SLOTS
@@ -188,14 +194,13 @@ class NetworkSweeps:
         some = order[fresh[order] > 0]
         return dict(zip(platforms[some].tolist(), fresh[some].tolist(), strict=True))
 
-    def _fresh(self) -> dict[int, tuple[int, list[int]]]:
-        """Platforms by which the last hour's fresh strangers are too many."""
+    def _fresh(self, rows: NDArray[np.int64]) -> dict[int, tuple[int, list[int]]]:
+        """Platforms whose fresh strangers of the last hour are too many."""
         now = self._newest // HOUR_SLOTS
         before = [self._base[hour] for hour in range(now - 24, now - 24 * BASE_DAYS, -24)
                   if hour in self._base]  # fmt: skip
         if len(before) < FRESH_DAYS:
             return {}
-        rows = self._since(self._newest - HOUR_SLOTS + 1)
         platforms, fresh, strangers, least = _without_firms(rows)
         found = {}
         for i in indices((fresh >= least) & (fresh >= FRESH_SHARE * strangers)).tolist():
@@ -272,6 +277,21 @@ def _ranges(total: NDArray[np.int64]) -> dict[int, tuple[int, list[int]]]:
     return found
 
 
+def _whole(total: NDArray[np.int64]) -> dict[int, tuple[int, list[int]]]:
+    """Platforms with a thousand that is as good as whole."""
+    found = {}
+    for platform in np.unique(total[total[:, 2] >= RANGE_ALONE, 0]).tolist():
+        first, last = np.searchsorted(total[:, 0], [platform, platform + 1])
+        rows = total[first:last]
+        rows = rows[rows[:, 1] != NO_THOUSAND]
+        least = max(RANGE_ALONE, RANGE_FACTOR * _next(rows[:, 2], SPARED))
+        whole = rows[rows[:, 2] >= least]
+        if len(whole):
+            order = np.argsort(-whole[:, 2], kind="stable")[:TOLD_MOST]
+            found[platform] = int(whole[:, 2].sum()), _named(whole[order, 1])
+    return found
+
+
 def swept_of(thousands: NDArray[np.int64], strangers: NDArray[np.int64]) -> NDArray[np.bool_]:
     """Mark the thousands (n,) of a platform that stand out, as the rule `range` has it.
 
@@ -283,8 +303,7 @@ def swept_of(thousands: NDArray[np.int64], strangers: NDArray[np.int64]) -> NDAr
     stands = strangers >= max(RANGE_LEAST, RANGE_FACTOR * usual)
     hundreds, whose = np.unique_inverse(thousands // 100)
     several = np.bincount(whose[stands], minlength=len(hundreds)) >= RANGE_THOUSANDS
-    alone = strangers >= max(RANGE_ALONE, RANGE_FACTOR * usual)
-    swept: NDArray[np.bool_] = (stands & several[whose]) | alone
+    swept: NDArray[np.bool_] = stands & several[whose]
     filled = np.bincount(whose[strangers >= WIDE_EACH], minlength=len(hundreds)) >= WIDE_FILLED
     if filled.any():
         sums = np.bincount(whose, strangers, minlength=len(hundreds))

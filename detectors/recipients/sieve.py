@@ -94,9 +94,7 @@ class Sifted:
     novel: NDArray[np.int64]  # positions of novel sightings of recipients that are no suspects;
     # of one table in any order
     sighted: NDArray[np.int64]  # positions of all sightings of those, in any order
-    fresh: NDArray[
-        np.int64
-    ]  # of the novel ones, each that is a recipient's first code ever; ascending
+    fresh: NDArray[np.int64]  # of the novel ones those that are a recipient's first code
     window: NDArray[np.int64]  # (r,) one recipient's messages in one window, as far as they
     before: NDArray[np.int64]  # count: its number, how many there were before them
     after: NDArray[np.int64]  # and after them

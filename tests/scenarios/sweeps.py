@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.platforms.strangers import SLOT_S, SweepPart, Thousand, summed
-from detectors.platforms.sweeps import DAY_SLOTS, HOUR_SLOTS, SLOT_MS, NetworkSweeps
+from detectors.platforms.sweeps import DAY_SLOTS, HOUR_SLOTS, SLOT_MS, NetworkSweeps, SweepRule
 
 PLATFORMS: Final = 5_000
 THOUSANDS: Final = 10_000
@@ -121,14 +121,14 @@ class Network:
 FIRST_DAY: Final = 20_000
 
 
-def false_alerts(days: int, seed: int = 1) -> Iterator[list[tuple[int, str]]]:
+def false_alerts(days: int, seed: int = 1) -> Iterator[list[tuple[int, SweepRule]]]:
     """The platforms and rules that are told of, day by day, after four days that are learnt from.
 
     A sweep that goes on is told once; it is looked for every two hours.
     """
     network = Network(seed)
-    held: set[tuple[int, str]] = set()
-    told: list[tuple[int, str]] = []
+    held: set[tuple[int, SweepRule]] = set()
+    told: list[tuple[int, SweepRule]] = []
     for slot in network.days(FIRST_DAY, FIRST_DAY + 4 + days):
         if slot % (2 * HOUR_SLOTS) == 0:
             network.sweeps.look()
@@ -150,12 +150,14 @@ def kinds(rng: np.random.Generator) -> dict[str, NDArray[np.int64]]:
     }
 
 
-def found_after(seeds: int, unused: float, *, popular: bool) -> dict[str, dict[str, list[int]]]:
+def found_after(
+    seeds: int, unused: float, *, popular: bool
+) -> dict[str, dict[SweepRule, list[int]]]:
     """Messages after which each rule finds each kind, at 300 a minute; in steps of five minutes.
 
     Those that are not found within 60 minutes count as 0.
     """
-    found: dict[str, dict[str, list[int]]] = {}
+    found: dict[str, dict[SweepRule, list[int]]] = {}
     network = Network(2)
     *_, last = network.days(FIRST_DAY, FIRST_DAY + 5)
     slot = last + STEP
@@ -164,7 +166,7 @@ def found_after(seeds: int, unused: float, *, popular: bool) -> dict[str, dict[s
         for kind, numbers in kinds(rng).items():
             platform = 0 if popular else int(rng.integers(500, PLATFORMS))
             fresh = rng.random(len(numbers)) < unused
-            after = {"range": 0, "fresh": 0}
+            after: dict[SweepRule, int] = {"range": 0, "fresh": 0}
             trial = deepcopy(network.sweeps)
             for step in range(12):
                 part = slice(step * RATE, (step + 1) * RATE)

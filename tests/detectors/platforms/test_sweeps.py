@@ -108,6 +108,18 @@ def test_a_platform_that_many_use_needs_more_and_a_sweep_is_over_after_a_day() -
     assert network.found() == {}
 
 
+def test_a_campaign_in_a_small_town_takes_a_day_for_what_a_sweep_has_in_an_hour() -> None:
+    network = Network()
+    now = days(network, 1)
+    for hour in range(24):
+        town = [block(8613850000 + i, 2) for i in range(10)]
+        network.slot(now + hour * HOUR_SLOTS, *town)
+        assert network.found() == {}
+    for hour in range(24, 28):  # in order, five a minute: seen when the thousand is nearly whole
+        network.slot(now + hour * HOUR_SLOTS, block(8613850020, 200))
+        assert network.found() == ({SHOP: ["range"]} if hour >= 26 else {})
+
+
 def fresh(number: int, thousands: int) -> list[Thousand]:
     return [block(8613850000 + i, number, number) for i in range(thousands)]
 
