@@ -275,10 +275,10 @@ def test_only_workers_and_the_agent_of_platforms_have_the_key_of_the_list() -> N
             if "hot-key" in json.dumps(each)
         }
 
-    without, with_it = render(EVERYTHING), render(EVERYTHING | {"hot": {"keySecret": "hot-key"}})
+    without, with_it = render(EVERYTHING), render({**EVERYTHING, "hot": {"keySecret": "hot-key"}})
     assert "HOT" not in json.dumps(without)
     assert holders(with_it) == {"otpguard-worker", "otpguard-platforms"}
-    rotated = render(EVERYTHING | {"hot": {"keySecret": "hot-key", "oldKey": True}})
+    rotated = render({**EVERYTHING, "hot": {"keySecret": "hot-key", "oldKey": True}})
     for manifests, old in ((with_it, False), (rotated, True)):
         for each in of_kind(manifests, "StatefulSet") + of_kind(manifests, "Deployment"):
             if each["metadata"]["name"] not in holders(with_it):
