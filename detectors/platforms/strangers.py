@@ -124,7 +124,7 @@ def summed(rows: Sequence[NDArray[np.int64]]) -> NDArray[np.int64]:
 
 
 def _most(sums: NDArray[np.int64], most: int) -> NDArray[np.int64]:
-    """Those of most strangers, in the same order; of as many, those that stand first."""
+    """Sums of most strangers, in the same order; of as many, those that stand first."""
     if len(sums) <= most:
         return sums
     kept: NDArray[np.int64] = sums[np.sort(np.argsort(-sums[:, 2], kind="stable")[:most])]

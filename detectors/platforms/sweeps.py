@@ -10,7 +10,7 @@ recipient gets one code. Two rules, each about one platform:
   as well as others; people who sign up are seldom new to all platforms.
 
 A firm that signs up some hundreds of numbers in a row touches two thousands at most: `range` asks
-for three of one hundred thousand, and `fresh` leaves two out.
+for three of one hundred thousand, and `fresh` leaves six out, three firms'.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ WIDE_SPARED: Final = 2
 
 FRESH_LEAST: Final = 20
 FRESH_TOKENS: Final = 600
-"""Where recipients are tokens, which have no neighbours: more than a firm signs up."""
+"""The same where recipients are tokens, which have no neighbours: more than a firm signs up."""
 
 FRESH_SHARE: Final = 0.1
 """Of its strangers."""
@@ -79,7 +79,9 @@ FRESH_SWAY: Final = 0.4
 FRESH_DAYS: Final = 3
 """Days that must be known."""
 
-FIRM_THOUSANDS: Final = 2
+FIRM_THOUSANDS: Final = 6
+"""Of a platform those of most fresh strangers, which do not count: of three firms in an hour, as a
+platform that everybody uses has two now and then (simulated)."""
 
 BASE_DAYS: Final = 7
 BASE_PLATFORMS: Final = 4096
@@ -139,7 +141,7 @@ class NetworkSweeps:
         self._note("range", _whole(self._since(self._newest - DAY_SLOTS + 1)))
 
     def _look_at_hour(self) -> None:
-        """What an hour shows is looked for in each slot too: who reads again finds it again."""
+        """Look for what an hour shows; in each slot too, so that who reads again finds it again."""
         rows = self._since(self._newest - HOUR_SLOTS + 1)
         self._note("range", _ranges(rows))
         self._note("fresh", self._fresh(rows))
@@ -243,7 +245,7 @@ def _without_firms(
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
     """Platforms (n,) of sums, with their fresh strangers, all strangers, and how many count.
 
-    Without the two thousands of most fresh ones of each; how many fresh ones are the least.
+    Without the thousands of most fresh ones of each; how many fresh ones are the least.
     """
     if not len(rows):
         none = np.zeros(0, np.int64)

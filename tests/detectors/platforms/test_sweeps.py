@@ -131,9 +131,10 @@ def before(network: Network) -> int:
 @pytest.mark.parametrize(
     ("sent", "rules"),
     [
-        (fresh(5, 8), ["fresh"]), (fresh(250, 2), []), (fresh(5, 5), []),
+        (fresh(5, 12), ["fresh"]), (fresh(250, 2), []), (fresh(250, 6), ["range"]),
+        (fresh(5, 5), []),
         ([block(0, 700, 700)], ["fresh"]), ([block(0, 500, 500)], []),
-        ([*fresh(5, 8), *(block(8613860000 + 100 * i, 5) for i in range(100))], []),
+        ([*fresh(5, 12), *(block(8613860000 + 100 * i, 5) for i in range(100))], []),
     ],
 )  # fmt: skip
 def test_unused_numbers_are_told_from_firms(sent: Sequence[Thousand], rules: list[str]) -> None:
@@ -153,7 +154,7 @@ def two_days(network: Network) -> int:
 @pytest.mark.parametrize("history", [everybody_new, two_days])
 def test_nothing_is_fresh_while_the_detector_is_new(history: Callable[[Network], int]) -> None:
     network = Network()
-    network.slot(history(network), *fresh(5, 8))
+    network.slot(history(network), *fresh(5, 12))
     assert network.found() == {}
 
 
