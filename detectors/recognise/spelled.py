@@ -148,9 +148,7 @@ def spelled(folded: str) -> tuple[str, list[int] | None]:
 def _may_hold(folded: str) -> bool:
     """Tell if a text may hold a digit as a word; of one that shows a number, by its words alone."""
     at = folded.find("0000")
-    if at > 0 and folded[at - 1].isalpha():
-        return True
-    if at >= 0:
+    if at == 0 or (at > 0 and not folded[at - 1].isalpha()):
         return not _words().plain.isdisjoint(folded.replace("-", " ").split())
     return _words().may_run(folded)
 

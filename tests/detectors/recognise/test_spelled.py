@@ -108,6 +108,7 @@ def test_no_run_is_missed_before_its_words_are_compiled(text: str) -> None:
 FIRST = """
 from detectors.recognise import spelled
 spelled.spelled("your account is closed, do not reply")
+spelled.spelled("[淘宝]您的验证码000000,5分钟内有效")
 assert not {"run", "part"} & set(vars(spelled._words()))
 spelled.spelled("your code is four 0 0 zero")
 assert {"run", "part"} <= set(vars(spelled._words()))
