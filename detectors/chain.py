@@ -255,6 +255,8 @@ def _take(params: Params, batch: Batch, codes: Codes, some: _Pass) -> None:
         _meet(some, platform, sifted.novel)
     if params.figures:
         _figure(some, platform, sifted.sighted, sifted.novel)
+        if len(sifted.novel):
+            _neighbours(some, platform, recipient, sifted.novel, sifted.fresh)
     whose = recipient.tolist()
     cuts = (edges, few.searchsorted(edges).tolist(), sifted.loud.searchsorted(edges).tolist())
     for i, (share, (a, b), (c, d), (e, f)) in enumerate(
@@ -346,6 +348,25 @@ def _figure(
         for pending, column, cut in zip(figures.pending, columns, cuts, strict=False):
             if cut[i] < cut[i + 1]:
                 pending.append(column[cut[i] : cut[i + 1]])
+
+
+def _neighbours(
+    some: _Pass,
+    platform: NDArray[np.uint32],
+    recipient: NDArray[np.uint64],
+    novel: NDArray[np.int64],
+    fresh: NDArray[np.int64],
+) -> None:
+    """Count for each share the strangers of platforms by neighbourhood."""
+    first = np.zeros(len(platform), np.bool_)
+    first[fresh] = True
+    whose, whom, new = platform[novel], recipient[novel], first[novel]
+    edges = [0, len(novel)] if len(some.shares) == 1 else novel.searchsorted(some.edges).tolist()
+    for share, (a, b) in zip(some.shares, pairwise(edges), strict=True):
+        strangers = share.state.strangers
+        assert strangers is not None
+        if a < b:
+            strangers.meet(whose[a:b], whom[a:b], new[a:b])
 
 
 def _unnoted(

@@ -28,6 +28,7 @@ from detectors.model.event import TICK_OFFSETS, Trust
 from detectors.model.records import Level, Step
 from detectors.model.times import EPOCH_S
 from detectors.platforms.figures import Figures, figures_of
+from detectors.platforms.strangers import Strangers, strangers_of
 from detectors.recipients.evict import make_room
 from detectors.recipients.older import from_one, known_from_one, known_to_one, to_one
 from detectors.recipients.row import TAGS, Known, Memory
@@ -84,6 +85,7 @@ class Partition:
         "resends",
         "samples",
         "stamps",
+        "strangers",
         "suspects",
         "table",
         "used_later",
@@ -112,6 +114,7 @@ class Partition:
         self.stamps = coarse(params.stamps, {})  # as of the last tick
         self.windows = Windows()
         self.figures = Figures() if params.figures else None
+        self.strangers = Strangers() if params.figures else None
         self.network = bool(params.list_keys and params.judge.hot)  # its lists are taken, and fed
         self.resends: dict[int, Resend] = {}  # by recipient
         self.used_later: UsedLater[int] = UsedLater()
@@ -161,7 +164,9 @@ def snapshot(partition: Partition, format_: int = FORMATS[-1]) -> Snapshot:
     if format_ >= WITH_NETWORK and partition.network:  # older readers pass over it, as above
         added["network"] = book.hot.network_state()
     if format_ >= WITH_FIGURES and partition.figures is not None:
+        assert partition.strangers is not None
         added["figures"] = partition.figures.state()
+        added["strangers"] = partition.strangers.state()
     return Snapshot(
         header={
             "format": format_,
@@ -242,8 +247,8 @@ def restore(params: Params, held: Snapshot) -> Partition:
     if params.judge.hot and "hot" in rest:
         partition.book.hot = hot_of(rest["hot"])
         _take_network(partition, rest.get("network"))
-    if params.figures and "figures" in rest:
-        partition.figures = figures_of(rest["figures"])
+    if params.figures:
+        _take_figures(partition, rest)
     partition.gateways = {name: GatewayClock(*state) for name, *state in rest["gateways"]}
     partition.stamps = coarse(params.stamps, partition.gateways)
     partition.resends = {key: _resend_of(state) for key, *state in rest["resends"]}
@@ -357,6 +362,14 @@ def _take_network(partition: Partition, state: list[Any] | None) -> None:
         hot.take_network(state)
     elif state is not None and state[0] is not None:
         hot.make(partition.next_offset)
+
+
+def _take_figures(partition: Partition, rest: dict[str, Any]) -> None:
+    """The figures of platforms; a state of before they were made has none."""
+    if "figures" in rest:
+        partition.figures = figures_of(rest["figures"])
+    if "strangers" in rest:
+        partition.strangers = strangers_of(rest["strangers"])
 
 
 def _take_incidents(partition: Partition, states: list[Any]) -> None:

@@ -88,10 +88,12 @@ def _give_out(params: Params, partition: Partition, batch: Batch, decisions: Dec
 
     now_s, hot, epoch = partition.watermark_s, partition.book.hot, params.episode.epoch
     part = partition.figures.tick(now_s, cause, epoch, named)
-    if partition.network and (told := hot.telling.due(now_s, hot.votes, hot.base)) is not None:
+    votes = hot.telling.due(now_s, hot.votes, hot.base) if partition.network else None
+    sweep = partition.strangers.tick(now_s) if partition.strangers is not None else None
+    if votes is not None or sweep is not None:
         begun_ms = utc_ms(now_s // PART_S * PART_S)
         part = part or PlatformPart(cause.partition, cause.offset, epoch, begun_ms, ())
-        part = replace(part, hot=told)
+        part = replace(part, hot=votes, sweep=sweep)
     if part is not None:
         decisions.parts.append(part)
 

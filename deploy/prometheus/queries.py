@@ -670,6 +670,12 @@ def platforms_known(at: Scope) -> str:
     return at.worst("platforms_known")
 
 
+@query("short", "{{rule}}")
+def platform_sweeps(at: Scope) -> str:
+    """Platforms that went through many neighbouring numbers within a day, by the rule."""
+    return at.worst("platform_sweeps", "rule")
+
+
 @query("percentunit", "of all codes")
 def flood_codes_share(at: Scope) -> str:
     """Share of a week's codes that were evidence of floods."""

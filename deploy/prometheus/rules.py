@@ -308,6 +308,13 @@ SYMPTOM_ALERTS: Final = (
         "told which floods belong together, or which platforms they abuse.", needs="broker",
     ),
     Alert(
+        "OtpguardSweep", "warning",
+        f"{q.platform_sweeps.at(RULES)} > 0", "0s", "30m", (q.platform_sweeps,),
+        "A platform goes through many neighbouring numbers.",
+        "{{ $value | humanize }} platforms sent codes to numbers that lie together, or that nobody "
+        "uses (rule {{ $labels.rule }}). `otpguard platforms ls --by sweeps` says which.",
+    ),
+    Alert(
         "OtpguardListRefused", "warning",
         f"{q.hot_lists_refused.at(RULES)} > 0", "0s", "10m",
         (q.hot_lists_refused, q.hot_lists_held, q.hot_list_platforms),

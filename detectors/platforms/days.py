@@ -11,6 +11,7 @@ from typing import Final
 
 from detectors.model.times import DAY_MS
 from detectors.platforms.figures import REST, PlatformPart
+from detectors.platforms.sweeps import Sweep
 
 KEPT_DAYS: Final = 7
 """Days of which figures are known, today among them."""
@@ -45,6 +46,7 @@ class PlatformFigures:
     flood_share: float  # of its codes, those that were evidence of floods, 0 to 1
     strangers_share: float  # of its recipients, those who did not know it, 0 to 1
     trend: float | None  # codes of yesterday by the mean of the days before; None: too few
+    sweeps: tuple[Sweep, ...] = ()  # of the last day, one of each rule at most
 
 
 class NetworkDays:

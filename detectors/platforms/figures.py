@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from detectors.hot.telling import HotPart
 from detectors.model.records import Cause, utc_ms
+from detectors.platforms.strangers import SweepPart
 
 PART_S: Final = 1800
 """Seconds of one part: an hour's delay at most, and 48 parts a day of each partition."""
@@ -61,6 +62,7 @@ class PlatformPart:
     start_ms: int  # of the half hour; by the log's time, not by each message's
     platforms: tuple[PlatformCounts, ...]  # in the order of their ids, the rest first
     hot: HotPart | None = None  # for the network's list, where it is told now
+    sweep: SweepPart | None = None  # strangers by neighbourhood, likewise
 
 
 class Figures:

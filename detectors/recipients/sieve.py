@@ -94,6 +94,7 @@ class Sifted:
     novel: NDArray[np.int64]  # positions of novel sightings of recipients that are no suspects;
     # of one table in any order
     sighted: NDArray[np.int64]  # positions of all sightings of those, in any order
+    fresh: NDArray[np.int64]  # of the novel ones those that are a recipient's first code
     window: NDArray[np.int64]  # (r,) one recipient's messages in one window, as far as they
     before: NDArray[np.int64]  # count: its number, how many there were before them
     after: NDArray[np.int64]  # and after them
@@ -138,6 +139,7 @@ def sift_together(
     clock = _Clock(time, arrival)
     loud, of, (window, before, after) = _count(params, taken, group, at_s, clock)
     messages = _Messages(platform[arrival], at_s, loud, clock)
+    born = group.searchsorted(_give_days(taken, group, at_s))
     judged, gone, novel, seen = _sight(params, taken, group, messages)
     touched.put(row, taken)
     where = np.sort(arrival[judged])
@@ -149,7 +151,10 @@ def sift_together(
     if several:
         met.sort()
     sighted = np.sort(arrival[seen]) if several else arrival[seen]
-    return Sifted(where, rows[where], promoted, heard, met, sighted, window, before, after, runs)
+    fresh = np.sort(arrival[born])
+    return Sifted(
+        where, rows[where], promoted, heard, met, sighted, fresh, window, before, after, runs
+    )
 
 
 class _Clock(NamedTuple):
@@ -394,6 +399,16 @@ class _Messages(NamedTuple):
     clock: _Clock
 
 
+def _give_days(
+    taken: NDArray[np.uint64], group: NDArray[np.int64], at_s: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    """Write into rows that are new the day of their first code; return their places."""
+    born = indices(taken[:, 10] & np.uint64(BORN) == 0)
+    if len(born):
+        taken[born, 10] |= (at_s[np.searchsorted(group, born)] // DAY_S).astype(np.uint64)
+    return born
+
+
 def _sight(
     params: SieveParams,
     taken: NDArray[np.uint64],
@@ -406,9 +421,6 @@ def _sight(
     of the novel sightings and of all sightings of others.
     """
     platform, at_s, loud, clock = messages
-    born = indices(taken[:, 10] & np.uint64(BORN) == 0)
-    if len(born):
-        taken[born, 10] |= (at_s[np.searchsorted(group, born)] // DAY_S).astype(np.uint64)
     ring = np.ascontiguousarray(taken[:, RING_WORDS].T)  # (8, rows): a test of all is eight passes
     suspect = taken[:, 10] & _FLAGGED != 0
     judged = suspect[group]

@@ -73,7 +73,7 @@ class Tokens(NamedTuple):
 
 @cache
 def _known() -> NDArray[np.uint8]:
-    """What is known of each character of the first plane and of those beyond: see `_seen_as`."""
+    """A table of the first plane, and one entry for what is beyond, that `_seen_as` fills in."""
     table = np.full(_PLANE + 1, _UNKNOWN, np.uint8)
     table[_PLANE] = _MARK
     return table

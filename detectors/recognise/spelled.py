@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import tomllib
 from functools import cache, cached_property
-from typing import Final
+from typing import Final, NamedTuple
 
 from detectors.recognise.fold import fold
 from detectors.recognise.lexicon import any_of
@@ -24,6 +24,10 @@ _SIGNS: Final = " .·•*_~+,/\u2010\u2011\u2012\u2013\u2014\u2015-"
 _SIGN: Final = f"[{_SIGNS}]"
 _GAP: Final = 3
 """Signs between two words at most."""
+_TOGETHER: Final = 5
+"""Digits at most that stand together in a run."""
+_FEW: Final = 100
+"""Sets of words that are compiled by themselves: as much work as all words at once."""
 _CHINESE: Final = "[零〇一二三四五六七八九壹贰貳叁參肆伍陆陸柒捌玖两]"
 _NUMERAL: Final = re.compile(_CHINESE)
 _AMONG: Final = re.compile(f"0{_SIGN}?{_CHINESE}|{_CHINESE}{_SIGN}?0")
@@ -34,6 +38,11 @@ _MIXED: Final = re.compile(
 _DIGIT: Final = re.compile("0+")
 _FIRST_LETTER: Final = re.compile("(?<![^\\W\\d_])[^\\W\\d_]")
 _HEAD_CHARS: Final = 2
+
+
+class _Patterns(NamedTuple):
+    run: re.Pattern[str]
+    part: re.Pattern[str]  # a word, or digits that stand together
 
 
 class _Words:
@@ -48,6 +57,7 @@ class _Words:
         self._longest = max(map(len, self.plain))
         self._short = tuple(word for word in self.plain if len(word) < _HEAD_CHARS)
         self._begun: dict[str, tuple[str, ...]] = {}  # the others by how they begin
+        self._few: dict[frozenset[str], _Patterns] = {}  # by words of texts that came
         for word in self.plain.difference(self._short):
             head = word[:_HEAD_CHARS]
             self._begun[head] = (*self._begun.get(head, ()), word)
@@ -55,15 +65,15 @@ class _Words:
     def may_run(self, folded: str) -> bool:
         """Tell if a text has what each run has: a word behind no letter, beside another part.
 
-        Asked until some text has it: the pattern takes longer to compile than a text to read, and
-        once it is there it is the faster one to ask.
+        Asked until all words are compiled: then their pattern is the faster one to ask.
         """
-        if "run" in vars(self):
+        if "all" in vars(self):
             return True
         for letter in _FIRST_LETTER.finditer(folded):
             at = letter.start()
+            before = folded[max(0, at - _GAP - _TOGETHER - 1) : at].rstrip(_SIGNS)
             if any(
-                folded[max(0, at - 1 - _GAP) : at].rstrip(_SIGNS).endswith("0")
+                0 < len(before) - len(before.rstrip("0")) <= _TOGETHER
                 or self._part_at(folded[at + len(word) :][: _GAP + self._longest].lstrip(_SIGNS))
                 for word in self._at(folded, at)
             ):
@@ -75,27 +85,38 @@ class _Words:
         return [word for word in words if folded.startswith(word, at)]
 
     def _part_at(self, rest: str) -> bool:
-        return rest.startswith("0") or bool(self._at(rest, 0))
+        digits = len(rest) - len(rest.lstrip("0"))
+        return 0 < digits <= _TOGETHER or bool(self._at(rest, 0))
 
     @cached_property
-    def run(self) -> re.Pattern[str]:
-        """The pattern of a run."""
-        word = self._word
-        part = f"(?:{word}|0{{1,5}}(?!0))"
-        letter = "[^\\W\\d_]"
-        return re.compile(
-            f"(?<![^\\W_])(?:{part}(?:[ -]{{1,3}}{part}){{2,7}}"
-            f"|{part}(?P<s>{_SIGN}|)(?:{part}(?P=s)){{0,6}}{part})(?!{letter}|[.,:/-]?0)"
-        )
+    def all(self) -> _Patterns:
+        """The patterns of all words."""
+        return _compiled(self.plain)
 
-    @cached_property
-    def part(self) -> re.Pattern[str]:
-        """The pattern of a word or of digits in a run."""
-        return re.compile(f"{self._word}|0+")
+    def patterns(self, folded: str) -> _Patterns:
+        """The patterns of all words, or of those that a text holds: a hundredth of the work.
 
-    @cached_property
-    def _word(self) -> str:
-        return any_of(self.plain).pattern
+        Where many texts come with such words, all of them are compiled in the end.
+        """
+        if "all" in vars(self):
+            return self.all
+        words = frozenset(word for word in self.plain if word in folded)
+        if words not in self._few:
+            if len(self._few) == _FEW:
+                return self.all
+            self._few[words] = _compiled(words)
+        return self._few[words]
+
+
+def _compiled(words: frozenset[str]) -> _Patterns:
+    word = any_of(words).pattern
+    part = f"(?:{word}|0{{1,{_TOGETHER}}}(?!0))"
+    letter = "[^\\W\\d_]"
+    run = (
+        f"(?<![^\\W_])(?:{part}(?:[ -]{{1,3}}{part}){{2,7}}"
+        f"|{part}(?P<s>{_SIGN}|)(?:{part}(?P=s)){{0,6}}{part})(?!{letter}|[.,:/-]?0)"
+    )
+    return _Patterns(re.compile(run), re.compile(f"{word}|0+"))
 
 
 @cache
@@ -105,8 +126,7 @@ def _words() -> _Words:
 
 def ready() -> None:
     """Compile the patterns of the words now, not when the first text may hold one."""
-    words = _words()
-    _ = words.run, words.part
+    _ = _words().all
 
 
 def spelled(folded: str) -> tuple[str, list[int] | None]:
@@ -128,8 +148,9 @@ def spelled(folded: str) -> tuple[str, list[int] | None]:
             if _LEAST <= len(places) <= _MOST and len(among) == 2:
                 found.append((run.start(), run.end(), places))
     if _may_hold(folded):
-        for run in _words().run.finditer(folded):
-            places, last = _places(run)
+        patterns = _words().patterns(folded)
+        for run in patterns.run.finditer(folded):
+            places, last = _places(run, patterns.part)
             if places and not any(start < last and run.start() < end for start, end, _ in found):
                 found.append((run.start(), last, places))
     if not found:
@@ -148,14 +169,14 @@ def spelled(folded: str) -> tuple[str, list[int] | None]:
 def _may_hold(folded: str) -> bool:
     """Tell if a text may hold a digit as a word; of one that shows a number, by its words alone."""
     at = folded.find("0000")
-    if at > 0 and folded[at - 1].isalpha():
-        return True
-    if at >= 0:
-        return not _words().plain.isdisjoint(folded.replace("-", " ").split())
+    if at == 0 or (at > 0 and not folded[at - 1].isalpha()):
+        words = folded.replace("-", " ").split()
+        if _words().plain.isdisjoint(words):
+            return False
     return _words().may_run(folded)
 
 
-def _places(run: re.Match[str]) -> tuple[list[int], int]:
+def _places(run: re.Match[str], parts: re.Pattern[str]) -> tuple[list[int], int]:
     """The places of a run's digits, and its end; none if it has no four to eight, or no word.
 
     All words are of one language: a run ends where the next is of none that the others are of.
@@ -163,7 +184,7 @@ def _places(run: re.Match[str]) -> tuple[list[int], int]:
     places: list[int] = []
     langs: set[str] | None = None
     last = 0
-    for part in _words().part.finditer(run[0]):
+    for part in parts.finditer(run[0]):
         if _DIGIT.fullmatch(part[0]):
             if len(part[0]) > _GROUP and run["s"] != "":
                 break  # "nine 30 2024"

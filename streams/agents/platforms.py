@@ -1,7 +1,8 @@
 """The agent of platform figures: adds up what the partitions tell, and keeps a record of each.
 
 What it tells is a function of the parts of the last week, so there is no state to save. Where
-`detect.hot` is network it makes the list of hot platforms too, of the newest part of each.
+`detect.hot` is network it makes the list of hot platforms too, of the newest part of each. And it
+looks for sweeps, which no partition sees by itself.
 """
 
 from __future__ import annotations
@@ -10,12 +11,15 @@ import logging
 import re
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 from detectors.hot.sums import NetworkSums
-from detectors.model.times import DAY_MS
+from detectors.model.times import DAY_MS, HOUR_MS
 from detectors.platforms.days import KEPT_DAYS, NetworkDays
+from detectors.platforms.sweeps import SWEEP_RULES, NetworkSweeps, Sweep, SweepRule
 from streams.agents.agent import Agent
 from streams.agents.kept import KeptTopic
 from streams.agents.lists import ListWriter
@@ -34,6 +38,9 @@ TELL_S: Final = 300.0
 
 LOOK_S: Final = 10.0
 """The list is made anew so often; it is told less often (`streams.agents.lists`)."""
+
+SWEEP_S: Final = 60.0
+"""Sweeps are looked for so often: with 10 million numbers it takes a second of CPU at most."""
 
 ABUSED_SHARE: Final = 0.5
 """A platform of which so much is of floods counts as abused, from `ABUSED_CODES` a week on."""
@@ -65,6 +72,9 @@ class PlatformAgent(Agent):
         self._lists = lists
         self._sums = NetworkSums()
         self._look_at = 0.0  # monotonic: when to look at the list again
+        self._sweeps = NetworkSweeps()
+        self._told_sweeps: dict[int, dict[SweepRule, Sweep]] = {}
+        self._sweep_at = 0.0  # monotonic: when to look for sweeps again
         self._now_ms = 0  # when it last was asked whose the topic is, or before that
 
     def turn(self) -> None:
@@ -83,11 +93,13 @@ class PlatformAgent(Agent):
     def _begin(self) -> int:
         first = self._clock_ms() // DAY_MS - KEPT_DAYS + 1
         self._days, self._told = NetworkDays(first), False
-        self._sums = NetworkSums()
+        self._sums, self._sweeps = NetworkSums(), NetworkSweeps()
+        self._told_sweeps, self._sweep_at = {}, 0.0
         return first * DAY_MS
 
     def _let_go(self) -> None:
         self._days, self._sums = NetworkDays(), NetworkSums()
+        self._sweeps = NetworkSweeps()
         if self._lists is not None:
             self._lists.forget()
         self._show()
@@ -97,13 +109,20 @@ class PlatformAgent(Agent):
         self._days.take(part)
         if part.hot is not None:
             self._sums.take(part.partition, part.epoch, part.offset, part.hot)
+        if part.sweep is not None:
+            # A partition whose clock is ahead would have the others' sums forgotten.
+            limit_ms = self._now_ms + HOUR_MS
+            self._sweeps.take(part.partition, part.epoch, part.offset, part.sweep, limit_ms)
 
     def _due(self) -> bool:
-        return self._figures_due() or self._list_due()
+        return self._figures_due() or self._list_due() or self._sweep_due()
 
     def _figures_due(self) -> bool:
         changed = bool(self._days.changed) and time.monotonic() >= self._tell_at
         return changed or not self._told
+
+    def _sweep_due(self) -> bool:
+        return time.monotonic() >= self._sweep_at
 
     def _list_due(self) -> bool:
         return self._lists is not None and time.monotonic() >= self._look_at
@@ -112,8 +131,22 @@ class PlatformAgent(Agent):
         if self._lists is not None and self._list_due():
             self._look_at = time.monotonic() + LOOK_S
             self._lists.tell(self._sums.chosen(), self._now_ms)
+        if self._sweep_due():
+            self._look_for_sweeps()
         if self._figures_due():
             self._tell_figures()
+
+    def _look_for_sweeps(self) -> None:
+        """Have what is seen, or not any more, told at once."""
+        self._sweeps.look()
+        self._sweep_at = time.monotonic() + SWEEP_S
+        before, now = self._told_sweeps, self._sweeps.found
+        others = {p for p in before.keys() | now.keys() if before.get(p) != now.get(p)}
+        self._told_sweeps = {platform: dict(sweeps) for platform, sweeps in now.items()}
+        self._days.changed |= others
+        if before.keys() != now.keys():
+            self._tell_at = 0.0
+        self._show_sweeps()
 
     def _tell_figures(self) -> None:
         """Write what changed, and delete what has sent nothing for a week."""
@@ -127,6 +160,8 @@ class PlatformAgent(Agent):
             found = self._days.figures(platform)
             key = str(platform).encode()
             if found is not None:
+                sweeps = self._sweeps.found.get(platform, {})
+                found = replace(found, sweeps=tuple(sweeps[rule] for rule in sorted(sweeps)))
                 wanted[key] = (encode_platform(found), platform_headers(found))
             elif key in self._ledger.held:
                 wanted[key] = (None, ())
@@ -135,7 +170,13 @@ class PlatformAgent(Agent):
         self._show()
         log.info("figures of %d platforms changed", told)
 
+    def _show_sweeps(self) -> None:
+        number = Counter(rule for sweeps in self._sweeps.found.values() for rule in sweeps)
+        for rule in SWEEP_RULES:
+            self._metrics.put("platform_sweeps", number[rule], rule=rule)
+
     def _show(self) -> None:
+        self._show_sweeps()
         figures = [self._days.figures(platform) for platform in self._days.names]
         abused = sum(
             each is not None and each.codes >= ABUSED_CODES and each.flood_share >= ABUSED_SHARE

@@ -27,6 +27,7 @@ PLATFORM_COLUMNS: Final = {
     "strangers": "strangers",
     "floods": "in floods",
     "trend": "trend",
+    "sweep": "sweep",
 }
 """The columns of a ranking, and their headings."""
 
@@ -37,7 +38,7 @@ def ls(
     *,
     by: Annotated[
         str,
-        typer.Option("--by", help="floods, flood-codes, strangers, codes or trend: highest first."),
+        typer.Option("--by", help="floods, flood-codes, strangers, codes, trend or sweeps."),
     ] = "floods",
     least: Annotated[int, typer.Option("--least", min=0, help="Codes a week, at least.")] = 100,
     most: Annotated[int, typer.Option("--most", min=1, help="So many.")] = 30,
@@ -52,6 +53,7 @@ def ls(
     Examples:
       otpguard platforms ls
       otpguard platforms ls --by trend --least 1000 --json
+      otpguard platforms ls --by sweeps
     """
     from streams.cluster.admin import client_arguments  # noqa: PLC0415 - start-up time
     from streams.operate.platforms import (  # noqa: PLC0415

@@ -17,7 +17,7 @@ from detectors.model.incidents import IncidentRecord
 
 @dataclass(frozen=True, slots=True)
 class SecondRequestCount:
-    """How often somebody asked once more."""
+    """Second requests: refused codes that somebody asked for once more, and what came of them."""
 
     asked: int  # refused codes of which one more came as a person asks for it
     arrived: int  # of these, those whose second passed the lease

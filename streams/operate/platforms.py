@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from detectors.platforms.days import PlatformFigures
+from detectors.platforms.sweeps import Sweep
 from streams.cluster.read import newest_records, readable
 from streams.language import moment, tr
 from streams.wire import decode_platform
@@ -18,6 +19,7 @@ ORDERS: Final[Mapping[str, Callable[[PlatformFigures], float]]] = MappingProxyTy
         "strangers": lambda each: each.strangers_share,
         "codes": lambda each: each.codes,
         "trend": lambda each: each.trend or 0.0,
+        "sweeps": lambda each: sum(sweep.strangers for sweep in each.sweeps),
     }
 )
 """Orders of a ranking; the highest come first."""
@@ -48,6 +50,7 @@ def platform_row(figures: PlatformFigures) -> dict[str, Any]:
         "strangers": figures.strangers_share,
         "floods": figures.flood_share,
         "trend": figures.trend,
+        "sweep": " ".join(sweep.rule for sweep in figures.sweeps),
     }
 
 
@@ -58,6 +61,19 @@ def percent(share: float) -> str:
     '12.3 %'
     """
     return f"{share * 100:.1f} %"
+
+
+def _sweep_lines(sweep: Sweep) -> Iterator[str]:
+    said = {
+        "range": tr("sweep of neighbouring numbers, {first} to {last}: {strangers} strangers"),
+        "fresh": tr("sweep of unused numbers, {first} to {last}: {strangers} strangers in an hour"),
+    }
+    yield said[sweep.rule].format(
+        first=moment(sweep.first_ms), last=moment(sweep.last_ms), strangers=f"{sweep.strangers:,}"
+    )
+    if sweep.thousands:
+        blocks = " ".join(f"{thousand}xxx" for thousand in sweep.thousands)
+        yield "  " + tr("among {blocks}").format(blocks=blocks)
 
 
 def platform_lines(figures: PlatformFigures) -> Iterator[str]:
@@ -76,6 +92,8 @@ def platform_lines(figures: PlatformFigures) -> Iterator[str]:
         yield tr("yesterday {times} times as many as on the days before").format(
             times=f"{figures.trend:g}"
         )
+    for sweep in figures.sweeps:
+        yield from _sweep_lines(sweep)
     for day in figures.days:
         yield "  " + tr(
             "{day}  {codes} codes, {recipients} recipients, {strangers} of them strangers, "

@@ -100,6 +100,7 @@ Network = tuple[
     tuple[bool, Time, Time],  # what is told: news, and when
 ]
 Figured = tuple[Time, bytes, bytes, Annotated[list[Count], Meta(min_length=4, max_length=4)]]
+Neighbours = tuple[Time, bytes]
 Offset = Annotated[int, Meta(ge=-1, le=2**63 - 1)]
 ListedMessage = tuple[
     Offset, TimeMs, Literal["pass", "refuse"], bool, TrustCode, str, str, PlatformId, str, str, str,
@@ -154,6 +155,7 @@ class StateOfFour(Common):
     incidents: NotRequired[Incidents]
     hot: NotRequired[tuple[Votes, Base, Listed]]
     figures: NotRequired[Figured]
+    strangers: NotRequired[Neighbours]
     network: NotRequired[Network]
 
 

@@ -25,6 +25,7 @@ from prometheus_client import (
 
 from detectors.hot.network import ListOutcome
 from detectors.model.event import Trust
+from detectors.platforms.sweeps import SWEEP_RULES
 from detectors.recipients import windows
 from streams import __version__
 from streams.wire import Outcome, RejectReason
@@ -264,6 +265,9 @@ TABLE: Final = (
     Metric("platforms_abused", "gauge", "platforms",
            "Platforms of which half of the codes of a week, of a hundred or more, were of floods.",
            roles=_PLATFORMS),
+    Metric("platform_sweeps", "gauge", "platforms",
+           "Platforms that went through many neighbouring numbers within a day, by the rule.",
+           {"rule": SWEEP_RULES}, roles=_PLATFORMS),
     Metric("flood_codes_ratio", "gauge", "ratio",
            "Share of all codes of a week that were evidence of floods.", roles=_PLATFORMS),
     Metric("gate_answers_total", "counter", "answers", "Answers of a gate by their reason.",

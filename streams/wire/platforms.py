@@ -1,7 +1,7 @@
 """`otpguard.platform.parts.v1`, a partition's partial sums; `otpguard.platform.v1`, the network's.
 
-Neither names anybody. A part that is written again, by a replay or another owner, has the same
-bytes and the same offset.
+Neither names anybody; a sweep is told by numbers without their last three digits. A part that is
+written again, by a replay or another owner, has the same bytes and the same offset.
 """
 
 from __future__ import annotations
@@ -16,6 +16,9 @@ from msgspec import Meta
 from detectors.hot.telling import TOLD_MOST, HotPart, VoteSum
 from detectors.platforms.days import KEPT_DAYS, PlatformDay, PlatformFigures
 from detectors.platforms.figures import PART_PLATFORMS, PlatformCounts, PlatformPart
+from detectors.platforms.strangers import PAIRS_PART, SweepPart, Thousand
+from detectors.platforms.sweeps import SWEEP_RULES, Sweep, SweepRule
+from detectors.platforms.sweeps import TOLD_MOST as SWEEP_TOLD
 from streams.wire.outputs import Headers
 from streams.wire.version import SCHEMA_VERSION, TimeMs, Word32, reader
 
@@ -52,6 +55,18 @@ class _Hot(msgspec.Struct, frozen=True, kw_only=True):
     )  # left out where it is as it was told before
 
 
+class _Thousand(msgspec.Struct, frozen=True, array_like=True):
+    platform_id: Word32
+    thousand: _Count
+    strangers: _Count
+    fresh: _Count
+
+
+class _Strangers(msgspec.Struct, frozen=True, kw_only=True):
+    start_ms: TimeMs
+    thousands: Annotated[tuple[_Thousand, ...], Meta(max_length=PAIRS_PART)]
+
+
 class _Part(msgspec.Struct, frozen=True, kw_only=True):
     """`otpguard.platform.parts.v1`."""
 
@@ -62,6 +77,7 @@ class _Part(msgspec.Struct, frozen=True, kw_only=True):
     start_ms: TimeMs
     platforms: Annotated[tuple[_Counts, ...], Meta(max_length=PART_PLATFORMS + 1)]
     hot: _Hot | msgspec.UnsetType = msgspec.UNSET  # left out where there is nothing new
+    sweep: _Strangers | msgspec.UnsetType = msgspec.UNSET  # likewise
 
 
 class _Day(msgspec.Struct, frozen=True):
@@ -70,6 +86,14 @@ class _Day(msgspec.Struct, frozen=True):
     recipients: _Count
     strangers: _Count
     flood_codes: _Count
+
+
+class _Sweep(msgspec.Struct, frozen=True):
+    rule: SweepRule
+    first_ms: TimeMs
+    last_ms: TimeMs
+    strangers: _Count
+    thousands: Annotated[tuple[_Count, ...], Meta(max_length=SWEEP_TOLD)]
 
 
 class _Platform(msgspec.Struct, frozen=True, kw_only=True):
@@ -84,6 +108,9 @@ class _Platform(msgspec.Struct, frozen=True, kw_only=True):
     flood_share: _Share
     strangers_share: _Share
     trend: Annotated[float, Meta(ge=0)] | None
+    sweeps: Annotated[tuple[_Sweep, ...], Meta(max_length=len(SWEEP_RULES))] | msgspec.UnsetType = (
+        msgspec.UNSET
+    )  # left out where there is none
 
 
 _encode: Final = msgspec.json.Encoder().encode
@@ -102,6 +129,7 @@ def encode_part(part: PlatformPart) -> bytes:
             start_ms=part.start_ms,
             platforms=counts,
             hot=msgspec.UNSET if part.hot is None else _hot(part.hot),
+            sweep=msgspec.UNSET if part.sweep is None else _strangers(part.sweep),
         )
     )
 
@@ -110,6 +138,21 @@ def _hot(part: HotPart) -> _Hot:
     votes = tuple(_Votes(*each) for each in part.votes)
     base = msgspec.UNSET if part.base is None else tuple(_Met(*each) for each in part.base)
     return _Hot(weight=part.weight, votes=votes, base_total=part.base_total, base=base)
+
+
+def _strangers(part: SweepPart) -> _Strangers:
+    thousands = tuple(_Thousand(*each) for each in part.thousands)
+    return _Strangers(start_ms=part.start_ms, thousands=thousands)
+
+
+def _strangers_of(read: _Strangers | msgspec.UnsetType) -> SweepPart | None:
+    if isinstance(read, msgspec.UnsetType):
+        return None
+    thousands = (
+        Thousand(each.platform_id, each.thousand, each.strangers, each.fresh)
+        for each in read.thousands
+    )
+    return SweepPart(read.start_ms, tuple(thousands))
 
 
 def _hot_of(read: _Hot | msgspec.UnsetType) -> HotPart | None:
@@ -137,8 +180,9 @@ def decode_part(value: bytes) -> PlatformPart:
         for each in read.platforms
     )  # fmt: skip
     return PlatformPart(
-        read.partition, read.offset, read.epoch, read.start_ms, counts, _hot_of(read.hot)
-    )
+        read.partition, read.offset, read.epoch, read.start_ms, counts, _hot_of(read.hot),
+        _strangers_of(read.sweep),
+    )  # fmt: skip
 
 
 def part_headers(part: PlatformPart, topic: str) -> Headers:
@@ -150,7 +194,8 @@ def part_headers(part: PlatformPart, topic: str) -> Headers:
 
 def encode_platform(figures: PlatformFigures) -> bytes:
     """The value of a record; its key is the platform's id."""
-    return _encode(_Platform(**asdict(figures)))
+    sweeps = tuple(_Sweep(*each) for each in figures.sweeps) or msgspec.UNSET
+    return _encode(_Platform(**asdict(figures) | {"sweeps": sweeps}))
 
 
 def decode_platform(value: bytes) -> PlatformFigures:
@@ -160,9 +205,14 @@ def decode_platform(value: bytes) -> PlatformFigures:
         PlatformDay(each.day_ms, each.codes, each.recipients, each.strangers, each.flood_codes)
         for each in read.days
     )
+    sweeps = () if isinstance(read.sweeps, msgspec.UnsetType) else tuple(
+        Sweep(each.rule, each.first_ms, each.last_ms, each.strangers, each.thousands)
+        for each in read.sweeps
+    )  # fmt: skip
     return PlatformFigures(
         read.platform, read.platform_id, read.newest_ms, days, read.codes, read.flood_share,
         read.strangers_share, read.trend,
+        sweeps,
     )  # fmt: skip
 
 

@@ -18,6 +18,7 @@ from tests.bench import compare as comparing
 from tests.bench import desk as desking
 from tests.bench import gate as gating
 from tests.bench import latency as timing
+from tests.bench import lists as listing
 from tests.bench import live as living
 from tests.bench import polls, report, resume, stages
 from tests.bench import scale as scaling
@@ -150,12 +151,13 @@ def desk(
     *,
     cases: Annotated[int, typer.Option(help="In the full store.")] = 1_000_000,
     floods: Annotated[int, typer.Option(help="Whose records the indexer reads; 63 each.")] = 2_000,
+    lists: Annotated[int, typer.Option(help="Live lists, of as many agents.")] = 200,
     database: Annotated[
         str, typer.Option(help="URL of an empty case store to fill; default: SQLite.")
     ] = "",
     folder: Folder = Path("bench-results"),
 ) -> None:
-    """The case store: records a second of the indexer, and how soon a search answers."""
+    """The desk: records a second of the indexer, how soon a search answers, and live lists."""
     folder = folder.absolute()
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder) as place:
@@ -165,9 +167,12 @@ def desk(
             figures["indexer"] = desking.follows(broker, store, made)
         with desking.opened(f"sqlite:///{place}/written.db") as store:
             figures["writer"] = desking.writes(store, made)
-        with desking.opened(database or f"sqlite:///{place}/full.db") as store:
+        url = database or f"sqlite:///{place}/full.db"
+        with desking.opened(url) as store:
             figures["fill_s"] = round(desking.fill(store, cases))
             figures["searches"] = desking.searches(store, cases)
+        with kafka() as broker:
+            figures["lists"] = listing.measure(broker, url, Path(place), lists)
     report.write(folder, "desk", figures, desking.table(figures))
 
 

@@ -14,7 +14,7 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -217,6 +217,14 @@ def faust(turn: Round) -> AbstractContextManager[Program]:
     return program(lambda: python("faust_table.py"), partitions)(turn)
 
 
+def installed(package: str) -> str:
+    """Its version; nothing if it is not here."""
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return ""
+
+
 def peers(whole_cycle_s: int) -> list[Peer]:
     """All of them."""
     no_java = clusters.why_no_kafka
@@ -224,7 +232,7 @@ def peers(whole_cycle_s: int) -> list[Peer]:
     every_s = f"every {cycle} s"
     checkpoints = f"checkpoints {every_s}"
     changelog = "its changelog"
-    ours = version("otpguard")
+    ours, quix = version("otpguard"), installed("quixstreams")
     return [
         Peer("librdkafka + msgspec", "ceiling", version("confluent-kafka"),
              "fetch.queue.backoff.ms 10, queued.min.messages 1,000,000; three fields decoded",
@@ -249,8 +257,9 @@ def peers(whole_cycle_s: int) -> list[Peer]:
              "1 thread, G1, 3 GB",
              program(lambda: java("kafka-streams"), "rocksdb", cycle), needs=no_java,
              writes=changelog),
-        Peer("Quix Streams", "bare", version("quixstreams"), f"commits {every_s}, changelog on",
-             program(lambda: python("quix.py"), cycle), share=0.1, writes=changelog),
+        Peer("Quix Streams", "bare", quix, f"commits {every_s}, changelog on",
+             program(lambda: python("quix.py"), cycle), share=0.1, writes=changelog,
+             needs=lambda: "" if quix else "quixstreams is not installed: make bench does it"),
         Peer("stock Faust", "bare", version("faust-streaming"), "in-memory tumbling table with "
              "changelog, raw codec, polls of 5,000", faust, share=0.05, writes=changelog),
     ]  # fmt: skip

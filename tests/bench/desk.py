@@ -392,4 +392,15 @@ def table(figures: dict[str, Any]) -> str:
         f"| {name} | {took['p50_ms']} | {took['p95_ms']} | {took['p99_ms']} |"
         for name, took in figures["searches"].items()
     ]
+    shown = figures["lists"]
+    lines += [
+        "",
+        "| live lists | rows | p50 s | p99 | max | % of a core, idle | a flood each 2 s | MB |",
+        "|---|---|---|---|---|---|---|---|",
+        (
+            f"| {shown['lists']} | {shown['rows']:,} | {shown['p50_s']} | {shown['p99_s']} "
+            f"| {shown['max_s']} | {shown['core_percent_idle']} "
+            f"| {shown['core_percent_a_flood_each_2_s']} | {shown['memory_mb']} |"
+        ),
+    ]
     return "\n".join(lines) + "\n"

@@ -160,6 +160,7 @@ def test_the_chart_has_no_finding_of_helm_lint(tmp_path: Path) -> None:
         {"canary": {"username": "canary"}},
         {"notifier": {"username": "n", "passwordSecret": "p", "smscSecret": "s"}},
         {"feeds": {"cdr": given("feed")}},
+        {"hot": {"keySecret": "A KEY"}},
         {"wrokers": 3},
     ],
     ids=json.dumps,
@@ -263,6 +264,45 @@ def test_strimzi_users_have_the_rights_of_their_roles_and_topics_their_shapes() 
     assert shapes == {
         each.name: (each.partitions, each.replication, each.configs) for each in topics(settings)
     }
+
+
+def test_only_workers_and_the_agent_of_platforms_have_the_key_of_the_list() -> None:
+    def holders(manifests: list[Manifest]) -> set[str]:
+        return {
+            each["metadata"]["name"]
+            for kind in ("StatefulSet", "Deployment")
+            for each in of_kind(manifests, kind)
+            if "hot-key" in json.dumps(each)
+        }
+
+    without, with_it = render(EVERYTHING), render({**EVERYTHING, "hot": {"keySecret": "hot-key"}})
+    assert "HOT" not in json.dumps(without)
+    assert holders(with_it) == {"otpguard-worker", "otpguard-platforms"}
+    rotated = render({**EVERYTHING, "hot": {"keySecret": "hot-key", "oldKey": True}})
+    for manifests, old in ((with_it, False), (rotated, True)):
+        for each in of_kind(manifests, "StatefulSet") + of_kind(manifests, "Deployment"):
+            if each["metadata"]["name"] not in holders(with_it):
+                continue
+            pod = each["spec"]["template"]["spec"]
+            (container,) = pod["containers"]
+            told = {env["name"]: env.get("value") for env in container["env"]}
+            assert told["OTPGUARD_DETECT_HOT"] == "network"
+            assert told["OTPGUARD_DETECT_HOT_KEY_FILE"] == "/etc/otpguard/hot/key"
+            assert ("OTPGUARD_DETECT_HOT_OLD_KEY_FILE" in told) == old
+            mounted = {m["mountPath"]: m["name"] for m in container["volumeMounts"]}
+            volumes = {v["name"]: v.get("secret", {}).get("secretName") for v in pod["volumes"]}
+            assert volumes[mounted["/etc/otpguard/hot"]] == "hot-key"
+
+    def writes(manifests: list[Manifest]) -> bool:
+        (agent,) = [
+            each for each in of_kind(manifests, "KafkaUser") if each["metadata"]["name"] == "agent"
+        ]
+        return any(
+            acl["resource"]["name"] == "sms.delivery.v1" and "Write" in acl["operations"]
+            for acl in agent["spec"]["authorization"]["acls"]
+        )
+
+    assert (writes(without), writes(with_it)) == (False, True)
 
 
 def test_rules_and_dashboards_of_the_chart_are_those_beside_it() -> None:

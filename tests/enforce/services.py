@@ -32,6 +32,8 @@ from tests.waiting import END_S, wait_until
 CACHE: Final = Path(".cache")
 STOP_S: Final = 20.0  # then it is killed, and no test fails
 
+HOSTILE_CONNECTIONS: Final = 1_450
+"""Each brings seven hostile PDUs: 10,000 for each gateway."""
 
 PATIENT: Final = {"OTPGUARD_REDIS_ANSWER_S": "2"}
 """For what is not about time: the shipped 15 ms, after which a message passes, are short for a

@@ -15,6 +15,7 @@ from streams.demo.brokers import Broker
 from tests.enforce.floods import check, incident
 from tests.enforce.gate_loop import OK, REFUSED, GateLoop, gate_loop
 from tests.enforce.proxy_world import REJECTED, SENT, proxy, proxy_world
+from tests.enforce.services import HOSTILE_CONNECTIONS
 from tests.enforce.smpp_ends import Client, Smsc, smsc, submit_sm
 from tests.waiting import STILL_S, wait_until
 
@@ -118,7 +119,7 @@ def test_hostile_pdus_cost_their_own_session_alone(
     chance = random.Random(3)
     whole = PDUEncoder().encode(submit_sm(7, "8613800000003", "1069", CODE))
     with proxy(tmp_path, centre.port, loop.port) as running:
-        for _ in range(300):
+        for _ in range(HOSTILE_CONNECTIONS):
             octets = bytearray()
             for _ in range(7):
                 pdu = bytearray(whole if chance.random() < 0.7 else chance.randbytes(60))

@@ -12,6 +12,7 @@ import pytest
 from streams.demo.brokers import Broker
 from tests.enforce.floods import Flood, check, incident
 from tests.enforce.gate_loop import GateLoop, gate_loop
+from tests.enforce.services import HOSTILE_CONNECTIONS
 from tests.enforce.smsgate.ends import LONG, OK, REFUSED, Ends, ends
 from tests.waiting import END_S, wait_until
 
@@ -79,7 +80,7 @@ def test_with_the_gate_away_everything_passes(loop: GateLoop, tmp_path: Path) ->
 def test_hostile_pdus_cost_their_own_connection_alone(loop: GateLoop, tmp_path: Path) -> None:
     chance = random.Random(1)
     with ends("cmpp20", loop.port, tmp_path) as cmpp:
-        for n in range(300):
+        for n in range(HOSTILE_CONNECTIONS):
             octets = bytearray()
             for _ in range(7):
                 body = chance.randbytes(chance.randrange(0, 200))

@@ -58,7 +58,7 @@ def test_windows_far_from_the_log_are_not_opened() -> None:
 def runs(window: NDArray[np.int64], before: Any, after: Any) -> Sifted:
     """What a sieve says of runs; nothing that is not about windows."""
     none = window[:0]
-    return Sifted(none, none, [0], none, none, none, window, before, after, [0, len(window)])
+    return Sifted(none, none, [0], none, none, none, none, window, before, after, [0, len(window)])
 
 
 def tallied(numbers: list[int], windows: Windows | None = None, rise: int = 1) -> Windows:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from detectors.recognise.fold import fold, mask
 from detectors.recognise.shipped import shipped
-from detectors.recognise.spelled import _places, _Words, _words, spelled
+from detectors.recognise.spelled import _FEW, _places, _Words, _words, spelled
 
 
 @pytest.mark.parametrize(
@@ -101,20 +101,29 @@ PARTS = [
 @given(st.lists(st.sampled_from(PARTS), max_size=10).map("".join))
 def test_no_run_is_missed_before_its_words_are_compiled(text: str) -> None:
     folded = fold(mask(text))
-    if any(_places(run)[0] for run in _words().run.finditer(folded)):
+    run, part = _words().all
+    found = [(each.span(), _places(each, part)) for each in run.finditer(folded)]
+    if any(places for _, (places, _) in found):
         assert UNCOMPILED.may_run(folded)
+        run, part = UNCOMPILED.patterns(folded)
+        assert found == [(each.span(), _places(each, part)) for each in run.finditer(folded)]
+        assert "all" not in vars(UNCOMPILED) or len(UNCOMPILED._few) == _FEW
 
 
 FIRST = """
 from detectors.recognise import spelled
 spelled.spelled("your account is closed, do not reply")
-assert not {"run", "part"} & set(vars(spelled._words()))
+spelled.spelled("[淘宝]您的验证码000000,5分钟内有效")
+spelled.spelled("enter 000000 to confirm")
+assert not spelled._words()._few
 spelled.spelled("your code is four 0 0 zero")
-assert {"run", "part"} <= set(vars(spelled._words()))
+assert len(spelled._words()._few) == 1 and "all" not in vars(spelled._words())
+spelled.ready()
+assert "all" in vars(spelled._words())
 """
 
 
-def test_the_words_are_compiled_when_a_text_may_hold_one() -> None:
+def test_the_words_of_a_text_are_compiled_when_it_may_hold_a_run() -> None:
     subprocess.run([sys.executable, "-c", FIRST], check=True)
 
 

@@ -385,13 +385,14 @@ def report(corpus: Sequence[Row]) -> None:
 
 
 def agree(mine: bytes, shipped: bytes) -> bool:
-    """Whether two tables of weights are the same but for the last digit of the processor's `exp`.
+    """Whether two tables of weights are the same but for the last digits of a processor's `exp`.
 
-    One step of 127 in at most one weight in a thousand.
+    One step of 127 in at most two weights of a hundred: the search ends where a further step gains
+    little, and where exactly differs with every rounding before. Two processors came to .7 %.
     """
     one, other = (np.frombuffer(octets, np.int8).astype(np.int64) for octets in (mine, shipped))
     away = np.abs(one - other)
-    return bool(away.max() <= 1 and (away != 0).mean() <= 0.001)
+    return bool(away.max() <= 1 and (away != 0).mean() <= 0.02)
 
 
 def main() -> None:

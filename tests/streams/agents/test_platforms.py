@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from detectors.hot.votes import VOTE
 from detectors.model.times import DAY_MS
 from detectors.platforms.days import KEPT_DAYS
 from detectors.platforms.figures import PlatformPart
+from detectors.platforms.strangers import SweepPart, Thousand
 from streams.agents import platforms as module
 from streams.agents.lists import ListWriter
 from streams.agents.platforms import PlatformAgent
@@ -122,3 +124,37 @@ def test_votes_of_several_partitions_become_a_list_and_two_agents_tell_one(
         wait_until(lambda: len(place.lists()[2]) == before + 1, "told anew")
     versions = [told.version_ms for told in place.lists()[2]]
     assert versions == sorted(set(versions))
+
+
+def strangers(partition: int, offset: int) -> PlatformPart:
+    """A quarter of a sweep, with the figures of its platform."""
+    start_ms = time.time_ns() // 1_000_000 - 600_000
+    thousands = tuple(Thousand(1, 8613800138 + i, 6, 0) for i in range(5))
+    told = part(partition, offset, day=TODAY, p1=40, p2=10)
+    return replace(told, sweep=SweepPart(start_ms, thousands))
+
+
+def test_a_sweep_that_no_partition_sees_is_told_with_its_platform_by_every_owner(
+    kafka: Broker, unique: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "SWEEP_S", 0.2)
+    world = World(kafka, unique)
+    world.say(*(strangers(partition, 4096) for partition in range(3)))
+
+    def swept() -> dict[str, list[tuple[str, int]]]:
+        found = read_platforms(world.clients, world.topics.platform)
+        return {each.platform: [(s.rule, s.strangers) for s in each.sweeps] for each in found}
+
+    with world.agent() as metrics:
+        wait_until(lambda: swept() == {"sig:p1": [], "sig:p2": []}, "told without a sweep")
+        world.say(strangers(3, 4096), strangers(3, 4096))  # and a replay
+        wait_until(lambda: swept() == {"sig:p1": [("range", 120)], "sig:p2": []}, "swept")
+        sample = metrics.registry.get_sample_value
+        assert sample("otpguard_platform_sweeps", {"rule": "range"}) == 1
+        assert sample("otpguard_platform_sweeps", {"rule": "fresh"}) == 0
+    with world.agent() as metrics:
+        sample = metrics.registry.get_sample_value
+        wait_until(
+            lambda: sample("otpguard_platform_sweeps", {"rule": "range"}) == 1, "the next owner's"
+        )
+    assert swept()["sig:p1"] == [("range", 120)]

@@ -139,6 +139,12 @@ class World:
         self.producer.flush()
         return leases
 
+    def asks(self, lease: Action, platform: str) -> None:
+        """A code of a platform that the victim may have asked for comes into her flood."""
+        asked = Sighting(platform, platform_id(platform), now_ms(), novel=True, trust=Trust.NONE)
+        record = replace(episode(lease, "raised"), revision=99_999, sightings=(asked,))
+        self.say(self.topics.episode, lease.recipient.encode(), encode_episode(record))
+
     def say(self, topic: str, key: bytes, value: bytes) -> None:
         self.producer.send(topic, value, key=key).get()
 
@@ -371,13 +377,8 @@ def test_a_reply_opens_a_platform_and_is_confirmed_and_audited(world: World) -> 
         wait_until(lambda: world.last().get(lease.recipient) == ("sent", ""), "she is told")
         assert "回复KX" in world.phones.got[0].text
         key = "sig:新网站"
-        asked = Sighting(key, platform_id(key), now_ms(), novel=True, trust=Trust.NONE)
-        record = replace(episode(lease, "raised"), revision=99, sightings=(asked,))
-        world.say(world.topics.episode, lease.recipient.encode(), encode_episode(record))
-        reply = {
-            "schema_version": 1, "recipient": "10086", "sender": f"+{lease.recipient}",
-            "text": "kx", "event_time_ms": now_ms(), "message_id": "m1", "direction": "mo",
-        }  # fmt: skip
+        world.asks(lease, key)
+        reply = reply_of(lease)
         abroad = {**reply, "sender": "+14155550100", "gateway_id": "msc-1"}
         forged = [{**reply, "gateway_id": "smpp-7"}, reply, abroad]
         for each in (*forged, {**reply, "gateway_id": "msc-1"}, {**reply, "gateway_id": "msc-1"}):
@@ -393,6 +394,14 @@ def test_a_reply_opens_a_platform_and_is_confirmed_and_audited(world: World) -> 
     assert said.expires_at_ms - said.issued_at_ms == 600_000
     (audited,) = [decode_audit(r.value) for r in records(world.clients, world.topics.audit)]
     assert (audited.actor, audited.channel, audited.subject) == ("victim", "mo", lease.recipient)
+
+
+def reply_of(lease: Action) -> dict[str, Any]:
+    """What a victim writes back, as a gateway reports it."""
+    return {
+        "schema_version": 1, "recipient": "10086", "sender": f"+{lease.recipient}",
+        "text": "kx", "event_time_ms": now_ms(), "message_id": "m1", "direction": "mo",
+    }  # fmt: skip
 
 
 def test_a_word_that_opens_a_number_is_told_to_it_where_it_was_wanted(world: World) -> None:
@@ -414,6 +423,36 @@ def test_the_cap_holds_for_a_campaign_and_the_metrics_say_so(world: World) -> No
         time.sleep(STILL_S)
         assert value(metrics, "notices_waiting") == 40
     assert world.told().total() == 20
+
+
+def test_five_thousand_victims_wait_for_the_cap_and_hold_up_nobody_who_replies(
+    world: World,
+) -> None:
+    metrics, cap, sent_ms = Metrics("notifier"), NotifyParams().per_minute, list[int]()
+    world.phones.after = lambda _: sent_ms.append(now_ms())
+    with world.running(reply=True, metrics=metrics):
+        leases = {each.recipient: each for each in world.flood(*range(5_000))}
+        wait_until(
+            lambda: (
+                world.told().total() + (value(metrics, "notices_waiting") or 0) == 5_000
+                and value(metrics, "notice_cap_reached") == 1
+            ),
+            "everybody is told or waits, and the alert would see it",
+        )
+        lease = leases[world.phones.got[0].recipient]
+        world.asks(lease, "sig:新网站")
+        reply = json.dumps({**reply_of(lease), "gateway_id": "msc-1"}).encode()
+        world.say(world.topics.input, lease.recipient.encode(), reply)
+        wait_until(
+            lambda: next(iter(records(world.clients, world.topics.override)), None),
+            "her platform is let through while thousands wait",
+        )
+    told = world.told()
+    told.pop(lease.recipient)  # she may have her reply confirmed by now
+    assert cap - 1 <= len(told) == told.total()
+    assert told.keys() <= leases.keys()
+    # Between the count of a notice and its sending its record is written.
+    assert all(late - early >= 59_000 for early, late in zip(sent_ms, sent_ms[cap:], strict=False))
 
 
 def value(metrics: Metrics, name: str, **labels: str) -> float | None:

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from detectors.platforms.sweeps import Sweep
 from streams.operate.platforms import ORDERS, platform_lines, platform_row, ranked
 from tests.streams.wire.test_platforms import FIGURES
 
@@ -26,6 +27,18 @@ def test_a_ranking_leaves_out_who_sends_little(order: str, first: str) -> None:
 def test_every_order_is_one() -> None:
     for order in ORDERS:
         assert ranked([FIGURES], order, 0, 9) == [FIGURES]
+
+
+def test_a_sweep_is_told_with_the_numbers_that_lie_together() -> None:
+    swept = Sweep("range", 0, 600_000, 2_940, (8613800138, 8613800139))
+    told = replace(FIGURES, sweeps=(Sweep("fresh", 0, 300_000, 60, ()), swept))
+    lines = list(platform_lines(told))
+    assert "sweep of unused numbers" in lines[2]
+    assert "60 strangers in an hour" in lines[2]
+    assert "2,940 strangers" in lines[3]
+    assert lines[4].strip() == "among 8613800138xxx 8613800139xxx"
+    assert platform_row(told)["sweep"] == "fresh range"
+    assert ranked([FIGURES, told], "sweeps", 0, 1) == [told]
 
 
 def test_one_platform_reads_as_a_person_would_say_it() -> None:

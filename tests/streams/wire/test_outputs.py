@@ -34,8 +34,8 @@ def changed(value: bytes, **fields: Any) -> bytes:
 def test_a_newer_major_version_is_refused_and_unknown_fields_are_not(
     decode: Callable[[bytes], Any], value: bytes
 ) -> None:
-    with pytest.raises(VersionError, match="3"):
-        decode(changed(value, schema_version=3))
+    with pytest.raises(VersionError, match="9"):
+        decode(changed(value, schema_version=9))
     assert decode(changed(value, new_field={"a": 1})) == decode(value)
 
 

@@ -10,6 +10,9 @@ import pytest
 from detectors.hot.telling import TOLD_MOST, HotPart, VoteSum
 from detectors.platforms.days import PlatformDay, PlatformFigures
 from detectors.platforms.figures import PART_PLATFORMS, PlatformCounts, PlatformPart
+from detectors.platforms.strangers import PAIRS_PART, SweepPart, Thousand
+from detectors.platforms.sweeps import TOLD_MOST as SWEEP_TOLD
+from detectors.platforms.sweeps import Sweep
 from streams.wire import (
     UnreadableError,
     VersionError,
@@ -69,5 +72,26 @@ def test_the_largest_sums_are_under_every_broker_s_limit_too() -> None:
     hot = HotPart(1 << 31, (VoteSum(1 << 31, 1024, 1 << 31),) * TOLD_MOST, 1 << 40,
                   ((1 << 31, 1 << 31),) * TOLD_MOST)  # fmt: skip
     counts = PlatformCounts("sig:" + "名" * 12, 4_000_000_000, 99_999, 88_888, 77_777, 66_666)
-    part = PlatformPart(3, 1, 1, 0, (counts,) * (PART_PLATFORMS + 1), hot)
+    sweep = SweepPart(0, (Thousand(1 << 31, 10**12 - 1, 99, 99),) * PAIRS_PART)
+    part = PlatformPart(3, 1, 1, 0, (counts,) * (PART_PLATFORMS + 1), hot, sweep)
     assert len(encode_part(part)) < 1_000_000
+
+
+def test_strangers_by_neighbourhood_come_back_as_they_went() -> None:
+    sweep = SweepPart(86_400_000, (Thousand(7, 8613800138, 31, 12), Thousand(9, 0, 3, 0)))
+    part = replace(PART, sweep=sweep)
+    assert decode_part(encode_part(part)) == part
+    assert b"sweep" not in encode_part(PART)
+    wrong = msgspec.json.decode(encode_part(part))
+    wrong["sweep"]["thousands"] = [[7, 8613800138, -1, 0]]
+    with pytest.raises(UnreadableError):
+        decode_part(msgspec.json.encode(wrong))
+
+
+def test_sweeps_come_back_with_a_platform_s_figures_and_no_header_names_a_number() -> None:
+    swept = Sweep("range", 86_400_000, 86_700_000, 2_940, (8613800138,) * SWEEP_TOLD)
+    figures = replace(FIGURES, sweeps=(Sweep("fresh", 0, 300_000, 60, ()), swept))
+    assert decode_platform(encode_platform(figures)) == figures
+    assert b"sweeps" not in encode_platform(FIGURES)
+    told = platform_headers(figures) + part_headers(PART, "sms")
+    assert not any(b"8613800138" in value for _, value in told)

@@ -61,6 +61,18 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 {{- end }}
 {{- end }}
 
+{{- /* Variables of what takes or signs the network's list, as a dict; empty without its key. */ -}}
+{{- define "otpguard.hot" -}}
+{{- $env := dict }}
+{{- with .Values.hot.keySecret }}
+{{- $env = dict "OTPGUARD_DETECT_HOT" "network" "OTPGUARD_DETECT_HOT_KEY_FILE" "/etc/otpguard/hot/key" }}
+{{- if $.Values.hot.oldKey }}
+{{- $env = set $env "OTPGUARD_DETECT_HOT_OLD_KEY_FILE" "/etc/otpguard/hot/old" }}
+{{- end }}
+{{- end }}
+{{- toJson $env }}
+{{- end }}
+
 {{- define "otpguard.podSecurity" -}}
 runAsNonRoot: true
 runAsUser: 10001

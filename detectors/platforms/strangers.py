@@ -1,0 +1,131 @@
+"""Strangers of each platform by neighbourhood, in one partition: what a sweep is seen by.
+
+A sweep is one platform that goes through numbers which lie together. Numbers are spread over
+partitions, so no partition sees a range; each tells sums by thousand (a number without its last
+three digits), and an agent adds them up (`detectors.platforms.sweeps`). They decide nothing.
+Suspects are left out: what comes to them is a flood's, or a person's in a rush.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detectors.model.arrays import indices
+from detectors.model.event import TOKEN_BIT
+from detectors.model.records import utc_ms
+
+SLOT_S: Final = 300
+"""Seconds of one part: a sweep of 300 numbers a minute is seen after some ten minutes."""
+
+PAIRS_PART: Final = 2048
+"""Pairs of platform and thousand that a part tells, those of most strangers: under 100 kB. Ordinary
+traffic of 100 million numbers in 32 partitions has a thousand in five minutes."""
+
+PAIRS_MOST: Final = 32_768
+"""Pairs at a time: 1 MB."""
+
+NO_THOUSAND: Final = 0
+"""Stands for all tokens, which have no neighbours."""
+
+
+class Thousand(NamedTuple):
+    """The strangers of one platform among a thousand numbers."""
+
+    platform_id: int
+    thousand: int  # a number without its last three digits, or NO_THOUSAND
+    strangers: int  # who did not know the platform, and got its first code in 24 hours
+    fresh: int  # of these, those of whom no code was ever seen
+
+
+class SweepPart(NamedTuple):
+    """One partition's sums in five minutes by its log."""
+
+    start_ms: int
+    thousands: tuple[Thousand, ...]  # in the order of platforms, then numbers
+
+
+class Strangers:
+    """The sums since the last part. Bounded by `PAIRS_MOST` and what comes between two ticks."""
+
+    __slots__ = ("number", "pending", "sums")
+
+    def __init__(self) -> None:
+        self.number = 0  # of the five minutes; 0 before the first tick
+        self.sums = np.zeros((0, 4), np.int64)  # as `Thousand`; in the order of the first two
+        self.pending: list[NDArray[np.int64]] = []  # what came, likewise, in any order
+
+    def meet(
+        self,
+        platform: NDArray[np.uint32],
+        recipient: NDArray[np.uint64],
+        fresh: NDArray[np.bool_],
+    ) -> None:
+        """Note strangers (n,), each of a platform."""
+        rows = np.ones((len(platform), 4), np.int64)
+        rows[:, 0] = platform
+        token = recipient >= np.uint64(TOKEN_BIT)
+        rows[:, 1] = np.where(token, NO_THOUSAND, recipient // np.uint64(1000))
+        rows[:, 3] = fresh
+        self.pending.append(rows)
+
+    def fold(self) -> None:
+        """Count what came."""
+        if self.pending:
+            self.sums = summed([self.sums, *self.pending])
+            self.pending = []
+
+    def tick(self, watermark_s: int) -> SweepPart | None:
+        """At a tick: the part that is whole now, or None."""
+        self.fold()
+        number = watermark_s // SLOT_S
+        begun, self.number = self.number, number
+        if not begun or number == begun:
+            self.sums = _most(self.sums, PAIRS_MOST)
+            return None
+        told, self.sums = _most(self.sums, PAIRS_PART), self.sums[:0]
+        if not len(told):
+            return None
+        return SweepPart(utc_ms(begun * SLOT_S), tuple(Thousand(*each) for each in told.tolist()))
+
+    def state(self) -> list[Any]:
+        """Plain data, the same whatever the order in which they came."""
+        self.fold()
+        return [self.number, self.sums.tobytes()]
+
+
+def strangers_of(state: Sequence[Any]) -> Strangers:
+    """The inverse of `Strangers.state`. Raises ValueError where the sums are none."""
+    strangers = Strangers()
+    strangers.number, held = state
+    strangers.sums = np.frombuffer(held, np.int64).reshape(-1, 4)
+    return strangers
+
+
+def summed(rows: Sequence[NDArray[np.int64]]) -> NDArray[np.int64]:
+    """The sums of rows (n, 4) by platform and thousand, in their order.
+
+    >>> summed([np.array([[7, 2, 1, 0], [7, 1, 1, 1]]), np.array([[7, 2, 3, 1]])]).tolist()
+    [[7, 1, 1, 1], [7, 2, 4, 1]]
+    """
+    held = np.concatenate(rows)
+    if not len(held):
+        return held
+    held = held[np.lexsort((held[:, 1], held[:, 0]))]
+    other = np.ones(len(held), np.bool_)
+    other[1:] = (held[1:, :2] != held[:-1, :2]).any(axis=1)
+    starts = indices(other)
+    totals = held[starts]
+    totals[:, 2:] = np.add.reduceat(held[:, 2:], starts, axis=0)
+    return totals
+
+
+def _most(sums: NDArray[np.int64], most: int) -> NDArray[np.int64]:
+    """Sums of most strangers, in the same order; of as many, those that stand first."""
+    if len(sums) <= most:
+        return sums
+    kept: NDArray[np.int64] = sums[np.sort(np.argsort(-sums[:, 2], kind="stable")[:most])]
+    return kept

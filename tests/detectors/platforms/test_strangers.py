@@ -1,0 +1,97 @@
+"""Strangers by neighbourhood, in one partition: a function of the log, and bounded."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from random import Random
+
+import numpy as np
+import pytest
+
+from detectors.chain import Params, Partition, process, restore, snapshot
+from detectors.platforms import strangers as module
+from detectors.platforms.strangers import SLOT_S, Strangers, SweepPart, Thousand, strangers_of
+from streams.scenarios import DEFAULT_START_MS, generate, merged, ordinary
+from tests.detectors.platforms.logs import Log
+
+NUMBER = 8613800138000
+
+
+def meet(strangers: Strangers, *met: tuple[int, int, bool]) -> None:
+    platform, recipient, fresh = zip(*met, strict=True)
+    strangers.meet(
+        np.array(platform, np.uint32), np.array(recipient, np.uint64), np.array(fresh, np.bool_)
+    )
+
+
+def test_a_part_is_given_out_after_five_minutes_with_the_thousands_of_numbers() -> None:
+    strangers = Strangers()
+    assert strangers.tick(10 * SLOT_S) is None
+    meet(strangers, (7, NUMBER + 1, True), (7, NUMBER + 999, False), (7, NUMBER + 1000, False))
+    assert strangers.tick(10 * SLOT_S + 60) is None
+    token = 1 << 63 | 12345
+    meet(strangers, (5, token, True), (5, token + 1000, False))
+    part = strangers.tick(11 * SLOT_S)
+    assert part is not None
+    assert part.thousands == (
+        Thousand(5, 0, 2, 1), Thousand(7, 8613800138, 2, 1), Thousand(7, 8613800139, 1, 0),
+    )  # fmt: skip
+    assert strangers.tick(12 * SLOT_S) is None, "nothing came"
+
+
+def test_past_the_bound_those_of_most_strangers_stay(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "PAIRS_MOST", 3)
+    monkeypatch.setattr(module, "PAIRS_PART", 2)
+    strangers = Strangers()
+    strangers.tick(SLOT_S)
+    for platform, number in ((1, 1), (2, 3), (3, 2), (4, 2)):
+        meet(strangers, *[(platform, NUMBER, False)] * number)
+    strangers.tick(SLOT_S + 1)
+    assert strangers.sums[:, 0].tolist() == [2, 3, 4]
+    part = strangers.tick(2 * SLOT_S)
+    assert part is not None
+    assert [each.platform_id for each in part.thousands] == [2, 3]
+
+
+def test_a_state_comes_back_and_one_that_is_none_is_refused() -> None:
+    strangers = Strangers()
+    strangers.tick(SLOT_S)
+    meet(strangers, (7, NUMBER, True), (5, NUMBER, False), (7, NUMBER + 5, False))
+    again = strangers_of(strangers.state())
+    meet(again, (5, NUMBER, True))
+    meet(strangers, (5, NUMBER, True))
+    assert again.state() == strangers.state()
+    number, sums = again.state()
+    with pytest.raises(ValueError, match="reshape"):
+        strangers_of([number, sums[:-8]])
+
+
+def parts(log: Log, edges: list[int], *, restarts: bool = False) -> list[SweepPart]:
+    params = Params()
+    state, found = Partition(params), []
+    for first, last in pairwise(edges):
+        batch, codes = log.part(first, last)
+        found += process(params, state, batch, codes).parts
+        if restarts:
+            state = restore(params, snapshot(state))
+    return [each.sweep for each in found if each.sweep is not None]
+
+
+def test_any_batches_and_restarts_give_the_same_and_each_recipient_is_fresh_once() -> None:
+    people = ordinary(1_500, DEFAULT_START_MS, 5, duration_ms=3 * 3_600_000)
+    attack = generate("A1", 1, recipient=90_001, start_ms=DEFAULT_START_MS + 900_000)
+    log = Log(merged(people, attack))
+    whole = parts(log, [0, len(log)])
+    assert len(whole) >= 3
+    rng = Random(2)
+    edges = [0, *sorted(rng.sample(range(1, len(log)), 40)), len(log)]
+    assert parts(log, edges) == whole
+    assert parts(log, edges, restarts=True) == whole
+    strangers = sum(each.strangers for part in whole for each in part.thousands)
+    fresh = sum(each.fresh for part in whole for each in part.thousands)
+    state = Partition(Params())
+    process(Params(), state, *log.part(0, len(log)))
+    assert 0 < fresh < strangers
+    assert fresh <= state.recipients
+    assert state.strangers is not None
+    assert fresh + int(state.strangers.sums[:, 3].sum()) <= state.recipients
