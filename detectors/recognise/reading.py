@@ -30,7 +30,6 @@ from detectors.recognise.scenes import (
     other_scene,
     plain_way_out,
     spent,
-    spent_behind,
     to_keep,
     weak_rule,
 )
@@ -239,7 +238,7 @@ def shown(looked: Look) -> bool:
 def tells_spent(looked: Look) -> bool:
     """Tell if a text may say of a number that it was a code: a look at it, no reading."""
     body = looked.folded
-    return any(spent_behind(body, run.end()) for run in islice(_RUN.finditer(body), _RUNS_MAX))
+    return any(spent(body, *run.span()) for run in islice(_RUN.finditer(body), _RUNS_MAX))
 
 
 def may_be(looked: Look, reading: Reading, score: int) -> bool:
@@ -298,7 +297,7 @@ def _decide(looked: Look) -> tuple[str, tuple[int, int] | None, tuple[str, ...]]
     if not (found or short or linked or "0" in body or _LED_TO.search(body)):
         return "numberless", None, ()
     if found and found[0].form is not Form.LETTERS:
-        found = [number for number in found if not spent(body, number)]
+        found = [number for number in found if not spent(body, number.start, number.end)]
         if not found:
             return "spent", None, ()
     scripts = scripts_of(body)

@@ -45,7 +45,7 @@ _WAS_A_CODE: Final = any_of(
     after=f"(?!(?: |到)?(?:{_AROUND['still']})(?![^\\W\\d_]))",
 ).pattern
 _SPENT: Final = re.compile(
-    f"(?:(?!(?:{_AROUND['perhaps']})(?![a-zа-я])|[.!?,;:。！？，；、،\n0]).){{0,36}}?"
+    f"(?:(?!(?<![a-zа-я])(?:{_AROUND['perhaps']})(?![a-zа-я])|[.!?,;:。！？，；、،\n0]).){{0,36}}?"
     f"(?<![a-zа-яіїєა-ჰ])(?:{_WAS_A_CODE})"
 )
 """The number before it was a code, and is none any more."""
@@ -54,6 +54,9 @@ _SPENT_BEFORE: Final = re.compile(
     f"|(?:{_AROUND['before']})[ ]?(?:[^\\W\\d_]{{2,12}}[ ]?){{0,2}}[ :：(（]{{0,3}})$"
 )
 _SPENT_CHARS: Final = 48
+_RECEIPT: Final = {kind: words.strip() for kind, words in _SPENT_WORDS["receipt"].items()}
+_OF_A_PAYMENT: Final = re.compile(f"(?:{_RECEIPT['name']})[^.!?。！？0]{{0,8}}$")
+_PAID: Final = re.compile(f"(?<![a-zа-я])(?:{_RECEIPT['made']})")
 _PLAIN_CHARS: Final = 120  # of a code with a way to unsubscribe; advertising is longer
 _CUES_IN_A_SCENE: Final = 2  # cues that tell a weak name's code in a text of parcels or prices
 
@@ -146,18 +149,21 @@ def _offer(body: str, number: Number, scripts: list[Script]) -> bool:
     return _lure(body, number) and _PRICE.search(body) is not None and not cues_of(body, scripts)[1]
 
 
-def spent(body: str, number: Number) -> bool:
-    """Tell if a text says of its number that it was a code: "Code 4471 is no longer valid"."""
-    first = max(0, number.start - _SPENT_CHARS)
+def spent(body: str, start: int, end: int) -> bool:
+    """Tell if a text says of the number there that it was a code: "Code 4471 is no longer valid".
+
+    A payment that is made has used its authorisation up.
+    """
+    first = max(0, start - _SPENT_CHARS)
     return (
-        spent_behind(body, number.end)
-        or _SPENT_BEFORE.search(body, first, number.start) is not None
+        _SPENT.match(body, end) is not None
+        or _SPENT_BEFORE.search(body, first, start) is not None
+        or (
+            _OF_A_PAYMENT.search(body, first, start) is not None
+            and _PAID.search(body) is not None
+            and price(body)
+        )
     )
-
-
-def spent_behind(body: str, end: int) -> bool:
-    """Tell if what stands behind a number says that it was a code."""
-    return _SPENT.match(body, end) is not None
 
 
 def handed_over(body: str, number: Number, scripts: list[Script]) -> bool:

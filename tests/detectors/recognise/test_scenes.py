@@ -102,7 +102,8 @@ def test_casinos_and_ways_to_unsubscribe_are_known() -> None:
     ],
 )
 def test_a_code_that_was_one_is_told(text: str, is_spent: bool) -> None:
-    assert spent(text, numbers(text)[0]) is is_spent
+    number = numbers(text)[0]
+    assert spent(text, number.start, number.end) is is_spent
 
 
 @pytest.mark.parametrize(
@@ -121,7 +122,24 @@ def test_a_code_that_was_one_is_told(text: str, is_spent: bool) -> None:
     ],
 )
 def test_what_was_a_code_is_told_from_what_ends_in_a_while(text: str, is_spent: bool) -> None:
-    assert spent(text, numbers(text)[0]) is is_spent
+    number = numbers(text)[0]
+    assert spent(text, number.start, number.end) is is_spent
+
+
+@pytest.mark.parametrize(
+    ("text", "is_made"),
+    [
+        ("zaplaceno 000 kc, autorizacni kod 000000", True),
+        ("消费000元,授权码000000,流水00000000", True),
+        ("islem onaylandi 000,00 tl onay kodu 000000", True),
+        ("000,00 tl odemeniz icin onay kodu 000000", False),
+        ("消费000元,验证码000000", False),
+        ("approval code 000000 approved", False),
+    ],
+)
+def test_the_authorisation_of_a_payment_that_is_made_is_no_code(text: str, is_made: bool) -> None:
+    start = text.index("000000")
+    assert spent(text, start, start + 6) is is_made
 
 
 def test_a_plain_way_out_stands_beside_a_code_but_not_beside_a_price() -> None:
