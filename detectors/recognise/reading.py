@@ -29,7 +29,6 @@ from detectors.recognise.scenes import (
     of_another,
     other_scene,
     plain_way_out,
-    spent,
     to_keep,
     weak_rule,
 )
@@ -46,6 +45,7 @@ from detectors.recognise.shapes import (
     without_links,
 )
 from detectors.recognise.spelled import spelled
+from detectors.recognise.spent import spent
 from detectors.recognise.traits import traits_of
 from detectors.recognise.words import all_words
 

@@ -6,13 +6,11 @@ Words such as "code" and "PIN" name many numbers. What a text tells besides says
 from __future__ import annotations
 
 import re
-import tomllib
 from typing import Final
 
-from detectors.recognise.lexicon import any_of, branches
+from detectors.recognise.lexicon import any_of
 from detectors.recognise.scripts import Script, Word, WordKind, cues_of, typed_in
 from detectors.recognise.shapes import STOP, Form, Number, sentence_span
-from detectors.recognise.shipped import shipped
 from detectors.recognise.words import all_words
 
 SPAM: Final = any_of(all_words("spam"))
@@ -38,25 +36,6 @@ _PRICE: Final = re.compile(
     f"|0(?:[.]-|[,.]-|\\s?(?:[$€£₽₹₪฿₫đ₺₴₸₼₾֏₮៛元円원块塊]|บาท|บ[.]|ريال|تومان|درهم|جنيه|دينار|টাকা|रुपये|रु|રૂ"
     f"|ரூ|రూ|ರೂ|രൂപ|රු|กีบ|ກີບ|រៀល|ကျပ်|ლარი|դրամ|ብር|ש[\"״'׳]ח|(?:{_MONEY})(?![^\\W\\d_])))"
 )
-_SPENT_WORDS: Final = tomllib.loads(shipped("spent"))
-_AROUND: Final = {kind: words.strip() for kind, words in _SPENT_WORDS["around"].items()}
-_WAS_A_CODE: Final = any_of(
-    [word for words in _SPENT_WORDS["behind"].values() for word in branches(words.strip())],
-    after=f"(?!(?: |到)?(?:{_AROUND['still']})(?![^\\W\\d_]))",
-).pattern
-_SPENT: Final = re.compile(
-    f"(?:(?!(?<![a-zа-я])(?:{_AROUND['perhaps']})(?![a-zа-я])|[.!?,;:。！？，；、،\n0]).){{0,36}}?"
-    f"(?<![a-zа-яіїєა-ჰ])(?:{_WAS_A_CODE})"
-)
-"""The number before it was a code, and is none any more."""
-_SPENT_BEFORE: Final = re.compile(
-    f"(?:(?:{_AROUND['ended']})[^.0\n،]{{0,24}}"
-    f"|(?:{_AROUND['before']})[ ]?(?:[^\\W\\d_]{{2,12}}[ ]?){{0,2}}[ :：(（]{{0,3}})$"
-)
-_SPENT_CHARS: Final = 48
-_RECEIPT: Final = {kind: words.strip() for kind, words in _SPENT_WORDS["receipt"].items()}
-_OF_A_PAYMENT: Final = re.compile(f"(?:{_RECEIPT['name']})[^.!?。！？0]{{0,8}}$")
-_PAID: Final = re.compile(f"(?<![a-zа-я])(?:{_RECEIPT['made']})")
 _PLAIN_CHARS: Final = 120  # of a code with a way to unsubscribe; advertising is longer
 _CUES_IN_A_SCENE: Final = 2  # cues that tell a weak name's code in a text of parcels or prices
 
@@ -147,23 +126,6 @@ def _lure(body: str, number: Number) -> bool:
 def _offer(body: str, number: Number, scripts: list[Script]) -> bool:
     """Tell if a number is such a word beside a price, and nobody is to keep it."""
     return _lure(body, number) and _PRICE.search(body) is not None and not cues_of(body, scripts)[1]
-
-
-def spent(body: str, start: int, end: int) -> bool:
-    """Tell if a text says of the number there that it was a code: "Code 4471 is no longer valid".
-
-    A payment that is made has used its authorisation up.
-    """
-    first = max(0, start - _SPENT_CHARS)
-    return (
-        _SPENT.match(body, end) is not None
-        or _SPENT_BEFORE.search(body, first, start) is not None
-        or (
-            _OF_A_PAYMENT.search(body, first, start) is not None
-            and _PAID.search(body) is not None
-            and price(body)
-        )
-    )
 
 
 def handed_over(body: str, number: Number, scripts: list[Script]) -> bool:
