@@ -26,13 +26,14 @@ _NAME_WORDS: Final = 3  # of one name
 _FIRST_CHARS: Final = 6
 _NAMES_MAX: Final = 24  # words with a capital that are looked at
 _CAPITAL: Final = re.compile(  # Tandem, eBay, O'Neil, AT&T, ID.me; Вибер
-    "(?<![\\w@./])(?:[a-z]{0,2}[A-Z\u00c0-\u00de](?:[A-Za-z\u00c0-\u024f&'’+]|[.](?=[A-Za-z])){0,22}[A-Za-z\u00c0-\u024f+!]"
+    "(?:(?<![\\w@./])|(?<=[\u3040-\u30ff\u4e00-\u9fff\uac00-\ud7af\u0e00-\u0e7f\u1200-\u137f]))"
+    "(?:[a-z]{0,2}[A-Z\u00c0-\u00de](?:[A-Za-z\u00c0-\u024f&'’+]|[.](?=[A-Za-z])){0,22}[A-Za-z\u00c0-\u024f+!]"
     "(?![A-Za-z0-9\u00c0-\u024f@/])"
     "|[\u0410-\u042f][\u0400-\u04ff-]{1,22}(?![\\w@/]))"
 )
-_ANY_WORD: Final = re.compile("[^\\W_]+")
+_ANY_WORD: Final = re.compile("[A-Za-z0-9\u00c0-\u024f]+|[^\\W_A-Za-z0-9\u00c0-\u024f]+")
 _OF_GOOGLE: Final = re.compile("(?<![\\w-])G-0{5,8}(?![\\w-])")  # nobody else writes codes so
-_BETWEEN: Final = re.compile(" |[.&'’+!-]| [&-] ")
+_BETWEEN: Final = re.compile("| |[.&'’+!-]| [&-] ")
 _SPOTS_MAX: Final = 48  # words of a text that are looked up
 _SURE: Final = 4  # points from which a listed name needs no other opinion
 _LETTERS: Final = re.compile("[^\\W\\d_]")
@@ -121,7 +122,7 @@ _CHINESE: Final = tuple(
 _HAN: Final = re.compile("[\u4e00-\u9fff]{3,}")
 _RUN_CHARS: Final = 100
 _NO_CHINESE: Final = re.compile(
-    "^使用|^[をがにのはへでと]|提醒$|填写|填寫|修改|口令|本次|完成|点击|點擊|尊敬|客户|客戶|办理|辦理|验证|驗證|登录|登錄|登入|注册|註冊|您|你|手机|手機|账号|帐号|帳號|密码|密碼|短信|正在|请|請|勿|本人|操作|身份|新设备|会员$|一次|动态|安全|确认|確認|支付$|^的|^为|^了|绑定"
+    "^使用|^[をがにのはへでと]|提醒$|填写|填寫|修改|口令|本次|完成|点击|點擊|尊敬|客户|客戶|办理|辦理|验证|驗證|登录|登錄|登入|注册|註冊|您|你|手机|手機|账号|帐号|帳號|密码|密碼|短信|正在|请|請|勿|本人|操作|身份|新设备|会员$|一次|动态|動態|订购|訂購|安全|确认|確認|支付$|^的|^为|^了|绑定"
 )
 _JAPANESE: Final = re.compile(
     "([\u3040-\u30ff\u4e00-\u9fffA-Za-z]{2,14}?)(?:の|\\s)?(?:認証|確認|ログイン|セキュリティ|本人確認|ワンタイム)"
@@ -162,7 +163,7 @@ _UNCASED: Final = tuple(
 _NO_UNCASED: Final = re.compile(
     "^(?:آپ|کد|كد|رمز|كود|التحقق|شما|هو|تایید|تأیید|ورود|عزيزي|کاربر|مشترک|سلام|شلום|आप|कृपया|प्रिय|ओटीपी"
     "|আপনার|আপনি|প্রিয়|তোমার|உங்கள்|மீ|మీ|ನಿಮ್ಮ|നിങ്ങളുടെ|તમારો|તમારું|તમારા|ਤੁਹਾਡਾ|ඔබගේ|ඔබේ|तपाईंको|तुमचा|तुमच्या|ಒಟಿಪಿ|ഒടിപി|ওটিপি|കോഡ്|কোড|કોડ|ਕੋਡ"
-    "|ማረጋገጫ|ኮድ|ላንተ|本人|認証|確認|인증|본인|고객|회원)"
+    "|ማረጋገጫ|ኮድ|ላንተ|ለመግባት|ክፍያ|پوي|پوی|حساب|اضغط|ਤਸਦੀਕ|सत्यापन|சரிபார்ப்பு|تىزىم|로그인|임시|本人|認証|確認|인증|본인|고객|회원)"
 )
 _NO_KOREAN: Final = re.compile("귀하|고객|회원|요청|입력|아래|본인|서비스")
 

@@ -13,6 +13,7 @@ A text is read with its digits masked, so that all messages of one template are 
 from __future__ import annotations
 
 import re
+from itertools import islice
 from typing import Final, NamedTuple
 
 from detectors.recognise.cues import supported
@@ -27,11 +28,11 @@ from detectors.recognise.scenes import (
     handed_over,
     of_another,
     other_scene,
-    spent,
+    plain_way_out,
     to_keep,
     weak_rule,
 )
-from detectors.recognise.scripts import Script, Word, scripts_of
+from detectors.recognise.scripts import Script, Word, cues_of, scripts_of
 from detectors.recognise.shapes import (
     HOST_LINE,
     Form,
@@ -44,6 +45,7 @@ from detectors.recognise.shapes import (
     without_links,
 )
 from detectors.recognise.spelled import spelled
+from detectors.recognise.spent import spent
 from detectors.recognise.traits import traits_of
 from detectors.recognise.words import all_words
 
@@ -65,6 +67,7 @@ _SIGNATURE_PREFIX_CHARS: Final = 24  # a prefix of 20 characters and some to spa
 _CUT_YOURS: Final = re.compile(
     f"\\s?(?:{SAYS})\\s?(?:your|tu|votre|dein|ihr|il tuo|seu|你的|您的)?[^.。!]*$"
 )
+_LED_TO: Final = re.compile(f"\\s?(?:[:：]|(?<![a-z])(?:{SAYS})\\s?[:：]?)\\s{{0,3}}(?:0{{1,3}})?$")
 _END: Final = re.compile("[。！？!?.)）】\\]~…]\\s?$")
 _CUT_NAMES: Final = tuple(
     edge + name[:end]
@@ -81,8 +84,11 @@ _LATE_DIGITS: Final = {  # Tibetan, Shan, Mongolian: not folded, for names hold 
 }
 _LATE_DIGIT: Final = re.compile("[\u0f20-\u0f29\u1090-\u1099\u1810-\u1819]")
 _CAPITALS: Final = re.compile("(?<![\\w.@/])[A-Z]{4,9}(?![\\w@/]|[.]\\w)")
-_RANDOM: Final = re.compile("(?<![\\w.@/])[B-DF-HJ-NP-TV-XZ]{4,9}(?![\\w@/]|[.]\\w)")
-"""A word in capitals without a vowel: no word, perhaps a code."""
+_RANDOM: Final = re.compile(
+    "(?<![\\w.@/])(?=[A-Z]{0,5}[B-DF-HJ-NP-TV-XZ]{4})[A-Z]{4,9}(?![\\w@/]|[.]\\w)"
+    "|(?<=[:：=] )(?=[a-z]{0,5}[b-df-hj-np-tv-xz]{4})[a-z]{5,9}(?![\\w@/]|[.]\\w)"
+)
+"""A word in capitals, or behind a colon, with four consonants in a row: no word, perhaps a code."""
 _LOOSE: Final = re.compile("(?<![0-9])0(?:[^\\w\n]{0,2}0){2,9}(?![0-9])")
 _HIDDEN: Final = re.compile(
     # one digit after another, pairs between odd signs, one digit in letters
@@ -98,6 +104,8 @@ _SHOWN: Final = re.compile(
     "|(?<=[:=]) ?(?:0{4,8}|000[ -]000)(?![0-9a-z_%*@]|['’][a-z]|[.,:/-]0)"
 )
 _DIGITS: Final = re.compile("0+")
+_RUN: Final = re.compile("0{3,}")
+_RUNS_MAX: Final = 4
 _NAMED: Final = frozenset({"name", "weak name"})  # traits
 _USED: Final = frozenset({"purpose", "secret", "typed"})  # traits
 _LINK_SCORE: Final = 200
@@ -227,6 +235,12 @@ def shown(looked: Look) -> bool:
     return _SHOWN.search(looked.folded) is not None
 
 
+def tells_spent(looked: Look) -> bool:
+    """Tell if a text may say of a number that it was a code: a look at it, no reading."""
+    body = looked.folded
+    return any(spent(body, *run.span()) for run in islice(_RUN.finditer(body), _RUNS_MAX))
+
+
 def may_be(looked: Look, reading: Reading, score: int) -> bool:
     """Tell if a text in which no rule finds a code may be one all the same.
 
@@ -280,16 +294,23 @@ def _decide(looked: Look) -> tuple[str, tuple[int, int] | None, tuple[str, ...]]
     found = numbers(body) or [Number(*span, Form.LETTERS) for span in _words(looked)]
     short = len(folded) <= _PREFIX_CHARS and not _END.search(folded)
     linked = has_link(folded)
-    if not (found or short or linked or "0" in body):
+    if not (found or short or linked or "0" in body or _LED_TO.search(body)):
         return "numberless", None, ()
+    if found and found[0].form is not Form.LETTERS:
+        found = [number for number in found if not spent(body, number.start, number.end)]
+        if not found:
+            return "spent", None, ()
     scripts = scripts_of(body)
     words = sorted(word for script in scripts for word in script.words(body))
     code = _code(folded, body, found, words, scripts, hashed=hashed is not None) if found else None
     letters = bool(found) and found[0].form is Form.LETTERS
     if letters and code and code[0] != "named":
         code = None  # SUMMER is a shop's
-    if code is None and short:
-        code = _cut_off(body, found, scripts, signed=signature is not None)
+    if code is None:
+        signed = signature is not None
+        code = (
+            _cut_off(body, found, scripts, signed=signed) if short else _broken_off(body, scripts)
+        )
     if code is None:
         rule = "nothing" if words else "wordless"
         if all(held(body, number, words, scripts) for number in found):
@@ -307,7 +328,13 @@ def _words(looked: Look) -> list[tuple[int, int, int]]:
     if looked.cased.isupper():
         return []
     start, end = looked.bracketed or (0, 0)
-    places = map(re.Match.span, _CAPITALS.finditer(looked.cased))
+    places = sorted(
+        {
+            found.span()
+            for pattern in (_CAPITALS, _RANDOM)
+            for found in pattern.finditer(looked.cased)
+        }
+    )
     return [(first, first, last) for first, last in places if last <= start or first >= end]
 
 
@@ -331,7 +358,7 @@ def _code(
     if not owned:
         return None
     rule, number = max(owned, key=lambda pair: RULES[pair[0]].confidence)
-    if handed_over(body, number, scripts) or spent(body, number):
+    if handed_over(body, number, scripts):
         return "held", None
     if rule == "named" and number.form is Form.MIXED and of_another(body, number, words, scripts):
         return "held", None
@@ -339,15 +366,34 @@ def _code(
         rule = weak_rule(body, number, scripts)
         if rule == "held":
             return rule, None
-    if SPAM.search(body):
-        return "spam", None
+    if SPAM.search(body) or (
+        (has_link(folded) or LEAVE.search(body))
+        and not cues_of(body, scripts)[1]
+        and other_scene(body, number, scripts)
+    ):
+        return "spam", None  # a prize is claimed, a shop advertises, with what it calls a code
     if (
         LEAVE.search(body)
         and (rule != "named" or has_link(folded))
-        and not (to_keep(body, number, scripts) and not other_scene(body, number, scripts))
+        and not (
+            (
+                to_keep(body, number, scripts)
+                or (plain_way_out(body, number) and not has_link(folded))
+            )
+            and not other_scene(body, number, scripts)
+        )
     ):
         return "spam", None
     return rule, (number.code, number.end)
+
+
+def _broken_off(body: str, scripts: list[Script]) -> _Decision | None:
+    """The rule for a segment whose last words lead to a code that the next one holds."""
+    last = _LED_TO.search(body)
+    if last is None or LEAVE.search(body) or SPAM.search(body):
+        return None
+    named = max((script.last_name(body) for script in scripts), default=0)
+    return ("cut-off", None) if named == last.start() else None
 
 
 def _cut_off(

@@ -21,7 +21,7 @@ from detectors.model.arrays import indices
 from detectors.model.codes import Codes
 from detectors.model.event import Batch, Trust, name_check, platform_id
 from detectors.model.strings import SPARE, StringBuffer, Strings
-from detectors.recognise import scripts, spelled
+from detectors.recognise import scripts, spelled, spent
 from detectors.recognise.brands import brand, tells_nobody
 from detectors.recognise.fold import (
     MASK,
@@ -392,6 +392,7 @@ class Recogniser:
         model()
         scripts.ready()
         spelled.ready()
+        spent.ready()
 
     def one(
         self,

@@ -152,6 +152,13 @@ RULES: Final = {
             weighed=True,
         ),
         Rule(
+            "spent",
+            0.03,
+            "the number is said to be a code no more: used, expired or wrong",
+            ("Code 4471 has expired", "Example", ""),
+            ("Code 4471 expires in 5 minutes", "Example", ""),
+        ),
+        Rule(
             "nothing",
             0.05,
             "no word makes the number a code, in a text with words that name numbers",

@@ -36,31 +36,7 @@ _PRICE: Final = re.compile(
     f"|0(?:[.]-|[,.]-|\\s?(?:[$€£₽₹₪฿₫đ₺₴₸₼₾֏₮៛元円원块塊]|บาท|บ[.]|ريال|تومان|درهم|جنيه|دينار|টাকা|रुपये|रु|રૂ"
     f"|ரூ|రూ|ರೂ|രൂപ|රු|กีบ|ກີບ|រៀល|ကျပ်|ლარი|դրամ|ብር|ש[\"״'׳]ח|(?:{_MONEY})(?![^\\W\\d_])))"
 )
-_SPENT: Final = re.compile(
-    "[^.!?。！？\n0]{0,24}?(?:"
-    "(?<![a-z])(?:has been used|was used|already used|has expired|(?:is )?no longer|won['’]t"
-    " work|is invalid"
-    "|ya no (?:sirve|es valid|funciona|vale)|ha caducado|ha expirado|ja nao (?:vale|serve)|ja"
-    " foi usad|expirou|nao e mais"
-    "|est expire|n['’]est plus|a deja ete|(?:gilt|ist) nicht mehr|ist abgelaufen|wurde bereits"
-    "|non (?:e|vale) piu"
-    "|e scaduto|(?:werkt|is) niet meer|is verlopen|wygasl|stracil wazn|nie jest juz|uz neplati"
-    "|vyprsel|lejart"
-    "|mar nem erv|a expirat|nu mai este|ei ole enaa|galler inte langre|gjelder ikke lenger"
-    "|(?:artik )?gecersiz"
-    "|suresi dol|kullanildi|sudah (?:kadal|kedal|tidak|diguna)|telah (?:tamat|kadal|kedal"
-    "|diguna)|da het han"
-    "|khong con hieu|da duoc su dung|haifanyi kazi|imekwisha)"
-    "|больше не действ|(?:уже )?(?:истек(?:ла?|ло)?(?![а-я])|недействит|использован|просрочен)"
-    "|більше не ді|вже"
-    " використан|недійсн"
-    "|вече не|изтекъл|више не важи|δεν ισχυει πια|εχει ληξει|غير صالح|منتهي|لم يعد صالح|انتهت"
-    " صلاح|منقضي شد|معتبر نيست"
-    "|अब मान्य नहीं|समाप्त हो (?:गय|चुक)|已失效|已过期|已過期|已作废|已作廢|已使用|已被使用|无效|無效"
-    "|は失効|は無効|期限切れ|使用済み"
-    "|만료되었|만료됐|무효|사용되었|หมดอายุแล้ว|ใช้ไม่ได้แล้ว)"
-)
-"""The number before it was a code, and is none any more."""
+_PLAIN_CHARS: Final = 120  # of a code with a way to unsubscribe; advertising is longer
 _CUES_IN_A_SCENE: Final = 2  # cues that tell a weak name's code in a text of parcels or prices
 
 
@@ -102,6 +78,12 @@ def to_keep(body: str, number: Number, scripts: list[Script]) -> bool:
     return cues_of(body, scripts)[1] or typed_in(body[start:end], scripts)
 
 
+def plain_way_out(body: str, number: Number) -> bool:
+    """Tell if a text tells how to unsubscribe and sells nothing, as some senders' codes do."""
+    short = len(body) <= _PLAIN_CHARS
+    return number.sure and short and not price(body)
+
+
 def of_another(body: str, number: Number, words: list[Word], scripts: list[Script]) -> bool:
     """Tell if letters and digits confirm a flight or a booking, by no cue but their name."""
     for word in words:
@@ -119,7 +101,7 @@ def other_scene(body: str, number: Number, scripts: list[Script]) -> bool:
     """
     if _PERCENT.search(body):
         return True
-    if cues_of(body, scripts)[1]:
+    if number.sure or cues_of(body, scripts)[1]:
         body = LEAVE.sub(lambda found: "_" * len(found[0]), body)
     if not any(script.other_scene(body) for script in scripts):
         return False
@@ -144,11 +126,6 @@ def _lure(body: str, number: Number) -> bool:
 def _offer(body: str, number: Number, scripts: list[Script]) -> bool:
     """Tell if a number is such a word beside a price, and nobody is to keep it."""
     return _lure(body, number) and _PRICE.search(body) is not None and not cues_of(body, scripts)[1]
-
-
-def spent(body: str, number: Number) -> bool:
-    """Tell if a text says of its number that it was a code: "Code 4471 is no longer valid"."""
-    return _SPENT.match(body, number.end) is not None
 
 
 def handed_over(body: str, number: Number, scripts: list[Script]) -> bool:

@@ -7,7 +7,7 @@ from functools import cache
 from typing import Final
 
 from detectors.recognise.model import Model, confidence_of
-from detectors.recognise.reading import Look, Reading, may_be, shown
+from detectors.recognise.reading import Look, Reading, may_be, shown, tells_spent
 from detectors.recognise.rules import RULES
 
 CODE: Final = 0.5
@@ -50,7 +50,7 @@ def confidence(
         sure = model().sure(score)
         if sure is False:
             return model().sure_other
-        if sure and not person and shown(looked):
+        if sure and not person and shown(looked) and not tells_spent(looked):
             return model().sure_code
     reading = read(looked)
     if trusted or not RULES[reading.rule].weighed:

@@ -11,8 +11,8 @@ from detectors.recognise.scenes import (
     of_another,
     other_scene,
     percent,
+    plain_way_out,
     price,
-    spent,
     to_keep,
     weak_rule,
 )
@@ -89,16 +89,7 @@ def test_casinos_and_ways_to_unsubscribe_are_known() -> None:
     assert not SPAM.search("your code is 0000")
 
 
-@pytest.mark.parametrize(
-    ("text", "is_spent"),
-    [
-        ("code 0000 has expired", True),
-        ("der code 0000 gilt nicht mehr", True),
-        ("код 0000 больше не действует", True),
-        ("验证码0000已失效", True),
-        ("code 0000 is yours. if it has expired ask again", False),
-        ("code 0000 expires in 0 min", False),
-    ],
-)
-def test_a_code_that_was_one_is_told(text: str, is_spent: bool) -> None:
-    assert spent(text, numbers(text)[0]) is is_spent
+def test_a_plain_way_out_stands_beside_a_code_but_not_beside_a_price() -> None:
+    code, offer = "code 0000. reply stop to end", "code 0000, only $0. reply stop to end"
+    assert plain_way_out(code, numbers(code)[0])
+    assert not plain_way_out(offer, numbers(offer)[0])

@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from detectors.recognise.clues import clues, tokens, weighed_down
 from detectors.recognise.fold import mask
 from detectors.recognise.grams import GRAM_CHARS, NOWHERE, hashes, view
-from detectors.recognise.reading import Look, Reading, excerpt, look, read, shown
+from detectors.recognise.reading import Look, Reading, excerpt, look, read, shown, tells_spent
 from detectors.recognise.registry import Line, Registry
 from detectors.recognise.rules import RULES
 from detectors.recognise.traits import TRAITS
@@ -234,7 +234,7 @@ class Stack:
         odds = [np.log(each / (1 - each)) for each in own]
         self.prior = np.array([0.7, *odds, *(0.0 for _ in TRAITS)])
         self.by_rules = np.array([RULES[rule].confidence >= 0.5 for rule in self.rules])
-        self.shown = np.array(list(map(shown, looks)))
+        self.shown = np.array([shown(looked) and not tells_spent(looked) for looked in looks])
         may = map(
             may_rescue, looks, readings, (scores * 100).tolist()
         )  # of the others the rules have the last word

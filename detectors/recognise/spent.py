@@ -1,0 +1,79 @@
+"""Numbers that were codes and are none any more: used, expired, wrong, of a payment that is made.
+
+Their texts have all the words of codes. What tells them apart is said right behind the number, or
+right before it (`data/spent.toml`). Read over folded text with its digits masked.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from functools import cache
+from typing import Final
+
+from detectors.recognise.lexicon import Words, branches
+from detectors.recognise.scenes import price
+from detectors.recognise.shipped import shipped
+
+_APART_CHARS: Final = 36  # between a number and what is said of it
+_WORD_CHARS: Final = 60  # of what is said, with what may not follow it
+_BEFORE_CHARS: Final = 48
+
+
+class _Spent:
+    """The words of `data/spent.toml`, and the patterns of what stands around them."""
+
+    def __init__(self) -> None:
+        words = tomllib.loads(shipped("spent"))
+        around = {kind: some.strip() for kind, some in words["around"].items()}
+        receipt = {kind: some.strip() for kind, some in words["receipt"].items()}
+        self.behind = Words(
+            [[word for some in words["behind"].values() for word in branches(some.strip())]],
+            before="(?<![a-zа-яіїєა-ჰ])",
+            after=f"(?!(?: |到)?(?:{around['still']})(?![^\\W\\d_]))",
+        )
+        self.apart = re.compile(
+            f"(?<![a-zа-я])(?:{around['perhaps']})(?![a-zа-я])|[.!?,;:。！？，；、،\n0]"
+        )
+        self.before = re.compile(
+            f"(?:(?:{around['ended']})[^.0\n،]{{0,24}}"
+            f"|(?:{around['before']})[ ]?(?:[^\\W\\d_]{{2,12}}[ ]?){{0,2}}[ :：(（]{{0,3}})$"
+        )
+        self.of_payment = re.compile(f"(?:{receipt['name']})[^.!?。！？0]{{0,8}}$")
+        self.paid = re.compile(f"(?<![a-zа-я])(?:{receipt['made']})")
+
+
+@cache
+def _words() -> _Spent:
+    return _Spent()
+
+
+def ready() -> None:
+    """Compile the words now, not when the first text comes."""
+    _words().behind.ready()
+
+
+def spent(body: str, start: int, end: int) -> bool:
+    """Tell if a text says of the number there that it was a code: "Code 4471 is no longer valid".
+
+    A payment that is made has used its authorisation up.
+    """
+    first, words = max(0, start - _BEFORE_CHARS), _words()
+    return (
+        _said_behind(body[end : end + _APART_CHARS + _WORD_CHARS])
+        or words.before.search(body, first, start) is not None
+        or (
+            words.of_payment.search(body, first, start) is not None
+            and words.paid.search(body) is not None
+            and price(body)
+        )
+    )
+
+
+def _said_behind(rest: str) -> bool:
+    """Tell if what follows a number says so before its sentence ends, and without an "if"."""
+    words = _words()
+    place = next(words.behind.places(rest), None)
+    if place is None or place[0] > _APART_CHARS:
+        return False
+    return words.apart.search(rest, 0, place[0]) is None
