@@ -154,7 +154,7 @@ RULES: Final = {
         Rule(
             "spent",
             0.03,
-            "the number is said to be a code no more: used, expired or wrong",
+            "the number was a code: used, expired, wrong, or of a payment that is made",
             ("Code 4471 has expired", "Example", ""),
             ("Code 4471 expires in 5 minutes", "Example", ""),
         ),
