@@ -40,6 +40,9 @@ def runs(
     events: Annotated[int, typer.Option(help="At least so many in each run.")] = 300_000,
     per_s: Annotated[int, typer.Option(help="Events a second.")] = 15_000,
     faults: Annotated[int, typer.Option(help="In each run.")] = 10,
+    lists: Annotated[
+        bool, typer.Option(help="Of the network's hot platforms, good and bad, come in between.")
+    ] = False,
     folder: Folder = Path("bench-results"),
 ) -> None:
     """Seeded fault runs; each adds a line to faults.jsonl. The same seed makes the same plan."""
@@ -47,7 +50,7 @@ def runs(
     wrong = 0
     with clusters.broker("kafka", nodes) as kafka:
         for each in range(seed, seed + number):
-            plan = Plan(each, events=events, per_s=per_s, faults=faults, nodes=nodes)
+            plan = Plan(each, events=events, per_s=per_s, faults=faults, nodes=nodes, lists=lists)
             typer.echo(str(plan))
             said = _run(plan, kafka, folder)
             wrong += bool(said["differences"] or said["undecided"])

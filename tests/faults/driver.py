@@ -24,11 +24,12 @@ from streams.config import Settings, load
 from streams.demo.brokers import Broker
 from streams.errors import Exit
 from tests.faults.oracle import compute_outcome, read_outcome
-from tests.faults.traffic import Record, traffic
+from tests.faults.traffic import LIST_KEY, Record, traffic
 from tests.faults.watch import READS, UndecidedError, Watch
 
 HOUR_MS = 3_600_000
-COMPARED = ("throttle", "episode", "incident", "dead_letters")  # with the oracle, all of them
+COMPARED = ("throttle", "episode", "incident", "dead_letters", "platform_parts")
+"""Roles of topics whose every record is compared with the oracle's."""
 RESTART_S = 0.5  # a supervisor's patience
 LINGERS_MS = (20, 200)  # of the two producers
 DRAIN_S = 150.0  # without a commit, while records wait: the workers hang
@@ -68,6 +69,7 @@ class Plan:
     nodes: int = 1
     stall_s: float = 30  # and a stop takes no longer; generous where nobody starts a worker again
     script: tuple[Fault, ...] | None = None  # instead of faults that the seed draws
+    lists: bool = False  # of hot platforms come in between, and workers take them
 
     @property
     def lasts_s(self) -> float:
@@ -97,7 +99,7 @@ class Plan:
         return (
             f"seed {self.seed}: {self.events} events at {self.per_s}/s, "
             f"{self.partitions} partitions, checkpoints every {self.cycle_s:g} s, "
-            f"{self.nodes} brokers\n  {faults}"
+            f"{self.nodes} brokers{', lists' if self.lists else ''}\n  {faults}"
         )
 
 
@@ -161,6 +163,7 @@ class Run:
     records: int = 0  # of the input, as the oracle read them
     outputs: int = 0  # of different identity
     repeated: int = 0  # outputs that came again
+    lists: int = 0  # partitions that hold a list of the network in the end
     _stop: threading.Event = field(default_factory=threading.Event)
     _feeding: threading.Event = field(default_factory=threading.Event)
     _fed: threading.Event = field(default_factory=threading.Event)
@@ -170,6 +173,11 @@ class Run:
     def __post_init__(self) -> None:
         path = self.folder / f"{self.name}.toml"
         replication = min(3, len(self.broker.nodes) or 1)
+        network = f"""
+[detect]
+hot = "network"
+hot_key = "{LIST_KEY}"
+"""
         path.write_text(
             f"""
 app_id = "{self.name}"
@@ -186,6 +194,7 @@ incident = "{self.name}.incident"
 counts = "{self.name}.counts"
 audit = "{self.name}.audit"
 notice = "{self.name}.notice"
+platform_parts = "{self.name}.parts"
 partitions = {self.plan.partitions}
 replication = {replication}
 [worker]
@@ -197,7 +206,7 @@ stop_s = {max(20, self.plan.stall_s)}
 dead_letters_per_s = 1000000
 [http]
 port = 0
-""",
+{network if self.plan.lists else ""}""",
             encoding="utf-8",
         )
         self.settings = load(path)
@@ -212,12 +221,7 @@ port = 0
         with Cluster(self.settings.kafka) as cluster:
             for topic in topics.topics(self.settings):
                 configs = topic.configs
-                if topic.role in (
-                    "throttle",
-                    "episode",
-                    "incident",
-                    "dead_letters",
-                ):  # all are compared
+                if topic.role in COMPARED:
                     configs = {"cleanup.policy": "delete", "retention.ms": str(30 * 24 * HOUR_MS)}
                 cluster.create(topic.name, topic.partitions, topic.replication, configs)
 
@@ -385,7 +389,9 @@ port = 0
             rng = random.Random(plan.seed)
             began = time.monotonic()
             pending: list[asyncio.Future[object]] = []
-            for record in traffic(plan.seed, plan.events, plan.partitions, start_ms, span_ms):
+            for record in traffic(
+                plan.seed, plan.events, plan.partitions, start_ms, span_ms, lists=plan.lists
+            ):
                 pending.append(await self._send(rng.choice(producers), record))
                 self.produced += 1
                 if self.produced % 200 == 0:
@@ -434,6 +440,7 @@ port = 0
         oracle = asyncio.run(compute_outcome(self.settings))
         self.records, self.repeated = oracle.records, ours.repeated
         self.outputs = len(oracle.published)
+        self.lists = oracle.lists
         said = ours.differences(oracle)
         if not any(identity.count("/") for identity in oracle.published):
             said.append("the traffic opened no episode: nothing was tested")

@@ -29,6 +29,7 @@ class Outcome:
     changed: list[str] = field(default_factory=list)  # identities that came with two values
     repeated: int = 0  # outputs whose identity had come before
     records: int = 0  # of the input
+    lists: int = 0  # partitions that hold a list of the network
 
     def add(self, identity: str, value: bytes) -> None:
         """A record of an output topic."""
@@ -124,6 +125,8 @@ async def read_outcome(settings: Settings) -> Outcome:
         outcome.add(_incident_identity(wire.decode_incident(record.value)), record.value)
     async for record in records(settings, settings.topics.dead_letters):
         outcome.add(f"dead letter {record.key.decode()}", record.value)
+    async for record in records(settings, settings.topics.platform_parts):
+        outcome.add(_part_identity(settings, wire.decode_part(record.value)), record.value)
     return outcome
 
 
@@ -157,6 +160,8 @@ async def compute_outcome(settings: Settings) -> Outcome:
             outcome.add(_episode_identity(episode), wire.encode_episode(episode))
         for incident in decisions.incidents:
             outcome.add(_incident_identity(incident), wire.encode_incident(incident))
+        for part in decisions.parts:
+            outcome.add(_part_identity(settings, part), wire.encode_part(part))
         for reject in decoded.rejects:
             key, value, _ = wire.dead_letter(reject, settings.topics.input, partition)
             outcome.add(f"dead letter {key.decode()}", value)
@@ -172,6 +177,7 @@ async def compute_outcome(settings: Settings) -> Outcome:
         p: (s.next_offset, {each: chain.snapshot(s, each) for each in chain.FORMATS})
         for p, s in states.items()
     }
+    outcome.lists = sum(state.book.hot.network is not None for state in states.values())
     return outcome
 
 
@@ -186,6 +192,10 @@ def _episode_identity(record: Any) -> str:
 
 def _incident_identity(record: Any) -> str:
     return f"incident {record.episode_id}/{record.revision}/{record.first}"
+
+
+def _part_identity(settings: Settings, part: Any) -> str:
+    return "part " + dict(wire.part_headers(part, settings.topics.input))["ce_id"].decode()
 
 
 async def records(settings: Settings, topic: str) -> Any:

@@ -40,13 +40,15 @@ def quiet() -> Iterator[None]:
 
 @pytest.mark.kafka
 @pytest.mark.faults
-@pytest.mark.parametrize("seed", [12])
+@pytest.mark.parametrize(("seed", "lists"), [(12, False), (13, True)], ids=["12", "13-lists"])
 def test_nothing_is_lost_doubled_or_invented(
-    seed: int, own_kafka: Callable[..., Broker], tmp_path: Path, unique: str
+    seed: int, lists: bool, own_kafka: Callable[..., Broker], tmp_path: Path, unique: str
 ) -> None:
-    plan = Plan(seed, events=40_000, faults=6)
-    wrong = Run(plan, own_kafka(), unique, tmp_path).execute()
+    plan = Plan(seed, events=40_000, faults=6, lists=lists)
+    run = Run(plan, own_kafka(), unique, tmp_path)
+    wrong = run.execute()
     assert not wrong, f"{wrong}\n{plan}\nlogs in {tmp_path}"
+    assert run.lists == (plan.partitions if lists else 0), "each partition holds a list"
 
 
 @pytest.mark.kafka

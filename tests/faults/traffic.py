@@ -1,4 +1,7 @@
-"""Input for fault runs: floods among other codes, out of order, with duplicates and poison."""
+"""Input for fault runs: floods among other codes, out of order, with duplicates and poison.
+
+Also the network's lists of hot platforms, good and bad ones, where the workers take such lists.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,11 @@ import random
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
+
+from detectors.bars import HOT_VALID_MS
+from detectors.hot.network import signed
+from detectors.model.event import platform_id
+from streams.wire import encode_listed
 
 POISON = (
     b"{bad",
@@ -19,6 +27,9 @@ POISON = (
 PLATFORMS = [f"平台{i:03d}" for i in range(150)]
 RESENT = 300
 RESEND_EVERY = 20_000  # records, on average
+LIST_KEY = "a key of sixteen"
+LIST_EVERY = 1_500  # records, on average, from one list to the next
+COMMON = 60  # platforms, of which every recipient meets too many: refused
 TEXT = "【{}】您的验证码是{:06d}，5分钟内有效，请勿泄露给他人，如非本人操作请忽略本短信。"
 
 
@@ -27,20 +38,22 @@ class Record:
     """What goes to the input topic."""
 
     partition: int
-    key: bytes
+    key: bytes | None
     value: bytes | None
     timestamp_ms: int
 
 
 def traffic(
-    seed: int, events: int, partitions: int, start_ms: int, span_ms: int
+    seed: int, events: int, partitions: int, start_ms: int, span_ms: int, *, lists: bool = False
 ) -> Iterator[Record]:
     """Yield `events` records or a few more: one in eight floods one of few victims.
 
     Some are late, some come twice at once, and now and then a gateway sends its last ones again.
+    With `lists` a list comes to every partition now and then; all else is the same without.
     """
     rng = random.Random(seed)
     resend = random.Random(seed)
+    listing = random.Random(seed)
     newest: deque[Record] = deque(maxlen=RESENT)
     for i in range(events):
         partition = rng.randrange(partitions)
@@ -66,9 +79,27 @@ def traffic(
         newest.append(record)
         if resend.random() < 1 / RESEND_EVERY:
             yield from newest
+        if lists and listing.random() < 1 / LIST_EVERY:
+            yield from told(listing, partitions, record.timestamp_ms)
         dice = rng.random()
         if dice < 0.01:
             yield record  # a producer's retry
         elif dice < 0.011:
             poison = rng.choice((*POISON, None))
             yield Record(partition, recipient.encode(), poison, record.timestamp_ms)
+
+
+def told(rng: random.Random, partitions: int, at_ms: int) -> Iterator[Record]:
+    """Yield one list for every partition, as the agent appends it; one in four is refused."""
+    count = COMMON if rng.random() < 0.1 else rng.randrange(1, 11)
+    platforms = [platform_id(f"sig:{name}") for name in rng.sample(PLATFORMS, count)]
+    made = signed(LIST_KEY.encode(), at_ms, at_ms + HOT_VALID_MS, platforms)
+    dice = rng.random()
+    if dice < 0.05:
+        made = made._replace(platforms=made.platforms[1:])  # forged
+    elif dice < 0.1:
+        made = signed(LIST_KEY.encode(), at_ms - HOT_VALID_MS, at_ms - 1, platforms)  # over
+    elif dice < 0.15:
+        made = signed(LIST_KEY.encode(), 1, HOT_VALID_MS, platforms)  # older than what is held
+    for partition in range(partitions):
+        yield Record(partition, None, encode_listed(made), at_ms)
