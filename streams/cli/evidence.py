@@ -13,6 +13,7 @@ from streams.cli.cases import refuse_nobody
 from streams.cli.override import seconds
 from streams.cli.shared import ConfigOption, JsonOption, group, opened, settings_of, write_json
 from streams.errors import UsageError
+from streams.files import replace_file
 from streams.language import spoken, tr
 from streams.shown import shown
 
@@ -387,7 +388,7 @@ def rotate(
     line = succession(signer(settings, old), public, _now())
     try:
         successors(before + line)
-        signers.write_bytes(before + line)
+        replace_file(signers, before + line)
     except PackError as error:
         raise UsageError(tr("{file}: {error}").format(file=signers, error=error)) from None
     except OSError as error:

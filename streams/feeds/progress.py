@@ -18,6 +18,7 @@ from typing import IO, Final
 import msgspec
 
 from streams.errors import UsageError
+from streams.files import replace_file
 from streams.language import tr
 
 FILES_MAX: Final = 8  # of one name that are remembered: rotations keep a few
@@ -190,13 +191,8 @@ def _places(path: Path) -> list[FilePlace]:
 
 
 def _replace(path: Path, content: bytes) -> None:
-    scratch = path.with_name(f"{path.name}.new")
     with _writable(path):
-        with scratch.open("wb") as out:
-            out.write(content)
-            out.flush()
-            os.fsync(out.fileno())
-        scratch.replace(path)
+        replace_file(path, content)
 
 
 @contextmanager

@@ -23,6 +23,7 @@ from typing import Any, Final, Self
 import msgspec
 
 from streams.errors import UnavailableError
+from streams.files import replace_file
 from streams.language import tr
 from streams.wire import (
     AuditRecord,
@@ -143,12 +144,7 @@ class AuditChain:
         if self._lock is None:
             return
         try:
-            new = self._path.with_suffix(".new")
-            with os.fdopen(os.open(new, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600), "wb") as out:
-                out.write(msgspec.json.encode(self._held))
-                out.flush()
-                os.fsync(out.fileno())
-            new.replace(self._path)
+            replace_file(self._path, msgspec.json.encode(self._held), mode=0o600)
         except OSError:
             os.close(self._lock)
             self._lock = None

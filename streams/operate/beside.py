@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final, Literal
 from detectors.model.times import DAY_MS
 from streams.errors import ConfigError, OtpguardError
 from streams.language import tr
+from streams.shown import masked
 
 if TYPE_CHECKING:
     from streams.config import Settings
@@ -60,7 +61,7 @@ def _store(settings: Settings, now_ms: int) -> Check:
     except ModuleNotFoundError as error:
         return _lacking("store", error, "desk")
     index = tr("start `otpguard desk index`, or see why it lags: deploy/store.md")
-    where = settings.desk.store.rpartition("@")[2]
+    where = masked(settings.desk.store)
     if not there(settings):
         says = tr("{store}: there is no case store, or no right to read it").format(store=where)
         return Check("store", "bad", says, index)

@@ -16,6 +16,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from streams.errors import ConfigError, UnavailableError
 from streams.language import tr
+from streams.shown import masked
 
 Half = Literal["index", "people"]
 
@@ -126,7 +127,6 @@ def alone(connection: Connection) -> None:
 def away(error: DBAPIError, url: str) -> UnavailableError:
     """The error for people: no statement, no parameter (they hold numbers), no password."""
     kind = type(error.orig).__name__ if error.orig is not None else type(error).__name__
-    where = make_url(url).render_as_string(hide_password=True)
     return UnavailableError(
-        tr("the case store {where} does not answer: {kind}").format(where=where, kind=kind)
+        tr("the case store {where} does not answer: {kind}").format(where=masked(url), kind=kind)
     )

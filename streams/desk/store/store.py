@@ -21,7 +21,6 @@ from sqlalchemy import (
     and_,
     func,
     inspect,
-    make_url,
     select,
     union_all,
 )
@@ -76,6 +75,7 @@ from streams.desk.store.tables import (
 from streams.errors import ConfigError, UsageError
 from streams.language import tr
 from streams.operate.cases import Case, collect, doing, standing
+from streams.shown import masked
 from streams.wire import (
     EVERYONE,
     Ack,
@@ -155,8 +155,8 @@ class CaseStore:
 
     @property
     def shown_url(self) -> str:
-        """The URL without its password, for people and logs."""
-        return make_url(self.url).render_as_string(hide_password=True)
+        """The URL without what opens it, for people and logs."""
+        return masked(self.url)
 
     def note_behind(self, events: int | None) -> None:
         """Note how many events of minutes ago no worker has judged; None: it cannot be told."""

@@ -16,6 +16,7 @@ from streams.errors import ConfigError, UsageError
 from streams.evidence.records import KINDS
 from streams.evidence.stamp import query
 from tests.enforce.records import RECIPIENT
+from tests.full_disk import no_room
 from tests.streams.cli.called import called, refused, settings_file
 from tests.streams.evidence.packs import SAID, SHOP, fingerprint, key, lines, pack
 from tests.streams.evidence.softhsm import PIN, token, uri
@@ -110,6 +111,18 @@ def test_keys_are_made_for_their_owner_and_changed_by_the_old(tmp_path: Path) ->
     Path(signers).write_bytes(b"x\n")
     words = ("evidence", "key", "rotate", "--old", old, "--new", new, "--list", signers)
     refused(UsageError, "no JSON", *words)
+
+
+def test_a_full_disk_leaves_the_list_of_successors_as_it_was(tmp_path: Path) -> None:
+    old, new, signers = (str(tmp_path / name) for name in ("old", "new", "signers.jsonl"))
+    for name in (old, new):
+        called("evidence", "key", "new", "-o", name)
+    words = ("evidence", "key", "rotate", "--old", old, "--new", new, "--list", signers)
+    called(*words)
+    before = Path(signers).read_bytes()
+    with no_room(len(before) + 9):
+        refused(UsageError, "signers.jsonl", *words)
+    assert Path(signers).read_bytes() == before
 
 
 def test_a_key_in_hardware_is_made_shown_and_takes_over_from_a_file(

@@ -52,6 +52,14 @@ def test_a_store_that_is_not_there_is_not_made(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_store_is_named_without_what_opens_it(tmp_path: Path) -> None:
+    url = "postgresql+psycopg://desk:s3cret@127.0.0.1:1/otpguard?password=s3cret"
+    settings = Settings(desk={"store": url})
+    told = found(settings, "desk")["store"]
+    assert "127.0.0.1:1/otpguard" in told.says
+    assert "s3cret" not in told.says
+
+
 def test_a_store_says_how_far_it_is_behind(tmp_path: Path) -> None:
     settings = settings_of(tmp_path)
     opened(settings).close()
