@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from detectors.bars import HOT_VALID_MS
 from detectors.hot.network import signed
 from detectors.model.event import platform_id
+from detectors.model.times import HOUR_MS
 from streams.wire import encode_listed
 
 POISON = (
@@ -28,7 +29,7 @@ PLATFORMS = [f"平台{i:03d}" for i in range(150)]
 RESENT = 300
 RESEND_EVERY = 20_000  # records, on average
 LIST_KEY = "a key of sixteen"
-LIST_EVERY = 1_500  # records, on average, from one list to the next
+LIST_EVERY = 400  # records, on average, from one list to the next
 COMMON = 60  # platforms, of which every recipient meets too many: refused
 TEXT = "【{}】您的验证码是{:06d}，5分钟内有效，请勿泄露给他人，如非本人操作请忽略本短信。"
 
@@ -90,7 +91,7 @@ def traffic(
 
 
 def told(rng: random.Random, partitions: int, at_ms: int) -> Iterator[Record]:
-    """Yield one list for every partition, as the agent appends it; one in four is refused."""
+    """Yield one list for every partition, as the agent appends it; near half are refused."""
     count = COMMON if rng.random() < 0.1 else rng.randrange(1, 11)
     platforms = [platform_id(f"sig:{name}") for name in rng.sample(PLATFORMS, count)]
     made = signed(LIST_KEY.encode(), at_ms, at_ms + HOT_VALID_MS, platforms)
@@ -99,7 +100,7 @@ def told(rng: random.Random, partitions: int, at_ms: int) -> Iterator[Record]:
         made = made._replace(platforms=made.platforms[1:])  # forged
     elif dice < 0.1:
         made = signed(LIST_KEY.encode(), at_ms - HOT_VALID_MS, at_ms - 1, platforms)  # over
-    elif dice < 0.15:
-        made = signed(LIST_KEY.encode(), 1, HOT_VALID_MS, platforms)  # older than what is held
+    elif dice < 0.4:  # older than what is held: whoever lost that would take it
+        made = signed(LIST_KEY.encode(), at_ms - HOUR_MS, at_ms + HOUR_MS, platforms)
     for partition in range(partitions):
         yield Record(partition, None, encode_listed(made), at_ms)
