@@ -17,16 +17,6 @@ from detectors.recognise.spent import spent
         ("验证码0000已失效", True),
         ("code 0000 is yours. if it has expired ask again", False),
         ("code 0000 expires in 0 min", False),
-    ],
-)
-def test_a_code_that_was_one_is_told(text: str, is_spent: bool) -> None:
-    number = numbers(text)[0]
-    assert spent(text, number.start, number.end) is is_spent
-
-
-@pytest.mark.parametrize(
-    ("text", "is_spent"),
-    [
         ("验证码0000有误，请重新输入", True),
         ("認証コード000000は有効期限が切れました", True),
         ("인증번호 000000은 만료되었습니다", True),
