@@ -72,6 +72,10 @@ class GateClient:
         self.whys.append(answer["why"])
         return answer
 
+    def ids(self, after: int = 0) -> set[str]:
+        """Message ids of what was submitted after the first so many."""
+        return {f"{self.prefix}-{n}" for n in range(after + 1, self.numbered + 1)}
+
     def ready(self) -> bool:
         """Tell if the gate knows all leases."""
         connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=PATIENCE_S)

@@ -10,6 +10,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -98,13 +99,13 @@ def test_two_gates_for_one_recipient_decide_alike_though_one_s_events_come_late(
         flood = Flood(loop, 5_200_000, turns)
         flood.go_on_until_refused()
         assert set(late.whys) == {"rebuilding"}
-        said = {f"{late.prefix}-{n}" for n in range(1, late.numbered + 1)}
+        said = late.ids()
         assert len(said) >= 8
         wait_until(lambda: _spooled(loop.folder / "late") >= len(said), "they are on disk")
         gate.kill()
         assert not said & set(loop.message_ids())
     with loop.another("smsc-2", "late") as (_, late):
-        wait_until(lambda: said <= set(loop.message_ids()), "the spool is drained")
+        wait_until(lambda: _published(loop, said), "the spool is drained")
         wait_until(late.ready, "the next has read the leases")
         turns.take(loop.client, late, late)
         wait_until(lambda: flood.go_on(3) == 3 and "refuse" in late.whys, "both refuse")
@@ -113,6 +114,10 @@ def test_two_gates_for_one_recipient_decide_alike_though_one_s_events_come_late(
     values = [record.value for record in loop.published()]
     by_time = sorted(values, key=lambda value: json.loads(value)["event_time_ms"])
     assert _throttled(loop, by_time) == _throttled(loop, values)  # as if none had come late
+
+
+def _published(loop: GateLoop, ids: set[str]) -> bool:
+    return ids <= set(loop.message_ids())
 
 
 def _spooled(folder: Path) -> int:
@@ -170,12 +175,16 @@ def test_a_gate_that_is_replaced_under_load_goes_on_with_its_leases(loop: GateLo
 
 
 def test_doctor_refuses_a_second_gate_of_one_gateway(loop: GateLoop) -> None:
+    """A gate that starts while the machine is busy publishes later: each waits for the other."""
     with loop.another(GATEWAY_ID, "second") as (_, second):
-        turns = Turns(loop.client, second)
-        for n in range(2 * 2 * TOGETHER):
-            assert turns.submit(f"86137{n:08d}", "10690000123", "您的快递到了") is OK
-        said = {f"{second.prefix}-{n}" for n in range(1, second.numbered + 1)}
-        wait_until(lambda: said <= set(loop.message_ids()), "all are published")
+        for messages in (1, TOGETHER, 1):  # both begin before the middle ones, and end after them
+            said = set()
+            for client in (loop.client, second):
+                before = client.numbered
+                for n in range(messages):
+                    assert client.submit(f"86137{n:08d}", "10690000123", "您的快递到了") is OK
+                said |= client.ids(before)
+            wait_until(partial(_published, loop, said), "both have published")
     code, found = doctor(loop.config, "--role", "worker")
     assert (found["sources"]["state"], code) == ("bad", 78)
     assert f"{GATEWAY_ID} (2)" in found["sources"]["says"]
@@ -203,7 +212,7 @@ def test_whoever_dies_the_bank_passes_no_event_is_lost_and_leases_end(
         wait_until(loop.rebuilt, "the gate has read the leases")
         victim.go_on_until_refused()
         answered = {f"{loop.client.prefix}-{n}" for n in range(1, sent + 1)}
-        wait_until(lambda: answered <= set(loop.message_ids()), "what was answered is published")
+        wait_until(lambda: _published(loop, answered), "what was answered is published")
 
         broker.kill()
         known = victim.go_on(20)
@@ -220,8 +229,7 @@ def test_whoever_dies_the_bank_passes_no_event_is_lost_and_leases_end(
         loop.worker.supervise()  # the broker was away, on a busy machine for over a minute
         wait_until(loop.rebuilt, "the gate has read the leases")
         mine = {f"{loop.client.prefix}-{n}" for n in range(first - 20, first + 3)}
-        late = [each for each in mine if each not in set(loop.message_ids())]
-        wait_until(lambda: mine <= set(loop.message_ids()), f"all are published: {late}")
+        wait_until(lambda: _published(loop, mine), "all are published")
 
         victim.go_on_until_refused()
         loop.worker.kill()
