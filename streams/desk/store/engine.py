@@ -83,7 +83,11 @@ def writing(on: Engine) -> Engine:
 
 
 def _sqlite(path: Path, half: Half) -> Engine:
-    made = create_engine(URL.create("sqlite", database=str(path)), connect_args={"timeout": 30})
+    made = create_engine(
+        URL.create("sqlite", database=str(path)),
+        paramstyle="named",  # as PostgreSQL's: a row goes as it is, whatever its order
+        connect_args={"timeout": 30},
+    )
 
     @event.listens_for(made, "do_connect")
     def create(*_: Any) -> None:

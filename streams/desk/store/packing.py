@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+import struct
 import zlib
 from collections.abc import Iterable
 from typing import Final
-
-import numpy as np
 
 LEVEL: Final = 1
 """Of zlib. An episode record takes a third of the time of level 6, and a sixth more bytes."""
@@ -32,9 +31,10 @@ def id_bytes(platform_ids: Iterable[int]) -> bytes:
     >>> ids_of(id_bytes([7, 3, 7]))
     [3, 7]
     """
-    return np.unique(np.fromiter(platform_ids, np.uint32)).astype("<u4").tobytes()
+    ids = sorted(set(platform_ids))
+    return struct.pack(f"<{len(ids)}I", *ids)
 
 
 def ids_of(blob: bytes) -> list[int]:
     """The ids again."""
-    return np.frombuffer(blob, "<u4").tolist()
+    return [one for (one,) in struct.iter_unpack("<I", blob)]
