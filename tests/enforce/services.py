@@ -51,6 +51,20 @@ def need(program: str, package: str) -> str:
     return path
 
 
+def until_hung_up(port: int, octets: bytes | bytearray) -> None:
+    """Send a server octets, behind which nothing comes, and wait until it has hung up."""
+    with socket.create_connection(("127.0.0.1", port), timeout=END_S) as connection:
+        try:
+            connection.sendall(octets)
+            connection.shutdown(socket.SHUT_WR)
+            while connection.recv(65_536):
+                pass
+        except TimeoutError:
+            raise
+        except OSError:  # it hung up before it was told all
+            pass
+
+
 def listens(port: int) -> bool:
     """Whether somebody accepts connections there."""
     with socket.socket() as probe:
