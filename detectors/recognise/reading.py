@@ -85,10 +85,11 @@ _LATE_DIGITS: Final = {  # Tibetan, Shan, Mongolian: not folded, for names hold 
 _LATE_DIGIT: Final = re.compile("[\u0f20-\u0f29\u1090-\u1099\u1810-\u1819]")
 _CAPITALS: Final = re.compile("(?<![\\w.@/])[A-Z]{4,9}(?![\\w@/]|[.]\\w)")
 _RANDOM: Final = re.compile(
-    "(?<![\\w.@/])(?=[A-Z]{0,5}[B-DF-HJ-NP-TV-XZ]{4})[A-Z]{4,9}(?![\\w@/]|[.]\\w)"
+    "(?<![\\w.@/])(?![DMY]+(?!\\w))(?=[A-Z]{0,5}[B-DF-HJ-NP-TV-XZ]{4})[A-Z]{4,9}(?![\\w@/]|[.]\\w)"
     "|(?<=[:：=] )(?=[a-z]{0,5}[b-df-hj-np-tv-xz]{4})[a-z]{5,9}(?![\\w@/]|[.]\\w)"
 )
-"""A word in capitals, or behind a colon, with four consonants in a row: no word, perhaps a code."""
+"""A word in capitals, or behind a colon, with four consonants in a row: no word, perhaps a code.
+How a date is to be written (DDMMYYYY) is none."""
 _LOOSE: Final = re.compile("(?<![0-9])0(?:[^\\w\n]{0,2}0){2,9}(?![0-9])")
 _HIDDEN: Final = re.compile(
     # one digit after another, pairs between odd signs, one digit in letters
@@ -111,6 +112,9 @@ _USED: Final = frozenset({"purpose", "secret", "typed"})  # traits
 _LINK_SCORE: Final = 200
 """Hundredths of log-odds from which a link needs no listed word that tells what it is for."""
 _LINK_CHARS: Final = 140  # of a text whose link verifies: longer ones are advertising
+_PATH: Final = re.compile("/([^\\s/?#]*[-_][^\\s/?#]*)")
+_PATH_WORDS: Final = 4  # of a part of an address that people read: an article's, an offer's
+_UNUSUAL: Final = frozenset({Form.MIXED, Form.DASHED, Form.ODD})
 _SOLD: Final = frozenset({"price", "way out", "phone", "other scene"})  # traits of advertising
 _Decision = tuple[str, tuple[int, int] | None]  # rule, span of the code
 
@@ -256,11 +260,29 @@ def may_be(looked: Look, reading: Reading, score: int) -> bool:
         for number in numbers(body)
     ):
         return True
-    if reading.rule == "shapeless" and _RANDOM.search(looked.cased):
+    if (
+        reading.rule == "shapeless"
+        and "long" not in reading.traits
+        and _RANDOM.search(looked.cased)
+    ):
         return True
     told = "purpose" in reading.traits or score >= _LINK_SCORE
     linked = told and len(body) <= _LINK_CHARS and has_link(looked.folded)
-    return linked and not _SOLD.intersection(reading.traits)
+    return linked and not (_SOLD.intersection(reading.traits) or _names_a_page(looked.folded))
+
+
+def _names_a_page(folded: str) -> bool:
+    """Tell if a link's path is a sentence, as those of articles and offers are: nobody logs in."""
+    return any(
+        sum(len(word) > 2 and word.isalpha() for word in re.split("[-_]", path)) >= _PATH_WORDS
+        for path in _PATH.findall(folded)
+    )
+
+
+def unusual(looked: Look) -> bool:
+    """Tell if a text's numbers are all of letters and digits together, or in groups: few codes."""
+    found = numbers(body_of(looked))
+    return bool(found) and all(number.form in _UNUSUAL for number in found)
 
 
 def names_codes(sender: str) -> bool:

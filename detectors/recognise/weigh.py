@@ -7,7 +7,7 @@ from functools import cache
 from typing import Final
 
 from detectors.recognise.model import Model, confidence_of
-from detectors.recognise.reading import Look, Reading, may_be, shown, tells_spent
+from detectors.recognise.reading import Look, Reading, may_be, shown, tells_spent, unusual
 from detectors.recognise.rules import RULES
 
 CODE: Final = 0.5
@@ -15,7 +15,7 @@ CODE: Final = 0.5
 
 SALE: Final = frozenset({"way out", "phone", "price", "many words", "long run"})
 """Traits that advertising and spam have; a code that has two of them is found by a rule."""
-RESCUE_OF_A_SALE: Final = 85
+RESCUE_IN_DOUBT: Final = 85
 """Hundredths of log-odds. Chosen: half of the public messages that were rescued by mistake fall
 under it, and 6 % of the codes of our own that only the sum finds."""
 
@@ -65,12 +65,13 @@ def confidence(
 def barred(looked: Look, reading: Reading, score: int, odds: int) -> bool:
     """Tell if a sum makes no code of a text in which no rule finds one.
 
-    Where nothing could be one, no sum does; and where things are sold, only a high one.
+    Where nothing could be one, no sum does; and where things are sold, or no number looks like most
+    codes do, only a high one.
     """
     if RULES[reading.rule].confidence >= CODE:
         return False
     signs = sum(trait in SALE for trait in reading.traits)
-    if signs > 1 or (signs and odds < RESCUE_OF_A_SALE):
+    if signs > 1 or (odds < RESCUE_IN_DOUBT and (signs or unusual(looked))):
         return True
     return not may_be(looked, reading, score)
 

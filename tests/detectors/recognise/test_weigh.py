@@ -7,7 +7,7 @@ import pytest
 from detectors.recognise.fold import mask
 from detectors.recognise.reading import Look, Reading, look, read
 from detectors.recognise.rules import RULES
-from detectors.recognise.weigh import RESCUE_OF_A_SALE, barred, confidence, model, named
+from detectors.recognise.weigh import RESCUE_IN_DOUBT, barred, confidence, model, named
 
 CODE = look(mask("Your verification code is 482913"))
 CHAT = look(mask("see you at the station"))
@@ -31,7 +31,18 @@ def test_a_text_without_a_digit_is_no_code_by_its_score_alone() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["3-3 olmuş :)", "50 TL ve uzeri alisverislerde kargo bedava", "cya at 9 gud ni8 tc"]
+    "text",
+    [
+        "3-3 olmuş :)",
+        "50 TL ve uzeri alisverislerde kargo bedava",
+        "cya at 9 gud ni8 tc",
+        "Gib dein Geburtsdatum so ein: 24.12. als DDMMYYYY",
+        "https://magazin.example.tr/2-AL-1-ODE-YAZLIK-ELBISE-VE-TERLIK-KAMPANYASI-SECILI-MAGAZALARDA",
+        (
+            "To our dear aunt who is 9 for the 9th time: all 4 of us wish you a HAPPY BIRTHDAY, "
+            "good health, warm feet in winter, and that this cake tastes better than the last one"
+        ),
+    ],
 )
 def test_no_score_makes_a_code_of_what_shows_nothing_that_could_be_one(text: str) -> None:
     looked = look(mask(text))
@@ -76,12 +87,14 @@ def test_a_verdict_is_told_by_its_rule_unless_the_model_went_against_it(
     ("text", "odds", "so"),
     [
         ("Toimipisteesi on 482913, tervetuloa", 10, False),
-        ("Toimipisteesi on 482913, 20 EUR", RESCUE_OF_A_SALE - 1, True),
-        ("Toimipisteesi on 482913, 20 EUR", RESCUE_OF_A_SALE, False),
+        ("Toimipisteesi on 482913, 20 EUR", RESCUE_IN_DOUBT - 1, True),
+        ("Toimipisteesi on 482913, 20 EUR", RESCUE_IN_DOUBT, False),
         ("Toimipisteesi on 482913, 20 EUR, soita +358 20 500 0142", 400, True),
+        ("Lokero A7 on tyhja, avain on B4K2", RESCUE_IN_DOUBT - 1, True),
+        ("Lokero A7 on tyhja, avain on B4K2", RESCUE_IN_DOUBT, False),
         ("Your verification code is 482913 for 20 EUR, call +358 20 500 0142", 10, False),
     ],
 )
-def test_a_text_that_sells_is_rescued_by_a_high_sum_alone(text: str, odds: int, so: bool) -> None:
+def test_where_it_is_doubtful_a_high_sum_alone_rescues(text: str, odds: int, so: bool) -> None:
     looked = look(mask(text))
     assert barred(looked, read(looked), 0, odds) is so

@@ -30,7 +30,7 @@ from detectors.recognise.reading import Look, Reading, excerpt, look, read, show
 from detectors.recognise.registry import Line, Registry
 from detectors.recognise.rules import RULES
 from detectors.recognise.traits import TRAITS
-from detectors.recognise.weigh import RESCUE_OF_A_SALE, barred
+from detectors.recognise.weigh import RESCUE_IN_DOUBT, barred
 from tests.detectors.recognise.corpus import Row, rows
 
 Floats = NDArray[np.float64]
@@ -266,7 +266,7 @@ class Stack:
 
 def may_rescue(looked: Look, reading: Reading, score: float) -> bool:
     """Whether a sum, if it is high, makes a code of a text in which no rule finds one."""
-    return not barred(looked, reading, round(score), RESCUE_OF_A_SALE)
+    return not barred(looked, reading, round(score), RESCUE_IN_DOUBT)
 
 
 def sure_scores(scores: Floats, answers: NDArray[np.bool_]) -> tuple[int, int]:
