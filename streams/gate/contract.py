@@ -143,7 +143,7 @@ def _loosely(body: bytes) -> Any:
 def _mended(value: Any) -> Submission | None:
     if not isinstance(value, dict):
         return None
-    fields = {k: _whole(v) if isinstance(v, str) else v for k, v in value.items()}
+    fields = {_whole(k): _whole(v) if isinstance(v, str) else v for k, v in value.items()}
     for name in AUTHORED:
         if isinstance(given := fields.get(name), str):
             fields[name] = given[:_NAME_CHARS]

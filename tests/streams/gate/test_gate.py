@@ -182,6 +182,7 @@ HOSTILE_WORDS = [
     {"text": "\udc00" + FLOOD["text"]},
     {"sender": "10690000123" + "0" * 60},
     {"sender": "1069\udfff"},
+    {"note\ud800": ["\udfff"]},
     {"segment": 0, "segments": 0, "reference": 3},
     {"segment": 2, "segments": 1},  # no phone heeds such a header (TS 23.040, 9.2.3.24.1)
     {"segment": 1, "segments": 900},
