@@ -118,6 +118,10 @@ class Gate:
             # The trace would hold the request.
             log.error("a message passes unseen: %s", type(error).__name__)
 
+    def unasked(self) -> None:
+        """Note a request that was no question: a message passes unseen with it."""
+        self._metrics.add("gate_answers_total", why=AnswerReason.UNREADABLE)
+
     # -- one question
 
     def _reported(self, asked: Submission | None) -> AnswerReason:
@@ -185,7 +189,7 @@ class Gate:
         self._publish(recipient.encode(), event)
 
     def _unreadable(self) -> Reply:
-        self._metrics.add("gate_answers_total", why=AnswerReason.UNREADABLE)
+        self.unasked()
         return Reply(HTTPStatus.BAD_REQUEST, FAILED)
 
     def _answered(self, told: Told, took_s: float) -> None:

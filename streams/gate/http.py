@@ -61,8 +61,12 @@ class Server:
         routes: Mapping[tuple[bytes, bytes], Handler],
         limits: Limits,
         broken: Callable[[BaseException], None],
+        unasked: Callable[[], None],
     ) -> None:
-        """`routes` by method and path; `broken` is told of a handler that raised."""
+        """`routes` by method and path; `broken` is told of a handler that raised.
+
+        `unasked` is told of each request that reaches no handler.
+        """
         self.routes = routes
         self.allowed: dict[bytes, bytes] = {}  # methods by path
         for method, path in routes:
@@ -70,6 +74,7 @@ class Server:
             self.allowed[path] = b", ".join(filter(None, (self.allowed.get(path), named)))
         self.limits = limits
         self.broken = broken
+        self.unasked = unasked
         self.draining = False
         self.connections: dict[Connection, None] = {}  # in order of arrival
         self._sweeper: asyncio.TimerHandle | None = None
@@ -327,20 +332,23 @@ class Connection(asyncio.Protocol):
     def _reply(self) -> Reply:
         server, method = self._server, self._parser.get_method()
         if not self._authorised:
-            return Reply(HTTPStatus.UNAUTHORIZED, server.limits.failed)
+            return self._unasked(HTTPStatus.UNAUTHORIZED)
         path = self._url.partition(b"?")[0] if self._url[:1] == b"/" else _path(self._url)
         handler = server.routes.get((b"GET" if method == b"HEAD" else method, path))
         if handler is None:
             allowed = server.allowed.get(path)
             if allowed is None:
-                return Reply(HTTPStatus.NOT_FOUND, server.limits.failed)
-            more = b"Allow: %b\r\n" % allowed
-            return Reply(HTTPStatus.METHOD_NOT_ALLOWED, server.limits.failed, more=more)
+                return self._unasked(HTTPStatus.NOT_FOUND)
+            return self._unasked(HTTPStatus.METHOD_NOT_ALLOWED, b"Allow: %b\r\n" % allowed)
         try:
             return handler(self._body[0] if len(self._body) == 1 else b"".join(self._body))
         except Exception as error:  # noqa: BLE001 - whatever it is, the message passes
             server.broken(error)
             return Reply(HTTPStatus.INTERNAL_SERVER_ERROR, server.limits.failed)
+
+    def _unasked(self, status: HTTPStatus, more: bytes = b"") -> Reply:
+        self._server.unasked()
+        return Reply(status, self._server.limits.failed, more=more)
 
     def _write(self, reply: Reply, *, keep: bool) -> None:
         self._out.append(_head(reply.status, reply.kind))
@@ -362,7 +370,7 @@ class Connection(asyncio.Protocol):
 
     def _refuse(self, status: HTTPStatus) -> None:
         if not self._closing:
-            self._write(Reply(status, self._server.limits.failed), keep=False)
+            self._write(self._unasked(status), keep=False)
 
 
 def _path(url: bytes) -> bytes:

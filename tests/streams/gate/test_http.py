@@ -376,3 +376,18 @@ def test_a_client_that_is_gone_leaves_nothing_to_do(
         wait_until(lambda: not place.run(lambda: len(place.server.connections)), "all are gone")
         assert place.talk(b"GET / HTTP/1.1\r\n\r\n")[9:12] == b"200"
     assert caplog.records == []
+
+
+def test_what_reaches_nobody_is_counted_with_what_cannot_be_read(tmp_path: Path) -> None:
+    """A gateway whose token is wrong lets everything pass: its gate's metrics say so."""
+    made = desk()
+    with served(tmp_path, made.gate, token=b"secret") as place:
+        right = ("POST", "Authorization: Bearer secret")
+        for octets in (
+            request("/v1/submit", question(**FLOOD)),
+            request("/v2/submit", question(**FLOOD), *right),
+            b"nonsense\r\n\r\n",
+            request("/v1/submit", b"nonsense", *right),
+        ):
+            place.talk(octets)
+        assert made.counted("gate_answers_total", why="unreadable") == 4
