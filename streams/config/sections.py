@@ -71,6 +71,10 @@ def _read_secret(section: Section, name: str) -> None:
                 name=name, path=path, strerror=error.strerror
             )
         ) from None
+    if not line:
+        raise ValueError(
+            tr("{name}_file {path}: its first line is empty").format(name=name, path=path)
+        )
     object.__setattr__(section, name, SecretStr(line))
 
 

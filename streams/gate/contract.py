@@ -2,14 +2,19 @@
 
 A question is one submission; its answer says `pass` or `refuse`, and why. Whatever is wrong with a
 question, its answer is `pass`: a gateway that reads the ruling alone never holds back by mistake.
+
+What passes unseen is worth something to whoever writes the messages. So nothing that a message says
+makes its question wrong: what its author chose (`AUTHORED`, the numbers of parts) is mended.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
+from contextlib import suppress
 from enum import StrEnum
 from importlib.resources import files
-from typing import Annotated, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 import msgspec
 from msgspec import Meta
@@ -67,6 +72,11 @@ class Submission(msgspec.Struct, gc=False, kw_only=True):
     status: _Name | None = None  # of a report: what the gateway did
     error_code: _Name | None = None
 
+    def __post_init__(self) -> None:
+        """Be whole where there are no such parts: no phone heeds a header that says so."""
+        if self.segment > self.segments:
+            self.segment = self.segments = 1
+
 
 class Bulk(msgspec.Struct, gc=False):
     """Several submissions in one request."""
@@ -91,9 +101,66 @@ class ToldAll(msgspec.Struct, gc=False, frozen=True):
     answers: list[Told]
 
 
+AUTHORED: Final = ("sender", "signature")
+"""Names that the author of a message chooses, cut to what the contract has."""
+_PART: Final = ("segment", "segments", "reference")
+_NAME_CHARS: Final = 64
+_UNREADABLE: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+
 submission: Final = msgspec.json.Decoder(Submission).decode
 bulk: Final = msgspec.json.Decoder(Bulk).decode
 encode: Final = msgspec.json.Encoder().encode
+
+
+def question(body: bytes) -> Submission | None:
+    """Read one question; None if it is none of this contract."""
+    try:
+        return submission(body)
+    except _UNREADABLE:
+        return _mended(_loosely(body))
+
+
+def questions(body: bytes) -> list[Submission | None] | None:
+    """Read a bulk; None if it is none, and None for each message in it that is no question."""
+    try:
+        return [*bulk(body).messages]
+    except _UNREADABLE:
+        value = _loosely(body)
+    messages = value.get("messages") if isinstance(value, dict) else None
+    if not isinstance(messages, list) or len(messages) > BULK_MAX:
+        return None
+    return [_mended(each) for each in messages]
+
+
+def _loosely(body: bytes) -> Any:
+    """Read JSON with other octets than those of UTF-8, and with halves of surrogate pairs."""
+    try:
+        return json.loads(body.decode("utf-8", "replace"))
+    except (ValueError, RecursionError):
+        return None
+
+
+def _mended(value: Any) -> Submission | None:
+    if not isinstance(value, dict):
+        return None
+    fields = {_whole(k): _whole(v) if isinstance(v, str) else v for k, v in value.items()}
+    for name in AUTHORED:
+        if isinstance(given := fields.get(name), str):
+            fields[name] = given[:_NAME_CHARS]
+    try:
+        part = {name: fields.pop(name) for name in _PART if name in fields}
+        asked = msgspec.convert(fields, Submission)
+        with suppress(msgspec.ValidationError):  # a header that no phone heeds
+            return msgspec.convert(fields | part, Submission)
+    except msgspec.ValidationError:
+        return None
+    return asked
+
+
+def _whole(text: str) -> str:
+    """The text with another character in place of each half of a surrogate pair."""
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+
 
 PASSES: Final[Mapping[AnswerReason, Told]] = {
     why: Told("pass", why) for why in AnswerReason if why is not AnswerReason.REFUSE

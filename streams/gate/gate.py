@@ -13,8 +13,6 @@ from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import Final
 
-import msgspec
-
 from detectors.leases.again import SecondPasses, window_of
 from detectors.leases.gate import Lease, Ruling, rule
 from detectors.model.event import platform_id
@@ -24,10 +22,10 @@ from streams.gate.contract import (
     Submission,
     Told,
     ToldAll,
-    bulk,
     encode,
+    question,
+    questions,
     refused,
-    submission,
 )
 from streams.gate.events import EventReading, Reporter
 from streams.gate.http import Reply
@@ -80,9 +78,8 @@ class Gate:
     def submit(self, body: bytes) -> Reply:
         """Answer `POST /v1/submit`: one question."""
         began = time.perf_counter()
-        try:
-            asked = submission(body)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        asked = question(body)
+        if asked is None:
             return self._unreadable()
         told = self.ask(asked)
         self._answered(told, time.perf_counter() - began)
@@ -92,11 +89,10 @@ class Gate:
     def submit_bulk(self, body: bytes) -> Reply:
         """Answer `POST /v1/submit/bulk`: several questions, each for itself."""
         began = time.perf_counter()
-        try:
-            asked = bulk(body).messages
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        asked = questions(body)
+        if asked is None:
             return self._unreadable()
-        answers = [self.ask(each) for each in asked]
+        answers = [PASSES[AnswerReason.UNREADABLE] if e is None else self.ask(e) for e in asked]
         took_s = time.perf_counter() - began
         for told in answers:
             self._answered(told, took_s)
@@ -104,17 +100,14 @@ class Gate:
 
     def report(self, body: bytes) -> Reply:
         """Answer `POST /v1/report`: events of what is decided already; one, or `messages`."""
-        try:
-            asked = bulk(body).messages if b'"messages"' in body else [submission(body)]
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        one = question(body)
+        asked = questions(body) if one is None else [one]
+        if asked is None:
             return self._unreadable()
-        for each in asked:
-            recipient = self._numbers.canonical(each.recipient)
-            why = AnswerReason.REPORTED if recipient else AnswerReason.BAD_RECIPIENT
-            if recipient:
-                self._send(each, recipient, self._reporter.read(each), None)
+        whys = [self._reported(each) for each in asked]
+        for why in whys:
             self._metrics.add("gate_answers_total", why=why)
-        return Reply(HTTPStatus.OK, _PASSED[AnswerReason.REPORTED])
+        return Reply(HTTPStatus.OK, _PASSED[AnswerReason.REPORTED if one is None else whys[0]])
 
     def broken(self, error: BaseException) -> None:
         """Note that a request could not be answered as it should; its message passes."""
@@ -125,7 +118,20 @@ class Gate:
             # The trace would hold the request.
             log.error("a message passes unseen: %s", type(error).__name__)
 
+    def unasked(self) -> None:
+        """Note a request that was no question: a message passes unseen with it."""
+        self._metrics.add("gate_answers_total", why=AnswerReason.UNREADABLE)
+
     # -- one question
+
+    def _reported(self, asked: Submission | None) -> AnswerReason:
+        if asked is None:
+            return AnswerReason.UNREADABLE
+        recipient = self._numbers.canonical(asked.recipient)
+        if recipient is None:
+            return AnswerReason.BAD_RECIPIENT
+        self._send(asked, recipient, self._reporter.read(asked), None)
+        return AnswerReason.REPORTED
 
     def ask(self, asked: Submission) -> Told:
         """Rule on one submission, and report it."""
@@ -160,10 +166,12 @@ class Gate:
                 ruling = Ruling.REFUSE
         if ruling is Ruling.NO_LEASE and not self._rebuilt():
             return PASSES[AnswerReason.REBUILDING]
+        long = recipient, asked.sender, asked.reference
         if ruling is not Ruling.REFUSE or lease is None:
+            if asked.segment == 1:  # a message of the same number was another one
+                self._parts.pop(long, None)
             return PASSES[_WHYS[ruling]]
         if asked.segments > 1:
-            long = recipient, asked.sender, asked.reference
             self._parts[long] = time.monotonic() + PARTS_S, lease.action_id
             while len(self._parts) > PARTS_MAX:
                 self._parts.popitem(last=False)
@@ -181,7 +189,7 @@ class Gate:
         self._publish(recipient.encode(), event)
 
     def _unreadable(self) -> Reply:
-        self._metrics.add("gate_answers_total", why=AnswerReason.UNREADABLE)
+        self.unasked()
         return Reply(HTTPStatus.BAD_REQUEST, FAILED)
 
     def _answered(self, told: Told, took_s: float) -> None:

@@ -17,6 +17,9 @@ from typing import Any, Final
 import httptools
 
 HEAD_BYTES_MAX: Final = 16_384
+SLICE_BYTES: Final = 8_192
+"""Of one client's requests in a turn of the loop: some 50 questions, 5 ms, then come the others.
+What a client is owed that does not read stays within what a slice asks for."""
 IDLE_S: Final = 75.0  # between two requests of a connection
 PARTIAL_S: Final = 5.0  # for a request to be whole
 SWEEP_S: Final = 1.0
@@ -33,6 +36,7 @@ class Reply:
     status: int
     body: bytes
     kind: bytes = b"application/json"
+    more: bytes = b""  # further headers, each with its line's end
 
 
 Handler = Callable[[bytes], Reply]
@@ -57,12 +61,20 @@ class Server:
         routes: Mapping[tuple[bytes, bytes], Handler],
         limits: Limits,
         broken: Callable[[BaseException], None],
+        unasked: Callable[[], None],
     ) -> None:
-        """`routes` by method and path; `broken` is told of a handler that raised."""
+        """`routes` by method and path; `broken` is told of a handler that raised.
+
+        `unasked` is told of each request that reaches no handler.
+        """
         self.routes = routes
-        self.paths = {path for _, path in routes}
+        self.allowed: dict[bytes, bytes] = {}  # methods by path
+        for method, path in routes:
+            named = method + b", HEAD" if method == b"GET" else method
+            self.allowed[path] = b", ".join(filter(None, (self.allowed.get(path), named)))
         self.limits = limits
         self.broken = broken
+        self.unasked = unasked
         self.draining = False
         self.connections: dict[Connection, None] = {}  # in order of arrival
         self._sweeper: asyncio.TimerHandle | None = None
@@ -104,8 +116,9 @@ class Connection(asyncio.Protocol):
     """One client's connection."""
 
     __slots__ = (
-        "_authorised", "_body", "_carried", "_closing", "_framing", "_head", "_out", "_parser",
-        "_partial", "_server", "_size", "_too_large", "_transport", "_url", "heard",
+        "_authorised", "_body", "_carried", "_closing", "_framing", "_full", "_head", "_in_head",
+        "_last", "_out", "_parser", "_partial", "_rest", "_server", "_size", "_too_large",
+        "_transport", "_unread", "_url", "heard",
     )  # fmt: skip
 
     def __init__(self, server: Server) -> None:
@@ -116,6 +129,11 @@ class Connection(asyncio.Protocol):
         self._body: list[bytes] = []
         self._url = b""
         self._head = 0  # bytes of the request's head
+        self._in_head = False  # its end has not come
+        self._unread = 0  # bytes of a head that the parser keeps until it has a whole header
+        self._rest = b""  # came, and is not parsed yet
+        self._full = False  # the client does not read what it was answered
+        self._last: Reply | None = None  # the last answer that is in `_out`, if it may be one more
         self._size = 0  # bytes of its body
         self._framing = b""  # the lines that say how long its body is
         self._authorised = False
@@ -136,18 +154,56 @@ class Connection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's
         """Count the connection out."""
         self._server.connections.pop(self, None)
+        self._closing = True  # whatever of it is not parsed yet
         self._parser = None  # it and we hold each other
 
     def data_received(self, data: bytes) -> None:
-        """Answer all requests that are whole with this, in one write."""
-        closing = self._closing
-        if closing:
+        """Answer what is whole with this, up to a slice of it at once."""
+        if self._closing:
             return
         self.heard = time.monotonic()
+        if len(data) > SLICE_BYTES or self._rest:
+            self._transport.pause_reading()
+            self._rest += data
+            self._go_on()
+        else:
+            self._take(data)
+
+    def _go_on(self) -> None:
+        """Take the next slice of what came, if the client reads; the others come in between."""
+        if self._closing or self._full or not self._rest:
+            return
+        data, self._rest = self._rest[:SLICE_BYTES], self._rest[SLICE_BYTES:]
+        self._take(data)
+        if self._rest:
+            asyncio.get_running_loop().call_soon(self._go_on)
+        else:
+            self._read_on()
+
+    def _read_on(self) -> None:
+        if not (self._closing or self._full):
+            self._transport.resume_reading()
+
+    def _take(self, data: bytes) -> None:
+        """Answer all requests that are whole with this, in one write."""
+        within = self._in_head
         try:
             self._feed(data)
         except httptools.HttpParserError:
             self._refuse(HTTPStatus.BAD_REQUEST)
+        if self._in_head and within:
+            self._unread += len(data)
+            if self._unread > HEAD_BYTES_MAX:
+                self._overflow(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
+        self._tell()
+
+    def _tell(self) -> None:
+        """Write the answers that are ready, the last of all so marked."""
+        last, self._last = self._last, None
+        if last is not None and self._server.draining and not (self._partial or self._rest):
+            self._out[-2:] = []
+            self._write(last, keep=False)
+            self._last = None
         if self._out:
             self._transport.write(b"".join(self._out))
             self._out.clear()
@@ -160,26 +216,33 @@ class Connection(asyncio.Protocol):
 
     def pause_writing(self) -> None:
         """Take nothing more from a client that does not read its answers."""
+        self._full = True
         self._transport.pause_reading()
 
     def resume_writing(self) -> None:
         """Read from the client again."""
-        self._transport.resume_reading()
+        self._full = False
+        if self._rest:
+            self._go_on()
+        else:
+            self._read_on()
 
     # -- the server's
 
     def sweep(self, now: float) -> None:
         """Close a connection that is idle, or too slow with a request."""
-        if self._partial and now - self._partial > PARTIAL_S:
+        if self._closing:
+            if now - self.heard > PARTIAL_S:  # it does not read its last answer
+                self.cut()
+        elif self._partial and now - self._partial > PARTIAL_S:
             self._refuse(HTTPStatus.REQUEST_TIMEOUT)
-            self._transport.write(b"".join(self._out))
-            self._out.clear()
-            self._transport.close()
+            self._tell()
         elif now - self.heard > IDLE_S:
-            self._transport.close()
+            self.close()
 
     def cut(self) -> None:
         """Close at once."""
+        self._closing = True
         self._server.connections.pop(self, None)
         self._transport.abort()
 
@@ -198,6 +261,7 @@ class Connection(asyncio.Protocol):
         self._framing = b""
         self._authorised = self._carried or not self._server.limits.token
         self._partial = self.heard
+        self._in_head, self._unread = True, 0
 
     def on_url(self, url: bytes) -> None:
         """Take in a piece of the path."""
@@ -221,6 +285,10 @@ class Connection(asyncio.Protocol):
         elif len(name) == 6 and name.lower() == b"expect" and not self._too_large:
             self._out.append(_CONTINUE)
 
+    def on_headers_complete(self) -> None:
+        """Note that the head is whole."""
+        self._in_head = False
+
     def on_body(self, body: bytes) -> None:
         """Take in a piece of the body."""
         self._size += len(body)
@@ -235,8 +303,8 @@ class Connection(asyncio.Protocol):
         if self._closing or (self._parser.should_upgrade() and not connect):
             return
         self._partial = 0.0
-        keep = self._parser.should_keep_alive() and not (connect or self._server.draining)
-        self._write(self._reply(), keep=keep)
+        reply = self._reply()
+        self._write(reply, keep=self._parser.should_keep_alive() and not connect)
 
     # -- inside
 
@@ -264,24 +332,35 @@ class Connection(asyncio.Protocol):
     def _reply(self) -> Reply:
         server, method = self._server, self._parser.get_method()
         if not self._authorised:
-            return Reply(HTTPStatus.UNAUTHORIZED, server.limits.failed)
-        path = self._url.partition(b"?")[0]
-        handler = server.routes.get((method, path))
+            return self._unasked(HTTPStatus.UNAUTHORIZED)
+        path = self._url.partition(b"?")[0] if self._url[:1] == b"/" else _path(self._url)
+        handler = server.routes.get((b"GET" if method == b"HEAD" else method, path))
         if handler is None:
-            known = path in server.paths
-            status = HTTPStatus.METHOD_NOT_ALLOWED if known else HTTPStatus.NOT_FOUND
-            return Reply(status, server.limits.failed)
+            allowed = server.allowed.get(path)
+            if allowed is None:
+                return self._unasked(HTTPStatus.NOT_FOUND)
+            return self._unasked(HTTPStatus.METHOD_NOT_ALLOWED, b"Allow: %b\r\n" % allowed)
         try:
             return handler(self._body[0] if len(self._body) == 1 else b"".join(self._body))
         except Exception as error:  # noqa: BLE001 - whatever it is, the message passes
             server.broken(error)
             return Reply(HTTPStatus.INTERNAL_SERVER_ERROR, server.limits.failed)
 
+    def _unasked(self, status: HTTPStatus, more: bytes = b"") -> Reply:
+        self._server.unasked()
+        return Reply(status, self._server.limits.failed, more=more)
+
     def _write(self, reply: Reply, *, keep: bool) -> None:
         self._out.append(_head(reply.status, reply.kind))
-        ending = b"\r\n\r\n" if keep else b"\r\nConnection: close\r\n\r\n"
-        self._out.append(b"%d%b%b" % (len(reply.body), ending, reply.body))
+        ending = b"\r\n" if keep else b"\r\nConnection: close\r\n"
+        if (
+            keep and self._parser.get_http_version() == "1.0"
+        ):  # else such a client waits for our end
+            ending = b"\r\nConnection: keep-alive\r\n"
+        body = b"" if self._parser.get_method() == b"HEAD" else reply.body
+        self._out.append(b"%d%b%b\r\n%b" % (len(reply.body), ending, reply.more, body))
         self._closing = not keep
+        self._last = reply if keep else None
 
     def _overflow(self, status: HTTPStatus) -> None:
         """Answer what is too large at once, and read no more of it."""
@@ -291,7 +370,15 @@ class Connection(asyncio.Protocol):
 
     def _refuse(self, status: HTTPStatus) -> None:
         if not self._closing:
-            self._write(Reply(status, self._server.limits.failed), keep=False)
+            self._write(self._unasked(status), keep=False)
+
+
+def _path(url: bytes) -> bytes:
+    """The path of an address that names a host too, as whoever asks by way of a proxy writes it."""
+    try:
+        return httptools.parse_url(url).path or b""
+    except httptools.HttpParserError:
+        return b""
 
 
 _heads: Final[dict[tuple[int, bytes], bytes]] = {}

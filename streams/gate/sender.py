@@ -59,7 +59,6 @@ class EventSender:
         spool: Spool,
         metrics: Metrics,
         queue_max: int,
-        clock_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
     ) -> None:
         """`clients` are librdkafka's arguments for the cluster."""
         self._clients = clients
@@ -67,7 +66,8 @@ class EventSender:
         self._spool = spool
         self._metrics = metrics
         self._queue_max = queue_max
-        self._clock_ms = clock_ms
+        # Set right by an hour, the clock would make all that waits too old.
+        self._clock_ahead_ns = time.time_ns() - time.monotonic_ns()
         self._queue: deque[Pair] = deque()
         self._direct: deque[tuple[Segment | None, Pair]] = deque()  # Kafka refused, or disk
         self._direct_at = 0.0
@@ -110,6 +110,10 @@ class EventSender:
         self._thread.join(timeout_s + 2 * FLUSH_S)
 
     # -- in the thread
+
+    def _clock_ms(self) -> int:
+        """The time as it was at the start, and what went by since."""
+        return (self._clock_ahead_ns + time.monotonic_ns()) // 1_000_000
 
     def _run(self) -> None:
         self._producer = Producer(

@@ -53,7 +53,9 @@ KNOWING: Final = "GATE_PREDECESSOR_KNOWS"
 """Set where the predecessor has read all leases: then its successor waits until it has, too."""
 AGAIN_S: Final = 2.0  # between two tries of the adapter
 FOLLOW_S: Final = 0.2  # between two looks whether an adapter is ready, or has ended
-TAKE_OVER_S: Final = 60.0  # for a successor to be ready, or it is ended
+TAKE_OVER_S: Final = 300.0
+"""For a successor to be ready, or it is ended. Long, since the old one answers meanwhile: a machine
+with ten times more work than it has cores gave one 6 s of CPU a minute, of the 8 that it needs."""
 REBUILD_S: Final = 30.0  # that a successor waits for its leases before it takes over without
 SWITCH_S: Final = 0.0005
 """Of Python's threads, in place of 5 ms: the adapter may be decoding when a question comes."""
@@ -143,6 +145,7 @@ def serve(settings: Settings, gateway_id: str, argv: Sequence[str]) -> None:
 
     Raise ConfigError or UnavailableError if it cannot listen.
     """
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # while it begins, and while it ends
     metrics = Metrics("gate")
     section = settings.gate
     address = Address(section.socket, int(section.socket_mode, 8), section.host, section.port)
@@ -158,6 +161,7 @@ def serve(settings: Settings, gateway_id: str, argv: Sequence[str]) -> None:
             with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
                 runner.run(_answer(settings, parts, argv))
         finally:
+            signal.signal(signal.SIGHUP, signal.SIG_IGN)  # the loop took its handler away
             parts.keeper.close(10.0)
             parts.sender.close()
             parts.memory.leave()
@@ -235,6 +239,7 @@ async def _answer(settings: Settings, parts: Parts, argv: Sequence[str]) -> None
             FAILED,
         ),
         parts.gate.broken,
+        parts.gate.unasked,
     )
     parts.metrics.follow("gate_connections", lambda: len(server.connections))
     stop = asyncio.Event()
@@ -243,7 +248,7 @@ async def _answer(settings: Settings, parts: Parts, argv: Sequence[str]) -> None
     replacing: set[asyncio.Task[None]] = set()
 
     def replace() -> None:
-        if not replacing:
+        if not (replacing or stop.is_set()):
             task = loop.create_task(_replace(argv, parts, stop))
             replacing.add(task)
             task.add_done_callback(replacing.discard)

@@ -10,6 +10,7 @@ One thread uses a spool. A folder belongs to the process that holds the lock in 
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import logging
 import os
@@ -18,6 +19,7 @@ import time
 import zlib
 from collections import deque
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -33,6 +35,9 @@ CHUNK_BYTES: Final = 1 << 18
 RECORD_BYTES_MAX: Final = 1 << 21  # over any request's body: what claims more is torn
 SUFFIX: Final = ".events"
 LOCK: Final = "lock"
+
+_LOST: Final = {errno.EIO, errno.ENOENT, errno.ESTALE}
+"""Errors of a file that is not read at the next try either: the rest of the queue goes on."""
 
 _HEAD: Final = struct.Struct(">IIH")  # bytes of the value, CRC-32 of key and value, bytes of key
 
@@ -122,10 +127,15 @@ class Spool:
         """Return up to `count` events, the oldest first; each is to be `done` one day."""
         taken: list[tuple[Segment, Pair]] = []
         for segment in list(self.segments):
-            for pair in self._records(segment, count - len(taken)):
-                segment.taken += 1
-                segment.outstanding += 1
-                taken.append((segment, pair))
+            try:
+                for pair in self._records(segment, count - len(taken)):
+                    segment.taken += 1
+                    segment.outstanding += 1
+                    taken.append((segment, pair))
+            except OSError as error:
+                if error.errno not in _LOST:
+                    raise
+                self._seal(segment)
             if len(taken) >= count:
                 break
             if segment.sealed and segment.taken < segment.events:  # the disk gave back other bytes
@@ -162,13 +172,24 @@ class Spool:
         """Put what processes that ended have left in front of the queue; return how many events."""
         found = 0
         for path in sorted(self.folder.iterdir(), reverse=True):
-            if not path.is_dir() or (self._home is not None and path == self._home.path):
+            mine = self._home is not None and path == self._home.path
+            if mine or path.is_symlink() or not path.is_dir():
                 continue
-            home = _locked(path)
+            home = None
+            with suppress(OSError):  # it is somebody else's
+                home = _locked(path)
             if home is None:
                 continue
             for file in sorted(path.glob(f"*{SUFFIX}"), reverse=True):
-                segment = self._opened(file, home, now_ms)
+                if file.is_symlink() or not file.is_file():
+                    continue
+                home.files += 1
+                try:
+                    segment = self._opened(file, home, now_ms)
+                except OSError as error:
+                    self.counts.torn += 1  # one at least; the file stays for who can read it
+                    log.error("the file %s cannot be read: %s", file.name, error.strerror)  # noqa: TRY400
+                    continue
                 self.segments.appendleft(segment)
                 found += segment.events
             if not home.files:
@@ -208,13 +229,10 @@ class Spool:
 
     def _tail(self, now_ms: int) -> Segment:
         """The file that is written to, new if the last one is full, or somebody's who ended."""
-        if self._home is None:
-            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            path = self.folder / f"{time.time_ns():020d}-{os.getpid()}"
-            path.mkdir(mode=0o700)
-            home = _locked(path)
-            assert home is not None, "a new folder is nobody's"
-            self._home = home
+        if self._home is None or not self._home.path.is_dir():  # or somebody took it away
+            before, self._home = self._home, self._new_home()
+            if before is not None and not before.files:
+                _drop(before)
         if self.segments:
             last = self.segments[-1]
             if not last.sealed and last.home is self._home and last.written < SEGMENT_BYTES:
@@ -228,6 +246,21 @@ class Spool:
         self.segments.append(made)
         return made
 
+    def _new_home(self) -> Home:
+        """Make a folder that is this process's own."""
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path = self.folder / f"{time.time_ns():020d}-{os.getpid()}"
+        path.mkdir(mode=0o700)
+        try:
+            home = _locked(path)
+        except OSError:
+            with suppress(OSError):
+                path.rmdir()
+            raise
+        if home is None:  # in between another process took it for one of a process that ended
+            raise BlockingIOError(errno.EAGAIN, "another process has the new folder")
+        return home
+
     def _opened(self, path: Path, home: Home, now_ms: int) -> Segment:
         """A file that somebody left, as far as it is whole."""
         status = path.stat()
@@ -240,7 +273,6 @@ class Spool:
         self.counts.torn += whole < status.st_size  # one at least: the rest tells no number
         segment.close()
         segment.written, segment.read = whole, 0
-        home.files += 1
         return segment
 
     def _records(self, segment: Segment, count: int) -> Iterator[Pair]:
@@ -297,10 +329,10 @@ class Spool:
 
 
 def _locked(path: Path) -> Home | None:
-    """The folder, if nobody else holds it."""
+    """The folder, if nobody else holds it. Raises OSError where it can have no lock."""
     try:
         fd = os.open(path / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    except OSError:  # somebody removed it just now
+    except FileNotFoundError:  # somebody removed it just now
         return None
     try:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -316,6 +348,8 @@ def _drop(home: Home) -> None:
     try:
         (home.path / LOCK).unlink(missing_ok=True)
         home.path.rmdir()
+    except FileNotFoundError:
+        pass
     except OSError as error:
         log.warning("the folder %s stays: %s", home.path.name, error.strerror)
     os.close(home.lock)

@@ -11,7 +11,7 @@ import pytest
 from pydantic import BaseModel, ValidationError
 
 from streams.config import PORTS, Settings, effective, load
-from streams.config.sections import Canary, Kafka, Section, Webhook
+from streams.config.sections import Canary, GateSettings, Kafka, Section, Webhook
 from streams.errors import ConfigError
 from streams.telemetry.metrics import Role
 from tests.streams.config.test_load import written
@@ -98,6 +98,21 @@ def test_a_secret_is_given_once_and_its_first_line_counts(
     assert getattr(made, name).get_secret_value() == "0123456789abcdef01234567"
     with pytest.raises(ValidationError, match="exclude each other"):
         section(**{f"{name}_file": path, name: "0123456789abcdef01234567", **url})
+
+
+@pytest.mark.parametrize(
+    ("section", "name"), [(Kafka, "password"), (Webhook, "secret"), (GateSettings, "token")]
+)
+@pytest.mark.parametrize("octets", [b"", b"\n", b"\r\nsecret"])
+def test_an_empty_secret_is_not_taken_for_none(
+    section: type[Section], name: str, octets: bytes, tmp_path: Path
+) -> None:
+    """A gate whose token is lost would answer every stranger."""
+    path = tmp_path / "secret"
+    path.write_bytes(octets)
+    url = {"url": "https://smsc.example/x"} if section is Webhook else {}
+    with pytest.raises(ValidationError, match="its first line is empty"):
+        section(**{f"{name}_file": path, **url})
 
 
 def test_the_last_tenth_of_reserved_numbers_is_for_one_flood() -> None:

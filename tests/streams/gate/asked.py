@@ -128,7 +128,10 @@ def served(
     failures: list[BaseException] = []
     table = routes_ if gate is None else dict(routes(gate, lambda: ""))
     server = Server(
-        table or {}, Limits(**{**told, **limits}), gate.broken if gate else failures.append
+        table or {},
+        Limits(**{**told, **limits}),
+        gate.broken if gate else failures.append,
+        gate.unasked if gate else lambda: None,
     )
     loop = uvloop.new_event_loop()
     started = threading.Event()

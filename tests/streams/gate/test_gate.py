@@ -13,7 +13,8 @@ from detectors.model.records import ALWAYS_PASS, AgainWindow, Scope
 from streams.enforce.gateway import Order
 from streams.gate.contract import AnswerReason
 from streams.telemetry.metrics import GATE_WHYS
-from tests.streams.gate.asked import BANK, FLOOD, NOW_MS, VICTIM, desk
+from streams.wire import decode_event
+from tests.streams.gate.asked import BANK, FLOOD, NOW_MS, VICTIM, desk, question
 
 
 def test_without_a_lease_everything_passes_and_is_reported_under_the_canonical_key() -> None:
@@ -174,3 +175,91 @@ def test_a_text_is_in_no_event_and_no_log(caplog: pytest.LogCaptureFixture) -> N
     assert "482913" not in made.events[0][1].decode()
     assert "482913" not in caplog.text
     assert made.counted("gate_failures_total") == 1
+
+
+HOSTILE_WORDS = [
+    {"text": FLOOD["text"] + "\ud83d"},  # half of a pair, as a cut UCS-2 text has it
+    {"text": "\udc00" + FLOOD["text"]},
+    {"sender": "10690000123" + "0" * 60},
+    {"sender": "1069\udfff"},
+    {"note\ud800": ["\udfff"]},
+    {"segment": 0, "segments": 0, "reference": 3},
+    {"segment": 2, "segments": 1},  # no phone heeds such a header (TS 23.040, 9.2.3.24.1)
+    {"segment": 1, "segments": 900},
+    {"segment": 1, "segments": 2, "reference": 70_000},
+    {"text": FLOOD["text"], "signature": "从" * 70},
+]
+
+
+@pytest.mark.parametrize("words", HOSTILE_WORDS)
+def test_nothing_that_a_message_says_keeps_its_question_from_being_read(
+    words: dict[str, Any],
+) -> None:
+    """Else whoever writes the message chooses that nobody is asked about it."""
+    made = desk()
+    made.hold()
+    assert made.ask(**{**FLOOD, **words})["ruling"] == "refuse"
+    [value] = made.values()
+    assert (value["status"], value.get("segment", 1)) == ("refused", 1)
+    assert len(value["sender"]) <= 64
+    assert decode_event(made.events[0][1]).recipient == VICTIM
+
+
+def test_octets_that_are_no_utf_8_are_read_as_far_as_they_can_be() -> None:
+    made = desk()
+    made.hold()
+    body = json.dumps({"recipient": VICTIM, "message_id": "m", **FLOOD}, ensure_ascii=False)
+    octets = body.encode().replace("请勿泄露".encode(), "请勿".encode() + b"\xff\xed\xa0\xbd")
+    assert json.loads(made.gate.submit(octets).body)["ruling"] == "refuse"
+
+
+def test_one_wrong_message_of_a_bulk_costs_its_own_answer() -> None:
+    made = desk()
+    made.hold()
+    messages: list[Any] = [
+        {"recipient": VICTIM, "message_id": "m1", **FLOOD},
+        {"recipient": VICTIM, "message_id": 7, **FLOOD},
+        "nonsense",
+        {"recipient": VICTIM, "message_id": "m4", **FLOOD, "text": FLOOD["text"] + "\ud800"},
+    ]
+    for form in (made.gate.submit_bulk, made.gate.report):
+        assert form(json.dumps({"messages": messages}).encode()).status == 200
+    reply = made.gate.submit_bulk(json.dumps({"messages": messages}).encode())
+    assert [each["why"] for each in json.loads(reply.body)["answers"]] == [
+        "refuse", "unreadable", "unreadable", "refuse",
+    ]  # fmt: skip
+    assert len(made.events) == 6
+    assert made.counted("gate_answers_total", why="unreadable") == 6
+
+
+@pytest.mark.parametrize("field", ["sender", "text", "signature", "status"])
+def test_a_report_of_one_message_may_say_messages(field: str) -> None:
+    made = desk()
+    body = json.dumps({"recipient": VICTIM, "message_id": "m1", field: "messages"}).encode()
+    assert made.gate.report(body).status == 200
+    assert len(made.events) == 1
+
+
+def test_a_report_of_nobody_says_so() -> None:
+    made = desk()
+    reply = made.gate.report(question(recipient="nobody"))
+    assert json.loads(reply.body) == {"ruling": "pass", "why": "bad_recipient"}
+    assert made.events == []
+
+
+def test_a_reference_that_is_used_again_is_another_message() -> None:
+    """Some senders number each long message alike: what passed takes its later parts along."""
+    made = desk()
+    made.hold()
+    later = {"text": "续", "sender": "10690000123", "segment": 2, "segments": 2}
+    assert made.ask(**FLOOD, segments=2)["ruling"] == "refuse"
+    assert made.ask(**later)["ruling"] == "refuse"
+    assert made.ask(**later)["ruling"] == "refuse"  # twice
+    scope = Scope("otp", ALWAYS_PASS, (platform_id("sig:从未见过"),), ())
+    made.memory.apply([Order(VICTIM, Lease("a1", NOW_MS + 600_000, scope))])
+    assert made.ask(**FLOOD, segments=2)["why"] == "known"
+    assert made.ask(**later)["ruling"] == "pass"
+    made.hold()
+    assert made.ask(**FLOOD, segments=2)["ruling"] == "refuse"
+    for others in ({"recipient": "8613900000009"}, {"sender": "10690000124"}, {"reference": 1}):
+        assert made.ask(**{**later, **others})["ruling"] == "pass"

@@ -285,3 +285,21 @@ def test_too_many_are_given_up_the_oldest_first_and_counted(
     broker.up = True
     wait_until(lambda: sum(bench.outcomes().values()) == 5_000, "each is told of")
     assert values(broker)[-1] == 4_999
+
+
+@pytest.mark.parametrize("hours", [-24, 24])
+def test_a_clock_that_is_set_right_makes_nothing_that_waits_old(
+    start: Callable[..., Bench], broker: Broker, monkeypatch: pytest.MonkeyPatch, hours: int
+) -> None:
+    broker.up = False
+    bench = start()
+    bench.put(10)
+    wait_until(lambda: bench.gauge("gate_spool_events") == 10, "they are on disk")
+    real = time.time_ns
+    monkeypatch.setattr(time, "time_ns", lambda: real() + hours * 3_600 * 10**9)
+    bench.put(10, 10)
+    wait_until(lambda: bench.gauge("gate_spool_events") == 20, "all are on disk")
+    broker.up = True
+    wait_until(lambda: len(broker.taken) == 20, "all are published")
+    wait_until(lambda: bench.gauge("gate_spool_events") == 0, "none is left")
+    assert bench.outcomes() == {"published": 20}

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -57,14 +57,17 @@ def settings(folder: Path, **gate: Any) -> Path:
 
 @contextmanager
 def started(
-    config: Path, environment: Mapping[str, str] | None = None, fds: tuple[int, ...] = ()
+    config: Path,
+    environment: Mapping[str, str] | None = None,
+    fds: tuple[int, ...] = (),
+    words: Sequence[str] = (),
 ) -> Iterator[subprocess.Popen[bytes]]:
     """A gate, killed at the end with whatever took its place."""
-    words = ["gate", "serve", "--config", str(config)]
+    words = words or [sys.executable, "-m", "streams", "gate", "serve", "--config", str(config)]
     told = {"OTPGUARD_HTTP_PORT": str(free_port()), "PYTHONPATH": str(Path.cwd())}
     with (config.parent / "gate.log").open("wb") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "streams", *words],
+            words,
             env={**os.environ, **told, **(environment or {})},
             stderr=log,
             pass_fds=fds,
@@ -152,10 +155,14 @@ def test_it_is_replaced_without_a_gap(unready: tuple[Path, Path, Any]) -> None:
     for thread in threads:
         thread.start()
     try:
+        wait_until(lambda: asked_at(folder / "gate.log") > 0, "it answers")
         before = asked_at(folder / "gate.log")
-        os.kill(process.pid, signal.SIGHUP)
-        wait_until(lambda: asked_at(folder / "gate.log") > before, "a successor")
-        assert process.wait(60) == 0
+        while process.poll() is None:  # impatient: once is enough, and the rest does no harm
+            with suppress(ProcessLookupError):
+                os.kill(process.pid, signal.SIGHUP)
+            time.sleep(0.02)
+        assert process.returncode == 0
+        assert asked_at(folder / "gate.log") == before + 1
         time.sleep(0.2)
     finally:
         stop.set()
@@ -183,6 +190,53 @@ def test_it_takes_the_sockets_that_a_supervisor_has_and_ends_when_asked(tmp_path
             connection.close()
             process.send_signal(signal.SIGTERM)
             assert process.wait(60) == 0
+
+
+def test_it_takes_what_systemd_hands_to_it(tmp_path: Path) -> None:
+    """As `systemd-socket-activate` does: descriptors from 3 on, and whose process they are."""
+    path = tmp_path / "given.sock"
+    config = settings(tmp_path, port=free_port())
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(str(path))
+        listening.listen()
+        connection = UnixConnection(path)
+        connection.connect()
+        line = 'exec 3<&"$1"; export LISTEN_FDS=1 LISTEN_PID=$$; shift; exec "$@"'
+        words = [sys.executable, "-m", "streams", "gate", "serve", "--config", str(config)]
+        number = listening.fileno()
+        with started(
+            config, fds=(number,), words=["bash", "-c", line, "bash", str(number), *words]
+        ) as process:
+            assert ask(connection) == {"ruling": "pass", "why": "rebuilding"}
+            connection.close()
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(60) == 0
+
+
+def test_a_successor_that_never_answers_leaves_the_old_one_at_work(tmp_path: Path) -> None:
+    """Its settings are gone: it ends, and whoever asks is answered all the same."""
+    path = tmp_path / "gate.sock"
+    config = settings(tmp_path, socket=str(path), port=free_port())
+    with started(config) as process:
+        wait_until(lambda: path.exists() and listens(path), "it listens")
+        connection = UnixConnection(path)
+        assert ask(connection)["why"] == "rebuilding"
+        kept = config.read_text()
+        config.write_text("nonsense")
+        for n in (1, 2):
+            process.send_signal(signal.SIGHUP)
+            wait_until(
+                lambda n=n: (tmp_path / "gate.log").read_text().count("is not ready") == n,  # type: ignore[misc]
+                "it says so",
+            )
+            assert ask(connection)["why"] == "rebuilding"
+        config.write_text(kept)
+        process.send_signal(signal.SIGHUP)
+        assert process.wait(60) == 0
+        connection.close()
+        after = UnixConnection(path)
+        assert ask(after)["why"] == "rebuilding"
+        after.close()
 
 
 def test_a_keeper_of_leases_outlives_what_ends_an_adapter(tmp_path: Path) -> None:

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import re
+import shutil
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -205,3 +210,108 @@ def test_a_process_that_ends_leaves_what_is_not_sent_and_nothing_else(folder: Pa
         heir.done(segment)
     heir.close()
     assert list(folder.iterdir()) == []
+
+
+def test_a_folder_that_is_taken_away_is_made_anew_and_the_queue_goes_on(folder: Path) -> None:
+    spool = made(folder)
+    spool.append(pairs(5), 0)
+    spool.trim(2_000)  # closed, so that it is not held by a descriptor
+    spool.append(pairs(5, 5), 2_000)
+    shutil.rmtree(folder)
+    spool.trim(4_000)
+    with suppress(FileNotFoundError):
+        spool.append(pairs(5, 10), 4_000)
+    spool.append(pairs(5, 15), 4_000)
+    found = values(spool)
+    assert set(found) >= set(range(15, 20))
+    assert spool.counts.torn >= 5
+    assert spool.counts.torn + len(found) in (15, 20)
+    assert spool.waiting() == len(found)
+    assert all(each.home.path.is_dir() for each in spool.segments)
+
+
+@pytest.mark.parametrize("error", [errno.EIO, errno.ENOENT])
+def test_a_file_that_cannot_be_read_is_lost_alone(
+    folder: Path, error: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spool = made(folder)
+    for n in range(3):
+        spool.append(pairs(5, 5 * n), 2_000 * n)
+        spool.trim(2_000 * n + 1_000)
+    bad, real = files(folder)[1], os.open
+
+    def fails(path: Path, *more: int) -> int:
+        if path == bad:
+            raise OSError(error, os.strerror(error))
+        return real(path, *more)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "open", fails)
+        taken = list(all_of(spool))
+    assert [int(pair[1]) for _, pair in taken] == [*range(5), *range(10, 15)]
+    assert spool.counts.torn == 5
+    for segment, _ in taken:
+        spool.done(segment)
+    assert (spool.waiting(), spool.size()) == (0, 0)
+
+
+@pytest.mark.parametrize("error", [errno.ENOSPC, errno.EMFILE, errno.EROFS])
+def test_a_disk_without_room_for_a_lock_is_a_disk_that_fails_and_is_used_again(
+    folder: Path, error: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spool, real = made(folder), os.open
+
+    def fails(path: Path, *more: int) -> int:
+        if path.name == spool_.LOCK:
+            raise OSError(error, os.strerror(error))
+        return real(path, *more)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "open", fails)
+        for _ in range(3):
+            with pytest.raises(OSError, match=re.escape(os.strerror(error))):
+                spool.append(pairs(5), 0)
+        assert list(folder.iterdir()) == []
+    spool.append(pairs(5), 0)
+    assert values(spool) == list(range(5))
+
+
+def test_a_new_folder_that_another_process_takes_for_a_dead_one_s_is_left_to_it(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spool, other, real = made(folder), made(folder), Path.mkdir
+
+    def made_and_seen(path: Path, *args: Any, **named: Any) -> None:
+        real(path, *args, **named)
+        if path.parent == folder:
+            other.adopt(0)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "mkdir", made_and_seen)
+        with suppress(OSError):
+            spool.append(pairs(5), 0)
+    spool.append(pairs(5, 5), 0)
+    assert values(spool)[-5:] == list(range(5, 10))
+
+
+def test_what_else_lies_in_the_folder_costs_nothing_of_what_waits(
+    folder: Path, tmp_path: Path
+) -> None:
+    dead = made(folder)
+    dead.append(pairs(5), 0)
+    assert dead._home is not None
+    os.close(dead._home.lock)
+    (folder / "0-note.txt").write_text("not ours")
+    (folder / "1-elsewhere").symlink_to(tmp_path / "nowhere")
+    (tmp_path / "outside").mkdir()
+    (tmp_path / "outside" / "1.events").write_bytes(b"not ours")
+    (folder / "2-link").symlink_to(tmp_path / "outside")
+    (dead._home.path / "a.events").mkdir()
+    (dead._home.path / "b.events").symlink_to(tmp_path / "outside" / "1.events")
+    (dead._home.path / "c.events").write_bytes(b"OTPGUARD SPOOL 9\n" + b"\xff" * 500)
+    heir = made(folder)
+    assert heir.adopt(0) == 5
+    assert values(heir) == list(range(5))
+    assert (tmp_path / "outside" / "1.events").read_bytes() == b"not ours"
+    heir.append(pairs(5, 5), 0)
+    assert values(heir) == list(range(5, 10))

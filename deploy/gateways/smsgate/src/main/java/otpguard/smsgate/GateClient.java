@@ -22,6 +22,7 @@ import io.netty.handler.codec.http.HttpUtil;
 import io.netty.handler.codec.http.HttpVersion;
 import java.util.ArrayDeque;
 import java.util.concurrent.Executor;
+import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.LongAdder;
 import java.util.function.Consumer;
@@ -45,8 +46,7 @@ public final class GateClient implements AutoCloseable {
     private final int waitingMax;
     private final NioEventLoopGroup group = new NioEventLoopGroup(1);
     private final EventLoop loop = group.next();
-    private final ArrayDeque<Asked> waiting = new ArrayDeque<>();
-    private Channel channel; // the loop's alone, as the next
+    private Line line; // the one to ask by; the loop's alone, as the next
     private long triedAtNs = Long.MIN_VALUE;
 
     /** Questions, and among them those that passed because no answer came in time. */
@@ -55,11 +55,13 @@ public final class GateClient implements AutoCloseable {
     public final LongAdder unanswered = new LongAdder();
 
     private static final class Asked {
+        final Line line;
         final Consumer<Boolean> then;
         final long atNs = System.nanoTime();
         boolean done;
 
-        Asked(Consumer<Boolean> then) {
+        Asked(Line line, Consumer<Boolean> then) {
+            this.line = line;
             this.then = then;
         }
     }
@@ -84,7 +86,12 @@ public final class GateClient implements AutoCloseable {
      */
     public void ask(byte[] question, Executor executor, Consumer<Boolean> then) {
         asked.increment();
-        Consumer<Boolean> told = refuse -> executor.execute(() -> then.accept(refuse));
+        Consumer<Boolean> told = refuse -> {
+            try {
+                executor.execute(() -> then.accept(refuse));
+            } catch (RejectedExecutionException gone) { // the sender's connection ended with its loop
+            }
+        };
         try {
             loop.execute(() -> send(question, told));
         } catch (RuntimeException ended) { // the client is closed
@@ -93,7 +100,7 @@ public final class GateClient implements AutoCloseable {
     }
 
     private void send(byte[] question, Consumer<Boolean> told) {
-        if (channel == null || !channel.isActive() || waiting.size() >= waitingMax) {
+        if (line == null || !line.channel.isActive() || line.waiting.size() >= waitingMax) {
             pass(told);
             connect();
             return;
@@ -106,9 +113,9 @@ public final class GateClient implements AutoCloseable {
         if (!token.isEmpty()) {
             request.headers().set(HttpHeaderNames.AUTHORIZATION, "Bearer " + token);
         }
-        Asked one = new Asked(told);
-        waiting.add(one);
-        channel.writeAndFlush(request);
+        Asked one = new Asked(line, told);
+        line.waiting.add(one);
+        line.channel.writeAndFlush(request);
         loop.schedule(() -> late(one), timeoutMs, TimeUnit.MILLISECONDS);
     }
 
@@ -118,20 +125,9 @@ public final class GateClient implements AutoCloseable {
         }
         one.done = true;
         pass(one.then);
-        Asked oldest = waiting.peek();
+        Asked oldest = one.line.waiting.peek();
         if (oldest != null && System.nanoTime() - oldest.atNs > TimeUnit.MILLISECONDS.toNanos(SILENT_MS)) {
-            channel.close();
-        }
-    }
-
-    private void answered(boolean refuse) {
-        Asked one = waiting.poll();
-        if (one != null && !one.done) {
-            one.done = true;
-            if (refuse) {
-                refused.increment();
-            }
-            one.then.accept(refuse);
+            one.line.channel.close();
         }
     }
 
@@ -140,24 +136,15 @@ public final class GateClient implements AutoCloseable {
         told.accept(false);
     }
 
-    private void lost() {
-        for (Asked one; (one = waiting.poll()) != null; ) {
-            if (!one.done) {
-                one.done = true;
-                pass(one.then);
-            }
-        }
-        channel = null;
-        connect();
-    }
-
     private void connect() {
         long now = System.nanoTime();
         boolean soon = triedAtNs != Long.MIN_VALUE && now - triedAtNs < TimeUnit.MILLISECONDS.toNanos(AGAIN_MS);
-        if (soon || (channel != null && channel.isOpen())) {
+        if (soon || (line != null && line.channel.isOpen())) {
             return;
         }
         triedAtNs = now;
+        Line next = new Line();
+        line = next;
         Bootstrap bootstrap = new Bootstrap().group(loop).channel(NioSocketChannel.class)
                 .option(ChannelOption.TCP_NODELAY, true)
                 .option(ChannelOption.CONNECT_TIMEOUT_MILLIS, (int) AGAIN_MS)
@@ -165,22 +152,48 @@ public final class GateClient implements AutoCloseable {
                     @Override
                     protected void initChannel(SocketChannel made) {
                         made.pipeline().addLast(new HttpClientCodec(), new HttpObjectAggregator(BODY_BYTES_MAX),
-                                new Answers());
+                                next);
                     }
                 });
-        channel = bootstrap.connect(host, port).addListener(done -> {
+        next.channel = bootstrap.connect(host, port).addListener(done -> {
             if (!done.isSuccess()) {
-                channel = null;
-                loop.schedule(this::connect, AGAIN_MS, TimeUnit.MILLISECONDS);
+                gone(next, AGAIN_MS);
             }
         }).channel();
     }
 
-    private final class Answers extends SimpleChannelInboundHandler<FullHttpResponse> {
+    private void gone(Line one, long againMs) {
+        if (line == one) { // or the next is on its way
+            line = null;
+            loop.schedule(this::connect, againMs, TimeUnit.MILLISECONDS);
+        }
+    }
+
+    /**
+     * A connection, and the questions that were asked by it: an answer belongs to the oldest of these,
+     * never to one of another connection.
+     */
+    private final class Line extends SimpleChannelInboundHandler<FullHttpResponse> {
+        final ArrayDeque<Asked> waiting = new ArrayDeque<>();
+        Channel channel;
+        private boolean served;
+
         @Override
         protected void channelRead0(ChannelHandlerContext context, FullHttpResponse response) {
-            boolean usable = response.status().code() == 200;
-            answered(usable && Question.refuses(response.content()));
+            Asked one = waiting.poll();
+            if (one == null) { // an answer too many: the next would be taken for another question's
+                context.close();
+                return;
+            }
+            served = true;
+            if (!one.done) {
+                one.done = true;
+                boolean refuse = response.status().code() == 200 && Question.refuses(response.content());
+                if (refuse) {
+                    refused.increment();
+                }
+                one.then.accept(refuse);
+            }
             if (!HttpUtil.isKeepAlive(response)) { // the gate is being replaced
                 context.close();
             }
@@ -188,8 +201,16 @@ public final class GateClient implements AutoCloseable {
 
         @Override
         public void channelInactive(ChannelHandlerContext context) {
-            triedAtNs = Long.MIN_VALUE;
-            lost();
+            for (Asked one; (one = waiting.poll()) != null; ) {
+                if (!one.done) {
+                    one.done = true;
+                    pass(one.then);
+                }
+            }
+            if (served) { // at once; but whoever only hangs up is not asked without a pause
+                triedAtNs = Long.MIN_VALUE;
+            }
+            gone(this, served ? 0 : AGAIN_MS);
         }
 
         @Override
@@ -202,8 +223,8 @@ public final class GateClient implements AutoCloseable {
     @Override
     public void close() {
         loop.execute(() -> {
-            if (channel != null) {
-                channel.close();
+            if (line != null) {
+                line.channel.close();
             }
         });
         group.shutdownGracefully(0, 1, TimeUnit.SECONDS);
