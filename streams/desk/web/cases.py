@@ -112,6 +112,7 @@ class CasePages:
             flashes=flashes,
             number=masked(found.recipient),
             recipient=found.recipient,
+            grant=self.desk.grant(visit_of(request), found.recipient),
             says=nothing_sentence(found, self.desk.stale_ms),
             aloud=aloud_without(),
             facts=known_facts(found),
@@ -320,11 +321,10 @@ class CasePages:
         about = {"subject": subject.recipient, "episode_id": subject.episode_id}
         try:
             if number := visit.given("appeal", 20):
-                state = _outcome(visit, number)
+                state = _outcome(visit)
+                appeal_id = self._appeal(subject, number)
                 desk.audit(visit, "appeal", state, detail=number, **about)
-                desk.store.papers.decide_appeal(
-                    int(number), name, state, visit.given("text", 4_001)
-                )
+                desk.store.papers.decide_appeal(appeal_id, name, state, visit.given("text", 4_001))
                 says = tr("The outcome is kept. Tell the subscriber.")
             else:
                 due_ms = desk.now_ms() + round(desk.settings.console.appeal_s * 1000)
@@ -358,14 +358,31 @@ class CasePages:
         return self._case(request, file, [flash], status)
 
     def _subject(self, visit: Visit) -> Subject:
-        """The number that a form is about: that of its case, or the one that was searched."""
+        """The number that a form is about: that of its case, or the one that was searched.
+
+        Whoever writes a form by hand has not searched: it would tell what is known of any number,
+        past the bound of searches and without a search in the audit.
+        """
         if episode_id := visit.given("episode"):
             line = self.opened(visit, episode_id, visit.given("k")).line
             return Subject(line.recipient, episode_id)
-        recipient = self.desk.settings.intake().numbers.canonical(visit.given("recipient", 80))
+        desk = self.desk
+        recipient = desk.settings.intake().numbers.canonical(visit.given("recipient", 80))
         if recipient is None:
             raise RefusedError(400, tr("The form names no number."))
+        if not desk.granted(visit, recipient, visit.given("k")):
+            desk.audit(visit, "view", "refused", subject=recipient)
+            raise RefusedError(403, tr("Search for the number first: a case is opened by it."))
         return Subject(recipient)
+
+    def _appeal(self, subject: Subject, number: str) -> int:
+        """An appeal about this number or case. Raise UsageError if it is another's, or none."""
+        papers = self.desk.store.papers
+        about = papers.appeals(recipient=subject.recipient, episode_id=subject.episode_id)
+        found = next((each for each in about if str(each.appeal_id) == number), None)
+        if found is None:
+            raise UsageError(tr("That appeal is not about this number."))
+        return found.appeal_id
 
     def _again(
         self, request: Request, subject: Subject, flash: Flash, status: int = 200
@@ -452,10 +469,10 @@ class CasePages:
         ]
 
 
-def _outcome(visit: Visit, number: str) -> Any:
+def _outcome(visit: Visit) -> Any:
     """The outcome of an appeal. Raise UsageError if it is none."""
     state = visit.given("outcome", 16)
-    if state not in ("granted", "refused", "withdrawn") or not number.isdecimal():
+    if state not in ("granted", "refused", "withdrawn"):
         raise UsageError(tr("Choose an outcome."))
     return state
 

@@ -194,14 +194,17 @@ class Desk:
 
     # --- cases are opened by who looked for them ---------------------------------------------
 
-    def grant(self, visit: Visit, episode_id: str) -> str:
-        """A word that opens one case to one session: of no use to anybody else, or later."""
-        digest = hmac.new(visit.secret.encode(), episode_id.encode(), hashlib.sha256)
+    def grant(self, visit: Visit, about: str) -> str:
+        """A word that opens one case, or one number, to one session: of no use to others, or later.
+
+        An id of a case (`ID` of the command line) has three colons and more, no number has.
+        """
+        digest = hmac.new(visit.secret.encode(), about.encode(), hashlib.sha256)
         return digest.hexdigest()[:_GRANT]
 
-    def granted(self, visit: Visit, episode_id: str, word: str) -> bool:
-        """Tell if a word opens a case."""
-        return hmac.compare_digest(self.grant(visit, episode_id).encode(), word.encode())
+    def granted(self, visit: Visit, about: str, word: str) -> bool:
+        """Tell if a word opens a case or a number."""
+        return hmac.compare_digest(self.grant(visit, about).encode(), word.encode())
 
 
 _GRANT: Final = 32

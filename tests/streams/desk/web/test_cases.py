@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from typing import Any
 from urllib.parse import parse_qs, quote, unquote, urlsplit
 
 import pytest
@@ -252,10 +254,48 @@ def test_notes_calls_and_appeals_are_kept(world: World) -> None:
     assert twice.status_code == 400
 
 
+def searched(client: Any, number: str) -> dict[str, str]:
+    """What the forms of a number without a case carry, after a search for it."""
+    page = send(client, "/search", at="/", number=number).text
+    word = re.search(r'name="k" value="([^"]+)"', page)
+    assert word is not None, page
+    return {"recipient": number, "k": word[1]}
+
+
+@pytest.mark.parametrize("path", ["/say", "/note", "/appeal"])
+def test_a_form_about_a_number_that_was_not_searched_tells_nothing(world: World, path: str) -> None:
+    """Else a form written by hand would be a search past its bound and its place in the audit."""
+    world.flood()
+    client = world.inside(DeskRole.AGENT)
+    other = searched(client, "8613911112222")
+    words: tuple[dict[str, str], ...] = ({}, {"k": "guessed"}, {"k": other["k"]})
+    for more in words:
+        answer = send(client, path, **FORM, text="x", act="exempt", recipient=RECIPIENT, **more)
+        assert answer.status_code == 403
+        assert "0001" not in answer.text
+        assert world.ledger.lines[-1]["outcome"] == "refused"
+        assert world.ledger.lines[-1]["subject"] == RECIPIENT
+    assert world.gateways.said == []
+    assert world.store.papers.calls() == world.store.papers.notes() == ()
+
+
+def test_an_appeal_is_decided_from_the_case_that_it_is_about_alone(world: World) -> None:
+    """Else the audit would name one number, and the outcome be another's."""
+    client = world.inside(DeskRole.AGENT)
+    made = world.store.papers.add_appeal(
+        "ann", "8613800000009", "why", due_ms=1, identified_by="papers"
+    )
+    mine = searched(client, "8613911112222")
+    for number in (str(made.appeal_id), "9" * 20, "٣"):
+        answer = send(client, "/appeal", **mine, appeal=number, outcome="refused", text="no")
+        assert answer.status_code == 400
+    assert world.store.papers.appeals()[0].state == "open"
+
+
 def test_a_number_without_a_case_may_be_exempted_and_noted(world: World) -> None:
     world.flood()
     client = world.inside(DeskRole.AGENT)
-    number = {"recipient": "8613911112222"}
+    number = searched(client, "8613911112222")
     done = send(client, "/say", **number, **FORM, act="exempt", **{"for": "1d"})
     assert done.status_code == 200
     assert "3 个网关中 3 个已执行" in done.text
