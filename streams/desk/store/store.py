@@ -19,11 +19,13 @@ from sqlalchemy import (
     RowMapping,
     Select,
     and_,
+    event,
     func,
     inspect,
     select,
     union_all,
 )
+from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.exc import DBAPIError
 
 from detectors.leases.rails import Refusal
@@ -72,7 +74,7 @@ from streams.desk.store.tables import (
     platform_weeks,
     words,
 )
-from streams.errors import ConfigError, UsageError
+from streams.errors import ConfigError, UnavailableError, UsageError
 from streams.language import tr
 from streams.operate.cases import Case, collect, doing, standing
 from streams.shown import masked
@@ -140,6 +142,7 @@ class CaseStore:
         self._tokens = tokens
         self.index = engine(url, "index", password, aside)
         self.people = engine(url, "people", password)
+        event.listen(self.people, "handle_error", self._people_away, retval=True)
         with self._answering():
             upgrade(self.people)
             found = self._prepare()
@@ -479,6 +482,11 @@ class CaseStore:
             ),
             held=held,
         )
+
+    def _people_away(self, context: ExceptionContext) -> UnavailableError | None:
+        """Every error of people's half, wherever it is asked: it would name numbers in a log."""
+        error = context.sqlalchemy_exception
+        return away(error, self.url) if isinstance(error, DBAPIError) else None
 
     @contextmanager
     def _answering(self) -> Iterator[None]:

@@ -16,6 +16,7 @@ from streams.desk.web.rates import Pace, RateLimit
 from streams.desk.web.render import Banner, Pages
 from streams.desk.web.telling import fresh_sentence
 from streams.desk.web.visit import RefusedError, Visit
+from streams.errors import UnavailableError
 from streams.language import moment, spoken, tr, trn
 from streams.operate.cases import banner, switch
 from streams.telemetry.metrics import DESK_OUTCOMES
@@ -159,9 +160,13 @@ class Desk:
             for at_ms, banners, fresh in self._banners:
                 if now_ms - at_ms < BANNERS_MS and fresh.startswith(tag):
                     return banners, fresh.removeprefix(tag)
-        age = self.store.freshness()
-        found = tuple(self._found(now_ms, age))
-        sentence = fresh_sentence(age, self.stale_ms)
+        try:
+            age = self.store.freshness()
+            found: Sequence[Banner] = tuple(self._found(now_ms, age))
+            sentence = fresh_sentence(age, self.stale_ms)
+        except UnavailableError as error:  # the page that says so has a bar of banners too
+            head = tr("The case store is away: no page tells what happens. Call the NOC.")
+            found, sentence = (Banner(head, str(error), "alarm"),), ""
         with self._lock:
             self._banners = [each for each in self._banners if now_ms - each[0] < BANNERS_MS] + [
                 (now_ms, found, tag + sentence)
