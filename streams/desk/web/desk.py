@@ -58,7 +58,8 @@ class Paces:
     searches: RateLimit
     unmasks: RateLimit
     acts: RateLimit
-    logins: RateLimit  # by address
+    logins: RateLimit  # by door and network
+    guesses: RateLimit  # by name and network, until the password is right
     forms: RateLimit  # notes, appeals, proposals
 
     @classmethod
@@ -70,14 +71,20 @@ class Paces:
             unmasks=RateLimit(Pace(console.unmasks_per_h, 3600 / console.unmasks_per_h)),
             acts=RateLimit(Pace(console.acts_per_h, 3600 / console.acts_per_h)),
             logins=RateLimit(Pace(LOGINS, LOGIN_EVERY_S)),
+            guesses=RateLimit(Pace(GUESSES, GUESS_EVERY_S)),
             forms=RateLimit(Pace(30, 10)),
         )
 
 
 LOGINS: Final = 20
 LOGIN_EVERY_S: Final = 6.0
-"""Log-ins of one address: twenty at once, as when a shift begins behind one proxy; then ten a
-minute. A guesser is stopped by each account's lock-out long before."""
+"""Knocks of one network at one door: twenty at once, as when a shift begins behind one proxy; then
+ten a minute. Whoever is not in yet may not fill the audit, nor keep all hands busy."""
+
+GUESSES: Final = 5
+GUESS_EVERY_S: Final = 180.0
+"""Wrong passwords for one name from one network; then 480 a day. Whoever guesses from elsewhere
+shuts out nobody but themselves: an account is locked for all by four times as many."""
 
 
 @dataclass(slots=True)
