@@ -38,6 +38,7 @@ from streams.desk.store.accounts import Accounts
 from streams.desk.store.answers import (
     Answer,
     AuditLine,
+    AuditPlace,
     CampaignList,
     CaseEvent,
     CaseFile,
@@ -354,14 +355,12 @@ class CaseStore:
         verb: str = "",
         subject: str = "",
         episode_id: str = "",
-        since_ms: int = 0,
-        until_ms: int | None = None,
-        behind: AuditLine | None = None,
+        behind: AuditPlace | None = None,
         limit: int = 100,
     ) -> tuple[AuditLine, ...]:
         """Lines of the audit that agree in everything that is given, the newest first.
 
-        From `since_ms` to before `until_ms`; `behind` is the last line of the page before.
+        `behind` is the place of the last line of the page before.
         """
         wanted = select(*(audit.c[name] for name in AuditLine.__slots__))
         for column, value in (
@@ -372,9 +371,6 @@ class CaseStore:
         ):
             if value:
                 wanted = wanted.where(column == value)
-        wanted = wanted.where(audit.c.at_ms >= since_ms)
-        if until_ms is not None:
-            wanted = wanted.where(audit.c.at_ms < until_ms)
         if behind is not None:
             older = (audit.c.chain == behind.chain) & (audit.c.seq < behind.seq)
             same = (audit.c.at_ms == behind.at_ms) & ((audit.c.chain > behind.chain) | older)

@@ -91,6 +91,7 @@ def doors(desk: Desk, feed: LiveFeed) -> list[Door]:
         Door("GET", "/live/stream", (DeskRight.LIVE,), feed.stream),
         Door("GET", "/campaigns", (DeskRight.PLATFORMS,), lists.campaigns),
         Door("GET", "/platforms", (DeskRight.PLATFORMS,), lists.platforms),
+        Door("POST", "/platforms", (DeskRight.PLATFORMS,), lists.platforms),
         Door("GET", "/proposals", wide, oversight.proposals),
         Door("POST", "/proposals", (DeskRight.PROPOSE,), oversight.propose),
         Door("POST", "/proposals/decide", (DeskRight.APPROVE,), oversight.decide),

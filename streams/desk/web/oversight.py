@@ -15,6 +15,7 @@ from starlette.responses import Response
 
 from detectors.model.times import DAY_MS
 from streams.desk.store import Account, DeskRole, Proposal
+from streams.desk.store.answers import AuditPlace
 from streams.desk.web.cases import KEY, REASON_MAX
 from streams.desk.web.masks import masked
 from streams.desk.web.render import Flash
@@ -38,6 +39,9 @@ VERBS: Final = (
 """Verbs of the audit that are offered for a search; any other may be in it too."""
 
 PAGE: Final = 100
+LINES_MAX: Final = 400
+"""Lines about one number: they come on one page, since no address may lead to a further one."""
+
 SPANS_S: Final[Mapping[str, int]] = MappingProxyType(
     {"1h": 3_600, "4h": 14_400, "1d": 86_400, "7d": 604_800, "30d": 2_592_000, "180d": 15_552_000}
 )
@@ -55,24 +59,27 @@ class OversightPages:
     def audit(self, request: Request) -> Response:
         """Lines of the audit, newest first; a number is asked for in a form's body alone."""
         desk, visit = self.desk, visit_of(request)
-        asked = {**request.query_params, **visit.form}
+        asked = request.query_params
         subject = ""
         flashes = []
-        if number := asked.get("number", "").strip()[:80]:
+        if number := visit.given("number", 80):
             subject = desk.settings.intake().numbers.canonical(number) or ""
             if not subject:
                 flashes.append(Flash(tr("That is neither a number nor a token."), "bad"))
         actor, verb = asked.get("actor", "").strip()[:64], asked.get("verb", "")[:32]
-        until = asked.get("until", "")
-        until_ms = int(until) if until.isdecimal() and len(until) < 16 else None
+        limit = LINES_MAX if subject else PAGE
         desk.audit(visit, "view", "done", subject=subject, detail=f"audit {actor} {verb}".strip())
         found = desk.store.audit(
-            actor=actor, verb=verb, subject=subject, until_ms=until_ms, limit=PAGE + 1
-        )
+            actor=actor, verb=verb, subject=subject, limit=limit + 1,
+            behind=AuditPlace.read(asked.get("behind", "")),
+        )  # fmt: skip
+        if subject and len(found) > limit:
+            told = tr("There are more: these are the newest {n}. Ask for a person or an act.")
+            flashes.append(Flash(told.format(n=limit), "bad"))
         return desk.pages.page(
-            request, "audit", flashes=flashes, lines=[_line(each) for each in found[:PAGE]],
+            request, "audit", flashes=flashes, lines=[_line(each) for each in found[:limit]],
             actor=actor, verb=verb, verbs=VERBS, by_number=bool(subject),
-            older_ms=found[PAGE - 1].at_ms if len(found) > PAGE and not subject else None,
+            older=found[limit - 1].place if len(found) > limit and not subject else None,
         )  # fmt: skip
 
     # --- proposals ---------------------------------------------------------------------------
