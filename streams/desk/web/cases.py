@@ -47,6 +47,15 @@ IDENTIFIED: Final = MappingProxyType(
 )
 """Ways in which a caller shows that a number is theirs, for translation."""
 
+DECIDED: Final = MappingProxyType(
+    {
+        "granted": "the subscriber was right",
+        "refused": "the measure stands",
+        "withdrawn": "the appeal was withdrawn",
+    }
+)
+"""Outcomes of an appeal, for translation."""
+
 NOBODY: Final = "none"
 RELEASES_S: Final[Mapping[str, int]] = MappingProxyType({"10m": 600, "1h": 3_600, "1d": 86_400})
 ALLOW_S: Final = 86_400
@@ -149,6 +158,7 @@ class CasePages:
             "calls": self._calls(file.calls),
             "notes": file.notes,
             "appeals": file.appeals,
+            "decided": {state: tr(says) for state, says in DECIDED.items()},
             "notices": file.notices,
             "held": file.held,
             "earlier": [
@@ -472,7 +482,7 @@ class CasePages:
 def _outcome(visit: Visit) -> Any:
     """The outcome of an appeal. Raise UsageError if it is none."""
     state = visit.given("outcome", 16)
-    if state not in ("granted", "refused", "withdrawn"):
+    if state not in DECIDED:
         raise UsageError(tr("Choose an outcome."))
     return state
 

@@ -16,7 +16,7 @@ from starlette.responses import Response
 from detectors.model.times import DAY_MS
 from streams.desk.store import Account, DeskRole, Proposal
 from streams.desk.store.answers import AuditPlace
-from streams.desk.web.cases import KEY, REASON_MAX
+from streams.desk.web.cases import DECIDED, KEY, REASON_MAX
 from streams.desk.web.masks import masked
 from streams.desk.web.render import Flash
 from streams.desk.web.rights import ROLE_NAMES
@@ -37,6 +37,18 @@ VERBS: Final = (
     "account", "erase", "hold", "lift", "backup", "restore",
 )  # fmt: skip
 """Verbs of the audit that are offered for a search; any other may be in it too."""
+
+STATES: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "open": "waits for a second person",
+        "approved": "approved",
+        "rejected": "rejected",
+        "expired": "nobody decided in time",
+        "used": "approved and done",
+    }
+)
+OUTCOMES: Final[Mapping[str, str]] = MappingProxyType({"refused": "not permitted"})
+"""Words of proposals and of the audit whose names mean something else on other pages."""
 
 PAGE: Final = 100
 LINES_MAX: Final = 400
@@ -115,6 +127,7 @@ class OversightPages:
             "at_ms": each.at_ms,
             "expires_ms": each.expires_ms,
             "state": each.state,
+            "state_word": tr(STATES[each.state]),
             "decided_by": each.decided_by,
             "why": each.why,
             "own": each.proposer == own,
@@ -313,13 +326,14 @@ def _digest(value: bytes) -> str:
 
 def _line(each: Any) -> dict[str, Any]:
     subject = each.subject
+    words = DECIDED if each.verb == "appeal" else OUTCOMES
     numeric = subject[:1].isdigit() or ":" in subject
     return {
         "at_ms": each.at_ms,
         "actor": each.actor,
         "role": each.role,
         "verb": each.verb,
-        "outcome": each.outcome,
+        "outcome": tr(words.get(each.outcome, each.outcome)),
         "subject": masked(subject) if numeric else subject,
         "reason": each.reason,
         "ticket": each.ticket,

@@ -247,7 +247,7 @@ def test_notes_calls_and_appeals_are_kept(world: World) -> None:
     number = str(appeal.appeal_id)
     assert send(client, "/appeal", **about, appeal=number, outcome="", text="x").status_code == 400
     page = send(client, "/appeal", **about, appeal=number, outcome="granted", text="已解除").text
-    assert "支持" in page
+    assert "<b>申诉成立</b>" in page
     twice = send(client, "/appeal", **about, appeal=number, outcome="refused", text="no")
     assert twice.status_code == 400
 

@@ -157,6 +157,19 @@ def test_a_long_audit_comes_in_pages(world: World, apart_ms: int) -> None:
     assert sorted(pages[0] + pages[1]) == [f"T{n:03}" for n in range(150)]
 
 
+def test_states_and_outcomes_are_told_in_words_of_their_own(wide: World) -> None:
+    """`open` and `refused` mean something else elsewhere: a verdict, and a message that is held."""
+    fill(wide.store, *audited({"outcome": "refused"}, {"verb": "appeal", "outcome": "refused"}))
+    lead = wide.inside(DeskRole.LEAD, name="han.mei")
+    page = send(lead, "/proposals", at="/proposals", what="off", span="1h", reason="r").text
+    assert "待第二人批准" in page
+    auditor = wide.inside(DeskRole.AUDITOR, name="shen.ji")
+    told = auditor.get("/audit").text
+    assert "不允许" in told
+    assert "维持原措施" in told
+    assert "已拦截" not in told
+
+
 def test_an_admin_makes_changes_and_ends_accounts_but_the_own(world: World) -> None:
     admin = world.inside(DeskRole.ADMIN, name="root")
     made = send(admin, "/users", at="/users", act="add", name="New.Person", **{"role-agent": "1"})
