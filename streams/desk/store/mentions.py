@@ -40,9 +40,10 @@ def mention(recipient: str) -> re.Pattern[str]:
     """A pattern that finds a recipient in a text, in any grouping and width of its digits.
 
     >>> mention("8613900000001").sub("[…]", "same as +86 139-0000 0001, １３９０００００００１")
-    'same as +[…], […]'
+    'same as […], […]'
     """
-    return re.compile("|".join(map(_loose, written_forms(recipient))))
+    forms = "|".join(map(_loose, written_forms(recipient)))
+    return re.compile(f"(?:\\+|00)?(?:{forms})")
 
 
 def mention_in_bytes(recipient: str) -> re.Pattern[bytes]:

@@ -13,7 +13,7 @@ import msgspec
 from starlette.responses import RedirectResponse, Response
 
 from streams.desk.store import Answer, Call, CaseFile
-from streams.desk.web.masks import masked, whole
+from streams.desk.web.masks import masked, unnamed, whole
 from streams.desk.web.render import Flash
 from streams.desk.web.rights import DeskRight
 from streams.desk.web.telling import (
@@ -175,7 +175,7 @@ class CasePages:
         desk, visit = self.desk, visit_of(request)
         file = self.opened(visit, visit.given("episode"), visit.given("k"))
         desk.take("unmasks", visit)
-        reason = visit.given("reason", REASON_MAX)
+        reason = unnamed(visit.given("reason", REASON_MAX), file.line.recipient)
         if not reason:
             return self._case(request, file, [Flash(tr("A reason is needed."), "bad")], 400)
         desk.audit(
@@ -232,7 +232,7 @@ class CasePages:
         """The word that a form asks for. Raise UsageError if it is not to be said."""
         desk = self.desk
         act, _, span = visit.given("act", 300).partition(" ")
-        identified, reason = visit.given("identified", 32), visit.given("reason", REASON_MAX)
+        identified, reason = visit.given("identified", 32), _written(visit, subject, "reason")
         if identified not in IDENTIFIED:
             raise UsageError(tr("Say first how the caller showed that the number is theirs."))
         if identified == NOBODY and act != "end":
@@ -264,8 +264,8 @@ class CasePages:
         return Override(
             recipient=subject.recipient, verb=verb, actor=visit.person.account.name,
             reason=f"{reason} [{identified}]", issued_at_ms=now_ms,
-            expires_at_ms=now_ms + lasts_s * 1000, via="desk", ticket=visit.given("ticket", 64),
-            **more,
+            expires_at_ms=now_ms + lasts_s * 1000, via="desk",
+            ticket=_written(visit, subject, "ticket", 64), **more,
         )  # fmt: skip
 
     def _ending(self, visit: Visit, subject: Subject, word_id: str, now_ms: int) -> Override:
@@ -274,9 +274,9 @@ class CasePages:
         if line is None or line.word.recipient != subject.recipient or line.word.verb == "mode":
             raise UsageError(tr("That word is not about this number, or over."))
         return msgspec.structs.replace(
-            line.word, actor=visit.person.account.name, reason=visit.given("reason", REASON_MAX),
+            line.word, actor=visit.person.account.name, reason=_written(visit, subject, "reason"),
             issued_at_ms=now_ms, expires_at_ms=now_ms, via="desk", approved_by="",
-            ticket=visit.given("ticket", 64),
+            ticket=_written(visit, subject, "ticket", 64),
         )  # fmt: skip
 
     def _named(self, written: str) -> str:
@@ -308,11 +308,11 @@ class CasePages:
                 desk.store.papers.add_call(
                     name, subject.recipient, identified_by=identified, outcome="told",
                     same_caller=identified == "own_line", episode_id=subject.episode_id,
-                    ticket=visit.given("ticket", 64),
+                    ticket=_written(visit, subject, "ticket", 64),
                 )  # fmt: skip
                 says = tr("The call is noted.")
             else:
-                text = visit.given("text", 4_001)
+                text = _written(visit, subject, "text", 4_001)
                 desk.audit(visit, "note", "done", **about)
                 desk.store.papers.add_note(
                     name, text, recipient=subject.recipient, episode_id=subject.episode_id
@@ -334,13 +334,14 @@ class CasePages:
                 state = _outcome(visit)
                 appeal_id = self._appeal(subject, number)
                 desk.audit(visit, "appeal", state, detail=number, **about)
-                desk.store.papers.decide_appeal(appeal_id, name, state, visit.given("text", 4_001))
+                text = _written(visit, subject, "text", 4_001)
+                desk.store.papers.decide_appeal(appeal_id, name, state, text)
                 says = tr("The outcome is kept. Tell the subscriber.")
             else:
                 due_ms = desk.now_ms() + round(desk.settings.console.appeal_s * 1000)
                 desk.audit(visit, "appeal", "asked", until_ms=due_ms, **about)
                 desk.store.papers.add_appeal(
-                    name, subject.recipient, visit.given("text", 4_001), due_ms=due_ms,
+                    name, subject.recipient, _written(visit, subject, "text", 4_001), due_ms=due_ms,
                     identified_by=visit.given("identified", 32), episode_id=subject.episode_id,
                 )  # fmt: skip
                 says = tr("The appeal is recorded; it is to be decided within {span}.").format(
@@ -477,6 +478,15 @@ class CasePages:
             }
             for ack in sorted(newest.acks, key=lambda each: each.gateway_id)
         ]
+
+
+def _written(visit: Visit, subject: Subject, field: str, most: int = REASON_MAX) -> str:
+    """What somebody writes about a number, without the number.
+
+    Colleagues to whom numbers are masked read it, and so does the audit's topic, which nobody can
+    erase from.
+    """
+    return unnamed(visit.given(field, most), subject.recipient)
 
 
 def _outcome(visit: Visit) -> Any:

@@ -17,7 +17,7 @@ from detectors.model.times import DAY_MS
 from streams.desk.store import Account, DeskRole, Proposal
 from streams.desk.store.answers import AuditPlace
 from streams.desk.web.cases import DECIDED, KEY, REASON_MAX
-from streams.desk.web.masks import masked
+from streams.desk.web.masks import masked, unnamed
 from streams.desk.web.render import Flash
 from streams.desk.web.rights import ROLE_NAMES
 from streams.desk.web.telling import spell, word_sentence
@@ -158,6 +158,7 @@ class OversightPages:
         """The word of a proposal. Raise UsageError if it is none."""
         desk = self.desk
         what, reason = visit.given("what", 16), visit.given("reason", REASON_MAX)
+        ticket = visit.given("ticket", 64)
         span_s = SPANS_S.get(visit.given("span", 8))
         if not reason or span_s is None:
             raise UsageError(tr("A reason and a time are needed."))
@@ -177,14 +178,16 @@ class OversightPages:
             recipient = desk.settings.intake().numbers.canonical(visit.given("number", 80)) or ""
             if not recipient:
                 raise UsageError(tr("That is neither a number nor a token."))
+            reason, ticket = unnamed(reason, recipient), unnamed(ticket, recipient)
         else:
             raise UsageError(tr("Choose what is to be done."))
         if recipient == EVERYONE and not desk.settings.console.wide:
             raise UsageError(tr("Words about everyone are off here: set console.wide."))
         return Override(
-            recipient=recipient, verb=verb, actor=visit.person.account.name, reason=reason,
+            recipient=recipient, verb=verb, actor=visit.person.account.name,
+            reason=reason,
             issued_at_ms=now_ms, expires_at_ms=now_ms + span_s * 1000, via="desk",
-            ticket=visit.given("ticket", 64), **more,
+            ticket=ticket, **more,
         )  # fmt: skip
 
     def _says(self, word: Override) -> str:

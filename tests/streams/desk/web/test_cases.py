@@ -283,6 +283,29 @@ def test_an_appeal_is_decided_from_the_case_that_it_is_about_alone(world: World)
     assert world.store.papers.appeals()[0].state == "open"
 
 
+def test_a_number_that_somebody_writes_out_is_masked_for_those_who_read_it(world: World) -> None:
+    episode = world.flood()
+    lead = world.inside(DeskRole.LEAD, name="han.mei")
+    about = {"episode": episode}
+    shown = send(lead, "/unmask", **about, reason=f"copied {RECIPIENT}")
+    assert "+86 139 0000 0001" in shown.text
+    copied = "of +86 139 0000 0001, that is 13900000001"
+    send(lead, "/note", **about, text=copied)
+    send(lead, "/appeal", **about, identified="papers", text=copied)
+    send(lead, "/say", **about, identified="papers", reason=copied, ticket="13900000001",
+         act="release 1h")  # fmt: skip
+    send(lead, "/proposals", at="/proposals", what="exempt", span="1d", reason=copied,
+         number=RECIPIENT)  # fmt: skip
+    kept = "of +86 139 •••• 0001, that is +86 139 •••• 0001"
+    papers = world.store.papers
+    assert papers.notes()[0].text == papers.appeals()[0].text == kept
+    assert papers.proposals()[0].reason == kept
+    (word,) = world.gateways.said
+    assert (word.reason, word.ticket) == (f"{kept} [papers]", "+86 139 •••• 0001")
+    texts = [line.get(name, "") for line in world.ledger.lines for name in ("reason", "ticket")]
+    assert not any("13900000001" in each.replace(" ", "") for each in texts)
+
+
 def test_a_number_without_a_case_may_be_exempted_and_noted(world: World) -> None:
     world.flood()
     client = world.inside(DeskRole.AGENT)
