@@ -246,7 +246,7 @@ class PlatformList:
 
 
 class AuditPlace(NamedTuple):
-    """Where a line stands among all, the newest first: several are of one millisecond."""
+    """A line's place among all, the newest first: several are of one millisecond."""
 
     at_ms: int
     chain: str
@@ -289,7 +289,7 @@ class AuditLine:
 
     @property
     def place(self) -> AuditPlace:
-        """Where it stands among all."""
+        """The line's place among all."""
         return AuditPlace(self.at_ms, self.chain, self.seq)
 
 

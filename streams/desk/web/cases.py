@@ -481,7 +481,7 @@ class CasePages:
 
 
 def _written(visit: Visit, subject: Subject, field: str, most: int = REASON_MAX) -> str:
-    """What somebody writes about a number, without the number.
+    """A text that somebody writes about a number, without the number.
 
     Colleagues to whom numbers are masked read it, and so does the audit's topic, which nobody can
     erase from.

@@ -37,7 +37,7 @@ class Visit:
 
     @property
     def network(self) -> str:
-        """What of the address one machine cannot choose: of IPv6 the first 64 bits."""
+        """The part of the address that one machine cannot choose: of IPv6 the first 64 bits."""
         try:
             here = ip_address(self.address)
         except ValueError:
