@@ -40,6 +40,9 @@ TABLES: Final = (
     "streams.desk.web.render:PAGES:name",
     "streams.desk.web.telling:STATES",
     "streams.desk.web.cases:IDENTIFIED",
+    "streams.desk.web.cases:DECIDED",
+    "streams.desk.web.oversight:STATES",
+    "streams.desk.web.oversight:OUTCOMES",
     "streams.desk.web.oversight:VERBS",
     "streams.cli.desk_user:COLUMNS",
     "streams.cli.cases:COLUMNS",
@@ -90,9 +93,8 @@ WORDS: Final = (
     "store", "console", "signal", "notices",
     "events", "keys", "partitions", "clocks", "ports",
     # what is done at the desk, and what becomes of it
-    "done", "asked", "refused", "failed", "nothing", "granted", "withdrawn", "told", "approved",
-    "rejected", "used", "local", "oidc", "proxy", "enter", "victim_start", "victim_end",
-    "victim_released", "platform", "sent", "sending", "suppressed",
+    "done", "asked", "refused", "failed", "nothing", "told", "local", "oidc", "proxy", "enter",
+    "victim_start", "victim_end", "victim_released", "platform", "sent", "sending", "suppressed",
     # rows and fates of dead letters, columns of settings
     "position", "written", "reason", "source", "bytes", "fate", "key_bytes", "whole", "record_time",
     "replayed_to", *(fate.value for fate in LetterStatus), "not listed (--limit)",

@@ -6,8 +6,9 @@ may see how much of it is decided by whoever shows it.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple, Self
 
 from detectors.campaigns.campaign import Campaign
 from detectors.model.event import Trust
@@ -244,6 +245,27 @@ class PlatformList:
     told_ms: int  # when the agent wrote last; 0: it never did, and perhaps none runs
 
 
+class AuditPlace(NamedTuple):
+    """A line's place among all, the newest first: several are of one millisecond."""
+
+    at_ms: int
+    chain: str
+    seq: int
+
+    def __str__(self) -> str:
+        return f"{self.at_ms}.{self.seq}.{self.chain}"
+
+    @classmethod
+    def read(cls, text: str) -> Self | None:
+        """The place that a text names; None if it names none.
+
+        >>> AuditPlace.read("1760000000000.7.desk/h:8470"), AuditPlace.read("x.1.y")
+        (AuditPlace(at_ms=1760000000000, chain='desk/h:8470', seq=7), None)
+        """
+        named = re.fullmatch(r"(\d{1,15})\.(\d{1,15})\.(.{1,128})", text, re.ASCII)
+        return cls(int(named[1]), named[3], int(named[2])) if named else None
+
+
 @dataclass(frozen=True, slots=True)
 class AuditLine:
     """One line of the audit topic."""
@@ -264,6 +286,11 @@ class AuditLine:
     reason: str
     ticket: str
     until_ms: int | None
+
+    @property
+    def place(self) -> AuditPlace:
+        """The line's place among all."""
+        return AuditPlace(self.at_ms, self.chain, self.seq)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,12 +14,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-import phonenumbers
 from sqlalchemy import Connection, Engine, delete, func, or_, select, text, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from detectors.model.times import DAY_MS
 from streams.desk.store.engine import files, writing
+from streams.desk.store.mentions import like, mention, mention_in_bytes
 from streams.desk.store.people_tables import (
     PEOPLE,
     appeals,
@@ -96,33 +96,18 @@ def searched(url: str, forms: Sequence[str]) -> Iterator[tuple[Path, int]]:
 
     Values are packed there: a number is found in keys, in people's texts, and in what lies free.
     """
-    needles = [form.encode() for each in forms for form in written_forms(each)]
+    needles = [mention_in_bytes(each) for each in forms]
     for path in files(url).values():
         for one in (path, path.with_name(f"{path.name}-wal"), path.with_name(f"{path.name}-shm")):
             if not one.exists():
                 continue
             held = one.read_bytes()
-            if any(needle in held for needle in needles):
+            if any(needle.search(held) for needle in needles):
                 raise UnavailableError(
                     tr("{path} still holds it: something reads or writes; again in a moment")
                     .format(path=one)
                 )  # fmt: skip
             yield one, len(held)
-
-
-def written_forms(recipient: str) -> tuple[str, ...]:
-    """The forms in which a number is looked for in texts: canonical, and national digits.
-
-    >>> written_forms("8613900000001")
-    ('8613900000001', '13900000001')
-    """
-    if not recipient.isdecimal():
-        return (recipient,)
-    try:
-        national = str(phonenumbers.parse(f"+{recipient}").national_number)
-    except phonenumbers.NumberParseException:
-        return (recipient,)
-    return (recipient, national) if len(national) >= 7 else (recipient,)
 
 
 def _allowed(store: CaseStore, forms: Sequence[str], *, even_open: bool) -> list[str]:
@@ -166,10 +151,8 @@ def _identities(connection: Connection, forms: Sequence[str]) -> Iterator[str]:
     """Yield identities of records, beside those of the cases, that are not to come back."""
     yield from connection.scalars(select(words.c.word_id).where(words.c.recipient.in_(forms)))
     yield from connection.scalars(select(notices.c.notice_id).where(notices.c.addressee.in_(forms)))
-    for row in connection.execute(
-        select(audit.c.chain, audit.c.seq).where(audit.c.subject.in_(forms))
-    ):
-        yield f"audit:{row.chain}:{row.seq}"
+    for chain, seq in _audited(connection, forms):
+        yield f"audit:{chain}:{seq}"
 
 
 def _remember(people: Engine, identities: Sequence[str], now_ms: int) -> None:
@@ -197,10 +180,24 @@ def _index(connection: Connection, forms: Sequence[str], ids: Sequence[str]) -> 
     ):
         rows[table.name] += connection.execute(delete(table).where(column.in_(forms))).rowcount
     # Who looked at it, and when, stays; at whom, goes.
-    rows["audit"] += connection.execute(
-        update(audit).where(audit.c.subject.in_(forms)).values(**ERASED)
-    ).rowcount
+    for chain, seq in _audited(connection, forms):
+        rows["audit"] += connection.execute(
+            update(audit).where(audit.c.chain == chain, audit.c.seq == seq).values(**ERASED)
+        ).rowcount
     return rows
+
+
+def _audited(connection: Connection, forms: Sequence[str]) -> list[tuple[str, int]]:
+    """Chain and number of the audit's lines about it, or in whose texts somebody named it."""
+    texts = (audit.c.detail, audit.c.reason, audit.c.ticket)
+    wanted = select(audit.c.chain, audit.c.seq, audit.c.subject, *texts)
+    fits = [column.like(each) for column in texts for form in forms for each in like(form)]
+    patterns = [mention(each) for each in forms]
+    return [
+        (row.chain, row.seq)
+        for row in connection.execute(wanted.where(or_(audit.c.subject.in_(forms), *fits)))
+        if row.subject in forms or any(one.search(text) for one in patterns for text in row[3:])
+    ]
 
 
 def _papers(connection: Connection, forms: Sequence[str]) -> Counter[str]:
@@ -210,17 +207,32 @@ def _papers(connection: Connection, forms: Sequence[str]) -> Counter[str]:
             delete(table).where(table.c.recipient.in_(forms))
         ).rowcount
     rows["holds"] += connection.execute(delete(holds).where(holds.c.subject.in_(forms))).rowcount
-    for form in (form for each in forms for form in written_forms(each)):
-        named = or_(*(c.contains(form, autoescape=True) for c in _texts(proposals)))
-        rows["proposals"] += connection.execute(delete(proposals).where(named)).rowcount
-        for table in (notes, calls, appeals, holds):
-            for column in _texts(table):
-                rows[table.name] += connection.execute(
-                    update(table)
-                    .where(column.contains(form, autoescape=True))
-                    .values({column.name: func.replace(column, form, GONE)})
-                ).rowcount
+    patterns = [mention(each) for each in forms]
+
+    def named(row: Any, columns: Sequence[Any]) -> dict[str, str]:
+        """The texts of a row that name it, without it."""
+        cut = {column.name: row[column.name] for column in columns}
+        for one in patterns:
+            cut = {name: one.sub(GONE, text) for name, text in cut.items()}
+        return {name: text for name, text in cut.items() if text != row[name]}
+
+    for table in (proposals, notes, calls, appeals, holds):
+        columns, (key,) = _texts(table), table.primary_key
+        for row in connection.execute(select(table)).mappings().all():
+            changed = named(row, columns)
+            where = table.c[key.name] == row[key.name]
+            # What is proposed lies there byte for byte, and a part of it is of no use.
+            if table is proposals and (changed or _names(row["value"], forms)):
+                rows["proposals"] += connection.execute(delete(table).where(where)).rowcount
+            elif changed:
+                done = connection.execute(update(table).where(where).values(changed))
+                rows[table.name] += done.rowcount
     return rows
+
+
+def _names(value: bytes, forms: Sequence[str]) -> bool:
+    """Tell if a proposal's bytes are about it."""
+    return any(mention_in_bytes(each).search(value) for each in forms)
 
 
 def _texts(table: Any) -> list[Any]:

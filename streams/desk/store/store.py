@@ -19,11 +19,13 @@ from sqlalchemy import (
     RowMapping,
     Select,
     and_,
+    event,
     func,
     inspect,
     select,
     union_all,
 )
+from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.exc import DBAPIError
 
 from detectors.leases.rails import Refusal
@@ -36,6 +38,7 @@ from streams.desk.store.accounts import Accounts
 from streams.desk.store.answers import (
     Answer,
     AuditLine,
+    AuditPlace,
     CampaignList,
     CaseEvent,
     CaseFile,
@@ -72,7 +75,7 @@ from streams.desk.store.tables import (
     platform_weeks,
     words,
 )
-from streams.errors import ConfigError, UsageError
+from streams.errors import ConfigError, UnavailableError, UsageError
 from streams.language import tr
 from streams.operate.cases import Case, collect, doing, standing
 from streams.shown import masked
@@ -140,6 +143,7 @@ class CaseStore:
         self._tokens = tokens
         self.index = engine(url, "index", password, aside)
         self.people = engine(url, "people", password)
+        event.listen(self.people, "handle_error", self._people_away, retval=True)
         with self._answering():
             upgrade(self.people)
             found = self._prepare()
@@ -351,14 +355,12 @@ class CaseStore:
         verb: str = "",
         subject: str = "",
         episode_id: str = "",
-        since_ms: int = 0,
-        until_ms: int | None = None,
-        behind: AuditLine | None = None,
+        behind: AuditPlace | None = None,
         limit: int = 100,
     ) -> tuple[AuditLine, ...]:
         """Lines of the audit that agree in everything that is given, the newest first.
 
-        From `since_ms` to before `until_ms`; `behind` is the last line of the page before.
+        `behind` is the place of the last line of the page before.
         """
         wanted = select(*(audit.c[name] for name in AuditLine.__slots__))
         for column, value in (
@@ -369,9 +371,6 @@ class CaseStore:
         ):
             if value:
                 wanted = wanted.where(column == value)
-        wanted = wanted.where(audit.c.at_ms >= since_ms)
-        if until_ms is not None:
-            wanted = wanted.where(audit.c.at_ms < until_ms)
         if behind is not None:
             older = (audit.c.chain == behind.chain) & (audit.c.seq < behind.seq)
             same = (audit.c.at_ms == behind.at_ms) & ((audit.c.chain > behind.chain) | older)
@@ -479,6 +478,11 @@ class CaseStore:
             ),
             held=held,
         )
+
+    def _people_away(self, context: ExceptionContext) -> UnavailableError | None:
+        """Every error of people's half, wherever it is asked: it would name numbers in a log."""
+        error = context.sqlalchemy_exception
+        return away(error, self.url) if isinstance(error, DBAPIError) else None
 
     @contextmanager
     def _answering(self) -> Iterator[None]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import traceback
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -90,6 +91,7 @@ def doors(desk: Desk, feed: LiveFeed) -> list[Door]:
         Door("GET", "/live/stream", (DeskRight.LIVE,), feed.stream),
         Door("GET", "/campaigns", (DeskRight.PLATFORMS,), lists.campaigns),
         Door("GET", "/platforms", (DeskRight.PLATFORMS,), lists.platforms),
+        Door("POST", "/platforms", (DeskRight.PLATFORMS,), lists.platforms),
         Door("GET", "/proposals", wide, oversight.proposals),
         Door("POST", "/proposals", (DeskRight.PROPOSE,), oversight.propose),
         Door("POST", "/proposals/decide", (DeskRight.APPROVE,), oversight.decide),
@@ -187,12 +189,28 @@ def _opened(desk: Desk, door: Door) -> Endpoint:
                 name = f"{door.method} {door.path}"
                 await to_thread.run_sync(lambda: desk.audit(visit, "enter", "refused", detail=name))
                 raise RefusedError(403, tr("Your roles at the desk do not open this page."))
-        if iscoroutinefunction(door.endpoint):
-            found: Response = await door.endpoint(request)
-            return found
-        return await to_thread.run_sync(door.endpoint, request)
+        try:
+            if iscoroutinefunction(door.endpoint):
+                found: Response = await door.endpoint(request)
+                return found
+            return await to_thread.run_sync(door.endpoint, request)
+        except (RefusedError, OtpguardError, HTTPException):
+            raise
+        except Exception as error:  # noqa: BLE001 - told in the log, without what it says
+            raise _broken(desk, door, error) from None
 
     return answer
+
+
+def _broken(desk: Desk, door: Door, error: Exception) -> RefusedError:
+    """A page that failed by a defect of ours: the log has where, and not what was in its hands.
+
+    An error's text may hold a number, and a server writes it into its log.
+    """
+    where = "".join(traceback.format_tb(error.__traceback__))
+    log.error("%s %s failed: %s\n%s", door.method, door.path, type(error).__name__, where)
+    desk.metrics.add("desk_errors_total", 1, kind=_KINDS[500])
+    return RefusedError(500, tr("That cannot be answered: a defect of this program. Tell the NOC."))
 
 
 async def _static(request: Request) -> Response:

@@ -13,7 +13,7 @@ import msgspec
 from starlette.responses import RedirectResponse, Response
 
 from streams.desk.store import Answer, Call, CaseFile
-from streams.desk.web.masks import masked, whole
+from streams.desk.web.masks import masked, unnamed, whole
 from streams.desk.web.render import Flash
 from streams.desk.web.rights import DeskRight
 from streams.desk.web.telling import (
@@ -46,6 +46,15 @@ IDENTIFIED: Final = MappingProxyType(
     }
 )
 """Ways in which a caller shows that a number is theirs, for translation."""
+
+DECIDED: Final = MappingProxyType(
+    {
+        "granted": "the subscriber was right",
+        "refused": "the measure stands",
+        "withdrawn": "the appeal was withdrawn",
+    }
+)
+"""Outcomes of an appeal, for translation."""
 
 NOBODY: Final = "none"
 RELEASES_S: Final[Mapping[str, int]] = MappingProxyType({"10m": 600, "1h": 3_600, "1d": 86_400})
@@ -112,6 +121,7 @@ class CasePages:
             flashes=flashes,
             number=masked(found.recipient),
             recipient=found.recipient,
+            grant=self.desk.grant(visit_of(request), found.recipient),
             says=nothing_sentence(found, self.desk.stale_ms),
             aloud=aloud_without(),
             facts=known_facts(found),
@@ -148,6 +158,7 @@ class CasePages:
             "calls": self._calls(file.calls),
             "notes": file.notes,
             "appeals": file.appeals,
+            "decided": {state: tr(says) for state, says in DECIDED.items()},
             "notices": file.notices,
             "held": file.held,
             "earlier": [
@@ -164,7 +175,7 @@ class CasePages:
         desk, visit = self.desk, visit_of(request)
         file = self.opened(visit, visit.given("episode"), visit.given("k"))
         desk.take("unmasks", visit)
-        reason = visit.given("reason", REASON_MAX)
+        reason = unnamed(visit.given("reason", REASON_MAX), file.line.recipient)
         if not reason:
             return self._case(request, file, [Flash(tr("A reason is needed."), "bad")], 400)
         desk.audit(
@@ -221,7 +232,7 @@ class CasePages:
         """The word that a form asks for. Raise UsageError if it is not to be said."""
         desk = self.desk
         act, _, span = visit.given("act", 300).partition(" ")
-        identified, reason = visit.given("identified", 32), visit.given("reason", REASON_MAX)
+        identified, reason = visit.given("identified", 32), _written(visit, subject, "reason")
         if identified not in IDENTIFIED:
             raise UsageError(tr("Say first how the caller showed that the number is theirs."))
         if identified == NOBODY and act != "end":
@@ -253,8 +264,8 @@ class CasePages:
         return Override(
             recipient=subject.recipient, verb=verb, actor=visit.person.account.name,
             reason=f"{reason} [{identified}]", issued_at_ms=now_ms,
-            expires_at_ms=now_ms + lasts_s * 1000, via="desk", ticket=visit.given("ticket", 64),
-            **more,
+            expires_at_ms=now_ms + lasts_s * 1000, via="desk",
+            ticket=_written(visit, subject, "ticket", 64), **more,
         )  # fmt: skip
 
     def _ending(self, visit: Visit, subject: Subject, word_id: str, now_ms: int) -> Override:
@@ -263,9 +274,9 @@ class CasePages:
         if line is None or line.word.recipient != subject.recipient or line.word.verb == "mode":
             raise UsageError(tr("That word is not about this number, or over."))
         return msgspec.structs.replace(
-            line.word, actor=visit.person.account.name, reason=visit.given("reason", REASON_MAX),
+            line.word, actor=visit.person.account.name, reason=_written(visit, subject, "reason"),
             issued_at_ms=now_ms, expires_at_ms=now_ms, via="desk", approved_by="",
-            ticket=visit.given("ticket", 64),
+            ticket=_written(visit, subject, "ticket", 64),
         )  # fmt: skip
 
     def _named(self, written: str) -> str:
@@ -297,11 +308,11 @@ class CasePages:
                 desk.store.papers.add_call(
                     name, subject.recipient, identified_by=identified, outcome="told",
                     same_caller=identified == "own_line", episode_id=subject.episode_id,
-                    ticket=visit.given("ticket", 64),
+                    ticket=_written(visit, subject, "ticket", 64),
                 )  # fmt: skip
                 says = tr("The call is noted.")
             else:
-                text = visit.given("text", 4_001)
+                text = _written(visit, subject, "text", 4_001)
                 desk.audit(visit, "note", "done", **about)
                 desk.store.papers.add_note(
                     name, text, recipient=subject.recipient, episode_id=subject.episode_id
@@ -320,17 +331,17 @@ class CasePages:
         about = {"subject": subject.recipient, "episode_id": subject.episode_id}
         try:
             if number := visit.given("appeal", 20):
-                state = _outcome(visit, number)
+                state = _outcome(visit)
+                appeal_id = self._appeal(subject, number)
                 desk.audit(visit, "appeal", state, detail=number, **about)
-                desk.store.papers.decide_appeal(
-                    int(number), name, state, visit.given("text", 4_001)
-                )
+                text = _written(visit, subject, "text", 4_001)
+                desk.store.papers.decide_appeal(appeal_id, name, state, text)
                 says = tr("The outcome is kept. Tell the subscriber.")
             else:
                 due_ms = desk.now_ms() + round(desk.settings.console.appeal_s * 1000)
                 desk.audit(visit, "appeal", "asked", until_ms=due_ms, **about)
                 desk.store.papers.add_appeal(
-                    name, subject.recipient, visit.given("text", 4_001), due_ms=due_ms,
+                    name, subject.recipient, _written(visit, subject, "text", 4_001), due_ms=due_ms,
                     identified_by=visit.given("identified", 32), episode_id=subject.episode_id,
                 )  # fmt: skip
                 says = tr("The appeal is recorded; it is to be decided within {span}.").format(
@@ -358,14 +369,31 @@ class CasePages:
         return self._case(request, file, [flash], status)
 
     def _subject(self, visit: Visit) -> Subject:
-        """The number that a form is about: that of its case, or the one that was searched."""
+        """The number that a form is about: that of its case, or the one that was searched.
+
+        Whoever writes a form by hand has not searched: it would tell what is known of any number,
+        past the bound of searches and without a search in the audit.
+        """
         if episode_id := visit.given("episode"):
             line = self.opened(visit, episode_id, visit.given("k")).line
             return Subject(line.recipient, episode_id)
-        recipient = self.desk.settings.intake().numbers.canonical(visit.given("recipient", 80))
+        desk = self.desk
+        recipient = desk.settings.intake().numbers.canonical(visit.given("recipient", 80))
         if recipient is None:
             raise RefusedError(400, tr("The form names no number."))
+        if not desk.granted(visit, recipient, visit.given("k")):
+            desk.audit(visit, "view", "refused", subject=recipient)
+            raise RefusedError(403, tr("Search for the number first: a case is opened by it."))
         return Subject(recipient)
+
+    def _appeal(self, subject: Subject, number: str) -> int:
+        """An appeal about this number or case. Raise UsageError if it is another's, or none."""
+        papers = self.desk.store.papers
+        about = papers.appeals(recipient=subject.recipient, episode_id=subject.episode_id)
+        found = next((each for each in about if str(each.appeal_id) == number), None)
+        if found is None:
+            raise UsageError(tr("That appeal is not about this number."))
+        return found.appeal_id
 
     def _again(
         self, request: Request, subject: Subject, flash: Flash, status: int = 200
@@ -452,10 +480,19 @@ class CasePages:
         ]
 
 
-def _outcome(visit: Visit, number: str) -> Any:
+def _written(visit: Visit, subject: Subject, field: str, most: int = REASON_MAX) -> str:
+    """A text that somebody writes about a number, without the number.
+
+    Colleagues to whom numbers are masked read it, and so does the audit's topic, which nobody can
+    erase from.
+    """
+    return unnamed(visit.given(field, most), subject.recipient)
+
+
+def _outcome(visit: Visit) -> Any:
     """The outcome of an appeal. Raise UsageError if it is none."""
     state = visit.given("outcome", 16)
-    if state not in ("granted", "refused", "withdrawn") or not number.isdecimal():
+    if state not in DECIDED:
         raise UsageError(tr("Choose an outcome."))
     return state
 

@@ -16,6 +16,7 @@ from streams.desk.web.rates import Pace, RateLimit
 from streams.desk.web.render import Banner, Pages
 from streams.desk.web.telling import fresh_sentence
 from streams.desk.web.visit import RefusedError, Visit
+from streams.errors import UnavailableError
 from streams.language import moment, spoken, tr, trn
 from streams.operate.cases import banner, switch
 from streams.telemetry.metrics import DESK_OUTCOMES
@@ -57,7 +58,8 @@ class Paces:
     searches: RateLimit
     unmasks: RateLimit
     acts: RateLimit
-    logins: RateLimit  # by address
+    logins: RateLimit  # by door and network
+    guesses: RateLimit  # by name and network, until the password is right
     forms: RateLimit  # notes, appeals, proposals
 
     @classmethod
@@ -69,14 +71,20 @@ class Paces:
             unmasks=RateLimit(Pace(console.unmasks_per_h, 3600 / console.unmasks_per_h)),
             acts=RateLimit(Pace(console.acts_per_h, 3600 / console.acts_per_h)),
             logins=RateLimit(Pace(LOGINS, LOGIN_EVERY_S)),
+            guesses=RateLimit(Pace(GUESSES, GUESS_EVERY_S)),
             forms=RateLimit(Pace(30, 10)),
         )
 
 
 LOGINS: Final = 20
 LOGIN_EVERY_S: Final = 6.0
-"""Log-ins of one address: twenty at once, as when a shift begins behind one proxy; then ten a
-minute. A guesser is stopped by each account's lock-out long before."""
+"""Knocks of one network at one door: twenty at once, as when a shift begins behind one proxy; then
+ten a minute. Whoever is not in yet may not fill the audit, nor keep all hands busy."""
+
+GUESSES: Final = 5
+GUESS_EVERY_S: Final = 180.0
+"""Wrong passwords for one name from one network; then 480 a day. Whoever guesses from elsewhere
+shuts out nobody but themselves: an account is locked for all by four times as many."""
 
 
 @dataclass(slots=True)
@@ -159,9 +167,13 @@ class Desk:
             for at_ms, banners, fresh in self._banners:
                 if now_ms - at_ms < BANNERS_MS and fresh.startswith(tag):
                     return banners, fresh.removeprefix(tag)
-        age = self.store.freshness()
-        found = tuple(self._found(now_ms, age))
-        sentence = fresh_sentence(age, self.stale_ms)
+        try:
+            age = self.store.freshness()
+            found: Sequence[Banner] = tuple(self._found(now_ms, age))
+            sentence = fresh_sentence(age, self.stale_ms)
+        except UnavailableError as error:  # the page that says so has a bar of banners too
+            head = tr("The case store is away: no page tells what happens. Call the NOC.")
+            found, sentence = (Banner(head, str(error), "alarm"),), ""
         with self._lock:
             self._banners = [each for each in self._banners if now_ms - each[0] < BANNERS_MS] + [
                 (now_ms, found, tag + sentence)
@@ -194,14 +206,17 @@ class Desk:
 
     # --- cases are opened by who looked for them ---------------------------------------------
 
-    def grant(self, visit: Visit, episode_id: str) -> str:
-        """A word that opens one case to one session: of no use to anybody else, or later."""
-        digest = hmac.new(visit.secret.encode(), episode_id.encode(), hashlib.sha256)
+    def grant(self, visit: Visit, about: str) -> str:
+        """A word that opens one case, or one number, to one session: of no use to others, or later.
+
+        An id of a case (`ID` of the command line) has three colons and more, no number has.
+        """
+        digest = hmac.new(visit.secret.encode(), about.encode(), hashlib.sha256)
         return digest.hexdigest()[:_GRANT]
 
-    def granted(self, visit: Visit, episode_id: str, word: str) -> bool:
-        """Tell if a word opens a case."""
-        return hmac.compare_digest(self.grant(visit, episode_id).encode(), word.encode())
+    def granted(self, visit: Visit, about: str, word: str) -> bool:
+        """Tell if a word opens a case or a number."""
+        return hmac.compare_digest(self.grant(visit, about).encode(), word.encode())
 
 
 _GRANT: Final = 32

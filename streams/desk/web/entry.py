@@ -61,23 +61,41 @@ class EntryPages:
         desk, visit = self.desk, visit_of(request)
         if "password" not in desk.settings.console.enter:
             raise RefusedError(404, tr("There are no passwords here."))
-        wait_s = desk.limits.logins.take(visit.address, desk.now_s())
-        if wait_s:
-            desk.metrics.add("desk_logins_total", 1, door="password", outcome="limited")
-            says = tr("Too many log-ins from your address. Try again in {n} s.")
-            return self._asking(request, 429, says.format(n=round(wait_s) or 1))
+        self.knocked(visit, "password")
         name = visit.given("name", 64)
-        with self._turn:
-            account = desk.store.accounts.verify(name, visit.form.get("password", ""))
+        account = self._verified(visit, name, visit.form.get("password", ""))
         if account is None:
             self._failed(visit, "password", name)
-            return self._asking(
-                request,
-                401,
-                tr("That is not right. After five wrong passwords a name is locked for 15 min."),
-                name,
-            )
+            says = tr("That is not right. After five wrong passwords a name has to wait.")
+            return self._asking(request, 401, says, name)
         return self.begin(visit, account, "password")
+
+    def knocked(self, visit: Visit, door: str, step: str = "") -> None:
+        """Count somebody who is not in yet; raise RefusedError if a network knocks without end."""
+        desk = self.desk
+        wait_s = desk.limits.logins.take(f"{door}{step} {visit.network}", desk.now_s())
+        if wait_s:
+            raise self._limited(door, wait_s)
+
+    def _limited(self, door: str, wait_s: float) -> RefusedError:
+        self.desk.metrics.add("desk_logins_total", 1, door=door, outcome="limited")
+        says = tr("Too many log-ins from your address. Try again in {n} s.")
+        return RefusedError(429, says.format(n=round(wait_s) or 1), wait_s=wait_s)
+
+    def _verified(self, visit: Visit, name: str, password: str) -> Account | None:
+        """The account if the password is right; raise RefusedError after too many that were not.
+
+        By name and network, known or not: whoever guesses from another machine locks nobody out.
+        """
+        desk, key = self.desk, f"{name.lower()} {visit.network}"
+        wait_s = desk.limits.guesses.take(key, desk.now_s())
+        if wait_s:
+            raise self._limited("password", wait_s)
+        with self._turn:
+            account = desk.store.accounts.verify(name, password)
+        if account is not None:
+            desk.limits.guesses.forget(key)
+        return account
 
     def _failed(self, visit: Visit, door: str, name: str) -> None:
         self.desk.metrics.add("desk_logins_total", 1, door=door, outcome="refused")
@@ -149,10 +167,10 @@ class EntryPages:
         if account.source != "local":
             raise RefusedError(404, tr("There are no passwords here."))
         desk.take("forms", visit)
+        if self._verified(visit, account.name, visit.form.get("old", "")) is None:
+            desk.audit(visit, "password", "refused")
+            return self._account(request, 401, tr("The password so far is not right."))
         with self._turn:
-            right = desk.store.accounts.verify(account.name, visit.form.get("old", ""))
-            if right is None:
-                return self._account(request, 401, tr("The password so far is not right."))
             if visit.form.get("new", "") != visit.form.get("again", ""):
                 return self._account(request, 400, tr("Both new ones have to be the same."))
             try:

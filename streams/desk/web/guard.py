@@ -19,6 +19,7 @@ from anyio import to_thread
 from starlette.datastructures import Headers, MutableHeaders
 
 from streams.desk.web.visit import RefusedError, Visit
+from streams.errors import UnavailableError
 from streams.language import LANGUAGES, matching, speaking, tr
 
 if TYPE_CHECKING:
@@ -174,7 +175,9 @@ class Guard:
         with speaking(self._tag(headers, cookies, None), self._zone):
             try:
                 visit = await self._settled(scope, receive, headers, cookies, address, fresh)
-            except RefusedError as error:
+            except (RefusedError, UnavailableError) as error:
+                if isinstance(error, UnavailableError):  # the store of sessions is away
+                    error = RefusedError(503, str(error))
                 await self._refuse(scope, error)(scope, receive, outward)
                 return
         scope["state"]["visit"] = visit
@@ -208,6 +211,8 @@ class Guard:
         host = headers.get("host", "")
         if host not in self._place.hosts and not scope["path"].startswith("/health/"):
             raise RefusedError(421, tr("This desk is not reached by that name."))
+        if "\0" in scope["path"] or b"%00" in scope["query_string"]:
+            raise RefusedError(404, tr("There is no such page."))
         if scope["method"] not in ("GET", "HEAD", "POST"):
             raise RefusedError(405, tr("A page of the desk is read, or a form of it is sent."))
         session = None
@@ -260,6 +265,8 @@ async def _form(receive: Receive, headers: Headers) -> Mapping[str, str]:
         )
     except ValueError:  # UnicodeDecodeError is one
         raise RefusedError(400, tr("The form cannot be read.")) from None
+    if any("\0" in each for pair in pairs for each in pair):  # no database keeps it as text
+        raise RefusedError(400, tr("The form cannot be read."))
     return dict(pairs)
 
 

@@ -110,10 +110,13 @@ class ListPages:
         )  # fmt: skip
 
     def platforms(self, request: Request) -> Response:
-        """Platforms by the floods in which they were seen, with a name to look for."""
+        """Platforms by the floods in which they were seen, with a name to look for.
+
+        The name comes in a form's body: whoever types a number there has it in no address.
+        """
         desk, visit = self.desk, visit_of(request)
         days = _days(request)
-        wanted = request.query_params.get("name", "").strip()[:64]
+        wanted = visit.given("name", 64)
         desk.audit(visit, "view", "done", detail="platforms")
         found = desk.store.platforms(days=days, limit=500)
         rows = [
@@ -172,5 +175,5 @@ def few(n: int) -> str:
 
 
 def _days(request: Request) -> int:
-    asked = request.query_params.get("days", "")
+    asked = visit_of(request).given("days", 4) or request.query_params.get("days", "")
     return int(asked) if asked.isdecimal() and int(asked) in DAYS else DAYS[1]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from streams.desk.store.mentions import mention
+
 DOTS: Final = "••••"
 _TAIL: Final = 4
 
@@ -22,6 +24,15 @@ def masked(recipient: str, country_digits: int = 2) -> str:
         return f"{DOTS} {recipient[-2:]}"
     country, rest = recipient[:country_digits], recipient[country_digits:shown]
     return " ".join(filter(None, (f"+{country}", rest, DOTS, recipient[-_TAIL:])))
+
+
+def unnamed(text: str, recipient: str) -> str:
+    """A text in which a recipient that somebody wrote out is masked, however it is grouped.
+
+    >>> unnamed("calls from 139 0000 0001", "8613900000001")
+    'calls from +86 139 •••• 0001'
+    """
+    return mention(recipient).sub(masked(recipient), text)
 
 
 def whole(recipient: str) -> str:

@@ -61,9 +61,10 @@ class OidcEntry:
     _known: tuple[float, dict[str, Any]] | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def start(self, request: Request) -> Response:  # noqa: ARG002 - an endpoint's signature
+    def start(self, request: Request) -> Response:
         """Send a browser to the provider."""
         self._check_on()
+        self.entry.knocked(visit_of(request), "oidc")
         provider = self._provider()
         state, nonce, verifier = (secrets.token_urlsafe(32) for _ in range(3))
         with self._client(state) as client:
@@ -81,6 +82,7 @@ class OidcEntry:
         """Take a browser that comes back, and begin a session if all of it fits."""
         self._check_on()
         desk, visit = self.desk, visit_of(request)
+        self.entry.knocked(visit, "oidc", "back")
         console = desk.settings.console
         flight = cookies_of(request.headers).get(desk.place.cookie(COOKIE), "").split(".")
         state = request.query_params.get("state", "")

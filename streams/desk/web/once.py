@@ -56,6 +56,7 @@ class OnceEntry:
         desk, visit, ticket = self.desk, visit_of(request), self.desk.ticket
         if ticket is None:
             raise RefusedError(404, tr("There is no such page."))
+        self.entry.knocked(visit, "once")
         if not ticket.spend(request.path_params["secret"]):
             says = tr("This link was used before, or is none. Log in by name and password.")
             raise self.entry.refused(visit, "once", "?", says)

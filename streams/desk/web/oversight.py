@@ -15,8 +15,9 @@ from starlette.responses import Response
 
 from detectors.model.times import DAY_MS
 from streams.desk.store import Account, DeskRole, Proposal
-from streams.desk.web.cases import KEY, REASON_MAX
-from streams.desk.web.masks import masked
+from streams.desk.store.answers import AuditPlace
+from streams.desk.web.cases import DECIDED, KEY, REASON_MAX
+from streams.desk.web.masks import masked, unnamed
 from streams.desk.web.render import Flash
 from streams.desk.web.rights import ROLE_NAMES
 from streams.desk.web.telling import spell, word_sentence
@@ -37,7 +38,22 @@ VERBS: Final = (
 )  # fmt: skip
 """Verbs of the audit that are offered for a search; any other may be in it too."""
 
+STATES: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "open": "waits for a second person",
+        "approved": "approved",
+        "rejected": "rejected",
+        "expired": "nobody decided in time",
+        "used": "approved and done",
+    }
+)
+OUTCOMES: Final[Mapping[str, str]] = MappingProxyType({"refused": "not permitted"})
+"""Words of proposals and of the audit whose names mean something else on other pages."""
+
 PAGE: Final = 100
+LINES_MAX: Final = 400
+"""Lines about one number: they come on one page, since no address may lead to a further one."""
+
 SPANS_S: Final[Mapping[str, int]] = MappingProxyType(
     {"1h": 3_600, "4h": 14_400, "1d": 86_400, "7d": 604_800, "30d": 2_592_000, "180d": 15_552_000}
 )
@@ -55,24 +71,27 @@ class OversightPages:
     def audit(self, request: Request) -> Response:
         """Lines of the audit, newest first; a number is asked for in a form's body alone."""
         desk, visit = self.desk, visit_of(request)
-        asked = {**request.query_params, **visit.form}
+        asked = request.query_params
         subject = ""
         flashes = []
-        if number := asked.get("number", "").strip()[:80]:
+        if number := visit.given("number", 80):
             subject = desk.settings.intake().numbers.canonical(number) or ""
             if not subject:
                 flashes.append(Flash(tr("That is neither a number nor a token."), "bad"))
         actor, verb = asked.get("actor", "").strip()[:64], asked.get("verb", "")[:32]
-        until = asked.get("until", "")
-        until_ms = int(until) if until.isdecimal() and len(until) < 16 else None
+        limit = LINES_MAX if subject else PAGE
         desk.audit(visit, "view", "done", subject=subject, detail=f"audit {actor} {verb}".strip())
         found = desk.store.audit(
-            actor=actor, verb=verb, subject=subject, until_ms=until_ms, limit=PAGE + 1
-        )
+            actor=actor, verb=verb, subject=subject, limit=limit + 1,
+            behind=AuditPlace.read(asked.get("behind", "")),
+        )  # fmt: skip
+        if subject and len(found) > limit:
+            told = tr("There are more: these are the newest {n}. Ask for a person or an act.")
+            flashes.append(Flash(told.format(n=limit), "bad"))
         return desk.pages.page(
-            request, "audit", flashes=flashes, lines=[_line(each) for each in found[:PAGE]],
+            request, "audit", flashes=flashes, lines=[_line(each) for each in found[:limit]],
             actor=actor, verb=verb, verbs=VERBS, by_number=bool(subject),
-            older_ms=found[PAGE - 1].at_ms if len(found) > PAGE and not subject else None,
+            older=found[limit - 1].place if len(found) > limit and not subject else None,
         )  # fmt: skip
 
     # --- proposals ---------------------------------------------------------------------------
@@ -108,6 +127,7 @@ class OversightPages:
             "at_ms": each.at_ms,
             "expires_ms": each.expires_ms,
             "state": each.state,
+            "state_word": tr(STATES[each.state]),
             "decided_by": each.decided_by,
             "why": each.why,
             "own": each.proposer == own,
@@ -138,6 +158,7 @@ class OversightPages:
         """The word of a proposal. Raise UsageError if it is none."""
         desk = self.desk
         what, reason = visit.given("what", 16), visit.given("reason", REASON_MAX)
+        ticket = visit.given("ticket", 64)
         span_s = SPANS_S.get(visit.given("span", 8))
         if not reason or span_s is None:
             raise UsageError(tr("A reason and a time are needed."))
@@ -157,14 +178,16 @@ class OversightPages:
             recipient = desk.settings.intake().numbers.canonical(visit.given("number", 80)) or ""
             if not recipient:
                 raise UsageError(tr("That is neither a number nor a token."))
+            reason, ticket = unnamed(reason, recipient), unnamed(ticket, recipient)
         else:
             raise UsageError(tr("Choose what is to be done."))
         if recipient == EVERYONE and not desk.settings.console.wide:
             raise UsageError(tr("Words about everyone are off here: set console.wide."))
         return Override(
-            recipient=recipient, verb=verb, actor=visit.person.account.name, reason=reason,
+            recipient=recipient, verb=verb, actor=visit.person.account.name,
+            reason=reason,
             issued_at_ms=now_ms, expires_at_ms=now_ms + span_s * 1000, via="desk",
-            ticket=visit.given("ticket", 64), **more,
+            ticket=ticket, **more,
         )  # fmt: skip
 
     def _says(self, word: Override) -> str:
@@ -306,13 +329,14 @@ def _digest(value: bytes) -> str:
 
 def _line(each: Any) -> dict[str, Any]:
     subject = each.subject
+    words = DECIDED if each.verb == "appeal" else OUTCOMES
     numeric = subject[:1].isdigit() or ":" in subject
     return {
         "at_ms": each.at_ms,
         "actor": each.actor,
         "role": each.role,
         "verb": each.verb,
-        "outcome": each.outcome,
+        "outcome": tr(words.get(each.outcome, each.outcome)),
         "subject": masked(subject) if numeric else subject,
         "reason": each.reason,
         "ticket": each.ticket,

@@ -44,6 +44,7 @@ class ProxyEntry:
         peer = request.client.host if request.client else ""
         secret = console.proxy_secret.get_secret_value()
         if not (desk.place.trusts(peer) and hmac.compare_digest(said.encode(), secret.encode())):
+            self.entry.knocked(visit, "proxy")
             raise self.entry.refused(
                 visit, "proxy", "?", tr("That proxy is not one that this desk believes.")
             )

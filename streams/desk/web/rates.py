@@ -47,5 +47,10 @@ class RateLimit:
                 self._full_at.popitem(last=False)
             return 0.0
 
+    def forget(self, key: str) -> None:
+        """Give a key all of its bucket again."""
+        with self._lock:
+            self._full_at.pop(key, None)
+
     def __len__(self) -> int:
         return len(self._full_at)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from ipaddress import IPv6Network, ip_address
 from typing import TYPE_CHECKING
 
 from streams.desk.web.rights import DeskRight, may
@@ -33,6 +34,17 @@ class Visit:
     csrf: str  # what every form of the answer carries
     address: str  # of the person's machine, by a trusted proxy's word if there is one
     form: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def network(self) -> str:
+        """The part of the address that one machine cannot choose: of IPv6 the first 64 bits."""
+        try:
+            here = ip_address(self.address)
+        except ValueError:
+            return self.address
+        return (
+            self.address if here.version == 4 else str(IPv6Network((here.packed, 64), strict=False))
+        )
 
     def may(self, right: DeskRight) -> bool:
         """Tell if the person who asks has a right."""

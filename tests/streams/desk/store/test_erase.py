@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
-from streams.desk.store.erase import erase, searched, written_forms
+from streams.desk.store.erase import erase, searched
 from streams.desk.store.people_tables import erased
 from streams.desk.store.writer import Writer
 from streams.errors import UnavailableError, UsageError
+from streams.wire import Override, encode_override
 from tests.enforce.records import RECIPIENT, START_MS
 from tests.streams.desk.store.filled import (
     FilledStore,
@@ -125,6 +126,24 @@ def test_bytes_that_are_left_are_an_error_that_names_the_file(
         list(searched(store.url, [RECIPIENT]))
 
 
-def test_a_token_and_a_foreign_number_have_the_forms_they_have() -> None:
-    assert written_forms(TOKEN) == (TOKEN,)
-    assert written_forms("33612345678") == ("33612345678", "612345678")
+@pytest.mark.parametrize(
+    "written", ["+86 139 0000 0001", "139-0000-0001", "１３９０００００００１"]
+)
+def test_a_number_in_groups_is_the_number(store: FilledStore, tmp_path: Path, written: str) -> None:
+    store.papers.add_note("ann", f"same caller as {written}.", recipient=OTHER)
+    fill(store, *audited({"subject": OTHER, "reason": f"as {written}"}, chain="desk/9"))
+    erase(store, RECIPIENT)
+    assert store.papers.notes(recipient=OTHER)[0].text.rstrip(".").endswith("[erased]")
+    assert written.encode() not in bytes_of(tmp_path)
+
+
+def test_a_proposal_to_exempt_it_goes_by_its_bytes(store: FilledStore, tmp_path: Path) -> None:
+    word = Override(
+        recipient=RECIPIENT, verb="exempt", actor="ann", reason="why", issued_at_ms=START_MS,
+        expires_at_ms=START_MS + 1,
+    )  # fmt: skip
+    store.papers.propose("ann", "exempt", encode_override(word), "masked", "test", "T-1")
+    kept = store.papers.propose("ann", "mode", b"{}", "kill switch", "test", "T-2")
+    erase(store, RECIPIENT)
+    assert store.papers.proposals() == (kept,)
+    assert RECIPIENT.encode() not in bytes_of(tmp_path)

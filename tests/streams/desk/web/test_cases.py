@@ -10,7 +10,7 @@ from streams.desk.store import DeskRole
 from streams.wire import Override
 from tests.enforce.records import RECIPIENT
 from tests.streams.desk.store.filled import fill, flood, incident
-from tests.streams.desk.web.world import World, busy, send
+from tests.streams.desk.web.world import World, busy, searched, send
 
 HOSTILE = (
     "<script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "{{ 7 * 7 }}",
@@ -247,15 +247,69 @@ def test_notes_calls_and_appeals_are_kept(world: World) -> None:
     number = str(appeal.appeal_id)
     assert send(client, "/appeal", **about, appeal=number, outcome="", text="x").status_code == 400
     page = send(client, "/appeal", **about, appeal=number, outcome="granted", text="已解除").text
-    assert "支持" in page
+    assert "<b>申诉成立</b>" in page
     twice = send(client, "/appeal", **about, appeal=number, outcome="refused", text="no")
     assert twice.status_code == 400
+
+
+@pytest.mark.parametrize("path", ["/say", "/note", "/appeal"])
+def test_a_form_about_a_number_that_was_not_searched_tells_nothing(world: World, path: str) -> None:
+    """Else a form written by hand would be a search past its bound and its place in the audit."""
+    world.flood()
+    client = world.inside(DeskRole.AGENT)
+    other = searched(client, "8613911112222")
+    words: tuple[dict[str, str], ...] = ({}, {"k": "guessed"}, {"k": other["k"]})
+    for more in words:
+        answer = send(client, path, **FORM, text="x", act="exempt", recipient=RECIPIENT, **more)
+        assert answer.status_code == 403
+        assert "0001" not in answer.text
+        assert world.ledger.lines[-1]["outcome"] == "refused"
+        assert world.ledger.lines[-1]["subject"] == RECIPIENT
+    assert world.gateways.said == []
+    assert not world.store.papers.calls()
+    assert not world.store.papers.notes()
+
+
+def test_an_appeal_is_decided_from_the_case_that_it_is_about_alone(world: World) -> None:
+    """Else the audit would name one number, and the outcome be another's."""
+    client = world.inside(DeskRole.AGENT)
+    made = world.store.papers.add_appeal(
+        "ann", "8613800000009", "why", due_ms=1, identified_by="papers"
+    )
+    mine = searched(client, "8613911112222")
+    for number in (str(made.appeal_id), "9" * 20, "٣"):
+        answer = send(client, "/appeal", **mine, appeal=number, outcome="refused", text="no")
+        assert answer.status_code == 400
+    assert world.store.papers.appeals()[0].state == "open"
+
+
+def test_a_number_that_somebody_writes_out_is_masked_for_those_who_read_it(world: World) -> None:
+    episode = world.flood()
+    lead = world.inside(DeskRole.LEAD, name="han.mei")
+    about = {"episode": episode}
+    shown = send(lead, "/unmask", **about, reason=f"copied {RECIPIENT}")
+    assert "+86 139 0000 0001" in shown.text
+    copied = "of +86 139 0000 0001, that is 13900000001"
+    send(lead, "/note", **about, text=copied)
+    send(lead, "/appeal", **about, identified="papers", text=copied)
+    send(lead, "/say", **about, identified="papers", reason=copied, ticket="13900000001",
+         act="release 1h")  # fmt: skip
+    send(lead, "/proposals", at="/proposals", what="exempt", span="1d", reason=copied,
+         number=RECIPIENT)  # fmt: skip
+    kept = "of +86 139 •••• 0001, that is +86 139 •••• 0001"
+    papers = world.store.papers
+    assert papers.notes()[0].text == papers.appeals()[0].text == kept
+    assert papers.proposals()[0].reason == kept
+    (word,) = world.gateways.said
+    assert (word.reason, word.ticket) == (f"{kept} [papers]", "+86 139 •••• 0001")
+    texts = [line.get(name, "") for line in world.ledger.lines for name in ("reason", "ticket")]
+    assert not any("13900000001" in each.replace(" ", "") for each in texts)
 
 
 def test_a_number_without_a_case_may_be_exempted_and_noted(world: World) -> None:
     world.flood()
     client = world.inside(DeskRole.AGENT)
-    number = {"recipient": "8613911112222"}
+    number = searched(client, "8613911112222")
     done = send(client, "/say", **number, **FORM, act="exempt", **{"for": "1d"})
     assert done.status_code == 200
     assert "3 个网关中 3 个已执行" in done.text

@@ -24,18 +24,60 @@ def test_a_wrong_password_and_an_unknown_name_are_told_the_same(world: World) ->
     assert [line["outcome"] for line in world.ledger.of("login")] == ["refused"] * 2
 
 
-def test_five_wrong_passwords_lock_a_name_and_a_quarter_of_an_hour_unlocks_it(
+def guess(world: World, peer: str, name: str = "li.lei", times: int = 5) -> list[int]:
+    client = world.client(peer)
+    return [
+        send(client, "/login", at="/login", name=name, password="wrong-password").status_code
+        for _ in range(times)
+    ]
+
+
+def entered(world: World, peer: str) -> int:
+    """The status of a log-in with the right password."""
+    client = world.client(peer)
+    done = send(client, "/login", at="/login", name="LI.LEI", password=PASSWORD)
+    status: int = done.status_code
+    return status
+
+
+@pytest.mark.parametrize("name", ["li.lei", "nobody"])
+def test_after_five_wrong_passwords_a_machine_waits_for_that_name(world: World, name: str) -> None:
+    world.person("li.lei", DeskRole.AGENT)
+    assert guess(world, "10.0.0.9", name, 7) == [401] * 5 + [429] * 2
+    assert guess(world, "10.0.0.9", "han.mei", 1) == [401]
+    world.store.at_ms += 180_000
+    assert guess(world, "10.0.0.9", name, 2) == [401, 429]
+
+
+def test_a_guesser_locks_nobody_out_elsewhere(world: World) -> None:
+    world.person("li.lei", DeskRole.AGENT)
+    guess(world, "10.0.0.9", times=20)
+    assert entered(world, "10.0.0.9") == 429
+    assert entered(world, "10.0.0.1") == 303
+
+
+def test_a_right_password_begins_the_count_anew(world: World) -> None:
+    world.person("li.lei", DeskRole.AGENT)
+    for _ in range(2):
+        guess(world, "10.0.0.1", times=4)
+        assert entered(world, "10.0.0.1") == 303
+
+
+def test_guessers_from_many_machines_lock_a_name_and_a_quarter_of_an_hour_unlocks_it(
     world: World,
 ) -> None:
     world.person("li.lei", DeskRole.AGENT)
-    client = world.client()
-    for _ in range(5):
-        send(client, "/login", at="/login", name="li.lei", password="wrong-password")
-    locked = send(client, "/login", at="/login", name="li.lei", password=PASSWORD)
-    assert locked.status_code == 401
+    for n in range(4):
+        guess(world, f"10.0.0.{n + 2}")
+    assert entered(world, "10.0.0.1") == 401
     world.store.at_ms += 15 * 60_000
-    done = send(client, "/login", at="/login", name="li.lei", password=PASSWORD)
-    assert done.status_code == 303
+    assert entered(world, "10.0.0.1") == 303
+
+
+def test_one_machine_has_one_bound_however_many_addresses_it_takes(world: World) -> None:
+    statuses = [guess(world, f"2001:db8::{n:x}", f"n{n}", 1)[0] for n in range(1, 25)]
+    assert statuses == [401] * 20 + [429] * 4
+    assert guess(world, "2001:db8:0:1::1", "n1", 1) == [401], "another network"
 
 
 def test_an_address_that_tries_too_often_waits(world: World) -> None:

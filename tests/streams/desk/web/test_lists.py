@@ -7,7 +7,7 @@ import pytest
 from streams.desk.store import DeskRole
 from streams.desk.web.lists import few
 from tests.streams.desk.store.filled import campaign, fill, week_of
-from tests.streams.desk.web.world import World, busy
+from tests.streams.desk.web.world import World, busy, send
 
 NUMBER = "8617000000001"
 
@@ -69,10 +69,14 @@ def test_platforms_are_found_by_name_and_few_victims_are_not_told(world: World) 
     client = world.inside(DeskRole.ANALYST)
     page = client.get("/platforms").text
     assert "&lt;5" in page
-    one = client.get("/platforms?name=听潮").text
+    one = send(client, "/platforms", at="/platforms", name="听潮", days="30").text
     assert one.count('<tr role="row">') == 1 + 1
-    assert client.get("/platforms?days=999&name=<script>").text.count("<script>") == 0
-    assert "没有" in client.get("/platforms?name=nobody").text
+    page = send(client, "/platforms", at="/platforms", name="<script>", days="999").text
+    assert page.count("<script>") == 0
+    assert "没有" in send(client, "/platforms", at="/platforms", name="nobody").text
+    assert "听潮" in client.get("/platforms?name=nobody").text, (
+        "nothing is looked for by an address"
+    )
 
 
 @pytest.mark.parametrize(("n", "told"), [(0, "0"), (1, "<5"), (4, "<5"), (5, "5")])

@@ -99,6 +99,15 @@ def test_another_browser_cannot_finish_a_log_in(world: World) -> None:
     assert victim.get(back).status_code == 403, "with a log-in of its own begun, neither"
 
 
+def test_who_comes_back_without_end_fills_no_audit_and_asks_no_provider(world: World) -> None:
+    client = world.client()
+    client.cookies.set("desk-oidc", "a.b.c")
+    back = [client.get("/login/oidc/back?state=a&code=x").status_code for _ in range(22)]
+    assert back == [403] * 20 + [429] * 2
+    assert len(world.ledger.lines) == 20
+    assert [client.get("/login/oidc").status_code for _ in range(21)] == [303] * 20 + [429]
+
+
 @pytest.mark.parametrize(
     "change",
     [{"state": "x" * 43}, {"state": ""}, {"code": "guessed"}, {"code": ""}],

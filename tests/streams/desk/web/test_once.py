@@ -28,6 +28,12 @@ def test_a_link_lets_one_browser_in_and_no_second(world: World) -> None:
     assert ticket.secret not in str(world.ledger.lines)
 
 
+def test_a_link_is_not_guessed_without_end(world: World) -> None:
+    world.desk.ticket = LoginTicket("visitor")
+    client = world.client()
+    assert [client.get("/login/once/x").status_code for _ in range(21)] == [403] * 20 + [429]
+
+
 def test_a_browser_that_was_in_gets_a_session_of_its_own(world: World) -> None:
     client = world.inside(DeskRole.AGENT)
     before = client.cookies["desk-session"]

@@ -51,6 +51,13 @@ def test_whoever_else_says_so_is_not_believed(
     assert behind.store.accounts.all() == []
 
 
+def test_who_says_so_without_end_fills_no_audit(behind: World) -> None:
+    client = behind.client("10.9.9.9")
+    statuses = [client.get("/login", headers=SAID).status_code for _ in range(25)]
+    assert statuses == [403] * 20 + [429] * 5
+    assert len(behind.ledger.lines) == 20
+
+
 def test_without_the_secret_nobody_is_named(behind: World) -> None:
     client = behind.client("10.0.0.5")
     headers = {"x-forwarded-user": "li.lei", "x-forwarded-groups": "hotline"}

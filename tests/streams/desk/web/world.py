@@ -150,6 +150,14 @@ def send(client: TestClient, path: str, at: str = "/account", **fields: str) -> 
     return client.post(path, data={"csrf": token_of(client, at), **fields})
 
 
+def searched(client: Any, number: str) -> dict[str, str]:
+    """What the forms of a number without a case carry, after a search for it."""
+    page = send(client, "/search", at="/", number=number).text
+    word = re.search(r'name="k" value="([^"]+)"', page)
+    assert word is not None, page
+    return {"recipient": number, "k": word[1]}
+
+
 # --- a flood as people see one, for pictures and for the browser ----------------------------------
 
 BANKS: Final = (("sig:工商银行", 4), ("sig:建设银行", 2))
@@ -224,4 +232,4 @@ def busy(world: World, now_ms: int) -> str:
     return record.episode_id
 
 
-__all__ = ["NOW_MS", "PASSWORD", "START_MS", "URL", "World", "busy", "send", "token_of"]
+__all__ = ["NOW_MS", "PASSWORD", "START_MS", "URL", "World", "busy", "searched", "send", "token_of"]
