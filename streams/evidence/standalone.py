@@ -252,7 +252,7 @@ def check_stamp(files: dict[str, bytes], keys: dict[str, bytes], authority: str)
     """Complaints about the time stamp, if there is one."""
     token, record = files.get("manifest.tsr"), files.get("timestamp.dsse.json")
     if token is None and record is None:
-        return []
+        return ["manifest.tsr: missing; a time stamp was to be checked"] if authority else []
     if token is None or record is None:
         return ["a token and the record of it belong together"]
     value, found, message = opened(record, TIMESTAMP)
