@@ -320,7 +320,7 @@ def tell(manifest: Any, *, extract: bool) -> None:
 
 
 def hindrance(folder: Path, given: str, authority: str) -> str:
-    """What keeps this machine or these words from checking anything; nothing if they do not."""
+    """Return what keeps this machine or these words from checking; nothing if all is there."""
     if not folder.is_dir():
         return f"{folder}: no such folder 没有此文件夹"
     if len(given) != 64 or set(given) - set("0123456789abcdef"):
