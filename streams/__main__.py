@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import gc
 import os
 import sys
@@ -16,6 +15,7 @@ from streams import __version__
 from streams.cli import COMMANDS, EPILOG, LANGUAGE_HELP, ZONE_HELP, Commands
 from streams.errors import Exit, OtpguardError
 from streams.extras import lacking
+from streams.files import FULL
 from streams.language import LANGUAGES, matching, preferred, tr, use
 from streams.logs import FORMAT_VARIABLE
 from streams.shown import shown
@@ -109,7 +109,7 @@ def main() -> None:
             raise
         _end(wanted)
     except OSError as error:
-        if error.errno not in _FULL:
+        if error.errno not in FULL:
             raise
         where = error.filename or "standard output"
         print(
@@ -135,9 +135,6 @@ makes hundreds of thousands that stay. A service sets its own."""
 _QUICKER: Final = {"PYDANTIC_DISABLE_PLUGINS": "__all__", "OPENBLAS_NUM_THREADS": "1"}
 """Start-up of libraries that nothing here asks for: a look for plugins in all packages, and a
 thread of linear algebra for each core. Whoever wants them says so in the environment."""
-
-_FULL: Final = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
-"""There is no room, or no more is allowed to this user or in this file."""
 
 
 if __name__ == "__main__":

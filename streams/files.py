@@ -2,8 +2,24 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
+from typing import Final
+
+from streams.errors import OtpguardError, UnavailableError, UsageError
+
+FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+"""There is no room, or no more is allowed to this user or in this file."""
+
+
+def unwritten(path: Path, error: OSError) -> OtpguardError:
+    """Return what to raise for a file of the user's that could not be written.
+
+    A full disk may have room later; any other cause is the name that was given.
+    """
+    kind = UnavailableError if error.errno in FULL else UsageError
+    return kind(f"{path}: {error.strerror}")
 
 
 def replace_file(path: Path, content: bytes, *, mode: int = 0o666) -> None:

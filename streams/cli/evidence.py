@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
 from streams.cli.cases import refuse_nobody
 from streams.cli.override import seconds
 from streams.cli.shared import ConfigOption, JsonOption, group, opened, settings_of, write_json
-from streams.errors import UsageError
-from streams.files import replace_file
+from streams.errors import UnavailableError, UsageError
+from streams.files import replace_file, unwritten
 from streams.language import spoken, tr
 from streams.shown import shown
 
@@ -92,16 +93,22 @@ def make(
     from streams.evidence.repeat import settings_text  # noqa: PLC0415
     from streams.evidence.report import Cover  # noqa: PLC0415
     from streams.evidence.signer import signer as signer_of  # noqa: PLC0415
+    from streams.evidence.verify import verify as check  # noqa: PLC0415
 
     settings = settings_of(config)
     own = settings.evidence
+    cover = Cover(own.unit, own.contact, authority, document, received, officer, own.zone)
+    key_of_pack = signer_of(settings, key)
+    if out.exists():
+        raise UsageError(
+            tr("{out} is there already: a pack gets a folder of its own").format(out=out)
+        )
     if store and from_ is not None:
         raise UsageError(tr("--store and --from are two sources: name one"))
     chosen = _remembered(settings, named) if store else _chosen(settings, named, since, from_)
-    cover = Cover(own.unit, own.contact, authority, document, received, officer, own.zone)
     registry = settings.recognise.registry_file
     making = Making(
-        key=signer_of(settings, key),
+        key=key_of_pack,
         at=_now(),
         cover=cover,
         settings=settings_text(settings),
@@ -110,6 +117,13 @@ def make(
         more={REGISTRY: _bytes(registry)} if registry else {},
     )
     manifest = make_pack(chosen, making, out)
+    if wrong := check(out, making.key.public.fingerprint).wrong:
+        shutil.rmtree(out, ignore_errors=True)  # one that is found out in court is worse than none
+        raise UnavailableError(
+            tr("the pack that was made does not verify, and was taken away: {what}").format(
+                what=wrong[0]
+            )
+        )
     signer = making.key.public.fingerprint
     if as_json:
         write_json({"pack": str(out), "fingerprint": signer, **manifest})
@@ -172,7 +186,7 @@ def verify(
     except PackError as error:
         raise UsageError(str(error)) from None
     except OSError as error:
-        raise UsageError(f"{pack}: {error.strerror}") from None
+        raise UsageError(f"{error.filename or pack}: {error.strerror}") from None
     if as_json:
         said = {
             "verified": not told.wrong,
@@ -228,13 +242,18 @@ def stamp(
     """
     from streams.evidence.canonical import PackError  # noqa: PLC0415 - start-up time
     from streams.evidence.signer import signer  # noqa: PLC0415
-    from streams.evidence.stamp import attach, fetched  # noqa: PLC0415
+    from streams.evidence.stamp import attach, fetched, manifest_of  # noqa: PLC0415
     from streams.evidence.stamp import query as request  # noqa: PLC0415
 
     settings = settings_of(config)
-    manifest = _bytes(pack / "manifest.dsse.json")
+    manifest = manifest_of(pack)
     if query is not None:
-        query.write_bytes(request(manifest))
+        if query.resolve().is_relative_to(pack.resolve()):
+            raise UsageError(tr("{file}: in a pack are its own files alone").format(file=query))
+        try:
+            replace_file(query, request(manifest))
+        except OSError as error:
+            raise unwritten(query, error) from None
         typer.echo(tr("{file}: bring it to the authority").format(file=query))
         return
     where = url or settings.evidence.tsa_url
@@ -252,7 +271,10 @@ def stamp(
 def repeat(
     pack: PackArgument,
     events: Annotated[
-        str, typer.Argument(help="Events of the input topic (JSON lines, .gz too), - for stdin.")
+        str,
+        typer.Argument(
+            help="Events of the input topic (JSON lines, .gz too), - for stdin.", metavar="EVENTS"
+        ),
     ],
     *,
     as_json: JsonOption = False,
@@ -332,11 +354,7 @@ def new(
         typer.echo(_signed(make_in_hardware(TokenUri.of(out), pin).fingerprint))
         return
     made = PackKey.fresh()
-    try:
-        with _private(Path(out)) as file:
-            file.write(made.written())
-    except OSError as error:
-        raise UsageError(f"{out}: {error.strerror}") from None
+    _write_private(Path(out), made.written())
     typer.echo(_signed(made.public.fingerprint))
 
 
@@ -384,15 +402,17 @@ def rotate(
 
     before = _bytes(signers) if signers.exists() else b""
     settings = settings_of(config)
-    public = signer(settings, new_).public
-    line = succession(signer(settings, old), public, _now())
+    before_it, public = signer(settings, old), signer(settings, new_).public
+    if before_it.public == public:
+        raise UsageError(tr("--old and --new are the same key"))
+    line = succession(before_it, public, _now())
     try:
         successors(before + line)
         replace_file(signers, before + line)
     except PackError as error:
         raise UsageError(tr("{file}: {error}").format(file=signers, error=error)) from None
     except OSError as error:
-        raise UsageError(f"{signers}: {error.strerror}") from None
+        raise unwritten(signers, error) from None
     typer.echo(_signed(public.fingerprint))
 
 
@@ -464,11 +484,23 @@ def _of_topics(settings: Settings, since: str) -> Iterator[Placed]:
         yield from from_topic(kind, records(clients, topic, since_ms=start_ms))
 
 
-def _private(out: Path) -> IO[str]:
-    """Create a file that nobody else may read; OSError if it is there."""
+def _write_private(out: Path, text: str) -> None:
+    """Write a new file that nobody else may read, or leave none.
+
+    Raise UsageError if it is there or cannot be made, UnavailableError if there is no room.
+    """
     import os  # noqa: PLC0415 - only here
 
-    return os.fdopen(os.open(out, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w")
+    try:
+        number = os.open(out, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except OSError as error:
+        raise unwritten(out, error) from None
+    try:
+        with os.fdopen(number, "w") as file:
+            file.write(text)
+    except OSError as error:
+        out.unlink(missing_ok=True)
+        raise unwritten(out, error) from None
 
 
 def _bytes(file: Path) -> bytes:

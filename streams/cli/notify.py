@@ -18,7 +18,7 @@ from streams.cli.shared import (
     write_json,
     write_table,
 )
-from streams.errors import Exit
+from streams.errors import Exit, UsageError
 from streams.language import tr
 from streams.shown import shown
 
@@ -78,7 +78,7 @@ def preview(
     config: ConfigOption = None,
     *,
     number: Annotated[
-        str, typer.Option("--number", help="Say which language this number gets.")
+        str, typer.Option("--number", help="In the language that this number gets, in any form.")
     ] = "",
     as_json: JsonOption = False,
 ) -> None:
@@ -94,9 +94,12 @@ def preview(
     settings = settings_of(config)
     texts = _texts(settings)
     notify = settings.notify
-    chosen = [texts.language(number.lstrip("+"))] if number else list(
-        dict.fromkeys((notify.language, *notify.languages.values()))
-    )  # fmt: skip
+    chosen = list(dict.fromkeys((notify.language, *notify.languages.values())))
+    if number:
+        recipient = settings.intake().numbers.canonical(number)
+        if recipient is None:
+            raise UsageError(tr("{number!r} is no number").format(number=number))
+        chosen = [texts.language(recipient)]
     rows = []
     for language in chosen:
         for name in _names(settings):
@@ -293,14 +296,13 @@ def _channel(settings: Settings) -> Channel:
 
 
 def _smpp(settings: Settings) -> Channel:
-    import ssl  # noqa: PLC0415 - start-up time
-
     from streams.notices.smpp import SmppChannel, SmppPlace  # noqa: PLC0415 - an extra
+    from streams.tls import authorities  # noqa: PLC0415 - start-up time
 
     smsc = settings.smpp
     context = None
     if smsc.tls:
-        context = ssl.create_default_context(cafile=smsc.ca_file)
+        context = authorities("smpp.ca_file", smsc.ca_file)
     return SmppChannel(
         SmppPlace(
             host=smsc.host,

@@ -12,6 +12,7 @@ import typer
 
 from streams.cli.shared import ConfigOption, JsonOption, settings_of, write_json
 from streams.errors import UsageError
+from streams.files import replace_file, unwritten
 from streams.language import tr
 
 if TYPE_CHECKING:
@@ -87,14 +88,14 @@ def _keep(
         out.mkdir(parents=True, exist_ok=True)
         if not key and not settings.evidence.has_key:
             for name, content in written.items():
-                (out / name).write_bytes(content)
+                replace_file(out / name, content)
                 typer.echo(str(out / name), err=True)
             typer.echo(tr("not signed: there is no pack key"), err=True)
             return
         own = settings.evidence
         signers = own.signers_file.read_bytes() if own.signers_file else b""
     except OSError as error:
-        raise UsageError(f"{error.filename}: {error.strerror}") from None
+        raise unwritten(Path(error.filename or out), error) from None
     from streams.evidence.keys import in_groups  # noqa: PLC0415 - start-up time
     from streams.evidence.sealed_report import ReportSeal, seal_report  # noqa: PLC0415
     from streams.evidence.signer import signer  # noqa: PLC0415
@@ -116,7 +117,7 @@ def span_of(month: str) -> tuple[int, int]:
     >>> span_of("1970-02")
     (2678400000, 5097600000)
     """
-    if not re.fullmatch(r"\d{4}-(0[1-9]|1[0-2])", month):
+    if not re.fullmatch(r"(19[7-9]|2\d\d)\d-(0[1-9]|1[0-2])", month):
         raise UsageError(tr("{written!r} is no month; 2026-11 is").format(written=month))
     year, number = int(month[:4]), int(month[5:])
     first = int(datetime(year, number, 1, tzinfo=UTC).timestamp()) * 1000

@@ -169,12 +169,13 @@ def write_table(
 def opened(path: str) -> Iterator[IO[bytes]]:
     """A file of JSON lines, `-` for standard input; a name that ends in .gz is unpacked.
 
-    Raise UsageError if it cannot be read.
+    Raise UsageError if it cannot be read, or, while the block runs, if it is no whole gzip file.
     """
     if path == "-":
         yield sys.stdin.buffer
         return
     import gzip  # noqa: PLC0415 - start-up time
+    import zlib  # noqa: PLC0415 - start-up time
 
     opener: Callable[[str, str], Any] = gzip.open if path.endswith(".gz") else open
     try:
@@ -182,7 +183,14 @@ def opened(path: str) -> Iterator[IO[bytes]]:
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror}") from None
     with file:
-        yield file
+        try:
+            yield file
+        except (gzip.BadGzipFile, zlib.error, EOFError):
+            raise UsageError(
+                tr("{path}: no whole gzip file; it was cut off, damaged, or never packed").format(
+                    path=path
+                )
+            ) from None
 
 
 def created(names: Iterable[str]) -> str:

@@ -33,6 +33,7 @@ from streams.enforce.gateway import CountsNothing, GatewayAwayError, Order, Refu
 from streams.enforce.redis import lease_value
 from streams.errors import ConfigError
 from streams.language import tr
+from streams.tls import authorities
 
 SCHEMA_VERSION: Final = 1
 TIMEOUT_S: Final = 3.0
@@ -105,7 +106,7 @@ class WebhookGateway(CountsNothing):
             block=True,
             retries=False,
             timeout=urllib3.Timeout(TIMEOUT_S),
-            ca_certs=ca_file,
+            ssl_context=authorities("ca_file", ca_file),
         )
 
     def held(self) -> Iterable[str] | None:

@@ -11,6 +11,8 @@ from typing import Any, Final
 import rfc8785
 from cryptography.hazmat.primitives import hashes
 
+from streams.language import tr
+
 FORMAT: Final = "otpguard.evidence/1"
 """Name and version of the pack's format; also the seed of the chain."""
 REPORT_FORMAT: Final = "otpguard.report/1"
@@ -30,7 +32,7 @@ def canonical(value: Any) -> bytes:
     try:
         return rfc8785.dumps(value)
     except rfc8785.CanonicalizationError as error:
-        raise PackError(f"no canonical JSON: {error}") from None
+        raise PackError(tr("no canonical JSON: {error}").format(error=error)) from None
 
 
 def parsed(data: bytes) -> Any:
@@ -38,9 +40,9 @@ def parsed(data: bytes) -> Any:
     try:
         value = json.loads(data)
     except (ValueError, RecursionError):
-        raise PackError("no JSON") from None
+        raise PackError(tr("no JSON")) from None
     if canonical(value) != data:
-        raise PackError("not written canonically")
+        raise PackError(tr("not written canonically"))
     return value
 
 
@@ -70,9 +72,9 @@ def decoded(text: Any) -> bytes:
     try:
         data = base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError, TypeError):
-        raise PackError("no base64") from None
+        raise PackError(tr("no base64")) from None
     if encoded(data) != text:
-        raise PackError("base64 with bits to spare")
+        raise PackError(tr("base64 with bits to spare"))
     return data
 
 

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from streams.evidence.canonical import PackError, canonical, decoded, encoded, parsed
 from streams.evidence.keys import PackSigner, PublicKeys
+from streams.language import tr
 
 MANIFEST: Final = "application/vnd.otpguard.evidence.v1+json"
 REPORT: Final = "application/vnd.otpguard.report.v1+json"
@@ -44,20 +45,20 @@ def opened(data: bytes, kind: str) -> tuple[Any, dict[str, bytes], bytes]:
     Nothing is verified yet.
     """
     if not data.endswith(b"\n"):
-        raise PackError("no line")
+        raise PackError(tr("no line"))
     envelope = parsed(data[:-1])
     if not isinstance(envelope, dict) or set(envelope) != {"payload", "payloadType", "signatures"}:
-        raise PackError("no envelope")
+        raise PackError(tr("no envelope"))
     if envelope["payloadType"] != kind:
-        raise PackError("an envelope of something else")
+        raise PackError(tr("an envelope of something else"))
     payload = decoded(envelope["payload"])
     try:
         signatures = {each["keyid"]: decoded(each["sig"]) for each in envelope["signatures"]}
         exact = all(set(each) == {"keyid", "sig"} for each in envelope["signatures"])
     except (TypeError, KeyError):
-        raise PackError("no signatures") from None
+        raise PackError(tr("no signatures")) from None
     if not exact or len(signatures) != len(envelope["signatures"]):
-        raise PackError("no signatures")
+        raise PackError(tr("no signatures"))
     return parsed(payload), signatures, pae(kind, payload)
 
 
@@ -106,9 +107,9 @@ def successors(data: bytes) -> list[tuple[PublicKeys, PublicKeys]]:
     for line in data.splitlines(keepends=True):
         value, signatures, message = opened(line, SUCCESSOR)
         if not isinstance(value, dict) or set(value) != {"at", "from", "to"}:
-            raise PackError("no successor")
+            raise PackError(tr("no successor"))
         old, new = PublicKeys.of(value["from"]), PublicKeys.of(value["to"])
         if check(signatures, message, old) or len(signatures) != len(KINDS):
-            raise PackError("a successor that the key before did not sign")
+            raise PackError(tr("a successor that the key before did not sign"))
         found.append((old, new))
     return found

@@ -58,7 +58,11 @@ class TokenUri:
             path = _named(parts.path, ";", _PATH)
             query = _named(parts.query, "&", _QUERY)
         except ValueError as error:
-            raise UsageError(tr("{uri}: {error}").format(uri=uri, error=error)) from None
+            raise UsageError(
+                tr("{uri}: {name!r} is not known here, or comes twice").format(
+                    uri=uri, name=str(error)
+                )
+            ) from None
         pin = query.get("pin-source", "")
         made = cls(
             module=query.get("module-path", ""),
@@ -159,8 +163,10 @@ def _pin_of(uri: TokenUri, given: str) -> str:
         if file.stat().st_mode & 0o077:
             raise ConfigError(tr("{file}: others may read it; chmod 600").format(file=file))
         return file.read_text("utf-8").split("\n", 1)[0]
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(tr("{file}: {error}").format(file=uri.pin_source, error=error)) from None
+    except OSError as error:
+        raise ConfigError(f"{uri.pin_source}: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise ConfigError(tr("{file}: no PIN, but no text at all").format(file=file)) from None
 
 
 @contextmanager

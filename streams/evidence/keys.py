@@ -30,11 +30,14 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from streams.evidence.canonical import FORMAT, PackError, decoded, encoded
+from streams.language import tr
 
 SALT_BYTES: Final = 16
 SALTING: Final = f"{FORMAT} salt".encode()
 """Domain of salts. No envelope is signed under it: those begin with `DSSEv1`."""
 _END: Final = "-----END PRIVATE KEY-----"
+_LOCKED: Final = ("ENCRYPTED PRIVATE KEY", "Proc-Type: 4,ENCRYPTED")
+"""Words of PEM for a key that has a passphrase (RFC 7468, RFC 1421)."""
 _HALF: Final = 32  # bytes of r and of s
 
 
@@ -58,7 +61,7 @@ class PublicKeys:
     def of(cls, document: Any) -> PublicKeys:
         """Read keys of JSON; PackError if they are none."""
         if not isinstance(document, dict) or set(document) != {"ed25519", "p256"}:
-            raise PackError("no public keys")
+            raise PackError(tr("no public keys"))
         return cls(decoded(document["ed25519"]), decoded(document["p256"]))
 
     def verifies(self, kind: str, signature: bytes, message: bytes) -> bool:
@@ -109,20 +112,25 @@ class PackKey:
     @classmethod
     def read(cls, text: str) -> PackKey:
         """Read two PKCS #8 keys in PEM, in any order; PackError if they are anything else."""
+        if any(each in text for each in _LOCKED):
+            raise PackError(tr("the key has a passphrase; a pack key has none"))
         found: dict[type, Any] = {}
-        for part in text.split(_END)[:-1]:
+        *parts, _ = text.split(_END)
+        for part in parts:
             try:
                 key = load_pem_private_key((part.strip() + f"\n{_END}\n").encode(), None)
             except (ValueError, TypeError):
-                raise PackError("no private key in PEM without a passphrase") from None
+                raise PackError(tr("no private key in PEM")) from None
             base = (ed25519.Ed25519PrivateKey, ec.EllipticCurvePrivateKey)
             found |= {kind: key for kind in base if isinstance(key, kind)}
         try:
             ed, curve = found[ed25519.Ed25519PrivateKey], found[ec.EllipticCurvePrivateKey]
         except KeyError:
-            raise PackError("a pack key is an Ed25519 and a P-256 key in one file") from None
+            raise PackError(tr("a pack key is an Ed25519 and a P-256 key in one file")) from None
+        if len(parts) > len(found):  # which of them would sign?
+            raise PackError(tr("there is more in it than one Ed25519 and one P-256 key"))
         if not isinstance(curve.curve, ec.SECP256R1):
-            raise PackError("a pack key's second half is on the curve P-256")
+            raise PackError(tr("a pack key's second half is on the curve P-256"))
         return cls(ed, curve)
 
     def written(self) -> str:
@@ -172,7 +180,7 @@ def fingerprint_of(text: str) -> str:
     """
     plain = "".join(text.split()).replace(":", "").lower()
     if len(plain) != 64 or set(plain) - set("0123456789abcdef"):
-        raise PackError("a fingerprint has 64 hex digits")
+        raise PackError(tr("a fingerprint has 64 hex digits"))
     return plain
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib.resources import files
@@ -9,7 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from streams import __version__
-from streams.errors import UsageError
+from streams.errors import ConfigError, UsageError
 from streams.evidence import envelope
 from streams.evidence.canonical import FORMAT, PackError, canonical, entry, parsed, sha256, sm3
 from streams.evidence.gaps import documents, gaps
@@ -28,6 +29,7 @@ from streams.evidence.names import (
 from streams.evidence.records import SINGLE, Chosen, lines_of
 from streams.evidence.report import Cover, Seal, pages
 from streams.evidence.tree import MerkleTree
+from streams.files import unwritten
 from streams.language import tr
 
 METHOD: Final = (
@@ -57,9 +59,14 @@ class Making:
 def make(chosen: Chosen, making: Making, folder: Path) -> dict[str, Any]:
     """Write a pack into a folder, which must not exist; return its manifest.
 
-    Raise UsageError if it does, or if the records cannot be packed.
+    Raise UsageError if it does, or if the records cannot be packed; ConfigError for a list of
+    successors that no verifier would take.
     """
     key = making.key
+    try:
+        envelope.successors(making.signers)
+    except PackError as error:
+        raise ConfigError(tr("evidence.signers_file: {error}").format(error=error)) from None
     try:
         lines = lines_of(key, chosen.episode_id, chosen.records)
     except PackError as error:
@@ -115,24 +122,34 @@ def extract(pack: Path, platform: str, folder: Path) -> int:
     """Write a platform's own records of a pack, with their proofs; return how many they are.
 
     The rest is left out, not hidden behind a hash: seven milliard phone numbers are tried within
-    hours. Raise UsageError if there is none, or the pack cannot be read.
+    hours. Raise UsageError if there is none, or the pack cannot be read or is not whole.
     """
     try:
         lines = (pack / RECORDS).read_bytes().splitlines()
-        own = [n for n, line in enumerate(lines) if _of_platform(parsed(line), platform)]
         kept = {name: (pack / name).read_bytes() for name in (MANIFEST, *SHIPPED)}
         for name in (SIGNERS, TOKEN, STAMP):
             if (pack / name).exists():
                 kept[name] = (pack / name).read_bytes()
-    except (OSError, PackError) as error:
+        manifest, _, _ = envelope.opened(kept[MANIFEST], envelope.MANIFEST)
+        tree = MerkleTree(lines)
+        whole = isinstance(manifest, dict) and manifest.get("tree_root") == tree.root.hex()
+        own = [n for n, line in enumerate(lines) if whole and _of_platform(parsed(line), platform)]
+    except OSError as error:
+        raise UsageError(f"{error.filename}: {error.strerror}") from None
+    except PackError as error:
         raise UsageError(tr("{pack}: {error}").format(pack=pack, error=error)) from None
+    if not whole:  # no proof would lead to the root that was signed
+        raise UsageError(
+            tr("{pack}: its records are not those that were signed, or it is an extract").format(
+                pack=pack
+            )
+        )
     if not own:
         raise UsageError(
             tr("{pack}: no record of a single message of {platform}").format(
                 pack=pack, platform=platform
             )
         )
-    tree = MerkleTree(lines)
     proofs = {str(n): [each.hex() for each in tree.proof(n)] for n in own}
     kept[RECORDS] = b"".join(lines[n] + b"\n" for n in own)
     kept[PROOFS] = canonical(proofs) + b"\n"
@@ -151,10 +168,17 @@ def shipped() -> dict[str, bytes]:
 
 
 def write(folder: Path, contents: Mapping[str, bytes]) -> None:
-    """Write files into a new folder that nobody else may read; UsageError if it exists."""
+    """Write files into a new folder that nobody else may read, or leave none.
+
+    Raise UsageError if it exists or cannot be made, UnavailableError if there is no room.
+    """
     try:
         folder.mkdir(mode=0o700, parents=True)
+    except OSError as error:
+        raise UsageError(f"{folder}: {error.strerror}") from None
+    try:
         for name, data in contents.items():
             (folder / name).write_bytes(data)
     except OSError as error:
-        raise UsageError(f"{folder}: {error.strerror}") from None
+        shutil.rmtree(folder, ignore_errors=True)  # half a pack could be taken for one
+        raise unwritten(folder, error) from None

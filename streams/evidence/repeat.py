@@ -72,10 +72,10 @@ def settings_of(pack: Path) -> Settings:
         if (pack / REGISTRY).exists():
             given["recognise"]["registry_file"] = pack / REGISTRY
         return Settings(**given)
-    except (OSError, ValueError, TypeError, KeyError) as error:
-        raise UsageError(
-            tr("{pack}: no settings: {error}").format(pack=pack, error=type(error).__name__)
-        ) from None
+    except OSError as error:
+        raise UsageError(f"{error.filename}: {error.strerror}") from None
+    except (ValueError, TypeError, KeyError):
+        raise UsageError(tr("{file}: no settings of a pack").format(file=pack / SETTINGS)) from None
 
 
 def repeat(pack: Path, events: Iterable[bytes]) -> Repetition:
@@ -86,11 +86,14 @@ def repeat(pack: Path, events: Iterable[bytes]) -> Repetition:
     """
     settings = settings_of(pack)
     wanted = list(_decisions(pack))
+    if not wanted:
+        raise UsageError(tr("{pack}: no decision is in it").format(pack=pack))
     number, places = _placed(events)
     found: set[bytes] = set()
-    counted = 0
+    counted = refused = 0
     for step in replay_placed(settings, number, places):
         counted += step.lines
+        refused += len(step.decoded.rejects)
         made = step.decisions
         for kind, said in (
             *(("episode", each) for each in made.episodes),
@@ -98,6 +101,10 @@ def repeat(pack: Path, events: Iterable[bytes]) -> Repetition:
             *(("incident", each) for each in made.incidents),
         ):
             found.update(canonical(dict(each.document)) for each in parts(placed(kind, {}, said)))
+    if refused == counted:
+        raise UsageError(
+            tr("not one of {n} lines is an event of the input topic").format(n=counted)
+        )
     other = tuple(n for n, record in wanted if canonical(record) not in found)
     return Repetition(len(wanted) - len(other), other, counted)
 
@@ -108,16 +115,18 @@ def _decisions(pack: Path) -> Iterator[tuple[int, Any]]:
             for line in map(msgspec.json.decode, lines):
                 if line["kind"] in DECIDED:
                     yield line["n"], line["record"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise UsageError(
-            tr("{pack}: no records: {error}").format(pack=pack, error=type(error).__name__)
-        ) from None
+    except OSError as error:
+        raise UsageError(f"{error.filename}: {error.strerror}") from None
+    except (ValueError, KeyError, TypeError, RecursionError):
+        raise UsageError(tr("{file}: no records of a pack").format(file=pack / RECORDS)) from None
 
 
 def _placed(events: Iterable[bytes]) -> tuple[int, Iterator[tuple[list[bytes], NDArray[np.int64]]]]:
     """Partition of the events, and they in chunks with their offsets."""
     lines = (line for line in events if line.strip())
-    first = next(lines, b"{}")
+    first = next(lines, None)
+    if first is None:
+        raise UsageError(tr("there is no event to judge again"))
     partition = _place(first, 0)[0]
 
     def chunks() -> Iterator[tuple[list[bytes], NDArray[np.int64]]]:

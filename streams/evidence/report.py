@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 
 from markupsafe import Markup
 
+from streams.errors import UsageError
 from streams.evidence.gaps import told as gap_told
 from streams.evidence.records import Chosen
 from streams.extras import pdf_writer
@@ -41,6 +42,10 @@ EVENTS_MAX: Final = 600
 """Single messages in print; an hour of the fastest flood. All are in the records."""
 
 
+FIELD_MAX: Final = 200
+"""Characters of a field of the cover: the desk's form takes as many."""
+
+
 @dataclass(frozen=True, slots=True)
 class Cover:
     """The fields of the cover sheet; an empty one is a line to be filled in by hand."""
@@ -52,6 +57,17 @@ class Cover:
     received: str = ""
     officer: str = ""
     zone: str = "Asia/Shanghai"
+
+    def __post_init__(self) -> None:
+        """Refuse what is no line of a form: it would go under the unit's seal. Raise UsageError."""
+        for name in ("authority", "document_no", "received", "officer"):
+            written = getattr(self, name)
+            if len(written) > FIELD_MAX or not written.isprintable():
+                raise UsageError(
+                    tr("a field of the cover is one line of {n} characters at most: {text}").format(
+                        n=FIELD_MAX, text=f"{shown(written[:40])!r}"
+                    )
+                )
 
     def document(self) -> dict[str, Any]:
         """Return the cover sheet for a program."""
@@ -273,8 +289,7 @@ def _leases(chosen: Chosen) -> Iterator[tuple[str, ...]]:
             for ack in chosen.case.acks.get(action.action_id, ())
         ]
         yield (
-            moment(action.issued_at_ms),
-            utc(action.issued_at_ms),
+            f"{moment(action.issued_at_ms)} {utc(action.issued_at_ms)}",
             f"{(action.expires_at_ms - action.issued_at_ms) / 60_000:g}",
             f"{action.action_id} {tr(action.verb)} {tr(action.mode)}",
             "; ".join(answers) or tr("no word"),

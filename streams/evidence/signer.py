@@ -42,8 +42,11 @@ def signer_named(named: str, pin: str) -> PackSigner:
         return HardwareKey(TokenUri.of(named), pin)
     file = Path(named)
     try:
+        text = file.read_bytes()
         if file.stat().st_mode & 0o077:
             raise ConfigError(tr("{file}: others may read it; chmod 600").format(file=file))
-        return PackKey.read(file.read_text("ascii"))
-    except (OSError, UnicodeDecodeError, PackError) as error:
+        return PackKey.read(text.decode("ascii", "replace"))
+    except OSError as error:
+        raise ConfigError(f"{file}: {error.strerror}") from None
+    except PackError as error:
         raise ConfigError(tr("{file}: {error}").format(file=file, error=error)) from None

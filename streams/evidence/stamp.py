@@ -6,10 +6,12 @@ the query goes there on a stick, and the token comes back so.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 from cryptography.x509 import load_pem_x509_certificates
 from rfc3161_client import (
@@ -23,9 +25,11 @@ from rfc3161_client import (
 
 from streams.errors import UnavailableError, UsageError
 from streams.evidence.canonical import PackError, entry, sha256
-from streams.evidence.envelope import TIMESTAMP, signed
-from streams.evidence.keys import PackSigner
+from streams.evidence.envelope import MANIFEST as MANIFEST_KIND
+from streams.evidence.envelope import REPORT, TIMESTAMP, kind_of, opened, signed
+from streams.evidence.keys import PackSigner, PublicKeys
 from streams.evidence.names import MANIFEST, STAMP, TOKEN
+from streams.files import replace_file, unwritten
 from streams.language import tr
 
 TIMEOUT_S: Final = 30.0
@@ -47,9 +51,15 @@ def query(manifest: bytes) -> bytes:
 
 
 def fetched(url: str, manifest: bytes) -> bytes:
-    """Ask an authority for a token. Raise UnavailableError if none comes."""
+    """Ask an authority for a token. Raise UnavailableError if none comes, UsageError for no URL."""
     import urllib3  # noqa: PLC0415 - only here
 
+    try:
+        place = urlsplit(url)
+    except ValueError:
+        place = urlsplit("")
+    if place.scheme not in ("http", "https") or not place.hostname:
+        raise UsageError(tr("{url!r} is no address; https://tsa.example/tsr is").format(url=url))
     try:
         with urllib3.PoolManager(retries=False, timeout=TIMEOUT_S) as pool:
             answer = pool.request(
@@ -77,13 +87,13 @@ def check_token(token: bytes, manifest: bytes, authority: Path | None = None) ->
     try:
         response = decode_timestamp_response(token)
         if PKIStatus(response.status) != PKIStatus.GRANTED:
-            raise PackError("the authority refused")
+            raise PackError(tr("the authority refused"))
         imprint = response.tst_info.message_imprint.message
         at = response.tst_info.gen_time
-    except ValueError as error:
-        raise PackError(f"no time-stamp token: {error}") from None
+    except ValueError:  # what it says is of its own inside
+        raise PackError(tr("no time-stamp token (TimeStampResp, DER)")) from None
     if imprint.hex() != sha256(manifest):
-        raise PackError("a token of something else")
+        raise PackError(tr("a token of something else"))
     if authority is not None:
         _check_signature(token, manifest, authority)
     return StampTime(at)
@@ -93,17 +103,40 @@ def attach(pack: Path, key: PackSigner, token: bytes) -> datetime:
     """Put a token into a pack, with the signer's record of it; return its time.
 
     The record makes every byte of the token the signer's word too: an authority does not sign all
-    of its answer. Raise PackError for a token of something else, UsageError for files.
+    of its answer. Raise PackError for a token of something else or a pack of another signer,
+    UsageError or UnavailableError for files; then the pack is as it was.
     """
+    manifest = manifest_of(pack)
+    kind = kind_of(manifest)
+    value, _, _ = opened(manifest, REPORT if kind == REPORT else MANIFEST_KIND)
+    if PublicKeys.of(value.get("signer")) != key.public:
+        raise PackError(tr("the pack was signed by another key than the one that was given"))
+    at = check_token(token, manifest).at
+    written = {TOKEN: token, STAMP: signed(key, TIMESTAMP, stamp_value(manifest, token))}
+    before = {name: (pack / name).read_bytes() for name in written if (pack / name).exists()}
     try:
-        manifest = (pack / MANIFEST).read_bytes()
-        at = check_token(token, manifest).at
-        record = signed(key, TIMESTAMP, stamp_value(manifest, token))
-        (pack / TOKEN).write_bytes(token)
-        (pack / STAMP).write_bytes(record)
+        for name, content in written.items():
+            replace_file(pack / name, content)
     except OSError as error:
-        raise UsageError(f"{pack}: {error.strerror}") from None
+        with suppress(OSError):  # the two belong together
+            for name in written:
+                (pack / name).unlink(missing_ok=True)
+                if name in before:
+                    replace_file(pack / name, before[name])
+        raise unwritten(pack, error) from None
     return at
+
+
+def manifest_of(pack: Path) -> bytes:
+    """Return the manifest of a pack. Raise UsageError if there is none."""
+    path = pack / MANIFEST
+    try:
+        manifest = path.read_bytes()
+    except OSError as error:
+        raise UsageError(f"{path}: {error.strerror}") from None
+    if kind_of(manifest) not in (MANIFEST_KIND, REPORT):
+        raise UsageError(tr("{file}: no manifest of a pack").format(file=path))
+    return manifest
 
 
 def stamp_value(manifest: bytes, token: bytes) -> dict[str, Any]:
@@ -120,4 +153,6 @@ def _check_signature(token: bytes, manifest: bytes, authority: Path) -> None:
     except OSError as error:
         raise UsageError(f"{authority}: {error.strerror}") from None
     except (ValueError, VerificationError) as error:
-        raise PackError(f"the token's signature is not good: {error}") from None
+        raise PackError(
+            tr("the token's signature is not good: {error}").format(error=error)
+        ) from None

@@ -252,7 +252,7 @@ def check_stamp(files: dict[str, bytes], keys: dict[str, bytes], authority: str)
     """Complaints about the time stamp, if there is one."""
     token, record = files.get("manifest.tsr"), files.get("timestamp.dsse.json")
     if token is None and record is None:
-        return []
+        return ["manifest.tsr: missing; a time stamp was to be checked"] if authority else []
     if token is None or record is None:
         return ["a token and the record of it belong together"]
     value, found, message = opened(record, TIMESTAMP)
@@ -319,6 +319,25 @@ def tell(manifest: Any, *, extract: bool) -> None:
         print(f"gap: {gap['en']}\n     {gap['zh-Hans']}")
 
 
+def hindrance(folder: Path, given: str, authority: str) -> str:
+    """Return what keeps this machine or these words from checking; nothing if all is there."""
+    if not folder.is_dir():
+        return f"{folder}: no such folder 没有此文件夹"
+    if len(given) != 64 or set(given) - set("0123456789abcdef"):
+        return "a fingerprint has 64 hex digits 指纹应为 64 位十六进制数字"
+    if authority and not Path(authority).is_file():
+        return f"{authority}: no such file 没有此文件"
+    try:
+        done = subprocess.run(["openssl", "version"], check=False, capture_output=True)
+        said = done.stdout.decode("ascii", "replace").strip()
+    except OSError:
+        said = "none"
+    kind, _, number = said.partition(" ")
+    if kind != "OpenSSL" or not number[:1].isdigit() or int(number.split(".")[0]) < 3:
+        return f"openssl 3 or newer is needed, here is {said[:40]} 需要 openssl 3，或用 verify.html"
+    return ""
+
+
 def main() -> int:
     """Verify the folder that the command line names."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0])
@@ -327,6 +346,10 @@ def main() -> int:
     parser.add_argument("folder", type=Path)
     words = parser.parse_args()
     given = "".join(words.fingerprint.split()).replace(":", "").lower()
+    missing = hindrance(words.folder, given, words.tsa_ca)
+    if missing:  # which says nothing of the pack
+        print(f"CANNOT BE CHECKED HERE 无法校验: {missing}")
+        return 2
     wrong = verify(words.folder, given, words.tsa_ca)
     for each in wrong:
         print(f"WRONG 不符: {each}")

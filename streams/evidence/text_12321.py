@@ -6,6 +6,7 @@ the message. The text is on the phone of who reports; a pack brings the rest, fo
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import tzinfo
@@ -16,6 +17,7 @@ from streams.evidence.records import Chosen
 from streams.evidence.report import local
 from streams.operate.explain import platform_name
 
+_MAINLAND: Final = re.compile(r"861\d{10}")
 TIMES_MAX: Final = 20
 """Times of one sender that are listed; the rest is a number."""
 
@@ -37,7 +39,7 @@ def lines(chosen: Chosen, zone: tzinfo) -> Iterator[str]:
             sent.platforms.setdefault(platform_name(message.platform))
             sent.times.append(message.at_ms)
     evidence = case.evidence
-    yield f"举报号码：{case.recipient}"
+    yield f"举报号码：{_reporter(case.recipient)}"
     yield "举报类型：短信轰炸（短时间内收到大量非本人请求的验证码短信）"
     yield (
         f"起止时间：{local(evidence.first_ms, zone)} 至 {local(evidence.last_ms, zone)}（{zone}）"
@@ -57,3 +59,14 @@ def lines(chosen: Chosen, zone: tzinfo) -> Iterator[str]:
         yield f"{number}. 发送端口号：{sender}"
         yield f"   签名或平台：{'、'.join(sent.platforms)}"
         yield f"   接收时间：{'，'.join(times[:TIMES_MAX])}{more}"
+
+
+def _reporter(recipient: str) -> str:
+    """The number as the form takes it: a Chinese mobile number has eleven digits there.
+
+    >>> _reporter("8613900000001"), _reporter("85261234567"), _reporter("h1:ab")
+    ('13900000001', '85261234567', '（记录中为代号，请填写本机号码）')
+    """
+    if not recipient.isdecimal():
+        return "（记录中为代号，请填写本机号码）"
+    return recipient[2:] if _MAINLAND.fullmatch(recipient) else recipient

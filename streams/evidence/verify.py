@@ -18,6 +18,7 @@ from streams.evidence.canonical import FORMAT, REPORT_FORMAT, PackError, parsed,
 from streams.evidence.keys import PublicKeys, followed
 from streams.evidence.stamp import check_token, stamp_value
 from streams.evidence.tree import MerkleTree, leaf_hash, root_of
+from streams.language import tr
 
 BYTES_MAX: Final = 256 << 20
 """Of one file: a pack of an hour's flood is a hundredth of this."""
@@ -47,16 +48,16 @@ def verify(folder: Path, trusted: str, *, authority: Path | None = None) -> Pack
     found: dict[str, bytes] = {}
     for path in sorted(folder.iterdir()):
         if not path.is_file() or path.is_symlink() or path.stat().st_size > BYTES_MAX:
-            told.wrong.append(f"{path.name}: no plain file")
+            told.wrong.append(tr("{name}: no plain file").format(name=path.name))
         else:
             found[path.name] = path.read_bytes()
-    for step in (_manifest, _files, _records, _stamp):
+    for step, name in _STEPS.items():
         try:
             told.wrong += step(found, trusted, told, authority)
         except PackError as error:
-            told.wrong.append(f"{step.__name__.strip('_')}: {error}")
+            told.wrong.append(tr("{name}: {what}").format(name=name, what=error))
         except (KeyError, TypeError, ValueError, AttributeError, IndexError):
-            told.wrong.append(f"{step.__name__.strip('_')}: not of this format")
+            told.wrong.append(tr("{name}: not of this format").format(name=name))
         if not told.manifest:
             break
     return told
@@ -71,16 +72,22 @@ def _manifest(found: _Found, trusted: str, told: PackVerdict, _: Path | None) ->
     kind = envelope.REPORT if told.report else envelope.MANIFEST
     value, signatures, message = envelope.opened(data, kind)
     if value["format"] != (REPORT_FORMAT if told.report else FORMAT):
-        raise PackError("another format")
+        raise PackError(tr("another format"))
     keys = PublicKeys.of(value["signer"])
     told.signer, told.manifest = keys.fingerprint, value
     for kind in envelope.check(signatures, message, keys):
-        yield f"{names.MANIFEST}: the signature by {kind} is not good"
+        yield tr("{name}: the signature by {kind} is not good").format(
+            name=names.MANIFEST, kind=kind
+        )
     if others := len(signatures) - len(envelope.KINDS):
-        yield f"{names.MANIFEST}: {others} signatures of a kind that is not known here"
+        yield tr("{name}: {n} signatures of a kind that is not known here").format(
+            name=names.MANIFEST, n=others
+        )
     known = followed(trusted, envelope.successors(found.get(names.SIGNERS, b"")))
     if keys.fingerprint not in known:
-        yield f"signed by {keys.fingerprint}, which is not the fingerprint that was given"
+        yield tr("signed by {fingerprint}, which is not the fingerprint that was given").format(
+            fingerprint=keys.fingerprint
+        )
 
 
 def _files(found: _Found, _: str, told: PackVerdict, __: Path | None) -> Iterator[str]:
@@ -88,16 +95,16 @@ def _files(found: _Found, _: str, told: PackVerdict, __: Path | None) -> Iterato
     apart = {names.MANIFEST, names.TOKEN, names.STAMP, *([names.PROOFS] if told.extract else [])}
     listed = {each["path"]: each for each in told.manifest["files"]}
     for name in sorted(found.keys() - listed.keys() - apart):
-        yield f"{name}: not in the manifest"
+        yield tr("{name}: not in the manifest").format(name=name)
     for name, said in listed.items():
         if told.extract and (name == names.RECORDS or name not in found):
             continue  # bound by proofs; or left out
         if name not in found:
-            yield f"{name}: missing"
+            yield tr("{name}: missing").format(name=name)
             continue
         data = found[name]
         if (len(data), sha256(data), sm3(data)) != (said["bytes"], said["sha256"], said["sm3"]):
-            yield f"{name}: changed"
+            yield tr("{name}: changed").format(name=name)
 
 
 def _records(found: _Found, _: str, told: PackVerdict, __: Path | None) -> Iterator[str]:
@@ -106,7 +113,7 @@ def _records(found: _Found, _: str, told: PackVerdict, __: Path | None) -> Itera
     data = found.get(names.RECORDS, b"")
     lines = data.split(b"\n")
     if lines.pop():
-        raise PackError("the last line has no end")
+        raise PackError(tr("the last line has no end"))
     told.records, size = len(lines), told.manifest["records"]
     root = bytes.fromhex(told.manifest["tree_root"])
     if told.extract:
@@ -115,47 +122,58 @@ def _records(found: _Found, _: str, told: PackVerdict, __: Path | None) -> Itera
         if [str(n) for n in sorted(set(numbers))] != sorted(proofs, key=int) or numbers != sorted(
             set(numbers)
         ):
-            yield "proofs and records are not of the same lines"
+            yield tr("proofs and records are not of the same lines")
         for n, line in zip(numbers, lines, strict=True):
             if root_of(leaf_hash(line), n, size, proofs.get(str(n), [])) != root:
-                yield f"record {n}: not of this pack"
+                yield tr("record {n}: not of this pack").format(n=n)
         return
     before = sha256(f"{FORMAT}\n{told.manifest['episode']}".encode())
     for n, line in enumerate(lines):
         said = parsed(line)
         if (said["n"], said["prev"]) != (n, before):
-            yield f"record {n}: the chain is broken"
+            yield tr("record {n}: the chain is broken").format(n=n)
         before = sha256(line)
     if len(lines) != size or before != told.manifest["chain_head"]:
-        yield "the chain does not end where the manifest says"
+        yield tr("the chain does not end where the manifest says")
     if MerkleTree(lines).root != root:
-        yield "the tree has another root than the manifest says"
+        yield tr("the tree has another root than the manifest says")
 
 
 def _proofs(data: bytes) -> dict[str, list[bytes]]:
     if not data.endswith(b"\n"):
-        raise PackError("the proofs have no end")
+        raise PackError(tr("the proofs have no end"))
     proofs = {}
     for n, path in parsed(data[:-1]).items():
         proofs[n] = [bytes.fromhex(each) for each in path]
         if str(int(n)) != n or [each.hex() for each in proofs[n]] != path:
-            raise PackError("proofs are not written canonically")
+            raise PackError(tr("proofs are not written canonically"))
     return proofs
 
 
 def _stamp(found: _Found, _: str, told: PackVerdict, authority: Path | None) -> Iterator[str]:
     token, record = found.get(names.TOKEN), found.get(names.STAMP)
     if token is None and record is None:
+        if authority is not None:
+            yield tr("{name}: missing; a time stamp was to be checked").format(name=names.TOKEN)
         return
     if token is None or record is None:
-        raise PackError("a token and the record of it belong together")
+        raise PackError(tr("a token and the record of it belong together"))
     value, signatures, message = envelope.opened(record, envelope.TIMESTAMP)
     keys = PublicKeys.of(told.manifest["signer"])
     if envelope.check(signatures, message, keys) or len(signatures) != len(envelope.KINDS):
-        yield f"{names.STAMP}: not signed by the signer of the manifest"
+        yield tr("{name}: not signed by the signer of the manifest").format(name=names.STAMP)
     if value != stamp_value(found[names.MANIFEST], token):
-        yield f"{names.TOKEN}: changed, or of another pack"
+        yield tr("{name}: changed, or of another pack").format(name=names.TOKEN)
         return
     checked = check_token(token, found[names.MANIFEST], authority)
     told.stamped = checked.at.astimezone(dt.UTC).isoformat()
     told.stamp_checked = authority is not None
+
+
+_STEPS: Final = {
+    _manifest: names.MANIFEST,
+    _files: names.MANIFEST,
+    _records: names.RECORDS,
+    _stamp: names.TOKEN,
+}
+"""Steps in their order, and the file that is named where one cannot go on."""

@@ -22,6 +22,7 @@ import urllib3
 from streams.enforce.webhook import signers
 from streams.errors import ConfigError
 from streams.language import tr
+from streams.tls import authorities
 
 CATEGORY: Final = "notice"
 """Category of every notice in the words of `sms.delivery.v1`: it beats whatever its text says."""
@@ -243,7 +244,7 @@ def _pool(timeout_s: float, ca_file: str | None) -> urllib3.PoolManager:
     return urllib3.PoolManager(
         retries=False,
         timeout=urllib3.Timeout(connect=CONNECT_S, read=timeout_s),
-        ca_certs=ca_file,
+        ssl_context=authorities("notify.ca_file", ca_file),
     )
 
 

@@ -71,7 +71,9 @@ def read_contacts(path: Path | None) -> PlatformContacts:
                 rows = [dict(row) for row in csv.DictReader(file)]
         else:
             rows = tomllib.loads(path.read_text(encoding="utf-8")).get("contact", [])
-    except (OSError, ValueError) as error:
+        if not isinstance(rows, list):
+            raise ValueError(tr("entries begin with [[contact]]"))  # noqa: TRY301, TRY004
+    except (OSError, ValueError, csv.Error) as error:
         said = error.strerror if isinstance(error, OSError) else error
         raise ConfigError(
             tr("reports.contacts_file {path}: {error}").format(path=path, error=said)
@@ -89,6 +91,8 @@ def _contacts(rows: Iterable[Any], path: Path) -> Iterable[PlatformContact]:
     for nth, row in enumerate(rows, 1):
         if not isinstance(row, dict):
             raise _wrong(path, nth, tr("no table"))
+        if None in row:  # what the reader of CSV has left over
+            raise _wrong(path, nth, tr("there are more cells than columns have names"))
         if strange := sorted(str(name) for name in row.keys() - set(FIELDS)):
             raise _wrong(path, nth, tr("no field {names}").format(names=", ".join(strange)))
         platforms = row.get("platforms") or ()
@@ -96,7 +100,11 @@ def _contacts(rows: Iterable[Any], path: Path) -> Iterable[PlatformContact]:
             platforms = platforms.split()
         mail, webhook = str(row.get("mail") or ""), str(row.get("webhook") or "")
         owner, secret = str(row.get("owner") or ""), row.get("secret_file")
-        if not platforms or not all(":" in str(each) for each in platforms):
+        if (
+            not platforms
+            or not isinstance(platforms, list)
+            or not all(":" in str(each) for each in platforms)
+        ):
             raise _wrong(path, nth, tr("platforms are keys such as sig:某站"))
         if not owner:
             raise _wrong(path, nth, tr("an owner looks after each entry"))

@@ -86,6 +86,7 @@ def content(report: PlatformReport) -> dict[str, Any]:
         "senders": most(use.senders),
         "accounts": most(use.accounts),
         "windows": [_window(each) for each in use.windows()],
+        "messages_by_minute": {_iso(at): n for at, n in sorted(use.minutes.items())},
         "messages_a_day_before_told": report.before,
         "messages_a_day_since_told": report.after,
         "remedies": list(REMEDIES),

@@ -83,6 +83,7 @@ def _pictures(month: Month) -> Iterator[Picture]:
         step = 7 if narrow else 3
         axes.set_xticks(range(0, len(names), step), names[::step])
         axes.set_ylim(bottom=0)
+        axes.yaxis.get_major_locator().set_params(integer=True)  # there is no half a flood
 
     yield drawn(
         "days", tr("Floods by day"), draw_days, wide=(9.2, 2.2), narrow=(4.2, 2.2),

@@ -18,7 +18,7 @@ from typing import Any, Final
 from detectors.model.incidents import IncidentRecord
 from detectors.model.times import DAY_MS
 from streams.config import Reports
-from streams.errors import ConfigError, UnavailableError
+from streams.errors import ConfigError, UnavailableError, UsageError
 from streams.language import tr
 from streams.notices.channels import Delivered, WebhookChannel
 from streams.notices.contacts import PlatformContact, PlatformContacts
@@ -201,7 +201,7 @@ def _to_server(letter: Message, settings: Reports) -> tuple[NoticeState, str]:
 
 
 def day_of(written: str, now_ms: int) -> int:
-    """Return the first millisecond UTC of a day; of yesterday for nothing. Raise ConfigError.
+    """Return the first millisecond UTC of a day; of yesterday for nothing. Raise UsageError.
 
     >>> day_of("1970-01-02", 0), day_of("", 3 * 86_400_000 + 5)
     (86400000, 172800000)
@@ -211,7 +211,7 @@ def day_of(written: str, now_ms: int) -> int:
     try:
         at = date.fromisoformat(written)
     except ValueError:
-        raise ConfigError(
+        raise UsageError(
             tr("{written!r} is no day; 2026-11-26 is").format(written=written)
         ) from None
     return int(datetime(at.year, at.month, at.day, tzinfo=UTC).timestamp()) * 1000

@@ -57,8 +57,9 @@ def read(path: Path) -> dict[str, SignalClient]:
         tables = tomllib.loads(path.read_text("utf-8"))
         return {name: _client(name, msgspec.convert(row, _Row)) for name, row in tables.items()}
     except (OSError, ValueError, KeyError) as error:
+        said = error.strerror if isinstance(error, OSError) else error
         raise ConfigError(
-            tr("signal.clients_file {path}: {error}").format(path=path, error=error)
+            tr("signal.clients_file {path}: {error}").format(path=path, error=said)
         ) from None
 
 

@@ -25,13 +25,14 @@ from streams.errors import ConfigError, UnavailableError
 from streams.feeds.kafka import arguments
 from streams.language import tr
 from streams.signal.app import Signal, SignalParts
-from streams.signal.clients import read
+from streams.signal.clients import SignalClient, read
 from streams.signal.ledger import Publish, SignalLedger
 from streams.signal.lookup import Lookup
 from streams.signal.push import Pusher, pusher_of
 from streams.signal.tokens import AccessTokens, JwksFile, JwksUrl
 from streams.telemetry import http
 from streams.telemetry.metrics import Metrics
+from streams.tls import check_own
 
 if TYPE_CHECKING:
     from streams.config import Settings
@@ -137,10 +138,8 @@ def publishing(settings: Settings) -> Iterator[Publish]:
         producer.flush(SENT_S)
 
 
-def parts_of(
-    settings: Settings, store: CaseStore, publish: Publish, metrics: Metrics
-) -> SignalParts:
-    """Put the service together. Raise ConfigError for settings by which nobody could ask."""
+def askers(settings: Settings) -> tuple[dict[str, SignalClient], Callable[[], bytes] | None]:
+    """Return who may ask, and where keys of tokens come from. Raise ConfigError if nobody may."""
     own = settings.signal
     if own.clients_file is None:
         raise ConfigError(tr("signal.clients_file: nobody may ask without one"))
@@ -152,6 +151,15 @@ def parts_of(
         fetch = JwksUrl(own.jwks_url)
     if fetch is None and not any(each.certificate_sha256 for each in clients.values()):
         raise ConfigError(tr("signal: neither jwks_file, jwks_url nor a client's certificate"))
+    return clients, fetch
+
+
+def parts_of(
+    settings: Settings, store: CaseStore, publish: Publish, metrics: Metrics
+) -> SignalParts:
+    """Put the service together. Raise ConfigError for settings by which nobody could ask."""
+    own = settings.signal
+    clients, fetch = askers(settings)
     tokens = fetch and AccessTokens(fetch, own.issuer, own.audience, number_claim=own.number_claim)
     return SignalParts(
         lookup=Lookup(store, tokens_of(settings.desk.token_key_files)),
@@ -206,6 +214,8 @@ async def run(signal: Signal, server: uvicorn.Server, pusher: Pusher | None = No
 def serve(settings: Settings) -> None:
     """Serve banks. Raise ConfigError or UnavailableError if that cannot begin."""
     own = settings.signal
+    askers(settings)  # what a restart cannot help is said before anything is waited for
+    check_own("signal", own.cert_file, own.key_file, own.client_ca_file)
     store = CaseStore(
         settings.desk.store,
         password=settings.desk.password.get_secret_value(),

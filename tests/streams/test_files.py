@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 
 import pytest
 
-from streams.files import replace_file
+from streams.errors import Exit
+from streams.files import replace_file, unwritten
 from tests.full_disk import no_room
 
 
@@ -26,3 +28,10 @@ def test_a_full_disk_leaves_the_old_file_and_no_other(tmp_path: Path) -> None:
         replace_file(path, b"new" * 1_000)
     assert path.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_full_disk_is_to_be_tried_again_and_a_wrong_name_is_not(tmp_path: Path) -> None:
+    full = unwritten(tmp_path, OSError(errno.ENOSPC, "No space left on device"))
+    wrong = unwritten(tmp_path, OSError(errno.ENOENT, "No such file or directory"))
+    assert (full.exit_code, wrong.exit_code) == (Exit.TRY_AGAIN, Exit.USAGE)
+    assert str(full) == f"{tmp_path}: No space left on device"

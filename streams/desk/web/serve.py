@@ -27,6 +27,7 @@ from streams.errors import OtpguardError, UnavailableError
 from streams.language import tr
 from streams.telemetry import http
 from streams.telemetry.metrics import Metrics
+from streams.tls import check_own
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -86,6 +87,7 @@ def serve(
     demo alone. Raise UnavailableError for what is away at the start, ConfigError for what is wrong.
     """
     console = settings.console
+    check_own("console", console.cert_file, console.key_file)
     with ExitStack() as stack:
         sock = stack.enter_context(listening(settings))
         port = int(sock.getsockname()[1])

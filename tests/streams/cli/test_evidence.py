@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from contextlib import closing
+from datetime import UTC
 from pathlib import Path
 
 import pytest
@@ -12,9 +14,11 @@ from kafka import KafkaProducer
 from streams.cluster.admin import Cluster, client_arguments
 from streams.config import Kafka
 from streams.demo.brokers import Broker
-from streams.errors import ConfigError, UsageError
+from streams.errors import ConfigError, UnavailableError, UsageError
+from streams.evidence.names import RECORDS
 from streams.evidence.records import KINDS
 from streams.evidence.stamp import query
+from streams.language import CHINESE, speaking
 from tests.enforce.records import RECIPIENT
 from tests.full_disk import no_room
 from tests.streams.cli.called import called, refused, settings_file
@@ -121,8 +125,138 @@ def test_a_full_disk_leaves_the_list_of_successors_as_it_was(tmp_path: Path) -> 
     called(*words)
     before = Path(signers).read_bytes()
     with no_room(len(before) + 9):
-        refused(UsageError, "signers.jsonl", *words)
+        refused(UnavailableError, "signers.jsonl: File too large", *words)
     assert Path(signers).read_bytes() == before
+
+
+def made(folder: Path, signer: Path, *more: str) -> tuple[str, ...]:
+    """The words that make a pack in a folder's `pack`."""
+    records = folder / "records.jsonl"
+    records.write_bytes(b"\n".join(lines()))
+    return ("evidence", "make", RECIPIENT, "-c", settings_file(folder), "--from", str(records),
+            "--key", str(signer), "-o", str(folder / "pack"), *more)  # fmt: skip
+
+
+@pytest.mark.parametrize("room", [100, 20_000])
+def test_a_full_disk_leaves_no_half_of_a_pack_a_key_or_a_request(
+    signer: Path, tmp_path: Path, room: int
+) -> None:
+    words, folder = made(tmp_path, signer), pack(tmp_path / "other")
+    config = settings_file(tmp_path)
+    with no_room(room):
+        refused(UnavailableError, "pack: File too large", *words)
+    assert not (tmp_path / "pack").exists()
+    with no_room(20):
+        refused(UnavailableError, "new.pem: File too large", "evidence", "key", "new", "-o",
+                str(tmp_path / "new.pem"))  # fmt: skip
+        refused(UnavailableError, "q: File too large", "evidence", "stamp", str(folder), "-c",
+                config, "--query", str(tmp_path / "q"))  # fmt: skip
+    assert not (tmp_path / "new.pem").exists()
+    assert not (tmp_path / "q").exists()
+    called(*words)
+
+
+@pytest.mark.parametrize(
+    ("field", "text"),
+    [("--received", "2026\n<b>"), ("--authority", "a\x1b[31m"), ("--document", "1" * 201)],
+)
+def test_what_is_no_line_of_a_form_is_not_put_under_the_seal(
+    signer: Path, tmp_path: Path, field: str, text: str
+) -> None:
+    refused(UsageError, "one line of 200 characters", *made(tmp_path, signer, field, text))
+    assert not (tmp_path / "pack").exists()
+
+
+def test_a_list_of_successors_that_no_verifier_takes_is_not_signed(
+    signer: Path, tmp_path: Path
+) -> None:
+    words = made(tmp_path, signer)
+    (tmp_path / "list").write_bytes(b"{}\n")
+    settings_file(tmp_path, "[evidence]", f'signers_file = "{tmp_path / "list"}"')
+    refused(ConfigError, "signers_file: no envelope", *words)
+    assert not (tmp_path / "pack").exists()
+
+
+def test_what_is_wrong_with_a_key_is_said(signer: Path, tmp_path: Path) -> None:
+    words = made(tmp_path, signer)[:-4]
+    text = signer.read_text()
+    locked = text.replace("PRIVATE KEY", "ENCRYPTED PRIVATE KEY")
+    for content, says in (
+        (locked, "passphrase"),
+        (text + text, "more in it"),
+        ("\xe9", "one file"),
+    ):
+        (tmp_path / "wrong").write_text(content)
+        (tmp_path / "wrong").chmod(0o600)
+        refused(ConfigError, says, *words, "--key", str(tmp_path / "wrong"), "-o", "x")
+    for name, says in (("absent", "absent: No such file"), ("", "Is a directory")):
+        refused(ConfigError, says, *words, "--key", str(tmp_path / name), "-o", "x")
+
+
+def test_a_successor_is_another_key(signer: Path, tmp_path: Path) -> None:
+    refused(UsageError, "the same key", "evidence", "key", "rotate", "--old", str(signer), "--new",
+            str(signer), "--list", str(tmp_path / "list"))  # fmt: skip
+    assert not (tmp_path / "list").exists()
+
+
+def test_an_extract_is_cut_of_a_whole_pack_alone(tmp_path: Path) -> None:
+    folder, own = pack(tmp_path), str(tmp_path / "own")
+    called("evidence", "extract", str(folder), "--platform", SHOP, "-o", own)
+    words = ("--platform", SHOP, "-o", str(tmp_path / "again"))
+    refused(UsageError, "it is an extract", "evidence", "extract", own, *words)
+    (folder / RECORDS).write_bytes(b"")
+    refused(UsageError, "not those that were signed", "evidence", "extract", str(folder), *words)
+    refused(UsageError, "records.jsonl: No such file", "evidence", "extract", "nowhere", *words)
+
+
+def test_a_stamp_goes_to_a_pack_of_its_own_signer_and_the_request_beside_it(
+    signer: Path, tmp_path: Path
+) -> None:
+    folder, own, another = pack(tmp_path), authority(tmp_path / "tsa"), tmp_path / "another"
+    words = ("evidence", "stamp", str(folder), "-c", settings_file(tmp_path))
+    called("evidence", "key", "new", "-o", str(another))
+    called(*words, "--query", str(tmp_path / "q"))
+    (tmp_path / "r").write_bytes(answered(own, (tmp_path / "q").read_bytes()))
+    token = ("--token", str(tmp_path / "r"))
+    refused(UsageError, "another key", *words, "--key", str(another), *token)
+    refused(UsageError, "its own files alone", *words, "--query", str(folder / "cover.json"))
+    refused(UsageError, "is no address", *words, "--url", "tsa.example")
+    (tmp_path / "r").write_bytes(b"rubbish")
+    refused(UsageError, "no time-stamp token", *words, "--key", str(signer), *token)
+    said = called("evidence", "verify", str(folder), "--fingerprint", fingerprint())
+    assert said.endswith("verified\n")
+    (tmp_path / "no").mkdir()
+    (tmp_path / "no" / "manifest.dsse.json").write_bytes(b"{}")
+    refused(UsageError, "no manifest of a pack", "evidence", "stamp", str(tmp_path / "no"), "-c",
+            settings_file(tmp_path), "--query", str(tmp_path / "q"))  # fmt: skip
+
+
+def test_who_asks_for_the_stamp_to_be_checked_is_told_that_there_is_none(tmp_path: Path) -> None:
+    folder, own = pack(tmp_path), authority(tmp_path / "tsa")
+    said = called("evidence", "verify", str(folder), "--fingerprint", fingerprint(), "--tsa-ca",
+                  str(own / "ca.pem"), code=1)  # fmt: skip
+    assert "manifest.tsr: missing; a time stamp was to be checked" in said
+
+
+def test_a_verdict_is_in_the_language_that_is_spoken(tmp_path: Path) -> None:
+    folder = pack(tmp_path)
+    (folder / RECORDS).write_bytes(b"")
+    (folder / "more").mkdir()
+    with speaking(CHINESE, UTC):
+        said = called("evidence", "verify", str(folder), "--fingerprint", "0" * 64, code=1)
+        refused(UsageError, "十六进制", "evidence", "verify", str(folder), "--fingerprint", "x")
+    for line in said.splitlines():
+        assert re.search("[\u4e00-\u9fff]{3}", line.removeprefix("不符：")), line
+
+
+def test_what_holds_no_event_is_not_called_another_outcome(tmp_path: Path) -> None:
+    folder, file = str(pack(tmp_path)), tmp_path / "events"
+    for content, says in (("", "no event to judge"), ("x\n{}\n", "not one of 2 lines is an event")):
+        file.write_text(content)
+        refused(UsageError, says, "evidence", "repeat", folder, str(file))
+    refused(UsageError, "settings.toml: No such file", "evidence", "repeat", "nowhere", str(file))
+    (Path(folder) / "settings.toml").write_text("mode = 1")
+    refused(UsageError, "no settings of a pack", "evidence", "repeat", folder, str(file))
 
 
 def test_a_key_in_hardware_is_made_shown_and_takes_over_from_a_file(

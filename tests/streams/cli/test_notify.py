@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from streams.errors import ConfigError, UnavailableError
+from streams.errors import ConfigError, UnavailableError, UsageError
 from streams.notices.platforms import Telling
 from streams.notices.reply import HeardReply
 from streams.telemetry.metrics import NOTICE_KINDS, NOTICE_REPLIES
@@ -55,7 +55,36 @@ def test_a_broker_that_is_away_is_one_sentence(tmp_path: Path) -> None:
 
 def test_a_day_that_is_none_is_refused(tmp_path: Path) -> None:
     config = settings_file(tmp_path, WHO)
-    refused(ConfigError, "is no day", "notify", "platforms", "--day", "soon", "-c", config)
+    refused(UsageError, "is no day", "notify", "platforms", "--day", "soon", "-c", config)
+
+
+@pytest.mark.parametrize("channel", ["smpp", "jasmin", "webhook"])
+@pytest.mark.parametrize(("content", "says"), [(None, "No such file"), ("x", "no certificate")])
+def test_certificates_that_are_none_are_said_before_it_starts(
+    tmp_path: Path, channel: str, content: str | None, says: str
+) -> None:
+    path = tmp_path / "ca.pem"
+    if content is not None:
+        path.write_text(content)
+    (tmp_path / "secret").write_text("0" * 32)
+    section = (f'ca_file = "{path}"', "[smpp]", "tls = true", f'ca_file = "{path}"')
+    lines = (WHO, f'channel = "{channel}"', 'url = "https://smsc.example/send"',
+             f'secret_file = "{tmp_path / "secret"}"', *section)  # fmt: skip
+    refused(ConfigError, says, "notify", "run", "-c", settings_file(tmp_path, *lines))
+
+
+@pytest.mark.parametrize(
+    ("number", "language"),
+    [("13900000001", "zh-Hans"), ("+86 139 0000 0001", "zh-Hans"), ("0014155550100", "en")],
+)
+def test_a_preview_is_in_the_language_that_the_notifier_takes_for_a_number(
+    tmp_path: Path, number: str, language: str
+) -> None:
+    lines = ('languages = {1 = "en"}', 'operators = {en = "China Mobile"}')
+    config = settings_file(tmp_path, WHO, *lines)
+    told = json.loads(called("notify", "preview", "-c", config, "--number", number, "--json"))
+    assert {row["language"] for row in told} == {language}
+    refused(UsageError, "no number", "notify", "preview", "-c", config, "--number", "nobody")
 
 
 def test_the_metrics_have_every_kind_and_every_end() -> None:

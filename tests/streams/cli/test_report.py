@@ -28,7 +28,7 @@ from tests.waiting import END_S
 
 def test_a_month_that_is_none_and_a_broker_that_is_away(tmp_path: Path) -> None:
     config = settings_file(tmp_path)
-    for month in ("2026-13", "2026-1", "November"):
+    for month in ("2026-13", "2026-1", "November", "0000-01", "9999-12"):
         refused(UsageError, "is no month", "report", "--month", month, "-c", config)
     refused(UnavailableError, NOWHERE, "report", "--month", "2026-11", "-c", config)
 

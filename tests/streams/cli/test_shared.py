@@ -37,6 +37,21 @@ def test_a_packed_file_is_unpacked_and_an_absent_one_named(tmp_path: Path) -> No
         pass
 
 
+@pytest.mark.parametrize("wrong", ["never packed", "cut off", "damaged"])
+def test_a_packed_file_that_is_not_whole_is_one_sentence(tmp_path: Path, wrong: str) -> None:
+    packed = gzip.compress(bytes(range(256)) * 40, mtime=0)
+    contents = {
+        "never packed": b'{"a": 1}\n',
+        "cut off": packed[: len(packed) // 2],
+        "damaged": packed[:40] + bytes(each ^ 0xFF for each in packed[40:60]) + packed[60:],
+    }
+    path = tmp_path / "a.jsonl.gz"
+    path.write_bytes(contents[wrong])
+    with pytest.raises(UsageError, match="no whole gzip file"):  # noqa: SIM117
+        with opened(str(path)) as file:
+            list(file)
+
+
 def test_foreign_text_in_a_table_stays_text(capsys: pytest.CaptureFixture[str]) -> None:
     write_table(("name", "what"), [("[red]x[/red]", "a\x1b[2Jb"), ("long " * 60, 5)])
     told = capsys.readouterr().out

@@ -100,5 +100,5 @@ def test_settings_in_a_pack_are_those_that_decided(tmp_path: Path) -> None:
     (tmp_path / SETTINGS).write_text("mode = 1", "utf-8")
     with pytest.raises(UsageError, match="no settings"):
         settings_of(tmp_path)
-    with pytest.raises(UsageError, match="no settings"):
+    with pytest.raises(UsageError, match="No such file"):
         settings_of(tmp_path / "nowhere")

@@ -12,6 +12,7 @@ import pytest
 
 from streams.errors import UnavailableError, UsageError
 from streams.evidence.canonical import PackError
+from streams.evidence.envelope import TIMESTAMP, signed
 from streams.evidence.names import MANIFEST, STAMP, TOKEN
 from streams.evidence.stamp import attach, check_token, fetched, query, stamp_value
 from streams.evidence.verify import verify
@@ -85,7 +86,11 @@ def test_a_token_of_something_else_is_refused(own: Path, tmp_path: Path) -> None
 def test_token_and_record_belong_together_and_to_the_signer(own: Path, tmp_path: Path) -> None:
     folder = pack(tmp_path)
     token = answered(own, query((folder / MANIFEST).read_bytes()))
-    attach(folder, key("another"), token)
+    with pytest.raises(PackError, match="another key"):
+        attach(folder, key("another"), token)
+    attach(folder, key(), token)
+    value = stamp_value((folder / MANIFEST).read_bytes(), token)
+    (folder / STAMP).write_bytes(signed(key("another"), TIMESTAMP, value))
     assert verify(folder, fingerprint()).wrong == [
         f"{STAMP}: not signed by the signer of the manifest"
     ]

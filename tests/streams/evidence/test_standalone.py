@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 
 from streams.evidence import standalone
 from streams.evidence.names import TOKEN
-from tests.streams.evidence.packs import broken, fingerprint
+from tests.streams.evidence.packs import broken, fingerprint, pack
 from tests.streams.evidence.tsa import whole
 from tests.test_architecture import imports
 
@@ -37,6 +38,50 @@ def test_it_runs_from_the_pack_without_any_package(kind: str) -> None:
         text=True,
     )
     assert (done.returncode, "not by the signer" in done.stdout) == (1, True)
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["nowhere", "--fingerprint", "0" * 64], "nowhere: no such folder"),
+        ([".", "--fingerprint", "zz"], "64 hex digits"),
+        ([".", "--fingerprint", "0" * 64, "--tsa-ca", "nofile"], "nofile: no such file"),
+    ],
+)
+def test_what_keeps_it_from_checking_is_no_verdict(
+    tmp_path: Path, words: list[str], says: str
+) -> None:
+    done = ran(words, {}, tmp_path)
+    assert (done.returncode, says in done.stdout, done.stderr) == (2, True, "")
+    assert "VERIFIED" not in done.stdout
+
+
+@pytest.mark.parametrize("version", [None, "LibreSSL 3.3.6", "OpenSSL 1.1.1w  11 Sep 2023"])
+def test_an_openssl_that_cannot_check_calls_no_pack_bad(
+    tmp_path: Path, version: str | None
+) -> None:
+    if version is not None:
+        (tmp_path / "openssl").write_text(f"#!/bin/sh\necho '{version}'\n")
+        (tmp_path / "openssl").chmod(0o700)
+    done = ran([str(whole()["pack"]), "--fingerprint", fingerprint()], {"PATH": str(tmp_path)})
+    assert (done.returncode, done.stderr) == (2, "")
+    assert "openssl 3 or newer" in done.stdout
+    assert (version or "none") in done.stdout
+
+
+def test_a_stamp_that_is_to_be_checked_and_is_not_there_is_found(tmp_path: Path) -> None:
+    folder = pack(tmp_path)
+    assert standalone.verify(folder, fingerprint()) == []
+    wrong = standalone.verify(folder, fingerprint(), str(whole()["authority"]))
+    assert wrong == [f"{TOKEN}: missing; a time stamp was to be checked"]
+
+
+def ran(
+    words: list[str], environment: dict[str, str], folder: Path | None = None
+) -> subprocess.CompletedProcess[str]:
+    program = [sys.executable, "-I", "-S", standalone.__file__, *words]
+    return subprocess.run(program, check=False, capture_output=True, text=True, cwd=folder,
+                          env={**os.environ, **environment})  # fmt: skip
 
 
 def test_a_list_of_successors_is_followed() -> None:

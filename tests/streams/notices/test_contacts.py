@@ -54,6 +54,11 @@ def test_a_table_of_a_spreadsheet_says_the_same(tmp_path: Path) -> None:
     assert contacts.of("sig:a", TODAY) == toml.of("sig:a", TODAY)
 
 
+def test_a_row_with_a_cell_too_many_is_said(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="more cells than columns"):
+        read_contacts(written(tmp_path, "platforms,name\nsig:a,b,c\n", "contacts.csv"))
+
+
 @pytest.mark.parametrize(
     ("change", "says"),
     [
@@ -69,6 +74,8 @@ def test_a_table_of_a_spreadsheet_says_the_same(tmp_path: Path) -> None:
         (('"sig:a", "port:10690000001"', '"a"'), "keys such as"),
         (("contract = true", "contracted = true"), "no field contracted"),
         (("[[contact]]", "[[contact"), "contacts.toml"),
+        ((GOOD, "contact = 5"), r"begin with \[\[contact\]\]"),
+        (('["sig:a", "port:10690000001"]', "5"), "keys such as"),
     ],
 )
 def test_an_entry_that_cannot_be_meant_is_refused(

@@ -73,6 +73,9 @@ def test_counts_times_and_remedies_are_there() -> None:
     assert (said["messages"], said["floods"], said["victims"]) == (60, 6, "6")
     assert said["windows"][0]["most_a_minute"] >= 1
     assert sum(w["messages"] for w in said["windows"]) == 60
+    minutes = xarf(report(), REPORTER)["otpguard"]["messages_by_minute"]  # a webhook gets no table
+    assert sum(minutes.values()) == 60
+    assert max(minutes.values()) == said["windows"][0]["most_a_minute"]
     assert len(said["remedies"]) == 4
 
 

@@ -64,6 +64,17 @@ def test_no_shipped_text_has_a_link_or_a_number() -> None:
             assert not re.search(r"https?:|www|\.c(om|n)|\d{3}|微信|QQ", text)
 
 
+@pytest.mark.parametrize(("language", "charset"), [("zh-Hans", "gb2312"), ("zh-Hant", "big5")])
+def test_every_character_is_one_that_phones_of_its_language_show(
+    language: str, charset: str
+) -> None:
+    """One unit each, and of the language's own set: a wrong variant reads like a forgery."""
+    for text in shipped()[language].values():
+        for character in re.sub(r"\{\w+\}", "", text):
+            assert len(character.encode("utf-16-be")) == 2
+            assert character.encode(charset), character
+
+
 def test_every_language_has_every_text() -> None:
     assert {language: tuple(own) for language, own in shipped().items()} == dict.fromkeys(
         NAMES, TEXT_NAMES[:3] + TEXT_NAMES[3:]

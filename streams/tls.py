@@ -1,0 +1,53 @@
+"""Certificates of other services, as settings name them."""
+
+from __future__ import annotations
+
+import ssl
+from pathlib import Path
+
+from streams.errors import ConfigError
+from streams.language import tr
+
+
+def authorities(setting: str, file: str | Path | None) -> ssl.SSLContext:
+    """Return a client's TLS that trusts a file of certificates, or the machine's for none.
+
+    Raise ConfigError for a file that cannot be read or has no certificate.
+    """
+    try:
+        return ssl.create_default_context(cafile=file)
+    except ssl.SSLError:
+        raise ConfigError(
+            tr("{setting} {file}: no certificate in PEM").format(setting=setting, file=file)
+        ) from None
+    except OSError as error:
+        raise ConfigError(
+            tr("{setting} {file}: {error}").format(setting=setting, file=file, error=error.strerror)
+        ) from None
+
+
+def check_own(section: str, cert: Path | None, key: Path | None, ca: Path | None = None) -> None:
+    """Raise ConfigError if the files by which a server shows itself, and knows clients, are none.
+
+    Before it serves: the server's own library ends in the middle of its start.
+    """
+    if ca is not None:
+        authorities(f"{section}.client_ca_file", ca)
+    if cert is None:
+        return
+    try:
+        # A key with a passphrase would be asked for at the terminal.
+        ssl.create_default_context(ssl.Purpose.CLIENT_AUTH).load_cert_chain(cert, key, lambda: "")
+    except ssl.SSLError:
+        raise ConfigError(
+            tr(
+                "{section}.cert_file {cert} and key_file {key}: no certificate in PEM with "
+                "its key, which has no passphrase"
+            ).format(section=section, cert=cert, key=key)
+        ) from None
+    except OSError as error:
+        raise ConfigError(
+            tr("{section}.cert_file {cert} and key_file {key}: {error}").format(
+                section=section, cert=cert, key=key, error=error.strerror
+            )
+        ) from None
