@@ -189,7 +189,7 @@ TARGETS: Final = (
             ("A6 campaign of 20-70 codes, 16 of 500 in one of 32, list empty", 0.03, 0.75),
             (f"A6 campaign of 20-70 codes against 500 in 32 partitions, {NETWORK}", 0.005, 0.82),
             (f"A6 campaign of 20 against 500 in 32 partitions, {NETWORK}", 0.01, 0.52),
-            (f"A15, one in two minutes after a campaign in 8 partitions, {NETWORK}", 0.03, 0.6),
+            (f"A15, one in two minutes after a campaign in 8 partitions, {NETWORK}", 0.01, 0.78),
             (f"A4, 60 in 3 h after a campaign in 8 partitions, {NETWORK}", 0.03, 0.55),
             (f"A4, 96 in 24 h after a campaign in 8 partitions, {NETWORK}", 0.01, 0.55),
         )
