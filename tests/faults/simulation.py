@@ -59,17 +59,24 @@ class Outbox:
     """An outbox without waiting: acknowledgements arrive when the world lets them."""
 
     def __init__(self, _send: object) -> None:
-        self.added = self.settled = 0
+        self.mark = 0
+        self._open = set[int]()  # the places of those that are not acknowledged
 
     def __len__(self) -> int:
-        return self.added - self.settled
+        return len(self._open)
 
     @property
-    def mark(self) -> int:
-        return self.added
+    def settled(self) -> int:
+        """Up to here all are acknowledged: one that failed is not made good by a later one."""
+        return min(self._open, default=self.mark)
 
-    def acknowledge(self) -> None:
-        self.settled += 1
+    def add(self) -> int:
+        self._open.add(self.mark)
+        self.mark += 1
+        return self.mark - 1
+
+    def acknowledge(self, place: int) -> None:
+        self._open.discard(place)
 
 
 @dataclass
@@ -243,10 +250,10 @@ class World:
         """Hand an action to the producer; a failed one is handed over again."""
         outbox = assigned.outbox
         assert isinstance(outbox, Outbox)
-        outbox.added += 1
+        place = outbox.add()
         record = InFlight(
             lambda: self.actions.append(output),
-            lambda _: outbox.acknowledge(),
+            lambda _: outbox.acknowledge(place),
             lambda: process.actions.append(record),
         )
         process.actions.append(record)
