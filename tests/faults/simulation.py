@@ -59,21 +59,25 @@ class Outbox:
     """An outbox without waiting: acknowledgements arrive when the world lets them."""
 
     def __init__(self, _send: object) -> None:
-        self.mark = 0
+        self.added = 0
         self._open = set[int]()  # the places of those that are not acknowledged
 
     def __len__(self) -> int:
         return len(self._open)
 
     @property
+    def mark(self) -> int:
+        return self.added
+
+    @property
     def settled(self) -> int:
         """Up to here all are acknowledged: one that failed is not made good by a later one."""
-        return min(self._open, default=self.mark)
+        return min(self._open, default=self.added)
 
-    def add(self) -> int:
-        self._open.add(self.mark)
-        self.mark += 1
-        return self.mark - 1
+    def enter(self) -> int:
+        self._open.add(self.added)
+        self.added += 1
+        return self.added - 1
 
     def acknowledge(self, place: int) -> None:
         self._open.discard(place)
@@ -250,7 +254,7 @@ class World:
         """Hand an action to the producer; a failed one is handed over again."""
         outbox = assigned.outbox
         assert isinstance(outbox, Outbox)
-        place = outbox.add()
+        place = outbox.enter()
         record = InFlight(
             lambda: self.actions.append(output),
             lambda _: outbox.acknowledge(place),
