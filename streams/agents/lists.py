@@ -30,8 +30,31 @@ REPEAT_MS: Final = 6 * HOUR_MS
 """A list that holds is told again: four times within its life."""
 
 
+class Pace:
+    """The moments at which a list is told. Holds the newest alone."""
+
+    __slots__ = ("_told", "_told_ms")
+
+    def __init__(self) -> None:
+        self._told: frozenset[int] | None = None  # None: nothing, or by another owner
+        self._told_ms = 0
+
+    def due(self, wanted: frozenset[int], now_ms: int) -> bool:
+        """Tell if the list of these platforms is to be told now.
+
+        Where nothing was told yet an empty one is not told either.
+        """
+        if wanted == (self._told or frozenset()):
+            return self._told is not None and now_ms >= self._told_ms + REPEAT_MS
+        return now_ms >= self._told_ms + PACE_MS
+
+    def note(self, told: frozenset[int], now_ms: int) -> None:
+        """Note that it was told."""
+        self._told, self._told_ms = told, now_ms
+
+
 class ListWriter:
-    """Tells the list. Holds the newest alone."""
+    """Tells the list."""
 
     def __init__(
         self, clients: Mapping[str, Any], topic: str, key: bytes, metrics: Metrics
@@ -41,24 +64,19 @@ class ListWriter:
             self._partitions = reader.partitions
         self._producer = KafkaProducer(**clients, client_id="otpguard-lists", acks="all")
         self._topic, self._key, self._metrics = topic, key, metrics
-        self._told: frozenset[int] | None = None  # None: nothing, or by another owner
-        self._told_ms = 0
+        self._pace = Pace()
 
     def forget(self) -> None:
         """Another owner tells now."""
-        self._told, self._told_ms = None, 0
+        self._pace = Pace()
 
     def tell(self, platforms: Sequence[int], now_ms: int) -> bool:
-        """Append the list of these platforms, if it is time to; False if not.
+        """Append the list of these platforms, if it is time to (`Pace`); False if not.
 
-        Where nothing was told yet an empty one is not told either. Raise KafkaError if a broker
-        does not take it.
+        Raise KafkaError if a broker does not take it.
         """
         wanted = frozenset(platforms)
-        if wanted == (self._told or frozenset()):
-            if self._told is None or now_ms < self._told_ms + REPEAT_MS:
-                return False
-        elif now_ms < self._told_ms + PACE_MS:
+        if not self._pace.due(wanted, now_ms):
             return False
         value = encode_listed(signed(self._key, now_ms, now_ms + HOT_VALID_MS, wanted))
         sent = [
@@ -67,7 +85,7 @@ class ListWriter:
         ]
         for future in sent:
             future.get(timeout=SENT_S)
-        self._told, self._told_ms = wanted, now_ms
+        self._pace.note(wanted, now_ms)
         self._metrics.add("hot_lists_told_total")
         self._metrics.put("hot_list_platforms", len(wanted))
         log.info("a list of %d hot platforms went to %d partitions", len(wanted), len(sent))

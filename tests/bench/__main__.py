@@ -23,6 +23,7 @@ from tests.bench import live as living
 from tests.bench import polls, report, resume, stages
 from tests.bench import scale as scaling
 from tests.bench import state as holding
+from tests.bench import turns as turning
 from tests.bench import worst as worsening
 from tests.bench.harness import PeerError
 
@@ -188,6 +189,21 @@ def split(
     figures = {"profiles": profiles, "polls": polls.live(), "machine": report.machine()}
     table = report.stage_table(figures) + "\n" + report.poll_table(figures)
     report.write(folder, "stages", figures, table)
+
+
+@app.command(epilog="Example: python -m tests.bench turns --rounds 9")
+def turns(
+    *,
+    events: Annotated[int, typer.Option(help="Of each case; half of them are warm-up.")] = 200_000,
+    rounds: Annotated[int, typer.Option(help="Turns of each way.")] = 5,
+    batch: Annotated[int, typer.Option(help="Events of a batch.")] = 1_024,
+    folder: Folder = Path("bench-results"),
+) -> None:
+    """What hot platforms, figures and sweeps cost: the chain with and without them, by turns."""
+    folder.mkdir(parents=True, exist_ok=True)
+    found = turning.measure(events=events, rounds=rounds, batch=batch)
+    figures = {"turns": found, "machine": report.machine()}
+    report.write(folder, "turns", figures, turning.table(figures))
 
 
 @app.command()

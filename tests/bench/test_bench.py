@@ -31,6 +31,7 @@ from tests.bench import (
     resume,
     scale,
     state,
+    turns,
     worker,
     worst,
 )
@@ -109,6 +110,16 @@ def test_polls_of_many_partitions_are_taken_in_whole_and_in_parts(
     assert [run["each"] for run in runs] == list(polls.EACH)
     assert all({"decode", "process", "agent"} <= run["parts_us_per_event"].keys() for run in runs)
     assert "32 partitions x 78" in report.poll_table({"polls": runs})
+
+
+def test_ways_of_setting_take_turns_and_stand_beside_the_first() -> None:
+    found = turns.measure(events=4_000, rounds=2, batch=500)
+    assert [(one["case"], one["way"]) for one in found] == [
+        (case, way) for case in turns.PLAYED for way in turns.WAYS
+    ]
+    assert all(len(one["us_per_event"]) == 2 and one["median_us"] > 0 for one in found)
+    assert [one["relative"] for one in found[:: len(turns.WAYS)]] == [1, 1]
+    assert turns.table({"turns": found}).count("campaign") == len(turns.WAYS)
 
 
 def test_the_rate_that_is_offered_is_the_rate_that_is_sent(

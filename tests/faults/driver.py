@@ -36,6 +36,7 @@ DRAIN_S = 150.0  # without a commit, while records wait: the workers hang
 STARVED_S = 150.0  # without a record made or acknowledged, while brokers run: the producers hang
 AHEAD_S = 12.0  # faults may be ahead of the traffic by an outage, during which none is made
 BEGIN_S = 150.0  # for a worker to read and the producers to be there, before anything else happens
+RESTARTS = 3  # where lists come: after each the workers have nothing but their checkpoints
 STOP_S = 120.0  # for the workers' own end, which their watchdogs see to
 
 
@@ -74,6 +75,11 @@ class Plan:
     @property
     def lasts_s(self) -> float:
         return self.events / self.per_s
+
+    @property
+    def part(self) -> int:
+        """Records from one restart to the next."""
+        return self.events // RESTARTS
 
     def schedule(self) -> list[Fault]:
         """The faults in the order of their times."""
@@ -368,7 +374,9 @@ port = 0
         """Produce the traffic at its pace; whatever a broken send leaves on the log is the log.
 
         Two producers share it record by record, and one of them keeps its records back for longer:
-        they reach the log in another order than they were made.
+        they reach the log in another order than they were made. Where lists come, the workers are
+        restarted on the way, with all that was written until then in their checkpoints: however
+        slow the machine is, lists are restored in the middle of the log.
         """
         span_ms = 2 * HOUR_MS
         start_ms = int(time.time() * 1000) - span_ms - HOUR_MS
@@ -389,9 +397,14 @@ port = 0
             rng = random.Random(plan.seed)
             began = time.monotonic()
             pending: list[asyncio.Future[object]] = []
+            following = plan.part
             for record in traffic(
                 plan.seed, plan.events, plan.partitions, start_ms, span_ms, lists=plan.lists
             ):
+                if plan.lists and self.produced == following:
+                    following += plan.part
+                    await self._done(pending)
+                    began += await asyncio.to_thread(self._restart)
                 pending.append(await self._send(rng.choice(producers), record))
                 self.produced += 1
                 if self.produced % 200 == 0:
@@ -400,6 +413,17 @@ port = 0
                 if len(pending) > 5_000:
                     await self._done(pending)
             await self._done(pending)
+
+    def _restart(self) -> float:
+        """Restart the workers once all is committed; return how long that took."""
+        began = time.monotonic()
+        if not self.watch.caught_up(DRAIN_S):
+            raise UndecidedError(f"no commit for {DRAIN_S:g} s before a restart")
+        for slot in self.slots:
+            slot.send(signal.SIGCONT)
+            slot.send(signal.SIGTERM)
+        self.watch.disturbed()
+        return time.monotonic() - began
 
     async def _done(self, pending: list[asyncio.Future[object]]) -> None:
         """Return when these are acknowledged or given up."""

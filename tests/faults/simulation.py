@@ -29,6 +29,8 @@ OFFSETS = 120
 METRICS = Metrics()
 RECIPIENTS = 30
 BATCH_MAX = 25
+LISTS = 0.06  # of the records
+LIST_LATE = 30  # offsets by which a list may be older than its place
 STEPS = 170
 CHUNK_BYTES = 48  # two rows of the toy, so that a state has several chunks
 
@@ -49,23 +51,36 @@ class Safeguards:
     keys_of_ones_own: bool = True
     gaps_sought_back: bool = True
     manifest_again_first: bool = True
+    lists_at_their_offsets: bool = True
+    lists_restored: bool = True
 
 
 class Outbox:
     """An outbox without waiting: acknowledgements arrive when the world lets them."""
 
     def __init__(self, _send: object) -> None:
-        self.added = self.settled = 0
+        self.added = 0
+        self._open = set[int]()  # the places of those that are not acknowledged
 
     def __len__(self) -> int:
-        return self.added - self.settled
+        return len(self._open)
 
     @property
     def mark(self) -> int:
         return self.added
 
-    def acknowledge(self) -> None:
-        self.settled += 1
+    @property
+    def settled(self) -> int:
+        """Up to here all are acknowledged: one that failed is not made good by a later one."""
+        return min(self._open, default=self.added)
+
+    def enter(self) -> int:
+        self._open.add(self.added)
+        self.added += 1
+        return self.added - 1
+
+    def acknowledge(self, place: int) -> None:
+        self._open.discard(place)
 
 
 @dataclass
@@ -129,13 +144,17 @@ class World:
     def __init__(self, seed: int, safeguards: Safeguards = Safeguards()) -> None:
         self.random = random.Random(seed)
         self.safe = safeguards
-        self.params = toy.Params(safeguards.maintenance_at_ticks)
+        self.params = toy.Params(
+            safeguards.maintenance_at_ticks,
+            safeguards.lists_at_their_offsets,
+            safeguards.lists_restored,
+        )
         self.log = [
-            (offset, self.random.randrange(RECIPIENTS))
+            (offset, self.record(offset))
             for offset in range(OFFSETS)
             if self.random.random() < 0.9  # the rest are offsets without a record
         ]
-        self.recipients = dict(self.log)
+        self.records = dict(self.log)
         self.changelog_lead = self.random.choice((0.5, 0.8, 0.97))  # brokers differ in speed
         self.truncated = 0  # retention has removed what is below
         self.changelog = Log()
@@ -148,6 +167,12 @@ class World:
         self.rebalance(self.owner)
 
     # -- the rules of the world -------------------------------------------------------------------
+
+    def record(self, offset: int) -> int:
+        """A recipient; or a list, of now or of a while ago."""
+        if self.random.random() < LISTS:
+            return -1 - max(0, offset - self.random.choice((0, LIST_LATE)))
+        return self.random.randrange(RECIPIENTS)
 
     def born(self) -> Process:
         def fatal(error: BaseException) -> None:
@@ -177,6 +202,8 @@ class World:
                 partition, reader
             )
             self.seen["states restored"] += assigned.next is not None
+            told = assigned.state.told  # type: ignore[attr-defined]
+            self.seen["lists restored"] += told != 0
         self.seen["states kept"] += not process.states._readers
         process.states._readers = {}
         assigned = process.states.partitions[0]
@@ -201,8 +228,8 @@ class World:
         if end <= start:
             return
         process.position = end
-        recipients = self.recipients
-        offsets = [o for o in range(start, end) if o in recipients]
+        records = self.records
+        offsets = [o for o in range(start, end) if o in records]
         envelope = Envelope(
             0, start, end, OFFSETS, [b""] * len(offsets), [None] * len(offsets), offsets, offsets
         )
@@ -218,7 +245,7 @@ class World:
                     f"records before {start} are gone, the state ends at {assigned.next}"
                 )
             rest = envelope.since(assigned.next)
-            events = [(o, recipients[o]) for o in rest.offsets]
+            events = [(o, records[o]) for o in rest.offsets]
             for output in toy.process(assigned.state, events, rest.next_offset):  # type: ignore[arg-type]
                 self.publish(process, assigned, output)
             assigned.next = rest.next_offset
@@ -227,10 +254,10 @@ class World:
         """Hand an action to the producer; a failed one is handed over again."""
         outbox = assigned.outbox
         assert isinstance(outbox, Outbox)
-        outbox.added += 1
+        place = outbox.enter()
         record = InFlight(
             lambda: self.actions.append(output),
-            lambda _: outbox.acknowledge(),
+            lambda _: outbox.acknowledge(place),
             lambda: process.actions.append(record),
         )
         process.actions.append(record)

@@ -40,11 +40,14 @@ def quiet() -> Iterator[None]:
 
 @pytest.mark.kafka
 @pytest.mark.faults
-@pytest.mark.parametrize(("seed", "lists"), [(12, False), (13, True)], ids=["12", "13-lists"])
+@pytest.mark.parametrize(
+    ("seed", "faults", "lists"), [(12, 6, False), (7, 3, True)], ids=["12", "7-lists"]
+)
 def test_nothing_is_lost_doubled_or_invented(
-    seed: int, lists: bool, own_kafka: Callable[..., Broker], tmp_path: Path, unique: str
-) -> None:
-    plan = Plan(seed, events=40_000, faults=6, lists=lists)
+    seed: int, faults: int, lists: bool, own_kafka: Callable[..., Broker], tmp_path: Path,
+    unique: str,
+) -> None:  # fmt: skip
+    plan = Plan(seed, events=40_000, faults=faults, lists=lists)
     run = Run(plan, own_kafka(), unique, tmp_path)
     wrong = run.execute()
     assert not wrong, f"{wrong}\n{plan}\nlogs in {tmp_path}"

@@ -14,7 +14,13 @@ SCHEDULES = 10_000
 def test_no_schedule_loses_or_invents_anything() -> None:
     explored = explore(range(SCHEDULES))
     assert not explored.wrong, f"by seed: {explored.wrong}"
-    for what in ("checkpoints interrupted", "states restored", "states kept", "rows evicted"):
+    for what in (
+        "checkpoints interrupted",
+        "states restored",
+        "states kept",
+        "rows evicted",
+        "lists restored",
+    ):
         assert explored.seen[what] > SCHEDULES, (what, explored.seen)
     assert explored.seen["manifests never heard of"] > SCHEDULES // 10, explored.seen
 

@@ -1,6 +1,7 @@
 """Input for fault runs: floods among other codes, out of order, with duplicates and poison.
 
-Also the network's lists of hot platforms, good and bad ones, where the workers take such lists.
+Also the network's lists of hot platforms, good and bad ones, where the workers take such lists, and
+floods so slow that a list alone can tell them: which one is held decides at which code, if at all.
 """
 
 from __future__ import annotations
@@ -10,11 +11,12 @@ import random
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
+from heapq import heapify, heapreplace
 
 from detectors.bars import HOT_VALID_MS
 from detectors.hot.network import signed
 from detectors.model.event import platform_id
-from detectors.model.times import HOUR_MS
+from detectors.model.times import HOUR_MS, MINUTE_MS
 from streams.wire import encode_listed
 
 POISON = (
@@ -29,8 +31,14 @@ PLATFORMS = [f"平台{i:03d}" for i in range(150)]
 RESENT = 300
 RESEND_EVERY = 20_000  # records, on average
 LIST_KEY = "a key of sixteen"
-LIST_EVERY = 400  # records, on average, from one list to the next
+LIST_EVERY_MS = 2 * MINUTE_MS  # on average, from one list to the next
+TOOLS = [[f"工具{i}之{j:02d}" for j in range(10)] for i in range(5)]
+"""Platforms of tools that flood slowly. Of each less is met than a list may have."""
+LIST_TOOLS = 2  # of which a list has the platforms
 COMMON = 60  # platforms, of which every recipient meets too many: refused
+SLOW_VICTIMS = 16  # of each partition, at any time
+SLOW_PACE_MS = 2 * MINUTE_MS  # one code in so long: too slow for all rules but those of a list
+SLOW_FIRST = 100_000  # the victims' numbers follow on: no other recipient has one
 TEXT = "【{}】您的验证码是{:06d}，5分钟内有效，请勿泄露给他人，如非本人操作请忽略本短信。"
 
 
@@ -50,11 +58,13 @@ def traffic(
     """Yield `events` records or a few more: one in eight floods one of few victims.
 
     Some are late, some come twice at once, and now and then a gateway sends its last ones again.
-    With `lists` a list comes to every partition now and then; all else is the same without.
+    With `lists` come slow floods too, a code in each partition every few seconds, and now and then
+    a list to every partition; all else is the same without.
     """
     rng = random.Random(seed)
     resend = random.Random(seed)
     listing = random.Random(seed)
+    slow = SlowFloods(seed, partitions, start_ms) if lists else None
     newest: deque[Record] = deque(maxlen=RESENT)
     for i in range(events):
         partition = rng.randrange(partitions)
@@ -63,25 +73,18 @@ def traffic(
         at_ms = start_ms + i * span_ms // events
         if rng.random() < 0.02:
             at_ms -= rng.randrange(120_000)  # late, as from a slow gateway
-        value = json.dumps(
-            {
-                "schema_version": 1,
-                "recipient": recipient,
-                "sender": f"1069{rng.randrange(10_000):04d}",
-                "event_time_ms": at_ms,
-                "message_id": f"{seed}-{i}",
-                "text": TEXT.format(rng.choice(PLATFORMS), rng.randrange(1_000_000)),
-                "gateway_id": "smsc-1",
-            },
-            ensure_ascii=False,
-        ).encode()
+        sender = f"1069{rng.randrange(10_000):04d}"
+        text = TEXT.format(rng.choice(PLATFORMS), rng.randrange(1_000_000))
+        value = code(recipient, sender, at_ms, f"{seed}-{i}", text)
         record = Record(partition, recipient.encode(), value, start_ms + i * span_ms // events)
         yield record
         newest.append(record)
         if resend.random() < 1 / RESEND_EVERY:
             yield from newest
-        if lists and listing.random() < 1 / LIST_EVERY:
-            yield from told(listing, partitions, record.timestamp_ms)
+        if slow is not None:
+            yield from slow.until(record.timestamp_ms)
+            if listing.random() < span_ms / events / LIST_EVERY_MS:
+                yield from told(listing, partitions, record.timestamp_ms)
         dice = rng.random()
         if dice < 0.01:
             yield record  # a producer's retry
@@ -90,10 +93,70 @@ def traffic(
             yield Record(partition, recipient.encode(), poison, record.timestamp_ms)
 
 
+def code(recipient: str, sender: str, at_ms: int, message_id: str, text: str) -> bytes:
+    """Return an event with a code."""
+    return json.dumps(
+        {
+            "schema_version": 1,
+            "recipient": recipient,
+            "sender": sender,
+            "event_time_ms": at_ms,
+            "message_id": message_id,
+            "text": text,
+            "gateway_id": "smsc-1",
+        },
+        ensure_ascii=False,
+    ).encode()
+
+
+class SlowFloods:
+    """Floods by tools, one code in two minutes, so many in each partition at any time.
+
+    Who has had all codes of its tool gives way to somebody new.
+    """
+
+    def __init__(self, seed: int, partitions: int, start_ms: int) -> None:
+        self._rng = random.Random(f"slow/{seed}")
+        self._partitions = partitions
+        self._born = SLOW_FIRST
+        self._victims = [
+            self._victim(start_ms, partition)
+            for _ in range(SLOW_VICTIMS)
+            for partition in range(partitions)
+        ]
+        heapify(self._victims)
+
+    def until(self, at_ms: int) -> Iterator[Record]:
+        """Yield the codes that are due by then."""
+        while self._victims[0][0] <= at_ms:
+            due_ms, number, partition, platforms = self._victims[0]
+            recipient = f"86138{number * self._partitions + partition:08d}"
+            left = len(platforms)
+            text = TEXT.format(platforms.pop(), self._rng.randrange(1_000_000))
+            value = code(recipient, "10690001", due_ms, f"slow-{number}-{left}", text)
+            yield Record(partition, recipient.encode(), value, due_ms)
+            pace_ms = int(SLOW_PACE_MS * self._rng.uniform(0.7, 1.3))
+            heapreplace(
+                self._victims,
+                (due_ms + pace_ms, number, partition, platforms)
+                if platforms
+                else self._victim(due_ms, partition),
+            )
+
+    def _victim(self, at_ms: int, partition: int) -> tuple[int, int, int, list[str]]:
+        """Return when the next code comes, to whom, where, and the platforms that are left."""
+        self._born += 1
+        tool = self._rng.choice(TOOLS)
+        first_ms = at_ms + self._rng.randrange(len(tool) * SLOW_PACE_MS)
+        return first_ms, self._born, partition, self._rng.sample(tool, len(tool))
+
+
 def told(rng: random.Random, partitions: int, at_ms: int) -> Iterator[Record]:
     """Yield one list for every partition, as the agent appends it; near half are refused."""
-    count = COMMON if rng.random() < 0.1 else rng.randrange(1, 11)
-    platforms = [platform_id(f"sig:{name}") for name in rng.sample(PLATFORMS, count)]
+    names = [name for tool in rng.sample(TOOLS, LIST_TOOLS) for name in tool]
+    if rng.random() < 0.1:
+        names = rng.sample(PLATFORMS, COMMON)
+    platforms = [platform_id(f"sig:{name}") for name in names]
     made = signed(LIST_KEY.encode(), at_ms, at_ms + HOT_VALID_MS, platforms)
     dice = rng.random()
     if dice < 0.05:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections import defaultdict, deque
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from random import Random
 from typing import Any, Final
 
@@ -20,7 +20,7 @@ from detectors.bars import (
     HOT_LEAD,
     LEAK_MILLI_S,
 )
-from detectors.model.times import DAY_S
+from detectors.model.times import DAY_S, HOUR_MS
 from detectors.suspects.mass import LONGEST_S, WINDOWS
 from streams.scenarios import (
     DEFAULT_START_MS,
@@ -34,6 +34,7 @@ from streams.scenarios import (
 from streams.scenarios.platforms import ABUSED, TOOL_PLATFORMS, PlatformProfile, tool
 from streams.scenarios.writer import MessageWriter
 from tests.scenarios.figures import Figures, Interval, wilson
+from tests.scenarios.network import play_network
 from tests.scenarios.play import DAY_MS, play
 
 STAGGER_MS: Final = 7_000
@@ -56,7 +57,12 @@ class Row:
     listed: float | None = None  # the share of the tool's platforms that are hot before; each part
     # has a tool of its own. None: the list is the one that the chain makes
     abused: bool = False  # `ABUSED` is hot
+    partitions: int = 1  # with more, a tool of its own for each part; `others` are of all of them
+    network: bool = False  # these have the network's list, else each its own
+    campaign: int = 0  # so many others were flooded by the tool, two hours before
 
+
+NETWORK: Final = "the network's list"
 
 ATTACKS: Final = (
     Row("A1 incident, 60 platforms", "A1", 6000),
@@ -94,6 +100,18 @@ ATTACKS: Final = (
             ("A17, every platform twice", "A17", 400, 50, {}),
         )
         for share in (0.9, 0.6)
+    ),
+    *(
+        Row(f"A6 campaign of {what} against 500 in 32 partitions, {NETWORK}", "A6", 2, 1,
+            {"recipients": 500, "codes": codes}, others=19_200, partitions=32, network=True)
+        for what, codes in (("20-70 codes", None), ("20", 20))
+    ),
+    *(
+        Row(f"{label} after a campaign in 8 partitions, {lists}", name, 100, 100, others=4_800,
+            partitions=8, campaign=125, network=lists == NETWORK)
+        for label, name in (("A15, one in two minutes", "A15"), ("A4, 60 in 3 h", "A4"),
+                            ("A4, 96 in 24 h", "A4-day"))
+        for lists in (NETWORK, "each with its own list")
     ),
     Row("A15 one in two minutes for two hours, no list", "A15", 400, 50),
     Row("A17 every platform twice, no list", "A17", 400, 50),
@@ -200,7 +218,8 @@ def stream(row: Row, first: int, runs: int) -> Iterator[Labelled]:
     A scenario that is out of order on purpose has a stream to itself.
     """
     apart = runs * 5000 if row.part == 1 else 1  # recipients that one run may take
-    parameters = row.parameters if row.listed is None else {**row.parameters, "tool": first}
+    own_tool = row.listed is not None or row.partitions > 1
+    parameters = {**row.parameters, "tool": first} if own_tool else row.parameters
     sides = [
         generate(
             row.name,
@@ -211,6 +230,8 @@ def stream(row: Row, first: int, runs: int) -> Iterator[Labelled]:
         )
         for seed in range(first, first + runs)
     ]
+    if row.campaign:
+        sides.append(campaign_before(first, row.campaign))
     for n in range(row.others):  # some from long before, so that the log always has a time
         writer = MessageWriter("others", first, _ELSEWHERE + n)
         sides.append(writer.history(DEFAULT_START_MS, first=7 if n % 6 else 60, last=0.1))
@@ -218,6 +239,18 @@ def stream(row: Row, first: int, runs: int) -> Iterator[Labelled]:
 
 
 _ELSEWHERE: Final = 5_000_000  # recipients whom no run takes
+_VICTIMS: Final = 6_000_000  # nor these
+
+CAMPAIGN_MS: Final = 2 * HOUR_MS  # so long before the runs it begins
+
+
+def campaign_before(number: int, recipients: int) -> Iterator[Labelled]:
+    """A campaign by the tool of this number, of which nothing is counted."""
+    start_ms = DEFAULT_START_MS - CAMPAIGN_MS
+    for event in generate(
+        "A6", number, recipient=_VICTIMS, start_ms=start_ms, tool=number, recipients=recipients
+    ):
+        yield Labelled(event.value, replace(event.truth, scenario="history"))
 
 
 def hot_of(row: Row, first: int) -> Sequence[PlatformProfile] | None:
@@ -257,12 +290,18 @@ def parts_of(row: Row, scale: float) -> list[Part]:
 def play_part(row: Row, first: int, runs: int) -> Figures:
     """Plays runs of a row side by side."""
     figures = Figures()
-    for outcome in play(
-        stream(row, first, runs),
-        confidence_min=row.confidence_min,
-        stride=row.stride,
-        hot=hot_of(row, first),
-    ).values():
+    if row.partitions > 1:
+        from_ms = DEFAULT_START_MS - CAMPAIGN_MS
+        events = stream(row, first, runs)
+        outcomes = play_network(events, row.partitions, from_ms, listed=row.network)
+    else:
+        outcomes = play(
+            stream(row, first, runs),
+            confidence_min=row.confidence_min,
+            stride=row.stride,
+            hot=hot_of(row, first),
+        )
+    for outcome in outcomes.values():
         figures.take(outcome)
     return figures
 

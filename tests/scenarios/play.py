@@ -14,19 +14,19 @@ from typing import Final, NamedTuple
 import msgspec
 import numpy as np
 
-from detectors.chain import Params, Partition, process
+from detectors.chain import Decisions, Params, Partition, process
 from detectors.episodes.episode import EpisodeParams
 from detectors.hot.listed import Hot
 from detectors.leases.again import SecondPasses
 from detectors.leases.gate import Ruling
-from detectors.model.event import Trust
+from detectors.model.event import HotList, Trust
 from detectors.model.records import Action, Level, refuses
 from detectors.recognise.recogniser import RecogniseParams, Recogniser
 from detectors.recognise.registry import Registry
 from streams.scenarios import Labelled, Role
 from streams.scenarios.platforms import PlatformProfile
 from streams.scenarios.writer import MessageWriter
-from streams.wire.events import Intake, decode
+from streams.wire.events import Intake, decode, encode_listed
 from streams.wire.recipients import Numbers
 
 BATCH: Final = 4096
@@ -36,7 +36,7 @@ APPLY_MS: Final = 500
 """From a message to the lease that it causes being obeyed: the budget of p99."""
 
 REGISTRY: Final = Registry.shipped()
-INTAKE: Final = Intake(Numbers("CN"))
+INTAKE: Final = Intake(Numbers("CN"), listed=True)
 PARAMS: Final = Params(episode=EpisodeParams(mode="enforce"))
 
 
@@ -85,67 +85,115 @@ def play(
     Every event is so many offsets after the one before: what lies between is not counted, and
     moves ticks, as the traffic of others does.
     """
-    recogniser = Recogniser(REGISTRY, RecogniseParams(confidence_min=confidence_min))
-    partition = Partition(params)
+    played = Played(params, confidence_min)
+    log = Log(0, Partition(params))
     if hot is not None:
-        partition.book.hot = Given(platform_ids(hot, recogniser))
-    outcomes: dict[str, Outcome] = defaultdict(Outcome)
-    leases: dict[str, list[Action]] = defaultdict(list)  # of a recipient, oldest first
-    attacked = set[str]()
-    known = set[tuple[str, str]]()  # recipient, platform
-    gateway = Gateway()
-    offset = 0
+        log.state.book.hot = Given(platform_ids(hot, played.recogniser))
     events = iter(events)
     while chunk := list(islice(events, BATCH)):
+        played.take(log, chunk, stride)
+    return dict(played.outcomes)
+
+
+@dataclass(slots=True)
+class Log:
+    """A partition, as far as its log was played."""
+
+    number: int
+    state: Partition
+    offset: int = 0  # of the next event
+
+
+class Played:
+    """What became of recipients, while a gateway obeys the leases that the chain makes."""
+
+    def __init__(self, params: Params, confidence_min: float = 0.5) -> None:
+        self.outcomes: dict[str, Outcome] = defaultdict(Outcome)
+        self.recogniser = Recogniser(REGISTRY, RecogniseParams(confidence_min=confidence_min))
+        self._params = params
+        self._leases: dict[str, list[Action]] = defaultdict(list)  # of a recipient, oldest first
+        self._attacked = set[str]()
+        self._known = set[tuple[str, str]]()  # recipient, platform
+        self._gateway = Gateway()
+
+    def take(
+        self,
+        log: Log,
+        chunk: Sequence[Labelled],
+        stride: int,
+        until: int | None = None,
+        told: HotList | None = None,
+    ) -> Decisions:
+        """Take events of a partition in, each so many offsets after the one before.
+
+        `until` is the offset behind them, where others' records follow; before them comes a list
+        that was `told`.
+        """
         values: list[bytes | None] = [msgspec.json.encode(event.value) for event in chunk]
         keys: list[bytes | None] = [str(event.value["recipient"]).encode() for event in chunk]
-        following = offset + len(chunk) * stride
-        offsets = np.arange(offset, following, stride)
-        decoded = decode(INTAKE, "rehearsal", 0, values, keys, offsets, None, following)
+        if told is not None:
+            values.insert(0, encode_listed(told))
+            keys.insert(0, None)
+        first = log.offset + stride * (told is not None)
+        log.offset += len(values) * stride
+        offsets = np.arange(log.offset - len(values) * stride, log.offset, stride)
+        log.offset = log.offset if until is None else until
+        decoded = decode(INTAKE, "rehearsal", log.number, values, keys, offsets, None, log.offset)
         assert not decoded.rejects, decoded.rejects[:3]
         batch = decoded.batch
-        codes = recogniser.columns(batch)
-        decisions = process(params, partition, batch, codes)
+        codes = self.recogniser.columns(batch)
+        decisions = process(self._params, log.state, batch, codes)
         for action in decisions.actions:
-            leases[action.recipient].append(action)
+            self._leases[action.recipient].append(action)
         raised: dict[int, Level] = {
             record.cause.offset: record.level
             for record in decisions.episodes
             if record.kind == "flood" and record.change in ("opened", "raised")
         }
-        for row, at in enumerate((batch.offset - offset).tolist()):
-            event = chunk[at // stride]
-            recipient, role = event.value["recipient"], event.truth.role
-            acquainted = (recipient, event.truth.platform)
-            if event.truth.scenario == "history":
-                known.add(acquainted)
-                continue
-            if role is Role.ATTACK:
-                attacked.add(recipient)
-            ruling = Ruling.NO_LEASE
-            if recipient in leases and codes.otp[row]:
-                ruling = gateway.ask(
-                    leases[recipient],
-                    event.value["event_time_ms"],
-                    int(codes.platform[row]),
-                    Trust(int(codes.trust[row])),
+        for row, offset in enumerate(batch.offset.tolist()):
+            if offset >= first:
+                code = Code(
+                    bool(codes.otp[row]), int(codes.platform[row]), Trust(int(codes.trust[row]))
                 )
-            refused = ruling is Ruling.REFUSE
-            in_flood = role is Role.ATTACK if recipient in attacked else role is not Role.OTHER
-            outcome = outcomes[recipient]
-            outcome.sent[role] += 1
-            outcome.refused[role] += refused
-            outcome.again[role] += ruling is Ruling.AGAIN
-            if role is Role.NEW:
-                _asked(outcome, event.truth.platform, refused=refused)
-            if in_flood:
-                _flooded(outcome, event, refused=refused, known=acquainted in known)
-            if codes.otp[row]:
-                outcome.recognised[role] += 1
-            if offset + at in raised:
-                _raise(outcome, event, raised[offset + at], leases.get(recipient, []))
-        offset = following
-    return dict(outcomes)
+                self._note(chunk[(offset - first) // stride], code, raised.get(offset))
+        return decisions
+
+    def _note(self, event: Labelled, code: Code, raised: Level | None) -> None:
+        """Note what becomes of an event, and the level to which it raised its recipient."""
+        recipient, role = event.value["recipient"], event.truth.role
+        acquainted = (recipient, event.truth.platform)
+        if event.truth.scenario == "history":
+            self._known.add(acquainted)
+            return
+        if role is Role.ATTACK:
+            self._attacked.add(recipient)
+        ruling = Ruling.NO_LEASE
+        if recipient in self._leases and code.otp:
+            ruling = self._gateway.ask(
+                self._leases[recipient], event.value["event_time_ms"], code.platform, code.trust
+            )
+        refused = ruling is Ruling.REFUSE
+        in_flood = role is Role.ATTACK if recipient in self._attacked else role is not Role.OTHER
+        outcome = self.outcomes[recipient]
+        outcome.sent[role] += 1
+        outcome.refused[role] += refused
+        outcome.again[role] += ruling is Ruling.AGAIN
+        if role is Role.NEW:
+            _asked(outcome, event.truth.platform, refused=refused)
+        if in_flood:
+            _flooded(outcome, event, refused=refused, known=acquainted in self._known)
+        if code.otp:
+            outcome.recognised[role] += 1
+        if raised is not None:
+            _raise(outcome, event, raised, self._leases.get(recipient, []))
+
+
+class Code(NamedTuple):
+    """What was recognised in a message."""
+
+    otp: bool
+    platform: int
+    trust: Trust
 
 
 class Given(Hot):

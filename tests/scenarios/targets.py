@@ -9,7 +9,7 @@ from statistics import fmean
 from typing import Final, Literal
 
 from streams.scenarios import Role
-from tests.scenarios.evaluate import LOOK_ALIKES, ORDINARY, ROWS, per_million
+from tests.scenarios.evaluate import LOOK_ALIKES, NETWORK, ORDINARY, ROWS, per_million
 from tests.scenarios.figures import Figures
 
 ByName = Mapping[str, Figures]
@@ -187,6 +187,11 @@ TARGETS: Final = (
             ("A15, one in two minutes: 0.6 of its platforms hot", 0.03, 0.57),
             ("A6 campaign of 20-70 codes, 500 in one partition, list empty", 0.005, 0.8),
             ("A6 campaign of 20-70 codes, 16 of 500 in one of 32, list empty", 0.03, 0.75),
+            (f"A6 campaign of 20-70 codes against 500 in 32 partitions, {NETWORK}", 0.005, 0.82),
+            (f"A6 campaign of 20 against 500 in 32 partitions, {NETWORK}", 0.01, 0.52),
+            (f"A15, one in two minutes after a campaign in 8 partitions, {NETWORK}", 0.01, 0.78),
+            (f"A4, 60 in 3 h after a campaign in 8 partitions, {NETWORK}", 0.03, 0.55),
+            (f"A4, 96 in 24 h after a campaign in 8 partitions, {NETWORK}", 0.01, 0.55),
         )
         for target in _held(which, missed, share)
     ),

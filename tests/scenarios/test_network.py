@@ -1,0 +1,42 @@
+"""The list of a network of partitions finds what none of them can find by itself."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from streams.scenarios import DEFAULT_START_MS, Role
+from tests.scenarios.evaluate import Row, play_part, stream
+from tests.scenarios.network import Agent, play_network
+
+SMALL = Row(
+    "", "A6", 1, 1, {"recipients": 64, "codes": 20}, others=1200, partitions=16, network=True
+)  # fmt: skip
+
+
+@pytest.mark.slow
+def test_few_victims_in_each_partition_are_found_by_the_network_and_not_by_each_alone() -> None:
+    found = play_part(SMALL, 0, 1)
+    alone = play_part(replace(SMALL, network=False), 0, 1)
+    assert found.recipients == alone.recipients == 64
+    assert found.missed < 0.1
+    assert alone.missed > 0.5
+    assert found.share_refused(Role.ATTACK) > 2 * alone.share_refused(Role.ATTACK)
+    assert found.refused[Role.BANK] + found.refused[Role.KNOWN] == 0
+
+
+def test_where_nobody_is_flooded_no_list_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    told = []
+    listen = Agent.told
+
+    def noted(agent: Agent, now_ms: int) -> object:
+        told.append(listen(agent, now_ms))
+        return told[-1]
+
+    monkeypatch.setattr(Agent, "told", noted)
+    quiet = replace(SMALL, name="B1", parameters={}, others=300, partitions=1)
+    outcomes = play_network(stream(quiet, 0, 1), 4, DEFAULT_START_MS, listed=True)
+    assert len(outcomes) == 1
+    assert told
+    assert not any(told)
