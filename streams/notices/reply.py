@@ -93,7 +93,7 @@ class Opening:
 
     recipient: str
     episode_id: str
-    asked_ms: int
+    asked_ms: int  # by the gateway that took her reply, and no later than it was heard
     until_ms: int
     platforms: dict[str, None] = field(default_factory=dict)  # keys that were opened
 
@@ -107,9 +107,9 @@ class Opening:
         for key in keys:
             self.platforms[key] = None
             yield Override(
-                recipient=self.recipient, verb="allow", platform=key, actor=ACTOR,
-                reason=self.reason, issued_at_ms=self.asked_ms, expires_at_ms=self.until_ms,
-                via=VIA, once=True, schema_version=ONCE_VERSION,
+                recipient=self.recipient, verb="allow", platform=key, actor=ACTOR, via=VIA,
+                reason=self.reason, issued_at_ms=self.until_ms - OPEN_MS,
+                expires_at_ms=self.until_ms, once=True, schema_version=ONCE_VERSION,
             )  # fmt: skip
 
 
@@ -145,7 +145,9 @@ class Replies:
             return HeardReply.NOT_TOLD, None
         if self._replied(recipient, now_ms):
             return HeardReply.DAILY, None
-        opening = Opening(recipient, lease.episode_id, now_ms, now_ms + OPEN_MS)
+        # A busy machine hears it late, when she has asked for her code again: that is no flood.
+        asked_ms = min(event.event_time_ms, now_ms)
+        opening = Opening(recipient, lease.episode_id, asked_ms, now_ms + OPEN_MS)
         self.openings[recipient] = opening
         return HeardReply.OPENED, opening
 

@@ -11,7 +11,7 @@ from detectors.model.event import Trust, platform_id
 from detectors.model.incidents import EarlierSighting, FloodMessage, IncidentRecord
 from detectors.model.records import AgainWindow, Cause, Sighting
 from streams.notices.book import NoticeBook, NotifyParams
-from streams.notices.reply import HeardReply, Opening, Replies, ReplyParams
+from streams.notices.reply import OPEN_MS, HeardReply, Opening, Replies, ReplyParams
 from streams.wire import Event, Numbers
 from tests.enforce.records import LEASE_MS, RECIPIENT, START_MS, action, override
 from tests.streams.notices.test_book import ack, episode, notice
@@ -118,6 +118,25 @@ def test_who_sent_twice_before_the_reply_is_the_flood_and_not_she() -> None:
     early = EarlierSighting(START_MS - 9, True, Trust.NONE, "sig:hers", platform_id("sig:hers"))
     on.incident(replace(incident(), earlier=(early,)))
     assert on.to_open(opening, NOW_MS) == []  # what came before the lease counts
+
+
+def test_a_reply_that_is_heard_late_is_about_what_she_saw_when_she_wrote_it() -> None:
+    """She asked for her code again and again, while her reply waited for a busy machine."""
+    on = replies(saw("hers", NOW_MS - 9))
+    on.incident(incident(*(("hers", NOW_MS + n * 1_000) for n in range(1, 40))))
+    late_ms = NOW_MS + 60_000
+    opening = opened(on, message(event_time_ms=NOW_MS), late_ms)
+    assert on.to_open(opening, late_ms) == ["sig:hers"]
+    (word,) = opening.words(["sig:hers"])
+    assert (word.issued_at_ms, word.expires_at_ms) == (late_ms, late_ms + OPEN_MS)
+
+
+def test_a_gateway_s_clock_that_is_ahead_makes_no_message_one_of_before() -> None:
+    on = replies(saw("hers", NOW_MS - 9))
+    opening = opened(on, message(event_time_ms=NOW_MS + 60_000))
+    on.incident(incident(("hers", NOW_MS + 40_000)))
+    assert on.to_open(opening, NOW_MS) == ["sig:hers"]
+    assert opening.asked_ms == NOW_MS
 
 
 def test_the_same_record_twice_is_one_message() -> None:
