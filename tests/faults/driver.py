@@ -302,9 +302,12 @@ port = 0
             time.sleep(0.02)
 
     def _too_early(self, fault: Fault) -> bool:
-        """Whether a script stops a worker that does not work yet, as no rolling restart does."""
-        scripted = self.plan.script is not None and fault.kind == "term"
-        return scripted and not self.slots[fault.target % 2].reads
+        """Whether a script stops a worker that does not work yet, as no rolling restart does.
+
+        Nor before there is any checkpoint: who comes next would have nothing to take over.
+        """
+        scripted = self.plan.script is not None and fault.kind in ("format", "term")
+        return scripted and not (self.slots[fault.target % 2].reads and self.watch.begun)
 
     def _inflict(self, fault: Fault) -> Callable[[], None] | None:
         """Do it; return what ends it, if anything does."""

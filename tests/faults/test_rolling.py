@@ -54,8 +54,7 @@ def test_a_fleet_goes_from_one_format_to_the_other_and_partitions_move_between_t
     the hot platforms that only format 3 holds, and begins them afresh.
     """
     script = (
-        Fault(0.0, "format", 1, old),
-        Fault(0.1, "join", 1, 0),
+        Fault(0.0, "join", 1, 0),
         Fault(8.0, "format", 0, new),
         Fault(8.1, "term", 0, 0),
         Fault(13.0, "format", 1, new),

@@ -78,6 +78,11 @@ class Watch:
         """Something was done to a worker or a broker: what stands still now has a reason."""
         self._disturbed = True
 
+    @property
+    def begun(self) -> bool:
+        """Whether the group has committed anything."""
+        return any(offset > 0 for offset in self.committed.values())
+
     def caught_up(self, within_s: float) -> bool:
         """Whether everything on the log is committed, as two looks from now on say.
 
