@@ -225,15 +225,20 @@ def restore(
     Example:
       otpguard desk restore /var/backups/otpguard/desk-2026-11-26.jsonl.gz
     """
-    from streams.desk.store.backup import restore as fill  # noqa: PLC0415 - start-up time
+    from streams.desk.store import backup as backups  # noqa: PLC0415 - start-up time
     from streams.desk.store.opening import opened  # noqa: PLC0415
 
     settings = settings_of(config)
     store = opened(settings)
     with audited(settings, "restore", detail=str(path)):
-        rows = fill(store, path)
+        rows = backups.restore(store, path)
     store.close()
     typer.echo(tr("{path}: {n} rows").format(path=path, n=sum(rows.values())))
+    typer.echo(
+        tr("what was erased after {time} is in it again: erase it once more").format(
+            time=moment(backups.saved_ms(path))
+        )
+    )
     if not rows.get("cases"):
         typer.echo(tr("without an index: `otpguard desk index` makes it of the topics"))
 

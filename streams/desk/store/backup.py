@@ -93,6 +93,12 @@ def restore(store: CaseStore, path: Path) -> Counter[str]:
     return done
 
 
+def saved_ms(path: Path) -> int:
+    """Return when a file was written; raise UsageError if it is no backup."""
+    at_ms: int = _checked(path)["at_ms"]
+    return at_ms
+
+
 def _fill(
     connection: Connection, tables: Mapping[str, Table], lines: Iterable[Any]
 ) -> Counter[str]:

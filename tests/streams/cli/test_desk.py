@@ -18,7 +18,9 @@ from streams.__main__ import app
 from streams.cluster.read import records
 from streams.demo.brokers import Broker
 from streams.desk.store import CaseStore
+from streams.desk.store.backup import saved_ms
 from streams.errors import UsageError
+from streams.language import moment
 from streams.wire import AuditRecord, decode_audit
 from tests.streams.cli.test_cases import ROOT
 from tests.streams.desk.store.filled import ended, flood
@@ -123,7 +125,9 @@ def test_a_backup_fills_another_store(site: Store, tmp_path: Path) -> None:
     path = tmp_path / "desk.jsonl.gz"
     assert "rows" in site.ask("backup", str(path))
     site.config.write_text(site.config.read_text().replace("desk.db", "other.db"))
-    assert "rows" in site.ask("restore", str(path))
+    told = site.ask("restore", str(path))
+    assert "rows" in told
+    assert f"what was erased after {moment(saved_ms(path))} is in it again" in told
     with closing(CaseStore(site.url.replace("desk.db", "other.db"))) as store:
         assert store.find(NUMBER).newest is not None
     with pytest.raises(UsageError, match="not empty"):
