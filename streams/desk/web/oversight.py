@@ -19,7 +19,7 @@ from streams.desk.store.answers import AuditPlace
 from streams.desk.web.cases import DECIDED, KEY, REASON_MAX
 from streams.desk.web.masks import masked, unnamed
 from streams.desk.web.render import Flash
-from streams.desk.web.rights import ROLE_NAMES
+from streams.desk.web.rights import ROLE_NAMES, DeskRight, may
 from streams.desk.web.telling import spell, word_sentence
 from streams.desk.web.visit import Visit, visit_of
 from streams.errors import OtpguardError, UnavailableError, UsageError
@@ -218,6 +218,9 @@ class OversightPages:
             if approved and proposal.proposer == name:
                 desk.audit(visit, "approve", "refused", **about)
                 raise UsageError(tr("Nobody approves what they proposed."))
+            if approved and not self._still_proposes(proposal.proposer):
+                desk.audit(visit, "approve", "refused", **about)
+                raise UsageError(tr("Whoever proposed this may not do so any more."))
             desk.audit(visit, "approve" if approved else "reject", "asked", **about)
             desk.store.papers.decide_proposal(
                 int(number), name, "approved" if approved else "rejected", why
@@ -227,6 +230,10 @@ class OversightPages:
         if not approved:
             return self._proposals(request, Flash(tr("Rejected.")))
         return self._use(request, int(number), name, about)
+
+    def _still_proposes(self, name: str) -> bool:
+        account = next((each for each in self.desk.store.accounts.all() if each.name == name), None)
+        return bool(account and not account.disabled and may(account.roles, DeskRight.PROPOSE))
 
     def _use(self, request: Request, number: int, name: str, about: dict[str, Any]) -> Response:
         desk, visit = self.desk, visit_of(request)

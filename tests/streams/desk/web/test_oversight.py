@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -53,6 +54,20 @@ def test_nobody_approves_their_own_proposal_even_with_both_roles(wide: World) ->
     fields = {"proposal": number, "digest": digest, "decision": "approve"}
     assert send(both, "/proposals/decide", at="/proposals", **fields).status_code == 400
     assert wide.gateways.said == []
+
+
+@pytest.mark.parametrize("change", [{"disabled": True}, {"roles": [DeskRole.AGENT]}])
+def test_who_may_not_propose_any_more_has_proposed_nothing(
+    wide: World, change: dict[str, Any]
+) -> None:
+    number, digest = proposal(wide, wide.inside(DeskRole.LEAD))
+    wide.store.accounts.change("li.lei", **change)
+    approver = wide.inside(DeskRole.APPROVER, name="zhao")
+    fields = {"proposal": number, "digest": digest, "decision": "approve"}
+    assert send(approver, "/proposals/decide", at="/proposals", **fields).status_code == 400
+    assert wide.gateways.said == []
+    fields["decision"] = "reject"
+    assert send(approver, "/proposals/decide", at="/proposals", **fields).status_code == 200
 
 
 def test_a_proposal_is_over_after_a_quarter_of_an_hour(wide: World) -> None:
