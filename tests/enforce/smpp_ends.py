@@ -39,6 +39,7 @@ from smpp.pdu.pdu_types import (
     DataCoding,
     DataCodingDefault,
     EsmClass,
+    EsmClassGsmFeatures,
     EsmClassMode,
     EsmClassType,
     PriorityFlag,
@@ -161,6 +162,19 @@ class Client:
         """Submit one message in UCS2, and return the status of the answer."""
         answer = self._ask(submit_sm(next(self._numbers), recipient, sender, text))
         status: CommandStatus = answer.status
+        return status
+
+    def submit_part(
+        self, recipient: str, sender: str, text: str, part: int, parts: int, reference: int = 0x77
+    ) -> CommandStatus:
+        """Submit one part of a long message, with a header that says which."""
+        pdu = submit_sm(next(self._numbers), recipient, sender, text)
+        pdu.params["esm_class"] = pdu.params["esm_class"]._replace(
+            gsmFeatures={EsmClassGsmFeatures.UDHI_INDICATOR_SET}
+        )
+        header = bytes([5, 0, 3, reference, parts, part])
+        pdu.params["short_message"] = header + pdu.params["short_message"]
+        status: CommandStatus = self._ask(pdu).status
         return status
 
     def wait(self, seconds: float) -> None:

@@ -156,6 +156,29 @@ def test_http_says_429_and_nothing_of_a_long_message_gets_through(world: World) 
     assert [report["text"] for report in world.reports()][1] == code("从未见过") + "长" * 100
 
 
+def test_later_parts_share_the_fate_of_their_own_first_and_of_no_message_before(
+    world: World,
+) -> None:
+    world.hold()
+
+    def parts(first: str) -> list[CommandStatus]:
+        return [
+            world.client.submit_part(VICTIM, PORT, text, part, 2)
+            for part, text in enumerate((first, "详情咨询客服"), 1)
+        ]
+
+    assert parts(code("从未见过")) == [REFUSED, REFUSED]
+    assert parts("【从未见过】您的包裹已到驿站，请及时领取") == [OK, OK]
+
+
+def test_a_part_of_no_such_message_is_one_message(world: World) -> None:
+    """No phone heeds a header that says part 2 of 1; the worker would count no such event."""
+    world.hold()
+    assert world.client.submit_part(VICTIM, PORT, code("从未见过"), 2, 1) is REFUSED
+    (report,) = world.reports()
+    assert (report["segment"], report["segments"]) == (1, 1)
+
+
 def test_every_submission_is_reported_and_refusals_are_counted(world: World) -> None:
     world.hold()
     for _ in range(3):

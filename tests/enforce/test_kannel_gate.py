@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 from smpp.pdu.pdu_encoding import PDUEncoder
-from smpp.pdu.pdu_types import CommandStatus, EsmClassGsmFeatures
 
 from streams.demo.brokers import Broker
 from tests.enforce.floods import check, incident
@@ -98,12 +97,9 @@ def test_parts_share_the_fate_of_the_first_and_all_else_passes_untouched(
 ) -> None:
     with proxy(tmp_path, centre.port, loop.port) as running:
         client = Client(running.port, "esme", "secret")
-        first, second = (
-            _part(number, victim, f"{text}。如非本人操作请忽略") for number, text in
-            ((1, CODE), (2, "详情咨询客服"))
-        )  # fmt: skip
-        for pdu in (first, second):
-            assert client._ask(pdu).status is CommandStatus.ESME_RSUBMITFAIL
+        for part, text in enumerate((CODE, "详情咨询客服"), 1):
+            whole = f"{text}。如非本人操作请忽略"
+            assert client.submit_part(victim, "10690099999", whole, part, 2) is REFUSED
         assert centre.reached(victim) == []
         assert client.submit(victim, "95555", "【招商银行】验证码482913") is OK
         client.wait(0.01)  # enquire_link
@@ -132,13 +128,3 @@ def test_hostile_pdus_cost_their_own_session_alone(
         client = Client(running.port, "esme", "secret")
         assert client.submit("8613800000003", "1069", CODE) is OK
         client.close()
-
-
-def _part(number: int, recipient: str, text: str) -> object:
-    pdu = submit_sm(100 + number, recipient, "10690099999", text)
-    pdu.params["esm_class"] = pdu.params["esm_class"]._replace(
-        gsmFeatures={EsmClassGsmFeatures.UDHI_INDICATOR_SET}
-    )
-    header = bytes([5, 0, 3, 0x77, 2, number])
-    pdu.params["short_message"] = header + pdu.params["short_message"]
-    return pdu

@@ -285,6 +285,8 @@ class Interceptor:
             self._parts[long] = now + PARTS_S
             while len(self._parts) > PARTS_MAX:
                 self._parts.popitem(last=False)
+        elif submission.part == 1:  # a message of the same number was another one
+            self._parts.pop(long, None)
         return ruling, verdict.platform
 
     def _passes_again(self, recipient: str, window: AgainWindow | None, now_ms: int) -> bool:
@@ -316,8 +318,8 @@ def read(routable: Any) -> Submission:
         coding = _number(params.get("data_coding"), DataCodingEncoder)
         texts.append(body.decode(_CODECS.get(coding, "latin-1"), "replace"))
         pdu = getattr(pdu, "nextPdu", None)
-    if len(texts) > 1:
-        part, parts = 1, 1  # the whole message in one call
+    if len(texts) > 1 or part > parts:  # the whole in one call; or a header that no phone heeds
+        part, parts = 1, 1
     params = routable.pdu.params
     return Submission(
         recipient=_text(params.get("destination_addr")),
