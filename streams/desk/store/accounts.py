@@ -59,8 +59,12 @@ class Accounts:
         password: str = "",
         source: AccountSource = "local",
         shown_name: str = "",
+        given: bool = False,
     ) -> Account:
-        """Make an account. Raise UsageError if the name is taken or the password too short."""
+        """Make an account; `given` tells that somebody at the desk did, who knows its password.
+
+        Raise UsageError if the name is taken or the password too short.
+        """
         name = _name(name)
         hashed = self._hashed(password) if source == "local" else ""
         row = {
@@ -76,6 +80,7 @@ class Accounts:
             "last_login_ms": None,
             "language": "",
             "shortcuts": True,
+            "given_ms": self._now_ms() if given else None,
         }
         with self._writing.begin() as connection:
             if connection.execute(select(accounts.c.name).where(accounts.c.name == name)).first():
@@ -182,8 +187,12 @@ class Accounts:
         language: str | None = None,
         shortcuts: bool | None = None,
         unlock: bool = False,
+        given: bool = False,
     ) -> Account:
-        """Change what is given. A new password, fewer rights or `disabled` end all its sessions."""
+        """Change what is named. A new password, other rights or `disabled` end all its sessions.
+
+        `given` tells that somebody else at the desk does it.
+        """
         account = self.get(name)
         values: dict[str, Any] = {}
         if roles is not None:
@@ -198,6 +207,8 @@ class Accounts:
             values["shortcuts"] = shortcuts
         if unlock:
             values |= {"failed": 0, "locked_until_ms": 0}
+        if given:
+            values["given_ms"] = self._now_ms()
         ends = bool({"roles", "password_hash"} & values.keys()) or bool(disabled)
         with self._writing.begin() as connection:
             if values:
@@ -345,4 +356,5 @@ def _account(row: Row[Any], prefix: str = "") -> Account:
         last_login_ms=got[f"{prefix}last_login_ms"],
         language=got[f"{prefix}language"],
         shortcuts=got[f"{prefix}shortcuts"],
+        given_ms=got[f"{prefix}given_ms"],
     )

@@ -45,6 +45,9 @@ accounts = Table(
     Column("last_login_ms", BigInteger),
     Column("language", String, nullable=False),
     Column("shortcuts", Boolean, nullable=False),
+    Column(
+        "given_ms", BigInteger
+    ),  # somebody at the desk gave it a password or rights; None: never
 )
 
 sessions = Table(

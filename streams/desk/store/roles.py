@@ -36,6 +36,7 @@ class Account:
     last_login_ms: int | None
     language: str  # "" : as the browser says
     shortcuts: bool  # single keys do something (WCAG 2.1.4)
+    given_ms: int | None = None  # somebody at the desk gave it a password or rights then
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ from streams.desk.web.rights import ROLE_NAMES, DeskRight, may
 from streams.desk.web.telling import spell, word_sentence
 from streams.desk.web.visit import Visit, visit_of
 from streams.errors import OtpguardError, UnavailableError, UsageError
-from streams.language import tr
+from streams.language import moment, tr
 from streams.wire import EVERYONE, Override, decode_override, encode_override
 
 if TYPE_CHECKING:
@@ -53,6 +53,9 @@ OUTCOMES: Final[Mapping[str, str]] = MappingProxyType({"refused": "not permitted
 PAGE: Final = 100
 LINES_MAX: Final = 400
 """Lines about one number: they come on one page, since no address may lead to a further one."""
+GIVEN_MS: Final = DAY_MS
+"""Whom somebody at the desk gave a password or rights approves nothing for so long: who gave them
+could else be the second person too. A day is time enough for the owner to miss her password."""
 
 SPANS_S: Final[Mapping[str, int]] = MappingProxyType(
     {"1h": 3_600, "4h": 14_400, "1d": 86_400, "7d": 604_800, "30d": 2_592_000, "180d": 15_552_000}
@@ -221,6 +224,13 @@ class OversightPages:
             if approved and not self._still_proposes(proposal.proposer):
                 desk.audit(visit, "approve", "refused", **about)
                 raise UsageError(tr("Whoever proposed this may not do so any more."))
+            given_ms = visit.person.account.given_ms
+            if approved and given_ms is not None and desk.now_ms() < given_ms + GIVEN_MS:
+                desk.audit(visit, "approve", "refused", **about)
+                raise UsageError(
+                    tr("Somebody gave you a password or rights: you approve nothing until {time}.")
+                    .format(time=moment(given_ms + GIVEN_MS))
+                )  # fmt: skip
             desk.audit(visit, "approve" if approved else "reject", "asked", **about)
             desk.store.papers.decide_proposal(
                 int(number), name, "approved" if approved else "rejected", why
@@ -306,17 +316,17 @@ class OversightPages:
         accounts = self.desk.store.accounts
         password = secrets.token_urlsafe(12)
         if act == "add":
-            accounts.add(name, roles, password=password, shown_name=shown_name)
+            accounts.add(name, roles, password=password, shown_name=shown_name, given=True)
             told = tr("First password of {name}, shown this once: {password}")
             return told.format(name=name, password=password)
         if act == "reset":
-            accounts.change(name, password=password)
+            accounts.change(name, password=password, given=True)
             told = tr("New password of {name}, shown this once: {password}")
             return told.format(name=name, password=password)
         if act == "roles":
-            accounts.change(name, roles=roles)
+            accounts.change(name, roles=roles, given=True)
         elif act in ("disable", "enable"):
-            accounts.change(name, disabled=act == "disable")
+            accounts.change(name, disabled=act == "disable", given=act == "enable")
         elif act == "unlock":
             accounts.change(name, unlock=True)
         elif act == "end":

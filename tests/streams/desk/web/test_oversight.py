@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from detectors.model.times import DAY_MS
 from streams.desk.store import DeskRole
 from tests.enforce.records import RECIPIENT
 from tests.streams.desk.store.filled import audited, fill
@@ -68,6 +69,31 @@ def test_who_may_not_propose_any_more_has_proposed_nothing(
     assert wide.gateways.said == []
     fields["decision"] = "reject"
     assert send(approver, "/proposals/decide", at="/proposals", **fields).status_code == 200
+
+
+@pytest.mark.parametrize("act", ["reset", "roles", "add"])
+def test_whom_an_admin_made_an_approver_approves_nothing_for_a_day(wide: World, act: str) -> None:
+    """Else one dishonest admin would be the second person too."""
+    admin = wide.inside(DeskRole.ADMIN, name="root")
+    if act != "add":
+        wide.person("zhao", DeskRole.APPROVER)
+    told = send(admin, "/users", at="/users", act=act, name="zhao", **{"role-approver": "1"})
+    found = re.search(r"：([A-Za-z0-9_-]{16})", told.text)
+    password = found[1] if found else PASSWORD
+    lead, approver = wide.inside(DeskRole.LEAD), wide.client()
+
+    def approve() -> int:
+        number, digest = proposal(wide, lead)
+        send(approver, "/login", at="/login", name="zhao", password=password)
+        fields = {"proposal": number, "digest": digest, "decision": "approve"}
+        answer = send(approver, "/proposals/decide", at="/proposals", **fields)
+        return int(answer.status_code)
+
+    assert approve() == 400
+    assert wide.gateways.said == []
+    wide.store.at_ms += DAY_MS
+    lead = wide.inside(DeskRole.LEAD)
+    assert approve() == 200
 
 
 def test_a_proposal_is_over_after_a_quarter_of_an_hour(wide: World) -> None:
