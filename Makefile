@@ -17,7 +17,9 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; 
 
 ARGS ?=
 
-PYTEST = $(BIN)/python -m pytest --numprocesses=2 --dist=loadfile --no-loadscope-reorder --durations=25
+# Compiled first: where PYTHONDONTWRITEBYTECODE is set, a thousand processes would each do it anew.
+PYTEST = $(BIN)/python -m compileall -q detectors streams && \
+	$(BIN)/python -m pytest --numprocesses=2 --dist=loadfile --no-loadscope-reorder --durations=25
 
 .PHONY: help demo kafka fast test integration lint format coverage bench bench-micro faults enforce soak evaluate observe messages lock clean
 
