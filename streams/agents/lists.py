@@ -30,7 +30,7 @@ REPEAT_MS: Final = 6 * HOUR_MS
 """A list that holds is told again: four times within its life."""
 
 
-class Pace:
+class ListPace:
     """The moments at which a list is told. Holds the newest alone."""
 
     __slots__ = ("_told", "_told_ms")
@@ -64,14 +64,14 @@ class ListWriter:
             self._partitions = reader.partitions
         self._producer = KafkaProducer(**clients, client_id="otpguard-lists", acks="all")
         self._topic, self._key, self._metrics = topic, key, metrics
-        self._pace = Pace()
+        self._pace = ListPace()
 
     def forget(self) -> None:
         """Another owner tells now."""
-        self._pace = Pace()
+        self._pace = ListPace()
 
     def tell(self, platforms: Sequence[int], now_ms: int) -> bool:
-        """Append the list of these platforms, if it is time to (`Pace`); False if not.
+        """Append the list of these platforms, if it is time to (`ListPace`); False if not.
 
         Raise KafkaError if a broker does not take it.
         """

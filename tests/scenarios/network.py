@@ -17,7 +17,7 @@ from detectors.chain import Decisions, Partition
 from detectors.hot.network import signed
 from detectors.hot.sums import NetworkSums
 from detectors.model.event import TICK_OFFSETS, HotList
-from streams.agents.lists import Pace
+from streams.agents.lists import ListPace
 from streams.scenarios import Labelled
 from streams.wire.partitioner import partition_of
 from tests.scenarios.play import BATCH, PARAMS, Log, Outcome, Played
@@ -64,7 +64,7 @@ class Agent:
 
     def __init__(self) -> None:
         self._sums = NetworkSums()
-        self._pace = Pace()
+        self._pace = ListPace()
 
     def take(self, decisions: Decisions) -> None:
         """Add up what a partition told."""

@@ -1,4 +1,4 @@
-"""When somebody else at the desk last gave an account its password or its rights."""
+"""The time at which somebody at the desk last gave an account its password or its rights."""
 
 from __future__ import annotations
 
