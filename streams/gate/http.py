@@ -353,10 +353,8 @@ class Connection(asyncio.Protocol):
     def _write(self, reply: Reply, *, keep: bool) -> None:
         self._out.append(_head(reply.status, reply.kind))
         ending = b"\r\n" if keep else b"\r\nConnection: close\r\n"
-        if (
-            keep and self._parser.get_http_version() == "1.0"
-        ):  # else such a client waits for our end
-            ending = b"\r\nConnection: keep-alive\r\n"
+        if keep and self._parser.get_http_version() == "1.0":
+            ending = b"\r\nConnection: keep-alive\r\n"  # else such a client waits for our end
         body = b"" if self._parser.get_method() == b"HEAD" else reply.body
         self._out.append(b"%d%b%b\r\n%b" % (len(reply.body), ending, reply.more, body))
         self._closing = not keep
