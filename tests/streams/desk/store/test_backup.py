@@ -11,6 +11,7 @@ from sqlalchemy import select
 
 from streams.desk.store import DeskRole
 from streams.desk.store.backup import restore, save
+from streams.desk.store.migrate import head
 from streams.desk.store.people_tables import PEOPLE
 from streams.errors import UsageError
 from tests.enforce.records import RECIPIENT
@@ -102,7 +103,7 @@ def test_a_file_that_is_not_whole_fills_nothing(
         case "text":
             path.write_bytes(b"hello")
         case "newer":
-            lines[0] = lines[0].replace(b'"people":"0001"', b'"people":"9999"')
+            lines[0] = lines[0].replace(f'"people":"{head()}"'.encode(), b'"people":"9999"')
             path.write_bytes(gzip.compress(b"".join(lines)))
     other = fresh(tmp_path, "to")
     before = rows(other), people(other)
