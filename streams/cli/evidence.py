@@ -98,13 +98,13 @@ def make(
     settings = settings_of(config)
     own = settings.evidence
     cover = Cover(own.unit, own.contact, authority, document, received, officer, own.zone)
+    if store and from_ is not None:
+        raise UsageError(tr("--store and --from are two sources: name one"))
     key_of_pack = signer_of(settings, key)
     if out.exists():
         raise UsageError(
             tr("{out} is there already: a pack gets a folder of its own").format(out=out)
         )
-    if store and from_ is not None:
-        raise UsageError(tr("--store and --from are two sources: name one"))
     chosen = _remembered(settings, named) if store else _chosen(settings, named, since, from_)
     registry = settings.recognise.registry_file
     making = Making(

@@ -216,11 +216,16 @@ def test_a_pack_of_the_case_store_verifies_in_the_three_ways_and_says_what_it_la
     done = subprocess.run([*strangers, "--fingerprint", fingerprint()], check=False)
     good, told = verdict(page, out, fingerprint())
     assert (done.returncode, good) == (0, True), told
+    none = tmp_path / "none"
     refused(UsageError, "name one", "evidence", "make", record.recipient, "--store", "--from", "-",
-            "-c", config, "-o", str(out))  # fmt: skip
+            "-c", config, "-o", str(none))  # fmt: skip
     refused(UsageError, "in the case store", "evidence", "make", "8613900000099", "--store",
-            "-c", config, "-o", str(out))  # fmt: skip
+            "-c", config, "-o", str(none))  # fmt: skip
     (tmp_path / "other").mkdir()
-    nowhere = settings_file(tmp_path / "other", "[desk]", f'store = "sqlite:///{tmp_path}/none.db"')
+    away = f'store = "sqlite:///{tmp_path}/none.db"'
+    nowhere = settings_file(
+        tmp_path / "other", "[desk]", away, "[evidence]", f'key_file = "{signer}"'
+    )
     refused(UsageError, "no case store", "evidence", "make", record.recipient, "--store",
-            "-c", nowhere, "-o", str(out))  # fmt: skip
+            "-c", nowhere, "-o", str(none))  # fmt: skip
+    assert not none.exists()
