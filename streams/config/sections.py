@@ -71,7 +71,7 @@ def _read_secret(section: Section, name: str) -> None:
                 name=name, path=path, strerror=error.strerror
             )
         ) from None
-    if not line:
+    if not line and name != "password":  # units name a file of it for brokers that ask for none
         raise ValueError(
             tr("{name}_file {path}: its first line is empty").format(name=name, path=path)
         )

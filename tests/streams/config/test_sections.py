@@ -100,9 +100,13 @@ def test_a_secret_is_given_once_and_its_first_line_counts(
         section(**{f"{name}_file": path, name: "0123456789abcdef01234567", **url})
 
 
-@pytest.mark.parametrize(
-    ("section", "name"), [(Kafka, "password"), (Webhook, "secret"), (GateSettings, "token")]
-)
+def test_an_empty_password_file_is_for_a_broker_that_asks_for_none(tmp_path: Path) -> None:
+    path = tmp_path / "password"
+    path.touch()
+    assert Kafka(password_file=path).password.get_secret_value() == ""
+
+
+@pytest.mark.parametrize(("section", "name"), [(Webhook, "secret"), (GateSettings, "token")])
 @pytest.mark.parametrize("octets", [b"", b"\n", b"\r\nsecret"])
 def test_an_empty_secret_is_not_taken_for_none(
     section: type[Section], name: str, octets: bytes, tmp_path: Path
