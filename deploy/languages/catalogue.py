@@ -218,9 +218,12 @@ def _forms(string: Any) -> list[str]:
 
 
 def written(catalogue: Catalog) -> bytes:
-    """Return a catalogue as a file for translators."""
+    """Return a catalogue as a file for translators.
+
+    It is sorted, for the order of the source changes whenever a function is moved.
+    """
     sink = io.BytesIO()
-    write_po(sink, catalogue, width=100, no_location=True, sort_output=False)
+    write_po(sink, catalogue, width=100, no_location=True, sort_output=True)
     return sink.getvalue()
 
 

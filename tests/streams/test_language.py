@@ -66,7 +66,8 @@ def test_no_message_is_left_untranslated(catalogue: Catalog) -> None:
 @pytest.mark.slow
 def test_catalogues_hold_what_the_source_says_and_are_compiled(catalogue: Catalog) -> None:
     tag = str(catalogue.locale).replace("_", "-")
-    assert written(catalogue) == path_of(tag).read_bytes(), "run python -m deploy.languages"
+    said = path_of(tag).read_text("utf-8").splitlines()
+    assert written(catalogue).decode().splitlines() == said, "run python -m deploy.languages"
     assert compiled(read(tag)) == path_of(tag).with_suffix(".mo").read_bytes()
     assert len(read(tag)) > 400
 
