@@ -103,13 +103,12 @@ def rebuild(
     from dataclasses import asdict  # noqa: PLC0415 - start-up time
     from functools import partial  # noqa: PLC0415
 
-    from streams.cluster.admin import client_arguments  # noqa: PLC0415
     from streams.desk.store import rebuild as making  # noqa: PLC0415
     from streams.desk.store.opening import opened  # noqa: PLC0415
     from streams.desk.store.store import now_ms  # noqa: PLC0415
 
     settings = settings_of(config)
-    arguments = (settings, partial(opened, settings), client_arguments(settings.kafka), now_ms)
+    arguments = (settings, partial(opened, settings), now_ms)
     if not check:
         rows = making.rebuild(*arguments)
         if as_json:

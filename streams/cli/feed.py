@@ -253,9 +253,9 @@ def kafka(
       otpguard feed kafka cdr --avro-schema 7=cdr.avsc --set gateway_id=smsc-1
     """
     from streams import heap  # noqa: PLC0415 - start-up time
+    from streams.cluster.librdkafka import arguments  # noqa: PLC0415 - start-up time
     from streams.feeds.kafka import (  # noqa: PLC0415 - an extra
         Rekeyer,
-        arguments,
         avro_reader,
         json_reader,
         run,

@@ -20,7 +20,6 @@ from typing import Any, Final
 import msgspec
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
 
-from streams.config import Kafka
 from streams.errors import ConfigError, UnavailableError, UsageError
 from streams.feeds.keys import canonical_keys
 from streams.feeds.mapping import FieldMap, UnmappableError
@@ -179,24 +178,6 @@ class Rekeyer:
             written.append(recipient)
         keys, _ = canonical_keys(self._numbers, written)
         return values, keys, len(unread)
-
-
-def arguments(kafka: Kafka) -> dict[str, Any]:
-    """The settings of the cluster in librdkafka's words."""
-    given = {
-        "bootstrap.servers": kafka.bootstrap,
-        "security.protocol": kafka.security,
-        "ssl.ca.location": kafka.ca_file,
-        "ssl.certificate.location": kafka.cert_file,
-        "ssl.key.location": kafka.key_file,
-    }
-    if kafka.security.startswith("sasl"):
-        given |= {
-            "sasl.mechanism": kafka.mechanism,
-            "sasl.username": kafka.username,
-            "sasl.password": kafka.password.get_secret_value(),
-        }
-    return {name: str(value) for name, value in given.items() if value is not None}
 
 
 def run(

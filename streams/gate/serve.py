@@ -27,12 +27,12 @@ import uvloop
 
 from streams import heap
 from streams.cluster.admin import client_arguments, in_a_sentence
+from streams.cluster.librdkafka import arguments
 from streams.config import GateSettings, Settings
 from streams.enforce.adapter import Adapter
 from streams.enforce.book import DesiredState
 from streams.enforce.reconcile import Reconciler
 from streams.errors import OtpguardError, UnavailableError
-from streams.feeds.kafka import arguments
 from streams.gate import contract
 from streams.gate.events import Reporter
 from streams.gate.gate import FAILED, Gate

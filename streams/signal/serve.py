@@ -19,10 +19,10 @@ import uvloop
 from confluent_kafka import Producer
 
 from streams.cluster.admin import Cluster
+from streams.cluster.librdkafka import arguments
 from streams.desk.store import CaseStore
 from streams.desk.store.tokens import tokens as tokens_of
 from streams.errors import ConfigError, UnavailableError
-from streams.feeds.kafka import arguments
 from streams.language import tr
 from streams.signal.app import Signal, SignalParts
 from streams.signal.clients import SignalClient, read

@@ -17,7 +17,6 @@ from sqlalchemy import Engine, Table
 from detectors.model.event import Trust, platform_id
 from detectors.model.records import Level, Scope, Sighting
 from detectors.model.times import DAY_MS, HOUR_MS, MINUTE_MS
-from streams.cluster.admin import client_arguments
 from streams.cluster.topics import create
 from streams.config import Settings
 from streams.demo.brokers import Broker
@@ -186,7 +185,7 @@ def follows(broker: Broker, store: CaseStore, made: list[LogRecord]) -> dict[str
         producer.flush()
     indexer = Indexer(
         store,
-        client_arguments(settings.kafka),
+        settings.kafka,
         settings.topics,
         batch_records_max=settings.desk.batch_records_max,
         clock=lambda: time.time_ns() // 1_000_000,

@@ -12,16 +12,17 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
-from kafka import KafkaConsumer, TopicPartition
+from kafka import TopicPartition
 from kafka.errors import KafkaError
 from sqlalchemy import select
 from sqlalchemy.exc import DBAPIError
 
-from streams.cluster.admin import client_arguments, no_topic, working
-from streams.config import Settings, Topics
+from streams.cluster.admin import working
+from streams.config import Kafka, Settings, Topics
 from streams.desk.store.engine import away
+from streams.desk.store.log_reader import LogReader, Polled, written_ms
 from streams.desk.store.people_tables import erased
 from streams.desk.store.store import CaseStore, now_ms
 from streams.desk.store.tables import places
@@ -31,8 +32,6 @@ from streams.telemetry.metrics import Metrics
 
 log = logging.getLogger(__name__)
 
-POLL_MS: Final = 200
-FETCH_BYTES: Final = 4 << 20
 BEAT_S: Final = 1.0
 """Between two looks at how far the topics go: what the desk shows as the age of its index."""
 
@@ -57,6 +56,7 @@ class _Position:
     """A partition, as the store has it."""
 
     next_offset: int | None = None  # None: the store knows nothing of it
+    position: int | None = None  # of the reader; None: not known before the first answer
     end_offset: int = 0
     record_ms: int = 0
     read_ms: int = 0
@@ -73,7 +73,7 @@ class Indexer:
     def __init__(
         self,
         store: CaseStore,
-        clients: Mapping[str, Any],
+        kafka: Kafka,
         topics: Topics,
         *,
         batch_records_max: int,
@@ -82,7 +82,7 @@ class Indexer:
     ) -> None:
         """`written` hears how many records were read at a time, and how many were none."""
         self._store = store
-        self._clients = clients
+        self._kafka = kafka
         self._sources = sources(topics)
         self._most = batch_records_max
         self._clock = clock
@@ -115,89 +115,74 @@ class Indexer:
 
     def _drive(self, ended: Callable[[], bool], each_beat: Callable[[], None]) -> None:
         try:
-            with working(tr("cannot read the topics of the desk")), closing(self._open()) as reader:
+            with (
+                working(tr("cannot read the topics of the desk")),
+                closing(LogReader(self._kafka)) as reader,
+            ):
+                self._start(reader)
                 writer = Writer(self._store.index, self._erased())
                 beaten = 0.0
                 while not ended():
-                    polled = reader.poll(timeout_ms=POLL_MS, max_records=self._most)
-                    self._take(reader, writer, polled)
-                    if time.monotonic() - beaten >= BEAT_S or not (polled or self._caught_up):
+                    polled = reader.poll(self._most)
+                    self._take(writer, polled)
+                    if time.monotonic() - beaten >= BEAT_S or not (
+                        polled.records or self._caught_up
+                    ):
                         self._beat(reader, writer)
                         beaten = time.monotonic()
                         each_beat()
         except DBAPIError as error:
             raise away(error, self._store.url) from None
 
-    def _open(self) -> KafkaConsumer:
-        reader = KafkaConsumer(
-            **self._clients,
-            auto_offset_reset="earliest",  # where retention overtook us
-            enable_auto_commit=False,
-            allow_auto_create_topics=False,
-            isolation_level="read_committed",
-            max_partition_fetch_bytes=FETCH_BYTES,
-        )
-        try:
-            self._assign(reader)
-        except BaseException:
-            reader.close()
-            raise
-        return reader
-
-    def _assign(self, reader: KafkaConsumer) -> None:
-        found = []
-        for topic in self._sources:
-            partitions = reader.partitions_for_topic(topic)
-            if not partitions:
-                raise no_topic(topic)
-            found += [TopicPartition(topic, each) for each in sorted(partitions)]
+    def _start(self, reader: LogReader) -> None:
+        """Read on where the store says it is."""
         with self._store.index.connect() as connection:
             known = {
                 TopicPartition(row.topic, row.partition): _Position(
-                    row.next_offset, row.end_offset, row.record_ms, row.read_ms
+                    row.next_offset, row.next_offset, row.end_offset, row.record_ms, row.read_ms
                 )
                 for row in connection.execute(select(places))
             }
+        found = reader.partitions(self._sources)
         self._at = {place: known.get(place, _Position()) for place in found}
-        reader.assign(found)
-        ends = reader.end_offsets(found)
+        ends = reader.ends(found)
         for place, at in self._at.items():
-            if at.next_offset is not None and at.next_offset > ends[place]:
+            if at.position is not None and at.position > ends[place]:
                 log.warning("%s[%d] was made anew: reading it whole", *place)
-                reader.seek_to_beginning(place)
-            elif at.next_offset is None:
-                reader.seek_to_beginning(place)
-            else:
-                reader.seek(place, at.next_offset)
+                at.position = None
+        reader.start({place: at.position for place, at in self._at.items()})
 
     def _erased(self) -> list[str]:
         with self._store.people.connect() as connection:
             return list(connection.scalars(select(erased.c.identity)))
 
-    def _take(self, reader: KafkaConsumer, writer: Writer, polled: Mapping[Any, list[Any]]) -> None:
+    def _take(self, writer: Writer, polled: Polled) -> None:
         """Write what was polled, and how far that is, in one transaction."""
-        if not polled:
-            return
         batch: list[LogRecord] = []
         moved: list[PlaceRead] = []
-        for place, records in polled.items():
-            source = self._sources[place.topic]
+        for place, records in polled.records.items():
+            source, until = self._sources[place.topic], self._until_of(place)
+            times = [written_ms(record) for record in records]
             batch += [
                 LogRecord(
-                    source, place.topic, place.partition, r.offset, r.timestamp, r.key, r.value
+                    source, place.topic, place.partition, record.offset(), ms,
+                    record.key(), record.value(),
                 )
-                for r in records
-                if self._until is None or r.offset < self._until.get(place, 0)
-            ]
+                for record, ms in zip(records, times, strict=True)
+                if until is None or record.offset() < until
+            ]  # fmt: skip
             at = self._at[place]
-            after = reader.position(place)
-            newest = max(at.record_ms, records[-1].timestamp)
+            at.position = records[-1].offset() + 1
             moved.append(
                 PlaceRead(
-                    place.topic, place.partition, at.next_offset, after,
-                    max(at.end_offset, after), newest, at.read_ms,
+                    place.topic, place.partition, at.next_offset, at.position,
+                    max(at.end_offset, at.position), max(at.record_ms, times[-1]), at.read_ms,
                 )
             )  # fmt: skip
+        for place, position in polled.ends.items():
+            self._at[place].position = position
+        if not moved:
+            return
         unreadable = writer.take(batch, moved)
         for each in moved:
             at = self._at[TopicPartition(each.topic, each.partition)]
@@ -205,11 +190,14 @@ class Indexer:
             at.record_ms = each.record_ms
         self._written(len(batch), unreadable)
 
-    def _beat(self, reader: KafkaConsumer, writer: Writer) -> None:
+    def _until_of(self, place: TopicPartition) -> int | None:
+        return None if self._until is None else self._until.get(place, 0)
+
+    def _beat(self, reader: LogReader, writer: Writer) -> None:
         """Look how far the topics go, and note what is read to the end, and when that was."""
         now_ms = self._clock()
         try:
-            ends = reader.end_offsets(list(self._at))
+            ends = reader.ends(list(self._at))
         except KafkaError as error:
             if not self._patient:
                 raise
@@ -218,14 +206,15 @@ class Indexer:
             return
         moved = []
         for place, at in self._at.items():
-            position = reader.position(place)
-            before = at.next_offset
-            at.next_offset, at.end_offset = position, ends[place]
-            if position >= ends[place]:
+            at.end_offset = ends[place]
+            if at.position is None:
+                continue
+            before, at.next_offset = at.next_offset, at.position
+            if at.position >= at.end_offset:
                 at.read_ms = max(at.read_ms, now_ms)
             moved.append(
                 PlaceRead(
-                    place.topic, place.partition, before, position, at.end_offset,
+                    place.topic, place.partition, before, at.position, at.end_offset,
                     at.record_ms, at.read_ms,
                 )
             )  # fmt: skip
@@ -244,7 +233,7 @@ def indexer_of(settings: Settings, store: CaseStore, metrics: Metrics) -> Indexe
 
     made = Indexer(
         store,
-        client_arguments(settings.kafka),
+        settings.kafka,
         settings.topics,
         batch_records_max=settings.desk.batch_records_max,
         clock=now_ms,

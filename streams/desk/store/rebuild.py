@@ -76,7 +76,6 @@ class TableCheck:
 def rebuild(
     settings: Settings,
     opened: Callable[..., CaseStore],
-    clients: Mapping[str, Any],
     clock: Callable[[], int],
 ) -> dict[str, int]:
     """Make the index anew, in place of the one there is; return its rows by table.
@@ -84,7 +83,7 @@ def rebuild(
     `opened` opens the store. Readers go on with the old one meanwhile; an indexer that runs ends
     with 75 as the new one takes its place, and is started again by its supervisor.
     """
-    with _aside(settings, opened, clients, clock) as (old, new):
+    with _aside(settings, opened, clock) as (old, new):
         _carry_over(old.index, new.index)
         forget(new, Ages.of(settings.desk), clock())
         with new.index.connect() as connection:
@@ -100,14 +99,13 @@ def rebuild(
 def check(
     settings: Settings,
     opened: Callable[..., CaseStore],
-    clients: Mapping[str, Any],
     clock: Callable[[], int],
 ) -> list[TableCheck]:
     """Compare the index with one that is made of the topics, which is thrown away after.
 
     As far as the index has read: what came since is missing nowhere, it is not read yet.
     """
-    with _aside(settings, opened, clients, clock, as_far=True) as (old, new):
+    with _aside(settings, opened, clock, as_far=True) as (old, new):
         forget(new, Ages.of(settings.desk), clock())
         with old.index.connect() as live, new.index.connect() as fresh:
             return [
@@ -120,7 +118,6 @@ def check(
 def _aside(
     settings: Settings,
     opened: Callable[..., CaseStore],
-    clients: Mapping[str, Any],
     clock: Callable[[], int],
     *,
     as_far: bool = False,
@@ -137,7 +134,7 @@ def _aside(
         try:
             Indexer(
                 new,
-                clients,
+                settings.kafka,
                 settings.topics,
                 batch_records_max=settings.desk.batch_records_max,
                 clock=clock,

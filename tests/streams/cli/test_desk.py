@@ -15,6 +15,7 @@ import pytest
 from typer.testing import CliRunner
 
 from streams.__main__ import app
+from streams.cluster.admin import client_arguments
 from streams.cluster.read import records
 from streams.demo.brokers import Broker
 from streams.desk.store import CaseStore
@@ -116,7 +117,7 @@ def test_a_number_is_erased_and_the_topics_that_hold_it_are_named(site: Store) -
 
 def audit_of(site: Store) -> list[AuditRecord]:
     """The audit as it lies on its topic, the oldest first."""
-    found = records(site.clients, site.names["audit"])
+    found = records(client_arguments(site.settings.kafka), site.names["audit"])
     return [decode_audit(each.value) for each in found if each.value is not None]
 
 

@@ -18,10 +18,11 @@ from kafka.partitioner import murmur2
 
 from detectors.hot.network import signed
 from streams.cluster.admin import Cluster, client_arguments
+from streams.cluster.librdkafka import arguments
 from streams.config import Kafka, load
 from streams.demo.brokers import Broker
 from streams.errors import ConfigError
-from streams.feeds.kafka import Rekeyer, arguments, avro_reader, run
+from streams.feeds.kafka import Rekeyer, avro_reader, run
 from streams.feeds.keys import canonical_keys
 from streams.feeds.mapping import FieldMap, UnmappableError
 from streams.telemetry.metrics import Metrics

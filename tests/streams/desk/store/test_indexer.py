@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from confluent_kafka import Producer
 from kafka import KafkaProducer
 from kafka.errors import KafkaConnectionError
 from sqlalchemy import select
 
 from detectors.model.event import platform_id
-from streams.cluster.admin import client_arguments
 from streams.cluster.topics import create
 from streams.config import Settings
 from streams.demo.brokers import Broker
@@ -27,6 +27,7 @@ from streams.desk.store.indexer import SOURCES, Indexer, sources
 from streams.desk.store.store import now_ms
 from streams.desk.store.tables import INDEX, meta, places
 from streams.errors import ConfigError, UnavailableError
+from streams.wire import encode_action, encode_episode
 from tests.streams.desk.store.filled import (
     FilledStore,
     acked,
@@ -65,7 +66,6 @@ class Site:
             desk={"store": self.url, "batch_records_max": 7},
         )
         create(self.settings)
-        self.clients = client_arguments(self.settings.kafka)
         self.producer = KafkaProducer(bootstrap_servers=broker.bootstrap, linger_ms=5)
 
     def write(self, *records: Any) -> None:
@@ -79,7 +79,12 @@ class Site:
 
     def indexer(self, store: CaseStore, **more: Any) -> Indexer:
         return Indexer(
-            store, self.clients, self.settings.topics, batch_records_max=7, clock=now_ms, **more
+            store,
+            self.settings.kafka,
+            self.settings.topics,
+            batch_records_max=7,
+            clock=now_ms,
+            **more,
         )
 
 
@@ -139,6 +144,39 @@ def test_what_is_on_the_topics_is_found_and_how_fresh_it_is(site: Site, tmp_path
     whole = rows(store)
     site.indexer(store).catch_up()
     assert rows(store) == whole
+    store.close()
+
+
+@pytest.mark.broker
+def test_what_a_transaction_gave_up_is_not_there_and_its_marks_are_nothing_unread(
+    site: Site,
+) -> None:
+    """Workers write in transactions: the last thing on a partition is a mark, not a record."""
+    store = CaseStore(site.url)
+    writer = Producer({"bootstrap.servers": site.settings.kafka.bootstrap,
+                       "transactional.id": site.settings.app_id})  # fmt: skip
+    writer.init_transactions(END_S)
+    for n, kept in enumerate((True, False, True, False)):
+        key = f"86139{n:08d}"
+        record, lease = flood(n, recipient=key)
+        writer.begin_transaction()
+        writer.produce(site.names["episode"], encode_episode(record), key, 0)
+        writer.produce(site.names["throttle"], encode_action(lease), key, 0)
+        (writer.commit_transaction if kept else writer.abort_transaction)(END_S)
+    indexer = site.indexer(store)
+    indexer.catch_up()
+    assert indexer.behind == 0
+    assert {each.behind for each in store.freshness().topics} == {0}
+    assert [store.find(f"86139{n:08d}").newest is not None for n in range(4)] == [
+        True, False, True, False,
+    ]  # fmt: skip
+    writer.begin_transaction()  # and stays open: what came before it is in
+    writer.produce(site.names["episode"], encode_episode(record), key, 0)
+    assert writer.flush(END_S) == 0
+    before_ms = now_ms()
+    site.indexer(store).catch_up()
+    assert store.freshness().read_ms >= before_ms
+    writer.abort_transaction(END_S)
     store.close()
 
 
@@ -214,7 +252,7 @@ def test_a_second_indexer_ends_with_a_sentence(site: Site) -> None:
 def test_a_topic_that_is_missing_is_named(site: Site) -> None:
     store = CaseStore(site.url)
     topics = site.settings.topics.model_copy(update={"audit": "nowhere"})
-    indexer = Indexer(store, site.clients, topics, batch_records_max=7, clock=now_ms)
+    indexer = Indexer(store, site.settings.kafka, topics, batch_records_max=7, clock=now_ms)
     with pytest.raises(ConfigError, match="nowhere"):
         indexer.catch_up()
     store.close()

@@ -156,7 +156,7 @@ def test_the_index_is_made_anew_while_a_console_reads(
     with closing(CaseStore(desk.store)) as console:
         site.indexer(console).catch_up()
         before = rows(console)
-        how: Any = (site.settings, partial(opened_by, site.settings), site.clients, now_ms)
+        how: Any = (site.settings, partial(opened_by, site.settings), now_ms)
         assert told(check(*how)) == {}
         assert rebuild(*how)["cases"] == 3
         assert rows(console) == before

@@ -44,7 +44,7 @@ def site(broker: Broker, unique: str, tmp_path: Path) -> Iterator[Site]:
 
 
 def run(site: Site, how: Any) -> Any:
-    return how(site.settings, partial(opened, site.settings), site.clients, now_ms)
+    return how(site.settings, partial(opened, site.settings), now_ms)
 
 
 def settings_of(site: Site) -> Site:
