@@ -65,6 +65,16 @@ def until_hung_up(port: int, octets: bytes | bytearray) -> None:
             pass
 
 
+def leave_nothing(process: subprocess.Popen[str]) -> None:
+    """Kill a process that still runs, and close its pipes."""
+    if process.poll() is None:
+        process.kill()
+        process.wait()
+    for pipe in (process.stdin, process.stdout):
+        if pipe is not None and not pipe.closed:
+            pipe.close()
+
+
 def listens(port: int) -> bool:
     """Whether somebody accepts connections there."""
     with socket.socket() as probe:

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.enforce.services import leave_nothing
 from tests.enforce.smsgate.ends import built
 from tests.waiting import END_S, STILL_S, wait_until
 
@@ -160,12 +161,7 @@ class Asker:
         self._reader.join(END_S)
 
     def end(self) -> None:
-        if self._process.poll() is None:
-            self._process.kill()
-            self._process.wait()
-        for pipe in (self._process.stdin, self._process.stdout):
-            if pipe is not None and not pipe.closed:
-                pipe.close()
+        leave_nothing(self._process)
 
 
 @contextmanager

@@ -20,7 +20,7 @@ import pytest
 from smpp.pdu.pdu_types import CommandStatus
 
 from tests.clusters import run_tool
-from tests.enforce.services import need
+from tests.enforce.services import leave_nothing, need
 from tests.ports import free_port
 from tests.waiting import END_S
 
@@ -176,12 +176,7 @@ class Ends:
 
     def end(self) -> None:
         """Leave nothing running."""
-        if self._process.poll() is None:
-            self._process.kill()
-            self._process.wait()
-        for pipe in (self._process.stdin, self._process.stdout):
-            if pipe is not None and not pipe.closed:
-                pipe.close()
+        leave_nothing(self._process)
         self._reader.join(PATIENCE_S)
         self._log.close()
 
