@@ -25,7 +25,10 @@ from streams.cluster.admin import Cluster, client_arguments
 from streams.cluster.read import records
 from streams.cluster.rights import ROLES, names, rights, script
 from streams.cluster.topics import create
-from streams.errors import Exit
+from streams.desk.store import CaseStore
+from streams.desk.store.indexer import Indexer
+from streams.desk.store.store import now_ms
+from streams.errors import ConfigError, Exit
 from tests.brokers import need_kafka
 from tests.deploy.guarded import Castle, castle
 from tests.enforce.gate_loop import GateClient
@@ -123,6 +126,26 @@ def test_a_gate_reads_leases_and_reports_with_no_more_than_its_rights(guarded: C
     log = gate.log.read_text()
     assert "not followed" not in log
     assert "Traceback" not in log
+
+
+def test_the_desk_reads_its_topics_with_no_more_than_its_rights(
+    guarded: Castle, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """librdkafka asks for a group that nobody joins, and is refused: that is nothing."""
+    with closing(CaseStore(f"sqlite:///{tmp_path / 'desk.db'}")) as store:
+
+        def catch_up(user: str) -> None:
+            settings = guarded.settings(user)
+            Indexer(
+                store, settings.kafka, settings.topics, batch_records_max=100, clock=now_ms
+            ).catch_up()
+
+        with pytest.raises(ConfigError, match="no right to see it"):
+            catch_up("stranger")
+        before_ms = now_ms()
+        catch_up("desk")
+        assert store.freshness().read_ms >= before_ms
+    assert "librdkafka" not in caplog.text
 
 
 @pytest.mark.parametrize(("user", "code"), [("worker", Exit.DONE), ("adapter", Exit.CONFIG)])

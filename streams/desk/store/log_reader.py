@@ -46,10 +46,10 @@ _ARGUMENTS: Final[Mapping[str, Any]] = {
 
 
 class Polled(NamedTuple):
-    """What one poll brought."""
+    """One poll's records, and the partitions that it read to their ends."""
 
     records: dict[TopicPartition, list[Message]]
-    """Those of each partition that brought some, in the order of its log."""
+    """Records of each partition that has some, in the order of its log."""
     ends: dict[TopicPartition, int]
     """Positions at which nothing was left to read: past the marks that transactions leave."""
 

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from starlette.requests import Request
 
+    from streams.config.sections import Console
     from streams.desk.web.desk import Desk
     from streams.desk.web.entry import EntryPages
 
@@ -124,15 +125,8 @@ class OidcEntry:
                 checked = jwt.decode(
                     token["id_token"], KeySet.import_key_set(keys), algorithms=list(ALGORITHMS)
                 )
-                jwt.JWTClaimsRegistry(
-                    leeway=60,
-                    iss={"essential": True, "value": console.oidc_issuer},
-                    aud={"essential": True, "value": console.oidc_client_id},
-                    exp={"essential": True},
-                    sub={"essential": True},
-                    nonce={"essential": True, "value": nonce},
-                ).validate(checked.claims)
                 claims = dict(checked.claims)
+                _check(claims, console, nonce)
                 if console.oidc_claim not in claims and "userinfo_endpoint" in provider:
                     more = client.get(provider["userinfo_endpoint"]).json()
                     if more.get("sub") == claims["sub"]:
@@ -194,6 +188,24 @@ class OidcEntry:
             code_challenge_method="S256",
             timeout=TIMEOUT_S,
         )
+
+
+def _check(claims: dict[str, Any], console: Console, nonce: str) -> None:
+    """Raise JoseError for a token that is not for this console, or not of this log-in.
+
+    OpenID Connect Core 1.0, section 3.1.3.7: a token for several is for whom `azp` names.
+    """
+    audience = claims.get("aud")
+    several = isinstance(audience, list) and len(audience) > 1
+    jwt.JWTClaimsRegistry(
+        leeway=60,
+        iss={"essential": True, "value": console.oidc_issuer},
+        aud={"essential": True, "value": console.oidc_client_id},
+        azp={"essential": several, "value": console.oidc_client_id},
+        exp={"essential": True},
+        sub={"essential": True},
+        nonce={"essential": True, "value": nonce},
+    ).validate(claims)
 
 
 def _safe(url: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +17,7 @@ from starlette.testclient import TestClient
 
 from streams.desk.store import DeskRole
 from streams.desk.web import oidc
+from tests.streams.desk.web.signing_provider import CLIENT, SigningProvider, signing_provider
 from tests.streams.desk.web.world import World
 from tests.waiting import END_S
 
@@ -135,6 +137,70 @@ def test_a_token_with_another_nonce_is_refused(world: World) -> None:
     nonce = parse_qs(urlsplit(address).query)["nonce"][0]
     back = agreed(address.replace(nonce, "n" * len(nonce)), "u-1")
     assert client.get(back).status_code == 403
+
+
+AN_HOUR_AGO = int(time.time()) - 3_600
+
+BAD_TOKENS: dict[str, tuple[dict[str, Any], str]] = {
+    "of another provider": ({"iss": "https://elsewhere.example"}, "RS256"),
+    "of nobody": ({"iss": None}, "RS256"),
+    "for another program": ({"aud": "mail"}, "RS256"),
+    "for nobody": ({"aud": None}, "RS256"),
+    "for several, with us among them": ({"aud": ["mail", "desk"]}, "RS256"),
+    "for several, given to another": ({"aud": ["mail", "desk"], "azp": "mail"}, "RS256"),
+    "given to another": ({"azp": "mail"}, "RS256"),
+    "over": ({"exp": AN_HOUR_AGO}, "RS256"),
+    "without end": ({"exp": None}, "RS256"),
+    "not yet": ({"nbf": AN_HOUR_AGO + 7_200}, "RS256"),
+    "about nobody": ({"sub": None}, "RS256"),
+    "of another log-in": ({"nonce": "guessed"}, "RS256"),
+    "of no log-in": ({"nonce": None}, "RS256"),
+    "not signed": ({}, "none"),
+    "signed with the public key": ({}, "public key as a secret"),
+    "signed by somebody else": ({}, "another key"),
+}
+
+
+@pytest.fixture(scope="module")
+def signing() -> Iterator[SigningProvider]:
+    with signing_provider() as made:
+        yield made
+
+
+def came_in(tmp_path: Path, signing: SigningProvider, how: str, changed: Any) -> int:
+    """The status with which a browser is answered whose token says this."""
+    world = World(
+        tmp_path, enter=("oidc",), oidc_issuer=signing.issuer, oidc_client_id=CLIENT,
+        oidc_secret="s", roles={"hotline": "agent"},
+    )  # fmt: skip
+    client = world.client()
+    asked = parse_qs(urlsplit(begun(client)).query)
+    signing.sign(signing.claims(asked["nonce"][0], changed), how)
+    query = urlencode({"state": asked["state"][0], "code": "c"})
+    status: int = client.get(f"/login/oidc/back?{query}").status_code
+    inside = client.get("/").status_code
+    assert inside == (200 if status == 303 else 303)
+    world.store.close()
+    return status
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [{}, {"aud": ["desk"]}, {"azp": "desk"}, {"aud": ["mail", "desk"], "azp": "desk"}],
+    ids=str,
+)
+def test_a_token_for_this_console_lets_in(
+    tmp_path: Path, signing: SigningProvider, changed: dict[str, Any]
+) -> None:
+    assert came_in(tmp_path, signing, "RS256", changed) == 303
+
+
+@pytest.mark.parametrize("kind", BAD_TOKENS)
+def test_a_token_that_is_not_for_this_log_in_lets_nobody_in(
+    tmp_path: Path, signing: SigningProvider, kind: str
+) -> None:
+    changed, how = BAD_TOKENS[kind]
+    assert came_in(tmp_path, signing, how, changed) == 403
 
 
 def test_a_code_is_redeemed_with_the_verifier_of_its_challenge(
