@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
+from streams.cli.audited import looked
 from streams.cli.override import seconds
 from streams.cli.shared import (
     ConfigOption,
@@ -23,6 +24,7 @@ from streams.shown import in_json, shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+    from contextlib import AbstractContextManager
 
     from detectors.model.records import EpisodeRecord
     from streams.config import Settings
@@ -58,18 +60,20 @@ def ls(
     """
     from streams.operate.cases import doing, open_now, summary  # noqa: PLC0415 - start-up time
 
-    cases, words = read_cases(settings_of(config), since)
-    now_ms = time.time_ns() // 1_000_000
-    chosen = list(cases.values() if all_ else open_now(cases.values()))
-    rows = [{**summary(case), "state": doing(case, words, now_ms)} for case in chosen]
-    if as_json:
-        write_json(rows)
-        return
-    warn(words, now_ms)
-    if rows:
-        _write_cases(rows)
-    else:
-        typer.echo(tr("no cases") if all_ else tr("no open cases"))
+    settings = settings_of(config)
+    with looked(settings, "view", detail="cases"):
+        cases, words = read_cases(settings, since)
+        now_ms = time.time_ns() // 1_000_000
+        chosen = list(cases.values() if all_ else open_now(cases.values()))
+        rows = [{**summary(case), "state": doing(case, words, now_ms)} for case in chosen]
+        if as_json:
+            write_json(rows)
+            return
+        warn(words, now_ms)
+        if rows:
+            _write_cases(rows)
+        else:
+            typer.echo(tr("no cases") if all_ else tr("no open cases"))
 
 
 COLUMNS: Final = {
@@ -143,11 +147,13 @@ def show(
       otpguard cases show +8613900000001
       otpguard cases show 1:sms.delivery.v1:7:123456 --since 7d
     """
-    found, words = _found(settings_of(config), named, since)
-    if not as_json:
-        warn(words, time.time_ns() // 1_000_000)
-    for case in found:
-        _print(case, case.last, words, as_json=as_json)
+    settings = settings_of(config)
+    with _looked_for(settings, named):
+        found, words = _found(settings, named, since)
+        if not as_json:
+            warn(words, time.time_ns() // 1_000_000)
+        for case in found:
+            _print(case, case.last, words, as_json=as_json)
 
 
 @app.command()
@@ -167,6 +173,8 @@ def watch(config: ConfigOption = None, *, as_json: JsonOption = False) -> None:
 
     settings = settings_of(config)
     now_ms = time.time_ns() // 1_000_000
+    with looked(settings, "view", detail="cases as they come"):
+        pass
     try:
         clients, topic = client_arguments(settings.kafka), settings.topics.episode
         found = records(clients, topic, since_ms=now_ms, follow=True)
@@ -268,13 +276,23 @@ def explain(
     """
     from streams.operate.cases import identity  # noqa: PLC0415 - start-up time
 
-    found, words = _found(settings_of(config), named, since)
-    case = found[-1]
-    if not as_json:
-        warn(words, time.time_ns() // 1_000_000)
-    at_that_time = [record for record in case.records if identity(record) == named]
-    record = at_that_time[-1] if at_that_time else case.last
-    _print(case, record, words, as_json=as_json)
+    settings = settings_of(config)
+    with _looked_for(settings, named):
+        found, words = _found(settings, named, since)
+        case = found[-1]
+        if not as_json:
+            warn(words, time.time_ns() // 1_000_000)
+        at_that_time = [record for record in case.records if identity(record) == named]
+        record = at_that_time[-1] if at_that_time else case.last
+        _print(case, record, words, as_json=as_json)
+
+
+def _looked_for(settings: Settings, named: str) -> AbstractContextManager[None]:
+    """Put a look at somebody's cases into the audit: by number, or by the id that was given."""
+    refuse_nobody(named)
+    if ID.fullmatch(named):
+        return looked(settings, "search", detail=named)
+    return looked(settings, "search", settings.intake().numbers.canonical(named) or "")
 
 
 def _print(case: Case, record: EpisodeRecord, words: Sequence[Override], *, as_json: bool) -> None:
@@ -307,7 +325,6 @@ def _found(settings: Settings, named: str, since: str) -> tuple[list[Case], list
     """Find the cases of a name, and all words of the operator."""
     from streams.operate.cases import find  # noqa: PLC0415 - start-up time
 
-    refuse_nobody(named)
     cases, words = read_cases(settings, since)
     found = find(cases, named, settings.intake().numbers.canonical(named))
     if not found:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from streams.cli.audited import looked
 from streams.cli.cases import SinceOption, read_cases, warn
 from streams.cli.override import seconds
 from streams.cli.shared import ConfigOption, JsonOption, settings_of, write_json
@@ -31,7 +32,8 @@ def phone(
     r"""Say what to tell a caller: what happens, what is refused, what arrives, when it ends.
 
     In six lines, with the commands to paste. A number without a case is answered too. The case
-    store answers where there is one that is fresh (`otpguard desk index`), else the topics.
+    store answers where there is one that is fresh (`otpguard desk index`), else the topics. The
+    audit says who asked.
 
     \b
     Examples:
@@ -47,19 +49,20 @@ def phone(
     if recipient is None:
         raise UsageError(tr("{named!r}: no recipient (a number or token)").format(named=number))
     now_ms = time.time_ns() // 1_000_000
-    found = _remembered(settings, recipient, now_ms - seconds(since) * 1000)
-    if found is None:
-        every, words = read_cases(settings, since)
-        cases, behind = find(every, recipient, recipient), events_behind(settings, now_ms)
-    else:
-        cases, words, behind = found
-    told = answer(recipient, cases, words, now_ms, since)
-    if as_json:
-        write_json({"recipient": recipient, "events_behind": behind, **asdict(told)})
-        return
-    warn(words, now_ms)
-    for line in lines(told, behind):
-        typer.echo(shown(line))
+    with looked(settings, "search", recipient):
+        found = _remembered(settings, recipient, now_ms - seconds(since) * 1000)
+        if found is None:
+            every, words = read_cases(settings, since)
+            cases, behind = find(every, recipient, recipient), events_behind(settings, now_ms)
+        else:
+            cases, words, behind = found
+        told = answer(recipient, cases, words, now_ms, since)
+        if as_json:
+            write_json({"recipient": recipient, "events_behind": behind, **asdict(told)})
+            return
+        warn(words, now_ms)
+        for line in lines(told, behind):
+            typer.echo(shown(line))
 
 
 def _remembered(

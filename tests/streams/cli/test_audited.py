@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
-from streams.cli.audited import actor, audit_chain, audited
+from streams.cli.audited import actor, audit_chain, audited, looked
 from streams.config import Settings
 from streams.errors import UsageError
 from streams.operate.audit import AuditChain
@@ -24,6 +25,13 @@ def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
 def waiting(settings: Settings) -> list[AuditRecord]:
     with audit_chain(settings) as chain:
         return [decode_audit(each) for each in chain.pending]
+
+
+def waiting_beside(settings: Settings) -> list[AuditRecord]:
+    """What waits in the file while another process has the chain."""
+    with audit_chain(settings) as chain:
+        path = chain.path
+    return [decode_audit(each.encode()) for each in json.loads(path.read_bytes())["pending"]]
 
 
 def test_an_act_is_noted_before_and_after_and_waits_for_kafka(
@@ -46,6 +54,18 @@ def test_an_act_that_fails_is_noted_and_its_own_error_is_told(
         raise UsageError("no such thing")
     assert [each.outcome for each in waiting(settings)] == ["asked", "failed"]
     assert capsys.readouterr().err == "", "one error is enough where its record is not lost"
+
+
+def test_a_look_waits_for_kafka_and_the_caller_does_not(
+    settings: Settings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with looked(settings, "search", "8613900000001"):
+        (look,) = waiting_beside(settings)
+        assert (look.verb, look.outcome, look.subject) == ("search", "done", "8613900000001")
+    assert "NOT IN THE AUDIT" in capsys.readouterr().err
+    with pytest.raises(UsageError), looked(settings, "view", detail="cases"):
+        raise UsageError("nothing found")
+    assert [each.verb for each in waiting(settings)] == ["search", "view"]
 
 
 def test_what_cannot_even_wait_is_an_error(

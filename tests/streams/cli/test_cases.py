@@ -21,11 +21,14 @@ from kafka import KafkaProducer
 from typer.testing import CliRunner
 
 from streams.__main__ import app
+from streams.cli.audited import actor
 from streams.cluster.admin import Cluster, client_arguments
+from streams.cluster.read import records
 from streams.config import Kafka
 from streams.demo.brokers import Broker
 from streams.errors import UsageError
 from streams.wire import (
+    decode_audit,
     encode_ack,
     encode_action,
     encode_episode,
@@ -40,7 +43,7 @@ from tests.waiting import END_S, wait_until
 __all__ = ["kannel"]
 
 ROOT = Path(__file__).parents[3]
-ROLES = ("input", "episode", "throttle", "acks", "override", "everyone")
+ROLES = ("input", "episode", "throttle", "acks", "override", "everyone", "audit")
 
 
 class Desk:
@@ -48,7 +51,7 @@ class Desk:
 
     def __init__(self, broker: Broker, folder: Path, name: str) -> None:
         self.folder = folder
-        kafka = Kafka(bootstrap=broker.bootstrap)
+        self.kafka = kafka = Kafka(bootstrap=broker.bootstrap)
         self.topics = {role: f"{name}.{role}" for role in ROLES}
         with Cluster(kafka) as cluster:
             for topic in self.topics.values():
@@ -74,6 +77,40 @@ def desk(broker: Broker, tmp_path: Path, unique: str) -> Iterator[Desk]:
     made = Desk(broker, tmp_path, unique)
     with closing(made.producer):
         yield made
+
+
+@pytest.mark.broker
+@pytest.mark.parametrize(
+    ("words", "verb", "subject", "detail"),
+    [
+        (("phone", "139 0000 0001"), "search", RECIPIENT, ""),
+        (("cases", "show", RECIPIENT), "search", RECIPIENT, ""),
+        (("explain", "+8613900000001", "--json"), "search", RECIPIENT, ""),
+        (("explain", OPENED.episode_id), "search", "", OPENED.episode_id),
+        (("cases", "ls"), "view", "", "cases"),
+        (("cases", "ls", "--all", "--json"), "view", "", "cases"),
+    ],
+    ids=str,
+)
+def test_a_look_at_somebody_is_in_the_audit(
+    desk: Desk, words: tuple[str, ...], verb: str, subject: str, detail: str
+) -> None:
+    desk.put("episode", encode_episode(OPENED))
+    desk.ask(*words)
+    clients = client_arguments(desk.kafka)
+    (look,) = (decode_audit(each.value) for each in records(clients, desk.topics["audit"]))
+    assert (look.verb, look.subject, look.detail) == (verb, subject, detail)
+    assert (look.outcome, look.channel, look.actor) == ("done", "cli", actor())
+
+
+@pytest.mark.broker
+def test_a_look_that_finds_nothing_is_in_the_audit_with_the_next(desk: Desk) -> None:
+    with pytest.raises(UsageError, match="no case of"):
+        desk.ask("cases", "show", "13900000009")
+    desk.ask("phone", RECIPIENT)
+    clients = client_arguments(desk.kafka)
+    looks = [decode_audit(each.value) for each in records(clients, desk.topics["audit"])]
+    assert [each.subject for each in looks] == ["8613900000009", RECIPIENT]
 
 
 @pytest.mark.broker
