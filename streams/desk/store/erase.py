@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -20,6 +20,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from detectors.model.times import DAY_MS
 from streams.desk.store.engine import files, writing
 from streams.desk.store.mentions import like, mention, mention_in_bytes
+from streams.desk.store.packing import packed, unpacked
 from streams.desk.store.people_tables import (
     PEOPLE,
     appeals,
@@ -43,9 +44,10 @@ from streams.desk.store.tables import (
     notices,
     words,
 )
-from streams.desk.store.writer import ERASED
+from streams.desk.store.writer import ERASED, texts_of, without_texts
 from streams.errors import UnavailableError, UsageError
 from streams.language import tr
+from streams.wire import Override, decode_override, encode_override
 
 GONE: Final = ERASED["subject"]
 REMEMBERED_MS: Final = 400 * DAY_MS
@@ -75,8 +77,9 @@ def erase(store: CaseStore, recipient: str, *, even_open: bool = False) -> Erasu
     now_ms = int(time.time() * 1000)
     rows: Counter[str] = Counter()
     with writing(store.index).begin() as connection:
-        newest = _newest(connection, forms, ids)
-        identities = [*ids, *_identities(connection, forms)]
+        named = _named_in_words(connection, forms)
+        newest = _newest(connection, forms, ids, named)
+        identities = [*ids, *_identities(connection, forms), *(texts_of(one) for one in named)]
     _remember(store.people, identities, now_ms)  # first: what dies after this is only left out
     with writing(store.index).begin() as connection:
         rows += _index(connection, forms, ids)
@@ -94,7 +97,8 @@ def erase(store: CaseStore, recipient: str, *, even_open: bool = False) -> Erasu
 def searched(url: str, forms: Sequence[str]) -> Iterator[tuple[Path, int]]:
     """Yield the files of a store, each with its bytes; UnavailableError if one has the number.
 
-    Values are packed there: a number is found in keys, in people's texts, and in what lies free.
+    Records' values are packed there: a number is found in keys, in people's texts, and in what lies
+    free. Of the values those of words alone hold texts; `erase` has unpacked them.
     """
     needles = [mention_in_bytes(each) for each in forms]
     for path in files(url).values():
@@ -129,7 +133,12 @@ def _allowed(store: CaseStore, forms: Sequence[str], *, even_open: bool) -> list
     return ids
 
 
-def _newest(connection: Connection, forms: Sequence[str], ids: Sequence[str]) -> dict[str, int]:
+def _newest(
+    connection: Connection,
+    forms: Sequence[str],
+    ids: Sequence[str],
+    named: Mapping[str, tuple[Override, int]],
+) -> dict[str, int]:
     """The broker's time of the newest record about it, by kind of topic."""
     own = select(links.c.action_id).where(links.c.episode_id.in_(ids))
     asked = {
@@ -143,8 +152,10 @@ def _newest(connection: Connection, forms: Sequence[str], ids: Sequence[str]) ->
         "notice": select(func.max(notices.c.written_ms)).where(notices.c.addressee.in_(forms)),
         "audit": select(func.max(audit.c.written_ms)).where(audit.c.subject.in_(forms)),
     }
-    found = {name: connection.scalar(one) for name, one in asked.items()}
-    return {name: int(ms) for name, ms in found.items() if ms is not None}
+    found = {name: [connection.scalar(one)] for name, one in asked.items()}
+    found["override"] += [written_ms for _, written_ms in named.values()]
+    told = {name: [int(ms) for ms in times if ms is not None] for name, times in found.items()}
+    return {name: max(times) for name, times in told.items() if times}
 
 
 def _identities(connection: Connection, forms: Sequence[str]) -> Iterator[str]:
@@ -179,12 +190,35 @@ def _index(connection: Connection, forms: Sequence[str], ids: Sequence[str]) -> 
         (notices, notices.c.addressee),
     ):
         rows[table.name] += connection.execute(delete(table).where(column.in_(forms))).rowcount
+    # What somebody said about another number stands; what was written to it goes.
+    for word_id, (word, _) in _named_in_words(connection, forms).items():
+        value = packed(encode_override(without_texts(word)))
+        rows["words"] += connection.execute(
+            update(words).where(words.c.word_id == word_id).values(value=value)
+        ).rowcount
     # Who looked at it, and when, stays; at whom, goes.
     for chain, seq in _audited(connection, forms):
         rows["audit"] += connection.execute(
             update(audit).where(audit.c.chain == chain, audit.c.seq == seq).values(**ERASED)
         ).rowcount
     return rows
+
+
+def _named_in_words(
+    connection: Connection, forms: Sequence[str]
+) -> dict[str, tuple[Override, int]]:
+    """Find the words about other numbers to which somebody wrote this one: id -> word, time.
+
+    They are packed, so each is read.
+    """
+    patterns = [mention(each) for each in forms]
+    others = select(words).where(words.c.recipient.not_in(forms))
+    found = {}
+    for row in connection.execute(others):
+        word = decode_override(unpacked(row.value))
+        if any(one.search(text) for one in patterns for text in (word.reason, word.ticket)):
+            found[row.word_id] = word, row.written_ms
+    return found
 
 
 def _audited(connection: Connection, forms: Sequence[str]) -> list[tuple[str, int]]:

@@ -54,6 +54,7 @@ from streams.errors import UnavailableError
 from streams.language import tr
 from streams.wire import (
     Counts,
+    Override,
     UnreadableError,
     chained,
     decode_ack,
@@ -66,6 +67,7 @@ from streams.wire import (
     decode_notice,
     decode_override,
     decode_platform,
+    encode_override,
     override_id,
     override_key,
 )
@@ -85,6 +87,16 @@ CHUNK: Final = 400
 
 ERASED: Final = MappingProxyType({"subject": "[erased]", "detail": "", "reason": "", "ticket": ""})
 """Values of a line of the audit whose subject was erased."""
+
+
+def texts_of(word_id: str) -> str:
+    """Return the identity of a word's texts, which may be erased though the word stands."""
+    return f"texts:{word_id}"
+
+
+def without_texts(word: Override) -> Override:
+    """Return a word without what somebody wrote to it."""
+    return msgspec.structs.replace(word, reason=ERASED["reason"], ticket=ERASED["ticket"])
 
 
 class LogRecord(NamedTuple):
@@ -388,6 +400,9 @@ def _take_word(record: LogRecord, rows: _Rows, erased: Collection[str]) -> None:
     word_id = override_id(word, record.offset)
     if word_id in erased:
         return
+    value = record.value
+    if texts_of(word_id) in erased:
+        value = encode_override(without_texts(word))
     rows.words.append(
         {
             "word_id": word_id,
@@ -400,7 +415,7 @@ def _take_word(record: LogRecord, rows: _Rows, erased: Collection[str]) -> None:
             "expires_at_ms": word.expires_at_ms,
             "withdrawn_ms": None,
             "written_ms": record.written_ms,
-            "value": packed(record.value),
+            "value": packed(value),
         }
     )
 

@@ -5,14 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import delete, select
 
+from streams.desk.store.engine import writing
 from streams.desk.store.erase import erase, searched
 from streams.desk.store.people_tables import erased
+from streams.desk.store.tables import words
 from streams.desk.store.writer import Writer
 from streams.errors import UnavailableError, UsageError
 from streams.wire import Override, encode_override
-from tests.enforce.records import RECIPIENT, START_MS
+from tests.enforce.records import RECIPIENT, START_MS, override
 from tests.streams.desk.store.filled import (
     FilledStore,
     audited,
@@ -135,6 +137,33 @@ def test_a_number_in_groups_is_the_number(store: FilledStore, tmp_path: Path, wr
     erase(store, RECIPIENT)
     assert store.papers.notes(recipient=OTHER)[0].text.rstrip(".").endswith("[erased]")
     assert written.encode() not in bytes_of(tmp_path)
+
+
+@pytest.mark.parametrize("written", [RECIPIENT, "+86 139 0000 0001", TOKEN])
+@pytest.mark.parametrize("field", ["reason", "ticket"])
+def test_a_word_about_another_number_stands_without_what_names_it(
+    store: FilledStore, written: str, field: str
+) -> None:
+    """Words lie packed, where a search of bytes finds nothing."""
+    said = override("exempt", OTHER, **{field: f"the son of {written}"})
+    kept = override("exempt", "8613800000003", reason="a shared inbox", ticket="T-9")
+    logged_before = fill(store, said, kept)
+    done = erase(store, RECIPIENT)
+    assert done.rows["words"] > 0
+
+    def texts(recipient: str) -> list[tuple[str, str]]:
+        return [(each.word.reason, each.word.ticket) for each in store.find(recipient).words]
+
+    assert ("", "") in texts(OTHER)
+    assert not any(written in text for pair in texts(OTHER) for text in pair)
+    assert ("a shared inbox", "T-9") in texts("8613800000003")
+    with store.people.connect() as connection:
+        gone = list(connection.scalars(select(erased.c.identity)))
+    with writing(store.index).begin() as connection:
+        connection.execute(delete(words))
+    Writer(store.index, gone).take(logged_before, [])  # as a rebuild reads the topic again
+    assert texts(OTHER) == [("", "")]
+    assert texts("8613800000003") == [("a shared inbox", "T-9")]
 
 
 def test_a_proposal_to_exempt_it_goes_by_its_bytes(store: FilledStore, tmp_path: Path) -> None:
