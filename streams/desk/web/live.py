@@ -63,7 +63,7 @@ class LiveFeed:
         return sum(map(len, self._streams.values()))
 
     async def run(self) -> None:
-        """Look once a second until cancelled; a store that is away is tried again."""
+        """Look once a second until cancelled; whatever a look fails by, the next one is made."""
         waited = 0.0
         while True:
             try:
@@ -73,6 +73,8 @@ class LiveFeed:
                     self._desk.metrics.put("desk_streams_open", self.open)
             except OtpguardError as error:
                 log.warning("the live list stands still: %s", error)
+            except Exception:  # a defect: nobody would look any more, and every list stand for ever
+                log.exception("the live list stands still")
             await asyncio.sleep(LOOK_S)
             waited += LOOK_S
 

@@ -7,9 +7,12 @@ import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from typing import Any
 
+import pytest
+
 from streams.desk.store import DeskRole
 from streams.desk.web import live
 from streams.desk.web.live import ENDED, LiveFeed
+from streams.errors import UnavailableError
 from streams.language import speaking
 from tests.streams.desk.web.world import World
 from tests.waiting import END_S, wait_until
@@ -85,6 +88,32 @@ def test_a_change_is_told_once_however_many_look_at_the_same_time(
         assert feed._turn == 1
         for each in streams:
             await each.aclose()
+
+    watched(world, script)
+
+
+@pytest.mark.parametrize("kind", [UnavailableError, RuntimeError])
+def test_a_look_that_fails_is_not_the_last(
+    world: World, monkeypatch: pytest.MonkeyPatch, kind: type[Exception]
+) -> None:
+    secret = seated(world, DeskRole.LEAD)
+    mark = world.store.mark
+    failed: list[bool] = []
+
+    def away() -> str:
+        if len(failed) < 2:
+            failed.append(True)
+            raise kind("no answer")
+        return mark()
+
+    async def script(feed: LiveFeed) -> None:
+        stream = events(feed, secret)
+        await anext(stream)
+        monkeypatch.setattr(world.store, "mark", away)
+        world.flood()
+        assert "1 flood now" in (await anext(stream)).data
+        assert len(failed) == 2
+        await stream.aclose()
 
     watched(world, script)
 
