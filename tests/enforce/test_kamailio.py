@@ -12,7 +12,7 @@ from urllib.parse import unquote
 import pytest
 
 from streams.demo.brokers import Broker
-from tests.enforce.floods import check, incident
+from tests.enforce.floods import offered, stopped
 from tests.enforce.gate_loop import OK, REFUSED, GateLoop, gate_loop
 from tests.enforce.services import need
 from tests.enforce.sip_ends import HERE, MODULE, SHORT_MESSAGE, SipWorld, sip_world
@@ -41,8 +41,8 @@ def test_the_incident_over_sip_is_stopped_by_a_final_code_and_the_bank_passes(
     loop: GateLoop, world: SipWorld
 ) -> None:
     sip = world.client()
-    run = incident(loop, index=1_400_001, seed=1, client=sip, pace=90)
-    check(run, lambda: world.phone.reached(run.victim), at_most=16)
+    runs = stopped(loop, 1_400_001, sip, world.phone.reached)
+    run = runs[-1]
 
     code = "【还没见过】验证码123456"
     assert sip.submit(f"+{run.victim}", "10690099999", code) is REFUSED
@@ -53,7 +53,7 @@ def test_the_incident_over_sip_is_stopped_by_a_final_code_and_the_bank_passes(
     assert sip.send(f"+{run.victim}", "ip-sm-gw", rp_data("95555", "【招商银行】验证码482913"),
                     SHORT_MESSAGE) is OK  # fmt: skip
     assert sip.send("+8613800000001", "ip-sm-gw", three, SHORT_MESSAGE) is OK
-    wait_until(lambda: len(loop.message_ids()) == run.offered.total() + 5, "all are published")
+    wait_until(lambda: len(loop.message_ids()) == offered(runs) + 5, "all are published")
 
 
 RECORDER = """
