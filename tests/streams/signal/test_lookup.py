@@ -6,11 +6,15 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from detectors.model.event import platform_id
 from detectors.model.records import Level, Step
+from streams.config import Settings
 from streams.errors import UnavailableError
+from streams.operate.replay import replay
+from streams.scenarios import generate
 from streams.signal.clients import SignalClient
 from streams.signal.lookup import IndexAge, Lookup
 from streams.wire import Counts
@@ -48,6 +52,28 @@ def test_floods_are_those_that_reached_throttle(store: FilledStore) -> None:
     assert (span.first_ms, span.ended_ms) == (record.evidence.first_ms, None)
     assert lookup.floods("8613900000555") == []
     assert Lookup(store, lambda _: [RECIPIENT]).floods("8613900000555") == [span]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("memory", "mode"), [(0, "shadow"), (14, "enforce")])
+def test_the_incident_is_a_flood_though_little_is_known_of_its_number(
+    store: FilledStore, memory: int, mode: str
+) -> None:
+    """A cold start is judged in shadow; a bank is told all the same."""
+    events = [event.value for event in generate("A1", 1, memory=memory)]
+    lines = [msgspec.json.encode(value) for value in events]
+    lookup, number = Lookup(store, lambda _: ()), events[-1]["recipient"].lstrip("+")
+    modes = set()
+    for some in replay(Settings(mode="enforce"), [[line] for line in lines]):
+        for record in some.decisions.episodes:
+            fill(store, record)
+            if record.level is Level.THROTTLE:
+                modes.add(record.mode)
+            assert bool(lookup.floods(number)) is bool(modes), "as soon as it is at THROTTLE"
+        fill(store, *some.decisions.actions)
+    assert modes == {mode}
+    (span,) = lookup.floods(number)
+    assert bool(lookup.leases(number, span.last_ms)) is (mode == "enforce")
 
 
 def test_leases_are_those_that_are_enforced_now(store: FilledStore) -> None:
