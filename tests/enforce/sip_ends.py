@@ -64,8 +64,11 @@ _PHONE: Final = """<?xml version="1.0" encoding="UTF-8" ?>
     Content-Length: 0
 
   ]]></send>
+  <timewait milliseconds="32000"/>
 </scenario>
 """
+"""The answer may be lost on the way, so the phone gives it again for 64 times T1, as timer J of
+RFC 3261 (17.2.2) asks."""
 
 _SENDER: Final = """<?xml version="1.0" encoding="UTF-8" ?>
 <scenario name="sender">
@@ -123,8 +126,9 @@ class Sip:
             stdin=subprocess.DEVNULL, capture_output=True, timeout=END_S, check=False,
         )  # fmt: skip
         told = seen.read_bytes()
-        assert done.returncode == 0, told[-2000:]
-        self.statuses = [int(each) for each in re.findall(rb"\nSIP/2.0 ([2-6]\d\d) ", told)]
+        says = (done.stderr or done.stdout)[-1000:].decode(errors="replace")
+        assert done.returncode == 0, f"sipp ended with {done.returncode}: {says}\n{told[-1000:]!r}"
+        self.statuses = _statuses(told)
         self.delays_ms = _delays_ms(told)
         return OK if self.statuses[-1] == 200 else REFUSED
 
@@ -134,6 +138,17 @@ class Sip:
 
     def close(self) -> None:
         """End: nothing is open."""
+
+
+def _statuses(trace: bytes) -> list[int]:
+    """The first final answer of each call: what is sent again by UDP is answered again."""
+    finals: dict[bytes, int] = {}
+    for each in re.split(rb"(?m)^-{20,} ", trace)[1:]:
+        status = re.search(rb"(?m)^SIP/2.0 ([2-6]\d\d) ", each)
+        call = re.search(rb"(?m)^Call-ID: (\S+)", each)
+        if status is not None and call is not None:
+            finals.setdefault(call[1], int(status[1]))
+    return list(finals.values())
 
 
 def _delays_ms(trace: bytes) -> list[float]:

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import threading
+from contextlib import closing
 from pathlib import Path
 
 import pytest
+from confluent_kafka import Consumer, TopicPartition
 
 from streams.demo.brokers import Broker
 from streams.state.checkpoint import Key, Manifest
 from tests.faults.driver import Fault, Plan, Run
-from tests.faults.oracle import compute_outcome, read_outcome, records
+from tests.faults.oracle import compute_outcome, read_outcome
+from tests.threads import meanwhile
 from tests.waiting import END_S
 
 
@@ -31,15 +35,39 @@ def test_workers_that_restart_one_after_the_other_under_load_lose_nothing(
         assert slot.log.read_text().count("reading from") >= 2
 
 
-async def _formats(run: Run) -> tuple[set[int], set[int]]:
-    """Of all checkpoints on the changelog, and of those that count in the end."""
-    written = set()
-    async for record in records(run.settings, run.settings.changelog):
-        if record.value and Key.decode(record.key).name == "manifest":
-            manifest = Manifest.decode(record.key.decode(), record.value)
-            written.add(manifest.header["format"])
+class Written:
+    """Formats of checkpoints as they are written: those that are superseded are compacted away."""
+
+    def __init__(self, run: Run) -> None:
+        self.formats: set[int] = set()
+        self._run = run
+
+    def watch(self, over: threading.Event) -> None:
+        """Read the changelog until it is over, and then to its end."""
+        settings = self._run.settings
+        asked = {"bootstrap.servers": self._run.broker.bootstrap,
+                 "group.id": f"{self._run.name}-look", "enable.partition.eof": True}  # fmt: skip
+        with closing(Consumer(asked)) as consumer:
+            topic = consumer.list_topics(settings.changelog, END_S).topics[settings.changelog]
+            left = set(topic.partitions)
+            consumer.assign([TopicPartition(settings.changelog, each, 0) for each in left])
+            while left or not over.is_set():
+                record = consumer.poll(0.2)
+                if record is None:
+                    continue
+                if record.error() is not None:
+                    left.discard(record.partition())
+                    continue
+                left.add(record.partition())
+                if record.value() and Key.decode(record.key()).name == "manifest":
+                    manifest = Manifest.decode(record.key().decode(), record.value())
+                    self.formats.add(manifest.header["format"])
+
+
+async def _counting(run: Run) -> set[int]:
+    """Formats of the checkpoints that count in the end."""
     outcome = await read_outcome(run.settings)
-    return written, {format_ for _, held in outcome.states.values() for format_ in held}
+    return {format_ for _, held in outcome.states.values() for format_ in held}
 
 
 @pytest.mark.integration
@@ -67,7 +95,10 @@ def test_a_fleet_goes_from_one_format_to_the_other_and_partitions_move_between_t
         "OTPGUARD_WORKER_STATE_FORMAT": str(old),
     }
     run.slots[1].environment = dict(run.slots[0].environment)
-    run.execute()
+    run.create_topics()
+    written = Written(run)
+    with meanwhile(written.watch):
+        run.execute()
     for slot in run.slots:
         # A worker that is told to stop while it starts has no handler yet: the signal ends it.
         allowed = {0, 75, -signal.SIGTERM}
@@ -77,5 +108,4 @@ def test_a_fleet_goes_from_one_format_to_the_other_and_partitions_move_between_t
     theirs = asyncio.run(compute_outcome(run.settings))
     ends = {partition: end for partition, (end, _) in theirs.states.items()}
     assert {partition: end for partition, (end, _) in ours.states.items()} == ends
-    written, counting = asyncio.run(_formats(run))
-    assert (written, counting) == ({old, new}, {new})
+    assert (written.formats, asyncio.run(_counting(run))) == ({old, new}, {new})
