@@ -171,7 +171,7 @@ def test_one_that_wakes_up_and_writes_behind_its_successor_changes_nothing(
             successor.wanted = True
             wait_until(lambda: started(successor), "its successor starts")
             topics.until(lambda: topics.manifests[-1] != own)  # noqa: B023
-            wait_until(lambda: not asyncio.run(run.behind()), "all is read", 3 * END_S, 0.2)
+            wait_until(lambda: not asyncio.run(run.behind()), "all is read", 3 * END_S, pause_s=0.2)
             topics.read_all()
             before, joined = topics.written, _joined(frozen)
             frozen.send(signal.SIGCONT)
