@@ -190,7 +190,8 @@ def _index(connection: Connection, forms: Sequence[str], ids: Sequence[str]) -> 
         (notices, notices.c.addressee),
     ):
         rows[table.name] += connection.execute(delete(table).where(column.in_(forms))).rowcount
-    # What somebody said about another number stands; what was written to it goes.
+    # What somebody said about another number stands; what was written to it goes. Looked for again,
+    # since a word may have come meanwhile.
     for word_id, (word, _) in _named_in_words(connection, forms).items():
         value = packed(encode_override(without_texts(word)))
         rows["words"] += connection.execute(

@@ -29,7 +29,6 @@ from streams.config import Kafka
 log = logging.getLogger(__name__)
 
 POLL_S: Final = 0.2
-CLOSE_S: Final = 5.0
 
 _ARGUMENTS: Final[Mapping[str, Any]] = {
     # A name without which there is no client; nothing is committed, and nobody joins.
