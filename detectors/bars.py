@@ -203,7 +203,11 @@ HOT_LEAD_MOST: Final = 12
 the list covers three quarters of a tool; 10 is for networks whose people differ much (README)."""
 
 HOT_BURST: Final = 5
-"""The same where the bucket is at WATCH."""
+"""The same where the bucket's level is at WATCH."""
+
+HOT_BURST_NOVEL: Final = 2
+"""Novel platforms that the bucket then has to hold: WATCH by itself asks for three, but here the
+lead already says that they are a flood's, and a slow flood seldom brings three within a minute."""
 
 HOT_DAYS: Final = 7
 """Days for which a vote counts. Lists of tools live for weeks."""

@@ -13,7 +13,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
 from functools import cache
-from operator import attrgetter
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
@@ -28,6 +27,7 @@ from detectors.bars import (
     CONFIRMED_35MIN,
     CONFIRMED_LEVEL,
     COUNT_MIN,
+    HOT_BURST_NOVEL,
     HOT_LEAD,
     HOT_LEAD_MOST,
     LARGE_MEMORY,
@@ -132,12 +132,15 @@ def judge(
 ) -> Finding:
     """The finding after a sighting at `at_s` was seen, with a stamp of this class.
 
+    One of `HOLD` with the rule `burst` is a rush of too few novel platforms for WATCH, which counts
+    beside a lead alone (`detectors.suspects.lead`).
+
     A sighting that came out of order may have raised any instant after it: each of them is looked
     at again, and the strongest finding counts.
     """
     sightings = suspect.sightings
     in_order = at_s >= sightings[-1] >> 33
-    if in_order and suspect.novels < COUNT_MIN and suspect.bucket_novel < BURST_NOVEL.watch:
+    if in_order and suspect.novels < COUNT_MIN and suspect.bucket_novel < HOT_BURST_NOVEL:
         return CALM  # what most benign sightings come to
     if in_order and not suspect.coarse:
         bars = bars_of(params, suspect, at_s)
@@ -145,7 +148,7 @@ def judge(
     findings = [
         compare(bars, found) for found, bars in instants(params, suspect, at_s, at_s, stamps)
     ]
-    return max(findings, key=attrgetter("band"))
+    return max(findings, key=lambda finding: (finding.band, finding.rule != ""))
 
 
 def strongest(params: JudgeParams, suspect: Suspect, at_s: int) -> tuple[Scores, Bars]:
@@ -354,6 +357,8 @@ def compare(bars: Bars, found: Scores) -> Finding:
         best = Finding(Band.THROTTLE, "burst", level, bars.level.throttle, found.burst_since_s)
     elif level >= bars.level.watch and novel >= BURST_NOVEL.watch:
         best = Finding(Band.WATCH, "burst", level, bars.level.watch, found.burst_since_s)
+    elif level >= bars.level.watch and novel >= HOT_BURST_NOVEL:  # enough beside a lead alone
+        best = Finding(Band.HOLD, "burst", level, bars.level.watch, found.burst_since_s)
     if found.raw_24h < COUNT_MIN:
         return best
     for rule, bar, window_s in (

@@ -15,7 +15,7 @@ from typing import NamedTuple
 from detectors.bars import HOT_BURST, HOT_LEAD
 from detectors.model.times import DAY_S
 from detectors.recipients.row import word
-from detectors.suspects.judge import Band, Finding, JudgeParams
+from detectors.suspects.judge import CALM, Band, Finding, JudgeParams
 from detectors.suspects.suspect import Suspect
 
 
@@ -51,8 +51,9 @@ def led(
     rules: JudgeParams, suspect: Suspect, hot: frozenset[int], at_s: int, finding: Finding
 ) -> Finding:
     """The finding after a sighting at `at_s`, by the lead where that says more than the others."""
+    alone = finding if finding.band > Band.HOLD else CALM  # a rush of two is nothing by itself
     if not hot or suspect.novels < HOT_LEAD.watch or finding.band is Band.THROTTLE:
-        return finding
+        return alone
     found = lead(suspect, hot, at_s, cold_half=rules.cold_half)
     if found.score >= rules.hot_lead:
         return Finding(Band.THROTTLE, "hot", found.score, rules.hot_lead, found.since_s)
@@ -61,4 +62,4 @@ def led(
         return Finding(Band.THROTTLE, "hot_burst", found.score, HOT_BURST, since_s)
     if found.score >= HOT_LEAD.watch and finding.band < Band.WATCH:
         return Finding(Band.WATCH, "hot", found.score, HOT_LEAD.watch, found.since_s)
-    return finding
+    return alone

@@ -6,7 +6,7 @@ import pytest
 
 from detectors.model.times import DAY_S
 from detectors.recipients.row import Memory
-from detectors.suspects.judge import CALM, Band, Finding, JudgeParams
+from detectors.suspects.judge import CALM, Band, Finding, JudgeParams, judge
 from detectors.suspects.lead import lead, led
 from detectors.suspects.suspect import Suspect, see
 
@@ -66,6 +66,8 @@ def test_a_code_that_comes_late_counts_at_every_instant_after_it() -> None:
 
 
 BURST = Finding(Band.WATCH, "burst", 1.7, 1.6, START_S + 600)
+RUSH = Finding(Band.HOLD, "burst", 1.7, 1.6, START_S + 600)
+"""Of two novel platforms, one fewer than WATCH asks for."""
 SLOW = Finding(Band.WATCH, "raw_24h", 54, 54, START_S)
 FAST = Finding(Band.THROTTLE, "burst", 2.7, 2.6, START_S)
 
@@ -80,6 +82,9 @@ FAST = Finding(Band.THROTTLE, "burst", 2.7, 2.6, START_S)
         ("hhhh", BURST, Band.WATCH, "burst"),
         ("hhhhh", BURST, Band.THROTTLE, "hot_burst"),
         ("hhhhhhhh", BURST, Band.THROTTLE, "hot"),
+        ("hhhh", RUSH, Band.HOLD, ""),
+        ("hhhhh", RUSH, Band.THROTTLE, "hot_burst"),
+        ("hhhhhhhh", RUSH, Band.THROTTLE, "hot"),
         ("hhhhh", SLOW, Band.WATCH, "raw_24h"),
         ("hhhhhhhh", SLOW, Band.THROTTLE, "hot"),
         ("hhhhhhhh", FAST, Band.THROTTLE, "burst"),
@@ -91,7 +96,35 @@ def test_the_stronger_evidence_decides(steps: str, before: Finding, band: Band, 
     assert (found.band, found.rule) == (band, rule)
     if rule in ("hot", "hot_burst"):
         assert found.since_s == START_S
-    assert led(RULES, suspect, frozenset(), START_S, before) == before
+    without = led(RULES, suspect, frozenset(), START_S, before)
+    assert without == (before if before.band > Band.HOLD else CALM)
+
+
+@pytest.mark.parametrize(
+    ("gap_s", "rule"), [(16, "burst"), (17, ""), (600, "")], ids=["a rush", "a pause", "slow"]
+)
+def test_two_novel_platforms_at_once_are_a_rush_beside_a_lead_and_nothing_alone(
+    gap_s: int, rule: str
+) -> None:
+    suspect = suspect_of("hhhh")
+    last_s = START_S + 3 * 600 + gap_s
+    see(suspect, 190, last_s)
+    finding = judge(RULES, suspect, last_s)
+    assert (finding.band, finding.rule) == (Band.HOLD, rule)
+    assert led(RULES, suspect, frozenset(), last_s, finding) is CALM
+    hot = led(RULES, suspect, HOT | {190}, last_s, finding)
+    assert hot.rule == ("hot_burst" if rule else "hot")
+    assert hot.band is (Band.THROTTLE if rule else Band.WATCH)
+
+
+def test_a_rush_that_is_seen_out_of_order_counts_as_one_in_order() -> None:
+    suspect = suspect_of("hhhh")
+    last_s = START_S + 3 * 600
+    see(suspect, 190, last_s - 10)
+    finding = judge(RULES, suspect, last_s - 10)
+    assert (finding.band, finding.rule) == (Band.HOLD, "burst")
+    found = led(RULES, suspect, HOT | {190}, last_s - 10, finding)
+    assert (found.band, found.rule) == (Band.THROTTLE, "hot_burst")
 
 
 @pytest.mark.parametrize(
