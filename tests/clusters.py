@@ -13,13 +13,14 @@ their folder, and are gone when the block ends:
 from __future__ import annotations
 
 import base64
+import fcntl
 import os
 import re
 import shutil
 import subprocess
 import tempfile
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -215,19 +216,30 @@ def fetch_kafka() -> Path:
 
 
 def _fetched(jars: Path, pom: Path) -> Path:
-    if jars.is_dir():
-        return jars
-    jars.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=jars.parent) as scratch:
-        new = Path(scratch, "jars")
+    def fetch(new: Path) -> None:
         settings = [f"-DoutputDirectory={new}", f"-Dkafka.version={KAFKA_VERSION}"]
         run_tool(["mvn", "-q", "-B", "-f", str(pom), "dependency:copy-dependencies", *settings])
-        try:
-            new.rename(jars)
-        except OSError:  # another process was faster; its jars are the same
-            if not jars.is_dir():
-                raise
-    return jars
+
+    return made_once(jars, fetch)
+
+
+def made_once(target: Path, make: Callable[[Path], None]) -> Path:
+    """The folder `target`, made by `make(new)` if it is not there, in full or not at all.
+
+    Of all test processes one makes at a time, whatever it makes: two Mavens that fetch into one
+    local repository can leave half a file there.
+    """
+    if target.is_dir():
+        return target
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with (target.parent / "making.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not target.is_dir():
+            with tempfile.TemporaryDirectory(dir=target.parent) as scratch:
+                new = Path(scratch, "made")
+                make(new)
+                new.rename(target)
+    return target
 
 
 def fetch_tools() -> Path:

@@ -15,6 +15,7 @@ from hypothesis import settings
 from streams import language
 from tests import clusters
 from tests.brokers import broker, kafka, own_kafka, started, unique
+from tests.ports import AT_USUAL_PORTS
 
 HERE = Path(__file__).parent
 
@@ -79,6 +80,16 @@ SLOW = (
 for seconds."""
 
 
+LONG = tuple(HERE / name for name in (
+    "deploy/test_commands.py", "deploy/test_guide.py", "deploy/test_quickstart.py",
+    "detectors/test_chain_properties.py", "deploy/test_image.py", "deploy/test_observed.py",
+    "deploy/test_desk_pages.py", "deploy/test_pages.py", "faults/test_zombies.py",
+    "streams/cli/test_calibrate.py", "faults/test_faults.py",
+))  # fmt: skip
+"""Files that take minutes by themselves, the longest first: begun at the end of a run, one would
+keep a process at work after the others have ended."""
+
+
 @cache
 def is_slow(path: Path) -> bool:
     """Is a file or folder in a slow place?"""
@@ -93,18 +104,34 @@ def pytest_itemcollected(item: pytest.Item) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Files with broker tests come first, then slow ones, and of each those with most tests.
+    """Long files come first, then those with broker tests, then slow ones, and those of most tests.
 
-    `make test` deals them out to three processes, which should end together: what is quick and
-    small comes last.
+    Three processes have them dealt out, and should end together: what is quick and small comes
+    last. What computes for minutes begins beside what waits for brokers.
     """
-    rank: dict[Path, tuple[bool, bool, int]] = {}
+    rank: dict[Path, tuple[int, bool, bool, int]] = {}
+    long = {path: len(LONG) - at for at, path in enumerate(LONG)}
     for item in items:
         waits = any(item.iter_markers("kafka")) or any(item.iter_markers("broker"))
         slow = any(item.iter_markers("slow"))
-        waited, dragged, number = rank.get(item.path, (False, False, 0))
-        rank[item.path] = waited or waits, dragged or slow, number + 1
+        _, waited, dragged, number = rank.get(item.path, (0, False, False, 0))
+        rank[item.path] = long.get(item.path, 0), waited or waits, dragged or slow, number + 1
     items.sort(key=lambda item: rank[item.path], reverse=True)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """A file's tests stay together, as `--dist=loadfile` has it, and so do files of one group."""
+    if config.getvalue("dist") != "loadfile":
+        return None
+    from xdist.scheduler import LoadFileScheduling
+
+    class Together(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file = super()._split_scope(nodeid)
+            return "the usual ports" if file in AT_USUAL_PORTS else file
+
+    return Together(config, log)
 
 
 def pytest_report_header() -> str:

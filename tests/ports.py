@@ -20,6 +20,12 @@ else meanwhile: Kannel then goes on without its admin port."""
 PROCESSES_MAX: Final = 8
 """How many processes of one run have a share of the ports each."""
 
+AT_USUAL_PORTS: Final = tuple(
+    f"tests/deploy/{name}.py" for name in ("test_commands", "test_guide", "test_quickstart")
+)
+"""Files whose tests hold the ports that the guides name. One process has them all: a second one
+would spend their minutes waiting for the first."""
+
 _given: set[int] = set()
 
 
@@ -48,8 +54,9 @@ def _is_free(port: int) -> bool:
 def usual_ports() -> Iterator[None]:
     """Hold the ports that the guides name, while a test follows one word for word.
 
-    Guides use the machine's own network, which has each port once, and the test processes share
-    it: the next test waits here until this one has ended what it started.
+    Guides use the machine's own network, which has each port once, and runs of tests share it:
+    the next test waits here until this one has ended what it started. Within one run none has to
+    (`AT_USUAL_PORTS`).
     """
     with Path(tempfile.gettempdir(), "otpguard-tests-usual-ports").open("w") as held:
         fcntl.flock(held, fcntl.LOCK_EX)

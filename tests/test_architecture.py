@@ -20,6 +20,7 @@ from pathlib import Path
 import pytest
 
 from streams.telemetry import metrics
+from tests.ports import AT_USUAL_PORTS
 
 ROOT = Path(__file__).parents[1]
 
@@ -339,6 +340,15 @@ def test_tests_wait_for_events_and_hold_no_machine_to_a_time() -> None:
         if ROOT / "tests" / "bench" not in path.parents and (found := hurried(path.read_text()))
     }
     assert wrong == {}
+
+
+def test_one_process_has_all_that_is_at_the_usual_ports() -> None:
+    holding = {
+        path.relative_to(ROOT).as_posix()
+        for path in (ROOT / "tests").rglob("test_*.py")
+        if re.search(r"^from tests.ports import .*\busual_ports\b", path.read_text(), re.MULTILINE)
+    }
+    assert holding == set(AT_USUAL_PORTS)
 
 
 def test_no_metric_label_names_a_person() -> None:

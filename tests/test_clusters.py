@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -129,3 +131,32 @@ def test_an_old_java_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
     java.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path))
     assert "`java` is 8" in clusters.why_no_kafka()
+
+
+def test_what_several_processes_need_is_made_by_one_of_them(tmp_path: Path) -> None:
+    target, meeting, made = tmp_path / "cache" / "jars", threading.Barrier(2), list[Path]()
+
+    def make(new: Path) -> None:
+        made.append(new)
+        with pytest.raises(threading.BrokenBarrierError):  # nobody else makes meanwhile
+            meeting.wait(SILENCE_S)
+        new.mkdir()
+        (new / "a.jar").touch()
+
+    with ThreadPoolExecutor(2) as pool:
+        places = list(pool.map(lambda _: clusters.made_once(target, make), range(2)))
+    assert places == [target, target]
+    assert len(made) == 1
+    assert [each.name for each in target.iterdir()] == ["a.jar"]
+
+
+def test_what_could_not_be_made_is_made_by_the_next(tmp_path: Path) -> None:
+    target = tmp_path / "jars"
+
+    def half(new: Path) -> None:
+        new.mkdir()
+        raise BrokerError("no network")
+
+    with pytest.raises(BrokerError):
+        clusters.made_once(target, half)
+    assert clusters.made_once(target, Path.mkdir).is_dir()

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import subprocess
-import tempfile
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from tests.clusters import run_tool
+from tests.clusters import made_once, run_tool
 from tests.enforce.services import need
 
 POM: Final = Path(__file__).with_name("verapdf.pom.xml")
@@ -30,15 +28,12 @@ def fetched() -> Path:
     version = re.search(r"validation-model</artifactId>\s*<version>([\d.]+)", POM.read_text())
     assert version
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    jars = cache / "otpguard" / f"verapdf-{version[1]}"
-    if not jars.is_dir():
-        jars.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=jars.parent) as scratch:
-            new = Path(scratch, "jars")
-            words = ["dependency:copy-dependencies", f"-DoutputDirectory={new}"]
-            run_tool(["mvn", "-q", "-B", "-f", str(POM), *words])
-            shutil.move(new, jars)
-    return jars
+
+    def fetch(new: Path) -> None:
+        words = ["dependency:copy-dependencies", f"-DoutputDirectory={new}"]
+        run_tool(["mvn", "-q", "-B", "-f", str(POM), *words])
+
+    return made_once(cache / "otpguard" / f"verapdf-{version[1]}", fetch)
 
 
 def checked(*files: Path) -> dict[Path, PdfVerdict]:

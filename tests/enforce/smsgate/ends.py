@@ -6,9 +6,7 @@ import base64
 import hashlib
 import os
 import queue
-import shutil
 import subprocess
-import tempfile
 import threading
 import time
 from collections import Counter
@@ -19,7 +17,7 @@ from pathlib import Path
 import pytest
 from smpp.pdu.pdu_types import CommandStatus
 
-from tests.clusters import run_tool
+from tests.clusters import made_once, run_tool
 from tests.enforce.services import leave_nothing, need
 from tests.ports import free_port
 from tests.waiting import END_S
@@ -41,15 +39,12 @@ def built() -> Path:
     sources = sorted([HANDLER / "pom.xml", *HANDLER.rglob("*.java")])
     digest = hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()[:16]
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    target = cache / "otpguard" / f"smsgate-{digest}"
-    if not target.is_dir():
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=target.parent) as scratch:
-            new = Path(scratch, "target")
-            words = [f"-DbuildDirectory={new}", "package"]
-            run_tool(["mvn", "-q", "-B", "-f", str(HANDLER / "pom.xml"), *words])
-            shutil.move(new, target)
-    return target
+
+    def build(new: Path) -> None:
+        words = [f"-DbuildDirectory={new}", "package"]
+        run_tool(["mvn", "-q", "-B", "-f", str(HANDLER / "pom.xml"), *words])
+
+    return made_once(cache / "otpguard" / f"smsgate-{digest}", build)
 
 
 class Sender:
