@@ -41,8 +41,10 @@ PARTS_S: Final = 60.0
 QUIET_S: Final = 2.0  # between two lines about requests that failed
 
 _WHYS: Final = {ruling: AnswerReason(ruling.value) for ruling in Ruling}
-_PASSED: Final[Mapping[AnswerReason, bytes]] = {why: encode(told) for why, told in PASSES.items()}
-FAILED: Final = _PASSED[AnswerReason.UNREADABLE]
+_PASSED: Final[Mapping[AnswerReason, Reply]] = {
+    why: Reply(HTTPStatus.OK, encode(told)) for why, told in PASSES.items()
+}
+FAILED: Final = _PASSED[AnswerReason.UNREADABLE].body
 
 
 class Gate:
@@ -83,8 +85,7 @@ class Gate:
             return self._unreadable()
         told = self.ask(asked)
         self._answered(told, time.perf_counter() - began)
-        passed = told.action_id is None
-        return Reply(HTTPStatus.OK, _PASSED[told.why] if passed else encode(told))
+        return _PASSED[told.why] if told.action_id is None else Reply(HTTPStatus.OK, encode(told))
 
     def submit_bulk(self, body: bytes) -> Reply:
         """Answer `POST /v1/submit/bulk`: several questions, each for itself."""
@@ -107,7 +108,7 @@ class Gate:
         whys = [self._reported(each) for each in asked]
         for why in whys:
             self._metrics.add("gate_answers_total", why=why)
-        return Reply(HTTPStatus.OK, _PASSED[AnswerReason.REPORTED if one is None else whys[0]])
+        return _PASSED[AnswerReason.REPORTED if one is None else whys[0]]
 
     def broken(self, error: BaseException) -> None:
         """Note that a request could not be answered as it should; its message passes."""

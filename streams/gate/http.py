@@ -10,7 +10,7 @@ import asyncio
 import hmac
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -28,6 +28,11 @@ _FRAMING: Final = {b"content-length", b"transfer-encoding"}
 _FRAMING_LENGTHS: Final = {len(each) for each in _FRAMING}
 _CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 
+_GOES_ON: Final = b"\r\n"
+_GOES_ON_1_0: Final = b"\r\nConnection: keep-alive\r\n"  # else such a client waits for our end
+_CLOSES: Final = b"\r\nConnection: close\r\n"
+"""Ends of the line of an answer's length: what becomes of the connection."""
+
 
 @dataclass(frozen=True, slots=True)
 class Reply:
@@ -37,6 +42,17 @@ class Reply:
     body: bytes
     kind: bytes = b"application/json"
     more: bytes = b""  # further headers, each with its line's end
+    whole: bytes = field(init=False, repr=False, compare=False)
+    """As nearly every client gets it: a reply that is always the same is written out once."""
+
+    def __post_init__(self) -> None:
+        """Write it out."""
+        object.__setattr__(self, "whole", self.written(_GOES_ON, self.body))
+
+    def written(self, ending: bytes, body: bytes) -> bytes:
+        """Return the answer with this end of the line of its length, and this body."""
+        head = _head(self.status, self.kind)
+        return b"%b%d%b%b\r\n%b" % (head, len(self.body), ending, self.more, body)
 
 
 Handler = Callable[[bytes], Reply]
@@ -201,11 +217,12 @@ class Connection(asyncio.Protocol):
         """Write the answers that are ready, the last of all so marked."""
         last, self._last = self._last, None
         if last is not None and self._server.draining and not (self._partial or self._rest):
-            self._out[-2:] = []
-            self._write(last, keep=False)
+            self._out.pop()
+            self._write(last, self._parser.get_method(), keep=False)
             self._last = None
         if self._out:
-            self._transport.write(b"".join(self._out))
+            out = self._out
+            self._transport.write(out[0] if len(out) == 1 else b"".join(out))
             self._out.clear()
         if self._closing:
             self._transport.close()
@@ -299,12 +316,14 @@ class Connection(asyncio.Protocol):
 
     def on_message_complete(self) -> None:
         """Answer, unless the request is to be read again without an offer: see `_feed`."""
-        connect = self._parser.get_method() == b"CONNECT"  # behind it another protocol begins
-        if self._closing or (self._parser.should_upgrade() and not connect):
+        parser = self._parser
+        method = parser.get_method()
+        connect = method == b"CONNECT"  # behind it another protocol begins
+        if self._closing or (parser.should_upgrade() and not connect):
             return
         self._partial = 0.0
-        reply = self._reply()
-        self._write(reply, keep=self._parser.should_keep_alive() and not connect)
+        keep = parser.should_keep_alive() and not connect
+        self._write(self._reply(method), method, keep=keep)
 
     # -- inside
 
@@ -329,8 +348,8 @@ class Connection(asyncio.Protocol):
             self._parser.feed_data(head)
             self._carried = False
 
-    def _reply(self) -> Reply:
-        server, method = self._server, self._parser.get_method()
+    def _reply(self, method: bytes) -> Reply:
+        server = self._server
         if not self._authorised:
             return self._unasked(HTTPStatus.UNAUTHORIZED)
         path = self._url.partition(b"?")[0] if self._url[:1] == b"/" else _path(self._url)
@@ -350,13 +369,15 @@ class Connection(asyncio.Protocol):
         self._server.unasked()
         return Reply(status, self._server.limits.failed, more=more)
 
-    def _write(self, reply: Reply, *, keep: bool) -> None:
-        self._out.append(_head(reply.status, reply.kind))
-        ending = b"\r\n" if keep else b"\r\nConnection: close\r\n"
+    def _write(self, reply: Reply, method: bytes, *, keep: bool) -> None:
+        ending = _GOES_ON if keep else _CLOSES
         if keep and self._parser.get_http_version() == "1.0":
-            ending = b"\r\nConnection: keep-alive\r\n"  # else such a client waits for our end
-        body = b"" if self._parser.get_method() == b"HEAD" else reply.body
-        self._out.append(b"%d%b%b\r\n%b" % (len(reply.body), ending, reply.more, body))
+            ending = _GOES_ON_1_0
+        if method == b"HEAD":
+            self._out.append(reply.written(ending, b""))
+        else:
+            usual = ending is _GOES_ON
+            self._out.append(reply.whole if usual else reply.written(ending, reply.body))
         self._closing = not keep
         self._last = reply if keep else None
 
@@ -368,7 +389,7 @@ class Connection(asyncio.Protocol):
 
     def _refuse(self, status: HTTPStatus) -> None:
         if not self._closing:
-            self._write(self._unasked(status), keep=False)
+            self._write(self._unasked(status), self._parser.get_method(), keep=False)
 
 
 def _path(url: bytes) -> bytes:
