@@ -24,6 +24,11 @@ IDLE_S: Final = 75.0  # between two requests of a connection
 PARTIAL_S: Final = 5.0  # for a request to be whole
 SWEEP_S: Final = 1.0
 
+HEADS_MAX: Final = 2_048
+HEAD_KEPT_BYTES: Final = 512
+"""Heads whose reading is remembered: of one client they differ in the length alone. 1 MB."""
+_HEAD_END: Final = b"\r\n\r\n"
+
 _FRAMING: Final = {b"content-length", b"transfer-encoding"}
 _FRAMING_LENGTHS: Final = {len(each) for each in _FRAMING}
 _CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
@@ -92,6 +97,8 @@ class Server:
         self.broken = broken
         self.unasked = unasked
         self.draining = False
+        self.heads: dict[bytes, tuple[Handler, int]] = {}
+        """What the parser read in heads of usual questions: who answers, and the body's bytes."""
         self.connections: dict[Connection, None] = {}  # in order of arrival
         self._sweeper: asyncio.TimerHandle | None = None
 
@@ -106,6 +113,12 @@ class Server:
         self.connections[connection] = None
         if self._sweeper is None:
             self._sweep_later()
+
+    def remember(self, head: bytes, handler: Handler, size: int) -> None:
+        """Remember what the parser read in a head."""
+        if len(self.heads) >= HEADS_MAX:
+            self.heads.clear()
+        self.heads[head] = handler, size
 
     def drain(self) -> None:
         """From now on every answer is the last of its connection."""
@@ -133,8 +146,8 @@ class Connection(asyncio.Protocol):
 
     __slots__ = (
         "_authorised", "_body", "_carried", "_closing", "_framing", "_full", "_head", "_in_head",
-        "_last", "_out", "_parser", "_partial", "_rest", "_server", "_size", "_too_large",
-        "_transport", "_unread", "_url", "heard",
+        "_last", "_met", "_method", "_out", "_parser", "_partial", "_rest", "_server", "_size",
+        "_too_large", "_transport", "_unread", "_url", "heard",
     )  # fmt: skip
 
     def __init__(self, server: Server) -> None:
@@ -150,6 +163,8 @@ class Connection(asyncio.Protocol):
         self._rest = b""  # came, and is not parsed yet
         self._full = False  # the client does not read what it was answered
         self._last: Reply | None = None  # the last answer that is in `_out`, if it may be one more
+        self._method = b""  # that it answers
+        self._met = b""  # the head of what is parsed, if it came whole and nobody knows it
         self._size = 0  # bytes of its body
         self._framing = b""  # the lines that say how long its body is
         self._authorised = False
@@ -203,22 +218,65 @@ class Connection(asyncio.Protocol):
     def _take(self, data: bytes) -> None:
         """Answer all requests that are whole with this, in one write."""
         within = self._in_head
-        try:
-            self._feed(data)
-        except httptools.HttpParserError:
-            self._refuse(HTTPStatus.BAD_REQUEST)
+        if not self._partial:
+            data = self._answer_known(data)
+        if data:
+            try:
+                self._feed(data)
+            except httptools.HttpParserError:
+                self._refuse(HTTPStatus.BAD_REQUEST)
+            self._met = b""
         if self._in_head and within:
             self._unread += len(data)
             if self._unread > HEAD_BYTES_MAX:
                 self._overflow(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
         self._tell()
 
+    def _answer_known(self, data: bytes) -> bytes:
+        """Answer requests whose heads were read before; return what the parser is to see.
+
+        To read a head takes longer than to answer, and between two requests the same bytes are the
+        same head.
+        """
+        heads = self._server.heads
+        while data:
+            end = data.find(_HEAD_END) + len(_HEAD_END)
+            head = data[:end]
+            known = heads.get(head)
+            if known is None:
+                self._met = head if end <= HEAD_KEPT_BYTES else b""
+                break
+            handler, size = known
+            if len(data) < end + size:
+                break
+            reply = self._handled(handler, data[end : end + size])
+            self._out.append(reply.whole)
+            self._last, self._method = reply, b"POST"
+            data = data[end + size :]
+        return data
+
+    def _learn(self, head: bytes) -> None:
+        """Remember the head of a question that was answered, if it is a usual one.
+
+        A head that begins so, and has no other ends of lines, ends where the parser saw its end.
+        """
+        handler = self._server.routes.get((b"POST", self._url))
+        usual = head.startswith(b"POST ") and head.count(b"\n") == head.count(b"\r\n")
+        framing = self._framing.lower()
+        if (
+            handler
+            and usual
+            and framing.startswith(b"content-length")
+            and b"transfer" not in framing
+        ):
+            self._server.remember(head, handler, self._size)
+
     def _tell(self) -> None:
         """Write the answers that are ready, the last of all so marked."""
         last, self._last = self._last, None
         if last is not None and self._server.draining and not (self._partial or self._rest):
             self._out.pop()
-            self._write(last, self._parser.get_method(), keep=False)
+            self._write(last, self._method, keep=False)
             self._last = None
         if self._out:
             out = self._out
@@ -300,6 +358,7 @@ class Connection(asyncio.Protocol):
         elif len(name) in _FRAMING_LENGTHS and name.lower() in _FRAMING:
             self._framing += b"%b: %b\r\n" % (name, value)
         elif len(name) == 6 and name.lower() == b"expect" and not self._too_large:
+            self._met = b""
             self._out.append(_CONTINUE)
 
     def on_headers_complete(self) -> None:
@@ -324,6 +383,10 @@ class Connection(asyncio.Protocol):
         self._partial = 0.0
         keep = parser.should_keep_alive() and not connect
         self._write(self._reply(method), method, keep=keep)
+        if self._met:
+            if keep and self._authorised and parser.get_http_version() == "1.1":
+                self._learn(self._met)
+            self._met = b""
 
     # -- inside
 
@@ -338,6 +401,7 @@ class Connection(asyncio.Protocol):
                 self._parser.feed_data(data)
             except httptools.HttpParserUpgrade as stopped:
                 data = data[stopped.args[0] :]
+                self._met = b""
             else:
                 return
             if self._closing:
@@ -359,11 +423,16 @@ class Connection(asyncio.Protocol):
             if allowed is None:
                 return self._unasked(HTTPStatus.NOT_FOUND)
             return self._unasked(HTTPStatus.METHOD_NOT_ALLOWED, b"Allow: %b\r\n" % allowed)
+        return self._handled(
+            handler, self._body[0] if len(self._body) == 1 else b"".join(self._body)
+        )
+
+    def _handled(self, handler: Handler, body: bytes) -> Reply:
         try:
-            return handler(self._body[0] if len(self._body) == 1 else b"".join(self._body))
+            return handler(body)
         except Exception as error:  # noqa: BLE001 - whatever it is, the message passes
-            server.broken(error)
-            return Reply(HTTPStatus.INTERNAL_SERVER_ERROR, server.limits.failed)
+            self._server.broken(error)
+            return Reply(HTTPStatus.INTERNAL_SERVER_ERROR, self._server.limits.failed)
 
     def _unasked(self, status: HTTPStatus, more: bytes = b"") -> Reply:
         self._server.unasked()
@@ -380,6 +449,7 @@ class Connection(asyncio.Protocol):
             self._out.append(reply.whole if usual else reply.written(ending, reply.body))
         self._closing = not keep
         self._last = reply if keep else None
+        self._method = method
 
     def _overflow(self, status: HTTPStatus) -> None:
         """Answer what is too large at once, and read no more of it."""
@@ -389,7 +459,8 @@ class Connection(asyncio.Protocol):
 
     def _refuse(self, status: HTTPStatus) -> None:
         if not self._closing:
-            self._write(self._unasked(status), self._parser.get_method(), keep=False)
+            # The parser's method may be that of a request before, and the connection ends anyway.
+            self._write(self._unasked(status), b"", keep=False)
 
 
 def _path(url: bytes) -> bytes:

@@ -7,12 +7,16 @@ import random
 import socket
 import threading
 from contextlib import suppress
+from itertools import pairwise
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from streams.gate import http
-from streams.gate.http import Reply
+from streams.gate.http import Limits, Reply, Server
 from tests.streams.gate.asked import (
     BANK,
     FLOOD,
@@ -24,6 +28,28 @@ from tests.streams.gate.asked import (
     statuses,
 )
 from tests.waiting import STILL_S, wait_until
+
+PIECES = (
+    *(request("/echo", b"x" * size) for size in (0, 1, 7, 40)),
+    request("/echo", b"a\r\n\r\nb"),
+    request("/echo", b"POST /echo HTTP/1.1\r\n\r\n"),
+    request("/echo?x=1", b"q"),
+    request("/fails", b"x"),
+    request("/nowhere", b"x"),
+    request("/echo", b"x", "HEAD"),
+    request("/echo", b"x", "POST", "Expect: 100-continue"),
+    request("/echo", b"x", "POST", "Connection: close"),
+    request("/echo", b"x", "POST", "Authorization: Bearer t"),
+    request("/echo", b"x", "POST", "Authorization: Bearer other"),
+    b"\r\n\r\n" + request("/echo", b"x"),
+    b"POST /echo HTTP/1.1\nContent-Length: 7\n\nab\r\n\r\nc",
+    b"POST /echo HTTP/1.0\r\nContent-Length: 2\r\nConnection: keep-alive\r\n\r\nhi",
+    b"POST /echo HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nhel\r\n0\r\n\r\n",
+    b"POST /echo HTTP/1.1\r\nUpgrade: h2c\r\nConnection: Upgrade\r\nContent-Length: 2\r\n\r\nhi",
+    b"POST /echo HTTP/1.1\r\nContent-Length: 2\r\nContent-Length: 2\r\n\r\nhi",
+    b"POST /echo HTTP/1.1\r\nContent-Length: 99\r\n\r\nnot whole",
+    b"nonsense\r\n\r\n",
+)
 
 ECHO = {(b"POST", b"/echo"): lambda body: Reply(200, body)}
 CLOSE = "Connection: close"
@@ -89,6 +115,83 @@ def test_an_offer_of_another_protocol_is_not_taken_up(tmp_path: Path) -> None:
     with served(tmp_path, routes_=dict(ECHO), token=b"t") as place:
         right = offer.replace(b"Upgrade: h2c", b"Upgrade: h2c\r\nAuthorization: Bearer t")
         assert statuses(place.talk(right + offer)) == [200, 401]
+
+
+class Forgetful(Server):
+    """A server that reads every head anew."""
+
+    def remember(self, *_: object) -> None:
+        """Remember nothing."""
+
+
+class Wire:
+    """A transport that keeps what was written."""
+
+    def __init__(self) -> None:
+        self.written, self.closed = b"", False
+
+    def write(self, octets: bytes) -> None:
+        self.written += octets
+
+    def close(self) -> None:
+        self.closed = True
+
+    def pause_reading(self) -> None:
+        """No event loop reads from it."""
+
+    resume_reading = pause_reading
+
+
+def talked(server: Server, *pieces: bytes) -> tuple[bytes, bool]:
+    """What a connection of this server answers to octets that come so."""
+    connection, wire = server.connection(), Wire()
+    server._sweeper = Mock()  # no event loop runs
+    connection.connection_made(wire)  # type: ignore[arg-type]
+    for piece in pieces:
+        connection.data_received(piece)
+    connection.connection_lost(None)
+    return wire.written, wire.closed
+
+
+@given(
+    st.lists(st.sampled_from(PIECES), min_size=1, max_size=6),
+    st.lists(st.integers(0, 600), max_size=4),
+    st.sampled_from([b"", b"t"]),
+    st.booleans(),
+)
+def test_a_head_that_is_known_is_answered_as_if_it_were_read(
+    pieces: list[bytes], cuts: list[int], token: bytes, leaves: bool
+) -> None:
+    def fails(body: bytes) -> Reply:
+        raise ValueError(body)
+
+    table = {**ECHO, (b"POST", b"/fails"): fails}
+    limits = Limits(100, 30, token, b"failed")
+    made = [kind(table, limits, lambda _: None, lambda: None) for kind in (Server, Forgetful)]
+    whole = b"".join(pieces)
+    marks = sorted({0, len(whole), *(min(cut, len(whole)) for cut in cuts)})
+    cut_up = [whole[start:end] for start, end in pairwise(marks)]
+    for piece in PIECES:
+        talked(made[0], piece)
+    usual = request("/echo", b"x", "POST", "Authorization: Bearer t")
+    assert usual[:-1] in made[0].heads
+    assert not made[1].heads
+    for server in made:
+        server.draining = leaves
+    for way in (pieces, cut_up):
+        assert talked(made[0], *way) == talked(made[1], *way)
+
+
+def test_the_heads_that_are_known_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http, "HEADS_MAX", 3)
+    server = Server(dict(ECHO), Limits(9, 30, b"", b"failed"), lambda _: None, lambda: None)
+    for size in range(20):
+        assert talked(server, request("/echo", b"x" * size))[0].startswith(b"HTTP/1.1 200")
+        assert 1 <= len(server.heads) <= 3
+    long = request("/echo", b"x", "POST", f"A: {'a' * http.HEAD_KEPT_BYTES}")
+    before = dict(server.heads)
+    talked(server, long)
+    assert server.heads == before
 
 
 def test_a_handler_that_fails_costs_its_own_answer(tmp_path: Path) -> None:
