@@ -41,7 +41,8 @@ _ARGUMENTS: Final[Mapping[str, Any]] = {
     # Java's, on which all producers of the topic must agree.
     "partitioner": "murmur2_random",
     "enable.idempotence": True,
-    "linger.ms": 5,
+    # By the key events go to all partitions: without a wait each is a request of its own.
+    "linger.ms": 20,
     "compression.type": "lz4",
     "queue.buffering.max.messages": 2 * (IN_FLIGHT_MAX + DIRECT_MAX),
     "message.timeout.ms": 300_000,
