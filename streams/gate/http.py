@@ -258,16 +258,13 @@ class Connection(asyncio.Protocol):
     def _learn(self, head: bytes) -> None:
         """Remember the head of a question that was answered, if it is a usual one.
 
-        A head that begins so, and has no other ends of lines, ends where the parser saw its end.
+        Lines before it would look like its end; llhttp takes no ends of lines but these.
         """
         handler = self._server.routes.get((b"POST", self._url))
-        usual = head.startswith(b"POST ") and head.count(b"\n") == head.count(b"\r\n")
-        framing = self._framing.lower()
         if (
             handler
-            and usual
-            and framing.startswith(b"content-length")
-            and b"transfer" not in framing
+            and head.startswith(b"POST ")
+            and self._framing.lower().startswith(b"content-length")
         ):
             self._server.remember(head, handler, self._size)
 
@@ -401,7 +398,6 @@ class Connection(asyncio.Protocol):
                 self._parser.feed_data(data)
             except httptools.HttpParserUpgrade as stopped:
                 data = data[stopped.args[0] :]
-                self._met = b""
             else:
                 return
             if self._closing:

@@ -7,12 +7,12 @@ import random
 import socket
 import threading
 from contextlib import suppress
-from itertools import pairwise
+from itertools import product
 from pathlib import Path
 from unittest.mock import Mock
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from streams.gate import http
@@ -29,10 +29,13 @@ from tests.streams.gate.asked import (
 )
 from tests.waiting import STILL_S, wait_until
 
+LINE_FEEDS = b"POST /echo HTTP/1.1\nContent-Length: 7\n\nab\r\n\r\nc"
 PIECES = (
     *(request("/echo", b"x" * size) for size in (0, 1, 7, 40)),
     request("/echo", b"a\r\n\r\nb"),
     request("/echo", b"POST /echo HTTP/1.1\r\n\r\n"),
+    request("/echo", request("/echo", b"x")),
+    request("/echo", b"x" * 200),
     request("/echo?x=1", b"q"),
     request("/fails", b"x"),
     request("/nowhere", b"x"),
@@ -42,7 +45,7 @@ PIECES = (
     request("/echo", b"x", "POST", "Authorization: Bearer t"),
     request("/echo", b"x", "POST", "Authorization: Bearer other"),
     b"\r\n\r\n" + request("/echo", b"x"),
-    b"POST /echo HTTP/1.1\nContent-Length: 7\n\nab\r\n\r\nc",
+    LINE_FEEDS,
     b"POST /echo HTTP/1.0\r\nContent-Length: 2\r\nConnection: keep-alive\r\n\r\nhi",
     b"POST /echo HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nhel\r\n0\r\n\r\n",
     b"POST /echo HTTP/1.1\r\nUpgrade: h2c\r\nConnection: Upgrade\r\nContent-Length: 2\r\n\r\nhi",
@@ -153,33 +156,58 @@ def talked(server: Server, *pieces: bytes) -> tuple[bytes, bool]:
     return wire.written, wire.closed
 
 
+def fails(body: bytes) -> Reply:
+    raise ValueError(body)
+
+
+def both(token: bytes) -> tuple[Server, Server]:
+    """A server that has met every piece, and one that forgets."""
+    table = {**ECHO, (b"POST", b"/fails"): fails}
+    limits = Limits(100, 100, token, b"failed")
+    knowing = Server(table, limits, lambda _: None, lambda: None)
+    for piece in PIECES:
+        talked(knowing, piece)
+    forgetful = Forgetful(table, limits, lambda _: None, lambda: None)
+    assert request("/echo", b"x", "POST", "Authorization: Bearer t")[:-1] in knowing.heads
+    assert not forgetful.heads
+    return knowing, forgetful
+
+
+@pytest.mark.parametrize("token", [b"", b"t"])
+def test_a_head_that_is_known_is_answered_as_if_it_were_read(token: bytes) -> None:
+    knowing, forgetful = both(token)
+    for first, second in product(PIECES, repeat=2):
+        for octets in ((first, second), (first + second,)):
+            assert talked(knowing, *octets) == talked(forgetful, *octets)
+
+
+CUTS = st.integers(0, 70) | st.just(len(request("/echo", b"x")))  # where its body begins, or in it
+
+
 @given(
-    st.lists(st.sampled_from(PIECES), min_size=1, max_size=6),
-    st.lists(st.integers(0, 600), max_size=4),
+    st.lists(st.tuples(st.sampled_from(PIECES), CUTS, st.booleans()), min_size=1, max_size=6),
     st.sampled_from([b"", b"t"]),
     st.booleans(),
 )
-def test_a_head_that_is_known_is_answered_as_if_it_were_read(
-    pieces: list[bytes], cuts: list[int], token: bytes, leaves: bool
+@example([(request("/echo", b"hello"), 2, False)], b"", False)
+@example(
+    [(request("/echo", request("/echo", b"x")), len(request("/echo", b"x")), False)], b"", False
+)
+@example([(request("/echo", b"x", "HEAD"), 0, False), (request("/echo"), 0, False),
+          (b"nonsense\r\n\r\n", 0, False)], b"", False)  # fmt: skip
+def test_it_is_so_however_the_octets_come(
+    pieces: list[tuple[bytes, int, bool]], token: bytes, leaves: bool
 ) -> None:
-    def fails(body: bytes) -> Reply:
-        raise ValueError(body)
-
-    table = {**ECHO, (b"POST", b"/fails"): fails}
-    limits = Limits(100, 30, token, b"failed")
-    made = [kind(table, limits, lambda _: None, lambda: None) for kind in (Server, Forgetful)]
-    whole = b"".join(pieces)
-    marks = sorted({0, len(whole), *(min(cut, len(whole)) for cut in cuts)})
-    cut_up = [whole[start:end] for start, end in pairwise(marks)]
-    for piece in PIECES:
-        talked(made[0], piece)
-    usual = request("/echo", b"x", "POST", "Authorization: Bearer t")
-    assert usual[:-1] in made[0].heads
-    assert not made[1].heads
+    chunks = [b""]
+    for piece, left, joined in pieces:
+        start = max(0, len(piece) - left)
+        chunks += [piece[:start], piece[start:]]
+        if joined:
+            chunks[-3:-1] = [b"".join(chunks[-3:-1])]
+    made = both(token)
     for server in made:
         server.draining = leaves
-    for way in (pieces, cut_up):
-        assert talked(made[0], *way) == talked(made[1], *way)
+    assert talked(made[0], *chunks) == talked(made[1], *chunks)
 
 
 def test_the_heads_that_are_known_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -195,9 +223,6 @@ def test_the_heads_that_are_known_are_bounded(monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_a_handler_that_fails_costs_its_own_answer(tmp_path: Path) -> None:
-    def fails(body: bytes) -> Reply:
-        raise ValueError(body)
-
     table = {**ECHO, (b"POST", b"/fails"): fails}
     with served(tmp_path, routes_=table) as place:
         both = place.talk(request("/fails", b"x") + request("/echo", b"x"))
