@@ -97,8 +97,8 @@ class Server:
         self.broken = broken
         self.unasked = unasked
         self.draining = False
+        # The parser's reading of usual heads: who answers, and the bytes of the body.
         self.heads: dict[bytes, tuple[Handler, int]] = {}
-        """What the parser read in heads of usual questions: who answers, and the body's bytes."""
         self.connections: dict[Connection, None] = {}  # in order of arrival
         self._sweeper: asyncio.TimerHandle | None = None
 
