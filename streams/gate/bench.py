@@ -1,7 +1,8 @@
 """A load for a gate: questions at a steady rate, as from a gateway's connections, and measures.
 
 The questions are sent when they are due, whether or not earlier ones are answered: a gate that
-stands still is not spared those that come meanwhile. Times count from when a question was due.
+stands still is not spared those that come meanwhile. Times count from when a question was due: what
+this client itself was behind (`behind_p99_ms`) is in them, and is not the gate's.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter, deque
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -45,14 +47,14 @@ class Measured:
 
     timeout_ms: float
     times_s: list[float] = field(default_factory=list)
+    behind_s: list[float] = field(default_factory=list)  # of each question, from due to asked
     whys: Counter[str] = field(default_factory=Counter)
     sent: int = 0
     took_s: float = 0.0
 
     def at(self, share: float) -> float:
         """The time in ms within which this share of the answers came; 0 without any."""
-        ordered = sorted(self.times_s)
-        return ordered[min(len(ordered) - 1, int(share * len(ordered)))] * 1000 if ordered else 0.0
+        return _at(self.times_s, share)
 
     def document(self) -> dict[str, Any]:
         """Return all figures, for JSON."""
@@ -64,6 +66,7 @@ class Measured:
             "p50_ms": round(self.at(0.5), 3),
             "p99_ms": round(self.at(0.99), 3),
             "max_ms": round(self.at(1.0), 3),
+            "behind_p99_ms": round(_at(self.behind_s, 0.99), 3),
             "late": late,
             "whys": dict(self.whys),
         }
@@ -76,6 +79,12 @@ class Measured:
             "p99": told["p99_ms"], "max": told["max_ms"], "late": told["late"],
             "timeout": self.timeout_ms, "failed": self.sent - len(self.times_s),
         }  # fmt: skip
+
+
+def _at(times_s: Sequence[float], share: float) -> float:
+    """The time in ms within which this share lies; 0 without any."""
+    ordered = sorted(times_s)
+    return ordered[min(len(ordered) - 1, int(share * len(ordered)))] * 1000 if ordered else 0.0
 
 
 class _Client(asyncio.Protocol):
@@ -97,6 +106,7 @@ class _Client(asyncio.Protocol):
         if self.transport is not None and not self.transport.is_closing():
             self._due.append(due)
             self.transport.write(request)
+            self._measured.behind_s.append(time.perf_counter() - due)
 
     def data_received(self, data: bytes) -> None:
         self._parser.feed_data(data)

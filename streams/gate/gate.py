@@ -41,8 +41,10 @@ PARTS_S: Final = 60.0
 QUIET_S: Final = 2.0  # between two lines about requests that failed
 
 _WHYS: Final = {ruling: AnswerReason(ruling.value) for ruling in Ruling}
-_PASSED: Final[Mapping[AnswerReason, bytes]] = {why: encode(told) for why, told in PASSES.items()}
-FAILED: Final = _PASSED[AnswerReason.UNREADABLE]
+_PASSED: Final[Mapping[AnswerReason, Reply]] = {
+    why: Reply(HTTPStatus.OK, encode(told)) for why, told in PASSES.items()
+}
+FAILED: Final = _PASSED[AnswerReason.UNREADABLE].body
 
 
 class Gate:
@@ -66,6 +68,8 @@ class Gate:
         self._memory = memory
         self._publish = publish
         self._metrics = metrics
+        self._count = {why: metrics.counter("gate_answers_total", why=why) for why in AnswerReason}
+        self._observe_s = metrics.histogram("gate_answer_seconds")
         self._rebuilt = rebuilt
         self._timeout_s = timeout_s
         self._clock_ms = clock_ms
@@ -83,8 +87,7 @@ class Gate:
             return self._unreadable()
         told = self.ask(asked)
         self._answered(told, time.perf_counter() - began)
-        passed = told.action_id is None
-        return Reply(HTTPStatus.OK, _PASSED[told.why] if passed else encode(told))
+        return _PASSED[told.why] if told.action_id is None else Reply(HTTPStatus.OK, encode(told))
 
     def submit_bulk(self, body: bytes) -> Reply:
         """Answer `POST /v1/submit/bulk`: several questions, each for itself."""
@@ -106,8 +109,8 @@ class Gate:
             return self._unreadable()
         whys = [self._reported(each) for each in asked]
         for why in whys:
-            self._metrics.add("gate_answers_total", why=why)
-        return Reply(HTTPStatus.OK, _PASSED[AnswerReason.REPORTED if one is None else whys[0]])
+            self._count[why](1)
+        return _PASSED[AnswerReason.REPORTED if one is None else whys[0]]
 
     def broken(self, error: BaseException) -> None:
         """Note that a request could not be answered as it should; its message passes."""
@@ -120,7 +123,7 @@ class Gate:
 
     def unasked(self) -> None:
         """Note a request that was no question: a message passes unseen with it."""
-        self._metrics.add("gate_answers_total", why=AnswerReason.UNREADABLE)
+        self._count[AnswerReason.UNREADABLE](1)
 
     # -- one question
 
@@ -193,7 +196,7 @@ class Gate:
         return Reply(HTTPStatus.BAD_REQUEST, FAILED)
 
     def _answered(self, told: Told, took_s: float) -> None:
-        self._metrics.add("gate_answers_total", why=told.why)
-        self._metrics.observe("gate_answer_seconds", took_s)
+        self._count[told.why](1)
+        self._observe_s(took_s)
         if took_s > self._timeout_s:
             self._metrics.add("gate_late_answers_total")

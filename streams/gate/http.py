@@ -10,7 +10,7 @@ import asyncio
 import hmac
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -24,9 +24,19 @@ IDLE_S: Final = 75.0  # between two requests of a connection
 PARTIAL_S: Final = 5.0  # for a request to be whole
 SWEEP_S: Final = 1.0
 
+HEADS_MAX: Final = 2_048
+HEAD_KEPT_BYTES: Final = 512
+"""Heads whose reading is remembered: of one client they differ in the length alone. 1 MB."""
+_HEAD_END: Final = b"\r\n\r\n"
+
 _FRAMING: Final = {b"content-length", b"transfer-encoding"}
 _FRAMING_LENGTHS: Final = {len(each) for each in _FRAMING}
 _CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
+
+_GOES_ON: Final = b"\r\n"
+_GOES_ON_1_0: Final = b"\r\nConnection: keep-alive\r\n"  # else such a client waits for our end
+_CLOSES: Final = b"\r\nConnection: close\r\n"
+"""Ends of the line of an answer's length: what becomes of the connection."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +47,17 @@ class Reply:
     body: bytes
     kind: bytes = b"application/json"
     more: bytes = b""  # further headers, each with its line's end
+    whole: bytes = field(init=False, repr=False, compare=False)
+    """As nearly every client gets it: a reply that is always the same is written out once."""
+
+    def __post_init__(self) -> None:
+        """Write it out."""
+        object.__setattr__(self, "whole", self.written(_GOES_ON, self.body))
+
+    def written(self, ending: bytes, body: bytes) -> bytes:
+        """Return the answer with this end of the line of its length, and this body."""
+        head = _head(self.status, self.kind)
+        return b"%b%d%b%b\r\n%b" % (head, len(self.body), ending, self.more, body)
 
 
 Handler = Callable[[bytes], Reply]
@@ -76,6 +97,8 @@ class Server:
         self.broken = broken
         self.unasked = unasked
         self.draining = False
+        # The parser's reading of usual heads: who answers, and the bytes of the body.
+        self.heads: dict[bytes, tuple[Handler, int]] = {}
         self.connections: dict[Connection, None] = {}  # in order of arrival
         self._sweeper: asyncio.TimerHandle | None = None
 
@@ -90,6 +113,12 @@ class Server:
         self.connections[connection] = None
         if self._sweeper is None:
             self._sweep_later()
+
+    def remember(self, head: bytes, handler: Handler, size: int) -> None:
+        """Remember what the parser read in a head."""
+        if len(self.heads) >= HEADS_MAX:
+            self.heads.clear()
+        self.heads[head] = handler, size
 
     def drain(self) -> None:
         """From now on every answer is the last of its connection."""
@@ -117,8 +146,8 @@ class Connection(asyncio.Protocol):
 
     __slots__ = (
         "_authorised", "_body", "_carried", "_closing", "_framing", "_full", "_head", "_in_head",
-        "_last", "_out", "_parser", "_partial", "_rest", "_server", "_size", "_too_large",
-        "_transport", "_unread", "_url", "heard",
+        "_last", "_met", "_method", "_out", "_parser", "_partial", "_rest", "_server", "_size",
+        "_too_large", "_transport", "_unread", "_url", "heard",
     )  # fmt: skip
 
     def __init__(self, server: Server) -> None:
@@ -134,6 +163,8 @@ class Connection(asyncio.Protocol):
         self._rest = b""  # came, and is not parsed yet
         self._full = False  # the client does not read what it was answered
         self._last: Reply | None = None  # the last answer that is in `_out`, if it may be one more
+        self._method = b""  # that it answers
+        self._met = b""  # the head of what is parsed, if it came whole and nobody knows it
         self._size = 0  # bytes of its body
         self._framing = b""  # the lines that say how long its body is
         self._authorised = False
@@ -187,25 +218,66 @@ class Connection(asyncio.Protocol):
     def _take(self, data: bytes) -> None:
         """Answer all requests that are whole with this, in one write."""
         within = self._in_head
-        try:
-            self._feed(data)
-        except httptools.HttpParserError:
-            self._refuse(HTTPStatus.BAD_REQUEST)
+        if not self._partial:
+            data = self._answer_known(data)
+        if data:
+            try:
+                self._feed(data)
+            except httptools.HttpParserError:
+                self._refuse(HTTPStatus.BAD_REQUEST)
+            self._met = b""
         if self._in_head and within:
             self._unread += len(data)
             if self._unread > HEAD_BYTES_MAX:
                 self._overflow(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
         self._tell()
 
+    def _answer_known(self, data: bytes) -> bytes:
+        """Answer requests whose heads were read before; return what the parser is to see.
+
+        To read a head takes longer than to answer, and between two requests the same bytes are the
+        same head.
+        """
+        heads = self._server.heads
+        while data:
+            end = data.find(_HEAD_END) + len(_HEAD_END)
+            head = data[:end]
+            known = heads.get(head)
+            if known is None:
+                self._met = head if end <= HEAD_KEPT_BYTES else b""
+                break
+            handler, size = known
+            if len(data) < end + size:
+                break
+            reply = self._handled(handler, data[end : end + size])
+            self._out.append(reply.whole)
+            self._last, self._method = reply, b"POST"
+            data = data[end + size :]
+        return data
+
+    def _learn(self, head: bytes) -> None:
+        """Remember the head of a question that was answered, if it is a usual one.
+
+        Lines before it would look like its end; llhttp takes no ends of lines but these.
+        """
+        handler = self._server.routes.get((b"POST", self._url))
+        if (
+            handler
+            and head.startswith(b"POST ")
+            and self._framing.lower().startswith(b"content-length")
+        ):
+            self._server.remember(head, handler, self._size)
+
     def _tell(self) -> None:
         """Write the answers that are ready, the last of all so marked."""
         last, self._last = self._last, None
         if last is not None and self._server.draining and not (self._partial or self._rest):
-            self._out[-2:] = []
-            self._write(last, keep=False)
+            self._out.pop()
+            self._write(last, self._method, keep=False)
             self._last = None
         if self._out:
-            self._transport.write(b"".join(self._out))
+            out = self._out
+            self._transport.write(out[0] if len(out) == 1 else b"".join(out))
             self._out.clear()
         if self._closing:
             self._transport.close()
@@ -283,6 +355,7 @@ class Connection(asyncio.Protocol):
         elif len(name) in _FRAMING_LENGTHS and name.lower() in _FRAMING:
             self._framing += b"%b: %b\r\n" % (name, value)
         elif len(name) == 6 and name.lower() == b"expect" and not self._too_large:
+            self._met = b""
             self._out.append(_CONTINUE)
 
     def on_headers_complete(self) -> None:
@@ -299,12 +372,18 @@ class Connection(asyncio.Protocol):
 
     def on_message_complete(self) -> None:
         """Answer, unless the request is to be read again without an offer: see `_feed`."""
-        connect = self._parser.get_method() == b"CONNECT"  # behind it another protocol begins
-        if self._closing or (self._parser.should_upgrade() and not connect):
+        parser = self._parser
+        method = parser.get_method()
+        connect = method == b"CONNECT"  # behind it another protocol begins
+        if self._closing or (parser.should_upgrade() and not connect):
             return
         self._partial = 0.0
-        reply = self._reply()
-        self._write(reply, keep=self._parser.should_keep_alive() and not connect)
+        keep = parser.should_keep_alive() and not connect
+        self._write(self._reply(method), method, keep=keep)
+        if self._met:
+            if keep and self._authorised and parser.get_http_version() == "1.1":
+                self._learn(self._met)
+            self._met = b""
 
     # -- inside
 
@@ -329,8 +408,8 @@ class Connection(asyncio.Protocol):
             self._parser.feed_data(head)
             self._carried = False
 
-    def _reply(self) -> Reply:
-        server, method = self._server, self._parser.get_method()
+    def _reply(self, method: bytes) -> Reply:
+        server = self._server
         if not self._authorised:
             return self._unasked(HTTPStatus.UNAUTHORIZED)
         path = self._url.partition(b"?")[0] if self._url[:1] == b"/" else _path(self._url)
@@ -340,25 +419,33 @@ class Connection(asyncio.Protocol):
             if allowed is None:
                 return self._unasked(HTTPStatus.NOT_FOUND)
             return self._unasked(HTTPStatus.METHOD_NOT_ALLOWED, b"Allow: %b\r\n" % allowed)
+        return self._handled(
+            handler, self._body[0] if len(self._body) == 1 else b"".join(self._body)
+        )
+
+    def _handled(self, handler: Handler, body: bytes) -> Reply:
         try:
-            return handler(self._body[0] if len(self._body) == 1 else b"".join(self._body))
+            return handler(body)
         except Exception as error:  # noqa: BLE001 - whatever it is, the message passes
-            server.broken(error)
-            return Reply(HTTPStatus.INTERNAL_SERVER_ERROR, server.limits.failed)
+            self._server.broken(error)
+            return Reply(HTTPStatus.INTERNAL_SERVER_ERROR, self._server.limits.failed)
 
     def _unasked(self, status: HTTPStatus, more: bytes = b"") -> Reply:
         self._server.unasked()
         return Reply(status, self._server.limits.failed, more=more)
 
-    def _write(self, reply: Reply, *, keep: bool) -> None:
-        self._out.append(_head(reply.status, reply.kind))
-        ending = b"\r\n" if keep else b"\r\nConnection: close\r\n"
+    def _write(self, reply: Reply, method: bytes, *, keep: bool) -> None:
+        ending = _GOES_ON if keep else _CLOSES
         if keep and self._parser.get_http_version() == "1.0":
-            ending = b"\r\nConnection: keep-alive\r\n"  # else such a client waits for our end
-        body = b"" if self._parser.get_method() == b"HEAD" else reply.body
-        self._out.append(b"%d%b%b\r\n%b" % (len(reply.body), ending, reply.more, body))
+            ending = _GOES_ON_1_0
+        if method == b"HEAD":
+            self._out.append(reply.written(ending, b""))
+        else:
+            usual = ending is _GOES_ON
+            self._out.append(reply.whole if usual else reply.written(ending, reply.body))
         self._closing = not keep
         self._last = reply if keep else None
+        self._method = method
 
     def _overflow(self, status: HTTPStatus) -> None:
         """Answer what is too large at once, and read no more of it."""
@@ -368,7 +455,8 @@ class Connection(asyncio.Protocol):
 
     def _refuse(self, status: HTTPStatus) -> None:
         if not self._closing:
-            self._write(self._unasked(status), keep=False)
+            # The parser's method may be that of a request before, and the connection ends anyway.
+            self._write(self._unasked(status), b"", keep=False)
 
 
 def _path(url: bytes) -> bytes:

@@ -41,7 +41,8 @@ _ARGUMENTS: Final[Mapping[str, Any]] = {
     # Java's, on which all producers of the topic must agree.
     "partitioner": "murmur2_random",
     "enable.idempotence": True,
-    "linger.ms": 5,
+    # By the key events go to all partitions: without a wait each is a request of its own.
+    "linger.ms": 20,
     "compression.type": "lz4",
     "queue.buffering.max.messages": 2 * (IN_FLIGHT_MAX + DIRECT_MAX),
     "message.timeout.ms": 300_000,
@@ -130,7 +131,9 @@ class EventSender:
                 trim_at = now + TRIM_S
                 self._on_disk(self._trim)
             self._turn()
-            self._producer.poll(LINGER_S)
+            # To wait in `poll` would be to turn with each partition's answer, a thousand a second.
+            self._stop.wait(LINGER_S)
+            self._producer.poll(0)
             self._count_published()
         self._finish()
 
@@ -138,10 +141,7 @@ class EventSender:
         """Write what the loop handed over, and hand on what there is room for."""
         while self._queue:
             batch = [self._queue.popleft() for _ in range(min(BATCH_MAX, len(self._queue)))]
-            if self._on_disk(lambda: self._spool.append(batch, self._clock_ms())):  # noqa: B023
-                self._disk_takes(takes=True)
-            else:
-                self._past_the_disk(batch)
+            self._keep(batch)
             if len(batch) < BATCH_MAX:
                 break
         if self._direct and time.monotonic() >= self._direct_at:
@@ -154,6 +154,19 @@ class EventSender:
                 self._produce(segment, pair)
             if len(taken) < room:
                 break
+
+    def _keep(self, batch: list[Pair]) -> None:
+        """Write events to the disk, and hand them on if none waits before them."""
+        taken: list[tuple[Segment, Pair]] = []
+        room = IN_FLIGHT_MAX - self._in_flight
+        if not self._on_disk(
+            lambda: taken.extend(self._spool.pass_on(batch, self._clock_ms(), room))
+        ):
+            self._past_the_disk(batch)
+            return
+        self._disk_takes(takes=True)
+        for segment, pair in taken:
+            self._produce(segment, pair)
 
     def _count_published(self) -> None:
         """Count what Kafka has acknowledged: once a turn, for each event would cost much."""

@@ -18,7 +18,7 @@ import struct
 import time
 import zlib
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -122,6 +122,21 @@ class Spool:
                 raise
         tail.written += done
         tail.events += events
+
+    def pass_on(self, pairs: Sequence[Pair], now_ms: int, room: int) -> list[tuple[Segment, Pair]]:
+        """Append events, and take them at once if there is room and none waits before them.
+
+        What Kafka takes as it comes is then written and never read.
+        """
+        wait = any(segment.taken < segment.events for segment in self.segments)
+        self.append(pairs, now_ms)
+        if wait or len(pairs) > room:
+            return []
+        tail = self.segments[-1]
+        tail.taken += len(pairs)
+        tail.outstanding += len(pairs)
+        tail.read = tail.written
+        return [(tail, pair) for pair in pairs]
 
     def take(self, count: int) -> list[tuple[Segment, Pair]]:
         """Return up to `count` events, the oldest first; each is to be `done` one day."""

@@ -383,6 +383,14 @@ class Metrics:
         """Raise a counter."""
         self._counters[name, *labels.values()].inc(amount)
 
+    def counter(self, name: str, **labels: str) -> Callable[[float], None]:
+        """Return what raises a counter: for whoever does so with each message."""
+        return self._counters[name, *labels.values()].inc
+
+    def histogram(self, name: str, **labels: str) -> Callable[[float], None]:
+        """Return what adds an observation to a histogram, for the same."""
+        return self._histograms[name, *labels.values()].observe
+
     def put(self, name: str, value: float, **labels: str) -> None:
         """Set a gauge."""
         self._gauges[name, *labels.values()].set(value)

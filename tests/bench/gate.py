@@ -23,6 +23,7 @@ from streams.demo.brokers import Broker
 from streams.gate.bench import Load, Measured, run
 from streams.scenarios import generate
 from streams.wire import encode_action
+from tests.bench.harness import pin
 from tests.enforce.loop import now_ms
 from tests.enforce.records import action
 from tests.enforce.services import ours
@@ -69,6 +70,7 @@ class Bench:
     def __init__(self, broker: Broker, folder: Path, leases: int) -> None:
         name = f"gate-bench-{time.time_ns():x}"
         self.folder = folder
+        self._broker = broker
         self.port = free_port()
         config = folder / "gate.toml"
         topics = ("input", "throttle", "episode", "acks", "override", "everyone", "undeliverable",
@@ -93,7 +95,8 @@ class Bench:
         process = psutil.Process(self.gate.process.pid)
         cores = sorted(os.sched_getaffinity(0))
         if len(cores) > 1:
-            process.cpu_affinity([cores[0]])
+            pin([process.pid], cores[0])
+            pin(self._broker.pids, cores[1])
             os.sched_setaffinity(0, cores[1:])
         wait_until(lambda: self.counted("leases_held") >= self.leases, "all are held")
         return process

@@ -21,6 +21,8 @@ def test_it_asks_as_often_as_it_is_told_and_counts_the_answers(tmp_path: Path) -
     assert found.whys == {"no_lease": 200}
     assert {value["category"] for value in made.values()} == {"notice"}  # no flood is made by it
     assert found.document()["p50_ms"] > 0
+    assert len(found.behind_s) == 200
+    assert 0 < found.document()["behind_p99_ms"] <= found.document()["max_ms"]
 
 
 def test_reports_are_measured_too_and_a_token_is_sent(tmp_path: Path) -> None:

@@ -7,12 +7,16 @@ import random
 import socket
 import threading
 from contextlib import suppress
+from itertools import product
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from streams.gate import http
-from streams.gate.http import Reply
+from streams.gate.http import Limits, Reply, Server
 from tests.streams.gate.asked import (
     BANK,
     FLOOD,
@@ -24,6 +28,31 @@ from tests.streams.gate.asked import (
     statuses,
 )
 from tests.waiting import STILL_S, wait_until
+
+LINE_FEEDS = b"POST /echo HTTP/1.1\nContent-Length: 7\n\nab\r\n\r\nc"
+PIECES = (
+    *(request("/echo", b"x" * size) for size in (0, 1, 7, 40)),
+    request("/echo", b"a\r\n\r\nb"),
+    request("/echo", b"POST /echo HTTP/1.1\r\n\r\n"),
+    request("/echo", request("/echo", b"x")),
+    request("/echo", b"x" * 200),
+    request("/echo?x=1", b"q"),
+    request("/fails", b"x"),
+    request("/nowhere", b"x"),
+    request("/echo", b"x", "HEAD"),
+    request("/echo", b"x", "POST", "Expect: 100-continue"),
+    request("/echo", b"x", "POST", "Connection: close"),
+    request("/echo", b"x", "POST", "Authorization: Bearer t"),
+    request("/echo", b"x", "POST", "Authorization: Bearer other"),
+    b"\r\n\r\n" + request("/echo", b"x"),
+    LINE_FEEDS,
+    b"POST /echo HTTP/1.0\r\nContent-Length: 2\r\nConnection: keep-alive\r\n\r\nhi",
+    b"POST /echo HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nhel\r\n0\r\n\r\n",
+    b"POST /echo HTTP/1.1\r\nUpgrade: h2c\r\nConnection: Upgrade\r\nContent-Length: 2\r\n\r\nhi",
+    b"POST /echo HTTP/1.1\r\nContent-Length: 2\r\nContent-Length: 2\r\n\r\nhi",
+    b"POST /echo HTTP/1.1\r\nContent-Length: 99\r\n\r\nnot whole",
+    b"nonsense\r\n\r\n",
+)
 
 ECHO = {(b"POST", b"/echo"): lambda body: Reply(200, body)}
 CLOSE = "Connection: close"
@@ -91,10 +120,109 @@ def test_an_offer_of_another_protocol_is_not_taken_up(tmp_path: Path) -> None:
         assert statuses(place.talk(right + offer)) == [200, 401]
 
 
-def test_a_handler_that_fails_costs_its_own_answer(tmp_path: Path) -> None:
-    def fails(body: bytes) -> Reply:
-        raise ValueError(body)
+class Forgetful(Server):
+    """A server that reads every head anew."""
 
+    def remember(self, *_: object) -> None:
+        """Remember nothing."""
+
+
+class Wire:
+    """A transport that keeps what was written."""
+
+    def __init__(self) -> None:
+        self.written, self.closed = b"", False
+
+    def write(self, octets: bytes) -> None:
+        self.written += octets
+
+    def close(self) -> None:
+        self.closed = True
+
+    def pause_reading(self) -> None:
+        """No event loop reads from it."""
+
+    resume_reading = pause_reading
+
+
+def talked(server: Server, *pieces: bytes) -> tuple[bytes, bool]:
+    """What a connection of this server answers to octets that come so."""
+    connection, wire = server.connection(), Wire()
+    server._sweeper = Mock()  # no event loop runs
+    connection.connection_made(wire)  # type: ignore[arg-type]
+    for piece in pieces:
+        connection.data_received(piece)
+    connection.connection_lost(None)
+    return wire.written, wire.closed
+
+
+def fails(body: bytes) -> Reply:
+    raise ValueError(body)
+
+
+def both(token: bytes) -> tuple[Server, Server]:
+    """A server that has met every piece, and one that forgets."""
+    table = {**ECHO, (b"POST", b"/fails"): fails}
+    limits = Limits(100, 100, token, b"failed")
+    knowing = Server(table, limits, lambda _: None, lambda: None)
+    for piece in PIECES:
+        talked(knowing, piece)
+    forgetful = Forgetful(table, limits, lambda _: None, lambda: None)
+    assert request("/echo", b"x", "POST", "Authorization: Bearer t")[:-1] in knowing.heads
+    assert not forgetful.heads
+    return knowing, forgetful
+
+
+@pytest.mark.parametrize("token", [b"", b"t"])
+def test_a_head_that_is_known_is_answered_as_if_it_were_read(token: bytes) -> None:
+    knowing, forgetful = both(token)
+    for first, second in product(PIECES, repeat=2):
+        for octets in ((first, second), (first + second,)):
+            assert talked(knowing, *octets) == talked(forgetful, *octets)
+
+
+CUTS = st.integers(0, 70) | st.just(len(request("/echo", b"x")))  # where its body begins, or in it
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from(PIECES), CUTS, st.booleans()), min_size=1, max_size=6),
+    st.sampled_from([b"", b"t"]),
+    st.booleans(),
+)
+@example([(request("/echo", b"hello"), 2, False)], b"", False)
+@example(
+    [(request("/echo", request("/echo", b"x")), len(request("/echo", b"x")), False)], b"", False
+)
+@example([(request("/echo", b"x", "HEAD"), 0, False), (request("/echo"), 0, False),
+          (b"nonsense\r\n\r\n", 0, False)], b"", False)  # fmt: skip
+def test_it_is_so_however_the_octets_come(
+    pieces: list[tuple[bytes, int, bool]], token: bytes, leaves: bool
+) -> None:
+    chunks = [b""]
+    for piece, left, joined in pieces:
+        start = max(0, len(piece) - left)
+        chunks += [piece[:start], piece[start:]]
+        if joined:
+            chunks[-3:-1] = [b"".join(chunks[-3:-1])]
+    made = both(token)
+    for server in made:
+        server.draining = leaves
+    assert talked(made[0], *chunks) == talked(made[1], *chunks)
+
+
+def test_the_heads_that_are_known_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http, "HEADS_MAX", 3)
+    server = Server(dict(ECHO), Limits(9, 30, b"", b"failed"), lambda _: None, lambda: None)
+    for size in range(20):
+        assert talked(server, request("/echo", b"x" * size))[0].startswith(b"HTTP/1.1 200")
+        assert 1 <= len(server.heads) <= 3
+    long = request("/echo", b"x", "POST", f"A: {'a' * http.HEAD_KEPT_BYTES}")
+    before = dict(server.heads)
+    talked(server, long)
+    assert server.heads == before
+
+
+def test_a_handler_that_fails_costs_its_own_answer(tmp_path: Path) -> None:
     table = {**ECHO, (b"POST", b"/fails"): fails}
     with served(tmp_path, routes_=table) as place:
         both = place.talk(request("/fails", b"x") + request("/echo", b"x"))

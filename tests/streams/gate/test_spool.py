@@ -62,6 +62,34 @@ def test_events_come_out_in_order_and_a_file_goes_when_kafka_has_all_of_it(folde
     assert (files(folder), spool.waiting(), spool.size()) == ([], 0, 0)
 
 
+def test_what_is_passed_on_at_once_is_on_disk_until_kafka_has_it(folder: Path) -> None:
+    spool = made(folder)
+    taken = spool.pass_on(pairs(10), 0, 10)
+    assert [pair for _, pair in taken] == pairs(10)
+    assert spool.take(100) == []
+    assert spool.waiting() == 10
+    spool.trim(2_000)
+    taken += spool.pass_on(pairs(5, 10), 2_000, 5)
+    for segment, _ in taken[:9]:
+        spool.done(segment)
+    assert len(files(folder)) == 2
+    assert spool._home is not None
+    os.close(spool._home.lock)  # as an end by force does
+    heir = made(folder)
+    assert heir.adopt(2_000) == 15  # with those that Kafka has: at least once
+    assert values(heir) == list(range(15))
+
+
+def test_what_comes_past_something_that_waits_or_without_room_waits_its_turn(folder: Path) -> None:
+    spool = made(folder)
+    assert spool.pass_on(pairs(10), 0, 9) == []
+    assert spool.pass_on(pairs(5, 10), 0, 100) == []
+    assert [int(value) for _, (_, value) in spool.take(12)] == list(range(12))
+    assert spool.pass_on(pairs(5, 15), 0, 100) == []
+    assert values(spool) == list(range(12, 20))
+    assert [int(value) for _, (_, value) in spool.pass_on(pairs(2, 20), 0, 2)] == [20, 21]
+
+
 def test_files_are_begun_anew_by_size_and_by_time(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
