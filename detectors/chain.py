@@ -413,11 +413,13 @@ def _resend(
     params: Params, partition: Partition, batch: Batch, where: list[int], platform: list[int]
 ) -> None:
     """Messages, at these positions of the batch, of recipients that are loud."""
-    for i, recipient, key in zip(where, batch.recipient[where].tolist(), platform, strict=True):
+    columns = (batch.recipient, batch.offset, batch.event_time_ms)
+    told = zip(*(column[where].tolist() for column in columns), platform, strict=True)
+    for recipient, offset, at_ms, key in told:
         held = partition.resends.get(recipient)
         if held is None and len(partition.resends) >= RESEND_RECIPIENTS_MAX:
             continue
-        cause = _cause(batch, i)
+        cause = Cause(batch.topic, batch.partition, offset, at_ms)
         if held is None:
             held = partition.resends[recipient] = Resend(_text(batch, recipient), cause.at_s)
         resend.observe(params.episode, partition.book, held, cause, platform=key)

@@ -64,6 +64,7 @@ from detectors.model.times import DAY_S
 from detectors.recipients.row import word
 from detectors.suspects.again import news, windows
 from detectors.suspects.judge import (
+    CALM,
     Band,
     Finding,
     JudgeParams,
@@ -170,7 +171,7 @@ def advance(
     """
     episode = suspect.episode
     level = episode.level if episode else Level.CLEAR
-    target = NEXT[level, finding.band]
+    target = level if finding is CALM else NEXT[level, finding.band]
     change: Change | None = None
     if target > level:
         since_s = _began(params, suspect, finding.since_s)
@@ -234,7 +235,7 @@ def _update(params: EpisodeParams, book: EpisodeLog, suspect: Suspect, cause: Ca
     told_ms, hot = requests.told_ms, book.hot.platforms
     spent = bool(requests.passed) and requests.passed[-1][0] == cause.at_ms > told_ms
     again = windows(requests, hot, cause.at_ms)
-    if not spent and all(ms <= told_ms for ms in requests.first_ms.values()):
+    if not spent and max(requests.first_ms.values(), default=0) <= told_ms:
         return  # what is new cannot be used: the budget is spent
     requests.paced_ms = max(requests.paced_ms, cause.at_ms) + AGAIN_TOLD_MS
     book.actions.append(

@@ -85,10 +85,10 @@ def news(requests: SecondRequests, at_ms: int) -> bool:
 def windows(requests: SecondRequests, hot: Collection[int], at_ms: int) -> tuple[AgainWindow, ...]:
     """The windows that may yet be used, as they are told now; forgets the others."""
     told, over = [], []
-    free_ms = {kind: _free_ms(requests, hot=kind) for kind in MOST}
+    free_ms, hot_free_ms = _free_ms(requests, hot=False), _free_ms(requests, hot=True)
     for platform, held_ms in requests.first_ms.items():
         kind, until_ms = platform in hot, held_ms + AGAIN_UNTIL_MS
-        from_ms = max(held_ms + AGAIN_FROM_MS, free_ms[kind])
+        from_ms = max(held_ms + AGAIN_FROM_MS, hot_free_ms if kind else free_ms)
         if from_ms < until_ms > at_ms:
             told.append((from_ms, platform, until_ms, kind))
         else:
@@ -97,7 +97,8 @@ def windows(requests: SecondRequests, hot: Collection[int], at_ms: int) -> tuple
         del requests.first_ms[platform]
     requests.told_ms = max(requests.told_ms, at_ms)
     told.sort()
-    return tuple([AgainWindow(platform, a, b, kind) for a, platform, b, kind in told])
+    made = tuple.__new__  # past the named tuple's constructor: a campaign has ten for each message
+    return tuple([made(AgainWindow, (platform, a, b, kind)) for a, platform, b, kind in told])
 
 
 def forget_from(requests: SecondRequests, from_ms: int) -> None:
@@ -115,6 +116,8 @@ def _opens_ms(requests: SecondRequests, held_ms: int, *, hot: bool) -> int:
 
 def _free_ms(requests: SecondRequests, *, hot: bool) -> int:
     """The time from which the budget has room for one more of a kind; 0 where it has it now."""
+    if not requests.passed:
+        return 0
     lately = [at_ms for at_ms, kind in requests.passed if kind is hot]
     most = MOST[hot]
     return lately[-most] + AGAIN_BUDGET_MS if len(lately) >= most else 0

@@ -127,9 +127,9 @@ class Suspect:
         self.known_held = {
             w & 0xFFFF_FFFF for w in sightings if not w >> 32 & 1
         }  # platforms of the others
-        self.prints_held = bytearray(_SLOTS)  # sightings by the low bits of their platform's print
+        self.prints_held: dict[int, int] = {}  # print -> sightings of platforms that have it
         for platform in self.seen:
-            self.prints_held[_slot(platform)] += 1
+            _count_print(self.prints_held, platform)
         self.places: dict[int, int] = {}  # platform of a sighting -> its offset, if it came since
         self.tainted: dict[int, int] = {}  # platform first seen in an episode -> days it came on
         self.memory = memory
@@ -167,7 +167,7 @@ class Suspect:
         if wanted in self.memory.prints:
             return True
         # Most have no other with their print, and a look at all of them is most of a judge's time.
-        if self.prints_held[wanted % _SLOTS] == seen:
+        if self.prints_held.get(wanted, 0) == seen:
             return False
         return any(self.met(p, at_s) for p in self._alike(platform))
 
@@ -219,7 +219,7 @@ class Suspect:
         That is the day which ends with the newest sighting: of it the sieve has all. It does not
         matter which of them are known by their ids: of that the sieve forgets more than a judge.
         """
-        if self.prints_held[_slot(platform)] < EXCUSED:
+        if self.prints_held.get(platform_print(platform), 0) < EXCUSED:
             return False
         since_s = max(at_s, self.sightings[-1] >> 33) - DAY_S
         return sum(self.seen[p] >> 33 > since_s for p in self._alike(platform)) >= EXCUSED
@@ -260,12 +260,9 @@ class Suspect:
         return self.memory_size(at_s) >= least
 
 
-_SLOTS: Final = 1024
-"""Chosen: of a suspect that is full, one question in eight looks at all its platforms in vain."""
-
-
-def _slot(platform: int) -> int:
-    return platform_print(platform) % _SLOTS
+def _count_print(prints_held: dict[int, int], platform: int) -> None:
+    print_ = platform_print(platform)
+    prints_held[print_] = prints_held.get(print_, 0) + 1
 
 
 def see(
@@ -345,23 +342,26 @@ def _retire(suspect: Suspect) -> None:
 
 def _bound(suspect: Suspect) -> None:
     """A flood pushes out its own oldest, never what is known."""
-    newest_s = suspect.sightings[-1] >> 33
-    if suspect.novels > SIGHTINGS_MAX:
-        oldest = next(w for w in suspect.sightings if w >> 32 & 1)
+    sightings = suspect.sightings
+    newest_s = sightings[-1] >> 33
+    if len(suspect.novel_s) > SIGHTINGS_MAX:
+        oldest = sightings[0]
+        if not oldest >> 32 & 1:
+            oldest = next(w for w in sightings if w >> 32 & 1)
         platform = oldest & 0xFFFF_FFFF
-        known = suspect.met(platform, newest_s)
+        known = newest_s - (oldest >> 33) >= DAY_S and suspect.met(platform, newest_s)
         _forget(suspect, oldest)
         if known:  # over a day old: it is no news any more, but what it stands for stays
             _hold(suspect, word(oldest >> 33, 0, platform))
-    if len(suspect.sightings) - suspect.novels > SIGHTINGS_MAX:
-        _forget(suspect, next(w for w in suspect.sightings if not w >> 32 & 1))
+    if len(sightings) - len(suspect.novel_s) > SIGHTINGS_MAX:
+        _forget(suspect, next(w for w in sightings if not w >> 32 & 1))
 
 
 def _hold(suspect: Suspect, sighting: int) -> None:
     """Takes a sighting of a platform that has none."""
     platform = sighting & 0xFFFF_FFFF
     suspect.seen[platform] = sighting
-    suspect.prints_held[_slot(platform)] += 1
+    _count_print(suspect.prints_held, platform)
     insort(suspect.sightings, sighting)
     if sighting >> 32 & 1:
         insort(suspect.novel_s, sighting >> 33)
@@ -372,7 +372,11 @@ def _hold(suspect: Suspect, sighting: int) -> None:
 def _forget(suspect: Suspect, sighting: int) -> None:
     platform = sighting & 0xFFFF_FFFF
     del suspect.seen[platform]
-    suspect.prints_held[_slot(platform)] -= 1
+    print_ = platform_print(platform)
+    if suspect.prints_held[print_] > 1:
+        suspect.prints_held[print_] -= 1
+    else:
+        del suspect.prints_held[print_]
     del suspect.sightings[bisect_left(suspect.sightings, sighting)]
     if sighting >> 32 & 1:
         del suspect.novel_s[bisect_left(suspect.novel_s, sighting >> 33)]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Annotated, Final, Literal
 
 import msgspec
@@ -17,6 +18,7 @@ from msgspec import Meta
 from detectors.bars import AGAIN_HELD
 from detectors.model.event import Trust
 from detectors.model.records import (
+    ALWAYS_PASS,
     NOWHERE,
     Action,
     AgainWindow,
@@ -59,6 +61,7 @@ _LEVEL_NAMES: Final[dict[Level, LevelName]] = {
     Level.THROTTLE: "throttle",
 }
 _LEVELS: Final = {name: level for level, name in _LEVEL_NAMES.items()}
+_ALWAYS_PASS: Final = tuple(TRUST_NAMES[each] for each in ALWAYS_PASS)
 
 
 class _Scope(msgspec.Struct):
@@ -207,7 +210,7 @@ def encode_action(action: Action) -> bytes:
             evidence=_evidence(action.evidence),
             cause=_Cause(*action.cause[:3]),
             detector=DetectorField(action.version, action.config),
-            again=tuple(_Window(*window) for window in action.again) or msgspec.UNSET,
+            again=tuple([_Window(a, b, c, d) for a, b, c, d in action.again]) or msgspec.UNSET,
         )
     )
 
@@ -389,19 +392,31 @@ def dead_letter(reject: Reject, topic: str, partition: int) -> tuple[bytes, byte
 
 def cloud_event(kind: str, identity: str, cause: Cause, at_ms: int) -> Headers:
     """Headers of CloudEvents 1.0 of a record of this kind and identity."""
-    time = datetime.fromtimestamp(at_ms / 1000, UTC).isoformat(timespec="milliseconds")
     return (
         ("ce_specversion", b"1.0"),
         ("ce_id", identity.encode()),
-        ("ce_source", f"/otpguard/{cause.topic}/{cause.partition}".encode()),
+        _source(cause.topic, cause.partition),
         ("ce_type", kind.encode()),
-        ("ce_time", time.replace("+00:00", "Z").encode()),
+        ("ce_time", f"{_second(at_ms // 1000)}.{at_ms % 1000:03d}Z".encode()),
         ("content-type", b"application/json"),
     )
 
 
+@lru_cache(64)
+def _source(topic: str, partition: int) -> tuple[str, bytes]:
+    return "ce_source", f"/otpguard/{topic}/{partition}".encode()
+
+
+@lru_cache(64)
+def _second(at_s: int) -> str:
+    """The second of an event, as CloudEvents write it but for what follows it."""
+    return datetime.fromtimestamp(at_s, UTC).replace(tzinfo=None).isoformat()
+
+
 def _scope(scope: Scope) -> _Scope:
-    trust = tuple(TRUST_NAMES[each] for each in scope.trust)
+    trust = _ALWAYS_PASS  # of all but a resend's: an enumeration's hash is Python's own
+    if scope.trust is not ALWAYS_PASS:
+        trust = tuple(TRUST_NAMES[each] for each in scope.trust)
     return _Scope(scope.category, trust, scope.pass_ids, scope.pass_prints)
 
 

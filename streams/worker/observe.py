@@ -93,11 +93,13 @@ class Observer:
     def _decided(self, partition: int, decisions: Decisions) -> None:
         if decisions.actions:
             self.acknowledgements.expect(partition, decisions.actions)
+        updates = 0  # most of what a campaign makes
         for action in decisions.actions:
             if action.update:
-                self.metrics.add("lease_updates_total")
+                updates += 1
             else:
                 self.metrics.add("actions_total", verb=action.verb, mode=action.mode)
+        self._add("lease_updates_total", updates)
         for record in decisions.episodes:
             if record.kind == "flood" and record.change in _RISES:
                 self._risen(record)

@@ -189,6 +189,27 @@ def test_a_producer_that_is_gone_raises_the_error_of_a_client(stopped: str) -> N
     asyncio.run(send())
 
 
+def test_leases_of_a_campaign_wait_for_no_batch_before_theirs() -> None:
+    """With stock Faust's batches of 16 kB the tenth waits for an answer of the broker."""
+
+    async def send() -> int:
+        app = App("one", **faust_settings(Settings()))
+        producer = app.producer
+        assert isinstance(producer, transport.Producer)
+        client = producer._producer = producer._new_producer()
+        client.client.cluster._partitions["topic"] = {0: None}  # it had been told of it
+        for _ in range(60):
+            lease = producer.send("topic", b"key", bytes(1600), 0, None, None)
+            handed = asyncio.ensure_future(lease)
+            await asyncio.sleep(0)
+            assert handed.done(), "nothing to wait for"
+        batches = client._message_accumulator._batches[TopicPartition("topic", 0)]
+        await client.stop()
+        return len(batches)
+
+    assert asyncio.run(send()) == 1
+
+
 def test_no_member_holds_a_rebalance_up_for_over_20_s() -> None:
     assert _of_a_member("_rebalance_timeout_ms") == 20_000
 
