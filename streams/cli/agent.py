@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING, Any
 
+from streams import clock
 from streams.cli.shared import ConfigOption, group, log_to_stderr, serving, settings_of
 from streams.language import tr
 
@@ -82,7 +82,7 @@ def _run(config: ConfigOption, role: Role, made: Any) -> None:
             client_arguments(settings.kafka),
             group=f"{settings.app_id}-agents-{role}",
             metrics=metrics,
-            clock_ms=lambda: time.time_ns() // 1_000_000,
+            clock_ms=clock.now_ms,
         )
         joining = "joining the group"
         with serving(settings, metrics, lambda: "" if agent.ready.is_set() else joining) as stop:

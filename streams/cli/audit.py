@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
@@ -12,7 +11,9 @@ import typer
 from streams.cli.shared import (
     ConfigOption,
     JsonOption,
+    ago_ms,
     group,
+    recipient_of,
     settings_of,
     write_json,
     write_table,
@@ -49,11 +50,9 @@ def list_(
       otpguard audit ls --since 1d
       otpguard audit ls --about 13900000001 --json
     """
-    from streams.cli.override import seconds  # noqa: PLC0415 - start-up time
-
     settings = settings_of(config)
     subject = _canonical(settings, about)
-    since_ms = time.time_ns() // 1_000_000 - seconds(since) * 1000
+    since_ms = ago_ms(since)
     chosen = [
         record
         for record in _records(settings, since_ms)
@@ -133,14 +132,7 @@ def _records(settings: Settings, since_ms: int) -> Iterator[AuditRecord]:
 
 
 def _canonical(settings: Settings, number: str) -> str:
-    if number in ("", "*"):
-        return number
-    canonical = settings.intake().numbers.canonical(number)
-    if not canonical:
-        raise UsageError(
-            tr("{recipient!r} is neither a number nor a token").format(recipient=number)
-        )
-    return canonical
+    return number if number in ("", "*") else recipient_of(settings, number)
 
 
 def _why(record: AuditRecord) -> str:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import getpass
 import os
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import typer
 
+from streams import clock
 from streams.errors import OtpguardError, UnavailableError
 from streams.language import tr
 
@@ -80,7 +80,7 @@ def _note(chain: AuditChain, verb: str, outcome: str, fields: dict[str, Any]) ->
     import socket  # noqa: PLC0415 - start-up time
 
     chain.append(
-        at_ms=time.time_ns() // 1_000_000,
+        at_ms=clock.now_ms(),
         actor=actor(),
         channel="cli",
         auth="os",

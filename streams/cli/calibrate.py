@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
-import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -15,11 +13,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from streams.cli.feed import MapOption, SetOption, TimeOption, ZoneOption, zone_of
+from streams.cli.feed import MapOption, SetOption, TimeOption, ZoneOption, rules_of
 from streams.cli.shared import (
     ConfigOption,
     JsonOption,
+    ago_ms,
     opened,
+    plain_bytes,
+    progress,
     settings_of,
     toml_value,
     write_json,
@@ -30,6 +31,7 @@ from streams.language import listed, tr
 
 if TYPE_CHECKING:
     from streams.calibrate.history import ColumnTable, Slice
+    from streams.calibrate.rehearse import Incidents, Rehearsal
     from streams.calibrate.result import Result
     from streams.calibrate.survey import Survey
     from streams.config import Settings
@@ -139,7 +141,7 @@ def calibrate(
         judged=_names(judged, settings.intake().numbers),
         misses=misses,
         show_recipients=show_recipients,
-        quiet=quiet or not sys.stderr.isatty(),
+        quiet=quiet,
     )
     _tell(result, config, write, report, as_json=as_json)
 
@@ -166,7 +168,7 @@ def _topic(settings: Settings, since: str | None, until: str | None) -> _History
 
 def _files(settings: Settings, names: list[str], table: ColumnTable | None) -> _History:
     source = partial(_read, settings, names, table)
-    return _History(source, ", ".join(names), _size(names), "bytes", again="-" not in names)
+    return _History(source, ", ".join(names), plain_bytes(names), "bytes", again="-" not in names)
 
 
 def _table(
@@ -181,11 +183,8 @@ def _table(
 ) -> ColumnTable:
     """The rules by which lines of CSV become events."""
     from streams.calibrate.history import ColumnTable  # noqa: PLC0415 - start-up time
-    from streams.feeds.mapping import FieldMap  # noqa: PLC0415
 
-    rules = FieldMap.parse(
-        maps or (), constants or (), time_format or "ms", zone_of(settings, time_format, zone)
-    )
+    rules = rules_of(settings, maps, constants, time_format, zone)
     return ColumnTable(rules, columns.split(",") if columns else None, delimiter, encoding)
 
 
@@ -253,7 +252,8 @@ def _calibrated(
         survey = Survey(params, chosen.recogniser(), judged=judged, measure=measure)
         survey.peaks.misses_max = misses
         label = tr("measuring") if measure else tr("at the proposed settings")
-        with _progress(label, history.total, history.unit, quiet=quiet) as show:
+        of_bytes = history.unit == "bytes"
+        with progress(label, history.total, of_bytes=of_bytes, quiet=quiet) as show:
             refused = _run(survey, chosen, history.source(show))
         survey.close()
         return survey, refused
@@ -267,21 +267,8 @@ def _calibrated(
                 "which column is which field"
             ).format(said=history.name, refused=refused)
         )
-    incidents, recogniser = Incidents(settings.intake()), settings.recogniser()
-    params = settings.params()
-    now = settings.detect.burst_margin
-    margins = [
-        (
-            margin,
-            rehearse(
-                replace(params, judge=replace(params.judge, burst_margin=margin)),
-                recogniser,
-                incidents,
-                measure=margin == now,
-            ),
-        )
-        for margin in sorted({*MARGINS, now})
-    ]
+    incidents = Incidents(settings.intake())
+    margins = list(_rehearsals(settings, incidents))
     result = Result(
         history.name, settings, current, subscribers, judged, [], None, margins, None, [], refused,
         show_recipients,
@@ -295,6 +282,17 @@ def _calibrated(
         if history.again:
             result.proposed, _ = survey_of(better, measure=False)
     return result
+
+
+def _rehearsals(settings: Settings, incidents: Incidents) -> Iterator[tuple[float, Rehearsal]]:
+    """Yield what attacks would meet at each margin of the bars, that of now among them."""
+    from streams.calibrate.rehearse import rehearse  # noqa: PLC0415 - start-up time
+
+    params, recogniser, now = settings.params(), settings.recogniser(), settings.detect.burst_margin
+    for margin in sorted({*MARGINS, now}):
+        judge = replace(params.judge, burst_margin=margin)
+        chosen = replace(params, judge=judge)
+        yield margin, rehearse(chosen, recogniser, incidents, measure=margin == now)
 
 
 def _run(survey: Survey, settings: Settings, slices: Iterator[Slice]) -> int:
@@ -597,12 +595,10 @@ def _moment(text: str | None) -> int | None:
     """Milliseconds UTC of "30d" ago or of an ISO time."""
     if text is None:
         return None
-    from streams.cli.override import seconds  # noqa: PLC0415 - start-up time
-
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
-        return time.time_ns() // 1_000_000 - seconds(text) * 1000
+        return ago_ms(text)
     return round((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1000)
 
 
@@ -616,42 +612,3 @@ def _names(path: Path | None, numbers: Numbers) -> frozenset[str]:
         raise UsageError(tr("{path}: no UTF-8 text").format(path=path)) from None
     lines = (line.partition("#")[0].strip() for line in written.splitlines())
     return frozenset(numbers.canonical(line) or line for line in lines if line)
-
-
-def _size(names: list[str]) -> int | None:
-    plain = [Path(name) for name in names if name != "-" and not name.endswith(".gz")]
-    whole = len(plain) == len(names) and all(path.is_file() for path in plain)
-    return sum(path.stat().st_size for path in plain) if whole else None
-
-
-@contextmanager
-def _progress(
-    label: str, total: int | None, unit: str, *, quiet: bool
-) -> Iterator[Callable[[int], None]]:
-    """A bar on standard error; its end is known of plain files and of topics."""
-    if quiet:
-        yield lambda _: None
-        return
-    from rich.console import Console  # noqa: PLC0415 - start-up time
-    from rich.progress import (  # noqa: PLC0415
-        BarColumn,
-        DownloadColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeElapsedColumn,
-        TimeRemainingColumn,
-    )
-
-    bar = Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        DownloadColumn() if unit == "bytes" else MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-        console=Console(stderr=True),
-        transient=True,
-    )
-    with bar:
-        task = bar.add_task(label, total=total)
-        yield lambda n: bar.advance(task, n)

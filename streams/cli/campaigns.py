@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import time
 from typing import Annotated, Final
 
 import typer
 
-from streams.cli.override import seconds
 from streams.cli.shared import (
     ConfigOption,
     JsonOption,
+    ago_ms,
     group,
     settings_of,
     write_json,
@@ -62,7 +61,7 @@ def ls(
     from streams.operate.campaigns import campaign_row, newest  # noqa: PLC0415
 
     settings = settings_of(config)
-    since_ms = time.time_ns() // 1_000_000 - seconds(since) * 1000
+    since_ms = ago_ms(since)
     found = [
         each
         for each in newest(client_arguments(settings.kafka), settings.topics.campaign)

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import re
-import time
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
+from streams import clock
 from streams.cli.audited import looked
-from streams.cli.override import seconds
 from streams.cli.shared import (
     ConfigOption,
     JsonOption,
+    ago_ms,
     group,
     settings_of,
     write_json,
@@ -63,7 +63,7 @@ def ls(
     settings = settings_of(config)
     with looked(settings, "view", detail="cases"):
         cases, words = read_cases(settings, since)
-        now_ms = time.time_ns() // 1_000_000
+        now_ms = clock.now_ms()
         chosen = list(cases.values() if all_ else open_now(cases.values()))
         rows = [{**summary(case), "state": doing(case, words, now_ms)} for case in chosen]
         if as_json:
@@ -151,7 +151,7 @@ def show(
     with _looked_for(settings, named):
         found, words = _found(settings, named, since)
         if not as_json:
-            warn(words, time.time_ns() // 1_000_000)
+            warn(words, clock.now_ms())
         for case in found:
             _print(case, case.last, words, as_json=as_json)
 
@@ -172,7 +172,7 @@ def watch(config: ConfigOption = None, *, as_json: JsonOption = False) -> None:
     from streams.wire import decode_episode  # noqa: PLC0415
 
     settings = settings_of(config)
-    now_ms = time.time_ns() // 1_000_000
+    now_ms = clock.now_ms()
     with looked(settings, "view", detail="cases as they come"):
         pass
     try:
@@ -202,7 +202,7 @@ def audit(config: ConfigOption = None, *, as_json: JsonOption = False) -> None:
 
     from streams.operate.cases import spoken  # noqa: PLC0415
 
-    words = _words(settings_of(config))
+    words = words_of(settings_of(config))
     if as_json:
         write_json([msgspec.to_builtins(word) for word in words])
         return
@@ -235,7 +235,7 @@ def tidy(
 
     settings = settings_of(config)
     clients, topics = client_arguments(settings.kafka), settings.topics
-    now_ms = time.time_ns() // 1_000_000
+    now_ms = clock.now_ms()
     done, denied = {}, []
     for topic in dict.fromkeys((topics.override, topics.everyone)):
         try:
@@ -281,7 +281,7 @@ def explain(
         found, words = _found(settings, named, since)
         case = found[-1]
         if not as_json:
-            warn(words, time.time_ns() // 1_000_000)
+            warn(words, clock.now_ms())
         at_that_time = [record for record in case.records if identity(record) == named]
         record = at_that_time[-1] if at_that_time else case.last
         _print(case, record, words, as_json=as_json)
@@ -313,7 +313,7 @@ def _print(case: Case, record: EpisodeRecord, words: Sequence[Override], *, as_j
             }
         )
         return
-    state = doing(case, words, time.time_ns() // 1_000_000)
+    state = doing(case, words, clock.now_ms())
     told = tr("now: {state}").format(state=tr(SAYS[state]))
     colour = COLOURS.get(state, "").rpartition(" ")[2]
     typer.secho(told, fg=None if colour in ("", "reverse") else colour, bold=True)
@@ -356,13 +356,13 @@ def read_cases(settings: Settings, since: str) -> tuple[dict[str, Case], list[Ov
     from streams.operate.cases import collect  # noqa: PLC0415
     from streams.wire import decode_ack, decode_action, decode_episode  # noqa: PLC0415
 
-    since_ms = time.time_ns() // 1_000_000 - seconds(since) * 1000
+    since_ms = ago_ms(since)
     clients, topics = client_arguments(settings.kafka), settings.topics
 
     def read(topic: str, decode: Any) -> Any:
         return readable(records(clients, topic, since_ms=since_ms), decode)
 
-    words = _words(settings)
+    words = words_of(settings)
     cases = collect(
         read(topics.episode, decode_episode),
         read(topics.throttle, decode_action),
@@ -372,7 +372,8 @@ def read_cases(settings: Settings, since: str) -> tuple[dict[str, Case], list[Ov
     return cases, words
 
 
-def _words(settings: Settings) -> list[Override]:
+def words_of(settings: Settings) -> list[Override]:
+    """Read all words of the operator, those about everyone too."""
     from streams.cluster.admin import client_arguments  # noqa: PLC0415 - start-up time
     from streams.cluster.read import readable, records  # noqa: PLC0415
     from streams.wire import decode_override  # noqa: PLC0415

@@ -14,8 +14,10 @@ from streams.cli.desk_user import app as users
 from streams.cli.shared import (
     ConfigOption,
     JsonOption,
+    TicketOption,
     group,
     log_to_stderr,
+    recipient_of,
     serving,
     settings_of,
     write_json,
@@ -34,7 +36,6 @@ app.command()(serve)
 app.add_typer(users, name="user")
 
 ReasonOption = Annotated[str, typer.Option("--reason", help="For whoever asks later.")]
-TicketOption = Annotated[str, typer.Option("--ticket", help="Its number, for the audit.")]
 
 CHECKED: Final = ("table", "compared", "missing", "different", "only in the index")
 MADE: Final = ("table", "rows")
@@ -53,10 +54,10 @@ def index(config: ConfigOption = None) -> None:
     Example:
       otpguard desk index --config /etc/otpguard/otpguard.toml
     """
+    from streams.clock import now_ms  # noqa: PLC0415
     from streams.desk.store.chores import Chores  # noqa: PLC0415 - start-up time
     from streams.desk.store.indexer import indexer_of  # noqa: PLC0415
     from streams.desk.store.opening import opened  # noqa: PLC0415
-    from streams.desk.store.store import now_ms  # noqa: PLC0415
     from streams.telemetry.metrics import Metrics  # noqa: PLC0415
 
     log_to_stderr()
@@ -103,9 +104,9 @@ def rebuild(
     from dataclasses import asdict  # noqa: PLC0415 - start-up time
     from functools import partial  # noqa: PLC0415
 
+    from streams.clock import now_ms  # noqa: PLC0415
     from streams.desk.store import rebuild as making  # noqa: PLC0415
     from streams.desk.store.opening import opened  # noqa: PLC0415
-    from streams.desk.store.store import now_ms  # noqa: PLC0415
 
     settings = settings_of(config)
     arguments = (settings, partial(opened, settings), now_ms)
@@ -153,7 +154,7 @@ def erase(
     from streams.operate.held import still_held  # noqa: PLC0415
 
     settings = settings_of(config)
-    recipient = _recipient(settings, number)
+    recipient = recipient_of(settings, number)
     store = opened(settings)
     if not yes:
         typer.confirm(tr("Erase everything about {number}?").format(number=number), abort=True)
@@ -201,9 +202,9 @@ def backup(
     Example:
       otpguard desk backup /var/backups/otpguard/desk-$(date +%F).jsonl.gz
     """
+    from streams.clock import now_ms  # noqa: PLC0415
     from streams.desk.store.backup import save  # noqa: PLC0415 - start-up time
     from streams.desk.store.opening import opened  # noqa: PLC0415
-    from streams.desk.store.store import now_ms  # noqa: PLC0415
 
     settings = settings_of(config)
     store = opened(settings)
@@ -290,14 +291,7 @@ def hold(
     )
 
 
-def _recipient(settings: Settings, number: str) -> str:
-    recipient = settings.intake().numbers.canonical(number)
-    if recipient is None:
-        raise UsageError(tr("{named!r}: no recipient (a number or token)").format(named=number))
-    return recipient
-
-
 def _subject(settings: Settings, named: str) -> str:
     from streams.cli.cases import ID  # noqa: PLC0415 - start-up time
 
-    return named if ID.fullmatch(named) else _recipient(settings, named)
+    return named if ID.fullmatch(named) else recipient_of(settings, named)

@@ -6,25 +6,25 @@ import base64
 import logging
 import signal
 import sys
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from streams.cli.override import seconds
 from streams.cli.shared import (
     ConfigOption,
     JsonOption,
+    ago_ms,
     group,
+    progress,
     said,
     settings_of,
     write_json,
     write_table,
 )
+from streams.clock import utc
 from streams.errors import UsageError
 from streams.language import tr
 from streams.shown import shown
@@ -94,7 +94,7 @@ def ls(
 
     wanted = _filter(reason, since, until, partition)
     settings = settings_of(config)
-    with _counted(tr("dead letters read"), None) as tell:
+    with progress(tr("dead letters read"), None) as tell:
         found = find(client_arguments(settings.kafka), settings.topics.dead_letters, wanted, tell)
     listed = found.letters[-limit:] if limit else []
     if as_json:
@@ -223,9 +223,9 @@ def replay(
         clients, topics.dead_letters, topics.input, settings.intake(),
         per_s=rate_max, by_key=by_key, unchecked=unchecked, again=again,
     )  # fmt: skip
-    with _counted(tr("dead letters read"), None) as tell:
+    with progress(tr("dead letters read"), None) as tell:
         letters, account = replayer.choose(find(clients, topics.dead_letters, wanted, tell).letters)
-    with _counted(tr("replayed"), len(letters)) as tell, _stopped() as stopped:
+    with progress(tr("replayed"), len(letters)) as tell, _stopped() as stopped:
         replayer.run(letters, account, limit=limit, dry_run=dry_run, stop=stopped, tell=tell)
     if as_json:
         write_json({
@@ -273,11 +273,10 @@ def _filter(
                     each=each, known=", ".join(RejectReason)
                 )
             )
-    now_ms = time.time_ns() // 1_000_000
     return Filter(
         frozenset(reasons or ()),
-        None if since is None else now_ms - seconds(since) * 1000,
-        None if until is None else now_ms - seconds(until) * 1000,
+        None if since is None else ago_ms(since),
+        None if until is None else ago_ms(until),
         partition,
     )
 
@@ -298,9 +297,7 @@ def _words(fates: Counter[Any]) -> dict[str, int]:
 
 
 def _time(at_ms: int) -> str | None:
-    if at_ms < 0:
-        return None
-    return datetime.fromtimestamp(at_ms / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return utc(at_ms) if at_ms >= 0 else None
 
 
 @contextmanager
@@ -316,31 +313,3 @@ def _stopped() -> Iterator[Callable[[], bool]]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-@contextmanager
-def _counted(label: str, total: int | None) -> Iterator[Callable[[int], None]]:
-    """A bar on standard error, if that is a terminal."""
-    if not sys.stderr.isatty():
-        yield lambda _: None
-        return
-    from rich.console import Console  # noqa: PLC0415 - start-up time
-    from rich.progress import (  # noqa: PLC0415
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeElapsedColumn,
-    )
-
-    bar = Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        console=Console(stderr=True),
-        transient=True,
-    )
-    with bar:
-        task = bar.add_task(label, total=total)
-        yield lambda n: bar.advance(task, n)

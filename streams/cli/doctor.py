@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 from rich.cells import cell_len, set_cell_size
 
+from streams import clock
 from streams.cli.shared import ConfigOption, JsonOption, settings_of, write_json
 from streams.errors import ConfigError, Exit, UsageError
 from streams.language import tr
@@ -51,7 +51,7 @@ def doctor(
         if as_json:
             write_json([Check("settings", "bad", says) for says in str(error).splitlines()])
         raise
-    checks = found.examine(settings, role, time.time_ns() // 1_000_000)
+    checks = found.examine(settings, role, clock.now_ms())
     if as_json:
         all_ = list(checks)
         write_json(all_)

@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import logging
 import sys
-import time
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from streams.cli.shared import ConfigOption, group, log_to_stderr, serving, settings_of
+from streams import clock
+from streams.cli.shared import (
+    ConfigOption,
+    GatewayOption,
+    group,
+    log_to_stderr,
+    serving,
+    settings_of,
+)
 from streams.errors import UnavailableError
 from streams.language import tr
 from streams.shown import masked
@@ -17,15 +24,9 @@ from streams.shown import masked
 if TYPE_CHECKING:
     from streams.config import Settings
     from streams.enforce.gateway import Gateway
+    from streams.enforce.kannel import KannelGateway
 
 app = group("Make a gateway hold the leases; one process for each gateway.")
-
-GatewayOption = Annotated[
-    str | None,
-    typer.Option(
-        "--gateway-id", help="Name of the gateway; default: enforce.gateway_id.", show_default=False
-    ),
-]
 
 
 @app.command()
@@ -79,8 +80,7 @@ def kannel(
       otpguard enforce kannel --accept-whole-recipient
       otpguard enforce kannel --clear      (ExecStopPost= of the service: no adapter, no leases)
     """
-    from streams.enforce.gateway import GatewayAwayError  # noqa: PLC0415 - start-up time
-    from streams.enforce.kannel import KannelGateway  # noqa: PLC0415
+    from streams.enforce.kannel import KannelGateway  # noqa: PLC0415 - start-up time
 
     if not (accept_whole_recipient or clear):
         raise typer.BadParameter(
@@ -100,16 +100,22 @@ def kannel(
         clear_at_close=clear_at_stop,
     )
     if clear:
-        try:
-            gateway.clear()
-        except GatewayAwayError as error:
-            raise UnavailableError(
-                tr("kannel does not take the empty list: {error}").format(error=error)
-            ) from None
-        finally:
-            gateway.close()
+        _clear(gateway)
         return
     _run(settings, gateway, gateway_id, f"kannel.admin_url {masked(section.admin_url)}")
+
+
+def _clear(gateway: KannelGateway) -> None:
+    from streams.enforce.gateway import GatewayAwayError  # noqa: PLC0415 - start-up time
+
+    try:
+        gateway.clear()
+    except GatewayAwayError as error:
+        raise UnavailableError(
+            tr("kannel does not take the empty list: {error}").format(error=error)
+        ) from None
+    finally:
+        gateway.close()
 
 
 @app.command()
@@ -176,7 +182,7 @@ def _run(settings: Settings, gateway: Gateway, gateway_id: str | None, where: st
             settings.topics,
             f"{settings.app_id}-enforce-{name}",
             metrics,
-            lambda: time.time_ns() // 1_000_000,
+            clock.now_ms,
         )
         reading = "reading the leases"
         with serving(settings, metrics, lambda: "" if adapter.ready.is_set() else reading) as stop:

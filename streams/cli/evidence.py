@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import shutil
-import time
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from streams.cli.cases import refuse_nobody
-from streams.cli.override import seconds
-from streams.cli.shared import ConfigOption, JsonOption, group, opened, settings_of, write_json
+from streams import clock
+from streams.cli.cases import NamedArgument, refuse_nobody
+from streams.cli.shared import (
+    ConfigOption,
+    JsonOption,
+    ago_ms,
+    group,
+    opened,
+    settings_of,
+    write_json,
+)
 from streams.errors import UnavailableError, UsageError
 from streams.files import replace_file, unwritten
 from streams.language import spoken, tr
@@ -37,10 +43,6 @@ app.add_typer(keys, name="key")
 
 NOT_VERIFIED: Final = 1
 
-CaseArgument = Annotated[
-    str,
-    typer.Argument(help="Recipient in any form, action or episode.", metavar="ACTION|RECIPIENT"),
-]
 PackArgument = Annotated[Path, typer.Argument(help="Folder of the pack.", metavar="PACK")]
 SinceOption = Annotated[str, typer.Option("--since", help="How far back, such as 6h or 180d.")]
 FromOption = Annotated[
@@ -63,7 +65,7 @@ KeyOption = Annotated[
 
 @app.command()
 def make(
-    named: CaseArgument,
+    named: NamedArgument,
     out: OutOption,
     config: ConfigOption = None,
     *,
@@ -87,10 +89,8 @@ def make(
       otpguard evidence make 13900000001 --store -o pack    # what topics forgot too
       otpguard evidence make 1:sms.delivery.v1:7:123456 --from records.jsonl --key pack.pem -o pack
     """
-    from streams.evidence.names import REGISTRY  # noqa: PLC0415 - start-up time
     from streams.evidence.pack import Making  # noqa: PLC0415 - start-up time
     from streams.evidence.pack import make as make_pack  # noqa: PLC0415
-    from streams.evidence.repeat import settings_text  # noqa: PLC0415
     from streams.evidence.report import Cover  # noqa: PLC0415
     from streams.evidence.signer import signer as signer_of  # noqa: PLC0415
     from streams.evidence.verify import verify as check  # noqa: PLC0415
@@ -106,25 +106,15 @@ def make(
             tr("{out} is there already: a pack gets a folder of its own").format(out=out)
         )
     chosen = _remembered(settings, named) if store else _chosen(settings, named, since, from_)
-    registry = settings.recognise.registry_file
-    making = Making(
-        key=key_of_pack,
-        at=_now(),
-        cover=cover,
-        settings=settings_text(settings),
-        fingerprint=settings.fingerprint(),
-        signers=_bytes(own.signers_file) if own.signers_file else b"",
-        more={REGISTRY: _bytes(registry)} if registry else {},
-    )
-    manifest = make_pack(chosen, making, out)
-    if wrong := check(out, making.key.public.fingerprint).wrong:
+    manifest = make_pack(chosen, Making.of(settings, key_of_pack, cover, clock.now_ms()), out)
+    signer = key_of_pack.public.fingerprint
+    if wrong := check(out, signer).wrong:
         shutil.rmtree(out, ignore_errors=True)  # one that is found out in court is worse than none
         raise UnavailableError(
             tr("the pack that was made does not verify, and was taken away: {what}").format(
                 what=wrong[0]
             )
         )
-    signer = making.key.public.fingerprint
     if as_json:
         write_json({"pack": str(out), "fingerprint": signer, **manifest})
         return
@@ -307,7 +297,7 @@ def repeat(
 
 @app.command("text-12321")
 def text_12321(
-    named: CaseArgument,
+    named: NamedArgument,
     config: ConfigOption = None,
     *,
     since: SinceOption = "180d",
@@ -405,7 +395,7 @@ def rotate(
     before_it, public = signer(settings, old), signer(settings, new_).public
     if before_it.public == public:
         raise UsageError(tr("--old and --new are the same key"))
-    line = succession(before_it, public, _now())
+    line = succession(before_it, public, clock.utc(clock.now_ms()))
     try:
         successors(before + line)
         replace_file(signers, before + line)
@@ -469,7 +459,7 @@ def _of_topics(settings: Settings, since: str) -> Iterator[Placed]:
     from streams.cluster.read import records  # noqa: PLC0415
     from streams.evidence.records import from_topic  # noqa: PLC0415
 
-    since_ms = max(0, time.time_ns() // 1_000_000 - seconds(since) * 1000)
+    since_ms = max(0, ago_ms(since))
     clients, topics = client_arguments(settings.kafka), settings.topics
     for kind, topic, start_ms in (
         ("episode", topics.episode, since_ms),
@@ -508,10 +498,6 @@ def _bytes(file: Path) -> bytes:
         return file.read_bytes()
     except OSError as error:
         raise UsageError(f"{file}: {error.strerror}") from None
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
 def _signed(fingerprint: str) -> str:

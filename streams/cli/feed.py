@@ -25,6 +25,7 @@ from streams.language import tr
 
 if TYPE_CHECKING:
     from streams.config import Settings
+    from streams.feeds.mapping import FieldMap
     from streams.telemetry.metrics import Metrics
 
 app = group("Bring a carrier's own events into the input topic, at least once.")
@@ -179,14 +180,11 @@ def jsonl(
       kcat -C -b old:9092 -t cdr -e | otpguard feed jsonl - --map recipient=dst --map sender=src
     """
     from streams.feeds.jsonl import publish  # noqa: PLC0415 - start-up time
-    from streams.feeds.mapping import FieldMap  # noqa: PLC0415
 
     settings = settings_of(config)
     rules = None
     if maps or constants or time_format:
-        rules = FieldMap.parse(
-            maps or (), constants or (), time_format or "ms", zone_of(settings, time_format, zone)
-        )
+        rules = rules_of(settings, maps, constants, time_format, zone)
     with (
         _running(settings, ends=True) as (stop, metrics),
         closing(_producer(settings)) as producer,
@@ -205,13 +203,27 @@ def jsonl(
         )
 
 
+def rules_of(
+    settings: Settings,
+    maps: list[str] | None,
+    constants: list[str] | None,
+    time_format: str | None,
+    zone: str | None,
+) -> FieldMap:
+    """Return the rules by which a carrier's fields become ours, from the words of the options."""
+    from streams.feeds.mapping import FieldMap  # noqa: PLC0415 - start-up time
+
+    zone = zone_of(settings, time_format, zone)
+    return FieldMap.parse(maps or (), constants or (), time_format or "ms", zone)
+
+
 def zone_of(settings: Settings, time_format: str | None, zone: str | None) -> str | None:
     """The zone of times that name none; said, where it is guessed."""
     if zone is not None or time_format in (None, "s", "ms", "us", "ns"):
         return zone
-    from streams.feeds.guess import zone as zone_of  # noqa: PLC0415 - start-up time
+    from streams.feeds import guess  # noqa: PLC0415 - start-up time
 
-    guessed = zone_of(settings.input.country)
+    guessed = guess.zone(settings.input.country)
     if guessed is not None:
         typer.echo(
             tr(
@@ -261,15 +273,12 @@ def kafka(
         run,
         schema_files,
     )
-    from streams.feeds.mapping import FieldMap  # noqa: PLC0415
 
     settings = settings_of(config)
     schemas = settings.feed.avro_schemas if avro_schemas is None else schema_files(avro_schemas)
     rules = None
     if maps or constants or time_format or schemas:
-        rules = FieldMap.parse(
-            maps or (), constants or (), time_format or "ms", zone_of(settings, time_format, zone)
-        )
+        rules = rules_of(settings, maps, constants, time_format, zone)
     _check_topics(settings, source)
     heap.collect_rarely()
     with _running(settings, ends=until_end) as (stop, metrics):

@@ -8,7 +8,15 @@ from typing import Annotated
 
 import typer
 
-from streams.cli.shared import ConfigOption, JsonOption, file_of, group, log_to_stderr, write_json
+from streams.cli.shared import (
+    ConfigOption,
+    GatewayOption,
+    JsonOption,
+    file_of,
+    group,
+    log_to_stderr,
+    write_json,
+)
 from streams.language import tr
 
 app = group("Answer a gateway's one question about each message.")
@@ -18,14 +26,7 @@ app = group("Answer a gateway's one question about each message.")
 def serve(
     config: ConfigOption = None,
     *,
-    gateway_id: Annotated[
-        str | None,
-        typer.Option(
-            "--gateway-id",
-            help="Name of the gateway; default: enforce.gateway_id.",
-            show_default=False,
-        ),
-    ] = None,
+    gateway_id: GatewayOption = None,
 ) -> None:
     r"""Serve one gateway: answer pass or refuse, and report each message to the input topic.
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
+from streams import clock
 from streams.cli.doctor import tell
 from streams.cli.shared import created
 from streams.errors import ConfigError, Exit, OtpguardError, UnavailableError, UsageError
@@ -58,7 +58,7 @@ def init(
     typer.echo("\n" + "\n".join(_next(settings, to, rights=authoriser != "none")) + "\n")
     from streams.operate.doctor import examine  # noqa: PLC0415 - start-up time
 
-    wrong = tell(examine(settings, "worker", time.time_ns() // 1_000_000))
+    wrong = tell(examine(settings, "worker", clock.now_ms()))
     if wrong or not made:
         raise typer.Exit(Exit.CONFIG)
 

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
+from streams import clock
 from streams.cli.shared import (
     ConfigOption,
     JsonOption,
     group,
     log_to_stderr,
+    recipient_of,
     serving,
     settings_of,
     write_json,
     write_table,
 )
-from streams.errors import Exit, UsageError
+from streams.errors import Exit
 from streams.language import tr
 from streams.shown import shown
 
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from streams.config import Settings
     from streams.notices.book import NoticeBook, NotifyParams
     from streams.notices.channels import Channel
+    from streams.notices.contacts import PlatformContacts
     from streams.notices.reply import Replies
     from streams.notices.tell import Decision
     from streams.notices.texts import NoticeTexts
@@ -64,7 +66,7 @@ def run(config: ConfigOption = None) -> None:
             client_arguments(settings.kafka),
             settings.topics,
             metrics,
-            lambda: time.time_ns() // 1_000_000,
+            clock.now_ms,
             replies=_replies(settings, book) if settings.notify.reply else None,
             reply_topic=settings.notify.reply_topic,
         )
@@ -96,10 +98,7 @@ def preview(
     notify = settings.notify
     chosen = list(dict.fromkeys((notify.language, *notify.languages.values())))
     if number:
-        recipient = settings.intake().numbers.canonical(number)
-        if recipient is None:
-            raise UsageError(tr("{number!r} is no number").format(number=number))
-        chosen = [texts.language(recipient)]
+        chosen = [texts.language(recipient_of(settings, number))]
     rows = []
     for language in chosen:
         for name in _names(settings):
@@ -149,7 +148,7 @@ def platforms(
     settings = settings_of(config)
     import xarf  # noqa: F401, PLC0415 - an extra: said before anything is read
 
-    reports, topics, now_ms = settings.reports, settings.topics, tell.now()
+    reports, topics, now_ms = settings.reports, settings.topics, clock.now_ms()
     day_ms = now_ms - now_ms % 86_400_000 if at_once else tell.day_of(day, now_ms)
     contacts = read_contacts(reports.contacts_file)
     since_ms = day_ms - reports.days * 86_400_000
@@ -168,20 +167,23 @@ def platforms(
         became: dict[str, str] = {}
         if not dry_run and wanted:
             say, close = tell.writer(clients, topics.notice)
-            for report, state, why in tell.send(wanted, reports, say, tell.now):
+            for report, state, why in tell.send(wanted, reports, say, clock.now_ms):
                 became[report.use.key] = f"{state} {why}".strip()
             close()
     _show_told(decisions, became, as_json=as_json)
-    today = datetime.fromtimestamp(now_ms / 1000, UTC).date()
-    for contact in contacts.expired(today):
+    _warn_of_expired(contacts, now_ms)
+    if any(state.startswith("failed") for state in became.values()):
+        raise typer.Exit(Exit.TRY_AGAIN)
+
+
+def _warn_of_expired(contacts: PlatformContacts, now_ms: int) -> None:
+    for contact in contacts.expired(datetime.fromtimestamp(now_ms / 1000, UTC).date()):
         typer.echo(
             tr("otpguard: the entry of {name} has expired on {day}; {owner} looks after it").format(
                 name=shown(contact.name), day=contact.expires, owner=shown(contact.owner)
             ),
             err=True,
         )
-    if any(state.startswith("failed") for state in became.values()):
-        raise typer.Exit(Exit.TRY_AGAIN)
 
 
 def _show_told(decisions: Sequence[Decision], became: Mapping[str, str], *, as_json: bool) -> None:

@@ -6,8 +6,6 @@ worker is needed.
 
 from __future__ import annotations
 
-import getpass
-import os
 import re
 import time
 from contextlib import closing
@@ -15,8 +13,19 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
+from streams import clock
+from streams.cli import audited
 from streams.cli.audited import audit_chain, deliver_audit
-from streams.cli.shared import ConfigOption, JsonOption, settings_of, write_json
+from streams.cli.shared import (
+    UNITS_S,
+    ConfigOption,
+    JsonOption,
+    TicketOption,
+    recipient_of,
+    seconds,
+    settings_of,
+    write_json,
+)
 from streams.errors import OtpguardError, UnavailableError, UsageError
 from streams.language import listed, tr
 from streams.shown import shown
@@ -41,8 +50,6 @@ LATELY: Final = 200
 
 LATELY_MS: Final = 86_400_000
 
-_UNITS_S: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
-
 RecipientArgument = Annotated[str, typer.Argument(help="Number in any form, or token.")]
 ReasonOption = Annotated[str, typer.Option("--reason", "-r", help="Why; a ticket, say.")]
 ActorOption = Annotated[
@@ -52,7 +59,6 @@ WaitOption = Annotated[
     float,
     typer.Option("--wait", help="Seconds to wait for adapters to confirm, at most; 0: none."),
 ]
-TicketOption = Annotated[str, typer.Option("--ticket", help="Its number, for the audit.")]
 EndOption = Annotated[bool, typer.Option("--end", help="End it now.")]
 
 
@@ -209,7 +215,7 @@ def rails(
         raise typer.BadParameter(
             tr("{given} is not 1 to {most}").format(given=times, most=RAILS_TIMES_MAX)
         )
-    if not 0 < seconds(lasts) <= _UNITS_S["d"]:
+    if not 0 < seconds(lasts) <= UNITS_S["d"]:
         raise typer.BadParameter(tr("raised rails end within a day: --for 24h at most"))
     _say(
         config, "rails", EVERYONE, reason, actor, lasts if times > 1 else "0s", wait_s,
@@ -233,28 +239,8 @@ def platform_key(written: str) -> str:
     return f"sig:{key}"
 
 
-def seconds(written: str) -> int:
-    """A span of time.
-
-    >>> seconds("90m"), seconds("30d")
-    (5400, 2592000)
-    """
-    if not re.fullmatch("[0-9]{1,6}[smhd]", written):
-        raise UsageError(
-            tr("{written!r} is no span of time; 45s, 30m, 2h and 7d are").format(written=written)
-        )
-    return int(written[:-1]) * _UNITS_S[written[-1]]
-
-
 def _canonical(settings: Settings, recipient: str) -> str:
-    if recipient == EVERYONE:
-        return recipient
-    canonical = settings.intake().numbers.canonical(recipient)
-    if not canonical:
-        raise UsageError(
-            tr("{recipient!r} is neither a number nor a token").format(recipient=recipient)
-        )
-    return canonical
+    return recipient if recipient == EVERYONE else recipient_of(settings, recipient)
 
 
 def _check_heard_of(config: Path | None, recipient: str, key: str) -> None:
@@ -296,7 +282,7 @@ def _lately(settings: Settings) -> Iterator[EpisodeRecord]:
     from streams.cluster.read import readable, records  # noqa: PLC0415
     from streams.wire import decode_episode  # noqa: PLC0415
 
-    since_ms = time.time_ns() // 1_000_000 - LATELY_MS
+    since_ms = clock.now_ms() - LATELY_MS
     found = records(client_arguments(settings.kafka), settings.topics.episode, since_ms=since_ms)
     yield from readable(found, decode_episode)
 
@@ -360,11 +346,11 @@ def _word(
     if verb == "rails":
         more["schema_version"] = RAILS_VERSION
 
-    now_ms = time.time_ns() // 1_000_000
+    now_ms = clock.now_ms()
     fields = {
         "recipient": _canonical(settings, recipient),
         "verb": verb,
-        "actor": actor or _who(),
+        "actor": actor or audited.actor(),
         "reason": reason,
         "issued_at_ms": now_ms,
         "expires_at_ms": None if lasts is None else now_ms + seconds(lasts) * 1000,
@@ -384,7 +370,7 @@ def _note(chain: AuditChain, word: Override, outcome: str, name: str = "") -> No
     details = {"mode": word.mode, "rails": str(word.times)}
     detail = word.platform or details.get(word.verb, "")
     chain.append(
-        at_ms=time.time_ns() // 1_000_000,
+        at_ms=clock.now_ms(),
         actor=word.actor,
         channel="cli",
         auth="os",
@@ -501,7 +487,3 @@ def _at_work(consumer: Any, ends: Mapping[Any, int], since_ms: int) -> set[str]:
     for place, end in ends.items():
         consumer.seek(place, end)
     return found
-
-
-def _who() -> str:
-    return os.environ.get("SUDO_USER") or getpass.getuser()

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from streams import clock
 from streams.cli.audited import looked
 from streams.cli.cases import SinceOption, read_cases, warn
-from streams.cli.override import seconds
-from streams.cli.shared import ConfigOption, JsonOption, settings_of, write_json
-from streams.errors import ConfigError, UnavailableError, UsageError
+from streams.cli.shared import (
+    ConfigOption,
+    JsonOption,
+    ago_ms,
+    recipient_of,
+    settings_of,
+    write_json,
+)
+from streams.errors import ConfigError, UnavailableError
 from streams.language import tr
 from streams.shown import shown
 
@@ -45,12 +51,10 @@ def phone(
     from streams.operate.phone import answer, lines  # noqa: PLC0415
 
     settings = settings_of(config)
-    recipient = settings.intake().numbers.canonical(number)
-    if recipient is None:
-        raise UsageError(tr("{named!r}: no recipient (a number or token)").format(named=number))
-    now_ms = time.time_ns() // 1_000_000
+    recipient = recipient_of(settings, number)
+    now_ms = clock.now_ms()
     with looked(settings, "search", recipient):
-        found = _remembered(settings, recipient, now_ms - seconds(since) * 1000)
+        found = _remembered(settings, recipient, ago_ms(since))
         if found is None:
             every, words = read_cases(settings, since)
             cases, behind = find(every, recipient, recipient), events_behind(settings, now_ms)

@@ -5,15 +5,15 @@ from __future__ import annotations
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from streams.cli.shared import ConfigOption, opened, said, settings_of
+from streams.cli.shared import ConfigOption, opened, plain_bytes, progress, said, settings_of
 from streams.errors import UsageError
 from streams.language import tr
 
@@ -64,15 +64,15 @@ def replay(
     account = _Account()
     with ExitStack() as stack:
         letters = stack.enter_context(_created(dlq)) if dlq else None
-        show = stack.enter_context(_progress(files)) if not quiet and sys.stderr.isatty() else None
+        bar = progress("", plain_bytes(files), of_bytes=True, quiet=quiet)
+        show = stack.enter_context(bar)
 
         def chunks() -> Iterator[list[bytes]]:
             for path in files:
                 with opened(path) as file:
                     for lines in chunks_of(file, settings.input.value_bytes_max):
                         yield lines
-                        if show is not None:
-                            show(sum(map(len, lines)) + len(lines))
+                        show(sum(map(len, lines)) + len(lines))
 
         for step in run(settings, chunks()):
             sys.stdout.buffer.writelines(outputs(step, topic))
@@ -129,34 +129,6 @@ class _Account:
                 "sms.delivery.v1` says what one is, --dlq FILE keeps them"
             ).format(n=lines, few=few)
         )
-
-
-@contextmanager
-def _progress(files: list[str]) -> Iterator[Callable[[int], None]]:
-    """A bar on standard error; its length is known if all files are plain ones."""
-    from rich.console import Console  # noqa: PLC0415 - start-up time
-    from rich.progress import (  # noqa: PLC0415 - start-up time
-        BarColumn,
-        DownloadColumn,
-        Progress,
-        TimeRemainingColumn,
-        TransferSpeedColumn,
-    )
-
-    plain = [Path(file) for file in files if file != "-" and not file.endswith(".gz")]
-    whole = len(plain) == len(files) and all(path.is_file() for path in plain)
-    total = sum(path.stat().st_size for path in plain) if whole else None
-    bar = Progress(
-        BarColumn(),
-        DownloadColumn(),
-        TransferSpeedColumn(),
-        TimeRemainingColumn(),
-        console=Console(stderr=True),
-        transient=True,
-    )
-    with bar:
-        task = bar.add_task("", total=total)
-        yield lambda n: bar.advance(task, n)
 
 
 def _created(path: Path) -> IO[bytes]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from streams import clock
 from streams.cli.shared import ConfigOption, JsonOption, settings_of, write_json
 from streams.errors import UsageError
 from streams.files import replace_file, unwritten
@@ -100,11 +101,9 @@ def _keep(
     from streams.evidence.sealed_report import ReportSeal, seal_report  # noqa: PLC0415
     from streams.evidence.signer import signer  # noqa: PLC0415
 
-    folder, at = out / f"otpguard-{month}", datetime.now(UTC).isoformat(timespec="seconds")
+    folder, at = out / f"otpguard-{month}", clock.utc(clock.now_ms())
     unit = own.unit or settings.reports.org or settings.notify.operator
-    seal = ReportSeal(
-        signer(settings, key), at.replace("+00:00", "Z"), unit, settings.fingerprint(), signers
-    )
+    seal = ReportSeal(signer(settings, key), at, unit, settings.fingerprint(), signers)
     seal_report(month, written, seal, folder)
     typer.echo(str(folder), err=True)
     shown = in_groups(seal.key.public.fingerprint)
@@ -127,6 +126,7 @@ def span_of(month: str) -> tuple[int, int]:
 def _records(settings: Settings, clients: Mapping[str, Any], from_ms: int) -> MonthRecords:
     """Read what the topics hold since the month began."""
     from streams import wire  # noqa: PLC0415 - start-up time
+    from streams.cli.cases import words_of  # noqa: PLC0415
     from streams.cluster.read import readable, records  # noqa: PLC0415
     from streams.notices.month import MonthRecords  # noqa: PLC0415
 
@@ -138,16 +138,12 @@ def _records(settings: Settings, clients: Mapping[str, Any], from_ms: int) -> Mo
         reach[role] = None if oldest is None else int(oldest.timestamp)
         return records(clients, name, since_ms=since_ms)
 
-    def words() -> Iterator[Any]:
-        for role in dict.fromkeys(("override", "everyone")):
-            yield from readable(records(clients, getattr(topics, role)), wire.decode_override)
-
     return MonthRecords(
         episodes=list(readable(read("episode"), wire.decode_episode)),
         acks=list(readable(read("acks"), wire.decode_ack)),
         counts=list(readable(read("counts"), wire.decode_counts)),
         incidents=list(readable(read("incident"), wire.decode_incident)),
-        words=list({(w.recipient, w.verb, w.platform): w for w in words()}.values()),
+        words=list({(w.recipient, w.verb, w.platform): w for w in words_of(settings)}.values()),
         notices=list(readable(read("notice"), wire.decode_notice)),
         reach_ms=reach,
     )

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING, Any, Final
 
 import typer
 from rich.cells import cell_len
 
 from streams.cli.cases import SinceOption
-from streams.cli.override import seconds
-from streams.cli.shared import ConfigOption, JsonOption, settings_of, write_json, write_table
+from streams.cli.shared import (
+    ConfigOption,
+    JsonOption,
+    ago_ms,
+    settings_of,
+    write_json,
+    write_table,
+)
 from streams.language import listed, tr
 
 if TYPE_CHECKING:
@@ -43,7 +48,7 @@ def shadow_report(
     from streams.wire import decode_action  # noqa: PLC0415
 
     settings = settings_of(config)
-    since_ms = time.time_ns() // 1_000_000 - seconds(since) * 1000
+    since_ms = ago_ms(since)
     clients = client_arguments(settings.kafka)
     found = records(clients, settings.topics.throttle, since_ms=since_ms)
     shadow = Shadow.of(readable(found, decode_action))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import signal
 import sys
 import threading
@@ -10,10 +11,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Annotated, Any
+from typing import IO, TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
+from streams.clock import now_ms
 from streams.errors import UsageError
 from streams.language import tr
 from streams.logs import to_stderr
@@ -34,6 +36,16 @@ ConfigOption = Annotated[
     ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="JSON on standard output.")]
+TicketOption = Annotated[str, typer.Option("--ticket", help="Its number, for the audit.")]
+GatewayOption = Annotated[
+    str | None,
+    typer.Option(
+        "--gateway-id", help="Name of the gateway; default: enforce.gateway_id.", show_default=False
+    ),
+]
+
+UNITS_S: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+"""Letters behind a span of time, in seconds."""
 
 
 def group(help_: str) -> typer.Typer:
@@ -65,6 +77,34 @@ def file_of(config: Path | None) -> Path | None:
 def _say_whose(settings: Path) -> None:
     """Name the file once, however often a command reads it."""
     typer.echo(tr("otpguard: settings of {found}").format(found=settings), err=True)
+
+
+def recipient_of(settings: Settings, written: str) -> str:
+    """Return the one form of a number or token. Raise UsageError if it is neither."""
+    recipient = settings.intake().numbers.canonical(written)
+    if not recipient:
+        raise UsageError(
+            tr("{recipient!r} is neither a number nor a token").format(recipient=written)
+        )
+    return recipient
+
+
+def seconds(written: str) -> int:
+    """Return a span of time in seconds. Raise UsageError if it is none.
+
+    >>> seconds("90m"), seconds("30d")
+    (5400, 2592000)
+    """
+    if not re.fullmatch("[0-9]{1,6}[smhd]", written):
+        raise UsageError(
+            tr("{written!r} is no span of time; 45s, 30m, 2h and 7d are").format(written=written)
+        )
+    return int(written[:-1]) * UNITS_S[written[-1]]
+
+
+def ago_ms(span: str) -> int:
+    """Return the time that was such a span ago, in milliseconds UTC."""
+    return now_ms() - seconds(span) * 1000
 
 
 def log_to_stderr() -> None:
@@ -191,6 +231,42 @@ def opened(path: str) -> Iterator[IO[bytes]]:
                     path=path
                 )
             ) from None
+
+
+def plain_bytes(paths: Sequence[str]) -> int | None:
+    """Return how much there is to read; None if one is standard input, packed or not there."""
+    plain = [Path(path) for path in paths if path != "-" and not path.endswith(".gz")]
+    whole = len(plain) == len(paths) and all(path.is_file() for path in plain)
+    return sum(path.stat().st_size for path in plain) if whole else None
+
+
+@contextmanager
+def progress(
+    label: str, total: int | None, *, of_bytes: bool = False, quiet: bool = False
+) -> Iterator[Callable[[int], None]]:
+    """Show a bar on standard error, if that is a terminal; yield what moves it on.
+
+    Without a `total` the bar has no end.
+    """
+    if quiet or not sys.stderr.isatty():
+        yield lambda _: None
+        return
+    from rich import progress as bars  # noqa: PLC0415 - start-up time
+    from rich.console import Console  # noqa: PLC0415
+
+    counts = (bars.DownloadColumn(), bars.TransferSpeedColumn())
+    bar = bars.Progress(
+        bars.TextColumn("{task.description}"),
+        bars.BarColumn(),
+        *(counts if of_bytes else (bars.MofNCompleteColumn(),)),
+        bars.TimeElapsedColumn(),
+        bars.TimeRemainingColumn(),
+        console=Console(stderr=True),
+        transient=True,
+    )
+    with bar:
+        task = bar.add_task(label, total=total)
+        yield lambda n: bar.advance(task, n)
 
 
 def created(names: Iterable[str]) -> str:

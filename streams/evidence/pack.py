@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from streams import __version__
+from streams.clock import utc
+from streams.config import Settings
 from streams.errors import ConfigError, UsageError
 from streams.evidence import envelope
 from streams.evidence.canonical import FORMAT, PackError, canonical, entry, parsed, sha256, sm3
@@ -20,6 +22,7 @@ from streams.evidence.names import (
     MANIFEST,
     PROOFS,
     RECORDS,
+    REGISTRY,
     SETTINGS,
     SHIPPED,
     SIGNERS,
@@ -54,6 +57,29 @@ class Making:
     fingerprint: str  # theirs
     signers: bytes = b""  # list of successors, if keys were changed
     more: Mapping[str, bytes] = field(default_factory=dict)  # files that the settings name
+
+    @classmethod
+    def of(cls, settings: Settings, key: PackSigner, cover: Cover, at_ms: int) -> Making:
+        """Take the rest from the settings. Raise ConfigError for a file of theirs that is away."""
+        from streams.evidence.repeat import settings_text  # noqa: PLC0415 - numpy, to make alone
+
+        registry, signers = settings.recognise.registry_file, settings.evidence.signers_file
+        return cls(
+            key=key,
+            at=utc(at_ms),
+            cover=cover,
+            settings=settings_text(settings),
+            fingerprint=settings.fingerprint(),
+            signers=_bytes(signers) if signers else b"",
+            more={REGISTRY: _bytes(registry)} if registry else {},
+        )
+
+
+def _bytes(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        raise ConfigError(f"{file}: {error.strerror}") from None
 
 
 def make(chosen: Chosen, making: Making, folder: Path) -> dict[str, Any]:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import threading
-import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -23,6 +22,7 @@ import msgspec
 from kafka import KafkaProducer
 from kafka.errors import KafkaError
 
+from streams import clock
 from streams.cluster.admin import unusable
 from streams.errors import UsageError
 from streams.feeds.keys import canonical_keys
@@ -186,7 +186,7 @@ def publish(
             break
         wanted = [record for record in batch if not rules.others(names, record)]
         report.others += len(batch) - len(wanted)
-        events, bad = rules.events(names, wanted, progress.fingerprint, _now_ms())
+        events, bad = rules.events(names, wanted, progress.fingerprint, clock.now_ms())
         if place is None and bad and not (report.published or events):
             raise UsageError(
                 tr("{file}: no row of the first {n} is an event: {few}").format(
@@ -239,7 +239,7 @@ def survey(
     rows = Lines(stream, start=offset, number=lines, finished=finished)
     for batch in _batches(_records(rows, names, rules)):
         wanted = [record for record in batch if not rules.others(names, record)]
-        events, bad = rules.events(names, wanted, name, _now_ms())
+        events, bad = rules.events(names, wanted, name, clock.now_ms())
         seen.rows += len(batch)
         seen.others += len(batch) - len(wanted)
         seen.unreadable += len(bad)
@@ -327,7 +327,7 @@ def _correct(
             stream.seek(reject.start)
             rows = Lines(stream, start=reject.start, number=reject.line - 1, finished=True)
             again += islice(_records(rows, names, rules), 1)
-        events, bad = rules.events(names, again, progress.fingerprint, _now_ms())
+        events, bad = rules.events(names, again, progress.fingerprint, clock.now_ms())
         sent = target.send(events)
         report.published += sent
         report.corrected += sent
@@ -355,10 +355,6 @@ def _few(bad: Sequence[tuple[RowRecord, str]]) -> str:
 def _batches(rows: Iterator[Any]) -> Iterator[list[Any]]:
     while batch := list(islice(rows, BATCH)):
         yield batch
-
-
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000
 
 
 def counted(reasons: Mapping[str, int]) -> str:

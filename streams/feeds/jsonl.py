@@ -16,6 +16,7 @@ import msgspec
 from kafka import KafkaProducer
 from kafka.errors import KafkaError
 
+from streams import clock
 from streams.cluster.admin import unusable
 from streams.feeds.keys import canonical_keys
 from streams.feeds.mapping import FieldMap, UnmappableError
@@ -153,7 +154,7 @@ def _shift_ms(stream: IO[bytes], rules: FieldMap | None) -> int:
     for at_ms in _times(stream, rules):
         newest_ms = at_ms if newest_ms is None else max(newest_ms, at_ms)
     stream.seek(0)
-    return 0 if newest_ms is None else time.time_ns() // 1_000_000 - newest_ms
+    return 0 if newest_ms is None else clock.now_ms() - newest_ms
 
 
 def _times(stream: IO[bytes], rules: FieldMap | None) -> Iterator[int]:

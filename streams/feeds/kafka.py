@@ -20,7 +20,7 @@ from typing import Any, Final
 import msgspec
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
 
-from streams.errors import ConfigError, UnavailableError, UsageError
+from streams.errors import ConfigError, OtpguardError, UnavailableError, UsageError
 from streams.feeds.keys import canonical_keys
 from streams.feeds.mapping import FieldMap, UnmappableError
 from streams.language import tr
@@ -228,19 +228,22 @@ def run(
                 break
         _commit(consumer, batches.settle())
     except KafkaException as error:
-        name = error.args[0].name()
-        if error.args[0].code() in _LASTING:
-            raise ConfigError(
-                tr("cannot re-key {source} into {target}: {name}").format(
-                    source=source, target=target, name=name
-                )
-            ) from None
-        raise UnavailableError(
-            tr("cannot re-key {source}: {name}").format(source=source, name=name)
-        ) from None
+        raise _stopped(error, source, target) from None
     finally:
         consumer.close()
     return total
+
+
+def _stopped(error: KafkaException, source: str, target: str) -> OtpguardError:
+    """Return what to raise: ConfigError where no restart helps, else UnavailableError."""
+    name = error.args[0].name()
+    if error.args[0].code() in _LASTING:
+        return ConfigError(
+            tr("cannot re-key {source} into {target}: {name}").format(
+                source=source, target=target, name=name
+            )
+        )
+    return UnavailableError(tr("cannot re-key {source}: {name}").format(source=source, name=name))
 
 
 class _Batches:

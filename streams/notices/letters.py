@@ -20,6 +20,7 @@ from email.utils import format_datetime, make_msgid
 from typing import Any, Final
 
 from detectors.model.times import MINUTE_MS
+from streams.clock import utc
 from streams.errors import ConfigError
 from streams.language import moment, tr, trn
 from streams.notices.contacts import PlatformContact
@@ -76,8 +77,8 @@ def content(report: PlatformReport) -> dict[str, Any]:
     use = report.use
     found: dict[str, Any] = {
         "platform": use.key,
-        "from": _iso(report.from_ms),
-        "until": _iso(report.until_ms),
+        "from": utc(report.from_ms),
+        "until": utc(report.until_ms),
         "floods": len(use.episodes),
         "victims": few(len(use.victims)),
         "messages": use.messages,
@@ -86,7 +87,7 @@ def content(report: PlatformReport) -> dict[str, Any]:
         "senders": most(use.senders),
         "accounts": most(use.accounts),
         "windows": [_window(each) for each in use.windows()],
-        "messages_by_minute": {_iso(at): n for at, n in sorted(use.minutes.items())},
+        "messages_by_minute": {utc(at): n for at, n in sorted(use.minutes.items())},
         "messages_a_day_before_told": report.before,
         "messages_a_day_since_told": report.after,
         "remedies": list(REMEDIES),
@@ -162,7 +163,7 @@ def xarf(report: PlatformReport, reporter: ReportAuthor) -> dict[str, Any]:
         raise ConfigError(tr("no XARF report can be made: {fields}").format(fields=fields))
     value: dict[str, Any] = made.report.model_dump(mode="json", by_alias=True, exclude_none=True)
     value["report_id"] = report.report_id
-    value["timestamp"] = _iso(report.made_ms)
+    value["timestamp"] = utc(report.made_ms)
     return value
 
 
@@ -207,19 +208,15 @@ def as_csv(report: PlatformReport) -> str:
     rows = csv.writer(sink, lineterminator="\n")
     rows.writerow(["minute_utc", "messages"])
     for at, n in sorted(report.use.minutes.items()):
-        rows.writerow([_iso(at), n])
+        rows.writerow([utc(at), n])
     return sink.getvalue()
 
 
 def _window(window: UseWindow) -> Mapping[str, Any]:
     return {
-        "from": _iso(window.from_ms),
-        "until": _iso(window.until_ms),
+        "from": utc(window.from_ms),
+        "until": utc(window.until_ms),
         "minutes": (window.until_ms - window.from_ms) // MINUTE_MS,
         "messages": window.messages,
         "most_a_minute": window.most_a_minute,
     }
-
-
-def _iso(at_ms: float) -> str:
-    return f"{datetime.fromtimestamp(at_ms / 1000, UTC):%Y-%m-%dT%H:%M:%SZ}"

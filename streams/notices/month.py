@@ -15,6 +15,7 @@ from typing import Any, Final
 from detectors.model.incidents import IncidentRecord
 from detectors.model.records import EpisodeRecord, Level
 from detectors.model.times import DAY_MS
+from streams.clock import utc
 from streams.notices.platforms import PlatformUse, Trend, few, trend, uses
 from streams.notices.second import SecondRequestCount, second_requests
 from streams.notices.tell import told_days
@@ -218,13 +219,9 @@ def _spread(spans_ms: list[int]) -> TimeSpread:
 def figures(month: Month) -> dict[str, Any]:
     """Return the month as JSON: times in ISO 8601 UTC, spans in seconds."""
     from dataclasses import asdict  # noqa: PLC0415 - used here alone
-    from datetime import UTC, datetime  # noqa: PLC0415
-
-    def iso(at_ms: float) -> str:
-        return f"{datetime.fromtimestamp(at_ms / 1000, UTC):%Y-%m-%dT%H:%M:%SZ}"
 
     found = asdict(month)
-    found["from"], found["until"] = iso(found.pop("from_ms")), iso(found.pop("until_ms"))
-    found["by_day"] = {iso(day)[:10]: n for day, n in month.by_day.items()}
-    found["lost"] = {role: iso(at) for role, at in month.lost.items()}
+    found["from"], found["until"] = utc(found.pop("from_ms")), utc(found.pop("until_ms"))
+    found["by_day"] = {utc(day)[:10]: n for day, n in month.by_day.items()}
+    found["lost"] = {role: utc(at) for role, at in month.lost.items()}
     return found

@@ -7,7 +7,6 @@ import logging
 import mailbox
 import smtplib
 import ssl
-import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -236,8 +235,3 @@ def writer(clients: Mapping[str, Any], topic: str) -> tuple[Say, Callable[[], No
             ) from None
 
     return say, lambda: producer.close(timeout=5)
-
-
-def now() -> int:
-    """The time of the real clock, in milliseconds UTC."""
-    return time.time_ns() // 1_000_000

@@ -19,6 +19,7 @@ from kafka import KafkaConsumer, KafkaProducer
 from kafka.errors import KafkaError
 
 from detectors.model.records import Action
+from streams import clock
 from streams.cluster.read import partitions_of
 from streams.config import Canary, Topics
 from streams.scenarios.writer import MessageWriter
@@ -87,9 +88,9 @@ def history(recipient: str, now_ms: int) -> Iterator[dict[str, Any]]:
 def flood(recipient: str) -> Iterator[dict[str, Any]]:
     """Codes of platforms that the recipient does not know, each stamped when it is taken."""
     writer = _writer(recipient)
-    run = time.time_ns() // 1_000_000
+    run = clock.now_ms()
     for nth, platform in enumerate(writer.strangers(FLOOD_MAX)):
-        value = writer.code(time.time_ns() // 1_000_000, platform).value
+        value = writer.code(clock.now_ms(), platform).value
         own = {"recipient": recipient, "gateway_id": GATEWAY, "message_id": f"canary-{run}-{nth}"}
         yield value | own
 
@@ -157,7 +158,7 @@ class Watch:
         self._consumer.seek_to_end()
         for place in self._consumer.assignment():
             self._consumer.position(place)  # seeks are lazy: stand there before the first message
-        for value in history(recipient, time.time_ns() // 1_000_000):
+        for value in history(recipient, clock.now_ms()):
             self._send(value)
         self._producer.flush(timeout=self._settings.deadline_s)
         run = Run(recipient, time.time())

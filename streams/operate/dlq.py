@@ -22,6 +22,7 @@ from kafka import KafkaProducer
 from kafka.errors import KafkaError
 
 from detectors.model.times import HOUR_MS
+from streams import clock
 from streams.cluster.admin import unusable, working
 from streams.cluster.read import reading
 from streams.errors import UsageError
@@ -340,7 +341,7 @@ class Replayer:
             return LISTED_TYPE  # the agent tells it again itself: no other word is one
         if self.unchecked:
             return None
-        now_ms = time.time_ns() // 1_000_000
+        now_ms = clock.now_ms()
         rejects = decode(
             self.intake, self.target, letter.source.partition,
             [record.value], [_headers(record).get("key")], [0], [now_ms], 1,

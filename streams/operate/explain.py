@@ -292,39 +292,12 @@ def _facts(record: EpisodeRecord) -> Iterator[str]:
 
 def _look_alikes(record: EpisodeRecord) -> Iterator[tuple[str, str]]:
     """Compare what was seen with what an innocent cause would look like."""
-    evidence, rule = record.evidence, record.path[-1].rule if record.path else ""
-    rungs = {rung.rule: rung for rung in record.rungs}
+    evidence = record.evidence
     steps = [step for step in record.path if step.level is not Level.CLEAR]
     if not steps:
         return
-    rule = steps[-1].rule
-    if rule == "burst":
-        seen = [s for s in record.sightings if s.at_ms <= steps[-1].at_ms]
-        run = seen[-(int(rungs["burst_novel"].watch) + 2) :] if "burst_novel" in rungs else seen
-        pace = (run[-1].at_ms - run[0].at_ms) / 1000 / (len(run) - 1) if len(run) > 1 else 0.0
-        yield (
-            tr("a new phone's log-ins"),
-            tr(
-                "those come 54 to 90 s apart; the last {n} platforms before this level came "
-                "{pace} s apart, and the bucket reached {score}"
-            ).format(n=len(run), pace=f"{pace:.0f}", score=f"{steps[-1].score:.1f}"),
-        )
-    elif rule in HOT_RULES:
-        yield (
-            tr("somebody who sets up accounts"),
-            tr(
-                "of what people meet one platform in twenty at most is abused in other floods; "
-                "here those that are outnumber the others by {score}"
-            ).format(score=f"{steps[-1].score:g}"),
-        )
-    elif rule in rungs:
-        yield (
-            tr("somebody who sets up accounts"),
-            tr("one sitting stays under {bar} {what}; here were {score}").format(
-                bar=f"{rungs[rule].watch:g}", what=tr(RULES[rule]), score=f"{steps[-1].score:g}"
-            ),
-        )
-    if rule not in MASS:
+    yield from _person_at_work(record, steps[-1])
+    if steps[-1].rule not in MASS:
         again = trn("{n} repeat", "{n} repeats", max(0, evidence.messages - evidence.novel))
         weight = tr("the {repeats} among them weigh nothing").format(repeats=again)
     elif steps[-1].level is Level.THROTTLE:
@@ -349,6 +322,37 @@ def _look_alikes(record: EpisodeRecord) -> Iterator[tuple[str, str]]:
             tr("its bank, an authority or the carrier"),
             tr("their {platforms} here are no part of what is refused").format(
                 platforms=_platforms(trusted)
+            ),
+        )
+
+
+def _person_at_work(record: EpisodeRecord, step: Step) -> Iterator[tuple[str, str]]:
+    """Compare the last rise, by its rule, with somebody who logs in or sets up accounts."""
+    rule, rungs = step.rule, {rung.rule: rung for rung in record.rungs}
+    if rule == "burst":
+        seen = [s for s in record.sightings if s.at_ms <= step.at_ms]
+        run = seen[-(int(rungs["burst_novel"].watch) + 2) :] if "burst_novel" in rungs else seen
+        pace = (run[-1].at_ms - run[0].at_ms) / 1000 / (len(run) - 1) if len(run) > 1 else 0.0
+        yield (
+            tr("a new phone's log-ins"),
+            tr(
+                "those come 54 to 90 s apart; the last {n} platforms before this level came "
+                "{pace} s apart, and the bucket reached {score}"
+            ).format(n=len(run), pace=f"{pace:.0f}", score=f"{step.score:.1f}"),
+        )
+    elif rule in HOT_RULES:
+        yield (
+            tr("somebody who sets up accounts"),
+            tr(
+                "of what people meet one platform in twenty at most is abused in other floods; "
+                "here those that are outnumber the others by {score}"
+            ).format(score=f"{step.score:g}"),
+        )
+    elif rule in rungs:
+        yield (
+            tr("somebody who sets up accounts"),
+            tr("one sitting stays under {bar} {what}; here were {score}").format(
+                bar=f"{rungs[rule].watch:g}", what=tr(RULES[rule]), score=f"{step.score:g}"
             ),
         )
 

@@ -9,7 +9,6 @@ import signal as signals
 import socket
 import ssl
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Final
@@ -18,6 +17,7 @@ import uvicorn
 import uvloop
 from confluent_kafka import Producer
 
+from streams.clock import now_ms
 from streams.cluster.admin import Cluster
 from streams.cluster.librdkafka import arguments
 from streams.desk.store import CaseStore
@@ -90,11 +90,6 @@ class EndingServer(uvicorn.Server):
         finally:
             for number, handler in before.items():
                 signals.signal(number, handler)
-
-
-def now_ms() -> int:
-    """Milliseconds UTC."""
-    return time.time_ns() // 1_000_000
 
 
 @contextmanager

@@ -17,13 +17,13 @@ from sqlalchemy import Engine, Table
 from detectors.model.event import Trust, platform_id
 from detectors.model.records import Level, Scope, Sighting
 from detectors.model.times import DAY_MS, HOUR_MS, MINUTE_MS
+from streams.clock import now_ms
 from streams.cluster.topics import create
 from streams.config import Settings
 from streams.demo.brokers import Broker
 from streams.desk.store import CaseStore
 from streams.desk.store.indexer import SOURCES, Indexer
 from streams.desk.store.packing import id_bytes, packed
-from streams.desk.store.store import now_ms
 from streams.desk.store.tables import (
     acks,
     cases,

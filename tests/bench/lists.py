@@ -17,11 +17,11 @@ import psutil
 from kafka import KafkaProducer
 
 from detectors.model.records import Level
+from streams.clock import now_ms
 from streams.cluster.topics import create
 from streams.config import load
 from streams.demo.brokers import Broker
 from streams.desk.store import CaseStore, DeskRole
-from streams.desk.store.store import now_ms
 from streams.wire import encode_episode
 from tests.enforce.loop import ready
 from tests.enforce.services import ours

@@ -6,8 +6,9 @@ import logging
 import time
 from typing import TYPE_CHECKING, Final
 
+from streams.clock import now_ms
 from streams.desk.store.removal import Ages, forget
-from streams.desk.store.store import CaseStore, now_ms
+from streams.desk.store.store import CaseStore
 from streams.operate.behind import events_behind
 
 if TYPE_CHECKING:

@@ -19,12 +19,13 @@ from kafka.errors import KafkaError
 from sqlalchemy import select
 from sqlalchemy.exc import DBAPIError
 
+from streams.clock import now_ms
 from streams.cluster.admin import working
 from streams.config import Kafka, Settings, Topics
 from streams.desk.store.engine import away
 from streams.desk.store.log_reader import LogReader, Polled, written_ms
 from streams.desk.store.people_tables import erased
-from streams.desk.store.store import CaseStore, now_ms
+from streams.desk.store.store import CaseStore
 from streams.desk.store.tables import places
 from streams.desk.store.writer import LogRecord, PlaceRead, Source, Writer
 from streams.language import tr

@@ -149,8 +149,6 @@ class Papers:
         says: str,
         reason: str,
         ticket: str,
-        *,
-        for_ms: int = PROPOSAL_MS,
     ) -> Proposal:
         """Propose a wide action; a second person has so long to approve exactly these bytes."""
         now_ms = self._now_ms()
@@ -162,7 +160,7 @@ class Papers:
             "ticket": _word(ticket),
             "proposer": proposer,
             "at_ms": now_ms,
-            "expires_ms": now_ms + for_ms,
+            "expires_ms": now_ms + PROPOSAL_MS,
             "state": "open",
             "decided_by": "",
             "decided_ms": None,

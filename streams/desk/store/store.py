@@ -6,7 +6,6 @@ clock. The index is written by the indexer alone; this reads.
 
 from __future__ import annotations
 
-import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -34,6 +33,7 @@ from detectors.model.incidents import IncidentRecord
 from detectors.model.records import NOWHERE, Action, Level, refuses
 from detectors.model.times import DAY_MS, MINUTE_MS
 from detectors.platforms.days import PlatformFigures
+from streams.clock import now_ms
 from streams.desk.store.accounts import Accounts
 from streams.desk.store.answers import (
     Answer,
@@ -104,11 +104,6 @@ RAILS: Final = (Refusal.RATE, Refusal.SHARE)
 
 RAILS_MS: Final = 10 * MINUTE_MS
 """Refused so lately a lease may still be missing: the default lease lasts as long. Chosen."""
-
-
-def now_ms() -> int:
-    """Milliseconds UTC by this machine's clock."""
-    return time.time_ns() // 1_000_000
 
 
 class CaseStore:
@@ -448,16 +443,7 @@ class CaseStore:
             case=case,
             basis=next((each.basis for each in told_of if each.basis is not None), None),
             leases=tuple(
-                LeaseLine(
-                    action_id=action.action_id,
-                    verb=action.verb,
-                    mode=action.mode,
-                    issued_at_ms=action.issued_at_ms,
-                    expires_at_ms=action.expires_at_ms,
-                    acks=tuple(said.get(action.action_id, ())),
-                    refused=by_action.get(action.action_id, 0),
-                )
-                for action in case.actions
+                _lease(action, said.get(action.action_id, ()), by_action) for action in case.actions
             ),
             words=tuple(about),
             events=events,
@@ -527,6 +513,18 @@ def _line(row: RowMapping, state: Any, refused: int) -> CaseLine:
         rule=row["rule"],
         refused=refused,
         chronic=row["chronic"],
+    )
+
+
+def _lease(action: Action, acks: Iterable[Ack], refused: Mapping[str, int]) -> LeaseLine:
+    return LeaseLine(
+        action_id=action.action_id,
+        verb=action.verb,
+        mode=action.mode,
+        issued_at_ms=action.issued_at_ms,
+        expires_at_ms=action.expires_at_ms,
+        acks=tuple(acks),
+        refused=refused.get(action.action_id, 0),
     )
 
 

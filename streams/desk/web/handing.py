@@ -12,7 +12,6 @@ import tempfile
 import threading
 import zipfile
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -81,10 +80,9 @@ class EvidencePages:
         """Name, zip file, and digest of the manifest. Raise OtpguardError if there can be none."""
         try:
             from streams.evidence.canonical import sha256  # noqa: PLC0415 - an extra of its own
-            from streams.evidence.names import MANIFEST, REGISTRY  # noqa: PLC0415
+            from streams.evidence.names import MANIFEST  # noqa: PLC0415
             from streams.evidence.pack import Making, make  # noqa: PLC0415
             from streams.evidence.records import choose, from_store  # noqa: PLC0415
-            from streams.evidence.repeat import settings_text  # noqa: PLC0415
             from streams.evidence.report import Cover  # noqa: PLC0415
             from streams.evidence.signer import signer  # noqa: PLC0415
             from streams.evidence.verify import verify  # noqa: PLC0415
@@ -102,18 +100,7 @@ class EvidencePages:
         account = visit.person.account
         cover = Cover(own.unit, own.contact, asked["authority"], asked["document"],
                       asked["received"], account.shown_name or account.name, own.zone)  # fmt: skip
-        registry = settings.recognise.registry_file
-        making = Making(
-            key=signer(settings),
-            at=datetime.fromtimestamp(self.desk.now_ms() // 1000, UTC).strftime(
-                "%Y-%m-%dT%H:%M:%SZ"
-            ),
-            cover=cover,
-            settings=settings_text(settings),
-            fingerprint=settings.fingerprint(),
-            signers=_bytes(own.signers_file),
-            more={REGISTRY: _bytes(registry)} if registry else {},
-        )
+        making = Making.of(settings, signer(settings), cover, self.desk.now_ms())
         name = "evidence-" + re.sub(r"[^A-Za-z0-9.-]", "-", episode_id)[:80]
         with tempfile.TemporaryDirectory(prefix="otpguard-pack-") as scratch:
             folder = Path(scratch) / name
@@ -136,12 +123,3 @@ def zipped(folder: Path) -> bytes:
             entry.external_attr = 0o600 << 16
             archive.writestr(entry, path.read_bytes())
     return out.getvalue()
-
-
-def _bytes(file: Path | None) -> bytes:
-    if file is None:
-        return b""
-    try:
-        return file.read_bytes()
-    except OSError as error:
-        raise ConfigError(f"{file}: {error.strerror}") from None

@@ -7,10 +7,11 @@ from typing import Final
 from streams.desk.store.mentions import mention
 
 DOTS: Final = "••••"
+_COUNTRY: Final = 2  # digits
 _TAIL: Final = 4
 
 
-def masked(recipient: str, country_digits: int = 2) -> str:
+def masked(recipient: str) -> str:
     """A recipient with its middle hidden; of a token the key's name and a tail.
 
     >>> masked("8617009999999"), masked("h1:0123456789abcdef"), masked("12345")
@@ -20,9 +21,9 @@ def masked(recipient: str, country_digits: int = 2) -> str:
     if colon:
         return f"{head}:{DOTS}{tail[-_TAIL:]}"
     shown = len(recipient) - _TAIL - len(DOTS)  # what stays in front of what is hidden
-    if shown < country_digits:
+    if shown < _COUNTRY:
         return f"{DOTS} {recipient[-2:]}"
-    country, rest = recipient[:country_digits], recipient[country_digits:shown]
+    country, rest = recipient[:_COUNTRY], recipient[_COUNTRY:shown]
     return " ".join(filter(None, (f"+{country}", rest, DOTS, recipient[-_TAIL:])))
 
 
@@ -43,5 +44,5 @@ def whole(recipient: str) -> str:
     """
     if ":" in recipient or len(recipient) < 9:
         return recipient
-    country, rest = recipient[:2], recipient[2:]
+    country, rest = recipient[:_COUNTRY], recipient[_COUNTRY:]
     return f"+{country} {rest[:3]} {rest[3:-_TAIL]} {rest[-_TAIL:]}"

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 import uvicorn
 
+from streams.clock import now_ms
 from streams.desk.store import CaseStore
 from streams.desk.store.chores import Chores
 from streams.desk.store.indexer import indexer_of
 from streams.desk.store.opening import opened
-from streams.desk.store.store import now_ms
 from streams.desk.web.app import application
 from streams.desk.web.desk import Desk, Paces
 from streams.desk.web.guard import Site
@@ -71,6 +71,24 @@ def address_of(settings: Settings, port: int) -> str:
     return f"{'https' if console.cert_file else 'http'}://{host}:{port}"
 
 
+def _config(desk: Desk) -> uvicorn.Config:
+    console = desk.settings.console
+    return uvicorn.Config(
+        application(desk),
+        ssl_certfile=console.cert_file,
+        ssl_keyfile=console.key_file,
+        proxy_headers=False,  # the guard believes listed peers alone
+        server_header=False,
+        access_log=False,  # paths hold no number; what people do is in the audit
+        log_config=None,
+        lifespan="on",
+        timeout_graceful_shutdown=GRACE_S,
+        h11_max_incomplete_event_size=HEADERS_MAX,
+        http="h11",
+        ws="none",
+    )
+
+
 def serve(
     settings: Settings,
     *,
@@ -110,21 +128,7 @@ def serve(
         metrics.follow("index_lag_seconds", lambda: store.freshness().lag_ms / 1000)
         if index:
             stack.enter_context(_indexing(settings, store, metrics))
-        config = uvicorn.Config(
-            application(desk),
-            ssl_certfile=console.cert_file,
-            ssl_keyfile=console.key_file,
-            proxy_headers=False,  # the guard believes listed peers alone
-            server_header=False,
-            access_log=False,  # paths hold no number; what people do is in the audit
-            log_config=None,
-            lifespan="on",
-            timeout_graceful_shutdown=GRACE_S,
-            h11_max_incomplete_event_size=HEADERS_MAX,
-            http="h11",
-            ws="none",
-        )
-        server = uvicorn.Server(config)
+        server = uvicorn.Server(_config(desk))
         where = settings.http
         stack.enter_context(
             http.serve(

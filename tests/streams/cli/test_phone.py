@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from streams.clock import now_ms
 from streams.desk.store.engine import writing
-from streams.desk.store.store import now_ms
 from streams.desk.store.tables import places
 from streams.errors import UsageError
 from streams.wire import encode_ack, encode_action, encode_episode, encode_override, override_key

@@ -19,12 +19,12 @@ from kafka.errors import KafkaConnectionError
 from sqlalchemy import select
 
 from detectors.model.event import platform_id
+from streams.clock import now_ms
 from streams.cluster.topics import create
 from streams.config import Settings
 from streams.demo.brokers import Broker
 from streams.desk.store import CaseStore
 from streams.desk.store.indexer import SOURCES, Indexer, sources
-from streams.desk.store.store import now_ms
 from streams.desk.store.tables import INDEX, meta, places
 from streams.errors import ConfigError, UnavailableError
 from streams.wire import encode_action, encode_episode

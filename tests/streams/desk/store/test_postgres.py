@@ -14,6 +14,7 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
+from streams.clock import now_ms
 from streams.demo.brokers import Broker
 from streams.desk.store import CaseStore, DeskRole
 from streams.desk.store.accounts import Accounts
@@ -22,7 +23,6 @@ from streams.desk.store.erase import erase
 from streams.desk.store.opening import opened as opened_by
 from streams.desk.store.people_tables import PEOPLE
 from streams.desk.store.rebuild import check, rebuild
-from streams.desk.store.store import now_ms
 from streams.desk.store.writer import Writer
 from tests.enforce.records import RECIPIENT
 from tests.postgres import Postgres, need_postgres, server

@@ -1,0 +1,20 @@
+"""The clock of this machine, in the unit of the topics, and times as programs read them."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+
+
+def now_ms() -> int:
+    """Return milliseconds UTC by this machine's clock."""
+    return time.time_ns() // 1_000_000
+
+
+def utc(at_ms: float) -> str:
+    """Return a time as ISO 8601 has it, to the second; `streams.language.moment` is for people.
+
+    >>> utc(1_772_422_380_999)
+    '2026-03-02T03:33:00Z'
+    """
+    return f"{datetime.fromtimestamp(at_ms / 1000, UTC):%Y-%m-%dT%H:%M:%SZ}"

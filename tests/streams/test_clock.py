@@ -1,0 +1,17 @@
+"""The clock that everything but the core reads."""
+
+from __future__ import annotations
+
+import time
+
+from streams.clock import now_ms, utc
+
+
+def test_now_is_what_the_machine_says_in_milliseconds() -> None:
+    before = time.time_ns()
+    assert before // 1_000_000 <= now_ms() <= time.time_ns() // 1_000_000
+
+
+def test_a_time_for_programs_is_cut_to_the_second_and_says_its_zone() -> None:
+    assert utc(0) == "1970-01-01T00:00:00Z"
+    assert utc(1_999) == "1970-01-01T00:00:01Z"
