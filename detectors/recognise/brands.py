@@ -161,7 +161,7 @@ _UNCASED: Final = tuple(
     )
 )
 _NO_UNCASED: Final = re.compile(
-    "^(?:آپ|کد|كد|رمز|كود|التحقق|شما|هو|تایید|تأیید|ورود|عزيزي|کاربر|مشترک|سلام|شلום|आप|कृपया|प्रिय|ओटीपी"
+    "^(?:آپ|کد|كد|المصادقة|التفعيل|الدخول|التأكيد|الأمان|المرور|رمز|كود|التحقق|شما|هو|تایید|تأیید|ورود|عزيزي|کاربر|مشترک|سلام|شلום|आप|कृपया|प्रिय|ओटीपी"
     "|আপনার|আপনি|প্রিয়|তোমার|உங்கள்|மீ|మీ|ನಿಮ್ಮ|നിങ്ങളുടെ|તમારો|તમારું|તમારા|ਤੁਹਾਡਾ|ඔබගේ|ඔබේ|तपाईंको|तुमचा|तुमच्या|ಒಟಿಪಿ|ഒടിപി|ওটিপি|കോഡ്|কোড|કોડ|ਕੋਡ"
     "|ማረጋገጫ|ኮድ|ላንተ|ለመግባት|ክፍያ|پوي|پوی|حساب|اضغط|ਤਸਦੀਕ|सत्यापन|சரிபார்ப்பு|تىزىم|로그인|임시|本人|認証|確認|인증|본인|고객|회원)"
 )
@@ -386,6 +386,9 @@ def _head(text: str) -> list[str]:
         if len(words) <= _NAME_WORDS and _INSTITUTE.fullmatch(fold(words[-1])):
             break
         words.pop()
+    front, dash, back = words[-1].rpartition("-")
+    if dash and front and _is_a_codes(back):
+        words[-1] = front
     if not words[-1].isascii():
         words[-1] = _CODES_BEHIND.sub("", words[-1]) or words[-1]
     stops = any(map(_is_stop, words)) or len(words) > _NAME_WORDS
@@ -409,7 +412,8 @@ def _latin(text: str) -> list[str]:
             continue
         count = 1
         while at < len(words) and count < _NAME_WORDS and _continues(words[at][0]):
-            if not _JOINT.fullmatch(text, last.end(), words[at].start()):
+            joint = text[last.end() : words[at].start()]
+            if not _JOINT.fullmatch(joint) or (joint == "-" and _is_a_codes(words[at][0])):
                 break
             last = words[at]
             at += 1
@@ -428,6 +432,12 @@ def _begins(text: str, start: int, end: int) -> bool:
         return False
     mark = start <= _FIRST_CHARS and _BEHIND_NAME.match(text, end)
     return not mark and _SENTENCE.search(text, max(0, start - 4), start) is not None
+
+
+def _is_a_codes(word: str) -> bool:
+    """Tell if a word is what some language calls a code: Telekom-Sicherheitscode."""
+    body = fold(word)
+    return any(each.kind in NAMING for script in scripts_of(body) for each in script.words(body))
 
 
 def _continues(word: str) -> bool:

@@ -42,6 +42,10 @@ REGISTRY = Registry.shipped()
         ("رمز واتساب الخاص بك: 482-913", "sig:whatsapp"),
         ("482913（微信登录验证码），请勿转发", "sig:微信"),
         ("朴朴超市 绑定新手机 482913 验证码", "text:朴朴超市"),
+        ("482913 ist dein Lumora-Authentifizierungscode", "text:lumora"),
+        ("Lumora-Sicherheitscode: 482913", "text:lumora"),
+        ("Lumora kimlik doğrulama kodunuz: 482913", "text:lumora"),
+        ("Your Crypto-Owl code is 482913", "text:cryptoowl"),
         ("Use code 482913 to join the line at our shop login", "from"),
     ],
 )
@@ -77,7 +81,13 @@ def test_a_text_that_names_nobody_leaves_the_sender() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["Token: 482913. Vigencia 3 min.", "Khoutu ea hau ke 4829", "رمز التحقق: 4829", "קוד: 4829"],
+    [
+        "Token: 482913. Vigencia 3 min.",
+        "Khoutu ea hau ke 4829",
+        "رمز التحقق: 4829",
+        "קוד: 4829",
+        "4829 هو رمز المصادقة الخاص بك",
+    ],
 )
 def test_what_a_language_calls_a_code_is_no_platform(text: str) -> None:
     assert not recognise(REGISTRY, text, "AUTHMSG").platform.startswith("text:")
