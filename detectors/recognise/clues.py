@@ -70,7 +70,7 @@ class _Clues(NamedTuple):
     forms: tuple[str, ...]
     at: slice | Ints
     place: Ints  # (forms, tokens)
-    beside: Sequence[slice | Ints]  # the tokens that the forms are made of
+    beside: Sequence[slice | Ints] | Ints  # the tokens that the forms are made of
     of: tuple[tuple[int, ...], ...]  # each form of which of them, in order
 
 
@@ -276,8 +276,6 @@ def _near_numbers(told: Tokens) -> _Clues:
 _OF_SHAPES: Final = _begun(*range(64, 64 + _RUN + 1))  # none of one: that is 64
 _RUNS: Final = np.arange(2, _RUN + 1)[:, np.newaxis]
 _RUN_FORMS: Final = tuple(" ".join(f"{{{at}}}" for at in range(run)) for run in range(2, _RUN + 1))
-
-
 _RUN_OF: Final = tuple(tuple(range(run)) for run in range(2, _RUN + 1))
 _STEPS: Final = np.arange(_RUN)[:, np.newaxis]
 
