@@ -172,7 +172,7 @@ def tokens(seen: View) -> Tokens:
 
 
 def _begun(*forms: int) -> Hashes:
-    """What the hashes of forms begin with, one row for each."""
+    """The beginnings of the hashes of forms, one row for each."""
     hashes = np.asarray(forms, np.uint32)[:, np.newaxis] * _LAST
     return (hashes ^ (hashes >> _FOLD_BITS)) * _MIX
 

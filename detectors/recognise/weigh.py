@@ -28,7 +28,7 @@ def model() -> Model:
 
 _TOGETHER: Final = 1_024
 """Texts that are scored in one pass, at most: what lies in memory meanwhile has a bound. Chosen:
-from some hundreds on a text costs no less."""
+a few megabytes, and enough texts for a call of numpy to cost nothing beside them."""
 
 
 def scored(looks: Sequence[Look]) -> list[int]:
