@@ -288,23 +288,21 @@ def _spots(registry: Registry, text: str) -> Iterator[tuple[int, int, str]]:
     """Each listed or registered name in a text: where it begins, where it ends, and its key."""
     names, known = listed().names, registry.signatures
     words = list(islice(_ANY_WORD.finditer(text), _SPOTS_MAX))
-    keys = [fold(word[0]) for word in words]
+    keys = [word[0].lower() if word[0].isascii() else fold(word[0]) for word in words]
     at = 0
     while at < len(words):
         for count in (3, 2, 1):
-            if at + count > len(words):
-                continue
-            last = words[at + count - 1]
-            if any(
-                not _BETWEEN.fullmatch(text, words[each].end(), words[each + 1].start())
-                for each in range(at, at + count - 1)
-            ):
-                continue
             key = "".join(keys[at : at + count])
             if count == 1 and key not in names and words[at][0][0].isupper():
                 key = _stem(key)
-            if (key in names or key in known) and not key.isdigit() and len(key) > 1:
-                yield words[at].start(), last.end(), key
+            # looked up first: of most words that is all
+            if not (key in names or key in known) or key.isdigit() or len(key) <= 1:
+                continue
+            if at + count <= len(words) and all(
+                _BETWEEN.fullmatch(text, words[each].end(), words[each + 1].start())
+                for each in range(at, at + count - 1)
+            ):
+                yield words[at].start(), words[at + count - 1].end(), key
                 at += count - 1
                 break
         at += 1

@@ -10,7 +10,7 @@ any alphabet.
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cache
 from typing import Final, NamedTuple
 
@@ -58,6 +58,20 @@ class Clue(NamedTuple):
     at: slice | Ints  # of which token each is reckoned: it and the edge behind it are one text's
     place: Ints
     tokens: tuple[slice | Ints, ...]
+
+
+class _Clues(NamedTuple):
+    """Clues of several forms that are reckoned of the same tokens, hashed in one go.
+
+    A text by itself has few tokens: a call of numpy costs more than what it does with them.
+    """
+
+    family: int
+    forms: tuple[str, ...]
+    at: slice | Ints
+    place: Ints  # (forms, tokens)
+    beside: Sequence[slice | Ints] | Ints  # the tokens that the forms are made of
+    of: tuple[tuple[int, ...], ...]  # each form of which of them, in order
 
 
 class Tokens(NamedTuple):
@@ -118,151 +132,202 @@ def _mixed(hashes: Hashes) -> Hashes:
 
 def tokens(seen: View) -> Tokens:
     """The tokens of texts."""
-    letters = np.minimum(seen.letters, _PLANE)
-    kinds = _seen_as(letters) & (_HIGH - 1)
+    seen_as = _seen_as(np.minimum(np.concatenate((seen.letters, seen.cased)), _PLANE))
+    kinds = seen_as[: len(seen.letters)] & (_HIGH - 1)
     letter = kinds == _LETTER
     begins = kinds != _BLANK
     begins[1:] &= ~(letter[1:] & letter[:-1])
-    start = np.flatnonzero(begins)
-    number = np.cumsum(begins) - 1  # the token of each character
-    inside = (np.arange(len(letters)) - start[number]) & 63
+    start = begins.nonzero()[0]
+    number = begins.cumsum() - 1  # the token of each character
+    inside = (np.arange(len(kinds)) - start[number]) & 63
     parts = (seen.letters + np.uint32(1)) * _powers()[inside]
     parts[kinds == _BLANK] = 0
     word = _mixed(np.add.reduceat(parts, start, dtype=np.uint32))
     kind = kinds[start]
     length = np.add.reduceat(letter, start, dtype=np.int64)
-    high = letter & ((_seen_as(np.minimum(seen.cased, _PLANE)) & _HIGH) > 0)
+    high = letter & (seen_as[len(kinds) :] >= _HIGH)
     capitals = np.add.reduceat(high, start, dtype=np.int64)
-    shape = np.where(length <= _SHORT, 1, 0)
+    short = length <= _SHORT
+    shape = short.astype(np.uint32)
     shape[high[start]] = 2
     all_high = (capitals == length) & (length > 1)
-    shape[all_high] = np.where(length[all_high] <= _SHORT, 3, 4)
-    shapes = np.where(kind == _LETTER, shape.astype(np.uint32), seen.letters[start] + _OF_MARK)
-    for first, last in _ALONE:
-        shapes[(shapes >= first + _OF_MARK) & (shapes <= last + _OF_MARK)] = _ALONE_SHAPE
-    edges = np.concatenate(([0], seen.starts + seen.lengths))
-    bounds = np.zeros(len(letters), np.bool_)
-    bounds[edges] = True
+    shape[all_high] = 4
+    shape[all_high & short] = 3
+    first = seen.letters[start]
+    shapes = np.where(kind == _LETTER, shape, first + _OF_MARK)
+    for low, last in _ALONE if first.max() >= _ALONE[0][0] else ():
+        shapes[(shapes >= low + _OF_MARK) & (shapes <= last + _OF_MARK)] = _ALONE_SHAPE
+    bounds = np.zeros(len(kinds), np.bool_)
+    bounds[seen.starts - 1] = True
+    bounds[-1] = True
     edge = bounds[start]
     return Tokens(
         word,
         shapes,
         start,
-        np.maximum(np.cumsum(edge) - 1 - edge, 0),
-        np.flatnonzero(kind == _DIGIT),
-        np.flatnonzero(edge),
+        np.maximum(edge.cumsum() - 1 - edge, 0),
+        (kind == _DIGIT).nonzero()[0],
+        edge.nonzero()[0],
     )
 
 
-def _place(form: int, *parts: Hashes) -> Ints:
+def _begun(*forms: int) -> Hashes:
+    """The beginnings of the hashes of forms, one row for each."""
+    hashes = np.asarray(forms, np.uint32)[:, np.newaxis] * _LAST
+    return (hashes ^ (hashes >> _FOLD_BITS)) * _MIX
+
+
+def _with(hashes: Hashes, part: Hashes) -> Hashes:
+    """Hashes with one more token behind those that they have."""
+    return (hashes ^ (hashes >> _FOLD_BITS)) * _MIX + part
+
+
+def _places(hashes: Hashes) -> Ints:
     """Places in the second half of the table."""
-    hashes = np.full(1, form, np.uint32) * _LAST
-    for part in parts:
-        hashes = (hashes ^ (hashes >> _FOLD_BITS)) * _MIX + part
-    hashes = _mixed(hashes)
-    return (hashes >> np.uint32(32 - HASH_BITS)).astype(np.int64) + (1 << HASH_BITS)
+    return (_mixed(hashes) >> np.uint32(32 - HASH_BITS)).astype(np.int64) + (1 << HASH_BITS)
 
 
 def clues(told: Tokens) -> Iterator[Clue]:
     """The clues of texts, one form after another."""
+    for several in _several(told):
+        for form, place, of in zip(several.forms, several.place, several.of, strict=True):
+            tokens = tuple(several.beside[each] for each in of)
+            yield Clue(several.family, form, several.at, place, tokens)
+
+
+def _several(told: Tokens) -> Iterator[_Clues]:
     yield from _words(told)
-    yield from _near_numbers(told)
+    if len(told.numbers):
+        yield _near_numbers(told)
     yield from _shapes(told)
 
 
-def _words(told: Tokens) -> Iterator[Clue]:
-    every = slice(0, len(told.word))
-    own = _place(1, told.word)
-    own[told.edges] = NOWHERE
-    yield Clue(0, "{0}", every, own, (every,))
-    pair = _place(2, told.word[:-1], told.word[1:])
-    yield Clue(0, "{0} {1}", slice(1, every.stop), pair, (slice(0, every.stop - 1), _from(1, told)))
-    pair = _place(3, told.word[:-2], told.word[2:])
-    pair[told.edges[1:-1] - 1] = NOWHERE
-    middle = slice(1, every.stop - 1)
-    yield Clue(0, "{0} … {1}", middle, pair, (slice(0, every.stop - 2), _from(2, told)))
+_OF_WORDS: Final = _begun(1, 2, 3)
 
 
-def _from(first: int, told: Tokens) -> slice:
-    return slice(first, len(told.word))
+def _words(told: Tokens) -> Iterator[_Clues]:
+    word = told.word
+    count = len(word)
+    hashes = _OF_WORDS + word
+    second = np.zeros((2, count), np.uint32)  # the word behind it, and the one behind that
+    second[0, :-1] = word[1:]
+    second[1, :-2] = word[2:]
+    hashes[1:] = _with(hashes[1:], second)
+    place = _places(hashes)
+    place[0, told.edges] = NOWHERE
+    place[2, told.edges[1:-1] - 1] = NOWHERE
+    every = slice(0, count)
+    yield _Clues(0, ("{0}",), every, place[:1], (every,), ((0,),))
+    behind = slice(0, count - 1), slice(1, count)
+    yield _Clues(0, ("{0} {1}",), slice(1, count), place[1:2, :-1], behind, ((0, 1),))
+    behind = slice(0, count - 2), slice(2, count)
+    yield _Clues(0, ("{0} … {1}",), slice(1, count - 1), place[2:, :-2], behind, ((0, 1),))
 
 
-def _near_numbers(told: Tokens) -> Iterator[Clue]:
+_SIDES: Final = tuple(
+    f"{{0}} {reach} {side} a number"
+    for side in ("before", "behind")
+    for reach in range(1, _REACH + 1)
+)
+_NEAR_FORMS: Final = (
+    *_SIDES,
+    *(side.replace("a number", "{1}") for side in _SIDES),
+    "{0} {1} before a number",
+    "{0} {1} behind a number",
+    "{0} [number] {1}",
+    "{0} {2} {1}",
+)
+_NEAR: Final = _begun(16, 17, 18, 32, 33, 34, 24, 25, 26, 40, 41, 42, 48, 49, 50, 51)
+_NEAR_OF: Final = (
+    *((each,) for each in range(2 * _REACH)),
+    *((2 * _REACH, each) for each in range(2 * _REACH)),
+    (1, 0),
+    (3, 4),
+    (0, 3),
+    (6, 0, 3),
+)
+"""Of the tokens before a number (0 to 2), behind it (3 to 5), and the number (6), as hashed."""
+_FIRST: Final = np.asarray([of[0] for of in _NEAR_OF])
+_PAIRS: Final = 2 * _REACH  # the first of the forms of two tokens, behind those of one
+_SECOND: Final = np.asarray([of[1] for of in _NEAR_OF[_PAIRS:]])
+_NEAR_TOLD: Final = (  # as the forms tell them: the number last
+    *_NEAR_OF[:_PAIRS],
+    *((each, number) for number, each in _NEAR_OF[_PAIRS : 2 * _PAIRS]),
+    *_NEAR_OF[2 * _PAIRS : -1],
+    (0, 3, 6),
+)
+_REACHES: Final = np.arange(1, _REACH + 1)[:, np.newaxis]
+
+
+def _near_numbers(told: Tokens) -> _Clues:
     at = told.numbers
-    if not len(at):
-        return
     text = told.text[at]
-    first, last = told.edges[text], told.edges[text + 1]
-    own = told.word[at]
-    before = [np.maximum(at - reach, first) for reach in range(1, _REACH + 1)]
-    behind = [np.minimum(at + reach, last) for reach in range(1, _REACH + 1)]
-    for reach in range(_REACH):
-        for form, near in ((16, before[reach]), (32, behind[reach])):
-            how = ("{0} %d before a number" if form == 16 else "{0} %d behind a number") % (
-                reach + 1
-            )
-            with_own = how.replace("a number", "{1}")
-            yield Clue(1, how, at, _place(form + reach, told.word[near]), (near,))
-            pair = _place(form + 8 + reach, own, told.word[near])
-            yield Clue(1, with_own, at, pair, (near, at))
-    left, right = told.word[before[0]], told.word[behind[0]]
-    pair = _place(48, told.word[before[1]], left)
-    yield Clue(1, "{0} {1} before a number", at, pair, (before[1], before[0]))
-    pair = _place(49, right, told.word[behind[1]])
-    yield Clue(1, "{0} {1} behind a number", at, pair, (behind[0], behind[1]))
-    yield Clue(1, "{0} [number] {1}", at, _place(50, left, right), (before[0], behind[0]))
-    pair = _place(51, own, left, right)
-    yield Clue(1, "{0} {2} {1}", at, pair, (before[0], behind[0], at))
+    beside = np.empty((2 * _REACH + 1, len(at)), np.int64)
+    np.maximum(at - _REACHES, told.edges[text], out=beside[:_REACH])
+    np.minimum(at + _REACHES, told.edges[text + 1], out=beside[_REACH:-1])
+    beside[-1] = at
+    words = told.word[beside]
+    hashes = _NEAR + words[_FIRST]
+    hashes[_PAIRS:] = _with(hashes[_PAIRS:], words[_SECOND])
+    hashes[-1] = _with(hashes[-1], words[_NEAR_OF[-1][2]])
+    return _Clues(1, _NEAR_FORMS, at, _places(hashes), beside, _NEAR_TOLD)
 
 
-def _shapes(told: Tokens) -> Iterator[Clue]:
-    every = slice(0, len(told.shape))
-    own = _place(64, told.shape)
-    own[told.edges] = NOWHERE
-    yield Clue(2, "{0}", every, own, (every,))
-    edge = np.zeros(len(told.word), np.bool_)
-    edge[told.edges] = True
-    edges = np.concatenate(([0], np.cumsum(edge)))
-    for run in range(2, _RUN + 1):
-        count = len(edge) - run + 1
-        # the runs that hold a number: begun at it, or up to `run - 1` tokens before it
-        begun = np.zeros(len(edge), np.bool_)
-        for back in range(run):
-            begun[np.maximum(told.numbers - back, 0)] = True
-        first = np.flatnonzero(begun[: max(count, 0)])
-        first = first[edges[first + run - 1] == edges[first + 1]]
-        parts = [told.shape[first + at] for at in range(run)]
-        form = " ".join(f"{{{at}}}" for at in range(run))
-        yield Clue(2, form, first + 1, _place(64 + run, *parts), _run(first, run))
+_OF_SHAPES: Final = _begun(*range(64, 64 + _RUN + 1))  # none of one: that is 64
+_RUNS: Final = np.arange(2, _RUN + 1)[:, np.newaxis]
+_RUN_FORMS: Final = tuple(" ".join(f"{{{at}}}" for at in range(run)) for run in range(2, _RUN + 1))
+_RUN_OF: Final = tuple(tuple(range(run)) for run in range(2, _RUN + 1))
+_STEPS: Final = np.arange(_RUN)[:, np.newaxis]
 
 
-def _run(first: Ints, run: int) -> tuple[Ints, ...]:
-    return tuple(first + at for at in range(run))
+def _shapes(told: Tokens) -> Iterator[_Clues]:
+    shape = told.shape
+    count = len(shape)
+    every = slice(0, count)
+    own = _places(_OF_SHAPES[:1] + shape)
+    own[0, told.edges] = NOWHERE
+    yield _Clues(2, ("{0}",), every, own, (every,), ((0,),))
+    if not len(told.numbers):
+        return
+    # The runs that hold a number begin at it, or up to a run's length before it.
+    where = np.arange(count)
+    following = np.append(told.numbers, count + _RUN)
+    ahead = following[told.numbers.searchsorted(where)] - where  # tokens to the next number
+    first = (ahead < _RUN).nonzero()[0]
+    edges = np.zeros(count + 1, np.int64)  # before each token
+    edges[told.edges + 1] = 1
+    edges = edges.cumsum()
+    tokens = np.minimum(first + _STEPS, count - 1)
+    shapes = shape[tokens]
+    hashes = _OF_SHAPES[2:] + shapes[0]
+    for at in range(1, _RUN):
+        longer = hashes[max(0, at - 1) :]  # the runs that go on
+        longer[:] = _with(longer, shapes[at])
+    place = _places(hashes)
+    last = first + _RUNS - 1
+    reach_over = edges[tokens[1:]] != edges[tokens[1]]
+    place[(last >= count) | (ahead[first] >= _RUNS) | reach_over] = NOWHERE
+    yield _Clues(2, _RUN_FORMS, first + 1, place, tokens, _RUN_OF)
 
 
 def weighed_down(told: Tokens, texts: int) -> NDArray[np.float64]:
     """Divisors of each family's sum, of each text: the root of how many clues it may have."""
-    own = np.bincount(told.text, minlength=texts) - 1
-    own[0] -= 1  # the first edge
+    own = told.edges[1:] - told.edges[:-1] - 1  # between two edges
     numbers = np.maximum(np.bincount(told.text[told.numbers], minlength=texts), 1)
-    down: NDArray[np.float64] = np.sqrt(
-        np.stack(
-            (
-                PER_TOKEN * np.maximum(own, 1.0),
-                PER_NUMBER * numbers.astype(np.float64),
-                SHAPES_PER_NUMBER * numbers.astype(np.float64),
-            )
-        )
-    )
-    return down
+    may = np.empty((len(FAMILIES), texts))
+    may[0] = PER_TOKEN * np.maximum(own, 1)
+    may[1] = PER_NUMBER * numbers
+    may[2] = SHAPES_PER_NUMBER * numbers
+    return np.sqrt(may, out=may)
 
 
 def sums(seen: View, weights: NDArray[np.int8]) -> NDArray[np.float64]:
     """The sum of the weights of each text's clues, each family weighed down by what it may have."""
     told = tokens(seen)
     total = np.zeros((len(FAMILIES), len(told.word) + 1), np.int32)  # of what each token begins
-    for clue in clues(told):
-        total[clue.family, clue.at] += weights[clue.place]
+    for several in _several(told):
+        added = np.add.reduce(weights[several.place], axis=0, dtype=np.int32)
+        total[several.family, several.at] += added
     summed = np.add.reduceat(total, told.edges + 1, axis=1)[:, :-1]
     return np.asarray((summed / weighed_down(told, len(seen.starts))).sum(axis=0))
 

@@ -26,6 +26,7 @@ RUN_MAX: Final = 9
 _MIX: Final = np.uint32(0x9E3779B1)  # 2**32 over the golden ratio, odd: Knuth's multiplicative hash
 _LAST: Final = np.uint32(0x85EBCA6B)  # an odd constant with bits spread evenly
 _FOLD_BITS: Final = np.uint32(15)
+_PLACE_BITS: Final = np.uint32(32 - HASH_BITS)
 _ZERO: Final = np.uint32(ord("0"))
 
 
@@ -49,18 +50,20 @@ def view(folded: Sequence[str], cased: Sequence[str] | None = None) -> View:
     if cased is not None:
         high = _points(cased)
     lengths = np.fromiter(map(len, folded), np.int64, len(folded))
-    stops = np.cumsum(lengths + 1)  # of the edge behind each text
+    stops = (lengths + 1).cumsum()  # of the edge behind each text
     digit = (letters - _ZERO) < 10
-    if digit.any():
-        inner = digit[1:] & digit[:-1]  # a digit behind another
-        begins = np.flatnonzero(digit[1:] & ~inner) + 1
-        ends = np.flatnonzero(digit[:-1] & ~inner) + 1
+    inner = digit[1:] & digit[:-1]  # a digit behind another
+    # A digit's neighbour is another, or what begins or ends a run; no text's edge is a digit.
+    begins = (digit[1:] > digit[:-1]).nonzero()[0] + 1
+    if len(begins):
+        ends = (digit[1:] < digit[:-1]).nonzero()[0] + 1
         letters = letters.copy()
         letters[begins] = _ZERO + np.minimum(ends - begins, RUN_MAX).astype(np.uint32)
-        dropped = np.concatenate(([0], np.cumsum(inner)))
-        kept = ~np.concatenate(([False], inner))
+        kept = np.ones(len(letters), np.bool_)
+        np.logical_not(inner, out=kept[1:])
+        places = kept.cumsum()  # of each character among those that are kept, from 1
         letters, high = letters[kept], high[kept]
-        stops = stops - dropped[stops]
+        stops = places[stops] - 1
     starts = np.concatenate(([0], stops[:-1])) + 1
     return View(letters, high, starts, stops - starts)
 
@@ -77,18 +80,19 @@ def hashes(seen: View) -> Iterator[tuple[int, NDArray[np.uint32]]]:
     piece that begins at `at` is told by the text that `at + 1` is in (`at` for single characters).
     """
     letters = seen.letters
-    edges = np.concatenate(([0], seen.starts + seen.lengths))
+    between = (seen.starts + seen.lengths)[:-1]  # edges that a piece can reach over
     piece = letters * _MIX
     for length in range(1, GRAM_CHARS + 1):
         if length > 1:
             piece = piece[:-1]
             piece = (piece ^ (piece >> _FOLD_BITS)) * _MIX + letters[length - 1 :]
-        places = ((piece + np.uint32(length)) * _LAST) >> np.uint32(32 - HASH_BITS)
-        for back in range(1, length - 1):
-            over = edges - back
+        places = ((piece + np.uint32(length)) * _LAST) >> _PLACE_BITS
+        for back in range(1, length - 1) if len(between) else ():
+            over = between - back
             places[over[(over >= 0) & (over < len(places))]] = NOWHERE
         if length == 1:
-            places[edges] = NOWHERE
+            places[seen.starts - 1] = NOWHERE
+            places[-1] = NOWHERE
         yield length, places
 
 
@@ -98,8 +102,8 @@ def sums(seen: View, weights: NDArray[np.int8]) -> NDArray[np.int64]:
     for length, places in hashes(seen):
         first = 0 if length == 1 else 1
         total[first : first + len(places)] += weights[places]
-    summed = np.concatenate(([0], np.cumsum(total, dtype=np.int64)))
-    of_each: NDArray[np.int64] = summed[seen.starts + seen.lengths + 1] - summed[seen.starts]
+    # From a text's first character to the edge behind it; the edge before all begins none.
+    of_each: NDArray[np.int64] = np.add.reduceat(total, seen.starts, dtype=np.int64)
     return of_each
 
 

@@ -104,6 +104,13 @@ class Words:
             return self._whole.search(text) is not None
         return any(True for _ in self.places(text))
 
+    def first(self, text: str) -> int | None:
+        """The place of the first word in a text, or None."""
+        if self._whole is not None:
+            found = self._whole.search(text)
+            return found.start() if found else None
+        return next((start for start, _ in self.places(text)), None)
+
     def places(self, text: str) -> Iterator[tuple[int, list[tuple[int, int]]]]:
         """Yield the places where words begin, each with the kinds that do and the end of each."""
         for begin in self._begin.finditer(text):

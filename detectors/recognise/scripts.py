@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from enum import Enum
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Final, NamedTuple
 
 from detectors.recognise.lexicon import Words
@@ -123,9 +123,13 @@ class Script:
         for each in (self._purpose, self._secret, self._field):
             each.ready()
 
-    def present(self, text: str, blocks: set[int]) -> bool:
-        """Tell if a text with characters of these blocks of 256 has letters of the script."""
-        return not self._blocks.isdisjoint(blocks) and self._letters.search(text) is not None
+    def of(self, blocks: frozenset[int]) -> bool:
+        """Tell if letters of the script are in one of these blocks of 256 characters."""
+        return not self._blocks.isdisjoint(blocks)
+
+    def present(self, text: str) -> bool:
+        """Tell if a text has letters of the script."""
+        return self._letters.search(text) is not None
 
     def words(self, text: str) -> list[Word]:
         """The words of a text in order, without overlaps; of two that begin alike the longer."""
@@ -232,9 +236,15 @@ def ready() -> None:
 def scripts_of(text: str) -> list[Script]:
     """The scripts that a text is written in."""
     if text.isascii():
-        return [_LATIN] if _LATIN.present(text, {0}) else []
-    blocks = set(text.encode("utf-16-le", "surrogatepass")[1::2])
-    return [script for script in _SCRIPTS if script.present(text, blocks)]
+        return [_LATIN] if _LATIN.present(text) else []
+    blocks = frozenset(text.encode("utf-16-le", "surrogatepass")[1::2])
+    return [script for script in _in_blocks(blocks) if script.present(text)]
+
+
+@lru_cache(1_024)
+def _in_blocks(blocks: frozenset[int]) -> tuple[Script, ...]:
+    """The scripts that a text with characters of these blocks may be in: few, for most texts."""
+    return tuple(script for script in _SCRIPTS if script.of(blocks))
 
 
 def cues_of(body: str, scripts: list[Script]) -> tuple[bool, bool]:

@@ -73,7 +73,7 @@ def spent(body: str, start: int, end: int) -> bool:
 def _said_behind(rest: str) -> bool:
     """Tell if what follows a number says so before its sentence ends, and without an "if"."""
     words = _words()
-    place = next(words.behind.places(rest), None)
-    if place is None or place[0] > _APART_CHARS:
+    place = words.behind.first(rest)
+    if place is None or place > _APART_CHARS:
         return False
-    return words.apart.search(rest, 0, place[0]) is None
+    return words.apart.search(rest, 0, place) is None

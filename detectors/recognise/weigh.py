@@ -26,10 +26,19 @@ def model() -> Model:
     return Model.shipped()
 
 
+_TOGETHER: Final = 1_024
+"""Texts that are scored in one pass, at most: what lies in memory meanwhile has a bound. Chosen:
+a few megabytes, and enough texts for a call of numpy to cost nothing beside them."""
+
+
 def scored(looks: Sequence[Look]) -> list[int]:
-    """The model's score of each look, in hundredths; one pass over all of them."""
-    folded, cased = [looked.folded for looked in looks], [looked.cased for looked in looks]
-    return [int(score) for score in model().scores(folded, cased)]
+    """The model's score of each look, in hundredths; one pass over very many of them."""
+    scores: list[int] = []
+    for first in range(0, len(looks), _TOGETHER):
+        part = looks[first : first + _TOGETHER]
+        folded, cased = [looked.folded for looked in part], [looked.cased for looked in part]
+        scores += model().scores(folded, cased).tolist()
+    return scores
 
 
 def confidence(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -9,6 +11,7 @@ from detectors.recognise import clues
 from detectors.recognise.fold import fold, mask
 from detectors.recognise.grams import NOWHERE, view
 
+WEIGHTS = np.append(np.arange(NOWHERE) % 251 - 125, 0).astype(np.int8)
 FOLDED = st.text(st.sampled_from("ab code验证码0012 \n\0é"), max_size=30).map(fold)
 
 
@@ -26,6 +29,20 @@ def test_every_clue_of_a_text_is_its_own(text: str) -> None:
     assert between == sorted(
         int(at) for clue in clues.clues(alone) for at in clue.place if at < NOWHERE
     )
+
+
+@given(st.lists(FOLDED, min_size=1, max_size=4))
+def test_clues_of_texts_together_weigh_what_those_of_each_weigh_alone(texts: list[str]) -> None:
+    together = clues.sums(view(texts), WEIGHTS).tolist()
+    assert together == [clues.sums(view([text]), WEIGHTS).tolist()[0] for text in texts]
+
+
+@given(FOLDED)
+def test_a_text_weighs_the_sum_of_its_clues(text: str) -> None:
+    """Forms hashed in one go are those that are told one by one."""
+    seen = view([text])
+    told = sum(int(WEIGHTS[place]) / by for _, place, by in clues.described(seen))
+    assert clues.sums(seen, WEIGHTS)[0] == pytest.approx(told)
 
 
 def test_capitals_are_told_from_small_letters_by_their_shape() -> None:

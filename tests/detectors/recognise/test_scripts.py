@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from detectors.recognise.scripts import (
+    _SCRIPTS,
     NAMING,
     WORDS_MAX,
     WordKind,
@@ -25,6 +28,11 @@ def words(text: str) -> list[tuple[str, WordKind]]:
 )
 def test_a_text_is_read_in_the_scripts_of_its_letters(text: str, count: int) -> None:
     assert len(scripts_of(text)) == count
+
+
+@given(st.text(max_size=12) | st.text("a验가к ا0\U0001f600\ud800", max_size=6))
+def test_looking_at_a_text_s_blocks_first_finds_the_same_scripts(text: str) -> None:
+    assert scripts_of(text) == [script for script in _SCRIPTS if script.present(text)]
 
 
 @pytest.mark.parametrize(
