@@ -43,6 +43,10 @@ log = logging.getLogger(__name__)
 OUTBOX_MAX: Final = 10_000
 """Outputs of a partition that may wait for the broker before its events wait too."""
 
+TURNS_TO_SEND: Final = 5
+"""Turns of the loop until the producer's tasks have put a record on the wire: three until they hand
+it to the connection. With one turn a lease waited while two more parts of its poll were at work."""
+
 SMALL: Final = ROWS_MIN
 """Records from which an envelope is applied by itself: then its values are read by their layouts,
 and what is paid once for it is little."""
@@ -96,11 +100,12 @@ class Detector:
                 if not self._at_work(assigned):
                     return
                 self._apply(assigned, piece)
+            published = assigned.outbox.waiting
             with timed(self.observer.metrics, "publish"):
                 await assigned.outbox.push()
             if len(assigned.outbox) > OUTBOX_MAX:
                 await assigned.outbox.settle(assigned.outbox.mark)
-            await asyncio.sleep(0)
+            await _let_go(published=published)
 
     async def _handle_together(self, envelopes: Sequence[Envelope]) -> Collection[int]:
         """Apply those that are exactly what follows; return their partitions."""
@@ -112,14 +117,14 @@ class Detector:
         if len(ready) < 2:
             return ()
         self._apply_together(list(ready.values()))
+        waiting = [assigned for assigned, _ in ready.values() if assigned.outbox.waiting]
         with timed(self.observer.metrics, "publish"):
-            for assigned, _ in ready.values():
-                if assigned.outbox.waiting:
-                    await assigned.outbox.push()
+            for assigned in waiting:
+                await assigned.outbox.push()
         for assigned, _ in ready.values():
             if len(assigned.outbox) > OUTBOX_MAX:
                 await assigned.outbox.settle(assigned.outbox.mark)
-        await asyncio.sleep(0)
+        await _let_go(published=bool(waiting))
         return ready.keys()
 
     def _apply_together(self, ready: Sequence[tuple[AssignedPartition, Envelope]]) -> None:
@@ -238,6 +243,12 @@ class Detector:
             yield Output(
                 self.topics.dead_letters, *wire.dead_letter(reject, self.states.topic, partition)
             )
+
+
+async def _let_go(*, published: bool) -> None:
+    """Let others have the loop; what was just published is then on its way."""
+    for _ in range(TURNS_TO_SEND if published else 1):
+        await asyncio.sleep(0)
 
 
 def _groups(polled: Sequence[Envelope]) -> Iterator[list[Envelope]]:

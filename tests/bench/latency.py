@@ -25,7 +25,15 @@ from confluent_kafka.admin import AdminClient, NewTopic
 
 from streams.demo.brokers import Broker
 from tests.bench import worker
-from tests.bench.harness import BROKER_CPU, CLIENT_CPU, PeerError, cpu_s, pin, started
+from tests.bench.harness import (
+    BROKER_CPU,
+    CLIENT_CPU,
+    PeerError,
+    broker_cpu_s,
+    cpu_s,
+    pin,
+    started,
+)
 from tests.bench.traffic import Traffic
 
 SETTLE_S: Final = 3.0
@@ -125,9 +133,11 @@ def _levels(
             begin(generator)
             time.sleep(SETTLE_S)
             before = (one.progress(), cpu_s(watched), time.time())
+            broker_s = broker_cpu_s(broker)
             checkpoints = one.series["otpguard_checkpoints_total"]
             time.sleep(seconds - 0.5)
             after = (one.progress(), cpu_s(watched), time.time())
+            broker_s = broker_cpu_s(broker) - broker_s
             checkpoints = one.series["otpguard_checkpoints_total"] - checkpoints
             offered = ended(generator)
             behind = one.await_drained(process)
@@ -141,6 +151,7 @@ def _levels(
                     "taken_per_s": events / (after[2] - before[2]),
                     "us_per_event": (after[1] - before[1]) / events * 1e6,
                     "core_used": (after[1] - before[1]) / (after[2] - before[2]),
+                    "broker_core": broker_s / (after[2] - before[2]),
                     "checkpoints": checkpoints,
                     "drained_s": behind,
                     **percentiles(delays),

@@ -329,15 +329,15 @@ def latency_table(figures: dict[str, Any]) -> str:
         "",
         (
             "| offered/s | taken/s | leases | p50 ms | p95 ms | p99 ms | max ms | us/event | "
-            "core | checkpoints |"
+            "core | broker's core | checkpoints |"
         ),
-        "|---|---|---|---|---|---|---|---|---|---|",
+        "|---|---|---|---|---|---|---|---|---|---|---|",
     ]
     lines += [
         f"| {level['offered_per_s']:,} | {level['taken_per_s']:,.0f} | {level['leases']:,} | "
         f"{level['p50_ms']:.0f} | {level['p95_ms']:.0f} | {level['p99_ms']:.0f} | "
         f"{level['max_ms']:.0f} | {level['us_per_event']:.1f} | {level['core_used']:.0%} | "
-        f"{level['checkpoints']:.0f} |"
+        f"{level['broker_core']:.0%} | {level['checkpoints']:.0f} |"
         for level in figures["levels"]
     ]
     return "\n".join(lines) + "\n"

@@ -182,11 +182,14 @@ def test_the_model_grows_workers_with_traffic_or_with_memory() -> None:
 def test_pictures_and_tables_show_every_level(tmp_path: Path) -> None:
     level = {
         "offered_per_s": 1_000, "taken_per_s": 999.0, "us_per_event": 9.0, "core_used": 0.1,
+        "broker_core": 0.7,
         "checkpoints": 3, "leases": 2, "p50_ms": 5.0, "p95_ms": 6.0, "p99_ms": 7.0, "max_ms": 7.0,
         "delays_ms": [5.0, 7.0],
     }  # fmt: skip
     figures = {"partitions": 4, "seconds": 1, "checkpoint_cycle_s": 10, "levels": [level]}
-    assert "| 1,000 | 999 | 2 | 5 | 6 | 7 | 7 | 9.0 | 10% | 3 |" in report.latency_table(figures)
+    assert "| 1,000 | 999 | 2 | 5 | 6 | 7 | 7 | 9.0 | 10% | 70% | 3 |" in report.latency_table(
+        figures
+    )
     report.latency_picture(figures, tmp_path / "latency.svg")
     assert (tmp_path / "latency.svg").stat().st_size > 5_000
 

@@ -36,6 +36,8 @@ from aiokafka.consumer.fetcher import (
     PartitionRecords,
 )
 from aiokafka.errors import CorruptRecordException, ProducerClosed
+from aiokafka.producer.message_accumulator import MessageAccumulator
+from aiokafka.producer.sender import Sender
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
 from aiokafka.record.legacy_records import LegacyRecordBatchBuilder
 from aiokafka.record.memory_records import MemoryRecords
@@ -49,6 +51,7 @@ from streams.config import Settings
 from streams.transport import driver as transport
 from streams.transport.driver import App, Consumer, Envelope, Poll
 from streams.transport.record_batch import Refused
+from streams.worker.agents import TURNS_TO_SEND
 from streams.worker.app import faust_settings
 
 VERSIONS = {"faust-streaming": "0.15.3", "aiokafka": "0.14.0", "mode-streaming": "0.7.1"}
@@ -724,3 +727,34 @@ def test_the_pieces_of_an_envelope_are_all_of_it_cut_at_multiples(
     for piece in pieces:
         assert len({o // size for o in piece.offsets}) <= 1
         assert all(piece.start <= o < piece.next_offset for o in piece.offsets)
+
+
+def test_a_record_is_on_the_wire_after_the_turns_that_the_agent_lets_the_loop_go_for() -> None:
+    async def run() -> int:
+        sent = asyncio.Event()
+
+        async def send(_node: int, _request: Any) -> None:
+            sent.set()
+            await asyncio.Event().wait()
+
+        place = TopicPartition("out", 0)
+        cluster = SimpleNamespace(leader_for_partition=lambda _: 1)
+        loop = asyncio.get_running_loop()
+        records = MessageAccumulator(cluster, 16_384, 0, 40, loop=loop)
+        client = SimpleNamespace(send=send, cluster=cluster, api_version=(2, 8))
+        sender = Sender(
+            client, acks=-1, txn_manager=None, message_accumulator=records,
+            retry_backoff_ms=100, request_timeout_ms=1000,
+        )  # fmt: skip
+        await sender.start()
+        for _ in range(3):
+            await asyncio.sleep(0)  # it stands where it waits for a record
+        await records.add_message(place, b"k", b"v", 1)
+        turns = 0
+        while not sent.is_set() and turns < 20:
+            turns += 1
+            await asyncio.sleep(0)
+        sender.sender_task.cancel()
+        return turns
+
+    assert 1 < asyncio.run(run()) <= TURNS_TO_SEND
