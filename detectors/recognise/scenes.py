@@ -10,7 +10,7 @@ from typing import Final
 
 from detectors.recognise.lexicon import any_of
 from detectors.recognise.scripts import Script, Word, WordKind, cues_of, typed_in
-from detectors.recognise.shapes import STOP, Form, Number, sentence_span
+from detectors.recognise.shapes import MONEY_CODES, STOP, Form, Number, sentence_span
 from detectors.recognise.words import all_words
 
 SPAM: Final = any_of(all_words("spam"))
@@ -32,7 +32,7 @@ _MONEY: Final = (  # names of money behind an amount
 _PRICE: Final = re.compile(
     "[$€£¥₩₽₹฿₫₪₺₴₸₼₾֏₮৳₦₱៛]\\s?0"
     "|(?<![a-z])(?:rp|rs|rm|r[$]|us[$]|nt[$]|hk[$]|ksh|tsh|usd|eur|gbp|inr|idr|vnd|aed|sar|egp|php"
-    "|ngn|kes|tzs|ugx|zar|pkr|bdt|kr|chf|bs|xof|fcfa)[.:]?\\s?0"
+    f"|ngn|kes|zar|pkr|kr|chf|bs|fcfa|sr|{MONEY_CODES})[.:]?\\s?0"
     f"|0(?:[.]-|[,.]-|\\s?(?:[$€£₽₹₪฿₫đ₺₴₸₼₾֏₮៛元円원块塊]|บาท|บ[.]|ريال|تومان|درهم|جنيه|دينار|টাকা|रुपये|रु|રૂ"
     f"|ரூ|రూ|ರೂ|രൂപ|රු|กีบ|ກີບ|រៀល|ကျပ်|ლარი|դրամ|ብር|ש[\"״'׳]ח|(?:{_MONEY})(?![^\\W\\d_])))"
 )

@@ -47,6 +47,11 @@ _NUMBER: Final = re.compile(
 )
 _LETTERS_BEFORE: Final = 8  # the first digit is among the first nine characters of each form
 _SPELLED: Final = re.compile("[零〇一二三四五六七八九壹贰貳叁參肆伍陆陸柒捌玖]{4}")
+MONEY_CODES: Final = (
+    "tzs|ugx|ksh|tsh|etb|birr|ghs|rwf|zmw|bwp|mwk|mzn|xof|xaf|npr|lkr|bdt|mmk|qar|omr|kwd|bhd|jod|egp"
+    "|dzd|tnd|thb|sgd|hkd|twd|cny|rmb|jpy|krw|rub|uah|kzt|uzs|byn|bgn|rsd|isk|brl|clp|pen|pyg|aud|nzd"
+)
+"""Money's three letters that are no words of a text with codes; beside a number it is an amount."""
 _SIGNS: Final = any_of(
     branches(
         "之前|之后|以前|条|則|通|件|건|元|円|원|圆|折|年|月|日|号|號|点|點|分|小时|小時|天|人|件|个|個|名|万|萬|亿|秒|岁|楼|室|层|积分|積分"
@@ -59,6 +64,7 @@ _UNITS: Final = any_of(
         "gb|mb|kb|km|kwh|kg|lakh|eur|euros?|usd|inr|tl|rp|vnd|руб|р[.]|dinar|days?|hours?|hrs?"
         "|minutes?|mins?|am|pm|uhr|customers?|points?|pts|people|usdt|btc|eth|fcfa|cfa|pesos?|soles|reais|dirhams?|riyals?|baht|ringgit|pkr|chf|zl"
         "|ft|huf|kc|czk|kr|sek|nok|dkk|ron|pln|gbp|aed|sar|mxn|cop|kes|ngn|zar|php|idr|vnd|myr|azn|mnt"
+        f"|{MONEY_CODES}"
     ),
     after="(?![a-z])",
 )
@@ -72,7 +78,8 @@ _UNIT_AFTER: Final = re.compile(
     f"['’][dt][ae]n?(?![a-z])|\\+?\\s?(?:{_SIGNS.pattern}|{_UNITS.pattern}|{_CALLED})"
 )
 _MONEY_BEFORE: Final = re.compile(
-    "(?:[$€£¥₩₽₹฿₫#№]|(?<![a-z])(?:rs[.]?|inr|nt|usd|eur|rp|rm|no[.]?|nr[.]?|n°))\\s?$"
+    "(?:[$€£¥₩₽₹฿₫#№]|(?<![a-z])(?:rs[.]?|inr|nt|usd|eur|rp|rm|no[.]?|nr[.]?|n°"
+    f"|sr|kes|ngn|zar|pkr|aed|sar|gbp|chf|idr|vnd|php|myr|mxn|cop|pln|czk|huf|ron|{MONEY_CODES}))\\s?$"
 )
 _END_MARK: Final = re.compile("(?:^|[^a-z:=]\\s)b0{3}\\s{0,8}$")  # Turkish carriers put B001 there
 _MOMENT: Final = re.compile(  # a day, or a time as it is written in French and Portuguese

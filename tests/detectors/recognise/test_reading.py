@@ -129,7 +129,7 @@ def test_only_a_text_that_shows_something_may_be_a_code(text: str, may: bool) ->
     assert may_be(looked, read(looked), 0) is may
 
 
-@pytest.mark.parametrize(("score", "may"), [(150, False), (250, True)])
+@pytest.mark.parametrize(("score", "may"), [(570, False), (750, True)])
 def test_a_link_needs_a_listed_purpose_or_a_high_score(score: int, may: bool) -> None:
     looked = look(mask("Paina tästä niin pääset sisään: acme.example/v/8Kq"))
     assert may_be(looked, read(looked), score) is may
