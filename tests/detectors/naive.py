@@ -27,6 +27,7 @@ TICK = 4096
 # Written again from the design, so that a slip in the judge's table shows.
 LEVEL = {Level.WATCH: Fraction("1.6"), Level.THROTTLE: Fraction("2.6")}
 NOVEL = {Level.WATCH: 3, Level.THROTTLE: 5}
+RUSH = 2  # novel platforms at such a pace that are enough beside a lead
 CLOSE = {Level.WATCH: (42, 27), Level.THROTTLE: (50, 32)}  # 50 s, 2 min; in 3 h
 RAW = {Level.WATCH: (37, 54), Level.THROTTLE: (43, 61)}
 SPACED = {  # (10 min in 24 h, 5 min in 3 h)
@@ -304,13 +305,13 @@ class Naive:
         flood.fresh = {}
 
     def length(self, person: Person, flood: Flood, least: int, most: int) -> int:
-        """Three times the median of up to seven gaps of the flood's novel platforms."""
+        """Three and a half times the median of up to seven gaps of the flood's novel platforms."""
         times = sorted(s.at for s in person.seen.values() if s.novel)[-8:]
         times = [t for t in times if t >= flood.since]
         if len(times) < 2:
             return least
         gap = median(b - a for a, b in pairwise(times))
-        return int(min(max(3000 * gap, least), most))
+        return int(min(max(3500 * gap, least), most))
 
     def rise(
         self, offset: int, recipient: int, level: Level, since: int, at: int, *, by_mass: bool
@@ -337,7 +338,7 @@ class Naive:
         best = (Level.CLEAR, 0, False)
         for now in instants:
             found = self.instant(person, [s for s in person.seen.values() if s.at <= now], now, at)
-            best = max(best, found, key=lambda f: f[0])
+            best = max(best, found, key=lambda f: (f[0], f[0] is Level.CLEAR and f[2]))
         level, since, fast = best
         if level is Level.THROTTLE:
             return level, since
@@ -369,7 +370,10 @@ class Naive:
     def instant(
         self, person: Person, seen: list[Seen], now: int, event_at: int
     ) -> tuple[Level, int, bool]:
-        """The level, where its evidence begins, and whether it is the bucket's."""
+        """The level, where its evidence begins, and whether it is the bucket's.
+
+        The bucket's evidence may be too little for a level and enough beside a lead.
+        """
         fill, novel, begun = self.bucket(seen)
         new = sorted(s.at for s in seen if s.novel)
         day = [t for t in new if t > now - DAY]
@@ -389,7 +393,8 @@ class Naive:
             ):
                 if count >= bar:
                     return level, now - window + 1, False
-        return Level.CLEAR, 0, False
+        rush = fill >= LEVEL[Level.WATCH] and novel >= RUSH
+        return Level.CLEAR, begun if rush else 0, rush
 
     def bucket(self, seen: list[Seen]) -> tuple[Fraction, int, int]:
         """Its level after the last of these, the novel ones since it was empty, and when it was."""
