@@ -111,7 +111,7 @@ def test_a_number_is_erased_and_the_topics_that_hold_it_are_named(site: Store) -
     ]  # fmt: skip
     assert {each.subject for each in audit if each.verb == "erase"} == {""}, "not whom"
     assert audit[-3].detail.startswith("rows=")
-    with pytest.raises(UsageError, match="no recipient"):
+    with pytest.raises(UsageError, match="neither a number nor a token"):
         site.ask("erase", "nobody", "--yes")
 
 

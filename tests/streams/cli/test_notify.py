@@ -84,7 +84,16 @@ def test_a_preview_is_in_the_language_that_the_notifier_takes_for_a_number(
     config = settings_file(tmp_path, WHO, *lines)
     told = json.loads(called("notify", "preview", "-c", config, "--number", number, "--json"))
     assert {row["language"] for row in told} == {language}
-    refused(UsageError, "no number", "notify", "preview", "-c", config, "--number", "nobody")
+    refused(
+        UsageError,
+        "neither a number nor a token",
+        "notify",
+        "preview",
+        "-c",
+        config,
+        "--number",
+        "nobody",
+    )
 
 
 def test_the_metrics_have_every_kind_and_every_end() -> None:

@@ -36,7 +36,7 @@ def test_a_caller_is_answered_with_and_without_a_case(desk: Desk) -> None:
     assert "cannot be said" in said  # no worker ever was here
     told = json.loads(desk.ask("phone", RECIPIENT, "--json"))
     assert (told["recipient"], told["state"], told["events_behind"]) == (RECIPIENT, "lapsed", None)
-    with pytest.raises(UsageError, match="no recipient"):
+    with pytest.raises(UsageError, match="neither a number nor a token"):
         desk.ask("phone", "nobody")
 
 
