@@ -10,7 +10,7 @@ recipient gets one code. Two rules, each about one platform:
   as well as others; people who sign up are seldom new to all platforms.
 
 A firm that signs up some hundreds of numbers in a row touches two thousands at most: `range` asks
-for three of one hundred thousand, and `fresh` leaves six out, three firms'.
+for five of one hundred thousand, and `fresh` leaves six out, three firms'.
 """
 
 from __future__ import annotations
@@ -35,9 +35,11 @@ DAY_SLOTS: Final = DAY_MS // SLOT_MS
 
 RANGE_LEAST: Final = 20
 """Strangers in an hour in each of `RANGE_THOUSANDS`: ten times those of a campaign that reaches
-three of a hundred in its city in a day."""
+five of a hundred in its city in a day."""
 
-RANGE_THOUSANDS: Final = 3
+RANGE_THOUSANDS: Final = 5
+"""One more than two firms touch: a platform that everybody uses has two in one hundred thousand
+numbers within an hour every few weeks (simulated)."""
 
 RANGE_FACTOR: Final = 2
 """Times the fullest thousand that is not spared. Of Poisson's numbers, one in a thousand of a
@@ -297,9 +299,9 @@ def _whole(total: NDArray[np.int64]) -> dict[int, tuple[int, list[int]]]:
 def swept_of(thousands: NDArray[np.int64], strangers: NDArray[np.int64]) -> NDArray[np.bool_]:
     """Mark the thousands (n,) of a platform that stand out, as the rule `range` has it.
 
-    >>> in_order = np.array([861380013, 861380014, 861380015, 861390000])
-    >>> swept_of(in_order, np.array([900, 900, 30, 40])).tolist()
-    [True, True, True, False]
+    >>> within = np.array([861380013, 861380014, 861380015, 861380016, 861380018, 861390000])
+    >>> swept_of(within, np.array([90, 90, 30, 25, 40, 40])).tolist()
+    [True, True, True, True, True, False]
     """
     usual = _next(strangers, SPARED)
     stands = strangers >= max(RANGE_LEAST, RANGE_FACTOR * usual)

@@ -72,6 +72,7 @@ IN_ORDER = [block(8613850000, 1000), block(8613850001, 1000), block(8613850002, 
 TEN_THOUSAND = [block(8613850000 + i, 25) for i in range(10)]
 HUNDRED_THOUSAND = [block(8613850000 + i, 12) for i in range(100)]
 FIRM = [block(8613850000, 300), block(8613850001, 200)]
+TWO_FIRMS = [*FIRM, block(8613850040, 240), block(8613850041, 260)]
 CITY = [block(8613850000 + 100 * i + j, 20 + j) for i in range(5) for j in range(10)]
 
 
@@ -80,6 +81,7 @@ CITY = [block(8613850000 + 100 * i + j, 20 + j) for i in range(5) for j in range
     [
         (IN_ORDER, ["range"]), (TEN_THOUSAND, ["range"]), (HUNDRED_THOUSAND, ["range"]),
         ([block(8613850000, 700)], ["range"]), (FIRM, []), (CITY, []),
+        (TWO_FIRMS, []),
         ([block(8613850000 + 100 * i, 500) for i in range(3)], []),  # three firms far apart
         ([block(8613850000, 24), block(8613850001, 24)], []), ([block(0, 9000)], []),
     ],
@@ -197,5 +199,5 @@ def test_what_a_city_s_campaign_adds_to_one_place_stands_out_no_more_than_the_re
     thousands = np.arange(8613800000, 8613800400)
     assert not swept_of(thousands, rng.poisson(30, 400)).any()
     alone = rng.poisson(30, 400)
-    alone[50:53] = 170
-    assert swept_of(thousands, alone).nonzero()[0].tolist() == [50, 51, 52]
+    alone[50:55] = 170
+    assert swept_of(thousands, alone).nonzero()[0].tolist() == [50, 51, 52, 53, 54]
