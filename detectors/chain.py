@@ -22,9 +22,7 @@ from detectors.decisions import Decisions
 from detectors.defaults import FORMATS
 from detectors.episodes import resend
 from detectors.episodes.episode import (
-    AMBIGUOUS,
     EpisodeLog,
-    Name,
     advance,
     ahead_of,
     end,
@@ -33,6 +31,7 @@ from detectors.episodes.episode import (
     recycle,
 )
 from detectors.episodes.incident import Rests, begin, note
+from detectors.episodes.names import AMBIGUOUS, Name
 from detectors.episodes.resend import Resend
 from detectors.episodes.used_later import note_refusal, note_use
 from detectors.model.arrays import indices
@@ -57,7 +56,7 @@ from detectors.partition import (
     restore,
     snapshot,
 )
-from detectors.platforms.figures import FLOODED, SIGHTED, STRANGE, Figures
+from detectors.platforms.figures import FLOODED, SIGHTED, STRANGE
 from detectors.recipients.row import unpack
 from detectors.recipients.sieve import TABLES_MAX, sift_together
 from detectors.recipients.tables import Tables
@@ -470,7 +469,7 @@ def _judge(
     """The events of suspects, one by one; the positions of those that a lease refuses."""
     refused = set()
     book, suspects, stamps = partition.book, partition.suspects, partition.stamps
-    figures = partition.figures
+    counted = _Counted([], [], [], [])
     recorder = _Recorder(params, book, words)
     for k, (i, place, row, offset, recipient, at_ms, at_s, platform, trust, loud) in enumerate(
         events
@@ -488,7 +487,7 @@ def _judge(
         seen = see(suspect, platform, at_s, stamp, offset)
         if seen is Seen.LATE:
             continue
-        _figure_one(figures, suspect, platform, seen)
+        strange = seen is Seen.SIGHTING and counted.sight(suspect, platform)
         episode = suspect.episode
         level = Level.CLEAR if episode is None else episode.level
         finding = CALM  # at THROTTLE nothing that the judge says could matter
@@ -509,19 +508,55 @@ def _judge(
             if heard is Heard.COUNTED and (not level or many(suspect, at_s)):
                 finding = max(finding, mass(suspect, at_ms), key=attrgetter("band"))
         if episode is None and finding is CALM:
-            _meet_one(params, book, suspect, platform, seen)
+            counted.meet(platform, strange=strange)
             continue
         cause = Cause(batch.topic, batch.partition, offset, at_ms)
         of = platform if flood else None
         said = k, platform, trust, novel, i in refused, stamp
         recorder.advance(suspect, cause, said, finding, of)
-        _figure_flood(figures, suspect, of)
+        counted.flood(suspect, of)
         if episode is None and suspect.episode is not None:
             suspect.due_s = min(
                 ends_s(params.episode, suspect.episode), partition.watermark_s + DUE_MAX_S
             )
             heappush(partition.due, (suspect.due_s, recipient))
+    counted.add_to(params, partition)
     return refused
+
+
+class _Counted(NamedTuple):
+    """Platforms of judged events, one for each event that counts: for the figures and the base."""
+
+    sighted: list[int]
+    strange: list[int]  # of these, those whose sighting is novel,
+    met: list[int]  # and of these those that are no evidence of a flood
+    flooded: list[int]  # of novel, untrusted codes whose recipient is in an episode
+
+    def sight(self, suspect: Suspect, platform: int) -> bool:
+        """Count a sighting; True if it is held as a novel one."""
+        self.sighted.append(platform)
+        if strange := bool(suspect.seen.get(platform, 0) >> 32 & 1):
+            self.strange.append(platform)
+        return strange
+
+    def meet(self, platform: int, *, strange: bool) -> None:
+        """Count what is no evidence of a flood, if it is a novel sighting."""
+        if strange:
+            self.met.append(platform)
+
+    def flood(self, suspect: Suspect, platform: int | None) -> None:
+        """Count a code of a flood, if it is one and its recipient is in an episode."""
+        if platform is not None and suspect.episode is not None:
+            self.flooded.append(platform)
+
+    def add_to(self, params: Params, partition: Partition) -> None:
+        """As `_figure` and `_meet`, for the messages of suspects."""
+        if params.judge.hot:
+            partition.book.hot.base.one += self.met
+        if (figures := partition.figures) is not None:
+            figures.waiting[SIGHTED] += self.sighted
+            figures.waiting[STRANGE] += self.strange
+            figures.waiting[FLOODED] += self.flooded
 
 
 def _asked_again(
@@ -630,30 +665,6 @@ class _Recorder:
 def _plain(written: str) -> str:
     """Return an outsider's words without halves of surrogate pairs, which no encoding can have."""
     return written if written.isascii() else written.encode("utf-8", "replace").decode()
-
-
-def _meet_one(
-    params: Params, book: EpisodeLog, suspect: Suspect, platform: int, seen: Seen
-) -> None:
-    """As `_meet`, for a suspect's message that is no evidence of a flood."""
-    if seen is not Seen.SIGHTING or not params.judge.hot:
-        return
-    if suspect.seen.get(platform, 0) >> 32 & 1:
-        book.hot.base.one.append(platform)
-
-
-def _figure_one(figures: Figures | None, suspect: Suspect, platform: int, seen: Seen) -> None:
-    """As `_figure`, for a suspect's message."""
-    if figures is not None and seen is Seen.SIGHTING:
-        figures.waiting[SIGHTED].append(platform)
-        if suspect.seen.get(platform, 0) >> 32 & 1:
-            figures.waiting[STRANGE].append(platform)
-
-
-def _figure_flood(figures: Figures | None, suspect: Suspect, flood: int | None) -> None:
-    """Count a code of a flood: novel, untrusted, and its recipient in an episode."""
-    if figures is not None and flood is not None and suspect.episode is not None:
-        figures.waiting[FLOODED].append(flood)
 
 
 def _put_right(

@@ -20,11 +20,12 @@ from detectors.defaults import (
     WITH_INCIDENTS,
     WITH_NETWORK,
 )
-from detectors.episodes.episode import EpisodeLog, EpisodeParams, Name
+from detectors.episodes.episode import EpisodeLog, EpisodeParams
+from detectors.episodes.names import names_of
 from detectors.episodes.resend import Resend
 from detectors.episodes.used_later import UsedLater, revive
 from detectors.hot.listed import hot_of
-from detectors.model.event import TICK_OFFSETS, Trust
+from detectors.model.event import TICK_OFFSETS
 from detectors.model.records import Level, Step
 from detectors.model.times import EPOCH_S
 from detectors.platforms.figures import Figures, figures_of
@@ -183,7 +184,7 @@ def snapshot(partition: Partition, format_: int = FORMATS[-1]) -> Snapshot:
             "medians_s": list(partition.medians_s),
             "recent_s": list(partition.recent_s),
             "suspects": [_suspect_state(s, format_) for s in partition.suspects.values()],
-            "names": [[key, n.key, int(n.trust), n.tick] for key, n in book.names.items()],
+            "names": book.names.state(),
             "chronic": [[key, *days] for key, days in book.chronic.items()],
             "gateways": [
                 [name, *g.state()[: 5 if format_ == 1 else None]]
@@ -242,7 +243,7 @@ def restore(params: Params, held: Snapshot) -> Partition:
     partition.due = [(s.due_s, s.recipient) for s in partition.suspects.values()]
     heapify(partition.due)
     _take_incidents(partition, rest.get("incidents", []))
-    partition.book.names = {k: Name(name, Trust(t), tick) for k, name, t, tick in rest["names"]}
+    partition.book.names = names_of(rest["names"])
     partition.book.chronic = {key: (last, days) for key, last, days in rest["chronic"]}
     if params.judge.hot and "hot" in rest:
         partition.book.hot = hot_of(rest["hot"])

@@ -89,7 +89,8 @@ def _give_out(params: Params, partition: Partition, batch: Batch, decisions: Dec
     now_s, hot, epoch = partition.watermark_s, partition.book.hot, params.episode.epoch
     part = partition.figures.tick(now_s, cause, epoch, named)
     votes = hot.telling.due(now_s, hot.votes, hot.base) if partition.network else None
-    sweep = partition.strangers.tick(now_s) if partition.strangers is not None else None
+    strangers = partition.strangers
+    sweep = None if strangers is None else strangers.tick(now_s, cause.offset)
     if votes is not None or sweep is not None:
         begun_ms = utc_ms(now_s // PART_S * PART_S)
         part = part or PlatformPart(cause.partition, cause.offset, epoch, begun_ms, ())

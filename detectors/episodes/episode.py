@@ -12,7 +12,7 @@ from bisect import bisect_left
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Final, NamedTuple
+from typing import Final
 
 from detectors.bars import (
     AGAIN_TOLD_MS,
@@ -37,6 +37,7 @@ from detectors.defaults import (
 from detectors.episodes import incident
 from detectors.episodes.incident import IncidentLog
 from detectors.episodes.lease import lasts_ms, pace_ms, quiet_s
+from detectors.episodes.names import Name, Names
 from detectors.episodes.voting import vote
 from detectors.hot.listed import Hot
 from detectors.model.event import Trust
@@ -125,17 +126,6 @@ class EpisodeParams:
             raise ValueError(f"chronic_days must be 1 to {CHRONIC_SPAN_DAYS}")
 
 
-class Name(NamedTuple):
-    """A platform id's name, trust and last use, for explanations."""
-
-    key: str
-    trust: Trust
-    tick: int  # of its last use
-
-
-AMBIGUOUS: Final = " (or another with its id)"
-"""Behind the name of a platform whose id came with another name too: ids can be forged."""
-
 CHRONIC_SPAN_DAYS: Final = 14
 
 
@@ -146,7 +136,7 @@ class EpisodeLog:
 
     def __init__(self) -> None:
         self.hot = Hot()
-        self.names: dict[int, Name] = {}
+        self.names = Names()
         self.chronic: dict[int, tuple[int, int]] = {}  # recipient -> day, bit i: i days before
         self.actions: list[Action] = []
         self.records: list[EpisodeRecord] = []

@@ -2,31 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from bisect import bisect_left
 
 from detectors.bars import HOT_PLATFORMS
+from detectors.episodes.names import Names
 from detectors.hot.listed import Hot
 from detectors.hot.votes import HOT_RULES
-from detectors.model.event import Trust
 from detectors.model.records import Cause, Level
+from detectors.recipients.row import word
 from detectors.suspects.judge import Band, JudgeParams, compare, strongest
 from detectors.suspects.mass import WINDOWS, newest
 from detectors.suspects.suspect import Suspect
 
-if TYPE_CHECKING:
-    from detectors.episodes.episode import Name
 
-
-def vote(
-    rules: JudgeParams, hot: Hot, names: Mapping[int, Name], suspect: Suspect, cause: Cause
-) -> None:
+def vote(rules: JudgeParams, hot: Hot, names: Names, suspect: Suspect, cause: Cause) -> None:
     """Let a suspect in an episode vote at this event, if its own evidence shows a flood."""
     episode = suspect.episode
     assert episode is not None, "only in an episode"
-    if hot.votes.day and entitled(rules, suspect, cause.at_s):
+    opened, most = episode.path[0].offset, min(suspect.novels, HOT_PLATFORMS)
+    if (
+        hot.votes.day
+        and hot.votes.wants(suspect.recipient, opened, most)
+        and entitled(rules, suspect, cause.at_s)
+    ):
         platforms = named(names, suspect, episode.since_s)
-        hot.take(suspect.recipient, episode.path[0].offset, platforms, cause.offset)
+        hot.take(suspect.recipient, opened, platforms, cause.offset)
 
 
 def entitled(rules: JudgeParams, suspect: Suspect, at_s: int) -> bool:
@@ -47,8 +47,11 @@ def entitled(rules: JudgeParams, suspect: Suspect, at_s: int) -> bool:
     return any(masses[rule][1] >= bar.throttle for rule, _, bar in WINDOWS)
 
 
-def named(names: Mapping[int, Name], suspect: Suspect, since_s: int) -> list[int]:
+def named(names: Names, suspect: Suspect, since_s: int) -> list[int]:
     """The platforms of a vote: novel and untrusted, since then."""
-    ids = (w & 0xFFFF_FFFF for w in suspect.sightings if w >> 32 & 1 and w >> 33 >= since_s)
-    untrusted = [p for p in ids if p not in names or names[p].trust is Trust.NONE]
+    since = suspect.sightings[bisect_left(suspect.sightings, word(since_s, 0, 0)) :]
+    trusted = names.trusted
+    untrusted = [
+        platform for w in since if w >> 32 & 1 and (platform := w & 0xFFFF_FFFF) not in trusted
+    ]
     return untrusted[:HOT_PLATFORMS]

@@ -11,6 +11,8 @@ from array import array
 from collections.abc import Iterable, Iterator
 from typing import Any, Final, NamedTuple
 
+import numpy as np
+
 from detectors.bars import HOT_DAYS, HOT_VOTE_DAYS
 
 VOTERS_MAX: Final = 1024
@@ -32,12 +34,13 @@ class Vote(NamedTuple):
 
 
 _VOTER: Final = 1 << 40  # above the weight of all votes, in the sum of a platform
+_ID_BYTES: Final = 4
 
 
 class Votes:
     """The votes of a partition, and the sums of those that count."""
 
-    __slots__ = ("_sums", "day", "held", "total", "voters")
+    __slots__ = ("_changes", "_sums", "day", "held", "total", "voters")
 
     def __init__(self) -> None:
         self.day = 0  # today: of the last tick
@@ -45,10 +48,18 @@ class Votes:
         self.voters = 0  # whose votes count,
         self.total = 0  # and their weight
         self._sums: dict[int, int] = {}  # by platform: its voters, times _VOTER, and their weight
+        self._changes: list[tuple[bytes, int]] = []  # platforms, and what each adds to its sum
 
     def counts(self, vote: Vote) -> bool:
         """Tell if a vote is young enough."""
         return 0 <= self.day - vote.day < HOT_DAYS
+
+    def wants(self, recipient: int, opened: int, most: int) -> bool:
+        """Tell if a vote of so many platforms at most may still change anything."""
+        before = self.held.get(recipient)
+        return before is None or (
+            before.opened == opened and len(before.platforms) < most * _ID_BYTES
+        )
 
     def cast(self, recipient: int, opened: int, platforms: Iterable[int]) -> bool:
         """Takes a vote, or more platforms of the same flood; False if nothing came of it."""
@@ -79,32 +90,47 @@ class Votes:
     def sum_up(self) -> None:
         """Counts all votes anew."""
         self._sums, self.total, self.voters = {}, 0, 0
+        self._changes.clear()
         for vote in self.held.values():
             self._add(vote, 1)
 
     def _add(self, vote: Vote, sign: int) -> None:
         if not self.counts(vote):
             return
-        ids = array("I", vote.platforms)
-        each, sums = VOTE // len(ids), self._sums
-        step = sign * (_VOTER + each)
-        for platform in ids:
-            held = sums.get(platform, 0) + step
-            if held:
-                sums[platform] = held
-            else:
-                del sums[platform]
-        self.total += sign * each * len(ids)
+        number = len(vote.platforms) // _ID_BYTES
+        each = VOTE // number
+        self._changes.append((vote.platforms, sign * (_VOTER + each)))
+        self.total += sign * each * number
         self.voters += sign
+
+    def _settled(self) -> dict[int, int]:
+        """The sums with all changes: these are added together when somebody asks, not one by one.
+
+        In a campaign each renewal changes some thirty platforms' sums twice.
+        """
+        if not self._changes:
+            return self._sums
+        ids, inverse = np.unique(
+            np.frombuffer(b"".join(ids for ids, _ in self._changes), np.uint32), return_inverse=True
+        )
+        numbers = [len(ids) // _ID_BYTES for ids, _ in self._changes]
+        steps = np.zeros(len(ids), np.int64)
+        np.add.at(steps, inverse, np.repeat([step for _, step in self._changes], numbers))
+        self._changes.clear()
+        for platform, step in zip(ids.tolist(), steps.tolist(), strict=True):
+            held = self._sums.pop(platform, 0) + step
+            if held:
+                self._sums[platform] = held
+        return self._sums
 
     def several(self, least: int) -> Iterator[tuple[int, int]]:
         """Each platform that so many voted for, and its weight."""
         bar = least * _VOTER
-        return ((p, held % _VOTER) for p, held in self._sums.items() if held >= bar)
+        return ((p, held % _VOTER) for p, held in self._settled().items() if held >= bar)
 
     def sums(self) -> Iterator[tuple[int, int, int]]:
         """Each platform with votes that count, who voted for it, and their weight."""
-        return ((p, held // _VOTER, held % _VOTER) for p, held in self._sums.items())
+        return ((p, held // _VOTER, held % _VOTER) for p, held in self._settled().items())
 
     def state(self) -> list[Any]:
         """Plain data, in the order in which votes give way."""

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from detectors.hot.telling import HotPart
 from detectors.model.records import Cause, utc_ms
-from detectors.platforms.strangers import SweepPart
+from detectors.platforms.strangers import FOLD_OFFSETS, SweepPart
 
 PART_S: Final = 1800
 """Seconds of one part: an hour's delay at most, and 48 parts a day of each partition."""
@@ -29,9 +29,6 @@ PLATFORMS_MOST: Final = 32_768
 
 REST: Final = 0
 """Id of the rest: no platform has it."""
-
-FOLD: Final = 1 << 16
-"""Messages that are counted at once, as sorting many costs less than few many times."""
 
 _NONE: Final = np.zeros(0, np.uint32)
 CODES, SIGHTED, STRANGE, FLOODED = range(4)
@@ -111,15 +108,14 @@ class Figures:
         if begun and number != begun:
             self.fold()
             return self._give_out(begun, cause, epoch, named)
-        if sum(map(len, self.pending[0])) >= FOLD:
+        if cause.offset % FOLD_OFFSETS == 0:
             self.fold()
-        self._bound()
+            self._bound()
         return None
 
     def _bound(self) -> None:
         """Keep the platforms of most codes apart; the lower id where two have as many."""
-        over = len(self.ids) - PLATFORMS_MOST
-        if over > 0:
+        if len(self.ids) > PLATFORMS_MOST:
             self._keep(PLATFORMS_MOST)
 
     def _keep(self, most: int) -> None:

@@ -54,6 +54,8 @@ def led(
     alone = finding if finding.band > Band.HOLD else CALM  # a rush of two is nothing by itself
     if not hot or suspect.novels < HOT_LEAD.watch or finding.band is Band.THROTTLE:
         return alone
+    if len(hot.intersection(suspect.seen)) < HOT_LEAD.watch:  # the lead is no more than these
+        return alone
     found = lead(suspect, hot, at_s, cold_half=rules.cold_half)
     if found.score >= rules.hot_lead:
         return Finding(Band.THROTTLE, "hot", found.score, rules.hot_lead, found.since_s)

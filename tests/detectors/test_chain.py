@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import cache
+from typing import Any
 
 import pytest
 
 from detectors.chain import Decisions, Params, Partition, process, restore, snapshot
-from detectors.episodes.episode import AMBIGUOUS, EpisodeParams, Name
+from detectors.episodes.episode import EpisodeParams
+from detectors.episodes.names import AMBIGUOUS, Names
 from detectors.leases.rails import RailParams, Rails, admit
 from detectors.model.event import TICK_OFFSETS, TOKEN_BIT, Trust, name_check, platform_id
 from detectors.model.records import Action, Level, Scope, refuses, seconds
@@ -404,12 +406,12 @@ def test_of_names_that_share_an_id_the_first_is_told_whatever_a_batch_holds(
     assert partition.book.names[platform_id("a")].key == "a"
 
 
-class Asked(dict[int, Name]):
+class Asked(Names):
     """Names that count how often they are asked for."""
 
     times = 0
 
-    def get(self, key: int, default: object = None) -> object:  # type: ignore[override]
+    def get(self, key: int, default: Any = None) -> Any:
         self.times += 1
         return super().get(key, default)
 

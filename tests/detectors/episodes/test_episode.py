@@ -13,7 +13,6 @@ from detectors.episodes.episode import (
     NEXT,
     EpisodeLog,
     EpisodeParams,
-    Name,
     advance,
     ahead_of,
     end,
@@ -22,6 +21,7 @@ from detectors.episodes.episode import (
     recycle,
     sighting_of,
 )
+from detectors.episodes.names import Name
 from detectors.model.event import EventKind, Trust
 from detectors.model.records import (
     ALWAYS_PASS,

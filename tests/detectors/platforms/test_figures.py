@@ -10,9 +10,11 @@ import numpy as np
 import pytest
 
 from detectors.chain import Params, Partition, process, restore, snapshot
+from detectors.model.event import TICK_OFFSETS
 from detectors.model.records import Cause
 from detectors.platforms import figures as module
 from detectors.platforms.figures import PART_S, REST, Figures, PlatformPart, figures_of
+from detectors.platforms.strangers import FOLD_OFFSETS
 from streams.scenarios import DEFAULT_START_MS, generate, merged, ordinary
 from tests.detectors.platforms.logs import Log
 
@@ -23,8 +25,8 @@ def met(figures: Figures, *codes: int) -> None:
     figures.pending[module.CODES].append(np.array(codes, np.uint32))
 
 
-def tick(figures: Figures, at_s: int) -> PlatformPart | None:
-    return figures.tick(at_s, CAUSE, 1, lambda key: f"sig:{key}")
+def tick(figures: Figures, at_s: int, offset: int = CAUSE.offset) -> PlatformPart | None:
+    return figures.tick(at_s, CAUSE._replace(offset=offset), 1, lambda key: f"sig:{key}")
 
 
 def test_a_part_is_given_out_when_the_log_s_half_hour_is_over() -> None:
@@ -50,8 +52,7 @@ def test_platforms_past_the_bound_are_one_sum(monkeypatch: pytest.MonkeyPatch) -
     figures = Figures()
     tick(figures, PART_S)
     met(figures, 1, 2, 2, 3, 3, 3, 4, 4)
-    figures.fold()
-    tick(figures, PART_S + 1)
+    tick(figures, PART_S + 1, FOLD_OFFSETS)
     part = tick(figures, 2 * PART_S)
     assert part is not None
     assert [(e.platform_id, e.codes) for e in part.platforms] == [(REST, 3), (2, 2), (3, 3)]
@@ -67,6 +68,21 @@ def test_when_it_is_counted_changes_nothing() -> None:
         if rng.random() < 0.3:
             two = figures_of(two.state())
     assert one.state() == two.state()
+
+
+def test_copies_of_the_state_move_no_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "PLATFORMS_MOST", 5)
+    one, two = Figures(), Figures()
+    rng = Random(2)
+    for number in range(200):
+        some = [rng.randrange(1, 30) for _ in range(rng.randrange(9))]
+        for figures in (one, two):
+            met(figures, *some)
+            tick(figures, PART_S + number, number * TICK_OFFSETS)
+        if rng.random() < 0.3:
+            two = figures_of(two.state())
+    assert one.state() == two.state()
+    assert any(one.rest)
 
 
 def test_a_state_that_does_not_fit_together_is_refused() -> None:

@@ -9,8 +9,16 @@ import numpy as np
 import pytest
 
 from detectors.chain import Params, Partition, process, restore, snapshot
+from detectors.model.event import TICK_OFFSETS
 from detectors.platforms import strangers as module
-from detectors.platforms.strangers import SLOT_S, Strangers, SweepPart, Thousand, strangers_of
+from detectors.platforms.strangers import (
+    FOLD_OFFSETS,
+    SLOT_S,
+    Strangers,
+    SweepPart,
+    Thousand,
+    strangers_of,
+)
 from streams.scenarios import DEFAULT_START_MS, generate, merged, ordinary
 from tests.detectors.platforms.logs import Log
 
@@ -26,36 +34,51 @@ def meet(strangers: Strangers, *met: tuple[int, int, bool]) -> None:
 
 def test_a_part_is_given_out_after_five_minutes_with_the_thousands_of_numbers() -> None:
     strangers = Strangers()
-    assert strangers.tick(10 * SLOT_S) is None
+    assert strangers.tick(10 * SLOT_S, TICK_OFFSETS) is None
     meet(strangers, (7, NUMBER + 1, True), (7, NUMBER + 999, False), (7, NUMBER + 1000, False))
-    assert strangers.tick(10 * SLOT_S + 60) is None
+    assert strangers.tick(10 * SLOT_S + 60, TICK_OFFSETS) is None
     token = 1 << 63 | 12345
     meet(strangers, (5, token, True), (5, token + 1000, False))
-    part = strangers.tick(11 * SLOT_S)
+    part = strangers.tick(11 * SLOT_S, TICK_OFFSETS)
     assert part is not None
     assert part.thousands == (
         Thousand(5, 0, 2, 1), Thousand(7, 8613800138, 2, 1), Thousand(7, 8613800139, 1, 0),
     )  # fmt: skip
-    assert strangers.tick(12 * SLOT_S) is None, "nothing came"
+    assert strangers.tick(12 * SLOT_S, TICK_OFFSETS) is None, "nothing came"
 
 
 def test_past_the_bound_those_of_most_strangers_stay(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "PAIRS_MOST", 3)
     monkeypatch.setattr(module, "PAIRS_PART", 2)
     strangers = Strangers()
-    strangers.tick(SLOT_S)
+    strangers.tick(SLOT_S, TICK_OFFSETS)
     for platform, number in ((1, 1), (2, 3), (3, 2), (4, 2)):
         meet(strangers, *[(platform, NUMBER, False)] * number)
-    strangers.tick(SLOT_S + 1)
+    strangers.tick(SLOT_S + 1, FOLD_OFFSETS)
     assert strangers.sums[:, 0].tolist() == [2, 3, 4]
-    part = strangers.tick(2 * SLOT_S)
+    part = strangers.tick(2 * SLOT_S, TICK_OFFSETS)
     assert part is not None
     assert [each.platform_id for each in part.thousands] == [2, 3]
 
 
+def test_copies_of_the_state_move_no_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "PAIRS_MOST", 5)
+    one, two = Strangers(), Strangers()
+    rng = Random(2)
+    for number in range(200):
+        some = [(rng.randrange(1, 30), NUMBER, False) for _ in range(1 + rng.randrange(8))]
+        for strangers in (one, two):
+            meet(strangers, *some)
+            strangers.tick(SLOT_S + number % SLOT_S, number * TICK_OFFSETS)
+        if rng.random() < 0.3:
+            two = strangers_of(two.state())
+    assert one.state() == two.state()
+    assert len(one.sums) >= 5
+
+
 def test_a_state_comes_back_and_one_that_is_none_is_refused() -> None:
     strangers = Strangers()
-    strangers.tick(SLOT_S)
+    strangers.tick(SLOT_S, TICK_OFFSETS)
     meet(strangers, (7, NUMBER, True), (5, NUMBER, False), (7, NUMBER + 5, False))
     again = strangers_of(strangers.state())
     meet(again, (5, NUMBER, True))
