@@ -314,8 +314,8 @@ class Detect(Section):
         LEASE_MOST_MS // 1000,
         ge=10,
         le=LEASE_MAX_MS // 1000,
-        description="the longest lease: a slow flood has one of three of its gaps, so that it "
-        "does not end between two codes; as lease_s: all are alike",
+        description="the longest lease: a slow flood has one of three and a half of its "
+        "gaps, so that it does not end between two codes; as lease_s: all are alike",
     )
     quiet_s: int = Field(
         QUIET_S,
