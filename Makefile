@@ -17,7 +17,10 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; 
 
 ARGS ?=
 
-# Compiled first: where PYTHONDONTWRITEBYTECODE is set, a thousand processes would each do it anew.
+# Where it is set, a third of `fast` is pytest rewriting the same assertions as the last time.
+unexport PYTHONDONTWRITEBYTECODE
+
+# Compiled first, or the first of a thousand processes would each do it anew.
 PYTEST = $(BIN)/python -m compileall -q detectors streams && \
 	$(BIN)/python -m pytest --numprocesses=2 --dist=loadfile --no-loadscope-reorder --durations=25
 
