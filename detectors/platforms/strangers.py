@@ -29,7 +29,7 @@ PAIRS_MOST: Final = 32_768
 """Pairs at a time: 1 MB."""
 
 FOLD_OFFSETS: Final = 64 * TICK_OFFSETS
-"""At each tick whose offset is a multiple of this, what came is counted, in the figures too: to sort
+"""At each tick whose offset is a multiple of this, what came is counted, in figures too: sorting
 many costs less than few many times. By the offset, and not by what waits, so that a copy of the
 state, for which all is counted, does not move the moments at which the least lose their count."""
 
