@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from datetime import UTC, datetime
+from functools import lru_cache
 
 
 def now_ms() -> int:
@@ -18,3 +19,17 @@ def utc(at_ms: float) -> str:
     '2026-03-02T03:33:00Z'
     """
     return f"{datetime.fromtimestamp(at_ms / 1000, UTC):%Y-%m-%dT%H:%M:%SZ}"
+
+
+def utc_exact(at_ms: int) -> str:
+    """The same, to the millisecond.
+
+    >>> utc_exact(1_772_422_380_099)
+    '2026-03-02T03:33:00.099Z'
+    """
+    return f"{_second(at_ms // 1000)}.{at_ms % 1000:03d}Z"
+
+
+@lru_cache(64)
+def _second(at_s: int) -> str:
+    return datetime.fromtimestamp(at_s, UTC).replace(tzinfo=None).isoformat()

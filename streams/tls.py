@@ -1,12 +1,32 @@
-"""Certificates of other services, as settings name them."""
+"""Certificates of other services, as settings name them, and URLs that only they can read."""
 
 from __future__ import annotations
 
 import ssl
 from pathlib import Path
+from typing import Final
+from urllib.parse import urlsplit
 
 from streams.errors import ConfigError
 from streams.language import tr
+
+LOOPBACK: Final = ("127.0.0.1", "::1", "localhost")
+"""Names of this machine."""
+
+
+def private(url: str) -> bool:
+    """Tell if nobody on the way reads what goes to a URL: by TLS, or to this machine.
+
+    >>> private("https://bank.example/x"), private("http://[::1]:8080"), private("http://bank.example")
+    (True, True, False)
+    """
+    try:
+        parts = urlsplit(url)
+    except ValueError:  # a bracket that nothing closes
+        return False
+    if not parts.hostname:
+        return False
+    return parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in LOOPBACK)
 
 
 def authorities(setting: str, file: str | Path | None) -> ssl.SSLContext:

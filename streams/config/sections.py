@@ -26,11 +26,11 @@ from detectors.defaults import (
 )
 from streams.language import tr
 from streams.limits import AHEAD_MAX_MS, VALUE_BYTES_MAX
+from streams.tls import LOOPBACK
 
 if TYPE_CHECKING:
     from detectors.leases.rails import RailParams
 
-LOOPBACK: Final = ("127.0.0.1", "::1", "localhost")
 PORTS: Final = {
     "worker": 9464, "adapter": 9465, "feed": 9466, "canary": 9467, "gate": 9468, "desk": 9469,
     "indexer": 9470, "notifier": 9471, "signal": 9472, "campaigns": 9473,

@@ -16,36 +16,32 @@ from __future__ import annotations
 import hashlib
 import hmac
 import threading
-import time
 import uuid
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Final
-from urllib.parse import urlsplit
 
 import msgspec
 import urllib3
-from standardwebhooks.webhooks import EmptyWebhookSecretError, Webhook
 
+from streams.clock import now_ms
 from streams.enforce.gateway import CountsNothing, GatewayAwayError, Order, Refusals
 from streams.enforce.redis import lease_value
 from streams.errors import ConfigError
 from streams.language import tr
-from streams.tls import authorities
+from streams.tls import authorities, private
+from streams.webhooks import signed, signers
 
 SCHEMA_VERSION: Final = 1
 TIMEOUT_S: Final = 3.0
 REPEATED_MAX: Final = 100_000
 """Orders that failed and keep their id, the newest of them; five times what rails let in."""
-_STANDARD_KEY: Final = "whsec_"
 _PASSING: Final = {
     HTTPStatus.REQUEST_TIMEOUT,
     HTTPStatus.TOO_EARLY,
     HTTPStatus.TOO_MANY_REQUESTS,
 }
-_LOOPBACK: Final = {"127.0.0.1", "::1", "localhost"}
 _encode: Final = msgspec.json.Encoder().encode
 
 
@@ -57,20 +53,6 @@ def sign(secret: bytes, at_ms: int, body: bytes) -> str:
     """
     digest = hmac.new(secret, b"%d." % at_ms + body, hashlib.sha256).hexdigest()
     return f"t={at_ms},v1={digest}"
-
-
-def signers(secrets: Sequence[bytes]) -> list[Webhook]:
-    """One for each key: base64 behind `whsec_`, as the scheme writes them, or the bytes themselves.
-
-    Raise ConfigError if one is empty or no base64.
-    """
-    try:
-        return [
-            Webhook(secret.decode() if secret.startswith(_STANDARD_KEY.encode()) else secret)
-            for secret in secrets
-        ]
-    except (ValueError, EmptyWebhookSecretError):
-        raise ConfigError(tr("webhook: a secret is empty, or no base64 behind whsec_")) from None
 
 
 class WebhookGateway(CountsNothing):
@@ -90,8 +72,7 @@ class WebhookGateway(CountsNothing):
         ca_file: str | None = None,
     ) -> None:
         """With `old_secret` every order is signed by both, so that receivers change at leisure."""
-        parts = urlsplit(url)
-        if parts.scheme != "https" and parts.hostname not in _LOOPBACK:
+        if not private(url):
             raise ConfigError(tr("webhook: only https, or http to this machine"))
         if not secret:
             raise ConfigError(tr("webhook: without a secret anybody could throttle anybody"))
@@ -149,16 +130,11 @@ class WebhookGateway(CountsNothing):
 
     def _post(self, recipient: str, body: bytes) -> int:
         identity = self._identity(recipient, body)
-        now_ms = time.time_ns() // 1_000_000
-        now = datetime.fromtimestamp(now_ms // 1000, UTC)
+        at_ms = now_ms()
         headers = {
             "Content-Type": "application/json",
-            "Otpguard-Signature": sign(self._secret, now_ms, body),
-            "webhook-id": identity,
-            "webhook-timestamp": str(now_ms // 1000),
-            "webhook-signature": " ".join(
-                signer.sign(identity, now, body.decode()) for signer in self._signers
-            ),
+            "Otpguard-Signature": sign(self._secret, at_ms, body),
+            **signed(self._signers, identity, body, at_ms // 1000),
         }
         try:
             status = self._http.request(

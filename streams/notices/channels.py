@@ -9,27 +9,25 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from enum import StrEnum
 from http import HTTPStatus
 from pathlib import Path
 from typing import Final, NamedTuple, Protocol
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode
 
 import msgspec
 import urllib3
 
-from streams.enforce.webhook import signers
 from streams.errors import ConfigError
 from streams.language import tr
-from streams.tls import authorities
+from streams.tls import authorities, private
+from streams.webhooks import signed, signers
 
 CATEGORY: Final = "notice"
 """Category of every notice in the words of `sms.delivery.v1`: it beats whatever its text says."""
 SCHEMA_VERSION: Final = 1
 UCS2: Final = 8  # data coding
 CONNECT_S: Final = 3.0
-_LOOPBACK: Final = {"127.0.0.1", "::1", "localhost"}
 _NOT_TAKEN: Final = {
     HTTPStatus.REQUEST_TIMEOUT,
     HTTPStatus.TOO_EARLY,
@@ -90,6 +88,7 @@ class FileChannel:
     def __init__(self, path: Path) -> None:
         """The file is for its owner alone: it holds numbers. Raises ConfigError."""
         try:
+            self._torn = b""  # ends half a line, which a full disk left: the next is one of its own
             self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         except OSError as error:
             raise ConfigError(
@@ -98,9 +97,10 @@ class FileChannel:
 
     def send(self, message: SmsNotice) -> Delivery:
         """Append a line."""
-        line = msgspec.json.encode(body(message)) + b"\n"
+        line = self._torn + msgspec.json.encode(body(message)) + b"\n"
         try:
             written = os.write(self._file, line)
+            self._torn = b"" if written == len(line) else b"\n"
             os.fsync(self._file)
         except OSError as error:
             return Delivery(Delivered.UNKNOWN, f"errno_{error.errno}")
@@ -139,7 +139,11 @@ class WebhookChannel:
 
     def post(self, identity: str, content: bytes) -> Delivery:
         """Post anything under an id of its own."""
-        return post(self._http, self._url, content, self._headers(identity, content))
+        headers = {
+            "Content-Type": "application/json",
+            **signed(self._signers, identity, content, int(time.time())),
+        }
+        return post(self._http, self._url, content, headers)
 
     def rest(self) -> None:
         """Do nothing: there is no connection to keep."""
@@ -147,16 +151,6 @@ class WebhookChannel:
     def close(self) -> None:
         """Close the connections."""
         self._http.clear()
-
-    def _headers(self, identity: str, content: bytes) -> dict[str, str]:
-        now = datetime.fromtimestamp(int(time.time()), UTC)
-        signatures = (each.sign(identity, now, content.decode()) for each in self._signers)
-        return {
-            "Content-Type": "application/json",
-            "webhook-id": identity,
-            "webhook-timestamp": str(int(now.timestamp())),
-            "webhook-signature": " ".join(signatures),
-        }
 
 
 class JasminChannel:
@@ -249,10 +243,9 @@ def _pool(timeout_s: float, ca_file: str | None) -> urllib3.PoolManager:
 
 
 def _check_https(setting: str, url: str) -> None:
-    parts = urlsplit(url)
-    if not parts.hostname:
+    if not url:
         raise ConfigError(tr("{setting} is empty, or no URL").format(setting=setting))
-    if parts.scheme != "https" and parts.hostname not in _LOOPBACK:
+    if not private(url):
         raise ConfigError(
             tr("{setting}: only https, or http to this machine").format(setting=setting)
         )

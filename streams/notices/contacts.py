@@ -20,10 +20,10 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 from streams.errors import ConfigError
 from streams.language import tr
+from streams.tls import private
 
 FIELDS: Final = (
     "platforms", "name", "mail", "webhook", "secret_file", "owner", "expires", "contract",
@@ -110,7 +110,7 @@ def _contacts(rows: Iterable[Any], path: Path) -> Iterable[PlatformContact]:
             raise _wrong(path, nth, tr("an owner looks after each entry"))
         if not (mail or webhook) or (mail and "@" not in mail) or "\n" in mail:
             raise _wrong(path, nth, tr("mail or webhook is needed, and a mail has an @"))
-        if webhook and (urlsplit(webhook).scheme != "https" or not secret):
+        if webhook and not (webhook.startswith("https:") and private(webhook) and secret):
             raise _wrong(path, nth, tr("a webhook is https, and signed by secret_file"))
         yield PlatformContact(
             platforms=tuple(map(str, platforms)),

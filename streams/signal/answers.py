@@ -14,8 +14,8 @@ from typing import Final, Literal
 
 from detectors.model.event import Trust, platform_id
 from detectors.model.records import Action, refuses
+from detectors.model.times import HOUR_MS
 
-HOUR_MS: Final = 3_600_000
 MAX_AGE_H: Final = 24
 """Default of `maxAge`, as CAMARA's SIM Swap has it."""
 

@@ -7,7 +7,6 @@ import re
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any, Final
 
 import msgspec
@@ -18,6 +17,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from streams.clock import utc_exact
 from streams.errors import UnavailableError
 from streams.signal.answers import MAX_AGE_H, flooded, latest, own_codes
 from streams.signal.clients import CHECK, DATE, OWN, SignalClient
@@ -171,7 +171,7 @@ class Signal:
         try:
             asked = await self._asked(request, client, number)
             line["subject"] = asked.number
-            await self._may(asked, scope, auth)
+            await self._may(asked, scope)
             body, word = await run_in_threadpool(work, self, asked)
         except CamaraError as refusal:
             await self._audit(**line, outcome="refused", reason=refusal.code)
@@ -224,10 +224,9 @@ class Signal:
             raise CamaraError("OUT_OF_RANGE")
         return BankQuestion(client, number, hours)
 
-    async def _may(self, asked: BankQuestion, scope: str, auth: str) -> None:
+    async def _may(self, asked: BankQuestion, scope: str) -> None:
         if scope not in asked.client.scopes:
             raise CamaraError("PERMISSION_DENIED")
-        assert auth
         over = self._quotas.take(asked.client, asked.number, self.parts.now_ms())
         if over:
             raise CamaraError(over)
@@ -266,8 +265,8 @@ def retrieve_date(signal: Signal, asked: BankQuestion) -> tuple[dict[str, Any], 
     """Answer when the newest flood began, and when it ended, if it has."""
     newest = latest(signal.parts.lookup.floods(asked.number))
     body = {
-        "latestFlood": None if newest is None else _iso(newest.first_ms),
-        "ended": None if newest is None or newest.ended_ms is None else _iso(newest.ended_ms),
+        "latestFlood": None if newest is None else utc_exact(newest.first_ms),
+        "ended": None if newest is None or newest.ended_ms is None else utc_exact(newest.ended_ms),
         "monitoredPeriod": signal.parts.kept_days,
     }
     return body, "no flood" if newest is None else "a flood"
@@ -297,11 +296,6 @@ async def _question(request: Request) -> _Question:
         return msgspec.json.decode(body or b"{}", type=_Question)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise CamaraError("INVALID_ARGUMENT") from None
-
-
-def _iso(at_ms: int) -> str:
-    at = datetime.fromtimestamp(at_ms / 1000, UTC)
-    return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _json(status: int, body: dict[str, Any], correlator: str) -> Response:

@@ -13,12 +13,12 @@ import msgspec
 from detectors.model.event import Trust
 from streams.errors import ConfigError
 from streams.language import tr
+from streams.tls import private
 
 CHECK: Final = "verification-flood-signal:check"
 DATE: Final = "verification-flood-signal:retrieve-date"
 OWN: Final = "verification-flood-signal:own-codes"
 SCOPES: Final = (CHECK, DATE, OWN)
-LOOPBACK: Final = ("127.0.0.1", "::1", "localhost")
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,9 +92,7 @@ def _check_sink(name: str, row: Any) -> None:
     named = [bool(each) for each in (row.sink, row.sink_secret_file, row.sink_numbers_file)]
     if any(named) and not all(named):
         raise ValueError(f"{name}: sink, sink_secret_file and sink_numbers_file belong together")
-    if row.sink:
-        parts = urlsplit(row.sink)
-        if parts.scheme != "https" and parts.hostname not in LOOPBACK:
-            raise ValueError(f"{name}: only https, or http to this machine")
-        if not parts.hostname or parts.username:
-            raise ValueError(f"{name}: sink is no URL, or has a user in it")
+    if row.sink and not private(row.sink):
+        raise ValueError(f"{name}: sink is https, or http to this machine")
+    if row.sink and urlsplit(row.sink).username:
+        raise ValueError(f"{name}: sink has a user in it")

@@ -15,14 +15,14 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, Literal
 
 import msgspec
 import urllib3
 
-from streams.enforce.webhook import signers
+from detectors.model.times import HOUR_MS
+from streams.clock import utc_exact
 from streams.errors import ConfigError, UnavailableError
 from streams.language import tr
 from streams.notices.channels import CONNECT_S, Delivered, Delivery, post
@@ -30,6 +30,7 @@ from streams.signal.clients import SignalClient
 from streams.signal.ledger import SignalLedger
 from streams.signal.lookup import FloodChange, Lookup
 from streams.telemetry.metrics import Metrics
+from streams.webhooks import signed, signers
 from streams.wire import Numbers
 
 log = logging.getLogger(__name__)
@@ -37,7 +38,7 @@ log = logging.getLogger(__name__)
 SOURCE: Final = "urn:otpguard:verification-flood-signal"
 TYPE: Final = "otpguard.verification-flood-signal.v0"
 LOOK_S: Final = 1.0
-LOOK_BACK_MS: Final = 3_600_000
+LOOK_BACK_MS: Final = HOUR_MS
 """Floods with a message or an end within this are looked at: the end of one comes late where
 little happens in its partition."""
 AGE_MAX_S: Final = 600.0
@@ -70,15 +71,15 @@ class FloodEvent:
     def body(self) -> dict[str, Any]:
         """Return the CloudEvent."""
         at_ms = self.started_ms if self.ended_ms is None else self.ended_ms
-        data = {"phoneNumber": f"+{self.number}", "started": _iso(self.started_ms)}
+        data = {"phoneNumber": f"+{self.number}", "started": utc_exact(self.started_ms)}
         if self.ended_ms is not None:
-            data["ended"] = _iso(self.ended_ms)
+            data["ended"] = utc_exact(self.ended_ms)
         return {
             "specversion": "1.0",
             "id": self.event_id,
             "source": SOURCE,
             "type": f"{TYPE}.{self.kind}",
-            "time": _iso(at_ms),
+            "time": utc_exact(at_ms),
             "datacontenttype": "application/json",
             "data": data,
         }
@@ -147,13 +148,9 @@ class Sink:
     def send(self, event: FloodEvent) -> Delivery:
         """Post an event once."""
         content = msgspec.json.encode(event.body())
-        now = datetime.fromtimestamp(int(time.time()), UTC)
-        made = (each.sign(event.event_id, now, content.decode()) for each in self._signers)
         headers = {
             "Content-Type": "application/cloudevents+json",
-            "webhook-id": event.event_id,
-            "webhook-timestamp": str(int(now.timestamp())),
-            "webhook-signature": " ".join(made),
+            **signed(self._signers, event.event_id, content, int(time.time())),
         }
         return post(self._http, self.client.sink, content, headers)
 
@@ -280,8 +277,3 @@ def pusher_of(parts: Any, tokens: Callable[[str], Iterable[str]]) -> Pusher | No
     if not outgoing:
         return None
     return Pusher(parts.lookup, parts.ledger, parts.metrics, outgoing, parts.now_ms)
-
-
-def _iso(at_ms: int) -> str:
-    at = datetime.fromtimestamp(at_ms / 1000, UTC)
-    return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")

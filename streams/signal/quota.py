@@ -9,10 +9,9 @@ from __future__ import annotations
 from collections import OrderedDict
 from typing import Final, Literal
 
+from detectors.model.times import HOUR_MS, MINUTE_MS
 from streams.signal.clients import SignalClient
 
-MINUTE_MS: Final = 60_000
-HOUR_MS: Final = 3_600_000
 NUMBERS_MAX: Final = 200_000
 """Numbers remembered over all clients; the one asked about longest ago goes first."""
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from datetime import UTC, datetime
 from typing import Annotated, Final
 
 import msgspec
 from msgspec import Meta
 
 from detectors.campaigns.campaign import PLATFORMS_MAX, Abused, Campaign
-from streams.wire.outputs import Headers
+from streams.wire.outputs import Headers, agent_event
 from streams.wire.version import SCHEMA_VERSION, TimeMs, Word32, reader
 
 _Count = Annotated[int, Meta(ge=0, le=2**63 - 1)]
@@ -64,12 +63,7 @@ def decode_campaign(value: bytes) -> Campaign:
 
 def campaign_headers(campaign: Campaign) -> Headers:
     """CloudEvents 1.0 in Kafka's binary mode; a function of the record."""
-    time = datetime.fromtimestamp(campaign.end_ms / 1000, UTC).isoformat(timespec="milliseconds")
-    return (
-        ("ce_specversion", b"1.0"),
-        ("ce_id", f"{campaign.campaign_id}/{campaign.end_ms}/{campaign.victims}".encode()),
-        ("ce_source", b"/otpguard/agent/campaigns"),
-        ("ce_type", b"otpguard.campaign.v1"),
-        ("ce_time", time.replace("+00:00", "Z").encode()),
-        ("content-type", b"application/json"),
+    identity = f"{campaign.campaign_id}/{campaign.end_ms}/{campaign.victims}"
+    return agent_event(
+        "otpguard.campaign.v1", identity, "/otpguard/agent/campaigns", campaign.end_ms
     )

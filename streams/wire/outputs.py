@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Annotated, Final, Literal
 
@@ -36,6 +35,7 @@ from detectors.model.records import (
     Step,
     Verb,
 )
+from streams.clock import utc_exact
 from streams.wire.events import Reject
 from streams.wire.events import RejectReason as Refusal
 from streams.wire.version import SCHEMA_VERSION, Integer, TimeMs, UnreadableError, Word32, reader
@@ -391,26 +391,25 @@ def dead_letter(reject: Reject, topic: str, partition: int) -> tuple[bytes, byte
 
 
 def cloud_event(kind: str, identity: str, cause: Cause, at_ms: int) -> Headers:
+    """As `agent_event`, of a record that an event of a topic caused."""
+    return agent_event(kind, identity, _source(cause.topic, cause.partition), at_ms)
+
+
+def agent_event(kind: str, identity: str, source: str, at_ms: int) -> Headers:
     """Headers of CloudEvents 1.0 of a record of this kind and identity."""
     return (
         ("ce_specversion", b"1.0"),
         ("ce_id", identity.encode()),
-        _source(cause.topic, cause.partition),
+        ("ce_source", source.encode()),
         ("ce_type", kind.encode()),
-        ("ce_time", f"{_second(at_ms // 1000)}.{at_ms % 1000:03d}Z".encode()),
+        ("ce_time", utc_exact(at_ms).encode()),
         ("content-type", b"application/json"),
     )
 
 
 @lru_cache(64)
-def _source(topic: str, partition: int) -> tuple[str, bytes]:
-    return "ce_source", f"/otpguard/{topic}/{partition}".encode()
-
-
-@lru_cache(64)
-def _second(at_s: int) -> str:
-    """The second of an event, as CloudEvents write it but for what follows it."""
-    return datetime.fromtimestamp(at_s, UTC).replace(tzinfo=None).isoformat()
+def _source(topic: str, partition: int) -> str:
+    return f"/otpguard/{topic}/{partition}"
 
 
 def _scope(scope: Scope) -> _Scope:

@@ -7,7 +7,6 @@ written again, by a replay or another owner, has the same bytes and the same off
 from __future__ import annotations
 
 from dataclasses import asdict
-from datetime import UTC, datetime
 from typing import Annotated, Final
 
 import msgspec
@@ -19,7 +18,7 @@ from detectors.platforms.figures import PART_PLATFORMS, PlatformCounts, Platform
 from detectors.platforms.strangers import PAIRS_PART, SweepPart, Thousand
 from detectors.platforms.sweeps import SWEEP_RULES, Sweep, SweepRule
 from detectors.platforms.sweeps import TOLD_MOST as SWEEP_TOLD
-from streams.wire.outputs import Headers
+from streams.wire.outputs import Headers, agent_event
 from streams.wire.version import SCHEMA_VERSION, TimeMs, Word32, reader
 
 _Count = Annotated[int, Meta(ge=0, le=2**53)]
@@ -189,7 +188,7 @@ def part_headers(part: PlatformPart, topic: str) -> Headers:
     """CloudEvents 1.0 in Kafka's binary mode; `topic` is the input."""
     identity = f"{part.epoch}:{topic}:{part.partition}:{part.offset}/platforms"
     source = f"/otpguard/{topic}/{part.partition}"
-    return _headers("otpguard.platform.parts.v1", identity, source, part.start_ms)
+    return agent_event("otpguard.platform.parts.v1", identity, source, part.start_ms)
 
 
 def encode_platform(figures: PlatformFigures) -> bytes:
@@ -219,18 +218,6 @@ def decode_platform(value: bytes) -> PlatformFigures:
 def platform_headers(figures: PlatformFigures) -> Headers:
     """As `part_headers`."""
     identity = f"{figures.platform_id}/{figures.newest_ms}/{figures.codes}"
-    return _headers(
+    return agent_event(
         "otpguard.platform.v1", identity, "/otpguard/agent/platforms", figures.newest_ms
-    )
-
-
-def _headers(kind: str, identity: str, source: str, at_ms: int) -> Headers:
-    time = datetime.fromtimestamp(at_ms / 1000, UTC).isoformat(timespec="milliseconds")
-    return (
-        ("ce_specversion", b"1.0"),
-        ("ce_id", identity.encode()),
-        ("ce_source", source.encode()),
-        ("ce_type", kind.encode()),
-        ("ce_time", time.replace("+00:00", "Z").encode()),
-        ("content-type", b"application/json"),
     )

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from streams.errors import ConfigError
-from streams.tls import authorities, check_own
+from streams.tls import authorities, check_own, private
 
 
 @pytest.fixture(scope="module")
@@ -63,3 +63,21 @@ def test_a_certificate_that_nobody_could_be_shown_is_said(
         check_own("a", folder / cert, folder / key)
     with pytest.raises(ConfigError, match="client_ca_file"):
         check_own("a", folder / "own.pem", folder / "own.key", folder / "rubbish")
+
+
+@pytest.mark.parametrize(
+    ("url", "may"),
+    [
+        ("https://bank.example:8443/x", True),
+        ("http://localhost:8080", True),
+        ("http://[::1]/x", True),
+        ("http://bank.example", False),
+        ("http://localhost.bank.example", False),
+        ("ftp://localhost/x", False),
+        ("https:///x", False),
+        ("https://[bank.example", False),
+        ("", False),
+    ],
+)
+def test_a_url_is_private_by_tls_or_on_this_machine(url: str, *, may: bool) -> None:
+    assert private(url) is may

@@ -12,7 +12,6 @@ import threading
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import urlsplit
 
 from joserfc import jwt
 from joserfc.errors import JoseError
@@ -23,6 +22,7 @@ from streams.desk.web.guard import cookies_of, set_cookie
 from streams.desk.web.proxy import roles_of
 from streams.desk.web.visit import RefusedError, visit_of
 from streams.language import tr
+from streams.tls import private
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -49,8 +49,6 @@ ALGORITHMS: Final = (
     "EdDSA",
 )
 """Signatures that a provider may use; no shared secret and no `none`."""
-
-LOOPBACK: Final = ("127.0.0.1", "localhost", "::1")
 
 
 @dataclass(slots=True)
@@ -169,7 +167,7 @@ class OidcEntry:
                     ),
                 ) from None
         if found.get("issuer") != issuer or not all(
-            _safe(str(found.get(name, "")))
+            private(str(found.get(name, "")))
             for name in ("authorization_endpoint", "token_endpoint", "jwks_uri")
         ):
             raise RefusedError(503, tr("The company's log-in describes itself wrongly."))
@@ -206,12 +204,6 @@ def _check(claims: dict[str, Any], console: Console, nonce: str) -> None:
         sub={"essential": True},
         nonce={"essential": True, "value": nonce},
     ).validate(claims)
-
-
-def _safe(url: str) -> bool:
-    """Tell if an address of the provider is by TLS, or on this machine."""
-    parts = urlsplit(url)
-    return parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in LOOPBACK)
 
 
 def _library() -> Any:

@@ -21,6 +21,7 @@ from streams.notices.channels import (
     SmsNotice,
     WebhookChannel,
 )
+from tests.full_disk import no_room
 from tests.ports import free_port
 from tests.waiting import END_S
 
@@ -87,6 +88,19 @@ def test_a_file_gets_a_line_for_each_and_is_its_owner_s(tmp_path: Path) -> None:
     assert path.stat().st_mode & 0o777 == 0o600
     with pytest.raises(ConfigError, match="No such file"):
         FileChannel(tmp_path / "none" / "x")
+
+
+def test_after_half_a_line_on_a_full_disk_the_next_is_a_line_of_its_own(tmp_path: Path) -> None:
+    path = tmp_path / "notices.jsonl"
+    channel = FileChannel(path)
+    with no_room(100):
+        assert channel.send(ZH).state is Delivered.UNKNOWN
+        assert channel.send(ZH).state is Delivered.UNKNOWN
+    assert [channel.send(each).state for each in (ZH, EN)] == [Delivered.SENT] * 2
+    channel.close()
+    half, *lines = path.read_text().splitlines()
+    assert len(half) < 101
+    assert [json.loads(line)["notice_id"] for line in lines] == [ZH.notice_id, EN.notice_id]
 
 
 def test_a_webhook_is_signed_and_its_id_is_the_notice_s() -> None:

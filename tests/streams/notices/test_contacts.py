@@ -70,6 +70,7 @@ def test_a_row_with_a_cell_too_many_is_said(tmp_path: Path) -> None:
         (('mail = "abuse@a.example"\n', ""), "mail or webhook is needed"),
         (('mail = "abuse@a.example"', 'mail = "a@a\\nBcc: b@b"'), "a mail has an @"),
         (("https://b.example", "http://b.example"), "a webhook is https"),
+        (("https://b.example", "https://[b.example"), "a webhook is https"),
         (('secret_file = "/etc/otpguard/secrets/b"\n', ""), "signed by secret_file"),
         (('"sig:a", "port:10690000001"', '"a"'), "keys such as"),
         (("contract = true", "contracted = true"), "no field contracted"),

@@ -7,7 +7,8 @@ from dataclasses import replace
 import pytest
 
 from detectors.model.event import Trust, platform_id
-from streams.signal.answers import HOUR_MS, FloodSpan, flooded, latest, own_codes
+from detectors.model.times import HOUR_MS
+from streams.signal.answers import FloodSpan, flooded, latest, own_codes
 from tests.enforce.records import LEASE_MS, START_MS, action
 
 NOW = START_MS + 100 * HOUR_MS

@@ -118,7 +118,7 @@ def test_a_bank_is_told_when_a_customers_flood_begins_and_when_it_ends(
         with pushing(store, memory, tmp_path, sink.server_address[1]):
             wait_until(lambda: len(sink.taken) == 1, "the start is told")
             fill(store, ended(record), ended(other))
-            wait_until(lambda: len(sink.taken) == 2, "the end is told")
+            wait_until(lambda: len(memory.records) == 4, "the end is told, and that in the audit")
         assert watched.level is Level.THROTTLE
     start, end = sink.bodies()
     assert (start["specversion"], start["source"]) == ("1.0", push.SOURCE)

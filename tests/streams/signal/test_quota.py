@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from detectors.model.times import HOUR_MS, MINUTE_MS
 from streams.signal import quota
 from streams.signal.clients import SignalClient
-from streams.signal.quota import HOUR_MS, MINUTE_MS, Quotas
+from streams.signal.quota import Quotas
 
 CLIENT = SignalClient("a", per_minute=3, number_per_hour=2)
 
