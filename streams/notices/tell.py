@@ -19,6 +19,7 @@ from detectors.model.times import DAY_MS
 from streams.config import Reports
 from streams.errors import ConfigError, UnavailableError, UsageError
 from streams.language import tr
+from streams.notices.book import Unsent
 from streams.notices.channels import Delivered, WebhookChannel
 from streams.notices.contacts import PlatformContact, PlatformContacts
 from streams.notices.letters import PlatformReport, ReportAuthor, mail, report_id, xarf
@@ -98,13 +99,16 @@ def decide(
 def told_days(notices: Iterable[Notice]) -> Mapping[str, set[int]]:
     """Return the days of which platforms were told: key -> first milliseconds.
 
-    One that was on its way counts: a platform is told at most once of a day.
+    By the last record of each notice. One that was on its way, or may have arrived, counts: a
+    platform is told at most once of a day.
     """
     found: dict[str, set[int]] = defaultdict(set)
-    for notice in notices:
+    newest = {each.notice_id: each for each in notices if each.kind == "platform"}
+    for notice in newest.values():
         _, _, rest = notice.notice_id.partition(":")
         day = rest.partition(":")[0]
-        if notice.kind == "platform" and day.isdecimal() and notice.state in ("sending", "sent"):
+        may_have = notice.state in ("sending", "sent") or notice.why == Unsent.UNKNOWN
+        if may_have and day.isdecimal():
             found[notice.to].add(int(day))
     return found
 
@@ -149,10 +153,15 @@ def deliver(
             secret = contact.secret_file.read_bytes().split(b"\n", 1)[0].strip()
         except OSError as error:
             return "failed", f"secret_file errno_{error.errno}"
-        way = WebhookChannel(contact.webhook, secret, timeout_s=SMTP_S)
+        try:
+            way = WebhookChannel(contact.webhook, secret, timeout_s=SMTP_S)
+        except ConfigError:  # none, or no base64: of this contact alone
+            return "failed", "secret_file"
         body = json.dumps(xarf(report, reporter), ensure_ascii=False).encode()
         delivery = way.post(report.report_id, body)
         way.close()
+        if delivery.state is Delivered.UNKNOWN:
+            return "failed", Unsent.UNKNOWN
         return ("sent", "") if delivery.state is Delivered.SENT else ("failed", delivery.why)
     letter = mail(report, reporter)
     if settings.mail == "maildir":
@@ -183,6 +192,7 @@ def _to_maildir(letter: Message, settings: Reports) -> tuple[NoticeState, str]:
 
 def _to_server(letter: Message, settings: Reports) -> tuple[NoticeState, str]:
     context = ssl.create_default_context()
+    given = False
     try:
         kind: Any = smtplib.SMTP_SSL if settings.smtp_port == 465 else smtplib.SMTP
         more = {"context": context} if settings.smtp_port == 465 else {}
@@ -191,11 +201,15 @@ def _to_server(letter: Message, settings: Reports) -> tuple[NoticeState, str]:
                 server.starttls(context=context)
             if settings.smtp_username:
                 server.login(settings.smtp_username, settings.password.get_secret_value())
+            given = True
             server.send_message(letter)
     except smtplib.SMTPResponseException as error:
         return "failed", f"smtp_{error.smtp_code}"
-    except (smtplib.SMTPException, OSError) as error:
-        return "failed", type(error).__name__
+    except (OSError, UnicodeError) as error:
+        refused = isinstance(error, smtplib.SMTPException)  # which are OSErrors too
+        hung_up = isinstance(error, smtplib.SMTPServerDisconnected)
+        lost = given and (hung_up or not refused)
+        return "failed", Unsent.UNKNOWN if lost else type(error).__name__
     return "sent", ""
 
 

@@ -7,6 +7,7 @@ import socketserver
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -26,6 +27,8 @@ NOW_MS = DAY0_MS + DAY_MS + 3_600_000
 A, B, C = "sig:a", "sig:b", "sig:c"
 CONTACT = PlatformContact((A,), "A", "desk", date(2100, 1, 1), mail="abuse@a.example")
 CONTACTS = PlatformContacts({A: CONTACT})
+HANG_UP = ""
+"""A mailer's answer after which nobody knows what it did."""
 
 
 def settings(folder: Path, **more: object) -> Reports:
@@ -123,6 +126,8 @@ class _Session(socketserver.StreamRequestHandler):
             elif word == b"QUIT":
                 self.wfile.write(b"221 bye\r\n")
                 return
+            elif word == b"RCPT" and self.server.answer == HANG_UP:
+                return
             elif word == b"RCPT":
                 self.wfile.write(self.server.answer.encode() + b"\r\n")
             else:
@@ -139,6 +144,36 @@ def mailer(answer: str = "250 known") -> Iterator[Mailer]:
         finally:
             server.shutdown()
             thread.join(END_S)
+
+
+@pytest.mark.slow
+def test_what_failed_for_sure_is_sent_by_the_next_run_and_what_may_have_arrived_is_not(
+    tmp_path: Path,
+) -> None:
+    more = {"mail": "smtp", "smtp_tls": False}
+    said, _ = sent(tmp_path, decided(tmp_path), smtp_port=free_port(), **more)
+    assert decided(tmp_path, *said)[0].telling is Telling.DIGEST
+    with mailer(HANG_UP) as server:
+        said, states = sent(
+            tmp_path, decided(tmp_path, *said), smtp_port=server.server_address[1], **more
+        )
+    assert states == ["failed unknown"]
+    assert decided(tmp_path, *said)[0].telling is Telling.TOLD
+
+
+@pytest.mark.parametrize("secret", [b"", b"whsec_x"])
+def test_a_contact_whose_secret_cannot_sign_fails_alone(tmp_path: Path, secret: bytes) -> None:
+    (tmp_path / "secret").write_bytes(secret)
+    contact = replace(
+        CONTACT, mail="", webhook="https://a.example/x", secret_file=tmp_path / "secret"
+    )
+    found = [
+        replace(each, report=each.report and replace(each.report, contact=contact))
+        for each in decided(tmp_path)
+    ]
+    said, states = sent(tmp_path, found)
+    assert states == ["failed secret_file"]
+    assert decided(tmp_path, *said)[0].telling is Telling.DIGEST
 
 
 @pytest.mark.slow
