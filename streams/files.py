@@ -1,4 +1,4 @@
-"""Small files that a process keeps: after a crash or on a full disk the old one is whole."""
+"""Small files that a process keeps, whole after a crash or on a full disk; and the ends of logs."""
 
 from __future__ import annotations
 
@@ -39,3 +39,8 @@ def replace_file(path: Path, content: bytes, *, mode: int = 0o666) -> None:
     except OSError:
         scratch.unlink(missing_ok=True)
         raise
+
+
+def last_lines(path: Path, number: int) -> str:
+    """Return the end of a log; what is no UTF-8 in it is shown as such. Raise OSError."""
+    return "\n".join(path.read_text(encoding="utf-8", errors="replace").splitlines()[-number:])

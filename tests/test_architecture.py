@@ -159,6 +159,25 @@ def against_the_order(module: str, text: str) -> list[str]:
     return [f"imports {name}" for name in sorted(inner) if place.get(name, 0) > place[here[0]]]
 
 
+def by_locale(module: str, text: str) -> list[str]:
+    """Files that are read or written in the encoding of the machine's locale, whatever that is."""
+    found = []
+    for node in ast.walk(parsed(text)):
+        if not isinstance(node, ast.Call) or any(k.arg == "encoding" for k in node.keywords):
+            continue
+        called = node.func.attr if isinstance(node.func, ast.Attribute) else ast.unparse(node.func)
+        modes = [each.value for each in node.args[1:] if isinstance(each, ast.Constant)]
+        named = [k.arg for k in node.keywords]
+        if (
+            (called == "read_text" and not node.args)
+            or (called == "write_text" and len(node.args) < 2)
+            or (called == "fdopen" and not any("b" in str(mode) for mode in modes))
+            or (called in ("run", "Popen", "check_output") and "text" in named)
+        ):
+            found.append(f"line {node.lineno}: {called} names no encoding")
+    return found
+
+
 def classes(package: str) -> dict[str, list[str]]:
     """Public class name -> the modules that define one of that name."""
     found: dict[str, list[str]] = {}
@@ -252,6 +271,10 @@ def test_imports_go_one_way() -> None:
 
 def test_the_core_is_built_in_the_order_of_the_data() -> None:
     assert complaints(against_the_order, "detectors") == []
+
+
+def test_no_file_is_read_by_the_locale() -> None:
+    assert complaints(by_locale, "detectors") + complaints(by_locale, "streams") == []
 
 
 def test_no_two_public_classes_share_a_name() -> None:
@@ -384,6 +407,17 @@ def test_an_impure_core_is_noticed(text: str) -> None:
 )
 def test_an_import_against_the_stream_is_noticed(module: str, text: str) -> None:
     assert wrong_ways(module, text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Path(x).read_text()", "Path(x).read_text(errors='replace')", "Path(x).write_text(y)",
+        "os.fdopen(n, 'w')", "subprocess.run(['x'], text=True)",
+    ],
+)  # fmt: skip
+def test_what_is_read_by_the_locale_is_noticed(text: str) -> None:
+    assert by_locale("streams.x", text)
 
 
 @pytest.mark.parametrize(

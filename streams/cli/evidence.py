@@ -486,7 +486,7 @@ def _write_private(out: Path, text: str) -> None:
     except OSError as error:
         raise unwritten(out, error) from None
     try:
-        with os.fdopen(number, "w") as file:
+        with os.fdopen(number, "w", encoding="utf-8") as file:
             file.write(text)
     except OSError as error:
         out.unlink(missing_ok=True)

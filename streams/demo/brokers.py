@@ -25,6 +25,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Literal
 
+from streams.files import last_lines
+
 READY_S: Final = 120.0
 """The longest that a node may take to answer. Chosen: it takes 3 s; 12 s after a crash,
 since its old registration must run out first; 30 and more where many share two cores."""
@@ -78,7 +80,7 @@ class Node:
         while not answers("127.0.0.1", self.port, ca=self.ca):
             if not self.alive or time.monotonic() > deadline_s:
                 why = "does not answer" if self.alive else "ended at once"
-                tail = "\n".join(self.log.read_text(errors="replace").splitlines()[-15:])
+                tail = last_lines(self.log, 15)
                 msg = f"the broker on port {self.port} {why}; the end of its log:\n{tail}"
                 raise BrokerError(msg)
             time.sleep(0.05)

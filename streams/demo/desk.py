@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 from streams.demo.clock import EventClock
 from streams.demo.stage import START_S, STOP_S, environment, usual_port
 from streams.errors import OtpguardError, UnavailableError
+from streams.files import last_lines
 from streams.language import tr
 
 if TYPE_CHECKING:
@@ -83,7 +84,7 @@ class DeskProcess:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=sink,
-                text=True,
+                encoding="utf-8",
                 start_new_session=True,
                 env=environment(),
             )
@@ -131,7 +132,7 @@ class DeskProcess:
     def check(self) -> None:
         """Raise OtpguardError if it has ended."""
         if self.process.poll() is not None:
-            tail = "\n".join(self._log.read_text(errors="replace").splitlines()[-12:])
+            tail = last_lines(self._log, 12)
             raise OtpguardError(tr("the desk has ended:\n{tail}").format(tail=tail))
 
     def _said(self, name: str) -> str:

@@ -118,7 +118,8 @@ def _on(
     began = time.monotonic()
     config = folder / "otpguard.toml"
     config.write_text(
-        SETTINGS.format(bootstrap=kafka.bootstrap, partitions=PARTITIONS, port=port, folder=folder)
+        SETTINGS.format(bootstrap=kafka.bootstrap, partitions=PARTITIONS, port=port, folder=folder),
+        encoding="utf-8",
     )
     with stage.own_settings():
         settings = load(config)

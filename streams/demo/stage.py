@@ -22,6 +22,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from streams.config import ENVIRONMENT_PREFIX
 from streams.errors import ConfigError, OtpguardError, UnavailableError
+from streams.files import last_lines
 from streams.language import tr
 
 MEMORY_MIN_BYTES: Final = 768 << 20
@@ -53,7 +54,7 @@ def check_memory() -> None:
 def _memory_available() -> int | None:
     """Bytes that can be had without swapping; None where the system does not say."""
     with suppress(OSError, ValueError):
-        for line in Path("/proc/meminfo").read_text().splitlines():
+        for line in Path("/proc/meminfo").read_text(encoding="utf-8").splitlines():
             if line.startswith("MemAvailable:"):
                 return int(line.split()[1]) * 1024
     return None
@@ -160,7 +161,7 @@ class WorkerProcess:
 
     def tail(self) -> str:
         """Return the last lines of its log."""
-        return "\n".join(self.log.read_text(errors="replace").splitlines()[-TOLD_LINES:])
+        return last_lines(self.log, TOLD_LINES)
 
     def stop(self) -> None:
         """Ask it to end, as a supervisor would, and make it end if it won't."""

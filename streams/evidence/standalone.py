@@ -64,7 +64,7 @@ def canonical(value: Any) -> bytes:
 def openssl(folder: Path, public: bytes, kind: str, message: bytes, signature: bytes) -> bool:
     """Tell if openssl finds a signature good."""
     pem = "-----BEGIN PUBLIC KEY-----\n{}\n-----END PUBLIC KEY-----\n"
-    (folder / "key").write_text(pem.format(base64.b64encode(public).decode()))
+    (folder / "key").write_text(pem.format(base64.b64encode(public).decode()), encoding="utf-8")
     (folder / "message").write_bytes(message)
     if kind == "p256":
         if len(signature) != 64:

@@ -17,7 +17,7 @@ import csv
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -108,7 +108,7 @@ def _contacts(rows: Iterable[Any], path: Path) -> Iterable[PlatformContact]:
             raise _wrong(path, nth, tr("platforms are keys such as sig:某站"))
         if not owner:
             raise _wrong(path, nth, tr("an owner looks after each entry"))
-        if not (mail or webhook) or (mail and "@" not in mail) or "\n" in mail:
+        if not (mail or webhook) or (mail and "@" not in mail) or not mail.isprintable():
             raise _wrong(path, nth, tr("mail or webhook is needed, and a mail has an @"))
         if webhook and not (webhook.startswith("https:") and private(webhook) and secret):
             raise _wrong(path, nth, tr("a webhook is https, and signed by secret_file"))
@@ -125,6 +125,8 @@ def _contacts(rows: Iterable[Any], path: Path) -> Iterable[PlatformContact]:
 
 
 def _date(written: Any, path: Path, nth: int) -> date:
+    if isinstance(written, datetime):  # as TOML has it, with a time of day
+        return written.date()
     if isinstance(written, date):
         return written
     try:

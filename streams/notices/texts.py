@@ -130,7 +130,8 @@ def zone_of(name: str) -> ZoneInfo:
 @lru_cache
 def shipped() -> Mapping[str, Mapping[str, str]]:
     """The texts that come with the program, by language and name."""
-    return tomllib.loads(resources.files("streams.notices").joinpath("texts.toml").read_text())
+    file = resources.files("streams.notices").joinpath("texts.toml")
+    return tomllib.loads(file.read_text(encoding="utf-8"))
 
 
 def read_texts(path: Path | None) -> dict[str, dict[str, str]]:
@@ -214,7 +215,11 @@ def problems(
         yield tr("it has a link or an address, by which people learn to trust forged ones")
     if _NUMBER.search(literal):
         yield tr("it has a number, by which people learn to trust forged ones")
-    largest = texts.written(name, language, Facts(0, COUNT_MAX + 1, COUNT_MAX + 1))
+    try:
+        largest = texts.written(name, language, Facts(0, COUNT_MAX + 1, COUNT_MAX + 1))
+    except ValueError as error:  # a value is told to look like a number, and is a string
+        yield str(error)
+        return
     taken, most = units(largest)
     if taken > most:
         yield tr(

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from streams.errors import Exit
-from streams.files import replace_file, unwritten
+from streams.files import last_lines, replace_file, unwritten
 from tests.full_disk import no_room
 
 
@@ -35,3 +35,8 @@ def test_a_full_disk_is_to_be_tried_again_and_a_wrong_name_is_not(tmp_path: Path
     wrong = unwritten(tmp_path, OSError(errno.ENOENT, "No such file or directory"))
     assert (full.exit_code, wrong.exit_code) == (Exit.TRY_AGAIN, Exit.USAGE)
     assert str(full) == f"{tmp_path}: No space left on device"
+
+
+def test_the_end_of_a_log_is_read_whatever_is_in_it(tmp_path: Path) -> None:
+    (tmp_path / "log").write_bytes("一\n二\n".encode() + b"\xff\n")
+    assert last_lines(tmp_path / "log", 2) == "二\n\N{REPLACEMENT CHARACTER}"

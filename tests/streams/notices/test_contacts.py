@@ -45,6 +45,11 @@ def test_an_entry_counts_to_its_last_day_and_then_no_more(tmp_path: Path) -> Non
     assert read_contacts(None).of("sig:a", TODAY) is None
 
 
+def test_a_last_day_may_have_a_time_of_day(tmp_path: Path) -> None:
+    timed = GOOD.replace("expires = 2026-11-26", "expires = 2026-11-26T08:00:00")
+    assert read_contacts(written(tmp_path, timed)) == read_contacts(written(tmp_path, GOOD))
+
+
 def test_a_table_of_a_spreadsheet_says_the_same(tmp_path: Path) -> None:
     head = "\ufeffplatforms,name,mail,owner,expires,contract"
     row = "sig:a port:10690000001,A Security,abuse@a.example,abuse desk,2026-11-26,yes"
@@ -69,6 +74,7 @@ def test_a_row_with_a_cell_too_many_is_said(tmp_path: Path) -> None:
         (("abuse@a.example", "a.example"), "a mail has an @"),
         (('mail = "abuse@a.example"\n', ""), "mail or webhook is needed"),
         (('mail = "abuse@a.example"', 'mail = "a@a\\nBcc: b@b"'), "a mail has an @"),
+        (('mail = "abuse@a.example"', 'mail = "a@a\\rBcc: b@b"'), "a mail has an @"),
         (("https://b.example", "http://b.example"), "a webhook is https"),
         (("https://b.example", "https://[b.example"), "a webhook is https"),
         (('secret_file = "/etc/otpguard/secrets/b"\n', ""), "signed by secret_file"),

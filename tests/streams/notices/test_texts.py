@@ -105,6 +105,8 @@ def test_a_text_says_the_time_on_the_operator_s_clock_and_counts_to_999() -> Non
         ("【{operator}】您的验证码是{messages}，请勿泄露", "verification code"),
         ("【{operator}】{number}", "no value number"),
         ("【{operator}】{", "Single '{'"),
+        ("【{operator}】{messages:d}", "'d'"),
+        ("【{operator!x}】", "specifier"),
     ],
 )
 def test_a_text_that_cannot_be_sent_is_refused_at_the_start(template: str, says: str) -> None:
