@@ -409,13 +409,17 @@ def _batch(
 
 
 class _Origin(msgspec.Struct, gc=False):
-    """The fields that few events are asked for. An account may be anything: it decides nothing."""
+    """The fields that few events are asked for. An account may be anything: it decides nothing.
+
+    So it is passed over here as it was when the event was read, and read by itself.
+    """
 
     message_id: str
-    account_id: Any = None
+    account_id: msgspec.Raw = msgspec.Raw(b"")
 
 
 _decode_origin: Final = msgspec.json.Decoder(_Origin).decode
+_decode_account: Final = msgspec.json.Decoder(str).decode
 ORIGIN_MAX: Final = 128
 """Characters kept of an account's name."""
 
@@ -498,7 +502,10 @@ class Origins:
         value = self.values[int(self.row[i])]
         assert value is not None, "an event was decoded from it"
         read = _decode_origin(value)
-        account = read.account_id if isinstance(read.account_id, str) else ""
+        try:
+            account = _decode_account(read.account_id)
+        except ValueError:  # no string, or none that is UTF-8: the event counts all the same
+            account = ""
         return account[:ORIGIN_MAX], read.message_id
 
     def listed(self, i: int) -> HotList | None:

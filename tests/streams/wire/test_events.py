@@ -18,6 +18,7 @@ from streams import wire
 from streams.limits import VALUE_BYTES_MAX
 from streams.wire import Decoded, Intake, Numbers, Outcome, RejectReason, encode_listed
 from streams.wire.events import BLOCK, CACHED
+from streams.wire.layout import LEARN_ROWS, ROWS_MIN
 from streams.wire.partitioner import partition_of
 
 CHINA = Intake(Numbers("CN"))
@@ -417,6 +418,31 @@ def test_no_bytes_raise(values: list[bytes | None]) -> None:
     decoded = decode([*values, value()])
     assert sum(decoded.outcomes.values()) == len(values) + 1
     assert decoded.batch.offset[-1] == 100 + len(values)
+
+
+ODD_ACCOUNTS = (
+    b"1e999", b"-1e999", b"1" + b"0" * 5_000, b"[1e999]", b'"\xff"', b'"\xed\xa0\x80"',
+    b'{"\xff": 1}', b"[" * 600 + b"]" * 600, b"null", b"7", b'""',
+)  # fmt: skip
+"""Values that a decoder passes over where nobody asks for them; some of them it cannot read."""
+
+
+@pytest.mark.parametrize("account", ODD_ACCOUNTS)
+@pytest.mark.parametrize("n", [1, ROWS_MIN + LEARN_ROWS])
+def test_an_account_that_nobody_can_read_is_none(account: bytes, n: int) -> None:
+    odd = value()[:-1] + b', "account_id": ' + account + b"}"
+    batch = decode([*[value(account_id="a1")] * (n - 1), odd]).batch
+    assert batch.origin is not None
+    assert batch.origin(n - 1) == ("", "m1")
+    assert n == 1 or batch.origin(0) == ("a1", "m1")
+
+
+@given(st.binary(max_size=20))
+def test_whatever_an_account_is_an_event_that_counts_has_an_origin(account: bytes) -> None:
+    batch = decode([value()[:-1] + b', "account_id": ' + account + b"}"]).batch
+    assert batch.origin is not None
+    for at in range(len(batch)):
+        assert batch.origin(at)[1] == "m1"
 
 
 @given(st.text(alphabet=st.characters(), max_size=30), st.booleans())
