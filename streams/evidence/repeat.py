@@ -155,5 +155,5 @@ def _place(line: bytes, following: int) -> tuple[int, int, bytes]:
     try:
         told = msgspec.json.decode(line, type=dict[str, msgspec.Raw])
         return int(bytes(told["partition"])), int(bytes(told["offset"])), bytes(told["value"])
-    except (ValueError, KeyError):
+    except (ValueError, KeyError, RecursionError):
         raise UsageError(tr("an event is no JSON line")) from None

@@ -170,7 +170,7 @@ class Rekeyer:
                         row["message_id"] = "-".join(map(str, place))
                     recipient, value = row["recipient"], _encode(row)
             except Exception as error:  # decoders of foreign bytes raise anything
-                if isinstance(error, (MemoryError, RecursionError)):
+                if isinstance(error, MemoryError):
                     raise
                 recipient = ""
                 unread.append(at)

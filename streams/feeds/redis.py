@@ -136,7 +136,7 @@ class RedisFeed:
         try:
             written = _recipient(value).recipient
             key = (self._numbers.canonical(written) or written).encode()
-        except (msgspec.DecodeError, UnicodeDecodeError):
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             key, outcome = b"", "unreadable"
         self._metrics.add("feed_events_total", outcome=outcome)
         try:

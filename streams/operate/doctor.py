@@ -352,7 +352,7 @@ def _sources(records: Sequence[Any]) -> Check:
     for each in records:
         try:
             read = _reported(each.value)
-        except (msgspec.DecodeError, UnicodeDecodeError, TypeError):
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, TypeError):
             continue  # what is wrong with it the dead letters say
         if read.gateway_id:
             of = times.setdefault(read.gateway_id, {})

@@ -65,6 +65,8 @@ def test_events_with_their_places_are_those_of_a_partition(
         repeat(folder, here[::-1])
     with pytest.raises(UsageError, match="no JSON"):
         repeat(folder, [b'{"offset": 1}'])
+    with pytest.raises(UsageError, match="no JSON"):
+        repeat(folder, [b'{"offset": ' + b"[" * 100_000])
 
 
 def test_a_decision_that_was_changed_or_events_that_are_others_are_found(

@@ -241,3 +241,11 @@ def test_a_list_of_abused_platforms_is_not_handed_over_even_as_it_is(
     records: Any = [SimpleNamespace(value=lambda: told)]
     values, _, unread = Rekeyer(Numbers("CN"), rules).convert(records)
     assert (values, unread) == ([b""], 1), "the worker refuses it, with a dead letter"
+
+
+@pytest.mark.parametrize("rules", [None, FieldMap.parse([], [], "ms", "UTC")])
+def test_a_value_that_nests_too_deep_is_handed_over_as_it_is(rules: FieldMap | None) -> None:
+    deep = b'{"x":' + b"[" * 100_000
+    records: Any = [SimpleNamespace(value=lambda: deep)]
+    values, _, unread = Rekeyer(Numbers("CN"), rules).convert(records)
+    assert (values, unread) == ([deep], 1)

@@ -109,13 +109,14 @@ def test_every_report_is_published_under_its_canonical_key_and_leaves_the_stream
 
 def test_what_nobody_can_read_is_handed_over_as_it_is(world: World, stream: redis.Redis) -> None:
     listed = b'{"recipient": "13900000001", "event_type": "hot"}'  # the platform agent's own
-    for value in (b"nonsense", b"", b"\xff", b'{"recipient": 7}', listed):
+    deep = b'{"x":' + b"[" * 100_000
+    for value in (b"nonsense", b"", b"\xff", b'{"recipient": 7}', listed, deep):
         stream.xadd(STREAM, {"value": value})
     stream.xadd(STREAM, {"other": "x"})
     with world.feed():
-        records = world.published(6)
+        records = world.published(7)
     assert sorted(record.value for record in records) == sorted(
-        [b"nonsense", b"", b"\xff", b'{"recipient": 7}', b"", b""]
+        [b"nonsense", b"", b"\xff", b'{"recipient": 7}', b"", b"", deep]
     )
 
 

@@ -92,7 +92,9 @@ def reported(by: str | None, gateway: str, times: Iterable[int]) -> list[Record]
     ids=["two gateways", "one takes over", "feed and gate", "two gates", "nothing"],
 )
 def test_two_sources_of_one_gateway_at_a_time_are_wrong(records: list[Record], state: str) -> None:
-    assert _sources([*records, Record(5), Record(6, gateway_id=7)]).state == state
+    deep = Record(7)
+    deep.value = b'{"x":' + b"[" * 100_000
+    assert _sources([*records, Record(5), Record(6, gateway_id=7), deep]).state == state
 
 
 def test_a_working_installation_has_nothing_wrong(config: Path) -> None:
