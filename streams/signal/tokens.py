@@ -178,7 +178,7 @@ class AccessTokens:
     def _read(self) -> KeySet:
         try:
             return KeySet.import_key_set(json.loads(self._fetch()))
-        except (JoseError, ValueError, KeyError, TypeError) as error:
+        except (JoseError, ValueError, KeyError, TypeError, RecursionError) as error:
             raise ConfigError(
                 tr("signal: no JWKS: {error}").format(error=type(error).__name__)
             ) from None

@@ -98,3 +98,5 @@ def test_keys_come_from_a_file_or_a_server(tmp_path: Path) -> None:
         JwksUrl("http://127.0.0.1:9/jwks")()
     with pytest.raises(ConfigError, match="no JWKS"):
         AccessTokens(lambda: b"{", ISSUER, AUDIENCE)
+    with pytest.raises(ConfigError, match="no JWKS"):
+        AccessTokens(lambda: b"[" * 100_000, ISSUER, AUDIENCE)
