@@ -45,7 +45,7 @@ test: $(VENV)/.test lint ## ruff, mypy and the tests, on Apache Kafka where Java
 
 integration: $(VENV)/.test ## what needs machines of its own: systemd, images, PostgreSQL, Maven, SIP, frozen workers
 	@mkdir -p .cache
-	@$(PYTEST) -m 'integration and not soak' $(ARGS) | tee .cache/durations-integration.txt
+	@$(PYTEST) --numprocesses=3 -m 'integration and not soak' $(ARGS) | tee .cache/durations-integration.txt
 
 lint: $(VENV)/.test ## ruff (rules and format) and mypy
 	@$(BIN)/ruff check .
