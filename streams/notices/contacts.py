@@ -110,7 +110,7 @@ def _contacts(rows: Iterable[Any], path: Path) -> Iterable[PlatformContact]:
             raise _wrong(path, nth, tr("an owner looks after each entry"))
         if not (mail or webhook) or (mail and "@" not in mail) or not mail.isprintable():
             raise _wrong(path, nth, tr("mail or webhook is needed, and a mail has an @"))
-        if webhook and not (webhook.startswith("https:") and private(webhook) and secret):
+        if webhook and not (webhook.lower().startswith("https:") and private(webhook) and secret):
             raise _wrong(path, nth, tr("a webhook is https, and signed by secret_file"))
         yield PlatformContact(
             platforms=tuple(map(str, platforms)),

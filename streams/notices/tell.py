@@ -160,8 +160,6 @@ def deliver(
         body = json.dumps(xarf(report, reporter), ensure_ascii=False).encode()
         delivery = way.post(report.report_id, body)
         way.close()
-        if delivery.state is Delivered.UNKNOWN:
-            return "failed", Unsent.UNKNOWN
         return ("sent", "") if delivery.state is Delivered.SENT else ("failed", delivery.why)
     letter = mail(report, reporter)
     if settings.mail == "maildir":

@@ -45,6 +45,11 @@ def test_an_entry_counts_to_its_last_day_and_then_no_more(tmp_path: Path) -> Non
     assert read_contacts(None).of("sig:a", TODAY) is None
 
 
+def test_a_webhook_s_scheme_may_be_in_capitals(tmp_path: Path) -> None:
+    loud = GOOD.replace("https://b.example", "HTTPS://b.example")
+    assert "sig:b" in read_contacts(written(tmp_path, loud)).by_platform
+
+
 def test_a_last_day_may_have_a_time_of_day(tmp_path: Path) -> None:
     timed = GOOD.replace("expires = 2026-11-26", "expires = 2026-11-26T08:00:00")
     assert read_contacts(written(tmp_path, timed)) == read_contacts(written(tmp_path, GOOD))
