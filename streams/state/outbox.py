@@ -10,6 +10,7 @@ import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
+from itertools import islice
 from typing import Final, NamedTuple
 
 from aiokafka.errors import KafkaError, MessageSizeTooLargeError
@@ -30,14 +31,20 @@ class Output(NamedTuple):
     caused_ms: int | None = None  # event time of what caused it, for those that are urgent
 
 
-Send = Callable[[Output], Awaitable[Awaitable[object]]]
+Send = Callable[[Output], Awaitable[asyncio.Future[object]]]
 """Hands a record to the producer; what that returns is done when the broker has acknowledged it."""
 
 
 @dataclass(slots=True)
 class _Entry:
     output: Output
-    acknowledged: Awaitable[object] | None = None
+    acknowledged: asyncio.Future[object] | None = None
+
+    @property
+    def failed(self) -> bool:
+        """True if the broker, or the producer, has refused it."""
+        sent = self.acknowledged
+        return sent is not None and sent.done() and sent.exception() is not None
 
 
 class Outbox:
@@ -97,17 +104,23 @@ class Outbox:
         while True:
             assert entry.acknowledged is not None
             try:
-                await asyncio.shield(asyncio.ensure_future(entry.acknowledged))
+                await asyncio.shield(entry.acknowledged)
             except MessageSizeTooLargeError:
                 raise
             except KafkaError as error:
                 log.warning("publishing to %s again: %r", entry.output.topic, error)
                 await asyncio.sleep(RETRY_PAUSE_S)
-                entry.acknowledged = await self._hand(entry.output)
+                await self._hand_again()
             else:
                 return
 
-    async def _hand(self, output: Output) -> Awaitable[object]:
+    async def _hand_again(self) -> None:
+        """Hand over again, in their order, all that failed by now: records fail by the batch."""
+        for entry in list(islice(self._entries, self._handed)):
+            if entry.failed:
+                entry.acknowledged = await self._hand(entry.output)
+
+    async def _hand(self, output: Output) -> asyncio.Future[object]:
         while True:
             try:
                 return await self._send(output)

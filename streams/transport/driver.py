@@ -31,7 +31,7 @@ from collections.abc import (
     Sequence,
 )
 from dataclasses import dataclass, field, replace
-from functools import partial
+from functools import lru_cache, partial
 from itertools import islice
 from typing import Any, Final, NamedTuple, Protocol, cast
 
@@ -42,7 +42,9 @@ import uvloop
 from aiokafka.consumer import fetcher
 from aiokafka.consumer.fetcher import FetchResult, PartitionRecords
 from aiokafka.errors import CorruptRecordException, KafkaError, ProducerClosed
+from aiokafka.partitioner import murmur2
 from aiokafka.record.memory_records import MemoryRecords
+from aiokafka.structs import TopicPartition
 from crc32c import crc32c
 from faust import tables
 from faust.exceptions import NotReady, ProducerSendError
@@ -107,6 +109,10 @@ five minutes. Chosen: half of the least session timeout, after which the group d
 ISOLATION: Final = "read_committed"
 """Records of a transaction are read once it is committed, and never if it was aborted. Stock Faust
 reads them at once, so that a flood that never was would make a lease."""
+
+APPENDED_BYTES_MAX: Final = 100_000
+"""Of a value that is put into a batch without asking if a request may be so large: a tenth of what
+clients and brokers take by default."""
 
 CLOSED_GATE_PAUSE_S: Final = 0.02
 NO_RECORD_TIME_MS: Final = -1
@@ -894,6 +900,12 @@ def _from(parts: Sequence[BatchSlice | Columns], start: int) -> list[BatchSlice]
     return slices if here else None
 
 
+@lru_cache(1 << 14)
+def _positive_hash(key: bytes) -> int:
+    """Return what aiokafka's partitioner shares out; kept, since a victim has many records."""
+    return int(murmur2(key)) & 0x7FFF_FFFF
+
+
 class Producer(driver.Producer):
     """Stock, but patient while no broker answers."""
 
@@ -916,6 +928,31 @@ class Producer(driver.Producer):
             raise
         except NotReady:
             raise ProducerClosed from None
+
+    def append(
+        self, topic: str, key: bytes, value: bytes, headers: Sequence[tuple[str, bytes]]
+    ) -> asyncio.Future[RecordMetadata] | None:
+        """Put a record into the open batch of its partition, or return None where `send` has to.
+
+        Which it has where there is something to wait for or to refuse. What it asks of each record
+        anew costs three times what it takes to write one into a batch. The future is that of the
+        whole batch: its metadata say where the first record lies.
+        """
+        if (producer := self._producer) is None or len(value) > APPENDED_BYTES_MAX:
+            return None
+        accumulator, known = producer._message_accumulator, producer._metadata._partitions
+        if accumulator._closed or accumulator._exception is not None or not known.get(topic):
+            return None
+        place = TopicPartition(topic, _positive_hash(key) % len(known[topic]))
+        if open_batches := accumulator._batches.get(place):
+            batch = open_batches[-1]
+        else:
+            batch = accumulator._append_batch(accumulator.create_builder(), place)
+        shared: asyncio.Future[RecordMetadata] = batch.future
+        appended = batch.append(
+            key, value, None, _create_future=lambda: shared, headers=list(headers)
+        )
+        return None if appended is None else shared
 
     async def broker_answers(self) -> bool:
         """Tell if some broker answers a request for metadata."""

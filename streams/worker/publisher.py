@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from streams.state.manager import Appended
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Awaitable
 
     from streams.state.checkpoint import PutRecord
     from streams.state.outbox import Output
@@ -26,15 +24,21 @@ class Publisher:
     app: App
     changelog: str  # topic of the checkpoints
     metrics: Metrics
+    _caused_ms: dict[asyncio.Future[object], list[int]] = field(default_factory=dict)
+    """Of what waits for an acknowledgement, the times of what caused it."""
 
-    async def send(self, output: Output) -> Awaitable[object]:
+    async def send(self, output: Output) -> asyncio.Future[object]:
         """Hand an output over; what that returns is done when the broker has acknowledged it."""
         topic, key, value, headers, caused_ms = output
-        sent: asyncio.Future[object] = await self.app.producer.send(
-            topic, key, value, None, None, list(headers)
-        )
+        producer = self.app.producer
+        sent: asyncio.Future[object] | None = producer.append(topic, key, value, headers)
+        if sent is None:
+            sent = await producer.send(topic, key, value, None, None, list(headers))
         if caused_ms is not None:
-            sent.add_done_callback(partial(self._sent, caused_ms))
+            if sent not in self._caused_ms:
+                self._caused_ms[sent] = []
+                sent.add_done_callback(self._sent)
+            self._caused_ms[sent].append(caused_ms)
         return sent
 
     async def append(self, partition: int, write: PutRecord) -> Appended:
@@ -44,7 +48,9 @@ class Publisher:
         )
         return Appended((await sent).offset)
 
-    def _sent(self, caused_ms: int, sent: asyncio.Future[object]) -> None:
+    def _sent(self, sent: asyncio.Future[object]) -> None:
+        caused_ms = self._caused_ms.pop(sent)
         if not sent.cancelled() and sent.exception() is None:
-            delay_s = max(0.0, time.time() - caused_ms / 1000)
-            self.metrics.observe("decision_delay_seconds", delay_s)
+            now_s, observe = time.time(), self.metrics.histogram("decision_delay_seconds")
+            for each_ms in caused_ms:
+                observe(max(0.0, now_s - each_ms / 1000))

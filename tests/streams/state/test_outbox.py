@@ -101,6 +101,38 @@ def test_what_fails_is_published_again() -> None:
     asyncio.run(play())
 
 
+def test_all_that_failed_is_published_again_after_one_pause_and_in_order(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Records fail by the batch: with a pause for each, a hundred leases came 50 s late."""
+    monkeypatch.setattr(outbox, "RETRY_PAUSE_S", 0.25)
+    pauses: list[float] = []
+    turn = asyncio.sleep
+
+    async def sleep(pause_s: float) -> None:
+        pauses.extend([pause_s] if pause_s else ())
+        await turn(0)
+
+    async def play() -> None:
+        broker = Broker()
+        box = Outbox(broker.send)
+        box.add(_outputs(b"1", b"2", b"3", b"4"))
+        await box.push()
+        broker.acknowledge(KafkaTimeoutError())
+        broker.acknowledge(KafkaTimeoutError())
+        broker.acknowledge()
+        broker.acknowledge(KafkaTimeoutError())
+        monkeypatch.setattr(asyncio, "sleep", sleep)
+        settling = asyncio.ensure_future(box.settle(box.mark))
+        await _turns()
+        assert (broker.received[4:], pauses) == ([b"1", b"2", b"4"], [0.25])
+        for _ in range(3):
+            broker.acknowledge()
+        await asyncio.wait_for(settling, END_S)
+
+    asyncio.run(play())
+
+
 def test_what_is_too_large_can_never_be_published() -> None:
     async def play() -> None:
         broker = Broker()

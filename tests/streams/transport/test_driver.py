@@ -35,13 +35,14 @@ from aiokafka.consumer.fetcher import (
     FetchResult,
     PartitionRecords,
 )
-from aiokafka.errors import CorruptRecordException, ProducerClosed
+from aiokafka.errors import CorruptRecordException, KafkaTimeoutError, ProducerClosed
 from aiokafka.producer.message_accumulator import MessageAccumulator
 from aiokafka.producer.sender import Sender
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
 from aiokafka.record.legacy_records import LegacyRecordBatchBuilder
 from aiokafka.record.memory_records import MemoryRecords
 from aiokafka.record.util import calc_crc32c
+from aiokafka.structs import PartitionMetadata
 from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread
 from faust.types import TP as PLACE
 from hypothesis import given, settings
@@ -94,6 +95,10 @@ PARAMETERS = {
     "aiokafka.client:AIOKafkaClient._wait_on_metadata": "self topic",
     "aiokafka.consumer.group_coordinator:GroupCoordinator._perform_assignment": "self response",
     "aiokafka.consumer.group_coordinator:GroupCoordinator._push_error_to_user": "self exc",
+    "aiokafka.partitioner:murmur2": "data",
+    "aiokafka.producer.message_accumulator:MessageAccumulator._append_batch": "self builder tp",
+    "aiokafka.producer.message_accumulator:MessageAccumulator.create_builder": "self key_serializer value_serializer",
+    "aiokafka.producer.message_accumulator:MessageBatch.append": "self key value timestamp_ms _create_future headers",
     "aiokafka.consumer.consumer:AIOKafkaConsumer.committed": "self partition",
     "aiokafka.consumer.consumer:AIOKafkaConsumer.highwater": "self partition",
     "aiokafka.consumer.consumer:AIOKafkaConsumer.last_stable_offset": "self partition",
@@ -107,6 +112,13 @@ BODIES = {
     "aiokafka.consumer.fetcher:Fetcher.fetched_records": "be4348896b9b",
     "aiokafka.consumer.fetcher:Fetcher._proc_fetch_request": "59bf948fff47",
     "aiokafka.client:AIOKafkaClient._metadata_update": "06dc51ed3e0d",
+    "aiokafka.client:AIOKafkaClient._wait_on_metadata": "52b0a5ee78ef",
+    "aiokafka.producer.producer:AIOKafkaProducer.send": "08ce81263f43",
+    "aiokafka.producer.message_accumulator:MessageAccumulator.add_message": "56ff7e6c1918",
+    "aiokafka.producer.message_accumulator:MessageAccumulator._append_batch": "4762abfc42cb",
+    "aiokafka.producer.message_accumulator:MessageBatch.append": "e3ff2fc253fd",
+    "aiokafka.producer.message_accumulator:MessageBatch.done": "2d765e5c2dc8",
+    "aiokafka.producer.message_accumulator:MessageBatch.failure": "719b2122c318",
     "aiokafka.consumer.group_coordinator:GroupCoordinator._perform_assignment": "a5cf61fa9732",
     "aiokafka.consumer.group_coordinator:GroupCoordinator._push_error_to_user": "743ff515bd7e",
     "aiokafka.consumer.group_coordinator:CoordinatorGroupRebalance._on_join_leader": "c57a3e85197d",
@@ -171,6 +183,17 @@ def _of_a_member(name: str) -> Any:
     return asyncio.run(ask())
 
 
+async def _producing(partitions: int) -> tuple[transport.Producer, AIOKafkaProducer]:
+    """A worker's producer that was told of `topic`, and its client, which reaches no broker."""
+    producer = App("one", **faust_settings(Settings())).producer
+    assert isinstance(producer, transport.Producer)
+    client = producer._producer = producer._new_producer()
+    client.client.cluster._partitions["topic"] = {
+        each: PartitionMetadata("topic", each, 0, [0], [0], None) for each in range(partitions)
+    }
+    return producer, client
+
+
 @pytest.mark.parametrize("stopped", ["before it was used", "in the middle"])
 def test_a_producer_that_is_gone_raises_the_error_of_a_client(stopped: str) -> None:
     """Stock raises errors of Faust, which a worker took for a state that it cannot trust."""
@@ -196,11 +219,7 @@ def test_leases_of_a_campaign_wait_for_no_batch_before_theirs() -> None:
     """With stock Faust's batches of 16 kB the tenth waits for an answer of the broker."""
 
     async def send() -> int:
-        app = App("one", **faust_settings(Settings()))
-        producer = app.producer
-        assert isinstance(producer, transport.Producer)
-        client = producer._producer = producer._new_producer()
-        client.client.cluster._partitions["topic"] = {0: None}  # it had been told of it
+        producer, client = await _producing(1)
         for _ in range(60):
             lease = producer.send("topic", b"key", bytes(1600), 0, None, None)
             handed = asyncio.ensure_future(lease)
@@ -211,6 +230,72 @@ def test_leases_of_a_campaign_wait_for_no_batch_before_theirs() -> None:
         return len(batches)
 
     assert asyncio.run(send()) == 1
+
+
+@given(st.binary(min_size=1, max_size=20), st.integers(1, 64))
+@settings(max_examples=50, deadline=None)
+def test_an_appended_record_lies_where_the_client_would_put_it(key: bytes, partitions: int) -> None:
+    async def append() -> None:
+        producer, client = await _producing(partitions)
+        assert producer.append("topic", key, b"value", [("name", b"header")]) is not None
+        place = client._partition("topic", None, key, b"value", key, b"value")
+        assert [*client._message_accumulator._batches] == [TopicPartition("topic", place)]
+        await client.stop()
+
+    asyncio.run(append())
+
+
+@pytest.mark.parametrize("refused", [False, True])
+def test_appended_records_are_acknowledged_and_refused_with_their_batch(refused: bool) -> None:
+    async def append() -> None:
+        producer, client = await _producing(1)
+        first, second = (producer.append("topic", b"key", each, []) for each in (b"1", b"2"))
+        sent = await producer.send("topic", b"key", b"3", None, None, None)
+        assert first is not None
+        assert first is second
+        (batch,) = client._message_accumulator._batches[TopicPartition("topic", 0)]
+        assert batch.record_count == 3
+        if refused:
+            batch.failure(KafkaTimeoutError())
+            for each in first, sent:
+                with pytest.raises(KafkaTimeoutError):
+                    await each
+        else:
+            batch.done(7)
+            assert (first.result().offset, (await sent).offset) == (7, 9)
+        client._message_accumulator._batches.clear()
+        await client.stop()
+
+    asyncio.run(append())
+
+
+@pytest.mark.parametrize(
+    "state", ["not started", "topic unknown", "large", "full", "closed", "broken"]
+)
+def test_what_has_to_wait_or_is_refused_is_not_appended(state: str) -> None:
+    async def append() -> None:
+        producer, client = await _producing(1)
+        topic, value = "topic", b"value"
+        match state:
+            case "not started":
+                producer._producer = None
+            case "topic unknown":
+                topic = "other"
+            case "large":
+                value = bytes(transport.APPENDED_BYTES_MAX + 1)
+            case "full":
+                while producer.append(topic, b"key", bytes(10_000), []) is not None:
+                    pass
+                value = bytes(10_000)
+            case "closed":
+                client._message_accumulator._closed = True
+            case "broken":
+                client._message_accumulator._exception = KafkaTimeoutError()
+        assert producer.append(topic, b"key", value, []) is None
+        client._message_accumulator._batches.clear()
+        await client.stop()
+
+    asyncio.run(append())
 
 
 def test_no_member_holds_a_rebalance_up_for_over_20_s() -> None:

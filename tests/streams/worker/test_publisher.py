@@ -20,12 +20,23 @@ from streams.worker.publisher import Publisher
 class Producer:
     """What a broker answers to each record, in memory: the app's producer needs a cluster."""
 
-    def __init__(self, answer: Callable[[], object]) -> None:
+    def __init__(self, answer: Callable[[], object], *, waits: bool) -> None:
         self.sent: list[tuple[Any, ...]] = []
+        self.appended: list[tuple[Any, ...]] = []
         self.answer = answer
+        self.waits = waits
+
+    def append(self, *record: Any) -> asyncio.Future[object] | None:
+        if self.waits:
+            return None
+        self.appended.append(record)
+        return self.acknowledged()
 
     async def send(self, *record: Any) -> asyncio.Future[object]:
         self.sent.append(record)
+        return self.acknowledged()
+
+    def acknowledged(self) -> asyncio.Future[object]:
         done: asyncio.Future[object] = asyncio.get_running_loop().create_future()
         answer = self.answer()
         if isinstance(answer, BaseException):
@@ -36,9 +47,9 @@ class Producer:
 
 
 def published(
-    act: Callable[[Publisher], Any], answer: object = None
+    act: Callable[[Publisher], Any], answer: object = None, *, waits: bool = False
 ) -> tuple[Any, Producer, Metrics]:
-    producer, metrics = Producer(lambda: answer), Metrics("worker")
+    producer, metrics = Producer(lambda: answer, waits=waits), Metrics("worker")
     app = cast("App", SimpleNamespace(producer=producer))
 
     async def play() -> Any:
@@ -67,16 +78,36 @@ def sending(caused_ms: int | None) -> Callable[[Publisher], Any]:
 
 def test_an_output_is_handed_over_as_it_is() -> None:
     _, producer, _ = published(sending(None))
+    assert producer.appended == [("throttle", b"k", b"v", (("h", b"1"),))]
+    assert not producer.sent
+    _, producer, _ = published(sending(None), waits=True)
     assert producer.sent == [("throttle", b"k", b"v", None, None, [("h", b"1")])]
 
 
-def test_a_decision_s_delay_is_told_once_the_broker_has_it() -> None:
-    _, _, metrics = published(sending(1))
+@pytest.mark.parametrize("waits", [False, True])
+def test_a_decision_s_delay_is_told_once_the_broker_has_it(waits: bool) -> None:
+    _, _, metrics = published(sending(1), waits=waits)
     assert delays(metrics, "count") == 1
-    _, _, metrics = published(sending(None))
+    _, _, metrics = published(sending(None), waits=waits)
     assert not delays(metrics, "count"), "a dead letter is no decision"
-    _, _, metrics = published(sending(1 << 50))
+    _, _, metrics = published(sending(1 << 50), waits=waits)
     assert delays(metrics, "sum") == 0, "a cause of the future has no negative delay"
+
+
+def test_decisions_of_one_batch_are_acknowledged_together_and_each_has_its_delay() -> None:
+    async def play() -> list[float | None]:
+        metrics = Metrics("worker")
+        shared: asyncio.Future[object] = asyncio.get_running_loop().create_future()
+        producer = SimpleNamespace(append=lambda *_: shared)
+        publisher = Publisher(cast("App", SimpleNamespace(producer=producer)), "c", metrics)
+        for caused_ms in 1, None, 1 << 50, 1:
+            assert await publisher.send(output(caused_ms)) is shared
+        told = [delays(metrics, "count")]
+        shared.set_result(None)
+        await asyncio.sleep(0)
+        return [*told, delays(metrics, "count")]
+
+    assert asyncio.run(play()) == [0, 3]
 
 
 def test_a_record_that_failed_was_not_published() -> None:
