@@ -96,19 +96,13 @@ class Words:
         self._begin = self._beginnings()
         self._bundles: dict[str, list[tuple[int, re.Pattern[str]]]] = {}
         self._all: dict[str, re.Pattern[str]] = {}
-        self._whole: re.Pattern[str] | None = None
 
     def found(self, text: str) -> bool:
         """Tell if any word is in a text."""
-        if self._whole is not None:
-            return self._whole.search(text) is not None
         return any(True for _ in self.places(text))
 
     def first(self, text: str) -> int | None:
         """The place of the first word in a text, or None."""
-        if self._whole is not None:
-            found = self._whole.search(text)
-            return found.start() if found else None
         return next((start for start, _ in self.places(text)), None)
 
     def places(self, text: str) -> Iterator[tuple[int, list[tuple[int, int]]]]:
@@ -135,18 +129,18 @@ class Words:
         found = pattern.match(text, start)
         return found.end() if found else 0
 
-    def ready(self) -> None:
-        """Compile all words now; what has one kind into one pattern, which is asked faster."""
+    def prepare(self) -> Iterator[None]:
+        """Compile all words, one small step at a time: those of which no text had the beginning.
+
+        Texts may be read between two steps.
+        """
         for head in list(self._waiting):
             self._write_out(head)
-        if {kind for kind, _ in self._words} == {0}:
-            tree: _Tree = {}
-            for spelling in sorted(self._spelled):
-                _plant(tree, self._spelled[spelling])
-            self._whole = self._pattern(tree)
-        else:
-            for key in self._by_key:
+            yield
+        for key in list(self._by_key):
+            if key not in self._bundles:
                 self._compiled(key)
+                yield
 
     def _beginnings(self) -> re.Pattern[str]:
         """The pattern of places where a word may begin, by its first character."""

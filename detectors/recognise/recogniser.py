@@ -387,12 +387,18 @@ class Recogniser:
         self._from_of: dict[str, tuple[int, str]] = {}
         self._other: str | None = None  # the key of the answer just given, if another has its ids
 
-    def ready(self) -> None:
-        """Load the model and compile all patterns, in some seconds: then no text has to wait."""
+    def prepare(self) -> Iterator[None]:
+        """Load the model and compile all patterns, of seconds in all, one small step at a time.
+
+        Then no text has to wait for a pattern. Between two steps texts may be read, as before the
+        first: each waits for those patterns alone that it is the first to need.
+        """
         model()
-        scripts.ready()
-        spelled.ready()
-        spent.ready()
+        yield
+        yield from scripts.prepare()
+        spelled.prepare()
+        yield
+        yield from spent.prepare()
 
     def one(
         self,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from enum import Enum
 from functools import cached_property, lru_cache
 from typing import Final, NamedTuple
@@ -116,12 +117,12 @@ class Script:
     def _begun(self, *fields: str) -> Words:
         return Words([self._words(*fields)], self._edges[0], prefix=self._prefix)
 
-    def ready(self) -> None:
-        """Compile every pattern now, not when the first text comes."""
+    def prepare(self) -> Iterator[None]:
+        """As `Words.prepare`, of all words of the script."""
         for each in (self._kinds, self._names, self._scene, self._hand, self._tell):
-            each.ready()
+            yield from each.prepare()
         for each in (self._purpose, self._secret, self._field):
-            each.ready()
+            yield from each.prepare()
 
     def of(self, blocks: frozenset[int]) -> bool:
         """Tell if letters of the script are in one of these blocks of 256 characters."""
@@ -197,8 +198,9 @@ _NUMBER_NEXT: Final = re.compile(  # "Never share your code 482913" names it
 _LATIN: Final = Script(
     "latin", "a-z", "en", "es", "pt", "fr", "de", "it", "vi", "id", "tr", letter="[a-zß]"
 )
+_CJK: Final = Script("cjk", "\u3040-\u30ff\u4e00-\u9fff", "zh", "ja", apart=False)
 _SCRIPTS: Final = (
-    Script("cjk", "\u3040-\u30ff\u4e00-\u9fff", "zh", "ja", apart=False),
+    _CJK,
     Script("hangul", "\uac00-\ud7af", "ko", apart=False),
     Script("cyrillic", "\u0400-\u04ff", "ru"),
     Script("arabic", "\u0600-\u06ff", "ar", "fa", prefix="[وبلفك]?(?:ال|ل)?"),
@@ -227,10 +229,10 @@ _SCRIPTS: Final = (
 )
 
 
-def ready() -> None:
-    """Compile the patterns of every script: `Script.ready`."""
-    for script in _SCRIPTS:
-        script.ready()
+def prepare() -> Iterator[None]:
+    """As `Script.prepare`, of every script; the two that most texts are written in come first."""
+    for script in sorted(_SCRIPTS, key=lambda each: each not in (_CJK, _LATIN)):
+        yield from script.prepare()
 
 
 def scripts_of(text: str) -> list[Script]:

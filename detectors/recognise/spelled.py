@@ -124,7 +124,7 @@ def _words() -> _Words:
     return _Words()
 
 
-def ready() -> None:
+def prepare() -> None:
     """Compile the patterns of the words now, not when the first text may hold one."""
     _ = _words().all
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from collections.abc import Iterator
 from functools import cache
 from typing import Final
 
@@ -48,9 +49,9 @@ def _words() -> _Spent:
     return _Spent()
 
 
-def ready() -> None:
-    """Compile the words now, not when the first text comes."""
-    _words().behind.ready()
+def prepare() -> Iterator[None]:
+    """As `Words.prepare`, of the words behind a number."""
+    yield from _words().behind.prepare()
 
 
 def spent(body: str, start: int, end: int) -> bool:

@@ -170,7 +170,8 @@ def serve(settings: Settings, gateway_id: str, argv: Sequence[str]) -> None:
 def _parts(settings: Settings, gateway_id: str, metrics: Metrics) -> Parts:
     section = settings.gate
     recogniser = settings.recogniser()
-    recogniser.ready()
+    for _ in recogniser.prepare():
+        pass  # all of it at once: a gateway waits for 20 ms
     folder = section.spool_dir
     with suppress(OSError):  # without it events go past the disk, and the metrics say so
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -55,6 +55,10 @@ BATCH_BYTES_MAX: Final = 1 << 17
 """Of one partition's outputs that go to the broker together. A campaign's leases wait for the batch
 before theirs, and with stock Faust's 16 kB each nine of them cost a request. Chosen: little more
 than a dead letter, so that no topic has to take more than it had to, and 75 leases."""
+PREPARE_TURN_S: Final = 0.005
+PREPARE_PAUSE_S: Final = 0.05
+"""Compiling takes a tenth of the loop's time, for half a minute to a minute. A worker that waited
+for all of it took its first event in some three seconds later, and needs one pattern of ten."""
 LIVE_S: Final = 15.0
 """A loop that has not beaten for so long is not alive: loading and copying block it under 1 s."""
 
@@ -164,7 +168,6 @@ class _Worker:
         self.heartbeats = Heartbeats()
         self.metrics = Metrics()
         self.recogniser = recogniser = settings.recogniser()
-        self._compiled: asyncio.Task[None] | None = None
         self.metrics.set_mode(settings.mode)
         self.app = App(settings.app_id, **faust_settings(settings))
         params = replace(settings.params(), figures=figures)
@@ -236,11 +239,8 @@ class _Worker:
         stop = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
-        # Three seconds of CPU, which a first text would hold the loop up for: beside the answers
-        # of the group and of brokers, and the reading of states.
-        self._compiled = _supervised(asyncio.to_thread(self.recogniser.ready))
         background = [
-            self._compiled,
+            _supervised(self._prepare()),
             _supervised(self._beat()),
             _supervised(self._probe()),
             _supervised(self.states.write_checkpoints()),
@@ -266,9 +266,7 @@ class _Worker:
         return Exit.DONE
 
     async def _detect(self, stream: faust.Stream[Poll]) -> None:
-        assert self._compiled is not None
         try:
-            await self._compiled
             async for poll in stream:
                 await self.detector.handle(poll, self._consumer)
         except Exception as error:  # noqa: BLE001 - Faust would go on with half-applied state
@@ -289,10 +287,18 @@ class _Worker:
         """The reason for which this worker is not at work, or an empty string."""
         if not self.states.owned:
             return "no partitions assigned"
-        if not self.states.positioned:
-            return "state is being loaded"
-        compiled = self._compiled is not None and self._compiled.done()
-        return "" if compiled else "patterns are being compiled"
+        return "" if self.states.positioned else "state is being loaded"
+
+    async def _prepare(self) -> None:
+        """Compile patterns while nothing else is done, so that few texts are the first to need one.
+
+        In the loop's own thread, since texts compile what they need there, too.
+        """
+        until = 0.0
+        for _ in self.recogniser.prepare():
+            if time.monotonic() >= until:
+                await asyncio.sleep(PREPARE_PAUSE_S)
+                until = time.monotonic() + PREPARE_TURN_S
 
     async def _beat(self) -> None:
         """Show the watchdog that the loop runs, and whether there is something to do."""

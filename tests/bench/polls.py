@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import gc
 from collections import defaultdict
-from collections.abc import Awaitable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from importlib import import_module
@@ -133,7 +133,7 @@ def _columns(keys: list[bytes], values: list[bytes]) -> tuple[BytesColumn, Bytes
     )
 
 
-async def _sent(_output: Output) -> Awaitable[object]:
+async def _sent(_output: Output) -> asyncio.Future[object]:
     done: asyncio.Future[object] = asyncio.get_running_loop().create_future()
     done.set_result(None)
     return done

@@ -54,9 +54,10 @@ def test_words_in_bundles_are_found_where_one_pattern_of_each_kind_finds_them(
         assert bundled.longest(text, start) == match.end()
     assert bundled.found(text) == bool(found)
     assert bundled.first(text) == min(found, default=None)
-    bundled.ready()
-    assert bundled.found(text) == bool(found)
-    assert bundled.first(text) == min(found, default=None)
+    places, fresh = list(bundled.places(text)), Words(kinds, *edges)
+    for _ in fresh.prepare():
+        assert list(fresh.places(text)) == places
+    assert list(fresh.places(text)) == places
 
 
 PARTS = ["a", "b", "c", "ab", "[ab]", "[^a]", "b?", " ", "(?:a|bc)", "(?:ab|(?:c|b)a)?", "(?:a|b)+"]

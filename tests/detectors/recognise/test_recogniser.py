@@ -236,8 +236,9 @@ def test_padding_behind_a_code_does_not_hide_it(padding: int) -> None:
 
 
 @pytest.mark.slow
-def test_a_recogniser_that_is_ready_compiles_nothing_more() -> None:
-    Recogniser(REGISTRY).ready()
+def test_a_recogniser_that_is_prepared_compiles_nothing_more() -> None:
+    for _ in Recogniser(REGISTRY).prepare():
+        pass
     before = {id(s): set(vars(s)) for s in scripts._SCRIPTS}
     for text in ("Your code is 482913", "验证码482913", "Ваш код 482913", "인증번호 482913"):
         recognise(REGISTRY, text)

@@ -118,7 +118,7 @@ spelled.spelled("enter 000000 to confirm")
 assert not spelled._words()._few
 spelled.spelled("your code is four 0 0 zero")
 assert len(spelled._words()._few) == 1 and "all" not in vars(spelled._words())
-spelled.ready()
+spelled.prepare()
 assert "all" in vars(spelled._words())
 """
 
