@@ -121,15 +121,23 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """A file's tests stay together, as `--dist=loadfile` has it, and so do files of one group."""
+    """A file's tests stay together, as `--dist=loadfile` has it, and so do files of one group.
+
+    Of `make fast` a fifth is the recogniser's, which compiles the words of each alphabet when it
+    meets them: two processes would each do so.
+    """
     if config.getvalue("dist") != "loadfile":
         return None
     from xdist.scheduler import LoadFileScheduling
 
+    fast = settings.get_current_profile_name() == "fast"
+
     class Together(LoadFileScheduling):
         def _split_scope(self, nodeid: str) -> str:
             file = super()._split_scope(nodeid)
-            return "the usual ports" if file in AT_USUAL_PORTS else file
+            if file in AT_USUAL_PORTS:
+                return "the usual ports"
+            return "words" if fast and file.startswith("tests/detectors/recognise/") else file
 
     return Together(config, log)
 
