@@ -85,6 +85,7 @@ LONG = tuple(HERE / name for name in (
     "detectors/test_chain_properties.py", "deploy/test_image.py", "deploy/test_observed.py",
     "deploy/test_desk_pages.py", "deploy/test_pages.py", "faults/test_zombies.py",
     "streams/cli/test_calibrate.py", "faults/test_faults.py",
+    "faults/test_simulation.py", "streams/agents/test_network.py",
 ))  # fmt: skip
 """Files that take minutes by themselves, the longest first: begun at the end of a run, one would
 keep a process at work after the others have ended."""
