@@ -85,6 +85,7 @@ LONG = tuple(HERE / name for name in (
     "detectors/test_chain_properties.py", "deploy/test_image.py", "deploy/test_observed.py",
     "deploy/test_desk_pages.py", "deploy/test_pages.py", "faults/test_zombies.py",
     "streams/cli/test_calibrate.py", "faults/test_faults.py",
+    "faults/test_simulation.py", "streams/agents/test_network.py",
 ))  # fmt: skip
 """Files that take minutes by themselves, the longest first: begun at the end of a run, one would
 keep a process at work after the others have ended."""
@@ -121,15 +122,23 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """A file's tests stay together, as `--dist=loadfile` has it, and so do files of one group."""
+    """A file's tests stay together, as `--dist=loadfile` has it, and so do files of one group.
+
+    Of `make fast` a fifth is the recogniser's, which compiles the words of each alphabet when it
+    meets them: two processes would each do so.
+    """
     if config.getvalue("dist") != "loadfile":
         return None
     from xdist.scheduler import LoadFileScheduling
 
+    fast = settings.get_current_profile_name() == "fast"
+
     class Together(LoadFileScheduling):
         def _split_scope(self, nodeid: str) -> str:
             file = super()._split_scope(nodeid)
-            return "the usual ports" if file in AT_USUAL_PORTS else file
+            if file in AT_USUAL_PORTS:
+                return "the usual ports"
+            return "words" if fast and file.startswith("tests/detectors/recognise/") else file
 
     return Together(config, log)
 

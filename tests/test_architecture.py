@@ -14,13 +14,13 @@ import sys
 from collections.abc import Iterator
 from functools import cache
 from graphlib import CycleError, TopologicalSorter
-from itertools import chain
 from pathlib import Path
 
 import pytest
 
 from streams.telemetry import metrics
 from tests.ports import AT_USUAL_PORTS
+from tests.syntax import dotted, forget, nodes, parsed
 
 ROOT = Path(__file__).parents[1]
 
@@ -65,6 +65,12 @@ LABELS_NEVER = {
 """Metric labels that would name a person or grow without a bound."""
 
 
+@pytest.fixture(autouse=True, scope="module")
+def trees_are_let_go() -> Iterator[None]:
+    yield
+    forget()
+
+
 def module_name(path: Path) -> str:
     """The dotted name of a source file: streams/errors.py is streams.errors."""
     parts = path.relative_to(ROOT).with_suffix("").parts
@@ -75,12 +81,6 @@ def sources(package: str) -> Iterator[tuple[str, str]]:
     """The (dotted name, text) of every module of a package."""
     for path in sorted((ROOT / package).rglob("*.py")):
         yield module_name(path), path.read_text()
-
-
-@cache
-def parsed(text: str) -> ast.Module:
-    """The syntax tree of a source text: five rules read the same trees."""
-    return ast.parse(text)
 
 
 @cache
@@ -96,12 +96,15 @@ def imports(text: str, *, run: bool = False) -> set[str]:
     imports that run: those for the type checker alone make no module wait for another.
     """
     found: set[str] = set()
-    body = [
-        node
+    for_types = {
+        id(below)
         for node in parsed(text).body
-        if not (run and isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING")
-    ]
-    for node in chain.from_iterable(map(ast.walk, body)):
+        if run and isinstance(node, ast.If) and dotted(node.test) == "TYPE_CHECKING"
+        for below in ast.walk(node)
+    }
+    for node in nodes(text):
+        if id(node) in for_types:
+            continue
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
@@ -123,7 +126,7 @@ def impurities(module: str, text: str) -> list[str]:
     allowed = (sys.stdlib_module_names - WORLD - {"importlib"}) | {"detectors", "numpy"}
     allowed |= SHIPPED_DATA.get(module, set())
     wrong = [f"imports {name}" for name in sorted(imports(text)) if top(name) not in allowed]
-    for node in ast.walk(parsed(text)):
+    for node in nodes(text):
         match node:
             case ast.Call(func=ast.Name(id=name)) if name in WORLDLY_CALLS:
                 wrong.append(f"line {node.lineno} calls {name}()")
@@ -162,10 +165,10 @@ def against_the_order(module: str, text: str) -> list[str]:
 def by_locale(module: str, text: str) -> list[str]:
     """Files that are read or written in the encoding of the machine's locale, whatever that is."""
     found = []
-    for node in ast.walk(parsed(text)):
+    for node in nodes(text):
         if not isinstance(node, ast.Call) or any(k.arg == "encoding" for k in node.keywords):
             continue
-        called = node.func.attr if isinstance(node.func, ast.Attribute) else ast.unparse(node.func)
+        called = node.func.attr if isinstance(node.func, ast.Attribute) else dotted(node.func)
         modes = [each.value for each in node.args[1:] if isinstance(each, ast.Constant)]
         named = [k.arg for k in node.keywords]
         if (
@@ -193,7 +196,7 @@ def unpromised(module: str, text: str) -> list[str]:
     if module.startswith(PRIVATE_HOME):
         return []
     wrong = []
-    for node in ast.walk(parsed(text)):
+    for node in nodes(text):
         names: list[str] = []
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
@@ -232,7 +235,7 @@ def hurried(text: str) -> list[str]:
     it a name, which says so.
     """
     wrong = []
-    for node in ast.walk(parsed(text)):
+    for node in nodes(text):
         match node:
             case ast.Call(func=ast.Attribute(value=ast.Attribute(attr="mark"), attr="timeout")):
                 if 0 < seconds(node.args[0]) < HANGS_S:
@@ -247,8 +250,8 @@ def hurried(text: str) -> list[str]:
             case ast.BinOp(left=ast.Call(func=ast.Attribute(attr="monotonic")), op=ast.Add()):
                 if seconds(node.right) < SHORT_S:
                     wrong.append(f"line {node.lineno} waits too short")
-            case ast.Compare(left=ast.BinOp(left=left), ops=[ast.Lt() | ast.LtE()]):
-                if ast.unparse(left) == "time.monotonic()":
+            case ast.Compare(left=ast.BinOp(left=ast.Call(func=ended)), ops=[ast.Lt() | ast.LtE()]):
+                if dotted(ended) == "time.monotonic":
                     wrong.append(f"line {node.lineno} holds the machine to a time")
     return wrong
 
@@ -295,7 +298,7 @@ def test_a_docstring_begins_with_its_subject_or_a_verb() -> None:
         f"{module}:{node.lineno}"
         for package in ("detectors", "streams")
         for module, text in sources(package)
-        for node in ast.walk(parsed(text))
+        for node in nodes(text)
         if isinstance(node, ast.Expr)  # of a module, class, function or, below it, a constant
         and isinstance(node.value, ast.Constant)
         and QUESTIONS.match(str(node.value.value))
@@ -305,9 +308,7 @@ def test_a_docstring_begins_with_its_subject_or_a_verb() -> None:
 
 def computes(text: str) -> bool:
     """Tell if a module has a function; tables, declarations and re-exports have none to test."""
-    return any(
-        isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef) for n in ast.walk(parsed(text))
-    )
+    return any(isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef) for n in nodes(text))
 
 
 def file_of_tests(module: str) -> str:

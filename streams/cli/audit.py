@@ -145,7 +145,7 @@ def _anchors(path: Path | None) -> dict[str, tuple[int, str]]:
     try:
         heads = json.loads(path.read_bytes())["heads"]
         return {str(chain): (int(seq), str(digest)) for chain, (seq, digest) in heads.items()}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise UsageError(
             tr("{path} is not what `otpguard audit verify --json` wrote").format(path=path)
         ) from None

@@ -156,7 +156,7 @@ def _table(path: Path) -> dict[str, Any]:
             return tomllib.load(file)
     except OSError as error:
         raise ConfigError(f"{path}: {error.strerror}") from None
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:  # no TOML, no UTF-8, nested without end
         raise ConfigError(f"{path}: {error}") from None
 
 

@@ -6,6 +6,7 @@ events that are hours ahead.
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import IO, Final
@@ -30,7 +31,7 @@ def encoding(stream: IO[bytes]) -> str:
     stream.seek(0)
     try:
         sample = stream.read(SAMPLE_BYTES)
-    except (EOFError, OSError):
+    except (EOFError, OSError, zlib.error):
         return "utf-8"  # cut short, or damaged: reading its lines says so
     for mark, name in _MARKS:
         if sample.startswith(mark):

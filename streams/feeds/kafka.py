@@ -79,7 +79,9 @@ def avro_reader(files: Mapping[str, Path]) -> Callable[[bytes], Row]:
     for number, file in files.items():
         try:
             schema = fastavro.parse_schema(json.loads(file.read_text("utf-8")))
-        except (OSError, ValueError, fastavro.schema.SchemaParseException) as error:
+        except (
+            OSError, ValueError, RecursionError, fastavro.schema.SchemaParseException
+        ) as error:  # fmt: skip
             raise UsageError(f"{file}: {error}") from None
         schemas[int(number) if number else None] = schema
         log.info("Avro values %s are read by %s", f"of schema id {number}" if number else

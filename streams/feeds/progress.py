@@ -10,6 +10,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import os
+import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -163,8 +164,8 @@ def fingerprint(stream: IO[bytes], lines: int) -> str:
     try:
         for _ in range(lines):
             digest.update(stream.readline(PART_BYTES))
-    except (EOFError, OSError):
-        pass  # a packed file that is cut short; reading it says so
+    except (EOFError, OSError, zlib.error):
+        pass  # a packed file that is cut short, or damaged; reading it says so
     return digest.hexdigest()
 
 

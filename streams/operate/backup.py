@@ -86,8 +86,10 @@ def _words(lines: Iterable[str]) -> Iterator[Override]:
                         number=number, error=error
                     )
                 ) from None
-    except json.JSONDecodeError as error:
-        raise UsageError(tr("no file of words: {msg}").format(msg=error.msg)) from None
+    except (json.JSONDecodeError, RecursionError) as error:
+        raise UsageError(
+            tr("no file of words: {msg}").format(msg=getattr(error, "msg", error))
+        ) from None
 
 
 def _standing(clients: Mapping[str, Any], topic: str) -> dict[bytes, bytes]:

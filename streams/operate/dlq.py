@@ -421,7 +421,7 @@ def _fate(
 
 
 def _headers(record: Any) -> dict[str, bytes]:
-    return dict(record.headers)
+    return {name: value for name, value in record.headers if value is not None}
 
 
 def _letter(record: Any) -> Letter | None:

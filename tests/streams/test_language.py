@@ -30,6 +30,7 @@ from streams import language
 from streams.language import listed, matching, moment, preferred, tr, trn, use, zone_name
 from streams.operate.cases import banner
 from tests.enforce.records import override
+from tests.syntax import dotted
 from tests.waiting import END_S
 
 ROOT = Path(__file__).parents[2]
@@ -163,7 +164,7 @@ VALUES = {
 
 def literals(node: ast.AST) -> Iterator[ast.Constant]:
     """What an argument says in the source, beside what goes through the catalogue."""
-    if isinstance(node, ast.Call) and ast.unparse(node.func) in TRANSLATED:
+    if isinstance(node, ast.Call) and dotted(node.func) in TRANSLATED:
         return
     if isinstance(node, ast.Subscript):
         return
@@ -177,9 +178,9 @@ def untranslated(source: str) -> list[str]:
     """Literal English that a module says to people."""
     found = []
     for node in ast.walk(ast.parse(source)):
-        if not isinstance(node, ast.Call) or not SAYING.fullmatch(ast.unparse(node.func)):
+        if not isinstance(node, ast.Call) or not SAYING.fullmatch(dotted(node.func)):
             continue
-        said = node.args[2:] if ast.unparse(node.func) == "Check" else node.args
+        said = node.args[2:] if dotted(node.func) == "Check" else node.args
         for each in (part for argument in said for part in literals(argument)):
             words = AS_TYPED.sub("", str(each.value))
             if re.search("[A-Za-z]{3}", words) and each.value not in VALUES:

@@ -188,7 +188,6 @@ class CaseFile:
     words: tuple[WordLine, ...]  # about this number, oldest first; those that are over too
     events: tuple[CaseEvent, ...]  # oldest first
     events_of: Literal["incident", "sightings"]  # where the events are from
-    events_counted: int  # further messages of which only the number was kept
     refused: tuple[RefusedLine, ...]  # by platform, most first; fewer than `line.refused` at times
     notices: tuple[NoticeLine, ...]
     notes: tuple[Note, ...]  # newest first

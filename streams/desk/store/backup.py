@@ -11,6 +11,7 @@ import base64
 import gzip
 import hashlib
 import os
+import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -172,7 +173,7 @@ def _raw(path: Path) -> Iterator[bytes]:
     try:
         with gzip.open(path, "rb") as file:
             yield from file
-    except (OSError, EOFError) as error:
+    except (OSError, EOFError, zlib.error) as error:
         raise UsageError(
             tr("{path} cannot be read: {kind}").format(path=path, kind=type(error).__name__)
         ) from None
@@ -181,7 +182,7 @@ def _raw(path: Path) -> Iterator[bytes]:
 def _read(raw: bytes, path: Path) -> Any:
     try:
         return msgspec.json.decode(raw)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise UsageError(tr("{path} is cut short, or was changed").format(path=path)) from None
 
 

@@ -448,7 +448,6 @@ class CaseStore:
             words=tuple(about),
             events=events,
             events_of="incident" if told_of else "sightings",
-            events_counted=_unlisted(told_of) if told_of else max(0, line.messages - len(events)),
             refused=tuple(
                 RefusedLine(names.get(one, f"#{one}"), one, n)
                 for one, n in sorted(by_platform.items(), key=lambda each: (-each[1], each[0]))
@@ -777,11 +776,6 @@ def _messages(told_of: Iterable[IncidentRecord]) -> tuple[CaseEvent, ...]:
         for m in record.messages
     ]
     return tuple(sorted(events, key=lambda event: event.at_ms))
-
-
-def _unlisted(told_of: Iterable[IncidentRecord]) -> int:
-    some = [each.unlisted for each in told_of if each.unlisted is not None]
-    return sum(each.passed + each.refused for each in some)
 
 
 def _notices(connection: Connection, episode_id: str) -> tuple[NoticeLine, ...]:

@@ -126,8 +126,9 @@ def test_a_word_that_cannot_be_said_is_in_the_audit_as_one_that_was_tried(
     assert [each.outcome for each in tried] == ["asked", "failed"]
 
 
-def test_heads_that_are_none_are_one_sentence(folder: Path) -> None:
-    (folder / "heads.json").write_text('{"heads": 7}')
+@pytest.mark.parametrize("heads", ['{"heads": 7}', "[" * 100_000])
+def test_heads_that_are_none_are_one_sentence(folder: Path, heads: str) -> None:
+    (folder / "heads.json").write_text(heads)
     done = otpguard(folder, "audit", "verify", "--against", str(folder / "heads.json"))
     assert done.returncode == 2
     assert "is not what `otpguard audit verify --json` wrote" in done.stderr

@@ -131,3 +131,14 @@ def test_a_variable_of_a_section_or_list_that_is_no_json_is_named(
     monkeypatch.setenv(name, value)
     with pytest.raises(ConfigError, match=rf"^{name}: no JSON$"):
         load()
+
+
+@pytest.mark.parametrize("content", ["# 验证码\n".encode("gbk"), b"a = " + b"[" * 100_000])
+def test_a_file_that_is_no_text_or_nests_without_end_is_named(
+    tmp_path: Path, content: bytes
+) -> None:
+    path = tmp_path / "otpguard.toml"
+    path.write_bytes(content)
+    with pytest.raises(ConfigError, match=r"otpguard\.toml: ") as caught:
+        load(path)
+    assert caught.value.exit_code is Exit.CONFIG

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
+from collections.abc import Callable
 from pathlib import Path
 from typing import IO, cast
 
@@ -11,6 +12,7 @@ import pytest
 
 from streams.errors import UsageError
 from streams.feeds.guess import COMMON, SAMPLE_BYTES, encoding, zone
+from tests.harm import damaged
 
 TEXT = "收件人,验证码482913\n"
 
@@ -50,9 +52,12 @@ def test_a_letter_cut_at_the_end_of_the_sample_is_no_damage() -> None:
     assert encoding(io.BytesIO(whole)) == "utf-8"
 
 
-def test_a_packed_file_that_is_cut_short_is_left_to_whoever_reads_its_lines(tmp_path: Path) -> None:
+@pytest.mark.parametrize("harm", [lambda packed: packed[:-20], damaged])
+def test_a_packed_file_that_is_harmed_is_left_to_whoever_reads_its_lines(
+    tmp_path: Path, harm: Callable[[bytes], bytes]
+) -> None:
     path = tmp_path / "cut.gz"
-    path.write_bytes(gzip.compress(TEXT.encode() * 1000)[:-20])
+    path.write_bytes(harm(gzip.compress(TEXT.encode() * 1000)))
     with gzip.open(path) as stream:
         assert encoding(cast("IO[bytes]", stream)) == "utf-8"
 

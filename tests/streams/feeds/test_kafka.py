@@ -21,7 +21,7 @@ from streams.cluster.admin import Cluster, client_arguments
 from streams.cluster.librdkafka import arguments
 from streams.config import Kafka, load
 from streams.demo.brokers import Broker
-from streams.errors import ConfigError
+from streams.errors import ConfigError, UsageError
 from streams.feeds.kafka import Rekeyer, avro_reader, run
 from streams.feeds.keys import canonical_keys
 from streams.feeds.mapping import FieldMap, UnmappableError
@@ -150,6 +150,14 @@ def test_avro_with_other_names_becomes_the_contract(
     }
     assert {value["gateway_id"] for value in good} == {"smsc-1"}
     assert len({value["message_id"] for value in good}) == 60
+
+
+@pytest.mark.parametrize("content", [b"{", b"\xff", b"[" * 100_000, b'"no type"'])
+def test_a_schema_that_is_none_is_named(tmp_path: Path, content: bytes) -> None:
+    file = tmp_path / "cdr.avsc"
+    file.write_bytes(content)
+    with pytest.raises(UsageError, match=r"cdr\.avsc: "):
+        avro_reader({"": file})
 
 
 @pytest.mark.parametrize("given", [{"7"}, {"7", ""}, {""}])

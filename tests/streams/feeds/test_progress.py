@@ -12,6 +12,7 @@ import pytest
 
 from streams.errors import UsageError
 from streams.feeds.progress import FILES_MAX, Progress, RejectedRow, fingerprint, hashed
+from tests.harm import damaged
 
 LINES = [b"head\n", *(b"row %d\n" % i for i in range(50))]
 
@@ -91,7 +92,7 @@ def test_few_files_of_one_name_are_remembered(file: Path) -> None:
     assert text.count("fingerprint") == FILES_MAX
 
 
-@pytest.mark.parametrize("damage", [b"", b"{", b"\xff", b'{"files": [{}]}'])
+@pytest.mark.parametrize("damage", [b"", b"{", b"\xff", b'{"files": [{}]}', b"[" * 100_000])
 def test_damaged_progress_is_no_progress(file: Path, damage: bytes) -> None:
     file.with_name("cdr.csv.progress").write_bytes(damage)
     with opened(file) as progress:
@@ -155,6 +156,12 @@ def test_a_fingerprint_is_that_of_the_first_lines(file: Path) -> None:
     with file.open("rb") as stream:
         assert fingerprint(stream, 2) == two
         assert fingerprint(stream, 1) != two
+
+
+def test_a_packed_file_that_is_damaged_has_one_too_and_is_read_no_further(file: Path) -> None:
+    file.write_bytes(damaged(gzip.compress(b"".join(LINES))))
+    with gzip.open(file) as stream:
+        assert fingerprint(cast("IO[bytes]", stream), 2)
 
 
 def test_a_file_that_became_shorter_has_no_hash_of_its_old_length(file: Path) -> None:

@@ -64,6 +64,7 @@ def test_a_word_said_since_is_not_undone(pair: tuple[Words, Words]) -> None:
         ("{}", "no file of words"),
         ("x", "no file of words"),
         ('{"form": "otpguard.words/2"}', "line 1"),
+        ("[" * 100_000, "no file of words"),
     ],
 )
 def test_another_file_is_refused_before_anything_is_said(

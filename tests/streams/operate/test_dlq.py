@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from confluent_kafka import Producer
 from kafka import KafkaProducer
 from typer.testing import CliRunner
 
@@ -299,3 +300,14 @@ def test_a_missing_topic_is_a_matter_of_configuration(desk: Desk, unique: str) -
     done = desk.otpguard("replay")
     assert done.returncode == Exit.CONFIG
     assert f"no topic {unique}.nowhere" in done.stderr.decode()
+
+
+def test_a_record_whose_headers_say_nothing_is_no_letter(desk: Desk) -> None:
+    """A header may be null: whoever may write to the topic would end every reading of it."""
+    said = {"reason": "x", "topic": "in", "partition": "0", "offset": "7", "time": "1"}
+    producer = Producer({"bootstrap.servers": desk.settings.kafka.bootstrap})
+    for name in said:
+        producer.produce(desk.settings.topics.dead_letters, b"{}", headers={**said, name: None})
+    assert producer.flush(END_S) == 0
+    del producer  # it would go on asking for a broker that is gone
+    assert desk.json("ls")["counts"] == {}

@@ -15,6 +15,7 @@ from streams.desk.store.migrate import head
 from streams.desk.store.people_tables import PEOPLE
 from streams.errors import UsageError
 from tests.enforce.records import RECIPIENT
+from tests.harm import damaged
 from tests.streams.desk.store.filled import FilledStore, opened
 from tests.streams.desk.store.test_removal import one_of_each
 from tests.streams.desk.store.test_writer import rows
@@ -83,7 +84,9 @@ def test_a_store_that_is_not_empty_is_left_alone(store: FilledStore, tmp_path: P
     assert (rows(store), people(store)) == before
 
 
-@pytest.mark.parametrize("harm", ["cut", "changed", "short", "other", "text", "newer"])
+@pytest.mark.parametrize(
+    "harm", ["cut", "damaged", "changed", "letters", "nested", "short", "other", "text", "newer"]
+)
 def test_a_file_that_is_not_whole_fills_nothing(
     store: FilledStore, tmp_path: Path, harm: str
 ) -> None:
@@ -93,6 +96,12 @@ def test_a_file_that_is_not_whole_fills_nothing(
     match harm:
         case "cut":
             path.write_bytes(path.read_bytes()[:-30])
+        case "damaged":
+            path.write_bytes(damaged(path.read_bytes()))
+        case "letters":
+            path.write_bytes(gzip.compress(lines[0] + b'"\xff"\n'))
+        case "nested":
+            path.write_bytes(gzip.compress(lines[0] + b"[" * 100_000))
         case "changed":
             lines[5] = lines[5].replace(b"1", b"2", 1)
             path.write_bytes(gzip.compress(b"".join(lines)))
