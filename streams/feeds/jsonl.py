@@ -24,6 +24,7 @@ from streams.feeds.rows import FileLine, Lines
 from streams.language import tr
 from streams.telemetry.metrics import Metrics
 from streams.wire import LISTED_TYPE, Numbers
+from streams.wire.version import UNDECODABLE
 
 BATCH: Final = 5_000  # lines between two looks at Kafka's answers
 FIRST_MAX: Final = 3  # lines that are no events and are told at once
@@ -119,7 +120,7 @@ def _values(
                 raise UnmappableError(tr("recipient is no string"))  # noqa: TRY301 - as the others
             if shift_ms:
                 row["event_time_ms"] += shift_ms
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        except UNDECODABLE:
             report.miss(line.number, tr("it is no JSON object"))
         except UnmappableError as error:
             report.miss(line.number, str(error))
@@ -162,7 +163,7 @@ def _times(stream: IO[bytes], rules: FieldMap | None) -> Iterator[int]:
         if line.data is not None:
             try:
                 yield _event(line.data, rules)["event_time_ms"]
-            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, UnmappableError):
+            except (*UNDECODABLE, UnmappableError):
                 continue  # told when it is its turn
 
 

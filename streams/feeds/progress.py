@@ -21,6 +21,7 @@ import msgspec
 from streams.errors import UsageError
 from streams.files import replace_file
 from streams.language import tr
+from streams.wire.version import UNDECODABLE
 
 FILES_MAX: Final = 8  # of one name that are remembered: rotations keep a few
 PART_BYTES: Final = 1 << 20  # of the beginning and of the end of what is published
@@ -145,7 +146,7 @@ class Progress:
         for line in lines:
             try:
                 yield msgspec.json.decode(line, type=RejectedRow)
-            except (msgspec.DecodeError, UnicodeDecodeError):
+            except UNDECODABLE:
                 continue  # half written, when somebody pulled the plug
 
     def _same(self, place: FilePlace) -> bool:
@@ -187,7 +188,7 @@ def hashed(disk: int, length: int) -> str:
 def _places(path: Path) -> list[FilePlace]:
     try:
         return msgspec.json.decode(path.read_bytes(), type=_Kept).files
-    except (OSError, msgspec.DecodeError, UnicodeDecodeError):
+    except (OSError, *UNDECODABLE):
         return []
 
 

@@ -22,6 +22,7 @@ from streams.cluster.admin import unusable
 from streams.language import tr
 from streams.telemetry.metrics import Metrics
 from streams.wire import Numbers, is_listed
+from streams.wire.version import UNDECODABLE
 
 log = logging.getLogger(__name__)
 
@@ -136,7 +137,7 @@ class RedisFeed:
         try:
             written = _recipient(value).recipient
             key = (self._numbers.canonical(written) or written).encode()
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        except UNDECODABLE:
             key, outcome = b"", "unreadable"
         self._metrics.add("feed_events_total", outcome=outcome)
         try:

@@ -19,6 +19,8 @@ from typing import Annotated, Any, Final, Literal
 import msgspec
 from msgspec import Meta
 
+from streams.wire.version import UNDECODABLE
+
 BODY_BYTES_MAX: Final = 1 << 20
 """Of one request. A text of 255 parts is 103 kB escaped, a bulk of usual messages 70."""
 
@@ -105,7 +107,6 @@ AUTHORED: Final = ("sender", "signature")
 """Names that the author of a message chooses, cut to what the contract has."""
 _PART: Final = ("segment", "segments", "reference")
 _NAME_CHARS: Final = 64
-_UNREADABLE: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 submission: Final = msgspec.json.Decoder(Submission).decode
 bulk: Final = msgspec.json.Decoder(Bulk).decode
@@ -116,7 +117,7 @@ def question(body: bytes) -> Submission | None:
     """Read one question; None if it is none of this contract."""
     try:
         return submission(body)
-    except _UNREADABLE:
+    except UNDECODABLE:
         return _mended(_loosely(body))
 
 
@@ -124,7 +125,7 @@ def questions(body: bytes) -> list[Submission | None] | None:
     """Read a bulk; None if it is none, and None for each message in it that is no question."""
     try:
         return [*bulk(body).messages]
-    except _UNREADABLE:
+    except UNDECODABLE:
         value = _loosely(body)
     messages = value.get("messages") if isinstance(value, dict) else None
     if not isinstance(messages, list) or len(messages) > BULK_MAX:

@@ -19,6 +19,7 @@ import msgspec
 
 from detectors.leases.gate import Lease
 from streams.enforce.gateway import LeaseTally, Order, Refusals
+from streams.wire.version import UNDECODABLE
 
 log = logging.getLogger(__name__)
 
@@ -126,7 +127,7 @@ class LeaseMemory:
             try:
                 left = _counts(path.read_bytes())
                 path.unlink()
-            except (OSError, msgspec.DecodeError):
+            except (OSError, *UNDECODABLE):
                 continue  # another process was faster, or still writes
             with self._lock:
                 self._counts.update(left)

@@ -33,6 +33,7 @@ from streams.wire import (
     decode_audit,
     encode_audit,
 )
+from streams.wire.version import UNDECODABLE
 
 WAIT_S: Final = 5.0
 """A word that is in effect waits no longer for its audit; the next one brings it along."""
@@ -84,7 +85,7 @@ class AuditChain:
         self._held = self._fresh()
 
     def __enter__(self) -> Self:
-        with suppress(OSError, msgspec.DecodeError):
+        with suppress(OSError, *UNDECODABLE):
             self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             lock = os.open(self._path.with_suffix(".lock"), os.O_CREAT | os.O_RDWR, 0o600)
             if not _locked(lock):

@@ -87,9 +87,8 @@ def _words(lines: Iterable[str]) -> Iterator[Override]:
                     )
                 ) from None
     except (json.JSONDecodeError, RecursionError) as error:
-        raise UsageError(
-            tr("no file of words: {msg}").format(msg=getattr(error, "msg", error))
-        ) from None
+        msg = error.msg if isinstance(error, json.JSONDecodeError) else error
+        raise UsageError(tr("no file of words: {msg}").format(msg=msg)) from None
 
 
 def _standing(clients: Mapping[str, Any], topic: str) -> dict[bytes, bytes]:

@@ -21,6 +21,7 @@ from streams.operate.beside import Check, examine_role, tried
 from streams.shown import shown
 from streams.wire import Decoded, decode
 from streams.wire.partitioner import misplaced
+from streams.wire.version import UNDECODABLE
 
 BROKER_MIN: Final = (2, 8)
 """Chosen: static membership and idempotent writes without a right of their own."""
@@ -352,7 +353,7 @@ def _sources(records: Sequence[Any]) -> Check:
     for each in records:
         try:
             read = _reported(each.value)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, TypeError):
+        except (*UNDECODABLE, TypeError):
             continue  # what is wrong with it the dead letters say
         if read.gateway_id:
             of = times.setdefault(read.gateway_id, {})

@@ -27,6 +27,7 @@ from streams.signal.quota import Quotas
 from streams.signal.tokens import AccessTokens, TokenError
 from streams.telemetry.metrics import Metrics
 from streams.wire import Numbers
+from streams.wire.version import UNDECODABLE
 
 PATH: Final = "/verification-flood-signal/v0"
 BODY_BYTES_MAX: Final = 4_096
@@ -294,7 +295,7 @@ async def _question(request: Request) -> _Question:
         raise CamaraError("INVALID_ARGUMENT") from None
     try:
         return msgspec.json.decode(body or b"{}", type=_Question)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except UNDECODABLE:
         raise CamaraError("INVALID_ARGUMENT") from None
 
 

@@ -29,6 +29,7 @@ from streams.desk.store.store import CaseStore
 from streams.desk.store.tables import FORMAT, INDEX, cases, meta
 from streams.errors import UsageError
 from streams.language import tr
+from streams.wire.version import UNDECODABLE
 
 FORM: Final = "otpguard.desk/1"
 STEP: Final = 1_000
@@ -182,7 +183,7 @@ def _raw(path: Path) -> Iterator[bytes]:
 def _read(raw: bytes, path: Path) -> Any:
     try:
         return msgspec.json.decode(raw)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except UNDECODABLE:
         raise UsageError(tr("{path} is cut short, or was changed").format(path=path)) from None
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from streams.gate.leases import LeaseMemory
 
 
@@ -25,8 +27,11 @@ def test_counts_that_nobody_took_are_the_next_process_s(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_file_that_is_no_count_and_a_folder_that_is_gone_cost_nothing(tmp_path: Path) -> None:
-    (tmp_path / "refused-1-x.json").write_bytes(b"{")
+@pytest.mark.parametrize("left", [b"{", b'{"\xff\xfe": 1}', b'{"a1": "' + b"\xff", b"[" * 100_000])
+def test_a_file_that_is_no_count_and_a_folder_that_is_gone_cost_nothing(
+    tmp_path: Path, left: bytes
+) -> None:
+    (tmp_path / "refused-1-x.json").write_bytes(left)
     memory = LeaseMemory(tmp_path)
     memory.count("a1")
     assert list(memory.refused(["a1"])) == [1]
