@@ -10,7 +10,11 @@ from __future__ import annotations
 import re
 from typing import Final
 
-_SIGN: Final = "[@.·•・*※_|/~☆★✦◆♦●○^+=،、,-]"
+SIGNS: Final = "@.·•・*※_|/~☆★✦◆♦●○^+=،、,-"
+"""Signs that may stand between letters."""
+ODD_SIGNS: Final = "*·•※|~☆★✦◆♦●○^_"
+"""Signs that may stand between groups of digits."""
+_SIGN: Final = f"[{SIGNS}]"
 _LETTER: Final = "[^\\W\\d_]"
 _APART: Final = re.compile(
     # letters: three or more of Latin and the like, with a sign or a blank between
@@ -24,7 +28,7 @@ _APART: Final = re.compile(
     f"|(?<![0-9a-z.*/:+-])(?P<d>0(?P<v> ?[.·•・*※_|~☆★✦◆♦●○^،、,/] ?)(?:0(?P=v)){{2,6}}0)"
     "(?![\\w.*/:%])"
     # digits in groups between one odd sign, or a doubled one: 48*20*19, 5__9__2__0
-    "|(?<![0-9a-z.*/:+#-])(?P<g>0{1,3}(?P<w> ?[*·•※|~☆★✦◆♦●○^_] ?|__|[*]{2}|~~)"
+    f"|(?<![0-9a-z.*/:+#-])(?P<g>0{{1,3}}(?P<w> ?[{ODD_SIGNS}] ?|__|[*]{{2}}|~~)"
     "(?:0{1,3}(?P=w)){0,6}0{1,3})(?![\\w.*/:%#])"
     "|(?P<b>(?:[(（\\[【<]0[)）\\]】>]){4,8})"
 )
@@ -36,7 +40,7 @@ _HINT: Final = re.compile(
 _HINT_OF_DIGITS: Final = re.compile(
     "[a-z] 0 [a-z](?![a-z])|0 [a-z] (?:0|[a-z] 0)(?![0-9a-z])"
     f"|0(?:{_SIGN}0{_SIGN}0{_SIGN}|[)）\\]】>][(（\\[【<])0"
-    "|0 ?[*·•※|~☆★✦◆♦●○^_]{1,2} ?0|0 [./] 0 [./] 0"
+    f"|0 ?[{ODD_SIGNS}]{{1,2}} ?0|0 [./] 0 [./] 0"
 )
 
 _LEAST: Final = 4  # digits of what stands in groups

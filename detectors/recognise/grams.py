@@ -101,7 +101,7 @@ def sums(seen: View, weights: NDArray[np.int8]) -> NDArray[np.int64]:
     total = np.zeros(len(seen.letters), np.int32)
     for length, places in hashes(seen):
         first = 0 if length == 1 else 1
-        total[first : first + len(places)] += weights[places]
+        total[first : first + len(places)] += weights.take(places, mode="wrap")  # unchecked
     # From a text's first character to the edge behind it; the edge before all begins none.
     of_each: NDArray[np.int64] = np.add.reduceat(total, seen.starts, dtype=np.int64)
     return of_each

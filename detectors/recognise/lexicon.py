@@ -198,6 +198,15 @@ class Words:
         return re.compile(f"{self._before}(?:{_by_first(tree)}){self._after}")
 
 
+def begun(words: Iterable[str]) -> set[str]:
+    """The characters, four at most, that words begin with, in each way that they may be written.
+
+    >>> sorted(begun(["already used", "(?:an)?nul"]))
+    ['alre', 'annu', 'nul']
+    """
+    return {key for word in words for atoms in _spellings(word) for key in _keys(atoms)}
+
+
 def _heads(word: str) -> list[str] | None:
     """The two characters that a word begins with, in each way that they may be written.
 

@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 from detectors.model.arrays import indices
 from detectors.model.codes import Codes
 from detectors.model.event import Batch, Trust, name_check, platform_id
-from detectors.model.strings import SPARE, StringBuffer, Strings
-from detectors.recognise import scripts, spelled, spent
+from detectors.model.strings import SPARE, StringBuffer, StringList, Strings
+from detectors.recognise import glance, scripts, spelled, spent
 from detectors.recognise.brands import brand, tells_nobody
 from detectors.recognise.fold import (
     MASK,
@@ -38,6 +38,7 @@ from detectors.recognise.reading import (
     in_text,
     likely,
     look,
+    looks,
     names_codes,
     read,
 )
@@ -269,16 +270,16 @@ _TAIL_OCTETS: Final = np.frombuffer("".join(_TAILS).encode(), np.uint8).reshape(
 class _Looked(NamedTuple):
     """A text as it was looked at with all new ones of a batch."""
 
+    masked: str  # its excerpt
     look: Look
     score: int
-    masked: str  # its excerpt
 
 
 class _Asked(NamedTuple):
     """One event as it is asked about; `kind` is the number of the kind of its sender."""
 
-    text: str
     kind: int
+    text: str
     signature: str
     category: str
     platform: str
@@ -399,6 +400,8 @@ class Recogniser:
         spelled.prepare()
         yield
         yield from spent.prepare()
+        yield
+        glance.prepare()
 
     def one(
         self,
@@ -424,7 +427,7 @@ class Recogniser:
             answer = _OTHER_CATEGORY
             self.hits += 1
         elif (answer := self._young.get(key, _MISS)) < 0:
-            asked = _Asked(text, kind, signature, category, platform, template, None)
+            asked = _Asked(kind, text, signature, category, platform, template, None)
             misses = self.misses
             answer = self._answer(key, answer, asked)
             self.hits += misses == self.misses
@@ -462,21 +465,22 @@ class Recogniser:
         self._check_categories(batch)
         misses = self.misses
         own: dict[int, str] = {}
-        unanswered = indices(answers < 0).tolist()
-        looks = self._looks(batch.text, keys, unanswered)
-        for row in unanswered:
-            asked = _Asked(
-                batch.text[row],
-                kinds[row],
-                batch.signature[row],
-                batch.category[row],
-                batch.platform[row],
-                batch.template[row],
-                looks.get(keys[row]),
+        unanswered = indices(answers < 0)
+        if len(unanswered):
+            rows = unanswered.tolist()
+            few = [keys[row] for row in rows]
+            texts = list(batch.text.take(unanswered))
+            signature, category, platform, template = (
+                column.take(unanswered) if column.any() else StringList([""] * len(rows))
+                for column in (batch.signature, batch.category, batch.platform, batch.template)
             )
-            answers[row] = self._answer(keys[row], int(answers[row]), asked)
-            if self._other is not None:
-                own[row], self._other = self._other, None
+            looked = map(self._looks(texts, few).get, few)
+            kind = (kinds[row] for row in rows)
+            some = map(_Asked, kind, texts, signature, category, platform, template, looked)
+            for row, key, asked in zip(rows, few, some, strict=True):
+                answers[row] = self._answer(key, int(answers[row]), asked)
+                if self._other is not None:
+                    own[row], self._other = self._other, None
         self.hits += count - (self.misses - misses)
 
         otp = (answers & _OTP).astype(np.bool_)
@@ -512,24 +516,25 @@ class Recogniser:
             told = batch.category[row]
             if batch.text[row] and (told == OTP_CATEGORY or told in OTHER_CATEGORIES):
                 rows.append(row)
-        looks = [look(mask(excerpt(batch.text[row]))) for row in rows]
-        for row, looked, score in zip(rows, looks, scored(looks), strict=True):
+        looked = looks([mask(excerpt(batch.text[row])) for row in rows])
+        for row, one, score in zip(rows, looked, scored(looked), strict=True):
             sure = model().sure(score)
-            code = sure is True and "0" in looked.folded
+            code = sure is True and "0" in one.folded
             other = sure is False
             self.checked += 1
             self.contradicted += other if batch.category[row] == OTP_CATEGORY else code
 
-    def _looks(
-        self, texts: Strings, keys: Sequence[_Key], rows: Sequence[int]
-    ) -> dict[_Key, _Looked]:
+    def _looks(self, texts: Sequence[str], keys: Sequence[_Key]) -> dict[_Key, _Looked]:
         """A look at each text that no generation knows, and its score: all in one pass."""
-        new = {key: row for row in rows if (key := keys[row]) not in self._old}
-        for key in [key for key in new if key in self._young]:  # known but for a name's digits
-            del new[key]
-        masked = masked_all([excerpt(texts[row]) for row in new.values()])
-        looks = list(map(look, masked))
-        found = map(_Looked, looks, scored(looks), masked)
+        young, old = self._young, self._old  # the young one: known but for a name's digits
+        new = {
+            key: text
+            for key, text in zip(keys, texts, strict=True)
+            if key not in old and key not in young
+        }
+        masked = masked_all(list(map(excerpt, new.values())))
+        looked = looks(masked)
+        found = map(_Looked, masked, looked, scored(looked))
         return dict(zip(new, found, strict=True))
 
     def _make_room(self) -> None:
@@ -589,19 +594,20 @@ class Recogniser:
             return self._remember(key, *self._read(asked, seen)[1]) if known == _MISS else known
         if known != _MISS:
             return known
-        masked = asked.looked.masked if asked.looked else mask(seen)
-        native = has_native_digits(masked)
+        looked = asked.looked
+        masked = looked.masked if looked else mask(seen)
+        native = (not looked or looked.look.may & glance.CLOSELY) and has_native_digits(masked)
         if native:  # other messages of the template differ in digits that are not masked
             masked = mask(fold(masked))
             key = _again(key, _masked(masked, asked.kind) + _FOLDED)
             if (known := self._remembered(key)) != _MISS:
                 return known
-        looked, answer = self._read(asked, seen)
+        found, answer = self._read(asked, seen)
         if native and tells_nobody(self._origins[asked.kind]) and answer[0] & _OTP:
             # Capitals may tell the platform, and are not in the folded key: read it every time.
             self._call(*answer)
             return answer[0]
-        name = looked.signature or looked.host
+        name = found.signature or found.host
         written = seen[slice(*name)] if name else "-"
         if name is None or written.isalpha() or not _DIGIT.search(fold(written)):
             return self._remember(key, *answer)
@@ -627,8 +633,7 @@ class Recogniser:
         """
         if answer >= 0 and not self._call(answer, name):
             return answer
-        told = key[1:] if isinstance(key, tuple) else ()
-        if all(len(part) <= _FIELD_BYTES for part in told):
+        if isinstance(key, bytes) or all(len(part) <= _FIELD_BYTES for part in key[1:]):
             self._young[key] = answer
         return answer
 

@@ -28,7 +28,9 @@ _TOGETHER: Final = 5
 """Digits at most that stand together in a run."""
 _FEW: Final = 100
 """Sets of words that are compiled by themselves: as much work as all words at once."""
-_CHINESE: Final = "[零〇一二三四五六七八九壹贰貳叁參肆伍陆陸柒捌玖两]"
+NUMERALS: Final = "零〇一二三四五六七八九壹贰貳叁參肆伍陆陸柒捌玖两"
+"""Digits in Chinese."""
+_CHINESE: Final = f"[{NUMERALS}]"
 _NUMERAL: Final = re.compile(_CHINESE)
 _AMONG: Final = re.compile(f"0{_SIGN}?{_CHINESE}|{_CHINESE}{_SIGN}?0")
 _MIXED: Final = re.compile(
@@ -127,6 +129,11 @@ def _words() -> _Words:
 def prepare() -> None:
     """Compile the patterns of the words now, not when the first text may hold one."""
     _ = _words().all
+
+
+def words() -> frozenset[str]:
+    """The words; in a text one of them stands behind no letter, or no digit is written so."""
+    return _words().plain
 
 
 def spelled(folded: str) -> tuple[str, list[int] | None]:

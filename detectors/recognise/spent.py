@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from functools import cache
 from typing import Final
 
-from detectors.recognise.lexicon import Words, branches
+from detectors.recognise.lexicon import Words, begun, branches
 from detectors.recognise.scenes import price
 from detectors.recognise.shipped import shipped
 
@@ -28,8 +28,9 @@ class _Spent:
         words = tomllib.loads(shipped("spent"))
         around = {kind: some.strip() for kind, some in words["around"].items()}
         receipt = {kind: some.strip() for kind, some in words["receipt"].items()}
+        self.said = [word for some in words["behind"].values() for word in branches(some.strip())]
         self.behind = Words(
-            [[word for some in words["behind"].values() for word in branches(some.strip())]],
+            [self.said],
             before="(?<![a-zа-яіїєა-ჰ])",
             after=f"(?!(?: |到)?(?:{around['still']})(?![^\\W\\d_]))",
         )
@@ -40,6 +41,11 @@ class _Spent:
             f"(?:(?:{around['ended']})[^.0\n،]{{0,24}}"
             f"|(?:{around['before']})[ ]?(?:[^\\W\\d_]{{2,12}}[ ]?){{0,2}}[ :：(（]{{0,3}})$"
         )
+        self.ahead = [
+            word
+            for some in (around["ended"], around["before"], receipt["name"])
+            for word in branches(some)
+        ]
         self.of_payment = re.compile(f"(?:{receipt['name']})[^.!?。！？0]{{0,8}}$")
         self.paid = re.compile(f"(?<![a-zа-я])(?:{receipt['made']})")
 
@@ -52,6 +58,19 @@ def _words() -> _Spent:
 def prepare() -> Iterator[None]:
     """As `Words.prepare`, of the words behind a number."""
     yield from _words().behind.prepare()
+
+
+def begun_behind() -> set[str]:
+    """The beginnings of what is said behind a number, where no Latin letter is before a Latin one.
+
+    Without one of these or of `begun_before` in a text no number of it is called used.
+    """
+    return begun(_words().said)
+
+
+def begun_before() -> set[str]:
+    """The beginnings of what is said before a number."""
+    return begun(_words().ahead)
 
 
 def spent(body: str, start: int, end: int) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Final
 
+from detectors.recognise.glance import batched
 from detectors.recognise.model import Model, confidence_of
 from detectors.recognise.reading import Look, Reading, may_be, shown, tells_spent, unusual
 from detectors.recognise.rules import RULES
@@ -26,16 +27,10 @@ def model() -> Model:
     return Model.shipped()
 
 
-_TOGETHER: Final = 1_024
-"""Texts that are scored in one pass, at most: what lies in memory meanwhile has a bound. Chosen:
-a few megabytes, and enough texts for a call of numpy to cost nothing beside them."""
-
-
 def scored(looks: Sequence[Look]) -> list[int]:
     """The model's score of each look, in hundredths; one pass over very many of them."""
     scores: list[int] = []
-    for first in range(0, len(looks), _TOGETHER):
-        part = looks[first : first + _TOGETHER]
+    for part in batched(looks):
         folded, cased = [looked.folded for looked in part], [looked.cased for looked in part]
         scores += model().scores(folded, cased).tolist()
     return scores

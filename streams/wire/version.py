@@ -24,8 +24,8 @@ Integer = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
 Word32 = Annotated[int, Meta(ge=0, le=2**32 - 1)]
 
 UNDECODABLE: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
-"""Errors that msgspec's decoders raise of an outsider's bytes: no JSON, none of the type, strings that
-are no UTF-8, nesting without end."""
+"""Errors that msgspec's decoders raise of an outsider's bytes: no JSON, none of the type, strings
+that are no UTF-8, nesting without end."""
 
 _T = TypeVar("_T")
 

@@ -1,0 +1,94 @@
+"""What a glance at many texts tells is what a look at each finds."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from detectors.recognise import glance
+from detectors.recognise.fold import fold, mask
+from detectors.recognise.gather import gathered
+from detectors.recognise.glance import glances
+from detectors.recognise.reading import excerpt, look, looks, read, tells_spent
+from detectors.recognise.spelled import spelled
+from tests.detectors.recognise import corpus
+from tests.detectors.recognise.test_recognise_cache import TEXTS
+
+ODD = st.text(
+    st.sampled_from(
+        "aàΣσςοАıİ01²٣४一零四. -*/|~()（）[]【】<>@#:\n\t\0\u200b\u0301\ufe0f\u0f21𝟏𝔸😀\ud800"
+    ),
+    max_size=16,
+)
+SAID = st.lists(
+    st.sampled_from(
+        ["four", "zero", "0", "00", "0000", " ", "-", "c", "o", "d", "已失效", "已", "失效", "。",
+         "has", "expired", "e scaduto", "a expirat", "не", "действителен", "К", "kd", "x", "wrong"]
+    ),
+    max_size=9,
+).map("".join)  # fmt: skip
+MASKED = st.lists(st.one_of(TEXTS, ODD, SAID).map(lambda text: mask(excerpt(text))), min_size=4)
+
+
+def check(masked: list[str]) -> None:
+    """Looks at all are looks at each, and what may not be is not."""
+    for text, seen in zip(masked, looks(masked), strict=True):
+        alone = look(text)
+        assert repr(seen._replace(may=0)) == repr(alone._replace(may=0)), text
+        assert tells_spent(seen) == tells_spent(alone), text
+        assert read(seen) == read(alone), text
+
+
+@given(MASKED)
+def test_many_texts_are_looked_at_as_each_is(masked: list[str]) -> None:
+    check(masked)
+
+
+def test_so_are_all_texts_that_there_are() -> None:
+    check([mask(excerpt(row.text)) for row in corpus.rows()[::9]])
+
+
+@given(st.lists(st.one_of(ODD, SAID).map(lambda text: mask(text.replace("\0", ""))), min_size=1))
+def test_what_a_glance_does_not_see_is_not_there(masked: list[str]) -> None:
+    for text, (folded, may) in zip(masked, glances(masked), strict=True):
+        if may & glance.CLOSELY:
+            continue
+        assert folded == mask(fold(text))
+        if not may & glance.APART:
+            assert gathered(folded)[1] is None
+        if not may & glance.WORDS:
+            assert spelled(folded)[1] is None
+
+
+@pytest.mark.parametrize(
+    ("text", "may"),
+    [
+        ("Your code is 000000", 0),
+        ("Κωδικός: 0000 ΣΑΣ", glance.CLOSELY),
+        ("code ٣٤٥٦", glance.CLOSELY),
+        ("pаypal 0000", glance.CLOSELY),
+        ("c-o-d-e 0000", glance.APART),
+        ("code 0*0*0*0", glance.APART),
+        ("code (0)(0)(0)(0)", glance.APART),
+        ("four zero 00", glance.WORDS),
+        ("验证码零0一0", glance.WORDS),
+    ],
+)
+def test_a_glance_tells_what_may_be_hidden(text: str, may: int) -> None:
+    assert [seen.may & ~glance.SPENT for seen in glances([text])] == [may]
+
+
+@pytest.mark.parametrize(
+    ("text", "may"),
+    [
+        ("【淘宝】您的验证码是000000，5分钟内有效，请勿泄露给他人。", 0),
+        ("Пин: 0000", 0),
+        ("验证码0000已失效", glance.SPENT),
+        ("0kd已失效", glance.SPENT),
+        ("Пин 0000 wrong", glance.SPENT),
+        ("Пин 0000 e scaduto", glance.SPENT),
+    ],
+)
+def test_a_glance_tells_if_a_number_may_be_called_used(text: str, may: int) -> None:
+    assert [seen.may for seen in glances([text])] == [may]
