@@ -17,6 +17,7 @@ from typing import Final, NamedTuple
 from detectors.recognise.fold import fold, name_key
 from detectors.recognise.reading import Look
 from detectors.recognise.registry import Line, Platform, Registry, Sender
+from detectors.recognise.scenes import price
 from detectors.recognise.scripts import NAMING, scripts_of
 from detectors.recognise.shipped import shipped
 
@@ -52,6 +53,8 @@ _AMOUNT: Final = re.compile(
 )
 _ENDING: Final = 3  # letters of a case's ending, at most
 _STEM_MIN: Final = 5  # letters of a name that is looked for without it
+_SHORT_ENDING: Final = re.compile("(?<=^[a-z]{4})(?:i|n|in|iin|an|u|a|em|od|on|il|lla|ssa)$")
+"""The endings with which a name of four letters is looked for: Woltin, Boltu."""
 _AMOUNT_CHARS: Final = 48
 _UNSPACED: Final = re.compile(
     "[\u0e00-\u0eff\u0f00-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]{2}"
@@ -83,7 +86,7 @@ _HEAD: Final = re.compile(
     "\\s?(?:[:：|>»]|\\s[-\u2013\u2014~])"
 )
 _DOMAIN: Final = re.compile("(?<=[^\\W\\d_]{3})[.](?:com|net|org|app|[a-z]{2})$")
-_INSTITUTE: Final = re.compile("banka?s?|banca|banco|banque|pank|банка?|pojistovna|schranka")
+_INSTITUTE: Final = re.compile("banka?s?|banca|banco|banque|pank|банка?|ბანკი|pojistovna|schranka")
 _FIRST_OTP: Final = re.compile(
     "\\W{0,4}([A-Za-z]{3,16}) (?:ka |ke |ki )?(?:otp|OTP|pin|PIN|code|kod|kode)\\b"
 )
@@ -125,7 +128,7 @@ _NO_CHINESE: Final = re.compile(
     "^使用|^[をがにのはへでと]|提醒$|填写|填寫|修改|口令|本次|完成|点击|點擊|尊敬|客户|客戶|办理|辦理|验证|驗證|登录|登錄|登入|注册|註冊|您|你|手机|手機|账号|帐号|帳號|密码|密碼|短信|正在|请|請|勿|本人|操作|身份|新设备|会员$|一次|动态|動態|订购|訂購|安全|确认|確認|支付$|^的|^为|^了|绑定"
 )
 _JAPANESE: Final = re.compile(
-    "([\u3040-\u30ff\u4e00-\u9fffA-Za-z]{2,14}?)(?:の|\\s)?(?:認証|確認|ログイン|セキュリティ|本人確認|ワンタイム)"
+    "([\u3040-\u30ff\u4e00-\u9fffA-Za-z]{2,14}?)(?:への|の|\\s)?(?:認証|確認|ログイン|セキュリティ|本人確認|ワンタイム)"
 )
 _KOREAN: Final = re.compile("([\uac00-\ud7afA-Za-z]{2,12})(?:의)? (?:인증|본인|로그인|확인|보안)")
 _KOREAN_IS: Final = re.compile(
@@ -153,6 +156,8 @@ _UNCASED: Final = tuple(
             "^([\u0900-\u0dff]{3,16}) (?:(?:का|की|के|এর|ને|ਦਾ) )?(?:OTP|PIN|ओटीपी|कोड|কোড|ওটিপি"
             "|કોડ|ਕੋਡ|ಕೋಡ್|ಒಟಿಪಿ|കോഡ്|ഒടിപി|కోడ్|குறியீடு)"
         ),
+        ("^([\u0900-\u0dff]{2,16}) (?:ऐप|एप|पोर्टल|অ্যাপ|পোর্টাল|పోర్టల్|પોર્ટલ|ਪੋਰਟਲ|ಪೋರ್ಟಲ್|ಆನ್‌ಲೈನ್|പോർട്ടൽ)"),
+        "^([\u0531-\u0587]{3,20})[.։:] ",
         "^የ?([\u1200-\u137f]{2,10}) ",
         "^([\u30a0-\u30ff\u4e00-\u9fff]{2,10})(?:です。|に(?:ご登録|ログイン)|アプリ|の画面)",
         "0+を([\u30a0-\u30ff]{2,10})の",
@@ -220,15 +225,16 @@ def brand(registry: Registry, looked: Look) -> str | None:
     if _OF_GOOGLE.search(text):
         return canonical(registry, "google")
     head = _head(text)
-    sure, likely = _from_list(registry, text)
-    if sure:
+    sure, likely, first = _from_list(registry, text)
+    shop = sure is not None and not first and _is_shop(text, head, sure)
+    if sure and not shop:
         return sure
     found = head + _chinese(text) + _latin(text)
-    if head and likely and name_key(head[0]) not in likely:
+    if head and likely and not first and name_key(head[0]) not in likely:
         likely = None  # who writes stands first; the other may be where something is paid
     for name in () if likely else (*found, *_runs(text)):
         known = _known(registry, name)
-        if known and not (head and name not in head and _paid(text, name)):
+        if known and not (head and name not in head and (shop or _paid(text, name))):
             return f"sig:{known.key}"
     if likely:
         return likely
@@ -248,13 +254,26 @@ def _without_domain(registry: Registry, name: str) -> str | None:
     return bare if known and name_key(name) not in listed().names else None
 
 
-def _from_list(registry: Registry, text: str) -> tuple[str | None, str | None]:
+def _is_shop(text: str, head: list[str], key: str) -> bool:
+    """Tell if a listed name is where something is paid: another one stands first, with a colon.
+
+    "Barclaycard: purchase at Amazon for £45.00" is no text of Amazon's.
+    """
+    if not head or key.partition(":")[2] in name_key(head[0]) or not price(fold(text)):
+        return False
+    return not _names_a_code(head[0])
+
+
+def _from_list(registry: Registry, text: str) -> tuple[str | None, str | None, bool]:
     """The key of the listed or registered name that stands where names do; and of any other one.
+
+    With them whether the text begins with that name.
 
     Names of up to three words, whatever their capitals; an ordinary word such as "line" only with a
     capital, and nothing behind an amount of money, which is where the money goes.
     """
     best: tuple[int, int, str] | None = None
+    begins = False
     for start, end, key in _spots(registry, text):
         worth = _likely(text, start, end)
         first = _LETTERS.search(text, 0, start) is None
@@ -269,10 +288,11 @@ def _from_list(registry: Registry, text: str) -> tuple[str | None, str | None]:
             worth = 1  # wherever it stands
         if best is None or worth > best[0]:
             best = worth, start, key
+            begins = first
     if best is None or best[0] < 1:
-        return None, None
+        return None, None, False
     told = canonical(registry, best[2])
-    return (told, told) if best[0] >= _SURE else (None, told)
+    return (told if best[0] >= _SURE else None), told, begins
 
 
 def canonical(registry: Registry, key: str) -> str:
@@ -318,7 +338,8 @@ def _stem(key: str) -> str:
     for stop in range(len(key) - 1, max(len(key) - 1 - _ENDING, _STEM_MIN - 1), -1):
         if key[:stop] in listed().names and key[:stop] not in listed().ordinary:
             return key[:stop]
-    return key
+    short = key[: _STEM_MIN - 1]
+    return short if short in listed().names and _SHORT_ENDING.search(key) else key
 
 
 def _paid(text: str, name: str) -> bool:

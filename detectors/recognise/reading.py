@@ -47,7 +47,7 @@ from detectors.recognise.shapes import (
     without_links,
 )
 from detectors.recognise.spelled import spelled
-from detectors.recognise.spent import spent
+from detectors.recognise.spent import of_receipt, spent
 from detectors.recognise.traits import traits_of
 from detectors.recognise.words import all_words
 
@@ -345,9 +345,11 @@ def _decide(looked: Look) -> tuple[str, tuple[int, int] | None, tuple[str, ...]]
     if not (found or short or linked or "0" in body or _LED_TO.search(body)):
         return "numberless", None, ()
     if found and found[0].form is not Form.LETTERS and looked.may & glance.SPENT:
-        found = [number for number in found if not spent(body, number.start, number.end)]
-        if not found:
+        left = [number for number in found if not spent(body, number.start, number.end)]
+        used = [number for number in found if number not in left]
+        if not left or any(of_receipt(body, number.start) for number in used):
             return "spent", None, ()
+        found = left
     scripts = scripts_of(body)
     words = sorted(word for script in scripts for word in script.words(body))
     code = _code(folded, body, found, words, scripts, hashed=hashed is not None) if found else None

@@ -101,9 +101,10 @@ _SENT: Final = (  # verbs of sending: "text STOP to 0000"
     "|भेज|ส่ง|พิมพ์|გააგზავნ|გაგზავნ|ուղարկ|ផ្ញើ|ສົ່ງ|илгээ"
     "|发送|發送|编辑|編輯|发短信|回复|回覆|傳送|传送|送信|보내|전송)"
 )
-_SENT_TO: Final = re.compile(
+_SENT_TO: Final = re.compile(  # not "kod SMS to", which is Polish for "is"
     f"{_SENT}[^.!?。！？\n]{{0,60}}?"
-    "(?:(?<![a-z])(?:to|au|al|a|ao|para|pro|an|ke|toi|den|qua|naar|na|la|til|till|pada|no|uz|ne"
+    "(?:(?<![a-z])(?<!kod sms )(?<!haslo sms )(?<!kod z sms )(?<!sms kod )"
+    "(?:to|au|al|a|ao|para|pro|an|ke|toi|den|qua|naar|na|la|til|till|pada|no|uz|ne"
     "|sa|kwenda|zuwa|ku|numeriu|numbrile|numeroon|lambarka|gui)"
     "|στο|на номер|на|الى|لرقم|به|למספר|לנייד|ל|पर|ไปที่|มาที่|ნომერზე|ទៅ|ຫາ|到|至|へ|に)"
     "(?: (?:nr|numer|numero|no|nomor|number|so|short ?code|numarasi|nummer|номер)[.]?)?"
@@ -155,7 +156,7 @@ _APP_HASH: Final = re.compile("\\s([0-9a-z+/]{11})\\s{0,8}$")
 
 _LETTER: Final = re.compile("[^\\W\\d_]")
 
-STOP: Final = re.compile("[。！？!?\n]|[.](?=\\s|$)")
+STOP: Final = re.compile("[。！？!?\n।॥။។۔።։؟]|[.](?=\\s|$)")
 """The end of a sentence: at its mark, or with the line."""
 
 

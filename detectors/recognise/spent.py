@@ -78,15 +78,23 @@ def spent(body: str, start: int, end: int) -> bool:
 
     A payment that is made has used its authorisation up.
     """
-    first, words = max(0, start - _BEFORE_CHARS), _words()
     return (
         _said_behind(body[end : end + _APART_CHARS + _WORD_CHARS])
-        or words.before.search(body, first, start) is not None
-        or (
-            words.of_payment.search(body, first, start) is not None
-            and words.paid.search(body) is not None
-            and price(body)
-        )
+        or _words().before.search(body, max(0, start - _BEFORE_CHARS), start) is not None
+        or of_receipt(body, start)
+    )
+
+
+def of_receipt(body: str, start: int) -> bool:
+    """Tell if a number is the authorisation of a payment that is made.
+
+    Nothing else in such a text is a code either: "auth code 091827, card 4471".
+    """
+    words = _words()
+    return (
+        words.of_payment.search(body, max(0, start - _BEFORE_CHARS), start) is not None
+        and words.paid.search(body) is not None
+        and price(body)
     )
 
 

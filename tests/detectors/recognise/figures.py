@@ -50,7 +50,10 @@ def platform_right(registry: Registry, row: Row, verdict: Verdict) -> bool:
     return verdict.platform in {canonical(registry, own)} | {
         f"{form}:{own}",
         f"sig:{known.key if known else own}",
-    } or (form != "text" and verdict.platform.startswith("port:"))
+    } or (
+        verdict.platform.startswith("port:")
+        and (form != "text" or name_key(verdict.platform[len("port:") :]) == own)
+    )
 
 
 def limits(right: int, of: int) -> tuple[float, float]:

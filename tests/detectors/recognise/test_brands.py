@@ -46,6 +46,18 @@ REGISTRY = Registry.shipped()
         ("Lumora-Sicherheitscode: 482913", "text:lumora"),
         ("Lumora kimlik doğrulama kodunuz: 482913", "text:lumora"),
         ("Your Crypto-Owl code is 482913", "text:cryptoowl"),
+        ("Kestrelcard: OTP 482913 to pay £45.00 at AMAZON", "text:kestrelcard"),
+        (
+            "三井住友カード ワンタイムパスワード:482913 ご利用先:AMAZON 4,980円",
+            "text:三井住友カード",
+        ),
+        ("Sparkasse pushTAN: Freischaltung, TAN 482913", "text:sparkasse"),
+        ("Bolti kinnituskood 4829", "sig:bolt"),
+        ("Woltin kirjautumiskoodi 4829", "text:wolt"),
+        ("晴川ナビへのログインコード 482913", "text:晴川ナビ"),
+        ("ధరణి పోర్టల్ లాగిన్ కోడ్ 482913", "text:ధరణి"),
+        ("Ամերիաբանկ. հաստատման կոդ 482913", "text:ամերիաբանկ"),
+        ("ჩემი ბანკი: დადასტურების კოდი 482913", "text:ჩემიბანკი"),
         ("Use code 482913 to join the line at our shop login", "from"),
     ],
 )

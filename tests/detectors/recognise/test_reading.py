@@ -73,6 +73,12 @@ def test_a_place_past_the_excerpt_is_a_broken_invariant() -> None:
         ("验证码：４８２９１３", "named", "４８２９１３"),
         ("G-771804 is your verification code", "letter-code", "771804"),
         ("Your verification code expires on 12/05/2025", "shapeless", None),
+        ("Compra aprobada $350.00, autorización 550918, tarjeta 4471", "spent", None),
+        ("बैंकले कहिल्यै OTP माग्दैन। गुनासो 1618", "held", None),
+        ("Ποτέ μη δίνετε τον κωδικό OTP. Καταγγελίες στο 11188", "held", None),
+        ("Codul tau de tombola este 409182", "held", None),
+        ("Twój kod loteryjny to 409182", "held", None),
+        ("बैंकले OTP माग्दैन। तपाईंको ओटीपी 161803", "named", "161803"),
         ("hello", "numberless", None),
     ],
 )

@@ -27,6 +27,7 @@ def forms(body: str) -> list[tuple[str, Form]]:
     ("body", "found"),
     [
         ("code 000000 ok", [("000000", Form.PLAIN)]),
+        ("twoj kod sms to 000000", [("000000", Form.PLAIN)]),
         ("000 000", [("000 000", Form.PLAIN)]),
         ("0 0 0 0", [("0 0 0 0", Form.PLAIN)]),
         ("g-000000", [("000000", Form.LETTER)]),

@@ -43,6 +43,10 @@ def test_what_was_a_code_is_told_from_what_ends_in_a_while(text: str, is_spent: 
         ("000,00 tl odemeniz icin onay kodu 000000", False),
         ("消费000元,验证码000000", False),
         ("approval code 000000 approved", False),
+        ("pagamento eseguito 00,00 eur, codice autorizzazione 000000", True),
+        ("codice autorizzazione 000000 per pagamento di 00,00 eur", False),
+        ("codigo de autorizacion 000000 para compra por $000.00", False),
+        ("compra aprobada $000.00, autorizacion 000000", True),
     ],
 )
 def test_the_authorisation_of_a_payment_that_is_made_is_no_code(text: str, is_made: bool) -> None:
