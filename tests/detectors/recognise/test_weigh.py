@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from detectors.recognise import weigh
+from detectors.recognise import glance, weigh
 from detectors.recognise.fold import mask
 from detectors.recognise.reading import Look, Reading, look, read
 from detectors.recognise.rules import RULES
@@ -30,7 +30,7 @@ def test_a_score_far_from_nought_decides_alone() -> None:
 def test_very_many_texts_are_scored_in_parts_as_each_by_itself(
     count: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(weigh, "_TOGETHER", 2)
+    monkeypatch.setattr(glance, "_TOGETHER", 2)
     looks = [CODE, CHAT, look(""), look("您的验证码是 000000"), CODE][:count]
     assert weigh.scored(looks) == [model().score(each.folded, each.cased) for each in looks]
 
