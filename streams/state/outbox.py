@@ -44,7 +44,9 @@ class _Entry:
     def failed(self) -> bool:
         """True if the broker, or the producer, has refused it."""
         sent = self.acknowledged
-        return sent is not None and sent.done() and sent.exception() is not None
+        if sent is None or not sent.done() or sent.cancelled():
+            return False
+        return sent.exception() is not None
 
 
 class Outbox:
