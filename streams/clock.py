@@ -5,11 +5,26 @@ from __future__ import annotations
 import time
 from datetime import UTC, datetime
 from functools import lru_cache
+from zoneinfo import ZoneInfo
 
 
 def now_ms() -> int:
     """Return milliseconds UTC by this machine's clock."""
     return time.time_ns() // 1_000_000
+
+
+def zone_named(name: str) -> ZoneInfo | None:
+    """Return the zone of this name; None if there is none.
+
+    A folder of zones, and a name that no file can have, are errors of the system to `ZoneInfo`.
+
+    >>> zone_named("Asia/Shanghai"), zone_named("Asia"), zone_named("Beijing")
+    (zoneinfo.ZoneInfo(key='Asia/Shanghai'), None, None)
+    """
+    try:
+        return ZoneInfo(name)
+    except (KeyError, ValueError, OSError):
+        return None
 
 
 def utc(at_ms: float) -> str:

@@ -8,30 +8,20 @@ process list; a wrong or unknown name is refused, so that a typing error cannot 
 from __future__ import annotations
 
 from streams.config.load import PATH_VARIABLE, RESTARTS, effective, found_path, load, sentences
-from streams.config.sections import (
-    PORTS,
+from streams.config.sections.desk import Console, DeskSettings, EvidenceSettings, SignalSettings
+from streams.config.sections.detection import Detect, Input, Recognise, WorkerSettings
+from streams.config.sections.enforcement import (
     Canary,
-    Console,
-    DeskSettings,
-    Detect,
     Enforce,
-    EvidenceSettings,
     Feed,
     GateSettings,
-    Http,
-    Input,
-    Kafka,
     Kannel,
-    Notify,
-    Recognise,
     Redis,
-    Reports,
-    SignalSettings,
-    Smpp,
-    Topics,
     Webhook,
-    WorkerSettings,
 )
+from streams.config.sections.kafka import Kafka, Topics
+from streams.config.sections.notices import Notify, Reports, Smpp
+from streams.config.sections.serving import PORTS, Http
 from streams.config.settings import ENVIRONMENT_PREFIX, SEED, TABLE, Settings
 
 __all__ = [

@@ -16,30 +16,21 @@ from detectors.defaults import (
     WITH_NETWORK,
 )
 from streams import __version__
-from streams.config.sections import (
+from streams.config.sections.desk import Console, DeskSettings, EvidenceSettings, SignalSettings
+from streams.config.sections.detection import Detect, Input, Recognise, WorkerSettings
+from streams.config.sections.enforcement import (
     Canary,
-    Console,
-    DeskSettings,
-    Detect,
     Enforce,
-    EvidenceSettings,
     Feed,
     GateSettings,
-    Http,
-    Input,
-    Kafka,
     Kannel,
-    Notify,
-    Recognise,
     Redis,
-    Reports,
-    Section,
-    SignalSettings,
-    Smpp,
-    Topics,
     Webhook,
-    WorkerSettings,
 )
+from streams.config.sections.kafka import Kafka, Topics
+from streams.config.sections.notices import Notify, Reports, Smpp
+from streams.config.sections.section import Section
+from streams.config.sections.serving import Http
 from streams.errors import ConfigError
 from streams.language import tr
 

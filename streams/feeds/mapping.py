@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final, Self
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from streams.clock import zone_named
 from streams.errors import UsageError
 from streams.language import tr
 from streams.wire.events import LISTED_TYPE
@@ -140,10 +140,9 @@ def _pair(word: str) -> tuple[str, str]:
 
 def _reader(time_format: str, zone: str | None) -> Callable[[Any], int]:
     """Make the function that turns a time into milliseconds."""
-    try:
-        local = None if zone is None else ZoneInfo(zone) if zone != "UTC" else UTC
-    except (ZoneInfoNotFoundError, ValueError):
-        raise UsageError(tr("no time zone {zone!r}").format(zone=zone)) from None
+    local = UTC if zone == "UTC" else None if zone is None else zone_named(zone)
+    if zone is not None and local is None:
+        raise UsageError(tr("no time zone {zone!r}").format(zone=zone))
     if (factor := _UNITS.get(time_format)) is not None:
         return int if factor == 1 else lambda written: round(float(written) * factor)
 

@@ -17,10 +17,11 @@ from importlib import resources
 from pathlib import Path
 from string import Formatter
 from typing import Final, Literal
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo
 
 from detectors.recognise.recogniser import recognise
 from detectors.recognise.registry import Registry
+from streams.clock import zone_named
 from streams.errors import ConfigError
 from streams.language import tr
 
@@ -119,12 +120,10 @@ def units(text: str) -> tuple[int, int]:
 
 def zone_of(name: str) -> ZoneInfo:
     """Return the zone of this name, such as Asia/Shanghai. Raise ConfigError."""
-    try:
-        return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise ConfigError(
-            tr("notify.zone: no zone {name}; Asia/Shanghai is one").format(name=name)
-        ) from None
+    zone = zone_named(name)
+    if zone is None:
+        raise ConfigError(tr("notify.zone: no zone {name}; Asia/Shanghai is one").format(name=name))
+    return zone
 
 
 @lru_cache

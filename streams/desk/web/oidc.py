@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from starlette.requests import Request
 
-    from streams.config.sections import Console
+    from streams.config.sections.desk import Console
     from streams.desk.web.desk import Desk
     from streams.desk.web.entry import EntryPages
 

@@ -13,7 +13,7 @@ from kafka import KafkaProducer
 from streams.agents.agent import Agent
 from streams.agents.kept import KeptTopic
 from streams.cluster.admin import Cluster, client_arguments
-from streams.config.sections import Kafka
+from streams.config.sections.kafka import Kafka
 from streams.demo.brokers import Broker
 from streams.telemetry.metrics import Metrics
 from streams.wire import UnreadableError

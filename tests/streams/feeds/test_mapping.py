@@ -45,7 +45,7 @@ def test_a_record_without_what_is_required_is_not_made_up(row: dict[str, Any]) -
 @pytest.mark.parametrize(
     ("maps", "constants", "zone"),
     [(["recipient"], [], "UTC"), (["called=x"], [], "UTC"), ([], ["x=1"], "UTC"),
-     ([], [], "Dalian")],
+     ([], [], "Dalian"), ([], [], "Asia"), ([], [], "")],
 )  # fmt: skip
 def test_a_wrong_mapping_is_said_at_once(maps: list[str], constants: list[str], zone: str) -> None:
     with pytest.raises(UsageError):

@@ -16,7 +16,7 @@ from kafka import KafkaProducer
 from streams.cluster.admin import Cluster
 from streams.cluster.topics import create
 from streams.config import Settings, load
-from streams.config.sections import PORTS
+from streams.config.sections.serving import PORTS
 from streams.demo.brokers import Broker
 from streams.errors import Exit
 from streams.operate.doctor import _sources

@@ -11,7 +11,7 @@ import pytest
 from streams.cluster.admin import client_arguments
 from streams.cluster.topics import create
 from streams.config import Settings, Topics
-from streams.config.sections import Kafka
+from streams.config.sections.kafka import Kafka
 from streams.demo.brokers import Broker
 from streams.desk.web.ledger import DeskLedger, Tail, ledger_on, tail_of
 from streams.errors import UnavailableError

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from streams.config.sections import DESK_ROLES
+from streams.config.sections.desk import DESK_ROLES
 from streams.desk.store import DeskRole
 from streams.desk.web.rights import RIGHTS, ROLE_NAMES, DeskRight, home_of, may
 

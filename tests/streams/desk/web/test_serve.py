@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from streams.config import Settings
-from streams.config.sections import Console
+from streams.config.sections.desk import Console
 from streams.desk.web.serve import address_of, listening, serve
 from streams.errors import UnavailableError
 from tests.ports import free_port

@@ -1,20 +1,21 @@
-"""Each table of the settings: units, defaults and reasons, contradictions, secrets."""
+"""Tables of the settings: units, defaults and reasons, secrets; closed and frozen."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import pytest
 from pydantic import BaseModel, ValidationError
 
-from streams.config import PORTS, Settings, effective, load
-from streams.config.sections import Canary, GateSettings, Kafka, Section, Webhook
-from streams.errors import ConfigError
-from streams.telemetry.metrics import Role
-from tests.streams.config.test_load import written
+from streams.config import Settings, effective, load
+from streams.config.sections.enforcement import GateSettings, Webhook
+from streams.config.sections.kafka import Kafka
+from streams.config.sections.section import Section
+
+UNITS = ("_s", "_ms", "_bytes", "_bytes_max", "_bytes_per_s", "_days", "_per_minute")
+
 
 UNITS = ("_s", "_ms", "_bytes", "_bytes_max", "_bytes_per_s", "_days", "_per_minute")
 
@@ -39,27 +40,6 @@ def test_durations_and_sizes_carry_their_unit() -> None:
         last = name.rpartition(".")[2]
         if any(word in last for word in durations) and "leases" not in last:
             assert last.endswith(UNITS), name
-
-
-@pytest.mark.parametrize(
-    ("text", "sentence"),
-    [
-        ('[kafka]\nbootstrap = "nowhere"', "kafka.bootstrap: String should match pattern"),
-        ('[kafka]\nsecurity = "sasl_ssl"', "kafka: security sasl_ssl needs username"),
-        ('[kafka]\ncert_file = "a.pem"', "kafka: cert_file and key_file belong together"),
-        ('[kafka]\nca_file = "/nowhere/ca.pem"', "kafka: no such file: /nowhere/ca.pem"),
-        ('[kafka]\npassword_file = "/nowhere/p"', "kafka: password_file /nowhere/p: No such file"),
-        ("[kafka]\nheartbeat_s = 3", "kafka: heartbeat_s must be at most a third"),
-        ('[input]\ncountry = "XX"', "input: country XX has no numbering plan"),
-        ('[input]\ncountry = "China"', "input.country: String should match pattern"),
-        ("[detect]\nlease_s = 1800", "detect: a lease must end before its episode does"),
-        ("[detect]\nrecipients_max = 999999999", "detect: rows_max must be"),
-        ("mode = ", "Invalid value"),
-    ],
-)
-def test_contradictions_are_refused(tmp_path: Path, text: str, sentence: str) -> None:
-    with pytest.raises(ConfigError, match=re.escape(sentence)):
-        load(written(tmp_path, text)).params()
 
 
 def test_a_secret_comes_from_a_file_and_is_shown_nowhere(
@@ -117,22 +97,3 @@ def test_an_empty_secret_is_not_taken_for_none(
     url = {"url": "https://smsc.example/x"} if section is Webhook else {}
     with pytest.raises(ValidationError, match="its first line is empty"):
         section(**{f"{name}_file": path, **url})
-
-
-def test_the_last_tenth_of_reserved_numbers_is_for_one_flood() -> None:
-    assert Canary(numbers=2000).turns == 1800
-    with pytest.raises(ValidationError, match=r"2\.5 days of rest"):
-        Canary(numbers=10)
-
-
-def test_each_kind_of_process_has_a_port_of_its_own(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.delenv("OTPGUARD_HTTP_PORT", raising=False)
-    settings = load(written(tmp_path, ""))
-    usual = {kind: settings.http.port_of(kind) for kind in get_args(Role)}
-    assert usual == PORTS
-    assert len({9474, *usual.values()}) == len(usual) + 1, "9474 is a second worker's, in the guide"
-    monkeypatch.setenv("OTPGUARD_HTTP_PORT", "9999")
-    settings = load(written(tmp_path, ""))
-    assert {settings.http.port_of(kind) for kind in usual} == {9999}

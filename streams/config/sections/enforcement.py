@@ -1,0 +1,237 @@
+"""Settings of what stands at gateways: adapters, gates, feeds, and the flood that tries them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, Self
+
+from pydantic import Field, SecretStr, model_validator
+
+from streams.config.sections.section import Seconds, Section, check_url, read_secret
+from streams.language import tr
+from streams.tls import LOOPBACK
+
+if TYPE_CHECKING:
+    from detectors.leases.rails import RailParams
+
+
+class Enforce(Section):
+    """Settings of every adapter, whatever gateway it is for."""
+
+    gateway_id: str = Field(
+        "gateway",
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$",
+        description="names the gateway in acknowledgements, and this adapter's consumer group",
+    )
+    subscribers: int = Field(
+        10_000_000,
+        ge=1,
+        description="active subscribers; the rails are sized from it: new leases a minute "
+        "1/10,000 of it (600 at least), recipients under lease 1/500 (6,000 at least)",
+    )
+    new_leases_per_minute: int | None = Field(
+        None, ge=1, description="past it new leases are ignored; none: sized from subscribers"
+    )
+    recipients_max: int | None = Field(
+        None, ge=1, description="under lease at a time; none: sized from subscribers"
+    )
+
+    def rails(self) -> RailParams:
+        """The rails."""
+        from dataclasses import replace  # noqa: PLC0415 - start-up time
+
+        from detectors.leases.rails import RailParams  # noqa: PLC0415
+
+        sized = RailParams.sized(self.subscribers)
+        return replace(
+            sized,
+            new_per_minute=self.new_leases_per_minute or sized.new_per_minute,
+            recipients_max=self.recipients_max or sized.recipients_max,
+        )
+
+
+class Redis(Section):
+    """The Redis that gateways look leases up in, and report submissions to."""
+
+    url: str = Field(
+        "redis://127.0.0.1:6379/0",
+        pattern="^(rediss?|unix)://",
+        description="rediss:// is TLS; credentials belong in username and password_file",
+    )
+    username: str = Field("", description="ACL user; empty: the default user")
+    password: SecretStr = Field(SecretStr(""), description="better given as password_file")
+    password_file: Path | None = Field(None, description="file that holds the password")
+    ca_file: Path | None = Field(
+        None, description="PEM of the authority of the server's certificate; none: the system's"
+    )
+    cert_file: Path | None = Field(None, description="PEM of the client's certificate, for mTLS")
+    key_file: Path | None = Field(None, description="PEM of the client's key, for mTLS")
+    prefix: str = Field("otpguard:", description="of all keys, so that others may share the server")
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        read_secret(self, "password")
+        check_url(self, "url")
+        return self
+
+
+class Kannel(Section):
+    """Kannel's bearerbox, which fetches its black list from the adapter."""
+
+    list_file: Path = Field(
+        Path("/var/lib/otpguard/kannel.list"), description="the list; outlives the adapter"
+    )
+    list_host: str = Field(
+        "127.0.0.1",
+        description="address that serves the list: numbers under lease, so loopback unless Kannel "
+        "is elsewhere and nobody else can reach it",
+    )
+    list_port: int = Field(13_080, ge=0, le=65_535, description="its port; 0: any free")
+    admin_url: str = Field(
+        "http://127.0.0.1:13000", pattern="^https?://", description="bearerbox' admin port"
+    )
+    password: SecretStr = Field(SecretStr(""), description="better given as password_file")
+    password_file: Path | None = Field(None, description="file that holds the admin password")
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        read_secret(self, "password")
+        check_url(self, "admin_url")
+        return self
+
+
+class Webhook(Section):
+    """A gateway's own API."""
+
+    url: str = Field("", description="where orders are posted; https, or http to this machine")
+    secret: SecretStr = Field(SecretStr(""), description="better given as secret_file")
+    secret_file: Path | None = Field(None, description="file that holds the key of the signatures")
+    old_secret: SecretStr = Field(SecretStr(""), description="better given as old_secret_file")
+    old_secret_file: Path | None = Field(
+        None, description="file of the key before, which signs too until all receivers know the new"
+    )
+    ca_file: Path | None = Field(
+        None, description="PEM of the authority of the server's certificate; none: the system's"
+    )
+    parallel: int = Field(16, ge=1, le=256, description="requests at a time")
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        read_secret(self, "secret")
+        read_secret(self, "old_secret")
+        check_url(self, "url")
+        return self
+
+
+class GateSettings(Section):
+    """The gate that gateways ask about each message, and its way to Kafka."""
+
+    socket: Path | None = Field(
+        None,
+        description="path of a Unix socket to listen on; whoever may write to it may ask, so give "
+        "it to the gateway's group",
+    )
+    socket_mode: str = Field(
+        "0660", pattern="^0?[0-7]{3}$", description="rights of the socket: owner and group"
+    )
+    host: str = Field(
+        "127.0.0.1", description="address to listen on; any but loopback asks a token"
+    )
+    port: int | None = Field(
+        9080, ge=1, le=65_535, description="port to listen on; 9080 is free on most gateways"
+    )
+    token: SecretStr = Field(SecretStr(""), description="better given as token_file")
+    token_file: Path | None = Field(
+        None,
+        description="file of the token that clients send (Authorization: Bearer); none: whoever "
+        "reaches the gate may ask, and so learn who is under attack",
+    )
+    timeout_ms: float = Field(
+        20, gt=0, le=10_000, description="the clients' time-out: later answers are counted as late"
+    )
+    text: Literal["none", "prefix", "whole"] = Field(
+        "none", description="how much of a text its event carries; the gate has read it already"
+    )
+    spool_dir: Path = Field(
+        Path("/var/lib/otpguard/gate"), description="where events wait until Kafka has them"
+    )
+    spool_bytes_max: int = Field(
+        1 << 30,
+        ge=1 << 20,
+        description="of waiting events; past it the oldest are lost. 1 GiB is 15 min at 3,000/s",
+    )
+    spool_age_s: Seconds = Field(
+        3600, description="older events are lost: a flood of an hour ago needs no throttle"
+    )
+    queue_max: int = Field(
+        50_000,
+        ge=1_000,
+        description="events between answer and disk: 16 s at 3,000/s of a disk that hangs",
+    )
+    connections_max: int = Field(
+        1_024, ge=1, description="of clients; past it the longest idle one has to go"
+    )
+    drain_s: Seconds = Field(
+        5, description="at the end, for clients to come for a last answer and go elsewhere"
+    )
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        read_secret(self, "token")
+        if (
+            self.port is not None
+            and self.host not in LOOPBACK
+            and not self.token.get_secret_value()
+        ):
+            raise ValueError(
+                tr(
+                    "host {host} is not loopback and there is no token_file: strangers could ask "
+                    "who is under attack"
+                ).format(host=self.host)
+            )
+        return self
+
+
+class Feed(Section):
+    """Facts that feeds cannot see in what they read."""
+
+    avro_schemas: dict[str, Path] = Field(
+        default_factory=dict,
+        description="schema id -> file (.avsc) of the writer's schema, for `feed kafka`; no "
+        "registry is asked, so that a feed needs none",
+    )
+
+    @model_validator(mode="after")
+    def _numbered(self) -> Self:
+        wrong = [name for name in self.avro_schemas if not name.isdecimal()]
+        if wrong:
+            raise ValueError(
+                tr("avro_schemas: {wrong} is no schema id").format(wrong=", ".join(wrong))
+            )
+        return self
+
+
+class Canary(Section):
+    """A small flood of one's own, again and again, on numbers that nobody has."""
+
+    first: str = Field(
+        "8617000990000",
+        pattern=r"^[1-9]\d{7,14}$",
+        description="first of the reserved numbers, E.164 digits; use a range of your own",
+    )
+    numbers: int = Field(
+        1000, ge=10, description="so many in a row, used in turn; the last tenth for --once"
+    )
+    period_s: float = Field(300, ge=5, description="between floods; an outage shows after three")
+    deadline_s: Seconds = Field(60, description="for lease and acknowledgement; 2 s are usual")
+
+    @property
+    def turns(self) -> int:
+        """Numbers that the daemon uses."""
+        return self.numbers - self.numbers // 10
+
+    @model_validator(mode="after")
+    def _rested(self) -> Self:
+        if self.turns * self.period_s < 2.5 * 86_400:
+            raise ValueError(tr("every number needs 2.5 days of rest: raise numbers or period_s"))
+        return self

@@ -1,0 +1,27 @@
+"""What a worker reads and decides by: what contradicts itself is refused."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from streams.config import load
+from streams.errors import ConfigError
+from tests.streams.config.test_load import written
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ('[input]\ncountry = "XX"', "input: country XX has no numbering plan"),
+        ('[input]\ncountry = "China"', "input.country: String should match pattern"),
+        ("[detect]\nlease_s = 1800", "detect: a lease must end before its episode does"),
+        ("[detect]\nrecipients_max = 999999999", "detect: rows_max must be"),
+        ("mode = ", "Invalid value"),
+    ],
+)
+def test_contradictions_are_refused(tmp_path: Path, text: str, sentence: str) -> None:
+    with pytest.raises(ConfigError, match=re.escape(sentence)):
+        load(written(tmp_path, text)).params()
