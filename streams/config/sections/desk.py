@@ -9,7 +9,7 @@ from typing import Final, Literal, Self
 from pydantic import Field, SecretStr, model_validator
 
 from streams.clock import zone_named
-from streams.config.sections.section import Seconds, Section, check_url, read_secret
+from streams.config.sections.section import Seconds, Section, check_file, check_url, read_secret
 from streams.language import tr
 from streams.tls import LOOPBACK
 
@@ -70,8 +70,7 @@ class DeskSettings(Section):
         for key_id, path in self.token_key_files.items():
             if not re.fullmatch("[0-9A-Za-z_-]{1,16}", key_id):
                 raise ValueError(tr("token_key_files: {key} is no key id").format(key=key_id))
-            if not path.is_file():
-                raise ValueError(tr("no such file: {path}").format(path=path))
+            check_file(path)
         return self
 
 
@@ -261,8 +260,7 @@ class Console(Section):
         if (self.cert_file is None) != (self.key_file is None):
             raise ValueError(tr("cert_file and key_file belong together"))
         for path in (self.cert_file, self.key_file):
-            if path is not None and not path.is_file():
-                raise ValueError(tr("no such file: {path}").format(path=path))
+            check_file(path)
         if self.host not in LOOPBACK and self.cert_file is None and not self.proxies:
             raise ValueError(
                 tr(

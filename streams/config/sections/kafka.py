@@ -7,7 +7,7 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, SecretStr, model_validator
 
-from streams.config.sections.section import Seconds, Section, read_secret
+from streams.config.sections.section import Seconds, Section, check_file, read_secret
 from streams.language import tr
 
 
@@ -66,8 +66,7 @@ class Kafka(Section):
         if (self.cert_file is None) != (self.key_file is None):
             raise ValueError(tr("cert_file and key_file belong together"))
         for path in (self.ca_file, self.cert_file, self.key_file):
-            if path is not None and not path.is_file():
-                raise ValueError(tr("no such file: {path}").format(path=path))
+            check_file(path)
         if self.heartbeat_s * 3 > self.session_timeout_s:
             raise ValueError(tr("heartbeat_s must be at most a third of session_timeout_s"))
         return self

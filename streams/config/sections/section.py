@@ -20,7 +20,11 @@ class Section(BaseModel):
     """
 
     model_config = ConfigDict(
-        frozen=True, extra="forbid", hide_input_in_errors=True, defer_build=True
+        frozen=True,
+        extra="forbid",
+        hide_input_in_errors=True,
+        defer_build=True,
+        allow_inf_nan=False,  # milliseconds of it are no integer
     )
 
 
@@ -44,6 +48,16 @@ def read_secret(section: Section, name: str) -> None:
             tr("{name}_file {path}: its first line is empty").format(name=name, path=path)
         )
     object.__setattr__(section, name, SecretStr(line))
+
+
+def check_file(path: Path | None) -> None:
+    """Refuse a file that is not there; no system may have one of this name."""
+    try:
+        there = path is None or path.is_file()
+    except OSError:
+        there = False
+    if not there:
+        raise ValueError(tr("no such file: {path}").format(path=path))
 
 
 def check_url(section: Section, name: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,8 @@ from streams.config import Settings, effective, load
 from streams.config.sections.enforcement import GateSettings, Webhook
 from streams.config.sections.kafka import Kafka
 from streams.config.sections.section import Section
+from streams.errors import ConfigError
+from tests.streams.config.test_load import written
 
 UNITS = ("_s", "_ms", "_bytes", "_bytes_max", "_bytes_per_s", "_days", "_per_minute")
 
@@ -40,6 +43,17 @@ def test_durations_and_sizes_carry_their_unit() -> None:
         last = name.rpartition(".")[2]
         if any(word in last for word in durations) and "leases" not in last:
             assert last.endswith(UNITS), name
+
+
+@pytest.mark.parametrize("written_as", ["inf", "nan"])
+def test_no_setting_is_without_end(tmp_path: Path, written_as: str) -> None:
+    """Of `input.ahead_max_s` a worker ended in a trace: its milliseconds are no integer."""
+    names = [name for name, field in leaves(Settings) if field.annotation is float]
+    assert len(names) > 20
+    for name in names:
+        table, _, key = name.rpartition(".")
+        with pytest.raises(ConfigError, match=re.escape(name)):
+            load(written(tmp_path, f"[{table}]\n{key} = {written_as}"))
 
 
 def test_a_secret_comes_from_a_file_and_is_shown_nowhere(
