@@ -592,14 +592,19 @@ def _need_report() -> None:
 
 
 def _moment(text: str | None) -> int | None:
-    """Milliseconds UTC of "30d" ago or of an ISO time."""
+    """Milliseconds UTC of "30d" ago or of an ISO time; what was before 1970 is 1970.
+
+    >>> _moment("2026-03-02T03:33:00"), _moment("1900-01-01")
+    (1772422380000, 0)
+    """
     if text is None:
         return None
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
         return ago_ms(text)
-    return round((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1000)
+    told = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return max(0, round(told.timestamp() * 1000))
 
 
 def _names(path: Path | None, numbers: Numbers) -> frozenset[str]:

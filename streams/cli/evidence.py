@@ -459,7 +459,7 @@ def _of_topics(settings: Settings, since: str) -> Iterator[Placed]:
     from streams.cluster.read import records  # noqa: PLC0415
     from streams.evidence.records import from_topic  # noqa: PLC0415
 
-    since_ms = max(0, ago_ms(since))
+    since_ms = ago_ms(since)
     clients, topics = client_arguments(settings.kafka), settings.topics
     for kind, topic, start_ms in (
         ("episode", topics.episode, since_ms),

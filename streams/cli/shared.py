@@ -103,8 +103,11 @@ def seconds(written: str) -> int:
 
 
 def ago_ms(span: str) -> int:
-    """Return the time that was such a span ago, in milliseconds UTC."""
-    return now_ms() - seconds(span) * 1000
+    """Return the time that was such a span ago, in milliseconds UTC, or 1970.
+
+    Kafka's client raises for a time before that, and 99999d is how people say "all of it".
+    """
+    return max(0, now_ms() - seconds(span) * 1000)
 
 
 def log_to_stderr() -> None:

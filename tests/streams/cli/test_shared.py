@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from streams.cli.shared import opened, said, toml_value, write_json, write_table
+from streams.cli.shared import ago_ms, opened, said, toml_value, write_json, write_table
 from streams.errors import UsageError
 
 
@@ -20,6 +20,12 @@ from streams.errors import UsageError
 )  # fmt: skip
 def test_a_value_comes_back_from_toml_as_it_was(value: Any) -> None:
     assert tomllib.loads(f"x = {toml_value(value)}")["x"] == value
+
+
+def test_longer_ago_than_any_clock_is_1970() -> None:
+    """Kafka's client raises ValueError for a time below nought: `--since 99999d` was a trace."""
+    assert ago_ms("99999d") == 0
+    assert ago_ms("1d") > 0
 
 
 def test_what_is_not_set_has_no_value() -> None:
