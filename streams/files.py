@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from streams.errors import OtpguardError, UnavailableError, UsageError
 
@@ -39,6 +39,19 @@ def replace_file(path: Path, content: bytes, *, mode: int = 0o666) -> None:
     except OSError:
         scratch.unlink(missing_ok=True)
         raise
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """Return the tables of a file. Raise OSError, or ValueError for all that is no TOML.
+
+    So is what nests without end, of which the parser itself raises RecursionError.
+    """
+    import tomllib  # noqa: PLC0415 - start-up time
+
+    try:
+        return tomllib.loads(path.read_text("utf-8"))
+    except RecursionError as error:
+        raise ValueError(str(error)) from None
 
 
 def last_lines(path: Path, number: int) -> str:

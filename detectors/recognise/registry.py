@@ -125,7 +125,7 @@ class Registry:
         """
         try:
             tables = tomllib.loads(text)
-        except tomllib.TOMLDecodeError as error:
+        except (tomllib.TOMLDecodeError, RecursionError) as error:  # the other: nested without end
             raise RegistryError(str(error)) from error
         country = tables.pop("country", None)
         if country is not None and not (isinstance(country, str) and _COUNTRY.fullmatch(country)):

@@ -12,6 +12,7 @@ from pydantic import BaseModel, SecretStr, ValidationError
 
 from streams.config.settings import ENVIRONMENT_PREFIX, Settings
 from streams.errors import ConfigError
+from streams.files import read_toml
 from streams.foreign import understood
 from streams.language import tr
 from streams.shown import MASK, masked
@@ -149,14 +150,11 @@ def _holds(table: Mapping[str, Any], name: str) -> bool:
 
 
 def _table(path: Path) -> dict[str, Any]:
-    import tomllib  # noqa: PLC0415 - start-up time
-
     try:
-        with path.open("rb") as file:
-            return tomllib.load(file)
+        return read_toml(path)
     except OSError as error:
         raise ConfigError(f"{path}: {error.strerror}") from None
-    except (ValueError, RecursionError) as error:  # no TOML, no UTF-8, nested without end
+    except ValueError as error:
         raise ConfigError(f"{path}: {error}") from None
 
 

@@ -7,7 +7,6 @@ for byte. The log has to begin where the recipient's memory began, or the memory
 from __future__ import annotations
 
 import json
-import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +21,7 @@ from streams.errors import UsageError
 from streams.evidence.canonical import canonical
 from streams.evidence.names import RECORDS, REGISTRY, SETTINGS
 from streams.evidence.records import SINGLE, parts, placed
+from streams.files import read_toml
 from streams.language import tr
 from streams.operate.replay import replay_placed
 
@@ -68,7 +68,7 @@ def _toml(value: Any) -> str:
 def settings_of(pack: Path) -> Settings:
     """Return the settings that lie in a pack. Raise UsageError if they cannot be read."""
     try:
-        given = tomllib.loads((pack / SETTINGS).read_text("utf-8"))
+        given = read_toml(pack / SETTINGS)
         if (pack / REGISTRY).exists():
             given["recognise"]["registry_file"] = pack / REGISTRY
         return Settings(**given)

@@ -14,7 +14,6 @@ A person may have left a platform, or a platform a domain: what has expired is n
 from __future__ import annotations
 
 import csv
-import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -22,6 +21,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from streams.errors import ConfigError
+from streams.files import read_toml
 from streams.language import tr
 from streams.tls import private
 
@@ -70,7 +70,7 @@ def read_contacts(path: Path | None) -> PlatformContacts:
             with path.open(encoding="utf-8-sig", newline="") as file:
                 rows = [dict(row) for row in csv.DictReader(file)]
         else:
-            rows = tomllib.loads(path.read_text(encoding="utf-8")).get("contact", [])
+            rows = read_toml(path).get("contact", [])
         if not isinstance(rows, list):
             raise ValueError(tr("entries begin with [[contact]]"))  # noqa: TRY301, TRY004
     except (OSError, ValueError, csv.Error) as error:

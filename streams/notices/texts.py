@@ -23,6 +23,7 @@ from detectors.recognise.recogniser import recognise
 from detectors.recognise.registry import Registry
 from streams.clock import zone_named
 from streams.errors import ConfigError
+from streams.files import read_toml
 from streams.language import tr
 
 TextName = Literal["start", "start_reply", "opened", "end", "released"]
@@ -139,7 +140,7 @@ def read_texts(path: Path | None) -> dict[str, dict[str, str]]:
     if path is None:
         return texts
     try:
-        given = tomllib.loads(path.read_text(encoding="utf-8"))
+        given = read_toml(path)
     except (OSError, ValueError) as error:
         said = error.strerror if isinstance(error, OSError) else error
         raise ConfigError(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -12,6 +11,7 @@ import msgspec
 
 from detectors.model.event import Trust
 from streams.errors import ConfigError
+from streams.files import read_toml
 from streams.language import tr
 from streams.tls import private
 
@@ -54,7 +54,7 @@ class _Row(msgspec.Struct, forbid_unknown_fields=True):
 def read(path: Path) -> dict[str, SignalClient]:
     """Read clients by name from TOML, a table each. Raise ConfigError for what is wrong."""
     try:
-        tables = tomllib.loads(path.read_text("utf-8"))
+        tables = read_toml(path)
         return {name: _client(name, msgspec.convert(row, _Row)) for name, row in tables.items()}
     except (OSError, ValueError, KeyError) as error:
         said = error.strerror if isinstance(error, OSError) else error

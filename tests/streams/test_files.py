@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from streams.errors import Exit
-from streams.files import last_lines, replace_file, unwritten
+from streams.files import last_lines, read_toml, replace_file, unwritten
 from tests.full_disk import no_room
 
 
@@ -40,3 +40,15 @@ def test_a_full_disk_is_to_be_tried_again_and_a_wrong_name_is_not(tmp_path: Path
 def test_the_end_of_a_log_is_read_whatever_is_in_it(tmp_path: Path) -> None:
     (tmp_path / "log").write_bytes("一\n二\n".encode() + b"\xff\n")
     assert last_lines(tmp_path / "log", 2) == "二\n\N{REPLACEMENT CHARACTER}"
+
+
+@pytest.mark.parametrize("octets", [b"a = [", b"\xff", b"a=" + b"[" * 50_000])
+def test_what_is_no_toml_is_one_error(tmp_path: Path, octets: bytes) -> None:
+    path = tmp_path / "a.toml"
+    path.write_bytes(octets)
+    with pytest.raises(ValueError):  # noqa: PT011 - the parser's own words
+        read_toml(path)
+    path.write_text('a = "验证码"', "utf-8")
+    assert read_toml(path) == {"a": "验证码"}
+    with pytest.raises(FileNotFoundError):
+        read_toml(tmp_path / "absent")

@@ -166,6 +166,7 @@ def test_a_host_is_its_domains_owner(host: str, name: str | None) -> None:
         ('[none]\n"A" = {aka = ["【】"]}', "empty once normalised"),
         ('[none]\n"A" = {}\n"B" = {aka = ["ａ"]}', "'ａ' is of 'A' and of 'B'"),
         ('[lines]\n"1" = "rental"', "rental"),
+        ("a = " + "[" * 50_000, "recursion"),
     ],
 )
 def test_a_registry_that_cannot_be_used_says_why(text: str, why: str) -> None:

@@ -29,7 +29,8 @@ def test_a_client_has_its_defaults_and_what_is_written(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "line",
     ['scopes = ["all"]', "per_minute = 0", 'trust = "much"', 'certificate_sha256 = "x"',
-     "unknown = 1", "per_minute = [", 'sink = "https://bank.example/f"', "sink_per_minute = 0",
+     "unknown = 1", "per_minute = [", "per_minute = " + "[" * 50_000, "sink_per_minute = 0",
+     'sink = "https://bank.example/f"',
      'sink = "http://bank.example/f"\nsink_secret_file = "/s"\nsink_numbers_file = "/n"',
      'sink = "https://a:b@bank/"\nsink_secret_file = "/s"\nsink_numbers_file = "/n"'],
 )  # fmt: skip
