@@ -57,7 +57,13 @@ def test_words_in_bundles_are_found_where_one_pattern_of_each_kind_finds_them(
     places, fresh = list(bundled.places(text)), Words(kinds, *edges)
     for _ in fresh.prepare():
         assert list(fresh.places(text)) == places
-    assert list(fresh.places(text)) == places
+    prepared = Words(kinds, *edges)
+    for _ in prepared.prepare():
+        pass
+    compiled = set(prepared._bundles)
+    assert list(prepared.places(text)) == places
+    assert {key for key, some in prepared._bundles.items() if some} <= compiled
+    assert not prepared._waiting
 
 
 PARTS = ["a", "b", "c", "ab", "[ab]", "[^a]", "b?", " ", "(?:a|bc)", "(?:ab|(?:c|b)a)?", "(?:a|b)+"]
