@@ -24,7 +24,7 @@ class Publisher:
     app: App
     changelog: str  # topic of the checkpoints
     metrics: Metrics
-    _caused_ms: dict[asyncio.Future[object], list[int]] = field(default_factory=dict)
+    _caused_ms: dict[asyncio.Future[object], list[int]] = field(default_factory=dict, init=False)
     """Of what waits for an acknowledgement, the times of what caused it."""
 
     async def send(self, output: Output) -> asyncio.Future[object]:
