@@ -285,6 +285,21 @@ class Consumer(driver.Consumer):
     def _is_source(self, tp: TP) -> bool:
         return tp.topic == self.app.states.topic
 
+    async def _wait_next_records(
+        self,
+        timeout: float,  # noqa: ASYNC109 - Faust's signature
+    ) -> tuple[Any, set[TP] | None]:
+        """Fetch what is next; look again soon while all partitions are paused, for their states.
+
+        Stock Faust then sleeps for a second, which is longer than states take to be restored.
+        """
+        if not self.flow_active:
+            await self.wait(self.can_resume_flow)
+        if not self._get_active_partitions():
+            await self.sleep(CLOSED_GATE_PAUSE_S)
+            return None, None
+        return await super()._wait_next_records(timeout)
+
     def _to_message(self, tp: TP, record: Any) -> ConsumerMessage:
         if not isinstance(record, Poll):
             return super()._to_message(tp, record)
@@ -1005,10 +1020,19 @@ class Recovery(tables.recovery.Recovery):
 
 
 class TableManager(tables.TableManager):
-    """Stock, with the recovery above."""
+    """Stock, with the recovery above, and without a second's sleep before topics are subscribed to.
+
+    Agents, for whose topics that second could be meant, are started before the table manager is,
+    and the subscription waits for them by itself.
+    """
 
     app: App
     _recovery: Recovery | None
+
+    async def on_start(self) -> None:
+        """Register the tables, for which the subscription waits, and begin to restore them."""
+        await self._update_channels()
+        await self.recovery.start()
 
     @property
     def recovery(self) -> Recovery:

@@ -70,6 +70,8 @@ PARAMETERS = {
     "faust.transport.consumer:Consumer.on_buffer_full": "self tp",
     "faust.transport.consumer:Consumer._filter_tps_with_pending_acks": "self topics",
     "faust.transport.consumer:Consumer._new_offset": "self tp",
+    "faust.transport.consumer:Consumer._wait_next_records": "self timeout",
+    "faust.transport.consumer:Consumer._get_active_partitions": "self",
     "faust.transport.consumer:Consumer.on_partitions_revoked": "self revoked",
     "faust.transport.consumer:Consumer.on_partitions_assigned": "self assigned generation_id",
     "faust.transport.consumer:Consumer.perform_seek": "self",
@@ -78,6 +80,8 @@ PARAMETERS = {
     "faust.transport.consumer:ThreadDelegateConsumer.assignment": "self",
     "faust.stores.memory:Store.apply_changelog_batch": "self batch to_key to_value",
     "faust.stores.memory:Store.persisted_offset": "self tp",
+    "faust.tables.manager:TableManager.on_start": "self",
+    "faust.tables.manager:TableManager._update_channels": "self",
     "faust.tables.recovery:Recovery._add": "self table tp offsets",
     "faust.tables.recovery:Recovery.on_recovery_completed": "self generation_id",
     "mode.threads:ServiceThread.__init__": "self executor loop thread_loop Worker kwargs",
@@ -126,12 +130,15 @@ BODIES = {
     "faust.app.base:App._on_partitions_assigned": "de932b7927db",
     "faust.app.base:App._stop_consumer": "55854a5de12c",
     "faust.transport.consumer:Consumer.getmany": "4b168d84882a",
+    "faust.transport.consumer:Consumer._wait_next_records": "6218e1969a63",
     "faust.transport.consumer:Consumer._drain_messages": "44a2500309e8",
     "faust.transport.consumer:Consumer._filter_committable_offsets": "dc5e9baf5d99",
     "faust.transport.consumer:Consumer._commit_offsets": "1a6979904118",
     "faust.transport.consumer:Consumer.wait_empty": "e4662fe24f09",
     "faust.transport.consumer:Consumer.perform_seek": "0e8c130ff4b0",
+    "faust.tables.manager:TableManager.on_start": "365dd25fbc0e",
     "faust.tables.manager:TableManager.recovery.fget": "f0bf5de78b4c",
+    "faust.transport.conductor:Conductor._subscriber.fun": "2a7908583404",
     "faust.tables.recovery:Recovery._add": "1584a197b11b",
     "faust.tables.recovery:Recovery.on_rebalance": "aa4d997a1795",
     "faust.tables.recovery:Recovery.on_recovery_completed": "6ef567acf072",
@@ -742,6 +749,40 @@ def test_a_message_bears_the_place_of_a_polls_first_envelope_and_none_is_dropped
         assert (consumer._read_offset[source], consumer._read_offset[other]) == (None, 99)
 
     asyncio.run(ask())
+
+
+def test_the_way_to_the_first_event_has_no_sleep_of_a_second() -> None:
+    """Stock has two: before topics are subscribed to, and while partitions wait for their states."""
+    slept: list[float] = []
+
+    async def begin() -> None:
+        app = App("one", **faust_settings(Settings()))
+        consumer = app.consumer
+        assert isinstance(consumer, Consumer)
+        consumer.resume_flow()
+        for partition in PLACE("in", 3), PLACE("in", 4):
+            consumer._set_active_tps({partition})
+            consumer.pause_partitions({partition})
+        assert await consumer._wait_next_records(1.0) == (None, None)
+        consumer.stop_flow()
+        waiting = asyncio.ensure_future(consumer._wait_next_records(1.0))
+        await asyncio.sleep(0)
+        assert not waiting.done(), "nothing is looked for before the flow goes on"
+        consumer.resume_flow()
+        assert await waiting == (None, None)
+        with patch.object(consumer, "assignment", set):  # it is no member yet
+            await app.tables.on_start()
+        assert app.tables._tables_registered.is_set()
+        await app.tables.recovery.stop()
+
+    async def sleep(service: Any, seconds: float) -> None:
+        if isinstance(service, Consumer | transport.TableManager):
+            slept.append(seconds)
+        await asyncio.sleep(0)
+
+    with patch("mode.Service.sleep", sleep):
+        asyncio.run(begin())
+    assert [each for each in slept if each > transport.CLOSED_GATE_PAUSE_S] == []
 
 
 def test_other_topics_keep_aiokafkas_records() -> None:
