@@ -47,6 +47,9 @@ from streams.wire import (
 log = logging.getLogger(__name__)
 
 POLL_MS: Final = 50  # an order that came back waits no longer than this to be acknowledged
+CALM_POLL_MS: Final = 250
+"""Of a wait in which nothing can come but records, which end it at once. A turn takes .7 ms
+whatever it finds: at 20 a second 8 µs of each of a gate's 3,000 answers."""
 POLL_RECORDS: Final = 2_000
 BATCH_BYTES: Final = 262_144  # a batch's acknowledgements in one: each batch wakes the sender
 COMMIT_S: Final = 1.0
@@ -110,7 +113,8 @@ class Adapter:
         try:
             self._rebuild(stop)
             while not stop.is_set():
-                self._take(POLL_MS)
+                calm = self._reconciler.calm(self._clock_ms(), CALM_POLL_MS)
+                self._take(CALM_POLL_MS if calm else POLL_MS)
                 self._turn()
             self._finish()
         finally:

@@ -294,6 +294,12 @@ class Reconciler:
         """True while an order or a question is on its way."""
         return bool(self._batches) or self._probe is not None or self._asked is not None
 
+    def calm(self, now_ms: int, for_ms: int) -> bool:
+        """Tell if nothing but a record of the log can be news within so many ms."""
+        deadlines = self.book.deadlines
+        due = deadlines and deadlines[0][0] <= now_ms + for_ms
+        return self.idle() and not self.busy() and not due
+
     def wait(self, timeout_s: float) -> None:
         """Sleep until an order comes back, or the time is over."""
         waiting: set[Future[object]] = {*self._batches}  # type: ignore[arg-type]

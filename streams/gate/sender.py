@@ -203,7 +203,7 @@ class EventSender:
             self._say(f"the broker never takes an event: {error.name()}")
             self._metrics.add("gate_events_total", outcome="refused")
         if segment is not None:
-            self._on_disk(lambda: self._spool.done(segment))
+            self._on_disk(partial(self._spool.done, segment))
 
     def _again(self, segment: Segment | None, pair: Pair, error: Exception | KafkaError) -> None:
         """Put an event back, to be sent again in a moment; at most as many as were in flight."""

@@ -108,9 +108,9 @@ class Spool:
         out = bytearray()
         events = 0
         for key, value in pairs:
-            out += _HEAD.pack(len(value), zlib.crc32(value, zlib.crc32(key)), len(key))
-            out += key
-            out += value
+            both = key + value
+            out += _HEAD.pack(len(value), zlib.crc32(both), len(key))
+            out += both
             events += 1
         tail = self._tail(now_ms)
         done = 0
@@ -162,7 +162,8 @@ class Spool:
     def done(self, segment: Segment) -> None:
         """Take note that Kafka has one event of a file."""
         segment.outstanding -= 1
-        self._leave(segment)
+        if segment.sealed:
+            self._leave(segment)
 
     def trim(self, now_ms: int) -> None:
         """Close a file that is old enough, and give up what is too old or too much."""

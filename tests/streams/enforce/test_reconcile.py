@@ -166,6 +166,26 @@ def test_a_lease_is_applied_acknowledged_and_ended_with_its_count(bench: Bench) 
     assert bench.reconciler.idle()
 
 
+def test_nothing_but_records_is_waited_for_unless_a_lease_ends_or_an_order_is_out(
+    bench: Bench,
+) -> None:
+    reconciler = bench.reconciler
+    assert not reconciler.calm(bench.now, 250), "the gateway was not met"
+    bench.run(200)
+    assert reconciler.calm(bench.now, 250)
+    bench.say(action())
+    assert not reconciler.calm(bench.now, 250)
+    bench.step()
+    assert not reconciler.calm(bench.now, 250), "an order is on its way"
+    bench.run(200)
+    end_ms = action().expires_at_ms
+    assert reconciler.calm(end_ms - 251, 250)
+    assert not reconciler.calm(end_ms - 250, 250)
+    bench.gateway.away = True
+    bench.run(2_000)
+    assert not reconciler.calm(bench.now, 250), "it is asked again and again if it is back"
+
+
 def test_what_is_refused_so_far_is_told_after_one_two_and_five_minutes_where_it_changed(
     bench: Bench,
 ) -> None:
