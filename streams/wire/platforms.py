@@ -119,7 +119,15 @@ _platform: Final = reader(_Platform)
 
 def encode_part(part: PlatformPart) -> bytes:
     """The value of a record; its key is the input partition's number."""
-    counts = tuple(_Counts(**asdict(each)) for each in part.platforms)
+    # By `asdict` it took a third of a second of a worker's loop each half hour: 600 platforms in
+    # each of 32 partitions.
+    counts = tuple(
+        _Counts(
+            each.platform, each.platform_id, each.codes, each.recipients, each.strangers,
+            each.flood_codes,
+        )
+        for each in part.platforms
+    )  # fmt: skip
     return _encode(
         _Part(
             partition=part.partition,
