@@ -38,7 +38,7 @@ class _Spent:
             f"(?<![a-zа-я])(?:{around['perhaps']})(?![a-zа-я])|[.!?,;:。！？，；、،\n0]"
         )
         self.before = re.compile(
-            f"(?:(?:{around['ended']})[^.0\n،]{{0,24}}"
+            f"(?<![a-zа-яіїє])(?:(?:{around['ended']})[^.0\n،]{{0,24}}"
             f"|(?:{around['before']})[ ]?(?:[^\\W\\d_]{{2,12}}[ ]?){{0,2}}[ :：(（]{{0,3}})$"
         )
         self.ahead = [
