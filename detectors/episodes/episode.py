@@ -470,7 +470,8 @@ def _action(
 ) -> Action:
     """Ask gateways for a verb from this event on; a lease told again keeps its id and its time."""
     evidence = _evidence(suspect, episode)
-    origin = cause._replace(offset=episode.requests.lease_offset) if told_again else cause
+    topic, partition, offset, at_ms = cause
+    origin = Cause(topic, partition, episode.requests.lease_offset if told_again else offset, at_ms)
     return Action(
         action_id=origin.id(params.epoch),
         episode_id=episode.id,

@@ -306,7 +306,7 @@ class Memory:
         """
         kept = [each for each in self.known if each.print not in back]
         new, *held = (
-            each._replace(level=self.aged(each.level, each.last_s, at_s))
+            Known(each.print, self.aged(each.level, each.last_s, at_s), each.last_s)
             for each in (leaving, *kept)
         )
         as_often = sum(each.level >= max(new.level, AGAIN) for each in held)
