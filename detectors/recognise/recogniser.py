@@ -420,8 +420,9 @@ class Recogniser:
         kind = self._kind_of[sender.encode("utf-8", "surrogatepass")]
         masked = _masked(text, kind)
         key: _Key = masked
-        told = (signature, category, platform, *((template,) if self.registry.templates else ()))
-        if any(told):
+        templates = self.registry.templates
+        if signature or category or platform or (template and templates):
+            told = signature, category, platform, *((template,) if templates else ())
             key = (masked, *(each.encode("utf-8", "surrogatepass") for each in told))
         if category in OTHER_CATEGORIES:
             answer = _OTHER_CATEGORY

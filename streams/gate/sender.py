@@ -41,8 +41,9 @@ _ARGUMENTS: Final[Mapping[str, Any]] = {
     # Java's, on which all producers of the topic must agree.
     "partitioner": "murmur2_random",
     "enable.idempotence": True,
-    # By the key events go to all partitions: without a wait each is a request of its own.
-    "linger.ms": 20,
+    # By the key events go to all partitions, and each partition's are a request of their own. With
+    # 20 ms an event is there 15 ms sooner, and costs 6 us more of some 90.
+    "linger.ms": 50,
     "compression.type": "lz4",
     "queue.buffering.max.messages": 2 * (IN_FLIGHT_MAX + DIRECT_MAX),
     "message.timeout.ms": 300_000,

@@ -260,7 +260,7 @@ async def _answer(settings: Settings, parts: Parts, argv: Sequence[str]) -> None
     served = [await loop.create_server(server.connection, sock=each) for each in parts.sockets]
     log.info("asked at %s", ", ".join(names(parts.sockets)))
     _tell_ready()
-    beat = loop.create_task(_beat(parts.metrics, section.timeout_ms / 1000))
+    beat = loop.create_task(_beat(parts, section.timeout_ms / 1000))
     await stop.wait()
     _notify("STOPPING=1")
     for each in served:
@@ -271,15 +271,17 @@ async def _answer(settings: Settings, parts: Parts, argv: Sequence[str]) -> None
         await asyncio.sleep(0.05)
     server.cut_all()
     beat.cancel()
+    parts.gate.tell()
 
 
-async def _beat(metrics: Metrics, timeout_s: float) -> None:
-    """Count the moments in which nobody was answered in time, whoever waited then."""
+async def _beat(parts: Parts, timeout_s: float) -> None:
+    """Have answers counted, and the moments in which nobody was answered in time."""
     while True:
         began = time.monotonic()
         await asyncio.sleep(BEAT_S)
         if time.monotonic() - began - BEAT_S > timeout_s:
-            metrics.add("gate_stalls_total")
+            parts.metrics.add("gate_stalls_total")
+        parts.gate.tell()
 
 
 async def _replace(argv: Sequence[str], parts: Parts, stop: asyncio.Event) -> None:

@@ -113,11 +113,13 @@ class Numbers:
     def canonical(self, written: str) -> str | None:
         """Return the canonical form of one recipient: digits, a token, or None if it is neither."""
         digits = written[written.startswith("+") or 2 * written.startswith("00") :]
-        if len(digits) in self._widths and digits.isascii() and digits.isdigit():
-            number = int(digits)
-            for low, high in self._home:
-                if low <= number < high:
-                    return digits
+        if (
+            len(digits) in self._widths
+            and digits.startswith(self._prefix)
+            and digits.isascii()
+            and digits.isdigit()
+        ):
+            return digits
         column, tokens, bad = self.column(StringList([written]))
         number = int(column[0])
         return None if bad else tokens.get(number) or str(number)

@@ -7,7 +7,8 @@ import os
 import statistics
 import threading
 import time
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -144,6 +145,25 @@ class MemoryWatch:
         return 60 * statistics.linear_regression(*zip(*half, strict=True)).slope
 
 
+@contextmanager
+def _before_the_broker() -> Iterator[bool]:
+    """Let this thread have its core whenever it wants it; False where it may not (root may).
+
+    The client is the clock. On the broker's core it waited for threads of Java's, which made one
+    answer of a hundred 2 ms late: 2.9-3.6 ms where the gate took 1.1.
+    """
+    held, first = os.sched_getscheduler(0), True
+    try:
+        os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(1))
+    except PermissionError:
+        first = False
+    try:
+        yield first
+    finally:
+        if first:
+            os.sched_setscheduler(0, held, os.sched_param(0))
+
+
 def measure(
     broker: Broker, *, rate: float, seconds: float, leases: int, folder: Path
 ) -> dict[str, Any]:
@@ -155,9 +175,10 @@ def measure(
     try:
         process = bench.start()
         load_ = Load(rate, WARM_S, 8, "8617000990000", bodies=asked)
-        run(bench.settings.gate, load_)
+        with _before_the_broker():
+            run(bench.settings.gate, load_)
         before, memory = process.cpu_times(), process.memory_info().rss
-        with MemoryWatch(process, seconds / SAMPLES) as watch:
+        with MemoryWatch(process, seconds / SAMPLES) as watch, _before_the_broker() as first:
             found: Measured = run(bench.settings.gate, replace(load_, seconds=seconds))
         after = process.cpu_times()
         cpu_s = after.user + after.system - before.user - before.system
@@ -165,6 +186,7 @@ def measure(
             **found.document(),
             "cpu_us": round(cpu_s / max(1, len(found.times_s)) * 1e6, 1),
             "p95_ms": round(found.at(0.95), 3),
+            "client_goes_first": first,
             "leases": leases,
             "rss_mb": round(process.memory_info().rss / 1e6, 1),
             "grown_mb": round((process.memory_info().rss - memory) / 1e6, 1),

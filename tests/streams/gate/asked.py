@@ -64,6 +64,7 @@ class Desk:
         return [json.loads(value) for _, value in self.events]
 
     def counted(self, name: str, **labels: str) -> float:
+        self.gate.tell()
         return self.metrics.registry.get_sample_value(f"otpguard_{name}", labels) or 0.0
 
 

@@ -12,6 +12,7 @@ from detectors.model.event import platform_id
 from detectors.model.records import ALWAYS_PASS, AgainWindow, Scope
 from streams.enforce.gateway import Order
 from streams.gate.contract import AnswerReason
+from streams.gate.gate import UNTOLD_MAX
 from streams.telemetry.metrics import GATE_WHYS
 from streams.wire import decode_event
 from tests.streams.gate.asked import BANK, FLOOD, NOW_MS, VICTIM, desk, question
@@ -263,3 +264,18 @@ def test_a_reference_that_is_used_again_is_another_message() -> None:
     assert made.ask(**FLOOD, segments=2)["ruling"] == "refuse"
     for others in ({"recipient": "8613900000009"}, {"sender": "10690000124"}, {"reference": 1}):
         assert made.ask(**{**later, **others})["ruling"] == "pass"
+
+
+def test_answers_are_counted_many_at_once_and_by_themselves_when_nobody_asks() -> None:
+    made = desk()
+    asked = question(**FLOOD)
+    for _ in range(UNTOLD_MAX):
+        made.gate.submit(asked)
+    name = "otpguard_gate_answers_total"
+    registry = made.metrics.registry
+    assert registry.get_sample_value(name, {"why": "no_lease"}) == UNTOLD_MAX
+    made.gate.submit(asked)
+    assert registry.get_sample_value(name, {"why": "no_lease"}) == UNTOLD_MAX
+    made.gate.tell()
+    assert registry.get_sample_value(name, {"why": "no_lease"}) == UNTOLD_MAX + 1
+    assert registry.get_sample_value("otpguard_gate_answer_seconds_count") == UNTOLD_MAX + 1
