@@ -40,7 +40,8 @@ from streams.state.outbox import RETRY_PAUSE_S, Outbox, Send
 
 if TYPE_CHECKING:
     from streams.telemetry.metrics import Metrics
-    from streams.transport.driver import Consumer, Envelope
+    from streams.transport.driver import Consumer
+    from streams.transport.envelope import Envelope
 
 log = logging.getLogger(__name__)
 

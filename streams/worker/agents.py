@@ -36,7 +36,8 @@ from streams.worker.reader import Reader, records_of
 
 if TYPE_CHECKING:
     from streams.config import Topics
-    from streams.transport.driver import Consumer, Envelope, Poll
+    from streams.transport.driver import Consumer
+    from streams.transport.envelope import Envelope, Poll
 
 log = logging.getLogger(__name__)
 

@@ -28,11 +28,11 @@ from streams.transport.driver import (
     STORE_URL,
     App,
     Consumer,
-    Poll,
     Producer,
     TableManager,
     crash_of,
 )
+from streams.transport.envelope import Poll
 from streams.worker import acks
 from streams.worker.acks import Acknowledgements
 from streams.worker.agents import Detector

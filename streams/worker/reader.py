@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from detectors.model.codes import Codes
     from detectors.recognise.recogniser import Recogniser
     from streams.telemetry.metrics import Metrics
-    from streams.transport.driver import Envelope
+    from streams.transport.envelope import Envelope
 
 
 def records_of(envelope: Envelope) -> wire.Records:

@@ -24,7 +24,7 @@ from streams.heap import collect_rarely, keep_freed_memory
 from streams.state.manager import Appended, StateManager
 from streams.state.outbox import Output
 from streams.telemetry.metrics import Metrics
-from streams.transport.driver import Envelope, Poll
+from streams.transport.envelope import Envelope, Poll
 from streams.transport.record_batch import BytesColumn
 from streams.wire.partitioner import partition_of
 from streams.worker.acks import Acknowledgements

@@ -22,7 +22,7 @@ from streams.state import checkpoint, manager, written
 from streams.state.checkpoint import AwaitOutputs, CheckpointWriter, MarkCovered, PutRecord, Step
 from streams.state.manager import Admission, AssignedPartition, StateManager
 from streams.telemetry.metrics import Metrics
-from streams.transport.driver import Envelope
+from streams.transport.envelope import Envelope
 from tests.faults import toy
 
 OFFSETS = 120

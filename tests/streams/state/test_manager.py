@@ -23,7 +23,7 @@ from streams.state.checkpoint import (
 from streams.state.manager import GAP_TRIES, Admission, Appended, AssignedPartition, StateManager
 from streams.state.outbox import Outbox
 from streams.telemetry.metrics import Metrics
-from streams.transport.driver import Envelope
+from streams.transport.envelope import Envelope
 from tests.waiting import END_S
 
 PARAMS = chain.Params()

@@ -15,9 +15,9 @@ from aiokafka.record.memory_records import MemoryRecords
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.transport import driver, record_batch
+from streams.transport import record_batch
 from streams.transport.decompress import _CODECS
-from streams.transport.driver import CheckedRecords
+from streams.transport.fetches import CheckedRecords, _Batches
 from streams.transport.record_batch import (
     BatchSlice,
     BytesColumn,
@@ -64,7 +64,7 @@ def by_aiokafka(raw: bytes) -> Told:
 
 def slices(raw: bytes) -> list[BatchSlice | Columns]:
     found: list[BatchSlice | Columns] = []
-    batches = driver._Batches(CheckedRecords(raw))
+    batches = _Batches(CheckedRecords(raw))
     batches.room = 1 << 20
     while batches.has_next():
         for bundle in batches.next_batch():

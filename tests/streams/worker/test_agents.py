@@ -21,7 +21,7 @@ from streams.config import Settings
 from streams.state.manager import AssignedPartition, StateManager
 from streams.state.outbox import Output
 from streams.telemetry.metrics import Metrics
-from streams.transport.driver import Envelope, Poll
+from streams.transport.envelope import Envelope, Poll
 from streams.wire import decode_part
 from streams.worker.acks import Acknowledgements
 from streams.worker.agents import Detector

@@ -14,7 +14,7 @@ from detectors.model.event import Batch
 from detectors.recognise.recogniser import Recogniser
 from streams.config import Settings
 from streams.telemetry.metrics import Metrics
-from streams.transport.driver import Envelope
+from streams.transport.envelope import Envelope
 from streams.worker.reader import Reader
 from tests.faults.traffic import traffic
 
