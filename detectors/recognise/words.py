@@ -1,7 +1,7 @@
 """The words that name numbers, language by language: the tables in `data/` as they are used.
 
 `words.toml` says at length what eighteen languages say, `stems.toml` a handful of stems for each of
-fifty more.
+sixty more.
 """
 
 from __future__ import annotations
