@@ -281,17 +281,23 @@ class ChangelogReader:
 
     def __init__(self) -> None:
         self.keys: set[bytes] = set()
+        self._strange: dict[bytes, CheckpointError] = {}  # keys that are none of ours
         self._writers: dict[str, _Writer] = {}
 
     def put(self, raw_key: bytes, value: bytes | None) -> None:
-        """The next record of the log. Raise CheckpointError for a key that is none of ours."""
-        key = Key.decode(raw_key)
+        """The next record of the log."""
+        (self.keys.discard if value is None else self.keys.add)(raw_key)
+        self._strange.pop(raw_key, None)
+        try:
+            key = Key.decode(raw_key)
+        except CheckpointError as refused:
+            if value is not None:
+                self._strange[raw_key] = refused  # raised by `restore`, if it is not removed
+            return
         if value is None:
-            self.keys.discard(raw_key)
             if (writer := self._writers.get(key.writer)) is not None:
                 self._forget(key, writer)
             return
-        self.keys.add(raw_key)
         writer = self._writers.setdefault(key.writer, _Writer())
         if key.name != _MANIFEST:
             writer.chunks[key.name, key.version] = _Piece.of(value)
@@ -299,7 +305,7 @@ class ChangelogReader:
         try:
             writer.manifest = Manifest.decode(raw_key.decode(), value)
         except CheckpointError as refused:
-            writer.manifest = refused  # raised only if no other manifest serves
+            writer.manifest = refused  # raised by `restore`
             return
         named = {(name, held.version) for name, held in writer.manifest.chunks.items()}
         for other in writer.chunks.keys() - named:
@@ -318,9 +324,11 @@ class ChangelogReader:
 
         Lets its chunks go while it builds, so a state is in memory about once. A manifest without
         some of its chunks was overtaken: its writer had lost the partition, and the new owner had
-        removed them. It is passed over if a complete one exists. A damaged one is never passed over
-        silently.
+        removed them. It is passed over if a complete one exists. Neither a damaged one nor a key that
+        is none of ours is passed over silently: raises CheckpointError.
         """
+        if self._strange:
+            raise next(iter(self._strange.values()))
         missing: CheckpointError | None = None
         candidates: list[tuple[int, str]] = []
         for name, writer in self._writers.items():

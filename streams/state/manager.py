@@ -209,10 +209,7 @@ class StateManager:
             assigned.changelog_offset = max(assigned.changelog_offset, offset)
         elif (reader := self._readers.get(partition)) is not None:
             self._taken[partition] = offset
-            try:
-                reader.put(key, value)
-            except CheckpointError as refused:
-                self._refuse(partition, refused)
+            reader.put(key, value)
 
     def changelog_offset(self, partition: int) -> int:
         """The last record that a kept partition knows of; -1 where all of them are wanted."""

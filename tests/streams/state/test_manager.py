@@ -315,6 +315,23 @@ def test_a_rebuild_removes_what_it_does_not_trust() -> None:
     _play(play)
 
 
+def test_a_rebuild_also_removes_a_key_that_nobody_knows_which_no_start_without_it_passes() -> None:
+    async def play(kafka: Kafka) -> None:
+        for key in (b"0|x", b"0|w|chunk|one", b"0|\xff"):
+            kafka.log.append(PutRecord(key, b"rubbish"))
+        await kafka.rebalance(kafka.states(), 1, {0})
+        assert isinstance(kafka.failed[0], ConfigError)
+        kafka.failed.clear()
+        await kafka.rebalance(kafka.states(rebuild=True), 2, {0})
+        assert (kafka.failed, kafka.positions) == ([], {0: 7})
+        gone = {write.key for write in kafka.log if write.value is None}
+        assert gone == {b"0|x", b"0|w|chunk|one", b"0|\xff"}
+        await kafka.rebalance(kafka.states(), 3, {0})
+        assert kafka.failed == []
+
+    _play(play)
+
+
 @pytest.mark.parametrize("generation", [2, 3])
 def test_a_rebuild_throws_nothing_away_that_is_taken_over_later(generation: int) -> None:
     async def play(kafka: Kafka) -> None:
