@@ -179,7 +179,9 @@ class Adapter:
             raise UnreadableError
         told = record.offset < self._told[partition]
         self._reconciler.override(word, (partition, record.offset), told=told)
-        if word.verb not in ("mode", "rails") and not told:
+        # A word that is over as it is said only ends another one.
+        ends = word.expires_at_ms is not None and word.expires_at_ms <= word.issued_at_ms
+        if word.verb not in ("mode", "rails") and not (told or ends):
             self._metrics.add("false_alarm_signals_total", kind=word.verb)
 
     def _enter_lease(self, partition: TopicPartition, record: Any) -> None:

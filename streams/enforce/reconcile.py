@@ -258,8 +258,11 @@ class Reconciler:
             self._look(recipient)
         if self._raised:
             self._raised = False
+            entries = self.book.entries
+            # Those that ended before a gateway held them are of no use, and would stay for ever.
+            self._let_in &= {entry.action.action_id for entry in entries.values()}
             for recipient in let_in(self.book, now_ms):
-                self._let_in.add(self.book.entries[recipient].action.action_id)
+                self._let_in.add(entries[recipient].action.action_id)
                 self._look(recipient)
         while self._later and self._later[0][0] <= self._timer_ms():
             self._look(heapq.heappop(self._later)[1])

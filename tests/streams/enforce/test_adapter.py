@@ -407,6 +407,21 @@ def test_the_operators_word_takes_effect_in_two_adapters(
             wait_until(lambda: not throttled(each), "all released")  # noqa: B023
 
 
+def test_a_word_that_only_ends_another_is_no_second_false_alarm(world: World) -> None:
+    at_ms = now_ms()
+    times = {"issued_at_ms": at_ms, "expires_at_ms": at_ms + 600_000}
+    with world.adapter() as metrics:
+        world.say(
+            override("release", "8613900000001", **times),
+            override("release", "8613900000001", issued_at_ms=at_ms + 1, expires_at_ms=at_ms + 1),
+            override("exempt", "8613900000002", **times),
+        )
+        name = "otpguard_false_alarm_signals_total"
+        counted = metrics.registry.get_sample_value
+        wait_until(lambda: counted(name, {"kind": "exempt"}) == 1, "all are read")
+        assert counted(name, {"kind": "release"}) == 1
+
+
 def test_poison_on_every_topic_stops_neither_an_adapter_nor_its_kill_switch(
     world: World, keys: redis.Redis
 ) -> None:

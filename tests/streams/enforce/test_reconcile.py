@@ -781,3 +781,22 @@ def test_what_a_word_lets_in_is_held_and_told_though_it_was_told_to_be_ignored()
     bench.run(200)
     assert len(bench.gateway.leases) == 16
     bench.reconciler.close()
+
+
+def test_of_what_a_word_lets_in_nothing_is_kept_that_nobody_will_hold() -> None:
+    bench = Bench(RailParams(new_per_minute=10, recipients_max=100))
+    for turn in range(6):
+        first = bench.now
+        bench.gateway.away = True
+        bench.say(
+            *(action(f"86{turn}3{n:09}", turn * 100 + n + 1, at_ms=first + n) for n in range(15))
+        )
+        bench.run(200)
+        word = override(
+            "rails", EVERYONE, times=3, issued_at_ms=bench.now, expires_at_ms=bench.now + 900_000,
+            schema_version=2,
+        )  # fmt: skip
+        bench.say(word)
+        bench.run(3_600_000, step_ms=60_000)  # the leases are over before the gateway is there again
+    assert len(bench.reconciler._let_in) <= 10  # of this word, and of what the book still had
+    bench.reconciler.close()
