@@ -29,7 +29,7 @@ class UnreadableBatchError(Exception):
 def decompress(codec: int, data: bytes, bytes_max: int) -> bytes:
     """Return what was compressed, at most `bytes_max`.
 
-    `codec` is a batch's number of it: 1 gzip, 2 snappy, 3 lz4, 4 zstd. Raise UnreadableError.
+    `codec` is a batch's number of it: 1 gzip, 2 snappy, 3 lz4, 4 zstd. Raise UnreadableBatchError.
     """
     if codec not in _CODECS:
         raise UnreadableBatchError

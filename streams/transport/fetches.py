@@ -287,7 +287,7 @@ class _Batch:
 
 
 def _slice_of(raw: bytes, plain: _Plain) -> BatchSlice:
-    """All of its records. Raises MalformedError, or UnreadableError if they are too much."""
+    """All of its records. Raises MalformedError, or UnreadableBatchError if they are too much."""
     offset, _, _, _, _, attributes, _, first_ms, last_ms, _, _, _, count = plain.header
     buffer, begin, end = raw, plain.begin + _HEADER.size, plain.end
     if number := attributes & _CODEC:

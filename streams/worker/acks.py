@@ -162,7 +162,9 @@ def follow(
                 clients, topic, since_ms=since_ms, follow=True, stop=stop, wait_ms=WAIT_MS
             ):
                 said = ""
-                if record.offset >= following.get(record.partition, 0):
+                # Read again it is older than the newest; younger, it is of a topic made anew.
+                anew = record.timestamp > newest_ms
+                if anew or record.offset >= following.get(record.partition, 0):
                     following[record.partition] = record.offset + 1
                     newest_ms = max(newest_ms, record.timestamp)
                     acknowledgements.read(record)

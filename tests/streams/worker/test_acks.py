@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+import time
+from collections.abc import Iterator
 from contextlib import closing
 from typing import Any
 
@@ -13,6 +15,7 @@ from kafka.consumer.fetcher import ConsumerRecord
 from streams.cluster.admin import Cluster, client_arguments
 from streams.config import Kafka
 from streams.demo.brokers import Broker
+from streams.errors import UnavailableError
 from streams.telemetry.metrics import Metrics
 from streams.wire import Ack, AckState, encode_ack
 from streams.worker import acks
@@ -144,3 +147,32 @@ def test_a_topic_that_cannot_be_read_is_tried_again_and_bad_records_cost_only_th
     assert not thread.is_alive()
     assert caplog.text.count("no acknowledgement at [0]") == 2
     assert caplog.text.count("acknowledgements are not counted") == 1
+
+
+def test_what_is_read_again_counts_once_and_a_topic_made_anew_from_its_first_record(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(acks, "PAUSE_S", 0.01)
+    worker, stop = Follower(0), threading.Event()
+    now_ms = time.time_ns() // 1_000_000
+
+    def record(offset: int, at_ms: int, number: int) -> ConsumerRecord:
+        value = encode_ack(ack(number))
+        return ConsumerRecord("acks", 0, 0, offset, at_ms, 0, None, value, [], 0, 0, 0, 0)
+
+    told = [record(n, now_ms + n, n) for n in range(5)]
+    anew = [record(n, now_ms + 1_000 + n, 10 + n) for n in range(3)]
+    turns = iter([told, told[2:], anew, anew[:2]])
+
+    def read(*_: Any, **__: Any) -> Iterator[ConsumerRecord]:
+        try:
+            yield from next(turns)
+        except StopIteration:
+            stop.set()
+            return
+        raise UnavailableError("away")
+
+    monkeypatch.setattr(acks, "records", read)
+    monkeypatch.setattr(acks, "client_arguments", lambda _kafka: {})
+    acks.follow(worker.acks, Kafka(), "acks", stop)
+    assert worker.value("acks_total", state="applied") == 5 + 3
