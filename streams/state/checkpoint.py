@@ -324,8 +324,8 @@ class ChangelogReader:
 
         Lets its chunks go while it builds, so a state is in memory about once. A manifest without
         some of its chunks was overtaken: its writer had lost the partition, and the new owner had
-        removed them. It is passed over if a complete one exists. Neither a damaged one nor a key that
-        is none of ours is passed over silently: raises CheckpointError.
+        removed them. It is passed over if a complete one exists. A damaged one is never passed over
+        silently, nor a key that is none of ours: raises CheckpointError.
         """
         if self._strange:
             raise next(iter(self._strange.values()))

@@ -797,6 +797,6 @@ def test_of_what_a_word_lets_in_nothing_is_kept_that_nobody_will_hold() -> None:
             schema_version=2,
         )  # fmt: skip
         bench.say(word)
-        bench.run(3_600_000, step_ms=60_000)  # the leases are over before the gateway is there again
+        bench.run(3_600_000, step_ms=60_000)  # the leases are over before that
     assert len(bench.reconciler._let_in) <= 10  # of this word, and of what the book still had
     bench.reconciler.close()
