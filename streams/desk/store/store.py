@@ -54,7 +54,7 @@ from streams.desk.store.answers import (
 )
 from streams.desk.store.engine import alone, away, engine, writing
 from streams.desk.store.migrate import upgrade
-from streams.desk.store.packing import unpacked
+from streams.desk.store.packing import kept_value, unpacked
 from streams.desk.store.papers import Papers
 from streams.desk.store.tables import (
     FORMAT,
@@ -219,6 +219,7 @@ class CaseStore:
             row = connection.execute(wanted).mappings().first()
             if row is None:
                 raise UsageError(tr("there is no case {id}").format(id=episode_id))
+            episode_id = row["episode_id"]
             asked = (row["recipient"],)
             rows = _cases(connection, asked)
             if all(each["episode_id"] != episode_id for each in rows):  # an old one of very many
@@ -254,7 +255,9 @@ class CaseStore:
                 .limit(LINES_MAX)
             ).all()
             told_ms = connection.scalar(select(func.max(campaigns.c.written_ms)))
-        return CampaignList(tuple(decode_campaign(unpacked(each)) for each in found), told_ms or 0)
+        return CampaignList(
+            tuple(decode_campaign(kept_value(each)) for each in found), told_ms or 0
+        )
 
     def platforms(self, *, days: int = 7, limit: int = 100) -> PlatformList:
         """Platforms by the number of floods that they were seen in, in so many days (UTC)."""
@@ -288,7 +291,7 @@ class CaseStore:
                         platform_weeks.c.platform_id.in_(some)
                     )
                 ):
-                    weeks[one] = decode_platform(unpacked(value))
+                    weeks[one] = decode_platform(kept_value(value))
             told_ms = connection.scalar(select(func.max(platform_weeks.c.written_ms)))
         lines = (
             PlatformLine(
@@ -414,7 +417,7 @@ class CaseStore:
     ) -> CaseFile:
         episode_id = line.episode_id
         records = [
-            decode_episode(unpacked(value))
+            decode_episode(kept_value(value))
             for value in connection.scalars(
                 select(changes.c.value)
                 .where(changes.c.episode_id == episode_id)
@@ -423,7 +426,7 @@ class CaseStore:
         ]
         own = [row for row in loaded.leases if row["episode_id"] == episode_id]
         own.sort(key=lambda row: (row["epoch"], row["revision"]))
-        actions = [decode_action(unpacked(row["value"])) for row in own]
+        actions = [decode_action(kept_value(row["value"])) for row in own]
         said = {each: loaded.acks.get(each, []) for each in loaded.links[episode_id]}
         told = _worded(
             [each for each in loaded.words if each[0]["recipient"] in (line.recipient, EVERYONE)],
@@ -558,7 +561,7 @@ class _Loaded:
         lines = []
         for row in self.rows:
             lease = newest.get(row["episode_id"])
-            action = None if lease is None else decode_action(unpacked(lease["value"]))
+            action = None if lease is None else decode_action(kept_value(lease["value"]))
             said = self.acks.get(action.action_id, ()) if action is not None else ()
             state = standing(Level[row["level"].upper()], action, said, spoken, at_ms)
             refused = sum(self.counted(row["episode_id"])[0].values())
@@ -629,7 +632,7 @@ def _newest_actions(connection: Connection, ids: Sequence[str]) -> dict[str, Act
                 ),
             )
         ):
-            found[row.episode_id] = decode_action(unpacked(row.value))
+            found[row.episode_id] = decode_action(kept_value(row.value))
     return found
 
 
@@ -702,7 +705,7 @@ def _worded(
     return tuple(
         WordLine(
             word_id=row["word_id"],
-            word=decode_override(unpacked(row["value"])),
+            word=decode_override(unpacked(row["value"])),  # said anew, it has the same key
             holds=last[row["key"]] == row["word_id"]
             and row["withdrawn_ms"] is None
             and (row["expires_at_ms"] is None or at_ms < row["expires_at_ms"]),
@@ -743,7 +746,7 @@ def _sightings(case: Case) -> tuple[CaseEvent, ...]:
 
 def _incidents(connection: Connection, episode_id: str) -> list[IncidentRecord]:
     return [
-        decode_incident(unpacked(value))
+        decode_incident(kept_value(value))
         for value in connection.scalars(
             select(incidents.c.value)
             .where(incidents.c.episode_id == episode_id)

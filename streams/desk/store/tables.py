@@ -2,12 +2,12 @@
 
 A row is kept by an identity that its record carries, and written under a guard, so that a record
 that is read twice changes nothing. `written_ms` is the broker's time of the record; a value is the
-record as it was read, packed.
+record as it was read, packed. Texts are as `kept_text` makes them.
 """
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 from sqlalchemy import (
     BigInteger,
@@ -22,23 +22,38 @@ from sqlalchemy import (
     Table,
     text,
 )
+from sqlalchemy import types as sql
+
+from streams.desk.store.packing import kept_text
 
 FORMAT: Final = "2"
 """Of this module; an index of another is not used, and `otpguard desk rebuild` makes it anew."""
 
 INDEX: Final = MetaData()
 
+
+class _Text(sql.TypeDecorator[str]):
+    """Text as the writer keeps it: what is looked for is made so too."""
+
+    impl = String
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, _: Any) -> str | None:
+        """What goes to the database in a value's place."""
+        return None if value is None else kept_text(value)
+
+
 meta = Table(
     "meta",
     INDEX,
-    Column("key", String, primary_key=True),
-    Column("value", String, nullable=False),
+    Column("key", _Text, primary_key=True),
+    Column("value", _Text, nullable=False),
 )
 
 places = Table(
     "places",
     INDEX,
-    Column("topic", String, primary_key=True),
+    Column("topic", _Text, primary_key=True),
     Column("partition", Integer, primary_key=True),
     Column("next_offset", BigInteger, nullable=False),
     Column("end_offset", BigInteger, nullable=False),  # as the broker said last
@@ -50,12 +65,12 @@ places = Table(
 cases = Table(
     "cases",
     INDEX,
-    Column("episode_id", String, primary_key=True),
-    Column("recipient", String, nullable=False),
-    Column("kind", String, nullable=False),
-    Column("level", String, nullable=False),
-    Column("mode", String, nullable=False),
-    Column("change", String, nullable=False),
+    Column("episode_id", _Text, primary_key=True),
+    Column("recipient", _Text, nullable=False),
+    Column("kind", _Text, nullable=False),
+    Column("level", _Text, nullable=False),
+    Column("mode", _Text, nullable=False),
+    Column("change", _Text, nullable=False),
     Column("epoch", BigInteger, nullable=False),
     Column("revision", BigInteger, nullable=False),
     Column("at_ms", BigInteger, nullable=False),
@@ -65,7 +80,7 @@ cases = Table(
     Column("messages", BigInteger, nullable=False),
     Column("platforms", BigInteger, nullable=False),
     Column("novel", BigInteger, nullable=False),
-    Column("rule", String, nullable=False),
+    Column("rule", _Text, nullable=False),
     Column("known", BigInteger),
     Column("chronic", Boolean, nullable=False),
     Column("throttled", Boolean, nullable=False),  # ever
@@ -85,7 +100,7 @@ cases = Table(
 changes = Table(
     "changes",
     INDEX,
-    Column("episode_id", String, primary_key=True),
+    Column("episode_id", _Text, primary_key=True),
     Column("revision", BigInteger, primary_key=True),
     Column("written_ms", BigInteger, nullable=False),
     Column("value", LargeBinary, nullable=False),
@@ -94,8 +109,8 @@ changes = Table(
 links = Table(  # acknowledgements name actions alone, and the record of a lease may be compacted
     "links",
     INDEX,
-    Column("action_id", String, primary_key=True),
-    Column("episode_id", String, nullable=False),
+    Column("action_id", _Text, primary_key=True),
+    Column("episode_id", _Text, nullable=False),
     Index("links_episode", "episode_id"),
     sqlite_with_rowid=False,
 )
@@ -103,12 +118,12 @@ links = Table(  # acknowledgements name actions alone, and the record of a lease
 leases = Table(
     "leases",
     INDEX,
-    Column("action_id", String, primary_key=True),
-    Column("episode_id", String, nullable=False),
-    Column("recipient", String, nullable=False),
+    Column("action_id", _Text, primary_key=True),
+    Column("episode_id", _Text, nullable=False),
+    Column("recipient", _Text, nullable=False),
     Column("epoch", BigInteger, nullable=False),
     Column("revision", BigInteger, nullable=False),
-    Column("verb", String, nullable=False),
+    Column("verb", _Text, nullable=False),
     Column("expires_at_ms", BigInteger, nullable=False),
     Column("written_ms", BigInteger, nullable=False),
     Column("value", LargeBinary, nullable=False),
@@ -119,10 +134,10 @@ leases = Table(
 acks = Table(
     "acks",
     INDEX,
-    Column("action_id", String, primary_key=True),
-    Column("gateway_id", String, primary_key=True),
-    Column("state", String, primary_key=True),
-    Column("why", String, nullable=False),
+    Column("action_id", _Text, primary_key=True),
+    Column("gateway_id", _Text, primary_key=True),
+    Column("state", _Text, primary_key=True),
+    Column("why", _Text, nullable=False),
     Column("at_ms", BigInteger, nullable=False),
     Column("refused_count", BigInteger, nullable=False),
     Column("written_ms", BigInteger, nullable=False),
@@ -133,8 +148,8 @@ acks = Table(
 counts = Table(  # refused so far, before a lease is over
     "counts",
     INDEX,
-    Column("action_id", String, primary_key=True),
-    Column("gateway_id", String, primary_key=True),
+    Column("action_id", _Text, primary_key=True),
+    Column("gateway_id", _Text, primary_key=True),
     Column("at_ms", BigInteger, nullable=False),
     Column("refused", BigInteger, nullable=False),
     Column("by_platform", LargeBinary, nullable=False),  # JSON: platform id -> messages
@@ -145,10 +160,10 @@ counts = Table(  # refused so far, before a lease is over
 incidents = Table(
     "incidents",
     INDEX,
-    Column("episode_id", String, primary_key=True),
+    Column("episode_id", _Text, primary_key=True),
     Column("revision", BigInteger, primary_key=True),
     Column("first", BigInteger, primary_key=True),  # number of its first message
-    Column("recipient", String, nullable=False),
+    Column("recipient", _Text, nullable=False),
     Column("written_ms", BigInteger, nullable=False),
     Column("value", LargeBinary, nullable=False),
     Index("incidents_recipient", "recipient"),
@@ -157,14 +172,14 @@ incidents = Table(
 notices = Table(
     "notices",
     INDEX,
-    Column("notice_id", String, primary_key=True),
-    Column("episode_id", String, nullable=False),
-    Column("kind", String, nullable=False),
-    Column("addressee", String, nullable=False),
-    Column("channel", String, nullable=False),
-    Column("state", String, nullable=False),
+    Column("notice_id", _Text, primary_key=True),
+    Column("episode_id", _Text, nullable=False),
+    Column("kind", _Text, nullable=False),
+    Column("addressee", _Text, nullable=False),
+    Column("channel", _Text, nullable=False),
+    Column("state", _Text, nullable=False),
     Column("settled", Boolean, nullable=False),  # not merely on its way
-    Column("why", String, nullable=False),
+    Column("why", _Text, nullable=False),
     Column("at_ms", BigInteger, nullable=False),
     Column("written_ms", BigInteger, nullable=False),
     Index("notices_episode", "episode_id"),
@@ -174,24 +189,24 @@ notices = Table(
 audit = Table(
     "audit",
     INDEX,
-    Column("chain", String, primary_key=True),
+    Column("chain", _Text, primary_key=True),
     Column("seq", BigInteger, primary_key=True),
     Column("at_ms", BigInteger, nullable=False),
-    Column("actor", String, nullable=False),
-    Column("role", String, nullable=False),
-    Column("auth", String, nullable=False),
-    Column("channel", String, nullable=False),
-    Column("address", String, nullable=False),
-    Column("verb", String, nullable=False),
-    Column("outcome", String, nullable=False),
-    Column("subject", String, nullable=False),
-    Column("episode_id", String, nullable=False),
-    Column("detail", String, nullable=False),
-    Column("reason", String, nullable=False),
-    Column("ticket", String, nullable=False),
+    Column("actor", _Text, nullable=False),
+    Column("role", _Text, nullable=False),
+    Column("auth", _Text, nullable=False),
+    Column("channel", _Text, nullable=False),
+    Column("address", _Text, nullable=False),
+    Column("verb", _Text, nullable=False),
+    Column("outcome", _Text, nullable=False),
+    Column("subject", _Text, nullable=False),
+    Column("episode_id", _Text, nullable=False),
+    Column("detail", _Text, nullable=False),
+    Column("reason", _Text, nullable=False),
+    Column("ticket", _Text, nullable=False),
     Column("until_ms", BigInteger),
-    Column("prev", String, nullable=False),  # digests, for a check of the chain
-    Column("digest", String, nullable=False),
+    Column("prev", _Text, nullable=False),  # digests, for a check of the chain
+    Column("digest", _Text, nullable=False),
     Column("written_ms", BigInteger, nullable=False),
     Index("audit_at", "at_ms"),
     Index("audit_actor", "actor", "at_ms"),
@@ -202,12 +217,12 @@ audit = Table(
 words = Table(
     "words",
     INDEX,
-    Column("word_id", String, primary_key=True),
-    Column("key", String, nullable=False),  # recipient|verb|platform
-    Column("topic", String, nullable=False),
+    Column("word_id", _Text, primary_key=True),
+    Column("key", _Text, nullable=False),  # recipient|verb|platform
+    Column("topic", _Text, nullable=False),
     Column("offset", BigInteger, nullable=False),
-    Column("recipient", String, nullable=False),
-    Column("verb", String, nullable=False),
+    Column("recipient", _Text, nullable=False),
+    Column("verb", _Text, nullable=False),
     Column("issued_at_ms", BigInteger, nullable=False),
     Column("expires_at_ms", BigInteger),
     Column("withdrawn_ms", BigInteger),  # its record was deleted
@@ -222,7 +237,7 @@ platform_days = Table(
     INDEX,
     Column("day", Integer, primary_key=True),  # since 1970, UTC, of the platform's first message
     Column("platform_id", BigInteger, primary_key=True),
-    Column("platform", String, nullable=False),
+    Column("platform", _Text, nullable=False),
     Column("trust", SmallInteger, nullable=False),
     Column("floods", BigInteger, nullable=False),
     Column("novel", BigInteger, nullable=False),
@@ -235,7 +250,7 @@ platform_days = Table(
 campaigns = Table(  # as the agent of campaigns told of each last
     "campaigns",
     INDEX,
-    Column("campaign_id", String, primary_key=True),
+    Column("campaign_id", _Text, primary_key=True),
     Column("end_ms", BigInteger, nullable=False),
     Column("victims", BigInteger, nullable=False),
     Column("written_ms", BigInteger, nullable=False),

@@ -2,7 +2,8 @@
 
 A record may come twice, whenever: its row has the identity that it carries, and is written only
 over an older one. So it does not matter where a process died between two transactions, and a replay
-changes nothing.
+changes nothing. Texts of rows are as databases keep them (`kept_text`); a value is the record's own
+bytes. A record that the database never keeps is passed over: it stops no other.
 """
 
 from __future__ import annotations
@@ -29,11 +30,12 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import DataError
 
 from detectors.model.records import Level, Sighting
 from detectors.model.times import DAY_MS
 from streams.desk.store.engine import writing
-from streams.desk.store.packing import id_bytes, ids_of, packed
+from streams.desk.store.packing import id_bytes, ids_of, kept_json, kept_text, packed
 from streams.desk.store.tables import (
     acks,
     audit,
@@ -84,6 +86,12 @@ _Guard = Callable[[Any, Table], Any]
 """Makes of an insertion one that is put over an older row."""
 
 CHUNK: Final = 400
+
+REFUSED_MAX: Final = 1 << 40
+"""Messages that a gateway may have refused under one lease: the sums of millions of such counts fit
+into a column, and no gateway comes near."""
+
+PLATFORM_MAX: Final = (1 << 32) - 1
 
 ERASED: Final = MappingProxyType({"subject": "[erased]", "detail": "", "reason": "", "ticket": ""})
 """Values of a line of the audit whose subject was erased."""
@@ -165,15 +173,47 @@ class Writer:
 
         Raise UnavailableError if another process has written meanwhile.
         """
-        rows = _Rows()
-        parsed = self._parsed(batch, rows)
+        read = list(read)
+        try:
+            return self._taken(batch, read, self._together)
+        except Exception as error:
+            if not _never_kept(error):
+                raise
+        return self._taken(batch, read, self._one_by_one)
+
+    def _taken(
+        self,
+        batch: Sequence[LogRecord],
+        read: Iterable[PlaceRead],
+        into: Callable[[Connection, Sequence[LogRecord]], int],
+    ) -> int:
         with self._engine.begin() as connection:
-            self._fold(connection, parsed, rows)
-            counted = _count(connection, rows)
-            self._write(connection, rows, counted)
+            unreadable = into(connection, batch)
             for place in read:
                 _move(connection, place)
+        return unreadable
+
+    def _together(self, connection: Connection, batch: Sequence[LogRecord]) -> int:
+        rows = _Rows()
+        parsed = self._parsed(batch, rows)
+        self._fold(connection, parsed, rows)
+        counted = _count(connection, rows)
+        self._write(connection, rows, counted)
         return rows.unreadable
+
+    def _one_by_one(self, connection: Connection, batch: Sequence[LogRecord]) -> int:
+        """Leave out what the database never keeps: it would be refused again with each new try."""
+        unreadable = 0
+        for record in batch:
+            try:
+                with connection.begin_nested():
+                    unreadable += self._together(connection, [record])
+            except Exception as error:
+                if not _never_kept(error):
+                    raise
+                unreadable += 1
+                _pass_over(record, type(error).__name__)
+        return unreadable
 
     def put(self, name: str, rows: Sequence[dict[str, Any]]) -> None:
         """Put rows of a table of `GUARDS` over older ones, in a transaction of their own."""
@@ -189,8 +229,7 @@ class Writer:
                 found = _READERS[record.source](record, rows, self._erased)
             except UnreadableError as error:
                 rows.unreadable += 1
-                place = record.topic, record.partition, record.offset
-                log.warning("passed over a record at %s[%d]@%d: %s", *place, error)
+                _pass_over(record, str(error))
             else:
                 if found is not None:
                     episodes.append((record, found))
@@ -255,6 +294,20 @@ class Writer:
                     row["written_ms"], row["offset"]
                 )
                 connection.execute(delete(table).where(key == row[key.name], older))
+
+
+def _pass_over(record: LogRecord, why: str) -> None:
+    place = record.topic, record.partition, record.offset
+    log.warning("passed over a record at %s[%d]@%d: %s", *place, why)
+
+
+def _never_kept(error: Exception) -> bool:
+    """Tell if an error is about what was to be written, and not about the database.
+
+    To PostgreSQL a key too long for an index is a limit of a program (class 54).
+    """
+    state = getattr(getattr(error, "orig", None), "sqlstate", None) or ""
+    return isinstance(error, DataError | OverflowError) or state.startswith("54")
 
 
 def _statement(
@@ -331,7 +384,7 @@ def _take_episode(record: LogRecord, rows: _Rows, erased: Collection[str]) -> An
     value = record.value
     if value is None:
         return None
-    told = decode_episode(value)
+    told = decode_episode(kept_json(value))
     if told.episode_id in erased:
         return None
     rows.changes.append(
@@ -352,7 +405,7 @@ def _take_action(record: LogRecord, rows: _Rows, erased: Collection[str]) -> Non
     value = record.value
     if value is None:
         return
-    action = decode_action(value)
+    action = decode_action(kept_json(value))
     if action.episode_id in erased:
         return
     rows.leases.append(
@@ -374,9 +427,10 @@ def _take_action(record: LogRecord, rows: _Rows, erased: Collection[str]) -> Non
 def _take_ack(record: LogRecord, rows: _Rows, erased: Collection[str]) -> None:
     if record.value is None:
         return
-    ack = decode_ack(record.value)
+    ack = decode_ack(kept_json(record.value))
     if ack.action_id in erased:
         return
+    _check_refused(ack.refused_count)
     rows.acks.append(
         {
             "action_id": ack.action_id,
@@ -393,10 +447,10 @@ def _take_ack(record: LogRecord, rows: _Rows, erased: Collection[str]) -> None:
 def _take_word(record: LogRecord, rows: _Rows, erased: Collection[str]) -> None:
     if record.value is None:
         if record.key is not None:
-            key = record.key.decode(errors="replace")
+            key = _text(record.key)
             rows.withdrawn.append((record.topic, key, record.offset, record.written_ms))
         return
-    word = decode_override(record.value)
+    word = decode_override(kept_json(record.value))
     word_id = override_id(word, record.offset)
     if word_id in erased:
         return
@@ -423,9 +477,10 @@ def _take_word(record: LogRecord, rows: _Rows, erased: Collection[str]) -> None:
 def _take_counts(record: LogRecord, rows: _Rows, erased: Collection[str]) -> None:
     if record.value is None:
         return
-    told = decode_counts(record.value)
+    told = decode_counts(kept_json(record.value))
     if told.episode_id in erased or told.action_id in erased:
         return
+    _check_refused(told.refused, *told.by_platform.values())
     rows.counts.append((record, told))
     rows.links[told.action_id] = told.episode_id
 
@@ -433,7 +488,7 @@ def _take_counts(record: LogRecord, rows: _Rows, erased: Collection[str]) -> Non
 def _take_incident(record: LogRecord, rows: _Rows, erased: Collection[str]) -> None:
     if record.value is None:
         return
-    told = decode_incident(record.value)
+    told = decode_incident(kept_json(record.value))
     if told.episode_id in erased:
         return
     rows.incidents.append(
@@ -451,7 +506,7 @@ def _take_incident(record: LogRecord, rows: _Rows, erased: Collection[str]) -> N
 def _take_notice(record: LogRecord, rows: _Rows, erased: Collection[str]) -> None:
     if record.value is None:
         return
-    told = decode_notice(record.value)
+    told = decode_notice(kept_json(record.value))
     if told.notice_id in erased or told.episode_id in erased:
         return
     rows.notices.append(
@@ -473,7 +528,7 @@ def _take_notice(record: LogRecord, rows: _Rows, erased: Collection[str]) -> Non
 def _take_audit(record: LogRecord, rows: _Rows, erased: Collection[str]) -> None:
     if record.value is None:
         return
-    told = decode_audit(record.value)
+    told = decode_audit(kept_json(record.value))
     row = msgspec.structs.asdict(told)
     del row["schema_version"]
     if f"audit:{told.chain}:{told.seq}" in erased:
@@ -484,26 +539,37 @@ def _take_audit(record: LogRecord, rows: _Rows, erased: Collection[str]) -> None
 def _take_campaign(record: LogRecord, rows: _Rows, _: Collection[str]) -> None:
     if not record.key:
         raise UnreadableError("the key is no campaign's id")
-    row: dict[str, Any] = {"campaign_id": record.key.decode(errors="replace")}
+    row: dict[str, Any] = {"campaign_id": _text(record.key)}
     row |= {"end_ms": 0, "victims": 0, "value": None}
     if record.value is not None:
-        told = decode_campaign(record.value)
+        told = decode_campaign(kept_json(record.value))
         row |= {"end_ms": told.end_ms, "victims": told.victims, "value": packed(record.value)}
     row |= {"written_ms": record.written_ms, "offset": record.offset}
     rows.campaigns[row["campaign_id"]] = row
 
 
 def _take_platform(record: LogRecord, rows: _Rows, _: Collection[str]) -> None:
-    if record.key is None or not record.key.isdigit():
+    key = record.key or b""
+    if not key.isdigit() or len(key) > len(str(PLATFORM_MAX)) or int(key) > PLATFORM_MAX:
         raise UnreadableError("the key is no platform's id")
-    row: dict[str, Any] = {"platform_id": int(record.key)}
+    row: dict[str, Any] = {"platform_id": int(key)}
     row |= {"codes": 0, "flood_codes": 0, "value": None}
     if record.value is not None:
-        told = decode_platform(record.value)
+        told = decode_platform(kept_json(record.value))
         row |= {"codes": told.codes, "flood_codes": sum(day.flood_codes for day in told.days)}
         row["value"] = packed(record.value)
     row |= {"written_ms": record.written_ms, "offset": record.offset}
     rows.platform_weeks[row["platform_id"]] = row
+
+
+def _text(key: bytes) -> str:
+    return kept_text(key.decode(errors="replace"))
+
+
+def _check_refused(*numbers: int) -> None:
+    """Raise UnreadableError for a count of which sums would leave their column."""
+    if max(numbers) > REFUSED_MAX:
+        raise UnreadableError("a count that no gateway can have")
 
 
 _READERS: Final[Mapping[Source, Callable[[LogRecord, _Rows, Collection[str]], Any]]] = (

@@ -269,9 +269,17 @@ class CasePages:
         )  # fmt: skip
 
     def _ending(self, visit: Visit, subject: Subject, word_id: str, now_ms: int) -> Override:
-        """Take back a word that holds: the same, over at once."""
+        """Take back a word that holds: the same, over at once.
+
+        One that is over would be said anew, and against another of its key, by whoever calls.
+        """
         line = self.desk.store.word(word_id)
-        if line is None or line.word.recipient != subject.recipient or line.word.verb == "mode":
+        if (
+            line is None
+            or not line.holds
+            or line.word.recipient != subject.recipient
+            or line.word.verb == "mode"
+        ):
             raise UsageError(tr("That word is not about this number, or over."))
         return msgspec.structs.replace(
             line.word, actor=visit.person.account.name, reason=_written(visit, subject, "reason"),

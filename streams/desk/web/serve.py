@@ -39,7 +39,7 @@ log = logging.getLogger(__name__)
 GRACE_S: Final = 3
 """For pages that are being answered as the process ends."""
 
-AGAIN_S: Final = 2.0  # until the indexer tries a broker that was away
+AGAIN_S: Final = 2.0  # until the indexer begins again, whatever stopped it
 HEADERS_MAX: Final = 16_384
 
 
@@ -144,7 +144,7 @@ def serve(
 
 @contextmanager
 def _indexing(settings: Settings, store: CaseStore, metrics: Metrics) -> Iterator[None]:
-    """Follow the topics in a thread; what is away is tried again, and the pages say how old."""
+    """Follow the topics in a thread; whatever stops it, it begins again, and pages say how old."""
     stop = threading.Event()
 
     def run() -> None:
@@ -152,8 +152,10 @@ def _indexing(settings: Settings, store: CaseStore, metrics: Metrics) -> Iterato
         while not stop.is_set():
             try:
                 indexer_of(settings, store, metrics).run(stop, chores)
-            except OtpguardError as error:
-                log.warning("the index stands still: %s", error)
+            except Exception as error:  # noqa: BLE001 - or the pages would show an old index for ever
+                # The text of any other error may hold what was to be written.
+                says = error if isinstance(error, OtpguardError) else type(error).__name__
+                log.warning("the index stands still: %s", says)
                 stop.wait(AGAIN_S)
 
     thread = threading.Thread(target=run, name="indexer", daemon=True)

@@ -46,7 +46,7 @@ LATELY_MS: Final = 86_400_000
 WORDS_MAX: Final = 1_000  # whose acknowledgements are remembered
 GATEWAYS_MAX: Final = 256
 SENT_S: Final = 10.0  # a broker that takes no word for so long is away
-AGAIN_S: Final = 1.0  # until the reader tries a broker that was away
+AGAIN_S: Final = 1.0  # until the reader begins again, whatever stopped it
 
 
 @dataclass(slots=True)
@@ -183,12 +183,12 @@ def speaking_on(settings: Settings, now_ms: Callable[[], int]) -> Iterator[Speak
 def _follow(
     clients: Mapping[str, Any], topic: str, heard: HeardWords, stop: threading.Event
 ) -> None:
-    """Read acknowledgements until told to stop; a broker that goes away is tried again."""
+    """Read acknowledgements until told to stop; whatever stops it before, it begins again."""
     while not stop.is_set():
         try:
             with closing(KafkaConsumer(**clients, allow_auto_create_topics=False)) as consumer:
                 _read(consumer, topic, heard, stop)
-        except KafkaError as error:
+        except Exception as error:  # noqa: BLE001 - or no gateway would be heard any more
             log.warning("acknowledgements cannot be read: %s", type(error).__name__)
             stop.wait(AGAIN_S)
 

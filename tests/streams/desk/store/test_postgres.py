@@ -8,6 +8,8 @@ from contextlib import closing
 from functools import partial
 from inspect import signature
 from pathlib import Path
+from random import Random
+from string import ascii_letters
 from typing import Any
 
 import pytest
@@ -24,19 +26,24 @@ from streams.desk.store.opening import opened as opened_by
 from streams.desk.store.people_tables import PEOPLE
 from streams.desk.store.rebuild import check, rebuild
 from streams.desk.store.writer import Writer
-from tests.enforce.records import RECIPIENT
+from streams.errors import UsageError
+from tests.enforce.records import RECIPIENT, START_MS
 from tests.postgres import Postgres, need_postgres, server
 from tests.streams.desk.store import test_accounts as of_accounts
 from tests.streams.desk.store import test_papers as of_papers
 from tests.streams.desk.store import test_removal as of_removal
 from tests.streams.desk.store import test_store as of_store
-from tests.streams.desk.store.filled import FilledStore
+from tests.streams.desk.store.filled import FilledStore, acked, flood, logged
 from tests.streams.desk.store.filled import opened as sqlite
 from tests.streams.desk.store.test_backup import people
 from tests.streams.desk.store.test_indexer import Site, rows, story
 from tests.streams.desk.store.test_rebuild import told
 from tests.streams.desk.store.test_removal import one_of_each
-from tests.streams.desk.store.test_writer import everything, read
+from tests.streams.desk.store.test_writer import (
+    everything,
+    nuls_are_kept_as_databases_keep_them,
+    read,
+)
 from tests.streams.desk.store.test_writer import rows as all_rows
 from tests.waiting import END_S
 
@@ -103,6 +110,24 @@ def test_rows_are_those_of_sqlite_record_by_record(store: FilledStore, tmp_path:
             writer.take(batch[at : at + 3], read(batch[at : at + 3], known))
         writer.take(batch[::-1], [])
     assert all_rows(store) == all_rows(other)
+
+
+def test_a_nul_in_any_text_is_kept_as_it_is_in_sqlite(store: FilledStore) -> None:
+    nuls_are_kept_as_databases_keep_them(store)
+
+
+def test_what_strangers_ask_for_with_a_nul_is_not_found_and_no_error(store: FilledStore) -> None:
+    assert store.audit(actor="a\0b") == ()
+    with pytest.raises(UsageError):
+        store.case("a\0b")
+
+
+def test_a_key_too_long_for_an_index_stops_no_other_record(store: FilledStore) -> None:
+    record, lease = flood()
+    long = "".join(Random(7).choices(ascii_letters, k=20_000))
+    batch = logged(store, [record, lease, acked(lease, gateway=long), acked(lease)], START_MS)
+    assert Writer(store.index).take(batch, read(batch, {})) == 1
+    assert store.gateways() == ("smsc-1",)
 
 
 def test_migrations_make_the_same_tables(store: FilledStore) -> None:

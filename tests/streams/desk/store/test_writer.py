@@ -9,20 +9,25 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, get_args
 
+import msgspec
 import pytest
 from sqlalchemy import event, select
+from sqlalchemy.exc import OperationalError
 
 from detectors.model.event import platform_id
 from detectors.model.records import NOWHERE
+from streams.desk.store import writer as module
 from streams.desk.store.tables import INDEX, cases, places
 from streams.desk.store.writer import LogRecord, PlaceRead, Source, Writer
 from streams.errors import UnavailableError
 from streams.wire import Notice, override_key
 from tests.enforce.records import START_MS, override
 from tests.streams.desk.store.filled import (
+    PLATFORMS,
     FilledStore,
     acked,
     audited,
+    campaign,
     counted,
     ended,
     fill,
@@ -30,6 +35,7 @@ from tests.streams.desk.store.filled import (
     incident,
     logged,
     opened,
+    week_of,
 )
 
 TAOBAO = platform_id("sig:甲平台")
@@ -191,6 +197,128 @@ def test_what_cannot_be_read_is_counted_and_stops_nobody(
     assert Writer(store.index).take([*bad, *good], []) == 10
     assert len(rows(store)["cases"]) == 1
     assert "8613900000009" not in caplog.text
+
+
+def with_a_nul_each(value: Any) -> Iterator[Any]:
+    """Yield what a record says as often as it has texts, each time with a NUL in another."""
+    if isinstance(value, str):
+        yield f"{value}\0x"
+    elif isinstance(value, dict | list):
+        for at, each in value.items() if isinstance(value, dict) else enumerate(value):
+            for changed in with_a_nul_each(each):
+                copy = value.copy()
+                copy[at] = changed
+                yield copy
+
+
+def nuls_are_kept_as_databases_keep_them(store: FilledStore) -> None:
+    """Whatever text of whatever record holds a NUL, it is taken or refused, and stops nobody."""
+    sources = {each.source: each for each in everything(store)}
+    sources |= {each.source: each for each in logged(store, [campaign(), week_of("sig:a")], 7)}
+    assert sources.keys() == set(get_args(Source))
+    batch = [
+        each._replace(offset=at, value=msgspec.json.encode(told))
+        for each in sources.values()
+        for at, told in enumerate(with_a_nul_each(msgspec.json.decode(each.value or b"")))
+    ]
+    batch += [sources["campaign"]._replace(key=b"1:a\0b:0:7")]
+    batch += [sources["override"]._replace(key=b"8613900000001|allow|sig:a\0b", value=None)]
+    unreadable = Writer(store.index).take(batch, [])
+    assert unreadable < len(batch) / 2, "most texts are free"
+    texts = [text for each in rows(store).values() for row in each for text in row]
+    assert any("\ufffd" in text for text in texts if isinstance(text, str))
+    assert not any("\0" in text for text in texts if isinstance(text, str))
+
+
+def test_a_nul_in_any_text_is_kept_as_databases_keep_it(tmp_path: Path) -> None:
+    nuls_are_kept_as_databases_keep_them(opened(tmp_path))
+
+
+def test_a_case_is_one_whatever_its_id_and_its_senders_hold(tmp_path: Path) -> None:
+    store = opened(tmp_path)
+    record, lease = flood(platforms=["from:branda\0x0", *PLATFORMS])
+    record, lease = replace(record, episode_id="1:a\0b"), replace(lease, episode_id="1:a\0b")
+    fill(store, record, lease, acked(lease))
+    fill(store, ended(record))
+    file = store.case("1:a\0b")
+    assert (len(file.case.records), len(file.leases), file.line.open) == (2, 1, False)
+    names = [each.platform for each in store.platforms().platforms]
+    assert names.count("from:branda\ufffdx0") == 1
+    assert {each.floods for each in store.platforms().platforms} == {1}, "of one case, not of two"
+
+
+def test_the_digest_of_a_line_of_the_audit_is_of_its_own_bytes(tmp_path: Path) -> None:
+    store = opened(tmp_path)
+    first, second = audited({"detail": "a\0b"}, {})
+    fill(store, first, second)
+    lines = {row[1]: row for row in rows(store)["audit"]}
+    digest = [column.name for column in INDEX.tables["audit"].c].index("digest")
+    assert lines[0][digest] == second.prev
+
+
+@pytest.mark.parametrize("key", [b"1" + b"0" * 20, b"9" * 5_000, str(2**32).encode(), b"", b"x"])
+def test_a_number_that_no_column_holds_is_refused_and_stops_nobody(
+    tmp_path: Path, key: bytes
+) -> None:
+    store = opened(tmp_path)
+    (good,) = logged(store, [week_of("sig:a")], START_MS)
+    bad = good._replace(key=key, offset=9)
+    gone = bad._replace(value=None, offset=10)
+    assert Writer(store.index).take([bad, good, gone], []) == 2
+    assert len(rows(store)["platform_weeks"]) == 1
+
+
+def test_counts_whose_sum_no_column_holds_are_refused(tmp_path: Path) -> None:
+    store = opened(tmp_path)
+    record, lease = flood()
+    most = 2**63 - 1
+    bad = [counted(lease, {TAOBAO: most}, gateway=name) for name in ("a", "b")]
+    bad = [msgspec.structs.replace(each, at_ms=START_MS, refused=most) for each in bad]
+    part = msgspec.structs.replace(bad[0], refused=7)
+    refused = acked(lease, "expired", gateway="c", refused=most)
+    good = counted(lease, {TAOBAO: 2})
+    largest = acked(lease, "expired", gateway="d", refused=2**40)
+    batch = logged(store, [record, lease, *bad, part, refused, good, largest], START_MS)
+    assert Writer(store.index).take(batch, []) == 4
+    assert store.live()[0].refused == 2 + 2**40
+
+
+def test_one_record_that_the_database_never_keeps_is_passed_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    store = stored(tmp_path, "one")
+    batch = everything(store)
+    bad = next(each for each in batch if each.source == "acks")
+    read_ack = module._READERS["acks"]
+
+    def read_too_much(record: LogRecord, some: Any, erased: Any) -> None:
+        read_ack(record, some, erased)
+        if record is bad:
+            some.acks[-1] |= {"at_ms": 10**20, "gateway_id": "8613900000009"}
+
+    monkeypatch.setattr(module, "_READERS", {**module._READERS, "acks": read_too_much})
+    assert Writer(store.index).take(batch, read(batch, {})) == 1
+    other = stored(tmp_path, "other")
+    rest = [each for each in batch if each is not bad]
+    Writer(other.index).take(rest, read(batch, {}))
+    assert rows(store) == rows(other)
+    assert "8613900000009" not in caplog.text
+    assert f"{bad.topic}[0]@{bad.offset}" in caplog.text
+
+
+def test_a_database_that_is_away_passes_nothing_over(tmp_path: Path) -> None:
+    store = opened(tmp_path)
+    batch = everything(store)
+    before = rows(store)
+
+    def locked(*_: Any) -> None:
+        raise OperationalError("insert", {}, Exception("database is locked"))
+
+    event.listen(store.index, "before_cursor_execute", locked)
+    with pytest.raises(OperationalError):
+        Writer(store.index).take(batch, read(batch, {}))
+    event.remove(store.index, "before_cursor_execute", locked)
+    assert rows(store) == before
 
 
 def test_a_word_whose_record_is_deleted_is_withdrawn(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from streams.desk.store import DeskRole
 from streams.wire import Override
-from tests.enforce.records import RECIPIENT
+from tests.enforce.records import RECIPIENT, START_MS, override
 from tests.streams.desk.store.filled import fill, flood, incident
 from tests.streams.desk.web.world import World, busy, searched, send
 
@@ -16,6 +16,7 @@ HOSTILE = (
     "<script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "{{ 7 * 7 }}",
     "\x1b[2J\u202eevil", "' OR 1=1 --", '" hx-on:click="alert(1)',
 )  # fmt: skip
+OVER = "这条人工指令不属于该号码，或已失效。"
 FORM = {"identified": "own_line", "reason": "she waits for a code", "ticket": "T-1"}
 
 
@@ -132,6 +133,42 @@ def test_a_release_is_said_confirmed_recorded_and_undone(world: World) -> None:
     ended = send(client, "/say", **asked(path), **FORM, act=f"end {word_id}")
     assert ended.status_code == 303
     assert world.gateways.said[-1].expires_at_ms == world.gateways.said[-1].issued_at_ms
+
+
+@pytest.mark.parametrize("identified", ["none", "own_line"])
+def test_a_word_that_is_over_is_not_ended_again(world: World, identified: str) -> None:
+    world.flood()
+    word = override("release", issued_at_ms=START_MS - 86_400_000, expires_at_ms=START_MS - 1)
+    fill(world.store, word)
+    client = world.inside(DeskRole.AGENT)
+    act = {**FORM, "act": "end override-0", "identified": identified}
+    answer = send(client, "/say", **asked(found(world, client)), **act)
+    assert answer.status_code == 400
+    assert OVER in answer.text
+    assert world.gateways.said == []
+    assert world.ledger.of("act")[-1]["outcome"] == "refused"
+
+
+def test_a_word_that_was_said_anew_is_not_ended_by_an_old_page(world: World) -> None:
+    world.flood()
+    client = world.inside(DeskRole.AGENT)
+    path = found(world, client)
+    fill(world.store, override("exempt"), override("exempt", expires_at_ms=None))
+    answer = send(client, "/say", **asked(path), **FORM, act="end override-0")
+    assert (answer.status_code, world.gateways.said) == (400, [])
+    assert send(client, "/say", **asked(path), **FORM, act="end override-1").status_code == 303
+    assert world.gateways.said[-1].verb == "exempt"
+    answer = send(client, "/say", **asked(path), **FORM, act="end override-1")
+    assert answer.status_code == 400
+
+
+def test_a_word_that_holds_may_be_ended_for_whoever_is_not_identified(world: World) -> None:
+    world.flood()
+    client = world.inside(DeskRole.AGENT)
+    path = found(world, client)
+    fill(world.store, override("exempt"))
+    act = {**FORM, "act": "end override-0", "identified": "none"}
+    assert send(client, "/say", **asked(path), **act).status_code == 303
 
 
 def test_one_platform_is_let_pass_by_its_key_or_by_its_name(world: World) -> None:

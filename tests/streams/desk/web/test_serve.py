@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import socket
 import threading
+from itertools import count
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from streams.config import Settings
 from streams.config.sections.desk import Console
+from streams.desk.web import serve as module
 from streams.desk.web.serve import address_of, listening, serve
 from streams.errors import UnavailableError
+from streams.telemetry.metrics import Metrics
 from tests.ports import free_port
+from tests.waiting import END_S
 
 
 def settings(**console: Any) -> Settings:
@@ -37,6 +43,31 @@ def test_a_port_that_is_taken_is_named() -> None:
     with socket.create_server(("127.0.0.1", port)), pytest.raises(UnavailableError) as error:
         listening(settings(port=port))
     assert str(port) in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [OverflowError("8613900000009"), PoolTimeoutError("8613900000009"), UnavailableError("away")],
+)
+def test_whatever_stops_the_indexer_it_begins_again(
+    error: Exception, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    again, begun = threading.Event(), count()
+
+    def run(stop: threading.Event, _: object) -> None:
+        if not next(begun):
+            raise error
+        again.set()
+        stop.wait(END_S)
+
+    indexer = SimpleNamespace(run=run)
+    monkeypatch.setattr(module, "indexer_of", lambda *_: indexer)
+    monkeypatch.setattr(module, "AGAIN_S", 0.01)
+    store: Any = None
+    with module._indexing(Settings(), store, Metrics("desk")):
+        assert again.wait(END_S)
+    assert "the index stands still" in caplog.text
+    assert "8613900000009" not in caplog.text
 
 
 def test_without_kafka_it_does_not_start(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from itertools import count
 from types import SimpleNamespace
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 from kafka.errors import KafkaTimeoutError
 
 from streams.config import Settings
+from streams.desk.web import words as module
 from streams.desk.web.words import GATEWAYS_MAX, LATELY_MS, WORDS_MAX, HeardWords, Said, Speaker
 from streams.errors import UnavailableError
 from streams.wire import Ack, Override, decode_override
@@ -118,3 +120,22 @@ def test_what_was_said_here_can_be_asked_about_later_and_what_was_not_is_no_erro
     ears.take(ack("override-41", "a"))
     assert set(speaker.heard("override-41").obeyed) == {"a"}
     assert speaker.heard("override-99") == Said("override-99", at_work=1)
+
+
+def test_whatever_stops_the_reader_it_begins_again(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    stop, begun = threading.Event(), count()
+
+    def consumer(**_: Any) -> Any:
+        if not next(begun):
+            raise ValueError("8613900000009")
+        stop.set()
+        return SimpleNamespace(partitions_for_topic=lambda _: None, close=lambda: None)
+
+    monkeypatch.setattr(module, "KafkaConsumer", consumer)
+    monkeypatch.setattr(module, "AGAIN_S", 0.01)
+    module._follow({}, "acks", heard(), stop)
+    assert next(begun) == 2
+    assert "ValueError" in caplog.text
+    assert "8613900000009" not in caplog.text
