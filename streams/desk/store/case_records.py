@@ -11,9 +11,8 @@ from typing import Any, Final
 
 import msgspec
 from sqlalchemy import Connection, Select, or_, select
-from sqlalchemy.exc import DBAPIError
 
-from streams.desk.store.engine import away
+from streams.desk.store.engine import AWAY, away
 from streams.desk.store.packing import unpacked
 from streams.desk.store.store import CaseStore
 from streams.desk.store.tables import (
@@ -49,7 +48,7 @@ def case_records(store: CaseStore, episode_id: str) -> list[tuple[str, Any]]:
     try:
         with store.index.connect() as connection, connection.begin():
             return list(_records(connection, episode_id))
-    except DBAPIError as error:
+    except AWAY as error:
         raise away(error, store.url) from None
 
 
@@ -76,7 +75,7 @@ def named_episode(store: CaseStore, named: str, recipient: str | None) -> str | 
     try:
         with store.index.connect() as connection:
             found: str | None = connection.scalar(wanted)
-    except DBAPIError as error:
+    except AWAY as error:
         raise away(error, store.url) from None
     return found
 

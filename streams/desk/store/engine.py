@@ -13,6 +13,7 @@ from typing import Any, Final, Literal
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.exc import TimeoutError as NoConnectionError
 
 from streams.errors import ConfigError, UnavailableError
 from streams.language import tr
@@ -25,6 +26,10 @@ BUSY_MS: Final = 30_000
 """Longest wait for another process' transaction; the indexer's take a second at most."""
 
 LOCK: Final = 0x6F74_7067  # of PostgreSQL; "otpg"
+
+AWAY: Final = (DBAPIError, NoConnectionError)
+"""What a database that does not answer raises; the second where all connections are in use, and
+nobody gives one back in time."""
 
 DRIVERS: Final = ("sqlite", "postgresql+psycopg")
 
@@ -128,9 +133,10 @@ def alone(connection: Connection) -> None:
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": LOCK})
 
 
-def away(error: DBAPIError, url: str) -> UnavailableError:
+def away(error: DBAPIError | NoConnectionError, url: str) -> UnavailableError:
     """The error for people: no statement, no parameter (they hold numbers), no password."""
-    kind = type(error.orig).__name__ if error.orig is not None else type(error).__name__
+    met = error.orig if isinstance(error, DBAPIError) else None
+    kind = type(error if met is None else met).__name__
     return UnavailableError(
         tr("the case store {where} does not answer: {kind}").format(where=masked(url), kind=kind)
     )

@@ -17,12 +17,11 @@ from typing import Final
 from kafka import TopicPartition
 from kafka.errors import KafkaError
 from sqlalchemy import select
-from sqlalchemy.exc import DBAPIError
 
 from streams.clock import now_ms
 from streams.cluster.admin import working
 from streams.config import Kafka, Settings, Topics
-from streams.desk.store.engine import away
+from streams.desk.store.engine import AWAY, away
 from streams.desk.store.log_reader import LogReader, Polled, written_ms
 from streams.desk.store.people_tables import erased
 from streams.desk.store.store import CaseStore
@@ -132,7 +131,7 @@ class Indexer:
                         self._beat(reader, writer)
                         beaten = time.monotonic()
                         each_beat()
-        except DBAPIError as error:
+        except AWAY as error:
             raise away(error, self._store.url) from None
 
     def _start(self, reader: LogReader) -> None:

@@ -6,10 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import func, select
-from sqlalchemy.exc import DBAPIError
 
 from streams.config import Settings
-from streams.desk.store.engine import away, engine, files
+from streams.desk.store.engine import AWAY, away, engine, files
 from streams.desk.store.store import CaseStore
 from streams.desk.store.tables import places
 from streams.desk.store.tokens import tokens
@@ -50,7 +49,7 @@ def read_ms(settings: Settings) -> int | None:
     try:
         with index.connect() as connection:
             oldest: int | None = connection.scalar(select(func.min(places.c.read_ms)))
-    except DBAPIError as error:
+    except AWAY as error:
         raise away(error, desk.store) from None
     finally:
         index.dispose()

@@ -13,10 +13,9 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from sqlalchemy import Connection, Engine, Table, func, inspect, select, text, tuple_, update
-from sqlalchemy.exc import DBAPIError
 
 from streams.config import Settings
-from streams.desk.store.engine import SCHEMAS, away, files, writing
+from streams.desk.store.engine import AWAY, SCHEMAS, away, files, writing
 from streams.desk.store.indexer import Indexer
 from streams.desk.store.packing import unpacked
 from streams.desk.store.removal import Ages, forget
@@ -143,7 +142,7 @@ def _aside(
         finally:
             new.close()
             _drop_aside(old)
-    except DBAPIError as error:
+    except AWAY as error:
         raise away(error, old.url) from None
     finally:
         old.close()

@@ -25,7 +25,6 @@ from sqlalchemy import (
     union_all,
 )
 from sqlalchemy.engine import ExceptionContext
-from sqlalchemy.exc import DBAPIError
 
 from detectors.leases.rails import Refusal
 from detectors.model.event import Trust
@@ -52,7 +51,7 @@ from streams.desk.store.answers import (
     TopicFreshness,
     WordLine,
 )
-from streams.desk.store.engine import alone, away, engine, writing
+from streams.desk.store.engine import AWAY, alone, away, engine, writing
 from streams.desk.store.migrate import upgrade
 from streams.desk.store.packing import kept_value, unpacked
 from streams.desk.store.papers import Papers
@@ -470,13 +469,13 @@ class CaseStore:
     def _people_away(self, context: ExceptionContext) -> UnavailableError | None:
         """Every error of people's half, wherever it is asked: it would name numbers in a log."""
         error = context.sqlalchemy_exception
-        return away(error, self.url) if isinstance(error, DBAPIError) else None
+        return away(error, self.url) if isinstance(error, AWAY) else None
 
     @contextmanager
     def _answering(self) -> Iterator[None]:
         try:
             yield
-        except DBAPIError as error:
+        except AWAY as error:
             raise away(error, self.url) from None
 
     @contextmanager

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from detectors.model.event import platform_id
 from detectors.model.records import Level
 from streams.desk.store import CampaignList
+from streams.desk.store.case_records import case_records, named_episode
 from streams.desk.store.writer import Writer
-from streams.errors import ConfigError, UsageError
+from streams.errors import ConfigError, UnavailableError, UsageError
 from streams.operate.cases import Doing
 from streams.wire import EVERYONE, Ack, Notice
 from tests.enforce.records import LEASE_MS, RECIPIENT, START_MS, override
@@ -261,3 +264,19 @@ def test_a_lease_that_lapsed_is_told_from_one_that_stands(store: FilledStore) ->
     fill(store, record, lease, acked(lease))
     store.at_ms = START_MS + LEASE_MS
     assert [each.state for each in store.live()] == [Doing.LAPSED]
+
+
+def test_a_store_whose_connections_are_all_in_use_is_away(
+    store: FilledStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pool: Any = store.index.pool
+    monkeypatch.setattr(pool, "_timeout", 0.05)
+    with ExitStack() as held:
+        for _ in range(pool.size() + pool._max_overflow):
+            held.enter_context(store.index.connect())
+        with pytest.raises(UnavailableError, match="does not answer: TimeoutError"):
+            store.find(RECIPIENT)
+        with pytest.raises(UnavailableError):
+            case_records(store, "e1")
+        with pytest.raises(UnavailableError):
+            named_episode(store, "e1", None)
