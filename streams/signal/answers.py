@@ -47,12 +47,16 @@ def latest(floods: Sequence[FloodSpan]) -> FloodSpan | None:
 def own_codes(
     leases: Sequence[Action], platforms: Iterable[str], trust: Trust, now_ms: int
 ) -> OwnCodes:
-    """Say if codes of these platforms pass, by the lease in force; without one they do.
+    """Say if codes of these platforms pass, by the leases in force; without one they do.
 
-    `leases` are those that gateways enforce; the platforms are keys such as `sig:示例银行`.
+    `leases` are those that gateways enforce, the newest of each form of a number: one that refuses
+    is enough. The platforms are keys such as `sig:示例银行`.
     """
-    newest = max(leases, key=lambda each: (each.epoch, each.revision), default=None)
-    if newest is None or newest.verb == "release" or newest.expires_at_ms <= now_ms:
-        return "PASSED"
-    held = any(refuses(newest.scope, platform_id(key), trust) for key in platforms)
+    own = [platform_id(key) for key in platforms]
+    held = any(
+        refuses(each.scope, platform, trust)
+        for each in leases
+        if each.verb != "release" and each.expires_at_ms > now_ms
+        for platform in own
+    )
     return "HELD" if held else "PASSED"

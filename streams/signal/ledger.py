@@ -68,8 +68,8 @@ class SignalLedger:
             await self._wake.wait()
             self._wake.clear()
             batch, self._pending = self._pending, []
-            records = [self._record(fields) for fields, _ in batch]
             try:
+                records = [self._record(fields) for fields, _ in batch]
                 await asyncio.to_thread(self._publish, records)
             except Exception as error:  # noqa: BLE001 - of any kind: the chain is not known to go on
                 log.warning("the audit was not written, so nobody is answered: %s", error)

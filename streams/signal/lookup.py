@@ -5,12 +5,14 @@ The desk asks for whole cases; a bank's check is answered from a few columns of 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
 
-from sqlalchemy import func, select
+from sqlalchemy import Connection, select
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as NoConnectionError
 
 from detectors.model.event import platform_id
 from detectors.model.records import Action
@@ -59,7 +61,8 @@ class Lookup:
 
     def age(self) -> IndexAge:
         """Return how far the index is behind. Raise UnavailableError if it does not answer."""
-        fresh = self._store.freshness()
+        with self._answering():
+            fresh = self._store.freshness()
         return IndexAge(fresh.lag_ms, fresh.events_behind)
 
     def floods(self, number: str) -> list[FloodSpan]:
@@ -74,11 +77,8 @@ class Lookup:
             .order_by(cases.c.first_ms.desc())
             .limit(FLOODS_MAX)
         )
-        try:
-            with self._store.index.connect() as connection:
-                return [FloodSpan(*row) for row in connection.execute(wanted)]
-        except DBAPIError as error:
-            raise away(error, self._store.url) from None
+        with self._reading() as connection:
+            return [FloodSpan(*row) for row in connection.execute(wanted)]
 
     def changes(self, since_ms: int) -> list[FloodChange]:
         """Return floods that reached THROTTLE with a message or an end since then, at most 50,000.
@@ -92,37 +92,56 @@ class Lookup:
             .order_by(cases.c.last_ms.desc())
             .limit(CHANGES_MAX)
         )
-        try:
-            with self._store.index.connect() as connection:
-                return [FloodChange(*row) for row in connection.execute(wanted)]
-        except DBAPIError as error:
-            raise away(error, self._store.url) from None
+        with self._reading() as connection:
+            return [FloodChange(*row) for row in connection.execute(wanted)]
 
     def leases(self, number: str, now_ms: int) -> list[Action]:
-        """Return the leases of a number that gateways enforce now. Raise as `floods` does."""
+        """Return the leases of a number that gateways enforce now, at most one of each form.
+
+        Of a form the newest counts; forms lie in partitions of their own, whose revisions do not
+        compare. Raise as `floods` does.
+        """
         newest = (
-            select(func.max(leases.c.revision))
-            .where(leases.c.recipient.in_(self._asked(number)))
-            .scalar_subquery()
+            select(leases.c.value)
+            .order_by(leases.c.epoch.desc(), leases.c.revision.desc())
+            .limit(1)
         )
-        wanted = select(leases.c.value).where(
-            leases.c.recipient.in_(self._asked(number)),
-            leases.c.revision == newest,
-            (leases.c.expires_at_ms > now_ms) | (leases.c.verb == "release"),
-        )
-        try:
-            with self._store.index.connect() as connection:
-                found = [decode_action(unpacked(value)) for value in connection.scalars(wanted)]
-        except DBAPIError as error:
-            raise away(error, self._store.url) from None
-        return [each for each in found if each.mode == "enforce"]
+        found = []
+        with self._reading() as connection:
+            for form in self._asked(number):
+                value = connection.scalar(newest.where(leases.c.recipient == form))
+                if value is not None:
+                    found.append(decode_action(unpacked(value)))
+        return [
+            each
+            for each in found
+            if (each.verb, each.mode) == ("throttle", "enforce") and each.expires_at_ms > now_ms
+        ]
 
     def held(self, number: str, client: SignalClient) -> int:
         """Return how many codes of a client's own platforms were refused, in the newest flood."""
-        file = self._store.find(number).newest
+        with self._answering():
+            file = self._store.find(number).newest
         own = set(map(platform_id, client.platforms))
         refused = file.refused if file is not None else ()
         return sum(each.refused for each in refused if each.platform_id in own)
+
+    @contextmanager
+    def _answering(self) -> Iterator[None]:
+        """Say of every way in which the store fails to answer that it is away."""
+        try:
+            yield
+        except (
+            NoConnectionError
+        ) as error:  # every connection is taken: of the pool, not of a driver
+            raise away(DBAPIError(None, None, error), self._store.url) from None
+        except DBAPIError as error:
+            raise away(error, self._store.url) from None
+
+    @contextmanager
+    def _reading(self) -> Iterator[Connection]:
+        with self._answering(), self._store.index.connect() as connection:
+            yield connection
 
     def _asked(self, number: str) -> tuple[str, ...]:
         return (number, *self._tokens(number))

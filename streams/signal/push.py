@@ -182,7 +182,10 @@ class Outgoing:
 
 
 class Pusher:
-    """Looks for floods and tells sinks of them, until it is cancelled."""
+    """Looks for floods and tells sinks of them, until it is cancelled.
+
+    Whatever it meets it logs by its type, since a message could hold a number, and goes on.
+    """
 
     def __init__(
         self,
@@ -197,6 +200,7 @@ class Pusher:
         self._lookup, self._ledger, self._metrics = lookup, ledger, metrics
         self._outgoing = list(outgoing)
         self._now_ms, self._pauses_s = now_ms, pauses_s
+        self._met = ""  # the type of error that the last look met
 
     async def run(self) -> None:
         """Run."""
@@ -208,12 +212,19 @@ class Pusher:
                 await asyncio.sleep(LOOK_S)
 
     async def look(self) -> None:
-        """Queue what is new in the store; a store that does not answer is asked again later."""
-        since_ms = self._now_ms() - LOOK_BACK_MS
+        """Queue what is new in the store; what fails is tried again with the next look."""
+        met = ""
         try:
-            changes = await asyncio.to_thread(self._lookup.changes, since_ms)
-        except UnavailableError:
-            return
+            await self._look()
+        except Exception as error:  # noqa: BLE001 - else nobody would be told of a flood any more
+            met = type(error).__name__
+        if met != self._met:  # once, and not each second
+            log.warning("the look for floods: %s", met or "goes on")
+            self._met = met
+
+    async def _look(self) -> None:
+        since_ms = self._now_ms() - LOOK_BACK_MS
+        changes = await asyncio.to_thread(self._lookup.changes, since_ms)
         for each in self._outgoing:
             await asyncio.to_thread(each.numbers.renew)
             for change in changes:
@@ -245,6 +256,9 @@ class Pusher:
                 told = await asyncio.to_thread(sink.send, event)
             except UnavailableError:
                 told = Delivery(Delivered.AWAY, "audit")
+            except Exception as error:  # noqa: BLE001 - else no sink would be told any more
+                told = Delivery(Delivered.UNKNOWN, type(error).__name__)
+                log.warning("a push to %s met %s", sink.client.name, told.why)
             pause_s = self._pauses_s[min(tries, len(self._pauses_s) - 1)]
             final = told.state in (Delivered.SENT, Delivered.REFUSED)
             if final or time.monotonic() + pause_s > until_s:

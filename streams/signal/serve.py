@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
+import math
 import signal as signals
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 import uvicorn
@@ -37,13 +39,16 @@ from streams.tls import check_own
 if TYPE_CHECKING:
     from streams.config import Settings
 
+log = logging.getLogger(__name__)
+
 SENT_S: Final = 10.0
 GRACE_S: Final = 3
 LINGER_MS: Final = 1
 BACKLOG: Final = 512
 CONCURRENT_MAX: Final = 512
 """Requests at a time; more get 503 at once, which is better than all of them late."""
-
+WHOLE_S: Final = 5.0  # for a request to be whole
+HANDSHAKE_S: Final = 5.0  # of TLS
 
 try:  # the parser of the gate, if it is there, takes a third of the time
     from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol as _Protocol
@@ -53,7 +58,68 @@ except ImportError:  # pragma: no cover
     )
 
 
-class CertifiedProtocol(_Protocol):
+class BoundedProtocol(_Protocol):
+    """HTTP of uvicorn, with an end for whoever asks nothing.
+
+    uvicorn counts every connection as a request, and ends an idle one after an answer alone: else
+    connections that say nothing would be enough for everybody else to get 503.
+    """
+
+    _late: asyncio.TimerHandle | None = None
+    heard_s = 0.0
+
+    def connection_made(self, transport: Any) -> None:
+        """Count the connection in; where there are too many the longest idle has to go."""
+        super().connection_made(transport)
+        self._heard(asked=False)
+        if len(self.connections) >= (self.limit_concurrency or math.inf):
+            self._make_room()
+
+    def data_received(self, data: bytes) -> None:
+        """Read on; a request that is not whole has to be so in time."""
+        super().data_received(data)
+        self._heard(asked=self.answering())
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Count the connection out."""
+        self._heard(asked=True)
+        super().connection_lost(exc)
+
+    def answering(self) -> bool:
+        """Tell if a whole request is here that has no whole answer yet."""
+        cycle: Any = self.cycle
+        return cycle is not None and not cycle.more_body and not cycle.response_complete
+
+    def _make_room(self) -> None:
+        others: set[Any] = self.connections - {self}
+        idle = [each for each in others if not each.answering()]
+        if idle:
+            longest = min(idle, key=lambda each: each.heard_s)
+            self.connections.discard(longest)  # at once, and not only when its end has come
+            longest.transport.abort()
+
+    def _heard(self, *, asked: bool) -> None:
+        """Note when something came; a request that begins has so long, however it trickles in."""
+        self.heard_s = time.monotonic()
+        if asked and self._late is not None:
+            self._late.cancel()
+            self._late = None
+        elif not asked and self._late is None:
+            # Not `close`: over TLS it would wait half a minute for the other side to say goodbye.
+            self._late = self.loop.call_later(WHOLE_S, self.transport.abort)
+
+
+class SignalLoop(uvloop.Loop):
+    """The loop of the signal, which lets no handshake of TLS take a minute, as asyncio does."""
+
+    async def create_server(self, *args: Any, **more: Any) -> Any:
+        """Listen. uvicorn has no setting for this."""
+        if more.get("ssl"):
+            more["ssl_handshake_timeout"] = HANDSHAKE_S
+        return await super().create_server(*args, **more)
+
+
+class CertifiedProtocol(BoundedProtocol):
     """HTTP of uvicorn, which tells the application whose certificate a client has shown."""
 
     def connection_made(self, transport: Any) -> None:
@@ -196,14 +262,38 @@ def server_of(settings: Settings, signal: Signal) -> uvicorn.Server:
 async def run(signal: Signal, server: uvicorn.Server, pusher: Pusher | None = None) -> None:
     """Serve until SIGTERM or SIGINT, and tell sinks meanwhile."""
     pushing = None if pusher is None else asyncio.create_task(pusher.run())
+    if pushing is not None:
+        pushing.add_done_callback(_tell_end)
     try:
         await server.serve()
     finally:
-        if pushing is not None:
-            pushing.cancel()
-            with suppress(asyncio.CancelledError):
-                await pushing
-        await signal.parts.ledger.close()
+        try:
+            if pushing is not None:
+                pushing.cancel()
+                await asyncio.wait({pushing})  # raises nothing of its own
+        finally:
+            await signal.parts.ledger.close()
+
+
+def _tell_end(pushing: asyncio.Task[None]) -> None:
+    """Log by type that the pusher has ended, unless it was told to: a message may hold a number."""
+    if not pushing.cancelled():
+        error = pushing.exception()
+        met = error.exceptions if isinstance(error, BaseExceptionGroup) else (error,)
+        names = ", ".join(type(each).__name__ for each in met)
+        log.error("banks are pushed no floods any more: %s", names)
+
+
+def unready(signal: Signal) -> str:
+    """Return why the signal cannot answer, empty if it can, and say so in the metrics."""
+    parts = signal.parts
+    try:
+        stale = parts.lookup.age().stale(parts.stale_ms)
+        why = tr("the case store's index is stale") if stale else ""
+    except UnavailableError as error:
+        why = str(error)
+    parts.metrics.put("signal_index_stale", int(bool(why)))
+    return why
 
 
 def serve(settings: Settings) -> None:
@@ -219,19 +309,13 @@ def serve(settings: Settings) -> None:
     metrics = Metrics("signal")
     with closing(store), publishing(settings) as publish:
         signal = Signal(parts_of(settings, store, publish, metrics))
-        age = signal.parts.lookup.age()
+        signal.parts.lookup.age()  # a store that is away is said before anybody asks
         pusher = pusher_of(signal.parts, tokens_of(settings.desk.token_key_files))
-
-        def ready() -> str:
-            stale = signal.parts.lookup.age().stale(own.stale_s * 1000)
-            metrics.put("signal_index_stale", int(stale))
-            return tr("the case store's index is stale") if stale else ""
-
-        metrics.put("signal_index_stale", int(age.stale(own.stale_s * 1000)))
+        unready(signal)  # says it in the metrics
         where = settings.http
         with (
             http.serve(where.host, where.port_of("signal"), metrics.registry,
-                       live=lambda: "", ready=ready),
-            asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
+                       live=lambda: "", ready=lambda: unready(signal)),
+            asyncio.Runner(loop_factory=SignalLoop) as runner,
         ):  # fmt: skip
             runner.run(run(signal, server_of(settings, signal), pusher))

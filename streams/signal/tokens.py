@@ -95,9 +95,15 @@ class AccessTokens:
         *,
         number_claim: str = "phone_number",
         clock: Callable[[], float] = time.time,
+        ticks: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Read the keys. Raise ConfigError for a document that is none, and what `fetch` raises."""
-        self._fetch, self._clock, self._number_claim = fetch, clock, number_claim
+        """Read the keys. Raise ConfigError for a document that is none, and what `fetch` raises.
+
+        Tokens end by `clock`. How old the keys are is told by `ticks`: a clock that is set back
+        would else keep new keys from being read, and withdrawn ones good.
+        """
+        self._fetch, self._clock, self._ticks = fetch, clock, ticks
+        self._number_claim = number_claim
         self._claims = jwt.JWTClaimsRegistry(
             now=lambda: int(clock()),
             leeway=LEEWAY_S,
@@ -108,7 +114,7 @@ class AccessTokens:
         self._lock = threading.Lock()
         self._kept: OrderedDict[str, AccessToken] = OrderedDict()
         self._keys = self._read()
-        self._read_s = clock()
+        self._read_s = ticks()  # when
 
     async def checked(self, token: str) -> AccessToken:
         """Return as `check` does: at once what is remembered, else from a thread."""
@@ -117,24 +123,22 @@ class AccessTokens:
         return await asyncio.to_thread(self.check, token)
 
     def _remembered(self, token: str) -> AccessToken | None:
-        now = self._clock()
         with self._lock:
             kept = self._kept.get(token)
-            fresh = now - self._read_s < REFRESH_S
-        return kept if kept is not None and fresh and now < kept.expires_s else None
+            fresh = self._ticks() - self._read_s < REFRESH_S
+        return kept if kept is not None and fresh and self._clock() < kept.expires_s else None
 
     def check(self, token: str) -> AccessToken:
         """Return what a token allows. Raise TokenError if it allows nothing."""
         if (kept := self._remembered(token)) is not None:
             return kept
-        now = self._clock()
-        self._refresh(now, REFRESH_S)
+        self._refresh(REFRESH_S)
         try:
-            read = jwt.decode(token, self._keys, algorithms=ALGORITHMS)
-        except (JoseError, ValueError):
-            if not self._refresh(now, AGAIN_S):
-                raise TokenError from None
-            read = self._again(token)
+            read = self._decoded(token)
+        except TokenError:
+            if not self._refresh(AGAIN_S):
+                raise
+            read = self._decoded(token)
         found = self._allowed(read.claims)
         with self._lock:
             self._kept[token] = found
@@ -142,10 +146,10 @@ class AccessTokens:
                 self._kept.popitem(last=False)
         return found
 
-    def _again(self, token: str) -> jwt.Token:
+    def _decoded(self, token: str) -> jwt.Token:
         try:
             return jwt.decode(token, self._keys, algorithms=ALGORITHMS)
-        except (JoseError, ValueError):
+        except Exception:  # noqa: BLE001 - whoever wrote it: the library has no end of errors
             raise TokenError from None
 
     def _allowed(self, claims: dict[str, Any]) -> AccessToken:
@@ -155,15 +159,16 @@ class AccessTokens:
             scopes = frozenset(scope.split() if isinstance(scope, str) else map(str, scope))
             number = claims.get(self._number_claim, "")
             expires_s = float(claims["exp"])
-        except (JoseError, ValueError, TypeError, KeyError):
+        except Exception:  # noqa: BLE001 - as above: claims may be of any type, and of any size
             raise TokenError from None
         if not isinstance(client, str) or not isinstance(number, str):
             raise TokenError
         return AccessToken(client, scopes, expires_s, number)
 
-    def _refresh(self, now: float, age_s: float) -> bool:
+    def _refresh(self, age_s: float) -> bool:
         """Read the keys again if they are so old, and say so; old ones stay if none come."""
         with self._lock:
+            now = self._ticks()
             if now - self._read_s < age_s:
                 return False
             self._read_s = now

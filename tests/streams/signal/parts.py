@@ -15,6 +15,7 @@ from typing import Any
 import uvicorn
 from joserfc import jwt
 from joserfc.jwk import ECKey, KeySet
+from sqlalchemy.pool import QueuePool
 
 from streams.config import Settings
 from streams.signal.app import Signal, SignalParts
@@ -90,6 +91,21 @@ def signal(store: FilledStore, memory: Memory, **client: Any) -> Signal:
             now_ms=lambda: store.at_ms,
         )
     )
+
+
+@contextmanager
+def exhausted(store: FilledStore) -> Iterator[None]:
+    """Hold every connection to the index; whoever asks for one is told so at once."""
+    pool = store.index.pool
+    assert isinstance(pool, QueuePool)
+    waited_s, pool._timeout = pool._timeout, 0
+    held = [store.index.connect() for _ in range(pool.size() + pool._max_overflow)]
+    try:
+        yield
+    finally:
+        pool._timeout = waited_s
+        for each in held:
+            each.close()
 
 
 @contextmanager

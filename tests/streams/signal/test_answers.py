@@ -47,5 +47,8 @@ def test_own_codes_pass_unless_the_lease_in_force_refuses_them() -> None:
     assert own_codes([lease], ["sig:甲", "sig:乙"], Trust.NONE, START_MS) == "HELD"
     assert own_codes([lease], ["sig:乙"], Trust.BANK, START_MS) == "PASSED"
     assert own_codes([lease], ["sig:乙"], Trust.NONE, START_MS + LEASE_MS) == "PASSED"
+    other = action("h1:00112233445566aa", 9, pass_ids=(platform_id("sig:乙"),))
+    for some in ([lease, other], [other, lease]):  # of two forms of one number, in no order
+        assert own_codes(some, ["sig:乙"], Trust.NONE, START_MS) == "HELD"
     released = replace(action(revision=2, verb="release"))
-    assert own_codes([lease, released], ["sig:乙"], Trust.NONE, START_MS) == "PASSED"
+    assert own_codes([released], ["sig:乙"], Trust.NONE, START_MS) == "PASSED"

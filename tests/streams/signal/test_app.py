@@ -25,7 +25,7 @@ from streams.signal.clients import CHECK
 from streams.signal.lookup import IndexAge
 from tests.enforce.records import RECIPIENT, override
 from tests.streams.desk.store.filled import FilledStore, fill, flood, opened
-from tests.streams.signal.parts import FreshLookup, Memory, served, signal, token
+from tests.streams.signal.parts import FreshLookup, Memory, exhausted, served, signal, token
 
 SPEC = yaml.safe_load(files("streams.signal").joinpath("openapi.yaml").read_text("utf-8"))
 NUMBER = f"+{RECIPIENT}"
@@ -95,6 +95,22 @@ def test_the_description_is_valid() -> None:
     validate_openapi(SPEC)
     codes = set(SPEC["components"]["schemas"]["ErrorInfo"]["properties"]["code"]["enum"])
     assert codes == set(STATUS)
+
+
+def test_a_token_of_odd_types_is_answered_and_counted_as_any_bad_one(bank: Bank) -> None:
+    headers = {"Authorization": "Bearer eyJhbGciOiJFUzI1NiIsImNyaXQiOjF9.e30.eA"}
+    answer = bank.send(f"{PATH}/check", headers, {"phoneNumber": NUMBER})
+    assert (answer.status, answer.json()["code"]) == (401, "UNAUTHENTICATED")
+    registry, labels = bank.signal.parts.metrics.registry, {"outcome": "unauthenticated"}
+    assert registry.get_sample_value("otpguard_signal_answers_total", labels) == 1
+
+
+def test_where_every_connection_is_taken_it_is_unavailable_and_audited(bank: Bank) -> None:
+    with exhausted(bank.store):
+        told = bank.ask("check", {"phoneNumber": NUMBER}, status=503)
+    assert told["code"] == "UNAVAILABLE"
+    (record,) = bank.memory.records
+    assert (record.outcome, record.reason) == ("failed", "UNAVAILABLE")
 
 
 def test_a_flood_is_told_from_its_first_lease_until_so_long_after_its_end(bank: Bank) -> None:

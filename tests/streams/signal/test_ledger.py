@@ -11,6 +11,7 @@ from streams.signal import ledger
 from streams.signal.ledger import SignalLedger
 from streams.wire import chain_start, chained
 from tests.streams.signal.parts import Memory
+from tests.waiting import END_S
 
 LINE = {"actor": "bank-1", "channel": "api", "verb": "check", "outcome": "done"}
 
@@ -47,6 +48,20 @@ def test_after_a_failure_a_new_chain_begins() -> None:
     asyncio.run(play())
     assert [(r.chain, r.seq) for r in memory.records] == [("signal/a/1", 0), ("signal/a/2", 0)]
     assert len(memory.records[1].detail) == 256
+
+
+def test_a_record_that_cannot_be_written_stops_nobody_after_it() -> None:
+    memory = Memory()
+
+    async def play() -> None:
+        own = SignalLedger(memory.publish, "signal/a", lambda: 7)
+        with pytest.raises(UnavailableError):
+            await own.write(**{**LINE, "verb": 7})
+        await own.write(**LINE)
+        await own.close()
+
+    asyncio.run(asyncio.wait_for(play(), END_S))
+    assert [record.verb for record in memory.records] == ["check"]
 
 
 def test_too_many_that_wait_are_refused_at_once(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from detectors.model.event import platform_id
-from detectors.model.records import Level, Step
+from detectors.model.records import Level, Step, Verb
 from streams.config import Settings
 from streams.errors import UnavailableError
 from streams.operate.replay import replay
@@ -18,8 +18,9 @@ from streams.scenarios import generate
 from streams.signal.clients import SignalClient
 from streams.signal.lookup import IndexAge, Lookup
 from streams.wire import Counts
-from tests.enforce.records import LEASE_MS, RECIPIENT, START_MS
+from tests.enforce.records import LEASE_MS, RECIPIENT, START_MS, action
 from tests.streams.desk.store.filled import FilledStore, fill, flood, opened
+from tests.streams.signal.parts import exhausted
 
 
 @pytest.fixture
@@ -83,6 +84,45 @@ def test_leases_are_those_that_are_enforced_now(store: FilledStore) -> None:
     assert lookup.leases(RECIPIENT, START_MS + LEASE_MS) == []
     fill(store, *flood(2, recipient="8613900000002", mode="shadow"))
     assert lookup.leases("8613900000002", START_MS) == []
+
+
+def test_the_newest_lease_is_of_the_newest_epoch(store: FilledStore) -> None:
+    """Revisions are offsets: after a topic was made anew they begin again, and the epoch rises."""
+    now_ms = START_MS + 3 * LEASE_MS
+    fill(store, action(revision=5_000_000, epoch=1), action(revision=500, epoch=2, at_ms=now_ms))
+    (lease,) = Lookup(store, lambda _: ()).leases(RECIPIENT, now_ms)
+    assert (lease.epoch, lease.revision) == (2, 500)
+    fill(store, action(revision=501, epoch=2, at_ms=now_ms, verb="release"))
+    assert Lookup(store, lambda _: ()).leases(RECIPIENT, now_ms) == []
+
+
+@pytest.mark.parametrize("verb", ["throttle", "release"])
+def test_leases_of_other_forms_of_a_number_count_each_for_itself(
+    store: FilledStore, verb: Verb
+) -> None:
+    """They lie in other partitions, whose offsets say nothing of these."""
+    token, now_ms = "h1:00112233445566aa", START_MS + 3 * LEASE_MS
+    fill(store, action(revision=9_000_000, verb=verb), action(token, 70, at_ms=now_ms))
+    lookup = Lookup(store, lambda _: (token,))
+    (lease,) = lookup.leases(RECIPIENT, now_ms)
+    assert lease.recipient == token
+    fill(store, action(revision=9_000_001, at_ms=now_ms))
+    assert len(lookup.leases(RECIPIENT, now_ms)) == 2
+    fill(store, action(token, 71, at_ms=now_ms, mode="shadow"))
+    assert [each.recipient for each in lookup.leases(RECIPIENT, now_ms)] == [RECIPIENT]
+
+
+def test_where_every_connection_is_taken_the_store_is_away(store: FilledStore) -> None:
+    lookup, client = Lookup(store, lambda _: ()), SignalClient("a", platforms=("sig:甲平台",))
+    for ask in (
+        lookup.age,
+        lambda: lookup.floods(RECIPIENT),
+        lambda: lookup.changes(START_MS),
+        lambda: lookup.leases(RECIPIENT, START_MS),
+        lambda: lookup.held(RECIPIENT, client),
+    ):
+        with exhausted(store), pytest.raises(UnavailableError, match="TimeoutError"):
+            ask()
 
 
 def test_held_counts_only_a_client_s_own(store: FilledStore) -> None:

@@ -16,11 +16,12 @@ from standardwebhooks.webhooks import Webhook
 
 from detectors.model.records import Level
 from streams.config import Settings
-from streams.errors import ConfigError
+from streams.errors import ConfigError, UnavailableError
+from streams.notices.channels import Delivery
 from streams.signal import push
 from streams.signal.app import Signal
 from streams.signal.clients import read
-from streams.signal.lookup import FloodChange
+from streams.signal.lookup import FloodChange, Lookup
 from streams.signal.push import FloodEvent, Outgoing, Pusher, SinkNumbers, events_of, pusher_of
 from tests.enforce.records import RECIPIENT, START_MS
 from tests.streams.desk.store.filled import FilledStore, ended, fill, flood, opened
@@ -174,6 +175,56 @@ def test_without_an_audit_nothing_leaves(sink: Receiver, tmp_path: Path) -> None
             assert sink.taken == []
             memory.broken = False
             wait_until(lambda: sink.taken, "the audit is back")
+
+
+def test_whatever_a_look_meets_the_next_one_goes_on_and_it_is_told(
+    sink: Receiver,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr(push, "LOOK_S", 0.01)
+    errors = [ValueError("8613900000001"), TimeoutError(), UnavailableError("away")]
+    look = Lookup.changes
+
+    def changes(lookup: Lookup, since_ms: int) -> list[FloodChange]:
+        if errors:
+            raise errors.pop(0)
+        return look(lookup, since_ms)
+
+    monkeypatch.setattr(Lookup, "changes", changes)
+    with closing(opened(tmp_path)) as store:
+        fill(store, *flood(1))
+        memory = Memory()
+        with pushing(store, memory, tmp_path, sink.server_address[1]):
+            wait_until(lambda: len(memory.records) == 2, "it is told")
+    for said in ("ValueError", "TimeoutError", "UnavailableError"):
+        assert said in caplog.text
+    assert RECIPIENT not in caplog.text
+
+
+def test_a_sink_that_meets_something_else_is_tried_again(
+    sink: Receiver,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    errors, send = [ValueError(RECIPIENT)], push.Sink.send
+
+    def broken(to: push.Sink, event: FloodEvent) -> Delivery:
+        if errors:
+            raise errors.pop()
+        return send(to, event)
+
+    monkeypatch.setattr(push.Sink, "send", broken)
+    with closing(opened(tmp_path)) as store:
+        fill(store, *flood(1))
+        memory = Memory()
+        with pushing(store, memory, tmp_path, sink.server_address[1]):
+            wait_until(lambda: len(memory.records) == 2, "it is told")
+    assert [each.outcome for each in memory.records] == ["asked", "done"]
+    assert "ValueError" in caplog.text
+    assert RECIPIENT not in caplog.text
 
 
 def test_a_queue_is_bounded_and_each_event_comes_into_it_once(

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import signal as signals
+import socket
 import ssl
 import subprocess
 import sys
-from contextlib import closing
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +24,10 @@ from streams.cluster.read import records
 from streams.config import Kafka, Settings
 from streams.demo.brokers import Broker
 from streams.errors import ConfigError, UnavailableError
+from streams.signal import serve
 from streams.signal.app import PATH, Signal
-from streams.signal.serve import CertifiedProtocol, parts_of, publishing, server_of
+from streams.signal.lookup import Lookup
+from streams.signal.serve import CertifiedProtocol, parts_of, publishing, run, server_of
 from streams.telemetry.metrics import Metrics
 from streams.wire import decode_audit
 from tests.enforce.records import RECIPIENT
@@ -31,6 +39,7 @@ from tests.streams.signal.parts import (
     ISSUER,
     Memory,
     clients_file,
+    exhausted,
     jwks,
     served,
     signal,
@@ -121,6 +130,165 @@ def test_a_bank_is_known_by_its_certificate_and_a_stranger_is_not(
     store.close()
     assert told == {"bank": (200, True), "stranger": (401, None), None: (401, None)}
     assert [(each.auth, each.actor) for each in memory.records] == [("mtls", "bank-1")]
+
+
+class _Server:
+    """Serves until something is true."""
+
+    def __init__(self, until: Callable[[], object]) -> None:
+        self._until = until
+
+    async def serve(self) -> None:
+        await asyncio.to_thread(wait_until, self._until)
+
+
+class _Pusher:
+    def __init__(self, error: BaseException | None = None) -> None:
+        self._error = error
+
+    async def run(self) -> None:
+        if self._error is not None:
+            raise self._error
+
+
+@pytest.mark.parametrize("error", [ExceptionGroup("", [KeyError(RECIPIENT)]), None])
+def test_a_pusher_that_ends_is_told_at_once_and_the_audit_ends_all_the_same(
+    error: BaseException | None, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with closing(opened(tmp_path)) as store:
+        made = signal(store, Memory())
+
+        async def play() -> None:
+            await made.parts.ledger.write(actor="a", channel="api", verb="check", outcome="done")
+            await run(made, _Server(lambda: "pushed" in caplog.text), _Pusher(error))  # type: ignore[arg-type]
+
+        asyncio.run(play())
+    assert made.parts.ledger._task is None
+    assert ("KeyError" in caplog.text) is (error is not None)
+    assert RECIPIENT not in caplog.text
+
+
+def test_a_probe_is_answered_where_the_store_is_not(tmp_path: Path) -> None:
+    with closing(opened(tmp_path)) as store:
+        parts = replace(signal(store, Memory()).parts, lookup=Lookup(store, lambda _: ()))
+        fill(store, *flood(1))
+        fresh(store)
+        assert serve.unready(Signal(parts)) == ""
+        with exhausted(store):
+            assert "TimeoutError" in serve.unready(Signal(parts))
+    assert parts.metrics.registry.get_sample_value("otpguard_signal_index_stale") == 1
+
+
+def asked(port: int) -> int:
+    """Ask once, and return the status."""
+    with urllib3.PoolManager(retries=False) as pool:
+        headers = {"Authorization": f"Bearer {token()}", "Connection": "close"}
+        return pool.request("POST", f"http://127.0.0.1:{port}{PATH}/check", json=BODY,
+                            headers=headers).status  # fmt: skip
+
+
+def closed(connection: socket.socket) -> bool:
+    """Wait for the other side to close; what comes before is passed over."""
+    connection.settimeout(END_S)
+    try:
+        while connection.recv(4_096):
+            pass
+    except ConnectionResetError:
+        pass
+    return True
+
+
+def test_connections_that_say_nothing_keep_nobody_out(tmp_path: Path) -> None:
+    with closing(opened(tmp_path)) as store, ExitStack() as stack:
+        port = stack.enter_context(
+            served(signal(store, Memory()), http=CertifiedProtocol, limit_concurrency=4)
+        )
+        idle = [
+            stack.enter_context(socket.create_connection(("127.0.0.1", port))) for _ in range(12)
+        ]
+        assert [asked(port) for _ in range(3)] == [200] * 3
+        assert closed(idle[0]), "the longest idle goes first"
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        b"",
+        b"POST / HTT",
+        b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n1234",
+    ],
+)
+def test_what_never_becomes_a_whole_request_is_closed(
+    said: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(serve, "WHOLE_S", 0.2, raising=False)
+    with (
+        closing(opened(tmp_path)) as store,
+        served(signal(store, Memory()), http=CertifiedProtocol) as port,
+        socket.create_connection(("127.0.0.1", port)) as connection,
+    ):
+        connection.sendall(said)
+        assert closed(connection)
+
+
+def test_half_a_request_after_a_whole_one_is_closed_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(serve, "WHOLE_S", 0.2, raising=False)
+    with (
+        closing(opened(tmp_path)) as store,
+        served(signal(store, Memory()), http=CertifiedProtocol) as port,
+        socket.create_connection(("127.0.0.1", port)) as connection,
+    ):
+        connection.settimeout(END_S)
+        connection.sendall(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+        assert connection.recv(12) == b"HTTP/1.1 404"
+        connection.sendall(b"GET")
+        assert closed(connection)
+
+
+def test_who_waits_for_an_answer_is_not_closed_however_long_it_takes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(serve, "WHOLE_S", 0.2, raising=False)
+    began, may = threading.Event(), threading.Event()
+
+    def floods(*_: object) -> list[Any]:
+        began.set()
+        may.wait(END_S)
+        return []
+
+    monkeypatch.setattr(Lookup, "floods", floods)
+    with (
+        closing(opened(tmp_path)) as store,
+        served(signal(store, Memory()), http=CertifiedProtocol, limit_concurrency=3) as port,
+        ThreadPoolExecutor() as pool,
+    ):
+        answer = pool.submit(asked, port)
+        assert began.wait(END_S)
+        for _ in range(4):  # each is over its time, so the answer is too
+            with socket.create_connection(("127.0.0.1", port)) as idle:
+                assert closed(idle)
+        may.set()
+        assert answer.result(END_S) == 200
+
+
+def test_a_handshake_that_never_ends_is_closed(
+    certificates: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(serve, "HANDSHAKE_S", 0.2, raising=False)
+    tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    tls.load_cert_chain(certificates / "server.pem", certificates / "server.key")
+
+    async def play() -> None:
+        loop = asyncio.get_running_loop()
+        server = await loop.create_server(asyncio.Protocol, "127.0.0.1", 0, ssl=tls)
+        with socket.create_connection(server.sockets[0].getsockname()) as connection:
+            assert await asyncio.to_thread(closed, connection)
+        server.close()
+
+    with asyncio.Runner(loop_factory=serve.SignalLoop) as runner:
+        runner.run(play())
 
 
 def test_without_a_client_authority_no_certificate_is_asked_for(tmp_path: Path) -> None:

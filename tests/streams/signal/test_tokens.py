@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
+from base64 import urlsafe_b64encode
 from pathlib import Path
 
+import hypothesis
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from joserfc import jwt
 from joserfc.jwk import OctKey
+from joserfc.jws import JWSRegistry
 
 from streams.errors import ConfigError, UnavailableError
+from streams.signal import tokens as module
 from streams.signal.clients import CHECK
 from streams.signal.tokens import REFRESH_S, AccessTokens, JwksFile, JwksUrl, TokenError
-from tests.streams.signal.parts import AUDIENCE, ISSUER, jwks, token
+from tests.streams.signal.parts import AUDIENCE, ISSUER, jwks, signer, token
 
 
 class Clock:
@@ -65,12 +72,27 @@ def test_a_token_that_was_good_ends_when_it_says() -> None:
 
 def test_a_new_key_is_learnt_and_a_withdrawn_one_forgotten() -> None:
     clock, names = Clock(), ["k1"]
-    tokens = AccessTokens(lambda: jwks(*names), ISSUER, AUDIENCE, clock=clock)
+    tokens = AccessTokens(lambda: jwks(*names), ISSUER, AUDIENCE, clock=clock, ticks=clock)
     old, new = token(exp=int(clock.now) + 9_000), token("k2", exp=int(clock.now) + 9_000)
     tokens.check(old)
     names[:] = ["k2"]
     clock.now += REFRESH_S + 1
     tokens.check(new)
+    with pytest.raises(TokenError):
+        tokens.check(old)
+
+
+def test_a_wall_clock_that_is_set_back_keeps_no_key_from_being_read(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    clock, names = Clock(), ["k1"]
+    tokens = AccessTokens(lambda: jwks(*names), ISSUER, AUDIENCE, clock=clock)
+    old, new = token(), token("k2")
+    tokens.check(old)
+    names[:] = ["k2"]
+    clock.now -= 86_400
+    monkeypatch.setattr(module, "AGAIN_S", 0.0)
+    assert tokens.check(new).client == "bank-1"
     with pytest.raises(TokenError):
         tokens.check(old)
 
@@ -84,9 +106,94 @@ def test_where_no_keys_come_the_old_ones_stay() -> None:
             raise UnavailableError
         return answers.pop()
 
-    tokens = AccessTokens(fetch, ISSUER, AUDIENCE, clock=clock)
+    tokens = AccessTokens(fetch, ISSUER, AUDIENCE, clock=clock, ticks=clock)
     clock.now += REFRESH_S + 1
     tokens.check(token(exp=int(clock.now) + 600))
+
+
+def raw(header: str, claims: str, key: str = "k1") -> str:
+    """A token whose signature is good, whatever is in it."""
+    parts = [urlsafe_b64encode(each.encode()).rstrip(b"=") for each in (header, claims)]
+    signature = JWSRegistry.algorithms["ES256"].sign(b".".join(parts), signer(key))
+    return b".".join([*parts, urlsafe_b64encode(signature).rstrip(b"=")]).decode()
+
+
+def refused_or_read(given: str) -> bool:
+    """Tell if a token was read; whatever else it does but be refused fails the test."""
+    try:
+        AccessTokens(jwks, ISSUER, AUDIENCE).check(given)
+    except TokenError:
+        return False
+    return True
+
+
+GOOD = '{"alg":"ES256","kid":"k1"}'
+CLAIMS = json.dumps({"iss": ISSUER, "aud": AUDIENCE, "exp": 4_000_000_000, "client_id": "bank-1"})
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        "eyJhbGciOiJFUzI1NiIsImNyaXQiOjF9.e30.eA",
+        raw('{"alg":"ES256","kid":"k1","crit":1}', CLAIMS),
+        raw('{"alg":"ES256","crit":[[]]}', CLAIMS),
+        raw('{"alg":[]}', CLAIMS),
+        raw("[]", CLAIMS),
+        raw("7", CLAIMS),
+        raw("[" * 100_000, CLAIMS),
+        raw(GOOD, "[" * 100_000),
+        raw(GOOD, '{"a":' * 900 + "0" + "}" * 900),
+        raw(GOOD, CLAIMS[:-1] + ',"exp":1' + "0" * 400 + "}"),
+        raw(GOOD, CLAIMS[:-1] + ',"exp":1' + "0" * 5_000 + "}"),
+        raw(GOOD, CLAIMS[:-1] + ',"exp":[]}'),
+        raw(GOOD, CLAIMS[:-1] + ',"exp":NaN}'),
+        raw(GOOD, CLAIMS[:-1] + ',"aud":{"a":1}}'),
+        raw(GOOD, CLAIMS[:-1] + ',"sub":7}'),
+        raw(GOOD, CLAIMS[:-1] + ',"nbf":"x"}'),
+        raw(GOOD, CLAIMS[:-1] + ',"client_id":{}}'),
+        raw(GOOD, "null"),
+        "\ud800.e30.eA",
+    ],
+)
+def test_a_token_of_odd_types_is_refused_as_any_bad_one(given: str) -> None:
+    assert not refused_or_read(given)
+
+
+def test_a_token_that_nests_as_deep_as_can_be_read_is_refused_or_read() -> None:
+    assert refused_or_read(raw(GOOD, CLAIMS))
+    for depth in range(850, 1_000, 5):
+        nested = "[" * depth + "]" * depth
+        refused_or_read(raw(GOOD, f'{CLAIMS[:-1]},"scope":[{nested}]}}'))
+        refused_or_read(raw(f'{GOOD[:-1]},"crit":{nested}}}', CLAIMS))
+
+
+_ANY = st.recursive(
+    st.none() | st.booleans() | st.floats() | st.text(max_size=4) | st.integers()
+    | st.sampled_from([10**400, -(10**400), 2**63, ISSUER, AUDIENCE, "ES256", "k1"]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner,
+                                                                max_size=3),
+    max_leaves=6,
+)  # fmt: skip
+_HEADERS = ("alg", "kid", "crit", "b64", "typ", "cty", "jwk", "jku", "x5c", "x5t", "zip", "epk")
+_CLAIMS = ("iss", "aud", "exp", "nbf", "iat", "sub", "jti", "scope", "client_id", "azp",
+           "phone_number")  # fmt: skip
+
+
+@hypothesis.settings(deadline=None)
+@given(
+    header=st.dictionaries(st.sampled_from(_HEADERS), _ANY),
+    claims=st.dictionaries(st.sampled_from(_CLAIMS), _ANY),
+)
+def test_whatever_is_in_a_token_it_is_refused_or_read(
+    header: dict[str, object], claims: dict[str, object]
+) -> None:
+    refused_or_read(raw(json.dumps({"alg": "ES256", "kid": "k1"} | header), CLAIMS))
+    refused_or_read(raw(GOOD, json.dumps(json.loads(CLAIMS) | claims)))
+
+
+@given(st.text(max_size=60) | st.binary(max_size=60).map(lambda each: each.decode("latin-1")))
+def test_whatever_a_client_sends_for_a_token_is_refused(given: str) -> None:
+    assert not refused_or_read(given)
 
 
 def test_keys_come_from_a_file_or_a_server(tmp_path: Path) -> None:
