@@ -24,14 +24,16 @@ class PackError(ValueError):
 
 
 def canonical(value: Any) -> bytes:
-    """Return JSON by RFC 8785. Raise PackError for a number that not every reader holds.
+    """Return JSON by RFC 8785. Raise PackError for what not every reader holds.
+
+    That is a number that is too large, a name that is no Unicode, and what nests too deep.
 
     >>> canonical({"b": 1.0, "a": "x"})
     b'{"a":"x","b":1}'
     """
     try:
         return rfc8785.dumps(value)
-    except rfc8785.CanonicalizationError as error:
+    except (rfc8785.CanonicalizationError, UnicodeError, RecursionError) as error:
         raise PackError(tr("no canonical JSON: {error}").format(error=error)) from None
 
 

@@ -56,7 +56,7 @@ def verify(folder: Path, trusted: str, *, authority: Path | None = None) -> Pack
             told.wrong += step(found, trusted, told, authority)
         except PackError as error:
             told.wrong.append(tr("{name}: {what}").format(name=name, what=error))
-        except (KeyError, TypeError, ValueError, AttributeError, IndexError):
+        except (KeyError, TypeError, ValueError, AttributeError, IndexError, RecursionError):
             told.wrong.append(tr("{name}: not of this format").format(name=name))
         if not told.manifest:
             break

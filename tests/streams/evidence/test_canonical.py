@@ -30,6 +30,24 @@ def test_json_that_is_written_in_another_way_is_none(data: bytes) -> None:
         parsed(data)
 
 
+@pytest.mark.parametrize(("start", "end"), [(b"[", b"]"), (b'{"a":', b"}")])
+def test_json_of_any_depth_is_read_or_none(start: bytes, end: bytes) -> None:
+    refused = 0
+    for depth in range(1, 1_100):  # the writer goes one deeper than the reader
+        try:
+            parsed(start * depth + (b"0" if end == b"}" else b"") + end * depth)
+        except PackError:
+            refused += 1
+    assert refused
+
+
+def test_text_that_is_no_unicode_is_none() -> None:
+    with pytest.raises(PackError):
+        parsed(b'{"\\ud800":1}')
+    with pytest.raises(PackError):
+        canonical({"\ud800": 1})
+
+
 def test_a_number_that_not_every_reader_holds_is_refused() -> None:
     with pytest.raises(PackError):
         canonical({"n": 2**60})

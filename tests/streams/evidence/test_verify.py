@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from streams.evidence.envelope import kind_of
 from streams.evidence.names import MANIFEST, PROOFS, RECORDS, SIGNERS
 from streams.evidence.verify import verify
 from tests.streams.evidence.packs import (
@@ -66,6 +67,23 @@ def test_a_file_more_or_a_line_less_is_found(kind: str, tmp_path: Path) -> None:
     (folder / RECORDS).write_bytes(b"".join(lines))
     (folder / "inner").mkdir()
     assert verify(folder, fingerprint()).wrong == ["inner: no plain file"]
+
+
+@pytest.mark.parametrize("name", [MANIFEST, SIGNERS, RECORDS])
+def test_a_file_that_nests_without_end_is_found(name: str, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(whole()["pack"], tmp_path / "pack"))
+    for depth in (*range(890, 1_000), 100_000):  # one of them is too deep for the writer alone
+        nested = b'{"a":' * depth + b"0" + b"}" * depth + b"\n"
+        (folder / name).write_bytes(nested)
+        assert verify(folder, fingerprint()).wrong
+        assert kind_of(nested) == ""
+
+
+def test_a_file_whose_names_are_no_unicode_is_found(tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(whole()["pack"], tmp_path / "pack"))
+    (folder / MANIFEST).write_bytes(b'{"\\ud800":1}\n')
+    assert verify(folder, fingerprint()).wrong
+    assert kind_of(b'{"\\ud800":1}\n') == ""
 
 
 def test_a_missing_file_is_found_and_an_extract_is_never_called_whole(
