@@ -9,7 +9,7 @@ from __future__ import annotations
 import heapq
 from collections import OrderedDict, deque
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from itertools import islice
 from typing import Any, Final
@@ -134,6 +134,7 @@ class NoticeBook:
     _heap: list[tuple[int, str, str]] = field(default_factory=list)  # of _ends, may be stale
     _sent_ms: deque[int] = field(default_factory=deque)  # of the last minute
     _full_ms: int = -1  # when the minute was last full
+    _now_ms: int = 0  # as it was said last
 
     # -- what the topics say
 
@@ -236,6 +237,7 @@ class NoticeBook:
 
         It stays due until `done`.
         """
+        self._follow(now_ms)
         while self._sent_ms and self._sent_ms[0] <= now_ms - MINUTE_MS:
             self._sent_ms.popleft()
         waiting = bool(self.queue)
@@ -251,6 +253,7 @@ class NoticeBook:
 
     def begun(self, now_ms: int) -> None:
         """Count one that is sent now against the cap."""
+        self._follow(now_ms)
         self._sent_ms.append(now_ms)
 
     def done(self, notice_id: str) -> None:
@@ -295,6 +298,20 @@ class NoticeBook:
 
     # -- inside
 
+    def _follow(self, now_ms: int) -> None:
+        """Date what lies in the future of now as of now: the clock was set back.
+
+        Else the minute's cap would stay full, and what waits stay young, until the clock is again
+        where it was.
+        """
+        if now_ms < self._now_ms:
+            self._sent_ms = deque(min(each, now_ms) for each in self._sent_ms)
+            self._full_ms = min(self._full_ms, now_ms)
+            for notice_id, pending in self.queue.items():
+                if pending.due_ms > now_ms:
+                    self.queue[notice_id] = replace(pending, due_ms=now_ms)
+        self._now_ms = now_ms
+
     def _consider(self, action_id: str, now_ms: int) -> None:
         """Make a start due once lease and answer are both here."""
         action = self._leases.get(action_id)
@@ -309,6 +326,7 @@ class NoticeBook:
         notice_id = f"{episode_id}:{kind}"
         if notice_id in self.queue or not self._again(notice_id):
             return False
+        self._follow(now_ms)
         facts = self._facts(episode_id)
         self.queue[notice_id] = PendingNotice(notice_id, episode_id, kind, recipient, facts, now_ms)
         return True

@@ -88,8 +88,10 @@ class FileChannel:
     def __init__(self, path: Path) -> None:
         """The file is for its owner alone: it holds numbers. Raises ConfigError."""
         try:
-            self._torn = b""  # ends half a line, which a full disk left: the next is one of its own
             self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+            # Ends half a line, which a full disk left: the next is one of its own. The half stays:
+            # what is cut off below a reader that follows the file would shift what it reads next.
+            self._torn = b"\n" if _ends_torn(path, os.fstat(self._file).st_size) else b""
         except OSError as error:
             raise ConfigError(
                 tr("notify.file {path}: {error}").format(path=path, error=error.strerror)
@@ -190,6 +192,15 @@ class JasminChannel:
     def close(self) -> None:
         """Close the connections."""
         self._http.clear()
+
+
+def _ends_torn(path: Path, size_bytes: int) -> bool:
+    """Tell if a file ends within a line. A pipe has no size, and no half of before."""
+    if not size_bytes:
+        return False
+    with path.open("rb") as file:
+        file.seek(-1, os.SEEK_END)
+        return file.read(1) != b"\n"
 
 
 def body(message: SmsNotice) -> dict[str, object]:

@@ -22,6 +22,8 @@ from streams.notices.tell import told_days
 from streams.wire import EVERYONE, Ack, Counts, Notice, Override
 
 PLATFORMS_MAX: Final = 30
+OPENING: Final = frozenset({"release", "allow", "exempt"})
+"""Words that let messages of a flood through; the others are about gateways."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +80,7 @@ class Month:
     own: (
         SecondRequestCount  # the nearest sign of own codes that were refused, and of those repaired
     )
-    words: Mapping[str, int]  # release, allow, exempt by people -> times
+    words: Mapping[str, int]  # release, allow, exempt by people -> times, without their ends
     replies: int  # victims who opened a platform themselves
     false_signals: int  # floods of whose victim somebody took something back
     notices: Mapping[str, int]  # state -> notices to victims
@@ -92,9 +94,9 @@ def count_month(records: MonthRecords, from_ms: int, until_ms: int) -> Month:
     """Count a month. Records may come twice, and from outside of it."""
     floods, watched = _floods(records.episodes, from_ms, until_ms)
     held = _held(floods, records.acks)
-    words = [w for w in records.words if from_ms <= w.issued_at_ms < until_ms]
-    people = [w for w in words if w.verb != "mode" and w.actor != "victim"]
-    taken_back = {w.recipient for w in words if w.verb != "mode"} - {EVERYONE}
+    words = _words(records.words, from_ms, until_ms)
+    people = [w for w in words if w.actor != "victim"]
+    taken_back = {w.recipient for w in words} - {EVERYONE}
     incidents = list(records.incidents)
     notices = list(records.notices)
     days = [each.at_ms - each.at_ms % DAY_MS for each in floods.values()]
@@ -169,6 +171,20 @@ def _refused(counts: Iterable[Counts], acks: Iterable[Ack], from_ms: int, until_
             key = ack.action_id, ack.gateway_id
             last[key] = max(ack.refused_count, last.get(key, 0))
     return sum(last.values())
+
+
+def _words(words: Iterable[Override], from_ms: int, until_ms: int) -> list[Override]:
+    """Each word of a month that opens something, once.
+
+    One that is over when it is said ends another, and is none of its own.
+    """
+    return [
+        word
+        for word in dict.fromkeys(words)
+        if word.verb in OPENING
+        and from_ms <= word.issued_at_ms < until_ms
+        and (word.expires_at_ms is None or word.expires_at_ms > word.issued_at_ms)
+    ]
 
 
 def _notices(notices: Iterable[Notice], from_ms: int, until_ms: int) -> dict[str, int]:

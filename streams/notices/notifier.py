@@ -287,7 +287,7 @@ class Notifier:
         self._book.turn(now_ms)
         if self._replies is not None:
             self._replies.turn(now_ms)
-        if now_ms - self._swept_ms > LEFT_MS // 6:
+        if not 0 <= now_ms - self._swept_ms <= LEFT_MS // 6:  # less: the clock was set back
             self._sweep(now_ms, now_ms - LEFT_MS)
         while not stop.is_set():
             found = self._book.next(self._clock_ms())

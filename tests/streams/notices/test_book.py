@@ -254,6 +254,32 @@ def test_a_smaller_cap_gives_up_what_a_lease_does_not_outlive() -> None:
     assert why_not(on, START_MS + 120_300) is Unsent.CAP
 
 
+def test_a_clock_that_is_set_back_holds_nothing_up_for_longer_than_a_minute() -> None:
+    on, back_ms = book(per_minute=2), START_MS - HOUR_MS
+    for nth in range(4):
+        told(on, replace(action(str(8613900000000 + nth)), episode_id=f"e{nth}",
+                         action_id=f"a{nth}"))  # fmt: skip
+    for _ in range(2):
+        sent(on, due(on), START_MS + 300)
+    assert on.next(START_MS + 400) is None
+    assert on.next(back_ms) is None, "the cap holds whatever the clock says"
+    assert on.full
+    assert due(on, back_ms + 60_000).recipient == "8613900000002"
+    on.begun(back_ms + 60_000)
+    on.begun(back_ms)  # again, before anything was asked for
+    assert on.next(back_ms + 59_999) is None
+    assert due(on, back_ms + 60_000).recipient == "8613900000002"
+
+
+def test_after_a_clock_was_set_back_what_waits_is_as_old_as_it_is() -> None:
+    lease, on, back_ms = action(), book(age_max_ms=120_000), START_MS - HOUR_MS
+    on.action(lease, START_MS)
+    on.ack(ack(lease), START_MS)
+    assert on.next(back_ms) is None
+    assert due(on, back_ms + EPISODE_WAIT_MS).recipient == RECIPIENT
+    assert why_not(on, back_ms + 120_001) is Unsent.LATE
+
+
 def test_the_book_forgets_and_stays_small() -> None:
     on = book()
     for nth in range(300):

@@ -103,6 +103,22 @@ def test_after_half_a_line_on_a_full_disk_the_next_is_a_line_of_its_own(tmp_path
     assert [json.loads(line)["notice_id"] for line in lines] == [ZH.notice_id, EN.notice_id]
 
 
+def test_after_half_a_line_of_a_process_before_the_next_is_a_line_of_its_own(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "notices.jsonl"
+    channel = FileChannel(path)
+    with no_room(100):
+        assert channel.send(ZH).state is Delivered.UNKNOWN
+    channel.close()
+    for message in (ZH, EN):
+        channel = FileChannel(path)
+        assert channel.send(message).state is Delivered.SENT
+        channel.close()
+    _, *lines = path.read_text().splitlines()
+    assert [json.loads(line)["notice_id"] for line in lines] == [ZH.notice_id, EN.notice_id]
+
+
 def test_a_webhook_is_signed_and_its_id_is_the_notice_s() -> None:
     with receiver() as server:
         channel = WebhookChannel(f"http://127.0.0.1:{server.server_port}/", SECRET, timeout_s=60)

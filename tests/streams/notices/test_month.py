@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import msgspec
+
 from detectors.model.incidents import Fate, Unlisted
 from detectors.model.records import Cause, EpisodeRecord, Evidence, Level
 from streams.notices.month import Month, MonthPlatform, MonthRecords, count_month, figures
 from streams.notices.second import SecondRequestCount
-from streams.wire import Ack, AckState, Counts, Notice
+from streams.wire import RAILS_VERSION, Ack, AckState, Counts, Notice
 from streams.wire.notices import NoticeKind, NoticeState
 from tests.enforce.records import action, override
 from tests.streams.notices.incidents import DAY0_MS, DAY_MS, incident, use_of
@@ -94,6 +96,26 @@ def test_every_figure_is_counted_once_and_of_this_month_alone() -> None:
     assert month.notices == {"sent": 1, "suppressed": 1, "failed": 1}
     assert month.unlisted == 9
     assert month.lost == {"acks": FROM_MS + 23 * DAY_MS}
+
+
+def test_a_word_that_ends_another_is_no_word_of_its_own() -> None:
+    lease = flood(0, FROM_MS + 1)
+    said = override("release", lease.recipient, issued_at_ms=FROM_MS + 9,
+                    expires_at_ms=FROM_MS + 10**6)  # fmt: skip
+    over = msgspec.structs.replace(said, issued_at_ms=FROM_MS + 99, expires_at_ms=FROM_MS + 99)
+    of_before = override("exempt", flood(1, FROM_MS).recipient, issued_at_ms=FROM_MS + 9,
+                         expires_at_ms=FROM_MS + 9)  # fmt: skip
+    records = MonthRecords(episodes=[lease, flood(1, FROM_MS)], words=[said, said, over, of_before])
+    month = count_month(records, FROM_MS, UNTIL_MS)
+    assert (month.words, month.false_signals) == ({"release": 1}, 1)
+
+
+def test_words_about_the_gateways_themselves_are_no_words_about_people() -> None:
+    rails = override("rails", "*", times=2, issued_at_ms=FROM_MS + 9,
+                     expires_at_ms=FROM_MS + 10**6, schema_version=RAILS_VERSION)  # fmt: skip
+    mode = override("mode", "*", mode="off", issued_at_ms=FROM_MS + 9)
+    month = count_month(MonthRecords(words=[rails, mode]), FROM_MS, UNTIL_MS)
+    assert (month.words, month.false_signals) == ({}, 0)
 
 
 def test_a_platform_shows_what_telling_it_did() -> None:
