@@ -39,7 +39,7 @@ class _Text(sql.TypeDecorator[str]):
     cache_ok = True
 
     def process_bind_param(self, value: str | None, _: Any) -> str | None:
-        """What goes to the database in a value's place."""
+        """Return what goes to the database in place of a value."""
         return None if value is None else kept_text(value)
 
 
