@@ -28,8 +28,8 @@ BUSY_MS: Final = 30_000
 LOCK: Final = 0x6F74_7067  # of PostgreSQL; "otpg"
 
 AWAY: Final = (DBAPIError, NoConnectionError)
-"""Errors of a database that does not answer; the second where all connections are in use, and nobody
-gives one back in time."""
+"""Errors of a database that does not answer; the second where all connections are in use, and
+nobody gives one back in time."""
 
 DRIVERS: Final = ("sqlite", "postgresql+psycopg")
 
