@@ -12,7 +12,6 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from typing import Any, Final
@@ -75,6 +74,10 @@ class EventSender:
         self._direct_at = 0.0
         self._in_flight = 0
         self._published = 0  # and not counted yet
+        # Past the queue. One thread writes each of the two, so that no count is lost.
+        self._past_given = 0  # by the loop
+        self._past_back = 0  # by the sender
+        self._bypassed = 0  # and not counted yet
         self._disk = True
         self._said = ""
         self._lost = SpoolCounts()  # as far as it has been told
@@ -94,13 +97,23 @@ class EventSender:
     def _past_the_queue(self, key: bytes, value: bytes) -> None:
         """Give an event to Kafka directly, past a thread that hangs on a disk that does not answer.
 
-        What librdkafka cannot hold is lost, and counted.
+        What librdkafka cannot hold is lost, and counted; what became of the rest the thread counts.
         """
         outcome = "queue_full"
         if self._producer is not None:
-            with suppress(BufferError, KafkaException):
-                self._producer.produce(self._topic, value, key)
-                outcome = "bypassed"
+            pair = key, value
+            try:
+                self._producer.produce(
+                    self._topic, value, key, on_delivery=partial(self._past_delivered, pair)
+                )
+            except BufferError:
+                pass
+            except KafkaException as error:
+                if error.args[0].code() in _NEVER:
+                    outcome = "refused"
+            else:
+                self._past_given += 1
+                return
         self._metrics.add("gate_events_total", outcome=outcome)
 
     def start(self) -> None:
@@ -111,6 +124,8 @@ class EventSender:
         """Give Kafka a moment to take what is there; the rest stays on disk for the next."""
         self._stop.set()
         self._thread.join(timeout_s + 2 * FLUSH_S)
+        if self._thread.is_alive():
+            log.error("the disk does not answer: %d events in memory are lost", len(self._queue))
 
     # -- in the thread
 
@@ -174,6 +189,9 @@ class EventSender:
         if self._published:
             self._metrics.add("gate_events_total", self._published, outcome="published")
             self._published = 0
+        if self._bypassed:
+            self._metrics.add("gate_events_total", self._bypassed, outcome="bypassed")
+            self._bypassed = 0
 
     def _past_the_disk(self, batch: list[Pair]) -> None:
         room = max(0, DIRECT_MAX - len(self._direct))
@@ -188,30 +206,53 @@ class EventSender:
                 self._topic, pair[1], pair[0], on_delivery=partial(self._delivered, segment, pair)
             )
             self._in_flight += 1
-        except (BufferError, KafkaException) as error:
-            self._again(segment, pair, error)
+        except BufferError:
+            self._again(segment, pair, "BufferError")
+        except KafkaException as raised:
+            self._failed(segment, pair, raised.args[0])
 
     def _delivered(
         self, segment: Segment | None, pair: Pair, error: KafkaError | None, _: Message
     ) -> None:
         self._in_flight -= 1
-        if error is not None and error.code() not in _NEVER:
-            self._again(segment, pair, error)
+        if error is not None:
+            self._failed(segment, pair, error)
             return
-        if error is None:
-            self._published += 1
-        else:
-            self._say(f"the broker never takes an event: {error.name()}")
-            self._metrics.add("gate_events_total", outcome="refused")
+        self._published += 1
         if segment is not None:
             self._on_disk(partial(self._spool.done, segment))
 
-    def _again(self, segment: Segment | None, pair: Pair, error: Exception | KafkaError) -> None:
+    def _past_delivered(self, pair: Pair, error: KafkaError | None, _: Message) -> None:
+        """Count an event that went past the queue, or have it go the usual way after all.
+
+        The thread is here, so the disk answers again.
+        """
+        self._past_back += 1
+        if error is None:
+            self._bypassed += 1
+        elif error.code() in _NEVER:
+            self._refused(error)
+        else:
+            self._queue.append(pair)
+
+    def _failed(self, segment: Segment | None, pair: Pair, error: KafkaError) -> None:
+        """Give up an event that Kafka never takes; another one is sent again."""
+        if error.code() not in _NEVER:
+            self._again(segment, pair, error.name())
+            return
+        self._refused(error)
+        if segment is not None:
+            self._on_disk(partial(self._spool.done, segment))
+
+    def _refused(self, error: KafkaError) -> None:
+        self._say(f"the broker never takes an event: {error.name()}")
+        self._metrics.add("gate_events_total", outcome="refused")
+
+    def _again(self, segment: Segment | None, pair: Pair, why: str) -> None:
         """Put an event back, to be sent again in a moment; at most as many as were in flight."""
         self._direct.append((segment, pair))
         self._direct_at = time.monotonic() + PAUSE_S
-        name = error.name() if isinstance(error, KafkaError) else type(error).__name__
-        self._say(f"events wait for the broker: {name}")
+        self._say(f"events wait for the broker: {why}")
 
     def _on_disk(self, do: Callable[[], object]) -> bool:
         """Do something with the spool; False if the disk fails."""
@@ -240,31 +281,49 @@ class EventSender:
         spool, metrics = self._spool, self._metrics
         now_ms = self._clock_ms()
         spool.trim(now_ms)
-        before, self._lost = self._lost, replace(spool.counts)
+        self._tell_lost()
+        oldest_ms = spool.oldest_ms()
+        metrics.put("gate_spool_bytes", spool.size())
+        metrics.put("gate_spool_events", spool.waiting() + self._off_disk())
+        metrics.put("gate_spool_age_seconds", max(0, now_ms - (oldest_ms or now_ms)) / 1000)
+
+    def _tell_lost(self) -> None:
+        """Count what the spool gave up since it was asked last."""
+        metrics = self._metrics
+        before, self._lost = self._lost, replace(self._spool.counts)
         if lost := self._lost.dropped - before.dropped:
             metrics.add("gate_events_total", lost, outcome="spool_full")
             log.error("%d events are lost: they waited too long, or too many do", lost)
         if lost := self._lost.torn - before.torn:
             metrics.add("gate_events_total", lost, outcome="disk_failed")
             log.error("%d events are lost: the spool cannot be read there", lost)
-        oldest_ms = spool.oldest_ms()
-        metrics.put("gate_spool_bytes", spool.size())
-        metrics.put("gate_spool_events", spool.waiting() + len(self._direct))
-        metrics.put("gate_spool_age_seconds", max(0, now_ms - (oldest_ms or now_ms)) / 1000)
+        if lost := self._lost.oversize - before.oversize:
+            metrics.add("gate_events_total", lost, outcome="refused")
+            log.error("%d events are lost: they are larger than a record may be", lost)
 
     def _finish(self) -> None:
         end = time.monotonic() + FLUSH_S
         self._turn()
-        while self._in_flight and time.monotonic() < end:
+        while (self._in_flight or self._past()) and time.monotonic() < end:
             self._producer.poll(LINGER_S)
             self._turn()
         self._count_published()
         self._on_disk(lambda: self._spool.trim(self._clock_ms() + 1_000))
-        lost = sum(segment is None for segment, _ in self._direct)
-        if lost:
+        self._tell_lost()
+        if lost := self._off_disk():
             self._metrics.add("gate_events_total", lost, outcome="disk_failed")
+            log.error("%d events are lost: neither the disk nor Kafka has them", lost)
+        left = self._spool.waiting()
         self._on_disk(self._spool.close)
-        log.info("events are left to the next: %d", self._in_flight + len(self._direct) - lost)
+        log.info("events are left to the next: %d", left)
+
+    def _off_disk(self) -> int:
+        """Events that are not at Kafka and in no file: the disk took none, or gave them up."""
+        return self._in_flight + len(self._direct) - self._spool.outstanding() + self._past()
+
+    def _past(self) -> int:
+        """Events that went past the queue, and of which librdkafka has not told yet."""
+        return self._past_given - self._past_back
 
     def _say(self, sentence: str) -> None:
         """Log a sentence, unless it is the one that was logged last."""

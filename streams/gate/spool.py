@@ -24,6 +24,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from streams.gate.contract import BODY_BYTES_MAX
+
 log = logging.getLogger(__name__)
 
 SEGMENT_BYTES: Final = 4 << 20
@@ -32,7 +34,10 @@ SEGMENT_MS: Final = 1_000
 FILES_CALM: Final = 16
 """With more files than that Kafka is away, and files are filled by bytes alone: they stay few."""
 CHUNK_BYTES: Final = 1 << 18
-RECORD_BYTES_MAX: Final = 1 << 21  # over any request's body: what claims more is torn
+RECORD_BYTES_MAX: Final = 4 * BODY_BYTES_MAX
+"""Of a value: what claims more is torn. A body's octets that are none of UTF-8 become three each,
+and what an event says besides is some kilobytes; what were larger is not written."""
+KEY_BYTES_MAX: Final = (1 << 16) - 1
 SUFFIX: Final = ".events"
 LOCK: Final = "lock"
 
@@ -79,8 +84,15 @@ class Home:
     """A folder and the lock that says whose it is; gone when its last file is."""
 
     path: Path
-    lock: int
-    files: int = 0
+    lock: int  # -1: let go
+    files: int = 0  # that are segments
+    left: bool = False  # there are others, which could not be opened
+
+    def release(self) -> None:
+        """Let go of the lock; whoever can read what is in the folder may have it."""
+        if self.lock >= 0:
+            os.close(self.lock)
+            self.lock = -1
 
 
 @dataclass(slots=True)
@@ -89,6 +101,7 @@ class SpoolCounts:
 
     dropped: int = 0  # events that were too old, or too many
     torn: int = 0  # events that cannot be read: the disk gave back other bytes, or a crash cut one
+    oversize: int = 0  # events that are over what a record may have, and were not written
 
 
 @dataclass(slots=True)
@@ -102,16 +115,25 @@ class Spool:
     segments: deque[Segment] = field(default_factory=deque)  # the oldest first
     _home: Home | None = None
     _number: int = 0
+    _unread: set[Path] = field(default_factory=set)  # files that were said to be so
 
-    def append(self, pairs: Iterable[Pair], now_ms: int) -> None:
-        """Write events at the end of the queue, all or none of them."""
+    def append(self, pairs: Iterable[Pair], now_ms: int) -> list[Pair]:
+        """Write events at the end of the queue, all or none of them; return those written.
+
+        What could not be read back would hide all behind it: it is counted and left out.
+        """
         out = bytearray()
-        events = 0
-        for key, value in pairs:
+        kept: list[Pair] = []
+        oversize = 0
+        for pair in pairs:
+            key, value = pair
+            if len(value) > RECORD_BYTES_MAX or len(key) > KEY_BYTES_MAX:
+                oversize += 1
+                continue
             both = key + value
             out += _HEAD.pack(len(value), zlib.crc32(both), len(key))
             out += both
-            events += 1
+            kept.append(pair)
         tail = self._tail(now_ms)
         done = 0
         while done < len(out):
@@ -121,7 +143,9 @@ class Spool:
                 os.ftruncate(tail.open(), tail.written)  # half a record would hide the next
                 raise
         tail.written += done
-        tail.events += events
+        tail.events += len(kept)
+        self.counts.oversize += oversize  # not before: the caller keeps what the disk did not take
+        return kept
 
     def pass_on(self, pairs: Sequence[Pair], now_ms: int, room: int) -> list[tuple[Segment, Pair]]:
         """Append events, and take them at once if there is room and none waits before them.
@@ -129,34 +153,30 @@ class Spool:
         What Kafka takes as it comes is then written and never read.
         """
         wait = any(segment.taken < segment.events for segment in self.segments)
-        self.append(pairs, now_ms)
-        if wait or len(pairs) > room:
+        kept = self.append(pairs, now_ms)
+        if wait or len(kept) > room:
             return []
         tail = self.segments[-1]
-        tail.taken += len(pairs)
-        tail.outstanding += len(pairs)
+        tail.taken += len(kept)
+        tail.outstanding += len(kept)
         tail.read = tail.written
-        return [(tail, pair) for pair in pairs]
+        return [(tail, pair) for pair in kept]
 
     def take(self, count: int) -> list[tuple[Segment, Pair]]:
-        """Return up to `count` events, the oldest first; each is to be `done` one day."""
+        """Return up to `count` events, the oldest first; each is to be `done` one day.
+
+        A file that cannot be read for now ends them: its error is raised when it is the first.
+        """
         taken: list[tuple[Segment, Pair]] = []
         for segment in list(self.segments):
             try:
-                for pair in self._records(segment, count - len(taken)):
-                    segment.taken += 1
-                    segment.outstanding += 1
-                    taken.append((segment, pair))
-            except OSError as error:
-                if error.errno not in _LOST:
-                    raise
-                self._seal(segment)
+                self._take_of(segment, count, taken)
+            except OSError:
+                if taken:  # they count as taken, and nobody would have them
+                    break
+                raise
             if len(taken) >= count:
                 break
-            if segment.sealed and segment.taken < segment.events:  # the disk gave back other bytes
-                self.counts.torn += segment.events - segment.taken
-                segment.events = segment.taken
-            self._leave(segment)
         return taken
 
     def done(self, segment: Segment) -> None:
@@ -196,20 +216,11 @@ class Spool:
                 home = _locked(path)
             if home is None:
                 continue
-            for file in sorted(path.glob(f"*{SUFFIX}"), reverse=True):
-                if file.is_symlink() or not file.is_file():
-                    continue
-                home.files += 1
-                try:
-                    segment = self._opened(file, home, now_ms)
-                except OSError as error:
-                    self.counts.torn += 1  # one at least; the file stays for who can read it
-                    log.error("the file %s cannot be read: %s", file.name, error.strerror)  # noqa: TRY400
-                    continue
-                self.segments.appendleft(segment)
-                found += segment.events
-            if not home.files:
-                _drop(home)
+            try:
+                found += self._adopted(home, now_ms)
+            except OSError:
+                home.release()
+                raise
         return found
 
     def size(self) -> int:
@@ -219,6 +230,10 @@ class Spool:
     def waiting(self) -> int:
         """Events that are not at Kafka yet."""
         return sum(each.events - each.taken + each.outstanding for each in self.segments)
+
+    def outstanding(self) -> int:
+        """Events on disk that were taken, and are not at Kafka yet."""
+        return sum(each.outstanding for each in self.segments)
 
     def oldest_ms(self) -> int | None:
         """The time when the oldest file was begun; None of an empty queue."""
@@ -236,8 +251,8 @@ class Spool:
         self.segments.clear()
         for home in homes.values():
             if home.files:
-                os.close(home.lock)
-            elif home.path.exists():
+                home.release()
+            else:
                 _drop(home)
         self._home = None
 
@@ -277,17 +292,49 @@ class Spool:
             raise BlockingIOError(errno.EAGAIN, "another process has the new folder")
         return home
 
+    def _adopted(self, home: Home, now_ms: int) -> int:
+        """Put the files of a folder in front of the queue; return how many events.
+
+        A file that cannot be opened stays for who can read it: it keeps no lock on the folder.
+        """
+        files = sorted(home.path.glob(f"*{SUFFIX}"), reverse=True)
+        found = 0
+        for file in [each for each in files if each.is_file() and not each.is_symlink()]:
+            try:
+                segment = self._opened(file, home, now_ms)
+            except OSError as error:
+                home.left = True
+                self._not_read(file, error)
+                continue
+            self._unread.discard(file)
+            home.files += 1
+            self.segments.appendleft(segment)
+            found += segment.events
+        if not home.files:
+            _drop(home)
+        return found
+
+    def _not_read(self, file: Path, error: OSError) -> None:
+        """Say it once of each file, and count it if the next try will not read it either."""
+        if file in self._unread:
+            return
+        self._unread.add(file)
+        self.counts.torn += error.errno in _LOST  # one at least
+        log.error("the file %s cannot be read: %s", file.name, error.strerror)
+
     def _opened(self, path: Path, home: Home, now_ms: int) -> Segment:
         """A file that somebody left, as far as it is whole."""
         status = path.stat()
         made_ms = min(now_ms, status.st_mtime_ns // 1_000_000)
         segment = Segment(path, home, made_ms, sealed=True)
         segment.written = status.st_size
-        for _ in self._records(segment, 1 << 62):
-            segment.events += 1
+        try:
+            for _ in self._records(segment, 1 << 62):
+                segment.events += 1
+        finally:
+            segment.close()
         whole = segment.read
         self.counts.torn += whole < status.st_size  # one at least: the rest tells no number
-        segment.close()
         segment.written, segment.read = whole, 0
         return segment
 
@@ -320,6 +367,24 @@ class Spool:
                 yield key, value
         finally:
             segment.rest = rest[at:]
+
+    def _take_of(self, segment: Segment, count: int, taken: list[tuple[Segment, Pair]]) -> None:
+        """Add what a file has to what is taken, up to `count` in all."""
+        try:
+            for pair in self._records(segment, count - len(taken)):
+                segment.taken += 1
+                segment.outstanding += 1
+                taken.append((segment, pair))
+        except OSError as error:
+            if error.errno not in _LOST:
+                raise
+            self._seal(segment)
+        if len(taken) >= count:
+            return
+        if segment.sealed and segment.taken < segment.events:  # the disk gave back other bytes
+            self.counts.torn += segment.events - segment.taken
+            segment.events = segment.taken
+        self._leave(segment)
 
     def _seal(self, segment: Segment) -> None:
         segment.sealed = True
@@ -361,11 +426,15 @@ def _locked(path: Path) -> Home | None:
 
 
 def _drop(home: Home) -> None:
+    """Remove a folder without files, once, and let go of it; what else is in it keeps it."""
+    if home.lock < 0:  # it may be somebody else's by now
+        return
     try:
-        (home.path / LOCK).unlink(missing_ok=True)
-        home.path.rmdir()
+        if not home.left:
+            (home.path / LOCK).unlink(missing_ok=True)
+            home.path.rmdir()
     except FileNotFoundError:
         pass
     except OSError as error:
         log.warning("the folder %s stays: %s", home.path.name, error.strerror)
-    os.close(home.lock)
+    home.release()

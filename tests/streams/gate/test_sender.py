@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -9,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from confluent_kafka import KafkaError
+from confluent_kafka import KafkaError, KafkaException
 
 from streams.gate import sender as sender_
 from streams.gate.sender import EventSender
-from streams.gate.spool import Spool
+from streams.gate.spool import RECORD_BYTES_MAX, Segment, Spool
 from streams.telemetry.metrics import Metrics
 from tests.waiting import wait_until
 
@@ -25,6 +27,8 @@ class Broker:
         self.up = True
         self.error: KafkaError | None = None
         self.full = False
+        self.bytes_max = 1_000_000  # as librdkafka has it: what is larger it refuses at once
+        self.slow: set[bytes] = set()  # values that it has not answered yet
         self.taken: list[tuple[bytes, bytes]] = []
         self.waiting: deque[tuple[bytes, bytes, Any]] = deque()
 
@@ -37,6 +41,8 @@ class Broker:
         assert topic == "input"
         if self.full:
             raise BufferError
+        if len(value) > self.bytes_max:
+            raise KafkaException(KafkaError(KafkaError.MSG_SIZE_TOO_LARGE))
         self.waiting.append((key, value, on_delivery))
 
     def poll(self, timeout_s: float) -> int:
@@ -45,6 +51,9 @@ class Broker:
             return 0
         for _ in range(len(self.waiting)):
             key, value, told = self.waiting.popleft()
+            if value in self.slow:
+                self.waiting.append((key, value, told))
+                continue
             if self.error is None:
                 self.taken.append((key, value))
             if told is not None:
@@ -161,8 +170,6 @@ def test_what_a_process_that_was_killed_left_is_sent_by_the_next(
     (tmp_path / "spool").mkdir()
     dead.append([(b"k", b"%d" % n) for n in range(5)], time.time_ns() // 1_000_000)
     assert dead._home is not None
-    import os
-
     os.close(dead._home.lock)
     bench = start()
     bench.put(5, 5)
@@ -229,29 +236,33 @@ def test_with_neither_disk_nor_kafka_events_are_lost_and_counted(
 def test_a_disk_that_hangs_makes_nobody_wait_and_events_go_past_it(
     start: Callable[..., Bench], broker: Broker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import threading
-
     bench = start(queue_max=1_000)
     hangs, go_on = threading.Event(), threading.Event()
     real = Spool.append
 
-    def slow(self: Spool, *arguments: Any) -> None:
+    def slow(self: Spool, *arguments: Any) -> Any:
         hangs.set()
         go_on.wait(60)
-        real(self, *arguments)
+        return real(self, *arguments)
 
     monkeypatch.setattr(Spool, "append", slow)
     bench.put(1)
     assert hangs.wait(60)
     bench.put(3_000, 1)  # while the disk hangs: this comes back
-    assert bench.outcomes() == {"bypassed": 2_000}
+    assert len(broker.waiting) == 2_000
     broker.full = True
     bench.put(10, 3_001)
-    assert bench.outcomes() == {"bypassed": 2_000, "queue_full": 10}
-    broker.full = False
+    assert bench.outcomes() == {"queue_full": 10}
+    broker.full, broker.bytes_max = False, 3
+    bench.put(1, 3_001)
+    assert bench.outcomes() == {"queue_full": 10, "refused": 1}
+    broker.bytes_max = 1_000_000
     go_on.set()
     wait_until(lambda: len(broker.taken) == 3_001, "all the others are taken")
     assert sorted(values(broker)) == list(range(3_001))
+    wait_until(lambda: sum(bench.outcomes().values()) == 3_012, "each is told of")
+    told = {"published": 1_001, "bypassed": 2_000, "queue_full": 10, "refused": 1}
+    assert bench.outcomes() == told
 
 
 def test_what_is_not_sent_at_the_end_stays_for_the_next(
@@ -303,3 +314,185 @@ def test_a_clock_that_is_set_right_makes_nothing_that_waits_old(
     wait_until(lambda: len(broker.taken) == 20, "all are published")
     wait_until(lambda: bench.gauge("gate_spool_events") == 0, "none is left")
     assert bench.outcomes() == {"published": 20}
+
+
+def no_room(*_: object) -> None:
+    raise OSError(28, "No space left on device")
+
+
+@pytest.fixture
+def past_the_queue(
+    start: Callable[..., Bench], broker: Broker, monkeypatch: pytest.MonkeyPatch
+) -> Callable[[], Bench]:
+    """Ten events in the queue of a sender that comes back to them, and five that went past it."""
+
+    def begin() -> Bench:
+        hangs, go_on = threading.Event(), threading.Event()
+        bench, real = start(queue_max=9), Spool.append
+
+        def slow(self: Spool, *arguments: Any) -> Any:
+            hangs.set()
+            go_on.wait(60)
+            return real(self, *arguments)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(Spool, "append", slow)
+            bench.put(1)
+            assert hangs.wait(60)
+            bench.put(14, 1)
+            assert len(broker.waiting) == 5
+            broker.up = False
+            go_on.set()
+            wait_until(lambda: bench.gauge("gate_queue_events") == 0, "the disk answers again")
+        return bench
+
+    return begin
+
+
+def test_what_went_past_the_queue_and_kafka_did_not_take_in_time_is_kept_and_sent_again(
+    past_the_queue: Callable[[], Bench], broker: Broker
+) -> None:
+    bench = past_the_queue()
+    wait_until(lambda: len(broker.waiting) == 15, "all are handed over")
+    broker.error = KafkaError(KafkaError._MSG_TIMED_OUT)
+    broker.up = True
+    wait_until(lambda: not bench.sender._past(), "all wait on disk")
+    wait_until(lambda: bench.gauge("gate_spool_events") == 15, "and are told of once each")
+    assert bench.outcomes() == {}
+    broker.error = None
+    wait_until(lambda: bench.outcomes() == {"published": 15}, "each is published")
+    assert sorted(values(broker)) == list(range(15))
+
+
+def test_what_went_past_the_queue_and_is_too_large_for_the_topic_is_refused(
+    past_the_queue: Callable[[], Bench], broker: Broker
+) -> None:
+    bench = past_the_queue()
+    broker.error = KafkaError(KafkaError.MSG_SIZE_TOO_LARGE)
+    broker.up = True
+    wait_until(lambda: bench.outcomes() == {"refused": 15}, "each is refused")
+
+
+def test_the_end_waits_for_what_went_past_the_queue_and_counts_what_is_on_no_disk(
+    past_the_queue: Callable[[], Bench],
+    broker: Broker,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr(sender_, "FLUSH_S", 0.2)
+    caplog.set_level("INFO")
+    bench = past_the_queue()
+    bench.sender.close()
+    assert bench.outcomes() == {"disk_failed": 5}
+    assert "events are left to the next: 10" in caplog.messages
+
+
+def test_the_end_waits_for_what_went_past_the_queue(
+    past_the_queue: Callable[[], Bench], broker: Broker
+) -> None:
+    bench = past_the_queue()
+    broker.slow = {b"%d" % n for n in range(10, 15)}
+    broker.up = True
+    wait_until(lambda: bench.outcomes() == {"published": 10}, "the others are published")
+    threading.Timer(0.2, broker.slow.clear).start()
+    bench.sender.close()
+    assert bench.outcomes() == {"published": 10, "bypassed": 5}
+
+
+def test_what_is_on_no_disk_and_in_flight_at_the_end_is_lost_and_counted(
+    start: Callable[..., Bench],
+    broker: Broker,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr(sender_, "FLUSH_S", 0.2)
+    caplog.set_level("INFO")
+    bench = start()
+    broker.up = False
+    bench.put(20)
+    wait_until(lambda: len(broker.waiting) == 20, "they are on disk, and handed over")
+    with monkeypatch.context() as patch:
+        patch.setattr(Spool, "append", no_room)
+        bench.put(10, 20)
+        wait_until(lambda: len(broker.waiting) == 30, "those on no disk are handed over too")
+        bench.sender.close()
+    assert bench.outcomes() == {"disk_failed": 10}
+    assert "events are left to the next: 20" in caplog.messages
+
+
+def test_what_is_given_up_while_kafka_has_it_not_yet_is_lost_at_the_end_and_counted(
+    start: Callable[..., Bench], broker: Broker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sender_, "FLUSH_S", 0.2)
+    bench = start(age_max_ms=1_500)
+    broker.up = False
+    bench.put(20)
+    wait_until(lambda: len(broker.waiting) == 20, "they are on disk, and handed over")
+    wait_until(lambda: not list(bench.spool.folder.rglob("*.events")), "they are too old")
+    bench.sender.close()
+    assert bench.outcomes() == {"disk_failed": 20}
+
+
+def test_what_the_spool_gives_up_at_the_end_is_counted(
+    start: Callable[..., Bench], broker: Broker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sender_, "FLUSH_S", 0.1)
+    monkeypatch.setattr(sender_, "TRIM_S", 3_600)
+    monkeypatch.setattr(sender_, "IN_FLIGHT_MAX", 0)
+    bench = start(bytes_max=1)
+    broker.up = False
+    bench.put(20)
+    bench.sender.close()
+    assert bench.outcomes() == {"spool_full": 20}
+
+
+def test_an_event_that_librdkafka_never_takes_is_counted_once_and_hides_no_other(
+    start: Callable[..., Bench], broker: Broker, tmp_path: Path
+) -> None:
+    bench = start()
+    bench.put(5)
+    bench.sender.put(b"k", b"0" * 1_000_001)
+    bench.sender.put(b"k", b"0" * (RECORD_BYTES_MAX + 1))
+    bench.put(5, 5)
+    wait_until(lambda: sum(bench.outcomes().values()) == 12, "each is told of")
+    assert bench.outcomes() == {"published": 10, "refused": 2}
+    assert values(broker) == list(range(10))
+    bench.sender.close()
+    assert not list(tmp_path.rglob("*.events"))
+
+
+def test_what_was_taken_before_a_file_that_cannot_be_opened_for_now_is_published(
+    start: Callable[..., Bench],
+    broker: Broker,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    dead = Spool(tmp_path / "spool", 1 << 26, 3_600_000)
+    now_ms = time.time_ns() // 1_000_000
+    for n in range(2):
+        dead.append([(b"k", b"%d" % each) for each in range(5 * n, 5 * n + 5)], now_ms)
+        dead.trim(now_ms + 1_000)
+    assert dead._home is not None
+    os.close(dead._home.lock)
+    bad = max(tmp_path.rglob("*.events"))
+    cannot, real = threading.Event(), Segment.open
+    adopted = threading.Event()
+
+    def fails(self: Segment) -> int:
+        if self.path == bad and adopted.is_set() and not cannot.is_set():
+            raise OSError(24, "Too many open files")
+        return real(self)
+
+    def adopt(self: Spool, now_ms: int) -> int:
+        found = adopt_(self, now_ms)
+        adopted.set()
+        return found
+
+    adopt_ = Spool.adopt
+    monkeypatch.setattr(Spool, "adopt", adopt)
+    monkeypatch.setattr(Segment, "open", fails)
+    bench = start()
+    wait_until(lambda: len(broker.taken) == 5, "those before it are published")
+    cannot.set()
+    wait_until(lambda: bench.outcomes() == {"published": 10}, "all are published")
+    assert values(broker) == list(range(10))

@@ -15,8 +15,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from detectors.model.event import Trust
+from detectors.recognise.recogniser import Recogniser
+from detectors.recognise.registry import Registry
 from streams.gate import spool as spool_
-from streams.gate.spool import Segment, Spool
+from streams.gate.contract import BODY_BYTES_MAX, question
+from streams.gate.events import EventReading, Reporter
+from streams.gate.spool import Segment, Spool, SpoolCounts
 
 MB = 1 << 20
 
@@ -343,3 +348,169 @@ def test_what_else_lies_in_the_folder_costs_nothing_of_what_waits(
     assert (tmp_path / "outside" / "1.events").read_bytes() == b"not ours"
     heir.append(pairs(5, 5), 0)
     assert values(heir) == list(range(5, 10))
+
+
+@pytest.mark.parametrize("error", [errno.EMFILE, errno.EACCES, errno.EROFS])
+def test_what_was_taken_before_a_file_that_cannot_be_opened_for_now_is_handed_over(
+    folder: Path, error: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spool = made(folder)
+    for n in range(2):
+        spool.append(pairs(5, 5 * n), 2_000 * n)
+        spool.trim(2_000 * n + 1_000)
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "open", failing({files(folder)[1]}, error))
+        taken = spool.take(100)
+        with pytest.raises(OSError, match=re.escape(os.strerror(error))):
+            spool.take(100)
+    taken += all_of(spool)
+    assert [pair for _, pair in taken] == pairs(10)
+    for segment, _ in taken:
+        spool.done(segment)
+    assert (spool.waiting(), spool.size(), spool.counts.torn) == (0, 0, 0)
+
+
+def test_what_was_taken_before_a_file_that_cannot_be_removed_for_now_is_handed_over(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spool = made(folder)
+    for n in range(3):
+        spool.append(pairs(5, 5 * n), 2_000 * n)
+        spool.trim(2_000 * n + 1_000)
+    octets = bytearray(files(folder)[1].read_bytes())
+    octets[20] ^= 0xFF
+    files(folder)[1].write_bytes(octets)  # nothing of it is whole: it goes at once
+
+    def fails(path: Path, **_: bool) -> None:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "unlink", fails)
+        taken = spool.take(100)
+    taken += all_of(spool)
+    assert [pair for _, pair in taken] == [*pairs(5), *pairs(5, 10)]
+    assert spool.counts.torn == 5
+
+
+def failing(paths: set[Path], error: int) -> Any:
+    """`os.open` as it is while these files cannot be opened."""
+    real = os.open
+
+    def fails(path: Path, *more: int) -> int:
+        if path in paths:
+            raise OSError(error, os.strerror(error))
+        return real(path, *more)
+
+    return fails
+
+
+def open_files() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_a_file_that_cannot_be_opened_for_now_is_not_lost_and_adopted_when_it_can(
+    folder: Path, count: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whether it is its folder's only file, or another one of it was adopted and sent."""
+    dead = made(folder)
+    for n in range(count):
+        dead.append(pairs(5, 5 * n), 2_000 * n)
+        dead.trim(2_000 * n + 1_000)
+    assert dead._home is not None
+    os.close(dead._home.lock)
+    heir, before = made(folder), open_files()
+    bad = files(folder)[-1]
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "open", failing({bad}, errno.EMFILE))
+        for _ in range(2):
+            heir.adopt(5_000)
+            for segment, _ in all_of(heir):
+                heir.done(segment)
+    assert (heir.counts.torn, open_files()) == (0, before)
+    assert files(folder) == [bad]
+    other = made(folder)
+    assert other.adopt(5_000) == 5
+    assert values(other) == list(range(5 * count - 5, 5 * count))
+
+
+def test_a_file_that_the_disk_does_not_give_back_is_counted_once_and_leaves_nothing_open(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dead = made(folder)
+    dead.append(pairs(5), 0)
+    assert dead._home is not None
+    os.close(dead._home.lock)
+    heir, before = made(folder), open_files()
+
+    def fails(*_: object) -> bytes:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "pread", fails)
+        assert [heir.adopt(0), heir.adopt(0)] == [0, 0]
+    assert (heir.counts.torn, open_files()) == (1, before)
+    heir.close()
+    assert len(files(folder)) == 1
+
+
+def test_a_folder_in_which_something_else_lies_is_let_go_once(folder: Path) -> None:
+    dead = made(folder)
+    dead.append([], 0)
+    assert dead._home is not None
+    os.close(dead._home.lock)
+    (dead._home.path / "note.txt").write_text("not ours")
+    heir = made(folder)
+    assert heir.adopt(0) == 0
+    heir.close()
+
+
+_BOUND = spool_.RECORD_BYTES_MAX
+
+
+@given(
+    st.lists(
+        st.one_of(st.integers(0, 300), st.integers(_BOUND - 2, _BOUND + 2)), min_size=1, max_size=4
+    ),
+    st.booleans(),
+)
+def test_what_was_appended_is_read_back_whatever_its_size(sizes: list[int], at_once: bool) -> None:
+    import tempfile
+
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        spool = made(folder)
+        given_ = [(b"k%d" % n, bytes(size)) for n, size in enumerate(sizes)]
+        fit = [pair for pair in given_ if len(pair[1]) <= _BOUND]
+        if at_once:
+            taken = spool.pass_on(given_, 0, 100)
+            assert [pair for _, pair in taken] == fit
+        else:
+            spool.append(given_, 0)
+            assert [pair for _, pair in all_of(spool)] == fit
+        assert spool.counts.oversize == len(given_) - len(fit)
+        assert spool._home is not None
+        os.close(spool._home.lock)
+        heir = made(folder)
+        assert heir.adopt(0) == len(fit)
+        assert [pair for _, pair in all_of(heir)] == fit
+        assert (spool.counts.torn, heir.counts.torn) == (0, 0)
+        heir.close()
+
+
+def test_the_event_of_the_largest_body_is_read_back_and_so_are_those_behind_it(
+    folder: Path,
+) -> None:
+    """Each octet that is none of UTF-8 becomes three."""
+    read = Reporter(Recogniser(Registry.shipped()), "smsc-1", "gate@host", "whole")
+    head = b'{"recipient": "8613900000001", "message_id": "m1", "text": "'
+    body = head + b"\xff" * (BODY_BYTES_MAX - len(head) - 2) + b'"}'
+    asked = question(body)
+    assert asked is not None
+    told = EventReading(False, "", Trust.NONE, 0.0, None, None, None)
+    value = read.event(asked, "8613900000001", told, 1_760_000_000_000, None)
+    assert len(value) > 2 * BODY_BYTES_MAX
+    spool = made(folder)
+    spool.append([(b"8613900000001", value), *pairs(5)], 0)
+    assert [pair[1] for _, pair in all_of(spool)] == [value, *(pair[1] for pair in pairs(5))]
+    assert spool.counts == SpoolCounts()
